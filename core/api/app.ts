@@ -49,7 +49,13 @@ export interface App {
   /** Headers that carry the verified identity in addition to the hub's own. Spelled as in the document. */
   readonly identityHeaders: Readonly<Record<string, IdentityValue>>
   /** Constant header lines towards the app and towards the browser. */
-  readonly headers: { readonly request: HeaderChange; readonly response: HeaderChange }
+  readonly headers: {
+    readonly request: HeaderChange & {
+      /** Lower-case names of lines that clients may send although applications often trust them (`headerOwner` is `operator`). */
+      readonly pass?: readonly string[]
+    }
+    readonly response: HeaderChange
+  }
   /** Other origins that may send non-safe requests, open WebSockets or preflight. */
   readonly origins: readonly string[]
   readonly timeouts: {

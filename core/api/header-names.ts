@@ -22,21 +22,41 @@ const HUB_SET = new Set([
   ...['x-http-host-override', 'x-host', 'x-request-id', 'true-client-ip', 'cf-connecting-ip'],
   ...['fastly-client-ip', 'client-ip'],
 ])
-/** Header names in which common proxies send the authenticated user, so that applications trust them. */
-const IDENTITY =
-  /^(?:remote-(?:user|name|email|groups?)$|x-(?:remote|webauth|auth-request)-|x-forwarded-(?:user|email|groups|preferred-username)$)/
+/**
+ * Families of names in which other proxies send the authenticated user or the client's certificate, so that applications
+ * trust them. Families, because products add members: a name that is missing here lets clients choose who they are.
+ */
+const IDENTITY = new RegExp(
+  [
+    // Conventions of many products.
+    '^(?:x-)?remote-|^x-(?:auth|user|webauth-|jwt-|oidc-)|-principal|-jwt-assertion$|-authenticated-user',
+    // Certificates of clients (RFC 9440, and servers that end TLS).
+    '^(?:x-)?ssl-|^(?:x-)?(?:arr-)?client-?cert|^x-(?:tls-client|mtls|amzn-mtls)-',
+    // Names of one product each.
+    '^(?:tailscale|cf-access|shib|mellon|oidc-claim)-|^x-(?:shib|vouch|consumer|credential|pomerium|goog-iap)-',
+    '^x-(?:amzn-oidc-|ms-token-|rh-identity$)|^(?:eppn|sm-?user|sm-universalid|iv-(?:user|groups|creds)|oam-remote-user)$',
+  ].join('|'),
+)
+/** Names in which CDNs and balancers send the client's address, and names that replace the method of a request. */
+const CLIENT_ADDRESS =
+  /(?:^|-)(?:client|real|connecting|socket|user|source|originating|peer|pseudo)-?(?:ip|ipv4|ipv6|addr|address)$|-(?:forwarded-for|viewer-address|external-address)$/
+const METHOD = /^x-(?:original-method|(?:http-)?method(?:-override)?)$/
+/** Of the names that begin with `x-forwarded-`, those of the user. */
+const FORWARDED_USER = /^x-forwarded-(?:user|email|groups|preferred-username)$/
 const ODD = /[^a-z0-9-]/
 
 /**
  * The party that may set a request header, by its lower-case name: `own` (an identity header) and `hub` only the hub; `operator`
- * only the app's document or a plugin, because applications trust it to name the user; `anybody` clients too. Spellings
- * that a CGI-style server reads as the same name, such as `x_mezite.user`, are treated as that name.
+ * only the app's document or a plugin, because applications trust it to name the user, the client's address or the
+ * method; `anybody` clients too. Spellings that a CGI-style server reads as the same name, such as `x_mezite.user`, are
+ * treated as that name.
  */
 export function headerOwner(name: string): 'own' | 'hub' | 'operator' | 'anybody' {
   const plain = plainHeaderName(name)
   if (plain.startsWith('x-mezite-') || plain.startsWith('mezite-')) return 'own'
-  if (IDENTITY.test(plain)) return 'operator'
-  return HUB_SET.has(plain) || plain.startsWith('x-forwarded-') ? 'hub' : 'anybody'
+  if (FORWARDED_USER.test(plain)) return 'operator'
+  if (HUB_SET.has(plain) || plain.startsWith('x-forwarded-')) return 'hub'
+  return IDENTITY.test(plain) || CLIENT_ADDRESS.test(plain) || METHOD.test(plain) ? 'operator' : 'anybody'
 }
 
 /**

@@ -92,12 +92,19 @@ export function readApp(body: unknown, names: PublicNames, options: AppOptions =
     fault('http.version', 'must be h2c for an http:// uri')
   const identityHeaders = spec.identity_headers ?? {}
   for (const name of Object.keys(identityHeaders)) fault('identity_headers', identityNameFault(name))
+  const pass = [...new Set(spec.headers?.request?.pass?.map((name) => name.toLowerCase()))]
   const headers = {
-    request: readChange(spec.headers?.request, (name) => fault('headers.request', requestNameFault(name))),
+    request: {
+      ...readChange(spec.headers?.request, (name) => fault('headers.request', requestNameFault(name))),
+      ...(pass.length > 0 ? { pass } : {}),
+    },
     response: readChange(spec.headers?.response, (name) =>
       fault('headers.response', responseNameFault(name)),
     ),
   }
+  const { set, remove } = headers.request
+  const replaced = [...Object.keys(identityHeaders), ...Object.keys(set), ...remove]
+  for (const name of pass) fault('headers.request.pass', passedNameFault(name, replaced))
   for (const [at, origin] of (spec.origins ?? []).entries()) {
     if (!isOrigin(origin)) fault(`origins.${at}`, 'must be an origin such as https://spa.apps.example.com')
   }
@@ -166,7 +173,10 @@ export function appDocument(app: AppInput): Resource<AppSpec> {
       rewrite: { host: app.rewriteHost },
       identity_headers: { ...app.identityHeaders },
       headers: {
-        request: changeDocument(app.headers.request),
+        request: {
+          ...changeDocument(app.headers.request),
+          ...(app.headers.request.pass ? { pass: [...app.headers.request.pass] } : {}),
+        },
         response: changeDocument(app.headers.response),
       },
       origins: [...app.origins],
@@ -215,6 +225,17 @@ function requestNameFault(name: string): string | null {
   if (!HEADER_NAME.test(name)) return `${JSON.stringify(name)} is not a header name`
   const owner = headerOwner(name.toLowerCase())
   return owner === 'own' || owner === 'hub' ? `${name} is set by the hub` : null
+}
+
+/** `replaced`: names of the lines that the document sets or removes. */
+function passedNameFault(name: string, replaced: readonly string[]): string | null {
+  const fault = requestNameFault(name)
+  if (fault !== null) return fault
+  if (headerOwner(name) === 'anybody') return `${name} already passes`
+  const plain = plainHeaderName(name)
+  return replaced.some((one) => plainHeaderName(one.toLowerCase()) === plain)
+    ? `${name} is also in identity_headers, set or remove`
+    : null
 }
 
 function responseNameFault(name: string): string | null {

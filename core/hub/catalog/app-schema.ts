@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox'
+import { type Static, type TProperties, Type } from 'typebox'
 import type { HttpVersion, IdentityValue } from '../../api/app.ts'
 import { DURATION_PATTERN } from '../../api/duration.ts'
 
@@ -30,7 +30,7 @@ const Text = (maxLength: number, description: string, examples: readonly string[
     }),
   )
 
-const HeaderChanges = (messages: string) =>
+const HeaderChanges = <More extends TProperties>(messages: string, more: More) =>
   Type.Optional(
     Type.Object(
       {
@@ -56,6 +56,7 @@ const HeaderChanges = (messages: string) =>
             description: `Names of header lines that are removed from all ${messages}`,
           }),
         ),
+        ...more,
       },
       { ...closed, default: {}, description: `Constant changes to the headers of all ${messages}` },
     ),
@@ -195,7 +196,20 @@ export const AppSpec = Type.Object(
     ),
     headers: Type.Optional(
       Type.Object(
-        { request: HeaderChanges('requests'), response: HeaderChanges('responses') },
+        {
+          request: HeaderChanges('requests', {
+            pass: Type.Optional(
+              Type.Array(Type.String({ maxLength: 128 }), {
+                maxItems: 50,
+                default: [],
+                description:
+                  'Names of header lines that clients may send although they usually name the user, the address or the method. Only for apps that do not trust them',
+                examples: [['X-Auth-Token']],
+              }),
+            ),
+          }),
+          response: HeaderChanges('responses', {}),
+        },
         { ...closed, default: {}, description: 'Constant changes to headers in both directions' },
       ),
     ),

@@ -19,6 +19,8 @@ export interface AppMapping {
   readonly identityNames: ReadonlySet<string>
   /** Plain names of the lines of a request that do not pass; null: all do. */
   readonly dropped: ReadonlySet<string> | null
+  /** Lower-case names of the guarded lines of a request that pass. */
+  readonly passed: ReadonlySet<string>
   readonly setLines: readonly string[]
   /** Lower-case names of the lines of a response that do not pass; null: all do. */
   readonly droppedInResponse: ReadonlySet<string> | null
@@ -63,6 +65,7 @@ export function mappingOf(app: App, names: PublicNames): AppMapping {
     identity,
     identityNames,
     dropped: setOrNull([...dropped, ...identityNames]),
+    passed: new Set(request.pass),
     setLines: Object.entries(request.set).flat(),
     droppedInResponse: setOrNull(droppedInResponse),
     responseSetLines: Object.entries(response.set).flat(),

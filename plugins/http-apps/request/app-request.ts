@@ -14,6 +14,8 @@ export interface AppRequest {
   readonly upgrade: boolean
   /** Name and value in turn, identity, forwarding and connection headers already gone. */
   readonly lines: readonly string[]
+  /** The same for lines that only apps whose document names them receive. */
+  readonly guarded: readonly string[]
   readonly cookies: readonly string[]
   readonly origin: string | undefined
   readonly referer: string | undefined
@@ -45,6 +47,7 @@ export function readRequest(routed: RoutedRequest, upgrade: boolean): AppRequest
   const { head, info, length } = routed
   const raw = head.rawHeaders
   const lines: string[] = []
+  const guarded: string[] = []
   const cookies: string[] = []
   let connection = ''
   let upgradeTo: string | undefined
@@ -63,6 +66,9 @@ export function readRequest(routed: RoutedRequest, upgrade: boolean): AppRequest
     switch (classify(name.toLowerCase())) {
       case 'keep':
         lines.push(name, value)
+        break
+      case 'guarded':
+        guarded.push(name, value)
         break
       // The host router has read these.
       case 'host':
@@ -135,6 +141,7 @@ export function readRequest(routed: RoutedRequest, upgrade: boolean): AppRequest
     http10,
     upgrade,
     lines: connection === '' ? lines : withoutListed(lines, connection),
+    guarded: connection === '' ? guarded : withoutListed(guarded, connection),
     cookies,
     origin,
     referer,

@@ -21,19 +21,21 @@ const READ = {
 } as const
 
 /** The treatment of a header line of a request: see `classify`. */
-export type Fate = 'keep' | 'drop' | 'refuse' | (typeof READ)[keyof typeof READ]
+export type Fate = 'keep' | 'guarded' | 'drop' | 'refuse' | (typeof READ)[keyof typeof READ]
 
 const read = new Map<string, Fate>(Object.entries(READ))
 
 /**
  * The fate of a request header from a client, by its lower-case name. A spelling with `_`, `.` or the like that a
  * CGI-style server would read as an identity header of the hub is refused (400); one of another reserved name is dropped.
+ * Guarded lines, which applications trust as if a proxy had set them, pass only if the app's document names them.
  */
 export function classify(name: string): Fate {
   const fate = read.get(name)
   if (fate !== undefined) return fate
   const owner = headerOwner(name)
   if (owner === 'anybody') return spelledAsRead(name) ? 'drop' : 'keep'
+  if (owner === 'operator') return 'guarded'
   return owner === 'own' && plainHeaderName(name) !== name ? 'refuse' : 'drop'
 }
 

@@ -87,13 +87,18 @@ export function headProblem({ log }: Deps, { admission }: Admitted, error: unkno
 }
 
 /** Header lines of the client that may pass, cookies last. */
-function ownLines(request: AppRequest, subject: Subject | null, { dropped }: AppMapping): readonly string[] {
+function ownLines(
+  request: AppRequest,
+  subject: Subject | null,
+  { dropped, passed }: AppMapping,
+): readonly string[] {
   // Anyone can send a preflight, so the app gets only the lines that a browser puts into one.
   if (subject === null) return filtered(request.lines, (name) => PREFLIGHT.test(name))
   const lines =
     dropped === null
       ? [...request.lines]
       : filtered(request.lines, (name) => !dropped.has(plainHeaderName(name)))
+  if (passed.size > 0) lines.push(...filtered(request.guarded, (name) => passed.has(name)))
   if (dropped?.has('cookie')) return lines
   for (const line of request.cookies) {
     const kept = withoutOurCookies(line)

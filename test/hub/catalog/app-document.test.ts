@@ -161,6 +161,24 @@ t.test('http.version fits the uri, and headers leave alone those that the hub se
       faultOf(() => read('x', { headers: { request: { set: { 'X-A': value } } } })),
       /spec.headers.request/,
     )
+  for (const name of [...names, 'Cookie', 'X-A'])
+    t.match(
+      faultOf(() => read('x', { headers: { request: { pass: [name] } } })),
+      /spec.headers.request.pass/,
+      name,
+    )
+  const pass = ['X-Auth-Token', 'x-auth-token']
+  t.same(read('x', { headers: { request: { pass } } }).headers.request.pass, ['x-auth-token'])
+  for (const more of [
+    { headers: { request: { pass, set: { x_auth_token: 'a' } } } },
+    { headers: { request: { pass, remove: ['X-Auth-Token'] } } },
+    { headers: { request: { pass } }, identity_headers: { 'X-Auth-Token': 'assertion' } },
+  ])
+    t.match(
+      faultOf(() => read('x', more)),
+      /spec.headers.request.pass/,
+      JSON.stringify(more),
+    )
   t.match(
     faultOf(() => read('x', { identity_headers: { 'X-A': 'email' } })),
     /spec.identity_headers/,
@@ -200,7 +218,10 @@ t.test('a document reads back as it was shown, and faults come all at once', asy
       timeouts: { idle: '90m' },
       tls: { verify: false },
       identity_headers: { 'X-Remote-User': 'user' },
-      headers: { request: { set: { 'X-A': '1' }, remove: ['X-B'] }, response: { remove: ['Server'] } },
+      headers: {
+        request: { set: { 'X-A': '1' }, remove: ['X-B'], pass: ['X-Auth-Token'] },
+        response: { remove: ['Server'] },
+      },
     },
     { labels: { env: 'prod' }, expires: '2030-01-31T12:00:00Z', description: 'd' },
   )

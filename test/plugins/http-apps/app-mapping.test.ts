@@ -55,25 +55,74 @@ t.test('X-Forwarded-Port is the port of the public address, never that of a clie
   t.strictSame(app.requests[0]?.match(/^X-Forwarded-Port: .*$/gim), ['X-Forwarded-Port: 443\r'.trim()])
 })
 
-t.test('A2 names that applications trust for the user never come from a client', async (t) => {
+/** Names in which other products send the user, the client's certificate, its address or the method. */
+const GUARDED = [
+  ...['Remote-User', 'Remote-Groups', 'Remote-Email', 'X-Remote-User', 'X-Remote-Group', 'X-WebAuth-User'],
+  ...['X-Forwarded-User', 'X-Forwarded-Email', 'X-Forwarded-Groups', 'X-Forwarded-Preferred-Username'],
+  ...['X-Auth-Request-User', 'X-Auth-Request-Email', 'X-Auth-Request-Access-Token', 'X-Auth-User'],
+  ...['X-Authenticated-User', 'X-Authenticated-Userid', 'X-Authentik-Username', 'X-Vouch-User', 'X-Userinfo'],
+  ...['X-Consumer-Username', 'X-Credential-Identifier', 'Cf-Access-Authenticated-User-Email', 'X-User-Email'],
+  ...['Cf-Access-Jwt-Assertion', 'X-Goog-Authenticated-User-Email', 'X-Goog-IAP-JWT-Assertion', 'SM_USER'],
+  ...['X-Pomerium-Claim-Email', 'X-Pomerium-Jwt-Assertion', 'Tailscale-User-Login', 'Teleport-Jwt-Assertion'],
+  ...['X-Amzn-Oidc-Identity', 'X-Amzn-Oidc-Data', 'X-MS-Client-Principal-Name', 'X-MS-Client-Principal'],
+  ...['X-SSL-Client-DN', 'SSL-Client-S-DN', 'X-Client-Cert', 'X-Client-Certificate', 'Client-Cert-Chain'],
+  ...['X-ARR-ClientCert', 'X-Amzn-Mtls-Clientcert-Subject', 'X-Shib-User', 'Shib-Identity-Provider', 'Eppn'],
+  ...['OIDC_CLAIM_email', 'MELLON_NAME_ID', 'X-RH-Identity', 'iv-user', 'X-Original-Method'],
+  ...['X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override', 'CF-Connecting-IPv6', 'CF-Pseudo-IPv4'],
+  ...[
+    'WL-Proxy-Client-IP',
+    'X-Envoy-External-Address',
+    'X-Azure-ClientIP',
+    'X-Azure-SocketIP',
+    'CDN-Real-IP',
+  ],
+  ...['CloudFront-Viewer-Address', 'Fly-Client-IP', 'X-Original-Forwarded-For', 'X-Appengine-User-IP'],
+]
+
+t.test('A2 names that applications trust for user, address or method never come from a client', async (t) => {
   const { app, gateway } = await open(t)
-  const names = [
-    ...['Remote-User', 'Remote-Groups', 'Remote-Email', 'X-Remote-User', 'X-Remote-Group', 'X-WebAuth-User'],
-    ...['X-Forwarded-User', 'X-Forwarded-Email', 'X-Forwarded-Groups', 'X-Forwarded-Preferred-Username'],
-    ...[
-      'X-Auth-Request-User',
-      'X-Auth-Request-Email',
-      'X-Auth-Request-Groups',
-      'X-Auth-Request-Access-Token',
-    ],
-  ]
   for (const spell of [
     (name: string) => name,
     ...['_', '.', '!'].map((by) => (name: string) => name.replaceAll('-', by)),
   ]) {
-    t.match(await raw(gateway, ask('GET /', ...names.map((name) => `${spell(name)}: evil`))), / 200 /)
-    t.notMatch(app.requests.at(-1), /evil/)
+    t.match(await raw(gateway, ask('GET /', ...GUARDED.map((name) => `${spell(name)}: evil`))), / 200 /)
+    t.strictSame(app.requests.at(-1)?.match(/.*evil.*/g), null)
+    const trailers = GUARDED.map((name) => `${spell(name)}: evil\r\n`).join('')
+    const body = `Transfer-Encoding: chunked\r\n\r\n0\r\n${trailers}X-Checksum: 1\r\n\r\n`
+    t.match(await raw(gateway, ask('POST /').replace(/\r\n\r\n$/, `\r\n${body}`)), / 200 /)
+    t.match(app.requests.at(-1), /X-Checksum: 1\r\n\r\n$/)
+    t.strictSame(app.requests.at(-1)?.match(/.*evil.*/g), null)
   }
+})
+
+t.test('A2 names beside those families pass', async (t) => {
+  const { app, gateway } = await open(t)
+  const names = ['Authorization', 'X-Api-Key', 'X-CSRF-Token', 'X-Requested-With', 'X-Access-Token', 'DPoP']
+  for (const name of [...names, 'User-Agent', 'X-Client-Version', 'X-Ms-Client-Request-Id', 'Traceparent'])
+    await t.test(name, async (t) => {
+      await raw(gateway, ask('GET /', `${name}: sent`))
+      t.match(app.requests.at(-1), new RegExp(`\r\n${name}: sent\r\n`))
+    })
+})
+
+t.test('A2 headers.request.pass lets clients send single names of those families to one app', async (t) => {
+  const headers = { request: { ...NO_CHANGE, pass: ['x-auth-token'] }, response: NO_CHANGE }
+  const { app, gateway } = await open(t, { headers, origins: ['https://b.apps.test'] })
+  const sent = ['X-Auth-Token: one', 'x-auth-token: two', 'X_Auth_Token: evil', 'X-Auth-User: evil']
+  t.match(await raw(gateway, ask('GET /', ...sent)), / 200 /)
+  t.strictSame(
+    app.requests[0]?.match(/^x.auth.*$/gim),
+    ['X-Auth-Token: one\r', 'x-auth-token: two\r'].map((line) => line.trim()),
+  )
+  const listed = ask('GET /', 'X-Auth-Token: one').replace(
+    'Connection: close',
+    'Connection: close, x-auth-token',
+  )
+  t.match(await raw(gateway, listed), / 200 /)
+  t.notMatch(app.requests[1], /auth-token/i, 'it belonged to one connection')
+  const preflight = `OPTIONS / HTTP/1.1\r\nHost: a.apps.test\r\nConnection: close\r\nOrigin: https://b.apps.test\r\nAccess-Control-Request-Method: PUT\r\nX-Auth-Token: one\r\n\r\n`
+  t.match(await raw(gateway, preflight), / 200 /)
+  t.notMatch(app.requests[2], /auth-token/i, 'a preflight carries nobody’s credentials')
 })
 
 t.test('identity_headers carry the verified identity, and nobody else sets their names', async (t) => {
