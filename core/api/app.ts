@@ -7,7 +7,7 @@ export interface HeaderChange {
 /** The content of an identity header: the user's name, the roles separated by commas, or the signed assertion. */
 export type IdentityValue = 'user' | 'roles' | 'assertion'
 
-/** HTTP version towards an app: `h2` over TLS, `h2c` without TLS, `auto` as negotiated by TLS. */
+/** HTTP version towards an app: `h2` over TLS, `h2c` without TLS, `auto` as negotiated by TLS, or by the request. */
 export type HttpVersion = '1.1' | 'h2' | 'h2c' | 'auto'
 
 /** How the launcher shows an app. Null members have a default: the app's own name and description, initials, no group. */

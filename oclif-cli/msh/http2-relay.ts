@@ -1,7 +1,7 @@
 import { Agent, type AgentOptions, type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { constants, createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
-import { PipeDuplex, resetStream } from '@mezite/core/protocol'
+import { grpcErrorLines, isGrpcCall, PipeDuplex, resetStream } from '@mezite/core/protocol'
 import { crossOriginProblem } from './browser-guard.ts'
 import { type OriginNames, towardsApp, towardsClient } from './header-mapping.ts'
 import type { LocalOrigin } from './http-listener.ts'
@@ -28,12 +28,16 @@ export function relayHttp2(origin: LocalOrigin, agent: AppAgent): Http2Server {
     const problem = path.startsWith('/')
       ? crossOriginProblem(lines, stream.session?.socket.localPort ?? 0)
       : 'This port is not a proxy.'
-    if (problem !== null) return reject(stream, 403, problem)
+    if (problem !== null) return reject(stream, 403, problem, isGrpcCall(lines))
     const names: OriginNames = { publicHost: origin.publicHost, localHost }
     const mapped = towardsApp(lines, names)
     const hasBody = !stream.endAfterHeaders
     if (headers['content-length'] === undefined && hasBody) mapped.push('Transfer-Encoding', 'chunked')
-    relay(stream, request({ agent, method, path, headers: mapped }), names, origin.app, method, hasBody)
+    relay(stream, request({ agent, method, path, headers: mapped }), names, origin.app, {
+      method,
+      lines,
+      hasBody,
+    })
   })
   return server
 }
@@ -43,15 +47,26 @@ function relay(
   upstream: ClientRequest,
   names: OriginNames,
   app: string,
-  method: string,
-  hasBody: boolean,
+  {
+    method,
+    lines,
+    hasBody,
+  }: { readonly method: string; readonly lines: readonly string[]; readonly hasBody: boolean },
 ): void {
+  let responded = false
   stream.once('close', () => upstream.destroy())
   upstream.on('error', (error) => {
+    // Once the response is complete, it does not matter that the hub stops reading the request.
+    if (responded) return
     if (stream.headersSent) resetStream(stream, NGHTTP2_INTERNAL_ERROR)
-    else reject(stream, failureStatus(error), describeFailure(error, app))
+    else reject(stream, failureStatus(error), describeFailure(error, app), isGrpcCall(lines))
   })
-  upstream.once('response', (response) => respond(stream, response, names, method))
+  upstream.once('response', (response) => {
+    response.once('end', () => {
+      responded = response.complete
+    })
+    respond(stream, response, names, method)
+  })
   if (!hasBody) return void upstream.end()
   // A client may wait for the head of the response before it sends anything.
   upstream.flushHeaders()
@@ -94,11 +109,19 @@ function respond(
     cut()
     return
   }
-  if (endStream) return void response.resume()
-  stream.once('wantTrailers', () => stream.sendTrailers(response.trailers))
   // The app may respond in full before it has read the request.
-  stream.once('finish', () => {
+  const stopReading = (): void => {
     if (!stream.readableEnded) stream.close(NGHTTP2_NO_ERROR)
+  }
+  if (endStream) {
+    response.resume()
+    stopReading()
+    return
+  }
+  stream.once('wantTrailers', () => {
+    stream.sendTrailers(response.trailers)
+    // Not now: nghttp2 drops trailers that it has not sent when the stream is reset.
+    setImmediate(stopReading)
   })
   response.pipe(stream)
 }
@@ -115,8 +138,13 @@ function fieldsOf(rawHeaders: readonly string[]): string[] {
   return cookies.length > 0 ? [...fields, 'cookie', cookies.join('; ')] : fields
 }
 
-function reject(stream: ServerHttp2Stream, status: number, text: string): void {
+function reject(stream: ServerHttp2Stream, status: number, text: string, isGrpc: boolean): void {
   if (stream.destroyed || stream.closed) return
+  if (isGrpc) {
+    const lines = grpcErrorLines(status, text).map((part, at) => (at % 2 === 0 ? part.toLowerCase() : part))
+    stream.respond([':status', '200', ...lines] as never, { endStream: true })
+    return
+  }
   const headers = {
     ':status': status,
     'content-type': 'text/plain; charset=utf-8',

@@ -154,7 +154,7 @@ export const AppSpec = Type.Object(
         {
           version: OneOf<HttpVersion>(
             ['1.1', 'h2', 'h2c', 'auto'],
-            'HTTP version towards the app. h2: over TLS; h2c: HTTP/2 without TLS; auto: what TLS negotiates. gRPC needs HTTP/2. WebSockets use HTTP/1.1 in any case',
+            'HTTP version towards the app. h2: over TLS; h2c: HTTP/2 without TLS; auto: what TLS negotiates, or without TLS HTTP/2 for gRPC calls only. gRPC needs HTTP/2. WebSockets use HTTP/1.1 in any case',
             { default: '1.1' },
           ),
         },

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import { html, type Pages } from '../../api/pages.ts'
 import type { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo, RequestHead, StreamRequest } from '../../api/protocol.ts'
+import { grpcErrorLines, isGrpcCall } from '../../wire/grpc-status.ts'
 import { texts } from '../pages/texts.ts'
 import type { RefusalRecord } from './host-router.ts'
 import { silence } from './http1-connection.ts'
@@ -69,7 +70,7 @@ export function clientOf({ rawHeaders }: Pick<RequestHead, 'rawHeaders'>, info: 
   return info.clientOf(lines.length === 0 ? undefined : lines.join())
 }
 
-/** A refusal as a page for people and as problem+json (RFC 9457) for programs, the same on every kind of host. */
+/** A refusal as a page for people, as problem+json (RFC 9457) for programs, and as a status for gRPC calls. */
 export function refusalResponse(
   head: RequestHead,
   problem: Problem,
@@ -78,6 +79,10 @@ export function refusalResponse(
   pages: Pages,
 ): HubResponse {
   const { status, code, message } = problem
+  if (isGrpcCall(head.rawHeaders)) {
+    const lines = grpcErrorLines(status, `${message} (${code}, request ${requestId})`)
+    return { kind: 'response', status: 200, lines: [...ownLines, ...lines], body: '' }
+  }
   if (!isNavigation(requesterOf(head))) return problemDocument(problem, requestId)
   const language = pages.languageOf(valuesOf(head.rawHeaders, 'accept-language')[0])
   const { titles, details, ...words } = texts[language].error
@@ -148,11 +153,11 @@ export function sendOnStream(request: StreamRequest, { status, lines, body }: Hu
   const bytes = typeof body === 'string' ? Buffer.from(body) : body
   const fields = [':status', status, ...lines, 'content-length', String(bytes.length)]
   try {
-    stream.respond(fields as never, { endStream: headOnly })
+    stream.respond(fields as never, { endStream: headOnly || bytes.length === 0 })
   } catch {
     return void stream.close()
   }
-  if (!headOnly) stream.end(bytes)
+  if (!headOnly && bytes.length > 0) stream.end(bytes)
   const late = setTimeout(() => stream.close(), CLOSE_MS)
   late.unref()
   stream.once('close', () => clearTimeout(late))

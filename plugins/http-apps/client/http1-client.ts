@@ -134,7 +134,7 @@ export class Http1Client implements Client {
       response.end(shown)
       return
     }
-    if (shown === undefined) response.flushHeaders()
+    if (shown === undefined || shown.length === 0) response.flushHeaders()
     else response.write(shown)
     discardRest(message, last ? limits.closeMs : limits.lingerMs, () => response.end())
   }

@@ -24,6 +24,9 @@ export class Http2Client implements Client, Waiting {
   #trailersIn: readonly string[] = []
   #trailersOut: [string, string][] = []
   #drainHeard = false
+  /** The stream must not close before the trailers that the response announced. */
+  #owesTrailers = false
+  #abandoned = false
   complete: boolean
   /** For responses of the hub itself; a response of an app has the deadlines of its exchange. */
   deadline = Number.POSITIVE_INFINITY
@@ -89,6 +92,9 @@ export class Http2Client implements Client, Waiting {
     if (this.#reader === null) this.#stream.on('data', (chunk: Buffer) => this.#took(chunk.length))
     this.#reader = null
     this.#stream.resume()
+    this.#abandoned = true
+    // The trailers follow the last byte of the body: a reset before them would lose the status of a gRPC call.
+    if (this.#owesTrailers) return
     if (this.#stream.writableEnded) this.#stream.close(NGHTTP2_NO_ERROR)
     else this.#stream.once('finish', () => this.#stream.close(NGHTTP2_NO_ERROR))
   }
@@ -111,6 +117,7 @@ export class Http2Client implements Client, Waiting {
     if (this.gone) return true
     const endStream = !hasBody || length === 0
     const waitForTrailers = hasBody && length === null
+    this.#owesTrailers = waitForTrailers
     if (waitForTrailers) this.#stream.on('wantTrailers', () => this.#sendTrailers())
     try {
       this.#stream.respond([':status', status, ...lines] as never, { endStream, waitForTrailers })
@@ -144,7 +151,9 @@ export class Http2Client implements Client, Waiting {
     }
     const bytes = typeof body === 'string' ? Buffer.from(body) : body
     try {
-      stream.respond([':status', status, ...lines, 'content-length', String(bytes.length)] as never)
+      const fields = [':status', status, ...lines, 'content-length', String(bytes.length)]
+      // gRPC finds its status in a head that ends the stream.
+      stream.respond(fields as never, { endStream: bytes.length === 0 })
     } catch {
       this.cut()
       return
@@ -152,7 +161,7 @@ export class Http2Client implements Client, Waiting {
     this.deadline = this.#deadlines.now + limits.lingerMs
     this.#deadlines.add(this)
     stream.once('close', () => this.#deadlines.remove(this))
-    if (!this.#headOnly) stream.end(bytes)
+    if (!this.#headOnly && bytes.length > 0) stream.end(bytes)
     if (!this.complete) this.abandonBody()
   }
 
@@ -173,6 +182,9 @@ export class Http2Client implements Client, Waiting {
   #sendTrailers(): void {
     try {
       this.#stream.sendTrailers(fieldsOf(this.#trailersOut.flat()))
+      this.#owesTrailers = false
+      // Not now: nghttp2 drops trailers that it has not sent when the stream is reset.
+      if (this.#abandoned) setImmediate(() => this.#stream.close(NGHTTP2_NO_ERROR))
     } catch {
       this.cut()
     }

@@ -3,7 +3,9 @@ import { html, type Pages, type Problem } from '@mezite/core'
 import {
   formLines,
   framedLines,
+  grpcErrorLines,
   type HubResponse,
+  isGrpcCall,
   isNavigation,
   ownLines,
   type Requester,
@@ -20,7 +22,7 @@ export type Person = { readonly name: string; readonly roles: readonly string[] 
 /** Links of a refusal's page, by the name in the catalogue of texts. */
 const TARGETS = { home: HOME_PATH, open: '/', retry: '' } as const
 
-/** A refusal: a page for people, problem+json (RFC 9457) for programs. */
+/** A refusal: a page for people, problem+json (RFC 9457) for programs, a status for gRPC calls. */
 export function problemResponse(
   pages: Pages,
   requester: Requester,
@@ -30,6 +32,7 @@ export function problemResponse(
   user: Person = null,
 ): HubResponse {
   const { status, code, message, members } = problem
+  if (isGrpcCall(requester.lines ?? [])) return grpcResponse(problem, requestId, lines)
   const extra = status === 503 || status === 429 ? ['Retry-After', '5', ...lines] : lines
   if (!isNavigation(requester)) {
     const { title } = adviceFor('en', status, code)
@@ -57,6 +60,22 @@ export function problemResponse(
     </dl>
   </div>`
   return htmlResponse(status, pages.render({ title, body, on: 'app', user, language }), extra)
+}
+
+function grpcResponse(
+  { status, code, message, members }: Problem,
+  requestId: string,
+  lines: readonly string[],
+): HubResponse {
+  const { login_url } = members
+  const link = typeof login_url === 'string' ? ` login_url: ${login_url}` : ''
+  const text = `${message} (${code}, request ${requestId})${link}`
+  return {
+    kind: 'response',
+    status: 200,
+    lines: [...ownLines, ...grpcErrorLines(status, text), ...lines],
+    body: '',
+  }
 }
 
 function adviceFor(language: 'en' | 'de', status: number, code: string): Advice {

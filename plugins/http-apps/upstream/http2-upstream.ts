@@ -4,7 +4,7 @@ import { type App, messageOf } from '@mezite/core'
 import { type Pipe, PipeDuplex } from '@mezite/core/protocol'
 import { limits } from '../limits.ts'
 import type { RequestHead } from '../request/request-head.ts'
-import type { Upstream, UpstreamUser } from './upstream.ts'
+import { isSecure, type Upstream, type UpstreamUser } from './upstream.ts'
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_FLAG_END_STREAM } = constants
 
@@ -90,7 +90,10 @@ export class Http2Upstream implements Upstream {
     this.#sent = endStream
     let stream: ClientHttp2Stream
     try {
-      stream = this.#session.request(fieldsOf(head), { endStream, waitForTrailers: head.length === null })
+      stream = this.#session.request(fieldsOf(head, this.app), {
+        endStream,
+        waitForTrailers: head.length === null,
+      })
     } catch (error) {
       this.#fail(error as Error)
       return
@@ -122,9 +125,16 @@ export class Http2Upstream implements Upstream {
     })
     stream.on('wantTrailers', () => stream.sendTrailers(trailersOf(this.#trailersOut)))
     stream.on('drain', () => current((user) => user.ondrain()))
+    let ended = false
+    stream.on('aborted', () => {
+      // An app may respond in full and then ask the hub to stop sending (RFC 9113 section 8.1). Nothing public tells a
+      // response that ended before the reset from one that the reset cut.
+      ended = (stream as unknown as { _readableState: { ended: boolean } })._readableState.ended
+    })
     stream.on('end', () => {
       // A reset ends the readable side as well.
-      if (stream.aborted || stream.rstCode !== NGHTTP2_NO_ERROR || !this.responding) return
+      const cut = stream.aborted && !ended
+      if (cut || stream.rstCode !== NGHTTP2_NO_ERROR || !this.responding) return
       current((user) => this.#onend(user))
     })
     stream.on('close', () =>
@@ -213,8 +223,9 @@ export class Http2Upstream implements Upstream {
   }
 }
 
-function fieldsOf({ method, target, host, lines, length, trailers }: RequestHead): string[] {
-  const fields = [':method', method, ':scheme', 'http', ':authority', host, ':path', target]
+function fieldsOf({ method, target, host, lines, length, trailers }: RequestHead, { uri }: App): string[] {
+  const scheme = isSecure(uri) ? 'https' : 'http'
+  const fields = [':method', method, ':scheme', scheme, ':authority', host, ':path', target]
   for (let i = 0; i + 1 < lines.length; i += 2)
     fields.push((lines[i] as string).toLowerCase(), lines[i + 1] as string)
   if (typeof length === 'number') fields.push('content-length', String(length))

@@ -1,10 +1,11 @@
 import { type App, messageOf, Problem } from '@mezite/core'
 import { addressKey, type Pipe } from '@mezite/core/protocol'
 import type { Deps } from '../deps.ts'
+import type { AppRequest } from '../request/app-request.ts'
 import { type Admitted, endedProblem } from '../session/admission.ts'
 import { Http1Upstream } from './http1-upstream.ts'
 import { Http2Upstream } from './http2-upstream.ts'
-import { alpnFor, type Upstream, versionFor } from './upstream.ts'
+import { alpnFor, isSecure, type Upstream, versionFor } from './upstream.ts'
 
 /** The result of an earlier attempt at the same request. */
 export interface Attempt {
@@ -34,27 +35,26 @@ export function openUpstream(
 ): void {
   const { admission } = admitted
   const { app, session } = admission
-  const { upgrade } = admitted.request
+  const { request } = admitted
   const key = session?.id ?? sharerOf(admitted)
   let kept: Upstream | undefined
   const idle = (agent: string) => {
-    kept = pool.take(key, app, agent, versionFor(app, upgrade))
+    kept = pool.take(key, app, agent, versionFor(app, request))
     return kept?.pipe
   }
-  const alpn = alpnFor(app, upgrade)
+  const alpn = alpnFor(app, request)
   const opened = tunnel.open(admission, fresh ? { avoid, alpn } : { avoid, alpn, idle })
   if (!(opened instanceof Promise)) return void done(kept as Upstream)
   opened.then(
-    (pipe) => done(kept?.pipe === pipe ? kept : connect(pipe, app, key, upgrade)),
+    (pipe) => done(kept?.pipe === pipe ? kept : connect(pipe, app, key, request)),
     (error: unknown) => done(admission.ended === null ? problemOf(app.name, error) : endedProblem(admission)),
   )
 }
 
-function connect(pipe: Pipe, app: App, key: string, upgrade: boolean): Upstream | Problem {
-  const secure = app.uri.startsWith('https:')
-  const version = versionFor(app, upgrade) ?? (pipe.alpn === 'h2' ? '2' : '1.1')
+function connect(pipe: Pipe, app: App, key: string, request: AppRequest): Upstream | Problem {
+  const version = versionFor(app, request) ?? (pipe.alpn === 'h2' ? '2' : '1.1')
   if (version === '1.1') return new Http1Upstream(pipe, app, key)
-  if (!secure || pipe.alpn === 'h2') return new Http2Upstream(pipe, app, key)
+  if (!isSecure(app.uri) || pipe.alpn === 'h2') return new Http2Upstream(pipe, app, key)
   pipe.onclose = () => {}
   pipe.destroy()
   const problem = new Problem(

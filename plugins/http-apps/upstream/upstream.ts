@@ -1,5 +1,6 @@
 import type { App } from '@mezite/core'
-import type { Pipe } from '@mezite/core/protocol'
+import { isGrpcCall, type Pipe } from '@mezite/core/protocol'
+import type { AppRequest } from '../request/app-request.ts'
 import type { RequestHead } from '../request/request-head.ts'
 import type { ResponseEvents } from './response-parser.ts'
 import type { UpstreamFailure } from './upstream-failure.ts'
@@ -44,14 +45,25 @@ export interface Upstream {
   destroy(): void
 }
 
-/** The version that a request needs of a connection; null: the one that TLS negotiated. WebSockets need HTTP/1.1. */
-export function versionFor({ httpVersion }: App, upgrade: boolean): Upstream['version'] | null {
+/**
+ * The version that a request needs of a connection; null: the one that TLS negotiated. WebSockets need HTTP/1.1. Without
+ * TLS nothing is negotiated: `auto` is then HTTP/2 for gRPC calls, which exist over nothing else, and otherwise HTTP/1.1.
+ */
+export function versionFor(
+  { httpVersion, uri }: App,
+  { upgrade, lines }: Pick<AppRequest, 'upgrade' | 'lines'>,
+): Upstream['version'] | null {
   if (upgrade || httpVersion === '1.1') return '1.1'
-  return httpVersion === 'auto' ? null : '2'
+  if (httpVersion !== 'auto') return '2'
+  if (isSecure(uri)) return null
+  return isGrpcCall(lines) ? '2' : '1.1'
 }
 
+/** Whether the app is reached over TLS. */
+export const isSecure = (uri: string): boolean => uri.startsWith('https:')
+
 /** Protocols to offer in TLS to the app (ALPN), best first. */
-export function alpnFor(app: App, upgrade: boolean): readonly string[] {
-  const version = versionFor(app, upgrade)
+export function alpnFor(app: App, request: AppRequest): readonly string[] {
+  const version = versionFor(app, request)
   return version === null ? ['h2', 'http/1.1'] : [version === '2' ? 'h2' : 'http/1.1']
 }

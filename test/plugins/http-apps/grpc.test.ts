@@ -1,9 +1,9 @@
 /** gRPC with its own client and server, through the browser port and through a local port of msh. */
 import { once } from 'node:events'
-import { Agent } from 'node:http'
+import { Agent, createServer as createHttpServer } from 'node:http'
 import { createSecureServer, createServer } from 'node:http2'
 import { createServer as createHttpsServer } from 'node:https'
-import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import { type AddressInfo, connect as connectTcp, createServer as createTcpServer } from 'node:net'
 import { duplexPair } from 'node:stream'
 import * as grpc from '@grpc/grpc-js'
 import type { HttpVersion } from '@mezite/core/protocol'
@@ -37,7 +37,10 @@ const service = {
   upload: method('upload', true, false),
   download: method('download', false, true),
   chat: method('chat', true, true),
+  enough: method('enough', true, false),
 }
+/** A client whose calls are not typed. */
+type AnyClient = Record<string, (...args: unknown[]) => grpc.ClientWritableStream<Buffer>>
 type EchoClient = grpc.Client & Record<keyof typeof service, (...args: never[]) => never>
 const EchoClient = grpc.makeGenericClientConstructor(service, 'Echo')
 
@@ -67,13 +70,26 @@ async function startServer(t: Test) {
       })
       call.on('end', () => done(null, Buffer.from(String(size))))
     },
+    /** Responds to the first message, before the client has ended its stream. */
+    enough(call: grpc.ServerReadableStream<Buffer, Buffer>, done: grpc.sendUnaryData<Buffer>) {
+      call.once('data', (chunk: Buffer) => {
+        if (chunk.toString() === 'fail') return done({ code: grpc.status.OUT_OF_RANGE, details: 'too much' })
+        const trailer = new grpc.Metadata()
+        trailer.set('x-sum', '9')
+        done(null, Buffer.from('enough'), trailer)
+      })
+    },
     download(call: grpc.ServerWritableStream<Buffer, Buffer>) {
       for (let n = 0; n < Number(call.request.toString()); n++) call.write(Buffer.alloc(10_000, n % 256))
       call.end()
     },
     chat(call: grpc.ServerDuplexStream<Buffer, Buffer>) {
       call.write(Buffer.from('hello'))
-      call.on('data', (chunk: Buffer) => call.write(Buffer.from(`you said ${chunk}`)))
+      call.on('data', (chunk: Buffer) => {
+        if (chunk.toString() === 'bye')
+          call.emit('error', { code: grpc.status.ABORTED, details: 'bye yourself' })
+        else call.write(Buffer.from(`you said ${chunk}`))
+      })
       call.on('end', () => call.end())
       call.on('cancelled', () => {
         seen.cancelled += 1
@@ -152,6 +168,7 @@ for (const way of ['the browser port', 'msh'] as const) {
         done: grpc.requestCallback<Buffer>,
       ): grpc.ClientUnaryCall
       upload(metadata: grpc.Metadata, done: grpc.requestCallback<Buffer>): grpc.ClientWritableStream<Buffer>
+      enough(metadata: grpc.Metadata, done: grpc.requestCallback<Buffer>): grpc.ClientWritableStream<Buffer>
       download(body: Buffer, metadata: grpc.Metadata): grpc.ClientReadableStream<Buffer>
       chat(metadata: grpc.Metadata): grpc.ClientDuplexStream<Buffer, Buffer>
     }
@@ -202,6 +219,29 @@ for (const way of ['the browser port', 'msh'] as const) {
       t.strictSame(words, ['hello', 'you said w1', 'you said w2', 'you said w3'])
     })
 
+    await t.test('status and trailers arrive when the app ends the call first', async (t) => {
+      for (let n = 0; n < 20; n++) {
+        const trailers = await new Promise<grpc.Metadata>((resolve, reject) => {
+          const upload = call.enough(metadata, (error, value) => {
+            if (error || value?.toString() !== 'enough') reject(error ?? new Error(String(value)))
+          })
+          upload.on('status', (status) => resolve(status.metadata))
+          upload.write(Buffer.from('one'))
+        })
+        t.strictSame(trailers.get('x-sum'), ['9'])
+      }
+      const failed = new Promise((resolve, reject) => {
+        call.enough(metadata, (error) => (error ? reject(error) : resolve(null))).write(Buffer.from('fail'))
+      })
+      await t.rejects(failed, { code: grpc.status.OUT_OF_RANGE, details: 'too much' })
+      const chat = call.chat(metadata)
+      const status = new Promise<grpc.StatusObject>((resolve) => chat.on('status', resolve))
+      chat.on('error', () => {})
+      chat.on('data', () => {})
+      chat.write(Buffer.from('bye'))
+      t.match(await status, { code: grpc.status.ABORTED, details: 'bye yourself' })
+    })
+
     await t.test('deadlines and cancellation reach the app', async (t) => {
       await t.rejects(unary('wait', { deadline: Date.now() + 300 }).reply, {
         code: grpc.status.DEADLINE_EXCEEDED,
@@ -237,10 +277,140 @@ for (const way of ['the browser port', 'msh'] as const) {
   })
 }
 
+t.test(
+  'gRPC clients get errors of the hub as a status, with the code and the id of the request',
+  async (t) => {
+    const gateway = await openGateway(appAt(1, { httpVersion: 'h2c', agents: ['node-1'] }))
+    const local = await startMsh(t, gateway)
+    const credentials = grpc.credentials.createSsl(gatewayCert, null, null, {
+      checkServerIdentity: () => undefined,
+    })
+    const browser = new EchoClient(`127.0.0.1:${gateway.port}`, credentials, {
+      'grpc.ssl_target_name_override': 'a.apps.test',
+      'grpc.default_authority': 'a.apps.test',
+    })
+    const msh = new EchoClient(`127.0.0.1:${local}`, grpc.credentials.createInsecure())
+    t.teardown(async () => {
+      browser.close()
+      msh.close()
+      await gateway.close()
+    })
+    const failure = (client: grpc.Client, cookie = COOKIE, name: keyof typeof service = 'unary') => {
+      const metadata = new grpc.Metadata()
+      metadata.set('cookie', cookie)
+      return new Promise<grpc.ServiceError>((resolve) => {
+        const done = (error: grpc.ServiceError) => resolve(error)
+        if (name === 'unary') (client as never as AnyClient).unary!(Buffer.from('hi'), metadata, done)
+        else (client as never as AnyClient)[name]!(metadata, done).write(Buffer.from('hi'))
+      })
+    }
+    const id = /request [0-9a-f-]{36}\)/
+    const anonymous = await failure(browser, 'a=b')
+    t.match(anonymous, {
+      code: grpc.status.UNAUTHENTICATED,
+      details: /login_required, request .*login_url: https:/,
+    })
+    for (const client of [browser, msh] as never as grpc.Client[])
+      for (const name of ['unary', 'enough'] as const) {
+        const down = await failure(client, COOKIE, name)
+        t.match(down, { code: grpc.status.UNAVAILABLE, details: /app_unreachable/ })
+        t.match(down.details, id)
+      }
+    gateway.state.decision = { effect: 'deny', reason: 'locked', roles: [], requirements: [] } as never
+    gateway.state.revision += 1
+    for (const client of [browser, msh] as never as grpc.Client[])
+      t.match(await failure(client), { code: grpc.status.PERMISSION_DENIED, details: /locked/ })
+    const elsewhere = new EchoClient(`127.0.0.1:${gateway.port}`, credentials, {
+      'grpc.ssl_target_name_override': 'a.apps.test',
+      'grpc.default_authority': 'elsewhere.test',
+    })
+    t.teardown(() => elsewhere.close())
+    t.match(await failure(elsewhere as never), { code: grpc.status.UNKNOWN, details: /misdirected/ })
+  },
+)
+
+t.test(
+  'an app without TLS gets gRPC over HTTP/2 and everything else over HTTP/1.1 with http.version auto',
+  async (t) => {
+    const { port: grpcPort } = await startServer(t)
+    const web = createHttpServer((request, response) => response.end(`HTTP/${request.httpVersion}`))
+    web.listen(0, '127.0.0.1')
+    await once(web, 'listening')
+    const webPort = (web.address() as AddressInfo).port
+    // One port with both, as many servers offer it.
+    const both = createTcpServer((client) => {
+      client.once('data', (first) => {
+        const app = connectTcp(first.toString('latin1').startsWith('PRI ') ? grpcPort : webPort, '127.0.0.1')
+        app.write(first)
+        client.pipe(app).pipe(client)
+        for (const socket of [client, app]) socket.on('error', () => socket.destroy())
+      })
+    })
+    both.listen(0, '127.0.0.1')
+    await once(both, 'listening')
+    const { port } = both.address() as AddressInfo
+    const gateway = await openGateway(appAt(port, { httpVersion: 'auto', agents: ['node-1'] }))
+    const local = await startMsh(t, gateway)
+    const client = new EchoClient(`127.0.0.1:${local}`, grpc.credentials.createInsecure())
+    t.teardown(async () => {
+      client.close()
+      await gateway.close()
+      both.close()
+      web.close()
+      web.closeAllConnections()
+    })
+    t.match(await raw(gateway, ask('GET /')), /\r\n\r\nHTTP\/1\.1$/)
+    const said = await new Promise((resolve) =>
+      (client as never as AnyClient).unary!(Buffer.from('hi'), (_: unknown, value: unknown) =>
+        resolve(String(value)),
+      ),
+    )
+    t.equal(said, 'echo hi')
+    t.match(await raw(gateway, ask('GET /')), /\r\n\r\nHTTP\/1\.1$/)
+  },
+)
+
+t.test(
+  'an app that asks the hub to stop sending has responded in full only if it ended its response',
+  async (t) => {
+    const schemes: unknown[] = []
+    const server = createServer()
+    server.on('stream', (stream, headers) => {
+      stream.on('error', () => {})
+      schemes.push(headers[':scheme'])
+      const whole = headers[':path'] === '/whole'
+      stream.respond({ ':status': 200 })
+      stream.write('the response', () => {
+        if (whole) stream.end(() => stream.close(0))
+        // A reset without END_STREAM.
+        else {
+          stream.end = () => stream
+          stream.close(0)
+        }
+      })
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const gateway = await openGateway(appAt(port, { httpVersion: 'h2c', agents: ['node-1'] }))
+    t.teardown(async () => {
+      await gateway.close()
+      server.close()
+    })
+    const upload = (path: string) =>
+      raw(gateway, `${ask(`POST ${path}`, 'Transfer-Encoding: chunked')}5\r\nhello\r\n`)
+    t.match(await upload('/whole'), /the response\r\n0\r\n\r\n$/)
+    t.notMatch(await upload('/part'), /\r\n0\r\n\r\n$/)
+    t.match(await gateway.recorded(2), [{ reason: null }, { reason: 'app_reset' }])
+    t.strictSame(schemes, ['http', 'http'])
+  },
+)
+
 t.test('an app over TLS gets the version that its document names, or that TLS negotiates', async (t) => {
   const seen: string[] = []
   const respond: Parameters<typeof createSecureServer>[1] = (request, response) => {
-    seen.push(`${request.httpVersion} ${request.headers['x-mezite-user']}`)
+    const scheme = request.headers[':scheme'] ?? ''
+    seen.push(`${request.httpVersion} ${request.headers['x-mezite-user']} ${scheme}`.trimEnd())
     response.end('hello')
   }
   const start = async (allowHttp2: boolean) => {
@@ -265,8 +435,8 @@ t.test('an app over TLS gets the version that its document names, or that TLS ne
     return [response.slice(9, 12), seen.splice(0)[0] ?? /"code":"(\w+)"/.exec(response)?.[1]]
   }
   t.strictSame(await get(both, '1.1'), ['200', '1.1 ann'])
-  t.strictSame(await get(both, 'h2'), ['200', '2.0 ann'])
-  t.strictSame(await get(both, 'auto'), ['200', '2.0 ann'])
+  t.strictSame(await get(both, 'h2'), ['200', '2.0 ann https'])
+  t.strictSame(await get(both, 'auto'), ['200', '2.0 ann https'])
   t.strictSame(await get(old, 'auto'), ['200', '1.1 ann'])
   const [status, code] = await get(old, 'h2')
   t.equal(status, '502')
