@@ -162,6 +162,32 @@ for (const count of [60, 6])
     },
   )
 
+t.test('B25 a form that a script of an app sends to the reset deletes nothing', async (t) => {
+  evilAnswers.set('/form', (_request, response) => {
+    response
+      .writeHead(200, { 'content-type': 'text/html' })
+      .end('<form method="post" action="/.mezite/reset"></form><script>document.forms[0].submit()</script>')
+  })
+  const { context, page } = await newPerson(browser)
+  await signInAs(page, ALICE, evil.url)
+  for (const domain of ['apps.mezite.localhost', 'mezite.localhost'])
+    await context.addCookies([{ name: 'other', value: '1', domain: `.${domain}`, path: '/', secure: true }])
+  const others = async () => (await context.cookies(evil.url)).filter(({ name }) => name === 'other').length
+  t.equal(await others(), 2)
+  const sent = page.waitForResponse((response) => response.url().endsWith('/.mezite/reset'))
+  await page.goto(`${evil.url}/form`, { waitUntil: 'commit' })
+  t.equal((await sent).status(), 431)
+  t.equal(await others(), 2)
+  await page.getByRole('button', { name: 'Delete the cookies' }).click()
+  await page.getByRole('heading', { name: 'The cookies are deleted' }).waitFor()
+  t.strictSame(
+    (await context.cookies(evil.url)).flatMap(({ name, domain }) => (name === 'other' ? [domain] : [])),
+    ['.mezite.localhost'],
+    'a click deletes those of the apps’ domain, and none above it',
+  )
+  await context.close()
+})
+
 t.test('B25 Clear-Site-Data from one app ends no other session', async (t) => {
   evilAnswers.set('/clear', (_request, response) => {
     response

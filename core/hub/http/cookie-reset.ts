@@ -63,20 +63,23 @@ export function resetOf(
   head: RequestHead,
   info: ConnectionInfo,
   pages: Pages,
+  appsDomain: string | null,
 ): HubResponse | undefined {
   if (info.certified !== undefined || (route.kind === 'refused' && route.problem.status !== 431))
     return undefined
-  return resetResponse(head, pages)
+  return resetResponse(head, pages, appsDomain)
 }
 
 /**
  * The response to `POST /.mezite/reset`, served on every host for a head of any size: expires each received cookie by
- * name, on this host and the domains above it. Only a navigation from this host's own page may request it, and the
- * hub's own cookies stay, so an app cannot sign people out. Undefined if the request is not for the reset.
+ * name, on this host and the domains above it up to `appsDomain`. Cookies of the domains above belong to other systems.
+ * Only a click in this host's own page may request it (`Sec-Fetch-User`, W3C Fetch Metadata section 2.4), and the hub's
+ * own cookies stay, so an app cannot sign people out. Undefined if the request is not for the reset.
  */
 export function resetResponse(
   { method, url, rawHeaders }: RequestHead,
   pages: Pages,
+  appsDomain: string | null,
 ): HubResponse | undefined {
   if (method !== 'POST' || url !== RESET_PATH) return undefined
   const value = (name: string): string | undefined => valuesOf(rawHeaders, name)[0]
@@ -88,12 +91,13 @@ export function resetResponse(
     origin === `https://${host}${port === null ? '' : `:${port}`}` ||
     (origin === 'null' && value('sec-fetch-site') === 'same-origin')
   const document = value('sec-fetch-dest') ?? 'document'
-  if (!own || value('sec-fetch-mode') !== 'navigate' || document !== 'document')
-    return tooLargeResponse(pages)
+  const clicked = value('sec-fetch-mode') === 'navigate' && value('sec-fetch-user') === '?1'
+  if (!own || !clicked || document !== 'document') return tooLargeResponse(pages)
   const title = 'The cookies are deleted'
   const body = html`<div class="card">
     <h1>${title}</h1>
     <p>Close other windows of this domain before you continue, or they may set the cookies again.</p>
+    <p>If requests are still too large, delete the cookies of the whole domain in the settings of your browser.</p>
     <div class="actions"><a class="button" href="/">Open the application</a></div>
   </div>`
   const response = pageElsewhere(pages, { title, body })
@@ -101,7 +105,7 @@ export function resetResponse(
     kind: 'response',
     status: 200,
     ...response,
-    lines: [...response.lines, ...expiries(rawHeaders, host)],
+    lines: [...response.lines, ...expiries(rawHeaders, host, appsDomain)],
   }
 }
 
@@ -119,10 +123,13 @@ export function tooLargeResponse(pages: Pages): HubResponse {
   return { kind: 'response', status: 431, ...pageElsewhere(pages, { title, body }) }
 }
 
-/** `Set-Cookie` lines that expire each cookie on the host and on each domain for which it could have been set. */
-function expiries(rawHeaders: readonly string[], host: string): string[] {
+/** `Set-Cookie` lines that expire each cookie on the host and on each domain from there up to the apps' domain. */
+function expiries(rawHeaders: readonly string[], host: string, appsDomain: string | null): string[] {
   const labels = host.split('.')
-  const domains = labels.slice(0, -1).map((_, at) => `; Domain=${labels.slice(at).join('.')}`)
+  const domains = labels
+    .map((_, at) => labels.slice(at).join('.'))
+    .filter((domain) => domain === host || (appsDomain !== null && `.${domain}`.endsWith(`.${appsDomain}`)))
+    .map((domain) => `; Domain=${domain}`)
   const names = new Set<string>()
   for (const line of valuesOf(rawHeaders, 'cookie'))
     for (const pair of line.split(';')) names.add(pair.split('=', 1)[0]?.trim() ?? '')

@@ -40,6 +40,8 @@ export type HostRoute = WebRoute | AppRoute | RefusedRoute
 export interface HostRouter {
   /** Origin of the hub's own pages. */
   readonly hubOrigin: string
+  /** Domain of the apps' hosts, in lower case; null: none is served. */
+  readonly appsDomain: string | null
   /**
    * Routes one request other than CONNECT. The name in the Host header, in an absolute request target and in the TLS
    * handshake must be the same, unless a trusted proxy made the connection. `bodyFollows` is for HTTP/2 only, where a
@@ -64,7 +66,8 @@ export function createHostRouter(names: PublicNames, limits: HeadLimits): HostRo
   const hubs = new Map(
     [names.hubOrigin, names.signInOrigin].map((origin) => [new URL(origin).hostname, new URL(origin).origin]),
   )
-  const suffix = names.appsDomain === null ? null : `.${names.appsDomain.toLowerCase()}`
+  const appsDomain = names.appsDomain?.toLowerCase() ?? null
+  const suffix = appsDomain === null ? null : `.${appsDomain}`
   const port = names.portSuffix === '' ? 443 : Number(names.portSuffix.slice(1))
 
   const isApp = (host: string | null): boolean =>
@@ -156,6 +159,7 @@ export function createHostRouter(names: PublicNames, limits: HeadLimits): HostRo
 
   return {
     hubOrigin: names.hubOrigin,
+    appsDomain,
     route,
     isHub: (serverName) => serverName !== null && hubs.has(serverName),
     isApp,

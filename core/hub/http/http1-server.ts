@@ -82,7 +82,7 @@ export function createHttp1Server(options: Http1Options): Http1Server {
     if (draining) response.shouldKeepAlive = false
     const { info } = connection
     const route = upgrades.get(request) ?? router.route(request, info)
-    const reset = resetOf(route, request, info, pages)
+    const reset = resetOf(route, request, info, pages, router.appsDomain)
     if (reset !== undefined) return void send(request, response, reset)
     if (route.kind === 'app') return void app?.request(route, request, response)
     if (route.kind === 'refused') {

@@ -76,7 +76,7 @@ export function createHttp2Server(options: Http2Options): Http2Server {
       return void refuse(request, { kind: 'refused', problem, record }, info)
     }
     const route = router.route(head, info, !ended)
-    const reset = resetOf(route, head, info, pages)
+    const reset = resetOf(route, head, info, pages, router.appsDomain)
     if (reset !== undefined) return void sendOnStream(request, reset)
     if (route.kind === 'app') return void app?.stream(route, request)
     if (route.kind === 'refused') return void refuse(request, route, info)

@@ -49,18 +49,27 @@ t.test('B24 of clients that were refused the newest 1,000 are remembered', async
 })
 
 /** The response to a reset that the page of the host itself asks for, but for `more`. */
-function reset(more: Record<string, string> = {}, head: { method?: string; url?: string } = {}) {
+function reset(
+  more: Record<string, string> = {},
+  head: { method?: string; url?: string } = {},
+  appsDomain: string | null = 'apps.example.com',
+) {
   const lines: Record<string, string> = {
     Host: 'a.apps.example.com',
     Cookie: 'x=1; __Host-mezite_app=secret; __Host-theirs=2; __Secure-y=3',
     Origin: 'https://a.apps.example.com',
     'Sec-Fetch-Mode': 'navigate',
     'Sec-Fetch-Dest': 'document',
+    'Sec-Fetch-User': '?1',
     ...more,
   }
   const rawHeaders = Object.entries(lines).flat()
   const version = { httpVersionMajor: 1, httpVersionMinor: 1 }
-  return resetResponse({ method: 'POST', url: RESET_PATH, rawHeaders, ...version, ...head }, pages)
+  return resetResponse(
+    { method: 'POST', url: RESET_PATH, rawHeaders, ...version, ...head },
+    pages,
+    appsDomain,
+  )
 }
 
 t.test(
@@ -70,9 +79,7 @@ t.test(
     t.equal(status, 200)
     const expired = lines.filter((_, at) => lines[at - 1] === 'Set-Cookie')
     const end = '=; Path=/; Max-Age=0; Secure'
-    const domains = ['a.apps.example.com', 'apps.example.com', 'example.com'].map(
-      (name) => `; Domain=${name}`,
-    )
+    const domains = ['a.apps.example.com', 'apps.example.com'].map((name) => `; Domain=${name}`)
     t.strictSame(expired, [
       ...['', ...domains].map((domain) => `x${end}${domain}`),
       `__Host-theirs${end}`,
@@ -82,7 +89,24 @@ t.test(
   },
 )
 
-t.test('B24 cookies are deleted for a navigation of the host’s own page alone', async (t) => {
+t.test('B24 the reset expires no cookies of domains above that of the apps', async (t) => {
+  const domainsOf = (host: string, appsDomain: string | null) => {
+    const { lines = [] } =
+      reset({ Host: host, Origin: `https://${host}`, Cookie: 'x=1' }, {}, appsDomain) ?? {}
+    return lines.flatMap((line) => /; Domain=(.*)/.exec(line)?.[1] ?? [])
+  }
+  t.strictSame(domainsOf('x.a.apps.example.com', 'apps.example.com'), [
+    'x.a.apps.example.com',
+    'a.apps.example.com',
+    'apps.example.com',
+  ])
+  t.strictSame(domainsOf('hub.example.com', 'apps.example.com'), ['hub.example.com'])
+  t.strictSame(domainsOf('apps.example.com', 'apps.example.com'), ['apps.example.com'])
+  t.strictSame(domainsOf('hub.example.com', null), ['hub.example.com'])
+  t.strictSame(domainsOf('a.notapps.example.com', 'apps.example.com'), ['a.notapps.example.com'])
+})
+
+t.test('B24 cookies are deleted for a click in the host’s own page alone', async (t) => {
   t.equal(
     reset({ Origin: 'null', 'Sec-Fetch-Site': 'same-origin' })?.status,
     200,
@@ -95,6 +119,8 @@ t.test('B24 cookies are deleted for a navigation of the host’s own page alone'
     { 'Sec-Fetch-Mode': 'cors' },
     { 'Sec-Fetch-Mode': 'no-cors' },
     { 'Sec-Fetch-Dest': 'iframe' },
+    { 'Sec-Fetch-User': '?0' },
+    { 'Sec-Fetch-User': '' },
     { Host: 'x@a.apps.example.com' },
   ])
     t.equal(reset(wrong as Record<string, string>)?.status, 431, JSON.stringify(wrong))

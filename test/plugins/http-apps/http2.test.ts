@@ -236,6 +236,7 @@ t.test('requests', async (t) => {
       ':path': '/.mezite/reset',
       origin: 'https://a.apps.test',
       'sec-fetch-mode': 'navigate',
+      'sec-fetch-user': '?1',
     }
     const { status, headers } = await ask({ ...asked, ...reset })
     t.equal(status, 200)

@@ -261,7 +261,8 @@ t.test('B24 a cookie bomb: 431 with a way out that only its own page can take', 
   const bomb = Array.from({ length: 60 }, (_, i) => `bomb${i}=${'x'.repeat(4000)}`).join('; ')
   const bombed = (line: string, ...headers: string[]) =>
     ask(line, ...headers).replace(COOKIE, `${COOKIE}; ${bomb}`)
-  const own = ['Origin: https://a.apps.test', 'Content-Length: 0', 'Sec-Fetch-Mode: navigate']
+  const scripted = ['Origin: https://a.apps.test', 'Content-Length: 0', 'Sec-Fetch-Mode: navigate']
+  const own = [...scripted, 'Sec-Fetch-User: ?1']
   for (let i = 0; i < 3; i++) {
     const page = await raw(gateway, bombed('GET /x', ...NAVIGATE))
     t.match(page, /^HTTP\/1.1 431 [\s\S]*<form method="post" action="\/.mezite\/reset">/)
@@ -273,12 +274,19 @@ t.test('B24 a cookie bomb: 431 with a way out that only its own page can take', 
   ])
     t.notMatch(await raw(gateway, bombed('POST /.mezite/reset', ...foreign)), /Clear-Site-Data/)
   t.notMatch(await raw(gateway, bombed('GET /.mezite/reset', ...NAVIGATE)), /Clear-Site-Data/)
+  t.notMatch(
+    await raw(gateway, bombed('POST /.mezite/reset', ...scripted)),
+    /Set-Cookie/,
+    'a form that a script of the app sends',
+  )
   t.match(await raw(gateway, ask('GET /small')), / 200 OK/, 'what fits is served as ever')
   const done = await raw(gateway, bombed('POST /.mezite/reset', ...own))
   t.match(done, /^HTTP\/1.1 200 [\s\S]*Set-Cookie: bomb59=; Path=\/; Max-Age=0/)
   t.notMatch(done, /Clear-Site-Data|mezite_app/, 'and the person stays signed in')
-  const hub = ['Host: hub.test', 'Origin: https://hub.test', 'Sec-Fetch-Mode: navigate', `Cookie: ${bomb}`]
-  const there = `POST /.mezite/reset HTTP/1.1\r\n${hub.join('\r\n')}\r\nContent-Length: 0\r\n\r\n`
+  t.match(done, /Domain=apps\.test/)
+  t.notMatch(done, /Domain=test/, 'cookies above the apps are those of other systems')
+  const hub = ['Host: hub.test', 'Origin: https://hub.test', 'Sec-Fetch-Mode: navigate', 'Sec-Fetch-User: ?1']
+  const there = `POST /.mezite/reset HTTP/1.1\r\n${[...hub, `Cookie: ${bomb}`].join('\r\n')}\r\nContent-Length: 0\r\n\r\n`
   t.match(
     await raw(gateway, there, 'hub.test'),
     /^HTTP\/1.1 431 [\s\S]*<form method="post"/,
