@@ -16,6 +16,7 @@ export {
   auditSinks,
 } from './api/audit.ts'
 export { type Catalog, catalog } from './api/catalog.ts'
+export { type CertificateSource, certificates } from './api/certificates.ts'
 export { Type } from './api/config-types.ts'
 export { dashboardParts } from './api/dashboard.ts'
 export { type Database, database, type Migrations, migrations, type Transaction } from './api/database.ts'

@@ -4,12 +4,12 @@ import { join, relative } from 'node:path'
 import t from 'tap'
 import { root, textOf } from './read-imports.ts'
 
-const CASE = /'((?:[A-Q]\d{1,3}|fault \d{1,2})(?:(?:, | and | to |–)(?:[A-Q]?\d{1,3}))*)(?=[ :,])/g
+const CASE = /'((?:[A-Z]\d{1,3}|fault \d{1,2})(?:(?:, | and | to |–)(?:[A-Z]?\d{1,3}))*)(?=[ :,])/g
 
 const files = readdirSync(join(root, 'test'), { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && entry.name !== 'threats.test.ts')
   .map((entry) => relative(root, join(entry.parentPath, entry.name)))
-const listed = [...textOf('test/threats.md').matchAll(/^\| ([A-Q]\d+|fault \d+) \|/gm)].map(
+const listed = [...textOf('test/threats.md').matchAll(/^\| ([A-Z]\d+|fault \d+) \|/gm)].map(
   ([, name]) => name!,
 )
 
@@ -22,7 +22,7 @@ t.test('every case is listed once', (t) => {
 t.test('every case that a test names is listed', (t) => {
   const named = files.flatMap((file) =>
     [...textOf(file).matchAll(CASE)].flatMap(
-      ([, text = '']) => text.match(/[A-Q]\d{1,3}|fault \d{1,2}/g) ?? [],
+      ([, text = '']) => text.match(/[A-Z]\d{1,3}|fault \d{1,2}/g) ?? [],
     ),
   )
   t.ok(named.length > 100)

@@ -141,7 +141,11 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   ])
   const { redirectListen, shutdownDelayMs } = config.proxy
   if (redirectListen) {
-    const redirect = createRedirectServer(formatAddress(redirectListen), browsers.router.originOf)
+    const redirect = createRedirectServer(
+      formatAddress(redirectListen),
+      browsers.router.originOf,
+      rooms.certificates.httpChallenge,
+    )
     onClose(() => redirect.close())
     await redirect.listen(inherited('proxy.redirect_addr'))
   }

@@ -127,6 +127,12 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
   diagnosticsRoutes: partWith(['respond'], {
     path: (value) => typeof value === 'string' && value.startsWith('/'),
   }),
+  certificates: partWith(['covers', 'certificateFor', 'states'], {
+    name,
+    alpn: (value) => value === undefined || name(value),
+    alpnCertificate: maybe,
+    httpChallenge: maybe,
+  }),
   commandLogins: partWith(['redeem']),
   signInMethods: partWith(['choices', 'begin'], { name: pathSegment, callback: maybe, form: maybe }),
   requirements: partWith([], {
@@ -164,7 +170,7 @@ const RIGHTS: Readonly<Record<string, readonly string[]>> = {
     ...['sessions', 'signInDesk', 'signInMethods', 'users'],
   ],
   'writes the database': ['database', 'databaseServer', 'migrations', 'revisions', 'user.released'],
-  'sees bodies': ['certifiedHttp', 'dial.open', 'protocols', 'transports', 'tunnel'],
+  'sees bodies': ['certificates', 'certifiedHttp', 'dial.open', 'protocols', 'transports', 'tunnel'],
 }
 
 /** One row of `mezctl status --plugins`. */

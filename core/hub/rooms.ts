@@ -1,5 +1,6 @@
 import { appKinds } from '../api/app-kinds.ts'
 import { type AuditSink, auditSinks } from '../api/audit.ts'
+import { certificates as certificateSources } from '../api/certificates.ts'
 import { type Migrations, migrations } from '../api/database.ts'
 import type { HubHooks } from '../api/hub-hooks.ts'
 import { type RequirementKind, requirements as requirementKinds } from '../api/requirement.ts'
@@ -91,12 +92,13 @@ export async function openRooms(options: RoomsOptions) {
   const store = await openDatabase(target, { log, onQuery: counts.query })
   onClose(() => store.close())
   const { db } = store
-  const certificates = await createCertificates({
+  const certificates = createCertificates({
     ...base,
     main: proxy.httpsKeypair,
     apps: proxy.appsKeypair,
+    sources: () => kernel.slot(certificateSources),
     listenAddr: formatAddress(proxy.listen),
-    allowDevelopment: proxy.httpsKeypair === null,
+    allowDevelopment: proxy.developmentCertificate,
     dataDir,
   })
   onClose(() => certificates.close())
@@ -197,8 +199,9 @@ export async function openRooms(options: RoomsOptions) {
 /** Creates the tables and starts the rooms in dependency order, once the plugins are set up. */
 export async function startRooms(rooms: Rooms): Promise<void> {
   const { config, kernel, log, onClose } = rooms
-  const { store, audit, revisions, sessions, registry, activity, authorities } = rooms
+  const { store, audit, revisions, sessions, registry, activity, authorities, certificates } = rooms
   checkAuditSinks(kernel.slot(auditSinks), config.auditRequired, log)
+  await certificates.open()
   registerRequirements(kernel.slot(requirementKinds), rooms.requirements)
   await store.migrate([...roomMigrations, ...kernel.slot(migrations)])
   audit.open()

@@ -5,6 +5,7 @@
  */
 export { type AdminClient, ApiError, adminClient } from '../hub/api-server/admin-client.ts'
 export { conformAuditSink, type SinkUnderTest } from './audit-sink-conformance.ts'
+export { conformCertificates, type SourceUnderTest } from './certificate-conformance.ts'
 export { type ConformTest, conformTest } from './conformance-test.ts'
 export { type ConformDialerOptions, conformDialer, testTarget } from './dialer-conformance.ts'
 export {
@@ -34,7 +35,7 @@ export { type ConformSignInOptions, conformSignIn, type SignInVisit } from './si
 export { createTestAgent, type TestAgent, type TestAgentOptions } from './test-agent.ts'
 export { createTestHost, type RecordedTap, type TestHost, type TestHostOptions } from './test-host.ts'
 export { createTestHub, type PluginUnderTest, type TestHub, type TestHubOptions } from './test-hub.ts'
-export { type TestEventSource, testActor, testEvent, testSecretBox } from './test-parts.ts'
+export { type TestEventSource, testActor, testCertificate, testEvent, testSecretBox } from './test-parts.ts'
 export type { TransportUnderTest } from './transport-bench.ts'
 export { conformTransport } from './transport-conformance.ts'
 export { measureTransport, type TransportFigures } from './transport-figures.ts'

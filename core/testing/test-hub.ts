@@ -35,7 +35,7 @@ export interface TestHub {
   readonly signInUrl: string
   /** Origin of the app with this name, registered or not. */
   appUrl(name: string): string
-  /** PEM of the authority of its development certificate, and its file. */
+  /** PEM of the authority of its development certificate, and its file; empty if a plugin provides the certificate. */
   readonly ca: string
   readonly caFile: string
   readonly dataDir: string
@@ -110,7 +110,10 @@ async function launch(dir: string, options: TestHubOptions, remove: () => Promis
   })
   await hub.start()
   const caFile = join(config.dataDir, 'development-ca.pem')
-  const ca = await readFile(caFile, 'utf8')
+  const ca = await readFile(caFile, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+    return ''
+  })
   const { hubOrigin, signInOrigin, appsDomain, portSuffix } = config.publicNames
   return {
     url: hubOrigin,

@@ -1,19 +1,27 @@
 /** Examples that tap the hooks which no plugin of the standard set needs. */
 
 import { createHmac } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
 import { json, text as textOf } from 'node:stream/consumers'
 import type { AuditEvent } from '@mezite/core'
-import { auditSinks, signInMethods } from '@mezite/core'
+import { auditSinks, certificates, signInMethods } from '@mezite/core'
 import type { Link } from '@mezite/core/protocol'
-import { conformDialer, conformPlugin, createTestHost, testTarget } from '@mezite/core/testing'
+import {
+  conformCertificates,
+  conformDialer,
+  conformPlugin,
+  createTestHost,
+  testCertificate,
+  testTarget,
+} from '@mezite/core/testing'
 import t from 'tap'
 import agentHalf from '../../examples/agent-alerts/agent.ts'
 import alerts from '../../examples/agent-alerts/hub.ts'
 import redaction from '../../examples/audit-redaction/hub.ts'
+import certificateFolder from '../../examples/certificate-folder/hub.ts'
 import passwordSignIn from '../../examples/password-sign-in/hub.ts'
 import socksDialer from '../../examples/socks-dialer/agent.ts'
 import webhookSink from '../../examples/webhook-sink/hub.ts'
@@ -26,6 +34,46 @@ t.test('they keep the rules of plugins', async (t) => {
   conformPlugin(t, agentHalf, { config: { file: '/run/x' }, refused: [{}] })
   conformPlugin(t, zoneRouting, { config: zones, refused: [{ zone: 'a' }] })
   conformPlugin(t, redaction)
+  const folder = { folder: '/none', hosts: ['a.test'] }
+  conformPlugin(t, certificateFolder, { config: folder, refused: [{ ...folder, folder: 'relative' }, {}] })
+})
+
+t.test('certificate-folder serves what is in its folder, and keeps the last good files', async (t) => {
+  const folder = t.testdir()
+  const hosts = ['hub.test', 'wiki.apps.test', 'late.apps.test']
+  const write = async (host: string) => {
+    const { cert, key } = await testCertificate([host])
+    writeFileSync(join(folder, `${host}.pem`), cert)
+    writeFileSync(join(folder, `${host}.key`), key)
+    return cert
+  }
+  await write('hub.test')
+  await write('wiki.apps.test')
+  const open = async () => {
+    const host = createTestHost(certificateFolder, { config: { folder, hosts, interval: '100ms' } })
+    const [source] = host.slot(certificates)
+    t.ok(source!.covers('hub.test'), 'also before the start')
+    await host.start()
+    return { source: source!, ready: hosts.slice(0, 2), waiting: ['late.apps.test'], close: host.stop }
+  }
+  conformCertificates(t, open)
+
+  const { source, close } = await open()
+  t.teardown(close)
+  const served = (host: string) => source.certificateFor(host)?.cert ?? null
+  const until = async (done: () => boolean) => {
+    while (!done()) await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  const [, , late] = source.states()
+  t.match(late, { subject: 'late.apps.test', expires: null, problem: /ENOENT/ })
+  const first = await write('late.apps.test')
+  await until(() => served('late.apps.test') === first)
+  rmSync(join(folder, 'late.apps.test.key'))
+  await until(() => source.states()[2]!.problem !== null)
+  t.equal(served('late.apps.test'), first)
+  const next = await write('late.apps.test')
+  await until(() => served('late.apps.test') === next)
+  t.equal(source.states()[2]!.problem, null)
 })
 
 t.test('agent-alerts posts what happened, and drains only when everything is posted', async (t) => {

@@ -1,5 +1,6 @@
 /** The suites for plugin authors: they pass for the examples, and fail for what they are there to find. */
 import { spawnSync } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
@@ -10,16 +11,20 @@ import t from 'tap'
 import {
   type AuditEvent,
   type AuditSink,
+  type CertificateSource,
   defineAgentPlugin,
   defineHubPlugin,
   Type,
 } from '../../core/index.ts'
 import {
   conformAuditSink,
+  conformCertificates,
   conformDialer,
   conformPackage,
   conformPlugin,
   conformPolicy,
+  type SourceUnderTest,
+  testCertificate,
   testTarget,
 } from '../../core/testing/index.ts'
 import officeHours from '../../examples/office-hours/hub.ts'
@@ -210,6 +215,43 @@ t.test('an audit sink', async (t) => {
     t.strictSame(await failuresOf((t) => conformAuditSink(t, open(flaw))), expected, flaw)
   t.strictSame(
     unprovenOf((t) => conformAuditSink(t, open('none')), FLAWS),
+    [],
+  )
+})
+
+t.test('a source of certificates', async (t) => {
+  const [one, other] = await Promise.all([testCertificate(['a.test']), testCertificate(['b.test'])])
+  const FLAWS = {
+    none: [],
+    'wrong-name': ['it covers its hosts and serves them'],
+    'wrong-key': ['it covers its hosts and serves them'],
+    'new-object': ['it covers its hosts and serves them'],
+    'covers-all': ['foreign names get nothing and leave nothing behind'],
+    'no-state': ['its states list each certificate'],
+    'wrong-expiry': ['its states list each certificate'],
+    'proves-all': ['foreign names get nothing and leave nothing behind', 'it proves nothing unasked'],
+  }
+  const open = (flaw: string) => async (): Promise<SourceUnderTest> => {
+    const served =
+      flaw === 'wrong-name' ? other : flaw === 'wrong-key' ? { cert: one.cert, key: other.key } : one
+    const expires = new X509Certificate(served.cert).validToDate.getTime()
+    const state = {
+      ...{ subject: 'a.test', names: ['a.test'], problem: null },
+      expires: flaw === 'wrong-expiry' ? expires / 1_000 : expires,
+    }
+    const source: CertificateSource = {
+      name: 'flawed',
+      covers: (host) => host === 'a.test' || flaw === 'covers-all',
+      certificateFor: (host) => (host !== 'a.test' ? null : flaw === 'new-object' ? { ...served } : served),
+      states: () => (flaw === 'no-state' ? [] : [state]),
+      ...(flaw === 'proves-all' && { alpn: 'acme-tls/1', alpnCertificate: () => other }),
+    }
+    return { source, ready: ['a.test'], close: async () => {} }
+  }
+  for (const [flaw, expected] of Object.entries(FLAWS))
+    t.strictSame(await failuresOf((t) => conformCertificates(t, open(flaw))), expected, flaw)
+  t.strictSame(
+    unprovenOf((t) => conformCertificates(t, open('none')), FLAWS),
     [],
   )
 })

@@ -59,10 +59,12 @@ export function createAttention(
 
   function certificates(): Attention[] {
     const authorities = AUTHORITIES.flatMap((name) =>
-      rooms.authorities.keys(name).map(({ expires }) => ({ subject: name, expires })),
+      rooms.authorities.keys(name).map(({ expires }) => ({ subject: name, expires, problem: null })),
     )
-    const served = rooms.certificates.development ? [] : rooms.certificates.expiries()
-    return [...served, ...authorities].flatMap(({ subject, expires }) => {
+    const served = rooms.certificates.development ? [] : rooms.certificates.states()
+    return [...served, ...authorities].flatMap(({ subject, expires, problem }) => {
+      if (problem !== null) return [{ kind: 'certificate', subject, message: problem }] as const
+      if (expires === null) return []
       const days = Math.floor((expires - clock.now()) / DAY_MS)
       if (days >= EXPIRY_DAYS) return []
       const message = days < 0 ? `expired ${timeOf(expires)}` : `expires ${timeOf(expires)}, in ${days} days`

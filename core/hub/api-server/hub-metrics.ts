@@ -19,7 +19,7 @@ const SLOW_TAP_SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 export interface Watched {
   readonly audit: Pick<RunningAudit, 'accepting' | 'sinks'>
   readonly catalog: Pick<Catalog, 'list'>
-  readonly certificates: Pick<Certificates, 'expiries'>
+  readonly certificates: Pick<Certificates, 'states'>
   readonly revisions: Pick<RunningRevisions, 'ageMs' | 'applied' | 'fresh'>
   readonly listener: Pick<Listener, 'connections'>
   readonly registry: Pick<Registry, 'clockAheadMs'>
@@ -143,7 +143,9 @@ export function createHubMetrics({ version, log }: { readonly version: string; r
         'When a certificate that the hub serves expires, in Unix time',
         () =>
           Object.fromEntries(
-            certificates.expiries().map(({ subject, expires }) => [subject, expires / 1_000]),
+            certificates
+              .states()
+              .flatMap(({ subject, expires }) => (expires === null ? [] : [[subject, expires / 1_000]])),
           ),
         'keypair',
         'min',

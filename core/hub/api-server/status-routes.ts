@@ -152,7 +152,7 @@ export function statusParts(options: {
   readonly catalog: Pick<Catalog, 'list'>
   readonly sessions: Pick<Sessions, 'list'>
   readonly attention: () => readonly Attention[]
-  readonly certificates: Pick<Certificates, 'expiries'>
+  readonly certificates: Pick<Certificates, 'states'>
   readonly authorities: Pick<Authorities, 'keys'>
   readonly revisions: Pick<Revisions, 'alone' | 'ageMs'>
   readonly audit: Pick<RunningAudit, 'sinks'>
@@ -174,11 +174,13 @@ export function statusParts(options: {
     attention,
     certificates: () =>
       [
-        ...certificates.expiries(),
+        ...certificates.states(),
         ...AUTHORITIES.flatMap((subject) =>
           authorities.keys(subject).map(({ expires }) => ({ subject, expires })),
         ),
-      ].map(({ subject, expires }) => ({ subject, expires: new Date(expires).toISOString() })),
+      ].flatMap(({ subject, expires }) =>
+        expires === null ? [] : [{ subject, expires: new Date(expires).toISOString() }],
+      ),
     database: () => ({
       driver: revisions.alone ? 'embedded' : 'postgres',
       view_age_ms: Math.round(Math.min(revisions.ageMs(), 1e9)),

@@ -34,8 +34,9 @@ type Raw = Required<RawHubConfig>
 
 /**
  * Turns what fits the schema into a `HubConfig`, and checks what no schema can: addresses, and keys against each other.
+ * `certified`: a plugin may provide certificates in place of files, which the hub finds out at its start.
  */
-export function completeConfig(file: string, raw: RawHubConfig): Completed {
+export function completeConfig(file: string, raw: RawHubConfig, certified: boolean): Completed {
   const problems: ValueProblem[] = []
   const warnings: string[] = []
   const problem = (path: string, message: string) => void problems.push({ path: path.split('.'), message })
@@ -104,9 +105,10 @@ export function completeConfig(file: string, raw: RawHubConfig): Completed {
   if (proxy.proxy_protocol === 'required' && proxy.trusted_proxies!.length === 0) {
     problem('proxy.proxy_protocol', 'required closes every connection without trusted_proxies')
   }
-  if (!proxy.https_keypair) {
-    const local = isLoopback(proxyListen.host) || isLocalhostName(publicAddr.host)
-    if (local || proxy.development_certificate) {
+  const local = isLoopback(proxyListen.host) || isLocalhostName(publicAddr.host)
+  const developmentCertificate = local || proxy.development_certificate === true
+  if (!proxy.https_keypair && !certified) {
+    if (developmentCertificate) {
       warnings.push('without proxy.https_keypair a development certificate is used')
     } else {
       problem(
@@ -168,6 +170,7 @@ export function completeConfig(file: string, raw: RawHubConfig): Completed {
       redirectListen,
       shutdownDelayMs,
       httpsKeypair: keypair(proxy.https_keypair),
+      developmentCertificate,
       appsDomain,
       appsKeypair: keypair(proxy.apps_keypair),
       appsOidcConnector,
@@ -183,7 +186,7 @@ export function completeConfig(file: string, raw: RawHubConfig): Completed {
       appsDomain,
       portSuffix,
       appsOidcConnector,
-      hsts: proxy.https_keypair !== undefined,
+      hsts: proxy.https_keypair !== undefined || certified,
     },
     tunnel: { transports: tunnel.transports ?? null, streamsPerAgent: tunnel.streams_per_agent! },
     sessions: { streamStalenessMs },

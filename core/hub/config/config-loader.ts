@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path'
 import type { TSchema } from 'typebox'
+import { certificates } from '../../api/certificates.ts'
 import {
   type ConfigProblem,
   checkConfig,
@@ -50,22 +51,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
   const errors: unknown[] = []
   const warnings = [...environment.warnings]
 
-  const checked = checkConfig(hubSchema, environment.value)
-  problems.push(...checked.problems.map(locate))
-  let config: HubConfig | undefined
-  // Values are compared with each other, and files read, once each of them fits the schema.
-  if (checked.problems.length === 0) {
-    const raw = checked.value as RawHubConfig
-    const completed = completeConfig(options.file, raw)
-    const urlFromFile = environment.locate({ path: ['database', 'url'], message: '' }) === null
-    const files = await checkFiles(completed.config, urlFromFile)
-    problems.push(...[...completed.problems, ...files.problems].map(locate))
-    warnings.push(...completed.warnings, ...files.warnings)
-    config = completed.config
-    if (raw.strict_runtime) errors.push(...runtime.map((what) => new MezError('MEZ_RUNTIME_UNSAFE', what)))
-    else warnings.push(...runtime)
-  }
-
+  const failed: unknown[] = []
   const named = (read.value as { plugins?: unknown } | null)?.plugins ?? {}
   const load = {
     side: 'hub',
@@ -75,9 +61,31 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
     program: import.meta.dirname,
   } as const
   const plugins = await loadPlugins(load).catch((error: unknown) => {
-    errors.push(...(error instanceof AggregateError ? error.errors : [error]))
+    failed.push(...(error instanceof AggregateError ? error.errors : [error]))
     return loadEachPlugin(load)
   })
+  // A plugin of the standard set may provide certificates once it is configured.
+  const certified = plugins.some(
+    ({ plugin, config }) =>
+      config !== undefined && Object.values(plugin.provides ?? {}).some(({ id }) => id === certificates.id),
+  )
+
+  const checked = checkConfig(hubSchema, environment.value)
+  problems.push(...checked.problems.map(locate))
+  let config: HubConfig | undefined
+  // Values are compared with each other, and files read, once each of them fits the schema.
+  if (checked.problems.length === 0) {
+    const raw = checked.value as RawHubConfig
+    const completed = completeConfig(options.file, raw, certified)
+    const urlFromFile = environment.locate({ path: ['database', 'url'], message: '' }) === null
+    const files = await checkFiles(completed.config, urlFromFile, certified)
+    problems.push(...[...completed.problems, ...files.problems].map(locate))
+    warnings.push(...completed.warnings, ...files.warnings)
+    config = completed.config
+    if (raw.strict_runtime) errors.push(...runtime.map((what) => new MezError('MEZ_RUNTIME_UNSAFE', what)))
+    else warnings.push(...runtime)
+  }
+  errors.push(...failed)
   // If plugins failed to load, do not also report the services that are missing as a result.
   if (errors.length === 0) {
     try {
@@ -105,7 +113,7 @@ export async function readConfig(file: string, env = process.env): Promise<HubCo
   if (problems.length > 0) return null
   const checked = checkConfig(hubSchema, applyEnvironment(value, env).value)
   if (checked.problems.length > 0) return null
-  const completed = completeConfig(file, checked.value as RawHubConfig)
+  const completed = completeConfig(file, checked.value as RawHubConfig, true)
   return completed.problems.length > 0 ? null : completed.config
 }
 

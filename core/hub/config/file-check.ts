@@ -17,9 +17,13 @@ export interface FileFindings {
 
 /**
  * Checks that files are readable, that files with secrets (keys, and a configuration with the database's password) are
- * private, and that the hub can start with the certificates.
+ * private, and that the hub can start with the certificates. `certified`: a plugin may provide more of these.
  */
-export async function checkFiles(config: HubConfig, urlFromFile: boolean): Promise<FileFindings> {
+export async function checkFiles(
+  config: HubConfig,
+  urlFromFile: boolean,
+  certified: boolean,
+): Promise<FileFindings> {
   const problems: ValueProblem[] = []
   const warnings: string[] = []
   const secret = async (path: readonly string[], file: string) => {
@@ -46,7 +50,7 @@ export async function checkFiles(config: HubConfig, urlFromFile: boolean): Promi
   await keypair('https_keypair', config.proxy.httpsKeypair)
   await keypair('apps_keypair', config.proxy.appsKeypair)
   const unusable = (path: string) => problems.some((one) => one.path.join('.').startsWith(`${path}.`))
-  problems.push(...(await checkCertificates(config, unusable)))
+  problems.push(...(await checkCertificates(config, certified, unusable)))
   const { logoFile } = config.brand
   try {
     if (logoFile !== null) readLogo(logoFile)
@@ -63,6 +67,7 @@ export async function checkFiles(config: HubConfig, urlFromFile: boolean): Promi
 /** Reads the key pairs as the start does, and lists why it would refuse them. Skips a pair whose files are `unusable`. */
 async function checkCertificates(
   { proxy }: HubConfig,
+  certified: boolean,
   unusable: (path: string) => boolean,
 ): Promise<readonly ValueProblem[]> {
   const problems: ValueProblem[] = []
@@ -86,7 +91,7 @@ async function checkCertificates(
   const [key, files, pair] = proxy.appsKeypair
     ? (['apps_keypair', proxy.appsKeypair, apps] as const)
     : (['https_keypair', proxy.httpsKeypair, main] as const)
-  if (!pair || proxy.appsDomain === null) return problems
+  if (!pair || proxy.appsDomain === null || certified) return problems
   try {
     checkAppNames(pair, proxy.appsDomain)
   } catch (error) {

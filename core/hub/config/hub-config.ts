@@ -42,8 +42,10 @@ export interface HubConfig {
     readonly redirectListen: Address | null
     /** How long the port stays open after a signal to stop, while /readyz fails. */
     readonly shutdownDelayMs: number
-    /** Null for a development certificate, which is allowed here. */
+    /** Null for certificates of a plugin, or a development certificate. */
     readonly httpsKeypair: Keypair | null
+    /** Whether a development certificate is allowed here. */
+    readonly developmentCertificate: boolean
     readonly appsDomain: string | null
     readonly appsKeypair: Keypair | null
     readonly appsOidcConnector: string | null

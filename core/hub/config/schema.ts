@@ -137,7 +137,7 @@ export const hubSchema = Type.Object(
           '5s',
           'How long /readyz fails after SIGTERM before the port closes, so that balancers stop sending traffic; at most 10m',
         ),
-        https_keypair: Keypair('Omitted: a development certificate'),
+        https_keypair: Keypair('Omitted: certificates of a plugin, or a development certificate'),
         apps_domain: Text('Applications are below this domain; omitted: application access is off'),
         apps_keypair: Keypair('Omitted: the main certificate must name the applications'),
         apps_oidc_connector: Text('App sessions come only from sign-ins through this connector'),

@@ -1,23 +1,26 @@
-import type { TlsOptions } from 'node:tls'
+import { createSecureContext, type SecureContext, type TlsOptions } from 'node:tls'
+import type { CertificateSource, CertificateState, ServerCertificate } from '../../api/certificates.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
-import { MezError, messageOf } from '../../kernel/error.ts'
+import { MezError } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
+import { rarely } from '../limits/log-throttle.ts'
+import { type CertificateFiles, openCertificateFiles } from './certificate-files.ts'
 import { developmentCertificate, developmentFiles } from './development-certificate.ts'
-import { type KeyPair, type KeyPairFiles, namesHost, readKeyPair } from './key-pair.ts'
+import { type KeyPair, type KeyPairFiles, makeKeyPair, namesHost } from './key-pair.ts'
 
 const DAY_MS = 24 * 3_600_000
 /** How long before its expiry the hub starts to warn. */
 const WARN_DAYS = 21
-/** How often a file that stays unusable is reported. */
-const REFUSED_MS = 3_600_000
 
 export interface CertificatesOptions {
   readonly publicNames: PublicNames
-  /** `proxy.https_keypair`; null: the development certificate. */
+  /** `proxy.https_keypair`; null: sources of plugins, or the development certificate. */
   readonly main: KeyPairFiles | null
   /** `proxy.apps_keypair`; null: the main certificate serves the apps too. */
   readonly apps: KeyPairFiles | null
+  /** The sources of plugins; not read before `open`. */
+  readonly sources?: () => readonly CertificateSource[]
   /** `proxy.listen_addr`: on loopback a development certificate is always allowed. */
   readonly listenAddr: string
   /** `proxy.development_certificate`. */
@@ -29,114 +32,176 @@ export interface CertificatesOptions {
   readonly reloadMs?: number
 }
 
-/** The certificates that browsers see. */
+/** The certificates that browsers see. Its other members may be used once it is open. */
 export interface Certificates {
-  /** Options for a browser-facing TLS server. Reloads apply automatically. */
+  /**
+   * Reads the files and asks the sources. Rejects with `MEZ_CERTIFICATE_…` if the hub must not start with them, and with
+   * `MEZ_SERVICE_TWICE` if two sources claim one ALPN name.
+   */
+  open(): Promise<void>
+  /** Options for a browser-facing TLS server. Changes apply automatically; for connections without a name call it again. */
   browserTls(): TlsOptions
-  /** When each certificate that the hub serves expires, in milliseconds since the epoch, by `https_keypair` or `apps_keypair`. */
-  expiries(): readonly { readonly subject: string; readonly expires: number }[]
-  /** Whether a certificate covers the host of an app; `sans` are the covered names. */
+  /** Whether there is a certificate for the name, or for clients that send none. */
+  serves(serverName: string | null): boolean
+  /** The ALPN names of sources, each with the certificate that proves control over a host now. */
+  readonly proofs: ReadonlyMap<string, (host: string) => SecureContext | null>
+  /** The body of an HTTP-01 challenge; null if no source knows it. */
+  httpChallenge(host: string, token: string): string | null
+  /** Certificates that the hub serves or waits for. */
+  states(): readonly CertificateState[]
+  /** Whether a source covers the host of an app; `sans` are the names in the files. */
   covers(host: string): { readonly ok: boolean; readonly sans: readonly string[] }
-  /** True for a development certificate, which disables HSTS. */
+  /** True if the hub's own host has a development certificate, which disables HSTS. */
   readonly development: boolean
   close(): void
 }
 
-/**
- * Reads key pairs and watches their files: loads a change within 5 s, and keeps the old pair and logs an error if a file
- * is broken. Rejects with `MEZ_CERTIFICATE_…` if the hub must not start with them.
- */
-export async function createCertificates(options: CertificatesOptions): Promise<Certificates> {
+/** Chooses the certificate for each server name among the files of the configuration and the sources of plugins. */
+export function createCertificates(options: CertificatesOptions): Certificates {
   const { publicNames, log, clock = systemClock, dataDir } = options
   const hosts = [publicNames.hubOrigin, publicNames.signInOrigin].map((origin) => new URL(origin).hostname)
   const appsDomain = publicNames.appsDomain?.toLowerCase() ?? null
-  const development = options.main === null
-  let main: KeyPair
-  if (options.main === null) {
-    mayDevelop(options, [...hosts, ...(appsDomain === null ? [] : [appsDomain])])
-    const names = new Set([...hosts, ...(appsDomain === null ? [] : [`*.${appsDomain}`])])
-    main = await developmentCertificate(dataDir, [...names], clock)
-    log.warn(`development certificate in use; clients must trust ${dataDir}/${developmentFiles.ca}`)
-  } else {
-    main = await readKeyPair(options.main)
-  }
-  let apps = options.apps === null ? null : await readKeyPair(options.apps)
+  const warnRarely = rarely(log)
+  const proofs = new Map<string, (host: string) => SecureContext | null>()
+  let files: CertificateFiles | null = null
+  let developed: KeyPair | null = null
+  let sources: readonly CertificateSource[] = []
+  let warning: NodeJS.Timeout | undefined
 
-  const appsPair = (): KeyPair => apps ?? main
-  if (appsDomain !== null) checkAppNames(appsPair(), appsDomain)
-  for (const host of new Set(hosts)) {
-    if (!namesHost(main, host)) log.warn(`the certificate does not cover ${host}; browsers will refuse it`)
-  }
-  const expiries = () =>
-    [
-      { subject: 'https_keypair', pair: main },
-      { subject: 'apps_keypair', pair: apps },
-    ].flatMap(({ subject, pair }) => (pair ? [{ subject, expires: pair.leaf.validToDate.getTime() }] : []))
-  const warnOfExpiry = (): void => {
-    for (const { subject, expires } of expiries()) {
-      const days = Math.floor((expires - clock.now()) / DAY_MS)
-      if (days < WARN_DAYS && !development)
-        log.warn({ keypair: subject, days }, 'the certificate expires soon; renew it')
-    }
-  }
-  for (const { subject, expires } of expiries()) {
-    if (expires < clock.now())
-      throw new MezError(
-        'MEZ_CERTIFICATE_INVALID',
-        `the certificate of proxy.${subject} has expired; renew it`,
-      )
-  }
-  warnOfExpiry()
-  const warning = setInterval(warnOfExpiry, DAY_MS).unref()
-
-  const refused = new Map<string, { readonly reason: string; readonly at: number }>()
-  const reread = async (files: KeyPairFiles, old: KeyPair): Promise<KeyPair> => {
+  /** What a method of a plugin returns; null if it throws. */
+  const ask = <T>({ name }: CertificateSource, method: () => T): T | null => {
     try {
-      const next = await readKeyPair(files)
-      refused.delete(files.certFile)
-      if (next.cert === old.cert && next.key === old.key) return old
-      if (next.leaf.validToDate.getTime() < clock.now()) throw new Error(`${files.certFile} has expired`)
-      log.info({ file: files.certFile, until: next.leaf.validTo }, 'certificate loaded')
-      return next
+      return method()
     } catch (error) {
-      const reason = messageOf(error)
-      const before = refused.get(files.certFile)
-      if (before?.reason !== reason || clock.monotonic() - before.at > REFUSED_MS) {
-        log.error({ reason }, 'failed to load a changed certificate file; still using the old certificate')
-        refused.set(files.certFile, { reason, at: clock.monotonic() })
-      }
-      return old
+      warnRarely(`certificates ${name}`, `the certificate source "${name}" failed`, error)
+      return null
     }
   }
-  let reading = false
-  const timer = setInterval(async () => {
-    if (reading) return
-    reading = true
-    if (options.main) main = await reread(options.main, main)
-    if (options.apps && apps) apps = await reread(options.apps, apps)
-    reading = false
-  }, options.reloadMs ?? 2_000)
-  timer.unref()
-
-  const pairFor = (serverName: string): KeyPair => {
-    const name = serverName.toLowerCase()
-    if (apps === null || hosts.includes(name)) return main
-    return appsDomain !== null && name.endsWith(`.${appsDomain}`) ? apps : main
+  const pairs = new WeakMap<ServerCertificate, KeyPair | null>()
+  /** Checks each certificate of a plugin once. */
+  const checked = (source: CertificateSource, found: ServerCertificate | null): KeyPair | null => {
+    if (found === null) return null
+    const known = pairs.get(found)
+    if (known !== undefined) return known
+    const made = ask(source, () => makeKeyPair(found.cert, found.key))
+    pairs.set(found, made)
+    return made
   }
+  const responsible = (host: string) =>
+    sources.find((source) => ask(source, () => source.covers(host)) === true)
+  const configured = (host: string): KeyPair | null => files?.pairFor(host) ?? developed
+
+  function pairFor(host: string): KeyPair | null {
+    if (files?.covers(host)) return files.pairFor(host)
+    const source = responsible(host)
+    if (source === undefined) return configured(host)
+    const pair = checked(
+      source,
+      ask(source, () => source.certificateFor(host)),
+    )
+    if (pair === null || namesHost(pair, host)) return pair
+    const wrong = new Error(`its certificate names ${pair.sans.join(', ')}, not ${host}`)
+    warnRarely(`name ${source.name}`, `the certificate source "${source.name}" failed`, wrong)
+    return null
+  }
+  /** For clients that send no name, and for names that nobody covers: they see that they are wrong here. */
+  const fallback = (): KeyPair | null => configured(hosts[0]!) ?? pairFor(hosts[0]!)
+  const shownTo = (serverName: string | null): KeyPair | null => {
+    const host = serverName?.toLowerCase() ?? null
+    if (host === null) return fallback()
+    return pairFor(host) ?? (responsible(host) === undefined ? fallback() : null)
+  }
+
+  const states = (): readonly CertificateState[] => [
+    ...(files?.states() ?? []),
+    ...(developed
+      ? [
+          {
+            subject: 'https_keypair',
+            names: developed.sans,
+            expires: developed.leaf.validToDate.getTime(),
+            problem: null,
+          },
+        ]
+      : []),
+    ...sources.flatMap((source) => ask(source, () => source.states()) ?? []),
+  ]
+  const warnOfExpiry = (): void => {
+    for (const { subject, expires } of developed ? [] : states()) {
+      const days = expires === null ? WARN_DAYS : Math.floor((expires - clock.now()) / DAY_MS)
+      if (days < WARN_DAYS) log.warn({ keypair: subject, days }, 'the certificate expires soon; renew it')
+    }
+  }
+
   return {
-    browserTls: () => ({
-      minVersion: 'TLSv1.2',
-      // Called for each connection with SNI; the pair below is for connections without it.
-      SNICallback: (serverName, done) => done(null, pairFor(serverName).context),
-      key: main.key,
-      cert: main.cert,
-    }),
-    expiries,
-    covers: (host) => ({ ok: namesHost(appsPair(), host), sans: appsPair().sans }),
-    development,
+    async open() {
+      sources = options.sources?.() ?? []
+      for (const source of sources) {
+        if (source.alpn === undefined) continue
+        if (proofs.has(source.alpn))
+          throw new MezError(
+            'MEZ_SERVICE_TWICE',
+            `two certificate sources claim the ALPN name "${source.alpn}"`,
+          )
+        const proofFor = (host: string) =>
+          ask(source, () => {
+            const found = source.alpnCertificate?.(host) ?? null
+            return found && createSecureContext({ ...found, minVersion: 'TLSv1.2' })
+          })
+        proofs.set(source.alpn, proofFor)
+      }
+      const { main, apps, reloadMs } = options
+      files = await openCertificateFiles({ main, apps, hosts, appsDomain, clock, log, reloadMs })
+      const uncovered = hosts.filter((host) => responsible(host) === undefined)
+      if (main === null && uncovered.length > 0) {
+        const domain = appsDomain === null || sources.length > 0 ? [] : [appsDomain]
+        mayDevelop(options, [...uncovered, ...domain])
+        const names = new Set([...uncovered, ...domain.map((name) => `*.${name}`)])
+        developed = await developmentCertificate(dataDir, [...names], clock)
+        log.warn(`development certificate in use; clients must trust ${dataDir}/${developmentFiles.ca}`)
+      }
+      const shown = appsDomain === null ? null : configured(`any.${appsDomain}`)
+      // A source may cover single apps.
+      if (shown && appsDomain !== null && sources.length === 0) checkAppNames(shown, appsDomain)
+      for (const host of main === null ? [] : new Set(uncovered)) {
+        if (!files.covers(host)) log.warn(`the certificate does not cover ${host}; browsers will refuse it`)
+      }
+      warnOfExpiry()
+      warning = setInterval(warnOfExpiry, DAY_MS).unref()
+    },
+    browserTls() {
+      const pair = fallback()
+      return {
+        minVersion: 'TLSv1.2',
+        // Called for each connection with SNI; the pair below is for connections without it.
+        SNICallback(serverName, done) {
+          const shown = shownTo(serverName)
+          done(shown ? null : new Error(`no certificate for ${serverName}`), shown?.context)
+        },
+        ...(pair && { key: pair.key, cert: pair.cert }),
+      }
+    },
+    serves: (serverName) => shownTo(serverName) !== null,
+    proofs,
+    httpChallenge(host, token) {
+      for (const source of sources) {
+        const body = ask(source, () => source.httpChallenge?.(host, token)) ?? null
+        if (body !== null) return body
+      }
+      return null
+    },
+    states,
+    covers(host) {
+      const pair = configured(host)
+      const own = pair !== null && namesHost(pair, host)
+      return { ok: own || responsible(host) !== undefined, sans: pair?.sans ?? [] }
+    },
+    get development() {
+      return developed !== null
+    },
     close() {
-      clearInterval(timer)
       clearInterval(warning)
+      files?.close()
     },
   }
 }

@@ -2,8 +2,9 @@ import type { Duplex } from 'node:stream'
 import { type ClientHello, readClientHello } from './client-hello.ts'
 import type { ProxyResult, ProxySource } from './proxy-protocol.ts'
 
-/** Fatal alerts (RFC 8446, 6.2): no_application_protocol and decode_error. */
+/** Fatal alerts (RFC 8446, 6.2): no_application_protocol, unrecognized_name and decode_error. */
 export const ALERT_ALPN = Buffer.from([21, 3, 1, 0, 2, 2, 120])
+export const ALERT_NAME = Buffer.from([21, 3, 1, 0, 2, 2, 112])
 export const ALERT_DECODE = Buffer.from([21, 3, 1, 0, 2, 2, 50])
 /** Bytes that a client may send before its ClientHello is complete. */
 export const HELLO_BYTES = 64 * 1024

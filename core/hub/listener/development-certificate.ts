@@ -42,7 +42,7 @@ export async function developmentCertificate(
 ): Promise<KeyPair> {
   const kept = await readKept(dataDir, names, clock)
   if (kept) return kept
-  const { cert, key, ca } = await issue(names, clock.now())
+  const { cert, key, ca } = await issueCertificate(names, clock.now())
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   await replace(join(dataDir, developmentFiles.key), key, 0o600)
   await replace(join(dataDir, developmentFiles.cert), cert, 0o644)
@@ -66,7 +66,8 @@ async function readKept(dataDir: string, names: readonly string[], clock: Clock)
   }
 }
 
-async function issue(names: readonly string[], now: number) {
+/** A certificate for the names from an authority of its own, whose key is lost; all PEM. `now` is in milliseconds. */
+export async function issueCertificate(names: readonly string[], now: number) {
   cryptoProvider.set(webcrypto as Crypto)
   const authority = (await webcrypto.subtle.generateKey(ALGORITHM, false, [
     'sign',

@@ -5,7 +5,7 @@ import type { Authorities } from '../../api/certificate-authorities.ts'
 import type { ConnectionInfo, Protocol } from '../../api/protocol.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
-import { MezError, messageOf } from '../../kernel/error.ts'
+import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Peers } from '../cluster/peers.ts'
 import { defaultLimits } from '../limits/limits.ts'
@@ -13,21 +13,28 @@ import { rarely } from '../limits/log-throttle.ts'
 import type { GroupMember } from '../processes/group-member.ts'
 import type { Handle } from '../processes/node-handles.ts'
 import { type AgentRouter, createAgentRouter, type TakeAgent } from './agent-router.ts'
-import { checkAlpn, routeAlpn } from './alpn-router.ts'
+import { routeAlpn } from './alpn-router.ts'
 import type { Certificates } from './certificates.ts'
 import { clientInfo, sourceReader } from './client-address.ts'
-import { ALERT_ALPN, ALERT_DECODE, HELLO_BYTES, type Peeked, peekConnection } from './connection-preamble.ts'
+import {
+  ALERT_ALPN,
+  ALERT_DECODE,
+  ALERT_NAME,
+  HELLO_BYTES,
+  type Peeked,
+  peekConnection,
+} from './connection-preamble.ts'
 import { affordableConnections, type ConnectionLease, createAddressGate } from './connection-quota.ts'
 import { type Handshake, HandshakeTable } from './handshake-table.ts'
 import { createRelay } from './hub-relay.ts'
 import { createPublicPort, endsOf } from './listening-socket.ts'
-import { createMutualTlsServer, isTrusted, type MutualTlsServer } from './mutual-tls-server.ts'
+import { createNamedServers } from './named-servers.ts'
 import { canonicalAddress, createTrustedProxies } from './trusted-proxies.ts'
 
 export interface ListenerOptions {
   /** `host:port` or `[v6]:port`; port 0 selects a free one. */
   readonly listenAddr: string
-  readonly certificates: Pick<Certificates, 'browserTls'>
+  readonly certificates: Pick<Certificates, 'browserTls' | 'serves' | 'proofs'>
   /** For protocols that require client certificates. */
   readonly authorities: Pick<Authorities, 'hubIdentity' | 'bundle'>
   /** CIDRs. */
@@ -116,20 +123,9 @@ export function createListener(options: ListenerOptions): Listener {
   })
   takeHandshakes(browser, options.browsers)
 
-  const mutual = new Map<string, MutualTlsServer>()
-  for (const protocol of protocols) {
-    if (protocol.takes !== 'alpn') continue
-    checkAlpn(protocol.name, protocol.alpn)
-    if (mutual.has(protocol.alpn))
-      throw new MezError('MEZ_SERVICE_TWICE', `two protocols claim the ALPN name "${protocol.alpn}"`)
-    const mutualTls = createMutualTlsServer(protocol, authorities, limits.handshakeMs)
-    takeHandshakes(mutualTls.server, (socket, info) => {
-      if (isTrusted(protocol, socket)) return protocol.accept(socket, info)
-      if (protocol.refused) protocol.refused(socket, info)
-      else socket.destroy()
-    })
-    mutual.set(protocol.alpn, mutualTls)
-  }
+  const { handshakeMs } = limits
+  const { proofs } = certificates
+  const named = createNamedServers({ protocols, authorities, proofs, handshakeMs, takeHandshakes })
   const agents = createAgentRouter({
     ...{ takers: mezite, alpnTransport: options.alpnTransport },
     ...{ peers, relay, drop, maxBytes: HELLO_BYTES, group: options.group },
@@ -137,15 +133,15 @@ export function createListener(options: ListenerOptions): Listener {
     linked: (address) => table.rememberAgent(address),
     refuse: (carrier, reason) => refuse(carrier, ALERT_ALPN, reason),
   })
-  const known = new Set([...agents.names, ...mutual.keys()])
+  const known = new Set([...agents.names, ...named.keys()])
 
   /** Pairs the sockets of a TLS server with the clients of their connections. */
   function takeHandshakes(server: TlsServer, take: (socket: TLSSocket, info: ConnectionInfo) => void): void {
     server.on('secureConnection', (socket) => {
       socket.on('error', () => socket.destroy())
       const pending = byEnds.get(endsOf(socket))
-      const named = (socket as { servername?: string | false | null }).servername || null
-      if (!pending || (named?.toLowerCase() ?? null) !== pending.info.serverName) return socket.destroy()
+      const sent = (socket as { servername?: string | false | null }).servername || null
+      if (!pending || (sent?.toLowerCase() ?? null) !== pending.info.serverName) return socket.destroy()
       pending.done()
       counted('secured', socket.alpnProtocol || 'none')
       guard(socket, () => take(socket, pending.info))
@@ -245,14 +241,15 @@ export function createListener(options: ListenerOptions): Listener {
     }
     if (info.via !== undefined) return refuse(socket, ALERT_ALPN, 'relayed to the wrong hub')
     if (target.kind === 'browser') {
+      if (!certificates.serves(info.serverName)) return refuse(socket, ALERT_NAME, 'no_certificate')
       const current = certificates.browserTls()
       if (current.cert !== shown.cert) browser.setSecureContext(current)
       shown = current
       return void browser.emit('connection', socket)
     }
-    const named = mutual.get(target.alpn)
-    named?.refresh()
-    named?.server.emit('connection', socket)
+    const server = named.get(target.alpn)
+    if (!server?.serves(info.serverName)) return refuse(socket, ALERT_NAME, 'no_certificate')
+    server.accept(socket)
   }
 
   function refusePlainHttp(socket: Socket, bytes: Buffer): void {

@@ -24,9 +24,11 @@ t.test('status lists what needs attention', (t) => {
     },
     certificates: {
       development: false,
-      expiries: () => [
-        { subject: 'https_keypair', expires: now + 20 * DAY_MS },
-        { subject: 'apps_keypair', expires: now + 22 * DAY_MS },
+      states: () => [
+        { subject: 'https_keypair', expires: now + 20 * DAY_MS, problem: null },
+        { subject: 'apps_keypair', expires: now + 22 * DAY_MS, problem: null },
+        { subject: 'wiki.example', expires: null, problem: 'the authority is away' },
+        { subject: 'new.example', expires: null, problem: null },
       ],
     },
     authorities: { keys: () => [{ expires: now + 3_650 * DAY_MS }] },
@@ -48,6 +50,7 @@ t.test('status lists what needs attention', (t) => {
       'database hub-1',
       'runtime hub-1',
       'certificate https_keypair',
+      'certificate wiki.example',
       'audit full',
       'agent gone',
       'agent never',

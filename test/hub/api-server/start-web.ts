@@ -45,7 +45,7 @@ export async function startWeb(
   const dataDir = mkdtempSync(join(tmpdir(), 'mez-web-'))
   const lines: string[] = []
   const log = quietLog(lines)
-  const certificates = await createCertificates({
+  const certificates = createCertificates({
     publicNames: names,
     main: null,
     apps: null,
@@ -53,6 +53,7 @@ export async function startWeb(
     dataDir,
     log,
   })
+  await certificates.open()
   const view = { fresh: true }
   const pages = createPages({ publicNames: names })
   const theWeb = createApiServer({

@@ -2,13 +2,14 @@ import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { loadConfig } from '../../../core/hub/config/config-loader.ts'
+import { loadConfig, readConfig } from '../../../core/hub/config/config-loader.ts'
 import {
   developmentCertificate,
   developmentFiles,
 } from '../../../core/hub/listener/development-certificate.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import { MezError } from '../../../core/kernel/error.ts'
+import { root } from '../../read-imports.ts'
 
 const OFFICE_HOURS = join(import.meta.dirname, '../../../examples/office-hours')
 
@@ -383,6 +384,23 @@ t.test('K147 certificates with which the hub would not start are refused', async
   t.ok(await attempt(`https_keypair: ${wild}`))
   t.ok(await attempt(`https_keypair: ${hub}`, `apps_keypair: ${wild}`))
   t.ok(await attempt(`apps_keypair: ${wild}`))
+})
+
+t.test('a configured plugin may provide the certificates in place of files', async (t) => {
+  const plugin = join(root, 'examples/certificate-folder/hub.ts')
+  const config = `{ folder: /etc/mezite, hosts: [hub.example.com] }`
+  const proxy = 'proxy:\n  public_addr: hub.example.com\n  apps_domain: apps.example.com\n'
+  const attempt = (more: string) => loadConfig({ file: write(t, proxy + more), env: {}, standard: [] })
+  await t.rejects(attempt(''), { message: /proxy\.https_keypair: is missing/ })
+  const { config: loaded, warnings } = await attempt(`plugins:\n  ${plugin}: ${config}\n`)
+  t.notMatch(warnings.join(), /development certificate/)
+  t.match(loaded.proxy, { httpsKeypair: null, developmentCertificate: false })
+  t.equal(loaded.publicNames.hsts, true)
+  await t.rejects(attempt(`plugins:\n  ${plugin}: { folder: /etc/mezite }\n`), {
+    message: /hosts: is missing/,
+  })
+  const fromFile = await readConfig(write(t, proxy), {})
+  t.equal(fromFile?.proxy.httpsKeypair, null, 'the parent of several processes loads no plugin')
 })
 
 t.test("K147 a configuration with the database's password must be private", async (t) => {

@@ -14,7 +14,9 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
+import type { CertificateSource } from '@mezite/core'
 import { systemClock } from '@mezite/core/protocol'
+import { testCertificate } from '@mezite/core/testing'
 import t from 'tap'
 import { type CertificatesOptions, createCertificates } from '../../../core/hub/listener/certificates.ts'
 import {
@@ -39,8 +41,8 @@ async function pair(label: string, ...sans: string[]) {
   return { certFile: join(dir, developmentFiles.cert), keyFile: join(dir, developmentFiles.key) }
 }
 
-function make(options: Partial<CertificatesOptions>, lines: string[] = []) {
-  return createCertificates({
+async function make(options: Partial<CertificatesOptions>, lines: string[] = []) {
+  const certificates = createCertificates({
     publicNames: names,
     main: null,
     apps: null,
@@ -50,6 +52,8 @@ function make(options: Partial<CertificatesOptions>, lines: string[] = []) {
     reloadMs: 50,
     ...options,
   })
+  await certificates.open()
+  return certificates
 }
 
 t.test('the development certificate', async (t) => {
@@ -180,7 +184,7 @@ t.test('a certificate warns before it expires, and an expired one refuses the st
   const lines: string[] = []
   const early = await make({ main, clock: at(expires - 30 * 86_400_000) }, lines)
   early.close()
-  t.strictSame(early.expiries(), [{ subject: 'https_keypair', expires }])
+  t.strictSame(early.states(), [{ subject: 'https_keypair', names: [HUB, APPS], expires, problem: null }])
   t.notMatch(lines.join('\n'), /expires soon/)
   const late = await make({ main, clock: at(expires - 20 * 86_400_000) }, lines)
   late.close()
@@ -201,4 +205,135 @@ t.test('a certificate file that stays unusable is reported once, and again each 
   t.equal(reports(), 1, 'once')
   monotonic += 3_600_001
   await until(() => reports() === 2, 'and again after an hour')
+})
+
+/** A source of a plugin, with what it serves and proves now. */
+function sourceOf(more: Partial<CertificateSource> = {}) {
+  const served = new Map<string, { cert: string; key: string } | null>()
+  const proved = new Map<string, { cert: string; key: string }>()
+  const source: CertificateSource = {
+    name: 'test',
+    covers: (host) => served.has(host),
+    certificateFor: (host) => served.get(host) ?? null,
+    states: () =>
+      [...served.keys()].map((subject) => ({ subject, names: [subject], expires: null, problem: null })),
+    alpn: 'acme-tls/1',
+    alpnCertificate: (host) => proved.get(host) ?? null,
+    ...more,
+  }
+  return { source, served, proved }
+}
+
+/** What a client sees that sends this name and these ALPN names: names of the certificate, ALPN name, or the error. */
+async function handshake(port: number, servername: string | null, ...ALPNProtocols: string[]) {
+  const socket = connect({
+    ...{ port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols },
+    ...(servername !== null && { servername }),
+  })
+  const failed = once(socket, 'error').then(([error]) => String(error.reason ?? error.code))
+  const done = once(socket, 'secureConnect').then(() => {
+    const { subjectaltname } = socket.getPeerCertificate()
+    socket.destroy()
+    return `${subjectaltname} ${socket.alpnProtocol || 'none'}`
+  })
+  return Promise.race([failed, done])
+}
+
+t.test('V231 a source serves its hosts, and proves only what is asked for', async (t) => {
+  const app = 'wiki.apps.mezite.localhost'
+  const { source, served, proved } = sourceOf()
+  const lines: string[] = []
+  served.set(HUB, await testCertificate([HUB]))
+  served.set(app, null)
+  const certificates = await make({ sources: () => [source], dataDir: join(root, 'sourced') }, lines)
+  t.teardown(certificates.close)
+  t.notOk(certificates.development, 'no development certificate, and so HSTS')
+  t.strictSame(certificates.covers(app), { ok: true, sans: [] })
+  t.notOk(certificates.covers('other.apps.mezite.localhost').ok)
+  const front = createListener({
+    listenAddr: '127.0.0.1:0',
+    certificates,
+    authorities: { hubIdentity: () => ({ key: '', cert: '' }), bundle: () => [] },
+    protocols: [],
+    browsers: (socket) => void socket.on('error', () => {}).end(),
+    log: quietLog(),
+  })
+  t.teardown(front.close)
+  const { port } = await front.listen()
+  t.equal(await handshake(port, HUB, 'http/1.1'), `DNS:${HUB} http/1.1`)
+  t.equal(await handshake(port, null, 'http/1.1'), `DNS:${HUB} http/1.1`, 'clients without a name')
+  t.equal(await handshake(port, 'evil.test', 'http/1.1'), `DNS:${HUB} http/1.1`, 'names that nobody covers')
+  const refused = /unrecognized name/
+  t.match(await handshake(port, app, 'http/1.1'), refused, 'no certificate yet: an alert')
+  served.set(app, await testCertificate(['other.apps.mezite.localhost']))
+  t.match(await handshake(port, app, 'http/1.1'), refused, 'a certificate for another name is not served')
+  t.match(lines.join(), /its certificate names other\.apps/)
+  const { cert } = await testCertificate([app])
+  served.set(app, { cert, key: served.get(HUB)!.key })
+  t.match(await handshake(port, app, 'http/1.1'), refused, 'nor one whose key does not match')
+  served.set(app, await testCertificate([app]))
+  t.equal(await handshake(port, app, 'http/1.1'), `DNS:${app} http/1.1`)
+  const next = await testCertificate([app])
+  served.set(app, next)
+  t.equal(await handshake(port, app, 'h2'), `DNS:${app} h2`, 'a renewed one at once')
+
+  t.match(await handshake(port, app, 'acme-tls/1'), refused, 'nothing to prove')
+  proved.set(app, await testCertificate([app, 'proof.test']))
+  t.equal(await handshake(port, app, 'acme-tls/1'), `DNS:${app}, DNS:proof.test acme-tls/1`)
+  t.equal(await handshake(port, app, 'http/1.1'), `DNS:${app} http/1.1`, 'browsers never see the proof')
+  for (const name of [HUB, 'evil.test', null]) t.match(await handshake(port, name, 'acme-tls/1'), refused)
+  t.match(
+    await handshake(port, app, 'acme-tls/1', 'http/1.1'),
+    /no application protocol/,
+    'mixed with others',
+  )
+  await until(() => front.connections === 0, 'the hub closes every connection of a proof')
+})
+
+t.test('files come before sources, which must cover the host of the hub without them', async (t) => {
+  const app = 'wiki.apps.mezite.localhost'
+  const { source, served } = sourceOf()
+  served.set(HUB, await testCertificate(['wrong.test']))
+  served.set(app, null)
+  const main = await pair('before', HUB)
+  const certificates = await make({ main, sources: () => [source] })
+  t.teardown(certificates.close)
+  t.ok(certificates.serves(HUB), 'by the file')
+  t.notOk(certificates.serves(app), 'the certificate of the hub does not stand in for that of an app')
+  t.ok(certificates.serves('b.apps.mezite.localhost'), 'which no source covers')
+  t.strictSame(
+    certificates.states().map(({ subject }) => subject),
+    ['https_keypair', HUB, app],
+  )
+
+  const publicNames = { ...names, hubOrigin: 'https://hub.test', signInOrigin: 'https://hub.test' }
+  const real = { publicNames, listenAddr: '0.0.0.0:3080', dataDir: join(root, 'covered') }
+  await t.rejects(make({ ...real, sources: () => [source] }), {
+    code: 'MEZ_CERTIFICATE_MISSING',
+    message: /for hub\.test/,
+  })
+  served.set('hub.test', null)
+  const waiting = await make({ ...real, sources: () => [source] })
+  t.teardown(waiting.close)
+  t.notOk(waiting.serves('hub.test'), 'it starts, and waits')
+  await t.rejects(make({ ...real, sources: () => [source, sourceOf().source] }), {
+    code: 'MEZ_SERVICE_TWICE',
+  })
+})
+
+t.test('V230 a source that throws serves nothing, and ends nothing', async (t) => {
+  const broken = () => {
+    throw new Error('broken')
+  }
+  const { source } = sourceOf({
+    covers: broken,
+    certificateFor: broken,
+    states: broken,
+    alpnCertificate: broken,
+  })
+  const certificates = await make({ main: await pair('throws', HUB), sources: () => [source] })
+  t.teardown(certificates.close)
+  t.ok(certificates.serves('b.apps.mezite.localhost'))
+  t.equal(certificates.proofs.get('acme-tls/1')!('a.test'), null)
+  t.equal(certificates.states().length, 1)
 })

@@ -38,9 +38,13 @@ t.test('plain HTTP to the TLS port is refused with the https address', async (t)
     t.notMatch(await ask(other), /HTTP\//, 'other protocols get a TLS alert')
 })
 
+const PROOF = '/.well-known/acme-challenge/'
+
 t.test('the redirect address leads to https and serves nothing', async (t) => {
-  const server = createRedirectServer('127.0.0.1:0', (host) =>
-    host.startsWith('a.') ? 'https://a.apps.test:8443' : 'https://hub.test',
+  const server = createRedirectServer(
+    '127.0.0.1:0',
+    (host) => (host.startsWith('a.') ? 'https://a.apps.test:8443' : 'https://hub.test'),
+    (host, token) => (host === 'a.apps.test' && token === 'asked-for' ? 'proof' : null),
   )
   const { port } = await server.listen()
   t.teardown(server.close)
@@ -48,6 +52,10 @@ t.test('the redirect address leads to https and serves nothing', async (t) => {
     ['GET', '/x?y=1', 'a.apps.test', 'https://a.apps.test:8443/x?y=1'],
     ['POST', '/form', 'hub.test:80', 'https://hub.test/form'],
     ['GET', '//evil.test/', 'hub.test', 'https://hub.test//evil.test/'],
+    ['POST', `${PROOF}asked-for`, 'a.apps.test', `https://a.apps.test:8443${PROOF}asked-for`],
+    ['GET', `${PROOF}asked-for`, 'hub.test', `https://hub.test${PROOF}asked-for`],
+    ['GET', `${PROOF}other`, 'a.apps.test', `https://a.apps.test:8443${PROOF}other`],
+    ['GET', `${PROOF}asked-for/..`, 'a.apps.test', `https://a.apps.test:8443${PROOF}asked-for/..`],
   ] as const) {
     const call = get({ host: '127.0.0.1', port, method, path, headers: { host } })
     const [response] = await once(call, 'response')
@@ -55,6 +63,8 @@ t.test('the redirect address leads to https and serves nothing', async (t) => {
     t.equal(response.statusCode, 308)
     t.equal(response.headers.location, location)
   }
+  const asked = await talk(port, `GET ${PROOF}asked-for HTTP/1.1\r\nHost: A.apps.test:80\r\n\r\n`)
+  t.match(asked, /^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\n[\s\S]*proof/, 'V231 a proof that a source has')
   t.match(await talk(port, 'CONNECT evil.test:443 HTTP/1.1\r\nHost: evil.test\r\n\r\n'), /^$/)
   t.match(
     await talk(port, 'GET https://evil.test/ HTTP/1.1\r\nHost: hub.test\r\n\r\n'),

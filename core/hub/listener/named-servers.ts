@@ -1,0 +1,77 @@
+import { constants } from 'node:crypto'
+import type { Socket } from 'node:net'
+import { createServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
+import type { Authorities } from '../../api/certificate-authorities.ts'
+import type { ConnectionInfo, Protocol } from '../../api/protocol.ts'
+import { MezError } from '../../kernel/error.ts'
+import { checkAlpn } from './alpn-router.ts'
+import type { Certificates } from './certificates.ts'
+import { createMutualTlsServer, isTrusted } from './mutual-tls-server.ts'
+
+export interface NamedServersOptions {
+  readonly protocols: readonly Protocol[]
+  readonly authorities: Pick<Authorities, 'hubIdentity' | 'bundle'>
+  readonly proofs: Certificates['proofs']
+  readonly handshakeMs: number
+  /** Passes each connection of the server that completed its handshake to `take`. */
+  readonly takeHandshakes: (
+    server: TlsServer,
+    take: (socket: TLSSocket, info: ConnectionInfo) => void,
+  ) => void
+}
+
+/** Takes the connections with one ALPN name. */
+export interface NamedServer {
+  /** Whether it has a certificate for the name. */
+  serves(serverName: string | null): boolean
+  accept(socket: Socket): void
+}
+
+/**
+ * The servers of protocols and of proofs to certificate authorities, by ALPN name. Throws `MEZ_SERVICE_TWICE` if two claim
+ * the same name, and `MEZ_PART_INVALID` if one claims a name of the core.
+ */
+export function createNamedServers(options: NamedServersOptions): ReadonlyMap<string, NamedServer> {
+  const { protocols, authorities, proofs, handshakeMs, takeHandshakes } = options
+  const servers = new Map<string, NamedServer>()
+  const add = (owner: string, alpn: string, server: NamedServer) => {
+    checkAlpn(owner, alpn)
+    if (servers.has(alpn))
+      throw new MezError('MEZ_SERVICE_TWICE', `two protocols claim the ALPN name "${alpn}"`)
+    servers.set(alpn, server)
+  }
+  for (const protocol of protocols) {
+    if (protocol.takes !== 'alpn') continue
+    const mutual = createMutualTlsServer(protocol, authorities, handshakeMs)
+    takeHandshakes(mutual.server, (socket, info) => {
+      if (isTrusted(protocol, socket)) return protocol.accept(socket, info)
+      if (protocol.refused) protocol.refused(socket, info)
+      else socket.destroy()
+    })
+    add(protocol.name, protocol.alpn, {
+      serves: () => true,
+      accept(socket) {
+        mutual.refresh()
+        mutual.server.emit('connection', socket)
+      },
+    })
+  }
+  for (const [alpn, contextFor] of proofs) {
+    const server = createServer({
+      ALPNProtocols: [alpn],
+      SNICallback(host, done) {
+        const context = contextFor(host.toLowerCase())
+        done(context ? null : new Error(`nothing to prove for ${host}`), context ?? undefined)
+      },
+      handshakeTimeout: handshakeMs,
+      secureOptions: constants.SSL_OP_NO_TICKET,
+    })
+    // The handshake is the proof: no data follows (RFC 8737, section 3).
+    takeHandshakes(server, (socket) => void socket.end())
+    add('certificates', alpn, {
+      serves: (serverName) => serverName !== null && contextFor(serverName) !== null,
+      accept: (socket) => void server.emit('connection', socket),
+    })
+  }
+  return servers
+}
