@@ -108,6 +108,8 @@ declare module 'fastify' {
     summary?: string
     /** TypeBox schema of the successful response, for the OpenAPI document only: it neither checks nor removes anything. */
     returns?: unknown
+    /** As `returns`, for a body that the route checks itself. */
+    takes?: unknown
   }
   interface FastifyContextConfig {
     access?: RouteAccess

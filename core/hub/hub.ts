@@ -19,7 +19,6 @@ import { createDiagnosticsListener, healthRoute } from '../log/diagnostics-liste
 import { JOIN_ALPN, TUNNEL_ALPN } from '../wire/tunnel-protocol.ts'
 import { createCallerLookup } from './access/caller.ts'
 import { explanationRoutes } from './access/explanation.ts'
-import { lockRoutes } from './access/lock-routes.ts'
 import { createApiServer, type Web } from './api-server/api-server.ts'
 import { type Attention, createAttention } from './api-server/attention.ts'
 import { createHubMetrics } from './api-server/hub-metrics.ts'
@@ -217,7 +216,7 @@ function apiServer(rooms: Rooms, attention: () => readonly Attention[], group?: 
       appSchemaRoutes(catalog),
       userRoutes(rooms),
       sessionRoutes(rooms),
-      lockRoutes(rooms),
+      ...rooms.locks.routes,
       explanationRoutes(rooms.explain),
       tokenRoutes({ ...rooms, publicAddr: formatAddress(config.proxy.publicAddr) }),
       rooms.tunnel.routes,

@@ -1,12 +1,13 @@
 import type { AccessQuery, Vote } from '@mezite/core'
 import { compileLabels } from './label-matcher.ts'
-import type { AppLabels, RoleDocument } from './role-resource.ts'
+import type { AppLabels } from './role-resource.ts'
+import type { RoleSet } from './role-set.ts'
 
 type VoteLine = Parameters<NonNullable<Vote['explain']>>[0]
 
-/** Reports each rule of the subject's roles that `voteByRoles` has considered; `documents` by name of the role. */
+/** Reports each rule of the subject's roles that `voteByRoles` has considered. */
 export function explainRoles(
-  documents: (role: string) => RoleDocument | undefined,
+  roles: RoleSet['items'],
   { subject, app }: Pick<AccessQuery, 'subject' | 'app'>,
   explain: (line: VoteLine) => void,
 ): void {
@@ -16,7 +17,7 @@ export function explainRoles(
     if (role === 'access') whole('allow', 'every app')
     else if (role === 'admin') whole('none', 'no app by itself')
     else {
-      const document = documents(role)
+      const document = roles.get(role)?.document
       if (document === undefined) whole('none', 'the role does not exist or is unreadable')
       else {
         for (const effect of ['deny', 'allow'] as const)

@@ -11,9 +11,9 @@ import {
 import { explainRoles } from './explanation.ts'
 import { rbacMigrations } from './migrations.ts'
 import { roleRequirements } from './requirements.ts'
-import { roleRoutes, roleSchemaRoutes } from './role-routes.ts'
+import { previewRoute } from './role-preview.ts'
 import { limitsOf, voteByRoles } from './role-set.ts'
-import { createRoles } from './roles.ts'
+import { roleResource } from './roles.ts'
 
 /** Decides access by roles and labels. README.md has the rules. */
 export default defineHubPlugin({
@@ -23,16 +23,15 @@ export default defineHubPlugin({
   needs: { catalog, revisions, users },
   provides: { sessionLimits, migrations, requirements, webRoutes },
   setup({ use, tap, provide, clock, log }) {
-    const roles = createRoles({ revisions: use.revisions, log, now: () => clock.now() })
+    const roles = roleResource.open({ revisions: use.revisions, log, clock })
     provide.migrations(rbacMigrations)
     for (const kind of roleRequirements) provide.requirements(kind)
-    provide.sessionLimits(limitsOf(roles.compiled))
-    provide.webRoutes(roleRoutes(roles, use))
-    provide.webRoutes(roleSchemaRoutes)
+    provide.sessionLimits(limitsOf(roles))
+    for (const routes of roleResource.routes(roles, previewRoute(roles, use))) provide.webRoutes(routes)
     tap.access.decide(
       (query, vote) => {
-        voteByRoles(roles.compiled(), query, vote)
-        if (vote.explain) explainRoles(roles.get, query, vote.explain)
+        voteByRoles(roles, query, vote)
+        if (vote.explain) explainRoles(roles.items, query, vote.explain)
       },
       { pure: true },
     )

@@ -2,6 +2,7 @@ import type { AccessQuery, App, SessionLimits, Vote } from '@mezite/core'
 import { compileLabels, type LabelMatcher } from './label-matcher.ts'
 import type { SessionMfa } from './requirements.ts'
 import { durationMs, type RoleDocument } from './role-resource.ts'
+import type { Roles } from './roles.ts'
 
 const DEFAULT_TTL_MS = 12 * 3_600_000
 
@@ -13,6 +14,7 @@ interface Match {
 /** A role, ready to vote. */
 export interface CompiledRole {
   readonly name: string
+  readonly document: RoleDocument
   match(app: App): Match
   readonly mfa: SessionMfa | null
   readonly deviceTrust: boolean
@@ -20,11 +22,12 @@ export interface CompiledRole {
   readonly idleMs: number
 }
 
-/** A stored role; an unreadable one denies every app to everyone who has it. */
-export type StoredRole = CompiledRole | 'unreadable'
+/** The stored roles; an unreadable one denies every app to everyone who has it. */
+export type RoleSet = Pick<Roles, 'items' | 'unreadable'>
 
 /** Compiles a document that `readRole` has accepted. */
-export function compileRole({ metadata, spec }: RoleDocument): CompiledRole {
+export function compileRole(document: RoleDocument): CompiledRole {
+  const { metadata, spec } = document
   const allow = matcher(spec.allow?.app_labels)
   const deny = matcher(spec.deny?.app_labels)
   const { options = {} } = spec
@@ -32,6 +35,7 @@ export function compileRole({ metadata, spec }: RoleDocument): CompiledRole {
   const demand = options.require_session_mfa ?? false
   return {
     name: metadata.name,
+    document,
     match(app) {
       let match = known.get(app)
       if (!match) {
@@ -64,21 +68,16 @@ function matcher(labels: Parameters<typeof compileLabels>[0]): LabelMatcher {
  * Votes of all roles of the subject: a deny of any role denies, otherwise an allow of any role allows, and every allowing
  * role may add requirements. `access` reaches all apps, `admin` none by itself, an unknown role grants nothing.
  */
-export function voteByRoles(
-  roles: ReadonlyMap<string, StoredRole>,
-  { subject, app }: AccessQuery,
-  vote: Vote,
-): void {
+export function voteByRoles({ items, unreadable }: RoleSet, { subject, app }: AccessQuery, vote: Vote): void {
   for (const name of subject.roles) {
     if (name === 'admin') continue
     if (name === 'access') {
       vote.allow(name)
       continue
     }
-    const role = roles.get(name)
-    if (role === undefined) continue
-    if (role === 'unreadable') {
-      vote.deny('role_unreadable')
+    const role = items.get(name)
+    if (role === undefined) {
+      if (unreadable.has(name)) vote.deny('role_unreadable')
       continue
     }
     const { allow, deny } = role.match(app)
@@ -91,9 +90,9 @@ export function voteByRoles(
 }
 
 /** The strictest limits among the roles. */
-export function limitsOf(roles: () => ReadonlyMap<string, StoredRole>): SessionLimits {
+export function limitsOf({ items }: RoleSet): SessionLimits {
   const compiled = (names: readonly string[]) =>
-    names.map((name) => roles().get(name)).filter((role) => role !== undefined && role !== 'unreadable')
+    names.map((name) => items.get(name)).filter((role) => role !== undefined)
   return {
     ttlMs(names) {
       const limits = compiled(names).map(({ ttlMs }) => ttlMs)

@@ -1,86 +1,109 @@
+import { Type } from 'typebox'
 import { v7 as uuidv7 } from 'uuid'
-import type { Actor } from '../../api/audit.ts'
+import type { Collection } from '../../api/collection.ts'
+import { defineResource, type ResourceParts } from '../../api/define-resource.ts'
 import { Problem } from '../../api/problem.ts'
-import { DNS_LABEL } from '../../api/resource.ts'
-import type { Revisions, View } from '../../api/revisions.ts'
-import type { Clock } from '../../kernel/clock.ts'
+import { DNS_LABEL, Nullable } from '../../api/resource.ts'
+import type { Subject } from '../../api/subject.ts'
+import type { WebRoutes } from '../../api/web-routes.ts'
 import { isHostname } from '../../wire/tunnel-protocol.ts'
 import { foldName, isRoleName, parseUserName } from '../users/user-name.ts'
 import type { Lock, LockKind, Locks } from './lock.ts'
 import type { AccessTables, LockTable } from './migrations.ts'
 
-export interface LocksOptions {
-  readonly revisions: Pick<Revisions, 'write' | 'addView'>
-  readonly clock: Clock
-}
-
-export interface NewLock {
-  readonly kind: LockKind
-  readonly target: string
-  readonly message: string | null
-  /** Milliseconds, or null: until it is removed. */
-  readonly ttlMs: number | null
-}
-
 export interface RunningLocks extends Locks {
-  /** Throws `Problem` 400 `lock_target_invalid`, 409 `self_lockout`. */
-  create(lock: NewLock, actor: Actor): Promise<Lock>
-  /** Throws `Problem` 404 `lock_not_found`. */
-  remove(id: string, actor: Actor): Promise<Lock>
+  readonly collection: Collection<Lock, LockTable, NewLock>
+  readonly routes: readonly WebRoutes[]
 }
 
+/** The body of a request for a lock. */
+export interface NewLock {
+  readonly target: Partial<Record<LockKind, string>>
+  readonly ttl_seconds?: number | null
+  readonly message?: string | null
+}
+
+/** Locks that ended this long ago are deleted when the next lock is created. */
 const KEPT_MS = 24 * 3_600_000
+const closed = { additionalProperties: false } as const
+const Name = Type.Optional(Type.String({ minLength: 1, maxLength: 1_024 }))
+const Target = Type.Object({ user: Name, role: Name, session: Name, app: Name, agent: Name }, closed)
+const timeOf = (ms: number) => new Date(ms).toISOString()
+const keyOf = (kind: LockKind, target: string) =>
+  `${kind}:${kind === 'user' ? foldName(target) : kind === 'agent' ? target.toLowerCase() : target}`
 
-/** Keeps locks in memory, up to date by the change sequence. Expired locks have no effect. */
-export function createLocks({ revisions, clock }: LocksOptions): RunningLocks {
-  let locks = new Map<string, Lock>()
+/** Keeps locks in memory, up to date by the change sequence. Expired locks have no effect. A new lock cuts live streams. */
+export function createLocks(parts: ResourceParts): RunningLocks {
+  const { clock } = parts
   let index = new Map<string, Lock[]>()
-
-  const keyOf = (kind: LockKind, target: string) =>
-    `${kind}:${kind === 'user' ? foldName(target) : kind === 'agent' ? target.toLowerCase() : target}`
-  const rebuild = () => {
-    index = new Map()
-    for (const lock of locks.values()) {
-      const key = keyOf(lock.kind, lock.target)
-      index.set(key, [...(index.get(key) ?? []), lock])
-    }
-  }
   const inForce = (lock: Lock) => lock.expires === null || lock.expires > clock.now()
   const find = (kind: LockKind, target: string): Lock | null =>
     index.size === 0 ? null : (index.get(keyOf(kind, target))?.find(inForce) ?? null)
 
-  const view: View = {
-    name: 'locks',
-    kinds: ['lock'],
-    async loadAll(trx) {
-      const rows = await trx.withTables<AccessTables>().selectFrom('locks').selectAll().execute()
-      return () => {
-        locks = new Map(rows.map((row) => [row.id, Object.freeze({ ...(row as LockTable) })]))
-        rebuild()
-      }
+  const resource = defineResource<Lock, LockTable, NewLock>({
+    name: 'lock',
+    collection: 'locks',
+    table: 'locks',
+    key: 'id',
+    form: {
+      flat: Type.Object({
+        id: Type.String(),
+        target: Target,
+        message: Nullable(Type.String()),
+        created: Type.String(),
+        expires: Nullable(Type.String()),
+      }),
     },
-    async refresh(trx, touched) {
-      const ids = [...(touched.get('lock') ?? [])]
-      if (ids.length === 0) return () => {}
-      const db = trx.withTables<AccessTables>()
-      const rows = await db.selectFrom('locks').selectAll().where('id', 'in', ids).execute()
-      return () => {
-        for (const id of ids) locks.delete(id)
-        for (const row of rows) locks.set(row.id, Object.freeze({ ...(row as LockTable) }))
-        rebuild()
-      }
+    example: { target: { user: 'alice@example.com' }, ttl_seconds: 1_800, message: 'Call the help desk' },
+    read: (row) => Object.freeze({ ...row }),
+    show: ({ id, kind, target, message, created, expires }) => ({
+      id,
+      target: { [kind]: target },
+      message,
+      created: timeOf(created),
+      expires: expires === null ? null : timeOf(expires),
+    }),
+    visible: inForce,
+    order: ({ created, id }) => `${timeOf(created)} ${id}`,
+    newestFirst: true,
+    search: ({ id, target, message }) => [id, target, message ?? ''].join(' '),
+    swapped(locks) {
+      index = Map.groupBy(locks.values(), ({ kind, target }) => keyOf(kind, target))
     },
-  }
-  revisions.addView(view)
-
-  const event = (type: string, { id, kind, target }: Lock, by: Actor) => ({
-    type,
-    success: true,
-    by,
-    fields: { name: id, target_kind: kind, target },
+    audited: ({ id, kind, target }) => ({ name: id, target_kind: kind, target }),
+    verbs: {
+      list: {},
+      create: {
+        cuts: true,
+        body: Type.Object(
+          {
+            target: Target,
+            ttl_seconds: Type.Optional(Nullable(Type.Integer({ minimum: 1, maximum: 315_360_000 }))),
+            message: Type.Optional(Nullable(Type.String({ maxLength: 1_024 }))),
+          },
+          closed,
+        ),
+        row({ target: targets, ttl_seconds: ttl = null, message = null }, { subject }, created) {
+          const [kind, target] = onlyTarget(targets)
+          if (hits(subject, keyOf(kind, target)))
+            throw new Problem(409, 'self_lockout', 'This lock would lock you out.')
+          const expires = ttl === null ? null : created + ttl * 1_000
+          return { row: { id: uuidv7(), kind, target, message, created, expires } }
+        },
+        async within({ trx, row }) {
+          const ended = trx.withTables<AccessTables>().deleteFrom('locks')
+          await ended.where('expires', '<', row.created - KEPT_MS).execute()
+          return undefined
+        },
+      },
+      remove: {},
+    },
   })
+  const collection = resource.open(parts)
 
   return {
+    collection,
+    routes: resource.routes(collection),
     lockFor(subject, app) {
       if (index.size === 0) return null
       const { user, roles, sessionId } = subject
@@ -91,49 +114,14 @@ export function createLocks({ revisions, clock }: LocksOptions): RunningLocks {
     appLock: (app) => find('app', app.name),
     isSessionLocked: (id) => find('session', id) !== null,
     isAgentLocked: (hostname) => find('agent', hostname) !== null,
-    list: () => [...locks.values()].filter(inForce).sort((a, b) => a.created - b.created),
-
-    async create({ kind, target, message, ttlMs }, actor) {
-      const { subject } = actor
-      const fault = lockTargetFault(kind, target)
-      if (fault !== null) throw new Problem(400, 'lock_target_invalid', `target.${kind}: ${fault}.`)
-      const created = clock.now()
-      const expires = ttlMs === null ? null : created + ttlMs
-      const lock: Lock = { id: uuidv7(), kind, target, message, created, expires }
-      const own = keyOf(kind, target)
-      const hitsOneself =
-        subject.kind !== 'operator' &&
-        [keyOf('user', subject.user), ...subject.roles.map((role) => keyOf('role', role))]
-          .concat(subject.sessionId === null ? [] : keyOf('session', subject.sessionId))
-          .includes(own)
-      if (hitsOneself) throw new Problem(409, 'self_lockout', 'This lock would lock you out.')
-      await revisions.write(async (trx, change) => {
-        const db = trx.withTables<AccessTables>()
-        // Locks that expired long ago are deleted when the next lock is created.
-        await db
-          .deleteFrom('locks')
-          .where('expires', '<', created - KEPT_MS)
-          .execute()
-        await db.insertInto('locks').values(lock).execute()
-        change.touch('lock', lock.id)
-        await change.audit(event('lock.created', lock, actor))
-      }, actor)
-      return lock
-    },
-
-    async remove(id, actor) {
-      return revisions.write(async (trx, change) => {
-        const db = trx.withTables<AccessTables>()
-        const gone = await db.deleteFrom('locks').where('id', '=', id).returningAll().executeTakeFirst()
-        if (!gone)
-          throw new Problem(404, 'lock_not_found', `There is no lock ${id}; \`mezctl locks ls\` lists them.`)
-        const lock = gone as LockTable
-        change.touch('lock', id)
-        await change.audit(event('lock.deleted', lock, actor))
-        return lock
-      }, actor)
-    },
+    list: () => [...collection.items.values()].filter(inForce).sort((a, b) => a.created - b.created),
   }
+}
+
+/** Whether a lock with this key would deny the caller. */
+function hits({ kind, user, roles, sessionId }: Subject, own: string): boolean {
+  const keys = [keyOf('user', user), ...roles.map((role) => keyOf('role', role))]
+  return kind !== 'operator' && [...keys, ...(sessionId ? [keyOf('session', sessionId)] : [])].includes(own)
 }
 
 /** The user name of an API token. */
@@ -159,8 +147,14 @@ const NAMES: Readonly<Record<LockKind, { readonly fits: (name: string) => boolea
     agent: { fits: (name) => isHostname(name.toLowerCase()), must: 'the host name of an agent' },
   }
 
-/** Why the name is not valid, to be appended to the name of the kind; null: it is valid. */
-function lockTargetFault(kind: LockKind, target: string): string | null {
+/** The one target of a lock. Throws `Problem` 400 `lock_target_invalid`. */
+function onlyTarget(targets: NewLock['target']): readonly [LockKind, string] {
+  const invalid = (detail: string) => new Problem(400, 'lock_target_invalid', detail)
+  const [only, ...others] = Object.entries(targets) as [LockKind, string][]
+  if (!only || others.length > 0)
+    throw invalid('A lock needs exactly one target: user, role, session, app or agent.')
+  const [kind, target] = only
   const { fits, must } = NAMES[kind]
-  return fits(target) ? null : `must be ${must}`
+  if (!fits(target)) throw invalid(`target.${kind}: must be ${must}.`)
+  return [kind, target]
 }

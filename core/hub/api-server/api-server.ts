@@ -169,6 +169,7 @@ function describe(app: FastifyInstance, { version, publicNames }: ApiServerOptio
       schema: {
         ...schema,
         hide: !url.startsWith('/v1/webapi/') || schema?.hide === true,
+        ...(schema?.takes ? { body: schema.takes } : {}),
         ...(schema?.returns ? { response: { '2xx': { description: 'Success', ...schema.returns } } } : {}),
       },
       // A route at the prefix itself works with and without the slash.

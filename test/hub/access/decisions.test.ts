@@ -212,7 +212,7 @@ t.test('decisions', async (t) => {
     t.match(await allowed, { effect: 'allow' })
     t.match(await failed, { effect: 'deny', reason: 'policy_failed' })
     const late = ask()
-    const target = { kind: 'user', target: 'ann@example.com', message: 'no', ttlMs: null } as const
+    const target = { kind: 'user', target: 'ann@example.com', message: 'no' } as const
     const { id } = await locks.create(target, actor)
     end()
     t.match(await late, { effect: 'deny', reason: 'locked', message: 'no' })
@@ -227,19 +227,19 @@ t.test('decisions', async (t) => {
       ['app', 'one'],
     ] as const) {
       t.match(await decide(), { effect: 'allow' })
-      const lock = await locks.create({ kind, target, message: `no ${kind}`, ttlMs: null }, actor)
+      const lock = await locks.create({ kind, target, message: `no ${kind}` }, actor)
       t.match(await decide(), { effect: 'deny', reason: 'locked', message: `no ${kind}` }, kind)
       await locks.remove(lock.id, actor)
     }
-    await locks.create({ kind: 'user', target: 'ann@example.com', message: null, ttlMs: 1_000 }, actor)
+    await locks.create({ kind: 'user', target: 'ann@example.com', ttlMs: 1_000 }, actor)
     t.strictSame(await decide(), { effect: 'deny', reason: 'locked', roles: [], requirements: [] })
     rooms.advance(1_001)
     t.match(await decide(), { effect: 'allow' })
-    await locks.create({ kind: 'agent', target: 'Node-1', message: null, ttlMs: null }, actor)
+    await locks.create({ kind: 'agent', target: 'Node-1' }, actor)
     t.ok(locks.isAgentLocked('node-1'))
     t.notOk(locks.isAgentLocked('node-2'))
     const self = { ...actor, subject: subject({ roles: ['admin'] }) }
-    const own = { kind: 'role', target: 'admin', message: null, ttlMs: null } as const
+    const own = { kind: 'role', target: 'admin' } as const
     await t.rejects(locks.create(own, self), { code: 'self_lockout' }, 'E78 no lock of oneself')
   })
 

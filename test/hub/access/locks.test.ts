@@ -1,15 +1,15 @@
 /** Locks beside each other and over time: which of them count, and which of them are kept. */
 import type { Subject } from '@mezite/core'
 import t from 'tap'
-import type { NewLock } from '../../../core/hub/access/locks.ts'
 import { actor, startRooms } from '../sessions/start-rooms.ts'
+import type { WantedLock } from './lock-changes.ts'
 
 const DAY_MS = 24 * 3_600_000
 const rooms = await startRooms()
 t.teardown(() => rooms.stop())
 const { locks, db } = rooms
-const lock = (more: Partial<NewLock> = {}, by = actor) =>
-  locks.create({ kind: 'user', target: 'ann', message: null, ttlMs: null, ...more }, by)
+const lock = (more: Partial<WantedLock> = {}, by = actor) =>
+  locks.create({ kind: 'user', target: 'ann', ...more }, by)
 const ann: Subject = {
   user: 'Ann',
   roles: ['dev', 'admin'],

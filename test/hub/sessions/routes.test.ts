@@ -1,6 +1,5 @@
 import Fastify from 'fastify'
 import t from 'tap'
-import { lockRoutes } from '../../../core/hub/access/lock-routes.ts'
 import { reportCuts } from '../../../core/hub/api-server/cut-response.ts'
 import { sendError } from '../../../core/hub/api-server/error-response.ts'
 import { checkSchemas } from '../../../core/hub/api-server/schema-check.ts'
@@ -44,7 +43,7 @@ t.test('routes of apps, users, sessions and locks', async (t) => {
     }),
     userRoutes({ users, sessions }),
     sessionRoutes({ sessions, catalog, requirements, activity: createActivity({ ...rooms, ...here }) }),
-    lockRoutes({ locks }),
+    ...locks.routes,
   ]) {
     await web.register(part.routes, { prefix: part.prefix })
   }

@@ -218,7 +218,7 @@ t.test('sessions', async (t) => {
     const settled = () => sessions.live.recheck()
 
     const a = stream(session)
-    const lock = await locks.create({ kind: 'user', target: 'ann', message: null, ttlMs: null }, actor)
+    const lock = await locks.create({ kind: 'user', target: 'ann' }, actor)
     await settled()
     t.same(a.cuts, ['locked'])
     const known = await identify({ kind: 'bearer', token })
@@ -234,10 +234,7 @@ t.test('sessions', async (t) => {
     t.same(kept.cuts, [])
     await catalog.change('one', (old) => ({ ...old, enabled: true }), actor)
 
-    const sessionLock = await locks.create(
-      { kind: 'session', target: session.id, message: null, ttlMs: null },
-      actor,
-    )
+    const sessionLock = await locks.create({ kind: 'session', target: session.id }, actor)
     await settled()
     t.same(kept.cuts, ['locked'])
     t.equal(await sessions.find('hub', token), undefined)

@@ -15,6 +15,7 @@ import { createSessions } from '../../../core/hub/sessions/sessions.ts'
 import { createUsers } from '../../../core/hub/users/users.ts'
 import type { Ballots } from '../../../core/kernel/hook.ts'
 import { roleRequirements } from '../../../plugins/rbac/requirements.ts'
+import { lockChanges } from '../access/lock-changes.ts'
 import { openTestDatabase } from '../database/stores.ts'
 
 export const quiet: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet }
@@ -61,7 +62,8 @@ export async function startRooms() {
     },
     { empty: false, pure: true },
   )
-  const locks = createLocks({ revisions, clock })
+  const running = createLocks({ revisions, clock, log })
+  const locks = { ...running, ...lockChanges(running) }
   const catalog = createCatalog({
     revisions,
     publicNames,

@@ -41,7 +41,7 @@ t.test(
       kind: 'token',
       sessionId: null,
     })
-    const lock = { kind: 'role', target: 'platform', message: null, ttlMs: null } as const
+    const lock = { kind: 'role', target: 'platform' } as const
     const { id } = await locks.create(lock, by(operator))
     t.strictSame(tokens.identify(secret)?.roles, [])
     await locks.remove(id, by(operator))

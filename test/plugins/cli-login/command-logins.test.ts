@@ -129,7 +129,7 @@ t.test(
     const old = await codes.issue(challenge, session.id)
     rooms.advance(2 * 60 * SECOND)
     await t.rejects(redeem({ ...brief, code: old }), invalid, 'two minutes are too late')
-    const lock = await locks.create({ kind: 'user', target: 'ann', message: 'Call us.', ttlMs: null }, actor)
+    const lock = await locks.create({ kind: 'user', target: 'ann', message: 'Call us.' }, actor)
     const locked = redeem({ ...brief, code: await codes.issue(challenge, session.id) })
     await t.rejects(locked, { status: 403, code: 'locked', message: 'Call us.' }, 'nothing under a lock')
     await locks.remove(lock.id, actor)
