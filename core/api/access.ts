@@ -12,10 +12,10 @@ export interface Access {
    */
   admit(query: AdmissionQuery): Admission | Refusal | Promise<Admission | Refusal>
   /**
-   * Apps of every protocol, disabled ones included, that the subject may open once it has met `requirements`; sorted by
-   * name.
+   * Apps of every protocol, disabled ones included, that the subject may open from this address once it has met
+   * `requirements`; sorted by name. Decides as `admit` does for the subject's session.
    */
-  visible(subject: Subject): Promise<readonly VisibleApp[]>
+  visible(subject: Subject, clientIp: string): Promise<readonly VisibleApp[]>
 }
 
 /** An app that a subject may open. */

@@ -5,7 +5,8 @@ import type { SatisfiedRequirement, Subject } from './subject.ts'
 /** How the subject tries to reach the app. */
 export interface AccessContext {
   readonly protocol: string
-  readonly clientIp: string
+  /** Address of the client, canonical text. Null: nobody connects, as when an administrator asks for an explanation. */
+  readonly clientIp: string | null
 }
 
 /** The question whether this subject may reach this app in this way. Taps receive it frozen. */

@@ -129,7 +129,7 @@ export async function openRooms(options: RoomsOptions) {
   // Plugins register theirs in setup.
   const requirements = new Map<string, RequirementKind>()
   const { decide } = calls.access
-  const decisions = createDecisions({ ...base, catalog, decide, requirements, locks, revisions })
+  const decisions = createDecisions({ ...base, decide, requirements, locks, revisions })
   const sessions = createSessions({
     ...{ ...base, db, revisions, users, locks, catalog, audit },
     hooks: calls.session,

@@ -117,6 +117,7 @@ const QUERIES = [
   testQuery(),
   testQuery({ subject: { user: 'bob', roles: [] } }),
   testQuery({ app: { name: 'redis', protocol: 'tcp', uri: 'tcp://127.0.0.1:1', labels: {} } }),
+  Object.freeze({ ...testQuery(), context: Object.freeze({ protocol: 'http', clientIp: null }) }),
 ]
 
 const nameOf = ({ subject, app }: AccessQuery) => `${subject.user} to ${app.name}`

@@ -95,8 +95,8 @@ export default defineHubPlugin({
       name: 'app-notes-page',
       prefix: '/web/app-notes',
       async routes(web) {
-        web.get('/', { config: { access: 'page' } }, async ({ subject }, reply) => {
-          const visible = new Set((await use.access.visible(subject)).map(({ app }) => app.name))
+        web.get('/', { config: { access: 'page' } }, async ({ subject, clientIp }, reply) => {
+          const visible = new Set((await use.access.visible(subject, clientIp)).map(({ app }) => app.name))
           const notes = (await list()).filter(({ app }) => visible.has(app))
           const rows = notes.map(
             ({ app, text }) => html`<tr><th scope="row">${app}</th><td>${text}</td></tr>`,

@@ -1,4 +1,4 @@
-import type { Access } from '../../api/access.ts'
+import type { Access, VisibleApp } from '../../api/access.ts'
 import type { Admission, AdmissionQuery, Caller, Refusal, RefusalReason } from '../../api/admission.ts'
 import type { App } from '../../api/app.ts'
 import type { Audit } from '../../api/audit.ts'
@@ -38,9 +38,12 @@ export interface RunningAccess extends Access {
 
 type Outcome = Admission | Refusal
 
+/** How many apps are decided before the event loop gets a turn. */
+const SLICE = 200
+
 /**
  * The gate: the one place that grants access to an app, confirms it while an agent dials, and revokes it from live
- * streams. All three call `decide`, so none can skip a check that another makes.
+ * streams. They all call `decide`, as does the list of visible apps, so none can skip a check that another makes.
  */
 export function createAccess(options: AccessOptions): RunningAccess {
   const { catalog, decisions, sessions, locks, revisions, audit, streamStalenessMs } = options
@@ -89,8 +92,8 @@ export function createAccess(options: AccessOptions): RunningAccess {
   }
 
   /** The current decision about a session and an app. */
-  function decide(session: Session, subject: Subject, app: App, context: AccessContext) {
-    if (connector !== null && session.connector !== connector) return wrongConnector
+  function decide(session: Session | undefined, subject: Subject, app: App, context: AccessContext) {
+    if (connector !== null && session?.connector !== connector) return wrongConnector
     return decisions.decide({ subject, app, context })
   }
 
@@ -175,7 +178,7 @@ export function createAccess(options: AccessOptions): RunningAccess {
       state.revision = revision
       return true
     }
-    const decision = decide(current as Session, subject, app, context)
+    const decision = decide(current, subject, app, context)
     return decision instanceof Promise ? decision.then(settled) : settled(decision)
   }
 
@@ -213,7 +216,20 @@ export function createAccess(options: AccessOptions): RunningAccess {
   /** The catalog's own object: a plugin's copy could contain any address. */
   const currentOf = (app: App | undefined) => (app === undefined ? undefined : catalog.byId(app.id))
 
-  return { admit, endOf, visible: decisions.visible }
+  async function visible(subject: Subject, clientIp: string): Promise<readonly VisibleApp[]> {
+    const session = subject.sessionId === null ? undefined : sessions.byId(subject.sessionId)
+    const found: VisibleApp[] = []
+    let count = 0
+    for (const app of catalog.list()) {
+      if (++count % SLICE === 0) await new Promise((resolve) => setImmediate(resolve))
+      const decided = decide(session, subject, app, { protocol: app.protocol, clientIp })
+      const { effect, requirements } = decided instanceof Promise ? await decided : decided
+      if (effect !== 'deny') found.push({ app, requirements: requirements.map(({ name }) => name) })
+    }
+    return found
+  }
+
+  return { admit, endOf, visible }
 }
 
 const stale = refusal('stale', 503, 'view_stale', null)

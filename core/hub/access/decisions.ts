@@ -1,5 +1,3 @@
-import type { VisibleApp } from '../../api/access.ts'
-import type { Catalog } from '../../api/catalog.ts'
 import type { AccessQuery, Decision, Vote } from '../../api/decision.ts'
 import type { HubHooks } from '../../api/hub-hooks.ts'
 import type { Revisions } from '../../api/revisions.ts'
@@ -19,22 +17,17 @@ export interface Decisions {
    * revision) and synchronous. Never throws and never rejects: a failure is a denial. Does not check freshness.
    */
   decide(query: AccessQuery): Decision | Promise<Decision>
-  /** See `Access.visible`. */
-  visible(subject: Subject): Promise<readonly VisibleApp[]>
 }
 
 interface Entry {
   readonly revision: number
   readonly app: AccessQuery['app']
   readonly protocol: string
-  readonly clientIp: string
+  readonly clientIp: string | null
   readonly count: Count
   /** Set when the decision does not depend on requirements, and so not on the clock. */
   readonly decision: Decision | null
 }
-
-/** How many apps are decided before the event loop gets a turn. */
-const SLICE = 200
 
 /**
  * Counts the ballots. Results are cached by subject object (which a session keeps while nothing changes) and app, for one
@@ -42,7 +35,6 @@ const SLICE = 200
  * its ballot was counted is not trusted again until the hub restarts: each of its ballots fails.
  */
 export function createDecisions(options: {
-  readonly catalog: Pick<Catalog, 'list'>
   readonly decide: HookCalls<HubHooks>['access']['decide']
   readonly requirements: Requirements
   readonly locks: Pick<Locks, 'lockFor'>
@@ -50,7 +42,7 @@ export function createDecisions(options: {
   readonly clock: Clock
   readonly log: Log
 }): Decisions {
-  const { catalog, decide: vote, requirements: kinds, locks, revisions, clock, log } = options
+  const { decide: vote, requirements: kinds, locks, revisions, clock, log } = options
   let cache = new WeakMap<Subject, Map<string, Entry>>()
   const late = new Set<string>()
 
@@ -141,20 +133,7 @@ export function createDecisions(options: {
     apps.set(app.id, { revision, app, protocol, clientIp, count, decision: timeless ? decision : null })
   }
 
-  return {
-    decide,
-    async visible(subject) {
-      const found: VisibleApp[] = []
-      let count = 0
-      for (const app of catalog.list()) {
-        if (++count % SLICE === 0) await new Promise((resolve) => setImmediate(resolve))
-        const decided = decide({ subject, app, context: { protocol: 'api', clientIp: '' } })
-        const { effect, requirements } = decided instanceof Promise ? await decided : decided
-        if (effect !== 'deny') found.push({ app, requirements: requirements.map(({ name }) => name) })
-      }
-      return found
-    },
-  }
+  return { decide }
 }
 
 const locked = ({ message }: Lock): Decision => denied('locked', message === null ? {} : { message })

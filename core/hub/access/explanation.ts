@@ -117,7 +117,7 @@ export function createExplanation(options: {
     })
     const context: AccessContext = {
       protocol: way === 'browser' && !catalog.servedByHub(app) ? 'http' : app.protocol,
-      clientIp: '',
+      clientIp: null,
     }
     const cast: ExplainedBallot[] = []
     const ballots = await ask(Object.freeze({ subject, app, context: Object.freeze(context) }), (plugin) => {

@@ -205,11 +205,11 @@ const keyOf = ({ app, context }: LiveStream) => `${app.id} ${context.protocol} $
 /** One stream of each group, that is of the same app, protocol and client address. */
 function samplesOf(streams: readonly LiveStream[]): LiveStream[] {
   const samples: LiveStream[] = []
-  const seen = new Map<string, Map<string, Set<string>>>()
+  const seen = new Map<string, Map<string, Set<string | null>>>()
   for (const stream of streams) {
     const { app, context } = stream
-    const ways = entryOf(seen, app.id, () => new Map<string, Set<string>>())
-    const addresses = entryOf(ways, context.protocol, () => new Set<string>())
+    const ways = entryOf(seen, app.id, () => new Map<string, Set<string | null>>())
+    const addresses = entryOf(ways, context.protocol, () => new Set<string | null>())
     if (addresses.has(context.clientIp)) continue
     addresses.add(context.clientIp)
     samples.push(stream)

@@ -86,8 +86,8 @@ export function meRoutes(app: FastifyInstance, deps: SignInDeps): void {
         returns: Type.Array(MyApp),
       },
     },
-    async ({ subject, query: { disabled } }) => {
-      const visible = await deps.access.visible(subject)
+    async ({ subject, clientIp, query: { disabled } }) => {
+      const visible = await deps.access.visible(subject, clientIp)
       return visible
         .filter(({ app: { enabled } }) => enabled || disabled)
         .map(({ app: one, requirements }) => ({
@@ -106,8 +106,8 @@ export function meRoutes(app: FastifyInstance, deps: SignInDeps): void {
   app.get<{ Params: { name: string } }>(
     '/v1/webapi/me/apps/:name/icon',
     { ...access, schema: { summary: 'The uploaded icon of an app that the person may open' } },
-    async ({ subject, params }, reply) => {
-      const visible = await deps.access.visible(subject)
+    async ({ subject, clientIp, params }, reply) => {
+      const visible = await deps.access.visible(subject, clientIp)
       const found = visible.find(({ app: { name } }) => name === params.name)
       const [, type, data] = DATA_URL.exec(found?.app.display?.icon ?? '') ?? []
       if (type === undefined || data === undefined)

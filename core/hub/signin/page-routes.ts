@@ -59,7 +59,7 @@ export function pageRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignInD
     if (!session) return launch(deps, desk, request, clearedWhenEnded(request, reply), home)
     const subject = sessions.subjectOf(session)
     if (!subject) throw new Problem(403, 'user_unknown', 'Your user no longer exists.')
-    const apps = (await access.visible(subject))
+    const apps = (await access.visible(subject, request.clientIp))
       .filter(({ app }) => app.enabled)
       .map(({ app }) => ({ ...app, url: deps.catalog.urlOf(app), state: deps.tunnel.stateOf(app).state }))
     const links = deps.links().filter(({ role }) => role === undefined || subject.roles.includes(role))

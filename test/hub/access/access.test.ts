@@ -39,7 +39,6 @@ function world(kind: Session['kind'] = 'app') {
           asked.push(subject)
           return state.decision
         },
-        visible: async () => [],
       },
       sessions: {
         find: (_kind, token) => (token === 'late' ? Promise.resolve(found()) : found()),

@@ -29,7 +29,7 @@ function decideBy(taps: Readonly<Record<string, (query: AccessQuery, vote: Vote)
   for (const [plugin, tap] of Object.entries(taps))
     hooks.view(plugin).access.decide(tap as () => void, { pure: true })
   const decisions = createDecisions({
-    ...{ catalog: { list: () => [] }, decide: hooks.calls.access.decide, log },
+    ...{ decide: hooks.calls.access.decide, log },
     ...{ requirements: new Map(), locks: { lockFor: () => null }, revisions: { revision: 1 } },
     clock: { now: () => 0, monotonic: () => 0 },
   })
@@ -152,7 +152,7 @@ t.test('decisions', async (t) => {
         } catch {}
       })
       t.match(await decide(), { effect: 'deny', reason: 'policy_failed' })
-      t.same(await access.visible(subject()), [])
+      t.same(await access.visible(subject(), '10.1.1.1'), [])
     },
   )
 
@@ -267,7 +267,10 @@ t.test('decisions', async (t) => {
       if (app.name === 'three') vote.require({ name: 'trusted-device' })
     })
     t.same(
-      (await access.visible(subject())).map(({ app, requirements }) => [app.name, ...requirements]),
+      (await access.visible(subject(), '10.1.1.1')).map(({ app, requirements }) => [
+        app.name,
+        ...requirements,
+      ]),
       [['off'], ['one'], ['three', 'trusted-device']],
     )
   })

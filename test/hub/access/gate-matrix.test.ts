@@ -50,6 +50,22 @@ const acme = defineHubPlugin({
   },
 })
 
+/** A policy by what only the request itself tells: its address and its protocol. */
+const byContext = defineHubPlugin({
+  name: 'by-context',
+  api: 1,
+  summary: 'Denies apps labelled `from` to other addresses, and apps labelled `over` to other protocols',
+  setup({ tap }) {
+    tap.access.decide(
+      ({ app: { labels }, context: { clientIp, protocol } }, vote) => {
+        if (labels.from !== undefined && labels.from !== clientIp) vote.deny('address_not_allowed')
+        if (labels.over !== undefined && labels.over !== protocol) vote.deny('protocol_not_allowed')
+      },
+      { pure: true },
+    )
+  },
+})
+
 let changes: Revisions
 let full = false
 const world = defineHubPlugin({
@@ -71,7 +87,7 @@ const world = defineHubPlugin({
 })
 
 const tcp = await startTcpHub({
-  plugins: [acme, world],
+  plugins: [acme, world, byContext],
   config: { proxy: { apps_oidc_connector: 'sso' }, database: { driver: 'embedded' } },
 })
 const { hub } = tcp
@@ -213,7 +229,15 @@ async function person(name: string) {
     'API token': () => http1([`Authorization: Bearer ${apiToken}`, ...close]),
     'admin socket': () => hub.api('GET', '/locks').then(() => '200'),
   }
-  return { user, ended, reach }
+  /** Names of the apps that the person's pages and then msh list, and the launcher. */
+  const lists = async () => {
+    const apps = `${hub.url}/v1/webapi/me/apps`
+    const headers = { authorization: `Bearer ${token}` }
+    const answers = [await visitor.open(apps), await hub.visitor().fetch(apps, { headers })]
+    const named = answers.map(({ text }) => (JSON.parse(text) as { name: string }[]).map(({ name }) => name))
+    return { named, home: (await visitor.open(`${hub.url}/`)).text }
+  }
+  return { user, visitor, ended, reach, lists }
 }
 
 const lock = (target: object) => async () => {
@@ -341,3 +365,30 @@ for (const [name, { browser, other, keeps, make }] of Object.entries(DEMANDS))
       t.equal(over, !keeps, `${name} × ${stream}: ${over ? 'ended' : 'goes on'}`)
     if (typeof end === 'function') await end()
   })
+
+t.test('E76 lists of apps agree with the gate about address, protocol and connector', async (t) => {
+  for (const [name, more] of [
+    ['near', { from: '127.0.0.1', over: 'http' }],
+    ['far', { from: '192.0.2.1' }],
+  ] as const)
+    await hub.api(
+      'PUT',
+      `/apps/${name}`,
+      document('app', name, { labels: { ...labels, ...more } }, { uri, agents: ['node-1'] }),
+    )
+  const { user, visitor, reach, lists } = await person('lister')
+  const opened = async (name: string) => (await visitor.open(`${hub.appUrl(name)}/`)).status
+  t.strictSame([await opened('near'), await opened('far')], [200, 403])
+  const { named, home } = await lists()
+  t.strictSame(named, Array(2).fill(['echo', 'near', 'web']))
+  t.match(home, hub.appUrl('near'))
+  t.notMatch(home, hub.appUrl('far'))
+  await DEMANDS.connector?.make(user, reach['HTTP/1.1'])
+  t.strictSame(
+    [await reach['HTTP/1.1'](), await reach['msh TCP']()],
+    ['401 connector_not_allowed', '403 connector_not_allowed'],
+  )
+  const after = await lists()
+  t.strictSame(after.named, [[], []])
+  t.notMatch(after.home, hub.appUrl('near'))
+})

@@ -82,7 +82,7 @@ export async function startRooms() {
   }
   const users = createUsers({ revisions, released, clock, log })
   const requirements = new Map(roleRequirements.map((kind) => [kind.name, kind]))
-  const decisions = createDecisions({ catalog, decide, requirements, locks, revisions, clock, log })
+  const decisions = createDecisions({ decide, requirements, locks, revisions, clock, log })
   const sessions = createSessions({
     db: opened.db,
     revisions,

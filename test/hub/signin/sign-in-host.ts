@@ -194,7 +194,6 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
     ...{ catalog, sessions, revisions, audit, publicNames, streamStalenessMs: 30_000 },
     decisions: {
       decide: () => answers.decision,
-      visible: async () => apps.map((app) => ({ app, requirements: [] })),
     },
     locks: { appLock: () => null },
   })
