@@ -2,12 +2,15 @@ import type { Kysely, Transaction as KyselyTransaction } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import { serviceRef, slotRef } from '../kernel/reference.ts'
 
-/** The hub's database. Each owner types its own tables with `db.withTables<MyTables>()`. */
-// biome-ignore lint/suspicious/noExplicitAny: each room and plugin has its own tables
-export type Database = Kysely<any>
+/**
+ * The hub's database. It knows no tables: each owner names its own with `db.withTables<MyTables>()`, so that a misspelled
+ * table or column does not compile.
+ */
+// biome-ignore lint/complexity/noBannedTypes: no tables, unlike Record<string, never>
+export type Database = Kysely<{}>
 /** The database inside a transaction: its statements are committed or rolled back together. */
-// biome-ignore lint/suspicious/noExplicitAny: see Database
-export type Transaction = KyselyTransaction<any>
+// biome-ignore lint/complexity/noBannedTypes: see Database
+export type Transaction = KyselyTransaction<{}>
 
 /** The migrations of one owner, separate from those of other owners. They may only add, in the SQL of PostgreSQL 15. */
 export interface Migrations {

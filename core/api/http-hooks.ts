@@ -17,7 +17,7 @@ export interface HttpRequest {
   readonly query: string | null
   /**
    * Without the hub's cookies and the headers that only the hub sets. If a tap returns such a header, the request fails
-   * with 500 `forward_refused`.
+   * with 500 `forward_refused`, and the log names the plugin and the header.
    */
   readonly headers: HeaderLines
 }
@@ -33,7 +33,9 @@ export interface HttpRequestContext {
   readonly upgrade: boolean
   /**
    * Rejects the request with 403. `reason` is a code in snake_case for the page and the audit; `message` is a sentence
-   * for the person. The first refusal counts. Throws TypeError for an invalid reason, which fails the request.
+   * for the person, of at most 1,024 characters. The first refusal counts. Throws TypeError for an invalid reason or
+   * message, which fails the request. After the tap has returned, a refusal fails the request at whatever point it is, and
+   * from then on every request that the plugin would check.
    */
   refuse(reason: string, message?: string): void
 }

@@ -40,7 +40,7 @@ export const first = <In, Out>(options: HookOptions = {}): Hook<'first', In, Out
   options: { deadlineMs: DEADLINE_MS, ...options },
 })
 
-/** Each tap may return a replacement of the value (synchronously); `undefined` keeps it. */
+/** Each tap may return a replacement of the value (synchronously), which the owner checks; `undefined` keeps it. */
 export const waterfall = <Value, Context>(): Hook<'waterfall', Context, Value> => ({
   kind: 'waterfall',
   options: {},
@@ -106,6 +106,14 @@ export interface Ballots<Ballot> {
   }[]
 }
 
+/** What the owner of a `waterfall` hook does at each tap. An error that it throws fails the call and names the plugin. */
+export interface TapGuard<Value, Context> {
+  /** The context for the tap of this plugin. Default: the context of the call. */
+  contextFor?(plugin: string): Context
+  /** Returns the value that the next tap receives in place of an answer. Throws why the answer cannot be used. */
+  accept?(answer: Value): Value
+}
+
 /** The function with which the owner of a hook calls it. */
 export type CallFn<H> =
   H extends Hook<infer K, infer In, infer Out>
@@ -114,7 +122,7 @@ export type CallFn<H> =
       : K extends 'first'
         ? (input: In) => Promise<Out | null>
         : K extends 'waterfall'
-          ? (value: Out, context: In) => Out
+          ? (value: Out, context: In, guard?: TapGuard<Out, In>) => Out
           : K extends 'tells'
             ? (event: In) => void
             : K extends 'votes'

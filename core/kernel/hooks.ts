@@ -1,7 +1,7 @@
 import { AsyncParallelHook, AsyncSeriesBailHook, AsyncSeriesHook, SyncHook, SyncWaterfallHook } from 'tapable'
 import { withDeadline } from './deadline.ts'
 import { isMezError, MezError, messageOf } from './error.ts'
-import type { AnyHook, Ballots, HookCalls, HookTree, TapOptions, TapView } from './hook.ts'
+import type { AnyHook, Ballots, HookCalls, HookTree, TapGuard, TapOptions, TapView } from './hook.ts'
 import type { Log } from './log.ts'
 
 /**
@@ -182,24 +182,26 @@ function createEntry(
       return { hook, wrap, call }
     },
     waterfall: () => {
-      const hook = new SyncWaterfallHook<[unknown, unknown]>(['value', 'context'])
-      const wrap = (plugin: string, fn: Fn) => (value: unknown, context: unknown) => {
+      type Guard = TapGuard<unknown, unknown> | undefined
+      const hook = new SyncWaterfallHook<[unknown, unknown, Guard]>(['value', 'context', 'guard'])
+      const wrap = (plugin: string, fn: Fn) => (value: unknown, context: unknown, guard: Guard) => {
         try {
-          const answer = fn(value, context)
-          if (!isPromise(answer)) return answer ?? undefined
+          const answer = fn(value, guard?.contextFor ? guard.contextFor(plugin) : context)
+          if ((answer ?? undefined) === undefined) return undefined
+          if (!isPromise(answer)) return guard?.accept ? guard.accept(answer) : answer
           answer.then(noop, noop)
         } catch (error) {
           throw failure(plugin, error)
         }
         throw failure(plugin, new TypeError('it must return synchronously'))
       }
-      return { hook, wrap, call: (value: unknown, context: unknown) => hook.call(value, context) }
+      const call = (value: unknown, context: unknown, guard: Guard) => hook.call(value, context, guard)
+      return { hook, wrap, call }
     },
     tells: () => {
       const hook = new SyncHook<[unknown]>(['event'])
       const wrap = (plugin: string, fn: Fn) => {
-        const report = (error: unknown) =>
-          log.error({ plugin, hook: name, error: failure(plugin, error) }, 'a tap failed')
+        const report = (error: unknown) => log.error({ plugin, hook: name, error }, 'a tap failed')
         return (event: unknown) => {
           try {
             const answer = fn(event)

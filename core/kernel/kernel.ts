@@ -173,9 +173,10 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
     reached.add(plugin)
     const began = performance.now()
     await run().catch((cause) => {
-      throw new MezError('MEZ_START_FAILED', `plugin '${plugin}' did not start: ${messageOf(cause)}`, {
-        cause,
-      })
+      const why = isMezError(cause, 'MEZ_HOOK_TIMEOUT')
+        ? cause.message
+        : `plugin '${plugin}' did not start: ${messageOf(ownError(cause))}`
+      throw new MezError('MEZ_START_FAILED', why, { cause })
     })
     startMs.set(plugin, (startMs.get(plugin) ?? 0) + performance.now() - began)
   })
@@ -183,7 +184,7 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
   hooks.intercept('lifecycle.drain', async (plugin, run) => {
     draining.push(plugin)
     const error = await run()
-    if (error !== undefined) log.error({ part: plugin, error: messageOf(error) }, 'draining failed')
+    if (error !== undefined) log.error({ part: plugin, error: messageOf(ownError(error)) }, 'draining failed')
     draining.splice(draining.indexOf(plugin), 1)
   })
   let stopFailure: unknown
@@ -191,7 +192,7 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
     // A plugin with a start is stopped only if its start was reached.
     if (hooks.taps('lifecycle.start').includes(plugin) && !reached.has(plugin)) return
     await run().catch((error) => {
-      log.error({ plugin, error }, 'a plugin did not stop cleanly')
+      log.error({ plugin, error: ownError(error) }, 'a plugin did not stop cleanly')
       stopFailure ??= error
     })
   })
@@ -254,6 +255,9 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
     tapsOf: hooks.taps,
   }
 }
+
+/** What the tap itself threw, for a line that names the plugin already. */
+const ownError = (error: unknown): unknown => (isMezError(error, 'MEZ_HOOK_FAILED') ? error.cause : error)
 
 /** Reads each app once: a changed app is another object. */
 function appConfigReader(name: string, schema: TSchema): AppConfigReader<unknown>['appConfig'] {

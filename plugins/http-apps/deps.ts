@@ -24,6 +24,8 @@ export interface Deps {
   readonly publicNames: PublicNames
   readonly assertion: Assertion
   readonly httpHooks: HttpHooks
+  /** The plugins that refused a request after their tap of `http.request` had returned. */
+  readonly lateRefusers: Set<string>
   readonly clock: Clock
   readonly log: Log
   readonly deadlines: Deadlines

@@ -91,9 +91,8 @@ export default defineHubPlugin({
     const requestEnded = createRequestMetrics(host.use.metrics)
     const { clock, log } = host
     const handovers = createRateLimit(clock)
+    const parts = { clock, log, deadlines, pool, load, failures, requestEnded, handovers }
     host.provide.appKinds({ name: 'http', schemes: ['http', 'https'], servedByHub: true })
-    host.provide.protocols(
-      new AppHosts({ ...host.use, clock, log, deadlines, pool, load, failures, requestEnded, handovers }),
-    )
+    host.provide.protocols(new AppHosts({ ...host.use, ...parts, lateRefusers: new Set() }))
   },
 })

@@ -13,6 +13,7 @@ import { connectPinned, joinCluster, renewExpired } from '../../agent/join.ts'
 import { connectOutbound } from '../../agent/outbound-connection.ts'
 import { createTransportChoice } from '../../agent/transport-choice.ts'
 import { createTestHub, memoryLog } from '../../core/testing/index.ts'
+import { anyTables } from '../any-tables.ts'
 import { leaveAtOnce, sessionCounter } from '../hub/http/leave-at-once.ts'
 import { startTunnelHub } from '../hub/tunnel/start-tunnel-hub.ts'
 import { until } from '../until.ts'
@@ -56,27 +57,27 @@ t.test('J126 an agent that missed the response joins again with the same token a
     })
   const refused = { code: 'MEZ_TOKEN_REFUSED' }
   for (const token of [await hub.token('node-1'), await hub.token(null)]) {
-    await hub.db.deleteFrom('agents').execute()
+    await anyTables(hub.db).deleteFrom('agents').execute()
     const lost = await join(token)
     await t.rejects(join(token, other), refused, 'another key')
     await t.rejects(join(token, await makeKeyRequest('node-2'), 'node-2'), refused, 'another host name')
     const again = await join(token)
     t.not(again.certificate, lost.certificate)
-    t.same(await hub.db.selectFrom('agents').select('generation').execute(), [{ generation: 2 }])
-    const [row] = await hub.db.selectFrom('agents').select('cert_serial').execute()
+    t.same(await anyTables(hub.db).selectFrom('agents').select('generation').execute(), [{ generation: 2 }])
+    const [row] = await anyTables(hub.db).selectFrom('agents').select('cert_serial').execute()
     t.equal(new X509Certificate(again.certificate).serialNumber.toLowerCase(), row?.cert_serial)
   }
   const token = await hub.token('node-1')
   const joined = await join(token)
   await join(await hub.token('node-1'), other)
   await t.rejects(join(token), refused, 'the agent has joined with another token since')
-  await hub.db.deleteFrom('agents').execute()
+  await anyTables(hub.db).deleteFrom('agents').execute()
   await t.rejects(join(token), refused, 'the agent was removed')
   t.ok(joined.certificate)
 
   const brief = await hub.token('node-1')
   await join(brief)
-  await hub.db
+  await anyTables(hub.db)
     .updateTable('join_tokens')
     .set({ expires: new Date(Date.now() - 1) })
     .execute()
@@ -118,7 +119,7 @@ t.test('J127 expired and guessed tokens are refused and audited', async (t) => {
     await t.rejects(hub.agent({ token: token || 'x' }).start(), { code: 'MEZ_TOKEN_REFUSED' })
   }
   t.equal(hub.events.filter((event) => event.type === 'agent.rejected').length, 3)
-  const rows = await hub.db.selectFrom('join_tokens').selectAll().execute()
+  const rows = await anyTables(hub.db).selectFrom('join_tokens').selectAll().execute()
   t.notOk(JSON.stringify(rows).includes(expired), 'only a hash is stored')
 })
 
@@ -320,7 +321,7 @@ t.test(
     t.not(readFileSync(join(dataDir, 'identity.json'), 'utf8'), before)
     await second.stop(200)
     await expired()
-    await hub.db.deleteFrom('agents').execute()
+    await anyTables(hub.db).deleteFrom('agents').execute()
     await t.rejects(hub.agent({ dataDir }).start(), { code: 'MEZ_IDENTITY_MISSING' }, 'removed')
     t.ok(hub.events.some(({ reason }) => reason === 'agent_unknown'))
   },

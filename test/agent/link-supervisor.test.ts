@@ -4,6 +4,7 @@ import t from 'tap'
 import type { Pipe } from '../../core/api/tunnel.ts'
 import { http2Of, type LiveLink } from '../../core/hub/tunnel/link.ts'
 import { acceptTls } from '../../core/hub/tunnel/tls-acceptor.ts'
+import { anyTables } from '../any-tables.ts'
 import { drain, joined, startApp } from '../hub/tunnel/start-app.ts'
 import { startTunnelHub, type TunnelHub, testApp } from '../hub/tunnel/start-tunnel-hub.ts'
 import { until } from '../until.ts'
@@ -259,7 +260,7 @@ t.test('however many hubs a hub names, an agent asks for no more than 64', async
 
 t.test('J129 all links move to a renewed certificate, and only then the one before is void', async (t) => {
   const { a, b, cluster } = await startPair(t)
-  const row = () => a.db.selectFrom('agents').selectAll().executeTakeFirstOrThrow()
+  const row = () => anyTables(a.db).selectFrom('agents').selectAll().executeTakeFirstOrThrow()
   const { cert_serial: old } = await row()
   const late = Promise.withResolvers<() => void>()
   cluster.tunnels.set('hub-2', {

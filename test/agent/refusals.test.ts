@@ -5,6 +5,7 @@ import { createIdentityStore } from '../../agent/identity-store.ts'
 import { readReason } from '../../agent/refusals.ts'
 import { createLog } from '../../core/log/program-log.ts'
 import { connectHub } from '../../core/wire/hub-connection.ts'
+import { anyTables } from '../any-tables.ts'
 import { startTunnelHub, type TunnelHub } from '../hub/tunnel/start-tunnel-hub.ts'
 
 interface Line {
@@ -32,7 +33,7 @@ async function start(t: { teardown(run: () => unknown): void; testdir(): string 
 
 const remove = (hub: TunnelHub) =>
   hub.revisions.write(async (trx, change) => {
-    await trx.deleteFrom('agents').where('hostname', '=', 'node-1').execute()
+    await anyTables(trx).deleteFrom('agents').where('hostname', '=', 'node-1').execute()
     change.touch('agent', 'node-1')
   })
 

@@ -1,10 +1,10 @@
 /** What a hub makes of plugins whose answers are wrong, hostile or cut short. */
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type IncomingHttpHeaders } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { defineHubPlugin, Problem, requirements, signInDesk, type Vote, webRoutes } from '@mezite/core'
+import { defineHubPlugin, Problem, requirements, signInDesk, Type, type Vote, webRoutes } from '@mezite/core'
 import type { HeaderLines, Link } from '@mezite/core/protocol'
 import t from 'tap'
 import { keepRules, makeEvent } from '../../core/hub/audit/event-factory.ts'
@@ -23,18 +23,33 @@ const answers: {
   forward?: (lines: HeaderLines) => unknown
   decide?: (vote: Vote) => void
   route?: (links: readonly Link[]) => unknown
+  refuse?: (refuse: (reason: string, message?: string) => void) => void
 } = {}
 const hostile = defineHubPlugin({
   name: 'hostile',
   api: 1,
   summary: 'Answers as the test says',
   setup({ tap }) {
-    tap.http.request((request) => {
+    tap.http.request((request, { refuse }) => {
+      answers.refuse?.(refuse)
       const headers = answers.forward?.(request.headers)
       return headers === undefined ? undefined : { ...request, headers: headers as HeaderLines }
     })
     tap.access.decide((_query, vote) => answers.decide?.(vote))
     tap.tunnel.route((links) => answers.route?.(links) as readonly Link[])
+  },
+})
+
+let patience: number | undefined
+/** Passes on what it receives: a fault of another plugin is not its own. */
+const honest = defineHubPlugin({
+  name: 'honest',
+  api: 1,
+  summary: 'Copies each request',
+  config: Type.Object({ patience: Type.Duration() }, { additionalProperties: false }),
+  setup({ config, tap }) {
+    patience = config.patience
+    tap.http.request((request) => ({ ...request, headers: [...request.headers] }), { stage: 'late' })
   },
 })
 
@@ -79,9 +94,12 @@ const terms = defineHubPlugin({
 
 /** Requests that reached the app: their header lines, doubles too, and in one object. */
 const seen: { raw: readonly string[]; headers: IncomingHttpHeaders }[] = []
+/** Responses that the app holds back. */
+const held: ServerResponse[] = []
 const server = createServer((request, response) => {
   seen.push({ raw: request.rawHeaders, headers: request.headers })
-  response.end('hello')
+  if (request.url === '/held') held.push(response)
+  else response.end('hello')
 })
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 t.teardown(() => {
@@ -90,7 +108,7 @@ t.teardown(() => {
 })
 const issuer = await FakeIssuer.start()
 t.teardown(() => issuer.close())
-const hub = await createTestHub({ plugins: [hostile, terms] })
+const hub = await createTestHub({ plugins: [hostile, { plugin: honest, config: { patience: '2m' } }, terms] })
 t.teardown(() => hub.stop())
 await connect(hub.api, issuer)
 await register(hub.api, 'app', (server.address() as AddressInfo).port, { agents: ['node-1'] })
@@ -110,6 +128,10 @@ t.afterEach(() => {
   for (const key of Object.keys(answers)) delete answers[key as keyof typeof answers]
 })
 
+t.test('a plugin of a test hub receives its configuration decoded', async (t) => {
+  t.equal(patience, 120_000)
+})
+
 t.test('Q187 http.request: reserved names, framing and malformed headers reach no app', async (t) => {
   const reserved = [
     ...['X-Mezite-User', 'x-mezite-roles', 'Mezite-Jwt-Assertion', 'X_Mezite_User', 'X.Mezite.User'],
@@ -121,6 +143,10 @@ t.test('Q187 http.request: reserved names, framing and malformed headers reach n
     answers.forward = (lines) => [...lines, name, 'root']
     t.match(await ask(), { status: 500, code: 'forward_refused', reached: 0 }, JSON.stringify(name))
   }
+  t.match(
+    hub.log.join('\n'),
+    /plugin 'hostile' failed in http.request: it may not set the header \\?"X-Real-IP/,
+  )
   for (const value of ['a\r\nX-Mezite-User: root', 'a\nb', 'a\0b', '\u{1F600}']) {
     answers.forward = (lines) => [...lines, 'X-A', value]
     t.match(await ask(), { status: 500, code: 'forward_refused', reached: 0 }, JSON.stringify(value))
@@ -393,4 +419,35 @@ t.test('O180 a plugin that fails shows nobody its insides', async (t) => {
     hub.log.some((line) => line.includes('/etc/mezite/secret')),
     'the log has it',
   )
+})
+
+t.test('a refusal that cannot be shown refuses, also when its tap catches the error', async (t) => {
+  for (const [reason, message] of [['Not Snake Case'], ['ok', 'x'.repeat(1_025)], [7], ['ok', 7]] as const) {
+    answers.refuse = (refuse) => {
+      try {
+        refuse(reason as string, message as string)
+      } catch {}
+    }
+    t.match(await ask(), { status: 500, code: 'forward_failed', reached: 0 }, `${reason}`)
+  }
+  answers.refuse = (refuse) => refuse('path_blocked', 'x'.repeat(1_024))
+  t.match(await ask(), { status: 403, code: 'path_blocked', reached: 0 })
+})
+
+// The last test: the plugin fails every request from here on.
+t.test('a refusal after the tap has returned fails its request, and later ones of the plugin', async (t) => {
+  let late: (reason: string) => void = () => {}
+  answers.refuse = (refuse) => {
+    late = refuse
+  }
+  const response = alice.fetch(`${app}/held`, { headers: { accept: 'application/json' } })
+  while (held.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  late('too_late')
+  const { status, text } = await response
+  t.match([status, JSON.parse(text)], [500, { code: 'forward_failed' }])
+  delete answers.refuse
+  t.match(await ask(), { status: 500, code: 'forward_failed', reached: 0 })
+  const lines = hub.log.filter((line) => /refused .* after its tap had returned/.test(line))
+  t.equal(lines.length, 1)
+  t.match(lines[0], 'hostile')
 })

@@ -120,6 +120,26 @@ t.test('waterfall hands on the value, null keeps it, and a promise is refused', 
   t.end()
 })
 
+t.test('the owner of a waterfall checks each answer, and tells taps apart by their contexts', (t) => {
+  const { call, a, b } = setup()
+  a.waterfall((value, context) => `${value} a${context}`)
+  b.waterfall((value, context) => `${value} b${context}`)
+  const accept = (answer: string) => {
+    if (answer.includes('bad')) throw new TypeError('it is bad')
+    return answer.toUpperCase()
+  }
+  const contextFor = (plugin: string) => (plugin === 'a' ? 1 : 2)
+  t.equal(call.waterfall('v', 0, { accept, contextFor }), 'V A1 B2')
+  t.equal(call.waterfall('v', 0), 'v a0 b0')
+  a.waterfall(() => 'bad')
+  b.waterfall(() => 'good')
+  t.throws(() => call.waterfall('v', 0, { accept }), {
+    code: 'MEZ_HOOK_FAILED',
+    message: "plugin 'a' failed in room.waterfall: it is bad",
+  })
+  t.end()
+})
+
 t.test('tells everybody; errors, also of asynchronous taps, are logged with plugin and hook', async (t) => {
   const { call, a, b, lines } = setup()
   let told = false

@@ -1,10 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Audit, AuditEvent, AuditInput, AuditSink } from '../../api/audit.ts'
 import type { Transaction } from '../../api/database.ts'
+import type { HubHooks } from '../../api/hub-hooks.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
-import type { Caller } from '../../kernel/hook.ts'
+import type { Caller, CallFn } from '../../kernel/hook.ts'
 import type { Log } from '../../kernel/log.ts'
 import { createDenialAggregation, isOfStranger } from './denial-aggregation.ts'
 import { keepRules, makeEvent, withoutFreeText } from './event-factory.ts'
@@ -25,7 +26,7 @@ export interface AuditOptions {
   /** Returns the sinks; called by `open`. */
   readonly sinks: () => readonly AuditSink[]
   /** Runs the taps of `audit.event`. */
-  readonly event?: ((event: AuditEvent, context: undefined) => AuditEvent) & Partial<Pick<Caller, 'empty'>>
+  readonly event?: CallFn<HubHooks['audit']['event']> & Partial<Pick<Caller, 'empty'>>
   /** Called with every input, before floods are aggregated. */
   readonly recorded?: (input: AuditInput) => void
   readonly clock: Clock
@@ -68,7 +69,13 @@ export function createAudit(options: AuditOptions): RunningAudit {
     const event = makeEvent(input, options, clock.now())
     if (!options.event || options.event.empty) return event
     try {
-      return keepRules(event, options.event(Object.freeze(event), undefined))
+      let kept: AuditEvent = Object.freeze(event)
+      const accept = (answer: AuditEvent): AuditEvent => {
+        kept = Object.freeze(keepRules(kept, answer))
+        return kept
+      }
+      const made = options.event(kept, undefined, { accept })
+      return keepRules(kept, made)
     } catch (error) {
       log.error({ error: messageOf(error), event: event.id }, 'a tap of audit.event failed')
       return withoutFreeText(event)

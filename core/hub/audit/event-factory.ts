@@ -80,12 +80,12 @@ function whoOf({ subject, clientIp, id }: Actor) {
 }
 
 /**
- * Applies the same rules to an event that plugins have changed; throws a TypeError when it is not an object. `id`, `type`,
+ * Applies the same rules to an event that a plugin has changed; throws a TypeError when it is not an object. `id`, `type`,
  * `time`, `cluster` and `hub` keep their values, and so do the common fields that the changed event leaves out.
  */
 export function keepRules(original: AuditEvent, changed: AuditEvent): AuditEvent {
   if (changed === original) return original
-  if (typeof changed !== 'object') throw new TypeError('the tap did not return an event')
+  if (typeof changed !== 'object') throw new TypeError('it did not return an event')
   const { id, type, time, cluster, hub } = original
   const { user, roles, client_ip, session_id, request_id, success, reason } = {
     ...original,

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Kysely, sql } from 'kysely'
+import { sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import type { Database, Migrations } from '../../api/database.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
@@ -96,7 +96,7 @@ async function stateOf(db: Database, { owner, migrations }: Migrations): Promise
 }
 
 async function migrateOwner(
-  db: Kysely<unknown>,
+  db: Database,
   { owner, migrations }: Migrations,
   newer: readonly string[],
   log: Log,
@@ -133,7 +133,7 @@ async function migrateOwner(
 }
 
 /** The programs that have used tables for more than a second, with their process ids on the server. */
-async function whoHoldsLocks(db: Kysely<unknown>): Promise<readonly string[]> {
+async function whoHoldsLocks(db: Database): Promise<readonly string[]> {
   const { rows } = await sql<{ pid: number; name: string }>`
     SELECT DISTINCT pid, application_name AS name FROM pg_locks JOIN pg_stat_activity USING (pid)
     WHERE locktype = 'relation' AND granted AND datname = current_database() AND pid <> pg_backend_pid()

@@ -30,11 +30,16 @@ export function createAgentSelector(options: {
   const { links, hooks, health, isAgentLocked, log, streamsPerAgent = STREAMS_PER_AGENT } = options
   let turn = 0
 
-  /** A plugin may reorder or drop links but not add any. If its result is unusable, no link is used. */
+  /** A plugin may reorder or drop links but not add any. If an answer is unusable, no link is used. */
   function routed(found: readonly LiveLink[], app: App): readonly LiveLink[] {
     try {
-      const routed = new Set<unknown>(hooks.route(Object.freeze([...found]), app))
-      return [...routed].filter((link): link is LiveLink => found.includes(link as LiveLink))
+      const accept = (answer: Iterable<unknown>): readonly LiveLink[] => {
+        const routed = [...new Set(answer)].filter((link): link is LiveLink =>
+          found.includes(link as LiveLink),
+        )
+        return Object.freeze(routed)
+      }
+      return hooks.route(Object.freeze([...found]), app, { accept }) as readonly LiveLink[]
     } catch (error) {
       log.error({ app: app.name, cause: messageOf(error) }, 'tunnel.route failed, so no agent is used')
       return []

@@ -61,6 +61,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.#mapping = mappingOf(admitted.admission.app, deps.publicNames)
     this.#response = new ResponseRelay(deps, client, this.#mapping)
     client.watch(this)
+    admitted.fail = (problem) => this.#fail(problem)
   }
 
   get #app(): App {
@@ -87,10 +88,15 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   /** Ends a request whose rest is not valid HTTP, and sends the browser the reason. False: the request is complete. */
   breakBody(problem: Problem): boolean {
     if (this.#over || this.#client.complete) return false
+    this.#fail(problem)
+    return true
+  }
+
+  #fail(problem: Problem): void {
+    if (this.#over) return
     this.#outcome.reason ??= problem.code
     if (this.#responded) this.#stop(null)
     else this.#refuse(problem)
-    return true
   }
 
   /** Access has ended: both sides are closed at once. */

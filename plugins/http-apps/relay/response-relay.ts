@@ -170,28 +170,32 @@ function throughResponseHook(
   const { app, subject, requestId } = admission
   const given: HttpResponse = Object.freeze({ status, headers: Object.freeze([...lines]) })
   const context = Object.freeze({ app, subject, requestId, method: request.method, path: pathOf(target) })
-  const made: HttpResponse = deps.httpHooks.response(given, context)
-  const { status: now, headers } = Object(made) as HttpResponse
+  return deps.httpHooks.response(given, context, { accept: (answer) => acceptedResponse(answer, given) })
+}
+
+/** A copy of the answer of one tap, which no plugin can change afterwards. `given` is the response of the app. */
+function acceptedResponse(answer: unknown, given: HttpResponse): HttpResponse {
+  const { status } = given
+  const { status: now, headers } = Object(answer) as HttpResponse
   if (
     !Number.isInteger(now) ||
     now < 200 ||
     now > 599 ||
     BODILESS.includes(now) !== BODILESS.includes(status)
   )
-    throw new TypeError(`a tap of http.response returned the status ${now} for ${status}`)
-  if (headers === given.headers) return made
-  if (!isLines(headers))
-    throw new TypeError('a tap of http.response returned headers that are not names and values')
-  for (let i = 0; i + 1 < headers.length; i += 2) {
-    const [name, value] = [headers[i] as string, headers[i + 1] as string]
+    throw new TypeError(`it returned the status ${now} for ${status}`)
+  if (!isLines(headers)) throw new TypeError('it returned headers that are not names and values')
+  const lines = [...headers]
+  for (let i = 0; i + 1 < lines.length; i += 2) {
+    const [name, value] = [lines[i] as string, lines[i + 1] as string]
     const lower = name.toLowerCase()
     const ours = isReservedInResponse(lower) || (lower === 'set-cookie' && withoutDomain(value) !== value)
     if (ours || !isHeaderLine(name, value))
-      throw new TypeError(`a tap of http.response may not set the header ${JSON.stringify(name)}`)
+      throw new TypeError(`it may not set the header ${JSON.stringify(name.slice(0, 64))}`)
   }
-  if (lengthsOf(headers) !== lengthsOf(given.headers))
-    throw new TypeError('a tap of http.response may not change content-length')
-  return made
+  if (lengthsOf(lines) !== lengthsOf(given.headers))
+    throw new TypeError('it may not change the header "content-length"')
+  return Object.freeze({ status: now, headers: Object.freeze(lines) })
 }
 
 function lengthsOf(lines: readonly string[]): string {

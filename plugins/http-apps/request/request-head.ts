@@ -6,7 +6,7 @@ import { type AppMapping, upstreamAddress } from '../relay/app-mapping.ts'
 import type { Admitted } from '../session/admission.ts'
 import type { AppRequest } from './app-request.ts'
 import { withoutOurCookies } from './cookies.ts'
-import { throughRequestHook } from './request-hook.ts'
+import { ForbiddenHeader, throughRequestHook } from './request-hook.ts'
 
 const PLAIN = /^[\x21-\x24\x26-\x7e]+$/
 const ROLE = /^[\x21-\x2b\x2d-\x7e]+$/
@@ -83,6 +83,8 @@ function build(deps: Deps, admitted: Admitted, mapping: AppMapping, own: ClientH
 export function headProblem({ log }: Deps, { admission }: Admitted, error: unknown): Problem {
   if (error instanceof Problem) return error
   log.error({ error: messageOf(error), request_id: admission.requestId }, 'failed to prepare a request')
+  if (error instanceof Error && error.cause instanceof ForbiddenHeader)
+    return new Problem(500, 'forward_refused', 'A plugin set a header that only the hub may set.')
   return new Problem(500, 'forward_failed', 'Something went wrong. The error was logged.')
 }
 

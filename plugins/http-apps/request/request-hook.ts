@@ -6,16 +6,22 @@ import type { Admitted } from '../session/admission.ts'
 import { withoutOurCookies } from './cookies.ts'
 import { isReserved } from './header-names.ts'
 
+type Context = Parameters<Deps['httpHooks']['request']>[1]
+
 const REASON = /^[a-z][a-z0-9_]{0,63}$/
+const LONGEST_MESSAGE = 1_024
 const PATH = /^\/[\x21\x22\x24-\x3e\x40-\x7e]*$/
 const QUERY = /^[\x21\x22\x24-\x7e]*$/
 
 /** A plugin has refused the request: `code` is its reason. */
 export class RefusedByPlugin extends Problem {}
 
+/** A plugin set a header that only the hub may set, or one that is malformed. */
+export class ForbiddenHeader extends TypeError {}
+
 /**
  * Passes a request with the header lines `lines` through `http.request`; returns the target and the lines to send. Throws
- * `RefusedByPlugin`, another Problem for a result that cannot be sent, and what a tap throws.
+ * `RefusedByPlugin`, and what the hook throws for a tap that fails or whose answer cannot be sent.
  */
 export function throughRequestHook(
   deps: Deps,
@@ -33,39 +39,78 @@ export function throughRequestHook(
     query: at < 0 ? null : target.slice(at + 1),
     headers: Object.freeze([...lines]),
   })
-  let refused: RefusedByPlugin | undefined
-  const refuse = (reason: string, message = `${app.name} does not accept this request.`) => {
-    if (typeof reason !== 'string' || !REASON.test(reason))
-      throw new TypeError(`"${reason}" is not a reason: use snake_case, such as path_blocked`)
-    refused ??= new RefusedByPlugin(403, reason, String(message))
+  let refused: Problem | undefined
+  let over = false
+  const contextFor = (plugin: string): Context => {
+    if (deps.lateRefusers.has(plugin)) throw new Error('it refused an earlier request too late')
+    const refuse = (reason: string, message = `${app.name} does not accept this request.`) => {
+      if (over) return refuseLate(deps, admitted, plugin)
+      const fault = faultOf(reason, message)
+      // A refusal that cannot be shown also refuses, even if its tap catches the error.
+      refused ??= fault === null ? new RefusedByPlugin(403, reason, message) : failed()
+      if (fault !== null) throw new TypeError(fault)
+    }
+    return Object.freeze({ app, subject, clientIp, requestId, upgrade, refuse })
   }
-  const made: unknown = deps.httpHooks.request(
-    given,
-    Object.freeze({ app, subject, clientIp, requestId, upgrade, refuse }),
-  )
+  let accepted = given
+  try {
+    const accept = (answer: HttpRequest): HttpRequest => {
+      accepted = acceptedRequest(answer, accepted, mapping)
+      return accepted
+    }
+    deps.httpHooks.request(given, contextFor(''), { contextFor, accept })
+  } finally {
+    over = true
+  }
   if (refused !== undefined) throw refused
-  const { path, query, headers } = checked(made, given)
-  if (headers === given.headers) return { target: query === null ? path : `${path}?${query}`, lines: headers }
-  for (let i = 0; i + 1 < headers.length; i += 2) {
-    const [name, value] = [headers[i] as string, headers[i + 1] as string]
-    const lower = name.toLowerCase()
-    if (!isHeaderLine(name, value) || isReserved(lower) || mapping.identityNames.has(lower))
-      throw new Problem(500, 'forward_refused', 'A plugin set a header that only the hub may set.')
-  }
-  return { target: query === null ? path : `${path}?${query}`, lines: withoutCookiesOfOurs(headers) }
+  const { path, query, headers } = accepted
+  const to = query === null ? path : `${path}?${query}`
+  return { target: to, lines: headers === given.headers ? headers : withoutCookiesOfOurs(headers) }
 }
 
-function checked(made: unknown, given: HttpRequest): HttpRequest {
-  const { method, path, query, headers } = Object(made) as Partial<Record<keyof HttpRequest, unknown>>
+const failed = () => new Problem(500, 'forward_failed', 'Something went wrong. The error was logged.')
+
+/** Why a refusal cannot be shown, or null. */
+function faultOf(reason: unknown, message: unknown): string | null {
+  if (typeof reason !== 'string' || !REASON.test(reason))
+    return `refuse() needs a reason in snake_case, such as path_blocked, not ${JSON.stringify(String(reason).slice(0, 64))}`
+  const fits = typeof message === 'string' && message.length <= LONGEST_MESSAGE
+  return fits ? null : `refuse() needs a message of at most ${LONGEST_MESSAGE} characters`
+}
+
+/** The request may be with the app already: it ends, and so does every later request that the plugin would check. */
+function refuseLate(deps: Deps, admitted: Admitted, plugin: string): void {
+  const { log, lateRefusers } = deps
+  if (!lateRefusers.has(plugin))
+    log.error(
+      { plugin, request_id: admitted.admission.requestId },
+      'a plugin refused a request after its tap had returned: all requests fail until the hub is restarted',
+    )
+  lateRefusers.add(plugin)
+  admitted.fail?.(failed())
+}
+
+/** A copy of the answer of one tap, which no plugin can change afterwards. `before` is the request that the tap received. */
+function acceptedRequest(answer: unknown, before: HttpRequest, mapping: AppMapping): HttpRequest {
+  const { method, path, query, headers } = Object(answer) as Partial<Record<keyof HttpRequest, unknown>>
   const wrong =
-    (method !== given.method && 'method: it cannot be changed') ||
+    (method !== before.method && 'method: it cannot be changed') ||
     ((typeof path !== 'string' || !PATH.test(path)) && 'path: it must be printable ASCII and begin with /') ||
     (query !== null &&
       (typeof query !== 'string' || !QUERY.test(query)) &&
       'query: it must be printable ASCII') ||
     (!isLines(headers) && 'headers: it must be an array of names and values')
-  if (wrong) throw new TypeError(`a tap of http.request returned an invalid ${wrong}`)
-  return made as HttpRequest
+  if (wrong) throw new TypeError(`it returned an invalid ${wrong}`)
+  const made = { method, path, query } as HttpRequest
+  if (headers === before.headers) return Object.freeze({ ...made, headers: before.headers })
+  const lines = [...(headers as HeaderLines)]
+  for (let i = 0; i + 1 < lines.length; i += 2) {
+    const [name, value] = [lines[i] as string, lines[i + 1] as string]
+    const lower = name.toLowerCase()
+    if (!isHeaderLine(name, value) || isReserved(lower) || mapping.identityNames.has(lower))
+      throw new ForbiddenHeader(`it may not set the header ${JSON.stringify(name.slice(0, 64))}`)
+  }
+  return Object.freeze({ ...made, headers: Object.freeze(lines) })
 }
 
 /** True for names and values in turn. */

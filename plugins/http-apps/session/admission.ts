@@ -23,6 +23,8 @@ export interface Admitted {
   readonly kind: 'admitted'
   readonly request: AppRequest
   readonly admission: Admission
+  /** Ends the request in the hub's own name; set once its exchange runs. */
+  fail?: (problem: Problem) => void
 }
 
 const TOKEN = /^[A-Za-z0-9_-]{20,128}$/

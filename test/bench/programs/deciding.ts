@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { catalog, type Database, defineHubPlugin, migrations, sessionLimits } from '@mezite/core'
 import { access } from '@mezite/core/protocol'
 import { createTestHub } from '../../../core/testing/index.ts'
+import { anyTables } from '../../any-tables.ts'
 import type { DecidingResult } from '../rows/deciding.ts'
 import { median } from '../statistics.ts'
 
@@ -33,7 +34,7 @@ async function insert(
 ): Promise<void> {
   for (let from = 0; from < count; from += CHUNK) {
     const some = Array.from({ length: Math.min(CHUNK, count - from) }, (_, at) => row(from + at))
-    await db.insertInto(table).values(some).execute()
+    await anyTables(db).insertInto(table).values(some).execute()
   }
 }
 

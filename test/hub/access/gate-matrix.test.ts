@@ -7,6 +7,7 @@ import { connect as connectTls } from 'node:tls'
 import { auditSinks, catalog, defineHubPlugin, type Revisions, revisions } from '@mezite/core'
 import { access, protocols, tunnel } from '@mezite/core/protocol'
 import t from 'tap'
+import { anyTables } from '../../any-tables.ts'
 import { closed, type Login, open, ROLES, startTcpHub } from '../../plugins/tcp-apps/start-tcp-hub.ts'
 import { until } from '../../until.ts'
 
@@ -268,10 +269,14 @@ const DEMANDS: Readonly<Record<string, Demand>> = {
     // As if another connector had signed the person in.
     make: (user) =>
       changes.write(async (trx, change) => {
-        const rows = await trx.selectFrom('sessions').select('id').where('user_name', '=', user).execute()
+        const rows = await anyTables(trx)
+          .selectFrom('sessions')
+          .select('id')
+          .where('user_name', '=', user)
+          .execute()
         for (const { id } of rows as { id: string }[]) {
           const satisfied = JSON.stringify([{ name: 'x', level: 'x', appId: null, at: 1 }])
-          await trx
+          await anyTables(trx)
             .updateTable('sessions')
             .set({ connector: 'passkey', satisfied })
             .where('id', '=', id)

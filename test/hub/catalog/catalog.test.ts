@@ -1,6 +1,7 @@
 import t from 'tap'
 import { entityTags } from '../../../core/api/resource.ts'
 import { appDocument, readApp } from '../../../core/hub/catalog/app-document.ts'
+import { anyTables } from '../../any-tables.ts'
 import { actor, appBody, publicNames, startRooms } from '../sessions/start-rooms.ts'
 
 t.test('the catalog', async (t) => {
@@ -92,7 +93,7 @@ t.test('the catalog', async (t) => {
     await rooms.revisions
       .write(async (trx) => {
         t.ok(await catalog.bindsIn(trx, 'node-9'))
-        await trx.deleteFrom('apps').where('name', '=', 'toggle').execute()
+        await anyTables(trx).deleteFrom('apps').where('name', '=', 'toggle').execute()
         t.notOk(await catalog.bindsIn(trx, 'node-9'), 'as the transaction sees it, not the memory')
         throw new Error('undone')
       })
@@ -117,7 +118,11 @@ t.test('the catalog', async (t) => {
 
   await t.test('a stored app that cannot be read is not served', async (t) => {
     await rooms.revisions.write(async (trx, change) => {
-      await trx.updateTable('apps').set({ document: '{"kind":' }).where('name', '=', 'first').execute()
+      await anyTables(trx)
+        .updateTable('apps')
+        .set({ document: '{"kind":' })
+        .where('name', '=', 'first')
+        .execute()
       change.touch('app', 'first')
     })
     t.equal(catalog.byHost('first.apps.example.com'), undefined)

@@ -6,6 +6,7 @@ import type { Subject } from '../../../core/api/subject.ts'
 import type { OpenDatabase } from '../../../core/hub/database/database.ts'
 import { readRevision } from '../../../core/hub/revisions/change-log.ts'
 import { loadViews } from '../../../core/hub/revisions/view-loader.ts'
+import { anyTables } from '../../any-tables.ts'
 import { until } from '../../until.ts'
 import { changesOf, open, pgliteStore, postgresStore, type Store } from './stores.ts'
 
@@ -247,7 +248,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
       'another change': () => revisions.write(async () => {}),
       'a query later in the change': async () => {
         await new Promise((resolve) => setTimeout(resolve, 5))
-        await db.selectFrom('things').selectAll().execute()
+        await anyTables(db).selectFrom('things').selectAll().execute()
       },
     }
     for (const [what, use] of Object.entries(beside)) {

@@ -7,6 +7,7 @@ import { createAuthorities } from '../../../core/hub/pki/certificate-authorities
 import { makeLeaf, newKeyPair, P256 } from '../../../core/hub/pki/certificate-templates.ts'
 import { createSecretBox } from '../../../core/hub/secrets/secret-box.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
+import { anyTables } from '../../any-tables.ts'
 import { emptyTestRooms, quiet } from '../tunnel/open-test-rooms.ts'
 
 async function two(t: { teardown(run: () => unknown): void }) {
@@ -34,14 +35,14 @@ t.test('hubs that start together make one authority of each kind', async (t) => 
   await Promise.all([a.load(), b.load()])
   t.equal(a.pin(), b.pin())
   for (const name of ['hub-ca', 'agent-ca', 'user-ca'] as const) t.same(a.bundle(name), b.bundle(name))
-  t.equal((await db.selectFrom('authorities').selectAll().execute()).length, 3)
+  t.equal((await anyTables(db).selectFrom('authorities').selectAll().execute()).length, 3)
   t.not(a.bundle('agent-ca')[0], a.bundle('user-ca')[0])
 })
 
 t.test('private keys are sealed, and another key does not open them', async (t) => {
   const { db, make } = await two(t)
   await make().load()
-  const rows = await db.selectFrom('authorities').selectAll().execute()
+  const rows = await anyTables(db).selectFrom('authorities').selectAll().execute()
   for (const row of rows) t.notOk(Buffer.from(row.sealed_key).includes(Buffer.from('2a8648ce3d0201', 'hex')))
   await t.rejects(make({ secretBox: createSecretBox(randomBytes(32)) }).load())
 })

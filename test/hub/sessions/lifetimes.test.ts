@@ -6,6 +6,7 @@ import t from 'tap'
 import type { OpenSession } from '../../../core/api/sessions.ts'
 import { createCallerLookup } from '../../../core/hub/access/caller.ts'
 import { readApp } from '../../../core/hub/catalog/app-document.ts'
+import { anyTables } from '../../any-tables.ts'
 import { until } from '../../until.ts'
 import { actor, appBody, operator, publicNames, startRooms } from './start-rooms.ts'
 
@@ -126,8 +127,13 @@ t.test('D63 a login remembers the newest of what was met, for no app; other sess
   const device = { name: 'trusted-device', level: 'bound', appId: app.id, at: 5 }
   t.strictSame((await handOver(parent, [device]))?.satisfied, [device], 'what nothing in particular has met')
   const satisfiedOf = async ({ id }: Session) =>
-    (await rooms.db.selectFrom('sessions').select('satisfied').where('id', '=', id).executeTakeFirstOrThrow())
-      .satisfied
+    (
+      await anyTables(rooms.db)
+        .selectFrom('sessions')
+        .select('satisfied')
+        .where('id', '=', id)
+        .executeTakeFirstOrThrow()
+    ).satisfied
   const session = (await handOver(parent))!
   await sessions.remember(session, mark('key-1', 4))
   t.equal(await satisfiedOf(session), '[]', 'a session at an app')
@@ -169,7 +175,7 @@ t.test('B31 roles that allow less end sessions that live, and what is open, but 
   t.equal(sessions.byId(session.id), undefined)
   await sessions.upkeep()
   const rowOf = (id: string) =>
-    rooms.db
+    anyTables(rooms.db)
       .selectFrom('sessions')
       .select(['ended', 'end_reason'])
       .where('id', '=', id)

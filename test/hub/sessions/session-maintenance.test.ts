@@ -3,6 +3,7 @@ import { mock } from 'node:test'
 import type { Session } from '@mezite/core'
 import { sql } from 'kysely'
 import t from 'tap'
+import { anyTables } from '../../any-tables.ts'
 import { until } from '../../until.ts'
 import { actor, operator, startRooms } from './start-rooms.ts'
 
@@ -22,10 +23,10 @@ async function open(idleMs = 0): Promise<Session> {
   return (await sessions.open({ ...given, idleMs })).session
 }
 const rowOf = ({ id }: Session) =>
-  db.selectFrom('sessions').selectAll().where('id', '=', id).executeTakeFirst()
+  anyTables(db).selectFrom('sessions').selectAll().where('id', '=', id).executeTakeFirst()
 /** As another hub writes it. */
 const usedElsewhere = ({ id }: Session, last_used: number) =>
-  db.updateTable('sessions').set({ last_used }).where('id', '=', id).execute()
+  anyTables(db).updateTable('sessions').set({ last_used }).where('id', '=', id).execute()
 /** Statements about last uses fail until `mend` is called. */
 async function breakTable() {
   await sql`ALTER TABLE sessions RENAME COLUMN last_used TO moved`.execute(db)

@@ -4,6 +4,7 @@ import type { EndReason } from '@mezite/core/protocol'
 import t from 'tap'
 import { createCallerLookup } from '../../../core/hub/access/caller.ts'
 import { readApp } from '../../../core/hub/catalog/app-document.ts'
+import { anyTables } from '../../any-tables.ts'
 import { until } from '../../until.ts'
 import { actor, appBody, operator, publicNames, startRooms } from './start-rooms.ts'
 
@@ -42,7 +43,11 @@ t.test('sessions', async (t) => {
   await t.test('B30 the database holds a hash and nothing that opens a session', async (t) => {
     const { session, token } = await hub()
     t.match(token, /^[A-Za-z0-9_-]{43}$/)
-    const rows = await rooms.db.selectFrom('sessions').selectAll().where('id', '=', session.id).execute()
+    const rows = await anyTables(rooms.db)
+      .selectFrom('sessions')
+      .selectAll()
+      .where('id', '=', session.id)
+      .execute()
     t.notOk(JSON.stringify(rows).includes(token))
     t.equal(await sessions.find('hub', rows[0]!.hash), undefined, 'the hash opens nothing')
     t.equal(sessions.find('hub', token), session, 'synchronous')
@@ -143,7 +148,7 @@ t.test('sessions', async (t) => {
       rooms.advance(30_000)
       rooms.events.length = 0
       await sessions.upkeep()
-      const rows = await rooms.db
+      const rows = await anyTables(rooms.db)
         .selectFrom('sessions')
         .select('end_reason')
         .where('id', 'in', [brief.session.id, made.session.id])
@@ -172,7 +177,7 @@ t.test('sessions', async (t) => {
     await users.create('busy', [], actor)
     const first = (await hub({ user: 'busy' })).session
     const child = (await (await handOver(first)).redeem())!.session
-    const row = await rooms.db
+    const row = await anyTables(rooms.db)
       .selectFrom('sessions')
       .selectAll()
       .where('id', '=', first.id)
@@ -183,7 +188,7 @@ t.test('sessions', async (t) => {
       id,
       hash: id,
     }))
-    await rooms.db.insertInto('sessions').values(more).execute()
+    await anyTables(rooms.db).insertInto('sessions').values(more).execute()
     await hub({ user: 'busy' })
     t.same(alive([first, child]), [true, true])
     const last = await hub({ user: 'busy', kind: 'cert' })
@@ -198,14 +203,14 @@ t.test('sessions', async (t) => {
   })
 
   await t.test('B34 unknown tokens cost few reads and no rows', async (t) => {
-    const before = rooms.db ? await rooms.db.selectFrom('sessions').selectAll().execute() : []
+    const before = rooms.db ? await anyTables(rooms.db).selectFrom('sessions').selectAll().execute() : []
     const started = performance.now()
     const tokens = Array.from({ length: 5_000 }, (_, at) => String(at).padStart(43, 'A'))
     const found = await Promise.all(tokens.map((token) => sessions.find('app', token)))
     t.ok(found.every((one) => one === undefined))
     t.ok(performance.now() - started < 30_000)
     t.equal(sessions.find('app', 'short'), undefined, 'no token at all: no read')
-    t.equal((await rooms.db.selectFrom('sessions').selectAll().execute()).length, before.length)
+    t.equal((await anyTables(rooms.db).selectFrom('sessions').selectAll().execute()).length, before.length)
   })
 
   await t.test('E71 locks, roles, users and apps cut what is live', async (t) => {

@@ -8,6 +8,7 @@ import { connectPinned, joinCluster } from '../../../agent/join.ts'
 import { type LeafRequest, makeLeaf, P256, type Signer } from '../../../core/hub/pki/certificate-templates.ts'
 import { offeredTransports, openTransports } from '../../../core/hub/tunnel/transports.ts'
 import { connectHub } from '../../../core/wire/hub-connection.ts'
+import { anyTables } from '../../any-tables.ts'
 import { joined, startApp } from './start-app.ts'
 import { startTunnelHub, type TunnelHub, testApp } from './start-tunnel-hub.ts'
 
@@ -20,7 +21,7 @@ const carrier = (port: number) => {
 
 /** The cluster's own agent authority, which only a thief of its key would have. */
 async function thief(hub: TunnelHub): Promise<Signer> {
-  const row = await hub.db
+  const row = await anyTables(hub.db)
     .selectFrom('authorities')
     .selectAll()
     .where('name', '=', 'agent-ca')

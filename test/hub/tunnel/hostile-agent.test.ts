@@ -9,6 +9,7 @@ import { connectPinned, joinCluster } from '../../../agent/join.ts'
 import { REASON_HEADER } from '../../../core/wire/dial-headers.ts'
 import { connectHub } from '../../../core/wire/hub-connection.ts'
 import { createLineReader, encodeLine } from '../../../core/wire/line-reader.ts'
+import { anyTables } from '../../any-tables.ts'
 import { startTunnelHub, type TunnelHub, testApp } from './start-tunnel-hub.ts'
 
 const host = '127.0.0.1'
@@ -398,7 +399,7 @@ t.test('J129 a clone of a key whose certificate was renewed is refused', async (
   const { hub, identity } = await start(t)
   await hub.revisions.write(async (trx, change) => {
     const next = { cert_serial: 'ab', previous_serial: null, generation: 2 }
-    await trx.updateTable('agents').set(next).where('hostname', '=', 'evil').execute()
+    await anyTables(trx).updateTable('agents').set(next).where('hostname', '=', 'evil').execute()
     change.touch('agent', 'evil')
   })
   await closed(await secure(hub, identity))

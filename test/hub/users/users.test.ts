@@ -3,6 +3,7 @@ import type { Subject } from '@mezite/core'
 import t from 'tap'
 import { entityTags } from '../../../core/api/resource.ts'
 import type { SignIn } from '../../../core/api/users.ts'
+import { anyTables } from '../../any-tables.ts'
 import { actor, operator, startRooms } from '../sessions/start-rooms.ts'
 
 const rooms = await startRooms()
@@ -71,7 +72,7 @@ t.test('E70 a user that cannot be read has no access, and harms nobody', async (
   for (const own_roles of ['nonsense', '"admin"', '[1]', 'null']) {
     await users.create('odd', ['dev'], actor)
     await revisions.write(async (trx, change) => {
-      await trx.updateTable('users').set({ own_roles }).where('key', '=', 'odd').execute()
+      await anyTables(trx).updateTable('users').set({ own_roles }).where('key', '=', 'odd').execute()
       change.touch('user', 'odd')
     })
     t.equal(users.byName('odd'), undefined, own_roles)
@@ -82,7 +83,7 @@ t.test('E70 a user that cannot be read has no access, and harms nobody', async (
   }
   await users.create('odd', [], actor)
   await revisions.write((trx) =>
-    trx.updateTable('users').set({ own_roles: '{' }).where('key', '=', 'odd').execute(),
+    anyTables(trx).updateTable('users').set({ own_roles: '{' }).where('key', '=', 'odd').execute(),
   )
   t.same((await users.update('odd', ['dev'], actor)).ownRoles, ['dev'], 'new roles mend it')
 })

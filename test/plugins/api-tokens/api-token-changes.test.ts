@@ -3,6 +3,7 @@ import type { Subject } from '@mezite/core'
 import { sql } from 'kysely'
 import t from 'tap'
 import { createApiTokens } from '../../../plugins/api-tokens/api-tokens.ts'
+import { anyTables } from '../../any-tables.ts'
 import { operator, quiet, startRooms } from '../../hub/sessions/start-rooms.ts'
 import { until } from '../../until.ts'
 
@@ -27,7 +28,7 @@ const named = async (name: string) => (await tokens.list()).find((token) => toke
 /** As if somebody had changed the database by hand. */
 const alter = (id: string, set: object) =>
   revisions.write(async (trx, change) => {
-    await trx.updateTable('api_tokens').set(set).where('id', '=', id).execute()
+    await anyTables(trx).updateTable('api_tokens').set(set).where('id', '=', id).execute()
     change.touch('api-token', id)
   })
 

@@ -4,6 +4,7 @@ import { fakeClock } from '@mezite/core/testing'
 import t from 'tap'
 import { createTraffic } from '../../../plugins/dashboard/traffic.ts'
 import { createTrafficStore, trafficMigrations } from '../../../plugins/dashboard/traffic-store.ts'
+import { anyTables } from '../../any-tables.ts'
 import { keptLog, openTestDatabase } from '../../hub/database/stores.ts'
 
 const database = await openTestDatabase([trafficMigrations])
@@ -61,7 +62,7 @@ t.test(
       (await two.apps('day')).find(({ app }) => app === 'wiki'),
       { requests: 5 },
     )
-    const rows = await database.db
+    const rows = await anyTables(database.db)
       .selectFrom('dashboard_traffic')
       .selectAll()
       .where('step', '=', 60_000)

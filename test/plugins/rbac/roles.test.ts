@@ -6,6 +6,7 @@ import { createRevisions } from '../../../core/hub/revisions/revisions.ts'
 import { rbacMigrations } from '../../../plugins/rbac/migrations.ts'
 import { readRole } from '../../../plugins/rbac/role-resource.ts'
 import { roleNotFound, roleResource } from '../../../plugins/rbac/roles.ts'
+import { anyTables } from '../../any-tables.ts'
 import { openTestDatabase } from '../../hub/database/stores.ts'
 
 t.test('stored roles', async (t) => {
@@ -44,7 +45,7 @@ t.test('stored roles', async (t) => {
 
   const revision = revisions.revision
   await revisions.write(async (trx, change) => {
-    await trx
+    await anyTables(trx)
       .updateTable('rbac_roles')
       .set({ document: '{"kind":"role"' })
       .where('name', '=', 'dev')
@@ -59,7 +60,7 @@ t.test('stored roles', async (t) => {
   const expiring = { kind: 'role', version: 'v1', metadata, spec: { allow: { app_labels: { '*': '*' } } } }
   t.throws(() => readRole(expiring), { code: 'resource_invalid', message: /a role does not expire/ })
   await revisions.write(async (trx, change) => {
-    await trx
+    await anyTables(trx)
       .updateTable('rbac_roles')
       .set({ document: JSON.stringify(expiring) })
       .execute()

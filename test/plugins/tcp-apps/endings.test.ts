@@ -10,6 +10,7 @@ import {
 } from '@mezite/core'
 import t from 'tap'
 import { createOpenConnections } from '../../../plugins/tcp-apps/open-connections.ts'
+import { anyTables } from '../../any-tables.ts'
 import { eventsIn } from '../../event-lines.ts'
 import { until } from '../../until.ts'
 import { closed, open, startTcpHub } from './start-tcp-hub.ts'
@@ -105,16 +106,16 @@ t.test('connections of a hub that was killed are ended by the next one, once', a
   t.teardown(() => tcp.stop())
   const session = tcp.msh(await tcp.login('ada', ['platform']))
   const { stream } = await open(session, 'echo')
-  const rows = () => db().selectFrom('tcp_apps_open').selectAll().execute()
+  const rows = () => anyTables(db()).selectFrom('tcp_apps_open').selectAll().execute()
   await until(async () => (await rows()).length === 1, 'the connection is kept')
   const [row] = await rows()
   // As if another hub had held a second one, and had not been seen for a minute.
   const seen = Date.now() - 60_000
-  await db().insertInto('tcp_apps_hubs').values({ instance: 'dead', seen }).execute()
+  await anyTables(db()).insertInto('tcp_apps_hubs').values({ instance: 'dead', seen }).execute()
   const started = seen - 5_000
   const id = '00000000-0000-4000-8000-000000000000'
   const event = JSON.stringify({ ...JSON.parse(row?.event), requestId: id })
-  await db().insertInto('tcp_apps_open').values({ id, instance: 'dead', event, started }).execute()
+  await anyTables(db()).insertInto('tcp_apps_open').values({ id, instance: 'dead', event, started }).execute()
   await until(() => events.some(({ end_reason }) => end_reason === 'hub_lost'), 'the lost end is recorded')
   t.match(
     events.filter(({ type }) => type === 'app.session.end'),
@@ -159,7 +160,8 @@ t.test(
     const log = { debug() {}, info() {}, warn() {}, error() {} } as never
     const recorded: { id: string; known: Promise<boolean> }[] = []
     const known = async (id: string) => (await rowsOf(id)).length > 0
-    const rowsOf = (id: string) => db().selectFrom('tcp_apps_open').selectAll().where('id', '=', id).execute()
+    const rowsOf = (id: string) =>
+      anyTables(db()).selectFrom('tcp_apps_open').selectAll().where('id', '=', id).execute()
     const record = ({ requestId }: { requestId?: string | null }) => {
       const id = requestId ?? ''
       recorded.push({ id, known: known(id) })
@@ -209,11 +211,11 @@ t.test(
     const fields = { app: 'echo', protocol: 'tcp', agent: 'node-1' }
     const id = '00000000-0000-4000-8000-000000000001'
     const event = JSON.stringify({ type: 'app.session.start', success: true, requestId: id, fields })
-    await db()
+    await anyTables(db())
       .insertInto('tcp_apps_hubs')
       .values({ instance: 'killed', seen: now - 400 })
       .execute()
-    await db()
+    await anyTables(db())
       .insertInto('tcp_apps_open')
       .values({ id, instance: 'killed', event, started: now - 1_000 })
       .execute()
