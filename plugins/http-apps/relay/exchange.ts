@@ -118,13 +118,8 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
 
   onlate(): void {
     this.deadline = Number.POSITIVE_INFINITY
-    if (this.#over) return
-    if (!this.#responded) {
-      this.#refuse(new Problem(504, 'app_timeout', `${this.#app.name} did not respond in time.`))
-      return
-    }
-    this.#outcome.reason ??= 'idle'
-    this.#stop(null)
+    const code = this.#responded ? 'idle' : 'app_timeout'
+    this.#fail(new Problem(504, code, `${this.#app.name} did not respond in time.`))
   }
 
   oninformational(status: number, lines: readonly string[]): void {
@@ -190,11 +185,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     if (this.#relay !== null) return void this.#relay.appGone()
     upstream?.destroy()
     const { request } = this.#admitted
-    if (this.#response.begun) {
-      this.#outcome.reason ??= failureProblem(this.#app.name, failure).code
-      this.#stop(null)
-      return
-    }
+    if (this.#response.begun) return void this.#fail(failureProblem(this.#app.name, failure))
     if (upstream !== null && !this.#repeated && mayRepeat(request, upstream, failure)) {
       this.#repeated = true
       this.#open({ avoid: failure.linkLost ? upstream.agent : null, fresh: true })
