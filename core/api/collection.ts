@@ -47,6 +47,10 @@ export interface Collection<Item, Row extends object = object, Input = unknown> 
   remove(key: string, by: Actor): Promise<StoredChange<Row>>
 }
 
+/** The table is the one of the definition, which names its columns. */
+// biome-ignore lint/suspicious/noExplicitAny: each definition has its own table
+const anyTables = (trx: Transaction) => trx.withTables<any>()
+
 /** Keeps the items in memory, up to date by the change sequence. Every change is recorded in its own transaction. */
 export function createCollection<Item, Row extends object, Input>(
   definition: ResourceDefinition<Item, Row, Input>,
@@ -59,7 +63,7 @@ export function createCollection<Item, Row extends object, Input>(
   const keyOf = (row: Row) => String(row[definition.key])
 
   const rowsOf = async (trx: Transaction, keys: readonly string[] | null): Promise<Row[]> => {
-    const all = trx.selectFrom(table).selectAll()
+    const all = anyTables(trx).selectFrom(table).selectAll()
     return (await (keys === null ? all : all.where(key, 'in', keys)).execute()) as Row[]
   }
   function add(row: Row): void {
@@ -154,15 +158,15 @@ export function createCollection<Item, Row extends object, Input>(
         const [old] = await rowsOf(trx, [one])
         entityTags.check(preconditions, old && content(old))
         const row = verbs.put!.row(input, old, clock.now())
-        if (old) await trx.updateTable(table).set(row).where(key, '=', one).execute()
-        else await trx.insertInto(table).values(row).execute()
+        if (old) await anyTables(trx).updateTable(table).set(row).where(key, '=', one).execute()
+        else await anyTables(trx).insertInto(table).values(row).execute()
         return { row, old }
       })
     },
     async create(input, by) {
       const { row, shown = {} } = verbs.create!.row(input, by, clock.now())
       const done = await change('created', verbs.create?.within, by, async (trx) => {
-        await trx.insertInto(table).values(row).execute()
+        await anyTables(trx).insertInto(table).values(row).execute()
         return { row, old: undefined }
       })
       return { row, more: { ...shown, ...done.more } }
@@ -173,7 +177,7 @@ export function createCollection<Item, Row extends object, Input>(
         const [old] = await rowsOf(trx, [one])
         if (old === undefined) throw missing(one)
         const columns = set(old)
-        await trx.updateTable(table).set(columns).where(key, '=', one).execute()
+        await anyTables(trx).updateTable(table).set(columns).where(key, '=', one).execute()
         return { row: { ...old, ...columns }, old }
       })
     },
@@ -181,7 +185,11 @@ export function createCollection<Item, Row extends object, Input>(
       verbs.remove?.refuse?.(one)
       refuseHidden(one, by)
       return change('deleted', verbs.remove?.within, by, async (trx) => {
-        const row = await trx.deleteFrom(table).where(key, '=', one).returningAll().executeTakeFirst()
+        const row = await anyTables(trx)
+          .deleteFrom(table)
+          .where(key, '=', one)
+          .returningAll()
+          .executeTakeFirst()
         if (row === undefined) throw missing(one)
         return { row: row as Row, old: row as Row }
       })
