@@ -14,6 +14,7 @@ import { crossOriginProblem } from './browser-guard.ts'
 import { type OriginNames, towardsApp, towardsClient } from './header-mapping.ts'
 import { AppAgent, relayHttp2 } from './http2-relay.ts'
 import type { HubConnection } from './hub-connection.ts'
+import { relayInterim } from './interim-responses.ts'
 import { describeFailure, failureStatus } from './refusal.ts'
 
 /** How long a client may take to send the head of a request. */
@@ -97,6 +98,8 @@ function serveHttp1(origin: LocalOrigin, agent: AppAgent): HttpServer {
     const send = (retry: boolean): void => {
       const sent = forward(incoming, names, agent)
       upstream = sent
+      if (incoming.httpVersion !== '1.0')
+        relayInterim(sent, names, (status, lines) => outgoing.writeInformation(status, [...lines]))
       let responded = false
       sent.once('response', (response) => {
         responded = true
@@ -119,9 +122,19 @@ function serveHttp1(origin: LocalOrigin, agent: AppAgent): HttpServer {
   return server
 }
 
-/** A server may ignore any other upgrade (RFC 9110 section 7.8) and serve the request as usual. */
+/** Other upgrades are rejected, except those that clients can do without: see `needsUpgrade`. */
 function isWebSocket({ method, headers }: IncomingMessage): boolean {
   return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket'
+}
+
+/**
+ * True for a request that makes no sense without another protocol, such as `Upgrade: tcp` of Docker. Clients that offer
+ * HTTP/2 (`h2c`) go on with HTTP/1.1 when the server ignores it (RFC 9110 section 7.8).
+ */
+function needsUpgrade({ headers }: IncomingMessage): boolean {
+  if (headers.upgrade === undefined || !/(?:^|,)\s*upgrade\s*(?:,|$)/i.test(headers.connection ?? ''))
+    return false
+  return headers.upgrade.split(',').some((name) => !/^(?:h2c|websocket)$/i.test(name.trim()))
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {
@@ -138,6 +151,8 @@ function rejectionOf(incoming: IncomingMessage): { readonly status: number; read
     return { status: 403, text: 'This port is not a proxy.' }
   const problem = crossOriginProblem(incoming.rawHeaders, incoming.socket.localPort ?? 0)
   if (problem !== null) return { status: 403, text: problem }
+  if (needsUpgrade(incoming))
+    return { status: 400, text: 'Connections to this port can be upgraded to websocket only.' }
   // As on the public port: Node.js accepts codings that would reach the app without being named.
   const framing = readFraming({
     http10: incoming.httpVersion === '1.0',

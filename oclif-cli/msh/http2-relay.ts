@@ -6,6 +6,7 @@ import { crossOriginProblem } from './browser-guard.ts'
 import { type OriginNames, towardsApp, towardsClient } from './header-mapping.ts'
 import type { LocalOrigin } from './http-listener.ts'
 import type { HubConnection } from './hub-connection.ts'
+import { interimFields, relayInterim } from './interim-responses.ts'
 import { describeFailure, failureStatus } from './refusal.ts'
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_INTERNAL_ERROR } = constants
@@ -61,6 +62,7 @@ function relay(
     if (stream.headersSent) resetStream(stream, NGHTTP2_INTERNAL_ERROR)
     else reject(stream, failureStatus(error), describeFailure(error, app), isGrpcCall(lines))
   })
+  relayInterim(upstream, names, (status, lines) => stream.additionalHeaders(interimFields(status, lines)))
   upstream.once('response', (response) => {
     response.once('end', () => {
       responded = response.complete

@@ -251,6 +251,48 @@ t.test('a wish for another protocol is passed over, and the request is served', 
   }
 })
 
+t.test('an upgrade to another protocol than WebSocket gets 400 and a sentence', async (t) => {
+  requests.length = 0
+  for (const upgrade of ['tcp', 'SPDY/3.1', 'websocket, tcp'])
+    for (const method of ['GET', 'POST']) {
+      const answer = await ask({ method, headers: { connection: 'Upgrade', upgrade } })
+      t.match(answer, { status: 400, body: 'Connections to this port can be upgraded to websocket only.\n' })
+    }
+  t.equal(requests.length, 0, 'the app does not see it')
+  t.match(await ask({ headers: { upgrade: 'tcp' } }), { status: 200 }, 'it is not about this connection')
+})
+
+t.test('interim responses pass with their headers, over HTTP/1.1 and HTTP/2', async (t) => {
+  listener = (_request, response) => {
+    response.writeProcessing()
+    response.writeEarlyHints({ link: [`<https://${publicHost}/a.css>; rel=preload`, '</b.js>; rel=preload'] })
+    response.end('hello')
+  }
+  const links = [`<http://${local}/a.css>; rel=preload`, '</b.js>; rel=preload'].join(', ')
+  const seen: unknown[] = []
+  const request = http.get({ host: '127.0.0.1', port, agent: false })
+  request.on('information', ({ statusCode, headers }) => seen.push([statusCode, headers.link]))
+  const [response] = (await once(request, 'response')) as [IncomingMessage]
+  response.resume()
+  t.strictSame(seen, [
+    [102, undefined],
+    [103, links],
+  ])
+  const session = connectHttp2(`http://${local}`)
+  t.teardown(() => session.destroy())
+  const stream = session.request({ ':path': '/' })
+  stream.on('headers', (headers) => seen.push([headers[':status'], headers.link]))
+  await once(stream, 'response')
+  stream.resume()
+  await once(stream, 'close')
+  t.strictSame(seen.slice(2), [
+    [102, undefined],
+    [103, links],
+  ])
+  const old = await raw('GET / HTTP/1.0\r\nHost: '.concat(local, '\r\n\r\n'))
+  t.match(old, /^HTTP\/1.1 200 /, 'HTTP/1.0 has no interim responses')
+})
+
 t.test('answers stream as they come, with trailers; a broken one is not a whole one', async (t) => {
   let push = (_text: string) => {}
   listener = (_request, response) => {
