@@ -12,8 +12,12 @@ export interface AppMapping {
   readonly upstreamHost: string
   /** The app's origin as the app itself knows it. */
   readonly upstreamOrigin: string
+  /** Origin in `Destination`, as an app that ignores `X-Forwarded-Proto` knows itself: the scheme of its own port. */
+  readonly destinationOrigin: string
   /** Lower-case authorities that mean the app itself. */
   readonly own: ReadonlySet<string>
+  /** Port of the app's URI: on any spelling of loopback it means the app itself. */
+  readonly upstreamPort: string
   readonly identity: readonly (readonly [name: string, value: IdentityValue])[]
   /** Plain names (`plainHeaderName`) of the lines that `identity` sets: no other source may set them. */
   readonly identityNames: ReadonlySet<string>
@@ -53,6 +57,8 @@ export function mappingOf(app: App, names: PublicNames): AppMapping {
     publicPort: names.portSuffix.slice(1) || '443',
     upstreamHost,
     upstreamOrigin: preserved ? publicOrigin(app.publicAddr, names) : `${url.protocol}//${upstreamHost}`,
+    destinationOrigin: `${url.protocol}//${upstreamHost}`,
+    upstreamPort: url.port || defaultPort(url),
     own: new Set(
       [
         publicHost,
@@ -80,17 +86,34 @@ export function publicAddresses(header: string, value: string, mapping: AppMappi
 }
 
 function publicReference(value: string, mapping: AppMapping): string {
-  const [whole, authority] = /^(?:https?:)?[/\\]{2}([^/?#\\]*)/i.exec(value) ?? []
-  if (whole === undefined || !mapping.own.has((authority as string).toLowerCase())) return value
+  const [whole, authority = ''] = /^(?:https?:)?[/\\]{2}([^/?#\\]*)/i.exec(value) ?? []
+  if (whole === undefined) return value
+  if (!mapping.own.has(authority.toLowerCase()) && !isOwnLoopback(whole, mapping)) return value
   return mapping.publicOrigin + value.slice(whole.length)
 }
 
-/** `Origin`, `Referer` and `Destination` as an app under another name expects them: only its own origin is replaced. */
-export function upstreamAddress(value: string, mapping: AppMapping): string {
-  if (mapping.upstreamOrigin === mapping.publicOrigin) return value
-  if (value === mapping.publicOrigin) return mapping.upstreamOrigin
-  if (!value.startsWith(`${mapping.publicOrigin}/`)) return value
-  return mapping.upstreamOrigin + value.slice(mapping.publicOrigin.length)
+/** The addresses that mean "this machine", as `URL` writes them whatever their spelling (`0x7f.1` is 127.0.0.1). */
+const LOOPBACK =
+  /^(?:(?:.+\.)?localhost\.?|127(?:\.\d+){3}|0\.0\.0\.0|\[(?:::1?|::ffff:7f[0-9a-f]{2}:[0-9a-f]+)\])$/
+
+/** Many applications redirect to the loopback address that they listen on. On the app's port, it is the app itself. */
+function isOwnLoopback(origin: string, { upstreamPort }: AppMapping): boolean {
+  const url = URL.parse(/^https?:/i.test(origin) ? origin : `http:${origin}`)
+  if (url === null || url.username !== '' || url.password !== '') return false
+  return LOOPBACK.test(url.hostname) && (url.port || defaultPort(url)) === upstreamPort
+}
+
+/**
+ * `Origin`, `Referer` and, with the app's own scheme, `Destination` of WebDAV as the app expects them: only its own origin
+ * is replaced. Servers refuse a `Destination` with another scheme than that of the request (RFC 4918 section 9.9.4).
+ */
+export function upstreamAddress(lower: string, value: string, mapping: AppMapping): string {
+  const { publicOrigin } = mapping
+  const origin = lower === 'destination' ? mapping.destinationOrigin : mapping.upstreamOrigin
+  if (origin === publicOrigin) return value
+  if (value === publicOrigin) return origin
+  if (!value.startsWith(`${publicOrigin}/`)) return value
+  return origin + value.slice(publicOrigin.length)
 }
 
 function defaultPort(url: URL): string {

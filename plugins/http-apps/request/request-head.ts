@@ -118,7 +118,7 @@ function mappedValue(name: string, value: string, mapping: AppMapping): string {
   if (length !== 6 && length !== 7 && length !== 11) return value
   const lower = name.toLowerCase()
   const isAddress = lower === 'origin' || lower === 'referer' || lower === 'destination'
-  return isAddress ? upstreamAddress(value, mapping) : value
+  return isAddress ? upstreamAddress(lower, value, mapping) : value
 }
 
 /** A user name for a header: as it is when printable, else percent-encoded UTF-8. `%` is encoded too, so names stay distinct. */

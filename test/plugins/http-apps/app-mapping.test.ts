@@ -49,6 +49,67 @@ t.test('addresses follow rewrite.host: upstream in both directions', async (t) =
   t.match(app.requests[1], '\r\nDestination: https://a.apps.test.evil.test/x\r\n')
 })
 
+t.test(
+  'redirects to any spelling of loopback with the port of the app lead to its public address',
+  async (t) => {
+    let location = ''
+    const { app, gateway } = await open(t, {}, () => [`Location: ${location}`])
+    const own = [
+      'localhost',
+      'LOCALHOST',
+      'localhost.',
+      'app.localhost',
+      '127.0.0.1',
+      '127.0.0.2',
+      '127.1',
+      '0x7f.1',
+    ]
+    own.push(
+      '2130706433',
+      '0.0.0.0',
+      '[::1]',
+      '[0:0:0:0:0:0:0:1]',
+      '[::]',
+      '[::ffff:127.0.0.1]',
+      '[::ffff:7f00:1]',
+    )
+    for (const host of own)
+      for (const scheme of ['http:', 'https:', '']) {
+        location = `${scheme}//${host}:${app.port}/a?b#c`
+        const [, mapped] = /\r\nLocation: (.*)\r\n/.exec(await raw(gateway, ask('GET /'))) ?? []
+        t.equal(mapped, 'https://a.apps.test/a?b#c', location)
+      }
+    const foreign = [
+      `http://localhost:${app.port + 1}/`,
+      'http://localhost/',
+      `http://192.0.2.1:${app.port}/`,
+    ]
+    foreign.push(`http://localhost.evil.test:${app.port}/`, `http://u:p@localhost:${app.port}/`)
+    foreign.push(
+      `http://evil.test:80#@localhost:${app.port}/`,
+      `http://127.0.0.1.evil.test:${app.port}/`,
+      '/a',
+    )
+    for (location of foreign) t.match(await raw(gateway, ask('GET /')), `\r\nLocation: ${location}\r\n`)
+  },
+)
+
+t.test('Destination has the scheme of the app, also when the app sees its public host', async (t) => {
+  const { app, gateway } = await open(t)
+  const given = [
+    'https://a.apps.test/b%20c',
+    'https://a.apps.test',
+    'https://b.apps.test/c',
+    '/d',
+    'http://a.apps.test/',
+  ]
+  for (const value of given)
+    await raw(gateway, ask('COPY /a', `Destination: ${value}`, 'Referer: https://a.apps.test/x'))
+  const seen = app.requests.map((text) => /\r\nDestination: (.*)\r\n/.exec(text)?.[1])
+  t.strictSame(seen, ['http://a.apps.test/b%20c', 'http://a.apps.test', ...given.slice(2)])
+  t.match(app.requests[0], /\r\nReferer: https:\/\/a\.apps\.test\/x\r\n/, 'no other header does')
+})
+
 t.test('X-Forwarded-Port is the port of the public address, never that of a client', async (t) => {
   const { app, gateway } = await open(t)
   await raw(gateway, ask('GET /', 'X-Forwarded-Port: 1'))
