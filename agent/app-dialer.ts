@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import { authorityOf, carriedBy, DialRefusal, type DialTarget, lookupLocalhost } from '@mezite/core/agent'
 import type { AllowList } from './allow-list.ts'
+import { nameFault, socketFault, tlsFault } from './dial-fault.ts'
 
 /**
  * Connects to an application over TCP, and TLS for `https:`. Resolves the name once, and dials only the addresses that
@@ -40,7 +41,7 @@ function resolve(host: string, ms: number): Promise<readonly string[]> {
     )
     lookupLocalhost(host, { all: true }, (error, found) => {
       clearTimeout(deadline)
-      if (error) return reject(new DialRefusal('name_not_found', `${host}: ${error.code ?? error.message}`))
+      if (error) return reject(new DialRefusal('name_not_found', nameFault(host, error)))
       settle((Array.isArray(found) ? found : []).map((each) => each.address))
     })
   })
@@ -48,18 +49,17 @@ function resolve(host: string, ms: number): Promise<readonly string[]> {
 
 function connectTcp(address: string, port: number, ms: number): Promise<Socket> {
   return new Promise((settle, reject) => {
+    const authority = isIP(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`
     const socket = connect({ host: address, port, allowHalfOpen: true, noDelay: true })
     const deadline = setTimeout(() => {
       socket.destroy()
-      reject(new DialRefusal('connect_timeout', `${address}:${port} did not respond in time`))
+      reject(new DialRefusal('connect_timeout', `${authority} did not respond in time`))
     }, ms)
     // This listener stays for the life of the socket.
     socket.on('error', (error: NodeJS.ErrnoException) => {
       clearTimeout(deadline)
       const refused = error.code === 'ECONNREFUSED'
-      reject(
-        new DialRefusal(refused ? 'connection_refused' : 'unreachable', `${address}:${port}: ${error.code}`),
-      )
+      reject(new DialRefusal(refused ? 'connection_refused' : 'unreachable', socketFault(authority, error)))
     })
     socket.once('connect', () => {
       clearTimeout(deadline)
@@ -93,22 +93,4 @@ function secure(socket: Socket, host: string, { tls }: DialTarget, ms: number): 
       settle(secured)
     })
   })
-}
-
-/** Verification errors that the right authority in the app's document solves. */
-const UNTRUSTED = [
-  ...['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
-  ...['UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'CERT_UNTRUSTED'],
-]
-
-/** The problem that the agent found, and the key of the app's document that solves it. */
-function tlsFault(name: string, { code = '', message }: NodeJS.ErrnoException): string {
-  if (UNTRUSTED.includes(code))
-    return `the certificate of ${name} is not trusted: ${message}; set tls.ca of the app to the authority that issued it`
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
-    return `the certificate is not for ${name}: ${message}; set tls.server_name of the app to a name in it`
-  if (code === 'CERT_HAS_EXPIRED') return `the certificate of ${name} has expired; renew it at the app`
-  if (/NO_APPLICATION_PROTOCOL/.test(code))
-    return `${name} does not offer HTTP/2; set http.version of the app to 1.1`
-  return `TLS with ${name}: ${message}`
 }

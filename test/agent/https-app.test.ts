@@ -85,6 +85,43 @@ t.test('J136 certificates of https applications are verified unless the app says
   t.ok(app.names.includes('app.internal'))
 })
 
+t.test('a failed connection is told in the words of the operator, not of Node.js', async (t) => {
+  const hub = await joined(t)
+  const plain = createHttpServer((_request, response) => response.end('hello'))
+  await new Promise<void>((resolve) => plain.listen(0, '127.0.0.1', resolve))
+  const closing = await startApp(t, (socket) => socket.once('data', () => socket.end()))
+  const resetting = await startApp(t, (socket) => socket.once('data', () => socket.resetAndDestroy()))
+  const old = createServer({ maxVersion: 'TLSv1.1', minVersion: 'TLSv1.1' })
+  old.on('tlsClientError', () => {})
+  await new Promise<void>((resolve) => old.listen(0, '127.0.0.1', resolve))
+  const [plainPort, oldPort] = [plain, old].map((server) => (server.address() as { port: number }).port)
+  t.teardown(() => {
+    plain.close()
+    old.close()
+  })
+  const secure = (uri: string) => uri.replace('tcp:', 'https:')
+  const told = {
+    [`https://127.0.0.1:${plainPort}`]:
+      /: tls_failed \(https:\/\/ to a port that speaks plain HTTP \(127\.0\.0\.1\); set uri/,
+    [secure(closing.uri)]: /closed the connection during the TLS handshake/,
+    [secure(resetting.uri)]: /closed the connection during the TLS handshake/,
+    [`https://127.0.0.1:${oldPort}`]:
+      /\(127\.0\.0\.1 ended the TLS handshake: |TLS with 127\.0\.0\.1 failed: [a-z ]+\)/,
+    'http://127.0.0.1:1':
+      /: connection_refused \(127\.0\.0\.1:1: refuses connections: nothing listens there\)/,
+    'http://nothing.invalid:80':
+      /: name_not_found \(nothing\.invalid: (?:there is no such name|no name server responded)\)/,
+  }
+  for (const [uri, words] of Object.entries(told)) {
+    const error = await hub.open(testApp(uri)).then(
+      () => null,
+      (reason: Error) => reason,
+    )
+    t.match(error?.message, words, uri)
+    t.notMatch(error?.message, /\bE[A-Z]{4,}|ERR_|SSL routines/, uri)
+  }
+})
+
 t.test('over TLS too a reset is no clean end, in either direction', async (t) => {
   const hub = await joined(t)
   const seen: string[] = []

@@ -3,6 +3,10 @@ import type { Pipe } from '@mezite/core/protocol'
 import type { RequestHead } from '../request/request-head.ts'
 import { ResponseParser } from './response-parser.ts'
 import type { Upstream, UpstreamUser } from './upstream.ts'
+import { connectionGone, type UpstreamFailure } from './upstream-failure.ts'
+
+/** The first byte of the TLS record that answers a request without TLS (RFC 8446 section 5.1). */
+const TLS_ALERT = 0x15
 
 /**
  * An HTTP/1.1 connection to an app over a pipe, one request at a time. The tunnel's callbacks are set once, so a
@@ -112,10 +116,12 @@ export class Http1Upstream implements Upstream {
       this.destroy()
       return
     }
+    const speaksTls = !this.#parser.started && chunk[0] === TLS_ALERT && chunk[1] === 3
     try {
+      if (speaksTls) throw new Error('http:// to a port that speaks TLS; set uri of the app to https://')
       this.#parser.execute(chunk)
     } catch (error) {
-      this.#fail(true, false, messageOf(error))
+      this.#fail({ broken: true, linkLost: false, detail: messageOf(error) })
     }
   }
 
@@ -129,20 +135,19 @@ export class Http1Upstream implements Upstream {
     try {
       this.#parser.finish()
     } catch (error) {
-      this.#fail(false, false, messageOf(error))
+      this.#fail({ broken: false, linkLost: false, detail: messageOf(error) })
     }
   }
 
   #onclose(error: Error | null): void {
     if (this.#gone) return
-    const linkLost = (error as { code?: string } | null)?.code === 'MEZ_LINK_LOST'
-    this.#fail(false, linkLost, error ? messageOf(error) : 'the app closed the connection')
+    this.#fail(connectionGone(error))
   }
 
-  #fail(broken: boolean, linkLost: boolean, detail: string): void {
+  #fail(failure: UpstreamFailure): void {
     const user = this.#user
     this.destroy()
-    user?.onfail({ broken, linkLost, detail })
+    user?.onfail(failure)
   }
 }
 

@@ -5,8 +5,10 @@ import { type Pipe, PipeDuplex } from '@mezite/core/protocol'
 import { limits } from '../limits.ts'
 import type { RequestHead } from '../request/request-head.ts'
 import { isSecure, type Upstream, type UpstreamUser } from './upstream.ts'
+import { connectionGone, type UpstreamFailure } from './upstream-failure.ts'
 
-const { NGHTTP2_NO_ERROR, NGHTTP2_FLAG_END_STREAM } = constants
+const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_FLAG_END_STREAM } = constants
+const NO_HTTP2 = 'the app does not speak HTTP/2; set http.version of the app to 1.1'
 
 /**
  * An HTTP/2 connection to an app over a pipe. It carries one request at a time, like an HTTP/1.1 connection, so that the
@@ -25,7 +27,9 @@ export class Http2Upstream implements Upstream {
   #informational = 0
   #trailersIn: readonly string[] = []
   #trailersOut: readonly string[] = []
-  #linkLost = false
+  #lost: UpstreamFailure | null = null
+  /** The app has sent its settings: it speaks HTTP/2. */
+  #settled = false
   /** Both sides of the last request are complete. */
   #sent = false
   #ended = false
@@ -40,8 +44,8 @@ export class Http2Upstream implements Upstream {
     this.app = app
     this.sessionKey = sessionKey
     this.#duplex = new PipeDuplex(pipe)
-    this.#duplex.on('error', (error: NodeJS.ErrnoException) => {
-      this.#linkLost = error.code === 'MEZ_LINK_LOST'
+    this.#duplex.on('error', (error) => {
+      this.#lost = connectionGone(error)
     })
     this.#session = connect('http://app', {
       createConnection: () => this.#duplex,
@@ -54,6 +58,9 @@ export class Http2Upstream implements Upstream {
     })
     this.#session.on('error', (error: NodeJS.ErrnoException) => this.#fail(error))
     this.#session.on('close', () => this.#fail(null))
+    this.#session.once('remoteSettings', () => {
+      this.#settled = true
+    })
     this.#session.once('connect', () => {
       if (!this.#session.destroyed) this.#session.setLocalWindowSize(limits.http2WindowBytes)
     })
@@ -139,7 +146,11 @@ export class Http2Upstream implements Upstream {
     })
     stream.on('close', () =>
       current(() => {
-        if (!this.#ended) this.#fail(error ?? new Error(`the app reset the stream (code ${stream.rstCode})`))
+        if (this.#ended) return
+        // A connection that ends resets its streams on this side.
+        const gone = this.#session.destroyed && stream.rstCode === NGHTTP2_CANCEL
+        const reset = error === null || error.code === 'ERR_HTTP2_STREAM_ERROR'
+        this.#fail(gone ? null : reset ? resetBy(stream.rstCode) : error)
       }),
     )
   }
@@ -218,10 +229,21 @@ export class Http2Upstream implements Upstream {
     const user = this.#user
     if (this.gone) return
     this.destroy()
-    const detail = error === null ? 'the app closed the connection' : messageOf(error)
-    user?.onfail({ broken: broken && !this.#linkLost, linkLost: this.#linkLost, detail })
+    const gone = this.#lost ?? (error === null ? connectionGone(null) : null)
+    const detail = broken && !this.#settled ? NO_HTTP2 : messageOf(error)
+    user?.onfail(gone ?? { broken, linkLost: false, detail })
   }
 }
+
+/** RFC 9113 section 7, by code. */
+const ERRORS = [
+  ...['NO_ERROR', 'PROTOCOL_ERROR', 'INTERNAL_ERROR', 'FLOW_CONTROL_ERROR', 'SETTINGS_TIMEOUT'],
+  ...['STREAM_CLOSED', 'FRAME_SIZE_ERROR', 'REFUSED_STREAM', 'CANCEL', 'COMPRESSION_ERROR', 'CONNECT_ERROR'],
+  ...['ENHANCE_YOUR_CALM', 'INADEQUATE_SECURITY', 'HTTP_1_1_REQUIRED'],
+]
+
+const resetBy = (code: number): Error =>
+  new Error(`the app ended the request with the HTTP/2 error ${ERRORS[code] ?? code}`)
 
 function fieldsOf({ method, target, host, lines, length, trailers }: RequestHead, { uri }: App): string[] {
   const scheme = isSecure(uri) ? 'https' : 'http'

@@ -84,7 +84,11 @@ export class ResponseParser {
   finish(): void {
     if (this.#state === 'over') return
     if (this.#state !== 'close' && this.#state !== 'raw')
-      throw new ResponseError('the app closed the connection in the middle of its response')
+      throw new ResponseError(
+        this.started
+          ? 'the app closed the connection in the middle of its response'
+          : 'the app closed the connection without a response',
+      )
     this.#end()
   }
 

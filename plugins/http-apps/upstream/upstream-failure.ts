@@ -11,6 +11,15 @@ export interface UpstreamFailure {
   readonly detail: string
 }
 
+/** The failure of a connection that is gone; `error` null: the app closed it cleanly. Its detail is for operators. */
+export function connectionGone(error: Error | null): UpstreamFailure {
+  const linkLost = (error as { code?: string } | null)?.code === 'MEZ_LINK_LOST'
+  const detail = linkLost
+    ? 'the link to the agent broke'
+    : `the app ${error === null ? 'closed' : 'reset'} the connection`
+  return { broken: false, linkLost, detail }
+}
+
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
 /**

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { createServer as createHttp2Server } from 'node:http2'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { until } from '../../until.ts'
 import { OK, openByteApp } from './byte-app.ts'
@@ -390,4 +393,55 @@ t.test('F90 a pipelining client cannot open connections to an app without end', 
     recorded.filter(({ reason }) => reason === 'pipeline_too_long').map(({ fields }) => fields?.agent),
     [null],
   )
+})
+
+t.test('the log says what an app did, in the words of its operator', async (t) => {
+  const servers: Server[] = []
+  const take = (then: (socket: Socket) => void) =>
+    createServer((socket) => {
+      socket.on('error', () => {})
+      socket.once('data', () => then(socket))
+    })
+  // A fatal alert, as TLS servers send it (RFC 8446 section 6.2).
+  const tls = take((socket) => socket.end(Buffer.from('15030100020246', 'hex')))
+  const h2 = (then: Parameters<ReturnType<typeof createHttp2Server>['on']>[1]) =>
+    createHttp2Server().on('stream', (stream, ...more) => {
+      stream.on('error', () => {})
+      then(stream, ...more)
+    })
+  const cases: readonly (readonly [string, Server, string])[] = [
+    ['closed the connection without a response', take((socket) => socket.end()), '1.1'],
+    [
+      'closed the connection in the middle of its response',
+      take((socket) => socket.end('HTTP/1.1 200')),
+      '1.1',
+    ],
+    ['reset the connection', take((socket) => socket.resetAndDestroy()), '1.1'],
+    ['http:// to a port that speaks TLS; set uri of the app to https://', tls, '1.1'],
+    [
+      'the app does not speak HTTP/2; set http.version of the app to 1.1',
+      take((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')),
+      'h2c',
+    ],
+    ['the app closed the connection', h2((stream) => stream.session?.destroy()), 'h2c'],
+    [
+      'the app ended the request with the HTTP/2 error ENHANCE_YOUR_CALM',
+      h2((stream) => stream.close(11)),
+      'h2c',
+    ],
+    ['the app reset the connection', h2((stream) => stream.session?.socket.resetAndDestroy()), 'h2c'],
+  ]
+  for (const [words, server, httpVersion] of cases) {
+    servers.push(server)
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const gateway = await openGateway(appAt(port, { httpVersion: httpVersion as 'h2c', agents: ['node-1'] }))
+    t.match(await raw(gateway, `${ask('POST /', 'Content-Length: 1')}x`), / 502 /)
+    const [{ cause }] = gateway.warnings[0] as [{ cause: string }]
+    t.match(cause, words)
+    t.notMatch(cause, /\bE(?:CONN|PIPE|RR_)|NGHTTP2/)
+    await gateway.close()
+    server.close()
+  }
 })
