@@ -3,6 +3,7 @@ import { readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, extname, isAbsolute, join, resolve, sep } from 'node:path'
 import { nearMiss } from '../kernel/config-check.ts'
 import { MezError } from '../kernel/error.ts'
+import { coreRangeFault } from './core-range.ts'
 import type { LoadOptions } from './plugin-loader.ts'
 
 export interface PluginFile {
@@ -66,14 +67,21 @@ async function locateHalf(
 ): Promise<PluginFile> {
   const manifest = join(folder, 'package.json')
   const read = async () =>
-    JSON.parse(await readFile(manifest, 'utf8')) as { exports?: unknown; version?: unknown }
-  const { exports, version } = await read().catch((cause: unknown) => {
+    JSON.parse(await readFile(manifest, 'utf8')) as {
+      exports?: unknown
+      version?: unknown
+      peerDependencies?: Readonly<Record<string, unknown>>
+    }
+  const { exports, version, peerDependencies } = await read().catch((cause: unknown) => {
     throw new MezError('MEZ_PLUGIN_NOT_FOUND', `plugin '${key}': ${folder} has no readable package.json`, {
       hint: `Give it a package.json that exports './${side}', or name the file itself.`,
       cause,
     })
   })
   await safePluginFile(key, manifest, { program, groupWrites })
+  const range = peerDependencies?.['@mezite/core']
+  const fault = range === undefined ? null : await coreRangeFault(range)
+  if (fault !== null) throw new MezError('MEZ_PLUGIN_API', `plugin '${key}' (${folder}) ${fault}`)
   const half = (name: string) => targets((exports as Record<string, unknown> | undefined)?.[`./${name}`])
   for (const target of half(side)) {
     const path = join(folder, target)

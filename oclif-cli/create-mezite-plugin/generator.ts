@@ -152,7 +152,8 @@ function manifest(name: string, kind: Kind, sources: readonly string[], javascri
       ...(kind === 'command' ? {} : { dev }),
     },
     ...(kind === 'command' ? { oclif: { topicSeparator: ' ', commands } } : {}),
-    peerDependencies: { [main]: version },
+    // Until 1.0, a minor version may change names that are not public yet.
+    peerDependencies: { [main]: `^${version}` },
     devDependencies: {
       [main]: version,
       // The kit for tests and `mezhub dev` run a real hub and a real agent.

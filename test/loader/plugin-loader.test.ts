@@ -40,14 +40,20 @@ const refusal = async (...args: Parameters<typeof load>): Promise<MezError> => {
 }
 
 /** A folder with packages in node_modules, made from the good fixture. */
-const project = (t: { testdir(): string }, packages: Record<string, { name: string; version?: string }>) => {
+const project = (
+  t: { testdir(): string },
+  packages: Record<string, { name: string; version?: string; core?: unknown }>,
+) => {
   const dir = t.testdir()
   mkdirSync(join(dir, 'node_modules/@mezite'), { recursive: true })
   symlinkSync(core, join(dir, 'node_modules/@mezite/core'))
-  for (const [path, { name, version = '1.2.3' }] of Object.entries(packages)) {
+  for (const [path, { name, version = '1.2.3', core: range }] of Object.entries(packages)) {
     const folder = join(dir, 'node_modules', path)
     mkdirSync(folder, { recursive: true })
-    const manifest = { name: path, version, type: 'module', exports: { './hub': './hub.js' } }
+    const manifest = {
+      ...{ name: path, version, type: 'module', exports: { './hub': './hub.js' } },
+      ...(range === undefined ? {} : { peerDependencies: { '@mezite/core': range } }),
+    }
     writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest))
     writeFileSync(
       join(folder, 'hub.js'),
@@ -81,6 +87,21 @@ t.test('short names, prefixed and scoped packages load from the folder of the co
       ['map', '9.0.0'],
     ],
   )
+})
+
+t.test('a package for other versions of the core is refused before it is imported', async (t) => {
+  const { version } = JSON.parse(readFileSync(join(core, 'package.json'), 'utf8')) as { version: string }
+  for (const range of [`^${version}`, '*', `>=${version} <99`]) {
+    const folder = project(t, { 'mezite-plugin-geo': { name: 'geo', core: range } })
+    t.equal((await load({ geo: {} }, { folder }))[0]?.plugin.name, 'geo', range)
+  }
+  for (const range of ['^99.0.0', '<0.0.1', 'no range', 7]) {
+    const folder = project(t, { 'mezite-plugin-geo': { name: 'geo', core: range } })
+    writeFileSync(join(folder, 'node_modules/mezite-plugin-geo/hub.js'), 'throw new Error("imported")')
+    const error = await refusal({ geo: {} }, { folder })
+    t.match(error, { code: 'MEZ_PLUGIN_API', message: /'geo'.*@mezite\/core/ }, String(range))
+    t.match(error.message, String(range))
+  }
 })
 
 t.test('packages are found from the program when the folder of the configuration has none', async (t) => {
