@@ -7,7 +7,7 @@ import type { Subject } from './subject.ts'
 export interface Access {
   /**
    * Decides on one request for an app by session, connector, locks, policies, requirements, the app's state and audit
-   * capacity. Returns an admission or a refusal; the denial of a known user has already been recorded. Synchronous
+   * capacity. Returns an admission or a refusal; that of a known person has already been recorded. Synchronous
    * when session and decision are in memory. Never throws or rejects: a failing policy denies.
    */
   admit(query: AdmissionQuery): Admission | Refusal | Promise<Admission | Refusal>

@@ -34,6 +34,10 @@ export interface AdmissionQuery {
    * admission has already ended, so it opens no connection.
    */
   readonly probe?: boolean
+  /** A requirement or another sign-in is not a refusal: the caller leads the person's browser to it. */
+  readonly interactive?: boolean
+  /** For the record of a refusal; the query of the target is left out. */
+  readonly request?: { readonly method: string; readonly target: string }
 }
 
 /**
@@ -46,7 +50,10 @@ export interface AdmissionQuery {
  */
 export type RefusalReason = 'stale' | 'unauthenticated' | 'denied' | 'required' | 'disabled' | 'unavailable'
 
-/** Why access was not granted, with the details for a page or a status line. */
+/**
+ * Why access was not granted, with the details for a page or a status line. It has been recorded if the person or the
+ * certificate is known, unless it leads on (`unauthenticated`, or `required` of an interactive query).
+ */
 export interface Refusal {
   readonly outcome: RefusalReason
   /** The matching HTTP status code. */
@@ -95,6 +102,11 @@ export interface Admission {
   touch(): void
   /** Ends the admission for a reason of the protocol, such as a limit, and records `access.denied`. */
   deny(code: string): void
+  /**
+   * Ends the admission because the app could not be reached, and records `request.failed` with this reason code. `agent`:
+   * host name of the agent that failed to connect. For protocols that record no request of their own.
+   */
+  fail(code: string, agent: string | null): void
   /** The request or stream is over. Idempotent. */
   close(): void
 }

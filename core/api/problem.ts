@@ -12,6 +12,8 @@ export class Problem extends Error {
    * Additional public members of the document, such as `login_url`; `title` replaces the default heading of the code.
    */
   readonly members: Readonly<Record<string, unknown>>
+  /** Its cause has been recorded already, so the response is not recorded again. */
+  audited = false
 
   constructor(status: number, code: string, detail: string, members: Readonly<Record<string, unknown>> = {}) {
     super(detail)

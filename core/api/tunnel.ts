@@ -87,8 +87,8 @@ export interface Tunnel {
    * may have changed, so a connection is returned only while the admission is valid. Synchronous if there is an idle
    * connection. If every link that could serve the app has just broken, waits up to 3 s for one to return. Rejects with `MEZ_AGENT_NONE` if there are no candidates, `MEZ_ADMISSION_ENDED` if access has ended, or
    * the error of the last candidate: `MEZ_DIAL_FAILED` (refused, unreachable, not allowed, or `agent_limit`: the agent
-   * is at its stream limit), `MEZ_DIAL_TIMEOUT` or `MEZ_LINK_LOST`. `reason` of each error is the reason code. No byte
-   * of a request is sent before it resolves.
+   * is at its stream limit), `MEZ_DIAL_TIMEOUT` or `MEZ_LINK_LOST`. `reason` of each error is the reason code, and
+   * `agent` the host name of the last candidate, or null. No byte of a request is sent before it resolves.
    */
   open(admission: Admission, options?: OpenOptions): Pipe | Promise<Pipe>
   links(): readonly Link[]

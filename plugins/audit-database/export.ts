@@ -8,7 +8,7 @@ export const MOST_EXPORTED = 100_000
 
 const COLUMNS = [
   ...['time', 'type', 'user', 'app', 'success', 'reason', 'method', 'path', 'status', 'duration_ms'],
-  ...['bytes_in', 'bytes_out', 'agent', 'client_ip', 'session_id', 'request_id', 'id', 'hub'],
+  ...['bytes_in', 'bytes_out', 'agent', 'client_ip', 'session_id', 'request_id', 'id', 'hub', 'object'],
 ]
 
 interface Export {
@@ -43,7 +43,15 @@ async function* pages({ database, filter, format, allowed }: Export) {
 }
 
 const tableRow = (event: AuditEvent): string =>
-  row(COLUMNS.map((column) => event[column as keyof AuditEvent] ?? ''))
+  row(COLUMNS.map((column) => (column === 'object' ? objectOf(event) : event[column]) ?? ''))
+
+/** What a change or a sign-in was about, beside the app and the agent, which have columns of their own. */
+function objectOf(event: AuditEvent): unknown {
+  if (event.target) return `${event.target_kind} ${event.target}`
+  // A session's own name is an id.
+  const named = event.session_user ?? event.name ?? event.credential_id ?? event.token
+  return named ?? event.connector ?? event.resource
+}
 
 const row = (cells: readonly unknown[]): string =>
   `${cells.map((value) => cell(String(value))).join(',')}\r\n`

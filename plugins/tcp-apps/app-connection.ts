@@ -93,8 +93,10 @@ export class AppConnection {
       { app: app.name, session: session?.id, request_id: requestId, error: messageOf(error) },
       'failed to connect to an application',
     )
+    const failure = dialFailure(error)
+    admission.fail(failure.reason, failure.agent)
     this.#finish('agent_lost')
-    refuseStream(stream, dialFailure(error))
+    refuseStream(stream, failure)
   }
 
   #opened(pipe: Pipe): void {

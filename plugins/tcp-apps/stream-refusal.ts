@@ -18,11 +18,11 @@ export function refusalOf({ status, code, message, link }: Refusal): StreamRefus
 }
 
 /** The refusal when no agent could connect: 504 when it took too long, 503 when all agents are busy, else 502. */
-export function dialFailure(error: unknown): StreamRefusal {
-  const { code, reason } = (error ?? {}) as { code?: unknown; reason?: unknown }
+export function dialFailure(error: unknown): StreamRefusal & { readonly agent: string | null } {
+  const { code, reason, agent } = (error ?? {}) as { code?: unknown; reason?: unknown; agent?: unknown }
   const known = typeof reason === 'string' && /^[a-z0-9_]{1,64}$/.test(reason) ? reason : 'app_unreachable'
   const status = code === 'MEZ_DIAL_TIMEOUT' ? 504 : known === 'agent_limit' ? 503 : 502
-  return { status, reason: known }
+  return { status, reason: known, agent: typeof agent === 'string' ? agent : null }
 }
 
 /** Responds with the refusal and closes the stream without waiting for the rest that the client sends. */

@@ -103,6 +103,8 @@ t.test('L154 audit export writes JSON lines, and CSV without formulas', async (t
   t.match(rows[0], /^time,type,user,/)
   t.equal(rows.length, 4)
   t.notMatch(rows.join('\n'), /(^|,)=cmd/m)
+  t.match(rows[0], /,object$/)
+  t.match([rows[1], rows[2]], [/,'=cmd\(\)$/, /,carol$/], 'with the object of each change')
 })
 
 t.test('traffic shows figures by app and over time', async (t) => {

@@ -1,5 +1,5 @@
 import type { Access, VisibleApp } from '../../api/access.ts'
-import type { Admission, AdmissionQuery, Caller, Refusal, RefusalReason } from '../../api/admission.ts'
+import type { Admission, AdmissionQuery, Caller, Refusal } from '../../api/admission.ts'
 import type { App } from '../../api/app.ts'
 import type { Audit } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
@@ -14,6 +14,7 @@ import { AdmissionState, type Gate, grant } from './admission.ts'
 import { denied } from './ballots.ts'
 import type { Decisions } from './decisions.ts'
 import type { Locks } from './lock.ts'
+import { createRefusalRecord, denial, refusal, stale, unauthenticated, userUnknown } from './refusal.ts'
 
 export interface AccessOptions {
   readonly catalog: Pick<Catalog, 'byId' | 'list'>
@@ -49,11 +50,12 @@ export function createAccess(options: AccessOptions): RunningAccess {
   const { catalog, decisions, sessions, locks, revisions, audit, streamStalenessMs } = options
   const connector = options.publicNames.appsOidcConnector
   const { live } = sessions
+  const { refuse, ...trail } = createRefusalRecord(audit)
 
   const gate: Gate = {
     confirm,
     touch: sessions.touch,
-    recordDenial,
+    trail,
     release: (state) => void (state.session && live.remove(state as LiveStream)),
   }
 
@@ -61,7 +63,8 @@ export function createAccess(options: AccessOptions): RunningAccess {
     const { who, app } = query
     // Before sign-in all hosts respond alike, so that nobody can probe which apps exist.
     if (who === null || (who.kind === 'app' && app === undefined)) return unauthenticated(who)
-    if (!revisions.fresh()) return stale
+    if (!revisions.fresh())
+      return 'sessionId' in who ? refuse(query, stale, sessions.byId(who.sessionId)) : stale
     if (who.kind === 'preflight') return admitPreflight(query, who.origin)
     const found = 'token' in who ? sessions.find(who.kind, who.token) : sessions.byId(who.sessionId)
     if (!(found instanceof Promise)) return admitSession(query, who, found)
@@ -74,21 +77,21 @@ export function createAccess(options: AccessOptions): RunningAccess {
     session: Session | undefined,
   ): Outcome | Promise<Outcome> {
     const app = currentOf(query.app)
-    if (session?.kind !== who.kind) return unauthenticated(who)
+    if (session?.kind !== who.kind) return refuse(query, unauthenticated(who))
     if (session.kind === 'app' && session.appId !== app?.id) return unauthenticated(who)
     const known = sessions.subjectOf(session)
     // Signing in again would not help.
-    if (known === undefined) return session.kind === 'hub' ? userUnknown : unauthenticated(who)
-    if (app === undefined) return refusal('unavailable', 404, 'app_unknown', known)
+    if (known === undefined)
+      return refuse(query, session.kind === 'hub' ? userUnknown : unauthenticated(who), session)
+    if (app === undefined) return refuse(query, refusal('unavailable', 404, 'app_unknown', known), session)
     const subject = query.met === undefined ? known : withMet(known, query.met)
+    if (query.objection != null) return refuse(query, denial(denied(query.objection), subject), session)
     const context = { protocol: query.protocol, clientIp: query.clientIp }
     const { revision } = revisions
     const state = new AdmissionState(gate, app, session, subject, context, query.requestId, revision)
-    const { probe = false } = query
-    if (query.objection != null) return deny(state, denied(query.objection), probe)
     const decision = decide(session, subject, app, context)
-    if (!(decision instanceof Promise)) return settle(state, decision, probe)
-    return decision.then((late) => settle(state, late, probe))
+    if (!(decision instanceof Promise)) return settle(query, state, decision)
+    return decision.then((late) => settle(query, state, late))
   }
 
   /** The current decision about a session and an app. */
@@ -97,30 +100,37 @@ export function createAccess(options: AccessOptions): RunningAccess {
     return decisions.decide({ subject, app, context })
   }
 
-  function settle(state: AdmissionState, decision: Decision, probe: boolean): Outcome {
-    const { app, session, subject, context } = state
-    const { effect, reason, requirements } = decision
-    const browser = session?.kind !== 'cert'
+  function settle(query: AdmissionQuery, state: AdmissionState, decision: Decision): Outcome {
     options.decided?.(decision)
-    // The sign-in host sends the browser to the right connector.
-    if (decision === wrongConnector && browser) return refusal('unauthenticated', 401, reason, subject)
-    if (effect === 'deny') return deny(state, decision, probe)
-    const unavailable = whyUnavailable(app, context.protocol, subject)
-    // msh learns the protocol of an app from this refusal, so its requirements are checked first.
-    const mismatch = unavailable?.code === 'protocol_mismatch'
-    if (mismatch && (browser || effect !== 'require')) return unavailable
-    if (effect === 'require') {
-      if (!browser && !probe) recordDenial(state, reason)
-      return { ...refusal('required', 403, reason, subject), requirements }
-    }
-    if (unavailable !== null) return unavailable
+    const session = state.session as Session
+    const refused = whyRefused(state, session.kind, decision)
+    if (refused !== null) return refuse(query, refused, session)
     state.met = decision.met ?? []
-    if (probe) state.close()
-    else if (session !== null) {
+    if (query.probe) state.close()
+    else {
       sessions.touch(session)
       live.add(state as LiveStream)
     }
     return grant(state)
+  }
+
+  function whyRefused(
+    { app, subject, context }: AdmissionState,
+    kind: Session['kind'],
+    decision: Decision,
+  ): Refusal | null {
+    const { effect, reason, requirements } = decision
+    const browser = kind !== 'cert'
+    // The sign-in host sends the browser to the right connector.
+    if (decision === wrongConnector && browser) return refusal('unauthenticated', 401, reason, subject)
+    if (effect === 'deny') return denial(decision, subject)
+    const unavailable = whyUnavailable(app, context.protocol, subject)
+    // msh learns the protocol of an app from this refusal, so its requirements are checked first.
+    if (unavailable?.code === 'protocol_mismatch' && (browser || effect !== 'require')) return unavailable
+    // A browser meets requirements by signing in, and its scripts get the status for that.
+    if (effect === 'require')
+      return { ...refusal('required', browser ? 401 : 403, reason, subject), requirements }
+    return unavailable
   }
 
   /** A preflight has no user, so only the app is checked. */
@@ -140,15 +150,6 @@ export function createAccess(options: AccessOptions): RunningAccess {
     if (!app.enabled) return refusal('disabled', 503, 'app_disabled', subject)
     if (!audit.accepting) return refusal('unavailable', 503, 'audit_unavailable', subject)
     return null
-  }
-
-  function deny(state: AdmissionState, { reason, message, link }: Decision, probe: boolean): Refusal {
-    if (!probe) recordDenial(state, reason)
-    return {
-      ...refusal('denied', 403, reason, state.subject),
-      message: message ?? null,
-      link: link ?? null,
-    }
   }
 
   function confirm(state: AdmissionState): boolean | Promise<boolean> {
@@ -199,20 +200,6 @@ export function createAccess(options: AccessOptions): RunningAccess {
     return decision instanceof Promise ? decision.then(reasonOf) : reasonOf(decision)
   }
 
-  function recordDenial({ app, session, subject, context, requestId }: AdmissionState, code: string): void {
-    audit.record({
-      type: 'access.denied',
-      success: false,
-      reason: code,
-      user: subject?.user ?? null,
-      roles: subject?.roles ?? null,
-      clientIp: context.clientIp,
-      sessionId: session?.id ?? null,
-      requestId,
-      fields: { app: app.name, protocol: context.protocol },
-    })
-  }
-
   /** The catalog's own object: a plugin's copy could contain any address. */
   const currentOf = (app: App | undefined) => (app === undefined ? undefined : catalog.byId(app.id))
 
@@ -232,19 +219,7 @@ export function createAccess(options: AccessOptions): RunningAccess {
   return { admit, endOf, visible }
 }
 
-const stale = refusal('stale', 503, 'view_stale', null)
 const wrongConnector = denied('connector_not_allowed')
-
-function unauthenticated(who: Caller | null): Refusal {
-  return who?.kind === 'cert' ? sessionEnded : loginRequired
-}
-const loginRequired = refusal('unauthenticated', 401, 'login_required', null)
-const userUnknown = refusal('unauthenticated', 401, 'user_unknown', null)
-const sessionEnded = refusal('unauthenticated', 401, 'session_ended', null)
-
-function refusal(outcome: RefusalReason, status: number, code: string, subject: Subject | null): Refusal {
-  return { outcome, status, code, message: null, link: null, requirements: [], subject }
-}
 
 function withMet(subject: Subject, met: AdmissionQuery['met'] & object): Subject {
   return Object.freeze({ ...subject, satisfied: Object.freeze([...subject.satisfied, ...met]) })

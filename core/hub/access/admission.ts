@@ -4,6 +4,7 @@ import type { AccessContext } from '../../api/decision.ts'
 import type { EndReason, Session } from '../../api/sessions.ts'
 import type { SatisfiedRequirement, Subject } from '../../api/subject.ts'
 import type { Pipe } from '../../api/tunnel.ts'
+import type { RefusalRecord } from './refusal.ts'
 
 /** A cut stream that has not closed after this time is reset. */
 const CUT_MS = 1_000
@@ -15,7 +16,7 @@ export interface Gate {
   /** Decides again when access data has changed since the last decision. False: the admission has ended. */
   confirm(state: AdmissionState): boolean | Promise<boolean>
   touch(session: Session): void
-  recordDenial(state: AdmissionState, code: string): void
+  readonly trail: Pick<RefusalRecord, 'denied' | 'failed'>
   /** Removes it from the live streams. */
   release(state: AdmissionState): void
 }
@@ -75,7 +76,7 @@ export class AdmissionState {
     if (this.ended !== null) return
     this.ended = reason
     // Once an agent serves the request, its own audit event contains how it ended.
-    if (this.agent === null && reason !== 'stale_view') this.gate.recordDenial(this, 'revoked')
+    if (this.agent === null && reason !== 'stale_view') this.gate.trail.denied(this, 'revoked')
     const pipes = this.#pipe === null ? NONE : [...this.#earlier, this.#pipe]
     const reset = () => {
       for (const pipe of pipes) pipe.destroy()
@@ -163,7 +164,13 @@ class GrantedAdmission implements Omit<Admission, symbol> {
 
   deny(code: string): void {
     if (this.#state.ended !== null) return
-    this.#state.gate.recordDenial(this.#state, code)
+    this.#state.gate.trail.denied(this.#state, code)
+    this.#state.close()
+  }
+
+  fail(code: string, agent: string | null): void {
+    if (this.#state.ended !== null) return
+    this.#state.gate.trail.failed(this.#state, code, agent)
     this.#state.close()
   }
 

@@ -76,14 +76,17 @@ export function sendError(
 export function recordFailure(
   audit: Pick<Audit, 'record'>,
   { id, subject, clientIp, method, url }: FastifyRequest,
-  { status, code }: Problem,
+  { status, code, audited }: Problem,
 ): void {
+  if (audited) return
   audit.record({
     type: 'request.failed',
     success: false,
     reason: code,
     user: subject?.user ?? null,
+    roles: subject?.roles ?? null,
     clientIp,
+    sessionId: subject?.sessionId ?? null,
     requestId: id,
     fields: { app: null, method, path: url.split('?', 1)[0] ?? '', status },
   })

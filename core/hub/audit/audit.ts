@@ -147,6 +147,7 @@ export function createAudit(options: AuditOptions): RunningAudit {
       deliverGathered()
     },
     record(input) {
+      if (isUnasked(input)) return
       options.recorded?.(input)
       if (denials.takes(input)) gather(input)
     },
@@ -191,6 +192,13 @@ export function createAudit(options: AuditOptions): RunningAudit {
       }
     },
   }
+}
+
+/** Browsers and crawlers ask every host for these files, and nobody sees that they get none. */
+const UNASKED: ReadonlySet<unknown> = new Set(['/favicon.ico', '/robots.txt'])
+
+function isUnasked({ type, fields }: AuditInput): boolean {
+  return type === 'request.failed' && UNASKED.has(fields?.path)
 }
 
 /** For the log, escaped like the event. */

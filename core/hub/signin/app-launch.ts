@@ -104,13 +104,15 @@ async function nextLocation(
     protocol: app && catalog.servedByHub(app) ? app.protocol : 'http',
     clientIp: request.clientIp,
     requestId: request.id,
+    interactive: true,
+    request: { method: request.method, target: request.url },
     ...(met ? { met } : {}),
   }
   const outcome = await access.admit(query)
   switch (outcome.outcome) {
     case 'unauthenticated':
       if (outcome.code !== 'user_unknown') return null
-      throw new Problem(403, outcome.code, 'Your user no longer exists.')
+      throw audited(new Problem(403, outcome.code, 'Your user no longer exists.'))
     case 'required': {
       const [requirement] = outcome.requirements
       const sealed = desk.seal(state)
@@ -122,7 +124,7 @@ async function nextLocation(
       await access.admit({ ...query, objection: code })
       const { title, detail = 'A condition of this application is not met.' } =
         requirements.get(requirement?.name ?? '') ?? {}
-      throw new Problem(403, code, detail, { title })
+      throw audited(new Problem(403, code, detail, { title }))
     }
     case 'admitted': {
       // The ticket passes on only the requirements of this app, which then count until this app's session ends.
@@ -140,8 +142,14 @@ async function nextLocation(
       return target.href
     }
     default:
-      throw await problemOf(deps, outcome, app, desk.seal(state))
+      throw audited(await problemOf(deps, outcome, app, desk.seal(state)))
   }
+}
+
+/** The gate has recorded its refusals of people who are signed in. */
+function audited(problem: Problem): Problem {
+  problem.audited = true
+  return problem
 }
 
 async function problemOf(

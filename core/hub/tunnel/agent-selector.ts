@@ -67,13 +67,23 @@ export function createAgentSelector(options: {
   async function dial(app: App, link: LiveLink, alpn?: readonly string[]): Promise<Pipe> {
     const { hostname } = link
     if (links.get(hostname) !== link || !link.usable) {
-      throw new DialError('MEZ_LINK_LOST', 'link_lost', `the link to ${hostname} is gone`)
+      throw new DialError('MEZ_LINK_LOST', 'link_lost', `the link to ${hostname} is gone`, hostname)
     }
     if (!app.agents.includes(hostname) || isAgentLocked(hostname)) {
-      throw new DialError('MEZ_DIAL_FAILED', 'agent_not_bound', `${hostname} may not serve ${app.name}`)
+      throw new DialError(
+        'MEZ_DIAL_FAILED',
+        'agent_not_bound',
+        `${hostname} may not serve ${app.name}`,
+        hostname,
+      )
     }
     if (link.streams >= streamsPerAgent) {
-      throw new DialError('MEZ_DIAL_FAILED', 'agent_limit', `${hostname} has too many connections open`)
+      throw new DialError(
+        'MEZ_DIAL_FAILED',
+        'agent_limit',
+        `${hostname} has too many connections open`,
+        hostname,
+      )
     }
     use(link)
     try {

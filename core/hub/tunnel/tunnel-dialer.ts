@@ -31,7 +31,9 @@ export function dialThrough(
   const tls = alpn === undefined ? app.tls : { ...app.tls, alpn }
   const headers = dialHeaders({ app: app.name, uri: app.uri, tls, connectMs })
   if (!headers) {
-    return Promise.reject(new DialError('MEZ_DIAL_FAILED', 'uri_invalid', `${app.uri} cannot be dialled`))
+    return Promise.reject(
+      new DialError('MEZ_DIAL_FAILED', 'uri_invalid', `${app.uri} cannot be dialled`, link.hostname),
+    )
   }
   return new Promise((resolve, reject) => {
     let stream: ClientHttp2Stream
@@ -57,7 +59,12 @@ export function dialThrough(
     const deadline = setTimeout(
       () =>
         refuse(
-          new DialError('MEZ_DIAL_TIMEOUT', 'agent_timeout', `${link.hostname} did not respond in time`),
+          new DialError(
+            'MEZ_DIAL_TIMEOUT',
+            'agent_timeout',
+            `${link.hostname} did not respond in time`,
+            link.hostname,
+          ),
         ),
       connectMs + GRACE_MS,
     )
@@ -80,6 +87,7 @@ export function dialThrough(
           code,
           reason,
           `agent ${link.hostname} cannot reach ${app.name}: ${reason}${detail === null ? '' : ` (${detail})`}`,
+          link.hostname,
         ),
       )
     })
@@ -97,7 +105,12 @@ export async function probeThrough(link: LiveLink, app: App): Promise<void> {
 }
 
 function lost(link: LiveLink, why: string): DialError {
-  return new DialError('MEZ_LINK_LOST', 'link_lost', `lost the link to ${link.hostname}: ${why}`)
+  return new DialError(
+    'MEZ_LINK_LOST',
+    'link_lost',
+    `lost the link to ${link.hostname}: ${why}`,
+    link.hostname,
+  )
 }
 
 /** Agents are not trusted: only text in the form of a reason code is passed on. */
@@ -108,9 +121,12 @@ function reasonOf(value: unknown): string {
 /** Why a connection to an app failed. `reason` is a reason code of the agent or of the hub. */
 export class DialError extends MezError {
   readonly reason: string
+  /** Host name of the agent that failed to connect; null if none was asked. */
+  readonly agent: string | null
 
-  constructor(code: ErrorCode, reason: string, message: string) {
+  constructor(code: ErrorCode, reason: string, message: string, agent: string | null = null) {
     super(code, message)
     this.reason = reason
+    this.agent = agent
   }
 }

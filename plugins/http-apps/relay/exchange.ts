@@ -10,7 +10,7 @@ import { acceptsWebSocket, switchingHead } from '../request/web-socket-accept.ts
 import { type Admitted, endedProblem } from '../session/admission.ts'
 import type { ResponseHead } from '../upstream/response-parser.ts'
 import type { Upstream, UpstreamUser } from '../upstream/upstream.ts'
-import { type Attempt, openUpstream, sharerOf } from '../upstream/upstream-dialer.ts'
+import { type Attempt, DialProblem, openUpstream, sharerOf } from '../upstream/upstream-dialer.ts'
 import { failureProblem, mayRepeat, type UpstreamFailure } from '../upstream/upstream-failure.ts'
 import { type AppMapping, mappingOf } from './app-mapping.ts'
 import { refusesCookies } from './cookie-refusal.ts'
@@ -250,9 +250,11 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.#upstream?.destroy()
     const { request, admission } = this.#admitted
     const { app, requestId } = admission
+    const dialled = problem instanceof DialProblem ? problem : null
+    this.#outcome.agent ??= dialled?.agent ?? null
     this.#deps.failures.note(problem, this.#admitted, this.#outcome.agent)
     this.deadline = Number.POSITIVE_INFINITY
-    this.#outcome.reason ??= problem.code
+    this.#outcome.reason ??= dialled?.reason ?? problem.code
     this.#outcome.status ??= problem.status
     this.#responded = true
     this.#response.ended = true

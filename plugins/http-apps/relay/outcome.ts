@@ -8,7 +8,7 @@ export class Outcome {
   readonly #received: number
   #sent: number | null = null
   #responding: number | null = null
-  /** Null while no agent has taken the request. */
+  /** The agent that has taken the request, or that failed to connect; null while none has. */
   agent: string | null = null
   status: number | null = null
   /** Null as long as nothing went wrong. */

@@ -1,4 +1,4 @@
-import type { App, Audit, Problem, Subject } from '@mezite/core'
+import type { App, Audit, Problem } from '@mezite/core'
 import { pathOf } from '../relay/outcome.ts'
 import type { AppRequest } from './app-request.ts'
 
@@ -16,21 +16,19 @@ export class RefusalLog {
   }
 }
 
-/** Records an error response that no other event explains, so that the id on its page leads to the reason. */
+/** Records an error response to an unknown caller that no other event explains, so that the id on its page leads to the reason. */
 export function recordFailure(
   audit: Audit,
   request: AppRequest,
   { status, code }: Pick<Problem, 'status' | 'code'>,
   requestId: string,
-  { app, subject }: { readonly app?: App | undefined; readonly subject?: Subject | null } = {},
+  { app }: { readonly app?: App | undefined } = {},
 ): void {
   const { clientIp, method, target } = request
   audit.record({
     type: 'request.failed',
     success: false,
     reason: code,
-    user: subject?.user ?? null,
-    roles: subject?.roles ?? null,
     clientIp,
     requestId,
     fields: { app: app?.name ?? null, method, path: pathOf(target), status },

@@ -58,6 +58,8 @@ export function admit(
     protocol,
     clientIp: request.clientIp,
     requestId,
+    interactive: isNavigation(request),
+    request,
     objection:
       app !== undefined && !originAllowed(request, app, deps.publicNames) ? 'origin_not_allowed' : null,
   }
@@ -87,9 +89,9 @@ function responseTo(
 ): HubResponse {
   const { status, code, subject, message, link } = refusal
   const give = (problem: Problem) => refuse(deps, request, requestId, problem, app, subject)
-  /** Unlike a denial, this is not recorded by the gate. */
+  /** The gate records the refusals of people whom it knows, and of certificates. */
   const fail = (problem: Problem) => {
-    recordFailure(deps.audit, request, problem, requestId, { app, subject })
+    if (subject === null && !certified) recordFailure(deps.audit, request, problem, requestId, { app })
     return give(problem)
   }
   const name = app?.name ?? 'This application'
@@ -97,10 +99,10 @@ function responseTo(
     case 'stale':
       return fail(staleProblem())
     case 'unauthenticated':
-      if (!certified) return signInResponse(deps, request, app, requestId, { code })
+      if (!certified) return signInResponse(deps, request, app, requestId, { code, known: subject !== null })
       return fail(new Problem(status, code, 'This login has ended. Sign in again: msh login'))
     case 'required':
-      if (!certified) return signInResponse(deps, request, app, requestId, { code })
+      if (!certified) return signInResponse(deps, request, app, requestId, { code, known: true })
       return give(new Problem(status, code, `${name} has requirements that a login of msh cannot meet.`))
     case 'denied': {
       const words = texts[isNavigation(request) ? languageOf(deps.pages, request) : 'en']

@@ -34,6 +34,8 @@ export interface SignInOptions {
   readonly renewal?: boolean
   /** Reason code for scripts. */
   readonly code?: string
+  /** The gate knows the person, and has recorded the refusal. */
+  readonly known?: boolean
 }
 
 /**
@@ -46,7 +48,7 @@ export function signInResponse(
   request: AppRequest,
   app: App | undefined,
   requestId: string,
-  { renewal = false, code = 'login_required' }: SignInOptions = {},
+  { renewal = false, code = 'login_required', known = false }: SignInOptions = {},
 ): HubResponse {
   // An existing nonce is kept, or the second of two tabs would invalidate the first.
   const had = cookieOf(request.cookies, NONCE_COOKIE)
@@ -55,7 +57,7 @@ export function signInResponse(
   const safe = request.method === 'GET' || request.method === 'HEAD'
   const url = launchUrl(deps, request, safe, hash(nonce), renewal)
   if (!isNavigation(request)) {
-    recordFailure(deps.audit, request, { status: 401, code }, requestId, { app })
+    if (!known) recordFailure(deps.audit, request, { status: 401, code }, requestId, { app })
     return unauthorized(deps.pages, request, app, url, code, requestId, lines)
   }
   const words = texts[languageOf(deps.pages, request)]

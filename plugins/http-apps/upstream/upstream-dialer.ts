@@ -7,6 +7,20 @@ import { Http1Upstream } from './http1-upstream.ts'
 import { Http2Upstream } from './http2-upstream.ts'
 import { alpnFor, isSecure, type Upstream, versionFor } from './upstream.ts'
 
+/** No connection to the app could be opened. People get the code, and the audit trail the reason and the agent. */
+export class DialProblem extends Problem {
+  readonly reason: string
+  /** Host name of the agent that was asked last. */
+  readonly agent: string | null
+
+  constructor(given: Problem, reason: string, agent: string | null) {
+    super(given.status, given.code, given.message, given.members)
+    this.cause = given.cause
+    this.reason = reason
+    this.agent = agent
+  }
+}
+
 /** The result of an earlier attempt at the same request. */
 export interface Attempt {
   /** An agent whose link has just broken. */
@@ -47,7 +61,8 @@ export function openUpstream(
   if (!(opened instanceof Promise)) return void done(kept as Upstream)
   opened.then(
     (pipe) => done(kept?.pipe === pipe ? kept : connect(pipe, app, key, request)),
-    (error: unknown) => done(admission.ended === null ? problemOf(app.name, error) : endedProblem(admission)),
+    (error: unknown) =>
+      done(admission.ended === null ? dialProblem(app.name, error) : endedProblem(admission)),
   )
 }
 
@@ -66,6 +81,15 @@ function connect(pipe: Pipe, app: App, key: string, request: AppRequest): Upstre
     'TLS did not negotiate HTTP/2: set http.version of the app to auto or 1.1, or upgrade the agent'
   return problem
 }
+
+function dialProblem(app: string, error: unknown): Problem {
+  const { reason, agent } = (error ?? {}) as { readonly reason?: unknown; readonly agent?: unknown }
+  const problem = problemOf(app, error)
+  const known = typeof reason === 'string' && REASON.test(reason)
+  return new DialProblem(problem, known ? reason : problem.code, typeof agent === 'string' ? agent : null)
+}
+
+const REASON = /^[a-z0-9_]{1,64}$/
 
 function problemOf(app: string, error: unknown): Problem {
   const { code, reason } = (error ?? {}) as { readonly code?: unknown; readonly reason?: unknown }

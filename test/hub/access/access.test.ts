@@ -146,15 +146,28 @@ t.test(
           Object.assign(one.state, wrong)
           const nobody = kind === 'hub' && 'user' in wrong ? 'user_unknown' : 'login_required'
           const ended = kind === 'cert' ? 'session_ended' : nobody
-          const expected = { outcome, status, code: code || ended }
+          // A sign-in of a browser meets requirements.
+          const expected = {
+            outcome,
+            code: code || ended,
+            status: outcome === 'required' && kind !== 'cert' ? 401 : status,
+          }
           t.match(await one.admit({ kind, token }), expected, `${kind} ${JSON.stringify(wrong)}`)
           t.equal(one.live.size, 0)
           t.equal(one.touched(), 0, 'the session is not in use')
-          // A browser is asked for what is required; anybody else is denied.
-          const recorded = outcome === 'denied' || (outcome === 'required' && kind === 'cert')
-          const event = { type: 'access.denied', success: false, reason: code, user: 'ann', sessionId: 's1' }
-          t.match(one.records, recorded ? [{ ...event, requestId: 'r1', fields: { app: app.name } }] : [])
-          t.equal(one.records.length, Number(recorded))
+          // A caller without a session is not known; certificates and users of sessions are. msh looks up protocols.
+          const known =
+            outcome === 'unauthenticated'
+              ? kind === 'cert' || ended === 'user_unknown'
+              : outcome !== 'stale' && !(code === 'protocol_mismatch' && kind === 'cert')
+          const denial = outcome === 'denied' || (outcome === 'required' && kind === 'cert')
+          const event = {
+            ...{ type: denial ? 'access.denied' : 'request.failed', success: false, reason: expected.code },
+            ...{ user: 'alive' in wrong ? null : 'ann', sessionId: 'alive' in wrong ? null : 's1' },
+            fields: { app: app.name, protocol: 'http', ...(!denial && { status: expected.status }) },
+          }
+          t.match(one.records, known ? [{ ...event, requestId: 'r1' }] : [])
+          t.equal(one.records.length, Number(known))
         }
   },
 )
@@ -187,7 +200,10 @@ t.test('apps_oidc_connector holds for every kind of session', async (t) => {
       t.match(refusal, { code: 'connector_not_allowed' }, kind)
       // A browser is sent to the connector.
       t.equal(refusal.outcome, kind === 'cert' ? 'denied' : 'unauthenticated')
-      t.equal(one.records.length, Number(kind === 'cert'))
+      t.match(one.records, [
+        { reason: 'connector_not_allowed', user: 'ann', roles: ['dev'], sessionId: 's1' },
+      ])
+      t.equal(one.records.length, 1)
       t.equal(one.access().endOf([...one.live][0]!), 'denied', 'and for what is open')
     }
 })
@@ -334,6 +350,61 @@ t.test('E71 a cut resets every connection that an admission without an owner has
     pipes.map(({ destroyed }) => destroyed),
     [1, 1],
   )
+})
+
+t.test('a refusal that leads on, or that only looks, leaves no record', async (t) => {
+  for (const kind of ['app', 'hub'] as const) {
+    const one = world(kind)
+    one.state.decision = required
+    const step = await one.admit(undefined, { interactive: true })
+    t.match(step, { outcome: 'required', requirements: [{ name: 'session-mfa' }] }, 'asked for a passkey')
+    Object.assign(one.state, { connector: 'other' })
+    t.match(
+      await one.admit(undefined, { interactive: true }),
+      { outcome: 'unauthenticated' },
+      'signs in again',
+    )
+    t.match(await one.admit(undefined, { probe: true }), { outcome: 'unauthenticated' })
+    t.strictSame(one.records, [])
+  }
+  const one = world('cert')
+  Object.assign(one.state, { app: { ...app, protocol: 'tcp' } })
+  t.match(await one.admit(), { code: 'protocol_mismatch' }, 'msh looks up the protocol')
+  t.strictSame(one.records, [])
+  Object.assign(one.state, { app })
+  t.match(await one.admit(undefined, { protocol: 'tcp' }), { code: 'protocol_mismatch' })
+  t.match(one.records, [{ type: 'request.failed', reason: 'protocol_mismatch', user: 'ann' }])
+})
+
+t.test(
+  'a record of a refusal names the request without its query, and the session that a stale view knows',
+  async (t) => {
+    const one = world()
+    Object.assign(one.state, { app: { ...app, enabled: false } })
+    await one.admit(undefined, { request: { method: 'POST', target: '/orders?token=secret' } })
+    t.match(one.records, [{ fields: { method: 'POST', path: '/orders', status: 503, agent: null } }])
+    const cert = world('cert')
+    Object.assign(cert.state, { fresh: false })
+    t.match(await cert.admit({ kind: 'cert', sessionId: 's1' }), { code: 'view_stale', subject: null })
+    t.match(cert.records, [{ reason: 'view_stale', user: 'ann', sessionId: 's1' }])
+  },
+)
+
+t.test('a protocol that cannot reach the app has it recorded with the agent, once', async (t) => {
+  const one = world('cert')
+  const admission = await admitted(one)
+  admission.fail('connection_refused', 'node-1')
+  admission.fail('connection_refused', 'node-1')
+  const event = {
+    type: 'request.failed',
+    success: false,
+    reason: 'connection_refused',
+    user: 'ann',
+    sessionId: 's1',
+  }
+  t.match(one.records, [{ ...event, roles: ['dev'], fields: { app: app.name, agent: 'node-1' } }])
+  t.equal(one.records.length, 1)
+  t.equal(one.live.size, 0)
 })
 
 t.test('a protocol that gives an admission back has it recorded, once', async (t) => {

@@ -4,7 +4,14 @@ import { createServer } from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import { auditSinks, catalog, defineHubPlugin, type Revisions, revisions } from '@mezite/core'
+import {
+  type AuditEvent,
+  auditSinks,
+  catalog,
+  defineHubPlugin,
+  type Revisions,
+  revisions,
+} from '@mezite/core'
 import { access, protocols, tunnel } from '@mezite/core/protocol'
 import t from 'tap'
 import { anyTables } from '../../any-tables.ts'
@@ -69,6 +76,8 @@ const byContext = defineHubPlugin({
 
 let changes: Revisions
 let full = false
+/** Everything that the hub has recorded. */
+const trail: AuditEvent[] = []
 const world = defineHubPlugin({
   name: 'world',
   api: 1,
@@ -79,8 +88,9 @@ const world = defineHubPlugin({
     changes = use.revisions
     provide.auditSinks({
       ...{ name: 'world', guarantee: 'enforced' },
-      async write() {
+      async write(lines: string) {
         if (full) throw new Error('full')
+        for (const line of lines.trimEnd().split('\n')) trail.push(JSON.parse(line))
       },
       async flush() {},
     })
@@ -240,6 +250,10 @@ async function person(name: string) {
   }
   return { user, visitor, ended, reach, lists }
 }
+/** Waits for the effect of demands that do not concern a person. */
+const observer = await person('observer')
+/** Reason codes by user, for the ways on which the gate knows the person. */
+const refusals: { readonly name: string; readonly user: string; readonly reasons: readonly string[] }[] = []
 
 const lock = (target: object) => async () => {
   const { id } = await hub.api<{ id: string }>('POST', '/locks', { target })
@@ -259,6 +273,8 @@ interface Demand {
   readonly other: string
   /** Open streams go on. */
   readonly keeps?: true
+  /** Its browser has no session that is alive or could be checked, so that nobody knows whose request it is. */
+  readonly nameless?: true
   /** Makes the demand; returns what ends it. */
   readonly make: (user: string, reach: () => Promise<string>) => Promise<unknown>
 }
@@ -303,13 +319,11 @@ const DEMANDS: Readonly<Record<string, Demand>> = {
     },
   },
   'session lifetime': {
-    browser: '401 login_required',
-    other: '401 session_ended',
+    ...{ browser: '401 login_required', other: '401 session_ended', nameless: true },
     make: roles('platform', 'short'),
   },
   'idle time': {
-    browser: '401 login_required',
-    other: '401 session_ended',
+    ...{ browser: '401 login_required', other: '401 session_ended', nameless: true },
     make: roles('platform', 'idler'),
   },
   'role removed': { browser: '403 role_missing', other: '403 role_missing', make: roles() },
@@ -332,7 +346,7 @@ const DEMANDS: Readonly<Record<string, Demand>> = {
     },
   },
   'view stale': {
-    ...{ browser: '503 view_stale', other: '503 view_stale', keeps: true },
+    ...{ browser: '503 view_stale', other: '503 view_stale', keeps: true, nameless: true },
     // A change that does not end keeps the embedded database from everybody else.
     make: async (_user, reach) => {
       const { promise, resolve } = Promise.withResolvers<void>()
@@ -353,10 +367,10 @@ t.test('who may is let in on every way to apps, and credentials of the API open 
     t.equal(await reach[way](), way === 'admin socket' ? '200' : '401 login_required', way)
 })
 
-for (const [name, { browser, other, keeps, make }] of Object.entries(DEMANDS))
+for (const [name, { browser, other, keeps, nameless, make }] of Object.entries(DEMANDS))
   t.test(`E71 ${name}`, async (t) => {
     const { user, ended, reach } = await person(name.replaceAll(' ', '-').toLowerCase())
-    const end = await make(user, reach['HTTP/1.1'])
+    const end = await make(user, observer.reach['HTTP/1.1'])
     if (!keeps) await until(() => ended['open SSE'] && ended['open TCP'], 'open streams end', 10_000)
     // All at once: some demands do not last.
     const found = await Promise.all([...WAYS, ...OTHERS].map((way) => reach[way]()))
@@ -369,6 +383,9 @@ for (const [name, { browser, other, keeps, make }] of Object.entries(DEMANDS))
     for (const [stream, over] of Object.entries(ended))
       t.equal(over, !keeps, `${name} × ${stream}: ${over ? 'ended' : 'goes on'}`)
     if (typeof end === 'function') await end()
+    const known = WAYS.filter((way) => !nameless || /msh|party/.test(way))
+    const reasons = known.map((way) => (/msh|party/.test(way) ? other : browser).slice(4))
+    refusals.push({ name, user, reasons })
   })
 
 t.test('E76 lists of apps agree with the gate about address, protocol and connector', async (t) => {
@@ -396,4 +413,26 @@ t.test('E76 lists of apps agree with the gate about address, protocol and connec
   const after = await lists()
   t.strictSame(after.named, [[], []])
   t.notMatch(after.home, hub.appUrl('near'))
+})
+
+t.test('each refusal of a known person is one record, with session and roles', async (t) => {
+  await hub.stop()
+  for (const { name, user, reasons } of refusals) {
+    // A session that is over has no user any more, but keeps its id.
+    const sessions = new Set(trail.filter((event) => event.user === user).map((event) => event.session_id))
+    const found = trail.filter(
+      // What was open when access ended has its own record.
+      (event) =>
+        (event.user === user || (event.session_id !== null && sessions.has(event.session_id))) &&
+        !event.success &&
+        event.type !== 'app.request',
+    )
+    t.strictSame(found.map(({ reason }) => reason).sort(), [...reasons].sort(), name)
+    for (const { session_id, protocol, reason, roles } of found) {
+      t.match(session_id, /^[0-9a-f-]{36}$/, `${name}: ${reason} names the session`)
+      t.match(protocol, /^(?:http|tcp)$/, name)
+      if (!/^(?:session_ended|view_stale)$/.test(String(reason)))
+        t.ok(Array.isArray(roles), `${name}: ${reason}`)
+    }
+  }
 })

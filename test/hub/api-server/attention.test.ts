@@ -97,6 +97,13 @@ t.test("the trail has the request id of every error response of the hub's own ho
     await until(async () => (await found(id)).length > 0, `${name} (${status}) is recorded`)
     t.match(await found(id), [{ type: 'request.failed', success: false, request_id: id }], name)
   }
+  // Browsers and crawlers ask for these by themselves.
+  for (const path of ['/favicon.ico', '/robots.txt']) await visitor.fetch(`${hub.url}${path}`)
+  await visitor.fetch(`${hub.url}/last`)
+  const paths = async () =>
+    (await hub.api<{ path: string }[]>('GET', '/audit?type=request.failed')).map(({ path }) => path)
+  await until(async () => (await paths()).includes('/last'), 'the last request is recorded')
+  t.notMatch((await paths()).join(), /favicon|robots/)
 })
 
 t.test('a hub reports an app without an agent', async (t) => {

@@ -72,6 +72,8 @@ t.test('nobody enters whose user is gone, or while it cannot be recorded', async
   host.sessions.subjectOf = () => undefined
   for (const url of [launch, `${host.url}/`])
     t.match(await visitor.open(url), { status: 403, text: /user_unknown/ }, url)
+  const gone = { type: 'request.failed', reason: 'user_unknown', success: false }
+  t.match(host.events.at(-2), gone)
   host.sessions.subjectOf = subjectOf
   host.audit.accepting = false
   t.match(await visitor.open(launch), { status: 503, text: /audit_unavailable/ })
@@ -86,8 +88,10 @@ t.test('a condition that nobody can ask for refuses, whatever its name is', asyn
   const issued = host.issued.length
   for (const requirements of [[{ name: 'constructor' }], [{ name: 'office' }], []]) {
     host.answers.decision = { ...allow, effect: 'require', reason: 'no_way', requirements }
+    const before = host.events.length
     t.match(await visitor.open(launch), { status: 403, text: /no_way/ })
-    t.match(host.events.at(-1), { type: 'access.denied', reason: 'no_way' })
+    t.match(host.events.at(-1), { type: 'access.denied', reason: 'no_way', user: 'ada@example.com' })
+    t.equal(host.events.length, before + 1, 'one denial is one record')
   }
   host.answers.decision = allow
   t.equal(host.issued.length, issued)

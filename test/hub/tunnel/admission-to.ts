@@ -4,7 +4,7 @@ import type { Admission } from '../../../core/protocol.ts'
 
 /** An admission that holds until it is closed, as if a gate had granted it. */
 export function admissionTo(app: App): Admission {
-  const gate = { confirm: () => true, touch() {}, recordDenial() {}, release() {} }
+  const gate = { confirm: () => true, touch() {}, trail: { denied() {}, failed() {} }, release() {} }
   const context = { protocol: app.protocol, clientIp: '10.0.0.9' }
   return grant(new AdmissionState(gate, app, null, null, context, 'request-1', 0))
 }

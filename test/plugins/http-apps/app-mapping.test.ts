@@ -379,7 +379,11 @@ t.test('an admitted request that no agent takes is recorded, under the id that i
   gateway.tunnel.connected = ['node-1']
   gateway.tunnel.failing.add('node-1')
   const refused = idOf(await raw(gateway, ask('GET /b')))
-  t.match(gateway.records.at(-1), { type: 'app.request', reason: 'app_unreachable', requestId: refused })
+  t.match(
+    gateway.records.at(-1),
+    { type: 'app.request', reason: 'refused', requestId: refused, fields: { status: 502 } },
+    'with the reason of the agent',
+  )
   gateway.state.roles = ['a,b']
   gateway.tunnel.failing.clear()
   const failed = idOf(await raw(gateway, ask('GET /c')))

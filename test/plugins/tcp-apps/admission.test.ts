@@ -40,6 +40,7 @@ t.before(async () => {
   await tcp.publish('off', echo.listener)
   await tcp.hub.api('POST', '/apps/off/disable')
   await tcp.publish('nowhere', echo.listener, { uri: 'tcp://127.0.0.1:1' })
+  await tcp.publish('metadata', echo.listener, { uri: 'tcp://169.254.169.254:80' })
   await tcp.publish('agentless', echo.listener, { spec: { agents: ['node-9'] } })
 })
 t.teardown(() => tcp?.stop())
@@ -103,6 +104,48 @@ t.test('each answer has its status and reason, in the order of the contract', as
   })
   session.destroy()
 })
+
+t.test(
+  'a connection that is refused or fails for another reason than a policy leaves one record',
+  async (t) => {
+    const amy = await tcp.login('amy', ['platform'])
+    const session = tcp.msh(amy)
+    const failures = [
+      ['off', 'app_disabled', null],
+      ['nowhere', 'connection_refused', 'node-1'],
+      ['metadata', 'target_not_allowed', 'node-1'],
+      ['agentless', 'agent_none', null],
+    ] as const
+    for (const [app, reason] of failures) t.match(await said(session, app), reason)
+    const { id } = await tcp.hub.api<{ id: string }>('POST', '/locks', { target: { agent: 'node-1' } })
+    t.equal(await said(session, 'echo'), '502 agent_none', 'the agent is locked')
+    await tcp.hub.api('DELETE', `/locks/${id}`)
+    const expected = [...failures, ['echo', 'agent_none', null] as const]
+    const found = await tcp.events(
+      'request.failed',
+      ({ user }) => user === 'amy@example.com',
+      expected.length,
+    )
+    t.strictSame(
+      found.map(({ app, reason, agent }) => [app, reason, agent]),
+      expected,
+      'one each, in their order',
+    )
+    const { session_id } = amy
+    for (const one of found)
+      t.match(one, { session_id, roles: ['platform'], protocol: 'tcp', success: false })
+    const refused = (query: string) => tcp.hub.api<object[]>('GET', `/audit?${query}&user=amy@example.com`)
+    t.match(await refused('reason=target_not_allowed'), [{ app: 'metadata' }])
+    t.equal((await refused('agent=node-1')).length, 2)
+    // The agent returns by itself.
+    await until(
+      async () => (await said(session, 'echo')) === '200 undefined',
+      'the agent serves again',
+      30_000,
+    )
+    session.destroy()
+  },
+)
 
 t.test('I122 the app’s name counts exactly as it is registered', async (t) => {
   const session = tcp.msh(await tcp.login('ada', ['platform']))

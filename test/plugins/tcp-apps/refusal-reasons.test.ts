@@ -26,5 +26,7 @@ t.test('J131 of what an agent says about a failed dial only a code is passed on'
     answers.push([{ reason }, 502, 'app_unreachable'])
   for (const error of [new Error('boom'), null, undefined, 'agent_limit'])
     answers.push([error, 502, 'app_unreachable'])
-  for (const [error, status, reason] of answers) t.strictSame(dialFailure(error), { status, reason })
+  for (const [error, status, reason] of answers)
+    t.strictSame(dialFailure(error), { status, reason, agent: null })
+  t.match(dialFailure({ reason: 'tls_failed', agent: 'node-1' }), { agent: 'node-1' }, 'for the record')
 })

@@ -1,0 +1,104 @@
+import type { AdmissionQuery, Caller, Refusal, RefusalReason } from '../../api/admission.ts'
+import type { App } from '../../api/app.ts'
+import type { Audit, AuditInput } from '../../api/audit.ts'
+import type { AccessContext, Decision } from '../../api/decision.ts'
+import type { Session } from '../../api/sessions.ts'
+import type { Subject } from '../../api/subject.ts'
+
+export const stale = refusal('stale', 503, 'view_stale', null)
+export const userUnknown = refusal('unauthenticated', 401, 'user_unknown', null)
+const loginRequired = refusal('unauthenticated', 401, 'login_required', null)
+const sessionEnded = refusal('unauthenticated', 401, 'session_ended', null)
+
+export function refusal(
+  outcome: RefusalReason,
+  status: number,
+  code: string,
+  subject: Subject | null,
+): Refusal {
+  return { outcome, status, code, message: null, link: null, requirements: [], subject }
+}
+
+export function unauthenticated(who: Caller | null): Refusal {
+  return who?.kind === 'cert' ? sessionEnded : loginRequired
+}
+
+export function denial({ reason, message, link }: Decision, subject: Subject | null): Refusal {
+  return { ...refusal('denied', 403, reason, subject), message: message ?? null, link: link ?? null }
+}
+
+/** What a record of a refusal names. */
+interface Refused {
+  readonly app: App | undefined
+  readonly session: (Pick<Session, 'id'> & Partial<Pick<Session, 'user'>>) | null | undefined
+  readonly subject: Subject | null
+  readonly context: AccessContext
+  readonly requestId: string
+}
+
+/** Writes the trail of the gate: each refusal of a person who is known is one record. */
+export interface RefusalRecord {
+  /** Records a refusal, and returns it. `session`: the one that the caller has proved, if it is known. */
+  refuse(query: AdmissionQuery, refused: Refusal, session?: Session): Refusal
+  denied(state: Refused, reason: string): void
+  /** `agent`: the host name of the agent that could not connect. */
+  failed(state: Refused, reason: string, agent: string | null): void
+}
+
+export function createRefusalRecord(audit: Pick<Audit, 'record'>): RefusalRecord {
+  function record(
+    type: 'access.denied' | 'request.failed',
+    reason: string,
+    { app, session, subject, context: { protocol, clientIp }, requestId }: Refused,
+    fields: AuditInput['fields'] = {},
+  ): void {
+    audit.record({
+      type,
+      success: false,
+      reason,
+      user: subject?.user ?? session?.user ?? null,
+      roles: subject?.roles ?? null,
+      clientIp,
+      sessionId: session?.id ?? null,
+      requestId,
+      fields: { app: app?.name ?? null, protocol, ...fields },
+    })
+  }
+
+  return {
+    refuse(query, refused, session) {
+      if (query.probe || isStep(query, refused)) return refused
+      const { who, app, protocol, clientIp, requestId, request } = query
+      const { outcome, status, code, subject } = refused
+      const shown = who !== null && 'sessionId' in who ? { id: who.sessionId } : undefined
+      const known = {
+        ...{ app, session: session ?? shown, subject, requestId },
+        context: { protocol, clientIp },
+      }
+      if (outcome === 'denied' || (outcome === 'required' && session?.kind === 'cert'))
+        record('access.denied', code, known)
+      else {
+        const path = request && { method: request.method, path: request.target.split('?', 1)[0] as string }
+        record('request.failed', code, known, { agent: null, ...path, status })
+      }
+      return refused
+    },
+    denied: (state, reason) => record('access.denied', reason, state),
+    failed: (state, reason, agent) => record('request.failed', reason, state, { agent }),
+  }
+}
+
+/**
+ * A refusal that leads on: to a sign-in, to a requirement that a browser is asked to meet, or, when msh looks up the
+ * protocol of an app, to its port.
+ */
+function isStep(
+  { who, interactive, protocol }: AdmissionQuery,
+  { outcome, code, subject }: Refusal,
+): boolean {
+  if (who === null || who.kind === 'preflight') return true
+  if (outcome === 'unauthenticated' && who.kind !== 'cert')
+    return code !== 'user_unknown' && (subject === null || interactive === true)
+  if (outcome === 'required') return interactive === true
+  return code === 'protocol_mismatch' && who.kind === 'cert' && protocol === 'http'
+}
