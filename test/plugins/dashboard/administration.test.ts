@@ -224,7 +224,7 @@ t.test('requests are found by filter and live, and exported', async (t) => {
   await at(page, '/requests?type=app.request')
   await page.getByLabel('Reason').waitFor()
   await page.getByLabel('Application', { exact: true }).fill('jenkins')
-  await page.locator('tbody tr', { hasText: 'app_unreachable' }).first().waitFor()
+  await page.locator('tbody tr', { hasText: 'connection_refused' }).first().waitFor()
   await until(async () => (await page.locator('tbody tr', { hasText: 'grafana' }).count()) === 0, 'one app')
   for (const [name, mark] of [
     ['CSV', /^"?id|type/],
