@@ -31,6 +31,7 @@ export {
   type ProtocolBench,
   type ProtocolVisit,
 } from './protocol-conformance.ts'
+export { type ConformResourceOptions, conformResource } from './resource-conformance.ts'
 export { type ConformSignInOptions, conformSignIn, type SignInVisit } from './sign-in-conformance.ts'
 export { createTestAgent, type TestAgent, type TestAgentOptions } from './test-agent.ts'
 export { createTestHost, type RecordedTap, type TestHost, type TestHostOptions } from './test-host.ts'

@@ -9,16 +9,25 @@ import { createWebSocketStream, WebSocketServer } from 'ws'
 import {
   audit,
   catalog,
+  type Database,
   defineHubPlugin,
+  defineResource,
+  migrations,
   Problem,
+  parseResource,
+  type Resource,
+  revisions,
   signInDesk,
   signInMethods,
+  Type,
   users,
+  webRoutes,
 } from '../../core/index.ts'
 import { access, PipeDuplex, protocols, readCookie, tunnel } from '../../core/protocol.ts'
 import {
   type ConformTest,
   conformProtocol,
+  conformResource,
   conformSignIn,
   openProtocolBench,
   type ProtocolVisit,
@@ -27,6 +36,8 @@ import {
 } from '../../core/testing/index.ts'
 import { lookupLocalhost } from '../../core/wire/localhost-lookup.ts'
 import oidc from '../../plugins/oidc/hub.ts'
+import rbac from '../../plugins/rbac/hub.ts'
+import { roleResource } from '../../plugins/rbac/roles.ts'
 import { openWebSocket } from '../e2e/open-web-socket.ts'
 import { mshSession, mshTls } from '../plugins/tcp-apps/connect-msh.ts'
 import { open } from '../plugins/tcp-apps/start-tcp-hub.ts'
@@ -183,6 +194,93 @@ const signInMethod = (flaw: string) =>
     },
   })
 
+/** What the declaration of a resource gets wrong, and the test that finds it. */
+const RESOURCE_FLAWS = {
+  none: [],
+  'no-example': ['the API describes it, with an example'],
+  'shows-otherwise': ['the API describes it, with an example'],
+  'hides-removals': ['one is shown alike everywhere, until it is removed'],
+  'accepts-all': ['unknown members are rejected, and nothing is stored'],
+  'ignores-versions': ['only who has seen the stored one replaces it'],
+  'no-order': ['pages contain every one of them, each once'],
+  'records-nothing': ['each change is recorded once'],
+  'open-to-all': ['nobody calls it without credentials'],
+} as const
+
+type Note = { readonly name: string; readonly document: string }
+const note = (name: string) => ({ kind: 'note', version: 'v1', metadata: { name }, spec: { text: 'Closed' } })
+
+/** Notes with a text. */
+const noteResource = (flaw: string) =>
+  defineResource<Note & { readonly shown: object }, Note, Resource<unknown>>({
+    name: flaw === 'records-nothing' ? 'remark' : 'note',
+    collection: `notes-${flaw}`,
+    changeKind: `note-${flaw}`,
+    table: `notes_${flaw.replaceAll('-', '_')}`,
+    key: 'name',
+    form: { kind: 'note', spec: Type.Object({ text: Type.String() }, { additionalProperties: false }) },
+    ...(flaw === 'no-example' ? {} : { example: note('one') }),
+    read: (row) => ({ ...row, shown: JSON.parse(row.document) as object }),
+    show: ({ shown }) => (flaw === 'shows-otherwise' ? { ...shown, spec: 'Closed' } : shown),
+    audited: ({ name }) => ({ name }),
+    ...(flaw === 'no-order' ? { order: () => '' } : {}),
+    verbs: {
+      list: flaw === 'open-to-all' ? { access: 'public' } : {},
+      get: {},
+      put: {
+        parse: (body, { name }) =>
+          flaw === 'accepts-all'
+            ? (body as Resource<unknown>)
+            : parseResource(
+                'note',
+                Type.Object({ text: Type.String() }, { additionalProperties: false }),
+                body,
+                { name },
+              ),
+        row: (document) => ({ name: document.metadata.name, document: JSON.stringify(document) }),
+      },
+      remove: {},
+    },
+  })
+
+const notes = (flaw: string) =>
+  defineHubPlugin({
+    name: `notes-${flaw}`,
+    api: 1,
+    summary: 'Keeps notes',
+    needs: { revisions },
+    provides: { migrations, webRoutes },
+    setup({ use, provide, clock, log }) {
+      const resource = noteResource(flaw)
+      const { table } = resource.definition
+      provide.migrations({
+        owner: `notes-${flaw}`,
+        migrations: {
+          '0001-notes': {
+            async up(db: Database) {
+              const columns = db.schema
+                .createTable(table)
+                .addColumn('name', 'text', (one) => one.primaryKey())
+              await columns.addColumn('document', 'text').execute()
+            },
+          },
+        },
+      })
+      const collection = resource.open({ revisions: use.revisions, clock, log })
+      const [routes] = resource.routes(collection, async (web) => {
+        web.addHook('onRequest', async ({ headers }) => {
+          if (flaw !== 'ignores-versions') return
+          delete headers['if-match']
+          delete headers['if-none-match']
+        })
+        web.addHook('onSend', async ({ method }, _reply, payload) =>
+          method === 'DELETE' && flaw === 'hides-removals' ? '{}' : payload,
+        )
+      })
+      provide.webRoutes(routes!)
+    },
+  })
+
 /** As msh connects to a TCP app. */
 async function connectTcp({ hub, app, visitor }: ProtocolVisit): Promise<ClientHttp2Stream> {
   const login = visitor === null ? {} : await programLogin(hub, {}, visitor)
@@ -209,6 +307,7 @@ new WebSocketServer({ server: webApp }).on('connection', (socket) => {
 const bench = await openProtocolBench([
   ...Object.keys(PROTOCOL_FLAWS).map((flaw) => ({ plugin: protocol(flaw) })),
   ...Object.keys(SIGN_IN_FLAWS).map((flaw) => ({ plugin: signInMethod(flaw) })),
+  ...Object.keys(RESOURCE_FLAWS).map((flaw) => ({ plugin: notes(flaw) })),
 ])
 t.teardown(() => bench.close())
 const shared = { ...bench, shared: true }
@@ -237,6 +336,24 @@ t.test('sign-in with OpenID Connect', async (t) => {
   conformSignIn(t, oidc, {
     ...{ hub, choice: 'sso', user: 'olga@example.com', signIn: person(), fail: person(forge as never) },
   })
+})
+
+t.test('roles and locks are resources like those of any plugin', async (t) => {
+  const { hub } = bench
+  const role = { kind: 'role', version: 'v1', metadata: { name: 'other' }, spec: {} }
+  conformResource(t, rbac, { hub, resource: roleResource.definition, another: role })
+  const lock = { name: 'lock', collection: 'locks', key: 'id' }
+  conformResource(t, rbac, { hub, resource: lock, another: { target: { agent: 'node-9' } } })
+})
+
+t.test('each rule of the suite for resources fails for its own flaw', async (t) => {
+  for (const [flaw, expected] of Object.entries(RESOURCE_FLAWS)) {
+    const resource = { ...noteResource(flaw).definition, name: 'note' }
+    const suite = (t: ConformTest) =>
+      conformResource(t, notes(flaw), { hub: bench.hub, resource, another: note('other') })
+    t.strictSame(await failuresOf(suite, expected), expected, flaw)
+    t.strictSame(unprovenOf(suite, RESOURCE_FLAWS), [])
+  }
 })
 
 t.test('each rule of the suites for protocols and sign-in methods fails for its own flaw', async (t) => {

@@ -1,4 +1,4 @@
-import { request } from 'node:http'
+import { type IncomingHttpHeaders, request } from 'node:http'
 
 /** An unsuccessful response of the hub's API. */
 export class ApiError extends Error {
@@ -18,10 +18,33 @@ export type AdminClient = <T = unknown>(method: string, path: string, body?: unk
 
 const DEADLINE_MS = 60_000
 
+/** A response of the hub's API, of any status. */
+export interface AdminResponse {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: unknown
+}
+
 /** The JSON API over the admin socket `path`. A process that can open the socket acts as the operator. */
 export function adminClient(socketPath: string): AdminClient {
-  return <T>(method: string, path: string, body?: unknown) =>
-    new Promise<T>((resolve, reject) => {
+  const ask = adminRequests(socketPath)
+  return async <T>(method: string, path: string, body?: unknown) => {
+    const response = await ask(method, path, body)
+    if (response.status >= 200 && response.status < 300) return response.body as T
+    const { code = '', detail, title } = (response.body ?? {}) as Record<string, string>
+    throw new ApiError(response.status, code, detail ?? title ?? String(response.body))
+  }
+}
+
+/** As `adminClient`, with headers both ways. */
+export function adminRequests(socketPath: string) {
+  return (
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<AdminResponse> =>
+    new Promise((resolve, reject) => {
       const sent = body === undefined ? undefined : JSON.stringify(body)
       const outgoing = request({
         socketPath,
@@ -31,6 +54,7 @@ export function adminClient(socketPath: string): AdminClient {
           host: 'localhost',
           accept: 'application/json',
           ...(sent === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
         },
         agent: false,
         signal: AbortSignal.timeout(DEADLINE_MS),
@@ -44,10 +68,8 @@ export function adminClient(socketPath: string): AdminClient {
           text += chunk
         })
         response.on('end', () => {
-          const status = response.statusCode ?? 0
-          if (status >= 200 && status < 300) return resolve(read(text) as T)
-          const { code = '', detail, title } = (read(text) ?? {}) as Record<string, string>
-          reject(new ApiError(status, code, detail ?? title ?? text))
+          const { statusCode: status = 0, headers } = response
+          resolve({ status, headers, body: read(text) })
         })
       })
       outgoing.end(sent)
