@@ -50,8 +50,8 @@ export type DashboardBlock =
 
 /**
  * A page of the administration, or a panel on the page of an app. Its content is data, loaded for administrators only,
- * within 5 s; a plugin that throws or returns anything else loses its page or panel, and the log says why. For a link in
- * the navigation of everybody, use `homeLinks`.
+ * within 5 s, and has at most a million characters as JSON; a plugin that throws or returns anything else loses its page or
+ * panel, and the log says why. For a link in the navigation of everybody, use `homeLinks`.
  */
 export type DashboardPart =
   | {

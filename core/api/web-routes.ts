@@ -120,7 +120,10 @@ declare module 'fastify' {
     rate?: CallRate
     /** For a change that can end access: the response, an object, lists in `cut` the streams cut on all hubs. */
     cuts?: boolean
-    /** Timeout of the handler, in milliseconds; 0 for none, for long-lived responses. Default: 60 s. */
+    /**
+     * How long the handler may take to send, and how long a response that has begun may stand still, in milliseconds; 0 for
+     * any time, for long-lived responses. Default: 60 s.
+     */
     deadlineMs?: number
   }
 }

@@ -9,6 +9,7 @@ type Value = Block<'facts'>['facts'][string]
 
 const CONTENT_MS = 5_000
 const MOST_ROWS = 1_000
+const MOST_CHARACTERS = 1_000_000
 
 /** The content that a plugin returned, as the dashboard renders it. */
 export type Shown =
@@ -33,7 +34,11 @@ export async function contentOf(
   try {
     // In a function, because a plugin may throw at once.
     const blocks = await Promise.race([(async () => load())(), late])
-    return blocks === null ? null : blocks.map(readBlock)
+    if (blocks === null) return null
+    const shown = blocks.map(readBlock)
+    if (JSON.stringify(shown).length > MOST_CHARACTERS)
+      throw new Error(`its content has more than ${MOST_CHARACTERS} characters`)
+    return shown
   } catch (error) {
     const { kind, title } = part
     log.error(

@@ -204,7 +204,7 @@ const HANDLER_MS = 60_000
 
 /**
  * Responds 503 `handler_timeout`, and logs an error with the route, if a handler has not sent anything after 60 s or its
- * route's `config.deadlineMs`. Does not cut a response that has started.
+ * route's `config.deadlineMs`. A response that has started is cut, and logged, when it stands still for this time.
  */
 function limitHandlers(app: FastifyInstance, log: Log): void {
   app.addHook('onRoute', (route) => {
@@ -212,16 +212,26 @@ function limitHandlers(app: FastifyInstance, log: Log): void {
     const waitMs = route.config?.deadlineMs ?? HANDLER_MS
     if (waitMs === 0) return
     route.handler = function (request, reply) {
+      const { raw } = reply
       const timer = setTimeout(() => {
-        if (reply.sent || reply.raw.headersSent || reply.raw.destroyed) return
+        if (raw.destroyed) return
         const fields = { request_id: request.id, route: `${String(method)} ${url}`, waited_ms: waitMs }
+        if (reply.sent || raw.headersSent) {
+          log.error(fields, 'a route began a response and did not end it')
+          return void raw.destroy()
+        }
         log.error(fields, 'a route handler did not respond in time')
         const detail = 'The request took too long. Its changes may still be made.'
         reply.send(new Problem(503, 'handler_timeout', detail))
       }, waitMs)
       // A response that was already destroyed does not emit close.
       timer.unref()
-      reply.raw.once('close', () => clearTimeout(timer))
+      raw.once('close', () => clearTimeout(timer))
+      const { write } = raw
+      raw.write = ((...args: Parameters<typeof write>) => {
+        timer.refresh()
+        return write.apply(raw, args)
+      }) as typeof write
       return handler.call(this, request, reply)
     }
   })

@@ -57,9 +57,23 @@ const late: WebRoutes = {
     app.get('/hangs', { config }, () => new Promise(() => {}))
     app.get('/stream', { config }, async (_request, reply) => {
       const stream = new PassThrough()
-      stream.write('begun')
-      setTimeout(() => stream.end(' done'), 200)
+      let writes = 0
+      const timer = setInterval(() => {
+        stream.write('begun')
+        if (++writes < 6) return
+        clearInterval(timer)
+        stream.end(' done')
+      }, 20)
       return reply.type('text/plain').send(stream)
+    })
+    app.get('/stands-still', { config }, async (_request, reply) => {
+      const stream = new PassThrough()
+      stream.write('begun')
+      return reply.type('text/plain').send(stream)
+    })
+    app.get('/hijacked', { config }, (_request, reply) => {
+      reply.hijack()
+      reply.raw.write('begun')
     })
   },
 }
@@ -86,12 +100,17 @@ const cookie = (token: string) => ({ cookie: `__Host-mezite_session=${token}` })
 const json = { 'content-type': 'application/json' }
 
 t.test(
-  'a handler that never responds is answered for and named in the log; a slow stream is left alone',
+  'a handler that never responds or never ends is cut and named in the log; a slow stream is left alone',
   async (t) => {
     const hub = await startWeb([late])
     t.teardown(hub.stop)
     t.match((await hub.ask('GET', '/late/hangs')).json, { status: 503, code: 'handler_timeout' })
     t.ok(hub.lines.some((line) => line.includes('GET /late/hangs')))
+    for (const route of ['/late/stands-still', '/late/hijacked']) {
+      const { text } = await hub.ask('GET', route)
+      t.match(text, /begun\s+$/, `${route} has no end`)
+      t.ok(hub.lines.some((line) => line.includes(`GET ${route}`) && line.includes('did not end it')))
+    }
     t.match(await hub.ask('GET', '/late/stream'), { status: 200, text: /begun[\s\S]* done/ })
   },
 )

@@ -48,6 +48,7 @@ const wide = defineHubPlugin({
     page('other-call', async () => [
       { kind: 'form', title: 'x', method: 'POST', path: '/web/logout', fields: [], submit: 'x' },
     ])
+    page('too-long', async () => [{ kind: 'text', text: 'x'.repeat(1_000_000) }])
     page('unknown-kind', async () => [{ kind: 'html', html: '<b>x</b>' }])
     provide.dashboardParts({
       kind: 'panel',
@@ -116,7 +117,7 @@ t.test('only administrators load the content', async (t) => {
 t.test(
   'a plugin that throws, or returns what the dashboard cannot show, loses this page alone',
   async (t) => {
-    for (const path of ['throws', 'script-link', 'other-host', 'other-call', 'unknown-kind'])
+    for (const path of ['throws', 'script-link', 'other-host', 'other-call', 'too-long', 'unknown-kind'])
       await t.rejects(hub.api('GET', `/dashboard/pages/${path}`), { code: 'plugin_failed' }, path)
     await t.rejects(hub.api('GET', '/dashboard/pages/nothing'), { code: 'page_not_found' })
     t.strictSame(await hub.api('GET', '/dashboard/panels/wiki'), [
