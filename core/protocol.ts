@@ -4,9 +4,15 @@
  *
  * @beta
  */
-export { type Access, access, type LockView, locks } from './api/access.ts'
+export {
+  type Access,
+  access,
+  type Callers,
+  type LockView,
+  locks,
+  type PresentedRequest,
+} from './api/access.ts'
 export type { Admission, AdmissionQuery, Caller, Refusal, RefusalReason } from './api/admission.ts'
-export { type ApiTokens, apiTokens } from './api/api-tokens.ts'
 export type { HttpVersion, IdentityValue } from './api/app.ts'
 export { type AppKind, appKinds } from './api/app-kinds.ts'
 export { type Assertion, assertion } from './api/assertion.ts'
@@ -18,6 +24,7 @@ export {
   type IssuedCertificate,
 } from './api/certificate-authorities.ts'
 export { type CommandLogins, commandLogins } from './api/command-logins.ts'
+export type { CertifiedCaller, CredentialRefusal, CredentialRequest } from './api/credentials.ts'
 export type { AccessContext } from './api/decision.ts'
 export { headerOwner, isReservedInResponse, plainHeaderName } from './api/header-names.ts'
 export type { HeaderLines } from './api/http-hooks.ts'

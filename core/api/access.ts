@@ -1,6 +1,8 @@
+import type { TLSSocket } from 'node:tls'
 import { serviceRef } from '../kernel/reference.ts'
-import type { Admission, AdmissionQuery, Refusal } from './admission.ts'
+import type { Admission, AdmissionQuery, Caller, Refusal } from './admission.ts'
 import type { App } from './app.ts'
+import type { CertifiedCaller, CredentialDocument, CredentialRefusal } from './credentials.ts'
 import type { Subject } from './subject.ts'
 
 /** The only gate to apps: every protocol, and the hub's own launch page, calls `admit`. */
@@ -16,6 +18,40 @@ export interface Access {
    * `requirements`; sorted by name. Decides as `admit` does for the subject's session.
    */
   visible(subject: Subject, clientIp: string): Promise<readonly VisibleApp[]>
+  /** Recognises the caller of a request or a connection, for `AdmissionQuery.who`. */
+  readonly callers: Callers
+}
+
+/** Reads the entries of the slot `credentials` for protocols. Nothing here decides about access, or throws. */
+export interface Callers {
+  /** Lower-case names of the headers that may carry a credential at apps' hosts; null if no entry reads a header. */
+  readonly headers: ReadonlySet<string> | null
+  /**
+   * The caller of a request at an app's host; null if it names none. `certified` is the caller that a certificate has
+   * proved. Synchronous unless the entry of a header that the request has waits.
+   */
+  ofRequest(request: PresentedRequest, certified?: Caller | null): Caller | null | Promise<Caller | null>
+  /**
+   * The caller of a connection with a client certificate; null if TLS has not verified one, or no entry accepts it.
+   */
+  ofCertificate(socket: TLSSocket): CertifiedCaller | null
+  /** Values of `WWW-Authenticate` for a refusal at an app's host. */
+  challenges(refusal: CredentialRefusal): readonly string[]
+  /** The document that an entry serves at this path of apps' hosts. */
+  documentAt(path: string): CredentialDocument | undefined
+}
+
+/** What the caller of a request at an app's host is read from. */
+export interface PresentedRequest {
+  readonly method: string
+  /** Path and query. */
+  readonly target: string
+  readonly host: { readonly host: string; readonly port: number | null }
+  readonly clientIp: string
+  /** The `Cookie` lines. */
+  readonly cookies: readonly string[]
+  /** Lower-case name and value, in turn, of each line that `Callers.headers` names. */
+  readonly proofs: readonly string[]
 }
 
 /** An app that a subject may open. */

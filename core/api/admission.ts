@@ -7,11 +7,24 @@ import type { SatisfiedRequirement, Subject } from './subject.ts'
 /** How a request identifies its sender. */
 export type Caller =
   /** The secret token of a session, from a cookie or a header. */
-  | { readonly kind: SessionKind; readonly token: string }
+  | { readonly kind: SessionKind; readonly token: string; readonly hides?: HiddenHeaders }
   /** A session proved another way: by a client certificate that TLS verified, or by an earlier token. */
-  | { readonly kind: SessionKind; readonly sessionId: string }
+  | {
+      readonly kind: SessionKind
+      readonly sessionId: string
+      /** Whose session it must be. */
+      readonly user?: string
+      readonly hides?: HiddenHeaders
+    }
+  /** A caller of the hub's API without a session. It reaches no app. */
+  | { readonly kind: 'subject'; readonly subject: Subject; readonly hides?: HiddenHeaders }
+  /** A credential that is not accepted, with the reason code. */
+  | { readonly kind: 'refused'; readonly status: 400 | 401; readonly code: string }
   /** A CORS preflight. It carries no identity; the app must list its origin. */
   | { readonly kind: 'preflight'; readonly origin: string }
+
+/** Lower-case names of the request headers that the app must not see, because they carry the credential. */
+export type HiddenHeaders = readonly string[]
 
 /** One request for an app, as a protocol passes it to `Access.admit`. */
 export interface AdmissionQuery {

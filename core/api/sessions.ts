@@ -4,8 +4,11 @@ import type { Transaction } from './database.ts'
 import type { Change } from './revisions.ts'
 import type { SatisfiedRequirement, Subject } from './subject.ts'
 
-/** `hub`: a browser at the hub's own host; `app`: a browser at one app; `cert`: a certificate of msh. */
-export type SessionKind = 'hub' | 'app' | 'cert'
+/**
+ * `hub`: a browser at the hub's own host; `app`: a browser at one app; `cert`: a certificate of msh; `token`: a program with
+ * a credential of a plugin, for the apps in `Session.apps`.
+ */
+export type SessionKind = 'hub' | 'app' | 'cert' | 'token'
 
 /** One session as every hub of the cluster sees it. Neither it nor the database contains the cookie's value. */
 export interface Session {
@@ -21,6 +24,8 @@ export interface Session {
   /** For an app session: the app's UUID and the hub session that it depends on. */
   readonly appId: string | null
   readonly parentId: string | null
+  /** UUIDs of the only apps that a session of kind `token` reaches; empty for other kinds. */
+  readonly apps: readonly string[]
   readonly clientIp: string
   /** Browser and system, or the program, as the person knows it; null if it is not known. Never decides anything. */
   readonly client: string | null
@@ -46,6 +51,12 @@ export interface OpenSession {
   readonly connector?: string | null
   readonly appId?: string | null
   readonly parentId?: string | null
+  /** For kind `token`. */
+  readonly apps?: readonly string[]
+  /**
+   * The secret token, if the caller has made it: 256 random bits in 43 characters of base64url. Default: a new one.
+   */
+  readonly token?: string
   readonly clientIp: string
   readonly client?: string | null
   readonly satisfied?: readonly SatisfiedRequirement[]
@@ -122,7 +133,7 @@ export interface RunningChange {
 export interface Sessions {
   /**
    * Opens a session and returns the secret token for the cookie (256 bits, base64url, stored as a hash). Ends the person's
-   * oldest session if there are too many.
+   * oldest session if there are too many. Throws `TypeError` for a token of another form.
    */
   open(input: OpenSession): Promise<{ readonly session: Session; readonly token: string }>
   /**

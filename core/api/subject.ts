@@ -1,10 +1,11 @@
 /** The caller of a request. The hub builds it from a session, an API token or the admin socket, and freezes it. */
 export interface Subject {
-  /** Cluster-wide user name; `operator@socket` for the admin socket. */
+  /** Cluster-wide user name; `bot:<name>` for a program's own account, `operator@socket` for the admin socket. */
   readonly user: string
   /** Current roles: assigned by an administrator or mapped from claims, never read from a certificate. */
   readonly roles: readonly string[]
-  readonly kind: 'session' | 'certificate' | 'token' | 'operator'
+  /** `token`: an API token, or a person's session of kind `token`; `bot`: a program with an account of its own. */
+  readonly kind: 'session' | 'certificate' | 'token' | 'bot' | 'operator'
   /** Public id of the session; null for an API token and the operator. */
   readonly sessionId: string | null
   /** Requirements that this session has already met. */

@@ -2,7 +2,6 @@ import type { Server } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { v7 as uuidv7 } from 'uuid'
-import { apiTokens } from '../api/api-tokens.ts'
 import { type DiagnosticsRoute, diagnosticsRoutes } from '../api/diagnostics.ts'
 import { hubHooks } from '../api/hub-hooks.ts'
 import { type CertifiedHttp, certifiedHttp, protocols } from '../api/protocol.ts'
@@ -224,7 +223,7 @@ function apiServer(rooms: Rooms, attention: () => readonly Attention[], group?: 
       ...signIn.webRoutes,
       ...kernel.slot(webRoutes),
     ],
-    identify: createCallerLookup({ ...rooms, apiTokens: () => kernel.service(apiTokens) }),
+    identify: createCallerLookup(rooms),
     hsts: !certificates.development,
     version: rooms.hubVersion,
     signInUrl: (path) => {

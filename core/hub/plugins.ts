@@ -3,6 +3,7 @@ import { audit } from '../api/audit.ts'
 import { catalog } from '../api/catalog.ts'
 import { authorities } from '../api/certificate-authorities.ts'
 import { database, databaseServer } from '../api/database.ts'
+import { headerOwner } from '../api/header-names.ts'
 import { httpHooks } from '../api/hub-hooks.ts'
 import { metrics } from '../api/metrics.ts'
 import { pages } from '../api/pages.ts'
@@ -97,6 +98,14 @@ const maybe = (value: unknown) => value === undefined || typeof value === 'funct
 /** Part of the URLs that the hub serves for a method. */
 const pathSegment = (value: unknown) => typeof value === 'string' && /^[a-z0-9][a-z0-9-]{0,62}$/.test(value)
 
+/** A header that the hub does not read itself, or that does not apply to one connection only. */
+const mayCarryCredential = (value: unknown) =>
+  typeof value === 'string' &&
+  /^[a-z0-9-]{1,63}$/.test(value) &&
+  !['cookie', 'origin', 'referer', 'accept'].includes(value) &&
+  !value.startsWith('sec-') &&
+  (headerOwner(value) === 'anybody' || value === 'mezite-token')
+
 /** Checks of the parts that plugins provide, by reference, as far as possible before use. Null means valid. */
 export const hubPartChecks: Readonly<Record<string, Check>> = {
   appKinds: partWith([], {
@@ -105,7 +114,6 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
       Array.isArray(value) && value.length > 0 && value.every((one) => /^[a-z][a-z0-9+.-]*$/.test(one)),
     servedByHub: oneOf(true, false),
   }),
-  apiTokens: partWith(['identify']),
   assertion: partWith(['sign']),
   sessionLimits: partWith(['ttlMs', 'idleMs']),
   transports: partWith([], {
@@ -143,6 +151,23 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
     strictest: maybe,
     isMetBy: maybe,
   }),
+  credentials: (part) => {
+    const { from } = Object(part) as { from?: unknown }
+    if (from !== 'header') {
+      const cookie = (value: unknown) => from !== 'cookie' || /^__Host-mezite[a-z_]*$/.test(String(value))
+      return partWith(['read'], { name: pathSegment, from: oneOf('cookie', 'certificate'), cookie })(part)
+    }
+    return partWith(['read'], {
+      name: pathSegment,
+      at: oneOf('app', 'api'),
+      headers: (value) => Array.isArray(value) && value.length > 0 && value.every(mayCarryCredential),
+      challenge: maybe,
+      document: (value) =>
+        value === undefined ||
+        (/^\/\.well-known\/[a-z0-9-]{1,63}$/.test(Object(value).path) &&
+          typeof Object(value).of === 'function'),
+    })(part)
+  },
   dashboardParts: partWith(['content'], {
     title: name,
     kind: oneOf('page', 'panel'),
@@ -161,10 +186,10 @@ const RIGHTS: Readonly<Record<string, readonly string[]>> = {
     ...[
       'access.decide',
       'access.challenge',
-      'apiTokens',
       'assertion',
       'authorities',
       'commandLogins',
+      'credentials',
       'protocols',
     ],
     ...['sessions', 'signInDesk', 'signInMethods', 'users'],

@@ -1,6 +1,7 @@
 import { appKinds } from '../api/app-kinds.ts'
 import { type AuditSink, auditSinks } from '../api/audit.ts'
 import { certificates as certificateSources } from '../api/certificates.ts'
+import { credentials } from '../api/credentials.ts'
 import { type Migrations, migrations } from '../api/database.ts'
 import type { HubHooks } from '../api/hub-hooks.ts'
 import { type RequirementKind, requirements as requirementKinds } from '../api/requirement.ts'
@@ -14,6 +15,7 @@ import type { Log } from '../kernel/log.ts'
 import type { LoadedPlugin } from '../loader/plugin-loader.ts'
 import { sayWhatWaits } from '../log/wait-notice.ts'
 import { createAccess } from './access/access.ts'
+import { createCallers } from './access/callers.ts'
 import { createDecisions } from './access/decisions.ts'
 import { createExplanation } from './access/explanation.ts'
 import { createLocks } from './access/locks.ts'
@@ -49,6 +51,7 @@ import { createSignInPages } from './signin/pages/pages.ts'
 import { createSignIn } from './signin/sign-in.ts'
 import { tunnelMigrations } from './tunnel/migrations.ts'
 import { createTunnel } from './tunnel/tunnel.ts'
+import { createAccounts } from './users/accounts.ts'
 import { createUsers } from './users/users.ts'
 
 /** Migrations of the rooms, in order; those of plugins run after them. */
@@ -125,19 +128,21 @@ export async function openRooms(options: RoomsOptions) {
     certificateCovers: certificates.covers,
   })
   const users = createUsers({ ...base, revisions, released: calls.user.released })
+  const callers = createCallers(base)
+  const accounts = createAccounts({ users, bots: callers.bots })
   const locks = createLocks({ ...base, revisions })
   // Plugins register theirs in setup.
   const requirements = new Map<string, RequirementKind>()
   const { decide } = calls.access
   const decisions = createDecisions({ ...base, decide, requirements, locks, revisions })
   const sessions = createSessions({
-    ...{ ...base, db, revisions, users, locks, catalog, audit },
+    ...{ ...base, db, revisions, accounts, locks, catalog, audit },
     hooks: calls.session,
     sessionLimits: () => kernel.service(sessionLimits),
     endOf: (stream) => access.endOf(stream),
   })
   const access = createAccess({
-    ...{ ...base, catalog, decisions, sessions, locks, revisions, audit },
+    ...{ ...base, callers, catalog, decisions, sessions, locks, revisions, audit },
     decided: counts.decision,
     streamStalenessMs: limits.streamStalenessMs,
   })
@@ -191,7 +196,20 @@ export async function openRooms(options: RoomsOptions) {
   }
   return {
     ...{ ...options, ...base, services, store, certificates, revisions, authorities, audit, catalog, users },
-    ...{ locks, requirements, sessions, joinTokens, joins, tunnel, registry, peers, cuts, activity, pages },
+    ...{
+      callers,
+      locks,
+      requirements,
+      sessions,
+      joinTokens,
+      joins,
+      tunnel,
+      registry,
+      peers,
+      cuts,
+      activity,
+      pages,
+    },
     ...{ explain, signIn },
   }
 }
@@ -203,6 +221,7 @@ export async function startRooms(rooms: Rooms): Promise<void> {
   checkAuditSinks(kernel.slot(auditSinks), config.auditRequired, log)
   await certificates.open()
   registerRequirements(kernel.slot(requirementKinds), rooms.requirements)
+  rooms.callers.open(kernel.slot(credentials))
   await store.migrate([...roomMigrations, ...kernel.slot(migrations)])
   audit.open()
   onClose(() => revisions.stop())

@@ -14,7 +14,7 @@ import {
   type Users,
   type View,
 } from '@mezite/core'
-import type { ApiTokens, LockView } from '@mezite/core/protocol'
+import type { LockView } from '@mezite/core/protocol'
 import { v7 as uuidv7 } from 'uuid'
 
 /** Secret scanners look for it, and it distinguishes an API token from a session's token. */
@@ -76,7 +76,12 @@ export interface ListedApiToken extends ApiToken {
 }
 
 /** API tokens, and the changes that administrators make. Every change is recorded in its own transaction. */
-export interface RunningApiTokens extends ApiTokens {
+export interface RunningApiTokens {
+  /**
+   * The subject of a bearer token, with its current roles: none while the token, or the person whose roles it uses, is
+   * locked. Null when it is not a valid API token. Called for every bearer token; reads from memory.
+   */
+  identify(secret: string): Subject | null
   /**
    * Throws `Problem` 409 `token_exists`, 403 `roles_exceed_own` when the actor lacks one of the roles, 403
    * `token_makes_no_token` when a token asks, and 401 `login_required` when the actor is no longer a user.

@@ -1,5 +1,5 @@
-import { database, defineHubPlugin, revisions, users, webRoutes } from '@mezite/core'
-import { apiTokens, locks } from '@mezite/core/protocol'
+import { credentials, database, defineHubPlugin, revisions, users, webRoutes } from '@mezite/core'
+import { locks } from '@mezite/core/protocol'
 import { createApiTokens } from './api-tokens.ts'
 import { apiTokenRoutes } from './token-routes.ts'
 
@@ -8,10 +8,19 @@ export default defineHubPlugin({
   api: 1,
   summary: 'Gives programs credentials for the JSON API',
   needs: { database, locks, revisions, users },
-  provides: { apiTokens, webRoutes },
+  provides: { credentials, webRoutes },
   setup({ clock, log, tap, use, provide }) {
     const tokens = createApiTokens({ db: use.database, ...use, clock, log })
-    provide.apiTokens(tokens)
+    provide.credentials({
+      name: 'api-token',
+      from: 'header',
+      at: 'api',
+      headers: ['authorization'],
+      read(value) {
+        const subject = tokens.identify(value.replace(/^Bearer /, ''))
+        return subject && { kind: 'subject', subject }
+      },
+    })
     provide.webRoutes(apiTokenRoutes({ apiTokens: tokens }))
     tap.user.released(({ trx, change, key, by }) => tokens.revokeOf(trx, change, key, by))
   },

@@ -1,6 +1,7 @@
 import {
   audit,
   catalog,
+  credentials,
   defineHubPlugin,
   metrics,
   pages,
@@ -24,6 +25,7 @@ import { AppHosts } from './client/app-hosts.ts'
 import { Deadlines } from './relay/deadlines.ts'
 import { FailureLog } from './relay/failure-log.ts'
 import { createRequestMetrics } from './relay/request-metrics.ts'
+import { appSession } from './session/app-session.ts'
 import { PipePool } from './upstream/pipe-pool.ts'
 
 const Count = (value: number, description: string) =>
@@ -69,7 +71,7 @@ export default defineHubPlugin({
     sessions,
     tunnel,
   },
-  provides: { appKinds, protocols },
+  provides: { appKinds, credentials, protocols },
 
   setup(host) {
     const deadlines = new Deadlines(host.clock)
@@ -93,6 +95,7 @@ export default defineHubPlugin({
     const handovers = createRateLimit(clock)
     const parts = { clock, log, deadlines, pool, load, failures, requestEnded, handovers }
     host.provide.appKinds({ name: 'http', schemes: ['http', 'https'], servedByHub: true })
+    host.provide.credentials(appSession)
     host.provide.protocols(new AppHosts({ ...host.use, ...parts, lateRefusers: new Set() }))
   },
 })

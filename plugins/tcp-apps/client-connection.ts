@@ -11,6 +11,7 @@ import { messageOf } from '@mezite/core'
 import {
   type Admission,
   APP_PROTOCOL_HEADER,
+  type CertifiedCaller,
   LONGEST_TIMER_MS,
   PipeDuplex,
   PUBLIC_HOST_HEADER,
@@ -27,7 +28,6 @@ import { AppConnection, type ConnectionEnd } from './app-connection.ts'
 import type { Deps } from './deps.ts'
 import { limits } from './limits.ts'
 import { refusalOf, refuseStream, type StreamRefusal } from './stream-refusal.ts'
-import type { UserCertificate } from './user-certificate.ts'
 
 /** As on tunnels, but with fewer streams and smaller heads, because the client is not trusted. */
 const http2Options = (streams: number) => ({
@@ -48,7 +48,10 @@ const http2Options = (streams: number) => ({
 export interface ClientOptions {
   readonly deps: Deps
   readonly socket: TLSSocket
-  readonly certificate: UserCertificate
+  /** Whom its certificate names. */
+  readonly caller: CertifiedCaller
+  /** Id of the key of the user CA that signed the certificate. */
+  readonly authority: string
   readonly clientIp: string
   readonly onClosed: (client: ClientConnection) => void
 }
@@ -70,10 +73,10 @@ export class ClientConnection {
   #closed = false
 
   constructor(options: ClientOptions) {
-    const { deps, socket, certificate } = options
+    const { deps, socket, caller } = options
     this.#options = options
-    this.sessionId = certificate.sessionId
-    this.authority = certificate.authority
+    this.sessionId = caller.sessionId
+    this.authority = options.authority
     this.#http2 = performServerHandshake(socket, http2Options(deps.settings.connections_per_person))
     this.#budget = new UnreadBudget(this.#http2)
     this.#http2.setLocalWindowSize(SESSION_WINDOW)
@@ -88,7 +91,7 @@ export class ClientConnection {
       bytesRead: () => socket.bytesRead,
       onDead: () => this.#destroy(),
     })
-    this.#cutAt(certificate.notAfter)
+    this.#cutAt(caller.expires)
     // Another hub may have opened the session a moment ago.
     if (!deps.sessions.byId(this.sessionId)) this.#learning = this.#learn()
     else this.#checkSession()
@@ -126,18 +129,18 @@ export class ClientConnection {
 
   /** The certificate must belong to a live session and to its person. */
   #checkSession(): void {
-    const { deps, certificate } = this.#options
+    const { deps, caller } = this.#options
     const session = deps.sessions.byId(this.sessionId)
-    if (session?.kind === 'cert' && session.user === certificate.user) return
+    if (session?.kind === 'cert' && session.user === caller.user) return
     if (session === undefined && !deps.revisions.fresh()) return
     const reason = session === undefined ? 'session_ended' : 'certificate_refused'
     deps.audit.record({
       type: 'access.denied',
       success: false,
       reason,
-      user: certificate.user,
+      user: caller.user,
       clientIp: this.#options.clientIp,
-      sessionId: certificate.sessionId,
+      sessionId: caller.sessionId,
       fields: { app: null, protocol: 'tcp' },
     })
     this.#refusal = { status: 401, reason }
@@ -167,7 +170,7 @@ export class ClientConnection {
     if (protocol !== 'tcp' && (protocol !== 'http' || !certifiedHttp))
       return void refuseStream(stream, { status: 400, reason: 'protocol_unknown' })
     const outcome = access.admit({
-      who: { kind: 'cert', sessionId: this.sessionId },
+      who: this.#options.caller,
       app: catalog.byName(headers[':authority'] ?? ''),
       protocol,
       clientIp: this.#options.clientIp,

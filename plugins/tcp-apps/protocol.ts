@@ -11,7 +11,6 @@ import {
 import { ClientConnection } from './client-connection.ts'
 import type { Deps } from './deps.ts'
 import { limits } from './limits.ts'
-import { readUserCertificate } from './user-certificate.ts'
 
 const SETTINGS = 4
 const GOAWAY = 7
@@ -45,18 +44,19 @@ export class TcpApps implements NamedProtocol {
   accept(socket: TLSSocket, info: ConnectionInfo): void {
     socket.on('error', () => socket.destroy())
     if (this.#draining || socket.destroyed) return void socket.destroy()
-    const { publicNames, clock, authorities } = this.#deps
-    const certificate = readUserCertificate(socket, publicNames.clusterName, clock.now(), (shown) =>
-      authorities.issuerOf('user-ca', shown),
-    )
-    if (!certificate) return void this.refused(socket, info)
-    const { sessionId } = certificate
+    const { access, authorities } = this.#deps
+    const caller = access.callers.ofCertificate(socket)
+    const certificate = socket.getPeerX509Certificate()
+    const authority = certificate ? authorities.issuerOf('user-ca', certificate) : null
+    if (caller === null || authority === null) return void this.refused(socket, info)
+    const { sessionId } = caller
     const others = this.#clients.get(sessionId) ?? new Set<ClientConnection>()
     if (others.size >= this.#deps.settings.logins_per_session) return void socket.destroy()
     const client = new ClientConnection({
       deps: this.#deps,
       socket,
-      certificate,
+      caller,
+      authority,
       clientIp: info.clientIp,
       onClosed: (closed) => {
         others.delete(closed)

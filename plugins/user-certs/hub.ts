@@ -1,14 +1,23 @@
-import { audit, defineHubPlugin, publicNames, sessions, webRoutes } from '@mezite/core'
+import type { X509Certificate } from 'node:crypto'
+import { audit, credentials, defineHubPlugin, publicNames, sessions, webRoutes } from '@mezite/core'
 import { authorities, commandLogins } from '@mezite/core/protocol'
 import { certificateRoute } from './certificate-route.ts'
+import { readUserCertificate } from './user-certificate.ts'
 
 export default defineHubPlugin({
   name: 'user-certs',
   api: 1,
   summary: 'Issues certificates to people for msh',
   needs: { audit, authorities, commandLogins, publicNames, sessions },
-  provides: { webRoutes },
+  provides: { credentials, webRoutes },
   setup({ clock, log, use, provide }) {
+    const { clusterName } = use.publicNames
+    const issuerOf = (certificate: X509Certificate) => use.authorities.issuerOf('user-ca', certificate)
+    provide.credentials({
+      name: 'user-certificate',
+      from: 'certificate',
+      read: (certificate) => readUserCertificate(certificate, clusterName, clock.now(), issuerOf),
+    })
     provide.webRoutes(certificateRoute({ ...use, clock, log }))
   },
 })

@@ -49,12 +49,12 @@ const ORDER = [
 t.test('the order of setup, and what each provides', async (t) => {
   const kernel = await wired()
   t.strictSame(Object.fromEntries(kernel.describe().map(({ name, provides }) => [name, provides])), {
-    'api-tokens': ['apiTokens', 'webRoutes'],
+    'api-tokens': ['credentials', 'webRoutes'],
     'audit-database': ['auditSinks', 'migrations', 'webRoutes'],
     'cli-login': ['commandLogins', 'migrations', 'webRoutes'],
     dashboard: ['homeLinks', 'migrations', 'webRoutes'],
     'identity-jwt': ['assertion', 'migrations', 'webRoutes'],
-    'http-apps': ['appKinds', 'protocols'],
+    'http-apps': ['appKinds', 'credentials', 'protocols'],
     metrics: ['diagnosticsRoutes'],
     oidc: ['migrations', 'signInMethods', 'webRoutes'],
     rbac: ['sessionLimits', 'migrations', 'requirements', 'webRoutes'],
@@ -62,7 +62,7 @@ t.test('the order of setup, and what each provides', async (t) => {
     'transport-http2': ['transports'],
     'transport-websocket': ['transports'],
     'transport-webtransport': ['transports'],
-    'user-certs': ['webRoutes'],
+    'user-certs': ['credentials', 'webRoutes'],
     webauthn: ['dashboardParts', 'migrations', 'signInMethods', 'webRoutes'],
   })
   t.strictSame(

@@ -1,5 +1,5 @@
-import type { Access, VisibleApp } from '../../api/access.ts'
-import type { Admission, AdmissionQuery, Caller, Refusal } from '../../api/admission.ts'
+import type { Access, Callers, VisibleApp } from '../../api/access.ts'
+import type { Admission, AdmissionQuery, Refusal } from '../../api/admission.ts'
 import type { App } from '../../api/app.ts'
 import type { Audit } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
@@ -14,11 +14,21 @@ import { AdmissionState, type Gate, grant } from './admission.ts'
 import { denied } from './ballots.ts'
 import type { Decisions } from './decisions.ts'
 import type { Locks } from './lock.ts'
-import { createRefusalRecord, denial, refusal, stale, unauthenticated, userUnknown } from './refusal.ts'
+import {
+  createRefusalRecord,
+  denial,
+  isBrowser,
+  refusal,
+  type SessionCaller,
+  stale,
+  unauthenticated,
+  userUnknown,
+} from './refusal.ts'
 
 export interface AccessOptions {
   readonly catalog: Pick<Catalog, 'byId' | 'list'>
   readonly decisions: Decisions
+  readonly callers: Callers
   readonly sessions: Pick<RunningSessions, 'find' | 'byId' | 'subjectOf' | 'touch' | 'whyOver'> & {
     readonly live: Pick<RunningStreams, 'add' | 'remove'>
   }
@@ -62,7 +72,9 @@ export function createAccess(options: AccessOptions): RunningAccess {
   function admit(query: AdmissionQuery): Outcome | Promise<Outcome> {
     const { who, app } = query
     // Before sign-in all hosts respond alike, so that nobody can probe which apps exist.
-    if (who === null || (who.kind === 'app' && app === undefined)) return unauthenticated(who)
+    if (who === null || who.kind === 'subject') return unauthenticated(who)
+    if (who.kind === 'refused') return refusal('unauthenticated', who.status, who.code, null)
+    if (app === undefined && (who.kind === 'app' || who.kind === 'token')) return unauthenticated(who)
     if (!revisions.fresh())
       return 'sessionId' in who ? refuse(query, stale, sessions.byId(who.sessionId)) : stale
     if (who.kind === 'preflight') return admitPreflight(query, who.origin)
@@ -73,12 +85,13 @@ export function createAccess(options: AccessOptions): RunningAccess {
 
   function admitSession(
     query: AdmissionQuery,
-    who: Exclude<Caller, { kind: 'preflight' }>,
+    who: SessionCaller,
     session: Session | undefined,
   ): Outcome | Promise<Outcome> {
     const app = currentOf(query.app)
-    if (session?.kind !== who.kind) return refuse(query, unauthenticated(who))
-    if (session.kind === 'app' && session.appId !== app?.id) return unauthenticated(who)
+    if (session?.kind !== who.kind || ('user' in who && session.user !== who.user))
+      return refuse(query, unauthenticated(who))
+    if (!isFor(session, app)) return unauthenticated(who)
     const known = sessions.subjectOf(session)
     // Signing in again would not help.
     if (known === undefined)
@@ -96,7 +109,9 @@ export function createAccess(options: AccessOptions): RunningAccess {
 
   /** The current decision about a session and an app. */
   function decide(session: Session | undefined, subject: Subject, app: App, context: AccessContext) {
-    if (connector !== null && session?.connector !== connector) return wrongConnector
+    // A program's own account has no connector.
+    if (connector !== null && session?.connector !== connector && subject.kind !== 'bot')
+      return wrongConnector
     return decisions.decide({ subject, app, context })
   }
 
@@ -120,7 +135,7 @@ export function createAccess(options: AccessOptions): RunningAccess {
     decision: Decision,
   ): Refusal | null {
     const { effect, reason, requirements } = decision
-    const browser = kind !== 'cert'
+    const browser = isBrowser(kind)
     // The sign-in host sends the browser to the right connector.
     if (decision === wrongConnector && browser) return refusal('unauthenticated', 401, reason, subject)
     if (effect === 'deny') return denial(decision, subject)
@@ -136,7 +151,7 @@ export function createAccess(options: AccessOptions): RunningAccess {
   /** A preflight has no user, so only the app is checked. */
   function admitPreflight(query: AdmissionQuery, origin: string): Outcome {
     const app = currentOf(query.app)
-    if (app === undefined || !app.origins.includes(origin)) return unauthenticated(null)
+    if (app === undefined || !app.origins.includes(origin)) return loginRequired
     const lock = locks.appLock(app)
     if (lock !== null) return { ...refusal('denied', 403, 'locked', null), message: lock.message }
     const unavailable = whyUnavailable(app, query.protocol, null)
@@ -209,6 +224,7 @@ export function createAccess(options: AccessOptions): RunningAccess {
     let count = 0
     for (const app of catalog.list()) {
       if (++count % SLICE === 0) await new Promise((resolve) => setImmediate(resolve))
+      if (session !== undefined && !isFor(session, app)) continue
       const decided = decide(session, subject, app, { protocol: app.protocol, clientIp })
       const { effect, requirements } = decided instanceof Promise ? await decided : decided
       if (effect !== 'deny') found.push({ app, requirements: requirements.map(({ name }) => name) })
@@ -216,10 +232,16 @@ export function createAccess(options: AccessOptions): RunningAccess {
     return found
   }
 
-  return { admit, endOf, visible }
+  return { admit, endOf, visible, callers: options.callers }
 }
 
 const wrongConnector = denied('connector_not_allowed')
+
+/** Whether the session is one for this app; those of browsers at the hub and of certificates are for every app. */
+function isFor({ kind, appId, apps }: Session, app: App | undefined): boolean {
+  if (kind === 'app') return appId === app?.id
+  return kind !== 'token' || (app !== undefined && apps.includes(app.id))
+}
 
 function withMet(subject: Subject, met: AdmissionQuery['met'] & object): Subject {
   return Object.freeze({ ...subject, satisfied: Object.freeze([...subject.satisfied, ...met]) })

@@ -1,6 +1,7 @@
-import type { ApiTokens } from '../../api/api-tokens.ts'
-import type { Sessions } from '../../api/sessions.ts'
+import type { CredentialRequest } from '../../api/credentials.ts'
+import type { Session, Sessions } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
+import type { RunningCallers } from './callers.ts'
 import type { Locks } from './lock.ts'
 
 /** The credentials of an API request: the cookie of the hub's own host, or an `Authorization: Bearer` header. */
@@ -10,25 +11,36 @@ export interface ApiCredentials {
 }
 
 /**
- * Looks up the caller of a route on the hub's own host: API tokens (of a plugin) and command-line sessions are bearer
- * tokens, browser sessions are cookies. Null: unknown. A locked user is known but has no roles.
+ * Looks up the caller of a route on the hub's own host. A bearer token is what an entry of `credentials` recognises, such
+ * as an API token, or else a session of a command line; a cookie is a browser's session. Null: unknown. A locked user is
+ * known but has no roles.
  */
 export function createCallerLookup(options: {
-  /** Undefined while no plugin provides them. */
-  readonly apiTokens: () => ApiTokens | undefined
-  readonly sessions: Pick<Sessions, 'find' | 'subjectOf' | 'touch'>
+  readonly callers: Pick<RunningCallers, 'ofApi'>
+  readonly sessions: Pick<Sessions, 'find' | 'byId' | 'subjectOf' | 'touch'>
   readonly locks: Pick<Locks, 'lockFor'>
-}): (credentials: ApiCredentials) => Promise<Subject | null> {
-  const { apiTokens, sessions, locks } = options
-  return async ({ kind, token }) => {
-    // First, because looking up a token that is not a session's costs a read of the database.
-    const holder = kind === 'bearer' ? (apiTokens()?.identify(token) ?? null) : null
-    if (holder !== null) return holder
-    let session = await sessions.find('hub', token)
+}): (credentials: ApiCredentials, request: CredentialRequest) => Promise<Subject | null> {
+  const { callers, sessions, locks } = options
+
+  async function sessionOf({ kind, token }: ApiCredentials): Promise<Session | undefined> {
+    const session = await sessions.find('hub', token)
     // Only programs use this kind of session, so it is not accepted in a cookie.
-    if (!session && kind === 'bearer') session = await sessions.find('cert', token)
+    return session ?? (kind === 'bearer' ? await sessions.find('cert', token) : undefined)
+  }
+
+  return async (credentials, request) => {
+    // First, because looking up a token that is not a session's costs a read of the database.
+    const who = credentials.kind === 'bearer' ? await callers.ofApi(request, credentials.token) : null
+    if (who?.kind === 'subject') return who.subject
+    if (who?.kind === 'refused' || who?.kind === 'preflight') return null
+    const session =
+      who === null
+        ? await sessionOf(credentials)
+        : 'token' in who
+          ? await sessions.find(who.kind, who.token)
+          : sessions.byId(who.sessionId)
     const subject = session && sessions.subjectOf(session)
-    if (!session || !subject) return null
+    if (!session || !subject || (who !== null && session.kind !== who.kind)) return null
     sessions.touch(session)
     return locks.lockFor(subject, null) === null ? subject : Object.freeze({ ...subject, roles: [] })
   }

@@ -2,7 +2,7 @@ import type { AdmissionQuery, Caller, Refusal, RefusalReason } from '../../api/a
 import type { App } from '../../api/app.ts'
 import type { Audit, AuditInput } from '../../api/audit.ts'
 import type { AccessContext, Decision } from '../../api/decision.ts'
-import type { Session } from '../../api/sessions.ts'
+import type { Session, SessionKind } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
 
 export const stale = refusal('stale', 503, 'view_stale', null)
@@ -19,8 +19,14 @@ export function refusal(
   return { outcome, status, code, message: null, link: null, requirements: [], subject }
 }
 
+/** A caller by its session. */
+export type SessionCaller = Extract<Caller, { kind: SessionKind }>
+
+/** Whether sessions of this kind are those of browsers, which can be led to a sign-in or to a requirement. */
+export const isBrowser = (kind: SessionKind): boolean => kind === 'hub' || kind === 'app'
+
 export function unauthenticated(who: Caller | null): Refusal {
-  return who?.kind === 'cert' ? sessionEnded : loginRequired
+  return who?.kind === 'cert' || who?.kind === 'token' ? sessionEnded : loginRequired
 }
 
 export function denial({ reason, message, link }: Decision, subject: Subject | null): Refusal {
@@ -75,7 +81,7 @@ export function createRefusalRecord(audit: Pick<Audit, 'record'>): RefusalRecord
         ...{ app, session: session ?? shown, subject, requestId },
         context: { protocol, clientIp },
       }
-      if (outcome === 'denied' || (outcome === 'required' && session?.kind === 'cert'))
+      if (outcome === 'denied' || (outcome === 'required' && session && !isBrowser(session.kind)))
         record('access.denied', code, known)
       else {
         const path = request && { method: request.method, path: request.target.split('?', 1)[0] as string }
@@ -96,7 +102,8 @@ function isStep(
   { who, interactive, protocol }: AdmissionQuery,
   { outcome, code, subject }: Refusal,
 ): boolean {
-  if (who === null || who.kind === 'preflight') return true
+  if (who === null || who.kind === 'preflight' || who.kind === 'subject' || who.kind === 'refused')
+    return true
   if (outcome === 'unauthenticated' && who.kind !== 'cert')
     return code !== 'user_unknown' && (subject === null || interactive === true)
   if (outcome === 'required') return interactive === true

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { CredentialRequest } from '../../api/credentials.ts'
 import { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo } from '../../api/protocol.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
@@ -36,7 +37,7 @@ export interface GuardOptions {
   /** Null if the request was not routed here; it is then rejected. */
   readonly arrivalOf: (request: FastifyRequest) => Arrival | null
   /** The subject of the credentials with its current roles; null if unknown. */
-  readonly identify: (credentials: ApiCredentials) => Promise<Subject | null>
+  readonly identify: (credentials: ApiCredentials, request: CredentialRequest) => Promise<Subject | null>
   /** Sessions and roles are valid only while their view is fresh. */
   readonly revisions: Pick<Revisions, 'fresh'>
   /** URL at which a visitor signs in and then continues at this path of the sign-in host. */
@@ -130,6 +131,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
         : cookie === undefined
           ? undefined
           : { kind: 'hub-cookie', token: cookie }
+    const known = credentials && (() => identify(credentials, presentedOf(request, origin)))
     const demandFresh = (): void => {
       if (revisions.fresh()) return
       reply.header('retry-after', '1')
@@ -161,16 +163,14 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     }
     const entering = credentials && access !== 'page'
     if (entering) enter()
-    const subject = credentials
-      ? await identify(credentials).finally(() => entering && underWay.give(address))
-      : null
+    const subject = known ? await known().finally(() => entering && underWay.give(address)) : null
     if (subject === null && bearer !== undefined) rates.take(guesses, limits.callsPerMinute.tokens)
     if (subject === null && access === 'page' && isSafe(method)) return reply.redirect(signInUrl(url), 303)
     request.subject = authorize(subject)
-    request.identifyAgain = async () => (revisions.fresh() && credentials ? identify(credentials) : null)
+    request.identifyAgain = async () => (revisions.fresh() && known ? known() : null)
     request.authorizeAgain = async () => {
       demandFresh()
-      return authorize(credentials ? await identify(credentials) : null)
+      return authorize(known ? await known() : null)
     }
     if (credentials?.kind === 'hub-cookie' && access !== 'page')
       reply.header(CSRF_HEADER, csrfToken(credentials.token))
@@ -180,6 +180,14 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     if (request.authorizeAgain) request.subject = await request.authorizeAgain()
   })
   return routes
+}
+
+/** What an entry of `credentials` may read of a call. */
+function presentedOf({ method, url, clientIp, headers }: FastifyRequest, origin: string): CredentialRequest {
+  const { authorization } = headers
+  const header = (name: string) =>
+    name === 'authorization' && authorization !== undefined ? [authorization] : []
+  return { method, url: origin + url, clientIp, header }
 }
 
 /** The token in an `Authorization` header; an empty string if the header is present but unusable. */

@@ -13,6 +13,8 @@ export interface SessionTable {
   readonly connector: string | null
   readonly app_id: string | null
   readonly parent_id: string | null
+  /** JSON: see `Session.apps`; null is an empty list. */
+  readonly apps: string | null
   readonly client_ip: string
   /** See `Session.client`. */
   readonly client: string | null
@@ -90,6 +92,11 @@ export const sessionsMigrations: Migrations = {
     '0004-client': {
       async up(db) {
         await sql`ALTER TABLE sessions ADD COLUMN client text`.execute(db)
+      },
+    },
+    '0005-apps': {
+      async up(db) {
+        await sql`ALTER TABLE sessions ADD COLUMN apps text`.execute(db)
       },
     },
   },

@@ -1,8 +1,8 @@
 import type { Audit, AuditInput } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { EndReason, Session } from '../../api/sessions.ts'
-import type { Users } from '../../api/users.ts'
 import type { Clock } from '../../kernel/clock.ts'
+import type { Accounts } from '../users/accounts.ts'
 import type { SessionTable } from './migrations.ts'
 
 /** The audit events of browser sessions of apps. */
@@ -15,19 +15,19 @@ export interface SessionEvents {
 
 /** Events contain the current name of the app and the current roles of the user. */
 export function createSessionEvents(options: {
-  readonly users: Pick<Users, 'rolesOf'>
+  readonly accounts: Pick<Accounts, 'rolesOf'>
   readonly catalog: Pick<Catalog, 'byId'>
   readonly audit: Pick<Audit, 'record'>
   readonly clock: Clock
 }): SessionEvents {
-  const { users, catalog, audit, clock } = options
+  const { accounts, catalog, audit, clock } = options
 
   const eventOf = (session: Pick<Session, 'appId' | 'user' | 'clientIp' | 'id'>) => {
     const app = session.appId === null ? undefined : catalog.byId(session.appId)
     return {
       success: true,
       user: session.user,
-      roles: users.rolesOf(session.user),
+      roles: accounts.rolesOf(session.user),
       clientIp: session.clientIp,
       sessionId: session.id,
       fields: { app: app?.name ?? null, protocol: app?.protocol ?? 'http', app_id: session.appId },

@@ -3,8 +3,8 @@ import { v7 as uuidv7 } from 'uuid'
 import type { Transaction } from '../../api/database.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Change } from '../../api/revisions.ts'
-import type { OpenSession } from '../../api/sessions.ts'
-import type { RunningUsers } from '../users/users.ts'
+import type { OpenSession, SessionKind } from '../../api/sessions.ts'
+import type { Accounts } from '../users/accounts.ts'
 import type { SessionTables } from './migrations.ts'
 
 const TOKEN = /^[A-Za-z0-9_-]{43}$/
@@ -20,20 +20,21 @@ export const isToken = (text: string): boolean => TOKEN.test(text)
 
 /**
  * Writes a new session inside a change; only the hash of its token is stored. `now` in milliseconds since the epoch.
- * Throws `Problem` 401 `login_required` when the user was deleted or the name now belongs to another user.
+ * Throws `Problem` 401 `login_required` when the account was deleted or the name now belongs to another one.
  */
 export async function insertSession(
   trx: Transaction,
   change: Pick<Change, 'opened'>,
   input: OpenSession,
-  users: Pick<RunningUsers, 'holderIn'>,
+  accounts: Pick<Accounts, 'holderIn'>,
   now: number,
 ): Promise<{ readonly id: string; readonly token: string }> {
-  const holder = await users.holderIn(trx, input.user)
+  const { token = newToken() } = input
+  if (!isToken(token)) throw new TypeError('the token of a session has 43 characters of base64url')
+  const holder = await accounts.holderIn(trx, input.user)
   if (holder === undefined || (input.holder !== undefined && input.holder !== holder)) {
     throw new Problem(401, 'login_required', 'The user has just been removed. Sign in again.')
   }
-  const token = newToken()
   const id = uuidv7()
   await trx
     .withTables<SessionTables>()
@@ -47,6 +48,7 @@ export async function insertSession(
       connector: input.connector ?? null,
       app_id: input.appId ?? null,
       parent_id: input.parentId ?? null,
+      apps: input.kind === 'token' ? JSON.stringify(input.apps ?? []) : null,
       client_ip: input.clientIp,
       client: input.client ?? null,
       satisfied: JSON.stringify(input.satisfied ?? []),
@@ -62,7 +64,7 @@ export async function insertSession(
 
 /** For one sign-in and one app. The browser has only the newest cookie, but earlier sessions may have live streams. */
 const MOST_AT_APP = 20
-/** Sign-ins of one user, browsers and command lines together. */
+/** Sign-ins of one user, browsers and command lines together; as many again of programs with credentials of plugins. */
 const MOST_OF_USER = 1_000
 
 /**
@@ -79,7 +81,8 @@ export async function superseded(
     .select('id')
     .where('ended', 'is', null)
   const ofApp = living.where('parent_id', '=', parentId ?? '').where('app_id', '=', appId ?? '')
-  const ofUser = living.where('user_name', '=', user).where('kind', '!=', 'app')
+  const kinds: readonly SessionKind[] = kind === 'token' ? ['token'] : ['hub', 'cert']
+  const ofUser = living.where('user_name', '=', user).where('kind', 'in', kinds)
   const [all, most] = kind === 'app' ? [ofApp, MOST_AT_APP] : [ofUser, MOST_OF_USER]
   // Ids increase with time.
   const rows = await all

@@ -17,7 +17,7 @@ const Filter = Type.Object(
 
 const SessionResource = Type.Object({
   id: Type.String(),
-  kind: Type.String({ description: 'hub, app or cert' }),
+  kind: Type.String({ description: 'hub, app, cert or token' }),
   user: Type.String(),
   app: Nullable(Type.String()),
   parent: Nullable(Type.String({ description: 'The sign-in that an app session depends on' })),

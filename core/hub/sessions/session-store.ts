@@ -174,6 +174,7 @@ export function sessionOf(row: SessionTable): Session {
     connector: row.connector,
     appId: row.app_id,
     parentId: row.parent_id,
+    apps: appsOf(row.apps),
     clientIp: row.client_ip,
     client: row.client ?? null,
     satisfied: Object.freeze(JSON.parse(row.satisfied)),
@@ -182,6 +183,15 @@ export function sessionOf(row: SessionTable): Session {
     idleMs: row.idle_ms,
     lastUsed: row.last_used,
   }
+}
+
+const NO_APPS: readonly string[] = Object.freeze([])
+
+function appsOf(text: string | null | undefined): readonly string[] {
+  if (text == null) return NO_APPS
+  const apps: unknown = JSON.parse(text)
+  if (Array.isArray(apps) && apps.every((one) => typeof one === 'string')) return Object.freeze(apps)
+  throw new Error('the apps are not a list of ids')
 }
 
 /** The sessions of a user or a connector that have not ended by `now` (milliseconds since the epoch). */

@@ -13,7 +13,7 @@ import type { HookCalls } from '../../kernel/hook.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Locks } from '../access/lock.ts'
 import { roleLimits } from '../limits/role-limits.ts'
-import type { RunningUsers } from '../users/users.ts'
+import type { Accounts } from '../users/accounts.ts'
 import type { SessionTables } from './migrations.ts'
 import { forgetMet } from './satisfied-requirements.ts'
 import { createSessionEvents } from './session-events.ts'
@@ -28,7 +28,7 @@ import { createTokenFinder } from './token-lookup.ts'
 export interface SessionsOptions {
   readonly db: Database
   readonly revisions: Pick<Revisions, 'write' | 'addView' | 'onApplied' | 'catchUp' | 'ageMs' | 'revision'>
-  readonly users: Pick<RunningUsers, 'byName' | 'rolesOf' | 'holderIn'>
+  readonly accounts: Accounts
   readonly locks: Pick<Locks, 'isSessionLocked'>
   readonly catalog: Pick<Catalog, 'byId'>
   /** How long roles let a session last; a plugin provides it after the rooms are created. */
@@ -52,6 +52,8 @@ export interface RunningSessions extends Sessions {
   upkeep(): Promise<void>
 }
 
+/** The kind of a person's subject by that of the session. */
+const KINDS = { hub: 'session', app: 'session', cert: 'certificate', token: 'token' } as const
 const RECHECK_MS = 1_000
 /** Minimum time between two checks for expired sessions, however many expire. */
 const LEAST_WAIT_MS = 20
@@ -62,7 +64,7 @@ const LEAST_WAIT_MS = 20
  * requests.
  */
 export function createSessions(options: SessionsOptions): RunningSessions {
-  const { db, revisions, users, locks, catalog, audit, hooks, clock, log } = options
+  const { db, revisions, accounts, locks, catalog, audit, hooks, clock, log } = options
   const subjects = new WeakMap<
     Session,
     { readonly revision: number; readonly subject: Subject | undefined }
@@ -71,7 +73,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
   const store = createSessionStore({
     revisions,
     isLocked: locks.isSessionLocked,
-    limitsOf: ({ user }) => roleLimits(options.sessionLimits(), users.rolesOf(user)),
+    limitsOf: ({ user }) => roleLimits(options.sessionLimits(), accounts.rolesOf(user)),
     ended(event) {
       live.cutSession(event.session.id, event.reason)
       hooks.ended(event)
@@ -79,7 +81,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     clock,
     log,
   })
-  const events = createSessionEvents({ users, catalog, audit, clock })
+  const events = createSessionEvents({ accounts, catalog, audit, clock })
   const findHeld = createTokenFinder({ store, revisions, clock })
   const upkeep = createSessionUpkeep({ db, revisions, store, endedAudit: events.ended, clock, log })
   let checkedEpoch = -1
@@ -107,15 +109,15 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     const { revision } = revisions
     const known = subjects.get(session)
     if (known?.revision === revision) return known.subject
-    const user = users.byName(session.user)
+    const account = accounts.byName(session.user)
     // The name may have been deleted and given to another user since.
-    const same = session.holder === user?.holder
+    const same = session.holder === account?.holder
     const subject: Subject | undefined =
-      user && same
+      account && same
         ? Object.freeze({
-            user: user.name,
-            roles: Object.freeze([...users.rolesOf(user.name)]),
-            kind: session.kind === 'cert' ? 'certificate' : 'session',
+            user: account.name,
+            roles: Object.freeze([...account.roles]),
+            kind: account.bot ? 'bot' : KINDS[session.kind],
             sessionId: session.id,
             satisfied: session.satisfied,
           })
@@ -130,7 +132,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
   async function insert(trx: Transaction, change: Change, input: OpenSession) {
     const ids = await superseded(trx, input)
     if (ids.length > 0) await endIn(trx, change, { ids, reason: 'superseded', actor: null })
-    return insertSession(trx, change, input, users, clock.now())
+    return insertSession(trx, change, input, accounts, clock.now())
   }
 
   /** Runs in the given change, or in a new one. */

@@ -9,7 +9,8 @@ export interface UserName {
 
 /**
  * Parses a user name: NFKC, 1 to 256 characters, without control characters, commas or spaces at either end, compared
- * case-folded. Null for anything else, and for the names of the operator and of API tokens in the audit trail.
+ * case-folded. Null for anything else, and for the names of the operator, of API tokens and of
+ * programs' own accounts.
  */
 export function parseUserName(text: string): UserName | null {
   if (text.length > 4_096 || !text.isWellFormed()) return null
@@ -21,8 +22,8 @@ export function parseUserName(text: string): UserName | null {
   return RESERVED.test(key) ? null : { name, key }
 }
 
-/** Names that are reserved in the audit trail. */
-const RESERVED = /^(operator@socket$|token:)/
+/** Names that no user can have. */
+const RESERVED = /^(operator@socket$|token:|bot:)/
 
 /** The lookup key of any text. */
 export function foldName(text: string): string {

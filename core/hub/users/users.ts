@@ -205,7 +205,7 @@ export function createUsers({ revisions, released, clock, log }: UsersOptions): 
           400,
           'user_name_invalid',
           'A user name has 1 to 256 characters, no comma, no control or invisible character and no space at ' +
-            'either end; operator@socket and names that begin with token: are reserved.',
+            'either end; operator@socket and names that begin with token: or bot: are reserved.',
         )
       }
       const { key, name } = parsed

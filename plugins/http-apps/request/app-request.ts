@@ -17,6 +17,8 @@ export interface AppRequest {
   /** The same for lines that only apps whose document names them receive. */
   readonly guarded: readonly string[]
   readonly cookies: readonly string[]
+  /** Lower-case name and value, in turn, of each line that may carry a credential. */
+  readonly proofs: readonly string[]
   readonly origin: string | undefined
   readonly referer: string | undefined
   readonly accept: string | undefined
@@ -37,18 +39,24 @@ export interface AppRequest {
 export const kindFor = (catalog: Pick<Catalog, 'servedByHub'>, app: App | undefined): string =>
   app === undefined || app.protocol === 'http' || !catalog.servedByHub(app) ? 'http' : app.protocol
 
+const NONE: readonly string[] = []
 const OPTIONAL = new Set(['close', 'keep-alive', 'upgrade', 'te', 'http2-settings', ''])
 
 /**
  * Reads the header lines of a routed request strictly. Returns a Problem for a request that is ambiguous or that uses names
- * of the hub.
+ * of the hub. `credentialHeaders` are the lower-case names of lines that may carry a credential; null if there are none.
  */
-export function readRequest(routed: RoutedRequest, upgrade: boolean): AppRequest | Problem {
+export function readRequest(
+  routed: RoutedRequest,
+  upgrade: boolean,
+  credentialHeaders: ReadonlySet<string> | null,
+): AppRequest | Problem {
   const { head, info, length } = routed
   const raw = head.rawHeaders
   const lines: string[] = []
   const guarded: string[] = []
   const cookies: string[] = []
+  let proofs: string[] | null = null
   let connection = ''
   let upgradeTo: string | undefined
   let origin: string | undefined
@@ -63,7 +71,12 @@ export function readRequest(routed: RoutedRequest, upgrade: boolean): AppRequest
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string
     const value = raw[i + 1] as string
-    switch (classify(name.toLowerCase())) {
+    const lower = name.toLowerCase()
+    if (credentialHeaders?.has(lower)) {
+      proofs ??= []
+      proofs.push(lower, value)
+    }
+    switch (classify(lower)) {
       case 'keep':
         lines.push(name, value)
         break
@@ -143,6 +156,7 @@ export function readRequest(routed: RoutedRequest, upgrade: boolean): AppRequest
     lines: connection === '' ? lines : withoutListed(lines, connection),
     guarded: connection === '' ? guarded : withoutListed(guarded, connection),
     cookies,
+    proofs: proofs ?? NONE,
     origin,
     referer,
     accept,

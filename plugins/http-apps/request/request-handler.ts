@@ -16,6 +16,7 @@ import { mappingOf } from '../relay/app-mapping.ts'
 import { HttpExchange } from '../relay/exchange.ts'
 import { recordUnsent } from '../relay/outcome.ts'
 import { type Admitted, admit } from '../session/admission.ts'
+import { documentFor } from '../session/credential-document.ts'
 import { hubRoute, isHubPath } from '../session/reserved-routes.ts'
 import { sharerOf } from '../upstream/upstream-dialer.ts'
 import { type AppRequest, readRequest } from './app-request.ts'
@@ -42,12 +43,14 @@ export class RequestHandler {
     const requestId = randomUUID()
     const { head, info } = routed
     try {
-      const request = readRequest(routed, client.upgrade !== null)
+      const request = readRequest(routed, client.upgrade !== null, this.#deps.access.callers.headers)
       if (request instanceof Problem) {
         this.#refusals.note(info.clientIp, request.code, requestId)
         client.respond(problemResponse(this.#deps.pages, requesterOf(head), request, requestId), true)
         return
       }
+      const document = info.certified === undefined ? documentFor(this.#deps, request) : null
+      if (document !== null) return void client.respond(document)
       if (isHubPath(request.target) && info.certified === undefined) {
         const leave = this.#enter(client, request, requestId)
         if (leave === null) return

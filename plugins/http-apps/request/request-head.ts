@@ -44,7 +44,7 @@ export interface ClientHead {
 export function clientHead(deps: Deps, admitted: Admitted, mapping: AppMapping): ClientHead {
   const { request, admission } = admitted
   const { subject } = admission
-  const lines = ownLines(request, subject, mapping)
+  const lines = ownLines(admitted, subject, mapping)
   if (deps.httpHooks.request.empty) return { target: request.target, lines }
   return throughRequestHook(deps, admitted, lines, mapping)
 }
@@ -90,21 +90,20 @@ export function headProblem({ log }: Deps, { admission }: Admitted, error: unkno
 
 /** Header lines of the client that may pass, cookies last. */
 function ownLines(
-  request: AppRequest,
+  { request, hides }: Admitted,
   subject: Subject | null,
   { dropped, passed }: AppMapping,
 ): readonly string[] {
   // Anyone can send a preflight, so the app gets only the lines that a browser puts into one.
   if (subject === null) return filtered(request.lines, (name) => PREFLIGHT.test(name))
-  const lines =
-    dropped === null
-      ? [...request.lines]
-      : filtered(request.lines, (name) => !dropped.has(plainHeaderName(name)))
-  if (passed.size > 0) lines.push(...filtered(request.guarded, (name) => passed.has(name)))
+  const given = hides === null ? request.lines : filtered(request.lines, (name) => !hides.includes(name))
+  const lines = dropped === null ? [...given] : filtered(given, (name) => !dropped.has(plainHeaderName(name)))
+  if (passed.size > 0)
+    lines.push(...filtered(request.guarded, (name) => passed.has(name) && hides?.includes(name) !== true))
   if (dropped?.has('cookie')) return lines
   for (const line of request.cookies) {
-    const kept = withoutOurCookies(line)
-    if (kept !== undefined) lines.push('Cookie', kept)
+    const own = withoutOurCookies(line)
+    if (own !== undefined) lines.push('Cookie', own)
   }
   return lines
 }

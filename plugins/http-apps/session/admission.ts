@@ -11,10 +11,10 @@ import {
 import { languageOf, problemResponse } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import { type AppRequest, kindFor } from '../request/app-request.ts'
-import { APP_COOKIE, cookieOf } from '../request/cookies.ts'
 import { originAllowed, readableBy } from '../request/origin.ts'
 import { recordFailure } from '../request/refusal-log.ts'
 import { texts } from '../texts.ts'
+import { challengeLines } from './challenge-lines.ts'
 import { isHubPath } from './reserved-routes.ts'
 import { signInResponse } from './sign-in-response.ts'
 
@@ -25,13 +25,14 @@ export interface Admitted {
   readonly admission: Admission
   /** Ends the request in the hub's own name; set once its exchange runs. */
   fail?: (problem: Problem) => void
+  /** Lower-case names of the headers that the app must not see; null if there are none. */
+  readonly hides: readonly string[] | null
 }
-
-const TOKEN = /^[A-Za-z0-9_-]{20,128}$/
 
 /**
  * Asks the gate for access to the app of the request, for a browser or, with `certified`, for a stream of msh, which
- * reaches one app. Before sign-in all hosts respond alike.
+ * reaches one app. Before sign-in all hosts respond alike. Synchronous unless the entry of a credential waits, or the hub
+ * does not know the session yet.
  */
 export function admit(
   deps: Deps,
@@ -52,28 +53,48 @@ export function admit(
       requestId,
       new Problem(421, 'misdirected', `This stream serves ${app.name} only.`),
     )
+  const proved = certified && ({ kind: 'cert', sessionId: certified.sessionId } as const)
+  const who = deps.access.callers.ofRequest(request, proved)
+  return who instanceof Promise
+    ? who.then((late) => admitCaller(deps, request, requestId, app, protocol, late, certified))
+    : admitCaller(deps, request, requestId, app, protocol, who, certified)
+}
+
+function admitCaller(
+  deps: Deps,
+  request: AppRequest,
+  requestId: string,
+  app: App | undefined,
+  protocol: string,
+  presented: Caller | null,
+  certified: ConnectionInfo['certified'],
+): Admitted | HubResponse | Promise<Admitted | HubResponse> {
+  const who = presented ?? preflightOf(request, app)
   const query: AdmissionQuery = {
-    who: certified ? { kind: 'cert', sessionId: certified.sessionId } : callerOf(request, app),
+    who,
     app,
     protocol,
     clientIp: request.clientIp,
     requestId,
-    interactive: isNavigation(request),
+    interactive: !isProgram(who) && isNavigation(request),
     request,
     objection:
       app !== undefined && !originAllowed(request, app, deps.publicNames) ? 'origin_not_allowed' : null,
   }
   const settle = (outcome: Admission | Refusal): Admitted | HubResponse =>
     outcome.outcome === 'admitted'
-      ? { kind: 'admitted', request, admission: outcome }
-      : responseTo(deps, request, requestId, app, outcome, certified !== undefined)
+      ? { kind: 'admitted', request, admission: outcome, hides: hidesOf(who) }
+      : responseTo(deps, request, requestId, app, outcome, certified !== undefined, who)
   const outcome = deps.access.admit(query)
   return outcome instanceof Promise ? outcome.then(settle) : settle(outcome)
 }
 
-function callerOf(request: AppRequest, app: App | undefined): Caller | null {
-  const token = cookieOf(request.cookies, APP_COOKIE)
-  if (token !== undefined && TOKEN.test(token)) return { kind: 'app', token }
+const hidesOf = (who: Caller | null) => (who !== null && 'hides' in who ? (who.hides ?? null) : null)
+
+/** Whether the request has the credential of a program, which cannot follow a redirect to the sign-in. */
+const isProgram = (who: Caller | null) => hidesOf(who) !== null || who?.kind === 'refused'
+
+function preflightOf(request: AppRequest, app: App | undefined): Caller | null {
   const { origin } = request
   const listed = request.preflight && origin !== undefined && app?.origins.includes(origin)
   return listed ? { kind: 'preflight', origin } : null
@@ -86,9 +107,14 @@ function responseTo(
   app: App | undefined,
   refusal: Refusal,
   certified: boolean,
+  who: Caller | null,
 ): HubResponse {
   const { status, code, subject, message, link } = refusal
-  const give = (problem: Problem) => refuse(deps, request, requestId, problem, app, subject)
+  const program = isProgram(who)
+  const give = (problem: Problem) => {
+    const more = program ? challengeLines(deps, request, problem, true) : []
+    return refuse(deps, request, requestId, problem, app, subject, more)
+  }
   /** The gate records the refusals of people whom it knows, and of certificates. */
   const fail = (problem: Problem) => {
     if (subject === null && !certified) recordFailure(deps.audit, request, problem, requestId, { app })
@@ -99,9 +125,12 @@ function responseTo(
     case 'stale':
       return fail(staleProblem())
     case 'unauthenticated':
+      if (program) return fail(new Problem(status, code, credentialProblem(code)))
       if (!certified) return signInResponse(deps, request, app, requestId, { code, known: subject !== null })
       return fail(new Problem(status, code, 'This login has ended. Sign in again: msh login'))
     case 'required':
+      if (program)
+        return give(new Problem(status, code, `${name} has requirements that this credential cannot meet.`))
       if (!certified) return signInResponse(deps, request, app, requestId, { code, known: true })
       return give(new Problem(status, code, `${name} has requirements that a login of msh cannot meet.`))
     case 'denied': {
@@ -121,6 +150,11 @@ function responseTo(
   }
 }
 
+function credentialProblem(code: string): string {
+  if (code === 'credentials_ambiguous') return 'The request has two credentials. Send one of them.'
+  return 'The credential of this request is not valid here, or has ended.'
+}
+
 /** The refusal when access ends while an agent is dialled. The gate has recorded it. */
 export function endedProblem({ ended }: Admission): Problem {
   return ended === 'stale_view' ? staleProblem() : new Problem(403, 'revoked', 'Your access has just ended.')
@@ -137,8 +171,9 @@ function refuse(
   problem: Problem,
   app?: App,
   subject: Subject | null = null,
+  more: readonly string[] = [],
 ): HubResponse {
-  const lines = ['Vary', 'Origin', ...readableBy(request, app)]
+  const lines = ['Vary', 'Origin', ...more, ...readableBy(request, app)]
   const person = subject && { name: subject.user, roles: subject.roles }
   return problemResponse(pages, request, problem, requestId, lines, person)
 }

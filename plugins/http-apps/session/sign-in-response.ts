@@ -15,6 +15,7 @@ import { cookieOf, NONCE_COOKIE, ourCookie } from '../request/cookies.ts'
 import { readableBy } from '../request/origin.ts'
 import { recordFailure } from '../request/refusal-log.ts'
 import { texts } from '../texts.ts'
+import { challengeLines } from './challenge-lines.ts'
 
 const NONCE = /^[A-Za-z0-9_-]{43}$/
 const NONCE_SECONDS = 600
@@ -58,7 +59,8 @@ export function signInResponse(
   const url = launchUrl(deps, request, safe, hash(nonce), renewal)
   if (!isNavigation(request)) {
     if (!known) recordFailure(deps.audit, request, { status: 401, code }, requestId, { app })
-    return unauthorized(deps.pages, request, app, url, code, requestId, lines)
+    const more = [...lines, ...challengeLines(deps, request, { status: 401, code }, false)]
+    return unauthorized(deps.pages, request, app, url, code, requestId, more)
   }
   const words = texts[languageOf(deps.pages, request)]
   const more = html`<div class="actions"><a class="button" href=${url} target="_blank" rel="noopener">${words.signIn}</a></div>`

@@ -5,6 +5,7 @@ import t from 'tap'
 import type { Decision } from '../../../core/api/decision.ts'
 import { createAccess } from '../../../core/hub/access/access.ts'
 import { denied } from '../../../core/hub/access/ballots.ts'
+import { createCallers } from '../../../core/hub/access/callers.ts'
 import type { LiveStream } from '../../../core/hub/sessions/stream-registry.ts'
 import { openAdmitted } from '../../../core/hub/tunnel/agent-selector.ts'
 import { testApp } from '../tunnel/start-tunnel-hub.ts'
@@ -34,6 +35,7 @@ function world(kind: Session['kind'] = 'app') {
   const access = () =>
     createAccess({
       catalog: { byId: (id) => (state.app?.id === id ? state.app : undefined), list: () => [] },
+      callers: createCallers({ log: {} as never }),
       decisions: {
         decide: ({ subject }) => {
           asked.push(subject)

@@ -31,11 +31,9 @@ const acme = defineHubPlugin({
       ...{ name: 'acme-echo', takes: 'alpn', alpn: ALPN, clientAuthority: 'user-ca' },
       async accept(socket, { clientIp }) {
         socket.on('error', () => socket.destroy())
-        const [, sessionId = ''] =
-          /session=([0-9a-f-]{36})/.exec(socket.getPeerCertificate().subjectaltname ?? '') ?? []
         const app = use.catalog.byName('echo')
         const query = {
-          who: { kind: 'cert', sessionId },
+          who: use.access.callers.ofCertificate(socket),
           app,
           protocol: 'tcp',
           clientIp,

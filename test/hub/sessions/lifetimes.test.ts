@@ -29,7 +29,7 @@ async function handOver(
   const code = await sessions.tickets.issue({ hubSession, app, nonceHash, satisfied })
   return (await sessions.tickets.redeem({ code, app, nonceHash, clientIp: '10.0.0.9' }))?.session
 }
-const apiTokens = () => undefined
+const request = { method: 'GET', url: 'https://hub.example.com/', clientIp: '', header: () => [] }
 /** Something that is open, and why it was cut. */
 function stream(session: Session): EndReason[] {
   const cuts: EndReason[] = []
@@ -79,7 +79,7 @@ t.test(
     const { session, token } = await sessions.open({ ...given, idleMs: 60_000 })
     for (let minute = 0; minute < 3; minute++) {
       rooms.advance(40_000)
-      t.ok(await createCallerLookup({ ...rooms, apiTokens })({ kind: 'bearer', token }))
+      t.ok(await createCallerLookup(rooms)({ kind: 'bearer', token }, request))
     }
     const { lastUsed } = session
     await rooms.revisions.write(async (_trx, change) => change.touch('session', session.id))

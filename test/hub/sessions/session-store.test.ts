@@ -18,6 +18,7 @@ const row = (id: string, more: Partial<SessionTable> = {}): SessionTable => ({
   },
   ...{
     parent_id: null,
+    apps: null,
     client_ip: '',
     client: null,
     satisfied: '[]',

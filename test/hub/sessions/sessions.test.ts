@@ -8,6 +8,8 @@ import { anyTables } from '../../any-tables.ts'
 import { until } from '../../until.ts'
 import { actor, appBody, operator, publicNames, startRooms } from './start-rooms.ts'
 
+const request = { method: 'GET', url: 'https://hub.example.com/', clientIp: '', header: () => [] }
+
 t.test('sessions', async (t) => {
   const rooms = await startRooms()
   t.teardown(() => rooms.stop())
@@ -61,10 +63,10 @@ t.test('sessions', async (t) => {
       const made = (await (await handOver(parent)).redeem())!
       t.equal(made.session.appId, app.id)
       t.equal(made.session.parentId, parent.id)
-      const identify = createCallerLookup({ apiTokens: () => undefined, sessions, locks })
+      const identify = createCallerLookup({ callers: rooms.callers, sessions, locks })
       for (const kind of ['hub-cookie', 'bearer'] as const)
-        t.equal(await identify({ kind, token: made.token }), null, 'B18')
-      t.match(await identify({ kind: 'bearer', token: hubToken }), { user: 'ann', roles: ['dev'] })
+        t.equal(await identify({ kind, token: made.token }, request), null, 'B18')
+      t.match(await identify({ kind: 'bearer', token: hubToken }, request), { user: 'ann', roles: ['dev'] })
       const { cuts } = stream(made.session)
       rooms.events.length = 0
       t.equal(await sessions.end([parent.id], 'logout', null), 2)
@@ -219,17 +221,17 @@ t.test('sessions', async (t) => {
       if (subject.roles.includes('dev')) vote.allow('dev')
     })
     const { session: below, token: belowToken } = (await (await handOver(session, other)).redeem())!
-    const identify = createCallerLookup({ apiTokens: () => undefined, sessions, locks })
+    const identify = createCallerLookup({ callers: rooms.callers, sessions, locks })
     const settled = () => sessions.live.recheck()
 
     const a = stream(session)
     const lock = await locks.create({ kind: 'user', target: 'ann' }, actor)
     await settled()
     t.same(a.cuts, ['locked'])
-    const known = await identify({ kind: 'bearer', token })
+    const known = await identify({ kind: 'bearer', token }, request)
     t.strictSame([known?.user, known?.roles], ['ann', []], 'known, and no more')
     await locks.remove(lock.id, actor)
-    t.match(await identify({ kind: 'bearer', token }), { user: 'ann', roles: ['dev'] })
+    t.match(await identify({ kind: 'bearer', token }, request), { user: 'ann', roles: ['dev'] })
 
     const b = stream(session)
     const kept = stream(session, other)
@@ -356,8 +358,8 @@ t.test('sessions', async (t) => {
       t.equal(unnamed.holder, first.holder, 'whoever holds the name')
       const { cuts } = stream(session, other)
       t.ok(sessions.subjectOf(session))
-      const identify = createCallerLookup({ apiTokens: () => undefined, sessions, locks })
-      const bearer = () => identify({ kind: 'bearer', token })
+      const identify = createCallerLookup({ callers: rooms.callers, sessions, locks })
+      const bearer = () => identify({ kind: 'bearer', token }, request)
       t.match(await bearer(), { user: 'kim' })
 
       await users.create('kit', [], actor)

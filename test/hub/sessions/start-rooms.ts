@@ -3,6 +3,7 @@ import type { AuditInput } from '../../../core/api/audit.ts'
 import type { SessionEnded } from '../../../core/api/sessions.ts'
 import type { NameRelease } from '../../../core/api/users.ts'
 import { createAccess } from '../../../core/hub/access/access.ts'
+import { createCallers } from '../../../core/hub/access/callers.ts'
 import { createDecisions } from '../../../core/hub/access/decisions.ts'
 import { createLocks } from '../../../core/hub/access/locks.ts'
 import { accessMigrations } from '../../../core/hub/access/migrations.ts'
@@ -12,6 +13,7 @@ import { catalogMigrations } from '../../../core/hub/catalog/migrations.ts'
 import { createRevisions } from '../../../core/hub/revisions/revisions.ts'
 import { sessionsMigrations } from '../../../core/hub/sessions/migrations.ts'
 import { createSessions } from '../../../core/hub/sessions/sessions.ts'
+import { createAccounts } from '../../../core/hub/users/accounts.ts'
 import { createUsers } from '../../../core/hub/users/users.ts'
 import type { Ballots } from '../../../core/kernel/hook.ts'
 import { roleRequirements } from '../../../plugins/rbac/requirements.ts'
@@ -81,12 +83,14 @@ export async function startRooms() {
     for (const each of releases) await each(release)
   }
   const users = createUsers({ revisions, released, clock, log })
+  const callers = createCallers({ log })
+  const accounts = createAccounts({ users, bots: callers.bots })
   const requirements = new Map(roleRequirements.map((kind) => [kind.name, kind]))
   const decisions = createDecisions({ decide, requirements, locks, revisions, clock, log })
   const sessions = createSessions({
     db: opened.db,
     revisions,
-    users,
+    accounts,
     locks,
     catalog,
     audit,
@@ -99,7 +103,17 @@ export async function startRooms() {
     log,
   })
   const access = createAccess({
-    ...{ catalog, decisions, sessions, locks, revisions, audit, publicNames, streamStalenessMs: 30_000 },
+    ...{
+      callers,
+      catalog,
+      decisions,
+      sessions,
+      locks,
+      revisions,
+      audit,
+      publicNames,
+      streamStalenessMs: 30_000,
+    },
   })
   await revisions.start()
   return {
@@ -110,6 +124,8 @@ export async function startRooms() {
     locks,
     catalog,
     users,
+    accounts,
+    callers,
     releases,
     access,
     decisions,

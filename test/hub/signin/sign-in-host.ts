@@ -6,6 +6,7 @@ import { systemClock } from '@mezite/core/protocol'
 import Fastify from 'fastify'
 import type { Kysely } from 'kysely'
 import { createAccess } from '../../../core/hub/access/access.ts'
+import { createCallers } from '../../../core/hub/access/callers.ts'
 import { sendError } from '../../../core/hub/api-server/error-response.ts'
 import { guardRoutes } from '../../../core/hub/api-server/route-guard.ts'
 import { sharedDecorators } from '../../../core/hub/api-server/shared-decorators.ts'
@@ -192,6 +193,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
   }
   const access: Access = createAccess({
     ...{ catalog, sessions, revisions, audit, publicNames, streamStalenessMs: 30_000 },
+    callers: createCallers({ log: {} as never }),
     decisions: {
       decide: () => answers.decision,
     },

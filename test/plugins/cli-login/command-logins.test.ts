@@ -9,7 +9,7 @@ import { actor, quiet, startRooms } from '../../hub/sessions/start-rooms.ts'
 
 t.test('B32 a session that another hub has just ended lets no command line in', async (t) => {
   const rooms = await startRooms()
-  const { db, clock, users, locks, catalog, access, sessions } = rooms
+  const { db, clock, users, accounts, locks, catalog, access, sessions } = rooms
   await rooms.migrate([codeMigrations])
   const log = quiet
   const revisions = createRevisions({
@@ -23,7 +23,7 @@ t.test('B32 a session that another hub has just ended lets no command line in', 
   const elsewhere = createSessions({
     db,
     revisions,
-    users,
+    accounts,
     locks,
     catalog,
     audit,

@@ -2,6 +2,7 @@
 import type { App } from '@mezite/core'
 import type { Refusal } from '@mezite/core/protocol'
 import t from 'tap'
+import { createCallers } from '../../../core/hub/access/callers.ts'
 import type { Deps } from '../../../plugins/http-apps/deps.ts'
 import type { AppRequest } from '../../../plugins/http-apps/request/app-request.ts'
 import { admit } from '../../../plugins/http-apps/session/admission.ts'
@@ -17,6 +18,7 @@ async function respond(refusal: Partial<Refusal>, more: object = {}, known: App 
   const deps = {
     audit: { record: (event: { reason: string }) => recorded.push(event.reason) },
     access: {
+      callers: createCallers({ log: {} as never }),
       admit(query: unknown) {
         asked.push(query)
         return { message: null, link: null, requirements: [], subject: { user: 'ada' }, ...refusal }
@@ -27,7 +29,7 @@ async function respond(refusal: Partial<Refusal>, more: object = {}, known: App 
   } as unknown as Deps
   const request = {
     ...{ method: 'GET', target: '/', host: { host: 'a.apps.test' }, clientIp: '203.0.113.9' },
-    ...{ lines: [], cookies: [], preflight: false, ...more },
+    ...{ lines: [], cookies: [], proofs: [], preflight: false, ...more },
   } as unknown as AppRequest
   const result = await admit(deps, request, 'r', { appId: 'a', sessionId: 's' })
   const { status, body } = result as { status: number; body: string }

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, createServer, type TLSSocket } from 'node:tls'
-import type { App, AuditInput, PublicNames, Session } from '@mezite/core'
+import type { App, AuditInput, Credential, PublicNames, Session } from '@mezite/core'
 import {
   type AppHostProtocol,
   createOverload,
@@ -19,6 +19,7 @@ import { MemoryTunnel } from '@mezite/core/testing'
 import type { Decision } from '../../../core/api/decision.ts'
 import { hubHooks } from '../../../core/api/hub-hooks.ts'
 import { createAccess } from '../../../core/hub/access/access.ts'
+import { createCallers } from '../../../core/hub/access/callers.ts'
 import { createBrowserServer } from '../../../core/hub/http/browser-server.ts'
 import { defaultLimits } from '../../../core/hub/limits/limits.ts'
 import { createPages } from '../../../core/hub/pages/pages.ts'
@@ -28,6 +29,7 @@ import { AppHosts } from '../../../plugins/http-apps/client/app-hosts.ts'
 import type { Deps } from '../../../plugins/http-apps/deps.ts'
 import { Deadlines } from '../../../plugins/http-apps/relay/deadlines.ts'
 import { FailureLog } from '../../../plugins/http-apps/relay/failure-log.ts'
+import { appSession } from '../../../plugins/http-apps/session/app-session.ts'
 import { PipePool } from '../../../plugins/http-apps/upstream/pipe-pool.ts'
 import { until } from '../../until.ts'
 
@@ -99,6 +101,7 @@ export async function openGateway(
   names: Partial<PublicNames> = {},
   caps: Caps = {},
   lane: 'lane' | 'no lane' = 'lane',
+  credentials: readonly Credential[] = [],
 ) {
   const tunnel = new MemoryTunnel()
   const apps = new Map([[app.publicAddr, app]])
@@ -117,6 +120,7 @@ export async function openGateway(
       connector: null,
       appId: app.id,
       parentId: null,
+      apps: [],
       clientIp: '',
       client: null,
       satisfied: [],
@@ -213,10 +217,13 @@ export async function openGateway(
     },
     publicNames,
   }
+  const callers = createCallers({ log: log as never })
+  callers.open([appSession, ...credentials])
   const deps = {
     ...rooms,
     access: createAccess({
       ...rooms,
+      callers,
       decisions,
       locks: { appLock: () => null },
       streamStalenessMs: 30_000,

@@ -181,7 +181,7 @@ export const de: Texts = {
     thisBrowser: 'dieser Browser',
     confirmed: 'mit Passkey bestätigt',
     open: (count) => (count === 1 ? 'eine offene Verbindung' : `${count} offene Verbindungen`),
-    unnamed: { hub: 'Browser', app: 'Anwendung', cert: 'Terminal' },
+    unnamed: { hub: 'Browser', app: 'Anwendung', cert: 'Terminal', token: 'Programm' },
     end: 'Beenden',
     endNamed: (name) => `${name} beenden`,
     endText: (name, below) =>

@@ -1,11 +1,12 @@
 import { html, type Markup } from '../../../api/pages.ts'
+import type { SessionKind } from '../../../api/sessions.ts'
 import { icon } from '../../pages/icons.ts'
 import type { Texts } from '../../pages/texts.ts'
 
 /** A session as its person sees it, with the sessions that end with it. */
 export interface ShownSession {
   readonly id: string
-  readonly kind: 'hub' | 'app' | 'cert'
+  readonly kind: SessionKind
   /** Name of the app, or browser and system, or the program; null if not known. */
   readonly name: string | null
   /** True for the sign-in of this browser. */
@@ -76,12 +77,15 @@ export function accountBody(words: Texts['account'], { user, roles, sections, se
   </div>`
 }
 
+const iconOf = (kind: SessionKind, name: string) =>
+  kind === 'app' ? 'apps' : kind === 'hub' && name !== 'mezctl' ? 'device' : 'terminal'
+
 function row(words: Texts['account'], session: ShownSession, now: number): unknown {
   const { id, kind, current, since, lastUsed, from, sameAddress, confirmed: met, streams, below } = session
   const name = session.name ?? words.unnamed[kind]
   return html`<li data-session=${id}>
     <div>
-      <h3>${icon(kind === 'app' ? 'apps' : kind === 'cert' || name === 'mezctl' ? 'terminal' : 'device')} ${name}</h3>
+      <h3>${icon(iconOf(kind, name))} ${name}</h3>
       <p class="quiet">
         ${words.signedIn} ${instant(since)} · ${words.used(ago(words, now - lastUsed))}
         ${from === '' || kind === 'app' ? null : html` · ${words.from} <span>${from}</span>${sameAddress ? ` (${words.sameAddress})` : ''}`}

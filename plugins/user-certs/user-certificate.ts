@@ -1,30 +1,20 @@
 import type { X509Certificate } from 'node:crypto'
-import type { TLSSocket } from 'node:tls'
-
-/** The content of a user's certificate: the person and the session, never what the person may do. */
-export interface UserCertificate {
-  readonly user: string
-  readonly sessionId: string
-  /** Milliseconds since the epoch. */
-  readonly notAfter: number
-  /** Id of the key of the user CA that signed it. */
-  readonly authority: string
-}
+import type { CertifiedCaller } from '@mezite/core/protocol'
 
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
 
 /**
- * Reads who the peer is from its certificate. Null: TLS did not verify its chain to the user CA, it is for another
- * purpose, it is not valid now, or it does not belong to a user of this cluster. `issuerOf` finds the key that signed it.
+ * Reads who the holder of a certificate is: the person and the session, never what the person may do. TLS has verified its
+ * chain to the user CA. Null: it is for another purpose, it is not valid now, it does not belong to a user of this
+ * cluster, or `issuerOf` does not know the key that signed it.
  */
 export function readUserCertificate(
-  socket: TLSSocket,
+  certificate: X509Certificate,
   clusterName: string,
   now: number,
   issuerOf: (certificate: X509Certificate) => string | null,
-): UserCertificate | null {
-  const certificate = socket.getPeerX509Certificate()
-  if (!certificate || !socket.authorized || certificate.ca) return null
+): CertifiedCaller | null {
+  if (certificate.ca || issuerOf(certificate) === null) return null
   const { keyUsage } = certificate
   if (keyUsage?.length !== 1 || keyUsage[0] !== CLIENT_AUTH) return null
   const notAfter = Date.parse(certificate.validTo)
@@ -34,10 +24,8 @@ export function readUserCertificate(
   if (!uri?.startsWith(prefix)) return null
   const [, name, sessionId] = /^([^/?#]+)\?session=([0-9a-f-]{36})$/.exec(uri.slice(prefix.length)) ?? []
   if (name === undefined || sessionId === undefined) return null
-  const authority = issuerOf(certificate)
-  if (authority === null) return null
   try {
-    return { user: decodeURIComponent(name), sessionId, notAfter, authority }
+    return { kind: 'cert', user: decodeURIComponent(name), sessionId, expires: notAfter }
   } catch {
     return null
   }

@@ -1,0 +1,56 @@
+import type { Bots } from '../../api/credentials.ts'
+import type { Transaction } from '../../api/database.ts'
+import type { Users } from '../../api/users.ts'
+
+/** Names of the accounts of programs begin with this; no user can have such a name. */
+const BOT = 'bot:'
+
+/** One account, of a person or of a program. */
+export interface Account {
+  readonly name: string
+  readonly bot: boolean
+  /** See `Session.holder`. */
+  readonly holder: string | null
+  readonly roles: readonly string[]
+}
+
+/** Whoever can have a session: users, and the accounts of programs that entries of `credentials` keep. */
+export interface Accounts {
+  byName(name: string): Account | undefined
+  rolesOf(name: string): readonly string[]
+  /** As the transaction sees it; undefined when there is no such account. */
+  holderIn(trx: Transaction, name: string): Promise<string | null | undefined>
+}
+
+/** Finds an account by its name. A failing entry throws, which denies. */
+export function createAccounts(options: {
+  readonly users: Pick<Users, 'byName' | 'rolesOf' | 'holderIn'>
+  readonly bots: () => readonly Bots[]
+}): Accounts {
+  const { users, bots } = options
+
+  function byName(name: string): Account | undefined {
+    if (!name.startsWith(BOT)) {
+      const user = users.byName(name)
+      return user && { name: user.name, bot: false, holder: user.holder, roles: users.rolesOf(name) }
+    }
+    for (const entry of bots()) {
+      const found = entry.find(name)
+      if (found) return { name, bot: true, holder: found.holder, roles: [...new Set(found.roles)].sort() }
+    }
+    return undefined
+  }
+
+  return {
+    byName,
+    rolesOf: (name) => byName(name)?.roles ?? [],
+    async holderIn(trx, name) {
+      if (!name.startsWith(BOT)) return users.holderIn(trx, name)
+      for (const entry of bots()) {
+        const found = await entry.findIn(trx, name)
+        if (found) return found.holder
+      }
+      return undefined
+    },
+  }
+}
