@@ -1,5 +1,5 @@
-import { HUB_COOKIE, readCookie } from '../hub/api-server/cookie.ts'
 import type { AnyPlugin } from '../kernel/plugin.ts'
+import { HUB_COOKIE, readCookie } from '../wire/cookie.ts'
 import type { ConformTest } from './conformance-test.ts'
 import { createTestHub, type TestHub } from './test-hub.ts'
 import { type Answer, type Ask, Visitor } from './visitor.ts'

@@ -15,7 +15,7 @@ import type {
 } from '../../api/credentials.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import { readCookie } from '../api-server/cookie.ts'
+import { readCookie } from '../../wire/cookie.ts'
 
 /** How long an entry may take to recognise a credential, in milliseconds. */
 const DEADLINE_MS = 2_000

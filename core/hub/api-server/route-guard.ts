@@ -8,12 +8,12 @@ import type { Subject } from '../../api/subject.ts'
 import type { RouteAccess } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { MezError } from '../../kernel/error.ts'
+import { HUB_COOKIE, readCookie } from '../../wire/cookie.ts'
 import type { ApiCredentials } from '../access/caller.ts'
 import { addressKey } from '../limits/address-key.ts'
 import { createConcurrencyQuota } from '../limits/concurrency-quota.ts'
 import { createRateLimit } from '../limits/rate-limit.ts'
 import { operator } from './admin-socket.ts'
-import { HUB_COOKIE, readCookie } from './cookie.ts'
 import { CSRF_HEADER, checkCsrf, csrfToken, isSafe } from './csrf.ts'
 
 /**
