@@ -151,7 +151,7 @@ export function createAccess(options: AccessOptions): RunningAccess {
   /** A preflight has no user, so only the app is checked. */
   function admitPreflight(query: AdmissionQuery, origin: string): Outcome {
     const app = currentOf(query.app)
-    if (app === undefined || !app.origins.includes(origin)) return loginRequired
+    if (app === undefined || !app.origins.includes(origin)) return unauthenticated(null)
     const lock = locks.appLock(app)
     if (lock !== null) return { ...refusal('denied', 403, 'locked', null), message: lock.message }
     const unavailable = whyUnavailable(app, query.protocol, null)
