@@ -57,6 +57,7 @@ export {
   type Resource,
   resourceOf,
 } from './resource.ts'
+export { type ResourceCommands, resourceCommands } from './resource-commands.ts'
 export { showCell, showFields, showLabels, showTable } from './table.ts'
 export { confirm, withProgress } from './terminal.ts'
 export { escapeText } from './text-escaping.ts'

@@ -3,17 +3,14 @@ import {
   CliError,
   type Flat,
   formatTime,
-  ListCommand,
   parseDurationSeconds,
   parseRoles,
-  path,
-  RemoveCommand,
   reportNames,
+  resourceCommands,
   showCell,
   strictFlag,
   unknownRoles,
 } from '@mezite/cli'
-import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 
 class ApiTokensCreate extends AdminCommand {
@@ -62,13 +59,15 @@ class ApiTokensCreate extends AdminCommand {
   }
 }
 
-class ApiTokensLs extends ListCommand {
-  static override summary = 'List the API tokens'
-
-  async run(): Promise<void> {
-    const { flags } = await this.parse(ApiTokensLs)
-    await this.list<Flat>(flags, {
-      path: '/api-tokens',
+/** The commands of `mezctl` by id. */
+export const COMMANDS = {
+  'api-tokens:create': ApiTokensCreate,
+  ...resourceCommands<Flat>({
+    topic: 'api-tokens',
+    noun: 'API token',
+    key: 'id',
+    ls: {
+      summary: 'List the API tokens',
       empty: 'No API tokens. Create one for a program: mezctl api-tokens create --name NAME --roles admin',
       columns: [
         ['id', (token) => token.id],
@@ -79,28 +78,11 @@ class ApiTokensLs extends ListCommand {
         ['expires', (token) => formatTime(token.expires)],
         ['last used', (token) => formatTime(token.used_at)],
       ],
-    })
-  }
-}
-
-class ApiTokensRm extends RemoveCommand {
-  static override summary = 'Revoke an API token on all hubs at once'
-  static override args = { id: Args.string({ required: true, description: 'Id of the API token' }) }
-
-  protected removal(id: string) {
-    return {
-      method: 'DELETE',
-      path: path`/api-tokens/${id}`,
-      question: `Revoke API token ${id}? Programs that use it are rejected from now on.`,
-      done: `Revoked API token ${id}.`,
-      result: { id, removed: true },
-    }
-  }
-}
-
-/** The commands of `mezctl` by id. */
-export const COMMANDS = {
-  'api-tokens:create': ApiTokensCreate,
-  'api-tokens:ls': ApiTokensLs,
-  'api-tokens:rm': ApiTokensRm,
+    },
+    rm: {
+      summary: 'Revoke an API token on all hubs at once',
+      verb: 'Revoke',
+      effect: 'Programs that use it are rejected from now on.',
+    },
+  }),
 }

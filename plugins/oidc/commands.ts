@@ -2,17 +2,13 @@ import {
   AdminCommand,
   CliError,
   escapeText,
-  fileFlags,
-  GetCommand,
   type HubClient,
-  ListCommand,
   listOf,
   nameOf,
-  PutCommand,
   path,
-  RemoveCommand,
   type Resource,
   type ResourceDocument,
+  resourceCommands,
   showCell,
   unknownRoles,
   withProgress,
@@ -32,59 +28,6 @@ async function unknownMappedRoles(
     return listOf<{ roles?: unknown }>(claims_to_roles).flatMap((mapping) => listOf<unknown>(mapping?.roles))
   })
   return unknownRoles(client, [...new Set(roles.map(String))])
-}
-
-class SsoCreate extends PutCommand {
-  static override summary = 'Create or replace OpenID Connect connectors from a file'
-  static override description = 'Warns about claims that are mapped to roles that do not exist.'
-  static override flags = fileFlags('oidc')
-
-  async run(): Promise<void> {
-    const { flags } = await this.parse(SsoCreate)
-    const kind = { kind: 'oidc', noun: 'connector', collection: '/connectors', check: unknownMappedRoles }
-    await this.put(flags, flags['from-file'], kind)
-  }
-}
-
-class SsoLs extends ListCommand {
-  static override summary = 'List the connectors'
-
-  async run(): Promise<void> {
-    const { flags } = await this.parse(SsoLs)
-    await this.list<Resource>(flags, {
-      path: '/connectors',
-      empty: 'No connectors yet, so nobody can sign in. Create one: mezctl sso create --from-file sso.yaml',
-      columns: [
-        ['name', nameOf],
-        ['issuer', (connector) => connector.spec?.issuer_url],
-        ['client id', (connector) => connector.spec?.client_id],
-      ],
-    })
-  }
-}
-
-class SsoGet extends GetCommand {
-  static override summary = 'Show a connector, without its secret'
-  static override args = args
-
-  protected target(name: string): string {
-    return path`/connectors/${name}`
-  }
-}
-
-class SsoRm extends RemoveCommand {
-  static override summary = 'Remove a connector, and end the sessions that it signed in'
-  static override args = args
-
-  protected removal(name: string) {
-    return {
-      method: 'DELETE',
-      path: path`/connectors/${name}`,
-      question: `Remove connector ${name}? Its sessions end now, and nobody can sign in through it.`,
-      done: `Removed connector ${name}.`,
-      result: { name, removed: true },
-    }
-  }
 }
 
 interface TestReport {
@@ -140,9 +83,30 @@ class SsoTest extends AdminCommand {
 
 /** The commands of `mezctl` by id. */
 export const COMMANDS = {
-  'sso:create': SsoCreate,
-  'sso:ls': SsoLs,
-  'sso:get': SsoGet,
-  'sso:rm': SsoRm,
+  ...resourceCommands<Resource>({
+    topic: 'sso',
+    collection: '/connectors',
+    noun: 'connector',
+    create: {
+      summary: 'Create or replace OpenID Connect connectors from a file',
+      description: 'Warns about claims that are mapped to roles that do not exist.',
+      kind: 'oidc',
+      check: unknownMappedRoles,
+    },
+    ls: {
+      summary: 'List the connectors',
+      empty: 'No connectors yet, so nobody can sign in. Create one: mezctl sso create --from-file sso.yaml',
+      columns: [
+        ['name', nameOf],
+        ['issuer', (connector) => connector.spec?.issuer_url],
+        ['client id', (connector) => connector.spec?.client_id],
+      ],
+    },
+    get: 'Show a connector, without its secret',
+    rm: {
+      summary: 'Remove a connector, and end the sessions that it signed in',
+      effect: 'Its sessions end now, and nobody can sign in through it.',
+    },
+  }),
   'sso:test': SsoTest,
 }

@@ -5,24 +5,17 @@ import {
   escapeText,
   type Flat,
   fileFlags,
-  GetCommand,
   type HubClient,
-  ListCommand,
   listOrNull,
   nameOf,
-  PutCommand,
-  path,
-  RemoveCommand,
   type Resource,
   type ResourceDocument,
   readDocuments,
+  resourceCommands,
   showLabels,
   showTable,
   suggest,
 } from '@mezite/cli'
-import * as Args from '@oclif/core/args'
-
-const args = { name: Args.string({ required: true, description: 'Name of the role' }) }
 
 /** A problem for each label of a role that no app has. Empty while no app has a label. */
 async function unmatchedLabels(client: HubClient, roles: readonly ResourceDocument[]): Promise<string[]> {
@@ -54,18 +47,6 @@ async function unmatched(
   if (known.has(value) || value === '*' || /^\^.*\$$/.test(value)) return null
   const meant = await suggest(value, [...known])
   return `no app has the label ${key}=${value}.${meant === null ? '' : ` Did you mean ${key}=${meant}?`}`
-}
-
-class RolesCreate extends PutCommand {
-  static override summary = 'Create or replace roles from a file'
-  static override description = 'Warns about labels that no app has.'
-  static override flags = fileFlags('role')
-
-  async run(): Promise<void> {
-    const { flags } = await this.parse(RolesCreate)
-    const kind = { kind: 'role', noun: 'role', collection: '/roles', check: unmatchedLabels }
-    await this.put(flags, flags['from-file'], kind)
-  }
 }
 
 type Rule = { app_labels?: Record<string, unknown> } | undefined
@@ -113,13 +94,19 @@ async function previewText({ role, users, gains, loses, truncated }: Preview): P
   return `${holders}\n${await showTable(['access', 'user', 'app'], rows)}${more}`
 }
 
-class RolesLs extends ListCommand {
-  static override summary = 'List the roles'
-
-  async run(): Promise<void> {
-    const { flags } = await this.parse(RolesLs)
-    await this.list<Resource>(flags, {
-      path: '/roles',
+/** The commands of `mezctl` by id. */
+export const COMMANDS = {
+  ...resourceCommands<Resource>({
+    topic: 'roles',
+    noun: 'role',
+    create: {
+      summary: 'Create or replace roles from a file',
+      description: 'Warns about labels that no app has.',
+      kind: 'role',
+      check: unmatchedLabels,
+    },
+    ls: {
+      summary: 'List the roles',
       empty: 'No roles yet. Create one: mezctl roles create --from-file roles.yaml',
       columns: [
         ['name', nameOf],
@@ -127,39 +114,9 @@ class RolesLs extends ListCommand {
         ['deny', (role) => showLabels((role.spec?.deny as Rule)?.app_labels)],
         ['description', (role) => role.metadata?.description],
       ],
-    })
-  }
-}
-
-class RolesGet extends GetCommand {
-  static override summary = 'Show a role'
-  static override args = args
-
-  protected target(name: string): string {
-    return path`/roles/${name}`
-  }
-}
-
-class RolesRm extends RemoveCommand {
-  static override summary = 'Remove a role'
-  static override args = args
-
-  protected removal(name: string) {
-    return {
-      method: 'DELETE',
-      path: path`/roles/${name}`,
-      question: `Remove role ${name}? Users who have access through it lose that access now.`,
-      done: `Removed role ${name}.`,
-      result: { name, removed: true },
-    }
-  }
-}
-
-/** The commands of `mezctl` by id. */
-export const COMMANDS = {
-  'roles:create': RolesCreate,
+    },
+    get: 'Show a role',
+    rm: { summary: 'Remove a role', effect: 'Users who have access through it lose that access now.' },
+  }),
   'roles:preview': RolesPreview,
-  'roles:ls': RolesLs,
-  'roles:get': RolesGet,
-  'roles:rm': RolesRm,
 }

@@ -5,8 +5,6 @@ import {
   confirm,
   cutText,
   escapeText,
-  GetCommand,
-  ListCommand,
   nameOf,
   PutCommand,
   path,
@@ -15,6 +13,7 @@ import {
   type Resource,
   readDocuments,
   reportNames,
+  resourceCommands,
   resourceOf,
   showCell,
   showLabels,
@@ -29,7 +28,7 @@ import { unknownAgents } from '../name-checks.ts'
 const name = Args.string({ required: true, description: 'Name of the app' })
 const hostname = Args.string({ required: true, description: 'Host name of the agent' })
 
-export class AppsRegister extends PutCommand {
+class AppsRegister extends PutCommand {
   static override summary = 'Register an app, or create and replace apps from a file'
   static override description =
     'Warns about agents that have never joined. `mezctl explain app` describes every key of the document.'
@@ -81,7 +80,7 @@ export class AppsRegister extends PutCommand {
   }
 }
 
-export class AppsUpdate extends AdminCommand {
+class AppsUpdate extends AdminCommand {
   static override summary = 'Change an app; everything that is not named stays as it is'
   static override args = { name }
   static override flags = {
@@ -123,36 +122,7 @@ export class AppsUpdate extends AdminCommand {
   }
 }
 
-export class AppsLs extends ListCommand {
-  static override summary = 'List the apps and their state'
-
-  async run(): Promise<void> {
-    const { flags } = await this.parse(AppsLs)
-    await this.list<Resource>(flags, {
-      path: '/apps',
-      empty:
-        'No apps yet. Register one: mezctl apps register --name NAME --uri http://HOST:PORT --agent-hostname AGENT',
-      columns: [
-        ['name', nameOf],
-        ['state', appState],
-        ['public address', (app) => addressOf(app.status?.url, app.spec?.public_addr)],
-        ['agents', (app) => app.spec?.agents],
-        ['labels', (app) => showLabels(app.metadata?.labels)],
-      ],
-    })
-  }
-}
-
-export class AppsGet extends GetCommand {
-  static override summary = 'Show an app: its document, its state and its agents'
-  static override args = { name }
-
-  protected target(app: string): string {
-    return path`/apps/${app}`
-  }
-}
-
-export class AppsAddAgent extends AdminCommand {
+class AppsAddAgent extends AdminCommand {
   static override summary = 'Let an agent serve an app'
   static override args = { name, hostname }
   static override flags = strictFlag
@@ -169,7 +139,7 @@ export class AppsAddAgent extends AdminCommand {
   }
 }
 
-export class AppsRmAgent extends AdminCommand {
+class AppsRmAgent extends AdminCommand {
   static override summary = 'Stop an agent from serving an app'
   static override args = { name, hostname }
   static override flags = yesFlag
@@ -186,7 +156,7 @@ export class AppsRmAgent extends AdminCommand {
   }
 }
 
-export class AppsEnable extends AdminCommand {
+class AppsEnable extends AdminCommand {
   static override summary = 'Enable a disabled app'
   static override args = { name }
 
@@ -199,7 +169,7 @@ export class AppsEnable extends AdminCommand {
   }
 }
 
-export class AppsDisable extends RemoveCommand {
+class AppsDisable extends RemoveCommand {
   static override summary = 'Disable an app for everyone, and cut its live connections'
   static override args = { name }
 
@@ -214,17 +184,33 @@ export class AppsDisable extends RemoveCommand {
   }
 }
 
-export class AppsRm extends RemoveCommand {
-  static override summary = 'Remove an app, and end its sessions'
-  static override args = { name }
-
-  protected removal(app: string) {
-    return {
-      method: 'DELETE',
-      path: path`/apps/${app}`,
-      question: `Remove app ${app}? Its sessions end now. An app registered later under this name is a new app.`,
-      done: `Removed app ${app}.`,
-      result: { name: app, removed: true },
-    }
-  }
+/** The commands of apps by id. */
+export const COMMANDS = {
+  'apps:register': AppsRegister,
+  'apps:update': AppsUpdate,
+  ...resourceCommands<Resource>({
+    topic: 'apps',
+    noun: 'app',
+    ls: {
+      summary: 'List the apps and their state',
+      empty:
+        'No apps yet. Register one: mezctl apps register --name NAME --uri http://HOST:PORT --agent-hostname AGENT',
+      columns: [
+        ['name', nameOf],
+        ['state', appState],
+        ['public address', (app) => addressOf(app.status?.url, app.spec?.public_addr)],
+        ['agents', (app) => app.spec?.agents],
+        ['labels', (app) => showLabels(app.metadata?.labels)],
+      ],
+    },
+    get: 'Show an app: its document, its state and its agents',
+    rm: {
+      summary: 'Remove an app, and end its sessions',
+      effect: 'Its sessions end now. An app registered later under this name is a new app.',
+    },
+  }),
+  'apps:add-agent': AppsAddAgent,
+  'apps:rm-agent': AppsRmAgent,
+  'apps:enable': AppsEnable,
+  'apps:disable': AppsDisable,
 }

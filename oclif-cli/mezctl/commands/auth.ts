@@ -12,7 +12,7 @@ import * as Flags from '@oclif/core/flags'
 
 const TYPES = ['app-jwt', 'user-ca', 'agent-ca', 'hub-ca'] as const
 
-export class AuthExport extends AdminCommand {
+class AuthExport extends AdminCommand {
   static override summary = 'Print public keys: app-jwt as a JWKS, the certificate authorities as PEM'
   static override flags = {
     type: Flags.option({
@@ -30,7 +30,7 @@ export class AuthExport extends AdminCommand {
   }
 }
 
-export class AuthRotate extends AdminCommand {
+class AuthRotate extends AdminCommand {
   static override summary = 'Replace the key of a certificate authority or of the identity assertion'
   static override description =
     `A certificate authority is rotated in phases, and no request fails on the way: start publishes a new key for everyone to trust; switch signs with it, while the old key stays trusted; finish ends trust in the old key; rollback goes back, until finish. Without --phase the command shows the current phase, who still depends on the old key, and the next command. app-jwt has no phases: the new key is published now and signs after six minutes; the old key verifies for another week.`
@@ -146,3 +146,6 @@ async function signingKeysText({ keys }: KeyRotation): Promise<string> {
     : 'The newest key signs.'
   return `${table}\n\n${signs} The previous key verifies for another week. There is nothing else to do.`
 }
+
+/** The commands of keys by id. */
+export const COMMANDS = { 'auth:export': AuthExport, 'auth:rotate': AuthRotate }

@@ -6,19 +6,16 @@ import {
   escapeText,
   type Flat,
   formatTime,
-  ListCommand,
   parseDurationSeconds,
-  path,
-  RemoveCommand,
   reportNames,
+  resourceCommands,
   strictFlag,
   yesFlag,
 } from '@mezite/cli'
-import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import { LOCK_KINDS, unknownLockTarget } from '../name-checks.ts'
 
-export class LocksCreate extends AdminCommand {
+class LocksCreate extends AdminCommand {
   static override summary = 'End access now, live connections included, until the lock is removed or expires'
   static override examples = [
     '<%= config.bin %> <%= command.id %> --user alice@example.com --message "Call the help desk"',
@@ -73,25 +70,6 @@ export class LocksCreate extends AdminCommand {
   }
 }
 
-export class LocksLs extends ListCommand {
-  static override summary = 'List the locks in force'
-
-  async run(): Promise<void> {
-    const { flags } = await this.parse(LocksLs)
-    await this.list<Flat>(flags, {
-      path: '/locks',
-      empty: 'No locks. To end someone’s access now: mezctl locks create --user NAME',
-      columns: [
-        ['id', (lock) => lock.id],
-        ['target', ({ target }) => targetText(target)],
-        ['message', (lock) => lock.message],
-        ['created', (lock) => formatTime(lock.created)],
-        ['expires', (lock) => (lock.expires ? formatTime(lock.expires) : 'never')],
-      ],
-    })
-  }
-}
-
 /** `user alice` for the target of a lock. */
 function targetText(target: unknown): string {
   return Object.entries((target ?? {}) as Record<string, unknown>)
@@ -100,17 +78,27 @@ function targetText(target: unknown): string {
     .join(', ')
 }
 
-export class LocksRm extends RemoveCommand {
-  static override summary = 'Remove a lock, so that roles decide about access again'
-  static override args = { id: Args.string({ required: true, description: 'Id of the lock' }) }
-
-  protected removal(id: string) {
-    return {
-      method: 'DELETE',
-      path: path`/locks/${id}`,
-      question: `Remove lock ${id}? Roles decide about access again.`,
-      done: `Removed lock ${id}.`,
-      result: { id, removed: true },
-    }
-  }
+/** The commands of locks by id. */
+export const COMMANDS = {
+  'locks:create': LocksCreate,
+  ...resourceCommands<Flat>({
+    topic: 'locks',
+    noun: 'lock',
+    key: 'id',
+    ls: {
+      summary: 'List the locks in force',
+      empty: 'No locks. To end someone’s access now: mezctl locks create --user NAME',
+      columns: [
+        ['id', (lock) => lock.id],
+        ['target', ({ target }) => targetText(target)],
+        ['message', (lock) => lock.message],
+        ['created', (lock) => formatTime(lock.created)],
+        ['expires', (lock) => (lock.expires ? formatTime(lock.expires) : 'never')],
+      ],
+    },
+    rm: {
+      summary: 'Remove a lock, so that roles decide about access again',
+      effect: 'Roles decide about access again.',
+    },
+  }),
 }

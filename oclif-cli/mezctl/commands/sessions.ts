@@ -2,7 +2,7 @@ import { type Flat, formatTime, ListCommand, path, RemoveCommand } from '@mezite
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 
-export class SessionsLs extends ListCommand {
+class SessionsLs extends ListCommand {
   static override summary = 'List who is signed in, where, and until when'
   static override flags = {
     user: Flags.string({ description: 'Only sessions of this user', helpValue: 'NAME' }),
@@ -28,7 +28,7 @@ export class SessionsLs extends ListCommand {
   }
 }
 
-export class SessionsRevoke extends RemoveCommand {
+class SessionsRevoke extends RemoveCommand {
   static override summary = 'End a session now, with its live connections'
   static override args = { id: Args.string({ required: true, description: 'Id of the session' }) }
 
@@ -42,3 +42,6 @@ export class SessionsRevoke extends RemoveCommand {
     }
   }
 }
+
+/** The commands of sessions by id. */
+export const COMMANDS = { 'sessions:ls': SessionsLs, 'sessions:revoke': SessionsRevoke }

@@ -2,16 +2,13 @@ import {
   AdminCommand,
   type Flat,
   formatTime,
-  ListCommand,
   parseDurationSeconds,
-  path,
-  RemoveCommand,
+  resourceCommands,
   showCell,
 } from '@mezite/cli'
-import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 
-export class TokensCreate extends AdminCommand {
+class TokensCreate extends AdminCommand {
   static override summary = 'Create a one-use token with which an agent joins the cluster'
   static override flags = {
     roles: Flags.string({ required: true, options: ['app'], description: 'What joins: an agent for apps' }),
@@ -40,13 +37,15 @@ export class TokensCreate extends AdminCommand {
   }
 }
 
-export class TokensLs extends ListCommand {
-  static override summary = 'List the join tokens'
-
-  async run(): Promise<void> {
-    const { flags } = await this.parse(TokensLs)
-    await this.list<Flat>(flags, {
-      path: '/tokens',
+/** The commands of join tokens by id. */
+export const COMMANDS = {
+  'tokens:create': TokensCreate,
+  ...resourceCommands<Flat>({
+    topic: 'tokens',
+    noun: 'join token',
+    key: 'id',
+    ls: {
+      summary: 'List the join tokens',
       empty:
         'No join tokens. Create one for a new agent: mezctl tokens create --roles=app --agent-hostname HOST',
       columns: [
@@ -56,21 +55,11 @@ export class TokensLs extends ListCommand {
         ['expires', (token) => formatTime(token.expires)],
         ['used', (token) => formatTime(token.used_at)],
       ],
-    })
-  }
-}
-
-export class TokensRm extends RemoveCommand {
-  static override summary = 'Revoke a join token'
-  static override args = { id: Args.string({ required: true, description: 'Id of the join token' }) }
-
-  protected removal(id: string) {
-    return {
-      method: 'DELETE',
-      path: path`/tokens/${id}`,
-      question: `Revoke join token ${id}? No agent can join with it afterwards.`,
-      done: `Revoked join token ${id}.`,
-      result: { id, removed: true },
-    }
-  }
+    },
+    rm: {
+      summary: 'Revoke a join token',
+      verb: 'Revoke',
+      effect: 'No agent can join with it afterwards.',
+    },
+  }),
 }

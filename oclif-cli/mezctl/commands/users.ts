@@ -8,14 +8,13 @@ import {
   escapeText,
   type Flat,
   formatTime,
-  GetCommand,
-  ListCommand,
   nameOf,
   parseRoles,
   path,
   RemoveCommand,
   type Resource,
   reportNames,
+  resourceCommands,
   strictFlag,
   unknownRoles,
   yesFlag,
@@ -25,7 +24,7 @@ import * as Flags from '@oclif/core/flags'
 
 const args = { name: Args.string({ required: true, description: 'Name of the user' }) }
 
-export class UsersCreate extends AdminCommand {
+class UsersCreate extends AdminCommand {
   static override summary = 'Give roles to a user before the first sign-in'
   static override description = 'Warns about roles that do not exist.'
   static override examples = [
@@ -59,7 +58,7 @@ export class UsersCreate extends AdminCommand {
   }
 }
 
-export class UsersUpdate extends AdminCommand {
+class UsersUpdate extends AdminCommand {
   static override summary = 'Replace the roles that were assigned to a user'
   static override description =
     'Roles that a connector maps from claims stay. Warns about roles that do not exist.'
@@ -87,7 +86,7 @@ export class UsersUpdate extends AdminCommand {
   }
 }
 
-export class UsersRelink extends AdminCommand {
+class UsersRelink extends AdminCommand {
   static override summary = 'Release a user name to the next identity that signs in with it'
   static override description =
     'A name belongs to the first identity that signed in with it. Use relink after the identity provider has changed: the next sign-in with this name takes it over, together with its assigned roles.'
@@ -105,51 +104,7 @@ export class UsersRelink extends AdminCommand {
   }
 }
 
-export class UsersLs extends ListCommand {
-  static override summary = 'List the users who have signed in or were assigned roles'
-
-  async run(): Promise<void> {
-    const { flags } = await this.parse(UsersLs)
-    await this.list<Resource & Flat>(flags, {
-      path: '/users',
-      empty:
-        'No users yet. Users appear when they sign in. To assign roles beforehand: mezctl users create NAME --roles ROLE',
-      columns: [
-        ['name', nameOf],
-        ['roles', (user) => user.roles ?? user.spec?.roles],
-        ['connector', (user) => user.connector ?? user.spec?.connector],
-        ['created', (user) => formatTime(user.created)],
-        ['last login', (user) => formatTime(user.last_login)],
-      ],
-    })
-  }
-}
-
-export class UsersGet extends GetCommand {
-  static override summary = 'Show a user, with assigned and mapped roles'
-  static override args = args
-
-  protected target(user: string): string {
-    return path`/users/${user}`
-  }
-}
-
-export class UsersRm extends RemoveCommand {
-  static override summary = 'Remove a user, and end the user’s sessions'
-  static override args = args
-
-  protected removal(user: string) {
-    return {
-      method: 'DELETE',
-      path: path`/users/${user}`,
-      question: `Remove user ${user}? All sessions of the user end now.`,
-      done: `Removed user ${user}.`,
-      result: { name: user, removed: true },
-    }
-  }
-}
-
-export class UsersDropMappedRoles extends RemoveCommand {
+class UsersDropMappedRoles extends RemoveCommand {
   static override summary = 'Drop the roles that were mapped from claims at the last sign-in'
   static override description =
     'Assigned roles stay. The next sign-in maps claims again; to keep it from giving the same roles, change the connector or the user’s groups at the provider. `users get` shows mapped roles and their connector.'
@@ -164,4 +119,33 @@ export class UsersDropMappedRoles extends RemoveCommand {
       result: { name: user, mapped_roles: [] },
     }
   }
+}
+
+/** The commands of users by id. */
+export const COMMANDS = {
+  'users:create': UsersCreate,
+  'users:update': UsersUpdate,
+  'users:relink': UsersRelink,
+  ...resourceCommands<Resource & Flat>({
+    topic: 'users',
+    noun: 'user',
+    ls: {
+      summary: 'List the users who have signed in or were assigned roles',
+      empty:
+        'No users yet. Users appear when they sign in. To assign roles beforehand: mezctl users create NAME --roles ROLE',
+      columns: [
+        ['name', nameOf],
+        ['roles', (user) => user.roles ?? user.spec?.roles],
+        ['connector', (user) => user.connector ?? user.spec?.connector],
+        ['created', (user) => formatTime(user.created)],
+        ['last login', (user) => formatTime(user.last_login)],
+      ],
+    },
+    get: 'Show a user, with assigned and mapped roles',
+    rm: {
+      summary: 'Remove a user, and end the user’s sessions',
+      effect: 'All sessions of the user end now.',
+    },
+  }),
+  'users:drop-mapped-roles': UsersDropMappedRoles,
 }
