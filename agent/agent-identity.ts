@@ -1,4 +1,4 @@
-import { type Clock, type Log, MezError, messageOf } from '@mezite/core/agent'
+import { type Clock, type Log, MezError, messageOf, proveAgent, proveJoin } from '@mezite/core/agent'
 import type { HubAddress } from './hub-address.ts'
 import { createIdentityStore, type Identity, validity } from './identity-store.ts'
 import { connectExpired, connectPinned, joinCluster, renewExpired } from './join.ts'
@@ -47,7 +47,9 @@ export function createAgentIdentity(options: {
     const request = await store.joinRequest(hostname)
     const joined = await joinCluster({
       connect: () =>
-        choice.reach((carrier) => connectPinned({ carrier, host: address.host, caPin }), { signal }),
+        choice.reach((carrier) => connectPinned({ carrier, host: address.host, caPin }), {
+          ...{ signal, prove: proveJoin(token, clock) },
+        }),
       token,
       hostname,
       request,
@@ -63,7 +65,9 @@ export function createAgentIdentity(options: {
   async function renew(expired: Identity, signal: AbortSignal): Promise<Identity | null> {
     store.prepare()
     const renewed = await renewExpired(expired, () =>
-      choice.reach((carrier) => connectExpired(carrier, address.host, expired), { signal }),
+      choice.reach((carrier) => connectExpired(carrier, address.host, expired), {
+        ...{ signal, prove: proveAgent(expired, clock) },
+      }),
     ).catch((error: unknown) => {
       // A token joins without the hub's old authorities.
       if (token && caPin && !signal.aborted) return null

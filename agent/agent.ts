@@ -124,7 +124,7 @@ export function createAgent(options: AgentOptions): RunningAgent {
       release = resolve
       supervisor = superviseLinks({
         identity: own,
-        dialer: createHubDialer({ identity: own, address: address!, choice }),
+        dialer: createHubDialer({ identity: own, address: address!, choice, clock }),
         choice,
         dial,
         version: options.version ?? '0.0.0',

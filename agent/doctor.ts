@@ -4,9 +4,11 @@ import { isIP } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import {
   type AgentTransport,
+  isMezError,
   type Log,
   lookupLocalhost,
   messageOf,
+  type ProveCarrier,
   shakeHands,
   TUNNEL_ALPN,
 } from '@mezite/core/agent'
@@ -16,13 +18,16 @@ import { connectOutbound, outboundProxy } from './outbound-connection.ts'
 import { createTransportChoice, likelyCause } from './transport-choice.ts'
 
 const STEP_MS = 10_000
+const NO_PROOF =
+  'not tested: the hub responds only to agents; run `mezd doctor` with the configuration of one, or its join token'
 /** A larger difference breaks TLS; short-lived certificates are affected even by smaller ones. */
 const CLOCK_SKEW_MS = 60_000
 
 /** One finding: the test, and for a failure the reason and who can fix it. */
 export interface Finding {
   readonly step: string
-  readonly ok: boolean
+  /** Null if it could not be tested. */
+  readonly ok: boolean | null
   readonly detail: string
 }
 
@@ -33,18 +38,24 @@ export async function examineHub(
     readonly transports: readonly AgentTransport[]
     /** Without a pin the hub's identity is not verified. */
     readonly caPin: string | null
+    /** Proves this agent or its join token, which carriers on the hub's own host ask for; null: there is neither. */
+    readonly prove: ProveCarrier | null
     readonly env: NodeJS.ProcessEnv
     readonly log: Log
   },
   report: (finding: Finding) => void,
 ): Promise<boolean> {
-  const { address, transports, caPin, env, log } = options
+  const { address, transports, caPin, prove, env, log } = options
   const { host, port } = address
   const step = async (name: string, run: () => Promise<string>): Promise<boolean> => {
     try {
       report({ step: name, ok: true, detail: await run() })
       return true
     } catch (error) {
+      if (prove === null && isMezError(error, 'MEZ_CARRIER_REFUSED')) {
+        report({ step: name, ok: null, detail: NO_PROOF })
+        return false
+      }
       report({ step: name, ok: false, detail: `${messageOf(error)}. ${likelyCause(error, port)}` })
       return false
     }
@@ -87,7 +98,7 @@ export async function examineHub(
           socket.destroy()
           return caPin === null ? 'reaches the hub' : 'reaches the hub, which has the pinned authority'
         },
-        { signal: AbortSignal.timeout(2 * STEP_MS) },
+        { signal: AbortSignal.timeout(2 * STEP_MS), prove: prove ?? (() => '') },
       ),
     )
     through ||= works

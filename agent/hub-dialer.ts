@@ -1,5 +1,5 @@
 import type { TLSSocket } from 'node:tls'
-import { connectHub, TUNNEL_ALPN, WISH_ALPN } from '@mezite/core/agent'
+import { type Clock, connectHub, proveAgent, TUNNEL_ALPN, WISH_ALPN } from '@mezite/core/agent'
 import type { AgentIdentity } from './agent-identity.ts'
 import type { HubAddress } from './hub-address.ts'
 import type { TransportChoice } from './transport-choice.ts'
@@ -47,8 +47,9 @@ export function createHubDialer(options: {
   readonly identity: Pick<AgentIdentity, 'ensure'>
   readonly address: HubAddress
   readonly choice: Pick<TransportChoice, 'reach'>
+  readonly clock: Clock
 }): HubDialer {
-  const { identity, address, choice } = options
+  const { identity, address, choice, clock } = options
   /** When hubs that could not be dialled directly may be tried again, by id, on the clock of `performance`. */
   const indirect = new Map<string, number>()
 
@@ -62,7 +63,7 @@ export function createHubDialer(options: {
             const socket = await connectHub({ carrier, host: address.host, alpn, ...me })
             return { socket, certificate: me.certificate, transport, indirect: Boolean(direct && !at) }
           },
-          { signal, onlyPreferred, ...(at && { at, dialMs: DIRECT_DIAL_MS }) },
+          { signal, onlyPreferred, prove: proveAgent(me, clock), ...(at && { at, dialMs: DIRECT_DIAL_MS }) },
         )
       const due = onlyDirect || !(performance.now() < (indirect.get(instance ?? '') ?? 0))
       if (instance !== null && direct && !onlyPreferred && due) {

@@ -112,6 +112,7 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
         (connection) => (wanted() ? open(connection, wish, again) : void connection.socket.destroy()),
         (error: unknown) => {
           if (!wanted()) return
+          if (live.size === 0 && isMezError(error, 'MEZ_CARRIER_REFUSED')) identity.doubt()
           const attempts = failures.get(wish) ?? 0
           const loud = attempts < 3 || attempts % 10 === 0
           const which = wish === null ? {} : { instance: wish }

@@ -11,17 +11,21 @@ import {
   lockFile,
   MezError,
   messageOf,
+  type ProveCarrier,
   printError,
+  proveAgent,
+  proveJoin,
   releaseStartupMemory,
   reportCrash,
   reportServiceState,
   systemClock,
 } from '@mezite/core/agent'
 import { createAgent } from './agent.ts'
-import { readAgentConfig } from './agent-config.ts'
+import { type AgentConfig, readAgentConfig } from './agent-config.ts'
 import { openDiagnostics } from './diagnostics.ts'
 import { examineHub } from './doctor.ts'
 import { type HubAddress, readHubAddress } from './hub-address.ts'
+import { createIdentityStore } from './identity-store.ts'
 import { writeConfiguration } from './init.ts'
 import { selectTransports } from './transport-choice.ts'
 
@@ -113,14 +117,28 @@ async function doctor(args: readonly string[], next = ''): Promise<void> {
   const transports = selectTransports(kernel.slot(agentTransports), config.transports ?? undefined)
   const address = readHubAddress(config.proxyAddr) as HubAddress
   const { caPin } = config
-  const through = await examineHub({ address, transports, caPin, env: process.env, log }, (finding) =>
-    process.stdout.write(`${finding.ok ? 'ok  ' : 'FAIL'}  ${finding.step}: ${finding.detail}\n`),
+  const prove = ownProof(config)
+  const through = await examineHub({ address, transports, caPin, prove, env: process.env, log }, (finding) =>
+    process.stdout.write(
+      `${finding.ok ? 'ok  ' : finding.ok === null ? 'skip' : 'FAIL'}  ${finding.step}: ${finding.detail}\n`,
+    ),
   )
   process.stdout.write(
     through ? 'An agent can reach this hub.\n' : 'No transport gets through to this hub.\n',
   )
   process.stdout.write(next)
   process.exit(through ? 0 : 1)
+}
+
+/** Proves the stored identity, else the join token; null if there is neither, or this user cannot read them. */
+function ownProof({ dataDir, token }: Pick<AgentConfig, 'dataDir' | 'token'>): ProveCarrier | null {
+  const byToken = token === null ? null : proveJoin(token, systemClock)
+  try {
+    const identity = createIdentityStore(dataDir).read()
+    return identity === null ? byToken : proveAgent(identity, systemClock)
+  } catch {
+    return byToken
+  }
 }
 
 async function start(args: readonly string[]): Promise<void> {

@@ -1,5 +1,13 @@
+import { isIP } from 'node:net'
 import { Duplex } from 'node:stream'
-import { type AgentTransport, isMezError, type Log, MezError, messageOf } from '@mezite/core/agent'
+import {
+  type AgentTransport,
+  isMezError,
+  type Log,
+  MezError,
+  messageOf,
+  type ProveCarrier,
+} from '@mezite/core/agent'
 import { CONFIG_HINT } from './agent-schema.ts'
 import type { HubAddress } from './hub-address.ts'
 import { connectOutbound } from './outbound-connection.ts'
@@ -14,6 +22,8 @@ export type UseCarrier<T> = (carrier: Duplex, transport: string) => Promise<T>
 
 export interface ReachOptions {
   readonly signal: AbortSignal
+  /** Proves this agent, or its join token, in the request that opens a carrier. */
+  readonly prove: ProveCarrier
   /** Connect to this address instead of the public one, with the current transport only. */
   readonly at?: HubAddress
   /** Try only the transports that are preferred over the current one. */
@@ -73,7 +83,7 @@ export function createTransportChoice(options: {
   async function attempt<T>(
     transport: AgentTransport,
     use: UseCarrier<T>,
-    { signal, at = address, dialMs }: ReachOptions,
+    { signal, prove, at = address, dialMs }: ReachOptions,
     attemptMs: number,
   ): Promise<T> {
     const late = new AbortController()
@@ -90,7 +100,9 @@ export function createTransportChoice(options: {
     if (ended.aborted) end()
     const connect = (other?: { readonly port: number }) =>
       connectOutbound({ ...at, ...other }, ended, options.env)
-    const dialled = (async () => transport.dial({ ...address, signal: ended, connect }))()
+    const host = isIP(address.host) === 6 ? `[${address.host}]` : address.host.toLowerCase()
+    const proof = (method: 'GET' | 'CONNECT', path: string) => prove({ method, host, path })
+    const dialled = (async () => transport.dial({ ...address, signal: ended, connect, proof }))()
     try {
       const carrier: unknown = await Promise.race([dialled, over.promise])
       if (!(carrier instanceof Duplex)) {
@@ -162,7 +174,13 @@ export function createTransportChoice(options: {
 
 /** True if another transport may help. A refused token, for example, is refused over every transport. */
 function isAboutNetwork(error: unknown): boolean {
-  const codes = ['MEZ_HUB_UNREACHABLE', 'MEZ_HUB_UNTRUSTED', 'MEZ_PIN_MISMATCH', 'MEZ_HOOK_FAILED'] as const
+  const codes = [
+    'MEZ_HUB_UNREACHABLE',
+    'MEZ_HUB_UNTRUSTED',
+    'MEZ_PIN_MISMATCH',
+    'MEZ_HOOK_FAILED',
+    'MEZ_CARRIER_REFUSED',
+  ] as const
   const isOurs = typeof (error as { code?: unknown })?.code === 'string' && isMezError(error)
   return !isOurs || codes.some((code) => isMezError(error, code))
 }
@@ -173,6 +191,9 @@ export function likelyCause(error: unknown, port: number): string {
   if (/clock/.test(text)) return 'An administrator of this machine can repair it.'
   if (/expired|not yet valid/.test(text)) {
     return 'The clock of this machine or of the hub is wrong: compare them with `mezd doctor`.'
+  }
+  if (isMezError(error, 'MEZ_CARRIER_REFUSED')) {
+    return 'The token is used or expired, the agent was removed, or the clocks differ by more than a minute.'
   }
   if (isMezError(error, 'MEZ_HUB_UNTRUSTED') || isMezError(error, 'MEZ_PIN_MISMATCH')) {
     return `A firewall or proxy inspects TLS on port ${port}; ask its administrator to exempt the hub.`

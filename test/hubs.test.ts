@@ -23,6 +23,8 @@ await runTogether(import.meta.url, [
   './hub/sessions/session-maintenance.test.ts',
   './hub/shutdown.test.ts',
   './hub/standard-set.test.ts',
+  './hub/tunnel/carrier-gate.test.ts',
+  './hub/tunnel/carriers.test.ts',
   './hub/tunnel/crossings.test.ts',
   './hub/tunnel/routes.test.ts',
   './hub/tunnel/several-agents.test.ts',

@@ -29,6 +29,7 @@ export { releaseStartupMemory } from '../loader/startup-memory.ts'
 export { createDiagnosticsListener, healthRoute, plainText } from '../log/diagnostics-listener.ts'
 export { createLog } from '../log/program-log.ts'
 export { reportServiceState } from '../log/service-state.ts'
+export { type ProveCarrier, proveAgent, proveJoin } from '../wire/carrier-proof.ts'
 export {
   ALPN_HEADER,
   authorityOf,

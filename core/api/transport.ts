@@ -22,15 +22,17 @@ export interface HubTransport {
 }
 
 /**
- * A path of the hub's own host that belongs to a transport. A handler owns the connection or stream that it receives,
- * handles all its errors, and calls `deliver` at most once, as soon as bytes can flow.
+ * A path of the hub's own host that belongs to a transport. A handler is called only for requests with a valid proof
+ * (`HubTarget.proof`); the hub responds to others with 404, and to those of browsers, which have an `Origin`, with 403. The
+ * handler owns the connection or stream that it receives, handles all its errors, and calls `deliver` at most once, as soon
+ * as bytes can flow: the hub closes the connection after 10 s without a carrier.
  */
 export interface TransportPath {
   /** Compared exactly, without the query. */
   readonly path: string
-  /** Handles an HTTP/1.1 upgrade. */
+  /** Handles an HTTP/1.1 upgrade. An error, also a rejected promise, ends the connection. */
   upgrade?(request: IncomingMessage, socket: Duplex, head: Buffer, deliver: (carrier: Duplex) => void): void
-  /** Handles an extended CONNECT over HTTP/2 (RFC 8441). */
+  /** Handles an extended CONNECT over HTTP/2 (RFC 8441): at most one on a connection. An error ends the stream. */
   connect?(request: StreamRequest, deliver: (carrier: Duplex) => void): void
 }
 
@@ -46,6 +48,11 @@ export interface HubTarget {
    * the public one. Rejects with `MEZ_HUB_UNREACHABLE`.
    */
   connect(at?: { readonly port: number }): Promise<Duplex>
+  /**
+   * The value of the `Authorization` header for the request that opens a carrier at a path of the hub's own host: it proves
+   * the agent or its join token for this request, once, within a minute. `GET` for an HTTP/1.1 upgrade.
+   */
+  proof(method: 'GET' | 'CONNECT', path: string): string
 }
 
 /** The agent's half of a transport, which dials carriers to the hub. */

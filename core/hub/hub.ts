@@ -109,7 +109,11 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   onClose(() => web.close())
   const browsers = browserServer(rooms, {
     web: web.serve,
-    paths: transportPaths(offered, (carrier, from) => listener.deliver(carrier, from)),
+    paths: transportPaths(offered, {
+      deliver: (carrier, from) => listener.deliver(carrier, from),
+      opening: (clientIp, close) => listener.opening(clientIp, close),
+      ...{ admits: rooms.carriers.admits, log },
+    }),
   })
   onClose(() => browsers.close())
   const listener = publicListener(rooms, browsers, group)

@@ -49,6 +49,7 @@ import { createSessions } from './sessions/sessions.ts'
 import { challengeThrough } from './signin/app-launch.ts'
 import { createSignInPages } from './signin/pages/pages.ts'
 import { createSignIn } from './signin/sign-in.ts'
+import { createCarrierGate } from './tunnel/carrier-gate.ts'
 import { tunnelMigrations } from './tunnel/migrations.ts'
 import { createTunnel } from './tunnel/tunnel.ts'
 import { createAccounts } from './users/accounts.ts'
@@ -156,6 +157,10 @@ export async function openRooms(options: RoomsOptions) {
     ...{ ...base, enrolment, authorities, revisions, audit, isAgentLocked },
     joinsPerMinute: proxy.limits.callsPerMinute.tokens,
   })
+  const carriers = createCarrierGate({
+    ...{ ...base, authorities, tokens: joinTokens },
+    joinsPerMinute: proxy.limits.callsPerMinute.tokens,
+  })
   const tunnel = createTunnel({
     ...{ ...base, revisions, authorities, enrolment, catalog, audit, isAgentLocked },
     tokens: joinTokens,
@@ -203,6 +208,7 @@ export async function openRooms(options: RoomsOptions) {
       sessions,
       joinTokens,
       joins,
+      carriers,
       tunnel,
       registry,
       peers,

@@ -77,6 +77,8 @@ export const errorCodes = {
   MEZ_PIN_MISMATCH: 'Compare `ca_pin` with `mezctl tokens create`; another server may be at this address.',
   MEZ_HUB_UNTRUSTED: 'The server at this address is not the expected hub; tell an administrator.',
   MEZ_HUB_UNREACHABLE: 'Check the address of the hub, and that this machine can reach it.',
+  MEZ_CARRIER_REFUSED:
+    'Compare the clocks with `mezd doctor`; if they agree, create a new join token with `mezctl tokens create`.',
   MEZ_TOKEN_REFUSED: 'Create a new join token with `mezctl tokens create --roles=app`.',
   MEZ_IDENTITY_UNREADABLE:
     'Give the file to the user that mezd runs as; if it is broken, remove it and join with a new token.',

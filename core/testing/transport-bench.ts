@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import {
   type ClientHttp2Session,
   connect as connectHttp2,
@@ -10,7 +11,7 @@ import {
 import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
-import type { AgentTransport, HubTransport } from '../api/transport.ts'
+import type { AgentTransport, HubTarget, HubTransport } from '../api/transport.ts'
 import { developmentCertificate } from '../hub/listener/development-certificate.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { relaySocket } from '../wire/socket-relay.ts'
@@ -48,6 +49,8 @@ export interface BenchTunnel extends Carrier {
 /** Gives a transport its connections as a hub does. */
 export interface TransportBench {
   readonly port: number
+  /** The proof of one request of the agent. */
+  readonly proof: HubTarget['proof']
   /** Dials through `port`, by default the hub's own. */
   open(port?: number): Promise<Carrier>
   dial(signal: AbortSignal, port?: number): Promise<Duplex>
@@ -63,6 +66,8 @@ export async function openTransportBench(
   const { key, cert } = await developmentCertificate(dataDir, ['hub.mezite.localhost'], systemClock)
   const waiting: ((carrier: Duplex) => void)[] = []
   const early: Duplex[] = []
+  /** Proofs of the agent that have not been used. */
+  const proofs = new Set<string>()
   const sockets = new Set<Duplex>()
   const keep = (socket: Duplex): void => {
     sockets.add(socket)
@@ -88,13 +93,15 @@ export async function openTransportBench(
     })
     web.on('sessionError', () => {})
     web.on('upgrade', (request, socket, head) => {
-      if (request.url === hub.path?.path && hub.path?.upgrade)
-        hub.path.upgrade(request, socket, head, deliver)
-      else socket.destroy()
+      if (request.url !== hub.path?.path || !hub.path?.upgrade) return void socket.destroy()
+      if (proofs.delete(request.headers.authorization ?? '')) hub.path.upgrade(request, socket, head, deliver)
+      else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
     })
     web.on('stream', ((stream, headers, _flags, rawHeaders) => {
       stream.on('error', () => {})
       if (headers[':path'] !== hub.path?.path || !hub.path?.connect) return stream.close()
+      if (!proofs.delete(headers.authorization ?? ''))
+        return stream.respond({ ':status': 404 }, { endStream: true })
       const shared = { socket: stream.session?.socket as never, took() {}, ended: false }
       hub.path.connect({ stream, headers, rawHeaders, ...shared }, deliver)
     }) satisfies OnStream as never)
@@ -104,19 +111,30 @@ export async function openTransportBench(
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
 
+  const proof: HubTarget['proof'] = (method, path) => {
+    const value = `Bench method="${method}", path="${path}", nonce="${randomUUID()}"`
+    proofs.add(value)
+    return value
+  }
+
   const dial = (signal: AbortSignal, at = port): Promise<Duplex> =>
     agent.dial({
       host: 'hub.mezite.localhost',
       port,
       signal,
+      proof,
       connect: (other) =>
         new Promise((resolve, reject) => {
           if (signal.aborted) return reject(signal.reason as Error)
           const socket = connectTcp({ port: other?.port ?? at, host: '127.0.0.1', noDelay: true })
           keep(socket)
           socket.once('error', reject)
-          socket.once('connect', () => resolve(socket))
-          signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+          const abort = (): void => reject(signal.reason as Error)
+          signal.addEventListener('abort', abort, { once: true })
+          socket.once('connect', () => {
+            signal.removeEventListener('abort', abort)
+            resolve(socket)
+          })
         }),
     })
 
@@ -209,6 +227,7 @@ export async function openTransportBench(
     port,
     open,
     dial,
+    proof,
     tunnel,
     async close() {
       for (const socket of sockets) socket.destroy()

@@ -4,12 +4,14 @@ import { defineAgentPlugin } from '@mezite/core'
 import { agentTransports, type HubTarget } from '@mezite/core/protocol'
 import { Framed, PATH } from './framed.ts'
 
-async function dial({ host, port, signal, connect }: HubTarget): Promise<Framed> {
+async function dial({ host, port, signal, connect, proof }: HubTarget): Promise<Framed> {
   const socket = await connect()
   signal.addEventListener('abort', () => socket.destroy(), { once: true })
   return new Promise((resolve, reject) => {
     const outgoing = request({
-      ...{ host, port, path: PATH, headers: { connection: 'Upgrade', upgrade: 'framed' } },
+      ...{ host, port, path: PATH },
+      // The hub responds with 404 to everybody who does not prove an agent or a join token.
+      headers: { connection: 'Upgrade', upgrade: 'framed', authorization: proof('GET', PATH) },
       // Agent and hub authenticate each other in the tunnel's own TLS.
       createConnection: () => connectTls({ socket, servername: host, rejectUnauthorized: false }),
     })

@@ -1,9 +1,11 @@
 import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
-import { defineAgentPlugin } from '@mezite/core'
+import { defineAgentPlugin, MezError } from '@mezite/core'
 import { agentTransports, type HubTarget } from '@mezite/core/protocol'
 import { PATH } from './path.ts'
+
+const REFUSED = 'the hub knows neither the certificate nor the join token of this agent (404)'
 
 /** Dials a WebSocket at the hub's own host, which web proxies and balancers allow. */
 export default defineAgentPlugin({
@@ -16,7 +18,7 @@ export default defineAgentPlugin({
   },
 })
 
-async function dial({ host, port, signal, connect }: HubTarget): Promise<Duplex> {
+async function dial({ host, port, signal, connect, proof }: HubTarget): Promise<Duplex> {
   // Loaded with the first dial, because most agents use another transport.
   const [{ WebSocket }, { carrierOf, webSocketOptions }] = await Promise.all([
     import('ws'),
@@ -27,6 +29,7 @@ async function dial({ host, port, signal, connect }: HubTarget): Promise<Duplex>
   return new Promise((resolve, reject) => {
     const dialled = new WebSocket(`wss://${authority}${PATH}`, {
       ...webSocketOptions,
+      headers: { authorization: proof('GET', PATH) },
       createConnection: () =>
         connectTls({
           socket,
@@ -49,6 +52,14 @@ async function dial({ host, port, signal, connect }: HubTarget): Promise<Duplex>
       signal.removeEventListener('abort', abort)
       socket.destroy()
       reject(error)
+    })
+    dialled.once('unexpected-response', (_request, { statusCode }) => {
+      reject(
+        statusCode === 404
+          ? new MezError('MEZ_CARRIER_REFUSED', REFUSED)
+          : new Error(`the hub responded with ${statusCode}`),
+      )
+      abort()
     })
     dialled.once('open', () => {
       signal.removeEventListener('abort', abort)

@@ -17,11 +17,6 @@ export default defineHubPlugin({
       path: {
         path: PATH,
         upgrade(request, socket, head, deliver) {
-          // Browsers always send it, agents never do.
-          if (request.headers.origin !== undefined) {
-            socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
-            return
-          }
           socket.on('error', () => socket.destroy())
           accepting ??= import('./carrier.ts').then(({ createCarrierServer }) => createCarrierServer())
           accepting.then((accept) => accept(request, socket, head, deliver)).catch(() => socket.destroy())

@@ -4,7 +4,12 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { createTestHub, freePort } from '../../core/testing/index.ts'
+import { createAgent } from '../../agent/agent.ts'
+import { likelyCause } from '../../agent/transport-choice.ts'
+import { MezError } from '../../core/kernel/error.ts'
+import { createTestHub, freePort, memoryLog } from '../../core/testing/index.ts'
+import webSocket from '../../plugins/transport-websocket/agent.ts'
+import webTransport from '../../plugins/transport-webtransport/agent.ts'
 import { joinToken } from '../e2e/start-agent.ts'
 import { until } from '../until.ts'
 
@@ -25,10 +30,17 @@ t.teardown(() => hub.stop())
 const proxy = `hub.mezite.localhost:${hub.ports.public}`
 
 t.test('doctor tests every step to a hub, and each transport', async (t) => {
-  const { code, out } = await mezd(['doctor', '--proxy', proxy]).ended
+  const { token } = await joinToken(hub.api, 'examined')
+  const { code, out } = await mezd(['doctor', '--proxy', proxy], { MEZITE_JOIN_TOKEN: token }).ended
   t.equal(code, 0, out)
   for (const step of ['DNS', 'TCP', 'TLS', 'Clock', 'http2', 'websocket', 'webtransport'])
     t.match(out, new RegExp(`^ok .*${step}`, 'm'), step)
+  const unknown = await mezd(['doctor', '--proxy', proxy]).ended
+  t.equal(unknown.code, 0, unknown.out)
+  t.match(unknown.out, /^skip .*websocket: not tested: the hub responds only to agents/m)
+  t.match(unknown.out, /^skip .*webtransport: not tested/m)
+  const used = await mezd(['doctor', '--proxy', proxy], { MEZITE_JOIN_TOKEN: 'used' }).ended
+  t.match(used.out, /^FAIL .*websocket: the hub knows neither/m)
   const wrongPin = await mezd(['doctor', '--proxy', proxy, '--ca-pin', `sha256:${'0'.repeat(64)}`]).ended
   t.equal(wrongPin.code, 1)
   t.match(wrongPin.out, /^FAIL .*http2.*pinned/m)
@@ -54,6 +66,24 @@ t.test('config check reports every problem, and nothing is started', async (t) =
     for (const problem of problems) t.match(out, problem)
   }
   t.match(await mezd(['config', 'chek']).ended, { code: 2 })
+})
+
+t.test('R189 an agent whose proof the hub refuses says so, and why that may be', async (t) => {
+  const { log, lines } = memoryLog()
+  const agent = createAgent({
+    ...{ proxyAddr: proxy, token: 'unknown', caPin: `sha256:${'0'.repeat(64)}`, hostname: 'unknown', log },
+    ...{ dataDir: t.testdir(), plugins: [webSocket, webTransport], env: {} },
+  })
+  const started = agent.start()
+  t.teardown(() => agent.stop(0))
+  await until(
+    () => lines.some((line) => /neither the certificate nor the join token/.test(line)),
+    'it says so',
+  )
+  await agent.stop(0)
+  await started
+  const refused = new MezError('MEZ_CARRIER_REFUSED', 'refused')
+  t.match(likelyCause(refused, 443), /used or expired, the agent was removed, or the clocks differ/)
 })
 
 t.test('an agent serves its health, readiness and metrics', async (t) => {

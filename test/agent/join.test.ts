@@ -258,7 +258,7 @@ t.test(
           await pause(150)
           return carrier
         },
-        { signal: stopped.signal, dialMs },
+        { signal: stopped.signal, prove: () => 'proof', dialMs },
       )
     t.ok(
       await reach(

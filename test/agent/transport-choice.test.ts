@@ -7,6 +7,7 @@ import { memoryLog } from '../../core/testing/index.ts'
 
 const address = { host: 'hub.example.com', port: 443 }
 const signal = new AbortController().signal
+const prove = () => 'proof'
 const use = async (_carrier: unknown, transport: string) => transport
 
 /** Transports by name; those in `broken` fail. */
@@ -27,30 +28,31 @@ function start(names: readonly string[], broken: Set<string>) {
 t.test('one name alone is kept whatever happens', async (t) => {
   const broken = new Set(['http2'])
   const { choice, dialled } = start(['http2'], broken)
-  for (let n = 0; n < 3; n++) await t.rejects(choice.reach(use, { signal }), { code: 'MEZ_HUB_UNREACHABLE' })
+  for (let n = 0; n < 3; n++)
+    await t.rejects(choice.reach(use, { signal, prove }), { code: 'MEZ_HUB_UNREACHABLE' })
   choice.failed('http2')
   t.notOk(choice.fellBack)
   broken.clear()
-  t.equal(await choice.reach(use, { signal }), 'http2')
+  t.equal(await choice.reach(use, { signal, prove }), 'http2')
   t.same([...new Set(dialled)], ['http2'])
 })
 
 t.test('several are tried in order; one that works stays until a preferred one does', async (t) => {
   const broken = new Set(['http2'])
   const { choice, lines, dialled } = start(['http2', 'websocket', 'webtransport'], broken)
-  t.equal(await choice.reach(use, { signal }), 'websocket')
+  t.equal(await choice.reach(use, { signal, prove }), 'websocket')
   t.ok(choice.fellBack)
   t.ok(
     lines.some((line) => line.includes('http2 does not get through') && line.includes('443')),
     'the log names transport, port and cause',
   )
   dialled.length = 0
-  t.equal(await choice.reach(use, { signal }), 'websocket')
+  t.equal(await choice.reach(use, { signal, prove }), 'websocket')
   t.same(dialled, ['websocket'], 'without trying the others again')
-  await t.rejects(choice.reach(use, { signal, onlyPreferred: true }))
+  await t.rejects(choice.reach(use, { signal, prove, onlyPreferred: true }))
   t.ok(choice.fellBack)
   broken.clear()
-  t.equal(await choice.reach(use, { signal, onlyPreferred: true }), 'http2')
+  t.equal(await choice.reach(use, { signal, prove, onlyPreferred: true }), 'http2')
   t.notOk(choice.fellBack)
 })
 
@@ -59,7 +61,7 @@ t.test('a refused token is refused over every transport, so no other is tried', 
   const refuse = async (): Promise<never> => {
     throw new MezError('MEZ_TOKEN_REFUSED', 'the token was used')
   }
-  await t.rejects(choice.reach(refuse, { signal }), { code: 'MEZ_TOKEN_REFUSED' })
+  await t.rejects(choice.reach(refuse, { signal, prove }), { code: 'MEZ_TOKEN_REFUSED' })
   t.same(dialled, ['http2'])
 })
 

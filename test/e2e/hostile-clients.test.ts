@@ -12,6 +12,7 @@ import { seedDatabase } from '../../core/testing/database-seed.ts'
 import { startProgram } from '../../examples/cluster/program.ts'
 import { until } from '../until.ts'
 import { fuzzListeners } from './fuzz-listeners.ts'
+import { connectCarrier, openHttp2, upgradeCarrier } from './open-carrier.ts'
 import './plain-programs.ts'
 
 const BIN = fileURLToPath(new URL('../../core/hub/bin.ts', import.meta.url))
@@ -137,6 +138,31 @@ t.test(
     t.equal(await overSocket('/v1/webapi/status'), 200)
   },
 )
+
+t.test('R189, R190 strangers get 404 on both carriers, and capsules end no process', async (t) => {
+  const at = { port: publicPort, host: HOST }
+  for (const hex of ['68430100000000', '990b4d3b020016']) {
+    const session = await openHttp2(at)
+    t.equal(await connectCarrier(session, Buffer.from(hex, 'hex')), 404, `capsule ${hex}`)
+    session.destroy()
+    const { status, socket } = await upgradeCarrier(at, Buffer.from(hex, 'hex'))
+    t.equal(status, 404, `frame ${hex}`)
+    socket.destroy()
+  }
+  t.equal(ended, null)
+  t.equal(await readyz(), 200)
+})
+
+t.test('R191 of twelve CONNECTs at once on one connection none is accepted, and the hub lives', async (t) => {
+  const session = await openHttp2({ port: publicPort, host: HOST })
+  const statuses = await Promise.all(
+    Array.from({ length: 12 }, () => connectCarrier(session, Buffer.from('990b4d3b020016', 'hex'))),
+  )
+  t.strictSame(new Set(statuses), new Set([404]))
+  session.destroy()
+  t.equal(ended, null)
+  t.equal(await readyz(), 200)
+})
 
 t.test('N174, H113 nonsense at every listener and stage ends no process', async (t) => {
   const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 1_000_000)

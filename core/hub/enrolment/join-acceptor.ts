@@ -12,16 +12,10 @@ import { releaseListeners } from '../../wire/listener-release.ts'
 import { JOIN_ALPN } from '../../wire/tunnel-protocol.ts'
 import { addressKey } from '../limits/address-key.ts'
 import { createRateLimit } from '../limits/rate-limit.ts'
-import { readAgentCertificate } from '../tunnel/agent-certificate.ts'
+import { RENEWAL_GRACE_MS, readAgentCertificate } from '../tunnel/agent-certificate.ts'
 import { acceptTls, createCarriers } from '../tunnel/tls-acceptor.ts'
 import type { Enrolment } from './enrolment.ts'
 import { JoinRefusal } from './join-tokens.ts'
-
-/**
- * How long an expired certificate can still be renewed by proof of its key, so that agents can return after their hubs
- * were down for longer than the lifetime of a certificate.
- */
-const RENEWAL_GRACE_MS = 7 * 24 * 3_600_000
 
 export interface JoinAcceptor {
   /** Accepts a connection for `mezite-join/1`, with its ClientHello unread; calls `secured` after the handshake. */

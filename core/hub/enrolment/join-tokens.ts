@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { sql } from 'kysely'
 import { v4 as uuid } from 'uuid'
 import type { Actor } from '../../api/audit.ts'
 import type { Database, Transaction } from '../../api/database.ts'
@@ -34,6 +35,8 @@ export interface JoinTokens {
    * itself has used is returned too, with a `used_key`: its agent may have missed the response. Throws `JoinRefusal`.
    */
   spend(trx: Transaction, token: string, hostname: string): Promise<JoinTokenTable>
+  /** The stored hash of the token with this `joinTokenId`, if it has not expired. */
+  findHash(tokenId: string): Promise<string | null>
   /** Stores what the spent token was exchanged for. */
   exchanged(
     trx: Transaction,
@@ -126,6 +129,16 @@ export function createJoinTokens(options: {
         .execute()
       if (used) return used as JoinTokenTable
       throw tokenRefused()
+    },
+    async findHash(tokenId) {
+      const [row] = await db
+        .selectFrom('join_tokens')
+        .select('hash')
+        .where(sql`encode(sha256(convert_to(hash, 'UTF8')), 'hex')`, '=', tokenId)
+        // A used token is sent again by an agent that missed the response.
+        .where('expires', '>', new Date(clock.now()))
+        .execute()
+      return row?.hash ?? null
     },
     async exchanged(trx, id, { key, serial }) {
       await trx

@@ -164,10 +164,15 @@ export function createHttp1Server(options: Http1Options): Http1Server {
       return void app?.upgrade(route, request, socket, head)
     }
     const take = transportAt(route)
-    if (take === undefined) return void socket.destroy()
+    if (take === undefined || route.kind !== 'web') return void socket.destroy()
     // The tunnel drains this connection, after the browsers.
     connections.delete(socket)
-    take(request, socket, head, connection.info)
+    const { info } = connection
+    take(request, socket, head, {
+      ...{ route, info },
+      refuse: (problem) =>
+        refuseBytes(socket, problem, note({ problem, record: null }, clientOf(request, info))),
+    })
   }
 
   /** Sends a refusal on a connection without a request. */

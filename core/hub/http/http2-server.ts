@@ -44,6 +44,12 @@ export interface Http2Server {
 const BODY_BYTES = 1024 * 1024
 /** Destroys a stream with an error, because `close` would first end the response, which would then look complete. */
 const CUT = new Error('the stream is cut')
+const SECOND_CARRIER = new Problem(404, 'not_found', 'This connection has already opened a tunnel.')
+
+/** Whether a connection has asked for a carrier: each may do so once. */
+interface CarrierOpener {
+  used: boolean
+}
 
 /**
  * The HTTP/2 server for browsers, which routes each request by its host. Apps get raw streams; only the hub's own host
@@ -60,12 +66,11 @@ export function createHttp2Server(options: Http2Options): Http2Server {
     onflood: options.onflood,
   })
 
-  function serve(request: StreamRequest, info: ConnectionInfo): void {
+  function serve(request: StreamRequest, info: ConnectionInfo, opener: CarrierOpener): void {
     const { stream, rawHeaders, headers, ended } = request
     const record = router.recordFor(info.serverName)
     if (headers[':method'] === 'CONNECT') {
-      const connect = transportAt(request, info)
-      if (connect !== undefined) return void connect(request, info)
+      if (openCarrier(request, info, opener)) return
       const status = headers[':protocol'] === undefined ? 405 : 501
       const problem = new Problem(status, 'method_not_allowed', 'This method is not supported.')
       return void refuse(request, { kind: 'refused', problem, record }, info)
@@ -89,12 +94,21 @@ export function createHttp2Server(options: Http2Options): Http2Server {
     web(message as never, response as never, { info, origin: route.origin })
   }
 
-  /** The transport that accepts an extended CONNECT (RFC 8441) to the hub's own host. */
-  function transportAt({ rawHeaders, headers, ended }: StreamRequest, info: ConnectionInfo) {
-    if (headers[':protocol'] === undefined) return undefined
-    const head = readStreamHead(rawHeaders)
-    const route = typeof head === 'string' ? undefined : router.route(head, info, !ended)
-    return route?.kind === 'web' ? paths.get(pathOf(route.target))?.connect : undefined
+  /** Passes an extended CONNECT (RFC 8441) to the transport that accepts it at this path; false if there is none. */
+  function openCarrier(request: StreamRequest, info: ConnectionInfo, opener: CarrierOpener): boolean {
+    if (request.headers[':protocol'] === undefined) return false
+    const head = readStreamHead(request.rawHeaders)
+    const route = typeof head === 'string' ? undefined : router.route(head, info, !request.ended)
+    const connect = route?.kind === 'web' ? paths.get(pathOf(route.target))?.connect : undefined
+    if (route?.kind !== 'web' || connect === undefined) return false
+    const refuseIt = (problem: Problem): void =>
+      refuse(request, { kind: 'refused', problem, record: null }, info)
+    if (opener.used) refuseIt(SECOND_CARRIER)
+    else {
+      opener.used = true
+      connect(request, { route, info, refuse: refuseIt })
+    }
+    return true
   }
 
   function refuse(request: StreamRequest, { problem, record }: RefusedRoute, info: ConnectionInfo): void {
@@ -129,9 +143,10 @@ export function createHttp2Server(options: Http2Options): Http2Server {
 
   return {
     accept(socket, info) {
+      const opener = { used: false }
       const take = (request: StreamRequest): void => {
         try {
-          serve(request, info)
+          serve(request, info, opener)
         } catch (error) {
           options.onerror(error)
           request.stream.destroy(CUT)

@@ -1,47 +1,110 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo, StreamRequest } from '../../api/protocol.ts'
 import type { HubTransport } from '../../api/transport.ts'
-import { MezError } from '../../kernel/error.ts'
+import { MezError, messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { WebRoute } from './host-router.ts'
+
+/** A request for a carrier that the host router has accepted. */
+interface Arrival {
+  readonly route: WebRoute
+  readonly info: ConnectionInfo
+  /** Sends the refusal. */
+  readonly refuse: (problem: Problem) => void
+}
 
 /** The handlers of a path of the hub's own host. */
 export interface ReceivingPath {
   /** Handles an HTTP/1.1 upgrade. */
-  upgrade?(request: IncomingMessage, socket: Duplex, head: Buffer, info: ConnectionInfo): void
+  upgrade?(request: IncomingMessage, socket: Duplex, head: Buffer, arrival: Arrival): void
   /** Handles an extended CONNECT over HTTP/2. */
-  connect?(request: StreamRequest, info: ConnectionInfo): void
+  connect?(request: StreamRequest, arrival: Arrival): void
 }
 
 /** Handlers by path. */
 export type TransportPaths = ReadonlyMap<string, ReceivingPath>
 
+/** Where a carrier comes from. */
+export interface CarrierOrigin {
+  readonly clientIp: string
+  readonly transport: string
+}
+
+export interface TransportPathsOptions {
+  /** Receives each carrier. */
+  readonly deliver: (carrier: Duplex, from: CarrierOrigin) => void
+  /** Whether a request proves an agent or a join token. */
+  readonly admits: (
+    opening: { readonly method: 'GET' | 'CONNECT'; readonly host: string; readonly path: string },
+    authorization: string | undefined,
+    from: { readonly clientIp: string },
+  ) => Promise<boolean>
+  /** Counts a carrier that is being opened, with a deadline; `close` ends it. Call the result once it is delivered. */
+  readonly opening: (clientIp: string, close: () => void) => () => void
+  readonly log: Log
+}
+
 /** The part of a request target that is compared with the paths of transports. */
 export const pathOf = (target: string): string => target.split('?', 1)[0] as string
 
+const BROWSER = new Problem(403, 'origin_refused', 'Browsers cannot open tunnels.')
+/** The same as for a path that does not exist. */
+const STRANGER = new Problem(404, 'not_found', 'There is nothing at this address.')
+
 /**
- * The paths of the offered transports; `deliver` receives each carrier from them. Throws `MEZ_SERVICE_TWICE` if two
- * transports claim the same path.
+ * The paths of the offered transports. Nothing of a request but its head is read before its proof is verified. Throws
+ * `MEZ_SERVICE_TWICE` if two transports claim the same path.
  */
 export function transportPaths(
   transports: readonly HubTransport[],
-  deliver: (carrier: Duplex, from: { readonly clientIp: string; readonly transport: string }) => void,
+  { deliver, admits, opening, log }: TransportPathsOptions,
 ): TransportPaths {
   const paths = new Map<string, ReceivingPath>()
+
+  /** `start` passes the request to the transport, with the function that takes the carrier. */
+  async function open(
+    transport: string,
+    method: 'GET' | 'CONNECT',
+    headers: NodeJS.Dict<string | string[]>,
+    stream: Duplex,
+    { route, info, refuse }: Arrival,
+    start: (take: (carrier: Duplex) => void) => unknown,
+  ): Promise<void> {
+    if (headers.origin !== undefined) return refuse(BROWSER)
+    const clientIp = info.clientOf?.(headers['x-forwarded-for']?.toString()) ?? info.clientIp
+    const wanted = { method, host: new URL(route.origin).hostname, path: pathOf(route.target) }
+    const proved = await admits(wanted, headers.authorization?.toString(), { clientIp })
+    if (stream.destroyed) return
+    if (!proved) return refuse(STRANGER)
+    const opened = opening(clientIp, () => stream.destroy())
+    stream.once('close', opened)
+    await start((carrier) => {
+      opened()
+      deliver(carrier, { clientIp, transport })
+    })
+  }
+
   for (const { name, path } of transports) {
     if (!path) continue
     if (paths.has(path.path)) throw new MezError('MEZ_SERVICE_TWICE', `two transports claim ${path.path}`)
-    const to = (info: ConnectionInfo, forwardedFor: string | string[] | undefined) => (carrier: Duplex) =>
-      deliver(carrier, {
-        clientIp: info.clientOf?.(forwardedFor?.toString()) ?? info.clientIp,
-        transport: name,
-      })
+    const failed = (stream: Duplex) => (error: unknown) => {
+      log.error({ transport: name, error: messageOf(error) }, 'a transport failed to open a carrier')
+      stream.destroy()
+    }
     paths.set(path.path, {
       ...(path.upgrade && {
-        upgrade: (request, socket, head, info) =>
-          path.upgrade?.(request, socket, head, to(info, request.headers['x-forwarded-for'])),
+        upgrade: (request, socket, head, arrival) =>
+          void open(name, 'GET', request.headers, socket, arrival, (take) =>
+            path.upgrade?.(request, socket, head, take),
+          ).catch(failed(socket)),
       }),
       ...(path.connect && {
-        connect: (request, info) => path.connect?.(request, to(info, request.headers['x-forwarded-for'])),
+        connect: (request, arrival) =>
+          void open(name, 'CONNECT', request.headers, request.stream, arrival, (take) =>
+            path.connect?.(request, take),
+          ).catch(failed(request.stream)),
       }),
     })
   }

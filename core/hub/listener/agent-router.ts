@@ -7,6 +7,7 @@ import type { Address } from '../config/hub-config.ts'
 import type { GroupMember } from '../processes/group-member.ts'
 import { type AlpnRoute, routeAlpn } from './alpn-router.ts'
 import { peekConnection } from './connection-preamble.ts'
+import type { HandshakeTable } from './handshake-table.ts'
 import type { Relay } from './hub-relay.ts'
 
 /** Another hub of the cluster, and the header that goes ahead of a connection relayed to it. */
@@ -39,6 +40,11 @@ export interface AgentRouter {
     target: Extract<AlpnRoute, { kind: 'alpn' }>,
     done: () => void,
   ): string | null
+  /**
+   * Counts a carrier that is being opened, in its handshake or before, until the returned function is called. After the
+   * time limit, or to make room for others, `close` is called.
+   */
+  opening(clientIp: string, close: () => void): () => void
   /** Takes a carrier that a transport brought, as if the agent had connected to the public port. */
   deliver(carrier: Duplex, from: Pick<ConnectionInfo, 'clientIp' | 'transport'>): void
 }
@@ -55,16 +61,14 @@ export function createAgentRouter(options: {
   readonly group: Pick<GroupMember, 'isSibling' | 'pass'> | undefined
   readonly maxBytes: number
   readonly handshakeMs: number
-  /** Carriers that may be in their handshake at a time. */
-  readonly handshakes: number
+  readonly table: Pick<HandshakeTable, 'add' | 'delete'>
   /** An agent has shown its certificate from this address. */
   readonly linked: (address: string) => void
-  readonly drop: (carrier: Duplex, reason: string) => void
+  readonly drop: (carrier: { destroy(): void }, reason: string) => void
   readonly refuse: (carrier: Duplex, reason: string) => void
 }): AgentRouter {
-  const { takers, alpnTransport, peers, group, drop, refuse } = options
+  const { takers, alpnTransport, peers, group, table, drop, refuse } = options
   const names = new Set(Object.keys(takers))
-  let open = 0
 
   const route: AgentRouter['route'] = (raw, from, target, done) => {
     if (alpnTransport === null && from.transport === undefined && from.via === undefined) {
@@ -99,20 +103,28 @@ export function createAgentRouter(options: {
   const withoutSibling = ({ via, ...info }: ConnectionInfo): ConnectionInfo =>
     Object.freeze(via === undefined || group?.isSibling(via) ? info : { ...info, via })
 
+  const opening: AgentRouter['opening'] = (clientIp, close) => {
+    const done = (): void => {
+      clearTimeout(deadline)
+      table.delete(handshake)
+    }
+    const handshake = {
+      info: { clientIp, clientPort: 0, trustedProxy: false, serverName: null },
+      done,
+      evict: close,
+    }
+    const deadline = setTimeout(() => drop({ destroy: close }, 'handshake_timeout'), options.handshakeMs)
+    table.add(handshake, clientIp)
+    return done
+  }
+
   return {
     names,
     route,
+    opening,
     deliver(carrier, from) {
       carrier.on('error', () => carrier.destroy())
-      if (open >= options.handshakes) return void drop(carrier, 'handshakes_limit')
-      open += 1
-      let pending = true
-      const done = (): void => {
-        clearTimeout(deadline)
-        if (pending) open -= 1
-        pending = false
-      }
-      const deadline = setTimeout(() => drop(carrier, 'handshake_timeout'), options.handshakeMs)
+      const done = opening(from.clientIp, () => carrier.destroy())
       carrier.once('close', done)
       peekConnection(carrier, {
         readHeader: () => ({ kind: 'none' }),

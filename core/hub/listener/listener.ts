@@ -70,6 +70,7 @@ export interface Listener {
   /** Takes a connection that another process has accepted. */
   take(socket: Socket): void
   readonly deliver: AgentRouter['deliver']
+  readonly opening: AgentRouter['opening']
   /** Accepts no more, and waits up to a second for TLS handshakes, whose requests then drain like others. */
   stopAccepting(): Promise<void>
   /** Drains the protocols (not browsers) and the connections relayed to other hubs. */
@@ -128,8 +129,8 @@ export function createListener(options: ListenerOptions): Listener {
   const named = createNamedServers({ protocols, authorities, proofs, handshakeMs, takeHandshakes })
   const agents = createAgentRouter({
     ...{ takers: mezite, alpnTransport: options.alpnTransport },
-    ...{ peers, relay, drop, maxBytes: HELLO_BYTES, group: options.group },
-    ...{ handshakeMs: limits.handshakeMs, handshakes: limits.handshakes },
+    ...{ peers, relay, maxBytes: HELLO_BYTES, group: options.group },
+    ...{ handshakeMs: limits.handshakeMs, table, drop },
     linked: (address) => table.rememberAgent(address),
     refuse: (carrier, reason) => refuse(carrier, ALERT_ALPN, reason),
   })
@@ -281,6 +282,7 @@ export function createListener(options: ListenerOptions): Listener {
     adopt: port.adopt,
     take: accept,
     deliver: agents.deliver,
+    opening: agents.opening,
     stopAccepting: () => port.stopAccepting(() => byEnds.size === 0),
     async drain(signal) {
       await Promise.allSettled([...protocols, relay].map((each) => each.drain(signal)))

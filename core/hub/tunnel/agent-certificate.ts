@@ -1,6 +1,12 @@
 import type { X509Certificate } from 'node:crypto'
 import { isHostname } from '../../wire/tunnel-protocol.ts'
 
+/**
+ * How long an expired certificate can still be renewed by proof of its key, so that agents can return after their hubs
+ * were down for longer than the lifetime of a certificate.
+ */
+export const RENEWAL_GRACE_MS = 7 * 24 * 3_600_000
+
 export interface AgentCertificate {
   readonly hostname: string
   /** Lower-case hex. */

@@ -3,6 +3,8 @@ import { connect as connectTls } from 'node:tls'
 import { defineAgentPlugin } from '@mezite/core'
 import { agentTransports } from '@mezite/core/protocol'
 
+const path = '/v1/tunnel/my-plugin'
+
 /** Opens tunnels with an HTTP upgrade, through the proxy of the environment if there is one. */
 export default defineAgentPlugin({
   name: 'my-plugin',
@@ -12,13 +14,14 @@ export default defineAgentPlugin({
   setup({ provide }) {
     provide.agentTransports({
       name: 'my-plugin',
-      async dial({ host, port, signal, connect }) {
+      async dial({ host, port, signal, connect, proof }) {
         const socket = await connect()
         signal.addEventListener('abort', () => socket.destroy(), { once: true })
         return new Promise((resolve, reject) => {
           const upgrade = request({
-            ...{ host, port, path: '/v1/tunnel/my-plugin' },
-            headers: { connection: 'Upgrade', upgrade: 'my-plugin' },
+            ...{ host, port, path },
+            // The hub responds with 404 to everybody who does not prove an agent or a join token.
+            headers: { connection: 'Upgrade', upgrade: 'my-plugin', authorization: proof('GET', path) },
             createConnection: () => connectTls({ socket, servername: host, rejectUnauthorized: false }),
           })
           upgrade.once('upgrade', (_response, stream, head) => {

@@ -1,0 +1,94 @@
+/** The doors of the tunnel on the hub's own host, with the proof of a join token. */
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import t from 'tap'
+import { systemClock } from '../../../core/kernel/clock.ts'
+import { createTestHub } from '../../../core/testing/index.ts'
+import { proveJoin } from '../../../core/wire/carrier-proof.ts'
+import { streamHead } from '../../../plugins/transport-webtransport/capsules.ts'
+import { connectCarrier, openHttp2, upgradeCarrier, WEBSOCKET, WEBTRANSPORT } from '../../e2e/open-carrier.ts'
+import { joinToken } from '../../e2e/start-agent.ts'
+import { until } from '../../until.ts'
+
+const host = 'hub.mezite.localhost'
+const hub = await createTestHub()
+t.teardown(() => hub.stop())
+const at = { port: hub.ports.public, host }
+const { token } = await joinToken(hub.api, 'node-1')
+const prove = proveJoin(token, systemClock)
+const connectProof = () => prove({ method: 'CONNECT', host, path: WEBTRANSPORT })
+const upgradeProof = () => prove({ method: 'GET', host, path: WEBSOCKET })
+const errors = () => hub.log.filter((line) => /"level":"error"/.test(line))
+
+t.test('R191 of twelve CONNECTs with a proof at once on one connection one is accepted', async (t) => {
+  const session = await openHttp2(at)
+  const statuses = await Promise.all(
+    Array.from({ length: 12 }, () =>
+      connectCarrier(session, streamHead(0, 0), { authorization: connectProof() }),
+    ),
+  )
+  t.strictSame(statuses.toSorted(), [200, ...Array.from({ length: 11 }, () => 404)])
+  session.destroy()
+})
+
+t.test('R195 the Origin of a browser gets 403 on both carriers, also with a proof', async (t) => {
+  const origin = `https://${host}`
+  const session = await openHttp2(at)
+  const headers = { authorization: connectProof(), origin }
+  t.equal(await connectCarrier(session, Buffer.alloc(0), headers), 403)
+  session.destroy()
+  const { status, socket } = await upgradeCarrier(at, Buffer.alloc(0), {
+    authorization: upgradeProof(),
+    origin,
+  })
+  t.equal(status, 403)
+  socket.destroy()
+})
+
+t.test('R189 a proof is for one path and one use', async (t) => {
+  const session = await openHttp2(at)
+  const elsewhere = prove({ method: 'CONNECT', host, path: WEBSOCKET })
+  t.equal(await connectCarrier(session, Buffer.alloc(0), { authorization: elsewhere }), 404)
+  session.destroy()
+  const used = upgradeProof()
+  const first = await upgradeCarrier(at, Buffer.alloc(0), { authorization: used })
+  const second = await upgradeCarrier(at, Buffer.alloc(0), { authorization: used })
+  t.strictSame([first.status, second.status], [101, 404])
+  first.socket.destroy()
+  second.socket.destroy()
+})
+
+t.test('R190 capsules and frames after a proof end their connection and nothing else', async (t) => {
+  const bodies = [
+    ...['68430100000000', '990b4d3b020016', '990b4d3b02004016', '990b4d3f01ff', '990b4d3d00'].map((hex) =>
+      Buffer.from(hex, 'hex'),
+    ),
+    ...Array.from({ length: 40 }, () => randomBytes(1 + Math.floor(Math.random() * 2_000))),
+  ]
+  for (const body of bodies) {
+    const session = await openHttp2(at)
+    const closed = once(session, 'close')
+    t.equal(await connectCarrier(session, body, { authorization: connectProof() }), 200)
+    session.destroy()
+    await closed
+    const { status, socket } = await upgradeCarrier(at, body, { authorization: upgradeProof() })
+    t.equal(status, 101)
+    socket.destroy()
+  }
+  t.strictSame(errors(), [])
+  await hub.ready()
+})
+
+t.test('windows do not grow before the certificate inside is verified', async (t) => {
+  const session = await openHttp2(at)
+  const before = session.remoteSettings.initialWindowSize
+  let changes = 0
+  session.on('remoteSettings', () => {
+    changes += 1
+  })
+  const body = Buffer.concat([streamHead(0, 1 << 19), randomBytes(1 << 19)])
+  t.equal(await connectCarrier(session, body, { authorization: connectProof() }), 200)
+  await until(() => session.destroyed, 'the hub closes it, because the bytes are not a ClientHello')
+  t.equal(changes, 0)
+  t.ok((before ?? 0) <= 256 * 1024)
+})
