@@ -167,12 +167,9 @@ export function createHttp1Server(options: Http1Options): Http1Server {
     if (take === undefined || route.kind !== 'web') return void socket.destroy()
     // The tunnel drains this connection, after the browsers.
     connections.delete(socket)
-    const { info } = connection
-    take(request, socket, head, {
-      ...{ route, info },
-      refuse: (problem) =>
-        refuseBytes(socket, problem, note({ problem, record: null }, clientOf(request, info))),
-    })
+    const refuse = (problem: Problem): void =>
+      refuseBytes(socket, problem, note({ problem, record: null }, clientOf(request, connection.info)))
+    take(request, socket, head, { route, info: connection.info, refuse })
   }
 
   /** Sends a refusal on a connection without a request. */
