@@ -10,6 +10,7 @@ await runTogether(import.meta.url, [
   './hub/catalog/catalog.test.ts',
   './hub/cluster/session-activity.test.ts',
   './hub/database/two-hubs.test.ts',
+  './hub/jobs/jobs.test.ts',
   './hub/pki/certificate-authorities.test.ts',
   './hub/secrets/secret-box.test.ts',
   './hub/sessions/lifetimes.test.ts',

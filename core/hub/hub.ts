@@ -102,6 +102,8 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   onClose(() => rooms.tunnel.close())
   onClose(() => rooms.joins.close())
   await kernel.start()
+  rooms.jobs.start()
+  onClose(() => rooms.jobs.stop())
 
   const offered = rooms.tunnel.offer(kernel.slot(transports))
   const web = apiServer(rooms, attention.list, group)

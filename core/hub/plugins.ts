@@ -5,6 +5,7 @@ import { authorities } from '../api/certificate-authorities.ts'
 import { database, databaseServer } from '../api/database.ts'
 import { headerOwner } from '../api/header-names.ts'
 import { httpHooks } from '../api/hub-hooks.ts'
+import { jobs } from '../api/jobs.ts'
 import { metrics } from '../api/metrics.ts'
 import { pages } from '../api/pages.ts'
 import { proxyLimits } from '../api/proxy-limits.ts'
@@ -56,6 +57,7 @@ export const hubServices = {
   database,
   databaseServer,
   httpHooks,
+  jobs,
   locks,
   metrics,
   pages,

@@ -37,6 +37,8 @@ import { openDatabase } from './database/database.ts'
 import { createEnrolment } from './enrolment/enrolment.ts'
 import { createJoinAcceptor } from './enrolment/join-acceptor.ts'
 import { createJoinTokens } from './enrolment/join-tokens.ts'
+import { createJobs } from './jobs/jobs.ts'
+import { jobsMigrations } from './jobs/migrations.ts'
 import { createCertificates } from './listener/certificates.ts'
 import { createPages } from './pages/pages.ts'
 import { createAuthorities } from './pki/certificate-authorities.ts'
@@ -55,6 +57,8 @@ import { createTunnel } from './tunnel/tunnel.ts'
 import { createAccounts } from './users/accounts.ts'
 import { createUsers } from './users/users.ts'
 
+const PRUNING_MS = 10 * 60_000
+
 /** Migrations of the rooms, in order; those of plugins run after them. */
 export const roomMigrations: readonly Migrations[] = [
   keysMigrations,
@@ -63,6 +67,7 @@ export const roomMigrations: readonly Migrations[] = [
   sessionsMigrations,
   tunnelMigrations,
   hubsMigrations,
+  jobsMigrations,
 ]
 
 /** Dependencies of the rooms of one hub, other than each other. */
@@ -173,6 +178,8 @@ export async function openRooms(options: RoomsOptions) {
   const cuts = createCutReports({ ...base, db, revisions, sessions, registry })
   const activity = createActivity({ ...base, db, sessions, alone })
 
+  const jobs = createJobs({ ...base, db, metrics: counts.metrics })
+  jobs.service.add({ name: 'sessions-pruning', everyMs: PRUNING_MS, run: sessions.purge })
   const pages = createPages({ ...base, brand: config.brand, navigation: () => kernel.slot(homeLinks) })
   const signInPages = createSignInPages(pages, publicNames)
   const explain = createExplanation({ ...base, catalog, users, locks, requirements, ask: decide })
@@ -195,6 +202,7 @@ export async function openRooms(options: RoomsOptions) {
     database: db,
     databaseServer: { url: config.database.driver === 'postgres' ? config.database.url : null },
     httpHooks: calls.http,
+    jobs: jobs.service,
     metrics: counts.metrics,
     proxyLimits: proxy.limits,
     signInDesk: signIn.desk,
@@ -215,6 +223,7 @@ export async function openRooms(options: RoomsOptions) {
       cuts,
       activity,
       pages,
+      jobs,
     },
     ...{ explain, signIn },
   }

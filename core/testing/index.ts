@@ -17,6 +17,7 @@ export {
 export { type FakeClock, fakeClock } from './fake-clock.ts'
 export { FakeIssuer, type Misbehaviour } from './fake-issuer.ts'
 export { freePort } from './free-port.ts'
+export { conformJob, type JobUnderTest, type TestJobs, testJobs } from './job-conformance.ts'
 export { type MemoryLog, memoryLog } from './memory-log.ts'
 export { MemoryTunnel } from './memory-tunnel.ts'
 export { conformPackage } from './package-conformance.ts'

@@ -3,6 +3,7 @@ import {
   auditSinks,
   database,
   defineHubPlugin,
+  jobs,
   migrations,
   revisions,
   secretBox,
@@ -19,6 +20,10 @@ import { createPruner } from './retention.ts'
 import { createSink } from './sink.ts'
 import { createTail } from './tail.ts'
 import { verifyRoute } from './verification-route.ts'
+
+const RETENTION_MS = 10 * 60_000
+/** The first run of a retention that was shortened may delete years. */
+const LONGEST_RETENTION_MS = 6 * 3_600_000
 
 /** Keeps audit events in the hub's database. README.md says how to query and export them. */
 export default defineHubPlugin({
@@ -37,7 +42,7 @@ export default defineHubPlugin({
     },
     { additionalProperties: false },
   ),
-  needs: { audit, revisions, database, databaseServer, secretBox },
+  needs: { audit, revisions, database, databaseServer, jobs, secretBox },
   wants: { sessions },
   provides: { auditSinks, migrations, webRoutes },
   setup({ config, clock, log, tap, use, provide }) {
@@ -57,6 +62,12 @@ export default defineHubPlugin({
       clock,
       log,
     })
+    use.jobs.add({
+      name: 'audit-database-retention',
+      everyMs: RETENTION_MS,
+      deadlineMs: LONGEST_RETENTION_MS,
+      run: async (signal) => `${await pruner.prune(signal)} events deleted`,
+    })
     const checkpoints = createCheckpoints({ database: use.database, key, clock, log })
     const tail = createTail(use.database, log)
     provide.migrations(auditMigrations)
@@ -66,13 +77,11 @@ export default defineHubPlugin({
     provide.webRoutes(verifyRoute({ ...use, key, newest: checkpoints.newest, log }))
     tap.lifecycle.start(async () => {
       opened = await openCheckpointKey(use.database, use.secretBox)
-      pruner.start()
       checkpoints.start()
     })
     tap.lifecycle.drain(() => tail.end())
     tap.lifecycle.stop(async () => {
       tail.end()
-      await pruner.stop()
       await checkpoints.stop()
       await sink.stop()
     })

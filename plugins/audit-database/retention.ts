@@ -1,4 +1,4 @@
-import { type Clock, type Database, type Log, messageOf, type Transaction } from '@mezite/core'
+import type { Clock, Database, Log, Transaction } from '@mezite/core'
 import { sql } from 'kysely'
 import { hashOf, type Link } from './chain.ts'
 import { lockTrail } from './chain-writer.ts'
@@ -6,7 +6,6 @@ import type { CheckpointKey } from './checkpoint-key.ts'
 import { runIn } from './sink.ts'
 import { type Checkpoint, read, readStart, type Signed, type Start, writeStart } from './statement.ts'
 
-const EVERY_MS = 10 * 60_000
 const BATCH = 1_000
 const CHECKPOINTS = 50
 const PAUSE_MS = 50
@@ -36,15 +35,12 @@ export interface PrunerDeps {
  */
 export function createPruner(deps: PrunerDeps) {
   const { database, retentionMs, key, clock, log } = deps
-  let stopped = false
-  let timer: NodeJS.Timeout | undefined
-  let working: Promise<unknown> = Promise.resolve()
 
   /** Resolves with the number of deleted events. */
-  async function prune(): Promise<number> {
+  async function prune(signal?: AbortSignal): Promise<number> {
     const before = new Date(clock.now() - retentionMs)
     let gone = 0
-    while (!stopped) {
+    while (!signal?.aborted) {
       const went = await database.transaction().execute((trx) => piece(trx, before))
       gone += went
       if (went < BATCH) break
@@ -115,24 +111,7 @@ export function createPruner(deps: PrunerDeps) {
     if (role !== null) await sql`RESET ROLE`.execute(trx)
   }
 
-  function run(): void {
-    working = prune().catch((error) =>
-      log.error({ error: messageOf(error) }, 'failed to delete old audit events'),
-    )
-  }
-
-  return {
-    prune,
-    start() {
-      run()
-      timer = setInterval(run, EVERY_MS).unref()
-    },
-    async stop() {
-      stopped = true
-      clearInterval(timer)
-      await working
-    },
-  }
+  return { prune }
 }
 
 /** Hubs without a remaining event or checkpoint: if such a hub records again, it starts a new chain. */

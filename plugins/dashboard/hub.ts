@@ -5,6 +5,7 @@ import {
   database,
   defineHubPlugin,
   homeLinks,
+  jobs,
   migrations,
   Problem,
   pages,
@@ -29,7 +30,7 @@ export default defineHubPlugin({
   api: 1,
   summary: 'The launcher for people and the administration for operators',
   config: Type.Object({}, { additionalProperties: false }),
-  needs: { catalog, database, pages, revisions, sessions },
+  needs: { catalog, database, jobs, pages, revisions, sessions },
   wants: { dashboardParts },
   provides: { homeLinks, migrations, webRoutes },
   setup({ clock, log, tap, use, provide }) {
@@ -38,6 +39,8 @@ export default defineHubPlugin({
 
     const store = createTrafficStore(use.database, randomUUID())
     const traffic = createTraffic({ sessions: use.sessions, store, clock, log })
+
+    use.jobs.add({ name: 'dashboard-traffic-pruning', everyMs: 3_600_000, run: traffic.prune })
 
     tap.audit.event(traffic.count)
     tap.lifecycle.start(async () => {

@@ -38,8 +38,10 @@ export interface Sums extends Counters {
 
 /** What all hubs of the cluster have counted. */
 export interface TrafficStore {
-  /** Replaces this hub's rows of the same period and app, and deletes rows from before `oldest` of their step. */
-  write(rows: readonly TrafficRow[], oldest: Readonly<Record<number, number>>): Promise<void>
+  /** Replaces this hub's rows of the same period and app. */
+  write(rows: readonly TrafficRow[]): Promise<void>
+  /** Deletes rows of all hubs from before `oldest` of their step. */
+  prune(oldest: Readonly<Record<number, number>>): Promise<void>
   byTime(stepMs: number, since: number, app: string): Promise<readonly Sums[]>
   /** The apps with most requests first, at most 500. */
   byApp(stepMs: number, since: number): Promise<readonly Sums[]>
@@ -95,7 +97,7 @@ export function createTrafficStore(database: Database, hub: string): TrafficStor
   }
 
   return {
-    async write(rows, oldest) {
+    async write(rows) {
       for (let at = 0; at < rows.length; at += BATCH) {
         await db
           .insertInto('dashboard_traffic')
@@ -112,6 +114,8 @@ export function createTrafficStore(database: Database, hub: string): TrafficStor
           )
           .execute()
       }
+    },
+    async prune(oldest) {
       for (const [step, time] of Object.entries(oldest))
         await db
           .deleteFrom('dashboard_traffic')

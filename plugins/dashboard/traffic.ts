@@ -46,6 +46,8 @@ export interface Traffic {
   points(range: Range, app?: string): Promise<readonly Point[]>
   /** The apps with traffic, those with most requests first, at most 500. */
   apps(range: Range): Promise<readonly ({ readonly app: string } & Figures)[]>
+  /** Deletes periods that no chart shows any more, of all hubs. */
+  prune(): Promise<void>
   /** Samples the number of live sessions, and stores what was counted, until `stop`. */
   start(): void
   stop(): Promise<void>
@@ -105,13 +107,15 @@ export function createTraffic(options: {
     }
   }
 
+  const prune = (): Promise<void> =>
+    store.prune(Object.fromEntries(ranges.map((range) => [RANGES[range].stepMs, oldestOf(range)])))
+
   async function write(): Promise<void> {
     const stored = ranges.map((range) => [range, [...open[range]]] as const)
     changed = false
     const rows = stored.flatMap(([range, periods]) => periods.flatMap((period) => rowsOf(range, period)))
-    const oldest = Object.fromEntries(ranges.map((range) => [RANGES[range].stepMs, oldestOf(range)]))
     try {
-      await store.write(rows, oldest)
+      await store.write(rows)
     } catch (error) {
       changed = true
       throw error
@@ -137,6 +141,7 @@ export function createTraffic(options: {
   let timer: NodeJS.Timeout | undefined
 
   return {
+    prune,
     start() {
       timer = setInterval(() => {
         sample()

@@ -1,6 +1,6 @@
 import {
   defineHubPlugin,
-  messageOf,
+  jobs,
   migrations,
   publicNames,
   revisions,
@@ -19,11 +19,10 @@ export default defineHubPlugin({
   name: 'identity-jwt',
   api: 1,
   summary: 'Signs the identity of the caller on every request',
-  needs: { revisions, publicNames, secretBox },
+  needs: { jobs, revisions, publicNames, secretBox },
   provides: { assertion, migrations, webRoutes },
-  setup({ clock, log, tap, use, provide }) {
+  setup({ clock, tap, use, provide }) {
     const keys = createSigningKeys({ revisions: use.revisions, secretBox: use.secretBox, clock })
-    let timer: NodeJS.Timeout | undefined
 
     use.revisions.addView(keys.view)
     provide.migrations(identityJwtMigrations)
@@ -32,17 +31,8 @@ export default defineHubPlugin({
     )
     provide.webRoutes(keyRoutes(keys))
 
-    const tend = () => {
-      keys
-        .tend()
-        .catch((error) => log.error({ cause: messageOf(error) }, 'failed to rotate the signing keys'))
-    }
-    tap.lifecycle.start(async () => {
-      await keys.ensure()
-      tend()
-      timer = setInterval(tend, CHECK_MS).unref()
-    })
-    tap.lifecycle.stop(() => clearInterval(timer))
+    use.jobs.add({ name: 'identity-jwt-rotation', everyMs: CHECK_MS, run: keys.tend })
+    tap.lifecycle.start(keys.ensure)
   },
 })
 

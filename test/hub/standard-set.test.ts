@@ -81,7 +81,7 @@ t.test('the taps of every hook, in the order in which they run', async (t) => {
     'lifecycle.start': ['audit-database', 'identity-jwt', 'http-apps', 'tcp-apps', 'dashboard'],
     'lifecycle.ready': [],
     'lifecycle.drain': ['audit-database', 'dashboard'],
-    'lifecycle.stop': ['dashboard', 'tcp-apps', 'http-apps', 'identity-jwt', 'audit-database'],
+    'lifecycle.stop': ['dashboard', 'tcp-apps', 'http-apps', 'audit-database'],
     'access.decide': ['rbac'],
     'access.challenge': ['webauthn'],
     'user.released': ['api-tokens'],

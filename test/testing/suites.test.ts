@@ -20,9 +20,11 @@ import {
   conformAuditSink,
   conformCertificates,
   conformDialer,
+  conformJob,
   conformPackage,
   conformPlugin,
   conformPolicy,
+  type JobUnderTest,
   type SourceUnderTest,
   testCertificate,
   testTarget,
@@ -252,6 +254,44 @@ t.test('a source of certificates', async (t) => {
     t.strictSame(await failuresOf((t) => conformCertificates(t, open(flaw))), expected, flaw)
   t.strictSame(
     unprovenOf((t) => conformCertificates(t, open('none')), FLAWS),
+    [],
+  )
+})
+
+t.test('a job', async (t) => {
+  const FLAWS = {
+    none: [],
+    'bad-name': ['it has a name, an interval and a deadline'],
+    'too-often': ['it has a name, an interval and a deadline'],
+    once: ['it runs again and again, and reports in a line', 'a run beside another one does no harm'],
+    lines: ['it runs again and again, and reports in a line'],
+    alone: ['a run beside another one does no harm'],
+    deaf: ['it ends when its signal aborts'],
+  }
+  const open = (flaw: string) => async (): Promise<JobUnderTest> => {
+    let [running, ran] = [0, false]
+    const name = flaw === 'bad-name' ? 'Job' : 'job'
+    return {
+      job: {
+        ...{ name, everyMs: flaw === 'too-often' ? 10 : 60_000 },
+        async run(signal) {
+          if (flaw === 'deaf' && signal.aborted) return new Promise(() => {})
+          if (flaw === 'once' && ran) throw new Error('again')
+          if (flaw === 'alone' && running > 0) throw new Error('beside another')
+          ran = true
+          running += 1
+          await new Promise((resolve) => setImmediate(resolve))
+          running -= 1
+          return flaw === 'lines' ? 'a\nb' : 'done'
+        },
+      },
+      close: async () => {},
+    }
+  }
+  for (const [flaw, expected] of Object.entries(FLAWS))
+    t.strictSame(await failuresOf((t) => conformJob(t, open(flaw))), expected, flaw)
+  t.strictSame(
+    unprovenOf((t) => conformJob(t, open('none')), FLAWS),
     [],
   )
 })

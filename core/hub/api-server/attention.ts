@@ -8,12 +8,13 @@ const EXPIRY_DAYS = 21
 const CLOCK_MS = 5_000
 /** Half of the number of events at which a sink accepts no new requests. */
 const QUEUED = 2_000
+const FAILED_RUNS = 3
 /** The authorities whose certificates expire. */
 export const AUTHORITIES: readonly AuthorityName[] = ['hub-ca', 'agent-ca', 'user-ca']
 
 /** One problem that an operator should look at. */
 export interface Attention {
-  readonly kind: 'agent' | 'app' | 'certificate' | 'audit' | 'clock' | 'database' | 'runtime'
+  readonly kind: 'agent' | 'app' | 'certificate' | 'audit' | 'clock' | 'database' | 'job' | 'runtime'
   /** Name of the agent, app, certificate, sink or hub. */
   readonly subject: string
   readonly message: string
@@ -21,7 +22,7 @@ export interface Attention {
 
 type Watched = Pick<
   Rooms,
-  'catalog' | 'tunnel' | 'certificates' | 'authorities' | 'audit' | 'registry' | 'revisions'
+  'catalog' | 'tunnel' | 'certificates' | 'authorities' | 'audit' | 'registry' | 'revisions' | 'jobs'
 >
 
 /** The list `attention` of `GET /v1/webapi/status`, as this hub sees the cluster. */
@@ -81,6 +82,16 @@ export function createAttention(
     })
   }
 
+  /** One failed run may be a restart of the database. */
+  function jobs(): Attention[] {
+    return rooms.jobs.states().flatMap(({ name, failures, result }) => {
+      if (failures < FAILED_RUNS) return []
+      return [
+        { kind: 'job', subject: name, message: `failed ${failures} times in a row: ${result}` },
+      ] as const
+    })
+  }
+
   function hubs(): Attention[] {
     const { clockAheadMs } = rooms.registry
     const found: Attention[] = []
@@ -100,7 +111,14 @@ export function createAttention(
   return {
     /** Records when an agent was last connected; a tap of `tunnel.changed`. */
     changed: ({ hostname }: TunnelChanged): void => void lastSeen.set(hostname, clock.now()),
-    list: (): readonly Attention[] => [...hubs(), ...certificates(), ...audit(), ...agents(), ...apps()],
+    list: (): readonly Attention[] => [
+      ...hubs(),
+      ...certificates(),
+      ...audit(),
+      ...jobs(),
+      ...agents(),
+      ...apps(),
+    ],
   }
 }
 

@@ -10,6 +10,7 @@ import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { RunningAudit } from '../audit/audit.ts'
 import type { Registry } from '../cluster/hub-registry.ts'
+import type { RunningJobs } from '../jobs/jobs.ts'
 import type { Certificates } from '../listener/certificates.ts'
 import type { PluginRow } from '../plugins.ts'
 import { type Attention, AUTHORITIES } from './attention.ts'
@@ -86,6 +87,19 @@ const Status = Type.Object({
       }),
     ),
   ),
+  jobs: Nullable(
+    Type.Array(
+      Type.Object({
+        name: Type.String(),
+        state: Type.String({ description: 'running, waiting, or failing: the last run failed' }),
+        hub: Nullable(Type.String({ description: 'The hub that runs it, or ran it last' })),
+        last_run: Nullable(Type.String()),
+        result: Nullable(Type.String()),
+        failures: Type.Integer({ description: 'Runs that failed since the last one that succeeded' }),
+        next_run: Nullable(Type.String()),
+      }),
+    ),
+  ),
   plugins: Type.Optional(
     Type.Array(
       Type.Object({
@@ -156,9 +170,10 @@ export function statusParts(options: {
   readonly authorities: Pick<Authorities, 'keys'>
   readonly revisions: Pick<Revisions, 'alone' | 'ageMs'>
   readonly audit: Pick<RunningAudit, 'sinks'>
+  readonly jobs: Pick<RunningJobs, 'read'>
 }): StatusOptions['parts'] {
   const { clusterName, hubVersion, registry, tunnel, catalog, sessions, attention } = options
-  const { certificates, authorities, revisions, audit } = options
+  const { certificates, authorities, revisions, audit, jobs } = options
   return {
     cluster: () => clusterName,
     version: () => hubVersion,
@@ -186,5 +201,10 @@ export function statusParts(options: {
       view_age_ms: Math.round(Math.min(revisions.ageMs(), 1e9)),
     }),
     audit: () => audit.sinks,
+    jobs: async () =>
+      (await jobs.read()).map(({ name, running, hub, finished, result, failures, next }) => ({
+        ...{ name, state: running ? 'running' : failures > 0 ? 'failing' : 'waiting', hub, result, failures },
+        ...{ last_run: finished?.toISOString() ?? null, next_run: next?.toISOString() ?? null },
+      })),
   }
 }

@@ -22,7 +22,7 @@ interface Over {
   readonly unusedSince: number
 }
 
-/** Writes last uses, reads those of other hubs, ends expired sessions and deletes sessions that ended long ago. */
+/** Writes last uses, reads those of other hubs, and ends expired sessions; `purge` deletes those that ended long ago. */
 export function createSessionUpkeep(options: {
   readonly db: Database
   readonly revisions: Pick<Revisions, 'write'>
@@ -116,6 +116,7 @@ export function createSessionUpkeep(options: {
     }
   }
 
+  /** Deletes sessions that ended long ago, once for the cluster. */
   async function purge(): Promise<void> {
     const before = clock.now() - KEPT_MS
     await db.deleteFrom('sessions').where('ended', '<', before).execute()
@@ -126,10 +127,10 @@ export function createSessionUpkeep(options: {
     await flush()
     await learn()
     await endExpired()
-    await purge()
   }
 
   return {
+    purge,
     used: (session: Session): void => void dirty.set(session.id, session),
     run,
     start(): void {

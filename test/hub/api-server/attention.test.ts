@@ -38,6 +38,12 @@ t.test('status lists what needs attention', (t) => {
         { name: 'idle', queued: 5, dropped: 0 },
       ],
     },
+    jobs: {
+      states: () => [
+        { name: 'flaky', failures: 2, result: 'no luck' },
+        { name: 'pruning', failures: 3, result: 'permission denied' },
+      ],
+    },
     registry: { clockAheadMs: -7_000 },
     revisions: { fresh: () => false },
   }
@@ -52,6 +58,7 @@ t.test('status lists what needs attention', (t) => {
       'certificate https_keypair',
       'certificate wiki.example',
       'audit full',
+      'job pruning',
       'agent gone',
       'agent never',
       'app broken',

@@ -13,6 +13,7 @@ import { sharedDecorators } from '../../../core/hub/api-server/shared-decorators
 import { createPages } from '../../../core/hub/pages/pages.ts'
 import { createSignInPages } from '../../../core/hub/signin/pages/pages.ts'
 import { createSignIn } from '../../../core/hub/signin/sign-in.ts'
+import { testJobs } from '../../../core/testing/job-conformance.ts'
 import cliLogin from '../../../plugins/cli-login/hub.ts'
 import identityJwt from '../../../plugins/identity-jwt/hub.ts'
 import oidc from '../../../plugins/oidc/hub.ts'
@@ -282,6 +283,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
         lifecycle: { start: (fn: Loose) => starts.push(fn), stop: (fn: Loose) => stops.push(fn) },
       },
       use: {
+        jobs: testJobs(),
         ...{ revisions, database, publicNames, sessions, signInDesk: room.desk, users, secretBox },
         authorities: { bundle: () => ['PEM'] },
         pages: template,

@@ -13,6 +13,7 @@ import { createAudit } from '../../../core/hub/audit/audit.ts'
 import type { DatabaseConfig } from '../../../core/hub/database/database.ts'
 import { createRevisions } from '../../../core/hub/revisions/revisions.ts'
 import { createKernel } from '../../../core/kernel/kernel.ts'
+import { testJobs } from '../../../core/testing/job-conformance.ts'
 import auditDatabase from '../../../plugins/audit-database/hub.ts'
 import { names } from '../../hub/api-server/start-web.ts'
 import { keptLog, open } from '../../hub/database/stores.ts'
@@ -48,6 +49,7 @@ export async function startTrail(config: DatabaseConfig, slice: Record<string, u
     [databaseServer, { url: config.driver === 'postgres' ? config.url : null }],
     [ref.revisions, revisions],
     [ref.audit, audit],
+    [ref.jobs, testJobs()],
     [ref.sessions, sessions],
     [ref.secretBox, testSecretBox()],
   ])

@@ -292,7 +292,6 @@ async function tampering(t: Tap, store: Store): Promise<void> {
       await trail.write([of('kept')])
       const pruner = trail.prunerOf(90 * DAY_MS)
       t.equal(await pruner.prune(), 2)
-      await pruner.stop()
       const stored = async () =>
         (await sql<{ session_id: string }>`SELECT session_id FROM ${contexts} ORDER BY 1`.execute(db)).rows
       t.strictSame(await stored(), [{ session_id: 'kept' }])
@@ -463,7 +462,6 @@ async function tampering(t: Tap, store: Store): Promise<void> {
     t.match(await verify(), { ok: true, events: 3, checkpoint: { number: 5 } })
     await sql`DELETE FROM ${events} WHERE hub = 'a'`.execute(db)
     t.match(await verify(), { ok: false, findings: [{ kind: 'truncated', hub: 'a', n: 1_200 }] })
-    await pruner.stop()
   })
 
   await t.test('M161 events from before there were chains are told apart from inserted ones', async (t) => {

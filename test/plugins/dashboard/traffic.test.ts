@@ -62,6 +62,7 @@ t.test(
       (await two.apps('day')).find(({ app }) => app === 'wiki'),
       { requests: 5 },
     )
+    await two.prune()
     const rows = await anyTables(database.db)
       .selectFrom('dashboard_traffic')
       .selectAll()
@@ -81,7 +82,7 @@ t.test('an app beyond the limit counts in the sum alone, and a failing database 
     ...{ sessions, clock, log: keptLog() },
     store: {
       ...store,
-      write: async (...rows) => (broken ? Promise.reject(new Error('down')) : store.write(...rows)),
+      write: async (rows) => (broken ? Promise.reject(new Error('down')) : store.write(rows)),
     },
   })
   for (let number = 0; number < 600; number++) hub.count(request(`app-${number}`, 200, 1))
