@@ -15,7 +15,7 @@ async function startHubs(
   t: { teardown(run: () => unknown): void },
   count: number,
   job: Omit<Job, 'run'>,
-  run: (hub: number, signal: AbortSignal) => Promise<string | void>,
+  run: (hub: number, signal: AbortSignal) => ReturnType<Job['run']>,
 ) {
   const store = count > 1 ? await postgresStore() : null
   t.teardown(() => store?.close())
