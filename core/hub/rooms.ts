@@ -51,6 +51,7 @@ import { createSessions } from './sessions/sessions.ts'
 import { challengeThrough } from './signin/app-launch.ts'
 import { createSignInPages } from './signin/pages/pages.ts'
 import { createSignIn } from './signin/sign-in.ts'
+import { createSignInRate } from './signin/sign-in-rate.ts'
 import { createCarrierGate } from './tunnel/carrier-gate.ts'
 import { tunnelMigrations } from './tunnel/migrations.ts'
 import { createTunnel } from './tunnel/tunnel.ts'
@@ -185,7 +186,7 @@ export async function openRooms(options: RoomsOptions) {
   const explain = createExplanation({ ...base, catalog, users, locks, requirements, ask: decide })
   const signIn = createSignIn({
     ...{ ...base, secretBox, users, sessions, activity, access, locks, requirements, catalog },
-    ...{ tunnel, audit, revisions, explain },
+    ...{ tunnel, audit, revisions, explain, rate: createSignInRate(clock) },
     sessionLimits: () => kernel.service(sessionLimits),
     challenge: challengeThrough(calls.access.challenge, publicNames.signInOrigin),
     methods: () => kernel.slot(signInMethods),

@@ -141,7 +141,7 @@ export function auditRoutes(parts: Deps): WebRoutes {
         { config: { access: 'admin' }, schema: { summary: 'Events as they happen, one JSON object a line' } },
         async (request, reply) => {
           recordRead(audit, request.actor, 'audit/tail')
-          const stream = await parts.tail.follow(watch(request))
+          const stream = await parts.tail.follow(request.subject.user, watch(request))
           reply.raw.once('close', () => stream.destroy())
           return reply.type('application/x-ndjson').header('cache-control', 'no-store').send(stream)
         },

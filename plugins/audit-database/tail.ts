@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { type Database, type Log, messageOf } from '@mezite/core'
+import { type Database, type Log, messageOf, Problem } from '@mezite/core'
 import { lastSeq, readEvents } from './event-query.ts'
 
 const POLL_MS = 500
@@ -7,16 +7,22 @@ const ALIVE_MS = 15_000
 const PAGE = 500
 /** A reader that lags behind by this many bytes is disconnected; it can query the events that it missed. */
 const LAG_BYTES = 4 * 1024 * 1024
+/** Each may hold so many unread bytes. */
+const MOST_PER_PERSON = 24
 
 interface Follower {
+  readonly user: string
   readonly stream: Readable
   readonly stillAllowed: () => boolean
 }
 
 /** Follows the trail of the whole cluster for any number of readers with one query every half a second. */
 export interface Tail {
-  /** NDJSON of every event from now on, and an empty line now and then. Ends when `stillAllowed` returns false. */
-  follow(stillAllowed: () => boolean): Promise<Readable>
+  /**
+   * NDJSON of every event from now on, and an empty line now and then. Ends when `stillAllowed` returns false. Rejects with
+   * `Problem` 429 `too_many_streams` when this user already has too many.
+   */
+  follow(user: string, stillAllowed: () => boolean): Promise<Readable>
   /** Ends every stream; further ones end at once. */
   end(): void
 }
@@ -84,12 +90,14 @@ export function createTail(
   }
 
   return {
-    async follow(stillAllowed) {
+    async follow(user, stillAllowed) {
       // Read before the stream exists, so that no event after the start of the response is missed.
       const end = await lastSeq(database)
+      if ([...followers].filter((one) => one.user === user).length >= MOST_PER_PERSON)
+        throw new Problem(429, 'too_many_streams', 'You already follow the audit trail too many times.')
       if (followers.size === 0) seen = end
       const stream = new Readable({ read() {} })
-      const follower = { stream, stillAllowed }
+      const follower = { user, stream, stillAllowed }
       stream.once('close', () => {
         followers.delete(follower)
         if (followers.size === 0) wake?.()

@@ -5,7 +5,11 @@ const ALIVE_MS = 15_000
 /** Changes within this time are sent as one event. */
 const GATHER_MS = 50
 const MOST_STREAMS = 2_000
+/** Of these, only for administrators: they must see what happens when others have opened too many pages. */
+const RESERVED = 200
 const MOST_PER_SESSION = 24
+/** In all sessions and with all tokens of a person. */
+const MOST_PER_PERSON = 100
 /** Keys are named up to this number; a page then reloads the whole kind. */
 const MOST_KEYS = 50
 /** A page that leaves more than this unread, in bytes, is disconnected. */
@@ -120,12 +124,15 @@ export function createEventStreams(options: {
   return {
     publish,
     open(listener) {
-      const { sessionId } = listener.subject
-      const own = [...followers].filter(({ subject }) => subject.sessionId === sessionId).length
-      if (followers.size >= MOST_STREAMS || own >= MOST_PER_SESSION)
+      const { user, roles, sessionId } = listener.subject
+      const admin = roles.includes('admin')
+      const own = [...followers].filter(({ subject }) => subject.user === user)
+      const ofSession = own.filter(({ subject }) => subject.sessionId === sessionId).length
+      const free = MOST_STREAMS - (admin ? 0 : RESERVED) - followers.size
+      if (free <= 0 || ofSession >= MOST_PER_SESSION || own.length >= MOST_PER_PERSON)
         throw new Problem(429, 'too_many_streams', 'Too many pages of the dashboard are open.')
       const stream = new Readable({ read() {} })
-      const follower: Follower = { ...listener, stream, admin: listener.subject.roles.includes('admin') }
+      const follower: Follower = { ...listener, stream, admin }
       followers.add(follower)
       beat ??= setInterval(sendBeat, ALIVE_MS).unref()
       stream.once('close', () => followers.delete(follower))

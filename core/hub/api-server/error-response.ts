@@ -57,6 +57,7 @@ export function sendError(
   const { status, code, message: detail, members } = problem
   const title = typeof members.title === 'string' ? members.title : ''
   reply.code(status)
+  if (status === 429 && !reply.hasHeader('retry-after')) reply.header('retry-after', '10')
   if (isNavigation(request)) {
     const more = typeof members.link === 'string' ? { link: members.link } : {}
     const page = { status, title, code, detail, requestId: request.id, ...more }

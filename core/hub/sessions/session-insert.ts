@@ -66,6 +66,8 @@ export async function insertSession(
 const MOST_AT_APP = 20
 /** Sign-ins of one user, browsers and command lines together; as many again of programs with credentials of plugins. */
 const MOST_OF_USER = 1_000
+/** Sessions of one user at all apps, of all sign-ins. */
+const MOST_AT_APPS = 5_000
 
 /**
  * The oldest sessions, which must end to make room for a new one. Without a limit, one user could open so many sessions
@@ -81,13 +83,23 @@ export async function superseded(
     .select('id')
     .where('ended', 'is', null)
   const ofApp = living.where('parent_id', '=', parentId ?? '').where('app_id', '=', appId ?? '')
+  const ofUser = living.where('user_name', '=', user)
   const kinds: readonly SessionKind[] = kind === 'token' ? ['token'] : ['hub', 'cert']
-  const ofUser = living.where('user_name', '=', user).where('kind', 'in', kinds)
-  const [all, most] = kind === 'app' ? [ofApp, MOST_AT_APP] : [ofUser, MOST_OF_USER]
-  // Ids increase with time.
-  const rows = await all
-    .orderBy('id', 'desc')
-    .offset(most - 1)
-    .execute()
-  return rows.map(({ id }) => id)
+  const limits =
+    kind === 'app'
+      ? ([
+          [ofApp, MOST_AT_APP],
+          [ofUser.where('kind', '=', 'app'), MOST_AT_APPS],
+        ] as const)
+      : ([[ofUser.where('kind', 'in', kinds), MOST_OF_USER]] as const)
+  const ids = new Set<string>()
+  for (const [all, most] of limits) {
+    // Ids increase with time.
+    const rows = await all
+      .orderBy('id', 'desc')
+      .offset(most - 1)
+      .execute()
+    for (const { id } of rows) ids.add(id)
+  }
+  return [...ids]
 }

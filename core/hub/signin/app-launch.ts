@@ -96,7 +96,7 @@ async function nextLocation(
   session: Session | undefined,
   met?: readonly SatisfiedRequirement[],
 ): Promise<string | null> {
-  const { access, catalog, sessions, requirements, challenge, publicNames } = deps
+  const { access, catalog, sessions, requirements, challenge, publicNames, rate } = deps
   const query: AdmissionQuery = {
     who: session ? { kind: 'hub', sessionId: session.id } : null,
     app: state.nonceHash === null ? undefined : app,
@@ -130,6 +130,7 @@ async function nextLocation(
       // The ticket passes on only the requirements of this app, which then count until this app's session ends.
       const satisfied = outcome.met.map((entry) => ({ ...entry, appId: outcome.app.id }))
       outcome.close()
+      rate.launch((outcome.session as Session).user)
       const code = await sessions.tickets.issue({
         hubSession: outcome.session as Session,
         app: outcome.app,

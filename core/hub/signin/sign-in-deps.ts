@@ -19,6 +19,7 @@ import type { Locks } from '../access/lock.ts'
 import type { Requirements } from '../access/requirements.ts'
 import type { Activity } from '../cluster/session-activity.ts'
 import type { SignInPages } from './pages/pages.ts'
+import type { SignInRate } from './sign-in-rate.ts'
 
 /** Dependencies of this room. */
 export interface SignInDeps {
@@ -26,6 +27,7 @@ export interface SignInDeps {
   readonly users: Users
   readonly sessions: Sessions
   readonly activity: Activity
+  readonly rate: SignInRate
   readonly access: Access
   readonly locks: Pick<Locks, 'lockFor'>
   readonly requirements: Requirements

@@ -17,7 +17,7 @@ type Sealed = [expires: number, appHost: string, path: string, nonceHash: string
 
 /** Completes every sign-in: sealed return targets, sessions and their lifetimes. */
 export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'meet'> {
-  const { secretBox, users, sessions, locks, publicNames, audit, methods, clock, log } = deps
+  const { secretBox, users, sessions, locks, publicNames, rate, audit, methods, clock, log } = deps
 
   return {
     seal: ({ appHost, path, nonceHash, fragment }) => {
@@ -41,6 +41,7 @@ export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'meet'> {
 
     async complete(request, reply, { user, connector, method, state, opened }) {
       if (!audit.accepting) throw unrecorded()
+      rate.signIn(user.name)
       const previous = await hubSessionOf(request, sessions)
       if (previous) await sessions.end([previous.id], 'logout', sessions.subjectOf(previous) ?? null)
 
@@ -87,6 +88,7 @@ export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'meet'> {
       // A session opened during a lock would become valid as soon as the lock is removed.
       const lock = locks.lockFor(subject, null)
       if (lock !== null) throw new Problem(403, 'locked', lock.message ?? 'Your access is locked.')
+      rate.signIn(allowing.user)
       const roles = users.rolesOf(allowing.user)
       const { expires, idleMs } = sessionTerms(deps, roles, longestMs)
       // The person has not signed in again, so the new session counts as created at their sign-in.

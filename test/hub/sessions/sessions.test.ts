@@ -196,6 +196,26 @@ t.test('sessions', async (t) => {
     const last = await hub({ user: 'busy', kind: 'cert' })
     t.same(alive([first, child, last.session]), [false, false, true])
     t.match(rooms.ended.at(-1), { reason: 'superseded' })
+    const [atApps, oldest] = [5_001, 'eeeeeeee-0000-4000-8000-000000000000']
+    const apps = Array.from({ length: atApps }, (_, at) => {
+      const id = at === 0 ? oldest : `ffffffff${randomUUID().slice(8)}`
+      return { ...row, id, hash: id, kind: 'app' as const, app_id: `app-${at}`, parent_id: last.session.id }
+    })
+    for (let at = 0; at < atApps; at += 1_000)
+      await anyTables(rooms.db)
+        .insertInto('sessions')
+        .values(apps.slice(at, at + 1_000))
+        .execute()
+    const lastChild = await (await handOver(last.session)).redeem()
+    t.equal(lastChild, null, 'a session of msh opens no app')
+    const hubSession = (await hub({ user: 'busy' })).session
+    t.ok(await (await handOver(hubSession)).redeem())
+    const { end_reason } = await anyTables(rooms.db)
+      .selectFrom('sessions')
+      .select('end_reason')
+      .where('id', '=', oldest)
+      .executeTakeFirstOrThrow()
+    t.equal(end_reason, 'superseded', 'N169 the oldest of 5,000 at apps ends')
     await users.remove('busy', actor)
     await sessions.end(
       more.map(({ id }) => id),

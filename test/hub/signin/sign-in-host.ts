@@ -13,6 +13,7 @@ import { sharedDecorators } from '../../../core/hub/api-server/shared-decorators
 import { createPages } from '../../../core/hub/pages/pages.ts'
 import { createSignInPages } from '../../../core/hub/signin/pages/pages.ts'
 import { createSignIn } from '../../../core/hub/signin/sign-in.ts'
+import { createSignInRate } from '../../../core/hub/signin/sign-in-rate.ts'
 import { testJobs } from '../../../core/testing/job-conformance.ts'
 import cliLogin from '../../../plugins/cli-login/hub.ts'
 import identityJwt from '../../../plugins/identity-jwt/hub.ts'
@@ -242,6 +243,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
   const owners: Migrations[] = []
   const starts: (() => Promise<void>)[] = []
   const stops: (() => void)[] = []
+  const rate = createSignInRate(systemClock)
   const room = createSignIn({
     sessionLimits: () => undefined,
     home: () => mounted.find(({ home }) => home)?.home,
@@ -256,6 +258,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
     },
     access,
     locks: { lockFor: () => answers.lock },
+    rate,
     requirements: new Map(roleRequirements.map((kind) => [kind.name, kind])),
     catalog,
     challenge,
@@ -319,6 +322,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
     answers,
     apps,
     state,
+    rate,
     rolesBy,
     methods,
     assertion: provided.assertion as import('@mezite/core/protocol').Assertion,

@@ -1,9 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { FakeIssuer, Visitor } from '@mezite/core/testing'
+import type { Session } from '@mezite/core'
+import { FakeIssuer, fakeClock, Visitor } from '@mezite/core/testing'
 import t from 'tap'
 import { safePath } from '../../../core/hub/signin/return-target.ts'
+import { createSignInRate } from '../../../core/hub/signin/sign-in-rate.ts'
 import { fakeApp, startSignInHost } from './sign-in-host.ts'
 
 const nasty = '<img src=x onerror=alert(1)>'
@@ -243,6 +245,50 @@ t.test('signing in', async (t) => {
     t.match(await toProvider(visitor, 'second'), /\/oidc\/login\/second\?/)
     t.equal((await visitor.open(`${cli}&connector=missing`)).status, 404)
   })
+})
+
+t.test('N171 one person has bounded sign-ins and launches in a minute, and others go on', async (t) => {
+  const clock = fakeClock()
+  const rate = createSignInRate(clock)
+  const until429 = (count: () => void) => {
+    for (let counted = 0; counted < 10_000; counted++) {
+      try {
+        count()
+      } catch (error) {
+        t.match(error, { status: 429, code: 'too_many_sign_ins' })
+        return counted
+      }
+    }
+    return null
+  }
+  t.equal(
+    until429(() => rate.signIn('ann')),
+    120,
+  )
+  t.equal(
+    until429(() => rate.launch('ann')),
+    1_200,
+  )
+  rate.signIn('ben')
+  rate.launch('ben')
+  clock.advance(60_000)
+  rate.signIn('ann')
+  rate.launch('ann')
+
+  const visitor = new Visitor()
+  t.equal((await visitor.open(`${host.url}/web/login?connector=sso`)).status, 200)
+  const { user } = [...host.byToken.values()].at(-1) as Session
+  until429(() => host.rate.launch(user))
+  const launched = await visitor.open(launch)
+  t.equal(launched.status, 429)
+  t.match(launched.text, 'too_many_sign_ins')
+  t.equal(launched.headers['retry-after'], '10')
+  until429(() => host.rate.signIn(user))
+  const before = host.byToken.size
+  const again = await new Visitor().open(`${host.url}/web/login?connector=sso`)
+  t.equal(again.status, 429)
+  t.match(again.text, 'You have signed in too often')
+  t.equal(host.byToken.size, before, 'no session was opened')
 })
 
 t.test('B35 return paths lead nowhere but to the same host', async (t) => {

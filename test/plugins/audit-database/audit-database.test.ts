@@ -356,6 +356,21 @@ async function suite(t: Tap, store: Store): Promise<void> {
     t.match((json as Json[])[0], { user: 'operator@socket', success: true, resource: 'audit' })
   })
 
+  await t.test('N169 one person follows the trail so many times at once', async (t) => {
+    const follow = async () => (await trail.follow('/audit/tail')).on('error', () => {})
+    const open = await Promise.all(Array.from({ length: 24 }, follow))
+    t.ok(open.every(({ statusCode }) => statusCode === 200))
+    const refused = await follow()
+    t.equal(refused.statusCode, 429)
+    refused.resume()
+    for (const one of open) one.destroy()
+    await until(async () => {
+      const again = await follow()
+      again.destroy()
+      return again.statusCode === 200
+    }, 'those that end make room')
+  })
+
   await t.test('tail: events as they happen, also of other hubs; ends when the hub drains', async (t) => {
     await empty()
     const answer = await trail.follow('/audit/tail')

@@ -96,3 +96,44 @@ t.test('reading is no use of a session, and what nobody reads is not kept', asyn
   await until(() => read.readableEnded, 'the stream of an ended session ends')
   t.match(text, /event: ended\n/)
 })
+
+t.test('N169 one person cannot take all streams, and some are kept for administrators', async (t) => {
+  const streams = createEventStreams({
+    revisions: { onApplied() {} },
+    sessions: { byId: () => ({}) } as never,
+    log: { debug() {}, info() {}, warn() {}, error() {}, child: () => null as never },
+  })
+  t.teardown(() => streams.end())
+  const open = (user: string, sessionId: string | null, roles: readonly string[] = []) => {
+    const subject = { user, roles, kind: 'session', sessionId, satisfied: [] } as const
+    return streams.open({ subject, identifyAgain: async () => subject })
+  }
+  /** How many this person can open, each in a new session. */
+  const fill = (user: string, roles?: readonly string[]) => {
+    for (let count = 0; count < 3_000; count++) {
+      try {
+        open(user, `${user}-${count}`, roles)
+      } catch (error) {
+        t.match(error, { status: 429, code: 'too_many_streams' })
+        return count
+      }
+    }
+    return null
+  }
+  for (let count = 0; count < 24; count++) open('ann', 's1')
+  t.throws(() => open('ann', 's1'), { code: 'too_many_streams' })
+  t.equal(fill('ann'), 100 - 24)
+  const token = open('bot', null)
+  for (let count = 1; count < 24; count++) open('bot', null)
+  t.throws(() => open('bot', null), { code: 'too_many_streams' })
+  open('another-bot', null)
+  let all = 100 + 24 + 1
+  for (let n = 0; all < 1_800; n++) all += fill(`person-${n}`) ?? 0
+  t.equal(all, 1_800)
+  t.equal(fill('late'), 0)
+  t.equal(fill('root', ['admin']), 100, 'an administrator still gets some')
+  t.equal(fill('root2', ['admin']), 100)
+  t.equal(fill('root3', ['admin']), 0, 'and of 2,000 there are no more')
+  token.destroy()
+  await until(() => fill('root3', ['admin']) === 1, 'one that ends makes room')
+})

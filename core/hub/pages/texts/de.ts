@@ -124,6 +124,7 @@ export const de: Texts = {
       token_refused:
         'Ihr Identitätsanbieter hat die Anmeldung nicht abgeschlossen. Versuchen Sie es noch einmal.',
       too_many_requests: 'Das waren zu viele Anfragen. Warten Sie einen Moment.',
+      too_many_sign_ins: 'Sie haben sich zu oft angemeldet. Versuchen Sie es in einer Minute noch einmal.',
       user_unknown: 'Ihr Benutzerkonto gibt es nicht mehr.',
       userinfo_refused:
         'Ihr Identitätsanbieter hat nicht gesagt, wer Sie sind. Versuchen Sie es noch einmal.',
