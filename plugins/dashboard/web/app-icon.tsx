@@ -27,9 +27,13 @@ function toneOf(name: string): number {
 }
 
 function initialsOf(name: string): string {
-  const words = name.split(/[\s._-]+/).filter(Boolean)
+  // Brackets and other signs around a word are not its beginning.
+  const words = name
+    .split(/[\s._-]+/)
+    .map((word) => word.match(/[\p{L}\p{N}]/gu) ?? [])
+    .filter(({ length }) => length > 0)
   const letters =
-    words.length > 1 ? words.slice(0, 2).map((word) => [...word][0]) : [...(words[0] ?? '?')].slice(0, 2)
+    words.length > 1 ? words.slice(0, 2).map(([first]) => first) : (words[0] ?? ['?']).slice(0, 2)
   return letters.join('').toLocaleUpperCase()
 }
 

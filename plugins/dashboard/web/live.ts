@@ -1,29 +1,13 @@
-import { type Signal, signal } from '@preact/signals'
+import { signal } from '@preact/signals'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { ApiError, call, loadPage, signedOut } from './api.ts'
+import { call, loadPage, signedOut } from './api.ts'
+import { createResources, type Loaded } from './resources.ts'
 
-/** State of one resource of the API that pages show. */
-export interface Loaded<T> {
-  /** The newest document; kept while it is loaded again and when that fails. */
-  readonly data: T | undefined
-  readonly error: ApiError | undefined
-  readonly loading: boolean
-}
+export type { Loaded }
 
-interface Entry {
-  readonly load: () => Promise<unknown>
-  readonly state: Signal<Loaded<unknown>>
-  readonly kinds: readonly string[]
-  readers: number
-  /** A change arrived while the resource was being loaded. */
-  stale: boolean
-}
-
-/** Bursts of changes load a resource at most this often. */
-const LEAST_MS = 400
 const RETRY_MS = 2_000
 
-const entries = new Map<string, Entry>()
+const resources = createResources()
 /** Whether changes arrive; pages say when they do not. */
 export const connected = signal(true)
 
@@ -73,60 +57,17 @@ export function useList<T>(path: string, kinds: readonly string[]): LoadedList<T
 }
 
 function useEntry<T>(path: string | null, kinds: readonly string[], load: () => Promise<unknown>): Loaded<T> {
-  const entry = path === null ? null : entryOf(path, kinds, load)
-  useEffect(() => {
-    if (path === null || entry === null) return
-    entry.readers += 1
-    if (entry.readers === 1) void loadEntry(path, entry)
-    return () => {
-      entry.readers -= 1
-      if (entry.readers === 0) setTimeout(() => entry.readers === 0 && entries.delete(path), 5_000)
-    }
-  }, [path, entry])
-  return (entry?.state.value ?? nothing) as Loaded<T>
+  const resource = path === null ? null : resources.at(path, kinds, load)
+  useEffect(
+    () => (path === null || resource === null ? undefined : resources.follow(path, resource)),
+    [path, resource],
+  )
+  return (resource?.state.value ?? nothing) as Loaded<T>
 }
 const nothing: Loaded<never> = { data: undefined, error: undefined, loading: false }
 
-function entryOf(path: string, kinds: readonly string[], load: Entry['load']): Entry {
-  const known = entries.get(path)
-  if (known) return known
-  const made = {
-    state: signal<Loaded<unknown>>({ ...nothing, loading: true }),
-    ...{ kinds, load },
-    readers: 0,
-    stale: false,
-  }
-  entries.set(path, made)
-  return made
-}
-
-async function loadEntry(path: string, entry: Entry): Promise<void> {
-  const { state } = entry
-  state.value = { ...state.peek(), loading: true }
-  entry.stale = false
-  try {
-    const data = await entry.load()
-    state.value = { data, error: undefined, loading: false }
-  } catch (error) {
-    const failure =
-      error instanceof ApiError ? error : new ApiError(0, { code: 'failed', detail: String(error) })
-    state.value = { data: state.peek().data, error: failure, loading: false }
-    if (failure.status === 0 || failure.status >= 500) setTimeout(() => refresh(path, entry), RETRY_MS)
-  }
-  setTimeout(() => entry.stale && refresh(path, entry), LEAST_MS)
-}
-
-function refresh(path: string, entry: Entry): void {
-  if (entry.readers === 0) entries.delete(path)
-  else if (entry.state.peek().loading) entry.stale = true
-  else void loadEntry(path, entry)
-}
-
 /** Loads the resources of these kinds again; null: all. */
-export function reload(kinds: readonly string[] | null): void {
-  for (const [path, entry] of entries)
-    if (kinds === null || entry.kinds.some((kind) => kinds.includes(kind))) refresh(path, entry)
-}
+export const { reload } = resources
 
 /** Opens the page's one event stream, and keeps it open until the session ends. */
 export function connect(): void {

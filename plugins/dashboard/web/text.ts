@@ -1,12 +1,17 @@
 import { en } from './texts/en.ts'
 
-/** A catalogue with the keys of the English one. `{name}` in a text stands for a value. */
+/**
+ * A catalogue with the keys of the English one. `{name}` in a text stands for a value, and `{count:session|sessions}` for a
+ * number with the word in the form that the language has for one, or for other numbers.
+ */
 export type Catalogue<Texts> = Readonly<Record<keyof Texts, string>>
 type Values = Readonly<Record<string, string | number>>
 
 /** BCP 47 tag of the catalogue in use, also for numbers and times: the first of the browser's languages that there is. */
 export const language =
   navigator.languages.map((tag) => tag.split('-', 1)[0]!).find((tag) => tag === 'de' || tag === 'en') ?? 'en'
+
+const plurals = new Intl.PluralRules(language)
 
 /** A function that returns the text of a key with its values filled in, and one that loads the browser's language. */
 export function createTexts<Texts extends Readonly<Record<string, string>>>(
@@ -17,7 +22,14 @@ export function createTexts<Texts extends Readonly<Record<string, string>>>(
   return {
     /** Values are text, never markup. */
     text: (key: keyof Texts, values: Values = {}): string =>
-      texts[key].replaceAll(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole)),
+      texts[key].replaceAll(
+        /\{(\w+)(?::([^|}]*)\|([^}]*))?\}/g,
+        (whole, name: string, one?: string, other?: string) => {
+          const value = values[name] ?? whole
+          if (one === undefined) return String(value)
+          return `${value} ${plurals.select(Number(value)) === 'one' ? one : other}`
+        },
+      ),
     async load(): Promise<void> {
       if (language === 'de') texts = await german()
       document.documentElement.lang = language

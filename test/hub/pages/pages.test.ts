@@ -1,5 +1,5 @@
 /** The template of every page: brand, colours, languages, and what may not get into a page. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -11,6 +11,21 @@ import { languageOf } from '../../../core/hub/pages/texts.ts'
 import { clientName } from '../../../core/hub/signin/client-name.ts'
 
 const publicNames = { clusterName: 'example', signInOrigin: 'https://hub.example.com' }
+
+t.test('the lines of a chart have different colours, none of which a brand changes', (t) => {
+  const source = readFileSync('plugins/dashboard/web/admin/traffic.tsx', 'utf8')
+  const tokens = readFileSync('core/hub/pages/browser/tokens.css', 'utf8')
+  const ofBrand = brandTokens('#146c43') ?? ''
+  const charts = source.split('<Chart\n').slice(1)
+  t.equal(charts.length, 4)
+  for (const chart of charts) {
+    const names = [...chart.matchAll(/line\(.*'(--[\w-]+)'/g)].map(([, name]) => name as string)
+    const values = names.map((name) => new RegExp(`${name}: (.*);`).exec(tokens)?.[1] ?? t.fail(name))
+    t.equal(new Set(values).size, values.length)
+    for (const name of names) t.notMatch(ofBrand, `${name}:`)
+  }
+  t.end()
+})
 
 t.test('a brand colour becomes shades that are readable in both themes', (t) => {
   const channel = (part: string) => {

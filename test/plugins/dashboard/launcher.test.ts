@@ -111,6 +111,24 @@ t.test('without script the applications are links', async (t) => {
   t.match(await page.textContent('main'), 'mezctl')
 })
 
+t.test('156 the tile of a switched-off application is readable, and its initials are letters', async (t) => {
+  const { page } = await openTab(t)
+  const app = (display_name: string, state: string) => ({
+    ...{ name: display_name.toLowerCase(), display_name, description: null, group: null, icon: null, state },
+    ...{ protocol: 'http', labels: {}, requirements: [], url: hub.appUrl('wiki') },
+  })
+  const names = ['(Old) [time] sheets', '"Zeit"', 'Ünal 7', '((()))']
+  const apps = names.flatMap((name) => [app(name, 'disabled'), app(`${name} 2`, 'ready')])
+  await page.route('**/v1/webapi/me/apps*', (route) => route.fulfill({ json: apps }))
+  await page.goto(`${hub.url}/`)
+  await page.locator('.card.disabled').first().waitFor()
+  const initials = await page.locator('.card.disabled .tile').allTextContents()
+  t.strictSame(initials.sort(), ['?', 'OT', 'ZE', 'Ü7'])
+  t.strictSame(await violations(page), [])
+  await page.emulateMedia({ colorScheme: 'dark' })
+  t.strictSame(await violations(page, { runOnly: ['color-contrast'] }), [], 'in the dark')
+})
+
 t.test('2,000 applications: a page of cards at once, the others as the person scrolls', async (t) => {
   const { page } = await openTab(t)
   const apps = Array.from({ length: 2_000 }, (_, index) => ({

@@ -174,7 +174,7 @@ export function AddAgentDialog({ onClose }: { onClose(): void }) {
             options={[
               ['900', a('minutes', { count: 15 })],
               ['3600', a('oneHour')],
-              ['86400', a('oneDay')],
+              ['86400', a('days', { count: 1 })],
             ]}
             onChange={setTtl}
           />

@@ -115,7 +115,7 @@ export function AddLock(props: { readonly target?: readonly [LockKind, string]; 
             ['', a('byHand')],
             ['900', a('minutes', { count: 15 })],
             ['3600', a('oneHour')],
-            ['86400', a('oneDay')],
+            ['86400', a('days', { count: 1 })],
           ]}
           onChange={setTtl}
         />

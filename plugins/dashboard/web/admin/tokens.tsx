@@ -120,7 +120,7 @@ function AddToken({ onClose }: { onClose(): void }) {
             label={a('validFor')}
             value={ttl}
             options={[
-              ['86400', a('oneDay')],
+              ['86400', a('days', { count: 1 })],
               ['2592000', a('days', { count: 30 })],
               ['31536000', a('days', { count: 365 })],
             ]}

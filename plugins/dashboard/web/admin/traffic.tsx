@@ -66,7 +66,7 @@ function Charts({
         figure={a('requestsFigure', { requests, errors })}
         times={times}
         lines={[
-          line(a('requestsLine'), '--accent', (point) => point.requests),
+          line(a('requestsLine'), '--plot', (point) => point.requests),
           line(a('errorsLine'), '--danger', (point) => point.errors),
         ]}
       />
@@ -76,7 +76,7 @@ function Charts({
         times={times}
         unit="ms"
         lines={[
-          line('p50', '--accent', (point) => point.p50_ms),
+          line('p50', '--plot', (point) => point.p50_ms),
           line('p95', '--warn', (point) => point.p95_ms),
         ]}
       />
@@ -89,7 +89,7 @@ function Charts({
         times={times}
         bytes
         lines={[
-          line(a('bytesOut'), '--accent', (point) => point.bytes_out),
+          line(a('bytesOut'), '--plot', (point) => point.bytes_out),
           line(a('bytesIn'), '--good', (point) => point.bytes_in),
         ]}
       />
@@ -98,7 +98,7 @@ function Charts({
           title={a('sessionsChart')}
           figure={String(points.at(-1)?.sessions ?? 0)}
           times={times}
-          lines={[line(a('sessions'), '--accent', (point) => point.sessions)]}
+          lines={[line(a('sessions'), '--plot', (point) => point.sessions)]}
         />
       )}
     </div>

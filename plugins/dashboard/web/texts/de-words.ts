@@ -134,7 +134,6 @@ export const words: Catalogue<typeof english> = {
   notReached: 'Nicht erreicht',
   notSet: 'nicht gesetzt',
   older: 'Ältere Ereignisse',
-  oneDay: '1 Tag',
   oneHour: '1 Stunde',
   oneRequest: 'Anfrage',
   open: 'Öffnen',

@@ -131,7 +131,6 @@ export const words = {
   notReached: 'Not reached',
   notSet: 'not set',
   older: 'Older events',
-  oneDay: '1 day',
   oneHour: '1 hour',
   oneRequest: 'Request',
   open: 'Open',

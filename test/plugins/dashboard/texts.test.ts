@@ -1,0 +1,25 @@
+/** Sentences of the dashboard with numbers in them. */
+import t from 'tap'
+import { createTexts } from '../../../plugins/dashboard/web/text.ts'
+import { de } from '../../../plugins/dashboard/web/texts/de.ts'
+import { sentences as deSentences } from '../../../plugins/dashboard/web/texts/de-sentences.ts'
+import { words as deWords } from '../../../plugins/dashboard/web/texts/de-words.ts'
+import { en } from '../../../plugins/dashboard/web/texts/en.ts'
+import { sentences as enSentences } from '../../../plugins/dashboard/web/texts/en-sentences.ts'
+import { words as enWords } from '../../../plugins/dashboard/web/texts/en-words.ts'
+
+t.test('a number has the form of the word that its language has for it', async (t) => {
+  const { text } = createTexts(enSentences, async () => deSentences)
+  t.equal(text('peopleWithRole', { count: 0 }), '0 people have this role.')
+  t.equal(text('peopleWithRole', { count: 1 }), '1 person has this role.')
+  t.equal(text('sessionEnded', { sessions: 1, count: 2 }), 'Ended 1 session. 2 live connections cut.')
+  t.equal(text('sessionEnded', { sessions: 21, count: 1 }), 'Ended 21 sessions. 1 live connection cut.')
+  t.equal(text('locked', { name: '{count:a|b}', count: 1 }), 'Locked {count:a|b}. 1 live connection cut.')
+})
+
+t.test('no sentence has a count before a word of one form only', async (t) => {
+  for (const texts of [en, de, enSentences, deSentences, enWords, deWords])
+    for (const [key, text] of Object.entries(texts))
+      if (!['andMore', 'found'].includes(key))
+        t.notMatch(text, /\{(?:count|sessions|errors)\} \p{Ll}*s\b/u, key)
+})
