@@ -13,7 +13,7 @@ interface Ask {
   readonly host: string
   readonly program: string
   readonly showCode: boolean
-  /** The connector to sign in with; null lets the person choose. */
+  /** The connector to sign in with; null: for msh the one that opens apps, otherwise the person chooses. */
   readonly connector: string | null
 }
 
@@ -47,11 +47,12 @@ export function loginRoutes(deps: {
       web.get('/web/cli', { config: { access: 'public', rate: 'pages' } }, async (request, reply) => {
         const ask = readAsk(request.query)
         const session = await desk.sessionOf(request)
-        // `login --auth` names a connector: a sign-in through another one is not enough.
-        if (!session || (ask.connector !== null && session.connector !== ask.connector)) {
+        // `login --auth` names a connector, and msh opens apps: a sign-in through another one is not enough.
+        const connector = ask.connector ?? (ask.program === 'msh' ? publicNames.appsOidcConnector : null)
+        if (!session || (connector !== null && session.connector !== connector)) {
           const query = new URLSearchParams({
             state: desk.seal({ appHost: null, path: request.url, nonceHash: null }),
-            ...(ask.connector === null ? {} : { connector: ask.connector }),
+            ...(connector === null ? {} : { connector }),
           })
           return reply.redirect(`${publicNames.signInOrigin}/web/login?${query}`, 303)
         }

@@ -1,3 +1,8 @@
+import type { App } from '@mezite/core'
+
+/** The name by which people know an app. */
+export const titleOf = ({ display, name }: Pick<App, 'display' | 'name'>): string => display?.name ?? name
+
 /** The parts of a refusal's page beside the refusal itself. */
 export interface Advice {
   readonly title: string
@@ -137,7 +142,7 @@ export const texts: Readonly<Record<'en' | 'de', Texts>> = {
       agent_choice_failed: 'Die Anwendung antwortet zurzeit nicht.',
       agent_limit: 'Die Wege zu dieser Anwendung sind zurzeit ausgelastet.',
       agent_none: 'Die Anwendung antwortet zurzeit nicht.',
-      agent_unbound: 'Für diese Anwendung ist kein Weg eingerichtet.',
+      agent_unbound: 'Diese Anwendung ist noch nicht fertig eingerichtet.',
       answer_invalid: 'Die Anwendung hat etwas gesendet, das kein gültiges HTTP ist.',
       app_disabled: 'Diese Anwendung ist zurzeit abgeschaltet.',
       app_limit: 'Diese Anwendung hat die Grenze gleichzeitiger Anfragen erreicht.',
@@ -155,7 +160,8 @@ export const texts: Readonly<Record<'en' | 'de', Texts>> = {
       origin_not_allowed: 'Die Seite, von der diese Anfrage kommt, darf das nicht.',
       person_limit: 'Sie haben zu viele Anfragen zugleich unterwegs.',
       revoked: 'Ihr Zugang ist gerade beendet worden.',
-      roles_too_long: 'Ihre Rollen passen nicht in eine Anfrage. Bitten Sie Ihre Administration um weniger.',
+      roles_too_long:
+        'Ihre Anfrage passt nicht durch. Wenden Sie sich mit den beiden Codes an Ihre Administration.',
       too_many_requests: 'Das waren zu viele Anfragen. Laden Sie diese Seite gleich noch einmal.',
       view_stale: 'Der Zugang kann gerade nicht geprüft werden.',
     },

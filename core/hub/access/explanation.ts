@@ -128,23 +128,29 @@ export function createExplanation(options: {
     const count = countBallots(ballots, subject.roles, kinds)
     const lock = locks.lockFor(subject, app)
     const wrongConnector = required !== null && user.connector !== required
+    const browser = way === 'browser'
     const decision = outcome(app, context, [
-      wrongConnector ? denied('connector_not_allowed') : null,
+      wrongConnector && !browser ? denied('connector_not_allowed') : null,
       lock === null ? null : denied('locked'),
       decisionOf(count, subject.satisfied, { appId: app.id, now: clock.now() }, kinds),
     ])
+    // A browser is sent to the right connector, and signs in there.
+    const signsInAgain = wrongConnector && browser && decision.effect !== 'deny'
     const failed = ballots.failed.map(({ plugin }) => ({
       plugin,
       ...{ role: null, effect: 'deny', matcher: 'policy_failed', label: null, value: null },
     }))
     return {
-      effect: decision.effect,
-      reason: decision.reason,
+      effect: signsInAgain ? 'require' : decision.effect,
+      reason: signsInAgain ? 'connector_not_allowed' : decision.reason,
       votes: [
         ...cast.flatMap((ballot) => ballot.votes().map((vote) => ({ plugin: ballot.plugin, ...vote }))),
         ...failed,
       ],
-      requirements: count.requirements.map(({ name }) => ({ name, met: false })),
+      requirements: [
+        ...(signsInAgain ? [{ name: 'connector', met: false }] : []),
+        ...count.requirements.map(({ name }) => ({ name, met: false })),
+      ],
       lock: lock && {
         ...{ id: lock.id, target: { [lock.kind]: lock.target }, message: lock.message },
         expires: lock.expires === null ? null : new Date(lock.expires).toISOString(),

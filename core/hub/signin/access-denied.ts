@@ -23,7 +23,7 @@ export function denialText(
 ): string {
   const text = code === 'locked' ? words.lockedText(user, app) : words.deniedText(user, app)
   // A role helps only if no role of the person reaches the app.
-  const next = code === 'role_missing' || code === 'label_mismatch' ? words.askForRole : words.askWhy
+  const next = code === 'role_missing' || code === 'label_mismatch' ? words.askForAccess : words.askWhy
   return `${text} ${message ?? next}`
 }
 

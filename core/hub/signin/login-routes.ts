@@ -36,19 +36,19 @@ export function beginLogin(
   const { methods, pages, publicNames } = deps
   const choices = methods().flatMap((method) => method.choices().map((choice) => ({ method, choice })))
   if (choices.length === 0) {
-    const detail =
-      'Nobody can sign in yet. An administrator adds an identity provider with `mezctl sso create`.'
-    throw new Problem(503, 'sign_in_unavailable', detail)
+    deps.log.warn('nobody can sign in: add an identity provider with mezctl sso create')
+    throw new Problem(503, 'sign_in_unavailable', 'Nobody can sign in yet. Ask your administrator.')
   }
   // Only app sessions require the configured connector; the hub's own pages accept any.
   const wanted = connector ?? (choices.length === 1 ? choices[0]!.choice.id : null)
   if (wanted === null) {
     const forms = new Map(methods().map((method) => [method, method.form?.(reply, { state }) ?? null]))
     const query = `state=${encodeURIComponent(state)}${another ? '&another=1' : ''}`
+    const preferred = publicNames.appsOidcConnector
     const listed = choices
       .filter(({ method }) => !forms.get(method))
       .map(({ choice: { id, title, host } }) => ({
-        ...{ title, host },
+        ...{ title, host, preferred: id === preferred },
         href: `/web/login?${query}&connector=${encodeURIComponent(id)}`,
       }))
     // The host is named whether it has an app or not: before sign-in, nothing may reveal whether an app exists.
@@ -58,8 +58,9 @@ export function beginLogin(
   const found = choices.find(({ choice }) => choice.id === wanted)
   if (!found) {
     const required = publicNames.appsOidcConnector === wanted
+    if (required) deps.log.warn({ connector: wanted }, 'proxy.apps_oidc_connector names no connector')
     const detail = required
-      ? `Sign-in to applications is not available. Ask your administrator: \`proxy.apps_oidc_connector\` names ${wanted}, which does not exist.`
+      ? 'Sign-in to applications is not available. Ask your administrator.'
       : 'This way to sign in no longer exists. Open the page again.'
     throw new Problem(required ? 503 : 404, 'sign_in_unavailable', detail)
   }

@@ -139,7 +139,7 @@ function Group(props: {
   const { title, apps, user } = props
   return (
     <section class="app-group" aria-label={title ?? t('applications')}>
-      {title !== null && <h2>{title}</h2>}
+      <h2 class={title === null ? 'visually-hidden' : undefined}>{title ?? t('applications')}</h2>
       <ul class="cards">
         {apps.map((app) => (
           <AppCard key={app.name} app={app} user={user} />

@@ -8,6 +8,7 @@ import { type BodyWatcher, RequestBody } from '../request/request-body.ts'
 import { type ClientHead, headProblem, requestHead } from '../request/request-head.ts'
 import { acceptsWebSocket, switchingHead } from '../request/web-socket-accept.ts'
 import { type Admitted, endedProblem } from '../session/admission.ts'
+import { titleOf } from '../texts.ts'
 import type { ResponseHead } from '../upstream/response-parser.ts'
 import type { Upstream, UpstreamUser } from '../upstream/upstream.ts'
 import { type Attempt, DialProblem, openUpstream, sharerOf } from '../upstream/upstream-dialer.ts'
@@ -119,7 +120,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   onlate(): void {
     this.deadline = Number.POSITIVE_INFINITY
     const code = this.#responded ? 'idle' : 'app_timeout'
-    this.#fail(new Problem(504, code, `${this.#app.name} did not respond in time.`))
+    this.#fail(new Problem(504, code, `${titleOf(this.#app)} did not respond in time.`))
   }
 
   oninformational(status: number, lines: readonly string[]): void {
@@ -185,13 +186,13 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     if (this.#relay !== null) return void this.#relay.appGone()
     upstream?.destroy()
     const { request } = this.#admitted
-    if (this.#response.begun) return void this.#fail(failureProblem(this.#app.name, failure))
+    if (this.#response.begun) return void this.#fail(failureProblem(titleOf(this.#app), failure))
     if (upstream !== null && !this.#repeated && mayRepeat(request, upstream, failure)) {
       this.#repeated = true
       this.#open({ avoid: failure.linkLost ? upstream.agent : null, fresh: true })
       return
     }
-    this.#refuse(failureProblem(this.#app.name, failure))
+    this.#refuse(failureProblem(titleOf(this.#app), failure))
   }
 
   #open(attempt: Attempt): void {

@@ -18,6 +18,7 @@ import { recordUnsent } from '../relay/outcome.ts'
 import { type Admitted, admit } from '../session/admission.ts'
 import { documentFor } from '../session/credential-document.ts'
 import { hubRoute, isHubPath } from '../session/reserved-routes.ts'
+import { titleOf } from '../texts.ts'
 import { sharerOf } from '../upstream/upstream-dialer.ts'
 import { type AppRequest, readRequest } from './app-request.ts'
 import { readableBy } from './origin.ts'
@@ -121,7 +122,7 @@ export class RequestHandler {
     if (overload !== null) {
       admission.deny(overload)
       client.respond(
-        problemResponse(this.#deps.pages, request, overloadProblem(overload, app.name), requestId),
+        problemResponse(this.#deps.pages, request, overloadProblem(overload, titleOf(app)), requestId),
       )
       return
     }

@@ -3,6 +3,7 @@ import { type HeaderLines, isHeaderLine } from '@mezite/core/protocol'
 import type { Deps } from '../deps.ts'
 import type { AppMapping } from '../relay/app-mapping.ts'
 import type { Admitted } from '../session/admission.ts'
+import { titleOf } from '../texts.ts'
 import { withoutOurCookies } from './cookies.ts'
 import { isReserved } from './header-names.ts'
 
@@ -43,7 +44,7 @@ export function throughRequestHook(
   let over = false
   const contextFor = (plugin: string): Context => {
     if (deps.lateRefusers.has(plugin)) throw new Error('it refused an earlier request too late')
-    const refuse = (reason: string, message = `${app.name} does not accept this request.`) => {
+    const refuse = (reason: string, message = `${titleOf(app)} does not accept this request.`) => {
       if (over) return refuseLate(deps, admitted, plugin)
       const fault = faultOf(reason, message)
       // A refusal that cannot be shown also refuses, even if its tap catches the error.

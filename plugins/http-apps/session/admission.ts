@@ -13,7 +13,7 @@ import type { Deps } from '../deps.ts'
 import { type AppRequest, kindFor } from '../request/app-request.ts'
 import { originAllowed, readableBy } from '../request/origin.ts'
 import { recordFailure } from '../request/refusal-log.ts'
-import { texts } from '../texts.ts'
+import { texts, titleOf } from '../texts.ts'
 import { challengeLines } from './challenge-lines.ts'
 import { isHubPath } from './reserved-routes.ts'
 import { signInResponse } from './sign-in-response.ts'
@@ -51,7 +51,7 @@ export function admit(
       deps,
       request,
       requestId,
-      new Problem(421, 'misdirected', `This stream serves ${app.name} only.`),
+      new Problem(421, 'misdirected', `This stream serves ${titleOf(app)} only.`),
     )
   const proved = certified && ({ kind: 'cert', sessionId: certified.sessionId } as const)
   const who = deps.access.callers.ofRequest(request, proved)
@@ -120,7 +120,7 @@ function responseTo(
     if (subject === null && !certified) recordFailure(deps.audit, request, problem, requestId, { app })
     return give(problem)
   }
-  const name = app?.name ?? 'This application'
+  const name = app === undefined ? 'This application' : titleOf(app)
   switch (refusal.outcome) {
     case 'stale':
       return fail(staleProblem())

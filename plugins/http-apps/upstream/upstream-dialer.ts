@@ -3,6 +3,7 @@ import { addressKey, type Pipe } from '@mezite/core/protocol'
 import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import { type Admitted, endedProblem } from '../session/admission.ts'
+import { titleOf } from '../texts.ts'
 import { Http1Upstream } from './http1-upstream.ts'
 import { Http2Upstream } from './http2-upstream.ts'
 import { alpnFor, isSecure, type Upstream, versionFor } from './upstream.ts'
@@ -62,7 +63,7 @@ export function openUpstream(
   opened.then(
     (pipe) => done(kept?.pipe === pipe ? kept : connect(pipe, app, key, request)),
     (error: unknown) =>
-      done(admission.ended === null ? dialProblem(app.name, error) : endedProblem(admission)),
+      done(admission.ended === null ? dialProblem(titleOf(app), error) : endedProblem(admission)),
   )
 }
 
@@ -72,11 +73,7 @@ function connect(pipe: Pipe, app: App, key: string, request: AppRequest): Upstre
   if (!isSecure(app.uri) || pipe.alpn === 'h2') return new Http2Upstream(pipe, app, key)
   pipe.onclose = () => {}
   pipe.destroy()
-  const problem = new Problem(
-    502,
-    'http2_unavailable',
-    `${app.name} does not support the version of HTTP that it is configured for.`,
-  )
+  const problem = new Problem(502, 'http2_unavailable', `${titleOf(app)} is not set up correctly.`)
   problem.cause =
     'TLS did not negotiate HTTP/2: set http.version of the app to auto or 1.1, or upgrade the agent'
   return problem
@@ -97,20 +94,16 @@ function problemOf(app: string, error: unknown): Problem {
     return new Problem(504, 'app_timeout', `${app} could not be reached in time.`)
   switch (reason) {
     case 'agent_unbound':
-      return new Problem(502, reason, `No agent is bound to ${app}.`)
+      return new Problem(502, reason, `${app} is not set up completely yet.`)
     case 'agent_none':
       return new Problem(502, reason, `${app} is not responding right now.`)
     case 'agent_limit':
-      return new Problem(503, reason, `All agents of ${app} are busy right now.`)
+      return new Problem(503, reason, `${app} is busy right now.`)
   }
   const problem =
     reason === 'agent_choice_failed'
       ? new Problem(502, reason, `${app} is not responding right now.`)
-      : new Problem(
-          502,
-          'app_unreachable',
-          `${app} cannot be reached${typeof reason === 'string' ? ` (${reason})` : ''}.`,
-        )
+      : new Problem(502, 'app_unreachable', `${app} cannot be reached.`)
   problem.cause = messageOf(error)
   return problem
 }

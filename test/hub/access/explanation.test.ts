@@ -57,10 +57,16 @@ const explain = (user: string, app: string, way?: string) =>
 
 t.test('each way ends in the outcome of the gate', async (t) => {
   // Nobody has signed in through the connector that apps require.
-  t.match(await explain('carl', 'grafana'), {
-    ...{ effect: 'deny', reason: 'connector_not_allowed' },
-    connector: { required: 'sso', signed_in_with: null, met: false },
+  const connector = { required: 'sso', signed_in_with: null, met: false }
+  t.match(await explain('carl', 'grafana', 'msh'), {
+    ...{ effect: 'deny', reason: 'connector_not_allowed', connector, requirements: { length: 0 } },
   })
+  // A browser signs in again, with the right one.
+  t.match(await explain('carl', 'grafana'), {
+    ...{ effect: 'require', reason: 'connector_not_allowed', connector },
+    requirements: [{ name: 'connector', met: false }],
+  })
+  t.match(await explain('bob', 'grafana'), { effect: 'deny', connector }, 'which would not help')
 })
 
 t.test('every rule that was considered is listed', async (t) => {
@@ -81,7 +87,10 @@ t.test('every rule that was considered is listed', async (t) => {
       rule('allow', 'allow team=platform', 'team', 'platform'),
     ].sort((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b))),
   )
-  t.strictSame(requirements, [{ name: 'session-mfa', met: false }])
+  t.strictSame(requirements, [
+    { name: 'connector', met: false },
+    { name: 'session-mfa', met: false },
+  ])
   const wiki = (await explain('ann', 'wiki')).votes as object[]
   t.match(
     wiki.find((vote) => (vote as { label: string }).label === 'env'),

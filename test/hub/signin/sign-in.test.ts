@@ -65,11 +65,11 @@ t.test('signing in', async (t) => {
     host.answers.decision = { effect: 'deny', reason: 'role_missing', roles: [], requirements: [] }
     t.equal((await open('off')).status, 403)
     t.match(host.events.at(-1), { type: 'access.denied', reason: 'role_missing', fields: { app: 'off' } })
-    t.match((await open('off')).text, 'ask an administrator for a role')
+    t.match((await open('off')).text, 'ask an administrator for access')
     host.answers.decision = { ...host.answers.decision, reason: 'outside_office_hours' }
     const { text } = await open('off')
     t.match(text, 'outside_office_hours')
-    t.notMatch(text, 'for a role', 'no role helps where a policy denies')
+    t.notMatch(text, 'for access', 'asking does not help where a policy denies')
     host.answers.decision = { ...host.answers.decision, reason: 'locked', message: 'Call <b>4711' }
     t.match((await open('off')).text, /Your access is locked[\s\S]*locked out of off\. Call &lt;b>4711/)
     const german = { headers: { 'accept-language': 'de', accept: 'text/html' } }

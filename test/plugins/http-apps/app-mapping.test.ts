@@ -363,7 +363,8 @@ t.test('http.response changes status and headers; framing and reserved names fai
 })
 
 t.test('an admitted request that no agent takes is recorded, under the id that its page shows', async (t) => {
-  const { gateway } = await open(t)
+  const display = { name: 'Orders & more', description: null, icon: null, group: null }
+  const { gateway } = await open(t, { display })
   const idOf = (text: string) => /"request_id":"([^"]+)"/.exec(text)?.[1]
   gateway.tunnel.connected = []
   const id = idOf(await raw(gateway, ask('GET /a?secret')))
@@ -378,7 +379,13 @@ t.test('an admitted request that no agent takes is recorded, under the id that i
   })
   gateway.tunnel.connected = ['node-1']
   gateway.tunnel.failing.add('node-1')
-  const refused = idOf(await raw(gateway, ask('GET /b')))
+  const shown = await raw(gateway, ask('GET /b'))
+  t.match(
+    shown,
+    '"detail":"Orders & more cannot be reached."',
+    'by the name that people know, without a code',
+  )
+  const refused = idOf(shown)
   t.match(
     gateway.records.at(-1),
     { type: 'app.request', reason: 'refused', requestId: refused, fields: { status: 502 } },

@@ -60,10 +60,29 @@ t.test('apps_oidc_connector: app sessions come from that connector only', async 
   const app = `${hub.appUrl('app')}/`
   const missing = await hub.visitor().open(app)
   t.equal(missing.status, 503)
-  t.match(missing.text, 'corp')
+  t.match(missing.text, 'Sign-in to applications is not available. Ask your administrator.')
+  t.notMatch(missing.text, /corp|apps_oidc_connector/, 'what is wrong is for the log')
 
   await connector(hub, 'corp', first)
   second.person = { sub: 'o-1', email: 'otto@example.com', email_verified: true, groups: ['platform-team'] }
+  // Both ways in; the one that opens applications comes first.
+  const choices = await hub.visitor().open(`${hub.url}/web/login`)
+  const buttons = [...choices.text.matchAll(/<a class="(button[^"]*)"[^>]*connector=(\w+)"/g)]
+  t.strictSame(
+    buttons.map(([, style, id]) => [id, style]),
+    [
+      ['corp', 'button'],
+      ['other', 'button plain'],
+    ],
+  )
+  const login = async (program: string) => {
+    const cli = `${hub.url}/web/cli?challenge=${'c'.repeat(43)}&no_browser=1&host=x&program=${program}`
+    const visitor = hub.visitor()
+    const { headers } = await visitor.fetch(cli)
+    return (await visitor.fetch(String(headers.location))).headers.location
+  }
+  t.match(await login('msh'), /\/oidc\/login\/corp\?/, 'msh opens applications')
+  t.equal(await login('mezctl'), undefined, 'mezctl asks')
   const visitor = hub.visitor()
   const home = await visitor.open(`${hub.url}/web/login?connector=other`)
   t.match(home.text, 'otto@example.com')

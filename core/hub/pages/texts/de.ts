@@ -141,7 +141,7 @@ export const de: Texts = {
     denied: (app) => `Sie können ${app} nicht öffnen`,
     deniedText: (user, app) => `${user} darf ${app} nicht öffnen.`,
     lockedText: (user, app) => `${user} ist für ${app} gesperrt.`,
-    askForRole: 'Wenn Sie die Anwendung brauchen, bitten Sie Ihre Administration um eine Rolle.',
+    askForAccess: 'Wenn Sie die Anwendung brauchen, bitten Sie Ihre Administration um Zugriff.',
     askWhy: 'Fragen Sie Ihre Administration nach dem Grund.',
     app: 'Anwendung',
     account: 'Angemeldet als',

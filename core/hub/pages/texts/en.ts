@@ -83,7 +83,7 @@ export const en = {
     denied: (app: string) => `You cannot open ${app}`,
     deniedText: (user: string, app: string) => `${user} may not open ${app}.`,
     lockedText: (user: string, app: string) => `${user} is locked out of ${app}.`,
-    askForRole: 'If you need it, ask an administrator for a role.',
+    askForAccess: 'If you need it, ask an administrator for access.',
     askWhy: 'Ask an administrator why.',
     app: 'Application',
     account: 'Signed in as',

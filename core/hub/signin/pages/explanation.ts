@@ -13,13 +13,15 @@ export function explanationBody(words: Texts['explanation'], found: Explanation,
       ${
         connector === null || connector.met
           ? null
-          : html`<li><div><h3>${words.connector}</h3><p>${words.connectorText(connector.required, connector.signed_in_with)}</p></div><span class="tag bad">${words.denies}</span></li>`
+          : html`<li><div><h3>${words.connector}</h3><p>${words.connectorText(connector.required, connector.signed_in_with)}</p></div><span class="tag warn">${words.missing}</span></li>`
       }
       ${votes.length === 0 ? html`<li><p>${words.noVotes}</p></li>` : votes.map((vote) => voteLine(words, vote))}
-      ${requirements.map(
-        ({ name, met }) =>
-          html`<li><div><h3>${words.requirement}</h3><p><code>${name}</code></p></div><span class=${met ? 'tag good' : 'tag warn'}>${met ? words.met : words.missing}</span></li>`,
-      )}
+      ${requirements
+        .filter(({ name }) => name !== 'connector')
+        .map(
+          ({ name, met }) =>
+            html`<li><div><h3>${words.requirement}</h3><p><code>${name}</code></p></div><span class=${met ? 'tag good' : 'tag warn'}>${met ? words.met : words.missing}</span></li>`,
+        )}
     </ul>
     <p class="reference">${words.sameAs}<br /><code data-copy>${`mezctl access explain --user ${quoted(user)} --app ${app}`}</code></p>
   </section>`

@@ -14,6 +14,8 @@ interface Choice {
   readonly title: string
   readonly href: string
   readonly host?: string | undefined
+  /** Opens applications, unlike the others. */
+  readonly preferred: boolean
 }
 type Person = NonNullable<PageLayout['user']>
 
@@ -35,17 +37,22 @@ export function createSignInPages(template: Pages, { hubOrigin }: Pick<PublicNam
        */
       chooser: (choices: readonly Choice[], forms: readonly SignInForm[], appHost: string | null) => {
         const [before, host, after] = signIn.toApp(appHost ?? '', brand.name)
+        const [first, others] = [true, false].map((one) =>
+          choices.filter(({ preferred }) => preferred === one),
+        ) as [Choice[], Choice[]]
+        const buttons = (some: readonly Choice[]) => html`<ul class="choices">
+          ${some.map(({ title, href, host, preferred }) => html`<li><a class=${preferred ? 'button' : 'button plain'} href=${href}>${providerIcon(host)} ${signIn.continueWith(title)}</a></li>`)}
+        </ul>`
         return page(
           signIn.title,
           html`<div class="card">
             <div class="badge">${icon('signin')}</div>
             <h1>${signIn.title}</h1>
             <p class="quiet">${appHost === null ? signIn.to(brand.name) : [before, html`<strong>${host}</strong>`, after]}</p>
+            ${first.length > 0 ? buttons(first) : null}
             ${forms.map(({ body }) => body)}
-            ${forms.length > 0 && choices.length > 0 ? html`<p class="or">${signIn.or}</p>` : null}
-            <ul class="choices">
-              ${choices.map(({ title, href, host }) => html`<li><a class="button plain" href=${href}>${providerIcon(host)} ${signIn.continueWith(title)}</a></li>`)}
-            </ul>
+            ${forms.length > 0 && others.length > 0 ? html`<p class="or">${signIn.or}</p>` : null}
+            ${buttons(others)}
           </div>`,
           { scripts: forms.flatMap(({ scripts }) => scripts) },
         )
