@@ -1,5 +1,6 @@
 import type { AuditEvent, AuditSink } from '../api/audit.ts'
 import { type ConformTest, inTime } from './conformance-test.ts'
+import { watchEffects } from './side-effects.ts'
 
 /** A sink, and a way to read back the events that it has written. */
 export interface SinkUnderTest {
@@ -11,6 +12,7 @@ export interface SinkUnderTest {
 
 /** The most events in one `write`; see `AuditSink.batch`. */
 const BATCH = 200
+const MOST_BATCH = 1_000
 
 /** The hardest values, given that sinks receive escaped strings. */
 const HARD_FIELDS = {
@@ -23,8 +25,8 @@ const HARD_FIELDS = {
 }
 
 /**
- * Checks that a sink writes each event once, complete and in order, before `write` resolves. `open` creates and starts a
- * new sink. Delivery, retries and back-pressure belong to the core and are tested there.
+ * Checks that a sink writes each event once, complete and in order, and an enforced one to the disk, before `write` resolves.
+ * `open` creates and starts a new sink. Delivery, retries and back-pressure belong to the core and are tested there.
  */
 export function conformAuditSink(t: ConformTest, open: () => Promise<SinkUnderTest>): void {
   const withSink = async (run: (under: SinkUnderTest) => Promise<void>): Promise<void> => {
@@ -54,6 +56,21 @@ export function conformAuditSink(t: ConformTest, open: () => Promise<SinkUnderTe
     await withSink(async ({ sink }) => {
       t.ok(/^[a-z0-9][a-z0-9-]*$/.test(sink.name), `the name '${sink.name}'`)
       t.ok(sink.guarantee === 'enforced' || sink.guarantee === 'best-effort', 'a known guarantee')
+      const { batch = BATCH } = sink
+      const fits = Number.isInteger(batch) && batch >= 1 && batch <= MOST_BATCH
+      t.ok(fits, `\`batch\` is ${batch}, of 1 to ${MOST_BATCH}`)
+    })
+  })
+
+  t.test('an enforced sink that writes files has them on the disk before write resolves', async (t) => {
+    await withSink(async ({ sink }) => {
+      const lines = `${JSON.stringify(event(0))}\n`
+      const effects = await watchEffects(() => inTime(sink.write(lines, 1), 'write'))
+      effects.end()
+      const calls = effects.calls.filter(({ kind }) => kind === 'write' || kind === 'sync')
+      const last = calls.at(-1)
+      const isSafe = sink.guarantee === 'best-effort' || last === undefined || last.kind === 'sync'
+      t.ok(isSafe, `it called ${calls.map(({ name }) => name).join(', ') || 'no function for files'}`)
     })
   })
 

@@ -6,6 +6,7 @@ import type { DialTarget } from '../api/agent-hooks.ts'
 import { messageOf } from '../kernel/error.ts'
 import type { AnyPlugin } from '../kernel/plugin.ts'
 import { type ConformTest, inTime } from './conformance-test.ts'
+import { watchEffects } from './side-effects.ts'
 import { createTestHost, type TestHostOptions } from './test-host.ts'
 
 /** Inputs of `conformDialer`. */
@@ -14,6 +15,8 @@ export interface ConformDialerOptions extends TestHostOptions {
   readonly echo: DialTarget
   /** A target of this dialer that nothing listens on. */
   readonly unreachable: DialTarget
+  /** A target of this dialer that accepts connections and then says nothing, if the dialer waits for a reply. */
+  readonly silent?: DialTarget
   /** A target that the dialer must leave to the agent. */
   readonly foreign: DialTarget
   /** How long each step may take, in milliseconds. Default: 30 s. */
@@ -22,6 +25,10 @@ export interface ConformDialerOptions extends TestHostOptions {
 
 const BYTES = 1 << 20
 const PAUSE_MS = 50
+/** How long after its end a dial may still go wrong. */
+const LATE_MS = 200
+/** For a busy machine. */
+const SLACK_MS = 2_000
 
 /** A target for tests of dialers. Default: 2 s to connect, no TLS. */
 export const testTarget = (app: string, uri: string, changes: Partial<DialTarget> = {}): DialTarget => ({
@@ -31,9 +38,19 @@ export const testTarget = (app: string, uri: string, changes: Partial<DialTarget
 
 /** Checks a tap of the agent's `dial.open`: which targets it takes, and that its streams carry bytes like a socket. */
 export function conformDialer(t: ConformTest, plugin: AnyPlugin, options: ConformDialerOptions): void {
-  const { echo, unreachable, foreign, deadlineMs, ...host } = options
+  const { echo, unreachable, silent: _silent, foreign, deadlineMs, ...host } = options
   const dial = async (target: DialTarget): Promise<Duplex | null> =>
     inTime(createTestHost<'agent'>(plugin, host).calls.dial.open(target), 'dial.open', deadlineMs)
+  /** Watches for errors that nobody hears, which would end the agent, until a moment after `run`. */
+  const withoutLateErrors = async (t: ConformTest, run: () => Promise<void>): Promise<void> => {
+    const effects = await watchEffects(async () => {
+      await run()
+      await new Promise((resolve) => setTimeout(resolve, LATE_MS))
+    })
+    effects.end()
+    const { unheard } = effects
+    t.ok(unheard.length === 0, `errors without a listener: ${unheard.map(messageOf).join('; ') || 'none'}`)
+  }
   const open = async (): Promise<Duplex> => {
     const stream = await dial(echo)
     if (stream === null) throw new Error(`the dialer did not take ${echo.uri} of ${echo.app}`)
@@ -66,18 +83,47 @@ export function conformDialer(t: ConformTest, plugin: AnyPlugin, options: Confor
   })
 
   t.test('a destroyed stream closes', async (t) => {
-    const stream = await open()
-    const closed = once(stream, 'close')
-    stream.destroy()
-    await inTime(closed, 'the close', deadlineMs)
-    t.ok(stream.destroyed, 'closed')
+    await withoutLateErrors(t, async () => {
+      const stream = await open()
+      const closed = once(stream, 'close')
+      stream.destroy()
+      await inTime(closed, 'the close', deadlineMs)
+      t.ok(stream.destroyed, 'closed')
+    })
   })
 
   t.test('a target that cannot be reached is an error in time', async (t) => {
-    const error = await dial(unreachable).then(
-      (stream) => void stream?.destroy(),
-      (reason: unknown) => messageOf(reason),
-    )
-    t.ok(error !== undefined, `an error, because after null the agent dials itself: ${error}`)
+    await withoutLateErrors(t, async () => {
+      const began = performance.now()
+      const error = await dial(unreachable).then(
+        (stream) => void stream?.destroy(),
+        (reason: unknown) => messageOf(reason),
+      )
+      const ms = performance.now() - began
+      t.ok(error !== undefined, `an error, because after null the agent dials itself: ${error}`)
+      const most = unreachable.connectMs + SLACK_MS
+      t.ok(ms <= most, `after ${Math.round(ms)} ms; the target has ${unreachable.connectMs} ms to connect`)
+    })
+  })
+
+  t.test('a target that does not respond is given up after its time to connect', async (t) => {
+    const { silent } = options
+    if (silent === undefined) return void t.ok(true, 'the test names no such target')
+    await withoutLateErrors(t, async () => {
+      const began = performance.now()
+      const outcome = await dial(silent).then(
+        (stream) => {
+          stream?.destroy()
+          return 'no error'
+        },
+        () => 'an error',
+      )
+      const ms = performance.now() - began
+      t.ok(outcome === 'an error', `${outcome}, although nothing responded`)
+      t.ok(
+        ms <= silent.connectMs + SLACK_MS,
+        `after ${Math.round(ms)} ms; the target has ${silent.connectMs} ms to connect`,
+      )
+    })
   })
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { AnyPlugin, PluginSide } from '../kernel/plugin.ts'
 import { checkPlugin } from '../kernel/plugin-check.ts'
+import { coreRangeFault } from '../loader/core-range.ts'
 import type { ConformTest } from './conformance-test.ts'
 
 interface Manifest {
@@ -59,8 +60,11 @@ export function conformPackage(t: ConformTest, folder: string): void {
   })
 
   t.test('it uses the core of the program, and runs nothing while it is installed', async (t) => {
-    const { dependencies = {}, scripts = {} } = await read()
+    const { dependencies = {}, peerDependencies = {}, scripts = {} } = await read()
     t.ok(!('@mezite/core' in dependencies), '@mezite/core is a peer dependency')
+    const range = peerDependencies['@mezite/core']
+    const fault = range === undefined ? null : await coreRangeFault(range)
+    t.ok(fault === null, fault === null ? 'this core is in the range of its peer' : `it ${fault}`)
     t.ok(!Object.keys(scripts).some((name) => AT_INSTALLATION.test(name)), 'no install script')
   })
 }

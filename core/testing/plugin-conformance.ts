@@ -1,7 +1,9 @@
+import { runInNewContext } from 'node:vm'
 import { isMezError, messageOf } from '../kernel/error.ts'
 import type { AnyPlugin } from '../kernel/plugin.ts'
 import { checkPlugin } from '../kernel/plugin-check.ts'
 import type { ConformTest } from './conformance-test.ts'
+import { watchEffects } from './side-effects.ts'
 import { createTestHost, type TestHostOptions } from './test-host.ts'
 
 /** Inputs of `conformPlugin`. */
@@ -11,8 +13,9 @@ export interface ConformPluginOptions extends TestHostOptions {
 }
 
 /**
- * Checks the rules for every plugin: a valid definition, a schema that rejects misspelled keys, a setup without side
- * effects, and a lifecycle that works twice in one process. `config` is a valid configuration, `use` provides the needs.
+ * Checks the rules for every plugin: a valid definition, a schema that rejects misspelled keys, a setup that writes no file
+ * and opens no port, and a lifecycle that works twice in one process and leaves nothing open. `config` is a valid
+ * configuration, `use` provides the needs.
  */
 export function conformPlugin(t: ConformTest, plugin: AnyPlugin, options: ConformPluginOptions = {}): void {
   const { refused = [], ...host } = options
@@ -38,6 +41,39 @@ export function conformPlugin(t: ConformTest, plugin: AnyPlugin, options: Confor
     t.ok(silent, `no warning: ${one.log.join(' | ')}`)
   })
 
+  t.test('setup only wires: it writes no file, opens no port and starts no program', async (t) => {
+    const effects = await watchEffects(() => void createTestHost(plugin, host))
+    const changes = effects.calls.filter(({ kind }) => kind === 'write' || kind === 'program')
+    const opened = await effects.left()
+    effects.end()
+    const all = [...changes.map(({ name }) => name), ...opened.filter((kind) => kind !== 'a timer')]
+    t.ok(all.length === 0, `files, ports and programs: ${all.join(', ') || 'none'}`)
+  })
+
+  t.test('after its stop no timer, port or watcher is left', async (t) => {
+    const effects = await watchEffects(async () => {
+      const started = createTestHost(plugin, host)
+      await started.start()
+      await started.stop()
+    })
+    const left = await effects.left()
+    effects.end()
+    t.ok(left.length === 0, left.join(', ') || 'nothing is left')
+  })
+
+  t.test('it changes no built-in object', async (t) => {
+    const started = createTestHost(plugin, host)
+    await started.start()
+    await started.stop()
+    const changed = BUILT_IN.flatMap((name) => {
+      const { prototype } = (globalThis as unknown as Record<string, { prototype: object }>)[name]!
+      const pristine: readonly PropertyKey[] = runInNewContext(`Reflect.ownKeys(${name}.prototype)`)
+      const added = Reflect.ownKeys(prototype).filter((key) => !pristine.includes(key))
+      return added.map((key) => `${name}.prototype.${String(key)}`)
+    })
+    t.ok(changed.length === 0, changed.join(', ') || 'none')
+  })
+
   t.test('it starts and stops, and stops without a start and twice', async (t) => {
     const never = createTestHost(plugin, host)
     await never.stop()
@@ -51,6 +87,8 @@ export function conformPlugin(t: ConformTest, plugin: AnyPlugin, options: Confor
     }
   })
 }
+
+const BUILT_IN = ['Object', 'Array', 'Function', 'String', 'Number', 'Promise', 'Map', 'Set', 'RegExp']
 
 function thrownBy(run: () => unknown): unknown {
   try {

@@ -1,18 +1,22 @@
 import type { App } from '../api/app.ts'
-import type { AccessQuery, Vote } from '../api/decision.ts'
+import type { AccessQuery } from '../api/decision.ts'
+import { type RequirementKind, requirements } from '../api/requirement.ts'
+import { Ballot, countBallots } from '../hub/access/ballots.ts'
 import { deepFreeze } from '../hub/config/config-defaults.ts'
 import { messageOf } from '../kernel/error.ts'
 import type { AnyPlugin } from '../kernel/plugin.ts'
 import type { ConformTest } from './conformance-test.ts'
+import { watchEffects } from './side-effects.ts'
 import { createTestHost, type TestHostOptions } from './test-host.ts'
 
 /** Inputs of `conformPolicy`. */
 export interface ConformPolicyOptions extends TestHostOptions {
-  /** Queries that the policy votes on. Default: two people and two apps. */
+  /** Queries that the policy votes on. Default: people and programs, with and without a session, and two apps. */
   readonly queries?: readonly AccessQuery[]
+  /** Names of the requirements that other plugins register: the policy may require these, and those it registers itself. */
+  readonly requirements?: readonly string[]
 }
 
-const REASON = /^[a-z][a-z0-9_]{0,63}$/
 const HOUR_MS = 3_600_000
 /** From the next minute to the next year, so that hours, days of the week and months differ. */
 const MOVES_MS = [
@@ -22,9 +26,13 @@ const MOVES_MS = [
   365 * 24 * HOUR_MS,
 ]
 
-/** A complete query for tests of policies, in which `app` and `subject` replace members. */
+/** A complete query for tests of policies, in which `app`, `subject` and `context` replace members. */
 export function testQuery(
-  changes: { app?: Partial<App>; subject?: Partial<AccessQuery['subject']> } = {},
+  changes: {
+    app?: Partial<App>
+    subject?: Partial<AccessQuery['subject']>
+    context?: Partial<AccessQuery['context']>
+  } = {},
 ): AccessQuery {
   const headers = { set: {}, remove: [] }
   return deepFreeze({
@@ -64,16 +72,24 @@ export function testQuery(
       timeouts: { connectMs: 5_000, responseMs: 60_000, idleMs: HOUR_MS },
       ...changes.app,
     },
-    context: { protocol: 'http', clientIp: '203.0.113.7' },
+    context: { protocol: changes.app?.protocol ?? 'http', clientIp: '203.0.113.7', ...changes.context },
   } satisfies AccessQuery)
 }
 
 /**
- * Checks a policy: it votes on frozen queries without an error, with reasons in snake_case, equally for equal queries, and,
- * if its taps are `pure`, independently of the clock. A pure tap that reads the time would be wrong until access data change.
+ * Checks a policy with the ballots of the hub: it votes on frozen queries without an error, in time, equally for equal
+ * queries, and, if its taps are `pure`, from the query alone. A pure tap that reads the time or a file would be wrong until
+ * access data change.
  */
 export function conformPolicy(t: ConformTest, plugin: AnyPlugin, options: ConformPolicyOptions = {}): void {
-  const { queries = QUERIES, ...host } = options
+  const { queries = QUERIES, requirements: foreign = [], ...host } = options
+  const open = () => {
+    const { calls, clock, slot } = createTestHost(plugin, host)
+    const kinds = new Map(foreign.map((name) => [name, placeholder(name)]))
+    for (const kind of slot(requirements)) kinds.set(kind.name, kind)
+    const poll = createPoll(calls.access.decide, kinds)
+    return { poll, clock, pure: calls.access.decide.pure }
+  }
 
   t.test('it taps access.decide', async (t) => {
     t.ok(
@@ -83,27 +99,30 @@ export function conformPolicy(t: ConformTest, plugin: AnyPlugin, options: Confor
   })
 
   t.test('it votes on every query without an error, and equally when asked again', async (t) => {
-    const { calls } = createTestHost(plugin, host)
+    const { poll } = open()
     for (const query of queries) {
-      const one = await votesOn(calls.access.decide, query)
+      const one = await poll.votesOn(query)
       t.ok(one.failed.length === 0, `${nameOf(query)}: ${one.failed.map(messageOf).join('; ') || 'no error'}`)
-      t.ok(
-        one.reasons.every((reason) => REASON.test(reason)),
-        `${nameOf(query)}: reasons in snake_case`,
-      )
-      const other = await votesOn(calls.access.decide, query)
+      const other = await poll.votesOn(query)
       t.ok(one.votes === other.votes, `${nameOf(query)}: ${one.votes} and ${other.votes}`)
     }
   })
 
+  t.test('it votes before its tap returns', async (t) => {
+    const { poll } = open()
+    for (const query of queries) await poll.votesOn(query)
+    await new Promise((resolve) => setTimeout(resolve, LATE_MS))
+    t.ok(poll.late.length === 0, `votes after the decision: ${poll.late.join(', ') || 'none'}`)
+  })
+
   t.test('a pure policy does not depend on the clock', async (t) => {
-    const { calls, clock } = createTestHost(plugin, host)
-    if (!calls.access.decide.pure) return void t.ok(true, 'it is not pure')
+    const { poll, clock, pure } = open()
+    if (!pure) return void t.ok(true, 'it is not pure')
     for (const query of queries) {
-      const now = await votesOn(calls.access.decide, query)
+      const now = await poll.votesOn(query)
       for (const ms of MOVES_MS) {
         clock.advance(ms)
-        const later = await withDate(clock.now(), () => votesOn(calls.access.decide, query))
+        const later = await withDate(clock.now(), () => poll.votesOn(query))
         t.ok(
           later.votes === now.votes,
           `${nameOf(query)}, ${ms / 60_000} minutes later: ${now.votes}, ${later.votes}`,
@@ -111,32 +130,67 @@ export function conformPolicy(t: ConformTest, plugin: AnyPlugin, options: Confor
       }
     }
   })
+
+  t.test('a pure policy reads no file', async (t) => {
+    const { poll, pure } = open()
+    if (!pure) return void t.ok(true, 'it is not pure')
+    for (const query of queries) {
+      const effects = await watchEffects(() => poll.votesOn(query))
+      effects.end()
+      const names = effects.calls.map(({ name }) => name).join(', ')
+      t.ok(names === '', `${nameOf(query)}: ${names || 'no file'}`)
+    }
+  })
 }
+
+/** Long enough for votes that wait for a timer or a file. */
+const LATE_MS = 100
 
 const QUERIES = [
   testQuery(),
   testQuery({ subject: { user: 'bob', roles: [] } }),
   testQuery({ app: { name: 'redis', protocol: 'tcp', uri: 'tcp://127.0.0.1:1', labels: {} } }),
-  Object.freeze({ ...testQuery(), context: Object.freeze({ protocol: 'http', clientIp: null }) }),
+  // A program with a token has no session; the list of somebody's apps has no address.
+  testQuery({ subject: { user: 'robot', kind: 'token', sessionId: null }, context: { clientIp: null } }),
+  testQuery({ subject: { kind: 'operator', sessionId: null, roles: ['admin'] }, app: { labels: {} } }),
 ]
 
-const nameOf = ({ subject, app }: AccessQuery) => `${subject.user} to ${app.name}`
+const nameOf = ({ subject, app, context }: AccessQuery) =>
+  `${subject.user} to ${app.name}${context.clientIp === null ? ' without an address' : ''}`
+
+/** Only the name counts: the policy under test does not meet the requirements of others. */
+const placeholder = (name: string): RequirementKind => ({
+  name,
+  ...{ reason: 'requirement_unmet', title: name, detail: name },
+})
 
 type Decide = ReturnType<typeof createTestHost<'hub'>>['calls']['access']['decide']
 
-async function votesOn(decide: Decide, query: AccessQuery) {
-  const votes: string[] = []
-  const reasons: string[] = []
-  const ballot: Vote = {
-    allow: (role) => void votes.push(`allow ${role}`),
-    deny: (reason) => {
-      reasons.push(reason)
-      votes.push(`deny ${reason}`)
+/** Asks the taps as the hub does, and notes votes that come too late to count. */
+function createPoll(decide: Decide, kinds: ReadonlyMap<string, RequirementKind>) {
+  const late: string[] = []
+  return {
+    late,
+    async votesOn(query: AccessQuery) {
+      const ballots: Ballot[] = []
+      const answer = await decide(query, () => {
+        const ballot = new Ballot(kinds, () => void late.push(nameOf(query)))
+        ballots.push(ballot)
+        return ballot
+      })
+      // Counting closes the ballots, and calls the methods of the kinds.
+      const count = countBallots(answer, query.subject.roles, kinds)
+      const votes = ballots.map(({ roles, denials, requirements: required }) => ({
+        roles,
+        denials,
+        required,
+      }))
+      const unread = ballots.some(({ denials }) => denials.some(({ reason }) => reason === 'policy_failed'))
+      const errors = answer.failed.map(({ error }) => error)
+      const failed = unread && errors.length === 0 ? [new Error('it cast a vote that is not valid')] : errors
+      return { votes: JSON.stringify({ votes, requirements: count.requirements }), failed }
     },
-    require: (requirement) => void votes.push(`require ${JSON.stringify(requirement)}`),
   }
-  const { failed } = await decide(query, () => ballot)
-  return { votes: votes.join(', ') || 'no vote', reasons, failed: failed.map(({ error }) => error) }
 }
 
 /** Runs with a `Date` that stands at `now`, for policies that do not read the host's clock. */

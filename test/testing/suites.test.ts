@@ -1,20 +1,33 @@
 /** The suites for plugin authors: they pass for the examples, and fail for what they are there to find. */
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
-import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { EventEmitter, once } from 'node:events'
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
 import {
+  type AccessQuery,
   type AuditEvent,
   type AuditSink,
   type CertificateSource,
   defineAgentPlugin,
   defineHubPlugin,
+  requirements,
   Type,
+  type Vote,
 } from '../../core/index.ts'
 import {
   conformAuditSink,
@@ -34,36 +47,80 @@ import unixSocketDialer from '../../examples/unix-socket-dialer/agent.ts'
 import { root } from '../read-imports.ts'
 import { failuresOf, unprovenOf } from './failures.ts'
 
+/** What a policy gets wrong, and the test that finds it. */
+const VOTES = 'it votes on every query without an error, and equally when asked again'
+const POLICY_FLAWS: Readonly<Record<string, readonly string[]>> = {
+  none: [],
+  silent: ['it taps access.decide'],
+  clock: ['a pure policy does not depend on the clock'],
+  date: ['a pure policy does not depend on the clock'],
+  file: ['a pure policy reads no file'],
+  late: ['it votes before its tap returns'],
+  throws: [VOTES],
+  reason: [VOTES],
+  'long-message': [VOTES],
+  'http-link': [VOTES],
+  'unregistered-requirement': [VOTES],
+  'invalid-role': [VOTES],
+  'catches-its-error': [VOTES],
+  'needs-address': [VOTES],
+  'needs-session': [VOTES],
+  alternates: [VOTES, 'a pure policy does not depend on the clock'],
+}
+
+const policy = (flaw: string) =>
+  defineHubPlugin({
+    name: 'policy',
+    api: 1,
+    summary: 'A policy',
+    provides: { requirements },
+    setup({ clock, tap, provide }) {
+      let turn = 0
+      const page = { title: 'Terms', detail: 'Accept the terms.' }
+      provide.requirements({ name: 'terms', reason: 'terms_open', ...page })
+      if (flaw === 'silent') return
+      const hour = () => (flaw === 'date' ? new Date() : new Date(clock.now())).getHours()
+      const votes: Record<string, (query: AccessQuery, ballot: Vote) => unknown> = {
+        none: (_query, ballot) => {
+          ballot.allow('access')
+          ballot.require({ name: 'terms' })
+          ballot.deny('closed', { message: 'x'.repeat(1_024), link: 'https://example.com' })
+        },
+        file: (_query, ballot) => existsSync('/etc/closed') && ballot.deny('closed'),
+        late: (_query, ballot) => void setTimeout(() => ballot.deny('late'), 5),
+        throws: () => {
+          throw new Error('broken')
+        },
+        reason: (_query, ballot) => ballot.deny('Not Snake Case'),
+        'long-message': (_query, ballot) => ballot.deny('closed', { message: 'x'.repeat(1_025) }),
+        'http-link': (_query, ballot) => ballot.deny('closed', { link: 'http://example.com' }),
+        'unregistered-requirement': (_query, ballot) => ballot.require({ name: 'retina-scan' }),
+        'invalid-role': (_query, ballot) => ballot.allow('no role'),
+        'catches-its-error': (_query, ballot) => {
+          try {
+            ballot.deny('')
+          } catch {}
+        },
+        'needs-address': ({ context }) => void context.clientIp!.startsWith('10.'),
+        'needs-session': ({ subject }) => void subject.sessionId!.length,
+        alternates: (_query, ballot) => turn++ % 2 === 0 && ballot.deny('closed'),
+      }
+      const vote = votes[flaw] ?? ((_query, ballot) => hour() % 2 === 0 && ballot.deny('even_hour'))
+      tap.access.decide((query, ballot) => void vote(query, ballot), { pure: true })
+    },
+  })
+
 t.test('a policy', async (t) => {
   const config = { from: 9, to: 17 }
   t.strictSame(await failuresOf((t) => conformPolicy(t, officeHours, { config })), [])
-  const policy = (vote: 'clock' | 'date' | 'reason' | 'throws') =>
-    defineHubPlugin({
-      name: 'policy',
-      api: 1,
-      summary: 'A policy',
-      setup({ clock, tap }) {
-        tap.access.decide(
-          (_query, ballot) => {
-            if (vote === 'throws') throw new Error('broken')
-            if (vote === 'reason') return ballot.deny('Not Snake Case')
-            const hour = (vote === 'date' ? new Date() : new Date(clock.now())).getHours()
-            if (hour % 2 === 0) ballot.deny('even_hour')
-          },
-          { pure: true },
-        )
-      },
-    })
-  for (const vote of ['clock', 'date'] as const) {
-    const impure = await failuresOf((t) => conformPolicy(t, policy(vote)))
-    t.strictSame(impure, ['a pure policy does not depend on the clock'], vote)
-  }
-  for (const vote of ['reason', 'throws'] as const) {
-    const wrong = await failuresOf((t) => conformPolicy(t, policy(vote)))
-    t.match(wrong, [/votes on every query/], vote)
-  }
-  const silent = defineHubPlugin({ name: 'silent', api: 1, summary: 'Does not vote', setup() {} })
-  t.match(await failuresOf((t) => conformPolicy(t, silent)), ['it taps access.decide'])
+  for (const [flaw, expected] of Object.entries(POLICY_FLAWS))
+    t.strictSame(await failuresOf((t) => conformPolicy(t, policy(flaw))), expected, flaw)
+  const known = { requirements: ['retina-scan'] }
+  t.strictSame(await failuresOf((t) => conformPolicy(t, policy('unregistered-requirement'), known)), [])
+  t.strictSame(
+    unprovenOf((t) => conformPolicy(t, policy('none')), POLICY_FLAWS),
+    [],
+  )
 })
 
 t.test('a dialer', async (t) => {
@@ -99,14 +156,24 @@ t.test('a dialer whose streams lose bytes or stay open', async (t) => {
   await once(server, 'listening')
   t.teardown(() => server.close())
   const { port } = server.address() as AddressInfo
-  const dialer = (flaw: 'none' | 'no-half-close' | 'flows' | 'stays-open') =>
+  const dialer = (flaw: keyof typeof FLAWS) =>
     defineAgentPlugin({
       name: 'dialer',
       api: 1,
       summary: 'Dials',
       setup({ tap }) {
-        tap.dial.open(async ({ app }) => {
+        tap.dial.open(async ({ app, connectMs }) => {
           if (app === 'foreign') return null
+          if (app === 'silent' || (app === 'gone' && flaw === 'hangs')) {
+            const isLate = flaw === 'hangs' || flaw === 'waits-too-long'
+            await new Promise((resolve) => setTimeout(resolve, isLate ? connectMs + 2_200 : connectMs))
+            throw new Error('the target did not respond in time')
+          }
+          if (app === 'gone' && flaw === 'late-error') {
+            // It gives up before its socket does, and does not listen any more.
+            setTimeout(() => new EventEmitter().emit('error', new Error('refused')), 20)
+            throw new Error('the target did not respond')
+          }
           const to = {
             host: '127.0.0.1',
             port: app === 'echo' ? port : 1,
@@ -127,21 +194,36 @@ t.test('a dialer whose streams lose bytes or stay open', async (t) => {
     'no-half-close': [whole, 'a paused stream holds back its bytes and loses none'],
     flows: ['a paused stream holds back its bytes and loses none'],
     'stays-open': ['a destroyed stream closes'],
+    hangs: [
+      'a target that cannot be reached is an error in time',
+      'a target that does not respond is given up after its time to connect',
+    ],
+    'waits-too-long': ['a target that does not respond is given up after its time to connect'],
+    'late-error': ['a target that cannot be reached is an error in time'],
   } as const
-  for (const [flaw, expected] of Object.entries(FLAWS)) {
+  const check = async ([flaw, expected]: [string, readonly string[]]) => {
     const failed = await failuresOf((t) =>
       conformDialer(t, dialer(flaw as keyof typeof FLAWS), {
         echo: testTarget('echo', 'http://127.0.0.1:1'),
-        unreachable: testTarget('gone', 'http://127.0.0.1:1'),
+        unreachable: testTarget('gone', 'http://127.0.0.1:1', { connectMs: 100 }),
+        silent: testTarget('silent', 'http://127.0.0.1:1', { connectMs: 100 }),
         foreign: testTarget('foreign', 'http://127.0.0.1:1'),
-        deadlineMs: 500,
+        deadlineMs: 3_000,
       }),
     )
     t.strictSame(failed, expected, flaw)
   }
+  // These only wait; the others depend on how fast their bytes arrive.
+  const waiting = ['stays-open', 'hangs', 'waits-too-long']
+  const flaws = Object.entries(FLAWS)
+  for (const one of flaws.filter(([flaw]) => !waiting.includes(flaw))) await check(one)
+  await Promise.all(flaws.filter(([flaw]) => waiting.includes(flaw)).map(check))
 })
 
 t.test('a plugin', async (t) => {
+  const dir = t.testdir()
+  const onlyWires = 'setup only wires: it writes no file, opens no port and starts no program'
+  const leavesNothing = 'after its stop no timer, port or watcher is left'
   let setups = 0
   const plugin = (flaw: string) =>
     defineHubPlugin({
@@ -152,6 +234,17 @@ t.test('a plugin', async (t) => {
       setup({ tap, log }) {
         setups += 1
         if (flaw === 'warns') log.warn('careful')
+        if (flaw === 'writes') appendFileSync(join(dir, 'state'), 'x')
+        if (flaw === 'listens') createServer().listen(0, '127.0.0.1').unref()
+        if (flaw === 'runs') spawn(process.execPath, ['--version'])
+        if (flaw === 'pollutes') Object.assign(Object.prototype, { polluted: true })
+        tap.lifecycle.start(async () => {
+          if (flaw === 'keeps-timer') setInterval(() => {}, 1_000).unref()
+          if (flaw !== 'keeps-port') return
+          const server = createServer().unref()
+          server.listen(0, '127.0.0.1')
+          await once(server, 'listening')
+        })
         if (flaw !== 'shares' || setups % 2 === 0) tap.access.decide(() => {}, { pure: true })
         if (flaw !== 'stops-badly') return
         tap.lifecycle.stop(() => {
@@ -165,11 +258,22 @@ t.test('a plugin', async (t) => {
     keys: ['misspelled keys of its configuration are rejected'],
     warns: ['setup works twice in one process and shares nothing'],
     shares: ['setup works twice in one process and shares nothing'],
-    'stops-badly': ['it starts and stops, and stops without a start and twice'],
+    writes: [onlyWires],
+    listens: [onlyWires, leavesNothing],
+    runs: [onlyWires],
+    pollutes: ['it changes no built-in object'],
+    'keeps-timer': [leavesNothing],
+    'keeps-port': [leavesNothing],
+    'stops-badly': [
+      leavesNothing,
+      'it changes no built-in object',
+      'it starts and stops, and stops without a start and twice',
+    ],
   } as const
   for (const [flaw, expected] of Object.entries(FLAWS)) {
     setups = 0
     const failed = await failuresOf((t) => conformPlugin(t, plugin(flaw), { refused: [{ at: 'noon' }] }))
+    Reflect.deleteProperty(Object.prototype, 'polluted')
     t.strictSame(failed, expected, flaw)
   }
   t.strictSame(
@@ -181,9 +285,12 @@ t.test('a plugin', async (t) => {
 })
 
 t.test('an audit sink', async (t) => {
+  const dir = t.testdir()
   const FLAWS = {
     none: [],
     'no-name': ['it has a name and a guarantee'],
+    'huge-batches': ['it has a name and a guarantee'],
+    'not-on-disk': ['an enforced sink that writes files has them on the disk before write resolves'],
     'loses-types': ['a written batch can be read, with every kind of value'],
     'loses-last': [
       'a written batch can be read, with every kind of value',
@@ -198,7 +305,12 @@ t.test('an audit sink', async (t) => {
     const sink: AuditSink = {
       name: flaw === 'no-name' ? 'No Name' : 'memory',
       guarantee: 'enforced',
+      ...(flaw === 'huge-batches' ? { batch: 1_001 } : {}),
       async write(lines, batch) {
+        const file = openSync(join(dir, 'events.jsonl'), 'a')
+        appendFileSync(file, lines)
+        if (flaw !== 'not-on-disk') fsyncSync(file)
+        closeSync(file)
         if (lines === '' && flaw === 'refuses-nothing') throw new Error('there are no lines')
         batches.set(flaw === 'repeats-batches' ? Symbol() : batch, lines)
       },
@@ -310,6 +422,14 @@ t.test('a package', async (t) => {
   const exports = { './hub': { types: './dist/hub.d.ts', default: './dist/hub.js' } }
   const good = { name: 'mezite-plugin-curfew', version: '1.0.0', type: 'module', exports }
   conformPackage(t, write('good', good, half))
+  const peer = (range: string) => ({ ...good, peerDependencies: { '@mezite/core': range } })
+  conformPackage(t, write('peer', peer('^0.1.0'), half))
+  for (const range of ['>=2 <1', '^99.0.0', 'any'])
+    t.strictSame(
+      await failuresOf((t) => conformPackage(t, write('future', peer(range), half))),
+      ['it uses the core of the program, and runs nothing while it is installed'],
+      range,
+    )
   const bad = {
     ...{ name: 'curfew', version: '1', type: 'module', scripts: { postinstall: 'true' } },
     exports: { './hub': { types: './dist/none.d.ts', default: './dist/hub.js' } },
@@ -337,6 +457,6 @@ t.test('the suites run under node:test', (t) => {
     env,
   })
   t.equal(status, 0, stdout)
-  t.match(stdout, /^# pass 7$/m)
+  t.match(stdout, /^# pass 12$/m)
   t.end()
 })
