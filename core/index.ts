@@ -21,7 +21,14 @@ export type { Collection } from './api/collection.ts'
 export { Type } from './api/config-types.ts'
 export { type Credential, credentials } from './api/credentials.ts'
 export { dashboardParts } from './api/dashboard.ts'
-export { type Database, database, type Migrations, migrations, type Transaction } from './api/database.ts'
+export {
+  type Database,
+  database,
+  databaseChecks,
+  type Migrations,
+  migrations,
+  type Transaction,
+} from './api/database.ts'
 export type { AccessQuery, Vote } from './api/decision.ts'
 export { defineAgentPlugin, defineHubPlugin } from './api/define-plugin.ts'
 export { defineResource } from './api/define-resource.ts'

@@ -18,6 +18,16 @@ export interface Migrations {
   readonly owner: string
   /** By name, run in alphabetical order: `0001-roles`. */
   readonly migrations: Readonly<Record<string, Migration>>
+  /**
+   * Tables whose rows a backup leaves out, because a restore would bring back what has been used or revoked since:
+   * sessions, one-use codes. Moving a cluster to another database copies them.
+   */
+  readonly transient?: readonly string[]
+  /**
+   * Tables that only grow, each with one bigint as its primary key: a backup reads their rows up to the largest key of its
+   * snapshot without holding the snapshot. Rows may be deleted from the beginning.
+   */
+  readonly appendOnly?: readonly string[]
 }
 
 /** The hub's own database, PostgreSQL or embedded. */
@@ -31,3 +41,14 @@ export const databaseServer = serviceRef<{
   /** May contain a password: never log it. */
   readonly url: string | null
 }>('databaseServer')
+
+/** Proves that the rows of a plugin are whole after they were copied to another database. */
+export interface DatabaseCheck {
+  /** What it proves, for people: `the audit trail`. */
+  readonly title: string
+  /** Yields the number of rows checked so far; returns the first fault as a sentence, or null. */
+  run(): AsyncGenerator<number, string | null>
+}
+
+/** Checks that run when a database was copied. */
+export const databaseChecks = slotRef<DatabaseCheck>('databaseChecks')

@@ -12,6 +12,8 @@ export interface SecretBox {
   seal(place: SecretPlace, plaintext: Buffer): Buffer
   /** Throws `MEZ_SECRET_UNREADABLE` when key, place or bytes do not match. */
   open(place: SecretPlace, sealed: Buffer): Buffer
+  /** The encryption key itself, 32 bytes: for an encrypted backup of the cluster alone. */
+  exportKey(): Buffer
 }
 
 /** Encrypts secrets at rest. */

@@ -4,6 +4,7 @@ import { readConfigFile } from '../kernel/config-file.ts'
 import { MezError, printError } from '../kernel/error.ts'
 import { version } from '../loader/runtime-check.ts'
 import { createLog } from '../log/program-log.ts'
+import type { ProgramCommand } from '../program.ts'
 import { loadConfig, readConfig } from './config/config-loader.ts'
 import { configSchema } from './config/config-schema.ts'
 import type { HubConfig } from './config/hub-config.ts'
@@ -30,6 +31,9 @@ const HELP = {
   start --config FILE          run the hub
   config check --config FILE   list all problems of a configuration
   config schema                print the JSON Schema of the configuration
+  backup FILE                  back up the cluster while it runs
+  restore FILE                 restore a backup into an empty database
+  database move                move the cluster to another database
   dev --plugin PATH            run a hub for developing a plugin
 
   --version, --help
@@ -57,6 +61,23 @@ plugin's configuration; --agent-config that of the agent's half, if it differs.
 `,
 } as const
 
+/** Commands of packages of the standard set, by first word. */
+const PACKAGED: Readonly<Record<string, string>> = { backup: 'backup', restore: 'backup', database: 'backup' }
+
+const asksForHelp = (args: readonly string[]) => args.some((arg) => arg === '--help' || arg === '-h')
+
+async function packagedCommand(owner: string, word: string): Promise<ProgramCommand> {
+  const name = `@mezite/plugin-${owner}`
+  try {
+    const { commands } = (await import(`${name}/program`)) as { commands: Record<string, ProgramCommand> }
+    return commands[word]!
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw cause
+    const message = `mezhub ${word} needs the package ${name}, which is not installed`
+    throw new MezError('MEZ_PLUGIN_NOT_FOUND', message, { hint: `Run npm install ${name}.`, cause })
+  }
+}
+
 type Command = keyof typeof HELP
 
 /** Runs one command of mezhub and resolves with the exit code: 0, 1 for a failure, 2 for wrong usage. */
@@ -76,9 +97,15 @@ async function run(
   warn: (text: string) => void,
 ): Promise<void> {
   // These have flags of their own.
-  if (!args.some((arg) => arg === '--help' || arg === '-h')) {
+  if (!asksForHelp(args)) {
     if (args[0] === 'init') return initHub(args.slice(1), print)
     if (args[0] === 'dev') return (await import('../dev/dev-command.ts')).runDev(args.slice(1), print)
+  }
+  const owner = Object.hasOwn(PACKAGED, args[0] ?? '') ? PACKAGED[args[0]!] : undefined
+  if (owner !== undefined) {
+    const command = await packagedCommand(owner, args[0]!)
+    if (asksForHelp(args)) return print(command.help)
+    return command.run(args.slice(1), print)
   }
   const { values, positionals } = parseArgs({
     args: [...args],

@@ -2,6 +2,7 @@ import type { Server } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { v7 as uuidv7 } from 'uuid'
+import { migrations } from '../api/database.ts'
 import { type DiagnosticsRoute, diagnosticsRoutes } from '../api/diagnostics.ts'
 import { hubHooks } from '../api/hub-hooks.ts'
 import { type CertifiedHttp, certifiedHttp, protocols } from '../api/protocol.ts'
@@ -12,6 +13,7 @@ import { messageOf } from '../kernel/error.ts'
 import { createKernel } from '../kernel/kernel.ts'
 import { createLifetime, type Drainable, type Lifetime } from '../kernel/lifetime.ts'
 import type { Log } from '../kernel/log.ts'
+import type { Ref } from '../kernel/reference.ts'
 import type { LoadedPlugin } from '../loader/plugin-loader.ts'
 import { version } from '../loader/runtime-check.ts'
 import { createDiagnosticsListener, healthRoute } from '../log/diagnostics-listener.ts'
@@ -36,7 +38,7 @@ import { createRedirectServer } from './listener/redirect-server.ts'
 import { authorityRoutes } from './pki/authority-routes.ts'
 import { type HubServices, hubPartChecks, hubServices, pluginRows, standardProviders } from './plugins.ts'
 import type { GroupMember } from './processes/group-member.ts'
-import { openRooms, type Rooms, startRooms } from './rooms.ts'
+import { openRooms, type Rooms, roomMigrations, startRooms } from './rooms.ts'
 import { sessionRoutes } from './sessions/session-routes.ts'
 import { openTransports } from './tunnel/transports.ts'
 import { userRoutes } from './users/user-routes.ts'
@@ -183,12 +185,14 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   }
 }
 
-/** The rooms' own services, by reference. */
-const provided = (services: HubServices) =>
-  Object.entries(hubServices).map(([name, ref]) => [ref, services[name as keyof HubServices]] as const)
+/** The rooms' own services and migrations, by reference. */
+export const provided = (services: HubServices): readonly (readonly [Ref, unknown])[] => [
+  ...Object.entries(hubServices).map(([name, ref]) => [ref, services[name as keyof HubServices]] as const),
+  ...roomMigrations.map((each) => [migrations, each] as const),
+]
 
-const hubKernel = (
-  { plugins, log }: HubOptions,
+export const hubKernel = (
+  { plugins, log }: Pick<HubOptions, 'plugins' | 'log'>,
   clock: Clock,
   slowTap: (plugin: string, hook: string, ms: number) => void,
 ) =>

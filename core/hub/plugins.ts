@@ -26,6 +26,7 @@ import { safePath } from './signin/return-target.ts'
 export const standardPlugins: readonly string[] = [
   'api-tokens',
   'audit-database',
+  'backup',
   'cli-login',
   'dashboard',
   'http-apps',
@@ -97,6 +98,9 @@ const oneOf =
     values.includes(value)
 const maybe = (value: unknown) => value === undefined || typeof value === 'function'
 
+const maybeNames = (value: unknown) =>
+  value === undefined || (Array.isArray(value) && value.every((one) => typeof one === 'string'))
+
 /** Part of the URLs that the hub serves for a method. */
 const pathSegment = (value: unknown) => typeof value === 'string' && /^[a-z0-9][a-z0-9-]{0,62}$/.test(value)
 
@@ -133,7 +137,13 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
     writeIn: maybe,
   }),
   webRoutes: partWith(['routes'], { name, prefix: (value) => typeof value === 'string', home: maybe }),
-  migrations: partWith([], { owner: name, migrations: (value) => Object(value) === value }),
+  migrations: partWith([], {
+    owner: name,
+    migrations: (value) => Object(value) === value,
+    transient: maybeNames,
+    appendOnly: maybeNames,
+  }),
+  databaseChecks: partWith(['run'], { title: name }),
   diagnosticsRoutes: partWith(['respond'], {
     path: (value) => typeof value === 'string' && value.startsWith('/'),
   }),

@@ -238,7 +238,7 @@ export async function startRooms(rooms: Rooms): Promise<void> {
   await certificates.open()
   registerRequirements(kernel.slot(requirementKinds), rooms.requirements)
   rooms.callers.open(kernel.slot(credentials))
-  await store.migrate([...roomMigrations, ...kernel.slot(migrations)])
+  await store.migrate(kernel.slot(migrations))
   audit.open()
   onClose(() => revisions.stop())
   await sayWhatWaits('the first reading of access data', revisions.start(), log)

@@ -56,6 +56,9 @@ export const errorCodes = {
   MEZ_USER_NAME_INVALID:
     'Use 1 to 256 characters without control characters, commas or spaces at either end.',
   MEZ_ASSERTION_KEYLESS: 'The hub has no signing key yet; its log says why none could be stored.',
+  MEZ_COPY_REFUSED: 'Name an empty database, migrated by the same version of Mezite.',
+  MEZ_COPY_INCOMPLETE: 'Repeat the command; the source was not changed, and the target was left as it was.',
+  MEZ_BACKUP_UNREADABLE: 'Check the file and the key, or take another backup.',
   MEZ_DATABASE_LOCKED: 'Stop the other mezhub that uses this data_dir, or give this one its own.',
   MEZ_DATABASE_UNAVAILABLE:
     'Check that the database is running, that `database.url` is right and that its disk is not full.',

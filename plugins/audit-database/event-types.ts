@@ -18,6 +18,7 @@ export const eventTypes: readonly string[] = [
   'app.session.start',
   'app.updated',
   'audit.read',
+  'backup.created',
   'connector.created',
   'connector.deleted',
   'connector.tested',

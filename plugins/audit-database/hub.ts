@@ -2,6 +2,7 @@ import {
   audit,
   auditSinks,
   database,
+  databaseChecks,
   defineHubPlugin,
   jobs,
   migrations,
@@ -19,6 +20,7 @@ import { auditMigrations } from './migrations.ts'
 import { createPruner } from './retention.ts'
 import { createSink } from './sink.ts'
 import { createTail } from './tail.ts'
+import { verifyTrail } from './verification.ts'
 import { verifyRoute } from './verification-route.ts'
 
 const RETENTION_MS = 10 * 60_000
@@ -44,7 +46,7 @@ export default defineHubPlugin({
   ),
   needs: { audit, revisions, database, databaseServer, jobs, secretBox },
   wants: { sessions },
-  provides: { auditSinks, migrations, webRoutes },
+  provides: { auditSinks, databaseChecks, migrations, webRoutes },
   setup({ config, clock, log, tap, use, provide }) {
     let opened: CheckpointKey | undefined
     const key = () => {
@@ -71,6 +73,15 @@ export default defineHubPlugin({
     const checkpoints = createCheckpoints({ database: use.database, key, clock, log })
     const tail = createTail(use.database, log)
     provide.migrations(auditMigrations)
+    provide.databaseChecks({
+      title: 'the audit trail',
+      async *run() {
+        const own = await openCheckpointKey(use.database, use.secretBox)
+        const report = yield* verifyTrail(use.database, own, { byCaller: null, byHub: null })
+        const [finding] = report.findings
+        return finding ? `${finding.what} ${finding.n ?? ''} ${finding.detail}` : null
+      },
+    })
     const sink = createSink(use.database, url)
     provide.auditSinks(sink)
     provide.webRoutes(auditRoutes({ ...use, tail }))

@@ -35,6 +35,7 @@ export type AuditTables = {
 
 export const auditMigrations: Migrations = {
   owner: 'audit-database',
+  appendOnly: ['audit_database_texts', 'audit_database_requests', 'audit_database_contexts'],
   migrations: {
     '0001-events': {
       async up(db) {

@@ -18,6 +18,7 @@ type Tables = {
 export const codeMigrations: Migrations = {
   // The owner is from the time when the codes were part of the core.
   owner: 'sign-in',
+  transient: ['sign_in_cli_codes'],
   migrations: {
     '0001-cli-codes': {
       async up(db: Database) {

@@ -16,6 +16,7 @@ export type OidcTables = {
 
 export const oidcMigrations: Migrations = {
   owner: 'oidc',
+  transient: ['oidc_logins'],
   migrations: {
     '0001-connectors': {
       async up(db: Database) {

@@ -17,6 +17,7 @@ export type OpenTables = {
 /** Open connections and the hubs that hold them, so that another hub records the ends of a killed hub's connections. */
 export const tcpAppsMigrations: Migrations = {
   owner: 'tcp-apps',
+  transient: ['tcp_apps_open', 'tcp_apps_hubs'],
   migrations: {
     '0001-open-connections': {
       async up(db) {

@@ -43,6 +43,7 @@ export type WebauthnTables = {
 
 export const webauthnMigrations: Migrations = {
   owner: 'webauthn',
+  transient: ['webauthn_links'],
   migrations: {
     '0001-keys': {
       async up(db: Database) {

@@ -27,6 +27,7 @@ export type HubTables = {
 
 export const hubsMigrations: Migrations = {
   owner: 'core-hubs',
+  transient: ['hubs', 'hub_cuts', 'hub_streams'],
   migrations: {
     '0001-hubs': {
       async up(db) {

@@ -45,11 +45,26 @@ export async function readEncryptionKey(dataDir: string, env: NodeJS.ProcessEnv)
  * Creates a key and its file (mode 0600). The file is complete or does not exist, even after a power cut. An existing file
  * is never overwritten: then the result is its key, with `made` false.
  */
-export async function makeEncryptionKey(dataDir: string): Promise<{ key: Buffer; made: boolean }> {
+export const makeEncryptionKey = (dataDir: string): Promise<{ key: Buffer; made: boolean }> =>
+  storeKey(dataDir, randomBytes(BYTES))
+
+/**
+ * Stores the key of another machine's cluster in the data directory, unless it is there already. Throws
+ * `MEZ_ENCRYPTION_KEY_WRONG` when the directory or the environment has another key, which it leaves as it is.
+ */
+export async function installEncryptionKey(dataDir: string, key: Buffer, env = process.env): Promise<void> {
+  const known = (await readEncryptionKey(dataDir, env)) ?? (await storeKey(dataDir, key)).key
+  if (known.equals(key)) return
+  throw new MezError(
+    'MEZ_ENCRYPTION_KEY_WRONG',
+    `${dataDir} already has the encryption key of another cluster`,
+  )
+}
+
+async function storeKey(dataDir: string, key: Buffer): Promise<{ key: Buffer; made: boolean }> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   const path = keyFileOf(dataDir)
   const draft = `${path}.${randomBytes(6).toString('hex')}`
-  const key = randomBytes(BYTES)
   await writeFile(draft, `${key.toString('base64')}\n`, { flag: 'wx', mode: 0o600, flush: true })
   try {
     await chmod(draft, 0o600)

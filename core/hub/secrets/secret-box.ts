@@ -10,6 +10,7 @@ const TAG_BYTES = 16
 /** Encrypts with one key of 32 bytes. Sealed data is form, nonce, tag, ciphertext. */
 export function createSecretBox(key: Buffer): SecretBox {
   return {
+    exportKey: () => Buffer.from(key),
     seal(place, plaintext) {
       const nonce = randomBytes(NONCE_BYTES)
       const cipher = createCipheriv('aes-256-gcm', key, nonce)

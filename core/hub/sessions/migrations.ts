@@ -46,6 +46,7 @@ export type SessionTables = { readonly sessions: SessionTable; readonly session_
 /** Tables of sessions and hand-over codes; times in milliseconds since the epoch. */
 export const sessionsMigrations: Migrations = {
   owner: 'core-sessions',
+  transient: ['sessions', 'session_handovers'],
   migrations: {
     '0001-sessions': {
       async up(db) {

@@ -40,6 +40,7 @@ export type TunnelTables = {
 /** Tables of agents and their join tokens. */
 export const tunnelMigrations: Migrations = {
   owner: 'core-tunnel',
+  transient: ['join_tokens'],
   migrations: {
     '0001-agents': {
       async up(db: Database) {

@@ -60,6 +60,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
   const write = (...parts: unknown[]) => void logs.push(JSON.stringify(parts))
   const log: Loose = { debug: write, info: write, warn: write, error: write, child: () => log }
   const secretBox = {
+    exportKey: () => key,
     seal(place: object, text: Buffer) {
       const iv = randomBytes(12)
       const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(JSON.stringify(place)))

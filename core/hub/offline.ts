@@ -1,0 +1,74 @@
+import { v7 as uuidv7 } from 'uuid'
+import {
+  type Database,
+  type DatabaseCheck,
+  databaseChecks,
+  type Migrations,
+  migrations,
+} from '../api/database.ts'
+import { type CertifiedHttp, certifiedHttp } from '../api/protocol.ts'
+import { systemClock } from '../kernel/clock.ts'
+import { version } from '../loader/runtime-check.ts'
+import { createLog } from '../log/program-log.ts'
+import { createHubMetrics } from './api-server/hub-metrics.ts'
+import type { LoadedConfig } from './config/config-loader.ts'
+import type { HubConfig } from './config/hub-config.ts'
+import { hubKernel, provided } from './hub.ts'
+import { openRooms } from './rooms.ts'
+
+/** The database of a cluster, opened without starting a hub. */
+export interface OfflineCluster {
+  readonly config: HubConfig
+  readonly version: string
+  readonly dialect: 'embedded' | 'postgres'
+  readonly database: Database
+  /** Those of the rooms and the loaded plugins, which have run. */
+  readonly migrations: readonly Migrations[]
+  readonly checks: readonly DatabaseCheck[]
+  close(): Promise<void>
+}
+
+/**
+ * Opens and migrates the database of a configuration, or another one in its place, with all plugins set up but nothing
+ * started: no port, no background work. Throws `MEZ_DATABASE_LOCKED` while a hub has the embedded database open, and
+ * what a start throws for a database that cannot be used.
+ */
+export async function openOffline(
+  { config: configured, plugins }: Pick<LoadedConfig, 'config' | 'plugins'>,
+  database: HubConfig['database'] = configured.database,
+): Promise<OfflineCluster> {
+  const config = { ...configured, database }
+  const log = createLog({ level: 'error', format: 'text' })
+  const hubVersion = await version()
+  const closers: (() => unknown)[] = []
+  const close = async () => {
+    for (const closer of closers.splice(0).reverse()) await closer()
+  }
+  try {
+    const counts = createHubMetrics({ version: hubVersion, log })
+    const kernel = hubKernel({ plugins, log }, systemClock, counts.slowTap)
+    const rooms = await openRooms({
+      ...{ config, plugins, log, kernel, counts, hubVersion },
+      clock: systemClock,
+      instanceId: uuidv7(),
+      onClose: (closer) => closers.push(closer),
+    })
+    // No connection arrives.
+    const certified: CertifiedHttp = { accept: (stream) => void stream.destroy() }
+    kernel.setup([...provided(rooms.services), [certifiedHttp, certified]])
+    const own = kernel.slot(migrations)
+    await rooms.store.migrate(own)
+    return {
+      config,
+      version: hubVersion,
+      dialect: rooms.store.dialect,
+      database: rooms.store.db,
+      migrations: own,
+      checks: kernel.slot(databaseChecks),
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}

@@ -1,0 +1,25 @@
+/**
+ * For packages of the standard set that add commands to `mezhub`. Unstable until 1.0.
+ *
+ * @internal
+ */
+import type { OfflineCluster } from './hub/offline.ts'
+
+export { type AdminStream, streamFromHub } from './hub/api-server/admin-stream.ts'
+export { type LoadedConfig, loadConfig } from './hub/config/config-loader.ts'
+export { installEncryptionKey, readEncryptionKey } from './hub/secrets/encryption-key.ts'
+export type { OfflineCluster }
+
+/** Opens the database of a configuration, or another one in its place, without starting a hub: see `OfflineCluster`. */
+export const openOffline: typeof import('./hub/offline.ts').openOffline = async (...args) =>
+  (await import('./hub/offline.ts')).openOffline(...args)
+
+/** A command of `mezhub`, by its first word in the export `commands` of a package's `./program`. */
+export interface ProgramCommand {
+  /** For the list of commands, at most 60 characters. */
+  readonly summary: string
+  /** The output of `--help`, with a line break at its end. */
+  readonly help: string
+  /** `args` are those after the first word. Rejects with a `MezError`, whose code and hint are printed. */
+  run(args: readonly string[], print: (text: string) => void): Promise<void>
+}

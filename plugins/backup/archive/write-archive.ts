@@ -1,0 +1,112 @@
+import { open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { pipeline, Readable } from 'node:stream'
+import { createZstdCompress } from 'node:zlib'
+import { MezError, messageOf } from '@mezite/core'
+import { Encrypter } from 'age-encryption'
+import type { CopyPart } from '../database/read-rows.ts'
+
+/** The first line of an archive. */
+export interface ArchiveHead {
+  readonly mezite: 'backup'
+  readonly format: 1
+  /** When the snapshot was taken, RFC 3339. */
+  readonly time: string
+  readonly cluster: string
+  /** Version of Mezite that wrote it. */
+  readonly version: string
+  /** Base64. */
+  readonly encryption_key: string
+  /** The migrations that had run, by owner. */
+  readonly migrations: Readonly<Record<string, readonly string[]>>
+  /** Tables whose rows are left out. */
+  readonly left_out: readonly string[]
+}
+
+/** The last line: an archive without it is incomplete. */
+export interface ArchiveEnd {
+  readonly end: true
+  readonly rows: Readonly<Record<string, number>>
+}
+
+/** Throws `MEZ_USAGE_WRONG` for a recipient that is not an age public key. */
+export function encrypterFor(recipients: readonly string[]): Encrypter {
+  const encrypter = new Encrypter()
+  for (const recipient of recipients) {
+    try {
+      encrypter.addRecipient(recipient)
+    } catch {
+      throw new MezError('MEZ_USAGE_WRONG', `"${recipient}" is not a public key for backups`, {
+        hint: 'A public key begins with age1; `mezhub backup key FILE` makes a pair.',
+      })
+    }
+  }
+  return encrypter
+}
+
+/**
+ * Writes an archive: lines of JSON (the head, the parts of the copy, the end), compressed with zstd, encrypted with age
+ * (https://age-encryption.org/v1). The file appears under its name, with mode 0600, when it is complete and on disk; until
+ * then it is `FILE.partial`. Resolves to the rows by table. Throws `MEZ_FILE_UNWRITABLE`.
+ */
+export async function writeArchive(
+  file: string,
+  head: ArchiveHead,
+  parts: AsyncIterable<CopyPart>,
+  recipients: readonly string[],
+  read: (table: string, rows: number) => void,
+): Promise<Readonly<Record<string, number>>> {
+  const encrypter = encrypterFor(recipients)
+  const rows: Record<string, number> = {}
+  const closed = Promise.withResolvers<void>()
+  async function* lines(): AsyncGenerator<string> {
+    try {
+      yield `${JSON.stringify(head)}\n`
+      let table = ''
+      for await (const part of parts) {
+        if ('table' in part) {
+          table = part.table
+          rows[table] = 0
+        } else {
+          rows[table] = rows[table]! + part.rows.length
+          read(table, part.rows.length)
+        }
+        yield `${JSON.stringify(part)}\n`
+      }
+      yield `${JSON.stringify({ end: true, rows } satisfies ArchiveEnd)}\n`
+    } finally {
+      closed.resolve()
+    }
+  }
+  const draft = `${file}.partial`
+  try {
+    await rm(draft, { force: true })
+    const output = await open(draft, 'wx', 0o600)
+    const text = Readable.from(lines())
+    try {
+      // A failure shows when the other end is read.
+      const compressed = pipeline(text, createZstdCompress(), () => {})
+      const sealed = await encrypter.encrypt(Readable.toWeb(compressed) as ReadableStream<Uint8Array>)
+      for await (const chunk of sealed.values({ preventCancel: true })) await output.write(chunk)
+      await output.sync()
+    } finally {
+      await output.close()
+      // The snapshot of the database must have ended, also when the file could not be written.
+      if (!text.readableEnded) text.destroy()
+      await closed.promise
+    }
+    await rename(draft, file)
+    const folder = await open(dirname(file))
+    await folder.sync().finally(() => folder.close())
+    return rows
+  } catch (error) {
+    await rm(draft, { force: true }).catch(() => {})
+    if (!isFileError(error)) throw error
+    throw new MezError('MEZ_FILE_UNWRITABLE', `cannot write ${file}: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+const isFileError = (error: unknown) => {
+  const { syscall, code } = Object(error) as { syscall?: unknown; code?: unknown }
+  return typeof syscall === 'string' && typeof code === 'string'
+}

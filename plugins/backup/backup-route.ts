@@ -1,0 +1,81 @@
+import { isAbsolute } from 'node:path'
+import { Readable } from 'node:stream'
+import { type Audit, type Log, messageOf, Problem, Type, type WebRoutes } from '@mezite/core'
+import { type BackupSource, takeBackup } from './archive/backup.ts'
+import { encrypterFor } from './archive/write-archive.ts'
+
+const Body = Type.Object(
+  {
+    file: Type.String({ maxLength: 4_096, description: 'absolute path on the machine of the hub' }),
+    recipients: Type.Array(Type.String({ maxLength: 4_096 }), { minItems: 1, maxItems: 16 }),
+  },
+  { additionalProperties: false },
+)
+
+const TELL_MS = 500
+
+export interface BackupRouteDeps {
+  readonly audit: Audit
+  readonly source: () => Promise<BackupSource>
+  readonly log: Log
+}
+
+/**
+ * `POST /v1/webapi/backups`, for the operator on the admin socket alone, since the hub writes the file: NDJSON with the rows
+ * copied since the last line, then `{"done": rows}` or `{"error": text}`. One at a time on each hub (429 `backup_running`).
+ */
+export function backupRoute({ audit, source, log }: BackupRouteDeps): WebRoutes {
+  let running = false
+
+  async function* report(file: string, recipients: readonly string[]): AsyncGenerator<string> {
+    const counts = new Map<string, number>()
+    let ended = false
+    const add = (table: string, rows: number) => void counts.set(table, (counts.get(table) ?? 0) + rows)
+    const taking = source().then((from) => takeBackup(from, file, recipients, add))
+    const settled = taking.then(
+      (done) => ({ done }),
+      (error: unknown) => ({ error: messageOf(error) }),
+    )
+    void settled.then(() => {
+      ended = true
+      running = false
+    })
+    while (!ended) {
+      await Promise.race([settled, new Promise((resolve) => setTimeout(resolve, TELL_MS))])
+      for (const [table, rows] of counts) yield `${JSON.stringify({ table, rows })}\n`
+      counts.clear()
+    }
+    const result = await settled
+    if ('error' in result) log.error({ error: result.error, file }, 'backup failed')
+    else log.info({ rows: result.done, file }, 'backup written')
+    yield `${JSON.stringify(result)}\n`
+  }
+
+  return {
+    name: 'backup',
+    prefix: '/v1/webapi',
+    async routes(app) {
+      app.post(
+        '/backups',
+        {
+          config: { access: 'admin' },
+          schema: { summary: 'Writes an encrypted backup to a file of the machine of the hub', body: Body },
+        },
+        async (request, reply) => {
+          const { file, recipients } = request.body as { file: string; recipients: string[] }
+          if (request.subject.user !== 'operator@socket')
+            throw new Problem(403, 'operator_only', 'Run mezhub backup on the machine of the hub.')
+          if (!isAbsolute(file)) throw new Problem(400, 'path_not_absolute', 'The path must be absolute.')
+          encrypterFor(recipients)
+          if (running) throw new Problem(429, 'backup_running', 'A backup is already being written.')
+          running = true
+          audit.record({ type: 'backup.created', success: true, by: request.actor, fields: { file } })
+          const stream = Readable.from(report(file, recipients))
+          stream.on('error', () => {})
+          reply.raw.once('close', () => stream.destroy())
+          return reply.type('application/x-ndjson').header('cache-control', 'no-store').send(stream)
+        },
+      )
+    },
+  }
+}

@@ -1,0 +1,183 @@
+import { writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { MezError, messageOf } from '@mezite/core'
+import {
+  installEncryptionKey,
+  type LoadedConfig,
+  loadConfig,
+  openOffline,
+  readEncryptionKey,
+  streamFromHub,
+} from '@mezite/core/program'
+import { generateX25519Identity, identityToRecipient } from 'age-encryption'
+import { takeBackup } from '../archive/backup.ts'
+import { openArchive, readPrivateKey } from '../archive/read-archive.ts'
+import { listMigrations, listTables } from '../database/tables.ts'
+import { refuseUsed, writeDatabase } from '../database/write-rows.ts'
+import { createProgress } from '../progress.ts'
+import { runChecks } from './checks.ts'
+
+const usage = (message: string) => new MezError('MEZ_USAGE_WRONG', message)
+
+/** Runs `mezhub backup` and its two sub-commands. */
+export async function runBackup(args: readonly string[], print: (text: string) => void): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      config: { type: 'string', short: 'c' },
+      recipient: { type: 'string', multiple: true },
+      'key-file': { type: 'string' },
+    },
+  })
+  const [first, second, ...more] = positionals
+  const sub = first === 'verify' || first === 'key' ? first : null
+  const file = sub === null ? first : second
+  if (file === undefined) throw usage('mezhub backup needs a FILE')
+  if (more.length > 0 || (sub === null && second !== undefined)) throw usage('mezhub backup takes one FILE')
+  if (sub === 'key') return print(await makeKey(resolve(file)))
+  if (sub === 'verify') {
+    if (values['key-file'] === undefined) throw usage('mezhub backup verify needs --key-file FILE')
+    return print(await verify(resolve(file), values['key-file']))
+  }
+  if (values.config === undefined) throw usage('mezhub backup needs --config FILE')
+  const loaded = await loadConfig({ file: values.config })
+  const recipients = values.recipient ?? configuredRecipients(loaded)
+  if (recipients.length === 0)
+    throw usage('mezhub backup needs --recipient KEY, or plugins.backup.recipients in the configuration')
+  const rows = await backUp(loaded, resolve(file), recipients)
+  print(`Wrote ${resolve(file)}: ${rows.toLocaleString('en-US')} rows.\n`)
+}
+
+const configuredRecipients = ({ plugins }: LoadedConfig): readonly string[] => {
+  const own = plugins.find(({ plugin }) => plugin.name === 'backup')
+  return (Object(own?.config) as { recipients?: readonly string[] }).recipients ?? []
+}
+
+/** A hub that runs writes the file itself, since it has the database open. */
+async function backUp(loaded: LoadedConfig, file: string, recipients: readonly string[]): Promise<number> {
+  const running = await streamFromHub(loaded.config.dataDir, '/backups', { file, recipients })
+  if (running === null) return backUpStopped(loaded, file, recipients)
+  const progress = createProgress('Copying', 0)
+  try {
+    for await (const line of running) {
+      const { table, rows, done, error } = Object(line) as Record<string, unknown>
+      if (typeof error === 'string') throw new MezError('MEZ_COPY_INCOMPLETE', error)
+      if (typeof done === 'number') return done
+      progress.add(String(table), Number(rows))
+    }
+  } finally {
+    progress.end()
+  }
+  throw new MezError('MEZ_COPY_INCOMPLETE', 'the hub ended before the backup was complete')
+}
+
+async function backUpStopped(
+  loaded: LoadedConfig,
+  file: string,
+  recipients: readonly string[],
+): Promise<number> {
+  const encryptionKey = await readEncryptionKey(loaded.config.dataDir, process.env)
+  const cluster = await openOffline(loaded)
+  try {
+    const { database, migrations, version, config } = cluster
+    const tables = await listTables(database)
+    const progress = createProgress(
+      'Copying',
+      tables.reduce((sum, { estimate }) => sum + estimate, 0),
+    )
+    const source = { database, migrations, version, cluster: config.clusterName, shared: false }
+    const key = encryptionKey ?? (await readEncryptionKey(config.dataDir, process.env))!
+    return await takeBackup({ ...source, encryptionKey: key }, file, recipients, progress.add).finally(
+      progress.end,
+    )
+  } finally {
+    await cluster.close()
+  }
+}
+
+async function makeKey(file: string): Promise<string> {
+  const identity = await generateX25519Identity()
+  const recipient = await identityToRecipient(identity)
+  const text = `# Private key of Mezite backups. Keep it away from the hub; without it no backup can be read.\n# Public key: ${recipient}\n${identity}\n`
+  await writeFile(file, text, { flag: 'wx', mode: 0o600 }).catch((cause: Error) => {
+    throw new MezError('MEZ_FILE_UNWRITABLE', `cannot write ${file}: ${messageOf(cause)}`, { cause })
+  })
+  return `Wrote the private key to ${file}. Keep it away from the hub, in two places.\nPublic key: ${recipient}\n`
+}
+
+async function verify(file: string, keyFile: string): Promise<string> {
+  const { head, parts } = await openArchive(file, await readPrivateKey(keyFile))
+  const progress = createProgress('Reading', 0)
+  let [table, tables, rows] = ['', 0, 0]
+  try {
+    for await (const part of parts) {
+      if ('table' in part) [table, tables] = [part.table, tables + 1]
+      else {
+        rows += part.rows.length
+        progress.add(table, part.rows.length)
+      }
+    }
+  } finally {
+    progress.end()
+  }
+  return [
+    `${file} is complete: ${rows.toLocaleString('en-US')} rows of ${tables} tables.`,
+    `Cluster ${head.cluster}, at ${head.time}, written by version ${head.version}.`,
+    '',
+  ].join('\n')
+}
+
+/** Runs `mezhub restore`. */
+export async function runRestore(args: readonly string[], print: (text: string) => void): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { config: { type: 'string', short: 'c' }, 'key-file': { type: 'string' } },
+  })
+  const [file, ...more] = positionals
+  if (file === undefined || more.length > 0) throw usage('mezhub restore takes one FILE')
+  if (values.config === undefined) throw usage('mezhub restore needs --config FILE')
+  if (values['key-file'] === undefined) throw usage('mezhub restore needs --key-file FILE')
+  const loaded = await loadConfig({ file: values.config })
+  const { head, parts } = await openArchive(resolve(file), await readPrivateKey(values['key-file']))
+  await installEncryptionKey(loaded.config.dataDir, Buffer.from(head.encryption_key, 'base64'))
+  const cluster = await openOffline(loaded)
+  const progress = createProgress('Restoring', 0)
+  try {
+    const { database, migrations, checks } = cluster
+    await refuseUsed(database)
+    refuseOtherVersion(head, await listMigrations(database, migrations))
+    const counts = await writeDatabase(database, parts, progress.add).finally(progress.end)
+    const rows = [...counts.values()].reduce((sum, count) => sum + count, 0)
+    print(`Restored ${rows.toLocaleString('en-US')} rows of cluster ${head.cluster}, as of ${head.time}.\n`)
+    print(await runChecks(checks))
+  } finally {
+    await cluster.close()
+  }
+  print(`
+Not restored: sign-ins, join tokens, enrolment links. People sign in again; agents return by themselves.
+Changes after ${head.time} are missing, so check what was locked, removed or revoked since:
+  mezctl locks ls; mezctl users ls; mezctl agents ls; mezctl api-tokens ls
+
+Start the hub:
+  mezhub start --config ${values.config}
+`)
+}
+
+function refuseOtherVersion(
+  { version, migrations }: { version: string; migrations: Readonly<Record<string, readonly string[]>> },
+  own: Readonly<Record<string, readonly string[]>>,
+): void {
+  const flat = (all: Readonly<Record<string, readonly string[]>>) =>
+    Object.entries(all).flatMap(([owner, names]) => names.map((name) => `${owner}/${name}`))
+  const [before, now] = [new Set(flat(migrations)), new Set(flat(own))]
+  const other = [...before].find((name) => !now.has(name)) ?? [...now].find((name) => !before.has(name))
+  if (other === undefined) return
+  throw new MezError(
+    'MEZ_COPY_REFUSED',
+    `the backup was written by version ${version} with other tables (${other})`,
+    { hint: `Restore it with version ${version} and the same plugins, then upgrade.` },
+  )
+}

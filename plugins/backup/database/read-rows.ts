@@ -1,0 +1,130 @@
+import type { Database } from '@mezite/core'
+import { MezError } from '@mezite/core'
+import { type RawBuilder, sql } from 'kysely'
+import { type Column, listTables, type Table } from './tables.ts'
+
+/** A row: the text of each value as PostgreSQL writes it, or null. Exact for every type. */
+export type Row = readonly (string | null)[]
+
+/** One part of a copy: the name and columns of a table, then its rows in pieces. */
+export type CopyPart =
+  | { readonly table: string; readonly columns: readonly string[] }
+  | { readonly rows: readonly Row[] }
+
+/** Rows that are read, sent and written together. */
+const PIECE = 4_000
+/** A snapshot waits for the file or the other database, which may be slow; in milliseconds. */
+const IDLE_MS = 600_000
+
+export interface ReadOptions {
+  readonly database: Database
+  /** Tables whose rows stay out. */
+  readonly without: ReadonlySet<string>
+  /**
+   * Tables that only grow. Given, their rows are read after the snapshot has ended, up to its largest key: the embedded
+   * database has one connection, and a hub that runs needs it.
+   */
+  readonly appendOnly?: ReadonlySet<string>
+}
+
+/**
+ * Reads every table as of one moment. Throws `MEZ_COPY_INCOMPLETE` when rows of a table that only grows were deleted
+ * meanwhile.
+ */
+export async function* readDatabase({
+  database,
+  without,
+  appendOnly,
+}: ReadOptions): AsyncGenerator<CopyPart, void> {
+  const snapshot = await database
+    .startTransaction()
+    .setIsolationLevel('repeatable read')
+    .setAccessMode('read only')
+    .execute()
+  const later: { table: Table; range: Range }[] = []
+  try {
+    await sql`SELECT set_config('idle_in_transaction_session_timeout', ${String(IDLE_MS)}, true)`.execute(
+      snapshot,
+    )
+    for (const table of await listTables(snapshot)) {
+      if (without.has(table.name)) continue
+      if (appendOnly?.has(table.name)) {
+        later.push({ table, range: await rangeOf(snapshot, table) })
+        continue
+      }
+      yield headOf(table)
+      for await (const rows of piecesOf(snapshot, table)) yield { rows }
+    }
+    await snapshot.commit().execute()
+  } catch (error) {
+    await snapshot
+      .rollback()
+      .execute()
+      .catch(() => {})
+    throw error
+  } finally {
+    // A consumer that stops early leaves the transaction open.
+    if (!snapshot.isCommitted && !snapshot.isRolledBack)
+      await snapshot
+        .rollback()
+        .execute()
+        .catch(() => {})
+  }
+  for (const { table, range } of later) {
+    yield headOf(table)
+    if (range.last === null) continue
+    for await (const rows of piecesOf(database, table, range.last)) yield { rows }
+    const { first } = await rangeOf(database, table)
+    if (first !== range.first)
+      throw new MezError('MEZ_COPY_INCOMPLETE', `old rows of ${table.name} were deleted during the copy`)
+  }
+}
+
+const headOf = ({ name, columns }: Table): CopyPart => ({
+  table: name,
+  columns: columns.map((column) => column.name),
+})
+
+interface Range {
+  readonly first: string | null
+  readonly last: string | null
+}
+
+async function rangeOf(database: Database, { name, key }: Table): Promise<Range> {
+  const column = sql.ref(onlyKey(name, key).name)
+  const { rows } = await sql<Range>`SELECT min(${column})::text AS first, max(${column})::text AS last
+    FROM ${sql.table(name)}`.execute(database)
+  return rows[0]!
+}
+
+function onlyKey(name: string, key: readonly Column[]): Column {
+  const [column] = key
+  if (!column || key.length > 1) throw new Error(`${name} is said to only grow, but has ${key.length} keys`)
+  return column
+}
+
+async function* piecesOf(
+  database: Database,
+  { name, columns, key }: Table,
+  last?: string,
+): AsyncGenerator<readonly Row[], void> {
+  const values = sql.join(
+    columns.map((column, at) => sql`${sql.ref(column.name)}::text AS ${sql.ref(`c${at}`)}`),
+  )
+  const keys = sql.join(key.map((column) => sql.ref(column.name)))
+  const places = key.map((one) => columns.findIndex((column) => column.name === one.name))
+  const cast = (value: string | null, { type }: Column) => sql`${value}::${sql.raw(type)}`
+  for (let after: readonly (string | null)[] | undefined; ; ) {
+    const bounds: RawBuilder<unknown>[] = []
+    if (after) bounds.push(sql`(${keys}) > (${sql.join(key.map((column, at) => cast(after![at]!, column)))})`)
+    if (last !== undefined) bounds.push(sql`${keys} <= ${cast(last, onlyKey(name, key))}`)
+    const where = bounds.length > 0 ? sql`WHERE ${sql.join(bounds, sql` AND `)}` : sql``
+    const { rows } = await sql<Record<string, string | null>>`SELECT ${values} FROM ${sql.table(name)}
+      ${where} ORDER BY ${keys} LIMIT ${PIECE}`.execute(database)
+    if (rows.length === 0) return
+    const piece = rows.map((row) => columns.map((_, at) => row[`c${at}`] ?? null))
+    yield piece
+    if (rows.length < PIECE) return
+    after = places.map((place) => piece.at(-1)![place]!)
+  }
+}

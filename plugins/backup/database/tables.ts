@@ -1,0 +1,87 @@
+import type { Database, Migrations } from '@mezite/core'
+import { MezError } from '@mezite/core'
+import { sql } from 'kysely'
+
+/** A table of the cluster, and how its rows are read and written. */
+export interface Table {
+  readonly name: string
+  readonly columns: readonly Column[]
+  /** The columns of its primary key, in order. */
+  readonly key: readonly Column[]
+  /** The planner's estimate of its rows; at least 0. */
+  readonly estimate: number
+}
+
+export interface Column {
+  readonly name: string
+  /** As SQL writes it: `character varying(63)`. */
+  readonly type: string
+}
+
+/** kysely's own tables, which belong to a version of the programs and not to the cluster. */
+const isMigrationTable = (name: string) => /_migrations(_lock)?$/.test(name)
+
+interface Row {
+  name: string
+  columns: string
+  key: string
+  estimate: number
+  parents: string
+}
+
+/**
+ * The tables of the cluster, each after those that its foreign keys refer to. Throws `MEZ_COPY_REFUSED` for a table without a
+ * primary key, whose rows could not be read in pieces.
+ */
+export async function listTables(database: Database): Promise<readonly Table[]> {
+  const { rows } = await sql<Row>`
+    SELECT c.relname AS name, greatest(c.reltuples, 0)::double precision AS estimate,
+      (SELECT coalesce(json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod))
+          ORDER BY a.attnum), '[]')::text
+        FROM pg_attribute a
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '') AS columns,
+      (SELECT coalesce(json_agg(k.attname ORDER BY place.n), '[]')::text
+        FROM pg_index i
+        CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS place(attnum, n)
+        JOIN pg_attribute k ON k.attrelid = c.oid AND k.attnum = place.attnum
+        WHERE i.indrelid = c.oid AND i.indisprimary) AS key,
+      (SELECT coalesce(json_agg(DISTINCT p.relname), '[]')::text
+        FROM pg_constraint f JOIN pg_class p ON p.oid = f.confrelid
+        WHERE f.conrelid = c.oid AND f.contype = 'f' AND f.confrelid <> c.oid) AS parents
+    FROM pg_class c
+    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relnamespace = current_schema()::regnamespace
+    ORDER BY c.relname`.execute(database)
+  const found = new Map<string, Table & { parents: readonly string[] }>()
+  for (const { name, columns, key, estimate, parents } of rows) {
+    if (isMigrationTable(name)) continue
+    const all = JSON.parse(columns) as Column[]
+    const names = JSON.parse(key) as string[]
+    if (names.length === 0)
+      throw new MezError('MEZ_COPY_REFUSED', `the table ${name} has no primary key, so it cannot be copied`)
+    const typed = names.map((one) => all.find((column) => column.name === one)!)
+    found.set(name, { name, columns: all, key: typed, estimate, parents: JSON.parse(parents) as string[] })
+  }
+  const ordered = new Map<string, Table>()
+  const add = (name: string, below: readonly string[]) => {
+    const table = found.get(name)
+    if (!table || ordered.has(name) || below.includes(name)) return
+    for (const parent of table.parents) add(parent, [...below, name])
+    ordered.set(name, table)
+  }
+  for (const name of found.keys()) add(name, [])
+  return [...ordered.values()]
+}
+
+/** The names of the migrations that have run, by owner. */
+export async function listMigrations(
+  database: Database,
+  owners: readonly Migrations[],
+): Promise<Readonly<Record<string, readonly string[]>>> {
+  const done: Record<string, readonly string[]> = {}
+  for (const { owner } of owners) {
+    const table = sql.table(`${owner.replaceAll('-', '_')}_migrations`)
+    const { rows } = await sql<{ name: string }>`SELECT name FROM ${table} ORDER BY name`.execute(database)
+    done[owner] = rows.map(({ name }) => name)
+  }
+  return done
+}

@@ -1,0 +1,180 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  createTestAgent,
+  createTestHub,
+  FakeIssuer,
+  freePort,
+  startPostgres,
+  type TestHub,
+} from '@mezite/core/testing'
+import t from 'tap'
+import { stringify } from 'yaml'
+import { commands } from '../../../plugins/backup/program.ts'
+import { connect, register } from '../../e2e/resources.ts'
+import { startHttpApp } from '../../e2e/start-http-app.ts'
+import { until } from '../../until.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'mezite-backup-'))
+t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+
+async function run(line: string): Promise<string> {
+  const [word = '', ...args] = line.split(' ')
+  let out = ''
+  await commands[word]!.run(args, (text) => {
+    out += text
+  })
+  return out
+}
+
+/** The settings of one cluster, as a file for commands and as a hub for the test. */
+async function settingsFor(name: string) {
+  const port = await freePort()
+  const of = (database: object) => ({
+    data_dir: join(dir, name),
+    database,
+    proxy: { listen_addr: `127.0.0.1:${port}`, public_addr: `hub.mezite.localhost:${port}` },
+  })
+  return {
+    start: (database: object) => createTestHub({ config: of(database) }),
+    file(database: object): string {
+      const file = join(dir, `${name}.yaml`)
+      writeFileSync(file, stringify(of(database)), { mode: 0o600 })
+      return file
+    },
+  }
+}
+
+const verified = async (hub: TestHub) => {
+  const text = await hub.api<string>('GET', '/audit/verify')
+  return typeof text === 'string' ? JSON.parse(text.trim().split('\n').at(-1)!) : text
+}
+
+t.test('a cluster is backed up, moved and restored with everything that people rely on', async (t) => {
+  const postgres = await startPostgres()
+  t.teardown(() => postgres.close())
+  const issuer = await FakeIssuer.start()
+  t.teardown(() => issuer.close())
+  const appPort = await startHttpApp(t, (_request, response) => response.end('hello'))
+  const own = await settingsFor('own')
+  const embedded = { driver: 'embedded' }
+
+  const first = await own.start(embedded)
+  await connect(first.api, issuer)
+  await register(first.api, 'app', appPort, { agents: ['node-1'] })
+  const agent = await createTestAgent(first, { hostname: 'node-1' })
+  t.teardown(() => agent.stop())
+  const app = first.appUrl('app')
+  const alice = first.visitor()
+  t.equal((await alice.open(`${app}/`)).status, 200)
+  await first.api('POST', '/tokens', { roles: ['app'], ttl_seconds: 600 })
+  const hubCa = await first.api('GET', '/auth/export/hub-ca')
+  await until(
+    async () => (await first.api<unknown[]>('GET', '/audit?type=user.login')).length === 1,
+    'the sign-in is in the audit trail',
+  )
+
+  const keyFile = join(dir, 'backup.key')
+  const recipient = /age1\w+/.exec(await run(`backup key ${keyFile}`))![0]
+  t.equal(statSync(keyFile).mode & 0o777, 0o600)
+  await t.rejects(run(`backup key ${keyFile}`), { code: 'MEZ_FILE_UNWRITABLE' }, 'keys are never overwritten')
+  const file = join(dir, 'mezite.backup')
+  const config = own.file(embedded)
+
+  await t.test('backs up while the hub runs, and encrypts everything', async (t) => {
+    await t.rejects(run(`backup ${file} --config ${config}`), { code: 'MEZ_USAGE_WRONG' }, 'no recipient')
+    await t.rejects(
+      run(`backup ${join(dir, 'no', 'folder')} --config ${config} --recipient ${recipient}`),
+      { code: 'MEZ_COPY_INCOMPLETE' },
+      'a folder that does not exist',
+    )
+    t.match(await run(`backup ${file} --config ${config} --recipient ${recipient}`), /Wrote .*: [\d,]+ rows/)
+    t.equal(statSync(file).mode & 0o777, 0o600)
+    t.notMatch(readFileSync(file, 'latin1'), /alice|sessions|BEGIN/)
+    t.match(
+      await run(`backup verify ${file} --key-file ${keyFile}`),
+      /is complete: [\d,]+ rows of \d+ tables/,
+    )
+    const created = await first.api<{ user: string }[]>('GET', '/audit?type=backup.created')
+    t.equal(created[0]?.user, 'operator@socket')
+  })
+
+  await t.test(
+    'refuses a damaged, shortened or foreign backup, and a key that others can read',
+    async (t) => {
+      const bytes = readFileSync(file)
+      const bad = join(dir, 'bad.backup')
+      for (const [what, content] of [
+        ['shortened', bytes.subarray(0, bytes.length - 40)],
+        ['damaged', Buffer.concat([bytes.subarray(0, 900), Buffer.alloc(1, 7), bytes.subarray(901)])],
+        ['of another kind', Buffer.from('hello')],
+        ['empty', Buffer.alloc(0)],
+      ] as const) {
+        writeFileSync(bad, content)
+        await t.rejects(
+          run(`backup verify ${bad} --key-file ${keyFile}`),
+          { code: 'MEZ_BACKUP_UNREADABLE' },
+          what,
+        )
+      }
+      const other = join(dir, 'other.key')
+      await run(`backup key ${other}`)
+      await t.rejects(run(`backup verify ${file} --key-file ${other}`), { code: 'MEZ_BACKUP_UNREADABLE' })
+      writeFileSync(join(dir, 'open.key'), readFileSync(keyFile), { mode: 0o644 })
+      await t.rejects(
+        run(`backup verify ${file} --key-file ${join(dir, 'open.key')}`),
+        /readable by other users/,
+      )
+    },
+  )
+
+  const url = await postgres.createDatabase()
+  await t.test('moves only a stopped hub, and takes no password on the command line', async (t) => {
+    await t.rejects(run(`database move --config ${config} --to ${url}`), { code: 'MEZ_DATABASE_LOCKED' })
+    await t.rejects(
+      run(`database move --config ${config} --to postgres://a:b@127.0.0.1/x`),
+      /a password on the/,
+    )
+    await t.rejects(run(`database move --config ${config} --to embedded`), /is embedded already/)
+    await t.rejects(run(`database move --config ${config} --to mysql://x`), { code: 'MEZ_USAGE_WRONG' })
+  })
+  await first.stop()
+
+  await t.test('fault 46: moves to PostgreSQL, where sessions, agents and the trail go on', async (t) => {
+    const out = await run(`database move --config ${config} --to ${url}`)
+    t.match(out, /Copied [\d,]+ rows.*\nVerified the audit trail/s)
+    await t.rejects(run(`database move --config ${config} --to ${url}`), /already contains a cluster/)
+    const moved = await own.start({ driver: 'postgres', url })
+    t.teardown(() => moved.stop())
+    await until(
+      async () => (await moved.api<{ connected: boolean }>('GET', '/agents/node-1')).connected,
+      'the agent comes back by itself',
+    )
+    // The browser trusts the new throw-away certificate, and still has its cookies.
+    Object.assign(alice, { ca: moved.ca })
+    t.equal((await alice.fetch(`${app}/`)).status, 200, 'the session goes on')
+    t.match(await verified(moved), { ok: true })
+    await t.rejects(
+      run(`database move --config ${own.file({ driver: 'postgres', url })} --to embedded`),
+      /a hub is running on the source/,
+    )
+  })
+
+  await t.test('fault 47: restores into an empty database, without sign-ins and join tokens', async (t) => {
+    const elsewhere = await settingsFor('elsewhere')
+    const settings = elsewhere.file(embedded)
+    const out = await run(`restore ${file} --config ${settings} --key-file ${keyFile}`)
+    t.match(out, /Restored [\d,]+ rows.*Verified the audit trail.*Not restored: sign-ins/s)
+    await t.rejects(
+      run(`restore ${file} --config ${settings} --key-file ${keyFile}`),
+      /already contains a cluster/,
+    )
+    const restored = await elsewhere.start(embedded)
+    t.teardown(() => restored.stop())
+    t.equal(await restored.api('GET', '/auth/export/hub-ca'), hubCa, 'the authority is the same')
+    t.same(await restored.api('GET', '/tokens'), [], 'no join token')
+    t.match(await verified(restored), { ok: true })
+    t.match(await restored.api('GET', '/apps/app'), { metadata: { name: 'app' } })
+  })
+})
