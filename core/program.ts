@@ -3,16 +3,10 @@
  *
  * @internal
  */
-import type { OfflineCluster } from './hub/offline.ts'
-
 export { type AdminStream, streamFromHub } from './hub/api-server/admin-stream.ts'
 export { type LoadedConfig, loadConfig } from './hub/config/config-loader.ts'
+export { type OfflineCluster, openOffline } from './hub/offline.ts'
 export { installEncryptionKey, readEncryptionKey } from './hub/secrets/encryption-key.ts'
-export type { OfflineCluster }
-
-/** Opens the database of a configuration, or another one in its place, without starting a hub: see `OfflineCluster`. */
-export const openOffline: typeof import('./hub/offline.ts').openOffline = async (...args) =>
-  (await import('./hub/offline.ts')).openOffline(...args)
 
 /** A command of `mezhub`, by its first word in the export `commands` of a package's `./program`. */
 export interface ProgramCommand {

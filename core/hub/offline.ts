@@ -34,7 +34,7 @@ export interface OfflineCluster {
  * what a start throws for a database that cannot be used.
  */
 export async function openOffline(
-  { config: configured, plugins }: Pick<LoadedConfig, 'config' | 'plugins'>,
+  { config: configured, plugins }: LoadedConfig,
   database: HubConfig['database'] = configured.database,
 ): Promise<OfflineCluster> {
   const config = { ...configured, database }

@@ -20,10 +20,11 @@ export default defineHubPlugin({
   summary: 'Encrypted backups of the running cluster',
   config: Type.Object(
     {
-      recipients: Type.Array(Type.String({ pattern: '^age1[a-z0-9]{58,}$' }), {
-        default: [],
-        description: 'public keys that backups are encrypted to',
-      }),
+      recipients: Type.Optional(
+        Type.Array(Type.String({ pattern: '^age1[a-z0-9]{58,}$' }), {
+          description: 'public keys that backups are encrypted to',
+        }),
+      ),
     },
     { additionalProperties: false },
   ),

@@ -1,7 +1,7 @@
 /** The commands of `mezhub` that this package adds. */
 import type { ProgramCommand } from '@mezite/core/program'
-import { runBackup, runRestore } from './commands/archive.ts'
-import { runDatabase } from './commands/database.ts'
+import { runBackup, runRestore } from './program/archive.ts'
+import { runDatabase } from './program/database.ts'
 
 export const commands: Readonly<Record<string, ProgramCommand>> = {
   backup: {

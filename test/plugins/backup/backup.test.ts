@@ -11,9 +11,14 @@ import {
 } from '@mezite/core/testing'
 import t from 'tap'
 import { stringify } from 'yaml'
+import { openDatabase } from '../../../core/hub/database/database.ts'
+import { memoryLog } from '../../../core/testing/memory-log.ts'
+import type { CopyPart } from '../../../plugins/backup/database/read-rows.ts'
+import { refuseUsed, writeDatabase } from '../../../plugins/backup/database/write-rows.ts'
 import { commands } from '../../../plugins/backup/program.ts'
 import { connect, register } from '../../e2e/resources.ts'
 import { startHttpApp } from '../../e2e/start-http-app.ts'
+import { allMigrations } from '../../hub/database/collect-migrations.ts'
 import { until } from '../../until.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'mezite-backup-'))
@@ -141,10 +146,26 @@ t.test('a cluster is backed up, moved and restored with everything that people r
   })
   await first.stop()
 
+  await t.test('fault 46: leaves the target empty when a move is interrupted', async (t) => {
+    const target = await openDatabase({ driver: 'postgres', url }, { log: memoryLog().log })
+    t.teardown(() => target.close())
+    async function* interrupted(): AsyncGenerator<CopyPart> {
+      yield { table: 'users', columns: ['key', 'name', 'own_roles', 'mapped_roles', 'created'] }
+      yield { rows: [['eve', 'eve', '["access"]', '[]', '1']] }
+      throw new Error('interrupted')
+    }
+    await target.migrate(await allMigrations())
+    await t.rejects(
+      writeDatabase(target.db, interrupted(), () => {}),
+      /interrupted/,
+    )
+    await refuseUsed(target.db)
+  })
+
   await t.test('fault 46: moves to PostgreSQL, where sessions, agents and the trail go on', async (t) => {
     const out = await run(`database move --config ${config} --to ${url}`)
     t.match(out, /Copied [\d,]+ rows.*\nVerified the audit trail/s)
-    await t.rejects(run(`database move --config ${config} --to ${url}`), /already contains a cluster/)
+    await t.rejects(run(`database move --config ${config} --to ${url}`), { code: 'MEZ_COPY_REFUSED' })
     const moved = await own.start({ driver: 'postgres', url })
     t.teardown(() => moved.stop())
     await until(
