@@ -40,7 +40,7 @@ t.test('only core/kernel/hooks.ts imports tapable', (t) => {
 })
 
 /**
- * Which rooms' code a room may run, besides its own. Every room may read the configuration, use the limits and show pages; types cross
+ * Which rooms' code a room may run, besides its own. Every room may read the configuration and use the limits; types cross
  * freely. `hub.ts` and `rooms.ts` are not rooms: they connect them.
  */
 const ROOMS_MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
@@ -63,7 +63,7 @@ t.test("rooms import each other's types, and run code of few others", (t) => {
   const crosses = ({ from, to, typeOnly }: Import) => {
     const [own, other] = [room(from), room(to)]
     if (own === undefined || other === undefined || own === other || typeOnly) return false
-    return !['config', 'limits', 'pages', ...(ROOMS_MAY_LOAD[own] ?? [])].includes(other)
+    return !['config', 'limits', ...(ROOMS_MAY_LOAD[own] ?? [])].includes(other)
   }
   t.strictSame(offenders(crosses), [])
   t.end()
@@ -76,9 +76,12 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   'core/log': ['core/kernel'],
   'core/wire': ['core/kernel'],
   'core/api': ['core/kernel'],
+  'core/pages': ['core/api', 'core/kernel'],
   'core/agent': ['core/api', 'core/kernel', 'core/loader', 'core/log', 'core/wire'],
   // Only `mezhub dev` loads core/dev.
-  'core/hub': ['core/api', 'core/dev', 'core/kernel', 'core/loader', 'core/log', 'core/wire'],
+  'core/hub': [
+    ...['core/api', 'core/dev', 'core/kernel', 'core/loader', 'core/log', 'core/pages', 'core/wire'],
+  ],
   agent: ['@mezite/core/agent', '@mezite/core/launch'],
   // A thread of a plugin loads the entry for connections to the database alone, to stay small; scripts of pages that of the
   // hub's line drawings.

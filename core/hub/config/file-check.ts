@@ -1,9 +1,9 @@
 import { access, constants, stat } from 'node:fs/promises'
 import type { ValueProblem } from '../../kernel/config-check.ts'
 import { messageOf } from '../../kernel/error.ts'
+import { readLogo } from '../../pages/logo.ts'
 import { checkAppNames } from '../listener/certificates.ts'
 import { type KeyPair, readKeyPair } from '../listener/key-pair.ts'
-import { readLogo } from '../pages/logo.ts'
 import type { HubConfig, Keypair } from './hub-config.ts'
 
 const OTHERS_READ = 0o004

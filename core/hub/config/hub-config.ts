@@ -1,7 +1,7 @@
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
 import type { LogFormat, LogLevel } from '../../log/program-log.ts'
-import type { BrandConfig } from '../pages/pages.ts'
+import type { BrandConfig } from '../../pages/pages.ts'
 
 /** An address to listen on or to connect to. */
 export interface Address {

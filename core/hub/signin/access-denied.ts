@@ -1,6 +1,6 @@
 import { Problem } from '../../api/problem.ts'
+import type { Texts } from '../../pages/texts.ts'
 import type { Explanation } from '../access/explanation.ts'
-import type { Texts } from '../pages/texts.ts'
 
 /** The details on the page about a denial, beside the problem. */
 export interface DenialDetails {

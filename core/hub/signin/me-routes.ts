@@ -3,7 +3,7 @@ import { Type } from 'typebox'
 import type { App } from '../../api/app.ts'
 import { Problem } from '../../api/problem.ts'
 import { Nullable } from '../../api/resource.ts'
-import { ASSET_PATHS } from '../pages/pages.ts'
+import { ASSET_PATHS } from '../../pages/pages.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
 
 const access = { config: { access: 'user' } } as const

@@ -9,8 +9,8 @@ import { createBrowserServer } from '../../../core/hub/http/browser-server.ts'
 import type { Refusal } from '../../../core/hub/http/refusal.ts'
 import { createCertificates } from '../../../core/hub/listener/certificates.ts'
 import { createListener, type ListenerOptions } from '../../../core/hub/listener/listener.ts'
-import { createPages } from '../../../core/hub/pages/pages.ts'
 import { createSignInPages } from '../../../core/hub/signin/pages/pages.ts'
+import { createPages } from '../../../core/pages/pages.ts'
 import { quietLog } from '../listener/quiet-log.ts'
 
 export const names: PublicNames = {

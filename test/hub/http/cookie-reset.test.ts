@@ -3,7 +3,7 @@ import type { ConnectionInfo } from '@mezite/core/protocol'
 import { fakeClock } from '@mezite/core/testing'
 import t from 'tap'
 import { CookieRescue, RESET_PATH, resetResponse } from '../../../core/hub/http/cookie-reset.ts'
-import { createPages } from '../../../core/hub/pages/pages.ts'
+import { createPages } from '../../../core/pages/pages.ts'
 import { refusesCookies } from '../../../plugins/http-apps/relay/cookie-refusal.ts'
 import type { AppRequest } from '../../../plugins/http-apps/request/app-request.ts'
 

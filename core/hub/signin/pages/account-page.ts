@@ -1,7 +1,7 @@
 import { html, type Markup } from '../../../api/pages.ts'
 import type { SessionKind } from '../../../api/sessions.ts'
-import { icon } from '../../pages/icons.ts'
-import type { Texts } from '../../pages/texts.ts'
+import { icon } from '../../../pages/icons.ts'
+import type { Texts } from '../../../pages/texts.ts'
 
 /** A session as its person sees it, with the sessions that end with it. */
 export interface ShownSession {

@@ -1,4 +1,4 @@
-import { html } from '../../api/pages.ts'
+import { html } from '../api/pages.ts'
 import { drawings } from './drawings.ts'
 
 export const icon = (name: keyof typeof drawings) =>

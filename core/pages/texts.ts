@@ -1,4 +1,4 @@
-import type { Language } from '../../api/pages.ts'
+import type { Language } from '../api/pages.ts'
 import { de } from './texts/de.ts'
 import { en } from './texts/en.ts'
 

@@ -2,16 +2,9 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { h } from 'preact'
 import { renderToString } from 'preact-render-to-string'
-import {
-  type Brand,
-  html,
-  type Markup,
-  type PageAsset,
-  type PageLayout,
-  type Pages,
-} from '../../api/pages.ts'
-import type { HomeLink } from '../../api/sign-in.ts'
-import type { PublicNames } from '../../api/web-routes.ts'
+import { type Brand, html, type Markup, type PageAsset, type PageLayout, type Pages } from '../api/pages.ts'
+import type { HomeLink } from '../api/sign-in.ts'
+import type { PublicNames } from '../api/web-routes.ts'
 import { brandTokens } from './colour.ts'
 import { icon, MARK, mark } from './icons.ts'
 import { type Logo, readLogo } from './logo.ts'

@@ -3,12 +3,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { html } from '../../../core/api/pages.ts'
-import { brandTokens } from '../../../core/hub/pages/colour.ts'
-import { readLogo } from '../../../core/hub/pages/logo.ts'
-import { createPages } from '../../../core/hub/pages/pages.ts'
-import { languageOf } from '../../../core/hub/pages/texts.ts'
-import { clientName } from '../../../core/hub/signin/client-name.ts'
+import { html } from '../../core/api/pages.ts'
+import { clientName } from '../../core/hub/signin/client-name.ts'
+import { brandTokens } from '../../core/pages/colour.ts'
+import { readLogo } from '../../core/pages/logo.ts'
+import { createPages } from '../../core/pages/pages.ts'
+import { languageOf } from '../../core/pages/texts.ts'
 
 const publicNames = { clusterName: 'example', signInOrigin: 'https://hub.example.com' }
 
