@@ -230,6 +230,7 @@ export async function openGateway(
     } as unknown as Parameters<typeof createAccess>[0]),
     assertion: { sign: () => 'head.body.signature' },
     httpHooks: hooks.calls.http,
+    lateRefusers: new Set(),
     clock: systemClock,
     log,
     deadlines,
