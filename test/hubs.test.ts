@@ -16,6 +16,7 @@ await runTogether(import.meta.url, [
   './hub/audit/required-sink.test.ts',
   './hub/cli.test.ts',
   './hub/http/slow-bodies.test.ts',
+  './hub/late-rejections.test.ts',
   './hub/listener/hub-relay.test.ts',
   './hub/listener/listener.test.ts',
   './hub/plugin-answers.test.ts',

@@ -111,7 +111,10 @@ export interface CertifiedHttp {
   accept(stream: Duplex, info: ConnectionInfo & Required<Pick<ConnectionInfo, 'certified'>>): void
 }
 
-/** A protocol of the public port. Contributed by protocol plugins. */
+/**
+ * A protocol of the public port. Contributed by protocol plugins. A handler that throws, or returns a promise that rejects,
+ * costs its connection; the log names the plugin.
+ */
 export type Protocol = AppHostProtocol | NamedProtocol
 
 /**

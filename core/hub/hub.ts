@@ -34,6 +34,7 @@ import { type BrowserServer, type BrowserServerOptions, createBrowserServer } fr
 import { transportPaths } from './http/transport-paths.ts'
 import { createListener, type Listener } from './listener/listener.ts'
 import { listenOn } from './listener/listening-socket.ts'
+import { guardProtocol } from './listener/protocol-guard.ts'
 import { createRedirectServer } from './listener/redirect-server.ts'
 import { authorityRoutes } from './pki/authority-routes.ts'
 import { type HubServices, hubPartChecks, hubServices, pluginRows, standardProviders } from './plugins.ts'
@@ -116,7 +117,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     paths: transportPaths(offered, {
       deliver: (carrier, from) => listener.deliver(carrier, from),
       opening: (clientIp, close) => listener.opening(clientIp, close),
-      ...{ admits: rooms.carriers.admits, log },
+      ...{ admits: rooms.carriers.admits, providerOf: kernel.providerOf, log },
     }),
   })
   onClose(() => browsers.close())
@@ -245,13 +246,16 @@ function apiServer(rooms: Rooms, attention: () => readonly Attention[], group?: 
   })
 }
 
+const guardedProtocols = ({ kernel, log }: Rooms) =>
+  kernel.slot(protocols).map((protocol) => guardProtocol(protocol, kernel.providerOf(protocol), log))
+
 /** HTTP from browsers: the hub's own host and the hosts of apps. */
 function browserServer(rooms: Rooms, own: Pick<BrowserServerOptions, 'web' | 'paths'>): BrowserServer {
-  const { audit, config, counts, kernel } = rooms
+  const { audit, config, counts } = rooms
   return createBrowserServer({
     ...rooms,
     ...own,
-    protocols: kernel.slot(protocols),
+    protocols: guardedProtocols(rooms),
     limits: config.proxy.limits,
     refused: ({ clientIp, problem: { status, code }, requestId, record: type }) => {
       counts.refusedRequest(status, code)
@@ -273,7 +277,7 @@ function publicListener(rooms: Rooms, browsers: BrowserServer, group?: GroupMemb
     group,
     trustedProxies,
     proxyProtocol,
-    protocols: kernel.slot(protocols),
+    protocols: guardedProtocols(rooms),
     browsers: browsers.accept,
     plainHttp: browsers.refusePlainHttp,
     counted: counts.connection,

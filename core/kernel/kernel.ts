@@ -70,6 +70,8 @@ export interface Kernel<Tree extends HookTree> {
   stop(): Promise<void>
   /** All contributions to a slot, after `setup`. */
   slot<T>(ref: SlotRef<T>): readonly T[]
+  /** The name of the plugin that provided this part, for a log; null: the program itself did. */
+  providerOf(part: object): string | null
   /** A service, or undefined when nothing provides it; after `setup`. */
   service<T>(ref: ServiceRef<T>): T | undefined
   describe(): readonly PluginStatus[]
@@ -95,6 +97,7 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
   }
   const hooks = createHooks(options.tree, { log, slow })
   const services = new Map<string, unknown>()
+  const providers = new WeakMap<object, string>()
   const slots = new Map<string, unknown[]>()
   const startMs = new Map<string, number>()
   const reached = new Set<string>()
@@ -136,6 +139,7 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
       if (part !== undefined && fault !== null)
         throw new MezError('MEZ_PART_INVALID', `${who} provided an invalid '${ref.id}' entry: ${fault}`)
       hand(ref, part, who)
+      if (part instanceof Object) providers.set(part, plugin.name)
     })
     const use = Object.freeze({
       ...mapRefs({ ...plugin.wants, ...plugin.needs }, received),
@@ -241,6 +245,7 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
     drain,
     stop,
     slot: <T>(ref: SlotRef<T>) => received(ref) as readonly T[],
+    providerOf: (part) => providers.get(part) ?? null,
     service: <T>(ref: ServiceRef<T>) => received(ref) as T | undefined,
     describe: () =>
       order.map((plugin) => ({

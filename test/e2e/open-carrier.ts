@@ -51,6 +51,7 @@ export async function upgradeCarrier(
   { port, host, localAddress }: HubPort,
   body: Buffer,
   headers: Readonly<Record<string, string>> = {},
+  path = WEBSOCKET,
 ): Promise<{ readonly status: number; readonly socket: TLSSocket }> {
   const socket = connectTls({
     ...{ port, host: '127.0.0.1', servername: host, rejectUnauthorized: false },
@@ -65,7 +66,7 @@ export async function upgradeCarrier(
     'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
     ...headers,
   }).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.write(`GET ${WEBSOCKET} HTTP/1.1\r\n${lines.join('')}\r\n`)
+  socket.write(`GET ${path} HTTP/1.1\r\n${lines.join('')}\r\n`)
   socket.write(body)
   const [first] = await Promise.race([
     once(socket, 'data', { signal: AbortSignal.timeout(30_000) }),

@@ -43,6 +43,8 @@ export interface TransportPathsOptions {
   ) => Promise<boolean>
   /** Counts a carrier that is being opened, with a deadline; `close` ends it. Call the result once it is delivered. */
   readonly opening: (clientIp: string, close: () => void) => () => void
+  /** The name of the plugin that provided a transport. */
+  readonly providerOf: (transport: HubTransport) => string | null
   readonly log: Log
 }
 
@@ -59,7 +61,7 @@ const STRANGER = new Problem(404, 'not_found', 'There is nothing at this address
  */
 export function transportPaths(
   transports: readonly HubTransport[],
-  { deliver, admits, opening, log }: TransportPathsOptions,
+  { deliver, admits, opening, providerOf, log }: TransportPathsOptions,
 ): TransportPaths {
   const paths = new Map<string, ReceivingPath>()
 
@@ -86,11 +88,13 @@ export function transportPaths(
     })
   }
 
-  for (const { name, path } of transports) {
+  for (const transport of transports) {
+    const { name, path } = transport
     if (!path) continue
     if (paths.has(path.path)) throw new MezError('MEZ_SERVICE_TWICE', `two transports claim ${path.path}`)
     const failed = (stream: Duplex) => (error: unknown) => {
-      log.error({ transport: name, error: messageOf(error) }, 'a transport failed to open a carrier')
+      const plugin = providerOf(transport)
+      log.error({ plugin, transport: name, error: messageOf(error) }, 'a transport failed to open a carrier')
       stream.destroy()
     }
     paths.set(path.path, {
