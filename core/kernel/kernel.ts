@@ -157,11 +157,8 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
         })
       }
       for (const { kind, id } of Object.values(plugin.provides ?? {})) {
-        if (kind === 'slot' || services.has(id)) continue
-        throw new MezError(
-          'MEZ_SERVICE_UNPROVIDED',
-          `${who} declares the service '${id}' but did not provide it`,
-        )
+        const missing = `${who} declares the service '${id}' but did not provide it`
+        if (kind !== 'slot' && !services.has(id)) throw new MezError('MEZ_SERVICE_UNPROVIDED', missing)
       }
     } catch (error) {
       if (isMezError(error) && error.message.startsWith(who)) throw error
@@ -210,10 +207,7 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
     await lifecycle.stop()
     if (stopFailure !== undefined) throw stopFailure
   }
-  const stop = () => {
-    stopping ??= Promise.resolve(starting).then(runStop, runStop)
-    return stopping
-  }
+  const stop = () => (stopping ??= Promise.resolve(starting).then(runStop, runStop))
 
   return {
     calls: hooks.calls,
