@@ -1,7 +1,11 @@
+import { isAbsolute } from 'node:path'
 import {
   audit,
   database,
   defineHubPlugin,
+  jobs,
+  MezError,
+  metrics,
   migrations,
   publicNames,
   secretBox,
@@ -11,6 +15,7 @@ import {
 import { databaseServer } from '@mezite/core/postgres-session'
 import type { BackupSource } from './archive/backup.ts'
 import { backupRoute } from './backup-route.ts'
+import { createSchedule } from './schedule.ts'
 import { readVersion } from './version.ts'
 
 /** Encrypted backups of the running cluster. README.md says how to make and restore them. */
@@ -25,12 +30,22 @@ export default defineHubPlugin({
           description: 'public keys that backups are encrypted to',
         }),
       ),
+      schedule: Type.Optional(
+        Type.Object(
+          {
+            folder: Type.String({ minLength: 1, description: 'absolute path of the folder of backups' }),
+            every: Type.Duration({ default: '1d', min: '1m', description: 'from one backup to the next' }),
+            keep: Type.Integer({ default: 7, minimum: 1, description: 'how many backups stay' }),
+          },
+          { additionalProperties: false, description: 'backups that the hub makes by itself' },
+        ),
+      ),
     },
     { additionalProperties: false },
   ),
-  needs: { audit, database, databaseServer, migrations, publicNames, secretBox },
+  needs: { audit, database, databaseServer, jobs, metrics, migrations, publicNames, secretBox },
   provides: { webRoutes },
-  setup({ log, use, provide }) {
+  setup({ clock, config, log, tap, use, provide }) {
     const source = async (): Promise<BackupSource> => ({
       database: use.database,
       migrations: use.migrations,
@@ -40,5 +55,16 @@ export default defineHubPlugin({
       shared: use.databaseServer.url === null,
     })
     provide.webRoutes(backupRoute({ audit: use.audit, source, log }))
+    const { recipients = [], schedule } = config
+    if (!schedule) return
+    if (recipients.length === 0 || !isAbsolute(schedule.folder))
+      throw new MezError(
+        'MEZ_CONFIG_INVALID',
+        'plugins.backup.schedule needs recipients and an absolute folder',
+      )
+    const { every, ...kept } = schedule
+    const running = createSchedule({ ...kept, everyMs: every, recipients }, { ...use, source, clock, log })
+    tap.lifecycle.start(running.start)
+    tap.lifecycle.stop(running.stop)
   },
 })

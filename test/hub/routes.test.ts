@@ -80,6 +80,7 @@ const TABLE: Readonly<Record<Access, readonly string[]>> = {
     'GET /v1/webapi/locks',
     'POST /v1/webapi/locks',
     'DELETE /v1/webapi/locks/{id}',
+    'POST /v1/webapi/backups',
     'GET /v1/webapi/audit',
     'GET /v1/webapi/audit/tail',
     'GET /v1/webapi/audit/verify',

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -198,4 +198,24 @@ t.test('a cluster is backed up, moved and restored with everything that people r
     t.match(await verified(restored), { ok: true })
     t.match(await restored.api('GET', '/apps/app'), { metadata: { name: 'app' } })
   })
+  await t.test(
+    'makes backups by itself, keeps the newest, and says when the last one was made',
+    async (t) => {
+      const folder = join(dir, 'backups')
+      const hub = await createTestHub({
+        config: {
+          plugins: { backup: { recipients: [recipient], schedule: { folder, every: '1m', keep: 1 } } },
+        },
+      })
+      t.teardown(() => hub.stop())
+      const made = () =>
+        existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.backup')) : []
+      await until(async () => made().length === 1, 'the first backup is made')
+      t.match(await run(`backup verify ${join(folder, made()[0]!)} --key-file ${keyFile}`), /is complete/)
+      await until(async () => {
+        const text = await (await fetch(`http://127.0.0.1:${hub.ports.diagnostics}/metrics`)).text()
+        return /^mezite_backup_last_success_timestamp_seconds 1\d{9}/m.test(text)
+      }, 'the metric has the time of the backup')
+    },
+  )
 })
