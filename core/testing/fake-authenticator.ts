@@ -30,7 +30,12 @@ export interface ResponseChanges {
   readonly counter?: number
   /** COSE algorithm of the new key. */
   readonly alg?: number
+  /** Bytes after the authenticator data. */
   readonly tail?: Buffer
+  /** Bytes after the attestation object. */
+  readonly afterAttestation?: Buffer
+  /** The format of the attestation, in place of `packed` with `attestation` and `none` without. */
+  readonly format?: string
   readonly attestation?: Attestation
 }
 
@@ -95,13 +100,15 @@ export class FakeAuthenticator {
       )
     }
     const object = new Map<string, Cbor>([
-      ['fmt', attestation ? 'packed' : 'none'],
+      ['fmt', changes.format ?? (attestation ? 'packed' : 'none')],
       ['attStmt', statement],
       ['authData', new Uint8Array(authData)],
     ])
     return this.#response({
       clientDataJSON: clientData.toString('base64url'),
-      attestationObject: cbor(object).toString('base64url'),
+      attestationObject: Buffer.concat([cbor(object), changes.afterAttestation ?? Buffer.alloc(0)]).toString(
+        'base64url',
+      ),
       transports: ['usb'],
     })
   }

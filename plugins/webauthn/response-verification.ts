@@ -65,7 +65,7 @@ export async function verifyAssertion(
 
 /**
  * Verifies a new passkey. Reads an attestation only if it could qualify for `hardware_key` (format `packed` with
- * certificates) and ignores every other, because it would have no effect. Throws `Problem` 400.
+ * certificates). Of every other it checks only the form, because its statement would have no effect. Throws `Problem` 400.
  */
 export async function verifyNewKey(
   response: unknown,
@@ -83,7 +83,13 @@ export async function verifyNewKey(
   try {
     const helpers = await import('@simplewebauthn/server/helpers')
     const { decodeAttestationObject, isoCBOR, parseAuthenticatorData } = helpers
-    const object = decodeAttestationObject(new Uint8Array(bytesOf(given.response.attestationObject)))
+    const bytes = bytesOf(given.response.attestationObject)
+    const object = decodeAttestationObject(new Uint8Array(bytes))
+    checkForm(object)
+    // The decoder ignores bytes after the object. Clients must use CTAP2 canonical CBOR (WebAuthn Level 3, section 2.4),
+    // which has one length for each object.
+    if (isoCBOR.encode(object as never).length !== bytes.length)
+      throw new Error('bytes after the attestation object')
     const root = rootOf(object, hardware, now)
     const plain = new Map<string, unknown>([
       ['fmt', 'none'],
@@ -125,6 +131,31 @@ export async function verifyNewKey(
   } catch (error) {
     throw asProblem(error, 'key_invalid', 'The new passkey is not valid.')
   }
+}
+
+/** Formats of the registry "WebAuthn Attestation Statement Format Identifiers" of IANA. */
+const FORMATS = new Set([
+  'packed',
+  'tpm',
+  'android-key',
+  'android-safetynet',
+  'fido-u2f',
+  'apple',
+  'none',
+  'compound',
+])
+
+/** Checks the form of an attestation object (WebAuthn Level 3, section 6.5.4). */
+function checkForm(
+  object: ReturnType<typeof import('@simplewebauthn/server/helpers').decodeAttestationObject>,
+): void {
+  const format: unknown = object.get('fmt')
+  const statement: unknown = object.get('attStmt')
+  if (typeof format !== 'string' || !FORMATS.has(format)) throw new Error('unknown attestation format')
+  if (format === 'compound' ? !Array.isArray(statement) : !(statement instanceof Map))
+    throw new Error('malformed attestation statement')
+  if (format === 'none' && (statement as Map<unknown, unknown>).size > 0)
+    throw new Error('an attestation of format none has no statement')
 }
 
 function rootOf(

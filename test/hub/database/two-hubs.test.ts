@@ -6,6 +6,9 @@ import type { View } from '../../../core/api/revisions.ts'
 import type { Subject } from '../../../core/api/subject.ts'
 import { openDatabase } from '../../../core/hub/database/database.ts'
 import { postgresLimits } from '../../../core/hub/database/postgres-pool.ts'
+import { createJoinTokens } from '../../../core/hub/enrolment/join-tokens.ts'
+import { tunnelMigrations } from '../../../core/hub/tunnel/migrations.ts'
+import { anyTables } from '../../any-tables.ts'
 import { until } from '../../until.ts'
 import { changesOf, keptLog, open, postgresStore } from './stores.ts'
 
@@ -238,3 +241,44 @@ t.test(
     t.equal(a.names.size + b.names.size, 80)
   },
 )
+
+t.test('J126 of two hubs that spend one join token at once, one gets it', async (t) => {
+  const config = await store.config()
+  const [one, two] = [await open(config), await open(config)]
+  t.teardown(() => Promise.all([one.close(), two.close()]))
+  await one.migrate([tunnelMigrations])
+  const clock = { now: () => 1_000, monotonic: () => 0 }
+  const tokensOf = ({ db }: typeof one) =>
+    // As if the revisions ordered nothing: the statement itself must.
+    createJoinTokens({
+      db,
+      revisions: {
+        write: (body) => db.transaction().execute((trx) => body(trx, { audit: async () => {} } as never)),
+      },
+      clock,
+    })
+  const by = { subject: { user: 'root' } as Subject, clientIp: '', id: 'r' }
+  const { token } = await tokensOf(one).create({ agentHostname: null, ttlMs: 60_000, by })
+  const held = Promise.withResolvers<void>()
+  const spent = Promise.withResolvers<void>()
+  const first = one.db.transaction().execute(async (trx) => {
+    const row = await tokensOf(one).spend(trx, token, 'node-1')
+    spent.resolve()
+    await held.promise
+    return row
+  })
+  await spent.promise
+  const second = two.db.transaction().execute((trx) => tokensOf(two).spend(trx, token, 'node-2'))
+  const refused = t.rejects(second, { code: 'token_refused' })
+  await until(async () => {
+    const { rows } = await sql<{
+      n: number
+    }>`SELECT count(*)::int AS n FROM pg_locks WHERE NOT granted`.execute(one.db)
+    return rows[0]!.n > 0
+  }, 'the second waits for the first')
+  held.resolve()
+  t.match(await first, { used_by: 'node-1' })
+  await refused
+  const rows = await anyTables(one.db).selectFrom('join_tokens').select('used_by').execute()
+  t.strictSame(rows, [{ used_by: 'node-1' }])
+})

@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers'
 import { createTestHub, FakeIssuer } from '@mezite/core/testing'
 import t from 'tap'
 import { createAdminWatch } from '../../../plugins/audit-database/admin-watch.ts'
-import { exportEvents } from '../../../plugins/audit-database/export.ts'
+import { cell, exportEvents } from '../../../plugins/audit-database/export.ts'
 import { until } from '../../until.ts'
 
 const WITHIN_MS = 20_000
@@ -53,6 +53,13 @@ t.test('the tail of an admin ends with a lock of the person or the role, and wit
   await until(() => tail.ended, 'ended with the role', WITHIN_MS)
   t.pass('ended with the role')
   await t.rejects(hub.api('GET', '/audit/export?app=%00'), { status: 400, code: 'bad_request' })
+})
+
+t.test('a cell that a spreadsheet would run as a formula begins with an apostrophe', (t) => {
+  for (const text of ['@SUM(1)', '=1+1', '+1', '-1', '\t1']) t.equal(cell(text), `'${text}`)
+  t.equal(cell('@x,y'), `"'@x,y"`)
+  for (const text of ['a@b', 'ann', '1', '']) t.equal(cell(text), text)
+  t.end()
 })
 
 t.test('an export breaks off before the page that its reader may not have any more', async (t) => {

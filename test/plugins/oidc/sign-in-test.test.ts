@@ -111,6 +111,21 @@ t.test('only an administrator tests, in the browser and the session that began',
   t.equal(issuer.asked.get('/token'), redeemed, 'the code was not redeemed')
 })
 
+t.test('a test that a newer session of the same administrator finishes is refused', async (t) => {
+  issuer.person = { ...carol }
+  const toProvider = await visitor.fetch(url, {
+    headers: { 'sec-fetch-mode': 'navigate', accept: 'text/html' },
+  })
+  const callback = (await visitor.fetch(toProvider.headers.location!)).headers.location!
+  issuer.person = { ...admin }
+  t.equal((await visitor.open(`${hub.url}/web/login?connector=sso`)).status, 200)
+  const redeemed = issuer.asked.get('/token')
+  const refused = await visitor.open(callback)
+  t.equal(refused.status, 403)
+  t.match(refused.text, 'Your sign-in has changed since the test began')
+  t.equal(issuer.asked.get('/token'), redeemed, 'the code was not redeemed')
+})
+
 t.test('an old sign-in has to be renewed first', async (t) => {
   clock.jump(clock.now() + 11 * 60_000)
   await hub.ready()

@@ -70,6 +70,11 @@ t.test('everything else enrols, and counts as a passkey only', async (t) => {
   }
 })
 
+t.test('D67 an attestation of the format none that has a statement is refused', async (t) => {
+  const attestation = await trusted.attest(MODEL)
+  await t.rejects(keys.person('nora', ['hard'], { attestation, format: 'none' }), /key_invalid/)
+})
+
 t.test('a chain to the root with a signature of somebody else is refused', async (t) => {
   const [mine, other] = [await trusted.attest(MODEL), await stranger.attest(MODEL)]
   await t.rejects(
