@@ -1,4 +1,4 @@
 #!/usr/bin/env node
 import { launch } from './launch.js'
 
-await launch('mezhub', import.meta.url, 'hub/bin')
+await launch('mezhub', import.meta.url, 'program/bin')

@@ -78,10 +78,7 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   'core/api': ['core/kernel'],
   'core/pages': ['core/api', 'core/kernel'],
   'core/agent': ['core/api', 'core/kernel', 'core/loader', 'core/log', 'core/wire'],
-  // Only `mezhub dev` loads core/dev.
-  'core/hub': [
-    ...['core/api', 'core/dev', 'core/kernel', 'core/loader', 'core/log', 'core/pages', 'core/wire'],
-  ],
+  'core/hub': [...['core/api', 'core/kernel', 'core/loader', 'core/log', 'core/pages', 'core/wire']],
   agent: ['@mezite/core/agent', '@mezite/core/launch'],
   // A thread of a plugin loads the entry for connections to the database alone, to stay small; scripts of pages that of the
   // hub's line drawings.

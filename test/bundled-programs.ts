@@ -10,7 +10,7 @@ const ROOT = join(import.meta.dirname, '..')
 const SOURCES = ['core/**/*.ts', 'agent/*.ts', 'plugins/**/*.ts', 'oclif-cli/**/*.ts']
 /** The main modules of the programs that tests start, and what oclif loads by path. */
 const PROGRAMS = [
-  ...['core/hub/bin.ts', 'agent/bin.ts', 'plugins/*/commands.ts'],
+  ...['core/program/bin.ts', 'agent/bin.ts', 'plugins/*/commands.ts'],
   ...['oclif-cli/{mezctl,msh}/bin.ts', 'oclif-cli/{mezctl,msh}/command-classes.ts'],
 ]
 /** How long a run may use bundles after the sources have changed, in milliseconds. */

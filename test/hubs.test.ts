@@ -14,7 +14,7 @@ await runTogether(import.meta.url, [
   './hub/api-server/route-guard.test.ts',
   './hub/audit/audit.test.ts',
   './hub/audit/required-sink.test.ts',
-  './hub/cli.test.ts',
+  './program/cli.test.ts',
   './hub/http/slow-bodies.test.ts',
   './hub/late-rejections.test.ts',
   './hub/listener/hub-relay.test.ts',

@@ -15,7 +15,7 @@ import { fuzzListeners } from './fuzz-listeners.ts'
 import { connectCarrier, openHttp2, upgradeCarrier } from './open-carrier.ts'
 import './plain-programs.ts'
 
-const BIN = fileURLToPath(new URL('../../core/hub/bin.ts', import.meta.url))
+const BIN = fileURLToPath(new URL('../../core/program/bin.ts', import.meta.url))
 const DESCRIPTORS = 400
 const HOST = 'hub.mezite.localhost'
 

@@ -1,14 +1,13 @@
 import { dirname, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { loadConfig, readConfig } from '../hub/config/config-loader.ts'
+import { configSchema } from '../hub/config/config-schema.ts'
+import type { HubConfig } from '../hub/config/hub-config.ts'
 import { readConfigFile } from '../kernel/config-file.ts'
 import { MezError, printError } from '../kernel/error.ts'
 import { version } from '../loader/runtime-check.ts'
 import { createLog } from '../log/program-log.ts'
-import type { ProgramCommand } from '../program.ts'
-import { loadConfig, readConfig } from './config/config-loader.ts'
-import { configSchema } from './config/config-schema.ts'
-import type { HubConfig } from './config/hub-config.ts'
-import { INIT_HELP, initHub } from './init.ts'
+import type { ProgramCommand } from './index.ts'
 
 /** Runs the hub for `mezhub start`. */
 export type StartHub = (loaded: Awaited<ReturnType<typeof loadConfig>>) => Promise<void>
@@ -38,7 +37,6 @@ const HELP = {
 
   --version, --help
 `,
-  init: INIT_HELP,
   start: `Usage: mezhub start --config FILE
 
 Runs the hub until SIGTERM or SIGINT, which drain it; a second signal stops it at once. SIGHUP reopens log files.
@@ -61,8 +59,13 @@ plugin's configuration; --agent-config that of the agent's half, if it differs.
 `,
 } as const
 
-/** Commands of packages of the standard set, by first word. */
-const PACKAGED: Readonly<Record<string, string>> = { backup: 'backup', restore: 'backup', database: 'backup' }
+/** Commands with flags of their own, by first word. Each is loaded when it runs. */
+const LOADED: Readonly<Record<string, (word: string) => Promise<ProgramCommand>>> = {
+  init: async () => (await import('./init.ts')).init,
+  backup: (word) => packagedCommand('backup', word),
+  restore: (word) => packagedCommand('backup', word),
+  database: (word) => packagedCommand('backup', word),
+}
 
 const asksForHelp = (args: readonly string[]) => args.some((arg) => arg === '--help' || arg === '-h')
 
@@ -96,16 +99,12 @@ async function run(
   print: (text: string) => void,
   warn: (text: string) => void,
 ): Promise<void> {
-  // These have flags of their own.
-  if (!asksForHelp(args)) {
-    if (args[0] === 'init') return initHub(args.slice(1), print)
-    if (args[0] === 'dev') return (await import('../dev/dev-command.ts')).runDev(args.slice(1), print)
-  }
-  const owner = Object.hasOwn(PACKAGED, args[0] ?? '') ? PACKAGED[args[0]!] : undefined
-  if (owner !== undefined) {
-    const command = await packagedCommand(owner, args[0]!)
+  const [word = '', ...rest] = args
+  if (word === 'dev' && !asksForHelp(args)) return (await import('../dev/dev-command.ts')).runDev(rest, print)
+  if (Object.hasOwn(LOADED, word)) {
+    const command = await LOADED[word]!(word)
     if (asksForHelp(args)) return print(command.help)
-    return command.run(args.slice(1), print)
+    return command.run(rest, print)
   }
   const { values, positionals } = parseArgs({
     args: [...args],

@@ -7,14 +7,14 @@ import {
   migrations,
 } from '../api/database.ts'
 import { type CertifiedHttp, certifiedHttp } from '../api/protocol.ts'
+import { createHubMetrics } from '../hub/api-server/hub-metrics.ts'
+import type { LoadedConfig } from '../hub/config/config-loader.ts'
+import type { HubConfig } from '../hub/config/hub-config.ts'
+import { hubKernel, provided } from '../hub/hub.ts'
+import { openRooms } from '../hub/rooms.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { version } from '../loader/runtime-check.ts'
 import { createLog } from '../log/program-log.ts'
-import { createHubMetrics } from './api-server/hub-metrics.ts'
-import type { LoadedConfig } from './config/config-loader.ts'
-import type { HubConfig } from './config/hub-config.ts'
-import { hubKernel, provided } from './hub.ts'
-import { openRooms } from './rooms.ts'
 
 /** The database of a cluster, opened without starting a hub. */
 export interface OfflineCluster {

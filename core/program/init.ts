@@ -5,14 +5,15 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { parseArgs } from 'node:util'
 import { stringify } from 'yaml'
+import { type AdminClient, ApiError, adminClient } from '../hub/api-server/admin-client.ts'
+import { formatAddress, isLocalhostName } from '../hub/config/address.ts'
+import { type LoadedConfig, loadConfig } from '../hub/config/config-loader.ts'
+import type { HubConfig } from '../hub/config/hub-config.ts'
 import { MezError, messageOf } from '../kernel/error.ts'
 import { createLog } from '../log/program-log.ts'
-import { type AdminClient, ApiError, adminClient } from './api-server/admin-client.ts'
-import { formatAddress, isLocalhostName } from './config/address.ts'
-import { type LoadedConfig, loadConfig } from './config/config-loader.ts'
-import type { HubConfig } from './config/hub-config.ts'
+import type { ProgramCommand } from './index.ts'
 
-export const INIT_HELP = `Usage: mezhub init --public-addr HOST[:PORT] --apps-domain DOMAIN --admin NAME [flags]
+const HELP = `Usage: mezhub init --public-addr HOST[:PORT] --apps-domain DOMAIN --admin NAME [flags]
 
 Writes a configuration, creates the database with a first administrator, checks names, port and certificate, and
 prints what is left to do. Asks for the three values on a terminal.
@@ -47,11 +48,18 @@ const QUESTIONS = {
   admin: 'Name of the first administrator: ',
 } as const
 
+/** `mezhub init`. */
+export const init: ProgramCommand = {
+  summary: 'write a configuration and create the first administrator',
+  help: HELP,
+  run: initHub,
+}
+
 type Flags = ReturnType<typeof parseFlags>
 const parseFlags = (args: readonly string[]) => parseArgs({ args: [...args], options: FLAGS }).values
 
-/** Runs `mezhub init`. Rejects, and removes the configuration again, if a hub cannot start with it. */
-export async function initHub(args: readonly string[], print: (text: string) => void): Promise<void> {
+/** Rejects, and removes the configuration again, if a hub cannot start with it. */
+async function initHub(args: readonly string[], print: (text: string) => void): Promise<void> {
   const flags = await complete(parseFlags(args))
   const file = resolve(flags.config!)
   await writeFile(file, settings(flags), { mode: 0o600, flag: 'wx' }).catch((cause: Error) => {
@@ -159,7 +167,7 @@ async function firstLogins(
   const anywhere = { host: '127.0.0.1', port: 0 }
   const proxy = { ...config.proxy, listen: anywhere, redirectListen: null, shutdownDelayMs: 0 }
   const hidden = { ...config, proxy, diagnostics: { listen: anywhere }, shutdownGraceMs: 0 }
-  const { createHub } = await import('./hub.ts')
+  const { createHub } = await import('../hub/hub.ts')
   const hub = createHub({ config: hidden, plugins, log: createLog({ level: 'error', format: 'text' }) })
   await hub.start()
   try {

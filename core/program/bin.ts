@@ -1,9 +1,9 @@
+import type { HubConfig } from '../hub/config/hub-config.ts'
+import { joinGroup } from '../hub/processes/group-member.ts'
 import { reportCrash } from '../loader/crash-report.ts'
 import { releaseStartupMemory } from '../loader/startup-memory.ts'
 import { reportServiceState } from '../log/service-state.ts'
 import { runCli, startLog } from './cli.ts'
-import type { HubConfig } from './config/hub-config.ts'
-import { joinGroup } from './processes/group-member.ts'
 
 /** On a terminal a person waits for the hub to stop, and there is no balancer. */
 const withoutDelay = (config: HubConfig): HubConfig =>
@@ -20,7 +20,7 @@ process.exitCode = await runCli({
   args: process.argv.slice(2),
   ...(member === undefined && {
     startGroup: async (config: HubConfig) =>
-      (await import('./processes/process-group.ts')).runProcesses(config),
+      (await import('../hub/processes/process-group.ts')).runProcesses(config),
   }),
   start: async (loaded) => {
     const log = startLog(loaded)
@@ -31,7 +31,7 @@ process.exitCode = await runCli({
     }
     process.on('uncaughtException', die)
     process.on('unhandledRejection', die)
-    const { createHub } = await import('./hub.ts')
+    const { createHub } = await import('../hub/hub.ts')
     const group = member === undefined ? undefined : await joinGroup(Number(member) - 1, log)
     const { plugins } = loaded
     const hub = createHub({ config: withoutDelay(loaded.config), plugins, log, ...(group && { group }) })
