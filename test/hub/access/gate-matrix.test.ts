@@ -7,10 +7,14 @@ import { connect as connectTls } from 'node:tls'
 import {
   type AuditEvent,
   auditSinks,
+  type Catalog,
   catalog,
+  credentials,
   defineHubPlugin,
   type Revisions,
   revisions,
+  type Sessions,
+  sessions,
 } from '@mezite/core'
 import { access, protocols, tunnel } from '@mezite/core/protocol'
 import t from 'tap'
@@ -73,6 +77,30 @@ const byContext = defineHubPlugin({
 })
 
 let changes: Revisions
+let opened: Sessions
+let apps: Catalog
+/** Bearer tokens of a third party. */
+const tokens = defineHubPlugin({
+  name: 'tokens',
+  api: 1,
+  summary: 'Lets programs in by a token',
+  needs: { catalog, sessions },
+  provides: { credentials },
+  setup({ use, provide }) {
+    opened = use.sessions
+    apps = use.catalog
+    provide.credentials({
+      name: 'token',
+      from: 'header',
+      at: 'app',
+      headers: ['authorization', 'mezite-token'],
+      read(value) {
+        const token = /^(?:Bearer )?acme_([A-Za-z0-9_-]{43})$/.exec(value)?.[1]
+        return token === undefined ? null : { kind: 'token', token }
+      },
+    })
+  },
+})
 let full = false
 /** Everything that the hub has recorded. */
 const trail: AuditEvent[] = []
@@ -96,7 +124,7 @@ const world = defineHubPlugin({
 })
 
 const tcp = await startTcpHub({
-  plugins: [acme, world, byContext],
+  plugins: [acme, world, byContext, tokens],
   config: { proxy: { apps_oidc_connector: 'sso' }, database: { driver: 'embedded' } },
 })
 const { hub } = tcp
@@ -120,6 +148,7 @@ const document = (kind: string, name: string, metadata: object, spec: object) =>
 const labels = { team: 'platform' }
 const uri = `http://127.0.0.1:${(web.address() as AddressInfo).port}`
 await hub.api('PUT', '/apps/web', document('app', 'web', { labels }, { uri, agents: ['node-1'] }))
+const webId = () => apps.byName('web')?.id ?? ''
 await tcp.publish('echo', (socket) => void socket.pipe(socket))
 const { allow } = ROLES.platform
 for (const [name, options] of [
@@ -193,7 +222,10 @@ async function thirdParty(who: Login): Promise<string> {
   return chunk.toString()
 }
 
-const WAYS = ['HTTP/1.1', 'HTTP/2', 'WebSocket', 'SSE', 'msh HTTP', 'msh TCP', 'third party'] as const
+const BROWSERS = ['HTTP/1.1', 'HTTP/2', 'WebSocket', 'SSE'] as const
+const WAYS = [...BROWSERS, 'msh HTTP', 'msh TCP', 'third party', 'token'] as const
+/** These cannot be led to a sign-in. */
+const PROGRAMS = /msh|party|token/
 const OTHERS = ['bearer', 'API token', 'admin socket'] as const
 const UPGRADE = [
   'Connection: Upgrade',
@@ -212,7 +244,19 @@ async function person(name: string) {
   if (status !== 200) throw new Error(`${name} cannot sign in: ${status}`)
   const cookie = visitor.cookies(host) ?? ''
   const { token } = login
-  const ended = { 'open SSE': false, 'open TCP': false }
+  const session = await opened.open({
+    ...{ kind: 'token', user, connector: 'sso', clientIp: '127.0.0.1', apps: [webId()] },
+    expires: Date.now() + 3_600_000,
+  })
+  const mezite = { 'mezite-token': `acme_${session.token}` }
+  const ended = { 'open SSE': false, 'open TCP': false, 'open token': false }
+  const streamed = await hub.visitor().stream(`${url}/events`, { headers: mezite })
+  streamed
+    .on('error', () => {})
+    .once('close', () => {
+      ended['open token'] = true
+    })
+  streamed.resume()
   const events = await visitor.stream(`${url}/events`)
   events
     .on('error', () => {})
@@ -234,6 +278,7 @@ async function person(name: string) {
     'msh HTTP': () => msh(login, 'web', 'http'),
     'msh TCP': () => msh(login, 'echo', 'tcp'),
     'third party': () => thirdParty(login),
+    token: () => http1([`Authorization: Bearer acme_${session.token}`, ...close]),
     bearer: () => http1([`Authorization: Bearer ${token}`, ...close]),
     'API token': () => http1([`Authorization: Bearer ${apiToken}`, ...close]),
     'admin socket': () => hub.api('GET', '/locks').then(() => '200'),
@@ -369,11 +414,11 @@ for (const [name, { browser, other, keeps, nameless, make }] of Object.entries(D
   t.test(`E71 ${name}`, async (t) => {
     const { user, ended, reach } = await person(name.replaceAll(' ', '-').toLowerCase())
     const end = await make(user, observer.reach['HTTP/1.1'])
-    if (!keeps) await until(() => ended['open SSE'] && ended['open TCP'], 'open streams end', 10_000)
+    if (!keeps) await until(() => Object.values(ended).every(Boolean), 'open streams end', 10_000)
     // All at once: some demands do not last.
     const found = await Promise.all([...WAYS, ...OTHERS].map((way) => reach[way]()))
     for (const [at, way] of WAYS.entries())
-      t.equal(found[at], /msh|party/.test(way) ? other : browser, `${name} × ${way}: ${found[at]}`)
+      t.equal(found[at], PROGRAMS.test(way) ? other : browser, `${name} × ${way}: ${found[at]}`)
     for (const [at, way] of OTHERS.entries()) {
       const expected = way === 'admin socket' ? '200' : '401 login_required'
       t.equal(found[WAYS.length + at], expected, `${name} × ${way}: ${found[WAYS.length + at]}`)
@@ -382,7 +427,7 @@ for (const [name, { browser, other, keeps, nameless, make }] of Object.entries(D
       t.equal(over, !keeps, `${name} × ${stream}: ${over ? 'ended' : 'goes on'}`)
     if (typeof end === 'function') await end()
     const known = WAYS.filter((way) => !nameless || /msh|party/.test(way))
-    const reasons = known.map((way) => (/msh|party/.test(way) ? other : browser).slice(4))
+    const reasons = known.map((way) => (PROGRAMS.test(way) ? other : browser).slice(4))
     refusals.push({ name, user, reasons })
   })
 
