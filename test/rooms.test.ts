@@ -6,6 +6,7 @@ import { runTogether } from './together.ts'
  */
 await runTogether(import.meta.url, [
   './hub/access/decisions.test.ts',
+  './hub/access/grants.test.ts',
   './hub/access/locks.test.ts',
   './hub/catalog/catalog.test.ts',
   './hub/cluster/session-activity.test.ts',

@@ -1,5 +1,6 @@
 import { serviceRef, slotRef } from '../kernel/reference.ts'
 import type { Transaction } from './database.ts'
+import type { Grant } from './grants.ts'
 import type { Subject } from './subject.ts'
 
 /** The caller of a route that makes a change. */
@@ -19,10 +20,12 @@ export interface AuditInput {
   readonly success: boolean
   /** A reason code when `success` is false. */
   readonly reason?: string | null
-  /** The caller, instead of `user`, `roles`, `clientIp`, `sessionId` and `requestId`. */
+  /** The caller, instead of `user`, `roles`, `grants`, `clientIp`, `sessionId` and `requestId`. */
   readonly by?: Actor | null
   readonly user?: string | null
   readonly roles?: readonly string[] | null
+  /** `Subject.grants`: the event names them as `grant_id`, separated by commas. */
+  readonly grants?: readonly Pick<Grant, 'id'>[] | undefined
   readonly clientIp?: string | null
   readonly sessionId?: string | null
   readonly requestId?: string | null

@@ -45,8 +45,12 @@ export interface Vote {
    * differently when it is set.
    */
   readonly explain?: (line: VoteLine) => void
-  /** This role grants access unless another vote denies it. */
-  allow(role: string): void
+  /**
+   * This role grants access unless another vote denies it. With `until` (milliseconds since the epoch), the vote counts only
+   * before that time: then the hub decides again, and cuts streams that are no longer allowed. Throws `TypeError` for an
+   * invalid argument, which fails the ballot and therefore denies.
+   */
+  allow(role: string, limit?: { readonly until: number }): void
   /**
    * A single denial denies access. `reason` is a stable code in snake_case; the page, the problem document and msh show
    * the details. Throws `TypeError` for an invalid argument, which fails the ballot and therefore also denies.
@@ -69,6 +73,8 @@ export interface Decision {
   readonly reason: string
   readonly roles: readonly string[]
   readonly requirements: readonly Requirement[]
+  /** When it must be made again, in milliseconds since the epoch; absent if it depends on no time. */
+  readonly until?: number
   /** The entries of `Subject.satisfied` that met a requirement; absent or empty when nothing was required. */
   readonly met?: readonly SatisfiedRequirement[]
   /** The text of the lock or the policy that is shown to the person. */

@@ -1,3 +1,5 @@
+import type { Grant } from './grants.ts'
+
 /** The caller of a request. The hub builds it from a session, an API token or the admin socket, and freezes it. */
 export interface Subject {
   /** Cluster-wide user name; `bot:<name>` for a program's own account, `operator@socket` for the admin socket. */
@@ -8,6 +10,8 @@ export interface Subject {
   readonly kind: 'session' | 'certificate' | 'token' | 'bot' | 'operator'
   /** Public id of the session; null for an API token and the operator. */
   readonly sessionId: string | null
+  /** Live grants, set only if there are any. Those for some apps are part of `roles` at these apps only. */
+  readonly grants?: readonly Grant[]
   /** Requirements that this session has already met. */
   readonly satisfied: readonly SatisfiedRequirement[]
 }

@@ -3,6 +3,7 @@ import { audit } from '../api/audit.ts'
 import { catalog } from '../api/catalog.ts'
 import { authorities } from '../api/certificate-authorities.ts'
 import { database, databaseServer } from '../api/database.ts'
+import { grants } from '../api/grants.ts'
 import { headerOwner } from '../api/header-names.ts'
 import { httpHooks } from '../api/hub-hooks.ts'
 import { jobs } from '../api/jobs.ts'
@@ -57,6 +58,7 @@ export const hubServices = {
   catalog,
   database,
   databaseServer,
+  grants,
   httpHooks,
   jobs,
   locks,
@@ -204,7 +206,7 @@ const RIGHTS: Readonly<Record<string, readonly string[]>> = {
       'credentials',
       'protocols',
     ],
-    ...['sessions', 'signInDesk', 'signInMethods', 'users'],
+    ...['grants', 'sessions', 'signInDesk', 'signInMethods', 'users'],
   ],
   'writes the database': ['database', 'databaseServer', 'migrations', 'revisions', 'user.released'],
   'sees bodies': ['certificates', 'certifiedHttp', 'dial.open', 'protocols', 'transports', 'tunnel'],

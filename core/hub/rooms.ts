@@ -19,6 +19,7 @@ import { createAccess } from './access/access.ts'
 import { createCallers } from './access/callers.ts'
 import { createDecisions } from './access/decisions.ts'
 import { createExplanation } from './access/explanation.ts'
+import { createGrants } from './access/grants.ts'
 import { createLocks } from './access/locks.ts'
 import { accessMigrations } from './access/migrations.ts'
 import { registerRequirements } from './access/requirements.ts'
@@ -137,13 +138,14 @@ export async function openRooms(options: RoomsOptions) {
   const users = createUsers({ ...base, revisions, released: calls.user.released })
   const callers = createCallers(base)
   const accounts = createAccounts({ users, bots: callers.bots })
+  const grants = createGrants({ ...base, revisions, accounts })
   const locks = createLocks({ ...base, revisions })
   // Plugins register theirs in setup.
   const requirements = new Map<string, RequirementKind>()
   const { decide } = calls.access
   const decisions = createDecisions({ ...base, decide, requirements, locks, revisions })
   const sessions = createSessions({
-    ...{ ...base, db, revisions, accounts, locks, catalog, audit },
+    ...{ ...base, db, revisions, accounts, grants, locks, catalog, audit },
     hooks: calls.session,
     sessionLimits: () => kernel.service(sessionLimits),
     endOf: (stream) => access.endOf(stream),
@@ -198,7 +200,19 @@ export async function openRooms(options: RoomsOptions) {
   })
 
   const services: HubServices = {
-    ...{ access, audit, authorities, catalog, locks, pages, publicNames, revisions, secretBox, sessions },
+    ...{
+      access,
+      audit,
+      authorities,
+      catalog,
+      grants: grants.service,
+      locks,
+      pages,
+      publicNames,
+      revisions,
+      secretBox,
+      sessions,
+    },
     ...{ tunnel, users },
     database: db,
     databaseServer: { url: config.database.driver === 'postgres' ? config.database.url : null },
@@ -212,6 +226,7 @@ export async function openRooms(options: RoomsOptions) {
     ...{ ...options, ...base, services, store, certificates, revisions, authorities, audit, catalog, users },
     ...{
       callers,
+      grants,
       locks,
       requirements,
       sessions,
@@ -242,6 +257,8 @@ export async function startRooms(rooms: Rooms): Promise<void> {
   audit.open()
   onClose(() => revisions.stop())
   await sayWhatWaits('the first reading of access data', revisions.start(), log)
+  rooms.grants.watch()
+  onClose(() => rooms.grants.stop())
   sessions.start()
   onClose(() => sessions.stop())
   await registry.start()

@@ -185,6 +185,7 @@ export class AppConnection {
       success: true,
       user: subject?.user ?? null,
       roles: subject?.roles ?? null,
+      grants: subject?.grants,
       clientIp: context.clientIp,
       sessionId: session?.id ?? null,
       requestId,

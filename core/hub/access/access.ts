@@ -24,12 +24,16 @@ import {
   unauthenticated,
   userUnknown,
 } from './refusal.ts'
+import { subjectAt } from './subject-at.ts'
 
 export interface AccessOptions {
   readonly catalog: Pick<Catalog, 'byId' | 'list'>
   readonly decisions: Decisions
   readonly callers: Callers
-  readonly sessions: Pick<RunningSessions, 'find' | 'byId' | 'subjectOf' | 'touch' | 'whyOver'> & {
+  readonly sessions: Pick<
+    RunningSessions,
+    'find' | 'byId' | 'subjectOf' | 'touch' | 'whyOver' | 'decideAgain'
+  > & {
     readonly live: Pick<RunningStreams, 'add' | 'remove'>
   }
   readonly locks: Pick<Locks, 'appLock'>
@@ -97,7 +101,8 @@ export function createAccess(options: AccessOptions): RunningAccess {
     if (known === undefined)
       return refuse(query, session.kind === 'hub' ? userUnknown : unauthenticated(who), session)
     if (app === undefined) return refuse(query, refusal('unavailable', 404, 'app_unknown', known), session)
-    const subject = query.met === undefined ? known : withMet(known, query.met)
+    const here = subjectAt(known, app)
+    const subject = query.met === undefined ? here : withMet(here, query.met)
     if (query.objection != null) return refuse(query, denial(denied(query.objection), subject), session)
     const context = { protocol: query.protocol, clientIp: query.clientIp }
     const { revision } = revisions
@@ -105,6 +110,13 @@ export function createAccess(options: AccessOptions): RunningAccess {
     const decision = decide(session, subject, app, context)
     if (!(decision instanceof Promise)) return settle(query, state, decision)
     return decision.then((late) => settle(query, state, late))
+  }
+
+  /** Cuts streams on time whose access was given until then. */
+  function watchEnd({ grants }: Subject, { until }: Decision): void {
+    if (until !== undefined) sessions.decideAgain(until)
+    if (grants === undefined) return
+    for (const { until } of grants) sessions.decideAgain(until)
   }
 
   /** The current decision about a session and an app. */
@@ -125,6 +137,7 @@ export function createAccess(options: AccessOptions): RunningAccess {
     else {
       sessions.touch(session)
       live.add(state as LiveStream)
+      watchEnd(state.subject as Subject, decision)
     }
     return grant(state)
   }
@@ -185,11 +198,14 @@ export function createAccess(options: AccessOptions): RunningAccess {
       return locks.appLock(app) === null || end('locked')
     }
     const current = sessions.byId(session.id)
-    const subject = current && sessions.subjectOf(current)
-    if (subject === undefined) return end(sessions.whyOver(session.id) ?? 'user_deleted')
-    const settled = ({ effect, reason }: Decision): boolean => {
+    const known = current && sessions.subjectOf(current)
+    if (known === undefined) return end(sessions.whyOver(session.id) ?? 'user_deleted')
+    const subject = subjectAt(known, app)
+    const settled = (decision: Decision): boolean => {
       if (state.ended !== null) return false
+      const { effect, reason } = decision
       if (effect !== 'allow') return end(reason === 'locked' ? 'locked' : 'denied')
+      watchEnd(subject, decision)
       state.subject = subject
       state.revision = revision
       return true
@@ -207,10 +223,15 @@ export function createAccess(options: AccessOptions): RunningAccess {
     if (!current.enabled) return 'app_disabled'
     // The session may have lost requirements that it had met when the stream was opened.
     const now = sessions.byId(session.id) ?? session
-    const subject = sessions.subjectOf(now)
-    if (!subject) return 'user_deleted'
-    const reasonOf = ({ effect, reason }: Decision): EndReason | null =>
-      effect === 'allow' ? null : reason === 'locked' ? 'locked' : 'denied'
+    const known = sessions.subjectOf(now)
+    if (!known) return 'user_deleted'
+    const subject = subjectAt(known, current)
+    const reasonOf = (decision: Decision): EndReason | null => {
+      const { effect, reason } = decision
+      if (effect !== 'allow') return reason === 'locked' ? 'locked' : 'denied'
+      watchEnd(subject, decision)
+      return null
+    }
     const decision = decide(now, subject, current, context)
     return decision instanceof Promise ? decision.then(reasonOf) : reasonOf(decision)
   }
@@ -225,7 +246,7 @@ export function createAccess(options: AccessOptions): RunningAccess {
     for (const app of catalog.list()) {
       if (++count % SLICE === 0) await new Promise((resolve) => setImmediate(resolve))
       if (session !== undefined && !isFor(session, app)) continue
-      const decided = decide(session, subject, app, { protocol: app.protocol, clientIp })
+      const decided = decide(session, subjectAt(subject, app), app, { protocol: app.protocol, clientIp })
       const { effect, requirements } = decided instanceof Promise ? await decided : decided
       if (effect !== 'deny') found.push({ app, requirements: requirements.map(({ name }) => name) })
     }

@@ -13,6 +13,8 @@ interface Denial extends DenialDetails {
 /** The counted ballots, before the subject's met requirements are considered. Frozen. */
 export interface Count {
   readonly roles: readonly string[]
+  /** The earliest end of a counted vote; `Infinity` if none has an end. */
+  readonly until: number
   readonly denial: Denial | null
   /** Combined as far as their kinds allow. */
   readonly requirements: readonly Requirement[]
@@ -21,6 +23,8 @@ export interface Count {
 /** The ballot of one tap. `late` is called for a vote after the count that would have mattered. */
 export class Ballot implements Vote {
   readonly roles: string[] = []
+  /** Roles that count until a time; null while there are none. */
+  limited: { readonly role: string; readonly until: number }[] | null = null
   readonly denials: Denial[] = []
   readonly requirements: Requirement[] = []
   #counted = false
@@ -37,10 +41,17 @@ export class Ballot implements Vote {
     this.#counted = true
   }
 
-  allow(role: string): void {
+  allow(role: string, limit?: { readonly until: number }): void {
     if (this.#isOver()) return
     if (!isRoleName(role)) throw new TypeError('allow() needs a role name')
-    this.roles.push(role)
+    if (limit === undefined) return void this.roles.push(role)
+    const { until } = limit
+    if (typeof until !== 'number' || Number.isNaN(until)) {
+      this.#denyAsFailed()
+      throw new TypeError('allow() needs the end as milliseconds since the epoch')
+    }
+    this.limited ??= []
+    this.limited.push({ role, until })
   }
 
   deny(reason: string, details: DenialDetails = {}): void {
@@ -92,25 +103,32 @@ function detailsOf({ message, link }: DenialDetails): DenialDetails {
   return { ...(message === undefined ? {} : { message }), ...(url === null ? {} : { link: url.href }) }
 }
 
-/** Denies if any ballot denies or failed, or if none allows. Closes the ballots. `subjectRoles`: the subject's roles. */
+/**
+ * Denies if any ballot denies or failed, or if none allows. Closes the ballots. `subjectRoles`: the subject's roles; `now` in
+ * milliseconds since the epoch.
+ */
 export function countBallots(
   { cast, failed }: Ballots<Vote>,
   subjectRoles: readonly string[],
   kinds: Requirements,
+  now: number,
 ): Count {
   const ballots = cast as readonly Ballot[]
   for (const ballot of ballots) ballot.close()
-  const roles = [...new Set(ballots.flatMap((ballot) => ballot.roles))].sort()
+  const limited = ballots.flatMap((ballot) => ballot.limited ?? []).filter(({ until }) => until > now)
+  const all = [...ballots.flatMap((ballot) => ballot.roles), ...limited.map(({ role }) => role)]
+  const roles = [...new Set(all)].sort()
   const [denied] = ballots.flatMap((ballot) => ballot.denials)
   const unmatched = subjectRoles.length === 0 ? 'role_missing' : 'label_mismatch'
   const denial =
     failed.length > 0
       ? { reason: 'policy_failed' }
       : (denied ?? (roles.length === 0 ? { reason: unmatched } : null))
-  const all = denial === null ? ballots.flatMap((ballot) => ballot.requirements) : []
-  const requirements = strictest(all, kinds)
+  const required = denial === null ? ballots.flatMap((ballot) => ballot.requirements) : []
+  const requirements = strictest(required, kinds)
   return Object.freeze({
     roles: Object.freeze(roles),
+    until: Math.min(...limited.map(({ until }) => until)),
     denial: denial && Object.freeze(denial),
     requirements: Object.freeze(requirements),
   })
@@ -123,7 +141,7 @@ export function decisionOf(
   context: { readonly appId: string; readonly now: number },
   kinds: Requirements,
 ): Decision {
-  const { roles, denial, requirements } = count
+  const { roles, denial, requirements, until } = count
   if (denial !== null) return denied(denial.reason, denial)
   const meets = (entry: SatisfiedRequirement, one: Requirement) => isMetBy(one, entry, context, kinds)
   const unmet = requirements.filter((one) => !satisfied.some((entry) => meets(entry, one)))
@@ -136,6 +154,7 @@ export function decisionOf(
       roles,
       requirements: [],
       met: Object.freeze(met),
+      ...(until === Number.POSITIVE_INFINITY ? {} : { until }),
     })
   }
   const reason = kinds.get(first.name)?.reason ?? 'requirement_unknown'

@@ -46,6 +46,8 @@ export function createDecisions(options: {
   let cache = new WeakMap<Subject, Map<string, Entry>>()
   const late = new Set<string>()
 
+  const isCurrent = ({ until }: Count) => until === Number.POSITIVE_INFINITY || until > clock.now()
+
   function newBallot(plugin: string): Ballot {
     if (late.has(plugin)) throw new Error('the policy voted after an earlier decision')
     return new Ballot(kinds, () => {
@@ -70,6 +72,7 @@ export function createDecisions(options: {
       if (
         known?.revision === revision &&
         known.app === app &&
+        isCurrent(known.count) &&
         known.protocol === context.protocol &&
         known.clientIp === context.clientIp
       ) {
@@ -97,7 +100,7 @@ export function createDecisions(options: {
     for (const { plugin, error } of ballots.failed) {
       log.error({ plugin, cause: messageOf(error) }, 'a policy failed, so access was denied')
     }
-    return countBallots(ballots, subject.roles, kinds)
+    return countBallots(ballots, subject.roles, kinds, clock.now())
   }
 
   const decisionFrom = (count: Count, { subject, app }: AccessQuery) =>

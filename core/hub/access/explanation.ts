@@ -125,7 +125,7 @@ export function createExplanation(options: {
       cast.push(ballot)
       return ballot
     })
-    const count = countBallots(ballots, subject.roles, kinds)
+    const count = countBallots(ballots, subject.roles, kinds, clock.now())
     const lock = locks.lockFor(subject, app)
     const wrongConnector = required !== null && user.connector !== required
     const browser = way === 'browser'

@@ -124,16 +124,16 @@ function hits({ kind, user, roles, sessionId }: Subject, own: string): boolean {
   return kind !== 'operator' && [...keys, ...(sessionId ? [keyOf('session', sessionId)] : [])].includes(own)
 }
 
-/** The user name of an API token. */
-const API_TOKEN = /^token:[a-z0-9][a-z0-9._-]{0,62}$/
+/** The user name of an API token or of a program's own account. */
+const PROGRAM = /^(?:token|bot):[a-z0-9][a-z0-9._-]{0,62}$/
 const APP_NAME = new RegExp(`^${DNS_LABEL}$`)
 
 /** The valid names of each kind; a lock with any other target would have no effect. Sessions have ids. */
 const NAMES: Readonly<Record<LockKind, { readonly fits: (name: string) => boolean; readonly must: string }>> =
   {
     user: {
-      fits: (name) => parseUserName(name) !== null || API_TOKEN.test(foldName(name)),
-      must: 'the name of a user, or token: and the name of an API token',
+      fits: (name) => parseUserName(name) !== null || PROGRAM.test(foldName(name)),
+      must: 'the name of a user, or token: and the name of an API token, or bot: and that of a program',
     },
     role: {
       fits: isRoleName,

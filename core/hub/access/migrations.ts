@@ -25,9 +25,23 @@ export interface LockTable {
   readonly expires: number | null
 }
 
+export interface GrantTable {
+  readonly id: string
+  readonly user_name: string
+  /** `Session.holder` of the account when the grant started. */
+  readonly holder: string | null
+  readonly role: string
+  /** JSON: see `Grant.apps`. */
+  readonly apps: string | null
+  readonly started: number
+  readonly until: number
+  readonly ended: number | null
+}
+
 export type AccessTables = {
   readonly users: UserTable
   readonly locks: LockTable
+  readonly grants: GrantTable
 }
 
 /** Tables of users, locks and API tokens (of the plugin api-tokens); times in milliseconds since the epoch. */
@@ -74,6 +88,20 @@ export const accessMigrations: Migrations = {
     '0003-token-holder': {
       async up(db) {
         await sql`ALTER TABLE api_tokens ADD COLUMN holder text`.execute(db)
+      },
+    },
+    '0004-grants': {
+      async up(db) {
+        await sql`CREATE TABLE grants (
+          id text PRIMARY KEY,
+          user_name text NOT NULL,
+          holder text,
+          role text NOT NULL,
+          apps text,
+          started double precision NOT NULL,
+          until double precision NOT NULL,
+          ended double precision
+        )`.execute(db)
       },
     },
   },

@@ -64,6 +64,7 @@ export function createRefusalRecord(audit: Pick<Audit, 'record'>): RefusalRecord
       reason,
       user: subject?.user ?? session?.user ?? null,
       roles: subject?.roles ?? null,
+      grants: subject?.grants,
       clientIp,
       sessionId: session?.id ?? null,
       requestId,

@@ -70,13 +70,15 @@ export function makeEvent(input: AuditInput, { cluster, hub }: Recorder, nowMs: 
     success: input.success === true,
     reason: orNull(input.reason),
   }
+  if (who.grants !== undefined && who.grants.length > 0)
+    event.grant_id = text(who.grants.map((grant) => grant.id).join(','))
   if (input.fields != null) addFields(event, input.fields)
   return event as AuditEvent
 }
 
 function whoOf({ subject, clientIp, id }: Actor) {
-  const { user, roles, sessionId } = subject
-  return { user, roles, sessionId, clientIp: clientIp || null, requestId: id }
+  const { user, roles, grants, sessionId } = subject
+  return { user, roles, grants, sessionId, clientIp: clientIp || null, requestId: id }
 }
 
 /**

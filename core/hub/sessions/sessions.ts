@@ -1,6 +1,7 @@
 import type { Audit } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { Database, Transaction } from '../../api/database.ts'
+import type { Grant } from '../../api/grants.ts'
 import type { HubHooks } from '../../api/hub-hooks.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Change, Revisions } from '../../api/revisions.ts'
@@ -11,6 +12,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { HookCalls } from '../../kernel/hook.ts'
 import type { Log } from '../../kernel/log.ts'
+import type { RunningGrants } from '../access/grants.ts'
 import type { Locks } from '../access/lock.ts'
 import { roleLimits } from '../limits/role-limits.ts'
 import type { Accounts } from '../users/accounts.ts'
@@ -29,6 +31,7 @@ export interface SessionsOptions {
   readonly db: Database
   readonly revisions: Pick<Revisions, 'write' | 'addView' | 'onApplied' | 'catchUp' | 'ageMs' | 'revision'>
   readonly accounts: Accounts
+  readonly grants: Pick<RunningGrants, 'of'>
   readonly locks: Pick<Locks, 'isSessionLocked'>
   readonly catalog: Pick<Catalog, 'byId'>
   /** How long roles let a session last; a plugin provides it after the rooms are created. */
@@ -45,6 +48,8 @@ export interface RunningSessions extends Sessions {
   readonly live: RunningStreams
   /** Why the session or one of its parents is over or locked; null: it is live. */
   whyOver(id: string): EndReason | null
+  /** Checks live streams again at this time (milliseconds since the epoch), beside the checks of every second. */
+  decideAgain(at: number): void
   /** Starts upkeep, and re-checks live streams every second. Call it after `Revisions.start`. */
   start(): void
   stop(): Promise<void>
@@ -54,8 +59,18 @@ export interface RunningSessions extends Sessions {
   purge(): Promise<void>
 }
 
+/** A subject that is right for one revision and, if it has grants, until the first of them ends. */
+interface KnownSubject {
+  readonly revision: number
+  readonly subject: Subject | undefined
+  /** Milliseconds since the epoch. */
+  readonly until: number
+}
+
 /** The kind of a person's subject by that of the session. */
 const KINDS = { hub: 'session', app: 'session', cert: 'certificate', token: 'token' } as const
+const NO_GRANTS: readonly Grant[] = []
+const FOREVER = Number.POSITIVE_INFINITY
 const RECHECK_MS = 1_000
 /** Minimum time between two checks for expired sessions, however many expire. */
 const LEAST_WAIT_MS = 20
@@ -67,10 +82,7 @@ const LEAST_WAIT_MS = 20
  */
 export function createSessions(options: SessionsOptions): RunningSessions {
   const { db, revisions, accounts, locks, catalog, audit, hooks, clock, log } = options
-  const subjects = new WeakMap<
-    Session,
-    { readonly revision: number; readonly subject: Subject | undefined }
-  >()
+  const subjects = new WeakMap<Session, KnownSubject>()
   const live = createStreamRegistry({ endOf: options.endOf, log })
   const store = createSessionStore({
     revisions,
@@ -87,6 +99,8 @@ export function createSessions(options: SessionsOptions): RunningSessions {
   const findHeld = createTokenFinder({ store, revisions, clock })
   const upkeep = createSessionUpkeep({ db, revisions, store, endedAudit: events.ended, clock, log })
   let checkedEpoch = -1
+  /** When a live stream may lose access without a change of access data. Milliseconds since the epoch. */
+  let decideAgainAt = FOREVER
   let timer: NodeJS.Timeout | undefined
   let endTimer: NodeJS.Timeout | undefined
 
@@ -101,30 +115,39 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     live.recheck().catch((error) => log.error({ cause: messageOf(error) }, 'failed to re-check live streams'))
   }
 
-  /** Cuts live streams as soon as their session expires. */
+  /** Cuts live streams as soon as their session expires, or access that was given until a time. */
   function watchEnds(): void {
-    const left = live.cutExpired(clock.now()) - clock.now() + 1
+    const now = clock.now()
+    if (now >= decideAgainAt) {
+      decideAgainAt = FOREVER
+      recheck()
+    }
+    const left = Math.min(live.cutExpired(now), decideAgainAt) - now + 1
     endTimer = setTimeout(watchEnds, Math.max(LEAST_WAIT_MS, Math.min(RECHECK_MS, left)))
   }
 
   function subjectOf(session: Session): Subject | undefined {
     const { revision } = revisions
     const known = subjects.get(session)
-    if (known?.revision === revision) return known.subject
+    if (known?.revision === revision && (known.until === FOREVER || known.until > clock.now()))
+      return known.subject
     const account = accounts.byName(session.user)
     // The name may have been deleted and given to another user since.
     const same = session.holder === account?.holder
+    const granted = account && same ? options.grants.of(session.user, session.holder) : NO_GRANTS
+    const everywhere = granted.flatMap(({ role, apps }) => (apps === null ? [role] : []))
     const subject: Subject | undefined =
       account && same
         ? Object.freeze({
             user: account.name,
-            roles: Object.freeze([...account.roles]),
+            roles: Object.freeze([...new Set([...account.roles, ...everywhere])].sort()),
             kind: account.bot ? 'bot' : KINDS[session.kind],
             sessionId: session.id,
             satisfied: session.satisfied,
+            ...(granted.length > 0 && { grants: Object.freeze(granted) }),
           })
         : undefined
-    subjects.set(session, { revision, subject })
+    subjects.set(session, { revision, subject, until: Math.min(...granted.map(({ until }) => until)) })
     return subject
   }
 
@@ -226,6 +249,9 @@ export function createSessions(options: SessionsOptions): RunningSessions {
       }
     },
 
+    decideAgain(at) {
+      decideAgainAt = Math.min(decideAgainAt, at)
+    },
     live,
     tickets: createSessionTickets({
       db,

@@ -62,6 +62,7 @@ export class Outcome {
       reason: this.reason,
       user: subject?.user ?? null,
       roles: subject?.roles ?? null,
+      grants: subject?.grants,
       clientIp: request.clientIp,
       sessionId: session?.id ?? null,
       requestId,

@@ -28,6 +28,7 @@ function world(kind: Session['kind'] = 'app') {
   }
   const records: AuditInput[] = []
   const live = new Set<LiveStream>()
+  const ends: number[] = []
   let touched = 0
   const subject = Object.freeze({ user: 'ann', roles: ['dev'], satisfied: [], sessionId: 's1' })
   const asked: Subject[] = []
@@ -47,6 +48,7 @@ function world(kind: Session['kind'] = 'app') {
         byId: found,
         subjectOf: () => (state.user ? (subject as unknown as Subject) : undefined),
         touch: () => void touched++,
+        decideAgain: (at) => void ends.push(at),
         whyOver: () => state.over,
         live: {
           add: (stream) => void live.add(stream),
@@ -71,7 +73,7 @@ function world(kind: Session['kind'] = 'app') {
       streamStalenessMs: 30_000,
     })
   return {
-    ...{ state, records, live, asked, access },
+    ...{ state, records, live, ends, asked, access },
     touched: () => touched,
     async admit(
       who: Caller | null = { kind, token: 'token' },

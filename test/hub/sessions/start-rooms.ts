@@ -5,6 +5,7 @@ import type { NameRelease } from '../../../core/api/users.ts'
 import { createAccess } from '../../../core/hub/access/access.ts'
 import { createCallers } from '../../../core/hub/access/callers.ts'
 import { createDecisions } from '../../../core/hub/access/decisions.ts'
+import { createGrants } from '../../../core/hub/access/grants.ts'
 import { createLocks } from '../../../core/hub/access/locks.ts'
 import { accessMigrations } from '../../../core/hub/access/migrations.ts'
 import { operator } from '../../../core/hub/api-server/admin-socket.ts'
@@ -85,12 +86,14 @@ export async function startRooms() {
   const users = createUsers({ revisions, released, clock, log })
   const callers = createCallers({ log })
   const accounts = createAccounts({ users, bots: callers.bots })
+  const grants = createGrants({ revisions, accounts, clock, log })
   const requirements = new Map(roleRequirements.map((kind) => [kind.name, kind]))
   const decisions = createDecisions({ decide, requirements, locks, revisions, clock, log })
   const sessions = createSessions({
     db: opened.db,
     revisions,
     accounts,
+    grants,
     locks,
     catalog,
     audit,
@@ -126,6 +129,7 @@ export async function startRooms() {
     users,
     accounts,
     callers,
+    grants,
     releases,
     access,
     decisions,

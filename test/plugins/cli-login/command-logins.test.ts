@@ -9,7 +9,7 @@ import { actor, quiet, startRooms } from '../../hub/sessions/start-rooms.ts'
 
 t.test('B32 a session that another hub has just ended lets no command line in', async (t) => {
   const rooms = await startRooms()
-  const { db, clock, users, accounts, locks, catalog, access, sessions } = rooms
+  const { db, clock, users, accounts, grants, locks, catalog, access, sessions } = rooms
   await rooms.migrate([codeMigrations])
   const log = quiet
   const revisions = createRevisions({
@@ -24,6 +24,7 @@ t.test('B32 a session that another hub has just ended lets no command line in', 
     db,
     revisions,
     accounts,
+    grants,
     locks,
     catalog,
     audit,

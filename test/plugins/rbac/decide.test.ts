@@ -21,7 +21,7 @@ function ask(
   const ballot = new Ballot(kinds, () => {})
   const query = { subject: { roles: names }, app: app(labels) } as unknown as AccessQuery
   voteByRoles({ items: roles, unreadable }, query, ballot as Vote)
-  const { denial, requirements } = countBallots({ cast: [ballot], failed: [] }, names, kinds)
+  const { denial, requirements } = countBallots({ cast: [ballot], failed: [] }, names, kinds, Date.now())
   return { denial: denial?.reason ?? null, requirements }
 }
 

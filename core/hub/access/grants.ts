@@ -1,0 +1,223 @@
+import { v7 as uuidv7 } from 'uuid'
+import type { Actor, AuditInput } from '../../api/audit.ts'
+import type { Transaction } from '../../api/database.ts'
+import type { Grant, Grants, NewGrant } from '../../api/grants.ts'
+import { Problem } from '../../api/problem.ts'
+import type { Revisions, View } from '../../api/revisions.ts'
+import type { RunningChange } from '../../api/sessions.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import { LONGEST_TIMER_MS } from '../../wire/tunnel-protocol.ts'
+import type { Accounts } from '../users/accounts.ts'
+import { foldName, isRoleName } from '../users/user-name.ts'
+import type { AccessTables, GrantTable } from './migrations.ts'
+
+const KIND = 'grant'
+/** How long grants that have ended stay in the database. */
+const KEPT_MS = 24 * 3_600_000
+/** Each hub waits up to this long before it writes down an end, so that mostly one does. */
+const JITTER_MS = 500
+const RETRY_MS = 5_000
+
+export interface RunningGrants {
+  readonly service: Grants
+  /** The live grants of the account while this holder has its name. */
+  of(user: string, holder: string | null): readonly Grant[]
+  /** Starts to record ends that have come. Call it after `Revisions.start`. */
+  watch(): void
+  stop(): Promise<void>
+}
+
+/** A grant in memory. */
+interface Held {
+  readonly grant: Grant
+  readonly holder: string | null
+  /** Its end by the monotonic clock, in case the wall clock is set back. */
+  readonly deadline: number
+}
+
+const NONE: readonly Grant[] = Object.freeze([])
+
+/**
+ * Keeps grants in memory, up to date by the change sequence. A grant whose end has come has no effect, whoever has written
+ * that down.
+ */
+export function createGrants(options: {
+  readonly revisions: Pick<Revisions, 'write' | 'addView' | 'onApplied'>
+  readonly accounts: Accounts
+  readonly clock: Clock
+  readonly log: Log
+}): RunningGrants {
+  const { revisions, accounts, clock, log } = options
+  let held = new Map<string, Held>()
+  let byUser = new Map<string, Held[]>()
+  let timer: NodeJS.Timeout | undefined
+  let running: Promise<void> = Promise.resolve()
+  let watching = false
+
+  const isLive = ({ grant, deadline }: Held): boolean =>
+    grant.until > clock.now() && deadline > clock.monotonic()
+
+  const view: View = {
+    name: 'grants',
+    kinds: [KIND],
+    async loadAll(trx) {
+      const rows = await trx
+        .withTables<AccessTables>()
+        .selectFrom('grants')
+        .selectAll()
+        .where('ended', 'is', null)
+        .execute()
+      return () => {
+        const before = held
+        held = new Map(rows.map((row) => [row.id, holdOf(row as GrantTable, before.get(row.id))]))
+        byUser = Map.groupBy(held.values(), ({ grant }) => foldName(grant.user))
+      }
+    },
+    // There are few grants, and they rarely change.
+    refresh: (trx) => view.loadAll(trx),
+  }
+  revisions.addView(view)
+  revisions.onApplied(() => {
+    if (watching) schedule()
+  })
+
+  function holdOf(row: GrantTable, before: Held | undefined): Held {
+    const { id, user_name: user, role, apps, started, until, holder } = row
+    if (before !== undefined) return before
+    const grant: Grant = Object.freeze({ id, user, role, apps: appsOf(apps), started, until })
+    return { grant, holder, deadline: clock.monotonic() + (until - clock.now()) }
+  }
+
+  function of(user: string, holder: string | null): readonly Grant[] {
+    if (held.size === 0) return NONE
+    const own = byUser.get(foldName(user))
+    if (own === undefined) return NONE
+    return own.filter((one) => one.holder === holder && isLive(one)).map(({ grant }) => grant)
+  }
+
+  const write = <T>(
+    within: RunningChange | undefined,
+    by: Actor | null,
+    work: (trx: Transaction, change: RunningChange['change']) => Promise<T>,
+  ): Promise<T> => (within ? work(within.trx, within.change) : revisions.write(work, by))
+
+  /** Ends what is live of these, in the given change. */
+  async function endIn(
+    { trx, change }: RunningChange,
+    ids: readonly string[],
+    reason: string,
+    by: Actor | null,
+    fields: AuditInput['fields'] = {},
+  ): Promise<readonly Grant[]> {
+    if (ids.length === 0) return NONE
+    const rows = await trx
+      .withTables<AccessTables>()
+      .updateTable('grants')
+      .set({ ended: clock.now() })
+      .where('id', 'in', ids)
+      .where('ended', 'is', null)
+      .returningAll()
+      .execute()
+    const ended = rows.map((row) => holdOf(row as GrantTable, undefined).grant)
+    for (const grant of ended) {
+      change.touch(KIND, grant.id)
+      await change.audit(eventOf('grant.ended', grant, by, { ...fields, end_reason: reason }))
+    }
+    return ended
+  }
+
+  /** Writes down ends that have come, and forgets old ones. */
+  async function record(): Promise<void> {
+    const over = [...held.values()].filter((one) => !isLive(one)).map(({ grant }) => grant.id)
+    if (over.length > 0)
+      await revisions.write(async (trx, change) => {
+        const old = trx.withTables<AccessTables>().deleteFrom('grants')
+        await old.where('ended', '<', clock.now() - KEPT_MS).execute()
+        await endIn({ trx, change }, over, 'expired', null)
+      })
+  }
+
+  function schedule(atLeastMs = Math.random() * JITTER_MS): void {
+    clearTimeout(timer)
+    const next = Math.min(...[...held.values()].map(({ grant }) => grant.until))
+    if (next === Number.POSITIVE_INFINITY) return
+    const left = Math.max(0, next - clock.now()) + atLeastMs
+    timer = setTimeout(
+      () => {
+        running = record().then(
+          () => (watching ? schedule() : undefined),
+          (error) => {
+            log.warn({ cause: messageOf(error) }, 'failed to record the end of a grant')
+            if (watching) schedule(RETRY_MS)
+          },
+        )
+      },
+      Math.min(left, LONGEST_TIMER_MS),
+    ).unref()
+  }
+
+  return {
+    of,
+    service: {
+      async start(input, by, within) {
+        return write(within, by, async (trx, change) => {
+          const { id, row, grant } = await rowOf(input, trx)
+          await trx.withTables<AccessTables>().insertInto('grants').values(row).execute()
+          change.touch(KIND, id)
+          await change.audit(eventOf('grant.started', grant, by, input.fields))
+          return grant
+        })
+      },
+      end: (ids, reason, by, { within, fields } = {}) =>
+        write(within, by, (trx, change) => endIn({ trx, change }, ids, reason, by, fields)),
+      list(user) {
+        const names = user === undefined ? [...byUser.keys()] : [user]
+        const all = names.flatMap((name) => of(name, accounts.byName(name)?.holder ?? null))
+        return all.sort((a, b) => (a.id < b.id ? -1 : 1))
+      },
+    },
+    watch() {
+      watching = true
+      schedule()
+    },
+    async stop() {
+      watching = false
+      clearTimeout(timer)
+      await running
+    },
+  }
+
+  async function rowOf({ user, role, apps = null, until }: NewGrant, trx: Transaction) {
+    const invalid = (detail: string) => new Problem(400, 'grant_invalid', detail)
+    if (!isRoleName(role)) throw invalid('A grant needs the name of a role.')
+    const started = clock.now()
+    if (!Number.isFinite(until) || until <= started) throw invalid('A grant must end in the future.')
+    const holder = await accounts.holderIn(trx, user)
+    if (holder === undefined) throw new Problem(404, 'user_not_found', `There is no user ${user}.`)
+    const id = uuidv7()
+    const list = apps === null ? null : JSON.stringify(apps)
+    const row: GrantTable = {
+      ...{ id, user_name: user, holder, role, apps: list, started, until, ended: null },
+    }
+    return { id, row, grant: holdOf(row, undefined).grant }
+  }
+}
+
+function appsOf(text: string | null): readonly string[] | null {
+  if (text === null) return null
+  const apps: unknown = JSON.parse(text)
+  // An unreadable list reaches no app.
+  return Object.freeze(Array.isArray(apps) ? apps.filter((one) => typeof one === 'string') : [])
+}
+
+function eventOf(
+  type: string,
+  { id, user, role, until }: Grant,
+  by: Actor | null,
+  fields: AuditInput['fields'] = {},
+): AuditInput {
+  const about = { grant_id: id, name: user, role, until: new Date(until).toISOString() }
+  return { type, success: true, by, fields: { ...fields, ...about } }
+}

@@ -1,0 +1,184 @@
+/** Access with an end: roles that are granted for a time, and votes that count until a time. */
+import type { AccessQuery, App, Session, Vote } from '@mezite/core'
+import type { Admission } from '@mezite/core/protocol'
+import t from 'tap'
+import { createGrants } from '../../../core/hub/access/grants.ts'
+import { readApp } from '../../../core/hub/catalog/app-document.ts'
+import { createRevisions } from '../../../core/hub/revisions/revisions.ts'
+import { until } from '../../until.ts'
+import { actor, appBody, publicNames, quiet, startRooms } from '../sessions/start-rooms.ts'
+
+const HOUR = 3_600_000
+const rooms = await startRooms()
+const { access, accounts, catalog, clock, events, sessions, users } = rooms
+const { service: grants } = rooms.grants
+const { app: wiki } = await catalog.put(readApp(appBody('wiki'), publicNames), 'create', actor)
+const { app: shop } = await catalog.put(readApp(appBody('shop'), publicNames), 'create', actor)
+sessions.start()
+rooms.grants.watch()
+t.teardown(async () => {
+  await rooms.grants.stop()
+  await rooms.stop()
+})
+const byRole = ({ subject }: AccessQuery, vote: Vote) => {
+  if (subject.roles.includes('oncall')) vote.allow('oncall')
+}
+rooms.setPolicy(byRole)
+
+async function person(name: string) {
+  await users.create(name, ['dev'], actor)
+  const { session } = await sessions.open({
+    ...{ kind: 'hub', user: name, clientIp: '10.0.0.9', expires: clock.now() + 12 * HOUR },
+  })
+  return session
+}
+const admit = (session: Session, app: App) =>
+  access.admit({
+    ...{ who: { kind: 'hub', sessionId: session.id }, app, protocol: 'http' },
+    ...{ clientIp: '10.0.0.9', requestId: 'r' },
+  })
+const codeOf = async (session: Session, app: App) => {
+  const outcome = await admit(session, app)
+  if (outcome.outcome !== 'admitted') return outcome.code
+  outcome.close()
+  return 'admitted'
+}
+const rolesOf = (session: Session) => sessions.subjectOf(session)?.roles
+
+t.test('a granted role is one of the roles from its start to its end, and streams end with it', async (t) => {
+  const ann = await person('ann')
+  t.equal(await codeOf(ann, wiki), 'label_mismatch')
+  const grant = await grants.start({ user: 'ann', role: 'oncall', until: clock.now() + 700 }, actor)
+  t.strictSame(rolesOf(ann), ['dev', 'oncall'])
+  t.strictSame(grants.list('ANN'), [grant])
+  const admission = (await admit(ann, wiki)) as Admission
+  t.match(admission, { outcome: 'admitted', subject: { grants: [{ id: grant.id }] } })
+  await until(() => admission.ended !== null, 'the stream ends', 3_000)
+  t.equal(admission.ended, 'denied')
+  t.ok(clock.now() - grant.until < 900, `${clock.now() - grant.until} ms after the end of the grant`)
+  t.strictSame(rolesOf(ann), ['dev'])
+  t.equal(await codeOf(ann, wiki), 'label_mismatch')
+  t.strictSame(grants.list(), [])
+  await until(() => events.some(({ type }) => type === 'grant.ended'), 'the end is recorded', 5_000)
+  const about = { name: 'ann', role: 'oncall', grant_id: grant.id }
+  t.match(
+    events.filter(({ type }) => type.startsWith('grant.')),
+    [
+      { type: 'grant.started', by: actor, fields: about },
+      { type: 'grant.ended', fields: { ...about, end_reason: 'expired' } },
+    ],
+  )
+  t.match(
+    events.find(({ type, reason }) => type === 'access.denied' && reason === 'revoked'),
+    { roles: ['dev', 'oncall'], grants: [{ id: grant.id }] },
+    'a record names the grant',
+  )
+})
+
+t.test('a grant for one app counts there alone', async (t) => {
+  const bob = await person('bob')
+  const input = { user: 'bob', role: 'oncall', apps: [wiki.id], until: clock.now() + HOUR }
+  const grant = await grants.start(input, actor)
+  t.strictSame(rolesOf(bob), ['dev'])
+  const admission = (await admit(bob, wiki)) as Admission
+  t.match(admission.subject, { roles: ['dev', 'oncall'], grants: [{ id: grant.id }] })
+  t.equal(admission.subject, ((await admit(bob, wiki)) as Admission).subject, 'one object, as caches need')
+  t.equal(await codeOf(bob, shop), 'label_mismatch')
+  const found = await access.visible(sessions.subjectOf(bob)!, '10.0.0.9')
+  t.strictSame(
+    found.map(({ app }) => app.name),
+    ['wiki'],
+  )
+  t.strictSame(await grants.end([grant.id, 'unknown'], 'revoked', actor), [grant])
+  t.equal(admission.ended, 'denied', 'cut by the change that ends it')
+  t.strictSame(await grants.end([grant.id], 'revoked', actor), [], 'ended once')
+})
+
+t.test('T216 a lock and a deny rule win over a grant', async (t) => {
+  const eve = await person('eve')
+  await grants.start({ user: 'eve', role: 'oncall', until: clock.now() + HOUR }, actor)
+  t.equal(await codeOf(eve, wiki), 'admitted')
+  rooms.setPolicy((query, vote) => {
+    byRole(query, vote)
+    if (query.subject.user === 'eve') vote.deny('label_denied')
+  })
+  await users.update('eve', ['ops'], actor)
+  t.equal(await codeOf(eve, wiki), 'label_denied')
+  rooms.setPolicy(byRole)
+})
+
+t.test('a grant is for the holder of the name, and for roles and times that can be', async (t) => {
+  const identity = { issuer: 'https://idp', sub: '1', connector: 'sso', mappedRoles: [] }
+  await users.signIn({ ...identity, name: 'kim' })
+  const end = clock.now() + HOUR
+  await grants.start({ user: 'kim', role: 'oncall', until: end }, actor)
+  t.equal(grants.list('kim').length, 1)
+  await users.relink('kim', actor)
+  t.strictSame(grants.list('kim'), [])
+  await users.signIn({ ...identity, sub: '2', name: 'kim' })
+  t.strictSame(grants.list('kim'), [], 'the next holder has none')
+  const start = (more: object) => grants.start({ user: 'kim', role: 'oncall', until: end, ...more }, actor)
+  await t.rejects(start({ user: 'nobody' }), { code: 'user_not_found' })
+  for (const wrong of [
+    { role: 'On Call' },
+    { until: clock.now() },
+    { until: Number.NaN },
+    { until: Infinity },
+  ])
+    await t.rejects(start(wrong), { code: 'grant_invalid' }, JSON.stringify(wrong))
+})
+
+t.test(
+  'T221 a hub that starts after the end knows of no grant, also when the clock is set back later',
+  async (t) => {
+    await person('zoe')
+    await grants.start({ user: 'zoe', role: 'oncall', until: clock.now() + HOUR }, actor)
+    /** Another hub on the same database, whose clocks are this far ahead. */
+    async function hubAt(wall: number, monotonic: number) {
+      const times = { wall, monotonic }
+      const revisions = createRevisions({
+        ...{ db: rooms.db, reserved: rooms.db, dialect: 'embedded', log: quiet },
+        clock: { now: Date.now, monotonic: () => performance.now() },
+        listen: () => () => {},
+        notify: async () => {},
+        audit: () => ({ recordIn: async () => {}, committed() {} }),
+      })
+      const late = {
+        now: () => clock.now() + times.wall,
+        monotonic: () => clock.monotonic() + times.monotonic,
+      }
+      const other = createGrants({ revisions, accounts, clock: late, log: quiet })
+      await revisions.start()
+      t.teardown(() => revisions.stop())
+      return { times, of: () => other.of('zoe', null).length }
+    }
+    t.equal((await hubAt(0, 0)).of(), 1)
+    t.equal((await hubAt(HOUR, 0)).of(), 0)
+    const moved = await hubAt(0, 0)
+    Object.assign(moved.times, { wall: -HOUR, monotonic: HOUR })
+    t.equal(moved.of(), 0)
+  },
+)
+
+t.test('a vote counts until its end', async (t) => {
+  const lee = await person('lee')
+  const end = clock.now() + 600
+  rooms.setPolicy((_query, vote) => vote.allow('visitor', { until: end }))
+  const admission = (await admit(lee, wiki)) as Admission
+  const asked = rooms.asked()
+  t.equal(await codeOf(lee, wiki), 'admitted')
+  t.equal(rooms.asked(), asked, 'until then it is remembered')
+  await until(() => admission.ended !== null, 'the stream ends', 3_000)
+  t.ok(clock.now() >= end)
+  t.equal(await codeOf(lee, wiki), 'label_mismatch')
+  for (const wrong of [{}, { until: '1' }, { until: Number.NaN }]) {
+    await users.update('lee', [`r${Math.random().toString(36).slice(2)}`], actor)
+    rooms.setPolicy((_query, vote) => {
+      vote.allow('visitor')
+      try {
+        vote.allow('visitor', wrong as { until: number })
+      } catch {}
+    })
+    t.equal(await codeOf(lee, wiki), 'policy_failed', JSON.stringify(wrong))
+  }
+})
