@@ -179,9 +179,10 @@ function createPoll(decide: Decide, kinds: ReadonlyMap<string, RequirementKind>)
         return ballot
       })
       // Counting closes the ballots, and calls the methods of the kinds.
-      const count = countBallots(answer, query.subject.roles, kinds)
-      const votes = ballots.map(({ roles, denials, requirements: required }) => ({
+      const count = countBallots(answer, query.subject.roles, kinds, Date.now())
+      const votes = ballots.map(({ roles, limited, denials, requirements: required }) => ({
         roles,
+        limited,
         denials,
         required,
       }))
