@@ -24,7 +24,7 @@ export function createAllowList(allow: readonly string[] | undefined): AllowList
   return {
     admits(host, address, port) {
       const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
-      const special = guarded.check(address, family)
+      const special = guarded.check(address, family) || isGuardedIsatap(guarded, address)
       if (!entries) return !special
       return entries.some((entry) => {
         if (entry.port !== null && entry.port !== port) return false
@@ -53,11 +53,13 @@ const GUARDED_IPV6 = [
   ['ff00::', 8],
   // Local-use NAT64 (RFC 8215): the network determines the IPv4 address.
   ['64:ff9b:1::', 48],
+  // Teredo (RFC 4380): the IPv4 address is in the last bits, and a relay on the network leads there.
+  ['2001::', 32],
 ] as const
 
 /**
- * The guarded addresses, and their forms behind NAT64 (RFC 6052, `64:ff9b::/96`), 6to4 (RFC 3056, `2002::/16`) and
- * IPv4-compatible addresses. `BlockList` compares IPv4-mapped addresses as IPv4.
+ * The guarded addresses, and their forms behind NAT64 (RFC 6052, `64:ff9b::/96`), 6to4 (RFC 3056, `2002::/16`), SIIT
+ * (RFC 2765, `::ffff:0:0:0/96`) and IPv4-compatible addresses. `BlockList` compares IPv4-mapped addresses as IPv4.
  */
 function guardedAddresses(): BlockList {
   const list = new BlockList()
@@ -69,10 +71,31 @@ function guardedAddresses(): BlockList {
     const low = (c * 256 + d).toString(16)
     list.addSubnet(`64:ff9b::${high}:${low}`, 96 + prefix, 'ipv6')
     list.addSubnet(`2002:${high}:${low}::`, 16 + prefix, 'ipv6')
+    list.addSubnet(`::ffff:0:${high}:${low}`, 96 + prefix, 'ipv6')
     // ::1 is an ordinary loopback address, not a form of 0.0.0.1.
     if (a !== 0) list.addSubnet(`::${high}:${low}`, 96 + prefix, 'ipv6')
   }
   return list
+}
+
+/**
+ * Whether an IPv6 address has the interface identifier of ISATAP (`0:5efe` or `200:5efe`, RFC 5214 section 6.1) with a
+ * guarded IPv4 address. The identifier stands below any prefix, which a `BlockList` cannot express.
+ */
+function isGuardedIsatap(guarded: BlockList, address: string): boolean {
+  const canonical = URL.parse(`http://[${address.split('%', 1)[0]}]`)?.hostname.slice(1, -1)
+  if (canonical === undefined) return false
+  const [head = '', tail] = canonical.split('::')
+  const before = head === '' ? [] : head.split(':')
+  const after = tail === undefined || tail === '' ? [] : tail.split(':')
+  const zeros = tail === undefined ? [] : Array<string>(8 - before.length - after.length).fill('0')
+  const [marker = '', isatap, high = '', low = ''] = [...before, ...zeros, ...after].slice(4)
+  if (isatap !== '5efe' || !/^(?:0|200)$/.test(marker)) return false
+  const bytes = [high, low].flatMap((group) => {
+    const value = Number.parseInt(group, 16)
+    return [value >> 8, value & 0xff]
+  })
+  return guarded.check(bytes.join('.'), 'ipv4')
 }
 
 function parseEntry(text: string): Entry {
