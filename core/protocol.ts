@@ -13,7 +13,7 @@ export {
   type PresentedRequest,
 } from './api/access.ts'
 export type { Admission, AdmissionQuery, Caller, Refusal, RefusalReason } from './api/admission.ts'
-export type { HttpVersion, IdentityValue } from './api/app.ts'
+export type { HttpVersion } from './api/app.ts'
 export { type AppKind, appKinds } from './api/app-kinds.ts'
 export { type Assertion, assertion } from './api/assertion.ts'
 export {
@@ -29,6 +29,13 @@ export type { AccessContext } from './api/decision.ts'
 export { headerOwner, isReservedInResponse, plainHeaderName } from './api/header-names.ts'
 export type { HeaderLines } from './api/http-hooks.ts'
 export { type HttpHooks, httpHooks } from './api/hub-hooks.ts'
+export {
+  type IdentityFact,
+  type IdentityPart,
+  type IdentityValue,
+  identityFact,
+  identityParts,
+} from './api/identity-value.ts'
 export { type ListOrder, PageQuery, pageOf } from './api/paging.ts'
 export {
   type AppHostProtocol,

@@ -1,11 +1,10 @@
+import type { IdentityValue } from './identity-value.ts'
+
 /** Header lines that an app's document removes and then sets; names are in lower case. */
 export interface HeaderChange {
   readonly set: Readonly<Record<string, string>>
   readonly remove: readonly string[]
 }
-
-/** The content of an identity header: the user's name, the roles separated by commas, or the signed assertion. */
-export type IdentityValue = 'user' | 'roles' | 'assertion'
 
 /** HTTP version towards an app: `h2` over TLS, `h2c` without TLS, `auto` as negotiated by TLS, or by the request. */
 export type HttpVersion = '1.1' | 'h2' | 'h2c' | 'auto'
@@ -53,6 +52,8 @@ export interface App {
     readonly request: HeaderChange & {
       /** Lower-case names of lines that clients may send although applications often trust them (`headerOwner` is `operator`). */
       readonly pass?: readonly string[]
+      /** Names of lines whose value is secret; `Catalog.secretHeaders` has the values. Spelled as in the document. */
+      readonly secret?: readonly string[]
     }
     readonly response: HeaderChange
   }
@@ -62,6 +63,12 @@ export interface App {
     readonly connectMs: number
     readonly responseMs: number
     readonly idleMs: number
+  }
+  /** How agents check that the app works. Absent: they only connect. */
+  readonly health?: {
+    /** Path and query of a GET request. */
+    readonly path: string
+    readonly intervalMs: number
   }
   /** Configuration of plugins for this app, by their names, as written. A plugin reads its own with `use.appConfig`. */
   readonly plugins?: Readonly<Record<string, unknown>>

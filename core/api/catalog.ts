@@ -13,6 +13,11 @@ export interface Catalog {
   servedByHub(app: App): boolean
   /** Where a browser opens the app, with the port of the hub; null if browsers cannot. */
   urlOf(app: App): string | null
+  /**
+   * The secret header lines that every request to the app carries, name and value in turn: never print or store them. Throws
+   * `MEZ_SECRET_UNREADABLE`.
+   */
+  secretHeaders(app: App): readonly string[]
 }
 
 /** The registered apps, in memory. */

@@ -1,4 +1,5 @@
 import type { Grant } from './grants.ts'
+import type { Profile } from './users.ts'
 
 /** The caller of a request. The hub builds it from a session, an API token or the admin socket, and freezes it. */
 export interface Subject {
@@ -6,6 +7,8 @@ export interface Subject {
   readonly user: string
   /** Current roles: assigned by an administrator or mapped from claims, never read from a certificate. */
   readonly roles: readonly string[]
+  /** What the identity provider vouches for. Absent: nothing. */
+  readonly profile?: Profile
   /** `token`: an API token, or a person's session of kind `token`; `bot`: a program with an account of its own. */
   readonly kind: 'session' | 'certificate' | 'token' | 'bot' | 'operator'
   /** Public id of the session; null for an API token and the operator. */

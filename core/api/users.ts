@@ -6,6 +6,13 @@ import type { Change } from './revisions.ts'
 /** The pattern of a role's name, for schemas. */
 export const ROLE_NAME = '^[a-z0-9][a-z0-9._-]{0,62}$'
 
+/** What the identity provider vouches for about a person; null: it does not. Neither is unique. */
+export interface Profile {
+  /** The display name. */
+  readonly name: string | null
+  readonly email: string | null
+}
+
 /** A person or machine that the hub knows by name. */
 export interface User {
   /** As first presented. Names are compared case-folded after NFKC. */
@@ -23,6 +30,8 @@ export interface User {
    */
   readonly holder: string | null
   readonly connector: string | null
+  /** As of the last sign-in through a provider. Absent: none has vouched for anything. */
+  readonly profile?: Profile
   /** Milliseconds since the epoch. */
   readonly created: number
   readonly lastLogin: number | null
@@ -35,6 +44,8 @@ export interface SignIn {
   readonly sub: string
   readonly connector: string
   readonly mappedRoles: readonly string[]
+  /** Absent: what is stored for this identity stays. */
+  readonly profile?: Profile
 }
 
 /** User names and their holders: the first identity that presents a name keeps it. */

@@ -134,6 +134,7 @@ export async function openRooms(options: RoomsOptions) {
       options.plugins.flatMap(({ plugin: { name, appConfig } }) => (appConfig ? [[name, appConfig]] : [])),
     ),
     certificateCovers: certificates.covers,
+    secretBox,
   })
   const users = createUsers({ ...base, revisions, released: calls.user.released })
   const callers = createCallers(base)

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { dirname, resolve as resolvePath } from 'node:path'
 import type { Document, LineCounter, Node } from 'yaml'
 import { CliError } from './cli-error.ts'
 
@@ -117,22 +117,38 @@ function lineOf(document: Document, path: string, lines: LineCounter): number {
  * relative PATH starts at the folder of the document; one trailing line break is not part of the secret.
  */
 export function resolveSecrets(document: ResourceDocument): Record<string, unknown> {
-  if (document.kind !== 'oidc') return document.value
-  const spec = { ...(document.value.spec as Record<string, unknown>) }
-  for (const key of SECRETS) {
-    const source = spec[key] as { file?: unknown; env?: unknown } | undefined
-    if (typeof source !== 'object' || source === null) continue
-    const position = `${document.position(`spec.${key}`)}: spec.${key}`
-    if (typeof source.file === 'string')
-      spec[key] = { value: readSecret(source.file, document.file, position) }
-    else if (typeof source.env === 'string')
-      spec[key] = { value: secretFromEnvironment(source.env, position) }
+  const { spec } = document.value
+  const resolve = (value: unknown, path: string): unknown => {
+    const source = Object(value) as { file?: unknown; env?: unknown }
+    const position = `${document.position(path)}: ${path}`
+    if (typeof source.file === 'string') return { value: readSecret(source.file, document.file, position) }
+    if (typeof source.env === 'string') return { value: secretFromEnvironment(source.env, position) }
+    return value
   }
-  return { ...document.value, spec }
+  const resolved = (values: unknown, path: string, only?: readonly string[]): unknown =>
+    isMapping(values)
+      ? Object.fromEntries(
+          Object.entries(values).map(([key, value]) => [
+            key,
+            only?.includes(key) === false ? value : resolve(value, `${path}.${key}`),
+          ]),
+        )
+      : values
+  if (!isMapping(spec)) return document.value
+  if (document.kind === 'oidc') return { ...document.value, spec: resolved(spec, 'spec', SECRETS) }
+  const { headers } = spec
+  if (document.kind !== 'app' || !isMapping(headers) || !isMapping(headers.request)) return document.value
+  const { request } = headers
+  const set = resolved(request.set, 'spec.headers.request.set')
+  return { ...document.value, spec: { ...spec, headers: { ...headers, request: { ...request, set } } } }
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function readSecret(path: string, file: string, position: string): string {
-  const found = resolve(file === STDIN ? '.' : dirname(file), path)
+  const found = resolvePath(file === STDIN ? '.' : dirname(file), path)
   let text: string
   try {
     text = readFileSync(found, 'utf8').replace(/\r?\n$/, '')

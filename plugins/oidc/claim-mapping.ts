@@ -1,3 +1,4 @@
+import type { User } from '@mezite/core'
 import { RE2JS } from 're2js'
 import { type ConnectorSpec, isPattern } from './connector-resource.ts'
 
@@ -30,6 +31,17 @@ export function userNameOf(spec: ConnectorSpec, claims: Claims): string {
     throw new SignInRefused('email_unverified', detail)
   }
   return name
+}
+
+const LONGEST_FACT = 320
+
+/** The display name and the address for which the provider vouches, for the headers of applications. */
+export function profileOf(spec: ConnectorSpec, claims: Claims): NonNullable<User['profile']> {
+  const text = (claim: string): string | null => {
+    const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined
+    return typeof value === 'string' && value !== '' && value.length <= LONGEST_FACT ? value : null
+  }
+  return { name: text('name'), email: emailCounts(spec, claims) ? text('email') : null }
 }
 
 /** Some providers let people enter any address: unless it is verified, the claim `email` gives neither a name nor a role. */

@@ -13,7 +13,7 @@ import {
 import * as client from 'openid-client'
 import type { Attempt, createAttempts } from './attempts.ts'
 import { type Identity, redeemCallback } from './callback.ts'
-import { rolesOf, SignInRefused, userNameOf } from './claim-mapping.ts'
+import { profileOf, rolesOf, SignInRefused, userNameOf } from './claim-mapping.ts'
 import { type Connector, type Connectors, connectorChanged } from './connectors.ts'
 import type { Logins } from './logins.ts'
 import { PROVIDER_FAULT, type Providers, providerError } from './providers.ts'
@@ -64,7 +64,14 @@ export function loginSteps(deps: LoginDeps): Required<Pick<SignInMethod, 'begin'
     }
     if (unverified) log.warn(fields, 'the e-mail address is not verified; the claim "email" gives no role')
     const { issuer, sub } = identity
-    const vouched = { name, issuer, sub, connector: connector.name, mappedRoles: roles }
+    const vouched = {
+      name,
+      issuer,
+      sub,
+      connector: connector.name,
+      mappedRoles: roles,
+      profile: profileOf(spec, identity.claims),
+    }
     return (
       users
         // A connector that was deleted or changed while the person was at the provider must not map roles.

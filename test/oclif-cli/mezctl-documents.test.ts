@@ -1,7 +1,11 @@
 /** What mezctl reports after sending documents to the hub. */
+
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { HubClient, ResourceDocument } from '@mezite/cli'
 import t from 'tap'
 import { printPut, putDocuments } from '../../oclif-cli/shared/document-upload.ts'
+import { readDocuments, resolveSecrets } from '../../oclif-cli/shared/documents.ts'
 
 const cut = { streams: 3, hubs: 1, ms: 13 }
 const answers: Record<string, object> = {
@@ -34,3 +38,47 @@ t.test('scripts get the hub’s figures of what a change ended, people get a sen
     'Replaced role quiet.\n',
   ])
 })
+
+t.test(
+  'secret headers of an app are read from files and the environment of the person who registers it',
+  async (t) => {
+    const folder = t.testdir({ token: 'Bearer s3cret\n' })
+    const write = (set: object) => {
+      const spec = { uri: 'http://127.0.0.1:1', headers: { request: { set, remove: ['X-B'] } } }
+      const file = join(folder, 'app.json')
+      writeFileSync(file, JSON.stringify({ kind: 'app', version: 'v1', metadata: { name: 'a' }, spec }))
+      return readDocuments(file, ['app'])
+    }
+    process.env.MEZITE_TEST_HEADER = 'from the environment'
+    t.teardown(() => delete process.env.MEZITE_TEST_HEADER)
+    const set = {
+      Authorization: { file: 'token' },
+      'X-Key': { env: 'MEZITE_TEST_HEADER' },
+      'X-A': 'b',
+      'X-K': { stored: true },
+    }
+    const [document] = await write(set)
+    t.match(resolveSecrets(document!), {
+      spec: {
+        uri: 'http://127.0.0.1:1',
+        headers: {
+          request: {
+            set: {
+              ...set,
+              Authorization: { value: 'Bearer s3cret' },
+              'X-Key': { value: 'from the environment' },
+            },
+            remove: ['X-B'],
+          },
+        },
+      },
+    })
+    const [missing] = await write({ Authorization: { file: 'gone' } })
+    t.throws(() => resolveSecrets(missing!), {
+      ...{
+        code: 'MEZ_SECRET_MISSING',
+        message: /app\.json:\d+: spec\.headers\.request\.set\.Authorization: cannot read/,
+      },
+    })
+  },
+)

@@ -14,6 +14,8 @@ export interface UserTable {
   readonly connector: string | null
   readonly created: number
   readonly last_login: number | null
+  /** JSON of a `Profile`, or null. */
+  readonly profile: string | null
 }
 
 export interface LockTable {
@@ -102,6 +104,11 @@ export const accessMigrations: Migrations = {
           until double precision NOT NULL,
           ended double precision
         )`.execute(db)
+      },
+    },
+    '0005-user-profile': {
+      async up(db) {
+        await sql`ALTER TABLE users ADD COLUMN profile text`.execute(db)
       },
     },
   },

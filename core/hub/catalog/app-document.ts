@@ -1,9 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 import type { TSchema } from 'typebox'
-import type { App, AppDisplay, HeaderChange } from '../../api/app.ts'
+import type { App, AppDisplay } from '../../api/app.ts'
 import type { AppKind } from '../../api/app-kinds.ts'
 import { formatDuration, parseDuration } from '../../api/duration.ts'
-import { headerOwner, isReservedInResponse, plainHeaderName } from '../../api/header-names.ts'
 import {
   parseResource,
   parseTime,
@@ -14,15 +13,17 @@ import {
 import type { PublicNames } from '../../api/web-routes.ts'
 import { checkConfig, type ValueProblem } from '../../kernel/config-check.ts'
 import { appUriFault, publicAddrFault } from './app-address.ts'
+import { headersDocument, readHeaders } from './app-headers.ts'
 import { AppSpec } from './app-schema.ts'
 
 const AGENT = /^[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?$/
 const HOST = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/
 
-const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}$/
-
 /** An app without the id that the catalog gives it. */
-export type AppInput = Omit<App, 'id'>
+export interface AppInput extends Omit<App, 'id'> {
+  /** New values of `headers.request.secret`, by name as spelled there. */
+  readonly headerSecrets?: Readonly<Record<string, string>>
+}
 
 /** Kinds that agents dial without a plugin: their documents are valid even if no plugin serves the kind. */
 const DIALLED: readonly AppKind[] = [
@@ -90,21 +91,7 @@ export function readApp(body: unknown, names: PublicNames, options: AppOptions =
     fault('http.version', 'must be h2 for an https:// uri')
   if (httpVersion === 'h2' && !spec.uri.startsWith('https:'))
     fault('http.version', 'must be h2c for an http:// uri')
-  const identityHeaders = spec.identity_headers ?? {}
-  for (const name of Object.keys(identityHeaders)) fault('identity_headers', identityNameFault(name))
-  const pass = [...new Set(spec.headers?.request?.pass?.map((name) => name.toLowerCase()))]
-  const headers = {
-    request: {
-      ...readChange(spec.headers?.request, (name) => fault('headers.request', requestNameFault(name))),
-      ...(pass.length > 0 ? { pass } : {}),
-    },
-    response: readChange(spec.headers?.response, (name) =>
-      fault('headers.response', responseNameFault(name)),
-    ),
-  }
-  const { set, remove } = headers.request
-  const replaced = [...Object.keys(identityHeaders), ...Object.keys(set), ...remove]
-  for (const name of pass) fault('headers.request.pass', passedNameFault(name, replaced))
+  const { identityHeaders, headers, headerSecrets } = readHeaders(spec, fault)
   for (const [at, origin] of (spec.origins ?? []).entries()) {
     if (!isOrigin(origin)) fault(`origins.${at}`, 'must be an origin such as https://spa.apps.example.com')
   }
@@ -121,6 +108,13 @@ export function readApp(body: unknown, names: PublicNames, options: AppOptions =
     responseMs: ms('response', response),
     idleMs: ms('idle', idle),
   }
+  const health = spec.health && {
+    path: spec.health.path,
+    intervalMs: parseDuration(spec.health.interval ?? '30s') ?? 0,
+  }
+  if (health && (health.intervalMs < 1_000 || health.intervalMs > 86_400_000))
+    fault('health.interval', 'must be a duration from 1s to 24h')
+  if (health && kind?.name !== 'http') fault('health', 'is for web applications (protocol http)')
   if (appConfigs) problems.push(...slicesProblems({ ...spec.plugins }, appConfigs))
   if (problems.length > 0) throw resourceInvalid(problems)
   return {
@@ -136,10 +130,12 @@ export function readApp(body: unknown, names: PublicNames, options: AppOptions =
     tls: { verify, serverName: serverName?.toLowerCase() ?? null, ca: ca ?? null },
     rewriteHost,
     httpVersion,
-    identityHeaders: Object.assign(Object.create(null), identityHeaders),
+    identityHeaders,
     headers,
+    ...(headerSecrets ? { headerSecrets } : {}),
     origins: [...new Set(spec.origins)],
     timeouts,
+    ...(health ? { health } : {}),
     ...(Object.keys(spec.plugins ?? {}).length > 0 ? { plugins: { ...spec.plugins } } : {}),
     expires: metadata.expires === undefined ? null : parseTime(metadata.expires),
   }
@@ -172,19 +168,16 @@ export function appDocument(app: AppInput): Resource<AppSpec> {
       http: { version: app.httpVersion },
       rewrite: { host: app.rewriteHost },
       identity_headers: { ...app.identityHeaders },
-      headers: {
-        request: {
-          ...changeDocument(app.headers.request),
-          ...(app.headers.request.pass ? { pass: [...app.headers.request.pass] } : {}),
-        },
-        response: changeDocument(app.headers.response),
-      },
+      headers: headersDocument(app.headers),
       origins: [...app.origins],
       timeouts: {
         connect: formatDuration(timeouts.connectMs),
         response: formatDuration(timeouts.responseMs),
         idle: formatDuration(timeouts.idleMs),
       },
+      ...(app.health
+        ? { health: { path: app.health.path, interval: formatDuration(app.health.intervalMs) } }
+        : {}),
       ...(app.plugins ? { plugins: { ...app.plugins } } : {}),
     },
   }
@@ -204,55 +197,6 @@ function slicesProblems(
 
 const displayDocument = (display: AppDisplay): NonNullable<AppSpec['display']> =>
   Object.fromEntries(Object.entries(display).filter(([, value]) => value !== null))
-
-type ChangeDocument = NonNullable<NonNullable<AppSpec['headers']>['request']>
-
-function readChange(given: ChangeDocument | undefined, check: (name: string) => void): HeaderChange {
-  const { set = {}, remove = [] } = given ?? {}
-  for (const name of [...Object.keys(set), ...remove]) check(name)
-  return {
-    set: Object.assign(Object.create(null), set),
-    remove: [...new Set(remove.map((name) => name.toLowerCase()))],
-  }
-}
-
-function changeDocument({ set, remove }: HeaderChange): ChangeDocument {
-  return { set: { ...set }, remove: [...remove] }
-}
-
-/** Constant lines may replace every header that a client or an app may send, except cookies. */
-function requestNameFault(name: string): string | null {
-  if (!HEADER_NAME.test(name)) return `${JSON.stringify(name)} is not a header name`
-  const owner = headerOwner(name.toLowerCase())
-  return owner === 'own' || owner === 'hub' ? `${name} is set by the hub` : null
-}
-
-/** `replaced`: names of the lines that the document sets or removes. */
-function passedNameFault(name: string, replaced: readonly string[]): string | null {
-  const fault = requestNameFault(name)
-  if (fault !== null) return fault
-  if (headerOwner(name) === 'anybody') return `${name} already passes`
-  const plain = plainHeaderName(name)
-  return replaced.some((one) => plainHeaderName(one.toLowerCase()) === plain)
-    ? `${name} is also in identity_headers, set or remove`
-    : null
-}
-
-function responseNameFault(name: string): string | null {
-  if (!HEADER_NAME.test(name)) return `${JSON.stringify(name)} is not a header name`
-  const lower = name.toLowerCase()
-  return isReservedInResponse(lower) || lower === 'content-length' || lower === 'set-cookie'
-    ? `${name} is set by the hub or by the app alone`
-    : null
-}
-
-/** A header that the hub itself reads, or that describes the body, cannot carry an identity. */
-function identityNameFault(name: string): string | null {
-  const read = /^(?:cookie|origin|referer|accept(?:-.*)?|content-.*|sec-.*|access-control-.*)$/
-  const fault = requestNameFault(name)
-  if (fault !== null || !read.test(plainHeaderName(name.toLowerCase()))) return fault
-  return `${name} has another meaning in HTTP`
-}
 
 function isOrigin(text: string): boolean {
   const url = URL.parse(text)

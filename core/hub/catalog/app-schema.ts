@@ -1,6 +1,7 @@
-import { type Static, type TProperties, Type } from 'typebox'
-import type { HttpVersion, IdentityValue } from '../../api/app.ts'
+import { type Static, type TProperties, type TSchema, Type } from 'typebox'
+import type { HttpVersion } from '../../api/app.ts'
 import { DURATION_PATTERN } from '../../api/duration.ts'
+import { IDENTITY_VALUE, type IdentityValue } from '../../api/identity-value.ts'
 
 const closed = { additionalProperties: false } as const
 const HEADER_VALUE = '^(?:[\\u0021-\\u007e](?:[\\t\\u0020-\\u007e]*[\\u0021-\\u007e])?)?$'
@@ -30,7 +31,29 @@ const Text = (maxLength: number, description: string, examples: readonly string[
     }),
   )
 
-const HeaderChanges = <More extends TProperties>(messages: string, more: More) =>
+const HeaderText = Type.String({
+  maxLength: 4_096,
+  pattern: HEADER_VALUE,
+  must: 'printable ASCII without spaces at the ends',
+})
+
+/** A value, or a secret one: it is stored encrypted, and shown as `{stored: true}`, which keeps it. */
+const RequestHeaderValue = Type.Union(
+  [
+    HeaderText,
+    Type.Object({ value: HeaderText }, closed),
+    Type.Object({ stored: Type.Literal(true) }, closed),
+  ],
+  {
+    must: 'printable ASCII without spaces at the ends, or a secret: {file: PATH} or {env: NAME} in a file for mezctl, {value: TEXT} in the API, {stored: true} for the stored one',
+  },
+)
+
+const HeaderChanges = <Content extends TSchema, More extends TProperties>(
+  messages: string,
+  value: Content,
+  more: More,
+) =>
   Type.Optional(
     Type.Object(
       {
@@ -38,11 +61,7 @@ const HeaderChanges = <More extends TProperties>(messages: string, more: More) =
           Type.Object(
             {},
             {
-              additionalProperties: Type.String({
-                maxLength: 4_096,
-                pattern: HEADER_VALUE,
-                must: 'printable ASCII without spaces at the ends',
-              }),
+              additionalProperties: value,
               maxProperties: 50,
               default: {},
               description: `Header lines that all ${messages} carry; each replaces the lines of its name`,
@@ -184,12 +203,14 @@ export const AppSpec = Type.Object(
         {
           additionalProperties: Type.Unsafe<IdentityValue>({
             type: 'string',
-            enum: ['user', 'roles', 'assertion'],
+            maxLength: 256,
+            pattern: IDENTITY_VALUE,
+            must: 'user, email, name, roles, each_role, assertion or a template such as {email.local}',
           }),
           maxProperties: 20,
           default: {},
           description:
-            'Headers in which the app expects the verified identity: user, roles (separated by commas) or assertion (the signed token). Lines of clients with these names are dropped',
+            'Headers in which the app expects the verified identity: user, email, name, roles (separated by commas), each_role (one line for each), assertion (the signed token), or a template such as {email.local}. Lines of clients with these names are dropped',
           examples: [{ 'X-Remote-User': 'user', 'X-Groups': 'roles' }],
         },
       ),
@@ -197,7 +218,7 @@ export const AppSpec = Type.Object(
     headers: Type.Optional(
       Type.Object(
         {
-          request: HeaderChanges('requests', {
+          request: HeaderChanges('requests', RequestHeaderValue, {
             pass: Type.Optional(
               Type.Array(Type.String({ maxLength: 128 }), {
                 maxItems: 50,
@@ -208,7 +229,7 @@ export const AppSpec = Type.Object(
               }),
             ),
           }),
-          response: HeaderChanges('responses', {}),
+          response: HeaderChanges('responses', HeaderText, {}),
         },
         { ...closed, default: {}, description: 'Constant changes to headers in both directions' },
       ),
@@ -233,6 +254,22 @@ export const AppSpec = Type.Object(
           idle: Duration('1h', 'Longest time without a byte in either direction once a transfer has begun'),
         },
         { ...closed, default: {}, description: 'Deadlines of requests and connections' },
+      ),
+    ),
+    health: Type.Optional(
+      Type.Object(
+        {
+          path: Type.String({
+            maxLength: 1_024,
+            pattern: '^/[\\u0021\\u0022\\u0024-\\u007e]*$',
+            must: 'a path that begins with /, in printable ASCII',
+            description:
+              'Path and query of a GET request without identity; a status from 200 to 399 means ready',
+            examples: ['/healthz'],
+          }),
+          interval: Duration('30s', 'How often each agent sends it, from 1s to 24h'),
+        },
+        { ...closed, description: 'How agents check that the app works. Without it, they only connect' },
       ),
     ),
     plugins: Type.Optional(

@@ -7,12 +7,14 @@ import type { Transaction } from '../../api/database.ts'
 import { Problem } from '../../api/problem.ts'
 import { entityTags, type Preconditions, resourceInvalid } from '../../api/resource.ts'
 import type { Change, Revisions, View } from '../../api/revisions.ts'
+import type { SecretBox } from '../../api/secret-box.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { deepFreeze } from '../config/config-defaults.ts'
 import { type AppConfigs, type AppInput, appDocument, appKind, readApp } from './app-document.ts'
+import { createHeaderSecrets } from './header-secrets.ts'
 import type { AppTable, CatalogTables } from './migrations.ts'
 
 export interface CatalogOptions {
@@ -23,6 +25,7 @@ export interface CatalogOptions {
   readonly appConfigs: AppConfigs
   /** Whether a certificate of the public port covers the host; `sans` are the names that are covered. */
   readonly certificateCovers: (host: string) => { readonly ok: boolean; readonly sans: readonly string[] }
+  readonly secretBox: SecretBox
   readonly clock: Clock
   readonly log: Log
 }
@@ -57,6 +60,7 @@ export interface RunningCatalog extends Catalog {
 /** Keeps the catalog in memory, up to date by the change sequence. */
 export function createCatalog(options: CatalogOptions): RunningCatalog {
   const { revisions, publicNames, clock, log } = options
+  const headerSecrets = createHeaderSecrets(options.secretBox)
   let byName = new Map<string, App>()
   let byId = new Map<string, App>()
   let byHost = new Map<string, App>()
@@ -65,8 +69,10 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
   function read(row: AppTable): App | null {
     try {
       const names = { ...publicNames, appsDomain: domainOf(row, publicNames) }
-      const app = readApp(JSON.parse(row.document), names, { kinds: options.kinds() })
-      return deepFreeze<App>({ ...app, id: row.id })
+      const read = readApp(JSON.parse(row.document), names, { kinds: options.kinds() })
+      const app = deepFreeze<App>({ ...read, id: row.id })
+      headerSecrets.note(app, row)
+      return app
     } catch (error) {
       log.error({ app: row.name, cause: messageOf(error) }, 'a stored app is unreadable and not served')
       return null
@@ -158,7 +164,7 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
     trx: Transaction,
     change: Change,
     input: AppInput,
-    old: AppTable | undefined,
+    old: { readonly app: App | null; readonly row: AppTable } | null,
     type: string,
     by: Actor,
   ): Promise<void> {
@@ -173,16 +179,18 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
       if (taken) throw addressTaken(input.publicAddr, taken.name)
     }
     const now = clock.now()
+    const id = old?.row.id ?? uuid()
     const row = {
+      secrets: headerSecrets.seal(id, input, old),
       public_addr: input.publicAddr === '' ? null : input.publicAddr,
       document: JSON.stringify(appDocument(input)),
       updated: now,
     }
-    if (old) await db.updateTable('apps').set(row).where('id', '=', old.id).execute()
+    if (old) await db.updateTable('apps').set(row).where('id', '=', id).execute()
     else
       await db
         .insertInto('apps')
-        .values({ ...row, id: uuid(), name: input.name, created: now })
+        .values({ ...row, id, name: input.name, created: now })
         .execute()
     change.touch('app', input.name)
     await change.audit({ type, success: true, by, fields: { app: input.name } })
@@ -210,6 +218,7 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
     registered,
     servedByHub,
     urlOf: (app) => (servedByHub(app) ? `https://${app.publicAddr}${publicNames.portSuffix}/` : null),
+    secretHeaders: headerSecrets.open,
     async bindsIn(trx, agent) {
       const rows = await trx.withTables<CatalogTables>().selectFrom('apps').selectAll().execute()
       return rows.some((row) => read(row as AppTable)?.agents.includes(agent))
@@ -233,7 +242,8 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
             `The app ${input.name} already exists; \`mezctl apps update\` changes it.`,
           )
         }
-        await store(trx, change, input, old, old ? 'app.updated' : 'app.created', actor)
+        const known = old ? { app: before ?? null, row: old } : null
+        await store(trx, change, input, known, old ? 'app.updated' : 'app.created', actor)
         return old === undefined
       }, actor)
       const app = byName.get(input.name)
@@ -251,7 +261,7 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
         const input = next(before)
         const type =
           input.enabled === before.enabled ? 'app.updated' : input.enabled ? 'app.enabled' : 'app.disabled'
-        await store(trx, change, input, old, type, actor)
+        await store(trx, change, input, { app: before, row: old }, type, actor)
       }, actor)
       const app = byName.get(name)
       if (!app) throw appNotFound(name)

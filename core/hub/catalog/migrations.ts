@@ -8,6 +8,8 @@ export interface AppTable {
   readonly public_addr: string | null
   /** The complete document as JSON. */
   readonly document: string
+  /** JSON: the encrypted values of secret headers, by name; null: there are none. */
+  readonly secrets: string | null
   /** Milliseconds since the epoch, as everywhere in these tables. */
   readonly created: number
   readonly updated: number
@@ -29,6 +31,11 @@ export const catalogMigrations: Migrations = {
           created double precision NOT NULL,
           updated double precision NOT NULL
         )`.execute(db)
+      },
+    },
+    '0002-app-secrets': {
+      async up(db) {
+        await sql`ALTER TABLE apps ADD COLUMN secrets text`.execute(db)
       },
     },
   },

@@ -141,6 +141,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
         ? Object.freeze({
             user: account.name,
             roles: Object.freeze([...new Set([...account.roles, ...everywhere])].sort()),
+            ...(account.profile && { profile: account.profile }),
             kind: account.bot ? 'bot' : KINDS[session.kind],
             sessionId: session.id,
             satisfied: session.satisfied,

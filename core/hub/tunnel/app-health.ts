@@ -62,7 +62,10 @@ export async function probeApp(link: LiveLink | undefined, app: App, clock: Cloc
   }
 }
 
-/** Probes each app from each of its agents: connects (TCP, and TLS for https: URIs) without sending any data. */
+/**
+ * Probes each app from each of its agents: connects (TCP, and TLS for https: URIs) and sends the request of `spec.health`,
+ * otherwise no data.
+ */
 export function createAppHealth(options: {
   readonly links: Pick<LiveLinks, 'get'>
   readonly catalog: Pick<RunningCatalog, 'list'>
@@ -74,7 +77,8 @@ export function createAppHealth(options: {
   let probing = 0
 
   const keyOf = (app: App, hostname: string): string => `${app.id} ${hostname}`
-  const targetOf = ({ uri, tls }: App): string => `${uri} ${tls.verify} ${tls.serverName} ${tls.ca}`
+  const targetOf = ({ uri, tls, health }: App): string =>
+    `${uri} ${tls.verify} ${tls.serverName} ${tls.ca} ${health?.path}`
 
   /** Ignores results of an earlier link or an earlier target. */
   function resultOf(app: App, hostname: string): Result | null {
@@ -82,12 +86,13 @@ export function createAppHealth(options: {
     return result && result.target === targetOf(app) && result.link === links.get(hostname) ? result : null
   }
 
-  function set(result: Result, error: unknown): void {
+  function set(app: App, result: Result, error: unknown): void {
     // A broken link does not mean that the app is unreachable.
     if (error instanceof DialError && error.code === 'MEZ_LINK_LOST') return
     result.reason = error === null ? null : error instanceof DialError ? error.reason : 'unreachable'
     result.error = error === null ? null : messageOf(error)
-    result.due = clock.monotonic() + (error === null ? PROBE_MS : PROBE_FAILED_MS)
+    const intervalMs = app.health?.intervalMs ?? PROBE_MS
+    result.due = clock.monotonic() + (error === null ? intervalMs : Math.min(intervalMs, PROBE_FAILED_MS))
   }
 
   function tick(): void {
@@ -113,8 +118,8 @@ export function createAppHealth(options: {
     result.probing = true
     probeThrough(result.link, app)
       .then(
-        () => set(result, null),
-        (error: unknown) => set(result, error),
+        () => set(app, result, null),
+        (error: unknown) => set(app, result, error),
       )
       .finally(() => {
         probing -= 1
@@ -129,9 +134,15 @@ export function createAppHealth(options: {
       if (!result) {
         const due = clock.monotonic() + PROBE_SOON_MS
         const made: Result = { target: targetOf(app), link, reason: null, error: null, due, probing: false }
-        set(made, error)
+        set(app, made, error)
+        if (app.health) made.due = due
         results.set(keyOf(app, link.hostname), made)
-      } else if (error !== null || result.reason !== null) set(result, error)
+      } else if (error !== null) set(app, result, error)
+      else if (result.reason !== null) {
+        // An app that accepts connections need not be healthy: its next probe decides.
+        if (app.health) result.due = clock.monotonic()
+        else set(app, result, null)
+      }
     },
     stateOf(app) {
       if (!app.enabled) return { state: 'disabled', reason: null }

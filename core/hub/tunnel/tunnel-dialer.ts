@@ -12,6 +12,7 @@ import {
   readDetail,
 } from '../../wire/dial-headers.ts'
 import { StreamPipe } from '../../wire/stream-pipe.ts'
+import { healthAlpn, requestHealth } from './health-request.ts'
 import { http2Of, type LiveLink } from './link.ts'
 
 /** The agent enforces the timeout; the hub adds this much for the round trip. */
@@ -95,13 +96,19 @@ export function dialThrough(
 }
 
 /**
- * Makes the agent of a link connect to an app and close the connection at once. Rejects with a `DialError` when the app is
- * unreachable. Does not return a pipe, so that a probe cannot carry bytes.
+ * Makes the agent of a link connect to an app, sends the request of `app.health`, if any, and closes the connection. Rejects
+ * with a `DialError` when the app is unreachable or unhealthy. Does not return a pipe, so that a probe carries nothing else.
  */
 export async function probeThrough(link: LiveLink, app: App): Promise<void> {
   // Not counted: a probe is not load.
-  const pipe = await dialThrough(link, app, undefined, false)
-  pipe.destroy()
+  const pipe = await dialThrough(link, app, app.health && healthAlpn(app), false)
+  try {
+    const fault = app.health ? await requestHealth(pipe, app) : null
+    if (fault !== null)
+      throw new DialError('MEZ_DIAL_FAILED', 'unhealthy', `${app.name} through ${link.hostname}: ${fault}`)
+  } finally {
+    pipe.destroy()
+  }
 }
 
 function lost(link: LiveLink, why: string): DialError {

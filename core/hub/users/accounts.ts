@@ -1,6 +1,6 @@
 import type { Bots } from '../../api/credentials.ts'
 import type { Transaction } from '../../api/database.ts'
-import type { Users } from '../../api/users.ts'
+import type { Profile, Users } from '../../api/users.ts'
 
 /** Names of the accounts of programs begin with this; no user can have such a name. */
 const BOT = 'bot:'
@@ -12,6 +12,8 @@ export interface Account {
   /** See `Session.holder`. */
   readonly holder: string | null
   readonly roles: readonly string[]
+  /** See `User.profile`. */
+  readonly profile?: Profile
 }
 
 /** Whoever can have a session: users, and the accounts of programs that entries of `credentials` keep. */
@@ -32,7 +34,9 @@ export function createAccounts(options: {
   function byName(name: string): Account | undefined {
     if (!name.startsWith(BOT)) {
       const user = users.byName(name)
-      return user && { name: user.name, bot: false, holder: user.holder, roles: users.rolesOf(name) }
+      if (!user) return undefined
+      const { holder, profile } = user
+      return { name: user.name, bot: false, holder, roles: users.rolesOf(name), ...(profile && { profile }) }
     }
     for (const entry of bots()) {
       const found = entry.find(name)

@@ -9,6 +9,7 @@ import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { AccessTables, UserTable } from '../access/migrations.ts'
 import { dropMappedRoles } from './mapped-roles.ts'
+import { identityOf, profileIn } from './stored-identity.ts'
 import { foldName, holderOf, isRoleName, parseUserName } from './user-name.ts'
 
 export interface UsersOptions {
@@ -47,6 +48,7 @@ export function createUsers({ revisions, released, clock, log }: UsersOptions): 
         mappedRoles: rolesIn(row.mapped_roles),
         ...identityOf(row),
         connector,
+        ...profileIn(row),
         created,
         lastLogin: row.last_login,
       })
@@ -145,7 +147,7 @@ export function createUsers({ revisions, released, clock, log }: UsersOptions): 
    * holds the name.
    */
   async function take(
-    { name: given, issuer, sub, connector, mappedRoles }: SignIn,
+    { name: given, issuer, sub, connector, mappedRoles, profile: vouched }: SignIn,
     loggedIn: number | null,
     {
       known = false,
@@ -163,9 +165,12 @@ export function createUsers({ revisions, released, clock, log }: UsersOptions): 
       const db = trx.withTables<AccessTables>()
       const row = await rowOf(trx, key)
       const last_login = loggedIn ?? row?.last_login ?? null
-      const identity = { issuer, sub, connector, mapped_roles, last_login }
-      if (known && (row?.issuer !== issuer || row.sub !== sub)) throw takenAway()
-      if (row && row.issuer !== null && (row.issuer !== issuer || row.sub !== sub)) {
+      const held = row?.issuer === issuer && row.sub === sub
+      const holder = holderOf({ issuer, sub })
+      const profile = vouched ? JSON.stringify({ holder, ...vouched }) : held ? row.profile : null
+      const identity = { issuer, sub, connector, mapped_roles, profile, last_login }
+      if (known && !held) throw takenAway()
+      if (row && row.issuer !== null && !held) {
         throw new MezError('MEZ_USER_NAME_TAKEN', `the name ${row.name} belongs to another identity`)
       }
       if (row) await db.updateTable('users').set(identity).where('key', '=', key).execute()
@@ -173,7 +178,11 @@ export function createUsers({ revisions, released, clock, log }: UsersOptions): 
         const fresh = { key, name, own_roles: '[]', created: clock.now(), ...identity }
         await db.insertInto('users').values(fresh).execute()
       }
-      const same = row?.issuer === issuer && row.connector === connector && row.mapped_roles === mapped_roles
+      const same =
+        row?.issuer === issuer &&
+        row.connector === connector &&
+        row.mapped_roles === mapped_roles &&
+        row.profile === profile
       // Every hub shows the last login from memory, but a login must not invalidate all cached decisions.
       if (same) change.noted('user', key)
       else change.touch('user', key)
@@ -229,7 +238,7 @@ export function createUsers({ revisions, released, clock, log }: UsersOptions): 
       alter(
         name,
         actor,
-        { issuer: null, sub: null, connector: null, mapped_roles: '[]' },
+        { issuer: null, sub: null, connector: null, mapped_roles: '[]', profile: null },
         (trx, change, key) => released({ trx, change, key, by: actor }),
       ),
 
@@ -251,11 +260,6 @@ export function createUsers({ revisions, released, clock, log }: UsersOptions): 
       return row && identityOf(row).holder
     },
   }
-}
-
-function identityOf({ issuer, sub }: Pick<UserTable, 'issuer' | 'sub'>): Pick<User, 'identity' | 'holder'> {
-  if (issuer === null || sub === null) return { identity: null, holder: null }
-  return { identity: { issuer, sub }, holder: holderOf({ issuer, sub }) }
 }
 
 const EMPTY = {

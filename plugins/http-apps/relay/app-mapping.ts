@@ -1,6 +1,10 @@
-import type { App, PublicNames } from '@mezite/core'
-import { type IdentityValue, mapUris, plainHeaderName } from '@mezite/core/protocol'
+import type { App } from '@mezite/core'
+import { type IdentityPart, identityParts, mapUris, plainHeaderName } from '@mezite/core/protocol'
+import type { Deps } from '../deps.ts'
 import { publicOrigin } from '../request/origin.ts'
+
+/** The content of an identity header: the roles in one line or one line for each, the assertion, or facts and text. */
+export type IdentitySource = 'roles' | 'each_role' | 'assertion' | readonly IdentityPart[]
 
 /** How messages of one app change between its two sides: names, addresses and constant header lines. */
 export interface AppMapping {
@@ -18,7 +22,7 @@ export interface AppMapping {
   readonly own: ReadonlySet<string>
   /** Port of the app's URI: on any spelling of loopback it means the app itself. */
   readonly upstreamPort: string
-  readonly identity: readonly (readonly [name: string, value: IdentityValue])[]
+  readonly identity: readonly (readonly [name: string, value: IdentitySource])[]
   /** Plain names (`plainHeaderName`) of the lines that `identity` sets: no other source may set them. */
   readonly identityNames: ReadonlySet<string>
   /** Plain names of the lines of a request that do not pass; null: all do. */
@@ -33,8 +37,11 @@ export interface AppMapping {
 
 const cache = new WeakMap<App, AppMapping>()
 
-/** Computed once for each version of an app. */
-export function mappingOf(app: App, names: PublicNames): AppMapping {
+/** Computed once for each version of an app. Throws what `Catalog.secretHeaders` throws. */
+export function mappingOf(
+  app: App,
+  { publicNames: names, catalog }: Pick<Deps, 'publicNames' | 'catalog'>,
+): AppMapping {
   const known = cache.get(app)
   if (known !== undefined) return known
   const url = new URL(app.uri)
@@ -43,9 +50,13 @@ export function mappingOf(app: App, names: PublicNames): AppMapping {
     app.rewriteHost === 'preserve' ? publicHost : app.rewriteHost === 'upstream' ? url.host : app.rewriteHost
   const preserved = app.rewriteHost === 'preserve'
   const { request, response } = app.headers
-  const identity = Object.entries(app.identityHeaders)
+  const secretLines = catalog.secretHeaders(app)
+  const identity = Object.entries(app.identityHeaders).map(([name, value]) => {
+    const whole = value === 'roles' || value === 'each_role' || value === 'assertion'
+    return [name, whole ? value : identityParts(value)] as const
+  })
   const identityNames = new Set(identity.map(([name]) => plainHeaderName(name.toLowerCase())))
-  const dropped = [...Object.keys(request.set), ...request.remove].map((name) =>
+  const dropped = [...Object.keys(request.set), ...(request.secret ?? []), ...request.remove].map((name) =>
     plainHeaderName(name.toLowerCase()),
   )
   const droppedInResponse = [...Object.keys(response.set), ...response.remove].map((name) =>
@@ -72,7 +83,7 @@ export function mappingOf(app: App, names: PublicNames): AppMapping {
     identityNames,
     dropped: setOrNull([...dropped, ...identityNames]),
     passed: new Set(request.pass),
-    setLines: Object.entries(request.set).flat(),
+    setLines: [...Object.entries(request.set).flat(), ...secretLines],
     droppedInResponse: setOrNull(droppedInResponse),
     responseSetLines: Object.entries(response.set).flat(),
   }

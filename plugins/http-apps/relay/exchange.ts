@@ -59,7 +59,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.#subject = admitted.admission.subject
     this.#client = client
     this.#siblings = siblings
-    this.#mapping = mappingOf(admitted.admission.app, deps.publicNames)
+    this.#mapping = mappingOf(admitted.admission.app, deps)
     this.#response = new ResponseRelay(deps, client, this.#mapping)
     client.watch(this)
     admitted.fail = (problem) => this.#fail(problem)

@@ -128,7 +128,7 @@ export class RequestHandler {
     }
     let own: ClientHead
     try {
-      own = clientHead(this.#deps, admitted, mappingOf(app, this.#deps.publicNames))
+      own = clientHead(this.#deps, admitted, mappingOf(app, this.#deps))
     } catch (error) {
       this.#deps.load.give(sharerOf(admitted), app.id)
       const problem = headProblem(this.#deps, admitted, error)

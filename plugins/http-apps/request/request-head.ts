@@ -1,8 +1,8 @@
 import { type App, MezError, messageOf, Problem, type Subject } from '@mezite/core'
-import { type IdentityValue, plainHeaderName } from '@mezite/core/protocol'
+import { identityFact, plainHeaderName } from '@mezite/core/protocol'
 import type { Deps } from '../deps.ts'
 import { limits } from '../limits.ts'
-import { type AppMapping, upstreamAddress } from '../relay/app-mapping.ts'
+import { type AppMapping, type IdentitySource, upstreamAddress } from '../relay/app-mapping.ts'
 import type { Admitted } from '../session/admission.ts'
 import type { AppRequest } from './app-request.ts'
 import { withoutOurCookies } from './cookies.ts'
@@ -120,8 +120,8 @@ function mappedValue(name: string, value: string, mapping: AppMapping): string {
   return isAddress ? upstreamAddress(lower, value, mapping) : value
 }
 
-/** A user name for a header: as it is when printable, else percent-encoded UTF-8. `%` is encoded too, so names stay distinct. */
-function headerUser(name: string): string {
+/** A name for a header: as it is when printable, else percent-encoded UTF-8. `%` is encoded too, so names stay distinct. */
+function headerText(name: string): string {
   if (PLAIN.test(name)) return name
   let text = ''
   for (const byte of Buffer.from(name, 'utf8')) {
@@ -150,14 +150,34 @@ function identityLines(
   const known = identities.get(subject)
   if (known?.assertion === assertion && known.app === app) return known.lines
   checkAssertion(assertion)
-  const user = headerUser(subject.user)
-  const values: Readonly<Record<IdentityValue, string>> = { user, roles: headerRoles(subject), assertion }
-  const lines = ['Mezite-Jwt-Assertion', assertion, 'X-Mezite-User', user, 'X-Mezite-Roles', values.roles]
-  for (const [name, value] of mapping.identity) lines.push(name, values[value])
+  const user = headerText(subject.user)
+  const roles = headerRoles(subject)
+  const lines = ['Mezite-Jwt-Assertion', assertion, 'X-Mezite-User', user, 'X-Mezite-Roles', roles]
+  for (const [name, source] of mapping.identity)
+    for (const value of identityValues(source, subject, roles, assertion)) lines.push(name, value)
   // Only an object that cannot change may be a key.
   if (Object.isFrozen(subject) && Object.isFrozen(subject.roles))
     identities.set(subject, { assertion, app, lines })
   return lines
+}
+
+/** The lines of one identity header; none without a fact that it needs. */
+function identityValues(
+  source: IdentitySource,
+  subject: Subject,
+  roles: string,
+  assertion: string,
+): readonly string[] {
+  if (source === 'roles') return [roles]
+  if (source === 'each_role') return subject.roles
+  if (source === 'assertion') return [assertion]
+  let text = ''
+  for (const part of source) {
+    const value = typeof part === 'string' ? part : identityFact(subject, part.fact)
+    if (value === null) return []
+    text += typeof part === 'string' ? part : headerText(value)
+  }
+  return [text]
 }
 
 /** Any plugin may provide the service, and its result goes into a header. */

@@ -180,7 +180,7 @@ t.test('http.version fits the uri, and headers leave alone those that the hub se
       JSON.stringify(more),
     )
   t.match(
-    faultOf(() => read('x', { identity_headers: { 'X-A': 'email' } })),
+    faultOf(() => read('x', { identity_headers: { 'X-A': 'mail' } })),
     /spec.identity_headers/,
   )
 })
@@ -259,4 +259,92 @@ t.test('a document reads back as it was shown, and faults come all at once', asy
     faultOf(() => readApp([], publicNames)),
     /must be an object/,
   )
+})
+
+t.test('identity_headers take facts, templates around them, and no misspelled ones', (t) => {
+  const valid = [
+    'user',
+    'email',
+    'name',
+    'roles',
+    'each_role',
+    'assertion',
+    '{user.local}',
+    'CORP\\{email.local}',
+  ]
+  valid.push('{name} <{email}>', 'cn={user}')
+  for (const value of valid)
+    t.strictSame(read('x', { identity_headers: { 'X-User': value } }).identityHeaders['X-User'], value)
+  const wrong = [
+    'mail',
+    '',
+    'text',
+    '{roles}',
+    '{user.first}',
+    '{user',
+    'user}',
+    '{{user}}',
+    ' {user}',
+    '{user} ',
+  ]
+  for (const value of [...wrong, '{user}\n', '{user}é', '{assertion}', 7])
+    t.match(
+      faultOf(() => read('x', { identity_headers: { 'X-User': value } })),
+      /X-User/,
+      String(value),
+    )
+  t.end()
+})
+
+t.test('a secret header is read apart from the document, which never shows it', (t) => {
+  const set = { 'X-Plain': 'one', Authorization: { value: 'Bearer s3cret' }, 'X-Kept': { stored: true } }
+  const app = read('x', { headers: { request: { set } } })
+  t.same(app.headers.request, { set: { 'X-Plain': 'one' }, remove: [], secret: ['Authorization', 'X-Kept'] })
+  t.same(app.headerSecrets, { Authorization: 'Bearer s3cret' })
+  const document = appDocument(app)
+  t.notMatch(JSON.stringify(document), /s3cret/)
+  t.same(document.spec.headers?.request?.set, {
+    ...{ 'X-Plain': 'one', Authorization: { stored: true }, 'X-Kept': { stored: true } },
+  })
+  const again = readApp(JSON.parse(JSON.stringify(document)), publicNames)
+  t.same({ ...again, headerSecrets: undefined }, { ...app, headerSecrets: undefined })
+  const wrong: readonly (readonly [string, unknown])[] = [
+    ['Authorization', { file: '/etc/passwd' }],
+    ['Authorization', { value: 's3cret\r\nX: y' }],
+    ['Authorization', { stored: false }],
+    ['Authorization', { value: 's3cret', stored: true }],
+    ['X-Mezite-User', { value: 's3cret' }],
+    ['Host', { value: 's3cret' }],
+  ]
+  for (const [name, value] of wrong) {
+    const fault = faultOf(() => read('x', { headers: { request: { set: { [name]: value } } } }))
+    t.match(fault, /spec\.headers\.request/, JSON.stringify(value))
+    t.notMatch(fault, /s3cret/, 'a message repeats no value')
+  }
+  t.match(
+    faultOf(() => read('x', { headers: { response: { set: { 'X-A': { value: 'x' } } } } })),
+    /X-A/,
+  )
+  t.end()
+})
+
+t.test('spec.health has a path and an interval, for web applications', (t) => {
+  t.same(read('x', { health: { path: '/healthz' } }).health, { path: '/healthz', intervalMs: 30_000 })
+  const app = read('x', { health: { path: '/up?full=1', interval: '5s' } })
+  t.same(readApp(JSON.parse(JSON.stringify(appDocument(app))), publicNames), app)
+  for (const health of [{}, { path: 'up' }, { path: '/a b' }, { path: '/#x' }, { path: '/', interval: '0s' }])
+    t.match(
+      faultOf(() => read('x', { health })),
+      /spec\.health/,
+      JSON.stringify(health),
+    )
+  t.match(
+    faultOf(() => read('x', { health: { path: '/', interval: '2d' } })),
+    /from 1s to 24h/,
+  )
+  t.match(
+    faultOf(() => read('x', { uri: 'tcp://a:1', health: { path: '/' } })),
+    /protocol http/,
+  )
+  t.end()
 })

@@ -116,6 +116,62 @@ t.test('the catalog', async (t) => {
     },
   )
 
+  await t.test(
+    'secret headers are stored encrypted, kept by documents without them, and bound to the uri',
+    async (t) => {
+      const withSecret = (value: object, more: object = {}) =>
+        input('sealed', { headers: { request: { set: { Authorization: value, 'X-A': 'b' } } }, ...more })
+      await t.rejects(catalog.put(withSecret({ stored: true }), 'create', actor), {
+        ...{ status: 400, code: 'resource_invalid', message: /Authorization: no value is stored/ },
+      })
+      const { app } = await catalog.put(withSecret({ value: 'Bearer s3cret' }), 'create', actor)
+      t.same(catalog.secretHeaders(app), ['Authorization', 'Bearer s3cret'])
+      t.notMatch(JSON.stringify(app), /s3cret/, 'plugins that get the app do not get it')
+      const stored = await rooms.revisions.write(async (trx) =>
+        JSON.stringify(
+          await anyTables(trx).selectFrom('apps').selectAll().where('name', '=', 'sealed').execute(),
+        ),
+      )
+      t.notMatch(stored, /s3cret|Bearer/)
+      t.notMatch(stored, Buffer.from('Bearer s3cret').toString('base64'))
+
+      const kept = await catalog.put(withSecret({ stored: true }, { agents: ['node-1'] }), 'put', actor)
+      t.same(catalog.secretHeaders(kept.app), ['Authorization', 'Bearer s3cret'])
+      const disabled = await catalog.change('sealed', (before) => ({ ...before, enabled: false }), actor)
+      t.same(catalog.secretHeaders(disabled), ['Authorization', 'Bearer s3cret'])
+      const moved = withSecret({ stored: true }, { uri: 'http://127.0.0.1:666' })
+      await t.rejects(catalog.put(moved, 'put', actor), { status: 400, message: /needs its value again/ })
+      const given = withSecret({ value: 'Bearer 2' }, { uri: 'http://127.0.0.1:666' })
+      t.same(catalog.secretHeaders((await catalog.put(given, 'put', actor)).app), [
+        'Authorization',
+        'Bearer 2',
+      ])
+
+      // A value from another app's row does not open.
+      const other = await catalog.put(
+        input('other-app', { headers: { request: { set: { Authorization: { value: 'x' } } } } }),
+        'create',
+        actor,
+      )
+      await rooms.revisions.write(async (trx, change) => {
+        const row = await anyTables(trx)
+          .selectFrom('apps')
+          .select('secrets')
+          .where('name', '=', 'sealed')
+          .executeTakeFirst()
+        await anyTables(trx)
+          .updateTable('apps')
+          .set({ secrets: row?.secrets })
+          .where('name', '=', 'other-app')
+          .execute()
+        change.touch('app', 'other-app')
+      })
+      t.throws(() => catalog.secretHeaders(catalog.byId(other.app.id)!), { code: 'MEZ_SECRET_UNREADABLE' })
+      await catalog.put(input('sealed'), 'put', actor)
+      t.same(catalog.secretHeaders(catalog.byName('sealed')!), [])
+    },
+  )
+
   await t.test('a stored app that cannot be read is not served', async (t) => {
     await rooms.revisions.write(async (trx, change) => {
       await anyTables(trx)

@@ -1,4 +1,5 @@
 import type { AccessQuery, Log, SessionLimits, Vote } from '@mezite/core'
+import { testSecretBox } from '@mezite/core/testing'
 import type { AuditInput } from '../../../core/api/audit.ts'
 import type { SessionEnded } from '../../../core/api/sessions.ts'
 import type { NameRelease } from '../../../core/api/users.ts'
@@ -73,6 +74,7 @@ export async function startRooms() {
     kinds: () => [{ name: 'http', schemes: ['http', 'https'], servedByHub: true }],
     appConfigs: {},
     certificateCovers: (host) => ({ ok: host.split('.').length === 4, sans: ['*.apps.example.com'] }),
+    secretBox: testSecretBox(),
     clock,
     log,
   })

@@ -1,4 +1,8 @@
+import { createServer as createHttpServer, type IncomingMessage } from 'node:http'
+import { createServer as createHttp2Server, type Http2ServerRequest } from 'node:http2'
+import type { AddressInfo } from 'node:net'
 import t from 'tap'
+import type { App } from '../../../core/api/app.ts'
 import { drain, joined, startApp } from './start-app.ts'
 import { startTunnelHub, testApp } from './start-tunnel-hub.ts'
 
@@ -164,6 +168,71 @@ t.test('the state of an app is what its agents see, by themselves and when someb
   )
   t.match(hub.tunnel.stateOf({ ...alive, enabled: false }), { state: 'disabled' })
   t.match(hub.tunnel.stateOf({ ...alive, agents: ['node-2'] }), { state: 'no_agent' })
+})
+
+t.test('the state of an app with health is what its path responds, over every version of HTTP', async (t) => {
+  const hub = await joined(t)
+  const seen: string[] = []
+  let status = 503
+  const respond = (request: IncomingMessage | Http2ServerRequest, end: (status: number) => void) => {
+    const { headers, method, url, httpVersion } = request
+    const host = headers[':authority'] ?? headers.host
+    seen.push(
+      `${method} ${url} ${httpVersion} ${host} ${headers['x-mezite-user'] ?? headers.cookie ?? 'nobody'}`,
+    )
+    end(status)
+  }
+  const old = createHttpServer((request, response) =>
+    respond(request, (code) => response.writeHead(code).end('x')),
+  )
+  const h2c = createHttp2Server((request, response) =>
+    respond(request, (code) => response.writeHead(code).end('x')),
+  )
+  const ports: number[] = []
+  for (const server of [old, h2c]) {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    ports.push((server.address() as AddressInfo).port)
+    t.teardown(() => server.close())
+  }
+  const health = { path: '/up?x=1', intervalMs: 1_000 }
+  const silent = await startApp(t, (socket) => socket.once('data', () => socket.end()))
+  const apps = [
+    testApp(`http://127.0.0.1:${ports[0]}`, ['node-1'], { id: 'one', health }),
+    testApp(`http://127.0.0.1:${ports[1]}`, ['node-1'], {
+      id: 'two',
+      httpVersion: 'h2c',
+      rewriteHost: 'upstream',
+      health,
+    }),
+    testApp(silent.uri.replace('tcp:', 'http:'), ['node-1'], { id: 'three', health }),
+  ]
+  const [one, two, three] = apps as [App, App, App]
+  hub.apps.push(...apps)
+  const states = () => apps.map((app) => hub.tunnel.stateOf(app))
+  const unhealthy = { state: 'unreachable', reason: 'unhealthy' }
+  await hub.until(() => states().every(({ reason }) => reason === 'unhealthy'), 'every app is unhealthy')
+  t.match(hub.tunnel.lastError(one, 'node-1'), 'app through node-1: GET /up?x=1: status 503')
+  t.match(
+    hub.tunnel.lastError(three, 'node-1'),
+    'GET /up?x=1: the app closed the connection without a response',
+  )
+  t.ok(seen.includes('GET /up?x=1 1.1 app.apps.example.com nobody'), 'as nobody, under the public host')
+  t.ok(seen.includes(`GET /up?x=1 2.0 127.0.0.1:${ports[1]} nobody`), 'over HTTP/2')
+  const pipe = await hub.open(one)
+  pipe.destroy()
+  t.same(hub.tunnel.stateOf(one), unhealthy, 'an open port is not enough')
+  status = 302
+  await hub.until(
+    () => hub.tunnel.stateOf(one).state === 'ready' && hub.tunnel.stateOf(two).state === 'ready',
+    'both are ready',
+  )
+  t.same(hub.tunnel.stateOf(three), unhealthy)
+  t.match(
+    await hub.tunnel.probe(three, 'node-1'),
+    { ok: false, reason: 'unhealthy' },
+    'also before it is saved',
+  )
+  t.match(await hub.tunnel.probe(one, 'node-1'), { ok: true })
 })
 
 t.test('J129 the newest connection of an identity wins', async (t) => {

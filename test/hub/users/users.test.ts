@@ -60,6 +60,29 @@ t.test('E78 roles that were mapped at the last sign-in are dropped on request, a
   await t.rejects(users.dropMapped('nobody', actor), { code: 'user_not_found' })
 })
 
+t.test('what a provider vouches for stays with the identity, and no other gets it', async (t) => {
+  const profile = { name: 'Pia P.', email: 'pia@example.com' }
+  const before = revisions.revision
+  t.same((await users.signIn({ ...identity('pia', []), profile })).profile, profile)
+  t.ok(revisions.revision > before)
+  const known = revisions.revision
+  t.same((await users.signIn({ ...identity('pia', []), profile })).profile, profile)
+  t.equal(revisions.revision, known, 'the same again ends no cached decision')
+  t.same((await users.confirm(identity('pia', []))).profile, profile, 'a passkey says nothing about it')
+  const renamed = { ...profile, name: null }
+  t.same((await users.signIn({ ...identity('pia', []), profile: renamed })).profile, renamed)
+  t.ok(revisions.revision > known, 'a change reaches every hub')
+  t.equal((await users.relink('pia', actor)).profile, undefined)
+  t.equal((await users.signIn({ ...identity('pia', []), sub: 'other' })).profile, undefined)
+  // As a hub of an older version leaves it.
+  const stored = JSON.stringify({ holder: 'of the identity before', ...profile })
+  await revisions.write(async (trx, change) => {
+    await anyTables(trx).updateTable('users').set({ profile: stored }).where('key', '=', 'pia').execute()
+    change.touch('user', 'pia')
+  })
+  t.equal(users.byName('pia')?.profile, undefined)
+})
+
 t.test('a sign-in that nothing stands for any more leaves nothing', async (t) => {
   const gone = users.signIn(identity('eve', ['ops']), async () => {
     throw new Error('the connector is gone')

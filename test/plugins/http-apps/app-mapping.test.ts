@@ -202,6 +202,57 @@ t.test('identity_headers carry the verified identity, and nobody else sets their
   t.equal(app.requests.length, 1)
 })
 
+t.test(
+  'identity_headers carry e-mail address, display name, parts of them, and a line for each role',
+  async (t) => {
+    const identityHeaders = {
+      'X-Email': 'email',
+      'X-Name': 'name',
+      'X-Login': '{email.local}',
+      'X-Org': 'org={email.domain};user={user.local}',
+      'X-Group': 'each_role',
+    } as const
+    const { app, gateway } = await open(t, { identityHeaders })
+    gateway.state.user = 'ann@corp.test'
+    gateway.state.profile = { name: 'Ann Ü.', email: 'ann.b@mail.test' }
+    const forged = ['X-Email: root@evil.test', 'x_login: root', 'X-Group: admin', 'X-Name: root']
+    t.match(await raw(gateway, ask('GET /', ...forged)), / 200 /)
+    const lines = [
+      ...['X-Email: ann.b@mail.test', 'X-Name: Ann%20%C3%9C.', 'X-Login: ann.b'],
+      ...['X-Org: org=mail.test;user=ann', 'X-Group: dev', 'X-Group: ops'],
+    ]
+    t.match(app.requests[0], `\r\n${lines.join('\r\n')}\r\n`)
+    t.notMatch(app.requests[0], /root|admin|evil/)
+    // A fact that nobody vouches for is no header, and still not one of the client.
+    for (const profile of [null, { name: null, email: null }]) {
+      gateway.state.profile = profile
+      gateway.state.user = 'plain'
+      gateway.state.revision += 1
+      t.match(await raw(gateway, ask('GET /', ...forged)), / 200 /)
+      t.strictSame(
+        app.requests.at(-1)?.match(/^X-(?:Email|Name|Login|Org|Group): .*$/gim),
+        ['X-Group: dev\r', 'X-Group: ops\r'].map((line) => line.trim()),
+      )
+      t.notMatch(app.requests.at(-1), /root|admin|evil/)
+    }
+  },
+)
+
+t.test('secret header lines replace those of clients, and without them nothing is sent', async (t) => {
+  const headers = { request: { ...NO_CHANGE, secret: ['Authorization'] }, response: NO_CHANGE }
+  const { app, gateway } = await open(t, { headers })
+  gateway.state.secretHeaders = () => {
+    throw new Error('the key is wrong')
+  }
+  const failed = await raw(gateway, ask('GET /', 'Authorization: Bearer x'))
+  t.match(failed, / 500 [\s\S]*forward_failed/)
+  t.notMatch(failed, /the key/)
+  t.equal(app.requests.length, 0)
+  gateway.state.secretHeaders = () => ['Authorization', 'Bearer s3cret']
+  t.match(await raw(gateway, ask('GET /', 'Authorization: Bearer x')), / 200 /)
+  t.strictSame(app.requests[0]?.match(/^Authorization: .*$/gim), ['Authorization: Bearer s3cret\r'.trim()])
+})
+
 t.test('headers sets and removes lines in both directions', async (t) => {
   const headers = {
     request: {

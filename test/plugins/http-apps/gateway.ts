@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, createServer, type TLSSocket } from 'node:tls'
-import type { App, AuditInput, Credential, PublicNames, Session } from '@mezite/core'
+import type { App, AuditInput, Credential, PublicNames, Session, Subject } from '@mezite/core'
 import {
   type AppHostProtocol,
   createOverload,
@@ -137,6 +137,9 @@ export async function openGateway(
     accepting: true,
     user: 'ann',
     roles: ['dev', 'ops'],
+    profile: null as Subject['profile'] | null,
+    /** Returns the secret header lines of an app. */
+    secretHeaders: (): readonly string[] => [],
     redeemed: [] as unknown[],
     redeemFails: null as Error | null,
     ended: [] as string[],
@@ -169,6 +172,7 @@ export async function openGateway(
     catalog: {
       byHost: (host: string) => apps.get(host),
       servedByHub: ({ protocol }: App) => protocol === 'http',
+      secretHeaders: () => state.secretHeaders(),
       byId: (id: string) => [...apps.values()].find((one) => one.id === id),
     },
     sessions: {
@@ -178,6 +182,7 @@ export async function openGateway(
       subjectOf: (session: Session) => ({
         user: state.user,
         roles: state.roles,
+        ...(state.profile && { profile: state.profile }),
         kind: 'session',
         sessionId: session.id,
         satisfied: [],
@@ -243,6 +248,7 @@ export async function openGateway(
     load: createOverload({ perPerson: 1_000, perApp: 1_000, ...caps }),
     proxyLimits: { ...defaultLimits, ...caps },
     handovers: createRateLimit(systemClock),
+    lateRefusers: new Set<string>(),
     pages: createPages({ publicNames }),
   } as unknown as Deps
   const hosts = new AppHosts(deps)

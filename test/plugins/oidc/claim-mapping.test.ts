@@ -1,6 +1,6 @@
 /** Names and roles from what a provider says about a person. */
 import t from 'tap'
-import { rolesOf, SignInRefused, userNameOf } from '../../../plugins/oidc/claim-mapping.ts'
+import { profileOf, rolesOf, SignInRefused, userNameOf } from '../../../plugins/oidc/claim-mapping.ts'
 import type { ConnectorSpec } from '../../../plugins/oidc/connector-resource.ts'
 
 const spec = (more: Partial<ConnectorSpec>) =>
@@ -101,5 +101,16 @@ t.test('C48 a claim that cannot be read is named; one that is missing is not', (
   ])
     t.strictSame(map('a', claims), { roles: [], unreadable: [] })
   t.strictSame(map('*', {}, 'constructor'), { roles: [], unreadable: [] }, 'nor what every object has')
+  t.end()
+})
+
+t.test('C46 headers of applications get a name, and an address only if the provider vouches for it', (t) => {
+  const of = (claims: object, more: object = {}) => profileOf(spec(more), claims as never)
+  const email = 'ann@example.com'
+  t.same(of({ email, email_verified: true, name: 'Ann' }), { name: 'Ann', email })
+  t.same(of({ email, name: 'Ann' }), { name: 'Ann', email: null })
+  t.same(of({ email }, { require_verified_email: false }), { name: null, email })
+  for (const name of ['', 7, ['Ann'], 'x'.repeat(321), Object.create({ name: 'Ann' })])
+    t.same(of({ name, email: name, email_verified: true }), { name: null, email: null })
   t.end()
 })

@@ -1,5 +1,6 @@
 /** Connectors in a whole hub: who may take a name, and which connector makes app sessions. */
 
+import { defineHubPlugin } from '@mezite/core'
 import { createTestHub, FakeIssuer, type TestHub } from '@mezite/core/testing'
 import t from 'tap'
 import { register } from '../../e2e/resources.ts'
@@ -53,7 +54,17 @@ t.test('C47 a name that is taken is refused and recorded, until it is relinked',
 })
 
 t.test('apps_oidc_connector: app sessions come from that connector only', async (t) => {
-  const hub = await createTestHub({ config: { proxy: { apps_oidc_connector: 'corp' } } })
+  const seen: unknown[] = []
+  const observer = defineHubPlugin({
+    ...{ name: 'observer', api: 1, summary: 'Notes what policies see' },
+    setup({ tap }) {
+      tap.access.decide(({ subject }) => void seen.push(subject.profile))
+    },
+  })
+  const hub = await createTestHub({
+    plugins: [observer],
+    config: { proxy: { apps_oidc_connector: 'corp' } },
+  })
   t.teardown(() => hub.stop())
   await connector(hub, 'other', second)
   await register(hub.api, 'app', 1, { agents: [] })
@@ -87,10 +98,12 @@ t.test('apps_oidc_connector: app sessions come from that connector only', async 
   const home = await visitor.open(`${hub.url}/web/login?connector=other`)
   t.match(home.text, 'otto@example.com')
   first.person = { sub: 'c-1', email: 'cora@example.com', email_verified: true, groups: ['platform-team'] }
+  first.person.name = 'Cora C.'
   const logins = first.authorizations.length
   // No agent serves it: 502 comes from behind the session.
   t.equal((await visitor.open(app)).status, 502)
   t.equal(first.authorizations.length, logins + 1, 'sent to the connector that apps need')
+  t.same(seen.at(-1), { name: 'Cora C.', email: 'cora@example.com' }, 'as the provider vouches for them')
   const sessions = await hub.api<{ user: string; app: string | null }[]>('GET', '/sessions')
   t.strictSame(
     sessions.filter((session) => session.app !== null).map(({ user }) => user),

@@ -45,7 +45,7 @@ export function Roles({ name }: { readonly name: string }) {
               kind="role"
               path="roles"
               document={withoutStatus(role)}
-              tag={role.status.etag}
+              tag={role.status!.etag}
               back="roles"
             >
               <RemoveRole name={name} />

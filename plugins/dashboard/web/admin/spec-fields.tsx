@@ -142,9 +142,13 @@ export function SpecFields(props: {
             <TextField
               label={way === 'request' ? a('setRequestHeaders') : a('setResponseHeaders')}
               help={help.headers?.properties?.[way]?.properties?.set?.description}
-              value={writePairs(headers[way]?.set)}
+              value={writePairs(constantLines(headers[way]?.set))}
               lines={2}
-              onChange={(value) => part('headers', { [way]: { ...headers[way], set: readPairs(value) } })}
+              onChange={(value) =>
+                part('headers', {
+                  [way]: { ...headers[way], set: { ...secretLines(headers[way]?.set), ...readPairs(value) } },
+                })
+              }
             />
             <TextField
               label={way === 'request' ? a('removeRequestHeaders') : a('removeResponseHeaders')}
@@ -162,6 +166,18 @@ export function SpecFields(props: {
     </>
   )
 }
+
+type Lines = Readonly<Record<string, unknown>>
+
+/** The lines that the form shows. */
+const constantLines = (set: Lines = {}): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(set).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
+  )
+
+/** The lines with a stored secret, which the form keeps as they are. */
+const secretLines = (set: Lines = {}): Lines =>
+  Object.fromEntries(Object.entries(set).filter(([, value]) => typeof value !== 'string'))
 
 const dataUrl = (file: File): Promise<string> =>
   new Promise((resolve, reject) => {

@@ -1,0 +1,83 @@
+import { type IncomingMessage, request } from 'node:http'
+import { connect } from 'node:http2'
+import type { Duplex } from 'node:stream'
+import type { App } from '../../api/app.ts'
+import type { Pipe } from '../../api/tunnel.ts'
+import { PipeDuplex } from '../../wire/pipe-duplex.ts'
+
+/** How long an app may take to respond. */
+const RESPONSE_MS = 10_000
+
+/** Protocols that the agent offers in TLS for the request, best first. */
+export function healthAlpn({ httpVersion }: App): readonly string[] {
+  if (httpVersion === '1.1') return ['http/1.1']
+  return httpVersion === 'auto' ? ['h2', 'http/1.1'] : ['h2']
+}
+
+/**
+ * Sends the GET request of `app.health` over a new connection, as nobody: without an identity and without a header of a
+ * client. Returns null for a status from 200 to 399, otherwise a sentence for operators. The caller closes the pipe.
+ */
+export async function requestHealth(pipe: Pipe, app: App): Promise<string | null> {
+  const { path } = app.health!
+  const duplex = new PipeDuplex(pipe)
+  const isHttp2 = pipe.alpn === 'h2' || app.httpVersion === 'h2c'
+  const host =
+    app.rewriteHost === 'preserve'
+      ? app.publicAddr
+      : app.rewriteHost === 'upstream'
+        ? new URL(app.uri).host
+        : app.rewriteHost
+  const headers = { 'user-agent': 'mezite-health', 'x-forwarded-proto': 'https', accept: '*/*' }
+  const late = Promise.withResolvers<string>()
+  const deadline = setTimeout(() => late.resolve(`no response within ${RESPONSE_MS / 1_000} s`), RESPONSE_MS)
+  try {
+    const status = isHttp2
+      ? statusOverHttp2(duplex, app, { ':path': path, ':authority': host, ...headers })
+      : statusOverHttp1(duplex, path, { host, ...headers })
+    const found = await Promise.race([status, late.promise])
+    if (typeof found === 'number' && found >= 200 && found < 400) return null
+    return `GET ${path}: ${typeof found === 'number' ? `status ${found}` : found}`
+  } finally {
+    clearTimeout(deadline)
+    duplex.destroy()
+  }
+}
+
+const CLOSED = 'the app closed the connection without a response'
+
+function statusOverHttp1(
+  duplex: Duplex,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+): Promise<number | string> {
+  return new Promise((resolve) => {
+    const sent = request({ path, headers, agent: false, createConnection: () => duplex })
+    sent.on('error', () => resolve(CLOSED))
+    sent.on('response', (response: IncomingMessage) => {
+      response.on('error', () => {})
+      response.resume()
+      resolve(response.statusCode ?? 0)
+    })
+    sent.end()
+  })
+}
+
+function statusOverHttp2(
+  duplex: Duplex,
+  { uri }: App,
+  headers: Readonly<Record<string, string>>,
+): Promise<number | string> {
+  return new Promise((resolve) => {
+    const session = connect('http://app', { createConnection: () => duplex, settings: { enablePush: false } })
+    session.on('error', () => resolve(CLOSED))
+    session.on('close', () => resolve(CLOSED))
+    const scheme = uri.startsWith('https:') ? 'https' : 'http'
+    const stream = session.request({ ':scheme': scheme, ...headers })
+    stream.on('error', () => resolve(CLOSED))
+    stream.on('response', (response) => {
+      resolve(response[':status'] ?? 0)
+      session.destroy()
+    })
+  })
+}
