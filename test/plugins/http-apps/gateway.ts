@@ -248,7 +248,6 @@ export async function openGateway(
     load: createOverload({ perPerson: 1_000, perApp: 1_000, ...caps }),
     proxyLimits: { ...defaultLimits, ...caps },
     handovers: createRateLimit(systemClock),
-    lateRefusers: new Set<string>(),
     pages: createPages({ publicNames }),
   } as unknown as Deps
   const hosts = new AppHosts(deps)
