@@ -25,6 +25,8 @@ export interface ConnectionInfo {
    * the last address that is not a trusted proxy. The search stops at text that is not an address.
    */
   clientOf?(forwardedFor: string | undefined): string
+  /** Call it once a caller has authenticated. Until then, the hub may close the connection to make room for others. */
+  authenticated?(): void
   /** Set when a certificate identified the client: cookies are ignored, and only this app is reachable. */
   readonly certified?: { readonly sessionId: string; readonly appId: string }
 }

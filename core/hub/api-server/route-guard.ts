@@ -167,6 +167,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     if (subject === null && bearer !== undefined) rates.take(guesses, limits.callsPerMinute.tokens)
     if (subject === null && access === 'page' && isSafe(method)) return reply.redirect(signInUrl(url), 303)
     request.subject = authorize(subject)
+    arrival.info.authenticated?.()
     request.identifyAgain = async () => (revisions.fresh() && known ? known() : null)
     request.authorizeAgain = async () => {
       demandFresh()

@@ -71,6 +71,7 @@ export function transportPaths(
     method: 'GET' | 'CONNECT',
     headers: NodeJS.Dict<string | string[]>,
     stream: Duplex,
+    connection: Duplex,
     { route, info, refuse }: Arrival,
     start: (take: (carrier: Duplex) => void) => unknown,
   ): Promise<void> {
@@ -80,7 +81,8 @@ export function transportPaths(
     const proved = await admits(wanted, headers.authorization?.toString(), { clientIp })
     if (stream.destroyed) return
     if (!proved) return refuse(STRANGER)
-    const opened = opening(clientIp, () => stream.destroy())
+    info.authenticated?.()
+    const opened = opening(clientIp, () => connection.destroy())
     stream.once('close', opened)
     await start((carrier) => {
       opened()
@@ -92,23 +94,23 @@ export function transportPaths(
     const { name, path } = transport
     if (!path) continue
     if (paths.has(path.path)) throw new MezError('MEZ_SERVICE_TWICE', `two transports claim ${path.path}`)
-    const failed = (stream: Duplex) => (error: unknown) => {
+    const failed = (connection: Duplex) => (error: unknown) => {
       const plugin = providerOf(transport)
       log.error({ plugin, transport: name, error: messageOf(error) }, 'a transport failed to open a carrier')
-      stream.destroy()
+      connection.destroy()
     }
     paths.set(path.path, {
       ...(path.upgrade && {
         upgrade: (request, socket, head, arrival) =>
-          void open(name, 'GET', request.headers, socket, arrival, (take) =>
+          void open(name, 'GET', request.headers, socket, socket, arrival, (take) =>
             path.upgrade?.(request, socket, head, take),
           ).catch(failed(socket)),
       }),
       ...(path.connect && {
         connect: (request, arrival) =>
-          void open(name, 'CONNECT', request.headers, request.stream, arrival, (take) =>
+          void open(name, 'CONNECT', request.headers, request.stream, request.socket, arrival, (take) =>
             path.connect?.(request, take),
-          ).catch(failed(request.stream)),
+          ).catch(failed(request.socket)),
       }),
     })
   }

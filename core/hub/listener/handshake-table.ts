@@ -2,7 +2,7 @@ import type { ConnectionInfo } from '../../api/protocol.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { addressGroup, addressKey } from '../limits/address-key.ts'
 
-/** A connection whose TLS handshake is not finished. */
+/** A connection whose TLS handshake is not finished, or on which nobody has authenticated. */
 export interface Handshake {
   info: ConnectionInfo
   /** The handshake has ended, successfully or not. May be called more than once. */
@@ -25,7 +25,7 @@ const REFRESH_MS = 2_000
 const MOST_AGENTS = 10_000
 
 /**
- * The unfinished handshakes of the public port. When the table is full, the oldest of the address group (IPv4 /24, IPv6
+ * The unfinished handshakes of the public port, or its connections on which nobody has authenticated. When the table is full, the oldest of the address group (IPv4 /24, IPv6
  * /56) that holds most is closed, so a flood costs its sender. Half of the table is a share of agents and of addresses
  * with a live session, which no flood can take. Each operation takes constant time.
  */
@@ -67,6 +67,11 @@ export class HandshakeTable {
     if (full) this.#evictOne()
   }
 
+  /** Closes a connection, of the largest group the oldest one; false if all are in the share of known addresses. */
+  makeRoom(): boolean {
+    return this.#evictOne()
+  }
+
   delete(handshake: Handshake): void {
     const group = this.#groupOf.get(handshake)
     if (group === undefined) return
@@ -103,13 +108,14 @@ export class HandshakeTable {
     return this.#agents.has(key) || this.#sessions.has(key)
   }
 
-  #evictOne(): void {
+  #evictOne(): boolean {
     const [group] = this.#bySize.at(-1) ?? []
     const [oldest] = (group === undefined ? undefined : this.#groups.get(group)) ?? []
-    if (group === undefined || oldest === undefined) return
+    if (group === undefined || oldest === undefined) return false
     this.delete(oldest)
     this.#options.evicted(group)
     oldest.evict()
+    return true
   }
 
   #move(group: string, from: number, to: number): void {

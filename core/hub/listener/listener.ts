@@ -1,20 +1,14 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
-import type { Authorities } from '../../api/certificate-authorities.ts'
-import type { ConnectionInfo, Protocol } from '../../api/protocol.ts'
-import type { ProxyLimits } from '../../api/proxy-limits.ts'
-import { type Clock, systemClock } from '../../kernel/clock.ts'
+import type { ConnectionInfo } from '../../api/protocol.ts'
+import { systemClock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
-import type { Log } from '../../kernel/log.ts'
-import type { Peers } from '../cluster/peers.ts'
 import { defaultLimits } from '../limits/limits.ts'
 import { rarely } from '../limits/log-throttle.ts'
-import type { GroupMember } from '../processes/group-member.ts'
 import type { Handle } from '../processes/node-handles.ts'
-import { type AgentRouter, createAgentRouter, type TakeAgent } from './agent-router.ts'
+import { type AgentRouter, createAgentRouter } from './agent-router.ts'
 import { routeAlpn } from './alpn-router.ts'
-import type { Certificates } from './certificates.ts'
 import { clientInfo, sourceReader } from './client-address.ts'
 import {
   ALERT_ALPN,
@@ -27,40 +21,12 @@ import {
 import { affordableConnections, type ConnectionLease, createAddressGate } from './connection-quota.ts'
 import { type Handshake, HandshakeTable } from './handshake-table.ts'
 import { createRelay } from './hub-relay.ts'
+import type { ListenerOptions } from './listener-options.ts'
 import { createPublicPort, endsOf } from './listening-socket.ts'
 import { createNamedServers } from './named-servers.ts'
 import { canonicalAddress, createTrustedProxies } from './trusted-proxies.ts'
 
-export interface ListenerOptions {
-  /** `host:port` or `[v6]:port`; port 0 selects a free one. */
-  readonly listenAddr: string
-  readonly certificates: Pick<Certificates, 'browserTls' | 'serves' | 'proofs'>
-  /** For protocols that require client certificates. */
-  readonly authorities: Pick<Authorities, 'hubIdentity' | 'bundle'>
-  /** CIDRs. */
-  readonly trustedProxies?: readonly string[]
-  readonly proxyProtocol?: 'off' | 'required'
-  readonly protocols: readonly Protocol[]
-  /** Handles the TLS connections of browsers; ALPN has selected `h2` or `http/1.1`. */
-  readonly browsers: (socket: TLSSocket, info: ConnectionInfo) => void
-  /** Responds to a client that speaks plain HTTP here, given its first bytes, and closes the connection. */
-  readonly plainHttp?: (socket: Socket, bytes: Buffer) => void
-  /** Handlers of agents, by ALPN name. */
-  readonly mezite?: Readonly<Record<string, TakeAgent>>
-  /** Name of the transport whose carriers are connections to this port; null: there is none, they are rejected. */
-  readonly alpnTransport?: string | null
-  /** Addresses of clients with a live session, for which a share is reserved during a flood. */
-  readonly sessionAddresses?: () => Iterable<string>
-  /** The other hubs of the cluster; undefined if there are none. */
-  readonly peers?: Peers | undefined
-  /** The other processes on the same port; undefined if there are none. */
-  readonly group?: Pick<GroupMember, 'isSibling' | 'pass'> | undefined
-  readonly limits?: Partial<ProxyLimits>
-  readonly clock?: Clock
-  /** Called for each connection that completed TLS (by ALPN name) or was rejected before (by reason). */
-  readonly counted?: (what: 'secured' | 'refused', which: string) => void
-  readonly log: Log
-}
+export type { ListenerOptions } from './listener-options.ts'
 
 /** The one public port. */
 export interface Listener {
@@ -100,16 +66,21 @@ export function createListener(options: ListenerOptions): Listener {
   const byEnds = new Map<string, Handshake>()
   const warnRarely = rarely(log)
   const most = affordableConnections(limits.connections, log)
-  const table = new HandshakeTable({
-    // A flood of handshakes must leave room for connections in use.
-    most: Math.min(limits.handshakes, Math.ceil(most / 2)),
-    sessionAddresses: options.sessionAddresses ?? (() => []),
-    evicted(group) {
-      counted('refused', 'handshakes_limit')
-      warnRarely('handshakes', `too many unfinished TLS handshakes: the oldest of ${group} are closed`, null)
-    },
-    clock,
-  })
+  const tableOf = (size: number, reason: string, what: string) =>
+    new HandshakeTable({
+      most: size,
+      sessionAddresses: options.sessionAddresses ?? (() => []),
+      evicted(group) {
+        counted('refused', reason)
+        warnRarely(reason, `too many ${what}: the oldest of ${group} are closed`, null)
+      },
+      clock,
+    })
+  // A flood of handshakes must leave room for connections in use.
+  const handshakes = Math.min(limits.handshakes, Math.ceil(most / 2))
+  const table = tableOf(handshakes, 'handshakes_limit', 'unfinished TLS handshakes')
+  /** The connections on which nobody has authenticated. */
+  const strangers = tableOf(most, 'connections_limit', 'connections of strangers')
 
   const relay = createRelay(({ id, address: { host, port } }, error) => {
     counted('refused', 'hub_unreachable')
@@ -171,7 +142,7 @@ export function createListener(options: ListenerOptions): Listener {
   function accept(socket: Socket): void {
     socket.on('error', () => socket.destroy())
     // The limit of a server does not count the connections of other sockets.
-    if (sockets.size >= most) return void tooMany(socket)
+    if (sockets.size >= most && !strangers.makeRoom()) return void tooMany(socket)
     const peer = canonicalAddress(socket.remoteAddress ?? '')
     if (peer === null) return void drop(socket, 'address_unknown')
     const isProxy = trusted.has(peer)
@@ -199,11 +170,12 @@ export function createListener(options: ListenerOptions): Listener {
     }
     byEnds.set(key, handshake)
     // Connections of a proxy belong to its clients, and enter the table once the client is known.
-    if (!isProxy) table.add(handshake, peer)
+    if (!isProxy) enterTables(handshake, peer)
     sockets.add(socket)
     socket.once('close', () => {
       sockets.delete(socket)
       handshake.done()
+      strangers.delete(handshake)
       lease?.left()
     })
     socket.setNoDelay(true)
@@ -222,14 +194,20 @@ export function createListener(options: ListenerOptions): Listener {
             lease.secured()
             lease.left()
             lease = null
+            strangers.delete(handshake)
           }
           if (lease === null && !info.trustedProxy && !enter(info.clientIp))
             return void drop(socket, 'address_limit')
-          if (isProxy && !info.trustedProxy) table.add(handshake, info.clientIp)
-          handshake.info = info
+          if (isProxy && !info.trustedProxy) enterTables(handshake, info.clientIp)
+          handshake.info = Object.freeze({ ...info, authenticated: () => strangers.delete(handshake) })
           route(socket, handshake, peeked)
         }),
     })
+  }
+
+  function enterTables(handshake: Handshake, address: string): void {
+    table.add(handshake, address)
+    strangers.add(handshake, address)
   }
 
   function route(socket: Socket, handshake: Handshake, peeked: Peeked) {
@@ -237,7 +215,10 @@ export function createListener(options: ListenerOptions): Listener {
     const target = routeAlpn(peeked.hello, known)
     if (target.kind === 'refused') return refuse(socket, ALERT_ALPN, target.reason)
     if (target.kind === 'alpn' && agents.names.has(target.alpn)) {
-      const refusal = agents.route(socket, info, target, handshake.done)
+      const refusal = agents.route(socket, info, target, () => {
+        handshake.done()
+        info.authenticated?.()
+      })
       return refusal === null ? undefined : refuse(socket, ALERT_ALPN, refusal)
     }
     if (info.via !== undefined) return refuse(socket, ALERT_ALPN, 'relayed to the wrong hub')

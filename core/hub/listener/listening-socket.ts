@@ -6,6 +6,8 @@ import type { Handle } from '../processes/node-handles.ts'
 /** How long a hub that stops waits for TLS handshakes. */
 const HANDSHAKES_MS = 1_000
 const POLL_MS = 20
+/** Connections beyond the limit that are accepted, because each closes another one or is closed. */
+const SPARE = 32
 
 export interface PublicPortOptions {
   readonly listenAddr: string
@@ -24,7 +26,7 @@ export function createPublicPort({ listenAddr, most, accept, dropped, failed }: 
 
   function serverOf(): Server {
     const server = createServer({ pauseOnConnect: false }, accept)
-    server.maxConnections = most
+    server.maxConnections = most + SPARE
     // Before the port listens, `listen` rejects with the error.
     server.on('error', (error) => server.listening && failed(error))
     server.on('drop', dropped)

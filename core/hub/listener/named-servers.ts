@@ -44,7 +44,10 @@ export function createNamedServers(options: NamedServersOptions): ReadonlyMap<st
     if (protocol.takes !== 'alpn') continue
     const mutual = createMutualTlsServer(protocol, authorities, handshakeMs)
     takeHandshakes(mutual.server, (socket, info) => {
-      if (isTrusted(protocol, socket)) return protocol.accept(socket, info)
+      if (isTrusted(protocol, socket)) {
+        if (protocol.clientAuthority !== null) info.authenticated?.()
+        return protocol.accept(socket, info)
+      }
       if (protocol.refused) protocol.refused(socket, info)
       else socket.destroy()
     })

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import { Problem } from '@mezite/core'
 import {
   addressKey,
+  type ConnectionInfo,
   createConcurrencyQuota,
   type HubResponse,
   type Overload,
@@ -63,7 +64,7 @@ export class RequestHandler {
       }
       const result = admit(this.#deps, request, requestId, info.certified)
       if (!(result instanceof Promise)) {
-        this.#act(client, result)
+        this.#act(client, result, info)
         return
       }
       const leave = this.#enter(client, request, requestId)
@@ -73,7 +74,7 @@ export class RequestHandler {
       }
       result
         .finally(leave)
-        .then((late) => this.#act(client, late))
+        .then((late) => this.#act(client, late, info))
         .catch((error: unknown) => this.#failed(client, routed, requestId, error))
     } catch (error) {
       this.#failed(client, routed, requestId, error)
@@ -97,9 +98,10 @@ export class RequestHandler {
     for (const those of [...this.#exchanges.values()]) for (const exchange of [...those]) exchange.shutDown()
   }
 
-  #act(client: Client, result: Admitted | HubResponse): void {
-    if (result.kind === 'response') client.respond(result)
-    else this.#forward(client, result)
+  #act(client: Client, result: Admitted | HubResponse, info: ConnectionInfo): void {
+    if (result.kind === 'response') return void client.respond(result)
+    if (result.admission.subject !== null) info.authenticated?.()
+    this.#forward(client, result)
   }
 
   #forward(client: Client, admitted: Admitted): void {

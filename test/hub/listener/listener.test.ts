@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect as connectTcp, type Socket } from 'node:net'
-import { connect } from 'node:tls'
+import { connect, type TLSSocket } from 'node:tls'
 import type { AppHostProtocol, ConnectionInfo } from '@mezite/core/protocol'
 import t from 'tap'
 import { until } from '../../until.ts'
@@ -282,6 +282,53 @@ t.test('the request goes to the protocol of apps’ hosts, whatever connection b
   const [proxied, direct] = ['9.9.9.9', '127.0.0.1'].map((ip) => `a.apps.mezite.localhost ${ip}`)
   t.strictSame(seen, [proxied, proxied, proxied, direct, direct])
 })
+
+t.test(
+  'R193 of a full port the oldest strangers of the largest address group are closed, and nobody who has authenticated',
+  { skip: process.platform !== 'linux' && 'only Linux has all of 127.0.0.0/8' },
+  async (t) => {
+    const hub = await startWeb(
+      [],
+      {},
+      {
+        limits: { connections: 60 },
+        browsers(socket, info) {
+          socket.on('data', () => {
+            info.authenticated?.()
+            socket.write('known')
+          })
+        },
+      },
+    )
+    t.teardown(hub.stop)
+    const open = async (localAddress: string): Promise<TLSSocket> => {
+      const socket = connect({
+        ...{ port: hub.port, host: '127.0.0.1', ca: hub.ca, servername: 'hub.mezite.localhost' },
+        localAddress,
+      } as never)
+      socket.on('error', () => {})
+      await once(socket, 'secureConnect', { signal: AbortSignal.timeout(20_000) })
+      return socket
+    }
+    const known = await open('127.9.0.1')
+    known.write('hello')
+    await once(known, 'data')
+    const flood: TLSSocket[] = []
+    t.teardown(() => [known, ...flood].map((socket) => socket.destroy()))
+    for (let n = 0; n < 59; n++) flood.push(await open(`127.${1 + (n % 3)}.0.1`))
+    const people: TLSSocket[] = []
+    for (let n = 0; n < 5; n++) people.push(await open(`127.${20 + n}.0.1`))
+    t.teardown(() => people.map((socket) => socket.destroy()))
+    for (const person of people) {
+      person.write('hello')
+      t.equal(String((await once(person, 'data'))[0]), 'known', 'a newcomer is served')
+    }
+    await until(() => flood.filter(({ destroyed }) => destroyed).length === 5, 'the flood pays')
+    t.ok(flood.slice(0, 6).filter(({ destroyed }) => destroyed).length >= 4, 'with its oldest')
+    known.write('again')
+    t.equal(String((await once(known, 'data'))[0]), 'known', 'who has authenticated stays')
+  },
+)
 
 t.test(
   'N167 4,000 silent connections from four addresses refuse nobody else',

@@ -1,9 +1,10 @@
 /** The doors of the tunnel on the hub's own host, with the proof of a join token. */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import type { TLSSocket } from 'node:tls'
 import t from 'tap'
 import { systemClock } from '../../../core/kernel/clock.ts'
-import { createTestHub } from '../../../core/testing/index.ts'
+import { createTestAgent, createTestHub } from '../../../core/testing/index.ts'
 import { proveJoin } from '../../../core/wire/carrier-proof.ts'
 import { streamHead } from '../../../plugins/transport-webtransport/capsules.ts'
 import { connectCarrier, openHttp2, upgradeCarrier, WEBSOCKET, WEBTRANSPORT } from '../../e2e/open-carrier.ts'
@@ -91,4 +92,40 @@ t.test('windows do not grow before the certificate inside is verified', async (t
   await until(() => session.destroyed, 'the hub closes it, because the bytes are not a ClientHello')
   t.equal(changes, 0)
   t.ok((before ?? 0) <= 256 * 1024)
+})
+
+t.test('R192, R193 silent carriers keep no agent out, and are closed after their time', async (t) => {
+  const small = await createTestHub({
+    config: { proxy: { limits: { connections: 500, handshakes: 100, handshake_timeout: '6s' } } },
+  })
+  t.teardown(() => small.stop())
+  const { token } = await joinToken(small.api, 'silent')
+  const proveSilent = proveJoin(token, systemClock)
+  const { public: port } = small.ports
+  const session = await openHttp2({ port, host })
+  const authorization = proveSilent({ method: 'CONNECT', host, path: WEBTRANSPORT })
+  t.equal(await connectCarrier(session, Buffer.alloc(0), { authorization }), 200)
+  const silent: TLSSocket[] = []
+  t.teardown(() => silent.map((socket) => socket.destroy()))
+  await Promise.all(
+    Array.from({ length: 130 }, async (_, n) => {
+      const proof = proveSilent({ method: 'GET', host, path: WEBSOCKET })
+      const from = { port, host, localAddress: `127.${10 + (n % 6)}.0.1` }
+      silent.push((await upgradeCarrier(from, Buffer.alloc(0), { authorization: proof })).socket)
+    }),
+  )
+  for (const transport of ['http2', 'websocket', 'webtransport']) {
+    const start = performance.now()
+    const agent = await createTestAgent(small, { hostname: transport, transports: [transport] })
+    t.comment(`${transport}: ${Math.round(performance.now() - start)} ms`)
+    t.ok(
+      silent.filter(({ destroyed }) => !destroyed).length > 50,
+      `${transport}: linked while they are there`,
+    )
+    await agent.stop()
+  }
+  await until(
+    () => session.destroyed && silent.every(({ destroyed }) => destroyed),
+    'all silent ones are closed',
+  )
 })
