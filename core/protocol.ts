@@ -16,6 +16,7 @@ export type { Admission, AdmissionQuery, Caller, Refusal, RefusalReason } from '
 export type { HttpVersion } from './api/app.ts'
 export { type AppKind, appKinds } from './api/app-kinds.ts'
 export { type Assertion, assertion } from './api/assertion.ts'
+export { type Attention, attention } from './api/attention.ts'
 export {
   type Authorities,
   type AuthorityKey,

@@ -10,6 +10,8 @@ await runTogether(import.meta.url, [
   './plugins/dashboard/event-streams.test.ts',
   './plugins/identity-jwt/assertion.test.ts',
   './plugins/metrics/metrics.test.ts',
+  './plugins/notifications/notifications.test.ts',
+  './plugins/notifiers/notifiers.test.ts',
   './plugins/oidc/sign-in.test.ts',
   './plugins/oidc/whole-hub.test.ts',
   './plugins/tcp-apps/admission.test.ts',

@@ -74,6 +74,7 @@ const LICENSES = [
   'CC0-1.0',
   'ISC',
   'MIT',
+  'MIT-0',
 ]
 
 t.test('the license of every dependency permits to pass it on', (t) => {

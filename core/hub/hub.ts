@@ -21,7 +21,6 @@ import { JOIN_ALPN, TUNNEL_ALPN } from '../wire/tunnel-protocol.ts'
 import { createCallerLookup } from './access/caller.ts'
 import { explanationRoutes } from './access/explanation.ts'
 import { createApiServer, type Web } from './api-server/api-server.ts'
-import { type Attention, createAttention } from './api-server/attention.ts'
 import { createHubMetrics } from './api-server/hub-metrics.ts'
 import { readinessChecks, readinessRoute } from './api-server/readiness-route.ts'
 import { combinedParts, statusParts, statusRoutes } from './api-server/status-routes.ts'
@@ -89,8 +88,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   const kernel = hubKernel(options, clock, counts.slowTap)
   const base = { ...options, instanceId, hubVersion, kernel, counts, clock, onClose }
   const rooms = await openRooms(base)
-  const attention = createAttention(rooms, instanceId, clock)
-  kernel.tap('the status').tunnel.changed(attention.changed)
+  kernel.tap('the status').tunnel.changed(rooms.attention.changed)
   if (group) kernel.tap('the other processes').tunnel.changed(() => group.linked(rooms.tunnel.links().length))
   kernel.tap('the public port').lifecycle.drain((signal) => listener.drain(signal))
   kernel.tap('browsers').lifecycle.drain((signal) => browsers.drain(signal))
@@ -109,7 +107,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   onClose(() => rooms.jobs.stop())
 
   const offered = rooms.tunnel.offer(kernel.slot(transports))
-  const web = apiServer(rooms, attention.list, group)
+  const web = apiServer(rooms, group)
   await web.start()
   onClose(() => web.close())
   const browsers = browserServer(rooms, {
@@ -210,9 +208,9 @@ export const hubKernel = (
   })
 
 /** Fastify with every route of the hub's own host. */
-function apiServer(rooms: Rooms, attention: () => readonly Attention[], group?: GroupMember): Web {
+function apiServer(rooms: Rooms, group?: GroupMember): Web {
   const { catalog, certificates, config, kernel, publicNames, signIn } = rooms
-  const parts = statusParts({ ...rooms, attention })
+  const parts = statusParts(rooms)
   group?.answer('status', () => combinedParts(parts))
   return createApiServer({
     ...rooms,

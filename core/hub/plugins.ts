@@ -1,4 +1,5 @@
 import { access, locks } from '../api/access.ts'
+import { attention } from '../api/attention.ts'
 import { audit } from '../api/audit.ts'
 import { catalog } from '../api/catalog.ts'
 import { authorities } from '../api/certificate-authorities.ts'
@@ -33,6 +34,8 @@ export const standardPlugins: readonly string[] = [
   'http-apps',
   'identity-jwt',
   'metrics',
+  'notifications',
+  'notifiers',
   'oidc',
   'rbac',
   'tcp-apps',
@@ -53,6 +56,7 @@ export const standardProviders: Readonly<Record<string, string>> = {
 /** The services that the hub itself provides to plugins. */
 export const hubServices = {
   access,
+  attention,
   audit,
   authorities,
   catalog,
@@ -146,6 +150,8 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
     appendOnly: maybeNames,
   }),
   databaseChecks: partWith(['run'], { title: name }),
+  notifications: partWith(['send']),
+  notifiers: partWith(['takes', 'deliver'], { name: pathSegment }),
   diagnosticsRoutes: partWith(['respond'], {
     path: (value) => typeof value === 'string' && value.startsWith('/'),
   }),

@@ -23,6 +23,7 @@ import { createGrants } from './access/grants.ts'
 import { createLocks } from './access/locks.ts'
 import { accessMigrations } from './access/migrations.ts'
 import { registerRequirements } from './access/requirements.ts'
+import { createAttention } from './api-server/attention.ts'
 import type { createHubMetrics } from './api-server/hub-metrics.ts'
 import { createAudit } from './audit/audit.ts'
 import { createCatalog } from './catalog/catalog.ts'
@@ -184,6 +185,8 @@ export async function openRooms(options: RoomsOptions) {
 
   const jobs = createJobs({ ...base, db, metrics: counts.metrics })
   jobs.service.add({ name: 'sessions-pruning', everyMs: PRUNING_MS, run: sessions.purge })
+  const watched = { catalog, tunnel, certificates, authorities, audit, jobs, registry, revisions }
+  const attention = createAttention(watched, instanceId, clock)
   const pages = createPages({ ...base, brand: config.brand, navigation: () => kernel.slot(homeLinks) })
   const signInPages = createSignInPages(pages, publicNames)
   const explain = createExplanation({ ...base, catalog, users, locks, requirements, ask: decide })
@@ -203,6 +206,7 @@ export async function openRooms(options: RoomsOptions) {
   const services: HubServices = {
     ...{
       access,
+      attention,
       audit,
       authorities,
       catalog,
@@ -241,6 +245,7 @@ export async function openRooms(options: RoomsOptions) {
       activity,
       pages,
       jobs,
+      attention,
     },
     ...{ explain, signIn },
   }

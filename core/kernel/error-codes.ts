@@ -70,6 +70,8 @@ export const errorCodes = {
   MEZ_ENCRYPTION_KEY_INVALID: 'The key is 32 random bytes in base64 or hex: `openssl rand -base64 32`.',
   MEZ_SECRET_UNREADABLE:
     'The row was changed or moved by hand, or encrypted with another key; create it again.',
+  MEZ_NOTIFIER_FAILED:
+    'Correct the notifier under `plugins.notifiers`; the result says what its receiver responded.',
 
   // Tunnel and agent.
   MEZ_DIAL_FAILED: 'Check that the application listens and that the agent may dial it (`apps.allow`).',

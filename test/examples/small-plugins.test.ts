@@ -6,15 +6,17 @@ import { createServer } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
 import { json, text as textOf } from 'node:stream/consumers'
-import type { AuditEvent } from '@mezite/core'
+import type { AuditEvent, Notification } from '@mezite/core'
 import { auditSinks, certificates, signInMethods } from '@mezite/core'
 import type { Link } from '@mezite/core/protocol'
 import {
   conformCertificates,
   conformDialer,
+  conformJob,
   conformPlugin,
   createTestHost,
   testCertificate,
+  testJobs,
   testTarget,
 } from '@mezite/core/testing'
 import t from 'tap'
@@ -22,6 +24,7 @@ import agentHalf from '../../examples/agent-alerts/agent.ts'
 import alerts from '../../examples/agent-alerts/hub.ts'
 import redaction from '../../examples/audit-redaction/hub.ts'
 import certificateFolder from '../../examples/certificate-folder/hub.ts'
+import dailyReport from '../../examples/daily-report/hub.ts'
 import passwordSignIn from '../../examples/password-sign-in/hub.ts'
 import socksDialer from '../../examples/socks-dialer/agent.ts'
 import webhookSink from '../../examples/webhook-sink/hub.ts'
@@ -34,6 +37,8 @@ t.test('they keep the rules of plugins', async (t) => {
   conformPlugin(t, agentHalf, { config: { file: '/run/x' }, refused: [{}] })
   conformPlugin(t, zoneRouting, { config: zones, refused: [{ zone: 'a' }] })
   conformPlugin(t, redaction)
+  const stands = { catalog: {}, notifications: {}, sessions: {}, users: {} }
+  conformPlugin(t, dailyReport, { use: { ...stands, jobs: testJobs() }, refused: [{ every: '1m' }] })
   const folder = { folder: '/none', hosts: ['a.test'] }
   conformPlugin(t, certificateFolder, { config: folder, refused: [{ ...folder, folder: 'relative' }, {}] })
 })
@@ -74,6 +79,36 @@ t.test('certificate-folder serves what is in its folder, and keeps the last good
   const next = await write('late.apps.test')
   await until(() => served('late.apps.test') === next)
   t.equal(source.states()[2]!.problem, null)
+})
+
+t.test('daily-report sends one notification a day, however often it runs', async (t) => {
+  const sent: Notification[] = []
+  const open = () => {
+    const jobs = testJobs()
+    const use = {
+      jobs,
+      catalog: {
+        list: () => [
+          { name: 'wiki', enabled: true },
+          { name: 'old', enabled: false },
+        ],
+      },
+      users: { list: () => ['ann'] },
+      sessions: { list: () => [] },
+      notifications: { send: async (one: Notification) => void sent.push(one) },
+    }
+    const host = createTestHost(dailyReport, { use })
+    return { ...host, jobs, job: jobs.list[0]!, close: host.stop }
+  }
+  conformJob(t, async () => open())
+  sent.splice(0)
+  const { jobs, clock } = open()
+  t.match(await jobs.run('daily-report'), /^reported for \d{4}-/)
+  await jobs.run('daily-report')
+  clock.advance(24 * 3_600_000)
+  await jobs.run('daily-report')
+  t.match(sent[0], { kind: 'report', text: '1 people, 0 sessions\n2 applications\nSwitched off: old' })
+  t.equal(new Set(sent.map(({ key }) => key)).size, 2, 'a repetition has the key of the first')
 })
 
 t.test('agent-alerts posts what happened, and drains only when everything is posted', async (t) => {

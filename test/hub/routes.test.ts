@@ -81,6 +81,8 @@ const TABLE: Readonly<Record<Access, readonly string[]>> = {
     'POST /v1/webapi/locks',
     'DELETE /v1/webapi/locks/{id}',
     'POST /v1/webapi/backups',
+    'GET /v1/webapi/notifications',
+    'POST /v1/webapi/notifications/test',
     'GET /v1/webapi/audit',
     'GET /v1/webapi/audit/tail',
     'GET /v1/webapi/audit/verify',

@@ -41,7 +41,7 @@ async function wired(plugins: Readonly<Record<string, unknown>> = {}) {
 
 const ORDER = [
   ...['api-tokens', 'audit-database', 'cli-login', 'identity-jwt', 'http-apps'],
-  ...['metrics', 'oidc', 'rbac'],
+  ...['metrics', 'notifiers', 'notifications', 'oidc', 'rbac'],
   ...['tcp-apps', 'transport-http2', 'transport-websocket', 'transport-webtransport'],
   ...['user-certs', 'webauthn', 'dashboard'],
 ]
@@ -56,6 +56,8 @@ t.test('the order of setup, and what each provides', async (t) => {
     'identity-jwt': ['assertion', 'migrations', 'webRoutes'],
     'http-apps': ['appKinds', 'credentials', 'protocols'],
     metrics: ['diagnosticsRoutes'],
+    notifications: ['migrations', 'notifications', 'webRoutes'],
+    notifiers: ['notifiers'],
     oidc: ['migrations', 'signInMethods', 'webRoutes'],
     rbac: ['sessionLimits', 'migrations', 'requirements', 'webRoutes'],
     'tcp-apps': ['appKinds', 'migrations', 'protocols'],

@@ -1,7 +1,14 @@
-import type { AuthorityName } from '../../api/certificate-authorities.ts'
+import type { Attention } from '../../api/attention.ts'
+import type { Catalog } from '../../api/catalog.ts'
+import type { Authorities, AuthorityName } from '../../api/certificate-authorities.ts'
+import type { Revisions } from '../../api/revisions.ts'
 import type { TunnelChanged } from '../../api/tunnel.ts'
 import type { Clock } from '../../kernel/clock.ts'
-import type { Rooms } from '../rooms.ts'
+import type { RunningAudit } from '../audit/audit.ts'
+import type { Registry } from '../cluster/hub-registry.ts'
+import type { RunningJobs } from '../jobs/jobs.ts'
+import type { Certificates } from '../listener/certificates.ts'
+import type { RunningTunnel } from '../tunnel/tunnel.ts'
 
 const DAY_MS = 24 * 3_600_000
 const EXPIRY_DAYS = 21
@@ -12,18 +19,17 @@ const FAILED_RUNS = 3
 /** The authorities whose certificates expire. */
 export const AUTHORITIES: readonly AuthorityName[] = ['hub-ca', 'agent-ca', 'user-ca']
 
-/** One problem that an operator should look at. */
-export interface Attention {
-  readonly kind: 'agent' | 'app' | 'certificate' | 'audit' | 'clock' | 'database' | 'job' | 'runtime'
-  /** Name of the agent, app, certificate, sink or hub. */
-  readonly subject: string
-  readonly message: string
+/** The rooms that know of problems. */
+export interface Watched {
+  readonly catalog: Pick<Catalog, 'list'>
+  readonly tunnel: Pick<RunningTunnel, 'links' | 'agents' | 'stateOf'>
+  readonly certificates: Pick<Certificates, 'development' | 'states'>
+  readonly authorities: Pick<Authorities, 'keys'>
+  readonly audit: Pick<RunningAudit, 'sinks'>
+  readonly jobs: Pick<RunningJobs, 'states'>
+  readonly registry: Pick<Registry, 'clockAheadMs'>
+  readonly revisions: Pick<Revisions, 'fresh'>
 }
-
-type Watched = Pick<
-  Rooms,
-  'catalog' | 'tunnel' | 'certificates' | 'authorities' | 'audit' | 'registry' | 'revisions' | 'jobs'
->
 
 /** The list `attention` of `GET /v1/webapi/status`, as this hub sees the cluster. */
 export function createAttention(

@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import type { Attention } from '../../api/attention.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { Authorities } from '../../api/certificate-authorities.ts'
 import { Nullable } from '../../api/resource.ts'
@@ -13,7 +14,7 @@ import type { Registry } from '../cluster/hub-registry.ts'
 import type { RunningJobs } from '../jobs/jobs.ts'
 import type { Certificates } from '../listener/certificates.ts'
 import type { PluginRow } from '../plugins.ts'
-import { type Attention, AUTHORITIES } from './attention.ts'
+import { AUTHORITIES } from './attention.ts'
 
 export interface StatusOptions {
   /** Each adds one key to the response: `cluster`, `version`, `hubs`, `agents`, `apps`, `sessions`. */
@@ -165,7 +166,7 @@ export function statusParts(options: {
   readonly tunnel: Pick<Tunnel, 'links'>
   readonly catalog: Pick<Catalog, 'list'>
   readonly sessions: Pick<Sessions, 'list'>
-  readonly attention: () => readonly Attention[]
+  readonly attention: { list(): readonly Attention[] }
   readonly certificates: Pick<Certificates, 'states'>
   readonly authorities: Pick<Authorities, 'keys'>
   readonly revisions: Pick<Revisions, 'alone' | 'ageMs'>
@@ -186,7 +187,7 @@ export function statusParts(options: {
     agents: () => tunnel.links().length,
     apps: () => catalog.list().length,
     sessions: () => sessions.list().length,
-    attention,
+    attention: attention.list,
     certificates: () =>
       [
         ...certificates.states(),

@@ -24,6 +24,7 @@ export type JobTables = {
 
 export const jobsMigrations: Migrations = {
   owner: 'core-jobs',
+  transient: ['jobs'],
   migrations: {
     '0001-jobs': {
       async up(db) {

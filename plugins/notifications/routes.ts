@@ -1,0 +1,86 @@
+import { messageOf, type Notification, type Notifier, Problem, Type, type WebRoutes } from '@mezite/core'
+import { v7 as uuid } from 'uuid'
+import { DELIVERY_MS, type Delivery } from './delivery.ts'
+import type { Store } from './store.ts'
+
+const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(type: T) =>
+  Type.Union([type, Type.Null()])
+
+const Listed = Type.Object({
+  id: Type.String(),
+  notifier: Type.String(),
+  created: Type.String(),
+  state: Type.String({ description: 'delivered, waiting or given_up' }),
+  kind: Type.String(),
+  severity: Type.String(),
+  title: Type.String(),
+  attempts: Type.Integer(),
+  error: Nullable(Type.String()),
+})
+const Tested = Type.Object({ name: Type.String(), delivered: Type.Boolean(), error: Nullable(Type.String()) })
+
+const MOST = 200
+
+/** The notifications of the last month, and tests of notifiers. */
+export function notificationRoutes({
+  notifiers,
+  delivery,
+  store,
+}: {
+  readonly notifiers: readonly Notifier[]
+  readonly delivery: Pick<Delivery, 'deliverOne'>
+  readonly store: Pick<Store, 'list'>
+}): WebRoutes {
+  /** Does not go through the table, so that the caller sees what the receiver says. */
+  const test = async (notifier: Notifier, user: string) => {
+    const notification: Notification = {
+      kind: 'test',
+      severity: 'info',
+      title: 'Test of notifications',
+      text: `${user} tested where notifications go. Nobody has to act.`,
+      path: '/web/admin',
+    }
+    const due = { id: uuid(), created: new Date(), attempts: 0, notification }
+    const { name } = notifier
+    try {
+      await delivery.deliverOne(notifier, due, AbortSignal.timeout(DELIVERY_MS))
+      return { name, delivered: true, error: null }
+    } catch (error) {
+      return { name, delivered: false, error: messageOf(error) }
+    }
+  }
+  return {
+    name: 'notifications',
+    prefix: '/v1/webapi/notifications',
+    async routes(app) {
+      app.get(
+        '/',
+        {
+          config: { access: 'admin' },
+          schema: { summary: `The last ${MOST} notifications`, returns: Type.Array(Listed) },
+        },
+        () => store.list(MOST),
+      )
+      app.post(
+        '/test',
+        {
+          config: { access: 'admin' },
+          schema: {
+            summary: 'Sends a test through each notifier, or one, and returns what came of it',
+            body: Type.Object({ name: Type.Optional(Type.String()) }, { additionalProperties: false }),
+            returns: Type.Array(Tested),
+          },
+        },
+        (request) => {
+          const { name } = request.body as { name?: string }
+          const chosen = notifiers.filter((one) => name === undefined || one.name === name)
+          if (name !== undefined && chosen.length === 0) {
+            const names = notifiers.map((one) => one.name).join(', ') || 'none'
+            throw new Problem(404, 'notifier_not_found', `There is no notifier ${name}, only: ${names}.`)
+          }
+          return Promise.all(chosen.map((one) => test(one, request.subject.user)))
+        },
+      )
+    },
+  }
+}
