@@ -35,4 +35,5 @@ await runTogether(import.meta.url, [
   './plugins/tcp-apps/cut-off-hub.test.ts',
   './plugins/webauthn/ceremonies.test.ts',
   './plugins/webauthn/passkeys.test.ts',
+  './testing/part-suites.test.ts',
 ])

@@ -19,6 +19,14 @@ const SLOW_PATH_MBS = 2
 const BIG = 8 << 20
 const DEADLINE_MS = 120_000
 
+/** Inputs of `conformTransport`. */
+export interface ConformTransportOptions {
+  /** How long one test may take, in milliseconds. Default: 2 minutes. */
+  readonly deadlineMs?: number
+  /** Leaves out what takes seconds: many streams, slow and broken ways. For a run after each change. Default: false. */
+  readonly quick?: boolean
+}
+
 /**
  * Checks a transport alone and with the tunnel on it: streams, flow control and heartbeats of the core, over a real
  * connection to a port like the hub's public port. A test fails after `deadlineMs` milliseconds (default: 2 minutes).
@@ -27,10 +35,10 @@ const DEADLINE_MS = 120_000
 export function conformTransport(
   t: ConformTest,
   parts: TransportUnderTest,
-  { deadlineMs = DEADLINE_MS }: { readonly deadlineMs?: number } = {},
+  { deadlineMs = DEADLINE_MS, quick = false }: ConformTransportOptions = {},
 ): void {
-  const test = (name: string, run: (t: ConformTest, bench: TransportBench) => Promise<void>): void =>
-    void t.test(name, async (t) => {
+  const test = (name: string, run: (t: ConformTest, bench: TransportBench) => Promise<void>): unknown =>
+    t.test(name, async (t) => {
       const dataDir = mkdtempSync(join(tmpdir(), 'mezite-transport-'))
       const bench = await openTransportBench(parts, dataDir)
       try {
@@ -40,6 +48,8 @@ export function conformTransport(
         rmSync(dataDir, { recursive: true, force: true })
       }
     })
+
+  const slowTest: typeof test = (name, run) => quick || test(name, run)
 
   test('small and big writes arrive in order and whole, whichever end writes', async (t, bench) => {
     for (const side of ['agent', 'hub'] as const) {
@@ -124,7 +134,7 @@ export function conformTransport(
     tunnel.close()
   })
 
-  test('10,000 streams, 200 at a time', async (t, bench) => {
+  slowTest('10,000 streams, 200 at a time', async (t, bench) => {
     const tunnel = await bench.tunnel('echo')
     let done = 0
     const worker = async (): Promise<void> => {
@@ -141,7 +151,7 @@ export function conformTransport(
     tunnel.close()
   })
 
-  test('stalled streams delay neither a busy one nor a small request', async (t, bench) => {
+  slowTest('stalled streams delay neither a busy one nor a small request', async (t, bench) => {
     const tunnel = await bench.tunnel((socket) => {
       socket.once('data', (chunk) => {
         if (chunk.toString() === 'small') socket.end('reply')
@@ -161,7 +171,7 @@ export function conformTransport(
     tunnel.close()
   })
 
-  test('a dead peer is noticed, and a drained one finishes its streams', async (t, bench) => {
+  slowTest('a dead peer is noticed, and a drained one finishes its streams', async (t, bench) => {
     const path = await openSlowPath(bench.port, { delayMs: 1 })
     const dead = await bench.tunnel((socket) => void socket.pipe(socket), path.port)
     const noticed = new Promise<void>((onDead) => {
@@ -182,13 +192,13 @@ export function conformTransport(
     tunnel.close()
   })
 
-  test('small exchanges are not held back (Nagle)', async (t, bench) => {
+  slowTest('small exchanges are not held back (Nagle)', async (t, bench) => {
     const times = await timeSmallExchanges(bench)
     const median = times[times.length >> 1] ?? Number.NaN
     t.ok(median < NAGLE_MS, `median ${median.toFixed(1)} ms`)
   })
 
-  test('a long way does not slow a stream down, and late packets break nothing', async (t, bench) => {
+  slowTest('a long way does not slow a stream down, and late packets break nothing', async (t, bench) => {
     for (const loss of [0, 0.01]) {
       const { received, rateMBs } = await download(bench, 2 * BIG, loss)
       t.ok(received === 2 * BIG, 'whole')

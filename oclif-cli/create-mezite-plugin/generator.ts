@@ -157,7 +157,8 @@ function manifest(name: string, kind: Kind, sources: readonly string[], javascri
     devDependencies: {
       [main]: version,
       // The kit for tests and `mezhub dev` run a real hub and a real agent.
-      ...(kind === 'command' ? {} : { '@mezite/hub': version, '@mezite/agent': version }),
+      ...(kind === 'command' ? { '@mezite/core': version } : { '@mezite/agent': version }),
+      '@mezite/hub': version,
       ...(javascript ? {} : { '@types/node': '^24.0.0', typescript: '>=5.9' }),
     },
   }

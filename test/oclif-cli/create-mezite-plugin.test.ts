@@ -31,6 +31,7 @@ t.test('every kind is written, in both languages', (t) => {
     t.strictSame(globSync(`mezite-plugin-js-${kind}/*.ts`, { cwd: parent }), [])
     const manifest = JSON.parse(readFileSync(join(parent, `ts-${kind}/package.json`), 'utf8'))
     t.match(manifest, { name: `mezite-plugin-ts-${kind}`, type: 'module' })
+    t.match(Object.values(manifest.peerDependencies), [/^\^\d+\.\d+\.\d+$/], 'a range')
     t.match(manifest.scripts.test, '*.test.ts', 'what a build compiles is not tested again')
   }
   t.end()

@@ -26,8 +26,10 @@ import {
 import { access, PipeDuplex, protocols, readCookie, tunnel } from '../../core/protocol.ts'
 import {
   type ConformTest,
+  conformDashboardParts,
   conformProtocol,
   conformResource,
+  conformRoutes,
   conformSignIn,
   openProtocolBench,
   type ProtocolVisit,
@@ -42,6 +44,7 @@ import { openWebSocket } from '../e2e/open-web-socket.ts'
 import { mshSession, mshTls } from '../plugins/tcp-apps/connect-msh.ts'
 import { open } from '../plugins/tcp-apps/start-tcp-hub.ts'
 import { failuresOf, unprovenOf } from './failures.ts'
+import { PART_FLAWS, parts, ROUTE_FLAWS, routes } from './flawed-routes.ts'
 
 /** What a protocol gets wrong, and the test that finds it. */
 const PROTOCOL_FLAWS = {
@@ -308,6 +311,8 @@ const bench = await openProtocolBench([
   ...Object.keys(PROTOCOL_FLAWS).map((flaw) => ({ plugin: protocol(flaw) })),
   ...Object.keys(SIGN_IN_FLAWS).map((flaw) => ({ plugin: signInMethod(flaw) })),
   ...Object.keys(RESOURCE_FLAWS).map((flaw) => ({ plugin: notes(flaw) })),
+  ...Object.keys(ROUTE_FLAWS).map((flaw) => ({ plugin: routes(flaw) })),
+  ...Object.keys(PART_FLAWS).map((flaw) => ({ plugin: parts(flaw) })),
 ])
 t.teardown(() => bench.close())
 const shared = { ...bench, shared: true }
@@ -353,6 +358,22 @@ t.test('each rule of the suite for resources fails for its own flaw', async (t) 
       conformResource(t, notes(flaw), { hub: bench.hub, resource, another: note('other') })
     t.strictSame(await failuresOf(suite, expected), expected, flaw)
     t.strictSame(unprovenOf(suite, RESOURCE_FLAWS), [])
+  }
+})
+
+t.test('each rule of the suites for routes and parts of the dashboard fails for its own flaw', async (t) => {
+  const { hub } = bench
+  for (const [flaw, expected] of Object.entries(ROUTE_FLAWS)) {
+    const open = flaw === 'no-routes' ? [] : [`GET /v1/webapi/routes-${flaw}/health`]
+    const suite = (t: ConformTest) =>
+      conformRoutes(t, routes(flaw), { hub, use: { catalog: {} }, public: open })
+    t.strictSame(await failuresOf(suite), expected, flaw)
+    t.strictSame(unprovenOf(suite, ROUTE_FLAWS), [])
+  }
+  for (const [flaw, expected] of Object.entries(PART_FLAWS)) {
+    const suite = (t: ConformTest) => conformDashboardParts(t, parts(flaw), { hub })
+    t.strictSame(await failuresOf(suite), expected, flaw)
+    t.strictSame(unprovenOf(suite, PART_FLAWS), [])
   }
 })
 

@@ -1,8 +1,5 @@
-import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { conformCommand, conformTest } from '@mezite/core/testing'
 import Hello from './hello.ts'
 
-test('it has a summary and the output formats', () => {
-  assert.equal(Hello.summary, 'Say hello')
-  assert.deepEqual(Object.keys(Hello.baseFlags).sort(), ['format', 'json'])
-})
+conformCommand(conformTest(test), { hello: Hello })

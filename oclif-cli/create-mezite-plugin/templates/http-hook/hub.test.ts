@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { conformPlugin, conformTest, createTestHost } from '@mezite/core/testing'
+import { conformHttpHooks, conformPlugin, conformTest, createTestHost } from '@mezite/core/testing'
 import plugin from './hub.ts'
 
 const config = { blocked: ['/admin'] }
 conformPlugin(conformTest(test), plugin, { config, refused: [{ blocked: ['admin'] }] })
+conformHttpHooks(conformTest(test), plugin, { config })
 
 test('it adds a header, and refuses a blocked path', () => {
   const { calls } = createTestHost(plugin, { config })
