@@ -52,7 +52,8 @@ function statusOverHttp1(
   headers: Readonly<Record<string, string>>,
 ): Promise<number | string> {
   return new Promise((resolve) => {
-    const sent = request({ path, headers, agent: false, createConnection: () => duplex })
+    // Without an agent, which would open connections of its own from the hub.
+    const sent = request({ path, headers, createConnection: () => duplex })
     sent.on('error', () => resolve(CLOSED))
     sent.on('response', (response: IncomingMessage) => {
       response.on('error', () => {})

@@ -1,7 +1,10 @@
 /** Connectors in a whole hub: who may take a name, and which connector makes app sessions. */
 
+import { once } from 'node:events'
+import { createServer, type IncomingHttpHeaders } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { defineHubPlugin } from '@mezite/core'
-import { createTestHub, FakeIssuer, type TestHub } from '@mezite/core/testing'
+import { createTestAgent, createTestHub, FakeIssuer, type TestHub } from '@mezite/core/testing'
 import t from 'tap'
 import { register } from '../../e2e/resources.ts'
 import { until } from '../../until.ts'
@@ -114,6 +117,57 @@ t.test('apps_oidc_connector: app sessions come from that connector only', async 
     'the session of the other connector was ended by the new sign-in',
   )
 })
+
+t.test(
+  'an app gets what its provider vouches for, its secret header, and a state by its health',
+  async (t) => {
+    const hub = await createTestHub()
+    const agent = await createTestAgent(hub)
+    const seen: IncomingHttpHeaders[] = []
+    let up = 500
+    const server = createServer((request, response) => {
+      if (request.url !== '/up') seen.push(request.headers)
+      response.writeHead(request.url === '/up' ? up : 200).end('hello')
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    t.teardown(async () => {
+      await agent.stop()
+      await hub.stop()
+      server.close()
+      server.closeAllConnections()
+    })
+    await connector(hub, 'sso', first)
+    const set = (value: object) => ({ headers: { request: { set: { Authorization: value } } } })
+    const more = {
+      agents: ['node-1'],
+      identity_headers: { 'X-Login': '{email.local}', 'X-Name': 'name', 'X-Role': 'each_role' },
+      health: { path: '/up', interval: '1s' },
+    }
+    const { port } = server.address() as AddressInfo
+    await register(hub.api, 'app', port, { ...more, ...set({ value: 'token s3cret' }) })
+    await register(hub.api, 'app', port, { ...more, ...set({ stored: true }) })
+    const shown = await hub.api<{ status: { state: string; reason: string | null } }>('GET', '/apps/app')
+    t.notMatch(JSON.stringify([shown, await hub.api('GET', '/apps')]), /s3cret/)
+    t.match(shown, { spec: { headers: { request: { set: { Authorization: { stored: true } } } } } })
+    const stateIs = (state: string, reason: string | null) =>
+      until(async () => {
+        const { status } = await hub.api<typeof shown>('GET', '/apps/app')
+        return status.state === state && status.reason === reason
+      }, state)
+    await stateIs('unreachable', 'unhealthy')
+    up = 204
+    await stateIs('ready', null)
+
+    const groups = ['platform-team']
+    first.person = { sub: 'd-1', email: 'dora@example.com', email_verified: true, name: 'Dora', groups }
+    const page = await hub.visitor().open(`${hub.appUrl('app')}/`)
+    t.equal(page.text, 'hello')
+    t.match(seen.at(-1), {
+      ...{ authorization: 'token s3cret', 'x-login': 'dora', 'x-name': 'Dora', 'x-role': 'access' },
+    })
+  },
+)
 
 t.test('K144 roles that a connector has mapped end with it, in API tokens too', async (t) => {
   const hub = await createTestHub()
