@@ -17,6 +17,8 @@ export const errorCodes = {
     'Give the directory to the user that the program runs as, or set another data_dir.',
   MEZ_PORT_UNAVAILABLE: 'Stop the other program on the port, or choose another port.',
 
+  MEZ_SERVICE_UNINSTALLABLE: 'Write a unit by hand: examples/systemd has one for each program.',
+
   // Plugins.
   MEZ_PLUGIN_NOT_FOUND: 'Install the package, or correct the name or path under `plugins:`.',
   MEZ_PLUGIN_SIDE: 'Name the plugin in the configuration of the other program, or export the missing half.',
