@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { MezError, messageOf } from '@mezite/core/agent'
@@ -6,22 +6,37 @@ import { stringify } from 'yaml'
 import { readAgentConfig } from './agent-config.ts'
 
 const FLAGS = {
-  config: { type: 'string', default: 'mezd.yaml' },
+  config: { type: 'string' },
   proxy: { type: 'string' },
   'token-file': { type: 'string', default: '-' },
   'ca-pin': { type: 'string' },
   hostname: { type: 'string' },
   'data-dir': { type: 'string' },
+  service: { type: 'boolean', default: false },
 } as const
 
+/** Of a service, which runs as a user of its own. */
+const SERVICE = { config: '/etc/mezite/mezd.yaml', 'data-dir': '/var/lib/mezite-agent' }
+
+export interface WrittenConfiguration {
+  /** Absolute paths. */
+  readonly file: string
+  readonly tokenFile: string
+  /** Whether `--service` asks for a service. */
+  readonly service: boolean
+}
+
 /**
- * Writes `mezd.yaml` and, beside it, the join token, from the flags of `mezd start`; returns the path of the
- * configuration. Rejects without leaving a file if the flags are not valid.
+ * Writes `mezd.yaml` and, beside it, the join token, from the flags of `mezd start`. Rejects without leaving a file if the flags are not valid.
  *
  * @param program folder of this package
  */
-export async function writeConfiguration(args: readonly string[], program: string): Promise<string> {
-  const { values: flags } = parseArgs({ args: [...args], options: FLAGS })
+export async function writeConfiguration(
+  args: readonly string[],
+  program: string,
+): Promise<WrittenConfiguration> {
+  const { values } = parseArgs({ args: [...args], options: FLAGS })
+  const flags = { ...(values.service ? SERVICE : { config: 'mezd.yaml' }), ...values }
   const missing = (['proxy', 'ca-pin'] as const).filter((name) => flags[name] === undefined)
   if (missing.length > 0) {
     throw new MezError(
@@ -44,6 +59,7 @@ export async function writeConfiguration(args: readonly string[], program: strin
     )
   }
   const file = resolve(flags.config)
+  if (flags.service) mkdirSync(dirname(file), { recursive: true })
   const tokenFile = join(dirname(file), 'join-token')
   const settings = {
     proxy_addr: flags.proxy,
@@ -69,5 +85,5 @@ export async function writeConfiguration(args: readonly string[], program: strin
     rmSync(file)
     throw error
   }
-  return file
+  return { file, tokenFile, service: flags.service }
 }

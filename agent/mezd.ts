@@ -8,6 +8,7 @@ import {
   agentTransports,
   createKernel,
   createLog,
+  installService,
   lockFile,
   MezError,
   messageOf,
@@ -32,12 +33,14 @@ import { selectTransports } from './transport-choice.ts'
 const HELP = `mezd keeps a tunnel to a Mezite hub and dials applications for it.
 
 Usage: mezd init --proxy HOST:PORT --ca-pin sha256:... [--token-file FILE|-] [--config mezd.yaml]
+       mezd init --service --proxy HOST:PORT --ca-pin sha256:... [--token-file FILE|-]
        mezd start --config mezd.yaml
        mezd start --proxy HOST:PORT [--token-file FILE|-] [--ca-pin sha256:...]
        mezd config check --config mezd.yaml
        mezd doctor --config mezd.yaml | --proxy HOST:PORT
 
   init                write a configuration and the join token, and test the way to the hub
+  init --service      the same in /etc/mezite, and run the agent as a service of this machine (as root)
   start               connect to the hub and serve applications
   config check        report every problem of the configuration, and do nothing else
   doctor              test DNS, TCP, TLS, proxy, clock and each transport against the hub
@@ -99,13 +102,17 @@ async function checkConfiguration(args: readonly string[]): Promise<void> {
 }
 
 async function init(args: readonly string[]): Promise<void> {
-  const file = await writeConfiguration(args, here)
+  const { file, tokenFile, service } = await writeConfiguration(args, here)
   process.stdout.write(`Wrote ${file}. The way to the hub:\n`)
-  await doctor(['--config', file], `Start the agent with: mezd start --config ${file}\n`)
+  await doctor(['--config', file], async () => {
+    if (!service) return `Start the agent with: mezd start --config ${file}\n`
+    const done = await installService({ name: 'mezd', configFile: file, files: [tokenFile] })
+    return `${done.join('\n')}\n`
+  })
 }
 
-/** @param next printed at the end, before the process exits */
-async function doctor(args: readonly string[], next = ''): Promise<void> {
+/** @param next gives what is printed at the end, before the process exits */
+async function doctor(args: readonly string[], next = async () => ''): Promise<void> {
   const config = await readAgentConfig(args, { program: here })
   const log = createLog({ level: 'error' })
   const kernel = createKernel({
@@ -126,7 +133,7 @@ async function doctor(args: readonly string[], next = ''): Promise<void> {
   process.stdout.write(
     through ? 'An agent can reach this hub.\n' : 'No transport gets through to this hub.\n',
   )
-  process.stdout.write(next)
+  process.stdout.write(await next())
   process.exit(through ? 0 : 1)
 }
 

@@ -28,6 +28,7 @@ export { runtimeProblems } from '../loader/runtime-check.ts'
 export { releaseStartupMemory } from '../loader/startup-memory.ts'
 export { createDiagnosticsListener, healthRoute, plainText } from '../log/diagnostics-listener.ts'
 export { createLog } from '../log/program-log.ts'
+export { installService } from '../log/service-install.ts'
 export { reportServiceState } from '../log/service-state.ts'
 export { type ProveCarrier, proveAgent, proveJoin } from '../wire/carrier-proof.ts'
 export {

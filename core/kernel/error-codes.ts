@@ -17,6 +17,7 @@ export const errorCodes = {
     'Give the directory to the user that the program runs as, or set another data_dir.',
   MEZ_PORT_UNAVAILABLE: 'Stop the other program on the port, or choose another port.',
 
+  MEZ_MACHINE_UNFIT: 'Each failed check says who can repair it.',
   MEZ_SERVICE_UNINSTALLABLE: 'Write a unit by hand: examples/systemd has one for each program.',
 
   // Plugins.

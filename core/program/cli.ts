@@ -30,6 +30,7 @@ const HELP = {
   start --config FILE          run the hub
   config check --config FILE   list all problems of a configuration
   config schema                print the JSON Schema of the configuration
+  doctor --config FILE         examine this machine and the running hub
   backup FILE                  back up the cluster while it runs
   restore FILE                 restore a backup into an empty database
   database move                move the cluster to another database
@@ -62,6 +63,7 @@ plugin's configuration; --agent-config that of the agent's half, if it differs.
 /** Commands with flags of their own, by first word. Each is loaded when it runs. */
 const LOADED: Readonly<Record<string, (word: string) => Promise<ProgramCommand>>> = {
   init: async () => (await import('./init.ts')).init,
+  doctor: async () => (await import('./doctor.ts')).doctor,
   backup: (word) => packagedCommand('backup', word),
   restore: (word) => packagedCommand('backup', word),
   database: (word) => packagedCommand('backup', word),

@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises'
-import { unlink, writeFile } from 'node:fs/promises'
+import { mkdir, unlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { parseArgs } from 'node:util'
 import { stringify } from 'yaml'
@@ -11,6 +11,7 @@ import { type LoadedConfig, loadConfig } from '../hub/config/config-loader.ts'
 import type { HubConfig } from '../hub/config/hub-config.ts'
 import { MezError, messageOf } from '../kernel/error.ts'
 import { createLog } from '../log/program-log.ts'
+import { installService } from '../log/service-install.ts'
 import type { ProgramCommand } from './index.ts'
 
 const HELP = `Usage: mezhub init --public-addr HOST[:PORT] --apps-domain DOMAIN --admin NAME [flags]
@@ -19,6 +20,8 @@ Writes a configuration, creates the database with a first administrator, checks 
 prints what is left to do. Asks for the three values on a terminal.
 
   --config FILE          the file to write (default: mezhub.yaml)
+  --service              also run the hub as a service of this machine (as root; default of --config then:
+                         /etc/mezite/mezhub.yaml)
   --public-addr ADDRESS  the hub's own web host, with :PORT when it is not 443
   --apps-domain DOMAIN   applications are below this domain
   --admin NAME           the first administrator, who signs in with a passkey
@@ -30,7 +33,8 @@ prints what is left to do. Asks for the three values on a terminal.
 `
 
 const FLAGS = {
-  config: { type: 'string', default: 'mezhub.yaml' },
+  config: { type: 'string' },
+  service: { type: 'boolean', default: false },
   'public-addr': { type: 'string' },
   'apps-domain': { type: 'string' },
   admin: { type: 'string' },
@@ -61,7 +65,8 @@ const parseFlags = (args: readonly string[]) => parseArgs({ args: [...args], opt
 /** Rejects, and removes the configuration again, if a hub cannot start with it. */
 async function initHub(args: readonly string[], print: (text: string) => void): Promise<void> {
   const flags = await complete(parseFlags(args))
-  const file = resolve(flags.config!)
+  const file = resolve(flags.config ?? (flags.service ? '/etc/mezite/mezhub.yaml' : 'mezhub.yaml'))
+  if (flags.service) await mkdir(dirname(file), { recursive: true })
   await writeFile(file, settings(flags), { mode: 0o600, flag: 'wx' }).catch((cause: Error) => {
     throw new MezError('MEZ_FILE_UNWRITABLE', `cannot write ${file}: ${messageOf(cause)}`, {
       hint: 'Name another file with --config, or remove this one.',
@@ -72,6 +77,9 @@ async function initHub(args: readonly string[], print: (text: string) => void): 
     const loaded = await loadConfig({ file })
     const checks = await examine(loaded.config)
     print(report(loaded.config, checks, await firstLogins(loaded, flags.admin!, flags.agent)))
+    if (!flags.service) return
+    const done = await installService({ name: 'mezhub', configFile: file, files: [] })
+    print(`\n${done.join('\n')}\n`)
   } catch (error) {
     await unlink(file)
     throw error

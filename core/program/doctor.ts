@@ -1,0 +1,250 @@
+import { lookup } from 'node:dns/promises'
+import { existsSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { freemem, networkInterfaces, totalmem } from 'node:os'
+import { dirname, join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
+import { parseArgs } from 'node:util'
+import pg from 'pg'
+import { adminClient } from '../hub/api-server/admin-client.ts'
+import { formatAddress, isLocalhostName } from '../hub/config/address.ts'
+import { loadConfig } from '../hub/config/config-loader.ts'
+import type { Address, HubConfig } from '../hub/config/hub-config.ts'
+import { type makeKeyPair, namesHost, readKeyPair } from '../hub/listener/key-pair.ts'
+import { MezError, messageOf } from '../kernel/error.ts'
+import { version } from '../loader/runtime-check.ts'
+import type { ProgramCommand } from './index.ts'
+
+const HELP = `Usage: mezhub doctor --config FILE
+
+Examines names, port, certificate, clock, database, disk and memory of this machine and, while the hub runs, versions of
+agents and what needs attention. Each fault says who can repair it. Exits 1 if there is one.
+
+  --config FILE   the hub's configuration
+`
+
+/** `mezhub doctor`. */
+export const doctor: ProgramCommand = {
+  summary: 'examine this machine and the running hub',
+  help: HELP,
+  async run(args, print) {
+    const { values } = parseArgs({ args: [...args], options: { config: { type: 'string', short: 'c' } } })
+    if (values.config === undefined)
+      throw new MezError('MEZ_USAGE_WRONG', 'mezhub doctor needs --config FILE')
+    const loaded = await loadConfig({ file: values.config })
+    let faults = 0
+    for await (const { step, fault, detail, who } of examineMachine(loaded.config)) {
+      if (fault) faults += 1
+      const mark = fault ? 'FAIL' : fault === null ? 'skip' : 'ok  '
+      print(`${mark}  ${step}: ${detail}${fault ? `\n      Who can repair it: ${who}` : ''}\n`)
+    }
+    if (faults > 0)
+      throw new MezError('MEZ_MACHINE_UNFIT', `${faults === 1 ? 'one check' : `${faults} checks`} failed`)
+  },
+}
+
+/** One finding. */
+export interface Finding {
+  readonly step: string
+  /** Null: it could not be examined. */
+  readonly fault: boolean | null
+  readonly detail: string
+  /** Who can repair it. */
+  readonly who: string
+}
+
+const STEP_MS = 5_000
+const DAY_MS = 24 * 3_600_000
+const EXPIRY_DAYS = 21
+const CLOCK_MS = 5_000
+const FREE_DISK = 2 ** 30
+const FREE_MEMORY = 512 * 2 ** 20
+/** A hub with the embedded database, and one beside PostgreSQL, in bytes. */
+const NEEDED_MEMORY = { embedded: 2 ** 30, postgres: 512 * 2 ** 20 }
+
+const MACHINE = 'the administrator of this machine'
+const DNS = 'whoever manages the DNS zone'
+const DATABASE = 'the administrator of the database'
+
+/** Examines the machine of a hub, and the hub if it runs. Every step has a deadline. */
+export async function* examineMachine(config: HubConfig): AsyncGenerator<Finding> {
+  const { proxy, signInHost } = config
+  const hosts = new Set([proxy.publicAddr.host, signInHost])
+  if (proxy.appsDomain !== null) hosts.add(`app.${proxy.appsDomain}`)
+  for (const host of hosts) yield await names(host)
+  const status = await runningStatus(config)
+  yield await port(proxy.listen, status !== null)
+  yield* await certificate(config, [...hosts], status !== null)
+  yield* database(config, status !== null)
+  yield await disk(config.dataDir)
+  yield memory(config.database.driver)
+  if (status === null) {
+    const detail = 'the hub does not run on this machine, so agents and backups were not examined'
+    yield { step: 'Hub', fault: null, detail, who: MACHINE }
+    return
+  }
+  yield* agents(config)
+  for (const { kind, subject, message } of status.attention ?? [])
+    yield { step: `Attention, ${kind}`, fault: true, detail: `${subject}: ${message}`, who: 'you' }
+  for (const job of status.jobs ?? []) {
+    if (!job.name.startsWith('backup')) continue
+    const detail = job.last_run === null ? 'no backup has been made yet' : `${job.result}, at ${job.last_run}`
+    yield { step: 'Backup', fault: job.failures > 0, detail, who: MACHINE }
+  }
+}
+
+async function names(host: string): Promise<Finding> {
+  const step = `DNS, ${host}`
+  if (isLocalhostName(host)) return { step, fault: false, detail: 'always this machine', who: DNS }
+  const found = (await lookup(host, { all: true }).catch(() => [])).map(({ address }) => address)
+  if (found.length === 0)
+    return { step, fault: true, detail: 'does not resolve: add the DNS record', who: DNS }
+  const own = Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address))
+  const here = found.some((address) => own.includes(address))
+  const elsewhere = here ? '' : ', which is no address of this machine (right behind a balancer or NAT)'
+  return { step, fault: false, detail: `${found.join(', ')}${elsewhere}`, who: DNS }
+}
+
+async function port(listen: Address, runs: boolean): Promise<Finding> {
+  const step = `Port ${listen.port}`
+  const failure = await new Promise<string | null>((resolve) => {
+    const server = createServer()
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+    server.listen({ host: listen.host, port: listen.port }, () => server.close(() => resolve(null)))
+  })
+  if (runs) {
+    const detail = failure === null ? 'the hub runs, but does not listen here' : 'the hub listens'
+    return { step, fault: failure === null, detail, who: MACHINE }
+  }
+  if (failure === null) return { step, fault: false, detail: 'is free', who: MACHINE }
+  const why = failure === 'EADDRINUSE' ? 'another program listens on it' : `cannot be opened (${failure})`
+  return { step, fault: true, detail: `${formatAddress(listen)}: ${why}`, who: MACHINE }
+}
+
+/** What clients see if the hub runs, else the files. */
+async function certificate(config: HubConfig, hosts: readonly string[], runs: boolean): Promise<Finding[]> {
+  const { httpsKeypair, appsKeypair, listen } = config.proxy
+  const findings: Finding[] = []
+  for (const host of hosts) {
+    const step = `Certificate, ${host}`
+    try {
+      const isApp = host.startsWith('app.')
+      const files = isApp ? (appsKeypair ?? httpsKeypair) : httpsKeypair
+      if (!runs && files === null) {
+        findings.push({ step, fault: null, detail: 'no files; the hub does not run', who: MACHINE })
+        continue
+      }
+      const { leaf, sans } = runs ? await shownFor(listen, host) : await readKeyPair(files!)
+      const days = Math.floor((leaf.validToDate.getTime() - Date.now()) / DAY_MS)
+      const names = namesHost({ sans } as Parameters<typeof namesHost>[0], host)
+      const detail = names ? `expires in ${days} days` : `names ${sans.join(', ')} only`
+      findings.push({ step, fault: !names || days < EXPIRY_DAYS, detail, who: MACHINE })
+    } catch (error) {
+      findings.push({ step, fault: true, detail: messageOf(error), who: MACHINE })
+    }
+  }
+  return findings
+}
+
+function shownFor(
+  { host, port }: Address,
+  servername: string,
+): Promise<Pick<ReturnType<typeof makeKeyPair>, 'leaf' | 'sans'>> {
+  const local = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
+  return new Promise((resolve, reject) => {
+    const socket = connectTls({ host: local, port, servername, rejectUnauthorized: false, timeout: STEP_MS })
+    socket.once('secureConnect', () => {
+      const leaf = socket.getPeerX509Certificate()
+      socket.destroy()
+      if (leaf === undefined) return reject(new Error('the hub shows no certificate'))
+      const sans = (leaf.subjectAltName ?? '').split(', ').map((name) => name.replace(/^DNS:/, ''))
+      resolve({ leaf, sans })
+    })
+    socket.once('timeout', () => socket.destroy(new Error('the hub does not answer in time')))
+    socket.on('error', reject)
+  })
+}
+
+async function* database({ database, dataDir }: HubConfig, runs: boolean): AsyncGenerator<Finding> {
+  if (database.driver === 'embedded') {
+    const there = existsSync(join(dataDir, 'database', 'PG_VERSION'))
+    const detail = there ? `embedded, in ${dataDir}` : `embedded; ${dataDir} has none yet`
+    yield { step: 'Database', fault: false, detail, who: MACHINE }
+    return
+  }
+  const client = new pg.Client({
+    connectionString: database.url,
+    connectionTimeoutMillis: STEP_MS,
+    query_timeout: STEP_MS,
+  })
+  client.on('error', () => {})
+  try {
+    const beganAt = performance.now()
+    await client.connect()
+    const { rows } = await client.query<{ version: string; standby: boolean; ms: number }>(
+      `SELECT current_setting('server_version') AS version, pg_is_in_recovery() AS standby,
+        (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS ms`,
+    )
+    const { version: server = '', standby = false, ms = 0 } = rows[0] ?? {}
+    const took = Math.round(performance.now() - beganAt)
+    const old = Number.parseInt(server, 10) < 15
+    yield {
+      ...{ step: 'Database', fault: old || standby, who: DATABASE },
+      detail: standby
+        ? 'the server is a standby; database.url must lead to the primary'
+        : `PostgreSQL ${server}${old ? ', but 15 or newer is needed' : `, connected in ${took} ms`}`,
+    }
+    const skew = Date.now() - ms
+    const detail = `this clock and the database's differ by ${(Math.abs(skew) / 1_000).toFixed(1)} s`
+    yield { step: 'Clock', fault: Math.abs(skew) > CLOCK_MS, detail, who: `${MACHINE} (NTP)` }
+  } catch (error) {
+    const detail = `unreachable: ${messageOf(error)}${runs ? '' : ' (the hub does not run either)'}`
+    yield { step: 'Database', fault: true, detail, who: DATABASE }
+  } finally {
+    await client.end().catch(() => {})
+  }
+}
+
+async function disk(dataDir: string): Promise<Finding> {
+  let folder = dataDir
+  while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder)
+  const { bavail, bsize } = await statfs(folder)
+  const free = bavail * bsize
+  const detail = `${(free / 2 ** 30).toFixed(1)} GiB are free for ${dataDir}`
+  return { step: 'Disk', fault: free < FREE_DISK, detail, who: MACHINE }
+}
+
+function memory(driver: 'embedded' | 'postgres'): Finding {
+  const [total, free] = [totalmem(), freemem()]
+  const small = total < NEEDED_MEMORY[driver]
+  const mib = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`
+  const detail = `${mib(free)} of ${mib(total)} are free${small ? `; a hub needs ${mib(NEEDED_MEMORY[driver])}` : ''}`
+  return { step: 'Memory', fault: small || free < FREE_MEMORY / 4, detail, who: MACHINE }
+}
+
+interface Status {
+  readonly attention: readonly { kind: string; subject: string; message: string }[] | null
+  readonly jobs:
+    | readonly { name: string; result: string | null; last_run: string | null; failures: number }[]
+    | null
+}
+
+/** Null if no hub runs on the data directory. */
+function runningStatus({ dataDir }: HubConfig): Promise<Status | null> {
+  return adminClient(join(dataDir, 'admin.sock'))<Status>('GET', '/status').catch(() => null)
+}
+
+async function* agents({ dataDir }: HubConfig): AsyncGenerator<Finding> {
+  const own = await version()
+  const api = adminClient(join(dataDir, 'admin.sock'))
+  const all = await api<readonly { hostname: string; version: string | null }[]>('GET', '/agents').catch(
+    () => [],
+  )
+  const other = all.filter((agent) => agent.version !== null && agent.version !== own)
+  const detail = other.map((agent) => `${agent.hostname} ${agent.version}`).join(', ')
+  yield {
+    ...{ step: 'Agents', fault: false, who: 'the administrators of their machines' },
+    detail: other.length === 0 ? `${all.length}, all with version ${own}` : `not version ${own}: ${detail}`,
+  }
+}
