@@ -15,6 +15,7 @@ await runTogether(import.meta.url, [
   './hub/audit/audit.test.ts',
   './hub/audit/required-sink.test.ts',
   './program/cli.test.ts',
+  './program/doctor.test.ts',
   './hub/http/slow-bodies.test.ts',
   './hub/late-rejections.test.ts',
   './hub/listener/hub-relay.test.ts',

@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
 import { existsSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
@@ -11,7 +12,7 @@ import { adminClient } from '../hub/api-server/admin-client.ts'
 import { formatAddress, isLocalhostName } from '../hub/config/address.ts'
 import { loadConfig } from '../hub/config/config-loader.ts'
 import type { Address, HubConfig } from '../hub/config/hub-config.ts'
-import { type makeKeyPair, namesHost, readKeyPair } from '../hub/listener/key-pair.ts'
+import { readKeyPair } from '../hub/listener/key-pair.ts'
 import { MezError, messageOf } from '../kernel/error.ts'
 import { version } from '../loader/runtime-check.ts'
 import type { ProgramCommand } from './index.ts'
@@ -135,10 +136,10 @@ async function certificate(config: HubConfig, hosts: readonly string[], runs: bo
         findings.push({ step, fault: null, detail: 'no files; the hub does not run', who: MACHINE })
         continue
       }
-      const { leaf, sans } = runs ? await shownFor(listen, host) : await readKeyPair(files!)
+      const leaf = runs ? await shownFor(listen, host) : (await readKeyPair(files!)).leaf
       const days = Math.floor((leaf.validToDate.getTime() - Date.now()) / DAY_MS)
-      const names = namesHost({ sans } as Parameters<typeof namesHost>[0], host)
-      const detail = names ? `expires in ${days} days` : `names ${sans.join(', ')} only`
+      const names = leaf.checkHost(host, { subject: 'never' }) !== undefined
+      const detail = names ? `expires in ${days} days` : `names ${leaf.subjectAltName ?? 'nothing'} only`
       findings.push({ step, fault: !names || days < EXPIRY_DAYS, detail, who: MACHINE })
     } catch (error) {
       findings.push({ step, fault: true, detail: messageOf(error), who: MACHINE })
@@ -147,19 +148,15 @@ async function certificate(config: HubConfig, hosts: readonly string[], runs: bo
   return findings
 }
 
-function shownFor(
-  { host, port }: Address,
-  servername: string,
-): Promise<Pick<ReturnType<typeof makeKeyPair>, 'leaf' | 'sans'>> {
+function shownFor({ host, port }: Address, servername: string): Promise<X509Certificate> {
   const local = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
   return new Promise((resolve, reject) => {
     const socket = connectTls({ host: local, port, servername, rejectUnauthorized: false, timeout: STEP_MS })
     socket.once('secureConnect', () => {
       const leaf = socket.getPeerX509Certificate()
       socket.destroy()
-      if (leaf === undefined) return reject(new Error('the hub shows no certificate'))
-      const sans = (leaf.subjectAltName ?? '').split(', ').map((name) => name.replace(/^DNS:/, ''))
-      resolve({ leaf, sans })
+      if (leaf === undefined) reject(new Error('the hub shows no certificate'))
+      else resolve(leaf)
     })
     socket.once('timeout', () => socket.destroy(new Error('the hub does not answer in time')))
     socket.on('error', reject)
