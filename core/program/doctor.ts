@@ -46,7 +46,7 @@ export const doctor: ProgramCommand = {
 }
 
 /** One finding. */
-export interface Finding {
+interface Finding {
   readonly step: string
   /** Null: it could not be examined. */
   readonly fault: boolean | null
@@ -69,7 +69,7 @@ const DNS = 'whoever manages the DNS zone'
 const DATABASE = 'the administrator of the database'
 
 /** Examines the machine of a hub, and the hub if it runs. Every step has a deadline. */
-export async function* examineMachine(config: HubConfig): AsyncGenerator<Finding> {
+async function* examineMachine(config: HubConfig): AsyncGenerator<Finding> {
   const { proxy, signInHost } = config
   const hosts = new Set([proxy.publicAddr.host, signInHost])
   if (proxy.appsDomain !== null) hosts.add(`app.${proxy.appsDomain}`)
