@@ -227,7 +227,7 @@ function apiServer(rooms: Rooms, group?: GroupMember): Web {
       ...rooms.locks.routes,
       explanationRoutes(rooms.explain),
       tokenRoutes({ ...rooms, publicAddr: formatAddress(config.proxy.publicAddr) }),
-      rooms.tunnel.routes,
+      ...rooms.tunnel.routes,
       authorityRoutes({ ...rooms, waiting: rooms.tunnel.waiting }),
       ...signIn.webRoutes,
       ...kernel.slot(webRoutes),

@@ -1,6 +1,10 @@
-import type { Transaction } from '../../api/database.ts'
-import type { Revisions, View } from '../../api/revisions.ts'
-import type { TunnelTables } from './migrations.ts'
+import { Type } from 'typebox'
+import type { Catalog } from '../../api/catalog.ts'
+import { defineResource, type ResourceParts } from '../../api/define-resource.ts'
+import { Nullable } from '../../api/resource.ts'
+import type { Tunnel } from '../../api/tunnel.ts'
+import type { WebRoutes } from '../../api/web-routes.ts'
+import type { AgentTable } from './migrations.ts'
 
 export interface Agent {
   readonly hostname: string
@@ -22,18 +26,38 @@ export interface Agents {
   list(): readonly Agent[]
   /** Why the agent may not use the certificate; null: it may. */
   refusalOf(hostname: string, serial: string): AgentRefusal | null
+  /** `/v1/webapi/agents`. Removing an agent revokes its certificate and cuts its links. */
+  readonly routes: readonly WebRoutes[]
 }
 
 export type AgentRefusal = 'agent_unknown' | 'certificate_superseded'
 
-/** Registers the view of agents with the revisions. */
-export function createAgents(revisions: Pick<Revisions, 'addView'>): Agents {
-  let agents = new Map<string, Agent>()
+const timeOf = (at: Date | number) => new Date(at).toISOString()
 
-  const read = async (trx: Transaction, names: readonly string[] | null): Promise<Agent[]> => {
-    let query = trx.withTables<TunnelTables>().selectFrom('agents').selectAll()
-    if (names) query = query.where('hostname', 'in', names)
-    return (await query.execute()).map((row) => ({
+/** Registers the view of agents with the revisions. `links` is called when an agent is shown. */
+export function createAgents(
+  parts: ResourceParts & { readonly links: Tunnel['links']; readonly catalog: Pick<Catalog, 'list'> },
+): Agents {
+  const { links, catalog } = parts
+  const resource = defineResource<Agent, AgentTable>({
+    name: 'agent',
+    collection: 'agents',
+    table: 'agents',
+    key: 'hostname',
+    form: {
+      flat: Type.Object({
+        hostname: Type.String(),
+        connected: Type.Boolean(),
+        since: Nullable(Type.String()),
+        version: Nullable(Type.String()),
+        transport: Nullable(Type.String()),
+        rtt_ms: Nullable(Type.Number()),
+        streams: Type.Integer(),
+        apps: Type.Array(Type.String()),
+        cert_expires: Type.String(),
+      }),
+    },
+    read: (row) => ({
       hostname: row.hostname,
       created: new Date(row.created).getTime(),
       serial: row.cert_serial,
@@ -42,35 +66,36 @@ export function createAgents(revisions: Pick<Revisions, 'addView'>): Agents {
       generation: row.generation,
       authority: row.cert_authority,
       hubCaPins: row.hub_ca_pins?.split(',') ?? [],
-    }))
-  }
-  const view: View = {
-    name: 'agents',
-    kinds: ['agent'],
-    async loadAll(trx) {
-      const all = await read(trx, null)
-      return () => {
-        agents = new Map(all.map((agent) => [agent.hostname, agent]))
+    }),
+    show({ hostname, certExpires }) {
+      const link = links().find((each) => each.hostname === hostname)
+      const apps = catalog.list().filter(({ agents }) => agents.includes(hostname))
+      return {
+        hostname,
+        connected: link !== undefined,
+        since: link ? timeOf(link.since) : null,
+        version: link?.version ?? null,
+        transport: link?.transport ?? null,
+        rtt_ms: link?.rttMs ?? null,
+        streams: link?.streams ?? 0,
+        apps: apps.map(({ name }) => name),
+        cert_expires: timeOf(certExpires),
       }
     },
-    async refresh(trx, touched) {
-      const names = [...(touched.get('agent') ?? [])]
-      const found = names.length > 0 ? await read(trx, names) : []
-      return () => {
-        for (const name of names) agents.delete(name)
-        for (const agent of found) agents.set(agent.hostname, agent)
-      }
-    },
-  }
-  revisions.addView(view)
+    audited: ({ hostname }) => ({ agent: hostname }),
+    verbs: { list: { summary: 'All agents that may connect' }, get: {}, remove: { cuts: true } },
+  })
+  const collection = resource.open(parts)
+  const { items } = collection
 
   return {
-    get: (hostname) => agents.get(hostname),
-    list: () => [...agents.values()].sort((a, b) => (a.hostname < b.hostname ? -1 : 1)),
+    get: (hostname) => items.get(hostname),
+    list: () => [...items.values()].sort((a, b) => (a.hostname < b.hostname ? -1 : 1)),
     refusalOf(hostname, serial) {
-      const agent = agents.get(hostname)
+      const agent = items.get(hostname)
       if (!agent) return 'agent_unknown'
       return serial === agent.serial || serial === agent.previousSerial ? null : 'certificate_superseded'
     },
+    routes: resource.routes(collection),
   }
 }

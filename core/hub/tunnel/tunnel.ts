@@ -16,7 +16,6 @@ import type { RunningCatalog } from '../catalog/catalog.ts'
 import type { Registry } from '../cluster/hub-registry.ts'
 import type { Enrolment } from '../enrolment/enrolment.ts'
 import type { JoinTokens } from '../enrolment/join-tokens.ts'
-import { agentRoutes } from './agent-routes.ts'
 import { createAgentSelector } from './agent-selector.ts'
 import { type Agent, createAgents } from './agents.ts'
 import { createAppHealth, type ProbeResult, probeApp } from './app-health.ts'
@@ -61,7 +60,7 @@ export interface RunningTunnel extends Tunnel {
   /** The offered transports among the provided ones. Throws like `offeredTransports`. */
   offer(provided: readonly HubTransport[]): readonly HubTransport[]
   /** `/v1/webapi/agents`. */
-  readonly routes: WebRoutes
+  readonly routes: readonly WebRoutes[]
   /** Connects an agent to an app, which need not be registered, and closes the connection; no byte is sent. */
   probe(app: App, hostname: string): Promise<ProbeResult>
   /** All agents that may connect. */
@@ -76,8 +75,8 @@ export interface RunningTunnel extends Tunnel {
 
 /** The live agents of this hub. It does not open a listener: its caller passes it the connections. */
 export function createTunnel(options: TunnelOptions): RunningTunnel {
-  const { revisions, catalog, clock, offered } = options
-  const agents = createAgents(revisions)
+  const { catalog, clock, offered } = options
+  const agents = createAgents({ ...options, links: () => selector.links() })
   const rotation = createRotationProgress({ ...options, agents })
   const links = createLinkRegistry({ ...options, agents, rotation })
   const health = createAppHealth({ links, catalog, clock })
@@ -97,7 +96,7 @@ export function createTunnel(options: TunnelOptions): RunningTunnel {
       else acceptLink(raw, from, secured)
     },
     offer: (provided) => offeredTransports(provided, offered),
-    routes: agentRoutes({ agents, tunnel: selector, catalog, revisions }),
+    routes: agents.routes,
     probe: (app, hostname) => probeApp(links.get(hostname), app, clock),
     agents: agents.list,
     waiting: rotation.waiting,

@@ -198,7 +198,7 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
     tunnel,
     routes: [
       tokenRoutes({ joinTokens: tokens, authorities, publicAddr: 'hub.example.com:443', clock }),
-      tunnel.routes,
+      ...tunnel.routes,
     ],
     authorities,
     events,
