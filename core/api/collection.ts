@@ -136,9 +136,9 @@ export function createCollection<Item, Row extends object, Input>(
     revisions.write(async (trx, change) => {
       const { row, old } = await store(trx)
       change.touch(changeKind, keyOf(row))
-      const more = (await within?.({ trx, change, row, old, by })) ?? {}
       const event = `${name}.${type ?? (old ? 'updated' : 'created')}`
       await change.audit({ type: event, success: true, by, fields: definition.audited(row) })
+      const more = (await within?.({ trx, change, row, old, by })) ?? {}
       return { row, more, created: old === undefined }
     }, by)
 

@@ -29,7 +29,7 @@ export interface ResourceChange<Row> extends RunningChange {
   readonly by: Actor
 }
 
-/** Runs in a change, before its audit event, and can reject it. The members that it returns are part of the response. */
+/** Runs in a change, after its audit event, and can reject it. The members that it returns are part of the response. */
 export type WithinChange<Row> = (change: ResourceChange<Row>) => Promise<object | undefined> | undefined
 
 /** The JSON of a resource: a document with a `spec` (`kind`, `version`, `metadata`, `spec`), or flat. */

@@ -81,15 +81,18 @@ export type ConnectorSpec = Static<typeof ConnectorSpec>
 
 export type ConnectorDocument = Resource<ConnectorSpec>
 
+/** A document and the secret that came with it. */
+export interface ReadConnector {
+  readonly document: ConnectorDocument
+  readonly secret: string | undefined
+}
+
 /**
  * Reads a connector document from the API. `secret` is a client secret or the PEM of `private_key`, or undefined when the
  * document has none (the stored one stays). The CLI reads files and environment variables and sends `{ value }`: the hub
  * does not read files that a caller names. Throws `Problem` 400 `resource_invalid`, which lists every fault.
  */
-export function readConnector(
-  body: unknown,
-  options: { readonly name?: string } = {},
-): { document: ConnectorDocument; secret: string | undefined } {
+export function readConnector(body: unknown, options: { readonly name?: string } = {}): ReadConnector {
   const { client_secret, private_key, ...spec } = asObject(asObject(body).spec)
   // A document without a spec is passed on as it is, so that its faults are reported as for every resource.
   const input = Object.hasOwn(asObject(body), 'spec') ? { ...asObject(body), spec } : body

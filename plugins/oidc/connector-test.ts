@@ -2,8 +2,7 @@ import type { PublicNames } from '@mezite/core'
 import * as client from 'openid-client'
 import { createBoundedFetch } from './bounded-fetch.ts'
 import { asClient, isClientRefused } from './client-authentication.ts'
-import type { Connector } from './connectors.ts'
-import { callbackUrl } from './login.ts'
+import { type Connector, callbackUrl } from './connectors.ts'
 import { type Provider, type Providers, words } from './providers.ts'
 
 export interface Check {

@@ -3,18 +3,25 @@ import { isDeepStrictEqual } from 'node:util'
 import {
   type Actor,
   type Clock,
-  entityTags,
+  defineResource,
+  type Log,
   Problem,
+  type PublicNames,
   type Revisions,
   type RunningChange,
   type SecretBox,
   type Sessions,
   type Transaction,
+  Type,
   type Users,
-  type View,
 } from '@mezite/core'
 import { isPrivateKey, publicJwkOf } from './client-key.ts'
-import type { ConnectorDocument } from './connector-resource.ts'
+import {
+  type ConnectorDocument,
+  ConnectorSpec,
+  type ReadConnector,
+  readConnector,
+} from './connector-resource.ts'
 import type { OidcTables } from './migrations.ts'
 
 /** A connector in memory. A new object for each version, so it can key caches. */
@@ -24,56 +31,30 @@ export interface Connector {
   readonly sealedSecret: Buffer | null
 }
 
-/** The services whose data ends with a connector. */
-interface Affected {
-  readonly users: Pick<Users, 'dropMappedRoles'>
-  readonly sessions: Pick<Sessions, 'listIn' | 'end'>
-}
-
-const KIND = 'connector'
+type ConnectorRow = OidcTables['oidc_connectors']
 
 /** The connectors: read from memory on every hub, written through the change sequence. */
-export function createConnectors(deps: { revisions: Revisions; secretBox: SecretBox; clock: Clock }) {
-  const { revisions, secretBox, clock } = deps
-  let byName: ReadonlyMap<string, Connector> = new Map()
-
-  async function read(trx: Transaction, names: readonly string[] | null) {
-    const query = trx.withTables<OidcTables>().selectFrom('oidc_connectors').selectAll()
-    const rows = await (names === null ? query : query.where('name', 'in', names)).execute()
-    return rows.map(
-      (row): Connector => ({
-        name: row.name,
-        document: JSON.parse(row.document) as ConnectorDocument,
-        sealedSecret: row.client_secret === null ? null : Buffer.from(row.client_secret),
-      }),
-    )
-  }
-
-  const view: View = {
-    name: 'oidc-connectors',
-    kinds: [KIND],
-    async loadAll(trx) {
-      const all = await read(trx, null)
-      return () => {
-        byName = new Map(all.map((one) => [one.name, one]))
-      }
-    },
-    async refresh(trx, touched) {
-      const names = [...(touched.get(KIND) ?? [])]
-      const found = names.length === 0 ? [] : await read(trx, names)
-      return () => {
-        const next = new Map(byName)
-        for (const name of names) next.delete(name)
-        for (const one of found) next.set(one.name, one)
-        byName = next
-      }
-    },
-  }
+export function createConnectors(deps: {
+  revisions: Revisions
+  secretBox: SecretBox
+  sessions: Pick<Sessions, 'listIn' | 'end'>
+  users: Pick<Users, 'dropMappedRoles'>
+  publicNames: PublicNames
+  clock: Clock
+  log: Log
+}) {
+  const { secretBox, users, sessions, publicNames } = deps
 
   /** The client secret or private key, or null for a public client. Never kept in the clear. */
   function secretOf({ name, sealedSecret }: Pick<Connector, 'name' | 'sealedSecret'>): string | null {
     if (sealedSecret === null) return null
     return secretBox.open(secretPlace(name), sealedSecret).toString('utf8')
+  }
+
+  /** The keys that the provider needs for `private_key_jwt`; null when no private key is stored. */
+  function publicKeysOf(connector: Connector): readonly JsonWebKey[] | null {
+    const secret = secretOf(connector)
+    return secret !== null && isPrivateKey(secret) ? [publicJwkOf(secret)] : null
   }
 
   /**
@@ -82,10 +63,8 @@ export function createConnectors(deps: { revisions: Revisions; secretBox: Secret
    */
   async function endTrust(
     name: string,
-    { users, sessions }: Affected,
     reason: 'connector_deleted' | 'connector_changed',
-    by: Actor,
-    { trx, change }: RunningChange,
+    { trx, change, by }: RunningChange & { readonly by: Actor },
   ): Promise<number> {
     await trx.withTables<OidcTables>().deleteFrom('oidc_logins').where('connector', '=', name).execute()
     await users.dropMappedRoles(trx, change, name)
@@ -93,87 +72,111 @@ export function createConnectors(deps: { revisions: Revisions; secretBox: Secret
     return sessions.end(ids, reason, by.subject, { trx, change })
   }
 
-  return {
-    view,
-    byName: (name: string) => byName.get(name),
-    list: () => [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
-    secretOf,
-
-    /** The keys that the provider needs for `private_key_jwt`; null when no private key is stored. */
-    publicKeysOf(connector: Connector): readonly JsonWebKey[] | null {
-      const secret = secretOf(connector)
-      return secret !== null && isPrivateKey(secret) ? [publicJwkOf(secret)] : null
+  const resource = defineResource<Connector, ConnectorRow, ReadConnector>({
+    name: 'connector',
+    collection: 'connectors',
+    table: 'oidc_connectors',
+    key: 'name',
+    form: {
+      kind: 'oidc',
+      spec: ConnectorSpec,
+      status: {
+        redirect_uri: Type.String(),
+        client_secret_stored: Type.Boolean(),
+        private_key_stored: Type.Boolean(),
+      },
     },
+    example: {
+      kind: 'oidc',
+      version: 'v1',
+      metadata: { name: 'company', description: 'Company account' },
+      spec: {
+        issuer_url: 'https://id.example.com/realms/main',
+        client_id: 'mezite',
+        client_secret: { value: 'the secret of the client' },
+        claims_to_roles: [{ claim: 'groups', value: 'platform-team', roles: ['platform'] }],
+      },
+    },
+    read: connectorOf,
+    unreadable: 'nobody can sign in through it',
+    show(connector) {
+      const keys = publicKeysOf(connector)
+      return {
+        ...connector.document,
+        status: {
+          redirect_uri: callbackUrl(publicNames, connector.name),
+          client_secret_stored: connector.sealedSecret !== null && keys === null,
+          private_key_stored: keys !== null,
+          ...(keys === null ? {} : { public_keys: { keys } }),
+        },
+      }
+    },
+    audited: ({ name }) => ({ connector: name }),
+    missing: (name) =>
+      new Problem(404, 'connector_unknown', `There is no connector ${name}; \`mezctl sso ls\` lists them.`),
+    verbs: {
+      list: {},
+      get: {},
+      put: {
+        cuts: true,
+        parse: readConnector,
+        // Without a new secret the stored one stays, unless the issuer or the client changes.
+        row({ document, secret }, row, updated) {
+          const { name } = document.metadata
+          const old = row && connectorOf(row)
+          if (secret === undefined && old?.sealedSecret && moved(old.document, document)) {
+            const detail =
+              'A connector with a new issuer or client needs its client_secret or private_key again.'
+            throw new Problem(400, 'resource_invalid', detail)
+          }
+          requireFitting(document, secret ?? (old ? secretOf(old) : null))
+          const sealed =
+            secret === undefined
+              ? (old?.sealedSecret ?? null)
+              : secretBox.seal(secretPlace(name), Buffer.from(secret))
+          return { name, document: JSON.stringify(document), client_secret: sealed, updated }
+        },
+        // A new issuer identifies other people, so sessions and mapped roles end as if the connector were removed.
+        async within({ row, old, ...change }) {
+          const issuerOf = (one: ConnectorRow) => connectorOf(one).document.spec.issuer_url
+          const sameIssuer = !old || issuerOf(old) === issuerOf(row)
+          return { cut: { sessions: sameIssuer ? 0 : await endTrust(row.name, 'connector_changed', change) } }
+        },
+      },
+      remove: {
+        cuts: true,
+        within: async ({ row: { name }, ...change }) => ({
+          cut: { sessions: await endTrust(name, 'connector_deleted', change) },
+        }),
+      },
+    },
+  })
+  const collection = resource.open(deps)
+
+  return {
+    resource,
+    collection,
+    byName: (name: string) => collection.items.get(name),
+    list: () => [...collection.items.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+    secretOf,
 
     /** Throws `Problem` 403 `connector_changed` when the transaction sees another version of it, or none. */
     async requireSame(trx: Transaction, connector: Connector): Promise<void> {
-      const stored = (await read(trx, [connector.name]))[0]
-      if (!isDeepStrictEqual(stored, connector)) throw connectorChanged()
-    },
-
-    /**
-     * Creates or replaces a connector. Without a new secret the stored one stays, unless the issuer or the client changes. A
-     * new issuer identifies other people, so sessions and mapped roles end as if the connector were removed.
-     */
-    async put(
-      document: ConnectorDocument,
-      secret: string | undefined,
-      affected: Affected,
-      by: Actor,
-      preconditions: Parameters<typeof entityTags.check>[0] = {},
-    ): Promise<{ created: boolean; ended: number }> {
-      const { name } = document.metadata
-      return revisions.write(async (trx, change) => {
-        const db = trx.withTables<OidcTables>()
-        const old = (await read(trx, [name]))[0]
-        entityTags.check(preconditions, old?.document)
-        if (secret === undefined && old?.sealedSecret && moved(old.document, document)) {
-          const detail =
-            'A connector with a new issuer or client needs its client_secret or private_key again.'
-          throw new Problem(400, 'resource_invalid', detail)
-        }
-        requireFitting(document, secret ?? (old ? secretOf(old) : null))
-        const sealed =
-          secret === undefined
-            ? (old?.sealedSecret ?? null)
-            : secretBox.seal(secretPlace(name), Buffer.from(secret))
-        const row = { name, document: JSON.stringify(document), client_secret: sealed, updated: clock.now() }
-        await db
-          .insertInto('oidc_connectors')
-          .values(row)
-          .onConflict((conflict) => conflict.column('name').doUpdateSet(row))
-          .execute()
-        change.touch(KIND, name)
-        const type = old ? 'connector.updated' : 'connector.created'
-        await change.audit({ type, success: true, by, fields: { connector: name } })
-        const sameIssuer = !old || old.document.spec.issuer_url === document.spec.issuer_url
-        const ended = sameIssuer
-          ? 0
-          : await endTrust(name, affected, 'connector_changed', by, { trx, change })
-        return { created: !old, ended }
-      }, by)
-    },
-
-    /** Removes the connector, its sessions and its mapped roles; returns the number of sessions. */
-    async remove(name: string, affected: Affected, by: Actor): Promise<number> {
-      return revisions.write(async (trx, change) => {
-        const gone = await trx
-          .withTables<OidcTables>()
-          .deleteFrom('oidc_connectors')
-          .where('name', '=', name)
-          .returning('name')
-          .execute()
-        if (gone.length === 0) {
-          const detail = `There is no connector ${name}; \`mezctl sso ls\` lists them.`
-          throw new Problem(404, 'connector_unknown', detail)
-        }
-        change.touch(KIND, name)
-        await change.audit({ type: 'connector.deleted', success: true, by, fields: { connector: name } })
-        return endTrust(name, affected, 'connector_deleted', by, { trx, change })
-      }, by)
+      const query = trx.withTables<OidcTables>().selectFrom('oidc_connectors').selectAll()
+      const stored = await query.where('name', '=', connector.name).executeTakeFirst()
+      if (!isDeepStrictEqual(stored && connectorOf(stored), connector)) throw connectorChanged()
     },
   }
 }
+
+export const callbackUrl = ({ signInOrigin }: PublicNames, connector: string): string =>
+  `${signInOrigin}/v1/webapi/oidc/callback/${connector}`
+
+const connectorOf = ({ name, document, client_secret: sealed }: ConnectorRow): Connector => ({
+  name,
+  document: JSON.parse(document) as ConnectorDocument,
+  sealedSecret: sealed === null ? null : Buffer.from(sealed),
+})
 
 export type Connectors = ReturnType<typeof createConnectors>
 

@@ -19,7 +19,7 @@ import * as client from 'openid-client'
 import { createAttempts } from './attempts.ts'
 import { backchannelRoute } from './backchannel-route.ts'
 import { isLoopback } from './bounded-fetch.ts'
-import { connectorRoutes, connectorSchemaRoutes } from './connector-routes.ts'
+import { connectorTestRoute } from './connector-test-route.ts'
 import { createConnectors } from './connectors.ts'
 import { loginSteps } from './login.ts'
 import { createLogins } from './logins.ts'
@@ -36,7 +36,7 @@ export default defineHubPlugin({
   provides: { migrations, signInMethods, webRoutes },
   setup({ clock, log, use, provide }) {
     const { secretBox, database, sessions, publicNames, users } = use
-    const connectors = createConnectors({ revisions: use.revisions, secretBox, clock })
+    const connectors = createConnectors({ ...use, clock, log })
     const providers = createProviders({ connectors, clock })
     const attempts = createAttempts(secretBox, clock)
     const spent = createSpent(database, clock)
@@ -48,7 +48,6 @@ export default defineHubPlugin({
     }
     const { beginTest, ...steps } = loginSteps(deps)
 
-    use.revisions.addView(connectors.view)
     provide.migrations(oidcMigrations)
     provide.signInMethods({
       name: 'oidc',
@@ -63,8 +62,9 @@ export default defineHubPlugin({
       adopt: (from, made) => logins.adopt(from, made),
     })
     provide.webRoutes(backchannelRoute(deps))
-    provide.webRoutes(connectorRoutes(deps))
-    provide.webRoutes(connectorSchemaRoutes)
+    const { resource, collection } = connectors
+    for (const routes of resource.routes(collection, connectorTestRoute(connectors, deps)))
+      provide.webRoutes(routes)
     provide.webRoutes(signInTest.routes(beginTest))
 
     /** RP-initiated logout, where the provider has an end-session endpoint. */

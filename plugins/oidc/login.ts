@@ -14,7 +14,7 @@ import * as client from 'openid-client'
 import type { Attempt, createAttempts } from './attempts.ts'
 import { type Identity, redeemCallback } from './callback.ts'
 import { profileOf, rolesOf, SignInRefused, userNameOf } from './claim-mapping.ts'
-import { type Connector, type Connectors, connectorChanged } from './connectors.ts'
+import { type Connector, type Connectors, callbackUrl, connectorChanged } from './connectors.ts'
 import type { Logins } from './logins.ts'
 import { PROVIDER_FAULT, type Providers, providerError } from './providers.ts'
 import type { SignInTest } from './sign-in-test.ts'
@@ -37,9 +37,6 @@ export interface LoginDeps {
 
 type Request = Parameters<SignInDesk['complete']>[0]
 type Reply = Parameters<SignInDesk['complete']>[1]
-
-export const callbackUrl = ({ signInOrigin }: PublicNames, connector: string): string =>
-  `${signInOrigin}/v1/webapi/oidc/callback/${connector}`
 
 /** The redirect to the provider and the return from it. A choice is a connector's name. */
 export function loginSteps(deps: LoginDeps): Required<Pick<SignInMethod, 'begin' | 'callback'>> & {

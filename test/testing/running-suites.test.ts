@@ -343,12 +343,17 @@ t.test('sign-in with OpenID Connect', async (t) => {
   })
 })
 
-t.test('roles and locks are resources like those of any plugin', async (t) => {
+t.test('roles, locks and connectors are resources like those of any plugin', async (t) => {
   const { hub } = bench
   const role = { kind: 'role', version: 'v1', metadata: { name: 'other' }, spec: {} }
   conformResource(t, rbac, { hub, resource: roleResource.definition, another: role })
   const lock = { name: 'lock', collection: 'locks', key: 'id' }
   conformResource(t, rbac, { hub, resource: lock, another: { target: { agent: 'node-9' } } })
+  const spec = { issuer_url: 'https://other.example.com', client_id: 'mezite' }
+  conformResource(t, oidc, {
+    ...{ hub, resource: { name: 'connector', collection: 'connectors', key: 'name' } },
+    another: { kind: 'oidc', version: 'v1', metadata: { name: 'other' }, spec },
+  })
 })
 
 t.test('each rule of the suite for resources fails for its own flaw', async (t) => {
