@@ -32,6 +32,7 @@ export {
 export type { AccessQuery, Vote } from './api/decision.ts'
 export { defineAgentPlugin, defineHubPlugin } from './api/define-plugin.ts'
 export { defineResource } from './api/define-resource.ts'
+export { type DenialHelp, denialHelp } from './api/denial-help.ts'
 export { diagnosticsRoutes } from './api/diagnostics.ts'
 export { DialRefusal } from './api/dial-refusal.ts'
 export { parseDuration } from './api/duration.ts'

@@ -27,6 +27,7 @@ export {
 export { type CommandLogins, commandLogins } from './api/command-logins.ts'
 export type { CertifiedCaller, CredentialRefusal, CredentialRequest } from './api/credentials.ts'
 export type { AccessContext } from './api/decision.ts'
+export type { DeniedAccess, Help } from './api/denial-help.ts'
 export { headerOwner, isReservedInResponse, plainHeaderName } from './api/header-names.ts'
 export type { HeaderLines } from './api/http-hooks.ts'
 export { type HttpHooks, httpHooks } from './api/hub-hooks.ts'

@@ -3,6 +3,7 @@ import { serviceRef } from '../kernel/reference.ts'
 import type { Admission, AdmissionQuery, Caller, Refusal } from './admission.ts'
 import type { App } from './app.ts'
 import type { CertifiedCaller, CredentialDocument, CredentialRefusal } from './credentials.ts'
+import type { DeniedAccess, Help } from './denial-help.ts'
 import type { Subject } from './subject.ts'
 
 /** The only gate to apps: every protocol, and the hub's own launch page, calls `admit`. */
@@ -18,6 +19,8 @@ export interface Access {
    * `requirements`; sorted by name. Decides as `admit` does for the subject's session.
    */
   visible(subject: Subject, clientIp: string): Promise<readonly VisibleApp[]>
+  /** What plugins offer to somebody whom no policy lets in; empty for another reason. Never throws. */
+  helpFor(denial: DeniedAccess): readonly Help[]
   /** Recognises the caller of a request or a connection, for `AdmissionQuery.who`. */
   readonly callers: Callers
 }

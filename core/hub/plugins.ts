@@ -188,6 +188,7 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
           typeof Object(value).of === 'function'),
     })(part)
   },
+  denialHelp: partWith(['helpFor'], { name: pathSegment }),
   dashboardParts: partWith(['content'], {
     title: name,
     kind: oneOf('page', 'panel'),

@@ -3,6 +3,7 @@ import { type AuditSink, auditSinks } from '../api/audit.ts'
 import { certificates as certificateSources } from '../api/certificates.ts'
 import { credentials } from '../api/credentials.ts'
 import { type Migrations, migrations } from '../api/database.ts'
+import { denialHelp } from '../api/denial-help.ts'
 import type { HubHooks } from '../api/hub-hooks.ts'
 import { type RequirementKind, requirements as requirementKinds } from '../api/requirement.ts'
 import { sessionLimits } from '../api/session-limits.ts'
@@ -51,6 +52,7 @@ import { openSecretBox } from './secrets/key-verification.ts'
 import { sessionsMigrations } from './sessions/migrations.ts'
 import { createSessions } from './sessions/sessions.ts'
 import { challengeThrough } from './signin/app-launch.ts'
+import { createDenialHelp } from './signin/denial-help.ts'
 import { createSignInPages } from './signin/pages/pages.ts'
 import { createSignIn } from './signin/sign-in.ts'
 import { createSignInRate } from './signin/sign-in-rate.ts'
@@ -154,6 +156,7 @@ export async function openRooms(options: RoomsOptions) {
   })
   const access = createAccess({
     ...{ ...base, callers, catalog, decisions, sessions, locks, revisions, audit },
+    helpFor: createDenialHelp({ entries: () => kernel.slot(denialHelp), log }),
     decided: counts.decision,
     streamStalenessMs: limits.streamStalenessMs,
   })

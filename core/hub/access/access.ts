@@ -30,6 +30,7 @@ export interface AccessOptions {
   readonly catalog: Pick<Catalog, 'byId' | 'list'>
   readonly decisions: Decisions
   readonly callers: Callers
+  readonly helpFor: Access['helpFor']
   readonly sessions: Pick<
     RunningSessions,
     'find' | 'byId' | 'subjectOf' | 'touch' | 'whyOver' | 'decideAgain'
@@ -253,7 +254,7 @@ export function createAccess(options: AccessOptions): RunningAccess {
     return found
   }
 
-  return { admit, endOf, visible, callers: options.callers }
+  return { admit, endOf, visible, callers: options.callers, helpFor: options.helpFor }
 }
 
 const wrongConnector = denied('connector_not_allowed')

@@ -1,3 +1,4 @@
+import type { Help } from '../../api/denial-help.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Texts } from '../../pages/texts.ts'
 import type { Explanation } from '../access/explanation.ts'
@@ -11,6 +12,8 @@ export interface DenialDetails {
   readonly message: string | null
   /** Sealed return target, for a sign-in with another account. */
   readonly state: string
+  /** What plugins offer. */
+  readonly help: readonly Help[]
   /** For administrators: what decided. */
   readonly explanation: { readonly appName: string; readonly found: Explanation } | null
 }

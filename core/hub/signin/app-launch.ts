@@ -143,7 +143,7 @@ async function nextLocation(
       return target.href
     }
     default:
-      throw audited(await problemOf(deps, outcome, app, desk.seal(state)))
+      throw audited(await problemOf(deps, outcome, app, state, desk.seal(state), request))
   }
 }
 
@@ -154,10 +154,12 @@ function audited(problem: Problem): Problem {
 }
 
 async function problemOf(
-  { explain, log }: Pick<SignInDeps, 'explain' | 'log'>,
+  { access, explain, log, publicNames, template }: SignInDeps,
   refusal: Refusal,
   app: App | undefined,
+  { path }: LoginState,
   state: string,
+  { headers }: FastifyRequest,
 ): Promise<Problem> {
   const { outcome, status, code, subject, message, link } = refusal
   const name = app?.display?.name ?? app?.name ?? ''
@@ -180,10 +182,16 @@ async function problemOf(
         return null
       })
     : null
+  const help = access.helpFor({
+    ...{ subject, app, reason: code },
+    url: `https://${app.publicAddr}${publicNames.portSuffix}${path}`,
+    language: template.languageOf(headers['accept-language']),
+  })
   const explanation = found && { appName: app.name, found }
   return new AccessDenied(status, code, detail, members, {
     ...who,
     state,
+    help,
     explanation,
   })
 }

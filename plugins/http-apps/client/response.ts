@@ -19,6 +19,13 @@ const ASSETS = '/.mezite/assets/'
 /** The signed-in person whom a page names. */
 export type Person = { readonly name: string; readonly roles: readonly string[] } | null
 
+/** What a plugin offers in a denial, with the address where the person goes on. */
+export interface ShownHelp {
+  readonly title: string
+  readonly text: string
+  readonly url: string
+}
+
 /** Links of a refusal's page, by the name in the catalogue of texts. */
 const TARGETS = { home: HOME_PATH, open: '/', retry: '' } as const
 
@@ -43,6 +50,7 @@ export function problemResponse(
   const words = texts[language]
   const { title, next, steps } = adviceFor(language, status, code)
   const { link } = members
+  const help = Array.isArray(members.help) ? (members.help as ShownHelp[]) : []
   const sentence = Object.hasOwn(words.sentences, code) ? words.sentences[code] : message
   const { contact } = pages.brand
   const body = html`<div class="card">
@@ -53,6 +61,7 @@ export function problemResponse(
       ${steps.map((step, at) => html`<a class=${at === 0 ? 'button' : 'button plain'} href=${TARGETS[step]}>${words.steps[step]}</a>`)}
       ${typeof link === 'string' ? html`<a class="button plain" href=${link} rel="noreferrer">${words.learnMore}</a>` : null}
     </div>
+    ${help.map(({ title, text, url }) => [html`<p>${text}</p>`, html`<div class="actions"><a class="button" href=${url}>${title}</a></div>`])}
     <dl class="facts">
       <dt>${words.reason}</dt><dd><code data-copy>${code}</code></dd>
       <dt>${words.request}</dt><dd><code data-copy>${requestId}</code></dd>

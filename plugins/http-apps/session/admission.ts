@@ -8,15 +8,15 @@ import {
   isNavigation,
   type Refusal,
 } from '@mezite/core/protocol'
-import { languageOf, problemResponse } from '../client/response.ts'
+import { languageOf, problemResponse, type ShownHelp } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import { type AppRequest, kindFor } from '../request/app-request.ts'
-import { originAllowed, readableBy } from '../request/origin.ts'
+import { originAllowed, publicOrigin, readableBy } from '../request/origin.ts'
 import { recordFailure } from '../request/refusal-log.ts'
 import { texts, titleOf } from '../texts.ts'
 import { challengeLines } from './challenge-lines.ts'
 import { isHubPath } from './reserved-routes.ts'
-import { signInResponse } from './sign-in-response.ts'
+import { launchLink, signInResponse } from './sign-in-response.ts'
 
 /** A request that may be forwarded. */
 export interface Admitted {
@@ -111,9 +111,9 @@ function responseTo(
 ): HubResponse {
   const { status, code, subject, message, link } = refusal
   const program = isProgram(who)
-  const give = (problem: Problem) => {
+  const give = (problem: Problem, lines: readonly string[] = []) => {
     const more = program ? challengeLines(deps, request, problem, true) : []
-    return refuse(deps, request, requestId, problem, app, subject, more)
+    return refuse(deps, request, requestId, problem, app, subject, [...lines, ...more])
   }
   /** The gate records the refusals of people whom it knows, and of certificates. */
   const fail = (problem: Problem) => {
@@ -139,7 +139,9 @@ function responseTo(
         code === 'origin_not_allowed'
           ? `The page that sent this request may not use ${name}.`
           : [words.denied(subject?.user ?? '', name), message ?? ''].join(' ').trimEnd()
-      return give(new Problem(status, code, text, link === null ? {} : { link }))
+      const { help, lines } = helpOf(deps, request, app, refusal)
+      const members = { ...(link !== null && { link }), ...(help.length > 0 && { help }) }
+      return give(new Problem(status, code, text, members), lines)
     }
     case 'disabled':
       return fail(new Problem(status, code, `${name} is switched off right now.`))
@@ -148,6 +150,27 @@ function responseTo(
         return fail(new Problem(status, code, 'Access cannot be recorded right now. Try again in a moment.'))
       return fail(new Problem(404, 'app_unknown', 'There is no such web application.'))
   }
+}
+
+/** What plugins offer to somebody whom no policy lets in, and header lines that the links need. */
+function helpOf(
+  deps: Deps,
+  request: AppRequest,
+  app: App | undefined,
+  { code: reason, subject }: Refusal,
+): { readonly help: readonly ShownHelp[]; readonly lines: readonly string[] } {
+  if (subject === null || app === undefined) return { help: [], lines: [] }
+  const { access, pages, publicNames } = deps
+  const url = publicOrigin(app.publicAddr, publicNames) + request.target
+  const offers = access.helpFor({ subject, app, reason, url, language: languageOf(pages, request) })
+  if (offers.length === 0) return { help: [], lines: [] }
+  // The page of the sign-in host about the same denial has the forms.
+  const launch = launchLink(deps, request)
+  const help = offers.map(({ title, text, path }) => ({
+    ...{ title, text },
+    url: path === undefined ? launch.url : publicNames.signInOrigin + path,
+  }))
+  return { help, lines: launch.lines }
 }
 
 function credentialProblem(code: string): string {

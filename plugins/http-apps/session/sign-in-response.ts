@@ -51,9 +51,7 @@ export function signInResponse(
   requestId: string,
   { renewal = false, code = 'login_required', known = false }: SignInOptions = {},
 ): HubResponse {
-  // An existing nonce is kept, or the second of two tabs would invalidate the first.
-  const had = cookieOf(request.cookies, NONCE_COOKIE)
-  const nonce = had !== undefined && NONCE.test(had) ? had : randomBytes(32).toString('base64url')
+  const nonce = nonceOf(request)
   const lines = ['Set-Cookie', ourCookie(NONCE_COOKIE, nonce, NONCE_SECONDS), 'Vary', 'Origin']
   const safe = request.method === 'GET' || request.method === 'HEAD'
   const url = launchUrl(deps, request, safe, hash(nonce), renewal)
@@ -99,12 +97,29 @@ function unauthorized(
   return problemResponse(pages, request, problem, requestId, [...lines, ...readableBy(request, app)])
 }
 
+/** The address of the sign-in host that asks the gate again, with the header line that it needs. */
+export function launchLink(
+  deps: Deps,
+  request: AppRequest,
+): { readonly url: string; readonly lines: string[] } {
+  const nonce = nonceOf(request)
+  const safe = request.method === 'GET' || request.method === 'HEAD'
+  const lines = ['Set-Cookie', ourCookie(NONCE_COOKIE, nonce, NONCE_SECONDS)]
+  return { url: launchUrl(deps, request, safe, hash(nonce), false), lines }
+}
+
 function launchUrl(deps: Deps, request: AppRequest, safe: boolean, nonce: string, renewal: boolean): string {
   const wanted = safe && !request.upgrade && request.target.length <= MAX_PATH
   const here = wanted ? request.target.replace(/^[/\\]+/, '/') : '/'
   const path = encodeURIComponent(renewal ? RENEWED_PATH : here)
   const { signInOrigin } = deps.publicNames
   return `${signInOrigin}/web/launch?host=${request.host.host}&path=${path}&nonce=${nonce}${renewal ? '&renew=1' : ''}`
+}
+
+/** An existing nonce is kept, or the second of two tabs would invalidate the first. */
+function nonceOf(request: AppRequest): string {
+  const had = cookieOf(request.cookies, NONCE_COOKIE)
+  return had !== undefined && NONCE.test(had) ? had : randomBytes(32).toString('base64url')
 }
 
 function hash(nonce: string): string {

@@ -37,6 +37,7 @@ function world(kind: Session['kind'] = 'app') {
     createAccess({
       catalog: { byId: (id) => (state.app?.id === id ? state.app : undefined), list: () => [] },
       callers: createCallers({ log: {} as never }),
+      helpFor: () => [],
       decisions: {
         decide: ({ subject }) => {
           asked.push(subject)

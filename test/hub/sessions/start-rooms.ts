@@ -108,6 +108,7 @@ export async function startRooms() {
     log,
   })
   const access = createAccess({
+    helpFor: () => [],
     ...{
       callers,
       catalog,

@@ -19,12 +19,14 @@ async function respond(refusal: Partial<Refusal>, more: object = {}, known: App 
     audit: { record: (event: { reason: string }) => recorded.push(event.reason) },
     access: {
       callers: createCallers({ log: {} as never }),
+      helpFor: () => [],
       admit(query: unknown) {
         asked.push(query)
         return { message: null, link: null, requirements: [], subject: { user: 'ada' }, ...refusal }
       },
     },
     catalog: { byId: () => known },
+    pages: { languageOf: () => 'en' },
     publicNames: { hubOrigin: 'https://hub.test', signInOrigin: 'https://login.test', portSuffix: '' },
   } as unknown as Deps
   const request = {

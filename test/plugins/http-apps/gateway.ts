@@ -229,6 +229,7 @@ export async function openGateway(
     access: createAccess({
       ...rooms,
       callers,
+      helpFor: () => [],
       decisions,
       locks: { appLock: () => null },
       streamStalenessMs: 30_000,

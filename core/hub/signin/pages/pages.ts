@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http'
+import type { Help } from '../../../api/denial-help.ts'
 import { html, type Language, type Markup, type PageLayout, type Pages } from '../../../api/pages.ts'
 import type { SignInForm } from '../../../api/sign-in.ts'
 import type { HomeApp, HomeView, PublicNames } from '../../../api/web-routes.ts'
@@ -180,7 +181,7 @@ export function createSignInPages(template: Pages, { hubOrigin }: Pick<PublicNam
 
       /** A person may not open an app. Administrators see what decided. */
       denied: (problem: ErrorPage, details: DenialDetails) => {
-        const { app, user, state, explanation: why } = details
+        const { app, user, state, help, explanation: why } = details
         const title = (problem.code === 'locked' && error.titles.locked) || error.denied(app)
         return page(
           title,
@@ -204,6 +205,7 @@ export function createSignInPages(template: Pages, { hubOrigin }: Pick<PublicNam
                 ${brand.contact === null ? null : [html`<dt>${error.contact}</dt>`, html`<dd>${brand.contact}</dd>`]}
               </dl>
             </div>
+            ${help.map(helpCard)}
             ${why === null ? null : explanationBody(explanation, why.found, user, why.appName)}
           </div>`,
           {
@@ -212,6 +214,16 @@ export function createSignInPages(template: Pages, { hubOrigin }: Pick<PublicNam
           },
         )
       },
+    }
+
+    /** What a plugin offers to somebody whom no policy lets in. */
+    function helpCard({ title, text, path, body }: Help) {
+      return html`<section class="card">
+        <h2>${title}</h2>
+        <p>${text}</p>
+        ${body ?? null}
+        ${path === undefined ? null : html`<div class="actions"><a class="button" href=${path}>${title}</a></div>`}
+      </section>`
     }
 
     function appCard({ name, display, description: own, labels, url, state }: HomeApp) {
