@@ -25,9 +25,15 @@ export {
   type IssuedCertificate,
 } from './api/certificate-authorities.ts'
 export { type CommandLogins, commandLogins } from './api/command-logins.ts'
-export type { CertifiedCaller, CredentialRefusal, CredentialRequest } from './api/credentials.ts'
+export type {
+  CertifiedCaller,
+  Credential,
+  CredentialRefusal,
+  CredentialRequest,
+} from './api/credentials.ts'
 export type { AccessContext } from './api/decision.ts'
-export type { DeniedAccess, Help } from './api/denial-help.ts'
+export type { DenialHelp, DeniedAccess, Help } from './api/denial-help.ts'
+export type { Grant, Grants, NewGrant } from './api/grants.ts'
 export { headerOwner, isReservedInResponse, plainHeaderName } from './api/header-names.ts'
 export type { HeaderLines } from './api/http-hooks.ts'
 export { type HttpHooks, httpHooks } from './api/hub-hooks.ts'

@@ -1,4 +1,4 @@
-import type { Credential } from '@mezite/core'
+import type { Credential } from '@mezite/core/protocol'
 import { APP_COOKIE } from '../request/cookies.ts'
 
 const TOKEN = /^[A-Za-z0-9_-]{20,128}$/

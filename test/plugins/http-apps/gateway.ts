@@ -9,6 +9,7 @@ import { connect, createServer, type TLSSocket } from 'node:tls'
 import type { App, AuditInput, Credential, PublicNames, Session, Subject } from '@mezite/core'
 import {
   type AppHostProtocol,
+  type Credential,
   createOverload,
   createRateLimit,
   type EndReason,
