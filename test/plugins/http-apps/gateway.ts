@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, createServer, type TLSSocket } from 'node:tls'
-import type { App, AuditInput, Credential, PublicNames, Session, Subject } from '@mezite/core'
+import type { App, AuditInput, PublicNames, Session, Subject } from '@mezite/core'
 import {
   type AppHostProtocol,
   type Credential,
