@@ -16,6 +16,7 @@ import {
   messageOf,
   readConfigFile,
   runtimeProblems,
+  secretVariable,
   type ValueProblem,
 } from '@mezite/core/agent'
 import { type AgentFile, agentSchema, CONFIG_HINT } from './agent-schema.ts'
@@ -158,7 +159,11 @@ export async function readAgentConfig(
 
   const tokenFile = flags['token-file'] ?? (file.join_token && resolve(folder, file.join_token.file))
   const dataDir = file.data_dir === undefined ? '/var/lib/mezite-agent' : resolve(folder, file.data_dir)
-  const { token, problem: tokenProblem } = readToken(tokenFile, env.MEZITE_JOIN_TOKEN)
+  const { token, problem: tokenProblem } = readToken(
+    tokenFile,
+    // Once the agent has joined, the token may be gone.
+    secretVariable('MEZITE_JOIN_TOKEN', env, { optional: true }),
+  )
   return {
     proxyAddr: proxyAddr ?? '',
     token,

@@ -54,7 +54,7 @@ Usage: mezd init --proxy HOST:PORT --ca-pin sha256:... [--token-file FILE|-] [--
   --transport NAME    how to reach the hub; may be given several times
   --help, --version
 
-Environment: MEZITE_JOIN_TOKEN (join token), NODE_EXTRA_CA_CERTS, MEZITE_LOG_LEVEL (debug, info, warn, error)
+Environment: MEZITE_JOIN_TOKEN or MEZITE_JOIN_TOKEN_FILE (join token), NODE_EXTRA_CA_CERTS, MEZITE_LOG_LEVEL (debug, info, warn, error)
 Exit codes: 0 stopped, 1 failed (such as a refused token or pin), 2 wrong usage
 `
 

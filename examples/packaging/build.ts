@@ -1,8 +1,8 @@
 /** `npm run build [-- FOLDER…]`: compiles published packages to their `dist`: ES modules, declarations, source maps. */
 import { spawn } from 'node:child_process'
-import { cpSync, existsSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, globSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { join, sep } from 'node:path'
+import { join, relative, sep } from 'node:path'
 import { publishedWorkspaces, root, type Workspace } from './workspaces.ts'
 
 /** The native compiler itself: its launcher would start one more process for each package. */
@@ -57,15 +57,7 @@ async function compile(
   const { path, folder, manifest } = workspace
   const output = outputOf?.(workspace) ?? join(folder, 'dist')
   rmSync(output, { recursive: true, force: true })
-  const nested = all.filter((other) => other.path.startsWith(`${path}${sep}`)).map((other) => other.path)
-  const files = globSync(`${path}/**/*.ts`, {
-    cwd: root,
-    exclude: (file) =>
-      /(^|\/)(node_modules|dist|fixtures|templates)$/.test(file) ||
-      nested.includes(file) ||
-      // Scripts for browsers, which the build of the package itself compiles.
-      existsSync(join(root, file, 'tsconfig.json')),
-  }).filter((file) => !file.endsWith('.d.ts') && file !== join(path, 'build.ts'))
+  const files = sourcesOf(workspace, all)
   if (files.length === 0) return
   mkdirSync(projects, { recursive: true })
   const project = join(projects, `${path.replaceAll(sep, '-')}${modulesOnly ? '-modules' : ''}.json`)
@@ -88,6 +80,34 @@ async function compile(
   for (const file of globSync('*/**/browser/*', { cwd: folder, exclude: ['dist/**', '**/node_modules/**'] }))
     cpSync(join(folder, file), join(output, file))
   if (!modulesOnly && manifest.scripts?.build) await run('npm', ['run', '--silent', 'build'], folder)
+}
+
+/** The modules of a package that are compiled, from the root of the repository. */
+function sourcesOf({ path }: Workspace, all: readonly Workspace[]): readonly string[] {
+  const nested = all.filter((other) => other.path.startsWith(`${path}${sep}`)).map((other) => other.path)
+  return globSync(`${path}/**/*.ts`, {
+    cwd: root,
+    exclude: (file) =>
+      /(^|\/)(node_modules|dist|fixtures|templates)$/.test(file) ||
+      nested.includes(file) ||
+      // Scripts for browsers, which the build of the package itself compiles.
+      existsSync(join(root, file, 'tsconfig.json')),
+  }).filter((file) => !file.endsWith('.d.ts') && file !== join(path, 'build.ts'))
+}
+
+/** Throws unless every module of the package is in the folder `built`, compiled after its last change. */
+export function requireFreshBuild(
+  workspace: Workspace,
+  all: readonly Workspace[],
+  built: string | undefined,
+): void {
+  const { path, manifest } = workspace
+  for (const source of sourcesOf(workspace, all)) {
+    const compiled = join(built ?? '', `${relative(path, source).slice(0, -'.ts'.length)}.js`)
+    const builtAt = (built && statSync(compiled, { throwIfNoEntry: false })?.mtimeMs) || 0
+    if (builtAt < statSync(join(root, source)).mtimeMs)
+      throw new Error(`${manifest.name}: ${source} has changed since the last build; run npm run build`)
+  }
 }
 
 async function run(command: string, args: readonly string[], cwd: string): Promise<void> {

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { requireFreshBuild } from './build.ts'
 import { manifestOf, publishedWorkspaces, root, type Workspace } from './workspaces.ts'
 
 const SOURCE = 'mezite-source'
@@ -11,23 +12,35 @@ export const packagesFolder = join(root, 'dist/packages')
 
 /**
  * Copies a package to `target` as it is published: only its `files`, with the license, and without the export condition
- * of this repository, which would lead to sources that are not published. Leaves a `dist` that is already there.
+ * of this repository, which would lead to sources that are not published. Leaves a `dist` that is already there. Names the
+ * repository, from which npm verifies the provenance of a package.
  */
-export function stage({ folder, manifest }: Workspace, target: string): void {
+export function stage({ path, folder, manifest }: Workspace, target: string): void {
   mkdirSync(target, { recursive: true })
   const names = [...(manifest.files ?? []), 'README.md']
   for (const name of names.filter((name) => existsSync(join(folder, name)))) {
     if (!existsSync(join(target, name))) cpSync(join(folder, name), join(target, name), { recursive: true })
   }
   cpSync(join(root, 'LICENSE'), join(target, 'LICENSE'))
-  const published = JSON.stringify(manifest, (key, value) => (key === SOURCE ? undefined : value), 2)
+  const repository = { ...manifestOf(root).repository, directory: path }
+  const published = JSON.stringify(
+    { ...manifest, repository },
+    (key, value) => (key === SOURCE ? undefined : value),
+    2,
+  )
   writeFileSync(join(target, 'package.json'), `${published}\n`)
 }
 
-/** Stages every package below `parent` as `<scope>/<name>`; returns their folders. */
+/**
+ * Stages every package below `parent` as `<scope>/<name>`; returns their folders. Throws for a package that has changed
+ * since it was built.
+ */
 export function stageAll(parent: string): readonly string[] {
-  return publishedWorkspaces().map((workspace) => {
+  const all = publishedWorkspaces()
+  return all.map((workspace) => {
     const target = join(parent, workspace.manifest.name)
+    const built = [join(target, 'dist'), join(workspace.folder, 'dist')].find((folder) => existsSync(folder))
+    requireFreshBuild(workspace, all, built)
     stage(workspace, target)
     return target
   })

@@ -8,6 +8,7 @@ export interface Manifest {
   readonly description?: string
   readonly license?: string
   readonly private?: boolean
+  readonly repository?: Readonly<Record<string, string>>
   readonly workspaces?: readonly string[]
   readonly bin?: Readonly<Record<string, string>>
   readonly exports?: Readonly<Record<string, unknown>>

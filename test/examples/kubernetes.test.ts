@@ -5,6 +5,7 @@ import { parse as render } from '@evertdespiegeleer/go-template'
 import Ajv from 'ajv'
 import { Deployment } from 'kubernetes-models/apps/v1/Deployment'
 import { StatefulSet } from 'kubernetes-models/apps/v1/StatefulSet'
+import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy'
 import { PodDisruptionBudget } from 'kubernetes-models/policy/v1/PodDisruptionBudget'
 import { ConfigMap } from 'kubernetes-models/v1/ConfigMap'
 import { Service } from 'kubernetes-models/v1/Service'
@@ -16,7 +17,7 @@ const chart = join(import.meta.dirname, '../../examples/kubernetes')
 const read = (file: string) => readFileSync(join(chart, file), 'utf8')
 const defaults = parse(read('values.yaml'))
 const isValid = new Ajv.default({ allErrors: true }).compile(JSON.parse(read('values.schema.json')))
-const models = { ConfigMap, Deployment, PodDisruptionBudget, Service, StatefulSet }
+const models = { ConfigMap, Deployment, NetworkPolicy, PodDisruptionBudget, Service, StatefulSet }
 
 interface Resource {
   readonly kind: keyof typeof models
@@ -45,7 +46,7 @@ t.test('the hubs, their service, probes and disruption budget', async (t) => {
   for (const resource of resources) validate(resource)
   t.strictSame(
     resources.map(({ kind }) => kind),
-    ['ConfigMap', 'Deployment', 'PodDisruptionBudget', 'Service'],
+    ['ConfigMap', 'Deployment', 'PodDisruptionBudget', 'NetworkPolicy', 'Service'],
   )
   t.throws(() => validate({ ...resources[1]!, spec: { replicas: 'two' } as never }), 'the schema can fail')
 
@@ -73,8 +74,39 @@ t.test('the agent keeps its identity in a volume', async (t) => {
   for (const resource of resources) validate(resource)
   t.strictSame(
     resources.map(({ kind }) => kind),
-    ['ConfigMap', 'StatefulSet'],
+    ['ConfigMap', 'NetworkPolicy', 'StatefulSet'],
   )
+})
+
+t.test('diagnostics ports are open to no pod, or to those of named namespaces', async (t) => {
+  const enabled = { ...defaults, agent: { ...defaults.agent, enabled: true } }
+  const ingressOf = async (template: string, diagnosticsNamespaces: readonly string[]) => {
+    const resources = await resourcesOf(t, template, { ...enabled, diagnosticsNamespaces })
+    const policy = resources.find(({ kind }) => kind === 'NetworkPolicy')!
+    validate(policy)
+    t.strictSame(policy.spec.policyTypes, ['Ingress'])
+    return policy.spec.ingress ?? []
+  }
+  const https = { ports: [{ port: 'https', protocol: 'TCP' }] }
+  const from = [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }]
+  const diagnostics = { ports: [{ port: 'diagnostics', protocol: 'TCP' }], from }
+  t.strictSame(await ingressOf('hub', []), [https])
+  t.strictSame(await ingressOf('agent', []), [], 'no rule: nothing may connect')
+  t.strictSame(await ingressOf('hub', ['monitoring']), [https, diagnostics])
+  t.strictSame(await ingressOf('agent', ['monitoring']), [diagnostics])
+})
+
+t.test('secrets reach the programs as files', async (t) => {
+  const enabled = { ...defaults, agent: { ...defaults.agent, enabled: true } }
+  for (const template of ['hub', 'agent']) {
+    const text = await render(read(`templates/${template}.yaml`), {
+      Values: enabled,
+      Release: { Name: 'demo' },
+    })
+    t.notMatch(text, /envFrom|secretKeyRef/)
+    t.match(text, /_FILE, value: \/run\/secrets\/mezite\//)
+    t.match(text, /name: secrets, secret: /)
+  }
 })
 
 t.test('misspelt and dangerous values are refused', async (t) => {

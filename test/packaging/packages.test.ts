@@ -13,13 +13,14 @@ import {
   statSync,
   symlinkSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { build } from '../../examples/packaging/build.ts'
+import { build, requireFreshBuild } from '../../examples/packaging/build.ts'
 import { debianPackages, writeDebianPackage } from '../../examples/packaging/debian-packages.ts'
 import { writeExecutables } from '../../examples/packaging/executables.ts'
 import { bumped, releasedChangelog, withVersion } from '../../examples/packaging/release.ts'
@@ -53,6 +54,27 @@ cpSync(join(root, 'plugins/dashboard/dist/web'), join(modules, '@mezite/plugin-d
   recursive: true,
 })
 stageAll(modules)
+
+t.test(
+  'P181 a package is packed only after a build of its current sources, and names the repository',
+  (t) => {
+    for (const { path, manifest } of publishedWorkspaces()) {
+      const { repository } = JSON.parse(readFileSync(join(modules, manifest.name, 'package.json'), 'utf8'))
+      t.match(repository, { type: 'git', url: /^git\+https:\/\//, directory: path })
+    }
+    const all = publishedWorkspaces()
+    const rbac = all.find(({ path }) => path === 'plugins/rbac')!
+    const built = join(modules, rbac.manifest.name, 'dist')
+    t.doesNotThrow(() => requireFreshBuild(rbac, all, built))
+    t.throws(() => requireFreshBuild(rbac, all, undefined), /run npm run build/, 'never built')
+    t.throws(() => requireFreshBuild(rbac, all, t.testdir()), /run npm run build/, 'hollow')
+    const stale = t.testdir()
+    cpSync(built, stale, { recursive: true })
+    utimesSync(join(stale, 'hub.js'), 0, 0)
+    t.throws(() => requireFreshBuild(rbac, all, stale), /rbac.hub\.ts has changed since the last build/)
+    t.end()
+  },
+)
 
 const bins = new Map(
   publishedWorkspaces().flatMap(({ manifest }) =>

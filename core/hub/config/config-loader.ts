@@ -11,6 +11,7 @@ import {
 import { readConfigFile } from '../../kernel/config-file.ts'
 import { MezError } from '../../kernel/error.ts'
 import { orderPlugins } from '../../kernel/order.ts'
+import { secretVariable } from '../../kernel/secret-variable.ts'
 import { type LoadedPlugin, loadEachPlugin, loadPlugins } from '../../loader/plugin-loader.ts'
 import { runtimeProblems } from '../../loader/runtime-check.ts'
 import { hubServices, standardPlugins, standardProviders } from '../plugins.ts'
@@ -122,6 +123,7 @@ const PREFIX = 'MEZITE_'
 /** Variables that other parts and the other programs read. */
 const ELSEWHERE = [
   'ENCRYPTION_KEY',
+  'ENCRYPTION_KEY_FILE',
   'RELAUNCHED',
   'PROCESS',
   'PARENT_NODE',
@@ -129,6 +131,7 @@ const ELSEWHERE = [
   'PROXY',
   'CA_FILE',
   'JOIN_TOKEN',
+  'JOIN_TOKEN_FILE',
   'BROWSER',
 ]
 
@@ -144,21 +147,24 @@ interface Environment {
 
 /**
  * Overrides values of the file with `MEZITE_*` variables: MEZITE_PROXY_APPS_DOMAIN sets `proxy.apps_domain`. Lists are
- * comma-separated, an empty variable counts as not set, and keys of plugins cannot be set. Warns about unknown variables.
+ * comma-separated, an empty variable counts as not set, and keys of plugins cannot be set. `MEZITE_…_FILE` names a file
+ * with the value. Warns about unknown variables.
  */
 function applyEnvironment(input: unknown, env: Readonly<Record<string, string | undefined>>): Environment {
   const value = structuredClone(input ?? {})
   const known = leaves(hubSchema)
   const set = new Map<string, string>()
   const warnings: string[] = []
-  for (const [name, text] of Object.entries(env)) {
-    if (!name.startsWith(PREFIX) || text === undefined || text === '') continue
+  for (const [given, text] of Object.entries(env)) {
+    if (!given.startsWith(PREFIX) || text === undefined || text === '') continue
+    // Some keys end in `_file` themselves.
+    const name = known.has(given) ? given : given.replace(/_FILE$/, '')
     const leaf = known.get(name)
     if (leaf) {
-      assign(value, leaf.path, convert(text, leaf.type))
+      assign(value, leaf.path, convert(secretVariable(name, env) ?? '', leaf.type))
       set.set(leaf.path.join('.'), name)
-    } else if (!ELSEWHERE.includes(name.slice(PREFIX.length))) {
-      warnings.push(`the environment variable ${name} is unknown and ignored`)
+    } else if (!ELSEWHERE.includes(given.slice(PREFIX.length))) {
+      warnings.push(`the environment variable ${given} is unknown and ignored`)
     }
   }
   const locate = ({ path, message }: ValueProblem) => {

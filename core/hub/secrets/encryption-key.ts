@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { chmod, link, lstat, mkdir, open, readFile, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MezError } from '../../kernel/error.ts'
+import { secretVariable } from '../../kernel/secret-variable.ts'
 
 const BYTES = 32
 
@@ -20,12 +21,12 @@ export function parseEncryptionKey(text: string, source: string): Buffer {
 }
 
 /**
- * Reads the hub's key from `MEZITE_ENCRYPTION_KEY`, else from the file in the data directory; null if there is neither.
+ * Reads the hub's key from `MEZITE_ENCRYPTION_KEY` or the file that `MEZITE_ENCRYPTION_KEY_FILE` names, else from the file in the data directory; null if there is neither.
  * Refuses a file that other users can access.
  */
 export async function readEncryptionKey(dataDir: string, env: NodeJS.ProcessEnv): Promise<Buffer | null> {
-  const given = env.MEZITE_ENCRYPTION_KEY
-  if (given !== undefined && given !== '') return parseEncryptionKey(given, 'MEZITE_ENCRYPTION_KEY')
+  const given = secretVariable('MEZITE_ENCRYPTION_KEY', env)
+  if (given !== undefined) return parseEncryptionKey(given, 'MEZITE_ENCRYPTION_KEY')
   const path = keyFileOf(dataDir)
   try {
     const { mode } = await lstat(path)

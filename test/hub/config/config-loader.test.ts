@@ -7,8 +7,10 @@ import {
   developmentCertificate,
   developmentFiles,
 } from '../../../core/hub/listener/development-certificate.ts'
+import { readEncryptionKey } from '../../../core/hub/secrets/encryption-key.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import { MezError } from '../../../core/kernel/error.ts'
+import { secretVariable } from '../../../core/kernel/secret-variable.ts'
 import { root } from '../../read-imports.ts'
 
 const OFFICE_HOURS = join(import.meta.dirname, '../../../examples/office-hours')
@@ -548,4 +550,41 @@ t.test('proxy.processes: several need PostgreSQL, auto is one for each processor
     t.equal(found.length, 1, found.join('\n'))
     t.match(found[0], path)
   }
+})
+
+t.test('P181 a secret comes from the file that a variable names, and never from two places', async (t) => {
+  const folder = t.testdir({ url: 'postgres://mezite@db/mezite\n', empty: '', key: `${'A'.repeat(43)}=\n` })
+  const yaml = `${MINIMAL}\ndatabase: { driver: postgres }\n`
+  const file = join(folder, 'mezhub.yaml')
+  writeFileSync(file, yaml, { mode: 0o600 })
+  const read = (env: Record<string, string>) => loadConfig({ file, env, standard: [] })
+  const name = 'MEZITE_DATABASE_URL'
+  const { config, warnings } = await read({
+    [`${name}_FILE`]: join(folder, 'url'),
+    MEZITE_ENCRYPTION_KEY_FILE: join(folder, 'key'),
+    MEZITE_OTHER_FILE: '/x',
+  })
+  t.match(config.database, { driver: 'postgres', url: 'postgres://mezite@db/mezite' })
+  t.strictSame(
+    warnings.filter((line) => line.includes('MEZITE_')),
+    ['the environment variable MEZITE_OTHER_FILE is unknown and ignored'],
+  )
+  await t.rejects(read({ [`${name}_FILE`]: join(folder, 'absent') }), {
+    code: 'MEZ_CONFIG_UNREADABLE',
+    message: /MEZITE_DATABASE_URL_FILE/,
+  })
+  await t.rejects(read({ [`${name}_FILE`]: join(folder, 'empty') }), { code: 'MEZ_CONFIG_UNREADABLE' })
+  await t.rejects(read({ [name]: 'postgres://x/y', [`${name}_FILE`]: join(folder, 'url') }), {
+    code: 'MEZ_CONFIG_INVALID',
+  })
+  const variable = 'MEZITE_ENCRYPTION_KEY'
+  t.same(await readEncryptionKey(folder, { [`${variable}_FILE`]: join(folder, 'key') }), Buffer.alloc(32))
+  await t.rejects(readEncryptionKey(folder, { [`${variable}_FILE`]: join(folder, 'url') }), {
+    code: 'MEZ_ENCRYPTION_KEY_INVALID',
+  })
+  const token = (file: string) =>
+    secretVariable('MEZITE_JOIN_TOKEN', { MEZITE_JOIN_TOKEN_FILE: join(folder, file) }, { optional: true })
+  t.equal(token('absent'), undefined, 'an agent that has joined needs no token')
+  t.equal(token('empty'), undefined)
+  t.equal(token('url'), 'postgres://mezite@db/mezite')
 })
