@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { requireFreshBuild } from './build.ts'
-import { manifestOf, publishedWorkspaces, root, type Workspace } from './workspaces.ts'
+import { type Manifest, manifestOf, publishedWorkspaces, root, type Workspace } from './workspaces.ts'
 
 const SOURCE = 'mezite-source'
 
@@ -22,13 +22,43 @@ export function stage({ path, folder, manifest }: Workspace, target: string): vo
     if (!existsSync(join(target, name))) cpSync(join(folder, name), join(target, name), { recursive: true })
   }
   cpSync(join(root, 'LICENSE'), join(target, 'LICENSE'))
+  const published = withoutYarn(manifest, target)
   const repository = { ...manifestOf(root).repository, directory: path }
-  const published = JSON.stringify(
-    { ...manifest, repository },
+  const text = JSON.stringify(
+    { ...published, repository },
     (key, value) => (key === SOURCE ? undefined : value),
     2,
   )
-  writeFileSync(join(target, 'package.json'), `${published}\n`)
+  writeFileSync(join(target, 'package.json'), `${text}\n`)
+}
+
+/** Installs the packages that people add to `mezctl` and `msh`. */
+const PLUGINS = '@oclif/plugin-plugins'
+/** Only its deprecated `plugins link` uses it, and what it prints while it is installed looks like an attack. */
+const UNUSED = 'yarn'
+
+/**
+ * The manifest of a package that depends on `PLUGINS`, which is then bundled without `UNUSED`: `overrides` of npm count only in
+ * the root of an installation. Npm installs no dependency of a bundled package, so the program itself names them.
+ */
+function withoutYarn(manifest: Manifest, target: string): Manifest {
+  if (manifest.dependencies?.[PLUGINS] === undefined) return manifest
+  const source = join(root, 'node_modules', PLUGINS)
+  const bundled = join(target, 'node_modules', PLUGINS)
+  cpSync(source, bundled, { recursive: true })
+  const { dependencies = {}, ...rest } = manifestOf(source)
+  const { [UNUSED]: _, ...needed } = dependencies
+  writeFileSync(
+    join(bundled, 'package.json'),
+    `${JSON.stringify({ ...rest, dependencies: needed }, null, 2)}\n`,
+  )
+  const beside = Object.keys(needed).filter((name) => !existsSync(join(source, 'node_modules', name)))
+  const versions = beside.map((name) => [name, manifestOf(join(root, 'node_modules', name)).version] as const)
+  return {
+    ...manifest,
+    dependencies: { ...Object.fromEntries(versions), ...manifest.dependencies },
+    bundleDependencies: [PLUGINS],
+  }
 }
 
 /**

@@ -17,6 +17,8 @@ export interface Manifest {
   /** Of a program: the commands of packages that it brings along. */
   readonly mezite?: { readonly commands: Readonly<Record<string, readonly string[]>> }
   readonly dependencies?: Readonly<Record<string, string>>
+  /** Names of dependencies that are published inside the package. */
+  readonly bundleDependencies?: readonly string[]
   readonly optionalDependencies?: Readonly<Record<string, string>>
   readonly peerDependencies?: Readonly<Record<string, string>>
   readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>

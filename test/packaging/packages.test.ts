@@ -55,6 +55,34 @@ cpSync(join(root, 'plugins/dashboard/dist/web'), join(modules, '@mezite/plugin-d
 })
 stageAll(modules)
 
+t.test('P181 users of mezctl and msh install no yarn', (t) => {
+  for (const name of ['mezctl', 'msh']) {
+    const folder = join(modules, '@mezite', name)
+    const { dependencies, bundleDependencies } = JSON.parse(
+      readFileSync(join(folder, 'package.json'), 'utf8'),
+    )
+    t.strictSame(bundleDependencies, ['@oclif/plugin-plugins'])
+    const bundled = join(folder, 'node_modules/@oclif/plugin-plugins')
+    const plugins = JSON.parse(readFileSync(join(bundled, 'package.json'), 'utf8'))
+    t.notOk('yarn' in plugins.dependencies || 'yarn' in dependencies)
+    for (const one of Object.keys(plugins.dependencies))
+      t.ok(one in dependencies || existsSync(join(bundled, 'node_modules', one)), `${name} brings ${one}`)
+    const packed = spawnSync('npm', ['pack', '--dry-run', '--json', folder], {
+      encoding: 'utf8',
+      cwd: folder,
+    })
+    const [{ files }] = JSON.parse(packed.stdout)
+    const paths = (files as { path: string }[]).map(({ path }) => path)
+    t.ok(paths.includes('node_modules/@oclif/plugin-plugins/lib/plugins.js'), 'npm packs it')
+    t.ok(paths.includes('node_modules/@oclif/plugin-plugins/node_modules/which/package.json'))
+    t.strictSame(
+      paths.filter((path) => /(?:^|\/)yarn\//.test(path)),
+      [],
+    )
+  }
+  t.end()
+})
+
 t.test(
   'P181 a package is packed only after a build of its current sources, and names the repository',
   (t) => {
