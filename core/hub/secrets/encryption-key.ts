@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { chmod, link, lstat, mkdir, open, readFile, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MezError } from '../../kernel/error.ts'
-import { secretVariable } from '../../kernel/secret-variable.ts'
+import { secretVariable } from '../../loader/secret-variable.ts'
 
 const BYTES = 32
 

@@ -10,7 +10,7 @@ import {
 import { readEncryptionKey } from '../../../core/hub/secrets/encryption-key.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import { MezError } from '../../../core/kernel/error.ts'
-import { secretVariable } from '../../../core/kernel/secret-variable.ts'
+import { secretVariable } from '../../../core/loader/secret-variable.ts'
 import { root } from '../../read-imports.ts'
 
 const OFFICE_HOURS = join(import.meta.dirname, '../../../examples/office-hours')

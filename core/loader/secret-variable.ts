@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { MezError, messageOf } from './error.ts'
+import { MezError, messageOf } from '../kernel/error.ts'
 
 /**
  * The environment variable, or the content of the file that `<name>_FILE` names, as Docker and Kubernetes mount secrets:
