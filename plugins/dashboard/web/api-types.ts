@@ -7,8 +7,12 @@ export interface Bodies {
   'POST /auth/rotate/agent-ca': { readonly step: "start" | "switch" | "finish" | "rollback"; readonly force?: boolean }
   'POST /auth/rotate/hub-ca': { readonly step: "start" | "switch" | "finish" | "rollback"; readonly force?: boolean }
   'POST /auth/rotate/user-ca': { readonly step: "start" | "switch" | "finish" | "rollback"; readonly force?: boolean }
+  /** Writes an encrypted backup to a file of the machine of the hub */
+  'POST /backups': { readonly file: string; readonly recipients: readonly (string)[] }
   /** Creates a lock */
   'POST /locks': { readonly target: { readonly user?: string; readonly role?: string; readonly session?: string; readonly app?: string; readonly agent?: string }; readonly ttl_seconds?: number | null; readonly message?: string | null }
+  /** Sends a test through each notifier, or one, and returns what came of it */
+  'POST /notifications/test': { readonly name?: string }
   'POST /tokens': { readonly roles: readonly ("app")[]; readonly ttl_seconds?: number; readonly agent_hostname?: string | null }
   'POST /users': { readonly name: string; readonly roles: readonly (string)[] }
   'POST /users/{name}/mfa': { readonly type: "webauthn"; readonly sign_in?: boolean }
@@ -53,6 +57,8 @@ export interface Responses {
   'GET /me': { readonly user: string; readonly roles: readonly (string)[]; readonly locked: { readonly message: string | null } | null }
   /** The apps that the person may open */
   'GET /me/apps': readonly ({ readonly name: string; readonly protocol: string; readonly public_addr: string; readonly labels: { readonly [name: string]: string }; readonly display_name: string; readonly description: string | null; readonly group: string | null; readonly icon: string | null; readonly url: string | null; readonly state: "ready" | "unreachable" | "disabled"; readonly requirements: readonly (string)[] })[]
+  /** The last 200 notifications */
+  'GET /notifications': readonly ({ readonly id: string; readonly notifier: string; readonly created: string; readonly state: string; readonly kind: string; readonly severity: string; readonly title: string; readonly attempts: number; readonly error: string | null })[]
   /** All roles with a document */
   'GET /roles': readonly ({ readonly kind: "role"; readonly version: "v1"; readonly metadata: { readonly name: string; readonly description?: string; readonly labels?: { readonly [name: string]: string }; readonly expires?: string }; readonly spec: { readonly options?: { readonly max_session_ttl?: string | number; readonly idle_timeout?: string | number; readonly require_session_mfa?: true | false | "webauthn" | "hardware_key" | "off"; readonly require_device_trust?: boolean; readonly mfa_freshness?: string | number }; readonly allow?: { readonly app_labels?: { readonly [name: string]: string | readonly (string)[] } }; readonly deny?: { readonly app_labels?: { readonly [name: string]: string | readonly (string)[] } } }; readonly status?: { readonly etag: string } })[]
   /** One role */
@@ -60,7 +66,7 @@ export interface Responses {
   /** All live sessions */
   'GET /sessions': readonly ({ readonly id: string; readonly kind: string; readonly user: string; readonly app: string | null; readonly parent: string | null; readonly created: string; readonly last_used: string; readonly expires: string; readonly client_ip: string; readonly mfa: boolean; readonly streams: number })[]
   /** The status of this cluster */
-  'GET /status': { readonly cluster: string | null; readonly version: string | null; readonly hubs: readonly ({ readonly id: string; readonly version: string; readonly since: string })[] | null; readonly agents: number | null; readonly apps: number | null; readonly sessions: number | null; readonly attention: readonly ({ readonly kind: string; readonly subject: string; readonly message: string })[] | null; readonly certificates: readonly ({ readonly subject: string; readonly expires: string })[] | null; readonly database: { readonly driver: string; readonly view_age_ms: number } | null; readonly audit: readonly ({ readonly name: string; readonly queued: number; readonly dropped: number; readonly failures: number })[] | null; readonly plugins?: readonly ({ readonly name: string; readonly version: string | null; readonly summary: string; readonly provides: readonly (string)[]; readonly taps: readonly (string)[]; readonly source: string | null; readonly rights: readonly (string)[]; readonly start_ms: number | null })[] }
+  'GET /status': { readonly cluster: string | null; readonly version: string | null; readonly hubs: readonly ({ readonly id: string; readonly version: string; readonly since: string })[] | null; readonly agents: number | null; readonly apps: number | null; readonly sessions: number | null; readonly attention: readonly ({ readonly kind: string; readonly subject: string; readonly message: string })[] | null; readonly certificates: readonly ({ readonly subject: string; readonly expires: string })[] | null; readonly database: { readonly driver: string; readonly view_age_ms: number } | null; readonly audit: readonly ({ readonly name: string; readonly queued: number; readonly dropped: number; readonly failures: number })[] | null; readonly jobs: readonly ({ readonly name: string; readonly state: string; readonly hub: string | null; readonly last_run: string | null; readonly result: string | null; readonly failures: number; readonly next_run: string | null })[] | null; readonly plugins?: readonly ({ readonly name: string; readonly version: string | null; readonly summary: string; readonly provides: readonly (string)[]; readonly taps: readonly (string)[]; readonly source: string | null; readonly rights: readonly (string)[]; readonly start_ms: number | null })[] }
   /** All join tokens */
   'GET /tokens': readonly ({ readonly id: string; readonly name: null; readonly roles: readonly (string)[]; readonly agent_hostname: string | null; readonly created: string; readonly expires: string; readonly used_at: string | null })[]
   /** Requests, errors, latency and bytes over time, summed over all hubs */
@@ -79,6 +85,8 @@ export interface Responses {
   'POST /connectors/{name}/test': { readonly ok: boolean; readonly connector: string; readonly issuer: string; readonly redirect_uri: string; readonly post_logout_redirect_uri: string; readonly backchannel_logout_uri: string; readonly sign_in_test_uri: string; readonly checks: readonly ({ readonly name: string; readonly result: string; readonly detail: string })[] }
   /** Creates a lock */
   'POST /locks': { readonly id: string; readonly target: { readonly user?: string; readonly role?: string; readonly session?: string; readonly app?: string; readonly agent?: string }; readonly message: string | null; readonly created: string; readonly expires: string | null }
+  /** Sends a test through each notifier, or one, and returns what came of it */
+  'POST /notifications/test': readonly ({ readonly name: string; readonly delivered: boolean; readonly error: string | null })[]
   /** Who would gain and who would lose access to what if the role were saved */
   'POST /roles/preview': { readonly users: number; readonly gains: readonly ({ readonly user: string; readonly app: string })[]; readonly loses: readonly ({ readonly user: string; readonly app: string })[]; readonly truncated: boolean }
   'POST /tokens': { readonly id: string; readonly token: string; readonly ca_pin: string; readonly command: string }
