@@ -1,9 +1,11 @@
+import type { App } from '../../api/app.ts'
 import type { Attention } from '../../api/attention.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { Authorities, AuthorityName } from '../../api/certificate-authorities.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import type { TunnelChanged } from '../../api/tunnel.ts'
 import type { Clock } from '../../kernel/clock.ts'
+import type { Locks } from '../access/lock.ts'
 import type { RunningAudit } from '../audit/audit.ts'
 import type { Registry } from '../cluster/hub-registry.ts'
 import type { RunningJobs } from '../jobs/jobs.ts'
@@ -22,7 +24,8 @@ export const AUTHORITIES: readonly AuthorityName[] = ['hub-ca', 'agent-ca', 'use
 /** The rooms that know of problems. */
 export interface Watched {
   readonly catalog: Pick<Catalog, 'list'>
-  readonly tunnel: Pick<RunningTunnel, 'links' | 'agents' | 'stateOf'>
+  readonly tunnel: Pick<RunningTunnel, 'links' | 'agents' | 'stateOf' | 'lastError'>
+  readonly locks: Pick<Locks, 'isAgentLocked'>
   readonly certificates: Pick<Certificates, 'development' | 'states'>
   readonly authorities: Pick<Authorities, 'keys'>
   readonly audit: Pick<RunningAudit, 'sinks'>
@@ -49,19 +52,35 @@ export function createAttention(
       .map(({ hostname }) => {
         const seen = lastSeen.get(hostname)
         const since = seen
-          ? `last seen ${timeOf(seen)}`
-          : `not seen since the hub started ${timeOf(startedMs)}`
-        return { kind: 'agent', subject: hostname, message: `not connected, ${since}` }
+          ? `last seen ${span(clock.now() - seen)} ago`
+          : `not seen since the hub started ${span(clock.now() - startedMs)} ago`
+        const left = rooms.catalog
+          .list()
+          .filter(
+            (app) => app.agents.includes(hostname) && rooms.tunnel.stateOf(app).state === 'no_agent',
+          ).length
+        const apps = left === 0 ? '' : `; nobody reaches ${left === 1 ? 'its app' : `its ${left} apps`}`
+        const locked = rooms.locks.isAgentLocked(hostname) ? 'locked, ' : ''
+        return { kind: 'agent', subject: hostname, message: `${locked}not connected, ${since}${apps}` }
       })
   }
 
   function apps(): Attention[] {
+    const joined = new Set(rooms.tunnel.agents().map(({ hostname }) => hostname))
     return rooms.catalog.list().flatMap((app) => {
       const { state, reason } = rooms.tunnel.stateOf(app)
-      if (state === 'ready' || state === 'disabled') return []
-      const message = state === 'no_agent' ? 'no agent of the app is connected' : `unreachable: ${reason}`
+      // The line of an agent that is away counts its apps.
+      const counted = state === 'no_agent' && app.agents.some((hostname) => joined.has(hostname))
+      if (state === 'ready' || state === 'disabled' || counted) return []
+      const message = state === 'no_agent' ? whyNone(app) : `unreachable: ${lastError(app) ?? reason}`
       return [{ kind: 'app', subject: app.name, message }] as const
     })
+  }
+
+  /** What an agent has said last about the app. */
+  function lastError(app: App): string | undefined {
+    const errors = app.agents.map((hostname) => rooms.tunnel.lastError(app, hostname))
+    return errors.find((error) => error !== null) ?? undefined
   }
 
   function certificates(): Attention[] {
@@ -74,7 +93,8 @@ export function createAttention(
       if (expires === null) return []
       const days = Math.floor((expires - clock.now()) / DAY_MS)
       if (days >= EXPIRY_DAYS) return []
-      const message = days < 0 ? `expired ${timeOf(expires)}` : `expires ${timeOf(expires)}, in ${days} days`
+      const left = span(Math.abs(expires - clock.now()))
+      const message = `${days < 0 ? `expired ${left} ago` : `expires in ${left}`}, ${timeOf(expires)}`
       return [{ kind: 'certificate', subject, message }] as const
     })
   }
@@ -127,5 +147,22 @@ export function createAttention(
     ],
   }
 }
+
+function whyNone({ agents }: App): string {
+  if (agents.length === 0) return 'no agent is bound to it'
+  return `no agent: ${agents.join(', ')} ${agents.length === 1 ? 'has' : 'have'} not joined`
+}
+
+/** A time span in its largest unit. */
+function span(ms: number): string {
+  const [unit, size] = UNITS.find(([, size]) => ms >= size) ?? ['second', 1_000]
+  const amount = Math.floor(ms / size)
+  return `${amount} ${unit}${amount === 1 ? '' : 's'}`
+}
+const UNITS: readonly (readonly [unit: string, ms: number])[] = [
+  ['day', DAY_MS],
+  ['hour', 3_600_000],
+  ['minute', 60_000],
+]
 
 const timeOf = (ms: number): string => new Date(ms).toISOString()

@@ -32,7 +32,10 @@ type Parts = Readonly<Record<string, unknown>>
 const COMBINED: Readonly<Record<string, (values: readonly never[]) => unknown>> = {
   agents: (counts) => Math.max(...counts),
   attention: (lists: readonly Attention[][]) => [
-    ...new Map(lists.flat().map((one) => [JSON.stringify(one), one])).values(),
+    // Each process has seen an agent at its own time.
+    ...new Map(
+      lists.flat().map((one) => [one.kind === 'agent' ? `agent ${one.subject}` : JSON.stringify(one), one]),
+    ).values(),
   ],
   audit: (lists: readonly RunningAudit['sinks'][]) =>
     lists[0]?.map((sink, at) => {

@@ -36,13 +36,19 @@ export async function openCertificateFiles(options: CertificateFilesOptions): Pr
   const { hosts, appsDomain, clock, log } = options
   let main = options.main && (await readKeyPair(options.main))
   let apps = options.apps && (await readKeyPair(options.apps))
+  const refused = new Map<string, { readonly reason: string; readonly at: number }>()
   const states = (): readonly CertificateState[] =>
     [
-      { subject: 'https_keypair', pair: main },
-      { subject: 'apps_keypair', pair: apps },
-    ].flatMap(({ subject, pair }) =>
-      pair ? [{ subject, names: pair.sans, expires: pair.leaf.validToDate.getTime(), problem: null }] : [],
-    )
+      { subject: 'https_keypair', pair: main, files: options.main },
+      { subject: 'apps_keypair', pair: apps, files: options.apps },
+    ].flatMap(({ subject, pair, files }) => {
+      if (!pair || !files) return []
+      const expires = pair.leaf.validToDate.getTime()
+      const reason = refused.get(files.certFile)?.reason
+      const still = `the certificate of before is served until ${new Date(expires).toISOString()}`
+      const problem = reason === undefined ? null : `the changed file cannot be used: ${reason}; ${still}`
+      return [{ subject, names: pair.sans, expires, problem }]
+    })
   for (const { subject, expires } of states()) {
     if (expires! < clock.now())
       throw new MezError(
@@ -51,7 +57,6 @@ export async function openCertificateFiles(options: CertificateFilesOptions): Pr
       )
   }
 
-  const refused = new Map<string, { readonly reason: string; readonly at: number }>()
   const reread = async (files: KeyPairFiles, old: KeyPair): Promise<KeyPair> => {
     try {
       const next = await readKeyPair(files)

@@ -14,12 +14,21 @@ t.test('status lists what needs attention', (t) => {
     off: { state: 'disabled', reason: null },
     broken: { state: 'unreachable', reason: 'connection_refused' },
     lonely: { state: 'no_agent', reason: null },
+    wiki: { state: 'no_agent', reason: null },
+    chat: { state: 'no_agent', reason: null },
+    strange: { state: 'no_agent', reason: null },
   }
+  const agentsOf: Record<string, string[]> = { lonely: [], wiki: ['gone'], chat: ['gone'], strange: ['db-9'] }
   const rooms = {
-    catalog: { list: () => Object.keys(states).map((name) => ({ name })) },
+    catalog: {
+      list: () => Object.keys(states).map((name) => ({ name, agents: agentsOf[name] ?? ['here'] })),
+    },
+    locks: { isAgentLocked: (hostname: string) => hostname === 'never' },
     tunnel: {
       stateOf: ({ name }: { name: string }) => states[name],
       links: () => [{ hostname: 'here' }],
+      lastError: ({ name }: { name: string }) =>
+        name === 'broken' ? 'here cannot reach it: connection_refused (10.0.0.1:80)' : null,
       agents: () => [{ hostname: 'here' }, { hostname: 'gone' }, { hostname: 'never' }],
     },
     certificates: {
@@ -63,12 +72,17 @@ t.test('status lists what needs attention', (t) => {
       'agent never',
       'app broken',
       'app lonely',
+      'app strange',
     ],
   )
   const messageOf = (name: string) => attention.list().find(({ subject }) => subject === name)?.message
-  t.match(messageOf('gone'), `last seen ${new Date(now).toISOString()}`)
-  t.match(messageOf('never'), /not seen since the hub started/)
-  t.match(messageOf('broken'), /connection_refused/)
+  clock.advance(90 * 60_000)
+  t.equal(messageOf('gone'), 'not connected, last seen 1 hour ago; nobody reaches its 2 apps')
+  t.equal(messageOf('never'), 'locked, not connected, not seen since the hub started 1 hour ago')
+  t.equal(messageOf('broken'), 'unreachable: here cannot reach it: connection_refused (10.0.0.1:80)')
+  t.equal(messageOf('lonely'), 'no agent is bound to it')
+  t.equal(messageOf('strange'), 'no agent: db-9 has not joined')
+  t.match(messageOf('https_keypair'), /^expires in 19 days, /)
   t.end()
 })
 

@@ -165,12 +165,18 @@ t.test(
     writeFileSync(main.certFile, 'broken')
     t.ok(await until(() => lines.some((line) => line.includes('still using the old certificate'))))
     t.equal(await shown(HUB), old)
+    const [state] = certificates.states()
+    t.match(
+      state?.problem,
+      /^the changed file cannot be used: .*main.*; the certificate of before is served until 20/,
+    )
     const next = await pair('next', HUB)
     copyFileSync(next.certFile, main.certFile)
     t.equal(await shown(HUB), old, 'a certificate without its key is not taken')
     copyFileSync(next.keyFile, main.keyFile)
     t.ok(await until(async () => (await shown(HUB)) === print(next.certFile)))
     t.equal(await shown(), print(next.certFile), 'without SNI too')
+    t.equal(certificates.states()[0]?.problem, null)
     const echo = once(kept, 'data', { signal: AbortSignal.timeout(30_000) })
     kept.write('still there')
     t.equal(String((await echo)[0]), 'still there', 'a connection of before goes on')
