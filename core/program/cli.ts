@@ -106,7 +106,7 @@ async function run(
   if (Object.hasOwn(LOADED, word)) {
     const command = await LOADED[word]!(word)
     if (asksForHelp(args)) return print(command.help)
-    return command.run(rest, print)
+    return command.run(rest, print, warn)
   }
   const { values, positionals } = parseArgs({
     args: [...args],

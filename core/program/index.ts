@@ -14,6 +14,9 @@ export interface ProgramCommand {
   readonly summary: string
   /** The output of `--help`, with a line break at its end. */
   readonly help: string
-  /** `args` are those after the first word. Rejects with a `MezError`, whose code and hint are printed. */
-  run(args: readonly string[], print: (text: string) => void): Promise<void>
+  /**
+   * `args` are those after the first word; `progress` prints lines about what it does now to standard error. Rejects with a
+   * `MezError`, whose code and hint are printed.
+   */
+  run(args: readonly string[], print: (text: string) => void, progress: (text: string) => void): Promise<void>
 }

@@ -6,7 +6,13 @@ import { createInterface } from 'node:readline/promises'
 import { parseArgs } from 'node:util'
 import { stringify } from 'yaml'
 import { type AdminClient, ApiError, adminClient } from '../hub/api-server/admin-client.ts'
-import { formatAddress, isLocalhostName } from '../hub/config/address.ts'
+import {
+  formatAddress,
+  isLocalhostName,
+  isLoopback,
+  parseListenAddress,
+  parsePublicAddress,
+} from '../hub/config/address.ts'
 import { type LoadedConfig, loadConfig } from '../hub/config/config-loader.ts'
 import type { HubConfig } from '../hub/config/hub-config.ts'
 import { MezError, messageOf } from '../kernel/error.ts'
@@ -62,8 +68,12 @@ export const init: ProgramCommand = {
 type Flags = ReturnType<typeof parseFlags>
 const parseFlags = (args: readonly string[]) => parseArgs({ args: [...args], options: FLAGS }).values
 
-/** Rejects, and removes the configuration again, if a hub cannot start with it. */
-async function initHub(args: readonly string[], print: (text: string) => void): Promise<void> {
+/** `progress` is for lines of what it does now. Rejects, and removes the configuration again, if a hub cannot start with it. */
+async function initHub(
+  args: readonly string[],
+  print: (text: string) => void,
+  progress: (text: string) => void = () => {},
+): Promise<void> {
   const flags = await complete(parseFlags(args))
   const file = resolve(flags.config ?? (flags.service ? '/etc/mezite/mezhub.yaml' : 'mezhub.yaml'))
   if (flags.service) await mkdir(dirname(file), { recursive: true })
@@ -75,8 +85,10 @@ async function initHub(args: readonly string[], print: (text: string) => void): 
   })
   try {
     const loaded = await loadConfig({ file })
+    progress('Checking names, port and certificate…\n')
     const checks = await examine(loaded.config)
-    print(report(loaded.config, checks, await firstLogins(loaded, flags.admin!, flags.agent)))
+    progress('Creating the database and the administrator, which takes some seconds…\n')
+    print(report(loaded.config, checks, await firstLogins(loaded, flags.admin!, flags.agent), flags.admin!))
     if (!flags.service) return
     const done = await installService({ name: 'mezhub', configFile: file, files: [] })
     print(`\n${done.join('\n')}\n`)
@@ -100,7 +112,30 @@ async function complete(flags: Flags): Promise<Flags> {
     for (const name of missing) answers[name] = (await terminal.question(QUESTIONS[name])).trim()
     terminal.close()
   }
-  return { ...flags, ...answers }
+  const complete = { ...flags, ...answers }
+  requireCertificate(complete)
+  return complete
+}
+
+/** Names the flags of the certificate without which a hub does not start on a public name. */
+function requireCertificate(flags: Flags): void {
+  const one = flags['cert-file'] === undefined ? '--cert-file' : '--key-file'
+  const both = flags['cert-file'] === undefined && flags['key-file'] === undefined
+  if (flags['cert-file'] !== undefined && flags['key-file'] !== undefined) return
+  const host = parsePublicAddress(flags['public-addr']!)?.host
+  const listen = parseListenAddress(flags['listen-addr'] ?? '')?.host
+  // Wrong values are reported with the rest of the configuration.
+  const mayDevelop =
+    host === undefined || isLocalhostName(host) || (listen !== undefined && isLoopback(listen))
+  if (both && mayDevelop) return
+  const names = `${host ?? flags['public-addr']} and *.${flags['apps-domain']}`
+  throw new MezError(
+    'MEZ_USAGE_WRONG',
+    `mezhub init needs ${both ? '--cert-file FILE and --key-file FILE' : `${one} FILE`}: the certificate, in PEM, for ${names}`,
+    {
+      hint: 'To try it out on this machine alone, use names below localhost: --public-addr hub.localhost:8443 --apps-domain apps.localhost',
+    },
+  )
 }
 
 function settings(flags: Flags): string {
@@ -160,6 +195,9 @@ function listens({ host, port }: { host: string; port: number }): Promise<string
   })
 }
 
+/** How long the link of the first administrator works: long enough for DNS records and a first start. */
+const LINK_SECONDS = 3_600
+
 interface FirstLogins {
   readonly passkey: { readonly link: string; readonly expires: string }
   /** The command of the agent, and the token that it asks for. */
@@ -184,6 +222,7 @@ async function firstLogins(
     const passkey = await api<FirstLogins['passkey']>('POST', `/users/${encodeURIComponent(admin)}/mfa`, {
       type: 'webauthn',
       sign_in: true,
+      ttl_seconds: LINK_SECONDS,
     })
     if (agent === undefined) return { passkey, agent: null }
     const joining = { roles: ['app'], ttl_seconds: 86_400, agent_hostname: agent }
@@ -207,6 +246,7 @@ function report(
   { file, proxy, publicNames, database, dataDir }: HubConfig,
   checks: readonly Check[],
   logins: FirstLogins,
+  admin: string,
 ): string {
   const { passkey, agent } = logins
   // Where mezctl looks without a flag.
@@ -227,8 +267,10 @@ function report(
     'Start the hub:',
     `  mezhub start --config ${file}`,
     '',
-    `Then create the administrator's passkey with this link, once, until ${passkey.expires}:`,
+    `Then create the administrator's passkey with this link. It works once, for an hour (until ${passkey.expires}):`,
     `  ${passkey.link}`,
+    'If it has expired, make another:',
+    `  mezctl users add-mfa ${admin} --type=webauthn${where}`,
   ]
   if (agent) {
     lines.push('', 'Start the agent, and enter the token:', `  ${agent.command}`, `  ${agent.token}`)

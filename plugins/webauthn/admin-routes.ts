@@ -13,6 +13,9 @@ const IssueBody = Type.Object(
     type: Type.Unsafe<'webauthn'>({ type: 'string', enum: ['webauthn'] }),
     /** The person signs in with the passkey, and the name does not belong to a person of a provider. */
     sign_in: Type.Optional(Type.Boolean()),
+    ttl_seconds: Type.Optional(
+      Type.Integer({ minimum: 60, maximum: 3_600, description: 'How long the link works. Default: 900' }),
+    ),
   },
   closed,
 )
@@ -77,13 +80,15 @@ export function adminRoutes(deps: Deps): WebRoutes {
     name: 'webauthn-admin',
     prefix: '/v1/webapi/users',
     async routes(web) {
-      web.post<Named & { Body: { type: string; sign_in?: boolean } }>(
+      web.post<Named & { Body: { type: string; sign_in?: boolean; ttl_seconds?: number } }>(
         '/:name/mfa',
         { ...admin, schema: { body: IssueBody, returns: IssuedLink } },
         async (request, reply) => {
           const found = known(request.params.name)
           const user = request.body.sign_in === true ? await makeLocal(found) : found
-          const { id, token, expires } = await links.issue(user, request.actor)
+          const { ttl_seconds: ttl } = request.body
+          const ttlMs = ttl === undefined ? undefined : ttl * 1_000
+          const { id, token, expires } = await links.issue(user, request.actor, ttlMs)
           reply.code(201)
           const link = enrolUrl(publicNames.signInOrigin, token)
           return { id, link, expires: new Date(expires).toISOString(), needs_sign_in: !isLocal(user) }

@@ -10,19 +10,24 @@ import {
 } from '@mezite/core'
 import type { LinkRow, WebauthnTables } from './migrations.ts'
 
+/** An administrator may allow more, up to an hour. */
 const TTL_MS = 15 * 60_000
 const hashOf = (token: string) => createHash('sha256').update(token).digest('base64url')
 
-/** One-use enrolment links: valid for 15 minutes, stored as a hash, spent in the transaction that enrols the passkey. */
+/** One-use enrolment links: valid for 15 minutes unless they are made for longer, stored as a hash, spent in the transaction that enrols the passkey. */
 export function createLinks(database: Database, revisions: Pick<Revisions, 'write'>, clock: Clock) {
   const db = database.withTables<WebauthnTables>()
 
   return {
-    async issue(user: User, by: Actor): Promise<{ id: string; token: string; expires: number }> {
+    async issue(
+      user: User,
+      by: Actor,
+      ttlMs = TTL_MS,
+    ): Promise<{ id: string; token: string; expires: number }> {
       const token = randomBytes(32).toString('base64url')
       const id = randomBytes(9).toString('base64url')
       const now = clock.now()
-      const expires = now + TTL_MS
+      const expires = now + ttlMs
       await revisions.write(async (trx, change) => {
         const tables = trx.withTables<WebauthnTables>()
         await tables.deleteFrom('webauthn_links').where('expires', '<', now).execute()

@@ -1,6 +1,7 @@
 /** "Your first application" of the README, each command as printed, with the names and addresses of this machine. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -69,6 +70,10 @@ t.test('the first application takes at most six commands', async (t) => {
   t.match(printed, new RegExp(`https://hub\\.localhost:${port}/v1/webapi/oidc/callback/sso`))
   t.match(printed, new RegExp(`https://hub\\.localhost:${port}/web/enrol#`), 'the link of the administrator')
   t.match(printed, /^ {2}mezctl apps register .* --agent-hostname node-1 --data-dir \S+\/data$/m)
+  t.match(
+    printed,
+    /It works once, for an hour \(until 20.*\n.*\n.*make another:\n {2}mezctl users add-mfa alice --type=webauthn --data-dir/,
+  )
   t.match(printed, /--ca-file \S+\/data\/development-ca\.pem$/m)
   const [, agent, token] = /^ {2}(mezd start .*)\n {2}(\S+)$/m.exec(printed)!
   const pin = /sha256:[0-9a-f]{64}/.exec(agent!)![0]
@@ -91,17 +96,51 @@ t.test('the first application takes at most six commands', async (t) => {
 t.test('init says what is missing, and leaves no file that a hub cannot start with', async (t) => {
   const failure = (command: string) => run(command).then(t.fail, ({ code, stderr }) => ({ code, stderr }))
   t.match(await failure('mezhub init'), { code: 2, stderr: /--public-addr, --apps-domain, --admin/ })
-  const names = '--public-addr hub.example.com --apps-domain apps.example.com --admin a'
+  const names = '--public-addr hub.example.org --apps-domain apps.example.org --admin a'
   t.match(
-    await failure(`mezhub init ${names}`),
+    await failure(`mezhub init ${names} --listen-addr 127.0.0.1:0`),
     { code: 1, stderr: /MEZ_FILE_UNWRITABLE/ },
     'the file exists',
   )
-  for (const _ of [1, 2]) {
-    const refused = await failure(`mezhub init ${names} --config other.yaml`)
-    t.match(refused, { code: 1, stderr: /MEZ_CONFIG_INVALID/ }, 'no certificate for a public name')
+  for (const [more, flags] of [
+    ['', '--cert-file FILE and --key-file FILE'],
+    [' --cert-file a.pem', '--key-file FILE'],
+    [' --key-file a.pem', '--cert-file FILE'],
+  ] as const) {
+    const stderr = `mezhub init needs ${flags}: the certificate, in PEM, for hub.example.org and *.apps.example.org`
+    t.match(await failure(`mezhub init ${names} --config other.yaml${more}`), { code: 2, stderr })
+    t.notOk(existsSync(join(cwd, 'other.yaml')))
   }
+  const missing = ' --config other.yaml --key-file none.pem --cert-file none.pem'
+  for (const _ of [1, 2])
+    t.match(
+      await failure(`mezhub init ${names}${missing}`),
+      { code: 1, stderr: /none\.pem/ },
+      'may be tried again',
+    )
   t.match(await failure('mezd init --proxy hub.localhost'), { code: 2, stderr: /--ca-pin/ })
+})
+
+t.test('the commands of the Debian packages write a configuration that a hub starts with', async (t) => {
+  const page = textOf('examples/operations/install.md')
+  const command = /^mezhub init .*$/m.exec(page)?.[0] ?? ''
+  await seedDatabase(join(cwd, 'debian'))
+  const other = await freePort()
+  const words = command
+    .replace('/etc/mezite/mezhub.yaml', 'debian.yaml')
+    .replace('mezite.example.com', `hub.localhost:${other}`)
+    .replace('apps.example.com', 'apps.localhost')
+    // A certificate for these names.
+    .replace('/etc/mezite/fullchain.pem', 'data/development-certificate.pem')
+    .replace('/etc/mezite/privkey.pem', 'data/development-key.pem')
+  const args = `${words} --listen-addr 127.0.0.1:${other} --data-dir debian`.split(' ').slice(1)
+  const { stdout, stderr } = await promisify(execFile)('mezhub', args, {
+    cwd,
+    env: { ...env, MEZITE_DATA_DIR: join(cwd, 'debian') },
+  })
+  t.match(stderr, /^Checking names.*\nCreating the database and the administrator/, 'progress')
+  t.match(stdout, 'ok       the certificate covers the hub and its applications')
+  t.match(await run('mezhub config check --config debian.yaml'), 'is valid')
 })
 
 t.test('the agent writes its configuration, and tests the way to the hub', async (t) => {

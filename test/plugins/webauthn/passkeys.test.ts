@@ -95,6 +95,15 @@ t.test('D66 a link is found and spent while it lasts, and only while it is open'
   await t.rejects(spend(late.id), { status: 400, code: 'link_refused' })
   t.equal(await links.find(late.token), undefined)
   t.strictSame(await links.of(hal), [])
+  const longer = await links.issue(hal, actor, 3_600_000)
+  clock.advance(3_599_999)
+  t.strictSame(
+    (await links.of(hal)).map(({ id }) => id),
+    [longer.id],
+    'an hour, for the first administrator',
+  )
+  clock.advance(1)
+  t.strictSame(await links.of(hal), [])
   clock.advance(1)
   const [kept, revoked] = [await links.issue(hal, actor), await links.issue(hal, actor)]
   t.equal(await links.revoke(hal, revoked.id, actor), 1)
