@@ -18,5 +18,9 @@ export interface ProgramCommand {
    * `args` are those after the first word; `progress` prints lines about what it does now to standard error. Rejects with a
    * `MezError`, whose code and hint are printed.
    */
-  run(args: readonly string[], print: (text: string) => void, progress: (text: string) => void): Promise<void>
+  run(
+    args: readonly string[],
+    print: (text: string) => void,
+    progress?: (text: string) => void,
+  ): Promise<void>
 }
