@@ -188,7 +188,7 @@ export async function openRooms(options: RoomsOptions) {
 
   const jobs = createJobs({ ...base, db, metrics: counts.metrics })
   jobs.service.add({ name: 'sessions-pruning', everyMs: PRUNING_MS, run: sessions.purge })
-  const watched = { catalog, tunnel, certificates, authorities, audit, jobs, registry, revisions }
+  const watched = { catalog, tunnel, certificates, authorities, audit, jobs, registry, revisions, locks }
   const attention = createAttention(watched, instanceId, clock)
   const pages = createPages({ ...base, brand: config.brand, navigation: () => kernel.slot(homeLinks) })
   const signInPages = createSignInPages(pages, publicNames)
