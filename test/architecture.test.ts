@@ -5,6 +5,7 @@ import t from 'tap'
 import { agentHooks } from '../core/api/agent-hooks.ts'
 import { hubHooks } from '../core/api/hub-hooks.ts'
 import { type Import, importsOf, root, sourcesOf, textOf } from './read-imports.ts'
+import { strangerParsers } from './stranger-parsers.ts'
 
 const sources = ['core', 'agent', 'plugins', 'oclif-cli'].flatMap(sourcesOf)
 const imports = importsOf(sources)
@@ -299,5 +300,21 @@ t.test('E80 only the gate decides, only what it admits opens a connection, and e
     'plugins/http-apps/session/session-routes.ts',
     'plugins/tcp-apps/client-connection.ts',
   ])
+  t.end()
+})
+
+t.test('R190 no parser of a third party is on a path of strangers without its fuzz', (t) => {
+  const programs = sources.filter(
+    (file) =>
+      /^(agent|plugins|core\/(api|hub|kernel|loader|log|wire))\//.test(file) &&
+      !/\/(commands|build)\.ts$|\/(commands|web)\//.test(file),
+  )
+  const loaded = importsOf(programs).flatMap(({ package: name, typeOnly }) =>
+    name === null || typeOnly || /^@(mezite|oclif)\//.test(name) ? [] : [name],
+  )
+  t.strictSame([...new Set(loaded)].sort(), Object.keys(strangerParsers).sort())
+  const ran = importsOf(sourcesOf('test')).map(({ to }) => to)
+  for (const [name, reason] of Object.entries(strangerParsers))
+    if ('fuzz' in reason) t.ok(ran.includes(reason.fuzz), `${name}: a test runs ${reason.fuzz}`)
   t.end()
 })

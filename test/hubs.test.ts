@@ -5,6 +5,7 @@ import { runTogether } from './together.ts'
  * for a quarter of the processor time that loading its sources takes.
  */
 await runTogether(import.meta.url, [
+  './agent/hostile-carriers.test.ts',
   './agent/refusals.test.ts',
   './examples/audit-stdout.test.ts',
   './hub/access/access.test.ts',

@@ -38,7 +38,9 @@ export const importsOf = (files: readonly string[]): Import[] =>
       return {
         ...{ from, to },
         package: /^(\.|node:)/.test(target) ? null : /^(?:@[^/]+\/)?[^/]+/.exec(target)![0],
-        typeOnly: type !== undefined || (onlyTypes && !statement.includes('import(')),
+        typeOnly:
+          type !== undefined ||
+          (onlyTypes && !statement.includes('import(') && !/^import \w+,/.test(statement)),
       }
     }),
   )

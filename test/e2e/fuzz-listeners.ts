@@ -59,7 +59,7 @@ const SOUND = [
 ] as const
 
 /** Repeats itself from its seed (mulberry32). */
-function randomFrom(seed: number): () => number {
+export function randomFrom(seed: number): () => number {
   let state = seed >>> 0
   return () => {
     state = (state + 0x6d2b79f5) >>> 0

@@ -8,12 +8,17 @@ import { join } from 'node:path'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { adminClient } from '../../core/hub/api-server/admin-client.ts'
+import { systemClock } from '../../core/kernel/clock.ts'
 import { seedDatabase } from '../../core/testing/database-seed.ts'
+import { proveJoin } from '../../core/wire/carrier-proof.ts'
 import { startProgram } from '../../examples/cluster/program.ts'
 import { until } from '../until.ts'
 import { fuzzListeners } from './fuzz-listeners.ts'
+import { fuzzStrangers } from './fuzz-strangers.ts'
 import { connectCarrier, openHttp2, upgradeCarrier } from './open-carrier.ts'
 import './plain-programs.ts'
+import { joinToken } from './start-agent.ts'
 
 const BIN = fileURLToPath(new URL('../../core/program/bin.ts', import.meta.url))
 const DESCRIPTORS = 400
@@ -164,10 +169,17 @@ t.test('R191 of twelve CONNECTs at once on one connection none is accepted, and 
   t.equal(await readyz(), 200)
 })
 
-t.test('N174, H113 nonsense at every listener and stage ends no process', async (t) => {
+t.test('N174, R190, H113 nonsense at every listener and stage ends no process', async (t) => {
   const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 1_000_000)
   const hosts = [HOST, 'a.apps.mezite.localhost', 'elsewhere.example']
-  const done = await fuzzListeners({ publicPort, diagnosticsPort, adminSocket, hosts }, seed, 400)
+  const api = adminClient(adminSocket)
+  const { token } = await joinToken(api, 'node-1')
+  const behind = { port: publicPort, host: HOST, prove: proveJoin(token, systemClock) }
+  const [listeners, strangers] = await Promise.all([
+    fuzzListeners({ publicPort, diagnosticsPort, adminSocket, hosts }, seed, 400),
+    fuzzStrangers(behind, seed, 240),
+  ])
+  const done = listeners + strangers
   t.comment(`seed ${seed}, ${done} connections`)
   t.equal(ended, null, `the hub lives (seed ${seed})`)
   t.equal(await readyz(), 200)

@@ -5,6 +5,8 @@ import type { SoakOptions } from './options.ts'
 export interface Line {
   readonly name: string
   readonly summary: string
+  /** How long it runs without `--minutes`; default 10. */
+  readonly minutes?: number
   run(run: SoakRun): Promise<Outcome>
 }
 

@@ -2,6 +2,7 @@ import type { Line } from './line.ts'
 import { costs } from './lines/costs.ts'
 import { fairness } from './lines/fairness.ts'
 import { flaps } from './lines/flaps.ts'
+import { fuzz } from './lines/fuzz.ts'
 import { idleConnections } from './lines/idle-connections.ts'
 import { kills } from './lines/kills.ts'
 import { mixed } from './lines/mixed.ts'
@@ -24,6 +25,7 @@ export const lines: readonly Line[] = [
   slowReaders,
   fairness,
   nonsense,
+  fuzz,
   outage,
   flaps,
   reconnects,

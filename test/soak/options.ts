@@ -3,6 +3,8 @@ import { parseArgs } from 'node:util'
 export interface SoakOptions {
   /** How long the mixed traffic runs; lines that have a length of their own say so. */
   readonly minutes: number
+  /** Whether `minutes` was asked for: some lines have a length of their own. */
+  readonly minutesGiven: boolean
   /** Lines to run, in the order of the list. */
   readonly only: readonly string[]
   /** Where the results go as JSON. */
@@ -15,7 +17,7 @@ export function parseOptions(argv: readonly string[], lines: readonly string[]):
   const { values } = parseArgs({
     args: [...argv],
     options: {
-      minutes: { type: 'string', default: '10' },
+      minutes: { type: 'string' },
       only: { type: 'string', multiple: true, default: [] },
       all: { type: 'boolean', default: false },
       json: { type: 'string' },
@@ -23,13 +25,14 @@ export function parseOptions(argv: readonly string[], lines: readonly string[]):
     },
   })
   if (values.help) return null
-  const minutes = Number(values.minutes)
+  const minutes = Number(values.minutes ?? 10)
   if (!(minutes >= 1 && minutes <= 24 * 60)) throw new Error('--minutes takes a number from 1 to 1440')
   const unknown = values.only.find((name) => !lines.includes(name))
   if (unknown !== undefined) throw new Error(`no line is called ${unknown}; there are ${lines.join(', ')}`)
   const chosen = values.only.length > 0 ? values.only : lines.slice(0, 1)
   return {
     minutes,
+    minutesGiven: values.minutes !== undefined,
     only: values.all ? lines : chosen,
     json: values.json ?? null,
     progress: (text) => void process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`),

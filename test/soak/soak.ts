@@ -39,7 +39,13 @@ async function runLine(line: Line, options: SoakOptions, signal: AbortSignal): P
   const dir = mkdtempSync(join(tmpdir(), 'soak-'))
   const closers: (() => unknown)[] = [() => rmSync(dir, { recursive: true, force: true })]
   try {
-    return await line.run({ options, dir, signal, teardown: (close) => void closers.push(close) })
+    const minutes = options.minutesGiven ? options.minutes : (line.minutes ?? options.minutes)
+    return await line.run({
+      options: { ...options, minutes },
+      dir,
+      signal,
+      teardown: (close) => void closers.push(close),
+    })
   } finally {
     for (const close of closers.reverse()) await close()
   }

@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { systemClock } from '../../../core/kernel/clock.ts'
+import { proveJoin } from '../../../core/wire/carrier-proof.ts'
+import { fuzzListeners } from '../../e2e/fuzz-listeners.ts'
+import { fuzzStrangers } from '../../e2e/fuzz-strangers.ts'
+import { joinToken } from '../../e2e/start-agent.ts'
+import type { Outcome, SoakRun } from '../line.ts'
+import { startOneHub } from '../start-one-hub.ts'
+
+const ROUND = 1_000
+/** A token lives for less than an hour. */
+const ROUNDS_A_TOKEN = 20
+
+export const fuzz = {
+  name: 'fuzz',
+  summary:
+    'R190: every path that a stranger can reach, and both carriers behind a proof, for an hour or --minutes',
+  minutes: 60,
+  async run(run: SoakRun): Promise<Outcome> {
+    const { publicPort, diagnosticsPort, hub, site, appHost, hubWatch } = await startOneHub(run)
+    const dataDir = join(site.dir, hub.name)
+    const host = 'hub.mezite.localhost'
+    const targets = {
+      ...{ publicPort, diagnosticsPort, adminSocket: join(dataDir, 'admin.sock') },
+      hosts: [host, appHost, 'elsewhere.example'],
+    }
+    let exits = 0
+    void hub.program.exited.then(() => {
+      exits += 1
+    })
+    const until = performance.now() + run.options.minutes * 60_000
+    let seed = Date.now() % 1_000_000
+    let connections = 0
+    let prove = null as ReturnType<typeof proveJoin> | null
+    for (let round = 0; performance.now() < until && !run.signal.aborted && exits === 0; round++) {
+      run.options.progress(`  seed ${seed}`)
+      if (round % ROUNDS_A_TOKEN === 0)
+        prove = proveJoin((await joinToken(hub.api, `fuzz-${round}`)).token, systemClock)
+      const [listeners, strangers] = await Promise.all([
+        fuzzListeners(targets, seed, ROUND),
+        fuzzStrangers({ port: publicPort, host, prove }, seed++, ROUND),
+      ])
+      connections += listeners + strangers
+      if (exits === 0) await hubWatch.sample()
+    }
+    const errors = readFileSync(`${dataDir}.log`, 'utf8')
+      .split('\n')
+      .filter((line) => line.includes('"level":"error"')).length
+    const none = { unit: '', limit: { kind: 'most', value: 0 } } as const
+    return {
+      growths: exits === 0 ? hubWatch.growths() : [],
+      figures: [
+        { what: 'connections', value: connections, unit: '', limit: { kind: 'least', value: ROUND } },
+        { what: 'exits of the hub', value: exits, ...none },
+        { what: 'errors in its log', value: errors, ...none },
+      ],
+    }
+  },
+}

@@ -1,0 +1,33 @@
+/**
+ * The packages that hub and agent load, and why bytes of a stranger cannot make one of them end the process: a fuzz of
+ * `npm test` sends them to it, or they do not reach it.
+ */
+export const strangerParsers: Readonly<Record<string, { readonly fuzz: string } | { readonly why: string }>> =
+  {
+    fastify: { fuzz: 'test/e2e/fuzz-strangers.ts' },
+    jose: { fuzz: 'test/e2e/fuzz-strangers.ts' },
+    typebox: { fuzz: 'test/e2e/fuzz-strangers.ts' },
+    ws: { fuzz: 'test/e2e/fuzz-strangers.ts' },
+    '@electric-sql/pglite': { why: 'runs statements of the hub' },
+    '@fastify/swagger': { why: 'reads the schemas of the hub' },
+    '@peculiar/x509': { why: 'reads requests for certificates behind a valid token, agent or session' },
+    '@simplewebauthn/server': {
+      why: 'reads ceremonies of people who have signed in or hold a link to enrol',
+    },
+    'age-encryption': { why: 'reads archives that an administrator names' },
+    'fastest-levenshtein': { why: 'compares names in the configuration' },
+    'fastify-plugin': { why: 'parses nothing' },
+    htm: { why: 'parses templates of the hub' },
+    kysely: { why: 'builds statements of the hub' },
+    'openid-client': { why: 'reads the responses of identity providers that an administrator configured' },
+    pg: { why: 'reads the responses of the database' },
+    pino: { why: 'parses nothing' },
+    preact: { why: 'parses nothing' },
+    'prom-client': { why: 'parses nothing' },
+    re2js: { why: 'reads patterns of administrators' },
+    'reflect-metadata': { why: 'parses nothing' },
+    semver: { why: 'reads the versions of plugins' },
+    tapable: { why: 'parses nothing' },
+    uuid: { why: 'parses nothing' },
+    yaml: { why: 'reads files and documents of administrators' },
+  }
