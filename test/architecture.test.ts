@@ -312,7 +312,11 @@ t.test('R190 no parser of a third party is on a path of strangers without its fu
   const loaded = importsOf(programs).flatMap(({ package: name, typeOnly }) =>
     name === null || typeOnly || /^@(mezite|oclif)\//.test(name) ? [] : [name],
   )
-  t.strictSame([...new Set(loaded)].sort(), Object.keys(strangerParsers).sort())
+  t.strictSame(
+    [...new Set(loaded)].sort(),
+    Object.keys(strangerParsers).sort(),
+    'list it in test/stranger-parsers.ts',
+  )
   const ran = importsOf(sourcesOf('test')).map(({ to }) => to)
   for (const [name, reason] of Object.entries(strangerParsers))
     if ('fuzz' in reason) t.ok(ran.includes(reason.fuzz), `${name}: a test runs ${reason.fuzz}`)

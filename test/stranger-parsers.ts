@@ -19,6 +19,7 @@ export const strangerParsers: Readonly<Record<string, { readonly fuzz: string } 
     'fastify-plugin': { why: 'parses nothing' },
     htm: { why: 'parses templates of the hub' },
     kysely: { why: 'builds statements of the hub' },
+    nodemailer: { why: 'reads the responses of a mail server that an administrator configured' },
     'openid-client': { why: 'reads the responses of identity providers that an administrator configured' },
     pg: { why: 'reads the responses of the database' },
     pino: { why: 'parses nothing' },
