@@ -50,8 +50,6 @@ const ROOMS_MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   config: ['listener'],
   database: ['access', 'catalog', 'cluster', 'pki', 'sessions', 'signin', 'tunnel'],
   enrolment: ['tunnel'],
-  // The parent of several processes binds the admin socket that they share.
-  processes: ['api-server'],
   revisions: ['database'],
   signin: ['api-server'],
   // Nothing but what the gate has admitted opens a connection.
@@ -77,6 +75,8 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   'core/log': ['core/kernel'],
   'core/wire': ['core/kernel'],
   'core/api': ['core/kernel'],
+  // The parent of several processes binds the admin socket that they share.
+  'core/processes': ['core/hub', 'core/kernel', 'core/loader', 'core/log'],
   'core/pages': ['core/api', 'core/kernel'],
   'core/agent': ['core/api', 'core/kernel', 'core/loader', 'core/log', 'core/wire'],
   'core/hub': [...['core/api', 'core/kernel', 'core/loader', 'core/log', 'core/pages', 'core/wire']],

@@ -1,8 +1,8 @@
 import type { HubConfig } from '../hub/config/hub-config.ts'
-import { joinGroup } from '../hub/processes/group-member.ts'
 import { reportCrash } from '../loader/crash-report.ts'
 import { releaseStartupMemory } from '../loader/startup-memory.ts'
 import { reportServiceState } from '../log/service-state.ts'
+import { joinGroup } from '../processes/group-member.ts'
 import { runCli, startLog } from './cli.ts'
 
 /** On a terminal a person waits for the hub to stop, and there is no balancer. */
@@ -20,7 +20,7 @@ process.exitCode = await runCli({
   args: process.argv.slice(2),
   ...(member === undefined && {
     startGroup: async (config: HubConfig) =>
-      (await import('../hub/processes/process-group.ts')).runProcesses(config),
+      (await import('../processes/process-group.ts')).runProcesses(config),
   }),
   start: async (loaded) => {
     const log = startLog(loaded)

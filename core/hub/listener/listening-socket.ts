@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { listen } from '../../log/listening-port.ts'
-import type { Handle } from '../processes/node-handles.ts'
+import type { Handle } from '../../processes/node-handles.ts'
 
 /** How long a hub that stops waits for TLS handshakes. */
 const HANDSHAKES_MS = 1_000

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { Log } from '../../kernel/log.ts'
+import type { Log } from '../kernel/log.ts'
 import type { ToMember, ToParent } from './messages.ts'
 import { attach, detach, type Handle } from './node-handles.ts'
 
