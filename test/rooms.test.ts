@@ -5,6 +5,7 @@ import { runTogether } from './together.ts'
  * conditions: loading the sources takes longer than most of them do.
  */
 await runTogether(import.meta.url, [
+  './hub/access/access-request.test.ts',
   './hub/access/decisions.test.ts',
   './hub/access/grants.test.ts',
   './hub/access/locks.test.ts',

@@ -14,6 +14,25 @@ export interface AccessQuery {
   readonly subject: Subject
   readonly app: App
   readonly context: AccessContext
+  /**
+   * The HTTP request; null where there is none, such as for a TCP connection or a list of apps. Read it only if the vote
+   * depends on it: then the hub remembers the decision for this request alone, and decides about each open stream by its own.
+   */
+  readonly request: AccessRequest | null
+}
+
+/** What a policy may know of an HTTP request. */
+export interface AccessRequest {
+  /** As received. An app may read another one from headers or the query, if it allows that. */
+  readonly method: string
+  /** As received, without the query. */
+  readonly path: string
+  /**
+   * The decoded segments, without the leading slash; the last one is empty if the path ends in a slash. Null if servers
+   * would read the path in different ways (encoded slashes, dot segments, `;`, double slashes or encodings, …): a rule about
+   * paths must then deny.
+   */
+  readonly segments: readonly string[] | null
 }
 
 /** One rule that a tap of `access.decide` considered, for `mezctl access explain`. */
@@ -73,6 +92,8 @@ export interface Decision {
   readonly reason: string
   readonly roles: readonly string[]
   readonly requirements: readonly Requirement[]
+  /** Set if a policy looked at the request, so that the decision is about this request alone. */
+  readonly byRequest?: true
   /** When it must be made again, in milliseconds since the epoch; absent if it depends on no time. */
   readonly until?: number
   /** The entries of `Subject.satisfied` that met a requirement; absent or empty when nothing was required. */

@@ -152,7 +152,7 @@ export async function openRooms(options: RoomsOptions) {
     ...{ ...base, db, revisions, accounts, grants, locks, catalog, audit },
     hooks: calls.session,
     sessionLimits: () => kernel.service(sessionLimits),
-    endOf: (stream) => access.endOf(stream),
+    endOf: (stream, alone) => access.endOf(stream, alone),
   })
   const access = createAccess({
     ...{ ...base, callers, catalog, decisions, sessions, locks, revisions, audit },

@@ -1,6 +1,7 @@
 import type { App } from '../api/app.ts'
 import type { AccessQuery } from '../api/decision.ts'
 import { type RequirementKind, requirements } from '../api/requirement.ts'
+import { readAccessRequest } from '../hub/access/access-request.ts'
 import { Ballot, countBallots } from '../hub/access/ballots.ts'
 import { deepFreeze } from '../hub/config/config-defaults.ts'
 import { messageOf } from '../kernel/error.ts'
@@ -26,12 +27,13 @@ const MOVES_MS = [
   365 * 24 * HOUR_MS,
 ]
 
-/** A complete query for tests of policies, in which `app`, `subject` and `context` replace members. */
+/** A complete query for tests of policies, in which `app`, `subject` and `context` replace members; `request` as received. */
 export function testQuery(
   changes: {
     app?: Partial<App>
     subject?: Partial<AccessQuery['subject']>
     context?: Partial<AccessQuery['context']>
+    request?: { readonly method: string; readonly target: string }
   } = {},
 ): AccessQuery {
   const headers = { set: {}, remove: [] }
@@ -73,6 +75,7 @@ export function testQuery(
       ...changes.app,
     },
     context: { protocol: changes.app?.protocol ?? 'http', clientIp: '203.0.113.7', ...changes.context },
+    request: changes.request ? readAccessRequest(changes.request) : null,
   } satisfies AccessQuery)
 }
 
@@ -148,6 +151,8 @@ const LATE_MS = 100
 
 const QUERIES = [
   testQuery(),
+  testQuery({ request: { method: 'DELETE', target: '/admin/users/1' } }),
+  testQuery({ request: { method: 'GET', target: '/a%2f../b' } }),
   testQuery({ subject: { user: 'bob', roles: [] } }),
   testQuery({ app: { name: 'redis', protocol: 'tcp', uri: 'tcp://127.0.0.1:1', labels: {} } }),
   // A program with a token has no session; the list of somebody's apps has no address.

@@ -80,7 +80,7 @@ function allows(roles: RoleSet, names: readonly string[], app: App): boolean {
   const subject: Subject = { user: '', roles: names, kind: 'session', sessionId: null, satisfied: [] }
   voteByRoles(
     roles,
-    { subject, app, context: { protocol: app.protocol, clientIp: null } },
+    { subject, app, context: { protocol: app.protocol, clientIp: null }, request: null },
     {
       allow: () => {
         allowed = true

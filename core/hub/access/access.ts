@@ -9,7 +9,8 @@ import type { EndReason, Session } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
 import type { RunningSessions } from '../sessions/sessions.ts'
-import type { LiveStream, RunningStreams } from '../sessions/stream-registry.ts'
+import type { LiveStream, RunningStreams, StreamEnd } from '../sessions/stream-registry.ts'
+import type { ReceivedRequest } from './access-request.ts'
 import { AdmissionState, type Gate, grant } from './admission.ts'
 import { denied } from './ballots.ts'
 import type { Decisions } from './decisions.ts'
@@ -48,8 +49,8 @@ export interface AccessOptions {
 }
 
 export interface RunningAccess extends Access {
-  /** Why a live stream has lost access; null: it may go on. */
-  endOf(stream: LiveStream): EndReason | null | Promise<EndReason | null>
+  /** Why a live stream has lost access. `alone`: the result need not hold for others like it. */
+  endOf(stream: LiveStream, alone?: boolean): StreamEnd | Promise<StreamEnd>
 }
 
 type Outcome = Admission | Refusal
@@ -107,8 +108,10 @@ export function createAccess(options: AccessOptions): RunningAccess {
     if (query.objection != null) return refuse(query, denial(denied(query.objection), subject), session)
     const context = { protocol: query.protocol, clientIp: query.clientIp }
     const { revision } = revisions
-    const state = new AdmissionState(gate, app, session, subject, context, query.requestId, revision)
-    const decision = decide(session, subject, app, context)
+    const state = new AdmissionState(
+      ...([gate, app, session, subject, context, query.requestId, revision, query.request] as const),
+    )
+    const decision = decide(session, subject, app, context, state.received)
     if (!(decision instanceof Promise)) return settle(query, state, decision)
     return decision.then((late) => settle(query, state, late))
   }
@@ -121,11 +124,17 @@ export function createAccess(options: AccessOptions): RunningAccess {
   }
 
   /** The current decision about a session and an app. */
-  function decide(session: Session | undefined, subject: Subject, app: App, context: AccessContext) {
+  function decide(
+    session: Session | undefined,
+    subject: Subject,
+    app: App,
+    context: AccessContext,
+    received: ReceivedRequest | null,
+  ) {
     // A program's own account has no connector.
     if (connector !== null && session?.connector !== connector && subject.kind !== 'bot')
       return wrongConnector
-    return decisions.decide({ subject, app, context })
+    return decisions.decide({ subject, app, context, received })
   }
 
   function settle(query: AdmissionQuery, state: AdmissionState, decision: Decision): Outcome {
@@ -171,7 +180,8 @@ export function createAccess(options: AccessOptions): RunningAccess {
     const unavailable = whyUnavailable(app, query.protocol, null)
     if (unavailable !== null) return unavailable
     const context = { protocol: query.protocol, clientIp: query.clientIp }
-    return grant(new AdmissionState(gate, app, null, null, context, query.requestId, revisions.revision))
+    const { requestId } = query
+    return grant(new AdmissionState(gate, app, null, null, context, requestId, revisions.revision))
   }
 
   function whyUnavailable(app: App, protocol: string, subject: Subject | null): Refusal | null {
@@ -211,11 +221,14 @@ export function createAccess(options: AccessOptions): RunningAccess {
       state.revision = revision
       return true
     }
-    const decision = decide(current, subject, app, context)
+    const decision = decide(current, subject, app, context, state.received)
     return decision instanceof Promise ? decision.then(settled) : settled(decision)
   }
 
-  function endOf({ session, app, context }: LiveStream): EndReason | null | Promise<EndReason | null> {
+  function endOf(
+    { session, app, context, received = null }: LiveStream,
+    alone = false,
+  ): StreamEnd | Promise<StreamEnd> {
     if (revisions.ageMs() > streamStalenessMs) return 'stale_view'
     const over = sessions.whyOver(session.id)
     if (over !== null) return over
@@ -227,13 +240,14 @@ export function createAccess(options: AccessOptions): RunningAccess {
     const known = sessions.subjectOf(now)
     if (!known) return 'user_deleted'
     const subject = subjectAt(known, current)
-    const reasonOf = (decision: Decision): EndReason | null => {
-      const { effect, reason } = decision
+    const reasonOf = (decision: Decision): StreamEnd => {
+      const { effect, reason, byRequest } = decision
+      if (byRequest && !alone) return 'each'
       if (effect !== 'allow') return reason === 'locked' ? 'locked' : 'denied'
       watchEnd(subject, decision)
       return null
     }
-    const decision = decide(now, subject, current, context)
+    const decision = decide(now, subject, current, context, received)
     return decision instanceof Promise ? decision.then(reasonOf) : reasonOf(decision)
   }
 
@@ -247,7 +261,13 @@ export function createAccess(options: AccessOptions): RunningAccess {
     for (const app of catalog.list()) {
       if (++count % SLICE === 0) await new Promise((resolve) => setImmediate(resolve))
       if (session !== undefined && !isFor(session, app)) continue
-      const decided = decide(session, subjectAt(subject, app), app, { protocol: app.protocol, clientIp })
+      const decided = decide(
+        session,
+        subjectAt(subject, app),
+        app,
+        { protocol: app.protocol, clientIp },
+        null,
+      )
       const { effect, requirements } = decided instanceof Promise ? await decided : decided
       if (effect !== 'deny') found.push({ app, requirements: requirements.map(({ name }) => name) })
     }

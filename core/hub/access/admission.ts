@@ -4,6 +4,7 @@ import type { AccessContext } from '../../api/decision.ts'
 import type { EndReason, Session } from '../../api/sessions.ts'
 import type { SatisfiedRequirement, Subject } from '../../api/subject.ts'
 import type { Pipe } from '../../api/tunnel.ts'
+import type { ReceivedRequest } from './access-request.ts'
 import type { RefusalRecord } from './refusal.ts'
 
 /** A cut stream that has not closed after this time is reset. */
@@ -28,6 +29,8 @@ export class AdmissionState {
   readonly session: Session | null
   readonly context: AccessContext
   readonly requestId: string
+  /** The HTTP request, for policies that decide by it; null if there is none. */
+  readonly received: ReceivedRequest | null
   subject: Subject | null
   met: readonly SatisfiedRequirement[] = []
   /** Number of the change at which it was decided. */
@@ -49,6 +52,7 @@ export class AdmissionState {
     context: AccessContext,
     requestId: string,
     revision: number,
+    received: ReceivedRequest | null = null,
   ) {
     this.gate = gate
     this.app = app
@@ -56,6 +60,7 @@ export class AdmissionState {
     this.subject = subject
     this.context = context
     this.requestId = requestId
+    this.received = received
     this.revision = revision
   }
 

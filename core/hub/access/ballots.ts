@@ -13,6 +13,8 @@ interface Denial extends DenialDetails {
 /** The counted ballots, before the subject's met requirements are considered. Frozen. */
 export interface Count {
   readonly roles: readonly string[]
+  /** Set if a policy looked at the request. */
+  readonly byRequest?: true
   /** The earliest end of a counted vote; `Infinity` if none has an end. */
   readonly until: number
   readonly denial: Denial | null

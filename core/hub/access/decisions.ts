@@ -6,6 +6,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Ballots, HookCalls } from '../../kernel/hook.ts'
 import type { Log } from '../../kernel/log.ts'
+import { type ReceivedRequest, RequestQuery } from './access-request.ts'
 import { Ballot, type Count, countBallots, decisionOf, denied } from './ballots.ts'
 import type { Lock, Locks } from './lock.ts'
 import type { Requirements } from './requirements.ts'
@@ -16,7 +17,12 @@ export interface Decisions {
    * Checks locks, then asks all `access.decide` taps. When every tap is pure, the decision is cached by (subject, app,
    * revision) and synchronous. Never throws and never rejects: a failure is a denial. Does not check freshness.
    */
-  decide(query: AccessQuery): Decision | Promise<Decision>
+  decide(query: AskedQuery): Decision | Promise<Decision>
+}
+
+/** The question of the gate, with the request as it was received. */
+export interface AskedQuery extends Omit<AccessQuery, 'request'> {
+  readonly received?: ReceivedRequest | null | undefined
 }
 
 interface Entry {
@@ -27,7 +33,12 @@ interface Entry {
   readonly count: Count
   /** Set when the decision does not depend on requirements, and so not on the clock. */
   readonly decision: Decision | null
+  /** By method and target, if a policy looked at the request; null if none did. */
+  readonly requests: Map<string, Entry> | null
 }
+
+/** For one subject and app. */
+const MOST_REQUESTS = 256
 
 /**
  * Counts the ballots. Results are cached by subject object (which a session keeps while nothing changes) and app, for one
@@ -62,13 +73,14 @@ export function createDecisions(options: {
     })
   }
 
-  function decide(given: AccessQuery): Decision | Promise<Decision> {
-    const { subject, app, context } = given
+  function decide(given: AskedQuery): Decision | Promise<Decision> {
+    const { subject, app, context, received = null } = given
     try {
       const lock = locks.lockFor(subject, app)
       if (lock !== null) return locked(lock)
       const { revision } = revisions
-      const known = cache.get(subject)?.get(app.id)
+      let known = cache.get(subject)?.get(app.id)
+      if (known != null && known.requests !== null) known = known.requests.get(keyOf(received))
       if (
         known?.revision === revision &&
         known.app === app &&
@@ -78,8 +90,7 @@ export function createDecisions(options: {
       ) {
         return known.decision ?? decisionFrom(known.count, given)
       }
-      // No tap can change the query for the others.
-      const query = Object.freeze({ subject, app, context: Object.freeze({ ...context }) })
+      const query = new RequestQuery(given, received)
       const ballots = vote(query, newBallot)
       if (ballots instanceof Promise) {
         return ballots.then(
@@ -89,25 +100,28 @@ export function createDecisions(options: {
       }
       const count = countOf(query, ballots)
       const decision = decisionFrom(count, query)
-      if (vote.pure && ballots.failed.length === 0) keep(query, revision, count, decision)
+      if (vote.pure && ballots.failed.length === 0) keep(query, received, revision, count, decision)
       return decision
     } catch (error) {
       return failed(error)
     }
   }
 
-  function countOf({ subject }: AccessQuery, ballots: Ballots<Vote>): Count {
+  function countOf(query: RequestQuery, ballots: Ballots<Vote>): Count {
     for (const { plugin, error } of ballots.failed) {
       log.error({ plugin, cause: messageOf(error) }, 'a policy failed, so access was denied')
     }
-    return countBallots(ballots, subject.roles, kinds, clock.now())
+    const count = countBallots(ballots, query.subject.roles, kinds, clock.now())
+    return RequestQuery.asked(query) ? { ...count, byRequest: true } : count
   }
 
-  const decisionFrom = (count: Count, { subject, app }: AccessQuery) =>
-    decisionOf(count, subject.satisfied, { appId: app.id, now: clock.now() }, kinds)
+  function decisionFrom(count: Count, { subject, app }: Pick<AccessQuery, 'subject' | 'app'>): Decision {
+    const decision = decisionOf(count, subject.satisfied, { appId: app.id, now: clock.now() }, kinds)
+    return count.byRequest ? Object.freeze({ ...decision, byRequest: true }) : decision
+  }
 
   /** A lock may have been created while a tap waited. */
-  function decideLater(query: AccessQuery, ballots: Ballots<Vote>): Decision {
+  function decideLater(query: RequestQuery, ballots: Ballots<Vote>): Decision {
     const { subject, app } = query
     try {
       const lock = locks.lockFor(subject, app)
@@ -123,7 +137,13 @@ export function createDecisions(options: {
     return denied('policy_failed')
   }
 
-  function keep({ subject, app, context }: AccessQuery, revision: number, count: Count, decision: Decision) {
+  function keep(
+    { subject, app, context }: RequestQuery,
+    received: ReceivedRequest | null,
+    revision: number,
+    count: Count,
+    decision: Decision,
+  ) {
     // A mutable object must not be a cache key.
     if (!Object.isFrozen(subject)) return
     let apps = cache.get(subject)
@@ -133,10 +153,20 @@ export function createDecisions(options: {
     }
     const { protocol, clientIp } = context
     const timeless = count.denial !== null || count.requirements.length === 0
-    apps.set(app.id, { revision, app, protocol, clientIp, count, decision: timeless ? decision : null })
+    const made = { revision, app, protocol, clientIp, count, decision: timeless ? decision : null }
+    if (!count.byRequest) return void apps.set(app.id, { ...made, requests: null })
+    let requests = apps.get(app.id)?.requests ?? null
+    if (requests === null || requests.size >= MOST_REQUESTS) {
+      requests = new Map()
+      apps.set(app.id, { ...made, requests })
+    }
+    requests.set(keyOf(received), { ...made, requests: null })
   }
 
   return { decide }
 }
+
+const keyOf = (received: ReceivedRequest | null) =>
+  received === null ? '' : `${received.method} ${received.target}`
 
 const locked = ({ message }: Lock): Decision => denied('locked', message === null ? {} : { message })

@@ -9,6 +9,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import type { HookCalls } from '../../kernel/hook.ts'
 import { appNotFound, type RunningCatalog } from '../catalog/catalog.ts'
 import { type RunningUsers, userNotFound } from '../users/users.ts'
+import { RequestQuery } from './access-request.ts'
 import { Ballot, countBallots, decisionOf, denied } from './ballots.ts'
 import type { Locks } from './lock.ts'
 import type { Requirements } from './requirements.ts'
@@ -120,7 +121,7 @@ export function createExplanation(options: {
       clientIp: null,
     }
     const cast: ExplainedBallot[] = []
-    const ballots = await ask(Object.freeze({ subject, app, context: Object.freeze(context) }), (plugin) => {
+    const ballots = await ask(new RequestQuery({ subject, app, context }, null), (plugin) => {
       const ballot = new ExplainedBallot(plugin, kinds)
       cast.push(ballot)
       return ballot

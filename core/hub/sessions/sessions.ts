@@ -24,7 +24,12 @@ import { createSessionUpkeep } from './session-maintenance.ts'
 import { createSessionStore, type Held, listIn } from './session-store.ts'
 import { type Ending, endSessions } from './session-termination.ts'
 import { createSessionTickets } from './session-ticket.ts'
-import { createStreamRegistry, type LiveStream, type RunningStreams } from './stream-registry.ts'
+import {
+  createStreamRegistry,
+  type LiveStream,
+  type RunningStreams,
+  type StreamEnd,
+} from './stream-registry.ts'
 import { createTokenFinder } from './token-lookup.ts'
 
 export interface SessionsOptions {
@@ -36,8 +41,8 @@ export interface SessionsOptions {
   readonly catalog: Pick<Catalog, 'byId'>
   /** How long roles let a session last; a plugin provides it after the rooms are created. */
   readonly sessionLimits: () => SessionLimits | undefined
-  /** Why the gate no longer allows a live stream; null: it may go on. */
-  readonly endOf: (stream: LiveStream) => EndReason | null | Promise<EndReason | null>
+  /** Why the gate no longer allows a live stream. */
+  readonly endOf: (stream: LiveStream, alone: boolean) => StreamEnd | Promise<StreamEnd>
   readonly audit: Pick<Audit, 'record'>
   readonly hooks: Pick<HookCalls<HubHooks>['session'], 'ended'>
   readonly clock: Clock

@@ -4,6 +4,7 @@ import type { EndReason, Session, StreamRegistry } from '../../api/sessions.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { Roster, type RosterMember } from '../../wire/roster.ts'
+import type { ReceivedRequest } from '../access/access-request.ts'
 
 /** Something open (a request, a WebSocket, a TCP connection) that ends when its access does. */
 export interface LiveStream extends RosterMember {
@@ -11,9 +12,14 @@ export interface LiveStream extends RosterMember {
   readonly app: App
   readonly agent: string | null
   readonly context: AccessContext
+  /** The request that opened it, as it was received; null if there is none. */
+  readonly received?: ReceivedRequest | null
   /** Closes both sides at once. Called at most once, synchronously, after the stream was removed from the registry. */
   cut(reason: EndReason): void
 }
+
+/** Why a stream ends; null: it goes on; `each`: streams like it must be decided one by one, by the requests that opened them. */
+export type StreamEnd = EndReason | 'each' | null
 
 export interface RunningStreams extends StreamRegistry {
   add(stream: LiveStream): void
@@ -56,7 +62,7 @@ const BY_TIME: ReadonlySet<EndReason> = new Set(['expired', 'idle', 'stale_view'
  * milliseconds, so that many streams do not block the event loop.
  */
 export function createStreamRegistry(options: {
-  readonly endOf: (stream: LiveStream) => EndReason | null | Promise<EndReason | null>
+  readonly endOf: (stream: LiveStream, alone: boolean) => StreamEnd | Promise<StreamEnd>
   readonly log: Log
 }): RunningStreams {
   const { endOf, log } = options
@@ -90,10 +96,10 @@ export function createStreamRegistry(options: {
   }
 
   /** One result applies to all streams of the same session, app, protocol and address. */
-  async function check(sample: LiveStream): Promise<number> {
-    let reason: EndReason | null
+  async function check(sample: LiveStream, alone = false): Promise<number> {
+    let reason: StreamEnd
     try {
-      const found = endOf(sample)
+      const found = endOf(sample, alone)
       reason = found instanceof Promise ? await found : found
     } catch (error) {
       log.error(
@@ -103,8 +109,13 @@ export function createStreamRegistry(options: {
       reason = 'denied'
     }
     if (reason === null) return 0
+    const held = bySession.get(sample.session.id)
     const key = keyOf(sample)
-    return cut(bySession.get(sample.session.id), reason, (stream) => keyOf(stream) === key)
+    const isLike = (stream: LiveStream) => (alone ? stream === sample : keyOf(stream) === key)
+    if (reason !== 'each') return cut(held, reason, isLike)
+    let count = 0
+    for (const stream of held?.entries.members.filter(isLike) ?? []) count += await check(stream, true)
+    return count
   }
 
   async function passOver(): Promise<number> {

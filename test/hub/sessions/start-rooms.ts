@@ -100,7 +100,7 @@ export async function startRooms() {
     catalog,
     audit,
     sessionLimits: () => limits,
-    endOf: (stream) => access.endOf(stream),
+    endOf: (stream, alone) => access.endOf(stream, alone),
     hooks: {
       ended: Object.assign((event: SessionEnded) => void ended.push(event), { empty: false, pure: false }),
     },

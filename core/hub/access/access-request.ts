@@ -1,0 +1,65 @@
+import type { AccessQuery, AccessRequest } from '../../api/decision.ts'
+
+/** A request as its protocol received it. */
+export interface ReceivedRequest {
+  readonly method: string
+  /** Path and query. */
+  readonly target: string
+}
+
+/** What decoders of paths disagree about: parameters, backslashes, an encoding in an encoding, control characters. */
+const UNCLEAR = /[;\\/\p{Cc}]|%[0-9a-f]{2}/iu
+
+/** A query that notices whether a policy looks at the request, which is read only then. No tap can change it for others. */
+export class RequestQuery implements AccessQuery {
+  readonly subject: AccessQuery['subject']
+  readonly app: AccessQuery['app']
+  readonly context: AccessQuery['context']
+  readonly #received: ReceivedRequest | null
+  #read: AccessRequest | null | undefined
+
+  constructor({ subject, app, context }: Omit<AccessQuery, 'request'>, received: ReceivedRequest | null) {
+    this.subject = subject
+    this.app = app
+    this.context = Object.freeze({ ...context })
+    this.#received = received
+    Object.freeze(this)
+  }
+
+  get request(): AccessRequest | null {
+    if (this.#read === undefined) this.#read = this.#received && readAccessRequest(this.#received)
+    return this.#read
+  }
+
+  /** Whether a policy has looked at the request. */
+  static asked(query: RequestQuery): boolean {
+    return query.#read !== undefined
+  }
+}
+
+/** Decodes the path as applications do; `segments` is null where they differ. */
+export function readAccessRequest({ method, target }: ReceivedRequest): AccessRequest {
+  const [raw = '/'] = target.split('?', 1)
+  return Object.freeze({ method, path: raw, segments: segmentsOf(raw) })
+}
+
+function segmentsOf(raw: string): readonly string[] | null {
+  const parts = raw.split('/').slice(1)
+  const segments: string[] = []
+  for (const [at, part] of parts.entries()) {
+    const text = decoded(part)
+    // An empty segment is clear at the end only: servers merge slashes, or do not.
+    if (text === null || UNCLEAR.test(text) || text === '.' || text === '..') return null
+    if (text === '' && at < parts.length - 1) return null
+    segments.push(text)
+  }
+  return Object.freeze(segments)
+}
+
+function decoded(part: string): string | null {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return null
+  }
+}
