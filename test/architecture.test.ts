@@ -77,9 +77,13 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   'core/api': ['core/kernel'],
   // The parent of several processes binds the admin socket that they share.
   'core/processes': ['core/hub', 'core/kernel', 'core/loader', 'core/log'],
+  // What several hubs tell each other; a hub loads it with PostgreSQL.
+  'core/cluster': ['core/hub', 'core/kernel'],
   'core/pages': ['core/api', 'core/kernel'],
   'core/agent': ['core/api', 'core/kernel', 'core/loader', 'core/log', 'core/wire'],
-  'core/hub': [...['core/api', 'core/kernel', 'core/loader', 'core/log', 'core/pages', 'core/wire']],
+  'core/hub': [
+    ...['core/api', 'core/cluster', 'core/kernel', 'core/loader', 'core/log', 'core/pages', 'core/wire'],
+  ],
   agent: ['@mezite/core/agent', '@mezite/core/launch'],
   // A thread of a plugin loads the entry for connections to the database alone, to stay small; scripts of pages that of the
   // hub's line drawings.

@@ -10,7 +10,7 @@ await runTogether(import.meta.url, [
   './hub/access/grants.test.ts',
   './hub/access/locks.test.ts',
   './hub/catalog/catalog.test.ts',
-  './hub/cluster/session-activity.test.ts',
+  './cluster/session-activity.test.ts',
   './hub/database/two-hubs.test.ts',
   './hub/jobs/jobs.test.ts',
   './hub/pki/certificate-authorities.test.ts',

@@ -30,10 +30,8 @@ import { createAudit } from './audit/audit.ts'
 import { createCatalog } from './catalog/catalog.ts'
 import { catalogMigrations } from './catalog/migrations.ts'
 import { createCutReports } from './cluster/cut-reports.ts'
-import { createRegistry } from './cluster/hub-registry.ts'
+import { loneHub } from './cluster/lone-hub.ts'
 import { hubsMigrations } from './cluster/migrations.ts'
-import { createPeers } from './cluster/peers.ts'
-import { createActivity } from './cluster/session-activity.ts'
 import { formatAddress } from './config/address.ts'
 import type { HubConfig } from './config/hub-config.ts'
 import { prepareDataDir } from './database/data-dir.ts'
@@ -161,8 +159,9 @@ export async function openRooms(options: RoomsOptions) {
     streamStalenessMs: limits.streamStalenessMs,
   })
 
-  const registry = createRegistry({ ...base, ...store, version: hubVersion, alone })
-  const peers = alone ? undefined : createPeers({ ...base, registry, secretBox })
+  const cluster = alone ? loneHub : await import('../cluster/index.ts')
+  const registry = cluster.createRegistry({ ...base, ...store, version: hubVersion })
+  const peers = cluster.createPeers({ ...base, registry, secretBox })
   const joinTokens = createJoinTokens({ ...base, db, revisions })
   const enrolment = createEnrolment({ ...base, revisions, authorities, catalog, tokens: joinTokens })
   const { isAgentLocked } = locks
@@ -184,7 +183,7 @@ export async function openRooms(options: RoomsOptions) {
     streamsPerAgent: config.tunnel.streamsPerAgent,
   })
   const cuts = createCutReports({ ...base, db, revisions, sessions, registry })
-  const activity = createActivity({ ...base, db, sessions, alone })
+  const activity = cluster.createActivity({ ...base, db, sessions })
 
   const jobs = createJobs({ ...base, db, metrics: counts.metrics })
   jobs.service.add({ name: 'sessions-pruning', everyMs: PRUNING_MS, run: sessions.purge })

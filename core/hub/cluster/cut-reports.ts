@@ -5,7 +5,7 @@ import type { Sessions } from '../../api/sessions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import type { Registry } from './hub-registry.ts'
+import type { Registry } from './cluster.ts'
 import type { HubTables } from './migrations.ts'
 
 /** The live streams that a change ended, on all hubs. */

@@ -6,7 +6,7 @@ import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { GroupMember } from '../../processes/group-member.ts'
-import type { Peers } from '../cluster/peers.ts'
+import type { Peers } from '../cluster/cluster.ts'
 import type { TakeAgent } from './agent-router.ts'
 import type { Certificates } from './certificates.ts'
 

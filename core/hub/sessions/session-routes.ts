@@ -6,7 +6,7 @@ import { Nullable } from '../../api/resource.ts'
 import type { Session, Sessions } from '../../api/sessions.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
 import type { Requirements } from '../access/requirements.ts'
-import type { Activity, Use } from '../cluster/session-activity.ts'
+import type { Activity, Use } from '../cluster/cluster.ts'
 
 const admin = { config: { access: 'admin' } } as const
 const cutting = { config: { access: 'admin', cuts: true } } as const

@@ -17,7 +17,7 @@ import type { Log } from '../../kernel/log.ts'
 import type { Explain } from '../access/explanation.ts'
 import type { Locks } from '../access/lock.ts'
 import type { Requirements } from '../access/requirements.ts'
-import type { Activity } from '../cluster/session-activity.ts'
+import type { Activity } from '../cluster/cluster.ts'
 import type { SignInPages } from './pages/pages.ts'
 import type { SignInRate } from './sign-in-rate.ts'
 

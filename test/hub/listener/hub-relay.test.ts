@@ -5,7 +5,7 @@ import { type AddressInfo, connect as connectTcp, createServer, type Socket } fr
 import type { Duplex } from 'node:stream'
 import type { ConnectionInfo } from '@mezite/core/protocol'
 import t from 'tap'
-import { createPeers } from '../../../core/hub/cluster/peers.ts'
+import { createPeers } from '../../../core/cluster/peers.ts'
 import type { ListenerOptions } from '../../../core/hub/listener/listener.ts'
 import { createSecretBox } from '../../../core/hub/secrets/secret-box.ts'
 import { freePort } from '../../../core/testing/index.ts'

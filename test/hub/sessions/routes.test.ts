@@ -5,8 +5,7 @@ import { sendError } from '../../../core/hub/api-server/error-response.ts'
 import { checkSchemas } from '../../../core/hub/api-server/schema-check.ts'
 import { appRoutes } from '../../../core/hub/catalog/app-routes.ts'
 import { createCutReports } from '../../../core/hub/cluster/cut-reports.ts'
-import { createRegistry } from '../../../core/hub/cluster/hub-registry.ts'
-import { createActivity } from '../../../core/hub/cluster/session-activity.ts'
+import { loneHub } from '../../../core/hub/cluster/lone-hub.ts'
 import { sessionRoutes } from '../../../core/hub/sessions/session-routes.ts'
 import { userRoutes } from '../../../core/hub/users/user-routes.ts'
 import { MemoryTunnel } from '../../../core/testing/index.ts'
@@ -20,8 +19,8 @@ t.test('routes of apps, users, sessions and locks', async (t) => {
     await rooms.stop()
   })
   const { catalog, users, sessions, locks, requirements } = rooms
-  const here = { instanceId: 'hub', version: '0', alone: true, log: quiet }
-  const registry = createRegistry({ ...rooms, ...here, listen: () => () => {}, notify: async () => {} })
+  const here = { instanceId: 'hub', version: '0', log: quiet }
+  const registry = loneHub.createRegistry(here)
   reportCuts(web, createCutReports({ ...rooms, ...here, registry }))
   web.setValidatorCompiler(checkSchemas)
   web.setErrorHandler((error, request, reply) =>
@@ -42,7 +41,7 @@ t.test('routes of apps, users, sessions and locks', async (t) => {
       publicNames,
     }),
     userRoutes({ users, sessions }),
-    sessionRoutes({ sessions, catalog, requirements, activity: createActivity({ ...rooms, ...here }) }),
+    sessionRoutes({ sessions, catalog, requirements, activity: loneHub.createActivity(rooms) }),
     ...locks.routes,
   ]) {
     await web.register(part.routes, { prefix: part.prefix })

@@ -1,40 +1,28 @@
 import { sql } from 'kysely'
-import type { Clock } from '../../kernel/clock.ts'
-import { messageOf } from '../../kernel/error.ts'
-import type { Log } from '../../kernel/log.ts'
-import type { OpenDatabase } from '../database/database.ts'
-import type { HubTables } from './migrations.ts'
+import type { LiveHub, Registry } from '../hub/cluster/cluster.ts'
+import type { HubTables } from '../hub/cluster/migrations.ts'
+import type { OpenDatabase } from '../hub/database/database.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { messageOf } from '../kernel/error.ts'
+import type { Log } from '../kernel/log.ts'
 
 const BEAT_MS = 2_000
 /** Notifies that a hub starts or stops. */
 const CHANNEL = 'mezite_hubs'
 
-export interface LiveHub {
-  readonly id: string
-  readonly version: string
-  /** When it started, by the database's clock. */
-  readonly since: Date
-  /** The last change after which it has re-checked its live streams. */
-  readonly applied: number
-  /** `host:port` where the other hubs reach its public port; null: it is starting or stopping and accepts no links. */
-  readonly address: string | null
-}
-
 /**
- * The hubs of the cluster. Each hub writes a heartbeat every 2 s, and is no longer listed 10 s after its last one. `report`
- * writes `applied` at once instead of with the next heartbeat. With an embedded database there is only one hub, and
- * nothing is written.
+ * The hubs that share a PostgreSQL. Each hub writes a heartbeat every 2 s, and is no longer listed 10 s after its last one.
+ * `report` writes `applied` at once instead of with the next heartbeat.
  */
 export function createRegistry(
   options: Pick<OpenDatabase, 'db' | 'listen' | 'notify'> & {
     readonly instanceId: string
     readonly version: string
-    readonly alone: boolean
     readonly clock: Clock
     readonly log: Log
   },
-) {
-  const { instanceId, version, alone, clock, log } = options
+): Registry {
+  const { instanceId, version, clock, log } = options
   const clocks = compareClocks(options)
   const db = options.db.withTables<HubTables>()
   const since = new Date()
@@ -93,7 +81,6 @@ export function createRegistry(
 
   async function list(): Promise<readonly LiveHub[]> {
     const self: LiveHub = { id: instanceId, version, since, applied, address }
-    if (alone) return [self]
     const rows = await db
       .selectFrom('hubs')
       .selectAll()
@@ -108,51 +95,42 @@ export function createRegistry(
   }
 
   return {
-    /** The live hubs, oldest first. Always includes this one. */
     list,
-    /** The addresses of the hubs that accept links, by hub id, as of the last heartbeat. */
     get reachable() {
       return reachable
     },
-    /** How many milliseconds this hub's clock is ahead of the database's, as of the last heartbeat; 0 when it is alone. */
     get clockAheadMs() {
       return clocks.aheadMs
     },
-    /** Called when `reachable` changes. */
-    onChanged: (listener: () => void) => void listeners.push(listener),
-    /** Publishes the address where the other hubs reach this one; null: they no longer can. */
-    async announce(at: string | null): Promise<void> {
+    onChanged: (listener) => void listeners.push(listener),
+    async announce(at) {
       address = at
       if (stopped) return
-      if (!alone) await beat()
+      await beat()
       await look()
       void options.notify(CHANNEL)
     },
-    /** Reports at once that this hub has re-checked its live streams after change `n`, and how many it cut. */
-    async report({ after, n, streams }: { after: number; n: number; streams: number }): Promise<void> {
+    async report({ after, n, streams }) {
       applied = n
-      if (alone || stopped) return
+      if (stopped) return
       if (streams > 0) {
         await sql`INSERT INTO hub_cuts (hub, after, n, streams) VALUES (${instanceId}, ${after}, ${n}, ${streams})
           ON CONFLICT DO NOTHING`.execute(db)
       }
       await beat()
     },
-    /** Call it after the migrations. */
-    async start(): Promise<void> {
-      if (alone) return
+    async start() {
       await beat()
       schedule()
       unlisten = options.listen(CHANNEL, () => {
         look().catch((error) => log.debug({ cause: messageOf(error) }, 'failed to look up the other hubs'))
       })
     },
-    async stop(): Promise<void> {
+    async stop() {
       stopped = true
       clearTimeout(timer)
       unlisten?.()
       await Promise.allSettled([beating, ...beats])
-      if (alone) return
       await db
         .deleteFrom('hubs')
         .where('id', '=', instanceId)
@@ -161,8 +139,6 @@ export function createRegistry(
     },
   }
 }
-
-export type Registry = ReturnType<typeof createRegistry>
 
 const TOLERATED_MS = 5_000
 const REPORT_MS = 10 * 60_000

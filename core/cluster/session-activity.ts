@@ -1,46 +1,25 @@
 import { sql } from 'kysely'
-import type { Database } from '../../api/database.ts'
-import type { Session, Sessions } from '../../api/sessions.ts'
-import { messageOf } from '../../kernel/error.ts'
-import type { Log } from '../../kernel/log.ts'
-import type { SessionTables } from '../sessions/migrations.ts'
-import type { HubTables } from './migrations.ts'
-
-/** How a session is used on all hubs together. */
-export interface Use {
-  /** Live streams. Counts of other hubs are up to about 2 s old. */
-  readonly streams: number
-  /** Milliseconds since the epoch; uses on other hubs show within about 10 s. */
-  readonly lastUsed: number
-}
-
-/** Reports how sessions are used on every hub of the cluster. */
-export interface Activity {
-  /** Reads the use of these sessions. Never rejects: without the database, it reports only what this hub knows. */
-  of(sessions: readonly Session[]): Promise<(session: Session) => Use>
-}
+import type { Database } from '../api/database.ts'
+import type { Sessions } from '../api/sessions.ts'
+import type { RunningActivity } from '../hub/cluster/cluster.ts'
+import { useHere } from '../hub/cluster/lone-hub.ts'
+import type { HubTables } from '../hub/cluster/migrations.ts'
+import type { SessionTables } from '../hub/sessions/migrations.ts'
+import { messageOf } from '../kernel/error.ts'
+import type { Log } from '../kernel/log.ts'
 
 const TELL_MS = 2_000
 
-export interface RunningActivity extends Activity {
-  /** Call it after the registry has started: counts are valid only while their hub is live. Returns the stop function. */
-  start(): () => Promise<void>
-}
-
-/**
- * Publishes the live streams of this hub every 2 s if they have changed, and reads those of the other hubs. With an
- * embedded database there is only one hub, and nothing is written.
- */
+/** Publishes the live streams of this hub every 2 s if they have changed, and reads those of the other hubs. */
 export function createActivity(options: {
   readonly db: Database
   readonly sessions: {
     readonly live: Pick<Sessions['live'], 'countBy'> & { bySession(): Readonly<Record<string, number>> }
   }
   readonly instanceId: string
-  readonly alone: boolean
   readonly log: Log
 }): RunningActivity {
-  const { instanceId, alone, log } = options
+  const { instanceId, log } = options
   const { live } = options.sessions
   const db = options.db.withTables<HubTables & SessionTables>()
   let written: string | null = '{}'
@@ -70,7 +49,7 @@ export function createActivity(options: {
     }, TELL_MS)
   }
 
-  const here = ({ id, lastUsed }: Session): Use => ({ streams: live.countBy({ sessionId: id }), lastUsed })
+  const here = useHere(live)
 
   async function elsewhere(ids: readonly string[]) {
     const [tellings, uses] = await Promise.all([
@@ -93,7 +72,7 @@ export function createActivity(options: {
 
   return {
     async of(sessions) {
-      if (alone || sessions.length === 0) return here
+      if (sessions.length === 0) return here
       try {
         const { streams, used } = await elsewhere(sessions.map(({ id }) => id))
         return (session) => {
@@ -109,7 +88,7 @@ export function createActivity(options: {
       }
     },
     start() {
-      if (!alone) schedule()
+      schedule()
       return stop
     },
   }
@@ -118,7 +97,6 @@ export function createActivity(options: {
     stopped = true
     clearTimeout(timer)
     await telling
-    if (alone) return
     await db
       .deleteFrom('hub_streams')
       .where('hub', '=', instanceId)

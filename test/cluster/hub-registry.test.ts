@@ -1,13 +1,14 @@
 /** Which hubs live, and where each is reached, as the hubs of one PostgreSQL server tell each other. */
 import { sql } from 'kysely'
 import t from 'tap'
-import { createRegistry } from '../../../core/hub/cluster/hub-registry.ts'
-import { hubsMigrations } from '../../../core/hub/cluster/migrations.ts'
-import { createPeers, ownAddress } from '../../../core/hub/cluster/peers.ts'
-import { createSecretBox } from '../../../core/hub/secrets/secret-box.ts'
-import { systemClock } from '../../../core/kernel/clock.ts'
-import { until } from '../../until.ts'
-import { keptLog, open, ownPostgresStore } from '../database/stores.ts'
+import { createRegistry } from '../../core/cluster/hub-registry.ts'
+import { createPeers } from '../../core/cluster/peers.ts'
+import { hubsMigrations } from '../../core/hub/cluster/migrations.ts'
+import { ownAddress } from '../../core/hub/cluster/own-address.ts'
+import { createSecretBox } from '../../core/hub/secrets/secret-box.ts'
+import { systemClock } from '../../core/kernel/clock.ts'
+import { keptLog, open, ownPostgresStore } from '../hub/database/stores.ts'
+import { until } from '../until.ts'
 
 const store = await ownPostgresStore()
 t.teardown(() => store.close())
@@ -20,7 +21,7 @@ async function startHub(instanceId: string) {
   let [hints, hear] = [0, () => {}]
   const registry = createRegistry({
     ...database,
-    ...{ instanceId, version: '0', alone: false, clock: systemClock, log },
+    ...{ instanceId, version: '0', clock: systemClock, log },
     notify(channel) {
       hints += 1
       return database.notify(channel)

@@ -1,15 +1,15 @@
 /** What is open at several hubs, on one real PostgreSQL. */
 import { sql } from 'kysely'
 import t from 'tap'
-import type { Session } from '../../../core/api/sessions.ts'
-import { createCutReports } from '../../../core/hub/cluster/cut-reports.ts'
-import { compareClocks, createRegistry } from '../../../core/hub/cluster/hub-registry.ts'
-import { hubsMigrations } from '../../../core/hub/cluster/migrations.ts'
-import { createActivity } from '../../../core/hub/cluster/session-activity.ts'
-import { sessionsMigrations } from '../../../core/hub/sessions/migrations.ts'
-import { type Clock, systemClock } from '../../../core/kernel/clock.ts'
-import { until } from '../../until.ts'
-import { keptLog, open, postgresStore } from '../database/stores.ts'
+import type { Session } from '../../core/api/sessions.ts'
+import { compareClocks, createRegistry } from '../../core/cluster/hub-registry.ts'
+import { createActivity } from '../../core/cluster/session-activity.ts'
+import { createCutReports } from '../../core/hub/cluster/cut-reports.ts'
+import { hubsMigrations } from '../../core/hub/cluster/migrations.ts'
+import { sessionsMigrations } from '../../core/hub/sessions/migrations.ts'
+import { type Clock, systemClock } from '../../core/kernel/clock.ts'
+import { keptLog, open, postgresStore } from '../hub/database/stores.ts'
+import { until } from '../until.ts'
 
 const store = await postgresStore()
 t.teardown(() => store.close())
@@ -20,7 +20,7 @@ const { db } = database
 /** A hub with so many streams of each session. */
 async function startHub(instanceId: string, streams: Record<string, number>, clock: Clock = systemClock) {
   const log = keptLog()
-  const parts = { db, instanceId, alone: false, log }
+  const parts = { db, instanceId, log }
   const registry = createRegistry({ ...database, ...parts, clock, version: '0.0.0' })
   await registry.start()
   const live = {

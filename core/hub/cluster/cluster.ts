@@ -1,0 +1,77 @@
+import type { Session } from '../../api/sessions.ts'
+import type { Address } from '../config/hub-config.ts'
+import type { ProxyResult, ProxySource } from '../listener/proxy-protocol.ts'
+
+export interface LiveHub {
+  readonly id: string
+  readonly version: string
+  /** When it started, by the database's clock. */
+  readonly since: Date
+  /** The last change after which it has re-checked its live streams. */
+  readonly applied: number
+  /** `host:port` where the other hubs reach its public port; null: it is starting or stopping and accepts no links. */
+  readonly address: string | null
+}
+
+/** The hubs of the cluster. */
+export interface Registry {
+  /** The live hubs, oldest first. Always includes this one. */
+  list(): Promise<readonly LiveHub[]>
+  /** The addresses of the hubs that accept links, by hub id, as of the last heartbeat. */
+  readonly reachable: ReadonlyMap<string, string>
+  /** How many milliseconds this hub's clock is ahead of the database's, as of the last heartbeat; 0 when it is alone. */
+  readonly clockAheadMs: number
+  /** Called when `reachable` changes. */
+  onChanged(listener: () => void): void
+  /** Publishes the address where the other hubs reach this one; null: they no longer can. */
+  announce(at: string | null): Promise<void>
+  /** Reports at once that this hub has re-checked its live streams after change `n`, and how many it cut. */
+  report(cut: { readonly after: number; readonly n: number; readonly streams: number }): Promise<void>
+  /** Call it after the migrations. */
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** Where a connection comes from, and the hub that forwarded it. */
+export interface PeerSource extends ProxySource {
+  readonly via: string
+  /** Name of the transport of the connection; missing when the other hub runs an older version. */
+  readonly transport?: string
+}
+
+export type PeerResult =
+  | Exclude<ProxyResult, { readonly kind: 'header' }>
+  | { readonly kind: 'header'; readonly length: number; readonly source: PeerSource }
+
+/** The other hubs of the cluster. This hub forwards the connections of agents that ask for one of them. */
+export interface Peers {
+  /** Id of this hub. */
+  readonly self: string
+  /** Where the hub is reached; null: it accepts no links, or is unknown. */
+  addressOf(id: string): Address | null
+  /** The line to send ahead of the bytes of a connection. Only the hub `to` accepts it. */
+  header(to: string, source: Omit<PeerSource, 'via'>): Buffer
+  /** True when the bytes may be the start of a header; `read` decides. */
+  isHeader(bytes: Buffer): boolean
+  /** Reads the header of another hub. Never throws. */
+  read(bytes: Buffer): PeerResult
+}
+
+/** How a session is used on all hubs together. */
+export interface Use {
+  /** Live streams. Counts of other hubs are up to about 2 s old. */
+  readonly streams: number
+  /** Milliseconds since the epoch; uses on other hubs show within about 10 s. */
+  readonly lastUsed: number
+}
+
+/** Reports how sessions are used on every hub of the cluster. */
+export interface Activity {
+  /** Reads the use of these sessions. Never rejects: without the database, it reports only what this hub knows. */
+  of(sessions: readonly Session[]): Promise<(session: Session) => Use>
+}
+
+export interface RunningActivity extends Activity {
+  /** Call it after the registry has started: counts are valid only while their hub is live. Returns the stop function. */
+  start(): () => Promise<void>
+}

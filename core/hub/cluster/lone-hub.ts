@@ -1,0 +1,38 @@
+import type { Session, Sessions } from '../../api/sessions.ts'
+import type { Registry, RunningActivity, Use } from './cluster.ts'
+
+/** How a session is used on this hub. */
+export const useHere =
+  (live: Pick<Sessions['live'], 'countBy'>) =>
+  ({ id, lastUsed }: Session): Use => ({ streams: live.countBy({ sessionId: id }), lastUsed })
+
+/** In place of `core/cluster` with an embedded database: there is only one hub, and nothing is written. */
+export const loneHub = {
+  createRegistry({ instanceId: id, version }: { instanceId: string; version: string }): Registry {
+    const since = new Date()
+    const listeners: (() => void)[] = []
+    let applied = -1
+    let address: string | null = null
+    return {
+      list: async () => [{ id, version, since, applied, address }],
+      get reachable() {
+        return new Map(address === null ? [] : [[id, address]])
+      },
+      clockAheadMs: 0,
+      onChanged: (listener) => void listeners.push(listener),
+      async announce(at) {
+        address = at
+        for (const listener of listeners) listener()
+      },
+      async report({ n }) {
+        applied = n
+      },
+      async start() {},
+      async stop() {},
+    }
+  },
+  createPeers: () => undefined,
+  createActivity({ sessions }: { sessions: { live: Pick<Sessions['live'], 'countBy'> } }): RunningActivity {
+    return { of: async () => useHere(sessions.live), start: () => async () => {} }
+  },
+}
