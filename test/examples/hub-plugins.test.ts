@@ -7,7 +7,9 @@ import { join } from 'node:path'
 import { conformPlugin, createTestHost, openProtocolBench, testTarget } from '@mezite/core/testing'
 import t from 'tap'
 import appNotes from '../../examples/app-notes/hub.ts'
+import environmentBanner from '../../examples/environment-banner/hub.ts'
 import pathBlock from '../../examples/path-block/hub.ts'
+import rateLimit from '../../examples/rate-limit/hub.ts'
 import siteAgent from '../../examples/static-site/agent.ts'
 import siteHub from '../../examples/static-site/hub.ts'
 
@@ -23,14 +25,24 @@ symlinkSync('../secret.txt', join(site, 'link.txt'))
 const received: string[] = []
 const app = createServer(({ url, headers }, response) => {
   received.push(`${url} ${headers['x-checked-by']}`)
+  if (url?.startsWith('/page')) {
+    const encoding = headers['accept-encoding'] ?? 'none'
+    response.writeHead(200, { 'content-type': 'text/html', 'content-length': 60 })
+    response.write(`<html><title>${encoding.padEnd(18)}</ti`)
+    return void setImmediate(() => response.end(`tle><body class="x">Hello`))
+  }
   response.writeHead(200, { server: 'old', 'x-powered-by': 'older' }).end('ok')
 })
 await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve))
 
 const sites = { handbook: site, gone: join(folder, 'gone') }
 const blocked = { echo: ['/admin', '/metrics/'] }
+const banners = { pages: 'Test <system>' }
 const bench = await openProtocolBench(
-  [{ plugin: siteHub }, { plugin: appNotes }, { plugin: pathBlock, config: { blocked } }],
+  [
+    ...[{ plugin: siteHub }, { plugin: appNotes }, { plugin: pathBlock, config: { blocked } }],
+    ...[{ plugin: rateLimit }, { plugin: environmentBanner, config: { banners } }],
+  ],
   [{ plugin: siteAgent, config: { sites } }],
 )
 const { hub, agent } = bench
@@ -46,12 +58,16 @@ const register = (name: string, spec: object, labels = { conform: 'yes' }) =>
   })
 await register('handbook', { uri: 'site://handbook:80', protocol: 'static-site' })
 await register('echo', { uri: `http://127.0.0.1:${(app.address() as AddressInfo).port}` })
+const address = `http://127.0.0.1:${(app.address() as AddressInfo).port}`
+await register('pages', { uri: address, plugins: { 'rate-limit': { per_minute: 4 } } })
 await register('private', { uri: 'site://handbook:80' }, { conform: 'no' })
 const ann = await bench.person('ann', ['reaches'])
 
 t.test('they keep the rules of plugins', async (t) => {
   conformPlugin(t, siteHub)
   conformPlugin(t, siteAgent, { config: { sites }, refused: [{}, { sites: [] }] })
+  conformPlugin(t, rateLimit)
+  conformPlugin(t, environmentBanner, { config: { banners }, refused: [{}, { banners: { pages: '' } }] })
   conformPlugin(t, pathBlock, { config: { blocked }, refused: [{}, { blocked: { echo: ['admin'] } }] })
   const use = { access: {}, catalog: {}, database: {}, pages: {}, revisions: {} }
   conformPlugin(t, appNotes, { use, refused: [{ notes: {} }] })
@@ -127,4 +143,30 @@ t.test('notes are stored and recorded, and people see those of their application
   await hub.api('DELETE', '/app-notes/echo')
   t.match((await page()).text, /There are no notes/)
   t.match(await hub.api('GET', '/audit?type=app.note.removed'), [{ app: 'echo' }])
+})
+
+t.test('pages get a banner, and requests that come too fast a 429 with the time to wait', async (t) => {
+  const open = () => ann.fetch(`${hub.appUrl('pages')}/page`, { headers: { 'accept-encoding': 'gzip' } })
+  await ann.open(`${hub.appUrl('pages')}/`)
+  const { status, text, headers } = await open()
+  t.equal(status, 200)
+  t.match(text, /^<html><title>none +<\/title><body class="x"><div role="note">Test &lt;system><\/div>Hello$/)
+  t.equal(headers['content-length'], undefined, 'its length is not known in advance')
+  t.notMatch(
+    (await ann.fetch(`${hub.appUrl('echo')}/page`)).text,
+    'role="note"',
+    'other applications get none',
+  )
+  const head = await ann.fetch(`${hub.appUrl('pages')}/page`, { method: 'HEAD' })
+  t.match({ status: head.status, length: head.headers['content-length'] }, { status: 200, length: undefined })
+  let last = await open()
+  for (let tries = 0; tries < 8 && last.status === 200; tries++) last = await open()
+  t.match(last, { status: 429, text: /too_many_requests/ })
+  t.match(last.text, /At most 4 requests a minute/)
+  const wait = Number(last.headers['retry-after'])
+  t.ok(wait > 0 && wait <= 60, `${wait} s`)
+  t.equal((await ann.fetch(`${hub.appUrl('echo')}/page`)).status, 200, 'other applications have no limit')
+  const denials = async () => (await hub.api('GET', '/audit?reason=too_many_requests')) as { app: string }[]
+  while ((await denials()).length === 0) await new Promise((resolve) => setTimeout(resolve, 50))
+  t.equal((await denials())[0]!.app, 'pages')
 })

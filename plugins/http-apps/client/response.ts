@@ -40,7 +40,8 @@ export function problemResponse(
 ): HubResponse {
   const { status, code, message, members } = problem
   if (isGrpcCall(requester.lines ?? [])) return grpcResponse(problem, requestId, lines)
-  const extra = status === 503 || status === 429 ? ['Retry-After', '5', ...lines] : lines
+  const waits = (status === 503 || status === 429) && !lines.some((text) => /^retry-after$/i.test(text))
+  const extra = waits ? ['Retry-After', '5', ...lines] : lines
   if (!isNavigation(requester)) {
     const { title } = adviceFor('en', status, code)
     const document = { title, status, code, detail: message, request_id: requestId, ...members }

@@ -3,9 +3,8 @@ import { type EndReason, tooLargeResponse } from '@mezite/core/protocol'
 import type { Client, ClientWatcher } from '../client/client.ts'
 import { problemResponse } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
-import { readableBy } from '../request/origin.ts'
 import { type BodyWatcher, RequestBody } from '../request/request-body.ts'
-import { type ClientHead, headProblem, requestHead } from '../request/request-head.ts'
+import { type ClientHead, headProblem, refusalLines, requestHead } from '../request/request-head.ts'
 import { acceptsWebSocket, switchingHead } from '../request/web-socket-accept.ts'
 import { type Admitted, endedProblem } from '../session/admission.ts'
 import { titleOf } from '../texts.ts'
@@ -60,7 +59,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.#client = client
     this.#siblings = siblings
     this.#mapping = mappingOf(admitted.admission.app, deps)
-    this.#response = new ResponseRelay(deps, client, this.#mapping)
+    this.#response = new ResponseRelay(deps, client, this.#mapping, this)
     client.watch(this)
     admitted.fail = (problem) => this.#fail(problem)
   }
@@ -143,8 +142,9 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     }
     this.#responded = true
     this.#progress()
-    if (status !== null) this.#outcome.status = status
-    else this.onfail({ broken: true, linkLost: false, detail: 'the head cannot be written' })
+    if (status === null)
+      return void this.onfail({ broken: true, linkLost: false, detail: 'the head cannot be written' })
+    this.#outcome.status = status
   }
 
   onbody(chunk: Buffer, last: boolean): void {
@@ -177,6 +177,10 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
 
   onrequestsent(): void {
     if (!this.#responded) this.deadline = this.#deps.deadlines.now + this.#app.timeouts.responseMs
+  }
+
+  onbodyfailed(error: unknown): void {
+    this.#fail(headProblem(this.#deps, this.#admitted, error))
   }
 
   onfail(failure: UpstreamFailure): void {
@@ -223,15 +227,14 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     if (request.length === undefined) return
     this.deadline = this.#deps.deadlines.now + this.#app.timeouts.idleMs
     if (request.expectsContinue) this.#client.welcomeBody()
-    this.#body = new RequestBody(this.#client, upstream, this)
+    this.#body = new RequestBody(this.#client, upstream, this, head.transforms)
   }
 
   #switch(head: ResponseHead): void {
     const { upgrade } = this.#client
-    if (upgrade === null || !acceptsWebSocket(head, this.#admitted.request.lines)) {
-      this.onfail({ broken: true, linkLost: false, detail: 'the app did not accept the WebSocket handshake' })
-      return
-    }
+    const detail = 'the app did not accept the WebSocket handshake'
+    if (upgrade === null || !acceptsWebSocket(head, this.#admitted.request.lines))
+      return void this.onfail({ broken: true, linkLost: false, detail })
     this.#responded = true
     this.#progress()
     this.#outcome.status = 101
@@ -260,20 +263,15 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.#responded = true
     this.#response.ended = true
     if (this.#body !== null && !this.#client.complete) this.#client.abandonBody()
-    const lines = ['Vary', 'Origin', ...readableBy(request, app)]
-    this.#client.respond(
-      problem.code === 'headers_too_large'
-        ? tooLargeResponse(this.#deps.pages)
-        : problemResponse(this.#deps.pages, request, problem, requestId, lines),
-    )
+    const { pages } = this.#deps
+    const lines = refusalLines(problem, request, app)
+    const refusal = () => problemResponse(pages, request, problem, requestId, lines)
+    this.#client.respond(problem.code === 'headers_too_large' ? tooLargeResponse(pages) : refusal())
   }
 
   /** Closes both sides: a WebSocket with the code, if any, everything else by a reset. */
   #stop(closeCode: number | null): void {
-    if (this.#relay !== null && closeCode !== null) {
-      this.#relay.cut(closeCode)
-      return
-    }
+    if (this.#relay !== null && closeCode !== null) return void this.#relay.cut(closeCode)
     this.#upstream?.destroy()
     this.#client.cut()
     if (this.#relay === null) this.onclientgone()

@@ -8,23 +8,33 @@ import { isLines } from '../request/request-hook.ts'
 import type { Admitted } from '../session/admission.ts'
 import type { ResponseHead } from '../upstream/response-parser.ts'
 import { type AppMapping, publicAddresses } from './app-mapping.ts'
+import { BodyPipeline, type NamedTransform } from './body-pipeline.ts'
 import { pathOf } from './outcome.ts'
 
 const HSTS = 'max-age=31536000'
+
+/** Is notified that a plugin could not change a body. */
+export interface BodyFailures {
+  onbodyfailed(error: unknown): void
+}
 
 /** Passes an app's response on to the browser as it arrives, filtered. */
 export class ResponseRelay {
   readonly #deps: Deps
   readonly #client: Client
   readonly #mapping: AppMapping
+  readonly #watcher: BodyFailures
   /** The head of the final response is out. */
   begun = false
   /** The response is complete. */
   ended = false
   /** The app's body is not passed on. */
   #bodiless = false
+  /** What plugins do to the body. */
+  #pipeline: BodyPipeline | null = null
 
-  constructor(deps: Deps, client: Client, mapping: AppMapping) {
+  constructor(deps: Deps, client: Client, mapping: AppMapping, watcher: BodyFailures) {
+    this.#watcher = watcher
     this.#deps = deps
     this.#client = client
     this.#mapping = mapping
@@ -50,23 +60,33 @@ export class ResponseRelay {
    * the head cannot be written. Throws what a tap of `http.response` throws.
    */
   head(head: ResponseHead, admitted: Admitted, target: string): number | null {
-    let { status } = head
+    let { status, length } = head
     let lines = responseLines(head.lines, this.#mapping, status)
     if (!this.#deps.httpHooks.response.empty) {
       const made = throughResponseHook(this.#deps, admitted, target, status, lines)
       ;({ status, lines } = { status: made.status, lines: [...made.headers] })
+      if (made.transforms.length > 0) {
+        lines = withoutListed(lines, LENGTHS)
+        length = null
+        if (head.hasBody) this.#pipeline = new BodyPipeline(made.transforms)
+      }
     }
     this.#secured(lines)
     // 205 has no content (RFC 9110 section 15.3.6), whatever the app says.
     this.#bodiless = status === 205
     if (this.#bodiless) lines.push('Content-Length', '0')
-    const sent = this.#bodiless ? { ...head, status, hasBody: false, length: 0 } : { ...head, status }
+    const sent = this.#bodiless ? { ...head, status, hasBody: false, length: 0 } : { ...head, status, length }
     this.begun = this.#client.head(sent, lines)
     return this.begun ? status : null
   }
 
   /** Returns false when the browser is slow: wait for `onclientdrain`. */
   write(chunk: Buffer, last: boolean): boolean {
+    if (this.#pipeline !== null && !this.#bodiless) {
+      // The rest follows with `end`.
+      const bytes = this.#through((pipeline) => pipeline.write(chunk))
+      return bytes === null || bytes.length === 0 || this.#client.write(bytes)
+    }
     if (!last) return this.#bodiless || this.#client.write(chunk)
     this.ended = true
     this.#client.end(this.#bodiless ? null : chunk, [])
@@ -75,8 +95,23 @@ export class ResponseRelay {
 
   end(trailers: readonly string[]): void {
     if (this.ended) return
+    if (this.#pipeline !== null && !this.#bodiless) {
+      const rest = this.#through((pipeline) => pipeline.end())
+      if (rest === null) return
+      if (rest.length > 0) this.#client.write(rest)
+    }
     this.ended = true
     this.#client.end(null, this.#bodiless ? [] : responseTrailers(trailers))
+  }
+
+  /** Null: a plugin could not change the body, and the response was cut, so that it never looks complete. */
+  #through(change: (pipeline: BodyPipeline) => Buffer): Buffer | null {
+    try {
+      return change(this.#pipeline!)
+    } catch (error) {
+      this.#watcher.onbodyfailed(error)
+      return null
+    }
   }
 }
 
@@ -154,6 +189,7 @@ function listedNames(value: string, before: Set<string> | undefined): Set<string
   return names.size === 0 ? undefined : names
 }
 
+const LENGTHS: ReadonlySet<string> = new Set(['content-length'])
 const BODILESS = [204, 205, 304]
 
 /**
@@ -166,11 +202,26 @@ function throughResponseHook(
   target: string,
   status: number,
   lines: readonly string[],
-): HttpResponse {
+): HttpResponse & { readonly transforms: readonly NamedTransform[] } {
   const { app, subject, requestId } = admission
+  const transforms: NamedTransform[] = []
+  let over = false
   const given: HttpResponse = Object.freeze({ status, headers: Object.freeze([...lines]) })
-  const context = Object.freeze({ app, subject, requestId, method: request.method, path: pathOf(target) })
-  return deps.httpHooks.response(given, context, { accept: (answer) => acceptedResponse(answer, given) })
+  const about = { app, subject, requestId, method: request.method, path: pathOf(target) }
+  const contextFor = (plugin: string) =>
+    Object.freeze({
+      ...about,
+      transform(make: NamedTransform['make']) {
+        if (over) throw new Error('call transform() in the tap')
+        transforms.push({ plugin, make })
+      },
+    })
+  try {
+    const accept = (answer: HttpResponse) => acceptedResponse(answer, given)
+    return { ...deps.httpHooks.response(given, contextFor(''), { contextFor, accept }), transforms }
+  } finally {
+    over = true
+  }
 }
 
 /** A copy of the answer of one tap, which no plugin can change afterwards. `given` is the response of the app. */

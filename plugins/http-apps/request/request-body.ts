@@ -1,20 +1,32 @@
 import type { BodyReader, Client } from '../client/client.ts'
+import { BodyPipeline, type NamedTransform } from '../relay/body-pipeline.ts'
+import type { BodyFailures } from '../relay/response-relay.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { isForbiddenTrailer } from './header-names.ts'
 
 /** Is notified of a body on its way to the app. */
-export interface BodyWatcher {
+export interface BodyWatcher extends BodyFailures {
   onrequestbytes(count: number): void
   onrequestsent(): void
 }
+
+const NOTHING = Buffer.alloc(0)
 
 /** Moves the body of one request to the app with back-pressure. A broken upload never looks complete. */
 export class RequestBody implements BodyReader {
   readonly #client: Client
   readonly #upstream: Upstream
   readonly #watcher: BodyWatcher
+  readonly #pipeline: BodyPipeline | null
 
-  constructor(client: Client, upstream: Upstream, watcher: BodyWatcher) {
+  /** `transforms`: what plugins do to the body; undefined: nothing. */
+  constructor(
+    client: Client,
+    upstream: Upstream,
+    watcher: BodyWatcher,
+    transforms: readonly NamedTransform[] | undefined,
+  ) {
+    this.#pipeline = transforms ? new BodyPipeline(transforms) : null
     this.#client = client
     this.#upstream = upstream
     this.#watcher = watcher
@@ -28,13 +40,29 @@ export class RequestBody implements BodyReader {
 
   onrequestdata(chunk: Buffer): void {
     this.#watcher.onrequestbytes(chunk.length)
-    if (!this.#upstream.writeBody(chunk)) this.#client.pauseBody()
+    const bytes = this.#pipeline === null ? chunk : this.#through(chunk, false)
+    if (bytes.length > 0 && !this.#upstream.writeBody(bytes)) this.#client.pauseBody()
   }
 
   onrequestend(trailers: readonly string[]): void {
+    if (this.#pipeline !== null) {
+      const rest = this.#through(NOTHING, true)
+      if (rest.length > 0) this.#upstream.writeBody(rest)
+    }
     if (this.#upstream.gone) return
     this.#upstream.endBody(passedTrailers(trailers))
     this.#watcher.onrequestsent()
+  }
+
+  /** A transform that fails ends the request: the app never sees a complete body. */
+  #through(chunk: Buffer, last: boolean): Buffer {
+    try {
+      return last ? this.#pipeline!.end(chunk) : this.#pipeline!.write(chunk)
+    } catch (error) {
+      this.#upstream.destroy()
+      this.#watcher.onbodyfailed(error)
+      return NOTHING
+    }
   }
 }
 

@@ -22,9 +22,8 @@ import { hubRoute, isHubPath } from '../session/reserved-routes.ts'
 import { titleOf } from '../texts.ts'
 import { sharerOf } from '../upstream/upstream-dialer.ts'
 import { type AppRequest, readRequest } from './app-request.ts'
-import { readableBy } from './origin.ts'
 import type { RefusalLog } from './refusal-log.ts'
-import { type ClientHead, clientHead, headProblem } from './request-head.ts'
+import { type ClientHead, clientHead, headProblem, refusalLines } from './request-head.ts'
 import { RefusedByPlugin } from './request-hook.ts'
 
 /** Takes each request through the same steps for every version of HTTP: read, admit, forward or respond. */
@@ -141,11 +140,7 @@ export class RequestHandler {
         admission.close()
       }
       client.respond(
-        problemResponse(this.#deps.pages, request, problem, requestId, [
-          'Vary',
-          'Origin',
-          ...readableBy(request, app),
-        ]),
+        problemResponse(this.#deps.pages, request, problem, requestId, refusalLines(problem, request, app)),
       )
       return
     }

@@ -3,10 +3,12 @@ import { identityFact, plainHeaderName } from '@mezite/core/protocol'
 import type { Deps } from '../deps.ts'
 import { limits } from '../limits.ts'
 import { type AppMapping, type IdentitySource, upstreamAddress } from '../relay/app-mapping.ts'
+import type { NamedTransform } from '../relay/body-pipeline.ts'
 import type { Admitted } from '../session/admission.ts'
 import type { AppRequest } from './app-request.ts'
 import { withoutOurCookies } from './cookies.ts'
-import { ForbiddenHeader, throughRequestHook } from './request-hook.ts'
+import { readableBy } from './origin.ts'
+import { ForbiddenHeader, RefusedByPlugin, throughRequestHook } from './request-hook.ts'
 
 const PLAIN = /^[\x21-\x24\x26-\x7e]+$/
 const ROLE = /^[\x21-\x2b\x2d-\x7e]+$/
@@ -28,6 +30,7 @@ export interface RequestHead {
   readonly lines: readonly string[]
   /** Bytes of the body; null: unknown until it ends; undefined: there is none. */
   readonly length: number | null | undefined
+  readonly transforms?: readonly NamedTransform[] | undefined
   /** A WebSocket handshake. */
   readonly upgrade: boolean
   /** The client reads trailers (`TE: trailers`). */
@@ -38,6 +41,8 @@ export interface RequestHead {
 export interface ClientHead {
   readonly target: string
   readonly lines: readonly string[]
+  /** What plugins do to the body. */
+  readonly transforms?: readonly NamedTransform[]
 }
 
 /** Runs `http.request`. Throws `RefusedByPlugin`, another Problem for a result that cannot be sent, and what a tap throws. */
@@ -66,7 +71,10 @@ export function requestHead(
 function build(deps: Deps, admitted: Admitted, mapping: AppMapping, own: ClientHead): RequestHead {
   const { request, admission } = admitted
   const { app, subject, requestId } = admission
-  const { method, length, upgrade, trailers } = request
+  const { method, upgrade, trailers } = request
+  const { target, transforms = [] } = own
+  const changed = transforms.length > 0 && request.length !== undefined
+  const length = changed ? null : request.length
   // A preflight carries nobody's identity.
   const identity =
     subject === null ? [] : identityLines(subject, deps.assertion.sign(subject, app), app, mapping)
@@ -76,7 +84,9 @@ function build(deps: Deps, admitted: Admitted, mapping: AppMapping, own: ClientH
     lines.push(name, mappedValue(name, own.lines[i + 1] as string, mapping))
   }
   if (subject !== null && mapping.setLines.length > 0) lines.push(...mapping.setLines)
-  return { method, target: own.target, host: mapping.upstreamHost, lines, length, upgrade, trailers }
+  const host = mapping.upstreamHost
+  const head = { method, target, host, lines, length, upgrade, trailers }
+  return changed ? { ...head, transforms } : head
 }
 
 /** The Problem for the browser when `clientHead` or `requestHead` threw; anything but a Problem is logged. */
@@ -87,6 +97,12 @@ export function headProblem({ log }: Deps, { admission }: Admitted, error: unkno
     return new Problem(500, 'forward_refused', 'A plugin set a header that only the hub may set.')
   return new Problem(500, 'forward_failed', 'Something went wrong. The error was logged.')
 }
+
+/** Lines of the hub's response to a request that is refused. */
+export const refusalLines = (problem: Problem, request: AppRequest, app: App): string[] => [
+  ...['Vary', 'Origin', ...readableBy(request, app)],
+  ...(problem instanceof RefusedByPlugin ? problem.lines : []),
+]
 
 /** Header lines of the client that may pass, cookies last. */
 function ownLines(

@@ -1,7 +1,8 @@
 import { type HttpRequest, Problem } from '@mezite/core'
-import { type HeaderLines, isHeaderLine } from '@mezite/core/protocol'
-import type { Deps } from '../deps.ts'
+import { type HeaderLines, isHeaderLine, isReservedInResponse, ownLines } from '@mezite/core/protocol'
+import type { BodyTransform, Deps } from '../deps.ts'
 import type { AppMapping } from '../relay/app-mapping.ts'
+import type { NamedTransform } from '../relay/body-pipeline.ts'
 import type { Admitted } from '../session/admission.ts'
 import { titleOf } from '../texts.ts'
 import { withoutOurCookies } from './cookies.ts'
@@ -14,8 +15,18 @@ const LONGEST_MESSAGE = 1_024
 const PATH = /^\/[\x21\x22\x24-\x3e\x40-\x7e]*$/
 const QUERY = /^[\x21\x22\x24-\x7e]*$/
 
+type Refusal = Exclude<Parameters<Context['refuse']>[0], string>
+
 /** A plugin has refused the request: `code` is its reason. */
-export class RefusedByPlugin extends Problem {}
+export class RefusedByPlugin extends Problem {
+  /** Header lines of the response, name and value in turn. */
+  readonly lines: readonly string[]
+
+  constructor({ status, reason, message = '', headers = {} }: Refusal) {
+    super(status, reason, message)
+    this.lines = Object.entries(headers).flat()
+  }
+}
 
 /** A plugin set a header that only the hub may set, or one that is malformed. */
 export class ForbiddenHeader extends TypeError {}
@@ -29,7 +40,7 @@ export function throughRequestHook(
   admitted: Admitted,
   lines: HeaderLines,
   mapping: AppMapping,
-): { readonly target: string; readonly lines: HeaderLines } {
+): { readonly target: string; readonly lines: HeaderLines; readonly transforms: readonly NamedTransform[] } {
   const { request, admission } = admitted
   const { app, subject, requestId } = admission
   const { method, target, clientIp, upgrade } = request
@@ -42,16 +53,24 @@ export function throughRequestHook(
   })
   let refused: Problem | undefined
   let over = false
+  const transforms: NamedTransform[] = []
   const contextFor = (plugin: string): Context => {
     if (deps.lateRefusers.has(plugin)) throw new Error('it refused an earlier request too late')
-    const refuse = (reason: string, message = `${titleOf(app)} does not accept this request.`) => {
+    const refuse = (given: string | Refusal, text?: string) => {
       if (over) return refuseLate(deps, admitted, plugin)
-      const fault = faultOf(reason, message)
+      const standard = { status: 403, message: text ?? `${titleOf(app)} does not accept this request.` }
+      const refusal: Refusal =
+        typeof given === 'object' ? { ...standard, ...given } : { ...standard, reason: given }
+      const fault = faultOf(refusal)
       // A refusal that cannot be shown also refuses, even if its tap catches the error.
-      refused ??= fault === null ? new RefusedByPlugin(403, reason, message) : failed()
+      refused ??= fault === null ? new RefusedByPlugin(refusal) : failed()
       if (fault !== null) throw new TypeError(fault)
     }
-    return Object.freeze({ app, subject, clientIp, requestId, upgrade, refuse })
+    const transform = (make: () => BodyTransform) => {
+      if (over) throw new Error('call transform() in the tap')
+      transforms.push({ plugin, make })
+    }
+    return Object.freeze({ app, subject, clientIp, requestId, upgrade, refuse, transform })
   }
   let accepted = given
   try {
@@ -66,13 +85,31 @@ export function throughRequestHook(
   if (refused !== undefined) throw refused
   const { path, query, headers } = accepted
   const to = query === null ? path : `${path}?${query}`
-  return { target: to, lines: headers === given.headers ? headers : withoutCookiesOfOurs(headers) }
+  return {
+    target: to,
+    lines: headers === given.headers ? headers : withoutCookiesOfOurs(headers),
+    transforms,
+  }
 }
 
 const failed = () => new Problem(500, 'forward_failed', 'Something went wrong. The error was logged.')
 
+/** Statuses on which browsers and proxies act by themselves. */
+const KEPT = [401, 407, 421, 431]
+const OWN_NAMES = new Set([
+  ...ownLines.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase()),
+  ...['content-type', 'content-length', 'content-encoding', 'set-cookie', 'location', 'refresh', 'vary'],
+])
+
 /** Why a refusal cannot be shown, or null. */
-function faultOf(reason: unknown, message: unknown): string | null {
+function faultOf({ status, reason, message, headers = {} }: Refusal): string | null {
+  if (!Number.isInteger(status) || status < 400 || status > 599 || KEPT.includes(status))
+    return `refuse() cannot use the status ${String(status)}`
+  const bad = Object.entries(headers).find(([name, value]) => {
+    const lower = name.toLowerCase()
+    return OWN_NAMES.has(lower) || isReservedInResponse(lower) || !isHeaderLine(name, value)
+  })
+  if (bad) return `refuse() may not set the header ${JSON.stringify(bad[0].slice(0, 64))}`
   if (typeof reason !== 'string' || !REASON.test(reason))
     return `refuse() needs a reason in snake_case, such as path_blocked, not ${JSON.stringify(String(reason).slice(0, 64))}`
   const fits = typeof message === 'string' && message.length <= LONGEST_MESSAGE
