@@ -1,5 +1,11 @@
 import { headerOwner, isReservedInResponse } from '../api/header-names.ts'
-import type { HttpRequest, HttpRequestContext, HttpResponse } from '../api/http-hooks.ts'
+import type {
+  BodyTransform,
+  HttpRefusal,
+  HttpRequest,
+  HttpRequestContext,
+  HttpResponse,
+} from '../api/http-hooks.ts'
 import { messageOf } from '../kernel/error.ts'
 import type { AnyPlugin } from '../kernel/plugin.ts'
 import { isHeaderLine } from '../wire/header-line.ts'
@@ -72,7 +78,7 @@ export function conformHttpHooks(
         calls.http.request(visit.request, context, {
           accept: (answer) => checkedRequest(answer, visit.request),
         })
-        for (const refusal of refusals as [unknown, unknown][]) checkRefusal(...refusal)
+        for (const refusal of refusals as [string | HttpRefusal, unknown][]) checkRefusal(...refusal)
       })
       t.ok(fault === null, `${named(visit)}: ${fault ?? 'no error'}`)
     }
@@ -97,7 +103,8 @@ export function conformHttpHooks(
     for (const response of RESPONSES) {
       for (const { request, subject } of visits) {
         const { app } = testQuery()
-        const context = { app, subject, requestId: 'request-1', method: request.method, path: request.path }
+        const about = { app, subject, requestId: 'request-1', method: request.method, path: request.path }
+        const context = { ...about, transform: checkTransform }
         const accept = (answer: HttpResponse) => checkedResponse(answer, response)
         const fault = faultIn(() => calls.http.response(freeze(response), Object.freeze(context), { accept }))
         t.ok(fault === null, `${response.status} to ${request.method}: ${fault ?? 'no error'}`)
@@ -115,7 +122,7 @@ const contextOf = (
 ): HttpRequestContext =>
   Object.freeze({
     ...{ app: testQuery().app, subject, clientIp: '203.0.113.7', requestId: 'request-1' },
-    ...{ upgrade: false, refuse },
+    ...{ upgrade: false, refuse, transform: checkTransform },
   })
 
 function faultIn(run: () => void): string | null {
@@ -127,7 +134,21 @@ function faultIn(run: () => void): string | null {
   }
 }
 
-function checkRefusal(reason: unknown, message: unknown = ''): void {
+/** Statuses on which browsers and proxies act by themselves. */
+const KEPT = [401, 407, 421, 431]
+
+function checkRefusal(given: string | HttpRefusal, text?: unknown): void {
+  const refusal: Partial<Record<keyof HttpRefusal, unknown>> =
+    typeof given === 'object' ? given : { reason: given, message: text }
+  const { status = 403, reason, message = '', headers = {} } = refusal
+  if (
+    !Number.isInteger(status) ||
+    Number(status) < 400 ||
+    Number(status) > 599 ||
+    KEPT.includes(Number(status))
+  )
+    throw new TypeError(`it refused with the status ${status}`)
+  checkLines(Object.entries(headers as object).flat(), isReservedInResponse)
   if (typeof reason !== 'string' || !REASON.test(reason))
     throw new TypeError(`the reason ${JSON.stringify(reason)} is not in snake_case`)
   if (typeof message !== 'string' || message.length > LONGEST_MESSAGE)
@@ -165,6 +186,27 @@ function checkLines(headers: unknown, isReserved: (name: string) => boolean): vo
     if (!isHeaderLine(name, headers[at + 1]) || isReserved(name.toLowerCase()))
       throw new TypeError(`it may not set the header ${JSON.stringify(name)}`)
   }
+}
+
+/** A body in pieces of every size, and none. */
+const PIECES = ['<html><body>', '\0', 'ü', 'x'.repeat(65_536), '</body></html>'].map((text) =>
+  Buffer.from(text),
+)
+const MOST_BYTES = 1 << 20
+
+function checkTransform(make: () => BodyTransform): void {
+  const results = [PIECES, PIECES, []].map((pieces) => {
+    const transform = make()
+    const bytes = [...pieces.map((piece) => transform.write(piece)), transform.end()]
+    if (!bytes.every((one) => one instanceof Uint8Array))
+      throw new TypeError('a transform returned something other than bytes')
+    const [came, went] = [pieces, bytes].map((all) => all.reduce((sum, { length }) => sum + length, 0))
+    const most = transform.maxBytes ?? MOST_BYTES
+    if (Math.abs(came! - went!) > most)
+      throw new RangeError(`a transform added or kept more than ${most} bytes`)
+    return Buffer.concat(bytes)
+  })
+  if (!results[0]!.equals(results[1]!)) throw new TypeError('a transform depends on the body before')
 }
 
 const lengthsOf = (lines: readonly string[]): string =>

@@ -20,6 +20,11 @@ const HTTP_FLAWS: Readonly<Record<string, readonly string[]>> = {
   'sets-identity': [REQUESTS],
   'splits-header': [REQUESTS],
   'bad-reason': [REQUESTS],
+  'bad-status': [REQUESTS],
+  'bad-header': [REQUESTS],
+  'text-body': [REQUESTS],
+  'shared-body': [RESPONSES],
+  'endless-body': [RESPONSES],
   'long-message': [REQUESTS],
   'refuses-late': ['a refusal comes before the tap returns'],
   'changes-length': [RESPONSES],
@@ -34,7 +39,8 @@ const hooks = (flaw: string) =>
     summary: 'Changes messages',
     setup({ tap }) {
       if (flaw === 'silent') return
-      tap.http.request((request, { subject, refuse }) => {
+      let bodies = 0
+      tap.http.request((request, { subject, refuse, transform }) => {
         const add = (...lines: string[]) => ({ ...request, headers: [...request.headers, ...lines] })
         if (flaw === 'throws' && request.query !== null) throw new Error('broken')
         if (flaw === 'needs-person') return add('X-Team', subject!.user)
@@ -44,12 +50,21 @@ const hooks = (flaw: string) =>
         if (flaw === 'sets-identity') return add('X-Mezite-User', 'root')
         if (flaw === 'splits-header') return add('X-A', 'a\r\nX-B: b')
         if (flaw === 'bad-reason') refuse('Not Snake Case')
+        if (flaw === 'bad-status') refuse({ status: 302, reason: 'moved' })
+        if (flaw === 'bad-header') refuse({ status: 429, reason: 'slow', headers: { connection: 'close' } })
+        if (flaw === 'text-body')
+          transform(() => ({ write: () => 'text' as never, end: () => Buffer.alloc(0) }))
+        if (flaw === 'none') transform(() => ({ write: (chunk) => chunk, end: () => Buffer.alloc(0) }))
         if (flaw === 'long-message') refuse('blocked', 'x'.repeat(1_025))
         if (flaw === 'refuses-late') setTimeout(() => refuse('late'), 5)
         if (flaw === 'none' && request.method === 'POST') refuse('blocked', 'Not now.')
         return add('X-Checked-By', 'hooks')
       })
-      tap.http.response(({ status, headers }) => {
+      tap.http.response(({ status, headers }, { transform }) => {
+        if (flaw === 'shared-body')
+          transform(() => ({ write: (chunk) => chunk, end: () => Buffer.from(String(bodies++)) }))
+        if (flaw === 'endless-body')
+          transform(() => ({ write: (chunk) => chunk, end: () => Buffer.alloc((1 << 20) + 1) }))
         const lines = headers.filter((_, at) => !/^content-length$/i.test(headers[at - (at % 2)]!))
         if (flaw === 'changes-length') return { status, headers: lines }
         if (flaw === 'adds-body') return { status: 200, headers }
