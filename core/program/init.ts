@@ -33,6 +33,8 @@ prints what is left to do. Asks for the three values on a terminal.
   --admin NAME           the first administrator, who signs in with a passkey
   --agent HOSTNAME       also print the command that starts the agent of this host
   --listen-addr ADDRESS  where the hub listens (default: 0.0.0.0 and the port of --public-addr)
+  --local                certificates from an authority of the hub's own, for one machine or a home network; makes
+                         browsers accept them: mezctl trust install
   --cert-file FILE       certificate for the hub and the applications, in PEM, with --key-file FILE
   --data-dir DIR         encryption key and embedded database (default: /var/lib/mezite)
   --postgres             use the PostgreSQL of MEZITE_DATABASE_URL, which mezhub start then reads as well
@@ -41,6 +43,7 @@ prints what is left to do. Asks for the three values on a terminal.
 const FLAGS = {
   config: { type: 'string' },
   service: { type: 'boolean', default: false },
+  local: { type: 'boolean', default: false },
   'public-addr': { type: 'string' },
   'apps-domain': { type: 'string' },
   admin: { type: 'string' },
@@ -86,7 +89,7 @@ async function initHub(
   try {
     const loaded = await loadConfig({ file })
     progress('Checking names, port and certificate…\n')
-    const checks = await examine(loaded.config)
+    const checks = await examine(loaded)
     progress('Creating the database and the administrator, which takes some seconds…\n')
     print(report(loaded.config, checks, await firstLogins(loaded, flags.admin!, flags.agent), flags.admin!))
     if (!flags.service) return
@@ -152,6 +155,7 @@ function settings(flags: Flags): string {
         ? { https_keypair: { cert_file: flags['cert-file'] ?? '', key_file: flags['key-file'] ?? '' } }
         : {}),
     },
+    ...(flags.local ? { plugins: { 'local-authority': {} } } : {}),
   })
 }
 
@@ -162,7 +166,8 @@ interface Check {
 }
 
 /** Tests what a file cannot say: whether names resolve, and whether the port is free. */
-async function examine({ proxy, signInHost, dataDir }: HubConfig): Promise<readonly Check[]> {
+async function examine({ config, plugins }: LoadedConfig): Promise<readonly Check[]> {
+  const { proxy, signInHost, dataDir } = config
   const hosts = new Set([
     proxy.publicAddr.host,
     signInHost,
@@ -182,7 +187,9 @@ async function examine({ proxy, signInHost, dataDir }: HubConfig): Promise<reado
     what: 'the certificate covers the hub and its applications',
     missing: proxy.httpsKeypair
       ? null
-      : `browsers warn of the development certificate: get one for both names; command lines trust it with --ca-file ${join(dataDir, 'development-ca.pem')}`,
+      : plugins.some(({ key }) => key === 'local-authority')
+        ? `browsers do not trust the hub's own authority yet: run mezctl trust install${dataDir === '/var/lib/mezite' ? '' : ` --data-dir ${dataDir}`} once the hub runs`
+        : `browsers warn of the development certificate: get one for both names; command lines trust it with --ca-file ${join(dataDir, 'development-ca.pem')}`,
   }
   return [...(await Promise.all(names)), port, certificate]
 }
