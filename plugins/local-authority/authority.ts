@@ -20,7 +20,7 @@ const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const DAY_MS = 86_400_000
 const ROOT_DAYS = 3_650
 /** Browsers refuse certificates of more than 398 days. */
-export const LEAF_DAYS = 90
+const LEAF_DAYS = 90
 
 /** A certificate and its key, PEM. */
 export interface Issued {
