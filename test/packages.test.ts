@@ -38,7 +38,7 @@ const UNSEEN: Readonly<Record<string, readonly string[]>> = {
   agent: [...transports, ...peersOfCore],
   'core/mezhub': [
     ...peersOfCore,
-    ...['audit-file', ...standardPlugins].map((name) => `@mezite/plugin-${name}`),
+    ...['audit-file', 'local-authority', ...standardPlugins].map((name) => `@mezite/plugin-${name}`),
   ],
   'examples/cluster': ['@mezite/agent'],
   'examples/packaging': ['@arethetypeswrong/cli', 'publint'],
