@@ -1,6 +1,7 @@
 /** The examples that need a whole hub, in one hub with an agent. `test/packaging/packages.test.ts` runs it from packed packages. */
+import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +11,8 @@ import appNotes from '../../examples/app-notes/hub.ts'
 import environmentBanner from '../../examples/environment-banner/hub.ts'
 import pathBlock from '../../examples/path-block/hub.ts'
 import rateLimit from '../../examples/rate-limit/hub.ts'
+import selfService from '../../examples/self-service/hub.ts'
+import serviceAccounts from '../../examples/service-accounts/hub.ts'
 import siteAgent from '../../examples/static-site/agent.ts'
 import siteHub from '../../examples/static-site/hub.ts'
 
@@ -23,8 +26,10 @@ writeFileSync(join(site, '.hidden'), 'secret')
 symlinkSync('../secret.txt', join(site, 'link.txt'))
 
 const received: string[] = []
+const heads: IncomingHttpHeaders[] = []
 const app = createServer(({ url, headers }, response) => {
   received.push(`${url} ${headers['x-checked-by']}`)
+  heads.push(headers)
   if (url?.startsWith('/page')) {
     const encoding = headers['accept-encoding'] ?? 'none'
     response.writeHead(200, { 'content-type': 'text/html', 'content-length': 60 })
@@ -36,12 +41,21 @@ const app = createServer(({ url, headers }, response) => {
 await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve))
 
 const sites = { handbook: site, gone: join(folder, 'gone') }
+const key = 'a key of 256 bits, in real life'
+const accounts = {
+  ci: { key_sha256: createHash('sha256').update(key).digest('hex'), roles: ['reaches'], apps: ['echo'] },
+}
+const offer = { role: 'oncall', label: 'offered', value: 'yes' }
 const blocked = { echo: ['/admin', '/metrics/'] }
 const banners = { pages: 'Test <system>' }
 const bench = await openProtocolBench(
   [
     ...[{ plugin: siteHub }, { plugin: appNotes }, { plugin: pathBlock, config: { blocked } }],
     ...[{ plugin: rateLimit }, { plugin: environmentBanner, config: { banners } }],
+    ...[
+      { plugin: selfService, config: offer },
+      { plugin: serviceAccounts, config: { accounts } },
+    ],
   ],
   [{ plugin: siteAgent, config: { sites } }],
 )
@@ -61,6 +75,14 @@ await register('echo', { uri: `http://127.0.0.1:${(app.address() as AddressInfo)
 const address = `http://127.0.0.1:${(app.address() as AddressInfo).port}`
 await register('pages', { uri: address, plugins: { 'rate-limit': { per_minute: 4 } } })
 await register('private', { uri: 'site://handbook:80' }, { conform: 'no' })
+/** Events are written a moment after what they record. */
+async function recorded(query: string): Promise<unknown> {
+  for (const deadline = Date.now() + 10_000; ; ) {
+    const events = await hub.api<unknown[]>('GET', `/audit?${query}`)
+    if (events.length > 0 || Date.now() > deadline) return events
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
 const ann = await bench.person('ann', ['reaches'])
 
 t.test('they keep the rules of plugins', async (t) => {
@@ -169,4 +191,72 @@ t.test('pages get a banner, and requests that come too fast a 429 with the time 
   const denials = async () => (await hub.api('GET', '/audit?reason=too_many_requests')) as { app: string }[]
   while ((await denials()).length === 0) await new Promise((resolve) => setTimeout(resolve, 50))
   t.equal((await denials())[0]!.app, 'pages')
+})
+
+t.test('a program reaches the applications of its account by a key, as itself', async (t) => {
+  const program = hub.visitor()
+  const ask = (more: object = {}, to = 'echo') =>
+    program.fetch(`${hub.appUrl(to)}/`, { headers: { 'x-service-key': key, ...more } })
+  heads.length = 0
+  t.equal((await ask()).status, 200)
+  t.match(heads[0], { 'x-mezite-user': 'bot:ci', 'x-mezite-roles': 'reaches' })
+  t.equal(heads[0]?.['x-service-key'], undefined, 'S205 the application does not see the key')
+  t.match(await recorded('type=app.request&user=bot:ci'), [{ app: 'echo', roles: ['reaches'] }])
+  t.match(await ask({}, 'handbook'), { status: 401, text: /session_ended/ }, 'S197 another application')
+  const unknown = await ask({ 'x-service-key': 'no key' })
+  t.match(unknown, { status: 401, text: /key_unknown/ })
+  t.match(unknown.headers['www-authenticate'], /ServiceKey error="invalid_key"/)
+  t.match((await program.fetch(`${hub.appUrl('echo')}/`)).headers['www-authenticate'], /ServiceKey/)
+  for (const host of ['echo', 'none']) {
+    const { text } = await program.fetch(`${hub.appUrl(host)}/.well-known/service-key`)
+    t.strictSame(JSON.parse(text), { resource: hub.appUrl(host), header: 'x-service-key' })
+  }
+  await hub.api('POST', '/locks', { target: { user: 'bot:ci' }, ttl_seconds: 60 })
+  t.match(await ask(), { status: 403, text: /locked/ })
+})
+
+t.test('somebody whom no policy lets in takes a role for an hour, with a reason', async (t) => {
+  await register(
+    'staging',
+    { uri: `http://127.0.0.1:${(app.address() as AddressInfo).port}` },
+    { conform: 'no' },
+  )
+  const url = `${hub.appUrl('staging')}/deep?x=1`
+  t.notMatch((await ann.open(url)).text, /Open it for a time/, 'without the label')
+  const labels = { conform: 'no', offered: 'yes' }
+  await hub.api('PUT', '/roles/oncall', {
+    ...{ kind: 'role', version: 'v1', metadata: { name: 'oncall' } },
+    spec: { allow: { app_labels: { offered: 'yes' } } },
+  })
+  await register('staging', { uri: `http://127.0.0.1:${(app.address() as AddressInfo).port}` }, labels)
+  t.notMatch((await ann.open(`${hub.appUrl('private')}/`)).text, /Open it for a time/)
+  const page = await ann.open(url)
+  t.match(page, { status: 403, text: /<h2>Open it for a time<\/h2>/ })
+  const fields = Object.fromEntries(
+    [...page.text.matchAll(/name="(app|url)" value="([^"]*)"/g)].map(([, name, value]) => [name, value]),
+  )
+  t.strictSame(fields, { app: 'staging', url })
+  const path = `${hub.signInUrl}/web/self-service`
+  const post = (body: object, origin = hub.signInUrl) => {
+    const headers = { origin, 'content-type': 'application/x-www-form-urlencoded' }
+    return ann.fetch(path, { method: 'POST', headers, body: new URLSearchParams({ ...body }).toString() })
+  }
+  t.equal((await post({ ...fields, reason: 'x' }, hub.appUrl('staging'))).status, 403, 'from another page')
+  t.equal((await post({ ...fields, reason: '' })).status, 400)
+  t.match(await post({ app: 'private', url, reason: 'x' }), { status: 403, text: /not_offered/ })
+  const other = await post({ ...fields, url: 'https://evil.example.com/', reason: 'TICKET-7' })
+  t.match(other, { status: 303, headers: { location: `${hub.appUrl('staging')}/` } })
+  t.equal((await post({ ...fields, reason: 'TICKET-8' })).headers.location, url)
+  heads.length = 0
+  t.match(await ann.open(url), { status: 200, text: 'ok' })
+  t.match(heads[0], { 'x-mezite-roles': 'oncall,reaches' })
+  const started = await hub.api<{ grant_id: string }[]>('GET', '/audit?type=grant.started')
+  t.match(
+    started.map(({ grant_id: _, ...event }) => event),
+    [{ justification: 'TICKET-7' }, { justification: 'TICKET-8', role: 'oncall', user: 'ann@example.com' }],
+  )
+  const ids = started.map(({ grant_id }) => grant_id)
+  t.match(await recorded('type=app.request&app=staging'), [
+    { roles: ['oncall', 'reaches'], grant_id: ids.join(',') },
+  ])
 })
