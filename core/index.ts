@@ -52,6 +52,7 @@ export {
   resourceInvalid,
 } from './api/resource.ts'
 export { type Change, type Revisions, revisions, type View } from './api/revisions.ts'
+export { roleRules } from './api/role-rules.ts'
 export { type SecretBox, secretBox } from './api/secret-box.ts'
 export { type SessionLimits, sessionLimits } from './api/session-limits.ts'
 export {

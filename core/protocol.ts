@@ -59,6 +59,7 @@ export {
   type StreamRequest,
 } from './api/protocol.ts'
 export { type ProxyLimits, proxyLimits } from './api/proxy-limits.ts'
+export type { RoleFault, RoleReader, RoleRule, RuledRole } from './api/role-rules.ts'
 export type { EndReason, SessionTickets, StreamRegistry } from './api/sessions.ts'
 export {
   type AgentTransport,

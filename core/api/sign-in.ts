@@ -177,6 +177,11 @@ export interface HomeLink {
   readonly href: string
   /** Shown only to users with this role. Default: to all. */
   readonly role?: string
+  /**
+   * Called for each page: null hides the entry from this person, and a number above 0 is shown beside the title, as what
+   * waits for the person. Synchronous: read from memory.
+   */
+  count?(person: { readonly user: string; readonly roles: readonly string[] }): number | null
 }
 
 /** Completes every sign-in. */

@@ -188,6 +188,10 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
           typeof Object(value).of === 'function'),
     })(part)
   },
+  roleRules: partWith(['attach'], {
+    name: (value) => typeof value === 'string' && /^[a-z][a-z_]{0,62}$/.test(value),
+    faults: maybe,
+  }),
   denialHelp: partWith(['helpFor'], { name: pathSegment }),
   dashboardParts: partWith(['content'], {
     title: name,
@@ -198,6 +202,7 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
     title: name,
     href: (value) => typeof value === 'string' && safePath(value) === value,
     role: (value) => value === undefined || typeof value === 'string',
+    count: maybe,
   }),
 }
 

@@ -191,7 +191,10 @@ export async function openRooms(options: RoomsOptions) {
   const attention = createAttention(watched, instanceId, clock)
   const pages = createPages({ ...base, brand: config.brand, navigation: () => kernel.slot(homeLinks) })
   const signInPages = createSignInPages(pages, publicNames)
-  const explain = createExplanation({ ...base, catalog, users, locks, requirements, ask: decide })
+  const explain = createExplanation({
+    ...{ ...base, catalog, users, grants, locks, requirements },
+    ask: decide,
+  })
   const signIn = createSignIn({
     ...{ ...base, secretBox, users, sessions, activity, access, locks, requirements, catalog },
     ...{ tunnel, audit, revisions, explain, rate: createSignInRate(clock) },

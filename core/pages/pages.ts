@@ -8,6 +8,7 @@ import type { PublicNames } from '../api/web-routes.ts'
 import { brandTokens } from './colour.ts'
 import { icon, MARK, mark } from './icons.ts'
 import { type Logo, readLogo } from './logo.ts'
+import { linksOf } from './navigation.ts'
 import { pagePolicy } from './policy.ts'
 import { languageOf, type Texts, texts } from './texts.ts'
 
@@ -116,8 +117,8 @@ export function createPages(options: {
   function header({ on = 'hub', user = null, current }: PageLayout, words: Texts['template']) {
     const origin = on === 'hub' ? '' : signInOrigin
     const links = [
-      { title: words.apps, href: '/' },
-      ...navigation().filter(({ role }) => role === undefined || user?.roles.includes(role)),
+      { title: words.apps, href: '/', count: 0 },
+      ...linksOf(navigation(), { user: user?.name ?? '', roles: user?.roles ?? [] }),
     ]
     return html`<header class=${user === null ? 'bar' : 'bar signed-in'}>
       <a class="brand" href=${`${origin}/`}>
@@ -134,8 +135,8 @@ export function createPages(options: {
           ? null
           : [
               html`<nav>${links.map(
-                ({ title, href }) =>
-                  html`<a href=${origin + href} aria-current=${href === current ? 'page' : undefined}>${title}</a>`,
+                ({ title, href, count }) =>
+                  html`<a href=${origin + href} aria-current=${href === current ? 'page' : undefined}>${title}${count > 0 ? html` <span class="count">${count}</span>` : null}</a>`,
               )}</nav>`,
               html`<details class="menu">
                 <summary aria-label=${words.menu(user.name)}><span class="avatar" data-initial=${initialOf(user.name)}></span><span>${user.name}</span></summary>

@@ -4,6 +4,7 @@ import {
   migrations,
   requirements,
   revisions,
+  roleRules,
   sessionLimits,
   users,
   webRoutes,
@@ -12,8 +13,9 @@ import { explainRoles } from './explanation.ts'
 import { rbacMigrations } from './migrations.ts'
 import { roleRequirements } from './requirements.ts'
 import { previewRoute } from './role-preview.ts'
+import { readRoles } from './role-rules.ts'
 import { limitsOf, voteByRoles } from './role-set.ts'
-import { roleResource } from './roles.ts'
+import { defineRoles } from './roles.ts'
 
 /** Decides access by roles and labels. README.md has the rules. */
 export default defineHubPlugin({
@@ -21,13 +23,17 @@ export default defineHubPlugin({
   api: 1,
   summary: 'Decides access by roles and labels',
   needs: { catalog, revisions, users },
+  wants: { roleRules },
   provides: { sessionLimits, migrations, requirements, webRoutes },
   setup({ use, tap, provide, clock, log }) {
-    const roles = roleResource.open({ revisions: use.revisions, log, clock })
+    const resource = defineRoles(use.roleRules)
+    const roles = resource.open({ revisions: use.revisions, log, clock })
     provide.migrations(rbacMigrations)
     for (const kind of roleRequirements) provide.requirements(kind)
     provide.sessionLimits(limitsOf(roles))
-    for (const routes of roleResource.routes(roles, previewRoute(roles, use))) provide.webRoutes(routes)
+    for (const routes of resource.routes(roles, previewRoute(roles, use, use.roleRules)))
+      provide.webRoutes(routes)
+    for (const rule of use.roleRules) rule.attach(readRoles(roles))
     tap.access.decide(
       (query, vote) => {
         voteByRoles(roles, query, vote)

@@ -1,6 +1,6 @@
-import { type App, type Catalog, type Subject, Type, type Users, type WebRoutes } from '@mezite/core'
-import { type RoleDocument, readRole } from './role-resource.ts'
-import { compileRole, type RoleSet, voteByRoles } from './role-set.ts'
+import { type App, type Catalog, Type, type Users, type WebRoutes } from '@mezite/core'
+import { type RoleDocument, type RoleRule, readRole } from './role-resource.ts'
+import { compileRole, type RoleSet, reachOf } from './role-set.ts'
 
 const Rows = Type.Array(Type.Object({ user: Type.String(), app: Type.String() }))
 const schema = {
@@ -12,10 +12,11 @@ const schema = {
 export function previewRoute(
   roles: RoleSet,
   rooms: { readonly users: Pick<Users, 'list' | 'rolesOf'>; readonly catalog: Pick<Catalog, 'list'> },
+  rules: readonly RoleRule[] = [],
 ): WebRoutes['routes'] {
   return async (web) => {
     web.post('/preview', { config: { access: 'admin' }, schema }, async (request) =>
-      previewRole(readRole(request.body), { ...rooms, roles }),
+      previewRole(readRole(request.body, { rules }), { ...rooms, roles }),
     )
   }
 }
@@ -64,7 +65,7 @@ function previewRole(
     for (const app of apps) {
       pairs += 1
       if (pairs > MOST_PAIRS) return { users: having.length, gains, loses, truncated: true }
-      const [old, next] = [allows(before, roles, app), allows(after, roles, app)]
+      const [old, next] = [isAllowed(before, roles, app), isAllowed(after, roles, app)]
       if (old === next) continue
       const list = next ? gains : loses
       if (list.length < MOST_ROWS) list.push({ user: user.name, app: app.name })
@@ -74,22 +75,7 @@ function previewRole(
   return { users: having.length, gains, loses, truncated }
 }
 
-function allows(roles: RoleSet, names: readonly string[], app: App): boolean {
-  let allowed = false
-  let denied = false
-  const subject: Subject = { user: '', roles: names, kind: 'session', sessionId: null, satisfied: [] }
-  voteByRoles(
-    roles,
-    { subject, app, context: { protocol: app.protocol, clientIp: null }, request: null },
-    {
-      allow: () => {
-        allowed = true
-      },
-      deny: () => {
-        denied = true
-      },
-      require: () => {},
-    },
-  )
+function isAllowed(roles: RoleSet, names: readonly string[], app: App): boolean {
+  const { allowed, denied } = reachOf(roles, names, app)
   return allowed && !denied
 }

@@ -5,9 +5,13 @@ import {
   type Resource,
   ROLE_NAME,
   resourceInvalid,
+  type roleRules,
+  type SlotRef,
   Type,
 } from '@mezite/core'
 import { compileLabels } from './label-matcher.ts'
+
+export type RoleRule = typeof roleRules extends SlotRef<infer R> ? R : never
 
 const closed = { additionalProperties: false } as const
 /** Roles that exist without a document. */
@@ -49,43 +53,58 @@ const Labels = (effect: string) =>
       },
     ),
   )
-const Condition = (effect: string, description: string) =>
-  Type.Optional(Type.Object({ app_labels: Labels(effect) }, { ...closed, description }))
-
-/** `spec` of `kind: role`. */
-export const RoleSpec = Type.Object(
-  {
-    options: Type.Optional(
-      Type.Object(
-        {
-          max_session_ttl: Duration(
-            '12h',
-            'Longest sign-in of users with this role; the shortest among their roles wins',
-          ),
-          idle_timeout: Duration(0, 'A session ends after this time without a request; 0: never'),
-          require_session_mfa: Type.Optional(
-            Type.Unsafe<boolean | 'webauthn' | 'hardware_key' | 'off'>({
-              enum: [true, false, 'webauthn', 'hardware_key', 'off'],
-              description:
-                'Apps that this role allows need a confirmation with a passkey for each app session. hardware_key: with one that is not synced. Default: false',
-            }),
-          ),
-          require_device_trust: Type.Optional(
-            Type.Boolean({ description: 'Apps that this role allows need a trusted device. Default: false' }),
-          ),
-          mfa_freshness: Duration(
-            0,
-            'How long a confirmation is also valid for other apps; 0: each app asks',
-          ),
-        },
-        { ...closed, description: 'Conditions for users with this role' },
-      ),
+const Condition = (effect: string, description: string, rules: readonly RoleRule[] = []) =>
+  Type.Optional(
+    Type.Object(
+      {
+        app_labels: Labels(effect),
+        ...Object.fromEntries(rules.map((rule) => [rule.name, ruleSchema(rule)])),
+      },
+      { ...closed, description },
     ),
-    allow: Condition('allows', 'Apps that the role allows'),
-    deny: Condition('denies', 'Apps that the role denies, whatever other roles allow'),
-  },
-  closed,
-)
+  )
+const ruleSchema = ({ name, description, members }: RoleRule) =>
+  Type.Optional(
+    Type.Object({ ...members, app_labels: Labels(`names in ${name}`) }, { ...closed, description }),
+  )
+
+/** `spec` of `kind: role`, with the rules that plugins add. */
+export const roleSpec = (rules: readonly RoleRule[] = []) =>
+  Type.Object(
+    {
+      options: Type.Optional(
+        Type.Object(
+          {
+            max_session_ttl: Duration(
+              '12h',
+              'Longest sign-in of users with this role; the shortest among their roles wins',
+            ),
+            idle_timeout: Duration(0, 'A session ends after this time without a request; 0: never'),
+            require_session_mfa: Type.Optional(
+              Type.Unsafe<boolean | 'webauthn' | 'hardware_key' | 'off'>({
+                enum: [true, false, 'webauthn', 'hardware_key', 'off'],
+                description:
+                  'Apps that this role allows need a confirmation with a passkey for each app session. hardware_key: with one that is not synced. Default: false',
+              }),
+            ),
+            require_device_trust: Type.Optional(
+              Type.Boolean({
+                description: 'Apps that this role allows need a trusted device. Default: false',
+              }),
+            ),
+            mfa_freshness: Duration(
+              0,
+              'How long a confirmation is also valid for other apps; 0: each app asks',
+            ),
+          },
+          { ...closed, description: 'Conditions for users with this role' },
+        ),
+      ),
+      allow: Condition('allows', 'Apps that the role allows', rules),
+      deny: Condition('denies', 'Apps that the role denies, whatever other roles allow'),
+    },
+    closed,
+  )
 
 export interface RoleSpec {
   readonly options?: {
@@ -95,15 +114,21 @@ export interface RoleSpec {
     readonly require_device_trust?: boolean
     readonly mfa_freshness?: string | 0
   }
-  readonly allow?: { readonly app_labels?: AppLabels }
+  readonly allow?: { readonly app_labels?: AppLabels; readonly [rule: string]: unknown }
   readonly deny?: { readonly app_labels?: AppLabels }
 }
+
+/** What a role says in a rule of a plugin. */
+export type RuleValue = Readonly<Record<string, unknown>> & { readonly app_labels?: AppLabels }
 
 export type RoleDocument = Resource<RoleSpec>
 
 /** Reads a role document. Throws `Problem` 400 `resource_invalid` with all faults. */
-export function readRole(body: unknown, options: { readonly name?: string } = {}): RoleDocument {
-  const document = parseResource('role', RoleSpec, body, {
+export function readRole(
+  body: unknown,
+  { rules = [], ...options }: { readonly name?: string; readonly rules?: readonly RoleRule[] } = {},
+): RoleDocument {
+  const document = parseResource('role', roleSpec(rules), body, {
     ...options,
     namePattern: ROLE_NAME,
   }) as RoleDocument
@@ -123,6 +148,15 @@ export function readRole(body: unknown, options: { readonly name?: string } = {}
   for (const side of ['allow', 'deny'] as const) {
     const { faults } = compileLabels(spec[side]?.app_labels)
     for (const { key, message } of faults) problems.push({ path: ['spec', side, 'app_labels', key], message })
+  }
+  for (const rule of rules) {
+    const value = spec.allow?.[rule.name] as RuleValue | undefined
+    if (value === undefined) continue
+    const path = ['spec', 'allow', rule.name]
+    for (const { key, message } of compileLabels(value.app_labels).faults)
+      problems.push({ path: [...path, 'app_labels', key], message })
+    for (const fault of rule.faults?.(value) ?? [])
+      problems.push({ path: [...path, ...fault.path], message: fault.message })
   }
   if (problems.length > 0) throw resourceInvalid(problems)
   return document

@@ -1,4 +1,4 @@
-import type { AccessQuery, App, SessionLimits, Vote } from '@mezite/core'
+import type { AccessQuery, App, SessionLimits, Subject, Vote } from '@mezite/core'
 import { compileLabels, type LabelMatcher } from './label-matcher.ts'
 import type { SessionMfa } from './requirements.ts'
 import { durationMs, type RoleDocument } from './role-resource.ts'
@@ -84,9 +84,39 @@ export function voteByRoles({ items, unreadable }: RoleSet, { subject, app }: Ac
     if (deny) vote.deny('label_denied')
     if (!allow) continue
     vote.allow(name)
-    if (role.mfa) vote.require(role.mfa)
-    if (role.deviceTrust) vote.require({ name: 'trusted-device' })
+    voteRequirements(role, vote)
   }
+}
+
+/** Votes for the requirements of a role that allows. */
+export function voteRequirements({ mfa, deviceTrust }: CompiledRole, vote: Pick<Vote, 'require'>): void {
+  if (mfa) vote.require(mfa)
+  if (deviceTrust) vote.require({ name: 'trusted-device' })
+}
+
+/** What these roles say about an app by themselves; locks and other policies are not considered. */
+export function reachOf(
+  roles: RoleSet,
+  names: readonly string[],
+  app: App,
+): { readonly allowed: boolean; readonly denied: boolean } {
+  let allowed = false
+  let denied = false
+  const subject: Subject = { user: '', roles: names, kind: 'session', sessionId: null, satisfied: [] }
+  voteByRoles(
+    roles,
+    { subject, app, context: { protocol: app.protocol, clientIp: null }, request: null },
+    {
+      allow: () => {
+        allowed = true
+      },
+      deny: () => {
+        denied = true
+      },
+      require: () => {},
+    },
+  )
+  return { allowed, denied }
 }
 
 /** The strictest limits among the roles. */

@@ -1,5 +1,12 @@
 import { type Collection, defineResource, Problem } from '@mezite/core'
-import { BUILT_IN_ROLES, type RoleDocument, RoleSpec, readRole, refuseBuiltIn } from './role-resource.ts'
+import {
+  BUILT_IN_ROLES,
+  type RoleDocument,
+  type RoleRule,
+  readRole,
+  refuseBuiltIn,
+  roleSpec,
+} from './role-resource.ts'
 import { type CompiledRole, compileRole } from './role-set.ts'
 
 /** A row of `rbac_roles`. */
@@ -11,35 +18,36 @@ export interface RoleRow {
 
 export type Roles = Collection<CompiledRole, RoleRow, RoleDocument>
 
-/** Roles with a document. The built-in roles have none. */
-export const roleResource = defineResource<CompiledRole, RoleRow, RoleDocument>({
-  name: 'role',
-  collection: 'roles',
-  table: 'rbac_roles',
-  key: 'name',
-  form: { spec: RoleSpec },
-  example: {
-    kind: 'role',
-    version: 'v1',
-    metadata: { name: 'platform', description: 'The platform team' },
-    spec: { options: { max_session_ttl: '8h' }, allow: { app_labels: { team: 'platform' } } },
-  },
-  read: ({ name, document }) => compileRole(readRole(JSON.parse(document), { name })),
-  unreadable: 'every user who has it is denied access',
-  show: ({ document }) => document,
-  audited: ({ name }) => ({ name, role: name }),
-  missing: roleNotFound,
-  verbs: {
-    list: { summary: 'All roles with a document' },
-    get: {},
-    put: {
-      cuts: true,
-      parse: readRole,
-      row: (role, _old, updated) => ({ name: role.metadata.name, document: JSON.stringify(role), updated }),
+/** Roles with a document, and the rules that plugins add to it. The built-in roles have none. */
+export const defineRoles = (rules: readonly RoleRule[] = []) =>
+  defineResource<CompiledRole, RoleRow, RoleDocument>({
+    name: 'role',
+    collection: 'roles',
+    table: 'rbac_roles',
+    key: 'name',
+    form: { spec: roleSpec(rules) },
+    example: {
+      kind: 'role',
+      version: 'v1',
+      metadata: { name: 'platform', description: 'The platform team' },
+      spec: { options: { max_session_ttl: '8h' }, allow: { app_labels: { team: 'platform' } } },
     },
-    remove: { cuts: true, refuse: refuseBuiltIn },
-  },
-})
+    read: ({ name, document }) => compileRole(readRole(JSON.parse(document), { name, rules })),
+    unreadable: 'every user who has it is denied access',
+    show: ({ document }) => document,
+    audited: ({ name }) => ({ name, role: name }),
+    missing: roleNotFound,
+    verbs: {
+      list: { summary: 'All roles with a document' },
+      get: {},
+      put: {
+        cuts: true,
+        parse: (body, options) => readRole(body, { ...options, rules }),
+        row: (role, _old, updated) => ({ name: role.metadata.name, document: JSON.stringify(role), updated }),
+      },
+      remove: { cuts: true, refuse: refuseBuiltIn },
+    },
+  })
 
 export function roleNotFound(name: string): Problem {
   if (BUILT_IN_ROLES.includes(name))

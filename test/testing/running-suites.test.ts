@@ -39,7 +39,7 @@ import {
 import { lookupLocalhost } from '../../core/wire/localhost-lookup.ts'
 import oidc from '../../plugins/oidc/hub.ts'
 import rbac from '../../plugins/rbac/hub.ts'
-import { roleResource } from '../../plugins/rbac/roles.ts'
+import { defineRoles } from '../../plugins/rbac/roles.ts'
 import { openWebSocket } from '../e2e/open-web-socket.ts'
 import { mshSession, mshTls } from '../plugins/tcp-apps/connect-msh.ts'
 import { open } from '../plugins/tcp-apps/start-tcp-hub.ts'
@@ -346,7 +346,7 @@ t.test('sign-in with OpenID Connect', async (t) => {
 t.test('roles, locks and connectors are resources like those of any plugin', async (t) => {
   const { hub } = bench
   const role = { kind: 'role', version: 'v1', metadata: { name: 'other' }, spec: {} }
-  conformResource(t, rbac, { hub, resource: roleResource.definition, another: role })
+  conformResource(t, rbac, { hub, resource: defineRoles().definition, another: role })
   const lock = { name: 'lock', collection: 'locks', key: 'id' }
   conformResource(t, rbac, { hub, resource: lock, another: { target: { agent: 'node-9' } } })
   const spec = { issuer_url: 'https://other.example.com', client_id: 'mezite' }

@@ -3,7 +3,6 @@ import type { App } from '../../api/app.ts'
 import type { AccessContext, Decision, VoteLine } from '../../api/decision.ts'
 import type { HubHooks } from '../../api/hub-hooks.ts'
 import { Nullable } from '../../api/resource.ts'
-import type { Subject } from '../../api/subject.ts'
 import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { HookCalls } from '../../kernel/hook.ts'
@@ -11,8 +10,10 @@ import { appNotFound, type RunningCatalog } from '../catalog/catalog.ts'
 import { type RunningUsers, userNotFound } from '../users/users.ts'
 import { RequestQuery } from './access-request.ts'
 import { Ballot, countBallots, decisionOf, denied } from './ballots.ts'
+import type { RunningGrants } from './grants.ts'
 import type { Locks } from './lock.ts'
 import type { Requirements } from './requirements.ts'
+import { subjectAt } from './subject-at.ts'
 
 const KINDS = { browser: 'session', msh: 'certificate', api: 'token' } as const
 type Way = keyof typeof KINDS
@@ -39,6 +40,9 @@ const ExplanationSchema = Type.Object({
       value: Nullable(Type.String()),
     }),
   ),
+  grants: Type.Array(Type.Object({ id: Type.String(), role: Type.String(), until: Type.String() }), {
+    description: 'Roles that the user has here for a time',
+  }),
   requirements: Type.Array(Type.Object({ name: Type.String(), met: Type.Boolean() })),
   lock: Nullable(
     Type.Object({
@@ -95,13 +99,14 @@ class ExplainedBallot extends Ballot {
 export function createExplanation(options: {
   readonly catalog: Pick<RunningCatalog, 'registered' | 'servedByHub'>
   readonly users: Pick<RunningUsers, 'byName' | 'rolesOf'>
+  readonly grants: Pick<RunningGrants, 'of'>
   readonly locks: Pick<Locks, 'lockFor'>
   readonly requirements: Requirements
   readonly ask: HookCalls<HubHooks>['access']['decide']
   readonly publicNames: Pick<PublicNames, 'appsOidcConnector'>
   readonly clock: Clock
 }): Explain {
-  const { catalog, users, locks, requirements: kinds, ask, clock } = options
+  const { catalog, users, grants, locks, requirements: kinds, ask, clock } = options
   const required = options.publicNames.appsOidcConnector
 
   return async (userName, appName, way) => {
@@ -109,13 +114,18 @@ export function createExplanation(options: {
     if (!user) throw userNotFound(userName)
     const app = catalog.registered().find(({ name }) => name === appName)
     if (!app) throw appNotFound(appName)
-    const subject: Subject = Object.freeze({
-      user: user.name,
-      roles: Object.freeze([...users.rolesOf(user.name)]),
-      kind: KINDS[way],
-      sessionId: null,
-      satisfied: Object.freeze([]),
-    })
+    const granted = grants.of(user.name, user.holder)
+    const subject = subjectAt(
+      Object.freeze({
+        user: user.name,
+        roles: Object.freeze([...users.rolesOf(user.name)]),
+        kind: KINDS[way],
+        sessionId: null,
+        ...(granted.length > 0 && { grants: granted }),
+        satisfied: Object.freeze([]),
+      }),
+      app,
+    )
     const context: AccessContext = {
       protocol: way === 'browser' && !catalog.servedByHub(app) ? 'http' : app.protocol,
       clientIp: null,
@@ -148,6 +158,10 @@ export function createExplanation(options: {
         ...cast.flatMap((ballot) => ballot.votes().map((vote) => ({ plugin: ballot.plugin, ...vote }))),
         ...failed,
       ],
+      grants: (subject.grants ?? []).map(({ id, role, until }) => ({
+        ...{ id, role },
+        until: new Date(until).toISOString(),
+      })),
       requirements: [
         ...(signsInAgain ? [{ name: 'connector', met: false }] : []),
         ...count.requirements.map(({ name }) => ({ name, met: false })),

@@ -4,6 +4,7 @@ import type { Session } from '../../api/sessions.ts'
 import type { LoginState, SignInDesk } from '../../api/sign-in.ts'
 import type { HomeView } from '../../api/web-routes.ts'
 import { messageOf } from '../../kernel/error.ts'
+import { linksOf } from '../../pages/navigation.ts'
 import { ASSET_PATHS } from '../../pages/pages.ts'
 import { HUB_COOKIE, readCookie } from '../../wire/cookie.ts'
 import { checkCsrf, isSafe } from '../api-server/csrf.ts'
@@ -62,7 +63,7 @@ export function pageRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignInD
     const apps = (await access.visible(subject, request.clientIp))
       .filter(({ app }) => app.enabled)
       .map(({ app }) => ({ ...app, url: deps.catalog.urlOf(app), state: deps.tunnel.stateOf(app).state }))
-    const links = deps.links().filter(({ role }) => role === undefined || subject.roles.includes(role))
+    const links = linksOf(deps.links(), subject).map(({ title, href }) => ({ title, href }))
     const lock = deps.locks.lockFor(subject, null)
     const locked = lock && (lock.message ?? 'Ask your administrator why.')
     const view: HomeView = { user: subject.user, roles: subject.roles, apps, links, locked }

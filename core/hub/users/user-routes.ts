@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
+import type { Grants } from '../../api/grants.ts'
 import { NamedPageQuery, pageOf } from '../../api/paging.ts'
 import { entityTags, Nullable } from '../../api/resource.ts'
 import type { Sessions } from '../../api/sessions.ts'
@@ -24,6 +25,15 @@ const UserResource = Type.Object({
   connector: Nullable(Type.String()),
   created: Type.String(),
   last_login: Nullable(Type.String()),
+  grants: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      role: Type.String(),
+      apps: Nullable(Type.Array(Type.String({ description: 'UUIDs of the only apps where it counts' }))),
+      until: Type.String(),
+    }),
+    { description: 'Roles that the user has for a time' },
+  ),
 })
 type Named = { Params: { name: string } }
 
@@ -31,8 +41,9 @@ type Named = { Params: { name: string } }
 export function userRoutes(options: {
   readonly users: RunningUsers
   readonly sessions: Pick<Sessions, 'list' | 'end'>
+  readonly grants: { readonly service: Pick<Grants, 'list'> }
 }): WebRoutes {
-  const { users, sessions } = options
+  const { users, sessions, grants } = options
 
   const show = (user: User) => ({
     name: user.name,
@@ -44,6 +55,10 @@ export function userRoutes(options: {
     connector: user.connector,
     created: new Date(user.created).toISOString(),
     last_login: user.lastLogin === null ? null : new Date(user.lastLogin).toISOString(),
+    grants: grants.service.list(user.name).map(({ id, role, apps, until }) => ({
+      ...{ id, role, apps },
+      until: new Date(until).toISOString(),
+    })),
   })
   const known = (name: string): User => {
     const user = users.byName(name)

@@ -40,7 +40,7 @@ t.test('routes of apps, users, sessions and locks', async (t) => {
       sessions,
       publicNames,
     }),
-    userRoutes({ users, sessions }),
+    userRoutes({ users, sessions, grants: rooms.grants }),
     sessionRoutes({ sessions, catalog, requirements, activity: loneHub.createActivity(rooms) }),
     ...locks.routes,
   ]) {

@@ -2,9 +2,9 @@
 import t from 'tap'
 import { type Schema, suggestionsAt } from '../../../plugins/dashboard/web/admin/completion.ts'
 import { ConnectorSpec } from '../../../plugins/oidc/connector-resource.ts'
-import { RoleSpec } from '../../../plugins/rbac/role-resource.ts'
+import { roleSpec } from '../../../plugins/rbac/role-resource.ts'
 
-const role = { properties: { kind: {}, metadata: { properties: { name: {} } }, spec: RoleSpec as Schema } }
+const role = { properties: { kind: {}, metadata: { properties: { name: {} } }, spec: roleSpec() as Schema } }
 const connector = { properties: { spec: ConnectorSpec as Schema } }
 
 /** Names that are suggested at `|`. */

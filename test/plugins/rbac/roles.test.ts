@@ -5,7 +5,7 @@ import t from 'tap'
 import { createRevisions } from '../../../core/hub/revisions/revisions.ts'
 import { rbacMigrations } from '../../../plugins/rbac/migrations.ts'
 import { readRole } from '../../../plugins/rbac/role-resource.ts'
-import { roleNotFound, roleResource } from '../../../plugins/rbac/roles.ts'
+import { defineRoles, roleNotFound } from '../../../plugins/rbac/roles.ts'
 import { anyTables } from '../../any-tables.ts'
 import { openTestDatabase } from '../../hub/database/stores.ts'
 
@@ -25,7 +25,7 @@ t.test('stored roles', async (t) => {
     committed() {},
   })
   const revisions = createRevisions({ ...opened, clock: systemClock, log, audit })
-  const roles = roleResource.open({ revisions, log, clock: systemClock })
+  const roles = defineRoles().open({ revisions, log, clock: systemClock })
   await revisions.start()
   t.teardown(async () => {
     await revisions.stop()

@@ -1,0 +1,50 @@
+import type { TSchema } from 'typebox'
+import { slotRef } from '../kernel/reference.ts'
+import type { App } from './app.ts'
+import type { Vote } from './decision.ts'
+
+/** A member that a plugin adds to `spec.allow` of roles, such as `request`. Its values are an object. */
+export interface RoleRule {
+  /** The member's name in `spec.allow`. Unique. */
+  readonly name: string
+  /** For `mezctl explain` and the schema. */
+  readonly description: string
+  /**
+   * Schemas of the value's members. `app_labels` is always one of them, written and compared like `allow.app_labels`.
+   */
+  readonly members: Readonly<Record<string, TSchema>>
+  /** Faults of a value that fits the schemas, with the path of each below the value. */
+  faults?(value: Readonly<Record<string, unknown>>): readonly RoleFault[]
+  /** Called once, before any request, with the roles of this hub. */
+  attach(roles: RoleReader): void
+}
+
+/** What is wrong with the value of a rule. */
+export interface RoleFault {
+  readonly path: readonly string[]
+  readonly message: string
+}
+
+/** A role that has the rule. */
+export interface RuledRole {
+  readonly role: string
+  /** The value, as `members` and `faults` have accepted it. */
+  readonly value: Readonly<Record<string, unknown>>
+  /** Whether the rule's `app_labels` match the app. */
+  matches(app: App): boolean
+}
+
+/** The roles, read from memory; they belong to the current revision. */
+export interface RoleReader {
+  /** Whether there is such a role, built-in ones included. */
+  exists(role: string): boolean
+  /** The rule of each role that has it, in no order. Roles that are unreadable have none. */
+  ruled(rule: string): readonly RuledRole[]
+  /** Whether these roles, by themselves, let people into the app, and whether one of them denies it. */
+  reach(roles: readonly string[], app: App): { readonly allowed: boolean; readonly denied: boolean }
+  /** Votes for the requirements of the role's options, as if the role had allowed the app. */
+  require(role: string, vote: Pick<Vote, 'require'>): void
+}
+
+/** Rules that plugins add to roles. */
+export const roleRules = slotRef<RoleRule>('roleRules')
