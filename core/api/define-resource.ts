@@ -121,18 +121,10 @@ export interface ResourceParts {
   readonly clock: Clock
 }
 
-/** A declared resource. */
-export interface DefinedResource<Item, Row extends object, Input> {
-  readonly definition: ResourceDefinition<Item, Row, Input>
-  /** Registers its view, and so belongs into `setup`. */
-  open(parts: ResourceParts): Collection<Item, Row, Input>
-  /** The routes for `webRoutes`; `more` adds routes below the same path. */
-  routes(collection: Collection<Item, Row, Input>, more?: WebRoutes['routes']): readonly WebRoutes[]
-}
-
 /**
  * Declares a resource. Its view, its routes with cursors, ETags and preconditions, 404, the audit of each change and the
- * description of the API follow from that.
+ * description of the API follow from that. The types of the result have no names of their own, so that a package that
+ * exports it can be published with its declarations.
  *
  * @example
  * const bots = defineResource<Bot, BotRow, Resource<BotSpec>>({ name: 'bot', collection: 'bots', … })
@@ -142,7 +134,18 @@ export interface DefinedResource<Item, Row extends object, Input> {
  */
 export function defineResource<Item, Row extends object, Input = unknown>(
   definition: ResourceDefinition<Item, Row, Input>,
-): DefinedResource<Item, Row, Input> {
+): {
+  /** For `conformResource`. */
+  readonly definition: { readonly name: string; readonly collection: string; readonly key: string }
+  /** Registers its view, and so belongs into `setup`. */
+  open(parts: {
+    readonly revisions: Pick<Revisions, 'write' | 'addView'>
+    readonly log: Log
+    readonly clock: Clock
+  }): Collection<Item, Row, Input>
+  /** The routes for `webRoutes`; `more` adds routes below the same path. */
+  routes(collection: Collection<Item, Row, Input>, more?: WebRoutes['routes']): readonly WebRoutes[]
+} {
   return {
     definition,
     open: (parts) => createCollection(definition, parts),

@@ -213,13 +213,15 @@ const RESOURCE_FLAWS = {
 type Note = { readonly name: string; readonly document: string }
 const note = (name: string) => ({ kind: 'note', version: 'v1', metadata: { name }, spec: { text: 'Closed' } })
 
+const tableOf = (flaw: string) => `notes_${flaw.replaceAll('-', '_')}`
+
 /** Notes with a text. */
 const noteResource = (flaw: string) =>
   defineResource<Note & { readonly shown: object }, Note, Resource<unknown>>({
     name: flaw === 'records-nothing' ? 'remark' : 'note',
     collection: `notes-${flaw}`,
     changeKind: `note-${flaw}`,
-    table: `notes_${flaw.replaceAll('-', '_')}`,
+    table: tableOf(flaw),
     key: 'name',
     form: { kind: 'note', spec: Type.Object({ text: Type.String() }, { additionalProperties: false }) },
     ...(flaw === 'no-example' ? {} : { example: note('one') }),
@@ -255,7 +257,7 @@ const notes = (flaw: string) =>
     provides: { migrations, webRoutes },
     setup({ use, provide, clock, log }) {
       const resource = noteResource(flaw)
-      const { table } = resource.definition
+      const table = tableOf(flaw)
       provide.migrations({
         owner: `notes-${flaw}`,
         migrations: {
