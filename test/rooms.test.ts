@@ -5,12 +5,13 @@ import { runTogether } from './together.ts'
  * conditions: loading the sources takes longer than most of them do.
  */
 await runTogether(import.meta.url, [
+  './api/collection.test.ts',
+  './cluster/session-activity.test.ts',
   './hub/access/access-request.test.ts',
   './hub/access/decisions.test.ts',
   './hub/access/grants.test.ts',
   './hub/access/locks.test.ts',
   './hub/catalog/catalog.test.ts',
-  './cluster/session-activity.test.ts',
   './hub/database/two-hubs.test.ts',
   './hub/jobs/jobs.test.ts',
   './hub/pki/certificate-authorities.test.ts',
