@@ -18,6 +18,13 @@ export { type AppKind, appKinds } from './api/app-kinds.ts'
 export { type Assertion, assertion } from './api/assertion.ts'
 export { type Attention, attention } from './api/attention.ts'
 export {
+  type BotLogins,
+  type BotProof,
+  botLogins,
+  type ProvenBot,
+} from './api/bot-logins.ts'
+export { createBoundedFetch, gaveNoResponse, isLinkLocal, isLoopback } from './api/bounded-fetch.ts'
+export {
   type Authorities,
   type AuthorityKey,
   type AuthorityName,
@@ -94,6 +101,7 @@ export { startHeartbeat } from './wire/heartbeat.ts'
 export { connectHub, type HubReach } from './wire/hub-connection.ts'
 export { releaseListeners } from './wire/listener-release.ts'
 export { lookupLocalhost } from './wire/localhost-lookup.ts'
+export { createNetworks, isNetwork, type Networks } from './wire/networks.ts'
 export { PipeDuplex } from './wire/pipe-duplex.ts'
 export { readFraming } from './wire/request-framing.ts'
 export { Roster, type RosterMember } from './wire/roster.ts'

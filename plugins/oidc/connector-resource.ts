@@ -7,8 +7,8 @@ import {
   type Static,
   Type,
 } from '@mezite/core'
+import { isLoopback } from '@mezite/core/protocol'
 import { RE2JS } from 're2js'
-import { isLoopback } from './bounded-fetch.ts'
 import { isPrivateKey, readPrivateKey } from './client-key.ts'
 
 /** The connector name of sign-ins without a provider. */

@@ -1,6 +1,6 @@
 import type { PublicNames } from '@mezite/core'
+import { createBoundedFetch } from '@mezite/core/protocol'
 import * as client from 'openid-client'
-import { createBoundedFetch } from './bounded-fetch.ts'
 import { asClient, isClientRefused } from './client-authentication.ts'
 import { type Connector, callbackUrl } from './connectors.ts'
 import { type Provider, type Providers, words } from './providers.ts'

@@ -14,11 +14,10 @@ import {
   users,
   webRoutes,
 } from '@mezite/core'
-import { locks } from '@mezite/core/protocol'
+import { isLoopback, locks } from '@mezite/core/protocol'
 import * as client from 'openid-client'
 import { createAttempts } from './attempts.ts'
 import { backchannelRoute } from './backchannel-route.ts'
-import { isLoopback } from './bounded-fetch.ts'
 import { connectorTestRoute } from './connector-test-route.ts'
 import { createConnectors } from './connectors.ts'
 import { loginSteps } from './login.ts'

@@ -1,8 +1,7 @@
 import { type Clock, Problem } from '@mezite/core'
-import { causesOf } from '@mezite/core/protocol'
+import { causesOf, createBoundedFetch, isLinkLocal, isLoopback } from '@mezite/core/protocol'
 import * as jose from 'jose'
 import * as client from 'openid-client'
-import { createBoundedFetch, isLinkLocal, isLoopback } from './bounded-fetch.ts'
 import { authenticationsOf, type ClientMethod } from './client-authentication.ts'
 import type { Connector, Connectors } from './connectors.ts'
 

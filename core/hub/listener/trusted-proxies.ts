@@ -1,5 +1,6 @@
-import { BlockList, isIP, isIPv6, SocketAddress } from 'node:net'
+import { isIP, isIPv6, SocketAddress } from 'node:net'
 import { MezError } from '../../kernel/error.ts'
+import { createNetworks, isNetwork } from '../../wire/networks.ts'
 
 /** The networks whose X-Forwarded-For and PROXY headers are used. */
 export interface TrustedProxies {
@@ -10,12 +11,13 @@ export interface TrustedProxies {
 
 /** `cidrs`: addresses or networks, IPv4 or IPv6. Throws `MEZ_CONFIG_INVALID` for anything else. */
 export function createTrustedProxies(cidrs: readonly string[]): TrustedProxies {
-  const list = new BlockList()
-  for (const cidr of cidrs) addNetwork(list, cidr)
-  const has = (address: string): boolean => {
-    const family = isIP(address)
-    return family !== 0 && list.check(address, family === 6 ? 'ipv6' : 'ipv4')
-  }
+  const wrong = cidrs.find((cidr) => !isNetwork(cidr))
+  if (wrong !== undefined)
+    throw new MezError(
+      'MEZ_CONFIG_INVALID',
+      `proxy.trusted_proxies: ${JSON.stringify(wrong)} is not an address or network`,
+    )
+  const { has } = createNetworks(cidrs)
   return {
     has,
     clientOf(peer, forwardedFor) {
@@ -30,20 +32,6 @@ export function createTrustedProxies(cidrs: readonly string[]): TrustedProxies {
       return client
     },
   }
-}
-
-function addNetwork(list: BlockList, cidr: string): void {
-  const [network = '', bits, extra] = cidr.split('/')
-  const family = isIP(network)
-  const most = family === 6 ? 128 : 32
-  const prefix = bits === undefined ? most : /^\d{1,3}$/.test(bits) ? Number(bits) : -1
-  if (family === 0 || extra !== undefined || prefix < 0 || prefix > most) {
-    throw new MezError(
-      'MEZ_CONFIG_INVALID',
-      `proxy.trusted_proxies: ${JSON.stringify(cidr)} is not an address or network`,
-    )
-  }
-  list.addSubnet(network, prefix, family === 6 ? 'ipv6' : 'ipv4')
 }
 
 /** One spelling for each address: converts IPv4-mapped IPv6 to IPv4, compresses IPv6, and rejects zones. */

@@ -1,8 +1,8 @@
 import { createServer, type RequestListener } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
 import t from 'tap'
-import { createBoundedFetch } from '../../../plugins/oidc/bounded-fetch.ts'
-import { until } from '../../until.ts'
+import { createBoundedFetch } from '../../core/api/bounded-fetch.ts'
+import { until } from '../until.ts'
 
 async function serve(t: { teardown(fn: () => unknown): void }, listener: RequestListener) {
   const server = createServer(listener)

@@ -1,4 +1,4 @@
-import { messageOf } from '@mezite/core'
+import { messageOf } from '../kernel/error.ts'
 
 const DEADLINE_MS = 10_000
 const MAX_BYTES = 1 << 20
