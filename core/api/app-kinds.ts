@@ -14,6 +14,11 @@ export interface AppKind {
    * speak HTTP/1.1. False if people reach it through a program such as msh, with an entry of `protocols`.
    */
   readonly servedByHub: boolean
+  /**
+   * True if an admission to such an app may open connections to any TCP target (`OpenOptions.target`), as a SOCKS proxy
+   * needs: whoever reaches the app then reaches all that the `apps.allow` of its agents admits.
+   */
+  readonly targets?: boolean
 }
 
 /** The supported kinds of apps. Registering an app of another kind causes a warning. */

@@ -76,6 +76,12 @@ export interface OpenOptions {
   readonly avoid?: string | null
   /** Protocols that the agent offers in TLS to the app (ALPN), best first. Default: `http/1.1`. */
   readonly alpn?: readonly string[] | undefined
+  /**
+   * Connects to this target, `tcp://HOST:PORT`, in place of the app's `uri`, without TLS and without `idle`. The app's kind
+   * must have `targets`, and the agent checks its `apps.allow` on the address that it connects to. Each attempt is recorded
+   * as `app.target`. Errors: `MEZ_DIAL_FAILED` with the reason `target_unsupported`, `target_invalid` or, of the agent, `target_not_allowed`.
+   */
+  readonly target?: string
 }
 
 /** The connected agents of this hub, and connections through them. */

@@ -125,6 +125,7 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
     schemes: (value) =>
       Array.isArray(value) && value.length > 0 && value.every((one) => /^[a-z][a-z0-9+.-]*$/.test(one)),
     servedByHub: oneOf(true, false),
+    targets: oneOf(undefined, true, false),
   }),
   assertion: partWith(['sign']),
   sessionLimits: partWith(['ttlMs', 'idleMs']),

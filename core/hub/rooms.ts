@@ -179,6 +179,7 @@ export async function openRooms(options: RoomsOptions) {
     hubs: registry,
     hooks: calls.tunnel,
     agentLost: sessions.live.cutAgent,
+    kinds: () => kernel.slot(appKinds),
     offered: config.tunnel.transports ?? undefined,
     streamsPerAgent: config.tunnel.streamsPerAgent,
   })

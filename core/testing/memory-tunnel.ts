@@ -54,7 +54,8 @@ export class MemoryTunnel implements Tunnel {
   open(admission: Admission, options?: OpenOptions): Pipe | Promise<Pipe> {
     return openAdmitted(admission, options, {
       candidates: (app) => this.candidates(app),
-      dial: (app, link, alpn) => this.dial(app, link, alpn),
+      dial: (app, link, { alpn }) => this.dial(app, link, alpn),
+      mayTarget: () => true,
     })
   }
 

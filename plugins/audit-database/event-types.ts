@@ -16,6 +16,7 @@ export const eventTypes: readonly string[] = [
   'app.request',
   'app.session.end',
   'app.session.start',
+  'app.target',
   'app.updated',
   'audit.read',
   'backup.created',

@@ -1,10 +1,13 @@
 import type { Admission } from '../../api/admission.ts'
 import type { App } from '../../api/app.ts'
+import type { AppKind } from '../../api/app-kinds.ts'
+import type { Audit } from '../../api/audit.ts'
 import type { HubHooks } from '../../api/hub-hooks.ts'
 import type { Link, OpenOptions, Pipe, Tunnel } from '../../api/tunnel.ts'
 import { isMezError, messageOf } from '../../kernel/error.ts'
 import type { HookCalls } from '../../kernel/hook.ts'
 import type { Log } from '../../kernel/log.ts'
+import { authorityOf } from '../../wire/dial-headers.ts'
 import { type AdmissionState, stateOf } from '../access/admission.ts'
 import type { AppHealth } from './app-health.ts'
 import type { LiveLink } from './link.ts'
@@ -13,6 +16,8 @@ import { DialError, dialThrough } from './tunnel-dialer.ts'
 
 /** Below the HTTP/2 limit of a link: at that limit a dial would wait instead of using another agent. */
 const STREAMS_PER_AGENT = 9_000
+const TARGET = /^tcp:\/\/(\[[0-9a-f:.]+\]|[a-z0-9_][a-z0-9._-]*):[1-9][0-9]{0,4}$/i
+const LONGEST_TARGET = 300
 
 /** Links that the agent is about to replace come last. */
 const byLoad = (a: LiveLink, b: LiveLink): number =>
@@ -25,9 +30,13 @@ export function createAgentSelector(options: {
   readonly health: Pick<AppHealth, 'record' | 'stateOf' | 'lastError'>
   readonly isAgentLocked: (hostname: string) => boolean
   readonly streamsPerAgent?: number
+  /** The kinds of apps, one of which may allow targets. */
+  readonly kinds?: () => readonly AppKind[]
+  readonly audit: Pick<Audit, 'record'>
   readonly log: Log
 }): Tunnel {
   const { links, hooks, health, isAgentLocked, log, streamsPerAgent = STREAMS_PER_AGENT } = options
+  const { kinds = () => [], audit } = options
   let turn = 0
 
   /** A plugin may reorder or drop links but not add any. If an answer is unusable, no link is used. */
@@ -64,7 +73,7 @@ export function createAgentSelector(options: {
   }
 
   /** Checks the link again, since it may have changed after it became a candidate. */
-  async function dial(app: App, link: LiveLink, alpn?: readonly string[]): Promise<Pipe> {
+  async function dial(app: App, link: LiveLink, { alpn, target }: OpenOptions): Promise<Pipe> {
     const { hostname } = link
     if (links.get(hostname) !== link || !link.usable) {
       throw new DialError('MEZ_LINK_LOST', 'link_lost', `the link to ${hostname} is gone`, hostname)
@@ -88,10 +97,32 @@ export function createAgentSelector(options: {
     use(link)
     try {
       const pipe = await dialThrough(link, app, alpn)
-      health.record(app, link, null)
+      // A target says nothing about the app.
+      if (target === undefined) health.record(app, link, null)
       return pipe
     } catch (error) {
-      health.record(app, link, error)
+      if (target === undefined) health.record(app, link, error)
+      throw error
+    }
+  }
+
+  /** Records where the admission led, and whether it got there. */
+  async function openTarget(admission: Admission, given: OpenOptions, target: string): Promise<Pipe> {
+    const { app, subject, session, context, requestId } = admission
+    const about = { user: subject?.user ?? null, roles: subject?.roles ?? null, grants: subject?.grants }
+    const record = (reason: string | null, agent: string | null) =>
+      audit.record({
+        ...{ type: 'app.target', success: reason === null, reason, ...about, requestId },
+        ...{ sessionId: session?.id ?? null, clientIp: context.clientIp },
+        fields: { app: app.name, target: target.slice(0, LONGEST_TARGET), agent },
+      })
+    try {
+      const pipe = await openAdmitted(admission, given, choice)
+      record(null, pipe.agent)
+      return pipe
+    } catch (error) {
+      const { reason, agent } = error instanceof DialError ? error : { reason: 'failed', agent: null }
+      record(reason, agent)
       throw error
     }
   }
@@ -101,11 +132,15 @@ export function createAgentSelector(options: {
     dial,
     use,
     returned: (app) => links.returned(app.agents),
+    mayTarget: ({ protocol }) => kinds().find(({ name }) => name === protocol)?.targets === true,
   }
 
   return {
     candidates,
-    open: (admission, options) => openAdmitted(admission, options, choice),
+    open: (admission, given) =>
+      given?.target === undefined
+        ? openAdmitted(admission, given, choice)
+        : openTarget(admission, given, given.target),
     links: () => links.list(),
     stateOf: health.stateOf,
     lastError: health.lastError,
@@ -117,10 +152,12 @@ export function createAgentSelector(options: {
 interface LinkChoice<L extends Link> {
   /** The links that may serve the app, best first. */
   readonly candidates: (app: App) => readonly L[]
-  readonly dial: (app: App, link: L, alpn?: readonly string[]) => Promise<Pipe>
+  readonly dial: (app: App, link: L, options: OpenOptions) => Promise<Pipe>
   readonly use?: (link: L) => void
   /** Waits for a link of the app that was just lost. False: there is none, or it does not return in time. */
   readonly returned?: (app: App) => Promise<boolean>
+  /** Whether an admission to the app may open connections to targets of the caller's choosing. */
+  readonly mayTarget?: (app: App) => boolean
 }
 
 /**
@@ -136,6 +173,8 @@ export function openAdmitted<L extends Link>(
   const state = stateOf(admission)
   if (state === null) return Promise.reject(new TypeError('tunnel.open needs an admission from access.admit'))
   if (state.ended !== null) return Promise.reject(endedError(state))
+  const fault = options.target === undefined ? null : targetFault(state.app, options.target, choice)
+  if (fault !== null) return Promise.reject(fault)
   if (state.app.agents.length === 0) {
     return Promise.reject(
       new DialError('MEZ_AGENT_NONE', 'agent_unbound', `no agent is bound to ${state.app.name}`),
@@ -149,6 +188,18 @@ export function openAdmitted<L extends Link>(
   } catch (error) {
     return retry(state, options, choice, error)
   }
+}
+
+function targetFault(
+  app: App,
+  target: string,
+  { mayTarget }: Pick<LinkChoice<Link>, 'mayTarget'>,
+): DialError | null {
+  const refuse = (reason: string, why: string) =>
+    new DialError('MEZ_DIAL_FAILED', reason, `${app.name}: ${why}`)
+  if (mayTarget?.(app) !== true) return refuse('target_unsupported', 'its kind of app does not take targets')
+  const fits = target.length <= LONGEST_TARGET && TARGET.test(target) && authorityOf(target) !== null
+  return fits ? null : refuse('target_invalid', 'the target must be tcp://HOST:PORT')
 }
 
 /** Tries every link that may serve the app. Throws if no link can be used. */
@@ -181,12 +232,14 @@ function openThrough<L extends Link>(
   choice: LinkChoice<L>,
 ): Pipe | Promise<Pipe> {
   const link = links[at] as L
-  const kept = options.idle?.(link.hostname)
+  const { target } = options
+  const kept = target === undefined ? options.idle?.(link.hostname) : undefined
   if (kept !== undefined) {
     choice.use?.(link)
     return confirmed(state, kept)
   }
-  return choice.dial(state.app, link, options.alpn).then(
+  const app = target === undefined ? state.app : { ...state.app, uri: target }
+  return choice.dial(app, link, options).then(
     (pipe) => confirmed(state, pipe),
     (error: unknown) => {
       if (at + 1 === links.length) throw error

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { App } from '../../api/app.ts'
+import type { AppKind } from '../../api/app-kinds.ts'
 import type { Audit } from '../../api/audit.ts'
 import type { Authorities } from '../../api/certificate-authorities.ts'
 import type { HubHooks } from '../../api/hub-hooks.ts'
@@ -39,6 +40,8 @@ export interface TunnelOptions {
   readonly hubs: Pick<Registry, 'reachable' | 'onChanged'>
   readonly hooks: Pick<HookCalls<HubHooks>['tunnel'], 'changed' | 'route'>
   readonly audit: Pick<Audit, 'record'>
+  /** The kinds of apps. */
+  readonly kinds?: () => readonly AppKind[]
   /** Checked on every connection and again whenever changes were applied. */
   readonly isAgentLocked: (hostname: string) => boolean
   /** Called before the link of an agent that was removed or locked is cut. */

@@ -129,7 +129,12 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
     secretBox: rooms.secretBox,
     ...(options.agentLifeMs === undefined ? {} : { agentLifeMs: options.agentLifeMs }),
   })
-  const route = Object.assign((links: readonly Link[], app: App) => hub.route?.(links, app) ?? links, {
+  type Guard = { readonly accept?: (links: readonly Link[]) => readonly Link[] }
+  const routeWith = (links: readonly Link[], app: App, { accept }: Guard = {}) => {
+    const answer = hub.route?.(links, app) ?? links
+    return accept ? accept(answer) : answer
+  }
+  const route = Object.assign(routeWith, {
     empty: false,
     pure: false,
   })
@@ -167,6 +172,7 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
       route,
     },
     audit,
+    kinds: () => [{ name: 'network', schemes: ['tcp'], servedByHub: false, targets: true }],
     isAgentLocked,
     helloMs: 2_000,
     ...(options.offered ? { offered: options.offered } : {}),

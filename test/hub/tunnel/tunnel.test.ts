@@ -1,8 +1,11 @@
+import assert from 'node:assert/strict'
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http'
 import { createServer as createHttp2Server, type Http2ServerRequest } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import type { App } from '../../../core/api/app.ts'
+import type { Pipe } from '../../../core/api/tunnel.ts'
+import { admissionTo } from './admission-to.ts'
 import { drain, joined, startApp } from './start-app.ts'
 import { startTunnelHub, testApp } from './start-tunnel-hub.ts'
 
@@ -313,4 +316,47 @@ t.test('draining lets streams under way end', async (t) => {
   t.equal(bytes.toString(), 'still works')
   t.equal(error, null)
   await drained
+})
+
+t.test('an admission opens connections to targets if its kind allows that, and the agent too', async (t) => {
+  const hub = await joined(t)
+  const one = await startApp(t, (socket) => void socket.end('one'))
+  const other = await startApp(t, (socket) => void socket.end('other'))
+  const app = testApp(one.uri, ['node-1'], { protocol: 'network' as never })
+  const targets = () =>
+    hub.events.flatMap(({ type, success, reason, fields }) =>
+      type === 'app.target' ? [{ success, reason, target: fields?.target, agent: fields?.agent }] : [],
+    )
+  const all = async (pipe: Pipe) => {
+    const reading = drain(pipe)
+    pipe.end()
+    return String((await reading).bytes)
+  }
+  const open = async (target: string, of = app) =>
+    all(await hub.tunnel.open(admissionTo(of), { target, idle: () => assert.fail('no idle connection') }))
+  const reasonOf = (opening: Promise<unknown>) => opening.then(String, (error) => error.reason)
+  t.equal(await open(other.uri), 'other')
+  t.equal(await all(await hub.open(app)), 'one', 'without a target it is the app')
+  t.equal(await reasonOf(open('tcp://169.254.169.254:80')), 'target_not_allowed')
+  t.equal(hub.tunnel.stateOf(app).state, 'ready', 'a target that fails says nothing about the app')
+  t.equal(await reasonOf(open(other.uri, testApp(one.uri))), 'target_unsupported')
+  for (const wrong of [
+    '',
+    'other',
+    'http://127.0.0.1:80',
+    'tcp://127.0.0.1',
+    'tcp://a:0',
+    'tcp://a:99999',
+    'unix:/x:1',
+  ])
+    t.equal(await reasonOf(open(wrong)), 'target_invalid', wrong)
+  t.match(targets(), [
+    { success: true, reason: null, target: other.uri, agent: 'node-1' },
+    { success: false, reason: 'target_not_allowed', target: 'tcp://169.254.169.254:80', agent: 'node-1' },
+    { success: false, reason: 'target_unsupported', target: other.uri, agent: null },
+    ...Array.from({ length: 7 }, () => ({ success: false, reason: 'target_invalid' })),
+  ])
+  const ended = admissionTo(app)
+  ended.close()
+  await t.rejects(async () => hub.tunnel.open(ended, { target: other.uri }), { code: 'MEZ_ADMISSION_ENDED' })
 })
