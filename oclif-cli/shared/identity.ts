@@ -7,10 +7,11 @@ import { generateKeyPairSync, X509Certificate } from 'node:crypto'
 import * as Flags from '@oclif/core/flags'
 import { BaseCommand } from './base-command.ts'
 import { CliError } from './cli-error.ts'
-import { createHubClient, type HubClient } from './hub-client.ts'
+import { type CallOptions, createHubClient, type HubClient } from './hub-client.ts'
 import { type ProxyAddress, parseProxy, proxyEndpoint } from './hub-endpoint.ts'
 import { programHome, readPrivateFile, writePrivateFile } from './private-file.ts'
 import { createProfileStore, notLoggedIn, type Profile, type ProfileStore } from './profile-store.ts'
+import { withProgress } from './terminal.ts'
 
 /** A user at one hub, with the credentials that prove it: from a stored login or an identity file. */
 export interface Identity {
@@ -75,7 +76,7 @@ export abstract class MshCommand extends BaseCommand {
    * The identity of this command line: `-i FILE`, else MSH_IDENTITY, else the login at `--proxy` or MEZITE_PROXY, else the
    * latest login. Throws `MEZ_NOT_LOGGED_IN` or `MEZ_LOGIN_EXPIRED`.
    */
-  protected identity(flags: { identity?: string | undefined; proxy?: string | undefined }): Identity {
+  protected identity(flags: PersonFlags): Identity {
     const named = flags.proxy ?? (process.env.MEZITE_PROXY || undefined)
     const proxy = named === undefined ? null : parseProxy(named)
     const file = flags.identity ?? (process.env.MSH_IDENTITY || undefined)
@@ -86,6 +87,36 @@ export abstract class MshCommand extends BaseCommand {
       throw new CliError('MEZ_LOGIN_EXPIRED', `${what} has expired`, { hint: renewHint(identity) })
     }
     return identity
+  }
+}
+
+/** The flags of every command that acts as a signed-in person. @public */
+export interface PersonFlags {
+  readonly identity?: string | undefined
+  readonly proxy?: string | undefined
+}
+
+/** A command of msh that calls the JSON API of the hub as the signed-in person. @public */
+export abstract class PersonCommand extends MshCommand {
+  #client: HubClient | null = null
+
+  /** The hub of this command line. Throws `MEZ_NOT_LOGGED_IN`, `MEZ_LOGIN_EXPIRED`, or `MEZ_IDENTITY_INVALID` for an identity file. */
+  protected hub(flags: PersonFlags): HubClient {
+    this.#client ??= hubClientOf(this.identity(flags))
+    if (this.#client !== null) return this.#client
+    throw new CliError('MEZ_IDENTITY_INVALID', 'an identity file can open apps, but not call the hub', {
+      hint: 'Use a login: msh login --proxy HOST[:PORT]. The file opens apps: msh -i FILE app login APP.',
+    })
+  }
+
+  /** One request; a terminal shows when it takes long. */
+  protected call(
+    flags: PersonFlags,
+    method: string,
+    path: string,
+    options: CallOptions = {},
+  ): Promise<unknown> {
+    return withProgress('Asking the hub', this.hub(flags).call(method, path, options))
   }
 }
 

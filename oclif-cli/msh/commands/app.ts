@@ -7,24 +7,19 @@ import {
   showJsonLine,
   showTable,
 } from '@mezite/cli'
-import { hubClientOf, MshCommand, mshHome } from '@mezite/cli/identity'
+import { hubClientOf, MshCommand, mshHome, PersonCommand } from '@mezite/cli/identity'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import { listApps } from '../app-lookup.ts'
 
 const APP_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 
-export class AppLs extends MshCommand {
+export class AppLs extends PersonCommand {
   static override summary = 'List the apps that you may open'
 
   async run(): Promise<void> {
     const { flags } = await this.parse(AppLs)
-    const client = hubClientOf(this.identity(flags))
-    if (client === null) {
-      throw new CliError('MEZ_IDENTITY_INVALID', 'an identity file can open apps, but not list them', {
-        hint: 'List them with a login: msh app ls. Open one with the file: msh -i FILE app login APP.',
-      })
-    }
+    const client = this.hub(flags)
     const apps = await listApps(client)
     await this.show(flags, apps, async () =>
       apps.length === 0
