@@ -14,7 +14,7 @@ const publicNames = { clusterName: 'example', signInOrigin: 'https://hub.example
 
 t.test('the lines of a chart have different colours, none of which a brand changes', (t) => {
   const source = readFileSync('plugins/dashboard/web/admin/traffic.tsx', 'utf8')
-  const tokens = readFileSync('core/hub/pages/browser/tokens.css', 'utf8')
+  const tokens = readFileSync('core/pages/browser/tokens.css', 'utf8')
   const ofBrand = brandTokens('#146c43') ?? ''
   const charts = source.split('<Chart\n').slice(1)
   t.equal(charts.length, 4)
