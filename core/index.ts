@@ -71,6 +71,7 @@ export {
 } from './api/sign-in.ts'
 export type { Subject } from './api/subject.ts'
 export { ROLE_NAME, type User, type Users, users } from './api/users.ts'
+export { verifiers } from './api/verifiers.ts'
 export { type PublicNames, publicNames, type WebRoutes, webRoutes } from './api/web-routes.ts'
 export type { Clock } from './kernel/clock.ts'
 export { isMezError, MezError, messageOf } from './kernel/error.ts'

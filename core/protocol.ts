@@ -77,6 +77,7 @@ export {
   transports,
 } from './api/transport.ts'
 export { type Link, type OpenOptions, type Pipe, type Tunnel, tunnel } from './api/tunnel.ts'
+export type { UnidentifiedRequest, Verification, Verifier } from './api/verifiers.ts'
 export { tooLargeResponse } from './hub/http/cookie-reset.ts'
 export { discardRest } from './hub/http/http1-connection.ts'
 export { formLines, framedLines, ownLines } from './hub/http/page.ts'

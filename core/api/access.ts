@@ -5,6 +5,7 @@ import type { App } from './app.ts'
 import type { CertifiedCaller, CredentialDocument, CredentialRefusal } from './credentials.ts'
 import type { DeniedAccess, Help } from './denial-help.ts'
 import type { Subject } from './subject.ts'
+import type { UnidentifiedRequest } from './verifiers.ts'
 
 /** The only gate to apps: every protocol, and the hub's own launch page, calls `admit`. */
 export interface Access {
@@ -19,10 +20,23 @@ export interface Access {
    * `requirements`; sorted by name. Decides as `admit` does for the subject's session.
    */
   visible(subject: Subject, clientIp: string): Promise<readonly VisibleApp[]>
+  /**
+   * The caller by which an entry of `verifiers` admits a request without a credential, or what it must see of the body
+   * before; null if none does. Never throws.
+   */
+  verify(request: UnidentifiedRequest): Caller | VerificationDemand | null
   /** What plugins offer to somebody whom no policy lets in; empty for another reason. Never throws. */
   helpFor(denial: DeniedAccess): readonly Help[]
   /** Recognises the caller of a request or a connection, for `AdmissionQuery.who`. */
   readonly callers: Callers
+}
+
+/** A verifier needs the body of a request. */
+export interface VerificationDemand {
+  /** Bytes. */
+  readonly limit: number
+  /** Resolves to the caller, of kind `verified` or `refused`. */
+  check(body: Buffer): Promise<Caller>
 }
 
 /** Reads the entries of the slot `credentials` for protocols. Nothing here decides about access, or throws. */

@@ -18,6 +18,8 @@ export type Caller =
     }
   /** A caller of the hub's API without a session. It reaches no app. */
   | { readonly kind: 'subject'; readonly subject: Subject; readonly hides?: HiddenHeaders }
+  /** A request that a verifier has accepted; only what `Access.verify` returned is valid. */
+  | { readonly kind: 'verified'; readonly rule: string }
   /** A credential that is not accepted, with the reason code. */
   | { readonly kind: 'refused'; readonly status: 400 | 401; readonly code: string }
   /** A CORS preflight. It carries no identity; the app must list its origin. */
@@ -94,10 +96,12 @@ export interface Admission {
   readonly [granted]: true
   readonly outcome: 'admitted'
   readonly app: App
-  /** The person as of the last decision; null for a preflight. */
+  /** The person as of the last decision; null for a preflight and for a request that a verifier admits. */
   readonly subject: Subject | null
-  /** Null for a preflight. */
+  /** Null for a preflight and for a request that a verifier admits. */
   readonly session: Session | null
+  /** The rule by which a verifier admits the request; null for others. */
+  readonly verified: string | null
   readonly context: AccessContext
   readonly requestId: string
   /** Requirements that the decision depends on. */

@@ -193,6 +193,7 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
     name: (value) => typeof value === 'string' && /^[a-z][a-z_]{0,62}$/.test(value),
     faults: maybe,
   }),
+  verifiers: partWith(['verify'], { name: pathSegment }),
   denialHelp: partWith(['helpFor'], { name: pathSegment }),
   dashboardParts: partWith(['content'], {
     title: name,
@@ -217,6 +218,7 @@ const RIGHTS: Readonly<Record<string, readonly string[]>> = {
       'authorities',
       'commandLogins',
       'credentials',
+      'verifiers',
       'protocols',
     ],
     ...['grants', 'sessions', 'signInDesk', 'signInMethods', 'users'],

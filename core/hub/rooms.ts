@@ -8,6 +8,7 @@ import type { HubHooks } from '../api/hub-hooks.ts'
 import { type RequirementKind, requirements as requirementKinds } from '../api/requirement.ts'
 import { sessionLimits } from '../api/session-limits.ts'
 import { homeLinks, signInMethods } from '../api/sign-in.ts'
+import { verifiers } from '../api/verifiers.ts'
 import { webRoutes } from '../api/web-routes.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { MezError } from '../kernel/error.ts'
@@ -24,6 +25,7 @@ import { createGrants } from './access/grants.ts'
 import { createLocks } from './access/locks.ts'
 import { accessMigrations } from './access/migrations.ts'
 import { registerRequirements } from './access/requirements.ts'
+import { createVerification } from './access/verification.ts'
 import { createAttention } from './api-server/attention.ts'
 import type { createHubMetrics } from './api-server/hub-metrics.ts'
 import { createAudit } from './audit/audit.ts'
@@ -154,10 +156,12 @@ export async function openRooms(options: RoomsOptions) {
   })
   const access = createAccess({
     ...{ ...base, callers, catalog, decisions, sessions, locks, revisions, audit },
+    verify: createVerification({ entries: () => kernel.slot(verifiers), log }),
     helpFor: createDenialHelp({ entries: () => kernel.slot(denialHelp), log }),
     decided: counts.decision,
     streamStalenessMs: limits.streamStalenessMs,
   })
+  revisions.onApplied(access.recheckUnowned)
 
   const cluster = alone ? loneHub : await import('../cluster/index.ts')
   const registry = cluster.createRegistry({ ...base, ...store, version: hubVersion })

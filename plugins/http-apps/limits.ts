@@ -20,6 +20,8 @@ export const limits = {
   rolesBytes: 8 * 1024,
   /** A rejected request's body is read up to this size to keep its connection; larger closes it. */
   discardBytes: 64 * 1024,
+  /** How long the body that a verifier checks may take to arrive. */
+  verifyMs: 10_000,
   /** How long a client may go on sending a body after the response has ended. */
   lingerMs: 5_000,
   /** How long a cut WebSocket waits for the app's frame to end, then for the client to close. */

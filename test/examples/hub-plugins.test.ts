@@ -1,5 +1,5 @@
 /** The examples that need a whole hub, in one hub with an agent. `test/packaging/packages.test.ts` runs it from packed packages. */
-import { createHash } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -13,6 +13,7 @@ import pathBlock from '../../examples/path-block/hub.ts'
 import rateLimit from '../../examples/rate-limit/hub.ts'
 import selfService from '../../examples/self-service/hub.ts'
 import serviceAccounts from '../../examples/service-accounts/hub.ts'
+import signedWebhooks from '../../examples/signed-webhooks/hub.ts'
 import siteAgent from '../../examples/static-site/agent.ts'
 import siteHub from '../../examples/static-site/hub.ts'
 
@@ -27,7 +28,16 @@ symlinkSync('../secret.txt', join(site, 'link.txt'))
 
 const received: string[] = []
 const heads: IncomingHttpHeaders[] = []
-const app = createServer(({ url, headers }, response) => {
+const bodies: string[] = []
+const app = createServer((request, response) => {
+  const { url, headers } = request
+  if (url === '/hook') {
+    let text = ''
+    request.setEncoding('utf8').on('data', (chunk) => {
+      text += chunk
+    })
+    request.on('end', () => bodies.push(text))
+  }
   received.push(`${url} ${headers['x-checked-by']}`)
   heads.push(headers)
   if (url?.startsWith('/page')) {
@@ -45,6 +55,9 @@ const key = 'a key of 256 bits, in real life'
 const accounts = {
   ci: { key_sha256: createHash('sha256').update(key).digest('hex'), roles: ['reaches'], apps: ['echo'] },
 }
+const secretFile = join(folder, 'webhook-secret')
+writeFileSync(secretFile, 'webhook secret', { mode: 0o600 })
+const hooks = { echo: { path: '/hook', secret: { file: secretFile } } }
 const offer = { role: 'oncall', label: 'offered', value: 'yes' }
 const blocked = { echo: ['/admin', '/metrics/'] }
 const banners = { pages: 'Test <system>' }
@@ -53,6 +66,7 @@ const bench = await openProtocolBench(
     ...[{ plugin: siteHub }, { plugin: appNotes }, { plugin: pathBlock, config: { blocked } }],
     ...[{ plugin: rateLimit }, { plugin: environmentBanner, config: { banners } }],
     ...[
+      { plugin: signedWebhooks, config: { hooks } },
       { plugin: selfService, config: offer },
       { plugin: serviceAccounts, config: { accounts } },
     ],
@@ -191,6 +205,33 @@ t.test('pages get a banner, and requests that come too fast a 429 with the time 
   const denials = async () => (await hub.api('GET', '/audit?reason=too_many_requests')) as { app: string }[]
   while ((await denials()).length === 0) await new Promise((resolve) => setTimeout(resolve, 50))
   t.equal((await denials())[0]!.app, 'pages')
+})
+
+t.test('U227 a webhook is admitted by its signature, and forwarded once as it was signed', async (t) => {
+  const sender = hub.visitor()
+  const sign = (body: string) => `sha256=${createHmac('sha256', 'webhook secret').update(body).digest('hex')}`
+  const send = (body: string, more: Record<string, string> = {}, path = '/hook') =>
+    sender.fetch(hub.appUrl('echo') + path, {
+      ...{ method: 'POST', body },
+      headers: { 'x-hub-signature-256': sign(body), 'x-mezite-user': 'admin', ...more },
+    })
+  heads.length = 0
+  t.match(await send('{"a":1}'), { status: 200, text: 'ok' })
+  t.strictSame(bodies, ['{"a":1}'])
+  const [head] = heads
+  t.match(head, { 'x-mezite-verified': 'webhook', 'x-hub-signature-256': sign('{"a":1}') })
+  t.strictSame([head?.['x-mezite-user'], head?.['mezite-jwt-assertion']], [undefined, undefined])
+  const forged = await send('{"a":2}', { 'x-hub-signature-256': sign('{"a":1}') })
+  t.match(forged, { status: 401, text: /verification_failed/ })
+  t.equal((await send('x'.repeat(1_048_577))).status, 401, 'too long')
+  t.match(await send('{"a":1}', {}, '/other'), { status: 401, text: /login_required/ })
+  t.match(await send('{"a":1}', {}, '/hook?x'), { status: 401, text: /login_required/ })
+  t.match(await send('{"a":1}', { 'x-service-key': 'no key' }), { status: 401, text: /key_unknown/ })
+  t.equal((await send('{"a":1}', { origin: 'https://evil.example.com' })).status, 403)
+  t.strictSame(bodies, ['{"a":1}'], 'nothing else has reached the application')
+  const { id } = await hub.api<{ id: string }>('POST', '/locks', { target: { app: 'echo' }, ttl_seconds: 60 })
+  t.match(await send('{"a":1}'), { status: 403, text: /locked/ })
+  await hub.api('DELETE', `/locks/${id}`)
 })
 
 t.test('a program reaches the applications of its account by a key, as itself', async (t) => {

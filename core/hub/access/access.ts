@@ -1,5 +1,5 @@
 import type { Access, Callers, VisibleApp } from '../../api/access.ts'
-import type { Admission, AdmissionQuery, Refusal } from '../../api/admission.ts'
+import type { Admission, AdmissionQuery, Caller, Refusal } from '../../api/admission.ts'
 import type { App } from '../../api/app.ts'
 import type { Audit } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
@@ -18,20 +18,24 @@ import type { Locks } from './lock.ts'
 import {
   createRefusalRecord,
   denial,
-  isBrowser,
   refusal,
   type SessionCaller,
   stale,
   unauthenticated,
   userUnknown,
+  whyRefused,
+  whyUnavailable,
+  wrongConnector,
 } from './refusal.ts'
 import { subjectAt } from './subject-at.ts'
+import { isAccepted } from './verification.ts'
 
 export interface AccessOptions {
   readonly catalog: Pick<Catalog, 'byId' | 'list'>
   readonly decisions: Decisions
   readonly callers: Callers
   readonly helpFor: Access['helpFor']
+  readonly verify: Access['verify']
   readonly sessions: Pick<
     RunningSessions,
     'find' | 'byId' | 'subjectOf' | 'touch' | 'whyOver' | 'decideAgain'
@@ -49,6 +53,8 @@ export interface AccessOptions {
 }
 
 export interface RunningAccess extends Access {
+  /** Cuts requests that a verifier admitted and whose app was changed or locked. Call it after each change. */
+  recheckUnowned(): void
   /** Why a live stream has lost access. `alone`: the result need not hold for others like it. */
   endOf(stream: LiveStream, alone?: boolean): StreamEnd | Promise<StreamEnd>
 }
@@ -68,11 +74,13 @@ export function createAccess(options: AccessOptions): RunningAccess {
   const { live } = sessions
   const { refuse, ...trail } = createRefusalRecord(audit)
 
+  /** Live requests that a verifier admitted. */
+  const unowned = new Set<AdmissionState>()
   const gate: Gate = {
     confirm,
     touch: sessions.touch,
     trail,
-    release: (state) => void (state.session && live.remove(state as LiveStream)),
+    release: (state) => void (state.session ? live.remove(state as LiveStream) : unowned.delete(state)),
   }
 
   function admit(query: AdmissionQuery): Outcome | Promise<Outcome> {
@@ -84,6 +92,7 @@ export function createAccess(options: AccessOptions): RunningAccess {
     if (!revisions.fresh())
       return 'sessionId' in who ? refuse(query, stale, sessions.byId(who.sessionId)) : stale
     if (who.kind === 'preflight') return admitPreflight(query, who.origin)
+    if (who.kind === 'verified') return admitVerified(query, who)
     const found = 'token' in who ? sessions.find(who.kind, who.token) : sessions.byId(who.sessionId)
     if (!(found instanceof Promise)) return admitSession(query, who, found)
     return found.then((session) => (revisions.fresh() ? admitSession(query, who, session) : stale))
@@ -140,7 +149,7 @@ export function createAccess(options: AccessOptions): RunningAccess {
   function settle(query: AdmissionQuery, state: AdmissionState, decision: Decision): Outcome {
     options.decided?.(decision)
     const session = state.session as Session
-    const refused = whyRefused(state, session.kind, decision)
+    const refused = whyRefused(state, session.kind, decision, audit.accepting)
     if (refused !== null) return refuse(query, refused, session)
     state.met = decision.met ?? []
     if (query.probe) state.close()
@@ -152,43 +161,33 @@ export function createAccess(options: AccessOptions): RunningAccess {
     return grant(state)
   }
 
-  function whyRefused(
-    { app, subject, context }: AdmissionState,
-    kind: Session['kind'],
-    decision: Decision,
-  ): Refusal | null {
-    const { effect, reason, requirements } = decision
-    const browser = isBrowser(kind)
-    // The sign-in host sends the browser to the right connector.
-    if (decision === wrongConnector && browser) return refusal('unauthenticated', 401, reason, subject)
-    if (effect === 'deny') return denial(decision, subject)
-    const unavailable = whyUnavailable(app, context.protocol, subject)
-    // msh learns the protocol of an app from this refusal, so its requirements are checked first.
-    if (unavailable?.code === 'protocol_mismatch' && (browser || effect !== 'require')) return unavailable
-    // A browser meets requirements by signing in, and its scripts get the status for that.
-    if (effect === 'require')
-      return { ...refusal('required', browser ? 401 : 403, reason, subject), requirements }
-    return unavailable
-  }
-
   /** A preflight has no user, so only the app is checked. */
   function admitPreflight(query: AdmissionQuery, origin: string): Outcome {
     const app = currentOf(query.app)
     if (app === undefined || !app.origins.includes(origin)) return unauthenticated(null)
+    return admitUnowned(query, app, null)
+  }
+
+  function admitVerified(query: AdmissionQuery, who: Extract<Caller, { kind: 'verified' }>): Outcome {
+    const app = currentOf(query.app)
+    if (app === undefined || !isAccepted(who, app)) return unauthenticated(null)
+    if (query.objection != null) return denial(denied(query.objection), null)
+    return admitUnowned(query, app, who.rule)
+  }
+
+  /** Admits a request of nobody. `rule`: of the verifier that accepted it. */
+  function admitUnowned(query: AdmissionQuery, app: App, rule: string | null): Outcome {
     const lock = locks.appLock(app)
     if (lock !== null) return { ...refusal('denied', 403, 'locked', null), message: lock.message }
-    const unavailable = whyUnavailable(app, query.protocol, null)
+    const unavailable = whyUnavailable(app, query.protocol, null, audit.accepting)
     if (unavailable !== null) return unavailable
     const context = { protocol: query.protocol, clientIp: query.clientIp }
     const { requestId } = query
-    return grant(new AdmissionState(gate, app, null, null, context, requestId, revisions.revision))
-  }
-
-  function whyUnavailable(app: App, protocol: string, subject: Subject | null): Refusal | null {
-    if (app.protocol !== protocol) return refusal('unavailable', 400, 'protocol_mismatch', subject)
-    if (!app.enabled) return refusal('disabled', 503, 'app_disabled', subject)
-    if (!audit.accepting) return refusal('unavailable', 503, 'audit_unavailable', subject)
-    return null
+    const state = new AdmissionState(gate, app, null, null, context, requestId, revisions.revision)
+    state.verified = rule
+    if (query.probe) state.close()
+    else if (rule !== null) unowned.add(state)
+    return grant(state)
   }
 
   function confirm(state: AdmissionState): boolean | Promise<boolean> {
@@ -274,10 +273,20 @@ export function createAccess(options: AccessOptions): RunningAccess {
     return found
   }
 
-  return { admit, endOf, visible, callers: options.callers, helpFor: options.helpFor }
-}
+  function recheckUnowned(): void {
+    for (const state of unowned) void confirm(state)
+  }
 
-const wrongConnector = denied('connector_not_allowed')
+  return {
+    admit,
+    endOf,
+    visible,
+    recheckUnowned,
+    verify: options.verify,
+    callers: options.callers,
+    helpFor: options.helpFor,
+  }
+}
 
 /** Whether the session is one for this app; those of browsers at the hub and of certificates are for every app. */
 function isFor({ kind, appId, apps }: Session, app: App | undefined): boolean {

@@ -31,6 +31,7 @@ export class AdmissionState {
   readonly requestId: string
   /** The HTTP request, for policies that decide by it; null if there is none. */
   readonly received: ReceivedRequest | null
+  verified: string | null = null
   subject: Subject | null
   met: readonly SatisfiedRequirement[] = []
   /** Number of the change at which it was decided. */
@@ -136,6 +137,10 @@ class GrantedAdmission implements Omit<Admission, symbol> {
 
   get session() {
     return this.#state.session
+  }
+
+  get verified() {
+    return this.#state.verified
   }
 
   get context() {

@@ -32,7 +32,7 @@ export function createCallerLookup(options: {
     // First, because looking up a token that is not a session's costs a read of the database.
     const who = credentials.kind === 'bearer' ? await callers.ofApi(request, credentials.token) : null
     if (who?.kind === 'subject') return who.subject
-    if (who?.kind === 'refused' || who?.kind === 'preflight') return null
+    if (who !== null && !('token' in who || 'sessionId' in who)) return null
     const session =
       who === null
         ? await sessionOf(credentials)

@@ -4,6 +4,8 @@ import type { Audit, AuditInput } from '../../api/audit.ts'
 import type { AccessContext, Decision } from '../../api/decision.ts'
 import type { Session, SessionKind } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
+import type { AdmissionState } from './admission.ts'
+import { denied } from './ballots.ts'
 
 export const stale = refusal('stale', 503, 'view_stale', null)
 export const userUnknown = refusal('unauthenticated', 401, 'user_unknown', null)
@@ -31,6 +33,43 @@ export function unauthenticated(who: Caller | null): Refusal {
 
 export function denial({ reason, message, link }: Decision, subject: Subject | null): Refusal {
   return { ...refusal('denied', 403, reason, subject), message: message ?? null, link: link ?? null }
+}
+
+/** The decision about a session of another connector than the one that apps require. */
+export const wrongConnector = denied('connector_not_allowed')
+
+/** Why a decision does not admit a request; null: it does. `accepting`: the audit trail can take records. */
+export function whyRefused(
+  { app, subject, context }: Pick<AdmissionState, 'app' | 'subject' | 'context'>,
+  kind: Session['kind'],
+  decision: Decision,
+  accepting: boolean,
+): Refusal | null {
+  const { effect, reason, requirements } = decision
+  const browser = isBrowser(kind)
+  // The sign-in host sends the browser to the right connector.
+  if (decision === wrongConnector && browser) return refusal('unauthenticated', 401, reason, subject)
+  if (effect === 'deny') return denial(decision, subject)
+  const unavailable = whyUnavailable(app, context.protocol, subject, accepting)
+  // msh learns the protocol of an app from this refusal, so its requirements are checked first.
+  if (unavailable?.code === 'protocol_mismatch' && (browser || effect !== 'require')) return unavailable
+  // A browser meets requirements by signing in, and its scripts get the status for that.
+  if (effect === 'require')
+    return { ...refusal('required', browser ? 401 : 403, reason, subject), requirements }
+  return unavailable
+}
+
+/** Why an app serves nobody over this protocol right now. */
+export function whyUnavailable(
+  app: App,
+  protocol: string,
+  subject: Subject | null,
+  accepting: boolean,
+): Refusal | null {
+  if (app.protocol !== protocol) return refusal('unavailable', 400, 'protocol_mismatch', subject)
+  if (!app.enabled) return refusal('disabled', 503, 'app_disabled', subject)
+  if (!accepting) return refusal('unavailable', 503, 'audit_unavailable', subject)
+  return null
 }
 
 /** What a record of a refusal names. */
@@ -103,7 +142,13 @@ function isStep(
   { who, interactive, protocol }: AdmissionQuery,
   { outcome, code, subject }: Refusal,
 ): boolean {
-  if (who === null || who.kind === 'preflight' || who.kind === 'subject' || who.kind === 'refused')
+  if (
+    who === null ||
+    who.kind === 'preflight' ||
+    who.kind === 'subject' ||
+    who.kind === 'verified' ||
+    who.kind === 'refused'
+  )
     return true
   if (outcome === 'unauthenticated' && who.kind !== 'cert')
     return code !== 'user_unknown' && (subject === null || interactive === true)

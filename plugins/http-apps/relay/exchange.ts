@@ -208,7 +208,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
 
   #send(upstream: Upstream): void {
     if (this.#over || this.#responded) return void upstream.destroy()
-    const { request, admission } = this.#admitted
+    const { request, admission, body } = this.#admitted
     if (admission.subject !== this.#subject) this.#own = null
     const head = requestHead(this.#deps, this.#admitted, this.#mapping, this.#own)
     if (head instanceof Problem) {
@@ -227,7 +227,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     if (request.length === undefined) return
     this.deadline = this.#deps.deadlines.now + this.#app.timeouts.idleMs
     if (request.expectsContinue) this.#client.welcomeBody()
-    this.#body = new RequestBody(this.#client, upstream, this, head.transforms)
+    this.#body = new RequestBody(this.#client, upstream, this, head.transforms, body)
   }
 
   #switch(head: ResponseHead): void {

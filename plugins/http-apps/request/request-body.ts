@@ -19,18 +19,25 @@ export class RequestBody implements BodyReader {
   readonly #watcher: BodyWatcher
   readonly #pipeline: BodyPipeline | null
 
-  /** `transforms`: what plugins do to the body; undefined: nothing. */
+  /** `transforms`: what plugins do to the body; undefined: nothing. `whole`: the body, if it has been read. */
   constructor(
     client: Client,
     upstream: Upstream,
     watcher: BodyWatcher,
     transforms: readonly NamedTransform[] | undefined,
+    whole: Buffer | null,
   ) {
     this.#pipeline = transforms ? new BodyPipeline(transforms) : null
     this.#client = client
     this.#upstream = upstream
     this.#watcher = watcher
-    client.readBody(this)
+    if (whole === null) client.readBody(this)
+    else this.#replay(whole)
+  }
+
+  #replay(whole: Buffer): void {
+    if (whole.length > 0) this.onrequestdata(whole)
+    this.onrequestend([])
   }
 
   /** The app accepts more. */

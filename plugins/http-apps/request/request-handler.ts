@@ -61,7 +61,7 @@ export class RequestHandler {
           .catch((error: unknown) => this.#failed(client, routed, requestId, error))
         return
       }
-      const result = admit(this.#deps, request, requestId, info.certified)
+      const result = admit(this.#deps, request, requestId, info.certified, client)
       if (!(result instanceof Promise)) {
         this.#act(client, result, info)
         return

@@ -77,13 +77,18 @@ function build(deps: Deps, admitted: Admitted, mapping: AppMapping, own: ClientH
   const length = changed ? null : request.length
   // A preflight carries nobody's identity.
   const identity =
-    subject === null ? [] : identityLines(subject, deps.assertion.sign(subject, app), app, mapping)
+    admission.verified !== null
+      ? ['X-Mezite-Verified', admission.verified]
+      : subject === null
+        ? []
+        : identityLines(subject, deps.assertion.sign(subject, app), app, mapping)
   const lines = [...identity, ...forwardingLines(request, mapping, requestId)]
   for (let i = 0; i + 1 < own.lines.length; i += 2) {
     const name = own.lines[i] as string
     lines.push(name, mappedValue(name, own.lines[i + 1] as string, mapping))
   }
-  if (subject !== null && mapping.setLines.length > 0) lines.push(...mapping.setLines)
+  if ((subject !== null || admission.verified !== null) && mapping.setLines.length > 0)
+    lines.push(...mapping.setLines)
   const host = mapping.upstreamHost
   const head = { method, target, host, lines, length, upgrade, trailers }
   return changed ? { ...head, transforms } : head
@@ -106,12 +111,13 @@ export const refusalLines = (problem: Problem, request: AppRequest, app: App): s
 
 /** Header lines of the client that may pass, cookies last. */
 function ownLines(
-  { request, hides }: Admitted,
+  { request, admission, hides }: Admitted,
   subject: Subject | null,
   { dropped, passed }: AppMapping,
 ): readonly string[] {
   // Anyone can send a preflight, so the app gets only the lines that a browser puts into one.
-  if (subject === null) return filtered(request.lines, (name) => PREFLIGHT.test(name))
+  if (subject === null && admission.verified === null)
+    return filtered(request.lines, (name) => PREFLIGHT.test(name))
   const given = hides === null ? request.lines : filtered(request.lines, (name) => !hides.includes(name))
   const lines = dropped === null ? [...given] : filtered(given, (name) => !dropped.has(plainHeaderName(name)))
   if (passed.size > 0)

@@ -8,11 +8,13 @@ import {
   isNavigation,
   type Refusal,
 } from '@mezite/core/protocol'
+import type { Client } from '../client/client.ts'
 import { languageOf, problemResponse, type ShownHelp } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import { type AppRequest, kindFor } from '../request/app-request.ts'
 import { originAllowed, publicOrigin, readableBy } from '../request/origin.ts'
 import { recordFailure } from '../request/refusal-log.ts'
+import { readWhole } from '../request/whole-body.ts'
 import { texts, titleOf } from '../texts.ts'
 import { challengeLines } from './challenge-lines.ts'
 import { isHubPath } from './reserved-routes.ts'
@@ -27,6 +29,8 @@ export interface Admitted {
   fail?: (problem: Problem) => void
   /** Lower-case names of the headers that the app must not see; null if there are none. */
   readonly hides: readonly string[] | null
+  /** The body, if a verifier had to read it. */
+  readonly body: Buffer | null
 }
 
 /**
@@ -39,6 +43,7 @@ export function admit(
   request: AppRequest,
   requestId: string,
   certified?: ConnectionInfo['certified'],
+  client?: Client,
 ): Admitted | HubResponse | Promise<Admitted | HubResponse> {
   const app = certified ? deps.catalog.byId(certified.appId) : deps.catalog.byHost(request.host.host)
   const protocol = kindFor(deps.catalog, app)
@@ -55,9 +60,24 @@ export function admit(
     )
   const proved = certified && ({ kind: 'cert', sessionId: certified.sessionId } as const)
   const who = deps.access.callers.ofRequest(request, proved)
-  return who instanceof Promise
-    ? who.then((late) => admitCaller(deps, request, requestId, app, protocol, late, certified))
-    : admitCaller(deps, request, requestId, app, protocol, who, certified)
+  const admitted = (caller: Caller | null, body: Buffer | null = null) =>
+    admitCaller(deps, request, requestId, app, protocol, caller, certified, body)
+  if (who instanceof Promise) return who.then((late) => admitted(late))
+  if (who !== null || app === undefined) return admitted(who)
+  const found = preflightOf(request, app) ?? verifiedBy(deps, request, app)
+  if (found === null || !('limit' in found)) return admitted(found)
+  if (client === undefined) return admitted(null)
+  return readWhole(client, request, found.limit).then(async (body) =>
+    body === null ? admitted(UNREAD) : admitted(await found.check(body), body),
+  )
+}
+
+/** The body that a verifier wants is too long, too slow or broken. */
+const UNREAD: Caller = { kind: 'refused', status: 401, code: 'verification_failed' }
+
+function verifiedBy({ access }: Deps, request: AppRequest, app: App): ReturnType<Deps['access']['verify']> {
+  const { method, target, clientIp, lines } = request
+  return request.upgrade ? null : access.verify({ app, method, target, clientIp, headers: lines })
 }
 
 function admitCaller(
@@ -66,10 +86,10 @@ function admitCaller(
   requestId: string,
   app: App | undefined,
   protocol: string,
-  presented: Caller | null,
+  who: Caller | null,
   certified: ConnectionInfo['certified'],
+  body: Buffer | null,
 ): Admitted | HubResponse | Promise<Admitted | HubResponse> {
-  const who = presented ?? preflightOf(request, app)
   const query: AdmissionQuery = {
     who,
     app,
@@ -83,7 +103,7 @@ function admitCaller(
   }
   const settle = (outcome: Admission | Refusal): Admitted | HubResponse =>
     outcome.outcome === 'admitted'
-      ? { kind: 'admitted', request, admission: outcome, hides: hidesOf(who) }
+      ? { kind: 'admitted', request, admission: outcome, hides: hidesOf(who), body }
       : responseTo(deps, request, requestId, app, outcome, certified !== undefined, who)
   const outcome = deps.access.admit(query)
   return outcome instanceof Promise ? outcome.then(settle) : settle(outcome)
@@ -174,6 +194,7 @@ function helpOf(
 }
 
 function credentialProblem(code: string): string {
+  if (code === 'verification_failed') return 'The sender of this request could not be verified.'
   if (code === 'credentials_ambiguous') return 'The request has two credentials. Send one of them.'
   return 'The credential of this request is not valid here, or has ended.'
 }

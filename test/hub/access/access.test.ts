@@ -38,6 +38,7 @@ function world(kind: Session['kind'] = 'app') {
       catalog: { byId: (id) => (state.app?.id === id ? state.app : undefined), list: () => [] },
       callers: createCallers({ log: {} as never }),
       helpFor: () => [],
+      verify: () => null,
       decisions: {
         decide: ({ subject }) => {
           asked.push(subject)

@@ -109,6 +109,7 @@ export async function startRooms() {
   })
   const access = createAccess({
     helpFor: () => [],
+    verify: () => null,
     ...{
       callers,
       catalog,

@@ -198,6 +198,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
     ...{ catalog, sessions, revisions, audit, publicNames, streamStalenessMs: 30_000 },
     callers: createCallers({ log: {} as never }),
     helpFor: () => [],
+    verify: () => null,
     decisions: {
       decide: () => answers.decision,
     },

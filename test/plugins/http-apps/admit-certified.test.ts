@@ -20,6 +20,7 @@ async function respond(refusal: Partial<Refusal>, more: object = {}, known: App 
     access: {
       callers: createCallers({ log: {} as never }),
       helpFor: () => [],
+      verify: () => null,
       admit(query: unknown) {
         asked.push(query)
         return { message: null, link: null, requirements: [], subject: { user: 'ada' }, ...refusal }

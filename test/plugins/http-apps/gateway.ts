@@ -231,6 +231,7 @@ export async function openGateway(
       ...rooms,
       callers,
       helpFor: () => [],
+      verify: () => null,
       decisions,
       locks: { appLock: () => null },
       streamStalenessMs: 30_000,

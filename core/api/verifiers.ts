@@ -1,0 +1,49 @@
+import { slotRef } from '../kernel/reference.ts'
+import type { App } from './app.ts'
+import type { HeaderLines } from './http-hooks.ts'
+
+/**
+ * Admits requests that name no caller: a webhook that its sender has signed, a health check from a known network. The hub
+ * asks for a request to an app without a credential. An admitted request has no subject: the app gets no identity, but
+ * `X-Mezite-Verified` with the name of the rule. Locks of the app and its state count as for everybody.
+ */
+export interface Verifier {
+  /** Small letters, digits and hyphens; unique. */
+  readonly name: string
+  /**
+   * What admits this request; null: nothing. Called for every stranger, so it must be cheap: decide by the app and the head. An
+   * error admits nothing.
+   */
+  verify(request: UnidentifiedRequest): Verification | null
+}
+
+/** A request without a credential. */
+export interface UnidentifiedRequest {
+  readonly app: App
+  readonly method: string
+  /** As received: path and query. */
+  readonly target: string
+  /** Canonical text. */
+  readonly clientIp: string
+  /** As received, without headers that only the hub sets. */
+  readonly headers: HeaderLines
+}
+
+/** A rule of the app that admits a request. */
+export interface Verification {
+  /** The name of the rule, which the app and the records get: small letters, digits and hyphens. */
+  readonly rule: string
+  /** What must be checked in the body, if the head is not enough. */
+  readonly body?: {
+    /** A longer body is refused; at most 1,048,576 bytes. */
+    readonly limit: number
+    /**
+     * Whether the body admits the request, such as by its signature. An error does not, and neither does a promise that
+     * takes longer than 2 s. The app receives exactly these bytes.
+     */
+    check(body: Buffer): boolean | Promise<boolean>
+  }
+}
+
+/** What admits requests without a caller. */
+export const verifiers = slotRef<Verifier>('verifiers')
