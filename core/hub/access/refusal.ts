@@ -25,7 +25,7 @@ export function refusal(
 export type SessionCaller = Extract<Caller, { kind: SessionKind }>
 
 /** Whether sessions of this kind are those of browsers, which can be led to a sign-in or to a requirement. */
-export const isBrowser = (kind: SessionKind): boolean => kind === 'hub' || kind === 'app'
+const isBrowser = (kind: SessionKind): boolean => kind === 'hub' || kind === 'app'
 
 export function unauthenticated(who: Caller | null): Refusal {
   return who?.kind === 'cert' || who?.kind === 'token' ? sessionEnded : loginRequired
