@@ -452,10 +452,14 @@ t.test('the suites run under node:test', (t) => {
   ]
   writeFileSync(file, lines.join('\n'))
   const { TAP: _, NODE_TEST_CONTEXT: __, ...env } = process.env
-  const { stdout, status } = spawnSync(process.execPath, ['--test-reporter=tap', file], {
-    encoding: 'utf8',
-    env,
-  })
+  const { stdout, status } = spawnSync(
+    process.execPath,
+    ['--conditions=mezite-source', '--test-reporter=tap', file],
+    {
+      encoding: 'utf8',
+      env,
+    },
+  )
   t.equal(status, 0, stdout)
   t.match(stdout, /^# pass 12$/m)
   t.end()

@@ -39,16 +39,15 @@ export function createAgentSelector(options: {
   const { kinds = () => [], audit } = options
   let turn = 0
 
-  /** A plugin may reorder or drop links but not add any. If an answer is unusable, no link is used. */
+  /**
+   * A plugin may reorder or drop links but not add any. If an answer is unusable, no link is used. Each answer is checked at
+   * its tap, so that the error names the plugin, and so is what the hook returns: no fault in the hook reaches another app.
+   */
   function routed(found: readonly LiveLink[], app: App): readonly LiveLink[] {
+    const offered = (answer: Iterable<unknown>): readonly LiveLink[] =>
+      Object.freeze([...new Set(answer)].filter((link): link is LiveLink => found.includes(link as LiveLink)))
     try {
-      const accept = (answer: Iterable<unknown>): readonly LiveLink[] => {
-        const routed = [...new Set(answer)].filter((link): link is LiveLink =>
-          found.includes(link as LiveLink),
-        )
-        return Object.freeze(routed)
-      }
-      return hooks.route(Object.freeze([...found]), app, { accept }) as readonly LiveLink[]
+      return offered(hooks.route(Object.freeze([...found]), app, { accept: offered }))
     } catch (error) {
       log.error({ app: app.name, cause: messageOf(error) }, 'tunnel.route failed, so no agent is used')
       return []
