@@ -9,7 +9,7 @@ import { standardPlugins } from '../hub/plugins.ts'
 import { isMezError, printError } from '../kernel/error.ts'
 import { type LoadedPlugin, loadPlugins } from '../loader/plugin-loader.ts'
 import { createLog } from '../log/program-log.ts'
-import { createTestAgent, type TestAgent } from '../testing/test-agent.ts'
+import { createTestAgent, loadAgent, type TestAgent } from '../testing/test-agent.ts'
 import type { DevHub } from './dev-command.ts'
 import type { DevReport } from './hub-supervisor.ts'
 import { withStacks } from './stack-printing.ts'
@@ -123,8 +123,9 @@ process.once('message', (message: DevHub) => {
   })
   start(message).then((ready) => process.send?.({ ready } satisfies DevReport), fail)
 })
-// Standard plugins load in advance as well.
+// Standard plugins and the agent load in advance as well. A package that is missing is reported at the start.
 await loadPlugins({
   ...{ side: 'hub', standard: standardPlugins, plugins: {} },
   ...{ folder: import.meta.dirname, program: import.meta.dirname },
 })
+await loadAgent().catch(() => {})

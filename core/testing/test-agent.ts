@@ -5,7 +5,7 @@ import type { Clock } from '../kernel/clock.ts'
 import { MezError } from '../kernel/error.ts'
 import type { Log } from '../kernel/log.ts'
 import type { AnyPlugin } from '../kernel/plugin.ts'
-import { loadPlugins } from '../loader/plugin-loader.ts'
+import { type LoadedPlugin, loadPlugins } from '../loader/plugin-loader.ts'
 import { memoryLog } from './memory-log.ts'
 import type { PluginUnderTest, TestHub } from './test-hub.ts'
 
@@ -67,9 +67,7 @@ export async function createTestAgent(
   options: TestAgentOptions = {},
 ): Promise<TestAgent> {
   const { hostname = 'node-1', plugins: own = [], proxyAddr = new URL(hub.url).host, ...more } = options
-  const { createAgent } = await loadAgent()
-  const load = { side: 'agent', standard: TRANSPORTS, plugins: {}, program: import.meta.dirname } as const
-  const standard = await loadPlugins({ ...load, folder: process.cwd() })
+  const { createAgent, standard } = await loadAgent()
   const given = own.map((one) => ('plugin' in one ? one : { plugin: one, config: undefined }))
   const joining = { roles: ['app'], agent_hostname: hostname }
   const { token, ca_pin } = await hub.api<{ token: string; ca_pin: string }>('POST', '/tokens', joining)
@@ -104,11 +102,14 @@ export async function createTestAgent(
   }
 }
 
-async function loadAgent(): Promise<AgentPackage> {
-  return import(AGENT).catch((cause) => {
+/** Loads the code of the agent and its transports. Throws `MEZ_PLUGIN_DEPENDENCY` without the package `@mezite/agent`. */
+export async function loadAgent(): Promise<AgentPackage & { readonly standard: readonly LoadedPlugin[] }> {
+  const { createAgent }: AgentPackage = await import(AGENT).catch((cause) => {
     throw new MezError('MEZ_PLUGIN_DEPENDENCY', `cannot load ${AGENT}`, {
       hint: `Run npm install --save-dev ${AGENT}.`,
       cause,
     })
   })
+  const load = { side: 'agent', standard: TRANSPORTS, plugins: {}, program: import.meta.dirname } as const
+  return { createAgent, standard: await loadPlugins({ ...load, folder: process.cwd() }) }
 }

@@ -192,11 +192,12 @@ t.test('the suites run under vitest', async (t) => {
   const lines = [
     "import { conformPlugin, conformPolicy, conformTest } from '@mezite/core/testing'",
     "import { test } from 'vitest'",
-    "import plugin from '../js-policy/hub.js'",
+    "import plugin from '../policy-for-vitest/hub.js'",
     'const config = { days: [0, 6] }',
     'conformPlugin(conformTest(test), plugin, { config })',
     'conformPolicy(conformTest(test), plugin, { config })',
   ]
+  t.equal(run('create-mezite-plugin', 'policy-for-vitest', '--kind', 'policy', '--javascript').status, 0)
   mkdirSync(join(folder, 'vitest'))
   writeFileSync(join(folder, 'vitest/policy.test.js'), lines.join('\n'))
   const program = join(root, 'node_modules/vitest/vitest.mjs')
@@ -204,7 +205,7 @@ t.test('the suites run under vitest', async (t) => {
   const { NODE_OPTIONS: _, FORCE_COLOR: __, ...env } = process.env
   const options = { cwd: folder, env: { ...env, NO_COLOR: '1' } }
   const { stdout } = await promisify(execFile)(process.execPath, args, options).catch((error) => error)
-  t.match(stdout, /Tests +7 passed/)
+  t.match(stdout, /Tests +12 passed/)
 })
 
 t.test('the hub loads its standard set and a third-party plugin by package name', (t) => {
