@@ -23,3 +23,18 @@ t.test('what is wrong is said in the words of the schema, where it has some', (t
   t.equal(detail({ wat: 1 }), 'wat is unknown.')
   t.end()
 })
+
+t.test('a schema costs nothing before the first request that it checks', (t) => {
+  let read = 0
+  const counted = new Proxy(Type.Object({ name: Type.String() }), {
+    get(target, key, receiver) {
+      read += 1
+      return Reflect.get(target, key, receiver)
+    },
+  })
+  const validate = checkSchemas({ schema: counted, method: 'POST', url: '/', httpPart: 'body' })
+  t.equal(read, 0)
+  t.match(validate({ name: 1 }), { error: { message: /^name must be string/ } })
+  t.ok(read > 0)
+  t.end()
+})
