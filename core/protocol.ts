@@ -69,6 +69,14 @@ export { type ProxyLimits, proxyLimits } from './api/proxy-limits.ts'
 export type { RoleFault, RoleReader, RoleRule, RuledRole } from './api/role-rules.ts'
 export type { EndReason, SessionTickets, StreamRegistry } from './api/sessions.ts'
 export {
+  CACHED_MS,
+  createSigningKeys,
+  type ListedKey,
+  type SigningKey,
+  type SigningKeyRow,
+  type SigningKeys,
+} from './api/signing-keys.ts'
+export {
   type AgentTransport,
   agentTransports,
   type HubTarget,

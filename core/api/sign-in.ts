@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { serviceRef, slotRef } from '../kernel/reference.ts'
+import type { App } from './app.ts'
 import type { Markup } from './pages.ts'
 import { Problem } from './problem.ts'
 import type { Session } from './sessions.ts'
@@ -74,6 +75,28 @@ export interface SignInDesk {
       readonly satisfied: Omit<SatisfiedRequirement, 'appId'>
     },
   ): Promise<string>
+  /**
+   * Asks the gate whether this hub session may reach the app, for a page on which the person lets a program in. While a
+   * requirement is unmet, `location` is the page that meets it; the browser then returns to `path`, a path of the sign-in
+   * host, with the query parameter `met`, which the next call takes. Otherwise `location` is null, and the session of
+   * the program is opened with `satisfied`. Throws `Problem` when access is denied.
+   */
+  prepare(
+    request: FastifyRequest,
+    input: {
+      readonly session: Session
+      readonly app: App
+      readonly path: string
+      readonly met?: string
+    },
+  ): Promise<ProgramAccess>
+}
+
+/** See `SignInDesk.prepare`. */
+export interface ProgramAccess {
+  readonly location: string | null
+  /** The requirements of this app that the decision depends on. */
+  readonly satisfied: readonly SatisfiedRequirement[]
 }
 
 /** One button of the sign-in page. */

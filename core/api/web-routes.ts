@@ -118,6 +118,11 @@ declare module 'fastify' {
      * `pages`.
      */
     rate?: CallRate
+    /**
+     * For `public` routes that scripts of other sites call: every origin may call them, and cookies are removed from the
+     * request. The route sends its own CORS headers.
+     */
+    anyOrigin?: boolean
     /** For a change that can end access: the response, an object, lists in `cut` the streams cut on all hubs. */
     cuts?: boolean
     /**

@@ -28,6 +28,7 @@ import { safePath } from './signin/return-target.ts'
 export const standardPlugins: readonly string[] = [
   'api-tokens',
   'audit-database',
+  'authorization-server',
   'backup',
   'cli-login',
   'dashboard',

@@ -8,10 +8,9 @@ import {
   type WebRoutes,
   webRoutes,
 } from '@mezite/core'
-import { assertion } from '@mezite/core/protocol'
+import { assertion, CACHED_MS, createSigningKeys, type SigningKeys } from '@mezite/core/protocol'
 import { createAssertion } from './assertion.ts'
-import { identityJwtMigrations } from './migrations.ts'
-import { CACHED_MS, createSigningKeys, type SigningKeys } from './signing-keys.ts'
+import { assertionKeys, identityJwtMigrations } from './migrations.ts'
 
 const CHECK_MS = 3_600_000
 
@@ -22,7 +21,7 @@ export default defineHubPlugin({
   needs: { jobs, revisions, publicNames, secretBox },
   provides: { assertion, migrations, webRoutes },
   setup({ clock, tap, use, provide }) {
-    const keys = createSigningKeys({ revisions: use.revisions, secretBox: use.secretBox, clock })
+    const keys = createSigningKeys({ ...use, clock, ...assertionKeys })
 
     use.revisions.addView(keys.view)
     provide.migrations(identityJwtMigrations)

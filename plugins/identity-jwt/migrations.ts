@@ -1,17 +1,7 @@
 import type { Database, Migrations } from '@mezite/core'
 
-export type KeyTables = {
-  identity_jwt_keys: {
-    kid: string
-    /** JWK as JSON; public part only. */
-    public_jwk: string
-    /** PKCS #8 DER, sealed by the secret box. */
-    private_key: Uint8Array
-    created: number | string
-    /** Signs from this time on; published before. Milliseconds since the epoch. */
-    active_from: number | string
-  }
-}
+/** Which keys sign the assertion, for `createSigningKeys`. */
+export const assertionKeys = { name: 'app-jwt', table: 'identity_jwt_keys', algorithm: 'ES256' } as const
 
 export const identityJwtMigrations: Migrations = {
   owner: 'identity-jwt',

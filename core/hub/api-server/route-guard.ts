@@ -65,6 +65,11 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
       throw new MezError('MEZ_ROUTE_UNGUARDED', `the route ${String(method)} ${url} has no config.access`)
     }
     if (access === 'public' || access === 'page') route.bodyLimit ??= PUBLIC_BODY_BYTES
+    if (config?.anyOrigin && access !== 'public')
+      throw new MezError(
+        'MEZ_ROUTE_UNGUARDED',
+        `the route ${String(method)} ${url} has anyOrigin and is not public`,
+      )
     for (const one of [method].flat()) routes.push({ method: one, url, access })
   })
 
@@ -84,7 +89,12 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     const { info, origin } = arrival
     const { headers, method, url } = request
     request.clientIp = info.clientOf?.(headers['x-forwarded-for']?.toString()) ?? info.clientIp
-    const { access = 'public', rate = access === 'page' ? 'pages' : 'other' } = request.routeOptions.config
+    const {
+      access = 'public',
+      rate = access === 'page' ? 'pages' : 'other',
+      anyOrigin = false,
+    } = request.routeOptions.config
+    if (anyOrigin) delete headers.cookie
     const path = url.split('?', 1)[0] ?? url
     const forgery = { method, path, headers, ownOrigin: origin }
     const cookie = readCookie(headers.cookie, HUB_COOKIE)
@@ -120,7 +130,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
       if (access === 'page' && !isSafe(method) && headers.origin === undefined)
         throw new Problem(403, 'csrf', 'The call has no Origin header.')
       // Pages post forms without a token header, and the routes read the cookie themselves.
-      checkCsrf({ ...forgery, path: '/web/', cookie })
+      if (!anyOrigin) checkCsrf({ ...forgery, path: '/web/', cookie })
       if (access === 'public') return
     }
     const bearer = access === 'page' ? undefined : bearerOf(headers.authorization)

@@ -12,6 +12,7 @@ import { texts } from '../../pages/texts.ts'
 import { AccessDenied, denialText } from './access-denied.ts'
 import { hubSessionOf } from './hub-cookie.ts'
 import { beginLogin } from './login-routes.ts'
+import { metForProgram } from './program-access.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
 import { sendPage } from './sign-in-desk.ts'
 
@@ -63,6 +64,8 @@ export async function meet(
   if (!state || !app)
     throw new Problem(400, 'state_expired', 'This sign-in link has expired. Open the page again.')
   const met = [{ ...satisfied, appId: app.id }]
+  if (state.nonceHash === null)
+    return metForProgram(deps, desk, request, { session, app, path: state.path }, met)
   const location = await nextLocation(deps, desk, request, state, app, session, met)
   if (location !== null) return location
   throw new Problem(401, 'login_required', 'Your session has ended. Open the page again.')
@@ -96,7 +99,7 @@ async function nextLocation(
   session: Session | undefined,
   met?: readonly SatisfiedRequirement[],
 ): Promise<string | null> {
-  const { access, catalog, sessions, requirements, challenge, publicNames, rate } = deps
+  const { access, catalog, sessions, publicNames, rate } = deps
   const query: AdmissionQuery = {
     who: session ? { kind: 'hub', sessionId: session.id } : null,
     app: state.nonceHash === null ? undefined : app,
@@ -114,17 +117,10 @@ async function nextLocation(
       if (outcome.code !== 'user_unknown') return null
       throw audited(new Problem(403, outcome.code, 'Your user no longer exists.'))
     case 'required': {
-      const [requirement] = outcome.requirements
-      const sealed = desk.seal(state)
-      const { subject } = outcome
-      const reply =
-        requirement && app && subject && (await challenge({ requirement, subject, app, state: sealed }))
-      if (reply) return reply.location
-      const { code } = outcome
-      await access.admit({ ...query, objection: code })
-      const { title, detail = 'A condition of this application is not met.' } =
-        requirements.get(requirement?.name ?? '') ?? {}
-      throw audited(new Problem(403, code, detail, { title }))
+      const found = app && (await challengeOf(deps, desk, state, app, outcome))
+      if (found) return found
+      await access.admit({ ...query, objection: outcome.code })
+      throw unmeetable(deps, outcome)
     }
     case 'admitted': {
       // The ticket passes on only the requirements of this app, which then count until this app's session ends.
@@ -147,13 +143,49 @@ async function nextLocation(
   }
 }
 
+/** The page that meets the first unmet requirement; null if no tap knows it. */
+async function challengeOf(
+  { challenge }: Pick<SignInDeps, 'challenge'>,
+  desk: Pick<SignInDesk, 'seal'>,
+  state: LoginState,
+  app: App,
+  { requirements: [requirement], subject }: Pick<Refusal, 'requirements' | 'subject'>,
+): Promise<string | null> {
+  if (!requirement || !subject) return null
+  const reply = await challenge({ requirement, subject, app, state: desk.seal(state) })
+  return reply?.location ?? null
+}
+
+/** Like `challengeOf`, but throws `Problem` if no tap knows the requirement. */
+export async function challengeFor(
+  deps: Pick<SignInDeps, 'challenge' | 'requirements'>,
+  desk: Pick<SignInDesk, 'seal'>,
+  state: LoginState,
+  app: App,
+  refusal: Refusal,
+): Promise<string> {
+  const location = await challengeOf(deps, desk, state, app, refusal)
+  if (location === null) throw unmeetable(deps, refusal)
+  return location
+}
+
+function unmeetable(
+  { requirements }: Pick<SignInDeps, 'requirements'>,
+  { code, requirements: unmet }: Refusal,
+) {
+  const { title, detail = 'A condition of this application is not met.' } =
+    requirements.get(unmet[0]?.name ?? '') ?? {}
+  return audited(new Problem(403, code, detail, { title }))
+}
+
 /** The gate has recorded its refusals of people who are signed in. */
-function audited(problem: Problem): Problem {
+export function audited(problem: Problem): Problem {
   problem.audited = true
   return problem
 }
 
-async function problemOf(
+/** The refusal of the gate as a page. */
+export async function problemOf(
   { access, explain, log, publicNames, template }: SignInDeps,
   refusal: Refusal,
   app: App | undefined,

@@ -16,7 +16,7 @@ const place = { table: 'sign_in', id: 'state', purpose: 'login-state' }
 type Sealed = [expires: number, appHost: string, path: string, nonceHash: string, fragment?: boolean | null]
 
 /** Completes every sign-in: sealed return targets, sessions and their lifetimes. */
-export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'meet'> {
+export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'meet' | 'prepare'> {
   const { secretBox, users, sessions, locks, publicNames, rate, audit, methods, clock, log } = deps
 
   return {

@@ -7,6 +7,7 @@ import { meet } from './app-launch.ts'
 import { loginRoutes } from './login-routes.ts'
 import { meRoutes } from './me-routes.ts'
 import { pageRoutes, servePages } from './page-routes.ts'
+import { prepare } from './program-access.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
 import { createDesk } from './sign-in-desk.ts'
 
@@ -20,7 +21,11 @@ export interface SignInRoom {
 /** The sign-in host: the routes of every sign-in method, the launch of apps, and the hub's own pages. */
 export function createSignIn(deps: SignInDeps): SignInRoom {
   const base = createDesk(deps)
-  const desk: SignInDesk = { ...base, meet: (request, input) => meet(deps, base, request, input) }
+  const desk: SignInDesk = {
+    ...base,
+    meet: (request, input) => meet(deps, base, request, input),
+    prepare: (request, input) => prepare(deps, base, request, input),
+  }
   return {
     desk,
     renderError: (page, request, problem) =>

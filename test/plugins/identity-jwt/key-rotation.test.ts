@@ -1,11 +1,11 @@
 /** Two hubs on one PostgreSQL database keep one set of keys, over weeks by the clock. */
 import { randomBytes } from 'node:crypto'
+import { createSigningKeys, type SigningKeyRow } from '@mezite/core/protocol'
 import { fakeClock, testActor, testSecretBox } from '@mezite/core/testing'
 import t from 'tap'
 import { verifyAssertion } from '../../../examples/verify-assertion/node/verify-assertion.ts'
 import { createAssertion } from '../../../plugins/identity-jwt/assertion.ts'
-import { identityJwtMigrations, type KeyTables } from '../../../plugins/identity-jwt/migrations.ts'
-import { createSigningKeys } from '../../../plugins/identity-jwt/signing-keys.ts'
+import { assertionKeys, identityJwtMigrations } from '../../../plugins/identity-jwt/migrations.ts'
 import { changesOf, open, postgresStore } from '../../hub/database/stores.ts'
 import { fakeApp } from '../../hub/signin/sign-in-host.ts'
 
@@ -24,7 +24,7 @@ async function startHub() {
   const database = await open(config)
   await database.migrate([identityJwtMigrations])
   const revisions = changesOf(database)
-  const keys = createSigningKeys({ revisions, secretBox: testSecretBox(secret), clock })
+  const keys = createSigningKeys({ revisions, secretBox: testSecretBox(secret), clock, ...assertionKeys })
   revisions.addView(keys.view)
   await revisions.start()
   t.teardown(async () => {
@@ -151,7 +151,11 @@ t.test('O179 the key set has public members only', async (t) => {
   for (const jwk of a.keys.published()) for (const name of Object.keys(jwk)) t.ok(allowed.has(name), name)
   const database = await open(config)
   t.teardown(() => database.close())
-  const rows = await database.db.withTables<KeyTables>().selectFrom('identity_jwt_keys').selectAll().execute()
+  const rows = await database.db
+    .withTables<{ identity_jwt_keys: SigningKeyRow }>()
+    .selectFrom('identity_jwt_keys')
+    .selectAll()
+    .execute()
   t.ok(rows.length > 1)
   const p256 = Buffer.from('2a8648ce3d0301', 'hex')
   for (const row of rows)

@@ -1,12 +1,12 @@
-import {
-  createHash,
-  createPrivateKey,
-  generateKeyPairSync,
-  type JsonWebKey,
-  type KeyObject,
-} from 'node:crypto'
-import type { Actor, Clock, Revisions, SecretBox, Transaction, View } from '@mezite/core'
-import type { KeyTables } from './migrations.ts'
+import { createHash, createPrivateKey, generateKeyPair, type JsonWebKey, type KeyObject } from 'node:crypto'
+import { promisify } from 'node:util'
+import type { Clock } from '../kernel/clock.ts'
+import type { Actor } from './audit.ts'
+import type { Transaction } from './database.ts'
+import type { Revisions, View } from './revisions.ts'
+import type { SecretBox } from './secret-box.ts'
+
+const generate = promisify(generateKeyPair)
 
 /** How long verifiers may keep the key set. */
 export const CACHED_MS = 5 * 60_000
@@ -18,8 +18,20 @@ const LEAD_MS = CACHED_MS + 60_000
 const KEEP_MS = 7 * 24 * 3_600_000
 const ROTATE_MS = 30 * 24 * 3_600_000
 const KIND = 'key'
-const PREFIX = 'app-jwt:'
 
+/** A row of the table of the keys: `kid` and `public_jwk` text, `private_key` bytea, `created` and `active_from` bigint. */
+export interface SigningKeyRow {
+  readonly kid: string
+  /** JWK as JSON; public part only. */
+  readonly public_jwk: string
+  /** PKCS #8 DER, sealed by the secret box. */
+  readonly private_key: Uint8Array
+  readonly created: number | string
+  /** Signs from this time on; published before. Milliseconds since the epoch. */
+  readonly active_from: number | string
+}
+
+/** A signing key with its private part. */
 export interface SigningKey {
   readonly kid: string
   readonly privateKey: KeyObject
@@ -28,6 +40,7 @@ export interface SigningKey {
   readonly activeFrom: number
 }
 
+/** A published signing key, for lists. */
 export interface ListedKey {
   readonly kid: string
   /** `coming`: published, signs later; `overlap`: no longer signs, but its signatures still verify. */
@@ -36,14 +49,49 @@ export interface ListedKey {
   readonly activeFrom: number
 }
 
-/** The keys of the assertion: P-256, sealed in the database, the same on every hub. */
-export function createSigningKeys(deps: { revisions: Revisions; secretBox: SecretBox; clock: Clock }) {
-  const { revisions, secretBox, clock } = deps
+/** The signing keys of one plugin. */
+export interface SigningKeys {
+  readonly view: View
+  /** Every stored key, oldest first. */
+  all(): readonly SigningKey[]
+  /** The key that signs now: the newest that is old enough. */
+  current(): SigningKey | undefined
+  /** Public keys that a verifier should accept: coming, current and, for a week, former ones. */
+  published(): readonly JsonWebKey[]
+  /** Creates the very first key, used at once. */
+  ensure(): Promise<void>
+  /** Every key that is published, oldest first, and which one signs. */
+  list(): readonly ListedKey[]
+  /** Publishes a new key, which signs in six minutes; does nothing when one is already coming. */
+  rotate(by: Actor): Promise<void>
+  /** Rotates when the newest key is thirty days old, and removes keys that were replaced a week ago. */
+  tend(): Promise<void>
+}
+
+/**
+ * Keys that sign for others to verify: sealed in the database, the same on every hub, and rotated every 30 days. Call
+ * `Revisions.addView` with the view in `setup`, `ensure` at the start, and `tend` in a job.
+ */
+export function createSigningKeys(deps: {
+  readonly revisions: Pick<Revisions, 'write'>
+  readonly secretBox: Pick<SecretBox, 'seal' | 'open'>
+  readonly clock: Clock
+  /** Names the keys in records and on command lines, such as `app-jwt`. */
+  readonly name: string
+  /** Of the calling plugin; its rows are `SigningKeyRow`. */
+  readonly table: string
+  /** `ES256`: P-256; `RS256`: RSA with 2048 bits. */
+  readonly algorithm: 'ES256' | 'RS256'
+}): SigningKeys {
+  const { revisions, secretBox, clock, name, table, algorithm } = deps
+  type Tables = { [table: string]: SigningKeyRow }
+  const prefix = `${name}:`
+  const place = (kid: string) => ({ table, id: kid, purpose: name })
   /** Oldest first. */
   let keys: readonly SigningKey[] = []
 
   async function read(trx: Transaction): Promise<SigningKey[]> {
-    const rows = await trx.withTables<KeyTables>().selectFrom('identity_jwt_keys').selectAll().execute()
+    const rows = await trx.withTables<Tables>().selectFrom(table).selectAll().execute()
     return rows
       .map((row) => ({
         kid: row.kid,
@@ -59,7 +107,7 @@ export function createSigningKeys(deps: { revisions: Revisions; secretBox: Secre
   }
 
   const view: View = {
-    name: 'identity-jwt-keys',
+    name: `${name}-keys`,
     kinds: [KIND],
     async loadAll(trx) {
       const found = await read(trx)
@@ -68,7 +116,7 @@ export function createSigningKeys(deps: { revisions: Revisions; secretBox: Secre
       }
     },
     async refresh(trx, touched) {
-      const ours = [...(touched.get(KIND) ?? [])].some((key) => key.startsWith(PREFIX))
+      const ours = [...(touched.get(KIND) ?? [])].some((key) => key.startsWith(prefix))
       const found = ours ? await read(trx) : keys
       return () => {
         keys = found
@@ -88,27 +136,27 @@ export function createSigningKeys(deps: { revisions: Revisions; secretBox: Secre
     await revisions.write(async (trx, change) => {
       const held = await read(trx)
       if (unless(held)) return
-      const db = trx.withTables<KeyTables>()
-      const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      const db = trx.withTables<Tables>()
+      const { privateKey, publicKey } = await newKey(algorithm)
       const jwk = publicKey.export({ format: 'jwk' })
       const kid = thumbprint(jwk)
       const sealed = secretBox.seal(place(kid), privateKey.export({ format: 'der', type: 'pkcs8' }))
       await db
-        .insertInto('identity_jwt_keys')
+        .insertInto(table)
         .values({
           kid,
-          public_jwk: JSON.stringify({ ...jwk, kid, alg: 'ES256', use: 'sig' }),
+          public_jwk: JSON.stringify({ ...jwk, kid, alg: algorithm, use: 'sig' }),
           private_key: sealed,
           created: clock.now(),
           active_from: activeFromMs,
         })
         .execute()
-      change.touch(KIND, PREFIX + kid)
+      change.touch(KIND, prefix + kid)
       await change.audit({
         type: 'key.created',
         success: true,
         by,
-        fields: { name: 'app-jwt', key: kid },
+        fields: { name, key: kid },
       })
     }, by)
   }
@@ -117,25 +165,22 @@ export function createSigningKeys(deps: { revisions: Revisions; secretBox: Secre
     await revisions.write(async (trx, change) => {
       const held = await read(trx)
       for (const { kid } of held.filter((_, at) => isFormer(held, at, clock.now()))) {
-        await trx.withTables<KeyTables>().deleteFrom('identity_jwt_keys').where('kid', '=', kid).execute()
-        change.touch(KIND, PREFIX + kid)
+        await trx.withTables<Tables>().deleteFrom(table).where('kid', '=', kid).execute()
+        change.touch(KIND, prefix + kid)
       }
     })
   }
 
   return {
     view,
-    /** The key that signs now: the newest that is old enough. */
-    current: (): SigningKey | undefined => currentOf(keys, clock.now()),
-    /** Public keys that a verifier should accept: coming, current and, for a week, former ones. */
-    published: (): readonly JsonWebKey[] => {
+    all: () => keys,
+    current: () => currentOf(keys, clock.now()),
+    published: () => {
       const now = clock.now()
       return keys.filter((_, at) => !isFormer(keys, at, now)).map(({ publicJwk }) => publicJwk)
     },
-    /** Creates the very first key, used at once. */
     ensure: () => add(clock.now(), (held) => held.length > 0),
-    /** Every key that is published, oldest first, and which one signs. */
-    list: (): readonly ListedKey[] => {
+    list: () => {
       const now = clock.now()
       const signing = currentOf(keys, now)
       return keys
@@ -146,11 +191,9 @@ export function createSigningKeys(deps: { revisions: Revisions; secretBox: Secre
           state: kid === signing?.kid ? 'active' : activeFrom > now ? 'coming' : 'overlap',
         }))
     },
-    /** Publishes a new key, which signs in six minutes; does nothing when one is already coming. */
-    rotate: (by: Actor) =>
+    rotate: (by) =>
       add(clock.now() + LEAD_MS, (held) => held.some(({ activeFrom }) => activeFrom > clock.now()), by),
-    /** Rotates when the newest key is thirty days old, and removes keys that were replaced a week ago. */
-    tend: async (): Promise<void> => {
+    tend: async () => {
       const due = (held: readonly SigningKey[]) => (held.at(-1)?.activeFrom ?? 0) + ROTATE_MS <= clock.now()
       if (due(keys)) await add(clock.now() + LEAD_MS, (held) => !due(held))
       if (keys.some((_, at) => isFormer(keys, at, clock.now()))) await removeFormer()
@@ -168,11 +211,12 @@ function isFormer(keys: readonly SigningKey[], at: number, now: number): boolean
   return next !== undefined && next.activeFrom + KEEP_MS <= now
 }
 
-export type SigningKeys = ReturnType<typeof createSigningKeys>
-
-const place = (kid: string) => ({ table: 'identity_jwt_keys', id: kid, purpose: 'app-jwt' })
+/** The pair is made on another thread: RSA keys take some time. */
+const newKey = (algorithm: 'ES256' | 'RS256') =>
+  algorithm === 'ES256' ? generate('ec', { namedCurve: 'P-256' }) : generate('rsa', { modulusLength: 2048 })
 
 /** RFC 7638. */
-function thumbprint({ crv, kty, x, y }: JsonWebKey): string {
-  return createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest('base64url')
+function thumbprint({ crv, e, kty, n, x, y }: JsonWebKey): string {
+  const members = kty === 'RSA' ? { e, kty, n } : { crv, kty, x, y }
+  return createHash('sha256').update(JSON.stringify(members)).digest('base64url')
 }

@@ -1,0 +1,147 @@
+import {
+  type App,
+  type Audit,
+  type Catalog,
+  type Clock,
+  type Log,
+  messageOf,
+  type Session,
+  type Sessions,
+  type Users,
+} from '@mezite/core'
+import type { Access } from '@mezite/core/protocol'
+import type { Adapter, AdapterPayload, errors } from 'oidc-provider'
+import { calls } from './calls.ts'
+import { type Consent, consentOf } from './consent.ts'
+import { boundToken, secretOf } from './credential.ts'
+import type { Records } from './records.ts'
+import { appOf } from './resources.ts'
+
+/**
+ * Stores access tokens. A token for an app is a session of kind `token` for that app alone, opened here and ended with the
+ * token: so it is checked, limited, cut and recorded as every session. The gate decides before the token is given out.
+ */
+export function createAccessTokens(deps: {
+  readonly records: Records
+  readonly access: Pick<Access, 'admit'>
+  readonly catalog: Pick<Catalog, 'byHost'>
+  readonly sessions: Pick<Sessions, 'open' | 'end' | 'byId'>
+  readonly audit: Pick<Audit, 'record'>
+  readonly users: Pick<Users, 'byName'>
+  readonly clock: Clock
+  readonly log: Log
+  readonly thrown: Pick<typeof errors, 'InvalidGrant' | 'InvalidTarget'>
+}) {
+  const { records, access, catalog, sessions, users, audit, clock, log, thrown } = deps
+  const stored = records.adapter('AccessToken')
+
+  /** The consent behind a token, if its person still holds the name. */
+  async function consentFor(grantId: string | undefined): Promise<Consent> {
+    const row = grantId === undefined ? undefined : await records.row('Grant', grantId)
+    const consent = row && consentOf(row)
+    if (!consent) throw new thrown.InvalidGrant('the grant has ended')
+    if (users.byName(consent.user)?.holder !== consent.holder)
+      throw new thrown.InvalidGrant('the user was removed')
+    return consent
+  }
+
+  /** Asks the gate as for a request to the app. Ends the session again and throws if it would be refused. */
+  async function admitted(session: Session, app: App): Promise<void> {
+    const call = calls.getStore()
+    const outcome = await access.admit({
+      who: { kind: 'token', sessionId: session.id },
+      ...{ app, protocol: app.protocol, probe: true },
+      clientIp: session.clientIp,
+      requestId: call?.requestId ?? session.id,
+    })
+    if (outcome.outcome === 'admitted') return
+    await sessions.end([session.id], 'denied', null)
+    throw new thrown.InvalidGrant(`access to the app is refused (${outcome.code})`)
+  }
+
+  /** Opens the session of a token for one app. */
+  async function open(token: string, app: App, consent: Consent, ttlSeconds: number): Promise<Session> {
+    const { user, holder, anchor, program } = consent
+    const given = sessions.byId(anchor)
+    if (given === undefined) throw new thrown.InvalidGrant('the sign-in behind the grant has ended')
+    const { session } = await sessions.open({
+      ...{ kind: 'token', token, user, holder, parentId: anchor },
+      connector: given.connector,
+      since: given.created,
+      apps: [app.id],
+      satisfied: given.satisfied.filter(({ appId }) => appId === app.id),
+      client: program,
+      clientIp: calls.getStore()?.clientIp ?? '',
+      expires: Math.min(given.expires, clock.now() + ttlSeconds * 1_000),
+    })
+    await admitted(session, app)
+    return session
+  }
+
+  const adapter: Adapter = {
+    ...stored,
+    async upsert(id, payload, ttlSeconds = 0) {
+      const audience = typeof payload.aud === 'string' ? payload.aud : undefined
+      const consent = await consentFor(payload.grantId)
+      // Without an audience it opens no app: it only reads the claims of the person.
+      if (audience === undefined) return stored.upsert(id, payload, ttlSeconds)
+      const app = appOf(catalog, audience)
+      if (app === undefined) throw new thrown.InvalidTarget()
+      const token = boundToken(secretOf(id), payload.jkt)
+      const session = await open(token, app, consent, ttlSeconds)
+      try {
+        await stored.upsert(id, payload, ttlSeconds)
+        await records.update('AccessToken', id, { session_id: session.id })
+      } catch (error) {
+        await sessions
+          .end([session.id], 'revoked', null)
+          .catch((failure) =>
+            log.error(
+              { cause: messageOf(failure) },
+              'failed to end the session of a token that was not stored',
+            ),
+          )
+        throw error
+      }
+      audit.record({
+        ...{ type: 'token.issued', success: true, user: consent.user, sessionId: session.id },
+        clientIp: session.clientIp,
+        requestId: calls.getStore()?.requestId ?? null,
+        fields: {
+          name: app.name,
+          client: payload.clientId ?? null,
+          program: consent.program,
+          kind: 'access',
+        },
+      })
+    },
+    async find(id): Promise<AdapterPayload | undefined> {
+      const row = await records.row('AccessToken', id)
+      if (!row) return undefined
+      // The library does not look at the account, the grant or the hub's own reasons to end a session.
+      if (row.session_id !== null && sessions.byId(row.session_id) === undefined) return undefined
+      const grant = row.grant_id === null ? undefined : await records.row('Grant', row.grant_id)
+      const consent = grant && consentOf(grant)
+      if (!consent || sessions.byId(consent.anchor) === undefined) return undefined
+      return (await stored.find(id)) as AdapterPayload | undefined
+    },
+    async destroy(id) {
+      const row = await records.row('AccessToken', id)
+      if (row) await end(await records.remove({ key: row.key }))
+    },
+    revokeByGrantId: (grantId) => revoke({ grant_id: grantId }),
+  }
+
+  const end = async (ids: readonly string[]): Promise<void> => {
+    await sessions.end(ids, 'revoked', null)
+  }
+
+  /** Deletes everything of a grant, a client or an account, and cuts the streams of its tokens on every hub. */
+  async function revoke(where: Parameters<Records['remove']>[0]): Promise<void> {
+    await end(await records.remove(where))
+  }
+
+  return { adapter, open, revoke }
+}
+
+export type AccessTokens = ReturnType<typeof createAccessTokens>

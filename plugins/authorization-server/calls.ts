@@ -1,0 +1,16 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Session, SignInDesk } from '@mezite/core'
+
+/** The request that the library is working on, for its storage and its callbacks. */
+export interface Call {
+  readonly clientIp: string
+  readonly requestId: string
+  /** The person's session at the hub; undefined at endpoints for programs. */
+  readonly hubSession: Session | undefined
+  /** The code of a device in the address of the page. */
+  readonly userCode?: string
+  readonly request: Parameters<SignInDesk['sessionOf']>[0]
+}
+
+/** Calls by their asynchronous context: the library passes its own context to some callbacks only, and never to its storage. */
+export const calls = new AsyncLocalStorage<Call>()

@@ -1,0 +1,158 @@
+import type { Catalog, Pages, PublicNames, SessionLimits, Sessions, User, Users } from '@mezite/core'
+import { html } from '@mezite/core'
+import type { Adapter, Configuration, KoaContextWithOIDC } from 'oidc-provider'
+import { calls } from './calls.ts'
+import type { Grant } from './consent.ts'
+import { devicePages } from './device-pages.ts'
+import { interactionPath } from './interactions.ts'
+import type { Library } from './library.ts'
+import { ROUTES } from './mount.ts'
+import { APP_SCOPE, readResource } from './resources.ts'
+
+/** How long an access token is valid at most, in seconds. */
+export const TOKEN_SECONDS = 3_600
+const REFRESH_SECONDS = 90 * 86_400
+const CODE_SECONDS = 60
+const DEVICE_SECONDS = 600
+const INTERACTION_SECONDS = 900
+const SESSION_SECONDS = 86_400
+
+/** Claims about a person, for the apps' own sign-in. */
+function claimsOf(user: User, users: Pick<Users, 'rolesOf'>) {
+  const { name = null, email = null } = user.profile ?? {}
+  return {
+    sub: user.name,
+    preferred_username: user.name,
+    name: name ?? user.name,
+    ...(email === null ? {} : { email }),
+    groups: users.rolesOf(user.name),
+  }
+}
+
+/** What the library is told about this hub. Its defaults that print notices are all replaced. */
+export function configure(deps: {
+  readonly library: Library
+  readonly adapter: (model: string) => Adapter
+  readonly secrets: (purpose: string) => Buffer
+  readonly catalog: Pick<Catalog, 'byHost'>
+  readonly sessions: Pick<Sessions, 'byId'>
+  readonly users: Pick<Users, 'byName' | 'rolesOf'>
+  readonly pages: Pick<Pages, 'render' | 'languageOf'>
+  readonly publicNames: PublicNames
+  readonly sessionLimits: SessionLimits | undefined
+  readonly registration: boolean
+  readonly clock: { now(): number }
+}): Omit<Configuration, 'jwks'> {
+  const { library, users, sessions, publicNames, clock } = deps
+  const { errors, interactionPolicy } = library
+
+  /** Seconds until the sign-in of the person behind a grant ends, at most `longest`. */
+  function within(ctx: KoaContextWithOIDC | undefined, longest: number): number {
+    const { consent } = (ctx?.oidc.entities.Grant ?? {}) as Partial<Grant>
+    const anchor = consent === undefined ? undefined : sessions.byId(consent.anchor)
+    const left = anchor === undefined ? longest : Math.floor((anchor.expires - clock.now()) / 1_000)
+    return Math.max(1, Math.min(longest, left))
+  }
+
+  const policy = interactionPolicy.base()
+
+  return {
+    adapter: deps.adapter as never,
+    routes: ROUTES,
+    scopes: ['openid', 'profile', 'email', 'groups', 'offline_access', APP_SCOPE],
+    claims: {
+      openid: ['sub'],
+      profile: ['name', 'preferred_username'],
+      email: ['email'],
+      groups: ['groups'],
+    },
+    conformIdTokenClaims: false,
+    responseTypes: ['code'],
+    subjectTypes: ['public'],
+    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+    clientDefaults: {
+      // Loopback redirects of programs may then have any port (RFC 8252), and plain http leads nowhere else.
+      application_type: 'native',
+      token_endpoint_auth_method: 'none',
+      grant_types: ['authorization_code', 'refresh_token'],
+      response_types: ['code'],
+    },
+    pkce: { required: (_ctx, client) => client.clientAuthMethod === 'none' },
+    rotateRefreshToken: true,
+    issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+    // What depends on a sign-in ends with the session in `Consent.anchor`.
+    expiresWithSession: () => false,
+    clientBasedCORS: (_ctx, origin, client) =>
+      (client.redirectUris ?? []).some((uri) => URL.parse(uri)?.origin === origin),
+    allowOmittingSingleRegisteredRedirectUri: false,
+    cookies: {
+      keys: [deps.secrets('cookies').toString('base64url')],
+      names: {
+        session: '__Host-oauth_session',
+        interaction: '__Secure-oauth_interaction',
+        resume: '__Secure-oauth_resume',
+      },
+      long: { httpOnly: true, secure: true, sameSite: 'lax', signed: true, path: '/' },
+      short: { httpOnly: true, secure: true, sameSite: 'lax', signed: true },
+    },
+    ttl: {
+      AccessToken: (ctx) => within(ctx, TOKEN_SECONDS),
+      AuthorizationCode: CODE_SECONDS,
+      DeviceCode: DEVICE_SECONDS,
+      Grant: REFRESH_SECONDS,
+      IdToken: TOKEN_SECONDS,
+      Interaction: INTERACTION_SECONDS,
+      RefreshToken: (ctx) => within(ctx, REFRESH_SECONDS),
+      Session: SESSION_SECONDS,
+    },
+    interactions: { policy, url: (_ctx, { uid }) => interactionPath(uid) },
+    findAccount(_ctx, sub) {
+      const user = users.byName(sub)
+      return user && { accountId: user.name, claims: () => claimsOf(user, users) }
+    },
+    renderError(ctx, { error, error_description }) {
+      const request = calls.getStore()?.request
+      ctx.type = 'html'
+      ctx.body = deps.pages.render({
+        title: 'This program cannot continue',
+        language: deps.pages.languageOf(request?.headers['accept-language']),
+        body: html`<div class="card">
+          <h1>This program cannot continue</h1>
+          <p>${error_description ?? 'The request of the program is not valid.'}</p>
+          <p class="quiet">Reason: <code>${error}</code></p>
+        </div>`,
+      })
+    },
+    features: {
+      devInteractions: { enabled: false },
+      pushedAuthorizationRequests: { enabled: false },
+      rpInitiatedLogout: { enabled: false },
+      backchannelLogout: { enabled: true },
+      claimsParameter: { enabled: false },
+      userinfo: { enabled: true },
+      deviceFlow: devicePages(deps.pages),
+      dPoP: { enabled: true, nonceSecret: deps.secrets('dpop') },
+      revocation: {
+        enabled: true,
+        allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
+      },
+      introspection: {
+        enabled: true,
+        allowedPolicy: (_ctx, client, token) =>
+          token.clientId === client.clientId && client.clientAuthMethod !== 'none',
+      },
+      registration: { enabled: deps.registration },
+      resourceIndicators: {
+        enabled: true,
+        // Without a name there is no choice: of several granted apps, the program must name one.
+        defaultResource: (_ctx, _client, oneOf) => (oneOf?.length === 1 ? oneOf[0] : oneOf) as string,
+        useGrantedResource: () => true,
+        getResourceServerInfo(_ctx, resource) {
+          const known = readResource(resource, publicNames)
+          if (known === null) throw new errors.InvalidTarget()
+          return { scope: APP_SCOPE, audience: known, accessTokenFormat: 'opaque' }
+        },
+      },
+    },
+  }
+}

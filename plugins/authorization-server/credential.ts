@@ -1,0 +1,112 @@
+import { createHash } from 'node:crypto'
+import type { App } from '@mezite/core'
+import type { Caller, Credential, CredentialRefusal, CredentialRequest } from '@mezite/core/protocol'
+import { APP_SCOPE } from './resources.ts'
+
+/** Secret scanners look for these prefixes. */
+export const ACCESS_TOKEN = 'mezite_at_'
+export const REFRESH_TOKEN = 'mezite_rt_'
+
+const TOKEN = /^mezite_at_([A-Za-z0-9_-]{43})$/
+const METADATA = '/.well-known/oauth-protected-resource'
+const LONGEST = 4_096
+const REFUSED: Caller = { kind: 'refused', status: 401, code: 'token_invalid' }
+
+/** The random part of an access token. Throws `TypeError` for another text. */
+export function secretOf(token: string): string {
+  const secret = TOKEN.exec(token)?.[1]
+  if (secret === undefined) throw new TypeError('not an access token')
+  return secret
+}
+
+/**
+ * The token of the session behind an access token. For a token that is bound to a key (RFC 9449) it depends on the key:
+ * without a proof of this key, or with that of another one, the access token names no session.
+ */
+export const boundToken = (secret: string, thumbprint: string | undefined): string =>
+  thumbprint === undefined
+    ? secret
+    : createHash('sha256').update(`${secret}.${thumbprint}`).digest('base64url')
+
+/** The access token that the line of a header presents, and how; null if it presents none. */
+function presented(value: string): { readonly token: string; readonly dpop: boolean } | null {
+  if (value.length > LONGEST) return null
+  const [, scheme = '', credentials = value] = /^([A-Za-z]+) +(.*)$/.exec(value) ?? []
+  switch (scheme.toLowerCase()) {
+    case '':
+    case 'bearer':
+      return credentials.startsWith(ACCESS_TOKEN) ? { token: credentials, dpop: false } : null
+    case 'dpop':
+      return credentials.startsWith(ACCESS_TOKEN) ? { token: credentials, dpop: true } : null
+    case 'basic': {
+      if (!/^[A-Za-z0-9+/]+={0,2}$/.test(credentials)) return null
+      const text = Buffer.from(credentials, 'base64').toString('latin1')
+      const password = text.slice(text.indexOf(':') + 1)
+      return text.includes(':') && password.startsWith(ACCESS_TOKEN) ? { token: password, dpop: false } : null
+    }
+    default:
+      return null
+  }
+}
+
+/**
+ * The entry of `credentials` that lets programs in by an access token: `Authorization: Bearer` or `DPoP`, the password of
+ * `Authorization: Basic`, or `Mezite-Token`.
+ */
+export function tokenCredential(options: {
+  readonly issuer: string
+  /** Whether programs may reach the app. */
+  readonly admits: (app: App) => boolean
+  /** The thumbprint of the key that the request's DPoP proof proves for this token. */
+  readonly prove: (request: CredentialRequest, token: string) => Promise<string | null>
+}): Extract<Credential, { from: 'header' }> {
+  const { issuer, admits, prove } = options
+
+  function read(value: string, request: CredentialRequest): Caller | null | Promise<Caller | null> {
+    const found = presented(value)
+    if (found === null) return null
+    const secret = TOKEN.exec(found.token)?.[1]
+    if (secret === undefined) return REFUSED
+    if (!found.dpop) return { kind: 'token', token: secret }
+    return prove(request, found.token).then((thumbprint) =>
+      thumbprint === null
+        ? REFUSED
+        : { kind: 'token', token: boundToken(secret, thumbprint), hides: ['dpop'] },
+    )
+  }
+
+  function challenge({ origin, status, code, presented }: CredentialRefusal): string | null {
+    const stepUp = status === 403 && presented && /_required$/.test(code)
+    if (status !== 401 && !stepUp) return null
+    const error = stepUp ? 'insufficient_scope' : presented ? 'invalid_token' : null
+    return [
+      ...(error === null ? [] : [`error="${error}"`]),
+      `resource_metadata="${origin}${METADATA}"`,
+      `scope="${APP_SCOPE}"`,
+    ]
+      .join(', ')
+      .replace(/^/, 'Bearer ')
+  }
+
+  return {
+    name: 'access-token',
+    from: 'header',
+    at: 'app',
+    headers: ['authorization', 'mezite-token', 'dpop'],
+    read,
+    challenge,
+    document: {
+      path: METADATA,
+      of: (origin, app) =>
+        app !== undefined && !admits(app)
+          ? null
+          : {
+              resource: `${origin}/`,
+              authorization_servers: [issuer],
+              scopes_supported: [APP_SCOPE],
+              bearer_methods_supported: ['header'],
+              dpop_signing_alg_values_supported: ['ES256', 'EdDSA'],
+            },
+    },
+  }
+}

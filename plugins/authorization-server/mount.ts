@@ -1,0 +1,133 @@
+import type { ServerResponse } from 'node:http'
+import { Problem, type PublicNames, type SignInDesk, type WebRoutes } from '@mezite/core'
+import type { Server } from './server.ts'
+
+type Request = Parameters<SignInDesk['sessionOf']>[0]
+type Methods = readonly ('GET' | 'POST' | 'OPTIONS')[]
+
+/** Below the issuer. `person`: the endpoint reads cookies, so it belongs to the pages of the sign-in host. */
+interface Endpoint {
+  readonly path: string
+  readonly methods: Methods
+  readonly person?: boolean
+  readonly rate: 'tokens' | 'keys' | 'sign_in'
+}
+
+/** The library's endpoints that the hub serves; requests to others never reach the library. */
+export const ROUTES = {
+  authorization: '/v1/oauth/authorize',
+  token: '/v1/oauth/token',
+  jwks: '/v1/oauth/keys',
+  revocation: '/v1/oauth/revoke',
+  introspection: '/v1/oauth/introspect',
+  userinfo: '/v1/oauth/userinfo',
+  registration: '/v1/oauth/register',
+  device_authorization: '/v1/oauth/device_authorization',
+  code_verification: '/v1/oauth/device',
+} as const
+
+const POST: Methods = ['POST', 'OPTIONS']
+const GET: Methods = ['GET', 'OPTIONS']
+const ENDPOINTS: readonly Endpoint[] = [
+  { path: '/.well-known/openid-configuration', methods: GET, rate: 'keys' },
+  { path: '/.well-known/oauth-authorization-server', methods: GET, rate: 'keys' },
+  { path: ROUTES.jwks, methods: GET, rate: 'keys' },
+  { path: ROUTES.token, methods: POST, rate: 'tokens' },
+  { path: ROUTES.revocation, methods: POST, rate: 'tokens' },
+  { path: ROUTES.introspection, methods: POST, rate: 'tokens' },
+  { path: ROUTES.userinfo, methods: ['GET', 'POST', 'OPTIONS'], rate: 'tokens' },
+  { path: ROUTES.device_authorization, methods: POST, rate: 'sign_in' },
+  { path: ROUTES.authorization, methods: ['GET'], person: true, rate: 'sign_in' },
+  { path: `${ROUTES.authorization}/:uid`, methods: ['GET'], person: true, rate: 'sign_in' },
+  { path: ROUTES.code_verification, methods: ['GET', 'POST'] as Methods, person: true, rate: 'sign_in' },
+  { path: `${ROUTES.code_verification}/:uid`, methods: ['GET'], person: true, rate: 'sign_in' },
+]
+const REGISTRATION: Endpoint = { path: ROUTES.registration, methods: ['POST'], rate: 'sign_in' }
+
+/** Headers of the library's own responses; it sends none of them, and the hub's own do not apply to what it sends. */
+const OWN_HEADERS = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+  'cache-control': 'no-store',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+} as const
+
+/** Serves the endpoints of the library on the sign-in host. */
+export function endpointRoutes(options: {
+  readonly server: () => Server
+  readonly desk: Pick<SignInDesk, 'sessionOf' | 'seal'>
+  readonly publicNames: Pick<PublicNames, 'signInOrigin' | 'hsts'>
+  readonly registration: boolean
+}): WebRoutes {
+  const { server, desk, publicNames, registration } = options
+  const { host } = new URL(publicNames.signInOrigin)
+
+  /** Also for names of the hub that are not the issuer's: metadata at another origin would name a wrong issuer. */
+  function requireIssuer({ headers }: Request): void {
+    if ((headers[':authority'] ?? headers.host) === host) return
+    throw new Problem(421, 'wrong_host', `Programs sign in at ${publicNames.signInOrigin} only.`)
+  }
+
+  return {
+    name: 'authorization-server',
+    prefix: '',
+    async routes(web) {
+      // The library reads bodies itself, at most 56 KiB.
+      web.removeAllContentTypeParsers()
+      web.addContentTypeParser('*', (_request, _payload, done) => done(null))
+      for (const { path, methods, person = false, rate } of registration
+        ? [...ENDPOINTS, REGISTRATION]
+        : ENDPOINTS)
+        web.route({
+          method: [...methods],
+          url: path,
+          exposeHeadRoute: false,
+          config: { access: 'public', rate, ...(person ? {} : { anyOrigin: true }) },
+          async handler(request, reply) {
+            requireIssuer(request)
+            const hubSession = person ? await desk.sessionOf(request) : undefined
+            const code = path === ROUTES.code_verification ? takeUserCode(request) : {}
+            // Only people who have signed in may try codes.
+            if (path === ROUTES.code_verification && hubSession === undefined) {
+              const back = `${path}${code.userCode ? `?user_code=${encodeURIComponent(code.userCode)}` : ''}`
+              const state = desk.seal({ appHost: null, path: back, nonceHash: null })
+              return reply.redirect(
+                `${publicNames.signInOrigin}/web/login?${new URLSearchParams({ state })}`,
+                303,
+              )
+            }
+            reply.hijack()
+            protect(reply.raw, publicNames.hsts === true)
+            reply.raw.setHeader('x-request-id', request.id)
+            const call = { clientIp: request.clientIp, requestId: request.id, hubSession, request, ...code }
+            await server().serve(request.raw, reply.raw, call)
+          },
+        })
+    },
+  }
+}
+
+/**
+ * Takes the code out of the address: with one, the library would answer with a page that submits itself by a script, which
+ * the policy of the hub's pages forbids.
+ */
+function takeUserCode({ method, raw, query }: Request): { readonly userCode?: string } {
+  const { user_code: given } = Object(query) as { user_code?: unknown }
+  if (method !== 'GET') return {}
+  raw.url = ROUTES.code_verification
+  return typeof given === 'string' ? { userCode: given.slice(0, 16) } : {}
+}
+
+/** Adds our headers to whatever the library sends, its errors included. */
+function protect(response: ServerResponse, hsts: boolean): void {
+  for (const [name, value] of Object.entries(OWN_HEADERS)) response.setHeader(name, value)
+  const { writeHead } = response
+  response.writeHead = ((...args: Parameters<typeof writeHead>) => {
+    for (const [name, value] of Object.entries(OWN_HEADERS))
+      if (!response.hasHeader(name)) response.setHeader(name, value)
+    if (hsts) response.setHeader('strict-transport-security', 'max-age=31536000')
+    return writeHead.apply(response, args)
+  }) as typeof writeHead
+}

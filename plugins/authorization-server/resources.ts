@@ -1,0 +1,30 @@
+import type { App, Catalog, PublicNames } from '@mezite/core'
+
+/** The scope of access to an app. */
+export const APP_SCOPE = 'app'
+
+/** The resource indicator (RFC 8707) of an app: its origin with a slash. */
+export const resourceOf = (app: App, { portSuffix }: Pick<PublicNames, 'portSuffix'>): string =>
+  `https://${app.publicAddr}${portSuffix}/`
+
+/**
+ * The resource indicator in one form, or null if it cannot be that of an app. Whether there is such an app is not said
+ * here, because a stranger asks.
+ */
+export function readResource(
+  text: string,
+  { appsDomain, portSuffix }: Pick<PublicNames, 'appsDomain' | 'portSuffix'>,
+): string | null {
+  const url = text.length <= 512 ? URL.parse(text) : null
+  if (url?.protocol !== 'https:' || url.search !== '' || url.hash !== '' || url.pathname !== '/') return null
+  if (url.username !== '' || url.password !== '') return null
+  if (url.port !== portSuffix.slice(1)) return null
+  const below = appsDomain !== null && url.hostname.endsWith(`.${appsDomain.toLowerCase()}`)
+  return below ? `${url.origin}/` : null
+}
+
+/** The app of a resource indicator in the form of `readResource`. */
+export function appOf(catalog: Pick<Catalog, 'byHost'>, resource: string): App | undefined {
+  const url = URL.parse(resource)
+  return url === null ? undefined : catalog.byHost(url.hostname)
+}
