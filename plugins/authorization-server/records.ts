@@ -206,7 +206,9 @@ export function createRecords(deps: {
     remove,
     async sessionEnded(id) {
       await sql`DELETE FROM authorization_server_records WHERE session_id = ${id} OR grant_id IN
-        (SELECT grant_id FROM authorization_server_records WHERE model = 'Grant' AND session_id = ${id})`.execute(db)
+        (SELECT grant_id FROM authorization_server_records WHERE model = 'Grant' AND session_id = ${id})`.execute(
+        db,
+      )
     },
     async purge() {
       await sql`DELETE FROM authorization_server_records WHERE expires < ${clock.now()}`.execute(db)
