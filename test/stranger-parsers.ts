@@ -6,6 +6,7 @@ export const strangerParsers: Readonly<Record<string, { readonly fuzz: string } 
   {
     fastify: { fuzz: 'test/e2e/fuzz-strangers.ts' },
     jose: { fuzz: 'test/e2e/fuzz-strangers.ts' },
+    'oidc-provider': { fuzz: 'test/e2e/fuzz-strangers.ts' },
     typebox: { fuzz: 'test/e2e/fuzz-strangers.ts' },
     ws: { fuzz: 'test/e2e/fuzz-strangers.ts' },
     '@electric-sql/pglite': { why: 'runs statements of the hub' },

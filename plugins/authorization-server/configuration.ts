@@ -10,7 +10,7 @@ import { ROUTES } from './mount.ts'
 import { APP_SCOPE, readResource } from './resources.ts'
 
 /** How long an access token is valid at most, in seconds. */
-export const TOKEN_SECONDS = 3_600
+const TOKEN_SECONDS = 3_600
 const REFRESH_SECONDS = 90 * 86_400
 const CODE_SECONDS = 60
 const DEVICE_SECONDS = 600

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { App } from '@mezite/core'
 import type { Caller, Credential, CredentialRefusal, CredentialRequest } from '@mezite/core/protocol'
+import { DPOP_ALGORITHMS } from './dpop.ts'
 import { APP_SCOPE } from './resources.ts'
 
 /** Secret scanners look for these prefixes. */
@@ -105,7 +106,7 @@ export function tokenCredential(options: {
               authorization_servers: [issuer],
               scopes_supported: [APP_SCOPE],
               bearer_methods_supported: ['header'],
-              dpop_signing_alg_values_supported: ['ES256', 'EdDSA'],
+              dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
             },
     },
   }

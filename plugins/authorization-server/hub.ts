@@ -23,6 +23,7 @@ import { createAccessTokens } from './access-tokens.ts'
 import { configure } from './configuration.ts'
 import { createConsentPages } from './consent-pages.ts'
 import { tokenCredential } from './credential.ts'
+import { createProofCheck } from './dpop.ts'
 import { interactionRoutes } from './interactions.ts'
 import { loadLibrary } from './library.ts'
 import { serverMigrations, tokenKeys } from './migrations.ts'
@@ -78,7 +79,16 @@ export default defineHubPlugin({
     }
     const appClients = { appOf: () => undefined }
 
-    provide.credentials(tokenCredential({ issuer, admits: () => true, prove: async () => null }))
+    provide.credentials(
+      tokenCredential({
+        issuer,
+        admits: () => true,
+        prove: createProofCheck({
+          clock,
+          takeOnce: async (id, seconds) => (await running?.records.takeOnce(id, seconds)) ?? false,
+        }),
+      }),
+    )
     const { signInDesk: desk, publicNames } = use
     provide.webRoutes(endpointRoutes({ server, desk, publicNames, registration: config.registration }))
     provide.webRoutes(

@@ -33,13 +33,20 @@ export interface Records {
     where: Partial<Pick<RecordRow, 'key' | 'grant_id' | 'account' | 'client_id' | 'session_id'>>,
     db?: Database,
   ): Promise<readonly string[]>
+  /** Remembers the id for so many seconds; false if it was taken before, on any hub. */
+  takeOnce(id: string, seconds: number): Promise<boolean>
   /** Deletes what depends on a session of the hub that has ended. */
   sessionEnded(id: string): Promise<void>
   /** Deletes what has expired. */
   purge(): Promise<void>
 }
 
-export const keyOf = (model: string, id: string): string =>
+const NOTHING = {
+  ...{ grant_id: null, uid: null, user_code: null, account: null },
+  ...{ client_id: null, session_id: null, consumed: null },
+}
+
+const keyOf = (model: string, id: string): string =>
   `${model}:${createHash('sha256').update(id).digest('base64url')}`
 
 /** Keeps the library's state in one table. `thrown`: the library's errors, which is loaded only when it is needed. */
@@ -114,6 +121,29 @@ export function createRecords(deps: {
     )
   }
 
+  async function takeOnce(id: string, seconds: number, payload: AdapterPayload = {}): Promise<boolean> {
+    const model = 'ReplayDetection'
+    const now = clock.now()
+    const expires = now + seconds * 1_000
+    const row = {
+      ...NOTHING,
+      key: keyOf(model, id),
+      model,
+      payload: written(model, '', payload),
+      created: now,
+      expires,
+    }
+    const stored = await db
+      .insertInto(TABLE)
+      .values(row)
+      .onConflict((conflict) =>
+        conflict.column('key').doUpdateSet({ expires }).where(`${TABLE}.expires`, '<=', now),
+      )
+      .returning('key')
+      .executeTakeFirst()
+    return stored !== undefined
+  }
+
   function adapter(model: string): Adapter {
     return {
       async upsert(id, payload, ttlSeconds) {
@@ -143,15 +173,8 @@ export function createRecords(deps: {
           return
         }
         // The library looks first and then stores: two uses at once would both pass.
-        const stored = await db
-          .insertInto(TABLE)
-          .values({ ...values, consumed: null })
-          .onConflict((conflict) =>
-            conflict.column('key').doUpdateSet(changed).where(`${TABLE}.expires`, '<=', now),
-          )
-          .returning('key')
-          .executeTakeFirst()
-        if (stored === undefined) throw new thrown.InvalidRequest('the assertion or proof was used before')
+        if (!(await takeOnce(id, ttlSeconds ?? 0, payload)))
+          throw new thrown.InvalidRequest('the assertion or proof was used before')
       },
       async find(id) {
         const found = await row(model, id)
@@ -194,6 +217,7 @@ export function createRecords(deps: {
   return {
     adapter,
     row,
+    takeOnce,
     async update(model, id, values) {
       await db.updateTable(TABLE).set(values).where('key', '=', keyOf(model, id)).execute()
     },

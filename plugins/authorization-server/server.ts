@@ -16,9 +16,6 @@ export interface Server {
   serve(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void>
 }
 
-/** The member of a stored grant in which we keep `Consent`. */
-export const CONSENT = 'consent'
-
 /** Runs the library, which reads its keys only once: it is made again when the keys have changed. */
 export function createServer(options: {
   readonly library: Library
@@ -97,5 +94,5 @@ function prefixTokens(model: { readonly prototype: object }, prefix: string): vo
 /** Stores the member `consent` with grants. */
 function keepConsent(model: object): void {
   const { IN_PAYLOAD } = model as { readonly IN_PAYLOAD: readonly string[] }
-  Object.defineProperty(model, 'IN_PAYLOAD', { value: [...IN_PAYLOAD, CONSENT] })
+  Object.defineProperty(model, 'IN_PAYLOAD', { value: [...IN_PAYLOAD, 'consent'] })
 }

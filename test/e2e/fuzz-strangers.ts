@@ -32,6 +32,17 @@ const PATHS = [
     '/v1/webapi/tokens',
   ],
   ...['/v1/webapi/openapi.json', '/v1/webapi/status', '/v1/webapi/login', '/.well-known/jwks.json'],
+  ...[
+    'authorize',
+    'authorize/x',
+    'token',
+    'register',
+    'device_authorization',
+    'device',
+    'revoke',
+    'introspect',
+  ].map((name) => `/v1/oauth/${name}`),
+  ...['/v1/oauth/userinfo', '/v1/oauth/keys', '/.well-known/oauth-authorization-server', '/web/oauth/x'],
   ...[WEBSOCKET, WEBTRANSPORT, '/%00', '/..%2f', '//'],
 ]
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'QUERY']
@@ -50,6 +61,10 @@ const TEXTS = [
   '{"__proto__":{"x":1}}',
   '{"a":1,"a":2}',
   'state=x&code=y',
+  'client_id=https://x/&response_type=code&redirect_uri=http://127.0.0.1/&code_challenge=x&resource=https://y/',
+  'grant_type=authorization_code&code=x&client_id=x&code_verifier=%ff&resource=%00',
+  'client_id=x&client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer&client_assertion=e30.e30.',
+  '{"redirect_uris":["http://127.0.0.1/"],"jwks":{"keys":[{"kty":"RSA"}]}}',
   '\u0000',
 ]
 

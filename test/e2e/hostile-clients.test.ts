@@ -37,6 +37,7 @@ proxy:
   apps_domain: apps.mezite.localhost
   shutdown_delay: '0'
 diagnostics: { listen_addr: 127.0.0.1:${diagnosticsPort} }
+plugins: { authorization-server: { enabled: true, registration: true } }
 `,
   { mode: 0o600 },
 )
