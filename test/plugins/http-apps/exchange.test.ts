@@ -289,12 +289,17 @@ t.test('F94 compressed bytes pass untouched, and a reset is never a clean end', 
 })
 
 t.test('the record of a request says where its time went', async (t) => {
+  let finish = () => {}
   const gateway = await openNode(t, (_request, response) => {
-    // The app waits before its first byte, and again before the last.
+    finish = () => response.end('b')
+    // The app waits before its first byte, and again, once that is with the client, before the last.
     setTimeout(() => response.write('a'), 40)
-    setTimeout(() => response.end('b'), 90)
   })
-  await raw(gateway, ask('GET /slow'))
+  const socket = await gateway.dial()
+  socket.write(ask('GET /slow'))
+  await readUntil(socket, /\r\na\r\n$/)
+  setTimeout(finish, 50)
+  await readAll(socket)
   await until(() => gateway.records.length === 1, 'it is recorded')
   const fields = gateway.records[0]?.fields as Record<string, number>
   const { first_byte_ms = 0, dial_ms = 0, decide_ms = 0, duration_ms = 0 } = fields
