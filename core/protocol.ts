@@ -39,7 +39,7 @@ export type {
   CredentialRequest,
 } from './api/credentials.ts'
 export type { AccessContext } from './api/decision.ts'
-export type { DenialHelp, DeniedAccess, Help } from './api/denial-help.ts'
+export type { DenialHelp, DeniedAccess, Help, OfferedApp } from './api/denial-help.ts'
 export type { Grant, Grants, NewGrant } from './api/grants.ts'
 export { headerOwner, isReservedInResponse, plainHeaderName } from './api/header-names.ts'
 export type { HeaderLines } from './api/http-hooks.ts'

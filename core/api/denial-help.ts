@@ -15,6 +15,18 @@ export interface DenialHelp {
    * logged, and nothing is offered.
    */
   helpFor(denial: DeniedAccess): Help | null
+  /**
+   * Apps that the home page offers the person to ask for; those that the person may open already are left out. Synchronous,
+   * like `helpFor`.
+   */
+  offersTo?(subject: Subject): readonly OfferedApp[]
+}
+
+/** An app on the home page that the person may ask for. */
+export interface OfferedApp {
+  readonly app: App
+  /** A page of the sign-in host: a path. */
+  readonly path: string
 }
 
 /** Somebody whom no policy lets into an app. */
@@ -37,6 +49,8 @@ export interface Help {
   readonly text: string
   /** A page of the sign-in host where the person goes on: a path. */
   readonly path?: string
+  /** A reason code that the page and the problem document show instead of the denial's, in snake_case. */
+  readonly reason?: string
   /**
    * Markup, such as a form that posts to a route of the plugin on the sign-in host. Shown on that host's page about the
    * denial, to which the page on the app's host links.

@@ -26,6 +26,7 @@ import { safePath } from './signin/return-target.ts'
 
 /** Plugins that load without configuration; each is `@mezite/plugin-<name>` and can be set to false under `plugins:`. */
 export const standardPlugins: readonly string[] = [
+  'access-requests',
   'api-tokens',
   'audit-database',
   'authorization-server',
@@ -195,7 +196,7 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
     faults: maybe,
   }),
   verifiers: partWith(['verify'], { name: pathSegment }),
-  denialHelp: partWith(['helpFor'], { name: pathSegment }),
+  denialHelp: partWith(['helpFor'], { name: pathSegment, offersTo: maybe }),
   dashboardParts: partWith(['content'], {
     title: name,
     kind: oneOf('page', 'panel'),

@@ -22,9 +22,10 @@ export interface DenialDetails {
 export function denialText(
   words: Texts['error'],
   code: string,
-  { app, user, message }: Pick<DenialDetails, 'app' | 'user' | 'message'>,
+  { app, user, message, help = [] }: Pick<DenialDetails, 'app' | 'user' | 'message'> & Partial<DenialDetails>,
 ): string {
   const text = code === 'locked' ? words.lockedText(user, app) : words.deniedText(user, app)
+  if (message === null && help.length > 0) return text
   // A role helps only if no role of the person reaches the app.
   const next = code === 'role_missing' || code === 'label_mismatch' ? words.askForAccess : words.askWhy
   return `${text} ${message ?? next}`

@@ -220,7 +220,8 @@ export async function problemOf(
     language: template.languageOf(headers['accept-language']),
   })
   const explanation = found && { appName: app.name, found }
-  return new AccessDenied(status, code, detail, members, {
+  const shown = help.find(({ reason }) => reason !== undefined)?.reason ?? code
+  return new AccessDenied(status, shown, detail, members, {
     ...who,
     state,
     help,

@@ -31,10 +31,12 @@ export function createDenialHelp(options: {
 }
 
 function checked(help: Help): Help {
-  const { title, text, path } = help
+  const { title, text, path, reason } = help
   if (typeof title !== 'string' || title === '' || typeof text !== 'string')
     throw new TypeError('helpFor() must return a title and a text, or null')
   if (path !== undefined && safePath(path) !== path)
     throw new TypeError('`path` must be a path of the sign-in host')
+  if (reason !== undefined && !/^[a-z][a-z0-9_]{0,63}$/.test(reason))
+    throw new TypeError('`reason` must be in snake_case')
   return help
 }

@@ -159,9 +159,9 @@ function responseTo(
         code === 'origin_not_allowed'
           ? `The page that sent this request may not use ${name}.`
           : [words.denied(subject?.user ?? '', name), message ?? ''].join(' ').trimEnd()
-      const { help, lines } = helpOf(deps, request, app, refusal)
+      const { help, lines, reason } = helpOf(deps, request, app, refusal)
       const members = { ...(link !== null && { link }), ...(help.length > 0 && { help }) }
-      return give(new Problem(status, code, text, members), lines)
+      return give(new Problem(status, reason ?? code, text, members), lines)
     }
     case 'disabled':
       return fail(new Problem(status, code, `${name} is switched off right now.`))
@@ -178,7 +178,7 @@ function helpOf(
   request: AppRequest,
   app: App | undefined,
   { code: reason, subject }: Refusal,
-): { readonly help: readonly ShownHelp[]; readonly lines: readonly string[] } {
+): { readonly help: readonly ShownHelp[]; readonly lines: readonly string[]; readonly reason?: string } {
   if (subject === null || app === undefined) return { help: [], lines: [] }
   const { access, pages, publicNames } = deps
   const url = publicOrigin(app.publicAddr, publicNames) + request.target
@@ -190,7 +190,8 @@ function helpOf(
     ...{ title, text },
     url: path === undefined ? launch.url : publicNames.signInOrigin + path,
   }))
-  return { help, lines: launch.lines }
+  const shown = offers.find((one) => one.reason !== undefined)?.reason
+  return { help, lines: launch.lines, ...(shown !== undefined && { reason: shown }) }
 }
 
 function credentialProblem(code: string): string {

@@ -1,0 +1,153 @@
+import { Problem, type Subject, Type, type WebRoutes } from '@mezite/core'
+import { durationOf, mayRead, type RouteDeps, reasonOf } from './page-routes.ts'
+import { problems } from './problems.ts'
+import { shownRequest } from './request.ts'
+
+const closed = { additionalProperties: false } as const
+const user = { config: { access: 'user' } } as const
+const cutting = { config: { access: 'user', cuts: true } } as const
+const Time = Type.Union([Type.String(), Type.Null()])
+const Text = Type.Union([Type.String(), Type.Null()])
+const RequestResource = Type.Object({
+  id: Type.String(),
+  state: Type.String({
+    description: 'pending, approved, denied, cancelled, expired, revoked or ended',
+  }),
+  user: Type.String(),
+  role: Type.String(),
+  app: Text,
+  reason: Type.String(),
+  duration_ms: Type.Number(),
+  approvals: Type.Integer({ description: 'How many people must approve' }),
+  break_glass: Type.Boolean(),
+  created: Time,
+  expires: Time,
+  closed: Time,
+  grant_id: Text,
+  until: Time,
+  reviews: Type.Array(
+    Type.Object({ reviewer: Type.String(), approves: Type.Boolean(), reason: Text, time: Time }),
+  ),
+})
+const Name = Type.Optional(Type.String({ minLength: 1, maxLength: 64 }))
+const CreateBody = Type.Object(
+  {
+    app: Name,
+    role: Name,
+    for: Type.String({ maxLength: 20, description: 'A duration such as 2h' }),
+    reason: Type.Optional(Type.String({ maxLength: 2_000 })),
+    break_glass: Type.Optional(Type.Boolean()),
+  },
+  closed,
+)
+const ApproveBody = Type.Object({ for: Type.Optional(Type.String({ maxLength: 20 })) }, closed)
+const DenyBody = Type.Object({ reason: Type.Optional(Type.String({ maxLength: 2_000 })) }, closed)
+const ListQuery = Type.Object(
+  { mine: Type.Optional(Type.Boolean({ description: 'Only those of the caller' })) },
+  closed,
+)
+const WaitQuery = Type.Object(
+  { was: Type.Optional(Type.String({ maxLength: 20, description: 'Wait until the state is another one' })) },
+  closed,
+)
+const WAIT_MS = 20_000
+type Named = { Params: { id: string } }
+
+/** `/v1/webapi/access-requests`. Callers see their own requests and those that they decide about; administrators see all. */
+export function apiRoutes(deps: RouteDeps): WebRoutes {
+  const { desk, store, users, clock } = deps
+  const show = (request: Parameters<typeof shownRequest>[0]) => shownRequest(request, clock.now())
+
+  async function known(subject: Subject, id: string) {
+    const request = await store.find(id)
+    if (request !== undefined && mayRead(deps, subject, request)) return request
+    throw problems.unknown()
+  }
+
+  return {
+    name: 'access-requests',
+    prefix: '/v1/webapi/access-requests',
+    async routes(web) {
+      web.get<{ Querystring: { mine?: boolean } }>(
+        '/',
+        {
+          ...user,
+          schema: {
+            summary: 'Requests that concern the caller, the newest first',
+            querystring: ListQuery,
+            returns: Type.Array(RequestResource),
+          },
+        },
+        async ({ subject, query: { mine = false } }) => {
+          const all = await store.list(mine ? { key: users.keyOf(subject.user) } : {})
+          return all.filter((request) => mayRead(deps, subject, request)).map(show)
+        },
+      )
+
+      web.get<Named & { Querystring: { was?: string } }>(
+        '/:id',
+        {
+          ...user,
+          schema: { summary: 'One request', querystring: WaitQuery, returns: RequestResource },
+        },
+        async (request, reply) => {
+          const { subject, params, query } = request
+          const found = await known(subject, params.id)
+          if (show(found).state !== query.was) return show(found)
+          const gone = new AbortController()
+          reply.raw.once('close', () => gone.abort())
+          await store.changed(found.id, WAIT_MS, gone.signal)
+          const again = await request.identifyAgain()
+          if (again === null) throw new Problem(401, 'login_required', 'Sign in again.')
+          return show(await known(again, params.id))
+        },
+      )
+
+      web.post<{
+        Body: { app?: string; role?: string; for: string; reason?: string; break_glass?: boolean }
+      }>(
+        '/',
+        {
+          ...user,
+          schema: { summary: 'Ask for an app or a role', body: CreateBody, returns: RequestResource },
+        },
+        async ({ body, actor }, reply) => {
+          const { app, role, reason = '', break_glass: breakGlass = false } = body
+          if ((app === undefined) === (role === undefined))
+            throw new Problem(400, 'request_invalid', 'Name an app or a role, and not both.')
+          const input = { app, role, durationMs: durationOf(body.for), reason: reasonOf(reason), breakGlass }
+          reply.code(201)
+          return show(await desk.create(input, actor))
+        },
+      )
+
+      web.post<Named & { Body: { for?: string } | null }>(
+        '/:id/approve',
+        { ...user, schema: { summary: 'Approve a request', body: ApproveBody, returns: RequestResource } },
+        async ({ params, body, actor }) =>
+          show(
+            await desk.approve(params.id, actor, body?.for === undefined ? undefined : durationOf(body.for)),
+          ),
+      )
+      web.post<Named & { Body: { reason?: string } | null }>(
+        '/:id/deny',
+        { ...user, schema: { summary: 'Deny a request', body: DenyBody, returns: RequestResource } },
+        async ({ params, body, actor }) =>
+          show(await desk.deny(params.id, actor, reasonOf(body?.reason ?? '') || null)),
+      )
+      web.post<Named>(
+        '/:id/cancel',
+        {
+          ...cutting,
+          schema: { summary: 'Take back a request, or end the access', returns: RequestResource },
+        },
+        async ({ params, actor }) => show(await desk.cancel(params.id, actor)),
+      )
+      web.post<Named>(
+        '/:id/revoke',
+        { ...cutting, schema: { summary: 'End the access of a request', returns: RequestResource } },
+        async ({ params, actor }) => show(await desk.revoke(params.id, actor)),
+      )
+    },
+  }
+}

@@ -1,0 +1,115 @@
+import {
+  catalog,
+  database,
+  defineHubPlugin,
+  denialHelp,
+  grants,
+  homeLinks,
+  jobs,
+  migrations,
+  notifications,
+  notifiers,
+  pages,
+  publicNames,
+  revisions,
+  roleRules,
+  sessions,
+  Type,
+  users,
+  webRoutes,
+} from '@mezite/core'
+import { locks } from '@mezite/core/protocol'
+import { apiRoutes } from './api-routes.ts'
+import { createWaitingScript } from './assets.ts'
+import { createDenialHelp } from './denial-help.ts'
+import { createRequestDesk, type RequestDesk } from './desk.ts'
+import { createLabelAccess } from './label-access.ts'
+import { createMessages, PAGES } from './messages.ts'
+import { requestMigrations } from './migrations.ts'
+import { pageRoutes } from './page-routes.ts'
+import { createRequestPages } from './pages.ts'
+import { createPeople } from './people.ts'
+import { stateOf } from './request.ts'
+import { createRequestRules } from './rules.ts'
+import { createRequestStore } from './store.ts'
+import { createSweep } from './sweep.ts'
+import { texts } from './texts.ts'
+import { createUsage } from './usage.ts'
+
+const MINUTE_MS = 60_000
+/** Changes after which somebody may no longer be an approver. */
+const PEOPLE_KINDS = ['user', 'role', 'lock', 'grant', 'access-request']
+
+/** Access for a time, asked for and approved. README.md has the rules. */
+export default defineHubPlugin({
+  name: 'access-requests',
+  api: 1,
+  summary: 'Lets people ask for access for a time',
+  config: Type.Object(
+    {
+      pending_for: Type.Duration({
+        default: '1d',
+        min: '5m',
+        max: '30d',
+        description: 'How long a request can be approved',
+      }),
+    },
+    { additionalProperties: false },
+  ),
+  needs: { catalog, database, grants, jobs, locks, pages, publicNames, revisions, sessions, users },
+  wants: { notifications, notifiers },
+  provides: { denialHelp, homeLinks, migrations, roleRules, webRoutes },
+  setup({ config, clock, log, tap, use, provide }) {
+    const rules = createRequestRules()
+    const script = createWaitingScript()
+    const store = createRequestStore({ ...use, clock })
+    const people = createPeople(use)
+    const messages = createMessages({
+      ...use,
+      approves: (request, user) => desk.reviewerOf(request, user) !== null,
+    })
+    const desk: RequestDesk = createRequestDesk({
+      ...{ ...use, store, rules, people, messages, clock },
+      pendingMs: config.pending_for,
+    })
+    const sweep = createSweep({ ...use, store, desk, messages, clock, log })
+    const usage = createUsage({ ...use, store, clock, log })
+    const requestPages = createRequestPages({ pages: use.pages, script: script.path })
+    const parts = { ...use, store, rules, people, messages, desk, clock, pages: requestPages }
+
+    provide.migrations(requestMigrations)
+    for (const rule of rules.entries) provide.roleRules(rule)
+    provide.denialHelp(createDenialHelp(parts))
+    provide.webRoutes(script.webRoutes)
+    const routes = { ...parts, languageOf: use.pages.languageOf }
+    provide.webRoutes(apiRoutes(routes))
+    provide.webRoutes(pageRoutes(routes))
+    provide.homeLinks({
+      title: texts.en.title,
+      href: PAGES,
+      count({ user, roles }) {
+        const me = use.users.byName(user)
+        if (me === undefined || !(rules.asks(roles) || rules.reviews(roles))) return null
+        const now = clock.now()
+        return store
+          .recent()
+          .filter((one) => stateOf(one, now) === 'pending' && desk.reviewerOf(one, me) !== null).length
+      },
+    })
+    const byGrant = (id: string) => store.recent().find(({ grantId }) => grantId === id)
+    tap.access.decide(createLabelAccess(rules, byGrant), { pure: true })
+    tap.audit.event(usage.note)
+
+    use.jobs.add({ name: 'access-requests-closing', everyMs: MINUTE_MS, run: sweep.record })
+    let withdrawing: Promise<void> = Promise.resolve()
+    use.revisions.onApplied((touched) => {
+      if (touched !== null && !PEOPLE_KINDS.some((kind) => touched.has(kind))) return
+      withdrawing = withdrawing.then(sweep.withdraw)
+    })
+    tap.lifecycle.start(usage.start)
+    tap.lifecycle.stop(async () => {
+      await withdrawing
+      await usage.stop()
+    })
+  },
+})

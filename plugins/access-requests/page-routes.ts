@@ -1,0 +1,279 @@
+import {
+  type Catalog,
+  type Clock,
+  Problem,
+  parseDuration,
+  type Subject,
+  type Users,
+  type WebRoutes,
+} from '@mezite/core'
+import type { RequestDesk } from './desk.ts'
+import { type Messages, PAGES } from './messages.ts'
+import type { ListView, RequestPages } from './pages.ts'
+import type { People } from './people.ts'
+import { problems } from './problems.ts'
+import { type AccessRequest, stateOf } from './request.ts'
+import type { RequestRules } from './rules.ts'
+import type { RequestStore } from './store.ts'
+
+/** What the routes of the plugin need. */
+export interface RouteDeps {
+  readonly desk: RequestDesk
+  readonly store: RequestStore
+  readonly rules: RequestRules
+  readonly people: People
+  readonly messages: Pick<Messages, 'confirmUrl'>
+  readonly pages: RequestPages
+  readonly users: Pick<Users, 'byName' | 'keyOf'>
+  readonly catalog: Pick<Catalog, 'byName' | 'byId' | 'list' | 'urlOf'>
+  readonly clock: Clock
+  readonly languageOf: (acceptLanguage: string | undefined) => 'en' | 'de'
+}
+
+const LONGEST_REASON = 500
+const LONGEST_PATH = 2_048
+const WAIT_MS = 25_000
+const MOST_ROWS = 50
+const page = { config: { access: 'page' } } as const
+type Named = { Params: { id: string } }
+
+/** `/web/access-requests`: asking, waiting and deciding. */
+export function pageRoutes(deps: RouteDeps): WebRoutes {
+  const { desk, store, rules, pages, catalog, users, clock, languageOf } = deps
+  const shown = (request: AccessRequest) => ({ request, state: stateOf(request, clock.now()) })
+  const isOwn = ({ user }: Subject, request: AccessRequest) => users.keyOf(user) === request.key
+
+  /** The request if the caller asked for it or decides about it; 404 for everybody else. */
+  async function known(subject: Subject, id: string): Promise<AccessRequest> {
+    const request = await store.find(id)
+    if (request !== undefined && mayRead(deps, subject, request)) return request
+    throw problems.unknown()
+  }
+  const urlOf = ({ app, path }: AccessRequest): string | null => {
+    const found = app === null ? undefined : catalog.byId(app)
+    const base = found === undefined ? null : catalog.urlOf(found)
+    return base === null ? null : onSameOrigin(base, path)
+  }
+
+  function gainsOf(request: AccessRequest): readonly string[] | null {
+    if (request.app !== null) return null
+    const before = deps.people.rolesOf(request.user)
+    return catalog
+      .list()
+      .filter(
+        (app) =>
+          rules.roles.reach([...before, request.role], app).allowed &&
+          !rules.roles.reach([...before, request.role], app).denied &&
+          !rules.roles.reach(before, app).allowed,
+      )
+      .map(({ name }) => name)
+  }
+
+  function listView(subject: Subject, all: readonly AccessRequest[]): ListView {
+    const me = users.byName(subject.user)
+    const recent = store.recent().map(shown).reverse()
+    const decides = ({ request }: { request: AccessRequest }) =>
+      me !== undefined && desk.reviewerOf(request, me) !== null
+    const roles = me === undefined ? [] : deps.people.rolesOf(me.name)
+    return {
+      reviews: rules.reviews(roles),
+      waiting: recent.filter((one) => one.state === 'pending' && decides(one)),
+      live: recent.filter((one) => one.state === 'approved' && decides(one)),
+      decided: recent
+        .filter((one) => !['pending', 'approved'].includes(one.state) && decides(one))
+        .slice(0, MOST_ROWS),
+      own: all.slice(0, MOST_ROWS).map(shown),
+      roles: rules.requestable(roles),
+      apps: catalog
+        .list()
+        .filter(
+          (app) =>
+            app.enabled && !rules.roles.reach(roles, app).allowed && rules.forApp(roles, app).length > 0,
+        )
+        .map((app) => ({ name: app.name, title: app.display?.name ?? app.name })),
+    }
+  }
+
+  return {
+    name: 'access-requests-pages',
+    prefix: PAGES,
+    async routes(web) {
+      web.get('/', page, async ({ subject, headers }, reply) => {
+        const own = await store.list({ key: users.keyOf(subject.user) })
+        return reply.page(pages.list(subject, languageOf(headers['accept-language']), listView(subject, own)))
+      })
+
+      web.get('/new', page, async ({ subject, headers, query }, reply) => {
+        const [name, role, path] = [textOf(query, 'app'), textOf(query, 'role'), textOf(query, 'path')]
+        const app = catalog.byName(name)
+        const roles = deps.people.rolesOf(subject.user)
+        const offers = app ? rules.forApp(roles, app) : role === '' ? [] : rules.forRole(roles, role)
+        return reply.page(
+          pages.ask(subject, languageOf(headers['accept-language']), {
+            ...(app ? { app: name } : { role }),
+            ...(path === '' ? {} : { path }),
+            ...{ title: app ? (app.display?.name ?? name) : null, offers },
+          }),
+        )
+      })
+
+      web.post('/', page, async ({ actor, body, subject }, reply) => {
+        const durationMs = durationOf(textOf(body, 'for'))
+        const [app, role] = [textOf(body, 'app'), textOf(body, 'role')]
+        const input = {
+          ...(app === '' ? { role } : { app }),
+          ...{ durationMs, reason: reasonOf(textOf(body, 'reason')), path: pathOf(textOf(body, 'path')) },
+          breakGlass: textOf(body, 'break_glass') === '1',
+        }
+        const request = await desk.create(input, actor).catch((error: unknown) => {
+          if (!(error instanceof Problem)) throw error
+          // The person asked twice: on with the first one.
+          if (error.code === 'request_exists') return store.find(String(error.members.request))
+          if (error.code === 'confirmation_required' && subject.kind === 'session') return null
+          throw error
+        })
+        if (request === null) {
+          const back = `${PAGES}/new?${new URLSearchParams(app === '' ? { role } : { app })}`
+          return reply.redirect(deps.messages.confirmUrl(back), 303)
+        }
+        return reply.redirect(`${PAGES}/${request?.id ?? ''}`, 303)
+      })
+
+      web.get<Named>('/:id', page, async ({ subject, headers, params }, reply) => {
+        const request = await known(subject, params.id)
+        const language = languageOf(headers['accept-language'])
+        const state = stateOf(request, clock.now())
+        if (isOwn(subject, request))
+          return reply.page(pages.wait(subject, language, { request, state, url: urlOf(request) }))
+        const me = users.byName(subject.user)
+        const reviewer = me === undefined ? null : desk.reviewerOf(request, me)
+        const decides = reviewer !== null && state === 'pending'
+        const earlier = (await store.list({ key: request.key })).filter(({ id }) => id !== request.id)
+        const { labels = {} } = catalog.byId(request.app ?? '') ?? {}
+        return reply.page(
+          pages.review(subject, language, {
+            ...{ request, state, gains: gainsOf(request), owner: labels.owner ?? null },
+            earlier: earlier.slice(0, 10).map(shown),
+            may:
+              !decides || alreadyReviewed(request, me?.key)
+                ? 'not'
+                : needsPasskey(subject, reviewer)
+                  ? 'confirm'
+                  : 'decide',
+            mayRevoke: state === 'approved' && (reviewer !== null || subject.roles.includes('admin')),
+            own: me !== undefined && deps.people.same(request, me),
+            confirmUrl: deps.messages.confirmUrl(`${PAGES}/${request.id}`),
+          }),
+        )
+      })
+
+      web.get<Named>(
+        '/:id/state',
+        { config: { access: 'page', deadlineMs: WAIT_MS + 15_000 } },
+        async (request, reply) => {
+          const { subject, params, query } = request
+          const was = textOf(query, 'was')
+          const found = await known(subject, params.id)
+          if (stateOf(found, clock.now()) === was) {
+            const gone = new AbortController()
+            reply.raw.once('close', () => gone.abort())
+            await store.changed(found.id, WAIT_MS, gone.signal)
+          }
+          if ((await request.identifyAgain()) === null)
+            throw new Problem(401, 'login_required', 'Your sign-in has ended. Open the page again.')
+          const now = await known(subject, params.id)
+          return reply
+            .header('cache-control', 'no-store')
+            .send({ state: stateOf(now, clock.now()), url: urlOf(now) })
+        },
+      )
+
+      const back = (id: string) => `${PAGES}/${id}`
+      web.post<Named>('/:id/cancel', page, async ({ actor, params, body }, reply) => {
+        await desk.cancel(params.id, actor)
+        return reply.redirect(
+          textOf(body, 'back') === 'account' ? '/web/account#access' : back(params.id),
+          303,
+        )
+      })
+      web.post<Named>('/:id/approve', page, async ({ actor, params, body }, reply) => {
+        await desk.approve(params.id, actor, durationOf(textOf(body, 'for')))
+        return reply.redirect(back(params.id), 303)
+      })
+      web.post<Named>('/:id/deny', page, async ({ actor, params, body }, reply) => {
+        await desk.deny(params.id, actor, reasonOf(textOf(body, 'reason')) || null)
+        return reply.redirect(back(params.id), 303)
+      })
+      web.post<Named>('/:id/revoke', page, async ({ actor, params }, reply) => {
+        await desk.revoke(params.id, actor)
+        return reply.redirect(back(params.id), 303)
+      })
+    },
+
+    async account(request, session) {
+      const now = clock.now()
+      const key = users.keyOf(session.user)
+      const live = store
+        .recent()
+        .filter((one) => one.key === key && one.holder === session.holder && stateOf(one, now) === 'approved')
+        .flatMap((one) => (one.until === null ? [] : [{ request: one, until: one.until }]))
+      if (live.length === 0) return null
+      return { body: pages.account(languageOf(request.headers['accept-language']), live), scripts: [] }
+    },
+  }
+
+  function needsPasskey(subject: Subject, { passkey }: { passkey: boolean }): boolean {
+    return passkey && !desk.isConfirmed(subject)
+  }
+}
+
+const alreadyReviewed = ({ reviews }: AccessRequest, key: string | undefined) =>
+  reviews.some(({ reviewer }) => reviewer === key)
+
+/** Whether the caller asked for it, decides about it or administers the hub. */
+export function mayRead(
+  { users, desk }: Pick<RouteDeps, 'users' | 'desk'>,
+  subject: Subject,
+  request: AccessRequest,
+) {
+  if (subject.roles.includes('admin')) return true
+  const user = users.byName(subject.user)
+  if (user === undefined) return false
+  return user.key === request.key || desk.reviewerOf(request, user) !== null
+}
+
+function textOf(from: unknown, name: string): string {
+  const value = (Object(from) as Record<string, unknown>)[name]
+  return typeof value === 'string' ? value : ''
+}
+
+/** Throws `Problem` 400 for a text that is not a duration. */
+export function durationOf(text: string): number {
+  const ms = parseDuration(text)
+  if (ms !== null) return ms
+  throw new Problem(
+    400,
+    'duration_invalid',
+    `"${text.slice(0, 40)}" is not a duration. Examples: 30m, 2h, 1d.`,
+  )
+}
+
+/** The reason as people wrote it, on one line. Throws `Problem` 400 for one that is too long. */
+export function reasonOf(text: string): string {
+  const line = text
+    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ')
+    .trim()
+  if (line.length <= LONGEST_REASON) return line
+  throw new Problem(400, 'reason_too_long', `The reason is too long (at most ${LONGEST_REASON} characters).`)
+}
+
+/** Path and query at the app, or null. */
+function pathOf(text: string): string | null {
+  return text.length <= LONGEST_PATH && /^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/.test(text) ? text : null
+}
+
+/** The address of the path at the app; that of the app itself for a path that would lead elsewhere. */
+function onSameOrigin(base: string, path: string | null): string {
+  const url = path === null ? null : URL.parse(path, base)
+  return url !== null && url.origin === new URL(base).origin ? url.href : base
+}
