@@ -126,7 +126,9 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
     const user = personOf(by)
     if (people.same(request, user)) throw problems.own()
     const reviewer = by.subject.kind === 'session' ? reviewerOf(request, user) : null
-    if (reviewer === null) throw problems.noReviewer()
+    // Nobody learns of a request that is not theirs to decide or to see.
+    if (reviewer === null)
+      throw by.subject.roles.includes('admin') ? problems.noReviewer() : problems.unknown()
     const confirmed = reviewer.passkey ? requireConfirmation(user, by, `${PAGES}/${request.id}`) : null
     return { user, confirmed }
   }

@@ -1,0 +1,327 @@
+/** Requests for access: who may ask, who may approve, what a grant does, and every race between them. */
+import t from 'tap'
+import { until } from '../../until.ts'
+import { type Said, startRequestHub } from './start-request-hub.ts'
+
+const HOUR = 3_600_000
+t.setTimeout(180_000)
+const bench = await startRequestHub()
+const { hub, clock, person, app, role, call, ask, approve, reach, events, sent } = bench
+t.teardown(() => hub.stop())
+await app('orders', { env: 'prod', owner: 'Orders team' })
+await app('ledger', { env: 'prod', tier: 'secret' })
+await app('wiki', { env: 'docs' })
+await role('oncall', { app_labels: { env: 'prod' } })
+await role('dev', {
+  app_labels: { env: 'docs' },
+  request: { roles: ['oncall'], app_labels: { env: 'prod' }, max_duration: '8h', break_glass: true },
+})
+await role('lead', { review: { roles: ['oncall'], app_labels: { env: 'prod' } } })
+const ann = await person('ann', ['dev'])
+const bob = await person('bob', ['dev', 'lead'])
+const cat = await person('cat', ['lead'])
+const eve = await person('eve', [])
+const created = async (more: object = {}, who = ann) => {
+  const said = await ask(who, more)
+  if (said.status !== 201) throw new Error(`not created: ${JSON.stringify(said)}`)
+  return said.id
+}
+const stateOf = async (id: string) =>
+  (await hub.api<{ state: string }>('GET', `/access-requests/${id}`)).state
+
+t.test('a request is approved, opens the app for its time, and is in every record', async (t) => {
+  t.equal(await reach(ann, 'orders'), 'label_mismatch')
+  const id = await created()
+  t.equal(await reach(ann, 'orders'), 'request_pending')
+  t.equal(await reach(ann, 'ledger'), 'label_mismatch')
+  const said = await approve(cat, id)
+  t.match(said, { status: 200, state: 'approved', role: 'dev', grant_id: /^[0-9a-f-]{36}$/ })
+  t.equal(await reach(ann, 'orders'), 'admitted')
+  t.equal(await reach(ann, 'ledger'), 'label_mismatch', 'at this app alone')
+  const explained = await hub.api<object>('GET', '/access/explain?user=ann&app=orders')
+  t.match(explained, {
+    effect: 'allow',
+    grants: [{ id: said.grant_id, role: 'dev' }],
+    votes: [{ plugin: 'access-requests', effect: 'allow', matcher: `grant ${said.grant_id}` }],
+  })
+  t.match(await hub.api('GET', '/users/ann'), { grants: [{ id: said.grant_id, until: said.until }] })
+  t.match(await events('access_request.created'), [
+    { user: 'ann', app: 'orders', request_reason: 'TICKET-7' },
+  ])
+  t.match(await events('access_request.reviewed'), [{ user: 'cat', request: id, approves: true }])
+  t.match(await events('grant.started'), [
+    { user: 'cat', name: 'ann', grant_id: said.grant_id, break_glass: false, request_reason: 'TICKET-7' },
+  ])
+  clock.advance(HOUR)
+  await hub.ready()
+  t.equal(await reach(ann, 'orders'), 'label_mismatch', 'it has ended')
+  t.equal(await stateOf(id), 'ended')
+})
+
+t.test('T213 nobody decides about a request of their own, also with a second account', async (t) => {
+  const id = await created({}, bob)
+  t.match(await approve(bob, id), { status: 403, code: 'own_request' })
+  t.match(await call(bob, 'POST', `/access-requests/${id}/deny`, {}), { status: 403, code: 'own_request' })
+  t.match(
+    await approve(eve, id),
+    { status: 404, code: 'request_not_found' },
+    'who may not decide sees nothing',
+  )
+  t.match(await approve(ann, id), { status: 404, code: 'request_not_found' })
+  t.equal(await stateOf(id), 'pending')
+  t.match(await approve(cat, id), { state: 'approved' })
+  t.match(await call(cat, 'POST', `/access-requests/${id}/revoke`), { state: 'revoked' })
+  t.equal(await reach(bob, 'orders'), 'label_mismatch')
+})
+
+t.test(
+  'T214 two approvers at once, an approval twice and one that is too late have one outcome',
+  async (t) => {
+    const dan = await person('dan', ['lead'])
+    const id = await created()
+    const both = await Promise.all([approve(cat, id), approve(dan, id), approve(cat, id)])
+    t.strictSame(both.map(({ status }) => status).sort(), [200, 409, 409])
+    t.equal((await events('grant.started')).filter(({ request }) => request === id).length, 1)
+    t.match(await call(ann, 'POST', `/access-requests/${id}/cancel`), { state: 'ended' })
+    t.equal(await reach(ann, 'orders'), 'label_mismatch', 'ann has given it back')
+
+    const late = await created()
+    clock.advance(24 * HOUR)
+    await hub.ready()
+    await person('gil', ['lead'])
+    const [again] = [await bench.signIn(cat), await bench.signIn(ann)]
+    t.equal(again.status, 303)
+    t.match(await approve(cat, late), { status: 409, code: 'request_closed' })
+    t.equal(await stateOf(late), 'expired')
+
+    const lost = await created()
+    await hub.api('PATCH', '/users/dan', { roles: [] })
+    await bench.signIn(dan)
+    t.match(await approve(dan, lost), { status: 404 }, 'dan has lost the right')
+    clock.jump(clock.now() + 25 * HOUR)
+    await hub.ready()
+    await bench.signIn(cat)
+    t.match(
+      await approve(cat, lost),
+      { code: 'request_closed' },
+      'by the wall clock, also when it has jumped',
+    )
+  },
+)
+
+t.test('T215 a request for more than the rule allows is refused, with the reason', async (t) => {
+  await Promise.all([bench.signIn(ann), bench.signIn(bob), bench.signIn(cat), bench.signIn(eve)])
+  for (const [body, code] of [
+    [{ for: '9h' }, 'duration_too_long'],
+    [{ for: '30s' }, 'duration_too_short'],
+    [{ for: 'soon' }, 'duration_invalid'],
+    [{ reason: ' \u202e\n ' }, 'reason_required'],
+    [{ app: 'nothing-there' }, 'not_requestable'],
+    [{ app: undefined, role: 'admin' }, 'not_requestable'],
+    [{ app: undefined, role: 'unheard-of' }, 'not_requestable'],
+    [{ role: 'oncall' }, 'request_invalid'],
+    [{ app: 'wiki' }, 'not_requestable'],
+    [{ reason: 'x'.repeat(501) }, 'reason_too_long'],
+  ] as const)
+    t.match(await ask(ann, body), { code }, JSON.stringify(body).slice(0, 80))
+  t.match(await ask(eve), { status: 403, code: 'not_requestable' })
+  t.match(await ask(cat), { status: 403, code: 'not_requestable' })
+  await role('never', {}, { deny: { app_labels: { tier: 'secret' } } })
+  await hub.api('PATCH', '/users/ann', { roles: ['dev', 'never'] })
+  t.match(await ask(ann, { app: 'ledger' }), { status: 403, code: 'label_denied' }, 'it could not help')
+  await hub.api('PATCH', '/users/ann', { roles: ['dev'] })
+})
+
+t.test('T216 a deny rule and a lock win over a grant', async (t) => {
+  const id = await created({ app: 'ledger' })
+  t.match(await approve(cat, id), { state: 'approved' })
+  t.equal(await reach(ann, 'ledger'), 'admitted')
+  await hub.api('PATCH', '/users/ann', { roles: ['dev', 'never'] })
+  t.equal(await reach(ann, 'ledger'), 'label_denied')
+  await hub.api('PATCH', '/users/ann', { roles: ['dev'] })
+  const lock = await hub.api<{ id: string }>('POST', '/locks', { target: { app: 'ledger' } })
+  t.equal(await reach(ann, 'ledger'), 'locked')
+  await hub.api('DELETE', `/locks/${lock.id}`)
+  t.equal(await reach(ann, 'ledger'), 'admitted')
+  await call(cat, 'POST', `/access-requests/${id}/revoke`)
+})
+
+t.test('who and what a request is about may go while it waits', async (t) => {
+  const hal = await person('hal', ['dev'])
+  const locked = await created({}, hal)
+  const lock = await hub.api<{ id: string }>('POST', '/locks', { target: { user: 'hal' } })
+  t.match(await approve(cat, locked), { status: 409, code: 'requester_locked' })
+  t.equal(await stateOf(locked), 'pending')
+  await hub.api('DELETE', `/locks/${lock.id}`)
+  await hub.api('DELETE', '/users/hal')
+  t.match(await approve(cat, locked), { status: 409, code: 'requester_gone' })
+
+  await app('gone', { env: 'prod' })
+  const removed = await created({ app: 'gone' })
+  await hub.api('DELETE', '/apps/gone')
+  t.match(
+    await approve(cat, removed),
+    { status: 404 },
+    'nobody decides about an app that is gone by its labels',
+  )
+
+  const wide = await created({ app: undefined, role: 'oncall' })
+  await hub.api('DELETE', '/roles/oncall')
+  t.match(await approve(cat, wide), { status: 409, code: 'not_requestable' }, 'the role is gone')
+  await role('oncall', { app_labels: { env: 'prod' } })
+  await hub.api('PATCH', '/users/ann', { roles: [] })
+  t.match(await approve(cat, wide), { status: 409, code: 'not_requestable' }, 'ann may no longer ask')
+  await hub.api('PATCH', '/users/ann', { roles: ['dev'] })
+  const said = await approve(cat, wide)
+  t.match(said, { state: 'approved', role: 'oncall' })
+  t.equal(await reach(ann, 'ledger'), 'admitted', 'the role counts everywhere')
+  await hub.api('DELETE', '/roles/oncall')
+  t.equal(await reach(ann, 'ledger'), 'label_mismatch', 'a role that is gone opens nothing')
+  await role('oncall', { app_labels: { env: 'prod' } })
+  await call(ann, 'POST', `/access-requests/${wide}/cancel`)
+})
+
+t.test('access ends when its approver may no longer approve and it was not used yet', async (t) => {
+  const ida = await person('ida', ['lead'])
+  const id = await created()
+  t.match(await approve(ida, id), { state: 'approved' })
+  await hub.api('PATCH', '/users/ida', { roles: [] })
+  await until(async () => (await stateOf(id)) === 'revoked', 'it is withdrawn')
+  t.equal(await reach(ann, 'orders'), 'label_mismatch')
+  t.match(
+    (await events('grant.ended')).find(({ request }) => request === id),
+    { end_reason: 'approver_lost' },
+  )
+})
+
+t.test('an approver may allow less time, and several may be needed', async (t) => {
+  const short = await created()
+  t.match(await approve(cat, short, { for: '2h' }), { status: 400, code: 'duration_too_long' })
+  const said = await approve(cat, short, { for: '15m' })
+  t.equal(Date.parse(said.until ?? '') - clock.now(), 900_000)
+  await call(ann, 'POST', `/access-requests/${short}/cancel`)
+
+  await role('careful', { request: { app_labels: { env: 'prod' }, approvals: 2 } })
+  const kim = await person('kim', ['careful'])
+  const id = await created({}, kim)
+  t.match(await approve(cat, id, { for: '30m' }), { state: 'pending' })
+  t.match(await approve(cat, id), { status: 409, code: 'already_reviewed' })
+  const second = await approve(bob, id)
+  t.match(second, { state: 'approved' })
+  t.equal(Date.parse(second.until ?? '') - clock.now(), 1_800_000, 'for no longer than the first allowed')
+})
+
+t.test('a change that fails between approval and grant leaves a request that waits', async (t) => {
+  const id = await created()
+  bench.refused.throws = true
+  t.match(await approve(cat, id), { status: 500 })
+  bench.refused.throws = false
+  const { state, grant_id: grant } = await hub.api<Said>('GET', `/access-requests/${id}`)
+  t.strictSame([state, grant], ['pending', null])
+  t.match(await hub.api('GET', '/users/ann'), { grants: [] }, 'neither half is there')
+  t.equal(await reach(ann, 'orders'), 'request_pending')
+  t.match(await approve(cat, id), { state: 'approved' }, 'and it can be approved again')
+  await call(ann, 'POST', `/access-requests/${id}/cancel`)
+})
+
+t.test('T220 a person who asks too often gets 429, and costs nobody else anything', async (t) => {
+  const zed = await person('zed', ['dev'])
+  const first = await ask(zed)
+  t.equal(first.status, 201)
+  t.match(await ask(zed), { status: 409, code: 'request_exists' })
+  let limited = 0
+  for (let count = 0; count < 40; count++) {
+    const said = await ask(zed, { app: 'ledger' })
+    if (said.status === 429) limited += 1
+    else await call(zed, 'POST', `/access-requests/${said.id}/cancel`)
+  }
+  t.equal(limited, 40 - 29)
+  t.match(await ask(ann), { status: 201 })
+})
+
+t.test('T217 break-glass opens at once with a passkey, and nobody can do it silently', async (t) => {
+  const noa = await person('noa', ['dev'])
+  const glass = (more: object = {}) => ask(noa, { break_glass: true, reason: 'outage', ...more })
+  bench.refused.all = true
+  t.match(await glass(), { status: 503, code: 'break_glass_not_notified' })
+  t.equal(await reach(noa, 'orders'), 'label_mismatch')
+  bench.refused.all = false
+  t.match(await glass({ for: '2h' }), { status: 400, code: 'duration_too_long' })
+  t.match(await glass({ reason: '' }), { status: 400, code: 'reason_required' })
+  sent.length = 0
+  const said = await glass()
+  t.match(said, { status: 201, state: 'approved' })
+  t.equal(await reach(noa, 'orders'), 'admitted')
+  t.match(
+    await glass({ app: 'ledger' }),
+    { status: 403, code: 'confirmation_required' },
+    'one passkey, one access',
+  )
+  t.equal(await reach(noa, 'ledger'), 'label_mismatch')
+  clock.advance(1_000)
+  await bench.signIn(noa)
+  t.match(await glass({ app: 'ledger' }), { status: 201 })
+  await until(
+    () => sent.filter(({ severity }) => severity === 'critical').length >= 6,
+    'approvers are notified',
+  )
+  const people = new Set(sent.map(({ user }) => user))
+  t.ok(
+    [undefined, 'bob', 'cat'].every((one) => people.has(one)),
+    'the operators and every approver',
+  )
+  t.notOk(people.has('noa'))
+  t.match(
+    (await events('grant.started')).filter(({ name }) => name === 'noa'),
+    [{ break_glass: true }, { break_glass: true }],
+  )
+})
+
+t.test('a role can demand a passkey for each approval', async (t) => {
+  await role('guard', { review: { app_labels: { env: 'prod' }, passkey: true } })
+  const guy = await person('guy', ['guard'])
+  const lou = await person('lou', ['dev'])
+  const [one, two] = [await created({}, lou), await created({ app: 'ledger' }, lou)]
+  t.match(await approve(guy, one), { state: 'approved' }, 'the sign-in was a moment ago')
+  t.match(await approve(guy, two), {
+    ...{ status: 403, code: 'confirmation_required' },
+    challenge_url: /\/web\/mfa\/confirm\?return=/,
+  })
+  clock.advance(1_000)
+  await bench.signIn(guy)
+  t.match(await approve(guy, two), { state: 'approved' })
+})
+
+t.test(
+  'T218 T219 hostile text stays text, and a link acts only by a click of a signed-in person',
+  async (t) => {
+    const mia = await person('mia', ['dev'])
+    const reason = '<img src=x onerror=alert(1)>\r\nBcc: all\u202e "\'`'
+    const id = await created({ reason }, mia)
+    const path = `${bench.origin}/web/access-requests/${id}`
+    const page = await cat.visitor.open(path)
+    t.equal(page.status, 200)
+    t.notMatch(page.text, '<img')
+    t.match(page.text, '&lt;img src=x onerror=alert(1)> Bcc: all')
+    await until(() => sent.some((one) => one.path?.endsWith(id)), 'the notification')
+    const message = sent.find((one) => one.path?.endsWith(id))
+    t.match(message, {
+      kind: 'access-request',
+      path: `/web/access-requests/${id}`,
+      title: 'mia asks for access to orders',
+    })
+    t.notMatch(message?.text, '\u202e')
+    t.equal(await stateOf(id), 'pending', 'looking at it did nothing')
+    const strange = await hub.visitor().open(path)
+    t.notMatch(strange.text, 'orders', 'a stranger is asked to sign in')
+    const origin = { origin: 'https://evil.example' }
+    const forged = await cat.visitor.fetch(`${path}/approve`, {
+      method: 'POST',
+      headers: origin,
+      body: 'for=1h',
+    })
+    t.equal(forged.status, 403)
+    t.equal((await cat.visitor.submit(page, /\/approve$/, { for: '30m' })).status, 200)
+    t.equal(await stateOf(id), 'approved')
+  },
+)
