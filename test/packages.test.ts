@@ -89,7 +89,10 @@ t.test('P181 a package declares what it imports, and nothing else', (t) => {
 t.test('a program lists the commands of its packages, each as the package has it', async (t) => {
   const programs = own.filter(({ manifest }) => manifest.mezite !== undefined)
   t.strictSame(programs.map(({ manifest }) => manifest.name).sort(), ['@mezite/mezctl', '@mezite/msh'])
-  const listed = Object.assign({}, ...programs.map(({ manifest }) => manifest.mezite!.commands))
+  const listed: Record<string, readonly string[]> = {}
+  for (const { manifest } of programs)
+    for (const [name, ids] of Object.entries(manifest.mezite!.commands))
+      listed[name] = [...(listed[name] ?? []), ...ids]
   const found: Record<string, readonly string[]> = {}
   for (const { folder, manifest } of own.filter(({ folder }) => folder.startsWith('plugins/'))) {
     if (!manifest.oclif) continue

@@ -71,15 +71,18 @@ export function bundledPackages(manifest: URL) {
       const own = ids.filter((id) => id.split(' ')[0] === topic)
       return own.length > 0 && !own.some(isInstalled) ? absent(topic, packageOf.get(own[0]!)!) : null
     },
-    /** The descriptions of the topics of installed packages. */
-    topics: () =>
-      Object.assign(
+    /** The descriptions of the topics of installed packages, as far as they have commands of this program. */
+    topics() {
+      const all: NonNullable<NonNullable<Manifest['oclif']>['topics']> = Object.assign(
         {},
         ...Object.keys(index).map((name) => {
           const folder = folderOf(name)
           return folder && readManifest(join(folder, 'package.json')).oclif?.topics
         }),
-      ) as NonNullable<NonNullable<Manifest['oclif']>['topics']>,
+      )
+      const own = new Set(ids.map((id) => id.split(' ')[0]))
+      return Object.fromEntries(Object.entries(all).filter(([topic]) => own.has(topic)))
+    },
   }
 }
 

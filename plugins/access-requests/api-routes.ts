@@ -43,7 +43,10 @@ const CreateBody = Type.Object(
 const ApproveBody = Type.Object({ for: Type.Optional(Type.String({ maxLength: 20 })) }, closed)
 const DenyBody = Type.Object({ reason: Type.Optional(Type.String({ maxLength: 2_000 })) }, closed)
 const ListQuery = Type.Object(
-  { mine: Type.Optional(Type.Boolean({ description: 'Only those of the caller' })) },
+  {
+    mine: Type.Optional(Type.Boolean({ description: 'Only those of the caller' })),
+    state: Type.Optional(Type.String({ maxLength: 20, description: 'Only those in this state' })),
+  },
   closed,
 )
 const WaitQuery = Type.Object(
@@ -68,7 +71,7 @@ export function apiRoutes(deps: RouteDeps): WebRoutes {
     name: 'access-requests',
     prefix: '/v1/webapi/access-requests',
     async routes(web) {
-      web.get<{ Querystring: { mine?: boolean } }>(
+      web.get<{ Querystring: { mine?: boolean; state?: string } }>(
         '/',
         {
           ...user,
@@ -78,9 +81,10 @@ export function apiRoutes(deps: RouteDeps): WebRoutes {
             returns: Type.Array(RequestResource),
           },
         },
-        async ({ subject, query: { mine = false } }) => {
+        async ({ subject, query: { mine = false, state } }) => {
           const all = await store.list(mine ? { key: users.keyOf(subject.user) } : {})
-          return all.filter((request) => mayRead(deps, subject, request)).map(show)
+          const shown = all.filter((request) => mayRead(deps, subject, request)).map(show)
+          return state === undefined ? shown : shown.filter((one) => one.state === state)
         },
       )
 

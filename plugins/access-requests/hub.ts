@@ -30,6 +30,7 @@ import { pageRoutes } from './page-routes.ts'
 import { createRequestPages } from './pages.ts'
 import { createPeople } from './people.ts'
 import { stateOf } from './request.ts'
+import { createAccessReview, reviewRoutes } from './review.ts'
 import { createRequestRules } from './rules.ts'
 import { createRequestStore } from './store.ts'
 import { createSweep } from './sweep.ts'
@@ -84,6 +85,8 @@ export default defineHubPlugin({
     const routes = { ...parts, languageOf: use.pages.languageOf }
     provide.webRoutes(apiRoutes(routes))
     provide.webRoutes(pageRoutes(routes))
+    const review = createAccessReview({ ...use, usage, rules })
+    provide.webRoutes(reviewRoutes(review, clock))
     provide.homeLinks({
       title: texts.en.title,
       href: PAGES,

@@ -1,23 +1,10 @@
 import { html, type Pages, type Subject } from '@mezite/core'
+import { type Body, durations, form, hidden, type Language } from './form.ts'
 import { PAGES, targetOf } from './messages.ts'
 import type { AccessRequest } from './request.ts'
-import { BREAK_GLASS_MS, type Offer } from './rules.ts'
 import { showDuration, texts, type Words } from './texts.ts'
 
-type Language = keyof typeof texts
-type Body = Parameters<Pages['render']>[0]['body']
 type State = keyof Words['state']
-
-/** Durations that forms offer, where the rule allows them. */
-const CHOICES_MS = [
-  15 * 60_000,
-  3_600_000,
-  2 * 3_600_000,
-  4 * 3_600_000,
-  8 * 3_600_000,
-  86_400_000,
-  7 * 86_400_000,
-]
 
 /** A request as a page shows it. */
 export interface ShownRequest {
@@ -59,57 +46,6 @@ export function createRequestPages(options: { readonly pages: Pages; readonly sc
     const text = new Date(at).toISOString()
     return html`<time datetime=${text}>${`${text.slice(0, 16).replace('T', ' ')} UTC`}</time>`
   }
-  const choices = (maxMs: number) => {
-    const fitting = CHOICES_MS.filter((ms) => ms < maxMs)
-    return [...fitting, maxMs]
-  }
-  const durations = (name: string, id: string, maxMs: number, chosen: number) =>
-    html`<select id=${id} name=${name}>${choices(maxMs).map((ms) => html`<option value=${showDuration(ms)} selected=${ms === chosen}>${showDuration(ms)}</option>`)}</select>`
-  const hidden = (name: string, value: string | undefined) =>
-    value === undefined ? null : html`<input type="hidden" name=${name} value=${value} />`
-
-  /** The form that asks. */
-  function form(
-    language: Language,
-    ask: {
-      readonly app?: string
-      readonly role?: string
-      readonly path?: string
-      readonly offers: readonly Offer[]
-    },
-  ): Body {
-    const { form: words } = texts[language]
-    const maxMs = Math.max(...ask.offers.map((one) => one.maxMs))
-    const required = ask.offers.every(({ reasonRequired }) => reasonRequired)
-    const target = [hidden('app', ask.app), hidden('role', ask.role), hidden('path', ask.path)]
-    const preferred = choices(maxMs).findLast((ms) => ms <= 3_600_000) ?? maxMs
-    const emergency = ask.offers.some(({ breakGlass }) => breakGlass)
-    return html`<form method="post" action=${PAGES}>
-        ${target}
-        <label for="request-for">${words.duration}</label>
-        ${durations('for', 'request-for', maxMs, preferred)}
-        <label for="request-reason">${required ? words.reason : words.optional}</label>
-        <textarea id="request-reason" name="reason" rows="2" maxlength="500" required=${required}></textarea>
-        <div class="actions"><button>${words.submit}</button></div>
-      </form>
-      ${
-        emergency
-          ? html`<details class="emergency">
-            <summary>${words.breakGlass}</summary>
-            <form method="post" action=${PAGES}>
-              ${target}${hidden('break_glass', '1')}
-              <p class="note warn">${words.breakGlassText}</p>
-              <label for="emergency-for">${words.duration}</label>
-              ${durations('for', 'emergency-for', Math.min(BREAK_GLASS_MS, maxMs), Math.min(BREAK_GLASS_MS, maxMs))}
-              <label for="emergency-reason">${words.reason}</label>
-              <textarea id="emergency-reason" name="reason" rows="2" maxlength="500" required></textarea>
-              <div class="actions"><button class="danger">${words.breakGlass}</button></div>
-            </form>
-          </details>`
-          : null
-      }`
-  }
-
   function render(
     subject: Subject,
     language: Language,

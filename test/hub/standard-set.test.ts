@@ -41,16 +41,18 @@ async function wired(plugins: Readonly<Record<string, unknown>> = {}) {
 
 const ORDER = [
   ...['api-tokens', 'audit-database', 'cli-login', 'identity-jwt', 'http-apps'],
-  ...['metrics', 'notifiers', 'notifications', 'oidc', 'rbac'],
+  ...['metrics', 'notifiers', 'notifications', 'access-requests', 'oidc', 'rbac'],
   ...['tcp-apps', 'transport-http2', 'transport-websocket', 'transport-webtransport'],
-  ...['user-certs', 'webauthn', 'dashboard'],
+  ...['user-certs', 'webauthn', 'dashboard', 'backup'],
 ]
 
 t.test('the order of setup, and what each provides', async (t) => {
   const kernel = await wired()
   t.strictSame(Object.fromEntries(kernel.describe().map(({ name, provides }) => [name, provides])), {
     'api-tokens': ['credentials', 'webRoutes'],
-    'audit-database': ['auditSinks', 'migrations', 'webRoutes'],
+    'access-requests': ['denialHelp', 'homeLinks', 'migrations', 'roleRules', 'webRoutes'],
+    'audit-database': ['auditSinks', 'databaseChecks', 'migrations', 'webRoutes'],
+    backup: ['webRoutes'],
     'cli-login': ['commandLogins', 'migrations', 'webRoutes'],
     dashboard: ['homeLinks', 'migrations', 'webRoutes'],
     'identity-jwt': ['assertion', 'migrations', 'webRoutes'],
@@ -80,11 +82,13 @@ t.test('the taps of every hook, in the order in which they run', async (t) => {
     Object.keys(verbs).map((verb) => `${room}.${verb}`),
   )
   t.strictSame(Object.fromEntries(hooks.map((hook) => [hook, kernel.tapsOf(hook)])), {
-    'lifecycle.start': ['audit-database', 'identity-jwt', 'http-apps', 'tcp-apps', 'dashboard'],
+    'lifecycle.start': [
+      ...['audit-database', 'identity-jwt', 'http-apps', 'access-requests', 'tcp-apps', 'dashboard'],
+    ],
     'lifecycle.ready': [],
     'lifecycle.drain': ['audit-database', 'dashboard'],
-    'lifecycle.stop': ['dashboard', 'tcp-apps', 'http-apps', 'audit-database'],
-    'access.decide': ['rbac'],
+    'lifecycle.stop': ['dashboard', 'tcp-apps', 'access-requests', 'http-apps', 'audit-database'],
+    'access.decide': ['access-requests', 'rbac'],
     'access.challenge': ['webauthn'],
     'user.released': ['api-tokens'],
     'session.ended': ['tcp-apps'],
@@ -92,7 +96,7 @@ t.test('the taps of every hook, in the order in which they run', async (t) => {
     'tunnel.route': [],
     'http.request': [],
     'http.response': [],
-    'audit.event': ['dashboard'],
+    'audit.event': ['access-requests', 'dashboard'],
   })
   const calls = kernel.calls as unknown as { access: { decide: { pure: boolean } } }
   t.equal(

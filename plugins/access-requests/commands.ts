@@ -1,0 +1,172 @@
+import {
+  AdminCommand,
+  confirm,
+  cutText,
+  escapeText,
+  type Flat,
+  formatTime,
+  GetCommand,
+  ListCommand,
+  listOf,
+  path,
+  showTable,
+  yesFlag,
+} from '@mezite/cli'
+import * as Flags from '@oclif/core/flags'
+import { type AccessRequest, columns, id, targetOf } from './command-parts.ts'
+import { RequestCancel, RequestCreate, RequestLs } from './msh-commands.ts'
+
+class RequestsLs extends ListCommand {
+  static override summary = 'List requests for access that you decide about; as administrator, all'
+  static override examples = ['<%= config.bin %> <%= command.id %> --state pending']
+  static override flags = {
+    state: Flags.string({
+      options: ['pending', 'approved', 'denied', 'cancelled', 'expired', 'revoked', 'ended'],
+      description: 'Only those in this state',
+      helpValue: 'STATE',
+    }),
+  }
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(RequestsLs)
+    await this.list<AccessRequest>(flags, {
+      path: '/access-requests',
+      query: { state: flags.state },
+      columns,
+      empty: 'No requests for access.',
+    })
+  }
+}
+
+class RequestsGet extends GetCommand {
+  static override summary = 'Show a request for access'
+  static override args = id
+
+  protected override target(name: string): string {
+    return path`/access-requests/${name}`
+  }
+}
+
+class RequestsApprove extends AdminCommand {
+  static override summary = 'Approve a request for access'
+  static override description =
+    'Needs a login of your own (mezctl login) and a role that reviews the request. A role that demands a passkey for each approval leads to the page of the hub.'
+  static override examples = ['<%= config.bin %> <%= command.id %> 0190… --for 1h']
+  static override args = id
+  static override flags = {
+    for: Flags.string({ description: 'For less time than was asked for', helpValue: 'DURATION' }),
+  }
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(RequestsApprove)
+    const body = flags.for === undefined ? {} : { for: flags.for }
+    const target = path`/access-requests/${args.id}/approve`
+    const request = (await this.call(flags, 'POST', target, { body })) as AccessRequest
+    await this.show(flags, request, () =>
+      request.state === 'approved'
+        ? `Approved. ${escapeText(request.user)} has access to ${escapeText(targetOf(request))} until ${formatTime(request.until)}.`
+        : 'Approved. The request needs more approvals.',
+    )
+  }
+}
+
+class RequestsDeny extends AdminCommand {
+  static override summary = 'Deny a request for access'
+  static override args = id
+  static override flags = {
+    reason: Flags.string({ description: 'Why; approvers see it', helpValue: 'TEXT' }),
+  }
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(RequestsDeny)
+    const body = flags.reason === undefined ? {} : { reason: flags.reason }
+    const target = path`/access-requests/${args.id}/deny`
+    const request = (await this.call(flags, 'POST', target, { body })) as AccessRequest
+    await this.show(flags, request, () => `Denied the request of ${escapeText(request.user)}.`)
+  }
+}
+
+class RequestsRevoke extends AdminCommand {
+  static override summary = 'End the access that a request has given, with its open connections'
+  static override args = id
+  static override flags = yesFlag
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(RequestsRevoke)
+    await confirm(`Revoke the access of request ${args.id}?`, flags.yes)
+    const request = (await this.call(
+      flags,
+      'POST',
+      path`/access-requests/${args.id}/revoke`,
+    )) as AccessRequest
+    const done = `Revoked the access of ${request.user} to ${targetOf(request)}.`
+    await this.show(flags, request, () => escapeText(done + cutText(request)))
+  }
+}
+
+class AccessReview extends AdminCommand {
+  static override summary = 'List the roles that people have, and when they last used them'
+  static override description =
+    'A role counts as used when its holder opens an app that the role opens. Use is recorded from the start of the plugin on; recorded_since says since when. The role admin is not listed, because administration is not recorded as use.'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --unused 90d',
+    '<%= config.bin %> <%= command.id %> --unused 90d --csv > review.csv',
+  ]
+  static override flags = {
+    unused: Flags.string({
+      description: 'Only roles that were not used for this long',
+      helpValue: 'DURATION',
+    }),
+    csv: Flags.boolean({
+      description: 'Print comma-separated values (RFC 4180)',
+      exclusive: ['format', 'json'],
+    }),
+  }
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(AccessReview)
+    const rows = listOf<Flat>(
+      await this.call(flags, 'GET', '/access/review', { query: { unused: flags.unused } }),
+    )
+    const names = ['user', 'role', 'source', 'apps', 'last_used', 'recorded_since']
+    if (flags.csv) {
+      for (const line of [names, ...rows.map((row) => names.map((name) => row[name]))])
+        this.write(line.map(csvCell).join(','))
+      return
+    }
+    await this.show(flags, rows, async () => {
+      if (rows.length === 0) return 'No such roles.'
+      const table = await showTable(
+        ['user', 'role', 'from', 'apps', 'last used'],
+        rows.map(({ user, role, source, apps, last_used }) => [
+          user,
+          role,
+          source,
+          apps,
+          last_used ? formatTime(last_used) : 'never',
+        ]),
+      )
+      return `${table}\nUse is recorded since ${formatTime(rows[0]?.recorded_since)}.`
+    })
+  }
+}
+
+/** A field that spreadsheets do not take for a formula. */
+function csvCell(value: unknown): string {
+  const text = value === null || value === undefined ? '' : String(value)
+  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+}
+
+/** The commands by id: of `mezctl`, and then of `msh`. */
+export const COMMANDS = {
+  'requests:ls': RequestsLs,
+  'requests:get': RequestsGet,
+  'requests:approve': RequestsApprove,
+  'requests:deny': RequestsDeny,
+  'requests:revoke': RequestsRevoke,
+  'access:review': AccessReview,
+  'request:create': RequestCreate,
+  'request:ls': RequestLs,
+  'request:cancel': RequestCancel,
+}

@@ -1,0 +1,114 @@
+import { CliError, escapeText, formatTime, listOf, path, showTable, withProgress } from '@mezite/cli'
+import { hubClientOf, MshCommand } from '@mezite/cli/identity'
+import * as Flags from '@oclif/core/flags'
+import { type AccessRequest, columns, id, targetOf } from './command-parts.ts'
+
+/** How long one question of `--wait` may take; the hub answers after 20 s at the latest. */
+const QUESTION_MS = 40_000
+
+abstract class RequestCommand extends MshCommand {
+  protected hubOf(flags: Parameters<MshCommand['identity']>[0]) {
+    const client = hubClientOf(this.identity(flags))
+    if (client !== null) return client
+    throw new CliError('MEZ_IDENTITY_INVALID', 'an identity file can open apps, but not ask for access', {
+      hint: 'Sign in first: msh login --proxy HOST.',
+    })
+  }
+}
+
+export class RequestCreate extends RequestCommand {
+  static override summary = 'Ask for access to an app, or for a role, for a time'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --app orders-db --for 2h --reason TICKET-7 --wait',
+    '<%= config.bin %> <%= command.id %> --roles oncall --for 8h --reason "on call this week"',
+  ]
+  static override flags = {
+    app: Flags.string({ description: 'Name of an app', helpValue: 'NAME', exactlyOne: ['app', 'roles'] }),
+    roles: Flags.string({ description: 'Roles, separated by commas', helpValue: 'ROLES' }),
+    for: Flags.string({ required: true, description: 'For how long', helpValue: 'DURATION' }),
+    reason: Flags.string({ description: 'Why', helpValue: 'TEXT' }),
+    wait: Flags.boolean({ description: 'Wait for the decision; exits 1 unless it is an approval' }),
+  }
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(RequestCreate)
+    const client = this.hubOf(flags)
+    const rest = { for: flags.for, ...(flags.reason === undefined ? {} : { reason: flags.reason }) }
+    const wanted =
+      flags.app === undefined
+        ? (flags.roles ?? '').split(',').map((role) => ({ role: role.trim() }))
+        : [{ app: flags.app }]
+    const made: AccessRequest[] = []
+    for (const one of wanted)
+      made.push(
+        (await client.call('POST', '/access-requests', { body: { ...one, ...rest } })) as AccessRequest,
+      )
+    if (flags.wait && this.formatOf(flags) === 'text')
+      this.note('Waiting for the decision. Ctrl-C stops waiting; the request stays.')
+    const shown = flags.wait ? await Promise.all(made.map((one) => this.#decided(client, one))) : made
+    await this.show(flags, shown.length === 1 ? shown[0] : shown, () => shown.map(outcomeOf).join('\n'))
+    const failed = flags.wait ? shown.find(({ state }) => state !== 'approved') : undefined
+    if (failed !== undefined)
+      throw new CliError(
+        'request_not_approved',
+        `the request for ${targetOf(failed)} was not approved (${failed.state})`,
+      )
+  }
+
+  async #decided(client: ReturnType<RequestCommand['hubOf']>, made: AccessRequest): Promise<AccessRequest> {
+    let request = made
+    while (request.state === 'pending')
+      request = (await withProgress(
+        'Waiting for the decision',
+        client.call('GET', path`/access-requests/${made.id}`, {
+          query: { was: 'pending' },
+          deadlineMs: QUESTION_MS,
+        }),
+      )) as AccessRequest
+    return request
+  }
+}
+
+function outcomeOf(request: AccessRequest): string {
+  const target = escapeText(targetOf(request))
+  if (request.state === 'pending') return `Asked for ${target}. The id is ${request.id}.`
+  if (request.state !== 'approved') return `The request for ${target} is ${request.state}.`
+  const open = request.app === null ? '' : ` Open it: msh app login ${target}`
+  return `You have access to ${target} until ${formatTime(request.until)}.${open}`
+}
+
+export class RequestLs extends RequestCommand {
+  static override summary = 'List your requests for access'
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(RequestLs)
+    const own = listOf<AccessRequest>(
+      await withProgress(
+        'Asking the hub',
+        this.hubOf(flags).call('GET', '/access-requests', { query: { mine: 'true' } }),
+      ),
+    )
+    await this.show(flags, own, () =>
+      own.length === 0
+        ? 'You have not asked for access yet.'
+        : showTable(
+            columns.map(([title]) => title),
+            own.map((one) => columns.map(([, value]) => value(one))),
+          ),
+    )
+  }
+}
+
+export class RequestCancel extends RequestCommand {
+  static override summary = 'Take back a request, or end the access that it has given'
+  static override args = id
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(RequestCancel)
+    const target = path`/access-requests/${args.id}/cancel`
+    const request = (await this.hubOf(flags).call('POST', target)) as AccessRequest
+    await this.show(flags, request, () =>
+      request.state === 'ended' ? 'Your access has ended.' : 'Cancelled the request.',
+    )
+  }
+}
