@@ -13,8 +13,8 @@ import {
   yesFlag,
 } from '@mezite/cli'
 import * as Flags from '@oclif/core/flags'
-import { type AccessRequest, columns, id, targetOf } from './command-parts.ts'
-import { RequestCancel, RequestCreate, RequestLs } from './msh-commands.ts'
+import { RequestCancel, RequestCreate, RequestLs } from './commands/msh.ts'
+import { type AccessRequest, columns, id, targetOf } from './commands/parts.ts'
 
 class RequestsLs extends ListCommand {
   static override summary = 'List requests for access that you decide about; as administrator, all'

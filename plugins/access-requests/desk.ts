@@ -118,7 +118,7 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
   }
 
   /** Starts the grant, in the change that approves. */
-  async function grant(
+  async function startGrant(
     request: AccessRequest,
     forMs: number,
     by: Actor,
@@ -200,7 +200,7 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
         await change.audit({ type: 'access_request.created', success: true, by, fields: fieldsOf(request) })
         if (breakGlass) {
           if (!(await messages.brokeGlass(request, trx))) throw problems.notNotified()
-          await grant(request, input.durationMs, by, { trx, change })
+          await startGrant(request, input.durationMs, by, { trx, change })
         } else await messages.asked(request, trx)
         change.touch(KIND, id)
         return (await store.findIn(trx, id)) as AccessRequest
@@ -236,7 +236,7 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
           if (lasts < request.durationMs) await store.update(trx, id, { duration: lasts })
           return
         }
-        await grant(request, lasts, by, running)
+        await startGrant(request, lasts, by, running)
         await messages.decided(request, 'approved', trx)
       }),
 

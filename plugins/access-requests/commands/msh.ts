@@ -1,22 +1,21 @@
-import { CliError, escapeText, formatTime, listOf, path, showTable, withProgress } from '@mezite/cli'
-import { hubClientOf, MshCommand } from '@mezite/cli/identity'
+import {
+  CliError,
+  escapeText,
+  formatTime,
+  type HubClient,
+  listOf,
+  path,
+  showTable,
+  withProgress,
+} from '@mezite/cli'
+import { PersonCommand } from '@mezite/cli/identity'
 import * as Flags from '@oclif/core/flags'
-import { type AccessRequest, columns, id, targetOf } from './command-parts.ts'
+import { type AccessRequest, columns, id, targetOf } from './parts.ts'
 
 /** How long one question of `--wait` may take; the hub answers after 20 s at the latest. */
 const QUESTION_MS = 40_000
 
-abstract class RequestCommand extends MshCommand {
-  protected hubOf(flags: Parameters<MshCommand['identity']>[0]) {
-    const client = hubClientOf(this.identity(flags))
-    if (client !== null) return client
-    throw new CliError('MEZ_IDENTITY_INVALID', 'an identity file can open apps, but not ask for access', {
-      hint: 'Sign in first: msh login --proxy HOST.',
-    })
-  }
-}
-
-export class RequestCreate extends RequestCommand {
+export class RequestCreate extends PersonCommand {
   static override summary = 'Ask for access to an app, or for a role, for a time'
   static override examples = [
     '<%= config.bin %> <%= command.id %> --app orders-db --for 2h --reason TICKET-7 --wait',
@@ -32,7 +31,7 @@ export class RequestCreate extends RequestCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(RequestCreate)
-    const client = this.hubOf(flags)
+    const client = this.hub(flags)
     const rest = { for: flags.for, ...(flags.reason === undefined ? {} : { reason: flags.reason }) }
     const wanted =
       flags.app === undefined
@@ -55,7 +54,7 @@ export class RequestCreate extends RequestCommand {
       )
   }
 
-  async #decided(client: ReturnType<RequestCommand['hubOf']>, made: AccessRequest): Promise<AccessRequest> {
+  async #decided(client: HubClient, made: AccessRequest): Promise<AccessRequest> {
     let request = made
     while (request.state === 'pending')
       request = (await withProgress(
@@ -77,7 +76,7 @@ function outcomeOf(request: AccessRequest): string {
   return `You have access to ${target} until ${formatTime(request.until)}.${open}`
 }
 
-export class RequestLs extends RequestCommand {
+export class RequestLs extends PersonCommand {
   static override summary = 'List your requests for access'
 
   async run(): Promise<void> {
@@ -85,7 +84,7 @@ export class RequestLs extends RequestCommand {
     const own = listOf<AccessRequest>(
       await withProgress(
         'Asking the hub',
-        this.hubOf(flags).call('GET', '/access-requests', { query: { mine: 'true' } }),
+        this.hub(flags).call('GET', '/access-requests', { query: { mine: 'true' } }),
       ),
     )
     await this.show(flags, own, () =>
@@ -99,14 +98,14 @@ export class RequestLs extends RequestCommand {
   }
 }
 
-export class RequestCancel extends RequestCommand {
+export class RequestCancel extends PersonCommand {
   static override summary = 'Take back a request, or end the access that it has given'
   static override args = id
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(RequestCancel)
     const target = path`/access-requests/${args.id}/cancel`
-    const request = (await this.hubOf(flags).call('POST', target)) as AccessRequest
+    const request = (await this.hub(flags).call('POST', target)) as AccessRequest
     await this.show(flags, request, () =>
       request.state === 'ended' ? 'Your access has ended.' : 'Cancelled the request.',
     )
