@@ -79,6 +79,8 @@ interface Refused {
   readonly subject: Subject | null
   readonly context: AccessContext
   readonly requestId: string
+  /** The rule by which a verifier admitted the request. */
+  readonly verified?: string | null
 }
 
 /** Writes the trail of the gate: each refusal of a person who is known is one record. */
@@ -94,7 +96,7 @@ export function createRefusalRecord(audit: Pick<Audit, 'record'>): RefusalRecord
   function record(
     type: 'access.denied' | 'request.failed',
     reason: string,
-    { app, session, subject, context: { protocol, clientIp }, requestId }: Refused,
+    { app, session, subject, context: { protocol, clientIp }, requestId, verified = null }: Refused,
     fields: AuditInput['fields'] = {},
   ): void {
     audit.record({
@@ -107,7 +109,7 @@ export function createRefusalRecord(audit: Pick<Audit, 'record'>): RefusalRecord
       clientIp,
       sessionId: session?.id ?? null,
       requestId,
-      fields: { app: app?.name ?? null, protocol, ...fields },
+      fields: { app: app?.name ?? null, protocol, ...(verified !== null && { verified }), ...fields },
     })
   }
 

@@ -38,7 +38,7 @@ export class Outcome {
     { audit, requestEnded }: Pick<Deps, 'audit' | 'requestEnded'>,
     { request, admission }: Admitted,
   ): void {
-    const { app, subject, session, requestId } = admission
+    const { app, subject, session, requestId, verified } = admission
     // Access that ended while an agent was looked for is recorded as a denial.
     if (this.agent === null && this.reason === 'revoked') return
     const durationMs = Math.round(performance.now() - this.#started)
@@ -56,6 +56,7 @@ export class Outcome {
     }
     this.#addTimings(fields)
     fields.upgrade = upgraded ? 'websocket' : null
+    if (verified !== null) fields.verified = verified
     audit.record({
       type: 'app.request',
       success: this.reason === null,

@@ -16,13 +16,16 @@ export class RefusalLog {
   }
 }
 
-/** Records an error response to an unknown caller that no other event explains, so that the id on its page leads to the reason. */
+/**
+ * Records an error response to an unknown caller that no other event explains, so that the id on its page leads to the
+ * reason. `verified`: the rule by which a verifier accepted the request.
+ */
 export function recordFailure(
   audit: Audit,
   request: AppRequest,
   { status, code }: Pick<Problem, 'status' | 'code'>,
   requestId: string,
-  { app }: { readonly app?: App | undefined } = {},
+  { app, verified = null }: { readonly app?: App | undefined; readonly verified?: string | null } = {},
 ): void {
   const { clientIp, method, target } = request
   audit.record({
@@ -31,6 +34,9 @@ export function recordFailure(
     reason: code,
     clientIp,
     requestId,
-    fields: { app: app?.name ?? null, method, path: pathOf(target), status },
+    fields: {
+      ...{ app: app?.name ?? null, method, path: pathOf(target), status },
+      ...(verified !== null && { verified }),
+    },
   })
 }

@@ -135,10 +135,12 @@ function responseTo(
     const more = program ? challengeLines(deps, request, problem, true) : []
     return refuse(deps, request, requestId, problem, app, subject, [...lines, ...more])
   }
+  const verified = who?.kind === 'verified' ? who.rule : null
   /** The gate records the refusals of people whom it knows, and of certificates. */
-  const fail = (problem: Problem) => {
-    if (subject === null && !certified) recordFailure(deps.audit, request, problem, requestId, { app })
-    return give(problem)
+  const fail = (problem: Problem, lines?: readonly string[]) => {
+    if (subject === null && !certified)
+      recordFailure(deps.audit, request, problem, requestId, { app, verified })
+    return give(problem, lines)
   }
   const name = app === undefined ? 'This application' : titleOf(app)
   switch (refusal.outcome) {
@@ -161,7 +163,7 @@ function responseTo(
           : [words.denied(subject?.user ?? '', name), message ?? ''].join(' ').trimEnd()
       const { help, lines, reason } = helpOf(deps, request, app, refusal)
       const members = { ...(link !== null && { link }), ...(help.length > 0 && { help }) }
-      return give(new Problem(status, reason ?? code, text, members), lines)
+      return fail(new Problem(status, reason ?? code, text, members), lines)
     }
     case 'disabled':
       return fail(new Problem(status, code, `${name} is switched off right now.`))

@@ -5,24 +5,29 @@ import { connect as connectHttp2 } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import {
+  type App,
   type AuditEvent,
   auditSinks,
   type Catalog,
   catalog,
   credentials,
   defineHubPlugin,
+  grants,
   type Revisions,
   revisions,
   type Sessions,
   sessions,
+  verifiers,
 } from '@mezite/core'
-import { access, protocols, tunnel } from '@mezite/core/protocol'
+import { type Access, access, protocols, tunnel } from '@mezite/core/protocol'
+import type { Visitor } from '@mezite/core/testing'
 import t from 'tap'
 import { anyTables } from '../../any-tables.ts'
 import { closed, type Login, open, ROLES, startTcpHub } from '../../plugins/tcp-apps/start-tcp-hub.ts'
 import { until } from '../../until.ts'
 
 const ALPN = 'acme-echo/1'
+let gate: Access
 /** A protocol of a third party: reaches the app `echo` for the certificate of a user, and says why not. */
 const acme = defineHubPlugin({
   name: 'acme-echo',
@@ -31,6 +36,7 @@ const acme = defineHubPlugin({
   needs: { access, catalog, tunnel },
   provides: { protocols },
   setup({ use, provide }) {
+    gate = use.access
     provide.protocols({
       ...{ name: 'acme-echo', takes: 'alpn', alpn: ALPN, clientAuthority: 'user-ca' },
       async accept(socket, { clientIp }) {
@@ -76,7 +82,44 @@ const byContext = defineHubPlugin({
   },
 })
 
+/** A policy by the request. */
+const byRequest = defineHubPlugin({
+  name: 'by-request',
+  api: 1,
+  summary: 'Denies holders of `events-only` all but `/events`, and holders of `no-events` that',
+  setup({ tap }) {
+    tap.access.decide(
+      (query, vote) => {
+        const only = query.subject.roles.includes('events-only')
+        if (!only && !query.subject.roles.includes('no-events')) return
+        const isEvents = query.request?.segments?.[0] === 'events'
+        if (isEvents !== only) vote.deny('path_not_allowed')
+      },
+      { pure: true },
+    )
+  },
+})
+
+/** Admits requests to one app by a header, and those to one path by their body too. */
+const verifying = defineHubPlugin({
+  name: 'verifying',
+  api: 1,
+  summary: 'Admits requests that say so',
+  provides: { verifiers },
+  setup({ provide }) {
+    provide.verifiers({
+      name: 'verifying',
+      verify({ app, target, headers }) {
+        if (app.name !== 'web' || !headers.includes('X-Signed')) return null
+        const body = { limit: 6, check: (bytes: Buffer) => bytes.toString() === 'signed' }
+        return target === '/body' ? { rule: 'by-body', body } : { rule: 'by-head' }
+      },
+    })
+  },
+})
+
 let changes: Revisions
+let given: NonNullable<(typeof grants)['T']>
 let opened: Sessions
 let apps: Catalog
 /** Bearer tokens of a third party. */
@@ -108,10 +151,11 @@ const world = defineHubPlugin({
   name: 'world',
   api: 1,
   summary: 'Fills the audit trail, and changes what no operator can',
-  needs: { revisions },
+  needs: { grants, revisions },
   provides: { auditSinks },
   setup({ use, provide }) {
     changes = use.revisions
+    given = use.grants
     provide.auditSinks({
       ...{ name: 'world', guarantee: 'enforced' },
       async write(lines: string) {
@@ -124,7 +168,7 @@ const world = defineHubPlugin({
 })
 
 const tcp = await startTcpHub({
-  plugins: [acme, world, byContext, tokens],
+  plugins: [acme, world, byContext, byRequest, tokens, verifying],
   config: { proxy: { apps_oidc_connector: 'sso' }, database: { driver: 'embedded' } },
 })
 const { hub } = tcp
@@ -156,6 +200,7 @@ for (const [name, options] of [
   ['idler', { idle_timeout: '1s' }],
 ] as const)
   await hub.api('PUT', `/roles/${name}`, document('role', name, {}, { options, allow }))
+await hub.api('PUT', '/roles/denier', document('role', 'denier', {}, { deny: { app_labels: labels } }))
 const { token: apiToken } = await hub.api<{ token: string }>('POST', '/api-tokens', {
   name: 'ci',
   roles: ['admin'],
@@ -182,18 +227,19 @@ function outcomeOf(status: number, body: string): string {
   return code === undefined ? String(status) : `${status} ${code}`
 }
 
-async function http1(lines: readonly string[]): Promise<string> {
+async function http1(lines: readonly string[], body = '', start = 'GET /'): Promise<string> {
   const socket = tls(['http/1.1'])
-  socket.write(`GET / HTTP/1.1\r\nHost: ${host}\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`)
+  const head = [`${start} HTTP/1.1`, `Host: ${host}`, ...lines].map((line) => `${line}\r\n`).join('')
+  socket.write(`${head}\r\n${body}`)
   let text = ''
   for await (const chunk of socket) text += chunk
   return outcomeOf(Number(text.slice(9, 12)), text)
 }
 
-async function http2(cookie: string): Promise<string> {
+async function http2(headers: object): Promise<string> {
   const session = connectHttp2(url, { createConnection: () => tls(['h2']) })
   session.on('error', () => {})
-  const stream = session.request({ ':path': '/', cookie })
+  const stream = session.request({ ':path': '/', ...headers })
   const [head] = await once(stream, 'response')
   let text = ''
   for await (const chunk of stream) text += chunk
@@ -227,6 +273,9 @@ const WAYS = [...BROWSERS, 'msh HTTP', 'msh TCP', 'third party', 'token'] as con
 /** These cannot be led to a sign-in. */
 const PROGRAMS = /msh|party|token/
 const OTHERS = ['bearer', 'API token', 'admin socket'] as const
+const CLOSE = ['Connection: close', 'Accept: application/json']
+/** What a verifier accepts. */
+const SIGNED = 'X-Signed: yes'
 const UPGRADE = [
   'Connection: Upgrade',
   'Upgrade: websocket',
@@ -234,11 +283,12 @@ const UPGRADE = [
   'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
 ]
 
-/** Somebody with a role and a session of each kind, and what they reach on each way. */
-async function person(name: string) {
+/** Somebody with a role, or with a grant of it, and a session of each kind, and what they reach on each way. */
+async function person(name: string, granted = false) {
   const user = `${name}@example.com`
-  await hub.api('POST', '/users', { name: user, roles: ['platform'] })
+  await hub.api('POST', '/users', { name: user, roles: granted ? [] : ['platform'] })
   const login = await tcp.login(name, [])
+  if (granted) await given.start({ user, role: 'platform', until: Date.now() + 3_600_000 }, null)
   const visitor = hub.visitor()
   const { status } = await visitor.open(`${url}/`)
   if (status !== 200) throw new Error(`${name} cannot sign in: ${status}`)
@@ -249,38 +299,35 @@ async function person(name: string) {
     expires: Date.now() + 3_600_000,
   })
   const mezite = { 'mezite-token': `acme_${session.token}` }
-  const ended = { 'open SSE': false, 'open TCP': false, 'open token': false }
-  const streamed = await hub.visitor().stream(`${url}/events`, { headers: mezite })
-  streamed
-    .on('error', () => {})
-    .once('close', () => {
-      ended['open token'] = true
-    })
-  streamed.resume()
-  const events = await visitor.stream(`${url}/events`)
-  events
-    .on('error', () => {})
-    .once('close', () => {
-      ended['open SSE'] = true
-    })
-  events.resume()
+  const ended = { 'open SSE': false, 'open TCP': false, 'open token': false, 'open verified': false }
+  const watch = async (stream: keyof typeof ended, by: Visitor, headers: Record<string, string> = {}) => {
+    const events = await by.stream(`${url}/events`, { headers })
+    events
+      .on('error', () => {})
+      .once('close', () => {
+        ended[stream] = true
+      })
+    events.resume()
+  }
+  await watch('open token', hub.visitor(), mezite)
+  await watch('open SSE', visitor)
+  await watch('open verified', hub.visitor(), { 'X-Signed': 'yes' })
   const { stream } = await open(tcp.msh(login), 'echo')
   stream.resume()
   void closed(stream).then(() => {
     ended['open TCP'] = true
   })
-  const close = ['Connection: close', 'Accept: application/json']
   const reach: Readonly<Record<(typeof WAYS)[number] | (typeof OTHERS)[number], () => Promise<string>>> = {
-    'HTTP/1.1': () => http1([`Cookie: ${cookie}`, ...close]),
-    'HTTP/2': () => http2(cookie),
+    'HTTP/1.1': () => http1([`Cookie: ${cookie}`, ...CLOSE]),
+    'HTTP/2': () => http2({ cookie }),
     WebSocket: () => http1([`Cookie: ${cookie}`, ...UPGRADE]),
     SSE: () => http1([`Cookie: ${cookie}`, 'Connection: close', 'Accept: text/event-stream']),
     'msh HTTP': () => msh(login, 'web', 'http'),
     'msh TCP': () => msh(login, 'echo', 'tcp'),
     'third party': () => thirdParty(login),
-    token: () => http1([`Authorization: Bearer acme_${session.token}`, ...close]),
-    bearer: () => http1([`Authorization: Bearer ${token}`, ...close]),
-    'API token': () => http1([`Authorization: Bearer ${apiToken}`, ...close]),
+    token: () => http1([`Authorization: Bearer acme_${session.token}`, ...CLOSE]),
+    bearer: () => http1([`Authorization: Bearer ${token}`, ...CLOSE]),
+    'API token': () => http1([`Authorization: Bearer ${apiToken}`, ...CLOSE]),
     'admin socket': () => hub.api('GET', '/locks').then(() => '200'),
   }
   /** Names of the apps that the person's pages and then msh list, and the launcher. */
@@ -296,7 +343,12 @@ async function person(name: string) {
 /** Waits for the effect of demands that do not concern a person. */
 const observer = await person('observer')
 /** Reason codes by user, for the ways on which the gate knows the person. */
-const refusals: { readonly name: string; readonly user: string; readonly reasons: readonly string[] }[] = []
+const refusals: {
+  readonly name: string
+  readonly user: string
+  readonly reasons: readonly string[]
+  readonly granted: boolean
+}[] = []
 
 const lock = (target: object) => async () => {
   const { id } = await hub.api<{ id: string }>('POST', '/locks', { target })
@@ -314,8 +366,14 @@ interface Demand {
   /** What a browser gets, and what anybody else gets. */
   readonly browser: string
   readonly other: string
+  /** What a request that a verifier accepts gets; default: `200`, since it is not the person's. */
+  readonly verified?: string
   /** Open streams go on. */
   readonly keeps?: true
+  /** The person has the role by a grant. */
+  readonly granted?: true
+  /** The security case, if it is not E71. */
+  readonly threat?: string
   /** Its browser has no session that is alive or could be checked, so that nobody knows whose request it is. */
   readonly nameless?: true
   /** Makes the demand; returns what ends it. */
@@ -355,7 +413,7 @@ const DEMANDS: Readonly<Record<string, Demand>> = {
   'lock of the user': { browser: '403 locked', other: '403 locked', make: (user) => lock({ user })() },
   'lock of a role': { browser: '403 locked', other: '403 locked', make: lock({ role: 'platform' }) },
   'lock of the app': {
-    ...{ browser: '403 locked', other: '403 locked' },
+    ...{ browser: '403 locked', other: '403 locked', verified: '403 locked' },
     make: async () => {
       const [one, two] = [await lock({ app: 'web' })(), await lock({ app: 'echo' })()]
       return () => Promise.all([one(), two()])
@@ -370,15 +428,44 @@ const DEMANDS: Readonly<Record<string, Demand>> = {
     make: roles('platform', 'idler'),
   },
   'role removed': { browser: '403 role_missing', other: '403 role_missing', make: roles() },
+  'end of a grant': {
+    ...{ browser: '403 role_missing', other: '403 role_missing', granted: true },
+    // It follows another one, which was ended before.
+    make: async (user) => {
+      const [first] = given.list(user)
+      await given.start({ user, role: 'platform', until: Date.now() + 1_000 }, null)
+      await given.end([first?.id ?? ''], 'revoked', null)
+    },
+  },
+  'grant taken away': {
+    ...{ browser: '403 role_missing', other: '403 role_missing', granted: true },
+    make: (user) => {
+      const ids = given.list(user).map(({ id }) => id)
+      return given.end(ids, 'revoked', null)
+    },
+  },
+  'lock of a user with a grant': {
+    ...{ browser: '403 locked', other: '403 locked', granted: true, threat: 'T216' },
+    make: (user) => lock({ user })(),
+  },
+  'lock of a granted role': {
+    ...{ browser: '403 locked', other: '403 locked', granted: true, threat: 'T216' },
+    make: lock({ role: 'platform' }),
+  },
+  'deny rule against a grant': {
+    ...{ browser: '403 label_denied', other: '403 label_denied', granted: true, threat: 'T216' },
+    make: roles('denier'),
+  },
   'app disabled': {
-    ...{ browser: '503 app_disabled', other: '503 app_disabled' },
+    ...{ browser: '503 app_disabled', other: '503 app_disabled', verified: '503 app_disabled' },
     make: async () => {
       await both('disable')
       return () => both('enable')
     },
   },
   'audit full': {
-    ...{ browser: '503 audit_unavailable', other: '503 audit_unavailable', keeps: true },
+    ...{ browser: '503 audit_unavailable', other: '503 audit_unavailable' },
+    ...{ verified: '503 audit_unavailable', keeps: true },
     make: async (_user, reach) => {
       full = true
       while ((await reach()) === '200');
@@ -389,7 +476,8 @@ const DEMANDS: Readonly<Record<string, Demand>> = {
     },
   },
   'view stale': {
-    ...{ browser: '503 view_stale', other: '503 view_stale', keeps: true, nameless: true },
+    ...{ browser: '503 view_stale', other: '503 view_stale', verified: '503 view_stale' },
+    ...{ keeps: true, nameless: true },
     // A change that does not end keeps the embedded database from everybody else.
     make: async (_user, reach) => {
       const { promise, resolve } = Promise.withResolvers<void>()
@@ -410,13 +498,20 @@ t.test('who may is let in on every way to apps, and credentials of the API open 
     t.equal(await reach[way](), way === 'admin socket' ? '200' : '401 login_required', way)
 })
 
-for (const [name, { browser, other, keeps, nameless, make }] of Object.entries(DEMANDS))
-  t.test(`E71 ${name}`, async (t) => {
-    const { user, ended, reach } = await person(name.replaceAll(' ', '-').toLowerCase())
+for (const [name, demand] of Object.entries(DEMANDS))
+  t.test(`${demand.threat ?? 'E71'} ${name}`, async (t) => {
+    const { browser, other, verified = '200', keeps, nameless, granted, make } = demand
+    const { user, ended, reach } = await person(name.replaceAll(' ', '-').toLowerCase(), granted)
     const end = await make(user, observer.reach['HTTP/1.1'])
-    if (!keeps) await until(() => Object.values(ended).every(Boolean), 'open streams end', 10_000)
+    const ends = (stream: string) => !keeps && (stream !== 'open verified' || verified !== '200')
+    const settled = () => Object.entries(ended).every(([stream, over]) => over || !ends(stream))
+    await until(settled, 'open streams end', 10_000)
     // All at once: some demands do not last.
-    const found = await Promise.all([...WAYS, ...OTHERS].map((way) => reach[way]()))
+    const [signed, ...found] = await Promise.all([
+      http1([SIGNED, ...CLOSE]),
+      ...[...WAYS, ...OTHERS].map((way) => reach[way]()),
+    ])
+    t.equal(signed, verified, `${name} × verified: ${signed}`)
     for (const [at, way] of WAYS.entries())
       t.equal(found[at], PROGRAMS.test(way) ? other : browser, `${name} × ${way}: ${found[at]}`)
     for (const [at, way] of OTHERS.entries()) {
@@ -424,12 +519,78 @@ for (const [name, { browser, other, keeps, nameless, make }] of Object.entries(D
       t.equal(found[WAYS.length + at], expected, `${name} × ${way}: ${found[WAYS.length + at]}`)
     }
     for (const [stream, over] of Object.entries(ended))
-      t.equal(over, !keeps, `${name} × ${stream}: ${over ? 'ended' : 'goes on'}`)
+      t.equal(over, ends(stream), `${name} × ${stream}: ${over ? 'ended' : 'goes on'}`)
     if (typeof end === 'function') await end()
     const known = WAYS.filter((way) => !nameless || /msh|party/.test(way))
     const reasons = known.map((way) => (PROGRAMS.test(way) ? other : browser).slice(4))
-    refusals.push({ name, user, reasons })
+    refusals.push({ name, user, reasons, granted: granted === true })
   })
+
+t.test(
+  'E71 a policy by the request decides on every way, and about each open stream by its own',
+  async (t) => {
+    const { user, visitor, ended, reach } = await person('by-request')
+    await roles('platform', 'events-only')(user)
+    await until(() => ended['open TCP'], 'the stream without a request ends', 10_000)
+    for (const way of WAYS) t.equal(await reach[way](), '403 path_not_allowed', way)
+    t.strictSame([ended['open SSE'], ended['open token']], [false, false], 'requests for /events go on')
+    await roles('platform', 'no-events')(user)
+    await until(() => ended['open SSE'] && ended['open token'], 'requests for /events end', 10_000)
+    for (const way of WAYS) t.equal(await reach[way](), way === 'WebSocket' ? '400' : '200', way)
+    for (const path of ['/events', '/%65vents', '/events/x?y'])
+      t.match(await visitor.open(url + path), { status: 403, text: /path_not_allowed/ }, path)
+    t.notOk(ended['open verified'], 'a request of nobody has no policy')
+  },
+)
+
+t.test('U228 a verifier admits requests without a credential to its app, and to nothing else', async (t) => {
+  const { ended } = await person('beside')
+  const body = (text: string) =>
+    http1([SIGNED, ...CLOSE, `Content-Length: ${text.length}`], text, 'POST /body')
+  t.equal(await http1([SIGNED, ...CLOSE]), '200')
+  t.equal(await http1([SIGNED, 'Connection: close', 'Accept: text/event-stream']), '200')
+  t.equal(await http2({ 'X-Signed': 'yes' }), '401 login_required', 'HTTP/2 has lower-case names')
+  t.equal(await body('signed'), '200')
+  for (const text of ['forged', 'signed.', ''])
+    t.equal(await body(text), '401 verification_failed', `the body ${JSON.stringify(text)}`)
+  t.equal(await http1([SIGNED, ...UPGRADE]), '401 login_required', 'a WebSocket')
+  t.equal(
+    await http1([SIGNED, 'Origin: https://evil.example.com', ...CLOSE], '', 'DELETE /'),
+    '403 origin_not_allowed',
+  )
+  const unknown = 'x'.repeat(43)
+  t.equal(
+    await http1([SIGNED, `Cookie: __Host-mezite_app=${unknown}`, ...CLOSE]),
+    '401 login_required',
+    'a cookie',
+  )
+  const bearer = `Authorization: Bearer acme_${unknown}`
+  t.equal(await http1([SIGNED, bearer, ...CLOSE]), '401 session_ended', 'a token')
+  const signed = { headers: { 'X-Signed': 'yes', accept: 'application/json' } }
+  for (const address of [`${hub.url}/v1/webapi/me`, `${hub.url}/v1/webapi/apps`, `${hub.appUrl('none')}/`])
+    t.equal((await hub.visitor().fetch(address, signed)).status, 401, address)
+  const [app, echo] = ['web', 'echo'].map((one) => apps.byName(one)) as [App, App]
+  const who = gate.verify({
+    app,
+    method: 'GET',
+    target: '/',
+    clientIp: '127.0.0.1',
+    headers: ['X-Signed', ''],
+  })
+  if (who === null || !('kind' in who)) throw new Error('nothing admits it')
+  const asked = async (more: object) => {
+    const about = { who, app, protocol: 'http', clientIp: '127.0.0.1', requestId: 'x', ...more } as const
+    const outcome = await gate.admit(about)
+    if (outcome.outcome !== 'admitted') return `${outcome.status} ${outcome.code}`
+    outcome.close()
+    return '200'
+  }
+  t.equal(await asked({}), '200')
+  t.equal(await asked({ app: echo, protocol: 'tcp' }), '401 login_required', 'another app')
+  t.equal(await asked({ protocol: 'tcp' }), '400 protocol_mismatch')
+  t.equal(await asked({ who: { ...who } }), '401 login_required', 'a copy')
+  t.equal(ended['open verified'], false)
+})
 
 t.test('E76 lists of apps agree with the gate about address, protocol and connector', async (t) => {
   for (const [name, more] of [
@@ -458,9 +619,27 @@ t.test('E76 lists of apps agree with the gate about address, protocol and connec
   t.notMatch(after.home, hub.appUrl('near'))
 })
 
-t.test('each refusal of a known person is one record, with session and roles', async (t) => {
+t.test('records of requests that a verifier admits name nobody and the rule', async (t) => {
   await hub.stop()
-  for (const { name, user, reasons } of refusals) {
+  const found = trail.filter(({ verified }) => verified !== undefined)
+  const nobody = { user: null, roles: null, session_id: null }
+  for (const event of found) t.match(event, nobody)
+  const names = new Set(
+    found.map(({ type, verified, reason, app }) => `${type} ${verified} ${reason} ${app}`),
+  )
+  for (const one of [
+    'app.request by-head null web',
+    'app.request by-body null web',
+    'app.request by-head revoked web',
+    'request.failed by-head locked web',
+    'request.failed by-head app_disabled web',
+    'request.failed by-head origin_not_allowed web',
+  ])
+    t.ok(names.has(one), `${one}: ${[...names].join(', ')}`)
+})
+
+t.test('each refusal of a known person is one record, with session and roles', async (t) => {
+  for (const { name, user, reasons, granted } of refusals) {
     // A session that is over has no user any more, but keeps its id.
     const sessions = new Set(trail.filter((event) => event.user === user).map((event) => event.session_id))
     const found = trail.filter(
@@ -471,7 +650,13 @@ t.test('each refusal of a known person is one record, with session and roles', a
         event.type !== 'app.request',
     )
     t.strictSame(found.map(({ reason }) => reason).sort(), [...reasons].sort(), name)
-    for (const { session_id, protocol, reason, roles } of found) {
+    for (const { session_id, protocol, reason, roles, grant_id } of found) {
+      // A grant that is over explains nothing.
+      t.equal(
+        grant_id !== undefined,
+        granted && reason !== 'role_missing',
+        `${name}: ${reason} names the grant`,
+      )
       t.match(session_id, /^[0-9a-f-]{36}$/, `${name}: ${reason} names the session`)
       t.match(protocol, /^(?:http|tcp)$/, name)
       if (!/^(?:session_ended|view_stale)$/.test(String(reason)))
