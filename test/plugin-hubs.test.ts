@@ -7,6 +7,7 @@ await runTogether(import.meta.url, [
   './plugins/api-tokens/api-tokens.test.ts',
   './plugins/audit-database/tail-ends.test.ts',
   './plugins/audit-database/verification.test.ts',
+  './plugins/bots/bots.test.ts',
   './plugins/dashboard/api-types.test.ts',
   './plugins/dashboard/event-streams.test.ts',
   './plugins/identity-jwt/assertion.test.ts',

@@ -31,6 +31,7 @@ export const standardPlugins: readonly string[] = [
   'audit-database',
   'authorization-server',
   'backup',
+  'bots',
   'cli-login',
   'dashboard',
   'http-apps',
@@ -51,6 +52,7 @@ export const standardPlugins: readonly string[] = [
 /** The standard plugin that provides a service, for the error about a missing service. */
 export const standardProviders: Readonly<Record<string, string>> = {
   assertion: 'identity-jwt',
+  botLogins: 'bots',
   commandLogins: 'cli-login',
   sessionLimits: 'rbac',
 }

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import { audit, credentials, defineHubPlugin, publicNames, sessions, webRoutes } from '@mezite/core'
-import { authorities, commandLogins } from '@mezite/core/protocol'
+import { authorities, botLogins, commandLogins } from '@mezite/core/protocol'
 import { certificateRoute } from './certificate-route.ts'
 import { readUserCertificate } from './user-certificate.ts'
 
@@ -9,6 +9,7 @@ export default defineHubPlugin({
   api: 1,
   summary: 'Issues certificates to people for msh',
   needs: { audit, authorities, commandLogins, publicNames, sessions },
+  wants: { botLogins },
   provides: { credentials, webRoutes },
   setup({ clock, log, use, provide }) {
     const { clusterName } = use.publicNames

@@ -1,0 +1,99 @@
+import { type Audit, type Log, messageOf, Problem } from '@mezite/core'
+import type { BotLogins, LockView, ProvenBot } from '@mezite/core/protocol'
+import { tokenTtlMs, USER_PREFIX } from './bot-resource.ts'
+import type { StoredBot, StoredBots } from './bots.ts'
+import { IssuerUnreachable } from './issuer-keys.ts'
+import type { Proofs } from './proofs.ts'
+import { ProofRefused, reasonOf } from './refusal-reason.ts'
+import { isSecret } from './secret.ts'
+
+type Input = Parameters<BotLogins['prove']>[0]
+
+const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+
+/** Verifies what programs present, and records every refusal. */
+export function createBotLogins(deps: {
+  readonly bots: Pick<StoredBots, 'items'>
+  readonly proofs: Proofs
+  readonly locks: LockView
+  readonly audit: Pick<Audit, 'record' | 'accepting'>
+  readonly log: Log
+}): BotLogins {
+  const { bots, proofs, locks, audit, log } = deps
+
+  async function verify(bot: StoredBot, proof: Input['proof']): Promise<string> {
+    switch (proof.kind) {
+      case 'assertion':
+        return `key ${await proofs.assertion(bot, proof.jwt, proof.audiences)}`
+      case 'id_token':
+        return proofs.idToken(bot, proof.jwt)
+      case 'secret':
+        if (!isSecret(proof.secret, bot.secretHash)) throw new ProofRefused('secret_wrong')
+        return 'secret'
+    }
+  }
+
+  /** Throws once the bot is known, and yet may not come in. */
+  function admit(bot: StoredBot, clientIp: string): void {
+    const roles = [...bot.document.spec.roles]
+    const subject = { user: bot.user, roles, kind: 'bot', sessionId: null, satisfied: [] } as const
+    // A session opened during a lock would become valid as soon as the lock is removed.
+    const lock = locks.lockFor(subject, null)
+    if (lock !== null) throw new Problem(403, 'locked', lock.message ?? 'The bot is locked.')
+    if (bot.allowFrom !== null && !bot.allowFrom.has(clientIp))
+      throw new Problem(403, 'address_not_allowed', 'The bot may not connect from this address.')
+  }
+
+  return {
+    async prove({ bot: given, proof, clientIp, requestId }): Promise<ProvenBot> {
+      if (!audit.accepting)
+        throw new Problem(
+          503,
+          'audit_unavailable',
+          'Sign-ins cannot be recorded right now. Try again in a moment.',
+        )
+      const name = given.startsWith(USER_PREFIX) ? given.slice(USER_PREFIX.length) : given
+      const bot = bots.items.get(name)
+      const refused = (reason: string, cause?: unknown): void => {
+        audit.record({
+          type: 'user.login.failed',
+          success: false,
+          reason,
+          user: NAME.test(name) ? USER_PREFIX + name : null,
+          clientIp,
+          requestId,
+          fields: { method: 'bot', proof: proof.kind },
+        })
+        // Not the error itself: its message may quote the token.
+        const detail = cause === undefined ? {} : { cause: messageOf(cause) }
+        log.info(
+          { request_id: requestId, client_ip: clientIp, reason, ...detail },
+          'refused the proof of a bot',
+        )
+      }
+      try {
+        if (bot === undefined) throw new ProofRefused('bot_unknown')
+        const by = await verify(bot, proof)
+        admit(bot, clientIp)
+        const { roles } = bot.document.spec
+        return { user: bot.user, holder: bot.holder, roles, longestMs: tokenTtlMs(bot.document.spec), by }
+      } catch (error) {
+        if (error instanceof Problem) {
+          refused(error.code)
+          throw error
+        }
+        if (error instanceof IssuerUnreachable) {
+          refused('issuer_unreachable', error)
+          throw new Problem(
+            503,
+            'issuer_unreachable',
+            'The issuer of the token cannot be reached. Try again.',
+          )
+        }
+        refused(reasonOf(error))
+        const detail = 'The bot or its proof is not accepted. The audit trail of the hub has the reason.'
+        throw new Problem(401, 'bot_refused', detail)
+      }
+    },
+  }
+}

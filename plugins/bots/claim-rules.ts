@@ -1,0 +1,41 @@
+import { RE2JS } from 're2js'
+
+/** The claims of an ID token. */
+export type Claims = Readonly<Record<string, unknown>>
+
+const LONGEST = 4_096
+const MOST_VALUES = 1_000
+
+/** What is wrong with the value of a claim rule; null: nothing. */
+export function ruleFault(value: string): string | null {
+  const [opens, closes] = [value.startsWith('^'), value.endsWith('$')]
+  if (!opens && !closes) return null
+  // Somebody means a pattern: taken literally it would match nothing, and half anchored it would match too much.
+  if (value.length < 2 || !opens || !closes)
+    return 'is a regular expression only between "^" and "$": write ^…$, or the exact value'
+  try {
+    RE2JS.compile(value)
+    return null
+  } catch {
+    return 'is not a regular expression in RE2 syntax'
+  }
+}
+
+/**
+ * Whether the claims meet all rules: an exact value, or `^regex$` (RE2) that matches the whole value, so that `^a|b$` does
+ * not match `ax`. A claim that is a list meets a rule by any of its values; one that is missing or an object meets none.
+ */
+export function claimsMeet(rules: Readonly<Record<string, string>>, claims: Claims): boolean {
+  return Object.entries(rules).every(([name, rule]) => {
+    // Own properties only, so that a rule about `constructor` is not met by every token.
+    const values = Object.hasOwn(claims, name) ? textsOf(claims[name]) : []
+    if (!rule.startsWith('^')) return values.includes(rule)
+    const pattern = RE2JS.compile(rule)
+    return values.some((value) => value.length <= LONGEST && pattern.matches(value))
+  })
+}
+
+function textsOf(value: unknown): readonly string[] {
+  if (Array.isArray(value)) return value.slice(0, MOST_VALUES).filter((one) => typeof one === 'string')
+  return ['string', 'number', 'boolean'].includes(typeof value) ? [String(value)] : []
+}

@@ -1,0 +1,49 @@
+import {
+  audit,
+  credentials,
+  database,
+  defineHubPlugin,
+  migrations,
+  revisions,
+  sessions,
+  webRoutes,
+} from '@mezite/core'
+import { botLogins, locks } from '@mezite/core/protocol'
+import { createBotLogins } from './bot-logins.ts'
+import { USER_PREFIX } from './bot-resource.ts'
+import { botResource } from './bots.ts'
+import { createIssuerKeys } from './issuer-keys.ts'
+import { botMigrations } from './migrations.ts'
+import { botCredential } from './misplaced-secret.ts'
+import { createProofs } from './proofs.ts'
+import { secretRoutes } from './secret-routes.ts'
+import { createSpentProofs } from './spent-proofs.ts'
+
+export default defineHubPlugin({
+  name: 'bots',
+  api: 1,
+  summary: 'Accounts of programs, and the proofs by which they get in',
+  needs: { audit, database, locks, revisions, sessions },
+  provides: { botLogins, credentials, migrations, webRoutes },
+  setup({ clock, log, tap, use, provide }) {
+    const resource = botResource(use.sessions)
+    const bots = resource.open({ revisions: use.revisions, log, clock })
+    const spent = createSpentProofs(use.database, clock)
+    const proofs = createProofs({ keysOf: createIssuerKeys({ clock }), spent, clock })
+    provide.migrations(botMigrations)
+    provide.credentials(botCredential(bots))
+    provide.botLogins(createBotLogins({ ...use, bots, proofs, log }))
+    for (const routes of resource.routes(bots, secretRoutes(bots, { ...use, clock })))
+      provide.webRoutes(routes)
+    tap.access.decide(
+      ({ subject, context: { clientIp } }, vote) => {
+        // Nobody connects in an explanation.
+        if (subject.kind !== 'bot' || clientIp === null) return
+        const bot = bots.items.get(subject.user.slice(USER_PREFIX.length))
+        if (bot === undefined || (bot.allowFrom !== null && !bot.allowFrom.has(clientIp)))
+          vote.deny('address_not_allowed')
+      },
+      { pure: true },
+    )
+  },
+})

@@ -1,0 +1,45 @@
+import type { Database, Migrations } from '@mezite/core'
+
+/** A row of `bots`. */
+export interface BotRow {
+  readonly name: string
+  /** JSON. */
+  readonly document: string
+  /** New whenever a proof or a limit was taken away: sessions of the former holder end. */
+  readonly holder: string
+  /** SHA-256 of the secret, base64url; null if there is none. */
+  readonly secret_hash: string | null
+  /** Milliseconds since the epoch. */
+  readonly secret_created: number | null
+  readonly updated: number
+}
+
+export type BotTables = {
+  bots: BotRow
+  /** Hashes of proofs that were used, until they would have expired. */
+  bots_spent: { hash: string; expires: number }
+}
+
+export const botMigrations: Migrations = {
+  owner: 'bots',
+  migrations: {
+    '0001-bots': {
+      async up(db: Database) {
+        await db.schema
+          .createTable('bots')
+          .addColumn('name', 'text', (column) => column.primaryKey())
+          .addColumn('document', 'text', (column) => column.notNull())
+          .addColumn('holder', 'text', (column) => column.notNull())
+          .addColumn('secret_hash', 'text')
+          .addColumn('secret_created', 'bigint')
+          .addColumn('updated', 'bigint', (column) => column.notNull())
+          .execute()
+        await db.schema
+          .createTable('bots_spent')
+          .addColumn('hash', 'text', (column) => column.primaryKey())
+          .addColumn('expires', 'bigint', (column) => column.notNull())
+          .execute()
+      },
+    },
+  },
+}

@@ -1,0 +1,94 @@
+import type { Clock } from '@mezite/core'
+import * as jose from 'jose'
+import { ALGORITHMS } from './bot-keys.ts'
+import type { StoredBot } from './bots.ts'
+import { claimsMeet } from './claim-rules.ts'
+import type { IssuerKeys } from './issuer-keys.ts'
+import { ProofRefused } from './refusal-reason.ts'
+import type { SpentProofs } from './spent-proofs.ts'
+
+/** Clocks may differ by this much, in seconds. */
+const SKEW_SECONDS = 60
+/** The longest that a proof may still be valid: it is remembered for as long. */
+const LONGEST_ASSERTION_MS = 3_600_000
+const LONGEST_ID_TOKEN_MS = 24 * 3_600_000
+const LONGEST_TOKEN = 16_384
+
+interface Deps {
+  readonly keysOf: IssuerKeys
+  readonly spent: SpentProofs
+  readonly clock: Clock
+}
+
+/** Verifies the tokens by which bots prove themselves. Each counts once. Rejects with `ProofRefused` or an error of jose. */
+export function createProofs({ keysOf, spent, clock }: Deps) {
+  const now = () => new Date(clock.now())
+
+  async function once(parts: readonly string[], exp: number, longestMs: number): Promise<void> {
+    const expires = exp * 1_000
+    if (expires > clock.now() + longestMs + SKEW_SECONDS * 1_000)
+      throw new ProofRefused('proof_lives_too_long')
+    if (!(await spent.spend(parts, expires + SKEW_SECONDS * 1_000))) throw new ProofRefused('proof_replayed')
+  }
+
+  return {
+    /** A JWT of the bot's own key (RFC 7523 section 3). Resolves to the key's id. */
+    async assertion(
+      { user, document }: StoredBot,
+      jwt: string,
+      audiences: readonly string[],
+    ): Promise<string> {
+      checkLength(jwt)
+      const keys = (document.spec.keys ?? []).map(({ kid, jwk }) => ({ ...jwk, kid }))
+      const { payload, protectedHeader } = await jose.jwtVerify(
+        jwt,
+        jose.createLocalJWKSet({ keys: keys as jose.JWK[] }),
+        {
+          algorithms: ALGORITHMS,
+          issuer: user,
+          subject: user,
+          audience: [...audiences],
+          clockTolerance: SKEW_SECONDS,
+          currentDate: now(),
+          requiredClaims: ['iss', 'sub', 'aud', 'exp', 'jti'],
+        },
+      )
+      await once(['assertion', user, String(payload.jti)], payload.exp as number, LONGEST_ASSERTION_MS)
+      return protectedHeader.kid ?? keys[0]?.kid ?? ''
+    },
+
+    /** An ID token of an issuer that the bot trusts, which meets one of its rules. Resolves to the issuer. */
+    async idToken({ document }: StoredBot, jwt: string): Promise<string> {
+      checkLength(jwt)
+      const named = jose.decodeJwt(jwt).iss
+      // Before anything is fetched: nobody makes the hub call an issuer that no operator has named.
+      const rules = (document.spec.trust ?? []).filter(({ issuer }) => issuer === named)
+      if (named === undefined || rules.length === 0) throw new ProofRefused('issuer_not_trusted')
+      const { payload, protectedHeader } = await jose.jwtVerify(jwt, keysOf(named), {
+        algorithms: ALGORITHMS,
+        issuer: named,
+        clockTolerance: SKEW_SECONDS,
+        currentDate: now(),
+        requiredClaims: ['sub', 'aud', 'exp', 'iat'],
+      })
+      // Access tokens and logout tokens of the same issuer say something else.
+      const { typ } = protectedHeader
+      if (typ !== undefined && typ.toLowerCase() !== 'jwt') throw new ProofRefused('type_wrong')
+      const audiences = [payload.aud].flat()
+      const addressed = rules.filter(({ audience }) => audiences.includes(audience))
+      if (addressed.length === 0) throw new ProofRefused('audience_wrong')
+      if (!addressed.some(({ claims }) => claimsMeet(claims, payload)))
+        throw new ProofRefused('claims_not_met')
+      // Some issuers send no `jti`; then it is the token itself that counts once.
+      const id = typeof payload.jti === 'string' ? payload.jti : jwt.slice(0, jwt.lastIndexOf('.'))
+      await once(['id_token', named, id], payload.exp as number, LONGEST_ID_TOKEN_MS)
+      return named
+    },
+  }
+}
+
+function checkLength(jwt: string): void {
+  if (jwt.length > LONGEST_TOKEN) throw new ProofRefused('proof_malformed')
+}
+
+export type Proofs = ReturnType<typeof createProofs>
