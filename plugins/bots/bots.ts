@@ -6,6 +6,7 @@ import type { BotRow } from './migrations.ts'
 
 /** A bot as every hub of the cluster has it in memory. */
 export interface StoredBot {
+  readonly name: string
   /** `bot:<name>`. */
   readonly user: string
   readonly document: BotDocument
@@ -45,6 +46,7 @@ export function botResource(sessions: Pick<Sessions, 'listIn' | 'end'>) {
       const read = readBot(JSON.parse(document), { name })
       const { allow_from: allowFrom } = read.spec
       return {
+        name,
         user: USER_PREFIX + name,
         document: read,
         holder,

@@ -40,7 +40,7 @@ async function wired(plugins: Readonly<Record<string, unknown>> = {}) {
 }
 
 const ORDER = [
-  ...['api-tokens', 'audit-database', 'cli-login', 'identity-jwt', 'http-apps'],
+  ...['api-tokens', 'audit-database', 'bots', 'cli-login', 'identity-jwt', 'http-apps'],
   ...['metrics', 'notifiers', 'notifications', 'access-requests', 'oidc', 'rbac'],
   ...['tcp-apps', 'transport-http2', 'transport-websocket', 'transport-webtransport'],
   ...['user-certs', 'webauthn', 'dashboard', 'backup'],
@@ -53,6 +53,7 @@ t.test('the order of setup, and what each provides', async (t) => {
     'access-requests': ['denialHelp', 'homeLinks', 'migrations', 'roleRules', 'webRoutes'],
     'audit-database': ['auditSinks', 'databaseChecks', 'migrations', 'webRoutes'],
     backup: ['webRoutes'],
+    bots: ['botLogins', 'credentials', 'migrations', 'webRoutes'],
     'cli-login': ['commandLogins', 'migrations', 'webRoutes'],
     dashboard: ['homeLinks', 'migrations', 'webRoutes'],
     'identity-jwt': ['assertion', 'migrations', 'webRoutes'],
@@ -88,7 +89,7 @@ t.test('the taps of every hook, in the order in which they run', async (t) => {
     'lifecycle.ready': [],
     'lifecycle.drain': ['audit-database', 'dashboard'],
     'lifecycle.stop': ['dashboard', 'tcp-apps', 'access-requests', 'http-apps', 'audit-database'],
-    'access.decide': ['access-requests', 'rbac'],
+    'access.decide': ['bots', 'access-requests', 'rbac'],
     'access.challenge': ['webauthn'],
     'user.released': ['api-tokens'],
     'session.ended': ['tcp-apps'],
