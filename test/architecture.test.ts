@@ -280,7 +280,11 @@ t.test('E80 only the gate decides, only what it admits opens a connection, and e
     // Asks a policy on its own in a test; no part of the kit runs in a hub.
     'core/testing/policy-conformance.ts',
   ])
-  t.strictSame(using(/\btap\.access\.decide\(/), ['plugins/access-requests/hub.ts', 'plugins/rbac/hub.ts'])
+  t.strictSame(using(/\btap\.access\.decide\(/), [
+    'plugins/access-requests/hub.ts',
+    'plugins/bots/hub.ts',
+    'plugins/rbac/hub.ts',
+  ])
   t.strictSame(
     using(/\bgrant\(|\bnew AdmissionState\(/).filter((file) => file !== 'core/hub/access/admission.ts'),
     ['core/hub/access/access.ts'],
