@@ -3,7 +3,7 @@ import { serviceRef } from '../kernel/reference.ts'
 import type { Admission, AdmissionQuery, Caller, Refusal } from './admission.ts'
 import type { App } from './app.ts'
 import type { CertifiedCaller, CredentialDocument, CredentialRefusal } from './credentials.ts'
-import type { DeniedAccess, Help } from './denial-help.ts'
+import type { DeniedAccess, Help, OfferedApp } from './denial-help.ts'
 import type { Subject } from './subject.ts'
 import type { UnidentifiedRequest } from './verifiers.ts'
 
@@ -27,6 +27,8 @@ export interface Access {
   verify(request: UnidentifiedRequest): Caller | VerificationDemand | null
   /** What plugins offer to somebody whom no policy lets in; empty for another reason. Never throws. */
   helpFor(denial: DeniedAccess): readonly Help[]
+  /** Enabled apps that plugins offer the subject to ask for; those that it may open are among them. Never throws. */
+  offersTo(subject: Subject): readonly OfferedApp[]
   /** Recognises the caller of a request or a connection, for `AdmissionQuery.who`. */
   readonly callers: Callers
 }

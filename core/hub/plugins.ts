@@ -54,6 +54,7 @@ export const standardProviders: Readonly<Record<string, string>> = {
   assertion: 'identity-jwt',
   botLogins: 'bots',
   commandLogins: 'cli-login',
+  confirmations: 'webauthn',
   sessionLimits: 'rbac',
 }
 
@@ -197,6 +198,7 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
     name: (value) => typeof value === 'string' && /^[a-z][a-z_]{0,62}$/.test(value),
     faults: maybe,
   }),
+  confirmations: partWith(['pathTo']),
   verifiers: partWith(['verify'], { name: pathSegment }),
   denialHelp: partWith(['helpFor'], { name: pathSegment, offersTo: maybe }),
   dashboardParts: partWith(['content'], {

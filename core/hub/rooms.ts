@@ -157,7 +157,7 @@ export async function openRooms(options: RoomsOptions) {
   const access = createAccess({
     ...{ ...base, callers, catalog, decisions, sessions, locks, revisions, audit },
     verify: createVerification({ entries: () => kernel.slot(verifiers), log }),
-    helpFor: createDenialHelp({ entries: () => kernel.slot(denialHelp), log }),
+    help: createDenialHelp({ entries: () => kernel.slot(denialHelp), log }),
     decided: counts.decision,
     streamStalenessMs: limits.streamStalenessMs,
   })

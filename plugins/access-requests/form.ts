@@ -34,6 +34,8 @@ export function form(
     readonly role?: string
     readonly path?: string
     readonly offers: readonly Offer[]
+    /** The reason that was written before the passkey was asked for. */
+    readonly emergencyReason?: string
   },
 ): Body {
   const { form: words } = texts[language]
@@ -52,7 +54,7 @@ export function form(
     </form>
     ${
       emergency
-        ? html`<details class="emergency">
+        ? html`<details class="emergency" open=${ask.emergencyReason !== undefined}>
           <summary>${words.breakGlass}</summary>
           <form method="post" action=${PAGES}>
             ${target}${hidden('break_glass', '1')}
@@ -60,7 +62,7 @@ export function form(
             <label for="emergency-for">${words.duration}</label>
             ${durations('for', 'emergency-for', Math.min(BREAK_GLASS_MS, maxMs), Math.min(BREAK_GLASS_MS, maxMs))}
             <label for="emergency-reason">${words.reason}</label>
-            <textarea id="emergency-reason" name="reason" rows="2" maxlength="500" required></textarea>
+            <textarea id="emergency-reason" name="reason" rows="2" maxlength="500" required>${ask.emergencyReason ?? ''}</textarea>
             <div class="actions"><button class="danger">${words.breakGlass}</button></div>
           </form>
         </details>`

@@ -18,7 +18,7 @@ import {
   users,
   webRoutes,
 } from '@mezite/core'
-import { locks } from '@mezite/core/protocol'
+import { confirmations, locks } from '@mezite/core/protocol'
 import { apiRoutes } from './api-routes.ts'
 import { createWaitingScript } from './assets.ts'
 import { createDenialHelp } from './denial-help.ts'
@@ -58,7 +58,7 @@ export default defineHubPlugin({
     { additionalProperties: false },
   ),
   needs: { catalog, database, grants, jobs, locks, pages, publicNames, revisions, sessions, users },
-  wants: { notifications, notifiers },
+  wants: { confirmations, notifications, notifiers },
   provides: { denialHelp, homeLinks, migrations, roleRules, webRoutes },
   setup({ config, clock, log, tap, use, provide }) {
     const rules = createRequestRules()

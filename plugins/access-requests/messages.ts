@@ -8,6 +8,7 @@ import type {
   User,
   Users,
 } from '@mezite/core'
+import type { Confirmations } from '@mezite/core/protocol'
 import type { AccessRequest } from './request.ts'
 import { showDuration, texts } from './texts.ts'
 
@@ -26,13 +27,14 @@ export interface Messages {
     outcome: 'approved' | 'denied' | 'revoked' | 'expired' | 'ended',
     trx: Transaction,
   ): Promise<void>
-  /** Where a person confirms with a passkey, and comes back to this page. */
-  confirmUrl(page: string): string
+  /** Where a person confirms with a passkey, and comes back to this page; null: without the plugin webauthn, nobody can. */
+  confirmUrl(page: string): string | null
 }
 
 export const PAGES = '/web/access-requests'
 
 export function createMessages(options: {
+  readonly confirmations: Confirmations | undefined
   readonly notifications: Notifications | undefined
   readonly notifiers: readonly Notifier[]
   readonly users: Pick<Users, 'list'>
@@ -40,7 +42,7 @@ export function createMessages(options: {
   /** Whether the person decides about the request. */
   readonly approves: (request: AccessRequest, user: User) => boolean
 }): Messages {
-  const { notifications, notifiers, users, publicNames, approves } = options
+  const { confirmations, notifications, notifiers, users, publicNames, approves } = options
   const words = texts.en.notification
 
   const approversOf = (request: AccessRequest) =>
@@ -99,7 +101,8 @@ export function createMessages(options: {
         trx,
       ),
 
-    confirmUrl: (page) => `${publicNames.signInOrigin}/web/mfa/confirm?return=${encodeURIComponent(page)}`,
+    confirmUrl: (page) =>
+      confirmations === undefined ? null : publicNames.signInOrigin + confirmations.pathTo(page),
   }
 }
 

@@ -112,6 +112,7 @@ export function pageRoutes(deps: RouteDeps): WebRoutes {
           pages.ask(subject, languageOf(headers['accept-language']), {
             ...(app ? { app: name } : { role }),
             ...(path === '' ? {} : { path }),
+            ...(textOf(query, 'glass') === '' ? {} : { emergencyReason: reasonOf(textOf(query, 'reason')) }),
             ...{ title: app ? (app.display?.name ?? name) : null, offers },
           }),
         )
@@ -133,8 +134,13 @@ export function pageRoutes(deps: RouteDeps): WebRoutes {
           throw error
         })
         if (request === null) {
-          const back = `${PAGES}/new?${new URLSearchParams(app === '' ? { role } : { app })}`
-          return reply.redirect(deps.messages.confirmUrl(back), 303)
+          // The form comes back as it was filled in.
+          const { reason, path } = input
+          const kept = { ...(app === '' ? { role } : { app }), glass: textOf(body, 'for'), reason }
+          const back = `${PAGES}/new?${new URLSearchParams(path === null ? kept : { ...kept, path })}`
+          const url = deps.messages.confirmUrl(back.length <= 2_000 ? back : `${PAGES}/new?app=${app}`)
+          if (url === null) throw problems.confirm(null)
+          return reply.redirect(url, 303)
         }
         return reply.redirect(`${PAGES}/${request?.id ?? ''}`, 303)
       })

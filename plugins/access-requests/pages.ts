@@ -22,7 +22,8 @@ export interface ReviewView extends ShownRequest {
   readonly may: 'not' | 'confirm' | 'decide'
   readonly mayRevoke: boolean
   readonly own: boolean
-  readonly confirmUrl: string
+  /** Null: nobody can confirm. */
+  readonly confirmUrl: string | null
 }
 
 export interface ListView {
@@ -199,7 +200,7 @@ export function createRequestPages(options: { readonly pages: Pages; readonly sc
             ${view.own ? html`<p class="note">${review.own}</p>` : null}
             ${
               may === 'confirm'
-                ? html`<p class="note">${review.confirmText}</p><div class="actions"><a class="button" href=${view.confirmUrl}>${review.confirm}</a></div>`
+                ? html`<p class="note">${review.confirmText}</p>${view.confirmUrl === null ? null : html`<div class="actions"><a class="button" href=${view.confirmUrl}>${review.confirm}</a></div>`}`
                 : may === 'decide'
                   ? html`<form method="post" action=${`${action}/approve`}>
                       <label for="approve-for">${review.approveFor}</label>

@@ -46,6 +46,13 @@ export const problems = {
       'The person who asked may no longer ask for this. The roles have changed.',
     ),
   appGone: (app: string) => new Problem(409, 'app_gone', `The application ${app} no longer exists.`),
-  confirm: (path: string) =>
-    new Problem(403, 'confirmation_required', 'Confirm with your passkey first.', { challenge_url: path }),
+  confirm: (url: string | null) =>
+    new Problem(
+      403,
+      'confirmation_required',
+      url === null
+        ? 'This needs a passkey, which this hub cannot ask for.'
+        : `Confirm with your passkey first: ${url}`,
+      url === null ? {} : { challenge_url: url },
+    ),
 } as const

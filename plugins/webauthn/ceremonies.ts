@@ -4,7 +4,7 @@ import type { WebauthnTables } from './migrations.ts'
 
 /** The purpose of a challenge; a response is valid for exactly this. */
 export interface Binding {
-  readonly purpose: 'sign-in' | 'session-mfa' | 'program' | 'confirm' | 'permit' | 'enrol'
+  readonly purpose: 'sign-in' | 'session-mfa' | 'program' | 'confirm' | 'action' | 'permit' | 'enrol'
   /** Id of the hub session, or the hash of the browser's cookie before it has a session. */
   readonly session: string
   /** Key of the user; null while the challenge is to find out the user. */

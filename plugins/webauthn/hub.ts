@@ -15,12 +15,13 @@ import {
   users,
   webRoutes,
 } from '@mezite/core'
-import { createRateLimit } from '@mezite/core/protocol'
+import { confirmations, createRateLimit } from '@mezite/core/protocol'
 import { accountRoutes } from './account-routes.ts'
 import { adminRoutes } from './admin-routes.ts'
 import { createAssets } from './assets.ts'
 import { createCeremonies } from './ceremonies.ts'
 import { WebauthnConfig, type WebauthnSettings } from './config.ts'
+import { confirmPath, confirmRoutes } from './confirm-routes.ts'
 import { dashboardPage } from './dashboard-page.ts'
 import { type Deps, isLocal, PASSKEY } from './deps.ts'
 import { enrolRoutes } from './enrol-routes.ts'
@@ -40,7 +41,7 @@ export default defineHubPlugin({
   summary: 'Asks for passkeys, to confirm and to sign in',
   config: WebauthnConfig,
   needs: { audit, catalog, revisions, database, pages, publicNames, sessions, signInDesk, users, secretBox },
-  provides: { dashboardParts, migrations, signInMethods, webRoutes },
+  provides: { confirmations, dashboardParts, migrations, signInMethods, webRoutes },
   setup({ config, clock, log, tap, use, provide }) {
     const settings: WebauthnSettings = config
     const { publicNames } = use
@@ -73,6 +74,8 @@ export default defineHubPlugin({
     }
 
     provide.migrations(webauthnMigrations)
+    provide.confirmations({ pathTo: confirmPath })
+    provide.webRoutes(confirmRoutes(deps))
     provide.signInMethods({
       name: 'webauthn',
       choices: () => (use.users.list().some(isLocal) ? [{ id: PASSKEY, title: 'a passkey' }] : []),

@@ -98,6 +98,36 @@ export function createPages({
         )
       },
 
+      /** An action of another plugin needs a passkey. */
+      confirmAction: (ask: {
+        readonly user: string
+        readonly target: string
+        readonly hasKey: boolean
+        readonly addUrl: string | null
+      }) => {
+        const [before, after] = confirm.continues
+        return page(
+          confirm.title,
+          ask.hasKey
+            ? html`<div class="card" data-passkey="action" data-words=${scriptWords(words)} data-target=${ask.target}>
+                ${glyph()}
+                <h1>${confirm.title}</h1>
+                <p>${before}<strong>${ask.user}</strong>${after}</p>
+                ${useKey()}
+              </div>`
+            : html`<div class="card">
+                ${glyph()}
+                <h1>${confirm.missingTitle}</h1>
+                <p>${ask.addUrl === null ? confirm.missing.byAdmin : confirm.missing.none}</p>
+                <div class="actions">
+                  ${ask.addUrl === null ? null : html`<a class="button" href=${ask.addUrl}>${words.add}</a>`}
+                  <a class="button plain" href=${ask.target}>${confirm.cancel}</a>
+                </div>
+              </div>`,
+          ask.user,
+        )
+      },
+
       /** A login of `msh` needs a passkey before this app opens. */
       confirmProgram: (ask: {
         readonly user: string

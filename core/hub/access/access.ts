@@ -34,7 +34,7 @@ export interface AccessOptions {
   readonly catalog: Pick<Catalog, 'byId' | 'list'>
   readonly decisions: Decisions
   readonly callers: Callers
-  readonly helpFor: Access['helpFor']
+  readonly help: Pick<Access, 'helpFor' | 'offersTo'>
   readonly verify: Access['verify']
   readonly sessions: Pick<
     RunningSessions,
@@ -284,7 +284,7 @@ export function createAccess(options: AccessOptions): RunningAccess {
     recheckUnowned,
     verify: options.verify,
     callers: options.callers,
-    helpFor: options.helpFor,
+    ...options.help,
   }
 }
 

@@ -1,4 +1,5 @@
-import type { DenialHelp, DeniedAccess, Help } from '../../api/denial-help.ts'
+import type { Access } from '../../api/access.ts'
+import type { DenialHelp, Help } from '../../api/denial-help.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { safePath } from './return-target.ts'
@@ -10,23 +11,41 @@ const UNMATCHED: ReadonlySet<string> = new Set(['role_missing', 'label_mismatch'
 export function createDenialHelp(options: {
   readonly entries: () => readonly DenialHelp[]
   readonly log: Log
-}): (denial: DeniedAccess) => readonly Help[] {
+}): Pick<Access, 'helpFor' | 'offersTo'> {
   const { entries, log } = options
-  return (denial) => {
-    if (!UNMATCHED.has(denial.reason)) return []
-    const found: Help[] = []
-    for (const entry of entries()) {
+
+  /** What all entries return; one that throws offers nothing. */
+  function all<T>(ask: (entry: DenialHelp) => readonly T[]): readonly T[] {
+    return entries().flatMap((entry) => {
       try {
-        const help = entry.helpFor(denial)
-        if (help !== null) found.push(checked(help))
+        return ask(entry)
       } catch (error) {
         log.error(
           { help: entry.name, cause: messageOf(error) },
           'a plugin failed to offer help with a denial',
         )
+        return []
       }
-    }
-    return found
+    })
+  }
+
+  return {
+    helpFor: (denial) =>
+      UNMATCHED.has(denial.reason)
+        ? all((entry) => {
+            const help = entry.helpFor(denial)
+            return help === null ? [] : [checked(help)]
+          })
+        : [],
+    offersTo(subject) {
+      const offers = all((entry) =>
+        [...(entry.offersTo?.(subject) ?? [])].filter(
+          ({ app, path }) => app.enabled && safePath(path) === path,
+        ),
+      )
+      const seen = new Set<string>()
+      return offers.filter(({ app: { id } }) => !seen.has(id) && seen.add(id))
+    },
   }
 }
 

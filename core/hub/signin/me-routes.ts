@@ -12,6 +12,9 @@ const AppsQuery = Type.Object(
     disabled: Type.Optional(
       Type.Boolean({ default: false, description: 'Also list apps that are switched off' }),
     ),
+    requestable: Type.Optional(
+      Type.Boolean({ default: false, description: 'Also list apps that the person may ask for' }),
+    ),
   },
   { additionalProperties: false },
 )
@@ -32,6 +35,9 @@ const MyApp = Type.Object({
   url: Nullable(Type.String({ description: 'Null for an app that browsers cannot open' })),
   state: Type.Union([Type.Literal('ready'), Type.Literal('unreachable'), Type.Literal('disabled')]),
   requirements: Type.Array(Type.String()),
+  request_path: Nullable(
+    Type.String({ description: 'Where the person asks for access; null for an app that they may open' }),
+  ),
 })
 const BrandResource = Type.Object({
   name: Type.String(),
@@ -76,7 +82,7 @@ export function meRoutes(app: FastifyInstance, deps: SignInDeps): void {
     },
   )
 
-  app.get<{ Querystring: { disabled: boolean } }>(
+  app.get<{ Querystring: { disabled: boolean; requestable: boolean } }>(
     '/v1/webapi/me/apps',
     {
       ...access,
@@ -86,20 +92,29 @@ export function meRoutes(app: FastifyInstance, deps: SignInDeps): void {
         returns: Type.Array(MyApp),
       },
     },
-    async ({ subject, clientIp, query: { disabled } }) => {
+    async ({ subject, clientIp, query: { disabled, requestable } }) => {
       const visible = await deps.access.visible(subject, clientIp)
-      return visible
-        .filter(({ app: { enabled } }) => enabled || disabled)
-        .map(({ app: one, requirements }) => ({
-          name: one.name,
-          protocol: one.protocol,
-          public_addr: one.publicAddr,
-          labels: one.labels,
-          ...shown(one),
-          url: deps.catalog.urlOf(one),
-          state: personalState(tunnel.stateOf(one).state),
-          requirements,
-        }))
+      const listed = (one: App, requirements: readonly string[], path: string | null) => ({
+        name: one.name,
+        protocol: one.protocol,
+        public_addr: one.publicAddr,
+        labels: one.labels,
+        ...shown(one),
+        url: deps.catalog.urlOf(one),
+        state: personalState(tunnel.stateOf(one).state),
+        requirements,
+        request_path: path,
+      })
+      const mine = visible.filter(({ app: { enabled } }) => enabled || disabled)
+      // A locked person cannot get access by asking.
+      const offers = requestable && locks.lockFor(subject, null) === null ? deps.access.offersTo(subject) : []
+      const known = new Set(visible.map(({ app: { id } }) => id))
+      return [
+        ...mine.map(({ app: one, requirements }) => listed(one, requirements, null)),
+        ...offers
+          .filter(({ app: { id } }) => !known.has(id))
+          .map(({ app: one, path }) => listed(one, [], path)),
+      ]
     },
   )
 

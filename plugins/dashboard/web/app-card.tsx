@@ -10,14 +10,18 @@ export type LauncherApp = Responses['GET /me/apps'][number]
 
 /** One card of the launcher. */
 export function AppCard({ app, user }: { readonly app: LauncherApp; readonly user: string }) {
-  const { name, display_name: title, description, url, state, requirements } = app
+  const { name, display_name: title, description, url, state, requirements, request_path: asking } = app
   const command = `msh app login ${name}`
   return (
     <li class={`card app ${state}`}>
       <AppIcon name={title} icon={app.icon} />
       <div class="app-text">
         <h3>
-          {isWeb(url) && state !== 'disabled' ? (
+          {asking !== null ? (
+            <a href={asking} aria-label={t('askForAccess', { name: title })}>
+              {title}
+            </a>
+          ) : isWeb(url) && state !== 'disabled' ? (
             <a href={url} rel="noreferrer" onClick={() => rememberApp(user, name)}>
               {title}
             </a>
@@ -26,8 +30,13 @@ export function AppCard({ app, user }: { readonly app: LauncherApp; readonly use
           )}
         </h3>
         {description !== null && <p class="quiet clamp">{description}</p>}
-        <AppNotes state={state} asksForPasskey={requirements.includes('session-mfa')} />
-        {url === null && state !== 'disabled' && (
+        {asking !== null && (
+          <p class="notes">
+            <span class="tag">{t('ask')}</span>
+          </p>
+        )}
+        {asking === null && <AppNotes state={state} asksForPasskey={requirements.includes('session-mfa')} />}
+        {asking === null && url === null && state !== 'disabled' && (
           <div class="command">
             <code>{command}</code>
             <CopyButton text={command} label={t('copyCommand', { name: title })} />

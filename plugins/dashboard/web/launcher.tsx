@@ -23,10 +23,12 @@ const BATCH = 120
 
 function Launcher({ user }: View) {
   const [query, setQuery] = useState('')
-  const { data, error } = useResource<readonly LauncherApp[]>('/me/apps?disabled=true', [
+  const { data, error } = useResource<readonly LauncherApp[]>('/me/apps?disabled=true&requestable=true', [
     'app',
     'agent',
     'lock',
+    'role',
+    'grant',
   ])
   const me = useResource<Responses['GET /me']>('/me', ['user', 'lock', 'role'])
   const found = useMemo(() => matching(data ?? [], query), [data, query])
@@ -64,7 +66,12 @@ function Launcher({ user }: View) {
           </button>
         </section>
       ) : (
-        <Groups apps={found} user={user} withRecents={query === '' && data.length >= MANY} />
+        <Groups
+          apps={found.filter((app) => app.request_path === null)}
+          requestable={found.filter((app) => app.request_path !== null)}
+          user={user}
+          withRecents={query === '' && data.length >= MANY}
+        />
       )}
     </>
   )
@@ -94,10 +101,11 @@ function grouped(
 
 function Groups(props: {
   readonly apps: readonly LauncherApp[]
+  readonly requestable: readonly LauncherApp[]
   readonly user: string
   readonly withRecents: boolean
 }) {
-  const { apps, user, withRecents } = props
+  const { apps, requestable, user, withRecents } = props
   const [shown, setShown] = useState(BATCH)
   const end = useRef<HTMLDivElement>(null)
   const more = apps.length > shown
@@ -127,6 +135,7 @@ function Groups(props: {
         return part.length > 0 && <Group key={group} title={title} apps={part} user={user} />
       })}
       {more && <div ref={end} class="more" />}
+      {!more && requestable.length > 0 && <Group title={t('requestable')} apps={requestable} user={user} />}
     </>
   )
 }

@@ -63,6 +63,18 @@
       globalThis.location.assign(location + globalThis.location.hash)
     },
 
+    async action() {
+      const begun = await post('/web/confirm-action/begin', {})
+      const response = await assert(begun)
+      const { target } = card.dataset
+      const { location } = await post('/web/confirm-action/finish', {
+        target,
+        ceremony: begun.ceremony,
+        response,
+      })
+      globalThis.location.assign(location)
+    },
+
     async program() {
       const { session, app, port } = card.dataset
       const begun = await post('/web/confirm/begin', { session, app })

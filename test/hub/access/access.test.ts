@@ -37,7 +37,7 @@ function world(kind: Session['kind'] = 'app') {
     createAccess({
       catalog: { byId: (id) => (state.app?.id === id ? state.app : undefined), list: () => [] },
       callers: createCallers({ log: {} as never }),
-      helpFor: () => [],
+      help: { helpFor: () => [], offersTo: () => [] },
       verify: () => null,
       decisions: {
         decide: ({ subject }) => {

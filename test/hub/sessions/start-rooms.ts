@@ -108,7 +108,7 @@ export async function startRooms() {
     log,
   })
   const access = createAccess({
-    helpFor: () => [],
+    help: { helpFor: () => [], offersTo: () => [] },
     verify: () => null,
     ...{
       callers,

@@ -197,7 +197,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
   const access: Access = createAccess({
     ...{ catalog, sessions, revisions, audit, publicNames, streamStalenessMs: 30_000 },
     callers: createCallers({ log: {} as never }),
-    helpFor: () => [],
+    help: { helpFor: () => [], offersTo: () => [] },
     verify: () => null,
     decisions: {
       decide: () => answers.decision,

@@ -1,0 +1,86 @@
+import { Problem, type User, type WebRoutes } from '@mezite/core'
+import type { Binding } from './ceremonies.ts'
+import {
+  askAssertion,
+  countResponse,
+  PasskeyResponse,
+  personalCall,
+  personalPage,
+  personOf,
+  takeAssertion,
+  text,
+} from './challenge.ts'
+import type { Deps, Request } from './deps.ts'
+import { markOf } from './mfa-records.ts'
+
+const PATH = '/web/confirm-action'
+
+/** The page on which a person confirms, and from which the browser goes on to a path of the sign-in host. */
+export const confirmPath = (path: string): string => `${PATH}?return=${encodeURIComponent(path)}`
+
+/** `/web/confirm-action`: a confirmation for an action of another plugin, remembered in the hub session with its time. */
+export function confirmRoutes(deps: Deps): WebRoutes {
+  const { keys, pages, publicNames, sessions, firstKey } = deps
+
+  /** A path of the sign-in host. Throws `Problem` 400 for anything else. */
+  function targetOf(given: unknown): string {
+    const path = typeof given === 'string' ? given : ''
+    const url = path.length <= 2_048 && /^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/.test(path)
+    if (url && URL.parse(path, publicNames.signInOrigin)?.origin === publicNames.signInOrigin) return path
+    throw new Problem(400, 'bad_target', 'Part of the address is missing. Start again.')
+  }
+
+  async function bind(request: Request) {
+    const { session, user } = await personOf(deps, request)
+    const binding: Binding = { purpose: 'action', session: session.id, user: user.key }
+    return { session, user, binding }
+  }
+  const ownKey = async (user: User, id: string) => {
+    const key = (await keys.of(user)).find((one) => one.id === id)
+    return key && { key, user }
+  }
+
+  return {
+    name: 'webauthn-confirm-action',
+    prefix: PATH,
+    async routes(web) {
+      web.get<{ Querystring: { return?: string } }>('/', personalPage, async (request, reply) => {
+        const target = targetOf(request.query.return)
+        const { user } = await bind(request)
+        const hasKey = (await keys.of(user)).length > 0
+        const addUrl = firstKey === 'admin' ? null : '/web/account'
+        return reply.page(pages(request).confirmAction({ user: user.name, target, hasKey, addUrl }))
+      })
+
+      web.post('/begin', personalCall({}), async (request) => {
+        const { user, binding } = await bind(request)
+        const able = await keys.of(user)
+        if (able.length === 0) throw new Problem(409, 'key_missing', 'You have no passkey yet.')
+        return askAssertion(deps, binding, able)
+      })
+
+      web.post<{ Body: { target: string; ceremony: string; response: object } }>(
+        '/finish',
+        personalCall({ target: text, ceremony: text, response: PasskeyResponse }),
+        async (request) => {
+          const { target, ceremony, response } = request.body
+          const location = targetOf(target)
+          const { session, user, binding } = await bind(request)
+          countResponse(deps, user.key)
+          const { key } = await takeAssertion(deps, request, {
+            ...{ ceremony, binding, response, session },
+            findKey: (id) => ownKey(user, id),
+          })
+          const mark = markOf(deps, key)
+          await sessions.remember(session, mark)
+          // If the passkey was removed meanwhile, its removal may have missed the entry that was just written.
+          if (!(await keys.byId(key.id))) {
+            await sessions.forget(user.name, mark.by)
+            throw new Problem(400, 'key_unknown', 'This passkey has just been removed.')
+          }
+          return { location }
+        },
+      )
+    },
+  }
+}
