@@ -73,7 +73,7 @@ function One({ connector }: { readonly connector: Connector | undefined }) {
         kind="oidc"
         path="connectors"
         document={{ kind, version, metadata, spec }}
-        tag={status.etag}
+        tag={status?.etag ?? ''}
         back="sign-in"
       />
     )
@@ -108,7 +108,7 @@ function One({ connector }: { readonly connector: Connector | undefined }) {
           rows={[
             [a('issuer'), <code key="issuer">{spec.issuer_url}</code>],
             [a('client'), spec.client_id],
-            [a('redirectUri'), <Copyable key="redirect" text={status.redirect_uri} />],
+            [a('redirectUri'), <Copyable key="redirect" text={status?.redirect_uri ?? ''} />],
           ]}
         />
       </div>
