@@ -81,6 +81,8 @@ export type EndReason =
   | 'app_deleted'
   | 'user_deleted'
   | 'connector_deleted'
+  /** The identity provider no longer vouches for the person, or has not answered for too long. */
+  | 'provider_refused'
   /** The connector has a new issuer. */
   | 'connector_changed'
   | 'code_replayed'

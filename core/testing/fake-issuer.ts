@@ -23,7 +23,10 @@ const json = (response: ServerResponse, value: unknown, status = 200) =>
 
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
 
-/** A small OpenID provider on loopback that signs `person` in without asking, and can misbehave on request. */
+/**
+ * A small OpenID provider on loopback that signs `person` in without asking, and can misbehave on request. With the scope
+ * `offline_access` it gives refresh tokens.
+ */
 export class FakeIssuer {
   /** Claims of the next person who signs in. */
   person: Json = {
@@ -45,6 +48,7 @@ export class FakeIssuer {
   })
   readonly #codes = new Map<string, { query: URLSearchParams; person: Json }>()
   readonly #tokens = new Map<string, Json>()
+  readonly #refreshTokens = new Set<string>()
   #key: { kid: string; privateKey: KeyObject; publicKey: KeyObject } = newKey()
 
   static async start(): Promise<FakeIssuer> {
@@ -156,6 +160,12 @@ export class FakeIssuer {
       : [form.get('client_id'), form.get('client_secret')]
     if (id !== this.clientId || secret !== this.clientSecret)
       return void json(response, { error: 'invalid_client' }, 401)
+    if (form.get('grant_type') === 'refresh_token') {
+      // Each is good for one use; the claims are those of now.
+      if (!this.#refreshTokens.delete(form.get('refresh_token') ?? ''))
+        return void json(response, { error: 'invalid_grant' }, 400)
+      return this.#issue(response, this.person, {}, true)
+    }
     const granted = this.#codes.get(form.get('code') ?? '')
     this.#codes.delete(form.get('code') ?? '')
     const challenge = createHash('sha256')
@@ -164,21 +174,24 @@ export class FakeIssuer {
     if (!granted || granted.query.get('code_challenge') !== challenge) {
       return void json(response, { error: 'invalid_grant' }, 400)
     }
+    const more = { nonce: granted.query.get('nonce'), sid: `sid-${randomBytes(6).toString('hex')}` }
+    const offline = (granted.query.get('scope') ?? '').split(' ').includes('offline_access')
+    this.#issue(response, granted.person, more, offline)
+  }
+
+  #issue(response: ServerResponse, person: Json, more: Json, offline: boolean): void {
     const now = Math.floor(Date.now() / 1_000)
-    const claims: Json = {
-      iss: this.url,
-      aud: this.clientId,
-      iat: now,
-      exp: now + 300,
-      nonce: granted.query.get('nonce'),
-      sid: `sid-${randomBytes(6).toString('hex')}`,
-      ...granted.person,
-    }
+    const claims: Json = { iss: this.url, aud: this.clientId, iat: now, exp: now + 300, ...more, ...person }
     const header: Json = {}
     const idToken = this.misbehave.idToken?.(claims, header) ?? this.sign(claims, header)
     const accessToken = randomBytes(16).toString('base64url')
-    this.#tokens.set(accessToken, granted.person)
-    json(response, { access_token: accessToken, token_type: 'Bearer', expires_in: 300, id_token: idToken })
+    this.#tokens.set(accessToken, person)
+    const refreshToken = offline ? randomBytes(16).toString('base64url') : undefined
+    if (refreshToken !== undefined) this.#refreshTokens.add(refreshToken)
+    json(response, {
+      ...{ access_token: accessToken, token_type: 'Bearer', expires_in: 300, id_token: idToken },
+      ...(refreshToken !== undefined && { refresh_token: refreshToken }),
+    })
   }
 }
 

@@ -25,6 +25,8 @@ export interface Identity {
   /** Claims of userinfo and of the ID token; the signed one wins where both have one. */
   readonly claims: Claims
   readonly idToken: string
+  /** Null: the provider gave none. */
+  readonly refreshToken: string | null
 }
 
 /**
@@ -82,11 +84,12 @@ export async function redeemCallback(input: {
     ? await refusing('userinfo_refused', () => client.fetchUserInfo(config, tokens.access_token, sub))
     : {}
   const sid = typeof payload.sid === 'string' ? payload.sid : null
-  return { issuer: metadata.issuer, sub, sid, claims: mergeClaims(userinfo, payload), idToken }
+  const refreshToken = tokens.refresh_token ?? null
+  return { issuer: metadata.issuer, sub, sid, claims: mergeClaims(userinfo, payload), idToken, refreshToken }
 }
 
 /** `email_verified` is about the address beside it: userinfo does not vouch for another address in the ID token. */
-function mergeClaims(userinfo: Claims, idToken: Claims): Claims {
+export function mergeClaims(userinfo: Claims, idToken: Claims): Claims {
   const merged = { ...userinfo, ...idToken }
   const foreign =
     idToken.email !== undefined && idToken.email_verified === undefined && userinfo.email !== idToken.email

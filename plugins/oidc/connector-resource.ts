@@ -1,5 +1,6 @@
 import {
   messageOf,
+  parseDuration,
   parseResource,
   type Resource,
   ROLE_NAME,
@@ -13,6 +14,7 @@ import { isPrivateKey, readPrivateKey } from './client-key.ts'
 
 /** The connector name of sign-ins without a provider. */
 const PASSKEY = 'passkey'
+const MINUTE_MS = 60_000
 const closed = { additionalProperties: false } as const
 
 const Rule = Type.Object(
@@ -74,6 +76,17 @@ export const ConnectorSpec = Type.Object(
       description: 'Roles by claim, mapped at each sign-in',
       examples: [[{ claim: 'groups', value: 'platform-team', roles: ['platform'] }]],
     }),
+    recheck: Type.Optional(
+      Type.String({
+        description:
+          'Ask the provider again after this time while a session lasts (10m), if it gives refresh tokens; at least 1m',
+      }),
+    ),
+    recheck_grace: Type.Optional(
+      Type.String({
+        description: 'How long sessions outlive a provider that does not answer; default 1h',
+      }),
+    ),
   },
   closed,
 )
@@ -153,6 +166,15 @@ function faultsOf({ metadata, spec }: ConnectorDocument): Faults {
     add('must be https:// (http:// is for loopback only)', 'issuer_url')
   }
   if (!spec.scopes.includes('openid')) add('must contain openid', 'scopes')
+  for (const name of ['recheck', 'recheck_grace'] as const) {
+    const text = spec[name]
+    if (text === undefined) continue
+    const ms = parseDuration(text)
+    if (ms === null) add(`"${text}" is not a duration (examples: 10m, 1h)`, name)
+    else if (ms < MINUTE_MS) add('must be at least 1m', name)
+  }
+  if (spec.recheck_grace !== undefined && spec.recheck === undefined)
+    add('has no effect without recheck', 'recheck_grace')
   for (const [at, { value }] of spec.claims_to_roles.entries()) {
     if (!isPattern(value)) continue
     try {

@@ -2,6 +2,7 @@ import {
   audit,
   database,
   defineHubPlugin,
+  jobs,
   migrations,
   pages,
   publicNames,
@@ -24,6 +25,8 @@ import { loginSteps } from './login.ts'
 import { createLogins } from './logins.ts'
 import { oidcMigrations } from './migrations.ts'
 import { createProviders, isAllowedUrl } from './providers.ts'
+import { createRecheck, RECHECK_LOOK_MS } from './recheck.ts'
+import { securityEventRoute } from './security-events.ts'
 import { createSignInTest } from './sign-in-test.ts'
 import { createSpent } from './spent-tokens.ts'
 
@@ -31,7 +34,19 @@ export default defineHubPlugin({
   name: 'oidc',
   api: 1,
   summary: 'Signs people in through an OpenID provider',
-  needs: { audit, revisions, database, locks, pages, publicNames, sessions, signInDesk, users, secretBox },
+  needs: {
+    audit,
+    revisions,
+    database,
+    jobs,
+    locks,
+    pages,
+    publicNames,
+    sessions,
+    signInDesk,
+    users,
+    secretBox,
+  },
   provides: { migrations, signInMethods, webRoutes },
   setup({ clock, log, use, provide }) {
     const { secretBox, database, sessions, publicNames, users } = use
@@ -61,6 +76,8 @@ export default defineHubPlugin({
       adopt: (from, made) => logins.adopt(from, made),
     })
     provide.webRoutes(backchannelRoute(deps))
+    provide.webRoutes(securityEventRoute(deps))
+    use.jobs.add({ name: 'oidc-recheck', everyMs: RECHECK_LOOK_MS, jitterMs: 0, run: createRecheck(deps) })
     const { resource, collection } = connectors
     for (const routes of resource.routes(collection, connectorTestRoute(connectors, deps)))
       provide.webRoutes(routes)

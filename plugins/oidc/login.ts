@@ -17,6 +17,7 @@ import { profileOf, rolesOf, SignInRefused, userNameOf } from './claim-mapping.t
 import { type Connector, type Connectors, callbackUrl, connectorChanged } from './connectors.ts'
 import type { Logins } from './logins.ts'
 import { PROVIDER_FAULT, type Providers, providerError } from './providers.ts'
+import { nextCheckOf } from './recheck.ts'
 import type { SignInTest } from './sign-in-test.ts'
 import type { Spent } from './spent-tokens.ts'
 
@@ -136,12 +137,16 @@ export function loginSteps(deps: LoginDeps): Required<Pick<SignInMethod, 'begin'
       try {
         const identity = await identify()
         const user = await personOf(connector, identity, request)
-        const { sub, sid, idToken } = identity
+        const { sub, sid, idToken, refreshToken } = identity
         return {
           user,
           state: attempt.target,
           async opened(session) {
-            await logins.keep(session, { connector: connector.name, sub, sid, idToken })
+            const nextCheck = refreshToken === null ? null : nextCheckOf(connector, clock.now())
+            await logins.keep(session, {
+              ...{ connector: connector.name, sub, sid, idToken, nextCheck },
+              refreshToken: nextCheck === null ? null : refreshToken,
+            })
             // The connector was deleted or changed since then, and its sessions have already ended.
             if (connectors.byName(connector.name) !== connector) throw connectorChanged()
           },

@@ -10,6 +10,12 @@ export type OidcTables = {
     sid: string | null
     id_token: Uint8Array
     created: number
+    /** The session whose sign-in this one shares; null: it is that one. */
+    origin: string | null
+    refresh_token: Uint8Array | null
+    /** When the provider is asked again, and since when it has not answered; milliseconds since the epoch. */
+    next_check: number | null
+    failing_since: number | null
   }
   oidc_spent: { hash: string; expires: number }
 }
@@ -46,6 +52,18 @@ export const oidcMigrations: Migrations = {
           .addColumn('hash', 'text', (column) => column.primaryKey())
           .addColumn('expires', 'bigint', (column) => column.notNull())
           .execute()
+      },
+    },
+    '0002-recheck': {
+      async up(db: Database) {
+        await db.schema
+          .alterTable('oidc_logins')
+          .addColumn('origin', 'text')
+          .addColumn('refresh_token', 'bytea')
+          .addColumn('next_check', 'bigint')
+          .addColumn('failing_since', 'bigint')
+          .execute()
+        await db.schema.createIndex('oidc_logins_next_check').on('oidc_logins').column('next_check').execute()
       },
     },
   },

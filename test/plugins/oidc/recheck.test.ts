@@ -1,0 +1,156 @@
+/** What a provider says while a session lasts: asked again with refresh tokens, or pushed as security events. */
+import { createTestHub, FakeIssuer, fakeClock, type Visitor } from '@mezite/core/testing'
+import t from 'tap'
+import { until } from '../../until.ts'
+
+const CAEP = 'https://schemas.openid.net/secevent/caep/event-type/session-revoked'
+const MINUTE_MS = 60_000
+
+const issuer = await FakeIssuer.start()
+const clock = fakeClock()
+const hub = await createTestHub({ clock })
+t.teardown(() => Promise.all([hub.stop(), issuer.close()]))
+
+const connector = (spec: object) => ({
+  kind: 'oidc',
+  version: 'v1',
+  metadata: { name: 'sso' },
+  spec: {
+    ...issuer.spec,
+    scopes: ['openid', 'email', 'groups', 'offline_access'],
+    claims_to_roles: [{ claim: 'groups', value: 'platform-team', roles: ['access'] }],
+    ...spec,
+  },
+})
+await hub.api('PUT', '/connectors/sso', connector({ recheck: '10m', recheck_grace: '1h' }))
+
+async function signIn(name: string): Promise<Visitor> {
+  issuer.person = { ...person(name), groups: ['platform-team'] }
+  const visitor = hub.visitor()
+  t.equal((await visitor.open(`${hub.url}/`)).status, 200, `${name} signs in`)
+  return visitor
+}
+const person = (name: string) => ({ sub: `${name}-1`, email: `${name}@example.com`, email_verified: true })
+const isSignedIn = async (visitor: Visitor) =>
+  (await visitor.fetch(`${hub.url}/v1/webapi/me/apps`, { headers: { accept: 'application/json' } })).status === 200
+const pass = async (ms: number) => {
+  clock.advance(ms)
+  await hub.ready()
+}
+const rolesOf = async (name: string) =>
+  (await hub.api<{ mapped_roles: string[] }>('GET', `/users/${encodeURIComponent(`${name}@example.com`)}`))
+    .mapped_roles
+const asked = () => issuer.asked.get('/token') ?? 0
+
+t.test('checks the durations of a connector', async (t) => {
+  for (const [spec, message] of [
+    [{ recheck: 'often' }, /"often" is not a duration/],
+    [{ recheck: '5s' }, /must be at least 1m/],
+    [{ recheck_grace: '1h' }, /has no effect without recheck/],
+  ] as const)
+    await t.rejects(hub.api('PUT', '/connectors/sso', connector(spec)), message)
+})
+
+t.test('changed claims change roles while the session lasts', async (t) => {
+  const alice = await signIn('alice')
+  t.strictSame(await rolesOf('alice'), ['access'])
+  issuer.person = { ...person('alice'), groups: [] }
+  await pass(12 * MINUTE_MS)
+  setTimeout(() => console.log(hub.log.filter((l) => !/migrated/.test(l)).slice(-14).join('\n'), asked(), clock.now()), 20_000)
+  await until(async () => (await rolesOf('alice')).length === 0, 'the role is gone')
+  t.ok(await isSignedIn(alice), 'the session goes on')
+  issuer.person = { ...person('alice'), groups: ['platform-team'] }
+  await pass(12 * MINUTE_MS)
+  await until(
+    async () => (await rolesOf('alice')).length === 1,
+    'the role is back, with the next refresh token',
+  )
+})
+
+t.test('T222 disabled at the provider: the session ends at the next check', async (t) => {
+  const bob = await signIn('bob')
+  issuer.misbehave.token = (_authorization, form) =>
+    form.get('grant_type') === 'refresh_token' ? { status: 400, body: { error: 'invalid_grant' } } : undefined
+  t.teardown(() => {
+    issuer.misbehave = {}
+  })
+  await pass(5 * MINUTE_MS)
+  t.ok(await isSignedIn(bob), 'not before the interval has passed')
+  await pass(7 * MINUTE_MS)
+  const began = performance.now()
+  await until(async () => !(await isSignedIn(bob)), 'the session has ended')
+  t.comment(`cut ${Math.round(performance.now() - began)} ms after the check was due (limit: 60 s)`)
+  const find = () => hub.api<{ reason: string }[]>('GET', '/audit?type=session.revoked')
+  await until(
+    async () => (await find()).some(({ reason }) => reason === 'provider_refused'),
+    'the audit says why',
+  )
+})
+
+t.test('T222 a provider that is away ends nobody before the grace', async (t) => {
+  const carol = await signIn('carol')
+  issuer.misbehave.token = (_authorization, form) =>
+    form.get('grant_type') === 'refresh_token'
+      ? { status: 503, body: { error: 'temporarily_unavailable' } }
+      : undefined
+  t.teardown(() => {
+    issuer.misbehave = {}
+  })
+  let before = asked()
+  await pass(12 * MINUTE_MS)
+  await until(() => asked() > before, 'the provider was asked')
+  t.ok(await isSignedIn(carol))
+  before = asked()
+  await pass(40 * MINUTE_MS)
+  await until(() => asked() > before, 'the provider was asked again')
+  t.ok(await isSignedIn(carol), 'within the grace')
+  await pass(30 * MINUTE_MS)
+  await until(async () => !(await isSignedIn(carol)), 'the grace has passed')
+})
+
+t.test('a pushed security event of the provider ends the sessions of its subject', async (t) => {
+  const [dora, erin] = [await signIn('dora'), await signIn('erin')]
+  const now = () => Math.floor(clock.now() / 1_000)
+  const claims = (jti: string, more: object = {}) => ({
+    iss: issuer.url,
+    aud: issuer.clientId,
+    iat: now(),
+    jti,
+    sub_id: { format: 'iss_sub', iss: issuer.url, sub: 'dora-1' },
+    events: { [CAEP]: { event_timestamp: now() } },
+    ...more,
+  })
+  const push = async (token: string, type = 'application/secevent+jwt') =>
+    hub.visitor().fetch(`${hub.url}/v1/webapi/oidc/security-events/sso`, {
+      method: 'POST',
+      headers: { 'content-type': type },
+      body: token,
+    })
+  const set = (jti: string, more: object = {}, header: object = {}) =>
+    issuer.sign(claims(jti, more), { typ: 'secevent+jwt', ...header })
+  for (const [what, token] of [
+    ['of another type', issuer.sign(claims('1'))],
+    ['for another audience', set('2', { aud: 'other' })],
+    ['of another issuer', set('3', { iss: 'https://evil.example' })],
+    [
+      'without a subject of this issuer',
+      set('4', { sub_id: { format: 'iss_sub', iss: 'https://x.example', sub: 'dora-1' } }),
+    ],
+    ['unsigned', set('5').replace(/\.[^.]*$/, '.')],
+    ['no token', 'hello'],
+  ] as const)
+    t.equal((await push(token)).status, 400, what)
+  t.equal((await push(set('6'), 'application/json')).status >= 400, true, 'of another content type')
+  t.equal(
+    (await push(set('7', { events: { 'https://example.com/other': {} } }))).status,
+    202,
+    'another event',
+  )
+  t.ok(await isSignedIn(dora))
+  t.equal((await push(set('8'))).status, 202)
+  t.notOk(await isSignedIn(dora))
+  t.ok(await isSignedIn(erin), 'others stay')
+  const again = await signIn('dora')
+  t.equal((await push(set('8'))).status, 202, 'a repeated event is acknowledged')
+  t.ok(await isSignedIn(again), 'and does nothing')
+})
