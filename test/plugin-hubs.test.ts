@@ -14,6 +14,7 @@ await runTogether(import.meta.url, [
   './plugins/metrics/metrics.test.ts',
   './plugins/notifications/notifications.test.ts',
   './plugins/notifiers/notifiers.test.ts',
+  './plugins/oidc/recheck.test.ts',
   './plugins/oidc/sign-in.test.ts',
   './plugins/oidc/whole-hub.test.ts',
   './plugins/tcp-apps/admission.test.ts',

@@ -36,6 +36,8 @@ export class FakeIssuer {
     groups: ['platform-team'],
   }
   misbehave: Misbehaviour = {}
+  /** The clock that dates its tokens, in milliseconds since the epoch. */
+  now: () => number = Date.now
   readonly clientId = 'mezite'
   /** Contains the characters that some providers do not decode. */
   readonly clientSecret = `-_.~${randomBytes(16).toString('base64url')}`
@@ -180,7 +182,7 @@ export class FakeIssuer {
   }
 
   #issue(response: ServerResponse, person: Json, more: Json, offline: boolean): void {
-    const now = Math.floor(Date.now() / 1_000)
+    const now = Math.floor(this.now() / 1_000)
     const claims: Json = { iss: this.url, aud: this.clientId, iat: now, exp: now + 300, ...more, ...person }
     const header: Json = {}
     const idToken = this.misbehave.idToken?.(claims, header) ?? this.sign(claims, header)

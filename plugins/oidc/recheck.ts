@@ -9,7 +9,7 @@ import type { DueLogin, Logins } from './logins.ts'
 import { type Providers, SKEW_SECONDS, words } from './providers.ts'
 
 /** How often the hub looks for sign-ins that are due, in milliseconds. */
-export const RECHECK_LOOK_MS = 15_000
+export const RECHECK_LOOK_MS = 5_000
 const GRACE_MS = 3_600_000
 /** After a provider has not answered, in milliseconds. */
 const RETRY_MS = 60_000

@@ -16,6 +16,7 @@ const TABLE: Readonly<Record<Access, readonly string[]>> = {
     'GET /v1/webapi/oidc/callback/{choice}',
     'GET /v1/webapi/webauthn/login/{choice}',
     'POST /v1/webapi/oidc/backchannel-logout/{connector}',
+    'POST /v1/webapi/oidc/security-events/{connector}',
   ],
   user: [
     'GET /v1/webapi/me',
