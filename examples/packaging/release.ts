@@ -1,5 +1,5 @@
 /**
- * `npm run release -- [--bump major|minor|patch] [--dry-run]`: sets the version of every package, dates the changelog and
+ * `npm run release -- [--bump major|minor|patch] --node-image IMAGE@DIGEST [--dry-run]`: sets the version of every package, dates the changelog and
  * adds the subjects of the commits, packs, and writes a bill of materials (CycloneDX) beside the packs. Publishes unless
  * `--dry-run` is given, which changes no file outside of `dist`.
  */
@@ -8,7 +8,8 @@ import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from './build.ts'
-import { pack, packagesFolder, stageAll } from './staging.ts'
+import { packForRelease, withNodeImage } from './locks.ts'
+import { packagesFolder, stageAll } from './staging.ts'
 import { manifestOf, publishedWorkspaces, root } from './workspaces.ts'
 
 const LEVELS = ['major', 'minor', 'patch'] as const
@@ -59,7 +60,9 @@ function subjectsSinceLastRelease(): string[] {
   return git('log', '--format=%s', '--no-merges', last ? `${last}..HEAD` : 'HEAD').split('\n')
 }
 
-async function release(level: Level, dryRun: boolean): Promise<void> {
+const DOCKERFILE = join(root, 'examples/containers/Dockerfile')
+
+async function release(level: Level, dryRun: boolean, nodeImage: string | undefined): Promise<void> {
   const say = (line: string): void => void process.stdout.write(`${line}\n`)
   const version = bumped(manifestOf(root).version, level)
   const subjects = subjectsSinceLastRelease()
@@ -68,6 +71,9 @@ async function release(level: Level, dryRun: boolean): Promise<void> {
   say(`${manifestOf(root).version} -> ${version}, ${names.length} packages, ${subjects.length} commits`)
   const changelog = readFileSync(join(root, 'CHANGELOG.md'), 'utf8')
   const target = dryRun ? join(packagesFolder, 'CHANGELOG.md') : join(root, 'CHANGELOG.md')
+  const dockerfile = readFileSync(DOCKERFILE, 'utf8')
+  if (dryRun && nodeImage === undefined) say('a release needs --node-image with the digest of the base image')
+  const pinned = dryRun && nodeImage === undefined ? dockerfile : withNodeImage(dockerfile, nodeImage)
   await build()
   rmSync(packagesFolder, { recursive: true, force: true })
   mkdirSync(packagesFolder, { recursive: true })
@@ -76,6 +82,7 @@ async function release(level: Level, dryRun: boolean): Promise<void> {
   if (!dryRun) {
     const { recordRelease } = await import('./reference.ts')
     recordRelease()
+    writeFileSync(DOCKERFILE, pinned)
     for (const file of globSync(['package.json', ...patterns], { cwd: root })) {
       const path = join(root, file)
       writeFileSync(path, withVersion(readFileSync(path, 'utf8'), version, names))
@@ -92,7 +99,7 @@ async function release(level: Level, dryRun: boolean): Promise<void> {
     const publishConfig = { access: 'public', provenance: true }
     writeFileSync(path, `${JSON.stringify({ ...JSON.parse(text), publishConfig }, null, 2)}\n`)
   }
-  const tarballs = pack(folders, packagesFolder)
+  const tarballs = packForRelease(folders, packagesFolder)
   writeFileSync(join(packagesFolder, 'sbom.cdx.json'), billOfMaterials())
   say(`packs, bill of materials and changelog are in ${packagesFolder}`)
   if (dryRun) return say('dry run: nothing was published, and no file outside of dist was changed')
@@ -108,9 +115,13 @@ function billOfMaterials(): string {
 
 if (import.meta.main) {
   const { values } = parseArgs({
-    options: { bump: { type: 'string', default: 'minor' }, 'dry-run': { type: 'boolean', default: false } },
+    options: {
+      bump: { type: 'string', default: 'minor' },
+      'node-image': { type: 'string' },
+      'dry-run': { type: 'boolean', default: false },
+    },
   })
   const level = LEVELS.find((one) => one === values.bump)
   if (level === undefined) throw new Error('--bump takes major, minor or patch')
-  await release(level, values['dry-run'])
+  await release(level, values['dry-run'], values['node-image'])
 }

@@ -1,6 +1,8 @@
-/** `npm run pack`: puts each published package, as npm packs it, into `dist/packages`. */
+/**
+ * `npm run pack`: puts each published package, as npm packs it, into `dist/packages`, with the lock files for the images.
+ */
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { requireFreshBuild } from './build.ts'
 import { type Manifest, manifestOf, publishedWorkspaces, root, type Workspace } from './workspaces.ts'
@@ -39,7 +41,8 @@ const UNUSED = 'yarn'
 
 /**
  * The manifest of a package that depends on `PLUGINS`, which is then bundled without `UNUSED`: `overrides` of npm count only in
- * the root of an installation. Npm installs no dependency of a bundled package, so the program itself names them.
+ * the root of an installation. Npm installs no dependency of a bundled package, so the program itself names them, and
+ * what is bundled needs only what lies inside: the rest would count as bundled too, and not be installed either.
  */
 function withoutYarn(manifest: Manifest, target: string): Manifest {
   if (manifest.dependencies?.[PLUGINS] === undefined) return manifest
@@ -48,11 +51,17 @@ function withoutYarn(manifest: Manifest, target: string): Manifest {
   cpSync(source, bundled, { recursive: true })
   const { dependencies = {}, ...rest } = manifestOf(source)
   const { [UNUSED]: _, ...needed } = dependencies
+  const isInside = (name: string) => existsSync(join(bundled, 'node_modules', name))
+  for (const file of globSync('node_modules/{*,@*/*}/package.json', { cwd: source }))
+    for (const name of Object.keys(manifestOf(join(source, file, '..')).dependencies ?? {}))
+      if (!isInside(name))
+        cpSync(join(root, 'node_modules', name), join(bundled, 'node_modules', name), { recursive: true })
+  const inside = Object.fromEntries(Object.entries(needed).filter(([name]) => isInside(name)))
   writeFileSync(
     join(bundled, 'package.json'),
-    `${JSON.stringify({ ...rest, dependencies: needed }, null, 2)}\n`,
+    `${JSON.stringify({ ...rest, dependencies: inside }, null, 2)}\n`,
   )
-  const beside = Object.keys(needed).filter((name) => !existsSync(join(source, 'node_modules', name)))
+  const beside = Object.keys(needed).filter((name) => !isInside(name))
   const versions = beside.map((name) => [name, manifestOf(join(root, 'node_modules', name)).version] as const)
   return {
     ...manifest,
@@ -89,6 +98,9 @@ export function pack(folders: readonly string[], target: string): readonly strin
 
 if (import.meta.main) {
   rmSync(packagesFolder, { recursive: true, force: true })
-  const tarballs = pack(stageAll(join(packagesFolder, 'staged')), packagesFolder)
+  const folders = stageAll(join(packagesFolder, 'staged'))
+  const tarballs = pack(folders, packagesFolder)
+  const { writeImageFolders } = await import('./locks.ts')
+  writeImageFolders(folders, tarballs, packagesFolder)
   process.stdout.write(`${tarballs.join('\n')}\n`)
 }

@@ -23,6 +23,7 @@ import t from 'tap'
 import { build, requireFreshBuild } from '../../examples/packaging/build.ts'
 import { debianPackages, writeDebianPackage } from '../../examples/packaging/debian-packages.ts'
 import { writeExecutables } from '../../examples/packaging/executables.ts'
+import { lockOf, withNodeImage, writeShrinkwrap } from '../../examples/packaging/locks.ts'
 import { bumped, releasedChangelog, withVersion } from '../../examples/packaging/release.ts'
 import { stageAll } from '../../examples/packaging/staging.ts'
 import { publishedWorkspaces, root } from '../../examples/packaging/workspaces.ts'
@@ -103,6 +104,56 @@ t.test(
     t.end()
   },
 )
+
+t.test('P181 programs bring along the versions and hashes of the lock file', (t) => {
+  const all = publishedWorkspaces()
+  const folderOf = (name: string) => join(modules, name)
+  const own = new Map(
+    all.map(({ manifest: { name } }) => [name, { folder: folderOf(name), integrity: `sha512-of-${name}` }]),
+  )
+  const { packages: known } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
+  const hashes = new Set(Object.values<{ integrity?: string }>(known).map(({ integrity }) => integrity))
+  const programs = all
+    .filter(({ manifest }) => manifest.bin !== undefined)
+    .map(({ manifest }) => manifest.name)
+  for (const name of programs) {
+    const folder = t.testdir()
+    cpSync(join(folderOf(name), 'package.json'), join(folder, 'package.json'))
+    if (existsSync(join(folderOf(name), 'node_modules')))
+      cpSync(join(folderOf(name), 'node_modules'), join(folder, 'node_modules'), { recursive: true })
+    writeShrinkwrap(folder, own)
+    const { packages } = JSON.parse(readFileSync(join(folder, 'npm-shrinkwrap.json'), 'utf8'))
+    for (const [path, entry] of Object.entries<{ integrity?: string; inBundle?: true }>(packages)) {
+      if (path === '' || entry.inBundle) continue
+      const isOwn = own.get(path.replace(/^.*node_modules\//, ''))?.integrity === entry.integrity
+      if (!isOwn && !hashes.has(entry.integrity)) t.fail(`${name}: the hash of ${path}`)
+    }
+    t.notOk(Object.keys(packages).some((path) => path.endsWith('/yarn')))
+    // Npm itself says whether something is missing or has another version.
+    const args = ['ls', '--all', '--package-lock-only', '--omit=dev']
+    const { status, stderr } = spawnSync('npm', args, { cwd: folder, encoding: 'utf8' })
+    t.equal(status, 0, `${name} ${stderr}`)
+    const packed = spawnSync('npm', ['pack', '--dry-run', '--json'], { cwd: folder, encoding: 'utf8' })
+    t.match(packed.stdout, '"npm-shrinkwrap.json"', 'it is published')
+  }
+  const mezctl = JSON.parse(readFileSync(join(folderOf('@mezite/mezctl'), 'package.json'), 'utf8'))
+  t.throws(() => lockOf(mezctl, folderOf('@mezite/mezctl'), new Map()), /@mezite\/\S+ is not locked/)
+  t.end()
+})
+
+t.test('P181 images are built with npm ci, and released on a base image with a digest', (t) => {
+  const dockerfile = readFileSync(join(root, 'examples/containers/Dockerfile'), 'utf8')
+  const commands = dockerfile.match(/^RUN npm .*$/gm) ?? []
+  t.equal(commands.length, 3)
+  for (const command of commands) t.match(command, /^RUN npm ci /)
+  for (const from of dockerfile.match(/^FROM .*$/gm) ?? []) t.match(from, /^FROM \$\{NODE_IMAGE\} AS /)
+  const image = 'docker.io/library/node:24-trixie-slim'
+  for (const one of [undefined, image, `${image}@sha256:12`, `node@sha256:${'0'.repeat(64)}`])
+    t.throws(() => withNodeImage(dockerfile, one), /name the base image with its digest/)
+  const pinned = `${image}@sha256:${'0'.repeat(64)}`
+  t.match(withNodeImage(dockerfile, pinned), `\nARG NODE_IMAGE=${pinned}\n`)
+  t.end()
+})
 
 const bins = new Map(
   publishedWorkspaces().flatMap(({ manifest }) =>
