@@ -1,10 +1,13 @@
 /** The examples that need a whole hub, in one hub with an agent. `test/packaging/packages.test.ts` runs it from packed packages. */
 import { createHash, createHmac } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
+import { connect as connectHttp2 } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
 import { conformPlugin, createTestHost, openProtocolBench, testTarget } from '@mezite/core/testing'
 import t from 'tap'
 import appNotes from '../../examples/app-notes/hub.ts'
@@ -90,9 +93,9 @@ const address = `http://127.0.0.1:${(app.address() as AddressInfo).port}`
 await register('pages', { uri: address, plugins: { 'rate-limit': { per_minute: 4 } } })
 await register('private', { uri: 'site://handbook:80' }, { conform: 'no' })
 /** Events are written a moment after what they record. */
-async function recorded(query: string): Promise<unknown> {
+async function recorded(query: string, fits: (event: object) => boolean = () => true): Promise<unknown> {
   for (const deadline = Date.now() + 10_000; ; ) {
-    const events = await hub.api<unknown[]>('GET', `/audit?${query}`)
+    const events = (await hub.api<object[]>('GET', `/audit?${query}`)).filter(fits)
     if (events.length > 0 || Date.now() > deadline) return events
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
@@ -232,6 +235,75 @@ t.test('U227 a webhook is admitted by its signature, and forwarded once as it wa
   const { id } = await hub.api<{ id: string }>('POST', '/locks', { target: { app: 'echo' }, ttl_seconds: 60 })
   t.match(await send('{"a":1}'), { status: 403, text: /locked/ })
   await hub.api('DELETE', `/locks/${id}`)
+})
+
+t.test('U227 a signed body arrives whole in every framing, once, and as often as it is sent', async (t) => {
+  const { host, hostname } = new URL(hub.appUrl('echo'))
+  const connect = (ALPNProtocols: string[]) =>
+    connectTls({ host: '127.0.0.1', port: hub.ports.public, servername: hostname, ca: hub.ca, ALPNProtocols })
+  const sign = (body: string) => `sha256=${createHmac('sha256', 'webhook secret').update(body).digest('hex')}`
+  const head = (signed: string, ...lines: readonly string[]) =>
+    ['POST /hook HTTP/1.1', `Host: ${host}`, `X-Hub-Signature-256: ${sign(signed)}`, ...lines, '', ''].join(
+      '\r\n',
+    )
+  const chunked = (...chunks: readonly string[]) =>
+    chunks.map((chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`).join('')
+  const CHUNKED = 'Transfer-Encoding: chunked'
+  const CLOSE = 'Connection: close'
+  /** The statuses of everything on one connection. */
+  const statuses = async (text: string) => {
+    const socket = connect(['http/1.1'])
+    socket.on('error', () => {}).write(text)
+    let all = ''
+    for await (const chunk of socket) all += chunk
+    return [...all.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => Number(status))
+  }
+  const large = 'x'.repeat(1_048_576)
+  bodies.length = 0
+  const one = head('{"a":1}', CHUNKED) + chunked('{"a', '":1}', '')
+  t.strictSame(await statuses(one + one + head('', 'Content-Length: 0', CLOSE)), [200, 200, 200])
+  t.strictSame(bodies.splice(0), ['{"a":1}', '{"a":1}', ''], 'a replay is told apart by the application')
+  t.strictSame(await statuses(head(large, CHUNKED, CLOSE) + chunked(large, '')), [200])
+  t.ok(bodies.splice(0).join() === large, 'the longest body')
+  for (const [what, text] of Object.entries({
+    'other bytes': head('{"a":2}', CHUNKED, CLOSE) + chunked('{"a', '":1}', ''),
+    'one byte too many': head(`${large}x`, CHUNKED, CLOSE) + chunked(large, 'x', ''),
+    trailers: `${head('{"a":1}', CHUNKED, CLOSE)}7\r\n{"a":1}\r\n0\r\nX-Late: 1\r\n\r\n`,
+    'a second signature': `${head('{"a":1}', `X-Hub-Signature-256: ${sign('x')}`, 'Content-Length: 7', CLOSE)}{"a":1}`,
+  }))
+    t.strictSame(await statuses(text), [401], what)
+
+  const waiting = connect(['http/1.1'])
+  waiting.on('error', () => {}).write(head('late', 'Content-Length: 4', 'Expect: 100-continue', CLOSE))
+  let seen = ''
+  for await (const chunk of waiting) {
+    if (seen === '') waiting.write('late')
+    seen += chunk
+  }
+  t.match(seen, /^HTTP\/1\.1 100 .*\r\n\r\nHTTP\/1\.1 200 /, 'the hub asks for a body that waits')
+  t.strictSame(bodies.splice(0), ['late'])
+
+  const session = connectHttp2(hub.appUrl('echo'), { createConnection: () => connect(['h2']) })
+  t.teardown(() => session.destroy())
+  const send = async (body: string, signed = body) => {
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': '/hook',
+      'x-hub-signature-256': sign(signed),
+    })
+    const answered = once(stream, 'response')
+    for (let at = 0; at < body.length; at += 100_000) stream.write(body.slice(at, at + 100_000))
+    stream.on('error', () => {}).end()
+    const [answer] = await answered
+    stream.resume()
+    return answer[':status']
+  }
+  t.strictSame(await Promise.all([send('{"b":1}'), send('{"b":2}', '{"b":1}'), send(large)]), [200, 401, 200])
+  t.strictSame(new Set(bodies.splice(0)), new Set(['{"b":1}', large]))
+  t.equal(await send(`${large}x`), 401)
+  t.strictSame(bodies, [])
+  const records = (await recorded('type=app.request&app=echo', (event) => 'verified' in event)) as object[]
+  t.match(records[0], { user: null, roles: null, session_id: null, verified: 'webhook', path: '/hook' })
 })
 
 t.test('a program reaches the applications of its account by a key, as itself', async (t) => {

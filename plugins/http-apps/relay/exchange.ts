@@ -226,7 +226,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     upstream.send(head)
     if (request.length === undefined) return
     this.deadline = this.#deps.deadlines.now + this.#app.timeouts.idleMs
-    if (request.expectsContinue) this.#client.welcomeBody()
+    if (request.expectsContinue && body === null) this.#client.welcomeBody()
     this.#body = new RequestBody(this.#client, upstream, this, head.transforms, body)
   }
 
