@@ -197,7 +197,7 @@ export async function openRooms(options: RoomsOptions) {
   const pages = createPages({ ...base, brand: config.brand, navigation: () => kernel.slot(homeLinks) })
   const signInPages = createSignInPages(pages, publicNames)
   const explain = createExplanation({
-    ...{ ...base, catalog, users, grants, locks, requirements },
+    ...{ ...base, catalog, users, accounts, grants, locks, requirements },
     ask: decide,
   })
   const signIn = createSignIn({

@@ -198,6 +198,7 @@ t.test('access explain shows the outcome and every rule', async (t) => {
         value: 'prod',
       },
     ],
+    grants: [{ id: 'grant-1', role: 'oncall', until: new Date(Date.now() + 7_190_000).toISOString() }],
     requirements: [{ name: 'session-mfa', met: false }],
   })
   const [text, wrong] = await runLines(
@@ -206,7 +207,7 @@ t.test('access explain shows the outcome and every rule', async (t) => {
   )
   t.match(
     text!.out,
-    /^ann may open, once .* grafana \(msh\): session_mfa_required\n\nRequirements: session-mfa\n/,
+    /^ann may open, once .* grafana \(msh\): session_mfa_required\n\nGrants: oncall ends in 2h \(grant-1\)\n\nRequirements: session-mfa\n/,
   )
   t.match(text!.out, /^rbac +platform +allow +allow env=prod +prod$/m)
   t.match(hub.seen.at(-1)!.url, /\/access\/explain\?user=ann&app=grafana&way=msh$/)

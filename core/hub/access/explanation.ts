@@ -7,6 +7,7 @@ import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { HookCalls } from '../../kernel/hook.ts'
 import { appNotFound, type RunningCatalog } from '../catalog/catalog.ts'
+import type { Accounts } from '../users/accounts.ts'
 import { type RunningUsers, userNotFound } from '../users/users.ts'
 import { RequestQuery } from './access-request.ts'
 import { Ballot, countBallots, decisionOf, denied } from './ballots.ts'
@@ -98,7 +99,8 @@ class ExplainedBallot extends Ballot {
  */
 export function createExplanation(options: {
   readonly catalog: Pick<RunningCatalog, 'registered' | 'servedByHub'>
-  readonly users: Pick<RunningUsers, 'byName' | 'rolesOf'>
+  readonly users: Pick<RunningUsers, 'byName'>
+  readonly accounts: Pick<Accounts, 'byName'>
   readonly grants: Pick<RunningGrants, 'of'>
   readonly locks: Pick<Locks, 'lockFor'>
   readonly requirements: Requirements
@@ -106,20 +108,24 @@ export function createExplanation(options: {
   readonly publicNames: Pick<PublicNames, 'appsOidcConnector'>
   readonly clock: Clock
 }): Explain {
-  const { catalog, users, grants, locks, requirements: kinds, ask, clock } = options
-  const required = options.publicNames.appsOidcConnector
+  const { catalog, users, accounts, grants, locks, requirements: kinds, ask, clock } = options
 
   return async (userName, appName, way) => {
-    const user = users.byName(userName)
-    if (!user) throw userNotFound(userName)
+    const account = accounts.byName(userName)
+    if (!account) throw userNotFound(userName)
+    const { name: user, bot, roles, profile, holder } = account
+    // A program's own account has no connector.
+    const required = bot ? null : options.publicNames.appsOidcConnector
+    const signedInWith = users.byName(user)?.connector ?? null
     const app = catalog.registered().find(({ name }) => name === appName)
     if (!app) throw appNotFound(appName)
-    const granted = grants.of(user.name, user.holder)
+    const granted = grants.of(user, holder)
     const subject = subjectAt(
       Object.freeze({
-        user: user.name,
-        roles: Object.freeze([...users.rolesOf(user.name)]),
-        kind: KINDS[way],
+        user,
+        roles: Object.freeze([...roles]),
+        ...(profile && { profile }),
+        kind: bot ? 'bot' : KINDS[way],
         sessionId: null,
         ...(granted.length > 0 && { grants: granted }),
         satisfied: Object.freeze([]),
@@ -138,7 +144,7 @@ export function createExplanation(options: {
     })
     const count = countBallots(ballots, subject.roles, kinds, clock.now())
     const lock = locks.lockFor(subject, app)
-    const wrongConnector = required !== null && user.connector !== required
+    const wrongConnector = required !== null && signedInWith !== required
     const browser = way === 'browser'
     const decision = outcome(app, context, [
       wrongConnector && !browser ? denied('connector_not_allowed') : null,
@@ -170,8 +176,7 @@ export function createExplanation(options: {
         ...{ id: lock.id, target: { [lock.kind]: lock.target }, message: lock.message },
         expires: lock.expires === null ? null : new Date(lock.expires).toISOString(),
       },
-      connector:
-        required === null ? null : { required, signed_in_with: user.connector, met: !wrongConnector },
+      connector: required === null ? null : { required, signed_in_with: signedInWith, met: !wrongConnector },
     }
   }
 }

@@ -4,7 +4,7 @@ import type { Transaction } from '../../api/database.ts'
 import type { Grant, Grants, NewGrant } from '../../api/grants.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Revisions, View } from '../../api/revisions.ts'
-import type { RunningChange } from '../../api/sessions.ts'
+import type { RunningChange, Session } from '../../api/sessions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
@@ -12,6 +12,7 @@ import { LONGEST_TIMER_MS } from '../../wire/tunnel-protocol.ts'
 import type { Accounts } from '../users/accounts.ts'
 import { foldName, isRoleName } from '../users/user-name.ts'
 import type { AccessTables, GrantTable } from './migrations.ts'
+import { rolesAt } from './subject-at.ts'
 
 const KIND = 'grant'
 /** How long grants that have ended stay in the database. */
@@ -24,6 +25,8 @@ export interface RunningGrants {
   readonly service: Grants
   /** The live grants of the account while this holder has its name. */
   of(user: string, holder: string | null): readonly Grant[]
+  /** The roles of the account at an app, with those of its live grants. */
+  rolesAt(session: Pick<Session, 'user' | 'holder'>, appId: string): ReturnType<typeof rolesAt>
   /** Starts to record ends that have come. Call it after `Revisions.start`. */
   watch(): void
   stop(): Promise<void>
@@ -160,6 +163,7 @@ export function createGrants(options: {
 
   return {
     of,
+    rolesAt: ({ user, holder }, appId) => rolesAt(accounts.rolesOf(user), of(user, holder), appId),
     service: {
       async start(input, by, within) {
         return write(within, by, async (trx, change) => {

@@ -1,4 +1,5 @@
 import type { App } from '../../api/app.ts'
+import type { Grant } from '../../api/grants.ts'
 import type { Subject } from '../../api/subject.ts'
 
 /** By the subject of a session, which lives as long as its roles stay the same. */
@@ -15,14 +16,21 @@ export function subjectAt(subject: Subject, app: App): Subject {
   }
   let here = apps.get(app.id)
   if (here === undefined) {
-    const counting = grants.filter(({ apps }) => apps === null || apps.includes(app.id))
-    const roles = new Set([...subject.roles, ...counting.map(({ role }) => role)])
-    here = Object.freeze({
-      ...subject,
-      roles: Object.freeze([...roles].sort()),
-      grants: Object.freeze(counting),
-    })
+    here = Object.freeze({ ...subject, ...rolesAt(subject.roles, grants, app.id) })
     apps.set(app.id, here)
   }
   return here
+}
+
+/** The grants that count at this app, and the roles with theirs. */
+export function rolesAt(
+  roles: readonly string[],
+  grants: readonly Grant[],
+  appId: string,
+): Required<Pick<Subject, 'roles' | 'grants'>> {
+  const counting = grants.filter(({ apps }) => apps === null || apps.includes(appId))
+  return {
+    roles: Object.freeze([...new Set([...roles, ...counting.map(({ role }) => role)])].sort()),
+    grants: Object.freeze(counting),
+  }
 }

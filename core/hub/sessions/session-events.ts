@@ -2,7 +2,7 @@ import type { Audit, AuditInput } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { EndReason, Session } from '../../api/sessions.ts'
 import type { Clock } from '../../kernel/clock.ts'
-import type { Accounts } from '../users/accounts.ts'
+import type { RunningGrants } from '../access/grants.ts'
 import type { SessionTable } from './migrations.ts'
 
 /** The audit events of browser sessions of apps. */
@@ -13,21 +13,21 @@ export interface SessionEvents {
   ended(row: SessionTable, reason: EndReason): AuditInput | null
 }
 
-/** Events contain the current name of the app and the current roles of the user. */
+/** Events contain the current name of the app, and the roles and grants that the user now has there. */
 export function createSessionEvents(options: {
-  readonly accounts: Pick<Accounts, 'rolesOf'>
+  readonly grants: Pick<RunningGrants, 'rolesAt'>
   readonly catalog: Pick<Catalog, 'byId'>
   readonly audit: Pick<Audit, 'record'>
   readonly clock: Clock
 }): SessionEvents {
-  const { accounts, catalog, audit, clock } = options
+  const { grants, catalog, audit, clock } = options
 
-  const eventOf = (session: Pick<Session, 'appId' | 'user' | 'clientIp' | 'id'>) => {
+  const eventOf = (session: Pick<Session, 'appId' | 'user' | 'holder' | 'clientIp' | 'id'>) => {
     const app = session.appId === null ? undefined : catalog.byId(session.appId)
     return {
       success: true,
       user: session.user,
-      roles: accounts.rolesOf(session.user),
+      ...grants.rolesAt(session, session.appId ?? ''),
       clientIp: session.clientIp,
       sessionId: session.id,
       fields: { app: app?.name ?? null, protocol: app?.protocol ?? 'http', app_id: session.appId },
@@ -40,7 +40,8 @@ export function createSessionEvents(options: {
     },
     ended(row, reason) {
       if (row.kind !== 'app') return null
-      const event = eventOf({ appId: row.app_id, user: row.user_name, clientIp: row.client_ip, id: row.id })
+      const { app_id: appId, user_name: user, holder, client_ip: clientIp, id } = row
+      const event = eventOf({ appId, user, holder, clientIp, id })
       const duration_ms = Math.max(0, clock.now() - row.created)
       return {
         ...event,

@@ -36,7 +36,7 @@ export interface SessionsOptions {
   readonly db: Database
   readonly revisions: Pick<Revisions, 'write' | 'addView' | 'onApplied' | 'catchUp' | 'ageMs' | 'revision'>
   readonly accounts: Accounts
-  readonly grants: Pick<RunningGrants, 'of'>
+  readonly grants: Pick<RunningGrants, 'of' | 'rolesAt'>
   readonly locks: Pick<Locks, 'isSessionLocked'>
   readonly catalog: Pick<Catalog, 'byId'>
   /** How long roles let a session last; a plugin provides it after the rooms are created. */
@@ -100,7 +100,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     clock,
     log,
   })
-  const events = createSessionEvents({ accounts, catalog, audit, clock })
+  const events = createSessionEvents({ grants: options.grants, catalog, audit, clock })
   const findHeld = createTokenFinder({ store, revisions, clock })
   const upkeep = createSessionUpkeep({ db, revisions, store, endedAudit: events.ended, clock, log })
   let checkedEpoch = -1

@@ -1,4 +1,4 @@
-import { AdminCommand, escapeText, type Flat, listOf, showCell, showTable } from '@mezite/cli'
+import { AdminCommand, escapeText, type Flat, formatTime, listOf, showCell, showTable } from '@mezite/cli'
 import * as Flags from '@oclif/core/flags'
 
 const EFFECTS: Readonly<Record<string, string>> = {
@@ -39,6 +39,11 @@ export class AccessExplain extends AdminCommand {
       if (connector) {
         const { required, signed_in_with: actual } = connector as Flat
         parts.push(`Connector: ${showCell(required)} is required; the last sign-in used ${showCell(actual)}`)
+      }
+      const grants = listOf<Flat>(explained.grants)
+      if (grants.length > 0) {
+        const ends = grants.map(({ id, role, until }) => `${role} ends ${formatTime(until)} (${id})`)
+        parts.push(`Grants: ${showCell(ends)}`)
       }
       const requirements = listOf<Flat>(explained.requirements)
       if (requirements.length > 0) {

@@ -141,7 +141,7 @@ export const COMMANDS = {
         ['last login', (user) => formatTime(user.last_login)],
       ],
     },
-    get: 'Show a user, with assigned and mapped roles',
+    get: 'Show a user, with assigned, mapped and granted roles',
     rm: {
       summary: 'Remove a user, and end the user’s sessions',
       effect: 'All sessions of the user end now.',

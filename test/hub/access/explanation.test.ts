@@ -1,5 +1,5 @@
 /** What an administrator learns about a decision: the outcome of the gate, and each rule that was considered. */
-import { defineHubPlugin } from '@mezite/core'
+import { type Catalog, catalog, credentials, defineHubPlugin, grants } from '@mezite/core'
 import t from 'tap'
 import { createTestHub } from '../../../core/testing/test-hub.ts'
 
@@ -14,7 +14,29 @@ const office = defineHubPlugin({
     })
   },
 })
-const hub = await createTestHub({ plugins: [office], config: { proxy: { apps_oidc_connector: 'sso' } } })
+let known: Catalog
+let given: NonNullable<(typeof grants)['T']>
+const robots = new Map([['bot:ci', { roles: ['access'], holder: 'first' }]])
+const programs = defineHubPlugin({
+  name: 'programs',
+  api: 1,
+  summary: 'Has accounts of programs, and grants roles',
+  needs: { catalog, grants },
+  provides: { credentials },
+  setup({ use, provide }) {
+    given = use.grants
+    known = use.catalog
+    provide.credentials({
+      ...{ name: 'robot', from: 'header', at: 'app', headers: ['x-robot'] },
+      read: () => null,
+      bots: { find: (name) => robots.get(name), findIn: async (_trx, name) => robots.get(name) },
+    })
+  },
+})
+const hub = await createTestHub({
+  plugins: [office, programs],
+  config: { proxy: { apps_oidc_connector: 'sso' } },
+})
 t.teardown(() => hub.stop())
 
 const document = (kind: string, name: string, spec: object, labels: object = {}) => ({
@@ -112,6 +134,33 @@ t.test('every rule that was considered is listed', async (t) => {
     { plugin: 'office', effect: 'deny', matcher: 'policy_failed' },
   ])
   t.strictSame((await explain('bob', 'grafana')).votes, [])
+})
+
+t.test('live grants are shown with their end, where they count', async (t) => {
+  const apps = [known.byName('wiki')?.id ?? '']
+  const until = Date.now() + 3_600_000
+  const { id } = await given.start({ user: 'bob', role: 'access', apps, until }, null)
+  const shown = [{ id, role: 'access', until: new Date(until).toISOString() }]
+  const wiki = await explain('bob', 'wiki')
+  t.strictSame(wiki.grants, shown)
+  t.match(wiki.votes, [{ plugin: 'rbac', role: 'access', effect: 'allow' }])
+  const vault = await explain('bob', 'vault')
+  t.strictSame([vault.grants, vault.votes], [[], []], 'not at another app')
+  t.match(await hub.api('GET', '/users/bob'), { roles: [], grants: [{ ...shown[0], apps }] })
+  await given.end([id], 'revoked', null)
+  t.strictSame((await explain('bob', 'wiki')).grants, [])
+  t.match(await hub.api('GET', '/users/bob'), { grants: { length: 0 } })
+})
+
+t.test('the account of a program is explained without a connector, with its grants', async (t) => {
+  t.match(await explain('bot:ci', 'wiki', 'api'), { effect: 'allow', connector: null, lock: null })
+  t.match(await explain('bot:ci', 'closed', 'api'), { effect: 'deny', reason: 'outside_office_hours' })
+  t.match(await explain('bot:ci', 'redis'), { effect: 'deny', reason: 'protocol_mismatch' })
+  const { id } = await given.start({ user: 'bot:ci', role: 'platform', until: Date.now() + 3_600_000 }, null)
+  t.match(await explain('bot:ci', 'vault', 'api'), { grants: [{ id }], reason: 'label_denied' })
+  robots.set('bot:ci', { roles: ['access'], holder: 'second' })
+  t.match(await explain('bot:ci', 'vault', 'api'), { grants: { length: 0 }, effect: 'allow' })
+  await t.rejects(explain('bot:none', 'wiki'), /user_not_found/)
 })
 
 t.test('a user, an app or a way that does not exist is refused', async (t) => {

@@ -94,6 +94,26 @@ t.test('a grant for one app counts there alone', async (t) => {
   t.strictSame(await grants.end([grant.id], 'revoked', actor), [], 'ended once')
 })
 
+t.test('records of sessions at an app name the grants that count there', async (t) => {
+  const max = await person('max')
+  const grant = (apps: readonly string[] | null) =>
+    grants.start({ user: 'max', role: 'oncall', apps, until: clock.now() + HOUR }, actor)
+  const [everywhere, here, elsewhere] = [await grant(null), await grant([wiki.id]), await grant([shop.id])]
+  const { session } = await sessions.open({
+    ...{ kind: 'app', user: 'max', clientIp: '10.0.0.9', expires: clock.now() + HOUR },
+    ...{ appId: wiki.id, parentId: max.id },
+  })
+  const about = () =>
+    events
+      .filter(({ type, sessionId }) => type.startsWith('app.session.') && sessionId === session.id)
+      .map(({ type, roles, grants = [] }) => [type, roles, grants.map(({ id }) => id)])
+  const start = ['app.session.start', ['dev', 'oncall'], [everywhere.id, here.id]]
+  t.strictSame(about(), [start])
+  await grants.end([everywhere.id, here.id, elsewhere.id], 'revoked', actor)
+  await sessions.end([session.id], 'revoked', null)
+  t.strictSame(about(), [start, ['app.session.end', ['dev'], []]])
+})
+
 t.test('T216 a lock and a deny rule win over a grant', async (t) => {
   const eve = await person('eve')
   await grants.start({ user: 'eve', role: 'oncall', until: clock.now() + HOUR }, actor)
