@@ -108,7 +108,7 @@ t.test('P181 P183 nothing has to run while it is installed', (t) => {
   t.end()
 })
 
-/** Where the bytes of applications and the decisions about them pass: see "One request" in CONTRIBUTING.md. */
+/** Where the bytes of applications and the decisions about them pass: see "One request" in the map of the code. */
 const DATA_PATH = [
   ...['listener', 'http', 'catalog', 'access', 'sessions', 'tunnel', 'audit', 'limits'].map(
     (room) => `core/hub/${room}`,

@@ -22,6 +22,8 @@ export interface WebRoutes {
   readonly home?: (reply: FastifyReply, view: HomeView) => FastifyReply
   /** Adds a section to the page "My account" of the signed-in person. */
   readonly account?: (request: FastifyRequest, session: Session) => Promise<AccountSection | null>
+  /** Path of the page that explains a reason code, for the hub's pages about errors. */
+  readonly helpFor?: (code: string) => string
 }
 
 /** A section of the page "My account". */

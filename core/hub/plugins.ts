@@ -34,6 +34,7 @@ export const standardPlugins: readonly string[] = [
   'bots',
   'cli-login',
   'dashboard',
+  'docs',
   'http-apps',
   'identity-jwt',
   'metrics',
@@ -148,7 +149,9 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
     guarantee: oneOf('enforced', 'best-effort'),
     writeIn: maybe,
   }),
-  webRoutes: partWith(['routes'], { name, prefix: (value) => typeof value === 'string', home: maybe }),
+  webRoutes: partWith(['routes'], {
+    ...{ name, prefix: (value) => typeof value === 'string', home: maybe, helpFor: maybe },
+  }),
   migrations: partWith([], {
     owner: name,
     migrations: (value) => Object(value) === value,

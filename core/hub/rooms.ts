@@ -195,7 +195,10 @@ export async function openRooms(options: RoomsOptions) {
   const watched = { catalog, tunnel, certificates, authorities, audit, jobs, registry, revisions, locks }
   const attention = createAttention(watched, instanceId, clock)
   const pages = createPages({ ...base, brand: config.brand, navigation: () => kernel.slot(homeLinks) })
-  const signInPages = createSignInPages(pages, publicNames)
+  const signInPages = createSignInPages(pages, publicNames, (code) => {
+    const explained = kernel.slot(webRoutes).find(({ helpFor }) => helpFor)
+    return explained?.helpFor?.(code) ?? null
+  })
   const explain = createExplanation({
     ...{ ...base, catalog, users, accounts, grants, locks, requirements },
     ask: decide,

@@ -24,7 +24,7 @@ const TOOLS =
   /^(?:tests?|spec|docs|examples?|bench(?:marks?)?|integration)\/|(?:^|\/)\.|\.(?:sh|ps1|cmd|html)$/
 
 /** Of a plugin that a program has only for its commands: they load nothing of its halves. */
-const COMMAND_FILES = /^(?:package\.json|LICENSE|dist\/commands(?:\.js|\/.*))$/
+const COMMAND_FILES = /^(?:package\.json|LICENSE|dist\/commands(?:\.js|\/.*)|dist\/pages\/.*)$/
 
 /** Whether a file is the license of its package, by its path. */
 export const isLicense = (path: string): boolean =>

@@ -105,9 +105,9 @@ export function renderReference(surface: readonly EntryPoint[]): string {
 
 # Reference
 
-The surface of [@mezite/core](../CONTRIBUTING.md#a-plugin) and of
-[@mezite/cli](../CONTRIBUTING.md#a-command). How long a
-name keeps its meaning: [stability](../CONTRIBUTING.md#stability). Names marked *beta* may change in a minor release, and
+The surface of [@mezite/core](../plugins/docs/pages/build/plugin.md#a-plugin) and of
+[@mezite/cli](../plugins/docs/pages/build/plugin.md#a-command). How long a
+name keeps its meaning: [stability](../plugins/docs/pages/build/plugin.md#stability). Names marked *beta* may change in a minor release, and
 *internal* ones, which the programs of Mezite import from each other, in any.
 
 ${surface.map(({ path }) => `- [${path}](#${path.replaceAll(/[^\w-]/g, '')})`).join('\n')}

@@ -20,6 +20,13 @@ export interface ProgramOptions {
   readonly classes: string
   /** Flags with a value that are also accepted before the command. */
   readonly leading?: readonly string[]
+  /** The command that prints pages of the documentation, for `help TOPIC` of a topic that it covers and that is no command. */
+  readonly manual?: string
+}
+
+/** The class of the command `manual`. */
+interface Manual {
+  covers(topic: string): boolean
 }
 
 /**
@@ -34,7 +41,11 @@ export async function runProgram(options: ProgramOptions): Promise<void> {
   const pjson = JSON.parse(readFileSync(manifest, 'utf8'))
   const bundled = bundledPackages(manifest)
   const commands = { ...options.commands, ...bundled.commands }
-  const argv = pluginWords(leadingLast(options.argv, options.leading ?? []))
+  const given = pluginWords(leadingLast(options.argv, options.leading ?? []))
+  const topics = Object.keys(pjson.oclif.topics ?? {})
+  const isCommand = (word: string) =>
+    topics.includes(word) || Object.keys(commands).some((id) => id.split(' ')[0] === word)
+  const argv = await manualWords(given, isCommand, options.manual ?? '', commands)
   const found = findCommand(argv, commands)
   try {
     if (found === null) {
@@ -127,6 +138,21 @@ function pluginWords(argv: readonly string[]): readonly string[] {
   if (/^(list|ls)$/.test(verb)) return [topic, ...rest]
   const isPath = rest.some((word) => /^(\.{0,2}\/|\.{1,2}$)/.test(word))
   return verb === 'install' && isPath ? [topic, 'link', ...rest] : argv
+}
+
+/** `help TOPIC` prints a page of the documentation if no command has this name. */
+async function manualWords(
+  argv: readonly string[],
+  isCommand: (word: string) => boolean,
+  id: string,
+  commands: Commands,
+): Promise<readonly string[]> {
+  const [first, topic = '', ...rest] = argv
+  if (first !== 'help' || !/^[\w/-]+$/.test(topic) || topic.startsWith('-') || isCommand(topic)) return argv
+  const load = commands[id]
+  if (!load) return argv
+  const manual = (await load().catch(() => null)) as (Command.Class & Manual) | null
+  return manual?.covers(topic) ? [id, topic, ...rest] : argv
 }
 
 /** `delete` and `list` mean `rm` and `ls`. */

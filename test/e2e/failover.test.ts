@@ -268,7 +268,8 @@ t.test('K148 what happened stands in /metrics, on the diagnostics listener and n
         ...readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8').matchAll(/\bmezite_[a-z_]+[a-z]/g),
       ].map(([name]) => name.replace(/_bucket$/, '')),
     )
-  t.strictSame([...documented('README.md')].toSorted(), [...families].toSorted(), 'the table of the README')
+  const table = documented('plugins/docs/pages/how-to/monitoring.md')
+  t.strictSame([...table].toSorted(), [...families].toSorted(), 'the table of the page about monitoring')
   const alerts = [...documented('examples/prometheus/alerts.yaml')]
   t.strictSame(
     alerts.filter((name) => !families.has(name)),

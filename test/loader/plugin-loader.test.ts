@@ -152,11 +152,11 @@ t.test('nothing beside the configuration takes the place of the standard set', a
 })
 
 t.test(
-  'the one file of CONTRIBUTING loads where nothing is installed, and past another copy of the core',
+  'the one file of the page about plugins loads where nothing is installed, and past another copy of the core',
   async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'mezite-plugin-'))
     t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-    const page = readFileSync(join(import.meta.dirname, '../../CONTRIBUTING.md'), 'utf8')
+    const page = readFileSync(join(import.meta.dirname, '../../plugins/docs/pages/build/plugin.md'), 'utf8')
     const [, text = ''] = /```ts\n(import .*?)```/s.exec(page) ?? []
     for (const name of ['alone.js', 'beside.js']) writeFileSync(join(folder, name), text)
     const [alone] = await load({ './alone.js': { from: 9, to: 17 } }, { folder })

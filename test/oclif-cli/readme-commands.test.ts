@@ -7,7 +7,7 @@ import { root } from '../read-imports.ts'
 import { runLines } from './run-program.ts'
 
 const PAGES = [
-  ...['README.md', 'SECURITY.md', 'plugins/*/*.md', 'examples/*/*.md'],
+  ...['README.md', 'SECURITY.md', 'plugins/*/*.md', 'plugins/docs/pages/*/*.md', 'examples/*/*.md'],
   ...['agent/README.md', 'core/README.md', 'oclif-cli/*/README.md'],
 ]
 /** Commands that start something or need a person, and the test that runs each. */
@@ -61,11 +61,11 @@ t.test('the commands of mezctl succeed as they are written', async (t) => {
   t.teardown(() => hub.stop())
   const agent = await createTestAgent(hub)
   t.teardown(() => agent.stop(200))
-  const readme = readFileSync(join(root, 'README.md'), 'utf8')
+  const page = readFileSync(join(root, 'plugins/docs/pages/start/step-by-step.md'), 'utf8')
   const secret = join(hub.dataDir, 'oidc-secret')
   writeFileSync(secret, 'secret', { mode: 0o600 })
   for (const name of ['sso.yaml', 'roles.yaml']) {
-    const text = new RegExp(`^# ${name}\\n([\\s\\S]*?)^(?:---|\`\`\`)$`, 'm').exec(readme)?.[1] ?? ''
+    const text = new RegExp(`^# ${name}\\n([\\s\\S]*?)^(?:---|\`\`\`)$`, 'm').exec(page)?.[1] ?? ''
     const here = text
       .replace(/https:\/\/id\.example\.com\S*/, issuer.url)
       .replace('/etc/mezite/oidc-secret', secret)

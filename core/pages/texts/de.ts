@@ -137,6 +137,7 @@ export const de: Texts = {
     start: 'Startseite',
     refused: 'Abgelehnt',
     learnMore: 'Mehr dazu',
+    meaning: 'Was das bedeutet',
     support: 'Für den Support',
     denied: (app) => `Sie können ${app} nicht öffnen`,
     deniedText: (user, app) => `${user} darf ${app} nicht öffnen.`,

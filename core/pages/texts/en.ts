@@ -80,6 +80,7 @@ export const en = {
     refused: 'Refused',
     learnMore: 'Learn more',
     support: 'For support',
+    meaning: 'What this means',
     denied: (app: string) => `You cannot open ${app}`,
     deniedText: (user: string, app: string) => `${user} may not open ${app}.`,
     lockedText: (user: string, app: string) => `${user} is locked out of ${app}.`,

@@ -24,12 +24,21 @@ type Person = NonNullable<PageLayout['user']>
 export type SignInPages = ReturnType<ReturnType<typeof createSignInPages>>
 
 /** The pages for each language. */
-export function createSignInPages(template: Pages, { hubOrigin }: Pick<PublicNames, 'hubOrigin'>) {
+export function createSignInPages(
+  template: Pages,
+  { hubOrigin }: Pick<PublicNames, 'hubOrigin'>,
+  /** Path of the page about a reason code, if a plugin has one. */
+  helpFor: (code: string) => string | null = () => null,
+) {
   return (language: Language) => {
     const { signIn, home, signOut, error, explanation, account } = texts[language]
     const { brand } = template
     const page = (title: string, body: Markup, more: Partial<PageLayout> = {}) =>
       template.render({ title, body, language, ...more })
+    const meaning = (code: string) => {
+      const path = helpFor(code)
+      return path === null ? null : html` <a href=${path}>${error.meaning}</a>`
+    }
 
     return {
       /**
@@ -173,7 +182,7 @@ export function createSignInPages(template: Pages, { hubOrigin }: Pick<PublicNam
               <a class=${retryUrl === undefined ? 'button' : 'button plain'} href=${there}>${error.home}</a>
               ${link ? html`<a class="button plain" href=${link} rel="noreferrer">${error.learnMore}</a>` : null}
             </div>
-            <p class="reference">${error.support}: <code data-copy>${`${code} ${problem.requestId}`}</code></p>
+            <p class="reference">${error.support}: <code data-copy>${`${code} ${problem.requestId}`}</code>${status === 421 ? null : meaning(code)}</p>
           </div>`,
           status === 421 ? { on: 'elsewhere' } : { user: person },
         )
@@ -200,7 +209,7 @@ export function createSignInPages(template: Pages, { hubOrigin }: Pick<PublicNam
               </div>
               <dl class="facts">
                 <dt>${error.account}</dt><dd>${user}</dd>
-                <dt>${error.reason}</dt><dd><code data-copy>${problem.code}</code></dd>
+                <dt>${error.reason}</dt><dd><code data-copy>${problem.code}</code>${meaning(problem.code)}</dd>
                 <dt>${error.request}</dt><dd><code data-copy>${problem.requestId}</code></dd>
                 ${brand.contact === null ? null : [html`<dt>${error.contact}</dt>`, html`<dd>${brand.contact}</dd>`]}
               </dl>

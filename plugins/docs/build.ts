@@ -1,0 +1,17 @@
+/** `npm run build -w @mezite/plugin-docs`: copies the pages, wherever they are written, and the files for browsers to `dist`. */
+import { cpSync, mkdirSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { readContents } from './contents.ts'
+
+const folder = import.meta.dirname
+const output = join(folder, 'dist/pages')
+
+rmSync(output, { recursive: true, force: true })
+for (const { name, source } of readContents().flatMap(({ pages }) => pages)) {
+  const target = join(output, `${name}.md`)
+  mkdirSync(dirname(target), { recursive: true })
+  cpSync(join(folder, '../..', source), target)
+}
+for (const name of ['contents.json', 'pictures'])
+  cpSync(join(folder, 'pages', name), join(output, name), { recursive: true })
+cpSync(join(folder, 'browser'), join(folder, 'dist/browser'), { recursive: true })

@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { type Pages, Problem, type Subject, Type, type WebRoutes } from '@mezite/core'
+import { readPage, readPicture, type Section } from './contents.ts'
+import { article, frame, overview, results, titleOf } from './layout.ts'
+import { createRenderer, type Rendered } from './markdown.ts'
+import { createSearch } from './search.ts'
+
+const PREFIX = '/web/docs'
+const CODES = /^MEZ_[A-Z_]+$/
+
+/** The pages, the search and the files that they load. Pages are rendered at their first visit. */
+export function docsRoutes({
+  contents,
+  pages,
+  access,
+}: {
+  readonly contents: readonly Section[]
+  readonly pages: Pages
+  readonly access: 'public' | 'page'
+}): WebRoutes {
+  const all = contents.flatMap((section) => section.pages)
+  const byName = new Map(all.map((page) => [page.name, page]))
+  const renderer = lazily(() => createRenderer(all))
+  const kept = new Map<string, Rendered>()
+  const rendered = async (name: string): Promise<Rendered> => {
+    const page = byName.get(name)
+    if (!page) throw new Problem(404, 'page_not_found', 'The documentation has no such page.')
+    const known = kept.get(name)
+    if (known) return known
+    const fresh = (await renderer()).render(page, readPage(page))
+    kept.set(name, fresh)
+    return fresh
+  }
+  const search = lazily(async () => {
+    const every = []
+    for (const page of all) {
+      every.push({ page, rendered: await rendered(page.name) })
+      await new Promise(setImmediate)
+    }
+    return createSearch(every)
+  })
+  const zipped = lazily(async () => gzipSync((await search()).json))
+  const files = assets()
+  const parts = {
+    width: 'wide' as const,
+    current: PREFIX,
+    styles: [files.style.path],
+    scripts: [files.script.path],
+  }
+  const userOf = ({ user, roles }: Subject) => (access === 'public' ? null : { name: user, roles })
+  const config = { access, rate: 'pages' as const }
+
+  return {
+    name: 'docs',
+    prefix: PREFIX,
+    helpFor: (code) => `${PREFIX}/look-up/${CODES.test(code) ? 'error' : 'reason'}-codes#${code.toLowerCase()}`,
+    async routes(web) {
+      web.get('/', { config }, async ({ subject }, reply) => {
+        const body = frame(contents, null, overview(contents))
+        return reply.page(pages.render({ ...parts, title: 'Documentation', body, user: userOf(subject) }))
+      })
+      const querystring = Type.Object({ q: Type.Optional(Type.String({ maxLength: 200 })) })
+      web.get<{ Querystring: { q?: string } }>('/search', { config, schema: { querystring } }, async (request, reply) => {
+        const { q = '' } = request.query
+        const body = frame(contents, null, results(q, (await search()).find(q)), q)
+        return reply.page(pages.render({ ...parts, title: 'Search', body, user: userOf(request.subject) }))
+      })
+      web.get('/search.json', { config }, async (_request, reply) =>
+        reply
+          .type('application/json; charset=utf-8')
+          .header('cache-control', 'private, no-cache')
+          .header('content-encoding', 'gzip')
+          .send(await zipped()),
+      )
+      for (const { path, type, content } of Object.values(files))
+        web.get(path.slice(PREFIX.length), { config: { access: 'public', rate: 'pages' } }, async (_request, reply) =>
+          reply.type(type).header('cache-control', 'public, max-age=31536000, immutable').send(content),
+        )
+      web.get<{ Params: { name: string } }>('/pictures/:name', { config }, async ({ params }, reply) => {
+        const picture = readPicture(params.name)
+        if (picture === null) throw new Problem(404, 'page_not_found', 'The documentation has no such picture.')
+        return reply.type(params.name.endsWith('.svg') ? 'image/svg+xml' : 'image/webp').send(picture)
+      })
+      web.get<{ Params: { '*': string } }>('/*', { config }, async ({ params, subject }, reply) => {
+        const name = params['*']
+        const content = await rendered(name)
+        const body = frame(contents, name, article(content))
+        return reply.page(
+          pages.render({ ...parts, title: titleOf(byName.get(name)!), body, user: userOf(subject) }),
+        )
+      })
+    },
+  }
+}
+
+/** The one style sheet and the one script of the pages, whose names change with their content. */
+function assets() {
+  const read = (name: string) => readFileSync(join(import.meta.dirname, 'browser', name), 'utf8')
+  // The package exports its modules only; the script is in its folder beside them.
+  const library = createRequire(import.meta.url).resolve('minisearch')
+  const script = readFileSync(join(dirname(library), '../umd/index.js'), 'utf8').replace(/^\/\/# source.*$/m, '')
+  const file = (name: string, extension: string, type: string, content: string) => {
+    const hash = createHash('sha256').update(content).digest('hex').slice(0, 12)
+    return { path: `${PREFIX}/assets/${name}-${hash}.${extension}`, type, content }
+  }
+  return {
+    style: file('docs', 'css', 'text/css; charset=utf-8', read('docs.css')),
+    script: file('search', 'js', 'text/javascript; charset=utf-8', `${script}\n{${read('search.js')}}\n`),
+  }
+}
+
+function lazily<T>(load: () => Promise<T>): () => Promise<T> {
+  let loading: Promise<T> | undefined
+  return () => {
+    loading ??= load()
+    return loading
+  }
+}

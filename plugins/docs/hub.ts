@@ -1,0 +1,27 @@
+import { defineHubPlugin, homeLinks, pages, Type, webRoutes } from '@mezite/core'
+import { readContents } from './contents.ts'
+import { docsRoutes } from './docs-routes.ts'
+
+/** The documentation of this version below `/web/docs`, so that an isolated network has it as well. */
+export default defineHubPlugin({
+  name: 'docs',
+  api: 1,
+  summary: 'Serves the documentation of this version',
+  config: Type.Object(
+    {
+      public: Type.Boolean({
+        default: false,
+        description: 'Everyone who reaches the hub can read the documentation, without signing in',
+      }),
+    },
+    { additionalProperties: false },
+  ),
+  needs: { pages },
+  provides: { homeLinks, webRoutes },
+  setup({ config, use, provide }) {
+    provide.homeLinks({ title: 'Documentation', href: '/web/docs' })
+    provide.webRoutes(
+      docsRoutes({ contents: readContents(), pages: use.pages, access: config.public ? 'public' : 'page' }),
+    )
+  },
+})

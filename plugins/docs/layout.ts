@@ -1,0 +1,86 @@
+import { html } from '@mezite/core'
+import type { Page, Section } from './contents.ts'
+import type { Passage, Rendered } from './markdown.ts'
+import type { Found } from './search.ts'
+
+type Markup = ReturnType<typeof html>
+
+const ROOT = '/web/docs'
+/** A page with more headings has a table of contents at its top. */
+const SHORT = 3
+const LONGEST_TOC = 80
+
+const form = (query = '') =>
+  html`<form role="search" method="get" action="${ROOT}/search" data-index="${ROOT}/search.json" data-base="${ROOT}/">
+    <input type="search" name="q" value=${query} placeholder="Search" aria-label="Search the documentation" autocomplete="off" />
+  </form>
+  <ul id="docs-results" aria-live="polite" hidden></ul>`
+
+/** Navigation and search beside the content of a page. */
+export function frame(contents: readonly Section[], current: string | null, content: Markup, query?: string): Markup {
+  return html`<div class="docs">
+    <aside>
+      ${form(query)}
+      <details open>
+        <summary>All pages</summary>
+        <nav aria-label="Documentation">
+          ${contents.map(
+            ({ title, pages }) =>
+              html`<h2>${title}</h2><ul>${pages.map(
+                ({ name, title }) =>
+                  html`<li><a href=${`${ROOT}/${name}`} aria-current=${name === current ? 'page' : undefined}>${title}</a></li>`,
+              )}</ul>`,
+          )}
+        </nav>
+      </details>
+    </aside>
+    ${content}
+  </div>`
+}
+
+/** The content of one page. Its HTML comes from `markdown.ts`, which escapes everything. */
+export function article({ html: body, passages }: Rendered): Markup {
+  const end = body.indexOf('</h1>') + '</h1>'.length
+  const headings = passages.filter(({ level, anchor }) => level === 2 && anchor !== '')
+  return html`<article>
+    <div dangerouslySetInnerHTML=${{ __html: body.slice(0, end) }}></div>
+    ${headings.length > SHORT && headings.length < LONGEST_TOC ? tableOf(headings) : null}
+    <div dangerouslySetInnerHTML=${{ __html: body.slice(end) }}></div>
+  </article>`
+}
+
+const tableOf = (headings: readonly Passage[]) =>
+  html`<nav class="toc" aria-label="On this page"><ul>${headings.map(
+    ({ anchor, heading }) => html`<li><a href=${`#${anchor}`}>${heading}</a></li>`,
+  )}</ul></nav>`
+
+/** The first page: every section with its pages. */
+export function overview(contents: readonly Section[]): Markup {
+  return html`<article>
+    <h1>Documentation</h1>
+    ${contents.map(
+      ({ title, about, pages }) =>
+        html`<h2>${title}</h2><p>${about}</p><ul>${pages.map(
+          ({ name, title }) => html`<li><a href=${`${ROOT}/${name}`}>${title}</a></li>`,
+        )}</ul>`,
+    )}
+  </article>`
+}
+
+/** The results of a search without script. */
+export function results(query: string, found: readonly Found[]): Markup {
+  return html`<article>
+    <h1>${query === '' ? 'Search' : `Results for “${query}”`}</h1>
+    ${
+      found.length === 0
+        ? html`<p>${query === '' ? 'Type words into the search field.' : 'Nothing found. Try other or fewer words.'}</p>`
+        : html`<ul>${found.map(
+            ({ id, title, heading, excerpt }) =>
+              html`<li><a href=${`${ROOT}/${id}`}>${heading}</a> ${heading === title ? null : html`<span class="quiet">${title}</span>`}<br />${excerpt}</li>`,
+          )}</ul>`
+    }
+  </article>`
+}
+
+/** Title of the window. */
+export const titleOf = (page: Page): string => `${page.title} · Documentation`

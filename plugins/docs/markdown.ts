@@ -1,0 +1,116 @@
+import { posix } from 'node:path'
+import type { Page } from './contents.ts'
+
+/** A heading with the text below it, up to the next heading. */
+export interface Passage {
+  /** Empty for the text above the first heading below the title. */
+  readonly anchor: string
+  readonly heading: string
+  readonly level: number
+  readonly text: string
+}
+
+/** A page as HTML, and what the search knows of it. */
+export interface Rendered {
+  readonly html: string
+  readonly passages: readonly Passage[]
+}
+
+/** Renders pages of Markdown. Raw HTML in a page is text. */
+export interface Renderer {
+  render(page: Page, markdown: string): Rendered
+}
+
+/** Where files of the repository are that are not a page. */
+const REPOSITORY = 'https://github.com/mezite/mezite/blob/main/'
+const LANGUAGES = ['bash', 'go', 'ini', 'javascript', 'json', 'python', 'sql', 'typescript', 'xml', 'yaml']
+
+/** The anchor of a heading, as GitHub makes it. */
+export const anchorOf = (heading: string): string =>
+  heading
+    .trim()
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+    .replaceAll(/\s/g, '-')
+
+/**
+ * Loads what renders pages, which takes a tenth of a second; so hubs load it with the first visit. Links to other pages,
+ * relative to the file of the page, become links to their place below `/web/docs`.
+ */
+export async function createRenderer(pages: readonly Page[]): Promise<Renderer> {
+  const [{ default: MarkdownIt }, { default: anchors }, { default: highlighter }, ...languages] =
+    await Promise.all([
+      import('markdown-it'),
+      import('markdown-it-anchor'),
+      import('highlight.js/lib/core'),
+      ...LANGUAGES.map((name) => import(`highlight.js/lib/languages/${name}`)),
+    ])
+  LANGUAGES.forEach((name, index) => {
+    highlighter.registerLanguage(name, languages[index].default)
+  })
+  const bySource = new Map(pages.map((page) => [page.source, page.name]))
+  const markdown = new MarkdownIt({
+    html: false,
+    linkify: false,
+    highlight: (code, language) =>
+      highlighter.getLanguage(language) ? highlighter.highlight(code, { language }).value : '',
+  })
+  // GitHub does not show a comment; a page must not show it as text.
+  const withoutComments = (text: string) => text.replaceAll(/^<!--[\s\S]*?-->\n*/gm, '')
+  markdown.use(anchors, { slugify: anchorOf, level: [2, 3, 4] })
+  markdown.renderer.rules.table_open = () => '<div class="table" tabindex="0"><table>\n'
+  markdown.renderer.rules.table_close = () => '</table></div>\n'
+
+  function targetOf(href: string, source: string): string {
+    if (/^[a-z]+:/i.test(href) || href.startsWith('#')) return href
+    const [path = '', hash] = href.split('#')
+    const file = posix.join(posix.dirname(source), path)
+    const picture = /^plugins\/docs\/pages\/pictures\/(.+)$/.exec(file)?.[1]
+    if (picture !== undefined) return `/web/docs/pictures/${picture}`
+    const name = bySource.get(file)
+    return (name === undefined ? REPOSITORY + file : `/web/docs/${name}`) + (hash === undefined ? '' : `#${hash}`)
+  }
+
+  return {
+    render({ source }, text) {
+      const tokens = markdown.parse(withoutComments(text), {})
+      for (const { children } of tokens) {
+        for (const token of children ?? []) {
+          const name = token.type === 'image' ? 'src' : 'href'
+          const link = token.attrGet(name)
+          if (link !== null) token.attrSet(name, targetOf(link, source))
+        }
+      }
+      return { html: markdown.renderer.render(tokens, markdown.options, {}), passages: passagesOf(tokens) }
+    },
+  }
+}
+
+interface Token {
+  readonly type: string
+  readonly tag: string
+  readonly content: string
+  readonly children: readonly Token[] | null
+  attrGet(name: string): string | null
+}
+
+/** The text of a page by heading. */
+function passagesOf(tokens: readonly Token[]): readonly Passage[] {
+  const passages: { anchor: string; heading: string; level: number; text: string }[] = []
+  tokens.forEach((token, index) => {
+    if (token.type === 'heading_open') {
+      const heading = plain(tokens[index + 1]!)
+      passages.push({ anchor: token.attrGet('id') ?? '', heading, level: Number(token.tag.slice(1)), text: '' })
+    } else if (tokens[index - 1]?.type !== 'heading_open') {
+      const text = token.type === 'inline' ? plain(token) : token.type === 'fence' ? token.content : ''
+      const last = passages.at(-1)
+      if (text !== '' && last) last.text += `${text} `
+    }
+  })
+  return passages
+}
+
+const plain = ({ children, content }: Token): string =>
+  children === null
+    ? content
+    : children.map((child) => (child.type === 'softbreak' ? ' ' : child.content)).join('')

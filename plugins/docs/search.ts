@@ -1,0 +1,58 @@
+import type { Page } from './contents.ts'
+import type { Rendered } from './markdown.ts'
+
+/** One place of a page that a search found. */
+export interface Found {
+  /** Page and anchor: `look-up/limits#public-port`. */
+  readonly id: string
+  readonly title: string
+  readonly heading: string
+  readonly excerpt: string
+}
+
+/** The search over all pages. */
+export interface Search {
+  find(query: string): readonly Found[]
+  /** For the script of the pages: the index with its options. */
+  readonly json: string
+}
+
+/** Words that questions have and answers need not have. */
+const STOP = 'a an and are as at be by can do does for from how i if in is it me my no not of on or so that the there they this to was we what when where which who why will with you your'
+const RESULTS = 12
+const EXCERPT = 160
+const OPTIONS = {
+  fields: ['heading', 'title', 'text'],
+  storeFields: ['title', 'heading', 'excerpt'],
+  searchOptions: { boost: { heading: 4, title: 2 }, prefix: true, fuzzy: 0.2 },
+}
+
+/** Builds the index in small steps, between which the hub serves other requests. */
+export async function createSearch(
+  rendered: readonly { readonly page: Page; readonly rendered: Rendered }[],
+): Promise<Search> {
+  const { default: MiniSearch } = await import('minisearch')
+  const index = new MiniSearch<{ id: string }>(OPTIONS)
+  const passages = rendered.flatMap(({ page, rendered }) =>
+    rendered.passages.map(({ anchor, heading, text }) => ({
+      id: anchor === '' ? page.name : `${page.name}#${anchor}`,
+      title: page.title,
+      heading,
+      text,
+      excerpt: text.length > EXCERPT ? `${text.slice(0, EXCERPT).trimEnd()}…` : text,
+    })),
+  )
+  const unique = [...new Map(passages.map((passage) => [passage.id, passage])).values()]
+  await index.addAllAsync(unique, { chunkSize: 20 })
+  const stop = STOP.split(' ')
+  return {
+    find(query) {
+      const words = query.toLowerCase().split(/[\s?!.,]+/).filter((word) => word !== '' && !stop.includes(word))
+      const text = words.join(' ')
+      const all = index.search(text, { combineWith: 'AND' })
+      const found = all.length > 0 ? all : index.search(text)
+      return found.slice(0, RESULTS) as unknown as Found[]
+    },
+    json: JSON.stringify({ stop, results: RESULTS, options: OPTIONS, index }),
+  }
+}

@@ -1,0 +1,118 @@
+/** The pages of the documentation: generated parts against the sources, links, anchors, codes and tables. */
+import { existsSync, globSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import t from 'tap'
+import { errorCodes } from '../../core/kernel/error-codes.ts'
+import { readContents } from '../../plugins/docs/contents.ts'
+import { anchorOf, createRenderer } from '../../plugins/docs/markdown.ts'
+import { createSearch } from '../../plugins/docs/search.ts'
+import { root, textOf } from '../read-imports.ts'
+import { reasonCodes } from './code-pages.ts'
+import { questions } from './questions.ts'
+import { curedCodes } from './reason-cures.ts'
+import { writtenPages } from './written-pages.ts'
+
+const pages = readContents().flatMap((section) => section.pages)
+const files = globSync('**/*.md', {
+  cwd: root,
+  exclude: (path) => /(^|\/)(node_modules|dist|fixtures|templates)$/.test(path),
+})
+const withoutCode = (text: string) => text.replaceAll(/^```[\s\S]*?^```/gm, '').replaceAll(/`[^`\n]*`/g, '')
+
+t.test('pages from the sources are what the sources say', async (t) => {
+  for (const [name, text] of Object.entries(await writtenPages()))
+    t.ok(textOf(`plugins/docs/pages/look-up/${name}`) === text, `${name}: run npm run docs -- --pages`)
+})
+
+t.test('the contents list every page once', (t) => {
+  t.strictSame(new Set(pages.map(({ name }) => name)).size, pages.length)
+  const listed = pages.map(({ source }) => source)
+  for (const source of listed) t.ok(existsSync(join(root, source)), source)
+  const own = globSync('plugins/docs/pages/**/*.md', { cwd: root })
+  const others = globSync(['plugins/*/README.md', 'examples/operations/*.md'], { cwd: root })
+  t.strictSame(
+    [...own, ...others].filter((file) => !listed.includes(file)),
+    [],
+    'each has an entry in contents.json',
+  )
+  t.end()
+})
+
+t.test('every link and anchor in a Markdown file leads somewhere', (t) => {
+  const anchors = new Map<string, Set<string>>()
+  const anchorsOf = (file: string) => {
+    const known = anchors.get(file)
+    if (known) return known
+    const headings = [...textOf(file).replaceAll(/^```[\s\S]*?^```/gm, '').matchAll(/^#{1,6} (.+)$/gm)]
+    const found = new Set(headings.map(([, heading]) => anchorOf(heading!.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1'))))
+    anchors.set(file, found)
+    return found
+  }
+  let links = 0
+  for (const file of files) {
+    for (const [, href = ''] of withoutCode(textOf(file)).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(href)) continue
+      links++
+      const [path = '', anchor] = href.split('#')
+      const target = path === '' ? file : join(dirname(file), path)
+      if (!existsSync(join(root, target))) t.fail(`${file}: ${href} leads nowhere`)
+      else if (anchor !== undefined && target.endsWith('.md') && !anchorsOf(target).has(anchor))
+        t.fail(`${file}: ${href} has no such heading`)
+    }
+  }
+  t.ok(links > 300, `${links} links`)
+  t.end()
+})
+
+t.test('each error code and each reason code has its section', (t) => {
+  const headings = (name: string) =>
+    [...textOf(`plugins/docs/pages/look-up/${name}.md`).matchAll(/^## (\S+)$/gm)].map(([, code]) => code!)
+  t.strictSame(headings('error-codes'), Object.keys(errorCodes))
+  const reasons = headings('reason-codes')
+  t.strictSame(reasons, [...reasonCodes().keys()])
+  t.ok(reasons.length > 150, `${reasons.length} reason codes`)
+  t.strictSame(
+    curedCodes.filter((code) => !reasons.includes(code)),
+    [],
+    'a next step is for a code that exists',
+  )
+  t.end()
+})
+
+t.test('no cell of a table is longer than 200 characters', (t) => {
+  for (const { source } of pages) {
+    for (const line of textOf(source).replaceAll(/^```[\s\S]*?^```/gm, '').split('\n')) {
+      if (!line.startsWith('|')) continue
+      const long = line.split(/(?<!\\)\|/).find((cell) => cell.trim().length > 200)
+      if (long !== undefined) t.fail(`${source}: ${long.trim().slice(0, 60)}… (${long.trim().length})`)
+    }
+  }
+  t.end()
+})
+
+t.test('README and CONTRIBUTING are short, and name the two commands', (t) => {
+  const readme = textOf('README.md')
+  t.ok(readme.split('\n').length <= 151, `README: ${readme.split('\n').length} lines`)
+  t.match(readme, /^npm ci && npm test$/m)
+  t.match(readme, /^npm ci && npm run demo$/m)
+  t.match([...readme.matchAll(/!\[/g)].length, 2)
+  t.ok(textOf('CONTRIBUTING.md').split('\n').length < 120)
+  t.end()
+})
+
+t.test('the search answers questions as people type them', async (t) => {
+  const renderer = await createRenderer(pages)
+  const rendered = pages.map((page) => ({ page, rendered: renderer.render(page, textOf(page.source)) }))
+  for (const { page, rendered: one } of rendered) {
+    t.ok(one.passages.some(({ level }) => level === 1), `${page.name} has a title`)
+    t.notMatch(one.html, /<(?:script|style)|\sstyle=|javascript:|\son[a-z]+=/, page.name)
+  }
+  const search = await createSearch(rendered)
+  for (const [question, answer] of questions) {
+    const found = search.find(question).slice(0, 5).map(({ id }) => id)
+    t.ok(
+      found.some((id) => id === answer || id.startsWith(`${answer}#`)),
+      `${question}: ${answer}, found ${found.join(', ')}`,
+    )
+  }
+})

@@ -1,0 +1,135 @@
+import { standardPlugins } from '../../core/hub/plugins.ts'
+import { eventTypes } from '../../plugins/audit-database/event-types.ts'
+import { textOf } from '../read-imports.ts'
+import { programSources, sorted } from './source-texts.ts'
+
+const HEAD = '<!-- Written by `npm run docs`. -->\n\n'
+
+/** Every type of audit event, with the fields that its sources record. */
+export function auditEventsPage(): string {
+  const texts = programSources().map((file) => textOf(file))
+  const sections = eventTypes.map((type) => {
+    const fields = texts.flatMap((text) =>
+      [...text.matchAll(new RegExp(`type: '${type.replaceAll('.', '\\.')}'`, 'g'))].flatMap(({ index }) => {
+        const after = text.slice(index, index + 900).split(/\n\s*\}\)|type: '/)[0]
+        return fieldsIn(after === '' ? text.slice(index + 6, index + 900) : (after ?? ''))
+      }),
+    )
+    const own = fields.length === 0 ? '' : ` Fields of its own: ${sorted(fields).map((one) => `\`${one}\``).join(', ')}.`
+    return `## ${type}\n\n${meaningOf(type)}${own}`
+  })
+  return `${HEAD}# Audit events
+
+Every event has \`id\`, \`type\`, \`time\`, \`cluster\`, \`hub\`, \`user\`, \`roles\`, \`client_ip\`, \`session_id\`,
+\`request_id\`, \`success\`, \`reason\`, and the fields of its type. A [reason code](reason-codes.md) says why \`success\` is
+false. Types never change their meaning. Find events with \`mezctl audit ls --type TYPE\`.
+
+${sections.join('\n\n')}
+`
+}
+
+/** Names in \`fields: { … }\`. */
+function fieldsIn(text: string): string[] {
+  const inner = /fields: \{([^{}]*)/.exec(text)?.[1] ?? ''
+  return inner
+    .replaceAll(/\/\/.*$/gm, '')
+    .split(',')
+    .map((part) => /^\s*(?:\.\.\.\()?\s*([a-z_]+)\s*(?::|$)/.exec(part)?.[1] ?? '')
+    .filter((name) => /^[a-z][a-z_]*$/.test(name))
+}
+
+const SUBJECTS: Readonly<Record<string, string>> = {
+  access: 'access to an application',
+  agent: 'an agent',
+  app: 'an application',
+  audit: 'the audit trail',
+  backup: 'a backup',
+  connector: 'an identity provider',
+  key: 'a key of the cluster',
+  lock: 'a lock',
+  mfa: 'a passkey',
+  request: 'a request to the hub itself',
+  role: 'a role',
+  session: 'a session',
+  token: 'a token',
+  user: 'a user',
+  webauthn: 'a passkey ceremony',
+}
+const MEANINGS: Readonly<Record<string, string>> = {
+  'access.denied': 'A person was not admitted to an application. A flood is one record with `repeated`.',
+  'app.request': 'A request to an application has ended.',
+  'app.session.start': 'A person opened an application, or a TCP connection to it.',
+  'app.session.end': 'The session at an application, or a TCP connection, has ended.',
+  'app.target': 'An operator or a plugin asked an agent to connect to a target.',
+  'agent.rejected': 'An agent was refused: its certificate, its token or a lock.',
+  'audit.read': 'Somebody read the audit trail.',
+  'request.failed': 'A request to the hub itself was answered with an error.',
+  'user.login': 'A person signed in.',
+  'user.login.failed': 'A sign-in failed.',
+  'user.cert.issued': 'A person got a certificate for `msh`.',
+}
+
+function meaningOf(type: string): string {
+  const known = MEANINGS[type]
+  if (known) return known
+  const [subject = '', ...rest] = type.split('.')
+  return `Concerns ${SUBJECTS[subject] ?? `\`${subject}\``}: ${rest.join(' ')}.`
+}
+
+/** Every metric that the sources register. */
+export function metricsPage(): string {
+  const CALL = /\b(counters?|gauge|histogram)\(\s*'(mezite_[a-z_]+)',\s*(['"`])((?:(?!\3).|\n)*?)\3(?:,\s*\[([^\]]*)\])?/g
+  const found = programSources().flatMap((file) =>
+    [...textOf(file).matchAll(CALL)].map(([, kind, name, , help, labels]) => {
+      const list = [...(labels ?? '').matchAll(/'(\w+)'/g)].map(([, label]) => label)
+      return `- \`${name}\` (${kind!.replace(/s$/, '')}${list.length > 0 ? `; by ${list.map((one) => `\`${one}\``).join(', ')}` : ''}): ${help!.replaceAll(/\s+/g, ' ')}.`
+    }),
+  )
+  return `${HEAD}# Metrics
+
+The plugin metrics serves \`/metrics\` at \`diagnostics.listen_addr\`, in the format of Prometheus, with the usual metrics of
+Node.js and the process, and these. [Monitoring](../how-to/monitoring.md) says which of them need attention. No label contains
+the name of a person, an address or a path.
+
+${sorted(found).join('\n')}
+`
+}
+
+/** Ports and the first part of every path. */
+export function portsPage(): string {
+  const prefixes = programSources().flatMap((file) =>
+    [...textOf(file).matchAll(/\bprefix: '(\/[^']*)'/g)].map(([, prefix]) => {
+      const [, owner] = /^plugins\/([^/]+)/.exec(file) ?? []
+      return `- \`${prefix}\`: ${owner === undefined ? 'the hub' : `plugin ${owner}`}`
+    }),
+  )
+  return `${HEAD}# Ports and paths
+
+## Ports
+
+- \`proxy.listen_addr\`, by default 3080/tcp (443 in production): the one public port. Browsers, agents, \`msh\`, \`mezctl\`
+  and the other hubs connect to it, with TLS 1.2 or newer.
+- \`proxy.redirect_addr\`, off by default, usually 80/tcp: redirects plain HTTP to https.
+- \`diagnostics.listen_addr\`, by default 127.0.0.1:3081: \`/healthz\`, \`/readyz\` and \`/metrics\` in plain HTTP. Never expose it.
+- The admin socket \`admin.sock\` in \`data_dir\`: a Unix socket for \`mezctl\` on the same machine.
+- An agent listens on nothing, unless \`diagnostics.listen_addr\` of \`mezd.yaml\` is set. It dials the public port of the hub.
+- \`msh app login NAME --port PORT\` listens on 127.0.0.1 of the person's machine.
+
+## Paths of the hub's own host
+
+The plugins of the standard set (${standardPlugins.length}) and the hub itself serve:
+
+${sorted(prefixes).join('\n')}
+
+## Paths of an application's host
+
+- \`/.mezite/\` belongs to the hub: sign-out, the script for pages whose session ends, and assets of its pages.
+- Every other path belongs to the application.
+
+## Files
+
+- \`/etc/mezite/mezhub.yaml\` and \`/etc/mezite/mezd.yaml\`: configuration of packages and units.
+- \`data_dir\` of the hub, by default \`/var/lib/mezite\`: \`encryption-key\`, the embedded database, the admin socket.
+- \`data_dir\` of the agent, by default \`/var/lib/mezite-agent\`: its key and its certificate.
+`
+}

@@ -1,0 +1,50 @@
+import { sourcesOf, textOf } from '../read-imports.ts'
+
+/** A string literal or template of the sources, with `…` for what is filled in. */
+const LITERAL = /'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`/y
+
+/** All programs and plugins, without pages for browsers. */
+export const programSources = (): string[] =>
+  ['core', 'agent', 'plugins', 'oclif-cli']
+    .flatMap(sourcesOf)
+    .filter((file) => !/^(core\/(testing|dev)|plugins\/[^/]+\/(web|browser))\//.test(file))
+
+/** The literal that begins at an index of a text, after white space; null if there is another expression. */
+function literalAt(text: string, index: number): { value: string; end: number } | null {
+  LITERAL.lastIndex = index + /^\s*/.exec(text.slice(index))![0].length
+  const match = LITERAL.exec(text)
+  if (match === null) return null
+  const value = (match[1] ?? match[2] ?? match[3]!)
+    .replaceAll(/\$\{(?:[^{}]|\{[^{}]*\})*\}/g, '…')
+    .replaceAll(/\\(['"`\\])/g, '$1')
+    .replaceAll(/\s+/g, ' ')
+  return { value, end: LITERAL.lastIndex }
+}
+
+/** A code in the sources, and the sentence beside it, if that is a literal. */
+export interface Use {
+  readonly code: string
+  readonly text: string | null
+  readonly status: string | null
+  readonly file: string
+}
+
+/**
+ * Codes that match, wherever one is an argument of a call (`new Problem(404, 'not_found', 'No such page.')`), an element of
+ * a pair or a value. Each with the literal that follows.
+ */
+export function usesOf(pattern: RegExp): Use[] {
+  return programSources().flatMap((file) => {
+    const text = textOf(file)
+    return [...text.matchAll(pattern)].map((match) => {
+      const code = match.groups!.code!
+      const end = match.index + match[0].length
+      const comma = /^\s*,/.exec(text.slice(end))
+      const sentence = comma === null ? null : literalAt(text, end + comma[0].length)
+      return { code, text: sentence?.value ?? null, status: match.groups!.status ?? null, file }
+    })
+  })
+}
+
+/** Values of one list, each once, sorted. */
+export const sorted = (values: Iterable<string>): string[] => [...new Set(values)].sort()
