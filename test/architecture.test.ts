@@ -200,7 +200,9 @@ t.test('wire, agent, loader, log and kernel take no type from the hub', (t) => {
 })
 
 t.test('the map of the code has every part and room, and only what is there', (t) => {
-  const mapped = [...textOf('plugins/docs/pages/build/map.md').matchAll(/^\| `([^`]+)` \|/gm)].map(([, place]) => place!)
+  const mapped = [...textOf('plugins/docs/pages/build/map.md').matchAll(/^\| `([^`]+)` \|/gm)].map(
+    ([, place]) => place!,
+  )
   const foldersOf = (folder: string) =>
     readdirSync(join(root, folder), { withFileTypes: true })
       .filter((entry) => entry.isDirectory() && !/^(\.|node_modules$|dist$)/.test(entry.name))

@@ -69,25 +69,30 @@ function pathsOf({ properties = {} }: Schema, prefix = ''): [path: string, value
   )
 }
 
-t.test('the page about configuration has a row for every key of mezhub.yaml and mezd.yaml, with its default', (t) => {
-  const configuration = readFileSync(join(plugins, 'docs/pages/look-up/configuration.md'), 'utf8')
-  const [hub = '', agent = ''] = configuration.split(/^`mezd\.yaml`/m)
-  for (const [table, schema] of [
-    [hub, hubSchema],
-    [agent, agentSchema],
-  ] as const) {
-    const rows = table.split('\n').filter((line) => line.startsWith('| `'))
-    const named = rows.flatMap((row) => [...row.split('|')[1]!.matchAll(/`([^`]+)`/g)].map(([, key]) => key!))
-    const keys = pathsOf(schema as Schema).filter(([key]) => !key.startsWith('proxy.limits.'))
-    t.strictSame(named.sort(), keys.map(([key]) => key).sort())
-    for (const [key, value] of keys) {
-      const row = rows.find((line) => line.split('|')[1]!.includes(`\`${key}\``)) ?? ''
-      if (value !== undefined)
-        t.ok(
-          row.split('|')[2]!.includes(`\`${typeof value === 'string' ? value : JSON.stringify(value)}\``),
-          row,
-        )
+t.test(
+  'the page about configuration has a row for every key of mezhub.yaml and mezd.yaml, with its default',
+  (t) => {
+    const configuration = readFileSync(join(plugins, 'docs/pages/look-up/configuration.md'), 'utf8')
+    const [hub = '', agent = ''] = configuration.split(/^`mezd\.yaml`/m)
+    for (const [table, schema] of [
+      [hub, hubSchema],
+      [agent, agentSchema],
+    ] as const) {
+      const rows = table.split('\n').filter((line) => line.startsWith('| `'))
+      const named = rows.flatMap((row) =>
+        [...row.split('|')[1]!.matchAll(/`([^`]+)`/g)].map(([, key]) => key!),
+      )
+      const keys = pathsOf(schema as Schema).filter(([key]) => !key.startsWith('proxy.limits.'))
+      t.strictSame(named.sort(), keys.map(([key]) => key).sort())
+      for (const [key, value] of keys) {
+        const row = rows.find((line) => line.split('|')[1]!.includes(`\`${key}\``)) ?? ''
+        if (value !== undefined)
+          t.ok(
+            row.split('|')[2]!.includes(`\`${typeof value === 'string' ? value : JSON.stringify(value)}\``),
+            row,
+          )
+      }
     }
-  }
-  t.end()
-})
+    t.end()
+  },
+)

@@ -37,5 +37,13 @@ export const commands: Commands = {
 /** Runs one command line of mezctl and sets the exit status. */
 export function runMezctl(argv: readonly string[], manifest: URL): Promise<void> {
   const classes = import.meta.url.endsWith('.ts') ? './command-classes.ts' : './dist/command-classes.js'
-  return runProgram({ name: 'mezctl', argv, manifest, commands, classes, leading: ['--data-dir'], manual: 'docs' })
+  return runProgram({
+    name: 'mezctl',
+    argv,
+    manifest,
+    commands,
+    classes,
+    leading: ['--data-dir'],
+    manual: 'docs',
+  })
 }

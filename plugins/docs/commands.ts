@@ -1,7 +1,7 @@
 import { BaseCommand, CliError, didYouMean } from '@mezite/cli'
 import * as Args from '@oclif/core/args'
-import { findTopic, pageList, type Topic } from './commands/topics.ts'
 import { terminalText } from './commands/terminal-text.ts'
+import { findTopic, pageList, type Topic } from './commands/topics.ts'
 
 /** `mezctl docs TOPIC`, and `mezctl help TOPIC` for a topic that is no command. */
 class Docs extends BaseCommand {
@@ -29,9 +29,13 @@ class Docs extends BaseCommand {
     if (found === null) {
       const names = pages.map(({ name }) => name.split('/').at(-1)!)
       const near = await didYouMean(args.topic, names)
-      throw new CliError('MEZ_USAGE_WRONG', `no page about ${JSON.stringify(args.topic)}.${near}`.replace(/\.$/, ''), {
-        hint: 'List all pages: mezctl docs',
-      })
+      throw new CliError(
+        'MEZ_USAGE_WRONG',
+        `no page about ${JSON.stringify(args.topic)}.${near}`.replace(/\.$/, ''),
+        {
+          hint: 'List all pages: mezctl docs',
+        },
+      )
     }
     await this.show(flags, found, () => terminalText(found.markdown, process.stdout.columns ?? 80))
   }

@@ -10,6 +10,8 @@ import { createRenderer, type Rendered } from './markdown.ts'
 import { createSearch } from './search.ts'
 
 const PREFIX = '/web/docs'
+/** A drawing has its style in it, and runs nothing. */
+const PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 const CODES = /^MEZ_[A-Z_]+$/
 
 /** The pages, the search and the files that they load. Pages are rendered at their first visit. */
@@ -51,24 +53,30 @@ export function docsRoutes({
     styles: [files.style.path],
     scripts: [files.script.path],
   }
-  const userOf = ({ user, roles }: Subject) => (access === 'public' ? null : { name: user, roles })
+  const userOf = (subject: Subject | null) =>
+    access === 'public' || subject === null ? null : { name: subject.user, roles: subject.roles }
   const config = { access, rate: 'pages' as const }
 
   return {
     name: 'docs',
     prefix: PREFIX,
-    helpFor: (code) => `${PREFIX}/look-up/${CODES.test(code) ? 'error' : 'reason'}-codes#${code.toLowerCase()}`,
+    helpFor: (code) =>
+      `${PREFIX}/look-up/${CODES.test(code) ? 'error' : 'reason'}-codes#${code.toLowerCase()}`,
     async routes(web) {
       web.get('/', { config }, async ({ subject }, reply) => {
         const body = frame(contents, null, overview(contents))
         return reply.page(pages.render({ ...parts, title: 'Documentation', body, user: userOf(subject) }))
       })
       const querystring = Type.Object({ q: Type.Optional(Type.String({ maxLength: 200 })) })
-      web.get<{ Querystring: { q?: string } }>('/search', { config, schema: { querystring } }, async (request, reply) => {
-        const { q = '' } = request.query
-        const body = frame(contents, null, results(q, (await search()).find(q)), q)
-        return reply.page(pages.render({ ...parts, title: 'Search', body, user: userOf(request.subject) }))
-      })
+      web.get<{ Querystring: { q?: string } }>(
+        '/search',
+        { config, schema: { querystring } },
+        async (request, reply) => {
+          const { q = '' } = request.query
+          const body = frame(contents, null, results(q, (await search()).find(q)), q)
+          return reply.page(pages.render({ ...parts, title: 'Search', body, user: userOf(request.subject) }))
+        },
+      )
       web.get('/search.json', { config }, async (_request, reply) =>
         reply
           .type('application/json; charset=utf-8')
@@ -77,13 +85,20 @@ export function docsRoutes({
           .send(await zipped()),
       )
       for (const { path, type, content } of Object.values(files))
-        web.get(path.slice(PREFIX.length), { config: { access: 'public', rate: 'pages' } }, async (_request, reply) =>
-          reply.type(type).header('cache-control', 'public, max-age=31536000, immutable').send(content),
+        web.get(
+          path.slice(PREFIX.length),
+          { config: { access: 'public', rate: 'pages' } },
+          async (_request, reply) =>
+            reply.type(type).header('cache-control', 'public, max-age=31536000, immutable').send(content),
         )
       web.get<{ Params: { name: string } }>('/pictures/:name', { config }, async ({ params }, reply) => {
         const picture = readPicture(params.name)
-        if (picture === null) throw new Problem(404, 'page_not_found', 'The documentation has no such picture.')
-        return reply.type(params.name.endsWith('.svg') ? 'image/svg+xml' : 'image/webp').send(picture)
+        if (picture === null)
+          throw new Problem(404, 'page_not_found', 'The documentation has no such picture.')
+        return reply
+          .type(params.name.endsWith('.svg') ? 'image/svg+xml' : 'image/webp')
+          .header('content-security-policy', PICTURE_POLICY)
+          .send(picture)
       })
       web.get<{ Params: { '*': string } }>('/*', { config }, async ({ params, subject }, reply) => {
         const name = params['*']
@@ -102,7 +117,10 @@ function assets() {
   const read = (name: string) => readFileSync(join(import.meta.dirname, 'browser', name), 'utf8')
   // The package exports its modules only; the script is in its folder beside them.
   const library = createRequire(import.meta.url).resolve('minisearch')
-  const script = readFileSync(join(dirname(library), '../umd/index.js'), 'utf8').replace(/^\/\/# source.*$/m, '')
+  const script = readFileSync(join(dirname(library), '../umd/index.js'), 'utf8').replace(
+    /^\/\/# source.*$/m,
+    '',
+  )
   const file = (name: string, extension: string, type: string, content: string) => {
     const hash = createHash('sha256').update(content).digest('hex').slice(0, 12)
     return { path: `${PREFIX}/assets/${name}-${hash}.${extension}`, type, content }

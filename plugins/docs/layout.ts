@@ -17,7 +17,12 @@ const form = (query = '') =>
   <ul id="docs-results" aria-live="polite" hidden></ul>`
 
 /** Navigation and search beside the content of a page. */
-export function frame(contents: readonly Section[], current: string | null, content: Markup, query?: string): Markup {
+export function frame(
+  contents: readonly Section[],
+  current: string | null,
+  content: Markup,
+  query?: string,
+): Markup {
   return html`<div class="docs">
     <aside>
       ${form(query)}

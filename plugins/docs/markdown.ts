@@ -68,7 +68,9 @@ export async function createRenderer(pages: readonly Page[]): Promise<Renderer> 
     const picture = /^plugins\/docs\/pages\/pictures\/(.+)$/.exec(file)?.[1]
     if (picture !== undefined) return `/web/docs/pictures/${picture}`
     const name = bySource.get(file)
-    return (name === undefined ? REPOSITORY + file : `/web/docs/${name}`) + (hash === undefined ? '' : `#${hash}`)
+    return (
+      (name === undefined ? REPOSITORY + file : `/web/docs/${name}`) + (hash === undefined ? '' : `#${hash}`)
+    )
   }
 
   return {
@@ -78,7 +80,7 @@ export async function createRenderer(pages: readonly Page[]): Promise<Renderer> 
         for (const token of children ?? []) {
           const name = token.type === 'image' ? 'src' : 'href'
           const link = token.attrGet(name)
-          if (link !== null) token.attrSet(name, targetOf(link, source))
+          if (link !== null) token.attrSet(name, targetOf(String(link), source))
         }
       }
       return { html: markdown.renderer.render(tokens, markdown.options, {}), passages: passagesOf(tokens) }
@@ -91,7 +93,7 @@ interface Token {
   readonly tag: string
   readonly content: string
   readonly children: readonly Token[] | null
-  attrGet(name: string): string | null
+  attrGet(name: string): string | number | null
 }
 
 /** The text of a page by heading. */
@@ -100,7 +102,12 @@ function passagesOf(tokens: readonly Token[]): readonly Passage[] {
   tokens.forEach((token, index) => {
     if (token.type === 'heading_open') {
       const heading = plain(tokens[index + 1]!)
-      passages.push({ anchor: token.attrGet('id') ?? '', heading, level: Number(token.tag.slice(1)), text: '' })
+      passages.push({
+        anchor: String(token.attrGet('id') ?? ''),
+        heading,
+        level: Number(token.tag.slice(1)),
+        text: '',
+      })
     } else if (tokens[index - 1]?.type !== 'heading_open') {
       const text = token.type === 'inline' ? plain(token) : token.type === 'fence' ? token.content : ''
       const last = passages.at(-1)

@@ -18,12 +18,18 @@ export interface Search {
 }
 
 /** Words that questions have and answers need not have. */
-const STOP = 'a an and are as at be by can do does for from how i if in is it me my no not of on or so that the there they this to was we what when where which who why will with you your'
+const STOP =
+  'a an and are as at be by can do does for from how i if in is it me my no not of on or so that the there they this to was we what when where which who why will with you your'
+/** Pages for authors and the history of changes mention everything, and answer few questions of operators. */
+const RANKS = [
+  ['build/', 0.4],
+  ['look-up/changes', 0.3],
+] as const
 const RESULTS = 12
 const EXCERPT = 160
 const OPTIONS = {
   fields: ['heading', 'title', 'text'],
-  storeFields: ['title', 'heading', 'excerpt'],
+  storeFields: ['title', 'heading', 'excerpt', 'rank'],
   searchOptions: { boost: { heading: 4, title: 2 }, prefix: true, fuzzy: 0.2 },
 }
 
@@ -39,6 +45,7 @@ export async function createSearch(
       title: page.title,
       heading,
       text,
+      rank: RANKS.find(([start]) => page.name.startsWith(start))?.[1] ?? 1,
       excerpt: text.length > EXCERPT ? `${text.slice(0, EXCERPT).trimEnd()}…` : text,
     })),
   )
@@ -47,10 +54,15 @@ export async function createSearch(
   const stop = STOP.split(' ')
   return {
     find(query) {
-      const words = query.toLowerCase().split(/[\s?!.,]+/).filter((word) => word !== '' && !stop.includes(word))
+      const words = query
+        .toLowerCase()
+        .split(/[\s?!.,]+/)
+        .filter((word) => word !== '' && !stop.includes(word))
       const text = words.join(' ')
-      const all = index.search(text, { combineWith: 'AND' })
-      const found = all.length > 0 ? all : index.search(text)
+      const boostDocument = (_id: string, _term: string, stored?: Record<string, unknown>) =>
+        Number(stored?.rank)
+      const all = index.search(text, { combineWith: 'AND', boostDocument })
+      const found = all.length > 0 ? all : index.search(text, { boostDocument })
       return found.slice(0, RESULTS) as unknown as Found[]
     },
     json: JSON.stringify({ stop, results: RESULTS, options: OPTIONS, index }),

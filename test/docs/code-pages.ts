@@ -41,7 +41,10 @@ const PLACES = [
   new RegExp(`new DialError\\(\\s*'MEZ_[A-Z_]+',\\s*'(?<code>${SNAKE})'`, 'g'),
   new RegExp(`vote\\.deny\\(\\s*'(?<code>${SNAKE})'`, 'g'),
   new RegExp(`\\b(?:reason|code): '(?<code>${SNAKE})'`, 'g'),
-  new RegExp(`\\b(?:denied|refuse|refused|failed|ended|reject|fail)\\(\\s*(?:(?<status>\\d{3}),\\s*)?'(?<code>${SNAKE})'`, 'g'),
+  new RegExp(
+    `\\b(?:denied|refuse|refused|failed|ended|reject|fail)\\(\\s*(?:(?<status>\\d{3}),\\s*)?'(?<code>${SNAKE})'`,
+    'g',
+  ),
   new RegExp(`\\[(?:(?<status>\\d{3}),\\s*)?'(?<code>${SNAKE}_${SNAKE})',\\s*['\`"][A-Z]`, 'g'),
 ]
 /** Keys of records whose values explain the code, and members of a type. */
@@ -63,9 +66,10 @@ export function reasonCodes(): ReadonlyMap<string, readonly Use[]> {
     ),
   ]
   // Codes that are put together from tables in more places than the patterns know.
-  const words = new Set(programSources().flatMap((file) => textOf(file).match(/\b[a-z]+(?:_[a-z0-9]+)+\b/g) ?? []))
-  for (const code of curedCodes)
-    if (words.has(code)) uses.push({ code, text: null, status: null, file: '' })
+  const words = new Set(
+    programSources().flatMap((file) => textOf(file).match(/\b[a-z]+(?:_[a-z0-9]+)+\b/g) ?? []),
+  )
+  for (const code of curedCodes) if (words.has(code)) uses.push({ code, text: null, status: null, file: '' })
   const found = Map.groupBy(uses, ({ code }) => code)
   return new Map(sorted(found.keys()).map((code) => [code, found.get(code)!]))
 }

@@ -21,11 +21,17 @@ const textOf = (text: string | undefined, program: string, id: string): string =
   (text ?? '').replaceAll('<%= config.bin %>', program).replaceAll('<%= command.id %>', id).trim()
 
 function section(program: string, id: string, command: Command.Class): string {
-  const args = Object.entries(command.args ?? {}) as [string, Flag][]
+  const args = Object.entries(command.args ?? {}) as unknown as [string, Flag][]
   const flags = Object.entries(command.flags ?? {}) as [string, Flag][]
-  const usage = args.map(([name, { required }]) => (required ? name.toUpperCase() : `[${name.toUpperCase()}]`))
+  const usage = args.map(([name, { required }]) =>
+    required ? name.toUpperCase() : `[${name.toUpperCase()}]`,
+  )
   const examples = (command.examples ?? []).flatMap((one) =>
-    typeof one === 'string' ? [textOf(one, program, id)] : 'command' in one ? [textOf(one.command, program, id)] : [],
+    typeof one === 'string'
+      ? [textOf(one, program, id)]
+      : 'command' in one
+        ? [textOf(one.command, program, id)]
+        : [],
   )
   const describe = ({ description, summary, options, default: value }: Flag) =>
     [
@@ -68,7 +74,9 @@ export async function commandsPage(): Promise<string> {
     ['mezhub', 'core/mezhub.js'],
     ['mezd', 'agent/mezd.js'],
   ] as const) {
-    const { stdout } = await promisify(execFile)(process.execPath, [join(root, file), '--help'], { cwd: root })
+    const { stdout } = await promisify(execFile)(process.execPath, [join(root, file), '--help'], {
+      cwd: root,
+    })
     parts.push(`## ${program}\n\n\`\`\`text\n${stdout.trim()}\n\`\`\``)
   }
   return `${HEAD}# Command line

@@ -43,8 +43,14 @@ t.test('every link and anchor in a Markdown file leads somewhere', (t) => {
   const anchorsOf = (file: string) => {
     const known = anchors.get(file)
     if (known) return known
-    const headings = [...textOf(file).replaceAll(/^```[\s\S]*?^```/gm, '').matchAll(/^#{1,6} (.+)$/gm)]
-    const found = new Set(headings.map(([, heading]) => anchorOf(heading!.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1'))))
+    const headings = [
+      ...textOf(file)
+        .replaceAll(/^```[\s\S]*?^```/gm, '')
+        .matchAll(/^#{1,6} (.+)$/gm),
+    ]
+    const found = new Set(
+      headings.map(([, heading]) => anchorOf(heading!.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1'))),
+    )
     anchors.set(file, found)
     return found
   }
@@ -81,7 +87,9 @@ t.test('each error code and each reason code has its section', (t) => {
 
 t.test('no cell of a table is longer than 200 characters', (t) => {
   for (const { source } of pages) {
-    for (const line of textOf(source).replaceAll(/^```[\s\S]*?^```/gm, '').split('\n')) {
+    for (const line of textOf(source)
+      .replaceAll(/^```[\s\S]*?^```/gm, '')
+      .split('\n')) {
       if (!line.startsWith('|')) continue
       const long = line.split(/(?<!\\)\|/).find((cell) => cell.trim().length > 200)
       if (long !== undefined) t.fail(`${source}: ${long.trim().slice(0, 60)}… (${long.trim().length})`)
@@ -104,12 +112,18 @@ t.test('the search answers questions as people type them', async (t) => {
   const renderer = await createRenderer(pages)
   const rendered = pages.map((page) => ({ page, rendered: renderer.render(page, textOf(page.source)) }))
   for (const { page, rendered: one } of rendered) {
-    t.ok(one.passages.some(({ level }) => level === 1), `${page.name} has a title`)
+    t.ok(
+      one.passages.some(({ level }) => level === 1),
+      `${page.name} has a title`,
+    )
     t.notMatch(one.html, /<(?:script|style)|\sstyle=|javascript:|\son[a-z]+=/, page.name)
   }
   const search = await createSearch(rendered)
   for (const [question, answer] of questions) {
-    const found = search.find(question).slice(0, 5).map(({ id }) => id)
+    const found = search
+      .find(question)
+      .slice(0, 5)
+      .map(({ id }) => id)
     t.ok(
       found.some((id) => id === answer || id.startsWith(`${answer}#`)),
       `${question}: ${answer}, found ${found.join(', ')}`,

@@ -42,8 +42,12 @@ function keysOf(schema: Schema, path = ''): string[] {
     const facts = [
       typeOf(inner),
       required.includes(key) ? 'required' : '',
-      value === undefined || empty ? '' : `default \`${typeof value === 'string' ? value : JSON.stringify(value)}\``,
-      inner.minimum === undefined || inner.maximum === undefined ? '' : `${inner.minimum} to ${inner.maximum}`,
+      value === undefined || empty
+        ? ''
+        : `default \`${typeof value === 'string' ? value : JSON.stringify(value)}\``,
+      inner.minimum === undefined || inner.maximum === undefined
+        ? ''
+        : `${inner.minimum} to ${inner.maximum}`,
     ].filter(Boolean)
     const text = inner.description ? `: ${inner.description.replace(/\.$/, '')}.` : ''
     const list = inner.items?.properties ? '[]' : ''
@@ -89,7 +93,11 @@ export interface ApiDescription {
 
 /** Documents of every kind, from the schemas that the hub checks. */
 export function documentsPage(kinds: Readonly<Record<string, unknown>>): string {
-  const names: Readonly<Record<string, string>> = { app: 'Application', role: 'Role', oidc: 'Identity provider (oidc)' }
+  const names: Readonly<Record<string, string>> = {
+    app: 'Application',
+    role: 'Role',
+    oidc: 'Identity provider (oidc)',
+  }
   const sections = Object.entries(kinds).map(
     ([kind, schema]) =>
       `## ${names[kind] ?? kind}\n\n\`kind: ${kind}\`. Keys of \`spec\`:\n\n${keysOf(schema as Schema).join('\n')}`,
@@ -107,7 +115,10 @@ ${sections.join('\n\n')}
 
 /** Every operation of the API, from its OpenAPI document. */
 export function apiPage({ paths }: ApiDescription): string {
-  const byTopic = Map.groupBy(Object.entries(paths), ([path]) => /^\/(?:v1\/webapi\/)?([^/{]+)/.exec(path)?.[1] ?? '/')
+  const byTopic = Map.groupBy(
+    Object.entries(paths),
+    ([path]) => /^\/(?:v1\/webapi\/)?([^/{]+)/.exec(path)?.[1] ?? '/',
+  )
   const sections = [...byTopic]
     .toSorted(([one], [other]) => one.localeCompare(other, 'en'))
     .map(([topic, entries]) => {
@@ -118,7 +129,11 @@ export function apiPage({ paths }: ApiDescription): string {
           return [
             `- \`${method.toUpperCase()} ${path}\`${summary ? `: ${summary.replace(/\.$/, '')}.` : ''}`,
             query.length > 0 ? ` Query: ${query.join(', ')}.` : '',
-            Object.keys(body).length > 0 ? ` Body: ${Object.keys(body).map((key) => `\`${key}\``).join(', ')}.` : '',
+            Object.keys(body).length > 0
+              ? ` Body: ${Object.keys(body)
+                  .map((key) => `\`${key}\``)
+                  .join(', ')}.`
+              : '',
           ].join('')
         }),
       )

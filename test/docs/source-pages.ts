@@ -15,7 +15,12 @@ export function auditEventsPage(): string {
         return fieldsIn(after === '' ? text.slice(index + 6, index + 900) : (after ?? ''))
       }),
     )
-    const own = fields.length === 0 ? '' : ` Fields of its own: ${sorted(fields).map((one) => `\`${one}\``).join(', ')}.`
+    const own =
+      fields.length === 0
+        ? ''
+        : ` Fields of its own: ${sorted(fields)
+            .map((one) => `\`${one}\``)
+            .join(', ')}.`
     return `## ${type}\n\n${meaningOf(type)}${own}`
   })
   return `${HEAD}# Audit events
@@ -78,7 +83,8 @@ function meaningOf(type: string): string {
 
 /** Every metric that the sources register. */
 export function metricsPage(): string {
-  const CALL = /\b(counters?|gauge|histogram)\(\s*'(mezite_[a-z_]+)',\s*(['"`])((?:(?!\3).|\n)*?)\3(?:,\s*\[([^\]]*)\])?/g
+  const CALL =
+    /\b(counters?|gauge|histogram)\(\s*'(mezite_[a-z_]+)',\s*(['"`])((?:(?!\3).|\n)*?)\3(?:,\s*\[([^\]]*)\])?/g
   const found = programSources().flatMap((file) =>
     [...textOf(file).matchAll(CALL)].map(([, kind, name, , help, labels]) => {
       const list = [...(labels ?? '').matchAll(/'(\w+)'/g)].map(([, label]) => label)

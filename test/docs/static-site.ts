@@ -31,9 +31,7 @@ export async function buildSite(output: string): Promise<{ readonly files: numbe
             seen.add(other)
             const to = isBase ? '.' : fileOf(other)
             const relative = posix.relative(posix.dirname(file), to) || '.'
-            return isBase
-              ? `data-base="${relative}/" data-suffix=".html"`
-              : `${name}="${relative}${hash}"`
+            return isBase ? `data-base="${relative}/" data-suffix=".html"` : `${name}="${relative}${hash}"`
           })
       const place = join(output, file)
       mkdirSync(dirname(place), { recursive: true })

@@ -40,7 +40,7 @@ async function wired(plugins: Readonly<Record<string, unknown>> = {}) {
 }
 
 const ORDER = [
-  ...['api-tokens', 'audit-database', 'bots', 'cli-login', 'identity-jwt', 'http-apps'],
+  ...['api-tokens', 'audit-database', 'bots', 'cli-login', 'docs', 'identity-jwt', 'http-apps'],
   ...['metrics', 'notifiers', 'notifications', 'access-requests', 'oidc', 'rbac'],
   ...['tcp-apps', 'transport-http2', 'transport-websocket', 'transport-webtransport'],
   ...['user-certs', 'webauthn', 'dashboard', 'backup'],
@@ -56,6 +56,7 @@ t.test('the order of setup, and what each provides', async (t) => {
     bots: ['botLogins', 'credentials', 'migrations', 'webRoutes'],
     'cli-login': ['commandLogins', 'migrations', 'webRoutes'],
     dashboard: ['homeLinks', 'migrations', 'webRoutes'],
+    docs: ['homeLinks', 'webRoutes'],
     'identity-jwt': ['assertion', 'migrations', 'webRoutes'],
     'http-apps': ['appKinds', 'credentials', 'protocols'],
     metrics: ['diagnosticsRoutes'],

@@ -44,8 +44,9 @@ async function show() {
     .toLowerCase()
     .split(/[\s?!.,]+/)
     .filter((word) => word !== '' && !stop.includes(word))
-  const all = search.search(words.join(' '), { combineWith: 'AND' })
-  const found = (all.length > 0 ? all : search.search(words.join(' '))).slice(0, results)
+  const boostDocument = (_id, _term, { rank }) => rank
+  const all = search.search(words.join(' '), { combineWith: 'AND', boostDocument })
+  const found = (all.length > 0 ? all : search.search(words.join(' '), { boostDocument })).slice(0, results)
   list.replaceChildren(...found.map(result))
   if (found.length === 0) {
     const item = document.createElement('li')

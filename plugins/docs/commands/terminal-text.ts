@@ -22,7 +22,10 @@ export function terminalText(markdown: string, columns: number): string {
     } else open = open === null ? inline(line) : `${open} ${inline(line.trim())}`
   }
   close()
-  return blocks.join('\n').replaceAll(/\n{3,}/g, '\n\n').trim()
+  return blocks
+    .join('\n')
+    .replaceAll(/\n{3,}/g, '\n\n')
+    .trim()
 }
 
 const inline = (text: string) =>
@@ -34,7 +37,11 @@ const inline = (text: string) =>
 
 const heading = (line: string) => {
   const text = inline(line.replace(/^#+ /, ''))
-  return line.startsWith('# ') ? `${text}\n${'='.repeat(text.length)}` : text.startsWith('MEZ_') ? text : `${text}\n${'-'.repeat(text.length)}`
+  return line.startsWith('# ')
+    ? `${text}\n${'='.repeat(text.length)}`
+    : text.startsWith('MEZ_')
+      ? text
+      : `${text}\n${'-'.repeat(text.length)}`
 }
 
 /** Lines after the first of a list item begin below its text. */

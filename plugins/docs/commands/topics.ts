@@ -27,14 +27,18 @@ export function pageList(): readonly Entry[] {
 }
 
 function read({ name, source }: Entry): string {
-  const text = readFileSync(isBuilt ? join(package_, `pages/${name}.md`) : join(package_, '../..', source), 'utf8')
+  const text = readFileSync(
+    isBuilt ? join(package_, `pages/${name}.md`) : join(package_, '../..', source),
+    'utf8',
+  )
   return text.replaceAll(/^<!--[\s\S]*?-->\n*/gm, '')
 }
 
 /** The page with this name (`limits` or `look-up/limits`), or the section of a code; null if there is none. */
 export function findTopic(topic: string): Topic | null {
   const pages = pageList()
-  const page = pages.find(({ name }) => name === topic) ?? pages.find(({ name }) => name.split('/').at(-1) === topic)
+  const page =
+    pages.find(({ name }) => name === topic) ?? pages.find(({ name }) => name.split('/').at(-1) === topic)
   if (page) return { page: page.name, markdown: read(page) }
   // No other topic has an underscore, so that most words need no look into a page.
   if (!/^[a-z][a-z0-9]*_/i.test(topic)) return null
