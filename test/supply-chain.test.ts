@@ -75,6 +75,8 @@ const LICENSES = [
   'ISC',
   'MIT',
   'MIT-0',
+  'PSF-2.0',
+  'Unlicense',
 ]
 
 t.test('the license of every dependency permits to pass it on', (t) => {

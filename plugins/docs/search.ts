@@ -26,6 +26,7 @@ const RANKS = [
   ['look-up/changes', 0.3],
 ] as const
 const RESULTS = 12
+const MOST_WORDS = 10
 const EXCERPT = 160
 const OPTIONS = {
   fields: ['heading', 'title', 'text'],
@@ -58,7 +59,7 @@ export async function createSearch(
         .toLowerCase()
         .split(/[\s?!.,]+/)
         .filter((word) => word !== '' && !stop.includes(word))
-      const text = words.join(' ')
+      const text = words.slice(0, MOST_WORDS).join(' ')
       const boostDocument = (_id: string, _term: string, stored?: Record<string, unknown>) =>
         Number(stored?.rank)
       const all = index.search(text, { combineWith: 'AND', boostDocument })

@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import type { Command } from '@oclif/core/command'
 import { root } from '../read-imports.ts'
 
 const HEAD = '<!-- Written by `npm run docs`. -->\n\n'
@@ -10,7 +9,7 @@ interface Flag {
   readonly description?: string
   readonly summary?: string
   readonly hidden?: boolean
-  readonly type: string
+  readonly type?: string
   readonly char?: string
   readonly options?: readonly string[]
   readonly default?: unknown
@@ -20,19 +19,24 @@ interface Flag {
 const textOf = (text: string | undefined, program: string, id: string): string =>
   (text ?? '').replaceAll('<%= config.bin %>', program).replaceAll('<%= command.id %>', id).trim()
 
-function section(program: string, id: string, command: Command.Class): string {
-  const args = Object.entries(command.args ?? {}) as unknown as [string, Flag][]
-  const flags = Object.entries(command.flags ?? {}) as [string, Flag][]
+/** The static members of a command that its help shows. */
+interface Described {
+  readonly summary?: string
+  readonly description?: string
+  readonly examples?: readonly (string | { readonly command?: string })[]
+  readonly args?: Readonly<Record<string, Flag>>
+  readonly flags?: Readonly<Record<string, Flag>>
+}
+
+function section(program: string, id: string, command: Described): string {
+  const args = Object.entries(command.args ?? {})
+  const flags = Object.entries(command.flags ?? {})
   const usage = args.map(([name, { required }]) =>
     required ? name.toUpperCase() : `[${name.toUpperCase()}]`,
   )
-  const examples = (command.examples ?? []).flatMap((one) =>
-    typeof one === 'string'
-      ? [textOf(one, program, id)]
-      : 'command' in one
-        ? [textOf(one.command, program, id)]
-        : [],
-  )
+  const examples = (command.examples ?? []).flatMap((one) => [
+    textOf(typeof one === 'string' ? one : one.command, program, id),
+  ])
   const describe = ({ description, summary, options, default: value }: Flag) =>
     [
       textOf(description ?? summary, program, id),
@@ -65,7 +69,7 @@ export async function commandsPage(): Promise<string> {
   const parts: string[] = []
   for (const program of ['mezctl', 'msh']) {
     const { COMMANDS } = (await import(join(root, 'oclif-cli', program, 'command-classes.ts'))) as {
-      COMMANDS: Readonly<Record<string, Command.Class>>
+      COMMANDS: Readonly<Record<string, Described>>
     }
     const ids = Object.keys(COMMANDS).sort()
     parts.push(...ids.map((id) => section(program, id.replaceAll(':', ' '), COMMANDS[id]!)))
