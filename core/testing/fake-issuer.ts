@@ -37,7 +37,7 @@ export class FakeIssuer {
   }
   misbehave: Misbehaviour = {}
   /** The clock that dates its tokens, in milliseconds since the epoch. */
-  now: () => number = Date.now
+  now = (): number => Date.now()
   readonly clientId = 'mezite'
   /** Contains the characters that some providers do not decode. */
   readonly clientSecret = `-_.~${randomBytes(16).toString('base64url')}`

@@ -12,7 +12,7 @@ import { guardRoutes } from '../../../core/hub/api-server/route-guard.ts'
 import { sharedDecorators } from '../../../core/hub/api-server/shared-decorators.ts'
 import { createSignInPages } from '../../../core/hub/signin/pages/pages.ts'
 import { createSignIn } from '../../../core/hub/signin/sign-in.ts'
-import { createSignInRate } from '../../../core/hub/signin/sign-in-rate.ts'
+import { createSignInRate, type SignInRate } from '../../../core/hub/signin/sign-in-rate.ts'
 import { createPages } from '../../../core/pages/pages.ts'
 import { testJobs } from '../../../core/testing/job-conformance.ts'
 import cliLogin from '../../../plugins/cli-login/hub.ts'
@@ -51,7 +51,9 @@ export function fakeApp(name: string, more: Partial<App> = {}): App {
 }
 
 /** The sign-in room and the oidc plugin, both real, on a bare Fastify and a real database; other rooms are small fakes. */
-export async function startSignInHost(options: { appsOidcConnector?: string | null; apps?: App[] } = {}) {
+export async function startSignInHost(
+  options: { appsOidcConnector?: string | null; apps?: App[]; rate?: SignInRate } = {},
+) {
   const opened = await openTestDatabase([])
   const database = opened.db as unknown as Kysely<Loose>
   const key = randomBytes(32)
@@ -246,7 +248,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
   const owners: Migrations[] = []
   const starts: (() => Promise<void>)[] = []
   const stops: (() => void)[] = []
-  const rate = createSignInRate(systemClock)
+  const rate = options.rate ?? createSignInRate(systemClock)
   const room = createSignIn({
     sessionLimits: () => undefined,
     home: () => mounted.find(({ home }) => home)?.home,

@@ -31,7 +31,7 @@ t.test('without any way to sign in: 503 with the reason', async (t) => {
 
 t.test('signing in', async (t) => {
   const connected = await host.connect('sso', issuer.spec)
-  t.equal(connected.status, 200)
+  t.equal(connected.status, 201)
 
   async function signIn(visitor = new Visitor()) {
     const page = await visitor.open(`${host.url}/`)

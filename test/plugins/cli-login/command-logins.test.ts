@@ -3,6 +3,7 @@ import t from 'tap'
 import { createRevisions } from '../../../core/hub/revisions/revisions.ts'
 import { createSessions } from '../../../core/hub/sessions/sessions.ts'
 import { createDesk } from '../../../core/hub/signin/sign-in-desk.ts'
+import { createSignInRate } from '../../../core/hub/signin/sign-in-rate.ts'
 import { createCommandLogins } from '../../../plugins/cli-login/command-logins.ts'
 import { codeMigrations, createLoginCodes } from '../../../plugins/cli-login/login-codes.ts'
 import { actor, quiet, startRooms } from '../../hub/sessions/start-rooms.ts'
@@ -52,6 +53,7 @@ t.test('B32 a session that another hub has just ended lets no command line in', 
     audit,
     methods: () => [],
     sessionLimits: () => undefined,
+    rate: createSignInRate(clock),
     clock,
     log,
   }
@@ -94,7 +96,17 @@ t.test(
     const audit = { accepting: true, record() {} }
     const [HOUR, SECOND] = [3_600_000, 1_000]
     const sessionLimits = () => ({ ttlMs: () => 2 * HOUR, idleMs: () => 0 })
-    const deps = { sessions, users, locks, audit, methods: () => [], sessionLimits, clock, log: quiet }
+    const deps = {
+      sessions,
+      users,
+      locks,
+      audit,
+      methods: () => [],
+      sessionLimits,
+      clock,
+      log: quiet,
+      rate: createSignInRate(clock),
+    }
     const desk = createDesk(deps as never)
     const { redeem } = createCommandLogins({ codes, desk, sessions, log: quiet })
     const start = clock.now()
