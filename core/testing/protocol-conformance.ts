@@ -45,6 +45,11 @@ export interface ConformProtocolOptions {
   readonly app?: (socket: Socket) => void
   /** Connects as a client of the protocol; rejects, or returns a stream that closes, if access is refused. */
   readonly connect: (visit: ProtocolVisit) => Promise<Duplex>
+  /**
+   * Connects to a target through the app, as `connect` to the app; for a kind with `targets`. Rejects, or returns a stream
+   * that closes, if the target is refused.
+   */
+  readonly target?: (visit: ProtocolVisit, host: string, port: number) => Promise<Duplex>
   /** The protocol's ALPN name, if it has its own: its connections must survive bytes of strangers. */
   readonly alpn?: string
   /** A running bench with the plugins. Default: a bench of this suite. The last test stops it, unless it is shared. */
@@ -231,6 +236,39 @@ export function conformProtocol(t: ConformTest, options: ConformProtocolOptions)
     while ((await uses()).length === 0 && performance.now() < end)
       await new Promise((resolve) => setTimeout(resolve, POLL_MS))
     t.ok((await uses()).length > 0, `an event app.* with app ${name} and user ${user}`)
+  })
+
+  t.test('targets are what the agent allows, with access, and each is recorded', async (t) => {
+    if (options.target === undefined) return void t.ok(true, 'the kind has no targets')
+    const { hub, person } = await bench()
+    const user = `person-${randomBytes(4).toString('hex')}`
+    const visitor = await person(user, [ROLE])
+    const visit = { hub, app: name, visitor }
+    const { port } = server.address() as AddressInfo
+    const allowed = await inTime(options.target(visit, '127.0.0.1', port), 'the target', DEADLINE_MS)
+    streams.add(allowed.on('error', () => {}))
+    t.ok(await round(allowed), 'a target that the agent allows is reached')
+    allowed.destroy()
+    // Agents never connect to link-local addresses that they do not name: there are the secrets of clouds.
+    const refused = await options.target(visit, '169.254.169.254', 80).catch(() => null)
+    refused?.resume().on('error', () => {})
+    if (refused !== null) await closed(refused, 'the stream to a target that the agent refuses')
+    const before = reached()
+    const stranger = { ...visit, visitor: await person(`${user}-2`, ['stranger']) }
+    const denied = await options.target(stranger, '127.0.0.1', port).catch(() => null)
+    denied?.resume().on('error', () => {})
+    if (denied !== null) await closed(denied, 'the stream of a person without a role')
+    t.ok(reached() === before, 'a person without a role reaches no target')
+    const query = new URLSearchParams({ type: 'app.target', app: name, limit: '100' })
+    type Target = { user: string; success: boolean; target: string }
+    const ofPerson = async () =>
+      (await hub.api<Target[]>('GET', `/audit?${query}`)).filter((one) => one.user === `${user}@example.com`)
+    for (const end = performance.now() + DEADLINE_MS; (await ofPerson()).length < 2; )
+      if (performance.now() > end) break
+      else await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    const found = (await ofPerson()).map(({ success, target }) => `${target} ${success}`).sort()
+    const wanted = [`tcp://127.0.0.1:${port} true`, 'tcp://169.254.169.254:80 false']
+    t.ok(found.join() === wanted.join(), `app.target is recorded: ${found.join()}`)
   })
 
   t.test('bytes of strangers end their connection, and nothing else', async (t) => {

@@ -34,8 +34,10 @@ const PROXY = '{ listen_addr: 127.0.0.1:0, public_addr: hub.localhost, apps_doma
 const GUIDE = [
   './examples/framed-transport.test.ts',
   './examples/hub-plugins.test.ts',
+  './examples/larger-plugins.test.ts',
   './examples/office-hours.test.ts',
   './examples/small-plugins.test.ts',
+  './examples/syslog-sink.test.ts',
 ]
 const folder = mkdtempSync(join(tmpdir(), 'mezite-packages-'))
 const modules = join(folder, 'node_modules')

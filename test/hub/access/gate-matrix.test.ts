@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
 import type { AddressInfo } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
 import {
   type App,
   type AuditEvent,
@@ -19,39 +19,51 @@ import {
   sessions,
   verifiers,
 } from '@mezite/core'
-import { type Access, access, protocols, tunnel } from '@mezite/core/protocol'
+import {
+  type Access,
+  access,
+  appKinds,
+  type ConnectionInfo,
+  protocols,
+  tunnel,
+} from '@mezite/core/protocol'
 import type { Visitor } from '@mezite/core/testing'
 import t from 'tap'
 import { anyTables } from '../../any-tables.ts'
 import { closed, type Login, open, ROLES, startTcpHub } from '../../plugins/tcp-apps/start-tcp-hub.ts'
 import { until } from '../../until.ts'
 
-const ALPN = 'acme-echo/1'
+/** The ALPN name of each app that `acme` serves. */
+const ALPN = { echo: 'acme-echo/1', net: 'acme-net/1' } as const
+let target = ''
 let gate: Access
-/** A protocol of a third party: reaches the app `echo` for the certificate of a user, and says why not. */
+/**
+ * Protocols of a third party: they reach the app `echo`, and a target through the app `net`, for the certificate of a user,
+ * and say why not.
+ */
 const acme = defineHubPlugin({
   name: 'acme-echo',
   api: 1,
   summary: 'Echoes over a protocol of its own',
   needs: { access, catalog, tunnel },
-  provides: { protocols },
+  provides: { appKinds, protocols },
   setup({ use, provide }) {
     gate = use.access
-    provide.protocols({
-      ...{ name: 'acme-echo', takes: 'alpn', alpn: ALPN, clientAuthority: 'user-ca' },
-      async accept(socket, { clientIp }) {
+    provide.appKinds({ name: 'acme-net', schemes: ['tcp'], servedByHub: false, targets: true })
+    const serve = (name: keyof typeof ALPN, protocol: string) => ({
+      ...({ name: `acme-${name}`, takes: 'alpn', alpn: ALPN[name], clientAuthority: 'user-ca' } as const),
+      async accept(socket: TLSSocket, { clientIp }: ConnectionInfo) {
         socket.on('error', () => socket.destroy())
-        const app = use.catalog.byName('echo')
         const query = {
           who: use.access.callers.ofCertificate(socket),
-          app,
-          protocol: 'tcp',
+          app: use.catalog.byName(name),
+          protocol,
           clientIp,
           requestId: 'acme',
         } as const
         const outcome = await use.access.admit(query)
         if (outcome.outcome !== 'admitted') return void socket.end(`${outcome.status} ${outcome.code}`)
-        const pipe = await use.tunnel.open(outcome)
+        const pipe = await use.tunnel.open(outcome, name === 'net' ? { target } : {})
         pipe.onclose = () => {
           outcome.close()
           socket.end()
@@ -63,6 +75,8 @@ const acme = defineHubPlugin({
       },
       async drain() {},
     })
+    provide.protocols(serve('echo', 'tcp'))
+    provide.protocols(serve('net', 'acme-net'))
   },
 })
 
@@ -193,7 +207,9 @@ const labels = { team: 'platform' }
 const uri = `http://127.0.0.1:${(web.address() as AddressInfo).port}`
 await hub.api('PUT', '/apps/web', document('app', 'web', { labels }, { uri, agents: ['node-1'] }))
 const webId = () => apps.byName('web')?.id ?? ''
-await tcp.publish('echo', (socket) => void socket.pipe(socket))
+target = `tcp://127.0.0.1:${await tcp.publish('echo', (socket) => void socket.pipe(socket))}`
+const net = { uri: 'tcp://127.0.0.1:1', protocol: 'acme-net', agents: ['node-1'] }
+await hub.api('PUT', '/apps/net', document('app', 'net', { labels }, net))
 const { allow } = ROLES.platform
 for (const [name, options] of [
   ['short', { max_session_ttl: '1s' }],
@@ -261,17 +277,17 @@ async function msh(who: Login, app: string, protocol: string): Promise<string> {
   return outcomeOf(Number(text.slice(9, 12)), text)
 }
 
-async function thirdParty(who: Login): Promise<string> {
-  const socket = tcp.tls(who, { ALPNProtocols: [ALPN] })
+async function thirdParty(who: Login, app: keyof typeof ALPN): Promise<string> {
+  const socket = tcp.tls(who, { ALPNProtocols: [ALPN[app]] })
   const [chunk] = (await once(socket, 'data')) as [Buffer]
   socket.destroy()
   return chunk.toString()
 }
 
 const BROWSERS = ['HTTP/1.1', 'HTTP/2', 'WebSocket', 'SSE'] as const
-const WAYS = [...BROWSERS, 'msh HTTP', 'msh TCP', 'third party', 'token'] as const
+const WAYS = [...BROWSERS, 'msh HTTP', 'msh TCP', 'third party', 'target', 'token'] as const
 /** These cannot be led to a sign-in. */
-const PROGRAMS = /msh|party|token/
+const PROGRAMS = /msh|party|target|token/
 const OTHERS = ['bearer', 'API token', 'admin socket'] as const
 const CLOSE = ['Connection: close', 'Accept: application/json']
 /** What a verifier accepts. */
@@ -324,7 +340,8 @@ async function person(name: string, granted = false) {
     SSE: () => http1([`Cookie: ${cookie}`, 'Connection: close', 'Accept: text/event-stream']),
     'msh HTTP': () => msh(login, 'web', 'http'),
     'msh TCP': () => msh(login, 'echo', 'tcp'),
-    'third party': () => thirdParty(login),
+    'third party': () => thirdParty(login, 'echo'),
+    target: () => thirdParty(login, 'net'),
     token: () => http1([`Authorization: Bearer acme_${session.token}`, ...CLOSE]),
     bearer: () => http1([`Authorization: Bearer ${token}`, ...CLOSE]),
     'API token': () => http1([`Authorization: Bearer ${apiToken}`, ...CLOSE]),
@@ -359,8 +376,8 @@ const roles =
   async (user: string) => {
     await hub.api('PATCH', `/users/${user}`, { roles: names })
   }
-const both = (verb: string) =>
-  Promise.all(['web', 'echo'].map((app) => hub.api('POST', `/apps/${app}/${verb}`)))
+const every = (verb: string) =>
+  Promise.all(['web', 'echo', 'net'].map((app) => hub.api('POST', `/apps/${app}/${verb}`)))
 
 interface Demand {
   /** What a browser gets, and what anybody else gets. */
@@ -415,8 +432,8 @@ const DEMANDS: Readonly<Record<string, Demand>> = {
   'lock of the app': {
     ...{ browser: '403 locked', other: '403 locked', verified: '403 locked' },
     make: async () => {
-      const [one, two] = [await lock({ app: 'web' })(), await lock({ app: 'echo' })()]
-      return () => Promise.all([one(), two()])
+      const ends = [await lock({ app: 'web' })(), await lock({ app: 'echo' })(), await lock({ app: 'net' })()]
+      return () => Promise.all(ends.map((end) => end()))
     },
   },
   'session lifetime': {
@@ -459,8 +476,8 @@ const DEMANDS: Readonly<Record<string, Demand>> = {
   'app disabled': {
     ...{ browser: '503 app_disabled', other: '503 app_disabled', verified: '503 app_disabled' },
     make: async () => {
-      await both('disable')
-      return () => both('enable')
+      await every('disable')
+      return () => every('enable')
     },
   },
   'audit full': {
@@ -521,7 +538,7 @@ for (const [name, demand] of Object.entries(DEMANDS))
     for (const [stream, over] of Object.entries(ended))
       t.equal(over, ends(stream), `${name} × ${stream}: ${over ? 'ended' : 'goes on'}`)
     if (typeof end === 'function') await end()
-    const known = WAYS.filter((way) => !nameless || /msh|party/.test(way))
+    const known = WAYS.filter((way) => !nameless || /msh|party|target/.test(way))
     const reasons = known.map((way) => (PROGRAMS.test(way) ? other : browser).slice(4))
     refusals.push({ name, user, reasons, granted: granted === true })
   })
@@ -606,7 +623,7 @@ t.test('E76 lists of apps agree with the gate about address, protocol and connec
   const opened = async (name: string) => (await visitor.open(`${hub.appUrl(name)}/`)).status
   t.strictSame([await opened('near'), await opened('far')], [200, 403])
   const { named, home } = await lists()
-  t.strictSame(named, Array(2).fill(['echo', 'near', 'web']))
+  t.strictSame(named, Array(2).fill(['echo', 'near', 'net', 'web']))
   t.match(home, hub.appUrl('near'))
   t.notMatch(home, hub.appUrl('far'))
   await DEMANDS.connector?.make(user, reach['HTTP/1.1'])
@@ -658,7 +675,7 @@ t.test('each refusal of a known person is one record, with session and roles', a
         `${name}: ${reason} names the grant`,
       )
       t.match(session_id, /^[0-9a-f-]{36}$/, `${name}: ${reason} names the session`)
-      t.match(protocol, /^(?:http|tcp)$/, name)
+      t.match(protocol, /^(?:http|tcp|acme-net)$/, name)
       if (!/^(?:session_ended|view_stale)$/.test(String(reason)))
         t.ok(Array.isArray(roles), `${name}: ${reason}`)
     }
