@@ -20,7 +20,7 @@ import {
   testTarget,
 } from '@mezite/core/testing'
 import t from 'tap'
-import accessRequests from '../../examples/access-requests/hub.ts'
+import approvals from '../../examples/approvals/hub.ts'
 import geoPolicy from '../../examples/geo-policy/hub.ts'
 import magicLink from '../../examples/magic-link/hub.ts'
 import s3Agent from '../../examples/s3-browser/agent.ts'
@@ -115,7 +115,7 @@ const bench = await openProtocolBench(
   [
     { plugin: geoPolicy, config: { table } },
     { plugin: magicLink, config: mail },
-    { plugin: accessRequests, config: requests },
+    { plugin: approvals, config: requests },
     ...[{ plugin: s3Hub }, { plugin: socksNetwork }],
   ],
   [{ plugin: s3Agent, config: { buckets } }],
@@ -138,7 +138,7 @@ t.test('they keep the rules of plugins', async (t) => {
   const parts = { database: {}, pages: {}, publicNames: {} }
   conformPlugin(t, magicLink, { config: mail, use: { ...parts, users: {} }, refused: [{}] })
   const more = { catalog: {}, grants: {}, notifications: {}, revisions: {} }
-  conformPlugin(t, accessRequests, { config: requests, use: { ...parts, ...more }, refused: [{}] })
+  conformPlugin(t, approvals, { config: requests, use: { ...parts, ...more }, refused: [{}] })
   conformPlugin(t, s3Hub)
   conformPlugin(t, s3Agent, { config: { buckets }, refused: [{}, { buckets: { papers: {} } }] })
   conformPlugin(t, socksNetwork, { use: { access: {}, audit: {}, catalog: {}, tunnel: {} } })
@@ -198,7 +198,7 @@ t.test('magic-link signs in the browser that asked for the link', async (t) => {
   })
 })
 
-t.test('access-requests: one asks, another approves, and the role is for this application', async (t) => {
+t.test('approvals: one asks, another approves, and the role is for this application', async (t) => {
   await hub.api('PUT', '/roles/helper', {
     ...{ kind: 'role', version: 'v1', metadata: { name: 'helper' } },
     spec: { allow: { app_labels: { team: 'ops' } } },
@@ -208,21 +208,21 @@ t.test('access-requests: one asks, another approves, and the role is for this ap
   await register('other', { uri }, { team: 'ops' })
   const lead = await bench.person('lead', ['reaches'])
   await hub.api('PATCH', '/users/lead@example.com', { roles: ['lead'] })
-  const path = `${hub.signInUrl}/web/access-requests`
+  const path = `${hub.signInUrl}/web/approvals`
   const denied = await ann.open(`${hub.appUrl('tickets')}/`)
-  t.match(denied, { status: 403, text: /Ask for access/ })
-  t.equal((await ann.submit(denied, /access-requests/, { reason: 'TICKET-9' })).status, 200)
-  t.equal((await ann.submit(denied, /access-requests/, { reason: 'again' })).status, 200)
+  t.match(denied, { status: 403, text: /Ask a colleague/ })
+  t.equal((await ann.submit(denied, /approvals/, { reason: 'TICKET-9' })).status, 200)
+  t.equal((await ann.submit(denied, /approvals/, { reason: 'again' })).status, 200)
   t.equal((await ann.open(path)).status, 403, 'not for everybody')
   const page = await lead.open(path)
   t.match(page.text, /ann@example\.com.*tickets.*TICKET-9/s)
   t.notMatch(page.text, 'again')
-  t.equal((await ann.submit({ ...page }, /access-requests\//, { answer: 'approve' })).status, 403)
-  t.match(await lead.submit(page, /access-requests\//, { answer: 'approve' }), {
+  t.equal((await ann.submit({ ...page }, /approvals\//, { answer: 'approve' })).status, 403)
+  t.match(await lead.submit(page, /approvals\//, { answer: 'approve' }), {
     status: 200,
     text: /Nobody asks/,
   })
-  t.equal((await lead.submit(page, /access-requests\//, { answer: 'approve' })).status, 404, 'once')
+  t.equal((await lead.submit(page, /approvals\//, { answer: 'approve' })).status, 404, 'once')
   t.equal((await ann.open(`${hub.appUrl('tickets')}/`)).text, 'ok')
   t.equal((await ann.open(`${hub.appUrl('other')}/`)).status, 403)
   t.match(await hub.api('GET', '/audit?type=grant.started'), [
@@ -230,8 +230,8 @@ t.test('access-requests: one asks, another approves, and the role is for this ap
   ])
 
   const own = await lead.open(`${hub.appUrl('other')}/`)
-  await lead.submit(own, /access-requests/, { reason: 'for me' })
-  t.match(await lead.submit(await lead.open(path), /access-requests\//, { answer: 'approve' }), {
+  await lead.submit(own, /approvals/, { reason: 'for me' })
+  t.match(await lead.submit(await lead.open(path), /approvals\//, { answer: 'approve' }), {
     ...{ status: 403, text: /own_request/ },
   })
 })

@@ -13,21 +13,21 @@ export interface AccessRequest {
 }
 
 type Row = Omit<AccessRequest, 'user'> & { readonly person: string }
-type Tables = { access_requests_open: Row }
+type Tables = { approvals_open: Row }
 
 export const requestMigrations: Migrations = {
-  owner: 'access-requests',
+  owner: 'approvals',
   migrations: {
     '0001-requests': {
       async up(db) {
         await db.schema
-          .createTable('access_requests_open')
+          .createTable('approvals_open')
           .addColumn('id', 'text', (column) => column.primaryKey())
           .addColumn('person', 'text', (column) => column.notNull())
           .addColumn('app', 'text', (column) => column.notNull())
           .addColumn('reason', 'text', (column) => column.notNull())
           .addColumn('made', 'double precision', (column) => column.notNull())
-          .addUniqueConstraint('access_requests_once', ['person', 'app'])
+          .addUniqueConstraint('approvals_once', ['person', 'app'])
           .execute()
       },
     },
@@ -42,21 +42,21 @@ export function createRequests(database: Database) {
     async add(trx: Transaction, { user, ...rest }: Omit<AccessRequest, 'id'>): Promise<boolean> {
       const added = await trx
         .withTables<Tables>()
-        .insertInto('access_requests_open')
+        .insertInto('approvals_open')
         .values({ ...rest, id: randomUUID(), person: user })
-        .onConflict((conflict) => conflict.constraint('access_requests_once').doNothing())
+        .onConflict((conflict) => conflict.constraint('approvals_once').doNothing())
         .returning('id')
         .executeTakeFirst()
       return added !== undefined
     },
     /** Oldest first. */
     async list(): Promise<readonly AccessRequest[]> {
-      const all = database.withTables<Tables>().selectFrom('access_requests_open').selectAll()
+      const all = database.withTables<Tables>().selectFrom('approvals_open').selectAll()
       return (await all.orderBy('made').limit(200).execute()).map(requestOf)
     },
     /** Removes it; undefined if somebody else has. */
     async take(trx: Transaction, id: string): Promise<AccessRequest | undefined> {
-      const rows = trx.withTables<Tables>().deleteFrom('access_requests_open').where('id', '=', id)
+      const rows = trx.withTables<Tables>().deleteFrom('approvals_open').where('id', '=', id)
       const row = await rows.returningAll().executeTakeFirst()
       return row && requestOf(row)
     },

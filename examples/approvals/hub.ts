@@ -18,7 +18,7 @@ import {
 } from '@mezite/core'
 import { createRequests, requestMigrations } from './requests.ts'
 
-const PATH = '/web/access-requests'
+const PATH = '/web/approvals'
 const closed = { additionalProperties: false } as const
 const Ask = Type.Object(
   { app: Type.String({ maxLength: 64 }), reason: Type.String({ minLength: 1, maxLength: 200 }) },
@@ -32,7 +32,7 @@ const Params = Type.Object({ id: Type.String({ format: 'uuid' }) }, closed)
  * for a time, at this application alone, or refuses.
  */
 export default defineHubPlugin({
-  name: 'access-requests',
+  name: 'approvals',
   api: 1,
   summary: 'Lets people ask for access, and others approve',
   config: Type.Object(
@@ -51,13 +51,13 @@ export default defineHubPlugin({
     const page = { config: { access: 'page' } } as const
 
     provide.migrations(requestMigrations)
-    provide.homeLinks({ title: 'Access requests', href: PATH, role: config.approvers })
+    provide.homeLinks({ title: 'Approvals', href: PATH, role: config.approvers })
     provide.denialHelp({
-      name: 'access-requests',
+      name: 'approvals',
       helpFor({ app, subject }) {
         if (subject.kind !== 'session') return null
         return {
-          title: 'Ask for access',
+          title: 'Ask a colleague',
           text: `Say why you need ${app.name}. Somebody looks at it.`,
           body: html`<form method="post" action=${PATH}>
             <input type="hidden" name="app" value=${app.name} />
@@ -69,7 +69,7 @@ export default defineHubPlugin({
     })
 
     provide.webRoutes({
-      name: 'access-requests',
+      name: 'approvals',
       prefix: PATH,
       async routes(web) {
         web.post<{ Body: { app: string; reason: string } }>(
@@ -89,15 +89,15 @@ export default defineHubPlugin({
               // A second click asks nobody twice.
               if (!isNew) return
               const fields = { app: app.name, justification: body.reason }
-              await change.audit({ type: 'access_request.made', success: true, by: actor, fields })
+              await change.audit({ type: 'approval.requested', success: true, by: actor, fields })
               const title = `${user} asks for ${app.name}`
               await use.notifications.send(
-                { kind: 'access-request', severity: 'info', title, text: body.reason, path: PATH },
+                { kind: 'approval', severity: 'info', title, text: body.reason, path: PATH },
                 trx,
               )
             }, actor)
             const text = html`<h1>Your request has been sent</h1><p>Open ${app.name} again once it is approved.</p>`
-            return reply.page(use.pages.render({ title: 'Access requests', body: text }))
+            return reply.page(use.pages.render({ title: 'Approvals', body: text }))
           },
         )
 
@@ -114,9 +114,9 @@ export default defineHubPlugin({
           )
           return reply.page(
             use.pages.render({
-              ...{ title: 'Access requests', current: PATH, width: 'column' },
+              ...{ title: 'Approvals', current: PATH, width: 'column' },
               user: { name: subject.user, roles: subject.roles },
-              body: html`<h1>Access requests</h1>
+              body: html`<h1>Approvals</h1>
                 ${rows.length > 0 ? html`<table><tbody>${rows}</tbody></table>` : html`<p>Nobody asks for anything.</p>`}`,
             }),
           )
@@ -146,9 +146,9 @@ export default defineHubPlugin({
                   fields,
                 }
                 await use.grants.start(about, actor, { trx, change })
-              } else await change.audit({ type: 'access_request.refused', success: true, by: actor, fields })
+              } else await change.audit({ type: 'approval.refused', success: true, by: actor, fields })
               const title = `Your request for ${app.name} was ${answer}d`
-              await use.notifications.send({ kind: 'access-request', severity: 'info', title, user }, trx)
+              await use.notifications.send({ kind: 'approval', severity: 'info', title, user }, trx)
             }, actor)
             return reply.redirect(PATH, 303)
           },
