@@ -29,11 +29,10 @@ export { type ConformPluginOptions, conformPlugin } from './plugin-conformance.t
 export { type ConformPolicyOptions, conformPolicy, testQuery } from './policy-conformance.ts'
 export { startPostgres, type TestPostgres } from './postgres.ts'
 export { connectIssuer, type ProgramLogin, programLogin } from './program-login.ts'
+export { openProtocolBench, type ProtocolBench } from './protocol-bench.ts'
 export {
   type ConformProtocolOptions,
   conformProtocol,
-  openProtocolBench,
-  type ProtocolBench,
   type ProtocolVisit,
 } from './protocol-conformance.ts'
 export { type ConformResourceOptions, conformResource } from './resource-conformance.ts'
