@@ -102,6 +102,8 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   examples: [
     ...['@mezite/core', '@mezite/core/protocol', '@mezite/core/testing', '@mezite/core/error-codes'],
     '@mezite/cli',
+    // The base class of commands of msh.
+    '@mezite/cli/identity',
   ],
 }
 
