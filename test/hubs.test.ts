@@ -33,4 +33,5 @@ await runTogether(import.meta.url, [
   './hub/tunnel/several-agents.test.ts',
   './hub/tunnel/tunnel.test.ts',
   './kernel/lifetime.test.ts',
+  './oclif-cli/readme-commands.test.ts',
 ])

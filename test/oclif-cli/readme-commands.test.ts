@@ -29,6 +29,41 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'mezctl plugins': 'examples/recent-requests.test.ts',
 }
 
+/** The loop of plugins/audit-database over the pages of the API. */
+const SCRIPT = 'part of a script with curl and jq; plugins/audit-database tests page with the same parameters'
+/** First words of other commands, and why no test runs them as they are written. */
+const OF_OTHERS: Readonly<Record<string, string>> = {
+  npm: 'installs from the registry, or runs the tests themselves; packages-check installs the packs with npm',
+  apt: 'installs a package on the machine; packaging/packages.test.ts installs it with dpkg in a folder',
+  systemctl: 'starts services of the machine; log/service-install.test.ts checks the units',
+  docker: 'needs a container engine; packaging/packages.test.ts checks what the images run',
+  chown: 'needs root and a user of the machine',
+  rm: 'removes the data of an installation',
+  ln: 'switches the version of an installation',
+  mv: 'switches the version of an installation',
+  openssl: 'makes a key with a program of others',
+  curl: 'asks the hub of the example by its name',
+  psql: 'a client of others, for an application of the example',
+  ssh: 'a client of others, for an application of the example',
+  query: SCRIPT,
+  next: SCRIPT,
+  while: SCRIPT,
+  '[': SCRIPT,
+  do: SCRIPT,
+  printf: SCRIPT,
+  done: SCRIPT,
+  'redis-cli': 'a client of others; e2e/msh.test.ts runs it',
+}
+
+/** Blocks without a language are for a shell. */
+const linesOf = (page: string): string[] =>
+  [...page.matchAll(/^```(\S*)\n([\s\S]*?)^```$/gm)]
+    .filter(([, language = '']) => ['', 'sh', 'bash', 'console'].includes(language))
+    .flatMap(([, , block = '']) => block.replace(/\\\n\s*/g, '').split('\n'))
+    .flatMap((line) => line.replace(/(^|\s+)#.*/, '').split(/ && |; /))
+    .map((line) => line.trim())
+    .filter(Boolean)
+
 /** Lines of code blocks, each cut into its commands, without comments and what a shell does with the output. */
 function commandsOf(page: string): string[] {
   const blocks = page.matchAll(/^```(?:sh|bash|console)?\n([\s\S]*?)^```$|^( {4}\S.*)$/gm)
@@ -52,6 +87,23 @@ t.test('every command of a page runs in a test', async (t) => {
     if (test !== undefined) t.ok(existsSync(join(root, 'test', test)), `${command}: ${test}`)
     else t.match(command, /^mezctl /, `${file}: ${command} is run here, or ELSEWHERE names its test`)
   }
+})
+
+t.test('every other line for a shell is of a program for which this test names a reason', (t) => {
+  const used = new Set<string>()
+  for (const file of globSync(PAGES, { cwd: root }).filter((file) => !file.includes('node_modules')))
+    for (const line of linesOf(readFileSync(join(root, file), 'utf8'))) {
+      const [word = ''] = line.split(/ |=/)
+      if (/^(?:mezctl|msh|mezhub|mezd)$/.test(word)) continue
+      t.ok(word in OF_OTHERS, `${file}: ${line}`)
+      used.add(word)
+    }
+  t.strictSame(
+    Object.keys(OF_OTHERS).filter((word) => !used.has(word)),
+    [],
+    'each reason is needed',
+  )
+  t.end()
 })
 
 t.test('the commands of mezctl succeed as they are written', async (t) => {
