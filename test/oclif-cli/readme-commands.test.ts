@@ -7,7 +7,9 @@ import { root } from '../read-imports.ts'
 import { runLines } from './run-program.ts'
 
 const PAGES = [
-  ...['README.md', 'SECURITY.md', 'plugins/*/*.md', 'plugins/docs/pages/*/*.md', 'examples/*/*.md'],
+  ...['README.md', 'SECURITY.md', 'plugins/*/*.md', 'examples/*/*.md'],
+  // Without `look-up`, which is written from the sources: its examples are those of the help.
+  'plugins/docs/pages/{start,how-to,understand,troubleshoot,compare,build}/*.md',
   ...['agent/README.md', 'core/README.md', 'oclif-cli/*/README.md'],
 ]
 /** Commands that start something or need a person, and the test that runs each. */
@@ -21,6 +23,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'msh login': 'e2e/msh.test.ts',
   'msh app': 'e2e/msh.test.ts',
   'msh -i': 'oclif-cli/identity-file.test.ts',
+  'mezctl trust install': 'plugins/local-authority/local-authority.test.ts',
   'mezctl sso test': 'plugins/oidc/sign-in-test.test.ts',
   // The first checkpoint comes after a minute.
   'mezctl audit verify --checkpoint': 'plugins/audit-database/verification.test.ts',
@@ -131,6 +134,6 @@ t.test('the commands of mezctl succeed as they are written', async (t) => {
     if (name !== undefined) await hub.api('DELETE', `/apps/${name}`).catch(() => {})
     const words = line.replace(/^mezctl /, '').replace(/(?<=--from-file )(\S+)/, `${hub.dataDir}/$1`)
     const [result] = await runLines([words], env)
-    t.match(result, { code: 0, err: '' }, line)
+    t.match(result, { code: 0, err: /^(?:warning: .*\n)?$/ }, line)
   }
 })
