@@ -37,5 +37,6 @@ await runTogether(import.meta.url, [
   './plugins/tcp-apps/cut-off-hub.test.ts',
   './plugins/webauthn/ceremonies.test.ts',
   './plugins/webauthn/passkeys.test.ts',
+  './testing/access-suites.test.ts',
   './testing/part-suites.test.ts',
 ])

@@ -8,6 +8,7 @@ export { conformAuditSink, type SinkUnderTest } from './audit-sink-conformance.t
 export { conformCertificates, type SourceUnderTest } from './certificate-conformance.ts'
 export { type CommandUnderTest, conformCommand, type FlagUnderTest } from './command-conformance.ts'
 export { type ConformTest, conformTest } from './conformance-test.ts'
+export { type CredentialUnderTest, conformCredential } from './credential-conformance.ts'
 export { type ConformDialerOptions, conformDialer, testTarget } from './dialer-conformance.ts'
 export {
   type Attestation,
@@ -45,4 +46,5 @@ export { type TestEventSource, testActor, testCertificate, testEvent, testSecret
 export type { TransportUnderTest } from './transport-bench.ts'
 export { type ConformTransportOptions, conformTransport } from './transport-conformance.ts'
 export { measureTransport, type TransportFigures } from './transport-figures.ts'
+export { conformVerifier, type SentRequest, type VerifierUnderTest } from './verifier-conformance.ts'
 export { type Answer, type Ask, Visitor } from './visitor.ts'

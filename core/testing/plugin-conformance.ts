@@ -1,8 +1,11 @@
 import { runInNewContext } from 'node:vm'
+import { denialHelp, type Help } from '../api/denial-help.ts'
+import { isLocalPath } from '../hub/signin/return-target.ts'
 import { isMezError, messageOf } from '../kernel/error.ts'
 import type { AnyPlugin } from '../kernel/plugin.ts'
 import { checkPlugin } from '../kernel/plugin-check.ts'
 import type { ConformTest } from './conformance-test.ts'
+import { testQuery } from './policy-conformance.ts'
 import { watchEffects } from './side-effects.ts'
 import { createTestHost, type TestHostOptions } from './test-host.ts'
 
@@ -61,6 +64,20 @@ export function conformPlugin(t: ConformTest, plugin: AnyPlugin, options: Confor
     t.ok(left.length === 0, left.join(', ') || 'nothing is left')
   })
 
+  t.test('what it offers after a denial is complete, and comes at once', async (t) => {
+    if (plugin.side !== 'hub') return void t.ok(true, 'agents deny nobody')
+    const { app, subject } = testQuery()
+    for (const { name, helpFor } of createTestHost(plugin, host).slot(denialHelp))
+      for (const kind of ['session', 'bot'] as const)
+        for (const reason of ['role_missing', 'label_mismatch']) {
+          const who = { ...subject, kind, roles: reason === 'role_missing' ? [] : subject.roles }
+          const url = `https://${app.publicAddr}/a?b="><script>`
+          const help = helpFor(Object.freeze({ subject: who, app, reason, url, language: 'en' }))
+          const fault = faultOf(help)
+          t.ok(fault === null, `${name}, ${reason}: ${fault ?? 'complete'}`)
+        }
+  })
+
   t.test('it changes no built-in object', async (t) => {
     const started = createTestHost(plugin, host)
     await started.start()
@@ -86,6 +103,18 @@ export function conformPlugin(t: ConformTest, plugin: AnyPlugin, options: Confor
       t.ok(true, `${round} life`)
     }
   })
+}
+
+function faultOf(help: unknown): string | null {
+  if (help === null) return null
+  if (help instanceof Promise || typeof help !== 'object') return 'it is not an offer'
+  const { title, text, path, reason } = help as Partial<Record<keyof Help, unknown>>
+  if (typeof title !== 'string' || title.trim() === '' || title.includes('\n'))
+    return 'it has no title in one line'
+  if (typeof text !== 'string' || text.trim() === '') return 'it has no text'
+  if (path !== undefined && (typeof path !== 'string' || !isLocalPath(path))) return `${path} is not a path`
+  const stable = reason === undefined || (typeof reason === 'string' && /^[a-z][a-z0-9_]{0,63}$/.test(reason))
+  return stable ? null : `the reason ${JSON.stringify(reason)} is not in snake_case`
 }
 
 const BUILT_IN = ['Object', 'Array', 'Function', 'String', 'Number', 'Promise', 'Map', 'Set', 'RegExp']

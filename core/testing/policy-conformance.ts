@@ -1,5 +1,6 @@
 import type { App } from '../api/app.ts'
 import type { AccessQuery } from '../api/decision.ts'
+import type { Grant } from '../api/grants.ts'
 import { type RequirementKind, requirements } from '../api/requirement.ts'
 import { readAccessRequest } from '../hub/access/access-request.ts'
 import { Ballot, countBallots } from '../hub/access/ballots.ts'
@@ -12,7 +13,7 @@ import { createTestHost, type TestHostOptions } from './test-host.ts'
 
 /** Inputs of `conformPolicy`. */
 export interface ConformPolicyOptions extends TestHostOptions {
-  /** Queries that the policy votes on. Default: people and programs, with and without a session, and two apps. */
+  /** Queries that the policy votes on. Default: people and programs, with and without a session or a grant, and two apps. */
   readonly queries?: readonly AccessQuery[]
   /** Names of the requirements that other plugins register: the policy may require these, and those it registers itself. */
   readonly requirements?: readonly string[]
@@ -149,6 +150,12 @@ export function conformPolicy(t: ConformTest, plugin: AnyPlugin, options: Confor
 /** Long enough for votes that wait for a timer or a file. */
 const LATE_MS = 100
 
+/** A role that somebody has for a time is one of the roles, and is named beside them. */
+const GRANT: Grant = Object.freeze({
+  ...{ id: '0191f0a2-0000-7000-8000-0000000000aa', user: 'alice', role: 'oncall', apps: null },
+  ...{ started: 1_700_000_000_000, until: 1_700_003_600_000 },
+})
+
 const QUERIES = [
   testQuery(),
   testQuery({ request: { method: 'DELETE', target: '/admin/users/1' } }),
@@ -157,6 +164,8 @@ const QUERIES = [
   testQuery({ app: { name: 'redis', protocol: 'tcp', uri: 'tcp://127.0.0.1:1', labels: {} } }),
   // A program with a token has no session; the list of somebody's apps has no address.
   testQuery({ subject: { user: 'robot', kind: 'token', sessionId: null }, context: { clientIp: null } }),
+  testQuery({ subject: { roles: ['access', 'oncall'], grants: [GRANT] } }),
+  testQuery({ subject: { user: 'bot:ci', kind: 'bot', sessionId: 'session-2' } }),
   testQuery({ subject: { kind: 'operator', sessionId: null, roles: ['admin'] }, app: { labels: {} } }),
 ]
 

@@ -18,6 +18,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
+import type { DenialHelp } from '../../core/api/denial-help.ts'
 import {
   type AccessQuery,
   type AuditEvent,
@@ -25,6 +26,7 @@ import {
   type CertificateSource,
   defineAgentPlugin,
   defineHubPlugin,
+  denialHelp,
   requirements,
   Type,
   type Vote,
@@ -65,6 +67,7 @@ const POLICY_FLAWS: Readonly<Record<string, readonly string[]>> = {
   'catches-its-error': [VOTES],
   'needs-address': [VOTES],
   'needs-session': [VOTES],
+  'forgets-grants': [VOTES],
   alternates: [VOTES, 'a pure policy does not depend on the clock'],
 }
 
@@ -103,6 +106,7 @@ const policy = (flaw: string) =>
         },
         'needs-address': ({ context }) => void context.clientIp!.startsWith('10.'),
         'needs-session': ({ subject }) => void subject.sessionId!.length,
+        'forgets-grants': ({ subject: { grants = [] } }) => void grants.map(({ apps }) => apps!.length),
         alternates: (_query, ballot) => turn++ % 2 === 0 && ballot.deny('closed'),
       }
       const vote = votes[flaw] ?? ((_query, ballot) => hour() % 2 === 0 && ballot.deny('even_hour'))
@@ -224,6 +228,17 @@ t.test('a plugin', async (t) => {
   const dir = t.testdir()
   const onlyWires = 'setup only wires: it writes no file, opens no port and starts no program'
   const leavesNothing = 'after its stop no timer, port or watcher is left'
+  const offers = 'what it offers after a denial is complete, and comes at once'
+  const whole = { title: 'Ask', text: 'Ask for access.', path: '/web/ask' }
+  const HELPS: Readonly<Record<string, DenialHelp['helpFor']>> = {
+    'help-none': () => null,
+    'help-whole': () => whole,
+    'help-late': (async () => whole) as never,
+    'help-empty': () => ({ ...whole, title: '' }),
+    'help-elsewhere': () => ({ ...whole, path: 'https://evil.test/' }),
+    'help-reason': () => ({ ...whole, reason: 'Not Snake Case' }),
+    'help-fails': ({ subject: { roles } }) => ({ ...whole, text: roles[0]!.toUpperCase() }),
+  }
   let setups = 0
   const plugin = (flaw: string) =>
     defineHubPlugin({
@@ -231,11 +246,13 @@ t.test('a plugin', async (t) => {
       api: 1,
       summary: flaw === 'summary' ? ' ' : 'A plugin',
       config: Type.Object({ at: Type.Optional(Type.Integer()) }, { additionalProperties: flaw === 'keys' }),
-      setup({ tap, log }) {
+      provides: { denialHelp },
+      setup({ tap, log, provide }) {
         setups += 1
         if (flaw === 'warns') log.warn('careful')
         if (flaw === 'writes') appendFileSync(join(dir, 'state'), 'x')
         if (flaw === 'listens') createServer().listen(0, '127.0.0.1').unref()
+        if (flaw.startsWith('help-')) provide.denialHelp({ name: 'help', helpFor: HELPS[flaw]! })
         if (flaw === 'runs') spawn(process.execPath, ['--version'])
         if (flaw === 'pollutes') Object.assign(Object.prototype, { polluted: true })
         tap.lifecycle.start(async () => {
@@ -262,6 +279,13 @@ t.test('a plugin', async (t) => {
     listens: [onlyWires, leavesNothing],
     runs: [onlyWires],
     pollutes: ['it changes no built-in object'],
+    'help-none': [],
+    'help-whole': [],
+    'help-late': [offers],
+    'help-empty': [offers],
+    'help-elsewhere': [offers],
+    'help-fails': [offers],
+    'help-reason': [offers],
     'keeps-timer': [leavesNothing],
     'keeps-port': [leavesNothing],
     'stops-badly': [
@@ -461,6 +485,6 @@ t.test('the suites run under node:test', (t) => {
     },
   )
   t.equal(status, 0, stdout)
-  t.match(stdout, /^# pass 12$/m)
+  t.match(stdout, /^# pass 13$/m)
   t.end()
 })
