@@ -19,7 +19,7 @@ export interface Search {
 
 /** Words that questions have and answers need not have. */
 const STOP =
-  'a an and are as at be by can do does for from how i if in is it me my no not of on or so that the there they this to was we what when where which who why will with you your'
+  'a an and are as at be by can do does for from how i if in is it me my no not of on or so that the there they this to was we what when where which who why will with you your happens work works get'
 /** Pages for authors and the history of changes mention everything, and answer few questions of operators. */
 const RANKS = [
   ['build/', 0.4],
@@ -28,6 +28,8 @@ const RANKS = [
 const RESULTS = 12
 const MOST_WORDS = 10
 const EXCERPT = 160
+/** Characters; a longer page is a list of things to look up. */
+const LONGEST_WHOLE = 12_000
 const OPTIONS = {
   fields: ['heading', 'title', 'text'],
   storeFields: ['title', 'heading', 'excerpt', 'rank'],
@@ -40,16 +42,18 @@ export async function createSearch(
 ): Promise<Search> {
   const { default: MiniSearch } = await import('minisearch')
   const index = new MiniSearch<{ id: string }>(OPTIONS)
-  const passages = rendered.flatMap(({ page, rendered }) =>
-    rendered.passages.map(({ anchor, heading, text }) => ({
+  const passages = rendered.flatMap(({ page, rendered }) => {
+    // A page is found by words that are in different sections of it.
+    const whole = rendered.passages.map(({ heading, text }) => `${heading} ${text}`).join(' ')
+    return rendered.passages.map(({ anchor, heading, text, level }) => ({
       id: anchor === '' ? page.name : `${page.name}#${anchor}`,
       title: page.title,
       heading,
-      text,
+      text: level === 1 && whole.length < LONGEST_WHOLE ? whole : text,
       rank: RANKS.find(([start]) => page.name.startsWith(start))?.[1] ?? 1,
       excerpt: text.length > EXCERPT ? `${text.slice(0, EXCERPT).trimEnd()}…` : text,
-    })),
-  )
+    }))
+  })
   const unique = [...new Map(passages.map((passage) => [passage.id, passage])).values()]
   await index.addAllAsync(unique, { chunkSize: 20 })
   const stop = STOP.split(' ')
@@ -62,9 +66,13 @@ export async function createSearch(
       const text = words.slice(0, MOST_WORDS).join(' ')
       const boostDocument = (_id: string, _term: string, stored?: Record<string, unknown>) =>
         Number(stored?.rank)
-      const all = index.search(text, { combineWith: 'AND', boostDocument })
-      const found = all.length > 0 ? all : index.search(text, { boostDocument })
-      return found.slice(0, RESULTS) as unknown as Found[]
+      // First what has every word, then what has some of them.
+      const found = (['AND', 'OR'] as const).flatMap((combineWith) =>
+        index.search(text, { combineWith, boostDocument }),
+      )
+      return found
+        .filter(({ id }, place) => found.findIndex((other) => other.id === id) === place)
+        .slice(0, RESULTS) as unknown as Found[]
     },
     json: JSON.stringify({ stop, results: RESULTS, options: OPTIONS, index }),
   }

@@ -12,6 +12,9 @@ import { questions } from './questions.ts'
 import { curedCodes } from './reason-cures.ts'
 import { writtenPages } from './written-pages.ts'
 
+// Starting a hub takes long on a busy machine.
+t.setTimeout(300_000)
+
 const pages = readContents().flatMap((section) => section.pages)
 const files = globSync('**/*.md', {
   cwd: root,
@@ -66,7 +69,7 @@ t.test('every link and anchor in a Markdown file leads somewhere', (t) => {
         t.fail(`${file}: ${href} has no such heading`)
     }
   }
-  t.ok(links > 300, `${links} links`)
+  t.ok(links > 200, `${links} links`)
   t.end()
 })
 
@@ -91,7 +94,9 @@ t.test('no cell of a table is longer than 200 characters', (t) => {
       .replaceAll(/^```[\s\S]*?^```/gm, '')
       .split('\n')) {
       if (!line.startsWith('|')) continue
-      const long = line.split(/(?<!\\)\|/).find((cell) => cell.trim().length > 200)
+      const long = line
+        .split(/(?<!\\)\|/)
+        .find((cell) => !/^\s*[-:]+\s*$/.test(cell) && cell.trim().length > 200)
       if (long !== undefined) t.fail(`${source}: ${long.trim().slice(0, 60)}… (${long.trim().length})`)
     }
   }

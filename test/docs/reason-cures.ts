@@ -45,7 +45,7 @@ const CURES: Readonly<Record<string, string>> = {
     'The sign-in has ended. Sign in again; programs run `msh login` or `mezctl login`, or get a new token.',
   misdirected_request:
     'The host of the request is not served on this connection. Browsers try again by themselves; check DNS and the certificate.',
-  name_not_resolved:
+  name_not_found:
     'The agent cannot resolve the host name of the application. Correct `uri` or the DNS of that machine.',
   not_found: 'There is no such page or resource. Check the address.',
   origin_not_allowed:

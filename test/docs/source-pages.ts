@@ -111,6 +111,8 @@ export function portsPage(): string {
   )
   return `${HEAD}# Ports and paths
 
+Which ports are open, for the rules of a firewall, and which paths belong to whom.
+
 ## Ports
 
 - \`proxy.listen_addr\`, by default 3080/tcp (443 in production): the one public port. Browsers, agents, \`msh\`, \`mezctl\`

@@ -45,8 +45,13 @@ async function show() {
     .split(/[\s?!.,]+/)
     .filter((word) => word !== '' && !stop.includes(word))
   const boostDocument = (_id, _term, { rank }) => rank
-  const all = search.search(words.join(' '), { combineWith: 'AND', boostDocument })
-  const found = (all.length > 0 ? all : search.search(words.join(' '), { boostDocument })).slice(0, results)
+  // First what has every word, then what has some of them.
+  const all = ['AND', 'OR'].flatMap((combineWith) =>
+    search.search(words.join(' '), { combineWith, boostDocument }),
+  )
+  const found = all
+    .filter(({ id }, index) => all.findIndex((other) => other.id === id) === index)
+    .slice(0, results)
   list.replaceChildren(...found.map(result))
   if (found.length === 0) {
     const item = document.createElement('li')
