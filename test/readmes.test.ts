@@ -3,9 +3,13 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { agentSchema } from '../agent/agent-schema.ts'
+import { agentHooks } from '../core/api/agent-hooks.ts'
+import { hubHooks } from '../core/api/hub-hooks.ts'
 import { hubSchema } from '../core/hub/config/schema.ts'
 import { limitsSchema } from '../core/hub/limits/limits-schema.ts'
+import * as core from '../core/index.ts'
 import type { AnyPlugin } from '../core/kernel/plugin.ts'
+import * as protocol from '../core/protocol.ts'
 
 const plugins = join(import.meta.dirname, '../plugins')
 
@@ -96,3 +100,30 @@ t.test(
     t.end()
   },
 )
+
+t.test('the page about what a plugin can do has every hook, service and slot, with an example', (t) => {
+  const page = readFileSync(join(plugins, 'docs/pages/build/what-a-plugin-can-do.md'), 'utf8')
+  const points = page.split(/^### /m).slice(1)
+  const named = new Set(
+    points.flatMap((point) => [...point.split('\n', 1)[0]!.matchAll(/`([\w.]+)`/g)].map(([, name]) => name)),
+  )
+  const references = Object.values({ ...core, ...protocol }).flatMap((one) => {
+    const { kind, id } = Object(one) as { kind?: string; id?: string }
+    return kind === 'service' || kind === 'slot' ? [id!] : []
+  })
+  const hooks = [hubHooks, agentHooks].flatMap((tree) =>
+    Object.entries(tree).flatMap(([room, verbs]) => Object.keys(verbs).map((verb) => `${room}.${verb}`)),
+  )
+  t.ok(references.length > 40 && hooks.length > 12)
+  t.strictSame(
+    [...references, ...hooks].filter((name) => !named.has(name)),
+    [],
+  )
+  for (const point of points) {
+    const [title] = point.split('\n', 1)
+    t.match(point, /^Example: /m, `${title} has an example`)
+    for (const [, path = ''] of point.matchAll(/\]\(([^)#]+)/g))
+      t.ok(existsSync(join(plugins, 'docs/pages/build', path)), `${title}: ${path}`)
+  }
+  t.end()
+})

@@ -80,7 +80,10 @@ export interface VisibleApp {
   readonly requirements: readonly string[]
 }
 
-/** Decides who may reach an app. */
+/**
+ * Decides who may reach an app. Still beta: `callers` and `verify` are as young as the slots that they read, and only the
+ * protocols of the standard set have used them.
+ */
 export const access = serviceRef<Access>('access')
 
 /** The locks that administrators have set, read from memory. */

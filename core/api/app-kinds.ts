@@ -1,6 +1,6 @@
 import { slotRef } from '../kernel/reference.ts'
 
-/** A kind of app, contributed by the plugin that serves it. */
+/** A kind of app, contributed by the plugin that serves it. @public */
 export interface AppKind {
   /** The value of `spec.protocol` in app documents: small letters, digits and hyphens. */
   readonly name: string
@@ -21,5 +21,5 @@ export interface AppKind {
   readonly targets?: boolean
 }
 
-/** The supported kinds of apps. Registering an app of another kind causes a warning. */
+/** The supported kinds of apps. Registering an app of another kind causes a warning. @public */
 export const appKinds = slotRef<AppKind>('appKinds')

@@ -160,5 +160,8 @@ export interface NamedProtocol {
 /** Accepts HTTP/1.1 from people whom a certificate identified. */
 export const certifiedHttp = serviceRef<CertifiedHttp>('certifiedHttp')
 
-/** Protocols of the public port. */
+/**
+ * Protocols of the public port. Still beta: entries with `takes: 'app-hosts'`, because `bodyless` and `LaneResponse` follow
+ * what makes short requests fast. Entries with `takes: 'alpn'` are meant to stay.
+ */
 export const protocols = slotRef<Protocol>('protocols')

@@ -61,7 +61,10 @@ export interface AgentTransport {
   dial(target: HubTarget): Promise<Duplex>
 }
 
-/** Transports that accept byte streams from agents. */
+/**
+ * Transports that accept byte streams from agents. Still beta: no transport but those of the standard set has been in use for
+ * the time of a release, and what a transport must tell of its path may grow.
+ */
 export const transports = slotRef<HubTransport>('transports')
 
 /** Transports that dial byte streams to the hub; `tunnel.transports` selects and orders them. */

@@ -1,5 +1,6 @@
 /**
- * Test helpers for plugin authors. None of this runs in a hub or an agent.
+ * Test helpers for plugin authors. None of this runs in a hub or an agent. Still beta: suites find more in each release, so a
+ * plugin that has passed may fail; names and what they take are meant to stay.
  *
  * @beta
  */
