@@ -17,7 +17,7 @@ class Bookmarks extends PersonCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Bookmarks)
-    const apps = (await this.call(flags, 'GET', '/me/apps')) as readonly ListedApp[]
+    const apps = await this.call<readonly ListedApp[]>(flags, 'GET', '/me/apps')
     const found = apps.flatMap(({ name, url }) => (url ? [{ name, url }] : []))
     const lines = found.map(({ name, url }) => `<DT><A HREF="${asMarkup(url)}">${asMarkup(name)}</A>`)
     await this.show(flags, found, () =>

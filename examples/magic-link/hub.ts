@@ -68,7 +68,7 @@ export default defineHubPlugin({
           </form>`),
         ),
       async callback(request, _reply, choice) {
-        const { code = '' } = request.query as { code?: string }
+        const code = new URL(request.url, 'https://hub').searchParams.get('code') ?? ''
         const browser = readCookie(request.headers.cookie, COOKIE) ?? ''
         const link = await links.spend(hash(code), hash(browser))
         const roles = link && people.get(link.address)

@@ -1,7 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { ReadableStream } from 'node:stream/web'
 import { encode, queryOf, type Signer, signedHeaders } from './signature.ts'
 
 /** A bucket, and how to reach it. */
@@ -42,7 +40,7 @@ async function serve(bucket: Bucket, request: IncomingMessage, response: ServerR
     ...{ 'content-type': 'application/octet-stream', 'x-content-type-options': 'nosniff' },
     ...{ 'content-disposition': 'attachment', ...(length !== null && { 'content-length': length }) },
   })
-  await pipeline(Readable.fromWeb(found.body as ReadableStream), response)
+  await pipeline(found.body, response)
 }
 
 async function listFolder(

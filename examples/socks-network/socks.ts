@@ -63,7 +63,7 @@ export async function readTarget(socket: Socket, signal: AbortSignal): Promise<S
 async function readBytes(socket: Socket, bytes: number, signal: AbortSignal): Promise<Buffer> {
   if (bytes === 0) return Buffer.alloc(0)
   for (;;) {
-    const chunk = socket.read(bytes) as Buffer | null
+    const chunk: Buffer | null = socket.read(bytes)
     if (chunk?.length === bytes) return chunk
     if (chunk !== null || socket.readableEnded || socket.destroyed) throw new Error('the client has left')
     await once(socket, 'readable', { signal })

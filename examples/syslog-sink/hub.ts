@@ -48,7 +48,7 @@ export default defineHubPlugin({
           continue
         }
         try {
-          await syslog.send(next.lines.map((line) => message(JSON.parse(line) as AuditEvent)))
+          await syslog.send(next.lines.map((line) => message(JSON.parse(line))))
           await next.done()
           failing = false
         } catch (error) {

@@ -109,14 +109,14 @@ export abstract class PersonCommand extends MshCommand {
     })
   }
 
-  /** One request; a terminal shows when it takes long. */
-  protected call(
+  /** One request; a terminal shows when it takes long. `T` is what the route responds with. */
+  protected async call<T>(
     flags: PersonFlags,
     method: string,
     path: string,
     options: CallOptions = {},
-  ): Promise<unknown> {
-    return withProgress('Asking the hub', this.hub(flags).call(method, path, options))
+  ): Promise<T> {
+    return (await withProgress('Asking the hub', this.hub(flags).call(method, path, options))) as T
   }
 }
 

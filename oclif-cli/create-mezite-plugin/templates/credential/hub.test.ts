@@ -34,8 +34,8 @@ conformPlugin(conformTest(test), plugin, {
 
 test('a key stands for one session of its account, at its applications alone', async () => {
   const { opened, read, stop } = openHost()
-  const callers = [await read('a key'), await read('a key')]
-  assert.deepEqual(callers, Array(2).fill({ kind: 'token', sessionId: 'session-1' }))
+  const callers = [...(await Promise.all([read('a key'), read('a key')])), await read('a key')]
+  assert.deepEqual(callers, Array(3).fill({ kind: 'token', sessionId: 'session-1' }))
   assert.deepEqual(opened, [{ id: 'session-1', user: 'bot:ci', apps: ['id of registry'] }])
   await stop()
 })

@@ -33,19 +33,26 @@ export default defineHubPlugin({
   setup({ config, clock, use, provide, tap }) {
     const byKey = new Map(config.programs.map((program) => [program.sha256, program]))
     const byName = new Map(config.programs.map((program) => [`bot:${program.name}`, program]))
-    /** The session of each account on this hub, or its opening. */
-    const open = new Map<string, Promise<Session>>()
+    /** The session of each account on this hub, or its opening; null if that failed. */
+    const open = new Map<string, Promise<Session | null>>()
 
-    async function sessionOf(name: string, clientIp: string): Promise<Session> {
-      const known = await open.get(name)?.catch(() => undefined)
-      if (known && use.sessions.byId(known.id) === known) return known
+    async function openSession(name: string, clientIp: string): Promise<Session> {
       const apps = byName.get(name)?.apps.flatMap((app) => use.catalog.byName(app)?.id ?? []) ?? []
       const expires = clock.now() + DAY_MS
-      const opening = use.sessions
-        .open({ kind: 'token', user: name, apps, clientIp, expires })
-        .then(({ session }) => session)
-      open.set(name, opening)
-      return opening
+      const { session } = await use.sessions.open({ kind: 'token', user: name, apps, clientIp, expires })
+      return session
+    }
+    function sessionOf(name: string, clientIp: string): Promise<Session> {
+      const known = open.get(name) ?? Promise.resolve(null)
+      const next = known.then((one) =>
+        one && use.sessions.byId(one.id) === one ? one : openSession(name, clientIp),
+      )
+      // Callers at the same time wait for one opening.
+      open.set(
+        name,
+        next.catch(() => null),
+      )
+      return next
     }
 
     provide.credentials({
@@ -74,8 +81,8 @@ export default defineHubPlugin({
     })
 
     tap.lifecycle.stop(async () => {
-      const found = await Promise.allSettled(open.values())
-      const ids = found.flatMap((one) => (one.status === 'fulfilled' ? [one.value.id] : []))
+      const found = await Promise.all(open.values())
+      const ids = found.flatMap((one) => one?.id ?? [])
       if (ids.length > 0) await use.sessions.end(ids, 'revoked', null)
     })
   },
