@@ -141,7 +141,7 @@ export function createAccessTokens(deps: {
     await end(await records.remove(where))
   }
 
-  return { adapter, open, revoke }
+  return { adapter, admitted, open, revoke }
 }
 
 export type AccessTokens = ReturnType<typeof createAccessTokens>

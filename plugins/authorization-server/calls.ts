@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Session, SignInDesk } from '@mezite/core'
+import type { PresentedBot } from './bot-proofs.ts'
 
 /** The request that the library is working on, for its storage and its callbacks. */
 export interface Call {
@@ -9,6 +10,8 @@ export interface Call {
   readonly hubSession: Session | undefined
   /** The code of a device in the address of the page. */
   readonly userCode?: string
+  /** The bot that a token request names; undefined for other clients. */
+  readonly bot?: PresentedBot
   readonly request: Parameters<SignInDesk['sessionOf']>[0]
 }
 

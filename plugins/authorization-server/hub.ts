@@ -18,8 +18,10 @@ import {
   users,
   webRoutes,
 } from '@mezite/core'
-import { access, createSigningKeys } from '@mezite/core/protocol'
+import { access, botLogins, createSigningKeys } from '@mezite/core/protocol'
+import type Provider from 'oidc-provider'
 import { createAccessTokens } from './access-tokens.ts'
+import { registerBotGrants, withBots } from './bot-grants.ts'
 import { configure } from './configuration.ts'
 import { createConsentPages } from './consent-pages.ts'
 import { tokenCredential } from './credential.ts'
@@ -64,7 +66,7 @@ export default defineHubPlugin({
     signInDesk,
     users,
   },
-  wants: { sessionLimits },
+  wants: { botLogins, sessionLimits },
   provides: { credentials, migrations, webRoutes },
   setup({ clock, config, log, tap, use, provide }) {
     provide.migrations(serverMigrations)
@@ -125,9 +127,16 @@ export default defineHubPlugin({
         ...use,
         ...{ library, secrets, registration: config.registration, clock },
         sessionLimits: use.sessionLimits,
-        adapter: (model) => (model === 'AccessToken' ? tokens.adapter : records.adapter(model)),
+        adapter(model) {
+          if (model === 'AccessToken') return tokens.adapter
+          return model === 'Client' ? withBots(records.adapter(model)) : records.adapter(model)
+        },
       })
-      const made = createServer({ ...{ library, issuer, configuration, keys, log }, prepare: () => {} })
+      const { botLogins: logins } = use
+      const prepare = (provider: Provider): void => {
+        if (logins) registerBotGrants(provider, { ...use, botLogins: logins, tokens, clock, thrown })
+      }
+      const made = createServer({ ...{ library, issuer, configuration, keys, log }, prepare })
       running = { server: made, records }
     })
   },

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { Problem, type PublicNames, type SignInDesk, type WebRoutes } from '@mezite/core'
+import { readTokenRequest } from './bot-proofs.ts'
 import type { Server } from './server.ts'
 
 type Request = Parameters<SignInDesk['sessionOf']>[0]
@@ -58,11 +59,13 @@ const OWN_HEADERS = {
 export function endpointRoutes(options: {
   readonly server: () => Server
   readonly desk: Pick<SignInDesk, 'sessionOf' | 'seal'>
-  readonly publicNames: Pick<PublicNames, 'signInOrigin' | 'hsts'>
+  readonly publicNames: Pick<PublicNames, 'hubOrigin' | 'signInOrigin' | 'hsts'>
   readonly registration: boolean
 }): WebRoutes {
   const { server, desk, publicNames, registration } = options
   const { host } = new URL(publicNames.signInOrigin)
+  const { signInOrigin, hubOrigin } = publicNames
+  const audiences = [...new Set([signInOrigin, signInOrigin + ROUTES.token, hubOrigin])]
 
   /** Also for names of the hub that are not the issuer's: metadata at another origin would name a wrong issuer. */
   function requireIssuer({ headers }: Request): void {
@@ -98,11 +101,22 @@ export function endpointRoutes(options: {
                 303,
               )
             }
+            const { raw, bot } =
+              path === ROUTES.token && request.method === 'POST'
+                ? await readTokenRequest(request.raw, audiences)
+                : { raw: request.raw, bot: null }
             reply.hijack()
             protect(reply.raw, publicNames.hsts === true)
             reply.raw.setHeader('x-request-id', request.id)
-            const call = { clientIp: request.clientIp, requestId: request.id, hubSession, request, ...code }
-            await server().serve(request.raw, reply.raw, call)
+            const call = {
+              clientIp: request.clientIp,
+              requestId: request.id,
+              hubSession,
+              request,
+              ...code,
+              ...(bot && { bot }),
+            }
+            await server().serve(raw, reply.raw, call)
           },
         })
     },

@@ -5,7 +5,6 @@ import type Provider from 'oidc-provider'
 import type { Configuration } from 'oidc-provider'
 import { type Call, calls } from './calls.ts'
 import { ACCESS_TOKEN, REFRESH_TOKEN } from './credential.ts'
-import { registerGrantTypes } from './grant-types.ts'
 import type { Library } from './library.ts'
 
 /** The authorization server as the routes use it. */
@@ -54,7 +53,6 @@ export function createServer(options: {
     prefixTokens(provider.AccessToken, ACCESS_TOKEN)
     prefixTokens(provider.RefreshToken, REFRESH_TOKEN)
     keepConsent(provider.Grant)
-    registerGrantTypes(provider)
     prepare(provider)
     // An event of Koa, which would otherwise print the error.
     ;(provider as NodeJS.EventEmitter).on('error', (error: unknown) =>

@@ -1,0 +1,235 @@
+/** Robots at the token endpoint, and what their tokens open. */
+import { createHash, generateKeyPairSync, randomUUID } from 'node:crypto'
+import * as jose from 'jose'
+import t from 'tap'
+import { until } from '../../until.ts'
+import { startWorld, token } from './world.ts'
+
+const world = await startWorld(
+  {},
+  { careful: { options: { require_session_mfa: true }, allow: { app_labels: { '*': '*' } } } },
+)
+const { hub, issuer, received, resource } = world
+const AUDIENCE = 'https://mezite.example.com'
+const CREDENTIALS = 'client_credentials'
+const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
+const ASSERTION = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
+const ID_TOKEN = 'urn:ietf:params:oauth:token-type:id_token'
+const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const keys = [{ kid: 'one', jwk: publicKey.export({ format: 'jwk' }) }]
+const trust = [{ issuer: issuer.url, audience: AUDIENCE, claims: { repository: 'example/shop' } }]
+const put = (name: string, spec: object) =>
+  hub.api('PUT', `/bots/${name}`, {
+    ...{ kind: 'bot', version: 'v1', metadata: { name } },
+    spec: { roles: ['staff'], ...spec },
+  })
+await put('ci', { keys, trust, max_token_ttl: '10m' })
+const { secret } = await hub.api<{ secret: string }>('POST', '/bots/ci/secret')
+
+const now = () => Math.floor(Date.now() / 1_000)
+const assertion = (bot = 'ci', claims: object = {}) =>
+  new jose.SignJWT({
+    ...{ iss: `bot:${bot}`, sub: `bot:${bot}`, aud: hub.signInUrl, exp: now() + 60, jti: randomUUID() },
+    ...claims,
+  })
+    .setProtectedHeader({ alg: 'ES256', kid: 'one' })
+    .sign(privateKey)
+const idToken = (claims: object = {}) =>
+  issuer.sign({
+    ...{ iss: issuer.url, sub: 'repo', aud: AUDIENCE, iat: now(), exp: now() + 60, jti: randomUUID() },
+    ...{ repository: 'example/shop', ...claims },
+  })
+const byKey = async (bot = 'ci', more: Readonly<Record<string, string>> = {}) => ({
+  ...{ grant_type: CREDENTIALS, client_assertion_type: ASSERTION, client_assertion: await assertion(bot) },
+  resource: resource('one'),
+  ...more,
+})
+const bySecret = (more: Readonly<Record<string, string>> = {}) => ({
+  ...{ grant_type: CREDENTIALS, client_id: 'bot:ci', client_secret: secret, resource: resource('one') },
+  ...more,
+})
+const byIdToken = (more: Readonly<Record<string, string>> = {}) => ({
+  ...{ grant_type: EXCHANGE, client_id: 'bot:ci', resource: resource('one') },
+  ...{ subject_token: idToken(), subject_token_type: ID_TOKEN, ...more },
+})
+const open = (name: string, headers: Readonly<Record<string, string>>, path = '/') =>
+  hub.visitor().fetch(hub.appUrl(name) + path, { headers: { accept: 'application/json', ...headers } })
+const given = async (fields: Readonly<Record<string, string>>, headers = {}) => {
+  const { status, text } = await token(hub, fields, headers)
+  const body = JSON.parse(text) as Readonly<Record<string, string>>
+  return {
+    status,
+    error: body.error,
+    detail: body.error_description,
+    bearer: { authorization: `Bearer ${body.access_token}` },
+    body,
+  }
+}
+
+t.test('a robot gets a token for one app by its key, by an ID token and by its secret', async (t) => {
+  const basic = (user: string) => ({
+    authorization: `Basic ${Buffer.from(`${user}:${secret}`).toString('base64')}`,
+  })
+  const { client_id: _, client_secret: __, ...rest } = bySecret()
+  for (const [what, fields, headers] of [
+    ['key', await byKey(), {}],
+    ['ID token', byIdToken(), {}],
+    ['secret in the form', bySecret(), {}],
+    ['secret as curl -u sends it', rest, basic('bot:ci')],
+    ['secret as RFC 6749 encodes it', rest, basic('bot%3Aci')],
+  ] as const) {
+    const { status, body, bearer } = await given(fields, headers)
+    t.equal(status, 200, `${what} ${JSON.stringify(body)}`)
+    t.match(body, { access_token: /^mezite_at_[\w-]{43}$/, token_type: 'Bearer', scope: 'app' })
+    t.ok(Number(body.expires_in) > 590 && Number(body.expires_in) <= 600, 'as long as its document says')
+    t.match(await open('one', bearer), { status: 200, text: 'for bot:ci' })
+    t.equal(received.at(-1)?.headers.authorization, undefined)
+    t.equal((await open('two', bearer)).status, 401, 'S197 and no other app')
+  }
+  const git = Buffer.from(`any:${(await given(await byKey())).body.access_token}`).toString('base64')
+  t.equal((await open('one', { authorization: `Basic ${git}` })).status, 200, 'as the password of git')
+  const find = async () => {
+    const all = await hub.api<{ user: string; client: string }[]>('GET', '/audit?type=token.issued')
+    return all.some(({ user, client }) => user === 'bot:ci' && client === 'bot:ci')
+  }
+  await until(find, 'token.issued')
+})
+
+t.test('S203 S209 whoever is not the robot, or may not open the app, gets no token', async (t) => {
+  await put('careful', { roles: ['careful'], keys })
+  await put('nobody', { roles: ['guests'], keys })
+  await put('far', { keys, allow_from: ['10.0.0.0/8'] })
+  const used = await byKey()
+  t.equal((await given(used)).status, 200)
+  const none = 'eyJhbGciOiJub25lIn0'
+  const cases: readonly (readonly [string, Readonly<Record<string, string>>, number, string, RegExp?])[] = [
+    ['an assertion again', used, 401, 'invalid_client'],
+    [
+      'an assertion for another server',
+      { ...(await byKey()), client_assertion: await assertion('ci', { aud: 'https://x.example' }) },
+      401,
+      'invalid_client',
+    ],
+    ['an assertion of another client', await byKey('ci', { client_id: 'bot:nobody' }), 401, 'invalid_client'],
+    ['two proofs', await byKey('ci', { client_secret: secret }), 401, 'invalid_client'],
+    [
+      'no proof',
+      { grant_type: CREDENTIALS, client_id: 'bot:ci', resource: resource('one') },
+      401,
+      'invalid_client',
+    ],
+    ['a wrong secret', bySecret({ client_secret: `${secret.slice(0, -1)}A` }), 401, 'invalid_client'],
+    ['an unknown robot', await byKey('ghost'), 401, 'invalid_client'],
+    [
+      'an ID token of another repository',
+      byIdToken({ subject_token: idToken({ repository: 'evil/shop' }) }),
+      401,
+      'invalid_client',
+    ],
+    [
+      'an unsigned ID token',
+      byIdToken({ subject_token: `${none}.${idToken().split('.')[1]}.` }),
+      401,
+      'invalid_client',
+    ],
+    [
+      'an ID token of another type',
+      byIdToken({ subject_token_type: 'urn:ietf:params:oauth:token-type:saml2' }),
+      401,
+      'invalid_client',
+    ],
+    ['an ID token for the other grant', byIdToken({ grant_type: CREDENTIALS }), 401, 'invalid_client'],
+    ['a secret for the other grant', bySecret({ grant_type: EXCHANGE }), 401, 'invalid_client'],
+    ['another grant', bySecret({ grant_type: 'refresh_token', refresh_token: 'x' }), 400, 'invalid_request'],
+    ['no app', bySecret({ resource: '' }), 400, 'invalid_target'],
+    ['an unknown app', bySecret({ resource: resource('nope') }), 400, 'invalid_target'],
+    ['a foreign resource', bySecret({ resource: 'https://example.com/' }), 400, 'invalid_target'],
+    [
+      'a role that needs a passkey',
+      await byKey('careful'),
+      400,
+      'unauthorized_client',
+      /session_mfa_required/,
+    ],
+    ['no role for the app', await byKey('nobody'), 400, 'unauthorized_client', /label_mismatch/],
+    ['an address that it may not use', await byKey('far'), 400, 'unauthorized_client', /address_not_allowed/],
+  ]
+  for (const [what, fields, status, error, detail = /./] of cases) {
+    const answer = await given(fields)
+    t.match(
+      { status: answer.status, error: answer.error, detail: answer.detail ?? '-' },
+      { status, error, detail },
+      what,
+    )
+    t.equal(answer.body.access_token, undefined, what)
+  }
+  const open = await hub.api<{ user: string }[]>('GET', '/sessions')
+  t.notOk(
+    open.some(({ user }) => /careful|nobody|far/.test(user)),
+    'no session is left',
+  )
+})
+
+t.test('a robot is not a client of other endpoints', async (t) => {
+  const fields = new URLSearchParams({ client_id: 'bot:ci', client_secret: secret, token: 'x' })
+  for (const path of ['/v1/oauth/introspect', '/v1/oauth/device_authorization', '/v1/oauth/revoke']) {
+    const { status } = await hub.visitor().fetch(hub.signInUrl + path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: fields.toString(),
+    })
+    t.ok(status >= 400 && status < 500, `${path}: ${status}`)
+  }
+})
+
+t.test('a body that is too long, or not a form, is refused', async (t) => {
+  t.equal((await token(hub, { client_id: 'bot:ci', filler: 'x'.repeat(60_000) })).status, 413)
+  const json = await hub.visitor().fetch(`${hub.signInUrl}/v1/oauth/token`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(bySecret()),
+  })
+  t.equal(json.status, 400)
+})
+
+t.test('S204 tokens and streams of a robot end within a second', async (t) => {
+  for (const [what, cut] of [
+    ['locked', () => hub.api('POST', '/locks', { target: { user: 'bot:ci' } })],
+    ['its rule of trust is gone', () => put('ci', { keys, max_token_ttl: '10m' })],
+    ['its role is gone', () => put('ci', { keys, trust, roles: ['guests'], max_token_ttl: '10m' })],
+    ['removed', () => hub.api('DELETE', '/bots/ci')],
+  ] as const) {
+    await put('ci', { keys, trust, max_token_ttl: '10m' })
+    const { bearer } = await given(byIdToken())
+    const stream = await hub.visitor().stream(`${hub.appUrl('one')}/drip`, { headers: bearer })
+    let ended = false
+    stream
+      .on('error', () => {})
+      .once('close', () => {
+        ended = true
+      })
+    stream.resume()
+    const started = performance.now()
+    await cut()
+    await until(() => ended, what, 5_000)
+    const ms = performance.now() - started
+    t.ok(ms < 1_000, `${what}: ${Math.round(ms)} ms`)
+    const { status } = await open('one', bearer)
+    t.ok([401, 403].includes(status), `${what}: ${status}`)
+    for (const { id } of await hub.api<{ id: string }[]>('GET', '/locks'))
+      await hub.api('DELETE', `/locks/${id}`)
+  }
+  await put('ci', { keys, trust, max_token_ttl: '10m' })
+})
+
+t.test('S205 no token, secret or assertion is in a log or a record', async (t) => {
+  const fields = await byKey()
+  const { body } = await given(fields)
+  await open('one', { authorization: `Bearer ${body.access_token}` })
+  const records = JSON.stringify(await hub.api('GET', '/audit?limit=1000')) + hub.log.join('\n')
+  for (const text of [body.access_token, secret, fields.client_assertion])
+    t.notOk(
+      records.includes(String(text).slice(12, 60)),
+      createHash('sha256').update(String(text)).digest('hex').slice(0, 8),
+    )
+})
