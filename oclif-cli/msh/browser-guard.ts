@@ -128,22 +128,30 @@ function isForeignHost(host: string): boolean {
   return name !== '' && isIP(name) === 0 && name !== 'localhost' && !name.endsWith('.localhost')
 }
 
+/** The hosts of a port that serves one app. */
+function localHosts(port: number): readonly string[] {
+  const hosts = [`127.0.0.1:${port}`, `localhost:${port}`]
+  return port === 80 ? [...hosts, '127.0.0.1', 'localhost'] : hosts
+}
+
 /** Header names and values in turn, as received. */
 export type RawHeaders = readonly string[]
 
 /**
  * Why a request to a local port may come from a web page of another origin: DNS rebinding (`Host`), another origin, or
- * another site. Null: it does not.
+ * another site. Null: it does not. `own`: the hosts that the port serves.
  */
-export function crossOriginProblem(headers: RawHeaders, port: number): string | null {
+export function crossOriginProblem(
+  headers: RawHeaders,
+  port: number,
+  own: readonly string[] = localHosts(port),
+): string | null {
   const valuesOf = (name: string) =>
     headers.filter((_, at) => at % 2 === 1 && headers[at - 1]!.toLowerCase() === name)
   const hosts = valuesOf('host').map((host) => host.toLowerCase())
-  const own = [`127.0.0.1:${port}`, `localhost:${port}`]
-  if (port === 80) own.push('127.0.0.1', 'localhost')
   const [host] = hosts
   if (hosts.length !== 1 || host === undefined || !own.includes(host)) {
-    return `This port serves 127.0.0.1:${port} and localhost:${port} only.`
+    return `This port serves ${own.slice(0, 2).join(' and ')} only.`
   }
   if (valuesOf('origin').some((origin) => origin.toLowerCase() !== `http://${host}`)) {
     return 'Pages of other origins may not use this port.'

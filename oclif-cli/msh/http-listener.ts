@@ -26,6 +26,8 @@ export interface LocalOrigin {
   readonly app: string
   readonly publicHost: string
   readonly hub: Pick<HubConnection, 'open'>
+  /** The only values of `Host` that are served at a port; default: 127.0.0.1 and localhost with the port. */
+  readonly hosts?: ((port: number) => readonly string[]) | undefined
 }
 
 /**
@@ -89,7 +91,7 @@ function serveHttp1(origin: LocalOrigin, agent: AppAgent): HttpServer {
   server.on('request', (incoming, outgoing) => {
     outgoing.on('error', () => outgoing.destroy())
     incoming.on('error', () => {})
-    const rejection = rejectionOf(incoming)
+    const rejection = rejectionOf(incoming, origin)
     if (rejection !== null) return sendRejection(outgoing, rejection.status, rejection.text)
     const names = namesOf(incoming, origin)
     let upstream: ClientRequest | null = null
@@ -146,10 +148,14 @@ function isRepeatable(incoming: IncomingMessage): boolean {
 }
 
 /** Status and text with which msh itself rejects a request; null if it may be forwarded. */
-function rejectionOf(incoming: IncomingMessage): { readonly status: number; readonly text: string } | null {
+function rejectionOf(
+  incoming: IncomingMessage,
+  { hosts }: LocalOrigin,
+): { readonly status: number; readonly text: string } | null {
   if (!incoming.url?.startsWith('/') && incoming.url !== '*')
     return { status: 403, text: 'This port is not a proxy.' }
-  const problem = crossOriginProblem(incoming.rawHeaders, incoming.socket.localPort ?? 0)
+  const { localPort = 0 } = incoming.socket
+  const problem = crossOriginProblem(incoming.rawHeaders, localPort, hosts?.(localPort))
   if (problem !== null) return { status: 403, text: problem }
   if (needsUpgrade(incoming))
     return { status: 400, text: 'Connections to this port can be upgraded to websocket only.' }
@@ -237,7 +243,7 @@ function serveUpgrades(server: HttpServer, origin: LocalOrigin): void {
       const headers = { ...REJECTION_HEADERS, 'content-length': String(Buffer.byteLength(body)) }
       socket.end(headOf(status, STATUS_CODES[status], Object.entries(headers).flat()) + body)
     }
-    const rejection = rejectionOf(incoming)
+    const rejection = rejectionOf(incoming, origin)
     if (rejection !== null) return reject(rejection.status, rejection.text)
     const names = namesOf(incoming, origin)
     const upgrade = ['Connection', 'Upgrade', 'Upgrade', incoming.headers.upgrade ?? '']

@@ -26,8 +26,9 @@ export function relayHttp2(origin: LocalOrigin, agent: AppAgent): Http2Server {
     const path = String(headers[':path'] ?? '')
     const localHost = String(headers[':authority'] ?? headers.host ?? '')
     const lines = ['host', localHost, ...fieldsOf(rawHeaders)]
+    const { localPort = 0 } = stream.session?.socket ?? {}
     const problem = path.startsWith('/')
-      ? crossOriginProblem(lines, stream.session?.socket.localPort ?? 0)
+      ? crossOriginProblem(lines, localPort, origin.hosts?.(localPort))
       : 'This port is not a proxy.'
     if (problem !== null) return reject(stream, 403, problem, isGrpcCall(lines))
     const names: OriginNames = { publicHost: origin.publicHost, localHost }

@@ -1,6 +1,7 @@
 import type { ClientHttp2Session } from 'node:http2'
 import { setTimeout as pause } from 'node:timers/promises'
-import { CliError } from '@mezite/cli'
+import { CliError, messageOf } from '@mezite/cli'
+import { renewalOf } from '@mezite/cli/bot-login'
 import { type Identity, renewHint } from '@mezite/cli/identity'
 import { LONGEST_TIMER_MS } from '@mezite/core/protocol'
 import { dialHub } from './hub-dialer.ts'
@@ -14,6 +15,7 @@ const LONGEST_RETRY_MS = 5_000
 /** The longest pause between two attempts while a local connection waits. */
 const WAITING_RETRY_MS = 500
 const PASSING_MS = 100
+const RENEW_RETRY_MS = 30_000
 /** After a sleep the hub must respond within this time; less than `WAIT_MS`, so that no local connection is lost. */
 const AWAKE_MS = 2_000
 const CLOCK_CHECK_MS = 1_000
@@ -24,6 +26,8 @@ export interface HubConnectionOptions {
   readonly identity: Identity
   /** Asks the hub whether the login has ended. Called when the hub closes a connection without a reason. */
   readonly hasEnded: () => Promise<boolean>
+  /** Renews the login of a bot, whose certificate lasts an hour at most; undefined for a person. */
+  readonly renew?: (() => Promise<Identity>) | undefined
   /** Called once, when the certificate or the login has ended and the hub will refuse everything. */
   readonly onEnded: (error: CliError) => void
   /** Prints a line for the user. */
@@ -44,7 +48,8 @@ export interface HubConnection {
 
 /** Creates a connection that does nothing before `connect`. */
 export function createHubConnection(options: HubConnectionOptions): HubConnection {
-  const { identity, note } = options
+  const { note } = options
+  let { identity } = options
   const hub = identity.proxy.name
   const stopped = new AbortController()
   const sessions = new Set<ClientHttp2Session>()
@@ -53,6 +58,8 @@ export function createHubConnection(options: HubConnectionOptions): HubConnectio
   let waiting = 0
   let demand = Promise.withResolvers<void>()
   let expiry: NodeJS.Timeout | undefined
+  let renewal: NodeJS.Timeout | undefined
+  let retire = (): void => {}
   let stopWatching = (): void => {}
 
   const usable = (): ClientHttp2Session | null =>
@@ -69,6 +76,7 @@ export function createHubConnection(options: HubConnectionOptions): HubConnectio
   function close(): void {
     stopped.abort()
     clearTimeout(expiry)
+    clearTimeout(renewal)
     stopWatching()
     for (const session of sessions) session.destroy()
   }
@@ -82,6 +90,27 @@ export function createHubConnection(options: HubConnectionOptions): HubConnectio
       const what = `the certificate for ${hub} has expired`
       end(new CliError('MEZ_LOGIN_EXPIRED', what, { hint: renewHint(identity) }))
     }
+  }
+
+  /** Renews when two thirds of the certificate's life are over, and again every 30 s until it works. */
+  function renewInTime(at = renewalOf(identity)): void {
+    const { renew } = options
+    if (renew === undefined) return
+    clearTimeout(renewal)
+    const wait = Math.min(Math.max(at - Date.now(), 0), LONGEST_TIMER_MS)
+    renewal = setTimeout(async () => {
+      try {
+        identity = await renew()
+        if (stopped.signal.aborted) return
+        expireAt()
+        renewInTime()
+        // New streams need the new certificate; those that are open keep the old connection until the hub ends it.
+        retire()
+      } catch (error) {
+        note(`warning: the login at ${hub} could not be renewed: ${messageOf(error)}`)
+        if (!stopped.signal.aborted) renewInTime(Date.now() + RENEW_RETRY_MS)
+      }
+    }, wait)
   }
 
   /** The certificate may have expired during the sleep, and the connection may be dead. */
@@ -114,6 +143,7 @@ export function createHubConnection(options: HubConnectionOptions): HubConnectio
   const retired = (session: ClientHttp2Session) =>
     new Promise<void>((resolve) => {
       session.once('goaway', () => resolve())
+      retire = resolve
       session.once('close', () => resolve())
       if (session.closed || session.destroyed) resolve()
     })
@@ -178,6 +208,7 @@ export function createHubConnection(options: HubConnectionOptions): HubConnectio
   return {
     async connect() {
       expireAt()
+      renewInTime()
       stopWatching = watchWake(onWake)
       const session = await attempt()
       keepConnected(session).catch(() => {})

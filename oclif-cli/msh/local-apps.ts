@@ -91,17 +91,17 @@ async function findOrConfirm(options: {
 
 /** A requested port must be free; the port of the previous run may be in use by now. */
 async function listen(create: () => Server, requested: number | null, last: number | null): Promise<number> {
-  if (requested !== null) return listenLoopback(create(), requested)
+  if (requested !== null) return listenOn(create(), requested)
   try {
-    if (last !== null) return await listenLoopback(create(), last)
+    if (last !== null) return await listenOn(create(), last)
   } catch (error) {
     if (!(error instanceof CliError && error.code === 'MEZ_PORT_UNAVAILABLE')) throw error
   }
-  return listenLoopback(create(), 0)
+  return listenOn(create(), 0)
 }
 
 /** Listens on a port of 127.0.0.1 (0: a free one) and returns its number. Throws `MEZ_PORT_UNAVAILABLE`. */
-function listenLoopback(server: Server, port: number): Promise<number> {
+export function listenOn(server: Server, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const failed = (cause: NodeJS.ErrnoException): void => {
       const why =

@@ -5,6 +5,8 @@ export const commands: Commands = {
   status: async () => (await import('./commands/status.ts')).Status,
   'app ls': async () => (await import('./commands/app.ts')).AppLs,
   'app login': async () => (await import('./commands/app.ts')).AppLogin,
+  'app run': async () => (await import('./commands/app-run.ts')).AppRun,
+  proxy: async () => (await import('./commands/proxy.ts')).LocalProxy,
   completion: async () => (await import('./commands/completion.ts')).Completion,
 }
 

@@ -198,7 +198,14 @@ export async function redeemLogin(
   proof: LoginProof,
   more: object = {},
 ): Promise<{ readonly login: LoginResult; readonly body: Readonly<Record<string, unknown>> }> {
-  const response = await client.call('POST', path, { body: { ...proof, ...more } })
+  return readLogin(await client.call('POST', path, { body: { ...proof, ...more } }))
+}
+
+/** Reads the hub's response to a login. Throws `MEZ_HUB_UNEXPECTED` if it has no credential. */
+export function readLogin(response: unknown): {
+  readonly login: LoginResult
+  readonly body: Readonly<Record<string, unknown>>
+} {
   const body = (response ?? {}) as Record<string, unknown>
   const { token, expires, user, cluster, hub_ca } = body
   if (typeof token !== 'string' || typeof expires !== 'string') {

@@ -3,9 +3,13 @@
  *
  * @internal
  */
-import { generateKeyPairSync, X509Certificate } from 'node:crypto'
+import { generateKeyPairSync } from 'node:crypto'
 import * as Flags from '@oclif/core/flags'
+import type * as Interfaces from '@oclif/core/interfaces'
 import { BaseCommand } from './base-command.ts'
+import type { BotLogin } from './bot-login.ts'
+import type { LoginResult } from './browser-login.ts'
+import { readUserCertificate } from './certificate-facts.ts'
 import { CliError } from './cli-error.ts'
 import { type CallOptions, createHubClient, type HubClient } from './hub-client.ts'
 import { type ProxyAddress, parseProxy, proxyEndpoint } from './hub-endpoint.ts'
@@ -24,7 +28,8 @@ export interface Identity {
   readonly certificate: string
   /** PEM bundle. */
   readonly hubCa: string
-  /** End of the certificate, in milliseconds since the epoch. */
+  /** Start and end of the certificate, in milliseconds since the epoch. */
+  readonly issued: number
   readonly expires: number
   readonly sessionId: string | null
   /** Roles at the time of the login; empty if not known. */
@@ -43,6 +48,8 @@ export interface MshProfile extends Profile {
   readonly certificate: string
   readonly roles: readonly string[]
   readonly session_id: string | null
+  /** The bot, and how it proves itself again; absent for a person. */
+  readonly bot?: BotLogin
 }
 
 /** The folder of msh's files: MSH_HOME or ~/.msh. */
@@ -72,6 +79,24 @@ export abstract class MshCommand extends BaseCommand {
     }),
   }
 
+  /** Also renews the login of a bot that is due, so that `identity` finds a valid one. Throws what `renewBot` throws. */
+  protected override async parse<
+    F extends Interfaces.OutputFlags<Interfaces.FlagInput>,
+    B extends Interfaces.OutputFlags<Interfaces.FlagInput>,
+    A extends Interfaces.OutputArgs<Interfaces.ArgInput>,
+  >(options?: Interfaces.Input<F, B, A>, argv?: string[]): Promise<Interfaces.ParserOutput<F, B, A>> {
+    const parsed = await super.parse(options, argv)
+    const { identity, proxy } = parsed.flags as PersonFlags
+    const named = proxy ?? (process.env.MEZITE_PROXY || undefined)
+    if ((identity ?? (process.env.MSH_IDENTITY || undefined)) !== undefined) return parsed
+    const profile = loginStore().get(named && parseProxy(named).name)
+    if (profile?.bot !== undefined) {
+      const { isDue, renewBot } = await import('./bot-login.ts')
+      if (isDue(profile)) await renewBot(profile)
+    }
+    return parsed
+  }
+
   /**
    * The identity of this command line: `-i FILE`, else MSH_IDENTITY, else the login at `--proxy` or MEZITE_PROXY, else the
    * latest login. Throws `MEZ_NOT_LOGGED_IN` or `MEZ_LOGIN_EXPIRED`.
@@ -88,6 +113,13 @@ export abstract class MshCommand extends BaseCommand {
     }
     return identity
   }
+}
+
+/** For a connection that lasts: renews the login of a bot; undefined for a person and for an identity file. */
+export function renewalOfLogin({ proxy, file }: Identity): (() => Promise<Identity>) | undefined {
+  const profile = file === null ? loginStore().get(proxy.name) : null
+  if (profile?.bot === undefined) return undefined
+  return async () => (await import('./bot-login.ts')).renewBot(profile)
 }
 
 /** The flags of every command that acts as a signed-in person. @public */
@@ -126,6 +158,25 @@ function storedIdentity(wanted: string | undefined): Identity {
   return identityOf(profile)
 }
 
+/** The login to store, from the hub's response to a login and the key that it certified. */
+export function profileOf(options: {
+  readonly proxy: ProxyAddress
+  readonly ca: string | null
+  readonly login: LoginResult
+  readonly body: Readonly<Record<string, unknown>>
+  readonly key: string
+  readonly bot?: BotLogin
+}): MshProfile {
+  const { proxy, ca, login, body, key, bot } = options
+  return {
+    ...{ proxy: proxy.name, ca, ...login, key },
+    ...(bot && { bot }),
+    certificate: String(body.certificate ?? ''),
+    roles: Array.isArray(body.roles) ? body.roles.map(String) : [],
+    session_id: typeof body.session_id === 'string' ? body.session_id : null,
+  }
+}
+
 /** A stored login as an identity, expired or not. Throws `MEZ_IDENTITY_INVALID`. */
 export function identityOf(profile: MshProfile): Identity {
   const facts = readUserCertificate(profile.certificate)
@@ -139,6 +190,7 @@ export function identityOf(profile: MshProfile): Identity {
     proxy: parseProxy(profile.proxy),
     ...{ user, cluster, key, certificate, roles, token, ca },
     hubCa: hub_ca,
+    issued: facts.notBefore,
     expires: facts.notAfter,
     sessionId: session_id,
     file: null,
@@ -208,6 +260,7 @@ export function readIdentityFile(file: string, proxy: ProxyAddress | null): Iden
     key: keys[0]!.block,
     certificate: certificate.block,
     hubCa: authorities.map(({ block }) => block).join(''),
+    issued: facts.notBefore,
     expires: facts.notAfter,
     sessionId: facts.sessionId,
     roles: [],
@@ -225,28 +278,4 @@ export function createUserKey(): { readonly key: string; readonly publicKey: str
     publicKeyEncoding: { type: 'spki', format: 'pem' },
   })
   return { key: privateKey, publicKey }
-}
-
-interface CertificateFacts {
-  readonly user: string
-  readonly cluster: string
-  readonly sessionId: string | null
-  /** Milliseconds since the epoch. */
-  readonly notAfter: number
-}
-
-/** Reads a user's certificate (PEM); null for anything else. */
-function readUserCertificate(pem: string): CertificateFacts | null {
-  try {
-    const { subjectAltName = '', validTo } = new X509Certificate(pem)
-    const names = subjectAltName.replace(/^URI:/, '')
-    // Node.js quotes a name that could be mistaken for several.
-    const uri = names.startsWith('"') ? String(JSON.parse(names)) : names
-    const [, cluster, name, sessionId = null] =
-      /^mezite:\/\/([^/]+)\/user\/([^/?#]+)(?:\?session=([0-9a-f-]+))?$/.exec(uri) ?? []
-    if (cluster === undefined || name === undefined) return null
-    return { user: decodeURIComponent(name), cluster, sessionId, notAfter: Date.parse(validTo) }
-  } catch {
-    return null
-  }
 }

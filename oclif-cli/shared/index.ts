@@ -31,6 +31,7 @@ export {
   readCaFile,
   socketEndpoint,
 } from './hub-endpoint.ts'
+export { jwkThumbprint } from './jwk-thumbprint.ts'
 export { listOrNull, parseRoles, reportNames, strictFlag, unknownRoles } from './name-checks.ts'
 export {
   checkPrivateFile,

@@ -64,7 +64,7 @@ export function registerBotGrants(provider: Provider, deps: BotGrantDeps): void 
     }
   }
 
-  const grant = (name: string) => async (ctx: KoaContextWithOIDC) => {
+  const handlerOf = (name: string) => async (ctx: KoaContextWithOIDC) => {
     const call = calls.getStore()!
     const { user, holder, roles, longestMs, by } = await prove(name)
     const { resource } = ctx.oidc.params as { resource?: unknown }
@@ -98,11 +98,11 @@ export function registerBotGrants(provider: Provider, deps: BotGrantDeps): void 
       ...(name === TOKEN_EXCHANGE && { issued_token_type: 'urn:ietf:params:oauth:token-type:access_token' }),
     }
   }
-  provider.registerGrantType('client_credentials', grant('client_credentials') as never, [
+  provider.registerGrantType('client_credentials', handlerOf('client_credentials') as never, [
     'scope',
     'resource',
   ])
-  provider.registerGrantType(TOKEN_EXCHANGE, grant(TOKEN_EXCHANGE) as never, [
+  provider.registerGrantType(TOKEN_EXCHANGE, handlerOf(TOKEN_EXCHANGE) as never, [
     ...['scope', 'resource', 'audience', 'subject_token', 'subject_token_type', 'requested_token_type'],
   ])
 }

@@ -1,4 +1,4 @@
-import { createHash, createPublicKey } from 'node:crypto'
+import { createPublicKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import {
   AdminCommand,
@@ -7,6 +7,7 @@ import {
   cutText,
   escapeText,
   type Flat,
+  jwkThumbprint,
   messageOf,
   nameOf,
   PutCommand,
@@ -112,10 +113,8 @@ function readKey(file: string) {
       hint: 'Write the public half of a key: openssl pkey -in ci.key -pubout -out ci.pub',
     })
   try {
-    const jwk = createPublicKey(pem).export({ format: 'jwk' }) as Record<string, string>
-    const members = ['crv', 'e', 'kty', 'n', 'x', 'y'].filter((name) => jwk[name] !== undefined)
-    const text = JSON.stringify(Object.fromEntries(members.map((name) => [name, jwk[name]])))
-    return { kid: createHash('sha256').update(text).digest('base64url'), jwk }
+    const key = createPublicKey(pem)
+    return { kid: jwkThumbprint(key), jwk: key.export({ format: 'jwk' }) }
   } catch (error) {
     throw new CliError('MEZ_USAGE_WRONG', `--key: ${file} is not a usable public key: ${messageOf(error)}`)
   }

@@ -1,20 +1,25 @@
+import { resolve } from 'node:path'
 import {
   BaseCommand,
   checkPrivateFile,
   createHubClient,
   endLogin,
   formatTime,
+  type HubClient,
+  type ProxyAddress,
   parseDurationSeconds,
   parseProxy,
   proxyEndpoint,
   readCaFile,
   showCell,
 } from '@mezite/cli'
+import { type BotLogin, loginBot, type ProofSource, sourceOfEnvironment } from '@mezite/cli/bot-login'
 import {
   createUserKey,
   identityOf,
   loginStore,
   type MshProfile,
+  profileOf,
   writeIdentityFile,
 } from '@mezite/cli/identity'
 import { findHub, loginWithBrowser, redeemLogin } from '@mezite/cli/login'
@@ -52,6 +57,34 @@ class Login extends BaseCommand {
       description: 'Write an identity file (key, certificate, hub CA) instead of storing a login',
       helpValue: 'FILE',
     }),
+    bot: Flags.string({
+      description: 'Sign in as a bot, without a browser; its login renews itself (README.md of bots)',
+      helpValue: 'NAME',
+      exclusive: ['auth'],
+    }),
+    key: Flags.string({
+      description: 'With --bot: file with the private key of the bot, PEM',
+      helpValue: 'FILE',
+      dependsOn: ['bot'],
+      exclusive: ['id-token-file', 'secret-file'],
+    }),
+    'id-token-file': Flags.string({
+      description:
+        'With --bot: file with an ID token of the platform; default: MEZITE_ID_TOKEN, or GitHub Actions',
+      helpValue: 'FILE',
+      dependsOn: ['bot'],
+      exclusive: ['key', 'secret-file'],
+    }),
+    'secret-file': Flags.string({
+      description: 'With --bot: file with the secret of the bot; default: MEZITE_BOT_SECRET',
+      helpValue: 'FILE',
+      dependsOn: ['bot'],
+      exclusive: ['key', 'id-token-file'],
+    }),
+    audience: Flags.string({
+      description: 'With --bot in GitHub Actions: audience of the ID token; default: https:// and the hub',
+      dependsOn: ['bot'],
+    }),
     browser: Flags.boolean({
       default: true,
       allowNo: true,
@@ -70,22 +103,10 @@ class Login extends BaseCommand {
     // Report an unusable file before the user signs in.
     if (flags.out === undefined) store.list()
     else checkPrivateFile(flags.out)
-    await findHub(client)
-    const { key, publicKey } = createUserKey()
-    const { login, body } = await loginWithBrowser({
-      program: 'msh',
-      proxy,
-      connector: flags.auth ?? null,
-      browser: flags.browser,
-      redeem: (proof) =>
-        redeemLogin(client, '/user-certs', proof, { public_key: publicKey, ttl_seconds: ttlSeconds }),
-    })
-    const profile: MshProfile = {
-      ...{ proxy: proxy.name, ca, ...login, key },
-      certificate: String(body.certificate ?? ''),
-      roles: Array.isArray(body.roles) ? body.roles.map(String) : [],
-      session_id: typeof body.session_id === 'string' ? body.session_id : null,
-    }
+    const profile =
+      flags.bot === undefined
+        ? await loginPerson({ ...flags, proxy, ca, client, ttlSeconds })
+        : await loginBot({ proxy, ca, ttlSeconds, bot: botOf(flags.bot, flags, proxy) })
     const identity = identityOf(profile)
     if (flags.out === undefined) store.put(profile)
     else writeIdentityFile(flags.out, identity)
@@ -101,6 +122,52 @@ class Login extends BaseCommand {
       return lines.join('\n')
     })
   }
+}
+
+/** Signs a person in through the browser. */
+async function loginPerson(options: {
+  readonly proxy: ProxyAddress
+  readonly ca: string | null
+  readonly client: HubClient
+  readonly ttlSeconds: number
+  readonly auth?: string | undefined
+  readonly browser: boolean
+}): Promise<MshProfile> {
+  const { proxy, ca, client, ttlSeconds, auth, browser } = options
+  await findHub(client)
+  const { key, publicKey } = createUserKey()
+  const { login, body } = await loginWithBrowser({
+    program: 'msh',
+    proxy,
+    connector: auth ?? null,
+    browser,
+    redeem: (proof) =>
+      redeemLogin(client, '/user-certs', proof, { public_key: publicKey, ttl_seconds: ttlSeconds }),
+  })
+  return profileOf({ proxy, ca, login, body, key })
+}
+
+/** The bot of the flags. Files are named by their full path: renewals run elsewhere. */
+function botOf(
+  name: string,
+  flags: {
+    readonly key?: string | undefined
+    readonly 'id-token-file'?: string | undefined
+    readonly 'secret-file'?: string | undefined
+    readonly audience?: string | undefined
+  },
+  { name: hub }: ProxyAddress,
+): BotLogin {
+  const { key, 'id-token-file': idToken, 'secret-file': secret, audience = `https://${hub}` } = flags
+  const source: ProofSource =
+    key !== undefined
+      ? { kind: 'key', file: resolve(key) }
+      : idToken !== undefined
+        ? { kind: 'id_token', file: resolve(idToken) }
+        : secret !== undefined
+          ? { kind: 'secret', file: resolve(secret) }
+          : sourceOfEnvironment(audience)
+  return { name: name.replace(/^bot:/, ''), source }
 }
 
 class Logout extends BaseCommand {

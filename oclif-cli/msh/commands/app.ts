@@ -7,7 +7,7 @@ import {
   showJsonLine,
   showTable,
 } from '@mezite/cli'
-import { hubClientOf, MshCommand, mshHome, PersonCommand } from '@mezite/cli/identity'
+import { MshCommand, PersonCommand } from '@mezite/cli/identity'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import { listApps } from '../app-lookup.ts'
@@ -75,38 +75,26 @@ export class AppLogin extends MshCommand {
       })
     }
     const identity = this.identity(flags)
-    const client = hubClientOf(identity)
     // Listing apps needs none of this, and help neither.
-    const [{ createHubConnection }, { createNotes, createPortMemory, LOOPBACK, openApps }] =
-      await Promise.all([import('../hub-connection.ts'), import('../local-apps.ts')])
+    const [{ openForCommand }, { LOOPBACK }] = await Promise.all([
+      import('../open-session.ts'),
+      import('../local-apps.ts'),
+    ])
     const over = Promise.withResolvers<CliError | null>()
-    const note = createNotes((text) => this.note(text))
-    const hub = createHubConnection({
-      identity,
-      note,
-      onEnded: (error) => over.resolve(error),
-      hasEnded: async () => {
-        try {
-          await client?.call('GET', '/me', { deadlineMs: 5_000 })
-          return false
-        } catch (error) {
-          return error instanceof CliError && error.status === 401
-        }
-      },
-    })
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
       process.once(signal, () => over.resolve(null))
     let exit = 0
+    let close = (): void => {}
     try {
-      const ports = createPortMemory(mshHome())
-      const opened = await Promise.race([
-        openApps({ ...{ apps, identity, client, hub, note, ports }, port: flags.port ?? null }),
-        over.promise.then((error) => {
-          if (error) throw error
-          return []
-        }),
-      ])
-      for (const { app, protocol, port } of opened) {
+      const opening = openForCommand({
+        ...{ identity, apps, port: flags.port ?? null, remember: true },
+        note: (text) => this.note(text),
+      })
+      const opened = await Promise.race([opening, over.promise])
+      if (opened === null || opened instanceof CliError) process.exit(0)
+      close = opened.close
+      opened.over.then(over.resolve)
+      for (const { app, protocol, port } of opened.apps) {
         const address = `${LOOPBACK}:${port}`
         const local = protocol === 'http' ? `http://${address}` : address
         this.write(
@@ -120,7 +108,7 @@ export class AppLogin extends MshCommand {
     } catch (error) {
       exit = await reportError(error, { command: 'msh app login' })
     }
-    hub.close()
+    close()
     // Ends the listeners and their connections too.
     process.exit(exit)
   }

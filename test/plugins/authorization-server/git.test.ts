@@ -1,0 +1,127 @@
+/** Real programs with the token of a robot: git clones and pushes by HTTP, and curl reads. */
+import { execFile, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { startWorld, token } from './world.ts'
+
+const run = promisify(execFile)
+const dir = mkdtempSync(join(tmpdir(), 'mezite-git-'))
+const world = await startWorld()
+const { hub, resource } = world
+const seen: (string | undefined)[] = []
+
+/** Serves the repositories of a folder by git's own program (CGI, RFC 3875), and trusts the user that the hub names. */
+const server = createServer((request: IncomingMessage, response: ServerResponse) => {
+  seen.push(request.headers.authorization)
+  const { pathname, search } = new URL(request.url ?? '/', 'http://git')
+  const child = spawn('git', ['http-backend'], {
+    env: {
+      ...{ PATH: process.env.PATH, GIT_PROJECT_ROOT: dir, GIT_HTTP_EXPORT_ALL: '1' },
+      ...{ REQUEST_METHOD: request.method, PATH_INFO: pathname, QUERY_STRING: search.slice(1) },
+      REMOTE_USER: String(request.headers['x-mezite-user']),
+      CONTENT_TYPE: request.headers['content-type'] ?? '',
+      HTTP_CONTENT_ENCODING: request.headers['content-encoding'] ?? '',
+      GIT_PROTOCOL: String(request.headers['git-protocol'] ?? ''),
+    },
+  })
+  child.stdin.on('error', () => {})
+  request.pipe(child.stdin)
+  const chunks: Buffer[] = []
+  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
+  child.once('close', () => {
+    const all = Buffer.concat(chunks)
+    const end = all.indexOf('\r\n\r\n')
+    for (const line of all.toString('latin1', 0, end).split('\r\n')) {
+      const [name = '', value = ''] = line.split(/: (.*)/)
+      if (name === 'Status') response.statusCode = Number(value.slice(0, 3))
+      else response.setHeader(name, value)
+    }
+    response.end(all.subarray(end + 4))
+  })
+})
+await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+t.teardown(() => {
+  server.closeAllConnections()
+  server.close()
+  rmSync(dir, { recursive: true, force: true })
+})
+await world.register('git', { uri: `http://127.0.0.1:${(server.address() as AddressInfo).port}` })
+await hub.api('PUT', '/bots/ci', {
+  ...{ kind: 'bot', version: 'v1', metadata: { name: 'ci' } },
+  spec: { roles: ['staff'] },
+})
+const { secret } = await hub.api<{ secret: string }>('POST', '/bots/ci/secret')
+const answer = await token(hub, {
+  ...{ grant_type: 'client_credentials', client_id: 'bot:ci', client_secret: secret },
+  resource: resource('git'),
+})
+const { access_token: access } = JSON.parse(answer.text)
+
+const { hostname, port } = new URL(hub.appUrl('git'))
+/** The tests' names are not in DNS. */
+const resolve = `${hostname}:${port}:127.0.0.1`
+const git = (cwd: string, ...args: string[]) =>
+  run('git', ['-c', `http.sslCAInfo=${hub.caFile}`, '-c', `http.curloptResolve=${resolve}`, ...args], {
+    cwd,
+    env: {
+      ...{ PATH: process.env.PATH, HOME: dir, GIT_TERMINAL_PROMPT: '0', GIT_CONFIG_NOSYSTEM: '1' },
+      ...{ GIT_AUTHOR_NAME: 'ci', GIT_AUTHOR_EMAIL: 'ci@example.com' },
+      ...{ GIT_COMMITTER_NAME: 'ci', GIT_COMMITTER_EMAIL: 'ci@example.com' },
+    },
+    timeout: 60_000,
+  })
+
+t.test('git clones and pushes with a token as the password', async (t) => {
+  await run('git', ['init', '-q', '--bare', '-b', 'main', join(dir, 'shop.git')])
+  // Without this, git sends credentials only after a challenge for Basic, with which browsers would ask people for a password.
+  const basic = ['-c', 'http.proactiveAuth=basic']
+  const url = `https://any:${access}@${hostname}:${port}/shop.git`
+  await git(dir, ...basic, 'clone', '-q', url, 'one')
+  const one = join(dir, 'one')
+  // More than one packet of the protocol, sent in chunks.
+  writeFileSync(join(one, 'file'), Buffer.alloc(3 << 20, 'mezite '))
+  await git(one, 'add', '.')
+  await git(one, 'commit', '-q', '-m', 'first')
+  await git(one, ...basic, 'push', '-q', 'origin', 'HEAD:main')
+  await git(dir, ...basic, 'clone', '-q', url, 'two')
+  t.ok(readFileSync(join(dir, 'two', 'file')).equals(readFileSync(join(one, 'file'))))
+  t.ok(seen.length > 3)
+  t.notOk(
+    seen.some((line) => line !== undefined),
+    'S205 the repository never sees the token',
+  )
+})
+
+t.test('git with a bearer token, and without a token', async (t) => {
+  const bare = `https://${hostname}:${port}/shop.git`
+  await git(dir, '-c', `http.extraHeader=Authorization: Bearer ${access}`, 'clone', '-q', bare, 'three')
+  await t.rejects(git(dir, 'clone', '-q', bare, 'four'), 'nobody gets in without one')
+  await hub.api('POST', '/locks', { target: { user: 'bot:ci' } })
+  await t.rejects(
+    git(dir, '-c', `http.extraHeader=Authorization: Bearer ${access}`, 'clone', '-q', bare, 'five'),
+    'S204 nor with that of a locked robot',
+  )
+})
+
+t.test('curl gets a token by its own option for a user, as the documentation says', async (t) => {
+  for (const { id } of await hub.api<{ id: string }[]>('GET', '/locks'))
+    await hub.api('DELETE', `/locks/${id}`)
+  const { host, port: own } = new URL(hub.signInUrl)
+  const { stdout } = await run('curl', [
+    ...['-s', '--cacert', hub.caFile, '--resolve', `${host.split(':')[0]}:${own}:127.0.0.1`],
+    ...['-u', `bot:ci:${secret}`, '-d', 'grant_type=client_credentials', '-d', `resource=${resource('one')}`],
+    `${hub.signInUrl}/v1/oauth/token`,
+  ])
+  const fresh = JSON.parse(stdout).access_token
+  const app = new URL(hub.appUrl('one'))
+  const read = await run('curl', [
+    ...['-s', '--cacert', hub.caFile, '--resolve', `${app.hostname}:${app.port}:127.0.0.1`],
+    ...['-H', `Authorization: Bearer ${fresh}`, `${app.origin}/`],
+  ])
+  t.equal(read.stdout, 'for bot:ci')
+})
