@@ -32,7 +32,7 @@ t.test('bash completes commands, flags and values', async (t) => {
     [mezctl, ['mezctl', 'auth', 'rotate', '--type', 'agent-ca', '--f'], /^--force --format$/],
     [mezctl, ['mezctl', 'completion', ''], /^bash zsh fish/],
     [mezctl, ['mezctl', 'status', '--pl'], /^--plugins$/],
-    [msh, ['msh', 'app', ''], /^ls list login$/],
+    [msh, ['msh', 'app', ''], /^ls list login run$/],
     [msh, ['msh', 'log'], /^login logout$/],
     ...Object.keys(commands).map((id): [string, string[], RegExp] => [
       mezctl,
