@@ -2,6 +2,7 @@ import { runTogether } from './together.ts'
 
 /** Tests of plugins that start a hub each, in one process for the reason that `hubs.test.ts` gives. */
 await runTogether(import.meta.url, [
+  './plugins/access-requests/commands.test.ts',
   './plugins/access-requests/requests.test.ts',
   './plugins/api-tokens/api-token-changes.test.ts',
   './plugins/api-tokens/api-tokens.test.ts',

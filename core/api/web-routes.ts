@@ -40,6 +40,8 @@ export interface HomeView {
   /** Enabled apps that the person may open, sorted by name. */
   readonly apps: readonly HomeApp[]
   readonly links: readonly HomeLink[]
+  /** Apps that the person may ask for: their title, and the path of the page for it. */
+  readonly offers?: readonly { readonly title: string; readonly path: string }[]
   /** Why a lock keeps the person from opening any app; null if there is no lock. */
   readonly locked: string | null
 }

@@ -1,7 +1,7 @@
 import { Problem, type Subject, Type, type WebRoutes } from '@mezite/core'
 import { durationOf, mayRead, type RouteDeps, reasonOf } from './page-routes.ts'
 import { problems } from './problems.ts'
-import { shownRequest } from './request.ts'
+import { type AccessRequest, shownRequest, stateOf } from './request.ts'
 
 const closed = { additionalProperties: false } as const
 const user = { config: { access: 'user' } } as const
@@ -59,7 +59,12 @@ type Named = { Params: { id: string } }
 /** `/v1/webapi/access-requests`. Callers see their own requests and those that they decide about; administrators see all. */
 export function apiRoutes(deps: RouteDeps): WebRoutes {
   const { desk, store, users, clock } = deps
-  const show = (request: Parameters<typeof shownRequest>[0]) => shownRequest(request, clock.now())
+  /** Why somebody was denied is for those who decide. */
+  function show(request: AccessRequest, { user }: Subject) {
+    const shown = shownRequest(request, clock.now())
+    if (users.keyOf(user) !== request.key) return shown
+    return { ...shown, reviews: shown.reviews.map((review) => ({ ...review, reason: null })) }
+  }
 
   async function known(subject: Subject, id: string) {
     const request = await store.find(id)
@@ -83,7 +88,9 @@ export function apiRoutes(deps: RouteDeps): WebRoutes {
         },
         async ({ subject, query: { mine = false, state } }) => {
           const all = await store.list(mine ? { key: users.keyOf(subject.user) } : {})
-          const shown = all.filter((request) => mayRead(deps, subject, request)).map(show)
+          const shown = all
+            .filter((request) => mayRead(deps, subject, request))
+            .map((request) => show(request, subject))
           return state === undefined ? shown : shown.filter((one) => one.state === state)
         },
       )
@@ -97,13 +104,13 @@ export function apiRoutes(deps: RouteDeps): WebRoutes {
         async (request, reply) => {
           const { subject, params, query } = request
           const found = await known(subject, params.id)
-          if (show(found).state !== query.was) return show(found)
+          if (stateOf(found, clock.now()) !== query.was) return show(found, subject)
           const gone = new AbortController()
           reply.raw.once('close', () => gone.abort())
           await store.changed(found.id, WAIT_MS, gone.signal)
           const again = await request.identifyAgain()
           if (again === null) throw new Problem(401, 'login_required', 'Sign in again.')
-          return show(await known(again, params.id))
+          return show(await known(again, params.id), again)
         },
       )
 
@@ -121,7 +128,7 @@ export function apiRoutes(deps: RouteDeps): WebRoutes {
             throw new Problem(400, 'request_invalid', 'Name an app or a role, and not both.')
           const input = { app, role, durationMs: durationOf(body.for), reason: reasonOf(reason), breakGlass }
           reply.code(201)
-          return show(await desk.create(input, actor))
+          return show(await desk.create(input, actor), actor.subject)
         },
       )
 
@@ -131,13 +138,14 @@ export function apiRoutes(deps: RouteDeps): WebRoutes {
         async ({ params, body, actor }) =>
           show(
             await desk.approve(params.id, actor, body?.for === undefined ? undefined : durationOf(body.for)),
+            actor.subject,
           ),
       )
       web.post<Named & { Body: { reason?: string } | null }>(
         '/:id/deny',
         { ...user, schema: { summary: 'Deny a request', body: DenyBody, returns: RequestResource } },
         async ({ params, body, actor }) =>
-          show(await desk.deny(params.id, actor, reasonOf(body?.reason ?? '') || null)),
+          show(await desk.deny(params.id, actor, reasonOf(body?.reason ?? '') || null), actor.subject),
       )
       web.post<Named>(
         '/:id/cancel',
@@ -145,12 +153,12 @@ export function apiRoutes(deps: RouteDeps): WebRoutes {
           ...cutting,
           schema: { summary: 'Take back a request, or end the access', returns: RequestResource },
         },
-        async ({ params, actor }) => show(await desk.cancel(params.id, actor)),
+        async ({ params, actor }) => show(await desk.cancel(params.id, actor), actor.subject),
       )
       web.post<Named>(
         '/:id/revoke',
         { ...cutting, schema: { summary: 'End the access of a request', returns: RequestResource } },
-        async ({ params, actor }) => show(await desk.revoke(params.id, actor)),
+        async ({ params, actor }) => show(await desk.revoke(params.id, actor), actor.subject),
       )
     },
   }

@@ -33,6 +33,7 @@ export interface RouteDeps {
 const LONGEST_REASON = 500
 const LONGEST_PATH = 2_048
 const WAIT_MS = 25_000
+const OPEN: ReadonlySet<string> = new Set(['pending', 'approved'])
 const MOST_ROWS = 50
 const page = { config: { access: 'page' } } as const
 type Named = { Params: { id: string } }
@@ -79,16 +80,17 @@ export function pageRoutes(deps: RouteDeps): WebRoutes {
       reviews: rules.reviews(roles),
       waiting: recent.filter((one) => one.state === 'pending' && decides(one)),
       live: recent.filter((one) => one.state === 'approved' && decides(one)),
-      decided: recent
-        .filter((one) => !['pending', 'approved'].includes(one.state) && decides(one))
-        .slice(0, MOST_ROWS),
+      decided: recent.filter((one) => !OPEN.has(one.state) && decides(one)).slice(0, MOST_ROWS),
       own: all.slice(0, MOST_ROWS).map(shown),
       roles: rules.requestable(roles),
       apps: catalog
         .list()
         .filter(
           (app) =>
-            app.enabled && !rules.roles.reach(roles, app).allowed && rules.forApp(roles, app).length > 0,
+            app.enabled &&
+            !all.some((one) => one.app === app.id && OPEN.has(stateOf(one, clock.now()))) &&
+            !rules.roles.reach(roles, app).allowed &&
+            rules.forApp(roles, app).length > 0,
         )
         .map((app) => ({ name: app.name, title: app.display?.name ?? app.name })),
     }

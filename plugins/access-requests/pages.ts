@@ -63,10 +63,17 @@ export function createRequestPages(options: { readonly pages: Pages; readonly sc
     return html`<ul class="tags"><li class=${tone}>${words.state[state]}</li></ul>`
   }
   function row(words: Words, { request, state }: ShownRequest, title: string) {
-    const at = state === 'approved' && request.until !== null ? request.until : request.created
+    const ends = state === 'approved' && request.until !== null
     return html`<li>
-      <div class="row"><a href=${`${PAGES}/${request.id}`}>${title}</a>${stateTag(words, state)}</div>
-      <span class="quiet small">${showDuration(request.durationMs)}, ${state === 'approved' ? words.wait.ends : words.review.asked} ${time(at)}</span>
+      <div>
+        <a href=${`${PAGES}/${request.id}`}>${title}</a><br />
+        <span class="quiet small">${
+          ends
+            ? [words.list.ends, ' ', time(request.until as number)]
+            : [words.list.asked(showDuration(request.durationMs)), ' ', time(request.created)]
+        }</span>
+      </div>
+      ${stateTag(words, state)}
     </li>`
   }
   const rows = (
@@ -127,7 +134,7 @@ export function createRequestPages(options: { readonly pages: Pages; readonly sc
             <p role="status">${wait.text(target)}</p>
             <p class="quiet">${wait.close}</p>
             <noscript><p class="quiet">${wait.noScript}</p></noscript>
-            <dl class="facts">
+            <dl class="facts stacked">
               <dt>${words.review.duration}</dt><dd>${showDuration(request.durationMs)}</dd>
               <dt>${words.review.reason}</dt><dd>${request.reason || words.review.noReason}</dd>
               <dt>${wait.until}</dt><dd>${time(request.expires)}</dd>
@@ -150,7 +157,7 @@ export function createRequestPages(options: { readonly pages: Pages; readonly sc
         html`<div class="card" data-request=${request.id} data-state=${state} data-url=${url ?? undefined}>
           <h1>${title}</h1>
           ${state === 'approved' ? html`<p role="status">${wait.approvedText(target)}</p>` : html`<p>${target}</p>`}
-          <dl class="facts">
+          <dl class="facts stacked">
             ${state === 'approved' && request.until !== null ? [html`<dt>${wait.ends}</dt>`, html`<dd>${time(request.until)}</dd>`] : null}
             <dt>${words.review.reason}</dt><dd>${request.reason || words.review.noReason}</dd>
           </dl>
@@ -178,8 +185,9 @@ export function createRequestPages(options: { readonly pages: Pages; readonly sc
         title,
         html`<div class="stack">
           <div class="card">
-            <div class="row"><h1>${title}</h1>${stateTag(words, state)}</div>
-            <dl class="facts">
+            <h1>${title}</h1>
+            <dl class="facts stacked">
+              ${fact(review.state, stateTag(words, state))}
               ${fact(review.who, html`<strong>${request.user}</strong>`)}
               ${request.appName === null ? null : fact(review.what, request.appName)}
               ${request.via === request.role ? null : fact(review.role, request.role)}

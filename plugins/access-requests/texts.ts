@@ -63,6 +63,8 @@ const en = {
     noOwn: 'You have not asked for anything yet.',
     ask: 'What you can ask for',
     earlier: 'Decided',
+    asked: (time: string) => `for ${time}, asked`,
+    ends: 'ends',
   },
   review: {
     asks: (user: string, app: string) => `${user} asks for ${app}`,
@@ -184,6 +186,8 @@ const de: Words = {
     noOwn: 'Sie haben noch nichts angefragt.',
     ask: 'Was Sie anfragen können',
     earlier: 'Entschieden',
+    asked: (time) => `für ${time}, angefragt`,
+    ends: 'endet',
   },
   review: {
     asks: (user, app) => `${user} fragt Zugriff an: ${app}`,

@@ -6,6 +6,7 @@ import type { BrowserContext, Page } from 'playwright-core'
 import t from 'tap'
 import { plugIn } from '../plugins/webauthn/virtual-key.ts'
 import { openHubPages, type Shot } from '../screenshots/hub-pages.ts'
+import { RITA } from '../screenshots/request-pages.ts'
 import { openBrowser } from './open-browser.ts'
 
 declare const document: {
@@ -96,6 +97,13 @@ t.test('150, 151 pages of an administrator, who sees what decided', async (t) =>
     await why.getByRole('link', { name: 'platform' }).getAttribute('href'),
     '/web/admin/roles/platform?at=allow.app_labels.team',
   )
+})
+
+t.test('150, 151 T218 pages of requests for access, in every state', async (t) => {
+  const shots = await pages.requests()
+  const rita = await person()
+  await signInThrough(await rita.newPage(), RITA)
+  await check(t, rita, shots)
 })
 
 t.test('an enrolment link names account and deadline, signs in, and says when it was used', async (t) => {

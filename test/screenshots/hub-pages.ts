@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createTestHub, FakeIssuer } from '@mezite/core/testing'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { plugIn, type VirtualKey } from '../plugins/webauthn/virtual-key.ts'
+import { openRequestPages } from './request-pages.ts'
 
 /** One page in the state that is shown. */
 export interface Shot {
@@ -163,6 +164,7 @@ export async function openHubPages(t: { teardown(fn: () => unknown): void }, bro
     plugIn,
     grant,
     lists: { stranger, carol, root },
+    requests: () => openRequestPages(hub, api, issuer),
   }
 }
 

@@ -9,6 +9,7 @@ import { openBrowser } from '../e2e/open-browser.ts'
 import { dashboardShots, openDashboard, openPage } from './dashboard-pages.ts'
 import { openEmptyHub } from './empty-hub.ts'
 import { openHubPages, type Shot } from './hub-pages.ts'
+import { RITA } from './request-pages.ts'
 
 const WIDTHS = [320, 1280] as const
 const THEMES = ['light', 'dark'] as const
@@ -88,7 +89,7 @@ try {
     )
   }
   if (wanted(/^(?!launcher|admin|first-hour)/)) {
-    const { lists, person, signInThrough, grant } = await openHubPages(t, browser)
+    const { lists, person, requests, signInThrough, grant } = await openHubPages(t, browser)
     await shoot(await person(), lists.stranger)
     const carol = await person()
     await signInThrough(await carol.newPage(), 'carol@example.com')
@@ -97,6 +98,10 @@ try {
     await signInThrough(await root.newPage(), 'root@example.com')
     await grant('root@example.com', ['admin', 'platform', 'strict'])
     await shoot(root, lists.root)
+    const rita = await person()
+    const shots = await requests()
+    await signInThrough(await rita.newPage(), RITA)
+    await shoot(rita, shots)
   }
 } finally {
   for (const close of closers.reverse()) await close()

@@ -60,13 +60,18 @@ export function pageRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignInD
     if (!session) return launch(deps, desk, request, clearedWhenEnded(request, reply), home)
     const subject = sessions.subjectOf(session)
     if (!subject) throw new Problem(403, 'user_unknown', 'Your user no longer exists.')
-    const apps = (await access.visible(subject, request.clientIp))
+    const visible = await access.visible(subject, request.clientIp)
+    const apps = visible
       .filter(({ app }) => app.enabled)
       .map(({ app }) => ({ ...app, url: deps.catalog.urlOf(app), state: deps.tunnel.stateOf(app).state }))
     const links = linksOf(deps.links(), subject).map(({ title, href }) => ({ title, href }))
     const lock = deps.locks.lockFor(subject, null)
     const locked = lock && (lock.message ?? 'Ask your administrator why.')
-    const view: HomeView = { user: subject.user, roles: subject.roles, apps, links, locked }
+    const known = new Set(visible.map(({ app: { id } }) => id))
+    const offers = (lock === null ? access.offersTo(subject) : [])
+      .filter(({ app: { id } }) => !known.has(id))
+      .map(({ app: { name, display }, path }) => ({ title: display?.name ?? name, path }))
+    const view: HomeView = { user: subject.user, roles: subject.roles, apps, links, locked, offers }
     return deps.home()?.(reply, view) ?? reply.page(pages(request).home(view))
   })
 

@@ -30,6 +30,7 @@ export const de: Texts = {
     launch: 'Öffnen',
     away: 'antwortet nicht',
     launchNamed: (name) => `${name} öffnen`,
+    offers: 'Auf Anfrage',
   },
   signOut: {
     title: 'Abmelden',

@@ -30,6 +30,7 @@ export const en = {
     launch: 'Launch',
     away: 'not responding',
     launchNamed: (name: string) => `Launch ${name}`,
+    offers: 'You can ask for these',
   },
   signOut: {
     title: 'Sign out',

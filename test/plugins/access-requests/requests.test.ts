@@ -4,7 +4,6 @@ import { until } from '../../until.ts'
 import { type Said, startRequestHub } from './start-request-hub.ts'
 
 const HOUR = 3_600_000
-t.setTimeout(180_000)
 const bench = await startRequestHub()
 const { hub, clock, person, app, role, call, ask, approve, reach, events, sent } = bench
 t.teardown(() => hub.stop())
@@ -325,3 +324,31 @@ t.test(
     t.equal(await stateOf(id), 'approved')
   },
 )
+
+t.test('the launcher, the navigation and "My account" show what a person can ask for and has', async (t) => {
+  const may = await person('may', ['dev'])
+  const apps = async (query: string) => {
+    const answer = await may.visitor.fetch(`${bench.origin}/v1/webapi/me/apps${query}`)
+    return (JSON.parse(answer.text) as { name: string; request_path: string | null }[]).map(
+      ({ name, request_path: path }) => [name, path],
+    )
+  }
+  t.strictSame(await apps(''), [['wiki', null]])
+  t.strictSame(await apps('?requestable=true'), [
+    ['wiki', null],
+    ['ledger', '/web/access-requests/new?app=ledger'],
+    ['orders', '/web/access-requests/new?app=orders'],
+  ])
+  const home = await eve.visitor.open(`${bench.origin}/web/account`)
+  t.notMatch(home.text, '/web/access-requests', 'nothing for a person who can ask for nothing')
+  const id = await created({}, may)
+  await approve(cat, id)
+  const account = await may.visitor.open(`${bench.origin}/web/account`)
+  t.match(account.text, 'Access for a time')
+  const ended = await may.visitor.submit(account, new RegExp(`${id}/cancel$`))
+  t.match(ended.url, /\/web\/account#access$/)
+  t.equal(await reach(may, 'orders'), 'label_mismatch')
+  const lock = await hub.api<{ id: string }>('POST', '/locks', { target: { user: 'may' } })
+  t.strictSame(await apps('?requestable=true'), [], 'a locked person cannot get access by asking')
+  await hub.api('DELETE', `/locks/${lock.id}`)
+})

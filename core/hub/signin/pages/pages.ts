@@ -91,7 +91,7 @@ export function createSignInPages(
         ),
 
       /** The person's apps. `locked` explains why the person's roles open no app. */
-      home: ({ user, roles, apps, locked }: HomeView) =>
+      home: ({ user, roles, apps, locked, offers = [] }: HomeView) =>
         page(
           home.title,
           html`<h1>${home.title}</h1>
@@ -101,6 +101,11 @@ export function createSignInPages(
                 : locked !== null
                   ? html`<div class="card"><p>${home.locked}</p><p class="quiet">${locked}</p></div>`
                   : html`<div class="card"><p>${home.none}</p><p class="quiet">${home.ask}</p></div>`
+            }
+            ${
+              offers.length > 0
+                ? html`<h2>${home.offers}</h2><ul>${offers.map(({ title, path }) => html`<li><a href=${path}>${title}</a></li>`)}</ul>`
+                : null
             }`,
           { width: 'wide', user: { name: user, roles }, current: '/' },
         ),
@@ -200,7 +205,7 @@ export function createSignInPages(
               <h1>${title}</h1>
               <p>${denialText(error, problem.code, details)}</p>
               <div class="actions">
-                <a class="button" href="/">${error.home}</a>
+                <a class=${help.length > 0 ? 'button plain' : 'button'} href="/">${error.home}</a>
                 ${problem.link ? html`<a class="button plain" href=${problem.link} rel="noreferrer">${error.learnMore}</a>` : null}
                 <form method="post" action="/web/logout">
                   <input type="hidden" name="again" value=${state} />
