@@ -282,12 +282,24 @@ t.test('a role can demand a passkey for each approval', async (t) => {
   const lou = await person('lou', ['dev'])
   const [one, two] = [await created({}, lou), await created({ app: 'ledger' }, lou)]
   t.match(await approve(guy, one), { state: 'approved' }, 'the sign-in was a moment ago')
-  t.match(await approve(guy, two), {
-    ...{ status: 403, code: 'confirmation_required' },
-    challenge_url: /\/web\/mfa\/confirm\?return=/,
-  })
+  const refused = await approve(guy, two)
+  t.match(refused, { status: 403, code: 'confirmation_required' })
+  const page = await guy.visitor.open(refused.challenge_url ?? '')
+  t.match(page.text, `data-target="/web/access-requests/${two}"`)
+  for (const target of ['//evil.example', 'https://evil.example', '/\\evil.example', '']) {
+    const path = `${bench.origin}/web/confirm-action?return=${encodeURIComponent(target)}`
+    t.equal((await guy.visitor.open(path)).status, 400, `no way to ${target}`)
+  }
   clock.advance(1_000)
-  await bench.signIn(guy)
+  const target = `/web/access-requests/${two}`
+  const begun = await bench.post(guy.visitor, '/web/confirm-action/begin', {})
+  const response = guy.key.get(begun.options)
+  const body = { target, ceremony: begun.ceremony, response }
+  t.match(await bench.post(guy.visitor, '/web/confirm-action/finish', body), {
+    status: 200,
+    location: target,
+  })
+  t.match(await bench.post(guy.visitor, '/web/confirm-action/finish', body), { status: 400 }, 'once')
   t.match(await approve(guy, two), { state: 'approved' })
 })
 
