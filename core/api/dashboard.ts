@@ -1,5 +1,6 @@
 import { slotRef } from '../kernel/reference.ts'
 import type { App } from './app.ts'
+import type { User } from './users.ts'
 
 /** A value that the dashboard shows: text, a link to a path of the hub's own host, a time in milliseconds, or nothing. */
 export type DashboardValue =
@@ -49,7 +50,7 @@ export type DashboardBlock =
     }
 
 /**
- * A page of the administration, or a panel on the page of an app. Its content is data, loaded for administrators only,
+ * A page of the administration, or a panel on the page of an app or a person. Its content is data, loaded for administrators only,
  * within 5 s, and has at most a million characters as JSON; a plugin that throws or returns anything else loses its page or
  * panel, and the log says why. For a link in the navigation of everybody, use `homeLinks`.
  */
@@ -66,6 +67,12 @@ export type DashboardPart =
       readonly title: string
       /** Null for an app that the panel does not concern. */
       readonly content: (app: App) => Promise<readonly DashboardBlock[] | null>
+    }
+  | {
+      readonly kind: 'person-panel'
+      readonly title: string
+      /** Null for a person whom the panel does not concern. */
+      readonly content: (person: User) => Promise<readonly DashboardBlock[] | null>
     }
 
 /** Pages and panels that plugins add to the dashboard. */

@@ -226,7 +226,7 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
   denialHelp: partWith(['helpFor'], { name: pathSegment, offersTo: maybe }),
   dashboardParts: partWith(['content'], {
     title: name,
-    kind: oneOf('page', 'panel'),
+    kind: oneOf('page', 'panel', 'person-panel'),
     path: (value) => value === undefined || pathSegment(value),
   }),
   homeLinks: partWith([], {

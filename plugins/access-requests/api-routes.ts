@@ -25,6 +25,7 @@ const RequestResource = Type.Object({
   closed: Time,
   grant_id: Text,
   until: Time,
+  first_used: Time,
   reviews: Type.Array(
     Type.Object({ reviewer: Type.String(), approves: Type.Boolean(), reason: Text, time: Time }),
   ),

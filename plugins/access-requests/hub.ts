@@ -1,5 +1,6 @@
 import {
   catalog,
+  dashboardParts,
   database,
   defineHubPlugin,
   denialHelp,
@@ -21,6 +22,7 @@ import {
 import { confirmations, locks } from '@mezite/core/protocol'
 import { apiRoutes } from './api-routes.ts'
 import { createWaitingScript } from './assets.ts'
+import { dashboardPartsOf } from './dashboard-parts.ts'
 import { createDenialHelp } from './denial-help.ts'
 import { createRequestDesk, type RequestDesk } from './desk.ts'
 import { createLabelAccess } from './label-access.ts'
@@ -59,7 +61,7 @@ export default defineHubPlugin({
   ),
   needs: { catalog, database, grants, jobs, locks, pages, publicNames, revisions, sessions, users },
   wants: { confirmations, notifications, notifiers },
-  provides: { denialHelp, homeLinks, migrations, roleRules, webRoutes },
+  provides: { dashboardParts, denialHelp, homeLinks, migrations, roleRules, webRoutes },
   setup({ config, clock, log, tap, use, provide }) {
     const rules = createRequestRules()
     const script = createWaitingScript()
@@ -87,6 +89,7 @@ export default defineHubPlugin({
     provide.webRoutes(pageRoutes(routes))
     const review = createAccessReview({ ...use, usage, rules })
     provide.webRoutes(reviewRoutes(review, clock))
+    for (const part of dashboardPartsOf({ store, review, clock })) provide.dashboardParts(part)
     provide.homeLinks({
       title: texts.en.title,
       href: PAGES,

@@ -70,7 +70,7 @@ export function shownRequest(request: AccessRequest, now: number) {
     ...{ app: request.appName, reason: request.reason, duration_ms: request.durationMs },
     ...{ approvals: request.approvals, break_glass: request.breakGlass },
     ...{ created: time(request.created), expires: time(request.expires), closed: time(request.closed) },
-    ...{ grant_id: request.grantId, until: time(request.until) },
+    ...{ grant_id: request.grantId, until: time(request.until), first_used: time(request.used) },
     reviews: request.reviews.map(({ reviewerName, approves, reason, time: at }) => ({
       ...{ reviewer: reviewerName, approves, reason, time: time(at) },
     })),

@@ -12,6 +12,7 @@ import {
   revisions,
   sessions,
   Type,
+  users,
   webRoutes,
 } from '@mezite/core'
 import { createAssets } from './assets.ts'
@@ -19,7 +20,7 @@ import { eventRoutes } from './event-routes.ts'
 import { createEventStreams } from './event-streams.ts'
 import { adminPage, launcherPage } from './pages.ts'
 import { partRoutes } from './part-routes.ts'
-import type { Page, Panel } from './parts.ts'
+import type { Page, Panel, PersonPanel } from './parts.ts'
 import { createTraffic } from './traffic.ts'
 import { trafficRoutes } from './traffic-routes.ts'
 import { createTrafficStore, trafficMigrations } from './traffic-store.ts'
@@ -30,7 +31,7 @@ export default defineHubPlugin({
   api: 1,
   summary: 'The launcher for people and the administration for operators',
   config: Type.Object({}, { additionalProperties: false }),
-  needs: { catalog, database, jobs, pages, revisions, sessions },
+  needs: { catalog, database, jobs, pages, revisions, sessions, users },
   wants: { dashboardParts },
   provides: { homeLinks, migrations, webRoutes },
   setup({ clock, log, tap, use, provide }) {
@@ -60,7 +61,11 @@ export default defineHubPlugin({
     provide.webRoutes(trafficRoutes(traffic))
     const pages = use.dashboardParts.filter((part): part is Page => part.kind === 'page')
     const panels = use.dashboardParts.filter((part): part is Panel => part.kind === 'panel')
-    provide.webRoutes(partRoutes({ pages, panels, catalog: use.catalog, log }))
+    const personPanels = use.dashboardParts.filter(
+      (part): part is PersonPanel => part.kind === 'person-panel',
+    )
+    const parts = { pages, panels, personPanels, catalog: use.catalog, users: use.users, log }
+    provide.webRoutes(partRoutes(parts))
     provide.webRoutes({
       name: 'dashboard',
       prefix: '/web/admin',

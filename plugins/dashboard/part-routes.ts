@@ -1,5 +1,5 @@
-import { type Catalog, type Log, Problem, Type, type WebRoutes } from '@mezite/core'
-import { contentOf, type Page, type Panel } from './parts.ts'
+import { type Catalog, type Log, Problem, Type, type Users, type WebRoutes } from '@mezite/core'
+import { contentOf, type Page, type Panel, type PersonPanel } from './parts.ts'
 
 const Title = { title: Type.String() }
 const Value = Type.Union([
@@ -48,10 +48,26 @@ const admin = { access: 'admin' } as const
 export function partRoutes(deps: {
   readonly pages: readonly Page[]
   readonly panels: readonly Panel[]
+  readonly personPanels: readonly PersonPanel[]
+  readonly users: Pick<Users, 'byName'>
   readonly catalog: Pick<Catalog, 'list'>
   readonly log: Log
 }): WebRoutes {
-  const { pages, panels, catalog, log } = deps
+  const { pages, panels, personPanels, catalog, users, log } = deps
+  /** The panels that concern the app or person; null blocks of one that has failed. */
+  async function shownOf<P extends Panel | PersonPanel>(
+    all: readonly P[],
+    load: (panel: P) => ReturnType<P['content']>,
+  ) {
+    const shown = await Promise.all(
+      all.map(async (panel) => {
+        const blocks = await contentOf(panel, () => load(panel), log)
+        return blocks === null ? [] : [{ title: panel.title, blocks: blocks ?? null }]
+      }),
+    )
+    return shown.flat()
+  }
+
   return {
     name: 'dashboard-parts',
     prefix: '/v1/webapi/dashboard',
@@ -92,13 +108,16 @@ export function partRoutes(deps: {
         async ({ params }) => {
           const app = catalog.list().find(({ name }) => name === params.name)
           if (!app) return []
-          const shown = await Promise.all(
-            panels.map(async (panel) => {
-              const blocks = await contentOf(panel, () => panel.content(app), log)
-              return blocks === null ? [] : [{ title: panel.title, blocks: blocks ?? null }]
-            }),
-          )
-          return shown.flat()
+          return shownOf(panels, (panel) => panel.content(app))
+        },
+      )
+      const ofPerson = { ...ofApp, summary: 'The panels that plugins add to the page of a person' }
+      web.get<{ Params: { name: string } }>(
+        '/person-panels/:name',
+        { config: admin, schema: ofPerson },
+        async ({ params }) => {
+          const person = users.byName(params.name)
+          return person ? shownOf(personPanels, (panel) => panel.content(person)) : []
         },
       )
     },

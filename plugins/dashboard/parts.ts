@@ -3,6 +3,7 @@ import { type dashboardParts, type Log, messageOf, type SlotRef } from '@mezite/
 type Part = typeof dashboardParts extends SlotRef<infer P> ? P : never
 export type Page = Extract<Part, { kind: 'page' }>
 export type Panel = Extract<Part, { kind: 'panel' }>
+export type PersonPanel = Extract<Part, { kind: 'person-panel' }>
 type Given = Awaited<ReturnType<Page['content']>>[number]
 type Block<Kind extends Given['kind']> = Extract<Given, { kind: Kind }>
 type Value = Block<'facts'>['facts'][string]

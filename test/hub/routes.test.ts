@@ -48,6 +48,7 @@ const TABLE: Readonly<Record<Access, readonly string[]>> = {
     'GET /v1/webapi/dashboard/pages',
     'GET /v1/webapi/dashboard/pages/{path}',
     'GET /v1/webapi/dashboard/panels/{name}',
+    'GET /v1/webapi/dashboard/person-panels/{name}',
     'GET /v1/webapi/audit/export',
     'GET /v1/webapi/apps/{name}',
     'PUT /v1/webapi/apps/{name}',

@@ -50,7 +50,7 @@ t.test('the order of setup, and what each provides', async (t) => {
   const kernel = await wired()
   t.strictSame(Object.fromEntries(kernel.describe().map(({ name, provides }) => [name, provides])), {
     'api-tokens': ['credentials', 'webRoutes'],
-    'access-requests': ['denialHelp', 'homeLinks', 'migrations', 'roleRules', 'webRoutes'],
+    'access-requests': ['dashboardParts', 'denialHelp', 'homeLinks', 'migrations', 'roleRules', 'webRoutes'],
     'audit-database': ['auditSinks', 'databaseChecks', 'migrations', 'webRoutes'],
     backup: ['webRoutes'],
     bots: ['botLogins', 'credentials', 'migrations', 'webRoutes'],

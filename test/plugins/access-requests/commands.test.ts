@@ -90,9 +90,19 @@ t.test('a request by msh waits, is approved by mezctl, and opens a TCP app', asy
   const msh = await openApps(['orders-db'], MSH)
   t.equal((await readAll(dial(msh.ports['orders-db']!))).toString(), 'rows')
   await msh.stop()
-  t.match(await runMezctl(['requests', 'get', request!.id, '--json'], MEZCTL), {
+  const used = async () =>
+    (await hub.api<{ first_used: string | null }>('GET', `/access-requests/${request!.id}`)).first_used
+  await until(async () => (await used()) !== null, 'the use of the grant is stored')
+  await hub.api('DELETE', '/users/lea@example.com/mapped-roles')
+  t.match(await runMezctl(['requests', 'get', request!.id, '--json'], OPERATOR), {
     out: /"state": ?"approved"/,
   })
+  t.match(
+    await hub.api('GET', `/access-requests/${request!.id}`),
+    { state: 'approved' },
+    'access that was used outlasts the right of its approver',
+  )
+  await hub.api('PATCH', '/users/lea@example.com', { roles: ['lead'] })
   t.match(await runMsh(['request', 'cancel', request!.id], MSH), { code: 0, out: 'Your access has ended.\n' })
   t.match(await runMsh(['request', 'ls'], MSH), { code: 0, out: /ended +ann@example\.com +orders-db/ })
 })
@@ -119,7 +129,7 @@ t.test('access review lists the roles that nobody has used, also as CSV', async 
   const all = JSON.parse((await runMezctl(['access', 'review', '--json'], OPERATOR)).out)
   t.match(
     all.find(({ user }: { user: string }) => user === 'lea@example.com'),
-    { role: 'lead', source: 'sso', apps: 0, last_used: null },
+    { role: 'lead', source: 'assigned', apps: 0, last_used: null },
   )
   const { out } = await runMezctl(['access', 'review', '--unused', '90d', '--csv'], OPERATOR)
   t.match(out, /^user,role,source,apps,last_used,recorded_since\n/)
@@ -127,4 +137,14 @@ t.test('access review lists the roles that nobody has used, also as CSV', async 
   t.match(await runMezctl(['access', 'review', '--unused', 'long'], OPERATOR), {
     ...{ code: 1, err: /\(duration_invalid\)/ },
   })
+  await hub.api('PATCH', '/users/ann@example.com', { roles: ['access'] })
+  const msh = await openApps(['orders-db'], MSH)
+  t.equal((await readAll(dial(msh.ports['orders-db']!))).toString(), 'rows')
+  await msh.stop()
+  const unused = async () => {
+    const rows = await hub.api<{ user: string; role: string }[]>('GET', '/access/review?unused=1d')
+    return rows.filter(({ user }) => user === 'ann@example.com').map(({ role }) => role)
+  }
+  await until(async () => !(await unused()).includes('access'), 'the role counts as used')
+  t.strictSame(await unused(), ['staff'])
 })

@@ -364,3 +364,16 @@ t.test('the launcher, the navigation and "My account" show what a person can ask
   t.strictSame(await apps('?requestable=true'), [], 'a locked person cannot get access by asking')
   await hub.api('DELETE', `/locks/${lock.id}`)
 })
+
+t.test('the dashboard lists requests, and shows on the page of a person which roles are used', async (t) => {
+  const pages = await hub.api<object>('GET', '/dashboard/pages/access-requests')
+  t.match(pages, { title: 'Access requests', blocks: [{ kind: 'table', rows: [[{ href: /^\/web\// }]] }] })
+  const panels = await hub.api<object>('GET', '/dashboard/person-panels/cat')
+  t.match(panels, [
+    {
+      title: 'Use of roles',
+      blocks: [{ rows: [[{ text: 'lead' }, 'assigned', 0, 'never']] }, { kind: 'facts' }],
+    },
+  ])
+  t.strictSame(await hub.api('GET', '/dashboard/person-panels/nobody'), [])
+})

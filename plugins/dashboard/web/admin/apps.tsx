@@ -168,7 +168,7 @@ function AppPage({ app }: { readonly app: App }) {
           ]}
         />
       </div>
-      <PluginPanels app={name} />
+      <PluginPanels of="app" name={name} />
       <Section title={a('agents')}>
         <Table
           label={a('agents')}

@@ -7,6 +7,7 @@ import { Listing } from './listing.tsx'
 import { AddLock } from './locks.tsx'
 import { Badges, type Column, Facts, Gone, Nothing, PageHead, Section, Shown, Time } from './parts.tsx'
 import { Passkeys } from './passkeys.tsx'
+import { PluginPanels } from './plugin-parts.tsx'
 import { AddPerson, EditRoles } from './role-forms.tsx'
 import { BASE, go, to } from './router.ts'
 import { SessionList } from './sessions.tsx'
@@ -106,6 +107,7 @@ function One({ person }: { readonly person: Person | undefined }) {
       </div>
       <Explain user={name} />
       <Passkeys person={person} />
+      <PluginPanels of="person" name={name} />
       <PersonSessions user={name} />
     </>
   )

@@ -35,10 +35,10 @@ export function PluginPage({ name }: { readonly name: string }) {
   )
 }
 
-/** The panels that plugins add to the page of an app. */
-export function PluginPanels({ app }: { readonly app: string }) {
+/** The panels that plugins add to the page of an app or a person. */
+export function PluginPanels({ of, name }: { readonly of: 'app' | 'person'; readonly name: string }) {
   const panels = useResource<Responses['GET /dashboard/panels/{name}']>(
-    `/dashboard/panels/${encodeURIComponent(app)}`,
+    `/dashboard/${of === 'app' ? 'panels' : 'person-panels'}/${encodeURIComponent(name)}`,
     KINDS,
   )
   return panels.data?.map(({ title, blocks }) => (
