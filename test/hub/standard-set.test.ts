@@ -69,7 +69,7 @@ t.test('the order of setup, and what each provides', async (t) => {
     'transport-websocket': ['transports'],
     'transport-webtransport': ['transports'],
     'user-certs': ['credentials', 'webRoutes'],
-    webauthn: ['dashboardParts', 'migrations', 'signInMethods', 'webRoutes'],
+    webauthn: ['confirmations', 'dashboardParts', 'migrations', 'signInMethods', 'webRoutes'],
   })
   t.strictSame(
     kernel.describe().map(({ name }) => name),

@@ -230,7 +230,7 @@ export async function openGateway(
     access: createAccess({
       ...rooms,
       callers,
-      helpFor: () => [],
+      help: { helpFor: () => [], offersTo: () => [] },
       verify: () => null,
       decisions,
       locks: { appLock: () => null },
