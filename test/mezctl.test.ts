@@ -1,4 +1,5 @@
 /** Tests of `mezctl` share a process, under the conditions of `quick.test.ts`. */
+import './docs/help.test.ts'
 import './examples/recent-requests.test.ts'
 import './oclif-cli/browser-login.test.ts'
 import './oclif-cli/commands.test.ts'

@@ -1,5 +1,5 @@
 /** The pages of the documentation: generated parts against the sources, links, anchors, codes and tables. */
-import { existsSync, globSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
 import { errorCodes } from '../../core/kernel/error-codes.ts'
@@ -10,6 +10,7 @@ import { root, textOf } from '../read-imports.ts'
 import { reasonCodes } from './code-pages.ts'
 import { questions } from './questions.ts'
 import { curedCodes } from './reason-cures.ts'
+import { buildSite } from './static-site.ts'
 import { writtenPages } from './written-pages.ts'
 
 // Starting a hub takes long on a busy machine.
@@ -133,5 +134,30 @@ t.test('the search answers questions as people type them', async (t) => {
       found.some((id) => id === answer || id.startsWith(`${answer}#`)),
       `${question}: ${answer}, found ${found.join(', ')}`,
     )
+  }
+})
+
+t.test('the static site has every page, and each link and anchor in it leads somewhere', async (t) => {
+  const folder = t.testdir()
+  const { files: count } = await buildSite(folder)
+  t.ok(count > pages.length, `${count} files`)
+  const idsOf = new Map<string, Set<string>>()
+  const read = (file: string) => readFileSync(join(folder, file), 'utf8')
+  const anchorsOf = (file: string) => {
+    const found = idsOf.get(file) ?? new Set([...read(file).matchAll(/ id="([^"]+)"/g)].map(([, id]) => id!))
+    idsOf.set(file, found)
+    return found
+  }
+  const written = globSync('**/*.html', { cwd: folder })
+  t.ok(pages.every(({ name }) => written.includes(`${name}.html`)))
+  for (const file of written) {
+    for (const [, href = ''] of read(file).matchAll(/ (?:href|src|data-index)="([^"]+)"/g)) {
+      if (/^(https?|data|mailto):/.test(href)) continue
+      const [path = '', anchor] = href.split('#')
+      const target = path === '' ? file : join(dirname(file), path)
+      if (!existsSync(join(folder, target))) t.fail(`${file}: ${href} leads nowhere`)
+      else if (anchor && target.endsWith('.html') && !anchorsOf(target).has(decodeURIComponent(anchor)))
+        t.fail(`${file}: ${href} has no such anchor`)
+    }
   }
 })

@@ -24,15 +24,17 @@ export async function buildSite(output: string): Promise<{ readonly files: numbe
       const isPage = file.endsWith('.html')
       const text = !isPage
         ? response.text
-        : response.text.replace(LINKS, (_, name: string, target: string, hash = '') => {
-            const other = target === '/' ? ROOT : target
-            const isBase = name === 'data-base'
-            if (!isBase && !seen.has(other) && !/\/search$/.test(other)) waiting.push(other)
-            seen.add(other)
-            const to = isBase ? '.' : fileOf(other)
-            const relative = posix.relative(posix.dirname(file), to) || '.'
-            return isBase ? `data-base="${relative}/" data-suffix=".html"` : `${name}="${relative}${hash}"`
-          })
+        : response.text
+            .replaceAll(`action="${ROOT}/search"`, 'action=""')
+            .replace(LINKS, (_, name: string, target: string, hash = '') => {
+              const other = target === '/' ? ROOT : target
+              const isBase = name === 'data-base'
+              if (!isBase && !seen.has(other) && !/\/search$/.test(other)) waiting.push(other)
+              seen.add(other)
+              const to = isBase ? '.' : fileOf(other)
+              const relative = posix.relative(posix.dirname(file), to) || '.'
+              return isBase ? `data-base="${relative}/" data-suffix=".html"` : `${name}="${relative}${hash}"`
+            })
       const place = join(output, file)
       mkdirSync(dirname(place), { recursive: true })
       writeFileSync(place, text)

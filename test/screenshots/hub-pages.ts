@@ -117,6 +117,15 @@ export async function openHubPages(t: { teardown(fn: () => unknown): void }, bro
     { name: 'passkey-needed', open: (page) => page.goto(`${hub.appUrl('vault')}/`) },
     { name: 'not-responding', open: (page) => page.goto(`${hub.appUrl('grafana')}/`) },
     { name: 'account', open: (page) => page.goto(`${hub.signInUrl}/web/account`) },
+    { name: 'documentation', open: (page) => page.goto(`${hub.signInUrl}/web/docs`) },
+    {
+      name: 'documentation-search',
+      async open(page) {
+        await page.goto(`${hub.signInUrl}/web/docs/look-up/limits`)
+        await page.getByRole('searchbox').fill('agent does not connect')
+        await page.locator('#docs-results a', { hasText: 'The agent does not connect' }).waitFor()
+      },
+    },
     {
       name: 'account-end',
       async open(page) {

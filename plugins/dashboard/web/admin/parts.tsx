@@ -3,6 +3,7 @@ import { CopyButton } from '../copy-button.tsx'
 import type { Loaded } from '../live.ts'
 import { Failure } from '../states.tsx'
 import { language, t } from '../text.ts'
+import { DocsLink } from './docs-link.tsx'
 import { a } from './text.ts'
 
 interface Children {
@@ -28,6 +29,7 @@ export function PageHead(
         )}
         <h1>{title}</h1>
         {help && <p class="quiet">{help}</p>}
+        <DocsLink />
       </div>
       {children && <div class="tools">{children}</div>}
     </div>

@@ -58,6 +58,7 @@ export const words: Catalogue<typeof english> = {
   disable: 'Abschalten',
   disabled: 'Abgeschaltet',
   discard: 'Änderungen verwerfen',
+  docs: 'Dokumentation',
   document: 'Dokument',
   done: 'Fertig',
   dropped: 'Verworfen',

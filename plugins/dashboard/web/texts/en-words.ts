@@ -55,6 +55,7 @@ export const words = {
   disable: 'Switch off',
   disabled: 'Switched off',
   discard: 'Discard changes',
+  docs: 'Documentation',
   document: 'Document',
   done: 'Done',
   dropped: 'Dropped',
