@@ -4,6 +4,8 @@ const CURES: Readonly<Record<string, string>> = {
     'Ask an administrator. `mezctl access explain --user NAME --app APP` shows which role or lock decided.',
   address_limit:
     'Too many requests at once come from this address without a sign-in. Sign in, or raise `anonymous_requests_per_address`.',
+  address_not_allowed:
+    'The bot may not connect from this address. `mezctl bots update NAME --allow-from CIDRS` changes that.',
   agent_limit:
     'Every agent of the application carries as many connections as it may. Add an agent, or raise `tunnel.streams_per_agent`.',
   agent_locked: 'An administrator has locked this agent: `mezctl locks ls`.',
@@ -22,6 +24,10 @@ const CURES: Readonly<Record<string, string>> = {
     'The agent could not connect to the application. `mezctl apps test NAME` tries it and says what failed.',
   audit_unavailable:
     'The audit trail cannot be written, so no request is admitted. `mezctl status` and `/readyz?deep` say which sink fails; check the database and its disk.',
+  bot_refused:
+    'The bot does not exist, or its proof is not valid. `user.login.failed` in `mezctl audit ls` has the exact reason.',
+  bot_secret_not_a_token:
+    'The secret of a bot was sent to an application. Exchange it for a token at the hub, and send the token.',
   certificate_expired: 'The certificate of the agent has expired. Join again with a new token.',
   certificate_refused:
     'The agent does not trust the certificate of the application. Set `tls.ca` or `tls.server_name` of the application.',
