@@ -310,6 +310,7 @@ t.test('E80 only the gate decides, only what it admits opens a connection, and e
     // Asks on behalf of a program, with `probe`, before it gets a token.
     'core/hub/signin/program-access.ts',
     'plugins/authorization-server/access-tokens.ts',
+    'plugins/authorization-server/running.ts',
     'plugins/http-apps/session/admission.ts',
     // Asks for the state of access with `probe`, which opens nothing.
     'plugins/http-apps/session/session-routes.ts',

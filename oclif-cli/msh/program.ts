@@ -7,6 +7,8 @@ export const commands: Commands = {
   'app login': async () => (await import('./commands/app.ts')).AppLogin,
   'app run': async () => (await import('./commands/app-run.ts')).AppRun,
   proxy: async () => (await import('./commands/proxy.ts')).LocalProxy,
+  token: async () => (await import('./commands/token.ts')).Token,
+  curl: async () => (await import('./commands/token.ts')).Curl,
   completion: async () => (await import('./commands/completion.ts')).Completion,
 }
 

@@ -27,6 +27,8 @@ export function createAccessTokens(deps: {
   readonly catalog: Pick<Catalog, 'byHost'>
   readonly sessions: Pick<Sessions, 'open' | 'end' | 'byId'>
   readonly audit: Pick<Audit, 'record'>
+  /** Whether the app is offered to programs. */
+  readonly offered: (app: App) => boolean
   readonly users: Pick<Users, 'byName'>
   readonly clock: Clock
   readonly log: Log
@@ -59,23 +61,46 @@ export function createAccessTokens(deps: {
     throw new thrown.InvalidGrant(`access to the app is refused (${outcome.code})`)
   }
 
-  /** Opens the session of a token for one app. */
-  async function open(token: string, app: App, consent: Consent, ttlSeconds: number): Promise<Session> {
-    const { user, holder, anchor, program } = consent
+  /**
+   * Opens the session of a token for one app: by default a new token. Throws `InvalidGrant` if the sign-in behind it has
+   * ended, or the gate refuses.
+   */
+  async function open(
+    app: App,
+    { user, holder, anchor, program }: Consent,
+    ttlSeconds: number,
+    token?: string,
+  ): Promise<{ readonly session: Session; readonly token: string }> {
     const given = sessions.byId(anchor)
     if (given === undefined) throw new thrown.InvalidGrant('the sign-in behind the grant has ended')
-    const { session } = await sessions.open({
-      ...{ kind: 'token', token, user, holder, parentId: anchor },
+    const opened = await sessions.open({
+      ...{ kind: 'token', user, holder, parentId: anchor, ...(token !== undefined && { token }) },
       connector: given.connector,
       since: given.created,
       apps: [app.id],
-      satisfied: given.satisfied.filter(({ appId }) => appId === app.id),
+      satisfied: given.satisfied.filter(({ appId }) => appId === null || appId === app.id),
       client: program,
-      clientIp: calls.getStore()?.clientIp ?? '',
+      clientIp: calls.getStore()?.clientIp ?? given.clientIp,
       expires: Math.min(given.expires, clock.now() + ttlSeconds * 1_000),
     })
-    await admitted(session, app)
-    return session
+    await admitted(opened.session, app)
+    return opened
+  }
+
+  /** Records that a token for an app was given out. */
+  function issued(input: {
+    readonly session: Session
+    readonly app: App
+    readonly client: string | null
+    readonly program: string
+    readonly requestId: string | null
+  }): void {
+    const { session, app, client, program, requestId } = input
+    audit.record({
+      ...{ type: 'token.issued', success: true, user: session.user, sessionId: session.id },
+      ...{ clientIp: session.clientIp, requestId },
+      fields: { name: app.name, client, program },
+    })
   }
 
   const adapter: Adapter = {
@@ -86,9 +111,9 @@ export function createAccessTokens(deps: {
       // Without an audience it opens no app: it only reads the claims of the person.
       if (audience === undefined) return stored.upsert(id, payload, ttlSeconds)
       const app = appOf(catalog, audience)
-      if (app === undefined) throw new thrown.InvalidTarget()
+      if (app === undefined || !deps.offered(app)) throw new thrown.InvalidTarget()
       const token = boundToken(secretOf(id), payload.jkt)
-      const session = await open(token, app, consent, ttlSeconds)
+      const { session } = await open(app, consent, ttlSeconds, token)
       try {
         await stored.upsert(id, payload, ttlSeconds)
         await records.update('AccessToken', id, { session_id: session.id })
@@ -103,16 +128,9 @@ export function createAccessTokens(deps: {
           )
         throw error
       }
-      audit.record({
-        ...{ type: 'token.issued', success: true, user: consent.user, sessionId: session.id },
-        clientIp: session.clientIp,
+      issued({
+        ...{ session, app, client: payload.clientId ?? null, program: consent.program },
         requestId: calls.getStore()?.requestId ?? null,
-        fields: {
-          name: app.name,
-          client: payload.clientId ?? null,
-          program: consent.program,
-          kind: 'access',
-        },
       })
     },
     async find(id): Promise<AdapterPayload | undefined> {
@@ -141,7 +159,7 @@ export function createAccessTokens(deps: {
     await end(await records.remove(where))
   }
 
-  return { adapter, admitted, open, revoke }
+  return { adapter, admitted, open, issued, revoke }
 }
 
 export type AccessTokens = ReturnType<typeof createAccessTokens>

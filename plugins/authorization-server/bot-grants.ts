@@ -1,5 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { type Audit, type Catalog, type Clock, Problem, type PublicNames, type Sessions } from '@mezite/core'
+import {
+  type App,
+  type Audit,
+  type Catalog,
+  type Clock,
+  Problem,
+  type PublicNames,
+  type Sessions,
+} from '@mezite/core'
 import type { BotLogins, ProvenBot } from '@mezite/core/protocol'
 import type Provider from 'oidc-provider'
 import type { Adapter, errors, KoaContextWithOIDC } from 'oidc-provider'
@@ -18,6 +26,8 @@ export interface BotGrantDeps {
   readonly catalog: Pick<Catalog, 'byHost'>
   readonly publicNames: PublicNames
   readonly audit: Pick<Audit, 'record'>
+  /** Whether the app is offered to programs. */
+  readonly offered: (app: App) => boolean
   readonly clock: Clock
   readonly thrown: Pick<
     typeof errors,
@@ -70,7 +80,7 @@ export function registerBotGrants(provider: Provider, deps: BotGrantDeps): void 
     const { resource } = ctx.oidc.params as { resource?: unknown }
     const known = typeof resource === 'string' ? readResource(resource, publicNames) : null
     const app = known === null ? undefined : appOf(catalog, known)
-    if (app === undefined)
+    if (app === undefined || !deps.offered(app))
       throw new thrown.InvalidTarget('resource must be the address of one app, such as https://app.example/')
     const secret = randomBytes(32).toString('base64url')
     const { session } = await sessions.open({

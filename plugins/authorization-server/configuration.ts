@@ -1,13 +1,14 @@
-import type { Catalog, Pages, PublicNames, SessionLimits, Sessions, User, Users } from '@mezite/core'
+import type { App, Catalog, Pages, PublicNames, SessionLimits, Sessions, User, Users } from '@mezite/core'
 import { html } from '@mezite/core'
 import type { Adapter, Configuration, KoaContextWithOIDC } from 'oidc-provider'
+import type { AppClients } from './app-clients.ts'
 import { calls } from './calls.ts'
 import type { Grant } from './consent.ts'
 import { devicePages } from './device-pages.ts'
 import { interactionPath } from './interactions.ts'
 import type { Library } from './library.ts'
 import { ROUTES } from './mount.ts'
-import { APP_SCOPE, readResource } from './resources.ts'
+import { APP_SCOPE, appOf, readResource } from './resources.ts'
 
 /** How long an access token is valid at most, in seconds. */
 const TOKEN_SECONDS = 3_600
@@ -15,7 +16,7 @@ const REFRESH_SECONDS = 90 * 86_400
 const CODE_SECONDS = 60
 const DEVICE_SECONDS = 600
 const INTERACTION_SECONDS = 900
-const SESSION_SECONDS = 86_400
+const SESSION_SECONDS = 30 * 86_400
 
 /** Claims about a person, for the apps' own sign-in. */
 function claimsOf(user: User, users: Pick<Users, 'rolesOf'>) {
@@ -34,13 +35,19 @@ export function configure(deps: {
   readonly library: Library
   readonly adapter: (model: string) => Adapter
   readonly secrets: (purpose: string) => Buffer
-  readonly catalog: Pick<Catalog, 'byHost'>
+  readonly catalog: Pick<Catalog, 'byHost' | 'byId'>
   readonly sessions: Pick<Sessions, 'byId'>
   readonly users: Pick<Users, 'byName' | 'rolesOf'>
   readonly pages: Pick<Pages, 'render' | 'languageOf'>
   readonly publicNames: PublicNames
   readonly sessionLimits: SessionLimits | undefined
   readonly registration: boolean
+  readonly appClients: Pick<AppClients, 'appOf'>
+  /** Whether the gate lets the person of the call into all of these apps now; undefined: there is no such app. */
+  readonly admits: (apps: readonly (App | undefined)[]) => Promise<boolean>
+  readonly fetch: NonNullable<Configuration['fetch']>
+  /** Whether the metadata of this client may be fetched for the call. */
+  readonly mayFetch: (clientId: string) => Promise<boolean>
   readonly clock: { now(): number }
 }): Omit<Configuration, 'jwks'> {
   const { library, users, sessions, publicNames, clock } = deps
@@ -54,7 +61,21 @@ export function configure(deps: {
     return Math.max(1, Math.min(longest, left))
   }
 
+  /** The gate decides at each authorization, also for a program that the person has let in before. */
   const policy = interactionPolicy.base()
+  const { Check } = interactionPolicy
+  policy.get('consent')?.checks.add(
+    new Check('gate', 'access is decided by the hub', 'interaction_required', async (ctx) => {
+      const { result, client, resourceServers } = ctx.oidc
+      if (result?.consent || !client) return Check.NO_NEED_TO_PROMPT
+      const own = deps.appClients.appOf(client.clientId)
+      const apps = Object.values(resourceServers ?? {}).map(({ audience }) =>
+        appOf(deps.catalog, audience ?? ''),
+      )
+      const all = own === undefined ? apps : [...apps, deps.catalog.byId(own)]
+      return (await deps.admits(all)) ? Check.NO_NEED_TO_PROMPT : Check.REQUEST_PROMPT
+    }),
+  )
 
   return {
     adapter: deps.adapter as never,
@@ -76,6 +97,14 @@ export function configure(deps: {
       token_endpoint_auth_method: 'none',
       grant_types: ['authorization_code', 'refresh_token'],
       response_types: ['code'],
+    },
+    async loadExistingGrant(ctx) {
+      const { result, session, client, provider } = ctx.oidc
+      const id =
+        (result?.consent as { grantId?: string } | undefined)?.grantId ??
+        session?.grantIdFor(client?.clientId ?? '')
+      const grant = id === undefined ? undefined : ((await provider.Grant.find(id)) as Grant | undefined)
+      return grant?.consent && sessions.byId(grant.consent.anchor) ? grant : undefined
     },
     pkce: { required: (_ctx, client) => client.clientAuthMethod === 'none' },
     rotateRefreshToken: true,
@@ -123,6 +152,12 @@ export function configure(deps: {
         </div>`,
       })
     },
+    fetch: deps.fetch,
+    fetchResponseBodyLimits: {
+      'client_id metadata document': 5 * 1_024,
+      jwks_uri: 64 * 1_024,
+      sector_identifier_uri: 1_024,
+    },
     features: {
       devInteractions: { enabled: false },
       pushedAuthorizationRequests: { enabled: false },
@@ -141,15 +176,24 @@ export function configure(deps: {
         allowedPolicy: (_ctx, client, token) =>
           token.clientId === client.clientId && client.clientAuthMethod !== 'none',
       },
-      registration: { enabled: deps.registration },
+      registration: { enabled: deps.registration, issueRegistrationAccessToken: false },
+      clientIdMetadataDocument: {
+        enabled: true,
+        ack: 'draft-02',
+        allowFetch: (_ctx, clientId) => deps.mayFetch(clientId),
+        allowClient: () => true,
+        cacheDuration: { min: 300, max: 3_600 },
+      },
       resourceIndicators: {
         enabled: true,
         // Without a name there is no choice: of several granted apps, the program must name one.
         defaultResource: (_ctx, _client, oneOf) => (oneOf?.length === 1 ? oneOf[0] : oneOf) as string,
         useGrantedResource: () => true,
-        getResourceServerInfo(_ctx, resource) {
+        getResourceServerInfo(_ctx, resource, client) {
           const known = readResource(resource, publicNames)
-          if (known === null) throw new errors.InvalidTarget()
+          // An app signs people in without asking them, so it gets no token for other apps.
+          if (known === null || deps.appClients.appOf(client.clientId) !== undefined)
+            throw new errors.InvalidTarget()
           return { scope: APP_SCOPE, audience: known, accessTokenFormat: 'opaque' }
         },
       },

@@ -22,8 +22,33 @@ export interface RecordRow {
   readonly expires: number | null
 }
 
+/** The OpenID client of an app. */
+export interface AppClientRow {
+  readonly app_id: string
+  /** SHA-256, base64url. */
+  readonly secret_hash: string
+  /** JSON array. */
+  readonly redirect_uris: string
+  readonly logout_uri: string | null
+  readonly created: number
+}
+
+/** An ended sign-in of which an app has not been told yet. */
+export interface LogoutRow {
+  readonly id: string
+  readonly client_id: string
+  /** `sub` of the person. */
+  readonly account: string
+  readonly sid: string
+  readonly attempts: number
+  readonly created: number
+  readonly next_attempt: number
+}
+
 export type Tables = {
   authorization_server_records: RecordRow
+  authorization_server_app_clients: AppClientRow
+  authorization_server_logouts: LogoutRow
   authorization_server_secrets: { name: string; sealed: Uint8Array }
 }
 
@@ -32,7 +57,7 @@ export const tokenKeys = { name: 'oidc', table: 'authorization_server_keys', alg
 
 export const serverMigrations: Migrations = {
   owner: 'authorization-server',
-  transient: ['authorization_server_records'],
+  transient: ['authorization_server_records', 'authorization_server_logouts'],
   migrations: {
     '0001-records': {
       async up(db: Database) {
@@ -77,6 +102,28 @@ export const serverMigrations: Migrations = {
           .createTable('authorization_server_secrets')
           .addColumn('name', 'text', (column) => column.primaryKey())
           .addColumn('sealed', 'bytea', (column) => column.notNull())
+          .execute()
+      },
+    },
+    '0002-app-clients': {
+      async up(db: Database) {
+        await db.schema
+          .createTable('authorization_server_app_clients')
+          .addColumn('app_id', 'text', (column) => column.primaryKey())
+          .addColumn('secret_hash', 'text', (column) => column.notNull())
+          .addColumn('redirect_uris', 'text', (column) => column.notNull())
+          .addColumn('logout_uri', 'text')
+          .addColumn('created', 'bigint', (column) => column.notNull())
+          .execute()
+        await db.schema
+          .createTable('authorization_server_logouts')
+          .addColumn('id', 'text', (column) => column.primaryKey())
+          .addColumn('client_id', 'text', (column) => column.notNull())
+          .addColumn('account', 'text', (column) => column.notNull())
+          .addColumn('sid', 'text', (column) => column.notNull())
+          .addColumn('attempts', 'integer', (column) => column.notNull())
+          .addColumn('created', 'bigint', (column) => column.notNull())
+          .addColumn('next_attempt', 'bigint', (column) => column.notNull())
           .execute()
       },
     },

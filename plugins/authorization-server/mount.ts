@@ -92,10 +92,12 @@ export function endpointRoutes(options: {
             requireIssuer(request)
             const hubSession = person ? await desk.sessionOf(request) : undefined
             const code = path === ROUTES.code_verification ? takeUserCode(request) : {}
-            // Only people who have signed in may try codes.
-            if (path === ROUTES.code_verification && hubSession === undefined) {
+            if (hubSession === undefined && needsPerson(path, request)) {
               const back = `${path}${code.userCode ? `?user_code=${encodeURIComponent(code.userCode)}` : ''}`
-              const state = desk.seal({ appHost: null, path: back, nonceHash: null })
+              const state = desk.seal({
+                ...{ appHost: null, nonceHash: null },
+                path: path === ROUTES.authorization ? request.url : back,
+              })
               return reply.redirect(
                 `${publicNames.signInOrigin}/web/login?${new URLSearchParams({ state })}`,
                 303,
@@ -121,6 +123,16 @@ export function endpointRoutes(options: {
         })
     },
   }
+}
+
+/**
+ * Only people who have signed in may try codes of devices, and make the hub fetch the metadata of a program: strangers could
+ * guess the former, and use the latter to reach other servers.
+ */
+function needsPerson(path: string, { query }: Request): boolean {
+  if (path === ROUTES.code_verification) return true
+  const { client_id: clientId } = Object(query) as { client_id?: unknown }
+  return path === ROUTES.authorization && /^https:/i.test(String(clientId))
 }
 
 /**

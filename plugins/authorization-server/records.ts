@@ -27,7 +27,7 @@ export interface Records {
   /** Rows of a model, newest first; at most 1,000. */
   list(model: string, where?: Partial<RecordRow>): Promise<readonly RecordRow[]>
   /**
-   * Deletes rows and resolves to the ids of the sessions of the access tokens among them, which the caller ends.
+   * Deletes rows, except sessions of the library, which end with those of the hub, and resolves to the ids of the sessions of the access tokens among them, which the caller ends.
    */
   remove(
     where: Partial<Pick<RecordRow, 'key' | 'grant_id' | 'account' | 'client_id' | 'session_id'>>,
@@ -35,8 +35,16 @@ export interface Records {
   ): Promise<readonly string[]>
   /** Remembers the id for so many seconds; false if it was taken before, on any hub. */
   takeOnce(id: string, seconds: number): Promise<boolean>
-  /** Deletes what depends on a session of the hub that has ended. */
-  sessionEnded(id: string): Promise<void>
+  /**
+   * Deletes what depends on a session of the hub that has ended, and calls `logouts` in the same transaction with the
+   * sessions of the library among it: on one hub of the cluster.
+   */
+  sessionEnded(
+    id: string,
+    logouts: (trx: Database, sessions: readonly AdapterPayload[]) => Promise<void>,
+  ): Promise<void>
+  /** Deletes the oldest registered clients that nobody lets in, beyond so many. */
+  keepUsedClients(most: number): Promise<void>
   /** Deletes what has expired. */
   purge(): Promise<void>
 }
@@ -105,14 +113,14 @@ export function createRecords(deps: {
   function countPoll(key: string): void {
     const now = clock.monotonic()
     const last = polls.get(key) ?? Number.NEGATIVE_INFINITY
+    if (now - last < POLL_MS) throw new thrown.SlowDown()
     if (polls.size >= MOST_POLLING) polls.delete(polls.keys().next().value as string)
     polls.delete(key)
     polls.set(key, now)
-    if (now - last < POLL_MS) throw new thrown.SlowDown()
   }
 
   const remove: Records['remove'] = async (where, within = deps.database) => {
-    let query = within.withTables<Tables>().deleteFrom(TABLE)
+    let query = within.withTables<Tables>().deleteFrom(TABLE).where('model', '!=', 'Session')
     for (const [column, value] of Object.entries(where))
       query = query.where(column as 'key', '=', value as string)
     const gone = await query.returning(['model', 'session_id']).execute()
@@ -206,7 +214,7 @@ export function createRecords(deps: {
         if (used === undefined) throw new thrown.InvalidGrant('it was used before')
       },
       async destroy(id) {
-        await remove({ key: keyOf(model, id) })
+        await db.deleteFrom(TABLE).where('key', '=', keyOf(model, id)).execute()
       },
       async revokeByGrantId(grantId) {
         await remove({ grant_id: grantId })
@@ -228,11 +236,31 @@ export function createRecords(deps: {
       return (await query.orderBy('created', 'desc').limit(1_000).execute()) as RecordRow[]
     },
     remove,
-    async sessionEnded(id) {
-      await sql`DELETE FROM authorization_server_records WHERE session_id = ${id} OR grant_id IN
-        (SELECT grant_id FROM authorization_server_records WHERE model = 'Grant' AND session_id = ${id})`.execute(
-        db,
-      )
+    sessionEnded: (id, logouts) =>
+      deps.database.transaction().execute(async (trx) => {
+        const gone = await trx
+          .withTables<Tables>()
+          .deleteFrom(TABLE)
+          .where('session_id', '=', id)
+          .returningAll()
+          .execute()
+        const grants = gone.flatMap(({ model, grant_id }) =>
+          model === 'Grant' && grant_id ? [grant_id] : [],
+        )
+        if (grants.length > 0)
+          await trx.withTables<Tables>().deleteFrom(TABLE).where('grant_id', 'in', grants).execute()
+        await logouts(
+          trx,
+          gone.filter(({ model }) => model === 'Session').map((row) => readRow(row as RecordRow)),
+        )
+      }),
+    async keepUsedClients(most) {
+      await sql`DELETE FROM authorization_server_records WHERE key IN (
+        SELECT key FROM authorization_server_records AS client WHERE model = 'Client' AND NOT EXISTS (
+          SELECT 1 FROM authorization_server_records AS used
+          WHERE used.model = 'Grant' AND used.client_id = client.client_id
+        ) ORDER BY created DESC, key OFFSET ${most}
+      )`.execute(db)
     },
     async purge() {
       await sql`DELETE FROM authorization_server_records WHERE expires < ${clock.now()}`.execute(db)

@@ -40,7 +40,16 @@ async function wired(plugins: Readonly<Record<string, unknown>> = {}) {
 }
 
 const ORDER = [
-  ...['api-tokens', 'audit-database', 'bots', 'cli-login', 'docs', 'identity-jwt', 'http-apps'],
+  ...[
+    'api-tokens',
+    'audit-database',
+    'authorization-server',
+    'bots',
+    'cli-login',
+    'docs',
+    'identity-jwt',
+    'http-apps',
+  ],
   ...['metrics', 'notifiers', 'notifications', 'access-requests', 'oidc', 'rbac'],
   ...['tcp-apps', 'transport-http2', 'transport-websocket', 'transport-webtransport'],
   ...['user-certs', 'webauthn', 'dashboard', 'backup'],
@@ -52,6 +61,7 @@ t.test('the order of setup, and what each provides', async (t) => {
     'api-tokens': ['credentials', 'webRoutes'],
     'access-requests': ['dashboardParts', 'denialHelp', 'homeLinks', 'migrations', 'roleRules', 'webRoutes'],
     'audit-database': ['auditSinks', 'databaseChecks', 'migrations', 'webRoutes'],
+    'authorization-server': ['migrations'],
     backup: ['webRoutes'],
     bots: ['botLogins', 'credentials', 'migrations', 'webRoutes'],
     'cli-login': ['commandLogins', 'migrations', 'webRoutes'],

@@ -5,10 +5,9 @@ import t from 'tap'
 import { until } from '../../until.ts'
 import { startWorld, token } from './world.ts'
 
-const world = await startWorld(
-  {},
-  { careful: { options: { require_session_mfa: true }, allow: { app_labels: { '*': '*' } } } },
-)
+const world = await startWorld({
+  roles: { careful: { options: { require_session_mfa: true }, allow: { app_labels: { '*': '*' } } } },
+})
 const { hub, issuer, received, resource } = world
 const AUDIENCE = 'https://mezite.example.com'
 const CREDENTIALS = 'client_credentials'

@@ -1,6 +1,22 @@
 /** Programs with tokens: a whole hub, an agent, an app that shows what reaches it, and a program that is only HTTP. */
+import { createHash, randomUUID } from 'node:crypto'
+import { request } from 'node:https'
+import { type Answer, programLogin } from '@mezite/core/testing'
+import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import t from 'tap'
-import { authorize, startWorld, type Tokens } from './world.ts'
+import {
+  allow,
+  authorizationUrl,
+  authorize,
+  consent,
+  follow,
+  post,
+  proofKey,
+  REDIRECT,
+  startWorld,
+  type Tokens,
+  token,
+} from './world.ts'
 
 const world = await startWorld()
 const { hub, received, person, resource } = world
@@ -21,4 +37,430 @@ t.test('authorization code with PKCE: a bearer token opens the app that the pers
   const answer = await open('one', bearer(tokens))
   t.match(answer, { status: 200, text: 'for alice@example.com' })
   t.equal(received.at(-1)?.headers.authorization, undefined, 'the app never sees the token')
+})
+
+t.test('Basic and Mezite-Token open it too; the app keeps its own Authorization', async (t) => {
+  const { access_token } = await authorize(hub, alice, clientId, resource('one'))
+  const basic = (user: string) => ({
+    authorization: `Basic ${Buffer.from(`${user}:${access_token}`).toString('base64')}`,
+  })
+  for (const user of ['git', '', 'alice@example.com']) {
+    t.equal((await open('one', basic(user))).status, 200)
+    t.equal(received.at(-1)?.headers.authorization, undefined)
+  }
+  t.equal(
+    (await open('one', { 'mezite-token': access_token, authorization: 'Bearer of-the-app' })).status,
+    200,
+  )
+  t.match(received.at(-1)?.headers, { authorization: 'Bearer of-the-app', 'mezite-token': undefined })
+  t.equal(
+    (await open('one', { 'mezite-token': access_token, authorization: `Bearer ${access_token}` })).status,
+    400,
+    'two credentials are ambiguous',
+  )
+})
+
+t.test('S197 a token for one app opens no other, and a token in the URL opens none', async (t) => {
+  const tokens = await authorize(hub, alice, clientId, resource('one'))
+  const elsewhere = await open('two', bearer(tokens))
+  t.equal(elsewhere.status, 401)
+  t.match(elsewhere.headers['www-authenticate'], /^Bearer error="invalid_token", resource_metadata="https:/)
+  const query = `?access_token=${tokens.access_token}`
+  t.equal((await open('one', {}, `/${query}`)).status, 401, 'S196')
+  t.notOk(hub.log.join('\n').includes(tokens.access_token), 'S205')
+  t.equal((await open('one', { authorization: `Bearer ${tokens.refresh_token}` })).status, 401)
+  const wrong = `mezite_at_${'x'.repeat(43)}`
+  t.equal((await open('one', { authorization: `Bearer ${wrong}` })).status, 401)
+  t.equal((await open('one', { authorization: 'Bearer mezite_at_short' })).status, 401)
+})
+
+t.test('a token ends with its revocation, and its open streams within a second', async (t) => {
+  const tokens = await authorize(hub, alice, clientId, resource('one'))
+  const stream = await hub.visitor().stream(`${hub.appUrl('one')}/drip`, { headers: bearer(tokens) })
+  t.equal(stream.statusCode, 200)
+  stream.on('error', () => {})
+  stream.resume()
+  const cut = new Promise<number>((resolve) => stream.on('close', () => resolve(performance.now())))
+  const from = performance.now()
+  const answer = await post(
+    hub,
+    '/v1/oauth/revoke',
+    new URLSearchParams({ token: tokens.access_token, client_id: clientId }),
+  )
+  t.equal(answer.status, 200)
+  const took = (await cut) - from
+  t.comment(`cut after ${took.toFixed(0)} ms`)
+  t.ok(took < 1_000, `${took} ms`)
+  t.equal((await open('one', bearer(tokens))).status, 401)
+  const again = await token(hub, {
+    ...{ grant_type: 'refresh_token', refresh_token: tokens.refresh_token, client_id: clientId },
+  })
+  t.equal(again.status, 400)
+})
+
+const refresh = (refresh_token: string, more: object = {}) =>
+  token(hub, { grant_type: 'refresh_token', refresh_token, client_id: clientId, ...more })
+
+t.test('S198 refresh tokens rotate, and one that is used twice ends the whole family', async (t) => {
+  const first = await authorize(hub, alice, clientId, resource('one'))
+  const answer = await refresh(first.refresh_token)
+  t.equal(answer.status, 200)
+  const second = JSON.parse(answer.text) as Tokens
+  t.not(second.refresh_token, first.refresh_token)
+  t.equal((await open('one', bearer(second))).status, 200)
+  t.match(await refresh(first.refresh_token), { status: 400, text: /invalid_grant/ })
+  t.equal((await open('one', bearer(second))).status, 401)
+  t.equal((await refresh(second.refresh_token)).status, 400)
+})
+
+t.test('S198 of three refreshes at once, one gets tokens', async (t) => {
+  const { refresh_token } = await authorize(hub, alice, clientId, resource('one'))
+  const answers = await Promise.all([1, 2, 3].map(() => refresh(refresh_token)))
+  t.strictSame(answers.map(({ status }) => status).sort(), [200, 400, 400])
+})
+
+t.test('S198 a code that is used twice ends what the first use got', async (t) => {
+  const { verifier, challenge } = proofKey()
+  const target = (await consent(hub, alice, {
+    ...{ client_id: clientId, resource: resource('one'), code_challenge: challenge },
+  })) as URL
+  const fields = {
+    ...{ grant_type: 'authorization_code', client_id: clientId, redirect_uri: REDIRECT },
+    ...{ code: target.searchParams.get('code') ?? '', code_verifier: verifier },
+  }
+  const first = await token(hub, fields)
+  t.equal(first.status, 200)
+  t.equal((await token(hub, fields)).status, 400)
+  t.equal((await open('one', bearer(JSON.parse(first.text)))).status, 401)
+})
+
+t.test(
+  'S199 S200 S201 wrong redirect URIs, missing and plain PKCE, and unknown clients are refused',
+  async (t) => {
+    const { challenge } = proofKey()
+    const good = { client_id: clientId, resource: resource('one'), code_challenge: challenge }
+    const ask = async (fields: Readonly<Record<string, string>>) => {
+      const answer = await follow(alice, authorizationUrl(hub, fields), 'http://127.0.0.1:4711')
+      return answer instanceof URL ? answer.searchParams.get('error') : answer.status
+    }
+    for (const redirect_uri of [
+      'https://evil.example/',
+      `${REDIRECT}/x`,
+      `${REDIRECT}?x`,
+      'http://127.0.0.2:4711/callback',
+    ])
+      t.equal(await ask({ ...good, redirect_uri }), 400, redirect_uri)
+    const ported = await follow(
+      alice,
+      authorizationUrl(hub, { ...good, redirect_uri: 'http://127.0.0.1:9999/callback' }),
+      'http://127.0.0.1:9999',
+    )
+    t.ok(!(ported instanceof URL) && ported.text.includes('127.0.0.1:9999'), 'any port of loopback')
+    t.equal(await ask({ ...good, client_id: 'nobody' }), 400)
+    t.equal(await ask({ ...good, code_challenge_method: 'plain' }), 'invalid_request')
+    t.equal(await ask({ client_id: clientId, resource: resource('one') }), 'invalid_request')
+    for (const wrong of ['https://evil.example/', `${hub.url}/`, `${resource('one')}x`, 'one'])
+      t.equal(await ask({ ...good, resource: wrong }), 'invalid_target', wrong)
+    const target = (await consent(hub, alice, good)) as URL
+    t.equal(target.searchParams.get('iss'), hub.signInUrl)
+    t.equal(target.searchParams.get('state'), 'the-state')
+    const other = await token(hub, {
+      ...{ grant_type: 'authorization_code', client_id: clientId, redirect_uri: REDIRECT },
+      ...{ code: target.searchParams.get('code') ?? '', code_verifier: proofKey().verifier },
+    })
+    t.equal(other.status, 400)
+  },
+)
+
+t.test('a person who does not allow it, and one whom the gate denies, let nothing in', async (t) => {
+  const { challenge } = proofKey()
+  const asked = { client_id: clientId, resource: resource('one'), code_challenge: challenge }
+  const target = (await consent(hub, alice, asked, 'deny')) as URL
+  t.equal(target.searchParams.get('error'), 'access_denied')
+  person('bob', 'guests')
+  const bob = hub.visitor()
+  const denied = await follow(bob, authorizationUrl(hub, asked), 'http://127.0.0.1:4711')
+  t.match(denied, { status: 403 })
+  const unknown = await follow(
+    bob,
+    authorizationUrl(hub, { ...asked, resource: resource('nothing') }),
+    'http://127.0.0.1:4711',
+  )
+  t.match(unknown, { status: 404 })
+})
+
+t.test('each token names its app: two apps in one consent, and one in each request', async (t) => {
+  const { verifier, challenge } = proofKey()
+  const query = new URLSearchParams({
+    ...{ response_type: 'code', client_id: clientId, redirect_uri: REDIRECT, scope: 'app' },
+    ...{ code_challenge: challenge, code_challenge_method: 'S256' },
+  })
+  for (const name of ['one', 'two']) query.append('resource', resource(name))
+  const page = (await follow(
+    alice,
+    `${hub.signInUrl}/v1/oauth/authorize?${query}`,
+    'http://127.0.0.1:4711',
+  )) as Answer
+  t.match(page.text, /<li>one<\/li><li>two<\/li>/)
+  const target = (await allow(alice, page)) as URL
+  const fields = {
+    ...{ grant_type: 'authorization_code', client_id: clientId, redirect_uri: REDIRECT },
+    ...{ code: target.searchParams.get('code') ?? '', code_verifier: verifier, resource: resource('one') },
+  }
+  const one = JSON.parse((await token(hub, fields)).text) as Tokens
+  t.equal((await open('one', bearer(one))).status, 200)
+  t.equal((await open('two', bearer(one))).status, 401)
+  const two = JSON.parse((await refresh(one.refresh_token, { resource: resource('two') })).text) as Tokens
+  t.equal((await open('two', bearer(two))).status, 200)
+  t.equal((await open('one', bearer(two))).status, 401)
+  t.match(await refresh(two.refresh_token), { status: 400, text: /invalid_target/ })
+})
+
+t.test('a lost role, a lock, a removed user and the end of the consent end tokens', async (t) => {
+  person('carol', 'staff')
+  const carol = hub.visitor()
+  const tokens = await authorize(hub, carol, clientId, resource('one'))
+  const status = async (held: Tokens) => (await open('one', bearer(held))).status
+  t.equal(await status(tokens), 200)
+  const lock = await hub.api<{ id: string }>('POST', '/locks', { target: { user: 'carol@example.com' } })
+  t.equal(await status(tokens), 403)
+  t.match(await refresh(tokens.refresh_token), { status: 400, text: /invalid_grant/ })
+  await hub.api('DELETE', `/locks/${lock.id}`)
+  const others = await authorize(hub, carol, clientId, resource('one'))
+  const sessions = await hub.api<{ id: string; kind: string; user: string }[]>('GET', '/sessions')
+  const ours = sessions.filter(({ user, kind }) => user === 'carol@example.com' && kind === 'token')
+  t.ok(ours.length >= 2, 'consents and tokens are sessions')
+  for (const { id } of ours) await hub.api('DELETE', `/sessions/${id}`).catch(() => {})
+  t.equal(await status(others), 401)
+  t.equal((await refresh(others.refresh_token)).status, 400)
+  const last = await authorize(hub, carol, clientId, resource('one'))
+  await hub.api('DELETE', '/users/carol@example.com')
+  t.equal(await status(last), 401)
+  t.equal((await refresh(last.refresh_token)).status, 400)
+})
+
+/** The status of a request that names another host than the TLS handshake. */
+function statusAt(url: string, host: string): Promise<number | undefined> {
+  const { hostname, port, pathname } = new URL(url)
+  return new Promise((resolve, reject) => {
+    const options = {
+      ...{ host: '127.0.0.1', port, path: pathname, servername: hostname, ca: hub.ca },
+      headers: { host },
+    }
+    request({ ...options, agent: false }, (response) => resolve(response.resume().statusCode))
+      .on('error', reject)
+      .end()
+  })
+}
+
+t.test('metadata names the issuer whatever the Host, and other hosts get nothing', async (t) => {
+  for (const path of ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration']) {
+    const answer = await hub.visitor().fetch(hub.signInUrl + path)
+    t.equal(answer.status, 200)
+    const document = JSON.parse(answer.text)
+    t.equal(document.issuer, hub.signInUrl)
+    for (const [name, value] of Object.entries(document))
+      if (/_(endpoint|uri)$/.test(name)) t.ok(String(value).startsWith(`${hub.signInUrl}/v1/oauth/`), name)
+    t.strictSame(document.code_challenge_methods_supported, ['S256'])
+    for (const host of ['evil.example', `${new URL(hub.url).hostname}:1`])
+      t.equal(await statusAt(hub.signInUrl + path, host), 421, host)
+    const forwarded = await hub
+      .visitor()
+      .fetch(hub.signInUrl + path, { headers: { 'x-forwarded-host': 'evil.example' } })
+    t.notMatch(forwarded.text, 'evil')
+  }
+})
+
+t.test('protected resource metadata, and 401 with the way to it', async (t) => {
+  const refused = await open('one', {})
+  t.equal(refused.status, 401)
+  const [, url] = /resource_metadata="([^"]*)"/.exec(String(refused.headers['www-authenticate'])) ?? []
+  t.equal(url, `${hub.appUrl('one')}/.well-known/oauth-protected-resource`)
+  const document = JSON.parse((await hub.visitor().fetch(url ?? '')).text)
+  t.match(document, {
+    ...{ resource: resource('one'), authorization_servers: [hub.signInUrl] },
+    scopes_supported: ['app'],
+  })
+})
+
+t.test(
+  'S207 the device grant: a person types the code, and the device polls no faster than it may',
+  async (t) => {
+    const started = await post(
+      hub,
+      '/v1/oauth/device_authorization',
+      new URLSearchParams({ client_id: clientId, scope: 'app', resource: resource('one') }),
+    )
+    t.equal(started.status, 200, started.text)
+    const device = JSON.parse(started.text)
+    t.match(device.user_code, /^[A-Z]{4}-[A-Z]{4}$/)
+    const poll = () =>
+      token(hub, {
+        grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
+        ...{ device_code: device.device_code, client_id: clientId },
+      })
+    t.match(await poll(), { status: 400, text: /authorization_pending/ })
+    t.match(await poll(), { status: 400, text: /slow_down/ })
+    const stranger = await hub.visitor().fetch(device.verification_uri_complete)
+    t.match(
+      stranger,
+      { status: 303, headers: { location: /\/web\/login\?/ } },
+      'only people who signed in try codes',
+    )
+    const form = (await follow(alice, device.verification_uri_complete, 'http://127.0.0.1:1')) as Answer
+    t.match(form.text, `value="${device.user_code}"`)
+    t.notMatch(form.text, '<script>')
+    const wrong = await alice.submit(form, /oauth\/device/, { user_code: 'BBBB-BBBB' })
+    t.match(wrong.text, 'not valid')
+    const shown = await alice.submit(wrong, /oauth\/device/, { user_code: device.user_code })
+    t.match(shown.text, /Test program.*127\.0\.0\.1/s)
+    const asked = await alice.submit(shown, /oauth\/device/, { confirm: 'yes' })
+    const done = (await allow(alice, asked)) as Answer
+    t.match(done.text, 'Your device is connected')
+    await new Promise((resolve) => setTimeout(resolve, 4_600))
+    const answer = await poll()
+    t.equal(answer.status, 200, answer.text)
+    t.equal((await open('one', bearer(JSON.parse(answer.text)))).status, 200)
+  },
+)
+
+t.test('S208 DPoP: a token of a key needs a fresh proof of that key, for this request', async (t) => {
+  const key = await generateKeyPair('ES256', { extractable: true })
+  const jwk = await exportJWK(key.publicKey)
+  const prove = (htm: string, htu: string, more: object = {}, by = key.privateKey) =>
+    new SignJWT({ htm, htu, jti: randomUUID(), ...more })
+      .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk })
+      .setIssuedAt()
+      .sign(by)
+  const endpoint = `${hub.signInUrl}/v1/oauth/token`
+  const tokens = await authorize(
+    hub,
+    alice,
+    clientId,
+    resource('one'),
+    {},
+    { dpop: await prove('POST', endpoint) },
+  )
+  t.equal(tokens.token_type, 'DPoP')
+  const ath = createHash('sha256').update(tokens.access_token).digest('base64url')
+  const url = `${hub.appUrl('one')}/`
+  const status = async (dpop: string | null, scheme = 'DPoP') =>
+    (
+      await open('one', {
+        authorization: `${scheme} ${tokens.access_token}`,
+        ...(dpop === null ? {} : { dpop }),
+      })
+    ).status
+  const proof = await prove('GET', url, { ath })
+  t.equal(await status(proof), 200)
+  t.equal(received.at(-1)?.headers.dpop, undefined)
+  t.equal(await status(proof), 401, 'the same proof again')
+  t.equal(await status(null), 401, 'no proof')
+  t.equal(await status(null, 'Bearer'), 401, 'as a bearer token')
+  t.equal(await status(await prove('GET', `${hub.appUrl('two')}/`, { ath })), 401, 'another URL')
+  t.equal(await status(await prove('POST', url, { ath })), 401, 'another method')
+  t.equal(await status(await prove('GET', url)), 401, 'no hash of the token')
+  const other = await generateKeyPair('ES256')
+  t.equal(await status(await prove('GET', url, { ath }, other.privateKey)), 401, 'another key')
+  t.match(await refresh(tokens.refresh_token), { status: 400 }, 'a refresh without a proof')
+})
+
+t.test('what is stored has no token in it', async (t) => {
+  const tokens = await authorize(hub, alice, clientId, resource('one'))
+  const events = JSON.stringify(await hub.api('GET', '/audit'))
+  t.match(events, 'token.issued')
+  t.match(events, 'consent.granted')
+  for (const secret of [tokens.access_token, tokens.refresh_token]) {
+    t.notOk(events.includes(secret.slice(10)))
+    t.notOk(hub.log.join('\n').includes(secret.slice(10)), 'S205')
+  }
+})
+
+t.test('S206 the page about a program cannot be framed, and its form needs the own origin', async (t) => {
+  const { challenge } = proofKey()
+  const asked = { client_id: clientId, resource: resource('one'), code_challenge: challenge }
+  const page = (await follow(alice, authorizationUrl(hub, asked), 'http://127.0.0.1:4711')) as Answer
+  t.match(page.headers['content-security-policy'], "frame-ancestors 'none'")
+  t.equal(page.headers['x-frame-options'], 'DENY')
+  for (const origin of ['https://evil.example', hub.appUrl('one')]) {
+    const answer = await alice.fetch(page.url, {
+      method: 'POST',
+      headers: { origin, 'content-type': 'application/x-www-form-urlencoded' },
+      body: 'decision=allow',
+    })
+    t.equal(answer.status, 403, origin)
+  }
+  const stranger = await hub.visitor().fetch(page.url, { headers: { accept: 'text/html' } })
+  t.equal(stranger.status, 303, 'another browser has to sign in')
+  person('eve', 'staff')
+  const eve = hub.visitor()
+  await eve.open(`${hub.signInUrl}/web/account`)
+  t.equal((await eve.open(page.url)).status, 400, 'and is not the browser of the request')
+})
+
+t.test('S209 a role that demands a passkey gives no token without one', async (t) => {
+  await hub.api('PUT', '/roles/strict', {
+    ...{ kind: 'role', version: 'v1', metadata: { name: 'strict' } },
+    spec: { options: { require_session_mfa: true }, allow: { app_labels: { env: 'test' } } },
+  })
+  await hub.api('POST', '/users', { name: 'sam@example.com', roles: ['strict'] })
+  person('sam')
+  const { challenge } = proofKey()
+  const asked = { client_id: clientId, resource: resource('one'), code_challenge: challenge }
+  const answer = await follow(hub.visitor(), authorizationUrl(hub, asked), 'http://127.0.0.1:4711')
+  t.notOk(answer instanceof URL)
+  t.match((answer as Answer).url, /webauthn|enrol|mfa/)
+})
+
+t.test('S210 of registrations that nobody uses, the oldest go; those in use stay', async (t) => {
+  const answers: Promise<unknown>[] = []
+  for (let at = 0; at < 220; at++) {
+    answers.push(world.client({ client_name: `flood ${at}` }))
+    if (answers.length === 20) await Promise.all(answers.splice(0))
+  }
+  await Promise.all(answers)
+  const all = await hub.api<{ client_id: string; kind: string }[]>('GET', '/clients')
+  t.ok(all.filter(({ kind }) => kind === 'registered').length <= 205)
+  await authorize(hub, alice, clientId, resource('one'))
+  for (const method of ['client_secret_basic', 'client_secret_post'])
+    await t.rejects(world.client({ token_endpoint_auth_method: method }), /invalid_client_metadata/)
+})
+
+t.test('people see and end programs on their page, administrators remove them', async (t) => {
+  person('nina', 'staff')
+  const nina = hub.visitor()
+  const program = await world.client({ client_name: 'Robot vacuum' })
+  const tokens = await authorize(hub, nina, program, resource('one'))
+  const account = await nina.open(`${hub.signInUrl}/web/account`)
+  t.match(account.text, 'Robot vacuum')
+  t.match(
+    (await hub.api<{ client_id: string }[]>('GET', '/clients')).find(
+      ({ client_id }) => client_id === program,
+    ),
+    { name: 'Robot vacuum', kind: 'registered', people: 1 },
+  )
+  t.equal((await open('one', bearer(tokens))).status, 200)
+  await hub.api('DELETE', `/clients/${program}`)
+  t.equal((await open('one', bearer(tokens))).status, 401)
+  await t.rejects(hub.api('DELETE', `/clients/${program}`), { code: 'client_not_found' })
+})
+
+t.test('a login of a command line gets a short token for one app, which ends with it', async (t) => {
+  person('oscar', 'staff')
+  const login = await programLogin(hub)
+  const ask = (body: object, secret = login.token) =>
+    hub.visitor().fetch(`${hub.url}/v1/webapi/me/tokens`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+  const answer = await ask({ app: 'one', ttl_seconds: 60 })
+  t.equal(answer.status, 201, answer.text)
+  const issued = JSON.parse(answer.text)
+  t.equal((await open('one', bearer(issued))).status, 200)
+  t.equal((await open('two', bearer(issued))).status, 401)
+  t.ok(Date.parse(issued.expires) - Date.now() < 61_000)
+  t.equal((await ask({ app: 'nothing' })).status, 404)
+  await hub.api('DELETE', `/sessions/${login.session_id}`)
+  t.equal((await open('one', bearer(issued))).status, 401)
 })

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { AnyPlugin } from '@mezite/core'
 import {
   type Answer,
   connectIssuer,
@@ -25,7 +26,17 @@ export interface Tokens {
 export const REDIRECT = 'http://127.0.0.1:4711/callback'
 
 /** A hub with the authorization server, an agent, and two apps that show the requests that they receive. */
-export async function startWorld(config: Readonly<Record<string, unknown>> = {}, roles: object = {}) {
+export async function startWorld({
+  config = {},
+  plugin,
+  roles = {},
+}: {
+  readonly config?: object
+  /** Instead of the plugin of the standard set. */
+  readonly plugin?: AnyPlugin
+  readonly roles?: object
+} = {}) {
+  const own = { enabled: true, registration: true, ...config }
   const received: { url: string; headers: IncomingHttpHeaders }[] = []
   const upstream = createServer((request, response) => {
     request.resume()
@@ -44,8 +55,9 @@ export async function startWorld(config: Readonly<Record<string, unknown>> = {},
           calls_per_minute: { tokens: 10_000, sign_in: 10_000, other: 10_000, keys: 10_000, pages: 10_000 },
         },
       },
-      plugins: { 'authorization-server': { enabled: true, registration: true, ...config } },
+      plugins: { 'authorization-server': plugin === undefined ? own : false },
     },
+    plugins: plugin === undefined ? [] : [{ plugin, config: own }],
   })
   await connectIssuer(hub, issuer, {
     staff: { allow: { app_labels: { '*': '*' } } },
@@ -164,6 +176,16 @@ export async function consent(
   const origin = new URL(fields.redirect_uri ?? REDIRECT).origin
   const page = await follow(visitor, authorizationUrl(hub, fields), origin)
   if (page instanceof URL || page.status !== 200) return page
+  return allow(visitor, page, origin, decision)
+}
+
+/** Decides on the page about a program, and follows the browser. */
+export async function allow(
+  visitor: Visitor,
+  page: Answer,
+  origin: string = new URL(REDIRECT).origin,
+  decision: 'allow' | 'deny' = 'allow',
+): Promise<Answer | URL> {
   const answer = await visitor.submit(page, /\/web\/oauth\//, { decision })
   const [, refresh] = /http-equiv="refresh" content="0; ?url=([^"]*)"/i.exec(answer.text) ?? []
   if (refresh === undefined) return answer
@@ -177,16 +199,21 @@ export async function authorize(
   client_id: string,
   resource: string,
   more: Readonly<Record<string, string>> = {},
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<Tokens> {
   const { verifier, challenge } = proofKey()
   const target = await consent(hub, visitor, { client_id, resource, code_challenge: challenge, ...more })
   if (!(target instanceof URL)) throw new Error(`${target.url} ${target.status} ${target.text}`)
   const code = target.searchParams.get('code')
   if (code === null) throw new Error(`no code: ${target.href}`)
-  const answer = await token(hub, {
-    ...{ grant_type: 'authorization_code', code, client_id },
-    ...{ redirect_uri: more.redirect_uri ?? REDIRECT, code_verifier: verifier },
-  })
+  const answer = await token(
+    hub,
+    {
+      ...{ grant_type: 'authorization_code', code, client_id },
+      ...{ redirect_uri: more.redirect_uri ?? REDIRECT, code_verifier: verifier },
+    },
+    headers,
+  )
   if (answer.status !== 200) throw new Error(`${answer.status} ${answer.text}`)
   return JSON.parse(answer.text)
 }

@@ -1,0 +1,76 @@
+import { spawn } from 'node:child_process'
+import { CliError, parseDurationSeconds, showCell } from '@mezite/cli'
+import { PersonCommand } from '@mezite/cli/identity'
+import * as Args from '@oclif/core/args'
+import * as Flags from '@oclif/core/flags'
+import { listApps } from '../app-lookup.ts'
+
+interface Issued {
+  readonly access_token: string
+  readonly token_type: string
+  readonly expires: string
+  readonly resource: string
+}
+
+export class Token extends PersonCommand {
+  static override summary = 'Print a short-lived token that opens one app'
+  static override description =
+    'Send it as "Authorization: Bearer TOKEN", or as the password of basic authentication. It ends with your login.'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> grafana',
+    'git -c http.extraHeader="Authorization: Bearer $(<%= config.bin %> token gitea)" clone https://gitea.apps.example.com/team/repo.git',
+  ]
+  static override args = { app: Args.string({ required: true, description: 'Name of an HTTP app' }) }
+  static override flags = {
+    ttl: Flags.string({ default: '15m', description: 'Lifetime: from 1m to 1h', helpValue: 'DURATION' }),
+  }
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(Token)
+    const ttl_seconds = parseDurationSeconds(flags.ttl, '--ttl', { min: '1m', max: '1h' })
+    const body = { app: args.app, ttl_seconds }
+    const issued = (await this.call(flags, 'POST', '/me/tokens', { body })) as Issued
+    await this.show(flags, issued, () => showCell(issued.access_token))
+  }
+}
+
+export class Curl extends PersonCommand {
+  static override summary = 'Run curl with a token for the app of the URL'
+  static override description =
+    'Everything after the URL goes to curl. The token is passed to it through a pipe, so that other users of the machine do not see it.'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> https://grafana.apps.example.com/api/health',
+    '<%= config.bin %> <%= command.id %> https://orders.apps.example.com/api/orders -X POST -d @order.json',
+  ]
+  static override strict = false
+  static override args = { url: Args.string({ required: true, description: 'URL of an app' }) }
+
+  async run(): Promise<void> {
+    const { args, flags, argv } = await this.parse(Curl)
+    const url = URL.parse(args.url)
+    const apps = await listApps(this.hub(flags))
+    const app = apps.find((each) => each.url !== null && URL.parse(String(each.url))?.host === url?.host)
+    if (url === null || app === undefined)
+      throw new CliError(
+        'MEZ_USAGE_WRONG',
+        `${JSON.stringify(args.url)} is not the URL of an app that you may open`,
+        {
+          hint: 'msh app ls lists them.',
+        },
+      )
+    const body = { app: app.name }
+    const { access_token } = (await this.call(flags, 'POST', '/me/tokens', { body })) as Issued
+    const child = spawn('curl', ['--config', '/dev/fd/3', ...argv.map(String)], {
+      stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+    })
+    const pipe = child.stdio[3] as NodeJS.WritableStream
+    pipe.on('error', () => {})
+    pipe.end(`header = "Authorization: Bearer ${access_token}"\n`)
+    process.exitCode = await new Promise<number>((resolve, reject) => {
+      child.on('error', (cause) =>
+        reject(new CliError('MEZ_USAGE_WRONG', 'curl cannot be started', { cause })),
+      )
+      child.on('close', (code) => resolve(code ?? 1))
+    })
+  }
+}

@@ -1,0 +1,168 @@
+import {
+  type App,
+  type Catalog,
+  Problem,
+  type PublicNames,
+  type Sessions,
+  Type,
+  type WebRoutes,
+} from '@mezite/core'
+import type { AppClients } from './app-clients.ts'
+import { consentOf } from './consent.ts'
+import { ACCESS_TOKEN } from './credential.ts'
+import { resourceOf } from './resources.ts'
+import type { Running } from './running.ts'
+
+const admin = { config: { access: 'admin' } } as const
+/** How long a token for a person's own command line is valid at most, in seconds. */
+const LONGEST_SECONDS = 3_600
+
+const Shown = Type.Object({
+  client_id: Type.String(),
+  name: Type.String(),
+  kind: Type.String({ description: 'app, registered or metadata' }),
+  people: Type.Integer({ description: 'how many people let it in now' }),
+  created: Type.Union([Type.String(), Type.Null()]),
+})
+
+/** Programs for administrators (`mezctl clients`), and short tokens for the caller's own command line (`msh token`). */
+export function clientRoutes(deps: {
+  readonly running: () => Running
+  readonly appClients: AppClients
+  readonly catalog: Catalog
+  readonly sessions: Pick<Sessions, 'byId'>
+  readonly publicNames: PublicNames
+  /** Whether the app is offered to programs. */
+  readonly offered: (app: App) => boolean
+}): WebRoutes {
+  const { running, appClients, catalog, sessions, publicNames } = deps
+
+  async function list() {
+    const { records } = running()
+    const grants = await records.list('Grant')
+    const users = new Map<string, Set<string>>()
+    const programs = new Map<string, string>()
+    for (const grant of grants) {
+      const consent = consentOf(grant)
+      if (!consent || grant.client_id === null) continue
+      users.set(grant.client_id, (users.get(grant.client_id) ?? new Set()).add(consent.user))
+      programs.set(grant.client_id, consent.program)
+    }
+    const registered = await records.list('Client')
+    const known = new Set(registered.map(({ client_id }) => client_id))
+    const people = (id: string) => users.get(id)?.size ?? 0
+    return [
+      ...catalog.list().flatMap((app) => {
+        const client = appClients.of(app)
+        if (!client) return []
+        const { clientId, created } = client
+        return [
+          {
+            client_id: clientId,
+            name: app.name,
+            kind: 'app',
+            people: people(clientId),
+            created: timeOf(created),
+          },
+        ]
+      }),
+      ...registered.map(({ client_id, payload, created }) => ({
+        client_id: client_id ?? '',
+        name: String((JSON.parse(payload) as { client_name?: unknown }).client_name ?? ''),
+        kind: 'registered',
+        people: people(client_id ?? ''),
+        created: timeOf(created),
+      })),
+      ...[...programs].flatMap(([client_id, name]) =>
+        known.has(client_id) || appClients.appOf(client_id) !== undefined
+          ? []
+          : [{ client_id, name, kind: 'metadata', people: people(client_id), created: null }],
+      ),
+    ]
+  }
+
+  /** The app that the caller may open from a command line. Throws `Problem`. */
+  function appOf(body: unknown): App {
+    const { app: name } = body as { app: string }
+    const app = catalog.byName(name)
+    if (app && catalog.servedByHub(app) && deps.offered(app)) return app
+    throw new Problem(404, 'app_not_found', `There is no web application ${name} that you may open.`)
+  }
+
+  return {
+    name: 'authorization-server-clients',
+    prefix: '/v1/webapi',
+    async routes(web) {
+      web.get(
+        '/clients',
+        {
+          ...admin,
+          schema: {
+            summary: 'The programs that people let in, and those of apps',
+            returns: Type.Array(Shown),
+          },
+        },
+        list,
+      )
+      web.delete(
+        '/clients/:id',
+        { ...admin, schema: { summary: 'Removes a program, and ends its tokens' } },
+        async (request, reply) => {
+          const { id } = request.params as { id: string }
+          if (appClients.appOf(id) !== undefined) {
+            const detail = 'This is the client of an app; `mezctl apps oidc NAME --off` removes it.'
+            throw new Problem(400, 'client_of_app', detail)
+          }
+          if (!(await list()).some(({ client_id }) => client_id === id))
+            throw new Problem(
+              404,
+              'client_not_found',
+              `There is no program ${id}; \`mezctl clients ls\` lists them.`,
+            )
+          await running().removeClient(id, request.actor)
+          return reply.code(204).send()
+        },
+      )
+      web.post(
+        '/me/tokens',
+        {
+          config: { access: 'user' },
+          schema: {
+            summary: 'A short token with which the caller opens an app',
+            body: Type.Object(
+              {
+                app: Type.String({ maxLength: 63 }),
+                ttl_seconds: Type.Optional(Type.Integer({ minimum: 60, maximum: 3_600 })),
+              },
+              { additionalProperties: false },
+            ),
+          },
+        },
+        async (request, reply) => {
+          const app = appOf(request.body)
+          const { ttl_seconds: ttl = 900 } = request.body as { ttl_seconds?: number }
+          const own = sessions.byId(request.subject.sessionId ?? '')
+          if (!own || own.kind === 'token')
+            throw new Problem(403, 'login_required', 'Sign in with msh login or in a browser to get a token.')
+          const { tokens } = running()
+          const consent = { user: own.user, holder: own.holder, anchor: own.id, program: 'msh' }
+          const { session, token } = await tokens
+            .open(app, consent, Math.min(ttl, LONGEST_SECONDS))
+            .catch((error) => {
+              if (!(error instanceof running().refusal)) throw error
+              throw new Problem(403, 'access_denied', `You cannot open ${app.name} from here right now.`)
+            })
+          tokens.issued({ session, app, client: 'msh', program: 'msh', requestId: request.id })
+          return reply.code(201).send({
+            access_token: ACCESS_TOKEN + token,
+            token_type: 'Bearer',
+            expires: timeOf(session.expires),
+            resource: resourceOf(app, publicNames),
+          })
+        },
+      )
+    },
+  }
+}
+
+const timeOf = (ms: number): string => new Date(Number(ms)).toISOString()

@@ -1,0 +1,121 @@
+import {
+  AdminCommand,
+  type Flat,
+  formatTime,
+  ListCommand,
+  path,
+  type Removal,
+  RemoveCommand,
+  showCell,
+} from '@mezite/cli'
+import * as Args from '@oclif/core/args'
+import * as Flags from '@oclif/core/flags'
+
+interface AppClient {
+  readonly app: string
+  readonly client_id: string
+  readonly client_secret: string | null
+  readonly issuer: string
+  readonly redirect_uris: readonly string[]
+  readonly logout_uri: string | null
+}
+
+class AppsOidc extends AdminCommand {
+  static override summary = 'Let an app with a sign-in of its own sign people in through the hub'
+  static override description =
+    'Makes the OpenID client of the app, or shows it. The secret is printed once. The hub decides at each sign-in: who may not open the app is not signed in.'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> grafana --redirect-uri https://grafana.apps.example.com/login/generic_oauth',
+    '<%= config.bin %> <%= command.id %> grafana --rotate-secret',
+  ]
+  static override args = { name: Args.string({ required: true, description: 'Name of the app' }) }
+  static override flags = {
+    'redirect-uri': Flags.string({
+      multiple: true,
+      description: 'Where the app receives people after the sign-in; repeatable',
+      helpValue: 'URI',
+    }),
+    'logout-uri': Flags.string({
+      description:
+        'Where the hub tells the app that a sign-in has ended (back-channel logout); "" for nowhere',
+      helpValue: 'URI',
+    }),
+    'rotate-secret': Flags.boolean({ description: 'Replace the secret; the former one ends at once' }),
+    off: Flags.boolean({
+      description: 'Remove the client, and end what it holds',
+      exclusive: ['redirect-uri', 'logout-uri', 'rotate-secret'],
+    }),
+  }
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(AppsOidc)
+    const target = path`/app-clients/${args.name}`
+    if (flags.off) {
+      await this.call(flags, 'DELETE', target)
+      return this.show(
+        flags,
+        { app: args.name },
+        () => `${showCell(args.name)} signs nobody in through the hub.`,
+      )
+    }
+    const uris = flags['redirect-uri']
+    const logout = flags['logout-uri']
+    const changes = uris !== undefined || logout !== undefined || flags['rotate-secret']
+    const body = {
+      ...(uris !== undefined && { redirect_uris: uris }),
+      ...(logout !== undefined && { logout_uri: logout === '' ? null : logout }),
+      rotate_secret: flags['rotate-secret'],
+    }
+    const client = (
+      changes ? await this.call(flags, 'PUT', target, { body }) : await this.call(flags, 'GET', target)
+    ) as AppClient
+    await this.show(flags, client, () =>
+      [
+        `Client ID:     ${showCell(client.client_id)}`,
+        ...(client.client_secret === null ? [] : [`Client secret: ${showCell(client.client_secret)}`]),
+        `Issuer:        ${showCell(client.issuer)}`,
+        `Discovery:     ${showCell(client.issuer)}/.well-known/openid-configuration`,
+        `Redirect URIs: ${client.redirect_uris.map(showCell).join(' ')}`,
+        ...(client.logout_uri === null ? [] : [`Logout URI:    ${showCell(client.logout_uri)}`]),
+        'Scopes:        openid profile email groups',
+      ].join('\n'),
+    )
+  }
+}
+
+class ClientsLs extends ListCommand {
+  static override summary = 'List the programs that people let in, and the clients of apps'
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(ClientsLs)
+    await this.list<Flat>(flags, {
+      path: '/clients',
+      empty: 'No programs. People let them in when they start them.',
+      columns: [
+        ['client id', ({ client_id }) => client_id],
+        ['name', ({ name }) => name],
+        ['kind', ({ kind }) => kind],
+        ['people', ({ people }) => people],
+        ['created', ({ created }) => formatTime(created)],
+      ],
+    })
+  }
+}
+
+class ClientsRm extends RemoveCommand {
+  static override summary = 'Remove a program, and end its tokens on all hubs at once'
+  static override args = {
+    id: Args.string({ required: true, description: 'Client ID; clients ls shows it' }),
+  }
+
+  protected removal(id: string): Removal {
+    return {
+      ...{ method: 'DELETE', path: path`/clients/${id}`, result: { client_id: id } },
+      question: `Remove the program ${id}? Its tokens and connections end now.`,
+      done: `Removed the program ${id}.`,
+    }
+  }
+}
+
+/** The commands of `mezctl` by id. */
+export const COMMANDS = { 'apps:oidc': AppsOidc, 'clients:ls': ClientsLs, 'clients:rm': ClientsRm }

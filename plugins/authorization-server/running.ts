@@ -1,0 +1,180 @@
+import {
+  type Actor,
+  type App,
+  type Audit,
+  type Catalog,
+  type Clock,
+  type Database,
+  type Log,
+  messageOf,
+  type Pages,
+  type PublicNames,
+  type SecretBox,
+  type Session,
+  type SessionLimits,
+  type Sessions,
+  type Users,
+} from '@mezite/core'
+import type { Access, SigningKeys } from '@mezite/core/protocol'
+import type { errors } from 'oidc-provider'
+import { type AccessTokens, createAccessTokens } from './access-tokens.ts'
+import type { AppClients } from './app-clients.ts'
+import { registerBotGrants, withBots } from './bot-grants.ts'
+import { calls } from './calls.ts'
+import { clientAdapter } from './client-records.ts'
+import { configure } from './configuration.ts'
+import { loadLibrary } from './library.ts'
+import { createLogouts, type Logouts } from './logouts.ts'
+import { ROUTES } from './mount.ts'
+import { createRecords, type Records } from './records.ts'
+import { loadSecrets } from './secret.ts'
+import { createServer, type Server } from './server.ts'
+
+type Fetch = NonNullable<Parameters<typeof configure>[0]['fetch']>
+
+export interface RunningDeps {
+  readonly access: Pick<Access, 'admit'>
+  readonly appClients: AppClients
+  readonly audit: Audit
+  readonly botLogins: Parameters<typeof registerBotGrants>[1]['botLogins'] | undefined
+  readonly catalog: Catalog
+  readonly clock: Clock
+  readonly database: Database
+  /** For addresses that programs write. */
+  readonly fetch: Fetch
+  readonly issuer: string
+  readonly keys: SigningKeys
+  readonly log: Log
+  /** Whether the app is offered to programs. */
+  readonly offered: (app: App) => boolean
+  readonly pages: Pages
+  readonly publicNames: PublicNames
+  readonly registration: boolean
+  readonly secretBox: SecretBox
+  readonly sessionLimits: SessionLimits | undefined
+  readonly sessions: Sessions
+  readonly users: Users
+}
+
+/** The authorization server of a hub that has started. */
+export interface Running {
+  readonly server: Server
+  readonly records: Records
+  readonly tokens: AccessTokens
+  readonly logouts: Logouts
+  /** What a token that the gate refuses is refused with. */
+  readonly refusal: typeof errors.InvalidGrant
+  /** Removes a program that registered or published itself, and ends its tokens. */
+  removeClient(id: string, by: Actor): Promise<void>
+  /** A session of the hub has ended: deletes what depended on it, and notes which apps to tell. */
+  ended(session: Session): Promise<void>
+}
+
+/** Loads the library and its state. Called at the start of a hub on which the plugin is turned on. */
+export async function startServer(deps: RunningDeps): Promise<Running> {
+  const { access, appClients, audit, clock, database, issuer, keys, log, registration } = deps
+  const library = await loadLibrary()
+  const thrown = library.errors
+  const records = createRecords({ ...deps, thrown })
+  const tokens = createAccessTokens({ ...deps, records, thrown })
+  const secrets = await loadSecrets(database, deps.secretBox)
+  await keys.ensure()
+
+  async function admits(apps: readonly (App | undefined)[]): Promise<boolean> {
+    const call = calls.getStore()
+    for (const app of apps) {
+      if (app === undefined || call?.hubSession === undefined) return false
+      const outcome = await access.admit({
+        who: { kind: 'hub', sessionId: call.hubSession.id },
+        ...{ app, protocol: app.protocol, probe: true, interactive: true },
+        ...{ clientIp: call.clientIp, requestId: call.requestId },
+      })
+      if (outcome.outcome !== 'admitted') return false
+    }
+    return true
+  }
+
+  /** Operators write the addresses of apps; all others come from programs. */
+  const fetch: Fetch = (address, options) => {
+    const url = String(address instanceof Request ? address.url : address)
+    if (appClients.hasLogoutUri(url))
+      return globalThis.fetch(url, { ...options, dispatcher: undefined } as RequestInit)
+    // Whoever registers has not signed in, and could use the hub to reach other servers.
+    if (calls.getStore()?.request.url.startsWith(ROUTES.registration))
+      return Promise.reject(new Error('nothing is fetched for a registration'))
+    return deps.fetch(url, options)
+  }
+
+  const configuration = configure({
+    ...deps,
+    ...{ library, secrets, admits, fetch, registration },
+    // At endpoints for programs nobody has signed in, but somebody has let the program in before.
+    mayFetch: async (clientId) =>
+      calls.getStore()?.hubSession !== undefined ||
+      (await records.list('Grant', { client_id: clientId })).length > 0,
+    adapter: (model) => {
+      if (model === 'AccessToken') return tokens.adapter
+      return model === 'Client'
+        ? withBots(clientAdapter({ ...deps, records, thrown }))
+        : records.adapter(model)
+    },
+  })
+  const server = createServer({
+    ...{ library, issuer, configuration, keys, log },
+    prepare(provider) {
+      const { botLogins } = deps
+      if (botLogins) registerBotGrants(provider, { ...deps, botLogins, tokens, thrown })
+      const { compareClientSecret } = provider.Client.prototype
+      provider.Client.prototype.compareClientSecret = function (actual) {
+        return appClients.appOf(this.clientId) === undefined
+          ? compareClientSecret.call(this, actual)
+          : appClients.accepts(this.clientId, actual)
+      }
+      const refused = (what: string) => (ctx: { oidc: { client?: { clientId: string } } }, error: Error) => {
+        const { client } = ctx.oidc
+        const call = calls.getStore()
+        // Strangers without a client could fill the audit; the log and the metrics count them.
+        if (client === undefined) return
+        audit.record({
+          ...{ type: 'token.issued', success: false, reason: reasonOf(error) },
+          ...{ clientIp: call?.clientIp ?? null, requestId: call?.requestId ?? null },
+          user: call?.hubSession?.user ?? null,
+          fields: { client: client.clientId, step: what },
+        })
+      }
+      provider.on('grant.error', refused('token') as never)
+      provider.on('authorization.error', refused('authorization') as never)
+    },
+  })
+  const logouts = createLogouts({ database, provider: server.provider, clock, log })
+
+  return {
+    ...{ server, records, tokens, logouts, refusal: thrown.InvalidGrant },
+    async removeClient(id, by) {
+      const anchors = (await records.list('Grant', { client_id: id })).flatMap(
+        ({ session_id }) => session_id ?? [],
+      )
+      await deps.sessions.end(anchors, 'revoked', by.subject)
+      await tokens.revoke({ client_id: id })
+      audit.record({ type: 'client.removed', success: true, by, fields: { client: id } })
+    },
+    ended: (session) =>
+      records.sessionEnded(session.id, (trx, gone) =>
+        logouts.add(
+          trx,
+          gone.flatMap(({ accountId, authorizations }) =>
+            Object.entries(authorizations ?? {}).flatMap(([client_id, { sid }]) =>
+              accountId && sid && appClients.appOf(client_id) !== undefined
+                ? [{ client_id, account: accountId, sid }]
+                : [],
+            ),
+          ),
+        ),
+      ),
+  }
+}
+
+const reasonOf = (error: Error): string => {
+  const { error: code } = error as { error?: unknown }
+  return typeof code === 'string' && /^[a-z_]{1,64}$/.test(code) ? code : messageOf(error).slice(0, 64)
+}

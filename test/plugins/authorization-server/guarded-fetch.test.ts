@@ -1,0 +1,77 @@
+/** S202: the address of a client's metadata is written by a stranger, and the hub opens it. */
+import { createServer } from 'node:https'
+import { type AddressInfo, createServer as createTcp } from 'node:net'
+import { testCertificate } from '@mezite/core/testing'
+import t from 'tap'
+import { createGuardedFetch, isPublicAddress } from '../../../plugins/authorization-server/guarded-fetch.ts'
+
+const certificate = await testCertificate(['localhost'])
+const server = createServer({ key: certificate.key, cert: certificate.cert }, (request, response) => {
+  if (request.url === '/redirect')
+    return void response.writeHead(302, { location: 'https://localhost/' }).end()
+  if (request.url === '/large') {
+    response.on('error', () => {})
+    const more = (): void => {
+      while (!response.destroyed && response.write(Buffer.alloc(16_384))) {}
+      response.once('drain', more)
+    }
+    return more()
+  }
+  if (request.url === '/slow') {
+    const timer = setInterval(() => response.write('x'), 20)
+    return void response.on('close', () => clearInterval(timer))
+  }
+  response.end('{}')
+})
+await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+t.teardown(() => {
+  server.closeAllConnections()
+  server.close()
+})
+const origin = `https://localhost:${(server.address() as AddressInfo).port}`
+const open = createGuardedFetch({ accepts: () => true, ca: certificate.ca })
+
+t.test('S202 only addresses of the public internet are public', (t) => {
+  for (const address of ['1.1.1.1', '93.184.216.34', '2606:4700::1111', '2a00:1450:4001::1'])
+    t.ok(isPublicAddress(address), address)
+  for (const address of [
+    ...['127.0.0.1', '10.1.2.3', '172.31.0.1', '192.168.1.1', '169.254.169.254', '100.100.0.1', '0.0.0.0'],
+    ...['224.0.0.1', '255.255.255.255', '192.0.2.1', '198.18.0.1', '240.0.0.1', '192.88.99.1'],
+    ...[
+      '::1',
+      '::',
+      '::ffff:127.0.0.1',
+      '::ffff:8.8.8.8',
+      '64:ff9b::7f00:1',
+      'fe80::1',
+      'fc00::1',
+      'fd00:ec2::254',
+    ],
+    ...['2002:7f00:1::', '2001::1', '2001:db8::1', 'ff02::1', '3fff::1', 'localhost', ''],
+  ])
+    t.notOk(isPublicAddress(address), address)
+  t.end()
+})
+
+t.test('S202 private addresses are not even connected, by number or by name', async (t) => {
+  let connections = 0
+  const listener = createTcp((socket) => {
+    connections++
+    socket.destroy()
+  })
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+  const { port } = listener.address() as AddressInfo
+  const guarded = createGuardedFetch()
+  for (const host of ['127.0.0.1', 'localhost', '[::1]', '[::ffff:127.0.0.1]', '2130706433', '0x7f.1'])
+    await t.rejects(guarded(`https://${host}:${port}/`), /public internet/, host)
+  await t.rejects(guarded(`http://1.1.1.1:${port}/`), /public internet/, 'without TLS')
+  t.equal(connections, 0)
+  listener.close()
+})
+
+t.test('S202 redirects are not followed; large and slow responses end', async (t) => {
+  t.equal(await (await open(`${origin}/`)).text(), '{}')
+  t.equal((await open(`${origin}/redirect`)).status, 302)
+  await t.rejects(open(`${origin}/large`), /too large/)
+  await t.rejects(open(`${origin}/slow`, { signal: AbortSignal.timeout(200) }), /abort|timeout/i)
+})
