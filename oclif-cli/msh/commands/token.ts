@@ -37,10 +37,10 @@ export class Token extends PersonCommand {
 export class Curl extends PersonCommand {
   static override summary = 'Run curl with a token for the app of the URL'
   static override description =
-    'Everything after the URL goes to curl. The token is passed to it through a pipe, so that other users of the machine do not see it.'
+    'Everything after -- goes to curl. The token is passed to it through a pipe, so that other users of the machine do not see it.'
   static override examples = [
     '<%= config.bin %> <%= command.id %> https://grafana.apps.example.com/api/health',
-    '<%= config.bin %> <%= command.id %> https://orders.apps.example.com/api/orders -X POST -d @order.json',
+    '<%= config.bin %> <%= command.id %> https://orders.apps.example.com/api/orders -- -X POST -d @order.json',
   ]
   static override strict = false
   static override args = { url: Args.string({ required: true, description: 'URL of an app' }) }
