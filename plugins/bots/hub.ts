@@ -39,9 +39,9 @@ export default defineHubPlugin({
       ({ subject, context: { clientIp } }, vote) => {
         // Nobody connects in an explanation.
         if (subject.kind !== 'bot' || clientIp === null) return
+        // Another plugin may have accounts of programs too.
         const bot = bots.items.get(subject.user.slice(USER_PREFIX.length))
-        if (bot === undefined || (bot.allowFrom !== null && !bot.allowFrom.has(clientIp)))
-          vote.deny('address_not_allowed')
+        if (bot && bot.allowFrom !== null && !bot.allowFrom.has(clientIp)) vote.deny('address_not_allowed')
       },
       { pure: true },
     )
