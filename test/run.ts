@@ -39,6 +39,8 @@ const PROGRAMS = [
     package: 'systemd',
     found: () => existsSync('/usr/bin/systemd-sysusers'),
   },
+  { name: 'pebble', package: 'pebble', found: () => existsSync('/usr/bin/pebble') },
+  { name: 'named', package: 'bind9', found: () => existsSync('/usr/sbin/named') },
   { name: 'faketime', package: 'faketime', found: () => existsSync('/usr/bin/faketime') },
 ]
 

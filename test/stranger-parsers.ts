@@ -15,7 +15,9 @@ export const strangerParsers: Readonly<Record<string, { readonly fuzz: string } 
     '@simplewebauthn/server': {
       why: 'reads ceremonies of people who have signed in or hold a link to enrol',
     },
+    'acme-client': { why: 'reads the responses of authorities that an administrator configured' },
     'age-encryption': { why: 'reads archives that an administrator names' },
+    'dns-packet': { why: 'reads the responses of a name server that an administrator configured' },
     'fastest-levenshtein': { why: 'compares names in the configuration' },
     'fastify-plugin': { why: 'parses nothing' },
     'highlight.js': { why: 'reads the pages of the documentation' },

@@ -17,6 +17,11 @@ export interface CertificateState {
   readonly expires: number | null
   /** Why there is no certificate yet, or no newer one, as a sentence for an operator; null if all is well. */
   readonly problem: string | null
+  /**
+   * From when on it should have been renewed, in milliseconds since the epoch: until then nobody is warned of its expiry.
+   * Default: some weeks before it expires.
+   */
+  readonly overdue?: number
 }
 
 /**

@@ -27,6 +27,7 @@ import { safePath } from './signin/return-target.ts'
 /** Plugins that load without configuration; each is `@mezite/plugin-<name>` and can be set to false under `plugins:`. */
 export const standardPlugins: readonly string[] = [
   'access-requests',
+  'acme',
   'api-tokens',
   'audit-database',
   'authorization-server',
@@ -190,6 +191,7 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
     alpnCertificate: maybe,
     httpChallenge: maybe,
   }),
+  dnsProviders: partWith(['present', 'cleanup'], { name: pathSegment }),
   commandLogins: partWith(['redeem']),
   signInMethods: partWith(['choices', 'begin'], { name: pathSegment, callback: maybe, form: maybe }),
   requirements: partWith([], {

@@ -1,8 +1,9 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type CertificateSource, certificates, defineHubPlugin, messageOf, Type } from '@mezite/core'
+import { certificates, defineHubPlugin, messageOf, type SlotRef, Type } from '@mezite/core'
 
+type CertificateSource = typeof certificates extends SlotRef<infer T> ? T : never
 type ServerCertificate = NonNullable<ReturnType<CertificateSource['certificateFor']>>
 
 /** A certificate of the folder, or why there is none. */

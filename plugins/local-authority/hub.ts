@@ -1,17 +1,19 @@
 import {
-  type CertificateSource,
   certificates,
   database,
   defineHubPlugin,
   messageOf,
   migrations,
   publicNames,
+  type SlotRef,
   secretBox,
   Type,
   webRoutes,
 } from '@mezite/core'
 import { type Issued, issueLeaf } from './authority.ts'
 import { localAuthorityMigrations, openRoot } from './root-store.ts'
+
+type CertificateSource = typeof certificates extends SlotRef<infer T> ? T : never
 
 const DAY_MS = 86_400_000
 const RENEW_BEFORE_MS = 30 * DAY_MS

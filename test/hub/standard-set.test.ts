@@ -40,7 +40,7 @@ async function wired(plugins: Readonly<Record<string, unknown>> = {}) {
 }
 
 const ORDER = [
-  ...['api-tokens', 'audit-database', 'bots', 'cli-login', 'docs', 'identity-jwt', 'http-apps'],
+  ...['acme', 'api-tokens', 'audit-database', 'bots', 'cli-login', 'docs', 'identity-jwt', 'http-apps'],
   ...['metrics', 'notifiers', 'notifications', 'oidc'],
   ...['tcp-apps', 'transport-http2', 'transport-websocket', 'transport-webtransport'],
   ...['user-certs', 'webauthn', 'access-requests', 'dashboard', 'rbac', 'authorization-server', 'backup'],
@@ -49,6 +49,7 @@ const ORDER = [
 t.test('the order of setup, and what each provides', async (t) => {
   const kernel = await wired()
   t.strictSame(Object.fromEntries(kernel.describe().map(({ name, provides }) => [name, provides])), {
+    acme: ['certificates', 'dashboardParts', 'migrations', 'webRoutes'],
     'api-tokens': ['credentials', 'webRoutes'],
     'access-requests': ['dashboardParts', 'denialHelp', 'homeLinks', 'migrations', 'roleRules', 'webRoutes'],
     'audit-database': ['auditSinks', 'databaseChecks', 'migrations', 'webRoutes'],

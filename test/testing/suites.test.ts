@@ -18,12 +18,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
+import type { CertificateSource } from '../../core/api/certificates.ts'
 import type { DenialHelp } from '../../core/api/denial-help.ts'
 import {
   type AccessQuery,
   type AuditEvent,
   type AuditSink,
-  type CertificateSource,
   defineAgentPlugin,
   defineHubPlugin,
   denialHelp,

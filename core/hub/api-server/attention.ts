@@ -85,12 +85,14 @@ export function createAttention(
 
   function certificates(): Attention[] {
     const authorities = AUTHORITIES.flatMap((name) =>
-      rooms.authorities.keys(name).map(({ expires }) => ({ subject: name, expires, problem: null })),
+      rooms.authorities
+        .keys(name)
+        .map(({ expires }) => ({ subject: name, expires, problem: null, overdue: 0 })),
     )
     const served = rooms.certificates.development ? [] : rooms.certificates.states()
-    return [...served, ...authorities].flatMap(({ subject, expires, problem }) => {
+    return [...served, ...authorities].flatMap(({ subject, expires, problem, overdue = 0 }) => {
       if (problem !== null) return [{ kind: 'certificate', subject, message: problem }] as const
-      if (expires === null) return []
+      if (expires === null || overdue > clock.now()) return []
       const days = Math.floor((expires - clock.now()) / DAY_MS)
       if (days >= EXPIRY_DAYS) return []
       const left = span(Math.abs(expires - clock.now()))

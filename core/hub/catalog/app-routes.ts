@@ -6,6 +6,7 @@ import { Problem } from '../../api/problem.ts'
 import { entityTags, Nullable } from '../../api/resource.ts'
 import type { Sessions } from '../../api/sessions.ts'
 import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
+import type { Certificates } from '../listener/certificates.ts'
 import type { RunningTunnel } from '../tunnel/tunnel.ts'
 import { type AppInput, appDocument, readApp } from './app-document.ts'
 import { AppSpec } from './app-schema.ts'
@@ -36,6 +37,15 @@ const AppResource = Type.Object({
       }),
     ),
     url: Nullable(Type.String({ description: 'Where browsers open the app; null if they cannot' })),
+    certificate: Nullable(
+      Type.Object(
+        {
+          state: Type.String({ description: 'valid, ordering or failing' }),
+          error: Nullable(Type.String()),
+        },
+        { description: 'What browsers get; null if they cannot open the app' },
+      ),
+    ),
     sessions: Type.Integer(),
     streams: Type.Integer(),
   }),
@@ -67,9 +77,10 @@ export function appRoutes(options: {
   readonly catalog: RunningCatalog
   readonly tunnel: Pick<RunningTunnel, 'links' | 'lastError' | 'stateOf' | 'probe'>
   readonly sessions: Pick<Sessions, 'list' | 'live' | 'end'>
+  readonly certificates: Pick<Certificates, 'stateOf'>
   readonly publicNames: PublicNames
 }): WebRoutes {
-  const { catalog, tunnel, sessions, publicNames } = options
+  const { catalog, certificates, tunnel, sessions, publicNames } = options
 
   function show(app: App, sessionCount = sessionsOf(app).length) {
     const links = tunnel.links()
@@ -91,6 +102,7 @@ export function appRoutes(options: {
           }
         }),
         url: catalog.urlOf(app),
+        certificate: catalog.servedByHub(app) ? certificates.stateOf(app.publicAddr) : null,
         sessions: sessionCount,
         streams: sessions.live.countBy({ appId: app.id }),
       },

@@ -32,6 +32,12 @@ export interface CertificatesOptions {
   readonly reloadMs?: number
 }
 
+/** Whether browsers get a certificate for one host; `error` says why not. */
+export interface HostCertificate {
+  readonly state: 'valid' | 'ordering' | 'failing'
+  readonly error: string | null
+}
+
 /** The certificates that browsers see. Its other members may be used once it is open. */
 export interface Certificates {
   /**
@@ -49,6 +55,8 @@ export interface Certificates {
   httpChallenge(host: string, token: string): string | null
   /** Certificates that the hub serves or waits for. */
   states(): readonly CertificateState[]
+  /** What browsers get at a host that the hub serves. */
+  stateOf(host: string): HostCertificate
   /** Whether a source covers the host of an app; `sans` are the names in the files. */
   covers(host: string): { readonly ok: boolean; readonly sans: readonly string[] }
   /** True if the hub's own host has a development certificate, which disables HSTS. */
@@ -127,7 +135,8 @@ export function createCertificates(options: CertificatesOptions): Certificates {
     ...sources.flatMap((source) => ask(source, () => source.states()) ?? []),
   ]
   const warnOfExpiry = (): void => {
-    for (const { subject, expires } of developed ? [] : states()) {
+    for (const { subject, expires, overdue = 0 } of developed ? [] : states()) {
+      if (overdue > clock.now()) continue
       const days = expires === null ? WARN_DAYS : Math.floor((expires - clock.now()) / DAY_MS)
       if (days < WARN_DAYS) log.warn({ keypair: subject, days }, 'the certificate expires soon; renew it')
     }
@@ -191,6 +200,12 @@ export function createCertificates(options: CertificatesOptions): Certificates {
       return null
     },
     states,
+    stateOf(host) {
+      const ready = pairFor(host) !== null
+      const waiting = ready ? undefined : states().find(({ names }) => names.includes(host))
+      const error = waiting?.problem ?? null
+      return { state: ready ? 'valid' : error === null ? 'ordering' : 'failing', error }
+    },
     covers(host) {
       const pair = configured(host)
       const own = pair !== null && namesHost(pair, host)

@@ -28,6 +28,13 @@ import { unknownAgents } from '../name-checks.ts'
 const name = Args.string({ required: true, description: 'Name of the app' })
 const hostname = Args.string({ required: true, description: 'Host name of the agent' })
 
+/** While an app has no certificate; the hub orders it without being asked. */
+function certificateOf({ status }: Resource): string | null {
+  const { state, error } = (status?.certificate ?? {}) as { state?: string; error?: string | null }
+  if (state === 'ordering') return 'Certificate: ordering'
+  return state === 'failing' ? `Certificate: failing: ${escapeText(String(error))}` : null
+}
+
 class AppsRegister extends PutCommand {
   static override summary = 'Register an app, or create and replace apps from a file'
   static override description =
@@ -72,6 +79,8 @@ class AppsRegister extends PutCommand {
       const tcp = protocol === 'tcp'
       const address = tcp ? null : addressOf(app.status?.url, app.spec?.public_addr)
       const lines = [`Registered app ${escapeText(name)}${address ? ` at ${showCell(address)}` : ''}.`]
+      const certificate = certificateOf(app)
+      if (certificate !== null) lines.push(certificate)
       if (tcp) lines.push(`People open it with: msh app login ${escapeText(name)}`)
       if (agents.length === 0)
         lines.push(`It has no agent yet. Add one: mezctl apps add-agent ${escapeText(name)} HOST`)

@@ -14,10 +14,10 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
-import type { CertificateSource } from '@mezite/core'
 import { systemClock } from '@mezite/core/protocol'
 import { testCertificate } from '@mezite/core/testing'
 import t from 'tap'
+import type { CertificateSource } from '../../../core/api/certificates.ts'
 import { type CertificatesOptions, createCertificates } from '../../../core/hub/listener/certificates.ts'
 import {
   developmentCertificate,

@@ -38,6 +38,7 @@ t.test('routes of apps, users, sessions and locks', async (t) => {
         probe: async () => ({ ok: true, reason: null, error: null, ms: 0 }),
       }),
       sessions,
+      certificates: { stateOf: () => ({ state: 'valid', error: null }) },
       publicNames,
     }),
     userRoutes({ users, sessions, grants: rooms.grants }),

@@ -1,0 +1,55 @@
+import type { dashboardParts, SlotRef } from '@mezite/core'
+import { shown } from './routes.ts'
+import type { Store } from './store.ts'
+
+type DashboardPart = typeof dashboardParts extends SlotRef<infer T> ? T : never
+
+const DAY_MS = 24 * 3_600_000
+
+/** The page "Certificates" of the dashboard. */
+export function certificatesPage(store: Store, now: () => number): DashboardPart {
+  return {
+    kind: 'page',
+    path: 'certificates',
+    title: 'Certificates',
+    async content() {
+      const all = [...store.certificates.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+      const renewable = all.filter(({ imported }) => !imported).map(({ name }) => name)
+      const rows = all.map(shown).map((one) => {
+        const left = one.not_after === null ? null : Math.floor((Date.parse(one.not_after) - now()) / DAY_MS)
+        return [
+          one.name,
+          one.state,
+          one.names.length > 3
+            ? `${one.names.slice(0, 3).join(', ')} and ${one.names.length - 3} more`
+            : one.names.join(', '),
+          one.issuer,
+          left,
+          one.next_attempt === null ? null : { time: Date.parse(one.next_attempt) },
+          one.last_error,
+        ]
+      })
+      return [
+        {
+          kind: 'table',
+          title: 'Certificates',
+          columns: ['Name', 'State', 'Names', 'Issuer', 'Days left', 'Next attempt', 'Last error'],
+          rows,
+          empty: 'No certificates yet. The hub orders them when it has started.',
+        },
+        ...(renewable.length === 0
+          ? []
+          : [
+              {
+                kind: 'form' as const,
+                title: 'Renew a certificate',
+                method: 'POST' as const,
+                path: 'certificates/renew',
+                fields: [{ name: 'name', label: 'Certificate', options: renewable, value: renewable[0]! }],
+                submit: 'Renew now',
+              },
+            ]),
+      ]
+    },
+  }
+}

@@ -1,0 +1,172 @@
+import { Problem, Type, type WebRoutes } from '@mezite/core'
+import { checkedChain, issuerOf, namesOf } from './chain-check.ts'
+import { stateOf } from './source.ts'
+import type { Certificate, Store } from './store.ts'
+import { audited, waiting } from './upkeep.ts'
+
+const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(type: T) =>
+  Type.Union([type, Type.Null()])
+
+const Listed = Type.Object({
+  name: Type.String(),
+  names: Type.Array(Type.String()),
+  issuer: Nullable(Type.String()),
+  not_after: Nullable(Type.String()),
+  state: Type.String({ description: 'valid, ordering, failing or imported' }),
+  last_error: Nullable(Type.String()),
+  next_attempt: Nullable(Type.String({ description: 'When it is ordered, renewed or tried again' })),
+  hub: Nullable(Type.String({ description: 'The machine that ordered it' })),
+})
+const Import = Type.Object(
+  {
+    cert: Type.String({ maxLength: 100_000, description: 'PEM: the certificate, then its chain' }),
+    key: Type.String({ maxLength: 20_000, description: 'PEM' }),
+  },
+  { additionalProperties: false },
+)
+const timeOf = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())
+const NAME = /^[a-z0-9*][a-z0-9.-]{0,252}$/
+
+/** One certificate as the API shows it: never its key. */
+export const shown = (one: Certificate) => ({
+  name: one.name,
+  names: one.names,
+  issuer: one.leaf && issuerOf(one.leaf),
+  not_after: timeOf(one.leaf?.validToDate.getTime() ?? null),
+  state: stateOf(one),
+  last_error: one.lastError,
+  next_attempt: one.imported ? null : timeOf(one.nextAttempt ?? one.renewAt),
+  hub: one.hub,
+})
+
+/** `/v1/webapi/certificates`. */
+export function certificateRoutes(options: {
+  readonly store: Store
+  readonly now: () => number
+  /** Whether the hub serves the host. */
+  readonly covers: (host: string) => boolean
+  readonly runSoon: () => void
+}): WebRoutes {
+  const { store, now, covers, runSoon } = options
+  const known = (name: string): Certificate => {
+    const found = store.certificates.get(name)
+    if (found) return found
+    const message = `There is no certificate ${name}. mezctl certs ls lists them.`
+    throw new Problem(404, 'certificate_not_found', message)
+  }
+  const admin = { config: { access: 'admin' } } as const
+  type Named = { Params: { name: string } }
+  return {
+    name: 'certificates',
+    prefix: '/v1/webapi/certificates',
+    async routes(app) {
+      const all = () => [...store.certificates.values()].sort((a, b) => (a.name < b.name ? -1 : 1)).map(shown)
+      app.get(
+        '/',
+        { ...admin, schema: { summary: 'All certificates of the plugin acme', returns: Type.Array(Listed) } },
+        all,
+      )
+      app.get<Named>(
+        '/:name',
+        { ...admin, schema: { summary: 'One certificate', returns: Listed } },
+        (request) => Promise.resolve(shown(known(request.params.name))),
+      )
+      const renew = async (name: string, actor: Parameters<Store['write']>[1]) => {
+        const { imported } = known(name)
+        if (imported) {
+          const message = `The certificate ${name} was imported. Import its successor, or remove it.`
+          throw new Problem(409, 'certificate_imported', message)
+        }
+        await store.write(async (to) => {
+          const one = known(name)
+          const renewAt = one.served ? now() : null
+          await to.put({ ...one, renewAt, nextAttempt: null, lastError: null })
+          await to.change.audit({
+            type: 'cert.renewal_requested',
+            success: true,
+            by: actor ?? null,
+            fields: audited(one),
+          })
+        }, actor)
+        runSoon()
+        return shown(known(name))
+      }
+      app.post<Named>(
+        '/:name/renew',
+        { ...admin, schema: { summary: 'Orders the certificate now', returns: Listed } },
+        (request) => renew(request.params.name, request.actor),
+      )
+      const body = Type.Object({ name: Type.String() }, { additionalProperties: false })
+      app.post<{ Body: { name: string } }>(
+        '/renew',
+        { ...admin, schema: { summary: 'Orders one certificate now, by name', body, returns: Listed } },
+        (request) => renew(request.body.name, request.actor),
+      )
+      app.delete<Named>(
+        '/:name',
+        { ...admin, schema: { summary: 'Drops the certificate; one that is still needed is ordered again' } },
+        async (request, reply) => {
+          const { name } = known(request.params.name)
+          await store.write(async (to) => {
+            const one = known(name)
+            await to.hide(name)
+            await to.remove(name)
+            await to.change.audit({
+              type: 'cert.removed',
+              success: true,
+              by: request.actor,
+              fields: audited(one),
+            })
+          }, request.actor)
+          runSoon()
+          reply.code(204)
+        },
+      )
+      app.put<Named & { Body: { cert: string; key: string } }>(
+        '/:name',
+        {
+          ...admin,
+          schema: {
+            summary: 'Imports a certificate, which is served and not renewed',
+            body: Import,
+            returns: Listed,
+          },
+        },
+        async (request) => {
+          const { name } = request.params
+          if (!NAME.test(name))
+            throw new Problem(400, 'certificate_invalid', `"${name}" is not a valid name.`)
+          const { cert, leaf, key } = readImport(request.body, now())
+          const names = namesOf(leaf)
+          if (!names.some((one) => covers(one.replace('*', 'any')))) {
+            const message = `The certificate names ${names.join(', ') || 'nothing'}, which this hub does not serve.`
+            throw new Problem(400, 'certificate_invalid', message)
+          }
+          await store.write(async (to) => {
+            await to.hide(name)
+            await to.put({ ...waiting(name, names), imported: true, served: { cert, key } })
+            const fields = {
+              ...audited({ name, names }),
+              issuer: issuerOf(leaf),
+              not_after: leaf.validToDate.toISOString(),
+            }
+            await to.change.audit({ type: 'cert.imported', success: true, by: request.actor, fields })
+          }, request.actor)
+          runSoon()
+          return shown(known(name))
+        },
+      )
+    },
+  }
+}
+
+function readImport({ cert, key }: { readonly cert: string; readonly key: string }, now: number) {
+  try {
+    return { ...checkedChain(cert, key, now, null), key }
+  } catch (error) {
+    // The message of OpenSSL may quote the key.
+    const said =
+      error instanceof Error && !('code' in error) ? error.message : 'certificate or key is not valid PEM'
+    throw new Problem(400, 'certificate_invalid', `The certificate cannot be used: ${said}.`)
+  }
+}

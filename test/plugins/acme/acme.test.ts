@@ -1,0 +1,197 @@
+/** The plugin acme in a hub, against a real authority. */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { fakeClock, testCertificate } from '@mezite/core/testing'
+import t from 'tap'
+import { until } from '../../until.ts'
+import {
+  acmeOf,
+  freePorts,
+  HUB,
+  handshake,
+  hostOf,
+  type Listed,
+  listed,
+  register,
+  startHub,
+  states,
+} from './hub-with-acme.ts'
+import { startPebble } from './start-pebble.ts'
+
+t.setTimeout(300_000)
+
+/** Calls under way: the embedded database takes one change after the other. */
+const AT_ONCE = 5
+const DAY_MS = 86_400_000
+
+const ports = await freePorts()
+const pebble = await startPebble(ports)
+t.teardown(() => pebble.close())
+const secondsOf = (ms: number) => (ms / 1_000).toFixed(1)
+
+t.test('a hub without certificate files', async (t) => {
+  const clock = fakeClock()
+  const hub = await startHub(ports, acmeOf(pebble), { clock })
+  t.teardown(() => hub.stop())
+  const ca = await pebble.root()
+  const serves = (host: string) => async () =>
+    (await handshake(ports.tlsPort, host, ca)).split(', ').includes(`DNS:${host}`)
+
+  await t.test('gets a certificate for its own name, and one for an app when it is registered', async (t) => {
+    const first = await until(serves(HUB), 'the hub has a certificate')
+    t.comment(`${secondsOf(first)} s from the start of the hub to its first valid handshake`)
+    t.match(
+      await handshake(ports.tlsPort, hostOf('wiki'), ca),
+      /unrecognized name/,
+      'no app yet, and no other certificate',
+    )
+    const { status } = await register(hub, 'wiki')
+    t.strictSame(status.certificate, { state: 'ordering', error: null })
+    const took = await until(serves(hostOf('wiki')), 'the app has a certificate')
+    t.comment(`${secondsOf(took)} s from the registration of an app to its first valid handshake`)
+    t.equal(await handshake(ports.tlsPort, hostOf('wiki'), ca), `DNS:${hostOf('wiki')}`)
+    t.strictSame(await states(hub), { [HUB]: 'valid', [hostOf('wiki')]: 'valid' })
+    t.match(await hub.api('GET', `/certificates/${HUB}`), {
+      issuer: /^Pebble/,
+      names: [HUB],
+      hub: hostname(),
+    })
+  })
+
+  await t.test('V230 V231 strangers order nothing, and get no proof', async (t) => {
+    const before = (await listed(hub)).length
+    for (const name of ['evil.test', `x.${HUB}`, 'mezite.localhost', hostOf('unknown')])
+      t.match(await handshake(ports.tlsPort, name, ca), /unrecognized name|is not in the cert/, name)
+    t.match(await handshake(ports.tlsPort, hostOf('wiki'), ca, 'acme-tls/1'), /unrecognized name/)
+    const path = '/.well-known/acme-challenge/token'
+    const response = await fetch(`http://127.0.0.1:${ports.httpPort}${path}`, { redirect: 'manual' })
+    t.equal(response.status, 308, 'redirected like any other request')
+    await t.rejects(register(hub, 'evil', 'www.example.com'), { code: 'resource_invalid' })
+    await hub.api('POST', `/certificates/${HUB}/renew`)
+    await until(async () => (await states(hub))[HUB] === 'valid', 'a run has ended')
+    t.equal((await listed(hub)).length, before)
+  })
+
+  await t.test('V232 keys are stored encrypted, and never printed', async (t) => {
+    const text = JSON.stringify([await listed(hub), await hub.api('GET', `/certificates/${HUB}`), hub.log])
+    t.notMatch(text, /PRIVATE KEY/)
+    const files = readdirSync(join(hub.dataDir, 'database'), { recursive: true, withFileTypes: true })
+    const bytes = files
+      .filter((one) => one.isFile())
+      .map((one) => readFileSync(join(one.parentPath, one.name), 'latin1'))
+    if (bytes.length > 0) {
+      t.ok(bytes.some((one) => one.includes('acme_certificates')))
+      t.notOk(bytes.some((one) => one.includes('PRIVATE KEY')))
+    }
+  })
+
+  await t.test('orders a few shared certificates for 200 apps', async (t) => {
+    const names = Array.from({ length: 200 }, (_, at) => `app-${at}`)
+    const began = performance.now()
+    for (let at = 0; at < names.length; at += AT_ONCE)
+      await Promise.all(names.slice(at, at + AT_ONCE).map((name) => register(hub, name)))
+    t.comment(`200 apps registered in ${secondsOf(performance.now() - began)} s`)
+    const covered = async () => {
+      const all = (await listed(hub)).filter(({ state }) => state === 'valid').flatMap((one) => one.names)
+      return names.every((name) => all.includes(hostOf(name)))
+    }
+    await until(covered, 'all have certificates', 240_000)
+    const count = (await listed(hub)).length - 2
+    t.comment(`200 apps: ${count} orders, ${secondsOf(performance.now() - began)} s`)
+    // Those that wait while an order is made share the next one.
+    t.ok(count <= 25, `${count} orders`)
+    t.ok(await serves(hostOf('app-199'))())
+    for (const name of names) await hub.api('DELETE', `/apps/${name}`)
+    await until(async () => (await listed(hub)).length === 2, 'the certificates of removed apps are dropped')
+    t.match(await handshake(ports.tlsPort, hostOf('app-199'), ca), /unrecognized name/)
+  })
+
+  await t.test(
+    'a name that cannot be checked does not hold up others, and the reason is there',
+    async (t) => {
+      await pebble.dnsCall('add-caa', {
+        host: hostOf('caa'),
+        policies: [{ tag: 'issue', value: 'other.example' }],
+      })
+      await pebble.dnsCall('set-servfail', { host: hostOf('broken') })
+      await Promise.all(['caa', 'broken', 'fine'].map((name) => register(hub, name)))
+      await until(serves(hostOf('fine')), 'the good one has a certificate')
+      await until(async () => (await states(hub))[hostOf('broken')] === 'failing', 'the bad one is failing')
+      const all = await listed(hub)
+      const broken = all.find(({ name }) => name === hostOf('broken'))
+      t.match(broken?.last_error, /broken\.apps|SERVFAIL/i)
+      const { attention } = await hub.api<{ attention: { kind: string; subject: string }[] }>(
+        'GET',
+        '/status',
+      )
+      t.match(
+        attention.find(({ subject }) => subject === hostOf('broken')),
+        { kind: 'certificate' },
+      )
+      t.match(await handshake(ports.tlsPort, hostOf('broken'), ca), /unrecognized name/)
+      for (const name of ['caa', 'broken', 'fine']) await hub.api('DELETE', `/apps/${name}`)
+      await pebble.dnsCall('clear-servfail', { host: hostOf('broken') })
+      await until(async () => (await listed(hub)).length === 2, 'they are gone')
+    },
+  )
+
+  await t.test('imports, renewals by hand and removals', async (t) => {
+    const { cert, key, ca: own } = await testCertificate([hostOf('wiki')], clock.now())
+    const other = await testCertificate(['evil.test'], clock.now())
+    await t.rejects(hub.api('PUT', '/certificates/bad', { cert, key: other.key }), {
+      code: 'certificate_invalid',
+    })
+    await t.rejects(hub.api('PUT', '/certificates/bad', { cert: other.cert, key: other.key }), {
+      message: /names evil\.test, which this hub does not serve/,
+    })
+    await hub.api('PUT', '/certificates/bought', { cert, key })
+    t.equal(
+      await handshake(ports.tlsPort, hostOf('wiki'), own),
+      `DNS:${hostOf('wiki')}`,
+      'it takes the place of the ordered one',
+    )
+    await until(async () => !(hostOf('wiki') in (await states(hub))), 'which is dropped')
+    await t.rejects(hub.api('POST', '/certificates/bought/renew'), { code: 'certificate_imported' })
+    await hub.api('DELETE', '/certificates/bought')
+    await until(async () => (await states(hub))[hostOf('wiki')] === 'valid', 'it is ordered again')
+    await t.rejects(hub.api('DELETE', '/certificates/bought'), { code: 'certificate_not_found' })
+    const text = hub.log.join('\n')
+    t.match(text, /certificate issued/)
+  })
+
+  await t.test(
+    'fault 44: an authority that is away for a week leaves the old certificate in service',
+    async (t) => {
+      const before = await hub.api<Listed>('GET', `/certificates/${HUB}`)
+      await pebble.stop()
+      clock.advance(68 * DAY_MS)
+      await hub.ready()
+      await hub.api('POST', `/certificates/${HUB}/renew`)
+      await until(async () => (await states(hub))[HUB] === 'failing', 'the renewal fails')
+      for (let days = 0; days < 7; days++) {
+        clock.advance(DAY_MS)
+        await hub.ready()
+      }
+      t.ok(await serves(HUB)(), 'the old one is served')
+      t.match(await hub.api('GET', `/certificates/${HUB}`), {
+        not_after: before.not_after,
+        last_error: /ECONNREFUSED/,
+      })
+      const { attention } = await hub.api<{ attention: { subject: string; message: string }[] }>(
+        'GET',
+        '/status',
+      )
+      t.match(attention.find(({ subject }) => subject === HUB)?.message, /served until/)
+      t.match(hub.log.join(''), /no certificate was issued/)
+      await pebble.start()
+      const root = await pebble.root()
+      await hub.api('POST', `/certificates/${HUB}/renew`)
+      await until(
+        async () => (await handshake(ports.tlsPort, HUB, root)) === `DNS:${HUB}`,
+        'it is renewed with a new account',
+      )
+    },
+  )
+})
