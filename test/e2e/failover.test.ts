@@ -271,8 +271,10 @@ t.test('K148 what happened stands in /metrics, on the diagnostics listener and n
   const table = documented('plugins/docs/pages/how-to/monitoring.md')
   t.strictSame([...table].toSorted(), [...families].toSorted(), 'the table of the page about monitoring')
   const alerts = [...documented('examples/prometheus/alerts.yaml')]
+  // The reference has those of plugins that are not configured here, too; a test compares it with the sources.
+  const known = documented('plugins/docs/pages/look-up/metrics.md')
   t.strictSame(
-    alerts.filter((name) => !families.has(name)),
+    alerts.filter((name) => !families.has(name) && !known.has(name)),
     [],
     'alerts ask for what there is',
   )
