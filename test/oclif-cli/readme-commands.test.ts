@@ -30,6 +30,9 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'mezctl audit tail': 'oclif-cli/mezctl-audit.test.ts',
   'mezctl requests': 'examples/recent-requests.test.ts',
   'mezctl plugins': 'examples/recent-requests.test.ts',
+  'msh plugins': 'examples/recent-requests.test.ts',
+  'msh bookmarks': 'examples/recent-requests.test.ts',
+  'mezctl apps oidc': 'plugins/authorization-server/app-sign-in.test.ts',
 }
 
 /** The loop of plugins/audit-database over the pages of the API. */
@@ -55,6 +58,12 @@ const OF_OTHERS: Readonly<Record<string, string>> = {
   do: SCRIPT,
   printf: SCRIPT,
   done: SCRIPT,
+  jq: 'reads the response of the line before it',
+  idt: 'a recipe for the runner of GitHub; oclif-cli/msh-bot.test.ts asks a stand-in for it',
+  at: 'exchanges the ID token of a platform; plugins/authorization-server/bot-tokens.test.ts does the same',
+  git: 'a client of others; plugins/authorization-server/git.test.ts clones and pushes with it',
+  pip: 'a client of others, for an application of the example',
+  '/etc/mezite/dns-hook': 'a program of the operator; plugins/acme/parts.test.ts runs one',
   'redis-cli': 'a client of others; e2e/msh.test.ts runs it',
 }
 
