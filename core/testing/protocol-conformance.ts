@@ -184,38 +184,41 @@ export function conformProtocol(t: ConformTest, options: ConformProtocolOptions)
     t.ok((await uses()).length > 0, `an event app.* with app ${name} and user ${user}`)
   })
 
-  t.test('targets are what the agent allows, with access, and each is recorded', async (t) => {
-    if (options.target === undefined) return void t.ok(true, 'the kind has no targets')
-    const { hub, person } = await bench()
-    const user = `person-${randomBytes(4).toString('hex')}`
-    const visitor = await person(user, [ROLE])
-    const visit = { hub, app: name, visitor }
-    const { port } = server.address() as AddressInfo
-    const allowed = await inTime(options.target(visit, '127.0.0.1', port), 'the target', DEADLINE_MS)
-    streams.add(allowed.on('error', () => {}))
-    t.ok(await round(allowed), 'a target that the agent allows is reached')
-    allowed.destroy()
-    // Agents never connect to link-local addresses that they do not name: there are the secrets of clouds.
-    const refused = await options.target(visit, '169.254.169.254', 80).catch(() => null)
-    refused?.resume().on('error', () => {})
-    if (refused !== null) await closed(refused, 'the stream to a target that the agent refuses')
-    const before = reached()
-    const stranger = { ...visit, visitor: await person(`${user}-2`, ['stranger']) }
-    const denied = await options.target(stranger, '127.0.0.1', port).catch(() => null)
-    denied?.resume().on('error', () => {})
-    if (denied !== null) await closed(denied, 'the stream of a person without a role')
-    t.ok(reached() === before, 'a person without a role reaches no target')
-    const query = new URLSearchParams({ type: 'app.target', app: name, limit: '100' })
-    type Target = { user: string; success: boolean; target: string }
-    const ofPerson = async () =>
-      (await hub.api<Target[]>('GET', `/audit?${query}`)).filter((one) => one.user === `${user}@example.com`)
-    for (const end = performance.now() + DEADLINE_MS; (await ofPerson()).length < 2; )
-      if (performance.now() > end) break
-      else await new Promise((resolve) => setTimeout(resolve, POLL_MS))
-    const found = (await ofPerson()).map(({ success, target }) => `${target} ${success}`).sort()
-    const wanted = [`tcp://127.0.0.1:${port} true`, 'tcp://169.254.169.254:80 false']
-    t.ok(found.join() === wanted.join(), `app.target is recorded: ${found.join()}`)
-  })
+  const { target } = options
+  if (target !== undefined)
+    t.test('targets are what the agent allows, with access, and each is recorded', async (t) => {
+      const { hub, person } = await bench()
+      const user = `person-${randomBytes(4).toString('hex')}`
+      const visitor = await person(user, [ROLE])
+      const visit = { hub, app: name, visitor }
+      const { port } = server.address() as AddressInfo
+      const allowed = await inTime(target(visit, '127.0.0.1', port), 'the target', DEADLINE_MS)
+      streams.add(allowed.on('error', () => {}))
+      t.ok(await round(allowed), 'a target that the agent allows is reached')
+      allowed.destroy()
+      // Agents never connect to link-local addresses that they do not name: there are the secrets of clouds.
+      const refused = await target(visit, '169.254.169.254', 80).catch(() => null)
+      refused?.resume().on('error', () => {})
+      if (refused !== null) await closed(refused, 'the stream to a target that the agent refuses')
+      const before = reached()
+      const stranger = { ...visit, visitor: await person(`${user}-2`, ['stranger']) }
+      const denied = await target(stranger, '127.0.0.1', port).catch(() => null)
+      denied?.resume().on('error', () => {})
+      if (denied !== null) await closed(denied, 'the stream of a person without a role')
+      t.ok(reached() === before, 'a person without a role reaches no target')
+      const query = new URLSearchParams({ type: 'app.target', app: name, limit: '100' })
+      type Target = { user: string; success: boolean; target: string }
+      const ofPerson = async () =>
+        (await hub.api<Target[]>('GET', `/audit?${query}`)).filter(
+          (one) => one.user === `${user}@example.com`,
+        )
+      for (const end = performance.now() + DEADLINE_MS; (await ofPerson()).length < 2; )
+        if (performance.now() > end) break
+        else await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+      const found = (await ofPerson()).map(({ success, target }) => `${target} ${success}`).sort()
+      const wanted = [`tcp://127.0.0.1:${port} true`, 'tcp://169.254.169.254:80 false']
+      t.ok(found.join() === wanted.join(), `app.target is recorded: ${found.join()}`)
+    })
 
   t.test('bytes of strangers end their connection, and nothing else', async (t) => {
     if (alpn === undefined) return void t.ok(true, 'the hub parses the requests')
