@@ -1,10 +1,11 @@
-/** `npm run build -w @mezite/plugin-docs`: copies the pages, wherever they are written, and the files for browsers to `dist`. */
+/** `npm run build -w @mezite/plugin-docs`: copies the pages, wherever they are written, and the files for browsers to `dist`, or the given folder. */
 import { cpSync, mkdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { readContents } from './contents.ts'
 
 const folder = import.meta.dirname
-const output = join(folder, 'dist/pages')
+const dist = process.argv[2] ?? join(folder, 'dist')
+const output = join(dist, 'pages')
 
 rmSync(output, { recursive: true, force: true })
 for (const { name, source } of readContents().flatMap(({ pages }) => pages)) {
@@ -14,4 +15,4 @@ for (const { name, source } of readContents().flatMap(({ pages }) => pages)) {
 }
 for (const name of ['contents.json', 'pictures'])
   cpSync(join(folder, 'pages', name), join(output, name), { recursive: true })
-cpSync(join(folder, 'browser'), join(folder, 'dist/browser'), { recursive: true })
+cpSync(join(folder, 'browser'), join(dist, 'browser'), { recursive: true })

@@ -1,5 +1,5 @@
 /** The packages as they are published, in a folder that knows nothing of the repository. */
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile, execFileSync, spawnSync } from 'node:child_process'
 import {
   chmodSync,
   cpSync,
@@ -56,6 +56,10 @@ await build({
 cpSync(join(root, 'plugins/dashboard/dist/web'), join(modules, '@mezite/plugin-dashboard/dist/web'), {
   recursive: true,
 })
+execFileSync(process.execPath, [
+  ...['--conditions=mezite-source', join(root, 'plugins/docs/build.ts')],
+  join(modules, '@mezite/plugin-docs/dist'),
+])
 stageAll(modules)
 
 t.test('P181 users of mezctl and msh install no yarn', (t) => {
@@ -228,7 +232,7 @@ t.test('the examples of the guide for authors pass their own tests, with these p
     cpSync(join(root, each), join(folder, each), { recursive: true })
     const guide = join(root, each, 'README.md')
     const [, file] = existsSync(guide)
-      ? /(examples\/[\w-]+\.test\.ts)\)/.exec(readFileSync(guide, 'utf8'))!
+      ? (/(examples\/[\w-]+\.test\.ts)\)/.exec(readFileSync(guide, 'utf8')) ?? [])
       : []
     t.ok(file === undefined || GUIDE.includes(`./${file}`), `${each} is tried by ${file ?? 'no guide'}`)
   }
@@ -258,7 +262,7 @@ t.test('the suites run under vitest', async (t) => {
   const { NODE_OPTIONS: _, FORCE_COLOR: __, ...env } = process.env
   const options = { cwd: folder, env: { ...env, NO_COLOR: '1' } }
   const { stdout } = await promisify(execFile)(process.execPath, args, options).catch((error) => error)
-  t.match(stdout, /Tests +12 passed/)
+  t.match(stdout, /Tests +13 passed/)
 })
 
 t.test('the hub loads its standard set and a third-party plugin by package name', (t) => {

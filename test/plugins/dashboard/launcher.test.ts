@@ -139,7 +139,7 @@ t.test('2,000 applications: a page of cards at once, the others as the person sc
       group: `G${index % 40}`,
     },
     ...{ icon: null, protocol: 'http', labels: { env: 'prod' }, state: 'ready', requirements: [] },
-    url: hub.appUrl(`app-${index}`),
+    ...{ url: hub.appUrl(`app-${index}`), request_path: null },
   }))
   await page.route('**/v1/webapi/me/apps*', (route) => route.fulfill({ json: apps }))
   await page.goto(`${hub.url}/`)
