@@ -147,7 +147,7 @@ export function createAccessTokens(deps: {
       const row = await records.row('AccessToken', id)
       if (row) await end(await records.remove({ key: row.key }))
     },
-    revokeByGrantId: (grantId) => revoke({ grant_id: grantId }),
+    revokeByGrantId: (grantId) => revoke({ model: 'AccessToken', grant_id: grantId }),
   }
 
   const end = async (ids: readonly string[]): Promise<void> => {

@@ -30,7 +30,7 @@ export interface Records {
    * Deletes rows, except sessions of the library, which end with those of the hub, and resolves to the ids of the sessions of the access tokens among them, which the caller ends.
    */
   remove(
-    where: Partial<Pick<RecordRow, 'key' | 'grant_id' | 'account' | 'client_id' | 'session_id'>>,
+    where: Partial<Pick<RecordRow, 'key' | 'model' | 'grant_id' | 'account' | 'client_id' | 'session_id'>>,
     db?: Database,
   ): Promise<readonly string[]>
   /** Remembers the id for so many seconds; false if it was taken before, on any hub. */
@@ -216,8 +216,9 @@ export function createRecords(deps: {
       async destroy(id) {
         await db.deleteFrom(TABLE).where('key', '=', keyOf(model, id)).execute()
       },
+      // The library calls it for all models at once: one that took the rows of access tokens along would hide their sessions.
       async revokeByGrantId(grantId) {
-        await remove({ grant_id: grantId })
+        await remove({ model, grant_id: grantId })
       },
     }
   }
