@@ -27,7 +27,7 @@ const RETENTION_MS = 10 * 60_000
 /** The first run of a retention that was shortened may delete years. */
 const LONGEST_RETENTION_MS = 6 * 3_600_000
 
-/** Keeps audit events in the hub's database. README.md says how to query and export them. */
+/** Keeps audit events in the hub's database. The page understand/audit-trail of the documentation says how to query and export them. */
 export default defineHubPlugin({
   name: 'audit-database',
   api: 1,

@@ -2,7 +2,7 @@ import { join, parse } from 'node:path'
 import { auditSinks, defineHubPlugin, Type } from '@mezite/core'
 import { createSink } from './sink.ts'
 
-/** Writes audit events to a file, for a log collector. README.md says what is guaranteed. */
+/** Writes audit events to a file, for a log collector. The page audit-file of the documentation says what is guaranteed. */
 export default defineHubPlugin({
   name: 'audit-file',
   api: 1,

@@ -18,7 +18,7 @@ import { backupRoute } from './backup-route.ts'
 import { createSchedule } from './schedule.ts'
 import { readVersion } from './version.ts'
 
-/** Encrypted backups of the running cluster. README.md says how to make and restore them. */
+/** Encrypted backups of the running cluster. The page plugins/backup of the documentation says how to make and restore them. */
 export default defineHubPlugin({
   name: 'backup',
   api: 1,

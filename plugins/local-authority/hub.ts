@@ -19,7 +19,7 @@ const DAY_MS = 86_400_000
 const RENEW_BEFORE_MS = 30 * DAY_MS
 const LOOK_MS = 3_600_000
 
-/** Certificates from an authority of the hub's own. README.md says how browsers come to trust it. */
+/** Certificates from an authority of the hub's own. The page plugins/local-authority of the documentation says how browsers come to trust it. */
 export default defineHubPlugin({
   name: 'local-authority',
   api: 1,

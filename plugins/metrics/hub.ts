@@ -1,7 +1,7 @@
 import { defineHubPlugin, diagnosticsRoutes, type Metrics, metrics, Type } from '@mezite/core'
 import type { Metric, MetricObject } from 'prom-client'
 
-/** Serves the hub's metrics and those of its process in the Prometheus text format. README.md lists them. */
+/** Serves the hub's metrics and those of its process in the Prometheus text format. The page how-to/monitoring of the documentation lists them. */
 export default defineHubPlugin({
   name: 'metrics',
   api: 1,

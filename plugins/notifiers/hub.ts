@@ -3,7 +3,7 @@ import { Chat, chat } from './chat.ts'
 import { Mail, mail } from './mail.ts'
 import { Webhook, webhook } from './webhook.ts'
 
-/** Channels that most operators have. README.md says what each receives. */
+/** Channels that most operators have. The page how-to/notifications of the documentation says what each receives. */
 export default defineHubPlugin({
   name: 'notifiers',
   api: 1,

@@ -17,7 +17,7 @@ import { readRoles } from './role-rules.ts'
 import { limitsOf, voteByRoles } from './role-set.ts'
 import { defineRoles } from './roles.ts'
 
-/** Decides access by roles and labels. README.md has the rules. */
+/** Decides access by roles and labels. The page how-to/roles of the documentation has the rules. */
 export default defineHubPlugin({
   name: 'rbac',
   api: 1,

@@ -9,7 +9,7 @@ import { runLines } from './run-program.ts'
 const PAGES = [
   ...['README.md', 'SECURITY.md', 'plugins/*/*.md', 'examples/*/*.md'],
   // Without `look-up`, which is written from the sources: its examples are those of the help.
-  'plugins/docs/pages/{start,how-to,understand,troubleshoot,compare,build}/*.md',
+  'plugins/docs/pages/{start,how-to,understand,troubleshoot,compare,build,plugins}/*.md',
   ...['agent/README.md', 'core/README.md', 'oclif-cli/*/README.md'],
 ]
 /** Commands that start something or need a person, and the test that runs each. */

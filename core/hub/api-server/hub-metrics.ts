@@ -29,7 +29,7 @@ export interface Watched {
 }
 
 /**
- * The metrics of a hub; README.md has the table. Frequent events increment counters in place; everything else is read at
+ * The metrics of a hub; the page about monitoring has the table. Frequent events increment counters in place; everything else is read at
  * each scrape.
  */
 export function createHubMetrics({ version, log }: { readonly version: string; readonly log: Log }) {

@@ -81,7 +81,7 @@ const HeaderChanges = <Content extends TSchema, More extends TProperties>(
     ),
   )
 
-/** `spec` of `kind: app`. Each key has a description; APPS.md of http-apps shows all of them. */
+/** `spec` of `kind: app`. Each key has a description; the page look-up/app-document of the documentation shows all of them. */
 export const AppSpec = Type.Object(
   {
     uri: Type.String({

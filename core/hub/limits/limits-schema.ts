@@ -38,7 +38,7 @@ const Wait = (value: string, description: string) =>
 const Section = <T extends Record<string, TSchema>>(properties: T, description: string) =>
   Type.Optional(Type.Object(properties, { ...closed, default: {}, description }))
 
-/** `proxy.limits` in mezhub.yaml. The table in README.md shows what happens when a limit is reached. */
+/** `proxy.limits` in mezhub.yaml. The page about limits shows what happens when a limit is reached. */
 export const limitsSchema = Section(
   {
     connections: Count(20_000, 'Open connections in all'),

@@ -514,7 +514,7 @@ for (const make of [pgliteStore, postgresStore]) {
         const tables = ['texts', 'requests', 'contexts', 'checkpoints'].map(
           (name) => `audit_database_${name}`,
         )
-        const readme = textOf('plugins/audit-database/README.md')
+        const readme = textOf('plugins/docs/pages/understand/audit-trail.md')
         for (const statement of [
           'CREATE ROLE mezite LOGIN',
           'GRANT ALL ON ALL TABLES IN SCHEMA public TO mezite',

@@ -1,4 +1,4 @@
-/** APPS.md against the schema of the app document that the hub enforces. */
+/** The pages about the document of an application and its recipes, against the schema that the hub enforces. */
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { parse } from 'yaml'
@@ -6,7 +6,9 @@ import { readApp } from '../../../core/hub/catalog/app-document.ts'
 import { AppSpec } from '../../../core/hub/catalog/app-schema.ts'
 import { limits } from '../../../plugins/http-apps/limits.ts'
 
-const page = readFileSync(new URL('../../../plugins/http-apps/APPS.md', import.meta.url), 'utf8')
+const pages = new URL('../../../plugins/docs/pages/', import.meta.url)
+const page = readFileSync(new URL('look-up/app-document.md', pages), 'utf8')
+const recipePage = readFileSync(new URL('how-to/applications.md', pages), 'utf8')
 const names = {
   clusterName: 'demo',
   hubOrigin: 'https://hub.example.com',
@@ -57,8 +59,8 @@ const withValues = (value: unknown): unknown => {
 }
 
 t.test('every recipe is a valid document', (t) => {
-  const recipes = [...page.matchAll(/^### ([^\n]+)\n\n```yaml\n(.*?)```/gms)]
-  t.equal(recipes.length, 17)
+  const recipes = [...recipePage.matchAll(/^## ([^\n]+)\n\n```yaml\n(.*?)```/gms)]
+  t.equal(recipes.length, 16)
   for (const [, title = '', text = ''] of recipes) {
     const spec = withValues(parse(text)) as object
     const document = { kind: 'app', version: 'v1', metadata: { name: 'x' }, spec }
