@@ -34,15 +34,18 @@ const heads: IncomingHttpHeaders[] = []
 const bodies: string[] = []
 const app = createServer((request, response) => {
   const { url, headers } = request
+  received.push(`${url} ${headers['x-checked-by']}`)
+  heads.push(headers)
   if (url === '/hook') {
     let text = ''
     request.setEncoding('utf8').on('data', (chunk) => {
       text += chunk
     })
-    request.on('end', () => bodies.push(text))
+    return void request.on('end', () => {
+      bodies.push(text)
+      response.end('ok')
+    })
   }
-  received.push(`${url} ${headers['x-checked-by']}`)
-  heads.push(headers)
   if (url?.startsWith('/page')) {
     const encoding = headers['accept-encoding'] ?? 'none'
     response.writeHead(200, { 'content-type': 'text/html', 'content-length': 60 })
@@ -94,7 +97,7 @@ await register('pages', { uri: address, plugins: { 'rate-limit': { per_minute: 4
 await register('private', { uri: 'site://handbook:80' }, { conform: 'no' })
 /** Events are written a moment after what they record. */
 async function recorded(query: string, fits: (event: object) => boolean = () => true): Promise<unknown> {
-  for (const deadline = Date.now() + 10_000; ; ) {
+  for (const deadline = Date.now() + 60_000; ; ) {
     const events = (await hub.api<object[]>('GET', `/audit?${query}`)).filter(fits)
     if (events.length > 0 || Date.now() > deadline) return events
     await new Promise((resolve) => setTimeout(resolve, 50))

@@ -36,7 +36,7 @@ async function listen<S extends Server>(server: S): Promise<S> {
   return server
 }
 async function until(done: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 20_000; !(await done()); await new Promise((go) => setTimeout(go, 10)))
+  for (const end = Date.now() + 60_000; !(await done()); await new Promise((go) => setTimeout(go, 10)))
     if (Date.now() > end) throw new Error('it did not happen')
 }
 

@@ -44,26 +44,29 @@ t.test('they keep the rules of plugins', async (t) => {
 })
 
 t.test('certificate-folder serves what is in its folder, and keeps the last good files', async (t) => {
-  const folder = t.testdir()
+  // The suite runs beside the rest of the test, so it has a folder of its own.
+  const folder = join(t.testdir({ suite: {}, changes: {} }), 'changes')
+  const suiteFolder = join(folder, '../suite')
   const hosts = ['hub.test', 'wiki.apps.test', 'late.apps.test']
-  const write = async (host: string) => {
+  const write = async (host: string, ...folders: readonly string[]) => {
     const { cert, key } = await testCertificate([host])
-    writeFileSync(join(folder, `${host}.pem`), cert)
-    writeFileSync(join(folder, `${host}.key`), key)
+    for (const one of folders) {
+      writeFileSync(join(one, `${host}.pem`), cert)
+      writeFileSync(join(one, `${host}.key`), key)
+    }
     return cert
   }
-  await write('hub.test')
-  await write('wiki.apps.test')
-  const open = async () => {
+  for (const host of hosts.slice(0, 2)) await write(host, folder, suiteFolder)
+  const open = async (folder: string) => {
     const host = createTestHost(certificateFolder, { config: { folder, hosts, interval: '100ms' } })
     const [source] = host.slot(certificates)
     t.ok(source!.covers('hub.test'), 'also before the start')
     await host.start()
     return { source: source!, ready: hosts.slice(0, 2), waiting: ['late.apps.test'], close: host.stop }
   }
-  conformCertificates(t, open)
+  conformCertificates(t, () => open(suiteFolder))
 
-  const { source, close } = await open()
+  const { source, close } = await open(folder)
   t.teardown(close)
   const served = (host: string) => source.certificateFor(host)?.cert ?? null
   const until = async (done: () => boolean) => {
@@ -71,19 +74,19 @@ t.test('certificate-folder serves what is in its folder, and keeps the last good
   }
   const [, , late] = source.states()
   t.match(late, { subject: 'late.apps.test', expires: null, problem: /ENOENT/ })
-  const first = await write('late.apps.test')
+  const first = await write('late.apps.test', folder)
   await until(() => served('late.apps.test') === first)
   rmSync(join(folder, 'late.apps.test.key'))
   await until(() => source.states()[2]!.problem !== null)
   t.equal(served('late.apps.test'), first)
-  const next = await write('late.apps.test')
+  const next = await write('late.apps.test', folder)
   await until(() => served('late.apps.test') === next)
   t.equal(source.states()[2]!.problem, null)
 })
 
 t.test('daily-report sends one notification a day, however often it runs', async (t) => {
-  const sent: Notification[] = []
   const open = () => {
+    const sent: Notification[] = []
     const jobs = testJobs()
     const use = {
       jobs,
@@ -98,11 +101,10 @@ t.test('daily-report sends one notification a day, however often it runs', async
       notifications: { send: async (one: Notification) => void sent.push(one) },
     }
     const host = createTestHost(dailyReport, { use })
-    return { ...host, jobs, job: jobs.list[0]!, close: host.stop }
+    return { ...host, sent, jobs, job: jobs.list[0]!, close: host.stop }
   }
   conformJob(t, async () => open())
-  sent.splice(0)
-  const { jobs, clock } = open()
+  const { sent, jobs, clock } = open()
   t.match(await jobs.run('daily-report'), /^reported for \d{4}-/)
   await jobs.run('daily-report')
   clock.advance(24 * 3_600_000)

@@ -28,6 +28,7 @@ import { bumped, releasedChangelog, withVersion } from '../../examples/packaging
 import { stageAll } from '../../examples/packaging/staging.ts'
 import { publishedWorkspaces, root } from '../../examples/packaging/workspaces.ts'
 import { KINDS } from '../../oclif-cli/create-mezite-plugin/generator.ts'
+import { TestReport } from '../test-report.ts'
 
 const PROXY = '{ listen_addr: 127.0.0.1:0, public_addr: hub.localhost, apps_domain: apps.localhost }'
 /** Tests of the examples of the guide for authors, relative to `test`. `test/run.ts` runs them here alone. */
@@ -226,6 +227,13 @@ t.test('generated plugins of every kind pass their own tests, and load', async (
   }
 })
 
+/** What failed in the output of tests, with lines short enough to read. */
+function failuresIn(tap: string): readonly string[] {
+  const report = new TestReport(() => {})
+  for (const line of tap.split('\n')) report.line(line)
+  return report.failures().map((line) => line.slice(0, 200))
+}
+
 t.test('the examples of the guide for authors pass their own tests, with these packages', async (t) => {
   const halves = globSync('examples/*/{hub,agent}.ts', { cwd: root })
   for (const each of new Set(halves.map(dirname))) {
@@ -241,8 +249,12 @@ t.test('the examples of the guide for authors pass their own tests, with these p
   const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, TAP: ___, ...env } = process.env
   const options = { cwd: folder, env, maxBuffer: 64 << 20 }
   const run = promisify(execFile)(process.execPath, ['test/guide.js'], options)
-  const { stdout } = await run.catch((error) => error)
-  t.match(stdout, /^# \{ total: \d+, pass: \d+ \}$/m)
+  const { stdout, stderr } = await run.catch((error) => error)
+  const [count = 'no count'] = /^# \{ total: .*/m.exec(stdout) ?? []
+  t.match(count, /^# \{ total: \d+, pass: \d+ \}$/, 'every test passes', {
+    failures: failuresIn(stdout),
+    stderr,
+  })
 })
 
 t.test('the suites run under vitest', async (t) => {
