@@ -60,7 +60,7 @@ const withValues = (value: unknown): unknown => {
 
 t.test('every recipe is a valid document', (t) => {
   const recipes = [...recipePage.matchAll(/^## ([^\n]+)\n\n```yaml\n(.*?)```/gms)]
-  t.equal(recipes.length, 16)
+  t.ok(recipes.length >= 30, `${recipes.length} recipes`)
   for (const [, title = '', text = ''] of recipes) {
     const spec = withValues(parse(text)) as object
     const document = { kind: 'app', version: 'v1', metadata: { name: 'x' }, spec }
