@@ -2,24 +2,71 @@ import { Type } from 'typebox'
 
 const closed = { additionalProperties: false }
 
+const Text = (description: string) => Type.Optional(Type.String({ description }))
+const List = (description: string, more: { minItems?: number } = {}) =>
+  Type.Optional(Type.Array(Type.String(), { description, ...more }))
+
 /** The next step for a wrong key, flag or variable. */
 export const CONFIG_HINT = 'Correct what is listed; `mezd --help` lists the flags.'
 
 /** The schema of `mezd.yaml`. */
 export const agentSchema = Type.Object(
   {
-    proxy_addr: Type.Optional(Type.String()),
-    join_token: Type.Optional(Type.Object({ file: Type.String() }, closed)),
-    ca_pin: Type.Optional(Type.String()),
-    hostname: Type.Optional(Type.String()),
-    data_dir: Type.Optional(Type.String()),
-    strict_runtime: Type.Optional(Type.Boolean()),
-    tunnel: Type.Optional(
-      Type.Object({ transports: Type.Optional(Type.Array(Type.String(), { minItems: 1 })) }, closed),
+    proxy_addr: Text('HOST:PORT of the hub; required here or as --proxy'),
+    join_token: Type.Optional(
+      Type.Object(
+        { file: Type.String({ description: 'File with the join token; needed at the first start only' }) },
+        closed,
+      ),
     ),
-    apps: Type.Optional(Type.Object({ allow: Type.Optional(Type.Array(Type.String())) }, closed)),
-    diagnostics: Type.Optional(Type.Object({ listen_addr: Type.String() }, closed)),
-    plugins: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+    ca_pin: Text(
+      "Pin of the hub's certificate authority, as mezctl tokens create prints it; for the first start",
+    ),
+    hostname: Text(
+      "Name of the agent in mezctl agents ls and in applications' agents; omitted: the machine's host name",
+    ),
+    data_dir: Text("Folder of the agent's key and certificate; omitted: /var/lib/mezite-agent"),
+    strict_runtime: Type.Optional(
+      Type.Boolean({
+        description:
+          'Refuses to start, instead of warning, on a Node.js without security fixes or with an open debugger; omitted: false',
+      }),
+    ),
+    tunnel: Type.Optional(
+      Type.Object(
+        {
+          transports: List('Transports to use, in order of preference; omitted: all that are loaded', {
+            minItems: 1,
+          }),
+        },
+        closed,
+      ),
+    ),
+    apps: Type.Optional(
+      Type.Object(
+        {
+          allow: List(
+            'What the agent may dial: host:port, address:port or cidr:port, with * for any port; omitted: everything but link-local, metadata and similar addresses',
+          ),
+        },
+        closed,
+      ),
+    ),
+    diagnostics: Type.Optional(
+      Type.Object(
+        {
+          listen_addr: Type.String({
+            description: 'Plain HTTP: /healthz /readyz /metrics of the agent; omitted: off',
+          }),
+        },
+        closed,
+      ),
+    ),
+    plugins: Type.Optional(
+      Type.Record(Type.String(), Type.Unknown(), {
+        description: 'Name, package or path of a plugin to its configuration, or false to turn it off',
+      }),
+    ),
   },
   closed,
 )

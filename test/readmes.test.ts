@@ -2,11 +2,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { agentSchema } from '../agent/agent-schema.ts'
 import { agentHooks } from '../core/api/agent-hooks.ts'
 import { hubHooks } from '../core/api/hub-hooks.ts'
-import { hubSchema } from '../core/hub/config/schema.ts'
-import { limitsSchema } from '../core/hub/limits/limits-schema.ts'
 import * as core from '../core/index.ts'
 import type { AnyPlugin } from '../core/kernel/plugin.ts'
 import * as protocol from '../core/protocol.ts'
@@ -55,57 +52,6 @@ for (const name of readdirSync(plugins)) {
     }
   })
 }
-
-t.test('the page about limits has a row for every limit, with its default', (t) => {
-  const rows = readFileSync(join(plugins, 'docs/pages/look-up/limits.md'), 'utf8')
-    .split('\n')
-    .filter((line) => line.startsWith('| `'))
-  const limits = keysOf(limitsSchema as Schema).filter(([, value]) => typeof value !== 'object')
-  t.ok(limits.length > 15, `${limits.length} limits`)
-  for (const [key, value] of limits) {
-    const row = rows.find((line) => [`\`${key}\``, `.${key}\``].some((name) => line.includes(name)))
-    const defaults = row?.split('|')[2]?.split(/[^0-9a-z]+/)
-    t.ok(defaults?.includes(String(value)), `${key} ${String(value)}: ${row}`)
-  }
-  t.end()
-})
-
-/** Every key of a file by its whole path; a key with keys below it is not one. */
-function pathsOf({ properties = {} }: Schema, prefix = ''): [path: string, value: unknown][] {
-  return Object.entries(properties).flatMap(([key, inner]) =>
-    inner.properties
-      ? pathsOf(inner, `${prefix}${key}.`)
-      : [[`${prefix}${key}`, inner.default] as [string, unknown]],
-  )
-}
-
-t.test(
-  'the page about configuration has a row for every key of mezhub.yaml and mezd.yaml, with its default',
-  (t) => {
-    const configuration = readFileSync(join(plugins, 'docs/pages/look-up/configuration.md'), 'utf8')
-    const [hub = '', agent = ''] = configuration.split(/^`mezd\.yaml`/m)
-    for (const [table, schema] of [
-      [hub, hubSchema],
-      [agent, agentSchema],
-    ] as const) {
-      const rows = table.split('\n').filter((line) => line.startsWith('| `'))
-      const named = rows.flatMap((row) =>
-        [...row.split('|')[1]!.matchAll(/`([^`]+)`/g)].map(([, key]) => key!),
-      )
-      const keys = pathsOf(schema as Schema).filter(([key]) => !key.startsWith('proxy.limits.'))
-      t.strictSame(named.sort(), keys.map(([key]) => key).sort())
-      for (const [key, value] of keys) {
-        const row = rows.find((line) => line.split('|')[1]!.includes(`\`${key}\``)) ?? ''
-        if (value !== undefined)
-          t.ok(
-            row.split('|')[2]!.includes(`\`${typeof value === 'string' ? value : JSON.stringify(value)}\``),
-            row,
-          )
-      }
-    }
-    t.end()
-  },
-)
 
 t.test('the page about what a plugin can do has every hook, service and slot, with an example', (t) => {
   const page = readFileSync(join(plugins, 'docs/pages/build/what-a-plugin-can-do.md'), 'utf8')

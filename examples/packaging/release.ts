@@ -74,10 +74,16 @@ async function release(level: Level, dryRun: boolean, nodeImage: string | undefi
   const dockerfile = readFileSync(DOCKERFILE, 'utf8')
   if (dryRun && nodeImage === undefined) say('a release needs --node-image with the digest of the base image')
   const pinned = dryRun && nodeImage === undefined ? dockerfile : withNodeImage(dockerfile, nodeImage)
+  const released = releasedChangelog(changelog, version, date, subjects)
+  if (!dryRun) {
+    // The documentation in the packages has a page about this version.
+    writeFileSync(target, released)
+    execFileSync('npm', ['run', 'docs', '--', '--pages'], { cwd: root, stdio: 'inherit' })
+  }
   await build()
   rmSync(packagesFolder, { recursive: true, force: true })
   mkdirSync(packagesFolder, { recursive: true })
-  writeFileSync(target, releasedChangelog(changelog, version, date, subjects))
+  if (dryRun) writeFileSync(target, released)
   const patterns = manifestOf(root).workspaces!.map((pattern) => `${pattern}/package.json`)
   if (!dryRun) {
     const { recordRelease } = await import('./reference.ts')

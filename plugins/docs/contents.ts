@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { changesOf } from './changelog.ts'
 
 /** One page. */
 export interface Page {
@@ -8,6 +9,8 @@ export interface Page {
   readonly title: string
   /** File of the page, from the root of the repository. Links in the page are relative to it. */
   readonly source: string
+  /** The heading of the one section of the file that is the page; absent: the whole file. */
+  readonly section?: string
 }
 
 /** A group of pages in the navigation. */
@@ -29,8 +32,9 @@ export function readContents(): readonly Section[] {
 }
 
 /** The Markdown of a page. */
-export function readPage({ name, source }: Page): string {
-  return readFileSync(isPackage ? join(folder, `${name}.md`) : join(here, '../..', source), 'utf8')
+export function readPage({ name, source, section }: Page): string {
+  const text = readFileSync(isPackage ? join(folder, `${name}.md`) : join(here, '../..', source), 'utf8')
+  return isPackage || section === undefined ? text : changesOf(text, section)
 }
 
 /** A picture that pages show, or null. */

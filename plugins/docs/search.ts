@@ -23,7 +23,7 @@ const STOP =
 /** Pages for authors and the history of changes mention everything, and answer few questions of operators. */
 const RANKS = [
   ['build/', 0.4],
-  ['look-up/changes', 0.3],
+  ['changes/', 0.3],
 ] as const
 const RESULTS = 12
 const MOST_WORDS = 10

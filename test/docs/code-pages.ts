@@ -83,7 +83,7 @@ export function reasonCodePage(): string {
       `## ${code}`,
       ...(statuses.length === 0 ? [] : [`Status ${statuses.join(', ')}.`]),
       ...(texts.length === 0 ? [] : ['Shown as:', texts.map((text) => `- ${codeSpan(text)}`).join('\n')]),
-      `**Next step:** ${cureOf(code, statuses)}`,
+      `**Cause and next step:** ${cureOf(code, statuses)}`,
     ].join('\n\n')
   })
   return `${HEAD}# Reason codes

@@ -12,8 +12,9 @@ t.test('help prints a page, the section of a code, and still the help of command
     'docs',
     'docs nowhere',
     'docs limit',
+    'docs next',
   ]
-  const [page, code, reason, command, list, unknown, near] = await runLines(
+  const [page, code, reason, command, list, unknown, near, changes] = await runLines(
     lines.map((line) => line.split(' ')),
     {},
   )
@@ -25,6 +26,7 @@ t.test('help prints a page, the section of a code, and still the help of command
   t.match(list, { code: 0, out: /^look-up\/error-codes\n {4}Error codes$/m })
   t.match(unknown, { code: 2, err: /no page about "nowhere"[\s\S]*mezctl docs/ })
   t.match(near, { code: 2, err: /Did you mean "limits"\?/ })
+  t.match(changes, { code: 0, out: /^The next version\n=+\n/ })
   for (const line of (page?.out ?? '').split('\n').filter((one) => !/^[| ]/.test(one)))
     t.ok(line.length <= 100, line)
 })

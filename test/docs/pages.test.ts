@@ -3,7 +3,8 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
 import { errorCodes } from '../../core/kernel/error-codes.ts'
-import { readContents } from '../../plugins/docs/contents.ts'
+import { changePages, changesOf } from '../../plugins/docs/changelog.ts'
+import { readContents, readPage } from '../../plugins/docs/contents.ts'
 import { anchorOf, createRenderer } from '../../plugins/docs/markdown.ts'
 import { createSearch } from '../../plugins/docs/search.ts'
 import { root, textOf } from '../read-imports.ts'
@@ -25,11 +26,16 @@ const withoutCode = (text: string) => text.replaceAll(/^```[\s\S]*?^```/gm, '').
 
 t.test('pages from the sources are what the sources say', async (t) => {
   for (const [name, text] of Object.entries(await writtenPages()))
-    t.ok(textOf(`plugins/docs/pages/look-up/${name}`) === text, `${name}: run npm run docs -- --pages`)
+    t.ok(textOf(`plugins/docs/pages/${name}`) === text, `${name}: run npm run docs -- --pages`)
 })
 
 t.test('the contents list every page once', (t) => {
   t.strictSame(new Set(pages.map(({ name }) => name)).size, pages.length)
+  t.strictSame(
+    readContents().at(-1)?.pages,
+    changePages(textOf('CHANGELOG.md')),
+    'a page for each version: run npm run docs -- --pages',
+  )
   const listed = pages.map(({ source }) => source)
   for (const source of listed) t.ok(existsSync(join(root, source)), source)
   const own = globSync('plugins/docs/pages/**/*.md', { cwd: root })
@@ -38,6 +44,23 @@ t.test('the contents list every page once', (t) => {
     [...own, ...others].filter((file) => !listed.includes(file)),
     [],
     'each has an entry in contents.json',
+  )
+  t.end()
+})
+
+t.test('each version of the changelog has its page, with the changes for authors apart', (t) => {
+  const released =
+    '## 0.2.0 (2026-12-01)\n\n- Plugin authors: a `hook`.\n- One page.\n\nCommits:\n\n- Do it\n'
+  const changelog = `# Changelog\n\n## Unreleased\n\n${released}`
+  t.match(changePages(changelog), [
+    { name: 'changes/next', section: 'Unreleased' },
+    { name: 'changes/0.2.0', title: 'Version 0.2.0' },
+  ])
+  t.equal(changesOf(changelog, 'Unreleased'), '# The next version\n\nChanges since the last release.\n\n')
+  t.equal(
+    changesOf(changelog, '0.2.0 (2026-12-01)'),
+    '# Version 0.2.0\n\nReleased on 2026-12-01.\n\n## For people and operators\n\n- One page.\n\n' +
+      '## For authors of plugins\n\n- Plugin authors: a `hook`.\n\n## Commits\n\n- Do it\n\n',
   )
   t.end()
 })
@@ -116,7 +139,7 @@ t.test('README and CONTRIBUTING are short, and name the two commands', (t) => {
 
 t.test('the search answers questions as people type them', async (t) => {
   const renderer = await createRenderer(pages)
-  const rendered = pages.map((page) => ({ page, rendered: renderer.render(page, textOf(page.source)) }))
+  const rendered = pages.map((page) => ({ page, rendered: renderer.render(page, readPage(page)) }))
   for (const { page, rendered: one } of rendered) {
     t.ok(
       one.passages.some(({ level }) => level === 1),

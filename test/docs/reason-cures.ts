@@ -1,5 +1,8 @@
-/** The next step for reason codes, where the status alone does not lead to it. */
-const CURES: Readonly<Record<string, string>> = {
+import { curesAToH } from './reason-cures-a-h.ts'
+import { curesIToZ } from './reason-cures-i-z.ts'
+
+/** Cause and next step of the reason codes that people meet most. */
+const COMMON: Readonly<Record<string, string>> = {
   access_denied:
     'Ask an administrator. `mezctl access explain --user NAME --app APP` shows which role or lock decided.',
   address_limit:
@@ -80,6 +83,8 @@ const CURES: Readonly<Record<string, string>> = {
     'The hub has not read its database for more than 5 s and grants nothing until it has. Check the database, and that `database.url` names the primary.',
   wrong_host: 'Open the page on the sign-in host of the hub.',
 }
+
+const CURES = { ...COMMON, ...curesAToH, ...curesIToZ } as Readonly<Record<string, string>>
 
 const BY_STATUS: Readonly<Record<string, string>> = {
   '400':

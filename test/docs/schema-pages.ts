@@ -6,7 +6,7 @@ import { root } from '../read-imports.ts'
 const HEAD = '<!-- Written by `npm run docs`. -->\n\n'
 
 /** The members of JSON Schema that describe a key. */
-interface Schema {
+export interface Schema {
   readonly type?: string | readonly string[]
   readonly description?: string
   readonly default?: unknown
@@ -33,7 +33,7 @@ function typeOf({ type, items, enum: values, const: constant, anyOf }: Schema): 
 }
 
 /** One line for each key, and below it the keys in it. */
-function keysOf(schema: Schema, path = ''): string[] {
+export function keysOf(schema: Schema, path = ''): string[] {
   const { properties = {}, required = [] } = schema.items?.properties ? schema.items : schema
   return Object.entries(properties).flatMap(([key, inner]) => {
     const name = `${path}${key}`
@@ -53,6 +53,12 @@ function keysOf(schema: Schema, path = ''): string[] {
     const list = inner.items?.properties ? '[]' : ''
     return [`- \`${name}\` (${facts.join('; ')})${text}`, ...keysOf(inner, `${name}${list}.`)]
   })
+}
+
+/** The configuration of a standard plugin of the hub. */
+export async function schemaOfPlugin(name: string): Promise<Schema> {
+  const file = join(root, 'plugins', name, 'hub.ts')
+  return (((await import(file)) as { default: AnyPlugin }).default.config ?? {}) as Schema
 }
 
 /** Configuration of each plugin, from the schemas that are enforced. */

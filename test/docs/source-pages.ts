@@ -1,6 +1,7 @@
 import { standardPlugins } from '../../core/hub/plugins.ts'
 import { eventTypes } from '../../plugins/audit-database/event-types.ts'
 import { textOf } from '../read-imports.ts'
+import { meaningOf } from './event-meanings.ts'
 import { programSources, sorted } from './source-texts.ts'
 
 const HEAD = '<!-- Written by `npm run docs`. -->\n\n'
@@ -41,44 +42,6 @@ function fieldsIn(text: string): string[] {
     .split(',')
     .map((part) => /^\s*(?:\.\.\.\()?\s*([a-z_]+)\s*(?::|$)/.exec(part)?.[1] ?? '')
     .filter((name) => /^[a-z][a-z_]*$/.test(name))
-}
-
-const SUBJECTS: Readonly<Record<string, string>> = {
-  access: 'access to an application',
-  agent: 'an agent',
-  app: 'an application',
-  audit: 'the audit trail',
-  backup: 'a backup',
-  connector: 'an identity provider',
-  key: 'a key of the cluster',
-  lock: 'a lock',
-  mfa: 'a passkey',
-  request: 'a request to the hub itself',
-  role: 'a role',
-  session: 'a session',
-  token: 'a token',
-  user: 'a user',
-  webauthn: 'a passkey ceremony',
-}
-const MEANINGS: Readonly<Record<string, string>> = {
-  'access.denied': 'A person was not admitted to an application. A flood is one record with `repeated`.',
-  'app.request': 'A request to an application has ended.',
-  'app.session.start': 'A person opened an application, or a TCP connection to it.',
-  'app.session.end': 'The session at an application, or a TCP connection, has ended.',
-  'app.target': 'An operator or a plugin asked an agent to connect to a target.',
-  'agent.rejected': 'An agent was refused: its certificate, its token or a lock.',
-  'audit.read': 'Somebody read the audit trail.',
-  'request.failed': 'A request to the hub itself was answered with an error.',
-  'user.login': 'A person signed in.',
-  'user.login.failed': 'A sign-in failed.',
-  'user.cert.issued': 'A person got a certificate for `msh`.',
-}
-
-function meaningOf(type: string): string {
-  const known = MEANINGS[type]
-  if (known) return known
-  const [subject = '', ...rest] = type.split('.')
-  return `Concerns ${SUBJECTS[subject] ?? `\`${subject}\``}: ${rest.join(' ')}.`
 }
 
 /** Every metric that the sources register. */

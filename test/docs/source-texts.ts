@@ -48,3 +48,10 @@ export function usesOf(pattern: RegExp): Use[] {
 
 /** Values of one list, each once, sorted. */
 export const sorted = (values: Iterable<string>): string[] => [...new Set(values)].sort()
+
+/** A number that a source file gives a name: `const MOST = 1_000`. */
+export function numberIn(file: string, name: string): number {
+  const found = new RegExp(`\\b${name}\\b(?: = |: )([\\d_]+)`).exec(textOf(file))
+  if (found === null) throw new Error(`${file} has no number ${name}`)
+  return Number(found[1]!.replaceAll('_', ''))
+}

@@ -42,7 +42,9 @@ const Keypair = (description: string) =>
 /** All keys of mezhub.yaml except the plugins' own configuration. Keys are the public contract. */
 export const hubSchema = Type.Object(
   {
-    cluster_name: Text('Default: the host of proxy.public_addr'),
+    cluster_name: Text(
+      'Name of the cluster, which cannot change later; omitted: the host of proxy.public_addr',
+    ),
     brand: Section({
       name: Type.Optional(
         Type.String({
@@ -71,13 +73,13 @@ export const hubSchema = Type.Object(
           must: 'a line of 1 to 200 characters',
         }),
       ),
-      help_url: Text('https: or mailto: URL of the link "Help"'),
+      help_url: Text('https: or mailto: address of the link "Help"'),
     }),
     data_dir: Type.Optional(
       Type.String({
         minLength: 1,
         default: '/var/lib/mezite',
-        description: 'Encryption key, embedded database, admin socket',
+        description: 'Folder of the encryption key, the embedded database and the admin socket (mode 0700)',
       }),
     ),
     shutdown_grace: Duration('25s', 'How long live streams may continue after SIGTERM; at most 24h'),
@@ -139,17 +141,22 @@ export const hubSchema = Type.Object(
         ),
         https_keypair: Keypair('Omitted: certificates of a plugin, or a development certificate'),
         apps_domain: Text('Applications are below this domain; omitted: application access is off'),
-        apps_keypair: Keypair('Omitted: the main certificate must name the applications'),
-        apps_oidc_connector: Text('App sessions come only from sign-ins through this connector'),
+        apps_keypair: Keypair(
+          'A certificate of its own for the hosts of the applications; omitted: the main certificate must name them',
+        ),
+        apps_oidc_connector: Text(
+          'The only connector whose sign-ins may open applications: in the browser, with msh and over TCP',
+        ),
         trusted_proxies: Type.Optional(
           Type.Array(Type.String({ must: 'a CIDR such as 10.0.0.0/8' }), {
             default: [],
-            description: 'CIDRs of proxies and balancers whose X-Forwarded-For or PROXY header counts',
+            description:
+              'Networks (CIDR) of proxies and balancers whose X-Forwarded-For or PROXY header counts; every other client has the address of its connection',
           }),
         ),
         proxy_protocol: OneOf(
           ['off', 'required'],
-          'required: PROXY protocol from trusted_proxies, nothing else',
+          'required: each connection must begin with a PROXY header, version 1 or 2, from one of trusted_proxies; all others are closed',
         ),
         development_certificate: Type.Optional(
           Type.Boolean({

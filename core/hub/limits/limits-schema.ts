@@ -20,7 +20,7 @@ const Bytes = (value: number, least: number, most: number, description: string) 
       minimum: least,
       maximum: most,
       default: value,
-      description: `${description}, in bytes`,
+      description: description.replace(/^([^.]*)/, '$1, in bytes'),
       must: `a number of bytes from ${least} to ${most}`,
     }),
   )
@@ -41,34 +41,59 @@ const Section = <T extends Record<string, TSchema>>(properties: T, description: 
 /** `proxy.limits` in mezhub.yaml. The page about limits shows what happens when a limit is reached. */
 export const limitsSchema = Section(
   {
-    connections: Count(20_000, 'Open connections in all'),
-    connections_per_address: Count(2_000, 'Open connections of one client address (IPv6: of one /64)'),
-    connections_per_address_per_minute: Count(12_000, 'New connections of one client address in a minute'),
-    handshakes: Count(4_000, 'Connections that have not finished their TLS handshake'),
+    connections: Count(
+      20_000,
+      'Open connections in all. Beyond: of the address group (IPv4 /24, IPv6 /56) with most connections without a sign-in, the oldest is closed for a new one; without any, the new one',
+    ),
+    connections_per_address: Count(
+      2_000,
+      'Open connections of one client address (IPv6: of one /64). Beyond: new ones are closed at once',
+    ),
+    connections_per_address_per_minute: Count(
+      12_000,
+      'New connections of one client address in a minute. Beyond: they are closed at once',
+    ),
+    handshakes: Count(
+      4_000,
+      'Connections that have not finished their TLS handshake. Beyond: new ones are closed at once',
+    ),
     handshakes_per_address: Count(1_000, 'The same from one client address'),
-    handshake_timeout: Wait('10s', 'From accept to the end of the TLS handshake'),
+    handshake_timeout: Wait(
+      '10s',
+      'From accept to the end of the TLS handshake. Beyond: the connection is closed',
+    ),
     header_timeout: Wait(
       '10s',
-      'A request head must be complete after this long; also how long a connection may wait for its next request while nobody has signed in on it',
+      'Until a request head is complete; also between requests while nobody has signed in on the connection. Beyond: 408, or closed without a response if no byte arrived',
     ),
-    request_timeout: Wait('15s', "A request to the hub's own host must be complete, body included"),
-    header_count: Count(100, 'Header lines of a request', 1_000),
-    header_bytes: Bytes(32_768, 4_096, 1_048_576, 'Request line and headers of a request'),
-    uri_bytes: Bytes(16_384, 1_024, 1_048_576, 'Path and query of a request'),
-    requests_per_connection: Count(100, 'Requests under way on one connection', 10_000),
+    request_timeout: Wait(
+      '15s',
+      "Until a request to the hub's own host is complete, body included. Beyond: 408; a response of the hub that nobody reads is cut",
+    ),
+    header_count: Count(100, 'Header lines of a request. Beyond: 431', 1_000),
+    header_bytes: Bytes(32_768, 4_096, 1_048_576, 'Request line and headers of a request. Beyond: 431'),
+    uri_bytes: Bytes(16_384, 1_024, 1_048_576, 'Path and query of a request. Beyond: 414'),
+    requests_per_connection: Count(
+      100,
+      'Requests under way on one connection. Beyond: 429 pipeline_too_long; HTTP/2 streams wait or are refused',
+      10_000,
+    ),
     anonymous_requests_per_address: Count(
       1_000,
-      'Requests under way of one client address by callers who are not known yet',
+      'Requests under way of one client address by callers who are not identified yet. Beyond: 429 address_limit',
     ),
     calls_per_minute: Section(
       {
-        pages: Count(600, 'Pages of sign-in and account, back-channel logout'),
+        pages: Count(
+          600,
+          'Pages of sign-in and account, back-channel logout, and the end of a sign-in on the host of an application',
+        ),
         sign_in: Count(300, "Beginning a sign-in, the identity provider's callback, passkeys"),
         tokens: Count(30, 'Codes for tokens and certificates, joining agents'),
         keys: Count(1_200, 'Public keys of the identity assertion'),
         other: Count(120, 'Every other public route'),
       },
-      "Calls of one client address to each public route of the hub's own host in a minute",
+      "Calls of one client address to each public route of the hub's own host in a minute. Beyond: 429 too_many_requests",
     ),
   },
   'Limits of the public port',

@@ -6,6 +6,8 @@ interface Entry {
   readonly name: string
   readonly title: string
   readonly source: string
+  /** The heading of the one section of the file that is the page. */
+  readonly section?: string
 }
 
 /** What `mezctl help` prints: a page, or one section of it. */
@@ -26,12 +28,14 @@ export function pageList(): readonly Entry[] {
   return sections.flatMap(({ pages }) => pages)
 }
 
-function read({ name, source }: Entry): string {
+function read({ name, title, source, section }: Entry): string {
   const text = readFileSync(
     isBuilt ? join(package_, `pages/${name}.md`) : join(package_, '../..', source),
     'utf8',
   )
-  return text.replaceAll(/^<!--[\s\S]*?-->\n*/gm, '')
+  if (isBuilt || section === undefined) return text.replaceAll(/^<!--[\s\S]*?-->\n*/gm, '')
+  const [, ...sections] = text.split(/^## /m)
+  return `# ${title}\n${sections.find((one) => one.startsWith(`${section}\n`))?.slice(section.length)}`
 }
 
 /** The page with this name (`limits` or `look-up/limits`), or the section of a code; null if there is none. */
