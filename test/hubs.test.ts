@@ -7,6 +7,7 @@ import { runTogether } from './together.ts'
 await runTogether(import.meta.url, [
   './agent/hostile-carriers.test.ts',
   './agent/refusals.test.ts',
+  './docs/page-examples.test.ts',
   './examples/audit-stdout.test.ts',
   './hub/access/access.test.ts',
   './hub/access/explanation.test.ts',

@@ -7,7 +7,7 @@ export const curesAToH: Readonly<Record<string, string>> = {
   agent_timeout:
     'The agent did not respond in time. `mezctl agents ls` shows its link; look at the load and the network of its machine.',
   agent_unbound:
-    'The document of the application names no agent. Set `agents` with `mezctl apps update NAME --agent-hostname HOST`.',
+    'The document of the application names no agent. Set `agents` in its document with `mezctl apps update NAME --from-file FILE`.',
   allowed: 'The decision was positive: access is allowed. Nothing is to be done.',
   already_allowed: 'The person already has access, so there is nothing to ask for. Open the application.',
   already_reviewed: 'Somebody has already decided about this request. `mezctl requests get ID` shows who.',

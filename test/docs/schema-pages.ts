@@ -103,6 +103,7 @@ export function documentsPage(kinds: Readonly<Record<string, unknown>>): string 
     app: 'Application',
     role: 'Role',
     oidc: 'Identity provider (oidc)',
+    bot: 'Account of a program (bot)',
   }
   const sections = Object.entries(kinds).map(
     ([kind, schema]) =>
@@ -110,9 +111,9 @@ export function documentsPage(kinds: Readonly<Record<string, unknown>>): string 
   )
   return `${HEAD}# Documents
 
-An application, a role and an identity provider are documents: \`kind\`, \`version: v1\`, \`metadata\` with \`name\`,
-\`labels\` and \`description\`, and \`spec\`. Write them as YAML, and store them with \`mezctl apps register --from-file\`,
-\`mezctl roles create --from-file\` and \`mezctl sso create --from-file\`. Unknown keys are errors. \`mezctl explain KIND.KEY\`
+An application, a role, an identity provider and an account of a program are documents: \`kind\`, \`version: v1\`, \`metadata\` with
+\`name\`, \`labels\` and \`description\`, and \`spec\`. Write them as YAML, and store them with \`mezctl apps register --from-file\`,
+\`mezctl roles create --from-file\`, \`mezctl sso create --from-file\` and \`mezctl bots create --from-file\`. Unknown keys are errors. \`mezctl explain KIND.KEY\`
 prints a key with an example.
 
 ${sections.join('\n\n')}

@@ -1,0 +1,114 @@
+/** Configurations and command lines in the pages, against the schemas and the commands that the programs check. */
+import { generateKeyPairSync } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { createTestHub } from '@mezite/core/testing'
+import t from 'tap'
+import { parse, parseAllDocuments } from 'yaml'
+import { agentSchema } from '../../agent/agent-schema.ts'
+import { hubSchema } from '../../core/hub/config/schema.ts'
+import { checkConfig, checkPluginConfig } from '../../core/kernel/config-check.ts'
+import type { AnyPlugin } from '../../core/kernel/plugin.ts'
+import { root, textOf } from '../read-imports.ts'
+import { faultOf } from './command-lines.ts'
+import { blocksOf, inlineCode, pageTexts } from './page-texts.ts'
+
+type Mapping = Record<string, unknown>
+
+/** First keys of files of other programs, and whose they are. */
+const OF_OTHERS: Readonly<Record<string, string>> = {
+  scrape_configs: 'Prometheus',
+  sources: 'Vector',
+  spec: 'an app of a kind or with a policy of an example, whose own test registers it',
+}
+
+const pages = pageTexts()
+
+const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+
+/** mezctl reads secrets from files and variables, and sends values. A page leaves out the numbers of a key. */
+const withValues = (value: unknown): unknown => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return Array.isArray(value) ? value.map(withValues) : value
+  const keys = Object.keys(value)
+  if (keys.length === 1 && (keys[0] === 'file' || keys[0] === 'env')) return { value: 'secret' }
+  if ('kty' in value) return publicKey.export({ format: 'jwk' })
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, withValues(one)]))
+}
+
+async function faultsOfHub(written: Mapping): Promise<readonly object[]> {
+  const { plugins = {}, ...rest } = written as { plugins?: Mapping; proxy?: Mapping }
+  const whole = { ...rest, proxy: { public_addr: 'mezite.example.com', ...rest.proxy } }
+  const found = [...checkConfig(hubSchema, whole).problems]
+  for (const [name, slice] of Object.entries(plugins)) {
+    const file = join(root, 'plugins', name, 'hub.ts')
+    if (slice === false || !existsSync(file)) continue
+    const { default: plugin } = (await import(file)) as { default: AnyPlugin }
+    found.push(...checkPluginConfig(plugin, slice).problems)
+  }
+  // The files of an example exist on the machine of the reader only.
+  return found.filter(({ message }) => !message.startsWith('the file cannot be read: ENOENT'))
+}
+
+t.test('every YAML in a page is what the hub, the agent or mezctl accepts', async (t) => {
+  const hub = await createTestHub()
+  t.teardown(() => hub.stop())
+  const blocks = pages
+    .flatMap(({ name, text }) => blocksOf(name, text))
+    .filter((one) => one.language === 'yaml')
+  t.ok(blocks.length > 90, `${blocks.length} blocks`)
+  const used = new Set<string>()
+  const put = async (path: string, kind: string, spec: unknown, title: string) => {
+    const body = { kind, version: 'v1', metadata: { name: 'example' }, spec: withValues(spec) }
+    await t.resolves(hub.api('PUT', `/${path}/example`, body), title)
+  }
+  for (const { page, text } of blocks) {
+    for (const parsed of parseAllDocuments(text)) {
+      const value = (parsed.toJS() ?? {}) as Mapping
+      const [first = ''] = Object.keys(value)
+      const title = `${page}: ${text.slice(0, 60)}`
+      const { kind, spec } = value as { kind?: string; spec?: Mapping }
+      if (kind === 'app' || 'uri' in value) await put('apps', 'app', spec ?? value, title)
+      else if (kind === 'oidc' || 'issuer_url' in value) await put('connectors', 'oidc', spec ?? value, title)
+      else if (kind === 'role' || kind === 'bot') await put(`${kind}s`, kind, spec, title)
+      else if (first in agentSchema.properties && 'proxy_addr' in value)
+        t.strictSame(checkConfig(agentSchema, value).problems, [], title)
+      else if (first in hubSchema.properties) t.strictSame(await faultsOfHub(value), [], title)
+      else if (first === 'hub') {
+        const { hub: chart } = value as { hub: { config: string } }
+        const known = parse(textOf('examples/kubernetes/values.yaml')).hub as Mapping
+        for (const key of Object.keys(chart)) t.ok(key in known, `${title}: ${key}`)
+        t.strictSame(await faultsOfHub(parse(chart.config)), [], title)
+      } else {
+        t.ok(first in OF_OTHERS, `${title}: nothing reads ${first}`)
+        used.add(first)
+      }
+    }
+  }
+  t.strictSame([...used].sort(), Object.keys(OF_OTHERS))
+})
+
+t.test('every command line in a page names a command and flags that exist', async (t) => {
+  let count = 0
+  for (const { name, text } of pages.filter((one) => !one.name.startsWith('changes/'))) {
+    const shell = blocksOf(name, text).filter(({ language }) =>
+      ['', 'sh', 'bash', 'console', 'text'].includes(language),
+    )
+    const lines = shell.flatMap((one) => one.text.replaceAll(/\\\n\s*/g, '').split(/\n| && |; /))
+    for (const line of [...inlineCode(text), ...lines].map((one) => one.trim())) {
+      if (!/^(?:mezctl|msh|mezhub|mezd) [a-z-]/.test(line)) continue
+      count++
+      const fault = await faultOf(line)
+      if (fault !== null) t.fail(`${name}: ${line}: ${fault}`)
+    }
+  }
+  t.ok(count > 400, `${count} command lines`)
+})
+
+t.test('a wrong key, command or flag is found', async (t) => {
+  t.not((await faultsOfHub({ proxy: { publicaddr: 'x' } })).length, 0)
+  t.not((await faultsOfHub({ plugins: { docs: { open: true } } })).length, 0)
+  for (const line of ['mezctl apps registr', 'mezctl apps ls --colour', 'mezd run', 'mezhub start --port 1'])
+    t.type(await faultOf(line), 'string', line)
+  t.equal(await faultOf('mezctl apps register --name x --uri http://a'), null)
+})
