@@ -76,7 +76,9 @@ async function* examineMachine(config: HubConfig): AsyncGenerator<Finding> {
   for (const host of hosts) yield await names(host)
   const status = await runningStatus(config)
   yield await port(proxy.listen, status !== null)
-  yield* await certificate(config, [...hosts], status !== null)
+  // A source of certificates may have none for a host that no app has.
+  const served = status === null ? [...hosts] : [proxy.publicAddr.host, signInHost]
+  yield* await certificate(config, [...new Set(served)], status !== null)
   yield* database(config, status !== null)
   yield await disk(config.dataDir)
   yield memory(config.database.driver)
@@ -85,6 +87,7 @@ async function* examineMachine(config: HubConfig): AsyncGenerator<Finding> {
     yield { step: 'Hub', fault: null, detail, who: MACHINE }
     return
   }
+  yield* appCertificates(config)
   yield* agents(config)
   for (const { kind, subject, message } of status.attention ?? [])
     yield { step: `Attention, ${kind}`, fault: true, detail: `${subject}: ${message}`, who: 'you' }
@@ -146,6 +149,27 @@ async function certificate(config: HubConfig, hosts: readonly string[], runs: bo
     }
   }
   return findings
+}
+
+/** As the running hub reports them: an app that has none cannot be opened. */
+async function* appCertificates({ dataDir }: HubConfig): AsyncGenerator<Finding> {
+  type App = {
+    metadata: { name: string }
+    status?: { certificate?: { state: string; error: string | null } }
+  }
+  const api = adminClient(join(dataDir, 'admin.sock'))
+  const apps = await api<readonly App[]>('GET', '/apps').catch(() => [])
+  const without = apps.flatMap(({ metadata: { name }, status }) => {
+    const { state = 'valid', error = null } = status?.certificate ?? {}
+    return state === 'valid'
+      ? []
+      : [{ text: `${name} is ${state}${error === null ? '' : `: ${error}`}`, state }]
+  })
+  const detail = without.length === 0 ? `${apps.length} have one` : without.map(({ text }) => text).join('; ')
+  yield {
+    ...{ step: 'Certificates of apps', detail, who: MACHINE },
+    fault: without.some(({ state }) => state === 'failing'),
+  }
 }
 
 function shownFor({ host, port }: Address, servername: string): Promise<X509Certificate> {

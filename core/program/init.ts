@@ -1,23 +1,16 @@
-import { lookup } from 'node:dns/promises'
 import { mkdir, unlink, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { parseArgs } from 'node:util'
 import { stringify } from 'yaml'
 import { type AdminClient, ApiError, adminClient } from '../hub/api-server/admin-client.ts'
-import {
-  formatAddress,
-  isLocalhostName,
-  isLoopback,
-  parseListenAddress,
-  parsePublicAddress,
-} from '../hub/config/address.ts'
+import { isLocalhostName, isLoopback, parseListenAddress, parsePublicAddress } from '../hub/config/address.ts'
 import { type LoadedConfig, loadConfig } from '../hub/config/config-loader.ts'
 import type { HubConfig } from '../hub/config/hub-config.ts'
 import { MezError, messageOf } from '../kernel/error.ts'
 import { createLog } from '../log/program-log.ts'
 import { installService } from '../log/service-install.ts'
+import { type Check, firstChecks } from './first-checks.ts'
 import type { ProgramCommand } from './index.ts'
 
 const HELP = `Usage: mezhub init --public-addr HOST[:PORT] --apps-domain DOMAIN --admin NAME [flags]
@@ -33,6 +26,9 @@ prints what is left to do. Asks for the three values on a terminal.
   --admin NAME           the first administrator, who signs in with a passkey
   --agent HOSTNAME       also print the command that starts the agent of this host
   --listen-addr ADDRESS  where the hub listens (default: 0.0.0.0 and the port of --public-addr)
+  --acme-email ADDRESS   certificates from an authority (Let's Encrypt), which may write to this address; you accept
+                         its terms of service. Needs port 443 of both names, and no certificate files
+  --acme-directory URL   another authority (default: letsencrypt; or letsencrypt-staging)
   --local                certificates from an authority of the hub's own, for one machine or a home network; makes
                          browsers accept them: mezctl trust install
   --cert-file FILE       certificate for the hub and the applications, in PEM, with --key-file FILE
@@ -43,6 +39,8 @@ prints what is left to do. Asks for the three values on a terminal.
 const FLAGS = {
   config: { type: 'string' },
   service: { type: 'boolean', default: false },
+  'acme-email': { type: 'string' },
+  'acme-directory': { type: 'string' },
   local: { type: 'boolean', default: false },
   'public-addr': { type: 'string' },
   'apps-domain': { type: 'string' },
@@ -89,7 +87,8 @@ async function initHub(
   try {
     const loaded = await loadConfig({ file })
     progress('Checking names, port and certificate…\n')
-    const checks = await examine(loaded)
+    const directory = flags['acme-email'] === undefined ? null : directoryOf(flags)
+    const checks = await firstChecks(loaded, directory)
     progress('Creating the database and the administrator, which takes some seconds…\n')
     print(report(loaded.config, checks, await firstLogins(loaded, flags.admin!, flags.agent), flags.admin!))
     if (!flags.service) return
@@ -120,8 +119,21 @@ async function complete(flags: Flags): Promise<Flags> {
   return complete
 }
 
+const directoryOf = (flags: Flags): string => flags['acme-directory'] ?? 'letsencrypt'
+
 /** Names the flags of the certificate without which a hub does not start on a public name. */
 function requireCertificate(flags: Flags): void {
+  if (flags['acme-email'] === undefined && flags['acme-directory'] !== undefined)
+    throw new MezError('MEZ_USAGE_WRONG', '--acme-directory needs --acme-email ADDRESS')
+  const ways = [
+    ['--acme-email', flags['acme-email'] !== undefined],
+    ['--local', flags.local],
+    ['--cert-file and --key-file', flags['cert-file'] !== undefined || flags['key-file'] !== undefined],
+  ] as const
+  const chosen = ways.filter(([, given]) => given).map(([name]) => name)
+  if (chosen.length > 1)
+    throw new MezError('MEZ_USAGE_WRONG', `give one source of certificates, not ${chosen.join(' and ')}`)
+  if (flags['acme-email'] !== undefined || flags.local) return
   const one = flags['cert-file'] === undefined ? '--cert-file' : '--key-file'
   const both = flags['cert-file'] === undefined && flags['key-file'] === undefined
   if (flags['cert-file'] !== undefined && flags['key-file'] !== undefined) return
@@ -136,7 +148,7 @@ function requireCertificate(flags: Flags): void {
     'MEZ_USAGE_WRONG',
     `mezhub init needs ${both ? '--cert-file FILE and --key-file FILE' : `${one} FILE`}: the certificate, in PEM, for ${names}`,
     {
-      hint: 'To try it out on this machine alone, use names below localhost: --public-addr hub.localhost:8443 --apps-domain apps.localhost',
+      hint: 'To have the hub order its certificates, give --acme-email ADDRESS. To try it out on this machine alone, use names below localhost: --public-addr hub.localhost:8443 --apps-domain apps.localhost',
     },
   )
 }
@@ -156,51 +168,15 @@ function settings(flags: Flags): string {
         : {}),
     },
     ...(flags.local ? { plugins: { 'local-authority': {} } } : {}),
+    ...(flags['acme-email'] === undefined ? {} : { plugins: { acme: acmeSettings(flags) } }),
   })
 }
 
-interface Check {
-  readonly what: string
-  /** Null if nothing is missing. */
-  readonly missing: string | null
-}
-
-/** Tests what a file cannot say: whether names resolve, and whether the port is free. */
-async function examine({ config, plugins }: LoadedConfig): Promise<readonly Check[]> {
-  const { proxy, signInHost, dataDir } = config
-  const hosts = new Set([
-    proxy.publicAddr.host,
-    signInHost,
-    ...(proxy.appsDomain ? [`app.${proxy.appsDomain}`] : []),
-  ])
-  const names = [...hosts]
-    .filter((host) => !isLocalhostName(host))
-    .map(async (host): Promise<Check> => {
-      const found = await lookup(host, { all: true }).catch(() => [])
-      const what = `${host} resolves${found.length > 0 ? ` to ${found.map(({ address }) => address).join(', ')}` : ''}`
-      return { what, missing: found.length > 0 ? null : `${host} does not resolve: add the DNS record` }
-    })
-  const address = formatAddress(proxy.listen)
-  const failure = await listens(proxy.listen)
-  const port = { what: `${address} is free`, missing: failure === null ? null : `${address}: ${failure}` }
-  const certificate = {
-    what: 'the certificate covers the hub and its applications',
-    missing: proxy.httpsKeypair
-      ? null
-      : plugins.some(({ key }) => key === 'local-authority')
-        ? `browsers do not trust the hub's own authority yet: run mezctl trust install${dataDir === '/var/lib/mezite' ? '' : ` --data-dir ${dataDir}`} once the hub runs`
-        : `browsers warn of the development certificate: get one for both names; command lines trust it with --ca-file ${join(dataDir, 'development-ca.pem')}`,
-  }
-  return [...(await Promise.all(names)), port, certificate]
-}
-
-function listens({ host, port }: { host: string; port: number }): Promise<string | null> {
-  const server = createServer()
-  return new Promise((resolve) => {
-    server.once('error', (error) => resolve(messageOf(error)))
-    server.listen({ host, port }, () => server.close(() => resolve(null)))
-  })
-}
+const acmeSettings = (flags: Flags) => ({
+  email: flags['acme-email'],
+  accept_terms: true,
+  ...(flags['acme-directory'] === undefined ? {} : { directory: flags['acme-directory'] }),
+})
 
 /** How long the link of the first administrator works: long enough for DNS records and a first start. */
 const LINK_SECONDS = 3_600
@@ -221,7 +197,13 @@ async function firstLogins(
   const proxy = { ...config.proxy, listen: anywhere, redirectListen: null, shutdownDelayMs: 0 }
   const hidden = { ...config, proxy, diagnostics: { listen: anywhere }, shutdownGraceMs: 0 }
   const { createHub } = await import('../hub/hub.ts')
-  const hub = createHub({ config: hidden, plugins, log: createLog({ level: 'error', format: 'text' }) })
+  // An authority could not reach the hidden port: what it orders must wait for the first start.
+  const silent = plugins.filter(({ key }) => key !== 'acme')
+  const hub = createHub({
+    config: hidden,
+    plugins: silent,
+    log: createLog({ level: 'error', format: 'text' }),
+  })
   await hub.start()
   try {
     const api = adminClient(join(config.dataDir, 'admin.sock'))

@@ -1,14 +1,15 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { adminClient, freePort } from '@mezite/core/testing'
+import { freePort } from '@mezite/core/testing'
 import { type HubPlace, type HubPlaces, oneHub, twoHubs } from './hub-places.ts'
+import { acmeOf, type Pebble, startPebble } from './pebble.ts'
 import { type Program, type ProgramOptions, startProgram } from './program.ts'
 import { findProgram } from './program-lookup.ts'
+import { haveCertificates, isConnected, isReady, isTaken, pause } from './readiness.ts'
 import { hubConfig, resources } from './resources.ts'
 
 export interface ClusterOptions {
@@ -28,6 +29,8 @@ export interface ClusterOptions {
   readonly proxy?: Readonly<Record<string, unknown>>
   /** Default 1; 2 run behind HAProxy, on a PostgreSQL server that is gone when they stop. */
   readonly hubs?: 1 | 2
+  /** The hub, then a single one, orders its certificates from an ACME authority on this machine. */
+  readonly acme?: boolean
   /** Called before each step. */
   readonly onStep: (title: string) => void
   /** If it aborts during the start, all started programs are stopped, and the start rejects with its reason. */
@@ -42,7 +45,7 @@ export interface Cluster {
   /** The kind of the TCP app `redis`: a real Redis if it is installed. */
   readonly redis: 'redis' | 'echo'
   readonly idpUrl: string
-  /** PEM of the authority that issued the hub's development certificate. */
+  /** PEM of the authority that issued the hub's certificates. */
   readonly ca: string
   readonly caFile: string
   readonly dataDir: string
@@ -72,12 +75,14 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const hubHost = 'hub.mezite.localhost'
   const appsDomain = 'apps.mezite.localhost'
   const hubUrl = `https://${hubHost}:${hubPort}`
-  const caFile = join(dataDir, 'development-ca.pem')
+  const caFile = options.acme ? join(dir, 'authority.pem') : join(dataDir, 'development-ca.pem')
   const programs = new Map<string, Program>()
   const started = new Map<string, ProgramOptions>()
   let places: HubPlaces | null = null
+  let authority: Pebble | null = null
   const stop = async () => {
     for (const program of [...programs.values()].reverse()) await program.stop()
+    await authority?.close()
     await places?.close()
   }
   const start = async (options: ProgramOptions): Promise<number> => {
@@ -111,13 +116,18 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   try {
     places = options.hubs === 2 ? await twoHubs(dir, hubPort) : await oneHub(dir, hubPort, options)
     const { hubs, databaseUrl, env, balancer } = places
+    if (options.acme) {
+      onStep('Starting the authority of the certificates')
+      authority = await startPebble({ tlsPort: hubPort, httpPort: await freePort() })
+      writeFileSync(caFile, await authority.root())
+    }
+    const plugins = { ...(authority && { acme: acmeOf(authority) }), ...options.plugins }
     const database = databaseUrl ? 'PostgreSQL' : 'its embedded database'
     onStep(`Starting the identity provider, and ${hubs.length > 1 ? 'two hubs' : 'the hub'} with ${database}`)
     const clientSecret = randomBytes(24).toString('base64url')
     const startHub = async (hub: HubPlace) => {
       mkdirSync(hub.dataDir, { recursive: true, mode: 0o700 })
       const configFile = join(dir, hub.name === 'hub' ? 'mezhub.yaml' : `mezhub-${hub.port}.yaml`)
-      const { plugins = {} } = options
       const config = hubConfig({ hub, hubHost, publicPort: hubPort, appsDomain, plugins, databaseUrl })
       writeFileSync(configFile, config, { mode: 0o600 })
       await start({
@@ -184,6 +194,15 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       mezctl('apps', 'register', '--from-file', join(dir, 'apps.yaml')),
     ])
 
+    const app = (name: string) => `https://${name}.${appsDomain}:${hubPort}`
+    const apps = { identity: app('identity'), live: app('live') }
+    const vaultUrl = app('vault')
+    if (authority) {
+      onStep('Waiting for the certificates of the hub and the applications')
+      const hosts = [hubUrl, apps.identity, apps.live, vaultUrl].map((url) => new URL(url).hostname)
+      await haveCertificates(join(dataDir, 'admin.sock'), hosts, signal)
+    }
+
     onStep('Joining the agent and opening its tunnel')
     const agentDir = join(dir, 'agent')
     // Not used while the certificate of an earlier run is valid.
@@ -204,9 +223,6 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
         Promise.all(hubs.map(({ dataDir }) => isConnected(join(dataDir, 'admin.sock'), signal))),
     })
 
-    const app = (name: string) => `https://${name}.${appsDomain}:${hubPort}`
-    const apps = { identity: app('identity'), live: app('live') }
-    const vaultUrl = app('vault')
     const redis = redisServer === null ? 'echo' : 'redis'
     return {
       hubUrl,
@@ -243,37 +259,4 @@ async function joinToken(mezctl: Mezctl): Promise<{ token: string; ca_pin: strin
   return JSON.parse(
     await mezctl('tokens', 'create', '--roles=app', '--agent-hostname', 'demo-node', '--format', 'json'),
   )
-}
-
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-
-async function isReady(port: number, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    const ready = await fetch(`http://127.0.0.1:${port}/readyz`)
-      .then((r) => r.ok)
-      .catch(() => false)
-    if (ready) return
-    await pause(50)
-  }
-}
-
-async function isConnected(adminSocket: string, signal: AbortSignal): Promise<void> {
-  const api = adminClient(adminSocket)
-  while (!signal.aborted) {
-    const agents = await api<{ connected: boolean }[]>('GET', '/agents')
-    if (agents.some((agent) => agent.connected)) return
-    await pause(100)
-  }
-}
-
-/** True when something listens on the port of 127.0.0.1. */
-export function isTaken(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    socket.on('connect', () => resolve(true))
-    socket.on('error', () => resolve(false))
-    socket.on('close', () => socket.destroy())
-    socket.setTimeout(1000, () => socket.destroy())
-    socket.once('connect', () => socket.destroy())
-  })
 }

@@ -5,15 +5,16 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { check } from './check/check.ts'
-import { type Cluster, type ClusterOptions, isTaken, startCluster } from './cluster.ts'
+import { type Cluster, type ClusterOptions, startCluster } from './cluster.ts'
 import { administrator, passkeyPerson, people } from './people.ts'
+import { isTaken } from './readiness.ts'
 
 const HUB_PORT = 3080
 const IDP_PORT = 3090
 const DATA_DIR = fileURLToPath(new URL('.data', import.meta.url))
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
 
-const HELP = `Usage: npm run demo [-- --check] [-- --port N] [-- --dir DIR] [-- --transport NAME] [-- --hubs N]
+const HELP = `Usage: npm run demo [-- --check] [-- --port N] [-- --dir DIR] [-- --transport NAME] [-- --hubs N] [-- --acme]
 
 Starts a hub, an identity provider, an agent and four applications on this machine.
 
@@ -23,6 +24,7 @@ Starts a hub, an identity provider, an agent and four applications on this machi
   --transport NAME
               http2, websocket or webtransport: the agent uses only this one
   --hubs N    1 or 2; two run behind HAProxy on a PostgreSQL server, and nothing stays between runs
+  --acme      the hub orders its certificates from Pebble, an ACME authority; nothing stays between runs
   --help      print this`
 
 async function main(): Promise<number> {
@@ -33,6 +35,7 @@ async function main(): Promise<number> {
       transport: { type: 'string' },
       hubs: { type: 'string', default: '1' },
       dir: { type: 'string' },
+      acme: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
@@ -49,17 +52,20 @@ async function main(): Promise<number> {
   }
   if (values.hubs !== '1' && values.hubs !== '2') throw new Error(`--hubs must be 1 or 2, not ${values.hubs}`)
   const hubs = values.hubs === '2' ? 2 : 1
-  const variant: Variant = { transport: values.transport, hubs }
+  const { acme } = values
+  if (acme && hubs === 2) throw new Error('--acme is for one hub')
+  const variant: Variant = { transport: values.transport, hubs, acme }
   const { dir } = values
   if (values.check)
     return dir ? runCheck(resolve(dir), variant) : inFolder((folder) => runCheck(folder, variant))
-  return hubs === 1
+  // The authority forgets its key when it stops.
+  return hubs === 1 && !acme
     ? runDemo(hubPort, dir ? resolve(dir) : DATA_DIR, variant)
     : inFolder((folder) => runDemo(hubPort, folder, variant))
 }
 
-/** What `--transport` and `--hubs` choose. */
-type Variant = Pick<ClusterOptions, 'transport' | 'hubs'>
+/** What `--transport`, `--hubs` and `--acme` choose. */
+type Variant = Pick<ClusterOptions, 'transport' | 'hubs' | 'acme'>
 
 /** Runs in a folder that is removed afterwards, unless the status is not 0: it has the logs. */
 async function inFolder(run: (dir: string) => Promise<number>): Promise<number> {
@@ -91,7 +97,8 @@ async function runDemo(hubPort: number, dir: string, variant: Variant): Promise<
   try {
     onStep('Creating a link for the person without an identity provider')
     const link = await enrolmentLink(cluster)
-    if (!signal.aborted) print(welcome(cluster, link, (performance.now() - started) / 1000))
+    if (!signal.aborted)
+      print(welcome(cluster, link, (performance.now() - started) / 1000, variant.acme === true))
     await until(signal)
   } finally {
     await cluster.stop()
@@ -110,13 +117,16 @@ async function enrolmentLink({ mezctl }: Cluster): Promise<string> {
   return (await ask('users', 'create', name, '--roles', roles.join(), '--passkey')).enrolment.link
 }
 
-function welcome(cluster: Cluster, link: string, seconds: number): string {
+function welcome(cluster: Cluster, link: string, seconds: number, acme: boolean): string {
+  const source = acme
+    ? `its authority, Pebble, is one for tests; the root is ${cluster.caFile}`
+    : 'the certificate is a throw-away one'
   const rows = [...people, passkeyPerson].map(({ name, may, withKey }) => {
     const seen = [...may, ...withKey.map((app) => `${app} with a passkey`)].join(', ')
     return `  ${name.padEnd(18)} ${seen || 'nothing'}`
   })
   return `
-Ready after ${seconds.toFixed(1)} s. Your browser will warn once for each host, because the certificate is a throw-away one.
+Ready after ${seconds.toFixed(1)} s. Your browser will warn once for each host, because ${source}.
 
   Dashboard  ${cluster.hubUrl}/web/admin   (sign in as ${administrator.name})
 

@@ -23,7 +23,15 @@ export class AcmeProblem extends Error {
     this.status = status
     this.retryAfterMs = retryAfterMs
   }
+
+  /** False: the same request may succeed later. */
+  get isFinal(): boolean {
+    return this.status < 500 && this.type !== 'rateLimited' && this.type !== 'badNonce'
+  }
 }
+
+/** What an authority says of an order or of a check, and how long it wants to be left alone until it is asked again. */
+export type Polled<T> = T & { readonly retryAfterMs: number | null }
 
 /** The members of a directory that acme-client does not know. */
 interface Directory {
@@ -42,8 +50,8 @@ export interface Authority {
   directory(): Promise<Directory>
   /** `more`: members that newer authorities know, `profile` and `replaces`. */
   createOrder(names: readonly string[], more: Readonly<Record<string, string>>): Promise<Order>
-  order(url: string): Promise<Order>
-  authorization(url: string): Promise<Authorization>
+  order(url: string): Promise<Polled<Order>>
+  authorization(url: string): Promise<Polled<Authorization>>
   /** GET without an account, as for the time of renewal. */
   get(url: string): Promise<{ readonly data: unknown; readonly headers: Readonly<Record<string, unknown>> }>
 }
@@ -129,11 +137,17 @@ export async function openAuthority(options: {
   const read = <T>(url: string) =>
     (
       client as unknown as {
-        api: { apiRequest(url: string, payload: null, ok: number[]): Promise<{ data: T }> }
+        api: {
+          apiRequest(
+            url: string,
+            payload: null,
+            ok: number[],
+          ): Promise<{ data: T; headers: Readonly<Record<string, unknown>> }>
+        }
       }
     ).api
       .apiRequest(url, null, [200])
-      .then(({ data }) => ({ ...data, url }))
+      .then(({ data, headers }) => ({ ...data, url, retryAfterMs: retryAfterOf(headers['retry-after']) }))
   return {
     acme,
     client,

@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '@mezite/core'
 import type { Authorization, Order } from 'acme-client'
-import { AcmeProblem, type Authority, problemText } from './authority.ts'
+import { AcmeProblem, type Authority, type Polled, problemText } from './authority.ts'
 import { checkedChain } from './chain-check.ts'
 import type { AcmeSettings } from './config.ts'
 import type { createDnsProof } from './dns-proof.ts'
@@ -12,6 +12,8 @@ import type { Challenge, Served } from './store.ts'
 const STEP_MS = 180_000
 const FIRST_LOOK_MS = 200
 const SLOWEST_LOOK_MS = 5_000
+/** An authority that wants to be left alone for longer is asked again after that. */
+const LONGEST_PAUSE_MS = 60_000
 const CURVES = { p256: 'P-256', p384: 'P-384' } as const
 
 /** An order that failed, with the reason of each name that the authority could not check. */
@@ -164,9 +166,9 @@ export function describe(faults: ReadonlyMap<string, string>): string {
   return shown.join(', ') + (all.length > 3 ? ` and ${all.length - 3} more names` : '')
 }
 
-/** Asks until the status is none of these, more and more rarely. */
+/** Asks until the status is none of these, more and more rarely, and not before the authority wants to be asked. */
 async function settle<T extends { readonly status: string }>(
-  read: () => Promise<T>,
+  read: () => Promise<Polled<T>>,
   while_: readonly string[],
   signal: AbortSignal,
 ): Promise<T> {
@@ -176,6 +178,7 @@ async function settle<T extends { readonly status: string }>(
     if (!while_.includes(found.status)) return found
     if (performance.now() > until)
       throw new Error(`the authority needs longer than ${STEP_MS / 60_000} minutes (${found.status})`)
-    await sleep(waitMs, undefined, { signal })
+    const pauseMs = Math.min(found.retryAfterMs ?? 0, LONGEST_PAUSE_MS)
+    await sleep(Math.max(waitMs, pauseMs), undefined, { signal })
   }
 }

@@ -44,7 +44,7 @@ export function certificatesPage(store: Store, now: () => number): DashboardPart
                 kind: 'form' as const,
                 title: 'Renew a certificate',
                 method: 'POST' as const,
-                path: 'certificates/renew',
+                path: '/v1/webapi/certificates/renew',
                 fields: [{ name: 'name', label: 'Certificate', options: renewable, value: renewable[0]! }],
                 submit: 'Renew now',
               },

@@ -18,6 +18,16 @@ export interface Wait {
   readonly reason: string
 }
 
+/** The hub keeps within a limit of the authority. */
+export class Waiting extends Error {
+  readonly until: number
+
+  constructor({ reason, until }: Wait) {
+    super(`the authority allows ${reason}; the hub waits until ${new Date(until).toISOString()}`)
+    this.until = until
+  }
+}
+
 /** Null: the order may be made now. `attempts` are those of one directory, oldest first. */
 export function mustWait(
   attempts: readonly Attempt[],

@@ -9,7 +9,7 @@ import type { createDnsProof } from './dns-proof.ts'
 import { nameFaults } from './name-check.ts'
 import { describe, OrderFailure, order } from './order.ts'
 import { type Plan, plan } from './plan.ts'
-import { mustWait, WEEK_MS } from './rate-limits.ts'
+import { mustWait, Waiting, WEEK_MS } from './rate-limits.ts'
 import { renewalTime, suggestedRenewal } from './renewal.ts'
 import type { Certificate, Challenge, Store } from './store.ts'
 
@@ -115,7 +115,7 @@ export function createUpkeep(parts: UpkeepParts) {
     const wait = begun
       ? null
       : mustWait(await store.attempts(directory, since), { names, renewal }, clock.now())
-    if (wait) throw new Waiting(wait.reason, wait.until)
+    if (wait) throw new Waiting(wait)
     const authority = await accounts.open(directory)
     const { meta } = await authority.directory()
     const faults = await nameFaults(names, {
@@ -209,8 +209,10 @@ export function createUpkeep(parts: UpkeepParts) {
     const lastError = errors
       .map(({ directory, error }) => `${several ? `${new URL(directory).host}: ` : ''}${messageOf(error)}`)
       .join('; ')
-    // Only the authority ends an order; one that was not reached may go on.
-    const ended = errors.some(({ error }) => error instanceof OrderFailure || error instanceof AcmeProblem)
+    // Only the authority ends an order; one that was not reached, or is overloaded, goes on with it later.
+    const ended = errors.some(
+      ({ error }) => error instanceof OrderFailure || (error instanceof AcmeProblem && error.isFinal),
+    )
     const good = one.names.filter((name) => !faults.has(name))
     const split = one.served === null && faults.size > 0 && good.length > 0
     await store.write(async (to) => {
@@ -286,15 +288,5 @@ export function createUpkeep(parts: UpkeepParts) {
       const ready = [...store.certificates.values()].filter(({ served }) => served !== null).length
       return `${ready} of ${store.certificates.size} certificates are there, ${tried.size} ordered now`
     },
-  }
-}
-
-/** The hub keeps within a limit of the authority. */
-class Waiting extends Error {
-  readonly until: number
-
-  constructor(reason: string, until: number) {
-    super(`the authority allows ${reason}; the hub waits until ${new Date(until).toISOString()}`)
-    this.until = until
   }
 }

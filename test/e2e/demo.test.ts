@@ -1,11 +1,12 @@
 /** `npm run demo` as somebody runs it who has just cloned the repository: it works, and it leaves nothing behind. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { freePort } from '../../core/testing/index.ts'
+import { handshake } from '../plugins/acme/hub-with-acme.ts'
 import { until } from '../until.ts'
 
 const { MEZITE_TEST_PRELOAD: preload, NODE_OPTIONS: _, ...env } = process.env
@@ -86,8 +87,13 @@ function survivors(started: ReadonlyMap<number, string>): string[] {
 
 const PROGRAMS = ['mezhub.js', 'mezd.js', 'identity-provider.ts', 'identity-app.ts', 'live-app.ts']
 
-async function upAndDown(t: Tap, port: number): Promise<number> {
-  const demo = startDemo(t, '--port', String(port), '--dir', dir)
+async function upAndDown(
+  t: Tap,
+  port: number,
+  more: readonly string[] = [],
+  whileUp: (output: string) => Promise<unknown> = async () => {},
+): Promise<number> {
+  const demo = startDemo(t, '--port', String(port), '--dir', dir, ...more)
   await Promise.race([
     until(() => demo.output().includes('Ctrl-C stops everything'), 'the demo is ready', 90_000),
     demo.exited.then((code) => Promise.reject(new Error(`it ended with ${code}: ${demo.output()}`))),
@@ -96,6 +102,7 @@ async function upAndDown(t: Tap, port: number): Promise<number> {
   const started = family(demo.child.pid ?? 0)
   const lines = [...started.values()].join('\n')
   for (const program of PROGRAMS) t.match(lines, program, `${program} runs`)
+  await whileUp(demo.output())
   interrupt(demo.child)
   await demo.exited
   t.match(demo.output(), 'Stopping')
@@ -133,6 +140,22 @@ t.test(
     t.ok(warm < WARM_S, `the second start took ${warm} s`)
   },
 )
+
+t.test('--acme: the hub orders its certificates from an authority, which ends with the demo', async (t) => {
+  const port = await freePort()
+  await upAndDown(t, port, ['--acme'], async (output) => {
+    const [, file = ''] = /the root is (\S+)\.$/m.exec(output) ?? []
+    const root = readFileSync(file, 'utf8')
+    for (const name of ['hub', ...['identity', 'live', 'vault'].map((app) => `${app}.apps`)]) {
+      const host = `${name}.mezite.localhost`
+      t.match(await handshake(port, host, root), `DNS:${host}`, host)
+    }
+    t.match(execFileSync('ps', ['-A', '-o', 'args='], { encoding: 'utf8' }), /^\S*pebble -strict/m)
+  })
+  const both = startDemo(t, '--acme', '--hubs', '2')
+  t.equal(await both.exited, 1)
+  t.match(both.output(), '--acme is for one hub')
+})
 
 t.test('Ctrl-C while it starts stops what has started', async (t) => {
   const demo = startDemo(t, '--port', String(await freePort()), '--dir', dir)

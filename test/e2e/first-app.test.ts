@@ -1,14 +1,17 @@
 /** "Your first application" of the README, each command as printed, with the names and addresses of this machine. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { parse, stringify } from 'yaml'
 import { seedDatabase } from '../../core/testing/database-seed.ts'
 import { adminClient, freePort } from '../../core/testing/index.ts'
+import { startPebble } from '../../examples/cluster/pebble.ts'
+import { handshake } from '../plugins/acme/hub-with-acme.ts'
 import { root, textOf } from '../read-imports.ts'
 import { until } from '../until.ts'
 
@@ -22,19 +25,25 @@ await once(app, 'listening')
 t.teardown(() => app.close())
 const cwd = t.testdir()
 const port = await freePort()
+const pebble = await startPebble({ tlsPort: port, httpPort: await freePort() })
+t.teardown(() => pebble.close())
 const env = {
   ...process.env,
   PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}`,
   HOME: cwd,
   MEZITE_DATA_DIR: join(cwd, 'data'),
   MEZITE_DIAGNOSTICS_LISTEN_ADDR: `127.0.0.1:${await freePort()}`,
+  NODE_EXTRA_CA_CERTS: pebble.caFile,
 }
 await seedDatabase(join(cwd, 'data'))
 
-/** The words of a command, on this machine: loopback names with a development certificate. */
+/** The words of a command, on this machine: loopback names, and an authority that reaches them. */
 function wordsOf(command: string): string[] {
   return command
-    .replace(/ --cert-file \S+ --key-file \S+/, ` --listen-addr 127.0.0.1:${port} --data-dir data`)
+    .replace(
+      / --acme-email \S+/,
+      `$& --acme-directory ${pebble.directory} --listen-addr 127.0.0.1:${port} --data-dir data`,
+    )
     .replaceAll('mezite.example.com:443', `hub.localhost:${port}`)
     .replaceAll('mezite.example.com', `hub.localhost:${port}`)
     .replaceAll('apps.example.com', 'apps.localhost')
@@ -74,22 +83,41 @@ t.test('the first application takes at most six commands', async (t) => {
     printed,
     /It works once, for an hour \(until 20.*\n.*\n.*make another:\n {2}mezctl users add-mfa alice --type=webauthn --data-dir/,
   )
-  t.match(printed, /--ca-file \S+\/data\/development-ca\.pem$/m)
+  for (const host of ['hub.localhost', 'app.apps.localhost'])
+    t.match(printed, `ok       ${host}: 127.0.0.1:${port} leads to this machine, as seen from here`)
+  t.match(printed, `ok       certificates come from ${pebble.directory} once the hub runs`)
+  t.notMatch(printed, /^ {2}missing/m)
   const [, agent, token] = /^ {2}(mezd start .*)\n {2}(\S+)$/m.exec(printed)!
   const pin = /sha256:[0-9a-f]{64}/.exec(agent!)![0]
   t.equal(wordsOf(named('mezd start')).join(' ').replace('sha256:…', pin), agent, 'the command of the agent')
 
+  const file = join(cwd, 'mezhub.yaml')
+  const config = parse(readFileSync(file, 'utf8'))
+  t.strictSame(config.plugins.acme, {
+    email: 'you@example.com',
+    accept_terms: true,
+    directory: pebble.directory,
+  })
+  // Of the names of this test only the authority's own DNS server knows.
+  config.plugins.acme.resolvers = [pebble.dns]
+  writeFileSync(file, stringify(config))
   start(named('mezhub start'))
   // Polling with `mezctl` itself takes the hub's processor time.
   const ready = () => fetch(`http://${env.MEZITE_DIAGNOSTICS_LISTEN_ADDR}/readyz`).then(({ ok }) => ok)
   await until(() => ready().catch(() => false), 'the hub runs')
   await run('mezctl status')
-  await run(named('mezctl apps register'))
+  t.match(await run(named('mezctl apps register')), /^certificate: ordering$/im)
   start(`${agent} --data-dir agent`, `${token}\n`)
   const api = adminClient(join(cwd, 'data/admin.sock'))
   const state = async () => (await api<{ status: { state: string } }>('GET', '/apps/grafana')).status.state
   await until(async () => (await state()) === 'ready', 'the agent reaches the application')
-  t.equal(JSON.parse(await run('mezctl apps get grafana --json')).status.state, 'ready')
+  const authority = await pebble.root()
+  for (const host of ['hub.localhost', 'grafana.apps.localhost'])
+    await until(async () => (await handshake(port, host, authority)).includes(`DNS:${host}`), host)
+  t.match(JSON.parse(await run('mezctl apps get grafana --json')).status, {
+    state: 'ready',
+    certificate: { state: 'valid', error: null },
+  })
   t.match(JSON.parse(await run('mezctl users get alice --json')), { roles: ['access', 'admin'] })
 })
 
@@ -111,6 +139,13 @@ t.test('init says what is missing, and leaves no file that a hub cannot start wi
     t.match(await failure(`mezhub init ${names} --config other.yaml${more}`), { code: 2, stderr })
     t.notOk(existsSync(join(cwd, 'other.yaml')))
   }
+  for (const [more, stderr] of [
+    [
+      ' --local --cert-file a --key-file b',
+      'one source of certificates, not --local and --cert-file and --key-file',
+    ],
+  ] as const)
+    t.match(await failure(`mezhub init ${names} --config other.yaml${more}`), { code: 2, stderr })
   const missing = ' --config other.yaml --key-file none.pem --cert-file none.pem'
   for (const _ of [1, 2])
     t.match(

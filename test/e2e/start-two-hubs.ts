@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -132,7 +132,9 @@ export async function startSite(
       })
     let program = await launch()
     closers.push(() => program.stop())
-    authorities += readFileSync(join(dataDir, 'development-ca.pem'), 'utf8')
+    // None if a plugin provides the certificate.
+    const authority = join(dataDir, 'development-ca.pem')
+    if (existsSync(authority)) authorities += readFileSync(authority, 'utf8')
     return {
       name,
       port,

@@ -50,7 +50,8 @@ t.test('finds nothing wrong with a hub that runs, and says what it examined', as
   for (const step of ['DNS, hub.mezite.localhost', 'Database', 'Disk', 'Memory', 'Agents'])
     t.match(out, new RegExp(`^ok    ${step}`, 'm'), step)
   t.match(out, /^ok {4}Port \d+: the hub listens$/m)
-  t.match(out, /^ok {4}Certificate, app\.apps\.mezite\.localhost: expires in \d+ days$/m)
+  t.match(out, /^ok {4}Certificate, hub\.mezite\.localhost: expires in \d+ days$/m)
+  t.match(out, /^ok {4}Certificates of apps: 0 have one$/m)
 })
 
 t.test('names each fault of a machine, and who can repair it', async (t) => {

@@ -3,11 +3,17 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { fakeClock, testCertificate } from '@mezite/core/testing'
-import t from 'tap'
+import t, { type Test } from 'tap'
+import { parse } from 'yaml'
+import { acmeOf, startPebble } from '../../../examples/cluster/pebble.ts'
+import { runLines } from '../../oclif-cli/run-program.ts'
+import { root } from '../../read-imports.ts'
 import { until } from '../../until.ts'
+import { floodNames } from './flood-names.ts'
 import {
-  acmeOf,
   freePorts,
   HUB,
   handshake,
@@ -18,7 +24,6 @@ import {
   startHub,
   states,
 } from './hub-with-acme.ts'
-import { startPebble } from './start-pebble.ts'
 
 t.setTimeout(300_000)
 
@@ -29,6 +34,27 @@ const DAY_MS = 86_400_000
 const ports = await freePorts()
 const pebble = await startPebble(ports)
 t.teardown(() => pebble.close())
+const ordersIn = (log: string) => log.match(/POST \/order-plz/g)?.length ?? 0
+
+const ALERTS = parse(readFileSync(join(root, 'examples/prometheus/alerts.yaml'), 'utf8')) as {
+  groups: { rules: { alert: string; expr: string }[] }[]
+}
+/** Evaluates the expression of the alert on what Prometheus reads. */
+function fires(metrics: string): boolean {
+  const rules = ALERTS.groups.flatMap((group) => group.rules)
+  const { expr = '' } = rules.find(({ alert }) => alert === 'MeziteCertificateFailing') ?? {}
+  const [, sample, most] = /^max\((\S+)\) > (\d+)$/.exec(expr)!
+  const line = metrics.split('\n').find((one) => one.startsWith(`${sample} `))
+  return Number(line?.split(' ')[1]) > Number(most)
+}
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+function heapBytes(): number {
+  collect()
+  return process.memoryUsage().heapUsed
+}
+
 const secondsOf = (ms: number) => (ms / 1_000).toFixed(1)
 
 t.test('a hub without certificate files', async (t) => {
@@ -148,11 +174,83 @@ t.test('a hub without certificate files', async (t) => {
         { kind: 'certificate' },
       )
       t.match(await handshake(ports.tlsPort, hostOf('broken'), ca), /unrecognized name/)
+      await showsFailure(t, hostOf('broken'))
       for (const name of ['caa', 'broken', 'fine']) await hub.api('DELETE', `/apps/${name}`)
       await pebble.dnsCall('clear-servfail', { host: hostOf('broken') })
       await until(async () => (await listed(hub)).length === 2, 'they are gone')
     },
   )
+
+  /** Everywhere that an operator looks. */
+  async function showsFailure(t: Test, host: string) {
+    const env = { MEZITE_DATA_DIR: hub.dataDir }
+    const [ls, get, status, app] = await runLines(
+      ['certs ls', `certs get ${host}`, 'status', 'apps get broken'],
+      env,
+    )
+    t.match(ls?.out, new RegExp(`^${host} +failing +1 `, 'm'))
+    t.match(get?.out, /broken\.apps/)
+    t.match(status?.out, new RegExp(`certificate +${host}[^]*next attempt at`, 'm'))
+    t.match(app?.out, /failing/)
+    const metrics = await (await fetch(`http://127.0.0.1:${hub.ports.diagnostics}/metrics`)).text()
+    t.match(metrics, /^mezite_acme_certificates\{state="failing"\} [12]$/m)
+    t.match(metrics, /^mezite_acme_orders_total\{outcome="failed"\} \d+$/m)
+    t.match(metrics, /^mezite_acme_orders_total\{outcome="issued"\} \d+$/m)
+    t.ok(fires(metrics), 'the alert of the example fires')
+    t.notOk(fires(metrics.replace(/(state="failing"\}) \d+/, '$1 0')), 'and only then')
+    t.match(hub.log.join(''), /no certificate was issued/)
+    const { items } = await hub.api<{ items: { type: string; fields: { name: string; error?: string } }[] }>(
+      'GET',
+      '/audit/events?type=cert.failed',
+    )
+    t.match(items.find(({ fields }) => fields.name === host)?.fields.error, /broken\.apps/)
+  }
+
+  await t.test('the page "Certificates" of the dashboard shows them, and orders one now', async (t) => {
+    const { title, blocks } = await hub.api<{
+      title: string
+      blocks: { kind: string; rows: unknown[][]; method: string; path: string; fields: { name: string }[] }[]
+    }>('GET', '/dashboard/pages/certificates')
+    t.equal(title, 'Certificates')
+    const [table, form] = blocks
+    t.match(
+      table?.rows.find(([name]) => name === HUB),
+      [HUB, 'valid', HUB, /^Pebble/, /^8[89]$/, { time: Number }, null],
+    )
+    t.match(form, { kind: 'form', submit: 'Renew now', method: 'POST', fields: [{ name: 'name' }] })
+    const before = await hub.api<Listed>('GET', `/certificates/${hostOf('wiki')}`)
+    await hub.api('POST', form!.path.replace('/v1/webapi', ''), { name: hostOf('wiki') })
+    const isNew = async () => {
+      const now = await hub.api<Listed & { serial?: string }>('GET', `/certificates/${hostOf('wiki')}`)
+      return now.state === 'valid' && now.next_attempt !== before.next_attempt
+    }
+    await until(isNew, 'it is renewed')
+    const types = ['cert.issued', 'cert.renewal_requested', 'cert.removed']
+    for (const type of types) {
+      const { items } = await hub.api<{ items: unknown[] }>('GET', `/audit/events?type=${type}`)
+      t.ok(items.length > 0, type)
+    }
+  })
+
+  await t.test('V230 ten thousand names of strangers order nothing, and leave nothing behind', async (t) => {
+    const names = (await listed(hub)).map(({ name }) => name)
+    const before = { orders: ordersIn(pebble.log()), heap: heapBytes() }
+    const beganAt = performance.now()
+    const answers = await floodNames(ports.tlsPort, 10_000)
+    t.comment(`10,000 names in ${secondsOf(performance.now() - beganAt)} s: ${JSON.stringify(answers)}`)
+    t.equal(answers.certificate + answers.alert + answers.closed, 10_000)
+    t.ok(answers.alert > 0, 'names below the domain of the apps get an alert')
+    await hub.api('POST', `/certificates/${HUB}/renew`)
+    await until(async () => (await states(hub))[HUB] === 'valid', 'a run has ended')
+    t.strictSame(
+      (await listed(hub)).map(({ name }) => name),
+      names,
+    )
+    t.equal(ordersIn(pebble.log()), before.orders + 1, 'only the renewal was ordered')
+    const grown = heapBytes() - before.heap
+    t.ok(grown < 32 << 20, `${Math.round(grown / 2 ** 20)} MiB more`)
+    t.ok(await serves(HUB)(), 'the hub serves on')
+  })
 
   await t.test('imports, renewals by hand and removals', async (t) => {
     const { cert, key, ca: own } = await testCertificate([hostOf('wiki')], clock.now())

@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import { connect } from 'node:tls'
 import { createTestHub, freePort, type TestHub, type TestHubOptions } from '@mezite/core/testing'
-import type { Pebble } from './start-pebble.ts'
 
 /** One certificate of `mezctl certs ls`. */
 export interface Listed {
@@ -21,23 +20,18 @@ export const hostOf = (app: string) => `${app}.apps.mezite.localhost`
 export const freePorts = async () => ({ tlsPort: await freePort(), httpPort: await freePort() })
 export type Ports = Awaited<ReturnType<typeof freePorts>>
 
-/** Configuration of the plugin for an authority. */
-export const acmeOf = (authority: Pebble, more: object = {}) => ({
-  ...{ email: 'ops@example.com', accept_terms: true },
-  ...{ directory: authority.directory, ca_file: authority.caFile, resolvers: [authority.dns] },
-  ...more,
-})
-
-/** A hub without certificate files. */
+/** A hub without certificate files, unless `moreProxy` names some. */
 export function startHub(
   { tlsPort, httpPort }: Ports,
   acme: object,
   more: TestHubOptions = {},
+  moreProxy: object = {},
 ): Promise<TestHub> {
   const proxy = {
     listen_addr: `127.0.0.1:${tlsPort}`,
     public_addr: `${HUB}:${tlsPort}`,
     redirect_addr: `127.0.0.1:${httpPort}`,
+    ...moreProxy,
   }
   return createTestHub({ ...more, config: { proxy, plugins: { acme }, ...more.config } })
 }

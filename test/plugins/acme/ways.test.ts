@@ -1,19 +1,38 @@
 /** The ways to prove names other than TLS-ALPN-01, each in a hub against a real authority; DNS-01 with a real BIND. */
+import { X509Certificate } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { testCertificate } from '@mezite/core/testing'
 import t from 'tap'
+import { acmeOf, startPebble } from '../../../examples/cluster/pebble.ts'
+import { issuerOf } from '../../../plugins/acme/chain-check.ts'
+import { nameFaults } from '../../../plugins/acme/name-check.ts'
 import { rfc2136Provider } from '../../../plugins/acme/rfc2136-provider.ts'
 import { until } from '../../until.ts'
-import { acmeOf, freePorts, HUB, handshake, hostOf, listed, register, startHub } from './hub-with-acme.ts'
+import { freePorts, HUB, handshake, hostOf, listed, register, startHub } from './hub-with-acme.ts'
 import { startBind } from './start-bind.ts'
-import { startPebble } from './start-pebble.ts'
 
 t.setTimeout(300_000)
 
 const ZONE = 'mezite.localhost'
+/** More lines of the zone. */
+const RECORDS = [
+  'none IN TXT "no address"',
+  'inside IN A 10.1.2.3',
+  'elsewhere IN CAA 0 issue "other.example"',
+  'www.elsewhere IN A 127.0.0.1',
+  'allowed IN CAA 0 issue "ca.example; account=1"',
+  'nobody IN CAA 0 issue ";"',
+  'wild IN CAA 0 issue "ca.example"',
+  'wild IN CAA 0 issuewild ";"',
+  // The address of `*` is only for names without records.
+  ...['elsewhere', 'allowed', 'nobody', 'wild'].map((name) => `${name} IN A 127.0.0.1`),
+]
 
 t.test('DNS-01 at a BIND with a TSIG key: one wildcard certificate for all apps', async (t) => {
   const ports = await freePorts()
   const proof = (name: string) => `_acme-challenge.${name}.${ZONE}`
-  const bind = await startBind(ZONE, ['hub', 'apps'].map(proof))
+  const bind = await startBind(ZONE, ['hub', 'apps'].map(proof), RECORDS)
   t.teardown(() => bind.close())
   const signal = AbortSignal.timeout(60_000)
   const options = {
@@ -41,6 +60,32 @@ t.test('DNS-01 at a BIND with a TSIG key: one wildcard certificate for all apps'
   await t.rejects(rfc2136Provider(late).present(record('x'), signal), { message: /NOTAUTH/ })
   await provider.cleanup(record('two'), signal)
 
+  await t.test('what will make an order fail is found by DNS before it', async (t) => {
+    const found = async (names: readonly string[], publicOnly: boolean) =>
+      Object.fromEntries(
+        await nameFaults(names, {
+          ...{ resolvers: [bind.address], authority: ['ca.example'], connects: true, publicOnly },
+        }),
+      )
+    const at = (name: string) => `${name}.${ZONE}`
+    const fine = ['hub', 'allowed', '*.apps', 'wild', 'any'].map(at)
+    const bad = ['none', 'elsewhere', 'www.elsewhere', 'nobody', '*.wild'].map(at)
+    const faults = await found([...fine, ...bad], false)
+    t.strictSame(Object.keys(faults).sort(), bad.sort())
+    t.match(faults, {
+      [at('none')]: `DNS has no address for ${at('none')}: add an A or AAAA record that points to this hub`,
+      [at('elsewhere')]:
+        `the CAA records of ${at('elsewhere')} allow other.example to issue, not ca.example: add`,
+      [at('www.elsewhere')]: `the CAA records of ${at('elsewhere')} allow other.example`,
+      [at('nobody')]: 'allow nobody to issue',
+      [at('*.wild')]: `the CAA records of ${at('wild')} allow nobody to issue`,
+    })
+    t.match(await found([at('inside')], true), {
+      [at('inside')]: /has the private address 10\.1\.2\.3, which the authority cannot reach/,
+    })
+    t.strictSame(await found([at('inside')], false), {}, 'a private authority may reach it')
+  })
+
   const pebble = await startPebble({ ...ports, dnsServer: bind.address })
   t.teardown(() => pebble.close())
   process.env.MEZITE_TEST_TSIG = bind.keySecret
@@ -61,33 +106,46 @@ t.test('DNS-01 at a BIND with a TSIG key: one wildcard certificate for all apps'
 })
 
 t.test(
-  'HTTP-01, an external account, short-lived certificates, and a directory after one that is away',
+  'HTTP-01 for the apps alone, an external account, short-lived certificates, another chain, and a directory after one that is away',
   async (t) => {
     const ports = await freePorts()
     const mac = Buffer.alloc(32, 7).toString('base64url')
-    const pebble = await startPebble({ ...ports, validitySeconds: 6 * 86_400, accounts: { 'kid-1': mac } })
+    const pebble = await startPebble({
+      ...{ ...ports, validitySeconds: 6 * 86_400, accounts: { 'kid-1': mac } },
+      env: { PEBBLE_ALTERNATE_ROOTS: '1' },
+    })
     t.teardown(() => pebble.close())
     process.env.MEZITE_TEST_HMAC = mac
     t.teardown(() => delete process.env.MEZITE_TEST_HMAC)
+    const [usual, other] = [await pebble.root(0), await pebble.root(1)]
     const acme = acmeOf(pebble, {
       directory: ['https://127.0.0.1:9/dir', pebble.directory],
-      challenge: 'http-01',
+      ...{ challenge: 'http-01', for: 'apps' },
+      preferred_chain: issuerOf(new X509Certificate(other)),
       external_account: { kid: 'kid-1', hmac: { env: 'MEZITE_TEST_HMAC' } },
     })
-    const hub = await startHub(ports, acme)
+    const own = await testCertificate([HUB])
+    const folder = t.testdir({ 'cert.pem': own.cert })
+    const https_keypair = { cert_file: join(folder, 'cert.pem'), key_file: join(folder, 'key.pem') }
+    writeFileSync(https_keypair.key_file, own.key, { mode: 0o600 })
+    const hub = await startHub(ports, acme, {}, { https_keypair })
     t.teardown(() => hub.stop())
-    const ca = await pebble.root()
+    await register(hub, 'wiki')
+    const host = hostOf('wiki')
     await until(
-      async () => (await handshake(ports.tlsPort, HUB, ca)) === `DNS:${HUB}`,
-      'by the second directory',
+      async () => (await handshake(ports.tlsPort, host, other)) === `DNS:${host}`,
+      'by the second directory, with the chain that is preferred',
     )
-    const [one] = await listed(hub)
+    t.match(await handshake(ports.tlsPort, host, usual), /unable to get|self.signed|UNABLE/i, 'and no other')
+    t.equal(await handshake(ports.tlsPort, HUB, own.ca), `DNS:${HUB}`, "the hub's own comes from the files")
+    const [one, ...more] = await listed(hub)
+    t.strictSame(more, [], 'and is not ordered')
     const days = (time: string | null | undefined) =>
       Math.round((Date.parse(time ?? '') - Date.now()) / 86_400_000)
     t.strictSame([days(one?.not_after), days(one?.next_attempt)], [6, 4], 'renewed after two thirds')
     const { attention } = await hub.api<{ attention: { subject: string }[] }>('GET', '/status')
     t.notOk(
-      attention.some(({ subject }) => subject === HUB),
+      attention.some(({ subject }) => subject === host),
       'nobody is warned of an expiry that is planned',
     )
   },

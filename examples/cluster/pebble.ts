@@ -5,8 +5,10 @@ import { Agent, request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort, testCertificate } from '@mezite/core/testing'
+import { findProgram } from './program-lookup.ts'
 
 const START_MS = 60_000
+const MOST_LOG = 1_000_000
 
 export interface PebbleOptions {
   /** Where it looks for challenges; hubs must listen there. */
@@ -27,6 +29,8 @@ export interface Pebble {
   /** File with the root of its own HTTPS. */
   readonly caFile: string
   readonly ca: string
+  /** With which it serves `localhost`. */
+  readonly keyPair: { readonly cert: string; readonly key: string }
   /** Address of the DNS server of this authority. */
   readonly dns: string
   /** PEM of the root of certificates, of the chain with this number. */
@@ -42,8 +46,17 @@ export interface Pebble {
   close(): Promise<void>
 }
 
-/** Starts a real ACME authority with a DNS server for names. */
+/** Configuration of the plugin acme for this authority. */
+export const acmeOf = (authority: Pick<Pebble, 'directory' | 'caFile' | 'dns'>, more: object = {}) => ({
+  ...{ email: 'ops@example.com', accept_terms: true },
+  ...{ directory: authority.directory, ca_file: authority.caFile, resolvers: [authority.dns] },
+  ...more,
+})
+
+/** Starts a real ACME authority with a DNS server for names. Throws if it is not installed. */
 export async function startPebble(options: PebbleOptions): Promise<Pebble> {
+  if (findProgram('pebble') === null || findProgram('pebble-challtestsrv') === null)
+    throw new Error('the ACME authority Pebble is not installed: apt-get install pebble')
   const folder = await mkdtemp(join(tmpdir(), 'mezite-pebble-'))
   const [port, management, dnsPort, dnsManagement] = [
     await freePort(),
@@ -74,10 +87,15 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
 
   let log = ''
   const launch = (program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess => {
-    const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(program, args, {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // Ctrl-C must reach the parent only, which stops its children in order.
+      detached: true,
+    })
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding('utf8').on('data', (text: string) => {
-        log += text
+        log = (log + text).slice(-MOST_LOG)
       })
     child.on('error', () => {})
     return child
@@ -131,6 +149,7 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
     directory,
     caFile: file('ca.pem'),
     ca,
+    keyPair: { cert, key },
     dns: options.dnsServer ?? `127.0.0.1:${dnsPort}`,
     root: (chain = 0) => get(`https://localhost:${management}/roots/${chain}`),
     async dnsCall(path, body) {
