@@ -120,7 +120,8 @@ export async function openAuthority(options: {
   const acme = await loaded
   const { origin } = new URL(directory)
   // An order of many names makes hundreds of requests.
-  if (agents.get(origin)?.options.ca !== (roots ?? undefined))
+  const agent = agents.get(origin)
+  if (agent === undefined || agent.options.ca !== (roots ?? undefined))
     agents.set(
       origin,
       new Agent({ keepAlive: true, maxSockets: MOST_CONNECTIONS, ...(roots && { ca: roots }) }),

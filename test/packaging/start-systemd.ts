@@ -14,7 +14,7 @@ const COMMAND_MS = 120_000
 /** A systemd that is process 1 of namespaces of its own. */
 export interface Systemd {
   /** Runs a program in these namespaces. */
-  run(program: string, args: readonly string[], input?: string): Promise<string>
+  run(program: string, args: readonly string[]): Promise<string>
   close(): Promise<void>
 }
 
@@ -22,13 +22,13 @@ export interface Systemd {
 export function whyNoSystemd(): string | null {
   if (process.platform !== 'linux' || !existsSync(SYSTEMD)) return 'systemd is not installed'
   if (process.getuid?.() !== 0) return 'only root can start a systemd in namespaces of its own'
-  const { status } = spawnSync('unshare', ['--mount', '--pid', '--fork', '--cgroup', 'true'])
+  const { status } = spawnSync('unshare', ['--mount', '--pid', '--net', '--fork', '--cgroup', 'true'])
   return status === 0 ? null : 'namespaces cannot be made here'
 }
 
 /**
  * Starts systemd. `binds` are folders that it sees elsewhere. What programs write to `/etc`, `/run`, `/var/lib` and `/var/log`
- * is gone when it ends.
+ * is gone when it ends, and ports are its own.
  */
 export async function startSystemd(binds: Readonly<Record<string, string>>): Promise<Systemd> {
   const folder = mkdtempSync(join(tmpdir(), 'mezite-systemd-'))
@@ -41,6 +41,7 @@ export async function startSystemd(binds: Readonly<Record<string, string>>): Pro
 mount --make-rprivate /
 mount -t proc proc /proc
 mount -t tmpfs tmpfs /run
+ip link set lo up
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 for folder in /var/lib /var/log /srv; do mount -t tmpfs tmpfs $folder; done
 mkdir -p /run/upper /run/work
@@ -51,7 +52,7 @@ export SYSTEMD_UNIT_PATH=/etc/systemd/system:${units} container=other
 exec ${SYSTEMD} --system --unit=multi-user.target --log-target=console --show-status=0
 `
   writeFileSync(join(folder, 'boot.sh'), boot)
-  const namespaces = ['--mount', '--pid', '--fork', '--cgroup', '--uts', '--ipc', '--kill-child']
+  const namespaces = ['--mount', '--pid', '--net', '--fork', '--cgroup', '--uts', '--ipc', '--kill-child']
   const child: ChildProcess = spawn('unshare', [...namespaces, 'bash', join(folder, 'boot.sh')], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -71,11 +72,9 @@ exec ${SYSTEMD} --system --unit=multi-user.target --log-target=console --show-st
     const [first = ''] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').split(' ')
     return first
   }
-  const run = async (program: string, args: readonly string[], input = ''): Promise<string> => {
-    const inside = ['-t', pid(), '-m', '-p', '-C', '-u', '-i', program, ...args]
-    const running = promisify(execFile)('nsenter', inside, { timeout: COMMAND_MS, cwd: '/' })
-    running.child.stdin?.end(input)
-    return (await running).stdout
+  const run = async (program: string, args: readonly string[]): Promise<string> => {
+    const inside = ['-t', pid(), '-m', '-p', '-n', '-C', '-u', '-i', program, ...args]
+    return (await promisify(execFile)('nsenter', inside, { timeout: COMMAND_MS, cwd: '/' })).stdout
   }
   try {
     await until(async () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createTestHub, FakeIssuer } from '@mezite/core/testing'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { startAgent } from '../e2e/start-agent.ts'
+import { certificatesShot } from './certificates-page.ts'
 import type { Shot } from './hub-pages.ts'
 
 /** What the functions that run in the page see. */
@@ -274,6 +275,7 @@ export function dashboardShots(hub: { readonly url: string; readonly api: unknow
     admin('admin-tokens', '/tokens'),
     admin('admin-token-add', '/tokens', press('Add an API token')),
     admin('admin-cluster', '/cluster'),
+    certificatesShot(hub.url),
     admin('admin-no-page', '/nowhere'),
     state('admin-slow', '/web/admin/apps', 'slow'),
     state('admin-error', '/web/admin/apps', 'error'),

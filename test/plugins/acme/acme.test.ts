@@ -181,6 +181,9 @@ t.test('a hub without certificate files', async (t) => {
     },
   )
 
+  const eventsOf = (type: string) =>
+    hub.api<readonly Readonly<Record<string, unknown>>[]>('GET', `/audit?type=${type}`)
+
   /** Everywhere that an operator looks. */
   async function showsFailure(t: Test, host: string) {
     const env = { MEZITE_DATA_DIR: hub.dataDir }
@@ -199,11 +202,10 @@ t.test('a hub without certificate files', async (t) => {
     t.ok(fires(metrics), 'the alert of the example fires')
     t.notOk(fires(metrics.replace(/(state="failing"\}) \d+/, '$1 0')), 'and only then')
     t.match(hub.log.join(''), /no certificate was issued/)
-    const { items } = await hub.api<{ items: { type: string; fields: { name: string; error?: string } }[] }>(
-      'GET',
-      '/audit/events?type=cert.failed',
+    t.match(
+      (await eventsOf('cert.failed')).find(({ name }) => name === host),
+      { success: false, reason: 'order_failed', error: /broken\.apps/ },
     )
-    t.match(items.find(({ fields }) => fields.name === host)?.fields.error, /broken\.apps/)
   }
 
   await t.test('the page "Certificates" of the dashboard shows them, and orders one now', async (t) => {
@@ -215,7 +217,7 @@ t.test('a hub without certificate files', async (t) => {
     const [table, form] = blocks
     t.match(
       table?.rows.find(([name]) => name === HUB),
-      [HUB, 'valid', HUB, /^Pebble/, /^8[89]$/, { time: Number }, null],
+      [HUB, 'valid', HUB, /^Pebble/, Number, { time: Number }, null],
     )
     t.match(form, { kind: 'form', submit: 'Renew now', method: 'POST', fields: [{ name: 'name' }] })
     const before = await hub.api<Listed>('GET', `/certificates/${hostOf('wiki')}`)
@@ -227,8 +229,7 @@ t.test('a hub without certificate files', async (t) => {
     await until(isNew, 'it is renewed')
     const types = ['cert.issued', 'cert.renewal_requested', 'cert.removed']
     for (const type of types) {
-      const { items } = await hub.api<{ items: unknown[] }>('GET', `/audit/events?type=${type}`)
-      t.ok(items.length > 0, type)
+      t.ok((await eventsOf(type)).length > 0, type)
     }
   })
 

@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:tls'
 import { createTestHub, freePort, type TestHub, type TestHubOptions } from '@mezite/core/testing'
@@ -61,4 +62,11 @@ export async function handshake(
   const done = once(socket, 'secureConnect').then(() => socket.getPeerCertificate().subjectaltname ?? '')
   return Promise.race([failed, done]).finally(() => socket.destroy())
 }
-export const dnsNames = (...names: readonly string[]) => names.map((name) => `DNS:${name}`).join(', ')
+/** The certificate that a browser gets. */
+export async function leafOf(port: number, servername: string, ca: string): Promise<X509Certificate> {
+  const socket = connect({ port, host: '127.0.0.1', servername, ca })
+  await once(socket, 'secureConnect')
+  const leaf = socket.getPeerX509Certificate()!
+  socket.destroy()
+  return leaf
+}
