@@ -61,23 +61,26 @@ export interface Listing<T> {
   readonly columns: readonly Column<T>[]
   /** Printed instead of an empty table: the next step. */
   readonly empty: string
+  /** Lines below the table. */
+  readonly below?: (objects: readonly T[]) => readonly string[]
 }
 
 /** A command that prints a list: a table for people, one array for scripts. @public */
 export abstract class ListCommand extends AdminCommand {
   protected async list<T>(
     flags: AdminFlags,
-    { path, query = {}, columns, empty }: Listing<T>,
+    { path, query = {}, columns, empty, below = () => [] }: Listing<T>,
   ): Promise<void> {
     const objects = listOf<T>(await this.call(flags, 'GET', path, { query }))
-    await this.show(flags, objects, () =>
-      objects.length === 0
-        ? empty
-        : showTable(
-            columns.map(([title]) => title),
-            objects.map((object) => columns.map(([, value]) => value(object))),
-          ),
-    )
+    await this.show(flags, objects, async () => {
+      if (objects.length === 0) return empty
+      const table = await showTable(
+        columns.map(([title]) => title),
+        objects.map((object) => columns.map(([, value]) => value(object))),
+      )
+      const lines = below(objects)
+      return lines.length === 0 ? table : `${table}\n\n${lines.join('\n')}`
+    })
   }
 }
 

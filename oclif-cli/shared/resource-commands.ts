@@ -21,6 +21,8 @@ export interface ResourceCommands<T> {
   readonly ls: {
     readonly summary: string
     readonly columns: readonly Column<T>[]
+    /** Lines below the table. */
+    readonly below?: (objects: readonly T[]) => readonly string[]
     /** Printed instead of an empty table: the next step. */
     readonly empty: string
   }
@@ -55,7 +57,7 @@ export function resourceCommands<T>(definition: ResourceCommands<T>): Record<str
 
     async run(): Promise<void> {
       const { flags } = await this.parse(Ls)
-      await this.list<T>(flags, { path: collection, empty: ls.empty, columns: ls.columns })
+      await this.list<T>(flags, { path: collection, ...ls })
     }
   }
   class Get extends GetCommand {

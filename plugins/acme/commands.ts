@@ -76,8 +76,12 @@ export const COMMANDS = {
         ['names', (one) => (Array.isArray(one.names) ? one.names.length : null)],
         ['expires', (one) => formatTime(one.not_after)],
         ['next attempt', (one) => formatTime(one.next_attempt)],
-        ['last error', (one) => one.last_error],
       ],
+      // They are too long for a column.
+      below: (all) =>
+        all
+          .filter(({ last_error }) => last_error !== null)
+          .map(({ name, last_error }) => `${showCell(name)}: ${showCell(last_error)}`),
     },
     get: 'Show a certificate with its names and its last error',
     rm: {

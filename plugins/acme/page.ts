@@ -23,20 +23,31 @@ export function certificatesPage(store: Store, now: () => number): DashboardPart
           one.names.length > 3
             ? `${one.names.slice(0, 3).join(', ')} and ${one.names.length - 3} more`
             : one.names.join(', '),
-          one.issuer,
           left,
           one.next_attempt === null ? null : { time: Date.parse(one.next_attempt) },
-          one.last_error,
         ]
       })
+      const errors = all.flatMap(({ name, lastError }) => (lastError === null ? [] : [[name, lastError]]))
       return [
         {
           kind: 'table',
           title: 'Certificates',
-          columns: ['Name', 'State', 'Names', 'Issuer', 'Days left', 'Next attempt', 'Last error'],
+          columns: ['Name', 'State', 'Names', 'Days left', 'Next attempt'],
           rows,
           empty: 'No certificates yet. The hub orders them when it has started.',
         },
+        // In a table of its own, because errors are long and rare.
+        ...(errors.length === 0
+          ? []
+          : [
+              {
+                kind: 'table' as const,
+                title: 'Last errors',
+                columns: ['Name', 'Last error'],
+                rows: errors,
+                empty: '',
+              },
+            ]),
         ...(renewable.length === 0
           ? []
           : [
