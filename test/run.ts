@@ -104,7 +104,7 @@ const LONG = new RegExp(
     'hub/(access/gate|cluster|database|listener/balancers|sessions/many|tunnel/hostile)',
     'oclif-cli/(create|private)',
     'packaging',
-    'plugins/(audit-database|dashboard|oidc|tcp-apps|transport|webauthn)',
+    'plugins/(acme|audit-database|dashboard|oidc|tcp-apps|transport|webauthn)',
     'testing/running',
   ].join('|')})`,
 )

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { cleanEnv } from '../oclif-cli/run-program.ts'
 import { until } from '../until.ts'
 
 const SYSTEMD = '/usr/lib/systemd/systemd'
@@ -74,7 +75,9 @@ exec ${SYSTEMD} --system --unit=multi-user.target --log-target=console --show-st
   }
   const run = async (program: string, args: readonly string[]): Promise<string> => {
     const inside = ['-t', pid(), '-m', '-p', '-n', '-C', '-u', '-i', program, ...args]
-    return (await promisify(execFile)('nsenter', inside, { timeout: COMMAND_MS, cwd: '/' })).stdout
+    return (
+      await promisify(execFile)('nsenter', inside, { timeout: COMMAND_MS, cwd: '/', env: cleanEnv({}) })
+    ).stdout
   }
   try {
     await until(async () => {

@@ -49,6 +49,8 @@ t.test('a hub without certificate files', async (t) => {
   const hub = await startHub(ports, acmeOf(pebble), { clock })
   t.teardown(() => hub.stop())
   const ca = await pebble.root()
+  const eventsOf = (type: string) =>
+    hub.api<readonly Readonly<Record<string, unknown>>[]>('GET', `/audit?type=${type}`)
   const serves = (host: string) => async () =>
     (await handshake(ports.tlsPort, host, ca)).split(', ').includes(`DNS:${host}`)
 
@@ -167,9 +169,6 @@ t.test('a hub without certificate files', async (t) => {
       await until(async () => (await listed(hub)).length === 2, 'they are gone')
     },
   )
-
-  const eventsOf = (type: string) =>
-    hub.api<readonly Readonly<Record<string, unknown>>[]>('GET', `/audit?type=${type}`)
 
   /** Everywhere that an operator looks. */
   async function showsFailure(t: Test, host: string) {

@@ -12,7 +12,7 @@ import { createTestHost, testCertificate } from '@mezite/core/testing'
 import t from 'tap'
 import cloudflare from '../../../examples/cloudflare-dns/hub.ts'
 import { checkedChain } from '../../../plugins/acme/chain-check.ts'
-import { configFaults } from '../../../plugins/acme/config.ts'
+import { configFaults, settingsOf } from '../../../plugins/acme/config.ts'
 import { execProvider } from '../../../plugins/acme/exec-provider.ts'
 import { plan } from '../../../plugins/acme/plan.ts'
 import { mustWait } from '../../../plugins/acme/rate-limits.ts'
@@ -204,6 +204,13 @@ t.test('the configuration says what is missing', (t) => {
     configFaults(config as Parameters<typeof configFaults>[0]).map(({ path }) => path.join('.'))
   t.strictSame(keys({}), [], 'inactive')
   t.strictSame(keys(base), [])
+  t.strictSame(
+    settingsOf({ ...base, directory: ['letsencrypt-staging', 'https://ca.example/dir'] })?.directories,
+    ['https://acme-staging-v02.api.letsencrypt.org/directory', 'https://ca.example/dir'],
+  )
+  t.strictSame(settingsOf(base)?.directories, ['https://acme-v02.api.letsencrypt.org/directory'])
+  t.equal(settingsOf(base)?.keyType, 'p256')
+  t.equal(settingsOf({}), null)
   t.strictSame(keys({ accept_terms: true }), ['email'])
   t.strictSame(keys({ email: 'a@example.com' }), ['accept_terms'])
   t.strictSame(keys({ ...base, ca_file: '/nowhere' }), ['ca_file'])
