@@ -146,6 +146,10 @@ t.test('init says what is missing, and leaves no file that a hub cannot start wi
     ],
   ] as const)
     t.match(await failure(`mezhub init ${names} --config other.yaml${more}`), { code: 2, stderr })
+  t.match(await failure(`mezhub init ${names} --config other.yaml --acme-directory letsencrypt`), {
+    code: 2,
+    stderr: '--acme-directory needs --acme-email ADDRESS',
+  })
   const missing = ' --config other.yaml --key-file none.pem --cert-file none.pem'
   for (const _ of [1, 2])
     t.match(
@@ -176,6 +180,18 @@ t.test('the commands of the Debian packages write a configuration that a hub sta
   t.match(stderr, /^Checking names.*\nCreating the database and the administrator/, 'progress')
   t.match(stdout, 'ok       the certificate covers the hub and its applications')
   t.match(await run('mezhub config check --config debian.yaml'), 'is valid')
+})
+
+t.test('init --local needs no certificate files for the names of a home network', async (t) => {
+  await seedDatabase(join(cwd, 'home'))
+  const names = '--public-addr mezite.home.arpa --apps-domain apps.home.arpa --admin alice'
+  const args = `init --local ${names} --config home.yaml --listen-addr 127.0.0.1:0 --data-dir home`
+  const { stdout: printed } = await promisify(execFile)('mezhub', args.split(' '), {
+    cwd,
+    env: { ...env, MEZITE_DATA_DIR: join(cwd, 'home') },
+  })
+  t.match(printed, /missing {2}browsers do not trust .*: run mezctl trust install --data-dir \S+\/home once/)
+  t.match(parse(readFileSync(join(cwd, 'home.yaml'), 'utf8')).plugins, { 'local-authority': {} })
 })
 
 t.test('the agent writes its configuration, and tests the way to the hub', async (t) => {
