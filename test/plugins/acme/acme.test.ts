@@ -24,7 +24,7 @@ import {
   states,
 } from './hub-with-acme.ts'
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 
 /** Calls under way: the embedded database takes one change after the other. */
 const AT_ONCE = 5
