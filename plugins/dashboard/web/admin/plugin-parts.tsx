@@ -28,7 +28,7 @@ export function PluginPage({ name }: { readonly name: string }) {
       {({ title, blocks }) => (
         <>
           <PageHead title={title} />
-          <Blocks of={blocks} />
+          <Blocks of={blocks} level={2} />
         </>
       )}
     </Shown>
@@ -43,17 +43,22 @@ export function PluginPanels({ of, name }: { readonly of: 'app' | 'person'; read
   )
   return panels.data?.map(({ title, blocks }) => (
     <Section key={title} title={title}>
-      {blocks === null ? <p class="notice warn">{a('panelFailed')}</p> : <Blocks of={blocks} />}
+      {blocks === null ? <p class="notice warn">{a('panelFailed')}</p> : <Blocks of={blocks} level={3} />}
     </Section>
   ))
 }
 
-const Blocks = ({ of }: { readonly of: readonly Block[] }) =>
-  of.map((block, index) => <OneBlock key={index} block={block} />)
+interface Level {
+  /** Of the headings in a block. */
+  readonly level: 2 | 3
+}
 
-function OneBlock({ block }: { readonly block: Block }) {
+const Blocks = ({ of, level }: Level & { readonly of: readonly Block[] }) =>
+  of.map((block, index) => <OneBlock key={index} block={block} level={level} />)
+
+function OneBlock({ block, level }: Level & { readonly block: Block }) {
   if (block.kind === 'text') return <p>{block.text}</p>
-  if (block.kind === 'form') return <CallForm form={block} />
+  if (block.kind === 'form') return <CallForm form={block} level={level} />
   if (block.kind === 'facts')
     return (
       <div class="panel">
@@ -84,7 +89,7 @@ function Cell({ value }: { readonly value: Value }) {
   return <a href={value.href}>{value.text}</a>
 }
 
-function CallForm({ form }: { readonly form: Form }) {
+function CallForm({ form, level }: Level & { readonly form: Form }) {
   const { title, method, path, fields, submit, destructive } = form
   const [values, setValues] = useState(() =>
     Object.fromEntries(fields.map(({ name, value }) => [name, value])),
@@ -104,7 +109,7 @@ function CallForm({ form }: { readonly form: Form }) {
         void action.run(run)
       }}
     >
-      <h3>{title}</h3>
+      <h3 aria-level={level}>{title}</h3>
       {fields.map((field) => (
         <Input
           key={field.name}
