@@ -97,7 +97,11 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   ],
   'oclif-cli/shared': ['@mezite/core/error-codes'],
   'oclif-cli/mezctl': ['@mezite/cli', '@mezite/cli/*', '@mezite/core/launch'],
-  'oclif-cli/msh': ['@mezite/cli', '@mezite/cli/*', '@mezite/core/launch', '@mezite/core/protocol'],
+  'oclif-cli/msh': [
+    ...['@mezite/cli', '@mezite/cli/*', '@mezite/core/launch', '@mezite/core/protocol'],
+    // Issues certificates for names of apps alone.
+    '@mezite/plugin-local-authority/authority',
+  ],
   // The reference lists the error codes; an example of a command extends the classes of the command lines.
   examples: [
     ...['@mezite/core', '@mezite/core/protocol', '@mezite/core/testing', '@mezite/core/error-codes'],

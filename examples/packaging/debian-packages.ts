@@ -103,17 +103,18 @@ export function writeDebianPackage(each: DebianPackage, options: DebianOptions):
       // The copyright file has them all.
       if (!isLicense(path)) file(`usr/lib/${name}/${path}`, readFileSync(source))
     }
-    for (const program of each.programs) {
-      const manifest = manifestOf(join(staged, programs[program]))
-      const entry = join(`/usr/lib/${name}/node_modules`, manifest.name, manifest.bin![program]!)
-      file(`usr/bin/${program}`, `#!/bin/sh\nexec /usr/lib/mezite/node ${entry} "$@"\n`, 0o755)
-      const help = execFileSync(process.execPath, [join(folder, entry), '--help'], {
-        env: { NODE_DISABLE_COMPILE_CACHE: '1', HOME: '/nonexistent' },
-        encoding: 'utf8',
-      })
-      const section = service ? 8 : 1
-      const page = manualPage(program, section, help, manifest.description ?? each.summary)
-      file(`usr/share/man/man${section}/${program}.${section}.gz`, page)
+    for (const manifest of each.programs.map((program) => manifestOf(join(staged, programs[program])))) {
+      for (const [program, path] of Object.entries(manifest.bin ?? {})) {
+        const entry = join(`/usr/lib/${name}/node_modules`, manifest.name, path)
+        file(`usr/bin/${program}`, `#!/bin/sh\nexec /usr/lib/mezite/node ${entry} "$@"\n`, 0o755)
+        const help = execFileSync(process.execPath, [join(folder, entry), '--help'], {
+          env: { NODE_DISABLE_COMPILE_CACHE: '1', HOME: '/nonexistent' },
+          encoding: 'utf8',
+        })
+        const section = service ? 8 : 1
+        const page = manualPage(program, section, help, manifest.description ?? each.summary)
+        file(`usr/share/man/man${section}/${program}.${section}.gz`, page)
+      }
     }
     file(`usr/share/doc/${name}/copyright`, copyright(licenseTexts(each.programs, staged)))
     const comment = 'Modules that can also be run as scripts are run with the Node.js of mezite-node.'

@@ -93,7 +93,8 @@ function installedPackages(names: readonly Program[], staged: string): readonly 
       if (optional) return
       throw new Error(`${name}, which ${relative(root, from)} needs, is not installed; run npm ci`)
     }
-    if (found.has(origin)) return
+    const before = found.get(origin)
+    if (before && (commandsOnly || !before.commandsOnly)) return
     const folder = workspace ? join(staged, name) : origin
     const manifest = manifestOf(folder)
     found.set(origin, {

@@ -19,6 +19,12 @@ export async function listApps(client: HubClient): Promise<readonly ListedApp[]>
   return Array.isArray(apps) ? (apps as ListedApp[]) : []
 }
 
+/** The HTTP app at `host[:port]`; without a port, that of https. */
+export function appAt(apps: readonly ListedApp[], host: string): ListedApp | undefined {
+  const wanted = URL.parse(`https://${host}`)?.host
+  return apps.find(({ url }) => wanted !== undefined && url && URL.parse(url)?.host === wanted)
+}
+
 export interface FoundApp {
   readonly app: string
   readonly protocol: AppProtocol

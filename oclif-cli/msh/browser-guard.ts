@@ -139,12 +139,13 @@ export type RawHeaders = readonly string[]
 
 /**
  * Why a request to a local port may come from a web page of another origin: DNS rebinding (`Host`), another origin, or
- * another site. Null: it does not. `own`: the hosts that the port serves.
+ * another site. Null: it does not. `own`: the hosts that the port serves, under `scheme`.
  */
 export function crossOriginProblem(
   headers: RawHeaders,
   port: number,
   own: readonly string[] = localHosts(port),
+  scheme: 'http' | 'https' = 'http',
 ): string | null {
   const valuesOf = (name: string) =>
     headers.filter((_, at) => at % 2 === 1 && headers[at - 1]!.toLowerCase() === name)
@@ -153,7 +154,7 @@ export function crossOriginProblem(
   if (hosts.length !== 1 || host === undefined || !own.includes(host)) {
     return `This port serves ${own.slice(0, 2).join(' and ')} only.`
   }
-  if (valuesOf('origin').some((origin) => origin.toLowerCase() !== `http://${host}`)) {
+  if (valuesOf('origin').some((origin) => origin.toLowerCase() !== `${scheme}://${host}`)) {
     return 'Pages of other origins may not use this port.'
   }
   // `none`: the user typed the address. Other values mean a page of another site or port.

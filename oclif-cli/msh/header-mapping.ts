@@ -7,6 +7,8 @@ export interface OriginNames {
   readonly publicHost: string
   /** `127.0.0.1:N` or `localhost:N`, as the client wrote it; the scheme is http. */
   readonly localHost: string
+  /** The client uses https and the public host: there is nothing to map. */
+  readonly https?: boolean
 }
 
 const HOP = new Set([
@@ -33,6 +35,7 @@ export function towardsApp(headers: RawHeaders, names: OriginNames): string[] {
   return mapped(headers, (name, value, key) => {
     if (key === 'host') return [name, names.publicHost]
     if (key === 'expect') return null
+    if (names.https) return [name, value]
     if (key === 'origin') return [name, `https://${names.publicHost}`]
     if (key === 'referer' || key === 'destination') {
       return [name, moved(value, `http://${names.localHost}`, `https://${names.publicHost}`)]
@@ -46,6 +49,7 @@ export function towardsApp(headers: RawHeaders, names: OriginNames): string[] {
 export function towardsClient(headers: RawHeaders, names: OriginNames): string[] {
   return mapped(headers, (name, value, key) => {
     if (NOT_LOCAL.has(key)) return null
+    if (names.https) return [name, value]
     if (WITH_URIS.has(key)) return [name, mapUris(key, value, (uri) => localUrl(uri, names))]
     if (key === 'set-cookie') return [name, cookieTowardsClient(value)]
     return [name, value]

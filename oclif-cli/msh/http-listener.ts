@@ -9,13 +9,13 @@ import {
 } from 'node:http'
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net'
 import { type Duplex, pipeline } from 'node:stream'
-import { readFraming, resetSocket } from '@mezite/core/protocol'
-import { crossOriginProblem } from './browser-guard.ts'
+import { resetSocket } from '@mezite/core/protocol'
 import { type OriginNames, towardsApp, towardsClient } from './header-mapping.ts'
 import { AppAgent, relayHttp2 } from './http2-relay.ts'
 import type { HubConnection } from './hub-connection.ts'
 import { relayInterim } from './interim-responses.ts'
 import { describeFailure, failureStatus } from './refusal.ts'
+import { isWebSocket, rejectionOf, toOriginForm } from './request-rejection.ts'
 
 /** How long a client may take to send the head of a request. */
 const HEAD_MS = 60_000
@@ -28,6 +28,10 @@ export interface LocalOrigin {
   readonly hub: Pick<HubConnection, 'open'>
   /** The only values of `Host` that are served at a port; default: 127.0.0.1 and localhost with the port. */
   readonly hosts?: ((port: number) => readonly string[]) | undefined
+  /** Clients are programs that use this port as a proxy: `http`, requests may name the whole URL; `https`, within a tunnel. */
+  readonly via?: 'http' | 'https'
+  /** Whether a connection may use the port; default: each may. */
+  readonly admits?: (socket: Socket) => Promise<boolean>
 }
 
 /**
@@ -38,9 +42,11 @@ export function serveHttp(origin: LocalOrigin): Server {
   const agent = new AppAgent(origin.app, origin.hub, { keepAlive: true, maxFreeSockets: 64 })
   const http1 = serveHttp1(origin, agent)
   const http2 = relayHttp2(origin, agent)
-  const server = createTcpServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-    sniffVersion(socket, (isHttp2) => (isHttp2 ? http2 : http1).emit('connection', socket)),
-  )
+  const server = createTcpServer({ allowHalfOpen: true, noDelay: true }, async (socket) => {
+    socket.on('error', () => socket.destroy())
+    if (origin.admits && !(await origin.admits(socket))) return resetSocket(socket)
+    sniffVersion(socket, (isHttp2) => (isHttp2 ? http2 : http1).emit('connection', socket))
+  })
   server.on('close', () => agent.destroy())
   return server
 }
@@ -91,6 +97,10 @@ function serveHttp1(origin: LocalOrigin, agent: AppAgent): HttpServer {
   server.on('request', (incoming, outgoing) => {
     outgoing.on('error', () => outgoing.destroy())
     incoming.on('error', () => {})
+    if (origin.via === 'http' && toOriginForm(incoming)) {
+      // The next request of such a client may be for another app.
+      outgoing.shouldKeepAlive = false
+    }
     const rejection = rejectionOf(incoming, origin)
     if (rejection !== null) return sendRejection(outgoing, rejection.status, rejection.text)
     const names = namesOf(incoming, origin)
@@ -124,21 +134,6 @@ function serveHttp1(origin: LocalOrigin, agent: AppAgent): HttpServer {
   return server
 }
 
-/** Other upgrades are rejected, except those that clients can do without: see `needsUpgrade`. */
-function isWebSocket({ method, headers }: IncomingMessage): boolean {
-  return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket'
-}
-
-/**
- * True for a request that makes no sense without another protocol, such as `Upgrade: tcp` of Docker. Clients that offer
- * HTTP/2 (`h2c`) go on with HTTP/1.1 when the server ignores it (RFC 9110 section 7.8).
- */
-function needsUpgrade({ headers }: IncomingMessage): boolean {
-  if (headers.upgrade === undefined || !/(?:^|,)\s*upgrade\s*(?:,|$)/i.test(headers.connection ?? ''))
-    return false
-  return headers.upgrade.split(',').some((name) => !/^(?:h2c|websocket)$/i.test(name.trim()))
-}
-
 function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
@@ -147,30 +142,8 @@ function isRepeatable(incoming: IncomingMessage): boolean {
   return /^(GET|HEAD|OPTIONS)$/.test(incoming.method ?? '') && !hasBody(incoming)
 }
 
-/** Status and text with which msh itself rejects a request; null if it may be forwarded. */
-function rejectionOf(
-  incoming: IncomingMessage,
-  { hosts }: LocalOrigin,
-): { readonly status: number; readonly text: string } | null {
-  if (!incoming.url?.startsWith('/') && incoming.url !== '*')
-    return { status: 403, text: 'This port is not a proxy.' }
-  const { localPort = 0 } = incoming.socket
-  const problem = crossOriginProblem(incoming.rawHeaders, localPort, hosts?.(localPort))
-  if (problem !== null) return { status: 403, text: problem }
-  if (needsUpgrade(incoming))
-    return { status: 400, text: 'Connections to this port can be upgraded to websocket only.' }
-  // As on the public port: Node.js accepts codings that would reach the app without being named.
-  const framing = readFraming({
-    http10: incoming.httpVersion === '1.0',
-    length: incoming.headers['content-length'],
-    encoding: incoming.headers['transfer-encoding'],
-    expect: incoming.headers.expect,
-  })
-  return 'status' in framing ? { status: framing.status, text: framing.detail } : null
-}
-
-function namesOf(incoming: IncomingMessage, { publicHost }: LocalOrigin): OriginNames {
-  return { publicHost, localHost: incoming.headers.host ?? '' }
+function namesOf(incoming: IncomingMessage, { publicHost, via }: LocalOrigin): OriginNames {
+  return { publicHost, localHost: incoming.headers.host ?? '', https: via === 'https' }
 }
 
 const BODYLESS = /^(GET|HEAD|OPTIONS|TRACE|DELETE)$/
@@ -243,6 +216,7 @@ function serveUpgrades(server: HttpServer, origin: LocalOrigin): void {
       const headers = { ...REJECTION_HEADERS, 'content-length': String(Buffer.byteLength(body)) }
       socket.end(headOf(status, STATUS_CODES[status], Object.entries(headers).flat()) + body)
     }
+    if (origin.via === 'http') toOriginForm(incoming)
     const rejection = rejectionOf(incoming, origin)
     if (rejection !== null) return reject(rejection.status, rejection.text)
     const names = namesOf(incoming, origin)

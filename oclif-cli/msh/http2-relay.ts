@@ -28,10 +28,10 @@ export function relayHttp2(origin: LocalOrigin, agent: AppAgent): Http2Server {
     const lines = ['host', localHost, ...fieldsOf(rawHeaders)]
     const { localPort = 0 } = stream.session?.socket ?? {}
     const problem = path.startsWith('/')
-      ? crossOriginProblem(lines, localPort, origin.hosts?.(localPort))
+      ? crossOriginProblem(lines, localPort, origin.hosts?.(localPort), origin.via)
       : 'This port is not a proxy.'
     if (problem !== null) return reject(stream, 403, problem, isGrpcCall(lines))
-    const names: OriginNames = { publicHost: origin.publicHost, localHost }
+    const names: OriginNames = { publicHost: origin.publicHost, localHost, https: origin.via === 'https' }
     const mapped = towardsApp(lines, names)
     const hasBody = !stream.endAfterHeaders
     if (headers['content-length'] === undefined && hasBody) mapped.push('Transfer-Encoding', 'chunked')

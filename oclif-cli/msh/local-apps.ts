@@ -1,4 +1,4 @@
-import { type AddressInfo, createServer, type Server } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import {
   CliError,
@@ -15,6 +15,7 @@ import { guardPort } from './browser-guard.ts'
 import { serveHttp } from './http-listener.ts'
 import type { HubConnection } from './hub-connection.ts'
 import type { AppProtocol } from './hub-stream.ts'
+import { createOwnerCheck } from './local-owner.ts'
 import { Refusal } from './refusal.ts'
 
 /** The only address on which msh listens. */
@@ -48,9 +49,16 @@ export async function openApps(options: {
   // One after the other, because each may need its own page.
   for (const app of apps) found.push(await findOrConfirm({ app, client, hub, identity }))
   const opened: OpenApp[] = []
+  const ownerOf = createOwnerCheck()
+  const admits = async (socket: Socket): Promise<boolean> => {
+    const owner = await ownerOf(socket)
+    if (owner === 'other')
+      note(`a program of another user tried to use port ${socket.localPort}; msh closed its connection.`)
+    return owner === 'own'
+  }
   for (const { app, protocol, publicHost } of found) {
     const create = (): Server =>
-      protocol === 'tcp' ? serveTcp({ app, hub, note }) : serveHttp({ app, publicHost, hub })
+      protocol === 'tcp' ? serveTcp({ app, hub, note, admits }) : serveHttp({ app, publicHost, hub, admits })
     const port = await listen(create, options.port, ports.get(identity.proxy.name, app))
     try {
       ports.put(identity.proxy.name, app, port)
@@ -173,13 +181,15 @@ function serveTcp(options: {
   readonly app: string
   readonly hub: Pick<HubConnection, 'open'>
   readonly note: (text: string) => void
+  readonly admits: (socket: Socket) => Promise<boolean>
 }): Server {
-  const { app, hub, note } = options
+  const { app, hub, note, admits } = options
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true })
-  server.on('connection', (socket) => {
+  server.on('connection', async (socket) => {
     const closed = new AbortController()
     socket.on('error', () => socket.destroy())
     socket.once('close', () => closed.abort())
+    if (!(await admits(socket))) return resetSocket(socket)
     const { localPort = 0 } = socket
     hub.open(app, 'tcp', closed.signal).then(
       ({ pipe }) => {

@@ -1,74 +1,123 @@
 import { createServer, type Server, type Socket } from 'node:net'
+import { type SecureContext, TLSSocket } from 'node:tls'
 import type { HubClient } from '@mezite/cli'
-import { findApp } from './app-lookup.ts'
+import { appAt, findApp, listApps } from './app-lookup.ts'
+import { parseFirstRequest, readFirstHead } from './first-request.ts'
 import { serveHttp } from './http-listener.ts'
 import type { HubConnection } from './hub-connection.ts'
+import { createOwnerCheck } from './local-owner.ts'
 import { describeFailure, failureStatus } from './refusal.ts'
 
-const HEAD_MS = 60_000
-const LONGEST_HEAD = 64 * 1024
 /** Servers of apps that are kept; each is small, and an app beyond them is looked up again. */
-const MOST_APPS = 500
-const DNS_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
-const END = Buffer.from('\r\n\r\n')
+const MOST_SERVERS = 500
+const HANDSHAKE_MS = 10_000
+
+/** What the local proxy needs of `ProxyAuthority`. */
+export interface ProxyCertificates {
+  /** For TLS to this host of an app; null: it is not for this host. */
+  contextFor(host: string): Promise<SecureContext | null>
+}
 
 /**
  * The local proxy, not yet listening: one port for all HTTP apps, each at `http://NAME.localhost:PORT`. The first head of a
  * connection chooses the app, and every request on the connection must name its host: like the port of one app, it is
- * closed to web pages of other origins, which include those of the other apps here.
+ * closed to web pages of other origins, which include those of the other apps here, and to other users of the machine.
+ * Programs can also use it as their proxy: for `http://NAME.localhost`, and, given `certificates`, by CONNECT for the
+ * public addresses of apps. It is a way to apps alone: any other host gets 403.
  */
 export function createLocalProxy(options: {
   readonly hub: Pick<HubConnection, 'open'>
   readonly client: HubClient | null
+  readonly certificates: ProxyCertificates | null
   readonly note: (text: string) => void
 }): Server {
-  const { hub, client, note } = options
+  const { hub, client, certificates, note } = options
+  const ownerOf = createOwnerCheck()
   const servers = new Map<string, Promise<Server>>()
 
-  function serverOf(app: string): Promise<Server> {
-    const known = servers.get(app)
+  function serverOf(app: string, via?: 'http' | 'https'): Promise<Server> {
+    const key = `${via} ${app}`
+    const known = servers.get(key)
     if (known) return known
     const made = findApp({ app, client, hub }).then(({ publicHost, protocol }) => {
       if (protocol !== 'http')
-        throw new WrongKind(`${app} is not a web application: open it with msh app login ${app}.`)
-      const hosts = (port: number) => [
-        `${app}.localhost:${port}`,
-        ...(port === 80 ? [`${app}.localhost`] : []),
-      ]
-      return serveHttp({ app, publicHost, hub, hosts })
+        throw new Refused(400, `${app} is not a web application: open it with msh app login ${app}.`)
+      const name = `${app}.localhost`
+      const hosts = (port: number) => {
+        if (via === 'https') return [publicHost, ...(publicHost.includes(':') ? [] : [`${publicHost}:443`])]
+        return [`${name}:${port}`, ...(via === 'http' || port === 80 ? [name, `${name}:80`] : [])]
+      }
+      return serveHttp({ app, publicHost, hub, hosts, ...(via && { via }) })
     })
-    servers.set(app, made)
+    servers.set(key, made)
     // Access may be given in a moment.
-    made.catch(() => servers.delete(app))
-    for (const [oldest] of servers) if (servers.size > MOST_APPS) servers.delete(oldest)
+    made.catch(() => servers.delete(key))
+    for (const [oldest] of servers) if (servers.size > MOST_SERVERS) servers.delete(oldest)
     return made
+  }
+
+  /** The app with this public host and port. Throws `Refused`. */
+  async function nameAt(host: string): Promise<string> {
+    const found = client === null ? undefined : appAt(await listApps(client), host)
+    if (found) return found.name
+    throw new Refused(403, `${host} is not an app that you may open. This proxy leads to apps only.`)
+  }
+
+  /** Ends the TLS of a client within its tunnel. */
+  async function secure(socket: Socket, host: string): Promise<Socket> {
+    const secureContext = (await certificates?.contextFor(host.replace(/:\d+$/, ''))) ?? null
+    if (secureContext === null)
+      throw new Refused(
+        403,
+        'To reach apps by https through this proxy, start msh proxy with --ca FILE. It knows the apps of that moment.',
+      )
+    established(socket)
+    const secured = new TLSSocket(socket, { isServer: true, secureContext, ALPNProtocols: ['http/1.1'] })
+    const deadline = setTimeout(() => secured.destroy(), HANDSHAKE_MS)
+    secured.once('secure', () => clearTimeout(deadline))
+    secured.once('close', () => clearTimeout(deadline))
+    secured.on('error', () => secured.destroy())
+    return secured
   }
 
   async function route(socket: Socket, head: Buffer): Promise<void> {
     const { localPort = 0 } = socket
-    const app = appOf(head.toString('latin1'), localPort)
-    if (app === null)
-      return refuse(
-        socket,
-        403,
-        `This port serves http://NAME.localhost:${localPort} only, for the names of msh app ls.`,
-      )
+    const first = parseFirstRequest(head, localPort)
+    let app = ''
     try {
-      const server = await serverOf(app)
+      if (first.kind === 'other')
+        throw new Refused(
+          403,
+          `This port serves http://NAME.localhost:${localPort} only, for the names of msh app ls.`,
+        )
+      const byName = first.app !== null
+      app = first.app ?? (await nameAt(first.kind === 'connect' ? first.host : ''))
+      const via = first.kind === 'origin' ? undefined : byName ? 'http' : 'https'
+      const server = await serverOf(app, via)
       if (socket.destroyed) return
-      socket.unshift(head)
-      server.emit('connection', socket)
+      const isTunnel = first.kind === 'connect'
+      const rest = isTunnel ? head.subarray(first.bytes) : head
+      if (rest.length > 0) socket.unshift(rest)
+      if (isTunnel && byName) established(socket)
+      server.emit('connection', isTunnel && !byName ? await secure(socket, first.host) : socket)
     } catch (error) {
-      const text = error instanceof WrongKind ? error.message : describeFailure(error, app)
-      note(`${app}: ${text}`)
-      refuse(socket, error instanceof WrongKind ? 400 : failureStatus(error), text)
+      const text = error instanceof Refused ? error.message : describeFailure(error, app)
+      note(app === '' ? text : `${app}: ${text}`)
+      refuse(socket, error instanceof Refused ? error.status : failureStatus(error), text)
     }
   }
 
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     socket.on('error', () => socket.destroy())
-    readHead(socket, (head) => {
-      route(socket, head).catch(() => socket.destroy())
+    const owner = ownerOf(socket)
+    readFirstHead(socket, async (head) => {
+      try {
+        if ((await owner) === 'own') return await route(socket, head)
+        note('a program of another user tried to use the port; msh closed its connection.')
+        refuse(socket, 403, 'This port belongs to another user of this machine.')
+      } catch {
+        socket.destroy()
+      }
     })
   })
   server.on('close', () => {
@@ -77,45 +126,15 @@ export function createLocalProxy(options: {
   return server
 }
 
-class WrongKind extends Error {}
-
-/** Calls `done` with all bytes up to and beyond the end of the first head. Drops clients that are slow or send too much. */
-function readHead(socket: Socket, done: (bytes: Buffer) => void): void {
-  let held = Buffer.alloc(0)
-  const deadline = setTimeout(() => socket.destroy(), HEAD_MS)
-  const drop = (): void => void socket.destroy()
-  const stop = (): void => {
-    clearTimeout(deadline)
-    socket.off('readable', read)
-    socket.off('end', drop)
+class Refused extends Error {
+  readonly status: number
+  constructor(status: number, message: string) {
+    super(message)
+    this.status = status
   }
-  function read(): void {
-    const chunk: Buffer | null = socket.read()
-    if (chunk === null) return
-    held = Buffer.concat([held, chunk])
-    if (!held.includes(END)) {
-      if (held.length > LONGEST_HEAD) drop()
-      return
-    }
-    stop()
-    done(held)
-  }
-  socket.on('readable', read)
-  socket.once('end', drop)
-  socket.once('close', stop)
 }
 
-/** The app of the one `Host` of a head; null if there is none. The server of the app reads the head again, strictly. */
-function appOf(bytes: string, port: number): string | null {
-  const lines = bytes.slice(0, bytes.indexOf('\r\n\r\n')).split('\r\n').slice(1)
-  const hosts = lines.flatMap((line) => /^host:[ \t]*(.*?)[ \t]*$/i.exec(line)?.[1] ?? [])
-  if (hosts.length !== 1) return null
-  const suffixes = [`.localhost:${port}`, ...(port === 80 ? ['.localhost'] : [])]
-  const host = (hosts[0] as string).toLowerCase()
-  const suffix = suffixes.find((one) => host.endsWith(one))
-  const name = suffix === undefined ? '' : host.slice(0, -suffix.length)
-  return DNS_LABEL.test(name) ? name : null
-}
+const established = (socket: Socket): void => void socket.write('HTTP/1.1 200 Connection established\r\n\r\n')
 
 function refuse(socket: Socket, status: number, text: string): void {
   const body = `${text}\n`

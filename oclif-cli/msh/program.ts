@@ -9,6 +9,10 @@ export const commands: Commands = {
   proxy: async () => (await import('./commands/proxy.ts')).LocalProxy,
   token: async () => (await import('./commands/token.ts')).Token,
   curl: async () => (await import('./commands/token.ts')).Curl,
+  'kube config': async () => (await import('./commands/kube.ts')).KubeConfig,
+  'kube credential': async () => (await import('./commands/kube.ts')).KubeCredential,
+  'git-credential': async () => (await import('./commands/credentials.ts')).GitCredential,
+  'docker-credential': async () => (await import('./commands/credentials.ts')).DockerCredential,
   completion: async () => (await import('./commands/completion.ts')).Completion,
 }
 

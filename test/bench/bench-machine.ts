@@ -58,6 +58,16 @@ export class BenchMachine {
     })
   }
 
+  /** A hub that lets programs in with tokens; null, with a note, where PostgreSQL is not installed. */
+  oursWithTokens(): Promise<Ours | null> {
+    return this.#once('ours with tokens', async () => {
+      const postgres = await this.postgres()
+      if (postgres === null) return null
+      const url = await postgres.createDatabase()
+      return this.#startOurs('ours-tokens', { url, pid: postgres.pid }, 1, true)
+    })
+  }
+
   #oursEmbedded(): Promise<Ours> {
     return this.#once('ours embedded', () => this.#startOurs('ours-embedded', null))
   }
@@ -166,7 +176,7 @@ export class BenchMachine {
     this.#stopped = true
     const made = <T>(name: string) =>
       (this.#made.get(name) as Promise<T | null> | undefined)?.catch(() => null)
-    const names = ['ours', 'ours embedded', 'ours in two processes']
+    const names = ['ours', 'ours embedded', 'ours in two processes', 'ours with tokens']
     const clusters = await Promise.all(names.map((name) => made<Ours>(name)))
     await Promise.all([...new Set(clusters)].map((ours) => ours?.cluster.stop()))
     await this.children.stop()
@@ -180,9 +190,10 @@ export class BenchMachine {
     name: string,
     postgres: { url: string; pid: number } | null,
     processes = 1,
+    tokens = false,
   ): Promise<Ours> {
     const upstreamPort = await this.upstreamPort()
-    return startOurs({ dir: join(this.dir, name), upstreamPort, postgres, processes })
+    return startOurs({ dir: join(this.dir, name), upstreamPort, postgres, processes, tokens })
   }
 
   /** The same files for every baseline. */

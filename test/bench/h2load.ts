@@ -99,7 +99,7 @@ function shareOut({ cookie }: Target, connections: number): [string | null, numb
 
 function start(
   machine: BenchMachine,
-  { host, port }: Target,
+  { host, port, header = 'Cookie' }: Target,
   job: H2loadJob,
   cookie: string | null,
   connections: number,
@@ -110,7 +110,7 @@ function start(
     ...[`--warm-up-time=${WARM_UP_SECONDS}`, `--connect-to=127.0.0.1:${port}`],
     ...(job.http2 ? [] : ['--h1']),
     ...['-H', `Origin: ${origin}`, '-H', 'Accept: */*'],
-    ...(cookie === null ? [] : ['-H', `Cookie: ${cookie}`]),
+    ...(cookie === null ? [] : ['-H', `${header}: ${cookie}`]),
     `${origin}${job.path}`,
   ])
 }

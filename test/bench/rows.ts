@@ -13,6 +13,7 @@ import { processes } from './rows/processes.ts'
 import { requests } from './rows/requests.ts'
 import { revocation } from './rows/revocation.ts'
 import { starts } from './rows/starts.ts'
+import { tokens } from './rows/tokens.ts'
 import { download, upload } from './rows/transfer.ts'
 import { webSocket } from './rows/web-socket.ts'
 
@@ -29,6 +30,7 @@ export const rows: readonly Row[] = [
   requests,
   peers,
   processes,
+  tokens,
   http2,
   download,
   upload,

@@ -6,6 +6,8 @@ export interface Target {
   readonly host: string
   /** The `Cookie` of the connection with this number; null where nobody is asked who they are. */
   readonly cookie: ((connection: number) => string) | null
+  /** The header that carries `cookie`; default: `Cookie`. */
+  readonly header?: 'Cookie' | 'Authorization'
   /** What it does for each request, so that a row compares like with like. */
   readonly includes: string
   /** Whose processor time counts, by name. */
@@ -22,7 +24,7 @@ export function heads(target: Target, count: number, line: string, fields: reado
       `Origin: ${origin}`,
       'User-Agent: mezite-bench',
       'Accept: */*',
-      ...(target.cookie ? [`Cookie: ${target.cookie(connection)}`] : []),
+      ...(target.cookie ? [`${target.header ?? 'Cookie'}: ${target.cookie(connection)}`] : []),
       ...fields,
       '\r\n',
     ].join('\r\n'),

@@ -183,7 +183,10 @@ function run(program: string, ...args: string[]): { status: number | null; outpu
 
 t.test('the four programs and the generator of plugins run', (t) => {
   const programs = ['mezctl', 'mezd', 'mezhub', 'msh']
-  t.strictSame([...bins.keys()].sort(), ['create-mezite-plugin', ...programs])
+  t.strictSame([...bins.keys()].sort(), [
+    ...['create-mezite-plugin', 'docker-credential-mezite'],
+    ...programs,
+  ])
   t.equal(run('create-mezite-plugin', 'curfew', '--kind', 'policy').status, 0)
   for (const program of programs) {
     t.match(run(program, '--version'), { status: 0, output: new RegExp(`^${program} \\d+\\.\\d+\\.\\d+\n`) })

@@ -3,7 +3,7 @@ import { CliError, parseDurationSeconds, showCell } from '@mezite/cli'
 import { PersonCommand } from '@mezite/cli/identity'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
-import { listApps } from '../app-lookup.ts'
+import { appAt, listApps } from '../app-lookup.ts'
 
 interface Issued {
   readonly access_token: string
@@ -48,9 +48,8 @@ export class Curl extends PersonCommand {
   async run(): Promise<void> {
     const { args, flags, argv } = await this.parse(Curl)
     const url = URL.parse(args.url)
-    const apps = await listApps(this.hub(flags))
-    const app = apps.find((each) => each.url !== null && URL.parse(String(each.url))?.host === url?.host)
-    if (url === null || app === undefined)
+    const app = url?.protocol === 'https:' ? appAt(await listApps(this.hub(flags)), url.host) : undefined
+    if (app === undefined)
       throw new CliError(
         'MEZ_USAGE_WRONG',
         `${JSON.stringify(args.url)} is not the URL of an app that you may open`,

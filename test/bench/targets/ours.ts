@@ -36,12 +36,18 @@ export async function startOurs(options: {
   readonly postgres: { readonly url: string; readonly pid: number } | null
   /** `proxy.processes` of the hub. */
   readonly processes?: number
+  /** Whether programs get tokens, as many a minute as the load asks for. */
+  readonly tokens?: boolean
 }): Promise<Ours> {
-  const { dir, upstreamPort, postgres, processes = 1 } = options
+  const { dir, upstreamPort, postgres, processes = 1, tokens = false } = options
   const before = new Set(processTree(process.pid))
   const cluster = await startCluster({
     ...{ dir, hubPort: 0, idpPort: 0, onStep: () => {} },
-    ...(postgres ? { databaseUrl: postgres.url, proxy: { processes } } : {}),
+    ...(postgres ? { databaseUrl: postgres.url } : {}),
+    ...(tokens && { plugins: { 'authorization-server': { enabled: true } } }),
+    ...(postgres && {
+      proxy: { processes, ...(tokens && { limits: { calls_per_minute: { tokens: 1_000_000 } } }) },
+    }),
   })
   try {
     await cluster.mezctl(

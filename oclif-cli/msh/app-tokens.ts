@@ -1,0 +1,96 @@
+import { join } from 'node:path'
+import {
+  type HubClient,
+  makePrivateFolder,
+  readPrivateFile,
+  withProgress,
+  writePrivateFile,
+} from '@mezite/cli'
+import { type Identity, mshHome } from '@mezite/cli/identity'
+import { appAt, listApps } from './app-lookup.ts'
+
+/** A clone or a log that is followed ends with its token, so that it lasts as long as the hub allows. */
+const TTL_SECONDS = 3_600
+const REUSED_MS = 30 * 60_000
+
+/** A token that opens one app. */
+export interface AppToken {
+  readonly token: string
+  /** RFC 3339. */
+  readonly expires: string
+  /** `host` or `host:port` of the app. */
+  readonly host: string
+}
+
+interface Stored extends AppToken {
+  readonly proxy: string
+  readonly session: string | null
+  readonly app: string
+}
+
+/**
+ * Tokens of this login for programs that ask often: each is kept in `<dir>/tokens.json` and given again while half an hour
+ * of it is left. Every method throws `CliError`.
+ */
+export interface AppTokens {
+  of(app: string): Promise<AppToken>
+  /** For the app at `host[:port]`; null if the user may open none there. */
+  at(host: string): Promise<AppToken | null>
+  /** Drops the token for this host, which somebody refused. */
+  forget(host: string): void
+  /** Hosts for which there are tokens now. */
+  hosts(): readonly string[]
+}
+
+export function createAppTokens(
+  { proxy: { name: proxy }, sessionId: session }: Pick<Identity, 'proxy' | 'sessionId'>,
+  client: HubClient,
+  dir: string = mshHome(),
+): AppTokens {
+  const file = join(dir, 'tokens.json')
+
+  /** What is stored and still valid. A damaged file counts as empty. */
+  function load(): readonly Stored[] {
+    const text = readPrivateFile(file)
+    try {
+      const all = JSON.parse(text ?? '[]') as readonly Stored[]
+      // A former login at this hub has ended, and its tokens with it.
+      const isLive = (one: Stored) => one.proxy !== proxy || one.session === session
+      return all.filter((one) => isLive(one) && Date.parse(one.expires) > Date.now())
+    } catch {
+      return []
+    }
+  }
+  function save(all: readonly Stored[]): void {
+    makePrivateFolder(dir)
+    writePrivateFile(file, `${JSON.stringify(all, null, 2)}\n`)
+  }
+  const mine = () => load().filter((one) => one.proxy === proxy)
+  const fresh = (one: Stored) => Date.parse(one.expires) - Date.now() > REUSED_MS
+
+  async function issue(app: string): Promise<AppToken> {
+    const body = { app, ttl_seconds: TTL_SECONDS }
+    const answer = await withProgress('Asking the hub', client.call('POST', '/me/tokens', { body }))
+    const { access_token: token, expires, resource } = answer as Readonly<Record<string, string>>
+    const issued = { token: String(token), expires: String(expires), host: new URL(String(resource)).host }
+    const others = load().filter((one) => one.proxy !== proxy || one.app !== app)
+    save([...others, { ...issued, proxy, session, app }])
+    return issued
+  }
+
+  return {
+    of: async (app) => mine().find((one) => one.app === app && fresh(one)) ?? issue(app),
+    async at(host) {
+      const known = mine().find((one) => one.host === host && fresh(one))
+      if (known) return known
+      const app = appAt(await listApps(client), host)
+      return app === undefined ? null : issue(app.name)
+    },
+    forget(host) {
+      const all = load()
+      const kept = all.filter((one) => one.proxy !== proxy || one.host !== host)
+      if (kept.length < all.length) save(kept)
+    },
+    hosts: () => mine().map(({ host }) => host),
+  }
+}
