@@ -8,6 +8,8 @@ await runTogether(import.meta.url, [
   './plugins/api-tokens/api-tokens.test.ts',
   './plugins/audit-database/tail-ends.test.ts',
   './plugins/audit-database/verification.test.ts',
+  './plugins/authorization-server/absent.test.ts',
+  './plugins/authorization-server/key-rotation.test.ts',
   './plugins/bots/bots.test.ts',
   './plugins/dashboard/api-types.test.ts',
   './plugins/dashboard/event-streams.test.ts',

@@ -28,6 +28,7 @@ import { tokenCredential } from './credential.ts'
 import { createProofCheck } from './dpop.ts'
 import { createGuardedFetch } from './guarded-fetch.ts'
 import { interactionRoutes } from './interactions.ts'
+import { keyRoutes } from './key-routes.ts'
 import { serverMigrations, tokenKeys } from './migrations.ts'
 import { endpointRoutes } from './mount.ts'
 import { type Running, startServer } from './running.ts'
@@ -114,6 +115,7 @@ export function createAuthorizationServer(fetch: Fetch) {
       const pages = createConsentPages(use.pages)
       provide.webRoutes(interactionRoutes({ ...use, ...{ server, desk, appClients, clock, pages } }))
       provide.webRoutes(appClientRoutes({ ...use, appClients, tokens: () => started().tokens }))
+      provide.webRoutes(keyRoutes(keys))
       provide.webRoutes(clientRoutes({ ...use, ...{ appClients, offered, running: started } }))
       use.jobs.add({ name: 'authorization-server-keys', everyMs: DAILY_MS, run: keys.tend })
       use.jobs.add({
@@ -126,10 +128,10 @@ export function createAuthorizationServer(fetch: Fetch) {
         everyMs: LOGOUT_MS,
         run: async (signal) => running?.logouts.run(signal),
       })
-      tap.session.ended(({ session }) => {
+      tap.session.ended(({ session, reason }) => {
         if (session.kind !== 'token' && session.kind !== 'hub') return
         running
-          ?.ended(session)
+          ?.ended(session, reason)
           .then(() => session.kind === 'hub' && telling.runSoon())
           .catch((error) =>
             log.warn({ cause: messageOf(error) }, 'failed to delete what depended on a session'),

@@ -139,6 +139,13 @@ export function interactionRoutes(deps: InteractionDeps): WebRoutes {
           ).session.id
     grant.consent = { user: user.name, holder: user.holder, anchor, program }
     const grantId = await grant.save()
+    audit.record({
+      ...{ type: 'user.login', success: true, by: request.actor, sessionId: anchor },
+      fields: {
+        ...{ method: 'oauth', connector: session.connector, program, client: client.clientId },
+        name: own === undefined ? null : (catalog.byId(own)?.name ?? null),
+      },
+    })
     if (own === undefined)
       audit.record({
         ...{ type: 'consent.granted', success: true, by: request.actor },

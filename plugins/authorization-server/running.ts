@@ -15,7 +15,7 @@ import {
   type Sessions,
   type Users,
 } from '@mezite/core'
-import type { Access, SigningKeys } from '@mezite/core/protocol'
+import type { Access, EndReason, SigningKeys } from '@mezite/core/protocol'
 import type { errors } from 'oidc-provider'
 import { type AccessTokens, createAccessTokens } from './access-tokens.ts'
 import type { AppClients } from './app-clients.ts'
@@ -23,6 +23,7 @@ import { registerBotGrants, withBots } from './bot-grants.ts'
 import { calls } from './calls.ts'
 import { clientAdapter } from './client-records.ts'
 import { configure } from './configuration.ts'
+import { createRevocationRecord } from './ended-sessions.ts'
 import { loadLibrary } from './library.ts'
 import { createLogouts, type Logouts } from './logouts.ts'
 import { ROUTES } from './mount.ts'
@@ -66,8 +67,8 @@ export interface Running {
   readonly refusal: typeof errors.InvalidGrant
   /** Removes a program that registered or published itself, and ends its tokens. */
   removeClient(id: string, by: Actor): Promise<void>
-  /** A session of the hub has ended: deletes what depended on it, and notes which apps to tell. */
-  ended(session: Session): Promise<void>
+  /** A session of the hub has ended: deletes what depended on it, notes which apps to tell, and records what was revoked. */
+  ended(session: Session, reason: EndReason): Promise<void>
 }
 
 /** Loads the library and its state. Called at the start of a hub on which the plugin is turned on. */
@@ -146,6 +147,7 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
       provider.on('authorization.error', refused('authorization') as never)
     },
   })
+  const revoked = createRevocationRecord({ ...deps, records })
   const logouts = createLogouts({ database, provider: server.provider, clock, log })
 
   return {
@@ -158,8 +160,9 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
       await tokens.revoke({ client_id: id })
       audit.record({ type: 'client.removed', success: true, by, fields: { client: id } })
     },
-    ended: (session) =>
-      records.sessionEnded(session.id, (trx, gone) =>
+    async ended(session, reason) {
+      await revoked(session, reason)
+      await records.sessionEnded(session.id, (trx, gone) =>
         logouts.add(
           trx,
           gone.flatMap(({ accountId, authorizations }) =>
@@ -170,7 +173,8 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
             ),
           ),
         ),
-      ),
+      )
+    },
   }
 }
 

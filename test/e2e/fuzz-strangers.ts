@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2'
 import { connect as connectTls } from 'node:tls'
@@ -15,6 +16,8 @@ import {
 export interface StrangerTargets extends HubPort {
   /** Proves a join token, for bytes behind a proof; null: there are only strangers. */
   readonly prove: ProveCarrier | null
+  /** Host of an app; absent: there is none. */
+  readonly appHost?: string
 }
 
 /** Types of capsules that WebTransport over HTTP/2 defines, datagrams, and numbers that it does not. */
@@ -43,7 +46,15 @@ const PATHS = [
     'introspect',
   ].map((name) => `/v1/oauth/${name}`),
   ...['/v1/oauth/userinfo', '/v1/oauth/keys', '/.well-known/oauth-authorization-server', '/web/oauth/x'],
+  ...['/.well-known/openid-configuration', '/.well-known/oauth-protected-resource', '/v1/oauth/authorize?'],
+  ...['/v1/webapi/user-certs', '/v1/webapi/me/tokens', '/v1/webapi/clients', '/v1/webapi/bots/x/secret'],
   ...[WEBSOCKET, WEBTRANSPORT, '/%00', '/..%2f', '//'],
+]
+const APP_PATHS = [
+  '/',
+  '/.well-known/oauth-protected-resource',
+  '/.well-known/oauth-protected-resource/x',
+  '/%00',
 ]
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'QUERY']
 const TYPES = [
@@ -64,13 +75,21 @@ const TEXTS = [
   'client_id=https://x/&response_type=code&redirect_uri=http://127.0.0.1/&code_challenge=x&resource=https://y/',
   'grant_type=authorization_code&code=x&client_id=x&code_verifier=%ff&resource=%00',
   'client_id=x&client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer&client_assertion=e30.e30.',
+  'grant_type=client_credentials&client_id=bot:x&client_secret=mezite_bot_x&resource=https://y/',
+  'grant_type=urn:ietf:params:oauth:grant-type:token-exchange&client_id=bot:x&subject_token=e30.e30.&subject_token_type=urn:ietf:params:oauth:token-type:id_token&resource=%ff',
+  'grant_type=refresh_token&client_id=x&refresh_token=mezite_rt_%00&resource[]=a&resource[]=b',
+  'grant_type=urn:ietf:params:oauth:grant-type:device_code&client_id=x&device_code=x&device_code=y',
+  'token=mezite_at_x&token_type_hint=__proto__&client_id=bot:x',
+  '{"bot":"x","public_key":"x","id_token":"e30.e30.","assertion":7}',
+  '{"bot":{"__proto__":1},"public_key":"-----BEGIN PUBLIC KEY-----","secret":"mezite_bot_x"}',
   '{"redirect_uris":["http://127.0.0.1/"],"jwks":{"keys":[{"kty":"RSA"}]}}',
   '\u0000',
 ]
 
 /**
  * Sends what strangers can send behind TLS, by grammar and at random: capsules and frames on both carriers without a proof
- * and with one, requests to the API, pages and callbacks over HTTP/2, and requests to join. Resolves with their number.
+ * and with one, requests to the API, to endpoints for programs, pages and callbacks over HTTP/2, requests to an app with
+ * tokens, and requests to join. Resolves with their number.
  */
 export async function fuzzStrangers(targets: StrangerTargets, seed: number, count: number): Promise<number> {
   const random = randomFrom(seed)
@@ -136,9 +155,46 @@ export async function fuzzStrangers(targets: StrangerTargets, seed: number, coun
     return respond(session, pick(METHODS), path, random() < 0.5 ? Buffer.from(text) : bytes(500), {
       'content-type': pick(TYPES),
       cookie: `__Host-mezite_session=${bytes(40).toString('base64url')}`,
-      ...(random() < 0.5 && { authorization: `Bearer ${bytes(40).toString('base64url')}` }),
+      ...(random() < 0.5 && credential()),
       origin: `https://${targets.host}:${targets.port}`,
     })
+  }
+  /** What a program presents: of the right form, or nearly. */
+  function credential(): Record<string, string> {
+    const secret = random() < 0.7 ? randomBytes(32).toString('base64url') : bytes(60).toString('base64url')
+    const token = `${pick(['mezite_at_', 'mezite_rt_', 'mezite_bot_', ''])}${secret}`
+    const basic = Buffer.from(pick([`git:${token}`, token, `bot:x:${token}`])).toString('base64')
+    const line = pick([
+      `Bearer ${token}`,
+      `Basic ${basic}`,
+      `DPoP ${token}`,
+      `bearer  ${token}`,
+      'Basic ',
+      'DPoP',
+    ])
+    const proof = pick([
+      'e30.e30.e30',
+      'e30',
+      `${Buffer.from('{"typ":"dpop+jwt","alg":"none"}').toString('base64url')}.e30.`,
+    ])
+    return {
+      ...(random() < 0.8 && { authorization: line }),
+      ...(random() < 0.3 && { 'mezite-token': token }),
+      ...(random() < 0.3 && { dpop: proof }),
+    }
+  }
+  /** Requests to an app, as programs send them. */
+  async function programs(): Promise<void> {
+    const { appHost = targets.host } = targets
+    const session = await openHttp2({ ...targets, host: appHost })
+    const one = () =>
+      respond(session, pick(METHODS), pick(APP_PATHS), bytes(200), {
+        accept: 'application/json',
+        ...credential(),
+        ...(random() < 0.2 && { cookie: `__Host-mezite_app=${bytes(40).toString('base64url')}` }),
+      })
+    await Promise.all(Array.from({ length: 8 }, one))
+    session.destroy()
   }
   async function join(): Promise<void> {
     const socket = connectTls({
@@ -177,7 +233,8 @@ export async function fuzzStrangers(targets: StrangerTargets, seed: number, coun
 
   let left = count
   const worker = async () => {
-    while (left-- > 0) await pick([webTransport, webTransport, webSocket, webSocket, requests, join])()
+    while (left-- > 0)
+      await pick([webTransport, webTransport, webSocket, webSocket, requests, requests, programs, join])()
   }
   await Promise.all(Array.from({ length: 8 }, worker))
   return count

@@ -175,7 +175,14 @@ t.test('N174, R190, H113 nonsense at every listener and stage ends no process', 
   const hosts = [HOST, 'a.apps.mezite.localhost', 'elsewhere.example']
   const api = adminClient(adminSocket)
   const { token } = await joinToken(api, 'node-1')
-  const behind = { port: publicPort, host: HOST, prove: proveJoin(token, systemClock) }
+  await api('PUT', '/apps/a', {
+    ...{ kind: 'app', version: 'v1', metadata: { name: 'a' } },
+    spec: { uri: 'http://127.0.0.1:9', agents: ['node-1'] },
+  })
+  const behind = {
+    ...{ port: publicPort, host: HOST, appHost: 'a.apps.mezite.localhost' },
+    prove: proveJoin(token, systemClock),
+  }
   const [listeners, strangers] = await Promise.all([
     fuzzListeners({ publicPort, diagnosticsPort, adminSocket, hosts }, seed, 400),
     fuzzStrangers(behind, seed, 240),

@@ -1,4 +1,4 @@
-/** Who may call what on the hub's own host: every route of the standard set, asked as nobody, as a user and as an admin. */
+/** Who may call what on the hub's own host: every route of the standard set, with tokens for programs turned on, asked as nobody, as a user and as an admin. */
 import { FakeIssuer } from '@mezite/core/testing'
 import t from 'tap'
 import { createTestHub } from '../../core/testing/test-hub.ts'
@@ -31,6 +31,7 @@ const TABLE: Readonly<Record<Access, readonly string[]>> = {
     'POST /v1/webapi/access-requests/{id}/cancel',
     'POST /v1/webapi/access-requests/{id}/revoke',
     'DELETE /v1/webapi/me/session',
+    'POST /v1/webapi/me/tokens',
   ],
   admin: [
     'GET /v1/webapi/status',
@@ -103,6 +104,14 @@ const TABLE: Readonly<Record<Access, readonly string[]>> = {
     'GET /v1/webapi/audit',
     'GET /v1/webapi/audit/tail',
     'GET /v1/webapi/audit/verify',
+    'GET /v1/webapi/clients',
+    'DELETE /v1/webapi/clients/{id}',
+    'GET /v1/webapi/app-clients/{name}',
+    'PUT /v1/webapi/app-clients/{name}',
+    'DELETE /v1/webapi/app-clients/{name}',
+    'GET /v1/webapi/auth/rotate/oidc',
+    'POST /v1/webapi/auth/rotate/oidc',
+    'GET /v1/webapi/auth/export/oidc',
     'GET /v1/webapi/auth/rotate/app-jwt',
     'POST /v1/webapi/auth/rotate/app-jwt',
     'GET /v1/webapi/auth/rotate/hub-ca',
@@ -121,7 +130,12 @@ const TABLE: Readonly<Record<Access, readonly string[]>> = {
 const issuer = await FakeIssuer.start()
 t.teardown(() => issuer.close())
 // Every route is asked with an unknown token, which is more than one address may do in a minute.
-const hub = await createTestHub({ config: { proxy: { limits: { calls_per_minute: { tokens: 1_000 } } } } })
+const hub = await createTestHub({
+  config: {
+    proxy: { limits: { calls_per_minute: { tokens: 1_000 } } },
+    plugins: { 'authorization-server': { enabled: true, registration: true } },
+  },
+})
 t.teardown(() => hub.stop())
 await hub.api('PUT', '/connectors/sso', {
   kind: 'oidc',
@@ -176,6 +190,32 @@ t.test('K140 E77 each route lets in whom the table says, and nobody else', async
       const allowed = await call(route, route.endsWith('/me/session') ? await tokenOf() : admin)
       t.notOk([401, 403, 500].includes(allowed), `${route} as who may: ${allowed}`)
     }
+  }
+})
+
+t.test('the endpoints for programs want no cookie of the hub, and answer nobody with a token', async (t) => {
+  for (const [route, expected] of [
+    ['GET /.well-known/openid-configuration', [200]],
+    ['GET /.well-known/oauth-authorization-server', [200]],
+    ['GET /v1/oauth/keys', [200]],
+    ['GET /v1/oauth/authorize', [400]],
+    ['GET /v1/oauth/authorize/x', [303, 400]],
+    ['GET /v1/oauth/device', [303]],
+    ['GET /v1/oauth/userinfo', [400, 401]],
+    ['POST /v1/oauth/token', [400, 401]],
+    ['POST /v1/oauth/revoke', [400, 401]],
+    ['POST /v1/oauth/introspect', [400, 401]],
+    ['POST /v1/oauth/device_authorization', [400, 401]],
+    ['POST /v1/oauth/register', [400]],
+    ['GET /web/oauth/x', [303, 401]],
+    ['POST /v1/oauth/authorize', [404]],
+    ['GET /v1/oauth/token', [404, 405]],
+    ['GET /v1/oauth/register/x', [404]],
+    ['GET /v1/oauth/session/end', [404]],
+    ['POST /v1/oauth/par', [404]],
+  ] as const) {
+    const status = await call(route, null)
+    t.ok((expected as readonly number[]).includes(status), `${route}: ${status}`)
   }
 })
 

@@ -10,15 +10,19 @@ import {
 } from '@mezite/cli'
 import * as Flags from '@oclif/core/flags'
 
-const TYPES = ['app-jwt', 'user-ca', 'agent-ca', 'hub-ca'] as const
+/** Keys that sign tokens. They have no phases. */
+const SIGNING_KEYS = ['app-jwt', 'oidc'] as const
+const TYPES = [...SIGNING_KEYS, 'user-ca', 'agent-ca', 'hub-ca'] as const
 
 class AuthExport extends AdminCommand {
-  static override summary = 'Print public keys: app-jwt as a JWKS, the certificate authorities as PEM'
+  static override summary =
+    'Print public keys: app-jwt and oidc as a JWKS, the certificate authorities as PEM'
   static override flags = {
     type: Flags.option({
       options: TYPES,
       required: true,
-      description: 'app-jwt verifies the identity assertion that apps receive',
+      description:
+        'app-jwt verifies the identity assertion that apps receive, oidc the ID tokens of programs',
     })(),
   }
 
@@ -31,9 +35,10 @@ class AuthExport extends AdminCommand {
 }
 
 class AuthRotate extends AdminCommand {
-  static override summary = 'Replace the key of a certificate authority or of the identity assertion'
+  static override summary =
+    'Replace the key of a certificate authority, of the identity assertion or of ID tokens'
   static override description =
-    `A certificate authority is rotated in phases, and no request fails on the way: start publishes a new key for everyone to trust; switch signs with it, while the old key stays trusted; finish ends trust in the old key; rollback goes back, until finish. Without --phase the command shows the current phase, who still depends on the old key, and the next command. app-jwt has no phases: the new key is published now and signs after six minutes; the old key verifies for another week.`
+    `A certificate authority is rotated in phases, and no request fails on the way: start publishes a new key for everyone to trust; switch signs with it, while the old key stays trusted; finish ends trust in the old key; rollback goes back, until finish. Without --phase the command shows the current phase, who still depends on the old key, and the next command. app-jwt and oidc have no phases: the new key is published now and signs after six minutes; the old key verifies for another week.`
   static override examples = [
     '<%= config.bin %> <%= command.id %> --type=agent-ca',
     '<%= config.bin %> <%= command.id %> --type=agent-ca --phase start',
@@ -44,7 +49,7 @@ class AuthRotate extends AdminCommand {
       options: TYPES,
       required: true,
       description:
-        'hub-ca and agent-ca secure tunnels, user-ca the logins of msh, app-jwt assertions to apps',
+        'hub-ca and agent-ca secure tunnels, user-ca the logins of msh; app-jwt signs assertions to apps, oidc ID tokens',
     })(),
     phase: Flags.option({
       options: ['start', 'switch', 'finish', 'rollback'] as const,
@@ -58,9 +63,9 @@ class AuthRotate extends AdminCommand {
     const { flags } = await this.parse(AuthRotate)
     const { type, phase, force } = flags
     const target = path`/auth/rotate/${type}`
-    if (type === 'app-jwt') {
+    if (SIGNING_KEYS.some((each) => each === type)) {
       if (phase !== undefined)
-        throw new CliError('MEZ_USAGE_WRONG', 'app-jwt has no phases', { hint: 'Leave --phase out.' })
+        throw new CliError('MEZ_USAGE_WRONG', `${type} has no phases`, { hint: 'Leave --phase out.' })
       const rotation = (await this.call(flags, 'POST', target)) as KeyRotation
       return this.show(flags, rotation, () => signingKeysText(rotation))
     }
@@ -93,7 +98,7 @@ interface AuthorityRotation {
   readonly waiting: readonly { readonly kind: string; readonly name: string; readonly until: string }[]
 }
 
-/** The keys of the identity assertion. */
+/** The keys of the identity assertion, or of ID tokens. */
 interface KeyRotation {
   readonly type: string
   readonly keys: readonly { readonly kid: string; readonly state: string; readonly signs_from: string }[]

@@ -4,6 +4,7 @@ import { CliError, messageOf, reportError } from '@mezite/cli'
 import { MshCommand } from '@mezite/cli/identity'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
+import { wordsAfterDashes } from '../command-line.ts'
 import type { OpenApp } from '../local-apps.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
@@ -27,8 +28,13 @@ export class AppRun extends MshCommand {
   }
 
   async run(): Promise<void> {
-    const { flags, argv } = await this.parse(AppRun)
-    const [app = '', command = '', ...args] = argv.map(String)
+    const { flags, args: given } = await this.parse(AppRun)
+    const { app } = given
+    const [command, ...args] = wordsAfterDashes(this.argv) ?? []
+    if (command === undefined)
+      throw new CliError('MEZ_USAGE_WRONG', 'the command is missing', {
+        hint: 'Put it after --, such as: msh app run orders-db -- psql -U app orders',
+      })
     const { openForCommand } = await import('../open-session.ts')
     let exit = 1
     let close = (): void => {}

@@ -4,6 +4,7 @@ import { PersonCommand } from '@mezite/cli/identity'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import { appAt, listApps } from '../app-lookup.ts'
+import { wordsAfterDashes } from '../command-line.ts'
 
 interface Issued {
   readonly access_token: string
@@ -46,7 +47,7 @@ export class Curl extends PersonCommand {
   static override args = { url: Args.string({ required: true, description: 'URL of an app' }) }
 
   async run(): Promise<void> {
-    const { args, flags, argv } = await this.parse(Curl)
+    const { args, flags } = await this.parse(Curl)
     const url = URL.parse(args.url)
     const app = url?.protocol === 'https:' ? appAt(await listApps(this.hub(flags)), url.host) : undefined
     if (app === undefined)
@@ -59,7 +60,8 @@ export class Curl extends PersonCommand {
       )
     const body = { app: app.name }
     const { access_token } = (await this.call(flags, 'POST', '/me/tokens', { body })) as Issued
-    const child = spawn('curl', ['--config', '/dev/fd/3', ...argv.map(String)], {
+    const words = [args.url, ...(wordsAfterDashes(this.argv) ?? [])]
+    const child = spawn('curl', ['--config', '/dev/fd/3', ...words], {
       stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
     })
     const pipe = child.stdio[3] as NodeJS.WritableStream

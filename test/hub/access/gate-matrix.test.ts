@@ -176,7 +176,11 @@ const world = defineHubPlugin({
 
 const tcp = await startTcpHub({
   plugins: [acme, world, byContext, byRequest, tokens, verifying],
-  config: { proxy: { apps_oidc_connector: 'sso' }, database: { driver: 'embedded' } },
+  config: {
+    proxy: { apps_oidc_connector: 'sso' },
+    database: { driver: 'embedded' },
+    plugins: { 'authorization-server': { enabled: true } },
+  },
 })
 const { hub } = tcp
 const web = createServer((request, response) => {
@@ -278,9 +282,12 @@ async function thirdParty(who: Login, app: keyof typeof ALPN): Promise<string> {
 }
 
 const BROWSERS = ['HTTP/1.1', 'HTTP/2', 'WebSocket', 'SSE'] as const
-const WAYS = [...BROWSERS, 'msh HTTP', 'msh TCP', 'third party', 'target', 'token'] as const
+const WAYS = [
+  ...BROWSERS,
+  ...(['msh HTTP', 'msh TCP', 'third party', 'target', 'token', 'access token', 'git password'] as const),
+] as const
 /** These cannot be led to a sign-in. */
-const PROGRAMS = /msh|party|target|token/
+const PROGRAMS = /msh|party|target|token|password/
 const OTHERS = ['bearer', 'API token', 'admin socket'] as const
 const CLOSE = ['Connection: close', 'Accept: application/json']
 /** What a verifier accepts. */
@@ -336,6 +343,11 @@ async function person(name: string, granted = false) {
     'third party': () => thirdParty(login, 'echo'),
     target: () => thirdParty(login, 'net'),
     token: () => http1([`Authorization: Bearer acme_${session.token}`, ...CLOSE]),
+    'access token': () => http1([`Authorization: Bearer mezite_at_${session.token}`, ...CLOSE]),
+    'git password': () => {
+      const basic = Buffer.from(`git:mezite_at_${session.token}`).toString('base64')
+      return http1([`Authorization: Basic ${basic}`, ...CLOSE])
+    },
     bearer: () => http1([`Authorization: Bearer ${token}`, ...CLOSE]),
     'API token': () => http1([`Authorization: Bearer ${apiToken}`, ...CLOSE]),
     'admin socket': () => hub.api('GET', '/locks').then(() => '200'),

@@ -4,6 +4,7 @@ import { request } from 'node:https'
 import { type Answer, programLogin } from '@mezite/core/testing'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import t from 'tap'
+import { until } from '../../until.ts'
 import {
   allow,
   authorizationUrl,
@@ -467,4 +468,39 @@ t.test('a login of a command line gets a short token for one app, which ends wit
   t.equal((await ask({ app: 'nothing' })).status, 404)
   await hub.api('DELETE', `/sessions/${login.session_id}`)
   t.equal((await open('one', bearer(issued))).status, 401)
+})
+
+t.test('records sign-ins of programs, and consents and tokens that end before their time', async (t) => {
+  person('pat', 'staff')
+  const pat = hub.visitor()
+  const of = async (type: string) => {
+    const all = await hub.api<Record<string, string>[]>('GET', `/audit?type=${type}&limit=1000`)
+    return all.filter(({ user }) => user === 'pat@example.com')
+  }
+  const find = async (type: string, count: number) => {
+    let found: Record<string, string>[] = []
+    await until(async () => {
+      found = await of(type)
+      return found.length >= count
+    }, `${count} ${type}`)
+    return found
+  }
+  const first = await authorize(hub, pat, clientId, resource('one'))
+  const [login] = (await find('user.login', 2)).filter(({ method }) => method === 'oauth')
+  t.match(login, { success: true, program: 'Test program', client: clientId, connector: 'sso' })
+  const [granted] = await find('consent.granted', 1)
+  t.equal(login?.session_id, granted?.session)
+  const ended = new URLSearchParams({ client_id: clientId, token: first.access_token })
+  t.equal((await post(hub, '/v1/oauth/revoke', ended)).status, 200)
+  t.match(await find('token.revoked', 1), [{ name: 'one', program: 'Test program', end_reason: 'revoked' }])
+  t.strictSame(await of('consent.revoked'), [], 'the program may get another one')
+  const second = await refresh(first.refresh_token)
+  t.equal(second.status, 200, second.text)
+  await hub.api('DELETE', `/sessions/${granted?.session}`)
+  t.match(await find('consent.revoked', 1), [
+    { name: 'Test program', end_reason: 'revoked', session_id: granted?.session },
+  ])
+  await find('token.revoked', 2)
+  const revoked = [...(await of('consent.revoked')), ...(await of('token.revoked'))]
+  t.equal(new Set(revoked.map(({ session_id }) => session_id)).size, revoked.length, 'each once')
 })
