@@ -1,8 +1,10 @@
 /** Authorities get new keys while two built hubs on one PostgreSQL server, an agent at each and msh are at work. */
+import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose'
 import pg from 'pg'
 import t from 'tap'
 import { FakeIssuer } from '../../core/testing/index.ts'
@@ -30,7 +32,9 @@ const echo = createServer((socket) => void socket.on('error', () => {}).pipe(soc
 await new Promise<void>((resolve) => echo.listen(0, '127.0.0.1', resolve))
 t.teardown(() => echo.close())
 
-const pair = await startTwoHubs(t)
+const pair = await startTwoHubs(t, {
+  config: { plugins: { 'authorization-server': { enabled: true } } },
+})
 const { a, b, dir } = pair
 const hubs = [a, b]
 const names = ['node-a', 'node-b'] as const
@@ -278,6 +282,64 @@ t.test('a rotation goes back from either phase', async (t) => {
     (await step('agent-ca', 'finish')).keys.map(({ pin }) => pin),
     [first?.pin],
   )
+})
+
+t.test('the keys of ID tokens: hubs have one set, and a sign-in that began before goes on', async (t) => {
+  const redirect = 'https://web.example.com/callback'
+  const made = await a.api<{ client_id: string; client_secret: string; issuer: string }>(
+    ...(['PUT', '/app-clients/web', { redirect_uris: [redirect] }] as const),
+  )
+  const published = async (hub: (typeof hubs)[number]) => {
+    pair.balanceTo(hub)
+    return JSON.parse((await pair.visitor().fetch(`${pair.hubUrl}/v1/oauth/keys`)).text) as JSONWebKeySet
+  }
+  const kidsOf = ({ keys }: JSONWebKeySet) => keys.map(({ kid }) => kid).sort()
+  const [old] = kidsOf(await published(b))
+
+  const person = pair.visitor()
+  const verifier = randomBytes(32).toString('base64url')
+  const query = new URLSearchParams({
+    ...{
+      response_type: 'code',
+      client_id: made.client_id,
+      redirect_uri: redirect,
+      scope: 'openid',
+      state: 's',
+    },
+    code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+    code_challenge_method: 'S256',
+  })
+  pair.balanceTo(a)
+  let next = new URL(`${made.issuer}/v1/oauth/authorize?${query}`)
+  for (let hops = 0; hops < 20 && next.origin !== new URL(redirect).origin; hops++) {
+    const { headers, status } = await person.fetch(next.href, { headers: { accept: 'text/html' } })
+    if (headers.location === undefined) throw new Error(`${next.href} ${status}`)
+    next = new URL(headers.location, next)
+  }
+  const code = next.searchParams.get('code') ?? ''
+
+  await a.api('POST', '/auth/rotate/oidc')
+  await until(async () => (await published(b)).keys.length === 2, 'the other hub publishes the new key')
+  t.strictSame(kidsOf(await published(b)), kidsOf(await published(a)))
+  pair.balanceTo(b)
+  const redeemed = await pair.visitor().fetch(`${pair.hubUrl}/v1/oauth/token`, {
+    method: 'POST',
+    headers: {
+      authorization: `Basic ${Buffer.from(`${made.client_id}:${made.client_secret}`).toString('base64')}`,
+      'content-type': 'application/x-www-form-urlencoded',
+    },
+    body: new URLSearchParams({
+      ...{ grant_type: 'authorization_code', code, redirect_uri: redirect, code_verifier: verifier },
+    }).toString(),
+  })
+  t.equal(redeemed.status, 200, redeemed.text)
+  const { id_token: token } = JSON.parse(redeemed.text)
+  t.equal(decodeProtectedHeader(token).kid, old, 'the new key is published before it signs')
+  const { payload } = await jwtVerify(token, createLocalJWKSet(await published(a)), {
+    ...{ issuer: made.issuer, audience: made.client_id },
+  })
+  t.equal(payload.sub, 'alice@example.com')
+  pair.balanceTo(a, b)
 })
 
 t.test('an API token that is revoked at one hub opens nothing at the other', async (t) => {

@@ -180,65 +180,68 @@ t.test('programs use the local proxy as their HTTP proxy, and it leads to apps a
   t.equal(received.length, before)
 })
 
-t.test('with --ca, curl, git and fetch reach apps at their public addresses through the proxy', async (t) => {
-  const ca = join(dir, 'proxy-ca.pem')
-  const { url } = await openProxy(t, '--ca', ca)
-  const address = `https://${appHost}`
-  const plain = await curl(['--proxy', url, '--cacert', ca, '-D', '-', `${address}/x`])
-  t.match(plain, { code: 0, out: /\r\n\r\nbot:ci / }, plain.err)
-  t.match(plain.out, /set-cookie: __Host-a=1; Secure; Path=\//i, 'cookies keep what https allows')
-  t.match(received.at(-1), { url: '/x', headers: { host: appHost } })
-  const same = ['-H', `Origin: ${address}`, '-H', 'Sec-Fetch-Site: same-origin']
-  t.match(await curl(['--proxy', url, '--cacert', ca, ...same, address]), { code: 0, out: /^bot:ci/ })
-  t.equal(received.at(-1)?.headers.origin, address)
-  for (const header of [
-    `Origin: http://${appHost}`,
-    'Origin: https://evil.example',
-    'Sec-Fetch-Site: same-site',
-  ])
-    t.match(
-      await curl(['--proxy', url, '--cacert', ca, '-H', header, '-w', ' %{http_code}', address]),
-      { out: / 403$/ },
-      header,
-    )
-  const other = await curl([
-    '--proxy',
-    url,
-    '--cacert',
-    ca,
-    '-H',
-    'Host: docs.localhost',
-    '-w',
-    ' %{http_code}',
-    address,
-  ])
-  t.match(other, { out: / 403$/ }, 'a tunnel is for one host')
-  t.match(await curl(['--proxy', url, address]), { code: 60 }, 'only programs that trust the certificate')
-  t.match(await curl(['--proxy', url, '--cacert', ca, 'https://example.com/']), { code: 56 }, 'other hosts')
+t.test(
+  'S221 with --ca, curl, git and fetch reach apps at their public addresses through the proxy',
+  async (t) => {
+    const ca = join(dir, 'proxy-ca.pem')
+    const { url } = await openProxy(t, '--ca', ca)
+    const address = `https://${appHost}`
+    const plain = await curl(['--proxy', url, '--cacert', ca, '-D', '-', `${address}/x`])
+    t.match(plain, { code: 0, out: /\r\n\r\nbot:ci / }, plain.err)
+    t.match(plain.out, /set-cookie: __Host-a=1; Secure; Path=\//i, 'cookies keep what https allows')
+    t.match(received.at(-1), { url: '/x', headers: { host: appHost } })
+    const same = ['-H', `Origin: ${address}`, '-H', 'Sec-Fetch-Site: same-origin']
+    t.match(await curl(['--proxy', url, '--cacert', ca, ...same, address]), { code: 0, out: /^bot:ci/ })
+    t.equal(received.at(-1)?.headers.origin, address)
+    for (const header of [
+      `Origin: http://${appHost}`,
+      'Origin: https://evil.example',
+      'Sec-Fetch-Site: same-site',
+    ])
+      t.match(
+        await curl(['--proxy', url, '--cacert', ca, '-H', header, '-w', ' %{http_code}', address]),
+        { out: / 403$/ },
+        header,
+      )
+    const other = await curl([
+      '--proxy',
+      url,
+      '--cacert',
+      ca,
+      '-H',
+      'Host: docs.localhost',
+      '-w',
+      ' %{http_code}',
+      address,
+    ])
+    t.match(other, { out: / 403$/ }, 'a tunnel is for one host')
+    t.match(await curl(['--proxy', url, address]), { code: 60 }, 'only programs that trust the certificate')
+    t.match(await curl(['--proxy', url, '--cacert', ca, 'https://example.com/']), { code: 56 }, 'other hosts')
 
-  const git = await run('git', ['-c', `http.proxy=${url}`, 'ls-remote', `${address}/r.git`], {
-    env: { GIT_SSL_CAINFO: ca },
-  })
-  t.match(git, { code: 0, out: /refs\/heads\/main/ }, git.err)
+    const git = await run('git', ['-c', `http.proxy=${url}`, 'ls-remote', `${address}/r.git`], {
+      env: { GIT_SSL_CAINFO: ca },
+    })
+    t.match(git, { code: 0, out: /refs\/heads\/main/ }, git.err)
 
-  const script = `fetch('${address}/fetched').then(async (r) => console.log(r.status, await r.text()))`
-  const fetched = await run(process.execPath, ['-e', script], {
-    env: { NODE_USE_ENV_PROXY: '1', HTTPS_PROXY: url, NODE_EXTRA_CA_CERTS: ca, NO_PROXY: '' },
-  })
-  t.match(fetched.out, /^200 bot:ci /, fetched.err)
+    const script = `fetch('${address}/fetched').then(async (r) => console.log(r.status, await r.text()))`
+    const fetched = await run(process.execPath, ['-e', script], {
+      env: { NODE_USE_ENV_PROXY: '1', HTTPS_PROXY: url, NODE_EXTRA_CA_CERTS: ca, NO_PROXY: '' },
+    })
+    t.match(fetched.out, /^200 bot:ci /, fetched.err)
 
-  const text = await run('openssl', ['x509', '-in', ca, '-noout', '-text'])
-  t.match(text.out, /Name Constraints: critical\s+Permitted:/)
-  t.match(text.out, `DNS:${new URL(address).hostname}`)
-  t.notMatch(text.out, 'example.com', 'it counts for the apps alone')
-  t.match(await runMsh(['proxy', '--port', '0', '--ca', '/nowhere/ca.pem'], env), {
-    code: 1,
-    err: /cannot write/,
-  })
-})
+    const text = await run('openssl', ['x509', '-in', ca, '-noout', '-text'])
+    t.match(text.out, /Name Constraints: critical\s+Permitted:/)
+    t.match(text.out, `DNS:${new URL(address).hostname}`)
+    t.notMatch(text.out, 'example.com', 'it counts for the apps alone')
+    t.match(await runMsh(['proxy', '--port', '0', '--ca', '/nowhere/ca.pem'], env), {
+      code: 1,
+      err: /cannot write/,
+    })
+  },
+)
 
 t.test(
-  'a program of another user of the machine gets nothing from local ports',
+  'S220 a program of another user of the machine gets nothing from local ports',
   { skip: process.getuid?.() === 0 ? false : 'needs root, to run a program as another user' },
   async (t) => {
     const nobody = { uid: 65_534 }
