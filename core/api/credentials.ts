@@ -97,6 +97,10 @@ export interface CredentialRefusal {
   readonly code: string
   /** Whether the request presented a credential in a header. */
   readonly presented: boolean
+  /** Path and query as the client sent them. */
+  readonly target: string
+  /** The value of `User-Agent`; empty without one. */
+  readonly userAgent: string
 }
 
 /** See `HeaderCredential.document`. */

@@ -117,11 +117,12 @@ export function conformCredential(t: ConformTest, open: () => Promise<Credential
   })
 
   t.test('what it answers before anybody is known does not tell which apps exist', async (t) => {
+    const asked = { code: 'session_ended', target: '/', userAgent: 'curl/8.14.1' }
     await withEntry(async ({ credential: { challenge, document } }) => {
       for (const status of [401, 403])
         for (const presented of [true, false]) {
           const [one, other] = ORIGINS.map((origin) => {
-            const text = challenge?.({ origin, status, code: 'session_ended', presented }) ?? null
+            const text = challenge?.({ ...asked, origin, status, presented }) ?? null
             const fits =
               text === null || (isHeaderLine('WWW-Authenticate', text) && /^[\w!#$%&'*+.^`|~-]+/.test(text))
             t.ok(fits, `the challenge ${JSON.stringify(text)} is one`)

@@ -19,29 +19,35 @@ interface Owner {
  */
 export type OwnerCheck = (socket: Socket) => Promise<'own' | 'other' | 'gone'>
 
-/** Connections that arrive together share one reading of the tables. */
+/** How often the tables are read for one connection: they are read in parts and change meanwhile, so one may miss a line. */
+const ATTEMPTS = 3
+
+/** Connections that arrive while the tables are read wait for the next reading, which they share. */
 export function createOwnerCheck(): OwnerCheck {
   const uid = process.geteuid?.()
   if (uid === undefined || !canRead(TABLES[0])) return async () => 'own'
-  let next: Promise<ReadonlyMap<string, Owner>> | null = null
+  let current: Promise<unknown> = Promise.resolve()
+  let next: Promise<string> | null = null
 
-  function owners(): Promise<ReadonlyMap<string, Owner>> {
-    // A table that is being read may lack a connection that is newer.
-    next ??= new Promise((resolve, reject) => {
-      setImmediate(() => {
-        next = null
-        readOwners().then(resolve, reject)
-      })
+  function tables(): Promise<string> {
+    // What is being read may lack a connection that is newer.
+    next ??= current.then(() => {
+      next = null
+      const reading = readTables()
+      current = reading
+      return reading
     })
     return next
   }
 
   return async (socket) => {
     const key = keyOf(socket)
-    // The tables are read in parts, and change meanwhile: one may miss a line once.
-    const owner = (await owners()).get(key) ?? (await owners()).get(key)
-    if (owner?.open !== true) return 'gone'
-    return owner.uid === uid || owner.uid === 0 ? 'own' : 'other'
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const owner = ownerOf(key, await tables())
+      if (owner?.open === true) return owner.uid === uid || owner.uid === 0 ? 'own' : 'other'
+      if (owner !== null || socket.destroyed) break
+    }
+    return 'gone'
   }
 }
 
@@ -54,18 +60,17 @@ function canRead(file: string): boolean {
   }
 }
 
-/** The owner of each socket, by its address and that of its peer. */
-async function readOwners(): Promise<ReadonlyMap<string, Owner>> {
+async function readTables(): Promise<string> {
   const texts = await Promise.all(TABLES.map((file) => readFile(file, 'latin1').catch(() => '')))
-  const lines = texts.flatMap((text) => text.split('\n').slice(1))
-  return new Map(
-    lines.flatMap((line): [string, Owner][] => {
-      const [, local, peer, , , , , uid, , inode] = line.trim().split(/ +/)
-      if (local === undefined || peer === undefined) return []
-      const key = `${local} ${peer}`.replaceAll(MAPPED, '')
-      return [[key, { uid: Number(uid), open: inode !== '0' }]]
-    }),
-  )
+  return texts.join('').replaceAll(MAPPED, '')
+}
+
+/** The owner of the socket with these ends; null if it is not listed. */
+function ownerOf(key: string, tables: string): Owner | null {
+  const at = tables.indexOf(` ${key} `)
+  if (at === -1) return null
+  const [, , , , , , , uid, , inode] = tables.slice(at, at + 160).split(/ +/)
+  return { uid: Number(uid), open: inode !== '0' }
 }
 
 /** How the tables write the client's end of a connection. */

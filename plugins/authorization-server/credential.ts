@@ -50,6 +50,20 @@ function presented(value: string): { readonly token: string; readonly dpop: bool
   }
 }
 
+/** Programs that ask a registry of images or charts. They fail at a bearer challenge without `realm`, which is Docker's own. */
+const REGISTRY_CLIENT =
+  /^(?:docker|containerd|buildkit|containers|skopeo|podman|buildah|cri-o|go-containerregistry|crane|kaniko|oras|helm|cosign)\b/i
+
+/**
+ * Whether the request comes from a program that takes no other challenge than Basic: git, and clients of registries. It
+ * depends on the request alone. For all others a browser would ask people for a password.
+ */
+function knowsOnlyBasic({ target, userAgent }: CredentialRefusal): boolean {
+  const isGit =
+    /^git\//.test(userAgent) && /\/(?:info\/refs\?service=git-|git-(?:upload|receive)-pack$)/.test(target)
+  return isGit || (/^\/v2(?:\/|$)/.test(target) && REGISTRY_CLIENT.test(userAgent))
+}
+
 /**
  * The entry of `credentials` that lets programs in by an access token: `Authorization: Bearer` or `DPoP`, the password of
  * `Authorization: Basic`, or `Mezite-Token`.
@@ -76,7 +90,9 @@ export function tokenCredential(options: {
     )
   }
 
-  function challenge({ origin, status, code, presented }: CredentialRefusal): string | null {
+  function challenge(refusal: CredentialRefusal): string | null {
+    const { origin, status, code, presented } = refusal
+    if (status === 401 && knowsOnlyBasic(refusal)) return 'Basic realm="Mezite"'
     const stepUp = status === 403 && presented && /_required$/.test(code)
     if (status !== 401 && !stepUp) return null
     const error = stepUp ? 'insufficient_scope' : presented ? 'invalid_token' : null

@@ -140,10 +140,11 @@ export function interactionRoutes(deps: InteractionDeps): WebRoutes {
     grant.consent = { user: user.name, holder: user.holder, anchor, program }
     const grantId = await grant.save()
     audit.record({
-      ...{ type: 'user.login', success: true, by: request.actor, sessionId: anchor },
+      ...{ type: 'user.login', success: true, by: request.actor },
       fields: {
         ...{ method: 'oauth', connector: session.connector, program, client: client.clientId },
         name: own === undefined ? null : (catalog.byId(own)?.name ?? null),
+        session: anchor,
       },
     })
     if (own === undefined)

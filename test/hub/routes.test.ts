@@ -208,7 +208,7 @@ t.test('the endpoints for programs want no cookie of the hub, and answer nobody 
     ['POST /v1/oauth/device_authorization', [400, 401]],
     ['POST /v1/oauth/register', [400]],
     ['GET /web/oauth/x', [303, 401]],
-    ['POST /v1/oauth/authorize', [404]],
+    ['POST /v1/oauth/authorize', [404, 405]],
     ['GET /v1/oauth/token', [404, 405]],
     ['GET /v1/oauth/register/x', [404]],
     ['GET /v1/oauth/session/end', [404]],

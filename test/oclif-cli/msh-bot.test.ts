@@ -77,6 +77,12 @@ t.test('a bot signs in by its key, by an ID token and by its secret, without a b
   })
   const idToken = { ...home('id-token'), MEZITE_ID_TOKEN: token }
   t.match(await login('ci', [], idToken), { code: 0 })
+  const mounted = tcp.issuer.sign({
+    ...{ iss: tcp.issuer.url, sub: 'job-1', aud: 'hub', iat: now, exp: now + 60, jti: 'k8s' },
+  })
+  const byFile = home('file')
+  t.match(await login('ci', ['--id-token-file', file('token', `${mounted}\n`)], byFile), { code: 0 })
+  t.match(await login('ci', ['--id-token-file', join(dir, 'token')], byFile), { code: 1 }, 'it counts once')
   const { out } = await mezctl('bots', 'secret', 'ci')
   const [, secret = ''] = /Secret: (mezite_bot_\S+)/.exec(out) ?? []
   const bySecret = home('secret')
@@ -168,7 +174,9 @@ t.test('the local proxy has every web application at a name of its own', async (
   ])
   t.match(replies, /200 OK.*403 Forbidden/s, 'a connection belongs to one app')
   for (const bytes of [
-    `CONNECT ${own} HTTP/1.1\r\nHost: ${own}\r\n\r\n`,
+    `CONNECT evil.example:80 HTTP/1.1\r\nHost: ${own}\r\n\r\n`,
+    `CONNECT ${own} HTTP/1.1\r\nHost: ${own}\r\nHost: evil.example\r\n\r\n`,
+    `CONNECT web.localhost:1 HTTP/1.1\r\nHost: ${own}\r\n\r\n`,
     `GET http://evil.example/ HTTP/1.1\r\nHost: ${own}\r\n\r\n`,
     `GET / HTTP/1.1\r\nHost: ${own}\r\nHost: ${own}\r\n\r\n`,
   ])

@@ -96,7 +96,6 @@ t.test(
         ...env,
         PGCONNECT_TIMEOUT: '20',
       })
-    t.match(await psql('-c', "select 'sum ' || 40 + 2"), { code: 1, err: /sum/ })
     t.match(await psql('-c', "select 'sum ' || (40 + 2)"), { code: 0, out: 'sum 42\n' })
     t.match(await psql('-v', 'ON_ERROR_STOP=1', '-c', 'select nonsense'), { code: 1, err: /nonsense/ })
     t.match(
@@ -106,10 +105,10 @@ t.test(
     )
     const starts = await tcp.events(
       'app.session.start',
-      ({ user, name }) => user === 'bot:ci' && name === 'orders-db',
-      4,
+      ({ user, app }) => user === 'bot:ci' && app === 'orders-db',
+      3,
     )
-    t.ok(starts.length >= 4, 'each is a session of the bot')
+    t.ok(starts.length >= 3, 'each is a session of the bot')
   },
 )
 

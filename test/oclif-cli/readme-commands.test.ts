@@ -62,6 +62,7 @@ const OF_OTHERS: Readonly<Record<string, string>> = {
   idt: 'a recipe for the runner of GitHub; oclif-cli/msh-bot.test.ts asks a stand-in for it',
   at: 'exchanges the ID token of a platform; plugins/authorization-server/bot-tokens.test.ts does the same',
   git: 'a client of others; plugins/authorization-server/git.test.ts clones and pushes with it',
+  KUBECONFIG: 'kubectl is a client of others; oclif-cli/msh-programs.test.ts asks the exec plugin',
   pip: 'a client of others, for an application of the example',
   '/etc/mezite/dns-hook': 'a program of the operator; plugins/acme/parts.test.ts runs one',
   'redis-cli': 'a client of others; e2e/msh.test.ts runs it',

@@ -9,12 +9,14 @@ import { publicOrigin } from '../request/origin.ts'
  */
 export function challengeLines(
   { access, publicNames }: Pick<Deps, 'access' | 'publicNames'>,
-  { host }: Pick<AppRequest, 'host'>,
+  { host, target, lines }: Pick<AppRequest, 'host' | 'target' | 'lines'>,
   { status, code }: Pick<Problem, 'status' | 'code'>,
   presented: boolean,
 ): string[] {
   const origin = publicOrigin(host.host, publicNames)
+  const at = lines.findIndex((name, at) => at % 2 === 0 && name.toLowerCase() === 'user-agent')
+  const userAgent = at === -1 ? '' : (lines[at + 1] ?? '')
   return access.callers
-    .challenges({ origin, status, code, presented })
+    .challenges({ origin, status, code, presented, target, userAgent })
     .flatMap((text) => ['WWW-Authenticate', text])
 }

@@ -136,7 +136,13 @@ t.test('challenges and documents are those of the entries', async (t) => {
       presented ? `Bearer error="invalid_token"` : `Bearer from="${origin}"`,
   } as Credential
   const { callers } = callersOf(entry)
-  const refusal = { origin: 'https://wiki.apps.test', status: 401, code: 'login_required' }
+  const refusal = {
+    origin: 'https://wiki.apps.test',
+    status: 401,
+    code: 'login_required',
+    target: '/',
+    userAgent: '',
+  }
   t.strictSame(callers.challenges({ ...refusal, presented: false }), ['Bearer from="https://wiki.apps.test"'])
   t.strictSame(callers.challenges({ ...refusal, presented: true }), ['Bearer error="invalid_token"'])
   t.equal(callers.documentAt(path), document)

@@ -217,6 +217,70 @@ t.test('S203 an ID token of a trusted issuer counts once, and only if it meets o
   )
 })
 
+/** Tokens as platforms document them, with a rule for each and the claim of another job. */
+const PLATFORMS = {
+  'GitHub Actions': {
+    claims: {
+      ...{
+        sub: 'repo:example/shop:environment:production',
+        repository: 'example/shop',
+        ref: 'refs/heads/main',
+      },
+      ...{ repository_owner: 'example', repository_id: '74', run_id: '6', run_attempt: '2', actor: 'ann' },
+      ...{ workflow: 'deploy', head_ref: '', base_ref: '', event_name: 'push', ref_type: 'branch' },
+      ...{ job_workflow_ref: 'example/shop/.github/workflows/deploy.yml@refs/heads/main' },
+      ...{ environment: 'production', runner_environment: 'github-hosted' },
+    },
+    rule: { repository: 'example/shop', environment: 'production', ref: '^refs/heads/(main|release-.*)$' },
+    other: { ref: 'refs/pull/7/merge' },
+    header: {},
+  },
+  'GitLab CI': {
+    claims: {
+      ...{
+        sub: 'project_path:example/shop:ref_type:branch:ref:main',
+        namespace_id: '1',
+        namespace_path: 'example',
+      },
+      ...{ project_id: '2', project_path: 'example/shop', user_login: 'ann', pipeline_id: '3', job_id: '4' },
+      ...{ pipeline_source: 'push', ref: 'main', ref_type: 'branch', ref_protected: 'true' },
+    },
+    rule: { project_path: 'example/shop', ref_protected: 'true' },
+    other: { ref_protected: 'false' },
+    header: {},
+  },
+  Kubernetes: {
+    claims: {
+      ...{ aud: [AUDIENCE], sub: 'system:serviceaccount:shop:deployer', jti: undefined },
+      'kubernetes.io': {
+        namespace: 'shop',
+        serviceaccount: { name: 'deployer', uid: '5' },
+        pod: { name: 'p' },
+      },
+    },
+    rule: { sub: 'system:serviceaccount:shop:deployer' },
+    other: { sub: 'system:serviceaccount:shop:default' },
+    header: { typ: undefined },
+  },
+} as const
+
+t.test(
+  'jobs of GitHub, GitLab and Kubernetes prove themselves by the claims of their platform',
+  async (t) => {
+    const { issuer } = tcp
+    for (const [name, { claims, rule, other, header }] of Object.entries(PLATFORMS)) {
+      await put('job', { trust: [{ issuer: issuer.url, audience: AUDIENCE, claims: rule }] })
+      const now = Math.floor(Date.now() / 1_000)
+      const base = { iss: issuer.url, aud: AUDIENCE, iat: now, nbf: now, exp: now + 600, jti: randomUUID() }
+      const token = issuer.sign({ ...base, ...claims }, header)
+      t.match(await ask('job', { id_token: token }), { status: 200, body: { user: 'bot:job' } }, name)
+      t.equal((await ask('job', { id_token: token })).status, 401, `${name}: once`)
+      const stranger = issuer.sign({ ...base, ...claims, jti: randomUUID(), ...other }, header)
+      t.equal((await ask('job', { id_token: stranger })).status, 401, `${name}: another job`)
+    }
+  },
+)
+
 t.test(
   'an issuer that does not respond is a fault of the moment, and no ID token of it counts',
   async (t) => {
