@@ -11,7 +11,8 @@ import { appAt, listApps } from './app-lookup.ts'
 
 /** A clone or a log that is followed ends with its token, so that it lasts as long as the hub allows. */
 const TTL_SECONDS = 3_600
-const REUSED_MS = 30 * 60_000
+/** Programs that ask again within this time get the same token. One that was revoked is given no longer than this. */
+const REUSED_MS = 5 * 60_000
 
 /** A token that opens one app. */
 export interface AppToken {
@@ -26,11 +27,12 @@ interface Stored extends AppToken {
   readonly proxy: string
   readonly session: string | null
   readonly app: string
+  /** Given again until then, in milliseconds since the epoch. */
+  readonly reused_until: number
 }
 
 /**
- * Tokens of this login for programs that ask often: each is kept in `<dir>/tokens.json` and given again while half an hour
- * of it is left. Every method throws `CliError`.
+ * Tokens of this login for programs that ask often: each is kept in `<dir>/tokens.json` and given again for five minutes. Every method throws `CliError`.
  */
 export interface AppTokens {
   of(app: string): Promise<AppToken>
@@ -66,7 +68,7 @@ export function createAppTokens(
     writePrivateFile(file, `${JSON.stringify(all, null, 2)}\n`)
   }
   const mine = () => load().filter((one) => one.proxy === proxy)
-  const fresh = (one: Stored) => Date.parse(one.expires) - Date.now() > REUSED_MS
+  const fresh = (one: Stored) => one.reused_until > Date.now()
 
   async function issue(app: string): Promise<AppToken> {
     const body = { app, ttl_seconds: TTL_SECONDS }
@@ -74,7 +76,9 @@ export function createAppTokens(
     const { access_token: token, expires, resource } = answer as Readonly<Record<string, string>>
     const issued = { token: String(token), expires: String(expires), host: new URL(String(resource)).host }
     const others = load().filter((one) => one.proxy !== proxy || one.app !== app)
-    save([...others, { ...issued, proxy, session, app }])
+    const left = Date.parse(issued.expires) - Date.now()
+    const reused_until = Date.now() + Math.min(REUSED_MS, left / 4)
+    save([...others, { ...issued, proxy, session, app, reused_until }])
     return issued
   }
 

@@ -11,6 +11,7 @@ import { describeFailure, failureStatus } from './refusal.ts'
 /** Servers of apps that are kept; each is small, and an app beyond them is looked up again. */
 const MOST_SERVERS = 500
 const HANDSHAKE_MS = 10_000
+const REFUSED_MS = 10_000
 
 /** What the local proxy needs of `ProxyAuthority`. */
 export interface ProxyCertificates {
@@ -138,6 +139,9 @@ const established = (socket: Socket): void => void socket.write('HTTP/1.1 200 Co
 
 function refuse(socket: Socket, status: number, text: string): void {
   const body = `${text}\n`
+  // Reads on, so that the end of the client is noticed.
+  socket.resume()
+  socket.setTimeout(REFUSED_MS, () => socket.destroy())
   socket.end(
     `HTTP/1.1 ${status} Refused\r\nContent-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   )
