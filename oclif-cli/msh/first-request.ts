@@ -60,7 +60,7 @@ export function parseFirstRequest(bytes: Buffer, port: number): FirstRequest {
     if (!/^[a-z0-9.-]{1,253}:\d{1,5}$/.test(host) || named.length > 1) return { kind: 'other' }
     return { kind: 'connect', app: appOf(host, [80, port]), host, bytes: end + END.length }
   }
-  const absolute = /^http:\/\/([^/?#@]*)/i.exec(target)?.[1]
+  const absolute = /^http:\/\/([^/?#]*)/i.exec(target)?.[1]
   const [host, ...more] = absolute === undefined ? valuesOf('host') : [absolute]
   if (host === undefined || more.length > 0) return { kind: 'other' }
   const app = appOf(host.toLowerCase(), absolute === undefined ? [port] : [80, port])
