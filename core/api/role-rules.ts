@@ -1,7 +1,7 @@
 import type { TSchema } from 'typebox'
 import { slotRef } from '../kernel/reference.ts'
 import type { App } from './app.ts'
-import type { Vote } from './decision.ts'
+import type { Vote, VoteLine } from './decision.ts'
 
 /** A member that a plugin adds to `spec.allow` of roles, such as `request`. Its values are an object. */
 export interface RoleRule {
@@ -42,6 +42,8 @@ export interface RoleReader {
   ruled(rule: string): readonly RuledRole[]
   /** Whether these roles, by themselves, let people into the app, and whether one of them denies it. */
   reach(roles: readonly string[], app: App): { readonly allowed: boolean; readonly denied: boolean }
+  /** The rules of these roles that a decision about the app considers, in the words of `mezctl access explain`. */
+  explain(roles: readonly string[], app: App): readonly VoteLine[]
   /** Votes for the requirements of the role's options, as if the role had allowed the app. */
   require(role: string, vote: Pick<Vote, 'require'>): void
 }

@@ -139,7 +139,10 @@ export async function openRooms(options: RoomsOptions) {
     certificateCovers: certificates.covers,
     secretBox,
   })
-  const users = createUsers({ ...base, revisions, released: calls.user.released })
+  const users = createUsers({
+    ...{ ...base, revisions },
+    released: (release) => grants.release(release).then(() => calls.user.released(release)),
+  })
   const callers = createCallers(base)
   const accounts = createAccounts({ users, bots: callers.bots })
   const grants = createGrants({ ...base, revisions, accounts })

@@ -59,12 +59,17 @@ type Named = { Params: { id: string } }
 
 /** `/v1/webapi/access-requests`. Callers see their own requests and those that they decide about; administrators see all. */
 export function apiRoutes(deps: RouteDeps): WebRoutes {
-  const { desk, store, users, clock } = deps
+  const { desk, store, people, users, clock, languageOf } = deps
   /** Why somebody was denied is for those who decide. */
   function show(request: AccessRequest, { user }: Subject) {
     const shown = shownRequest(request, clock.now())
-    if (users.keyOf(user) !== request.key) return shown
+    if (!isOwn(user, request)) return shown
     return { ...shown, reviews: shown.reviews.map((review) => ({ ...review, reason: null })) }
+  }
+
+  function isOwn(name: string, request: AccessRequest): boolean {
+    const user = users.byName(name)
+    return user !== undefined && people.isOf(request, user)
   }
 
   async function known(subject: Subject, id: string) {
@@ -90,7 +95,7 @@ export function apiRoutes(deps: RouteDeps): WebRoutes {
         async ({ subject, query: { mine = false, state } }) => {
           const all = await store.list(mine ? { key: users.keyOf(subject.user) } : {})
           const shown = all
-            .filter((request) => mayRead(deps, subject, request))
+            .filter((request) => (mine ? isOwn(subject.user, request) : mayRead(deps, subject, request)))
             .map((request) => show(request, subject))
           return state === undefined ? shown : shown.filter((one) => one.state === state)
         },
@@ -123,11 +128,14 @@ export function apiRoutes(deps: RouteDeps): WebRoutes {
           ...user,
           schema: { summary: 'Ask for an app or a role', body: CreateBody, returns: RequestResource },
         },
-        async ({ body, actor }, reply) => {
+        async ({ body, actor, headers }, reply) => {
           const { app, role, reason = '', break_glass: breakGlass = false } = body
           if ((app === undefined) === (role === undefined))
             throw new Problem(400, 'request_invalid', 'Name an app or a role, and not both.')
-          const input = { app, role, durationMs: durationOf(body.for), reason: reasonOf(reason), breakGlass }
+          const input = {
+            ...{ app, role, durationMs: durationOf(body.for), reason: reasonOf(reason), breakGlass },
+            language: languageOf(headers['accept-language']),
+          }
           reply.code(201)
           return show(await desk.create(input, actor), actor.subject)
         },

@@ -1,9 +1,9 @@
 import type { dashboardParts, SlotRef } from '@mezite/core'
-import { PAGES, targetOf } from './messages.ts'
+import { PAGES } from './messages.ts'
 import { stateOf } from './request.ts'
 import type { ReviewAccess } from './review.ts'
 import type { RequestStore } from './store.ts'
-import { showDuration } from './texts.ts'
+import { showDuration, targetOf, texts } from './texts.ts'
 
 type Part = typeof dashboardParts extends SlotRef<infer P> ? P : never
 
@@ -28,7 +28,7 @@ export function dashboardPartsOf(parts: {
             columns: ['State', 'Person', 'Access to', 'For', 'Reason', 'Asked'],
             rows: all.map((one) => [
               { text: stateOf(one, clock.now()), href: `${PAGES}/${one.id}` },
-              ...[one.user, targetOf(one), showDuration(one.durationMs), one.reason],
+              ...[one.user, targetOf(texts.en, one), showDuration(one.durationMs), one.reason],
               { time: one.created },
             ]),
             empty: 'Nobody has asked for access. Roles with `allow.request` let people ask.',

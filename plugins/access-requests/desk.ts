@@ -194,7 +194,7 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
           ...{ reason: input.reason, duration: input.durationMs, approvals: offer.approvals },
           ...{ break_glass: breakGlass, path: input.path ?? null, created: now },
           ...{ expires: now + parts.pendingMs, state: 'pending', closed: null },
-          ...{ grant_id: null, until: null, used: null },
+          ...{ grant_id: null, until: null, used: null, language: input.language ?? 'en' },
         })
         const request = (await store.findIn(trx, id)) as AccessRequest
         await change.audit({ type: 'access_request.created', success: true, by, fields: fieldsOf(request) })
@@ -214,11 +214,10 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
         const lasts = forMs ?? request.durationMs
         if (lasts < SHORTEST_MS) throw problems.tooShort()
         if (lasts > request.durationMs) throw problems.tooLong(showDuration(request.durationMs))
-        const asker = people.requester(request)
-        if (asker === undefined) throw problems.requesterGone()
         const app = appOf(request)
         if (people.isLocked(request.user, request.role, app)) throw problems.requesterLocked()
-        if (!stillAsks(request, app)) throw problems.requesterMayNot()
+        if (people.requester(request) === undefined || !stillAsks(request, app))
+          throw problems.requesterMayNot()
         if (request.reviews.some(({ reviewer }) => reviewer === user.key)) throw problems.reviewed()
         const { trx, change } = running
         await store.addReview(trx, {
@@ -260,7 +259,7 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
     cancel: (id, by) =>
       changing(id, by, async (request, running) => {
         const user = personOf(by)
-        if (request.key !== user.key || request.holder !== user.holder) throw problems.unknown()
+        if (!people.isOf(request, user)) throw problems.unknown()
         const state = stateOf(request, clock.now())
         if (state === 'approved') return end(request, 'ended', by, running)
         if (state !== 'pending') throw problems.closed(state)

@@ -1,9 +1,8 @@
 import { html, type Pages } from '@mezite/core'
 import { PAGES } from './messages.ts'
 import { BREAK_GLASS_MS, type Offer } from './rules.ts'
-import { showDuration, texts } from './texts.ts'
+import { type Language, showDuration, texts } from './texts.ts'
 
-export type Language = keyof typeof texts
 export type Body = Parameters<Pages['render']>[0]['body']
 
 /** Durations that forms offer, where the rule allows them. */
@@ -23,6 +22,11 @@ const choices = (maxMs: number) => {
 }
 export const durations = (name: string, id: string, maxMs: number, chosen: number) =>
   html`<select id=${id} name=${name}>${choices(maxMs).map((ms) => html`<option value=${showDuration(ms)} selected=${ms === chosen}>${showDuration(ms)}</option>`)}</select>`
+/** A time that the reader's browser shows in its own zone. */
+export function time(at: number) {
+  const text = new Date(at).toISOString()
+  return html`<time datetime=${text}>${`${text.slice(0, 16).replace('T', ' ')} UTC`}</time>`
+}
 export const hidden = (name: string, value: string | undefined) =>
   value === undefined ? null : html`<input type="hidden" name=${name} value=${value} />`
 

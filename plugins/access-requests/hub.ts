@@ -105,6 +105,7 @@ export default defineHubPlugin({
     const byGrant = (id: string) => store.recent().find(({ grantId }) => grantId === id)
     tap.access.decide(createLabelAccess(rules, byGrant), { pure: true })
     tap.audit.event(usage.note)
+    tap.user.released(sweep.release)
 
     use.jobs.add({ name: 'access-requests-closing', everyMs: MINUTE_MS, run: sweep.record })
     let withdrawing: Promise<void> = Promise.resolve()

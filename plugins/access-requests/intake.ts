@@ -5,7 +5,7 @@ import { problems } from './problems.ts'
 import { stateOf } from './request.ts'
 import { BREAK_GLASS_MS, type Offer, type RequestRules, SHORTEST_MS } from './rules.ts'
 import type { RequestStore } from './store.ts'
-import { showDuration } from './texts.ts'
+import { type Language, showDuration } from './texts.ts'
 
 const HOUR_MS = 3_600_000
 /** Requests of one person in an hour, and waiting at a time. */
@@ -23,6 +23,8 @@ export interface NewRequest {
   /** Path and query at the app where the person goes on. */
   readonly path?: string | null
   readonly breakGlass?: boolean
+  /** Default: English. */
+  readonly language?: Language
 }
 
 /** Checks of a new request and of its author. All throw `Problem`. */

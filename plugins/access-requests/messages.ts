@@ -10,14 +10,17 @@ import type {
 } from '@mezite/core'
 import type { Confirmations } from '@mezite/core/protocol'
 import type { AccessRequest } from './request.ts'
-import { showDuration, texts } from './texts.ts'
+import { showDuration, targetOf, texts } from './texts.ts'
 
 type Notifications = typeof notifications extends ServiceRef<infer N> ? N : never
 
-/** Approvers of one request who are notified by name. */
+/** Approvers of one request who are notified by name; of access without approval, all are. */
 const MOST_APPROVERS = 50
 
-/** What people learn of requests outside of the hub's pages. A notification's link only leads to a page with buttons. */
+/**
+ * What people learn of requests outside of the hub's pages, in the language in which the person asked. A notification's link
+ * only leads to a page with buttons.
+ */
 export interface Messages {
   asked(request: AccessRequest, trx: Transaction): Promise<void>
   /** False: no notifier takes it, so the access must not start. */
@@ -43,43 +46,38 @@ export function createMessages(options: {
   readonly approves: (request: AccessRequest, user: User) => boolean
 }): Messages {
   const { confirmations, notifications, notifiers, users, publicNames, approves } = options
-  const words = texts.en.notification
-
-  const approversOf = (request: AccessRequest) =>
-    users
-      .list()
-      .filter((user) => approves(request, user))
-      .slice(0, MOST_APPROVERS)
 
   /** To the operators' channels, and to each approver. */
-  function toApprovers(request: AccessRequest, what: Pick<Notification, 'severity' | 'title' | 'text'>) {
-    const about: Notification = { kind: 'access-request', ...what, path: `${PAGES}/${request.id}` }
-    return [about, ...approversOf(request).map(({ name }) => ({ ...about, user: name }))]
+  function toApprovers(
+    request: AccessRequest,
+    severity: Notification['severity'],
+    title: 'asks' | 'brokeGlass',
+    most: number,
+  ): Notification[] {
+    const words = texts[request.language]
+    const { notification, review } = words
+    const target = targetOf(words, request)
+    const lines = [
+      notification.wants(target, showDuration(request.durationMs)),
+      notification.reason(request.reason || review.noReason),
+    ]
+    const about: Notification = {
+      ...{ kind: 'access-request', severity, title: notification[title](request.user, target) },
+      ...{ text: lines.join('\n'), path: `${PAGES}/${request.id}` },
+    }
+    const approvers = users.list().filter((user) => approves(request, user))
+    return [about, ...approvers.slice(0, most).map(({ name }) => ({ ...about, user: name }))]
   }
-  const linesOf = (request: AccessRequest) =>
-    [words.wants(targetOf(request), showDuration(request.durationMs)), words.reason(request.reason)].join(
-      '\n',
-    )
 
   async function sendAll(all: readonly Notification[], trx: Transaction): Promise<void> {
     for (const one of all) await notifications?.send(one, trx)
   }
 
   return {
-    asked: (request, trx) =>
-      sendAll(
-        toApprovers(request, {
-          ...{ severity: 'warning', title: words.asks(request.user, targetOf(request)) },
-          text: linesOf(request),
-        }),
-        trx,
-      ),
+    asked: (request, trx) => sendAll(toApprovers(request, 'warning', 'asks', MOST_APPROVERS), trx),
 
     async brokeGlass(request, trx) {
-      const all = toApprovers(request, {
-        ...{ severity: 'critical', title: words.brokeGlass(request.user, targetOf(request)) },
-        text: linesOf(request),
-      })
+      const all = toApprovers(request, 'critical', 'brokeGlass', Number.POSITIVE_INFINITY)
       if (
         notifications === undefined ||
         !all.some((one) => notifiers.some((notifier) => notifier.takes(one)))
@@ -89,23 +87,14 @@ export function createMessages(options: {
       return true
     },
 
-    decided: (request, outcome, trx) =>
-      sendAll(
-        [
-          {
-            ...{ kind: 'access-request', severity: 'info', user: request.user },
-            title: words.decided[outcome](targetOf(request)),
-            path: `${PAGES}/${request.id}`,
-          },
-        ],
-        trx,
-      ),
+    decided(request, outcome, trx) {
+      const words = texts[request.language]
+      const title = words.notification.decided[outcome](targetOf(words, request))
+      const about = { kind: 'access-request', severity: 'info', user: request.user, title } as const
+      return sendAll([{ ...about, path: `${PAGES}/${request.id}` }], trx)
+    },
 
     confirmUrl: (page) =>
       confirmations === undefined ? null : publicNames.signInOrigin + confirmations.pathTo(page),
   }
 }
-
-/** The app or the role, for people. */
-export const targetOf = ({ appName, role }: Pick<AccessRequest, 'appName' | 'role'>): string =>
-  appName ?? texts.en.role(role)

@@ -7,6 +7,7 @@ export interface RequestRow {
   /** `User.name`, `User.key` and `User.holder` of the person who asks. */
   readonly user_name: string
   readonly user_key: string
+  /** Null: the person had not signed in through a provider. */
   readonly holder: string | null
   /** The role to have for a time. */
   readonly role: string
@@ -31,6 +32,8 @@ export interface RequestRow {
   readonly until: number | null
   /** When the grant was used first. */
   readonly used: number | null
+  /** The language in which the person asked. */
+  readonly language: string
 }
 
 /** States that are written; a pending one past `expires`, and an approved one past `until`, are over before that. */
@@ -116,6 +119,11 @@ export const requestMigrations: Migrations = {
         await sql`CREATE TABLE access_requests_since (one integer PRIMARY KEY, since double precision NOT NULL)`.execute(
           db,
         )
+      },
+    },
+    '0003-language': {
+      async up(db) {
+        await sql`ALTER TABLE access_requests ADD COLUMN language text NOT NULL DEFAULT 'en'`.execute(db)
       },
     },
   },

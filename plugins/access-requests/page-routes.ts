@@ -8,6 +8,7 @@ import {
   type WebRoutes,
 } from '@mezite/core'
 import type { RequestDesk } from './desk.ts'
+import { createGains } from './gains.ts'
 import { type Messages, PAGES } from './messages.ts'
 import type { ListView, RequestPages } from './pages.ts'
 import type { People } from './people.ts'
@@ -15,6 +16,7 @@ import { problems } from './problems.ts'
 import { type AccessRequest, stateOf } from './request.ts'
 import type { RequestRules } from './rules.ts'
 import type { RequestStore } from './store.ts'
+import type { Language } from './texts.ts'
 
 /** What the routes of the plugin need. */
 export interface RouteDeps {
@@ -24,10 +26,10 @@ export interface RouteDeps {
   readonly people: People
   readonly messages: Pick<Messages, 'confirmUrl'>
   readonly pages: RequestPages
-  readonly users: Pick<Users, 'byName' | 'keyOf'>
+  readonly users: Pick<Users, 'byName' | 'keyOf' | 'rolesOf'>
   readonly catalog: Pick<Catalog, 'byName' | 'byId' | 'list' | 'urlOf'>
   readonly clock: Clock
-  readonly languageOf: (acceptLanguage: string | undefined) => 'en' | 'de'
+  readonly languageOf: (acceptLanguage: string | undefined) => Language
 }
 
 const LONGEST_REASON = 500
@@ -40,9 +42,15 @@ type Named = { Params: { id: string } }
 
 /** `/web/access-requests`: asking, waiting and deciding. */
 export function pageRoutes(deps: RouteDeps): WebRoutes {
-  const { desk, store, rules, pages, catalog, users, clock, languageOf } = deps
+  const { desk, store, rules, people, pages, catalog, users, clock, languageOf } = deps
   const shown = (request: AccessRequest) => ({ request, state: stateOf(request, clock.now()) })
-  const isOwn = ({ user }: Subject, request: AccessRequest) => users.keyOf(user) === request.key
+  const gainsOf = createGains(deps)
+  const isOwn = ({ user }: Subject, request: AccessRequest) => {
+    const me = users.byName(user)
+    return me !== undefined && people.isOf(request, me)
+  }
+  const ownOf = async (subject: Subject) =>
+    (await store.list({ key: users.keyOf(subject.user) })).filter((one) => isOwn(subject, one))
 
   /** The request if the caller asked for it or decides about it; 404 for everybody else. */
   async function known(subject: Subject, id: string): Promise<AccessRequest> {
@@ -56,26 +64,12 @@ export function pageRoutes(deps: RouteDeps): WebRoutes {
     return base === null ? null : onSameOrigin(base, path)
   }
 
-  function gainsOf(request: AccessRequest): readonly string[] | null {
-    if (request.app !== null) return null
-    const before = deps.people.rolesOf(request.user)
-    return catalog
-      .list()
-      .filter(
-        (app) =>
-          rules.roles.reach([...before, request.role], app).allowed &&
-          !rules.roles.reach([...before, request.role], app).denied &&
-          !rules.roles.reach(before, app).allowed,
-      )
-      .map(({ name }) => name)
-  }
-
   function listView(subject: Subject, all: readonly AccessRequest[]): ListView {
     const me = users.byName(subject.user)
     const recent = store.recent().map(shown).reverse()
     const decides = ({ request }: { request: AccessRequest }) =>
       me !== undefined && desk.reviewerOf(request, me) !== null
-    const roles = me === undefined ? [] : deps.people.rolesOf(me.name)
+    const roles = me === undefined ? [] : people.rolesOf(me.name)
     return {
       reviews: rules.reviews(roles),
       waiting: recent.filter((one) => one.state === 'pending' && decides(one)),
@@ -101,14 +95,14 @@ export function pageRoutes(deps: RouteDeps): WebRoutes {
     prefix: PAGES,
     async routes(web) {
       web.get('/', page, async ({ subject, headers }, reply) => {
-        const own = await store.list({ key: users.keyOf(subject.user) })
+        const own = await ownOf(subject)
         return reply.page(pages.list(subject, languageOf(headers['accept-language']), listView(subject, own)))
       })
 
       web.get('/new', page, async ({ subject, headers, query }, reply) => {
         const [name, role, path] = [textOf(query, 'app'), textOf(query, 'role'), textOf(query, 'path')]
         const app = catalog.byName(name)
-        const roles = deps.people.rolesOf(subject.user)
+        const roles = people.rolesOf(subject.user)
         const offers = app ? rules.forApp(roles, app) : role === '' ? [] : rules.forRole(roles, role)
         return reply.page(
           pages.ask(subject, languageOf(headers['accept-language']), {
@@ -120,13 +114,14 @@ export function pageRoutes(deps: RouteDeps): WebRoutes {
         )
       })
 
-      web.post('/', page, async ({ actor, body, subject }, reply) => {
+      web.post('/', page, async ({ actor, body, subject, headers }, reply) => {
         const durationMs = durationOf(textOf(body, 'for'))
         const [app, role] = [textOf(body, 'app'), textOf(body, 'role')]
         const input = {
           ...(app === '' ? { role } : { app }),
           ...{ durationMs, reason: reasonOf(textOf(body, 'reason')), path: pathOf(textOf(body, 'path')) },
           breakGlass: textOf(body, 'break_glass') === '1',
+          language: languageOf(headers['accept-language']),
         }
         const request = await desk.create(input, actor).catch((error: unknown) => {
           if (!(error instanceof Problem)) throw error
@@ -156,7 +151,9 @@ export function pageRoutes(deps: RouteDeps): WebRoutes {
         const me = users.byName(subject.user)
         const reviewer = me === undefined ? null : desk.reviewerOf(request, me)
         const decides = reviewer !== null && state === 'pending'
-        const earlier = (await store.list({ key: request.key })).filter(({ id }) => id !== request.id)
+        const earlier = (await store.list({ key: request.key })).filter(
+          (one) => one.id !== request.id && people.isOf(one, request),
+        )
         const { labels = {} } = catalog.byId(request.app ?? '') ?? {}
         return reply.page(
           pages.review(subject, language, {
@@ -169,7 +166,7 @@ export function pageRoutes(deps: RouteDeps): WebRoutes {
                   ? 'confirm'
                   : 'decide',
             mayRevoke: state === 'approved' && (reviewer !== null || subject.roles.includes('admin')),
-            own: me !== undefined && deps.people.same(request, me),
+            own: me !== undefined && people.same(request, me),
             confirmUrl: deps.messages.confirmUrl(`${PAGES}/${request.id}`),
           }),
         )
@@ -220,13 +217,13 @@ export function pageRoutes(deps: RouteDeps): WebRoutes {
 
     async account(request, session) {
       const now = clock.now()
-      const key = users.keyOf(session.user)
+      const me = { key: users.keyOf(session.user), holder: session.holder }
       const live = store
         .recent()
-        .filter((one) => one.key === key && one.holder === session.holder && stateOf(one, now) === 'approved')
+        .filter((one) => people.isOf(one, me) && stateOf(one, now) === 'approved')
         .flatMap((one) => (one.until === null ? [] : [{ request: one, until: one.until }]))
       if (live.length === 0) return null
-      return { body: pages.account(languageOf(request.headers['accept-language']), live), scripts: [] }
+      return { body: pages.account(languageOf(request.headers['accept-language']), live, now), scripts: [] }
     },
   }
 
@@ -240,14 +237,14 @@ const alreadyReviewed = ({ reviews }: AccessRequest, key: string | undefined) =>
 
 /** Whether the caller asked for it, decides about it or administers the hub. */
 export function mayRead(
-  { users, desk }: Pick<RouteDeps, 'users' | 'desk'>,
+  { users, people, desk }: Pick<RouteDeps, 'users' | 'people' | 'desk'>,
   subject: Subject,
   request: AccessRequest,
 ) {
   if (subject.roles.includes('admin')) return true
   const user = users.byName(subject.user)
   if (user === undefined) return false
-  return user.key === request.key || desk.reviewerOf(request, user) !== null
+  return people.isOf(request, user) || desk.reviewerOf(request, user) !== null
 }
 
 function textOf(from: unknown, name: string): string {

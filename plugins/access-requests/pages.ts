@@ -1,10 +1,15 @@
 import { html, type Pages, type Subject } from '@mezite/core'
-import { type Body, durations, form, hidden, type Language } from './form.ts'
-import { PAGES, targetOf } from './messages.ts'
+import { accountSection } from './account-section.ts'
+import { type Body, durations, form, time } from './form.ts'
+import type { Gain } from './gains.ts'
+import { PAGES } from './messages.ts'
 import type { AccessRequest } from './request.ts'
-import { showDuration, texts, type Words } from './texts.ts'
+import { type Language, showDuration, targetOf, texts, type Words } from './texts.ts'
 
 type State = keyof Words['state']
+
+/** Apps that the page of a request names. */
+const MOST_GAINS = 20
 
 /** A request as a page shows it. */
 export interface ShownRequest {
@@ -15,8 +20,8 @@ export interface ShownRequest {
 /** What somebody who decides about a request sees. */
 export interface ReviewView extends ShownRequest {
   readonly owner: string | null
-  /** Names of the apps that the person would gain; null: only the app of the request. */
-  readonly gains: readonly string[] | null
+  /** Apps that the person would gain, and why they would open. */
+  readonly gains: readonly Gain[]
   readonly earlier: readonly ShownRequest[]
   /** Whether the reader decides: no, with a passkey first, or now. */
   readonly may: 'not' | 'confirm' | 'decide'
@@ -43,10 +48,6 @@ export type RequestPages = ReturnType<typeof createRequestPages>
 export function createRequestPages(options: { readonly pages: Pages; readonly script: string }) {
   const { pages, script } = options
 
-  const time = (at: number) => {
-    const text = new Date(at).toISOString()
-    return html`<time datetime=${text}>${`${text.slice(0, 16).replace('T', ' ')} UTC`}</time>`
-  }
   function render(
     subject: Subject,
     language: Language,
@@ -86,8 +87,17 @@ export function createRequestPages(options: { readonly pages: Pages; readonly sc
       ? html`<p class="quiet">${none}</p>`
       : html`<ul class="list">${all.map((one) => row(words, one, title(one.request)))}</ul>`
 
+  /** The apps that a request opens, with the rules that open them. */
+  function gainList({ review }: Words, gains: readonly Gain[]) {
+    if (gains.length === 0) return review.gainsNothing
+    const one = ({ app, because }: Gain) =>
+      html`<li><strong>${app}</strong>${because.map((line) => html`<br /><code>${line}</code>`)}</li>`
+    const more = gains.length - MOST_GAINS
+    return html`<ul class="plain">${gains.slice(0, MOST_GAINS).map(one)}${more > 0 ? html`<li>${review.gainsMore(more)}</li>` : null}</ul>`
+  }
+
   return {
-    form,
+    ...{ form, account: accountSection },
 
     /** The form on a page of its own. */
     ask(
@@ -121,7 +131,7 @@ export function createRequestPages(options: { readonly pages: Pages; readonly sc
     ): string {
       const words = texts[language]
       const { wait } = words
-      const target = targetOf(request)
+      const target = targetOf(words, request)
       const action = `${PAGES}/${request.id}`
       const approved = request.reviews.filter(({ approves }) => approves).length
       if (state === 'pending')
@@ -175,7 +185,7 @@ export function createRequestPages(options: { readonly pages: Pages; readonly sc
       const words = texts[language]
       const { review, wait } = words
       const { request, state, owner, gains, earlier, may } = view
-      const target = targetOf(request)
+      const target = targetOf(words, request)
       const title = (request.breakGlass ? review.brokeGlass : review.asks)(request.user, target)
       const action = `${PAGES}/${request.id}`
       const fact = (name: string, value: unknown) => [html`<dt>${name}</dt>`, html`<dd>${value}</dd>`]
@@ -195,7 +205,7 @@ export function createRequestPages(options: { readonly pages: Pages; readonly sc
               ${fact(review.reason, request.reason || review.noReason)}
               ${fact(review.asked, time(request.created))}
               ${owner === null ? null : fact(review.owner, owner)}
-              ${fact(review.gains, gains === null ? review.gainsApp(target) : gains.length === 0 ? review.gainsNothing : review.gainsApps(gains.join(', ')))}
+              ${fact(review.gains, gainList(words, gains))}
               ${fact(review.because, review.becauseOf(request.via))}
               ${request.until === null ? null : fact(wait.ends, time(request.until))}
               ${request.approvals > 1 ? fact(review.decisions, wait.count(request.reviews.filter(({ approves }) => approves).length, request.approvals)) : null}
@@ -226,7 +236,7 @@ export function createRequestPages(options: { readonly pages: Pages; readonly sc
           </div>
           <section class="card">
             <h2>${review.earlier}</h2>
-            ${rows(words, earlier, targetOf, review.noEarlier)}
+            ${rows(words, earlier, (one) => targetOf(words, one), review.noEarlier)}
           </section>
         </div>`,
         { width: 'column' },
@@ -238,7 +248,7 @@ export function createRequestPages(options: { readonly pages: Pages; readonly sc
       const words = texts[language]
       const { list, review } = words
       const asks = (one: AccessRequest) =>
-        (one.breakGlass ? review.brokeGlass : review.asks)(one.user, targetOf(one))
+        (one.breakGlass ? review.brokeGlass : review.asks)(one.user, targetOf(words, one))
       const card = (title: string, body: Body) =>
         html`<section class="card"><h2>${title}</h2>${body}</section>`
       const able = [
@@ -254,33 +264,14 @@ export function createRequestPages(options: { readonly pages: Pages; readonly sc
           ${view.reviews ? card(list.forYou, rows(words, view.waiting, asks, list.none)) : null}
           ${view.live.length > 0 ? card(list.live, rows(words, view.live, asks, list.none)) : null}
           ${able.length > 0 ? card(list.ask, html`<ul class="list">${able.map(({ title, href }) => html`<li><a href=${href}>${title}</a></li>`)}</ul>`) : null}
-          ${card(list.own, rows(words, view.own, targetOf, list.noOwn))}
+          ${card(
+            list.own,
+            rows(words, view.own, (one) => targetOf(words, one), list.noOwn),
+          )}
           ${view.decided.length > 0 ? card(list.earlier, rows(words, view.decided, asks, list.none)) : null}
         </div>`,
         { width: 'column' },
       )
-    },
-
-    /** The section of "My account": what the person has for a time. */
-    account(
-      language: Language,
-      live: readonly { readonly request: AccessRequest; readonly until: number }[],
-    ): Body {
-      const { account } = texts[language]
-      return html`<section class="card" id="access">
-        <h2>${account.title}</h2>
-        <p class="quiet small">${account.text}</p>
-        <ul class="list">${live.map(({ request, until }) => {
-          const what = targetOf(request)
-          return html`<li><div class="row">
-            <div><a href=${`${PAGES}/${request.id}`}>${what}</a><br /><span class="quiet small">${account.left} ${time(until)}</span></div>
-            <form method="post" action=${`${PAGES}/${request.id}/cancel`}>
-              ${hidden('back', 'account')}
-              <button class="plain" aria-label=${account.endNamed(what)}>${account.end}</button>
-            </form>
-          </div></li>`
-        })}</ul>
-      </section>`
     },
   }
 }

@@ -8,8 +8,10 @@ type Grants = typeof grants extends ServiceRef<infer G> ? G : never
 export interface People {
   /** Today's roles, with granted ones that count everywhere. */
   rolesOf(user: string): readonly string[]
+  /** Whether the account asked. A request from before the account's first sign-in is of the identity that came then. */
+  isOf(request: Pick<AccessRequest, 'key' | 'holder'>, account: Pick<User, 'key' | 'holder'>): boolean
   /** The account that asked, if the same person still holds the name. */
-  requester(request: Pick<AccessRequest, 'user' | 'holder'>): User | undefined
+  requester(request: Pick<AccessRequest, 'key' | 'user' | 'holder'>): User | undefined
   /** Whether both accounts may belong to one person: the same name, identity or address. */
   same(one: Pick<AccessRequest, 'key' | 'holder' | 'user'>, other: User): boolean
   /** Whether a lock denies the account the app, or everything, once it has the role. */
@@ -30,11 +32,13 @@ export function createPeople(rooms: {
     return [...new Set([...users.rolesOf(name), ...granted])]
   }
   const addressOf = (user: User | undefined) => user?.profile?.email?.toLowerCase() ?? null
+  const isOf: People['isOf'] = ({ key, holder }, account) =>
+    key === account.key && (holder === null || holder === account.holder)
   return {
-    rolesOf,
-    requester({ user, holder }) {
-      const account = users.byName(user)
-      return account?.holder === holder ? account : undefined
+    ...{ rolesOf, isOf },
+    requester(request) {
+      const account = users.byName(request.user)
+      return account !== undefined && isOf(request, account) ? account : undefined
     },
     same({ key, holder, user }, other) {
       const address = addressOf(users.byName(user))

@@ -37,7 +37,6 @@ export const problems = {
   closed: (state: string) => new Problem(409, 'request_closed', `This request is already ${state}.`),
   notLive: (state: string) =>
     new Problem(409, 'grant_not_live', `This request is ${state}, so there is no access to end.`),
-  requesterGone: () => new Problem(409, 'requester_gone', 'The person who asked no longer has this account.'),
   requesterLocked: () => new Problem(409, 'requester_locked', 'The person who asked is locked.'),
   requesterMayNot: () =>
     new Problem(

@@ -1,4 +1,5 @@
 import type { RequestRow, ReviewRow, StoredState } from './migrations.ts'
+import { type Language, languageIn } from './texts.ts'
 
 /** What somebody said about a request. */
 export interface Review {
@@ -35,6 +36,8 @@ export interface AccessRequest {
   readonly grantId: string | null
   readonly until: number | null
   readonly used: number | null
+  /** Of the notifications about it. */
+  readonly language: Language
   /** Oldest first. */
   readonly reviews: readonly Review[]
 }
@@ -46,6 +49,7 @@ export function requestOf(row: RequestRow, reviews: readonly ReviewRow[]): Acces
     ...{ reason: row.reason, durationMs: row.duration, approvals: row.approvals },
     ...{ breakGlass: row.break_glass, path: row.path, created: row.created, expires: row.expires },
     ...{ stored: row.state, closed: row.closed, grantId: row.grant_id, until: row.until, used: row.used },
+    language: languageIn(row.language),
     reviews: reviews
       .map((one) => ({
         ...{ reviewer: one.reviewer, reviewerName: one.reviewer_name, approves: one.approves },

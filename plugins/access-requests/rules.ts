@@ -60,7 +60,7 @@ export interface Wanted {
 /** Reads `allow.request` and `allow.review` of all roles. */
 export interface RequestRules {
   readonly entries: readonly RoleRule[]
-  readonly roles: Pick<RoleReader, 'exists' | 'reach' | 'require'>
+  readonly roles: Pick<RoleReader, 'exists' | 'reach' | 'require' | 'explain'>
   /** True while some role lets people ask. */
   readonly active: boolean
   /** Whether people with these roles may ask for anything, and whether they approve anything. */
@@ -75,6 +75,8 @@ export interface RequestRules {
   reviewer(roles: readonly string[], wanted: Wanted): { readonly passkey: boolean } | null
   /** Whether the labels of the rule of `via` let people into the app who have a grant for it. */
   opens(via: string, app: App): boolean
+  /** Why the app opens by it: the rules and requirements, in the words of `mezctl access explain`. Empty: it does not open. */
+  because(wanted: Pick<Wanted, 'role' | 'via'>, app: App): readonly string[]
 }
 
 export function createRequestRules(): RequestRules {
@@ -88,6 +90,7 @@ export function createRequestRules(): RequestRules {
     exists: (role) => reader?.exists(role) ?? false,
     reach: (names, app) => reader?.reach(names, app) ?? { allowed: false, denied: true },
     require: (role, vote) => reader?.require(role, vote),
+    explain: (names, app) => reader?.explain(names, app) ?? [],
   }
 
   function offer(via: string, role: string, value: RequestValue): Offer {
@@ -183,7 +186,26 @@ export function createRequestRules(): RequestRules {
       return { passkey: covering.some(({ value }) => (value as ReviewValue).passkey === true) }
     },
     opens: (via, app) => ruled('request', [via]).some((rule) => rule.matches(app)),
+    because({ role, via }, app) {
+      const opening =
+        role === via
+          ? ruled('request', [via]).flatMap((rule) => (rule.matches(app) ? labelsOf(rule.value) : []))
+          : roles
+              .explain([role], app)
+              .flatMap(({ effect, matcher }) => (effect === 'allow' && matcher !== null ? [matcher] : []))
+      if (opening.length === 0) return []
+      const required: string[] = []
+      roles.require(role, { require: ({ name }) => void required.push(`requires ${name}`) })
+      return [...opening, ...required].map((line) => `${role}: ${line}`)
+    },
   }
+}
+
+/** The labels of a request rule, as `mezctl access explain` shows those of `allow`. */
+function labelsOf({ app_labels: labels }: RuledRole['value']): readonly string[] {
+  return Object.entries(Object(labels) as Record<string, string | readonly string[]>).map(
+    ([label, wanted]) => `request ${label}=${typeof wanted === 'string' ? wanted : wanted.join('|')}`,
+  )
 }
 
 /** Whether the subject is a person who is here, not a program. */

@@ -7,6 +7,8 @@ export const KIND = 'access-request'
 /** Closed requests stay in memory this long, so that waiting tabs see the outcome and limits count them. */
 const KEPT_MS = 3_600_000
 const MOST_LISTED = 500
+/** No identity has this as `User.holder`. */
+const NOBODY = ''
 
 /** Requests: open and recent ones in memory on every hub, all in the database. */
 export interface RequestStore {
@@ -19,6 +21,10 @@ export interface RequestStore {
   findIn(trx: Transaction, id: string): Promise<AccessRequest | undefined>
   /** The newest first, at most 500. */
   list(of?: { readonly key?: string }): Promise<readonly AccessRequest[]>
+  /** What is pending or approved of an account, as the transaction sees it. */
+  openIn(trx: Transaction, key: string): Promise<readonly AccessRequest[]>
+  /** Makes requests from before a first sign-in those of nobody. Resolves to their ids. */
+  disown(trx: Transaction, key: string): Promise<readonly string[]>
   insert(trx: Transaction, row: RequestRow): Promise<void>
   update(trx: Transaction, id: string, set: Partial<RequestRow>): Promise<void>
   addReview(trx: Transaction, row: ReviewRow): Promise<void>
@@ -119,6 +125,16 @@ export function createRequestStore(options: {
         options.database,
         await (key === undefined ? all : all.where('user_key', '=', key)).execute(),
       )
+    },
+    async openIn(trx, key) {
+      const all = trx.withTables<RequestTables>().selectFrom('access_requests').selectAll()
+      const own = all.where('user_key', '=', key).where('state', 'in', ['pending', 'approved'])
+      return withReviews(trx, await own.execute())
+    },
+    async disown(trx, key) {
+      const all = trx.withTables<RequestTables>().updateTable('access_requests').set({ holder: NOBODY })
+      const rows = await all.where('user_key', '=', key).where('holder', 'is', null).returning('id').execute()
+      return rows.map(({ id }) => id)
     },
     async insert(trx, row) {
       await trx.withTables<RequestTables>().insertInto('access_requests').values(row).execute()

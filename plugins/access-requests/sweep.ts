@@ -1,4 +1,14 @@
-import type { Clock, grants, Log, Revisions, ServiceRef, Users } from '@mezite/core'
+import type {
+  Actor,
+  Change,
+  Clock,
+  grants,
+  Log,
+  Revisions,
+  ServiceRef,
+  Transaction,
+  Users,
+} from '@mezite/core'
 import { messageOf } from '@mezite/core'
 import type { RequestDesk } from './desk.ts'
 import type { Messages } from './messages.ts'
@@ -13,6 +23,14 @@ export interface Sweep {
   record(): Promise<string>
   /** Ends access that was not used yet and whose approver may no longer approve. */
   withdraw(): Promise<void>
+  /** Closes the requests of a name, in the change that takes it from its holder. The hub ends the grants. */
+  release(of: {
+    readonly trx: Transaction
+    readonly change: Pick<Change, 'touch' | 'audit'>
+    /** `User.key`. */
+    readonly key: string
+    readonly by: Actor
+  }): Promise<void>
 }
 
 export function createSweep(parts: {
@@ -71,6 +89,20 @@ export function createSweep(parts: {
   }
 
   return {
+    async release({ trx, change, key, by }) {
+      for (const request of await store.openIn(trx, key)) {
+        const { id, user, role, appName } = request
+        const pending = request.stored === 'pending'
+        await store.update(trx, id, { state: pending ? 'cancelled' : 'ended', closed: clock.now() })
+        change.touch(KIND, id)
+        if (pending)
+          await change.audit({
+            ...{ type: 'access_request.cancelled', success: true, by },
+            fields: { request: id, name: user, role, app: appName },
+          })
+      }
+      for (const id of await store.disown(trx, key)) change.touch(KIND, id)
+    },
     async record() {
       const found = behind()
       if (found.length === 0) return 'nothing to do'

@@ -78,9 +78,8 @@ const en = {
     asked: 'Asked',
     owner: 'Owner',
     gains: 'What the person gains',
-    gainsApp: (app: string) => `${app} alone`,
     gainsNothing: 'nothing: no application opens by it',
-    gainsApps: (names: string) => names,
+    gainsMore: (count: number) => `and ${count} more`,
     because: 'Because',
     becauseOf: (role: string) => `the role ${role} of this person may ask for it`,
     state: 'State',
@@ -101,7 +100,7 @@ const en = {
   account: {
     title: 'Access for a time',
     text: 'Roles and applications that you have until they end. You can give them back earlier.',
-    left: 'ends',
+    left: (time: string) => `${time} left, ends`,
     end: 'End',
     endNamed: (what: string) => `End access to ${what}`,
   },
@@ -201,9 +200,8 @@ const de: Words = {
     asked: 'Angefragt',
     owner: 'Verantwortlich',
     gains: 'Was die Person erhält',
-    gainsApp: (app) => `nur ${app}`,
     gainsNothing: 'nichts: keine Anwendung öffnet sich dadurch',
-    gainsApps: (names) => names,
+    gainsMore: (count) => `und ${count} weitere`,
     because: 'Weil',
     becauseOf: (role) => `die Rolle ${role} dieser Person es anfragen darf`,
     state: 'Stand',
@@ -225,14 +223,37 @@ const de: Words = {
   account: {
     title: 'Zugriff auf Zeit',
     text: 'Rollen und Anwendungen, die Sie bis zu ihrem Ende haben. Sie können sie früher zurückgeben.',
-    left: 'endet',
+    left: (time) => `noch ${time}, endet`,
     end: 'Beenden',
     endNamed: (what) => `Zugriff beenden: ${what}`,
   },
-  notification: en.notification,
+  notification: {
+    asks: (user, target) => `${user} fragt Zugriff an: ${target}`,
+    brokeGlass: (user, target) => `${user} hat ohne Genehmigung geöffnet: ${target}`,
+    wants: (target, time) => `Für: ${target}, ${time}`,
+    reason: (reason) => `Grund: ${reason}`,
+    decided: {
+      approved: (target) => `Sie haben Zugriff: ${target}`,
+      denied: (target) => `Ihre Anfrage wurde abgelehnt: ${target}`,
+      revoked: (target) => `Ihr Zugriff wurde entzogen: ${target}`,
+      expired: (target) => `Niemand hat Ihre Anfrage rechtzeitig genehmigt: ${target}`,
+      ended: (target) => `Ihr Zugriff ist beendet: ${target}`,
+    },
+  },
 }
 
-export const texts: Readonly<Record<'en' | 'de', Words>> = { en, de }
+export type Language = 'en' | 'de'
+
+export const texts: Readonly<Record<Language, Words>> = { en, de }
+
+/** The language of a stored name; English for one that this version does not have. */
+export const languageIn = (text: string): Language => (text === 'de' ? text : 'en')
+
+/** The app or the role, for people. */
+export const targetOf = (
+  words: Words,
+  { appName, role }: { readonly appName: string | null; readonly role: string },
+): string => appName ?? words.role(role)
 
 const UNITS = [
   [86_400_000, 'd'],
@@ -245,4 +266,16 @@ const UNITS = [
 export function showDuration(ms: number): string {
   for (const [unit, name] of UNITS) if (ms >= unit && ms % unit === 0) return `${ms / unit}${name}`
   return `${Math.round(ms / 1_000)}s`
+}
+
+/** A time that is left, rounded up to minutes: `1 h 30 min`. */
+export function showLeft(ms: number): string {
+  const minutes = Math.max(1, Math.ceil(ms / 60_000))
+  const parts = [
+    [Math.floor(minutes / 1_440), 'd'],
+    [Math.floor(minutes / 60) % 24, 'h'],
+    [minutes % 60, 'min'],
+  ] as const
+  const shown = parts.filter(([count]) => count > 0).slice(0, 2)
+  return shown.map(([count, unit]) => `${count} ${unit}`).join(' ')
 }

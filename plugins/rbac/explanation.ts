@@ -1,17 +1,18 @@
-import type { AccessQuery, Vote } from '@mezite/core'
+import type { App, Vote } from '@mezite/core'
 import { compileLabels } from './label-matcher.ts'
 import type { AppLabels } from './role-resource.ts'
 import type { RoleSet } from './role-set.ts'
 
 type VoteLine = Parameters<NonNullable<Vote['explain']>>[0]
 
-/** Reports each rule of the subject's roles that `voteByRoles` has considered. */
+/** Reports each rule of the roles that `voteByRoles` has considered. */
 export function explainRoles(
   roles: RoleSet['items'],
-  { subject, app }: Pick<AccessQuery, 'subject' | 'app'>,
+  names: readonly string[],
+  app: App,
   explain: (line: VoteLine) => void,
 ): void {
-  for (const role of subject.roles) {
+  for (const role of names) {
     const whole = (effect: VoteLine['effect'], matcher: string) =>
       explain({ role, effect, matcher, label: null, value: null })
     if (role === 'access') whole('allow', 'every app')

@@ -37,7 +37,7 @@ export default defineHubPlugin({
     tap.access.decide(
       (query, vote) => {
         voteByRoles(roles, query, vote)
-        if (vote.explain) explainRoles(roles.items, query, vote.explain)
+        if (vote.explain) explainRoles(roles.items, query.subject.roles, query.app, vote.explain)
       },
       { pure: true },
     )

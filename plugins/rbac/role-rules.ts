@@ -1,3 +1,4 @@
+import { explainRoles } from './explanation.ts'
 import { compileLabels, type LabelMatcher } from './label-matcher.ts'
 import { BUILT_IN_ROLES, type RoleRule, type RuleValue } from './role-resource.ts'
 import { type CompiledRole, type RoleSet, reachOf, voteRequirements } from './role-set.ts'
@@ -19,6 +20,11 @@ export function readRoles(roles: RoleSet): RoleReader {
         return [{ role: role.name, value, matches: (app) => matches(app.labels) }]
       }),
     reach: (names, app) => reachOf(roles, names, app),
+    explain(names, app) {
+      const lines: ReturnType<RoleReader['explain']>[number][] = []
+      explainRoles(roles.items, names, app, (line) => lines.push(line))
+      return lines
+    },
     require(name, vote) {
       const role = roles.items.get(name)
       if (role !== undefined) voteRequirements(role, vote)

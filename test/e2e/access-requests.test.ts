@@ -1,17 +1,19 @@
 /**
  * From a denial to the open app and to the cut at the end, by keyboard alone in a real browser, with two built hubs: the
- * person waits at one, and the approver decides at the other.
+ * person waits at one, and the approver decides at the other. In the end the hub that decides is killed.
  */
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import pg from 'pg'
 import type { Page } from 'playwright-core'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { FakeIssuer } from '../../core/testing/index.ts'
+import { plugIn } from '../plugins/webauthn/virtual-key.ts'
 import { until } from '../until.ts'
 import { newPerson, openBrowser } from './open-browser.ts'
 import { connect } from './resources.ts'
 import { isConnected, startAgent } from './start-agent.ts'
-import { startTwoHubs } from './start-two-hubs.ts'
+import { type RunningHub, startTwoHubs } from './start-two-hubs.ts'
 
 /** Within which a tab at one hub goes on after an approval at another. */
 const GOES_ON_MS = 2_000
@@ -21,18 +23,33 @@ const CUT_MS = 2_000
 const issuer = await FakeIssuer.start()
 t.teardown(() => issuer.close())
 const roles: string[] = []
-const open = new Set<ServerResponse>()
+/** Live connections to the app, by person. */
+const open = new Map<string, ServerResponse>()
+/** Notifications that the webhook has received. */
+const received: { severity: string; title: string; text: string; url: string; user?: string }[] = []
 const server = createServer((request, response) => {
+  if (request.url === '/hook') {
+    let body = ''
+    request.on('data', (chunk) => {
+      body += String(chunk)
+    })
+    request.on('end', () => {
+      received.push(JSON.parse(body))
+      response.end()
+    })
+    return
+  }
   if (request.url === '/events') {
+    const user = String(request.headers['x-mezite-user'])
     response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: .\n\n')
-    open.add(response)
-    response.on('close', () => open.delete(response))
+    open.set(user, response)
+    response.on('close', () => open.delete(user))
     return
   }
   roles.push(String(request.headers['x-mezite-roles']))
   response.writeHead(200, { 'content-type': 'text/html' })
   response.end(
-    `<!doctype html><title>Orders</title><h1>Orders</h1><script>new EventSource('/events')</script>`,
+    `<!doctype html><title>Orders</title><h1>Orders</h1><a href="/deep?q=1">Again</a><script>new EventSource('/events')</script>`,
   )
 })
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -41,7 +58,12 @@ t.teardown(() => {
   server.closeAllConnections()
 })
 
-const pair = await startTwoHubs(t)
+const appPort = (server.address() as AddressInfo).port
+const hook = { name: 'hook', url: `http://127.0.0.1:${appPort}/hook`, secret: { env: 'HOOK_SECRET' } }
+const pair = await startTwoHubs(t, {
+  config: { plugins: { notifiers: { webhooks: [hook] } } },
+  env: () => ({ HOOK_SECRET: 'secret' }),
+})
 const { a, b, dir } = pair
 const browser = await openBrowser(t)
 for (const [at, hub] of [a, b].entries()) {
@@ -51,28 +73,25 @@ for (const [at, hub] of [a, b].entries()) {
   t.teardown(() => agent.stop())
 }
 await until(() => isConnected(a.api, 'node-1'), 'an agent at hub-a')
-await connect(a.api, issuer, 'staff')
-const put = (path: string, document: object) => a.api('PUT', path, { version: 'v1', ...document })
-await put('/roles/staff', {
-  ...{ kind: 'role', metadata: { name: 'staff' } },
-  spec: { allow: { request: { app_labels: { env: 'prod' }, max_duration: '1h' } } },
-})
-await put('/roles/lead', {
-  ...{ kind: 'role', metadata: { name: 'lead' } },
-  spec: { allow: { review: { app_labels: { env: 'prod' } } } },
-})
-await put('/apps/orders', {
-  ...{ kind: 'app', metadata: { name: 'orders', labels: { env: 'prod' } } },
-  spec: {
-    uri: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    agents: ['node-1', 'node-2'],
-  },
-})
-await a.api('POST', '/users', { name: 'ann@example.com', roles: ['staff'] })
-await a.api('POST', '/users', { name: 'lea@example.com', roles: ['lead'] })
+await connect(a.api, issuer, 'none')
+const put = (kind: string, name: string, spec: object, labels: object = {}) =>
+  a.api('PUT', `/${kind}s/${name}`, { kind, version: 'v1', metadata: { name, labels }, spec })
+const request = { app_labels: { env: 'prod' } }
+await put('role', 'staff', { allow: { request: { ...request, max_duration: '1m' } } })
+await put('role', 'dev', { allow: { request: { ...request, max_duration: '1h', break_glass: true } } })
+await put('role', 'lead', { allow: { review: request } })
+const upstream = { uri: `http://127.0.0.1:${appPort}`, agents: ['node-1', 'node-2'] }
+await put('app', 'orders', upstream, { env: 'prod' })
+const mailOf = (name: string) => `${name}@example.com`
+for (const [name, roles] of Object.entries({ ann: ['staff'], bea: ['dev'], kim: ['dev'], lea: ['lead'] }))
+  await a.api('POST', '/users', { name: mailOf(name), roles })
 
-async function arrive(email: string, url: string): Promise<Page> {
+const signsIn = (name: string) => {
+  const email = mailOf(name)
   issuer.person = { sub: email, email, email_verified: true, groups: [] }
+}
+async function arrive(name: string, url: string): Promise<Page> {
+  signsIn(name)
   const { context, page } = await newPerson(browser)
   t.teardown(() => context.close())
   await page.goto(url)
@@ -80,61 +99,229 @@ async function arrive(email: string, url: string): Promise<Page> {
 }
 /** Presses Tab until the element that fits has the focus. */
 async function tabTo(page: Page, selector: string): Promise<void> {
-  for (let presses = 0; presses < 40; presses++) {
+  for (let presses = 0; presses < 60; presses++) {
     await page.keyboard.press('Tab')
     if (await page.evaluate(`document.activeElement.matches(${JSON.stringify(selector)})`)) return
   }
   throw new Error(`no Tab leads to ${selector} on ${page.url()}`)
 }
+async function press(page: Page, selector: string): Promise<void> {
+  await tabTo(page, selector)
+  await page.keyboard.press('Enter')
+}
+const wanted = `${pair.appUrl('orders')}/deep?q=1`
+const requestPage = '**/web/access-requests/*-*'
 
-t.test('a person asks at the door, is let in by another hub, and is cut off at the end', async (t) => {
-  const wanted = `${pair.appUrl('orders')}/deep?q=1`
-  pair.balanceTo(a)
-  const ann = await arrive('ann@example.com', wanted)
+const lea = await arrive('lea', `${pair.hubUrl}/web/access-requests`)
+/** Lea looks at what waits, at the second hub, and approves it. Resolves to the time of her key press. */
+async function approveByKeyboard(t: Test, name: string): Promise<number> {
+  pair.balanceTo(b)
+  await lea.goto(`${pair.hubUrl}/web/access-requests`)
+  t.equal(await lea.textContent('nav .count'), '1', 'the navigation shows that a request waits')
+  await press(lea, 'main .list a')
+  await lea.waitForURL(requestPage)
+  t.match(await lea.textContent('h1'), `${mailOf(name)} asks for orders`)
+  await tabTo(lea, 'form[action$="/approve"] button')
+  const pressed = Date.now()
+  await lea.keyboard.press('Enter')
+  return pressed
+}
+const ann = await arrive('ann', wanted)
+/** When the access of ann ends, in milliseconds since the epoch. */
+let annEnds = 0
+
+t.test('a person asks at the door, and is let in by another hub', async (t) => {
   t.match(await ann.textContent('h1'), 'You cannot open orders')
   await tabTo(ann, '#request-for')
   await ann.keyboard.press('Home')
   await tabTo(ann, '#request-reason')
   await ann.keyboard.type('TICKET-7 <b>')
-  await tabTo(ann, 'form[action="/web/access-requests"] button')
-  await ann.keyboard.press('Enter')
-  await ann.waitForURL('**/web/access-requests/*-*')
+  await press(ann, 'form[action="/web/access-requests"] button')
+  await ann.waitForURL(requestPage)
   t.match(await ann.textContent('h1'), 'Waiting for approval')
   t.match(await ann.textContent('.facts'), 'TICKET-7 <b>')
 
-  pair.balanceTo(b)
-  const lea = await arrive('lea@example.com', `${pair.hubUrl}/web/access-requests`)
-  t.equal(await lea.textContent('nav .count'), '1', 'the navigation shows that a request waits')
-  await tabTo(lea, 'main .list a')
-  await lea.keyboard.press('Enter')
-  await lea.waitForURL('**/web/access-requests/*-*')
-  t.match(await lea.textContent('h1'), 'ann@example.com asks for orders')
-  await tabTo(lea, 'form[action$="/approve"] button')
-  const approved = Date.now()
-  await lea.keyboard.press('Enter')
+  const approved = await approveByKeyboard(t, 'ann')
   await ann.waitForURL(wanted)
   const took = Date.now() - approved
   t.comment(`the tab went on after ${took} ms`)
   t.ok(took < GOES_ON_MS, `${took} ms`)
   t.equal(await ann.textContent('h1'), 'Orders')
   t.ok(roles.at(-1)?.includes('staff'))
-  await until(() => open.size === 1, 'the app is live in the tab')
+  await until(() => open.has(mailOf('ann')), 'the app is live in the tab')
+  const [grant] = (await a.api<{ grants: { until: string }[] }>('GET', `/users/${mailOf('ann')}`)).grants
+  annEnds = Date.parse(grant!.until)
+  t.ok(Math.abs(annEnds - approved - 60_000) < 5_000, 'for the minute that was asked for')
+})
 
-  await lea.waitForURL('**/web/access-requests/*-*')
+t.test('the launcher leads to the form, and what an approver revokes is cut', async (t) => {
+  pair.balanceTo(a)
+  const bea = await arrive('bea', `${pair.hubUrl}/`)
+  await bea.getByRole('heading', { name: 'You can ask for these' }).waitFor()
+  await press(bea, 'a[href="/web/access-requests/new?app=orders"]')
+  await bea.waitForURL('**/web/access-requests/new?app=orders')
+  await tabTo(bea, '#request-reason')
+  await bea.keyboard.type('TICKET-8')
+  await press(bea, 'form[action="/web/access-requests"] button')
+  await bea.waitForURL(requestPage)
+  await approveByKeyboard(t, 'bea')
+  await bea.waitForURL(`${pair.appUrl('orders')}/`)
+  await until(() => open.has(mailOf('bea')), 'the app is live in the tab')
+
+  await lea.waitForURL(requestPage)
   await tabTo(lea, 'form[action$="/revoke"] button')
   const revoked = Date.now()
   await lea.keyboard.press('Enter')
-  await until(() => open.size === 0, 'the live connection is cut')
+  await until(() => !open.has(mailOf('bea')), 'the live connection is cut')
   const cut = Date.now() - revoked
-  t.comment(`cut after ${cut} ms`)
+  t.comment(`cut ${cut} ms after the key press of who revokes`)
   t.ok(cut < CUT_MS, `${cut} ms`)
-  await ann.goto(wanted)
-  t.match(await ann.textContent('h1'), 'You cannot open this', 'the page on the host of the app')
-  t.match(await ann.textContent('main'), 'Request access', 'which leads to the form')
-  const events = await b.api<{ grant_id?: string }[]>('GET', '/audit?type=app.request&user=ann@example.com')
+})
+
+t.test('break-glass opens at once with a passkey, and everybody who approves hears of it', async (t) => {
+  pair.balanceTo(a)
+  const kim = await arrive('kim', `${pair.hubUrl}/web/account`)
+  await plugIn(kim)
+  await kim.reload()
+  await tabTo(kim, '[data-passkey] #name')
+  await kim.keyboard.type('Laptop')
+  await press(kim, '[data-add]')
+  await kim.locator('[data-name]').waitFor()
+
+  await kim.goto(wanted)
+  t.match(await kim.textContent('h1'), 'You cannot open orders')
+  await press(kim, '.emergency summary')
+  await tabTo(kim, '#emergency-reason')
+  await kim.keyboard.type('The import is down')
+  await press(kim, '.emergency button')
+  await kim.waitForURL('**/web/confirm-action?**')
+  await press(kim, '[data-go]')
+  await kim.waitForURL('**/web/access-requests/new?**')
+  t.equal(await kim.inputValue('#emergency-reason'), 'The import is down', 'nothing has to be typed again')
+  await press(kim, '.emergency button')
+  await kim.waitForURL(requestPage)
+  t.match(await kim.textContent('h1'), 'You have access')
+  await press(kim, 'main .actions a.button')
+  await kim.waitForURL(wanted)
+  t.equal(await kim.textContent('h1'), 'Orders')
+  const about = () => received.filter(({ severity }) => severity === 'critical')
+  await until(() => about().length === 2, 'the operators and the approver are notified')
+  t.strictSame(
+    about().map(({ user, text }) => [user, text]),
+    [undefined, mailOf('lea')].map((user) => [user, 'For: orders, 1h\nReason: The import is down']),
+  )
+  await press(lea, `nav a[href="/web/access-requests"]`)
+  await lea.getByText(`${mailOf('kim')} opened orders without approval`).waitFor()
+})
+
+t.test('access ends by itself: the live connection is cut, and the page is the form again', async (t) => {
+  t.ok(open.has(mailOf('ann')) || Date.now() >= annEnds, 'until then it is live')
+  await until(() => !open.has(mailOf('ann')), 'the live connection is cut', 90_000)
+  const late = Date.now() - annEnds
+  t.comment(`cut ${late} ms after the end`)
+  t.ok(late >= 0 && late < CUT_MS, `${late} ms`)
+  await press(ann, 'a')
+  await ann.getByRole('heading', { name: 'You cannot open' }).waitFor()
+  t.match(await ann.textContent('main'), 'Request access')
+  const events = await b.api<{ grant_id?: string }[]>('GET', `/audit?type=app.request&user=${mailOf('ann')}`)
   t.ok(events.length > 0)
   t.ok(
     events.every(({ grant_id: id }) => typeof id === 'string'),
     'each record names the grant',
   )
 })
+
+t.test('T252 a hub that is killed between approval and grant leaves no half', async (t) => {
+  signsIn('lea')
+  const reviewer = pair.visitor()
+  await reviewer.open(`${pair.hubUrl}/web/login?connector=sso`)
+  signsIn('ann')
+  const asker = pair.visitor()
+  await asker.open(`${pair.hubUrl}/web/login?connector=sso`)
+  const db = new pg.Client({ connectionString: pair.databaseUrl })
+  await db.connect()
+  t.teardown(() => db.end())
+
+  /** Resolves to the status of the page that lea sees then, or to null when the hub is gone. */
+  async function approve(id: string): Promise<number | null> {
+    const page = await reviewer.open(`${pair.hubUrl}/web/access-requests/${id}`)
+    return reviewer.submit(page, /\/approve$/, { for: '1m' }).then(
+      ({ status }) => status,
+      () => null,
+    )
+  }
+  /** Whether the request was approved, by everything that the hub knows; throws for a half. */
+  async function isApproved({ api }: RunningHub, id: string): Promise<boolean> {
+    const found = await api<{ state: string; grant_id: string | null; reviews: object[] }>(
+      'GET',
+      `/access-requests/${id}`,
+    )
+    const { grants } = await api<{ grants: { id: string }[] }>('GET', `/users/${mailOf('ann')}`)
+    const { effect } = await api<{ effect: string }>(
+      'GET',
+      `/access/explain?user=${mailOf('ann')}&app=orders`,
+    )
+    const started = await api<{ request?: string }[]>('GET', '/audit?type=grant.started')
+    const facts = [
+      found.state === 'approved',
+      found.grant_id !== null,
+      found.reviews.length === 1,
+      grants.some((grant) => grant.id === found.grant_id),
+      effect === 'allow',
+      started.some(({ request }) => request === id),
+    ]
+    if (new Set(facts).size > 1) throw new Error(`a half: ${facts.join(', ')}`)
+    return facts[0]!
+  }
+
+  for (const [dies, stays, table] of [
+    // The approval is written, and the grant waits.
+    [a, b, 'grants'],
+    // Both are written, the notification waits, and nothing is committed.
+    [b, a, 'notifications'],
+    // Everything is committed.
+    [a, b, null],
+  ] as const) {
+    pair.balanceTo(stays)
+    const form = await asker.open(`${pair.hubUrl}/web/access-requests/new?app=orders`)
+    const { url } = await asker.submit(form, /access-requests$/, { for: '1m', reason: 'TICKET-9' })
+    const id = url.split('/').at(-1)!
+    if (table !== null) await db.query(`BEGIN; LOCK TABLE ${table} IN SHARE ROW EXCLUSIVE MODE`)
+    pair.balanceTo(dies)
+    const approving = approve(id)
+    if (table !== null)
+      await until(async () => {
+        const { rows } = await db.query<{ count: string }>(
+          `SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '${table}'::regclass`,
+        )
+        return Number(rows[0]?.count) > 0
+      }, `${dies.name} waits to write into ${table}`)
+    else t.equal(await approving, 200)
+    const { exited } = dies.program
+    dies.program.signal('SIGKILL')
+    await exited
+    if (table !== null) {
+      t.equal(await approving, null, 'lea has no answer')
+      await db.query('ROLLBACK')
+    }
+    pair.balanceTo(stays)
+    t.equal(
+      await isApproved(stays, id),
+      table === null,
+      table === null ? 'the grant counts' : 'it is still open',
+    )
+    if (table !== null) {
+      t.equal(await approve(id), 200)
+      await until(() => isApproved(stays, id), 'it can be approved at the other hub')
+    }
+    await stays.api('POST', `/access-requests/${id}/revoke`)
+    await dies.restart()
+    t.notOk(await isLive(dies, id), 'a hub that starts again knows how it went on')
+  }
+})
+
+async function isLive({ api }: RunningHub, id: string): Promise<boolean> {
+  const { grant_id: grant } = await api<{ grant_id: string }>('GET', `/access-requests/${id}`)
+  const { grants } = await api<{ grants: { id: string }[] }>('GET', `/users/${mailOf('ann')}`)
+  return grants.some((one) => one.id === grant)
+}

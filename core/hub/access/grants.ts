@@ -5,6 +5,7 @@ import type { Grant, Grants, NewGrant } from '../../api/grants.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Revisions, View } from '../../api/revisions.ts'
 import type { RunningChange, Session } from '../../api/sessions.ts'
+import type { NameRelease } from '../../api/users.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
@@ -27,6 +28,8 @@ export interface RunningGrants {
   of(user: string, holder: string | null): readonly Grant[]
   /** The roles of the account at an app, with those of its live grants. */
   rolesAt(session: Pick<Session, 'user' | 'holder'>, appId: string): ReturnType<typeof rolesAt>
+  /** Ends all grants of a name, in the change that takes it from its holder. */
+  release(release: NameRelease): Promise<void>
   /** Starts to record ends that have come. Call it after `Revisions.start`. */
   watch(): void
   stop(): Promise<void>
@@ -35,6 +38,7 @@ export interface RunningGrants {
 /** A grant in memory. */
 interface Held {
   readonly grant: Grant
+  /** Null: started before the first sign-in, so for the identity that takes the name first, as assigned roles are. */
   readonly holder: string | null
   /** Its end by the monotonic clock, in case the wall clock is set back. */
   readonly deadline: number
@@ -97,7 +101,8 @@ export function createGrants(options: {
     if (held.size === 0) return NONE
     const own = byUser.get(foldName(user))
     if (own === undefined) return NONE
-    return own.filter((one) => one.holder === holder && isLive(one)).map(({ grant }) => grant)
+    const isFor = (one: Held) => one.holder === null || one.holder === holder
+    return own.filter((one) => isFor(one) && isLive(one)).map(({ grant }) => grant)
   }
 
   const write = <T>(
@@ -108,7 +113,7 @@ export function createGrants(options: {
 
   /** Ends what is live of these, in the given change. */
   async function endIn(
-    { trx, change }: RunningChange,
+    { trx, change }: Pick<NameRelease, 'trx' | 'change'>,
     ids: readonly string[],
     reason: string,
     by: Actor | null,
@@ -164,6 +169,12 @@ export function createGrants(options: {
   return {
     of,
     rolesAt: ({ user, holder }, appId) => rolesAt(accounts.rolesOf(user), of(user, holder), appId),
+    async release({ trx, change, key, by }) {
+      const open = trx.withTables<AccessTables>().selectFrom('grants').select(['id', 'user_name'])
+      const rows = await open.where('ended', 'is', null).execute()
+      const own = rows.filter(({ user_name }) => foldName(user_name) === key).map(({ id }) => id)
+      await endIn({ trx, change }, own, 'name_released', by)
+    },
     service: {
       async start(input, by, within) {
         return write(within, by, async (trx, change) => {

@@ -137,6 +137,11 @@ t.test('a grant is for the holder of the name, and for roles and times that can 
   t.strictSame(grants.list('kim'), [])
   await users.signIn({ ...identity, sub: '2', name: 'kim' })
   t.strictSame(grants.list('kim'), [], 'the next holder has none')
+  t.match(
+    events.filter(({ type, fields }) => type === 'grant.ended' && fields?.name === 'kim'),
+    [{ by: actor, fields: { end_reason: 'name_released' } }],
+    'it ended when the name was taken away',
+  )
   const start = (more: object) => grants.start({ user: 'kim', role: 'oncall', until: end, ...more }, actor)
   await t.rejects(start({ user: 'nobody' }), { code: 'user_not_found' })
   for (const wrong of [
@@ -146,6 +151,29 @@ t.test('a grant is for the holder of the name, and for roles and times that can 
     { until: Infinity },
   ])
     await t.rejects(start(wrong), { code: 'grant_invalid' }, JSON.stringify(wrong))
+})
+
+t.test('a grant for somebody who has never signed in is for the identity that signs in first', async (t) => {
+  const identity = { issuer: 'https://idp', sub: '3', connector: 'sso', mappedRoles: [], name: 'Pia' }
+  await users.create('pia', ['dev'], actor)
+  const start = () => grants.start({ user: 'pia', role: 'oncall', until: clock.now() + HOUR }, actor)
+  const grant = await start()
+  await users.signIn(identity)
+  t.strictSame(grants.list('pia'), [grant])
+  const { session } = await sessions.open({
+    ...{ kind: 'hub', user: 'pia', clientIp: '10.0.0.9', expires: clock.now() + HOUR },
+  })
+  t.strictSame(rolesOf(session), ['dev', 'oncall'])
+  t.equal(await codeOf(session, wiki), 'admitted')
+  await users.relink('pia', actor)
+  await users.signIn({ ...identity, sub: '4' })
+  t.strictSame(grants.list('pia'), [], 'T251 and for no identity after that one')
+
+  await users.relink('pia', actor)
+  await start()
+  await users.remove('pia', actor)
+  await users.create('pia', ['dev'], actor)
+  t.strictSame(grants.list('pia'), [], 'T251 an account of the same name does not inherit it')
 })
 
 t.test(

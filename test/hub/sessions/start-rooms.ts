@@ -83,6 +83,7 @@ export async function startRooms() {
   /** Run, in order, when a name is taken from its holder. */
   const releases: ((release: NameRelease) => Promise<void>)[] = []
   const released = async (release: NameRelease) => {
+    await grants.release(release)
     for (const each of releases) await each(release)
   }
   const users = createUsers({ revisions, released, clock, log })

@@ -8,14 +8,15 @@ const account = (name: string, more: Partial<User> = {}): User => ({
 })
 const mail = (email: string | null) => ({ profile: { name: null, email } })
 
+const ann = account('ann', { holder: 'h1', ...mail('Ann@example.com') })
+const people = createPeople({
+  users: { byName: () => ann, rolesOf: () => [] } as never,
+  grants: { list: () => [] },
+  locks: { lockFor: () => null },
+  sessions: { byId: () => undefined },
+})
+
 t.test('T213 two accounts of one person count as one', (t) => {
-  const ann = account('ann', { holder: 'h1', ...mail('Ann@example.com') })
-  const people = createPeople({
-    users: { byName: () => ann, rolesOf: () => [] } as never,
-    grants: { list: () => [] },
-    locks: { lockFor: () => null },
-    sessions: { byId: () => undefined },
-  })
   const request = { user: 'ann', key: 'ann', holder: 'h1' }
   t.ok(people.same(request, ann))
   t.ok(people.same(request, account('ann2', { holder: 'h1' })), 'one identity under two names')
@@ -25,5 +26,16 @@ t.test('T213 two accounts of one person count as one', (t) => {
     people.same({ ...request, holder: null }, account('bob')),
     'accounts without an identity or address',
   )
+  t.end()
+})
+
+t.test('T251 a request is of the identity that asked, or of the first one that takes the name', (t) => {
+  t.ok(people.isOf({ key: 'ann', holder: 'h1' }, ann))
+  t.ok(people.isOf({ key: 'ann', holder: null }, ann), 'ann asked before her first sign-in at a provider')
+  t.notOk(people.isOf({ key: 'ann', holder: 'h0' }, ann), 'another identity had the name')
+  t.notOk(people.isOf({ key: 'ann', holder: 'h1' }, account('ann')), 'the name was released')
+  t.notOk(people.isOf({ key: 'bob', holder: null }, ann))
+  t.equal(people.requester({ user: 'ann', key: 'ann', holder: null }), ann)
+  t.equal(people.requester({ user: 'ann', key: 'ann', holder: 'h0' }), undefined)
   t.end()
 })

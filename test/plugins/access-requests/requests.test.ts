@@ -1,9 +1,11 @@
 /** Requests for access: who may ask, who may approve, what a grant does, and every race between them. */
 import t from 'tap'
 import { until } from '../../until.ts'
+import type { Holder } from '../webauthn/key-hub.ts'
 import { type Said, startRequestHub } from './start-request-hub.ts'
 
-const HOUR = 3_600_000
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
 const bench = await startRequestHub()
 const { hub, clock, person, app, role, call, ask, approve, reach, events, sent } = bench
 t.teardown(() => hub.stop())
@@ -24,6 +26,10 @@ const created = async (more: object = {}, who = ann) => {
   const said = await ask(who, more)
   if (said.status !== 201) throw new Error(`not created: ${JSON.stringify(said)}`)
   return said.id
+}
+const list = async (who: Holder, query: string) => {
+  const { text } = await who.visitor.fetch(`${bench.origin}/v1/webapi/access-requests${query}`)
+  return JSON.parse(text) as Said[]
 }
 const stateOf = async (id: string) =>
   (await hub.api<{ state: string }>('GET', `/access-requests/${id}`)).state
@@ -153,7 +159,14 @@ t.test('who and what a request is about may go while it waits', async (t) => {
   t.equal(await stateOf(locked), 'pending')
   await hub.api('DELETE', `/locks/${lock.id}`)
   await hub.api('DELETE', '/users/hal')
-  t.match(await approve(cat, locked), { status: 409, code: 'requester_gone' })
+  t.match(
+    await approve(cat, locked),
+    { status: 409, code: 'request_closed' },
+    'T251 a request ends with its account',
+  )
+  t.match(await hub.api('GET', `/access-requests/${locked}`), { state: 'cancelled' })
+  const again = await person('hal', ['dev'])
+  t.strictSame(await list(again, '?mine=true'), [], 'T251 and an account of the same name does not see it')
 
   await app('gone', { env: 'prod' })
   const removed = await created({ app: 'gone' })
@@ -163,6 +176,23 @@ t.test('who and what a request is about may go while it waits', async (t) => {
     { status: 404 },
     'nobody decides about an app that is gone by its labels',
   )
+  await role('shops', { app_labels: { env: 'shop' } })
+  await role('asks-shops', { request: { roles: ['shops'] } })
+  await role('runs-shops', { review: { roles: ['shops'] } })
+  const [sam, tim] = [await person('sam', ['asks-shops']), await person('tim', ['runs-shops'])]
+  await app('shop', { env: 'shop' })
+  t.match(await approve(tim, await created({ app: 'shop' }, sam)), { state: 'approved' })
+  const shut = await created({ app: 'shop' }, sam)
+  t.equal(await reach(sam, 'shop'), 'admitted')
+  await hub.api('DELETE', '/apps/shop')
+  t.equal((await sam.visitor.open(`${hub.appUrl('shop')}/`)).status, 404)
+  await app('shop', { env: 'shop' })
+  t.equal(
+    await reach(sam, 'shop'),
+    'label_mismatch',
+    'access is for the app that was asked for, not for its name',
+  )
+  t.match(await approve(tim, shut), { status: 409, code: 'app_gone' })
 
   const wide = await created({ app: undefined, role: 'oncall' })
   await hub.api('DELETE', '/roles/oncall')
@@ -337,6 +367,60 @@ t.test(
   },
 )
 
+t.test('who decides sees what the person would gain, by the rules that would let in', async (t) => {
+  clock.advance(MINUTE)
+  const pam = await person('pam', ['dev'])
+  const [one, wide] = [await created({}, pam), await created({ app: undefined, role: 'oncall' }, pam)]
+  const pageOf = async (id: string) =>
+    (await cat.visitor.open(`${bench.origin}/web/access-requests/${id}`)).text
+  const page = await pageOf(one)
+  for (const text of ['pam', 'orders', 'TICKET-7', 'Orders team', '<code>dev: request env=prod</code>'])
+    t.ok(page.includes(text), text)
+  await hub.api('POST', '/users', { name: 'oli', roles: ['oncall'] })
+  const { votes } = await hub.api<{ votes: { matcher: string }[] }>(
+    'GET',
+    '/access/explain?user=oli&app=orders',
+  )
+  const rule = votes.find(({ matcher }) => matcher === 'allow env=prod')?.matcher
+  const all = await pageOf(wide)
+  for (const name of ['orders', 'ledger'])
+    t.match(all, `<strong>${name}</strong><br/><code>oncall: ${rule}</code>`, 'as the explanation says it')
+  t.notMatch(all, '<strong>wiki</strong>', 'an app that the person has already')
+  t.match(all, `href="/web/access-requests/${one}"`, 'an earlier request')
+  await role('oncall', { app_labels: { env: 'prod' } }, { options: { require_session_mfa: true } })
+  t.match(await pageOf(wide), '<code>oncall: requires session-mfa</code>')
+  await role('oncall', { app_labels: { env: 'prod' } })
+})
+
+t.test('a notification is in the language in which the person asked', async (t) => {
+  clock.advance(MINUTE)
+  const ute = await person('ute', ['dev'])
+  const asked = await ute.visitor.open(`${bench.origin}/web/access-requests`, {
+    method: 'POST',
+    headers: {
+      ...{ 'accept-language': 'de-DE', 'content-type': 'application/x-www-form-urlencoded' },
+      origin: bench.origin,
+    },
+    body: new URLSearchParams({
+      ...{ app: 'orders', for: '1h', reason: 'Störung', path: '/deep?q=1' },
+    }).toString(),
+  })
+  const id = asked.url.split('/').at(-1)!
+  const about = () => sent.filter(({ path }) => path?.endsWith(id))
+  await until(() => about().length > 0, 'the notification')
+  t.match(about()[0], {
+    ...{ title: 'ute fragt Zugriff an: orders', text: 'Für: orders, 1h\nGrund: Störung' },
+  })
+  await approve(cat, id)
+  await until(() => about().some(({ user }) => user === 'ute'), 'the outcome')
+  t.match(
+    about().find(({ user }) => user === 'ute'),
+    { title: 'Sie haben Zugriff: orders' },
+  )
+  const outcome = await ute.visitor.open(`${bench.origin}/web/access-requests/${id}`)
+  t.match(outcome.text, `href="${hub.appUrl('orders')}/deep?q=1"`, 'a closed tab is replaced by the link')
+})
+
 t.test('the launcher, the navigation and "My account" show what a person can ask for and has', async (t) => {
   const may = await person('may', ['dev'])
   const apps = async (query: string) => {
@@ -357,6 +441,7 @@ t.test('the launcher, the navigation and "My account" show what a person can ask
   await approve(cat, id)
   const account = await may.visitor.open(`${bench.origin}/web/account`)
   t.match(account.text, 'Access for a time')
+  t.match(account.text, /1 h left, ends <time/)
   const ended = await may.visitor.submit(account, new RegExp(`${id}/cancel$`))
   t.match(ended.url, /\/web\/account#access$/)
   t.equal(await reach(may, 'orders'), 'label_mismatch')

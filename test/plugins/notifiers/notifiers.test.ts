@@ -18,6 +18,7 @@ import {
 import { SMTPServer } from 'smtp-server'
 import t from 'tap'
 import plugin from '../../../plugins/notifiers/hub.ts'
+import { hostileRequest } from '../access-requests/hostile-request.ts'
 
 process.env.TEST_SECRET = 'secret'
 const secret = { env: 'TEST_SECRET' }
@@ -190,6 +191,23 @@ t.test('T218 hostile text stays text in a chat', async (t) => {
   t.notMatch(JSON.stringify(teams), /"TextBlock"/, 'which has markup')
 })
 
+t.test('T218 the reason of a request for access stays text in a webhook and in each chat', async (t) => {
+  const { received, url } = await receiver(t)
+  const { message, shown: reason } = await hostileRequest()
+  t.notMatch(JSON.stringify(message), /\\[rn]Bcc|\u202e|\u200b/, 'one line, in the order of its letters')
+  await deliver(webhookAt(url), message)
+  t.match(JSON.parse(received.at(-1)!.body), { text: `For: orders, 1h\n${reason}` }, 'a field of JSON')
+  for (const service of ['slack', 'mattermost', 'teams'] as const) {
+    await deliver(chatAt(service, url), message)
+    const body = JSON.parse(received.at(-1)!.body)
+    t.ok(shown[service]!(body).includes(reason), `${service} shows what was written`)
+    const marked = { slack: /mrkdwn[^}]*evil/, mattermost: /(?<!\\)[<[]|[@&]\w/, teams: /TextBlock/ }
+    const given =
+      service === 'mattermost' ? body.text.replace(/\[Open\]\([^)]*\)$/, '') : JSON.stringify(body)
+    t.notMatch(given, marked[service], `and none of it is a link, a mention or a format of ${service}`)
+  }
+})
+
 t.test('mail', async (t) => {
   const { cert, key, ca } = await testCertificate(['localhost'])
   const caFile = join(t.testdir(), 'ca.pem')
@@ -271,6 +289,17 @@ t.test('mail', async (t) => {
     t.notMatch(head, /^bcc:/im)
     t.match(head, /^content-type: text\/plain/im)
     t.match(head, new RegExp(`^message-id: <${message.id}@a\\.test>`, 'im'), 'the same at each attempt')
+  })
+
+  await t.test('T218 the reason of a request for access stays text in a mail', async (t) => {
+    const { mails, config } = await start()
+    const { message, shown: reason } = await hostileRequest()
+    await deliver(at(config), message)
+    const [{ to, raw }] = mails as [(typeof mails)[number]]
+    t.strictSame(to, ['ops@a.test'])
+    t.notMatch(raw, /^bcc:/im, 'not in a header, and not on a line of its own')
+    t.match(raw, /^content-type: text\/plain/im)
+    t.ok(decoded(raw).includes(reason))
   })
 
   await t.test('sends nothing in clear, or to a server that nobody vouches for', async (t) => {
