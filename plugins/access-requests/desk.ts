@@ -179,15 +179,6 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
         const now = clock.now()
         if (breakGlass) requireConfirmation(user, by, PAGES)
         const id = uuidv7()
-        const open = store
-          .recent()
-          .find(
-            (one) =>
-              one.key === user.key &&
-              (app === null ? one.app === null && one.role === offer.role : one.app === app.id) &&
-              stateOf(one, now) === 'pending',
-          )
-        if (open !== undefined && !breakGlass) throw problems.open(open)
         await store.insert(trx, {
           ...{ id, user_name: user.name, user_key: user.key, holder: user.holder },
           ...{ role: offer.role, via: offer.via, app: app?.id ?? null, app_name: app?.name ?? null },

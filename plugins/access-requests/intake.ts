@@ -102,6 +102,15 @@ export function createIntake(parts: {
     if (input.reason === '' && (offer.reasonRequired || input.breakGlass === true))
       throw problems.reasonNeeded()
     if (people.isLocked(user.name, offer.role, app)) throw problems.locked()
+    const open = store
+      .recent()
+      .find(
+        (one) =>
+          one.key === user.key &&
+          (app === null ? one.app === null && one.role === offer.role : one.app === app.id) &&
+          stateOf(one, clock.now()) === 'pending',
+      )
+    if (open !== undefined && input.breakGlass !== true) throw problems.open(open)
     return { offer, app }
   }
 

@@ -94,7 +94,7 @@ t.test('the taps of every hook, in the order in which they run', async (t) => {
     'lifecycle.stop': ['dashboard', 'access-requests', 'tcp-apps', 'http-apps', 'audit-database'],
     'access.decide': ['bots', 'access-requests', 'rbac'],
     'access.challenge': ['webauthn'],
-    'user.released': ['api-tokens'],
+    'user.released': ['api-tokens', 'access-requests'],
     'session.ended': ['tcp-apps'],
     'tunnel.changed': ['dashboard'],
     'tunnel.route': [],

@@ -173,7 +173,7 @@ export async function openHubPages(t: { teardown(fn: () => unknown): void }, bro
     plugIn,
     grant,
     lists: { stranger, carol, root },
-    requests: () => openRequestPages(hub, api, issuer),
+    requests: () => openRequestPages(t, hub, api, issuer),
   }
 }
 

