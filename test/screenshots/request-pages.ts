@@ -83,9 +83,9 @@ export async function openRequestPages(
   await decide('lea', ended, 'approve', { for: '1h' })
   await decide('rita', ended, 'cancel')
   const half = await ask('rita', '', 'Close November')
-  await decide('ida', half, 'approve', { for: '1d' })
+  await decide('ida', half, 'approve', { for: '1h' })
   const wide = await ask('olaf', '', '')
-  await decide('ida', wide, 'approve', { for: '1d' })
+  await decide('ida', wide, 'approve', { for: '1h' })
   await put('role', 'chief', {
     allow: { review: { roles: ['month-end'], app_labels: { desk: 'sales' } } },
   })
