@@ -2,8 +2,10 @@
 import type { Session } from '@mezite/core'
 import { fakeClock, testSecretBox } from '@mezite/core/testing'
 import t from 'tap'
+import type { Connector } from '../../../plugins/oidc/connectors.ts'
 import { createLogins } from '../../../plugins/oidc/logins.ts'
 import { type OidcTables, oidcMigrations } from '../../../plugins/oidc/migrations.ts'
+import { nextCheckOf } from '../../../plugins/oidc/recheck.ts'
 import { createSpent } from '../../../plugins/oidc/spent-tokens.ts'
 import { openTestDatabase } from '../../hub/database/stores.ts'
 
@@ -52,6 +54,34 @@ t.test('a session and those made from it share their fate', async (t) => {
   t.equal(await logins.idTokenOf(session('s5')), null)
   const [row] = await db.selectFrom('oidc_logins').selectAll().where('session_id', '=', 's1').execute()
   t.notOk(Buffer.from(row?.id_token ?? []).includes('token-of-ann'), 'sealed')
+})
+
+t.test('T222 a refresh token is stored sealed, and forgotten with the last check', async (t) => {
+  const logins = createLogins(database, testSecretBox(), clock)
+  const login = { connector: 'sso', sub: 'ron', sid: null, idToken: 'token', refreshToken: 'refresh-of-ron' }
+  await logins.keep(session('r1'), { ...login, nextCheck: clock.now() })
+  const stored = async () => {
+    const rows = db.selectFrom('oidc_logins').select('refresh_token').where('session_id', '=', 'r1')
+    return (await rows.executeTakeFirst())?.refresh_token ?? null
+  }
+  const refreshTokens = async () =>
+    (await logins.due(clock.now(), 10)).map(({ refreshToken }) => refreshToken)
+  t.strictSame(await refreshTokens(), ['refresh-of-ron'])
+  t.notOk(Buffer.from((await stored()) ?? []).includes('refresh-of-ron'), 'sealed')
+  await logins.checked('r1', { at: clock.now(), refreshToken: 'the-next-one', failingSince: null })
+  t.strictSame(await refreshTokens(), ['the-next-one'])
+  t.notOk(Buffer.from((await stored()) ?? []).includes('the-next-one'), 'sealed')
+  await logins.checked('r1', { at: null, failingSince: null })
+  t.equal(await stored(), null)
+})
+
+t.test('checks of a connector are spread around its interval', (t) => {
+  const connector = (recheck?: string) => ({ document: { spec: { recheck } } }) as unknown as Connector
+  t.equal(nextCheckOf(connector(), 0), null, 'a connector without recheck does not ask')
+  const times = Array.from({ length: 200 }, () => nextCheckOf(connector('10m'), 0)!)
+  t.ok(times.every((ms) => ms >= 9 * MINUTE && ms <= 11 * MINUTE))
+  t.ok(Math.max(...times) - Math.min(...times) > MINUTE, 'not all at the same time')
+  t.end()
 })
 
 t.test('it is kept for as long as a session could last', async (t) => {
