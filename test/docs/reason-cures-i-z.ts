@@ -74,7 +74,6 @@ export const curesIToZ: Readonly<Record<string, string>> = {
   request_not_found: 'No request for access has this id. `mezctl requests ls` lists them.',
   request_pending: 'The request waits for a decision. `mezctl requests ls` shows who may decide.',
   request_timeout: 'The request was not complete in time. Send it again over a faster connection.',
-  requester_gone: 'The person who asked was removed, so there is nobody to approve.',
   requester_locked: 'The person who asked is locked. Remove the lock first, or deny the request.',
   resource_invalid:
     'The document is not valid. The message has each path; `mezctl explain KIND` describes the keys.',
