@@ -14,8 +14,11 @@ const clock = fakeClock()
 issuer.now = clock.now
 const hub = await createTestHub({ clock })
 const agent = await createTestAgent(hub, { transports: ['http2'] })
-/** Sends a first line, and never ends. */
-const server = createServer((_request, response) => response.write('first\n'))
+/** `/stream` never ends. */
+const server = createServer(({ url }, response) => {
+  if (url === '/stream') response.write('first\n')
+  else response.end()
+})
 await once(server.listen(0, '127.0.0.1'), 'listening')
 t.teardown(async () => {
   server.close()
@@ -53,7 +56,9 @@ const isSignedIn = async (visitor: Visitor) =>
     .status === 200
 /** A response of the app that is open; resolves once it has begun. */
 async function openStream(visitor: Visitor): Promise<{ readonly ended: boolean }> {
-  const stream = await visitor.stream(`${hub.appUrl('live')}/`, { headers: { accept: 'text/html' } })
+  await visitor.open(`${hub.appUrl('live')}/`)
+  const stream = await visitor.stream(`${hub.appUrl('live')}/stream`)
+  t.equal(stream.statusCode, 200)
   const state = { ended: false }
   stream.on('error', () => {})
   stream.on('close', () => {
