@@ -93,7 +93,7 @@ export function createRequestPages(options: { readonly pages: Pages; readonly sc
     const one = ({ app, because }: Gain) =>
       html`<li><strong>${app}</strong>${because.map((line) => html`<br /><code>${line}</code>`)}</li>`
     const more = gains.length - MOST_GAINS
-    return html`<ul class="plain">${gains.slice(0, MOST_GAINS).map(one)}${more > 0 ? html`<li>${review.gainsMore(more)}</li>` : null}</ul>`
+    return html`<ul>${gains.slice(0, MOST_GAINS).map(one)}${more > 0 ? html`<li>${review.gainsMore(more)}</li>` : null}</ul>`
   }
 
   return {

@@ -124,7 +124,6 @@ export async function openRequestPages(
     goto('request-cancelled', cancelled),
     goto('request-revoked', revoked),
     goto('request-ended', ended),
-    { name: 'request-expired', open: openExpired },
     goto('request-half-approved', half),
     goto('request-review-role', wide),
     goto('request-review-denied', declined),
@@ -133,6 +132,8 @@ export async function openRequestPages(
     goto('request-account', `${hub.signInUrl}/web/account`),
     goto('request-applications', `${hub.signInUrl}/`),
     goto('confirm-action', `${hub.signInUrl}/web/confirm-action?return=/web/access-requests`),
+    // Last: its hub has the cookies of the other one, because cookies do not know ports.
+    { name: 'request-expired', open: openExpired },
   ]
 }
 
