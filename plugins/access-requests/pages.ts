@@ -91,9 +91,9 @@ export function createRequestPages(options: { readonly pages: Pages; readonly sc
   function gainList({ review }: Words, gains: readonly Gain[]) {
     if (gains.length === 0) return review.gainsNothing
     const one = ({ app, because }: Gain) =>
-      html`<li><strong>${app}</strong>${because.map((line) => html`<br /><code>${line}</code>`)}</li>`
+      html`<div><strong>${app}</strong>${because.map((line) => html`<br /><code>${line}</code>`)}</div>`
     const more = gains.length - MOST_GAINS
-    return html`<ul>${gains.slice(0, MOST_GAINS).map(one)}${more > 0 ? html`<li>${review.gainsMore(more)}</li>` : null}</ul>`
+    return [gains.slice(0, MOST_GAINS).map(one), more > 0 ? html`<div>${review.gainsMore(more)}</div>` : null]
   }
 
   return {
