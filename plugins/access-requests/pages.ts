@@ -213,7 +213,7 @@ export function createRequestPages(options: { readonly pages: Pages; readonly sc
             ${
               request.reviews.length === 0
                 ? null
-                : html`<ul class="list">${request.reviews.map((one) => html`<li>${(one.approves ? review.approvedBy : review.deniedBy)(one.reviewerName)} ${time(one.time)}${one.reason ? html`<br /><span class="quiet">${one.reason}</span>` : null}</li>`)}</ul>`
+                : html`<ul class="list">${request.reviews.map((one) => html`<li><div>${(one.approves ? review.approvedBy : review.deniedBy)(one.reviewerName)}${one.reason ? html`<br /><span class="quiet">${one.reason}</span>` : null}</div> ${time(one.time)}</li>`)}</ul>`
             }
             ${view.own ? html`<p class="note">${review.own}</p>` : null}
             ${

@@ -94,7 +94,7 @@ export function createSignInPages(
       home: ({ user, roles, apps, locked, offers = [] }: HomeView) =>
         page(
           home.title,
-          html`<h1>${home.title}</h1>
+          html`<h1>${home.title}</h1><div class="stack">
             ${
               apps.length > 0
                 ? html`<ul class="apps">${apps.map((app) => appCard(app))}</ul>`
@@ -104,9 +104,9 @@ export function createSignInPages(
             }
             ${
               offers.length > 0
-                ? html`<h2>${home.offers}</h2><ul>${offers.map(({ title, path }) => html`<li><a href=${path}>${title}</a></li>`)}</ul>`
+                ? html`<section class="card"><h2>${home.offers}</h2><ul class="list">${offers.map(({ title, path }) => html`<li><a href=${path}>${title}</a></li>`)}</ul></section>`
                 : null
-            }`,
+            }</div>`,
           { width: 'wide', user: { name: user, roles }, current: '/' },
         ),
 
