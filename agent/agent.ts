@@ -4,6 +4,7 @@ import {
   agentHooks,
   agentPartChecks,
   agentTransports,
+  appSources,
   type Clock,
   createKernel,
   DialRefusal,
@@ -16,6 +17,7 @@ import {
 import { type AgentIdentity, createAgentIdentity } from './agent-identity.ts'
 import { createAllowList } from './allow-list.ts'
 import { dialApp } from './app-dialer.ts'
+import { type AppProposals, collectProposals } from './app-proposals.ts'
 import { readHubAddress } from './hub-address.ts'
 import { createHubDialer } from './hub-dialer.ts'
 import { validity } from './identity-store.ts'
@@ -100,6 +102,7 @@ export function createAgent(options: AgentOptions): RunningAgent {
   const { calls } = kernel
   let supervisor: LinkSupervisor | null = null
   let identity: AgentIdentity | null = null
+  let proposals: AppProposals | null = null
   let stopping: Promise<void> | null = null
   let release: () => void = () => {}
   kernel.tap('the links to the hub').lifecycle.drain(() => supervisor?.drain())
@@ -130,6 +133,7 @@ export function createAgent(options: AgentOptions): RunningAgent {
         version: options.version ?? '0.0.0',
         ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
         ...(options.returnMs === undefined ? {} : { returnMs: options.returnMs }),
+        opening: () => proposals?.message() ?? null,
         onChanged(event) {
           calls.link.changed(event)
           if (!event.connected) return
@@ -149,6 +153,7 @@ export function createAgent(options: AgentOptions): RunningAgent {
 
   async function stop(graceMs: number): Promise<void> {
     release()
+    proposals?.stop()
     const signal = AbortSignal.timeout(graceMs)
     await kernel.drain(signal, graceMs)
     supervisor?.close()
@@ -169,6 +174,11 @@ export function createAgent(options: AgentOptions): RunningAgent {
       kernel.setup()
       try {
         await kernel.start()
+        proposals = collectProposals({
+          sources: kernel.slot(appSources),
+          changed: (message) => supervisor?.send(message),
+          ...{ clock, log },
+        })
         const transports = selectTransports(kernel.slot(agentTransports), options.transports)
         if (!stopping) await connect(createTransportChoice({ address, transports, env, log }))
       } catch (error) {
@@ -176,7 +186,9 @@ export function createAgent(options: AgentOptions): RunningAgent {
         await kernel.stop()
         throw error
       }
-      if (!stopping) await kernel.ready()
+      if (stopping) return
+      proposals.start()
+      await kernel.ready()
     },
     stop: (graceMs = GRACE_MS) => (stopping ??= stop(graceMs)),
   }

@@ -41,6 +41,8 @@ export interface LinkSupervisor {
   readonly connected: boolean
   /** Number of hubs with a link. */
   readonly links: number
+  /** Sends a message to each hub. */
+  send(message: object): void
   /** Stops opening links and streams; resolves when the open streams have ended. */
   drain(): Promise<void>
   close(): void
@@ -58,6 +60,8 @@ export interface LinkSupervisorOptions {
   readonly heartbeatMs?: number
   readonly returnMs?: number
   readonly onChanged: (event: LinkChanged) => void
+  /** The first message on each link after the greetings, if any. */
+  readonly opening?: () => object | null
   /** Called when the certificate is invalid and the token does not help. Retrying continues. */
   readonly onFatal: (error: unknown) => void
   readonly clock: Clock
@@ -157,6 +161,8 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
         }
         log.info({ instance, transport }, 'connected to the hub')
         options.onChanged({ instance, connected: true, reason: null })
+        const message = options.opening?.() ?? null
+        if (message !== null) link.send(message)
         renewal.check()
         follow(greeting)
         watchPaths()
@@ -283,6 +289,9 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
     },
     get links() {
       return live.size
+    },
+    send(message) {
+      for (const link of live.values()) link.send(message)
     },
     async drain() {
       stop()

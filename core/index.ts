@@ -6,6 +6,7 @@
 export type { Static } from 'typebox'
 export type { DialTarget } from './api/agent-hooks.ts'
 export type { App } from './api/app.ts'
+export { appSources } from './api/app-sources.ts'
 export {
   type Actor,
   type Audit,
@@ -17,7 +18,6 @@ export {
 } from './api/audit.ts'
 export { type Catalog, catalog } from './api/catalog.ts'
 export { certificates } from './api/certificates.ts'
-export type { Collection } from './api/collection.ts'
 export { Type } from './api/config-types.ts'
 export { credentials } from './api/credentials.ts'
 export { dashboardParts } from './api/dashboard.ts'

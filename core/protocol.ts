@@ -15,6 +15,7 @@ export {
 export type { Admission, AdmissionQuery, Caller, Refusal, RefusalReason } from './api/admission.ts'
 export type { HttpVersion } from './api/app.ts'
 export { type AppKind, appKinds } from './api/app-kinds.ts'
+export type { AppSource, AppsProposed, ProposedApp } from './api/app-sources.ts'
 export { type Assertion, assertion } from './api/assertion.ts'
 export { type Attention, attention } from './api/attention.ts'
 export {

@@ -5,6 +5,7 @@
  */
 
 export { type AgentHooks, agentHooks, type DialTarget, type LinkChanged } from '../api/agent-hooks.ts'
+export { type AppSource, appSources, type ProposedApp } from '../api/app-sources.ts'
 export { DialRefusal } from '../api/dial-refusal.ts'
 export { type AgentTransport, agentTransports, type HubTarget } from '../api/transport.ts'
 export { type Clock, systemClock } from '../kernel/clock.ts'
@@ -31,6 +32,12 @@ export { createDiagnosticsListener, healthRoute, plainText } from '../log/diagno
 export { createLog } from '../log/program-log.ts'
 export { installService } from '../log/service-install.ts'
 export { reportServiceState } from '../log/service-state.ts'
+export {
+  MOST_PROPOSED,
+  PROPOSALS_BYTES,
+  PROPOSALS_PER_MINUTE,
+  readProposedApp,
+} from '../wire/app-proposals.ts'
 export { type ProveCarrier, proveAgent, proveJoin } from '../wire/carrier-proof.ts'
 export {
   ALPN_HEADER,
@@ -53,6 +60,12 @@ export { UnreadBudget } from '../wire/unread-budget.ts'
 
 /** Checks of the parts that plugins provide to the agent, by reference. Null means valid. */
 export const agentPartChecks: Readonly<Record<string, (part: unknown) => string | null>> = {
+  appSources(part) {
+    const { name, watch } = Object(part) as Record<string, unknown>
+    if (typeof name !== 'string' || !/^[a-z0-9][a-z0-9-]{0,62}$/.test(name))
+      return '`name` must be small letters, digits and "-"'
+    return typeof watch === 'function' ? null : '`watch` must be a function'
+  },
   agentTransports(part) {
     const { name, dial } = Object(part) as Record<string, unknown>
     if (typeof name !== 'string' || name === '') return '`name` must be a text'

@@ -1,5 +1,6 @@
 import { serviceRef } from '../kernel/reference.ts'
 import type { App } from './app.ts'
+import type { Actor } from './audit.ts'
 
 /** The apps, read synchronously from memory. The change sequence keeps them up to date. */
 export interface Catalog {
@@ -18,6 +19,12 @@ export interface Catalog {
    * `MEZ_SECRET_UNREADABLE`.
    */
   secretHeaders(app: App): readonly string[]
+  /**
+   * Registers an app as `mezctl apps register` does; records `app.created`. `by` is null for what no caller asked for. Never
+   * changes an app that exists: throws `Problem` 409 `app_exists` or `public_addr_taken`, and 400 with every fault of the
+   * document.
+   */
+  register(document: unknown, by: Actor | null): Promise<App>
 }
 
 /** The registered apps, in memory. */

@@ -1,6 +1,7 @@
 import { first, type HookCalls, type HookTree, series, tells, votes, waterfall } from '../kernel/hook.ts'
 import { serviceRef } from '../kernel/reference.ts'
 import type { App } from './app.ts'
+import type { AppsProposed } from './app-sources.ts'
 import type { AuditEvent } from './audit.ts'
 import type { AccessQuery, Vote } from './decision.ts'
 import type { HttpRequest, HttpRequestContext, HttpResponse, HttpResponseContext } from './http-hooks.ts'
@@ -47,6 +48,8 @@ export const hubHooks = {
   tunnel: {
     /** A link to an agent came up or went down. */
     changed: tells<TunnelChanged>(),
+    /** An agent proposes apps: at first and after each change, all of them. See `appSources`. */
+    proposed: tells<AppsProposed>(),
     /** Reorder or drop the links that could serve the app. */
     route: waterfall<readonly Link[], App>(),
   },

@@ -29,6 +29,7 @@ export const standardPlugins: readonly string[] = [
   'access-requests',
   'acme',
   'api-tokens',
+  'app-proposals',
   'audit-database',
   'authorization-server',
   'backup',

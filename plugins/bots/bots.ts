@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { type Actor, type Collection, defineResource, type RunningChange, type Sessions } from '@mezite/core'
+import { type Actor, defineResource, type RunningChange, type Sessions } from '@mezite/core'
 import { createNetworks, type Networks } from '@mezite/core/protocol'
 import { type BotDocument, BotSpec, botNotFound, readBot, USER_PREFIX } from './bot-resource.ts'
 import type { BotRow } from './migrations.ts'
@@ -18,7 +18,7 @@ export interface StoredBot {
   readonly allowFrom: Networks | null
 }
 
-export type StoredBots = Collection<StoredBot, BotRow, BotDocument>
+export type StoredBots = ReturnType<ReturnType<typeof botResource>['open']>
 
 export const newHolder = (): string => randomBytes(32).toString('base64url')
 

@@ -1,4 +1,4 @@
-import { type Collection, defineResource, Problem } from '@mezite/core'
+import { defineResource, Problem } from '@mezite/core'
 import {
   BUILT_IN_ROLES,
   type RoleDocument,
@@ -16,7 +16,7 @@ export interface RoleRow {
   readonly updated: number
 }
 
-export type Roles = Collection<CompiledRole, RoleRow, RoleDocument>
+export type Roles = ReturnType<ReturnType<typeof defineRoles>['open']>
 
 /** Roles with a document, and the rules that plugins add to it. The built-in roles have none. */
 export const defineRoles = (rules: readonly RoleRule[] = []) =>

@@ -1,15 +1,16 @@
 /** Examples that tap the hooks which no plugin of the standard set needs. */
 
 import { createHmac } from 'node:crypto'
-import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
 import { json, text as textOf } from 'node:stream/consumers'
 import type { AuditEvent, Notification } from '@mezite/core'
-import { auditSinks, certificates, signInMethods } from '@mezite/core'
+import { appSources, auditSinks, certificates, signInMethods } from '@mezite/core'
 import type { Link } from '@mezite/core/protocol'
 import {
+  conformAppSource,
   conformCertificates,
   conformDialer,
   conformJob,
@@ -22,6 +23,7 @@ import {
 import t from 'tap'
 import agentHalf from '../../examples/agent-alerts/agent.ts'
 import alerts from '../../examples/agent-alerts/hub.ts'
+import appFolder from '../../examples/app-folder/agent.ts'
 import redaction from '../../examples/audit-redaction/hub.ts'
 import certificateFolder from '../../examples/certificate-folder/hub.ts'
 import dailyReport from '../../examples/daily-report/hub.ts'
@@ -35,6 +37,7 @@ const zones = { zone: 'a', zones: { near: 'a', far: 'b' } }
 t.test('they keep the rules of plugins', async (t) => {
   conformPlugin(t, alerts, { config: { url: 'http://127.0.0.1:1' }, refused: [{}, { url: 'ftp://x' }] })
   conformPlugin(t, agentHalf, { config: { file: '/run/x' }, refused: [{}] })
+  conformPlugin(t, appFolder, { config: { folder: '/none' }, refused: [{}, { folder: 'relative' }] })
   conformPlugin(t, zoneRouting, { config: zones, refused: [{ zone: 'a' }] })
   conformPlugin(t, redaction)
   const stands = { catalog: {}, notifications: {}, sessions: {}, users: {} }
@@ -82,6 +85,30 @@ t.test('certificate-folder serves what is in its folder, and keeps the last good
   const next = await write('late.apps.test', folder)
   await until(() => served('late.apps.test') === next)
   t.equal(source.states()[2]!.problem, null)
+})
+
+t.test('app-folder proposes an app for each file, also while one cannot be read', async (t) => {
+  const folder = t.testdir()
+  let folders = 0
+  conformAppSource(t, async () => {
+    const own = join(folder, String(++folders))
+    mkdirSync(own)
+    const write = (name: string, text: string) => writeFileSync(join(own, `${name}.yaml`), text)
+    write('shop-cart', 'uri: http://127.0.0.1:3000\nlabels: { env: test }\n')
+    write('broken', 'uri: [')
+    write('long', `uri: ${'x'.repeat(16 * 1024)}`)
+    const { slot } = createTestHost<'agent'>(appFolder, { config: { folder: own, interval: '100ms' } })
+    return {
+      source: slot(appSources)[0]!,
+      expected: ['shop-cart'],
+      async change() {
+        write('shop-pay', 'uri: tcp://127.0.0.1:3001')
+        rmSync(join(own, 'shop-cart.yaml'))
+        return ['shop-pay']
+      },
+      async close() {},
+    }
+  })
 })
 
 t.test('daily-report sends one notification a day, however often it runs', async (t) => {

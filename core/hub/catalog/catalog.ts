@@ -49,7 +49,7 @@ export interface RunningCatalog extends Catalog {
   put(
     input: AppInput,
     mode: 'create' | 'put',
-    actor: Actor,
+    actor: Actor | null,
     preconditions?: Preconditions,
   ): Promise<{ readonly created: boolean; readonly app: App }>
   /** Changes one app. Throws `Problem` 404 `app_not_found`. */
@@ -166,7 +166,7 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
     input: AppInput,
     old: { readonly app: App | null; readonly row: AppTable } | null,
     type: string,
-    by: Actor,
+    by: Actor | null,
   ): Promise<void> {
     const db = trx.withTables<CatalogTables>()
     if (input.publicAddr !== '') {
@@ -204,6 +204,30 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
       .where('name', '=', name)
       .executeTakeFirst() as Promise<AppTable | undefined>
 
+  const put: RunningCatalog['put'] = async (input, mode, actor, preconditions = {}) => {
+    checkCertificate(input)
+    const created = await revisions.write(async (trx, change) => {
+      const old = await find(trx, input.name)
+      const before = old && read(old)
+      entityTags.check(preconditions, before ? appDocument(before) : old)
+      if (old && mode === 'create') {
+        throw new Problem(
+          409,
+          'app_exists',
+          `The app ${input.name} already exists; \`mezctl apps update\` changes it.`,
+        )
+      }
+      const known = old ? { app: before ?? null, row: old } : null
+      await store(trx, change, input, known, old ? 'app.updated' : 'app.created', actor)
+      return old === undefined
+    }, actor)
+    const app = byName.get(input.name)
+    if (!app) throw appNotFound(input.name)
+    warnOfUnserved(app)
+    warnOfSharedUri(app)
+    return { created, app }
+  }
+
   return {
     byHost: (host) => living(byHost.get(host)),
     byName: (name) => living(byName.get(name)),
@@ -229,30 +253,11 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
       const holder = byHost.get(input.publicAddr)
       if (holder && holder.name !== input.name) throw addressTaken(input.publicAddr, holder.name)
     },
-    async put(input, mode, actor, preconditions = {}) {
-      checkCertificate(input)
-      const created = await revisions.write(async (trx, change) => {
-        const old = await find(trx, input.name)
-        const before = old && read(old)
-        entityTags.check(preconditions, before ? appDocument(before) : old)
-        if (old && mode === 'create') {
-          throw new Problem(
-            409,
-            'app_exists',
-            `The app ${input.name} already exists; \`mezctl apps update\` changes it.`,
-          )
-        }
-        const known = old ? { app: before ?? null, row: old } : null
-        await store(trx, change, input, known, old ? 'app.updated' : 'app.created', actor)
-        return old === undefined
-      }, actor)
-      const app = byName.get(input.name)
-      if (!app) throw appNotFound(input.name)
-      warnOfUnserved(app)
-      warnOfSharedUri(app)
-      return { created, app }
+    put,
+    async register(document, by) {
+      const reading = { kinds: options.kinds(), appConfigs: options.appConfigs }
+      return (await put(readApp(document, publicNames, reading), 'create', by)).app
     },
-
     async change(name, next, actor) {
       await revisions.write(async (trx, change) => {
         const old = await find(trx, name)

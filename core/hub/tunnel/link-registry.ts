@@ -7,6 +7,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { HookCalls } from '../../kernel/hook.ts'
 import type { Log } from '../../kernel/log.ts'
+import { PROPOSALS_PER_MINUTE, readProposedApps } from '../../wire/app-proposals.ts'
 import type { Registry } from '../cluster/cluster.ts'
 import type { Enrolment } from '../enrolment/enrolment.ts'
 import { JoinRefusal } from '../enrolment/join-tokens.ts'
@@ -51,7 +52,7 @@ export function createLinkRegistry(options: {
   readonly rotation: Pick<RotationProgress, 'announce' | 'receive'>
   readonly revisions: Pick<Revisions, 'onApplied'>
   readonly hubs: Pick<Registry, 'reachable' | 'onChanged'>
-  readonly hooks: Pick<HookCalls<HubHooks>['tunnel'], 'changed'>
+  readonly hooks: Pick<HookCalls<HubHooks>['tunnel'], 'changed' | 'proposed'>
   readonly audit: Pick<Audit, 'record'>
   readonly isAgentLocked: (hostname: string) => boolean
   /** Called before the link of an agent that lost its access is cut. */
@@ -78,6 +79,7 @@ export function createLinkRegistry(options: {
   /** Serials being confirmed: an agent may repeat the message any number of times, and each would be a change. */
   const confirming = new Set<string>()
   const renewals = createRateLimit(clock)
+  const proposals = createRateLimit(clock)
   /** Agents whose connection has just broken: resolved when they return, rejected when they do not. */
   const lost = new Map<string, PromiseWithResolvers<true>>()
 
@@ -186,6 +188,7 @@ export function createLinkRegistry(options: {
   function handle(link: LiveLink, message: Readonly<Record<string, unknown>>): void {
     if (message.type === 'draining') link.retire('agent_stopping')
     if (message.type === 'moved') confirm(link)
+    if (message.type === 'apps') propose(link, message.apps)
     rotation.receive(link, message)
     // A newer agent may send messages that this hub does not know.
     if (message.type !== 'renew' || renewing.has(link)) return
@@ -205,6 +208,13 @@ export function createLinkRegistry(options: {
         link.send({ type: 'renew_refused', code })
       })
       .finally(() => renewing.delete(link))
+  }
+
+  /** Only the newest link of an agent says what it proposes. */
+  function propose(link: LiveLink, given: unknown): void {
+    const { hostname } = link
+    if (live.get(hostname) !== link || !proposals.take(hostname, PROPOSALS_PER_MINUTE)) return
+    hooks.proposed({ hostname, apps: readProposedApps(given) })
   }
 
   revisions.onApplied((touched) => {

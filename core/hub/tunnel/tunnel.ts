@@ -38,7 +38,7 @@ export interface TunnelOptions {
   readonly catalog: Pick<RunningCatalog, 'list'>
   /** The hubs of the cluster; agents keep a link to each. */
   readonly hubs: Pick<Registry, 'reachable' | 'onChanged'>
-  readonly hooks: Pick<HookCalls<HubHooks>['tunnel'], 'changed' | 'route'>
+  readonly hooks: Pick<HookCalls<HubHooks>['tunnel'], 'changed' | 'proposed' | 'route'>
   readonly audit: Pick<Audit, 'record'>
   /** The kinds of apps. */
   readonly kinds?: () => readonly AppKind[]

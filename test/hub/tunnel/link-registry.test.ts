@@ -64,7 +64,10 @@ function start() {
         world.hubsChanged = listener
       },
     },
-    hooks: { changed: hook((event) => void happened.push(`changed ${JSON.stringify(event)}`)) as never },
+    hooks: {
+      changed: hook((event) => void happened.push(`changed ${JSON.stringify(event)}`)) as never,
+      proposed: hook((event) => void happened.push(`proposed ${JSON.stringify(event)}`)) as never,
+    },
     audit: { record: ({ type, reason }) => void happened.push(`audit ${type} ${reason ?? ''}`.trim()) },
     isAgentLocked: () => world.locked,
     agentLost: (_name, reason) => void happened.push(`lost ${reason}`),

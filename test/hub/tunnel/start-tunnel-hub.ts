@@ -169,6 +169,7 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
         empty: false,
         pure: false,
       }),
+      proposed: Object.assign(() => {}, { empty: true, pure: false }),
       route,
     },
     audit,

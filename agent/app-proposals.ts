@@ -1,0 +1,98 @@
+import {
+  type AppSource,
+  type Clock,
+  encodeLine,
+  type Log,
+  MOST_PROPOSED,
+  messageOf,
+  PROPOSALS_BYTES,
+  PROPOSALS_PER_MINUTE,
+  type ProposedApp,
+  readProposedApp,
+} from '@mezite/core/agent'
+
+/** Below the limit of the hub, which also counts the message of a new link. */
+const PAUSE_MS = (2 * 60_000) / PROPOSALS_PER_MINUTE
+
+/** The apps that the plugins of an agent propose. */
+export interface AppProposals {
+  /** For a hub; null while no source has proposed anything. */
+  message(): object | null
+  /** Starts the sources. */
+  start(): void
+  stop(): void
+}
+
+/** Collects the proposals of all sources, and calls `changed` after each change, with a pause in between. */
+export function collectProposals(options: {
+  readonly sources: readonly AppSource[]
+  readonly changed: (message: object) => void
+  readonly clock: Clock
+  readonly log: Log
+}): AppProposals {
+  const { sources, changed, clock, log } = options
+  const stopped = new AbortController()
+  const found = new Map<AppSource, readonly ProposedApp[]>()
+  let message: object | null = null
+  let sentAt = Number.NEGATIVE_INFINITY
+  let timer: NodeJS.Timeout | undefined
+
+  function take(source: AppSource, given: readonly ProposedApp[]): void {
+    if (stopped.signal.aborted) return
+    const apps = [...given].map((one) => ({ app: readProposedApp(one), given: one }))
+    for (const { app, given } of apps)
+      if (app === null)
+        log.warn({ source: source.name, app: nameOf(given) }, 'a proposed app is not valid and left out')
+    found.set(
+      source,
+      apps.flatMap(({ app }) => app ?? []),
+    )
+    const next = messageWith(
+      sources.flatMap((one) => found.get(one) ?? []),
+      log,
+    )
+    if (message !== null && encodeLine(next).equals(encodeLine(message))) return
+    message = next
+    timer ??= setTimeout(send, Math.max(0, sentAt + PAUSE_MS - clock.monotonic()))
+    timer.unref()
+  }
+
+  function send(): void {
+    timer = undefined
+    sentAt = clock.monotonic()
+    if (message !== null) changed(message)
+  }
+
+  async function watch(source: AppSource): Promise<void> {
+    try {
+      await source.watch((apps) => take(source, apps), stopped.signal)
+    } catch (error) {
+      if (!stopped.signal.aborted)
+        log.error({ source: source.name, error: messageOf(error) }, 'a source of apps has failed')
+    }
+  }
+
+  return {
+    message: () => message,
+    start() {
+      for (const source of sources) void watch(source)
+    },
+    stop() {
+      stopped.abort()
+      clearTimeout(timer)
+    },
+  }
+}
+
+/** The first of each name, as many as a hub reads. */
+function messageWith(all: readonly ProposedApp[], log: Log): object {
+  const apps = new Map<string, ProposedApp>()
+  for (const app of all) if (!apps.has(app.name)) apps.set(app.name, app)
+  const kept = [...apps.values()].slice(0, MOST_PROPOSED)
+  while (encodeLine({ type: 'apps', apps: kept }).length > PROPOSALS_BYTES) kept.pop()
+  if (kept.length < apps.size)
+    log.warn({ proposed: kept.length, found: apps.size }, 'too many apps to propose; the rest is left out')
+  return { type: 'apps', apps: kept }
+}
+
+const nameOf = (given: unknown): string => String(Object(given).name).slice(0, 63)

@@ -1,0 +1,57 @@
+import type { dashboardParts, SlotRef } from '@mezite/core'
+import type { Proposals } from './proposals.ts'
+import { shown } from './routes.ts'
+
+type DashboardPart = typeof dashboardParts extends SlotRef<infer T> ? T : never
+
+/** Proposals with buttons of their own; more are accepted with `mezctl`. */
+const MOST_FORMS = 20
+
+/** The page "Proposed apps" of the dashboard. */
+export const proposalsPage = (proposals: Proposals): DashboardPart => ({
+  kind: 'page',
+  path: 'app-proposals',
+  title: 'Proposed apps',
+  async content() {
+    const all = (await proposals.list()).map(shown)
+    const pending = all.filter(({ state }) => state === 'pending').slice(0, MOST_FORMS)
+    return [
+      {
+        kind: 'text',
+        text: 'Agents propose these apps. Nobody can reach one before you accept it; then roles decide, as for any other app.',
+      },
+      {
+        kind: 'table',
+        title: 'Proposals',
+        columns: ['Name', 'Address', 'Agent', 'Labels', 'State', 'Proposed', 'Problem'],
+        rows: all.map(({ name, uri, agent, labels, state, proposed, problem }) => [
+          ...[name, uri, agent],
+          Object.entries(labels)
+            .map(([key, value]) => `${key}=${value}`)
+            .join(', '),
+          ...[state, { time: Date.parse(proposed) }, problem],
+        ]),
+        empty: 'No agent proposes an app. `mezctl app-sources create` says which agents may.',
+      },
+      ...pending.flatMap(({ id, name, uri, agent }) => [
+        {
+          kind: 'form' as const,
+          title: `${name}, at ${uri} by ${agent}`,
+          method: 'POST' as const,
+          path: `app-proposals/${id}/accept`,
+          fields: [],
+          submit: `Accept ${name}`,
+        },
+        {
+          kind: 'form' as const,
+          title: '',
+          method: 'POST' as const,
+          path: `app-proposals/${id}/refuse`,
+          fields: [],
+          submit: `Refuse ${name}`,
+          destructive: true,
+        },
+      ]),
+    ]
+  },
+})

@@ -1,0 +1,163 @@
+import { defineResource, LABEL_KEY, parseResource, type Resource, resourceInvalid, Type } from '@mezite/core'
+import type { ProposedApp } from '@mezite/core/protocol'
+import type { SourceRow } from './migrations.ts'
+
+const closed = { additionalProperties: false } as const
+const MOST = 100
+const DEFAULT_APPS = 20
+
+const Pattern = (what: string) =>
+  Type.String({ pattern: '^[a-z0-9*]([a-z0-9._*-]{0,251}[a-z0-9*])?$', must: `${what}, or a pattern with *` })
+
+/** `spec` of `kind: app_source`. */
+export const SourceSpec = Type.Object(
+  {
+    agents: Type.Array(Pattern('the host name of an agent'), {
+      minItems: 1,
+      maxItems: MOST,
+      description: 'Agents that may propose apps; * stands for any characters',
+      examples: [['k8s-*']],
+    }),
+    names: Type.Array(Pattern('the name of an app'), {
+      minItems: 1,
+      maxItems: MOST,
+      description: 'Names that a proposed app may have; * stands for any characters',
+      examples: [['shop-*']],
+    }),
+    labels: Type.Optional(
+      Type.Object(
+        {},
+        {
+          additionalProperties: Type.Array(Type.String({ maxLength: 256 }), { minItems: 1, maxItems: MOST }),
+          maxProperties: MOST,
+          description: 'Labels that a proposed app may have, each with its values; * is any. Default: none',
+          examples: [{ env: ['dev', 'test'] }],
+        },
+      ),
+    ),
+    max_apps: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: MOST,
+        description: `Apps of one agent: proposed ones and those that it already serves under these names. Default: ${DEFAULT_APPS}`,
+      }),
+    ),
+    accept: Type.Optional(
+      Type.Unsafe<'ask' | 'always'>({
+        type: 'string',
+        enum: ['ask', 'always'],
+        description: 'ask: an administrator accepts each app. always: the hub does at once. Default: ask',
+      }),
+    ),
+  },
+  closed,
+)
+
+export interface SourceSpec {
+  readonly agents: readonly string[]
+  readonly names: readonly string[]
+  readonly labels?: Readonly<Record<string, readonly string[]>>
+  readonly max_apps?: number
+  readonly accept?: 'ask' | 'always'
+}
+
+export type SourceDocument = Resource<SourceSpec>
+
+/** A rule about what agents may propose. */
+export interface Source {
+  readonly name: string
+  readonly document: SourceDocument
+  readonly most: number
+  /** Apps are accepted at once. */
+  readonly always: boolean
+  /** Whether the agent may propose an app with this name. */
+  covers(agent: string, name: string): boolean
+  /** Whether the agent may propose this app. */
+  admits(agent: string, app: ProposedApp): boolean
+}
+
+/** Reads a document. Throws `Problem` 400 `resource_invalid` with all faults. */
+export function readSource(body: unknown, options: { readonly name?: string } = {}): SourceDocument {
+  const document = parseResource('app_source', SourceSpec, body, options) as SourceDocument
+  const key = new RegExp(LABEL_KEY)
+  const wrong = Object.keys(document.spec.labels ?? {}).filter((one) => !key.test(one))
+  if (wrong.length > 0)
+    throw resourceInvalid(
+      wrong.map((one) => ({ path: ['spec', 'labels', one], message: 'is not the key of a label' })),
+    )
+  if (document.metadata.expires !== undefined)
+    throw resourceInvalid([{ path: ['metadata', 'expires'], message: 'a source does not expire; remove it' }])
+  return document
+}
+
+export function compileSource(document: SourceDocument): Source {
+  const { agents, names, labels = {}, max_apps: most = DEFAULT_APPS, accept = 'ask' } = document.spec
+  const covers = (agent: string, name: string) =>
+    agents.some((pattern) => matches(pattern, agent)) && names.some((pattern) => matches(pattern, name))
+  return {
+    ...{ name: document.metadata.name, document, most, always: accept === 'always', covers },
+    admits: (agent, app) =>
+      covers(agent, app.name) &&
+      Object.entries(app.labels ?? {}).every(
+        ([key, value]) =>
+          Object.hasOwn(labels, key) && labels[key]!.some((one) => one === '*' || one === value),
+      ),
+  }
+}
+
+/** The declaration of the resource `app_source`. `changed` is called after each change, on every hub. */
+export const sourceResource = (changed: () => void) =>
+  defineResource<Source, SourceRow, SourceDocument>({
+    name: 'app_source',
+    noun: 'app source',
+    collection: 'app-sources',
+    table: 'app_proposals_sources',
+    key: 'name',
+    form: { spec: SourceSpec },
+    example: {
+      kind: 'app_source',
+      version: 'v1',
+      metadata: { name: 'shop', description: 'Test systems of the shop' },
+      spec: { agents: ['shop-*'], names: ['shop-*'], labels: { env: ['test'] }, max_apps: 10, accept: 'ask' },
+    },
+    read: ({ name, document }) => compileSource(readSource(JSON.parse(document), { name })),
+    unreadable: 'its agents propose nothing',
+    show: ({ document }) => document,
+    audited: ({ name }) => ({ name, app_source: name }),
+    swapped: changed,
+    verbs: {
+      list: { summary: 'All rules about what agents may propose' },
+      get: {},
+      put: {
+        parse: readSource,
+        row: (source, _old, updated) => ({
+          ...{ name: source.metadata.name, document: JSON.stringify(source), updated },
+        }),
+      },
+      remove: {},
+    },
+  })
+
+/** Whether the pattern, in which `*` stands for any characters, matches all of the text. Takes time in proportion to both. */
+export function matches(pattern: string, text: string): boolean {
+  let at = 0
+  let star = -1
+  let resume = 0
+  let next = 0
+  while (at < text.length) {
+    if (pattern[next] === '*') {
+      star = next
+      next += 1
+      resume = at
+    } else if (pattern[next] === text[at]) {
+      next += 1
+      at += 1
+    } else if (star >= 0) {
+      next = star + 1
+      resume += 1
+      at = resume
+    } else return false
+  }
+  while (pattern[next] === '*') next += 1
+  return next === pattern.length
+}
