@@ -11,8 +11,11 @@ import {
   readProposedApp,
 } from '@mezite/core/agent'
 
-/** Below the limit of the hub, which also counts the message of a new link. */
-const PAUSE_MS = (2 * 60_000) / PROPOSALS_PER_MINUTE
+/** Changes in a minute. Below the limit of the hub, which also counts the message of a new link. */
+const MOST_A_MINUTE = PROPOSALS_PER_MINUTE - 4
+const MINUTE_MS = 60_000
+/** Sources of one start tell at about the same time. */
+const SETTLE_MS = 50
 
 /** The apps that the plugins of an agent propose. */
 export interface AppProposals {
@@ -23,7 +26,7 @@ export interface AppProposals {
   stop(): void
 }
 
-/** Collects the proposals of all sources, and calls `changed` after each change, with a pause in between. */
+/** Collects the proposals of all sources, and calls `changed` soon after each change, at most 8 times a minute. */
 export function collectProposals(options: {
   readonly sources: readonly AppSource[]
   readonly changed: (message: object) => void
@@ -34,7 +37,8 @@ export function collectProposals(options: {
   const stopped = new AbortController()
   const found = new Map<AppSource, readonly ProposedApp[]>()
   let message: object | null = null
-  let sentAt = Number.NEGATIVE_INFINITY
+  /** When the last changes were sent, oldest first. */
+  const sent: number[] = []
   let timer: NodeJS.Timeout | undefined
 
   function take(source: AppSource, given: readonly ProposedApp[]): void {
@@ -53,13 +57,14 @@ export function collectProposals(options: {
     )
     if (message !== null && encodeLine(next).equals(encodeLine(message))) return
     message = next
-    timer ??= setTimeout(send, Math.max(0, sentAt + PAUSE_MS - clock.monotonic()))
-    timer.unref()
+    const full = sent.length < MOST_A_MINUTE ? 0 : sent[0]! + MINUTE_MS - clock.monotonic()
+    timer ??= setTimeout(send, Math.max(SETTLE_MS, full)).unref()
   }
 
   function send(): void {
     timer = undefined
-    sentAt = clock.monotonic()
+    sent.push(clock.monotonic())
+    if (sent.length > MOST_A_MINUTE) sent.shift()
     if (message !== null) changed(message)
   }
 

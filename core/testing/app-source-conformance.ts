@@ -20,14 +20,18 @@ const LATE_MS = 200
 
 /**
  * Checks that a source proposes all its apps, in a form that a hub reads; that it proposes again after a change; and that it
- * ends with its signal. `open` creates a new source in a world of its own.
+ * ends with its signal. `open` creates a new source in a world of its own; each proposal has `waitMs` (default: 30 s).
  */
-export function conformAppSource(t: ConformTest, open: () => Promise<AppSourceUnderTest>): void {
+export function conformAppSource(
+  t: ConformTest,
+  open: () => Promise<AppSourceUnderTest>,
+  { waitMs = DEADLINE_MS }: { readonly waitMs?: number } = {},
+): void {
   const withSource = async (
     run: (under: AppSourceUnderTest, watch: ReturnType<typeof watching>) => Promise<void>,
   ) => {
     const under = await inTime(open(), 'open')
-    const watch = watching(under.source)
+    const watch = watching(under.source, waitMs)
     try {
       await run(under, watch)
     } finally {
@@ -61,7 +65,7 @@ export function conformAppSource(t: ConformTest, open: () => Promise<AppSourceUn
   t.test('it ends with its signal, and proposes nothing afterwards', async (t) => {
     await withSource(async ({ source, expected, change }) => {
       const effects = await watchEffects(async () => {
-        const watch = watching(source)
+        const watch = watching(source, waitMs)
         await watch.until(expected)
         watch.stop()
         await inTime(watch.ended, 'the end of watch')
@@ -80,7 +84,7 @@ export function conformAppSource(t: ConformTest, open: () => Promise<AppSourceUn
   t.test('a second watcher gets the apps too', async (t) => {
     await withSource(async ({ source, expected }, watch) => {
       await watch.until(expected)
-      const second = watching(source)
+      const second = watching(source, waitMs)
       await second.until(expected).finally(second.stop)
       t.ok(true, 'as the first one')
     })
@@ -90,7 +94,7 @@ export function conformAppSource(t: ConformTest, open: () => Promise<AppSourceUn
 const namesOf = (apps: readonly ProposedApp[]) => apps.map(({ name }) => name)
 
 /** Watches a source from now on. */
-function watching(source: AppSource) {
+function watching(source: AppSource, waitMs: number) {
   const stopped = new AbortController()
   const calls: (readonly ProposedApp[])[] = []
   let failure: unknown
@@ -106,12 +110,12 @@ function watching(source: AppSource) {
     /** Resolves once the last call has exactly these names. */
     async until(names: readonly string[]): Promise<void> {
       const wanted = [...names].sort().join()
-      for (const end = performance.now() + DEADLINE_MS; ; ) {
+      for (const end = performance.now() + waitMs; ; ) {
         if (failure !== undefined) throw failure
         const last = namesOf(calls.at(-1) ?? []).sort()
         if (calls.length > 0 && last.join() === wanted) return
         if (performance.now() > end)
-          throw new Error(`proposed ${last.join() || 'nothing'} within ${DEADLINE_MS} ms, not ${wanted}`)
+          throw new Error(`proposed ${last.join() || 'nothing'} within ${waitMs} ms, not ${wanted}`)
         await new Promise((resolve) => setTimeout(resolve, POLL_MS))
       }
     },

@@ -10,10 +10,14 @@ export const KINDS = {
   'audit-sink': 'delivers audit events',
   'sign-in': 'signs people in',
   credential: 'lets programs in by a credential of its own',
+  verifier: 'admits requests that nobody stands behind',
   notifier: 'delivers notifications to operators',
   job: 'does work in the background, on one hub of the cluster at a time',
+  resource: 'keeps what administrators name, with its API',
+  certificate: 'provides certificates for host names',
   transport: 'carries tunnels between agents and hubs',
   'app-kind': 'adds a kind of application: its protocol, and how to dial it',
+  'app-source': 'proposes applications that it finds beside an agent',
   command: 'adds a command to mezctl',
 } as const
 
@@ -171,7 +175,7 @@ function readme(name: string, kind: Kind, javascript: boolean): string {
   const use =
     kind === 'command'
       ? `    mezctl plugins install mezite-plugin-${name}\n    mezctl hello\n`
-      : `    # mezhub.yaml${kind === 'transport' ? ', and mezd.yaml for the half of the agent' : ''}\n    plugins:\n      ${name}: {}\n`
+      : `    # ${kind === 'app-source' ? 'mezd.yaml' : `mezhub.yaml${kind === 'transport' ? ', and mezd.yaml for the half of the agent' : ''}`}\n    plugins:\n      ${name}: {}\n`
   const kindUse = `
     # mezd.yaml
     plugins:

@@ -70,8 +70,7 @@ export function createDesk(options: {
       .map(([id, app]): Proposal => {
         return { id, agent, app, state: 'pending', problem: null, proposed: clock.now() }
       })
-    if (gone.length > 0) await proposals.withdraw(gone)
-    if (added.length > 0) await proposals.add(added)
+    if (gone.length + added.length > 0) await proposals.replace(gone, added)
     const pending = stored.filter(({ id, state }) => state === 'pending' && wanted.has(id))
     for (const one of [...pending, ...added])
       if (sourceOf(agent, one.app)?.always === true && one.problem === null) await acceptByRule(one)

@@ -21,9 +21,8 @@ export interface Proposals {
   list(): Promise<readonly Proposal[]>
   get(id: string): Promise<Proposal | undefined>
   ofAgent(agent: string): Promise<readonly Proposal[]>
-  add(proposals: readonly Proposal[]): Promise<void>
-  /** Removes those that are pending. */
-  withdraw(proposals: readonly Proposal[]): Promise<void>
+  /** Removes those of `gone` that are pending, and adds those of `added` that do not exist yet, in one change. */
+  replace(gone: readonly Proposal[], added: readonly Proposal[]): Promise<void>
   /** Returns false if the proposal has gone, or has been refused before. */
   refuse(proposal: Proposal, by: Actor): Promise<boolean>
   /** Removes one in any state; records `app_proposal.<event>`. */
@@ -74,27 +73,23 @@ export function createProposals(db: Database, revisions: Pick<Revisions, 'write'
       const all = rows.selectFrom('app_proposals').selectAll().where('agent', '=', agent)
       return (await all.execute()).map(read)
     },
-    add: (all) =>
+    replace: (gone, added) =>
       write(null, async (trx, record) => {
-        for (const one of all) {
-          const row = { ...one, name: one.app.name, app: JSON.stringify(one.app) }
-          const done = await trx
-            .insertInto('app_proposals')
-            .values(row)
-            .onConflict((on) => on.doNothing())
-            .executeTakeFirst()
-          if (Number(done.numInsertedOrUpdatedRows ?? 0) > 0) await record('created', one)
-        }
-      }),
-    withdraw: (all) =>
-      write(null, async (trx, record) => {
-        for (const one of all) {
-          const gone = await trx
+        for (const one of gone) {
+          const { numDeletedRows } = await trx
             .deleteFrom('app_proposals')
             .where('id', '=', one.id)
             .where('state', '=', 'pending')
             .executeTakeFirst()
-          if (Number(gone.numDeletedRows) > 0) await record('withdrawn', one)
+          if (Number(numDeletedRows) > 0) await record('withdrawn', one)
+        }
+        for (const one of added) {
+          const { numInsertedOrUpdatedRows } = await trx
+            .insertInto('app_proposals')
+            .values({ ...one, name: one.app.name, app: JSON.stringify(one.app) })
+            .onConflict((on) => on.doNothing())
+            .executeTakeFirst()
+          if (Number(numInsertedOrUpdatedRows ?? 0) > 0) await record('created', one)
         }
       }),
     refuse: (one, by) =>

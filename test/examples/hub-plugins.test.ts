@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { conformPlugin, createTestHost, openProtocolBench, testTarget } from '@mezite/core/testing'
 import t from 'tap'
+import appFolder from '../../examples/app-folder/agent.ts'
 import appNotes from '../../examples/app-notes/hub.ts'
 import environmentBanner from '../../examples/environment-banner/hub.ts'
 import pathBlock from '../../examples/path-block/hub.ts'
@@ -28,6 +29,8 @@ writeFileSync(join(site, 'index.html'), '<h1>Handbook</h1>')
 writeFileSync(join(site, 'sub/index.html'), '<h1>Chapter</h1>')
 writeFileSync(join(site, '.hidden'), 'secret')
 symlinkSync('../secret.txt', join(site, 'link.txt'))
+const proposed = join(folder, 'apps')
+mkdirSync(proposed)
 
 const received: string[] = []
 const heads: IncomingHttpHeaders[] = []
@@ -77,7 +80,10 @@ const bench = await openProtocolBench(
       { plugin: serviceAccounts, config: { accounts } },
     ],
   ],
-  [{ plugin: siteAgent, config: { sites } }],
+  [
+    { plugin: siteAgent, config: { sites } },
+    { plugin: appFolder, config: { folder: proposed, interval: '100ms' } },
+  ],
 )
 const { hub, agent } = bench
 t.teardown(async () => {
@@ -329,6 +335,21 @@ t.test('a program reaches the applications of its account by a key, as itself', 
   }
   await hub.api('POST', '/locks', { target: { user: 'bot:ci' }, ttl_seconds: 60 })
   t.match(await ask(), { status: 403, text: /locked/ })
+})
+
+t.test('an app of a folder is proposed, and opens once somebody has accepted it', async (t) => {
+  const spec = { agents: [agent.hostname], names: ['folder-*'], labels: { conform: ['yes'] } }
+  const rule = { kind: 'app_source', version: 'v1', metadata: { name: 'folder' }, spec }
+  await hub.api('PUT', '/app-sources/folder', rule)
+  writeFileSync(join(proposed, 'folder-app.yaml'), `uri: ${address}\nlabels: { conform: yes }\n`)
+  writeFileSync(join(proposed, 'echo.yaml'), 'uri: http://127.0.0.1:1\nlabels: { conform: yes }\n')
+  const listed = () => hub.api<{ id: string; name: string }[]>('GET', '/app-proposals')
+  while ((await listed()).length === 0) await new Promise((resolve) => setTimeout(resolve, 50))
+  t.match(await listed(), [{ name: 'folder-app', uri: address, agent: agent.hostname, state: 'pending' }])
+  t.equal((await ann.open(`${hub.appUrl('folder-app')}/`)).status, 404)
+  await hub.api('POST', `/app-proposals/${(await listed())[0]!.id}/accept`)
+  t.match(await ann.open(`${hub.appUrl('folder-app')}/`), { status: 200, text: 'ok' })
+  t.equal((await ann.open(`${hub.appUrl('echo')}/`)).text, 'ok', 'no file takes the name of another app')
 })
 
 t.test('somebody whom no policy lets in takes a role for an hour, with a reason', async (t) => {

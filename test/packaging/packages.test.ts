@@ -206,8 +206,8 @@ t.test('generated plugins of every kind pass their own tests, and load', async (
   const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, TAP: ___, ...env } = process.env
   const written = globSync(['ts-*/*.test.ts', 'js-*/*.test.js'], { cwd: folder })
   t.equal(written.length, 2 * kinds.length)
-  // The tests of a sign-in and of a protocol start a hub, which once is enough. One process loads the core once.
-  const files = written.filter((file) => !/js-(sign-in|app-kind)/.test(file))
+  // The tests of these kinds start a hub, which once is enough. One process loads the core once.
+  const files = written.filter((file) => !/js-(sign-in|app-kind|resource)/.test(file))
   const args = ['--test', '--test-reporter=tap', '--test-isolation=none', ...files]
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: folder, env }).catch(
     (error) => error,

@@ -1,10 +1,13 @@
 /** The suites for credentials and verifiers: they pass for good ones, and find what each flawed one gets wrong. */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import t from 'tap'
+import type { AppSource, ProposedApp } from '../../core/api/app-sources.ts'
 import type { UnidentifiedRequest } from '../../core/api/verifiers.ts'
 import { credentials, verifiers } from '../../core/index.ts'
 import {
+  type AppSourceUnderTest,
   type CredentialUnderTest,
+  conformAppSource,
   conformCredential,
   conformVerifier,
   createTestHost,
@@ -197,4 +200,61 @@ t.test('a verifier', async (t) => {
     return { verifier, sent: { request, body: BODY }, proofs: ['x-hub-signature-256'], close: stop }
   }
   t.strictSame(await failuresOf((t) => conformVerifier(t, example)), [], 'signed-webhooks')
+})
+
+t.test('a source of apps', async (t) => {
+  const PROPOSES = 'it proposes all its apps, in a form that a hub reads'
+  const CHANGES = 'it proposes again after a change, and each call names all apps'
+  const ENDS = 'it ends with its signal, and proposes nothing afterwards'
+  const SECOND = 'a second watcher gets the apps too'
+  const FLAWS = {
+    none: [],
+    name: [PROPOSES],
+    'wrong-uri': [PROPOSES],
+    'same-name': [PROPOSES, CHANGES, ENDS, SECOND],
+    partial: [CHANGES],
+    deaf: [CHANGES],
+    goes: [ENDS],
+    timer: [ENDS],
+    once: [ENDS, SECOND],
+    fails: [PROPOSES, CHANGES, ENDS, SECOND],
+  }
+  const app = (name: string): ProposedApp => ({ name, uri: 'http://127.0.0.1:1' })
+  const open = (flaw: string) => async (): Promise<AppSourceUnderTest> => {
+    let apps = [app('one'), app('two')]
+    let watched = 0
+    const listeners = new Set<() => void>()
+    const source: AppSource = {
+      name: flaw === 'name' ? 'My Source' : 'mine',
+      watch(propose, signal) {
+        if (flaw === 'fails') throw new Error('no such folder')
+        if (flaw === 'once' && ++watched > 1) return
+        const tell = () => propose(flaw === 'wrong-uri' ? apps.map((one) => ({ ...one, uri: 'a b' })) : apps)
+        const changed = () => propose(flaw === 'partial' ? apps.slice(-1) : apps)
+        tell()
+        if (flaw === 'timer') setInterval(() => {}, 10_000).unref()
+        if (flaw !== 'deaf') listeners.add(changed)
+        if (flaw !== 'goes') signal.addEventListener('abort', () => listeners.delete(changed))
+      },
+    }
+    if (flaw === 'same-name') apps = [app('one'), app('one')]
+    return {
+      ...{ source, expected: ['one', 'two'] },
+      async change() {
+        apps = [app('one'), app('three'), app('four')]
+        for (const listener of listeners) listener()
+        return ['one', 'three', 'four']
+      },
+      async close() {
+        listeners.clear()
+      },
+    }
+  }
+  const waits = { waitMs: 100 }
+  for (const [flaw, expected] of Object.entries(FLAWS))
+    t.strictSame(await failuresOf((t) => conformAppSource(t, open(flaw), waits)), expected, flaw)
+  t.strictSame(
+    unprovenOf((t) => conformAppSource(t, open('none')), FLAWS),
+    [],
+  )
 })

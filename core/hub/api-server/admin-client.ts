@@ -53,7 +53,10 @@ export function adminRequests(socketPath: string) {
         headers: {
           host: 'localhost',
           accept: 'application/json',
-          ...(sent === undefined ? {} : { 'content-type': 'application/json' }),
+          // Node.js sends the body of a DELETE without a length.
+          ...(sent === undefined
+            ? {}
+            : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(sent) }),
           ...headers,
         },
         agent: false,

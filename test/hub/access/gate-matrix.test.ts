@@ -7,10 +7,12 @@ import { connect as connectTls, type TLSSocket } from 'node:tls'
 import {
   type App,
   type AuditEvent,
+  appSources,
   auditSinks,
   type Catalog,
   catalog,
   credentials,
+  defineAgentPlugin,
   defineHubPlugin,
   grants,
   type Revisions,
@@ -19,7 +21,15 @@ import {
   sessions,
   verifiers,
 } from '@mezite/core'
-import { type Access, access, appKinds, type ConnectionInfo, protocols, tunnel } from '@mezite/core/protocol'
+import {
+  type Access,
+  access,
+  appKinds,
+  type ConnectionInfo,
+  type ProposedApp,
+  protocols,
+  tunnel,
+} from '@mezite/core/protocol'
 import type { Visitor } from '@mezite/core/testing'
 import t from 'tap'
 import { anyTables } from '../../any-tables.ts'
@@ -174,7 +184,25 @@ const world = defineHubPlugin({
   },
 })
 
+let propose: (apps: readonly ProposedApp[]) => void = () => {}
+/** Proposes the apps that a test says. */
+const proposing = defineAgentPlugin({
+  name: 'proposing',
+  api: 1,
+  summary: 'Proposes apps',
+  provides: { appSources },
+  setup({ provide }) {
+    provide.appSources({
+      name: 'proposing',
+      watch(given) {
+        propose = given
+      },
+    })
+  },
+})
+
 const tcp = await startTcpHub({
+  agentPlugins: [proposing],
   plugins: [acme, world, byContext, byRequest, tokens, verifying],
   config: {
     proxy: { apps_oidc_connector: 'sso' },
@@ -612,6 +640,43 @@ t.test('U228 a verifier admits requests without a credential to its app, and to 
   t.equal(await asked({ protocol: 'tcp' }), '400 protocol_mismatch')
   t.equal(await asked({ who: { ...who } }), '401 login_required', 'a copy')
   t.equal(ended['open verified'], false)
+})
+
+t.test('U229 a proposed app is reached on no way before it is accepted', async (t) => {
+  const { visitor, lists } = await person('proposer')
+  const login = await tcp.login('proposer', [])
+  const spec = { agents: ['node-1'], names: ['new-*'], labels: { team: ['platform'] } }
+  await hub.api('PUT', '/app-sources/new', document('app_source', 'new', {}, spec))
+  const listed = () => hub.api<{ id: string; name: string }[]>('GET', '/app-proposals')
+  propose([{ name: 'new-web', uri, labels }])
+  await until(async () => (await listed()).length === 1, 'the app is proposed')
+  const address = hub.appUrl('new-web')
+  const asked = async (by: Visitor, headers: Record<string, string>, at: string) => {
+    const all = { accept: 'application/json', ...headers }
+    const { status, text } = await by.fetch(`${at}/`, { headers: all })
+    return outcomeOf(status, text)
+  }
+  const none = hub.appUrl('no-such')
+  const bearer = { 'mezite-token': `acme_${'x'.repeat(43)}` }
+  for (const [by, headers] of [
+    [visitor, {}],
+    [hub.visitor(), {}],
+    [hub.visitor(), { 'x-signed': 'yes' }],
+    [hub.visitor(), bearer],
+  ] as const)
+    t.equal(await asked(by, headers, address), await asked(by, headers, none), 'as for an app that nobody knows')
+  t.equal((await visitor.open(`${address}/`)).status, 404)
+  for (const protocol of ['http', 'tcp'])
+    t.equal(await msh(login, 'new-web', protocol), await msh(login, 'no-such', protocol), `msh ${protocol}`)
+  t.equal(apps.byName('new-web') ?? apps.byHost(new URL(address).hostname), undefined)
+  const before = await lists()
+  t.notMatch(JSON.stringify(before), 'new-web', 'no list has it')
+  const { id } = (await listed())[0]!
+  await hub.api('POST', `/app-proposals/${id}/accept`)
+  t.equal((await visitor.open(`${address}/`)).status, 200)
+  t.match((await lists()).home, address)
+  await hub.api('DELETE', '/apps/new-web')
+  await hub.api('DELETE', '/app-sources/new')
 })
 
 t.test('E76 lists of apps agree with the gate about address, protocol and connector', async (t) => {

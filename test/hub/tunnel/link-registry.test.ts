@@ -287,3 +287,24 @@ t.test(
     t.equal(link.ended, 'protocol_error', 'what nobody can handle ends its own link, and nothing else')
   },
 )
+
+t.test('U231 only the newest link of an agent proposes apps, and at most 12 times a minute', (t) => {
+  const hub = start()
+  const [older, link] = [hub.link(), hub.link()]
+  const uri = 'http://127.0.0.1:1'
+  const apps = [
+    { name: 'wiki', uri, agents: ['other'] },
+    { name: 'Wrong', uri },
+  ]
+  const proposed = () => hub.happened.filter((each) => each.startsWith('proposed'))
+  hub.links.receive(older, { type: 'apps', apps })
+  t.strictSame(proposed(), [])
+  hub.links.receive(link, { type: 'apps', apps })
+  t.strictSame(proposed(), [
+    `proposed ${JSON.stringify({ hostname: 'node-1', apps: [{ name: 'wiki', uri }] })}`,
+  ])
+  for (let time = 0; time < 20; time++) hub.links.receive(link, { type: 'apps', apps: 'none' })
+  t.equal(proposed().length, 12)
+  t.equal(link.ended, null)
+  t.end()
+})

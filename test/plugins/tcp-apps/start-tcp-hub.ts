@@ -8,6 +8,7 @@ import {
   FakeIssuer,
   programLogin,
   type TestAgent,
+  type TestAgentOptions,
   type TestHub,
   type TestHubOptions,
 } from '@mezite/core/testing'
@@ -47,14 +48,17 @@ export const ROLES = {
 }
 
 /** A whole hub with an agent and a provider, in this process, on loopback. */
-export async function startTcpHub(options: TestHubOptions = {}): Promise<TcpHub> {
+export async function startTcpHub(
+  options: TestHubOptions & { readonly agentPlugins?: TestAgentOptions['plugins'] } = {},
+): Promise<TcpHub> {
+  const { agentPlugins = [], ...hubOptions } = options
   const issuer = await FakeIssuer.start()
-  const hub = await createTestHub(options)
+  const hub = await createTestHub(hubOptions)
   await connectIssuer(hub, issuer, ROLES)
   const servers: Server[] = []
   const sockets = new Set<Socket>()
   const sessions = new Set<ClientHttp2Session>()
-  const agent = await createTestAgent(hub, { transports: ['http2'] })
+  const agent = await createTestAgent(hub, { transports: ['http2'], plugins: agentPlugins })
 
   const tls = (who: Partial<Login>, more?: ConnectionOptions) => mshTls(hub.ports.public, who, more)
 
