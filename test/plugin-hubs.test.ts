@@ -6,6 +6,7 @@ await runTogether(import.meta.url, [
   './plugins/access-requests/requests.test.ts',
   './plugins/api-tokens/api-token-changes.test.ts',
   './plugins/api-tokens/api-tokens.test.ts',
+  './plugins/app-proposals/proposals.test.ts',
   './plugins/audit-database/tail-ends.test.ts',
   './plugins/audit-database/verification.test.ts',
   './plugins/authorization-server/absent.test.ts',

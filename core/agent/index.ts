@@ -7,6 +7,12 @@
 export { type AgentHooks, agentHooks, type DialTarget, type LinkChanged } from '../api/agent-hooks.ts'
 export { type AppSource, appSources, type ProposedApp } from '../api/app-sources.ts'
 export { DialRefusal } from '../api/dial-refusal.ts'
+export {
+  MOST_PROPOSED,
+  PROPOSALS_BYTES,
+  PROPOSALS_PER_MINUTE,
+  readProposedApp,
+} from '../api/proposed-apps.ts'
 export { type AgentTransport, agentTransports, type HubTarget } from '../api/transport.ts'
 export { type Clock, systemClock } from '../kernel/clock.ts'
 export {
@@ -32,12 +38,6 @@ export { createDiagnosticsListener, healthRoute, plainText } from '../log/diagno
 export { createLog } from '../log/program-log.ts'
 export { installService } from '../log/service-install.ts'
 export { reportServiceState } from '../log/service-state.ts'
-export {
-  MOST_PROPOSED,
-  PROPOSALS_BYTES,
-  PROPOSALS_PER_MINUTE,
-  readProposedApp,
-} from '../wire/app-proposals.ts'
 export { type ProveCarrier, proveAgent, proveJoin } from '../wire/carrier-proof.ts'
 export {
   ALPN_HEADER,

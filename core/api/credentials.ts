@@ -18,7 +18,7 @@ import type { Transaction } from './database.ts'
  */
 export type Credential = CookieCredential | HeaderCredential | CertificateCredential
 
-/** `app`: at apps' hosts; `api`: at the hub's own JSON API. */
+/** `app`: at apps' hosts; `api`: at the hub's own host, for its JSON API and its pages. */
 export type CredentialPlace = 'app' | 'api'
 
 interface NamedCredential {
@@ -31,10 +31,10 @@ interface NamedCredential {
 /** A credential in a cookie. */
 export interface CookieCredential extends NamedCredential {
   readonly from: 'cookie'
-  readonly at: 'app'
+  readonly at: CredentialPlace
   /** Must begin with `__Host-mezite`: the hub removes these cookies before it forwards a request. */
   readonly cookie: string
-  /** The caller; null if the value cannot be this credential. */
+  /** The caller; null if the value cannot be this credential, and so counts as absent. Called before anybody is known, so it must be cheap. */
   read(value: string): Caller | null
 }
 

@@ -207,7 +207,8 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
     const { from } = Object(part) as { from?: unknown }
     if (from !== 'header') {
       const cookie = (value: unknown) => from !== 'cookie' || /^__Host-mezite[a-z_]*$/.test(String(value))
-      return partWith(['read'], { name: pathSegment, from: oneOf('cookie', 'certificate'), cookie })(part)
+      const at = (value: unknown) => from !== 'cookie' || value === 'app' || value === 'api'
+      return partWith(['read'], { name: pathSegment, from: oneOf('cookie', 'certificate'), cookie, at })(part)
     }
     return partWith(['read'], {
       name: pathSegment,

@@ -1,5 +1,5 @@
 import type { AppSource, ProposedApp } from '../api/app-sources.ts'
-import { MOST_PROPOSED, readProposedApp } from '../wire/app-proposals.ts'
+import { MOST_PROPOSED, readProposedApp } from '../api/proposed-apps.ts'
 import { type ConformTest, inTime } from './conformance-test.ts'
 import { watchEffects } from './side-effects.ts'
 

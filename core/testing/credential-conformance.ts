@@ -1,23 +1,37 @@
+import type { X509Certificate } from 'node:crypto'
 import type { Caller } from '../api/admission.ts'
-import type { CredentialRequest, HeaderCredential } from '../api/credentials.ts'
+import type {
+  CertificateCredential,
+  CertifiedCaller,
+  CookieCredential,
+  Credential,
+  CredentialRequest,
+  HeaderCredential,
+} from '../api/credentials.ts'
 import { hubPartChecks } from '../hub/plugins.ts'
 import { isHeaderLine } from '../wire/header-line.ts'
 import { type ConformTest, inTime } from './conformance-test.ts'
 import { cpuMs, HARD_TEXTS, MOST_CPU_MS } from './stranger-work.ts'
 
-/** A credential in a header, with values of it. */
-export interface CredentialUnderTest {
-  readonly credential: HeaderCredential
+/** A credential, with values of it. */
+interface Tried<C extends Credential, V> {
+  readonly credential: C
   /** A value that is accepted now. */
-  readonly valid: string
+  readonly valid: V
   /** Values of its form that are not accepted: unknown, forged, ended. At least one. */
-  readonly invalid: readonly string[]
-  /** Values that are not its own; default: those of other schemes if the header is `authorization`, else none. */
-  readonly foreign?: readonly string[]
+  readonly invalid: readonly V[]
+  /** Values that are not its own. Default: those of other schemes for the header `authorization`, else none. */
+  readonly foreign?: readonly V[]
   /** Other headers of the entry that belong to the value, such as a proof of possession, by lower-case name. */
   readonly proofs?: Readonly<Record<string, string>>
   close(): Promise<void>
 }
+
+/** A credential in a header, a cookie or a certificate. */
+export type CredentialUnderTest =
+  | Tried<HeaderCredential, string>
+  | Tried<CookieCredential, string>
+  | Tried<CertificateCredential, X509Certificate>
 
 const SESSIONS = ['app', 'cert', 'hub', 'token']
 const OTHER_SCHEMES = [
@@ -30,30 +44,35 @@ const OTHER_SCHEMES = [
 const ORIGINS = ['https://wiki.apps.example.com', 'https://no-such-app.apps.example.com']
 
 /**
- * Checks a credential in a header: it recognises what is its own and nothing else, never gives a credential that is not
- * valid to the app, hides all that belongs to it, costs strangers little, and tells nobody which apps exist. `open` creates
- * an entry of the slot `credentials`.
+ * Checks a credential: it recognises what is its own and nothing else, never accepts or, in a header, gives to the app what is not
+ * valid, hides all that belongs to it, costs strangers little, and tells nobody which apps exist. The hub itself removes its
+ * cookies, so an entry for one may take what is not valid as absent. `open` creates an entry of the slot `credentials`.
  */
 export function conformCredential(t: ConformTest, open: () => Promise<CredentialUnderTest>): void {
-  type Read = (value: string) => Caller | null | Promise<Caller | null>
+  type Value = string | X509Certificate
+  type Read = (value: Value) => Caller | CertifiedCaller | null | Promise<Caller | null>
   const withEntry = async (run: (under: CredentialUnderTest, read: Read) => Promise<void>): Promise<void> => {
     const under = await inTime(open(), 'open')
-    const { credential, proofs = {} } = under
-    const [header = ''] = credential.headers
-    const read: Read = (value) => {
-      const lines: Readonly<Record<string, string>> = { ...proofs, [header]: value }
-      const request: CredentialRequest = {
-        ...{ method: 'GET', url: `${ORIGINS[0]}/`, clientIp: '203.0.113.7' },
-        header: (name) => (Object.hasOwn(lines, name) ? [lines[name] as string] : []),
-      }
-      return credential.read(value, request)
-    }
     try {
-      await run(under, read)
+      await run(under, readerOf(under))
     } finally {
       await under.close()
     }
   }
+  const readerOf = ({ credential, proofs = {} }: CredentialUnderTest): Read => {
+    if (credential.from !== 'header') return (value) => credential.read(value as never)
+    const [header = ''] = credential.headers
+    return (value) => {
+      const lines: Readonly<Record<string, string>> = { ...proofs, [header]: value as string }
+      const request: CredentialRequest = {
+        ...{ method: 'GET', url: `${ORIGINS[0]}/`, clientIp: '203.0.113.7' },
+        header: (name) => (Object.hasOwn(lines, name) ? [lines[name] as string] : []),
+      }
+      return credential.read(value as string, request)
+    }
+  }
+  const shownOf = (value: Value) =>
+    typeof value === 'string' ? JSON.stringify(value.slice(0, 40)) : `the certificate ${value.serialNumber}`
 
   t.test('it has a name, and headers that may carry a credential', async (t) => {
     await withEntry(async ({ credential }) => {
@@ -66,7 +85,7 @@ export function conformCredential(t: ConformTest, open: () => Promise<Credential
     await withEntry(async ({ credential, valid }, read) => {
       for (const turn of ['first', 'second']) {
         const who = await inTime(Promise.resolve(read(valid)), 'read')
-        const kinds = credential.at === 'api' ? [...SESSIONS, 'subject'] : SESSIONS
+        const kinds = 'at' in credential && credential.at === 'api' ? [...SESSIONS, 'subject'] : SESSIONS
         t.ok(who !== null && kinds.includes(who.kind), `the ${turn} time: ${who?.kind ?? 'not recognised'}`)
       }
     })
@@ -74,20 +93,20 @@ export function conformCredential(t: ConformTest, open: () => Promise<Credential
 
   t.test('values of others are left to the app', async (t) => {
     await withEntry(async ({ credential, foreign }, read) => {
-      const others = foreign ?? (credential.headers[0] === 'authorization' ? OTHER_SCHEMES : [])
-      for (const value of others)
-        t.ok((await read(value)) === null, `${JSON.stringify(value)} is not its own`)
+      const isBearer = credential.from === 'header' && credential.headers[0] === 'authorization'
+      for (const value of foreign ?? (isBearer ? OTHER_SCHEMES : []))
+        t.ok((await read(value)) === null, `${shownOf(value)} is not its own`)
     })
   })
 
   t.test('a value of its form that is not valid is refused, and not left to the app', async (t) => {
-    await withEntry(async ({ valid, invalid }, read) => {
+    await withEntry(async ({ credential, valid, invalid }, read) => {
       const accepted = JSON.stringify(await read(valid))
       t.ok(invalid.length > 0, 'there are such values')
       for (const value of invalid) {
         const who = await read(value)
-        t.ok(who !== null, `${JSON.stringify(value)} does not reach the app`)
-        t.ok(JSON.stringify(who) !== accepted, `${JSON.stringify(value)} is not the accepted caller`)
+        if (credential.from === 'header') t.ok(who !== null, `${shownOf(value)} does not reach the app`)
+        t.ok(JSON.stringify(who) !== accepted, `${shownOf(value)} is not the accepted caller`)
         if (who?.kind !== 'refused') continue
         t.ok(who.status === 400 || who.status === 401, `the status ${who.status}`)
         t.ok(/^[a-z][a-z0-9_]{0,63}$/.test(who.code), `the reason code '${who.code}'`)
@@ -106,9 +125,10 @@ export function conformCredential(t: ConformTest, open: () => Promise<Credential
 
   t.test('a stranger costs little, whatever is sent', async (t) => {
     await withEntry(async ({ credential, invalid }, read) => {
-      const scheme = credential.headers[0] === 'authorization' ? 'Bearer ' : ''
-      for (const value of [...invalid, ...HARD_TEXTS.map((text) => scheme + text)]) {
-        const shown = JSON.stringify(value.slice(0, 40))
+      const isBearer = credential.from === 'header' && credential.headers[0] === 'authorization'
+      const texts = HARD_TEXTS.map((text) => (isBearer ? 'Bearer ' : '') + text)
+      for (const value of [...invalid, ...(credential.from === 'certificate' ? [] : texts)]) {
+        const shown = shownOf(value)
         const { ms, result } = cpuMs(() => read(value))
         t.ok(ms < MOST_CPU_MS, `${shown}: ${ms} ms of work`)
         await inTime(Promise.resolve(result), `read of ${shown}`, 2_000)
@@ -118,7 +138,9 @@ export function conformCredential(t: ConformTest, open: () => Promise<Credential
 
   t.test('what it answers before anybody is known does not tell which apps exist', async (t) => {
     const asked = { code: 'session_ended', target: '/', userAgent: 'curl/8.14.1' }
-    await withEntry(async ({ credential: { challenge, document } }) => {
+    await withEntry(async ({ credential }) => {
+      if (credential.from !== 'header') return void t.ok(true, 'it answers nothing')
+      const { challenge, document } = credential
       for (const status of [401, 403])
         for (const presented of [true, false]) {
           const [one, other] = ORIGINS.map((origin) => {

@@ -94,7 +94,9 @@ function writePlugin(options: {
   const { folder, name, kind, javascript } = options
   const templates = join(packageFolder, 'templates', kind)
   const files = readdirSync(templates).map((file) => {
-    const text = readFileSync(join(templates, file), 'utf8').replaceAll(PLACEHOLDER, name)
+    const text = readFileSync(join(templates, file), 'utf8')
+      .replaceAll(PLACEHOLDER, name)
+      .replaceAll(PLACEHOLDER.replace('-', '_'), name.replaceAll('-', '_'))
     return javascript && file.endsWith('.ts')
       ? ([file.replace(/\.ts$/, '.js'), asJavaScript(text)] as const)
       : ([file, text] as const)

@@ -10,7 +10,7 @@ const Pattern = (what: string) =>
   Type.String({ pattern: '^[a-z0-9*]([a-z0-9._*-]{0,251}[a-z0-9*])?$', must: `${what}, or a pattern with *` })
 
 /** `spec` of `kind: app_source`. */
-export const SourceSpec = Type.Object(
+const SourceSpec = Type.Object(
   {
     agents: Type.Array(Pattern('the host name of an agent'), {
       minItems: 1,
@@ -53,7 +53,7 @@ export const SourceSpec = Type.Object(
   closed,
 )
 
-export interface SourceSpec {
+interface SourceSpec {
   readonly agents: readonly string[]
   readonly names: readonly string[]
   readonly labels?: Readonly<Record<string, readonly string[]>>
@@ -61,7 +61,7 @@ export interface SourceSpec {
   readonly accept?: 'ask' | 'always'
 }
 
-export type SourceDocument = Resource<SourceSpec>
+type SourceDocument = Resource<SourceSpec>
 
 /** A rule about what agents may propose. */
 export interface Source {
@@ -77,7 +77,7 @@ export interface Source {
 }
 
 /** Reads a document. Throws `Problem` 400 `resource_invalid` with all faults. */
-export function readSource(body: unknown, options: { readonly name?: string } = {}): SourceDocument {
+function readSource(body: unknown, options: { readonly name?: string } = {}): SourceDocument {
   const document = parseResource('app_source', SourceSpec, body, options) as SourceDocument
   const key = new RegExp(LABEL_KEY)
   const wrong = Object.keys(document.spec.labels ?? {}).filter((one) => !key.test(one))
@@ -90,7 +90,7 @@ export function readSource(body: unknown, options: { readonly name?: string } = 
   return document
 }
 
-export function compileSource(document: SourceDocument): Source {
+function compileSource(document: SourceDocument): Source {
   const { agents, names, labels = {}, max_apps: most = DEFAULT_APPS, accept = 'ask' } = document.spec
   const covers = (agent: string, name: string) =>
     agents.some((pattern) => matches(pattern, agent)) && names.some((pattern) => matches(pattern, name))

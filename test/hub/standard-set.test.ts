@@ -40,7 +40,17 @@ async function wired(plugins: Readonly<Record<string, unknown>> = {}) {
 }
 
 const ORDER = [
-  ...['acme', 'api-tokens', 'audit-database', 'bots', 'cli-login', 'docs', 'identity-jwt', 'http-apps'],
+  ...[
+    'acme',
+    'api-tokens',
+    'app-proposals',
+    'audit-database',
+    'bots',
+    'cli-login',
+    'docs',
+    'identity-jwt',
+    'http-apps',
+  ],
   ...['metrics', 'notifiers', 'notifications', 'oidc'],
   ...['tcp-apps', 'transport-http2', 'transport-websocket', 'transport-webtransport'],
   ...['user-certs', 'webauthn', 'access-requests', 'dashboard', 'rbac', 'authorization-server', 'backup'],
@@ -51,6 +61,7 @@ t.test('the order of setup, and what each provides', async (t) => {
   t.strictSame(Object.fromEntries(kernel.describe().map(({ name, provides }) => [name, provides])), {
     acme: ['certificates', 'dashboardParts', 'migrations', 'webRoutes'],
     'api-tokens': ['credentials', 'webRoutes'],
+    'app-proposals': ['dashboardParts', 'migrations', 'webRoutes'],
     'access-requests': ['dashboardParts', 'denialHelp', 'homeLinks', 'migrations', 'roleRules', 'webRoutes'],
     'audit-database': ['auditSinks', 'databaseChecks', 'migrations', 'webRoutes'],
     'authorization-server': ['credentials', 'migrations', 'webRoutes'],

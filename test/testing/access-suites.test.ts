@@ -1,8 +1,11 @@
 /** The suites for credentials and verifiers: they pass for good ones, and find what each flawed one gets wrong. */
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, timingSafeEqual, X509Certificate } from 'node:crypto'
 import t from 'tap'
+import type { Caller } from '../../core/api/admission.ts'
 import type { AppSource, ProposedApp } from '../../core/api/app-sources.ts'
 import type { UnidentifiedRequest } from '../../core/api/verifiers.ts'
+import { hubSession } from '../../core/hub/access/hub-session.ts'
+import { makeAuthority, makeLeaf, newKeyPair } from '../../core/hub/pki/certificate-templates.ts'
 import { credentials, verifiers } from '../../core/index.ts'
 import {
   type AppSourceUnderTest,
@@ -11,11 +14,14 @@ import {
   conformCredential,
   conformVerifier,
   createTestHost,
+  fakeClock,
   testQuery,
   type VerifierUnderTest,
 } from '../../core/testing/index.ts'
 import serviceAccounts from '../../examples/service-accounts/hub.ts'
 import signedWebhooks from '../../examples/signed-webhooks/hub.ts'
+import { appSession } from '../../plugins/http-apps/session/app-session.ts'
+import userCerts from '../../plugins/user-certs/hub.ts'
 import { failuresOf, unprovenOf } from './failures.ts'
 
 /** Takes more processor time than a look-up needs. */
@@ -105,6 +111,94 @@ t.test('a credential', async (t) => {
     return { credential, valid: '123', invalid: ['124', 'x'], close: stop }
   }
   t.strictSame(await failuresOf((t) => conformCredential(t, example)), [], 'service-accounts')
+})
+
+t.test('a credential in a cookie', async (t) => {
+  const OWN = 'its own value stands for a session, again and again'
+  const INVALID = 'a value of its form that is not valid is refused, and not left to the app'
+  const COSTS = 'a stranger costs little, whatever is sent'
+  const FLAWS = {
+    none: [],
+    cookie: ['it has a name, and headers that may carry a credential'],
+    once: [OWN],
+    'accepts-all': [INVALID],
+    greedy: ['values of others are left to the app'],
+    works: [COSTS],
+    throws: [COSTS],
+  }
+  const open = (flaw: string) => async (): Promise<CredentialUnderTest> => {
+    let reads = 0
+    return {
+      credential: {
+        ...{ name: 'acme', from: 'cookie', at: 'app' },
+        cookie: flaw === 'cookie' ? 'session' : '__Host-mezite_acme',
+        read(token: string): Caller | null {
+          reads += 1
+          if (flaw === 'works' && token.length > 10_000) work()
+          if (flaw === 'throws' && token.length > 10_000) throw new Error('too long')
+          if (flaw === 'once' && reads > 1) return null
+          if (flaw === 'accepts-all' && token === 'unknown') return { kind: 'app', token: 'accepted' }
+          return /^[a-z]{7,8}$/.test(token) || flaw === 'greedy' ? { kind: 'app', token } : null
+        },
+      },
+      ...{ valid: 'accepted', invalid: ['unknown'], foreign: ['A VALUE'], close: async () => {} },
+    }
+  }
+  for (const [flaw, expected] of Object.entries(FLAWS))
+    t.strictSame(await failuresOf((t) => conformCredential(t, open(flaw))), expected, flaw)
+
+  // What the standard set has in cookies: the hub knows a token that nobody has from its table alone.
+  for (const credential of [hubSession, appSession])
+    t.strictSame(
+      await failuresOf((t) =>
+        conformCredential(t, async () => {
+          if (credential.from !== 'cookie') throw new Error('it is in a cookie')
+          const [valid, other] = ['x'.repeat(43), 'y'.repeat(43)] as const
+          return { credential, valid, invalid: [other], foreign: ['', 'a value', 'ä'], close: async () => {} }
+        }),
+      ),
+      [],
+      credential.name,
+    )
+})
+
+t.test('a credential in a certificate', async (t) => {
+  const HOUR_MS = 3_600_000
+  const now = Date.now()
+  const [ours, theirs] = [
+    await makeAuthority('user-ca', 'test', now, HOUR_MS),
+    await makeAuthority('user-ca', 'test', now, HOUR_MS),
+  ]
+  const { publicKey } = await newKeyPair()
+  const sessionId = '0191f0a2-0000-7000-8000-000000000001'
+  const leaf = async ({ certificate, keys }: typeof ours, cluster: string, notBefore = now) => {
+    const value = `mezite://${cluster}/user/ada?session=${sessionId}`
+    const template = { publicKey, commonName: 'ada', purpose: 'client' as const, notBefore }
+    const names = [{ type: 'url' as const, value }]
+    const made = await makeLeaf(
+      { certificate, key: keys.privateKey },
+      { ...template, notAfter: notBefore + HOUR_MS / 2, names },
+    )
+    return new X509Certificate(made.toString('pem'))
+  }
+  const ca = new X509Certificate(ours.certificate.toString('pem'))
+  const use = {
+    ...{ audit: {}, commandLogins: {}, publicNames: { clusterName: 'test' }, sessions: {} },
+    authorities: { issuerOf: (_: string, one: X509Certificate) => (one.verify(ca.publicKey) ? 'key' : null) },
+  }
+  const [valid, other, expired, forged] = await Promise.all([
+    leaf(ours, 'test'),
+    leaf(ours, 'other'),
+    leaf(ours, 'test', now - HOUR_MS),
+    leaf(theirs, 'test'),
+  ])
+  const open = async (): Promise<CredentialUnderTest> => {
+    const { slot, stop } = createTestHost(userCerts, { use, clock: fakeClock(now) })
+    const [credential] = slot(credentials)
+    if (credential?.from !== 'certificate') throw new Error('it is in a certificate')
+    return { credential, valid, invalid: [other, expired, forged], foreign: [ca], close: stop }
+  }
+  t.strictSame(await failuresOf((t) => conformCredential(t, open)), [], 'user-certs')
 })
 const SESSION = { id: 'session' }
 

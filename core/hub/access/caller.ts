@@ -1,18 +1,17 @@
 import type { CredentialRequest } from '../../api/credentials.ts'
 import type { Session, Sessions } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
-import type { RunningCallers } from './callers.ts'
+import type { ApiCookie, RunningCallers } from './callers.ts'
 import type { Locks } from './lock.ts'
 
-/** The credentials of an API request: the cookie of the hub's own host, or an `Authorization: Bearer` header. */
-export interface ApiCredentials {
-  readonly kind: 'hub-cookie' | 'bearer'
-  readonly token: string
-}
+/** The credentials of an API request: a cookie of the hub's own host, or an `Authorization: Bearer` header. */
+export type ApiCredentials =
+  | ({ readonly kind: 'cookie' } & ApiCookie)
+  | { readonly kind: 'bearer'; readonly token: string }
 
 /**
- * Looks up the caller of a route on the hub's own host. A bearer token is what an entry of `credentials` recognises, such
- * as an API token, or else a session of a command line; a cookie is a browser's session. Null: unknown. A locked user is
+ * Looks up the caller of a route on the hub's own host. Cookies and bearer tokens are what entries of `credentials` recognise,
+ * such as the session of a browser or an API token; another bearer token is a session of a command line. Null: unknown. A locked user is
  * known but has no roles.
  */
 export function createCallerLookup(options: {
@@ -22,20 +21,18 @@ export function createCallerLookup(options: {
 }): (credentials: ApiCredentials, request: CredentialRequest) => Promise<Subject | null> {
   const { callers, sessions, locks } = options
 
-  async function sessionOf({ kind, token }: ApiCredentials): Promise<Session | undefined> {
-    const session = await sessions.find('hub', token)
-    // Only programs use this kind of session, so it is not accepted in a cookie.
-    return session ?? (kind === 'bearer' ? await sessions.find('cert', token) : undefined)
-  }
+  const sessionOf = async (token: string): Promise<Session | undefined> =>
+    (await sessions.find('hub', token)) ?? (await sessions.find('cert', token))
 
   return async (credentials, request) => {
     // First, because looking up a token that is not a session's costs a read of the database.
-    const who = credentials.kind === 'bearer' ? await callers.ofApi(request, credentials.token) : null
+    const who =
+      credentials.kind === 'cookie' ? credentials.who : await callers.ofApi(request, credentials.token)
     if (who?.kind === 'subject') return who.subject
     if (who !== null && !('token' in who || 'sessionId' in who)) return null
     const session =
       who === null
-        ? await sessionOf(credentials)
+        ? credentials.kind === 'bearer' && (await sessionOf(credentials.token))
         : 'token' in who
           ? await sessions.find(who.kind, who.token)
           : sessions.byId(who.sessionId)

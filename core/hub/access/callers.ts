@@ -16,6 +16,7 @@ import type {
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { readCookie } from '../../wire/cookie.ts'
+import { hubSession } from './hub-session.ts'
 
 /** How long an entry may take to recognise a credential, in milliseconds. */
 const DEADLINE_MS = 2_000
@@ -27,15 +28,27 @@ const FAILED: Caller = { kind: 'refused', status: 401, code: 'credential_failed'
 export interface RunningCallers extends Callers {
   /** Registers the entries. Throws `MEZ_SERVICE_TWICE` if two have the same name, cookie or document. */
   open(entries: readonly Credential[]): void
+  /**
+   * The credential in the `Cookie` header of a request to the hub's own host, with the caller that it stands for; null if no
+   * entry recognises one.
+   */
+  ofApiCookie(header: string | undefined): ApiCookie | null
   /** The caller of a bearer token at the API; null if no entry recognises it. */
   ofApi(request: CredentialRequest, token: string): Eventually<Caller | null>
   /** The accounts of programs, of all entries. */
   bots(): readonly Bots[]
 }
 
-/** Recognises callers by the entries of the slot `credentials`. */
+/** A cookie of the hub's own host that an entry recognises. */
+export interface ApiCookie {
+  readonly token: string
+  readonly who: Caller
+}
+
+/** Recognises callers by the hub's own entry and those of the slot `credentials`. */
 export function createCallers({ log }: { readonly log: Log }): RunningCallers {
-  const cookies: CookieCredential[] = []
+  const cookies: Readonly<Record<CredentialPlace, CookieCredential[]>> = { app: [], api: [] }
+  const taken = new Set<string>()
   const certificates: CertificateCredential[] = []
   const documents = new Map<string, CredentialDocument>()
   const challenging: HeaderCredential[] = []
@@ -47,7 +60,6 @@ export function createCallers({ log }: { readonly log: Log }): RunningCallers {
   let headers: ReadonlySet<string> | null = null
 
   function open(entries: readonly Credential[]): void {
-    const taken = new Set<string>()
     const take = (what: string) => {
       if (taken.has(what)) throw new MezError('MEZ_SERVICE_TWICE', `two plugins register the ${what}`)
       taken.add(what)
@@ -57,7 +69,7 @@ export function createCallers({ log }: { readonly log: Log }): RunningCallers {
       if (entry.bots) bots.push(entry.bots)
       if (entry.from === 'cookie') {
         take(`cookie "${entry.cookie}"`)
-        cookies.push(entry)
+        cookies[entry.at].push(entry)
       } else if (entry.from === 'certificate') certificates.push(entry)
       else {
         const map = byHeader[entry.at]
@@ -77,19 +89,22 @@ export function createCallers({ log }: { readonly log: Log }): RunningCallers {
     return FAILED
   }
 
-  function ofCookie({ cookies: lines }: PresentedRequest): Caller | null {
-    for (const entry of cookies) {
-      const value = readCookie(lines.length === 1 ? lines[0] : lines.join(';'), entry.cookie)
+  function inCookie(at: CredentialPlace, header: string | undefined): ApiCookie | null {
+    for (const entry of cookies[at]) {
+      const value = readCookie(header, entry.cookie)
       if (value === undefined) continue
       try {
         const who = entry.read(value)
-        if (who !== null) return who
+        if (who !== null) return { token: value, who }
       } catch (error) {
-        return failed(entry, error)
+        return { token: value, who: failed(entry, error) }
       }
     }
     return null
   }
+
+  const ofCookie = ({ cookies: lines }: PresentedRequest): Caller | null =>
+    inCookie('app', lines.length === 1 ? lines[0] : lines.join(';'))?.who ?? null
 
   function readLine(
     entry: HeaderCredential,
@@ -125,8 +140,10 @@ export function createCallers({ log }: { readonly log: Log }): RunningCallers {
       : known(found as (Caller | null)[])
   }
 
+  open([hubSession])
   return {
     open,
+    ofApiCookie: (header) => inCookie('api', header),
     bots: () => bots,
     get headers() {
       return headers

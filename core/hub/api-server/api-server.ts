@@ -30,7 +30,8 @@ const compilersFactory = {
 /** In UTF-16 units: a user name has at most 256 characters, each of which may take two. */
 const LONGEST_NAME = 512
 
-export interface ApiServerOptions extends Pick<GuardOptions, 'identify' | 'revisions' | 'signInUrl'> {
+export interface ApiServerOptions
+  extends Pick<GuardOptions, 'callers' | 'identify' | 'revisions' | 'signInUrl'> {
   readonly publicNames: PublicNames
   readonly routes: readonly WebRoutes[]
   /** False with a development certificate. */

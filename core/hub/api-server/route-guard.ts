@@ -8,8 +8,8 @@ import type { Subject } from '../../api/subject.ts'
 import type { RouteAccess } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { MezError } from '../../kernel/error.ts'
-import { HUB_COOKIE, readCookie } from '../../wire/cookie.ts'
 import type { ApiCredentials } from '../access/caller.ts'
+import type { RunningCallers } from '../access/callers.ts'
 import { addressKey } from '../limits/address-key.ts'
 import { createConcurrencyQuota } from '../limits/concurrency-quota.ts'
 import { createRateLimit } from '../limits/rate-limit.ts'
@@ -36,6 +36,8 @@ export type Arrival = 'operator' | { readonly info: ConnectionInfo; readonly ori
 export interface GuardOptions {
   /** Null if the request was not routed here; it is then rejected. */
   readonly arrivalOf: (request: FastifyRequest) => Arrival | null
+  /** Recognises the cookies of the hub's own host. */
+  readonly callers: Pick<RunningCallers, 'ofApiCookie'>
   /** The subject of the credentials with its current roles; null if unknown. */
   readonly identify: (credentials: ApiCredentials, request: CredentialRequest) => Promise<Subject | null>
   /** Sessions and roles are valid only while their view is fresh. */
@@ -53,7 +55,7 @@ export interface GuardOptions {
  * live table of routes.
  */
 export function guardRoutes(app: FastifyInstance, options: GuardOptions): readonly Route[] {
-  const { arrivalOf, identify, revisions, limits, signInUrl } = options
+  const { arrivalOf, callers, identify, revisions, limits, signInUrl } = options
   const routes: Route[] = []
   const rates = createRateLimit(options.clock)
   const underWay = createConcurrencyQuota()
@@ -97,7 +99,8 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     if (anyOrigin) delete headers.cookie
     const path = url.split('?', 1)[0] ?? url
     const forgery = { method, path, headers, ownOrigin: origin }
-    const cookie = readCookie(headers.cookie, HUB_COOKIE)
+    const shown = callers.ofApiCookie(headers.cookie)
+    const cookie = shown?.token
 
     const address = addressKey(request.clientIp)
     /** Counts the call against its address until the caller is known. */
@@ -138,9 +141,9 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     const credentials: ApiCredentials | undefined =
       bearer !== undefined
         ? { kind: 'bearer', token: bearer }
-        : cookie === undefined
+        : shown === null
           ? undefined
-          : { kind: 'hub-cookie', token: cookie }
+          : { kind: 'cookie', ...shown }
     const known = credentials && (() => identify(credentials, presentedOf(request, origin)))
     const demandFresh = (): void => {
       if (revisions.fresh()) return
@@ -183,7 +186,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
       demandFresh()
       return authorize(known ? await known() : null)
     }
-    if (credentials?.kind === 'hub-cookie' && access !== 'page')
+    if (credentials?.kind === 'cookie' && access !== 'page')
       reply.header(CSRF_HEADER, csrfToken(credentials.token))
   })
   // A lock may have been set while the body arrived.

@@ -664,7 +664,11 @@ t.test('U229 a proposed app is reached on no way before it is accepted', async (
     [hub.visitor(), { 'x-signed': 'yes' }],
     [hub.visitor(), bearer],
   ] as const)
-    t.equal(await asked(by, headers, address), await asked(by, headers, none), 'as for an app that nobody knows')
+    t.equal(
+      await asked(by, headers, address),
+      await asked(by, headers, none),
+      'as for an app that nobody knows',
+    )
   t.equal((await visitor.open(`${address}/`)).status, 404)
   for (const protocol of ['http', 'tcp'])
     t.equal(await msh(login, 'new-web', protocol), await msh(login, 'no-such', protocol), `msh ${protocol}`)

@@ -5,6 +5,7 @@ import { PassThrough } from 'node:stream'
 import type { WebRoutes } from '@mezite/core'
 import { Problem, Type } from '@mezite/core'
 import t from 'tap'
+import { createCallers } from '../../../core/hub/access/callers.ts'
 import { createApiServer } from '../../../core/hub/api-server/api-server.ts'
 import { csrfToken } from '../../../core/hub/api-server/csrf.ts'
 import { sendError } from '../../../core/hub/api-server/error-response.ts'
@@ -163,6 +164,7 @@ t.test('the hub’s own host', async (t) => {
       hsts: true,
       version: '1',
       revisions: { fresh: () => true },
+      callers: createCallers({ log: quietLog() }),
       identify: async () => null,
       renderError: () => '',
       audit: { record: () => {} },

@@ -1,9 +1,11 @@
 /** The guard before every route, with who calls and from where told by the test. */
+
 import type { IncomingHttpHeaders } from 'node:http'
-import { fakeClock } from '@mezite/core/testing'
+import { fakeClock, memoryLog } from '@mezite/core/testing'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import type { Problem } from '../../../core/api/problem.ts'
+import { createCallers } from '../../../core/hub/access/callers.ts'
 import { type GuardOptions, guardRoutes } from '../../../core/hub/api-server/route-guard.ts'
 import { sharedDecorators } from '../../../core/hub/api-server/shared-decorators.ts'
 import { until } from '../../until.ts'
@@ -34,6 +36,7 @@ async function start(
     signInUrl: (path) => `/web/login?to=${path}`,
     arrivalOf: ({ headers }) =>
       ({ origin, info: { clientIp: String(headers['x-from'] ?? '192.0.2.1') } }) as never,
+    callers: createCallers({ log: memoryLog().log }),
     identify: async ({ token }) =>
       token.startsWith('user')
         ? subject('u', [])

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { connect } from 'node:tls'
 import type { PublicNames, Subject, WebRoutes } from '@mezite/core'
 import type { AppHostProtocol } from '@mezite/core/protocol'
+import { createCallers } from '../../../core/hub/access/callers.ts'
 import { type ApiServerOptions, createApiServer } from '../../../core/hub/api-server/api-server.ts'
 import { createBrowserServer } from '../../../core/hub/http/browser-server.ts'
 import type { Refusal } from '../../../core/hub/http/refusal.ts'
@@ -64,6 +65,7 @@ export async function startWeb(
     revisions: { fresh: () => view.fresh },
     renderError: (page) => createSignInPages(pages, names)('en').error(page),
     signInUrl: (path) => `/web/login?state=${encodeURIComponent(path)}`,
+    callers: createCallers({ log }),
     identify: async ({ token }) =>
       token === 'alice' ? subject('alice', ['dev']) : token === 'root' ? subject('root', ['admin']) : null,
     audit: { record: () => {} },

@@ -64,8 +64,10 @@ t.test('sessions', async (t) => {
       t.equal(made.session.appId, app.id)
       t.equal(made.session.parentId, parent.id)
       const identify = createCallerLookup({ callers: rooms.callers, sessions, locks })
-      for (const kind of ['hub-cookie', 'bearer'] as const)
-        t.equal(await identify({ kind, token: made.token }, request), null, 'B18')
+      const { token } = made
+      const cookie = { kind: 'cookie', token, who: { kind: 'hub', token } } as const
+      for (const one of [cookie, { kind: 'bearer', token } as const])
+        t.equal(await identify(one, request), null, 'B18')
       t.match(await identify({ kind: 'bearer', token: hubToken }, request), { user: 'ann', roles: ['dev'] })
       const { cuts } = stream(made.session)
       rooms.events.length = 0

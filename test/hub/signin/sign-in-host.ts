@@ -218,6 +218,7 @@ export async function startSignInHost(
       /^\/v1\/webapi\/(connectors|auth)\b/.test(url)
         ? 'operator'
         : { info: { clientIp: '192.0.2.1' }, origin: names.origin },
+    callers: createCallers({ log }),
     identify: async ({ token }) => {
       const session = byToken.get(token)
       return session ? sessions.subjectOf(session) : null

@@ -8,6 +8,7 @@ import { databaseServer } from '@mezite/core/postgres-session'
 import { systemClock } from '@mezite/core/protocol'
 import { testSecretBox } from '@mezite/core/testing'
 import { hubHooks } from '../../../core/api/hub-hooks.ts'
+import { createCallers } from '../../../core/hub/access/callers.ts'
 import { createApiServer } from '../../../core/hub/api-server/api-server.ts'
 import { createAudit } from '../../../core/hub/audit/audit.ts'
 import type { DatabaseConfig } from '../../../core/hub/database/database.ts'
@@ -60,6 +61,7 @@ export async function startTrail(config: DatabaseConfig, slice: Record<string, u
   const web = createApiServer({
     publicNames: names,
     routes: kernel.slot(ref.webRoutes),
+    callers: createCallers({ log }),
     identify: async () => null,
     renderError: () => '',
     audit: { record: () => {} },

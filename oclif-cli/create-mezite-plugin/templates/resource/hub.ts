@@ -19,14 +19,23 @@ const Spec = Type.Object(
 )
 type Document = Resource<{ readonly owner: string; readonly phone?: string }>
 
+const parse = (body: unknown, options: { readonly name: string }) =>
+  parseResource('my_plugin', Spec, body, options) as Document
+
 interface Row {
   readonly name: string
   readonly document: string
   readonly updated: number
 }
 
+/** An entry as each hub has it in memory. */
+interface Entry {
+  readonly name: string
+  readonly document: Document
+}
+
 /** What administrators name, in one declaration: its table, its JSON, who may do what with it, and what is recorded. */
-export const resource = defineResource<Document, Row, Document>({
+export const resource = defineResource<Entry, Row, Document>({
   name: 'my_plugin',
   noun: 'entry of my-plugin',
   collection: 'my-plugin',
@@ -34,14 +43,14 @@ export const resource = defineResource<Document, Row, Document>({
   key: 'name',
   form: { spec: Spec },
   example: { kind: 'my_plugin', version: 'v1', metadata: { name: 'wiki' }, spec: { owner: 'The library' } },
-  read: ({ name, document }) => parseResource('my_plugin', Spec, JSON.parse(document), { name }) as Document,
-  show: (document) => document,
+  read: ({ name, document }) => ({ name, document: parse(JSON.parse(document), { name }) }),
+  show: ({ document }) => document,
   audited: ({ name }) => ({ name }),
   verbs: {
     list: {},
     get: {},
     put: {
-      parse: (body, options) => parseResource('my_plugin', Spec, body, options) as Document,
+      parse,
       row: (document, _old, updated) => ({
         ...{ name: document.metadata.name, document: JSON.stringify(document), updated },
       }),

@@ -1,9 +1,9 @@
 import t from 'tap'
 import { collectProposals } from '../../agent/app-proposals.ts'
 import type { AppSource } from '../../core/api/app-sources.ts'
+import { MOST_PROPOSED, PROPOSALS_BYTES, readProposedApps } from '../../core/api/proposed-apps.ts'
 import { systemClock } from '../../core/kernel/clock.ts'
 import { memoryLog } from '../../core/testing/index.ts'
-import { MOST_PROPOSED, PROPOSALS_BYTES, readProposedApps } from '../../core/wire/app-proposals.ts'
 import { encodeLine } from '../../core/wire/line-reader.ts'
 
 const uri = 'http://127.0.0.1:3000'

@@ -1,5 +1,5 @@
-import type { ProposedApp } from '../api/app-sources.ts'
-import { DNS_LABEL, LABEL_KEY } from '../api/resource.ts'
+import type { ProposedApp } from './app-sources.ts'
+import { DNS_LABEL, LABEL_KEY } from './resource.ts'
 
 /** The most apps that an agent can propose. */
 export const MOST_PROPOSED = 100
