@@ -15,6 +15,7 @@ import { revocation } from './rows/revocation.ts'
 import { starts } from './rows/starts.ts'
 import { tokens } from './rows/tokens.ts'
 import { download, upload } from './rows/transfer.ts'
+import { transforming } from './rows/transforming.ts'
 import { webSocket } from './rows/web-socket.ts'
 
 /** Some lines of the table that are measured together. */
@@ -40,6 +41,7 @@ export const rows: readonly Row[] = [
   msh,
   revocation,
   deciding,
+  transforming,
   starts,
   dashboard,
   page,

@@ -33,6 +33,7 @@ import { TestReport } from '../test-report.ts'
 const PROXY = '{ listen_addr: 127.0.0.1:0, public_addr: hub.localhost, apps_domain: apps.localhost }'
 /** Tests of the examples of the guide for authors, relative to `test`. `test/run.ts` runs them here alone. */
 const GUIDE = [
+  './examples/commands.test.ts',
   './examples/framed-transport.test.ts',
   './examples/hub-plugins.test.ts',
   './examples/larger-plugins.test.ts',
@@ -238,7 +239,7 @@ function failuresIn(tap: string): readonly string[] {
 }
 
 t.test('the examples of the guide for authors pass their own tests, with these packages', async (t) => {
-  const halves = globSync('examples/*/{hub,agent}.ts', { cwd: root })
+  const halves = globSync('examples/*/{hub,agent,commands}.ts', { cwd: root })
   for (const each of new Set(halves.map(dirname))) {
     cpSync(join(root, each), join(folder, each), { recursive: true })
     const guide = join(root, each, 'README.md')

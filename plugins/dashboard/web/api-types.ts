@@ -22,6 +22,8 @@ export interface Bodies {
   'POST /tokens': { readonly roles: readonly ("app")[]; readonly ttl_seconds?: number; readonly agent_hostname?: string | null }
   'POST /users': { readonly name: string; readonly roles: readonly (string)[] }
   'POST /users/{name}/mfa': { readonly type: "webauthn"; readonly sign_in?: boolean; readonly ttl_seconds?: number }
+  /** Creates or replaces a app source */
+  'PUT /app-sources/{name}': { readonly kind: "app_source"; readonly version: "v1"; readonly metadata: { readonly name: string; readonly description?: string; readonly labels?: { readonly [name: string]: string }; readonly expires?: string }; readonly spec: { readonly agents: readonly (string)[]; readonly names: readonly (string)[]; readonly labels?: { readonly [name: string]: readonly (string)[] }; readonly max_apps?: number; readonly accept?: "ask" | "always" }; readonly status?: { readonly etag: string } }
   /** Creates or replaces a bot */
   'PUT /bots/{name}': { readonly kind: "bot"; readonly version: "v1"; readonly metadata: { readonly name: string; readonly description?: string; readonly labels?: { readonly [name: string]: string }; readonly expires?: string }; readonly spec: { readonly roles: readonly (string)[]; readonly allow_from?: readonly (string)[]; readonly max_token_ttl?: string; readonly trust?: readonly ({ readonly issuer: string; readonly audience: string; readonly claims: { readonly [name: string]: string } })[]; readonly keys?: readonly ({ readonly kid: string; readonly jwk: { readonly [name: string]: unknown } })[] }; readonly status?: { readonly etag: string } }
   /** Creates or replaces a connector */
@@ -34,6 +36,8 @@ export interface Bodies {
 export interface Responses {
   /** Removes a agent */
   'DELETE /agents/{hostname}': { readonly hostname: string; readonly removed: boolean }
+  /** Removes a app source */
+  'DELETE /app-sources/{name}': { readonly name: string; readonly removed: boolean }
   /** Removes a bot */
   'DELETE /bots/{name}': { readonly name: string; readonly removed: boolean }
   /** Removes the secret of a bot */
@@ -58,6 +62,12 @@ export interface Responses {
   'GET /agents/{hostname}': { readonly hostname: string; readonly connected: boolean; readonly since: string | null; readonly version: string | null; readonly transport: string | null; readonly rtt_ms: number | null; readonly streams: number; readonly apps: readonly (string)[]; readonly cert_expires: string }
   /** All API tokens */
   'GET /api-tokens': readonly ({ readonly id: string; readonly name: string; readonly roles: readonly (string)[]; readonly creator: string; readonly created: string | null; readonly expires: string | null; readonly used_at: string | null })[]
+  /** Apps that agents propose */
+  'GET /app-proposals': readonly ({ readonly id: string; readonly name: string; readonly agent: string; readonly uri: string; readonly protocol: string | null; readonly labels: { readonly [name: string]: string }; readonly description: string | null; readonly state: string; readonly problem: string | null; readonly proposed: string })[]
+  /** All rules about what agents may propose */
+  'GET /app-sources': readonly ({ readonly kind: "app_source"; readonly version: "v1"; readonly metadata: { readonly name: string; readonly description?: string; readonly labels?: { readonly [name: string]: string }; readonly expires?: string }; readonly spec: { readonly agents: readonly (string)[]; readonly names: readonly (string)[]; readonly labels?: { readonly [name: string]: readonly (string)[] }; readonly max_apps?: number; readonly accept?: "ask" | "always" }; readonly status?: { readonly etag: string } })[]
+  /** One app source */
+  'GET /app-sources/{name}': { readonly kind: "app_source"; readonly version: "v1"; readonly metadata: { readonly name: string; readonly description?: string; readonly labels?: { readonly [name: string]: string }; readonly expires?: string }; readonly spec: { readonly agents: readonly (string)[]; readonly names: readonly (string)[]; readonly labels?: { readonly [name: string]: readonly (string)[] }; readonly max_apps?: number; readonly accept?: "ask" | "always" }; readonly status?: { readonly etag: string } }
   /** All apps with their state */
   'GET /apps': readonly ({ readonly kind: string; readonly version: string; readonly metadata: { readonly name: string; readonly description?: string; readonly labels: { readonly [name: string]: string }; readonly expires?: string }; readonly spec: { readonly uri: string; readonly public_addr?: string; readonly protocol?: string; readonly agents?: readonly (string)[]; readonly display?: { readonly name?: string; readonly description?: string; readonly icon?: string; readonly group?: string }; readonly enabled?: boolean; readonly tls?: { readonly verify?: boolean; readonly server_name?: string; readonly ca?: string }; readonly http?: { readonly version?: "1.1" | "h2" | "h2c" | "auto" }; readonly rewrite?: { readonly host?: string }; readonly identity_headers?: { readonly [name: string]: string }; readonly headers?: { readonly request?: { readonly set?: { readonly [name: string]: string | { readonly value: string } | { readonly stored: true } }; readonly remove?: readonly (string)[]; readonly pass?: readonly (string)[] }; readonly response?: { readonly set?: { readonly [name: string]: string }; readonly remove?: readonly (string)[] } }; readonly origins?: readonly (string)[]; readonly timeouts?: { readonly connect?: string; readonly response?: string; readonly idle?: string }; readonly health?: { readonly path: string; readonly interval?: string }; readonly plugins?: { readonly [name: string]: unknown } }; readonly status: { readonly etag: string; readonly state: string; readonly reason: string | null; readonly agents: readonly ({ readonly hostname: string; readonly connected: boolean; readonly since: string | null; readonly transport: string | null; readonly rtt_ms: number | null; readonly last_error: string | null })[]; readonly url: string | null; readonly certificate: { readonly state: string; readonly error: string | null } | null; readonly sessions: number; readonly streams: number } })[]
   /** One app with its state */
@@ -121,6 +131,10 @@ export interface Responses {
   /** End the access of a request */
   'POST /access-requests/{id}/revoke': { readonly id: string; readonly state: string; readonly user: string; readonly role: string; readonly app: string | null; readonly reason: string; readonly duration_ms: number; readonly approvals: number; readonly break_glass: boolean; readonly created: string | null; readonly expires: string | null; readonly closed: string | null; readonly grant_id: string | null; readonly until: string | null; readonly first_used: string | null; readonly reviews: readonly ({ readonly reviewer: string; readonly approves: boolean; readonly reason: string | null; readonly time: string | null })[] }
   'POST /api-tokens': { readonly id: string; readonly name: string; readonly roles: readonly (string)[]; readonly creator: string; readonly created: string | null; readonly expires: string | null; readonly used_at: string | null; readonly token: string }
+  /** Registers a proposed app, served by its agent */
+  'POST /app-proposals/{id}/accept': { readonly name: string; readonly accepted: boolean }
+  /** Refuses an app of this agent with this name */
+  'POST /app-proposals/{id}/refuse': { readonly id: string; readonly name: string; readonly agent: string; readonly uri: string; readonly protocol: string | null; readonly labels: { readonly [name: string]: string }; readonly description: string | null; readonly state: string; readonly problem: string | null; readonly proposed: string }
   /** Checks an app document and connects to the app from its agents, without saving it */
   'POST /apps/test': { readonly agents: readonly ({ readonly hostname: string; readonly ok: boolean; readonly reason: string | null; readonly error: string | null; readonly ms: number })[] }
   /** Gives a bot a new secret, which replaces the former */
@@ -134,6 +148,8 @@ export interface Responses {
   'POST /roles/preview': { readonly users: number; readonly gains: readonly ({ readonly user: string; readonly app: string })[]; readonly loses: readonly ({ readonly user: string; readonly app: string })[]; readonly truncated: boolean }
   'POST /tokens': { readonly id: string; readonly token: string; readonly ca_pin: string; readonly command: string }
   'POST /users/{name}/mfa': { readonly id: string; readonly link: string; readonly expires: string; readonly needs_sign_in: boolean }
+  /** Creates or replaces a app source */
+  'PUT /app-sources/{name}': { readonly created: boolean; readonly resource: { readonly kind: "app_source"; readonly version: "v1"; readonly metadata: { readonly name: string; readonly description?: string; readonly labels?: { readonly [name: string]: string }; readonly expires?: string }; readonly spec: { readonly agents: readonly (string)[]; readonly names: readonly (string)[]; readonly labels?: { readonly [name: string]: readonly (string)[] }; readonly max_apps?: number; readonly accept?: "ask" | "always" }; readonly status?: { readonly etag: string } } }
   /** Creates or replaces a bot */
   'PUT /bots/{name}': { readonly created: boolean; readonly resource: { readonly kind: "bot"; readonly version: "v1"; readonly metadata: { readonly name: string; readonly description?: string; readonly labels?: { readonly [name: string]: string }; readonly expires?: string }; readonly spec: { readonly roles: readonly (string)[]; readonly allow_from?: readonly (string)[]; readonly max_token_ttl?: string; readonly trust?: readonly ({ readonly issuer: string; readonly audience: string; readonly claims: { readonly [name: string]: string } })[]; readonly keys?: readonly ({ readonly kid: string; readonly jwk: { readonly [name: string]: unknown } })[] }; readonly status?: { readonly etag: string } } }
   /** Creates or replaces a connector */

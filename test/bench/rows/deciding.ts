@@ -5,6 +5,8 @@ import { type Figure, type Goal, most } from '../row.ts'
 export interface DecidingResult {
   readonly firstUs: number
   readonly againUs: number
+  /** With the method and path of a request, which no policy reads. */
+  readonly requestUs: number
 }
 
 export const deciding = {
@@ -16,9 +18,15 @@ export const deciding = {
     const figure = (what: string, ours: number, goal: Goal | null): Figure => ({
       ...{ what, ours, unit: 'us', against: null, ratio: null, goal },
     })
+    const unread: Figure = {
+      ...{ what: 'decide about a request whose path no policy reads', ours: first.requestUs, unit: 'us' },
+      against: { name: 'without the request', value: first.againUs },
+      ...{ ratio: first.requestUs / first.againUs, goal: most(1.1, 1.03) },
+    }
     return [
       figure('route and decide', first.againUs, most(10, 5)),
       figure('route and decide, first time for a session', first.firstUs, null),
+      unread,
     ]
   },
 }

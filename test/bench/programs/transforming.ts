@@ -1,0 +1,91 @@
+/**
+ * Downloads through a hub and an agent in this process: of an app as it is, and of one whose bodies a plugin changes. Tells
+ * the rates in MB/s, and how much the app could send while the reader of a changed body did not read. Ends when told.
+ */
+import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { defineHubPlugin } from '@mezite/core'
+import { openProtocolBench } from '../../../core/testing/index.ts'
+import type { TransformingResult } from '../rows/transforming.ts'
+import { median } from '../statistics.ts'
+
+const BODY_BYTES = 64 << 20
+const CHUNK = Buffer.alloc(256 << 10, 'x')
+const ROUNDS = 5
+/** Long enough for every buffer on the way to fill. */
+const PAUSE_MS = 1_500
+
+let sent = 0
+async function send(response: ServerResponse, bytes: number): Promise<void> {
+  for (let left = bytes; left > 0 && !response.destroyed; left -= CHUNK.length) {
+    sent += CHUNK.length
+    if (!response.write(CHUNK)) await Promise.race([once(response, 'drain'), once(response, 'close')])
+  }
+  response.end()
+}
+const app = createServer((request, response) => {
+  response.on('error', () => {})
+  void send(response, request.url === '/endless' ? Number.POSITIVE_INFINITY : BODY_BYTES)
+})
+app.listen(0, '127.0.0.1')
+await once(app, 'listening')
+
+/** Changes each byte of the bodies of one app, as a plugin that rewrites them would. */
+const changing = defineHubPlugin({
+  name: 'bench-transforming',
+  api: 1,
+  summary: 'Changes bodies',
+  setup({ tap }) {
+    tap.http.response((response, { app, transform }) => {
+      if (app.name === 'changed')
+        transform(() => ({
+          write: (chunk) => Buffer.from(chunk).fill('y'),
+          end: () => Buffer.alloc(0),
+        }))
+      return response
+    })
+  },
+})
+
+const bench = await openProtocolBench([{ plugin: changing }])
+const { hub, agent } = bench
+process.on('SIGTERM', () => {
+  app.closeAllConnections()
+  app.close()
+  void bench.close().then(() => process.exit(0))
+})
+for (const name of ['plain', 'changed'])
+  await hub.api('PUT', `/apps/${name}`, {
+    ...{ kind: 'app', version: 'v1', metadata: { name, labels: { conform: 'yes' } } },
+    spec: { uri: `http://127.0.0.1:${(app.address() as AddressInfo).port}`, agents: [agent.hostname] },
+  })
+const ann = await bench.person('ann', ['reaches'])
+
+async function rateOf(name: string): Promise<number> {
+  const response = await ann.stream(`${hub.appUrl(name)}/body`)
+  const begun = performance.now()
+  let bytes = 0
+  for await (const chunk of response) bytes += (chunk as Buffer).length
+  if (bytes !== BODY_BYTES) throw new Error(`${bytes} bytes of ${name}`)
+  return bytes / 1_000 / (performance.now() - begun)
+}
+for (const name of ['plain', 'changed']) {
+  await ann.open(`${hub.appUrl(name)}/body`)
+  await rateOf(name)
+}
+const rates: (readonly [number, number])[] = []
+for (let round = 0; round < ROUNDS; round++) rates.push([await rateOf('plain'), await rateOf('changed')])
+
+const response = await ann.stream(`${hub.appUrl('changed')}/endless`)
+response.on('error', () => {}).pause()
+sent = 0
+await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+const heldBytes = sent
+response.destroy()
+
+const result: TransformingResult = {
+  ...{ plainMBs: median(rates.map(([plain]) => plain)), changedMBs: median(rates.map(([, one]) => one)) },
+  ...{ ratio: median(rates.map(([plain, changed]) => changed / plain)), heldBytes },
+}
+process.send?.(result)

@@ -1,0 +1,32 @@
+import type { BenchMachine } from '../bench-machine.ts'
+import { type Figure, least, most } from '../row.ts'
+
+/** What `programs/transforming.ts` tells. */
+export interface TransformingResult {
+  readonly plainMBs: number
+  readonly changedMBs: number
+  /** The median over the rounds. */
+  readonly ratio: number
+  /** What the app sent while nobody read. */
+  readonly heldBytes: number
+}
+
+export const transforming = {
+  name: 'transforming',
+  summary: 'downloads of 64 MiB whose bodies a plugin changes, and a reader that stops reading',
+  async run(machine: BenchMachine): Promise<Figure[]> {
+    const { child, first } = await machine.children.program<TransformingResult>('transforming')
+    await machine.children.end(child)
+    return [
+      {
+        ...{ what: 'download with changed bodies', ours: first.changedMBs, unit: 'MB/s' },
+        against: { name: 'the same download unchanged', value: first.plainMBs },
+        ...{ ratio: first.ratio, goal: least(0.7, 0.9) },
+      },
+      {
+        ...{ what: 'sent while the reader of a changed body does not read', ours: first.heldBytes / 1e6 },
+        ...{ unit: 'MB', against: null, ratio: null, goal: most(64, 32) },
+      },
+    ]
+  },
+}
