@@ -133,7 +133,7 @@ export function createAgent(options: AgentOptions): RunningAgent {
         version: options.version ?? '0.0.0',
         ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
         ...(options.returnMs === undefined ? {} : { returnMs: options.returnMs }),
-        opening: () => proposals?.message() ?? null,
+        opening: () => proposals?.messages() ?? [],
         onChanged(event) {
           calls.link.changed(event)
           if (!event.connected) return

@@ -19,8 +19,8 @@ const SETTLE_MS = 50
 
 /** The apps that the plugins of an agent propose. */
 export interface AppProposals {
-  /** For a hub; null while no source has proposed anything. */
-  message(): object | null
+  /** For a hub: at most one, and none while no source has proposed anything. */
+  messages(): readonly object[]
   /** Starts the sources. */
   start(): void
   stop(): void
@@ -78,7 +78,7 @@ export function collectProposals(options: {
   }
 
   return {
-    message: () => message,
+    messages: () => (message === null ? [] : [message]),
     start() {
       for (const source of sources) void watch(source)
     },

@@ -29,7 +29,6 @@ const QUICK_TRIES = 15
 const STEADY_MS = 1_000
 /** By then each hub knows that its link is new. */
 const MOVED_MS = 1_000
-/** More hubs than a cluster has. */
 const MOST_HUBS = 64
 /** The wait before trying a better path to a hub, such as the preferred transport; doubles up to the maximum. */
 const RETURN_MS = 10_000
@@ -60,8 +59,8 @@ export interface LinkSupervisorOptions {
   readonly heartbeatMs?: number
   readonly returnMs?: number
   readonly onChanged: (event: LinkChanged) => void
-  /** The first message on each link after the greetings, if any. */
-  readonly opening?: () => object | null
+  /** The first messages on each link after the greetings. */
+  readonly opening?: () => readonly object[]
   /** Called when the certificate is invalid and the token does not help. Retrying continues. */
   readonly onFatal: (error: unknown) => void
   readonly clock: Clock
@@ -161,8 +160,7 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
         }
         log.info({ instance, transport }, 'connected to the hub')
         options.onChanged({ instance, connected: true, reason: null })
-        const message = options.opening?.() ?? null
-        if (message !== null) link.send(message)
+        for (const message of options.opening?.() ?? []) link.send(message)
         renewal.check()
         follow(greeting)
         watchPaths()
@@ -203,8 +201,7 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
     links.add(link)
   }
 
-  function warn(what: string, id: Wish, reason: string): void {
-    const hint = nextStep(reason)
+  function warn(what: string, id: Wish, reason: string, hint = nextStep(reason)): void {
     log.warn({ instance: id ?? 'unknown', reason, ...(hint && { hint }) }, what)
   }
 
@@ -290,9 +287,7 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
     get links() {
       return live.size
     },
-    send(message) {
-      for (const link of live.values()) link.send(message)
-    },
+    send: (message) => live.forEach((link) => void link.send(message)),
     async drain() {
       stop()
       await Promise.all([...links].map((link) => link.drain()))

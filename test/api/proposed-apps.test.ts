@@ -51,7 +51,7 @@ t.test('an agent collects what its sources propose, in one message that a hub ca
   const changed = (message: object) => void sent.push(message as (typeof sent)[0])
   const proposals = collectProposals({ sources, changed, clock: systemClock, log })
   proposals.start()
-  t.equal(proposals.message(), null)
+  t.strictSame(proposals.messages(), [])
   const [first, second] = calls
   second!([
     { name: 'wiki', uri: 'http://127.0.0.1:2' },
@@ -76,11 +76,15 @@ t.test('an agent collects what its sources propose, in one message that a hub ca
     labels: { a: 'v'.repeat(256), b: 'v'.repeat(256) },
   }))
   first!(long)
-  const { apps } = proposals.message() as { apps: readonly object[] }
+  const { apps } = proposals.messages()[0] as { apps: readonly object[] }
   t.ok(apps.length > 50 && apps.length < MOST_PROPOSED, `${apps.length}`)
-  t.ok(encodeLine(proposals.message()!).length <= PROPOSALS_BYTES)
+  t.ok(encodeLine(proposals.messages()[0]!).length <= PROPOSALS_BYTES)
   t.match(lines.join(), /too many apps to propose/)
   proposals.stop()
   first!([])
-  t.equal((proposals.message() as (typeof sent)[0]).apps.length, apps.length, 'nothing counts after the stop')
+  t.equal(
+    (proposals.messages()[0] as (typeof sent)[0]).apps.length,
+    apps.length,
+    'nothing counts after the stop',
+  )
 })

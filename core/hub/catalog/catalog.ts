@@ -59,7 +59,7 @@ export interface RunningCatalog extends Catalog {
 
 /** Keeps the catalog in memory, up to date by the change sequence. */
 export function createCatalog(options: CatalogOptions): RunningCatalog {
-  const { revisions, publicNames, clock, log } = options
+  const { revisions, publicNames, appConfigs, clock, log } = options
   const headerSecrets = createHeaderSecrets(options.secretBox)
   let byName = new Map<string, App>()
   let byId = new Map<string, App>()
@@ -238,7 +238,7 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
       return all.some(({ expires }) => expires !== null && expires <= now) ? all.filter(living) : all
     },
     kinds: options.kinds,
-    appConfigs: options.appConfigs,
+    appConfigs,
     registered,
     servedByHub,
     urlOf: (app) => (servedByHub(app) ? `https://${app.publicAddr}${publicNames.portSuffix}/` : null),
@@ -254,10 +254,8 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
       if (holder && holder.name !== input.name) throw addressTaken(input.publicAddr, holder.name)
     },
     put,
-    async register(document, by) {
-      const reading = { kinds: options.kinds(), appConfigs: options.appConfigs }
-      return (await put(readApp(document, publicNames, reading), 'create', by)).app
-    },
+    register: async (document, by) =>
+      (await put(readApp(document, publicNames, { kinds: options.kinds(), appConfigs }), 'create', by)).app,
     async change(name, next, actor) {
       await revisions.write(async (trx, change) => {
         const old = await find(trx, name)
