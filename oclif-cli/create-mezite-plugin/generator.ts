@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 /** The kinds of plugin; each is a folder of templates. */
 export const KINDS = {
   policy: 'decides who may open which application',
+  'denial-help': 'offers something to people whom no policy lets in',
   'http-hook': 'changes or refuses requests to applications',
   'audit-sink': 'delivers audit events',
   'sign-in': 'signs people in',
@@ -19,9 +20,13 @@ export const KINDS = {
   'app-kind': 'adds a kind of application: its protocol, and how to dial it',
   'app-source': 'proposes applications that it finds beside an agent',
   command: 'adds a command to mezctl',
+  'msh-command': 'adds a command to msh that calls the hub as the person',
 } as const
 
 type Kind = keyof typeof KINDS
+
+/** The program that gets the commands of this kind of plugin; null for a plugin of the hub or the agent. */
+const programOf = (kind: Kind) => (kind === 'command' ? 'mezctl' : kind === 'msh-command' ? 'msh' : null)
 
 const USAGE = `Usage: npm create mezite-plugin -- FOLDER --kind KIND [--javascript]
 
@@ -140,7 +145,8 @@ function manifest(name: string, kind: Kind, sources: readonly string[], javascri
     javascript
       ? `./${file}`
       : { types: `./dist/${file.replace('.ts', '.d.ts')}`, default: `./dist/${file.replace('.ts', '.js')}` }
-  const main = kind === 'command' ? '@mezite/cli' : '@mezite/core'
+  const program = programOf(kind)
+  const main = program ? '@mezite/cli' : '@mezite/core'
   const exports = Object.fromEntries(
     sources.map((file) => [`./${file.replace(/\.[jt]s$/, '')}`, built(file)]),
   )
@@ -158,15 +164,15 @@ function manifest(name: string, kind: Kind, sources: readonly string[], javascri
       ...(javascript ? {} : { build: 'tsc' }),
       // The build compiles the tests too, which checks their types.
       test: javascript ? 'node --test' : 'node --test "*.test.ts"',
-      ...(kind === 'command' ? {} : { dev }),
+      ...(program ? {} : { dev }),
     },
-    ...(kind === 'command' ? { oclif: { topicSeparator: ' ', commands } } : {}),
+    ...(program ? { oclif: { topicSeparator: ' ', commands } } : {}),
     // Until 1.0, a minor version may change names that are not public yet.
     peerDependencies: { [main]: `^${version}` },
     devDependencies: {
       [main]: version,
       // The kit for tests and `mezhub dev` run a real hub and a real agent.
-      ...(kind === 'command' ? { '@mezite/core': version } : { '@mezite/agent': version }),
+      ...(program ? { '@mezite/core': version } : { '@mezite/agent': version }),
       '@mezite/hub': version,
       ...(javascript ? {} : { '@types/node': '^24.0.0', typescript: '>=5.9' }),
     },
@@ -174,10 +180,10 @@ function manifest(name: string, kind: Kind, sources: readonly string[], javascri
 }
 
 function readme(name: string, kind: Kind, javascript: boolean): string {
-  const use =
-    kind === 'command'
-      ? `    mezctl plugins install mezite-plugin-${name}\n    mezctl hello\n`
-      : `    # ${kind === 'app-source' ? 'mezd.yaml' : `mezhub.yaml${kind === 'transport' ? ', and mezd.yaml for the half of the agent' : ''}`}\n    plugins:\n      ${name}: {}\n`
+  const program = programOf(kind)
+  const use = program
+    ? `    ${program} plugins install mezite-plugin-${name}\n    ${program} hello\n`
+    : `    # ${kind === 'app-source' ? 'mezd.yaml' : `mezhub.yaml${kind === 'transport' ? ', and mezd.yaml for the half of the agent' : ''}`}\n    plugins:\n      ${name}: {}\n`
   const kindUse = `
     # mezd.yaml
     plugins:
@@ -193,13 +199,13 @@ A plugin of Mezite that ${KINDS[kind]}.
     npm install${javascript ? '' : '\n    npm run build'}
     npm test
 ${
-  kind === 'command'
+  program
     ? ''
     : `
 \`npm run dev\` runs a hub with the plugin on this machine, prints a link that signs you in, and restarts when a file changes.
 `
 }
-${kind === 'command' ? 'Install it:' : `Install it beside the configuration file (\`npm install mezite-plugin-${name}\`), and switch it on:`}
+${program ? 'Install it:' : `Install it beside the configuration file (\`npm install mezite-plugin-${name}\`), and switch it on:`}
 
 ${use}${kind === 'app-kind' ? kindUse : ''}`
 }

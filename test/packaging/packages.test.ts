@@ -208,7 +208,7 @@ t.test('generated plugins of every kind pass their own tests, and load', async (
   const written = globSync(['ts-*/*.test.ts', 'js-*/*.test.js'], { cwd: folder })
   t.equal(written.length, 2 * kinds.length)
   // The tests of these kinds start a hub, which once is enough. One process loads the core once.
-  const files = written.filter((file) => !/js-(sign-in|app-kind|resource)/.test(file))
+  const files = written.filter((file) => !/js-(sign-in|app-kind|resource|denial-help)/.test(file))
   const args = ['--test', '--test-reporter=tap', '--test-isolation=none', ...files]
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: folder, env }).catch(
     (error) => error,
