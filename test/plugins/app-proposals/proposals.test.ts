@@ -243,6 +243,8 @@ t.test('U231 a rule accepts at once, as many apps as it allows, and only of its 
   const registered = async () =>
     (await hub.api<{ metadata: { name: string } }[]>('GET', '/apps')).map(({ metadata }) => metadata.name)
   await until(async () => (await registered()).includes('shop-auto-0'), 'an app is accepted')
+  await untilListed('shop-wrong pending')
+  await until(async () => (await listed())[0]?.problem !== null, 'the problem of the other one')
   t.match(await listed(), [{ name: 'shop-wrong', state: 'pending', problem: /spec\.uri/ }])
   t.strictSame(await registered(), ['shop-auto-0', 'shop-cart', 'shop-last', 'shop-taken'])
   t.match(await ann.open(`${hub.appUrl('shop-auto-0')}/`), { status: 200, text: 'reached' })
