@@ -18,6 +18,12 @@ export const curesAToH: Readonly<Record<string, string>> = {
     'An application of this name or address exists. Choose another name, or change the existing one with `mezctl apps update`.',
   app_gone: 'The application was removed while the person signed in. Go back to the list of applications.',
   app_not_found: 'No application has this name. `mezctl apps ls` lists them.',
+  app_proposal_not_allowed:
+    'No app source admits this agent, name or label any more. `mezctl app-sources ls` lists the rules.',
+  app_proposal_not_found:
+    'No proposal has this id: its agent has changed or withdrawn it, or it was accepted. `mezctl app-proposals ls` lists them.',
+  app_proposal_refused:
+    'The proposal was refused before. `mezctl app-proposals rm ID` removes the refusal; the agent then proposes it again.',
   audit_event_unknown: 'No event has this id, or retention has deleted it. Search with a longer time.',
   audit_type_unknown:
     'There is no such type of event. [Audit events](audit-events.md) lists them; the message suggests the nearest.',

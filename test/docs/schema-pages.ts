@@ -104,6 +104,7 @@ export function documentsPage(kinds: Readonly<Record<string, unknown>>): string 
     role: 'Role',
     oidc: 'Identity provider (oidc)',
     bot: 'Account of a program (bot)',
+    app_source: 'Rule about what agents may propose (app_source)',
   }
   const sections = Object.entries(kinds).map(
     ([kind, schema]) =>
@@ -111,9 +112,9 @@ export function documentsPage(kinds: Readonly<Record<string, unknown>>): string 
   )
   return `${HEAD}# Documents
 
-An application, a role, an identity provider and an account of a program are documents: \`kind\`, \`version: v1\`, \`metadata\` with
+An application, a role, an identity provider, an account of a program and a rule about proposed applications are documents: \`kind\`, \`version: v1\`, \`metadata\` with
 \`name\`, \`labels\` and \`description\`, and \`spec\`. Write them as YAML, and store them with \`mezctl apps register --from-file\`,
-\`mezctl roles create --from-file\`, \`mezctl sso create --from-file\` and \`mezctl bots create --from-file\`. Unknown keys are errors. \`mezctl explain KIND.KEY\`
+\`mezctl roles create --from-file\`, \`mezctl sso create --from-file\`, \`mezctl bots create --from-file\` and \`mezctl app-sources create --from-file\`. Unknown keys are errors. \`mezctl explain KIND.KEY\`
 prints a key with an example.
 
 ${sections.join('\n\n')}

@@ -9,7 +9,7 @@ import { auditEventsPage, metricsPage, portsPage } from './source-pages.ts'
 export async function writtenPages(): Promise<Readonly<Record<string, string>>> {
   const hub = await createTestHub()
   try {
-    const kinds = ['app', 'role', 'oidc', 'bot']
+    const kinds = ['app', 'role', 'oidc', 'bot', 'app_source']
     const schemas = await Promise.all(kinds.map((kind) => hub.api('GET', `/schemas/${kind}`)))
     const pages = {
       'look-up/api.md': apiPage(await hub.api<ApiDescription>('GET', '/openapi.json')),

@@ -33,6 +33,9 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'msh plugins': 'examples/recent-requests.test.ts',
   'msh bookmarks': 'examples/recent-requests.test.ts',
   'mezctl apps oidc': 'plugins/authorization-server/app-sign-in.test.ts',
+  // Their ids are those of a proposal.
+  'mezctl app-proposals': 'plugins/app-proposals/proposals.test.ts',
+  'mezctl app-sources': 'plugins/app-proposals/proposals.test.ts',
 }
 
 /** The loop of plugins/audit-database over the pages of the API. */
