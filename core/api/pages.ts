@@ -74,6 +74,8 @@ export interface Pages {
   readonly elsewherePolicy: string
   /** The language that an `Accept-Language` header prefers (RFC 9110 section 12.5.4). Default: English. */
   languageOf(acceptLanguage: string | undefined): Language
+  /** Address of the page on the sign-in host that explains a reason code; null if no plugin has one. */
+  explanationOf(code: string): string | null
 }
 
 /** The template of the hub's pages. */

@@ -197,11 +197,11 @@ export async function openRooms(options: RoomsOptions) {
   jobs.service.add({ name: 'sessions-pruning', everyMs: PRUNING_MS, run: sessions.purge })
   const watched = { catalog, tunnel, certificates, authorities, audit, jobs, registry, revisions, locks }
   const attention = createAttention(watched, instanceId, clock)
-  const pages = createPages({ ...base, brand: config.brand, navigation: () => kernel.slot(homeLinks) })
-  const signInPages = createSignInPages(pages, publicNames, (code) => {
-    const explained = kernel.slot(webRoutes).find(({ helpFor }) => helpFor)
-    return explained?.helpFor?.(code) ?? null
+  const pages = createPages({
+    ...{ ...base, brand: config.brand, navigation: () => kernel.slot(homeLinks) },
+    routes: () => kernel.slot(webRoutes),
   })
+  const signInPages = createSignInPages(pages, publicNames)
   const explain = createExplanation({
     ...{ ...base, catalog, users, accounts, grants, locks, requirements },
     ask: decide,

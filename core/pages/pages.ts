@@ -4,7 +4,7 @@ import { h } from 'preact'
 import { renderToString } from 'preact-render-to-string'
 import { type Brand, html, type Markup, type PageAsset, type PageLayout, type Pages } from '../api/pages.ts'
 import type { HomeLink } from '../api/sign-in.ts'
-import type { PublicNames } from '../api/web-routes.ts'
+import type { PublicNames, WebRoutes } from '../api/web-routes.ts'
 import { brandTokens } from './colour.ts'
 import { icon, MARK, mark } from './icons.ts'
 import { type Logo, readLogo } from './logo.ts'
@@ -56,8 +56,10 @@ export function createPages(options: {
   readonly brand?: BrandConfig
   /** Called for each page: more entries of the navigation. */
   readonly navigation?: () => readonly HomeLink[]
+  /** Called for each reason code: the first entry that explains codes does. */
+  readonly routes?: () => readonly Pick<WebRoutes, 'helpFor'>[]
 }): Pages {
-  const { publicNames, brand: configured = plainBrand, navigation = () => [] } = options
+  const { publicNames, brand: configured = plainBrand, navigation = () => [], routes = () => [] } = options
   const { clusterName, signInOrigin } = publicNames
   const logo = configured.logoFile === null ? null : readLogo(configured.logoFile)
   const colours = configured.colour === null ? '' : (brandTokens(configured.colour) ?? '')
@@ -170,6 +172,12 @@ export function createPages(options: {
     asset: (name) => byName.get(name),
     elsewherePolicy: pagePolicy({ style: `'sha256-${hash}'` }),
     languageOf,
+    explanationOf(code) {
+      const path = routes()
+        .find(({ helpFor }) => helpFor)
+        ?.helpFor?.(code)
+      return path === undefined ? null : signInOrigin + path
+    },
   }
 }
 

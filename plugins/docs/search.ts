@@ -19,12 +19,17 @@ export interface Search {
 
 /** Words that questions have and answers need not have. */
 const STOP =
-  'a an and are as at be by can do does for from how i if in is it me my no not of on or so that the there they this to was we what when where which who why will with you your happens work works get'
+  'a an and are as at be by can do does for from how i if in is it me my no not of on or so that the there they this to was we what when where which who why will with you your happens work works get mezite behind'
 /** Pages for authors and the history of changes mention everything, and answer few questions of operators. */
 const RANKS = [
   ['build/', 0.4],
-  ['changes/', 0.3],
+  ['plugins/', 0.6],
+  ['look-up/plugin-configuration', 0.5],
+  ['look-up/command-line', 0.6],
+  ['changes/', 0.1],
 ] as const
+/** A section answers better than the page that it is in. */
+const WHOLE_PAGE = 0.8
 const RESULTS = 12
 const MOST_WORDS = 10
 const EXCERPT = 160
@@ -50,7 +55,8 @@ export async function createSearch(
       title: page.title,
       heading,
       text: level === 1 && whole.length < LONGEST_WHOLE ? whole : text,
-      rank: RANKS.find(([start]) => page.name.startsWith(start))?.[1] ?? 1,
+      rank:
+        (RANKS.find(([start]) => page.name.startsWith(start))?.[1] ?? 1) * (anchor === '' ? WHOLE_PAGE : 1),
       excerpt: text.length > EXCERPT ? `${text.slice(0, EXCERPT).trimEnd()}…` : text,
     }))
   })
@@ -59,11 +65,9 @@ export async function createSearch(
   const stop = STOP.split(' ')
   return {
     find(query) {
-      const words = query
-        .toLowerCase()
-        .split(/[\s?!.,]+/)
-        .filter((word) => word !== '' && !stop.includes(word))
-      const text = words.slice(0, MOST_WORDS).join(' ')
+      const all = query.toLowerCase().split(/[\s?!.,]+/)
+      const words = all.filter((word) => !stop.includes(word)).filter(Boolean)
+      const text = (words.length === 0 ? all : words).slice(0, MOST_WORDS).join(' ')
       const boostDocument = (_id: string, _term: string, stored?: Record<string, unknown>) =>
         Number(stored?.rank)
       // First what has every word, then what has some of them.

@@ -17,6 +17,8 @@ interface Texts {
   readonly steps: Readonly<Record<Step, string>>
   readonly learnMore: string
   readonly reason: string
+  /** Leads to the documentation of the reason code. */
+  readonly meaning: string
   readonly request: string
   readonly contact: string
   readonly byStatus: Readonly<Record<number, Advice>>
@@ -56,6 +58,7 @@ export const texts: Readonly<Record<'en' | 'de', Texts>> = {
     steps: { home: 'Your applications', open: 'Open the application', retry: 'Try again' },
     learnMore: 'Learn more',
     reason: 'Reason',
+    meaning: 'What this means',
     request: 'Request',
     contact: 'Contact',
     byStatus: {
@@ -105,6 +108,7 @@ export const texts: Readonly<Record<'en' | 'de', Texts>> = {
     steps: { home: 'Ihre Anwendungen', open: 'Anwendung öffnen', retry: 'Noch einmal versuchen' },
     learnMore: 'Mehr dazu',
     reason: 'Grund',
+    meaning: 'Was das bedeutet',
     request: 'Anfrage',
     contact: 'Kontakt',
     byStatus: {

@@ -97,6 +97,12 @@ t.test('150, 151 pages of an administrator, who sees what decided', async (t) =>
     await why.getByRole('link', { name: 'platform' }).getAttribute('href'),
     '/web/admin/roles/platform?at=allow.app_labels.team',
   )
+  // On the host of the application, from where the documentation is on another host.
+  await page.goto(`${hub.appUrl('grafana')}/`)
+  t.match(await page.textContent('main'), 'agent_none')
+  await page.getByRole('link', { name: 'What this means' }).click()
+  await page.locator('h2#agent_none').waitFor()
+  t.equal(new URL(page.url()).origin, new URL(hub.signInUrl).origin)
 })
 
 t.test('150, 151 T218 pages of requests for access, in every state', async (t) => {

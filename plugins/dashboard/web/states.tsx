@@ -1,5 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks'
 import { type ApiError, signedOut } from './api.ts'
+import { ReasonCode } from './docs.tsx'
 import { connected, reload } from './live.ts'
 import { t } from './text.ts'
 
@@ -13,7 +14,7 @@ export function Failure({ error }: { readonly error: ApiError }) {
         {t('tryAgain')}
       </button>
       <p class="reference">
-        {t('forSupport')} <code>{[error.code, error.requestId].filter(Boolean).join(' ')}</code>
+        {t('forSupport')} <ReasonCode code={error.code} /> {error.requestId && <code>{error.requestId}</code>}
       </p>
     </section>
   )

@@ -40,10 +40,9 @@ async function show() {
   }
   const { search, stop, results } = await load()
   if (input.value !== query) return
-  const words = query
-    .toLowerCase()
-    .split(/[\s?!.,]+/)
-    .filter((word) => word !== '' && !stop.includes(word))
+  const typed = query.toLowerCase().split(/[\s?!.,]+/)
+  const kept = typed.filter((word) => !stop.includes(word)).filter(Boolean)
+  const words = kept.length === 0 ? typed : kept
   const boostDocument = (_id, _term, { rank }) => rank
   // First what has every word, then what has some of them.
   const all = ['AND', 'OR'].flatMap((combineWith) =>

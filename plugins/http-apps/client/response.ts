@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import { html, type Pages, type Problem } from '@mezite/core'
+import { html, type Pages, type Problem, type Subject } from '@mezite/core'
 import {
   formLines,
   framedLines,
@@ -18,6 +18,10 @@ const ASSETS = '/.mezite/assets/'
 
 /** The signed-in person whom a page names. */
 export type Person = { readonly name: string; readonly roles: readonly string[] } | null
+
+/** The person of a subject; null for a request of nobody. */
+export const personOf = (subject: Subject | null): Person =>
+  subject && { name: subject.user, roles: subject.roles }
 
 /** What a plugin offers in a denial, with the address where the person goes on. */
 export interface ShownHelp {
@@ -54,6 +58,8 @@ export function problemResponse(
   const help = Array.isArray(members.help) ? (members.help as ShownHelp[]) : []
   const sentence = Object.hasOwn(words.sentences, code) ? words.sentences[code] : message
   const { contact } = pages.brand
+  // The documentation asks for a sign-in, unless it is public.
+  const explanation = user === null ? null : pages.explanationOf(code)
   const body = html`<div class="card">
     <h1>${title}</h1>
     <p>${sentence}</p>
@@ -64,7 +70,7 @@ export function problemResponse(
     </div>
     ${help.map(({ title, text, url }) => [html`<p>${text}</p>`, html`<div class="actions"><a class="button" href=${url}>${title}</a></div>`])}
     <dl class="facts">
-      <dt>${words.reason}</dt><dd><code data-copy>${code}</code></dd>
+      <dt>${words.reason}</dt><dd><code data-copy>${code}</code>${explanation === null ? null : html` <a href=${explanation} rel="noreferrer">${words.meaning}</a>`}</dd>
       <dt>${words.request}</dt><dd><code data-copy>${requestId}</code></dd>
       ${contact === null ? null : [html`<dt>${words.contact}</dt>`, html`<dd>${contact}</dd>`]}
     </dl>

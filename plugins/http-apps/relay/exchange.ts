@@ -1,7 +1,7 @@
 import { type App, Problem, type Subject } from '@mezite/core'
 import { type EndReason, tooLargeResponse } from '@mezite/core/protocol'
 import type { Client, ClientWatcher } from '../client/client.ts'
-import { problemResponse } from '../client/response.ts'
+import { personOf, problemResponse } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import { type BodyWatcher, RequestBody } from '../request/request-body.ts'
 import { type ClientHead, headProblem, refusalLines, requestHead } from '../request/request-head.ts'
@@ -265,7 +265,8 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     if (this.#body !== null && !this.#client.complete) this.#client.abandonBody()
     const { pages } = this.#deps
     const lines = refusalLines(problem, request, app)
-    const refusal = () => problemResponse(pages, request, problem, requestId, lines)
+    const refusal = () =>
+      problemResponse(pages, request, problem, requestId, lines, personOf(admission.subject))
     this.#client.respond(problem.code === 'headers_too_large' ? tooLargeResponse(pages) : refusal())
   }
 

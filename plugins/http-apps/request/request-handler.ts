@@ -11,7 +11,7 @@ import {
   requesterOf,
 } from '@mezite/core/protocol'
 import type { Client } from '../client/client.ts'
-import { problemResponse } from '../client/response.ts'
+import { personOf, problemResponse } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import { mappingOf } from '../relay/app-mapping.ts'
 import { HttpExchange } from '../relay/exchange.ts'
@@ -122,9 +122,7 @@ export class RequestHandler {
     const overload = this.#deps.load.take(sharerOf(admitted), app.id)
     if (overload !== null) {
       admission.deny(overload)
-      client.respond(
-        problemResponse(this.#deps.pages, request, overloadProblem(overload, titleOf(app)), requestId),
-      )
+      client.respond(this.#refusal(admitted, overloadProblem(overload, titleOf(app))))
       return
     }
     let own: ClientHead
@@ -139,14 +137,18 @@ export class RequestHandler {
         recordUnsent(this.#deps, admitted, problem.status, problem.code)
         admission.close()
       }
-      client.respond(
-        problemResponse(this.#deps.pages, request, problem, requestId, refusalLines(problem, request, app)),
-      )
+      client.respond(this.#refusal(admitted, problem))
       return
     }
     const exchange = new HttpExchange(this.#deps, admitted, own, client, exchanges)
     exchanges.push(exchange)
     exchange.start()
+  }
+
+  #refusal({ request, admission }: Admitted, problem: Problem): HubResponse {
+    const { app, requestId, subject } = admission
+    const lines = refusalLines(problem, request, app)
+    return problemResponse(this.#deps.pages, request, problem, requestId, lines, personOf(subject))
   }
 
   /**

@@ -9,7 +9,7 @@ import {
   type Refusal,
 } from '@mezite/core/protocol'
 import type { Client } from '../client/client.ts'
-import { languageOf, problemResponse, type ShownHelp } from '../client/response.ts'
+import { languageOf, personOf, problemResponse, type ShownHelp } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import { type AppRequest, kindFor } from '../request/app-request.ts'
 import { originAllowed, publicOrigin, readableBy } from '../request/origin.ts'
@@ -221,6 +221,5 @@ function refuse(
   more: readonly string[] = [],
 ): HubResponse {
   const lines = ['Vary', 'Origin', ...more, ...readableBy(request, app)]
-  const person = subject && { name: subject.user, roles: subject.roles }
-  return problemResponse(pages, request, problem, requestId, lines, person)
+  return problemResponse(pages, request, problem, requestId, lines, personOf(subject))
 }

@@ -1,5 +1,6 @@
 /** Every page of the dashboard, in every state, in both themes and at both ends of width. */
 import t from 'tap'
+import { readContents } from '../../../plugins/docs/contents.ts'
 import { dashboardShots, openPage } from '../../screenshots/dashboard-pages.ts'
 import { api, dashboard, HOSTILE, hub, isInert, openTab, violations } from './browser.ts'
 
@@ -75,4 +76,35 @@ t.test('150 texts from outside are text on every page', async (t) => {
     await api('DELETE', gone)
   await api('DELETE', `/locks/${lock.id}`)
   await api('DELETE', `/api-tokens/${token.id}`)
+})
+
+t.test('each page leads to its page of the documentation, and a reason code to its section', async (t) => {
+  const { page } = await openTab(t)
+  const names = readContents().flatMap(({ pages }) => pages.map(({ name }) => `/web/docs/${name}`))
+  await openPage(page, `${hub.url}/web/admin`)
+  await page.locator('.sidebar a[href$="/plugins/passkeys"]').waitFor()
+  const links = await page
+    .locator('.sidebar a')
+    .evaluateAll((all) => all.map((one) => one.getAttribute('href')))
+  t.ok(links.length > 12, links.join(' '))
+  for (const link of links) {
+    await openPage(page, hub.url + link)
+    const href = await page.locator('.docs-link').getAttribute('href')
+    t.ok(names.includes(href ?? ''), `${link}: ${href}`)
+  }
+  const events = await api<{ reason: string | null; request_id: string }[]>(
+    'GET',
+    '/audit?type=access.denied',
+  )
+  const { reason, request_id: id } = events.find((one) => one.reason !== null) ?? {
+    reason: '',
+    request_id: '',
+  }
+  await openPage(page, `${hub.url}/web/admin/requests/${id}`)
+  await page
+    .locator('dd a', { hasText: reason ?? '' })
+    .first()
+    .click()
+  await page.locator(`h2#${reason}`).waitFor()
+  t.match(page.url(), `/web/docs/look-up/reason-codes#${reason}`)
 })

@@ -24,20 +24,15 @@ type Person = NonNullable<PageLayout['user']>
 export type SignInPages = ReturnType<ReturnType<typeof createSignInPages>>
 
 /** The pages for each language. */
-export function createSignInPages(
-  template: Pages,
-  { hubOrigin }: Pick<PublicNames, 'hubOrigin'>,
-  /** Path of the page about a reason code, if a plugin has one. */
-  helpFor: (code: string) => string | null = () => null,
-) {
+export function createSignInPages(template: Pages, { hubOrigin }: Pick<PublicNames, 'hubOrigin'>) {
   return (language: Language) => {
     const { signIn, home, signOut, error, explanation, account } = texts[language]
     const { brand } = template
     const page = (title: string, body: Markup, more: Partial<PageLayout> = {}) =>
       template.render({ title, body, language, ...more })
     const meaning = (code: string) => {
-      const path = helpFor(code)
-      return path === null ? null : html` <a href=${path}>${error.meaning}</a>`
+      const address = template.explanationOf(code)
+      return address === null ? null : html` <a href=${address}>${error.meaning}</a>`
     }
 
     return {

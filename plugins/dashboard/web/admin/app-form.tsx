@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { ApiError, call, replaces } from '../api.ts'
 import type { Responses } from '../api-types.ts'
+import { ReasonCode } from '../docs.tsx'
 import { useResource } from '../live.ts'
 import { t } from '../text.ts'
 import type { App } from './apps.tsx'
@@ -247,7 +248,7 @@ function TestFromAgents({ draft, onFaults }: { readonly draft: Document; onFault
         {result?.agents.map(({ hostname, ok, error, reason, ms }) => (
           <p key={hostname} class={`notice ${ok ? 'good' : 'bad'}`}>
             <State of={ok ? 'ok' : 'fail'} text={ok ? a('reached') : a('notReached')} />{' '}
-            <strong>{hostname}</strong> {ok ? `${ms} ms` : `${error} (${reason})`}
+            <strong>{hostname}</strong> {ok ? `${ms} ms` : error} {reason && <ReasonCode code={reason} />}
           </p>
         ))}
       </div>

@@ -2,6 +2,7 @@ import { signal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { ApiError } from '../api.ts'
+import { ReasonCode } from '../docs.tsx'
 import { t } from '../text.ts'
 import { a } from './text.ts'
 
@@ -70,7 +71,9 @@ export function ActionError({ error }: { readonly error: ApiError | null }) {
           ))}
         </ul>
       ) : (
-        <p>{error.message || error.code}</p>
+        <p>
+          {error.message} <ReasonCode code={error.code} />
+        </p>
       )}
     </div>
   )

@@ -1,29 +1,32 @@
+import { docsPage } from '../docs.tsx'
 import { place } from './router.ts'
 import { a } from './text.ts'
 
-/** Pages of the documentation by the first part of a path below the administration. */
+/** Pages of the documentation by the path below the administration, or its first part. */
 const PAGES: Readonly<Record<string, string>> = {
+  '': 'how-to/everyday',
   agents: 'understand/tunnel',
-  apps: 'how-to/applications',
+  apps: 'look-up/app-document',
   cluster: 'how-to/several-hubs',
   locks: 'how-to/temporary-access',
-  passkeys: 'how-to/passkeys',
   people: 'how-to/everyday',
+  plugins: 'build/what-a-plugin-can-do',
+  'plugins/access-requests': 'plugins/access-requests',
+  'plugins/certificates': 'plugins/acme',
+  'plugins/passkeys': 'how-to/passkeys',
   requests: 'look-up/audit-events',
   roles: 'how-to/roles',
   sessions: 'understand/sessions',
   'sign-in': 'how-to/sign-in-providers',
   tokens: 'how-to/programs',
-  traffic: 'how-to/monitoring',
 }
 
-/** The page of the documentation about the current page, if the hub serves the documentation: then its navigation has it. */
+/** A link to the page of the documentation about the current page. */
 export function DocsLink() {
-  const served = document.querySelector('header nav a[href="/web/docs"]') !== null
-  if (!served) return null
-  const page = PAGES[place.value.path.split('/')[1] ?? '']
-  return (
-    <a class="docs-link" href={page === undefined ? '/web/docs' : `/web/docs/${page}`}>
+  const [, first = '', second = ''] = place.value.path.split('/')
+  const href = docsPage(PAGES[`${first}/${second}`] ?? PAGES[first])
+  return href === null ? null : (
+    <a class="docs-link" href={href}>
       {a('docs')}
     </a>
   )

@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks'
 import type { Responses } from '../api-types.ts'
+import { ReasonCode } from '../docs.tsx'
 import { useResource } from '../live.ts'
 import { Nothing, Section, Shown, State, Table } from './parts.tsx'
 import { to } from './router.ts'
@@ -44,7 +45,7 @@ export function Explain({ user }: { readonly user: string }) {
                     effect === 'allow' ? a('allowed') : effect === 'require' ? a('required') : a('denied')
                   }
                 />{' '}
-                <code>{reason}</code> {requirements.map((one) => one.name).join(', ')}
+                <ReasonCode code={reason} /> {requirements.map((one) => one.name).join(', ')}
                 {lock && ` ${a('lock')}: ${lock.message ?? lock.id}`}
               </p>
               <Table

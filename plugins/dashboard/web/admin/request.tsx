@@ -1,4 +1,5 @@
 import type { Responses } from '../api-types.ts'
+import { ReasonCode } from '../docs.tsx'
 import { useResource } from '../live.ts'
 import { Copyable, Facts, formatBytes, Moment, Nothing, PageHead, Section, Shown, Table } from './parts.tsx'
 import { BASE, to } from './router.ts'
@@ -110,6 +111,7 @@ function factsOf(event: Event): readonly (readonly [string, string | preact.JSX.
 
 function factOf(name: string, value: unknown): string | preact.JSX.Element {
   if (name === 'time') return <Moment at={String(value)} />
+  if (name === 'reason') return <ReasonCode code={String(value)} />
   if (name === 'duration_ms') return `${value} ms`
   if (/^bytes_/.test(name)) return formatBytes(Number(value))
   if (name === 'session_id') return <Copyable text={String(value)} />
