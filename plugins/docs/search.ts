@@ -24,6 +24,7 @@ const STOP =
 const RANKS = [
   ['build/', 0.4],
   ['plugins/', 0.6],
+  ['compare/', 0.7],
   ['look-up/plugin-configuration', 0.5],
   ['look-up/command-line', 0.6],
   ['changes/', 0.1],

@@ -7,10 +7,14 @@ import { changePages, changesOf } from '../../plugins/docs/changelog.ts'
 import { readContents, readPage } from '../../plugins/docs/contents.ts'
 import { anchorOf, createRenderer } from '../../plugins/docs/markdown.ts'
 import { createSearch } from '../../plugins/docs/search.ts'
+import { openBrowser } from '../e2e/open-browser.ts'
 import { root, textOf } from '../read-imports.ts'
 import { reasonCodes } from './code-pages.ts'
+import { facts } from './facts.ts'
+import { pageTexts } from './page-texts.ts'
 import { questions } from './questions.ts'
 import { curedCodes } from './reason-cures.ts'
+import { drawingFaults, siteFaults } from './site-checks.ts'
 import { buildSite } from './static-site.ts'
 import { writtenPages } from './written-pages.ts'
 
@@ -112,8 +116,25 @@ t.test('each error code and each reason code has its section', (t) => {
   t.end()
 })
 
+t.test('versions and limits in sentences are those of the sources', (t) => {
+  const texts = pageTexts()
+  for (const { name, written, values } of facts) {
+    const found = texts.flatMap(({ name: page, text }) =>
+      [...text.matchAll(written)].map((match) => ({
+        page,
+        text: match[0],
+        value: match.slice(1).find(Boolean),
+      })),
+    )
+    t.not(found.length, 0, `${name} is in a page`)
+    for (const { page, text, value } of found)
+      t.ok(values.includes(value ?? ''), `${page}: ${text}: ${values}`)
+  }
+  t.end()
+})
+
 t.test('no cell of a table is longer than 200 characters', (t) => {
-  for (const { source } of pages) {
+  for (const source of files) {
     for (const line of textOf(source)
       .replaceAll(/^```[\s\S]*?^```/gm, '')
       .split('\n')) {
@@ -165,27 +186,55 @@ t.test(
   },
 )
 
-t.test('the static site has every page, and each link and anchor in it leads somewhere', async (t) => {
-  const folder = t.testdir()
-  const { files: count } = await buildSite(folder)
-  t.ok(count > pages.length, `${count} files`)
-  const idsOf = new Map<string, Set<string>>()
-  const read = (file: string) => readFileSync(join(folder, file), 'utf8')
-  const anchorsOf = (file: string) => {
-    const found = idsOf.get(file) ?? new Set([...read(file).matchAll(/ id="([^"]+)"/g)].map(([, id]) => id!))
-    idsOf.set(file, found)
-    return found
-  }
-  const written = globSync('**/*.html', { cwd: folder })
-  t.ok(pages.every(({ name }) => written.includes(`${name}.html`)))
-  for (const file of written) {
-    for (const [, href = ''] of read(file).matchAll(/ (?:href|src|data-index)="([^"]+)"/g)) {
-      if (/^(https?|data|mailto):/.test(href)) continue
-      const [path = '', anchor] = href.split('#')
-      const target = path === '' ? file : join(dirname(file), path)
-      if (!existsSync(join(folder, target))) t.fail(`${file}: ${href} leads nowhere`)
-      else if (anchor && target.endsWith('.html') && !anchorsOf(target).has(decodeURIComponent(anchor)))
-        t.fail(`${file}: ${href} has no such anchor`)
+t.test(
+  'the static site has every page, its links and anchors lead somewhere, and axe finds nothing',
+  async (t) => {
+    const folder = t.testdir()
+    const { files: count } = await buildSite(folder)
+    t.ok(count > pages.length, `${count} files`)
+    const idsOf = new Map<string, Set<string>>()
+    const read = (file: string) => readFileSync(join(folder, file), 'utf8')
+    const anchorsOf = (file: string) => {
+      const found =
+        idsOf.get(file) ?? new Set([...read(file).matchAll(/ id="([^"]+)"/g)].map(([, id]) => id!))
+      idsOf.set(file, found)
+      return found
     }
+    const written = globSync('**/*.html', { cwd: folder })
+    t.ok(pages.every(({ name }) => written.includes(`${name}.html`)))
+    for (const file of written) {
+      for (const [, href = ''] of read(file).matchAll(/ (?:href|src|data-index)="([^"]+)"/g)) {
+        if (/^(https?|data|mailto):/.test(href)) continue
+        const [path = '', anchor] = href.split('#')
+        const target = path === '' ? file : join(dirname(file), path)
+        if (!existsSync(join(folder, target))) t.fail(`${file}: ${href} leads nowhere`)
+        else if (anchor && target.endsWith('.html') && !anchorsOf(target).has(decodeURIComponent(anchor)))
+          t.fail(`${file}: ${href} has no such anchor`)
+      }
+    }
+    const browser = await openBrowser(t)
+    const whole = ['index.html', 'start/idea.html', 'look-up/limits.html']
+    t.strictSame(
+      await siteFaults(browser, folder, written, whole),
+      [],
+      'accessible in both themes, at 320 px',
+    )
+  },
+)
+
+t.test('drawings can be read in both themes', (t) => {
+  const tokens = textOf('core/pages/browser/tokens.css')
+  const [, light = '', dark = ''] = /--surface: light-dark\((#\w{6}), (#\w{6})\)/.exec(tokens) ?? []
+  const drawings = globSync('plugins/docs/pages/pictures/*.svg', { cwd: root })
+  t.ok(drawings.length >= 2)
+  for (const file of drawings) {
+    const svg = textOf(file)
+    t.strictSame(drawingFaults(svg, { light, dark }), [], file)
+    t.match(svg, /<title>/, 'its name for screen readers')
+    t.ok(
+      pages.some((page) => readPage(page).includes(file.split('/').at(-1)!)),
+      `${file} is in a page`,
+    )
   }
+  t.end()
 })
