@@ -119,6 +119,10 @@ export async function openHubPages(t: { teardown(fn: () => unknown): void }, bro
     { name: 'account', open: (page) => page.goto(`${hub.signInUrl}/web/account`) },
     { name: 'documentation', open: (page) => page.goto(`${hub.signInUrl}/web/docs`) },
     {
+      name: 'documentation-picture',
+      open: (page) => page.goto(`${hub.signInUrl}/web/docs/understand/security-review`),
+    },
+    {
       name: 'documentation-search',
       async open(page) {
         await page.goto(`${hub.signInUrl}/web/docs/look-up/limits`)
