@@ -5,10 +5,12 @@ import { join } from 'node:path'
 import t from 'tap'
 import { html } from '../../core/api/pages.ts'
 import { clientName } from '../../core/hub/signin/client-name.ts'
+import { Problem } from '../../core/index.ts'
 import { brandTokens } from '../../core/pages/colour.ts'
 import { readLogo } from '../../core/pages/logo.ts'
 import { createPages } from '../../core/pages/pages.ts'
 import { languageOf } from '../../core/pages/texts.ts'
+import { type Person, problemResponse } from '../../plugins/http-apps/client/response.ts'
 
 const publicNames = { clusterName: 'example', signInOrigin: 'https://hub.example.com' }
 
@@ -72,6 +74,25 @@ t.test('a logo is a small image of a known type, and runs nothing', (t) => {
   t.equal(pages.asset('../../etc/passwd'), undefined)
   t.end()
 })
+
+t.test(
+  'refusals at the host of an application lead to the documentation, for people who can read it',
+  (t) => {
+    const plain = createPages({ publicNames })
+    t.equal(plain.explanationOf('agent_none'), null, 'no plugin explains codes')
+    const routes = () => [{}, { helpFor: (code: string) => `/web/docs#${code}` }]
+    const pages = createPages({ publicNames, routes })
+    const address = 'https://hub.example.com/web/docs#agent_none'
+    t.equal(pages.explanationOf('agent_none'), address)
+    const requester = { mode: 'navigate' }
+    const problem = new Problem(503, 'agent_none', 'Nobody is there.')
+    const refusal = (user: Person) =>
+      String(problemResponse(pages, requester as never, problem, 'id', [], user).body)
+    t.match(refusal({ name: 'ann', roles: [] }), `href="${address}"`)
+    t.notMatch(refusal(null), address)
+    t.end()
+  },
+)
 
 t.test('the language of a page', (t) => {
   const cases = {
