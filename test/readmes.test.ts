@@ -24,7 +24,7 @@ function keysOf({ properties = {} }: Schema): [key: string, value: unknown][] {
 }
 
 /** READMEs that are their own page. */
-const LONG = ['access-requests', 'acme', 'authorization-server', 'bots']
+const LONG = ['authorization-server']
 
 for (const name of readdirSync(plugins)) {
   t.test(`${name} has a short README, and a page that names every option and its default`, async (t) => {

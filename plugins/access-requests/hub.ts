@@ -43,7 +43,7 @@ const MINUTE_MS = 60_000
 /** Changes after which somebody may no longer be an approver. */
 const PEOPLE_KINDS = ['user', 'role', 'lock', 'grant', 'access-request']
 
-/** Access for a time, asked for and approved. README.md has the rules. */
+/** Access for a time, asked for and approved. The page plugins/access-requests of the documentation has the rules. */
 export default defineHubPlugin({
   name: 'access-requests',
   api: 1,

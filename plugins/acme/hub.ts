@@ -25,7 +25,7 @@ import { createUpkeep } from './upkeep.ts'
 
 const MINUTE_MS = 60_000
 
-/** Certificates from an ACME authority (RFC 8555). README.md says how to configure it. */
+/** Certificates from an ACME authority (RFC 8555). The page plugins/acme of the documentation says how to configure it. */
 export default defineHubPlugin({
   name: 'acme',
   api: 1,

@@ -58,7 +58,7 @@ class Login extends BaseCommand {
       helpValue: 'FILE',
     }),
     bot: Flags.string({
-      description: 'Sign in as a bot, without a browser; its login renews itself (README.md of bots)',
+      description: 'Sign in as a bot, without a browser; its login renews itself (page plugins/bots)',
       helpValue: 'NAME',
       exclusive: ['auth'],
     }),
