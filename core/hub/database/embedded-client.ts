@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { MezError } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import { workerFile } from './embedded-folder.ts'
+import { compilerFlags, workerFile } from './embedded-folder.ts'
 import type { WorkerError, WorkerRequest, WorkerResponse } from './pglite-worker.ts'
 
 const START_MS = 120_000
@@ -96,8 +96,7 @@ function resultOf<T>(rows: unknown[], affectedRows: number | undefined) {
 }
 
 function startEngine(folder: string, log: Log, queryMs: number): Engine {
-  // Compiling PostgreSQL on all processors at once would leave 40 MB more in the memory of the process.
-  setFlagsFromString('--wasm-num-compilation-tasks=1')
+  for (const flag of compilerFlags) setFlagsFromString(flag)
   const worker = new Worker(workerFile, {
     workerData: { folder },
     name: 'database',
