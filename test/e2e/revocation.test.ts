@@ -1,6 +1,7 @@
 /** How access ends with everything open at two hubs, the notification connection cut in half of the cases. */
 import t from 'tap'
 import { quantile } from '../bench/statistics.ts'
+import { startStopwatch } from '../stopwatch.ts'
 import { until } from '../until.ts'
 import { CUT, endings } from './live-streams.ts'
 import { type Answer, revokeInRounds, startRevocations, WAYS } from './revocations.ts'
@@ -27,6 +28,7 @@ const revocations = await startRevocations(t, {
 const { a, b } = revocations.pair
 
 t.test('E71 G102 I117 faults 10 and 11: revocations in every way cut everything at both hubs', async (t) => {
+  const watch = startStopwatch()
   const { here, there, missed, rightShare, deafened } = await revokeInRounds(revocations, ROUNDS)
   t.same(missed, [])
   t.ok(deafened >= ROUNDS / 2, `${deafened} notification connections were cut`)
@@ -37,8 +39,10 @@ t.test('E71 G102 I117 faults 10 and 11: revocations in every way cut everything 
   )
   t.equal(there.length, ROUNDS * 4, 'and at the other')
   const shown = (all: readonly number[]) => `${Math.round(quantile(all, 0.5))} ms`
-  t.ok(quantile(here, 0.5) < 500, `same hub: ${shown(here)}`)
-  t.ok(quantile(there, 0.5) < 1_000, `other hub: ${shown(there)}`)
+  // Most of what was lost in all rounds; on a quiet machine nearly nothing.
+  const lostMs = watch.lost() / ROUNDS
+  t.ok(quantile(here, 0.5) < 500 + lostMs, `same hub: ${shown(here)}`)
+  t.ok(quantile(there, 0.5) < 1_000 + lostMs, `other hub: ${shown(there)}`)
   t.ok(rightShare >= 0.9, `${rightShare} of the responses report what was cut on 2 hubs`)
 })
 
@@ -117,6 +121,7 @@ t.test('fault 12: a hub that cannot reach the database lets nobody in on what it
   way.to()
   way.cut()
   const cutOff = performance.now()
+  const watch = startStopwatch()
   const locking = a.api<Answer>('POST', '/locks', { target: { user: 'alice@example.com' } })
   const answers: { status: number; code: string | null; ms: number }[] = []
   const askedUntil = (last: string) =>
@@ -132,7 +137,7 @@ t.test('fault 12: a hub that cannot reach the database lets nobody in on what it
   t.same(await revocations.askAt(a), { status: 403, code: 'locked' })
   const ends = await endings(streams)
   const lastMs = Math.round(Math.max(...ends.map(({ at }) => at)) - cutOff)
-  t.ok(lastMs < 15_000, `what is live is cut after ${lastMs} ms`)
+  t.ok(lastMs < 15_000 + watch.lost(), `what is live is cut after ${lastMs} ms`)
   way.to(databasePort)
   await askedUntil('locked')
   t.same(
