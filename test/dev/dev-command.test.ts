@@ -8,6 +8,7 @@ import { parse, stringify } from 'yaml'
 import { devSettings } from '../../core/dev/dev-command.ts'
 import { watchSources } from '../../core/dev/source-watch.ts'
 import { Visitor } from '../../core/testing/index.ts'
+import { cpuMicroseconds, processTree } from '../bench/processes.ts'
 import { root } from '../read-imports.ts'
 import { until } from '../until.ts'
 
@@ -117,6 +118,18 @@ t.test('it signs the developer in, and restarts with each change of the plugin',
   const since = output.length
   await visitor.open(`${application}/fails`)
   await printed(/plugin 'header' failed in http\.request:\nError: on purpose\n +at .*hub\.ts:8/, since)
+
+  const programs = () => processTree(child.pid!).slice(1)
+  const used = (pids: readonly number[]) => pids.reduce((sum, pid) => sum + cpuMicroseconds(pid), 0) / 1_000
+  await until(async () => {
+    const usedBefore = used(programs())
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    return used(programs()) - usedBefore < 20
+  }, 'the next process has loaded its code')
+  const before = new Map(programs().map((pid) => [pid, used([pid])]))
+  await change(adds('X-Third'), /Restarted in/)
+  const ms = programs().reduce((sum, pid) => sum + used([pid]) - (before.get(pid) ?? 0), 0)
+  t.ok(ms < 1_900, `a restart takes ${Math.round(ms)} ms of processor time, of 2 s that it may last`)
 
   child.kill('SIGINT')
   const [status] = await once(child, 'exit')
