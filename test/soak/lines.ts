@@ -5,6 +5,7 @@ import { flaps } from './lines/flaps.ts'
 import { fuzz } from './lines/fuzz.ts'
 import { idleConnections } from './lines/idle-connections.ts'
 import { kills } from './lines/kills.ts'
+import { largeDatabase } from './lines/large-database.ts'
 import { mixed } from './lines/mixed.ts'
 import { networks } from './lines/networks.ts'
 import { nonsense } from './lines/nonsense.ts'
@@ -34,6 +35,7 @@ export const lines: readonly Line[] = [
   revocations,
   stops,
   webSockets,
+  largeDatabase,
   transportFigures,
   costs,
 ]
