@@ -36,7 +36,7 @@ export const proposalsPage = (proposals: Proposals): DashboardPart => ({
       ...pending.flatMap(({ id, name, uri, agent }) => [
         {
           kind: 'form' as const,
-          title: `${name}, at ${uri} by ${agent}`,
+          title: `Accept ${name}, which ${agent} serves from ${uri}`,
           method: 'POST' as const,
           path: `app-proposals/${id}/accept`,
           fields: [],
@@ -44,7 +44,7 @@ export const proposalsPage = (proposals: Proposals): DashboardPart => ({
         },
         {
           kind: 'form' as const,
-          title: '',
+          title: `Refuse ${name} of ${agent}`,
           method: 'POST' as const,
           path: `app-proposals/${id}/refuse`,
           fields: [],

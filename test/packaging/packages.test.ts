@@ -247,6 +247,15 @@ t.test('the examples of the guide for authors pass their own tests, with these p
       ? (/(examples\/[\w-]+\.test\.ts)\)/.exec(readFileSync(guide, 'utf8')) ?? [])
       : []
     t.ok(file === undefined || GUIDE.includes(`./${file}`), `${each} is tried by ${file ?? 'no guide'}`)
+    for (const source of globSync(`${each}/*.ts`, { cwd: folder })) {
+      const text = readFileSync(join(folder, source), 'utf8')
+      const packages = [...text.matchAll(/ from '(@mezite\/[^']+)'/g)].map(([, name]) => name!)
+      t.ok(
+        packages.every((name) => /^@mezite\/(core(\/protocol)?|cli(\/identity)?)$/.test(name)),
+        `${source}: ${packages}`,
+      )
+      t.notMatch(text, /\bas (any|never|unknown)\b/, `${source} needs no cast`)
+    }
   }
   for (const file of GUIDE) cpSync(join(root, 'test', file), join(folder, 'test', file))
   writeFileSync(join(folder, 'test/guide.js'), GUIDE.map((file) => `import '${file}'\n`).join(''))

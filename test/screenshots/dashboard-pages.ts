@@ -8,6 +8,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { startAgent } from '../e2e/start-agent.ts'
 import { certificatesShot } from './certificates-page.ts'
 import type { Shot } from './hub-pages.ts'
+import { proposalsShot } from './proposals-page.ts'
 
 /** What the functions that run in the page see. */
 declare const history: { pushState(state: null, title: string, url: string): void }
@@ -276,6 +277,7 @@ export function dashboardShots(hub: { readonly url: string; readonly api: unknow
     admin('admin-token-add', '/tokens', press('Add an API token')),
     admin('admin-cluster', '/cluster'),
     certificatesShot(hub.url),
+    proposalsShot(hub.url),
     admin('admin-no-page', '/nowhere'),
     state('admin-slow', '/web/admin/apps', 'slow'),
     state('admin-error', '/web/admin/apps', 'error'),
