@@ -2,6 +2,8 @@
 export const curesAToH: Readonly<Record<string, string>> = {
   agent_choice_failed:
     'A plugin that chooses agents failed. The log of the hub names it and the error; correct or switch off the plugin.',
+  agent_not_connected:
+    'The agent is not connected to any hub. `mezctl agents ls` says since when; start it, or run `mezd doctor` on its machine.',
   agent_not_bound:
     'The agent is not one of `agents` in the document of the application. Add its host name there with `mezctl apps update`.',
   agent_timeout:
