@@ -8,3 +8,17 @@
  * @param entry the main module, relative to `base` and without its ending
  */
 export declare function launch(name: string, base: string, entry: string): Promise<void>
+
+/**
+ * Folder of the file that was started, with links followed, which is the package of the program; null: there is none.
+ *
+ * @internal
+ */
+export declare function programFolder(): string | null
+
+/**
+ * Looks for packages that are not found otherwise among those that the program brings along.
+ *
+ * @internal
+ */
+export declare function lookInProgram(): void

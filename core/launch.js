@@ -1,13 +1,16 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs'
 import module from 'node:module'
 import { constants, homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, sep } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import v8 from 'node:v8'
 
 const MINIMUM = 24
 /** The condition of `exports` that selects the TypeScript sources of a package of this repository. */
 const SOURCE = 'mezite-source'
+/** The name of a package, or of a file in one. */
+const PACKAGE = /^(?:@[\w.-]+\/)?[a-z0-9][\w.-]*(?:\/.+)?$/i
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP']
 /** A repeated signal within this time is the copy that the parent process forwarded, in milliseconds. */
 const PASSED_ON_MS = 500
@@ -30,12 +33,53 @@ export async function launch(name, base, entry) {
   if (version === MINIMUM) collectForRelays()
   leaveOutUndici()
   keepCompiled()
+  // A package inside of the program finds what the program brings along by itself.
+  const own = `${join(programFolder() ?? '/', 'node_modules')}${sep}`
+  if (!fileURLToPath(import.meta.url).startsWith(own)) lookInProgram()
   const source = new URL(`${entry}.ts`, base)
   // A checkout runs its sources unbuilt; a published package has only dist.
   if (!existsSync(source)) return import(new URL(`dist/${entry}.js`, base).href)
   // The flag on the command line costs nothing, whereas a hook runs for each of a thousand modules.
   if (!process.execArgv.includes(`--conditions=${SOURCE}`)) preferSources()
   await import(source.href)
+}
+
+/** Folder of the file that was started, with links followed, which is the package of the program; null: there is none. */
+export function programFolder() {
+  try {
+    return dirname(realpathSync(process.argv[1] ?? ''))
+  } catch {
+    return null
+  }
+}
+
+let looksInProgram = false
+
+/**
+ * Looks for packages that are not found otherwise among those that the program brings along. npm puts packages that are
+ * installed together beside each other (`npm install --global HUB.tgz PLUGIN.tgz`), each with its own dependencies inside, so
+ * that peers (what `@mezite/core` and plugins expect the program to have) are in a folder that only the program looks in.
+ */
+export function lookInProgram() {
+  const folder = programFolder()
+  if (looksInProgram || folder === null || !existsSync(join(folder, 'node_modules'))) return
+  looksInProgram = true
+  const parentURL = pathToFileURL(join(folder, 'package.json')).href
+  module.registerHooks({
+    resolve(specifier, context, next) {
+      try {
+        return next(specifier, context)
+      } catch (error) {
+        const isMissing = error.code === 'ERR_MODULE_NOT_FOUND' || error.code === 'MODULE_NOT_FOUND'
+        if (!isMissing || !PACKAGE.test(specifier)) throw error
+        try {
+          return next(specifier, { ...context, parentURL })
+        } catch {
+          throw error
+        }
+      }
+    },
+  })
 }
 
 /** Resolves packages of a checkout to their sources. */

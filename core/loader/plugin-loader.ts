@@ -1,5 +1,6 @@
 import module from 'node:module'
 import { pathToFileURL } from 'node:url'
+import { lookInProgram } from '@mezite/core/launch'
 import { nearMiss } from '../kernel/config-check.ts'
 import { isMezError, MezError, messageOf } from '../kernel/error.ts'
 import type { AnyPlugin, PluginSide } from '../kernel/plugin.ts'
@@ -149,6 +150,7 @@ let shared = false
 function shareCore(): void {
   if (shared) return
   shared = true
+  lookInProgram()
   module.registerHooks({
     resolve: (specifier, context, next) =>
       next(specifier, CORE.test(specifier) ? { ...context, parentURL: import.meta.url } : context),

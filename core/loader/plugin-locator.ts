@@ -1,6 +1,7 @@
 import { lstatSync, readlinkSync, type Stats, statSync } from 'node:fs'
 import { readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, extname, isAbsolute, join, resolve, sep } from 'node:path'
+import { programFolder } from '@mezite/core/launch'
 import { nearMiss } from '../kernel/config-check.ts'
 import { MezError } from '../kernel/error.ts'
 import { coreRangeFault } from './core-range.ts'
@@ -29,9 +30,11 @@ export async function locatePlugin(key: string, where: Where): Promise<PluginFil
     ? [key]
     : [`@mezite/plugin-${key}`, key.startsWith('mezite-plugin-') ? key : `mezite-plugin-${key}`]
   const bases = where.standard.includes(key) ? [where.program] : [where.folder, where.program]
+  // Where the core is installed beside the program, the plugins that the program brings along are inside of it.
+  const places = [...bases, programFolder() ?? where.program]
   if (names.every((name) => /^(@[\w.-]+\/)?[\w.-]+$/.test(name))) {
     for (const name of names) {
-      for (const base of bases) {
+      for (const base of places) {
         const folder = await packageFolder(name, base)
         if (folder) return locateHalf(key, folder, where, true)
       }

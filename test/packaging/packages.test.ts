@@ -319,6 +319,65 @@ t.test('the agent loads its transports', (t) => {
   t.end()
 })
 
+t.test('packages that are installed beside each other find the peers that a program brings along', (t) => {
+  const { NODE_OPTIONS: _, ...env } = process.env
+  /** As npm does: the named packages beside each other, and in each what it depends on but was not named. */
+  function installTogether(named: readonly string[]): string {
+    // Outside of every folder that has packages already.
+    const own = mkdtempSync(join(tmpdir(), 'mezite-together-'))
+    t.teardown(() => rmSync(own, { recursive: true }))
+    const parent = join(own, 'node_modules')
+    const put = (name: string, target: string): void => {
+      if (!name.startsWith('@mezite/')) {
+        mkdirSync(dirname(target), { recursive: true })
+        if (!existsSync(target)) symlinkSync(join(root, 'node_modules', name), target)
+        return
+      }
+      if (existsSync(target)) return
+      cpSync(join(modules, name), target, { recursive: true })
+      const { dependencies = {} } = JSON.parse(readFileSync(join(target, 'package.json'), 'utf8'))
+      // Inside of a named package npm puts everything into one folder.
+      const inside = named.includes(name) ? join(target, 'node_modules') : dirname(dirname(target))
+      for (const one of Object.keys(dependencies)) if (!named.includes(one)) put(one, join(inside, one))
+    }
+    for (const name of named) put(name, join(parent, name))
+    return parent
+  }
+  const plugin = (parent: string): void => {
+    mkdirSync(join(parent, 'mezite-plugin-tables'))
+    writeFileSync(
+      join(parent, 'mezite-plugin-tables/package.json'),
+      '{"type":"module","exports":{"./hub":"./hub.js"},"peerDependencies":{"kysely":"*","@mezite/core":"*"}}',
+    )
+    writeFileSync(
+      join(parent, 'mezite-plugin-tables/hub.js'),
+      `import { defineHubPlugin } from '@mezite/core'
+import { sql } from 'kysely'
+export default defineHubPlugin({ name: 'tables', api: 1, summary: 'Reads', setup() { sql.lit(1) } })
+`,
+    )
+  }
+  const all = publishedWorkspaces()
+    .map(({ manifest }) => manifest.name)
+    .filter((name) => name.startsWith('@mezite/'))
+  for (const [what, named] of [
+    ['the hub with a plugin', ['@mezite/hub']],
+    ['the hub with the core', ['@mezite/hub', '@mezite/core']],
+    ['every package', all],
+  ] as const) {
+    const parent = installTogether(named)
+    plugin(parent)
+    const settings = join(parent, '../mezhub.yaml')
+    writeFileSync(settings, `data_dir: data\nproxy: ${PROXY}\nplugins: { tables: }\n`)
+    // A link, as npm makes them for programs.
+    symlinkSync(join(parent, '@mezite/hub/mezhub.js'), join(parent, '../mezhub'))
+    const args = [join(parent, '../mezhub'), 'config', 'check', '--config', settings]
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { env, encoding: 'utf8' })
+    t.equal(status, 0, `${what}: ${stdout}${stderr}`)
+  }
+  t.end()
+})
+
 t.test('a single executable unpacks its program once, for its user alone', async (t) => {
   const architectures = [process.arch === 'arm64' ? 'arm64' : 'x64'] as const
   const [executable] = await writeExecutables({
