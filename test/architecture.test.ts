@@ -71,7 +71,8 @@ t.test("rooms import each other's types, and run code of few others", (t) => {
 /** What each part may load besides itself and packages of others. The core may name any of its types. */
 const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   'core/kernel': [],
-  'core/loader': ['core/kernel'],
+  // What starts a program knows the folder of the program, where packages are found that others have as peers.
+  'core/loader': ['core/kernel', '@mezite/core/launch'],
   'core/log': ['core/kernel'],
   'core/wire': ['core/kernel'],
   'core/api': ['core/kernel'],
