@@ -4,7 +4,6 @@ import type { BenchMachine } from '../bench-machine.ts'
 import { h2load } from '../h2load.ts'
 import { inRounds, type Sample } from '../measure.ts'
 import { cpuMicrosecondsOfEach, watchMachine } from '../processes.ts'
-import { missingPrograms } from '../programs-needed.ts'
 import { type Figure, least, most } from '../row.ts'
 import { median, ratio } from '../statistics.ts'
 import type { Target } from '../target.ts'
@@ -23,19 +22,16 @@ export const tokens = {
   name: 'tokens',
   summary: 'requests a second with access tokens against cookies, and token exchanges a second',
   async run(machine: BenchMachine): Promise<Figure[]> {
-    const missing = missingPrograms(['h2load'])
-    if (missing !== null) {
-      machine.note(missing)
-      return []
-    }
     const ours = await machine.oursWithTokens()
     if (ours === null) return []
     const issuer = await FakeIssuer.start()
     try {
       await admitBot(ours, issuer)
-      const programs = await withTokens(ours)
-      const rate = await requestRates(machine, ours.many, programs)
-      return [...rate, ...(await exchangeRate(machine, ours, issuer))]
+      // Exchanges need no program of others.
+      const rates = machine.lacks(['h2load'])
+        ? []
+        : await requestRates(machine, ours.many, await withTokens(ours))
+      return [...rates, ...(await exchangeRate(machine, ours, issuer))]
     } finally {
       await issuer.close()
     }
