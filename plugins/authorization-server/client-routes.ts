@@ -1,4 +1,5 @@
 import {
+  type Actor,
   type App,
   type Catalog,
   Problem,
@@ -8,8 +9,8 @@ import {
   type WebRoutes,
 } from '@mezite/core'
 import type { AppClients } from './app-clients.ts'
-import { consentOf } from './consent.ts'
 import { ACCESS_TOKEN } from './credential.ts'
+import { listPrograms } from './programs.ts'
 import { resourceOf } from './resources.ts'
 import type { Running } from './running.ts'
 
@@ -37,48 +38,21 @@ export function clientRoutes(deps: {
 }): WebRoutes {
   const { running, appClients, catalog, sessions, publicNames } = deps
 
-  async function list() {
-    const { records } = running()
-    const grants = await records.list('Grant')
-    const users = new Map<string, Set<string>>()
-    const programs = new Map<string, string>()
-    for (const grant of grants) {
-      const consent = consentOf(grant)
-      if (!consent || grant.client_id === null) continue
-      users.set(grant.client_id, (users.get(grant.client_id) ?? new Set()).add(consent.user))
-      programs.set(grant.client_id, consent.program)
+  const list = () => listPrograms({ records: running().records, appClients, catalog })
+
+  /** Throws `Problem` for a client that is not one of a program. */
+  async function remove(id: string, by: Actor): Promise<void> {
+    if (appClients.appOf(id) !== undefined) {
+      const detail = 'This is the client of an app; `mezctl apps oidc NAME --off` removes it.'
+      throw new Problem(400, 'client_of_app', detail)
     }
-    const registered = await records.list('Client')
-    const known = new Set(registered.map(({ client_id }) => client_id))
-    const people = (id: string) => users.get(id)?.size ?? 0
-    return [
-      ...catalog.list().flatMap((app) => {
-        const client = appClients.of(app)
-        if (!client) return []
-        const { clientId, created } = client
-        return [
-          {
-            client_id: clientId,
-            name: app.name,
-            kind: 'app',
-            people: people(clientId),
-            created: timeOf(created),
-          },
-        ]
-      }),
-      ...registered.map(({ client_id, payload, created }) => ({
-        client_id: client_id ?? '',
-        name: String((JSON.parse(payload) as { client_name?: unknown }).client_name ?? ''),
-        kind: 'registered',
-        people: people(client_id ?? ''),
-        created: timeOf(created),
-      })),
-      ...[...programs].flatMap(([client_id, name]) =>
-        known.has(client_id) || appClients.appOf(client_id) !== undefined
-          ? []
-          : [{ client_id, name, kind: 'metadata', people: people(client_id), created: null }],
-      ),
-    ]
+    if (!(await list()).some(({ client_id }) => client_id === id))
+      throw new Problem(
+        404,
+        'client_not_found',
+        `There is no program ${id}; \`mezctl clients ls\` lists them.`,
+      )
+    await running().removeClient(id, by)
   }
 
   /** The app that the caller may open from a command line. Throws `Problem`. */
@@ -108,18 +82,24 @@ export function clientRoutes(deps: {
         '/clients/:id',
         { ...admin, schema: { summary: 'Removes a program, and ends its tokens' } },
         async (request, reply) => {
-          const { id } = request.params as { id: string }
-          if (appClients.appOf(id) !== undefined) {
-            const detail = 'This is the client of an app; `mezctl apps oidc NAME --off` removes it.'
-            throw new Problem(400, 'client_of_app', detail)
-          }
-          if (!(await list()).some(({ client_id }) => client_id === id))
-            throw new Problem(
-              404,
-              'client_not_found',
-              `There is no program ${id}; \`mezctl clients ls\` lists them.`,
-            )
-          await running().removeClient(id, request.actor)
+          await remove((request.params as { id: string }).id, request.actor)
+          return reply.code(204).send()
+        },
+      )
+      web.post(
+        '/clients/remove',
+        {
+          ...admin,
+          schema: {
+            summary: 'Removes a program, and ends its tokens: for the form of the dashboard',
+            body: Type.Object(
+              { client_id: Type.String({ maxLength: 2_048 }) },
+              { additionalProperties: false },
+            ),
+          },
+        },
+        async (request, reply) => {
+          await remove((request.body as { client_id: string }).client_id, request.actor)
           return reply.code(204).send()
         },
       )

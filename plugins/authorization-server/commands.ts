@@ -10,6 +10,7 @@ import {
 } from '@mezite/cli'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
+import { settingsOf } from './commands/app-settings.ts'
 
 interface AppClient {
   readonly app: string
@@ -23,7 +24,7 @@ interface AppClient {
 class AppsOidc extends AdminCommand {
   static override summary = 'Let an app with a sign-in of its own sign people in through the hub'
   static override description =
-    'Makes the OpenID client of the app, or shows it. The secret is printed once. The hub decides at each sign-in: who may not open the app is not signed in.'
+    'Makes the OpenID client of the app, or shows it, with the settings of Grafana, Gitea, GitLab, Argo CD, Jenkins and Nextcloud, which it knows by their redirect URIs. The secret is printed once. The hub decides at each sign-in: who may not open the app is not signed in.'
   static override examples = [
     '<%= config.bin %> <%= command.id %> grafana --redirect-uri https://grafana.apps.example.com/login/generic_oauth',
     '<%= config.bin %> <%= command.id %> grafana --rotate-secret',
@@ -78,6 +79,7 @@ class AppsOidc extends AdminCommand {
         `Redirect URIs: ${client.redirect_uris.map(showCell).join(' ')}`,
         ...(client.logout_uri === null ? [] : [`Logout URI:    ${showCell(client.logout_uri)}`]),
         'Scopes:        openid profile email groups',
+        ...settingsLines(client),
       ].join('\n'),
     )
   }
@@ -115,6 +117,14 @@ class ClientsRm extends RemoveCommand {
       done: `Removed the program ${id}.`,
     }
   }
+}
+
+/** The settings of an application that is known by its redirect URIs; every other one reads the lines above. */
+function settingsLines(client: AppClient): readonly string[] {
+  const settings = settingsOf(client)
+  if (settings === null) return []
+  const { title, where, text } = settings
+  return ['', `Settings of ${title}, for ${where}:`, '', ...text.split('\n').map(showCell)]
 }
 
 /** The commands of `mezctl` by id. */

@@ -1,10 +1,9 @@
 import type { App, Catalog, Pages, PublicNames, SessionLimits, Sessions, User, Users } from '@mezite/core'
-import { html } from '@mezite/core'
 import type { Adapter, Configuration, KoaContextWithOIDC } from 'oidc-provider'
 import type { AppClients } from './app-clients.ts'
-import { calls } from './calls.ts'
 import type { Grant } from './consent.ts'
 import { devicePages } from './device-pages.ts'
+import { errorPage } from './error-page.ts'
 import { interactionPath } from './interactions.ts'
 import type { Library } from './library.ts'
 import { ROUTES } from './mount.ts'
@@ -90,6 +89,11 @@ export function configure(deps: {
     conformIdTokenClaims: false,
     responseTypes: ['code'],
     subjectTypes: ['public'],
+    // One that several servers accept could be passed on by any of them (RFC 7523 section 3).
+    async assertJwtClientAuthClaimsAndHeader(_ctx, { aud }) {
+      if ([aud].flat().length === 1) return
+      throw new errors.InvalidClientAuth('the assertion must have one audience')
+    },
     clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
     clientDefaults: {
       // Loopback redirects of programs may then have any port (RFC 8252), and plain http leads nowhere else.
@@ -139,19 +143,7 @@ export function configure(deps: {
       const user = users.byName(sub)
       return user && { accountId: user.name, claims: () => claimsOf(user, users) }
     },
-    renderError(ctx, { error, error_description }) {
-      const request = calls.getStore()?.request
-      ctx.type = 'html'
-      ctx.body = deps.pages.render({
-        title: 'This program cannot continue',
-        language: deps.pages.languageOf(request?.headers['accept-language']),
-        body: html`<div class="card">
-          <h1>This program cannot continue</h1>
-          <p>${error_description ?? 'The request of the program is not valid.'}</p>
-          <p class="quiet">Reason: <code>${error}</code></p>
-        </div>`,
-      })
-    },
+    renderError: errorPage(deps.pages),
     fetch: deps.fetch,
     fetchResponseBodyLimits: {
       'client_id metadata document': 5 * 1_024,

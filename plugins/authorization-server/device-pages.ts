@@ -42,7 +42,7 @@ export function devicePages(
         ctx,
         (words, { userCode = '' }) => html`<div class="card">
           <h1>${words.deviceTitle}</h1>
-          ${error ? html`<p class="problem" role="alert">${words.codeWrong}</p>` : null}
+          ${error ? html`<p class="status bad" role="alert">${words.codeWrong}</p>` : null}
           <form method="post" action=${action(ctx)}>
             ${hidden(ctx, {})}
             <label for="code">${words.code}</label>

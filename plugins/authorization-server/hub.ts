@@ -3,6 +3,7 @@ import {
   audit,
   catalog,
   credentials,
+  dashboardParts,
   database,
   defineHubPlugin,
   jobs,
@@ -25,6 +26,7 @@ import { createAppClients } from './app-clients.ts'
 import { clientRoutes } from './client-routes.ts'
 import { createConsentPages } from './consent-pages.ts'
 import { tokenCredential } from './credential.ts'
+import { programsPage } from './dashboard-page.ts'
 import { createProofCheck } from './dpop.ts'
 import { createGuardedFetch } from './guarded-fetch.ts'
 import { interactionRoutes } from './interactions.ts'
@@ -83,7 +85,7 @@ export function createAuthorizationServer(fetch: Fetch) {
       users,
     },
     wants: { botLogins, sessionLimits },
-    provides: { credentials, migrations, webRoutes },
+    provides: { credentials, dashboardParts, migrations, webRoutes },
     setup({ clock, config, log, tap, use, provide }) {
       provide.migrations(serverMigrations)
       if (!config.enabled) return
@@ -117,6 +119,7 @@ export function createAuthorizationServer(fetch: Fetch) {
       provide.webRoutes(appClientRoutes({ ...use, appClients, tokens: () => started().tokens }))
       provide.webRoutes(keyRoutes(keys))
       provide.webRoutes(clientRoutes({ ...use, ...{ appClients, offered, running: started } }))
+      provide.dashboardParts(programsPage({ ...use, appClients, running: started }))
       use.jobs.add({ name: 'authorization-server-keys', everyMs: DAILY_MS, run: keys.tend })
       use.jobs.add({
         name: 'authorization-server-purge',

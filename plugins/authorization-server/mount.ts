@@ -45,12 +45,15 @@ const ENDPOINTS: readonly Endpoint[] = [
 ]
 const REGISTRATION: Endpoint = { path: ROUTES.registration, methods: ['POST'], rate: 'sign_in' }
 
-/** Headers of the library's own responses; it sends none of them, and the hub's own do not apply to what it sends. */
+/**
+ * Headers of the library's own responses; it sends none of them, and the hub's own do not apply to what it sends. Browsers
+ * send `Origin` with forms only if the page may have a referrer on its own host.
+ */
 const OWN_HEADERS = {
   'content-security-policy':
-    "default-src 'none'; script-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
   'cache-control': 'no-store',
-  'referrer-policy': 'no-referrer',
+  'referrer-policy': 'same-origin',
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
 } as const

@@ -1,19 +1,18 @@
-import {
-  type Actor,
-  type App,
-  type Audit,
-  type Catalog,
-  type Clock,
-  type Database,
-  type Log,
-  messageOf,
-  type Pages,
-  type PublicNames,
-  type SecretBox,
-  type Session,
-  type SessionLimits,
-  type Sessions,
-  type Users,
+import type {
+  Actor,
+  App,
+  Audit,
+  Catalog,
+  Clock,
+  Database,
+  Log,
+  Pages,
+  PublicNames,
+  SecretBox,
+  Session,
+  SessionLimits,
+  Sessions,
+  Users,
 } from '@mezite/core'
 import type { Access, EndReason, SigningKeys } from '@mezite/core/protocol'
 import type { errors } from 'oidc-provider'
@@ -28,6 +27,7 @@ import { loadLibrary } from './library.ts'
 import { createLogouts, type Logouts } from './logouts.ts'
 import { ROUTES } from './mount.ts'
 import { createRecords, type Records } from './records.ts'
+import { recordRefusals } from './refusals.ts'
 import { loadSecrets } from './secret.ts'
 import { createServer, type Server } from './server.ts'
 
@@ -131,20 +131,7 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
           ? compareClientSecret.call(this, actual)
           : appClients.accepts(this.clientId, actual)
       }
-      const refused = (what: string) => (ctx: { oidc: { client?: { clientId: string } } }, error: Error) => {
-        const { client } = ctx.oidc
-        const call = calls.getStore()
-        // Strangers without a client could fill the audit; the log and the metrics count them.
-        if (client === undefined) return
-        audit.record({
-          ...{ type: 'token.issued', success: false, reason: reasonOf(error) },
-          ...{ clientIp: call?.clientIp ?? null, requestId: call?.requestId ?? null },
-          user: call?.hubSession?.user ?? null,
-          fields: { client: client.clientId, step: what },
-        })
-      }
-      provider.on('grant.error', refused('token') as never)
-      provider.on('authorization.error', refused('authorization') as never)
+      recordRefusals(provider, audit)
     },
   })
   const revoked = createRevocationRecord({ ...deps, records })
@@ -176,9 +163,4 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
       )
     },
   }
-}
-
-const reasonOf = (error: Error): string => {
-  const { error: code } = error as { error?: unknown }
-  return typeof code === 'string' && /^[a-z_]{1,64}$/.test(code) ? code : messageOf(error).slice(0, 64)
 }

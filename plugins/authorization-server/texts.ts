@@ -20,6 +20,10 @@ const en = {
   askedBy: (program: string, ip: string) => `“${program}” asked for it, from the address ${ip}.`,
   deviceDone: 'Your device is connected',
   close: 'Close this page and return to your device.',
+  errorTitle: 'This program cannot continue',
+  errorText:
+    'The program sent a request that is not valid, so nothing was allowed. Start again in the program.',
+  errorDetails: 'Details for the maker of the program',
 }
 
 export type Texts = typeof en
@@ -50,5 +54,9 @@ export const texts: Readonly<Record<'en' | 'de', Texts>> = {
     askedBy: (program, ip) => `„${program}“ hat ihn angefordert, von der Adresse ${ip}.`,
     deviceDone: 'Ihr Gerät ist verbunden',
     close: 'Schließen Sie diese Seite und kehren Sie zu Ihrem Gerät zurück.',
+    errorTitle: 'Dieses Programm kann nicht weitermachen',
+    errorText:
+      'Das Programm hat eine ungültige Anfrage gesendet, deshalb wurde nichts zugelassen. Beginnen Sie im Programm neu.',
+    errorDetails: 'Einzelheiten für den Hersteller des Programms',
   },
 }

@@ -1,6 +1,7 @@
 import {
   audit,
   credentials,
+  dashboardParts,
   database,
   defineHubPlugin,
   migrations,
@@ -12,6 +13,7 @@ import { botLogins, locks } from '@mezite/core/protocol'
 import { createBotLogins } from './bot-logins.ts'
 import { USER_PREFIX } from './bot-resource.ts'
 import { botResource } from './bots.ts'
+import { botsPage } from './dashboard-page.ts'
 import { createIssuerKeys } from './issuer-keys.ts'
 import { botMigrations } from './migrations.ts'
 import { botCredential } from './misplaced-secret.ts'
@@ -24,7 +26,7 @@ export default defineHubPlugin({
   api: 1,
   summary: 'Accounts of programs, and the proofs by which they get in',
   needs: { audit, database, locks, revisions, sessions },
-  provides: { botLogins, credentials, migrations, webRoutes },
+  provides: { botLogins, credentials, dashboardParts, migrations, webRoutes },
   setup({ clock, log, tap, use, provide }) {
     const resource = botResource(use.sessions)
     const bots = resource.open({ revisions: use.revisions, log, clock })
@@ -32,6 +34,7 @@ export default defineHubPlugin({
     const proofs = createProofs({ keysOf: createIssuerKeys({ clock }), spent, clock })
     provide.migrations(botMigrations)
     provide.credentials(botCredential(bots))
+    provide.dashboardParts(botsPage(bots, use.sessions))
     provide.botLogins(createBotLogins({ ...use, bots, proofs, log }))
     for (const routes of resource.routes(bots, secretRoutes(bots, { ...use, clock })))
       provide.webRoutes(routes)

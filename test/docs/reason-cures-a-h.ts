@@ -29,7 +29,6 @@ export const curesAToH: Readonly<Record<string, string>> = {
   audit_event_unknown: 'No event has this id, or retention has deleted it. Search with a longer time.',
   audit_type_unknown:
     'There is no such type of event. [Audit events](audit-events.md) lists them; the message suggests the nearest.',
-  authorization: 'The header `Authorization` has an unknown form. Send `Bearer TOKEN`.',
   backup_running: 'Another backup is being made. Wait until it is complete, and repeat the command.',
   bad_cli_login:
     'The address that the command line opened is not complete. Update the program, and start the login again.',

@@ -97,7 +97,6 @@ export const curesIToZ: Readonly<Record<string, string>> = {
   target_invalid: 'The request for a target is not `HOST:PORT`. Correct the client.',
   target_too_long: 'Path and query are longer than `uri_bytes`. Send data in the body, or raise the limit.',
   target_unsupported: 'This kind of application has one fixed target. Use a kind that takes targets.',
-  token: 'The credential of the page or stream has ended. Sign in again.',
   token_exists: 'A token of this name exists. Choose another name, or remove the old one.',
   token_invalid: 'The join token was used, has expired or is wrong. `mezctl tokens create` prints a new one.',
   token_makes_no_token: 'A token cannot create tokens. Sign in as a person.',

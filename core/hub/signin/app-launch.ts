@@ -36,9 +36,10 @@ export async function launch(
   const session = await hubSessionOf(request, sessions)
   const connector = state.appHost === null ? null : publicNames.appsOidcConnector
   const app = state.appHost === null ? undefined : catalog.byHost(state.appHost)
-  if (state.appHost === null && session) return reply.redirect(publicNames.signInOrigin + state.path, 303)
-  const location =
-    state.appHost === null ? null : await nextLocation(deps, desk, request, state, app, session)
+  // Only an app's host sends a nonce: without one, the path is of the hub, such as of the page about a program.
+  const forPage = state.nonceHash === null
+  if (forPage && session) return reply.redirect(publicNames.signInOrigin + state.path, 303)
+  const location = forPage ? null : await nextLocation(deps, desk, request, state, app, session)
   // Redirects keep a fragment, and pages lose it.
   const direct = location?.startsWith(`https://${state.appHost}${publicNames.portSuffix}/`) ?? false
   if (!direct && mayHaveFragment(request, state))

@@ -1,4 +1,7 @@
 import { spawn } from 'node:child_process'
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { CliError, parseDurationSeconds, showCell } from '@mezite/cli'
 import { PersonCommand } from '@mezite/cli/identity'
 import * as Args from '@oclif/core/args'
@@ -38,7 +41,7 @@ export class Token extends PersonCommand {
 export class Curl extends PersonCommand {
   static override summary = 'Run curl with a token for the app of the URL'
   static override description =
-    'Everything after -- goes to curl. The token is passed to it through a pipe, so that other users of the machine do not see it.'
+    'Everything after -- goes to curl. The token is passed to it in a file without a name, so that other users of the machine do not see it.'
   static override examples = [
     '<%= config.bin %> <%= command.id %> https://grafana.apps.example.com/api/health',
     '<%= config.bin %> <%= command.id %> https://orders.apps.example.com/api/orders -- -X POST -d @order.json',
@@ -61,17 +64,31 @@ export class Curl extends PersonCommand {
     const body = { app: app.name }
     const { access_token } = (await this.call(flags, 'POST', '/me/tokens', { body })) as Issued
     const words = [args.url, ...(wordsAfterDashes(this.argv) ?? [])]
+    const config = nameless(`header = "Authorization: Bearer ${access_token}"\n`)
     const child = spawn('curl', ['--config', '/dev/fd/3', ...words], {
-      stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+      stdio: ['inherit', 'inherit', 'inherit', config],
     })
-    const pipe = child.stdio[3] as NodeJS.WritableStream
-    pipe.on('error', () => {})
-    pipe.end(`header = "Authorization: Bearer ${access_token}"\n`)
+    closeSync(config)
     process.exitCode = await new Promise<number>((resolve, reject) => {
       child.on('error', (cause) =>
         reject(new CliError('MEZ_USAGE_WRONG', 'curl cannot be started', { cause })),
       )
       child.on('close', (code) => resolve(code ?? 1))
     })
+  }
+}
+
+/**
+ * Opens a file with this text that no name leads to any more. curl opens the descriptor again, which it cannot do with the
+ * sockets that Node.js gives to programs as pipes.
+ */
+function nameless(text: string): number {
+  const dir = mkdtempSync(join(tmpdir(), 'msh-curl-'))
+  try {
+    const file = join(dir, 'config')
+    writeFileSync(file, text, { mode: 0o600 })
+    return openSync(file, 'r')
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
   }
 }

@@ -1,0 +1,29 @@
+import { html, type Pages } from '@mezite/core'
+import type { Configuration } from 'oidc-provider'
+import { calls } from './calls.ts'
+import { texts } from './texts.ts'
+
+/** The page of a request by which a browser cannot be sent back to the program. */
+export function errorPage(
+  pages: Pick<Pages, 'render' | 'languageOf'>,
+): NonNullable<Configuration['renderError']> {
+  return (ctx, { error, error_description: description }) => {
+    const call = calls.getStore()
+    const language = pages.languageOf(call?.request.headers['accept-language'])
+    const words = texts[language]
+    ctx.type = 'html'
+    ctx.body = pages.render({
+      ...{ title: words.errorTitle, language },
+      user: call?.hubSession === undefined ? null : { name: call.hubSession.user, roles: [] },
+      body: html`<div class="card">
+        <h1>${words.errorTitle}</h1>
+        <p>${words.errorText}</p>
+        <details>
+          <summary>${words.errorDetails}</summary>
+          <p class="quiet">${description ?? null}</p>
+          <p class="quiet"><code>${error}</code>${call === undefined ? null : html` · <code>${call.requestId}</code>`}</p>
+        </details>
+      </div>`,
+    })
+  }
+}

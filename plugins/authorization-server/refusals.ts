@@ -1,0 +1,67 @@
+import type { Audit } from '@mezite/core'
+import { messageOf } from '@mezite/core'
+import type Provider from 'oidc-provider'
+import { calls } from './calls.ts'
+
+/** Answers to a device whose person has not decided yet: the program asks again. */
+const NOT_YET: readonly string[] = ['authorization_pending', 'slow_down']
+const LONGEST_CLIENT = 64
+const LONGEST_DETAIL = 200
+
+/** The events with which the library reports a refused request, and the step of a program that it was. */
+const STEPS = {
+  'grant.error': 'token',
+  'authorization.error': 'authorization',
+  'device_authorization.error': 'device',
+  'introspection.error': 'introspection',
+  'revocation.error': 'revocation',
+  'registration_create.error': 'registration',
+} as const
+
+interface Context {
+  readonly oidc: {
+    readonly client?: { readonly clientId: string }
+    readonly params?: Readonly<Record<string, unknown>>
+  }
+}
+
+/** Records the requests that the library refuses, each with the code of its error. The rates of the endpoints bound them. */
+export function recordRefusals(provider: Provider, audit: Pick<Audit, 'record'>): void {
+  for (const [event, step] of Object.entries(STEPS))
+    provider.on(
+      event as 'grant.error',
+      (({ oidc }: Context, error: Error) => {
+        const reason = reasonOf(error)
+        if (NOT_YET.includes(reason)) return
+        const call = calls.getStore()
+        const refused = {
+          ...{ success: false, reason, user: call?.hubSession?.user ?? null },
+          ...{ clientIp: call?.clientIp ?? null, requestId: call?.requestId ?? null },
+        }
+        const detail = detailOf(error)
+        if (step === STEPS['registration_create.error'])
+          return audit.record({ type: 'client.registered', ...refused, fields: { step, detail } })
+        const client = oidc.client?.clientId ?? claimed(oidc.params?.client_id)
+        audit.record({ type: 'token.issued', ...refused, fields: { client, step, detail } })
+      }) as never,
+    )
+}
+
+const reasonOf = (error: Error): string => {
+  const { error: code } = error as { error?: unknown }
+  return typeof code === 'string' && /^[a-z_]{1,64}$/.test(code) ? code : messageOf(error).slice(0, 64)
+}
+
+/** What a stranger says that its client is; null if it is not a plain text. */
+const claimed = (id: unknown): string | null =>
+  typeof id === 'string' && /^[\x21-\x7e]+$/.test(id) ? id.slice(0, LONGEST_CLIENT) : null
+
+/** The library's own words. The detail of an error that another one caused may quote what the program sent. */
+function detailOf(error: Error): string | null {
+  const { error_detail: detail, error_description: description } = error as {
+    error_detail?: unknown
+    error_description?: unknown
+  }
+  const text = error.cause === undefined ? (detail ?? description) : description
+  return typeof text === 'string' ? text.slice(0, LONGEST_DETAIL) : null
+}
