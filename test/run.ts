@@ -41,6 +41,12 @@ const PROGRAMS = [
   },
   { name: 'pebble', package: 'pebble', found: () => existsSync('/usr/bin/pebble') },
   { name: 'named', package: 'bind9', found: () => existsSync('/usr/sbin/named') },
+  {
+    name: 'mod_auth_openidc of Apache',
+    package: 'libapache2-mod-auth-openidc',
+    found: () => existsSync('/usr/lib/apache2/modules/mod_auth_openidc.so'),
+  },
+  { name: 'prometheus', package: 'prometheus', found: () => existsSync('/usr/bin/prometheus') },
   { name: 'faketime', package: 'faketime', found: () => existsSync('/usr/bin/faketime') },
 ]
 

@@ -6,6 +6,7 @@ import type { BrowserContext, Page } from 'playwright-core'
 import t from 'tap'
 import { plugIn } from '../plugins/webauthn/virtual-key.ts'
 import { openHubPages, type Shot } from '../screenshots/hub-pages.ts'
+import { OLGA } from '../screenshots/program-pages.ts'
 import { RITA } from '../screenshots/request-pages.ts'
 import { openBrowser } from './open-browser.ts'
 
@@ -110,6 +111,16 @@ t.test('150, 151 T218 pages of requests for access, in every state', async (t) =
   const rita = await person()
   await signInThrough(await rita.newPage(), RITA)
   await check(t, rita, shots)
+})
+
+t.test('150, 151, 156 S206 pages on which a person lets programs in, and ends them', async (t) => {
+  const shots = await pages.programs()
+  const olga = await person()
+  await signInThrough(await olga.newPage(), OLGA)
+  await check(t, olga, shots)
+  const page = await olga.newPage()
+  await page.goto(`${hub.signInUrl}/web/account`)
+  t.match(await page.textContent('#sessions'), 'Photo frame')
 })
 
 t.test('an enrolment link names account and deadline, signs in, and says when it was used', async (t) => {

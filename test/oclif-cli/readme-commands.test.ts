@@ -23,7 +23,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'msh login': 'e2e/msh.test.ts',
   'msh app': 'e2e/msh.test.ts',
   'msh -i': 'oclif-cli/identity-file.test.ts',
-  'mezctl trust install': 'plugins/local-authority/local-authority.test.ts',
+  'mezctl trust': 'plugins/local-authority/local-authority.test.ts',
   'mezctl sso test': 'plugins/oidc/sign-in-test.test.ts',
   // The first checkpoint comes after a minute.
   'mezctl audit verify --checkpoint': 'plugins/audit-database/verification.test.ts',
@@ -36,6 +36,9 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   // Their ids are those of a proposal.
   'mezctl app-proposals': 'plugins/app-proposals/proposals.test.ts',
   'mezctl app-sources': 'plugins/app-proposals/proposals.test.ts',
+  'msh kube': 'oclif-cli/msh-programs.test.ts',
+  'msh token': 'plugins/authorization-server/git.test.ts',
+  'msh curl': 'plugins/authorization-server/git.test.ts',
 }
 
 /** The loop of plugins/audit-database over the pages of the API. */
@@ -72,9 +75,11 @@ const OF_OTHERS: Readonly<Record<string, string>> = {
 }
 
 /** Blocks without a language are for a shell. */
+const SHELLS: readonly string[] = ['', 'sh', 'bash', 'console']
+
 const linesOf = (page: string): string[] =>
   [...page.matchAll(/^```(\S*)\n([\s\S]*?)^```$/gm)]
-    .filter(([, language = '']) => ['', 'sh', 'bash', 'console'].includes(language))
+    .filter(([, language = '']) => SHELLS.includes(language))
     .flatMap(([, , block = '']) => block.replace(/\\\n\s*/g, '').split('\n'))
     .flatMap((line) => line.replace(/(^|\s+)#.*/, '').split(/ && |; /))
     .map((line) => line.trim())
@@ -82,9 +87,11 @@ const linesOf = (page: string): string[] =>
 
 /** Lines of code blocks, each cut into its commands, without comments and what a shell does with the output. */
 function commandsOf(page: string): string[] {
-  const blocks = page.matchAll(/^```(?:sh|bash|console)?\n([\s\S]*?)^```$|^( {4}\S.*)$/gm)
+  // The end of a block in another language must not count as the begin of the next one.
+  const blocks = page.matchAll(/^```(\S*)\n([\s\S]*?)^```$|^( {4}\S.*)$/gm)
   return [...blocks]
-    .flatMap(([, fenced, indented]) => (fenced ?? indented ?? '').replace(/\\\n\s*/g, '').split('\n'))
+    .filter(([, language = '']) => SHELLS.includes(language))
+    .flatMap(([, , fenced, indented]) => (fenced ?? indented ?? '').replace(/\\\n\s*/g, '').split('\n'))
     .flatMap((line) => line.replace(/\s+#.*/, '').split(/ && |; /))
     .map((command) => command.replace(/ (?:\||>|&).*$/, '').trim())
     .filter((command) => /^(?:mezctl|msh|mezhub|mezd) /.test(command))
@@ -125,7 +132,8 @@ t.test('every other line for a shell is of a program for which this test names a
 t.test('the commands of mezctl succeed as they are written', async (t) => {
   const issuer = await FakeIssuer.start()
   t.teardown(() => issuer.close())
-  const hub = await createTestHub()
+  // Commands about programs need what the page turns on.
+  const hub = await createTestHub({ config: { plugins: { 'authorization-server': { enabled: true } } } })
   t.teardown(() => hub.stop())
   const agent = await createTestAgent(hub)
   t.teardown(() => agent.stop(200))

@@ -9,6 +9,7 @@ import { startAgent } from '../e2e/start-agent.ts'
 import { certificatesShot } from './certificates-page.ts'
 import type { Shot } from './hub-pages.ts'
 import { proposalsShot } from './proposals-page.ts'
+import { letIn } from './program-pages.ts'
 
 /** What the functions that run in the page see. */
 declare const history: { pushState(state: null, title: string, url: string): void }
@@ -48,7 +49,12 @@ export async function openDashboard(t: { teardown(fn: () => unknown): void }, br
   t.teardown(() => rmSync(dir, { recursive: true, force: true }))
   const issuer = await FakeIssuer.start()
   t.teardown(() => issuer.close())
-  const hub = await createTestHub({ config: { cluster_name: 'northwind' } })
+  const hub = await createTestHub({
+    config: {
+      cluster_name: 'northwind',
+      plugins: { 'authorization-server': { enabled: true, registration: true } },
+    },
+  })
   t.teardown(() => hub.stop())
   const upstream = createServer((request, response) => {
     const path = request.url ?? ''
@@ -162,6 +168,15 @@ export async function openDashboard(t: { teardown(fn: () => unknown): void }, br
     ...{ target: { user: `nils@${DOMAIN}` }, message: 'On leave until Monday', ttl_seconds: 86_400 },
   })
   await api('POST', '/api-tokens', { name: 'backup', roles: ['admin'], ttl_seconds: 2_592_000 })
+  await api('PUT', '/bots/ci', {
+    ...{ kind: 'bot', version: 'v1', metadata: { name: 'ci' } },
+    spec: { roles: ['engineers'], allow_from: ['10.0.0.0/8'], max_token_ttl: '15m' },
+  })
+  await api('POST', '/bots/ci/secret')
+  await api('PUT', '/app-clients/grafana', {
+    redirect_uris: [`${hub.appUrl('grafana')}/login/generic_oauth`],
+  })
+  await letIn(hub, await visitor(claimsOf(`lena@${DOMAIN}`)), 'Photo frame', 'grafana')
   await api('POST', '/tokens', { roles: ['app'], ttl_seconds: 3_600, agent_hostname: 'berlin-2' })
 
   return {
@@ -278,6 +293,8 @@ export function dashboardShots(hub: { readonly url: string; readonly api: unknow
     admin('admin-cluster', '/cluster'),
     certificatesShot(hub.url),
     proposalsShot(hub.url),
+    admin('admin-programs', '/plugins/programs'),
+    admin('admin-bots', '/plugins/bots'),
     admin('admin-no-page', '/nowhere'),
     state('admin-slow', '/web/admin/apps', 'slow'),
     state('admin-error', '/web/admin/apps', 'error'),

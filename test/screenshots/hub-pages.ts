@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createTestHub, FakeIssuer } from '@mezite/core/testing'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { plugIn, type VirtualKey } from '../plugins/webauthn/virtual-key.ts'
+import { openProgramPages } from './program-pages.ts'
 import { openRequestPages } from './request-pages.ts'
 
 /** One page in the state that is shown. */
@@ -31,7 +32,12 @@ export async function openHubPages(t: { teardown(fn: () => unknown): void }, bro
     ...{ name: 'Northwind', logo_file: logo, color: '#0a7d5c' },
     ...{ contact: 'IT service desk: +49 30 5550 0100', help_url: 'https://help.example.com/' },
   }
-  const hub = await createTestHub({ config: { brand, plugins: { dashboard: false } } })
+  const hub = await createTestHub({
+    config: {
+      brand,
+      plugins: { dashboard: false, 'authorization-server': { enabled: true, registration: true } },
+    },
+  })
   t.teardown(() => hub.stop())
   const { api } = hub
   await api('PUT', '/connectors/sso', {
@@ -178,6 +184,7 @@ export async function openHubPages(t: { teardown(fn: () => unknown): void }, bro
     grant,
     lists: { stranger, carol, root },
     requests: () => openRequestPages(t, hub, api, issuer),
+    programs: () => openProgramPages(hub, api, issuer),
   }
 }
 

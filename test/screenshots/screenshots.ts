@@ -10,6 +10,7 @@ import { openAccessOverTime } from './access-pages.ts'
 import { dashboardShots, openDashboard, openPage } from './dashboard-pages.ts'
 import { openEmptyHub } from './empty-hub.ts'
 import { openHubPages, type Shot } from './hub-pages.ts'
+import { OLGA } from './program-pages.ts'
 import { RITA } from './request-pages.ts'
 
 const WIDTHS = [320, 1280] as const
@@ -92,7 +93,7 @@ try {
     )
   }
   if (wanted(/^(?!launcher|admin|first-hour)/)) {
-    const { lists, person, requests, signInThrough, grant } = await openHubPages(t, browser)
+    const { lists, person, requests, programs, signInThrough, grant } = await openHubPages(t, browser)
     await shoot(await person(), lists.stranger)
     const carol = await person()
     await signInThrough(await carol.newPage(), 'carol@example.com')
@@ -105,6 +106,10 @@ try {
     const shots = await requests()
     await signInThrough(await rita.newPage(), RITA)
     await shoot(rita, shots)
+    const olga = await person()
+    const programShots = await programs()
+    await signInThrough(await olga.newPage(), OLGA)
+    await shoot(olga, programShots)
   }
 } finally {
   for (const close of closers.reverse()) await close()

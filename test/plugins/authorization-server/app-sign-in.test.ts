@@ -6,6 +6,8 @@ import { createRemoteJWKSet, customFetch as customJwksFetch, decodeJwt, jwtVerif
 import * as openid from 'openid-client'
 import t from 'tap'
 import { loopbackFetch } from '../../../examples/cluster/loopback-fetch.ts'
+import { settingsOf } from '../../../plugins/authorization-server/commands/app-settings.ts'
+import { runLines } from '../../oclif-cli/run-program.ts'
 import { follow, startWorld } from './world.ts'
 
 const CALLBACK = 'https://one.example.com/login/callback'
@@ -141,6 +143,8 @@ t.test('S211 when a sign-in ends, the app is told with a signed token, at least 
   })
   t.match(payload, { sid, events: { 'http://schemas.openid.net/event/backchannel-logout': {} } })
   t.equal(protectedHeader.alg, 'RS256')
+  t.match(payload, { sub: 'judy@example.com', jti: /./, iat: Number })
+  t.equal(payload.nonce, undefined, 'it must not pass as an ID token')
   await t.rejects(openid.fetchUserInfo(config, tokens.access_token, 'judy@example.com'))
   await t.rejects(openid.refreshTokenGrant(config, tokens.refresh_token ?? ''), {
     error: 'invalid_grant',
@@ -157,4 +161,51 @@ t.test('what is removed ends: the client of an app', async (t) => {
   await t.rejects(openid.fetchUserInfo(config, tokens.access_token, 'kate@example.com'))
   await t.rejects(hub.api('GET', '/app-clients/one'), { code: 'app_client_not_found' })
   t.match(await signIn(kate, config), { status: 400 })
+})
+
+t.test('mezctl apps oidc prints the settings of known apps, and the secret once', async (t) => {
+  const env = { MEZITE_DATA_DIR: hub.dataDir, MEZCTL_HOME: `${hub.dataDir}/home` }
+  const [first, again] = await runLines(
+    [`apps oidc two --redirect-uri ${hub.appUrl('two')}/login/generic_oauth`, 'apps oidc two'],
+    env,
+  )
+  t.equal(first?.code, 0, first?.err ?? '')
+  t.match(first?.out, /Client secret: mezite_oc_[\w-]{43}\n/)
+  t.match(first?.out, /Settings of Grafana, for grafana\.ini:\n\n\[auth\.generic_oauth\]\nenabled = true\n/)
+  t.match(first?.out, /\nclient_secret = mezite_oc_[\w-]{43}\n/)
+  t.notMatch(again?.out, 'mezite_oc_')
+  t.match(again?.out, /\nclient_secret = CLIENT_SECRET\n/)
+  const client = { client_id: 'app-1', client_secret: 'the-secret', issuer: 'https://hub.example.com' }
+  for (const [title, host, path] of [
+    ['Grafana', 'grafana', '/login/generic_oauth'],
+    ['Gitea', 'git', '/user/oauth2/mezite/callback'],
+    ['GitLab', 'gitlab', '/users/auth/openid_connect/callback'],
+    ['Argo CD', 'argocd', '/auth/callback'],
+    ['Jenkins', 'jenkins', '/securityRealm/finishLogin'],
+    ['Nextcloud', 'cloud', '/apps/user_oidc/code'],
+    ['Nextcloud', 'cloud', '/index.php/apps/user_oidc/code'],
+  ] as const) {
+    const settings = settingsOf({ ...client, redirect_uris: [`https://${host}.apps.example.com${path}`] })
+    t.equal(settings?.title, title)
+    for (const part of ['app-1', 'the-secret', 'https://hub.example.com'])
+      t.ok(settings?.text.includes(part), `${title}: ${part}`)
+    t.ok(
+      settings?.text.split('\n').every((line) => line.length <= 110),
+      `${title}: short lines`,
+    )
+  }
+  t.equal(settingsOf({ ...client, redirect_uris: ['https://wiki.apps.example.com/callback'] }), null)
+})
+
+t.test('mezctl clients lists programs and removes one', async (t) => {
+  const env = { MEZITE_DATA_DIR: hub.dataDir, MEZCTL_HOME: `${hub.dataDir}/home` }
+  const id = await world.client({ client_name: 'Photo frame' })
+  const [listed, removed, again, missing] = await runLines(
+    ['clients ls', `clients rm ${id} --yes`, 'clients ls', `clients rm ${id} --yes`],
+    env,
+  )
+  t.match(listed, { code: 0, out: new RegExp(`${id} +Photo frame +registered +0`) }, listed?.err ?? '')
+  t.equal(removed?.code, 0, removed?.err ?? '')
+  t.notMatch(again?.out, id)
+  t.match(missing, { code: 1, err: /client_not_found/ })
 })

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { runMsh } from '../../oclif-cli/msh-program.ts'
 import { startWorld, token } from './world.ts'
 
 const run = promisify(execFile)
@@ -123,3 +124,25 @@ t.test('curl gets a token by its own option for a user, as the documentation say
   ])
   t.equal(read.stdout, 'for bot:ci')
 })
+
+t.test(
+  'msh token and msh curl: a login of a command line opens one app for a while, and ends with it',
+  async (t) => {
+    const env = { MSH_HOME: join(dir, 'msh'), MEZITE_BOT_SECRET: secret, MEZITE_BROWSER: '/bin/true' }
+    const proxy = new URL(hub.url).host
+    const login = await runMsh(['login', '--bot', 'ci', '--proxy', proxy, '--ca-file', hub.caFile], env)
+    t.equal(login.code, 0, login.err)
+    const printed = await runMsh(['token', 'git', '--ttl', '5m'], env)
+    t.match(printed, { code: 0, out: /^mezite_at_[\w-]{43}\n$/ }, printed.err)
+    const url = `https://any:${printed.out.trim()}@${hostname}:${port}/shop.git`
+    await git(dir, '-c', 'http.proactiveAuth=basic', 'clone', '-q', url, 'six')
+    t.match(await runMsh(['token', 'nothing'], env), { code: 1, err: /nothing/ })
+    t.match(await runMsh(['token', 'git', '--ttl', '2h'], env), { code: 2, err: /--ttl/ })
+    const { origin } = new URL(hub.appUrl('one'))
+    const read = await runMsh(['curl', `${origin}/`, '--', '-s', '--cacert', hub.caFile], env)
+    t.match(read, { code: 0, out: 'for bot:ci' }, read.err)
+    t.match(await runMsh(['curl', 'https://other.example/'], env), { code: 2, err: /not the URL of an app/ })
+    await hub.api('POST', '/locks', { target: { user: 'bot:ci' } })
+    await t.rejects(git(dir, '-c', 'http.proactiveAuth=basic', 'clone', '-q', url, 'seven'), 'S204')
+  },
+)

@@ -74,4 +74,8 @@ t.test('S202 redirects are not followed; large and slow responses end', async (t
   t.equal((await open(`${origin}/redirect`)).status, 302)
   await t.rejects(open(`${origin}/large`), /too large/)
   await t.rejects(open(`${origin}/slow`, { signal: AbortSignal.timeout(200) }), /abort|timeout/i)
+  const from = performance.now()
+  await t.rejects(open(`${origin}/slow`), /abort|timeout/i, 'one byte after the other')
+  const took = performance.now() - from
+  t.ok(took > 3_000 && took < 5_000, `${Math.round(took)} ms`)
 })

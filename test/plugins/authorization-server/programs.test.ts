@@ -477,6 +477,26 @@ t.test('people see and end programs on their page, administrators remove them', 
   t.equal((await open('one', bearer(tokens))).status, 200)
   await hub.api('DELETE', `/clients/${program}`)
   t.equal((await open('one', bearer(tokens))).status, 401)
+  const another = await world.client({ client_name: 'Photo frame' })
+  const held = await authorize(hub, nina, another, resource('one'))
+  const page = await nina.open(`${hub.signInUrl}/web/account`)
+  const [, consentId = ''] =
+    /data-session="([\w-]+)"(?:(?!data-session)[\s\S])*?Photo frame/.exec(page.text) ?? []
+  await nina.submit(page, /\/web\/sessions\/end$/, { id: consentId })
+  t.equal((await open('one', bearer(held))).status, 401, 'the person ends it, and its tokens with it')
+  const refused = await token(hub, {
+    ...{ grant_type: 'refresh_token', refresh_token: held.refresh_token, client_id: another },
+  })
+  t.match(refused, { status: 400, text: /invalid_grant/ })
+  const form = (
+    await hub.api<{ blocks: { title?: string; path?: string; fields?: unknown }[] }>(
+      'GET',
+      '/dashboard/pages/programs',
+    )
+  ).blocks
+  t.match(form.at(-1), { title: 'Remove a program', path: '/v1/webapi/clients/remove' })
+  await hub.api('POST', '/clients/remove', { client_id: another })
+  await t.rejects(hub.api('POST', '/clients/remove', { client_id: another }), { code: 'client_not_found' })
   await t.rejects(hub.api('DELETE', `/clients/${program}`), { code: 'client_not_found' })
 })
 

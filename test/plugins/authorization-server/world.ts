@@ -29,11 +29,13 @@ export const REDIRECT = 'http://127.0.0.1:4711/callback'
 export async function startWorld({
   config = {},
   plugin,
+  more = [],
   roles = {},
 }: {
   readonly config?: object
   /** Instead of the plugin of the standard set. */
   readonly plugin?: AnyPlugin
+  readonly more?: readonly AnyPlugin[]
   readonly roles?: object
 } = {}) {
   const own = { enabled: true, registration: true, ...config }
@@ -57,7 +59,7 @@ export async function startWorld({
       },
       plugins: { 'authorization-server': plugin === undefined ? own : false },
     },
-    plugins: plugin === undefined ? [] : [{ plugin, config: own }],
+    plugins: [...more, ...(plugin === undefined ? [] : [{ plugin, config: own }])],
   })
   await connectIssuer(hub, issuer, {
     staff: { allow: { app_labels: { '*': '*' } } },
@@ -73,9 +75,9 @@ export async function startWorld({
     upstream.close()
   })
   const port = (upstream.address() as AddressInfo).port
-  const register = (name: string, spec: object = {}) =>
+  const register = (name: string, spec: object = {}, labels: object = { env: 'test' }) =>
     hub.api('PUT', `/apps/${name}`, {
-      ...{ kind: 'app', version: 'v1', metadata: { name, labels: { env: 'test' } } },
+      ...{ kind: 'app', version: 'v1', metadata: { name, labels } },
       spec: { uri: `http://127.0.0.1:${port}`, agents: [agent.hostname], ...spec },
     })
   await register('one')

@@ -1,0 +1,135 @@
+/** npm with a Verdaccio registry and Prometheus, unchanged, with tokens of bots. */
+import { execFile } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { createRequire } from 'node:module'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { freePort } from '@mezite/core/testing'
+import t from 'tap'
+import { until } from '../../until.ts'
+import { startConnectProxy, startProgram } from './local-programs.ts'
+import { startWorld, token } from './world.ts'
+
+const run = promisify(execFile)
+const { resolve } = createRequire(import.meta.url)
+const dir = mkdtempSync(join(tmpdir(), 'mezite-programs-'))
+t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+const world = await startWorld()
+const { hub, register, resource } = world
+const proxy = await startConnectProxy(t)
+
+/** A bot with a secret. */
+async function bot(name: string): Promise<string> {
+  await hub.api('PUT', `/bots/${name}`, {
+    ...{ kind: 'bot', version: 'v1', metadata: { name } },
+    spec: { roles: ['staff'] },
+  })
+  return (await hub.api<{ secret: string }>('POST', `/bots/${name}/secret`)).secret
+}
+
+t.test('npm publishes to Verdaccio and installs from it, with a token in .npmrc', async (t) => {
+  const port = await freePort()
+  const config = join(dir, 'verdaccio.yaml')
+  // The hub has decided who comes in, so the registry asks nobody.
+  const packages = { '**': { access: '$all', publish: '$all' } }
+  writeFileSync(config, JSON.stringify({ storage: join(dir, 'storage'), packages, log: { level: 'warn' } }))
+  const verdaccio = join(dirname(resolve('verdaccio/package.json')), 'bin/verdaccio')
+  const { output } = startProgram(t, process.execPath, [
+    ...[verdaccio, '--config', config, '--listen', `127.0.0.1:${port}`],
+  ])
+  const ping = () => fetch(`http://127.0.0.1:${port}/-/ping`).then(({ ok }) => ok)
+  await until(() => ping().catch(() => false), `Verdaccio starts: ${output.join('')}`)
+  await register('npm', { uri: `http://127.0.0.1:${port}` })
+  const issued = await token(hub, {
+    ...{ grant_type: 'client_credentials', client_id: 'bot:ci', client_secret: await bot('ci') },
+    resource: resource('npm'),
+  })
+  const { access_token } = JSON.parse(issued.text)
+  const registry = resource('npm')
+  const npmrc = join(dir, '.npmrc')
+  const settings = (secret: string) =>
+    writeFileSync(
+      npmrc,
+      [
+        ...[`registry=${registry}`, `${registry.replace('https:', '')}:_authToken=${secret}`],
+        ...[`cafile=${hub.caFile}`, `https-proxy=${proxy}`, 'noproxy=', `cache=${join(dir, 'cache')}`],
+        ...['audit=false', 'fund=false', 'update-notifier=false', 'fetch-retries=0'],
+      ].join('\n'),
+    )
+  settings(access_token)
+  const cli = join(dirname(resolve('npm/package.json')), 'bin/npm-cli.js')
+  const npm = (cwd: string, ...args: string[]) =>
+    run(process.execPath, [cli, ...args, '--userconfig', npmrc, '--loglevel', 'warn'], {
+      cwd,
+      env: { PATH: process.env.PATH, HOME: dir },
+      timeout: 60_000,
+    })
+  const [library, user] = ['library', 'user'].map((name) => join(dir, name)) as [string, string]
+  for (const folder of [library, user]) mkdirSync(folder)
+  writeFileSync(join(library, 'package.json'), JSON.stringify({ name: 'shop-library', version: '1.2.3' }))
+  writeFileSync(join(library, 'index.js'), 'module.exports = 42\n')
+  writeFileSync(join(user, 'package.json'), JSON.stringify({ name: 'user', version: '1.0.0', private: true }))
+  await npm(library, 'publish')
+  await npm(user, 'install', 'shop-library')
+  const { stdout } = await run(process.execPath, ['-p', 'require("shop-library")'], { cwd: user })
+  t.equal(stdout.trim(), '42')
+  settings(`mezite_at_${'x'.repeat(43)}`)
+  await t.rejects(npm(library, 'view', 'shop-library'), /401/, 'nobody gets in with another token')
+  t.notOk(output.join('').includes(access_token), 'S205 the registry never sees the token')
+})
+
+t.test('Prometheus scrapes as a bot, and no longer once the bot is locked', async (t) => {
+  const users: unknown[] = []
+  const app = createServer((request, response) => {
+    users.push(request.headers['x-mezite-user'], request.headers.authorization)
+    response.setHeader('content-type', 'text/plain; version=0.0.4')
+    response.end('# TYPE orders_waiting gauge\norders_waiting 42\n')
+  })
+  await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    app.closeAllConnections()
+    app.close()
+  })
+  await register('orders', { uri: `http://127.0.0.1:${(app.address() as AddressInfo).port}` })
+  const secret = join(dir, 'mezite-secret')
+  writeFileSync(secret, await bot('prometheus'))
+  chmodSync(secret, 0o600)
+  const tls_config = { ca_file: hub.caFile }
+  const config = join(dir, 'prometheus.yml')
+  // JSON is YAML too. The recipe of the documentation, with the proxy and the authority of this test.
+  writeFileSync(
+    config,
+    JSON.stringify({
+      global: { scrape_interval: '500ms', scrape_timeout: '500ms' },
+      scrape_configs: [
+        {
+          ...{ job_name: 'orders', scheme: 'https', tls_config, proxy_url: proxy },
+          static_configs: [{ targets: [new URL(hub.appUrl('orders')).host] }],
+          oauth2: {
+            ...{ client_id: 'bot:prometheus', client_secret_file: secret, tls_config, proxy_url: proxy },
+            ...{ token_url: `${hub.signInUrl}/v1/oauth/token` },
+            endpoint_params: { resource: resource('orders') },
+          },
+        },
+      ],
+    }),
+  )
+  const address = `127.0.0.1:${await freePort()}`
+  const { output } = startProgram(t, 'prometheus', [
+    ...[`--config.file=${config}`, `--storage.tsdb.path=${join(dir, 'tsdb')}`],
+    ...[`--web.listen-address=${address}`, '--log.level=warn'],
+  ])
+  const value = async (query: string): Promise<string | undefined> => {
+    const answer = await fetch(`http://${address}/api/v1/query?query=${query}`).catch(() => null)
+    if (answer === null || !answer.ok) return undefined
+    const { data } = (await answer.json()) as { data: { result: { value: [number, string] }[] } }
+    return data.result[0]?.value[1]
+  }
+  await until(async () => (await value('orders_waiting')) === '42', `a scrape: ${output.join('')}`)
+  t.strictSame([...new Set(users)], ['bot:prometheus', undefined])
+  await hub.api('POST', '/locks', { target: { user: 'bot:prometheus' } })
+  await until(async () => (await value('up')) === '0', 'S204 the locked bot is refused')
+})
