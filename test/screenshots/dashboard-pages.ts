@@ -8,8 +8,8 @@ import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { startAgent } from '../e2e/start-agent.ts'
 import { certificatesShot } from './certificates-page.ts'
 import type { Shot } from './hub-pages.ts'
-import { proposalsShot } from './proposals-page.ts'
 import { letIn } from './program-pages.ts'
+import { proposalsShot } from './proposals-page.ts'
 
 /** What the functions that run in the page see. */
 declare const history: { pushState(state: null, title: string, url: string): void }
