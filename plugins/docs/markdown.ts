@@ -83,7 +83,9 @@ export async function createRenderer(pages: readonly Page[]): Promise<Renderer> 
           if (link !== null) token.attrSet(name, targetOf(String(link), source))
         }
       }
-      return { html: markdown.renderer.render(tokens, markdown.options, {}), passages: passagesOf(tokens) }
+      const html = markdown.renderer.render(tokens, markdown.options, {})
+      // People without a mouse scroll a wide block only if it takes the focus. Code has no tags.
+      return { html: html.replaceAll('<pre>', '<pre tabindex="0">'), passages: passagesOf(tokens) }
     },
   }
 }
