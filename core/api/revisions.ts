@@ -19,13 +19,8 @@ export interface Change {
   /** The row with this key was written or deleted. */
   touch(kind: ChangeKind, key: string): void
   /**
-   * A session with this key was opened, which does not affect earlier decisions. Views of the kind `session` are
-   * notified as with `touch('session', key)`; a change that does nothing else leaves `Revisions.revision`, and so every
-   * cached decision, unchanged.
-   */
-  opened(key: string): void
-  /**
-   * The row with this key changed in a way that affects no decision: `Revisions.revision` stays unchanged, as above.
+   * The row with this key changed in a way that affects no decision: a change that does nothing else leaves
+   * `Revisions.revision`, and so every cached decision, unchanged.
    */
   noted(kind: ChangeKind, key: string): void
   /**

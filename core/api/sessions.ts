@@ -135,7 +135,9 @@ export interface RunningChange {
 export interface Sessions {
   /**
    * Opens a session and returns the secret token for the cookie (256 bits, base64url, stored as a hash). Ends the person's
-   * oldest session if there are too many. Throws `TypeError` for a token of another form.
+   * oldest session if there are too many. It does not wait for changes: this hub then knows every change that was
+   * committed before the session, so that a caller can check whether its reasons still hold. Throws `TypeError` for a
+   * token of another form, and `Problem` 503 `handover_busy` after 10 s.
    */
   open(input: OpenSession): Promise<{ readonly session: Session; readonly token: string }>
   /**

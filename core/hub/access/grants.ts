@@ -209,7 +209,7 @@ export function createGrants(options: {
     if (!isRoleName(role)) throw invalid('A grant needs the name of a role.')
     const started = clock.now()
     if (!Number.isFinite(until) || until <= started) throw invalid('A grant must end in the future.')
-    const holder = await accounts.holderIn(trx, user)
+    const holder = (await accounts.holdersIn(trx, [user])).get(user)
     if (holder === undefined) throw new Problem(404, 'user_not_found', `There is no user ${user}.`)
     const id = uuidv7()
     const list = apps === null ? null : JSON.stringify(apps)

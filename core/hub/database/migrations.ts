@@ -12,6 +12,15 @@ export type ChangeTables = {
     readonly touched: string
     readonly at: Date
   }
+  /** A fixed number of rows. The lock of a row orders the openings of its lane; `tag` as above. */
+  readonly opening_sequence: { readonly lane: number; readonly n: number; readonly tag: string }
+  /** One row for each number of a lane that is not pruned. `ids` is JSON: the ids of the sessions that it opened. */
+  readonly opening_log: {
+    readonly lane: number
+    readonly n: number
+    readonly tag: string
+    readonly ids: string
+  }
 }
 
 /** The tables of the database room itself. */
@@ -33,6 +42,28 @@ export const databaseMigrations: Migrations = {
         )`.execute(db)
         await sql`INSERT INTO change_sequence (id, n, tag) VALUES (1, 0, gen_random_uuid())`.execute(db)
         await sql`INSERT INTO change_log (n, tag, touched) SELECT n, tag, '[]' FROM change_sequence`.execute(
+          db,
+        )
+      },
+    },
+    '0002-openings': {
+      async up(db) {
+        await sql`CREATE TABLE opening_sequence (
+          lane integer PRIMARY KEY,
+          n bigint NOT NULL,
+          tag uuid NOT NULL
+        )`.execute(db)
+        await sql`CREATE TABLE opening_log (
+          lane integer NOT NULL,
+          n bigint NOT NULL,
+          tag uuid NOT NULL,
+          ids text NOT NULL,
+          PRIMARY KEY (lane, n)
+        )`.execute(db)
+        // More lanes than hubs open sessions at the same moment.
+        await sql`INSERT INTO opening_sequence (lane, n, tag)
+          SELECT lane, 0, gen_random_uuid() FROM generate_series(0, 15) AS lane`.execute(db)
+        await sql`INSERT INTO opening_log (lane, n, tag, ids) SELECT lane, n, tag, '[]' FROM opening_sequence`.execute(
           db,
         )
       },

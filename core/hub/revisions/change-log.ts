@@ -3,11 +3,17 @@ import type { Database, Transaction } from '../../api/database.ts'
 import type { ChangeKind } from '../../api/revisions.ts'
 import type { ChangeTables } from '../database/migrations.ts'
 import { onStandby } from '../database/postgres-pool.ts'
+import { type Opening, readOpened } from './opening-log.ts'
 
 /** One change in the history. If a number is assigned twice, as after a restore, the tags differ. */
 export interface Revision {
   readonly n: number
   readonly tag: string
+}
+
+/** What a hub has read: the last change and the last opening of each lane, in one snapshot. */
+export interface Position extends Revision {
+  readonly lanes: readonly Opening[]
 }
 
 /** Kind, key, and whether it is harmless: no decision depends on it, for example on a new session. */
@@ -46,15 +52,27 @@ export async function logChange(
 }
 
 /**
- * Reads the latest revision. Rejects with `MEZ_DATABASE_UNAVAILABLE` on a standby, where a pooler may route any query: it
+ * Reads the latest position. Rejects with `MEZ_DATABASE_UNAVAILABLE` on a standby, where a pooler may route any query: it
  * may lag behind the primary, or have lost it, without showing it.
  */
-export async function readRevision(db: Database): Promise<Revision> {
-  const { rows } = await sql<Revision & { standby: boolean }>`
-    SELECT n, tag, pg_is_in_recovery() AS standby FROM change_sequence WHERE id = 1`.execute(db)
-  const { n, tag, standby } = rows[0]!
+export async function readPosition(db: Database): Promise<Position> {
+  const { rows } = await sql<Revision & { standby: boolean; lanes: [number, number, string][] }>`
+    SELECT n, tag, pg_is_in_recovery() AS standby,
+      (SELECT json_agg(json_build_array(lane, n, tag) ORDER BY lane) FROM opening_sequence) AS lanes
+    FROM change_sequence WHERE id = 1`.execute(db)
+  const { n, tag, standby, lanes } = rows[0]!
   if (standby) throw onStandby()
-  return { n, tag }
+  return { n, tag, lanes: lanes.map(([lane, n, tag]) => ({ lane, n, tag })) }
+}
+
+/** Whether nothing was changed and no session opened between the two. */
+export function isSamePosition(one: Position, other: Position): boolean {
+  return (
+    one.tag === other.tag &&
+    one.n === other.n &&
+    one.lanes.length === other.lanes.length &&
+    one.lanes.every(({ tag }, at) => tag === other.lanes[at]?.tag)
+  )
 }
 
 /** Whether the change of this revision was committed. Waits until this is certain. */
@@ -71,13 +89,14 @@ export function hasRevision(db: Database, { n, tag }: Revision): Promise<boolean
 }
 
 /**
- * Reads the keys touched after `from` up to `to`. Null when there are too many or the log does not cover them: it was
- * pruned, the number went backwards, or the history is a different one. Call it in the snapshot in which `to` was read.
+ * Reads the keys touched after `from` up to `to`, with the sessions opened in between. Null when there are too many or
+ * the logs do not cover them: they were pruned, a number went backwards, or the history is a different one. Call it in
+ * the snapshot in which `to` was read.
  */
 export async function readTouched(
   trx: Transaction,
-  from: Revision,
-  to: Revision,
+  from: Position,
+  to: Position,
 ): Promise<{ touched: Touched; decisive: boolean } | null> {
   if (to.n < from.n || to.n - from.n > REPLAYED) return null
   const rows = await trx
@@ -90,6 +109,8 @@ export async function readTouched(
     .execute()
   if (rows.length !== to.n - from.n + 1 || rows[0]?.tag !== from.tag || rows.at(-1)?.tag !== to.tag)
     return null
+  const opened = await readOpened(trx, from.lanes, to.lanes)
+  if (opened === null) return null
   const touched = new Map<ChangeKind, Set<string>>()
   let decisive = false
   let keyCount = 0
@@ -102,6 +123,7 @@ export async function readTouched(
     }
     if (keyCount > REPLAYED_KEYS) return null
   }
+  if (opened.length > 0) touched.set('session', new Set([...(touched.get('session') ?? []), ...opened]))
   return { touched, decisive }
 }
 

@@ -36,7 +36,6 @@ export async function runChange<T>(
   })
   const change: Change = {
     touch: (kind, key) => void touches.push([kind, key, false]),
-    opened: (key) => void touches.push(['session', key, true]),
     noted: (kind, key) => void touches.push([kind, key, true]),
     audit: async (event) => void audited.push(event),
   }

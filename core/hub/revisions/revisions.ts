@@ -1,10 +1,9 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Actor, AuditInput } from '../../api/audit.ts'
 import type { Transaction } from '../../api/database.ts'
 import type { Change, Revisions, View } from '../../api/revisions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
-import { isMezError, MezError, messageOf } from '../../kernel/error.ts'
+import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { OpenDatabase } from '../database/database.ts'
 import { refuseBesideTransaction } from '../database/transaction-guard.ts'
@@ -13,19 +12,23 @@ import { runChange } from './change.ts'
 import {
   assignRevision,
   hasRevision,
+  isSamePosition,
   logChange,
+  type Position,
   pruneLog,
   type Revision,
-  readRevision,
+  readPosition,
   type Touched,
 } from './change-log.ts'
+import { committed, retryFor } from './commit.ts'
 import { ageOf, type Moment, momentOf } from './freshness.ts'
+import { pruneOpenings } from './opening-log.ts'
+import { createOpenings, type OpeningBody } from './openings.ts'
 import { type Loaded, loadViews } from './view-loader.ts'
 
 const CHANNEL = 'mezite_changes'
 const PRUNE_MS = 60_000
 const REPORT_MS = 10_000
-const REACH_MS = 10_000
 
 /** The part of the audit room that changes need. */
 export interface ChangeAudit {
@@ -45,8 +48,10 @@ export interface RevisionsOptions
   readonly pollMs?: number
   /** Maximum age of the views for decisions; default 5 s. */
   readonly freshMs?: number
-  /** How many revisions the log keeps; default 10,000. */
+  /** How many revisions the log keeps, and how many openings of each lane; default 10,000. */
   readonly keep?: number
+  /** See `OpeningOptions.olderHubs`; default: there are none. */
+  readonly olderHubs?: () => boolean
   /** How long a change may take; default 8 s, less than other changes wait for their turn. */
   readonly changeMs?: number
   /** How long the first reading of all views may take; default 2 min. */
@@ -54,6 +59,11 @@ export interface RevisionsOptions
 }
 
 export interface RunningRevisions extends Revisions {
+  /**
+   * Runs the body in a transaction of its own beside the changes, which must only open sessions. When it resolves, this
+   * hub's views include them, and all changes that were committed before. Rejects like `write`.
+   */
+  append<T>(body: OpeningBody<T>): Promise<T>
   /**
    * Loads every view and starts to poll. Call it once, after the migrations and the first `addView`s. Rejects with
    * `MEZ_DATABASE_UNAVAILABLE` when that takes too long.
@@ -76,7 +86,7 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
     ...{ atOnce: 1, waiting: 500, waitMs: 10_000 },
     refuse: (why) => new MezError('MEZ_DATABASE_UNAVAILABLE', `the change was not made: ${why}`),
   })
-  let applied: Revision | null = null
+  let applied: Position | null = null
   let lastRead: Moment | null = null
   // The first load sets it to the number in the database.
   let revision = -1
@@ -96,10 +106,10 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
     applied = null
     lastRead = null
     loaded.swap()
-    applied = loaded.revision
+    applied = loaded.position
     lastRead = moment
     // It increases even if the database's number went backwards, or caches keyed by it would become valid again.
-    if (loaded.decisive) revision = Math.max(revision + 1, loaded.revision.n)
+    if (loaded.decisive) revision = Math.max(revision + 1, loaded.position.n)
     for (const listener of listeners) {
       try {
         listener(loaded.touched)
@@ -114,8 +124,8 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
     const from = reload ? null : applied
     reload = false
     try {
-      const latest = from && (await readRevision(reserved))
-      if (!from || !latest || latest.n !== from.n || latest.tag !== from.tag) {
+      const latest = from && (await readPosition(reserved))
+      if (!from || !latest || !isSamePosition(from, latest)) {
         apply(await loadViews(reserved, [...views], from), moment)
       }
       lastRead = moment
@@ -173,22 +183,9 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
 
   async function prune(): Promise<void> {
     prunedAt = clock.monotonic()
-    if (applied) await pruneLog(db, applied.n - keep)
-  }
-
-  /** Retries until `work` resolves, for at most 10 s. `unknown` is the message of the error after that. */
-  async function retry<T>(work: () => Promise<T>, unknown: string): Promise<T> {
-    const until = clock.monotonic() + REACH_MS
-    while (true) {
-      try {
-        return await withDeadline(work, until - clock.monotonic())
-      } catch (error) {
-        if (stopped || clock.monotonic() >= until) {
-          throw new MezError('MEZ_DATABASE_UNAVAILABLE', unknown, { cause: error })
-        }
-        await pause(100 + Math.random() * 100)
-      }
-    }
+    if (!applied) return
+    await pruneLog(db, applied.n - keep)
+    await pruneOpenings(db, keep)
   }
 
   /** Rejects when the caller has lost the permission for the change while it waited. */
@@ -203,38 +200,45 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
     by: Actor | null = null,
   ): Promise<T> {
     refuseBesideTransaction()
-    const release = await acquireTurn()
-    let done: { readonly trx: Transaction; readonly revision: Revision; readonly value: T } | undefined
-    let lost: MezError | undefined
-    try {
-      // The transaction holds the only connection of the embedded database; the turn already excludes other changes.
-      if (alone) await checkCaller(by)
-      await db.transaction().execute(async (trx) => {
-        const assigned = await assignRevision(trx)
-        if (!alone) await checkCaller(by)
-        const { value, touches, audited } = await runChange(trx, body, changeMs)
-        if (audited.length > 0) await options.audit().recordIn(trx, audited)
-        await logChange(trx, assigned, touches)
-        done = { trx, revision: assigned, value }
-      })
-    } catch (error) {
-      if (!done || !isMezError(error, 'MEZ_DATABASE_UNAVAILABLE')) throw error
-      lost = error
-    } finally {
-      release()
-    }
-    const { trx, revision: assigned, value } = done!
-    // Perhaps only the response to COMMIT was lost, and the change is in force.
-    if (
-      lost &&
-      !(await retry(() => hasRevision(db, assigned), 'it is not known whether the change was made'))
+    const { trx, value } = await committed<{ trx: Transaction; revision: Revision; value: T }>(
+      async (done) => {
+        const release = await acquireTurn()
+        try {
+          // The transaction holds the only connection of the embedded database; the turn already excludes other changes.
+          if (alone) await checkCaller(by)
+          await db.transaction().execute(async (trx) => {
+            const revision = await assignRevision(trx)
+            if (!alone) await checkCaller(by)
+            const { value, touches, audited } = await runChange(trx, body, changeMs)
+            if (audited.length > 0) await options.audit().recordIn(trx, audited)
+            await logChange(trx, revision, touches)
+            done({ trx, revision, value })
+          })
+        } finally {
+          release()
+        }
+      },
+      ({ revision }) => certain(() => hasRevision(db, revision)),
     )
-      throw lost
     options.audit().committed(trx)
-    void options.notify(CHANNEL)
-    // Wait until this hub's views include the change.
-    if (started) await retry(catchUp, 'the change was made, but this hub cannot read it back')
+    await spread()
     return value
+  }
+
+  const retry = retryFor(clock, () => stopped)
+  const certain = (check: () => Promise<boolean>) =>
+    retry(check, 'it is not known whether the change was made')
+  const commitOpening = createOpenings({
+    db,
+    olderHubs: options.olderHubs ?? (() => false),
+    changeMs,
+    certain,
+  })
+
+  /** Wakes the other hubs, and waits until this hub's views include what was committed. */
+  async function spread(): Promise<void> {
+    void options.notify(CHANNEL)
+    if (started) await retry(catchUp, 'the change was made, but this hub cannot read it back')
   }
 
   return {
@@ -246,6 +250,12 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
     },
     alone,
     write,
+    async append(body) {
+      refuseBesideTransaction()
+      const value = await commitOpening(body)
+      await spread()
+      return value
+    },
     addView(view) {
       views.push(view)
       // The next read loads everything; the current one does not include the view.

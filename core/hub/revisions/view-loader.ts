@@ -2,11 +2,11 @@ import type { Database } from '../../api/database.ts'
 import type { View } from '../../api/revisions.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
-import { type Revision, readRevision, readTouched, type Touched } from './change-log.ts'
+import { type Position, readPosition, readTouched, type Touched } from './change-log.ts'
 
 /** The result of one read transaction; not visible before `swap`. */
 export interface Loaded {
-  readonly revision: Revision
+  readonly position: Position
   /** Null: everything was loaded. */
   readonly touched: Touched | null
   /** Whether a decision may depend on a touched key. */
@@ -20,20 +20,20 @@ const viewDeadlines = { loadMs: 60_000, refreshMs: 10_000 }
 
 /**
  * Reads the changes after `from`, or everything when `from` is null or the log does not cover it. The same REPEATABLE READ
- * transaction reads the latest revision, so that all views show the same point in time.
+ * transaction reads the latest position, so that all views show the same point in time.
  */
 export function loadViews(
   db: Database,
   views: readonly View[],
-  from: Revision | null,
+  from: Position | null,
   { loadMs, refreshMs } = viewDeadlines,
 ): Promise<Loaded> {
   return db
     .transaction()
     .setIsolationLevel('repeatable read')
     .execute(async (trx) => {
-      const revision = await readRevision(trx)
-      const found = from === null ? null : await readTouched(trx, from, revision)
+      const position = await readPosition(trx)
+      const found = from === null ? null : await readTouched(trx, from, position)
       const swaps: (() => void)[] = []
       for (const view of views) {
         try {
@@ -47,7 +47,7 @@ export function loadViews(
         }
       }
       return {
-        revision,
+        position,
         touched: found?.touched ?? null,
         decisive: found?.decisive ?? true,
         swap() {

@@ -1,6 +1,7 @@
 import type { Transaction } from '../../api/database.ts'
 import type { Change } from '../../api/revisions.ts'
 import type { SatisfiedRequirement } from '../../api/subject.ts'
+import { excludeOpenings } from '../revisions/opening-log.ts'
 import type { SessionTables } from './migrations.ts'
 
 /** Removes the requirements met with `by` from the user's sessions. */
@@ -10,6 +11,8 @@ export async function forgetMet(
   user: string,
   by: string,
 ): Promise<void> {
+  // Otherwise a ticket that is redeemed meanwhile could carry one over to a session of an app.
+  await excludeOpenings(trx)
   const own = trx.withTables<SessionTables>()
   const sessions = await own
     .selectFrom('sessions')
@@ -30,19 +33,9 @@ export async function forgetMet(
   }
 }
 
-/** The requirements that a session ticket may still carry over: those that its hub session has not lost in the meantime. */
-export async function stillMet(
-  trx: Transaction,
-  hubSession: string,
-  satisfied: string,
-): Promise<readonly SatisfiedRequirement[]> {
-  const row = await trx
-    .withTables<SessionTables>()
-    .selectFrom('sessions')
-    .select('satisfied')
-    .where('id', '=', hubSession)
-    .executeTakeFirst()
-  const held = JSON.parse(row?.satisfied ?? '[]') as SatisfiedRequirement[]
-  const all = JSON.parse(satisfied) as SatisfiedRequirement[]
+/** The requirements of a session ticket that its hub session has not lost in the meantime. Both lists are JSON. */
+export function stillMet(ticket: string, hubSession: string): readonly SatisfiedRequirement[] {
+  const held = JSON.parse(hubSession) as SatisfiedRequirement[]
+  const all = JSON.parse(ticket) as SatisfiedRequirement[]
   return all.filter(({ by }) => by === undefined || held.some((entry) => entry.by === by))
 }

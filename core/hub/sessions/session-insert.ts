@@ -1,10 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { v7 as uuidv7 } from 'uuid'
+import { type RawBuilder, sql } from 'kysely'
 import type { Transaction } from '../../api/database.ts'
-import { Problem } from '../../api/problem.ts'
-import type { Change } from '../../api/revisions.ts'
 import type { OpenSession, SessionKind } from '../../api/sessions.ts'
-import type { Accounts } from '../users/accounts.ts'
 import type { SessionTables } from './migrations.ts'
 
 const TOKEN = /^[A-Za-z0-9_-]{43}$/
@@ -18,48 +15,39 @@ export const hashToken = (token: string): string => createHash('sha256').update(
 /** Whether the text has the form of a token, so that other text is not hashed. */
 export const isToken = (text: string): boolean => TOKEN.test(text)
 
-/**
- * Writes a new session inside a change; only the hash of its token is stored. `now` in milliseconds since the epoch.
- * Throws `Problem` 401 `login_required` when the account was deleted or the name now belongs to another one.
- */
-export async function insertSession(
+/** A session to write, with its new id. */
+export interface NewSession {
+  readonly id: string
+  readonly token: string
+  readonly holder: string | null
+  readonly input: OpenSession
+}
+
+/** Writes new sessions; only the hashes of their tokens are stored. `now` in milliseconds since the epoch. */
+export async function insertSessions(
   trx: Transaction,
-  change: Pick<Change, 'opened'>,
-  input: OpenSession,
-  accounts: Pick<Accounts, 'holderIn'>,
+  sessions: readonly NewSession[],
   now: number,
-): Promise<{ readonly id: string; readonly token: string }> {
-  const { token = newToken() } = input
-  if (!isToken(token)) throw new TypeError('the token of a session has 43 characters of base64url')
-  const holder = await accounts.holderIn(trx, input.user)
-  if (holder === undefined || (input.holder !== undefined && input.holder !== holder)) {
-    throw new Problem(401, 'login_required', 'The user has just been removed. Sign in again.')
-  }
-  const id = uuidv7()
-  await trx
-    .withTables<SessionTables>()
-    .insertInto('sessions')
-    .values({
-      id,
-      hash: hashToken(token),
-      kind: input.kind,
-      user_name: input.user,
-      holder,
-      connector: input.connector ?? null,
-      app_id: input.appId ?? null,
-      parent_id: input.parentId ?? null,
-      apps: input.kind === 'token' ? JSON.stringify(input.apps ?? []) : null,
-      client_ip: input.clientIp,
-      client: input.client ?? null,
-      satisfied: JSON.stringify(input.satisfied ?? []),
-      created: input.since ?? now,
-      expires: input.expires,
-      idle_ms: input.idleMs ?? 0,
-      last_used: now,
-    })
-    .execute()
-  change.opened(id)
-  return { id, token }
+): Promise<void> {
+  const rows = sessions.map(({ id, token, holder, input }) => ({
+    id,
+    hash: hashToken(token),
+    kind: input.kind,
+    user_name: input.user,
+    holder,
+    connector: input.connector ?? null,
+    app_id: input.appId ?? null,
+    parent_id: input.parentId ?? null,
+    apps: input.kind === 'token' ? JSON.stringify(input.apps ?? []) : null,
+    client_ip: input.clientIp,
+    client: input.client ?? null,
+    satisfied: JSON.stringify(input.satisfied ?? []),
+    created: input.since ?? now,
+    expires: input.expires,
+    idle_ms: input.idleMs ?? 0,
+    last_used: now,
+  }))
+  await trx.withTables<SessionTables>().insertInto('sessions').values(rows).execute()
 }
 
 /** For one sign-in and one app. The browser has only the newest cookie, but earlier sessions may have live streams. */
@@ -70,36 +58,44 @@ const MOST_OF_USER = 1_000
 const MOST_AT_APPS = 5_000
 
 /**
- * The oldest sessions, which must end to make room for a new one. Without a limit, one user could open so many sessions
- * that the change that ends them would block all others.
+ * The oldest sessions beyond the limits once these are open; they must end. Without a limit, one user could open so many
+ * sessions that the change that ends them would block all others. Keys are the indices of the sessions that exceed one.
  */
 export async function superseded(
   trx: Transaction,
-  { kind, user, appId, parentId }: OpenSession,
-): Promise<readonly string[]> {
-  const living = trx
-    .withTables<SessionTables>()
-    .selectFrom('sessions')
-    .select('id')
-    .where('ended', 'is', null)
-  const ofApp = living.where('parent_id', '=', parentId ?? '').where('app_id', '=', appId ?? '')
-  const ofUser = living.where('user_name', '=', user)
-  const kinds: readonly SessionKind[] = kind === 'token' ? ['token'] : ['hub', 'cert']
-  const limits =
-    kind === 'app'
-      ? ([
-          [ofApp, MOST_AT_APP],
-          [ofUser.where('kind', '=', 'app'), MOST_AT_APPS],
-        ] as const)
-      : ([[ofUser.where('kind', 'in', kinds), MOST_OF_USER]] as const)
-  const ids = new Set<string>()
-  for (const [all, most] of limits) {
-    // Ids increase with time.
-    const rows = await all
-      .orderBy('id', 'desc')
-      .offset(most - 1)
-      .execute()
-    for (const { id } of rows) ids.add(id)
+  sessions: readonly NewSession[],
+): Promise<ReadonlyMap<number, readonly string[]>> {
+  const found = new Map<number, string[]>()
+  // Ids increase with time.
+  const look = async (
+    chosen: readonly (readonly [at: number, ...keys: string[]])[],
+    of: RawBuilder<unknown>,
+    most: number,
+  ) => {
+    if (chosen.length === 0) return
+    const column = (place: number) => chosen.map((row) => row[place] ?? '')
+    const { rows } = await sql<{ at: number; id: string }>`SELECT wanted.at, oldest.id
+      FROM unnest(${column(0)}::integer[], ${column(1)}::text[], ${column(2)}::text[]) AS wanted (at, one, two)
+      CROSS JOIN LATERAL (
+        SELECT id FROM sessions WHERE ended IS NULL AND ${of} ORDER BY id DESC OFFSET ${sql.lit(most)}
+      ) AS oldest`.execute(trx)
+    for (const { at, id } of rows) found.set(at, [...(found.get(at) ?? []), id])
   }
-  return [...ids]
+  const all = [...sessions.entries()]
+  const atApps = all.filter(([, { input }]) => input.kind === 'app')
+  await look(
+    atApps.map(([at, { input }]) => [at, input.parentId ?? '', input.appId ?? '']),
+    sql`parent_id = wanted.one AND app_id = wanted.two`,
+    MOST_AT_APP,
+  )
+  await look(
+    atApps.map(([at, { input }]) => [at, input.user]),
+    sql`user_name = wanted.one AND kind = 'app'`,
+    MOST_AT_APPS,
+  )
+  const byUser = (kinds: readonly SessionKind[]) =>
+    all.flatMap(([at, { input }]) => (kinds.includes(input.kind) ? [[at, input.user] as const] : []))
+  await look(byUser(['token']), sql`user_name = wanted.one AND kind = 'token'`, MOST_OF_USER)
+  await look(byUser(['hub', 'cert']), sql`user_name = wanted.one AND kind IN ('hub', 'cert')`, MOST_OF_USER)
+  return found
 }

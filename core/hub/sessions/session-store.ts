@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Transaction } from '../../api/database.ts'
 import type { Revisions, View } from '../../api/revisions.ts'
 import type { EndReason, Session, SessionEnded } from '../../api/sessions.ts'
@@ -5,6 +6,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { RoleLimits } from '../limits/role-limits.ts'
+import { excludeOpenings } from '../revisions/opening-log.ts'
 import type { SessionTable, SessionTables } from './migrations.ts'
 
 /** A session in memory, with the state that only this hub has. */
@@ -96,10 +98,11 @@ export function createSessionStore(options: {
       const ids = [...(touched.get('session') ?? [])]
       if (ids.length === 0) return () => {}
       const db = trx.withTables<SessionTables>()
+      // As one parameter: a statement can have at most 65,535.
       const rows = (await db
         .selectFrom('sessions')
         .selectAll()
-        .where('id', 'in', ids)
+        .where(sql<boolean>`id = ANY(${ids}::text[])`)
         .execute()) as SessionTable[]
       return () => {
         const found = new Map(rows.map((row) => [row.id, row]))
@@ -194,12 +197,16 @@ function appsOf(text: string | null | undefined): readonly string[] {
   throw new Error('the apps are not a list of ids')
 }
 
-/** The sessions of a user or a connector that have not ended by `now` (milliseconds since the epoch). */
+/**
+ * The sessions of a user or a connector that have not ended by `now` (milliseconds since the epoch). None is opened until
+ * the change ends.
+ */
 export async function listIn(
   trx: Transaction,
   of: { readonly user: string } | { readonly connector: string },
   now: number,
 ): Promise<readonly Session[]> {
+  await excludeOpenings(trx)
   const open = trx
     .withTables<SessionTables>()
     .selectFrom('sessions')

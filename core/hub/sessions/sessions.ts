@@ -4,9 +4,9 @@ import type { Database, Transaction } from '../../api/database.ts'
 import type { Grant } from '../../api/grants.ts'
 import type { HubHooks } from '../../api/hub-hooks.ts'
 import { Problem } from '../../api/problem.ts'
-import type { Change, Revisions } from '../../api/revisions.ts'
+import type { Change } from '../../api/revisions.ts'
 import type { SessionLimits } from '../../api/session-limits.ts'
-import type { EndReason, OpenSession, RunningChange, Session, Sessions } from '../../api/sessions.ts'
+import type { EndReason, RunningChange, Session, Sessions } from '../../api/sessions.ts'
 import type { SatisfiedRequirement, Subject } from '../../api/subject.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
@@ -15,12 +15,13 @@ import type { Log } from '../../kernel/log.ts'
 import type { RunningGrants } from '../access/grants.ts'
 import type { Locks } from '../access/lock.ts'
 import { roleLimits } from '../limits/role-limits.ts'
+import type { RunningRevisions } from '../revisions/revisions.ts'
 import type { Accounts } from '../users/accounts.ts'
 import type { SessionTables } from './migrations.ts'
 import { forgetMet } from './satisfied-requirements.ts'
 import { createSessionEvents } from './session-events.ts'
-import { insertSession, superseded } from './session-insert.ts'
 import { createSessionUpkeep } from './session-maintenance.ts'
+import { createSessionOpenings } from './session-openings.ts'
 import { createSessionStore, type Held, listIn } from './session-store.ts'
 import { type Ending, endSessions } from './session-termination.ts'
 import { createSessionTickets } from './session-ticket.ts'
@@ -34,7 +35,10 @@ import { createTokenFinder } from './token-lookup.ts'
 
 export interface SessionsOptions {
   readonly db: Database
-  readonly revisions: Pick<Revisions, 'write' | 'addView' | 'onApplied' | 'catchUp' | 'ageMs' | 'revision'>
+  readonly revisions: Pick<
+    RunningRevisions,
+    'write' | 'append' | 'addView' | 'onApplied' | 'catchUp' | 'ageMs' | 'revision'
+  >
   readonly accounts: Accounts
   readonly grants: Pick<RunningGrants, 'of' | 'rolesAt'>
   readonly locks: Pick<Locks, 'isSessionLocked'>
@@ -160,12 +164,6 @@ export function createSessions(options: SessionsOptions): RunningSessions {
   const endIn = (trx: Transaction, change: Pick<Change, 'touch' | 'audit'>, ending: Ending) =>
     endSessions(trx, change, ending, events, clock.now())
 
-  async function insert(trx: Transaction, change: Change, input: OpenSession) {
-    const ids = await superseded(trx, input)
-    if (ids.length > 0) await endIn(trx, change, { ids, reason: 'superseded', actor: null })
-    return insertSession(trx, change, input, accounts, clock.now())
-  }
-
   /** Runs in the given change, or in a new one. */
   const write = <T>(
     within: RunningChange | undefined,
@@ -188,12 +186,23 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     return write(within, (trx, change) => endIn(trx, change, { ids, reason, actor }))
   }
 
+  /** Also checks that the user name still belongs to the same user. */
+  const present = (id: string): Session | undefined => {
+    const session = living(id)
+    return session && subjectOf(session) ? session : undefined
+  }
+  const openings = createSessionOpenings({
+    ...{ revisions, accounts, clock },
+    living: present,
+    end: (ids) => end(ids, 'superseded', null),
+  })
+
   const sessions: RunningSessions = {
     async open(input) {
       if (input.parentId && !living(input.parentId)) {
         throw new Problem(401, 'login_required', 'Your sign-in has ended. Sign in again.')
       }
-      const { id, token } = await revisions.write((trx, change) => insert(trx, change, input))
+      const { id, token } = await openings.open(input)
       const session = store.byId(id)?.session
       if (!session)
         throw new Problem(
@@ -262,11 +271,8 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     tickets: createSessionTickets({
       db,
       revisions,
-      living(id) {
-        const session = living(id)
-        return session && subjectOf(session) ? session : undefined
-      },
-      insert,
+      living: present,
+      redeem: openings.redeem,
       opened(id) {
         const session = store.byId(id)?.session
         if (session) events.opened(session)

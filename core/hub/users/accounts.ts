@@ -1,6 +1,7 @@
 import type { Bots } from '../../api/credentials.ts'
 import type { Transaction } from '../../api/database.ts'
 import type { Profile, Users } from '../../api/users.ts'
+import { holdersIn } from './stored-identity.ts'
 
 /** Names of the accounts of programs begin with this; no user can have such a name. */
 const BOT = 'bot:'
@@ -20,13 +21,13 @@ export interface Account {
 export interface Accounts {
   byName(name: string): Account | undefined
   rolesOf(name: string): readonly string[]
-  /** As the transaction sees it; undefined when there is no such account. */
-  holderIn(trx: Transaction, name: string): Promise<string | null | undefined>
+  /** The holder of each name, as the transaction sees it; a name that no account has is missing. */
+  holdersIn(trx: Transaction, names: Iterable<string>): Promise<ReadonlyMap<string, string | null>>
 }
 
 /** Finds an account by its name. A failing entry throws, which denies. */
 export function createAccounts(options: {
-  readonly users: Pick<Users, 'byName' | 'rolesOf' | 'holderIn'>
+  readonly users: Pick<Users, 'byName' | 'rolesOf'>
   readonly bots: () => readonly Bots[]
 }): Accounts {
   const { users, bots } = options
@@ -48,13 +49,17 @@ export function createAccounts(options: {
   return {
     byName,
     rolesOf: (name) => byName(name)?.roles ?? [],
-    async holderIn(trx, name) {
-      if (!name.startsWith(BOT)) return users.holderIn(trx, name)
-      for (const entry of bots()) {
-        const found = await entry.findIn(trx, name)
-        if (found) return found.holder
-      }
-      return undefined
+    async holdersIn(trx, names) {
+      const all = [...new Set(names)]
+      const people = all.filter((name) => !name.startsWith(BOT))
+      const found = new Map(people.length > 0 ? await holdersIn(trx, people) : [])
+      for (const name of all.filter((name) => name.startsWith(BOT)))
+        for (const entry of bots()) {
+          const bot = await entry.findIn(trx, name)
+          if (bot) found.set(name, bot.holder)
+          if (bot) break
+        }
+      return found
     },
   }
 }

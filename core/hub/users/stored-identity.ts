@@ -1,6 +1,8 @@
+import { sql } from 'kysely'
+import type { Transaction } from '../../api/database.ts'
 import type { Profile, User } from '../../api/users.ts'
-import type { UserTable } from '../access/migrations.ts'
-import { holderOf } from './user-name.ts'
+import type { AccessTables, UserTable } from '../access/migrations.ts'
+import { foldName, holderOf } from './user-name.ts'
 
 /** Who holds the name. */
 export function identityOf({
@@ -19,4 +21,32 @@ export function profileIn(row: UserTable): { readonly profile?: Profile } {
   if (row.profile === null) return {}
   const { holder, name, email } = JSON.parse(row.profile) as Profile & { readonly holder: string }
   return holder === identityOf(row).holder ? { profile: Object.freeze({ name, email }) } : {}
+}
+
+/** `Users.holderIn` for many names at once; a name that no user has is missing. */
+export async function holdersIn(
+  trx: Transaction,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, string | null>> {
+  const keys = names.map(foldName)
+  const rows = await trx
+    .withTables<AccessTables>()
+    .selectFrom('users')
+    .select(['key', 'issuer', 'sub'])
+    .where(sql<boolean>`key = ANY(${keys}::text[])`)
+    .execute()
+  const found = new Map(rows.map((row) => [row.key, identityOf(row).holder]))
+  const holders = new Map<string, string | null>()
+  for (const [at, name] of names.entries()) {
+    const holder = found.get(keys[at]!)
+    if (holder !== undefined) holders.set(name, holder)
+  }
+  return holders
+}
+
+/** The stored list of roles. Throws when it is unreadable. */
+export function rolesIn(text: string): readonly string[] {
+  const roles: unknown = JSON.parse(text)
+  if (Array.isArray(roles) && roles.every((role) => typeof role === 'string')) return Object.freeze(roles)
+  throw new Error('the roles are not a list of strings')
 }

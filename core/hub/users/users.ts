@@ -8,8 +8,9 @@ import type { Clock } from '../../kernel/clock.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { AccessTables, UserTable } from '../access/migrations.ts'
+import { excludeOpenings } from '../revisions/opening-log.ts'
 import { dropMappedRoles } from './mapped-roles.ts'
-import { identityOf, profileIn } from './stored-identity.ts'
+import { holdersIn, identityOf, profileIn, rolesIn } from './stored-identity.ts'
 import { foldName, holderOf, isRoleName, parseUserName } from './user-name.ts'
 
 export interface UsersOptions {
@@ -35,7 +36,7 @@ export interface RunningUsers extends Users {
 }
 
 /** Keeps users in memory, up to date by the change sequence. */
-export function createUsers({ revisions, released, clock, log }: UsersOptions): RunningUsers {
+export function createUsers({ revisions, clock, log, ...options }: UsersOptions): RunningUsers {
   let users = new Map<string, User>()
 
   function read(row: UserTable): User | null {
@@ -86,6 +87,12 @@ export function createUsers({ revisions, released, clock, log }: UsersOptions): 
     const db = trx.withTables<AccessTables>()
     const row = await db.selectFrom('users').selectAll().where('key', '=', key).executeTakeFirst()
     return row as UserTable | undefined
+  }
+
+  /** A session that is opened meanwhile ends with those of the former holder. */
+  async function released(release: NameRelease): Promise<void> {
+    await excludeOpenings(release.trx)
+    await options.released(release)
   }
 
   async function existing(trx: Transaction, name: string): Promise<UserTable> {
@@ -255,10 +262,7 @@ export function createUsers({ revisions, released, clock, log }: UsersOptions): 
       return read(row) ?? { ...EMPTY, key, name: row.name }
     },
 
-    async holderIn(trx, name) {
-      const row = await rowOf(trx, foldName(name))
-      return row && identityOf(row).holder
-    },
+    holderIn: async (trx, name) => (await holdersIn(trx, [name])).get(name),
   }
 }
 
@@ -278,12 +282,6 @@ export function userNotFound(name: string): Problem {
 
 /** As stored: also the content of `etag`. */
 export const rolesText = (roles: readonly string[]) => JSON.stringify([...new Set(roles)].sort())
-
-function rolesIn(text: string): readonly string[] {
-  const roles: unknown = JSON.parse(text)
-  if (Array.isArray(roles) && roles.every((role) => typeof role === 'string')) return Object.freeze(roles)
-  throw new Error('the roles are not a list of strings')
-}
 
 /** An unreadable user has no access and so is not an administrator; otherwise nobody could remove it. */
 function isAdmin({ own_roles, mapped_roles }: Pick<UserTable, 'own_roles' | 'mapped_roles'>): boolean {

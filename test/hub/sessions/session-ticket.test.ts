@@ -29,7 +29,7 @@ t.test('a flood of unknown codes on a slow database is refused, and all else sti
     db: database.db,
     revisions,
     living: () => hubSession,
-    insert: async () => ({ id: 'app-session', token: 'secret' }),
+    redeem: async () => ({ id: 'app-session', token: 'secret' }),
     opened: () => hubSession,
     endReplayed: async () => {},
     clock: systemClock,
