@@ -30,6 +30,7 @@ export function createRegistry(
   let applied = -1
   let address: string | null = null
   let reachable: ReadonlyMap<string, string> = new Map()
+  let olderHubs = true
   let timer: NodeJS.Timeout | undefined
   let unlisten: (() => void) | undefined
   let beating: Promise<unknown> = Promise.resolve()
@@ -46,8 +47,8 @@ export function createRegistry(
 
   async function say(): Promise<void> {
     const queriedAt = clock.monotonic()
-    const { rows } = await sql<{ ms: number }>`INSERT INTO hubs (id, version, applied, address)
-      VALUES (${instanceId}, ${version}, ${applied}, ${address})
+    const { rows } = await sql<{ ms: number }>`INSERT INTO hubs (id, version, applied, address, openings)
+      VALUES (${instanceId}, ${version}, ${applied}, ${address}, true)
       ON CONFLICT (id) DO UPDATE SET seen = now(), applied = excluded.applied, address = excluded.address
       RETURNING (extract(epoch FROM clock_timestamp()) * 1000)::double precision AS ms`.execute(db)
     for (const { ms } of rows) clocks.observe(ms, queriedAt)
@@ -55,7 +56,9 @@ export function createRegistry(
 
   /** The last known addresses stay in use while the database is unreachable, because links do not depend on it. */
   async function look(): Promise<void> {
-    const found = new Map((await list()).flatMap(({ id, address: at }) => (at === null ? [] : [[id, at]])))
+    const live = await rows()
+    olderHubs = live.some(({ openings }) => !openings)
+    const found = new Map(live.flatMap(({ id, address: at }) => (at === null ? [] : [[id, at]])))
     const same = found.size === reachable.size && [...found].every(([id, at]) => reachable.get(id) === at)
     reachable = found
     if (!same) for (const listener of listeners) listener()
@@ -79,15 +82,17 @@ export function createRegistry(
     }, BEAT_MS)
   }
 
-  async function list(): Promise<readonly LiveHub[]> {
-    const self: LiveHub = { id: instanceId, version, since, applied, address }
-    const rows = await db
+  const rows = () =>
+    db
       .selectFrom('hubs')
       .selectAll()
       .where(sql<boolean>`seen > now() - interval '10 seconds'`)
       .orderBy('started')
       .execute()
-    const live = rows.map((row) => ({
+
+  async function list(): Promise<readonly LiveHub[]> {
+    const self: LiveHub = { id: instanceId, version, since, applied, address }
+    const live = (await rows()).map((row) => ({
       ...{ id: row.id, version: row.version, address: row.address },
       ...{ since: new Date(row.started), applied: Number(row.applied) },
     }))
@@ -98,6 +103,9 @@ export function createRegistry(
     list,
     get reachable() {
       return reachable
+    },
+    get olderHubs() {
+      return olderHubs
     },
     get clockAheadMs() {
       return clocks.aheadMs

@@ -117,7 +117,10 @@ export async function openRooms(options: RoomsOptions) {
   })
   onClose(() => certificates.close())
 
-  const revisions = createRevisions({ ...base, ...store, audit: () => audit })
+  const revisions = createRevisions({
+    ...{ ...base, ...store, audit: () => audit },
+    olderHubs: () => registry.olderHubs,
+  })
   const secretBox = await openSecretBox({ dataDir, db })
   const authorities = createAuthorities({ ...base, db, revisions, secretBox })
   const audit = createAudit({

@@ -19,6 +19,11 @@ export interface Registry {
   list(): Promise<readonly LiveHub[]>
   /** The addresses of the hubs that accept links, by hub id, as of the last heartbeat. */
   readonly reachable: ReadonlyMap<string, string>
+  /**
+   * Whether a live hub is of an older version, which reads new sessions only from the log of changes. True until the other
+   * hubs are known.
+   */
+  readonly olderHubs: boolean
   /** How many milliseconds this hub's clock is ahead of the database's, as of the last heartbeat; 0 when it is alone. */
   readonly clockAheadMs: number
   /** Called when `reachable` changes. */

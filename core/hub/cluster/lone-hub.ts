@@ -18,6 +18,7 @@ export const loneHub = {
       get reachable() {
         return new Map(address === null ? [] : [[id, address]])
       },
+      olderHubs: false,
       clockAheadMs: 0,
       onChanged: (listener) => void listeners.push(listener),
       async announce(at) {

@@ -12,6 +12,8 @@ export type HubTables = {
     readonly applied: number
     /** `host:port` where the other hubs reach its public port; null: it accepts no links. */
     readonly address: string | null
+    /** Whether it reads new sessions from the log of openings; hubs of older versions do not know the column. */
+    readonly openings: boolean
   }
   /** Streams that a hub cut because of the changes after `after` up to `n`. */
   readonly hub_cuts: {
@@ -56,6 +58,11 @@ export const hubsMigrations: Migrations = {
     '0003-address': {
       async up(db) {
         await sql`ALTER TABLE hubs ADD COLUMN address text`.execute(db)
+      },
+    },
+    '0004-openings': {
+      async up(db) {
+        await sql`ALTER TABLE hubs ADD COLUMN openings boolean NOT NULL DEFAULT false`.execute(db)
       },
     },
   },

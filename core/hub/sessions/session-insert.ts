@@ -58,8 +58,9 @@ const MOST_OF_USER = 1_000
 const MOST_AT_APPS = 5_000
 
 /**
- * The oldest sessions beyond the limits once these are open; they must end. Without a limit, one user could open so many
- * sessions that the change that ends them would block all others. Keys are the indices of the sessions that exceed one.
+ * The oldest sessions, which must end to make room for new ones; call it before these are written. Without a limit, one
+ * user could open so many sessions that the change that ends them would block all others. Sessions of the same moment do
+ * not count each other, and the next one ends what is left over. Keys are the indices of the sessions that exceed a limit.
  */
 export async function superseded(
   trx: Transaction,
@@ -77,7 +78,7 @@ export async function superseded(
     const { rows } = await sql<{ at: number; id: string }>`SELECT wanted.at, oldest.id
       FROM unnest(${column(0)}::integer[], ${column(1)}::text[], ${column(2)}::text[]) AS wanted (at, one, two)
       CROSS JOIN LATERAL (
-        SELECT id FROM sessions WHERE ended IS NULL AND ${of} ORDER BY id DESC OFFSET ${sql.lit(most)}
+        SELECT id FROM sessions WHERE ended IS NULL AND ${of} ORDER BY id DESC OFFSET ${sql.lit(most - 1)}
       ) AS oldest`.execute(trx)
     for (const { at, id } of rows) found.set(at, [...(found.get(at) ?? []), id])
   }

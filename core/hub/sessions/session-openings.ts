@@ -63,8 +63,8 @@ export function createSessionOpenings(options: {
     })
     const over = new Map<Outcome, readonly string[]>()
     if (fresh.length > 0) {
-      await insertSessions(trx, fresh, now)
       for (const [at, ids] of await superseded(trx, fresh)) over.set(fresh[at]!, ids)
+      await insertSessions(trx, fresh, now)
     }
     return { value: { outcomes, over }, ids: fresh.map(({ id }) => id) }
   }

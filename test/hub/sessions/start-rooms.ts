@@ -12,7 +12,8 @@ import { accessMigrations } from '../../../core/hub/access/migrations.ts'
 import { operator } from '../../../core/hub/api-server/admin-socket.ts'
 import { createCatalog } from '../../../core/hub/catalog/catalog.ts'
 import { catalogMigrations } from '../../../core/hub/catalog/migrations.ts'
-import { createRevisions } from '../../../core/hub/revisions/revisions.ts'
+import type { OpenDatabase } from '../../../core/hub/database/database.ts'
+import { createRevisions, type RevisionsOptions } from '../../../core/hub/revisions/revisions.ts'
 import { sessionsMigrations } from '../../../core/hub/sessions/migrations.ts'
 import { createSessions } from '../../../core/hub/sessions/sessions.ts'
 import { createAccounts } from '../../../core/hub/users/accounts.ts'
@@ -36,9 +37,15 @@ export const publicNames = {
 export { operator }
 export const actor = { subject: operator, clientIp: '', id: 'request-1' }
 
-/** Catalog, access and sessions of one hub on a real database; a hand-moved clock. */
-export async function startRooms() {
-  const opened = await openTestDatabase([catalogMigrations, accessMigrations, sessionsMigrations])
+const migrations = [catalogMigrations, accessMigrations, sessionsMigrations]
+
+/** Catalog, access and sessions of one hub on a real database, its own by default; a hand-moved clock. */
+export async function startRooms(
+  at?: OpenDatabase,
+  { olderHubs, pollMs }: Pick<RevisionsOptions, 'olderHubs' | 'pollMs'> = {},
+) {
+  await at?.migrate(migrations)
+  const opened = at ?? (await openTestDatabase(migrations))
   let ahead = 0
   const clock = { now: () => Date.now() + ahead, monotonic: () => performance.now() + ahead }
   const events: AuditInput[] = []
@@ -47,6 +54,8 @@ export async function startRooms() {
   const log: Log = { ...quiet, warn: (_: unknown, message?: string) => void warnings.push(String(message)) }
   const revisions = createRevisions({
     ...opened,
+    ...(olderHubs && { olderHubs }),
+    ...(pollMs && { pollMs }),
     clock: { now: Date.now, monotonic: () => performance.now() },
     log: quiet,
     audit: () => ({ recordIn: async (_trx, inputs) => void events.push(...inputs), committed() {} }),

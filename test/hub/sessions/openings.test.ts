@@ -1,0 +1,424 @@
+/** Sessions are opened beside the changes of all hubs: what a revocation still ends, and what stops nobody. */
+import { sql } from 'kysely'
+import t from 'tap'
+import type { Session } from '../../../core/api/sessions.ts'
+import { readApp } from '../../../core/hub/catalog/app-document.ts'
+import type { OpenDatabase } from '../../../core/hub/database/database.ts'
+import { excludeOpenings } from '../../../core/hub/revisions/opening-log.ts'
+import { anyTables } from '../../any-tables.ts'
+import { until } from '../../until.ts'
+import { loseCommits } from '../database/lose-commits.ts'
+import { open, postgresStore } from '../database/stores.ts'
+import { actor, appBody, publicNames, startRooms } from './start-rooms.ts'
+
+const store = await postgresStore()
+t.teardown(() => store.close())
+const ROUNDS = 100
+const nonceHash = 'n'.repeat(43)
+const identity = {
+  name: 'ann',
+  issuer: 'https://id.example.com',
+  sub: 'ann',
+  connector: 'sso',
+  mappedRoles: [],
+}
+
+type Rooms = Awaited<ReturnType<typeof startRooms>>
+
+/** Two hubs on one new database, and a connection beside them. */
+async function twoHubs(
+  t: { teardown(end: () => unknown): void },
+  options: { way?: (url: string) => Promise<string> } = {},
+) {
+  const { url } = (await store.config()) as { url: string }
+  const [one, other, beside] = [
+    await open({ driver: 'postgres', url }),
+    await open({ driver: 'postgres', url: (await options.way?.(url)) ?? url }),
+    await open({ driver: 'postgres', url }),
+  ]
+  const a = await startRooms(one)
+  const b = await startRooms(other)
+  t.teardown(async () => {
+    await Promise.all([a.stop(), b.stop()])
+    await beside.close()
+  })
+  await a.users.claim(identity)
+  const { app } = await a.catalog.put(readApp(appBody('one'), publicNames), 'create', actor)
+  await b.revisions.catchUp()
+  return { a, b, app, beside, url }
+}
+
+const signIn = (rooms: Rooms, over: object = {}) =>
+  rooms.sessions.open({
+    ...{ kind: 'hub', user: 'ann', connector: 'sso', clientIp: '192.0.2.1' },
+    expires: Date.now() + 3_600_000,
+    ...over,
+  })
+
+/** Holds every opening just before its commit, with all that it has read and written. Resolves with what lets them go on. */
+async function holdOpenings({ db }: OpenDatabase): Promise<() => Promise<void>> {
+  const release = Promise.withResolvers<void>()
+  const held = Promise.withResolvers<void>()
+  const holding = db.transaction().execute(async (trx) => {
+    await sql`SELECT 1 FROM opening_sequence FOR UPDATE`.execute(trx)
+    held.resolve()
+    await release.promise
+  })
+  await held.promise
+  return () => {
+    release.resolve()
+    return holding
+  }
+}
+
+/** Resolves when so many statements wait for a lock of this kind. */
+const waitFor = ({ db }: OpenDatabase, kind: 'advisory' | 'transactionid' | 'tuple', count = 1) =>
+  until(async () => {
+    const { rows } = await sql<{ n: number }>`
+      SELECT count(*)::int AS n FROM pg_locks WHERE NOT granted AND locktype = ${kind}
+        AND (locktype <> 'advisory' OR database = (SELECT oid FROM pg_database WHERE datname = current_database()))`.execute(
+      db,
+    )
+    return rows[0]!.n >= count
+  }, `${count} waiting for a lock (${kind})`)
+
+t.test(
+  'B235 in 100 rounds, a session that ended before another hub saw it is never admitted there',
+  async (t) => {
+    const { a, b, beside } = await twoHubs(t)
+    const cut = async () => {
+      await sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = current_database() AND application_name LIKE 'mezhub%' AND pid <> pg_backend_pid()
+      ORDER BY random() LIMIT 1`.execute(beside.db)
+    }
+    let seen = 0
+    for (let round = 0; round < ROUNDS; round++) {
+      const [from, to] = round % 2 === 0 ? [a, b] : [b, a]
+      const { session, token } = await signIn(from)
+      // In some rounds the other hub reads at the same moment, so it may know the session first; in others it loses a connection.
+      const reading = round % 3 === 0 ? to.revisions.catchUp().catch(() => {}) : null
+      if (round % 10 === 9) await cut()
+      await until(
+        () =>
+          from.sessions.end([session.id], 'revoked', null).then(
+            () => true,
+            () => false,
+          ),
+        'ended',
+      )
+      const known = to.sessions.byId(session.id) !== undefined
+      if (known) seen += 1
+      else {
+        // From here on it must never appear: not in what is being read now, not in what is read later.
+        t.equal(await to.sessions.find('hub', token), undefined, `round ${round}: not found`)
+        t.equal(to.sessions.byId(session.id), undefined)
+      }
+      await reading
+      await until(
+        () =>
+          to.revisions.catchUp().then(
+            () => true,
+            () => false,
+          ),
+        'read',
+      )
+      if (to.sessions.byId(session.id) !== undefined) t.fail(`round ${round}: admitted after its end`)
+      if (to.sessions.list().length > 0) t.fail(`round ${round}: listed after its end`)
+    }
+    t.ok(seen < ROUNDS, `${ROUNDS - seen} of ${ROUNDS} had ended first`)
+  },
+)
+
+t.test('B235 many hubs open and end sessions at once, and agree in the end', async (t) => {
+  const { a, b } = await twoHubs(t)
+  const living = new Set<string>()
+  const one = async (n: number) => {
+    const [from, to] = n % 2 === 0 ? [a, b] : [b, a]
+    const { session, token } = await signIn(from)
+    if (n % 3 !== 0) return void living.add(session.id)
+    await Promise.all([from.sessions.end([session.id], 'revoked', null), to.sessions.find('hub', token)])
+    await to.revisions.catchUp()
+    t.equal(to.sessions.byId(session.id), undefined)
+  }
+  await Promise.all(Array.from({ length: 300 }, (_, n) => one(n)))
+  for (const { sessions, revisions } of [a, b]) {
+    await revisions.catchUp()
+    t.strictSame(
+      sessions
+        .list()
+        .map(({ id }) => id)
+        .sort(),
+      [...living].sort(),
+    )
+  }
+})
+
+t.test('B236 a user who is deleted while a session is being opened has no session afterwards', async (t) => {
+  const { a, b, beside } = await twoHubs(t)
+  const letGo = await holdOpenings(beside)
+  const opening = signIn(b).catch((error: { code?: string }) => error)
+  await waitFor(beside, 'transactionid')
+  let removed = false
+  const removing = a.users.remove('ann', actor).then(() => {
+    removed = true
+  })
+  await waitFor(beside, 'advisory')
+  t.notOk(removed, 'the deletion waits for the session')
+  await letGo()
+  const opened = (await opening) as { session: Session; token: string }
+  await removing
+  t.same(
+    a.sessions.list().map(({ id }) => id),
+    [opened.session.id],
+    'so that it knows of it when it ends the sessions of the user',
+  )
+  await a.sessions.end([opened.session.id], 'user_deleted', null)
+  await t.rejects(signIn(b), { code: 'login_required' }, 'later ones see the deletion')
+  await a.users.claim(identity)
+  await b.revisions.catchUp()
+  for (const { sessions } of [a, b])
+    t.equal(await sessions.find('hub', opened.token), undefined, 'nor does it come back with the user')
+})
+
+t.test('B236 all sessions of a connector end, with the one that is being opened', async (t) => {
+  const { a, b, beside } = await twoHubs(t)
+  const letGo = await holdOpenings(beside)
+  const opening = signIn(b)
+  await waitFor(beside, 'transactionid')
+  const ending = a.revisions.write(async (trx, change) => {
+    const all = await a.sessions.listIn(trx, { connector: 'sso' })
+    return a.sessions.end(
+      all.map(({ id }) => id),
+      'connector_deleted',
+      null,
+      { trx, change },
+    )
+  })
+  await waitFor(beside, 'advisory')
+  // It waits for the change, so that it sees what the change did.
+  const later = signIn(b, { connector: 'other' })
+  await letGo()
+  t.equal(await ending, 1)
+  const { token } = await opening.catch(() => ({ token: 'x'.repeat(43) }))
+  for (const { sessions } of [a, b]) t.equal(await sessions.find('hub', token), undefined)
+  t.ok(b.sessions.byId((await later).session.id))
+})
+
+t.test(
+  'B236 a confirmation that is taken back is not carried into a session of an app that is being opened',
+  async (t) => {
+    const { a, b, app, beside } = await twoHubs(t)
+    const met = { name: 'session-mfa', level: 'webauthn', at: Date.now(), by: 'key-1' }
+    const { session } = await signIn(b)
+    await b.sessions.remember(session, met)
+    const satisfied = [{ ...met, appId: app.id }]
+    const code = await b.sessions.tickets.issue({ hubSession: session, app, nonceHash, satisfied })
+    const letGo = await holdOpenings(beside)
+    const redeeming = b.sessions.tickets.redeem({ code, app, nonceHash, clientIp: '192.0.2.1' })
+    await waitFor(beside, 'transactionid')
+    const forgetting = a.sessions.forget('ann', 'key-1')
+    await waitFor(beside, 'advisory')
+    await letGo()
+    const opened = (await redeeming)!
+    await forgetting
+    await b.revisions.catchUp()
+    t.same(b.sessions.byId(opened.session.id)?.satisfied, [])
+    const again = await b.sessions.tickets.issue({ hubSession: session, app, nonceHash, satisfied })
+    const later = await b.sessions.tickets.redeem({ code: again, app, nonceHash, clientIp: '192.0.2.1' })
+    t.same(later?.session.satisfied, [], 'nor into a later one')
+  },
+)
+
+t.test(
+  'a code that is redeemed on two hubs at once opens one session, which the second use ends',
+  async (t) => {
+    const { a, b, app } = await twoHubs(t)
+    for (let round = 0; round < 20; round++) {
+      const { session } = await signIn(a)
+      await b.revisions.catchUp()
+      const code = await a.sessions.tickets.issue({ hubSession: session, app, nonceHash, satisfied: [] })
+      const use = (rooms: Rooms) =>
+        rooms.sessions.tickets.redeem({ code, app, nonceHash, clientIp: '192.0.2.1' })
+      const made = (await Promise.all([use(a), use(b)])).filter((one) => one !== null)
+      t.ok(made.length <= 1)
+      const rows = await anyTables(a.db)
+        .selectFrom('sessions')
+        .select('end_reason')
+        .where('parent_id', '=', session.id)
+        .execute()
+      t.strictSame(rows, [{ end_reason: 'code_replayed' }])
+    }
+  },
+)
+
+t.test('a slow change stops no sign-in, and sessions of the same moment share a transaction', async (t) => {
+  const { a, b, beside } = await twoHubs(t)
+  const finish = Promise.withResolvers<void>()
+  const inside = Promise.withResolvers<void>()
+  const slow = a.revisions.write(async () => {
+    inside.resolve()
+    await finish.promise
+  })
+  await inside.promise
+  const opened = await Promise.all(Array.from({ length: 400 }, (_, n) => signIn(n % 2 === 0 ? a : b)))
+  t.equal(new Set(opened.map(({ session }) => session.id)).size, 400)
+  finish.resolve()
+  await slow
+  const { rows } = await sql<{ n: number; most: number }>`SELECT count(*)::int AS n,
+    max(json_array_length(ids::json)) AS most FROM opening_log WHERE n > 0`.execute(beside.db)
+  t.ok(rows[0]!.n < 60, `${rows[0]!.n} transactions for 400 sessions`)
+  for (const { sessions, revisions } of [a, b]) {
+    await revisions.catchUp()
+    t.equal(sessions.list().length, 400)
+  }
+})
+
+t.test('N239 5,000 people sign in and visit an app at once, and nobody is told to come back', async (t) => {
+  const { a, b, app } = await twoHubs(t)
+  const people = Array.from({ length: 5_000 }, (_, n) => `person-${n}`)
+  await a.revisions.write(async (trx, change) => {
+    await sql`INSERT INTO users (key, name, own_roles, mapped_roles, created)
+      SELECT name, name, '[]', '[]', 0 FROM unnest(${people}::text[]) AS name`.execute(trx)
+    for (const name of people) change.touch('user', name)
+  })
+  await b.revisions.catchUp()
+  const started = performance.now()
+  const visits = await Promise.all(
+    people.map(async (user, n) => {
+      const rooms = n % 2 === 0 ? a : b
+      const { session } = await signIn(rooms, { user })
+      const code = await rooms.sessions.tickets.issue({ hubSession: session, app, nonceHash, satisfied: [] })
+      return rooms.sessions.tickets.redeem({ code, app, nonceHash, clientIp: '192.0.2.1' })
+    }),
+  )
+  t.comment(`${Math.round(10_000 / ((performance.now() - started) / 1_000))} sessions a second`)
+  t.notOk(visits.includes(null))
+})
+
+t.test(
+  'B235 a hub that freezes while it opens a session stops no other hub, and a revocation does not skip it',
+  async (t) => {
+    const { a, b, beside } = await twoHubs(t)
+    // What a frozen hub leaves at the server: a transaction that holds a lane, with a session that was written.
+    const frozen = Promise.withResolvers<void>()
+    const stuck = Promise.withResolvers<void>()
+    const thawed = beside.db
+      .transaction()
+      .execute(async (trx) => {
+        const { joinOpenings, logOpening } = await import('../../../core/hub/revisions/opening-log.ts')
+        await joinOpenings(trx)
+        await logOpening(trx, ['frozen'])
+        stuck.resolve()
+        await frozen.promise
+        await sql`SELECT 1`.execute(trx)
+      })
+      .catch(() => 'rolled back')
+    await stuck.promise
+    const begun = performance.now()
+    const { session } = await signIn(b)
+    t.ok(performance.now() - begun < 5_000, 'other hubs open sessions')
+    await a.sessions.end([session.id], 'revoked', null)
+    await b.revisions.catchUp()
+    t.equal(b.sessions.byId(session.id), undefined, 'and end them')
+    const listed = a.revisions.write((trx) => a.sessions.listIn(trx, { user: 'ann' }))
+    await t.rejects(
+      listed,
+      { code: '55P03' },
+      'a change that must miss no session fails rather than miss one',
+    )
+    frozen.resolve()
+    await thawed
+    t.same(await a.revisions.write((trx) => a.sessions.listIn(trx, { user: 'ann' })), [])
+  },
+)
+
+t.test('when the response to a commit is lost, it is certain whether the session was opened', async (t) => {
+  let way!: Awaited<ReturnType<typeof loseCommits>>
+  const { b, beside } = await twoHubs(t, {
+    way: async (url) => {
+      way = await loseCommits(url)
+      t.teardown(() => way.close())
+      return way.url
+    },
+  })
+  way.arm('insert into opening_log')
+  const { session } = await signIn(b)
+  t.ok(b.sessions.byId(session.id), 'it was committed')
+  way.arm('insert into opening_log', { arrives: false })
+  await t.rejects(signIn(b), { code: 'MEZ_DATABASE_UNAVAILABLE' })
+  const rows = await anyTables(beside.db).selectFrom('sessions').select('id').execute()
+  t.same(rows, [{ id: session.id }], 'it was not')
+})
+
+t.test('B237 sessions that the server lost at a failover end on every hub that knew them', async (t) => {
+  const { a, b, beside } = await twoHubs(t)
+  const kept = await signIn(a)
+  const before = await anyTables(beside.db).selectFrom('opening_sequence').selectAll().execute()
+  const lost = await signIn(a)
+  await b.revisions.catchUp()
+  t.ok(b.sessions.byId(lost.session.id))
+  // As on a standby that had not yet received the last transaction.
+  await beside.db.transaction().execute(async (trx) => {
+    await sql`DELETE FROM sessions WHERE id = ${lost.session.id}`.execute(trx)
+    for (const { lane, n, tag } of before) {
+      await sql`UPDATE opening_sequence SET n = ${n}, tag = ${tag} WHERE lane = ${lane}`.execute(trx)
+      await sql`DELETE FROM opening_log WHERE lane = ${lane} AND n > ${n}`.execute(trx)
+    }
+  })
+  for (const { sessions, revisions } of [a, b]) {
+    await revisions.catchUp()
+    t.equal(sessions.byId(lost.session.id), undefined)
+    t.ok(sessions.byId(kept.session.id))
+  }
+  // And when others were opened in its place, with the same numbers.
+  const { session } = await signIn(a)
+  await b.revisions.catchUp()
+  await beside.db.transaction().execute(async (trx) => {
+    await sql`DELETE FROM sessions WHERE id = ${session.id}`.execute(trx)
+    for (const { lane, n } of before) {
+      await sql`UPDATE opening_log SET tag = gen_random_uuid(), ids = '[]' WHERE lane = ${lane} AND n > ${n}`.execute(
+        trx,
+      )
+      await sql`UPDATE opening_sequence AS last SET tag = log.tag FROM opening_log AS log
+        WHERE log.lane = last.lane AND log.n = last.n AND last.lane = ${lane}`.execute(trx)
+    }
+  })
+  for (const { sessions, revisions } of [a, b]) {
+    await revisions.catchUp()
+    t.equal(sessions.byId(session.id), undefined)
+  }
+})
+
+t.test(
+  'a hub reads everything again when openings that it has not seen are no longer in the log',
+  async (t) => {
+    const { a, b, beside } = await twoHubs(t)
+    await signIn(a)
+    await b.revisions.catchUp()
+    await b.revisions.stop()
+    const { session } = await signIn(a)
+    await signIn(a)
+    await sql`DELETE FROM opening_log WHERE n > 0`.execute(beside.db)
+    await b.revisions.catchUp()
+    t.ok(b.sessions.byId(session.id))
+    t.equal(b.sessions.list().length, 3)
+  },
+)
+
+t.test(
+  'beside a hub of an older version, sessions are opened by changes, which that hub reads',
+  async (t) => {
+    const { url } = (await store.config()) as { url: string }
+    const rooms = await startRooms(await open({ driver: 'postgres', url }), { olderHubs: () => true })
+    t.teardown(() => rooms.stop())
+    await rooms.users.claim(identity)
+    const { session } = await signIn(rooms)
+    const { rows } = await sql<{
+      touched: string
+    }>`SELECT touched FROM change_log ORDER BY n DESC LIMIT 1`.execute(rooms.db)
+    t.equal(rows[0]!.touched, JSON.stringify([['session', session.id, 1]]))
+    const held = rooms.revisions.write(async (trx) => excludeOpenings(trx))
+    await held
+    t.ok(rooms.sessions.byId(session.id))
+  },
+)
