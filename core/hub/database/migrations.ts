@@ -14,12 +14,12 @@ export type ChangeTables = {
   }
   /** A fixed number of rows. The lock of a row orders the openings of its lane; `tag` as above. */
   readonly opening_sequence: { readonly lane: number; readonly n: number; readonly tag: string }
-  /** One row for each number of a lane that is not pruned. `ids` is JSON: the ids of the sessions that it opened. */
+  /** One row for each number of a lane that is not pruned. `touched` is JSON: `[kind, key][]`. */
   readonly opening_log: {
     readonly lane: number
     readonly n: number
     readonly tag: string
-    readonly ids: string
+    readonly touched: string
   }
 }
 
@@ -57,13 +57,13 @@ export const databaseMigrations: Migrations = {
           lane integer NOT NULL,
           n bigint NOT NULL,
           tag uuid NOT NULL,
-          ids text NOT NULL,
+          touched text NOT NULL,
           PRIMARY KEY (lane, n)
         )`.execute(db)
         // More lanes than hubs open sessions at the same moment.
         await sql`INSERT INTO opening_sequence (lane, n, tag)
           SELECT lane, 0, gen_random_uuid() FROM generate_series(0, 15) AS lane`.execute(db)
-        await sql`INSERT INTO opening_log (lane, n, tag, ids) SELECT lane, n, tag, '[]' FROM opening_sequence`.execute(
+        await sql`INSERT INTO opening_log (lane, n, tag, touched) SELECT lane, n, tag, '[]' FROM opening_sequence`.execute(
           db,
         )
       },

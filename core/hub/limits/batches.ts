@@ -1,5 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 
+/** For what everybody does when work begins: ten thousand may wait, for at most 10 s. */
+export const untilServed = { atOnce: 2, most: 100, waiting: 10_000, waitMs: 10_000 }
+
 export interface BatchOptions<Item, Result> {
   /** How many batches may run at the same time. */
   readonly atOnce: number

@@ -89,7 +89,7 @@ export function hasRevision(db: Database, { n, tag }: Revision): Promise<boolean
 }
 
 /**
- * Reads the keys touched after `from` up to `to`, with the sessions opened in between. Null when there are too many or
+ * Reads the keys touched after `from` up to `to`, by changes and by openings. Null when there are too many or
  * the logs do not cover them: they were pruned, a number went backwards, or the history is a different one. Call it in
  * the snapshot in which `to` was read.
  */
@@ -109,21 +109,21 @@ export async function readTouched(
     .execute()
   if (rows.length !== to.n - from.n + 1 || rows[0]?.tag !== from.tag || rows.at(-1)?.tag !== to.tag)
     return null
-  const opened = await readOpened(trx, from.lanes, to.lanes)
-  if (opened === null) return null
+  const noted = await readOpened(trx, from.lanes, to.lanes)
+  if (noted === null) return null
   const touched = new Map<ChangeKind, Set<string>>()
+  const add = (kind: ChangeKind, key: string) => touched.set(kind, (touched.get(kind) ?? new Set()).add(key))
   let decisive = false
   let keyCount = 0
   for (const row of rows.slice(1)) {
     for (const [kind, key, harmless] of JSON.parse(row.touched) as [ChangeKind, string, 1?][]) {
-      const keys = touched.get(kind) ?? new Set()
-      touched.set(kind, keys.add(key))
+      add(kind, key)
       if (!harmless) decisive = true
       keyCount += 1
     }
     if (keyCount > REPLAYED_KEYS) return null
   }
-  if (opened.length > 0) touched.set('session', new Set([...(touched.get('session') ?? []), ...opened]))
+  for (const [kind, key] of noted) add(kind, key)
   return { touched, decisive }
 }
 

@@ -1,10 +1,12 @@
 import { sql } from 'kysely'
 import type { Database, Transaction } from '../../api/database.ts'
+import type { ChangeKind } from '../../api/revisions.ts'
 import type { ChangeTables } from '../database/migrations.ts'
 
 /**
- * The last opening of a lane. One transaction, an opening, appends the sessions that a hub opens at the same moment. It
- * takes any lane that is free, so that no hub waits for another; within a lane, commit order is number order.
+ * The last opening of a lane. An opening is a transaction that appends what takes nobody's access away: the sessions that
+ * a hub opens at the same moment, or logins. It takes any lane that is free, so that no hub waits for another; within a
+ * lane, commit order is number order.
  */
 export interface Opening {
   readonly lane: number
@@ -12,10 +14,13 @@ export interface Opening {
   readonly tag: string
 }
 
+/** Kind and key of a row that was written, on which no earlier decision depends. */
+export type Noted = readonly [kind: ChangeKind, key: string]
+
 /** An arbitrary number that all hubs agree on. */
 const LOCK = 7_264_510_030
-/** With more new sessions than this, everything is loaded again instead. */
-const REPLAYED_SESSIONS = 50_000
+/** With more keys than this, everything is loaded again instead. */
+const REPLAYED_KEYS = 50_000
 const PRUNED_AT_ONCE = 1_000
 
 /** Call it first in an opening: waits while a change runs that has called `excludeOpenings`. */
@@ -32,16 +37,16 @@ export async function excludeOpenings(trx: Transaction): Promise<void> {
   await sql`SELECT pg_advisory_xact_lock(${sql.lit(LOCK)})`.execute(trx)
 }
 
-/** Announces the sessions with these ids to all hubs, in a free lane. Call it last: the lane is locked until the commit. */
-export async function logOpening(trx: Transaction, ids: readonly string[]): Promise<Opening> {
-  const text = JSON.stringify(ids)
+/** Announces these rows to all hubs, in a free lane. Call it last: the lane is locked until the commit. */
+export async function logOpening(trx: Transaction, noted: readonly Noted[]): Promise<Opening> {
+  const text = JSON.stringify(noted)
   const free = sql`SELECT lane FROM opening_sequence LIMIT 1 FOR UPDATE SKIP LOCKED`
   const take = async (lane: typeof free) => {
     const { rows } = await sql<Opening>`
       WITH taken AS (
         UPDATE opening_sequence SET n = n + 1, tag = gen_random_uuid() WHERE lane = (${lane}) RETURNING lane, n, tag
       )
-      INSERT INTO opening_log (lane, n, tag, ids) SELECT lane, n, tag, ${text} FROM taken
+      INSERT INTO opening_log (lane, n, tag, touched) SELECT lane, n, tag, ${text} FROM taken
       RETURNING lane, n, tag`.execute(trx)
     return rows[0]
   }
@@ -64,14 +69,14 @@ export function hasOpening(db: Database, { lane, n, tag }: Opening): Promise<boo
 }
 
 /**
- * Reads the ids of the sessions that were opened between two reads. Null when there are too many or the log does not
+ * Reads which rows were announced between two reads. Null when there are too many or the log does not
  * cover them: it was pruned, or openings that a hub has seen were lost, as after a failover to a server that lagged.
  */
 export async function readOpened(
   trx: Transaction,
   from: readonly Opening[],
   to: readonly Opening[],
-): Promise<readonly string[] | null> {
+): Promise<readonly Noted[] | null> {
   const known = new Map(from.map((opening) => [opening.lane, opening]))
   if (to.length !== known.size) return null
   const moved: (readonly [Opening, Opening])[] = []
@@ -81,23 +86,23 @@ export async function readOpened(
     if (before.n !== opening.n || before.tag !== opening.tag) moved.push([before, opening])
   }
   if (moved.length === 0) return []
-  const { rows } = await sql<Opening & { ids: string }>`
-    SELECT log.lane, log.n, log.tag, log.ids FROM opening_log AS log
+  const { rows } = await sql<Opening & { touched: string }>`
+    SELECT log.lane, log.n, log.tag, log.touched FROM opening_log AS log
     JOIN unnest(${moved.map(([{ lane }]) => lane)}::integer[], ${moved.map(([{ n }]) => n)}::bigint[],
       ${moved.map(([, { n }]) => n)}::bigint[]) AS wanted (lane, first, last)
     ON log.lane = wanted.lane AND log.n BETWEEN wanted.first AND wanted.last`.execute(trx)
   const found = new Map(rows.map((row) => [`${row.lane} ${row.n}`, row]))
-  const ids: string[] = []
+  const all: Noted[] = []
   for (const [before, after] of moved) {
     for (const { lane, n, tag } of [before, after]) if (found.get(`${lane} ${n}`)?.tag !== tag) return null
     for (let n = before.n + 1; n <= after.n; n++) {
       const row = found.get(`${before.lane} ${n}`)
       if (row === undefined) return null
-      for (const id of JSON.parse(row.ids) as string[]) ids.push(id)
+      for (const noted of JSON.parse(row.touched) as Noted[]) all.push(noted)
     }
-    if (ids.length > REPLAYED_SESSIONS) return null
+    if (all.length > REPLAYED_KEYS) return null
   }
-  return ids
+  return all
 }
 
 /** Deletes all but the last `keep` openings of each lane, in batches. */

@@ -2,12 +2,12 @@ import type { Database, Transaction } from '../../api/database.ts'
 import { runChange } from './change.ts'
 import { assignRevision, hasRevision, logChange, type Revision } from './change-log.ts'
 import { committed } from './commit.ts'
-import { hasOpening, joinOpenings, logOpening, type Opening } from './opening-log.ts'
+import { hasOpening, joinOpenings, logOpening, type Noted, type Opening } from './opening-log.ts'
 
-/** Writes new sessions; `ids` are announced to all hubs. */
+/** Writes rows; `noted` are announced to all hubs. */
 export type OpeningBody<T> = (
   trx: Transaction,
-) => Promise<{ readonly value: T; readonly ids: readonly string[] }>
+) => Promise<{ readonly value: T; readonly noted: readonly Noted[] }>
 
 export interface OpeningOptions {
   readonly db: Database
@@ -41,13 +41,13 @@ export function createOpenings({ db, olderHubs, changeMs, certain }: OpeningOpti
         db.transaction().execute(async (trx) => {
           const revision = olderHubs() ? await assignRevision(trx) : null
           await joinOpenings(trx)
-          const { ids, value } = (await runChange(trx, body, changeMs)).value
-          const opening = revision || ids.length === 0 ? null : await logOpening(trx, ids)
+          const { noted, value } = (await runChange(trx, body, changeMs)).value
+          const opening = revision || noted.length === 0 ? null : await logOpening(trx, noted)
           if (revision)
             await logChange(
               trx,
               revision,
-              ids.map((id) => ['session', id, true]),
+              noted.map(([kind, key]) => [kind, key, true]),
             )
           done({ value, revision, opening })
         }),

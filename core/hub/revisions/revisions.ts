@@ -60,7 +60,8 @@ export interface RevisionsOptions
 
 export interface RunningRevisions extends Revisions {
   /**
-   * Runs the body in a transaction of its own beside the changes, which must only open sessions. When it resolves, this
+   * Runs the body in a transaction of its own beside the changes, which must take away
+   * nobody's access: new sessions, or logins. When it resolves, this
    * hub's views include them, and all changes that were committed before. Rejects like `write`.
    */
   append<T>(body: OpeningBody<T>): Promise<T>

@@ -4,7 +4,7 @@ import { Problem } from '../../api/problem.ts'
 import type { OpenSession } from '../../api/sessions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { refuseBesideTransaction } from '../database/transaction-guard.ts'
-import { createBatches } from '../limits/batches.ts'
+import { createBatches, untilServed } from '../limits/batches.ts'
 import type { RunningRevisions } from '../revisions/revisions.ts'
 import type { Accounts } from '../users/accounts.ts'
 import { insertSessions, isToken, type NewSession, newToken, superseded } from './session-insert.ts'
@@ -20,8 +20,6 @@ interface Opened {
   readonly outcome: Outcome
   readonly trimmed: Promise<unknown> | null
 }
-
-const turns = { atOnce: 2, most: 100, waiting: 10_000, waitMs: 10_000 }
 
 /**
  * Opens sessions. Those that are asked for while others are being written share one transaction, which waits for no
@@ -66,11 +64,11 @@ export function createSessionOpenings(options: {
       for (const [at, ids] of await superseded(trx, fresh)) over.set(fresh[at]!, ids)
       await insertSessions(trx, fresh, now)
     }
-    return { value: { outcomes, over }, ids: fresh.map(({ id }) => id) }
+    return { value: { outcomes, over }, noted: fresh.map(({ id }) => ['session', id] as const) }
   }
 
   const openTogether = createBatches<Wanted, Opened>({
-    ...turns,
+    ...untilServed,
     refuse: handoverBusy,
     async run(wanted) {
       const { outcomes, over } = await revisions.append((trx) => write(trx, wanted))

@@ -4,14 +4,14 @@ import { Problem } from '../../api/problem.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import type { OpenSession, Session, SessionTickets } from '../../api/sessions.ts'
 import type { Clock } from '../../kernel/clock.ts'
-import { createBatches } from '../limits/batches.ts'
+import { createBatches, untilServed } from '../limits/batches.ts'
 import type { HandoverTable, SessionTables } from './migrations.ts'
 import { stillMet } from './satisfied-requirements.ts'
 import { hashToken, isToken, newToken } from './session-insert.ts'
 
 const CODE_MS = 30_000
 /** Anybody can invent codes, and looking them up must not occupy all connections to PostgreSQL. */
-const turns = { atOnce: 2, most: 100, waiting: 10_000, waitMs: 2_000 }
+const turns = { ...untilServed, waitMs: 2_000 }
 
 /** The use of a code. */
 export interface TicketUse {

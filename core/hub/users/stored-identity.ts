@@ -50,3 +50,6 @@ export function rolesIn(text: string): readonly string[] {
   if (Array.isArray(roles) && roles.every((role) => typeof role === 'string')) return Object.freeze(roles)
   throw new Error('the roles are not a list of strings')
 }
+
+/** The list of roles as stored: also the content of `etag`. */
+export const rolesText = (roles: readonly string[]) => JSON.stringify([...new Set(roles)].sort())

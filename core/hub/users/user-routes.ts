@@ -6,7 +6,8 @@ import { entityTags, Nullable } from '../../api/resource.ts'
 import type { Sessions } from '../../api/sessions.ts'
 import { ROLE_NAME, type User } from '../../api/users.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
-import { type RunningUsers, rolesText, userNotFound } from './users.ts'
+import { rolesText } from './stored-identity.ts'
+import { type RunningUsers, userNotFound } from './users.ts'
 
 const admin = { config: { access: 'admin' } } as const
 const cutting = { config: { access: 'admin', cuts: true } } as const

@@ -2,19 +2,21 @@ import type { Actor } from '../../api/audit.ts'
 import type { Transaction } from '../../api/database.ts'
 import { Problem } from '../../api/problem.ts'
 import { entityTags, type Preconditions } from '../../api/resource.ts'
-import type { Change, Revisions, View } from '../../api/revisions.ts'
-import type { NameRelease, SignIn, User, Users } from '../../api/users.ts'
+import type { Change, View } from '../../api/revisions.ts'
+import type { NameRelease, User, Users } from '../../api/users.ts'
 import type { Clock } from '../../kernel/clock.ts'
-import { MezError, messageOf } from '../../kernel/error.ts'
+import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { AccessTables, UserTable } from '../access/migrations.ts'
 import { excludeOpenings } from '../revisions/opening-log.ts'
+import type { RunningRevisions } from '../revisions/revisions.ts'
 import { dropMappedRoles } from './mapped-roles.ts'
-import { holdersIn, identityOf, profileIn, rolesIn } from './stored-identity.ts'
-import { foldName, holderOf, isRoleName, parseUserName } from './user-name.ts'
+import { createNameClaims, takenAway } from './name-claims.ts'
+import { holdersIn, identityOf, profileIn, rolesIn, rolesText } from './stored-identity.ts'
+import { foldName, holderOf, parseUserName } from './user-name.ts'
 
 export interface UsersOptions {
-  readonly revisions: Pick<Revisions, 'write' | 'addView'>
+  readonly revisions: Pick<RunningRevisions, 'write' | 'append' | 'addView'>
   /** Runs in the change that takes a name from its holder. */
   readonly released: (release: NameRelease) => Promise<void>
   readonly clock: Clock
@@ -149,54 +151,13 @@ export function createUsers({ revisions, clock, log, ...options }: UsersOptions)
     return user
   }
 
-  /**
-   * Assigns or confirms the name. `loggedIn` null keeps the last login; `known` requires that the identity already
-   * holds the name.
-   */
-  async function take(
-    { name: given, issuer, sub, connector, mappedRoles, profile: vouched }: SignIn,
-    loggedIn: number | null,
-    {
-      known = false,
-      stands,
-    }: { known?: boolean; stands?: ((trx: Transaction) => Promise<void>) | undefined } = {},
-  ) {
-    const parsed = parseUserName(given)
-    if (!parsed) throw new MezError('MEZ_USER_NAME_INVALID', 'the presented name is not a valid user name')
-    const { key, name } = parsed
-    if (!Array.isArray(mappedRoles) || !mappedRoles.every(isRoleName))
-      throw new MezError('MEZ_HOOK_FAILED', 'a plugin signed somebody in with invalid role names')
-    const mapped_roles = rolesText(mappedRoles)
-    await revisions.write(async (trx, change) => {
-      await stands?.(trx)
-      const db = trx.withTables<AccessTables>()
-      const row = await rowOf(trx, key)
-      const last_login = loggedIn ?? row?.last_login ?? null
-      const held = row?.issuer === issuer && row.sub === sub
-      const holder = holderOf({ issuer, sub })
-      const profile = vouched ? JSON.stringify({ holder, ...vouched }) : held ? row.profile : null
-      const identity = { issuer, sub, connector, mapped_roles, profile, last_login }
-      if (known && !held) throw takenAway()
-      if (row && row.issuer !== null && !held) {
-        throw new MezError('MEZ_USER_NAME_TAKEN', `the name ${row.name} belongs to another identity`)
-      }
-      if (row) await db.updateTable('users').set(identity).where('key', '=', key).execute()
-      else {
-        const fresh = { key, name, own_roles: '[]', created: clock.now(), ...identity }
-        await db.insertInto('users').values(fresh).execute()
-      }
-      const same =
-        row?.issuer === issuer &&
-        row.connector === connector &&
-        row.mapped_roles === mapped_roles &&
-        row.profile === profile
-      // Every hub shows the last login from memory, but a login must not invalidate all cached decisions.
-      if (same) change.noted('user', key)
-      else change.touch('user', key)
-    })
+  const claims = createNameClaims({ revisions, rowOf, holderOf: (key) => users.get(key)?.holder, clock })
+
+  async function take(...[input, ...how]: Parameters<typeof claims>): Promise<User> {
+    const { key, name } = await claims(input, ...how)
     const user = now(key, name)
     // The name may have been released since; a session opened now would have no holder.
-    if (user.holder !== holderOf({ issuer, sub })) throw takenAway()
+    if (user.holder !== holderOf(input)) throw takenAway()
     return user
   }
 
@@ -280,9 +241,6 @@ export function userNotFound(name: string): Problem {
   return new Problem(404, 'user_not_found', `There is no user ${name}; \`mezctl users ls\` lists them.`)
 }
 
-/** As stored: also the content of `etag`. */
-export const rolesText = (roles: readonly string[]) => JSON.stringify([...new Set(roles)].sort())
-
 /** An unreadable user has no access and so is not an administrator; otherwise nobody could remove it. */
 function isAdmin({ own_roles, mapped_roles }: Pick<UserTable, 'own_roles' | 'mapped_roles'>): boolean {
   try {
@@ -290,8 +248,4 @@ function isAdmin({ own_roles, mapped_roles }: Pick<UserTable, 'own_roles' | 'map
   } catch {
     return false
   }
-}
-
-function takenAway(): Problem {
-  return new Problem(401, 'login_required', 'Your user name was just released. Sign in again.')
 }

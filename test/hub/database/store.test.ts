@@ -180,7 +180,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
       await setThing(revisions, 'a', 1)
       t.equal(copy.get('a'), 1)
       t.equal(revisions.revision, before + 1)
-      await revisions.append(async () => ({ value: null, ids: ['session-1'] }))
+      await revisions.append(async () => ({ value: null, noted: [['session', 'session-1']] }))
       t.equal(revisions.revision, before + 1, 'an opened session leaves the epoch')
       await revisions.write(async (_trx, change) => change.touch('session', 'session-1'))
       t.equal(revisions.revision, before + 2, 'its end does not')

@@ -265,7 +265,7 @@ t.test('a slow change stops no sign-in, and sessions of the same moment share a 
   finish.resolve()
   await slow
   const { rows } = await sql<{ n: number; most: number }>`SELECT count(*)::int AS n,
-    max(json_array_length(ids::json)) AS most FROM opening_log WHERE n > 0`.execute(beside.db)
+    max(json_array_length(touched::json)) AS most FROM opening_log WHERE n > 0`.execute(beside.db)
   t.ok(rows[0]!.n < 60, `${rows[0]!.n} transactions for 400 sessions`)
   for (const { sessions, revisions } of [a, b]) {
     await revisions.catchUp()
@@ -307,7 +307,7 @@ t.test(
       .execute(async (trx) => {
         const { joinOpenings, logOpening } = await import('../../../core/hub/revisions/opening-log.ts')
         await joinOpenings(trx)
-        await logOpening(trx, ['frozen'])
+        await logOpening(trx, [['session', 'frozen']])
         stuck.resolve()
         await frozen.promise
         await sql`SELECT 1`.execute(trx)
@@ -376,7 +376,7 @@ t.test('B237 sessions that the server lost at a failover end on every hub that k
   await beside.db.transaction().execute(async (trx) => {
     await sql`DELETE FROM sessions WHERE id = ${session.id}`.execute(trx)
     for (const { lane, n } of before) {
-      await sql`UPDATE opening_log SET tag = gen_random_uuid(), ids = '[]' WHERE lane = ${lane} AND n > ${n}`.execute(
+      await sql`UPDATE opening_log SET tag = gen_random_uuid(), touched = '[]' WHERE lane = ${lane} AND n > ${n}`.execute(
         trx,
       )
       await sql`UPDATE opening_sequence AS last SET tag = log.tag FROM opening_log AS log
