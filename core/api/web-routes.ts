@@ -102,6 +102,11 @@ declare module 'fastify' {
      * For the guard only: identifies the caller again, or rejects as the guard would. Null if the result cannot change.
      */
     authorizeAgain: (() => Promise<Subject>) | null
+    /**
+     * For the hub's own sign-in only: the person whom this call signs in is known, so that the calls on the way here no
+     * longer count against the address.
+     */
+    attemptSucceeded: (() => void) | null
   }
   interface FastifyReply {
     /** Sends a page that caches must not store. Its forms may redirect to the origins in `formTargets`. */

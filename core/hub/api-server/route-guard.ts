@@ -57,6 +57,8 @@ export interface GuardOptions {
 export function guardRoutes(app: FastifyInstance, options: GuardOptions): readonly Route[] {
   const { arrivalOf, callers, identify, revisions, limits, signInUrl } = options
   const routes: Route[] = []
+  /** URLs of the routes through which a sign-in may pass. */
+  const attempts = new Set<string>()
   const rates = createRateLimit(options.clock)
   const underWay = createConcurrencyQuota()
 
@@ -72,6 +74,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
         'MEZ_ROUTE_UNGUARDED',
         `the route ${String(method)} ${url} has anyOrigin and is not public`,
       )
+    if (access === 'public' && (config?.rate === 'pages' || config?.rate === 'sign_in')) attempts.add(url)
     for (const one of [method].flat()) routes.push({ method: one, url, access })
   })
 
@@ -117,13 +120,26 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     if (access === 'public' || access === 'page') {
       if (reply.raw.destroyed) throw new Problem(400, 'client_closed', 'The client has disconnected.')
       enter()
-      reply.raw.once('close', () => underWay.give(address))
+      // Somebody who is signed in is counted by address and person: many people share the address of an office.
+      const person =
+        cookie !== undefined && !anyOrigin && revisions.fresh()
+          ? await identify({ kind: 'hub-cookie', token: cookie }, presentedOf(request, origin)).catch(
+              () => null,
+            )
+          : null
+      if (person !== null || reply.raw.destroyed) underWay.give(address)
+      else reply.raw.once('close', () => underWay.give(address))
       // Reject before reading the body: unknown routes have no rate limit for the bytes that would be held.
       if (request.is404) throw nothingHere(request, reply, routes)
-      const key = `${request.routeOptions.url ?? '*'} ${address}`
+      const key = `${request.routeOptions.url ?? '*'} ${address}${person === null ? '' : ` ${person.user}`}`
       if (!rates.take(key, limits.callsPerMinute[rate])) {
         reply.header('retry-after', '10')
         throw new Problem(429, 'too_many_requests', 'Too many calls from this address. Wait a moment.')
+      }
+      // Failures and attempts under way count. A token that was given out for a valid code proves its caller.
+      if (rate === 'tokens') reply.raw.once('finish', () => reply.statusCode < 400 && rates.give(key))
+      request.attemptSucceeded = () => {
+        for (const url of attempts) rates.give(`${url} ${address}`)
       }
       const { signInOrigin } = options
       if (access === 'page' && origin !== signInOrigin) {

@@ -14,6 +14,7 @@ export const sharedDecorators = fastifyPlugin(
     app.decorateRequest('clientIp', '')
     app.decorateRequest('identifyAgain', async () => null)
     app.decorateRequest('authorizeAgain', null)
+    app.decorateRequest('attemptSucceeded', null)
     app.decorateRequest('actor', {
       getter() {
         const { subject, clientIp, id, authorizeAgain } = this

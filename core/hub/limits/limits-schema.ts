@@ -85,15 +85,15 @@ export const limitsSchema = Section(
     calls_per_minute: Section(
       {
         pages: Count(
-          600,
-          'Pages of sign-in and account, back-channel logout, and the end of a sign-in on the host of an application',
+          12_000,
+          "Pages of sign-in and account, the identity provider's callback, back-channel logout, and the end of a sign-in on the host of an application",
         ),
-        sign_in: Count(300, "Beginning a sign-in, the identity provider's callback, passkeys"),
+        sign_in: Count(300, 'Passkeys, and programs that ask for access'),
         tokens: Count(30, 'Codes for tokens and certificates, joining agents'),
         keys: Count(1_200, 'Public keys of the identity assertion'),
         other: Count(120, 'Every other public route'),
       },
-      "Calls of one client address to each public route of the hub's own host in a minute. Beyond: 429 too_many_requests",
+      "Calls of one client address to each public route of the hub's own host in a minute. Somebody who is signed in is counted by address and person; what was called on the way to a sign-in, a code or an application no longer counts once it has succeeded. Beyond: 429 too_many_requests",
     ),
   },
   'Limits of the public port',

@@ -6,6 +6,8 @@ export interface RateLimit {
   take(key: string, perMinute: number): boolean
   /** Whether the bucket has a token. */
   has(key: string, perMinute: number): boolean
+  /** Gives a token back: what took it was no misuse. */
+  give(key: string): void
 }
 
 const MAX_KEYS = 50_000
@@ -27,6 +29,11 @@ export function createRateLimit(clock: Clock): RateLimit {
       buckets.set(key, { tokens: tokens >= 1 ? tokens - 1 : tokens, at: now })
       if (buckets.size > MAX_KEYS) buckets.delete(buckets.keys().next().value!)
       return tokens >= 1
+    },
+    give(key) {
+      const bucket = buckets.get(key)
+      // A bucket that is full again is filled up to its rate by the next call.
+      if (bucket) bucket.tokens += 1
     },
   }
 }

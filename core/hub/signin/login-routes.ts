@@ -7,7 +7,7 @@ import { fieldOf } from './return-target.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
 import { sendPage } from './sign-in-desk.ts'
 
-const open = { config: { access: 'public', rate: 'sign_in' } } as const
+const open = { config: { access: 'public', rate: 'pages' } } as const
 
 /** `user.login.failed` for an error that neither the method nor the hub expected. */
 const UNEXPECTED = 'sign_in_failed'

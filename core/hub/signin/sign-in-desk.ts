@@ -74,6 +74,7 @@ export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'meet' | 'prepare
         requestId: request.id,
         fields: { connector, method },
       })
+      request.attemptSucceeded?.()
       setHubCookie(reply, token, Math.floor((expires - clock.now()) / 1_000))
       return reply.redirect(
         `${publicNames.signInOrigin}/web/continue?state=${encodeURIComponent(state)}`,

@@ -75,15 +75,18 @@ async function exchange(
 
 /** Redeems the code. Returns a Problem when it cannot be checked now: it may be valid, and the same address works later. */
 async function redeem(deps: Deps, input: Parameters<SessionTickets['redeem']>[0], requestId: string) {
-  const rate = deps.proxyLimits.callsPerMinute.pages
-  if (!deps.handovers.take(addressKey(input.clientIp), rate))
+  const address = addressKey(input.clientIp)
+  if (!deps.handovers.take(address, deps.proxyLimits.callsPerMinute.pages))
     return new Problem(
       429,
       'too_many_requests',
       'Too many sign-ins are finishing right now. Reload this page in a moment.',
     )
   try {
-    return await deps.sessions.tickets.redeem(input)
+    const redeemed = await deps.sessions.tickets.redeem(input)
+    // Only failures and attempts under way count: many people share the address of an office.
+    if (redeemed !== null) deps.handovers.give(address)
+    return redeemed
   } catch (error) {
     const problem = error instanceof Problem ? error : databaseProblem(error)
     if (problem === null) throw error

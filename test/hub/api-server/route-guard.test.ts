@@ -239,3 +239,54 @@ t.test('K142 the token against forgery goes to those who come by cookie alone', 
   t.equal((await get('/me', bearer('user'))).headers.get('x-mezite-csrf'), null)
   t.ok((await get('/me', { cookie: '__Host-mezite_session=user' })).headers.get('x-mezite-csrf'))
 })
+
+t.test(
+  'N238 an office behind one address: people who are signed in are counted each by themselves',
+  async (t) => {
+    const { get } = await start(t)
+    const as = (person: string) => ({ cookie: `__Host-mezite_session=${person}` })
+    for (let count = 0; count < 3; count++) t.equal((await get('/open', as('user'))).status, 200)
+    t.equal((await get('/open', as('user'))).status, 429, 'one person has the same limit')
+    t.equal((await get('/open', as('admin'))).status, 200, 'and uses up nobody else’s')
+    for (let count = 0; count < 3; count++) t.equal((await get('/open')).status, 200, 'nor that of strangers')
+    t.equal((await get('/open', as('unknown'))).status, 429, 'an unknown cookie makes a stranger')
+  },
+)
+
+t.test('N238 calls on the way to a sign-in count until somebody has signed in', async (t) => {
+  const { get } = await start(t, {}, (app) => {
+    app.after(() => {
+      app.get('/begin', { config: { access: 'public', rate: 'sign_in' } }, async () => ({}))
+      app.get(
+        '/end',
+        { config: { access: 'public', rate: 'sign_in' } },
+        async ({ attemptSucceeded, headers }) => {
+          if (headers['x-proof'] === 'good') attemptSucceeded?.()
+          return {}
+        },
+      )
+    })
+  })
+  const signIn = async (proof: string) => [
+    (await get('/begin')).status,
+    (await get('/end', { 'x-proof': proof })).status,
+  ]
+  for (let count = 0; count < 30; count++) t.same(await signIn('good'), [200, 200])
+  for (let count = 0; count < 9; count++) t.same(await signIn('bad'), [200, 200])
+  t.same(await signIn('good'), [429, 429], 'failed attempts are limited')
+  t.equal((await get('/open')).status, 200)
+})
+
+t.test('N238 valid codes for tokens do not count', async (t) => {
+  const { get } = await start(t, {}, (app) => {
+    app.after(() => {
+      app.get('/token', { config: { access: 'public', rate: 'tokens' } }, async ({ headers }, reply) =>
+        reply.code(headers['x-code'] === 'good' ? 200 : 401).send({}),
+      )
+    })
+  })
+  const ask = async (code: string) => (await get('/token', { 'x-code': code })).status
+  for (let count = 0; count < 10; count++) t.equal(await ask('good'), 200)
+  for (let count = 0; count < 2; count++) t.equal(await ask('bad'), 401)
+  t.equal(await ask('good'), 429)
+})

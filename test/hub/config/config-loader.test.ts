@@ -110,7 +110,11 @@ t.test(
       proxy: {
         appsDomain: 'b.example.com',
         trustedProxies: ['10.0.0.0/8', 'fd00::/8'],
-        limits: { connectionsPerAddress: 50, callsPerMinute: { tokens: 7, pages: 600 }, handshakeMs: 10_000 },
+        limits: {
+          connectionsPerAddress: 50,
+          callsPerMinute: { tokens: 7, pages: 12_000 },
+          handshakeMs: 10_000,
+        },
       },
     })
     t.match(

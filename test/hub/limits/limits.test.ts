@@ -103,7 +103,7 @@ t.test('limits that make no sense are refused with their key', async (t) => {
   t.match(said({ header_timeout: '20s', request_timeout: '10s' }), [/^header_timeout must not be longer/])
   t.match(said({ handshake_timeout: '0' }), [/^handshake_timeout must be a duration/])
   t.match(said({ uri_bytes: 16_384, header_bytes: 4_096 }), [/^uri_bytes must not be more/])
-  t.match(completeLimits({ calls_per_minute: { tokens: 5 } }).callsPerMinute, { tokens: 5, pages: 600 })
+  t.match(completeLimits({ calls_per_minute: { tokens: 5 } }).callsPerMinute, { tokens: 5, pages: 12_000 })
   t.ok(
     defaultLimits.handshakesPerAddress < defaultLimits.handshakes,
     'one address cannot take all handshakes',
