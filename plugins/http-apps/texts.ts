@@ -78,12 +78,15 @@ export const texts: Readonly<Record<'en' | 'de', Texts>> = {
       504: { title: 'The application did not respond in time', next: waitEn, steps: ['retry', 'home'] },
     },
     byCode: {
+      handover_busy: { title: 'One moment, please', next: null, steps: ['retry'] },
       handover_refused: { title: 'This sign-in link no longer works', next: null, steps: ['open', 'home'] },
       locked: { title: 'Your access is locked', next: askEn, steps: ['home'] },
       not_found: { title: 'There is no such page', next: null, steps: ['open', 'home'] },
     },
     otherwise: { title: 'Refused', next: 'Go back and try another way.', steps: ['home'] },
-    sentences: {},
+    sentences: {
+      handover_busy: 'Many people are signing in right now. This page continues by itself.',
+    },
     denied: (user, app) => `You are signed in as ${user}, but you may not use ${app}.`,
     signIn: 'Sign in',
     signInTitle: 'Sign in to continue',
@@ -132,6 +135,7 @@ export const texts: Readonly<Record<'en' | 'de', Texts>> = {
       },
     },
     byCode: {
+      handover_busy: { title: 'Einen Moment, bitte', next: null, steps: ['retry'] },
       handover_refused: { title: 'Dieser Anmeldelink gilt nicht mehr', next: null, steps: ['open', 'home'] },
       locked: { title: 'Ihr Zugang ist gesperrt', next: askDe, steps: ['home'] },
       not_found: { title: 'Diese Seite gibt es nicht', next: null, steps: ['open', 'home'] },
@@ -155,6 +159,7 @@ export const texts: Readonly<Record<'en' | 'de', Texts>> = {
       app_unknown: 'Unter dieser Adresse gibt es keine Web-Anwendung.',
       app_unreachable: 'Die Verbindung zu dieser Anwendung kam nicht zustande.',
       audit_unavailable: 'Zugriffe können zurzeit nicht aufgezeichnet werden.',
+      handover_busy: 'Gerade melden sich viele an. Diese Seite geht von selbst weiter.',
       handover_refused:
         'Dieser Link wurde schon benutzt, ist abgelaufen oder gehört zu einem anderen Browser. Öffnen Sie die Anwendung noch einmal.',
       headers_too_large: 'Die Anwendung hat die Cookies abgelehnt, weil sie zu groß sind.',

@@ -22,6 +22,24 @@ export interface ErrorPage {
 /** `problem` is the cause of the page, for pages with more than `page` contains. */
 export type RenderError = (page: ErrorPage, request: FastifyRequest, problem: Problem) => string
 
+/** The code of a problem that ends by itself: the page of it says so, and continues after 2 s. */
+const PASSING = 'handover_busy'
+
+/**
+ * The status of the page of a problem. A page that only has to wait is no failure: it loads `url`, or itself, again. Not
+ * after a form was sent, which would not be sent again.
+ */
+export function statusOfPage(
+  { method }: FastifyRequest,
+  reply: FastifyReply,
+  { status, code }: Pick<Problem, 'status' | 'code'>,
+  url?: string,
+): number {
+  if (code !== PASSING || method !== 'GET') return status
+  reply.header('refresh', url === undefined ? '2' : `2; url=${url}`)
+  return 202
+}
+
 const OWN_CODES: Readonly<Record<string, string>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
@@ -57,9 +75,11 @@ export function sendError(
   const { status, code, message: detail, members } = problem
   const title = typeof members.title === 'string' ? members.title : ''
   reply.code(status)
-  if (status === 429 && !reply.hasHeader('retry-after')) reply.header('retry-after', '10')
+  if ((status === 429 || code === PASSING) && !reply.hasHeader('retry-after'))
+    reply.header('retry-after', '10')
   if (isNavigation(request)) {
     const more = typeof members.link === 'string' ? { link: members.link } : {}
+    reply.code(statusOfPage(request, reply, problem))
     const page = { status, title, code, detail, requestId: request.id, ...more }
     return reply.page(options.renderError(page, request, problem))
   }

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../../api/problem.ts'
 import { type SignInChoice, type SignInDesk, SignInFailure, type SignInMethod } from '../../api/sign-in.ts'
 import { causesOf } from '../../kernel/error.ts'
-import { problemOf, recordFailure } from '../api-server/error-response.ts'
+import { problemOf, recordFailure, statusOfPage } from '../api-server/error-response.ts'
 import { fieldOf } from './return-target.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
 import { sendPage } from './sign-in-desk.ts'
@@ -100,14 +100,16 @@ export function loginRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignIn
 
   async function finish(method: SignInMethod, choice: string, request: FastifyRequest, reply: FastifyReply) {
     let recorded = false
+    let state: string | null = null
     try {
       requireChoice(method, choice)
       recorded = true
       const signedIn = await method.callback!(request, reply, choice)
       if (signedIn === null) return reply
+      ;({ state } = signedIn)
       return await desk.complete(request, reply, { ...signedIn, connector: choice, method: method.name })
     } catch (error) {
-      return fail({ method, choice, request, reply, error, state: null, recorded })
+      return fail({ method, choice, request, reply, error, state, recorded })
     }
   }
 
@@ -147,7 +149,7 @@ export function loginRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignIn
     const retryUrl =
       state !== null && desk.open(state) ? `/web/login?state=${encodeURIComponent(state)}` : '/'
     return sendPage(
-      reply.code(problem.status),
+      reply.code(statusOfPage(request, reply, problem, retryUrl)),
       deps.pages(request).error({
         status: problem.status,
         title: titleOf(problem),

@@ -68,6 +68,7 @@ export const de: Texts = {
       sign_in_unavailable: 'Anmelden ist zurzeit nicht möglich',
       login_required: 'Ihre Anmeldung ist beendet',
       view_stale: 'Einen Moment, bitte',
+      handover_busy: 'Einen Moment, bitte',
       handler_timeout: 'Das hat zu lange gedauert',
       internal_error: 'Etwas ist schiefgegangen',
       sign_in_failed: 'Die Anmeldung ist fehlgeschlagen',
@@ -132,6 +133,7 @@ export const de: Texts = {
       username_missing:
         'Ihr Identitätsanbieter nennt keinen Benutzernamen für Sie. Wenden Sie sich an Ihre Administration.',
       view_stale: 'Der Zugang kann gerade nicht geprüft werden. Versuchen Sie es gleich noch einmal.',
+      handover_busy: 'Gerade melden sich viele an. Diese Seite geht von selbst weiter.',
     },
     tryAgain: 'Noch einmal versuchen',
     home: 'Ihre Anwendungen',

@@ -69,12 +69,15 @@ export const en = {
       sign_in_unavailable: 'Sign-in is not available',
       login_required: 'Your sign-in has ended',
       view_stale: 'One moment, please',
+      handover_busy: 'One moment, please',
       handler_timeout: 'This took too long',
       internal_error: 'Something went wrong',
       sign_in_failed: 'Sign-in failed',
     } as Readonly<Record<string, string>>,
     /** In place of a problem's own sentence, which is English, by reason code. */
-    details: {} as Readonly<Record<string, string>>,
+    details: {
+      handover_busy: 'Many people are signing in right now. This page continues by itself.',
+    } as Readonly<Record<string, string>>,
     tryAgain: 'Try again',
     home: 'Your applications',
     start: 'Start page',

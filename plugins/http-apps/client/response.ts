@@ -75,7 +75,11 @@ export function problemResponse(
       ${contact === null ? null : [html`<dt>${words.contact}</dt>`, html`<dd>${contact}</dd>`]}
     </dl>
   </div>`
-  return htmlResponse(status, pages.render({ title, body, on: 'app', user, language }), extra)
+  const page = pages.render({ title, body, on: 'app', user, language })
+  // A page that only has to wait is no failure: it loads itself again.
+  return code === 'handover_busy'
+    ? htmlResponse(202, page, ['Refresh', '2', ...extra])
+    : htmlResponse(status, page, extra)
 }
 
 function grpcResponse(

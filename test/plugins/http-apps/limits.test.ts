@@ -113,6 +113,16 @@ t.test('a code that cannot be looked up now is not called wrong, and no error is
     t.match(answer, /\r\nRetry-After: \d/)
   }
   t.strictSame(gateway.errors, [])
+  gateway.state.redeemFails = new Problem(503, 'handover_busy', 'Load this page again.')
+  const page = await raw(
+    gateway,
+    endOfSignIn('good-code-good-code').replace(
+      '\r\n',
+      '\r\nSec-Fetch-Mode: navigate\r\nAccept: text/html\r\n',
+    ),
+  )
+  t.match(page, /^HTTP\/1.1 202 [\s\S]*This page continues by itself/, 'N238 a page that waits says so')
+  t.match(page, /\r\nRefresh: 2\r\n/)
   gateway.state.redeemFails = new Error('a fault')
   t.match(await raw(gateway, endOfSignIn('good-code-good-code')), /^HTTP\/1.1 500 /, 'nor is a fault')
   gateway.state.redeemFails = null
