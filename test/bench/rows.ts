@@ -12,6 +12,7 @@ import { peers } from './rows/peers.ts'
 import { processes } from './rows/processes.ts'
 import { requests } from './rows/requests.ts'
 import { revocation } from './rows/revocation.ts'
+import { signIns } from './rows/sign-ins.ts'
 import { starts } from './rows/starts.ts'
 import { tokens } from './rows/tokens.ts'
 import { download, upload } from './rows/transfer.ts'
@@ -42,6 +43,7 @@ export const rows: readonly Row[] = [
   revocation,
   deciding,
   transforming,
+  signIns,
   starts,
   dashboard,
   page,

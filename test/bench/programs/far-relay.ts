@@ -7,18 +7,22 @@ import { connect, createServer, type Socket } from 'node:net'
 const [, , delay = '', port = ''] = process.argv
 const delayMs = Number(delay)
 
-function carry(from: Socket, to: Socket): void {
+// Timers take at least a millisecond: a shorter way takes all of its round trip on the way back.
+const [thereMs, backMs] = delayMs >= 1 ? [delayMs, delayMs] : [0, 2 * delayMs]
+
+function carry(from: Socket, to: Socket, ms: number): void {
   // Timers of one length fire in the order in which they were made.
-  from.on('data', (chunk) => void setTimeout(() => to.write(chunk), delayMs))
-  from.on('end', () => void setTimeout(() => to.end(), delayMs))
+  const later = (work: () => void) => (ms === 0 ? work() : void setTimeout(work, ms))
+  from.on('data', (chunk) => later(() => to.write(chunk)))
+  from.on('end', () => later(() => to.end()))
   from.on('error', () => to.destroy())
-  from.on('close', () => void setTimeout(() => to.destroy(), 2 * delayMs))
+  from.on('close', () => void setTimeout(() => to.destroy(), 2 * ms))
 }
 
 createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
   const far = connect({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
-  carry(near, far)
-  carry(far, near)
+  carry(near, far, thereMs)
+  carry(far, near, backMs)
 }).listen(0, '127.0.0.1', function (this: { address(): unknown }) {
   process.send?.({ port: (this.address() as { port: number }).port })
 })

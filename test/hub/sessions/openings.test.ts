@@ -71,6 +71,25 @@ async function holdOpenings({ db }: OpenDatabase): Promise<() => Promise<void>> 
   }
 }
 
+/** Lets a hub read nothing more until the returned function is called. */
+function holdReads({ revisions }: Rooms): () => void {
+  const go = Promise.withResolvers<void>()
+  let held = true
+  revisions.addView({
+    name: 'held',
+    kinds: ['session'],
+    loadAll: async () => () => {},
+    refresh: async () => {
+      if (held) await go.promise
+      return () => {}
+    },
+  })
+  return () => {
+    held = false
+    go.resolve()
+  }
+}
+
 /** Resolves when so many statements wait for a lock of this kind. */
 const waitFor = ({ db }: OpenDatabase, kind: 'advisory' | 'transactionid' | 'tuple', count = 1) =>
   until(async () => {
@@ -272,6 +291,88 @@ t.test('a slow change stops no sign-in, and sessions of the same moment share a 
     t.equal(sessions.list().length, 400)
   }
 })
+
+t.test('a person whom nothing but the last login changes signs in beside the changes', async (t) => {
+  const { a, b, beside } = await twoHubs(t)
+  const before = b.users.byName('ann')?.lastLogin
+  const finish = Promise.withResolvers<void>()
+  const inside = Promise.withResolvers<void>()
+  const slow = a.revisions.write(async () => {
+    inside.resolve()
+    await finish.promise
+  })
+  await inside.promise
+  const numberOf = async () =>
+    (await anyTables(beside.db).selectFrom('change_sequence').select('n').executeTakeFirstOrThrow()).n
+  const n = await numberOf()
+  const logins = await Promise.all([
+    a.users.signIn(identity),
+    b.users.signIn(identity),
+    b.users.signIn(identity),
+  ])
+  t.ok(logins.every(({ name }) => name === 'ann'))
+  t.equal(await numberOf(), n, 'it is no change')
+  await a.revisions.catchUp()
+  const login = a.users.byName('ann')?.lastLogin
+  t.ok(login && login !== before, 'and other hubs see it')
+  t.equal(login, b.users.byName('ann')?.lastLogin)
+  const refused = b.users.signIn(identity, () => Promise.reject(new Error('the connector is gone')))
+  await t.rejects(refused, { message: 'the connector is gone' })
+  let mapped = false
+  const mapping = b.users.signIn({ ...identity, mappedRoles: ['dev'] }).then(() => {
+    mapped = true
+  })
+  await waitFor(beside, 'transactionid')
+  t.notOk(mapped, 'one whose roles change is a change')
+  finish.resolve()
+  await Promise.all([slow, mapping])
+  t.same(b.users.rolesOf('ann'), ['dev'])
+  await t.rejects(b.users.signIn({ ...identity, sub: 'eve' }), { code: 'MEZ_USER_NAME_TAKEN' })
+})
+
+t.test('B236 a login waits for no change of its user, and does not undo it', async (t) => {
+  const { a, b, beside } = await twoHubs(t)
+  const locked = Promise.withResolvers<void>()
+  const finish = Promise.withResolvers<void>()
+  const relinking = a.revisions.write(async (trx, change) => {
+    await sql`UPDATE users SET issuer = NULL, sub = NULL WHERE key = 'ann'`.execute(trx)
+    locked.resolve()
+    await finish.promise
+    await excludeOpenings(trx)
+    change.touch('user', 'ann')
+  })
+  await locked.promise
+  const login = b.users.confirm(identity).catch((error: { code?: string }) => error.code)
+  await waitFor(beside, 'transactionid')
+  finish.resolve()
+  await relinking
+  t.equal(await login, 'login_required')
+  t.equal(a.users.byName('ann')?.identity, null)
+})
+
+t.test(
+  'B235 a code opens no session when its sign-in has ended on a hub that this one has not read from',
+  async (t) => {
+    const { a, b, app, beside } = await twoHubs(t)
+    const { session } = await signIn(a)
+    await b.revisions.catchUp()
+    const code = await b.sessions.tickets.issue({ hubSession: session, app, nonceHash, satisfied: [] })
+    const letGo = await holdReads(b)
+    await a.sessions.end([session.id], 'logout', null)
+    const redeeming = b.sessions.tickets.redeem({ code, app, nonceHash, clientIp: '192.0.2.1' })
+    const spent = () => anyTables(beside.db).selectFrom('session_handovers').select('used_at').execute()
+    await until(async () => (await spent())[0]?.used_at !== null, 'the code is spent')
+    t.ok(b.sessions.byId(session.id), 'this hub believes that it is live')
+    letGo()
+    t.equal(await redeeming, null)
+    const rows = await anyTables(beside.db)
+      .selectFrom('sessions')
+      .select('id')
+      .where('parent_id', '=', session.id)
+      .execute()
+    t.same(rows, [])
+  },
+)
 
 t.test('N239 5,000 people sign in and visit an app at once, and nobody is told to come back', async (t) => {
   const { a, b, app } = await twoHubs(t)

@@ -1,0 +1,72 @@
+/**
+ * The rooms of a hub that open sessions, on the PostgreSQL of the first argument. Tells when it is ready, and then for
+ * each order how many it opened. The second argument is `first` for the hub that creates the people.
+ */
+
+import type { App, Session } from '@mezite/core'
+import { sql } from 'kysely'
+import { systemClock } from '../../../core/kernel/clock.ts'
+import { open } from '../../hub/database/stores.ts'
+import { startRooms } from '../../hub/sessions/start-rooms.ts'
+import type { SessionOrder } from '../rows/sign-ins.ts'
+
+const PEOPLE = 1_000
+const AT_ONCE = 256
+const issuer = 'https://id.example.com'
+const nonceHash = 'n'.repeat(43)
+const [url = '', role] = process.argv.slice(2)
+
+const database = await open({ driver: 'postgres', url })
+const rooms = await startRooms(database)
+const { users, sessions, revisions } = rooms
+const people = Array.from({ length: PEOPLE }, (_, n) => `person-${n}`)
+if (role === 'first')
+  await revisions.write(async (trx, change) => {
+    await sql`INSERT INTO users (key, name, own_roles, mapped_roles, created, issuer, sub, connector)
+      SELECT name, name, '[]', '[]', 0, ${issuer}, name, 'sso' FROM unnest(${people}::text[]) AS name`.execute(
+      trx,
+    )
+    for (const name of people) change.touch('user', name)
+  })
+
+/** As the hub does once the identity provider has answered. */
+async function signIn(n: number): Promise<Session> {
+  const name = people[n % PEOPLE]!
+  const user = await users.signIn({ name, issuer, sub: name, connector: 'sso', mappedRoles: [] })
+  const { session } = await sessions.open({
+    ...{ kind: 'hub', user: user.name, holder: user.holder, connector: 'sso', clientIp: '192.0.2.1' },
+    expires: systemClock.now() + 3_600_000,
+  })
+  return session
+}
+
+let signedIn: readonly Session[] = []
+async function visit(n: number): Promise<unknown> {
+  const app = { id: `app-${Math.floor(n / PEOPLE)}` } as App
+  const hubSession = signedIn[n % PEOPLE]!
+  const code = await sessions.tickets.issue({ hubSession, app, nonceHash, satisfied: [] })
+  const redeemed = await sessions.tickets.redeem({ code, app, nonceHash, clientIp: '192.0.2.1' })
+  if (redeemed === null) throw new Error('a code was refused')
+  return redeemed
+}
+
+let next = 0
+process.on('message', async ({ what, seconds }: SessionOrder) => {
+  await revisions.catchUp()
+  if (what === 'visits') {
+    signedIn = await Promise.all(people.map((_, n) => signIn(n)))
+    next = Math.ceil(next / PEOPLE) * PEOPLE
+  }
+  const began = performance.now()
+  let count = 0
+  await Promise.all(
+    Array.from({ length: AT_ONCE }, async () => {
+      while (performance.now() - began < seconds * 1_000) {
+        await (what === 'visits' ? visit : signIn)(next++)
+        count += 1
+      }
+    }),
+  )
+  process.send?.({ perSecond: (count / (performance.now() - began)) * 1_000 })
+})
+process.send?.({ ready: true })
