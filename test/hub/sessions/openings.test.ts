@@ -74,20 +74,12 @@ async function holdOpenings({ db }: OpenDatabase): Promise<() => Promise<void>> 
 /** Lets a hub read nothing more until the returned function is called. */
 function holdReads({ revisions }: Rooms): () => void {
   const go = Promise.withResolvers<void>()
-  let held = true
-  revisions.addView({
-    name: 'held',
-    kinds: ['session'],
-    loadAll: async () => () => {},
-    refresh: async () => {
-      if (held) await go.promise
-      return () => {}
-    },
-  })
-  return () => {
-    held = false
-    go.resolve()
+  const load = async () => {
+    await go.promise
+    return () => {}
   }
+  revisions.addView({ name: 'held', kinds: ['session'], loadAll: load, refresh: load })
+  return go.resolve
 }
 
 /** Resolves when so many statements wait for a lock of this kind. */
@@ -357,7 +349,7 @@ t.test(
     const { session } = await signIn(a)
     await b.revisions.catchUp()
     const code = await b.sessions.tickets.issue({ hubSession: session, app, nonceHash, satisfied: [] })
-    const letGo = await holdReads(b)
+    const letGo = holdReads(b)
     await a.sessions.end([session.id], 'logout', null)
     const redeeming = b.sessions.tickets.redeem({ code, app, nonceHash, clientIp: '192.0.2.1' })
     const spent = () => anyTables(beside.db).selectFrom('session_handovers').select('used_at').execute()
