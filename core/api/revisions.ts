@@ -53,7 +53,8 @@ export interface Revisions {
   readonly alone: boolean
   /**
    * Runs `change` in a transaction that adds a revision. When `write` resolves, this hub's views include the change. The
-   * changes of all hubs run one after another, so data read inside a change stays valid until the commit.
+   * changes of all hubs run one after another, so data read inside a change stays valid until the commit. Sessions are opened
+   * meanwhile, but not while a change runs that has called `Sessions.listIn` or `Sessions.forget`.
    *
    * Run every query of the change on `trx`: `database` and another `write` reject with `MEZ_TRANSACTION_BYPASSED` there.
    * Rejects with `MEZ_DATABASE_UNAVAILABLE`, and rolls back, when the change takes longer than 8 s, or when waiting for
