@@ -51,10 +51,12 @@ const ROOMS_MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   database: ['access', 'catalog', 'cluster', 'pki', 'sessions', 'signin', 'tunnel'],
   enrolment: ['tunnel'],
   revisions: ['database'],
+  // Whoever ends sessions, or takes names away, holds back the sessions that are being opened.
+  sessions: ['database', 'revisions'],
   signin: ['api-server'],
   // Nothing but what the gate has admitted opens a connection.
   tunnel: ['access', 'enrolment'],
-  users: ['access'],
+  users: ['access', 'revisions'],
 }
 
 t.test("rooms import each other's types, and run code of few others", (t) => {
