@@ -1,7 +1,9 @@
 /** So many sessions that whoever made them could hold everybody up: how they end, and that others are served meanwhile. */
+import { Agent } from 'node:https'
 import { createTestHub } from '@mezite/core/testing'
 import pg from 'pg'
 import t from 'tap'
+import { hashToken, newToken } from '../../../core/hub/sessions/session-insert.ts'
 import { until } from '../../until.ts'
 import { postgresStore } from '../database/stores.ts'
 
@@ -28,7 +30,11 @@ async function insert(prefix: string, kind: string, parent: string | null, count
      FROM generate_series(1, $6::int) i`,
     [prefix, kind, parent, Date.now(), expires, count],
   )
-  // Further than hubs replay.
+  await reload()
+}
+
+/** Lets the hub read everything again: further than hubs replay. */
+async function reload() {
   await sql.query(`UPDATE change_sequence SET n = n + 5000, tag = gen_random_uuid();
     INSERT INTO change_log (n, tag, touched) SELECT n, tag, '[]' FROM change_sequence`)
   await hub.ready()
@@ -72,4 +78,43 @@ t.test('N172 7,000 sessions expire, and the hub goes on', async (t) => {
     `SELECT max(json_array_length(touched::json)) AS n FROM change_log WHERE touched LIKE '%old1"%'`,
   )
   t.ok(largest.rows[0].n <= 500, 'some in a change, so that others come between')
+})
+
+t.test('N238, N239 an office of 700 people behind one address visits an app at once', async (t) => {
+  const people = Array.from({ length: 700 }, (_, n) => ({ name: `office-${n}`, token: newToken() }))
+  const names = people.map(({ name }) => name)
+  await sql.query(
+    `INSERT INTO users (key, name, own_roles, mapped_roles, created)
+     SELECT name, name, '["access"]', '[]', 0 FROM unnest($1::text[]) AS name`,
+    [names],
+  )
+  const [now, expires] = [Date.now(), Date.now() + 3_600_000]
+  await sql.query(
+    `INSERT INTO sessions (id, hash, kind, user_name, client_ip, satisfied, created, expires, idle_ms, last_used)
+     SELECT name, hash, 'hub', name, '127.0.0.1', '[]', $3, $4, 0, $3
+     FROM unnest($1::text[], $2::text[]) AS person (name, hash)`,
+    [names, people.map(({ token }) => hashToken(token)), now, expires],
+  )
+  await reload()
+  await hub.api('POST', '/apps', {
+    kind: 'app',
+    version: 'v1',
+    metadata: { name: 'intranet' },
+    spec: { uri: 'http://127.0.0.1:1' },
+  })
+  const agent = new Agent({ keepAlive: true, maxSockets: 64, maxCachedSessions: 100 })
+  t.teardown(() => agent.destroy())
+  const navigates = { 'sec-fetch-mode': 'navigate', accept: 'text/html' }
+  const statuses = await Promise.all(
+    people.map(async ({ token }) => {
+      const visitor = hub.visitor()
+      const go = (url: string, headers = {}) =>
+        visitor.fetch(url, { agent, headers: { ...navigates, ...headers } })
+      const stranger = await go(`${hub.appUrl('intranet')}/`)
+      const launched = await go(stranger.headers.location!, { cookie: `__Host-mezite_session=${token}` })
+      const opened = launched.status === 303 ? await go(launched.headers.location!) : launched
+      return `${launched.status} ${opened.status} ${opened.headers.location}`
+    }),
+  )
+  t.strictSame([...new Set(statuses)], ['303 303 /'])
 })
