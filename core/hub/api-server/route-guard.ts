@@ -127,11 +127,11 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
               () => null,
             )
           : null
-      if (person !== null || reply.raw.destroyed) underWay.give(address)
+      if (person || reply.raw.destroyed) underWay.give(address)
       else reply.raw.once('close', () => underWay.give(address))
       // Reject before reading the body: unknown routes have no rate limit for the bytes that would be held.
       if (request.is404) throw nothingHere(request, reply, routes)
-      const key = `${request.routeOptions.url ?? '*'} ${address}${person === null ? '' : ` ${person.user}`}`
+      const key = `${request.routeOptions.url ?? '*'} ${address}${person ? ` ${person.user}` : ''}`
       if (!rates.take(key, limits.callsPerMinute[rate])) {
         reply.header('retry-after', '10')
         throw new Problem(429, 'too_many_requests', 'Too many calls from this address. Wait a moment.')
