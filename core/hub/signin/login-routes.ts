@@ -148,8 +148,10 @@ export function loginRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignIn
     const state = failure?.state ?? input.state
     const retryUrl =
       state !== null && desk.open(state) ? `/web/login?state=${encodeURIComponent(state)}` : '/'
+    const again = retryUrl === '/' ? '' : `&connector=${encodeURIComponent(choice)}`
     return sendPage(
-      reply.code(statusOfPage(request, reply, problem, retryUrl)),
+      // The page of a sign-in that only has to wait continues with the same choice.
+      reply.code(statusOfPage(request, reply, problem, `${retryUrl}${again}`)),
       deps.pages(request).error({
         status: problem.status,
         title: titleOf(problem),

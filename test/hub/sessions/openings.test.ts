@@ -84,14 +84,18 @@ function holdReads({ revisions }: Rooms): () => void {
 
 /** Resolves when so many statements wait for a lock of this kind. */
 const waitFor = ({ db }: OpenDatabase, kind: 'advisory' | 'transactionid' | 'tuple', count = 1) =>
-  until(async () => {
-    const { rows } = await sql<{ n: number }>`
+  until(
+    async () => {
+      const { rows } = await sql<{ n: number }>`
       SELECT count(*)::int AS n FROM pg_locks WHERE NOT granted AND locktype = ${kind}
         AND (locktype <> 'advisory' OR database = (SELECT oid FROM pg_database WHERE datname = current_database()))`.execute(
-      db,
-    )
-    return rows[0]!.n >= count
-  }, `${count} waiting for a lock (${kind})`)
+        db,
+      )
+      return rows[0]!.n >= count
+    },
+    `${count} waiting for a lock (${kind})`,
+    20_000,
+  )
 
 t.test(
   'B235 in 100 rounds, a session that ended before another hub saw it is never admitted there',

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import type { Session } from '@mezite/core'
+import { Problem, type Session } from '@mezite/core'
 import { FakeIssuer, fakeClock, Visitor } from '@mezite/core/testing'
 import t from 'tap'
 import { safePath } from '../../../core/hub/signin/return-target.ts'
@@ -245,6 +245,32 @@ t.test('signing in', async (t) => {
     t.match(await toProvider(visitor, 'second'), /\/oidc\/login\/second\?/)
     t.equal((await visitor.open(`${cli}&connector=missing`)).status, 404)
   })
+})
+
+t.test('N238 a sign-in that has to wait for others says so, and continues by itself', async (t) => {
+  const busy = async () => {
+    throw new Problem(503, 'handover_busy', 'Many people are signing in right now.')
+  }
+  const { open, tickets } = host.sessions
+  host.sessions.open = busy
+  const visitor = new Visitor()
+  const waiting = await visitor.open(`${host.url}/web/login?connector=sso`)
+  t.match(waiting, {
+    status: 202,
+    text: /Many people are signing in right now. This page continues by itself./,
+  })
+  t.match(String(waiting.headers.refresh), /^2; url=/)
+  host.sessions.open = open
+  const next = String(waiting.headers.refresh).replace('2; url=', '')
+  t.equal((await visitor.open(new URL(next, waiting.url).href)).status, 200, 'it signs in')
+
+  host.sessions.tickets = { ...tickets, issue: busy }
+  const launched = await visitor.open(launch)
+  t.match(launched, { status: 202, text: /This page continues by itself/, headers: { refresh: '2' } })
+  const program = await visitor.fetch(launch, { headers: { accept: 'application/json' } })
+  t.match(program, { status: 503, text: /"code":"handover_busy"/ }, 'programs are told to come back')
+  host.sessions.tickets = tickets
+  t.equal((await visitor.fetch(launch)).status, 303)
 })
 
 t.test('N171 one person has bounded sign-ins and launches in a minute, and others go on', async (t) => {
