@@ -12,7 +12,7 @@ export type ChangeTables = {
     readonly touched: string
     readonly at: Date
   }
-  /** A fixed number of rows. The lock of a row orders the openings of its lane; `tag` as above. */
+  /** A fixed number of rows, which the first opening adds. The lock of a row orders the openings of its lane; `tag` as above. */
   readonly opening_sequence: { readonly lane: number; readonly n: number; readonly tag: string }
   /** One row for each number of a lane that is not pruned. `touched` is JSON: `[kind, key][]`. */
   readonly opening_log: {
@@ -26,6 +26,7 @@ export type ChangeTables = {
 /** The tables of the database room itself. */
 export const databaseMigrations: Migrations = {
   owner: 'core-database',
+  transient: ['opening_sequence', 'opening_log'],
   migrations: {
     '0001-changes': {
       async up(db) {
@@ -60,12 +61,6 @@ export const databaseMigrations: Migrations = {
           touched text NOT NULL,
           PRIMARY KEY (lane, n)
         )`.execute(db)
-        // More lanes than hubs open sessions at the same moment.
-        await sql`INSERT INTO opening_sequence (lane, n, tag)
-          SELECT lane, 0, gen_random_uuid() FROM generate_series(0, 15) AS lane`.execute(db)
-        await sql`INSERT INTO opening_log (lane, n, tag, touched) SELECT lane, n, tag, '[]' FROM opening_sequence`.execute(
-          db,
-        )
       },
     },
   },

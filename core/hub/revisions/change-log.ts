@@ -58,7 +58,7 @@ export async function logChange(
 export async function readPosition(db: Database): Promise<Position> {
   const { rows } = await sql<Revision & { standby: boolean; lanes: [number, number, string][] }>`
     SELECT n, tag, pg_is_in_recovery() AS standby,
-      (SELECT json_agg(json_build_array(lane, n, tag) ORDER BY lane) FROM opening_sequence) AS lanes
+      (SELECT coalesce(json_agg(json_build_array(lane, n, tag) ORDER BY lane), '[]') FROM opening_sequence) AS lanes
     FROM change_sequence WHERE id = 1`.execute(db)
   const { n, tag, standby, lanes } = rows[0]!
   if (standby) throw onStandby()

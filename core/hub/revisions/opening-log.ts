@@ -19,6 +19,8 @@ export type Noted = readonly [kind: ChangeKind, key: string]
 
 /** An arbitrary number that all hubs agree on. */
 const LOCK = 7_264_510_030
+/** More than hubs open sessions at the same moment. */
+const LANES = 16
 /** With more keys than this, everything is loaded again instead. */
 const REPLAYED_KEYS = 50_000
 const PRUNED_AT_ONCE = 1_000
@@ -50,8 +52,21 @@ export async function logOpening(trx: Transaction, noted: readonly Noted[]): Pro
       RETURNING lane, n, tag`.execute(trx)
     return rows[0]
   }
+  const opening = await take(free)
+  if (opening) return opening
+  await addLanes(trx)
   // When no lane is free, it waits for one of them.
   return (await take(free)) ?? (await take(sql`SELECT lane FROM opening_sequence ORDER BY random() LIMIT 1`))!
+}
+
+/** A copy of a database has no lanes. */
+async function addLanes(trx: Transaction): Promise<void> {
+  await sql`WITH added AS (
+      INSERT INTO opening_sequence (lane, n, tag)
+      SELECT lane, 0, gen_random_uuid() FROM generate_series(1, ${sql.lit(LANES)}) AS lane
+      ON CONFLICT DO NOTHING RETURNING lane, n, tag
+    )
+    INSERT INTO opening_log (lane, n, tag, touched) SELECT lane, n, tag, '[]' FROM added`.execute(trx)
 }
 
 /** Whether the opening was committed. Waits until this is certain. */

@@ -72,7 +72,7 @@ export function open(config: DatabaseConfig, limits = postgresLimits): Promise<O
 }
 
 /** For tests of other things, on a machine that is busy with other work. */
-const PATIENT = {
+export const PATIENT = {
   ...postgresLimits,
   ...{
     connectMs: 30_000,

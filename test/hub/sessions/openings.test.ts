@@ -8,7 +8,7 @@ import { excludeOpenings } from '../../../core/hub/revisions/opening-log.ts'
 import { anyTables } from '../../any-tables.ts'
 import { until } from '../../until.ts'
 import { loseCommits } from '../database/lose-commits.ts'
-import { open, postgresStore } from '../database/stores.ts'
+import { open, PATIENT, postgresStore } from '../database/stores.ts'
 import { actor, appBody, publicNames, startRooms } from './start-rooms.ts'
 
 const store = await postgresStore()
@@ -25,25 +25,28 @@ const identity = {
 
 type Rooms = Awaited<ReturnType<typeof startRooms>>
 
-/** Two hubs on one new database, and a connection beside them. */
+/** Two hubs on one new database, and a connection beside them. They are patient, unless a test is about their deadlines. */
 async function twoHubs(
   t: { teardown(end: () => unknown): void },
-  options: { way?: (url: string) => Promise<string> } = {},
+  options: { way?: (url: string) => Promise<string>; limits?: typeof PATIENT } = {},
 ) {
   const { url } = (await store.config()) as { url: string }
+  const { limits = PATIENT } = options
   const [one, other, beside] = [
-    await open({ driver: 'postgres', url }),
-    await open({ driver: 'postgres', url: (await options.way?.(url)) ?? url }),
-    await open({ driver: 'postgres', url }),
+    await open({ driver: 'postgres', url }, limits),
+    await open({ driver: 'postgres', url: (await options.way?.(url)) ?? url }, limits),
+    await open({ driver: 'postgres', url }, PATIENT),
   ]
-  const a = await startRooms(one)
-  const b = await startRooms(other)
+  const a = await startRooms(one, { changeMs: PATIENT.lockMs })
+  const b = await startRooms(other, { changeMs: PATIENT.lockMs })
   t.teardown(async () => {
     await Promise.all([a.stop(), b.stop()])
     await beside.close()
   })
   await a.users.claim(identity)
   const { app } = await a.catalog.put(readApp(appBody('one'), publicNames), 'create', actor)
+  // The first opening adds the lanes.
+  await a.revisions.append(async () => ({ value: null, noted: [['session', 'none']] }))
   await b.revisions.catchUp()
   return { a, b, app, beside, url }
 }
@@ -94,7 +97,7 @@ const waitFor = ({ db }: OpenDatabase, kind: 'advisory' | 'transactionid' | 'tup
       return rows[0]!.n >= count
     },
     `${count} waiting for a lock (${kind})`,
-    20_000,
+    30_000,
   )
 
 t.test(
@@ -395,7 +398,7 @@ t.test('N239 5,000 people sign in and visit an app at once, and nobody is told t
 t.test(
   'B235 a hub that freezes while it opens a session stops no other hub, and a revocation does not skip it',
   async (t) => {
-    const { a, b, beside } = await twoHubs(t)
+    const { a, b, beside } = await twoHubs(t, { limits: { ...PATIENT, lockMs: 2_000 } })
     // What a frozen hub leaves at the server: a transaction that holds a lane, with a session that was written.
     const frozen = Promise.withResolvers<void>()
     const stuck = Promise.withResolvers<void>()
@@ -411,9 +414,8 @@ t.test(
       })
       .catch(() => 'rolled back')
     await stuck.promise
-    const begun = performance.now()
     const { session } = await signIn(b)
-    t.ok(performance.now() - begun < 5_000, 'other hubs open sessions')
+    t.ok(session, 'other hubs open sessions')
     await a.sessions.end([session.id], 'revoked', null)
     await b.revisions.catchUp()
     t.equal(b.sessions.byId(session.id), undefined, 'and end them')

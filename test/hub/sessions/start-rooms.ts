@@ -42,7 +42,7 @@ const migrations = [catalogMigrations, accessMigrations, sessionsMigrations]
 /** Catalog, access and sessions of one hub on a real database, its own by default; a hand-moved clock. */
 export async function startRooms(
   at?: OpenDatabase,
-  { olderHubs, pollMs }: Pick<RevisionsOptions, 'olderHubs' | 'pollMs'> = {},
+  options: Pick<RevisionsOptions, 'olderHubs' | 'changeMs'> = {},
 ) {
   await at?.migrate(migrations)
   const opened = at ?? (await openTestDatabase(migrations))
@@ -54,8 +54,7 @@ export async function startRooms(
   const log: Log = { ...quiet, warn: (_: unknown, message?: string) => void warnings.push(String(message)) }
   const revisions = createRevisions({
     ...opened,
-    ...(olderHubs && { olderHubs }),
-    ...(pollMs && { pollMs }),
+    ...options,
     clock: { now: Date.now, monotonic: () => performance.now() },
     log: quiet,
     audit: () => ({ recordIn: async (_trx, inputs) => void events.push(...inputs), committed() {} }),
