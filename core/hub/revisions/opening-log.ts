@@ -93,11 +93,13 @@ export async function readOpened(
   to: readonly Opening[],
 ): Promise<readonly Noted[] | null> {
   const known = new Map(from.map((opening) => [opening.lane, opening]))
-  if (to.length !== known.size) return null
-  const moved: (readonly [Opening, Opening])[] = []
+  const lanes = new Set(to.map(({ lane }) => lane))
+  if (from.some(({ lane }) => !lanes.has(lane))) return null
+  const moved: (readonly [Omit<Opening, 'tag'> & { tag: string | null }, Opening])[] = []
   for (const opening of to) {
-    const before = known.get(opening.lane)
-    if (before === undefined || opening.n < before.n) return null
+    // A new lane is read from its beginning.
+    const before = known.get(opening.lane) ?? { lane: opening.lane, n: -1, tag: null }
+    if (opening.n < before.n) return null
     if (before.n !== opening.n || before.tag !== opening.tag) moved.push([before, opening])
   }
   if (moved.length === 0) return []
@@ -109,7 +111,8 @@ export async function readOpened(
   const found = new Map(rows.map((row) => [`${row.lane} ${row.n}`, row]))
   const all: Noted[] = []
   for (const [before, after] of moved) {
-    for (const { lane, n, tag } of [before, after]) if (found.get(`${lane} ${n}`)?.tag !== tag) return null
+    for (const { lane, n, tag } of [before, after])
+      if (tag !== null && found.get(`${lane} ${n}`)?.tag !== tag) return null
     for (let n = before.n + 1; n <= after.n; n++) {
       const row = found.get(`${before.lane} ${n}`)
       if (row === undefined) return null

@@ -55,10 +55,8 @@ export function createKnownLogins({
           AND users.connector = login.connector AND users.mapped_roles = login.mapped_roles
           AND (login.profile IS NULL OR users.profile = login.profile)
         FOR UPDATE OF users SKIP LOCKED
-      )
-      UPDATE users SET last_login = same.at FROM same WHERE users.key = same.key RETURNING same.place, users.key`.execute(
-      trx,
-    )
+      ), stored AS (UPDATE users SET last_login = same.at FROM same WHERE users.key = same.key)
+      SELECT place, key FROM same`.execute(trx)
     for (const { place } of rows) outcomes[place] = 'stored'
     return { value: outcomes, noted: rows.map(({ key }) => ['user', key] as const) }
   }
