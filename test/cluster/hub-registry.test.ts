@@ -172,3 +172,20 @@ t.test('where a hub is reached: as configured, where it listens, or by its way t
   t.equal(at('0.0.0.0', '10.0.0.7', 'hub-1.internal'), 'hub-1.internal:8443')
   t.end()
 })
+
+t.test(
+  'a hub knows while one of an older version runs, which reads new sessions only from the log of changes',
+  async (t) => {
+    const { registry, database } = await startHub('hub-new')
+    t.equal(registry.olderHubs, true, 'until it has looked')
+    await registry.announce(null)
+    await until(() => !registry.olderHubs, 'there is none')
+    await sql`INSERT INTO hubs (id, version) VALUES ('hub-old', '0')`.execute(database.db)
+    await registry.announce(null)
+    t.equal(registry.olderHubs, true)
+    await sql`DELETE FROM hubs WHERE id = 'hub-old'`.execute(database.db)
+    await registry.announce(null)
+    await until(() => !registry.olderHubs, 'it is gone')
+    await registry.stop()
+  },
+)

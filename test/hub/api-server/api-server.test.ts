@@ -392,8 +392,8 @@ t.test('the hub’s own host', async (t) => {
 
   await t.test('N171 public routes are limited by address', async (t) => {
     const codes = new Set<number>()
-    for (let i = 0; i < 80; i++) codes.add((await hub.ask('POST', '/v1/webapi/cli/token', json, '{}')).status)
-    t.ok(codes.has(429))
+    for (let i = 0; i < 80; i++) codes.add((await hub.ask('POST', '/v1/webapi/cli/token', json, '{')).status)
+    t.strictSame([...codes], [400, 429])
   })
 
   await t.test('the OpenAPI document describes the API only', async (t) => {
