@@ -307,10 +307,7 @@ t.test('a person whom nothing but the last login changes signs in beside the cha
   const numberOf = async () =>
     (await anyTables(beside.db).selectFrom('change_sequence').select('n').executeTakeFirstOrThrow()).n
   const n = await numberOf()
-  const logins = [
-    await a.users.signIn(identity),
-    ...(await Promise.all([b.users.signIn(identity), b.users.signIn(identity)])),
-  ]
+  const logins = [await a.users.signIn(identity), await b.users.signIn(identity)]
   t.ok(logins.every(({ name }) => name === 'ann'))
   t.equal(await numberOf(), n, 'it is no change')
   await a.revisions.catchUp()
