@@ -117,10 +117,8 @@ export async function openRooms(options: RoomsOptions) {
   })
   onClose(() => certificates.close())
 
-  const revisions = createRevisions({
-    ...{ ...base, ...store, audit: () => audit },
-    olderHubs: () => registry.olderHubs,
-  })
+  const olderHubs = () => registry.olderHubs
+  const revisions = createRevisions({ ...base, ...store, olderHubs, audit: () => audit })
   const secretBox = await openSecretBox({ dataDir, db })
   const authorities = createAuthorities({ ...base, db, revisions, secretBox })
   const audit = createAudit({
@@ -175,14 +173,12 @@ export async function openRooms(options: RoomsOptions) {
   const joinTokens = createJoinTokens({ ...base, db, revisions })
   const enrolment = createEnrolment({ ...base, revisions, authorities, catalog, tokens: joinTokens })
   const { isAgentLocked } = locks
+  const joinsPerMinute = proxy.limits.callsPerMinute.tokens
   const joins = createJoinAcceptor({
     ...{ ...base, enrolment, authorities, revisions, audit, isAgentLocked },
-    joinsPerMinute: proxy.limits.callsPerMinute.tokens,
+    joinsPerMinute,
   })
-  const carriers = createCarrierGate({
-    ...{ ...base, authorities, tokens: joinTokens },
-    joinsPerMinute: proxy.limits.callsPerMinute.tokens,
-  })
+  const carriers = createCarrierGate({ ...base, authorities, tokens: joinTokens, joinsPerMinute })
   const tunnel = createTunnel({
     ...{ ...base, revisions, authorities, enrolment, catalog, audit, isAgentLocked },
     tokens: joinTokens,

@@ -122,10 +122,8 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
       enter()
       // Somebody who is signed in is counted by address and person: many people share the address of an office.
       const person =
-        cookie !== undefined && !anyOrigin && revisions.fresh()
-          ? await identify({ kind: 'hub-cookie', token: cookie }, presentedOf(request, origin)).catch(
-              () => null,
-            )
+        shown !== null && revisions.fresh()
+          ? await identify({ kind: 'cookie', ...shown }, presentedOf(request, origin)).catch(() => null)
           : null
       if (person || reply.raw.destroyed) underWay.give(address)
       else reply.raw.once('close', () => underWay.give(address))
