@@ -22,8 +22,6 @@ export type Caller =
   | { readonly kind: 'verified'; readonly rule: string }
   /** A credential that is not accepted, with the reason code. */
   | { readonly kind: 'refused'; readonly status: 400 | 401; readonly code: string }
-  /** A CORS preflight. It carries no identity; the app must list its origin. */
-  | { readonly kind: 'preflight'; readonly origin: string }
 
 /** Lower-case names of the request headers that the app must not see, because they carry the credential. */
 export type HiddenHeaders = readonly string[]
@@ -96,9 +94,9 @@ export interface Admission {
   readonly [granted]: true
   readonly outcome: 'admitted'
   readonly app: App
-  /** The person as of the last decision; null for a preflight and for a request that a verifier admits. */
+  /** The person as of the last decision; null for a request that a verifier admits. */
   readonly subject: Subject | null
-  /** Null for a preflight and for a request that a verifier admits. */
+  /** Null for a request that a verifier admits. */
   readonly session: Session | null
   /** The rule by which a verifier admits the request; null for others. */
   readonly verified: string | null

@@ -54,7 +54,7 @@ export interface BodyTransform {
 /** The caller and the app of a request. */
 export interface HttpRequestContext {
   readonly app: App
-  /** Null for a preflight from an origin that the app lists: it carries no identity. */
+  /** Null for a request that a verifier admits, such as a preflight: it carries no identity. */
   readonly subject: Subject | null
   readonly clientIp: string
   readonly requestId: string
@@ -88,7 +88,7 @@ export interface HttpResponse {
 /** The request that a response belongs to. */
 export interface HttpResponseContext {
   readonly app: App
-  /** Null for a preflight. */
+  /** Null for a request that a verifier admits, such as a preflight. */
   readonly subject: Subject | null
   readonly requestId: string
   readonly method: string

@@ -3,7 +3,7 @@ import type { App } from './app.ts'
 import type { HeaderLines } from './http-hooks.ts'
 
 /**
- * Admits requests that name no caller: a webhook that its sender has signed, a health check from a known network. The hub
+ * Admits requests that name no caller: a webhook that its sender has signed, a CORS preflight. The hub
  * asks for a request to an app without a credential. An admitted request has no subject: the app gets no identity, but
  * `X-Mezite-Verified` with the name of the rule. Locks of the app and its state count as for everybody.
  */
@@ -27,6 +27,11 @@ export interface UnidentifiedRequest {
   readonly clientIp: string
   /** As received, without headers that only the hub sets. */
   readonly headers: HeaderLines
+  /**
+   * Origin of the page for which a browser asks whether it may send a request: a CORS preflight (Fetch standard), which has no
+   * body. Null: it is none.
+   */
+  readonly preflightFrom: string | null
 }
 
 /** A rule of the app that admits a request. */

@@ -9,6 +9,7 @@ import {
   revisions,
   sessions,
   Type,
+  verifiers,
 } from '@mezite/core'
 import {
   access,
@@ -26,6 +27,7 @@ import { Deadlines } from './relay/deadlines.ts'
 import { FailureLog } from './relay/failure-log.ts'
 import { createRequestMetrics } from './relay/request-metrics.ts'
 import { appSession } from './session/app-session.ts'
+import { preflights } from './session/preflights.ts'
 import { PipePool } from './upstream/pipe-pool.ts'
 
 const Count = (value: number, description: string) =>
@@ -71,7 +73,7 @@ export default defineHubPlugin({
     sessions,
     tunnel,
   },
-  provides: { appKinds, credentials, protocols },
+  provides: { appKinds, credentials, protocols, verifiers },
 
   setup(host) {
     const deadlines = new Deadlines(host.clock)
@@ -96,6 +98,7 @@ export default defineHubPlugin({
     const parts = { clock, log, deadlines, pool, load, failures, requestEnded, handovers }
     host.provide.appKinds({ name: 'http', schemes: ['http', 'https'], servedByHub: true })
     host.provide.credentials(appSession)
+    host.provide.verifiers(preflights)
     host.provide.protocols(new AppHosts({ ...host.use, ...parts, lateRefusers: new Set() }))
   },
 })

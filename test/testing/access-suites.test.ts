@@ -233,6 +233,7 @@ t.test('a verifier', async (t) => {
     request: {
       ...{ app: from, method: 'POST', target: '/hook', clientIp: '203.0.113.7' },
       headers: ['X-Time', time, 'X-Signature', sign(time, BODY)],
+      preflightFrom: null,
     },
     body: BODY,
   })

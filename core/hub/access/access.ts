@@ -91,7 +91,6 @@ export function createAccess(options: AccessOptions): RunningAccess {
     if (app === undefined && (who.kind === 'app' || who.kind === 'token')) return unauthenticated(who)
     if (!revisions.fresh())
       return 'sessionId' in who ? refuse(query, stale, sessions.byId(who.sessionId)) : stale
-    if (who.kind === 'preflight') return admitPreflight(query, who.origin)
     if (who.kind === 'verified') return admitVerified(query, who)
     const found = 'token' in who ? sessions.find(who.kind, who.token) : sessions.byId(who.sessionId)
     if (!(found instanceof Promise)) return admitSession(query, who, found)
@@ -161,22 +160,11 @@ export function createAccess(options: AccessOptions): RunningAccess {
     return grant(state)
   }
 
-  /** A preflight has no user, so only the app is checked. */
-  function admitPreflight(query: AdmissionQuery, origin: string): Outcome {
-    const app = currentOf(query.app)
-    if (app === undefined || !app.origins.includes(origin)) return unauthenticated(null)
-    return admitUnowned(query, app, null)
-  }
-
+  /** A request of nobody, so only the app is checked. */
   function admitVerified(query: AdmissionQuery, who: Extract<Caller, { kind: 'verified' }>): Outcome {
     const app = currentOf(query.app)
     if (app === undefined || !isAccepted(who, app)) return unauthenticated(null)
     if (query.objection != null) return denial(denied(query.objection), null)
-    return admitUnowned(query, app, who.rule)
-  }
-
-  /** Admits a request of nobody. `rule`: of the verifier that accepted it. */
-  function admitUnowned(query: AdmissionQuery, app: App, rule: string | null): Outcome {
     const lock = locks.appLock(app)
     if (lock !== null) return { ...refusal('denied', 403, 'locked', null), message: lock.message }
     const unavailable = whyUnavailable(app, query.protocol, null, audit.accepting)
@@ -184,9 +172,9 @@ export function createAccess(options: AccessOptions): RunningAccess {
     const context = { protocol: query.protocol, clientIp: query.clientIp }
     const { requestId } = query
     const state = new AdmissionState(gate, app, null, null, context, requestId, revisions.revision)
-    state.verified = rule
+    state.verified = who.rule
     if (query.probe) state.close()
-    else if (rule !== null) unowned.add(state)
+    else unowned.add(state)
     return grant(state)
   }
 

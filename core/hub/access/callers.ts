@@ -113,7 +113,7 @@ export function createCallers({ log }: { readonly log: Log }): RunningCallers {
     request: CredentialRequest,
   ): Eventually<Caller | null> {
     const hiding = (who: Caller | null): Caller | null =>
-      who === null || who.kind === 'refused' || who.kind === 'preflight' || who.kind === 'verified'
+      who === null || who.kind === 'refused' || who.kind === 'verified'
         ? who
         : { ...who, hides: [header, ...(who.hides ?? [])] }
     try {

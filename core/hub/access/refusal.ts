@@ -144,14 +144,7 @@ function isStep(
   { who, interactive, protocol }: AdmissionQuery,
   { outcome, code, subject }: Refusal,
 ): boolean {
-  if (
-    who === null ||
-    who.kind === 'preflight' ||
-    who.kind === 'subject' ||
-    who.kind === 'verified' ||
-    who.kind === 'refused'
-  )
-    return true
+  if (who === null || who.kind === 'subject' || who.kind === 'verified' || who.kind === 'refused') return true
   if (outcome === 'unauthenticated' && who.kind !== 'cert')
     return code !== 'user_unknown' && (subject === null || interactive === true)
   if (outcome === 'required') return interactive === true

@@ -5,6 +5,7 @@ import { limits } from '../limits.ts'
 import { type AppMapping, type IdentitySource, upstreamAddress } from '../relay/app-mapping.ts'
 import type { NamedTransform } from '../relay/body-pipeline.ts'
 import type { Admitted } from '../session/admission.ts'
+import { isOfPreflight } from '../session/preflights.ts'
 import type { AppRequest } from './app-request.ts'
 import { withoutOurCookies } from './cookies.ts'
 import { readableBy } from './origin.ts'
@@ -47,9 +48,8 @@ export interface ClientHead {
 
 /** Runs `http.request`. Throws `RefusedByPlugin`, another Problem for a result that cannot be sent, and what a tap throws. */
 export function clientHead(deps: Deps, admitted: Admitted, mapping: AppMapping): ClientHead {
-  const { request, admission } = admitted
-  const { subject } = admission
-  const lines = ownLines(admitted, subject, mapping)
+  const { request } = admitted
+  const lines = ownLines(admitted, mapping)
   if (deps.httpHooks.request.empty) return { target: request.target, lines }
   return throughRequestHook(deps, admitted, lines, mapping)
 }
@@ -75,20 +75,20 @@ function build(deps: Deps, admitted: Admitted, mapping: AppMapping, own: ClientH
   const { target, transforms = [] } = own
   const changed = transforms.length > 0 && request.length !== undefined
   const length = changed ? null : request.length
-  // A preflight carries nobody's identity.
+  // Anyone can send a preflight, so nothing vouches for it.
+  const vouched = !isOfPreflight(admission)
   const identity =
-    admission.verified !== null
-      ? ['X-Mezite-Verified', admission.verified]
-      : subject === null
-        ? []
-        : identityLines(subject, deps.assertion.sign(subject, app), app, mapping)
+    subject !== null
+      ? identityLines(subject, deps.assertion.sign(subject, app), app, mapping)
+      : vouched && admission.verified !== null
+        ? ['X-Mezite-Verified', admission.verified]
+        : []
   const lines = [...identity, ...forwardingLines(request, mapping, requestId)]
   for (let i = 0; i + 1 < own.lines.length; i += 2) {
     const name = own.lines[i] as string
     lines.push(name, mappedValue(name, own.lines[i + 1] as string, mapping))
   }
-  if ((subject !== null || admission.verified !== null) && mapping.setLines.length > 0)
-    lines.push(...mapping.setLines)
+  if (vouched && mapping.setLines.length > 0) lines.push(...mapping.setLines)
   const host = mapping.upstreamHost
   const head = { method, target, host, lines, length, upgrade, trailers }
   return changed ? { ...head, transforms } : head
@@ -112,12 +112,10 @@ export const refusalLines = (problem: Problem, request: AppRequest, app: App): s
 /** Header lines of the client that may pass, cookies last. */
 function ownLines(
   { request, admission, hides }: Admitted,
-  subject: Subject | null,
   { dropped, passed }: AppMapping,
 ): readonly string[] {
-  // Anyone can send a preflight, so the app gets only the lines that a browser puts into one.
-  if (subject === null && admission.verified === null)
-    return filtered(request.lines, (name) => PREFLIGHT.test(name))
+  // The app gets only the lines that a browser puts into a preflight.
+  if (isOfPreflight(admission)) return filtered(request.lines, (name) => PREFLIGHT.test(name))
   const given = hides === null ? request.lines : filtered(request.lines, (name) => !hides.includes(name))
   const lines = dropped === null ? [...given] : filtered(given, (name) => !dropped.has(plainHeaderName(name)))
   if (passed.size > 0)

@@ -64,7 +64,7 @@ export function admit(
     admitCaller(deps, request, requestId, app, protocol, caller, certified, body)
   if (who instanceof Promise) return who.then((late) => admitted(late))
   if (who !== null || app === undefined) return admitted(who)
-  const found = preflightOf(request, app) ?? verifiedBy(deps, request, app)
+  const found = verifiedBy(deps, request, app)
   if (found === null || !('limit' in found)) return admitted(found)
   if (client === undefined) return admitted(null)
   return readWhole(client, request, found.limit).then(async (body) =>
@@ -76,8 +76,11 @@ export function admit(
 const UNREAD: Caller = { kind: 'refused', status: 401, code: 'verification_failed' }
 
 function verifiedBy({ access }: Deps, request: AppRequest, app: App): ReturnType<Deps['access']['verify']> {
-  const { method, target, clientIp, lines } = request
-  return request.upgrade ? null : access.verify({ app, method, target, clientIp, headers: lines })
+  const { method, target, clientIp, lines, origin } = request
+  const preflightFrom = request.preflight && origin !== undefined ? origin : null
+  return request.upgrade
+    ? null
+    : access.verify({ app, method, target, clientIp, headers: lines, preflightFrom })
 }
 
 function admitCaller(
@@ -113,12 +116,6 @@ const hidesOf = (who: Caller | null) => (who !== null && 'hides' in who ? (who.h
 
 /** Whether the request has the credential of a program, which cannot follow a redirect to the sign-in. */
 const isProgram = (who: Caller | null) => hidesOf(who) !== null || who?.kind === 'refused'
-
-function preflightOf(request: AppRequest, app: App | undefined): Caller | null {
-  const { origin } = request
-  const listed = request.preflight && origin !== undefined && app?.origins.includes(origin)
-  return listed ? { kind: 'preflight', origin } : null
-}
 
 function responseTo(
   deps: Deps,

@@ -6,8 +6,10 @@ import type { Decision } from '../../../core/api/decision.ts'
 import { createAccess } from '../../../core/hub/access/access.ts'
 import { denied } from '../../../core/hub/access/ballots.ts'
 import { createCallers } from '../../../core/hub/access/callers.ts'
+import { createVerification } from '../../../core/hub/access/verification.ts'
 import type { LiveStream } from '../../../core/hub/sessions/stream-registry.ts'
 import { openAdmitted } from '../../../core/hub/tunnel/agent-selector.ts'
+import { preflights } from '../../../plugins/http-apps/session/preflights.ts'
 import { testApp } from '../tunnel/start-tunnel-hub.ts'
 
 const allowed: Decision = { effect: 'allow', reason: 'allowed', roles: ['dev'], requirements: [] }
@@ -235,10 +237,15 @@ t.test(
   'a preflight is admitted to an app that lists its origin, for nobody, and not to a locked app',
   async (t) => {
     const one = world()
-    const who = { kind: 'preflight', origin: listed } as const
-    t.match(await admitted(one, who), { subject: null, session: null })
+    const verify = createVerification({ entries: () => [preflights], log: {} as never })
+    const sent = { method: 'OPTIONS', target: '/', clientIp: '192.0.2.1', headers: [] }
+    const from = (preflightFrom: string | null) => verify({ app, ...sent, preflightFrom }) as Caller | null
+    const who = from(listed)
+    t.match(await admitted(one, who), { subject: null, session: null, verified: 'preflight' })
     t.equal(one.live.size, 0)
-    t.match(await one.admit({ ...who, origin: 'https://evil.example.com' }), { outcome: 'unauthenticated' })
+    t.equal(from('https://evil.example.com'), null)
+    t.equal(from(null), null)
+    t.match(await one.admit({ ...who } as Caller), { outcome: 'unauthenticated' }, 'a copy admits nothing')
     t.match(await one.admit(who, { app: undefined }), { outcome: 'unauthenticated' })
     for (const [wrong, code] of [
       [{ fresh: false }, 'view_stale'],

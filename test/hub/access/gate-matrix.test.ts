@@ -626,6 +626,7 @@ t.test('U228 a verifier admits requests without a credential to its app, and to 
     target: '/',
     clientIp: '127.0.0.1',
     headers: ['X-Signed', ''],
+    preflightFrom: null,
   })
   if (who === null || !('kind' in who)) throw new Error('nothing admits it')
   const asked = async (more: object) => {

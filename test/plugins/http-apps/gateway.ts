@@ -21,6 +21,7 @@ import type { Decision } from '../../../core/api/decision.ts'
 import { hubHooks } from '../../../core/api/hub-hooks.ts'
 import { createAccess } from '../../../core/hub/access/access.ts'
 import { createCallers } from '../../../core/hub/access/callers.ts'
+import { createVerification } from '../../../core/hub/access/verification.ts'
 import { createBrowserServer } from '../../../core/hub/http/browser-server.ts'
 import { defaultLimits } from '../../../core/hub/limits/limits.ts'
 import type { LiveStream } from '../../../core/hub/sessions/stream-registry.ts'
@@ -31,6 +32,7 @@ import type { Deps } from '../../../plugins/http-apps/deps.ts'
 import { Deadlines } from '../../../plugins/http-apps/relay/deadlines.ts'
 import { FailureLog } from '../../../plugins/http-apps/relay/failure-log.ts'
 import { appSession } from '../../../plugins/http-apps/session/app-session.ts'
+import { preflights } from '../../../plugins/http-apps/session/preflights.ts'
 import { PipePool } from '../../../plugins/http-apps/upstream/pipe-pool.ts'
 import { until } from '../../until.ts'
 
@@ -231,7 +233,7 @@ export async function openGateway(
       ...rooms,
       callers,
       help: { helpFor: () => [], offersTo: () => [] },
-      verify: () => null,
+      verify: createVerification({ entries: () => [preflights], log: {} as never }),
       decisions,
       locks: { appLock: () => null },
       streamStalenessMs: 30_000,

@@ -13,6 +13,7 @@ conformVerifier(conformTest(test), async () => {
   const request = {
     ...{ app: testQuery({ app: { name: 'wiki' } }).app, method: 'GET', target: '/health' },
     ...{ clientIp: '203.0.113.7', headers: ['Host', 'wiki.example.com', 'x-my-plugin-key', 'a key'] },
+    preflightFrom: null,
   }
   return {
     verifier: host.slot(verifiers)[0]!,
