@@ -32,6 +32,7 @@ export class Status extends AdminCommand {
           ['Agents', countOf(status.agents)],
           ['Apps', countOf(status.apps)],
           ['Sessions', countOf(status.sessions)],
+          ...lastBackup(status.jobs),
           ['Reached through', this.hub(flags).endpoint.description],
         ]),
       ]
@@ -58,6 +59,15 @@ export class Status extends AdminCommand {
       throw new CliError('MEZ_ATTENTION_NEEDED', `${count(attention.length, 'thing')} ${need} attention`)
     }
   }
+}
+
+/** How old the last backup of the schedule is; nothing without a schedule. A failure also needs attention. */
+function lastBackup(jobs: unknown): [string, unknown][] {
+  const job = listOf<Flat>(jobs ?? []).find(({ name }) => name === 'backup-schedule')
+  if (job === undefined) return []
+  if (job.last_run === null) return [['Last backup', 'none yet']]
+  const failed = Number(job.failures) > 0 ? 'failed ' : ''
+  return [['Last backup', `${failed}${formatTime(job.last_run)}, ${job.result}`]]
 }
 
 /** A number, the length of a list, or counts by name (`connected: 2`). */

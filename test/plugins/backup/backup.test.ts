@@ -1,4 +1,14 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -19,7 +29,9 @@ import { commands } from '../../../plugins/backup/program.ts'
 import { connect, register } from '../../e2e/resources.ts'
 import { startHttpApp } from '../../e2e/start-http-app.ts'
 import { allMigrations } from '../../hub/database/collect-migrations.ts'
+import { runLines } from '../../oclif-cli/run-program.ts'
 import { until } from '../../until.ts'
+import { keysOf } from '../webauthn/key-hub.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'mezite-backup-'))
 t.teardown(() => rmSync(dir, { recursive: true, force: true }))
@@ -73,6 +85,7 @@ t.test('a cluster is backed up, moved and restored with everything that people r
   const app = first.appUrl('app')
   const alice = first.visitor()
   t.equal((await alice.open(`${app}/`)).status, 200)
+  const kate = await (await keysOf(first)).person('kate')
   await first.api('POST', '/tokens', { roles: ['app'], ttl_seconds: 600 })
   const hubCa = await first.api('GET', '/auth/export/hub-ca')
   await until(
@@ -175,11 +188,27 @@ t.test('a cluster is backed up, moved and restored with everything that people r
     // The browser trusts the new throw-away certificate, and still has its cookies.
     Object.assign(alice, { ca: moved.ca })
     t.equal((await alice.fetch(`${app}/`)).status, 200, 'the session goes on')
+    const again = { ...kate, visitor: moved.visitor() }
+    t.equal((await (await keysOf(moved)).signIn(again)).status, 303, 'a passkey signs in')
     t.match(await verified(moved), { ok: true })
     await t.rejects(
       run(`database move --config ${own.file({ driver: 'postgres', url })} --to embedded`),
       /a hub is running on the source/,
     )
+  })
+
+  await t.test('fault 46: moves back to an embedded database', async (t) => {
+    const back = await settingsFor('back')
+    mkdirSync(join(dir, 'back'), { mode: 0o700 })
+    copyFileSync(join(dir, 'own', 'encryption-key'), join(dir, 'back', 'encryption-key'))
+    const out = await run(`database move --config ${back.file({ driver: 'postgres', url })} --to embedded`)
+    t.match(out, /Copied [\d,]+ rows.*\nVerified the audit trail/s)
+    const hub = await back.start(embedded)
+    t.teardown(() => hub.stop())
+    t.equal(await hub.api('GET', '/auth/export/hub-ca'), hubCa)
+    t.match(await hub.api('GET', '/apps/app'), { metadata: { name: 'app' } })
+    t.match(await hub.api('GET', '/users/kate'), { name: 'kate' })
+    t.match(await verified(hub), { ok: true })
   })
 
   await t.test('fault 47: restores into an empty database, without sign-ins and join tokens', async (t) => {
@@ -216,6 +245,8 @@ t.test('a cluster is backed up, moved and restored with everything that people r
         const text = await (await fetch(`http://127.0.0.1:${hub.ports.diagnostics}/metrics`)).text()
         return /^mezite_backup_last_success_timestamp_seconds 1\d{9}/m.test(text)
       }, 'the metric has the time of the backup')
+      const [status] = await runLines(['status'], { MEZITE_DATA_DIR: hub.dataDir })
+      t.match(status?.out, /^Last backup +\d+s ago, wrote mezite-\S+\.backup with [\d,]+ rows$/m)
     },
   )
 })

@@ -30,6 +30,11 @@ export interface Holder {
 export async function startKeyHub(config: object | false = {}, plugins: TestHubOptions['plugins'] = []) {
   const clock: FakeClock = fakeClock()
   const hub: TestHub = await createTestHub({ config: { plugins: { webauthn: config } }, plugins, clock })
+  return { clock, ...(await keysOf(hub)) }
+}
+
+/** The same of a hub that runs. */
+export async function keysOf(hub: TestHub) {
   const origin = hub.signInUrl
   const app = (name: string, labels: object) =>
     hub.api('PUT', `/apps/${name}`, {
@@ -134,7 +139,6 @@ export async function startKeyHub(config: object | false = {}, plugins: TestHubO
 
   return {
     hub,
-    clock,
     origin,
     role,
     post,
