@@ -89,8 +89,8 @@ t.test('a cluster is backed up, moved and restored with everything that people r
   await first.api('POST', '/tokens', { roles: ['app'], ttl_seconds: 600 })
   const hubCa = await first.api('GET', '/auth/export/hub-ca')
   await until(
-    async () => (await first.api<unknown[]>('GET', '/audit?type=user.login')).length === 1,
-    'the sign-in is in the audit trail',
+    async () => (await first.api<unknown[]>('GET', '/audit?type=user.login')).length === 2,
+    'both sign-ins are in the audit trail',
   )
 
   const keyFile = join(dir, 'backup.key')
