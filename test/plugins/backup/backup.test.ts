@@ -167,7 +167,9 @@ t.test('a cluster is backed up, moved and restored with everything that people r
       yield { rows: [['eve', 'eve', '["access"]', '[]', '1']] }
       throw new Error('interrupted')
     }
-    await target.migrate(await allMigrations())
+    const migrations = await allMigrations()
+    // A hub of this test does not load it.
+    await target.migrate(migrations.filter(({ owner }) => owner !== 'local-authority'))
     await t.rejects(
       writeDatabase(target.db, interrupted(), () => {}),
       /interrupted/,
@@ -246,7 +248,7 @@ t.test('a cluster is backed up, moved and restored with everything that people r
         return /^mezite_backup_last_success_timestamp_seconds 1\d{9}/m.test(text)
       }, 'the metric has the time of the backup')
       const [status] = await runLines(['status'], { MEZITE_DATA_DIR: hub.dataDir })
-      t.match(status?.out, /^Last backup +\d+s ago, wrote mezite-\S+\.backup with [\d,]+ rows$/m)
+      t.match(status?.out, /^Last backup +(?:now|\d+s ago), wrote mezite-\S+\.backup with [\d,]+ rows$/m)
     },
   )
 })
