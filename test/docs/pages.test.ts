@@ -213,7 +213,7 @@ t.test(
       }
     }
     const browser = await openBrowser(t)
-    const whole = ['index.html', 'start/idea.html', 'look-up/limits.html']
+    const whole = ['index.html', 'start/idea.html', 'look-up/limits.html', 'how-to/verify-the-caller.html']
     t.strictSame(
       await siteFaults(browser, folder, written, whole),
       [],
