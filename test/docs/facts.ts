@@ -70,7 +70,7 @@ export const facts: readonly Fact[] = [
   },
   {
     name: 'life of the code of a sign-in',
-    written: /code lives (\d+) s/g,
+    written: /Its code lives (\d+) s, works once/g,
     values: [String(numberIn('core/hub/sessions/session-ticket.ts', 'CODE_MS') / 1000)],
   },
   {
