@@ -115,6 +115,7 @@ const TABLE: Readonly<Record<Access, readonly string[]>> = {
     'GET /v1/webapi/audit/verify',
     'GET /v1/webapi/clients',
     'DELETE /v1/webapi/clients/{id}',
+    'POST /v1/webapi/clients/remove',
     'GET /v1/webapi/app-clients/{name}',
     'PUT /v1/webapi/app-clients/{name}',
     'DELETE /v1/webapi/app-clients/{name}',
