@@ -201,7 +201,8 @@ t.test('B236 a user who is deleted while a session is being opened has no sessio
 t.test('B236 all sessions of a connector end, with the one that is being opened', async (t) => {
   const { a, b, beside } = await twoHubs(t)
   const letGo = await holdOpenings(beside)
-  const opening = signIn(b)
+  // Rejected when the session ends before this hub has read it.
+  const opening = signIn(b).catch(() => ({ token: 'x'.repeat(43) }))
   await waitFor(beside, 'transactionid')
   const ending = a.revisions.write(async (trx, change) => {
     const all = await a.sessions.listIn(trx, { connector: 'sso' })
@@ -217,7 +218,7 @@ t.test('B236 all sessions of a connector end, with the one that is being opened'
   const later = signIn(b, { connector: 'other' })
   await letGo()
   t.equal(await ending, 1)
-  const { token } = await opening.catch(() => ({ token: 'x'.repeat(43) }))
+  const { token } = await opening
   for (const { sessions, revisions } of [a, b]) {
     await revisions.catchUp()
     t.equal(await sessions.find('hub', token), undefined)
