@@ -58,8 +58,17 @@ t.test('every YAML in a page is what the hub, the agent or mezctl accepts', asyn
     .filter((one) => one.language === 'yaml')
   t.ok(blocks.length > 90, `${blocks.length} blocks`)
   const used = new Set<string>()
-  const put = async (path: string, kind: string, spec: unknown, title: string) => {
-    const body = { kind, version: 'v1', metadata: { name: 'example' }, spec: withValues(spec) }
+  const put = async (
+    path: string,
+    kind: string,
+    { labels, description, ...spec }: Mapping,
+    title: string,
+  ) => {
+    // A folder of an agent has labels and description beside the keys of `spec`.
+    const beside = kind === 'app' ? { labels, description } : {}
+    const own = kind === 'app' ? spec : { ...spec, labels, description }
+    const metadata = { name: 'example', ...beside }
+    const body = { kind, version: 'v1', metadata, spec: withValues(own) }
     await t.resolves(hub.api('PUT', `/${path}/example`, body), title)
   }
   for (const { page, text } of blocks) {
@@ -70,7 +79,8 @@ t.test('every YAML in a page is what the hub, the agent or mezctl accepts', asyn
       const { kind, spec } = value as { kind?: string; spec?: Mapping }
       if (kind === 'app' || 'uri' in value) await put('apps', 'app', spec ?? value, title)
       else if (kind === 'oidc' || 'issuer_url' in value) await put('connectors', 'oidc', spec ?? value, title)
-      else if (kind === 'role' || kind === 'bot') await put(`${kind}s`, kind, spec, title)
+      else if (kind === 'role' || kind === 'bot') await put(`${kind}s`, kind, spec ?? {}, title)
+      else if (kind === 'app_source') await put('app-sources', kind, spec ?? {}, title)
       else if (first in agentSchema.properties && 'proxy_addr' in value)
         t.strictSame(checkConfig(agentSchema, value).problems, [], title)
       else if (first in hubSchema.properties) t.strictSame(await faultsOfHub(value), [], title)
