@@ -41,7 +41,7 @@ const LOGOUT_MS = 5_000
 
 type Fetch = ReturnType<typeof createGuardedFetch>
 
-/** Lets programs in as themselves, and people into apps with a sign-in of their own. README.md has recipes. */
+/** Lets programs in as themselves, and people into apps with a sign-in of their own. Its page of the documentation has recipes. */
 export default createAuthorizationServer(createGuardedFetch())
 
 /** The plugin, with the `fetch` for addresses that programs write. */
