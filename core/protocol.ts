@@ -32,6 +32,7 @@ export {
   authorities,
   type IssuedCertificate,
 } from './api/certificate-authorities.ts'
+export type { Collection } from './api/collection.ts'
 export { type CommandLogins, commandLogins } from './api/command-logins.ts'
 export { type Confirmations, confirmations } from './api/confirmations.ts'
 export type {

@@ -31,7 +31,8 @@ const withValues = (value: unknown): unknown => {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return Array.isArray(value) ? value.map(withValues) : value
   const keys = Object.keys(value)
-  if (keys.length === 1 && (keys[0] === 'file' || keys[0] === 'env')) return { value: 'secret' }
+  const [only = ''] = keys.length === 1 ? keys : []
+  if (/^(?:file|env)$/.test(only) && typeof (value as Mapping)[only] === 'string') return { value: 'secret' }
   if ('kty' in value) return publicKey.export({ format: 'jwk' })
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, withValues(one)]))
 }

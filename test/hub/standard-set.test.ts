@@ -53,7 +53,7 @@ const ORDER = [
   ],
   ...['metrics', 'notifiers', 'notifications', 'oidc'],
   ...['tcp-apps', 'transport-http2', 'transport-websocket', 'transport-webtransport'],
-  ...['user-certs', 'webauthn', 'access-requests', 'dashboard', 'rbac', 'authorization-server', 'backup'],
+  ...['user-certs', 'webauthn', 'access-requests', 'rbac', 'authorization-server', 'dashboard', 'backup'],
 ]
 
 t.test('the order of setup, and what each provides', async (t) => {
@@ -64,14 +64,14 @@ t.test('the order of setup, and what each provides', async (t) => {
     'app-proposals': ['dashboardParts', 'migrations', 'webRoutes'],
     'access-requests': ['dashboardParts', 'denialHelp', 'homeLinks', 'migrations', 'roleRules', 'webRoutes'],
     'audit-database': ['auditSinks', 'databaseChecks', 'migrations', 'webRoutes'],
-    'authorization-server': ['credentials', 'migrations', 'webRoutes'],
+    'authorization-server': ['credentials', 'dashboardParts', 'migrations', 'webRoutes'],
     backup: ['webRoutes'],
-    bots: ['botLogins', 'credentials', 'migrations', 'webRoutes'],
+    bots: ['botLogins', 'credentials', 'dashboardParts', 'migrations', 'webRoutes'],
     'cli-login': ['commandLogins', 'migrations', 'webRoutes'],
     dashboard: ['homeLinks', 'migrations', 'webRoutes'],
     docs: ['homeLinks', 'webRoutes'],
     'identity-jwt': ['assertion', 'migrations', 'webRoutes'],
-    'http-apps': ['appKinds', 'credentials', 'protocols'],
+    'http-apps': ['appKinds', 'credentials', 'protocols', 'verifiers'],
     metrics: ['diagnosticsRoutes'],
     notifications: ['migrations', 'notifications', 'webRoutes'],
     notifiers: ['notifiers'],

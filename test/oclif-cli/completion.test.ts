@@ -24,7 +24,7 @@ t.test('bash completes commands, flags and values', async (t) => {
   const [mezctl, msh] = await Promise.all([script('bash', MEZCTL), script('bash', MSH)])
   const { commands } = await import('../../oclif-cli/mezctl/program.ts')
   const asked: [string, string[], RegExp][] = [
-    [mezctl, ['mezctl', 'ap'], /^apps api-tokens$/],
+    [mezctl, ['mezctl', 'ap'], /^apps api-tokens app-proposals app-sources$/],
     [mezctl, ['mezctl', 'apps', 'l'], /^ls list$/],
     [mezctl, ['mezctl', 'apps', 'list', '--format', ''], /^text json yaml$/],
     // As bash splits `--phase=s`.

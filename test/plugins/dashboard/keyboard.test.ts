@@ -15,7 +15,8 @@ t.test('156 the tab key goes through header, navigation and page in their order'
   await page.getByRole('heading', { name: 'Locks' }).waitFor()
   await page.locator('tbody tr').first().waitFor()
   const order: string[] = []
-  for (let count = 0; count < 26; count++) {
+  // More than the page has places to stop.
+  for (let count = 0; count < 60 && order.at(-1) !== 'Unlock'; count++) {
     await page.keyboard.press('Tab')
     order.push((await focused(page)).trim())
   }
