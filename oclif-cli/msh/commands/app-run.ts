@@ -65,6 +65,12 @@ async function runCommand(
 ): Promise<number> {
   const host = '127.0.0.1'
   const text = String(port)
+  // A terminal sends Ctrl-C to the command as well; the command decides what it means. Set up first: the command may run, and
+  // a signal arrive, before `spawn` returns.
+  for (const signal of SIGNALS)
+    process.on(signal, () => {
+      if (signal !== 'SIGINT') child.kill(signal)
+    })
   const child = spawn(
     command,
     args.map((arg) => arg.replaceAll('{port}', text)),
@@ -80,11 +86,6 @@ async function runCommand(
       },
     },
   )
-  // A terminal sends Ctrl-C to the command as well; the command decides what it means.
-  for (const signal of SIGNALS)
-    process.on(signal, () => {
-      if (signal !== 'SIGINT') child.kill(signal)
-    })
   let ended: CliError | null = null
   over.then((error) => {
     ended = error
