@@ -19,6 +19,8 @@ import { type RunningHub, startTwoHubs } from './start-two-hubs.ts'
 const GOES_ON_MS = 2_000
 /** Within which the end of access cuts what is open. */
 const CUT_MS = 2_000
+/** A view that is older decides nothing; twice that, on a busy machine. */
+const VIEW_MS = 10_000
 
 const issuer = await FakeIssuer.start()
 t.teardown(() => issuer.close())
@@ -250,8 +252,8 @@ t.test('T252 a hub that is killed between approval and grant leaves no half', as
       () => null,
     )
   }
-  /** Whether the request was approved, by everything that the hub knows; throws for a half. */
-  async function isApproved({ api }: RunningHub, id: string): Promise<boolean> {
+  /** Whether the request was approved, by everything that the hub knows; null for a half. */
+  async function approvalOf({ api }: RunningHub, id: string): Promise<boolean | null> {
     const found = await api<{ state: string; grant_id: string | null; reviews: object[] }>(
       'GET',
       `/access-requests/${id}`,
@@ -270,9 +272,11 @@ t.test('T252 a hub that is killed between approval and grant leaves no half', as
       effect === 'allow',
       started.some(({ request }) => request === id),
     ]
-    if (new Set(facts).size > 1) throw new Error(`a half: ${facts.join(', ')}`)
-    return facts[0]!
+    return new Set(facts).size > 1 ? null : facts[0]!
   }
+  /** A hub that was not told of a change, because the one that made it is dead, reads it at its next poll. */
+  const isWholly = (hub: RunningHub, id: string, approved: boolean, what: string) =>
+    until(async () => (await approvalOf(hub, id)) === approved, what, VIEW_MS)
 
   for (const [dies, stays, table] of [
     // The approval is written, and the grant waits.
@@ -305,14 +309,10 @@ t.test('T252 a hub that is killed between approval and grant leaves no half', as
       await db.query('ROLLBACK')
     }
     pair.balanceTo(stays)
-    t.equal(
-      await isApproved(stays, id),
-      table === null,
-      table === null ? 'the grant counts' : 'it is still open',
-    )
+    await isWholly(stays, id, table === null, table === null ? 'the grant counts' : 'it is still open')
     if (table !== null) {
       t.equal(await approve(id), 200)
-      await until(() => isApproved(stays, id), 'it can be approved at the other hub')
+      await isWholly(stays, id, true, 'it can be approved at the other hub')
     }
     await stays.api('POST', `/access-requests/${id}/revoke`)
     await dies.restart()
