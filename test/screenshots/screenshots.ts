@@ -1,8 +1,8 @@
 /**
  * `npm run screenshots [-- FOLDER [NAME…]]`: a picture of every page, in both themes and at two widths, in `dist/screenshots`
- * unless a folder is named.
+ * unless a folder is named. The pictures of the README are made of two of them.
  */
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { BrowserContext, Page, Route } from 'playwright-core'
 import { openBrowser } from '../e2e/open-browser.ts'
@@ -16,10 +16,39 @@ import { RITA } from './request-pages.ts'
 const WIDTHS = [320, 1280] as const
 const THEMES = ['light', 'dark'] as const
 
+/** Pictures of the README, by the shot that each is the top of; heights in pixels. */
+const PICTURES: Readonly<Record<string, { readonly name: string; readonly height: number }>> = {
+  launcher: { name: 'launcher', height: 800 },
+  'admin-overview': { name: 'overview', height: 1_000 },
+}
+
 const [folder = 'dist/screenshots', ...names] = process.argv.slice(2)
 mkdirSync(folder, { recursive: true })
 const closers: (() => unknown)[] = []
 const t = { teardown: (fn: () => unknown) => void closers.push(fn) }
+
+/** Writes the top of a screenshot for the README, as WebP. */
+async function writePicture(context: BrowserContext, shot: string, png: Buffer): Promise<void> {
+  const { name, height } = PICTURES[shot]!
+  const blank = await context.newPage()
+  const url = await blank.evaluate(
+    async ([source, height]) => {
+      const image = new Image()
+      image.src = source
+      await image.decode()
+      const canvas = document.createElement('canvas')
+      canvas.width = image.width
+      canvas.height = Math.min(image.height, height)
+      canvas.getContext('2d')?.drawImage(image, 0, 0)
+      return canvas.toDataURL('image/webp', 0.85)
+    },
+    [`data:image/png;base64,${png.toString('base64')}`, height] as const,
+  )
+  await blank.close()
+  const path = join(import.meta.dirname, '../../plugins/dashboard/pictures', `${name}.webp`)
+  writeFileSync(path, Buffer.from(url.slice(url.indexOf(',') + 1), 'base64'))
+  process.stdout.write(`${path}\n`)
+}
 
 async function shoot(context: BrowserContext, shots: readonly Shot[]) {
   const page = await context.newPage()
@@ -32,8 +61,10 @@ async function shoot(context: BrowserContext, shots: readonly Shot[]) {
         await page.emulateMedia({ colorScheme })
         const path = join(folder, `${name}-${width}-${colorScheme}.png`)
         const fullPage = (await page.locator('dialog[open]').count()) === 0
-        await page.screenshot({ path, fullPage, animations: 'disabled' })
+        const png = await page.screenshot({ path, fullPage, animations: 'disabled' })
         process.stdout.write(`${resolve(path)}\n`)
+        if (width === 1280 && colorScheme === 'light' && name in PICTURES)
+          await writePicture(context, name, png)
       }
     }
   }
