@@ -9,7 +9,9 @@ import { createSignInRate } from '../../../core/hub/signin/sign-in-rate.ts'
 import { fakeApp, startSignInHost } from './sign-in-host.ts'
 
 const nasty = '<img src=x onerror=alert(1)>'
+// Its clock stands still: what a test has used up does not come back while it looks.
 const host = await startSignInHost({
+  rate: createSignInRate(fakeClock()),
   apps: [
     fakeApp('grafana', { description: nasty, labels: { team: nasty } }),
     fakeApp('off', { enabled: false }),
