@@ -153,8 +153,7 @@ t.test('fault 7: a slow database is asked no more than it bears', async (t) => {
   await client.query('COMMIT')
   const kinds = Map.groupBy(await Promise.all(calls), (outcome) => outcome)
   t.same([...kinds.keys()].sort(), ['503 database_unavailable', 'done'])
-  // How many reach the queue before its deadline depends on the machine.
-  t.ok((kinds.get('done')?.length ?? 0) >= 100, `${kinds.get('done')?.length} of 600 waited and were served`)
+  t.ok((kinds.get('done')?.length ?? 0) >= 400, `${kinds.get('done')?.length} of 600 waited and were served`)
 })
 
 t.test('fault 8: a read-only database refuses changes with the reason, and recovers', async (t) => {
