@@ -48,7 +48,7 @@ const ROOMS_MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   access: ['catalog', 'sessions', 'users'],
   'api-server': ['http'],
   config: ['listener'],
-  database: ['access', 'catalog', 'cluster', 'pki', 'sessions', 'signin', 'tunnel'],
+  database: ['access', 'catalog', 'pki', 'sessions', 'signin', 'tunnel'],
   enrolment: ['tunnel'],
   revisions: ['database'],
   // Whoever ends sessions, or takes names away, holds back the sessions that are being opened.

@@ -1,10 +1,10 @@
 import { sql } from 'kysely'
-import type { LiveHub, Registry } from '../hub/cluster/cluster.ts'
-import type { HubTables } from '../hub/cluster/migrations.ts'
 import type { OpenDatabase } from '../hub/database/database.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { messageOf } from '../kernel/error.ts'
 import type { Log } from '../kernel/log.ts'
+import type { LiveHub, Registry } from './cluster.ts'
+import type { HubTables } from './migrations.ts'
 
 const BEAT_MS = 2_000
 /** Notifies that a hub starts or stops. */

@@ -3,9 +3,10 @@
  *
  * @internal
  */
-export { type AdminStream, streamFromHub } from '../hub/api-server/admin-stream.ts'
+
 export { type LoadedConfig, loadConfig } from '../hub/config/config-loader.ts'
 export { installEncryptionKey, readEncryptionKey } from '../hub/secrets/encryption-key.ts'
+export { type AdminStream, streamFromHub } from './admin-stream.ts'
 export { type OfflineCluster, openOffline } from './offline.ts'
 
 /** A command of `mezhub`, by its first word in the export `commands` of a package's `./program`. */

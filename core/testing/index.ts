@@ -4,7 +4,7 @@
  *
  * @beta
  */
-export { type AdminClient, ApiError, adminClient } from '../hub/api-server/admin-client.ts'
+export { type AdminClient, ApiError, adminClient } from '../program/admin-client.ts'
 export { type AppSourceUnderTest, conformAppSource } from './app-source-conformance.ts'
 export { conformAuditSink, type SinkUnderTest } from './audit-sink-conformance.ts'
 export { conformCertificates, type SourceUnderTest } from './certificate-conformance.ts'

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { Value } from 'typebox/value'
-import { adminRequests } from '../hub/api-server/admin-client.ts'
 import type { AnyPlugin } from '../kernel/plugin.ts'
+import { adminRequests } from '../program/admin-client.ts'
 import type { ConformTest } from './conformance-test.ts'
 import { createTestHub, type TestHub } from './test-hub.ts'
 

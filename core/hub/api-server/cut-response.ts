@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { CutReports } from '../cluster/cut-reports.ts'
+import type { CutReports } from '../../cluster/cut-reports.ts'
 
 /**
  * Adds to responses of routes with `config.cuts` what the change has ended: `cut` has `{streams, hubs, ms}` and, if a

@@ -2,15 +2,15 @@ import type { AuditInput } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { Decision } from '../../api/decision.ts'
 import type { Tunnel } from '../../api/tunnel.ts'
+import type { Registry } from '../../cluster/cluster.ts'
 import type { Log } from '../../kernel/log.ts'
+import { createMetrics } from '../../log/metrics.ts'
 import type { RunningAudit } from '../audit/audit.ts'
-import type { Registry } from '../cluster/cluster.ts'
 import type { OpenDatabase } from '../database/database.ts'
 import type { Certificates } from '../listener/certificates.ts'
 import type { Listener } from '../listener/listener.ts'
 import type { RunningRevisions } from '../revisions/revisions.ts'
 import type { RunningSessions } from '../sessions/sessions.ts'
-import { createMetrics } from './metrics.ts'
 
 const QUERY_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const SLOW_TAP_SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10]

@@ -5,8 +5,8 @@ import { Problem } from '../../api/problem.ts'
 import { Nullable } from '../../api/resource.ts'
 import type { Session, Sessions } from '../../api/sessions.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
+import type { Activity, Use } from '../../cluster/cluster.ts'
 import type { Requirements } from '../access/requirements.ts'
-import type { Activity, Use } from '../cluster/cluster.ts'
 
 const admin = { config: { access: 'admin' } } as const
 const cutting = { config: { access: 'admin', cuts: true } } as const

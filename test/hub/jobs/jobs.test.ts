@@ -2,9 +2,9 @@
 import { sql } from 'kysely'
 import t from 'tap'
 import type { Job } from '../../../core/api/jobs.ts'
-import { createMetrics } from '../../../core/hub/api-server/metrics.ts'
 import { createJobs } from '../../../core/hub/jobs/jobs.ts'
 import { jobsMigrations } from '../../../core/hub/jobs/migrations.ts'
+import { createMetrics } from '../../../core/log/metrics.ts'
 import { until } from '../../until.ts'
 import { keptLog, open, openTestDatabase, postgresStore } from '../database/stores.ts'
 

@@ -2,7 +2,7 @@ import { database, defineHubPlugin, metrics } from '@mezite/core'
 import { createTestHub, memoryLog } from '@mezite/core/testing'
 import { sql } from 'kysely'
 import t from 'tap'
-import { createMetrics } from '../../../core/hub/api-server/metrics.ts'
+import { createMetrics } from '../../../core/log/metrics.ts'
 
 const failing = defineHubPlugin({
   name: 'failing',

@@ -1,6 +1,6 @@
-import type { Session } from '../../api/sessions.ts'
-import type { Address } from '../config/hub-config.ts'
-import type { ProxyResult, ProxySource } from '../listener/proxy-protocol.ts'
+import type { Session } from '../api/sessions.ts'
+import type { Address } from '../hub/config/hub-config.ts'
+import type { ProxyResult, ProxySource } from '../hub/listener/proxy-protocol.ts'
 
 export interface LiveHub {
   readonly id: string

@@ -1,6 +1,6 @@
-import type { Cell, Combination, MetricFamily, MetricSample, Metrics, Reading } from '../../api/metrics.ts'
-import { messageOf } from '../../kernel/error.ts'
-import type { Log } from '../../kernel/log.ts'
+import type { Cell, Combination, MetricFamily, MetricSample, Metrics, Reading } from '../api/metrics.ts'
+import { messageOf } from '../kernel/error.ts'
+import type { Log } from '../kernel/log.ts'
 
 const MOST_CELLS = 200
 const OTHER = 'other'

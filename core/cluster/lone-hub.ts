@@ -1,4 +1,4 @@
-import type { Session, Sessions } from '../../api/sessions.ts'
+import type { Session, Sessions } from '../api/sessions.ts'
 import type { Registry, RunningActivity, Use } from './cluster.ts'
 
 /** How a session is used on this hub. */

@@ -1,5 +1,5 @@
-import { formatAddress } from '../config/address.ts'
-import type { HubConfig } from '../config/hub-config.ts'
+import { formatAddress } from '../hub/config/address.ts'
+import type { HubConfig } from '../hub/config/hub-config.ts'
 
 const ANY = ['0.0.0.0', '::']
 

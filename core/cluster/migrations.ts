@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Migrations } from '../../api/database.ts'
+import type { Migrations } from '../api/database.ts'
 
 /** The live hubs, their cut streams and their open streams. Not access data, so it bypasses the change sequence. */
 export type HubTables = {
