@@ -5,13 +5,17 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { readTally, type Tally } from './tally.ts'
 import type { TestReport } from './test-report.ts'
 
+/** How long a file may take, in seconds: more than the longest group of files takes on a machine that is ten times as slow. */
+const FILE_S = 2_400
 /**
- * How long a file may take, in seconds: ten times what the longest group of files takes on an idle machine. Its own tests
- * time out first, and name what was open.
+ * How long a file may write nothing: what a failed assertion has left open keeps a process alive, and nothing else takes as
+ * long. At a time-out tap names what was open.
  */
-const FILE_S = 900
+const SILENT_MS = 300_000
+/** The same of a file in which something has failed. */
+const FAILED_SILENT_MS = 90_000
 const OUTPUT_MS = 5_000
-const KILL_AFTER_MS = (FILE_S + 20) * 1_000
+const KILL_AFTER_MS = 20_000
 
 /**
  * Runs test files, each in a process of its own, the first ones first, and reports each as it ends. `tap run` does the
@@ -46,17 +50,28 @@ async function runFile(file: string, env: NodeJS.ProcessEnv): Promise<{ lines: s
   const child = spawn(process.execPath, [file], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...env, TAP_TIMEOUT: String(FILE_S) },
-    timeout: KILL_AFTER_MS,
-    killSignal: 'SIGKILL',
   })
   // Whatever the file has started may hold its output open.
   const ended = once(child, 'exit')
   const closed = Promise.race([once(child, 'close'), ended.then(() => pause(OUTPUT_MS))])
   let text = ''
+  let failed = false
+  let killing: NodeJS.Timeout | undefined
+  const giveUp = () => {
+    child.kill('SIGALRM')
+    killing = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS)
+  }
+  let silent = setTimeout(giveUp, SILENT_MS)
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk
+    failed ||= /^ *not ok /m.test(chunk)
+    if (killing !== undefined) return
+    clearTimeout(silent)
+    silent = setTimeout(giveUp, failed ? FAILED_SILENT_MS : SILENT_MS)
   })
   const [code] = await ended
+  clearTimeout(silent)
+  clearTimeout(killing)
   await closed
   const lines = text.split('\n')
   const found = lines.map(readTally).findLast((tally) => tally !== null)
