@@ -15,7 +15,7 @@ import type { RunningTunnel } from '../tunnel/tunnel.ts'
 const DAY_MS = 24 * 3_600_000
 const EXPIRY_DAYS = 21
 const CLOCK_MS = 5_000
-/** Half of the number of events at which a sink accepts no new requests. */
+/** Twice the number of events that a sink writes at once. */
 const QUEUED = 2_000
 const FAILED_RUNS = 3
 /** The authorities whose certificates expire. */

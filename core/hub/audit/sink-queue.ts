@@ -9,10 +9,17 @@ export interface DeliveryLimits {
   /** The most events in one write of a sink that names no number itself. */
   readonly batch: number
   readonly lingerMs: number
-  /** At this many events, an enforced sink accepts no new requests, and a best-effort sink drops events. */
+  /**
+   * While fewer events wait, an enforced sink accepts new requests. With this many or more it accepts them as long as the
+   * oldest event has waited for less than `fullMs`, so that a short stop of a sink closes the gate at no rate. A best-effort
+   * sink drops further events.
+   */
   readonly full: number
-  /** Current requests may record up to this many events; beyond it, an enforced sink loses events, which is logged. */
-  readonly overfull: number
+  readonly fullMs: number
+  /** When the waiting events take this much memory, an enforced sink accepts no new requests, however few or young they are. */
+  readonly fullBytes: number
+  /** Current requests may record events up to this much memory; beyond it, an enforced sink loses events, which is logged. */
+  readonly overfullBytes: number
   /** The most queued events of strangers. They do not count towards `full`; further ones are dropped. */
   readonly strangers: number
   readonly writeMs: number
@@ -24,7 +31,9 @@ export const deliveryLimits: DeliveryLimits = {
   batch: 200,
   lingerMs: 80,
   full: 4_000,
-  overfull: 20_000,
+  fullMs: 2_000,
+  fullBytes: 64 << 20,
+  overfullBytes: 96 << 20,
   strangers: 1_000,
   writeMs: 10_000,
   firstRetryMs: 200,
@@ -41,7 +50,14 @@ interface Chunk {
   readonly count: number
   /** Number of these that clients caused who are not signed in. */
   readonly strangers: number
+  /** Memory of the others. */
+  readonly bytes: number
+  /** When the first of the others was queued, by the monotonic clock; infinite if there is none. */
+  readonly since: number
 }
+
+/** The most memory that a text can take. */
+const bytesOf = (text: string): number => text.length * 2
 
 /** Delivers events to one sink, in order and in batches, and retries until the sink accepts them. */
 export interface Delivery {
@@ -66,12 +82,13 @@ export function createDelivery(
 ): Delivery {
   const { log, clock, limits } = deps
   const enforced = sink.guarantee === 'enforced'
-  const most = enforced ? limits.overfull : limits.full
   const mostAtOnce = Math.min(sink.batch ?? limits.batch, MOST_AT_ONCE)
   const queue: Chunk[] = []
   /** Number of events in the queue and in the batch that is being written; of these, events of strangers. */
   let queued = 0
   let strangers = 0
+  /** Memory of the others. */
+  let bytes = 0
   /** The batch that is being written or has failed. It stays the same until the sink has accepted it. */
   let batch: Chunk | undefined
   let batches = 0
@@ -125,8 +142,31 @@ export function createDelivery(
     }
     if (count === 0) return undefined
     batches += 1
-    const lines = taken.map((chunk) => chunk.lines).join('')
-    return { lines, count, strangers: taken.reduce((sum, chunk) => sum + chunk.strangers, 0) }
+    return {
+      lines: taken.map((chunk) => chunk.lines).join(''),
+      count,
+      strangers: taken.reduce((sum, chunk) => sum + chunk.strangers, 0),
+      bytes: taken.reduce((sum, chunk) => sum + chunk.bytes, 0),
+      since: Math.min(...taken.map(({ since }) => since)),
+    }
+  }
+
+  /** When the oldest event was queued that is not of a stranger. */
+  function oldest(): number {
+    if (batch && batch.since < Number.POSITIVE_INFINITY) return batch.since
+    return queue.find(({ since }) => since < Number.POSITIVE_INFINITY)?.since ?? Number.POSITIVE_INFINITY
+  }
+
+  /** How many of these events the queue takes. */
+  function roomFor(lines: readonly string[], ofStranger: boolean): number {
+    if (ofStranger) return Math.min(lines.length, limits.strangers - strangers)
+    if (!enforced) return Math.max(0, Math.min(lines.length, limits.full - (queued - strangers)))
+    let used = bytes
+    const end = lines.findIndex((line) => {
+      used += bytesOf(line)
+      return used > limits.overfullBytes
+    })
+    return end < 0 ? lines.length : end
   }
 
   async function write(): Promise<void> {
@@ -141,6 +181,7 @@ export function createDelivery(
       batch = undefined
       queued -= writtenNow.count
       strangers -= writtenNow.strangers
+      bytes -= writtenNow.bytes
       if (failing) recovered()
       failing = false
       retryMs = limits.firstRetryMs
@@ -166,16 +207,18 @@ export function createDelivery(
   return {
     sink,
     push(lines, ofStranger) {
-      const room = Math.max(
-        0,
-        Math.min(most - (queued - strangers), ofStranger ? limits.strangers - strangers : lines.length),
-      )
-      for (let at = 0; at < Math.min(room, lines.length); at += mostAtOnce) {
+      const room = roomFor(lines, ofStranger)
+      const now = clock.monotonic()
+      for (let at = 0; at < room; at += mostAtOnce) {
         const taken = lines.slice(at, Math.min(at + mostAtOnce, room))
-        const count = taken.length
-        queue.push({ lines: taken.join(''), count, strangers: ofStranger ? count : 0 })
+        const [text, count] = [taken.join(''), taken.length]
+        const chunk: Chunk = ofStranger
+          ? { lines: text, count, strangers: count, bytes: 0, since: Number.POSITIVE_INFINITY }
+          : { lines: text, count, strangers: 0, bytes: bytesOf(text), since: now }
+        queue.push(chunk)
         queued += count
-        if (ofStranger) strangers += count
+        strangers += chunk.strangers
+        bytes += chunk.bytes
       }
       if (room < lines.length) {
         dropped += lines.length - room
@@ -184,7 +227,13 @@ export function createDelivery(
       if (queued >= mostAtOnce && !failing && !writing) writeNow()
       else if (queued > 0) schedule(limits.lingerMs)
     },
-    accepts: (more) => !enforced || (!failing && queued - strangers + more < limits.full),
+    accepts(more) {
+      if (!enforced) return true
+      if (failing || bytes >= limits.fullBytes) return false
+      if (queued - strangers + more < limits.full) return true
+      // What is not queued yet is new.
+      return Math.max(0, clock.monotonic() - oldest()) < limits.fullMs
+    },
     get queued() {
       return queued
     },

@@ -29,6 +29,8 @@ function memorySink(guarantee: AuditSink['guarantee'], more: Partial<AuditSink> 
   return { sink, state, batches, numbers, events: () => batches.flat() }
 }
 
+type Tap = typeof t
+
 function auditTo(sinks: readonly AuditSink[], options: Partial<AuditOptions> = {}) {
   const log = keptLog()
   const audit = createAudit({
@@ -44,6 +46,16 @@ function auditTo(sinks: readonly AuditSink[], options: Partial<AuditOptions> = {
 }
 
 const event = (type: string) => ({ type, success: true })
+/** Memory of one of these events in the queue, when its type has one letter. */
+const EVENT_BYTES =
+  2 *
+    JSON.stringify({
+      ...{ id: crypto.randomUUID(), type: 'x', time: new Date(0).toISOString(), cluster: 'c', hub: 'h' },
+      ...{ user: null, roles: null, client_ip: null, session_id: null, request_id: null, success: true },
+      reason: null,
+    }).length +
+  2
+
 const raise = (message: string): never => {
   throw new Error(message)
 }
@@ -106,7 +118,10 @@ t.test(
     const memory = memorySink('enforced')
     memory.state.hanging = true
     const { audit, log } = auditTo([memory.sink], {
-      limits: { full: 10, overfull: 20, writeMs: 200, firstRetryMs: 20, longestRetryMs: 50 },
+      limits: {
+        ...{ full: 10, fullMs: 0, overfullBytes: 20 * EVENT_BYTES, writeMs: 200 },
+        ...{ firstRetryMs: 20, longestRetryMs: 50 },
+      },
     })
     for (let n = 0; n < 9; n++) audit.record(event('x'))
     t.ok(audit.accepting)
@@ -124,6 +139,71 @@ t.test(
     await audit.close()
   },
 )
+
+/** A sink whose writes wait until they are released, and a clock that stands still. */
+function stoppedSink(t: Tap, limits: AuditOptions['limits'] = {}) {
+  const memory = memorySink('enforced', { batch: 1_000 })
+  const held = Promise.withResolvers<void>()
+  const { write } = memory.sink
+  memory.sink.write = async (...batch) => {
+    await held.promise
+    return write(...batch)
+  }
+  const time = { ms: 0 }
+  const { audit } = auditTo([memory.sink], {
+    clock: { ...systemClock, monotonic: () => time.ms },
+    limits: { writeMs: 120_000, ...limits },
+  })
+  t.teardown(() => {
+    held.resolve()
+    return audit.close()
+  })
+  return { audit, memory, time, release: () => held.resolve() }
+}
+
+t.test(
+  'M158 a sink that stops for 1.5 s closes the gate at no rate; one that stops for 2 s does',
+  async (t) => {
+    const { audit, memory, time, release } = stoppedSink(t as unknown as Tap)
+    for (let n = 0; n < 30_000; n++) {
+      audit.record(event('app.request'))
+      if (n % 100 === 0) time.ms += 5
+      if (!audit.accepting) return t.fail(`event ${n} closed it after ${time.ms} ms`)
+    }
+    t.equal(time.ms, 1_500)
+    time.ms = 2_010
+    t.notOk(audit.accepting, 'the first event has waited for 2 s')
+    release()
+    await until(() => audit.accepting, 'accepting again')
+    await audit.flush()
+    t.equal(memory.events().length, 30_000)
+  },
+)
+
+t.test('M158 a few waiting events close no gate before their write fails', async (t) => {
+  const { audit, time } = stoppedSink(t as unknown as Tap)
+  for (let n = 0; n < 3_999; n++) audit.record(event('app.request'))
+  time.ms = 9_000
+  t.ok(audit.accepting)
+  audit.record(event('app.request'))
+  t.notOk(audit.accepting)
+})
+
+t.test('M158 waiting events take bounded memory, however young they are, and lose none', async (t) => {
+  const { audit, memory, release } = stoppedSink(t as unknown as Tap, { fullBytes: 1_000 * EVENT_BYTES })
+  for (let n = 0; n < 999; n++) audit.record(event('x'))
+  // What was gathered is queued in a moment.
+  await until(() => audit.sinks[0]?.queued === 999, 'queued')
+  t.ok(audit.accepting)
+  audit.record(event('x'))
+  await until(() => !audit.accepting, 'full')
+  for (let n = 0; n < 200; n++) audit.record(event('y'))
+  release()
+  await until(() => audit.accepting, 'accepting again')
+  await audit.flush()
+  t.equal(memory.events().length, 1_200)
+  t.equal(audit.sinks[0]?.dropped, 0)
+})
 
 t.test('a best-effort sink never closes the gate; what it drops is counted and logged', async (t) => {
   const memory = memorySink('best-effort')
@@ -400,7 +480,7 @@ t.test(
 
 t.test('a flood of strangers never closes the gate for known people', async (t) => {
   const memory = memorySink('enforced')
-  const { audit } = auditTo([memory.sink], { limits: { full: 100, overfull: 200, strangers: 1_000 } })
+  const { audit } = auditTo([memory.sink], { limits: { full: 100, fullMs: 0, strangers: 1_000 } })
   t.teardown(() => audit.close())
   let release = () => {}
   const held = new Promise<void>((resolve) => {

@@ -40,7 +40,7 @@ async function startAudit(t: Tap, writeMs = 20_000) {
   const sink = startSink(t)
   const audit = createAudit({
     ...{ cluster: 'c', hub: 'h', sinks: () => [sink], clock: systemClock, log: keptLog() },
-    limits: { lingerMs: 5, full: 10, overfull: 1_000, writeMs, firstRetryMs: 50, longestRetryMs: 100 },
+    limits: { lingerMs: 5, full: 10, fullMs: 0, writeMs, firstRetryMs: 50, longestRetryMs: 100 },
   })
   audit.open()
   t.teardown(() => audit.close())
@@ -134,6 +134,37 @@ t.test('M158 what the thread holds counts: ten events that are not committed clo
   await until(() => audit.accepting, 'accepting again')
   await audit.flush()
   t.strictSame(await names(), ['first', ...Array.from({ length: 10 }, (_, n) => `n${n}`)])
+})
+
+t.test('M158 a database that stops for 1.5 s at 4,000 events a second closes no gate', async (t) => {
+  await empty()
+  const time = { ms: 0 }
+  const sink = startSink(t as unknown as Tap)
+  const audit = createAudit({
+    ...{ cluster: 'c', hub: 'h', sinks: () => [sink], log: keptLog() },
+    clock: { ...systemClock, monotonic: () => time.ms },
+    limits: { writeMs: 60_000 },
+  })
+  audit.open()
+  t.teardown(() => audit.close())
+  const release = await lockTable()
+  t.teardown(release)
+  let refused = 0
+  for (let n = 0; n < 6_000; n++) {
+    audit.record(event('app.request'))
+    if (n % 40 === 0) time.ms += 10
+    if (!audit.accepting) refused += 1
+  }
+  await until(isWaiting, 'the thread waits')
+  t.equal(refused, 0)
+  t.ok(audit.accepting, 'after 1.5 s')
+  time.ms = 2_100
+  t.notOk(audit.accepting, 'but not after 2 s')
+  await release()
+  await until(() => audit.accepting, 'accepting again', 60_000)
+  await audit.flush()
+  const { rows } = await sql<{ n: number }>`SELECT count(*)::int AS n FROM audit_database_events`.execute(db)
+  t.equal(rows[0]?.n, 6_000)
 })
 
 t.test('M158 a thread that hangs closes the gate; another one stores each event once', async (t) => {
