@@ -5,6 +5,9 @@ import { serviceRef, slotRef } from '../kernel/reference.ts'
 /**
  * The hub's database. It knows no tables: each owner names its own with `db.withTables<MyTables>()`, so that a misspelled
  * table or column does not compile.
+ *
+ * `COPY … FROM STDIN` takes its one parameter, a Buffer, as its input; `COPY … TO STDOUT` returns its output. Both return one
+ * row, `{ count, bytes }`: the number of rows, and the output in the text format of COPY.
  */
 // biome-ignore lint/complexity/noBannedTypes: no tables, unlike Record<string, never>
 export type Database = Kysely<{}>

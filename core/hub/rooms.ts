@@ -86,6 +86,8 @@ export interface RoomsOptions {
   readonly clock: Clock
   readonly log: Log
   readonly onClose: (closer: () => unknown) => void
+  /** See `openDatabase`. */
+  readonly patient?: boolean
 }
 
 /** The rooms of one hub, connected. */
@@ -93,7 +95,7 @@ export type Rooms = Awaited<ReturnType<typeof openRooms>>
 
 /** Opens the database and the certificates, and connects the rooms without starting them. */
 export async function openRooms(options: RoomsOptions) {
-  const { config, instanceId, hubVersion, kernel, counts, clock, log, onClose } = options
+  const { config, instanceId, hubVersion, kernel, counts, clock, log, onClose, patient = false } = options
   const { calls } = kernel
   const { clusterName, dataDir, proxy, publicNames, sessions: limits } = config
   /** Most rooms need these. */
@@ -103,7 +105,7 @@ export async function openRooms(options: RoomsOptions) {
   const alone = config.database.driver === 'embedded'
   const target =
     config.database.driver === 'embedded' ? { driver: 'embedded' as const, dataDir } : config.database
-  const store = await openDatabase(target, { log, onQuery: counts.query })
+  const store = await openDatabase(target, { log, patient, onQuery: counts.query })
   onClose(() => store.close())
   const { db } = store
   const certificates = createCertificates({

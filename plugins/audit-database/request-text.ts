@@ -9,6 +9,8 @@ export interface SplitRequest {
   readonly parts: string
 }
 
+/** Values besides id, time and id of the request. */
+const PARTS = 7
 const UUID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
 /** JSON contains no control characters, so a tab separates. */
 const ANY = '[^\\x00-\\x1f]*?'
@@ -38,6 +40,15 @@ export function splitRequest(text: string): SplitRequest | null {
   const [id, time, requestId, ...parts] = values as [string, string, string, ...string[]]
   if (timeIn(id) !== time) return null
   return { template: shared.join('\t'), id, time, requestId, parts: parts.join('\t') }
+}
+
+/** The text again, as the view of the database makes it. */
+export function joinRequest({ template, id, time, requestId, parts }: SplitRequest): string {
+  const pieces = template.split('\t')
+  const values = [id, time, requestId, ...parts.split('\t', PARTS)]
+  let text = pieces[0] ?? ''
+  for (let at = 0; at < 3 + PARTS; at += 1) text += `${values[at] ?? ''}${pieces[at + 1] ?? ''}`
+  return text
 }
 
 let knownPrefix = ''

@@ -1,10 +1,12 @@
 import type { Database, Transaction } from '@mezite/core'
 import { sql } from 'kysely'
 import { hashOf, type Link } from './chain.ts'
-import { ChainCheck, type Finding, type TrailRow } from './chain-check.ts'
+import { ChainCheck, type Finding } from './chain-check.ts'
 import type { CheckpointKey } from './checkpoint-key.ts'
 import { type Checkpoint, read, readStart, type Signed, type Start } from './statement.ts'
+import { readTrail } from './stored-events.ts'
 
+/** Checkpoints that are read together. */
 const PAGE = 500
 
 /** A checkpoint that was noted outside the database. */
@@ -82,8 +84,7 @@ async function* verifyExtent(
       if (each.number === checkpoint.number && each.hash === hash) missing.delete(each)
   })
   let { value: next } = await checkpoints.next()
-  for (let after = start.seq; ; ) {
-    const rows = await rowsAfter(database, after, extent.seq)
+  for await (const rows of readTrail(database, start.seq, extent.seq)) {
     for (const row of rows) {
       while (next && next.seq < row.seq) {
         check.compare(next)
@@ -91,8 +92,6 @@ async function* verifyExtent(
       }
       check.event(row)
     }
-    if (rows.length < PAGE) break
-    after = rows.at(-1)?.seq ?? extent.seq
     yield check.events
   }
   while (next) {
@@ -150,13 +149,4 @@ async function extentOf(trx: Transaction, key: CheckpointKey): Promise<Extent> {
   const ends = await sql<Link & { hub: string }>`SELECT hub, n, hash FROM audit_database_chains`.execute(trx)
   const { seq = 0, checkpoint = 0 } = rows[0] ?? {}
   return { start, seq, checkpoint, ends: ends.rows }
-}
-
-async function rowsAfter(database: Database, after: number, last: number): Promise<readonly TrailRow[]> {
-  const { rows } = await sql<TrailRow>`SELECT seq, id, time, type, user_name, app, text, hub, n, hash,
-      session_id, client_ip, reason
-    FROM audit_database_events WHERE seq > ${after} AND seq <= ${last} ORDER BY seq LIMIT ${PAGE}`.execute(
-    database,
-  )
-  return rows
 }

@@ -10,7 +10,7 @@ import { prepareFolder } from './embedded-folder.ts'
 import { databaseMigrations } from './migrations.ts'
 import { runMigrations } from './migrator.ts'
 import { createPostgresListener } from './postgres-listener.ts'
-import { createPostgresPool, type PostgresLimits, postgresLimits } from './postgres-pool.ts'
+import { createPostgresPool, type PostgresLimits, patientLimits, postgresLimits } from './postgres-pool.ts'
 import { refuseBesideTransaction } from './transaction-guard.ts'
 
 export type DatabaseConfig =
@@ -50,6 +50,8 @@ type QueryObserver = (ms: number, failed: boolean) => void
 
 interface OpenOptions {
   readonly log: Log
+  /** For a command that copies the whole database, of any size: statements may take an hour. */
+  readonly patient?: boolean
   readonly limits?: PostgresLimits
   readonly onQuery?: QueryObserver
 }
@@ -64,11 +66,11 @@ const MIGRATION_LOCK_MS = 2_000
  */
 export async function openDatabase(
   config: DatabaseConfig,
-  { log, limits = postgresLimits, onQuery }: OpenOptions,
+  { log, patient = false, limits = patient ? patientLimits : postgresLimits, onQuery }: OpenOptions,
 ): Promise<OpenDatabase> {
   const opened =
     config.driver === 'embedded'
-      ? await openEmbedded(config.dataDir, log, onQuery)
+      ? await openEmbedded(config.dataDir, { log, onQuery, patient })
       : openPostgres(config.url, limits, log, onQuery)
   try {
     await sql`SELECT 1`.execute(opened.db)
@@ -84,8 +86,7 @@ export async function openDatabase(
 
 async function openEmbedded(
   dataDir: string,
-  log: Log,
-  onQuery: QueryObserver | undefined,
+  { log, patient, onQuery }: { log: Log; patient: boolean; onQuery: QueryObserver | undefined },
 ): Promise<OpenDatabase> {
   const lock = lockDataDir(dataDir)
   const folder = join(dataDir, 'database')
@@ -95,7 +96,7 @@ async function openEmbedded(
     lock.release()
     throw error
   }
-  const client = createEmbeddedClient({ folder, log })
+  const client = createEmbeddedClient({ folder, log, ...(patient && { queryMs: patientLimits.statementMs }) })
   const db: Database = new Kysely({
     dialect: new EmbeddedDialect({ pglite: client as never }),
     ...loggingTo(onQuery),

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { PGlite } from '@electric-sql/pglite'
+import { type CopyResult, copyStatement } from './copy-statement.ts'
 
 /** A request to the worker: one statement, or to close the database. */
 export type WorkerRequest =
@@ -45,12 +46,25 @@ function serve(port: NonNullable<typeof parentPort>, database: Promise<PGlite>):
         port.postMessage({ id, rows: [], affectedRows: undefined } satisfies WorkerResponse)
         return
       }
+      if (copyStatement(request.sql)) {
+        const rows = [await copy(pg, request.sql, request.parameters)]
+        port.postMessage({ id, rows, affectedRows: undefined } satisfies WorkerResponse)
+        return
+      }
       const { rows, affectedRows } = await pg.query(request.sql, [...request.parameters])
       port.postMessage({ id, rows, affectedRows } satisfies WorkerResponse)
     } catch (error) {
       port.postMessage({ id, error: flatten(error) } satisfies WorkerResponse)
     }
   })
+}
+
+/** PGlite reads and writes a file of its own in place of standard input and output. */
+async function copy(pg: PGlite, sql: string, [input]: readonly unknown[]): Promise<CopyResult> {
+  const statement = copyStatement(sql)!.at("'/dev/blob'")
+  const options = input === undefined ? {} : { blob: new Blob([input as Uint8Array<ArrayBuffer>]) }
+  const { affectedRows: count = 0, blob } = await pg.query(statement, [], options)
+  return { count, bytes: blob ? new Uint8Array(await blob.arrayBuffer()) : new Uint8Array() }
 }
 
 /** Runs as a separate process: creates the database in an empty folder. Exits when the hub does. */

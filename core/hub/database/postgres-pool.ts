@@ -3,6 +3,8 @@ import type { PostgresPool, PostgresPoolClient } from 'kysely'
 import pg from 'pg'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
+import { copyStatement } from './copy-statement.ts'
+import { runCopy } from './postgres-copy.ts'
 
 /** Deadlines and limits of the connections to PostgreSQL. Times in milliseconds. */
 export interface PostgresLimits {
@@ -27,6 +29,17 @@ export const postgresLimits: PostgresLimits = {
   responseMs: 8_000,
   idleInTransactionMs: 8_000,
   lockMs: 5_000,
+}
+
+/** How long a statement of a command that copies a whole database may take. */
+const COPYING_MS = 3_600_000
+
+/** For commands on a database of any size. */
+export const patientLimits: PostgresLimits = {
+  ...postgresLimits,
+  statementMs: COPYING_MS,
+  responseMs: COPYING_MS + 1_000,
+  idleInTransactionMs: COPYING_MS,
 }
 
 const INT8 = 20
@@ -87,7 +100,10 @@ export function createPostgresPool(url: string, limits: PostgresLimits, log: Log
         broken.add(client)
         reject(unavailable(`no response within ${limits.responseMs} ms`))
       }, limits.responseMs / 2)
-      client.query(sql, parameters as unknown[]).then(
+      const asked = copyStatement(sql)
+        ? runCopy(client, sql, parameters)
+        : client.query(sql, parameters as unknown[])
+      asked.then(
         (result) => {
           clearInterval(timer)
           resolve(result)

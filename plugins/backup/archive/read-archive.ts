@@ -4,6 +4,7 @@ import { pipeline, Readable } from 'node:stream'
 import { createZstdDecompress } from 'node:zlib'
 import { isMezError, MezError, messageOf } from '@mezite/core'
 import { Decrypter } from 'age-encryption'
+import { countRows } from '../database/copy-text.ts'
 import type { CopyPart } from '../database/read-rows.ts'
 import type { ArchiveEnd, ArchiveHead } from './write-archive.ts'
 
@@ -102,9 +103,11 @@ async function* readParts(
   const rows: Record<string, number> = {}
   let table = ''
   for await (const line of lines) {
-    const part = Object(line) as Partial<ArchiveEnd> & Record<string, unknown>
+    const part = Object(line) as Record<string, unknown>
     if (part.end === true) {
-      const differs = Object.entries(part.rows ?? {}).find(([name, count]) => rows[name] !== count)
+      const differs = Object.entries((part as Partial<ArchiveEnd>).rows ?? {}).find(
+        ([name, count]) => rows[name] !== count,
+      )
       if (differs)
         throw new MezError(
           'MEZ_BACKUP_UNREADABLE',
@@ -115,9 +118,13 @@ async function* readParts(
     if (typeof part.table === 'string') {
       table = part.table
       rows[table] = 0
-    } else if (Array.isArray(part.rows)) rows[table] = (rows[table] ?? 0) + part.rows.length
-    else throw new MezError('MEZ_BACKUP_UNREADABLE', `${file} has a line of an unknown kind`)
-    yield line as CopyPart
+      yield line as CopyPart
+    } else if (typeof part.text === 'string') {
+      const text = Buffer.from(part.text)
+      const count = countRows(text)
+      rows[table] = (rows[table] ?? 0) + count
+      yield { rows: count, text }
+    } else throw new MezError('MEZ_BACKUP_UNREADABLE', `${file} has a line of an unknown kind`)
   }
   throw new MezError('MEZ_BACKUP_UNREADABLE', `${file} is incomplete`)
 }

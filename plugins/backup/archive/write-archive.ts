@@ -68,10 +68,10 @@ export async function writeArchive(
           table = part.table
           rows[table] = 0
         } else {
-          rows[table] = rows[table]! + part.rows.length
-          read(table, part.rows.length)
+          rows[table] = rows[table]! + part.rows
+          read(table, part.rows)
         }
-        yield `${JSON.stringify(part)}\n`
+        yield `${JSON.stringify('table' in part ? part : { text: textOf(part.text) })}\n`
       }
       yield `${JSON.stringify({ end: true, rows } satisfies ArchiveEnd)}\n`
     } finally {
@@ -105,6 +105,9 @@ export async function writeArchive(
     throw new MezError('MEZ_FILE_UNWRITABLE', `cannot write ${file}: ${messageOf(error)}`, { cause: error })
   }
 }
+
+const textOf = ({ buffer, byteOffset, byteLength }: Uint8Array) =>
+  Buffer.from(buffer, byteOffset, byteLength).toString('utf8')
 
 const isFileError = (error: unknown) => {
   const { syscall, code } = Object(error) as { syscall?: unknown; code?: unknown }

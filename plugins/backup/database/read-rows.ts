@@ -1,18 +1,21 @@
 import type { Database } from '@mezite/core'
 import { MezError } from '@mezite/core'
 import { type RawBuilder, sql } from 'kysely'
+import { copyOut, lastRow, setFormats } from './copy-text.ts'
 import { type Column, listTables, type Table } from './tables.ts'
-
-/** A row: the text of each value as PostgreSQL writes it, or null. Exact for every type. */
-export type Row = readonly (string | null)[]
 
 /** One part of a copy: the name and columns of a table, then its rows in pieces. */
 export type CopyPart =
   | { readonly table: string; readonly columns: readonly string[] }
-  | { readonly rows: readonly Row[] }
+  | {
+      /** Number of rows. */
+      readonly rows: number
+      /** The rows in the text format of PostgreSQL's COPY, a line each: exact for every type. */
+      readonly text: Uint8Array
+    }
 
 /** Rows that are read, sent and written together. */
-const PIECE = 4_000
+const PIECE = 8_000
 /** A snapshot waits for the file or the other database, which may be slow; in milliseconds. */
 const IDLE_MS = 600_000
 
@@ -46,6 +49,7 @@ export async function* readDatabase({
     await sql`SELECT set_config('idle_in_transaction_session_timeout', ${String(IDLE_MS)}, true)`.execute(
       snapshot,
     )
+    await setFormats(snapshot)
     for (const table of await listTables(snapshot)) {
       if (without.has(table.name)) continue
       if (appendOnly?.has(table.name)) {
@@ -53,7 +57,7 @@ export async function* readDatabase({
         continue
       }
       yield headOf(table)
-      for await (const rows of piecesOf(snapshot, table)) yield { rows }
+      yield* piecesOf(snapshot, table)
     }
     await snapshot.commit().execute()
   } catch (error) {
@@ -73,7 +77,7 @@ export async function* readDatabase({
   for (const { table, range } of later) {
     yield headOf(table)
     if (range.last === null) continue
-    for await (const rows of piecesOf(database, table, range.last)) yield { rows }
+    yield* piecesOf(database, table, range.last)
     const { first } = await rangeOf(database, table)
     if (first !== range.first)
       throw new MezError('MEZ_COPY_INCOMPLETE', `old rows of ${table.name} were deleted during the copy`)
@@ -107,24 +111,24 @@ async function* piecesOf(
   database: Database,
   { name, columns, key }: Table,
   last?: string,
-): AsyncGenerator<readonly Row[], void> {
-  const values = sql.join(
-    columns.map((column, at) => sql`${sql.ref(column.name)}::text AS ${sql.ref(`c${at}`)}`),
-  )
+): AsyncGenerator<CopyPart, void> {
+  const values = sql.join(columns.map((column) => sql.ref(column.name)))
   const keys = sql.join(key.map((column) => sql.ref(column.name)))
   const places = key.map((one) => columns.findIndex((column) => column.name === one.name))
-  const cast = (value: string | null, { type }: Column) => sql`${value}::${sql.raw(type)}`
-  for (let after: readonly (string | null)[] | undefined; ; ) {
+  // COPY takes no parameters.
+  const cast = (value: string, { type }: Column) => sql`${sql.lit(value)}::${sql.raw(type)}`
+  for (let after: readonly string[] | undefined; ; ) {
     const bounds: RawBuilder<unknown>[] = []
     if (after) bounds.push(sql`(${keys}) > (${sql.join(key.map((column, at) => cast(after![at]!, column)))})`)
     if (last !== undefined) bounds.push(sql`${keys} <= ${cast(last, onlyKey(name, key))}`)
     const where = bounds.length > 0 ? sql`WHERE ${sql.join(bounds, sql` AND `)}` : sql``
-    const { rows } = await sql<Record<string, string | null>>`SELECT ${values} FROM ${sql.table(name)}
-      ${where} ORDER BY ${keys} LIMIT ${PIECE}`.execute(database)
-    if (rows.length === 0) return
-    const piece = rows.map((row) => columns.map((_, at) => row[`c${at}`] ?? null))
-    yield piece
-    if (rows.length < PIECE) return
-    after = places.map((place) => piece.at(-1)![place]!)
+    const { count, bytes } = await copyOut(
+      database,
+      sql`SELECT ${values} FROM ${sql.table(name)} ${where} ORDER BY ${keys} LIMIT ${sql.lit(PIECE)}`,
+    )
+    if (count > 0) yield { rows: count, text: bytes }
+    if (count < PIECE) return
+    const row = lastRow(bytes)
+    after = places.map((place) => row[place]!)
   }
 }

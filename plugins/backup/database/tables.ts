@@ -72,6 +72,27 @@ export async function listTables(database: Database): Promise<readonly Table[]> 
   return [...ordered.values()]
 }
 
+/** An index that no constraint needs. */
+export interface Index {
+  readonly name: string
+  readonly table: string
+  /** The statement that creates it. */
+  readonly definition: string
+}
+
+/** The indexes of the cluster's tables, except those of primary keys and constraints. */
+export async function listIndexes(database: Database): Promise<readonly Index[]> {
+  const { rows } = await sql<Index>`
+    SELECT i.relname AS name, t.relname AS table, pg_get_indexdef(i.oid) AS definition
+    FROM pg_index x
+    JOIN pg_class i ON i.oid = x.indexrelid
+    JOIN pg_class t ON t.oid = x.indrelid
+    WHERE t.relkind = 'r' AND NOT t.relispartition AND t.relnamespace = current_schema()::regnamespace
+      AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = i.oid)
+    ORDER BY t.relname, i.relname`.execute(database)
+  return rows.filter(({ table }) => !isMigrationTable(table))
+}
+
 /** The names of the migrations that have run, by owner. */
 export async function listMigrations(
   database: Database,

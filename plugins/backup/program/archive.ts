@@ -115,8 +115,8 @@ async function verify(file: string, keyFile: string): Promise<string> {
     for await (const part of parts) {
       if ('table' in part) [table, tables] = [part.table, tables + 1]
       else {
-        rows += part.rows.length
-        progress.add(table, part.rows.length)
+        rows += part.rows
+        progress.add(table, part.rows)
       }
     }
   } finally {

@@ -82,7 +82,7 @@ async function copy(source: OfflineCluster, target: OfflineCluster): Promise<num
   let read = 0
   async function* counted() {
     for await (const part of readDatabase({ database: source.database, without: new Set() })) {
-      if ('rows' in part) read += part.rows.length
+      if ('rows' in part) read += part.rows
       yield part
     }
   }

@@ -166,7 +166,7 @@ t.test('a cluster is backed up, moved and restored with everything that people r
     t.teardown(() => target.close())
     async function* interrupted(): AsyncGenerator<CopyPart> {
       yield { table: 'users', columns: ['key', 'name', 'own_roles', 'mapped_roles', 'created'] }
-      yield { rows: [['eve', 'eve', '["access"]', '[]', '1']] }
+      yield { rows: 1, text: Buffer.from('eve\teve\t["access"]\t[]\t1\n') }
       throw new Error('interrupted')
     }
     const migrations = await allMigrations()
