@@ -86,8 +86,7 @@ export interface RoomsOptions {
   readonly clock: Clock
   readonly log: Log
   readonly onClose: (closer: () => unknown) => void
-  /** See `openDatabase`. */
-  readonly patient?: boolean
+  readonly patientDatabase?: boolean
 }
 
 /** The rooms of one hub, connected. */
@@ -95,7 +94,7 @@ export type Rooms = Awaited<ReturnType<typeof openRooms>>
 
 /** Opens the database and the certificates, and connects the rooms without starting them. */
 export async function openRooms(options: RoomsOptions) {
-  const { config, instanceId, hubVersion, kernel, counts, clock, log, onClose, patient = false } = options
+  const { config, instanceId, hubVersion, kernel, counts, clock, log, onClose } = options
   const { calls } = kernel
   const { clusterName, dataDir, proxy, publicNames, sessions: limits } = config
   /** Most rooms need these. */
@@ -103,9 +102,8 @@ export async function openRooms(options: RoomsOptions) {
 
   await prepareDataDir(dataDir)
   const alone = config.database.driver === 'embedded'
-  const target =
-    config.database.driver === 'embedded' ? { driver: 'embedded' as const, dataDir } : config.database
-  const store = await openDatabase(target, { log, patient, onQuery: counts.query })
+  const target = alone ? { driver: 'embedded' as const, dataDir } : config.database
+  const store = await openDatabase(target, { log, patient: options.patientDatabase, onQuery: counts.query })
   onClose(() => store.close())
   const { db } = store
   const certificates = createCertificates({

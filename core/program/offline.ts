@@ -52,7 +52,7 @@ export async function openOffline(
       clock: systemClock,
       instanceId: uuidv7(),
       onClose: (closer) => closers.push(closer),
-      patient: true,
+      patientDatabase: true,
     })
     // No connection arrives.
     const certified: CertifiedHttp = { accept: (stream) => void stream.destroy() }

@@ -51,7 +51,7 @@ type QueryObserver = (ms: number, failed: boolean) => void
 interface OpenOptions {
   readonly log: Log
   /** For a command that copies the whole database, of any size: statements may take an hour. */
-  readonly patient?: boolean
+  readonly patient?: boolean | undefined
   readonly limits?: PostgresLimits
   readonly onQuery?: QueryObserver
 }
