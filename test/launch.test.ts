@@ -27,7 +27,7 @@ async function start(t: { testdir(): string }, entry: string, version = '20.0.0'
     detached: true,
     stdio: ['ignore', 'pipe', 'inherit'],
     env: cleanEnv({}),
-    timeout: 60_000,
+    timeout: 180_000,
   })
   let out = ''
   const begun = new Promise<void>((resolve) => {

@@ -7,6 +7,7 @@ import { acceptTls } from '../../core/hub/tunnel/tls-acceptor.ts'
 import { anyTables } from '../any-tables.ts'
 import { drain, joined, startApp } from '../hub/tunnel/start-app.ts'
 import { startTunnelHub, type TunnelHub, testApp } from '../hub/tunnel/start-tunnel-hub.ts'
+import { startStopwatch } from '../stopwatch.ts'
 import { until } from '../until.ts'
 
 const linkOf = (hub: TunnelHub) => hub.tunnel.links()[0] as LiveLink | undefined
@@ -112,22 +113,22 @@ t.test(
     const hub = await startTunnelHub()
     t.teardown(() => hub.close())
     const connections = () => hub.changed.filter(({ connected }) => connected).length
-    const cut = async (): Promise<number> => {
-      const [before, at] = [connections(), performance.now()]
+    const cut = async () => {
+      const [before, at, watch] = [connections(), performance.now(), startStopwatch()]
       hub.tunnel.disconnect('node-1', 'test')
       await hub.until(() => connections() > before, 'it is back')
-      return performance.now() - at
+      return { waitedMs: performance.now() - at, tookMs: watch.took() }
     }
     await hub.agent({ token: await hub.token() }).start()
     await hub.until(() => connections() === 1, 'it is connected')
     let waitedMs = 0
-    for (let round = 0; round < 5; round++) waitedMs = await cut()
+    for (let round = 0; round < 5; round++) ({ waitedMs } = await cut())
     t.ok(waitedMs > 900, `the fifth time after ${waitedMs} ms`)
     // A busy machine may be late once.
     const quick: number[] = []
     for (let round = 0; round < 3; round++) {
-      await new Promise((resolve) => setTimeout(resolve, 1_100))
-      quick.push(await cut())
+      await new Promise((resolve) => setTimeout(resolve, 2_000))
+      quick.push((await cut()).tookMs)
     }
     t.ok(Math.min(...quick) < 800, `after a second of service it is back in ${quick} ms`)
   },
@@ -276,9 +277,9 @@ t.test('J129 all links move to a renewed certificate, and only then the one befo
   t.equal((await row()).previous_serial, old, 'the other link stands on the old one')
   answer()
   await a.until(() => moved(b), 'both links are')
-  const at = performance.now()
+  const watch = startStopwatch()
   await until(async () => (await row()).previous_serial === null, 'the old one is void')
-  t.ok(performance.now() - at < 8_000, 'sooner than a hub would see to it by itself')
+  t.ok(watch.took() < 8_000, 'sooner than a hub would see to it by itself')
   t.notOk(
     [...a.changed, ...b.changed].some(({ connected }) => !connected),
     'no link was cut',

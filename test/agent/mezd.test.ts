@@ -27,7 +27,7 @@ function startMezd(args: readonly string[], env: Record<string, string> = {}, in
   const kept = Object.entries(process.env).filter(([name]) => !/^(MEZITE_|TAP)/.test(name))
   const child = spawn(process.execPath, [MEZD, ...args], {
     env: { ...Object.fromEntries(kept), ...env },
-    timeout: 60_000,
+    timeout: 180_000,
   })
   let [out, err] = ['', '']
   child.stdout?.on('data', (chunk) => {

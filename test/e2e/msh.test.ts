@@ -19,6 +19,7 @@ import { Children } from '../bench/children.ts'
 import { startSshd } from '../bench/targets/private-sshd.ts'
 import { postgresStore } from '../hub/database/stores.ts'
 import { openApps, runMsh, startMsh } from '../oclif-cli/msh-program.ts'
+import { startStopwatch } from '../stopwatch.ts'
 import { until } from '../until.ts'
 import { sshThrough } from './ssh-through.ts'
 import { answersPing, holdRedis, startRedis } from './start-redis.ts'
@@ -397,10 +398,10 @@ t.test('I117 a lock cuts what is open', async (t) => {
   const msh = await openApps(['redis-internal'], env)
   const port = msh.ports['redis-internal']!
   const held = await holdRedis(t, port)
-  const at = performance.now()
+  const watch = startStopwatch()
   await cluster.mezctl('locks', 'create', '--user', alice.email, '--ttl', '1h', '--yes')
   await held.closed
-  t.ok(performance.now() - at < 15_000)
+  t.ok(watch.took() < 15_000)
   t.notOk(await answersPing(port))
   await msh.err(/\(locked\)|your login has ended/)
   await msh.stop()

@@ -18,15 +18,20 @@ async function open(): Promise<SinkUnderTest> {
     printed += chunk
   })
   const confirmations = createInterface({ input: child.stderr })[Symbol.asyncIterator]()
+  const says = async (what: string) => {
+    const { value } = await confirmations.next()
+    if (value !== what) throw new Error(`the printer said ${value}`)
+  }
   const write = async (...batch: [lines: string, batch: number]) => {
     child.stdin.write(`${JSON.stringify(batch)}\n`)
-    const { value } = await confirmations.next()
-    if (value !== 'written') throw new Error(`the printer said ${value}`)
+    await says('written')
   }
   const end = async () => {
     child.stdin.end()
     await closed
   }
+  // Its start is no part of a write.
+  await says('ready')
   const [sink] = createTestHost(auditStdout).slot(auditSinks)
   return {
     sink: { ...sink!, write },

@@ -71,7 +71,7 @@ const logger = (stderr: number | 'pipe') =>
     ['--conditions=mezite-source', fileURLToPath(new URL('log-lines.ts', import.meta.url))],
     {
       stdio: ['pipe', 'pipe', stderr],
-      timeout: 30_000,
+      timeout: 120_000,
     },
   )
 

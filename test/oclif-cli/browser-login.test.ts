@@ -47,7 +47,7 @@ function leave(port: number, code: string): void {
   socket.on('error', () => {})
 }
 
-const opts = { timeout: 30_000 }
+const opts = { timeout: 120_000 }
 
 t.test('a login completes although the browser leaves while the hub is working', opts, async (t) => {
   const done = await waiting(t, () => pause(500, 'signed in'))

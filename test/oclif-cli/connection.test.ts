@@ -176,7 +176,7 @@ t.test('a terminal is asked before something is destroyed', async (t) => {
       const args = [script, text, process.execPath, MEZCTL, 'apps', 'rm', 'x', ...more]
       const child = spawn('/usr/bin/python3', args, {
         env: cleanEnv({ MEZITE_DATA_DIR: hub.dir }),
-        timeout: 60_000,
+        timeout: 180_000,
       })
       let out = ''
       child.stdout.on('data', (chunk) => (out += chunk))

@@ -16,7 +16,7 @@ t.test('completion offers what plugins and help take', async (t) => {
   const offered = async (...words: string[]) => {
     const list = words.map((word) => `'${word}'`).join(' ')
     const asked = `source ${script}; COMP_WORDS=(${list}); COMP_CWORD=${words.length - 1}; _mezctl; echo "\${COMPREPLY[*]}"`
-    const { stdout } = await run('bash', ['--norc', '-c', asked], { timeout: 30_000 })
+    const { stdout } = await run('bash', ['--norc', '-c', asked], { timeout: 120_000 })
     return stdout.trim().split(' ')
   }
   const verbs = await offered('mezctl', 'plugins', '')

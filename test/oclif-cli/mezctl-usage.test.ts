@@ -108,7 +108,7 @@ t.test('output that cannot be written is one error, without a stack', async (t) 
   const child = spawn(process.execPath, [MEZCTL, 'completion', 'bash'], {
     env: cleanEnv({ MEZITE_DATA_DIR: hub.dir }),
     stdio: ['ignore', full, 'pipe'],
-    timeout: 60_000,
+    timeout: 180_000,
   })
   let err = ''
   child.stderr!.on('data', (text) => {

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
+import { startStopwatch } from '../stopwatch.ts'
 import { dial, readAll, serve } from './local-servers.ts'
 import { startMshHub } from './msh-hub.ts'
 import { loginMsh, mshEnv, openApps, runMsh } from './msh-program.ts'
@@ -103,10 +104,10 @@ t.test('after a restart of the hub the ports are still there; a connection meanw
   await msh.err(/echo: connection refused: .* \(hub_unreachable\)/)
   await hub.up()
   const after = dial(msh.ports.echo!)
-  const asked = performance.now()
+  const watch = startStopwatch()
   after.end('back')
   t.equal((await readAll(after)).toString(), 'back')
-  t.ok(performance.now() - asked < 15_000, 'msh has looked for the hub while a connection waits')
+  t.ok(watch.took() < 15_000, 'msh has looked for the hub while a connection waits')
   await msh.stop()
 })
 

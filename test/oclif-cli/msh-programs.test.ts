@@ -76,7 +76,7 @@ function run(
     const { uid } = more
     const options = {
       env: cleanEnv({ HOME: dir, ...more.env }),
-      timeout: 60_000,
+      timeout: 180_000,
       ...(uid && { uid, cwd: '/' }),
     }
     const child = execFile(command, [...args], options, (error, out, err) => {

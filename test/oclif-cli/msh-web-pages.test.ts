@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { guardPort } from '../../oclif-cli/msh/browser-guard.ts'
+import { startStopwatch } from '../stopwatch.ts'
 import { until } from '../until.ts'
 import { dial, readAll, serve } from './local-servers.ts'
 import { startMshHub } from './msh-hub.ts'
@@ -86,7 +87,7 @@ t.test('I123 a page gets nothing through, however long its request and in howeve
   const over = once(broken, 'error')
   broken.resume().end('POST / HTTP/1.1\r\nHost: x\r\n')
   t.equal((await over)[0].code, 'ECONNRESET', 'a head that breaks off')
-  await until(() => connections.size === 0, 'the app is left alone', 20_000)
+  await until(() => connections.size === 0, 'the app is left alone')
   t.equal(heard, '', 'not a byte of them arrived')
   await msh.err(/echo: a web page tried to use port \d+; /)
   await msh.err(/echo: an HTTP request with a head over 64 KiB arrived at port \d+; /)
@@ -160,7 +161,7 @@ t.test('a program may speak HTTP to a TCP app, whole or in parts', async (t) => 
   t.equal(await echoed([upload]), upload, 'with every byte of a long body')
 })
 
-t.test('other protocols pass at once, with their half-close', { timeout: 20_000 }, async (t) => {
+t.test('other protocols pass at once, with their half-close', { timeout: 120_000 }, async (t) => {
   const socket = dial(msh.ports.banner!)
   t.equal(String((await once(socket, 'data'))[0]), '220 ready\r\n', 'a server may speak first')
   socket.write('HELO x\r\n')
@@ -172,7 +173,7 @@ t.test('other protocols pass at once, with their half-close', { timeout: 20_000 
     ...{ postgres: '\x00\x00\x00\x08\x04\xd2\x16\x2f', tls: '\x16\x03\x01\x02\x00', binary: '\xff\x00/' },
     ...{ word: 'hello', letter: 'G', 'part of a start': 'GET htt' },
   }
-  const begun = performance.now()
+  const watch = startStopwatch()
   for (const [what, first] of Object.entries(firsts)) {
     const open = dial(port)
     open.write(Buffer.from(first, 'latin1'))
@@ -185,7 +186,7 @@ t.test('other protocols pass at once, with their half-close', { timeout: 20_000 
     await once(open, 'end')
     t.equal(await echoed([first]), first, `${what} and an end`)
   }
-  const each = (performance.now() - begun) / Object.keys(firsts).length
+  const each = watch.took() / Object.keys(firsts).length
   // Far below the time that a request's head is waited for.
   t.ok(each < 1_500, `${Math.round(each)} ms each`)
   t.equal(await echoed(['']), '', 'a connection without a byte')
@@ -194,7 +195,7 @@ t.test('other protocols pass at once, with their half-close', { timeout: 20_000 
 
 t.test(
   'I123 a request that stops half-way is cut off after a few seconds',
-  { timeout: 30_000 },
+  { timeout: 120_000 },
   async (t) => {
     heard = ''
     const quit = dial(port)

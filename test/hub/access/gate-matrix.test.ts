@@ -555,7 +555,7 @@ for (const [name, demand] of Object.entries(DEMANDS))
     const end = await make(user, observer.reach['HTTP/1.1'])
     const ends = (stream: string) => !keeps && (stream !== 'open verified' || verified !== '200')
     const settled = () => Object.entries(ended).every(([stream, over]) => over || !ends(stream))
-    await until(settled, 'open streams end', 10_000)
+    await until(settled, 'open streams end')
     // All at once: some demands do not last.
     const [signed, ...found] = await Promise.all([
       http1([SIGNED, ...CLOSE]),
@@ -581,11 +581,11 @@ t.test(
   async (t) => {
     const { user, visitor, ended, reach } = await person('by-request')
     await roles('platform', 'events-only')(user)
-    await until(() => ended['open TCP'], 'the stream without a request ends', 10_000)
+    await until(() => ended['open TCP'], 'the stream without a request ends')
     for (const way of WAYS) t.equal(await reach[way](), '403 path_not_allowed', way)
     t.strictSame([ended['open SSE'], ended['open token']], [false, false], 'requests for /events go on')
     await roles('platform', 'no-events')(user)
-    await until(() => ended['open SSE'] && ended['open token'], 'requests for /events end', 10_000)
+    await until(() => ended['open SSE'] && ended['open token'], 'requests for /events end')
     for (const way of WAYS) t.equal(await reach[way](), way === 'WebSocket' ? '400' : '200', way)
     for (const path of ['/events', '/%65vents', '/events/x?y'])
       t.match(await visitor.open(url + path), { status: 403, text: /path_not_allowed/ }, path)

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { parseHost } from '../../../core/hub/http/host.ts'
+import { startStopwatch } from '../../stopwatch.ts'
 
 const label63 = 'a'.repeat(63)
 const host253 = `${`${label63}.`.repeat(3)}${'b'.repeat(61)}`
@@ -115,7 +116,7 @@ t.test('E73 K145 everything else is refused with a reason, and no guess is made'
 })
 
 t.test('N172 a long hostile value is judged at once', async (t) => {
-  const start = performance.now()
+  const watch = startStopwatch()
   for (const text of [
     'a-'.repeat(50_000),
     '['.repeat(100_000),
@@ -123,5 +124,5 @@ t.test('N172 a long hostile value is judged at once', async (t) => {
     `[${':'.repeat(100_000)}`,
   ])
     t.type(parseHost(text), 'string')
-  t.ok(performance.now() - start < 5_000)
+  t.ok(watch.took() < 5_000)
 })

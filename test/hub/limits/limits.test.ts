@@ -17,6 +17,9 @@ import { readCookie } from '../../../core/wire/cookie.ts'
 import { startWeb } from '../api-server/start-web.ts'
 import { captureHello } from '../listener/capture-hello.ts'
 
+/** How long it may take to read what a client sends. */
+const DEMANDED_MS = 10
+
 t.test('N169 whatever was taken is given back, and no cap is ever passed', async (t) => {
   const step = fc.record({
     user: fc.constantFrom('a', 'b', null),
@@ -261,16 +264,16 @@ t.test('N172 what strangers send is judged in linear time', async (t) => {
     let worst = 0
     let by = ''
     for (const text of hostile) {
-      // The best of three: a pause of the machine is not the reader's.
-      const times = [0, 1, 2].map(() => {
+      // The best of ten: a pause of the machine is not the reader's.
+      let ms = Number.POSITIVE_INFINITY
+      for (let round = 0; round < 10 && ms > DEMANDED_MS; round++) {
         const start = performance.now()
         read(text)
-        return performance.now() - start
-      })
-      const ms = Math.min(...times)
+        ms = Math.min(ms, performance.now() - start)
+      }
       if (ms > worst) [worst, by] = [ms, text.slice(0, 12)]
     }
-    // 10 ms is what is demanded; a quadratic reader takes seconds.
+    // A machine may be slow; a quadratic reader takes seconds.
     t.ok(worst < 200, `${name}: ${worst.toFixed(1)} ms for ${JSON.stringify(by)}`)
     t.comment(`${name}: ${worst.toFixed(2)} ms for ${JSON.stringify(by)}`)
   }

@@ -44,7 +44,7 @@ function* piecesOf(bytes: Buffer, size: number): Generator<Buffer> {
 
 t.test(
   'a ClientHello in a few records, byte by byte, is found and put back',
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async (t) => {
     const hello = await captureHello({ servername: 'hub.example', ALPNProtocols: ['h2'] })
     const records = cutHello(hello, 400)

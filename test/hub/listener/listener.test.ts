@@ -3,6 +3,7 @@ import { connect as connectTcp, type Socket } from 'node:net'
 import { connect, type TLSSocket } from 'node:tls'
 import type { AppHostProtocol, ConnectionInfo } from '@mezite/core/protocol'
 import t from 'tap'
+import { startStopwatch } from '../../stopwatch.ts'
 import { until } from '../../until.ts'
 import { appHosts, startWeb } from '../api-server/start-web.ts'
 import { captureHello } from './capture-hello.ts'
@@ -97,8 +98,10 @@ t.test('the public port', async (t) => {
       Buffer.concat([hello.subarray(0, 60), junk]),
     ]) {
       const socket = dial(hub.port)
+      const watch = startStopwatch()
       socket.write(bytes)
-      t.ok((await closed(socket)) < 10_000)
+      await closed(socket)
+      t.ok(watch.took() < 10_000)
     }
     const reset = dial(hub.port)
     await once(reset, 'connect')
@@ -115,10 +118,11 @@ t.test('the public port', async (t) => {
     const hurried = await startWeb([], {}, { limits: { handshakeMs: 500 } })
     t.teardown(hurried.stop)
     for (const bytes of ['', hello.subarray(0, 1), hello.subarray(0, 100), hello]) {
+      const watch = startStopwatch()
       const socket = dial(hurried.port)
       if (bytes.length > 0) socket.write(bytes)
       const ms = await closed(socket)
-      t.ok(ms > 300 && ms < 10_000, `${bytes.length} bytes: ${ms} ms`)
+      t.ok(ms > 300 && watch.took() < 10_000, `${bytes.length} bytes: ${watch.took()} of ${ms} ms`)
     }
   })
 
@@ -126,9 +130,10 @@ t.test('the public port', async (t) => {
     const socket = dial(hub.port)
     socket.write(Buffer.from([22, 3, 1, 0x40, 0, 1, 0xff, 0xff, 0xff]))
     const flood = setInterval(() => socket.write(Buffer.alloc(16_384, 0)), 5)
-    const ms = await closed(socket)
+    const watch = startStopwatch()
+    await closed(socket)
     clearInterval(flood)
-    t.ok(ms < 10_000)
+    t.ok(watch.took() < 10_000)
     await works()
   })
 
@@ -141,9 +146,9 @@ t.test('the public port', async (t) => {
 t.test('N166 half a request on the hub’s host is closed', async (t) => {
   const hub = await startWeb([], { limits: { headerMs: 500, requestMs: 1_000 } })
   t.teardown(hub.stop)
-  const start = performance.now()
+  const watch = startStopwatch()
   await hub.raw('GET / HTTP/1.1\r\nhost: hub')
-  t.ok(performance.now() - start < 20_000)
+  t.ok(watch.took() < 20_000)
 })
 
 t.test('A15 PROXY protocol counts from trusted peers only', async (t) => {
@@ -196,7 +201,7 @@ t.test('A15 PROXY protocol counts from trusted peers only', async (t) => {
 
 t.test(
   'A15 connections from one port of a balancer to two addresses of the hub keep their clients',
-  { skip: process.platform !== 'linux' && 'only Linux has all of 127.0.0.0/8', timeout: 60_000 },
+  { skip: process.platform !== 'linux' && 'only Linux has all of 127.0.0.0/8', timeout: 240_000 },
   async (t) => {
     const seen: Record<string, string> = {}
     const hub = await startWeb(
@@ -332,7 +337,7 @@ t.test(
 
 t.test(
   'N167 4,000 silent connections from four addresses refuse nobody else',
-  { skip: process.platform !== 'linux' && 'only Linux has all of 127.0.0.0/8', timeout: 120_000 },
+  { skip: process.platform !== 'linux' && 'only Linux has all of 127.0.0.0/8', timeout: 300_000 },
   async (t) => {
     const hub = await startWeb([], {}, { limits: { handshakeMs: 90_000 } })
     const silent: Socket[] = []

@@ -5,6 +5,7 @@ import t from 'tap'
 import { createCallerLookup } from '../../../core/hub/access/caller.ts'
 import { readApp } from '../../../core/hub/catalog/app-document.ts'
 import { anyTables } from '../../any-tables.ts'
+import { startStopwatch } from '../../stopwatch.ts'
 import { until } from '../../until.ts'
 import { actor, appBody, operator, publicNames, startRooms } from './start-rooms.ts'
 
@@ -228,11 +229,11 @@ t.test('sessions', async (t) => {
 
   await t.test('B34 unknown tokens cost few reads and no rows', async (t) => {
     const before = rooms.db ? await anyTables(rooms.db).selectFrom('sessions').selectAll().execute() : []
-    const started = performance.now()
+    const watch = startStopwatch()
     const tokens = Array.from({ length: 5_000 }, (_, at) => String(at).padStart(43, 'A'))
     const found = await Promise.all(tokens.map((token) => sessions.find('app', token)))
     t.ok(found.every((one) => one === undefined))
-    t.ok(performance.now() - started < 30_000)
+    t.ok(watch.took() < 30_000)
     t.equal(sessions.find('app', 'short'), undefined, 'no token at all: no read')
     t.equal((await anyTables(rooms.db).selectFrom('sessions').selectAll().execute()).length, before.length)
   })

@@ -20,6 +20,7 @@ import t from 'tap'
 import plugin from '../../../plugins/app-proposals/hub.ts'
 import { matches, sourceResource } from '../../../plugins/app-proposals/sources.ts'
 import { runLines } from '../../oclif-cli/run-program.ts'
+import { startStopwatch } from '../../stopwatch.ts'
 import { until } from '../../until.ts'
 
 let propose: (apps: readonly ProposedApp[]) => void = () => {}
@@ -109,9 +110,9 @@ t.test('a pattern matches with * for any characters, in time', async (t) => {
     ],
   ] as const
   for (const [pattern, text, result] of cases) t.equal(matches(pattern, text), result, `${pattern} ${text}`)
-  const began = performance.now()
+  const watch = startStopwatch()
   t.notOk(matches(`${'*a'.repeat(120)}b`, 'a'.repeat(253)))
-  t.ok(performance.now() - began < 1_000)
+  t.ok(watch.took() < 1_000)
 })
 
 t.test('U230 an agent proposes only what a rule allows it, and takes no name that exists', async (t) => {

@@ -74,7 +74,7 @@ const git = (cwd: string, ...args: string[]) =>
       ...{ GIT_AUTHOR_NAME: 'ci', GIT_AUTHOR_EMAIL: 'ci@example.com' },
       ...{ GIT_COMMITTER_NAME: 'ci', GIT_COMMITTER_EMAIL: 'ci@example.com' },
     },
-    timeout: 60_000,
+    timeout: 180_000,
   })
 
 t.test('git clones and pushes with a token as the password', async (t) => {

@@ -65,7 +65,7 @@ t.test('npm publishes to Verdaccio and installs from it, with a token in .npmrc'
     run(process.execPath, [cli, ...args, '--userconfig', npmrc, '--loglevel', 'warn'], {
       cwd,
       env: { PATH: process.env.PATH, HOME: dir },
-      timeout: 60_000,
+      timeout: 180_000,
     })
   const [library, user] = ['library', 'user'].map((name) => join(dir, name)) as [string, string]
   for (const folder of [library, user]) mkdirSync(folder)

@@ -261,7 +261,7 @@ t.test('two administrators: each sees the other’s change, and a conflict loses
   await editor.fill(`${await editor.inputValue()}# mine\n`)
   await dashboard.role('interns', { allow: { app_labels: { audience: ['all', 'stage'] } } })
   const alert = one.getByRole('alert')
-  await alert.getByText('stage').waitFor({ timeout: 2_000 })
+  await alert.getByText('stage').waitFor()
   t.match(await editor.inputValue(), '# mine')
   t.ok(await one.getByRole('button', { name: 'Save' }).isDisabled())
   await alert.getByRole('button', { name: 'Use theirs' }).click()
@@ -274,6 +274,6 @@ t.test('two administrators: each sees the other’s change, and a conflict loses
     ...{ kind: 'app', version: 'v1', spec: wiki.spec },
     metadata: { name: 'wiki', description: 'Theirs', labels: wiki.metadata.labels },
   })
-  await one.getByRole('alert').getByText('Somebody else saved this').waitFor({ timeout: 2_000 })
+  await one.getByRole('alert').getByText('Somebody else saved this').waitFor()
   t.equal(await one.getByLabel('Description').first().inputValue(), 'Mine')
 })

@@ -63,7 +63,7 @@ t.test(
       await page.locator('dialog').waitFor({ state: 'detached' })
       await end.nth(left - 1).waitFor({ state: 'detached' })
     }
-    await carol.getByRole('dialog', { name: 'You are signed out' }).waitFor({ timeout: 2_000 })
+    await carol.getByRole('dialog', { name: 'You are signed out' }).waitFor()
     await api('PATCH', `/users/${CAROL}`, { roles: [] })
     await api('DELETE', '/apps/second')
   },

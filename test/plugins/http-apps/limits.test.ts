@@ -9,9 +9,13 @@ import { defaultLimits } from '../../../core/hub/limits/limits.ts'
 import { readRequest } from '../../../plugins/http-apps/request/app-request.ts'
 import { APP_COOKIE, cookieOf } from '../../../plugins/http-apps/request/cookies.ts'
 import { names as publicNames } from '../../hub/api-server/start-web.ts'
+import { startStopwatch } from '../../stopwatch.ts'
 import { until } from '../../until.ts'
 import { OK, openByteApp } from './byte-app.ts'
 import { appAt, ask, type Caps, COOKIE, type Gateway, OTHER, openGateway, raw, readUntil } from './gateway.ts'
+
+/** How long it may take to read what a client sends. */
+const DEMANDED_MS = 10
 
 async function open(t: Test, caps: Caps, answer: Parameters<typeof openByteApp>[0] = () => OK) {
   const app = await openByteApp(answer)
@@ -212,7 +216,7 @@ t.test('N166 who gets no further than the hub holds no connection', async (t) =>
   const keep = 'GET / HTTP/1.1\r\nHost: a.apps.test\r\n\r\n'
   const closedAfter = async (send: (socket: TLSSocket) => void) => {
     const socket = await gateway.dial()
-    const start = performance.now()
+    const watch = startStopwatch()
     let text = ''
     socket.on('data', (chunk: Buffer) => {
       text += chunk.toString('latin1')
@@ -221,18 +225,18 @@ t.test('N166 who gets no further than the hub holds no connection', async (t) =>
     socket.on('error', () => {})
     send(socket)
     await new Promise((resolve) => socket.once('close', resolve))
-    return { ms: performance.now() - start, text }
+    return { ms: watch.took(), text }
   }
   const deaf = async () => {
     const socket = await gateway.dial()
     socket.pause()
-    const start = performance.now()
+    const watch = startStopwatch()
     const gone = new Promise((resolve) => socket.once('close', resolve))
     // Requests whose answers nobody reads, until the hub's side is full.
     const flood = setInterval(() => socket.write(keep.repeat(50)), 5)
     await gone
     clearInterval(flood)
-    return { ms: performance.now() - start, text: '' }
+    return { ms: watch.took(), text: '' }
   }
   const kept = async () => {
     const socket = await gateway.dial()
@@ -353,12 +357,13 @@ t.test('N172 header values of 100 KB are read in linear time, whatever they hold
   }
   let worst = { ms: 0, by: '' }
   const time = (by: string, run: () => unknown) => {
-    const times = [0, 1].map(() => {
+    // The best of ten: a pause of the machine is not the reader's.
+    let ms = Number.POSITIVE_INFINITY
+    for (let round = 0; round < 10 && ms > DEMANDED_MS; round++) {
       const start = performance.now()
       run()
-      return performance.now() - start
-    })
-    const ms = Math.min(...times)
+      ms = Math.min(ms, performance.now() - start)
+    }
     if (ms > worst.ms) worst = { ms, by }
   }
   for (const unit of units) {
@@ -378,6 +383,6 @@ t.test('N172 header values of 100 KB are read in linear time, whatever they hold
     time(`absolute: ${unit}`, () => read({ ...url, url: `https://${value}` }))
     time(`cookie: ${unit}`, () => cookieOf([value], APP_COOKIE))
   }
-  // 10 ms is what is demanded; a quadratic reader takes seconds.
+  // A machine may be slow; a quadratic reader takes seconds.
   t.ok(worst.ms < 200, `${worst.ms.toFixed(1)} ms for ${worst.by}`)
 })

@@ -8,6 +8,7 @@ import t from 'tap'
 import { verifyAssertion } from '../../../examples/verify-assertion/node/verify-assertion.ts'
 import { createAssertion } from '../../../plugins/identity-jwt/assertion.ts'
 import { fakeApp, startSignInHost } from '../../hub/signin/sign-in-host.ts'
+import { startStopwatch } from '../../stopwatch.ts'
 
 const host = await startSignInHost()
 t.teardown(() => host.close())
@@ -157,7 +158,7 @@ function run(command: string, args: readonly string[], text: string, from = keys
   return spawnSync(command, [...args, host.url, app.uri, app.name], {
     input: JSON.stringify({ keys: from, assertion: text }),
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: 120_000,
   })
 }
 
@@ -200,9 +201,9 @@ t.test('A10, A11 the Go sample agrees (needs go)', { skip: missing('go', 'versio
 t.test('one request costs microseconds', async (t) => {
   const cost = (count: number, call: () => unknown) => {
     for (let i = 0; i < count; i++) call()
-    const began = performance.now()
+    const watch = startStopwatch()
     for (let i = 0; i < count; i++) call()
-    return ((performance.now() - began) * 1_000) / count
+    return (watch.took() * 1_000) / count
   }
   const cached = cost(20_000, () => host.assertion.sign(subject, app))
   let session = 0

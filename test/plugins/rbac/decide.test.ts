@@ -6,6 +6,7 @@ import { compileLabels } from '../../../plugins/rbac/label-matcher.ts'
 import { roleRequirements } from '../../../plugins/rbac/requirements.ts'
 import { type AppLabels, readRole } from '../../../plugins/rbac/role-resource.ts'
 import { type CompiledRole, compileRole, limitsOf, voteByRoles } from '../../../plugins/rbac/role-set.ts'
+import { startStopwatch } from '../../stopwatch.ts'
 
 const kinds = new Map(roleRequirements.map((kind) => [kind.name, kind]))
 const role = (name: string, spec: object) =>
@@ -75,9 +76,9 @@ t.test('E69 labels match exactly, or by *, list and anchored expression, and by 
 
 t.test('N172 an expression takes linear time', async (t) => {
   const { matches } = compileLabels({ env: '^(a+)+$' })
-  const started = performance.now()
+  const watch = startStopwatch()
   t.equal(matches({ env: `${'a'.repeat(5_000)}b` }), false)
-  t.ok(performance.now() - started < 5_000)
+  t.ok(watch.took() < 5_000)
 })
 
 t.test('E68 deny beats allow over any mix of roles; unknown roles grant nothing', async () => {

@@ -93,7 +93,7 @@ async function takeForGone(ends: string[], ids: readonly string[]) {
   await other.connections.stop()
 }
 
-const opts = { timeout: 120_000 }
+const opts = { timeout: 300_000 }
 
 t.test('an outage of the database is one line in the log, and its end another', opts, async (t) => {
   const hub = startHub([])

@@ -36,7 +36,7 @@ async function confirm(holder: Holder, session: string, app: string, port: strin
   })
 }
 
-t.test('msh opens the page, waits for the passkey, and goes on', { timeout: 60_000 }, async (t) => {
+t.test('msh opens the page, waits for the passkey, and goes on', { timeout: 180_000 }, async (t) => {
   const ann = await person('ann')
   const msh = startMsh(['app', 'login', 'vault'], envOf('ann'))
   const [, address = ''] = await msh.err(/vault needs your passkey\.\nOpening (https:\S+)/)
