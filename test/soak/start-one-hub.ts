@@ -51,6 +51,8 @@ export const unlimited = {
   MEZITE_PROXY_LIMITS_CALLS_PER_MINUTE_TOKENS: ENOUGH,
   MEZITE_PROXY_LIMITS_CALLS_PER_MINUTE_SIGN_IN: ENOUGH,
   MEZITE_PROXY_LIMITS_CALLS_PER_MINUTE_PAGES: ENOUGH,
+  MEZITE_PROXY_LIMITS_CALLS_PER_MINUTE_KEYS: ENOUGH,
+  MEZITE_PROXY_LIMITS_CALLS_PER_MINUTE_OTHER: ENOUGH,
 }
 
 /** `plugins`: slices that differ from the defaults; `more`: environment of the hub, and the address that it listens on. */

@@ -89,6 +89,8 @@ export function createHttp2Server(options: Http2Options): Http2Server {
     track(stream)
     const message = new Http2ServerRequest(stream, headers, {}, rawHeaders as string[])
     const response = new Http2ServerResponse(stream)
+    // Node.js leaves it undefined. Whoever does not see that the stream is gone waits for its `close` for ever.
+    Object.defineProperty(response, 'destroyed', { get: () => stream.destroyed })
     if (route.expectsContinue) response.writeContinue()
     // Fastify accepts both forms, and the hub's own host uses only their common members.
     web(message as never, response as never, { info, origin: route.origin })

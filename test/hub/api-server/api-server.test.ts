@@ -1,5 +1,7 @@
+import { once } from 'node:events'
 import { statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
+import { constants } from 'node:http2'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import type { WebRoutes } from '@mezite/core'
@@ -72,6 +74,7 @@ const late: WebRoutes = {
       stream.write('begun')
       return reply.type('text/plain').send(stream)
     })
+    app.get('/moved', { config }, async (_request, reply) => reply.redirect('/late/elsewhere'))
     app.get('/hijacked', { config }, (_request, reply) => {
       reply.hijack()
       reply.raw.write('begun')
@@ -113,6 +116,37 @@ t.test(
       t.ok(hub.lines.some((line) => line.includes(`GET ${route}`) && line.includes('did not end it')))
     }
     t.match(await hub.ask('GET', '/late/stream'), { status: 200, text: /begun[\s\S]* done/ })
+  },
+)
+
+t.test(
+  'R190 who leaves over HTTP/2 while the hub looks up a cookie gives back its place at once',
+  async (t) => {
+    const lookUp = Promise.withResolvers<null>()
+    let asked = false
+    const identify = (): Promise<null> => {
+      asked = true
+      return lookUp.promise
+    }
+    const hub = await startWeb([late], { identify, limits: { anonymousRequestsPerAddress: 1 } })
+    t.teardown(hub.stop)
+    const session = hub.openHttp2()
+    t.teardown(() => session.destroy())
+    const left = session.request({ ':path': '/late/moved', ...cookie('unknown') })
+    left.on('error', () => {})
+    await until(() => asked, 'the look-up')
+    left.close(constants.NGHTTP2_CANCEL)
+    // Frames are read in order.
+    await new Promise((resolve) => session.ping(resolve))
+    lookUp.resolve(null)
+    const next = session.request({ ':path': '/late/hangs' })
+    next.resume()
+    const [{ ':status': status }] = await once(next, 'response')
+    t.equal(status, 503, 'the next call has its place, and takes its time')
+    t.strictSame(
+      hub.lines.filter((line) => line.includes('did not end it')),
+      [],
+    )
   },
 )
 
