@@ -94,6 +94,14 @@ export class Http1Connection {
     return true
   }
 
+  /**
+   * Call it once the connection has closed. After a CONNECT or an upgrade Node.js no longer ends the responses that wait behind
+   * another, and whoever holds something for them waits for their `close`.
+   */
+  abandon(): void {
+    for (const response of [...this.#pending]) response.destroy()
+  }
+
   /** Closes the connection after its last pending response. */
   closeSoon(): void {
     this.lane?.closeSoon()

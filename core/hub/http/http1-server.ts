@@ -273,6 +273,7 @@ export function createHttp1Server(options: Http1Options): Http1Server {
       const rescued = rescue.opened(info)
       socket.once('close', () => {
         connections.delete(socket)
+        connection.abandon()
         if (rescued !== null) rescue.closed()
       })
       if (rescued !== null || draining || router.isHub(info.serverName) || lanes === null)

@@ -74,6 +74,7 @@ const late: WebRoutes = {
       stream.write('begun')
       return reply.type('text/plain').send(stream)
     })
+    app.get('/waits', { config: { ...config, deadlineMs: 0 } }, () => new Promise(() => {}))
     app.get('/moved', { config }, async (_request, reply) => reply.redirect('/late/elsewhere'))
     app.get('/hijacked', { config }, (_request, reply) => {
       reply.hijack()
@@ -143,6 +144,26 @@ t.test(
     next.resume()
     const [{ ':status': status }] = await once(next, 'response')
     t.equal(status, 503, 'the next call has its place, and takes its time')
+    t.strictSame(
+      hub.lines.filter((line) => line.includes('did not end it')),
+      [],
+    )
+  },
+)
+
+t.test(
+  'R190 calls that wait before a CONNECT give back their places when it ends the connection',
+  async (t) => {
+    const hub = await startWeb([late], { limits: { anonymousRequestsPerAddress: 2 } })
+    t.teardown(hub.stop)
+    const own = 'Host: hub.mezite.localhost\r\n\r\n'
+    const calls = ['GET /late/waits', 'GET /late/moved', 'CONNECT x:1'].map(
+      (call) => `${call} HTTP/1.1\r\n${own}`,
+    )
+    t.equal(await hub.raw(calls.join('')), '', 'the connection ends without an answer')
+    await until(async () => (await hub.ask('GET', '/late/moved')).status === 302, 'a place', 10_000)
+    // Its time is over later than theirs.
+    await hub.ask('GET', '/late/hangs')
     t.strictSame(
       hub.lines.filter((line) => line.includes('did not end it')),
       [],
