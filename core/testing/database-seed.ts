@@ -13,14 +13,15 @@ export async function seedDatabase(
   content: 'migrated' | 'empty' = 'migrated',
 ): Promise<void> {
   const migrated = content === 'migrated' ? process.env.MEZITE_TEST_DATABASE : undefined
-  const seed = migrated ?? (await madeSeed())
+  const seed = migrated ?? (await emptyDatabase())
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   await cp(seed, join(dataDir, 'database'), { recursive: true, errorOnExist: true, force: false })
 }
 
 let made: Promise<string> | undefined
 
-function madeSeed(): Promise<string> {
+/** Folder of an empty database, which must not be opened: it is created once for each version of PGlite. */
+export function emptyDatabase(): Promise<string> {
   made ??= (async () => {
     const main = createRequire(import.meta.url).resolve('@electric-sql/pglite')
     const [modules = ''] = main.split(/(?<=node_modules)[\\/]@electric-sql/)

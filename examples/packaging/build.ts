@@ -54,11 +54,20 @@ async function compile(
   all: readonly Workspace[],
   { outputOf, modulesOnly = false }: BuildOptions,
 ): Promise<void> {
-  const { path, folder, manifest } = workspace
+  const { folder, manifest } = workspace
   const output = outputOf?.(workspace) ?? join(folder, 'dist')
   rmSync(output, { recursive: true, force: true })
   const files = sourcesOf(workspace, all)
-  if (files.length === 0) return
+  if (files.length > 0) await compileModules(workspace, files, output, modulesOnly)
+  if (!modulesOnly && manifest.scripts?.build) await run('npm', ['run', '--silent', 'build'], folder)
+}
+
+async function compileModules(
+  { path, folder }: Workspace,
+  files: readonly string[],
+  output: string,
+  modulesOnly: boolean,
+): Promise<void> {
   mkdirSync(projects, { recursive: true })
   const project = join(projects, `${path.replaceAll(sep, '-')}${modulesOnly ? '-modules' : ''}.json`)
   const compilerOptions = {
@@ -79,7 +88,6 @@ async function compile(
   // Modules read the files for browsers beside them.
   for (const file of globSync('*/**/browser/*', { cwd: folder, exclude: ['dist/**', '**/node_modules/**'] }))
     cpSync(join(folder, file), join(output, file))
-  if (!modulesOnly && manifest.scripts?.build) await run('npm', ['run', '--silent', 'build'], folder)
 }
 
 /** The modules of a package that are compiled, from the root of the repository. */
@@ -102,6 +110,8 @@ export function requireFreshBuild(
   built: string | undefined,
 ): void {
   const { path, manifest } = workspace
+  if (built === undefined && manifest.files?.includes('dist'))
+    throw new Error(`${manifest.name} has not been built; run npm run build`)
   for (const source of sourcesOf(workspace, all)) {
     const compiled = join(built ?? '', `${relative(path, source).slice(0, -'.ts'.length)}.js`)
     const builtAt = (built && statSync(compiled, { throwIfNoEntry: false })?.mtimeMs) || 0

@@ -62,7 +62,25 @@ execFileSync(process.execPath, [
   ...['--conditions=mezite-source', join(root, 'plugins/docs/build.ts')],
   join(modules, '@mezite/plugin-docs/dist'),
 ])
+execFileSync(process.execPath, [join(root, 'core/mezhub/build.ts'), join(modules, '@mezite/hub/dist')])
 stageAll(modules)
+
+t.test('the package of the hub brings an empty database along, and is not packed without', (t) => {
+  const all = publishedWorkspaces()
+  const hub = all.find(({ manifest }) => manifest.name === '@mezite/hub')!
+  t.throws(() => requireFreshBuild(hub, all, undefined), /run npm run build/)
+  const { version } = JSON.parse(
+    readFileSync(join(root, 'node_modules/@electric-sql/pglite/package.json'), 'utf8'),
+  )
+  const packed = spawnSync('npm', ['pack', '--dry-run', '--json', join(modules, '@mezite/hub')], {
+    encoding: 'utf8',
+  })
+  const [{ files }] = JSON.parse(packed.stdout)
+  const database = (files as { path: string; size: number }[]).find(({ path }) => path.endsWith('.zst'))
+  t.match(database, { path: `dist/empty-database-${version}.zst` })
+  t.ok(database!.size < 3_000_000, `${database!.size} bytes`)
+  t.end()
+})
 
 t.test('P181 users of mezctl and msh install no yarn', (t) => {
   for (const name of ['mezctl', 'msh']) {

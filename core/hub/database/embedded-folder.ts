@@ -2,7 +2,8 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MezError } from '../../kernel/error.ts'
+import { MezError, messageOf } from '../../kernel/error.ts'
+import { packedEmptyDatabase, unpackEmptyDatabase } from './empty-database.ts'
 
 const INITIALISE_MS = 120_000
 /** The worker is .ts when run from the sources and .js when run from dist. */
@@ -21,15 +22,23 @@ export const compilerFlags = ['--no-wasm-tier-up', '--no-wasm-dynamic-tiering']
  * Creates the embedded database in this folder unless it exists, with files that only this user can read. The caller must
  * have the lock on the data directory. Throws `MEZ_DATABASE_UNAVAILABLE`.
  *
- * A separate process initialises the database, because the several hundred MB that this takes would stay with the hub.
+ * Without `packed`, as in a checkout that is not built, a separate process initialises the database, because the several
+ * hundred MB that this takes would stay with the hub.
  */
-export async function prepareFolder(folder: string): Promise<void> {
+export async function prepareFolder(
+  folder: string,
+  packed: string | null = packedEmptyDatabase(),
+): Promise<void> {
   const exists = await stat(join(folder, 'PG_VERSION')).catch(() => null)
   if (exists === null) {
     const draft = `${folder}.new`
     await rm(draft, { recursive: true, force: true })
     await mkdir(draft, { recursive: true, mode: 0o700 })
-    await initialise(draft)
+    if (packed === null) await initialise(draft)
+    else
+      await unpackEmptyDatabase(packed, draft).catch((cause) => {
+        throw cannotCreate(messageOf(cause))
+      })
     await rename(draft, folder)
   }
   await makePrivate(folder)
@@ -49,11 +58,14 @@ async function initialise(folder: string): Promise<void> {
     const [code, signal] = await once(child, 'close')
     if (code === 0) return
     const why = output.trim() || `it ended with ${signal ?? `exit status ${code}`}`
-    throw new MezError('MEZ_DATABASE_UNAVAILABLE', `the embedded database cannot be created: ${why}`)
+    throw cannotCreate(why)
   } finally {
     clearTimeout(timer)
   }
 }
+
+const cannotCreate = (why: string): MezError =>
+  new MezError('MEZ_DATABASE_UNAVAILABLE', `the embedded database cannot be created: ${why}`)
 
 /** Removes the permissions of other users, because PGlite creates files with mode 0666 regardless of the umask. */
 async function makePrivate(folder: string): Promise<void> {

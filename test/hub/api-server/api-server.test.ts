@@ -121,7 +121,7 @@ t.test(
 )
 
 t.test(
-  'R190 who leaves over HTTP/2 while the hub looks up a cookie gives back its place at once',
+  'N169 who leaves over HTTP/2 while the hub looks up a cookie gives back its place at once',
   async (t) => {
     const lookUp = Promise.withResolvers<null>()
     let asked = false
@@ -152,7 +152,7 @@ t.test(
 )
 
 t.test(
-  'R190 calls that wait before a CONNECT give back their places when it ends the connection',
+  'N169 calls that wait before a CONNECT give back their places when it ends the connection',
   async (t) => {
     const hub = await startWeb([late], { limits: { anonymousRequestsPerAddress: 2 } })
     t.teardown(hub.stop)

@@ -1,18 +1,22 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { chmod, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { sql } from 'kysely'
 import t from 'tap'
 import { createEmbeddedClient } from '../../../core/hub/database/embedded-client.ts'
-import { seedDatabase } from '../../../core/testing/database-seed.ts'
+import { prepareFolder } from '../../../core/hub/database/embedded-folder.ts'
+import { packEmptyDatabase } from '../../../core/hub/database/empty-database.ts'
+import { emptyDatabase, seedDatabase } from '../../../core/testing/database-seed.ts'
 import { createTestHub, freePort } from '../../../core/testing/index.ts'
 import { until } from '../../until.ts'
 import { keptLog, open } from './stores.ts'
+
+const HUB_PACKAGE = fileURLToPath(new URL('../../../core/mezhub', import.meta.url))
 
 async function folderFor(t: { teardown(end: () => unknown): void }): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'mezite-embedded-'))
@@ -136,6 +140,8 @@ t.test(
   async (t) => {
     const folder = await mkdtemp(join(tmpdir(), 'mezite-idle-'))
     t.teardown(() => rm(folder, { recursive: true, force: true }))
+    // As a build writes it.
+    await packEmptyDatabase(await emptyDatabase(), join(HUB_PACKAGE, 'dist'))
     const config = {
       data_dir: 'data',
       proxy: {
@@ -152,10 +158,24 @@ t.test(
       stdio: ['ignore', 'ignore', 'pipe'],
     })
     t.teardown(() => hub.kill('SIGKILL'))
+    const processes = new Set<number>()
+    let together = 0
+    const look = setInterval(() => {
+      const all = [hub.pid!, ...childrenOf(hub.pid!)]
+      for (const pid of all) processes.add(pid)
+      together = Math.max(
+        together,
+        all.reduce((sum, pid) => sum + proportionalMb(pid), 0),
+      )
+    }, 100)
+    t.teardown(() => clearInterval(look))
     for await (const line of createInterface({ input: hub.stderr })) if (line.includes('ready at')) break
     await until(() => memoryMb(hub.pid!, 'VmRSS') < 300, 'little memory', 30_000)
+    clearInterval(look)
     const peak = memoryMb(hub.pid!, 'VmHWM')
     t.ok(peak < 450, `${peak} MB at most, ${memoryMb(hub.pid!, 'VmRSS')} MB now`)
+    t.equal(processes.size, 1, 'it starts no process')
+    t.ok(together < 450, `${together} MB at most with what it starts`)
     t.equal((await stat(join(folder, 'data'))).mode & 0o777, 0o700)
     const database = join(folder, 'data', 'database')
     const readable: string[] = []
@@ -169,6 +189,33 @@ t.test(
   },
 )
 
+t.test('without an empty database for its version of PGlite, initdb makes one', async (t) => {
+  const folder = join(t.testdir(), 'database')
+  await prepareFolder(folder, null)
+  const client = createEmbeddedClient({ folder, log: keptLog() })
+  t.teardown(() => client.close())
+  t.same((await client.query('SELECT 1 AS x')).rows, [{ x: 1 }])
+})
+
+t.test('of a packed database that is cut off, no database remains', async (t) => {
+  const dir = t.testdir()
+  await packEmptyDatabase(await emptyDatabase(), dir)
+  const file = join(dir, (await readdir(dir))[0] ?? '')
+  const { version } = JSON.parse(
+    await readFile(
+      join(dirname(fileURLToPath(import.meta.resolve('@electric-sql/pglite'))), '../package.json'),
+      'utf8',
+    ),
+  )
+  t.equal(file, join(dir, `empty-database-${version}.zst`), 'another version finds none')
+  await truncate(file, 1_000_000)
+  await t.rejects(prepareFolder(join(dir, 'database'), file), {
+    code: 'MEZ_DATABASE_UNAVAILABLE',
+    message: /^the embedded database cannot be created: /,
+  })
+  t.strictSame((await readdir(dir)).includes('database'), false)
+})
+
 t.test('files that an older version left readable become private', async (t) => {
   const dataDir = await folderFor(t)
   const file = join(dataDir, 'database', 'PG_VERSION')
@@ -176,6 +223,25 @@ t.test('files that an older version left readable become private', async (t) => 
   await (await open({ driver: 'embedded', dataDir })).close()
   t.equal((await stat(file)).mode & 0o777, 0o600)
 })
+
+/** Processes that this one has started and that run. */
+function childrenOf(pid: number): readonly number[] {
+  const text = readOrNothing(`/proc/${pid}/task/${pid}/children`)
+  return text.split(' ').filter(Boolean).map(Number)
+}
+
+/** Memory of a process in MB, with its share of what several have in common; 0 once it has ended. */
+function proportionalMb(pid: number): number {
+  return Number(/^Pss:\s+(\d+)/m.exec(readOrNothing(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0) / 1_000
+}
+
+function readOrNothing(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
 
 /** Resident memory of a process in MB, now or at most. */
 function memoryMb(pid: number, field: 'VmRSS' | 'VmHWM'): number {
