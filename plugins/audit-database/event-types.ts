@@ -73,15 +73,12 @@ export const eventTypes: readonly string[] = [
   'user.updated',
 ]
 
-/**
- * Types in the trail besides `app.request`, also those of other plugins: one index lookup for each. At most 1,000.
- */
+/** Types of the events that are stored as text, also those of other plugins: one index lookup for each. At most 1,000. */
 export async function storedTypes(database: Database): Promise<readonly string[]> {
   const { rows } = await sql<{ type: string }>`WITH RECURSIVE found (type) AS (
-      (SELECT left(type, 200) FROM audit_database_texts WHERE type <> 'app.request'
-        ORDER BY left(type, 200) LIMIT 1)
+      (SELECT left(type, 200) FROM audit_database_texts ORDER BY left(type, 200) LIMIT 1)
       UNION ALL
-      SELECT (SELECT left(type, 200) FROM audit_database_texts WHERE type <> 'app.request' AND left(type, 200) > found.type
+      SELECT (SELECT left(type, 200) FROM audit_database_texts WHERE left(type, 200) > found.type
         ORDER BY left(type, 200) LIMIT 1) FROM found WHERE found.type IS NOT NULL
     ) SELECT type FROM found WHERE type IS NOT NULL LIMIT 1000`.execute(database)
   return rows.map(({ type }) => type)

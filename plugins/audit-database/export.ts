@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import type { AuditEvent, Database } from '@mezite/core'
-import { type EventFilter, readEvents } from './event-query.ts'
+import type { EventFilter } from './event-filter.ts'
+import { readEvents } from './event-query.ts'
 
 const PAGE = 500
 /** Events of one export; a longer one is made in parts by time. */

@@ -16,14 +16,18 @@ import { databaseServer } from '@mezite/core/postgres-session'
 import { auditRoutes } from './audit-routes.ts'
 import { type CheckpointKey, openCheckpointKey } from './checkpoint-key.ts'
 import { createCheckpoints } from './checkpoints.ts'
+import { buildIndexes } from './index-builder.ts'
 import { auditMigrations } from './migrations.ts'
 import { createPruner } from './retention.ts'
 import { createSink } from './sink.ts'
 import { createTail } from './tail.ts'
+import { noteSpans } from './trail-spans.ts'
 import { verifyTrail } from './verification.ts'
 import { verifyRoute } from './verification-route.ts'
 
 const RETENTION_MS = 10 * 60_000
+/** What is newer is read event by event by searches. */
+const SPANS_MS = 30_000
 /** The first run of a retention that was shortened may delete years. */
 const LONGEST_RETENTION_MS = 6 * 3_600_000
 
@@ -69,6 +73,18 @@ export default defineHubPlugin({
       everyMs: RETENTION_MS,
       deadlineMs: LONGEST_RETENTION_MS,
       run: async (signal) => `${await pruner.prune(signal)} events deleted`,
+    })
+    let indexed = false
+    use.jobs.add({
+      name: 'audit-database-search',
+      everyMs: SPANS_MS,
+      deadlineMs: LONGEST_RETENTION_MS,
+      run: async (signal) => {
+        const built = indexed ? 0 : await buildIndexes(use.database, url, log)
+        indexed = true
+        const noted = await noteSpans(use.database, signal)
+        return `${noted} pieces of the trail noted, ${built} indexes built`
+      },
     })
     const checkpoints = createCheckpoints({ database: use.database, key, clock, log })
     const tail = createTail(use.database, log)

@@ -1,6 +1,7 @@
 import type { Migrations } from '@mezite/core'
 import { sql } from 'kysely'
 import { requestTables } from './request-tables.ts'
+import { searchTables } from './search-tables.ts'
 
 export type AuditTables = {
   /** The last link of each chain. */
@@ -35,6 +36,8 @@ export type AuditTables = {
 
 export const auditMigrations: Migrations = {
   owner: 'audit-database',
+  // Made again from the trail.
+  transient: ['audit_database_spans', 'audit_database_context_agents'],
   appendOnly: ['audit_database_texts', 'audit_database_requests', 'audit_database_contexts'],
   migrations: {
     '0001-events': {
@@ -124,5 +127,6 @@ export const auditMigrations: Migrations = {
       },
     },
     '0006-requests': requestTables,
+    '0007-searches': searchTables,
   },
 }

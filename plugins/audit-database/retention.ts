@@ -102,13 +102,17 @@ export function createPruner(deps: PrunerDeps) {
     if (role !== null) await sql`SET LOCAL ROLE ${sql.id(role)}`.execute(trx)
     await sql`DELETE FROM audit_database_texts WHERE seq <= ${seq}`.execute(trx)
     // Of the contexts only those that no remaining request refers to; to this statement all requests remain.
-    await sql`WITH gone AS (DELETE FROM audit_database_requests WHERE seq <= ${seq} RETURNING context)
+    const contexts = await sql<{
+      id: number
+    }>`WITH gone AS (DELETE FROM audit_database_requests WHERE seq <= ${seq} RETURNING context)
       DELETE FROM audit_database_contexts AS context WHERE id IN (SELECT context FROM gone)
-        AND NOT EXISTS (SELECT FROM audit_database_requests AS kept WHERE kept.context = context.id AND kept.seq > ${seq})`.execute(
-      trx,
-    )
+        AND NOT EXISTS (SELECT FROM audit_database_requests AS kept WHERE kept.context = context.id AND kept.seq > ${seq})
+      RETURNING id`.execute(trx)
     await sql`DELETE FROM audit_database_checkpoints WHERE number <= ${checkpoint}`.execute(trx)
     if (role !== null) await sql`RESET ROLE`.execute(trx)
+    await sql`DELETE FROM audit_database_spans WHERE last <= ${seq}`.execute(trx)
+    await sql`DELETE FROM audit_database_context_agents
+      WHERE context = ANY (${contexts.rows.map(({ id }) => id)}::bigint[])`.execute(trx)
   }
 
   return { prune }

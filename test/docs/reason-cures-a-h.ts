@@ -27,6 +27,8 @@ export const curesAToH: Readonly<Record<string, string>> = {
   app_proposal_refused:
     'The proposal was refused before. `mezctl app-proposals rm ID` removes the refusal; the agent then proposes it again.',
   audit_event_unknown: 'No event has this id, or retention has deleted it. Search with a longer time.',
+  audit_search_too_long:
+    'The search did not end in time. Give a shorter time with `from` and `to` (`--from` and `--to`), or one more filter.',
   audit_type_unknown:
     'There is no such type of event. [Audit events](audit-events.md) lists them; the message suggests the nearest.',
   backup_running: 'Another backup is being made. Wait until it is complete, and repeat the command.',

@@ -18,15 +18,21 @@ export interface PostgresSession {
    * `MEZ_DATABASE_UNAVAILABLE` when the connection fails; then the transaction may have been committed or not.
    */
   transaction<T>(body: (run: Run) => Promise<T>): Promise<T>
+  /** Runs one statement outside of a transaction, such as `CREATE INDEX CONCURRENTLY`. */
+  statement(sql: string): Promise<void>
   close(): Promise<void>
 }
 
 /** A broken connection shows as the error of a transaction. */
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent }
 
-/** Connects at the first transaction, with the hub's own deadlines, and again after a failure. */
-export function createPostgresSession(url: string): PostgresSession {
-  const pool = createPostgresPool(url, { ...postgresLimits, connections: 1 }, silent)
+/**
+ * Connects at the first transaction, with the hub's own deadlines, and again after a failure. `longestMs`: how long a statement
+ * may take instead, its waits for locks included.
+ */
+export function createPostgresSession(url: string, longestMs?: number): PostgresSession {
+  const patience = longestMs && { statementMs: longestMs, responseMs: longestMs + 1_000, lockMs: longestMs }
+  const pool = createPostgresPool(url, { ...postgresLimits, ...(patience || {}), connections: 1 }, silent)
   return {
     async transaction(body) {
       const client = await pool.connect()
@@ -39,6 +45,16 @@ export function createPostgresSession(url: string): PostgresSession {
         return result
       } catch (error) {
         // Not reused: what state its transaction is in is unknown.
+        ;(client.release as (destroy?: boolean) => void)(true)
+        throw error
+      }
+    },
+    async statement(text) {
+      const client = await pool.connect()
+      try {
+        await client.query(text, [])
+        client.release()
+      } catch (error) {
         ;(client.release as (destroy?: boolean) => void)(true)
         throw error
       }
