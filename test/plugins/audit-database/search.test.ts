@@ -95,7 +95,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
     }
   })
 
-  await t.test('no filter reads the whole trail', async (t) => {
+  await t.test('M257 no filter reads the whole trail', async (t) => {
     for (const [what, filter] of filters) {
       for (const range of [NEWEST, { after: 0 }]) {
         const rows = await rowsRead(filter, range)
@@ -113,7 +113,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
       t.strictSame(ids(await read(filter)), numbersOf(filter).slice(-20), what)
   })
 
-  await t.test('a search that takes too long is ended, and says to narrow the time', async (t) => {
+  await t.test('M257 a search that takes too long is ended, and says to narrow the time', async (t) => {
     const tooLong = { status: 400, code: 'audit_search_too_long', message: /Narrow the time/ }
     await t.rejects(readEvents(db, { user: 'user-3' }, NEWEST, 20, { longestMs: 0, walked: WALKED }), tooLong)
     if (store.name === 'PGlite') return
