@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startPostgres, type TestPostgres } from '../../core/testing/index.ts'
 import { Children } from './children.ts'
+import { hasOwnNetwork, networkUnavailable, openPath, type Way } from './network-path.ts'
 import type { BenchOptions } from './options.ts'
 import { missingPrograms } from './programs-needed.ts'
 import type { Target } from './target.ts'
@@ -11,6 +12,7 @@ import { APACHE, type Apache, startApache } from './targets/apache.ts'
 import { startCaddy } from './targets/caddy.ts'
 import { type CertificateFiles, makeCertificate } from './targets/certificate.ts'
 import { startNginx } from './targets/nginx.ts'
+import { checkOut } from './targets/older.ts'
 import { type Ours, startOurs } from './targets/ours.ts'
 import { startPlainHttp2Proxy, startPlainProxy } from './targets/plain-proxy.ts'
 import { type PrivateSshd, startSshd } from './targets/private-sshd.ts'
@@ -23,6 +25,7 @@ export class BenchMachine {
   readonly dir: string = mkdtempSync(join(tmpdir(), 'mezite-bench-'))
   readonly #made = new Map<string, Promise<unknown>>()
   #files: CertificateFiles | undefined
+  #paths = 0
   #stopped = false
 
   /** `note` gets what a reader of the table should know: what was left out, and why. */
@@ -65,6 +68,22 @@ export class BenchMachine {
       if (postgres === null) return null
       const url = await postgres.createDatabase()
       return this.#startOurs('ours-tokens', { url, pid: postgres.pid }, 1, true)
+    })
+  }
+
+  /** Hub and agent of `--against`; null without it. */
+  older(): Promise<Ours | null> {
+    return this.#once('older', async () => {
+      const { against } = this.options
+      if (against === null) return null
+      const { commit, startOurs } = await checkOut(against, join(this.dir, 'older'))
+      const postgres = await this.postgres()
+      const url = await postgres?.createDatabase()
+      const older = await startOurs({
+        ...{ dir: join(this.dir, 'ours-older'), upstreamPort: await this.upstreamPort() },
+        postgres: postgres && url ? { url, pid: postgres.pid } : null,
+      })
+      return { ...older, many: { ...older.many, name: `ours at ${commit}` } }
     })
   }
 
@@ -165,6 +184,18 @@ export class BenchMachine {
     )
   }
 
+  /**
+   * An address of this machine behind a path of a network; the same one for the same way. Null, with a note, where there can
+   * be none.
+   */
+  path(way: Way): Promise<string | null> {
+    return this.#once(`path ${way.roundTripMs} ${way.loss}`, async () => {
+      if (hasOwnNetwork()) return openPath(this.children, ++this.#paths, way)
+      this.note(networkUnavailable() ?? 'paths with a delay need a network of its own')
+      return null
+    })
+  }
+
   /** A load generator; the same one for the same name. */
   load(name = 'load'): Promise<ChildProcess> {
     return this.#once(name, async () => (await this.children.program('load')).child)
@@ -176,7 +207,7 @@ export class BenchMachine {
     this.#stopped = true
     const made = <T>(name: string) =>
       (this.#made.get(name) as Promise<T | null> | undefined)?.catch(() => null)
-    const names = ['ours', 'ours embedded', 'ours in two processes', 'ours with tokens']
+    const names = ['ours', 'ours embedded', 'ours in two processes', 'ours with tokens', 'older']
     const clusters = await Promise.all(names.map((name) => made<Ours>(name)))
     await Promise.all([...new Set(clusters)].map((ours) => ours?.cluster.stop()))
     await this.children.stop()

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { BenchMachine } from './bench-machine.ts'
+import { hasOwnNetwork, networkUnavailable, prepareNetwork, runInOwnNetwork } from './network-path.ts'
 import { type BenchOptions, helpText, parseOptions } from './options.ts'
 import type { Figure } from './row.ts'
 import { rows } from './rows.ts'
@@ -9,10 +10,12 @@ import { table } from './table.ts'
 
 async function bench(options: BenchOptions): Promise<number> {
   const notes = new Set<string>()
+  if (hasOwnNetwork()) prepareNetwork()
   if (options.profile !== null) {
     process.env.NODE_OPTIONS = `--cpu-prof --cpu-prof-dir=${options.profile}`
   }
-  const machine = new BenchMachine(options, (text) => notes.add(text))
+  let current = ''
+  const machine = new BenchMachine(options, (text) => notes.add(`${current}: ${text}`))
   const interrupted = Promise.withResolvers<never>()
   interrupted.promise.catch(() => {})
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -23,6 +26,8 @@ async function bench(options: BenchOptions): Promise<number> {
   try {
     for (const row of rows) {
       if (stopped || (options.only.length > 0 && !options.only.includes(row.name))) continue
+      current = row.name
+      machine.note(row.compares)
       options.progress(`${row.name}: ${row.summary}`)
       const begun = performance.now()
       try {
@@ -55,7 +60,8 @@ try {
   const names = rows.map(({ name }) => name)
   const options = parseOptions(process.argv.slice(2), names)
   if (options === null) process.stdout.write(helpText(rows))
-  else process.exit(await bench(options))
+  else if (hasOwnNetwork() || networkUnavailable() !== null) process.exit(await bench(options))
+  else process.exit(await runInOwnNetwork())
 } catch (error) {
   process.stderr.write(`${(error as Error).message}\n`)
   process.exitCode = 2

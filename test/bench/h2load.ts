@@ -10,12 +10,14 @@ const WARM_UP_SECONDS = 1
 const GRACE_SECONDS = 5
 const ATTEMPTS = 3
 const FIRST_ROUND_SECONDS = 12
-/** One process of h2load has one thread, which nginx alone can keep busy. */
-const LEAST_GENERATORS = 4
+/** The same number for every target: each has one cookie, and a target without cookies gets no fewer processes. */
+const MOST_GENERATORS = 64
 
 /** GETs of `path` over and over: `streams` at once on each connection, over HTTP/2 or, with one stream, HTTP/1.1. */
 export interface H2loadJob {
   readonly path: string
+  /** Fields of each request beside host, `Origin`, `Accept`, `User-Agent` and the cookie. */
+  readonly fields?: readonly string[]
   readonly connections: number
   readonly streams: number
   readonly http2: boolean
@@ -81,20 +83,13 @@ async function measureOnce(machine: BenchMachine, target: Target, given: H2loadJ
   }
 }
 
-/** Each generator's cookie and number of connections: one for each cookie, and several where there is just one. */
+/** Each generator's cookie and number of connections. */
 function shareOut({ cookie }: Target, connections: number): [string | null, number][] {
-  const counts = new Map<string | null, number>()
-  for (let at = 0; at < connections; at++) {
-    const text = cookie?.(at) ?? null
-    counts.set(text, (counts.get(text) ?? 0) + 1)
-  }
-  return [...counts].flatMap(([text, count]) => {
-    const parts = counts.size === 1 ? Math.min(LEAST_GENERATORS, count) : 1
-    return Array.from({ length: parts }, (_, at): [string | null, number] => [
-      text,
-      Math.floor((count + at) / parts),
-    ])
-  })
+  const generators = Math.min(MOST_GENERATORS, connections)
+  return Array.from({ length: generators }, (_, at) => [
+    cookie?.(at) ?? null,
+    Math.floor((connections + at) / generators),
+  ])
 }
 
 function start(
@@ -110,6 +105,7 @@ function start(
     ...[`--warm-up-time=${WARM_UP_SECONDS}`, `--connect-to=127.0.0.1:${port}`],
     ...(job.http2 ? [] : ['--h1']),
     ...['-H', `Origin: ${origin}`, '-H', 'Accept: */*'],
+    ...(job.fields ?? []).flatMap((field) => ['-H', field]),
     ...(cookie === null ? [] : ['-H', `${header}: ${cookie}`]),
     `${origin}${job.path}`,
   ])

@@ -1,6 +1,8 @@
 /** What a load generator is told to do: on each connection one exchange after the other. */
 export interface LoadJob {
   readonly port: number
+  /** Address that is connected to; default: 127.0.0.1. */
+  readonly address?: string
   /**
    * Server Name Indication; null: no TLS. No certificate is looked at, since the bench's own programs are on the other
    * side.

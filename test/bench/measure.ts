@@ -3,8 +3,10 @@ import type { BenchMachine } from './bench-machine.ts'
 import { nextMessage } from './children.ts'
 import type { LoadJob, LoadReport, LoadResult } from './load-job.ts'
 import { cpuMicrosecondsOfEach, type MachineUse, watchMachine } from './processes.ts'
-import { interleave } from './statistics.ts'
+import { rangeOf } from './row.ts'
+import { interleave, median } from './statistics.ts'
 import type { Target } from './target.ts'
+import { fixedWorkMs, slownessReason } from './yardstick.ts'
 
 /** One target in one round. */
 export interface Sample extends LoadResult {
@@ -82,34 +84,81 @@ export function voidReason(
   return `${percent(idle)} of the machine was idle, while the load generator was at its limit`
 }
 
+/** With fewer valid rounds there is no figure. */
+const LEAST_ROUNDS = 3
+
+/** What a round measures. */
+interface Named {
+  readonly name: string
+}
+
+interface Round<T, S> {
+  readonly number: number
+  readonly samples: ReadonlyMap<T, S>
+  /** What the fixed piece of work took beside each target, in milliseconds. */
+  readonly workMs: readonly number[]
+  /** Why it is void, by the samples alone. */
+  readonly reason: string | null
+}
+
 /**
  * Measures all targets in interleaved rounds, numbered from 0. Round 0 warms everything up and is dropped; a target's samples
- * are in the order of the rounds. A round that one sample voids is dropped for every target, with a note.
+ * are in the order of the rounds. A round that one sample voids, or in which the machine was slower, is dropped for every
+ * target and measured again, at most twice as many rounds as asked for. Rejects when fewer than three are left. A sample may
+ * have the `machine` and `loadShare` of a `Sample`.
  */
-export async function inRounds<S extends Partial<Pick<Sample, 'machine' | 'loadShare'>>>(
+export async function inRounds<T extends Named, S extends object>(
   { options, note }: Pick<BenchMachine, 'options' | 'note'>,
-  targets: readonly Target[],
-  measure: (target: Target, round: number) => Promise<S>,
+  targets: readonly T[],
+  measure: (target: T, round: number) => Promise<S>,
   saturated = false,
-): Promise<(target: Target) => S[]> {
-  const samples = new Map<Target, S[]>(targets.map((target) => [target, []]))
-  for (const [round, order] of interleave(targets, options.rounds + 1).entries()) {
-    options.progress(`  round ${round} of ${options.rounds}`)
-    const measured = new Map<Target, S>()
-    for (const target of order) {
-      const one = await measure(target, round).catch((error: Error) => {
-        throw new Error(`through ${target.name}: ${error.message}`)
-      })
-      measured.set(target, one)
-    }
-    const reasons = [...measured].flatMap(([{ name }, { machine, loadShare = 0 }]) => {
-      const reason = machine ? voidReason(machine, saturated, loadShare) : null
-      return reason === null ? [] : [`through ${name}, ${reason}`]
-    })
-    if (round > 0 && reasons[0] !== undefined) note(`round ${round} is void: ${reasons[0]}`)
-    else if (round > 0) for (const [target, one] of measured) samples.get(target)?.push(one)
+  workMs: () => number = fixedWorkMs,
+): Promise<(target: T) => S[]> {
+  const all: Round<T, S>[] = []
+  const times = () => all.flatMap((round) => round.workMs)
+  const reasonOf = ({ reason, workMs }: Round<T, S>) => reason ?? slownessReason(workMs, times())
+  const valid = () => all.filter((round) => reasonOf(round) === null)
+  workMs()
+  for (const [number, order] of interleave(targets, 2 * options.rounds + 1).entries()) {
+    if (valid().length >= options.rounds) break
+    options.progress(`  round ${number}`)
+    const round = await measureRound(number, order, measure, saturated, workMs)
+    if (number > 0) all.push(round)
   }
-  return (target) => samples.get(target) ?? []
+  const taken = times()
+  const [least, most] = rangeOf(taken).map((ms) => ms.toFixed(1))
+  note(`the fixed piece of work took ${least} to ${most} ms, ${median(taken).toFixed(1)} in the median`)
+  for (const round of all) {
+    const reason = reasonOf(round)
+    if (reason !== null) note(`round ${round.number} is void: ${reason}`)
+  }
+  const kept = valid()
+  if (kept.length < LEAST_ROUNDS)
+    throw new Error(`no figure: only ${kept.length} of ${all.length} rounds were valid`)
+  return (target) => kept.flatMap(({ samples }) => samples.get(target) ?? [])
+}
+
+async function measureRound<T extends Named, S extends object>(
+  number: number,
+  order: readonly T[],
+  measure: (target: T, round: number) => Promise<S>,
+  saturated: boolean,
+  workMs: () => number,
+): Promise<Round<T, S>> {
+  const samples = new Map<T, S>()
+  const times: number[] = [workMs()]
+  let voided: string | null = null
+  for (const target of order) {
+    const one = await measure(target, number).catch((error: Error) => {
+      throw new Error(`through ${target.name}: ${error.message}`)
+    })
+    samples.set(target, one)
+    times.push(workMs())
+    const { machine, loadShare = 0 } = one as Partial<Pick<Sample, 'machine' | 'loadShare'>>
+    const reason = machine ? voidReason(machine, saturated, loadShare) : null
+    if (reason !== null) voided ??= `through ${target.name}, ${reason}`
+  }
+  return { number, samples, workMs: times, reason: voided }
 }
 
 /** Leaves out what is not installed. */

@@ -11,6 +11,8 @@ export interface BenchOptions {
   readonly json: string | null
   /** Folder for processor profiles of the hub and the agent. */
   readonly profile: string | null
+  /** A commit whose hub and agent are measured in the same rounds. */
+  readonly against: string | null
   readonly progress: (text: string) => void
 }
 
@@ -24,18 +26,20 @@ export function parseOptions(argv: readonly string[], rows: readonly string[]): 
       only: { type: 'string', multiple: true, default: [] },
       json: { type: 'string' },
       profile: { type: 'string' },
+      against: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
   if (values.help) return null
   const rounds = Number(values.rounds)
   const seconds = Number(values.seconds)
-  if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds takes a whole number of at least 1')
+  if (!Number.isInteger(rounds) || rounds < 3) throw new Error('--rounds takes a whole number of at least 3')
   if (!(seconds > 0 && seconds <= 600)) throw new Error('--seconds takes a number above 0, at most 600')
   const unknown = values.only.find((name) => !rows.includes(name))
   if (unknown !== undefined) throw new Error(`no row is called ${unknown}; there are ${rows.join(', ')}`)
   return {
     ...{ rounds, seconds, only: values.only, json: values.json ?? null, profile: values.profile ?? null },
+    against: values.against ?? null,
     progress: (text) => void process.stderr.write(`${text}\n`),
   }
 }
@@ -45,17 +49,21 @@ export function helpText(rows: readonly { readonly name: string; readonly summar
   const width = Math.max(...rows.map(({ name }) => name.length))
   return `Measures the real programs on loopback against other ways to the same application.
 
-  npm run bench -- [--only ROW]... [--rounds N] [--seconds S] [--json FILE] [--profile DIR]
+  npm run bench -- [--only ROW]... [--rounds N] [--seconds S] [--against COMMIT] [--json FILE] [--profile DIR]
 
   --only ROW     run this row; may be repeated (default: all)
-  --rounds N     rounds that count; one more comes first and is dropped (default 5)
+  --rounds N     valid rounds, at least 3 (default 5). One more comes first and is dropped, and so are rounds in
+                 which other programs ran, or a fixed piece of work took a tenth longer than usual
   --seconds S    how long each target is measured in each round (default 2)
+  --against COMMIT
+                 measure hub and agent of this commit in the same rounds (rows requests, browser-requests, http2,
+                 download, upload); it runs with the installed packages
   --json FILE    also write the figures there
   --profile DIR  write processor profiles of the programs there when they end (.cpuprofile)
 
 Rows:
 ${rows.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join('\n')}
 
-Only ratios that were taken in one run mean anything, on a machine that does nothing else.
+Each line of the table has the median and the range of its rounds. Only ratios that were taken in one run mean anything, on a machine that does nothing else.
 `
 }

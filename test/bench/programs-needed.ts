@@ -9,6 +9,9 @@ const PACKAGES = {
   sshd: 'openssh-server',
   'ssh-keygen': 'openssh-client',
   h2load: 'nghttp2-client',
+  perl: 'perl',
+  unshare: 'util-linux',
+  ip: 'iproute2',
   'redis-server': 'redis-server',
   'redis-benchmark': 'redis-tools',
 } as const

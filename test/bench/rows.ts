@@ -1,6 +1,7 @@
 import type { BenchMachine } from './bench-machine.ts'
 import type { Figure } from './row.ts'
 import { besideDownload } from './rows/beside-download.ts'
+import { browserRequests } from './rows/browser-requests.ts'
 import { dashboard } from './rows/dashboard.ts'
 import { deciding } from './rows/deciding.ts'
 import { farAgent } from './rows/far-agent.ts'
@@ -23,6 +24,8 @@ import { webSocket } from './rows/web-socket.ts'
 export interface Row {
   readonly name: string
   readonly summary: string
+  /** What is equal for all that the row compares, and what is not. */
+  readonly compares: string
   run(machine: BenchMachine): Promise<Figure[]>
 }
 
@@ -30,6 +33,7 @@ export interface Row {
 export const rows: readonly Row[] = [
   idleClients,
   requests,
+  browserRequests,
   peers,
   processes,
   tokens,

@@ -1,7 +1,8 @@
 import t from 'tap'
 import { inRounds, voidReason } from './measure.ts'
 import { cpuMicroseconds, shares } from './processes.ts'
-import { interleave, median, quantile, ratio } from './statistics.ts'
+import { alone, compared } from './row.ts'
+import { interleave, median, quantile, ratios } from './statistics.ts'
 
 t.test('median is the middle value, whatever the order', async (t) => {
   t.equal(median([9, 1, 5]), 5)
@@ -19,9 +20,11 @@ t.test('quantile is a value that occurred', async (t) => {
   t.ok(Number.isNaN(quantile([], 0.5)))
 })
 
-t.test('ratio compares within a round, so that a slow round does not count twice', async (t) => {
-  t.equal(ratio([20, 2, 20], [10, 1, 10]), 2)
-  t.equal(ratio([10, 40, 30], [10, 10, 10]), 3)
+t.test('ratios compare within a round, so that a slow round does not count twice', async (t) => {
+  t.same(ratios([20, 2, 20], [10, 1, 10]), [2, 2, 2])
+  const figure = compared('x', 'req/s', [10, 40, 30], { name: 'theirs', values: [10, 10, 10] })
+  t.match(figure, { ours: 30, ratio: 3, range: [1, 4], against: { name: 'theirs', value: 10 } })
+  t.match(alone('x', 'ms', [7, 9, 8]), { ours: 8, ratio: null, range: [7, 9], against: null })
 })
 
 t.test('interleave reverses the order every other round', async (t) => {
@@ -41,29 +44,70 @@ t.test('a round is void when strangers or idleness take more than a tenth of the
   t.equal(voidReason(idle, false, 0.1), null, 'unless the load leaves the machine idle on purpose')
 })
 
-t.test('a void round is dropped for every target, so that ratios stay within rounds', async (t) => {
-  const target = (name: string) => ({
-    ...{ name, port: 1, host: 'x', cookie: null, includes: '', processes: {} },
-  })
+const target = (name: string) => ({
+  ...{ name, port: 1, host: 'x', cookie: null, includes: '', processes: {} },
+})
+
+/** Rounds of two targets, with what was noted. `strangers` says for each round whether others used the machine. */
+async function twoInRounds(strangers: (round: number) => boolean, workMs: () => number) {
   const [one, other] = [target('one'), target('other')]
   const notes: string[] = []
-  const options = { rounds: 3, seconds: 1, only: [], json: null, profile: null, progress: () => {} }
-  const of = await inRounds(
+  const options = {
+    ...{ rounds: 3, seconds: 1, only: [], json: null, profile: null, against: null },
+    progress: () => {},
+  }
+  const of = inRounds(
     { options, note: (text) => void notes.push(text) },
     [one, other],
     async ({ name }, round) => ({
       value: `${name}${round}`,
-      machine: { idle: 0, strangers: round === 2 && name === 'other' ? 0.5 : 0 },
+      machine: { idle: 0, strangers: strangers(round) && name === 'other' ? 0.5 : 0 },
     }),
+    false,
+    workMs,
   )
-  t.same(
-    [one, other].map((each) => of(each).map(({ value }) => value)),
-    [
-      ['one1', 'one3'],
-      ['other1', 'other3'],
-    ],
+  const values = async () => {
+    const valuesOf = await of
+    return [one, other].map((each) => valuesOf(each).map(({ value }) => value))
+  }
+  return { values, notes }
+}
+
+t.test('a void round is dropped for every target, and measured again', async (t) => {
+  const { values, notes } = await twoInRounds(
+    (round) => round === 2,
+    () => 50,
   )
-  t.match(notes, [/^round 2 .* 50 %/])
+  t.same(await values(), [
+    ['one1', 'one3', 'one4'],
+    ['other1', 'other3', 'other4'],
+  ])
+  t.match(notes, [/^the fixed piece of work took 50.0 to 50.0 ms/, /^round 2 .* 50 %/])
+})
+
+t.test('a round in which the machine was slower by a tenth is dropped', async (t) => {
+  let pieces = 0
+  // One before the rounds, and in each round one before the targets and one after each.
+  const { values, notes } = await twoInRounds(
+    () => false,
+    () => {
+      pieces += 1
+      return pieces === 6 ? 56 : 50
+    },
+  )
+  t.same(await values(), [
+    ['one2', 'one3', 'one4'],
+    ['other2', 'other3', 'other4'],
+  ])
+  t.match(notes, [/50.0 to 56.0 ms/, /^round 1 is void: the machine was slower by 12 %/])
+})
+
+t.test('fewer than three valid rounds give no figure', async (t) => {
+  const { values } = await twoInRounds(
+    (round) => round > 2,
+    () => 50,
+  )
+  await t.rejects(values(), { message: 'no figure: only 2 of 6 rounds were valid' })
 })
 
 t.test('processor time grows with work, in microseconds', async (t) => {

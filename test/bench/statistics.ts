@@ -12,9 +12,9 @@ export function quantile(values: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN
 }
 
-/** The median of the ratios taken round by round: what disturbs a whole round touches both sides of it. */
-export function ratio(ours: readonly number[], theirs: readonly number[]): number {
-  return median(ours.map((value, round) => value / (theirs[round] ?? Number.NaN)))
+/** The ratios round by round: what disturbs a whole round touches both sides of it. */
+export function ratios(ours: readonly number[], theirs: readonly number[]): number[] {
+  return ours.map((value, round) => value / (theirs[round] ?? Number.NaN))
 }
 
 /** Who runs when: A B C, then C B A, and so on, so that what drifts favours nobody. */

@@ -8,6 +8,7 @@ const figure: Figure = {
   ours: 9000,
   unit: 'req/s',
   ratio: 1.8,
+  range: [1.75, 1.9],
   goal: least(1.7, 2.2),
 }
 
@@ -19,7 +20,7 @@ t.test('a figure with a baseline is judged by its ratio', async (t) => {
 })
 
 t.test('a figure that stands alone is judged by its value', async (t) => {
-  const alone = { ...figure, against: null, ratio: null, goal: most(60, 40) }
+  const alone = { ...figure, against: null, ratio: null, range: null, goal: most(60, 40) }
   t.equal(verdict({ ...alone, ours: 40 }), 'aim')
   t.equal(verdict({ ...alone, ours: 60 }), 'reach')
   t.equal(verdict({ ...alone, ours: 61 }), 'MISSED')
@@ -28,8 +29,11 @@ t.test('a figure that stands alone is judged by its value', async (t) => {
 
 t.test('the table shows value, baseline, ratio, goals and verdict', async (t) => {
   const [head = '', line = ''] = table([figure]).split('\n')
-  t.match(head, /ours +against +theirs +ratio +reach +aim/)
-  t.match(line, /^requests +9000 req\/s +plain Node proxy +5000 req\/s +1\.8 +>= 1\.7 +>= 2\.2 +reach$/)
+  t.match(head, /ours +against +theirs +ratio +range +reach +aim/)
+  t.match(
+    line,
+    /^requests +9000 req\/s +plain Node proxy +5000 req\/s +1\.8 +1\.75 - 1\.9 +>= 1\.7 +>= 2\.2 +reach$/,
+  )
 })
 
 t.test('numbers have three significant digits', async (t) => {

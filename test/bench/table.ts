@@ -1,6 +1,6 @@
 import { type Figure, verdict } from './row.ts'
 
-const HEAD = ['', 'ours', 'against', 'theirs', 'ratio', 'reach', 'aim', '']
+const HEAD = ['', 'ours', 'against', 'theirs', 'ratio', 'range', 'reach', 'aim', '']
 
 /** Three significant digits. */
 export function showNumber(value: number): string {
@@ -24,7 +24,7 @@ export function table(figures: readonly Figure[]): string {
 }
 
 function cells(figure: Figure): string[] {
-  const { what, ours, unit, against, ratio, goal } = figure
+  const { what, ours, unit, against, ratio, range, goal } = figure
   const sign = goal?.kind === 'least' ? '>=' : '<='
   return [
     what,
@@ -32,6 +32,7 @@ function cells(figure: Figure): string[] {
     against?.name ?? '',
     against ? `${showNumber(against.value)} ${unit}` : '',
     ratio === null ? '' : showNumber(ratio),
+    range ? range.map(showNumber).join(' - ') : '',
     goal ? `${sign} ${showNumber(goal.reach)}` : '',
     goal ? `${sign} ${showNumber(goal.aim)}` : '',
     verdict(figure),
@@ -40,5 +41,5 @@ function cells(figure: Figure): string[] {
 
 /** Words to the left, numbers to the right. */
 function pad(cell: string, width: number, column: number): string {
-  return [0, 2, 7].includes(column) ? cell.padEnd(width) : cell.padStart(width)
+  return [0, 2, 8].includes(column) ? cell.padEnd(width) : cell.padStart(width)
 }

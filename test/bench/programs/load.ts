@@ -43,8 +43,8 @@ async function run(job: LoadJob): Promise<void> {
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
-function dial({ port, servername }: LoadJob): Promise<Socket> {
-  const at = { port, host: '127.0.0.1' }
+function dial({ port, servername, address = '127.0.0.1' }: LoadJob): Promise<Socket> {
+  const at = { port, host: address }
   return new Promise((resolve, reject) => {
     const socket =
       servername === null ? connectTcp(at) : connectTls({ ...at, servername, rejectUnauthorized: false })

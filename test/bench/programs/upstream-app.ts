@@ -1,13 +1,30 @@
 /**
  * The application behind every proxy of the bench: HTTP/1.1 on a bare socket, so that it costs next to nothing. GET
- * /bytes/N answers N bytes, POST counts, an upgrade echoes frames, GET /events and GET /drip never end. Tells its port.
+ * /bytes/N answers N bytes, /application/N too with the head of an application, POST counts, an upgrade echoes frames, GET /events and GET /drip never end. Tells its port.
  */
 import { createHash } from 'node:crypto'
 import { createServer, type Socket } from 'node:net'
 import { unmask } from '../web-socket-frame.ts'
 
 const BLOCK = Buffer.alloc(64 * 1024, 'x')
-const answers = new Map<number, Buffer>()
+const answers = new Map<string, Buffer>()
+const PLAIN = 'HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n'
+/** With the length, 13 lines. */
+const APPLICATION = [
+  'HTTP/1.1 200 OK',
+  'Date: Mon, 06 Jul 2026 09:00:00 GMT',
+  'Content-Type: application/json; charset=utf-8',
+  'Cache-Control: private, no-cache',
+  'ETag: W/"400-l8Yz7rR8n0mJqJcXvYw1hK3b1Zs"',
+  'Vary: Accept-Encoding, Cookie',
+  'X-Content-Type-Options: nosniff',
+  'X-Frame-Options: SAMEORIGIN',
+  'X-XSS-Protection: 0',
+  'Referrer-Policy: strict-origin-when-cross-origin',
+  "Content-Security-Policy: default-src 'self'; img-src 'self' data:; frame-ancestors 'self'",
+  'Set-Cookie: app_session=8c1f4a2b9d7e4f60a1b2c3d4e5f60718; Path=/; HttpOnly; Secure; SameSite=Lax',
+  '',
+].join('\r\n')
 
 createServer({ noDelay: true }, (socket) => {
   socket.on('error', () => socket.destroy())
@@ -32,6 +49,8 @@ createServer({ noDelay: true }, (socket) => {
       rest = rest.subarray(end + 4)
       if (head.startsWith('POST')) body = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1])
       else if (head.startsWith('GET /bytes/')) answer(socket, Number.parseInt(head.slice(11), 10))
+      else if (head.startsWith('GET /application/'))
+        answer(socket, Number.parseInt(head.slice(17), 10), APPLICATION)
       else if (head.startsWith('GET /events')) socket.write(EVENTS)
       else if (head.startsWith('GET /drip')) drip(socket)
       else {
@@ -47,20 +66,21 @@ createServer({ noDelay: true }, (socket) => {
 const EVENTS =
   'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n'
 
-function answer(socket: Socket, bytes: number): void {
-  const known = answers.get(bytes)
+function answer(socket: Socket, bytes: number, lines = PLAIN): void {
+  const key = `${bytes} ${lines.length}`
+  const known = answers.get(key)
   if (known) {
     socket.write(known)
     return
   }
-  const head = `HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: ${bytes}\r\n\r\n`
+  const head = `${lines}content-length: ${bytes}\r\n\r\n`
   if (bytes > BLOCK.length) {
     socket.write(head)
     stream(socket, bytes)
     return
   }
   const made = Buffer.concat([Buffer.from(head), BLOCK.subarray(0, bytes)])
-  answers.set(bytes, made)
+  answers.set(key, made)
   socket.write(made)
 }
 

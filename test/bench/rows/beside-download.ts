@@ -1,7 +1,6 @@
 import type { BenchMachine } from '../bench-machine.ts'
 import { begin, inRounds, sample } from '../measure.ts'
-import { type Figure, most } from '../row.ts'
-import { median, ratio } from '../statistics.ts'
+import { compared, type Figure, most } from '../row.ts'
 import { heads, type Target } from '../target.ts'
 
 const CONNECTIONS = 4
@@ -11,6 +10,7 @@ const DOWNLOAD_BYTES = 100_000_000
 export const besideDownload = {
   name: 'beside-download',
   summary: 'p99 of small requests while 100 MB downloads go through the same tunnel',
+  compares: 'equal: TLS, load, one download beside. Not equal: the plain proxy has no tunnel that both share',
   async run(machine: BenchMachine): Promise<Figure[]> {
     const { many } = await machine.ours()
     const plain = await machine.plainProxy()
@@ -30,11 +30,13 @@ export const besideDownload = {
     })
     const p99 = (target: Target) => of(target).map((each) => each.p99Ms)
     return [
-      {
-        what: 'p99 beside a download',
-        against: { name: plain.name, value: median(p99(plain)) },
-        ...{ ours: median(p99(many)), unit: 'ms', ratio: ratio(p99(many), p99(plain)), goal: most(2, 1.2) },
-      },
+      compared(
+        'p99 beside a download',
+        'ms',
+        p99(many),
+        { name: plain.name, values: p99(plain) },
+        most(2, 1.2),
+      ),
     ]
   },
 }

@@ -28,13 +28,14 @@ declare class MutationObserver {
 }
 
 const figure = (what: string, ours: number, unit: string, goal: Goal | null = null): Figure => ({
-  ...{ what, ours, unit, goal, against: null, ratio: null },
+  ...{ what, ours, unit, goal, against: null, ratio: null, range: null },
 })
 
 /** The dashboard's pages in Chromium, at a quarter of the processor's speed. The best round counts: others only add. */
 export const dashboard = {
   name: 'dashboard',
   summary: `launcher and audit trail in a browser that is ${SLOWER} times slower, with ${APPS} apps and ${EVENTS} events`,
+  compares: 'equal: nothing is compared; the best round counts, since others only add',
   async run({ options }: BenchMachine): Promise<Figure[]> {
     const closers: (() => unknown)[] = []
     const t = { teardown: (fn: () => unknown) => void closers.push(fn) }

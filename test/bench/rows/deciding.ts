@@ -1,5 +1,5 @@
 import type { BenchMachine } from '../bench-machine.ts'
-import { type Figure, type Goal, most } from '../row.ts'
+import { alone, type Figure, most } from '../row.ts'
 
 /** What `programs/deciding.ts` tells. */
 export interface DecidingResult {
@@ -12,20 +12,18 @@ export interface DecidingResult {
 export const deciding = {
   name: 'deciding',
   summary: 'routing and deciding in a hub with 10,000 apps, 1,000 roles and 100,000 sessions',
+  compares: 'equal: nothing is compared; one thread, no network',
   async run(machine: BenchMachine): Promise<Figure[]> {
     const { child, first } = await machine.children.program<DecidingResult>('deciding')
     await machine.children.end(child)
-    const figure = (what: string, ours: number, goal: Goal | null): Figure => ({
-      ...{ what, ours, unit: 'us', against: null, ratio: null, goal },
-    })
     const unread: Figure = {
       ...{ what: 'decide about a request whose path no policy reads', ours: first.requestUs, unit: 'us' },
       against: { name: 'without the request', value: first.againUs },
-      ...{ ratio: first.requestUs / first.againUs, goal: most(1.1, 1.03) },
+      ...{ ratio: first.requestUs / first.againUs, range: null, goal: most(1.1, 1.03) },
     }
     return [
-      figure('route and decide', first.againUs, most(10, 5)),
-      figure('route and decide, first time for a session', first.firstUs, null),
+      alone('route and decide', 'us', [first.againUs], most(5, 3)),
+      alone('route and decide, first time for a session', 'us', [first.firstUs]),
       unread,
     ]
   },

@@ -1,7 +1,7 @@
 import type { BenchMachine } from '../bench-machine.ts'
 import { begin } from '../measure.ts'
 import { residentKb } from '../processes.ts'
-import { type Figure, most } from '../row.ts'
+import { alone, type Figure, most } from '../row.ts'
 import { heads } from '../target.ts'
 
 /** Fewer than one person may have under way. */
@@ -14,6 +14,7 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 export const idleClients = {
   name: 'idle-clients',
   summary: `memory of the hub for each of ${CLIENTS} TLS clients that keep their connection after one request`,
+  compares: 'equal: nothing is compared; resident memory of the real programs, whose history counts',
   async run(machine: BenchMachine): Promise<Figure[]> {
     const { many, hubPid, agentPid } = await machine.ours()
     await pause(SETTLE_MS)
@@ -34,14 +35,8 @@ export const idleClients = {
     const grown = (residentKb(hubPid) - before) / CLIENTS
     await hold(0)
     return [
-      {
-        what: 'idle agent',
-        ...{ ours: agentMb, unit: 'MB', against: null, ratio: null, goal: most(80, 60) },
-      },
-      {
-        what: 'memory for an idle TLS client',
-        ...{ ours: grown, unit: 'KB', against: null, ratio: null, goal: most(60, 40) },
-      },
+      alone('idle agent', 'MB', [agentMb], most(80, 60)),
+      alone('memory for an idle TLS client', 'KB', [grown], most(60, 40)),
     ]
   },
 }

@@ -1,14 +1,13 @@
 import type { BrowserContext } from 'playwright-core'
 import { newPerson, openBrowser } from '../../e2e/open-browser.ts'
 import type { BenchMachine } from '../bench-machine.ts'
-import { present } from '../measure.ts'
-import { type Figure, type Goal, most } from '../row.ts'
-import { interleave, median, ratio } from '../statistics.ts'
+import { inRounds, present } from '../measure.ts'
+import { compared, type Figure, most } from '../row.ts'
 import type { Target } from '../target.ts'
 import { APACHE, startApache } from '../targets/apache.ts'
 import { startNginx } from '../targets/nginx.ts'
 
-/** Round trips, in milliseconds; a TCP handshake takes none, because a relay delays the bytes. */
+/** Round trips, in milliseconds. */
 const ROUND_TRIPS = [0, 40]
 const RESOURCES = 60
 
@@ -31,6 +30,7 @@ type Visit = 'cold' | 'warm'
 export const page = {
   name: 'page',
   summary: `a page of ${RESOURCES} resources in Chromium, cold and warm, at 0 and 40 ms: load event and largest paint`,
+  compares: 'equal: TLS, HTTP/2, page, browser. Not equal: see what each includes',
   async run(machine: BenchMachine): Promise<Figure[]> {
     const closers: (() => unknown)[] = []
     try {
@@ -46,29 +46,20 @@ async function measure(machine: BenchMachine, teardown: (close: () => unknown) =
   const figures: Figure[] = []
   for (const roundTrip of ROUND_TRIPS) {
     machine.options.progress(`  round trip of ${roundTrip} ms`)
-    const rules: string[] = []
-    for (const { host, port } of targets) {
-      const relay = ['far-relay', String(roundTrip / 2), String(port)] as const
-      // Names stay as they are; only the connection goes through the relay. Both baselines have the same name.
-      const to =
-        roundTrip === 0 ? port : (await machine.children.program<{ port: number }>(...relay)).first.port
-      rules.push(`MAP ${host}:${port} 127.0.0.1:${to}`)
-    }
+    const address = roundTrip === 0 ? '127.0.0.1' : await machine.path({ roundTripMs: roundTrip, loss: 0 })
+    if (address === null) continue
+    // Names stay as they are; only the connection takes the path. Both baselines have the same name.
+    const rules = targets.map(({ host, port }) => `MAP ${host}:${port} ${address}:${port}`)
     const browser = await openBrowser({ teardown }, undefined, [`--host-resolver-rules=${rules.join(',')}`])
-    const seen = new Map(targets.map((target) => [target, { cold: [] as Seen[], warm: [] as Seen[] }]))
-    for (const [round, order] of interleave(targets, machine.options.rounds + 1).entries()) {
-      for (const target of order) {
-        const { context } = await newPerson(browser)
-        await context.addCookies(cookiesOf(target))
-        for (const visit of ['cold', 'warm'] as const) {
-          const one = await load(context, target)
-          if (round > 0) seen.get(target)?.[visit].push(one)
-        }
-        await context.close()
-      }
-    }
+    const of = await inRounds(machine, targets, async (target) => {
+      const { context } = await newPerson(browser)
+      await context.addCookies(cookiesOf(target))
+      const [cold, warm] = [await load(context, target), await load(context, target)]
+      await context.close()
+      return { cold, warm }
+    })
     await browser.close()
-    figures.push(...compared(targets, seen, roundTrip))
+    figures.push(...figuresOf(targets, of, roundTrip))
   }
   for (const { name, includes } of targets) machine.note(`page through ${name} includes: HTTP/2, ${includes}`)
   return figures
@@ -140,9 +131,9 @@ async function load(context: BrowserContext, target: Target): Promise<Seen> {
   return seen
 }
 
-function compared(
+function figuresOf(
   [ours, ...peers]: readonly [Target, ...Target[]],
-  seen: ReadonlyMap<Target, Readonly<Record<Visit, readonly Seen[]>>>,
+  of: (target: Target) => Readonly<Record<Visit, Seen>>[],
   roundTrip: number,
 ): Figure[] {
   const kinds = [
@@ -152,14 +143,15 @@ function compared(
   return (['cold', 'warm'] as const).flatMap((visit) =>
     kinds.flatMap(([kind, read]) =>
       peers.map((peer): Figure => {
-        const [mine, theirs] = [ours, peer].map((target) => (seen.get(target)?.[visit] ?? []).map(read))
+        const values = (target: Target) => of(target).map((each) => read(each[visit]))
         const asked = visit === 'warm' && roundTrip === 40 && peer.name === 'nginx' && kind === 'load event'
-        const goal: Goal | null = asked ? most(1.15, 1.05) : null
-        return {
-          ...{ what: `page, ${visit}, ${roundTrip} ms: ${kind}`, unit: 'ms', goal },
-          ...{ ours: median(mine ?? []), ratio: ratio(mine ?? [], theirs ?? []) },
-          against: { name: peer.name, value: median(theirs ?? []) },
-        }
+        return compared(
+          `page, ${visit}, ${roundTrip} ms: ${kind}`,
+          'ms',
+          values(ours),
+          { name: peer.name, values: values(peer) },
+          asked ? most(1.15, 1.05) : null,
+        )
       }),
     ),
   )

@@ -1,9 +1,7 @@
 import type { BenchMachine } from '../bench-machine.ts'
 import { h2load } from '../h2load.ts'
 import { inRounds, type Sample } from '../measure.ts'
-import { missingPrograms } from '../programs-needed.ts'
-import { type Figure, least } from '../row.ts'
-import { median, ratio } from '../statistics.ts'
+import { alone, compared, type Figure, least } from '../row.ts'
 
 const rates = (samples: readonly Sample[]) => samples.map((each) => each.exchanges / each.seconds)
 
@@ -12,12 +10,10 @@ export const peers = {
   name: 'peers',
   summary:
     'requests a second against a peer with equal duties: Apache with mod_auth_openidc in front of ssh -R',
+  compares:
+    'equal: TLS, sign-in by OpenID Connect, session cookie, identity fields with a signature, record of each request, tunnel, load generators. Not equal: Apache signs the identity once for several seconds, writes records to a file without chain or fsync, decides by `valid-user` alone, and its tunnel is one SSH connection',
   async run(machine: BenchMachine): Promise<Figure[]> {
-    const missing = missingPrograms(['h2load'])
-    if (missing !== null) {
-      machine.note(missing)
-      return []
-    }
+    if (machine.lacks(['h2load'])) return []
     const apache = await machine.apacheOverSsh()
     if (apache === null) return []
     const { many } = await machine.ours()
@@ -33,17 +29,21 @@ export const peers = {
       true,
     )
     for (const each of [many, target]) machine.note(`${each.name} includes: ${each.includes}`)
-    const [mine, theirs] = [rates(of(many)), rates(of(target))]
     return [
-      {
-        ...{ what: 'requests, 64 connections, 64 sessions', unit: 'req/s', goal: least(1.2, 2) },
-        ...{ ours: median(mine), ratio: ratio(mine, theirs) },
-        against: { name: target.name, value: median(theirs) },
-      },
-      ...Object.keys(target.processes).map((name) => ({
-        ...{ what: `  ${target.name}: ${name}`, unit: 'us/request', goal: null, against: null, ratio: null },
-        ours: median(of(target).map((each) => each.cpuUs[name] ?? Number.NaN)),
-      })),
+      compared(
+        'requests, 64 connections, 64 sessions',
+        'req/s',
+        rates(of(many)),
+        { name: target.name, values: rates(of(target)) },
+        least(1, 1.3),
+      ),
+      ...Object.keys(target.processes).map((name) =>
+        alone(
+          `  ${target.name}: ${name}`,
+          'us/request',
+          of(target).map((each) => each.cpuUs[name] ?? Number.NaN),
+        ),
+      ),
     ]
   },
 }

@@ -1,9 +1,7 @@
 import type { BenchMachine } from '../bench-machine.ts'
 import { h2load } from '../h2load.ts'
 import { inRounds, type Sample } from '../measure.ts'
-import { missingPrograms } from '../programs-needed.ts'
-import { type Figure, least } from '../row.ts'
-import { median, ratio } from '../statistics.ts'
+import { compared, type Figure, least } from '../row.ts'
 import { PLAIN } from '../targets/plain-proxy.ts'
 
 const rates = (samples: readonly Sample[]) => samples.map((each) => each.exchanges / each.seconds)
@@ -16,12 +14,10 @@ const GOALS = [
 export const processes = {
   name: 'processes',
   summary: 'requests a second of two processes on one port: 1 KiB responses, 64 and 256 kept TLS connections',
+  compares:
+    'equal: TLS, connections, load generators. Not equal: ours has two processes, PostgreSQL and all duties; the plain proxy has one process and none',
   async run(machine: BenchMachine): Promise<Figure[]> {
-    const missing = missingPrograms(['h2load'])
-    if (missing !== null) {
-      machine.note(missing)
-      return []
-    }
+    if (machine.lacks(['h2load'])) return []
     const ours = await machine.oursInTwoProcesses()
     if (ours === null) return []
     const plain = await machine.plainProxy()
@@ -37,15 +33,15 @@ export const processes = {
           }),
         true,
       )
-      const [mine, theirs] = [rates(of(ours.many)), rates(of(plain))]
-      figures.push({
-        ...{ what: `requests, two processes, ${connections} connections`, unit: 'req/s', goal },
-        ...{
-          ours: median(mine),
-          against: { name: PLAIN, value: median(theirs) },
-          ratio: ratio(mine, theirs),
-        },
-      })
+      figures.push(
+        compared(
+          `requests, two processes, ${connections} connections`,
+          'req/s',
+          rates(of(ours.many)),
+          { name: PLAIN, values: rates(of(plain)) },
+          goal,
+        ),
+      )
     }
     return figures
   },

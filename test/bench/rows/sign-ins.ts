@@ -1,8 +1,8 @@
 import type { ChildProcess } from 'node:child_process'
 import type { BenchMachine } from '../bench-machine.ts'
 import { nextMessage } from '../children.ts'
-import { type Figure, type Goal, least } from '../row.ts'
-import { median } from '../statistics.ts'
+import { inRounds } from '../measure.ts'
+import { alone, type Figure, type Goal, least } from '../row.ts'
 
 /** What a hub of `programs/session-hub.ts` is to open, and for how long. */
 export interface SessionOrder {
@@ -16,6 +16,7 @@ export const signIns = {
   name: 'sign-ins',
   summary:
     'sign-ins and first visits a second that two hubs store together (without TLS, pages and identity provider), with PostgreSQL beside them and 1 ms further away',
+  compares: 'equal: nothing is compared; sessions alone, without TLS, pages and provider',
   async run(machine: BenchMachine): Promise<Figure[]> {
     const postgres = await machine.postgres()
     // A note says so: several hubs need one server.
@@ -23,15 +24,20 @@ export const signIns = {
     const beside = await postgres.createDatabase()
     const figures = await twoHubs(machine, 'PostgreSQL beside them', [beside, beside], least(3_000, 4_000))
     const far = await postgres.createDatabase()
-    const ways = await Promise.all([delayed(machine, far), delayed(machine, far)])
-    return [...figures, ...(await twoHubs(machine, '1 ms further', ways, least(1_000, 1_500)))]
+    const way = await delayed(machine, far)
+    if (way === null) return figures
+    return [...figures, ...(await twoHubs(machine, '1 ms further', [way, way], least(1_000, 1_500)))]
   },
 }
 
-/** The URL of the database through a relay with a round trip of 1 ms. */
-async function delayed(machine: BenchMachine, databaseUrl: string): Promise<string> {
+/** The URL of the database behind a path with a round trip of 1 ms; null, with a note, where there can be none. */
+async function delayed(machine: BenchMachine, databaseUrl: string): Promise<string | null> {
+  const address = await machine.path({ roundTripMs: 1, loss: 0 })
+  if (address === null) return null
   const way = new URL(databaseUrl)
-  const { first } = await machine.children.program<{ port: number }>('far-relay', '0.5', way.port)
+  // The server trusts 127.0.0.1 alone.
+  const { first } = await machine.children.program<{ port: number }>('relay', way.port)
+  way.hostname = address
   way.port = String(first.port)
   return way.href
 }
@@ -50,25 +56,24 @@ async function twoHubs(
     [other!, 'second'],
   ] as const)
     hubs.push((await machine.children.program('session-hub', url, role)).child)
-  const figures: Figure[] = []
-  for (const what of ['sign-ins', 'visits'] as const) {
-    const rates: number[] = []
-    for (let round = 0; round <= machine.options.rounds; round++) {
-      const reports = await Promise.all(
-        hubs.map((hub) => {
-          const report = nextMessage(hub) as Promise<{ perSecond: number }>
-          hub.send({ what, seconds: machine.options.seconds } satisfies SessionOrder)
-          return report
-        }),
-      )
-      if (round > 0) rates.push(reports.reduce((sum, { perSecond }) => sum + perSecond, 0))
-    }
-    const name = `${NAMES[what]}, two hubs, ${where}`
-    figures.push({
-      ...{ what: name, ours: median(rates), unit: 'a second' },
-      ...{ against: null, ratio: null, goal },
-    })
-  }
+  const kinds = (['sign-ins', 'visits'] as const).map((name) => ({ name }))
+  const of = await inRounds(machine, kinds, async ({ name }) => {
+    const reports = await Promise.all(
+      hubs.map((hub) => {
+        const report = nextMessage(hub) as Promise<{ perSecond: number }>
+        hub.send({ what: name, seconds: machine.options.seconds } satisfies SessionOrder)
+        return report
+      }),
+    )
+    return { rate: reports.reduce((sum, { perSecond }) => sum + perSecond, 0) }
+  })
   for (const hub of hubs) await machine.children.end(hub)
-  return figures
+  return kinds.map((kind) =>
+    alone(
+      `${NAMES[kind.name]}, two hubs, ${where}`,
+      'a second',
+      of(kind).map(({ rate }) => rate),
+      goal,
+    ),
+  )
 }

@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url'
 import { freePort } from '../../../core/testing/index.ts'
 import { hubConfig } from '../../../examples/cluster/resources.ts'
 import type { BenchMachine } from '../bench-machine.ts'
+import { inRounds } from '../measure.ts'
 import { residentKb } from '../processes.ts'
-import { type Figure, type Goal, most } from '../row.ts'
-import { median } from '../statistics.ts'
+import { alone, type Figure, type Goal, most } from '../row.ts'
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const HUB = here('../../../core/mezhub.js')
@@ -21,6 +21,7 @@ export const starts = {
   name: 'starts',
   summary:
     'start to ready of a hub that has its data, its memory then, and the first output of mezctl and msh',
+  compares: 'equal: nothing is compared; run from the sources, which takes longer than the built packages',
   async run(machine: BenchMachine): Promise<Figure[]> {
     const embedded = { ready: most(2000, 1000), idle: most(260, 200) }
     const figures = await hubStart(machine, 'embedded database', undefined, embedded)
@@ -36,18 +37,15 @@ export const starts = {
   },
 }
 
-async function repeated(machine: BenchMachine, once: () => Promise<number>): Promise<number> {
-  const times: number[] = []
-  for (let round = 0; round <= machine.options.rounds; round++) {
-    const took = await once()
-    if (round > 0) times.push(took)
-  }
-  return median(times)
+/** What each valid round measured. */
+async function repeated<S extends object>(
+  machine: BenchMachine,
+  name: string,
+  once: () => Promise<S>,
+): Promise<S[]> {
+  const target = { name }
+  return (await inRounds(machine, [target], once))(target)
 }
-
-const alone = (what: string, ours: number, goal: Goal, unit = 'ms'): Figure => ({
-  ...{ what, ours, unit, against: null, ratio: null, goal },
-})
 
 async function hubStart(
   machine: BenchMachine,
@@ -64,25 +62,33 @@ async function hubStart(
   const hub = { name: 'hub', dataDir: dir, port: hubPort, diagnosticsPort, proxy: {} }
   const text = hubConfig({ hub, publicPort: hubPort, plugins: {}, ...names, databaseUrl })
   writeFileSync(file, text, { mode: 0o600 })
-  const idle: number[] = []
   const once = async () => {
     const begun = performance.now()
     const child = machine.children.spawn(process.execPath, [SOURCE, HUB, 'start', '--config', file])
     try {
       await ready(diagnosticsPort)
-      const took = performance.now() - begun
+      const readyMs = performance.now() - begun
       // What the start alone needed may go.
       await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
-      idle.push(residentKb(child.pid ?? 0) / 1_000)
-      return took
+      return { readyMs, idleMb: residentKb(child.pid ?? 0) / 1_000 }
     } finally {
       await machine.children.end(child)
     }
   }
-  const took = await repeated(machine, once)
+  const taken = await repeated(machine, what, once)
   return [
-    alone(`hub start, ${what}`, took, goals.ready),
-    alone(`idle hub, ${what}`, median(idle), goals.idle, 'MB'),
+    alone(
+      `hub start, ${what}`,
+      'ms',
+      taken.map(({ readyMs }) => readyMs),
+      goals.ready,
+    ),
+    alone(
+      `idle hub, ${what}`,
+      'MB',
+      taken.map(({ idleMb }) => idleMb),
+      goals.idle,
+    ),
   ]
 }
 
@@ -102,7 +108,7 @@ async function ready(port: number): Promise<void> {
 async function firstOutput(machine: BenchMachine, what: string, program: string): Promise<Figure> {
   machine.options.progress(`  ${what}`)
   const once = () =>
-    new Promise<number>((resolve, reject) => {
+    new Promise<{ ms: number }>((resolve, reject) => {
       const begun = performance.now()
       const child = spawn(process.execPath, [SOURCE, program, '--help'], { timeout: DEADLINE_MS })
       let first: number | null = null
@@ -110,7 +116,8 @@ async function firstOutput(machine: BenchMachine, what: string, program: string)
         first ??= performance.now() - begun
       })
       child.on('error', reject)
-      child.on('close', () => (first === null ? reject(new Error(`${what}: none`)) : resolve(first)))
+      child.on('close', () => (first === null ? reject(new Error(`${what}: none`)) : resolve({ ms: first })))
     })
-  return alone(what, await repeated(machine, once), most(150, 100))
+  const times = (await repeated(machine, what, once)).map(({ ms }) => ms)
+  return alone(what, 'ms', times, most(150, 100))
 }

@@ -1,7 +1,6 @@
 import type { BenchMachine } from '../bench-machine.ts'
 import { inRounds, present, sample } from '../measure.ts'
-import { type Figure, least } from '../row.ts'
-import { median, ratio } from '../statistics.ts'
+import { compared, type Figure, least } from '../row.ts'
 import { heads, type Target } from '../target.ts'
 import { ECHO_BYTES } from '../web-socket-frame.ts'
 
@@ -16,6 +15,8 @@ const UPGRADE = [
 export const webSocket = {
   name: 'web-socket',
   summary: `echoes of ${ECHO_BYTES} B a second on ${CONNECTIONS} WebSockets`,
+  compares:
+    'equal: TLS, frames, connections, one load generator. Not equal: nginx neither signs in nor records',
   async run(machine: BenchMachine): Promise<Figure[]> {
     const { many } = await machine.ours()
     const baselines = present([await machine.nginx(), await machine.nginxOverSsh()])
@@ -27,11 +28,14 @@ export const webSocket = {
       }),
     )
     const rates = (target: Target) => of(target).map((each) => each.exchanges / each.seconds)
-    return baselines.map((baseline) => ({
-      what: 'WebSocket echo',
-      against: { name: baseline.name, value: median(rates(baseline)) },
-      ...{ ours: median(rates(many)), unit: 'echo/s', ratio: ratio(rates(many), rates(baseline)) },
-      goal: baseline.name === 'nginx' ? least(0.62, 0.8) : null,
-    }))
+    return baselines.map((baseline) =>
+      compared(
+        'WebSocket echo',
+        'echo/s',
+        rates(many),
+        { name: baseline.name, values: rates(baseline) },
+        baseline.name === 'nginx' ? least(0.62, 0.8) : null,
+      ),
+    )
   },
 }

@@ -52,6 +52,8 @@ http {
     listen 127.0.0.1:${port} ssl; http2 on; ssl_certificate ${certFile}; ssl_certificate_key ${keyFile};
     location / {
       proxy_pass http://app; proxy_http_version 1.1; proxy_request_buffering off; proxy_max_temp_file_size 0;
+      # For large bodies: what it reads at once, and what it holds while the client is slower.
+      proxy_buffer_size 64k; proxy_buffers 16 64k; proxy_busy_buffers_size 256k; client_body_buffer_size 256k;
       proxy_set_header Host $host; proxy_set_header Upgrade $http_upgrade;
       proxy_set_header Connection $connection_field;
     }
