@@ -16,6 +16,10 @@ export const cellOrNull = (value: unknown): string => (typeof value === 'string'
 export const nameCell = (name: unknown): string =>
   typeof name === 'string' && name !== '' ? filedName(name) : NULL
 
+/** A text for `COPY`, whose cells are separated by tabs. Line feeds do not occur. */
+export const copyCell = (text: string): string =>
+  (text.includes('\\') ? text.replaceAll('\\', '\\\\') : text).replaceAll('\t', '\\t')
+
 /** A FROM item: the parameters from number `first` on, one for each column, as rows. */
 export function rowsOf(first: number, columns: string): string {
   const cellsOf = (_: string, at: number) => `string_to_table($${first + at}, E'\\n', E'\\x01')`
