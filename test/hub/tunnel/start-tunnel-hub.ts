@@ -246,7 +246,7 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
       return agent
     },
     async until(condition, what) {
-      const end = Date.now() + 60_000
+      const end = Date.now() + 180_000
       while (!condition()) {
         if (Date.now() > end) throw new Error(`waited in vain until ${what}`)
         await new Promise((resolve) => setTimeout(resolve, 10))
