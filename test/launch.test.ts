@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
 import { cleanEnv } from './oclif-cli/run-program.ts'
+import { until } from './until.ts'
 
 const LAUNCH = pathToFileURL(join(import.meta.dirname, '../core/launch.js')).href
 /** Makes the Node.js of this test too old once, so that the pinned one is started; 22.15 can replace itself. */
@@ -70,6 +71,7 @@ t.test('a signal to the whole group and one to the program alone count once each
 t.test('a second signal is heard', async (t) => {
   const program = await start(t, COUNTS.replace('2_000', '30_000'))
   process.kill(-program.pid, 'SIGTERM')
+  await until(() => program.said().includes('SIGTERM 1'), 'the first is')
   await new Promise((resolve) => setTimeout(resolve, 1_000))
   process.kill(-program.pid, 'SIGTERM')
   t.strictSame(await program.closed, [1, null])

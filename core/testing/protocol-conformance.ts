@@ -42,7 +42,7 @@ export interface ConformProtocolOptions {
 }
 
 const BYTES = 256 << 10
-const DEADLINE_MS = 15_000
+const DEADLINE_MS = 60_000
 /** How long a cut may take, including the notification of the hub by its database. */
 const CUT_MS = 5_000
 const POLL_MS = 20

@@ -35,7 +35,7 @@ export interface ConformSignInOptions {
 const PAGE = '/web/account'
 /** Where the hub sends a provider's browsers back. */
 const CALLBACK = /^https:\/\/[^/]+\/v1\/webapi\/[^/]+\/callback\b/
-const AUDIT_MS = 10_000
+const AUDIT_MS = 60_000
 const POLL_MS = 20
 
 /**

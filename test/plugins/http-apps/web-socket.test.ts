@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { startStopwatch } from '../../stopwatch.ts'
+import { until } from '../../until.ts'
 import { OK, openByteApp } from './byte-app.ts'
 import { appAt, COOKIE, openGateway, raw, readAll, readUntil } from './gateway.ts'
 
@@ -196,9 +197,7 @@ t.test('G106 resets during upgrades leave nothing behind', async (t) => {
     if (i % 2) await Promise.race([once(socket, 'data'), once(socket, 'close')])
     socket.destroy()
   }
-  const deadline = Date.now() + 5000
-  while ((gateway.live.size > 0 || app.sockets.size > 0) && Date.now() < deadline)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+  await until(() => gateway.live.size === 0 && app.sockets.size === 0, 'all have ended')
   t.equal(gateway.live.size, 0)
   t.equal(app.sockets.size, 0)
   t.strictSame(gateway.errors, [])
