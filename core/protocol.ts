@@ -47,6 +47,7 @@ export type { Grant, Grants, NewGrant } from './api/grants.ts'
 export { headerOwner, isReservedInResponse, plainHeaderName } from './api/header-names.ts'
 export type { HeaderLines } from './api/http-hooks.ts'
 export { type HttpHooks, httpHooks } from './api/hub-hooks.ts'
+export { type HubState, hubState } from './api/hub-state.ts'
 export {
   type IdentityFact,
   type IdentityPart,

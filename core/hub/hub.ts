@@ -23,12 +23,12 @@ import { JOIN_ALPN, TUNNEL_ALPN } from '../wire/tunnel-protocol.ts'
 import { createCallerLookup } from './access/caller.ts'
 import { explanationRoutes } from './access/explanation.ts'
 import { createApiServer, type Web } from './api-server/api-server.ts'
-import { createHubMetrics } from './api-server/hub-metrics.ts'
 import { readinessChecks, readinessRoute } from './api-server/readiness-route.ts'
 import { combinedParts, statusParts, statusRoutes } from './api-server/status-routes.ts'
 import { appRoutes, appSchemaRoutes } from './catalog/app-routes.ts'
 import { formatAddress } from './config/address.ts'
 import type { HubConfig } from './config/hub-config.ts'
+import { createCounts } from './counts.ts'
 import { tokenRoutes } from './enrolment/join-token-routes.ts'
 import { type BrowserServer, type BrowserServerOptions, createBrowserServer } from './http/browser-server.ts'
 import { transportPaths } from './http/transport-paths.ts'
@@ -84,7 +84,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   const [instanceId, hubVersion] = [uuidv7(), await version()]
   let state: 'starting' | 'ready' | 'draining' = 'starting'
 
-  const counts = createHubMetrics({ version: hubVersion, log })
+  const counts = createCounts(log)
   const kernel = hubKernel(options, clock, counts.slowTap)
   const base = { ...options, instanceId, hubVersion, kernel, counts, clock, onClose }
   const rooms = await openRooms(base)
@@ -121,7 +121,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   onClose(() => browsers.close())
   const listener = publicListener(rooms, browsers, group)
   onClose(() => listener.close())
-  counts.watch({ ...rooms, listener })
+  rooms.hubState.watch(listener)
   const routes: readonly DiagnosticsRoute[] = [
     healthRoute,
     readinessRoute({ state: () => state, checks: readinessChecks(rooms) }),

@@ -7,6 +7,7 @@ import { database, databaseServer } from '../api/database.ts'
 import { grants } from '../api/grants.ts'
 import { headerOwner } from '../api/header-names.ts'
 import { httpHooks } from '../api/hub-hooks.ts'
+import { hubState, type PluginRow } from '../api/hub-state.ts'
 import { jobs } from '../api/jobs.ts'
 import { metrics } from '../api/metrics.ts'
 import { pages } from '../api/pages.ts'
@@ -72,6 +73,7 @@ export const hubServices = {
   databaseServer,
   grants,
   httpHooks,
+  hubState,
   jobs,
   locks,
   metrics,
@@ -258,17 +260,6 @@ const RIGHTS: Readonly<Record<string, readonly string[]>> = {
   ],
   'writes the database': ['database', 'databaseServer', 'migrations', 'revisions', 'user.released'],
   'sees bodies': ['certificates', 'certifiedHttp', 'dial.open', 'protocols', 'transports', 'tunnel'],
-}
-
-/** One row of `mezctl status --plugins`. */
-export interface PluginRow extends PluginStatus {
-  /** The file that the hub has loaded. */
-  readonly source: string | null
-  /**
-   * The rights that the plugin has by what it needs, provides and taps. They say what to look at in its code: a plugin
-   * runs in the process of the hub and could do more.
-   */
-  readonly rights: readonly string[]
 }
 
 /** The loaded plugins in the order of their setup, with where they come from and what they may do. */

@@ -20,6 +20,7 @@ import type { Log } from '../kernel/log.ts'
 import type { LoadedPlugin } from '../loader/plugin-loader.ts'
 import { sayWhatWaits } from '../log/wait-notice.ts'
 import { createPages } from '../pages/pages.ts'
+import type { GroupMember } from '../processes/group-member.ts'
 import { createAccess } from './access/access.ts'
 import { createCallers } from './access/callers.ts'
 import { createDecisions } from './access/decisions.ts'
@@ -30,17 +31,18 @@ import { accessMigrations } from './access/migrations.ts'
 import { registerRequirements } from './access/requirements.ts'
 import { createVerification } from './access/verification.ts'
 import { createAttention } from './api-server/attention.ts'
-import type { createHubMetrics } from './api-server/hub-metrics.ts'
 import { createAudit } from './audit/audit.ts'
 import { createCatalog } from './catalog/catalog.ts'
 import { catalogMigrations } from './catalog/migrations.ts'
 import { formatAddress } from './config/address.ts'
 import type { HubConfig } from './config/hub-config.ts'
+import type { createCounts } from './counts.ts'
 import { prepareDataDir } from './database/data-dir.ts'
 import { openDatabase } from './database/database.ts'
 import { createEnrolment } from './enrolment/enrolment.ts'
 import { createJoinAcceptor } from './enrolment/join-acceptor.ts'
 import { createJoinTokens } from './enrolment/join-tokens.ts'
+import { createHubState } from './hub-state.ts'
 import { createJobs } from './jobs/jobs.ts'
 import { jobsMigrations } from './jobs/migrations.ts'
 import { createCertificates } from './listener/certificates.ts'
@@ -82,11 +84,12 @@ export interface RoomsOptions {
   readonly hubVersion: string
   readonly kernel: Kernel<HubHooks>
   readonly plugins: readonly LoadedPlugin[]
-  readonly counts: ReturnType<typeof createHubMetrics>
+  readonly counts: ReturnType<typeof createCounts>
   readonly clock: Clock
   readonly log: Log
   readonly onClose: (closer: () => unknown) => void
   readonly patientDatabase?: boolean
+  readonly group?: GroupMember | undefined
 }
 
 /** The rooms of one hub, connected. */
@@ -196,6 +199,7 @@ export async function openRooms(options: RoomsOptions) {
   jobs.service.add({ name: 'sessions-pruning', everyMs: PRUNING_MS, run: sessions.purge })
   const watched = { catalog, tunnel, certificates, authorities, audit, jobs, registry, revisions, locks }
   const attention = createAttention(watched, instanceId, clock)
+  const hubState = createHubState({ ...options, ...watched, sessions, store })
   const pages = createPages({
     ...{ ...base, brand: config.brand, navigation: () => kernel.slot(homeLinks) },
     routes: () => kernel.slot(webRoutes),
@@ -237,6 +241,7 @@ export async function openRooms(options: RoomsOptions) {
     database: db,
     databaseServer: { url: config.database.driver === 'postgres' ? config.database.url : null },
     httpHooks: calls.http,
+    hubState: hubState.service,
     jobs: jobs.service,
     metrics: counts.metrics,
     proxyLimits: proxy.limits,
@@ -244,24 +249,8 @@ export async function openRooms(options: RoomsOptions) {
   }
   return {
     ...{ ...options, ...base, services, store, certificates, revisions, authorities, audit, catalog, users },
-    ...{
-      callers,
-      grants,
-      locks,
-      requirements,
-      sessions,
-      joinTokens,
-      joins,
-      carriers,
-      tunnel,
-      registry,
-      peers,
-      cuts,
-      activity,
-      pages,
-      jobs,
-      attention,
-    },
+    ...{ callers, grants, locks, requirements, sessions, joinTokens, joins, carriers, tunnel, registry },
+    ...{ peers, cuts, activity, pages, jobs, attention, hubState },
     ...{ explain, signIn },
   }
 }

@@ -7,7 +7,7 @@ import {
   migrations,
 } from '../api/database.ts'
 import { type CertifiedHttp, certifiedHttp } from '../api/protocol.ts'
-import { createHubMetrics } from '../hub/api-server/hub-metrics.ts'
+import { createCounts } from '../hub/counts.ts'
 import type { LoadedConfig } from '../hub/config/config-loader.ts'
 import type { HubConfig } from '../hub/config/hub-config.ts'
 import { hubKernel, provided } from '../hub/hub.ts'
@@ -45,7 +45,7 @@ export async function openOffline(
     for (const closer of closers.splice(0).reverse()) await closer()
   }
   try {
-    const counts = createHubMetrics({ version: hubVersion, log })
+    const counts = createCounts(log)
     const kernel = hubKernel({ plugins, log }, systemClock, counts.slowTap)
     const rooms = await openRooms({
       ...{ config, plugins, log, kernel, counts, hubVersion },

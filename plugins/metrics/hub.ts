@@ -1,5 +1,7 @@
-import { defineHubPlugin, diagnosticsRoutes, type Metrics, metrics, Type } from '@mezite/core'
+import { audit, catalog, defineHubPlugin, diagnosticsRoutes, type Metrics, metrics, Type } from '@mezite/core'
+import { hubState } from '@mezite/core/protocol'
 import type { Metric, MetricObject } from 'prom-client'
+import { registerGauges } from './gauges.ts'
 
 /** Serves the hub's metrics and those of its process in the Prometheus text format. The page how-to/monitoring of the documentation lists them. */
 export default defineHubPlugin({
@@ -7,9 +9,10 @@ export default defineHubPlugin({
   api: 1,
   summary: 'Serves /metrics on the diagnostics listener',
   config: Type.Object({}, { additionalProperties: false }),
-  needs: { metrics },
+  needs: { audit, catalog, hubState, metrics },
   provides: { diagnosticsRoutes },
   setup({ use, provide }) {
+    registerGauges(use)
     // Loaded with the first scrape, because many hubs are never scraped. Counters of the process start then too.
     const load = lazily(async () => {
       const client = await import('prom-client')

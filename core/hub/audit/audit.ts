@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Audit, AuditEvent, AuditInput, AuditSink } from '../../api/audit.ts'
 import type { Transaction } from '../../api/database.ts'
 import type { HubHooks } from '../../api/hub-hooks.ts'
+import type { SinkState } from '../../api/hub-state.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
@@ -32,10 +33,6 @@ export interface AuditOptions {
   readonly clock: Clock
   readonly log: Log
   readonly limits?: Partial<DeliveryLimits>
-}
-
-export interface SinkState extends Pick<Delivery, 'queued' | 'dropped' | 'failures'> {
-  readonly name: string
 }
 
 export interface RunningAudit extends Audit {

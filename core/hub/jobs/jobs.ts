@@ -1,4 +1,5 @@
 import type { Database } from '../../api/database.ts'
+import type { JobState } from '../../api/hub-state.ts'
 import type { Job, Jobs } from '../../api/jobs.ts'
 import type { Metrics } from '../../api/metrics.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
@@ -13,18 +14,6 @@ const SHORTEST_MS = 20
 const FAILED_MS = 5_000
 const DAY_MS = 24 * 3_600_000
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/
-
-/** The last known state of a job on any hub. */
-export interface JobState {
-  readonly name: string
-  readonly running: boolean
-  /** The hub that runs it, or that ran it last. */
-  readonly hub: string | null
-  readonly finished: Date | null
-  readonly result: string | null
-  readonly failures: number
-  readonly next: Date | null
-}
 
 /** Runs the jobs of this hub's plugins whenever this hub gets their leases. */
 export interface RunningJobs {
@@ -41,7 +30,7 @@ export interface RunningJobs {
 export function createJobs(options: {
   readonly db: Database
   readonly instanceId: string
-  readonly metrics: Pick<Metrics, 'counters' | 'gauge'>
+  readonly metrics: Pick<Metrics, 'counters'>
   readonly log: Log
   /** How long a hub has a job without renewing its lease, in milliseconds. Default: 30 s. */
   readonly leaseMs?: number
@@ -58,7 +47,6 @@ export function createJobs(options: {
   const counted = options.metrics.counters('mezite_job_runs_total', 'Runs of background jobs on this hub', [
     'job',
   ])
-  watch(options.metrics, () => states())
 
   const states = (): readonly JobState[] =>
     [...jobs.keys()].map((name) => {
@@ -168,28 +156,4 @@ export function createJobs(options: {
       await Promise.all([...runs.values()].map(({ ended }) => ended))
     },
   }
-}
-
-function watch({ gauge }: Pick<Metrics, 'gauge'>, states: () => readonly JobState[]): void {
-  const by = (read: (state: JobState) => number | null) => () =>
-    Object.fromEntries(
-      states().flatMap((state) => {
-        const value = read(state)
-        return value === null ? [] : [[state.name, value] as const]
-      }),
-    )
-  gauge(
-    'mezite_job_failures',
-    'Runs of a background job that failed since the last one that succeeded, on any hub',
-    by(({ failures }) => failures),
-    'job',
-    'max',
-  )
-  gauge(
-    'mezite_job_last_run_timestamp_seconds',
-    'When the last run of a background job ended, on any hub, in Unix time',
-    by(({ finished }) => finished && new Date(finished).getTime() / 1_000),
-    'job',
-    'max',
-  )
 }

@@ -114,8 +114,9 @@ t.test('a run that fails or is late is counted, reported and repeated sooner', a
   t.equal(first.result, 'no luck', 'in one line')
   const minutes = (first.next!.getTime() - Date.now()) / 60_000
   t.ok(minutes < 8 && minutes > 0.5, `repeated in ${minutes} minutes, not in an hour`)
-  const failures = hub.metrics.collect().find(({ name }) => name === 'mezite_job_failures')
-  t.match(failures?.samples, [{ labels: { job: 'test' }, value: 1 }])
+  const runsTotal = hub.metrics.collect().find(({ name }) => name === 'mezite_job_runs_total')
+  t.match(runsTotal?.samples, [{ labels: { job: 'test' }, value: 1 }])
+  t.match(hub.states(), [{ name: 'test', failures: 1 }])
   hub.runSoon()
   await until(async () => (await hub.state()).failures === 2, 'the second run is late')
   t.match((await hub.state()).result, /timed out after 50 ms/)

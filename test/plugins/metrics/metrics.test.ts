@@ -3,6 +3,7 @@ import { createTestHub, memoryLog } from '@mezite/core/testing'
 import { sql } from 'kysely'
 import t from 'tap'
 import { createMetrics } from '../../../core/log/metrics.ts'
+import { registerGauges } from '../../../plugins/metrics/gauges.ts'
 
 const failing = defineHubPlugin({
   name: 'failing',
@@ -52,6 +53,7 @@ t.test('a hub serves its metrics and those of its process', async (t) => {
   )
   t.equal(value('mezite_database_failed_queries_total'), 1, 'a query that fails is counted')
   t.equal(value('failing_runs_total'), 3)
+  t.equal(value('mezite_job_failures{job="sessions-pruning"}'), 0)
   t.notMatch(text, /failing_things/, 'a gauge that throws is missing, and nothing else is')
   t.match(hub.log.join('\n'), /failing_things.*no reading/)
 })
@@ -62,6 +64,27 @@ t.test('`metrics: false` switches the endpoint off and leaves health and readine
   t.equal((await scrape(hub.ports.diagnostics)).status, 404)
   for (const path of ['healthz', 'readyz', 'readyz?deep'])
     t.equal((await fetch(`http://127.0.0.1:${hub.ports.diagnostics}/${path}`)).status, 200, path)
+})
+
+t.test('the gauges of jobs have what any hub reports of their last run', (t) => {
+  const made = createMetrics(memoryLog().log)
+  const ended = new Date('2026-01-02T03:04:05Z')
+  const jobs = () => [
+    { name: 'late', failures: 2, finished: ended },
+    { name: 'new', failures: 0, finished: null },
+  ]
+  registerGauges({ metrics: made, hubState: { jobs } } as never)
+  const samplesOf = (name: string) =>
+    made
+      .collect()
+      .find((family) => family.name === name)
+      ?.samples.map(({ labels, value }) => [labels.job, value])
+  t.strictSame(samplesOf('mezite_job_failures'), [
+    ['late', 2],
+    ['new', 0],
+  ])
+  t.strictSame(samplesOf('mezite_job_last_run_timestamp_seconds'), [['late', ended.getTime() / 1_000]])
+  t.end()
 })
 
 t.test('names are checked, labels are bounded', (t) => {
