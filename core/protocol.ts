@@ -43,6 +43,7 @@ export type {
 } from './api/credentials.ts'
 export type { AccessContext } from './api/decision.ts'
 export type { DenialHelp, DeniedAccess, Help, OfferedApp } from './api/denial-help.ts'
+export { type Explanations, explanations } from './api/explanations.ts'
 export type { Grant, Grants, NewGrant } from './api/grants.ts'
 export { headerOwner, isReservedInResponse, plainHeaderName } from './api/header-names.ts'
 export type { HeaderLines } from './api/http-hooks.ts'

@@ -12,7 +12,7 @@ await runTogether(import.meta.url, [
   './hub/access/access.test.ts',
   './hub/access/explanation.test.ts',
   './hub/api-server/api-server.test.ts',
-  './hub/api-server/attention.test.ts',
+  './plugins/admin-api/attention.test.ts',
   './hub/api-server/route-guard.test.ts',
   './hub/audit/audit.test.ts',
   './hub/audit/required-sink.test.ts',

@@ -21,10 +21,8 @@ import { createDiagnosticsListener, healthRoute } from '../log/diagnostics-liste
 import type { GroupMember } from '../processes/group-member.ts'
 import { JOIN_ALPN, TUNNEL_ALPN } from '../wire/tunnel-protocol.ts'
 import { createCallerLookup } from './access/caller.ts'
-import { explanationRoutes } from './access/explanation.ts'
 import { createApiServer, type Web } from './api-server/api-server.ts'
 import { readinessChecks, readinessRoute } from './api-server/readiness-route.ts'
-import { combinedParts, statusParts, statusRoutes } from './api-server/status-routes.ts'
 import { appRoutes, appSchemaRoutes } from './catalog/app-routes.ts'
 import { formatAddress } from './config/address.ts'
 import type { HubConfig } from './config/hub-config.ts'
@@ -37,7 +35,7 @@ import { listenOn } from './listener/listening-socket.ts'
 import { guardProtocol } from './listener/protocol-guard.ts'
 import { createRedirectServer } from './listener/redirect-server.ts'
 import { authorityRoutes } from './pki/authority-routes.ts'
-import { type HubServices, hubPartChecks, hubServices, pluginRows, standardProviders } from './plugins.ts'
+import { type HubServices, hubPartChecks, hubServices, standardProviders } from './plugins.ts'
 import { openRooms, type Rooms, roomMigrations, startRooms } from './rooms.ts'
 import { sessionRoutes } from './sessions/session-routes.ts'
 import { openTransports } from './tunnel/transports.ts'
@@ -88,7 +86,6 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   const kernel = hubKernel(options, clock, counts.slowTap)
   const base = { ...options, instanceId, hubVersion, kernel, counts, clock, onClose }
   const rooms = await openRooms(base)
-  kernel.tap('the status').tunnel.changed(rooms.attention.changed)
   if (group) kernel.tap('the other processes').tunnel.changed(() => group.linked(rooms.tunnel.links().length))
   kernel.tap('the public port').lifecycle.drain((signal) => listener.drain(signal))
   kernel.tap('browsers').lifecycle.drain((signal) => browsers.drain(signal))
@@ -107,7 +104,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   onClose(() => rooms.jobs.stop())
 
   const offered = rooms.tunnel.offer(kernel.slot(transports))
-  const web = apiServer(rooms, group)
+  const web = apiServer(rooms)
   await web.start()
   onClose(() => web.close())
   const browsers = browserServer(rooms, {
@@ -208,24 +205,16 @@ export const hubKernel = (
   })
 
 /** Fastify with every route of the hub's own host. */
-function apiServer(rooms: Rooms, group?: GroupMember): Web {
+function apiServer(rooms: Rooms): Web {
   const { catalog, certificates, config, kernel, publicNames, signIn } = rooms
-  const parts = statusParts(rooms)
-  group?.answer('status', () => combinedParts(parts))
   return createApiServer({
     ...rooms,
     routes: [
-      statusRoutes({
-        ...rooms,
-        ...{ parts, plugins: () => pluginRows(kernel.describe(), rooms.plugins) },
-        ...(group && { others: () => group.ask('status') }),
-      }),
       appRoutes(rooms),
       appSchemaRoutes(catalog),
       userRoutes(rooms),
       sessionRoutes(rooms),
       ...rooms.locks.routes,
-      explanationRoutes(rooms.explain),
       tokenRoutes({ ...rooms, publicAddr: formatAddress(config.proxy.publicAddr) }),
       ...rooms.tunnel.routes,
       authorityRoutes({ ...rooms, waiting: rooms.tunnel.waiting }),

@@ -1,9 +1,9 @@
 import { access, locks } from '../api/access.ts'
-import { attention } from '../api/attention.ts'
 import { audit } from '../api/audit.ts'
 import { catalog } from '../api/catalog.ts'
 import { authorities } from '../api/certificate-authorities.ts'
 import { database, databaseServer } from '../api/database.ts'
+import { explanations } from '../api/explanations.ts'
 import { grants } from '../api/grants.ts'
 import { headerOwner } from '../api/header-names.ts'
 import { httpHooks } from '../api/hub-hooks.ts'
@@ -29,6 +29,7 @@ import { safePath } from './signin/return-target.ts'
 export const standardPlugins: readonly string[] = [
   'access-requests',
   'acme',
+  'admin-api',
   'api-tokens',
   'app-proposals',
   'audit-database',
@@ -56,6 +57,7 @@ export const standardPlugins: readonly string[] = [
 /** The standard plugin that provides a service, for the error about a missing service. */
 export const standardProviders: Readonly<Record<string, string>> = {
   assertion: 'identity-jwt',
+  attention: 'admin-api',
   botLogins: 'bots',
   commandLogins: 'cli-login',
   confirmations: 'webauthn',
@@ -65,12 +67,12 @@ export const standardProviders: Readonly<Record<string, string>> = {
 /** The services that the hub itself provides to plugins. */
 export const hubServices = {
   access,
-  attention,
   audit,
   authorities,
   catalog,
   database,
   databaseServer,
+  explanations,
   grants,
   httpHooks,
   hubState,

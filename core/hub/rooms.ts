@@ -30,7 +30,6 @@ import { createLocks } from './access/locks.ts'
 import { accessMigrations } from './access/migrations.ts'
 import { registerRequirements } from './access/requirements.ts'
 import { createVerification } from './access/verification.ts'
-import { createAttention } from './api-server/attention.ts'
 import { createAudit } from './audit/audit.ts'
 import { createCatalog } from './catalog/catalog.ts'
 import { catalogMigrations } from './catalog/migrations.ts'
@@ -198,7 +197,6 @@ export async function openRooms(options: RoomsOptions) {
   const jobs = createJobs({ ...base, db, metrics: counts.metrics })
   jobs.service.add({ name: 'sessions-pruning', everyMs: PRUNING_MS, run: sessions.purge })
   const watched = { catalog, tunnel, certificates, authorities, audit, jobs, registry, revisions, locks }
-  const attention = createAttention(watched, instanceId, clock)
   const hubState = createHubState({ ...options, ...watched, sessions, store })
   const pages = createPages({
     ...{ ...base, brand: config.brand, navigation: () => kernel.slot(homeLinks) },
@@ -225,7 +223,6 @@ export async function openRooms(options: RoomsOptions) {
   const services: HubServices = {
     ...{
       access,
-      attention,
       audit,
       authorities,
       catalog,
@@ -240,6 +237,7 @@ export async function openRooms(options: RoomsOptions) {
     ...{ tunnel, users },
     database: db,
     databaseServer: { url: config.database.driver === 'postgres' ? config.database.url : null },
+    explanations: { explain },
     httpHooks: calls.http,
     hubState: hubState.service,
     jobs: jobs.service,
@@ -250,7 +248,7 @@ export async function openRooms(options: RoomsOptions) {
   return {
     ...{ ...options, ...base, services, store, certificates, revisions, authorities, audit, catalog, users },
     ...{ callers, grants, locks, requirements, sessions, joinTokens, joins, carriers, tunnel, registry },
-    ...{ peers, cuts, activity, pages, jobs, attention, hubState },
+    ...{ peers, cuts, activity, pages, jobs, hubState },
     ...{ explain, signIn },
   }
 }

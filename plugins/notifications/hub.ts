@@ -37,8 +37,8 @@ export default defineHubPlugin({
     },
     { additionalProperties: false },
   ),
-  needs: { attention, database, jobs, metrics, publicNames },
-  wants: { notifiers },
+  needs: { database, jobs, metrics, publicNames },
+  wants: { attention, notifiers },
   provides: { migrations, notifications, webRoutes },
   setup({ config, log, provide, use }) {
     const { publicNames } = use
@@ -83,6 +83,8 @@ export default defineHubPlugin({
     provide.webRoutes(notificationRoutes({ notifiers: use.notifiers, delivery, store }))
     if (channels.size === 0) return
     use.jobs.add({ name: 'notifications-pruning', everyMs: DAY_MS, run: store.prune })
+    // Without it nothing is known to need attention.
+    if (use.attention === undefined) return
     const look = createAttentionWatch({
       ...{ db: use.database, send: service.send, graceMs: config.attention_after },
       list: use.attention.list,

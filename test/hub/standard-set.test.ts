@@ -42,6 +42,7 @@ async function wired(plugins: Readonly<Record<string, unknown>> = {}) {
 const ORDER = [
   ...[
     'acme',
+    'admin-api',
     'api-tokens',
     'app-proposals',
     'audit-database',
@@ -60,6 +61,7 @@ t.test('the order of setup, and what each provides', async (t) => {
   const kernel = await wired()
   t.strictSame(Object.fromEntries(kernel.describe().map(({ name, provides }) => [name, provides])), {
     acme: ['certificates', 'dashboardParts', 'migrations', 'webRoutes'],
+    'admin-api': ['attention', 'webRoutes'],
     'api-tokens': ['credentials', 'webRoutes'],
     'app-proposals': ['dashboardParts', 'migrations', 'webRoutes'],
     'access-requests': ['dashboardParts', 'denialHelp', 'homeLinks', 'migrations', 'roleRules', 'webRoutes'],
@@ -107,7 +109,7 @@ t.test('the taps of every hook, in the order in which they run', async (t) => {
     'access.challenge': ['webauthn'],
     'user.released': ['api-tokens', 'access-requests'],
     'session.ended': ['tcp-apps'],
-    'tunnel.changed': ['app-proposals', 'dashboard'],
+    'tunnel.changed': ['admin-api', 'app-proposals', 'dashboard'],
     'tunnel.proposed': ['app-proposals'],
     'tunnel.route': [],
     'http.request': [],
@@ -163,6 +165,6 @@ t.test('a running hub tells the same', async (t) => {
     rights: [grants, writes],
   })
   t.match(rowOf('http-apps'), { rights: [grants, writes, bodies] })
-  t.strictSame(rowOf('metrics')?.rights, [])
+  for (const name of ['metrics', 'admin-api']) t.strictSame(rowOf(name)?.rights, [], name)
   t.ok(plugins.every(({ source }) => isAbsolute(source)))
 })

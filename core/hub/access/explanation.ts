@@ -1,9 +1,8 @@
-import { type Static, Type } from 'typebox'
 import type { App } from '../../api/app.ts'
 import type { AccessContext, Decision, VoteLine } from '../../api/decision.ts'
+import type { Explanations } from '../../api/explanations.ts'
 import type { HubHooks } from '../../api/hub-hooks.ts'
-import { Nullable } from '../../api/resource.ts'
-import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
+import type { PublicNames } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { HookCalls } from '../../kernel/hook.ts'
 import { appNotFound, type RunningCatalog } from '../catalog/catalog.ts'
@@ -17,56 +16,10 @@ import type { Requirements } from './requirements.ts'
 import { subjectAt } from './subject-at.ts'
 
 const KINDS = { browser: 'session', msh: 'certificate', api: 'token' } as const
-type Way = keyof typeof KINDS
 
-const Query = Type.Object(
-  {
-    user: Type.String({ minLength: 1, maxLength: 1_024 }),
-    app: Type.String({ minLength: 1, maxLength: 64 }),
-    way: Type.Optional(Type.Union([Type.Literal('browser'), Type.Literal('msh'), Type.Literal('api')])),
-  },
-  { additionalProperties: false },
-)
+export type { Explanation } from '../../api/explanations.ts'
 
-const ExplanationSchema = Type.Object({
-  effect: Type.String({ description: 'allow, deny or require' }),
-  reason: Type.String(),
-  votes: Type.Array(
-    Type.Object({
-      plugin: Type.String(),
-      role: Nullable(Type.String()),
-      effect: Type.String({ description: 'allow, deny or none' }),
-      matcher: Nullable(Type.String()),
-      label: Nullable(Type.String()),
-      value: Nullable(Type.String()),
-    }),
-  ),
-  grants: Type.Array(Type.Object({ id: Type.String(), role: Type.String(), until: Type.String() }), {
-    description: 'Roles that the user has here for a time',
-  }),
-  requirements: Type.Array(Type.Object({ name: Type.String(), met: Type.Boolean() })),
-  lock: Nullable(
-    Type.Object({
-      id: Type.String(),
-      target: Type.Record(Type.String(), Type.String()),
-      message: Nullable(Type.String()),
-      expires: Nullable(Type.String()),
-    }),
-  ),
-  connector: Nullable(
-    Type.Object({
-      required: Type.String(),
-      signed_in_with: Nullable(Type.String()),
-      met: Type.Boolean(),
-    }),
-  ),
-})
-
-/** The votes and conditions that decide about a user and an app. */
-export type Explanation = Static<typeof ExplanationSchema>
-
-/** Rejects with `Problem` 404 for an unknown user or app. */
-export type Explain = (user: string, app: string, way: Way) => Promise<Explanation>
+export type Explain = Explanations['explain']
 
 /** A ballot that keeps what the tap reports about its votes. */
 class ExplainedBallot extends Ballot {
@@ -155,7 +108,7 @@ export function createExplanation(options: {
     const signsInAgain = wrongConnector && browser && decision.effect !== 'deny'
     const failed = ballots.failed.map(({ plugin }) => ({
       plugin,
-      ...{ role: null, effect: 'deny', matcher: 'policy_failed', label: null, value: null },
+      ...{ role: null, effect: 'deny' as const, matcher: 'policy_failed', label: null, value: null },
     }))
     return {
       effect: signsInAgain ? 'require' : decision.effect,
@@ -178,28 +131,6 @@ export function createExplanation(options: {
       },
       connector: required === null ? null : { required, signed_in_with: signedInWith, met: !wrongConnector },
     }
-  }
-}
-
-/** `GET /v1/webapi/access/explain`. */
-export function explanationRoutes(explain: Explain): WebRoutes {
-  return {
-    name: 'access-explain',
-    prefix: '/v1/webapi/access',
-    async routes(web) {
-      web.get<{ Querystring: { user: string; app: string; way?: Way } }>(
-        '/explain',
-        {
-          config: { access: 'admin' },
-          schema: {
-            summary: 'Whether a user may open an app, and why',
-            querystring: Query,
-            returns: ExplanationSchema,
-          },
-        },
-        ({ query: { user, app, way = 'browser' } }) => explain(user, app, way),
-      )
-    },
   }
 }
 

@@ -1,16 +1,7 @@
-import type { App } from '../../api/app.ts'
-import type { Attention } from '../../api/attention.ts'
-import type { Catalog } from '../../api/catalog.ts'
-import type { Authorities, AuthorityName } from '../../api/certificate-authorities.ts'
-import type { Revisions } from '../../api/revisions.ts'
-import type { TunnelChanged } from '../../api/tunnel.ts'
-import type { Registry } from '../../cluster/cluster.ts'
-import type { Clock } from '../../kernel/clock.ts'
-import type { Locks } from '../access/lock.ts'
-import type { RunningAudit } from '../audit/audit.ts'
-import type { RunningJobs } from '../jobs/jobs.ts'
-import type { Certificates } from '../listener/certificates.ts'
-import type { RunningTunnel } from '../tunnel/tunnel.ts'
+import type { Catalog, Clock } from '@mezite/core'
+import type { Attention, HubState } from '@mezite/core/protocol'
+
+type App = ReturnType<Catalog['list']>[number]
 
 const DAY_MS = 24 * 3_600_000
 const EXPIRY_DAYS = 21
@@ -18,57 +9,45 @@ const CLOCK_MS = 5_000
 /** Twice the number of events that a sink writes at once. */
 const QUEUED = 2_000
 const FAILED_RUNS = 3
-/** The authorities whose certificates expire. */
-export const AUTHORITIES: readonly AuthorityName[] = ['hub-ca', 'agent-ca', 'user-ca']
 
-/** The rooms that know of problems. */
+/** Where problems are known. */
 export interface Watched {
   readonly catalog: Pick<Catalog, 'list'>
-  readonly tunnel: Pick<RunningTunnel, 'links' | 'agents' | 'stateOf' | 'lastError'>
-  readonly locks: Pick<Locks, 'isAgentLocked'>
-  readonly certificates: Pick<Certificates, 'development' | 'states'>
-  readonly authorities: Pick<Authorities, 'keys'>
-  readonly audit: Pick<RunningAudit, 'sinks'>
-  readonly jobs: Pick<RunningJobs, 'states'>
-  readonly registry: Pick<Registry, 'clockAheadMs'>
-  readonly revisions: Pick<Revisions, 'fresh'>
+  readonly hubState: HubState
+  readonly clock: Clock
 }
 
 /** The list `attention` of `GET /v1/webapi/status`, as this hub sees the cluster. */
 export function createAttention(
-  rooms: Watched,
-  hub: string,
-  clock: Clock,
+  { catalog, hubState, clock }: Watched,
   parentNode = process.env.MEZITE_PARENT_NODE,
 ) {
   const startedMs = clock.now()
   const lastSeen = new Map<string, number>()
 
   function agents(): Attention[] {
-    const connected = new Set(rooms.tunnel.links().map(({ hostname }) => hostname))
-    return rooms.tunnel
+    const connected = new Set(hubState.links().map(({ hostname }) => hostname))
+    return hubState
       .agents()
       .filter(({ hostname }) => !connected.has(hostname))
-      .map(({ hostname }) => {
+      .map(({ hostname, locked }) => {
         const seen = lastSeen.get(hostname)
         const since = seen
           ? `last seen ${span(clock.now() - seen)} ago`
           : `not seen since the hub started ${span(clock.now() - startedMs)} ago`
-        const left = rooms.catalog
+        const left = catalog
           .list()
-          .filter(
-            (app) => app.agents.includes(hostname) && rooms.tunnel.stateOf(app).state === 'no_agent',
-          ).length
+          .filter((app) => app.agents.includes(hostname) && hubState.stateOf(app).state === 'no_agent').length
         const apps = left === 0 ? '' : `; nobody reaches ${left === 1 ? 'its app' : `its ${left} apps`}`
-        const locked = rooms.locks.isAgentLocked(hostname) ? 'locked, ' : ''
-        return { kind: 'agent', subject: hostname, message: `${locked}not connected, ${since}${apps}` }
+        const state = locked ? 'locked, ' : ''
+        return { kind: 'agent', subject: hostname, message: `${state}not connected, ${since}${apps}` }
       })
   }
 
   function apps(): Attention[] {
-    const joined = new Set(rooms.tunnel.agents().map(({ hostname }) => hostname))
-    return rooms.catalog.list().flatMap((app) => {
-      const { state, reason } = rooms.tunnel.stateOf(app)
+    const joined = new Set(hubState.agents().map(({ hostname }) => hostname))
+    return catalog.list().flatMap((app) => {
+      const { state, reason } = hubState.stateOf(app)
       // The line of an agent that is away counts its apps.
       const counted = state === 'no_agent' && app.agents.some((hostname) => joined.has(hostname))
       if (state === 'ready' || state === 'disabled' || counted) return []
@@ -79,17 +58,13 @@ export function createAttention(
 
   /** What an agent has said last about the app. */
   function lastError(app: App): string | undefined {
-    const errors = app.agents.map((hostname) => rooms.tunnel.lastError(app, hostname))
+    const errors = app.agents.map((hostname) => hubState.lastError(app, hostname))
     return errors.find((error) => error !== null) ?? undefined
   }
 
   function certificates(): Attention[] {
-    const authorities = AUTHORITIES.flatMap((name) =>
-      rooms.authorities
-        .keys(name)
-        .map(({ expires }) => ({ subject: name, expires, problem: null, overdue: 0 })),
-    )
-    const served = rooms.certificates.development ? [] : rooms.certificates.states()
+    const authorities = hubState.authorities().map((one) => ({ ...one, problem: null, overdue: 0 }))
+    const served = hubState.development ? [] : hubState.certificates()
     return [...served, ...authorities].flatMap(({ subject, expires, problem, overdue = 0 }) => {
       if (problem !== null) return [{ kind: 'certificate', subject, message: problem }] as const
       if (expires === null || overdue > clock.now()) return []
@@ -102,7 +77,7 @@ export function createAttention(
   }
 
   function audit(): Attention[] {
-    return rooms.audit.sinks.flatMap(({ name, queued, dropped }) => {
+    return hubState.sinks.flatMap(({ name, queued, dropped }) => {
       if (queued < QUEUED && dropped === 0) return []
       return [
         { kind: 'audit', subject: name, message: `${queued} events wait, ${dropped} were dropped` },
@@ -112,7 +87,7 @@ export function createAttention(
 
   /** One failed run may be a restart of the database. */
   function jobs(): Attention[] {
-    return rooms.jobs.states().flatMap(({ name, failures, result }) => {
+    return hubState.jobs().flatMap(({ name, failures, result }) => {
       if (failures < FAILED_RUNS) return []
       return [
         { kind: 'job', subject: name, message: `failed ${failures} times in a row: ${result}` },
@@ -121,24 +96,23 @@ export function createAttention(
   }
 
   function hubs(): Attention[] {
-    const { clockAheadMs } = rooms.registry
+    const { clockAheadMs, id } = hubState
     const found: Attention[] = []
     if (Math.abs(clockAheadMs) > CLOCK_MS) {
       const difference = `${Math.abs(clockAheadMs) / 1_000} s ${clockAheadMs > 0 ? 'ahead of' : 'behind'}`
-      found.push({ kind: 'clock', subject: hub, message: `the clock is ${difference} the database's` })
+      found.push({ kind: 'clock', subject: id, message: `the clock is ${difference} the database's` })
     }
-    if (!rooms.revisions.fresh())
-      found.push({ kind: 'database', subject: hub, message: 'access data cannot be read' })
+    if (!hubState.fresh) found.push({ kind: 'database', subject: id, message: 'access data cannot be read' })
     if (parentNode !== undefined) {
       const message = `a process of Node.js ${parentNode} waits beside the hub and holds about 45 MB; start the hub with Node.js 24, or with 22.15 or newer`
-      found.push({ kind: 'runtime', subject: hub, message })
+      found.push({ kind: 'runtime', subject: id, message })
     }
     return found
   }
 
   return {
     /** Records when an agent was last connected; a tap of `tunnel.changed`. */
-    changed: ({ hostname }: TunnelChanged): void => void lastSeen.set(hostname, clock.now()),
+    changed: ({ hostname }: { readonly hostname: string }): void => void lastSeen.set(hostname, clock.now()),
     list: (): readonly Attention[] => [
       ...hubs(),
       ...certificates(),

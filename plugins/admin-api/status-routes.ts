@@ -1,20 +1,8 @@
-import { Type } from 'typebox'
-import type { Attention } from '../../api/attention.ts'
-import type { Catalog } from '../../api/catalog.ts'
-import type { Authorities } from '../../api/certificate-authorities.ts'
-import type { PluginRow } from '../../api/hub-state.ts'
-import { Nullable } from '../../api/resource.ts'
-import type { Revisions } from '../../api/revisions.ts'
-import type { Sessions } from '../../api/sessions.ts'
-import type { Tunnel } from '../../api/tunnel.ts'
-import type { WebRoutes } from '../../api/web-routes.ts'
-import type { Registry } from '../../cluster/cluster.ts'
-import { messageOf } from '../../kernel/error.ts'
-import type { Log } from '../../kernel/log.ts'
-import type { RunningAudit } from '../audit/audit.ts'
-import type { RunningJobs } from '../jobs/jobs.ts'
-import type { Certificates } from '../listener/certificates.ts'
-import { AUTHORITIES } from './attention.ts'
+import { type Catalog, type Log, messageOf, Type, type WebRoutes } from '@mezite/core'
+import type { Attention, HubState } from '@mezite/core/protocol'
+import { Nullable } from './nullable.ts'
+
+type PluginRow = ReturnType<HubState['plugins']>[number]
 
 export interface StatusOptions {
   /** Each adds one key to the response: `cluster`, `version`, `hubs`, `agents`, `apps`, `sessions`. */
@@ -37,7 +25,7 @@ const COMBINED: Readonly<Record<string, (values: readonly never[]) => unknown>> 
       lists.flat().map((one) => [one.kind === 'agent' ? `agent ${one.subject}` : JSON.stringify(one), one]),
     ).values(),
   ],
-  audit: (lists: readonly RunningAudit['sinks'][]) =>
+  audit: (lists: readonly HubState['sinks'][]) =>
     lists[0]?.map((sink, at) => {
       const all = lists.map((list) => list[at] ?? sink)
       const sum = (of: (one: typeof sink) => number) => all.reduce((total, one) => total + of(one), 0)
@@ -164,49 +152,31 @@ const shown = ({ startMs, ...plugin }: Partial<PluginRow>) => ({ ...plugin, star
 /** The parts of the cluster's status for `mezctl status`. */
 export function statusParts(options: {
   readonly clusterName: string
-  readonly hubVersion: string
-  readonly registry: Pick<Registry, 'list'>
-  readonly tunnel: Pick<Tunnel, 'links'>
   readonly catalog: Pick<Catalog, 'list'>
-  readonly sessions: Pick<Sessions, 'list'>
   readonly attention: { list(): readonly Attention[] }
-  readonly certificates: Pick<Certificates, 'states'>
-  readonly authorities: Pick<Authorities, 'keys'>
-  readonly revisions: Pick<Revisions, 'alone' | 'ageMs'>
-  readonly audit: Pick<RunningAudit, 'sinks'>
-  readonly jobs: Pick<RunningJobs, 'read'>
+  readonly hubState: HubState
 }): StatusOptions['parts'] {
-  const { clusterName, hubVersion, registry, tunnel, catalog, sessions, attention } = options
-  const { certificates, authorities, revisions, audit, jobs } = options
+  const { clusterName, catalog, attention, hubState } = options
   return {
     cluster: () => clusterName,
-    version: () => hubVersion,
+    version: () => hubState.version,
     hubs: async () =>
-      (await registry.list()).map(({ id, version: its, since }) => ({
-        id,
-        version: its,
-        since: since.toISOString(),
-      })),
-    agents: () => tunnel.links().length,
+      (await hubState.hubs()).map(({ id, version, since }) => ({ id, version, since: since.toISOString() })),
+    agents: () => hubState.links().length,
     apps: () => catalog.list().length,
-    sessions: () => sessions.list().length,
+    sessions: () => Object.values(hubState.sessionsByKind()).reduce((sum, count) => sum + count, 0),
     attention: attention.list,
     certificates: () =>
-      [
-        ...certificates.states(),
-        ...AUTHORITIES.flatMap((subject) =>
-          authorities.keys(subject).map(({ expires }) => ({ subject, expires })),
-        ),
-      ].flatMap(({ subject, expires }) =>
+      [...hubState.certificates(), ...hubState.authorities()].flatMap(({ subject, expires }) =>
         expires === null ? [] : [{ subject, expires: new Date(expires).toISOString() }],
       ),
     database: () => ({
-      driver: revisions.alone ? 'embedded' : 'postgres',
-      view_age_ms: Math.round(Math.min(revisions.ageMs(), 1e9)),
+      driver: hubState.alone ? 'embedded' : 'postgres',
+      view_age_ms: Math.round(Math.min(hubState.viewAgeMs, 1e9)),
     }),
-    audit: () => audit.sinks,
+    audit: () => hubState.sinks,
     jobs: async () =>
-      (await jobs.read()).map(({ name, running, hub, finished, result, failures, next }) => ({
+      (await hubState.readJobs()).map(({ name, running, hub, finished, result, failures, next }) => ({
         ...{ name, state: running ? 'running' : failures > 0 ? 'failing' : 'waiting', hub, result, failures },
         ...{ last_run: finished?.toISOString() ?? null, next_run: next?.toISOString() ?? null },
       })),

@@ -1,7 +1,15 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import t from 'tap'
-import { createAttention } from '../../../core/hub/api-server/attention.ts'
-import { createTestHub, fakeClock } from '../../../core/testing/index.ts'
+import {
+  connectIssuer,
+  createTestAgent,
+  createTestHub,
+  FakeIssuer,
+  fakeClock,
+} from '../../../core/testing/index.ts'
 import type { Ask } from '../../../core/testing/visitor.ts'
+import { createAttention } from '../../../plugins/admin-api/attention.ts'
 import { until } from '../../until.ts'
 
 const DAY_MS = 86_400_000
@@ -19,45 +27,37 @@ t.test('status lists what needs attention', (t) => {
     strange: { state: 'no_agent', reason: null },
   }
   const agentsOf: Record<string, string[]> = { lonely: [], wiki: ['gone'], chat: ['gone'], strange: ['db-9'] }
-  const rooms = {
-    catalog: {
-      list: () => Object.keys(states).map((name) => ({ name, agents: agentsOf[name] ?? ['here'] })),
-    },
-    locks: { isAgentLocked: (hostname: string) => hostname === 'never' },
-    tunnel: {
-      stateOf: ({ name }: { name: string }) => states[name],
-      links: () => [{ hostname: 'here' }],
-      lastError: ({ name }: { name: string }) =>
-        name === 'broken' ? 'here cannot reach it: connection_refused (10.0.0.1:80)' : null,
-      agents: () => [{ hostname: 'here' }, { hostname: 'gone' }, { hostname: 'never' }],
-    },
-    certificates: {
-      development: false,
-      states: () => [
-        { subject: 'https_keypair', expires: now + 20 * DAY_MS, problem: null },
-        { subject: 'apps_keypair', expires: now + 22 * DAY_MS, problem: null },
-        { subject: 'wiki.example', expires: null, problem: 'the authority is away' },
-        { subject: 'new.example', expires: null, problem: null },
-      ],
-    },
-    authorities: { keys: () => [{ expires: now + 3_650 * DAY_MS }] },
-    audit: {
-      sinks: [
-        { name: 'full', queued: 3_000, dropped: 0 },
-        { name: 'idle', queued: 5, dropped: 0 },
-      ],
-    },
-    jobs: {
-      states: () => [
-        { name: 'flaky', failures: 2, result: 'no luck' },
-        { name: 'pruning', failures: 3, result: 'permission denied' },
-      ],
-    },
-    registry: { clockAheadMs: -7_000 },
-    revisions: { fresh: () => false },
+  const catalog = {
+    list: () => Object.keys(states).map((name) => ({ name, agents: agentsOf[name] ?? ['here'] })),
   }
-  const attention = createAttention(rooms as never, 'hub-1', clock, '20.1.0')
-  attention.changed({ hostname: 'gone', connected: false, reason: null })
+  const hubState = {
+    id: 'hub-1',
+    stateOf: ({ name }: { name: string }) => states[name],
+    links: () => [{ hostname: 'here' }],
+    lastError: ({ name }: { name: string }) =>
+      name === 'broken' ? 'here cannot reach it: connection_refused (10.0.0.1:80)' : null,
+    agents: () => ['here', 'gone', 'never'].map((hostname) => ({ hostname, locked: hostname === 'never' })),
+    development: false,
+    certificates: () => [
+      { subject: 'https_keypair', expires: now + 20 * DAY_MS, problem: null },
+      { subject: 'apps_keypair', expires: now + 22 * DAY_MS, problem: null },
+      { subject: 'wiki.example', expires: null, problem: 'the authority is away' },
+      { subject: 'new.example', expires: null, problem: null },
+    ],
+    authorities: () => [{ subject: 'hub-ca', expires: now + 3_650 * DAY_MS }],
+    sinks: [
+      { name: 'full', queued: 3_000, dropped: 0 },
+      { name: 'idle', queued: 5, dropped: 0 },
+    ],
+    jobs: () => [
+      { name: 'flaky', failures: 2, result: 'no luck' },
+      { name: 'pruning', failures: 3, result: 'permission denied' },
+    ],
+    clockAheadMs: -7_000,
+    fresh: false,
+  }
+  const attention = createAttention({ catalog, hubState, clock } as never, '20.1.0')
+  attention.changed({ hostname: 'gone' })
   t.strictSame(
     attention.list().map(({ kind, subject }) => `${kind} ${subject}`),
     [
@@ -141,4 +141,31 @@ t.test('a hub reports an app without an agent', async (t) => {
   t.match(metrics, /^mezite_app_ready\{app="grafana"\} 0$/m)
   t.match(metrics, /^mezite_apps_by_state\{state="no_agent"\} 1$/m)
   t.match(metrics, /^mezite_apps_by_state\{state="ready"\} 0$/m)
+})
+
+t.test('`admin-api: false` switches its routes off; sign-in, apps and readiness go on', async (t) => {
+  const upstream = createServer((_request, response) => void response.end('the app'))
+  await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => upstream.close().closeAllConnections())
+  const issuer = await FakeIssuer.start()
+  t.teardown(() => issuer.close())
+  const hub = await createTestHub({ config: { plugins: { 'admin-api': false } } })
+  t.teardown(() => hub.stop())
+  await connectIssuer(hub, issuer, { staff: { allow: { app_labels: { '*': '*' } } } })
+  const agent = await createTestAgent(hub)
+  t.teardown(() => agent.stop())
+  await hub.api('PUT', '/apps/one', {
+    ...{ kind: 'app', version: 'v1', metadata: { name: 'one', labels: { env: 'test' } } },
+    spec: { uri: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`, agents: [agent.hostname] },
+  })
+  for (const path of ['/status', '/access/explain?user=ann&app=one'])
+    await hub.api('GET', path).then(
+      () => t.fail(path),
+      ({ status }) => t.equal(status, 404, path),
+    )
+  issuer.person = { sub: 'ann', email: 'ann@example.com', email_verified: true, groups: ['staff'] }
+  const visitor = hub.visitor()
+  await visitor.open(`${hub.signInUrl}/web/login?connector=sso`)
+  t.match(await visitor.open(hub.appUrl('one')), { status: 200, text: 'the app' })
+  await hub.ready()
 })

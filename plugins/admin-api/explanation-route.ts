@@ -1,0 +1,68 @@
+import { Type, type WebRoutes } from '@mezite/core'
+import type { Explanations } from '@mezite/core/protocol'
+import { Nullable } from './nullable.ts'
+
+const Query = Type.Object(
+  {
+    user: Type.String({ minLength: 1, maxLength: 1_024 }),
+    app: Type.String({ minLength: 1, maxLength: 64 }),
+    way: Type.Optional(Type.Union([Type.Literal('browser'), Type.Literal('msh'), Type.Literal('api')])),
+  },
+  { additionalProperties: false },
+)
+
+const ExplanationSchema = Type.Object({
+  effect: Type.String({ description: 'allow, deny or require' }),
+  reason: Type.String(),
+  votes: Type.Array(
+    Type.Object({
+      plugin: Type.String(),
+      role: Nullable(Type.String()),
+      effect: Type.String({ description: 'allow, deny or none' }),
+      matcher: Nullable(Type.String()),
+      label: Nullable(Type.String()),
+      value: Nullable(Type.String()),
+    }),
+  ),
+  grants: Type.Array(Type.Object({ id: Type.String(), role: Type.String(), until: Type.String() }), {
+    description: 'Roles that the user has here for a time',
+  }),
+  requirements: Type.Array(Type.Object({ name: Type.String(), met: Type.Boolean() })),
+  lock: Nullable(
+    Type.Object({
+      id: Type.String(),
+      target: Type.Record(Type.String(), Type.String()),
+      message: Nullable(Type.String()),
+      expires: Nullable(Type.String()),
+    }),
+  ),
+  connector: Nullable(
+    Type.Object({
+      required: Type.String(),
+      signed_in_with: Nullable(Type.String()),
+      met: Type.Boolean(),
+    }),
+  ),
+})
+
+/** `GET /v1/webapi/access/explain`. */
+export function explanationRoutes({ explain }: Explanations): WebRoutes {
+  return {
+    name: 'access-explain',
+    prefix: '/v1/webapi/access',
+    async routes(web) {
+      web.get<{ Querystring: { user: string; app: string; way?: 'browser' | 'msh' | 'api' } }>(
+        '/explain',
+        {
+          config: { access: 'admin' },
+          schema: {
+            summary: 'Whether a user may open an app, and why',
+            querystring: Query,
+            returns: ExplanationSchema,
+          },
+        },
+        ({ query: { user, app, way = 'browser' } }) => explain(user, app, way),
+      )
+    },
+  }
+}
