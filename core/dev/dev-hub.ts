@@ -1,4 +1,4 @@
-/** The process of one hub of `mezhub dev`. It loads the code of a hub, waits for the message to start, and runs until it ends. */
+/** The process of one hub of `mezhub dev`. It loads the code of a hub, then the plugin, starts when it may, and runs until it ends. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -11,7 +11,7 @@ import { createLog } from '../log/program-log.ts'
 import { adminClient } from '../program/admin-client.ts'
 import { createTestAgent, loadAgent, type TestAgent } from '../testing/test-agent.ts'
 import type { DevHub } from './dev-command.ts'
-import type { DevReport } from './hub-supervisor.ts'
+import type { DevMessage, DevReport } from './hub-supervisor.ts'
 import { withStacks } from './stack-printing.ts'
 import { signInPath, testPerson } from './test-person.ts'
 
@@ -55,6 +55,14 @@ function observed(loaded: LoadedPlugin): LoadedPlugin {
 /** Starts the hub; returns the lines for the developer. */
 async function start({ file, agentHalf, agentConfig, secret, dir }: DevHub): Promise<readonly string[]> {
   const { config, plugins } = await loadConfig({ file, env: {} })
+  const half = await loadPlugins({
+    side: 'agent',
+    standard: [],
+    plugins: agentHalf === null ? {} : { [agentHalf]: agentConfig },
+    folder: dir,
+    program: import.meta.dirname,
+  })
+  await mayStart.promise
   const hub = createHub({
     config,
     plugins: [
@@ -71,13 +79,6 @@ async function start({ file, agentHalf, agentConfig, secret, dir }: DevHub): Pro
   await hub.start()
   const { hubOrigin, signInOrigin, appsDomain, portSuffix } = config.publicNames
   const api = adminClient(join(config.dataDir, 'admin.sock'))
-  const half = await loadPlugins({
-    side: 'agent',
-    standard: [],
-    plugins: agentHalf === null ? {} : { [agentHalf]: agentConfig },
-    folder: dir,
-    program: import.meta.dirname,
-  })
   try {
     agent = await createTestAgent({ api, url: hubOrigin }, { plugins: half.map(observed) })
   } catch (error) {
@@ -115,8 +116,10 @@ async function startExample(): Promise<string> {
 }
 
 let stop = async () => {}
+const mayStart = Promise.withResolvers<void>()
 process.once('disconnect', () => void stop().finally(() => process.exit()))
-process.once('message', (message: DevHub) => {
+process.on('message', (message: DevMessage) => {
+  if (message === 'start') return mayStart.resolve()
   process.on('uncaughtException', (error) => {
     process.removeAllListeners('uncaughtException')
     fail(error)

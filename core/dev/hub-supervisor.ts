@@ -15,6 +15,9 @@ export interface SupervisorOptions {
   prepare(secret: string): Promise<DevHub>
 }
 
+/** What the process of a hub receives: what to load, and once the hub before it has stopped, that it may start. */
+export type DevMessage = DevHub | 'start'
+
 /** What the process of a hub reports. */
 export type DevReport = 'loaded' | { readonly ready: readonly string[] }
 
@@ -63,15 +66,16 @@ export async function superviseHub({ watched, print, prepare }: SupervisorOption
 
   async function start(): Promise<void> {
     const began = performance.now()
-    const first = running === null
-    if (running) await stop(running)
+    const before = running
     const child = spare.connected ? spare : startProcess()
-    running = child
     const ended = once(child, 'exit').then(() => null)
     try {
-      child.send(await prepare(secret))
+      child.send((await prepare(secret)) satisfies DevMessage)
+      running = child
     } catch (error) {
       printError(error, print)
+      if (before) await stop(before)
+      running = null
       return print('Waiting for the next change.\n')
     }
     const ready = new Promise<readonly string[]>((resolve) =>
@@ -80,6 +84,9 @@ export async function superviseHub({ watched, print, prepare }: SupervisorOption
       }),
     )
     starting = child
+    // It reads the configuration and the plugin while the one before it stops.
+    if (before) await stop(before)
+    if (child.connected) child.send('start' satisfies DevMessage)
     const lines = await Promise.race([ready, ended])
     starting = null
     if (ending) return
@@ -90,7 +97,9 @@ export async function superviseHub({ watched, print, prepare }: SupervisorOption
       if (!changed) print('The plugin does not run. Waiting for the next change.\n')
       return
     }
-    print(first ? `Ready after ${seconds} s.\n${lines.join('\n')}\n` : `Restarted in ${seconds} s.\n`)
+    print(
+      before === null ? `Ready after ${seconds} s.\n${lines.join('\n')}\n` : `Restarted in ${seconds} s.\n`,
+    )
     void ended.then(() => {
       if (running === child && !ending && restarting === null)
         print('The hub has ended. Waiting for the next change.\n')
