@@ -63,7 +63,8 @@ export function collectionRoutes<Item, Row extends object, Input>(
         const schema = { summary, returns: Type.Object({ [key]: Type.String(), removed: Type.Boolean() }) }
         web.delete(one, { config: config(remove), schema }, async ({ params, actor }) => {
           const { more: members } = await collection.remove(keyIn(params), actor)
-          return { [key]: keyIn(params), removed: true, ...members }
+          const { cut, ...others } = members as { readonly cut?: object }
+          return { [key]: keyIn(params), ...others, removed: true, ...(cut && { cut }) }
         })
       }
       await more?.(web, {})

@@ -4,7 +4,7 @@ import type { Transaction } from './database.ts'
 import type { ResourceDefinition, ResourceParts, WithinChange } from './define-resource.ts'
 import { Problem } from './problem.ts'
 import { entityTags, type Preconditions } from './resource.ts'
-import type { View } from './revisions.ts'
+import type { Change, View } from './revisions.ts'
 import type { Subject } from './subject.ts'
 
 /** A stored change: the row, and the members that `within` adds to the response. */
@@ -131,10 +131,10 @@ export function createCollection<Item, Row extends object, Input>(
     type: string | null,
     within: WithinChange<Row> | undefined,
     by: Actor,
-    store: (trx: Transaction) => Promise<{ row: Row; old: Row | undefined }>,
+    store: (...change: [Transaction, Change]) => Promise<{ row: Row; old: Row | undefined }>,
   ) =>
     revisions.write(async (trx, change) => {
-      const { row, old } = await store(trx)
+      const { row, old } = await store(trx, change)
       change.touch(changeKind, keyOf(row))
       const event = `${name}.${type ?? (old ? 'updated' : 'created')}`
       await change.audit({ type: event, success: true, by, fields: definition.audited(row) })
@@ -164,12 +164,14 @@ export function createCollection<Item, Row extends object, Input>(
       })
     },
     async create(input, by) {
-      const { row, shown = {} } = verbs.create!.row(input, by, clock.now())
-      const done = await change('created', verbs.create?.within, by, async (trx) => {
-        await anyTables(trx).insertInto(table).values(row).execute()
-        return { row, old: undefined }
+      let shown: object = {}
+      const done = await change('created', verbs.create?.within, by, async (trx, change) => {
+        const made = await verbs.create!.row(input, by, clock.now(), { trx, change })
+        shown = made.shown ?? {}
+        await anyTables(trx).insertInto(table).values(made.row).execute()
+        return { row: made.row, old: undefined }
       })
-      return { row, more: { ...shown, ...done.more } }
+      return { row: done.row, more: { ...shown, ...done.more } }
     },
     async update(one, by, set, { event = 'updated', within } = {}) {
       refuseHidden(one, by)

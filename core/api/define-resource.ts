@@ -32,6 +32,12 @@ export interface ResourceChange<Row> extends RunningChange {
 /** Runs in a change, after its audit event, and can reject it. The members that it returns are part of the response. */
 export type WithinChange<Row> = (change: ResourceChange<Row>) => Promise<object | undefined> | undefined
 
+/** What `create` stores, and what it shows only once. */
+export interface NewRow<Row> {
+  readonly row: Row
+  readonly shown?: object
+}
+
 /** The JSON of a resource: a document with a `spec` (`kind`, `version`, `metadata`, `spec`), or flat. */
 export type ResourceForm =
   | {
@@ -102,8 +108,16 @@ export interface ResourceDefinition<Item, Row extends object, Input = unknown> {
       readonly body: TSchema
       /** Schema of the response, if it differs from the form: a secret is shown once. */
       readonly returns?: TSchema
-      /** Throws `Problem` 400. `now` is in milliseconds since the epoch; `shown` is added to the response. */
-      readonly row: (input: Input, by: Actor, now: number) => { readonly row: Row; readonly shown?: object }
+      /**
+       * Throws `Problem`. `now` is in milliseconds since the epoch; `shown` is added to the response. Runs in the
+       * transaction of the change.
+       */
+      readonly row: (
+        input: Input,
+        by: Actor,
+        now: number,
+        change: RunningChange,
+      ) => NewRow<Row> | Promise<NewRow<Row>>
       readonly within?: WithinChange<Row>
     }
     readonly remove?: ResourceVerb & {

@@ -1,26 +1,31 @@
 import { createHash, randomBytes } from 'node:crypto'
 import {
   type Actor,
-  type AuditInput,
   type Change,
   type Clock,
   type Database,
+  defineResource,
   type Log,
   messageOf,
   Problem,
   type Revisions,
+  type RunningChange,
+  type Static,
   type Subject,
   type Transaction,
+  Type,
   type Users,
-  type View,
+  type WebRoutes,
 } from '@mezite/core'
-import type { LockView } from '@mezite/core/protocol'
+import { type Collection, type LockView, PageQuery, pageOf } from '@mezite/core/protocol'
 import { v7 as uuidv7 } from 'uuid'
+import { CreatedToken, NewToken, TokenDocument, tokenDocument } from './token-document.ts'
 
 /** Secret scanners look for it, and it distinguishes an API token from a session's token. */
 const PREFIX = 'mezite_api_'
 const SECRET = /^mezite_api_[A-Za-z0-9_-]{43}$/
 const OPERATOR = 'operator@socket'
+const DEFAULT_TTL_SECONDS = 30 * 24 * 3_600
 /** The last use is stored at most this often. */
 const USED_MS = 60_000
 /** Expired tokens are listed for this long. */
@@ -45,12 +50,14 @@ interface TokenRow {
   readonly used_at: number | null
 }
 type Tables = { readonly api_tokens: TokenRow }
+type NewApiToken = Static<typeof NewToken>
 
 /** A credential of a program for the JSON API. Its secret is shown once and stored as a hash. */
 export interface ApiToken {
   readonly id: string
   /** Unique. The audit trail calls its holder `token:<name>`. */
   readonly name: string
+  readonly hash: string
   readonly roles: readonly string[]
   /** The person who created it; it never has a role that this person lacks now. */
   readonly creator: string
@@ -62,35 +69,22 @@ export interface ApiToken {
   /** Milliseconds since the epoch. */
   readonly created: number
   readonly expires: number
-}
-
-export interface NewApiToken {
-  readonly name: string
-  readonly roles: readonly string[]
-  readonly ttlMs: number
-}
-
-export interface ListedApiToken extends ApiToken {
-  /** Milliseconds since the epoch, within a minute; null: never. */
+  /** Within a minute; null: never. Only `list` knows it, because storing it is not a change. */
   readonly usedAt: number | null
 }
 
 /** API tokens, and the changes that administrators make. Every change is recorded in its own transaction. */
 export interface RunningApiTokens {
+  readonly collection: Collection<ApiToken, TokenRow, NewApiToken>
+  /** `/v1/webapi/api-tokens`. A token is shown once, on creation. */
+  readonly routes: readonly WebRoutes[]
   /**
    * The subject of a bearer token, with its current roles: none while the token, or the person whose roles it uses, is
    * locked. Null when it is not a valid API token. Called for every bearer token; reads from memory.
    */
   identify(secret: string): Subject | null
-  /**
-   * Throws `Problem` 409 `token_exists`, 403 `roles_exceed_own` when the actor lacks one of the roles, 403
-   * `token_makes_no_token` when a token asks, and 401 `login_required` when the actor is no longer a user.
-   */
-  create(token: NewApiToken, actor: Actor): Promise<{ readonly token: ApiToken; readonly secret: string }>
   /** Expired ones too, for a month. */
-  list(): Promise<readonly ListedApiToken[]>
-  /** Throws `Problem` 404 `token_not_found`. */
-  remove(id: string, actor: Actor): Promise<ApiToken>
+  list(): Promise<readonly ApiToken[]>
   /** Removes the tokens that the user with this key created, in the change that takes the name from its holder. */
   revokeOf(trx: Transaction, change: Pick<Change, 'touch' | 'audit'>, key: string, by: Actor): Promise<void>
 }
@@ -104,24 +98,92 @@ export function createApiTokens(options: {
   readonly clock: Clock
   readonly log: Log
 }): RunningApiTokens {
-  const { revisions, users, locks, clock, log } = options
+  const { users, locks, clock, log } = options
   const db = options.db.withTables<Tables>()
   let byHash = new Map<string, ApiToken>()
   const usedAt = new Map<string, number>()
-
-  const view: View = {
-    name: 'api-tokens',
-    kinds: [API_TOKEN],
-    async loadAll(trx) {
-      const rows = await trx.withTables<Tables>().selectFrom('api_tokens').selectAll().execute()
-      return () => {
-        byHash = new Map(rows.map((row) => [row.hash, tokenOf(row as TokenRow)]))
-      }
+  const resource = defineResource<ApiToken, TokenRow, NewApiToken>({
+    name: 'token',
+    noun: 'API token',
+    collection: 'api-tokens',
+    changeKind: API_TOKEN,
+    table: 'api_tokens',
+    key: 'id',
+    form: { flat: TokenDocument },
+    example: { name: 'deploy', roles: ['admin'], ttl_seconds: 86_400 },
+    read: tokenOf,
+    show: tokenDocument,
+    swapped(tokens) {
+      byHash = new Map([...tokens.values()].map((token) => [token.hash, token]))
     },
-    // There are few tokens, and they rarely change.
-    refresh: (trx) => view.loadAll(trx),
+    audited,
+    verbs: {
+      create: { summary: 'Creates an API token', body: NewToken, returns: CreatedToken, row: newToken },
+      remove: { summary: 'Revokes an API token', within: async ({ row: { name } }) => ({ name }) },
+    },
+  })
+
+  /**
+   * Throws `Problem` 409 `token_exists`, 403 `roles_exceed_own` when the actor lacks one of the roles, 403
+   * `token_makes_no_token` when a token asks, and 401 `login_required` when the actor is no longer a user.
+   */
+  async function newToken(
+    { name, roles, ttl_seconds: ttl = DEFAULT_TTL_SECONDS }: NewApiToken,
+    { subject }: Actor,
+    created: number,
+    { trx, change }: RunningChange,
+  ): Promise<{ readonly row: TokenRow; readonly shown: object }> {
+    if (subject.kind === 'token') {
+      const detail = 'An API token cannot create another one. Sign in to create it.'
+      throw new Problem(403, 'token_makes_no_token', detail)
+    }
+    const beyond = roles.filter((role) => !subject.roles.includes(role))
+    if (beyond.length > 0) {
+      const detail = `You cannot grant ${beyond.join(', ')}: a token can only have roles that its creator has.`
+      throw new Problem(403, 'roles_exceed_own', detail)
+    }
+    const holder = subject.kind === 'operator' ? null : await users.holderIn(trx, subject.user)
+    if (holder === undefined)
+      throw new Problem(401, 'login_required', 'Your user was just removed. Sign in again.')
+    const tables = trx.withTables<Tables>()
+    const expired = await tables
+      .deleteFrom('api_tokens')
+      .where((where) =>
+        where.or([
+          where('expires', '<', created - KEPT_MS),
+          where.and([where('name', '=', name), where('expires', '<=', created)]),
+        ]),
+      )
+      .returning('id')
+      .execute()
+    for (const { id } of expired) change.touch(API_TOKEN, id)
+    const taken = await tables.selectFrom('api_tokens').select('id').where('name', '=', name).execute()
+    if (taken.length > 0) throw new Problem(409, 'token_exists', `The API token ${name} already exists.`)
+    const secret = PREFIX + randomBytes(32).toString('base64url')
+    const row = {
+      ...{ id: uuidv7(), name, hash: hashOf(secret), roles: JSON.stringify([...new Set(roles)].sort()) },
+      ...{ creator: subject.user, holder: holder ?? '', created, expires: created + ttl * 1_000 },
+      used_at: null,
+    }
+    return { row, shown: { token: secret } }
   }
-  revisions.addView(view)
+
+  const collection = resource.open(options)
+
+  async function list(): Promise<readonly ApiToken[]> {
+    const rows = await db.selectFrom('api_tokens').selectAll().orderBy('created').execute()
+    return rows.map((row) => tokenOf(row as TokenRow))
+  }
+
+  const routes = resource.routes(collection, async (web) => {
+    const schema = { summary: 'All API tokens', querystring: PageQuery, returns: Type.Array(TokenDocument) }
+    web.get('/', { config: { access: 'admin' }, schema }, async (request, reply) =>
+      pageOf(request, reply, await list(), {
+        keyOf: ({ name, id }) => `${name} ${id}`,
+        textOf: ({ name, id, roles, creator }) => [name, id, creator, ...roles].join(' '),
+      }).map(tokenDocument),
+    )
+  })
 
   /** The token's roles that its creator still has; none when either of them is locked. */
   function subjectOf({ name, roles, creator }: ApiToken): Subject {
@@ -151,6 +213,9 @@ export function createApiTokens(options: {
   }
 
   return {
+    collection,
+    routes,
+    list,
     identify(secret) {
       if (!SECRET.test(secret)) return null
       const token = byHash.get(hashOf(secret))
@@ -158,108 +223,29 @@ export function createApiTokens(options: {
       noteUse(token)
       return subjectOf(token)
     },
-
-    async create({ name, roles, ttlMs }, actor) {
-      const { subject } = actor
-      if (subject.kind === 'token') {
-        throw new Problem(
-          403,
-          'token_makes_no_token',
-          'An API token cannot create another one. Sign in to create it.',
-        )
-      }
-      const beyond = roles.filter((role) => !subject.roles.includes(role))
-      if (beyond.length > 0) {
-        const detail = `You cannot grant ${beyond.join(', ')}: a token can only have roles that its creator has.`
-        throw new Problem(403, 'roles_exceed_own', detail)
-      }
-      const secret = PREFIX + randomBytes(32).toString('base64url')
-      const created = clock.now()
-      const own = [...new Set(roles)].sort()
-      const fields = {
-        id: uuidv7(),
-        name,
-        roles: own,
-        creator: subject.user,
-        created,
-        expires: created + ttlMs,
-      }
-      const stored = await revisions.write(async (trx, change) => {
-        const tables = trx.withTables<Tables>()
-        const holder = subject.kind === 'operator' ? null : await users.holderIn(trx, subject.user)
-        if (holder === undefined)
-          throw new Problem(401, 'login_required', 'Your user was just removed. Sign in again.')
-        const token = { ...fields, holder: holder ?? '' }
-        await tables
-          .deleteFrom('api_tokens')
-          .where((where) =>
-            where.or([
-              where('expires', '<', created - KEPT_MS),
-              where.and([where('name', '=', name), where('expires', '<=', created)]),
-            ]),
-          )
-          .execute()
-        const taken = await tables.selectFrom('api_tokens').select('id').where('name', '=', name).execute()
-        if (taken.length > 0) throw new Problem(409, 'token_exists', `The API token ${name} already exists.`)
-        await tables
-          .insertInto('api_tokens')
-          .values({ ...token, roles: JSON.stringify(own), hash: hashOf(secret), used_at: null })
-          .execute()
-        change.touch(API_TOKEN, token.id)
-        await change.audit(apiTokenEvent('token.created', token, actor))
-        return token
-      }, actor)
-      return { token: stored, secret }
-    },
-
-    async list() {
-      const rows = await db.selectFrom('api_tokens').selectAll().orderBy('created').execute()
-      return rows.map((row) => ({ ...tokenOf(row as TokenRow), usedAt: row.used_at }))
-    },
-
-    remove: (id, actor) =>
-      revisions.write(async (trx, change) => {
-        const tables = trx.withTables<Tables>()
-        const row = await tables
-          .deleteFrom('api_tokens')
-          .where('id', '=', id)
-          .returningAll()
-          .executeTakeFirst()
-        if (!row) {
-          const detail = `There is no API token ${id}; \`mezctl api-tokens ls\` lists them.`
-          throw new Problem(404, 'token_not_found', detail)
-        }
-        const token = tokenOf(row as TokenRow)
-        change.touch(API_TOKEN, id)
-        await change.audit(apiTokenEvent('token.deleted', token, actor))
-        return token
-      }, actor),
-
     async revokeOf(trx, change, key, by) {
       const tables = trx.withTables<Tables>()
       const all = await tables.selectFrom('api_tokens').select(['id', 'name', 'creator']).execute()
       for (const token of all.filter(({ creator }) => users.keyOf(creator) === key)) {
         await tables.deleteFrom('api_tokens').where('id', '=', token.id).execute()
         change.touch(API_TOKEN, token.id)
-        await change.audit(apiTokenEvent('token.deleted', token, by))
+        await change.audit({ type: 'token.deleted', success: true, by, fields: audited(token) })
       }
     },
   }
 }
 
-/** A change of a token for the audit, without its secret. */
-function apiTokenEvent(type: string, { id, name }: Pick<TokenRow, 'id' | 'name'>, by: Actor): AuditInput {
-  return { type, success: true, by, fields: { name, token: id, kind: 'api' } }
-}
+/** Fields of the audit events, without the secret. */
+const audited = ({ id, name }: Pick<TokenRow, 'id' | 'name'>) => ({ name, token: id, kind: 'api' })
 
 const hashOf = (secret: string): string => createHash('sha256').update(secret).digest('base64url')
 
 /** Unreadable roles grant nothing. */
-function tokenOf({ id, name, roles, creator, holder, created, expires }: TokenRow): ApiToken {
+function tokenOf({ roles, holder, used_at: usedAt, ...row }: TokenRow): ApiToken {
   let parsed: unknown = null
   try {
     parsed = JSON.parse(roles)
   } catch {}
   const list = Array.isArray(parsed) ? parsed.filter((role) => typeof role === 'string') : []
-  return Object.freeze({ id, name, roles: list, creator, holder: holder ?? null, created, expires })
+  return Object.freeze({ ...row, roles: list, holder: holder ?? null, usedAt })
 }

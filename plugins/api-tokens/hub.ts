@@ -1,7 +1,6 @@
 import { credentials, database, defineHubPlugin, revisions, users, webRoutes } from '@mezite/core'
 import { locks } from '@mezite/core/protocol'
 import { createApiTokens } from './api-tokens.ts'
-import { apiTokenRoutes } from './token-routes.ts'
 
 export default defineHubPlugin({
   name: 'api-tokens',
@@ -21,7 +20,7 @@ export default defineHubPlugin({
         return subject && { kind: 'subject', subject }
       },
     })
-    provide.webRoutes(apiTokenRoutes({ apiTokens: tokens }))
+    for (const routes of tokens.routes) provide.webRoutes(routes)
     tap.user.released(({ trx, change, key, by }) => tokens.revokeOf(trx, change, key, by))
   },
 })

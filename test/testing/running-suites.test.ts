@@ -37,6 +37,7 @@ import {
   type SignInVisit,
 } from '../../core/testing/index.ts'
 import { lookupLocalhost } from '../../core/wire/localhost-lookup.ts'
+import apiTokens from '../../plugins/api-tokens/hub.ts'
 import oidc from '../../plugins/oidc/hub.ts'
 import rbac from '../../plugins/rbac/hub.ts'
 import { defineRoles } from '../../plugins/rbac/roles.ts'
@@ -345,7 +346,7 @@ t.test('sign-in with OpenID Connect', async (t) => {
   })
 })
 
-t.test('roles, locks and connectors are resources like those of any plugin', async (t) => {
+t.test('roles, locks, connectors and API tokens are resources like those of any plugin', async (t) => {
   const { hub } = bench
   const role = { kind: 'role', version: 'v1', metadata: { name: 'other' }, spec: {} }
   conformResource(t, rbac, { hub, resource: defineRoles().definition, another: role })
@@ -355,6 +356,10 @@ t.test('roles, locks and connectors are resources like those of any plugin', asy
   conformResource(t, oidc, {
     ...{ hub, resource: { name: 'connector', collection: 'connectors', key: 'name' } },
     another: { kind: 'oidc', version: 'v1', metadata: { name: 'other' }, spec },
+  })
+  conformResource(t, apiTokens, {
+    ...{ hub, resource: { name: 'token', collection: 'api-tokens', key: 'id' } },
+    another: { name: 'other', roles: ['admin'] },
   })
 })
 

@@ -191,8 +191,10 @@ t.test(
     await users.create('root', ['admin'], who)
     await users.signIn({ ...taken, sub: '1' })
     const kim = { user: 'kim', roles: ['admin'], kind: 'session', sessionId: 's', satisfied: [] } as const
-    const create = (name: string, subject: Subject = kim) =>
-      tokens.create({ name, roles: ['admin'], ttlMs: MINUTE }, { ...who, subject })
+    const create = async (name: string, subject: Subject = kim) => {
+      const { row, more } = await tokens.collection.create({ name, roles: ['admin'] }, { ...who, subject })
+      return { token: row, secret: (more as { token: string }).token }
+    }
     const { secret } = await create('ci')
     const { secret: operators } = await create('operators', operator)
     const older = await create('older')
