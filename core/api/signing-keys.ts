@@ -5,6 +5,8 @@ import type { Actor } from './audit.ts'
 import type { Transaction } from './database.ts'
 import type { Revisions, View } from './revisions.ts'
 import type { SecretBox } from './secret-box.ts'
+import { signingKeyRoutes } from './signing-key-routes.ts'
+import type { WebRoutes } from './web-routes.ts'
 
 const generate = promisify(generateKeyPair)
 
@@ -52,6 +54,8 @@ export interface ListedKey {
 /** The signing keys of one plugin. */
 export interface SigningKeys {
   readonly view: View
+  /** Of `mezctl auth rotate` and `mezctl auth export`, with the name as the type. */
+  readonly routes: WebRoutes
   /** Every stored key, oldest first. */
   all(): readonly SigningKey[]
   /** The key that signs now: the newest that is old enough. */
@@ -70,7 +74,7 @@ export interface SigningKeys {
 
 /**
  * Keys that sign for others to verify: sealed in the database, the same on every hub, and rotated every 30 days. Call
- * `Revisions.addView` with the view in `setup`, `ensure` at the start, and `tend` in a job.
+ * `Revisions.addView` with the view and provide the routes in `setup`, `ensure` at the start, and `tend` in a job.
  */
 export function createSigningKeys(deps: {
   readonly revisions: Pick<Revisions, 'write'>
@@ -78,6 +82,8 @@ export function createSigningKeys(deps: {
   readonly clock: Clock
   /** Names the keys in records and on command lines, such as `app-jwt`. */
   readonly name: string
+  /** What they sign, for the description of the API, such as `ID tokens`. */
+  readonly signs: string
   /** Of the calling plugin; its rows are `SigningKeyRow`. */
   readonly table: string
   /** `ES256`: P-256; `RS256`: RSA with 2048 bits. */
@@ -171,16 +177,12 @@ export function createSigningKeys(deps: {
     })
   }
 
-  return {
-    view,
-    all: () => keys,
-    current: () => currentOf(keys, clock.now()),
+  const published = {
     published: () => {
       const now = clock.now()
       return keys.filter((_, at) => !isFormer(keys, at, now)).map(({ publicJwk }) => publicJwk)
     },
-    ensure: () => add(clock.now(), (held) => held.length > 0),
-    list: () => {
+    list: (): ListedKey[] => {
       const now = clock.now()
       const signing = currentOf(keys, now)
       return keys
@@ -191,8 +193,17 @@ export function createSigningKeys(deps: {
           state: kid === signing?.kid ? 'active' : activeFrom > now ? 'coming' : 'overlap',
         }))
     },
-    rotate: (by) =>
+    rotate: (by: Actor) =>
       add(clock.now() + LEAD_MS, (held) => held.some(({ activeFrom }) => activeFrom > clock.now()), by),
+  }
+
+  return {
+    ...published,
+    view,
+    routes: signingKeyRoutes(published, deps),
+    all: () => keys,
+    current: () => currentOf(keys, clock.now()),
+    ensure: () => add(clock.now(), (held) => held.length > 0),
     tend: async () => {
       const due = (held: readonly SigningKey[]) => (held.at(-1)?.activeFrom ?? 0) + ROTATE_MS <= clock.now()
       if (due(keys)) await add(clock.now() + LEAD_MS, (held) => !due(held))

@@ -30,7 +30,6 @@ import { programsPage } from './dashboard-page.ts'
 import { createProofCheck } from './dpop.ts'
 import { createGuardedFetch } from './guarded-fetch.ts'
 import { interactionRoutes } from './interactions.ts'
-import { keyRoutes } from './key-routes.ts'
 import { serverMigrations, tokenKeys } from './migrations.ts'
 import { endpointRoutes } from './mount.ts'
 import { type Running, startServer } from './running.ts'
@@ -117,7 +116,7 @@ export function createAuthorizationServer(fetch: Fetch) {
       const pages = createConsentPages(use.pages)
       provide.webRoutes(interactionRoutes({ ...use, ...{ server, desk, appClients, clock, pages } }))
       provide.webRoutes(appClientRoutes({ ...use, appClients, tokens: () => started().tokens }))
-      provide.webRoutes(keyRoutes(keys))
+      provide.webRoutes(keys.routes)
       provide.webRoutes(clientRoutes({ ...use, ...{ appClients, offered, running: started } }))
       provide.dashboardParts(programsPage({ ...use, appClients, running: started }))
       use.jobs.add({ name: 'authorization-server-keys', everyMs: DAILY_MS, run: keys.tend })

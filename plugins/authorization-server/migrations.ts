@@ -53,7 +53,12 @@ export type Tables = {
 }
 
 /** Which keys sign ID tokens and logout tokens, for `createSigningKeys`. */
-export const tokenKeys = { name: 'oidc', table: 'authorization_server_keys', algorithm: 'RS256' } as const
+export const tokenKeys = {
+  name: 'oidc',
+  signs: 'ID tokens',
+  table: 'authorization_server_keys',
+  algorithm: 'RS256',
+} as const
 
 export const serverMigrations: Migrations = {
   owner: 'authorization-server',

@@ -28,48 +28,24 @@ export default defineHubPlugin({
     provide.assertion(
       createAssertion({ keys, revisions: use.revisions, clock, publicNames: use.publicNames }),
     )
-    provide.webRoutes(keyRoutes(keys))
+    provide.webRoutes(keys.routes)
+    provide.webRoutes(keySetRoutes(keys))
 
     use.jobs.add({ name: 'identity-jwt-rotation', everyMs: CHECK_MS, run: keys.tend })
     tap.lifecycle.start(keys.ensure)
   },
 })
 
-/**
- * Serves the public keys (RFC 7517), for applications and for `mezctl auth export --type=app-jwt`, and the requests of
- * `mezctl auth rotate`.
- */
-function keyRoutes(keys: Pick<SigningKeys, 'published' | 'list' | 'rotate'>): WebRoutes {
-  const document = () => JSON.stringify({ keys: keys.published() })
-  const admin = { config: { access: 'admin' } } as const
-  const show = () => ({
-    type: 'app-jwt',
-    keys: keys.list().map(({ kid, state, activeFrom }) => ({
-      ...{ kid, state },
-      signs_from: new Date(activeFrom).toISOString(),
-    })),
-  })
-  return {
-    name: 'identity-jwt-keys',
-    prefix: '',
-    routes: async (app) => {
-      app.get(
-        '/workload-identity/app-jwt-jwks.json',
-        { config: { access: 'public', rate: 'keys' } },
-        (_request, reply) =>
-          reply
-            .type('application/json; charset=utf-8')
-            .header('cache-control', `public, max-age=${CACHED_MS / 1_000}`)
-            .send(document()),
-      )
-      app.get('/v1/webapi/auth/rotate/app-jwt', admin, () => show())
-      app.post('/v1/webapi/auth/rotate/app-jwt', admin, async (request) => {
-        await keys.rotate(request.actor)
-        return show()
-      })
-      app.get('/v1/webapi/auth/export/app-jwt', admin, (_request, reply) =>
-        reply.type('application/json; charset=utf-8').send(document()),
-      )
-    },
-  }
-}
+/** Serves the public keys (RFC 7517) to applications. */
+const keySetRoutes = (keys: Pick<SigningKeys, 'published'>): WebRoutes => ({
+  name: 'identity-jwt-keys',
+  prefix: '/workload-identity',
+  async routes(web) {
+    web.get('/app-jwt-jwks.json', { config: { access: 'public', rate: 'keys' } }, (_request, reply) =>
+      reply
+        .type('application/json; charset=utf-8')
+        .header('cache-control', `public, max-age=${CACHED_MS / 1_000}`)
+        .send(JSON.stringify({ keys: keys.published() })),
+    )
+  },
+})

@@ -1,7 +1,12 @@
 import type { Database, Migrations } from '@mezite/core'
 
 /** Which keys sign the assertion, for `createSigningKeys`. */
-export const assertionKeys = { name: 'app-jwt', table: 'identity_jwt_keys', algorithm: 'ES256' } as const
+export const assertionKeys = {
+  name: 'app-jwt',
+  signs: 'identity assertions',
+  table: 'identity_jwt_keys',
+  algorithm: 'ES256',
+} as const
 
 export const identityJwtMigrations: Migrations = {
   owner: 'identity-jwt',
