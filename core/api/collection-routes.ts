@@ -19,6 +19,7 @@ export function collectionRoutes<Item, Row extends object, Input>(
   const config = ({ access = 'admin', cuts = false }: ResourceVerb) => ({ access, ...(cuts && { cuts }) })
   const keyIn = (params: unknown) => (params as Record<string, string>)[key]!
   const one = `/:${key}`
+  const aNoun = `${/^[aeio]/i.test(noun) ? 'an' : 'a'} ${noun}`
 
   const own: WebRoutes = {
     name: definition.collection,
@@ -32,7 +33,7 @@ export function collectionRoutes<Item, Row extends object, Input>(
         )
       }
       if (create) {
-        const { summary = `Creates a ${noun}`, body } = create
+        const { summary = `Creates ${aNoun}`, body } = create
         const schema = { summary, body: withExample(body, example), returns: create.returns ?? returns }
         web.post('/', { config: config(create), schema }, async (request, reply) => {
           const { row, more: members } = await collection.create(request.body as Input, request.actor)
@@ -47,7 +48,7 @@ export function collectionRoutes<Item, Row extends object, Input>(
         )
       }
       if (put) {
-        const { summary = `Creates or replaces a ${noun}` } = put
+        const { summary = `Creates or replaces ${aNoun}` } = put
         const result = Type.Object({ created: Type.Boolean(), resource: returns })
         const schema = { summary, takes: returns, returns: result }
         web.put(one, { config: config(put), schema }, async (request, reply) => {
@@ -59,7 +60,7 @@ export function collectionRoutes<Item, Row extends object, Input>(
         })
       }
       if (remove) {
-        const { summary = `Removes a ${noun}` } = remove
+        const { summary = `Removes ${aNoun}` } = remove
         const schema = { summary, returns: Type.Object({ [key]: Type.String(), removed: Type.Boolean() }) }
         web.delete(one, { config: config(remove), schema }, async ({ params, actor }) => {
           const { more: members } = await collection.remove(keyIn(params), actor)

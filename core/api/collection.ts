@@ -4,8 +4,9 @@ import type { Transaction } from './database.ts'
 import type { ResourceDefinition, ResourceParts, WithinChange } from './define-resource.ts'
 import { Problem } from './problem.ts'
 import { entityTags, type Preconditions } from './resource.ts'
-import type { Change, View } from './revisions.ts'
+import type { Change } from './revisions.ts'
 import type { Subject } from './subject.ts'
+import { tableView } from './table-view.ts'
 
 /** A stored change: the row, and the members that `within` adds to the response. */
 export interface StoredChange<Row> {
@@ -62,10 +63,6 @@ export function createCollection<Item, Row extends object, Input>(
   const unreadable = new Set<string>()
   const keyOf = (row: Row) => String(row[definition.key])
 
-  const rowsOf = async (trx: Transaction, keys: readonly string[] | null): Promise<Row[]> => {
-    const all = anyTables(trx).selectFrom(table).selectAll()
-    return (await (keys === null ? all : all.where(key, 'in', keys)).execute()) as Row[]
-  }
   function add(row: Row): void {
     try {
       items.set(keyOf(row), definition.read(row))
@@ -75,26 +72,18 @@ export function createCollection<Item, Row extends object, Input>(
       unreadable.add(keyOf(row))
     }
   }
-  const swap = (gone: Iterable<string>, rows: readonly Row[]) => () => {
-    for (const one of gone) {
-      items.delete(one)
-      unreadable.delete(one)
-    }
-    for (const row of rows) add(row)
-    definition.swapped?.(items)
-  }
-  const view: View = {
-    name: definition.collection,
-    kinds: [changeKind],
-    async loadAll(trx) {
-      const rows = await rowsOf(trx, null)
-      return () => swap([...items.keys(), ...unreadable], rows)()
+  const view = tableView<Row>({
+    ...{ name: definition.collection, kind: changeKind, table, key: definition.key },
+    swap(keys, rows) {
+      for (const one of keys ?? [...items.keys(), ...unreadable]) {
+        items.delete(one)
+        unreadable.delete(one)
+      }
+      for (const row of rows) add(row)
+      definition.swapped?.(items)
     },
-    async refresh(trx, touched) {
-      const keys = [...(touched.get(changeKind) ?? [])]
-      return keys.length === 0 ? () => {} : swap(keys, await rowsOf(trx, keys))
-    },
-  }
+  })
+  const { rowsOf } = view
   revisions.addView(view)
 
   const missing = (one: string) =>

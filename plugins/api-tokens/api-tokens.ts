@@ -118,8 +118,8 @@ export function createApiTokens(options: {
     },
     audited,
     verbs: {
-      create: { summary: 'Creates an API token', body: NewToken, returns: CreatedToken, row: newToken },
-      remove: { summary: 'Revokes an API token', within: async ({ row: { name } }) => ({ name }) },
+      create: { body: NewToken, returns: CreatedToken, row: newToken },
+      remove: { within: async ({ row: { name } }) => ({ name }) },
     },
   })
 

@@ -6,8 +6,9 @@ import type { Catalog } from '../../api/catalog.ts'
 import type { Transaction } from '../../api/database.ts'
 import { Problem } from '../../api/problem.ts'
 import { entityTags, type Preconditions, resourceInvalid } from '../../api/resource.ts'
-import type { Change, Revisions, View } from '../../api/revisions.ts'
+import type { Change, Revisions } from '../../api/revisions.ts'
 import type { SecretBox } from '../../api/secret-box.ts'
+import { tableView } from '../../api/table-view.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
@@ -61,9 +62,9 @@ export interface RunningCatalog extends Catalog {
 export function createCatalog(options: CatalogOptions): RunningCatalog {
   const { revisions, publicNames, appConfigs, clock, log } = options
   const headerSecrets = createHeaderSecrets(options.secretBox)
-  let byName = new Map<string, App>()
-  let byId = new Map<string, App>()
-  let byHost = new Map<string, App>()
+  const byName = new Map<string, App>()
+  const byId = new Map<string, App>()
+  const byHost = new Map<string, App>()
   let sorted: readonly App[] | null = null
 
   function read(row: AppTable): App | null {
@@ -79,49 +80,25 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
     }
   }
 
-  function swap(apps: Iterable<App>): void {
-    byName = new Map()
-    byId = new Map()
-    byHost = new Map()
-    sorted = null
-    for (const app of apps) {
-      byName.set(app.name, app)
-      byId.set(app.id, app)
-      if (app.publicAddr !== '') byHost.set(app.publicAddr, app)
-    }
-  }
-
-  const view: View = {
-    name: 'catalog',
-    kinds: ['app'],
-    async loadAll(trx) {
-      const rows = await trx.withTables<CatalogTables>().selectFrom('apps').selectAll().execute()
-      const apps = rows.map((row) => read(row as AppTable)).filter((app) => app !== null)
-      return () => swap(apps)
-    },
-    async refresh(trx, touched) {
-      const names = [...(touched.get('app') ?? [])]
-      if (names.length === 0) return () => {}
-      const db = trx.withTables<CatalogTables>()
-      const rows = await db.selectFrom('apps').selectAll().where('name', 'in', names).execute()
-      const apps = rows.map((row) => read(row as AppTable)).filter((app) => app !== null)
-      return () => {
-        for (const name of names) {
-          const old = byName.get(name)
-          if (!old) continue
-          byName.delete(name)
-          byId.delete(old.id)
-          if (byHost.get(old.publicAddr) === old) byHost.delete(old.publicAddr)
-        }
-        for (const app of apps) {
-          byName.set(app.name, app)
-          byId.set(app.id, app)
-          if (app.publicAddr !== '') byHost.set(app.publicAddr, app)
-        }
-        sorted = null
+  const view = tableView<AppTable>({
+    ...{ name: 'catalog', kind: 'app', table: 'apps', key: 'name' },
+    swap(names, rows) {
+      for (const name of names ?? byName.keys()) {
+        const old = byName.get(name)
+        if (!old) continue
+        byName.delete(name)
+        byId.delete(old.id)
+        if (byHost.get(old.publicAddr) === old) byHost.delete(old.publicAddr)
       }
+      for (const app of rows.map(read)) {
+        if (app === null) continue
+        byName.set(app.name, app)
+        byId.set(app.id, app)
+        if (app.publicAddr !== '') byHost.set(app.publicAddr, app)
+      }
+      sorted = null
     },
-  }
+  })
   revisions.addView(view)
   const living = (app: App | undefined): App | undefined =>
     app === undefined || (app.expires !== null && app.expires <= clock.now()) ? undefined : app
@@ -196,13 +173,7 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
     await change.audit({ type, success: true, by, fields: { app: input.name } })
   }
 
-  const find = (trx: Transaction, name: string) =>
-    trx
-      .withTables<CatalogTables>()
-      .selectFrom('apps')
-      .selectAll()
-      .where('name', '=', name)
-      .executeTakeFirst() as Promise<AppTable | undefined>
+  const find = async (trx: Transaction, name: string) => (await view.rowsOf(trx, [name]))[0]
 
   const put: RunningCatalog['put'] = async (input, mode, actor, preconditions = {}) => {
     checkCertificate(input)
@@ -244,8 +215,8 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
     urlOf: (app) => (servedByHub(app) ? `https://${app.publicAddr}${publicNames.portSuffix}/` : null),
     secretHeaders: headerSecrets.open,
     async bindsIn(trx, agent) {
-      const rows = await trx.withTables<CatalogTables>().selectFrom('apps').selectAll().execute()
-      return rows.some((row) => read(row as AppTable)?.agents.includes(agent))
+      const rows = await view.rowsOf(trx, null)
+      return rows.some((row) => read(row)?.agents.includes(agent))
     },
 
     check(input) {

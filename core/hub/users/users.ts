@@ -2,7 +2,8 @@ import type { Actor } from '../../api/audit.ts'
 import type { Transaction } from '../../api/database.ts'
 import { Problem } from '../../api/problem.ts'
 import { entityTags, type Preconditions } from '../../api/resource.ts'
-import type { Change, View } from '../../api/revisions.ts'
+import type { Change } from '../../api/revisions.ts'
+import { tableView } from '../../api/table-view.ts'
 import type { NameRelease, User, Users } from '../../api/users.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
@@ -39,7 +40,7 @@ export interface RunningUsers extends Users {
 
 /** Keeps users in memory, up to date by the change sequence. */
 export function createUsers({ revisions, clock, log, ...options }: UsersOptions): RunningUsers {
-  let users = new Map<string, User>()
+  const users = new Map<string, User>()
 
   function read(row: UserTable): User | null {
     try {
@@ -61,35 +62,17 @@ export function createUsers({ revisions, clock, log, ...options }: UsersOptions)
     }
   }
 
-  const view: View = {
-    name: 'users',
-    kinds: ['user'],
-    async loadAll(trx) {
-      const rows = await trx.withTables<AccessTables>().selectFrom('users').selectAll().execute()
-      const all = rows.map((row) => read(row as UserTable)).filter((user) => user !== null)
-      return () => {
-        users = new Map(all.map((user) => [user.key, user]))
-      }
+  const view = tableView<UserTable>({
+    ...{ name: 'users', kind: 'user', table: 'users', key: 'key' },
+    swap(keys, rows) {
+      for (const key of keys ?? users.keys()) users.delete(key)
+      for (const user of rows.map(read)) if (user) users.set(user.key, user)
     },
-    async refresh(trx, touched) {
-      const keys = [...(touched.get('user') ?? [])]
-      if (keys.length === 0) return () => {}
-      const db = trx.withTables<AccessTables>()
-      const rows = await db.selectFrom('users').selectAll().where('key', 'in', keys).execute()
-      const found = rows.map((row) => read(row as UserTable)).filter((user) => user !== null)
-      return () => {
-        for (const key of keys) users.delete(key)
-        for (const user of found) users.set(user.key, user)
-      }
-    },
-  }
+  })
   revisions.addView(view)
 
-  const rowOf = async (trx: Transaction, key: string): Promise<UserTable | undefined> => {
-    const db = trx.withTables<AccessTables>()
-    const row = await db.selectFrom('users').selectAll().where('key', '=', key).executeTakeFirst()
-    return row as UserTable | undefined
-  }
+  const rowOf = async (trx: Transaction, key: string): Promise<UserTable | undefined> =>
+    (await view.rowsOf(trx, [key]))[0]
 
   /** A session that is opened meanwhile ends with those of the former holder. */
   async function released(release: NameRelease): Promise<void> {
@@ -113,8 +96,8 @@ export function createUsers({ revisions, clock, log, ...options }: UsersOptions)
         'You cannot take the role admin from yourself. Ask another admin.',
       )
     }
-    const rows = await trx.withTables<AccessTables>().selectFrom('users').selectAll().execute()
-    if (rows.some((other) => other.key !== row.key && isAdmin(other as UserTable))) return
+    const rows = await view.rowsOf(trx, null)
+    if (rows.some((other) => other.key !== row.key && isAdmin(other))) return
     throw new Problem(
       409,
       'last_admin',

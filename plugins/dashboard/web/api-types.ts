@@ -9,6 +9,7 @@ export interface Bodies {
   'POST /access-requests/{id}/approve': { readonly for?: string }
   /** Deny a request */
   'POST /access-requests/{id}/deny': { readonly reason?: string }
+  /** Creates an API token */
   'POST /api-tokens': { readonly name: string; readonly roles: readonly (string)[]; readonly ttl_seconds?: number }
   'POST /auth/rotate/agent-ca': { readonly step: "start" | "switch" | "finish" | "rollback"; readonly force?: boolean }
   'POST /auth/rotate/hub-ca': { readonly step: "start" | "switch" | "finish" | "rollback"; readonly force?: boolean }
@@ -22,7 +23,7 @@ export interface Bodies {
   'POST /tokens': { readonly roles: readonly ("app")[]; readonly ttl_seconds?: number; readonly agent_hostname?: string | null }
   'POST /users': { readonly name: string; readonly roles: readonly (string)[] }
   'POST /users/{name}/mfa': { readonly type: "webauthn"; readonly sign_in?: boolean; readonly ttl_seconds?: number }
-  /** Creates or replaces a app source */
+  /** Creates or replaces an app source */
   'PUT /app-sources/{name}': { readonly kind: "app_source"; readonly version: "v1"; readonly metadata: { readonly name: string; readonly description?: string; readonly labels?: { readonly [name: string]: string }; readonly expires?: string }; readonly spec: { readonly agents: readonly (string)[]; readonly names: readonly (string)[]; readonly labels?: { readonly [name: string]: readonly (string)[] }; readonly max_apps?: number; readonly accept?: "ask" | "always" }; readonly status?: { readonly etag: string } }
   /** Creates or replaces a bot */
   'PUT /bots/{name}': { readonly kind: "bot"; readonly version: "v1"; readonly metadata: { readonly name: string; readonly description?: string; readonly labels?: { readonly [name: string]: string }; readonly expires?: string }; readonly spec: { readonly roles: readonly (string)[]; readonly allow_from?: readonly (string)[]; readonly max_token_ttl?: string; readonly trust?: readonly ({ readonly issuer: string; readonly audience: string; readonly claims: { readonly [name: string]: string } })[]; readonly keys?: readonly ({ readonly kid: string; readonly jwk: { readonly [name: string]: unknown } })[] }; readonly status?: { readonly etag: string } }
@@ -34,9 +35,11 @@ export interface Bodies {
 
 /** Documents of successful responses, by method and path. */
 export interface Responses {
-  /** Removes a agent */
+  /** Removes an agent */
   'DELETE /agents/{hostname}': { readonly hostname: string; readonly removed: boolean }
-  /** Removes a app source */
+  /** Removes an API token */
+  'DELETE /api-tokens/{id}': { readonly id: string; readonly removed: boolean }
+  /** Removes an app source */
   'DELETE /app-sources/{name}': { readonly name: string; readonly removed: boolean }
   /** Removes a bot */
   'DELETE /bots/{name}': { readonly name: string; readonly removed: boolean }
@@ -130,6 +133,7 @@ export interface Responses {
   'POST /access-requests/{id}/deny': { readonly id: string; readonly state: string; readonly user: string; readonly role: string; readonly app: string | null; readonly reason: string; readonly duration_ms: number; readonly approvals: number; readonly break_glass: boolean; readonly created: string | null; readonly expires: string | null; readonly closed: string | null; readonly grant_id: string | null; readonly until: string | null; readonly first_used: string | null; readonly reviews: readonly ({ readonly reviewer: string; readonly approves: boolean; readonly reason: string | null; readonly time: string | null })[] }
   /** End the access of a request */
   'POST /access-requests/{id}/revoke': { readonly id: string; readonly state: string; readonly user: string; readonly role: string; readonly app: string | null; readonly reason: string; readonly duration_ms: number; readonly approvals: number; readonly break_glass: boolean; readonly created: string | null; readonly expires: string | null; readonly closed: string | null; readonly grant_id: string | null; readonly until: string | null; readonly first_used: string | null; readonly reviews: readonly ({ readonly reviewer: string; readonly approves: boolean; readonly reason: string | null; readonly time: string | null })[] }
+  /** Creates an API token */
   'POST /api-tokens': { readonly id: string; readonly name: string; readonly roles: readonly (string)[]; readonly creator: string; readonly created: string | null; readonly expires: string | null; readonly used_at: string | null; readonly token: string }
   /** Registers a proposed app, served by its agent */
   'POST /app-proposals/{id}/accept': { readonly name: string; readonly accepted: boolean }
@@ -148,7 +152,7 @@ export interface Responses {
   'POST /roles/preview': { readonly users: number; readonly gains: readonly ({ readonly user: string; readonly app: string })[]; readonly loses: readonly ({ readonly user: string; readonly app: string })[]; readonly truncated: boolean }
   'POST /tokens': { readonly id: string; readonly token: string; readonly ca_pin: string; readonly command: string }
   'POST /users/{name}/mfa': { readonly id: string; readonly link: string; readonly expires: string; readonly needs_sign_in: boolean }
-  /** Creates or replaces a app source */
+  /** Creates or replaces an app source */
   'PUT /app-sources/{name}': { readonly created: boolean; readonly resource: { readonly kind: "app_source"; readonly version: "v1"; readonly metadata: { readonly name: string; readonly description?: string; readonly labels?: { readonly [name: string]: string }; readonly expires?: string }; readonly spec: { readonly agents: readonly (string)[]; readonly names: readonly (string)[]; readonly labels?: { readonly [name: string]: readonly (string)[] }; readonly max_apps?: number; readonly accept?: "ask" | "always" }; readonly status?: { readonly etag: string } } }
   /** Creates or replaces a bot */
   'PUT /bots/{name}': { readonly created: boolean; readonly resource: { readonly kind: "bot"; readonly version: "v1"; readonly metadata: { readonly name: string; readonly description?: string; readonly labels?: { readonly [name: string]: string }; readonly expires?: string }; readonly spec: { readonly roles: readonly (string)[]; readonly allow_from?: readonly (string)[]; readonly max_token_ttl?: string; readonly trust?: readonly ({ readonly issuer: string; readonly audience: string; readonly claims: { readonly [name: string]: string } })[]; readonly keys?: readonly ({ readonly kid: string; readonly jwk: { readonly [name: string]: unknown } })[] }; readonly status?: { readonly etag: string } } }
