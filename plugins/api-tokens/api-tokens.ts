@@ -134,8 +134,11 @@ export function createApiTokens(options: {
     { trx, change }: RunningChange,
   ): Promise<{ readonly row: TokenRow; readonly shown: object }> {
     if (subject.kind === 'token') {
-      const detail = 'An API token cannot create another one. Sign in to create it.'
-      throw new Problem(403, 'token_makes_no_token', detail)
+      throw new Problem(
+        403,
+        'token_makes_no_token',
+        'An API token cannot create another one. Sign in to create it.',
+      )
     }
     const beyond = roles.filter((role) => !subject.roles.includes(role))
     if (beyond.length > 0) {

@@ -67,10 +67,13 @@ ${sorted(found).join('\n')}
 /** Ports and the first part of every path. */
 export function portsPage(): string {
   const prefixes = programSources().flatMap((file) =>
-    [...textOf(file).matchAll(/\bprefix: '(\/[^']*)'/g)].map(([, prefix]) => {
-      const [, owner] = /^plugins\/([^/]+)/.exec(file) ?? []
-      return `- \`${prefix}\`: ${owner === undefined ? 'the hub' : `plugin ${owner}`}`
-    }),
+    [...textOf(file).matchAll(/^ *(?:prefix: '(\/[^']*)'|collection: '([a-z-]+)')/gm)].map(
+      ([, prefix, collection]) => {
+        const [, owner] = /^plugins\/([^/]+)/.exec(file) ?? []
+        const path = prefix ?? `/v1/webapi/${collection}`
+        return `- \`${path}\`: ${owner === undefined ? 'the hub' : `plugin ${owner}`}`
+      },
+    ),
   )
   return `${HEAD}# Ports and paths
 
