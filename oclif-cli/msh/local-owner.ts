@@ -30,7 +30,7 @@ export function createOwnerCheck(): OwnerCheck {
   let next: Promise<string> | null = null
 
   function tables(): Promise<string> {
-    // What is being read may lack a connection that is newer.
+    // The read under way may lack a newer connection.
     next ??= current.then(() => {
       next = null
       const reading = readTables()

@@ -19,7 +19,7 @@ import {
 import { jwkThumbprint } from './jwk-thumbprint.ts'
 import { readPrivateFile } from './private-file.ts'
 
-/** Where the proof of a bot comes from, each time anew. */
+/** Where the proof of a bot comes from; it is read again each time. */
 export type ProofSource =
   /** A private key in PEM that signs an assertion (RFC 7523). */
   | { readonly kind: 'key'; readonly file: string }

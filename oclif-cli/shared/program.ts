@@ -20,7 +20,7 @@ export interface ProgramOptions {
   readonly classes: string
   /** Flags with a value that are also accepted before the command. */
   readonly leading?: readonly string[]
-  /** The command that prints pages of the documentation, for `help TOPIC` of a topic that it covers and that is no command. */
+  /** The command that prints pages of the documentation, for `help TOPIC` of a topic that it covers and that is not a command. */
   readonly manual?: string
 }
 

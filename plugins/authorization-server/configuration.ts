@@ -113,7 +113,7 @@ export function configure(deps: {
     pkce: { required: (_ctx, client) => client.clientAuthMethod === 'none' },
     rotateRefreshToken: true,
     issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
-    // What depends on a sign-in ends with the session in `Consent.anchor`.
+    // Tokens that depend on a sign-in end with the session in `Consent.anchor`.
     expiresWithSession: () => false,
     clientBasedCORS: (_ctx, origin, client) =>
       (client.redirectUris ?? []).some((uri) => URL.parse(uri)?.origin === origin),

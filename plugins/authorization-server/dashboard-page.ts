@@ -30,7 +30,7 @@ export function programsPage(deps: {
       const consents = (await records.list('Grant')).flatMap((grant) => {
         const consent = consentOf(grant)
         const anchor = consent && sessions.byId(consent.anchor)
-        // An app's own sign-in is no consent: it ends with the person's session.
+        // An app's own sign-in is not a consent: it ends with the person's session.
         return consent && anchor?.kind === 'token' ? [{ ...consent, anchor, created: grant.created }] : []
       })
       const removable = programs.filter(({ kind }) => kind !== 'app').map(({ client_id }) => client_id)

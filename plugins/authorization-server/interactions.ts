@@ -126,7 +126,7 @@ export function interactionRoutes(deps: InteractionDeps): WebRoutes {
     const scope = String(details.params.scope ?? '')
     if (scope !== '') grant.addOIDCScope(scope)
     for (const { resource } of apps) grant.addResourceScope(resource, APP_SCOPE)
-    // What an app knows of the person ends with the sign-in; a program that the person let in goes on without the browser.
+    // Consents of apps end with the sign-in; a program that the person admitted continues without the browser.
     const anchor =
       own !== undefined
         ? session.id

@@ -100,7 +100,7 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
     const url = String(address instanceof Request ? address.url : address)
     if (appClients.hasLogoutUri(url))
       return globalThis.fetch(url, { ...options, dispatcher: undefined } as RequestInit)
-    // Whoever registers has not signed in, and could use the hub to reach other servers.
+    // A caller that registers has not signed in, and could use the hub to reach other servers.
     if (calls.getStore()?.request.url.startsWith(ROUTES.registration))
       return Promise.reject(new Error('nothing is fetched for a registration'))
     return deps.fetch(url, options)

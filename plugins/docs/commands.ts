@@ -3,7 +3,7 @@ import * as Args from '@oclif/core/args'
 import { terminalText } from './commands/terminal-text.ts'
 import { findTopic, pageList, type Topic } from './commands/topics.ts'
 
-/** `mezctl docs TOPIC`, and `mezctl help TOPIC` for a topic that is no command. */
+/** `mezctl docs TOPIC`, and `mezctl help TOPIC` for a topic that is not a command. */
 class Docs extends BaseCommand {
   static override summary = 'Print a page of the documentation, or the section of an error or reason code'
   static override examples = [

@@ -13,7 +13,7 @@ export const RECHECK_LOOK_MS = 5_000
 const GRACE_MS = 3_600_000
 /** After a provider has not answered, in milliseconds. */
 const RETRY_MS = 60_000
-/** Sign-ins of one look, and how many of them wait for a provider at the same time: 10,000 sessions are no storm. */
+/** Sign-ins of one look, and how many of them wait for a provider at the same time: 10,000 sessions must not cause a storm. */
 const PIECE = 200
 const AT_ONCE = 8
 
@@ -132,7 +132,7 @@ export function createRecheck({ connectors, providers, logins, sessions, users, 
       }
       await Promise.all(Array.from({ length: AT_ONCE }, work))
       const after = await logins.due(clock.now(), PIECE)
-      // What could not be stored is due again at the next look, not at once.
+      // Sign-ins that could not be stored are due again at the next look, not at once.
       due = after.filter(({ sessionId }) => !due.some((one) => one.sessionId === sessionId))
     }
     return asked === 0 ? undefined : `asked about ${asked} sign-ins`

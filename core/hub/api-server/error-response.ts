@@ -26,7 +26,7 @@ export type RenderError = (page: ErrorPage, request: FastifyRequest, problem: Pr
 const PASSING = 'handover_busy'
 
 /**
- * The status of the page of a problem. A page that only has to wait is no failure: it loads `url`, or itself, again. Not
+ * The status of the page of a problem. A page that only has to wait is not a failure: it loads `url`, or itself, again. Not
  * after a form was sent, which would not be sent again.
  */
 export function statusOfPage(

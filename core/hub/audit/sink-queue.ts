@@ -231,7 +231,7 @@ export function createDelivery(
       if (!enforced) return true
       if (failing || bytes >= limits.fullBytes) return false
       if (queued - strangers + more < limits.full) return true
-      // What is not queued yet is new.
+      // Events that are not queued yet are new.
       return Math.max(0, clock.monotonic() - oldest()) < limits.fullMs
     },
     get queued() {

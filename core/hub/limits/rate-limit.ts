@@ -6,7 +6,7 @@ export interface RateLimit {
   take(key: string, perMinute: number): boolean
   /** Whether the bucket has a token. */
   has(key: string, perMinute: number): boolean
-  /** Gives a token back: what took it was no misuse. */
+  /** Returns a token that was not taken by misuse. */
   give(key: string): void
 }
 

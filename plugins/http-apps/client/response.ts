@@ -76,7 +76,7 @@ export function problemResponse(
     </dl>
   </div>`
   const page = pages.render({ title, body, on: 'app', user, language })
-  // A page that only has to wait is no failure: it loads itself again.
+  // A page that only has to wait is not a failure: it loads itself again.
   return code === 'handover_busy'
     ? htmlResponse(202, page, ['Refresh', '2', ...extra])
     : htmlResponse(status, page, extra)

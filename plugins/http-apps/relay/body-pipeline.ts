@@ -1,6 +1,6 @@
 import type { BodyTransform } from '../deps.ts'
 
-/** A transform of a plugin, made anew for each body. */
+/** A transform of a plugin, created for each body. */
 export interface NamedTransform {
   readonly plugin: string
   readonly make: () => BodyTransform

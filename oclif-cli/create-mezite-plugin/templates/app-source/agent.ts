@@ -34,7 +34,7 @@ export default defineAgentPlugin({
             if (!Array.isArray(apps)) throw new Error('it is not a list')
             if (!signal.aborted) propose(apps)
           } catch (error) {
-            // What was proposed before stays.
+            // Earlier proposals stay.
             log.warn({ reason: messageOf(error) }, 'failed to read the file of applications')
           }
           await pause(config.interval, undefined, { signal }).catch(() => {})
