@@ -22,7 +22,7 @@ t.test('the search for imports finds them', (t) => {
   t.end()
 })
 
-t.test('the kernel imports nothing of ours but itself, and knows no HTTP, TLS or SQL', (t) => {
+t.test('the kernel imports only itself from this project, and no HTTP, TLS or SQL', (t) => {
   const foreign = /^(node:(http2?|https|tls|net)|fastify.*|kysely|pg|undici|@mezite\/.*)$/
   const fromKernel = (from: string) => from.startsWith('core/kernel/')
   t.strictSame(
@@ -59,7 +59,7 @@ const ROOMS_MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   users: ['access', 'revisions'],
 }
 
-t.test("rooms import each other's types, and run code of few others", (t) => {
+t.test('rooms import types from each other, and run code of few others', (t) => {
   const room = (path: string) => /^core\/hub\/([^/]+)\//.exec(path)?.[1]
   const crosses = ({ from, to, typeOnly }: Import) => {
     const [own, other] = [room(from), room(to)]
@@ -114,7 +114,7 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   ],
 }
 
-t.test('each part loads only what the map allows', (t) => {
+t.test('each part loads only the parts that the map allows', (t) => {
   const below = (pattern: string, to: string) => pattern.endsWith('/*') && to.startsWith(pattern.slice(0, -1))
   for (const [part, allowed] of Object.entries(MAY_LOAD)) {
     // Of plugins and examples each is a part of its own.
@@ -135,7 +135,7 @@ t.test('each part loads only what the map allows', (t) => {
   t.end()
 })
 
-t.test('commands of a plugin load none of its halves, and its halves no command', (t) => {
+t.test('commands of a plugin load neither of its halves, and its halves load no command', (t) => {
   // mezctl must start fast, and a hub is installed without the command lines.
   const isCommand = (path: string) => /^plugins\/[^/]+\/commands[./]/.test(path)
   const line = /^(@mezite\/cli|@oclif\/core)(\/|$)/
@@ -179,14 +179,14 @@ t.test('the main entry has at most 95 names', (t) => {
   t.end()
 })
 
-t.test('a name is in one of the entries', (t) => {
+t.test('each name is in one of the entries', (t) => {
   // Programs that only speak a protocol load nothing else.
   const both = ['Clock', 'isMezError']
   t.strictSame(main.filter((name) => protocol.includes(name)).sort(), both)
   t.end()
 })
 
-t.test('what the protocol entry exports is marked unstable', (t) => {
+t.test('the exports of the protocol entry are marked unstable', (t) => {
   t.match(textOf('core/protocol.ts'), /^\/\*\*[\s\S]*?Unstable until 1\.0/)
   t.end()
 })
@@ -199,7 +199,7 @@ t.test('the contracts import the kernel and each other, types included', (t) => 
   t.end()
 })
 
-t.test('wire, agent, loader, log and kernel take no type from the hub', (t) => {
+t.test('wire, agent, loader, log and kernel import no type from the hub', (t) => {
   const lower = ['core/wire', 'core/agent', 'core/loader', 'core/log', 'core/kernel'].flatMap(sourcesOf)
   t.strictSame(
     importsOf(lower).filter(({ to }) => to.startsWith('core/hub/')),
@@ -208,7 +208,7 @@ t.test('wire, agent, loader, log and kernel take no type from the hub', (t) => {
   t.end()
 })
 
-t.test('the map of the code has every part and room, and only what is there', (t) => {
+t.test('the map of the code has every part and room, and no other', (t) => {
   const mapped = [...textOf('plugins/docs/pages/build/map.md').matchAll(/^\| `([^`]+)` \|/gm)].map(
     ([, place]) => place!,
   )
@@ -226,7 +226,7 @@ t.test('the map of the code has every part and room, and only what is there', (t
   t.end()
 })
 
-t.test('what is exported is used', (t) => {
+t.test('every export is used', (t) => {
   const readers = [...sources, ...sourcesOf('test'), ...sourcesOf('examples')]
   const places = new Map<string, Set<string>>()
   for (const file of readers) {
@@ -283,7 +283,7 @@ t.test('the kernel stays under 900 lines of code that runs', (t) => {
   t.end()
 })
 
-t.test('E80 only the gate decides, only what it admits opens a connection, and every way in asks it', (t) => {
+t.test('E80 the gate alone decides, and every way to an app uses it to open connections', (t) => {
   const using = (pattern: RegExp) => sources.filter((file) => pattern.test(textOf(file))).sort()
   t.strictSame(using(/\bdecisions\.decide\(/), ['core/hub/access/access.ts'])
   t.strictSame(using(/\bcalls\.access\b/), [
@@ -326,7 +326,7 @@ t.test('E80 only the gate decides, only what it admits opens a connection, and e
   t.end()
 })
 
-t.test('R190 no parser of a third party is on a path of strangers without its fuzz', (t) => {
+t.test('R190 every third-party parser on a path of strangers has its fuzz test', (t) => {
   const programs = sources.filter(
     (file) =>
       /^(agent|plugins|core\/(api|hub|kernel|loader|log|wire))\//.test(file) &&

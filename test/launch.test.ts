@@ -56,7 +56,7 @@ const COUNTS = `
   console.log('begun')
 `
 
-t.test('a signal to the whole group and one to the program alone count once each', async (t) => {
+t.test('a signal to the whole group and one to the program alone are each counted once', async (t) => {
   for (const [to, target] of [
     ['the group', -1],
     ['the program', 1],
@@ -68,7 +68,7 @@ t.test('a signal to the whole group and one to the program alone count once each
   }
 })
 
-t.test('a second signal is heard', async (t) => {
+t.test('a second signal takes effect', async (t) => {
   const program = await start(t, COUNTS.replace('2_000', '30_000'))
   process.kill(-program.pid, 'SIGTERM')
   await until(() => program.said().includes('SIGTERM 1'), 'the first is')
@@ -84,7 +84,7 @@ t.test('death by a signal gives the exit code of shells', async (t) => {
 })
 
 t.test(
-  'an old Node.js is replaced and does not wait; only one that cannot replace itself is named',
+  'an old Node.js is replaced without a wait, and only one that cannot replace itself is named',
   async (t) => {
     const entry = "console.log('begun', process.pid, process.env.MEZITE_PARENT_NODE ?? 'none')"
     const replaced = await start(t, entry, '22.15.0')
@@ -97,7 +97,7 @@ t.test(
   },
 )
 
-t.test('an old Node.js that finds no newer one says so', async (t) => {
+t.test('an old Node.js without a newer one reports that', async (t) => {
   const bin = join(t.testdir({ 'bin.js': '' }), 'bin.js')
   writeFileSync(
     bin,

@@ -74,7 +74,7 @@ const needsOf = ({ manifest }: Package): Readonly<Record<string, string>> => ({
   ...manifest.peerDependencies,
 })
 
-t.test('P181 a package declares what it imports, and nothing else', (t) => {
+t.test('P181 a package declares all its imports, and nothing else', (t) => {
   t.ok(packages.length > 15)
   for (const each of packages) {
     const { folder, manifest, unseen } = each
@@ -107,7 +107,7 @@ t.test('a program lists the commands of its packages, each as the package has it
   t.strictSame(listed, found)
 })
 
-t.test('all use one version of a package', (t) => {
+t.test('all packages use the same version of a dependency', (t) => {
   const chosen = new Map<string, string>()
   for (const each of packages) {
     for (const [name, version] of Object.entries(needsOf(each))) {
@@ -118,7 +118,7 @@ t.test('all use one version of a package', (t) => {
   t.end()
 })
 
-t.test('core/reference.md is the surface of the sources, and the changelog names what has changed', (t) => {
+t.test('core/reference.md matches the sources, and the changelog names every change', (t) => {
   const surface = readSurface()
   t.ok(textOf('core/reference.md') === renderReference(surface), 'run npm run reference')
   const changed = unannounced(releasedSurface(), fingerprints(surface), textOf('CHANGELOG.md'))

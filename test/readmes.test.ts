@@ -50,7 +50,7 @@ for (const name of readdirSync(plugins)) {
   })
 }
 
-t.test('the page about what a plugin can do has every hook, service and slot, with an example', (t) => {
+t.test('the page about abilities of plugins has every hook, service and slot, with an example', (t) => {
   const page = readFileSync(join(plugins, 'docs/pages/build/what-a-plugin-can-do.md'), 'utf8')
   const points = page.split(/^### /m).slice(1)
   const named = new Set(

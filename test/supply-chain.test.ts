@@ -57,7 +57,7 @@ t.test('P181 every version is exact and every package is known by its hash', (t)
   t.end()
 })
 
-t.test('P181 the lock file says what the manifests say', (t) => {
+t.test('P181 the lock file matches the manifests', (t) => {
   for (const [folder, manifest] of manifests)
     for (const kind of ['dependencies', 'devDependencies', 'optionalDependencies'] as const)
       t.strictSame(packages[folder]?.[kind] ?? {}, manifest[kind] ?? {}, `${folder || 'the root'}: ${kind}`)
@@ -79,7 +79,7 @@ const LICENSES = [
   'Unlicense',
 ]
 
-t.test('the license of every dependency permits to pass it on', (t) => {
+t.test('the license of every dependency permits redistribution', (t) => {
   const permits = (license = '') =>
     license
       .replace(/[()]/g, '')
@@ -96,7 +96,7 @@ t.test('the license of every dependency permits to pass it on', (t) => {
   t.end()
 })
 
-t.test('P181 P183 nothing has to run while it is installed', (t) => {
+t.test('P181 P183 no package runs scripts at its installation', (t) => {
   // The package manager yarn, which the command line's plugin manager carries and does not need set up, and protobufjs,
   // which comes with the gRPC that tests use: its script only compares version numbers.
   const scripted = installed.filter(([, { hasInstallScript }]) => hasInstallScript).map(([path]) => path)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { closingLine, readTally } from './tally.ts'
 
-t.test('the closing line counts what the runner counted', async (t) => {
+t.test('the closing line has the runner’s counts', async (t) => {
   t.same(readTally('# { total: 5, pass: 2, fail: 1, todo: 1, skip: 1 }'), {
     passed: 2,
     failed: 1,

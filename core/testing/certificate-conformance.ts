@@ -107,7 +107,7 @@ export function conformCertificates(t: ConformTest, open: () => Promise<SourceUn
     })
   })
 
-  t.test('it proves nothing unasked', async (t) => {
+  t.test('it answers no challenge that it did not request', async (t) => {
     await withSource(({ source, ready }) => {
       for (const host of [...ready, ...FOREIGN]) {
         t.ok((source.alpnCertificate?.(host) ?? null) === null, `no proof by TLS for "${host}"`)

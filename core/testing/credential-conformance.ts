@@ -136,7 +136,7 @@ export function conformCredential(t: ConformTest, open: () => Promise<Credential
     })
   })
 
-  t.test('what it answers before anybody is known does not tell which apps exist', async (t) => {
+  t.test('it responds alike to strangers whether an app exists or not', async (t) => {
     const asked = { code: 'session_ended', target: '/', userAgent: 'curl/8.14.1' }
     await withEntry(async ({ credential }) => {
       if (credential.from !== 'header') return void t.ok(true, 'it answers nothing')

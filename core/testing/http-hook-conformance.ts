@@ -69,7 +69,7 @@ export function conformHttpHooks(
     t.ok(hooks.includes('http.request') || hooks.includes('http.response'), hooks.join(', ') || 'no taps')
   })
 
-  t.test('every request passes or is refused, and what changes keeps the rules', async (t) => {
+  t.test('every request passes or is refused, and changes keep the rules', async (t) => {
     const { calls } = createTestHost(plugin, host)
     for (const visit of visits) {
       const refusals: unknown[] = []
@@ -98,7 +98,7 @@ export function conformHttpHooks(
     t.ok(late.length === 0, late.join(', ') || 'no late refusal')
   })
 
-  t.test('every response passes, and what changes keeps the rules', async (t) => {
+  t.test('every response passes, and changes keep the rules', async (t) => {
     const { calls } = createTestHost(plugin, host)
     for (const response of RESPONSES) {
       for (const { request, subject } of visits) {

@@ -43,7 +43,7 @@ export function conformMigrations(t: ConformTest, plugin: AnyPlugin, host: TestH
     t.ok(failed === null, failed ?? 'all of them')
   })
 
-  t.test('what they create carries the name of the plugin', async (t) => {
+  t.test('tables that they create have the name of the plugin', async (t) => {
     const { created } = await result()
     const foreign = created.filter((name) => name !== prefix && !name.startsWith(`${prefix}_`))
     t.ok(foreign.length === 0, foreign.join(', ') || `each begins with ${prefix}_`)

@@ -40,7 +40,7 @@ export function conformNotifier(t: ConformTest, open: () => Promise<NotifierUnde
   const deliver = ({ notifier }: NotifierUnderTest, message: NotifierMessage) =>
     inTime(notifier.deliver(message, AbortSignal.timeout(15_000)), 'deliver')
 
-  t.test('it has a name and says what it takes', async (t) => {
+  t.test('it has a name and lists its settings', async (t) => {
     await withNotifier(async ({ notifier }) => {
       t.ok(/^[a-z0-9][a-z0-9-]{0,62}$/.test(notifier.name), `the name '${notifier.name}'`)
       for (const severity of ['info', 'warning', 'critical'] as const)

@@ -64,7 +64,7 @@ export function conformPlugin(t: ConformTest, plugin: AnyPlugin, options: Confor
     t.ok(left.length === 0, left.join(', ') || 'nothing is left')
   })
 
-  t.test('what it offers after a denial is complete, and comes at once', async (t) => {
+  t.test('its offer after a denial is complete, and is returned at once', async (t) => {
     if (plugin.side !== 'hub') return void t.ok(true, 'agents deny nobody')
     const { app, subject } = testQuery()
     for (const { name, helpFor } of createTestHost(plugin, host).slot(denialHelp))

@@ -186,7 +186,7 @@ export function conformProtocol(t: ConformTest, options: ConformProtocolOptions)
 
   const { target } = options
   if (target !== undefined)
-    t.test('targets are what the agent allows, with access, and each is recorded', async (t) => {
+    t.test('only targets that the agent allows are reached, with access, and each is recorded', async (t) => {
       const { hub, person } = await bench()
       const user = `person-${randomBytes(4).toString('hex')}`
       const visitor = await person(user, [ROLE])

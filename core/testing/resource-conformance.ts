@@ -81,7 +81,7 @@ export function conformResource(t: ConformTest, plugin: AnyPlugin, options: Conf
     t.ok(schema !== undefined && Value.Check(schema, rows), 'the list is as described')
   })
 
-  t.test('one is shown alike everywhere, until it is removed', async (t) => {
+  t.test('a resource has the same JSON in every response, until it is removed', async (t) => {
     const { one, idOf, at, ask, created, list, remove } = await open()
     const made = await created()
     const found = (await list()).filter((row) => idOf(row) === idOf(made))
@@ -106,7 +106,7 @@ export function conformResource(t: ConformTest, plugin: AnyPlugin, options: Conf
     t.ok(stored.length === 0, 'nothing is stored')
   })
 
-  t.test('only who has seen the stored one replaces it', async (t) => {
+  t.test('a resource is replaced only by a caller who has its current version', async (t) => {
     const { one, example, at, ask, created, remove } = await open()
     if (!one.put) return void t.ok(true, 'nothing can be replaced')
     const made = await created()
@@ -121,7 +121,7 @@ export function conformResource(t: ConformTest, plugin: AnyPlugin, options: Conf
     t.ok(seen === 200, `its ETag in If-Match: ${seen}`)
   })
 
-  t.test('pages contain every one of them, each once', async (t) => {
+  t.test('pages contain every resource once', async (t) => {
     const { path, ask, idOf, created, list, remove } = await open()
     const made = [await created(), await created(options.another as Json)]
     const whole = (await list()).map(idOf)
@@ -155,7 +155,7 @@ export function conformResource(t: ConformTest, plugin: AnyPlugin, options: Conf
       t.ok(events === 1, `${name}.${verbs[at]}: ${events} events`)
   })
 
-  t.test('nobody calls it without credentials', async (t) => {
+  t.test('every route rejects callers without credentials', async (t) => {
     const { hub, path, all, one } = await open()
     const routes = [
       ...Object.keys(all).map((verb) => [verb, path]),

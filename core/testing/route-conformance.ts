@@ -44,7 +44,7 @@ export function conformRoutes(t: ConformTest, plugin: AnyPlugin, options: Confor
     t.ok(gone.length === 0, `${gone.join(', ') || 'each of them'} exists`)
   })
 
-  t.test('strangers are sent away', async (t) => {
+  t.test('strangers are refused', async (t) => {
     const { signInUrl, visitor } = await hub()
     for (const route of await routesOf(plugin, host)) {
       if (route.access === 'public') continue

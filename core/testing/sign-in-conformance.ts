@@ -131,7 +131,7 @@ export function conformSignIn(t: ConformTest, plugin: AnyPlugin, options: Confor
     t.ok(response.status >= 400 && response.status < 500, `forged parameters: ${response.status}`)
   })
 
-  t.test('nothing of it is logged as a fault', async (t) => {
+  t.test('no sign-in is logged as a fault', async (t) => {
     const own = await hub()
     const faults = own.log.filter((line) => / ERROR /.test(line) && /sign-in/.test(line))
     if (!options.hub) await own.stop()

@@ -59,7 +59,7 @@ export function conformVerifier(t: ConformTest, open: () => Promise<VerifierUnde
     })
   })
 
-  t.test('what its sender has proved is admitted, in every spelling of header names', async (t) => {
+  t.test('a valid proof is admitted, in every spelling of header names', async (t) => {
     await withVerifier(async ({ sent }, outcomeOf) => {
       for (const spell of ['toLowerCase', 'toUpperCase'] as const) {
         const headers = sent.request.headers.map((text, i) => (i % 2 === 0 ? text[spell]() : text))

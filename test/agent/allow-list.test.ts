@@ -36,7 +36,7 @@ t.test(
   },
 )
 
-t.test('J134 other schemes are not dialled', async (t) => {
+t.test('J134 an agent does not dial other schemes', async (t) => {
   for (const uri of ['file:///etc/passwd', 'unix:/run/x.sock', 'tcp://127.0.0.1', 'tcp://:1', 'x']) {
     const refused = dialApp(target(uri), createAllowList(undefined)).catch((error) => error)
     t.match(await refused, { reason: 'uri_invalid' }, uri)
@@ -107,7 +107,7 @@ t.test(
   },
 )
 
-t.test('entries that cannot be read stop the start', async (t) => {
+t.test('an unreadable entry stops the start', async (t) => {
   for (const entry of ['localhost', '10.0.0.0/33:1', 'a/8:1', ':1', 'x:99999', 'x:http', '']) {
     t.throws(() => createAllowList([entry]), { code: 'MEZ_ALLOW_INVALID' }, entry)
   }

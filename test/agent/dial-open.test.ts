@@ -141,7 +141,7 @@ t.test('dial.open: a plugin may read from its socket before it returns it paused
   t.equal(`${bytes}`, 'tcp:hi')
 })
 
-t.test('fault 39: each connection goes where the name of the app leads then', async (t) => {
+t.test('fault 39: each connection goes to the address that the name of the app has then', async (t) => {
   const reached: string[] = []
   const listen = (address: string, port: number) =>
     new Promise<Server>((resolve) => {

@@ -68,7 +68,7 @@ t.test('config check reports every problem, and nothing is started', async (t) =
   t.match(await mezd(['config', 'chek']).ended, { code: 2 })
 })
 
-t.test('R189 an agent whose proof the hub refuses says so, and why that may be', async (t) => {
+t.test('R189 an agent whose proof the hub rejects reports that, with possible causes', async (t) => {
   const { log, lines } = memoryLog()
   const agent = createAgent({
     ...{ proxyAddr: proxy, token: 'unknown', caPin: `sha256:${'0'.repeat(64)}`, hostname: 'unknown', log },

@@ -73,7 +73,7 @@ for (const [name, plugin] of [
   ['webtransport', webTransport],
   ['websocket', webSocket],
 ] as const)
-  t.test(`R190, R195 nonsense of a hub over ${name} ends its carrier and nothing else`, async (t) => {
+  t.test(`R190, R195 invalid bytes from a hub over ${name} end its carrier and nothing else`, async (t) => {
     const transport = createTestHost<'agent'>(plugin).slot(agentTransports)[0]!
     const attempt = async (): Promise<void> => {
       const signal = AbortSignal.timeout(20_000)

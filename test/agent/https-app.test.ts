@@ -85,7 +85,7 @@ t.test('J136 certificates of https applications are verified unless the app says
   t.ok(app.names.includes('app.internal'))
 })
 
-t.test('a failed connection is told in the words of the operator, not of Node.js', async (t) => {
+t.test('a failed connection is described in the words of the operator, not of Node.js', async (t) => {
   const hub = await joined(t)
   const plain = createHttpServer((_request, response) => response.end('hello'))
   await new Promise<void>((resolve) => plain.listen(0, '127.0.0.1', resolve))
@@ -122,7 +122,7 @@ t.test('a failed connection is told in the words of the operator, not of Node.js
   }
 })
 
-t.test('over TLS too a reset is no clean end, in either direction', async (t) => {
+t.test('a reset over TLS is not a clean end, in either direction', async (t) => {
   const hub = await joined(t)
   const seen: string[] = []
   const app = await startHttpsApp(t, (socket, raw) => {
@@ -152,7 +152,7 @@ t.test('over TLS too a reset is no clean end, in either direction', async (t) =>
   t.notOk(seen.includes('clean end'), `by the hub: ${seen}`)
 })
 
-t.test('J135 redirects and cookies of the application pass as bytes, and nothing is followed', async (t) => {
+t.test('J135 an agent passes on redirects and cookies as bytes, and follows no redirect', async (t) => {
   const hub = await joined(t)
   let elsewhere = 0
   const target = createHttpServer(() => {

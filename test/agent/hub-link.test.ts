@@ -22,7 +22,7 @@ function open(onMessage: () => void) {
   return { far, closed }
 }
 
-t.test('a message that nobody can handle ends the link', async (t) => {
+t.test('a message without a handler ends the link', async (t) => {
   const { far, closed } = open(() => {
     throw new Error('not understood')
   })

@@ -112,7 +112,7 @@ t.test('H108 a joiner that breaks HTTP/2 and leaves at once leaves nothing behin
   t.pass('collected')
 })
 
-t.test('J127 expired and guessed tokens are refused and audited', async (t) => {
+t.test('J127 the hub refuses expired and guessed tokens, and audits them', async (t) => {
   const hub = await startTunnelHub()
   t.teardown(() => hub.close())
   const expired = await hub.token('node-1', -1)
@@ -132,7 +132,7 @@ t.test('J128 a token admits the host name that it was made for, or one that is f
   await t.rejects(hub.agent({ token: await hub.token(null) }).start(), /taken or has apps/)
 })
 
-t.test('J128 a token for a free name gets none that an app waits for, be the app expired', async (t) => {
+t.test('J128 a token for a free name does not admit a name that an app binds, even expired', async (t) => {
   const hub = await createTestHub()
   t.teardown(() => hub.stop())
   const names = { brief: new Date(Date.now() - 1_000).toISOString(), lasting: undefined }
@@ -159,7 +159,7 @@ t.test('J128 a token for a free name gets none that an app waits for, be the app
   t.ok(await joinAs('free'))
 })
 
-t.test('J133 a wrong pin stops the agent before anything has left', async (t) => {
+t.test('J133 a wrong pin stops the agent before it has sent anything', async (t) => {
   const hub = await startTunnelHub()
   t.teardown(() => hub.close())
   const token = await hub.token()
@@ -169,7 +169,7 @@ t.test('J133 a wrong pin stops the agent before anything has left', async (t) =>
   await hub.agent({ token }).start()
 })
 
-t.test('the identity is kept, for the owner only, and later starts need no token', async (t) => {
+t.test('the identity is stored for the owner only, and later starts need no token', async (t) => {
   const hub = await startTunnelHub()
   t.teardown(() => hub.close())
   const dataDir = join(t.testdir({}), 'agent')
@@ -199,7 +199,7 @@ t.test('a broken identity and a data directory that cannot be written stop the s
   t.pass('the token was not spent for nothing')
 })
 
-t.test('J138 the tunnel takes no stranger, no other kind of certificate and gives no ticket', async (t) => {
+t.test('J138 the tunnel rejects strangers and other certificates, and issues no ticket', async (t) => {
   // No time passes, in which more could be recorded.
   const hub = await startTunnelHub({ clock: { now: Date.now, monotonic: () => 0 } })
   t.teardown(() => hub.close())
@@ -235,7 +235,7 @@ t.test('J138 the tunnel takes no stranger, no other kind of certificate and give
   t.equal(refused(), 30, 'a stranger does not fill the audit log')
 })
 
-t.test('an agent finds back to a hub that it has lost', async (t) => {
+t.test('an agent reconnects to a hub that it has lost', async (t) => {
   const hub = await startTunnelHub()
   t.teardown(() => hub.close())
   const agent = hub.agent({ token: await hub.token() })
@@ -248,7 +248,7 @@ t.test('an agent finds back to a hub that it has lost', async (t) => {
 })
 
 t.test(
-  'a transport that heeds no signal, gives nothing or throws leaves the turn to the next one',
+  'a transport that ignores its signal, returns nothing or throws is followed by the next one',
   async (t) => {
     const { log, lines } = memoryLog()
     const late = Promise.withResolvers<PassThrough>()

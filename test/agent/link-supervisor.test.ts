@@ -87,7 +87,7 @@ t.test('fault 40: a link leaves the relaying hub once its own hub can be dialled
   t.equal((await echo).bytes.toString(), 'still open', 'streams of the old link go on')
 })
 
-t.test('fault 29: a clock that jumps by three hours costs an agent no link, nor its way back', async (t) => {
+t.test('fault 29: a clock jump of three hours neither ends a link nor delays another', async (t) => {
   const hub = await startTunnelHub()
   t.teardown(() => hub.close())
   let aheadMs = 0
@@ -106,7 +106,7 @@ t.test('fault 29: a clock that jumps by three hours costs an agent no link, nor 
 })
 
 t.test(
-  'links that end at once are tried for ever more slowly, and one that lasted is replaced quickly',
+  'links that end at once are retried ever more slowly, and one that lasted is replaced quickly',
   async (t) => {
     // The longest waits of all that may be.
     t.intercept(Math, 'random', { value: () => 1 })
@@ -134,39 +134,36 @@ t.test(
   },
 )
 
-t.test(
-  'what a link says after another has taken over replaces nothing, and what is open goes on',
-  async (t) => {
-    const hub = await joined(t)
-    const app = testApp((await startApp(t, (socket) => socket.resume())).uri, ['node-1'])
-    const inUse = () => hub.tunnel.links()[0] as unknown as LiveLink
-    const closed: string[] = []
-    const hold = async (name: string) => {
-      const pipe = await hub.open(app)
-      pipe.onclose = () => void closed.push(name)
-    }
-    const first = inUse()
-    await hold('on the first')
-    first.send({ type: 'renew_now' })
-    await hub.until(() => inUse() !== first, 'a link on the new certificate takes over')
-    const second = inUse()
-    await hold('on the second')
+t.test('messages of a link that was replaced have no effect, and its open streams go on', async (t) => {
+  const hub = await joined(t)
+  const app = testApp((await startApp(t, (socket) => socket.resume())).uri, ['node-1'])
+  const inUse = () => hub.tunnel.links()[0] as unknown as LiveLink
+  const closed: string[] = []
+  const hold = async (name: string) => {
+    const pipe = await hub.open(app)
+    pipe.onclose = () => void closed.push(name)
+  }
+  const first = inUse()
+  await hold('on the first')
+  first.send({ type: 'renew_now' })
+  await hub.until(() => inUse() !== first, 'a link on the new certificate takes over')
+  const second = inUse()
+  await hold('on the second')
 
-    for (const type of ['renew_now', 'move']) first.send({ type })
-    // Longer than a try may wait.
-    await new Promise((resolve) => setTimeout(resolve, 1_500))
-    t.equal(inUse(), second)
-    t.same(closed, [])
+  for (const type of ['renew_now', 'move']) first.send({ type })
+  // Longer than a try may wait.
+  await new Promise((resolve) => setTimeout(resolve, 1_500))
+  t.equal(inUse(), second)
+  t.same(closed, [])
 
-    second.moving = true
-    second.send({ type: 'move' })
-    await hub.until(() => inUse() !== second, 'the hub has asked for another link')
-    await hold('on the third')
-    t.same(closed, [], 'and each goes on where it began')
-  },
-)
+  second.moving = true
+  second.send({ type: 'move' })
+  await hub.until(() => inUse() !== second, 'the hub has asked for another link')
+  await hold('on the third')
+  t.same(closed, [], 'and each goes on where it began')
+})
 
-t.test('an agent asks for a link to each hub that lives, and no more to one that does not', async (t) => {
+t.test('an agent asks for a link to each live hub, and no longer to one that has gone', async (t) => {
   // No wait at all, so that whoever goes on trying is seen.
   t.intercept(Math, 'random', { value: () => 0 })
   const { a, b, cluster, wishesFor, replaceFirst } = await startPair(t)
@@ -193,7 +190,7 @@ t.test('an agent asks for a link to each hub that lives, and no more to one that
   t.equal(wishesFor('hub-2'), 2, 'unless its hub is gone')
 })
 
-t.test('a link that is to move is asked for in vain only as long as its hub lives', async (t) => {
+t.test('an agent asks in vain for a link that must move only as long as its hub lives', async (t) => {
   t.intercept(Math, 'random', { value: () => 0 })
   const { a, b, cluster, wishesFor, replaceFirst } = await startPair(t)
   cluster.tunnels.delete('hub-2')
@@ -209,7 +206,7 @@ t.test('a link that is to move is asked for in vain only as long as its hub live
   t.ok(wishesFor('hub-2') - before <= 1, `asked for ${wishesFor('hub-2') - before} times since`)
 })
 
-t.test('a wish that leads to another hub is no link to the one that is wanted', async (t) => {
+t.test('a link to another hub does not fulfil the wish for the wanted hub', async (t) => {
   t.intercept(Math, 'random', { value: () => 0 })
   const { a, cluster, wishesFor } = await startPair(t)
   const c = await startTunnelHub({ beside: a })
@@ -226,7 +223,7 @@ t.test('a wish that leads to another hub is no link to the one that is wanted', 
   )
 })
 
-t.test('a hub that hangs up makes no agent spend its join token that has a link to another', async (t) => {
+t.test('an agent with another link does not spend its join token on a hub that hangs up', async (t) => {
   t.intercept(Math, 'random', { value: () => 0 })
   const a = await startTunnelHub()
   t.teardown(() => a.close())
@@ -250,7 +247,7 @@ t.test('a hub that hangs up makes no agent spend its join token that has a link 
   t.equal(a.events.filter(({ type }) => type === 'agent.joined').length, 1)
 })
 
-t.test('however many hubs a hub names, an agent asks for no more than 64', async (t) => {
+t.test('an agent asks for at most 64 links, however many hubs a hub names', async (t) => {
   const { a, cluster, replaceFirst } = await startPair(t)
   const asked = () => new Set(cluster.wishes).size
   cluster.live('hub-1', 'hub-2', ...Array.from({ length: 100 }, (_, at) => `away-${at}`))
@@ -259,7 +256,7 @@ t.test('however many hubs a hub names, an agent asks for no more than 64', async
   t.equal(asked(), 64)
 })
 
-t.test('J129 all links move to a renewed certificate, and only then the one before is void', async (t) => {
+t.test('J129 all links move to a renewed certificate, and only then is the previous one void', async (t) => {
   const { a, b, cluster } = await startPair(t)
   const row = () => anyTables(a.db).selectFrom('agents').selectAll().executeTakeFirstOrThrow()
   const { cert_serial: old } = await row()
@@ -286,28 +283,25 @@ t.test('J129 all links move to a renewed certificate, and only then the one befo
   )
 })
 
-t.test(
-  'an agent that stops lets streams end and makes no link meanwhile, and cuts them in the end',
-  async (t) => {
-    t.intercept(Math, 'random', { value: () => 0 })
-    const { a, b, cluster, agent, wishesFor } = await startPair(t)
-    const app = testApp((await startApp(t, (socket) => socket.resume())).uri, ['node-1'])
-    const pipe = await a.open(app)
-    const ended = drain(pipe)
-    cluster.live('hub-1', 'hub-2', 'hub-3')
-    await a.until(() => wishesFor('hub-3') > 3, 'it tries to reach a third hub')
-    const stopping = agent.stop(1_000)
-    await a.until(() => b.changed.some(({ connected }) => !connected), 'the link that carries nothing ends')
-    const asked = cluster.wishes.length
-    t.equal(linkOf(a)?.streams, 1)
-    await stopping
-    t.ok((await ended).error)
-    t.equal(cluster.wishes.length, asked)
-    t.equal(b.changed.length, 2)
-  },
-)
+t.test('an agent that stops lets streams end, opens no link meanwhile, and then cuts them', async (t) => {
+  t.intercept(Math, 'random', { value: () => 0 })
+  const { a, b, cluster, agent, wishesFor } = await startPair(t)
+  const app = testApp((await startApp(t, (socket) => socket.resume())).uri, ['node-1'])
+  const pipe = await a.open(app)
+  const ended = drain(pipe)
+  cluster.live('hub-1', 'hub-2', 'hub-3')
+  await a.until(() => wishesFor('hub-3') > 3, 'it tries to reach a third hub')
+  const stopping = agent.stop(1_000)
+  await a.until(() => b.changed.some(({ connected }) => !connected), 'the link that carries nothing ends')
+  const asked = cluster.wishes.length
+  t.equal(linkOf(a)?.streams, 1)
+  await stopping
+  t.ok((await ended).error)
+  t.equal(cluster.wishes.length, asked)
+  t.equal(b.changed.length, 2)
+})
 
-t.test('an agent that cannot start asks for nothing any more', async (t) => {
+t.test('an agent that cannot start stops asking for links', async (t) => {
   t.intercept(Math, 'random', { value: () => 0 })
   const hub = await startTunnelHub()
   t.teardown(() => hub.close())
@@ -319,7 +313,7 @@ t.test('an agent that cannot start asks for nothing any more', async (t) => {
   t.equal(hub.sockets.length, calls + 2)
 })
 
-t.test('an agent tries each hub once at a time, and has no link that comes after its end', async (t) => {
+t.test('an agent runs one attempt per hub at a time, and drops a link that opens late', async (t) => {
   const { a, cluster, agent, wishesFor, replaceFirst } = await startPair(t)
   const c = await startTunnelHub({ beside: a })
   t.teardown(() => c.close())

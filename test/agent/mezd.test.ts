@@ -79,7 +79,7 @@ async function hubFor(t: { teardown(run: () => unknown): void }): Promise<Tunnel
   return hub
 }
 
-t.test('--help, --version and wrong usage', async (t) => {
+t.test('--help and --version print their text, and wrong usage exits 2', async (t) => {
   const [help, version, wrong, unknown] = await Promise.all([
     startMezd(['--help']).ended,
     startMezd(['--version']).ended,
@@ -119,7 +119,7 @@ t.test(
   },
 )
 
-t.test('K147 all that is wrong with the configuration, with file, line and path', async (t) => {
+t.test('K147 every problem of the configuration is reported with file, line and path', async (t) => {
   const dir = t.testdir({
     'keys.yaml': 'proxy_adr: hub\nhostname: [a]\napps:\n  alow: []\n',
     'values.yaml':
@@ -168,7 +168,7 @@ t.test('K147 all that is wrong with the configuration, with file, line and path'
   t.match(none, { code: 1, err: /MEZ_CONFIG_UNREADABLE/ })
 })
 
-t.test('K147 a transport that is not there and a log level that is none are refused', async (t) => {
+t.test('K147 an unknown transport and an unknown log level are refused', async (t) => {
   const args = ['start', '--proxy', '127.0.0.1:9', '--data-dir', t.testdir()]
   const [transport, level] = await Promise.all([
     startMezd([...args, '--transport', 'carrier-pigeon']).ended,
@@ -255,7 +255,7 @@ t.test(
   },
 )
 
-t.test('a refused token, a wrong pin and no token end it with 1', async (t) => {
+t.test('a refused token, a wrong pin and a missing token end it with status 1', async (t) => {
   const hub = await hubFor(t)
   const dir = t.testdir({ token: 'guessed\n', one: {}, two: {}, three: {} })
   const wrongPin = flags(hub, join(dir, 'two')).map((arg) =>
@@ -273,7 +273,7 @@ t.test('a refused token, a wrong pin and no token end it with 1', async (t) => {
   t.equal(hub.events.filter((event) => event.reason === 'token_refused').length, 1)
 })
 
-t.test('a token file that is missing, empty or no file is named, unless the agent has joined', async (t) => {
+t.test('an unusable token file is named in an error, unless the agent has joined', async (t) => {
   const hub = await hubFor(t)
   const dir = t.testdir({ empty: '\n', folder: {}, token: await hub.token() })
   const run = (file: string, input = '') =>
@@ -310,7 +310,7 @@ def read(fd):
 sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[2:], read)))
 `
 
-t.test('on a terminal it asks for the token, and a line is enough', async (t) => {
+t.test('mezd asks for the token on a terminal, and reads one line', async (t) => {
   const hub = await hubFor(t)
   const mezd = [process.execPath, MEZD, ...flags(hub, t.testdir({})), '--token-file', '-']
   const terminal = spawn('/usr/bin/python3', ['-c', TERMINAL, await hub.token(), ...mezd], {
@@ -324,7 +324,7 @@ t.test('on a terminal it asks for the token, and a line is enough', async (t) =>
   await hub.until(() => hub.tunnel.links().length === 0, 'it went with its terminal')
 })
 
-t.test('it waits for a hub that is not there yet', async (t) => {
+t.test('mezd waits for a hub that has not started yet', async (t) => {
   const dir = t.testdir({ token: 'x' })
   const args = ['start', '--proxy', '127.0.0.1:1', '--ca-pin', `sha256:${'0'.repeat(64)}`]
   const mezd = startMezd([...args, '--token-file', join(dir, 'token'), '--data-dir', join(dir, 'data')])
@@ -339,7 +339,7 @@ t.test('it waits for a hub that is not there yet', async (t) => {
   t.equal((await mezd.ended).code, 0)
 })
 
-t.test('fault 41: neither a hub nor an agent that is blocked for 2 s loses the link', async (t) => {
+t.test('fault 41: a hub or an agent that is blocked for 2 s does not lose the link', async (t) => {
   const hub = await hubFor(t)
   const dir = t.testdir({})
   const mezd = startMezd([...flags(hub, dir), '--token-file', '-'], {}, await hub.token())

@@ -61,7 +61,7 @@ t.test('NO_PROXY exempts names, addresses, networks and ports', async (t) => {
   t.ok(uses({ https_proxy: PROXY, HTTPS_PROXY: '' }, 'hub.example.com'))
 })
 
-t.test('the URL of a proxy, with and without credentials', async (t) => {
+t.test('the URL of a proxy is parsed with and without credentials', async (t) => {
   const read = (text: string) => outboundProxy({ host: 'hub.example.com', port: 443 }, { HTTPS_PROXY: text })
   const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
   t.same(read('proxy.example:3128'), {
@@ -111,7 +111,7 @@ async function listen(t: { teardown(run: () => unknown): void }, server: Server,
 const dial = (env: NodeJS.ProcessEnv) =>
   connectOutbound({ host: 'hub.example.com', port: 443 }, AbortSignal.timeout(5_000), env)
 
-t.test('CONNECT carries the credentials, and what follows the response reaches the hub’s side', async (t) => {
+t.test('CONNECT carries the credentials, and bytes after the response reach the hub’s side', async (t) => {
   const { seen, port } = await listen(t, createServer(), 'HTTP/1.1 200 OK\r\nVia: 1.1 p\r\n\r\nfirst bytes')
   const socket = await dial({ HTTPS_PROXY: `http://agent:s3cret@127.0.0.1:${port}` })
   t.teardown(() => socket.destroy())

@@ -39,7 +39,7 @@ const remove = (hub: TunnelHub) =>
   })
 
 t.test(
-  'J130 a locked agent knows that it is locked, when it is cut and at every try, and comes back',
+  'J130 a locked agent learns that it is locked, when it is cut and at every try, and reconnects later',
   async (t) => {
     const { hub, lines, heard } = await start(t)
     hub.locked.add('node-1')
@@ -53,7 +53,7 @@ t.test(
   },
 )
 
-t.test('J130 a removed agent is told to join again', async (t) => {
+t.test('J130 a removed agent learns that it must join again', async (t) => {
   const { hub, lines, heard } = await start(t)
   await remove(hub)
   await heard('lost the link to the hub', 'agent_unknown')
@@ -61,7 +61,7 @@ t.test('J130 a removed agent is told to join again', async (t) => {
   t.match(lines.find((line) => line.reason)?.hint, /was removed; join again with a new token/)
 })
 
-t.test('J129 an agent that another one replaces knows it, and a hub that stops says only that', async (t) => {
+t.test('J129 a replaced agent learns of its replacement, and a stopping hub sends its stop', async (t) => {
   const { hub, dataDir, heard } = await start(t)
   const other = hub.agent({ dataDir })
   await other.start()
@@ -103,7 +103,7 @@ t.test('an older agent that is refused sees its connection end within a second, 
   t.equal(goaways, 0, 'it would take that for a hub that stops, and keep its join token')
 })
 
-t.test('only a code is believed', (t) => {
+t.test('an agent accepts only a known code as the reason', (t) => {
   t.equal(readReason(Buffer.from('agent_locked')), 'agent_locked')
   for (const given of ['', 'Agent', 'a b', 'a\n', 'x'.repeat(65), '\u001b[2J'])
     t.equal(readReason(Buffer.from(given)), null)

@@ -25,7 +25,7 @@ function start(names: readonly string[], broken: Set<string>) {
   return { choice: createTransportChoice({ address, transports, log }), lines, dialled }
 }
 
-t.test('one name alone is kept whatever happens', async (t) => {
+t.test('a single transport is kept whatever happens', async (t) => {
   const broken = new Set(['http2'])
   const { choice, dialled } = start(['http2'], broken)
   for (let n = 0; n < 3; n++)
@@ -37,7 +37,7 @@ t.test('one name alone is kept whatever happens', async (t) => {
   t.same([...new Set(dialled)], ['http2'])
 })
 
-t.test('several are tried in order; one that works stays until a preferred one does', async (t) => {
+t.test('several transports are tried in order until a preferred one works', async (t) => {
   const broken = new Set(['http2'])
   const { choice, lines, dialled } = start(['http2', 'websocket', 'webtransport'], broken)
   t.equal(await choice.reach(use, { signal, prove }), 'websocket')
@@ -56,7 +56,7 @@ t.test('several are tried in order; one that works stays until a preferred one d
   t.notOk(choice.fellBack)
 })
 
-t.test('a refused token is refused over every transport, so no other is tried', async (t) => {
+t.test('a token that is refused over one transport is not tried over others', async (t) => {
   const { choice, dialled } = start(['http2', 'websocket'], new Set())
   const refuse = async (): Promise<never> => {
     throw new MezError('MEZ_TOKEN_REFUSED', 'the token was used')
@@ -65,7 +65,7 @@ t.test('a refused token is refused over every transport, so no other is tried', 
   t.same(dialled, ['http2'])
 })
 
-t.test('the cause of a failure, for those who can repair it', (t) => {
+t.test('the cause of a failure is reported to the people who can repair it', (t) => {
   const untrusted = (why: string) =>
     new MezError('MEZ_HUB_UNTRUSTED', `the hub's certificate is not trusted: ${why}`)
   for (const [error, cause] of [
@@ -83,7 +83,7 @@ t.test('the cause of a failure, for those who can repair it', (t) => {
   t.end()
 })
 
-t.test('names that no plugin provides, and two of one name', (t) => {
+t.test('unknown and duplicate names of transports are refused', (t) => {
   const http2 = { name: 'http2', dial: async () => new PassThrough() }
   t.throws(() => selectTransports([http2], ['quic']), { code: 'MEZ_CONFIG_INVALID' })
   t.throws(() => selectTransports([http2, http2], undefined), { code: 'MEZ_SERVICE_TWICE' })

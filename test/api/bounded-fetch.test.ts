@@ -15,7 +15,7 @@ async function serve(t: { teardown(fn: () => unknown): void }, listener: Request
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
 }
 
-t.test('C51, fault 14 a slow drip of head or body ends with the deadline, and no socket stays', async (t) => {
+t.test('C51, fault 14 a slow head or body ends with the deadline, and no socket stays', async (t) => {
   for (const first of ['HTTP/1.1 200 OK\r\nx: ', 'HTTP/1.1 200 OK\r\n\r\n']) {
     const sockets = new Set<Socket>()
     const server = createTcpServer((socket) => {
@@ -58,7 +58,7 @@ t.test('C51 a redirect with a body without an end keeps no connection', async (t
   await until(() => sockets.size === 0, 'no connection is left')
 })
 
-t.test('an answer without a body is one', async (t) => {
+t.test('a response without a body is a response', async (t) => {
   const { url } = await serve(t, (_request, response) => void response.writeHead(204).end())
   t.equal((await createBoundedFetch(url)(url)).status, 204)
 })
@@ -84,7 +84,7 @@ t.test('C51 a body of 1 GB is cut off after a megabyte', async (t) => {
   t.ok(process.memoryUsage().rss - before < 128 << 20)
 })
 
-t.test('C51 redirects, link-local addresses and plain http elsewhere are refused', async (t) => {
+t.test('C51 redirects, link-local addresses and plain http to other hosts are refused', async (t) => {
   const { url } = await serve(t, (_request, response) => {
     response.writeHead(307, { location: 'http://169.254.169.254/latest' }).end()
   })

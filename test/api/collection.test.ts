@@ -98,7 +98,7 @@ const by = (user: string, ...roles: string[]) => ({ ...testActor, subject: perso
 const types = () => events.splice(0).map(({ type, fields }) => `${type} ${fields?.note}`)
 const stored = async () => (await db.selectFrom('notes').select('id').execute()).map(({ id }) => id)
 
-t.test('what somebody must not see does not exist for them, neither to read nor to change', async (t) => {
+t.test('a hidden resource does not exist for the caller, neither to read nor to change', async (t) => {
   const { more } = await notes.create({ id: 'a', text: 'of ann' }, by('ann'))
   t.same(more, { once: 'secret' }, 'what is shown once is in the result of the creation')
   t.notOk(JSON.stringify([...notes.items.values()]).includes('secret'), 'and nowhere else')
@@ -133,7 +133,7 @@ t.test('a change changes columns of the stored row and is recorded by its own na
   )
 })
 
-t.test('a change that is rejected within its transaction stores and records nothing', async (t) => {
+t.test('a rejected change stores and records nothing', async (t) => {
   await t.rejects(notes.create({ id: 'x', text: 'forbidden' }, by('ann')), { code: 'note_forbidden' })
   t.same((await stored()).sort(), ['a', 'b'])
   t.notOk(notes.items.has('x'))

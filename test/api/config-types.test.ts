@@ -37,7 +37,7 @@ t.test('durations and sizes reach the plugin as numbers, at every depth', (t) =>
   t.end()
 })
 
-t.test('a value without a unit, or beyond a bound, is a problem of its key', (t) => {
+t.test('a value without a unit or beyond a bound is reported as a problem of its key', (t) => {
   t.match(messages({ every: '90' }), [/^plugins\.p\.every: must be a duration such as/])
   t.match(messages({ every: '99999d' }), [/^plugins\.p\.every: must be a duration .*ten years/])
   t.strictSame(messages({ every: '59s', largest: '999B' }), [
@@ -50,7 +50,7 @@ t.test('a value without a unit, or beyond a bound, is a problem of its key', (t)
   t.end()
 })
 
-t.test('a secret comes from a private file or from the environment, and from nowhere else', (t) => {
+t.test('a secret is read from a private file or from the environment only', (t) => {
   const file = join(t.testdir(), 'key')
   writeFileSync(file, 'hunter2\n', { mode: 0o600 })
   t.match(check({ key: { file } }), { value: { key: 'hunter2' }, problems: [] })
@@ -69,7 +69,7 @@ t.test('a secret comes from a private file or from the environment, and from now
   t.end()
 })
 
-t.test('a plugin checks values against each other; a check that fails is a problem too', (t) => {
+t.test('a plugin checks values against each other, and a check that throws is a problem too', (t) => {
   t.strictSame(messages({ every: '1m', largest: '1GB' }), ['plugins.p.largest: must not exceed `every`'])
   const broken = { ...plugin, validate: () => [].at(0)!['x'] }
   t.match(checkPluginConfig(broken, {}).problems, [{ path: ['plugins', 'p'], message: /'p' cannot check/ }])
@@ -79,7 +79,7 @@ t.test('a plugin checks values against each other; a check that fails is a probl
   t.end()
 })
 
-t.test('a plugin reads its slice of an app, again when the app has changed, and no secret', (t) => {
+t.test('a plugin reads its part of an app, again after a change, and never a secret', (t) => {
   let read: (app: object) => unknown = () => {}
   const windows = defineHubPlugin({
     name: 'windows',

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { formatDuration, parseDuration } from '../../core/api/duration.ts'
 
-t.test('durations of the documentation are milliseconds', (t) => {
+t.test('durations in the documentation are parsed to milliseconds', (t) => {
   t.equal(parseDuration('30s'), 30_000)
   t.equal(parseDuration('15m'), 900_000)
   t.equal(parseDuration('12h'), 43_200_000)
@@ -12,7 +12,7 @@ t.test('durations of the documentation are milliseconds', (t) => {
   t.end()
 })
 
-t.test('anything else is no duration', (t) => {
+t.test('any other text is rejected as a duration', (t) => {
   for (const text of [
     '',
     '5',

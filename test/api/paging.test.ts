@@ -25,7 +25,7 @@ function page(rows: readonly Row[], query: Record<string, unknown>, more: object
 }
 const rows = ['d', 'b', 'a', 'ä&?', 'c', 'e'].map((name) => ({ name }))
 
-t.test('pages follow each other in order, and the last has no next one', async (t) => {
+t.test('pages follow each other in order, and the last one has no link to a next page', async (t) => {
   const first = page(rows, { limit: 2 })
   t.strictSame(first.names, ['a', 'b'])
   const second = page(rows, first.next!)
@@ -35,7 +35,7 @@ t.test('pages follow each other in order, and the last has no next one', async (
   t.strictSame(page(rows, { limit: 2 }, { descending: true }).names, ['ä&?', 'e'])
 })
 
-t.test('M163 what comes and goes between two pages shifts nothing', async (t) => {
+t.test('M163 entries that are added or removed between two pages shift nothing', async (t) => {
   const { next } = page(rows, { limit: 2 })
   const changed = [...rows.filter(({ name }) => name !== 'b'), { name: 'aa' }]
   t.strictSame(page(changed, next!).names, ['c', 'd'], 'none twice, and none left out')

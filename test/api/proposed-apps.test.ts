@@ -8,7 +8,7 @@ import { encodeLine } from '../../core/wire/line-reader.ts'
 
 const uri = 'http://127.0.0.1:3000'
 
-t.test('U231 a hub reads at most 100 proposals, and none that is not valid', async (t) => {
+t.test('U231 a hub reads at most 100 proposals, and only valid ones', async (t) => {
   for (const wrong of [null, 7, 'apps', {}, { length: 3 }]) t.strictSame(readProposedApps(wrong), [])
   const labels = Object.fromEntries(Array.from({ length: 21 }, (_, at) => [`l${at}`, 'x']))
   const invalid = [
@@ -41,7 +41,7 @@ t.test('U231 a hub reads at most 100 proposals, and none that is not valid', asy
   t.equal(readProposedApps(many).length, MOST_PROPOSED)
 })
 
-t.test('an agent collects what its sources propose, in one message that a hub can read', async (t) => {
+t.test('an agent collects the proposals of its sources in one message that a hub can read', async (t) => {
   const sent: { apps: readonly object[] }[] = []
   const { log, lines } = memoryLog()
   const calls: Parameters<AppSource['watch']>[0][] = []

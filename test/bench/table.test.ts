@@ -19,7 +19,7 @@ t.test('a figure with a baseline is judged by its ratio', async (t) => {
   t.equal(verdict({ ...figure, ratio: Number.NaN }), 'MISSED', 'what could not be measured is not met')
 })
 
-t.test('a figure that stands alone is judged by its value', async (t) => {
+t.test('a figure without a baseline is judged by its value', async (t) => {
   const alone = { ...figure, against: null, ratio: null, range: null, goal: most(60, 40) }
   t.equal(verdict({ ...alone, ours: 40 }), 'aim')
   t.equal(verdict({ ...alone, ours: 60 }), 'reach')

@@ -45,7 +45,7 @@ async function startHub(instanceId: string) {
 }
 
 t.test(
-  'a hub is reached once it says where, and no more once it says so, stops or falls silent',
+  'a hub is reached once it reports its address, and no longer when it withdraws it, stops or falls silent',
   async (t) => {
     const [a, b] = [await startHub('hub-a'), await startHub('hub-b')]
     await a.registry.announce('10.0.0.1:443')
@@ -90,7 +90,7 @@ t.test(
 )
 
 t.test(
-  'a hub always knows itself, hints at once where it is reached, and is gone once it has stopped',
+  'a hub always lists itself, reports its address at once, and is gone once it has stopped',
   async (t) => {
     const { registry, database, hints } = await startHub('hub-y')
     await registry.announce('10.0.0.9:443')
@@ -118,7 +118,7 @@ t.test('a hub whose database fails goes on, and stops in order', async () => {
   await registry.stop()
 })
 
-t.test('what is known of hubs that are gone is removed after a minute', async (t) => {
+t.test('records of hubs that are gone are removed after a minute', async (t) => {
   const { database, stop } = await startHub('hub-x')
   const { db } = database
   for (const [hub, age] of [
@@ -142,7 +142,7 @@ t.test('what is known of hubs that are gone is removed after a minute', async (t
   await stop()
 })
 
-t.test('while the database is away the hubs that were known stay so', async (t) => {
+t.test('the known hubs stay listed while the database is unreachable', async (t) => {
   const [a, b] = [await startHub('hub-1'), await startHub('hub-2')]
   await a.registry.announce('10.0.0.1:443')
   await until(() => b.registry.reachable.has('hub-1'), 'it is known')
@@ -154,27 +154,30 @@ t.test('while the database is away the hubs that were known stay so', async (t) 
   await Promise.all([a.stop(), b.stop()])
 })
 
-t.test('where a hub is reached: as configured, where it listens, or by its way to the database', (t) => {
-  const at = (listen: string, fromDatabase: string | null, internal?: string) =>
-    ownAddress(
-      {
-        listen: { host: listen, port: 443 },
-        internalAddr: internal === undefined ? null : { host: internal, port: 8_443 },
-      },
-      3_080,
-      fromDatabase,
-    )
-  t.equal(at('0.0.0.0', '10.0.0.7'), '10.0.0.7:3080')
-  t.equal(at('::', '::ffff:10.0.0.7'), '10.0.0.7:3080')
-  t.equal(at('::', 'fd00::7'), '[fd00::7]:3080')
-  t.equal(at('0.0.0.0', null), '127.0.0.1:3080', 'a database on the same machine')
-  t.equal(at('192.0.2.5', '10.0.0.7'), '192.0.2.5:3080')
-  t.equal(at('0.0.0.0', '10.0.0.7', 'hub-1.internal'), 'hub-1.internal:8443')
-  t.end()
-})
+t.test(
+  'the address of a hub is the configured one, the listening one, or the one on its way to the database',
+  (t) => {
+    const at = (listen: string, fromDatabase: string | null, internal?: string) =>
+      ownAddress(
+        {
+          listen: { host: listen, port: 443 },
+          internalAddr: internal === undefined ? null : { host: internal, port: 8_443 },
+        },
+        3_080,
+        fromDatabase,
+      )
+    t.equal(at('0.0.0.0', '10.0.0.7'), '10.0.0.7:3080')
+    t.equal(at('::', '::ffff:10.0.0.7'), '10.0.0.7:3080')
+    t.equal(at('::', 'fd00::7'), '[fd00::7]:3080')
+    t.equal(at('0.0.0.0', null), '127.0.0.1:3080', 'a database on the same machine')
+    t.equal(at('192.0.2.5', '10.0.0.7'), '192.0.2.5:3080')
+    t.equal(at('0.0.0.0', '10.0.0.7', 'hub-1.internal'), 'hub-1.internal:8443')
+    t.end()
+  },
+)
 
 t.test(
-  'a hub knows while one of an older version runs, which reads new sessions only from the log of changes',
+  'a hub knows whether a hub of an older version runs, which reads new sessions only from the log of changes',
   async (t) => {
     const { registry, database } = await startHub('hub-new')
     t.equal(registry.olderHubs, true, 'until it has looked')

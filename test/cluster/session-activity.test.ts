@@ -47,7 +47,7 @@ for (const { id } of [one, two]) {
     VALUES (${id}, ${id}, 'app', 'ann', '', '[]', 0, 9e15, 0, 3000)`.execute(db)
 }
 
-t.test('streams of all hubs that live are counted, and the latest use is told', async (t) => {
+t.test('streams of all live hubs are counted, and the latest use is reported', async (t) => {
   const a = await startHub('a', { one: 2 })
   const b = await startHub('b', { one: 3, two: 1 })
   const c = await startHub('c', { one: 50 })
@@ -121,7 +121,7 @@ async function startCutting(instanceId: string) {
 }
 
 t.test(
-  'whoever ends access hears what all hubs have cut, and how many have not said so in time',
+  'the caller that ends access gets the cuts of all hubs, and the number of hubs that are late',
   async (t) => {
     const [a, b] = [await startCutting('cut-a'), await startCutting('cut-b')]
     const apply = (here: number, there: number) => {
@@ -158,7 +158,7 @@ t.test(
   },
 )
 
-t.test('what only opens access is told to nobody, unless somebody waits', async (t) => {
+t.test('a change that only opens access is reported to no other hub, unless a caller waits', async (t) => {
   const a = await startCutting('quiet')
   const known = new Map([['session', new Set(['known'])]])
   a.apply(0, known)
@@ -188,7 +188,7 @@ t.test('what only opens access is told to nobody, unless somebody waits', async 
   await a.stop()
 })
 
-t.test('a hub whose clock is not that of the database says so, by how much, and what to do', async (t) => {
+t.test('a hub whose clock differs from the database’s reports the difference and the remedy', async (t) => {
   let passed = 0
   const clock = { now: () => Date.now() + 20_000 + passed, monotonic: () => performance.now() + passed }
   const ahead = await startHub('ahead', {}, clock)
@@ -206,7 +206,7 @@ t.test('a hub whose clock is not that of the database says so, by how much, and 
   t.notMatch(JSON.stringify(exact.log.lines), /clock/)
 })
 
-t.test('an answer that took more than a second says nothing about the clocks', (t) => {
+t.test('a response that took more than a second is not used to compare clocks', (t) => {
   const clocks = compareClocks({ clock: { now: () => 50_000, monotonic: () => 2_000 }, log: keptLog() })
   clocks.observe(20_000, 999)
   t.equal(clocks.aheadMs, 0)
@@ -215,7 +215,7 @@ t.test('an answer that took more than a second says nothing about the clocks', (
   t.end()
 })
 
-t.test('without the database a hub says what it knows itself', async (t) => {
+t.test('a hub without the database reports its own figures', async (t) => {
   const a = await startHub('a', { one: 2 })
   await a.stop()
   await database.close()

@@ -57,7 +57,7 @@ t.test('a plugin without configuration is loaded too', (t) => {
   t.end()
 })
 
-t.test('a change of a source is noticed, and a line of a log is not', async (t) => {
+t.test('a change of a source restarts the hub, and a line of a log does not', async (t) => {
   const sources = t.testdir()
   let changes = 0
   const watch = watchSources([sources], () => {

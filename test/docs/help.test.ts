@@ -3,7 +3,7 @@ import t from 'tap'
 import { errorCodes } from '../../core/kernel/error-codes.ts'
 import { runLines } from '../oclif-cli/run-program.ts'
 
-t.test('help prints a page, the section of a code, and still the help of commands', async (t) => {
+t.test('help prints a page, the section of a code, and the help of commands', async (t) => {
   const lines = [
     'help limits',
     'help MEZ_AUDIT_MISSING',

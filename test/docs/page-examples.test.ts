@@ -51,7 +51,7 @@ async function faultsOfHub(written: Mapping): Promise<readonly object[]> {
   return found.filter(({ message }) => !message.startsWith('the file cannot be read: ENOENT'))
 }
 
-t.test('every YAML in a page is what the hub, the agent or mezctl accepts', async (t) => {
+t.test('the hub, the agent or mezctl accepts every YAML in a page', async (t) => {
   const hub = await createTestHub()
   t.teardown(() => hub.stop())
   const blocks = pages
@@ -116,7 +116,7 @@ t.test('every command line in a page names a command and flags that exist', asyn
   t.ok(count > 400, `${count} command lines`)
 })
 
-t.test('a wrong key, command or flag is found', async (t) => {
+t.test('the checks find a wrong key, command or flag', async (t) => {
   t.not((await faultsOfHub({ proxy: { publicaddr: 'x' } })).length, 0)
   t.not((await faultsOfHub({ plugins: { docs: { open: true } } })).length, 0)
   for (const line of ['mezctl apps registr', 'mezctl apps ls --colour', 'mezd run', 'mezhub start --port 1'])

@@ -28,7 +28,7 @@ const files = globSync('**/*.md', {
 })
 const withoutCode = (text: string) => text.replaceAll(/^```[\s\S]*?^```/gm, '').replaceAll(/`[^`\n]*`/g, '')
 
-t.test('pages from the sources are what the sources say', async (t) => {
+t.test('generated pages match the sources', async (t) => {
   for (const [name, text] of Object.entries(await writtenPages()))
     t.ok(textOf(`plugins/docs/pages/${name}`) === text, `${name}: run npm run docs -- --pages`)
 })
@@ -116,7 +116,7 @@ t.test('each error code and each reason code has its section', (t) => {
   t.end()
 })
 
-t.test('versions and limits in sentences are those of the sources', (t) => {
+t.test('versions and limits in sentences match the sources', (t) => {
   const texts = pageTexts()
   for (const { name, written, values } of facts) {
     const found = texts.flatMap(({ name: page, text }) =>
@@ -222,7 +222,7 @@ t.test(
   },
 )
 
-t.test('drawings can be read in both themes', (t) => {
+t.test('drawings are readable in both themes', (t) => {
   const tokens = textOf('core/pages/browser/tokens.css')
   const [, light = '', dark = ''] = /--surface: light-dark\((#\w{6}), (#\w{6})\)/.exec(tokens) ?? []
   const drawings = globSync('plugins/docs/pages/pictures/*.svg', { cwd: root })

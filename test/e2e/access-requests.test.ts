@@ -143,7 +143,7 @@ let annEnds = 0
 /** Null until then. */
 let sinceAnnEnds: Stopwatch | null = null
 
-t.test('a person asks at the door, and is let in by another hub', async (t) => {
+t.test('a person requests access on the page of a denial, and another hub grants it', async (t) => {
   t.match(await ann.textContent('h1'), 'You cannot open orders')
   await tabTo(ann, '#request-for')
   await ann.keyboard.press('Home')
@@ -171,7 +171,7 @@ t.test('a person asks at the door, and is let in by another hub', async (t) => {
   t.ok(later > -1_000 && later < 5_000 + watch.lost(), 'for the minute that was asked for')
 })
 
-t.test('the launcher leads to the form, and what an approver revokes is cut', async (t) => {
+t.test('the launcher leads to the form, and revoked access is cut', async (t) => {
   pair.balanceTo(a)
   const bea = await arrive('bea', `${pair.hubUrl}/`)
   await bea.getByRole('heading', { name: 'You can ask for these' }).waitFor()
@@ -195,7 +195,7 @@ t.test('the launcher leads to the form, and what an approver revokes is cut', as
   t.ok(cut < CUT_MS, `${cut} ms`)
 })
 
-t.test('break-glass opens at once with a passkey, and everybody who approves hears of it', async (t) => {
+t.test('break-glass opens at once with a passkey, and every approver is notified', async (t) => {
   pair.balanceTo(a)
   const kim = await arrive('kim', `${pair.hubUrl}/web/account`)
   await plugIn(kim)
@@ -249,7 +249,7 @@ t.test('access ends by itself: the live connection is cut, and the page is the f
   )
 })
 
-t.test('T252 a hub that is killed between approval and grant leaves no half', async (t) => {
+t.test('T252 a hub that is killed between approval and grant leaves a complete request', async (t) => {
   signsIn('lea')
   const reviewer = pair.visitor()
   await reviewer.open(`${pair.hubUrl}/web/login?connector=sso`)

@@ -81,7 +81,7 @@ const strings = async (query: string): Promise<string[]> =>
   (await database.query<{ text: string }>(query)).rows.map(({ text }) => text)
 
 t.test(
-  'M157 fault 2 a hub that is killed loses one batch at most, nothing twice, and no administrative change',
+  'M157 fault 2 a hub that is killed loses at most one batch, duplicates none, and loses no administrative change',
   async (t) => {
     let changing = true
     const made: string[] = []

@@ -142,7 +142,7 @@ async function untilKept(context: BrowserContext, names: RegExp, count: number):
 /** Too much for the gateway; enough for a server of Node.js, which takes 16 KB. */
 for (const count of [60, 6])
   t.test(
-    `B24 a bomb of ${count} cookies from a sibling logs out at worst, and in no redirect loop`,
+    `B24 ${count} cookies from a sibling at most sign the person out, without a redirect loop`,
     async (t) => {
       const { context, page } = await newPerson(browser)
       await signInAs(page, ALICE, victim.url)
@@ -162,7 +162,7 @@ for (const count of [60, 6])
     },
   )
 
-t.test('B25 a form that a script of an app sends to the reset deletes nothing', async (t) => {
+t.test('B25 a form that a script of an app posts to the reset deletes nothing', async (t) => {
   evilAnswers.set('/form', (_request, response) => {
     response
       .writeHead(200, { 'content-type': 'text/html' })
@@ -250,7 +250,7 @@ t.test('G97 a sibling page cannot open a WebSocket to another app', async (t) =>
   await context.close()
 })
 
-t.test('pages come over HTTP/2, and WebSockets beside them over HTTP/1.1', async (t) => {
+t.test('browsers load pages over HTTP/2, and WebSockets beside them over HTTP/1.1', async (t) => {
   const { context, page } = await newPerson(browser)
   const protocol = () => page.evaluate(() => performance.getEntriesByType('navigation')[0]?.nextHopProtocol)
   await signInAs(page, ALICE, cluster.hubUrl)
@@ -275,7 +275,7 @@ t.test('pages come over HTTP/2, and WebSockets beside them over HTTP/1.1', async
   await context.close()
 })
 
-t.test('E74 a browser that shares a connection between apps tries again by itself after 421', async (t) => {
+t.test('E74 a browser that shares a connection between apps retries by itself after 421', async (t) => {
   const sharing = await openBrowser(t, await publicKeyHash(cluster.hubPort, new URL(victim.url).hostname))
   const { context, page } = await newPerson(sharing, { ignoreHTTPSErrors: false })
   await signInAs(page, ALICE, victim.url)
@@ -295,7 +295,7 @@ t.test('E74 a browser that shares a connection between apps tries again by itsel
   await context.close()
 })
 
-t.test('an app in a frame of another offers to sign in, in a tab, and is there after a reload', async (t) => {
+t.test('an app in a frame of another offers to sign in, in a tab, and loads after a reload', async (t) => {
   evilAnswers.set('/frame', (_request, response) => {
     response.writeHead(200, { 'content-type': 'text/html' })
     response.end(`<!doctype html><title>frame</title><iframe src="${victim.url}/inner"></iframe>`)
@@ -383,7 +383,7 @@ t.test('B32 sign-out ends every app session, and a foreign GET does nothing', as
 })
 
 t.test(
-  'a person ends a session on their page: its own tab says so, and goes on after a new sign-in',
+  'a person ends a session on their page, and its tab reports that and continues after a new sign-in',
   async (t) => {
     const { context, page } = await newPerson(browser)
     const shows = (tab: typeof page, id: string, text: string) =>

@@ -90,58 +90,64 @@ async function readTrail(): Promise<unknown> {
   }
 }
 
-t.test('faults 5 and 6: the database is restarted, and stays away too long', async (t) => {
-  await hub.api('POST', '/locks', { target: { user: 'bob@example.com' } })
-  t.equal((await ask(bob)).status, 403)
-  const steady = steadyRequests(alice, `${app}/`, 20)
-  const locked = steadyRequests(bob, `${app}/`, 20)
-  const drip = await alice.stream(`${app}/drip`, { timeoutMs: 60_000 })
-  drip.on('error', () => {}).resume()
-  const cut = new Promise<number>((resolve) => drip.on('close', () => resolve(performance.now())))
-  const connectionsBefore = way.taken
+t.test(
+  'faults 5 and 6: the hub survives a short outage of the database, and denies in a long one',
+  async (t) => {
+    await hub.api('POST', '/locks', { target: { user: 'bob@example.com' } })
+    t.equal((await ask(bob)).status, 403)
+    const steady = steadyRequests(alice, `${app}/`, 20)
+    const locked = steadyRequests(bob, `${app}/`, 20)
+    const drip = await alice.stream(`${app}/drip`, { timeoutMs: 60_000 })
+    drip.on('error', () => {}).resume()
+    const cut = new Promise<number>((resolve) => drip.on('close', () => resolve(performance.now())))
+    const connectionsBefore = way.taken
 
-  // Between these two it goes.
-  const goesMs = performance.now()
-  await postgres.stop()
-  const goneMs = performance.now()
-  const gone = startStopwatch()
-  const signIns = await signIn('carol')
-  t.equal(signIns.status, 503, `nobody signs in meanwhile: ${signIns.text.slice(-300)}`)
-  t.equal(await refusal(hub.api('POST', '/locks', { target: { user: 'eve' } })), '503 database_unavailable')
-  const cutMs = await cut
-  t.ok(cutMs - goesMs > FRESH_MS, `what is live is cut ${Math.round(cutMs - goesMs)} ms after it goes`)
-  t.ok(gone.took(cutMs) < 4 * FRESH_MS, `and ${gone.took(cutMs)} ms after it is gone`)
-  t.same(await ask(alice), { status: 503, code: 'view_stale' })
-  const attempts = way.taken - connectionsBefore
-  t.ok(attempts < 40 * ((performance.now() - goneMs) / 1_000), `${attempts} connections were tried: no storm`)
+    // Between these two it goes.
+    const goesMs = performance.now()
+    await postgres.stop()
+    const goneMs = performance.now()
+    const gone = startStopwatch()
+    const signIns = await signIn('carol')
+    t.equal(signIns.status, 503, `nobody signs in meanwhile: ${signIns.text.slice(-300)}`)
+    t.equal(await refusal(hub.api('POST', '/locks', { target: { user: 'eve' } })), '503 database_unavailable')
+    const cutMs = await cut
+    t.ok(cutMs - goesMs > FRESH_MS, `what is live is cut ${Math.round(cutMs - goesMs)} ms after it goes`)
+    t.ok(gone.took(cutMs) < 4 * FRESH_MS, `and ${gone.took(cutMs)} ms after it is gone`)
+    t.same(await ask(alice), { status: 503, code: 'view_stale' })
+    const attempts = way.taken - connectionsBefore
+    t.ok(
+      attempts < 40 * ((performance.now() - goneMs) / 1_000),
+      `${attempts} connections were tried: no storm`,
+    )
 
-  await postgres.start()
-  const back = startStopwatch()
-  await serves()
-  const servedMs = back.took()
-  t.ok(servedMs < 15_000, `served ${servedMs} ms after the database is back`)
-  t.equal((await signIn('carol')).status, 200)
+    await postgres.start()
+    const back = startStopwatch()
+    await serves()
+    const servedMs = back.took()
+    t.ok(servedMs < 15_000, `served ${servedMs} ms after the database is back`)
+    t.equal((await signIn('carol')).status, 200)
 
-  const answers = await steady.stop()
-  const early = answers.filter(({ atMs }) => atMs < goesMs + FRESH_MS - 3 * POLL_MS)
-  t.ok(early.length > 5, `${early.length} requests while what is known is fresh`)
-  t.same(
-    early.filter(({ status }) => status !== 200),
-    [],
-    'all of them are answered from memory',
-  )
-  const refused = answers.filter(({ status }) => status !== 200)
-  t.ok(refused.length > 0)
-  t.same(
-    refused.filter(({ status, text }) => status !== 503 || !/view_stale|audit_unavailable/.test(text)),
-    [],
-  )
-  const statuses = new Set((await locked.stop()).map(({ status }) => status))
-  statuses.delete(503)
-  t.same([...statuses], [403], 'who is locked is not let in at any moment')
-})
+    const answers = await steady.stop()
+    const early = answers.filter(({ atMs }) => atMs < goesMs + FRESH_MS - 3 * POLL_MS)
+    t.ok(early.length > 5, `${early.length} requests while what is known is fresh`)
+    t.same(
+      early.filter(({ status }) => status !== 200),
+      [],
+      'all of them are answered from memory',
+    )
+    const refused = answers.filter(({ status }) => status !== 200)
+    t.ok(refused.length > 0)
+    t.same(
+      refused.filter(({ status, text }) => status !== 503 || !/view_stale|audit_unavailable/.test(text)),
+      [],
+    )
+    const statuses = new Set((await locked.stop()).map(({ status }) => status))
+    statuses.delete(503)
+    t.same([...statuses], [403], 'who is locked is not let in at any moment')
+  },
+)
 
-t.test('fault 7: a slow database is asked no more than it bears', async (t) => {
+t.test('fault 7: the hub sends a slow database no more queries than it bears', async (t) => {
   const client = await operator(t)
   const block = () => client.query('BEGIN; LOCK TABLE audit_database_events IN ACCESS EXCLUSIVE MODE')
   const callOften = () => Array.from({ length: 600 }, readTrail)
@@ -203,7 +209,7 @@ const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m,mode=777', 'no
 t.teardown(() => mounted && spawnSync('umount', ['-l', small]))
 
 t.test(
-  'fault 9: the disk of the audit trail is full',
+  'fault 9: the hub denies while the disk of the audit trail is full',
   { skip: mounted ? false : 'only root may mount a small file system' },
   async (t) => {
     const client = await operator(t)

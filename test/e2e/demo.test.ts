@@ -131,7 +131,7 @@ t.test('--check walks through everything and exits 0', async (t) => {
 })
 
 t.test(
-  'Ctrl-C stops every program, and a second start on the same data is warm, also after days',
+  'Ctrl-C stops every program, and a second start on the same data is quick, even after days',
   async (t) => {
     // `--check` was the first start. As good as the certificate that an agent finds after more than a day:
     rmSync(join(dir, 'agent'), { recursive: true })
@@ -157,7 +157,7 @@ t.test('--acme: the hub orders its certificates from an authority, which ends wi
   t.match(both.output(), '--acme is for one hub')
 })
 
-t.test('Ctrl-C while it starts stops what has started', async (t) => {
+t.test('Ctrl-C during the start stops the started programs', async (t) => {
   const demo = startDemo(t, '--port', String(await freePort()), '--dir', dir)
   await until(() => demo.output().includes('Starting the applications'), 'the hub runs')
   const started = family(demo.child.pid ?? 0)
@@ -169,7 +169,7 @@ t.test('Ctrl-C while it starts stops what has started', async (t) => {
   await until(() => survivors(started).length === 0, 'nothing is left')
 })
 
-t.test('a port that is taken is said, with the next step', async (t) => {
+t.test('a port in use is reported with the next step', async (t) => {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.teardown(() => server.close())

@@ -88,7 +88,7 @@ async function ask(app: string, path: string, method = 'GET') {
 /** Signs in at the app; whatever it answers, there is a session then. */
 const enter = (app: string) => visitor.open(`${hub.appUrl(app)}/`)
 
-t.test('a dial that one agent refuses falls through to the other', async (t) => {
+t.test('a dial that one agent refuses is repeated at the other', async (t) => {
   await enter('mixed')
   for (let n = 0; n < 6; n++) t.equal((await ask('mixed', `/?id=mixed-${n}`)).status, 200)
   await enter('refused')
@@ -96,14 +96,14 @@ t.test('a dial that one agent refuses falls through to the other', async (t) => 
   t.equal(arrivals.has('refused'), false)
 })
 
-t.test('no agent bound, and none connected: 502 with the reason', async (t) => {
+t.test('an app without a bound or connected agent gets 502 with the reason', async (t) => {
   t.equal((await enter('lonely')).status, 502)
   t.match(await ask('lonely', '/'), { status: 502, code: 'agent_none' })
   t.equal((await enter('unbound')).status, 502)
   t.match(await ask('unbound', '/'), { status: 502, code: 'agent_unbound' })
 })
 
-t.test('fault 23: an app that does not answer in time: 504, and its next answer is fine', async (t) => {
+t.test('fault 23: an app that misses its deadline gets 504, and its next response passes', async (t) => {
   await enter('slow')
   const sinceAsked = startStopwatch()
   t.match(await ask('slow', '/held?id=slow'), { status: 504, code: 'app_timeout' })
@@ -155,7 +155,7 @@ t.test(
   },
 )
 
-t.test('fault 38: an app that is down: 502 at once, and back within 5 s of its return', async (t) => {
+t.test('fault 38: an app that is down gets 502 at once, and is back within 5 s of its return', async (t) => {
   await enter('pair')
   t.equal((await ask('pair', '/?id=up')).status, 200)
   await close()
@@ -170,7 +170,7 @@ t.test('fault 38: an app that is down: 502 at once, and back within 5 s of its r
   t.ok(backMs < 10_000, `after ${backMs} ms`)
 })
 
-t.test('an agent that is killed in mid-traffic: GETs go on, no POST runs twice', async (t) => {
+t.test('requests go on after an agent is killed, and no POST runs twice', async (t) => {
   await enter('pair')
   const ids = (method: string) => Array.from({ length: 6 }, (_, n) => `${method}-${n}`)
   const gets = ids('get').map((id) => ask('pair', `/held?id=${id}`))
@@ -208,7 +208,7 @@ t.test('an agent that is killed in mid-traffic: GETs go on, no POST runs twice',
   )
 })
 
-t.test('an agent that is told to stop ends in order, idle connections or not', async (t) => {
+t.test('an agent that stops on a signal ends in order, with or without idle connections', async (t) => {
   t.equal((await ask('pair', '/?id=idle')).status, 200)
   const sinceTold = startStopwatch()
   second.signal('SIGTERM')
@@ -219,7 +219,7 @@ t.test('an agent that is told to stop ends in order, idle connections or not', a
   t.match(await ask('pair', '/?id=nobody'), { status: 502, code: 'agent_none' })
 })
 
-t.test('K148 what happened stands in /metrics, on the diagnostics listener and nowhere else', async (t) => {
+t.test('K148 only /metrics of the diagnostics listener counts the events', async (t) => {
   const stranger = connectTls({
     port: hub.ports.public,
     host: '127.0.0.1',

@@ -121,7 +121,7 @@ t.test('the first application takes at most six commands', async (t) => {
   t.match(JSON.parse(await run('mezctl users get alice --json')), { roles: ['access', 'admin'] })
 })
 
-t.test('init says what is missing, and leaves no file that a hub cannot start with', async (t) => {
+t.test('init reports missing files, and writes no file with which a hub cannot start', async (t) => {
   const failure = (command: string) => run(command).then(t.fail, ({ code, stderr }) => ({ code, stderr }))
   t.match(await failure('mezhub init'), { code: 2, stderr: /--public-addr, --apps-domain, --admin/ })
   const names = '--public-addr hub.example.org --apps-domain apps.example.org --admin a'

@@ -122,7 +122,7 @@ const limitDescriptors = (count: number) =>
 const descriptors = () => readdirSync(`/proc/${hub.pid}/fd`).length
 
 t.test(
-  'N168, fault 36 without descriptors new connections are refused, old ones served, and all heals',
+  'N168, fault 36 without descriptors the hub refuses new connections, serves old ones, and recovers',
   async (t) => {
     const kept = await secure()
     t.match(await ask(kept), 'HTTP/1.1 200')
@@ -160,7 +160,7 @@ t.test('R189, R190 strangers get 404 on both carriers, and capsules end no proce
   t.equal(await readyz(), 200)
 })
 
-t.test('R191 of twelve CONNECTs at once on one connection none is accepted, and the hub lives', async (t) => {
+t.test('R191 a connection with twelve CONNECTs at once is rejected, and the hub goes on', async (t) => {
   const session = await openHttp2({ port: publicPort, host: HOST })
   const statuses = await Promise.all(
     Array.from({ length: 12 }, () => connectCarrier(session, Buffer.from('990b4d3b020016', 'hex'))),
@@ -171,7 +171,7 @@ t.test('R191 of twelve CONNECTs at once on one connection none is accepted, and 
   t.equal(await readyz(), 200)
 })
 
-t.test('N174, R190, H113 nonsense at every listener and stage ends no process', async (t) => {
+t.test('N174, R190, H113 invalid bytes at every listener and stage end no process', async (t) => {
   const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 1_000_000)
   const hosts = [HOST, 'a.apps.mezite.localhost', 'elsewhere.example']
   const api = adminClient(adminSocket)

@@ -69,11 +69,11 @@ async function check(
   await page.close()
 }
 
-t.test('150, 151, 156 pages before sign-in', async (t) => {
+t.test('150, 151, 156 pages before sign-in pass the checks', async (t) => {
   await check(t, await person(), lists.stranger)
 })
 
-t.test('150, 151 pages of a person without a role', async (t) => {
+t.test('150, 151 pages of a person without a role pass the checks', async (t) => {
   const carol = await person()
   await signInThrough(await carol.newPage(), 'carol@example.com')
   await check(t, carol, lists.carol)
@@ -85,7 +85,7 @@ t.test('150, 151 pages of a person without a role', async (t) => {
   t.match(await page.textContent('main'), 'payroll.apps.mezite.localhost', 'the same application')
 })
 
-t.test('150, 151 pages of an administrator, who sees what decided', async (t) => {
+t.test('150, 151 an administrator sees on the pages which rule decided', async (t) => {
   const root = await person()
   await signInThrough(await root.newPage(), 'root@example.com')
   await grant('root@example.com', ['admin', 'platform', 'strict'])
@@ -106,14 +106,14 @@ t.test('150, 151 pages of an administrator, who sees what decided', async (t) =>
   t.equal(new URL(page.url()).origin, new URL(hub.signInUrl).origin)
 })
 
-t.test('150, 151 T218 pages of requests for access, in every state', async (t) => {
+t.test('150, 151 T218 pages of requests for access pass the checks in every state', async (t) => {
   const shots = await pages.requests()
   const rita = await person()
   await signInThrough(await rita.newPage(), RITA)
   await check(t, rita, shots)
 })
 
-t.test('150, 151, 156 S206 pages on which a person lets programs in, and ends them', async (t) => {
+t.test('150, 151, 156 S206 pages that let programs in and end their access pass the checks', async (t) => {
   const shots = await pages.programs()
   const olga = await person()
   await signInThrough(await olga.newPage(), OLGA)
@@ -145,7 +145,7 @@ t.test('an enrolment link names account and deadline, signs in, and says when it
   t.match(await page.textContent('#passkeys'), 'My passkey')
 })
 
-t.test('pages speak German where the browser prefers it', async (t) => {
+t.test('pages are in German if the browser prefers it', async (t) => {
   const context = await person({ locale: 'de-DE' })
   const page = await context.newPage()
   await page.goto(`${hub.appUrl('grafana')}/`)
@@ -176,7 +176,7 @@ t.test('pages speak German where the browser prefers it', async (t) => {
   await page.locator('.status.bad', { hasText: 'Bitten Sie Ihre Administration' }).waitFor()
 })
 
-t.test('without script the pages say the same', async (t) => {
+t.test('the pages have the same content without scripts', async (t) => {
   const context = await person({ javaScriptEnabled: false })
   const page = await context.newPage()
   await signInThrough(page, 'carol@example.com')

@@ -54,7 +54,7 @@ const tokenOf = (person: { id: string }): string => {
   return JSON.parse(readFileSync(file, 'utf8')).profiles[proxy].token
 }
 
-t.test('login through the browser: the page names the machine, a click ends it', async (t) => {
+t.test('login through the browser names the machine on the page and ends with a click', async (t) => {
   const child = listen(login(alice))
   const visitor = new Visitor(cluster.ca)
   const page = await signIn(visitor, alice, await child.page)
@@ -71,7 +71,7 @@ t.test('login through the browser: the page names the machine, a click ends it',
   t.equal(statSync(join(homes, alice.id, 'credentials.json')).mode & 0o777, 0o600)
 })
 
-t.test('an administrator works over HTTPS, under the own name', async (t) => {
+t.test('an administrator works over HTTPS, under their own name', async (t) => {
   const [apps, status, lock] = await Promise.all([
     mezctlAs(alice, 'apps', 'ls', '--format', 'json'),
     mezctlAs(alice, 'status', '--format', 'json'),
@@ -102,7 +102,7 @@ t.test('MEZITE_AUTH_TOKEN with MEZITE_PROXY and MEZITE_CA_FILE needs no home', a
   t.equal(noProxy.code, 2)
 })
 
-t.test('--no-browser takes the code that the page shows; who is no administrator is refused', async (t) => {
+t.test('--no-browser takes the code from the page, and refuses all but administrators', async (t) => {
   const program = login(bob, '--no-browser')
   const child = listen(program)
   const visitor = new Visitor(cluster.ca)
@@ -125,7 +125,7 @@ t.test('--no-browser takes the code that the page shows; who is no administrator
   t.notMatch(JSON.stringify(users), '"admin"')
 })
 
-t.test('without the authority of the hub nothing is sent', async (t) => {
+t.test('mezctl sends nothing to a hub whose authority it does not trust', async (t) => {
   const { code, err } = await runMezctl(
     ['login', '--proxy', proxy, '--no-browser'],
     homeOf({ id: 'stranger' }),
@@ -135,14 +135,14 @@ t.test('without the authority of the hub nothing is sent', async (t) => {
   t.match(err, /certificate|--ca-file/)
 })
 
-t.test('a role that is taken away ends what the login may do', async (t) => {
+t.test('the login loses the rights of a role that is taken away', async (t) => {
   await cluster.mezctl('users', 'create', 'other@example.test', '--roles', 'admin')
   await cluster.mezctl('users', 'update', alice.email, '--roles', 'access')
   const { code, err } = await mezctlAs(alice, 'apps', 'ls')
   t.equal(code, 1, err)
 })
 
-t.test('logout ends the credential here and at the hub', async (t) => {
+t.test('logout ends the credential on the machine and at the hub', async (t) => {
   const token = tokenOf(alice)
   const me = async () =>
     (

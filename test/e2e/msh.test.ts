@@ -76,7 +76,7 @@ async function wholeAudit(type: string, app: string): Promise<Record<string, unk
   return JSON.parse(await cluster.mezctl('audit', 'ls', ...args, '--json'))
 }
 
-t.test('login through the connector that is named; the page names msh and this machine', async (t) => {
+t.test('login uses the named connector, and the page names msh and this machine', async (t) => {
   const { page, done, ended } = await login(alice, '--auth', 'sso', '--ttl', '2h')
   t.match(page.text, 'Allow msh on')
   t.equal(done.status, 200)
@@ -178,7 +178,7 @@ t.test('gRPC passes through msh and the public port, over the tunnel of a real a
   t.equal((await msh.stop()).code, 0)
 })
 
-t.test('redis-cli and redis-benchmark reach a Redis, counted and recorded', async (t) => {
+t.test('redis-cli and redis-benchmark reach a Redis, with counts and records', async (t) => {
   await register('redis-internal', `tcp://127.0.0.1:${redisPort}`)
   const listed = JSON.parse((await runMsh(['app', 'ls', '--json'], env)).out)
   const names = listed.map(({ name }: { name: string }) => name)
@@ -238,7 +238,7 @@ async function keepAsking(port: number): Promise<void> {
   }
 }
 
-t.test('what was open when msh, the agent or the hub was killed ends in the audit', async (t) => {
+t.test('connections of a killed msh, agent or hub end in the audit', async (t) => {
   await register('redis-busy', `tcp://127.0.0.1:${redisPort}`)
   const first = await openApps(['redis-internal'], env)
   await holdRedis(t, first.ports['redis-internal']!)
@@ -269,7 +269,7 @@ t.test('what was open when msh, the agent or the hub was killed ends in the audi
   await msh.stop()
 })
 
-t.test('psql reaches a PostgreSQL, with an identity file, unattended', async (t) => {
+t.test('psql reaches a PostgreSQL unattended, with an identity file', async (t) => {
   const store = await postgresStore()
   t.teardown(() => store.close())
   const url = new URL(((await store.config()) as { url: string }).url)
@@ -327,7 +327,7 @@ t.test('ssh runs commands on a machine, whose host key it verifies', async (t) =
   await msh.stop()
 })
 
-t.test('I121 who may not is told why in plain words', async (t) => {
+t.test('I121 msh explains a denial in plain words', async (t) => {
   writeFileSync(
     join(homes, 'careful.yaml'),
     'kind: role\nversion: v1\nmetadata: { name: careful }\nspec:\n  options: { require_session_mfa: true }\n  allow: { app_labels: { env: signer } }\n',
@@ -394,7 +394,7 @@ t.test(
   },
 )
 
-t.test('I117 a lock cuts what is open', async (t) => {
+t.test('I117 a lock cuts open connections', async (t) => {
   const msh = await openApps(['redis-internal'], env)
   const port = msh.ports['redis-internal']!
   const held = await holdRedis(t, port)
@@ -418,7 +418,7 @@ t.test('logout ends the session at the hub too', async (t) => {
 
 const idsOf = (events: Record<string, unknown>[]) => events.map(({ request_id }) => String(request_id)).sort()
 
-t.test('the hub that came back ends, in the audit, what the killed one held', async (t) => {
+t.test('the hub that restarts records the end of connections that the killed one held', async (t) => {
   await until(async () => (await endsOf('hub_lost')).length > 0, 'the end with the hub is recorded')
   t.match(await endsOf('hub_lost'), [{ user: alice.email, agent: 'demo-node', bytes_in: null }])
   const starts = idsOf(await wholeAudit('app.session.start', 'redis-internal'))

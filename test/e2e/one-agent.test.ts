@@ -75,7 +75,7 @@ async function linksOf(hub: RunningHub): Promise<readonly { client_ip: string }[
 }
 
 t.test(
-  'fault 40: the agent has a link to the hub that it was never led to, and that one serves its app',
+  'fault 40: the agent links to a hub that it was never configured for, and that hub serves its app',
   async (t) => {
     await both('both hubs have a link')
     pair.balanceTo(b)
@@ -91,7 +91,7 @@ t.test(
   },
 )
 
-t.test('a lock of the agent ends both links, and none comes back before it is gone', async (t) => {
+t.test('a lock of the agent ends both links, and none returns before it is removed', async (t) => {
   await a.api('POST', '/locks', { target: { agent: hostname } })
   await until(async () => !(await isConnected(b.api, hostname)), 'the link through the other hub is cut')
   t.notOk(await isConnected(a.api, hostname))
@@ -102,7 +102,7 @@ t.test('a lock of the agent ends both links, and none comes back before it is go
   await both('both links are back')
 })
 
-t.test('faults 3 and 4: hubs are restarted one after the other under load, with one agent', async (t) => {
+t.test('faults 3 and 4: requests succeed while hubs restart in turn, with one agent', async (t) => {
   pair.balanceTo(a, b)
   const steady = steadyRequests(visitor, `${app}/slow`, RATE)
   const served = (count: number) => {
@@ -178,7 +178,7 @@ function wishFor(t: Test, id: string, ahead?: Buffer): Promise<string> {
   })
 }
 
-t.test('a wish leads to a hub of the cluster, or nowhere', async (t) => {
+t.test('a wish for a hub is passed to a hub of the cluster, or refused', async (t) => {
   const living = async () => (await a.api<{ hubs: { id: string }[] }>('GET', '/status')).hubs
   await until(async () => (await living()).length === 2, 'those that were killed are forgotten')
   const hubs = await living()

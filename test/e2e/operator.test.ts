@@ -97,7 +97,7 @@ t.test('a session that is revoked ends on the next request and in mid-stream', a
   t.equal(await status(visitor, `${drip.url}/`), 401)
 })
 
-t.test('E71 an app that is disabled answers 503 and cuts what is live', async (t) => {
+t.test('E71 a disabled app responds with 503, and its live streams are cut', async (t) => {
   const visitor = await aliceReady()
   await enterDrip(visitor)
   const { ended } = await liveDownload(visitor)
@@ -168,7 +168,7 @@ t.test('O175 no secret is readable in the data directory or the logs', async (t)
   }
 })
 
-t.test('fault 1: a hub that is killed comes back, and so do agent and sessions', async (t) => {
+t.test('fault 1: a hub that is killed comes back with its agents and sessions', async (t) => {
   const visitor = await aliceReady()
   cluster.programs.get('hub')?.signal('SIGKILL')
   await cluster.programs.get('hub')?.exited
@@ -189,7 +189,7 @@ t.test('fault 1: a hub that is killed comes back, and so do agent and sessions',
   t.ok(backMs < 3_000 + 2 * (ready - down), `the agent was back after ${backMs} ms`)
 })
 
-t.test('fault 3: a hub that is told to stop lets requests end and exits 0', async (t) => {
+t.test('fault 3: a hub that stops on a signal lets requests end and exits 0', async (t) => {
   const visitor = await aliceReady()
   await visitor.open(`${slow.url}/`)
   const before = slow.requests.length

@@ -27,7 +27,7 @@ const revocations = await startRevocations(t, {
 })
 const { a, b } = revocations.pair
 
-t.test('E71 G102 I117 faults 10 and 11: revocations in every way cut everything at both hubs', async (t) => {
+t.test('E71 G102 I117 faults 10 and 11: every revocation cuts all streams at both hubs', async (t) => {
   const watch = startStopwatch()
   const { here, there, missed, rightShare, deafened } = await revokeInRounds(revocations, ROUNDS)
   t.same(missed, [])
@@ -53,7 +53,7 @@ interface Session {
   readonly last_used: string
 }
 
-t.test('sessions are listed with what is open and when they were used, at all hubs together', async (t) => {
+t.test('the list of sessions has the streams and last uses of all hubs', async (t) => {
   const before = Date.now()
   await revocations.openAt(a)
   await revocations.openAt(b)
@@ -83,7 +83,7 @@ t.test('sessions are listed with what is open and when they were used, at all hu
 })
 
 t.test(
-  'status lists both hubs; locked agents end what goes through them, and the locks end by themselves',
+  'status lists both hubs, a locked agent loses its streams, and locks expire by themselves',
   async (t) => {
     const { hubs } = await a.api<{ hubs: { id: string; version: string; since: string }[] }>('GET', '/status')
     t.equal(hubs.length, 2)
@@ -116,7 +116,7 @@ t.test(
   },
 )
 
-t.test('fault 12: a hub that cannot reach the database lets nobody in on what it knew', async (t) => {
+t.test('fault 12: a hub that cannot reach the database does not admit anybody by stale data', async (t) => {
   const streams = await revocations.openAt(b)
   way.to()
   way.cut()
@@ -148,7 +148,7 @@ t.test('fault 12: a hub that cannot reach the database lets nobody in on what it
   await a.api('DELETE', `/locks/${id}`)
 })
 
-t.test('a hub that stops leaves the list, and nobody waits for it', async (t) => {
+t.test('a hub that stops leaves the list, and no caller waits for it', async (t) => {
   await b.program.stop()
   const { hubs } = await a.api<{ hubs: object[] }>('GET', '/status')
   t.equal(hubs.length, 1)

@@ -149,7 +149,7 @@ pair.balanceTo(a, b)
 const asked = Promise.all([ask(), ask(), ask()])
 const before = identityOf('node-a')
 
-t.test('fault 31 the authority of agents: they renew by themselves, and the old key ends', async (t) => {
+t.test('fault 31 agents renew by themselves in a rotation, and the old key ends', async (t) => {
   t.match(await step('agent-ca', 'start'), { phase: 'started', waiting: { length: 0 } })
   await t.rejects(step('agent-ca', 'start'), { status: 409, code: 'rotation_phase' })
   await t.rejects(step('agent-ca', 'finish'), { status: 409, code: 'rotation_phase' })
@@ -179,7 +179,7 @@ t.test('fault 31 the authority of agents: they renew by themselves, and the old 
   t.equal(statSync(join(dir, 'node-a', 'data', 'identity.json')).mode & 0o777, 0o600, 'O178')
 })
 
-t.test('fault 31 the authority of hubs: agents learn the new key before it is used', async (t) => {
+t.test('fault 31 agents learn a new key of the hub authority before it is used', async (t) => {
   const early = await joinToken(a.api, 'node-c')
   const started = await step('hub-ca', 'start')
   t.equal(started.keys.length, 2)
@@ -234,7 +234,7 @@ t.test('fault 31 the authority of hubs: agents learn the new key before it is us
   await a.api('DELETE', '/agents/node-d')
 })
 
-t.test('the authority of msh: logins go on until the end, and then hear why', async (t) => {
+t.test('logins of msh last until the rotation finishes, and are then refused with the reason', async (t) => {
   pair.balanceTo(a)
   const who = { url: pair.hubUrl, visitor: () => pair.visitor() }
   const alice = await programLogin(who)
@@ -265,7 +265,7 @@ t.test('the authority of msh: logins go on until the end, and then hear why', as
   t.equal(again.code(), 1)
 })
 
-t.test('a rotation goes back from either phase', async (t) => {
+t.test('a rotation can be rolled back from either phase', async (t) => {
   const [first] = (await rotation('agent-ca')).keys
   await step('agent-ca', 'start')
   t.same(
@@ -284,7 +284,7 @@ t.test('a rotation goes back from either phase', async (t) => {
   )
 })
 
-t.test('the keys of ID tokens: hubs have one set, and a sign-in that began before goes on', async (t) => {
+t.test('hubs share the keys of ID tokens, and a sign-in outlasts their rotation', async (t) => {
   const redirect = 'https://web.example.com/callback'
   const made = await a.api<{ client_id: string; client_secret: string; issuer: string }>(
     ...(['PUT', '/app-clients/web', { redirect_uris: [redirect] }] as const),
@@ -367,7 +367,7 @@ t.test('an API token that is revoked at one hub opens nothing at the other', asy
   t.match((await runMezctl(['agents', 'ls'], env)).err, /\(login_required\)/)
 })
 
-t.test('no request has failed, everything is recorded, and no key is readable', async (t) => {
+t.test('rotations fail no request, are recorded, and reveal no key', async (t) => {
   asking = false
   await asked
   t.same(failures, [], `${answered} were answered`)

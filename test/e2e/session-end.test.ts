@@ -200,7 +200,7 @@ for (const [kind, url, locale, ended] of [
   ['a page of a German browser, with an opener policy', `${home}apart`, 'de-DE', 'Ihre Sitzung ist beendet'],
 ] as const) {
   t.test(
-    `${kind} whose session is revoked: the banner asks, the small window renews, the page stays`,
+    `${kind} whose session is revoked shows the banner, is renewed in the small window, and keeps its content`,
     async (t) => {
       const { context, page } = await newPerson(browser, { locale })
       const { problems, cookie } = await openPage(context, page, url)
@@ -222,7 +222,7 @@ for (const [kind, url, locale, ended] of [
 }
 
 t.test(
-  'a page left open past the end of its session: warned, then told, then renewed by a new sign-in',
+  'an open page warns before its session ends, reports the end, and is renewed by a new sign-in',
   async (t) => {
     await role({ max_session_ttl: '12s' })
     t.teardown(() => role({}))
@@ -254,7 +254,7 @@ t.test(
   },
 )
 
-t.test('renewing in time asks for a new sign-in as well, and closing the banner is heard', async (t) => {
+t.test('renewing in time asks for a new sign-in as well, and a closed banner stays closed', async (t) => {
   await role({ max_session_ttl: '12s' })
   t.teardown(() => role({}))
   const { context, page } = await newPerson(browser)
@@ -281,7 +281,7 @@ t.test('renewing in time asks for a new sign-in as well, and closing the banner 
   await context.close()
 })
 
-t.test('two tabs: both are told, and one renewal is enough for both', async (t) => {
+t.test('two tabs both show the banner, and one renewal is enough for both', async (t) => {
   const { context, page } = await newPerson(browser)
   await openPage(context, page)
   const other = await context.newPage()
@@ -303,7 +303,7 @@ t.test('two tabs: both are told, and one renewal is enough for both', async (t) 
   await context.close()
 })
 
-t.test('somebody else who signs in in the small window is named, and the page is not theirs', async (t) => {
+t.test('the small window names another person who signs in there, and the page is not theirs', async (t) => {
   const { context, page } = await newPerson(browser)
   await openPage(context, page)
   const { person } = issuer
@@ -327,7 +327,7 @@ t.test('somebody else who signs in in the small window is named, and the page is
   await context.close()
 })
 
-t.test('where the role demands a key, the small window asks for it', async (t) => {
+t.test('the small window asks for a passkey where the role demands one', async (t) => {
   const { context, page } = await newPerson(browser)
   await role({ require_session_mfa: true })
   t.teardown(() => role({}))
@@ -354,7 +354,7 @@ t.test('where the role demands a key, the small window asks for it', async (t) =
   await context.close()
 })
 
-t.test('an open page says that access was locked, with the message of the lock', async (t) => {
+t.test('an open page reports that access was locked, with the message of the lock', async (t) => {
   const { context, page } = await newPerson(browser)
   await openPage(context, page)
   const lock = (await hub.api('POST', '/locks', {

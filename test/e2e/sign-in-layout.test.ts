@@ -42,13 +42,13 @@ const alice = { ...issuer.person }
 const status = async (visitor: ReturnType<typeof hub.visitor>, url: string) =>
   (await visitor.fetch(url, { headers: { accept: 'application/json' } })).status
 
-t.test('the names', async (t) => {
+t.test('the hub, the sign-in host and the apps have separate names', async (t) => {
   t.equal(hub.url, `https://${HUB}${suffix}`)
   t.equal(hub.signInUrl, `https://${signInHost}`)
   t.equal(hub.appUrl('wiki'), wiki)
 })
 
-t.test('a person signs in, lands on the page first asked for, and enters a second app unasked', async (t) => {
+t.test('a person signs in, lands on the page first requested, and enters a second app', async (t) => {
   const visitor = hub.visitor()
   const page = await visitor.open(`${wiki}/deep/page?q=1`)
   t.equal(page.status, 200)
@@ -73,7 +73,7 @@ t.test('a person signs in, lands on the page first asked for, and enters a secon
   t.match(home.text, `${wiki}/`)
 })
 
-t.test('logout ends everything', async (t) => {
+t.test('logout ends every session', async (t) => {
   const visitor = hub.visitor()
   t.equal((await visitor.open(`${wiki}/`)).status, 200)
   const left = await visitor.submit(await visitor.open(`${hub.url}/web/logout`), /\/web\/logout$/)
@@ -82,7 +82,7 @@ t.test('logout ends everything', async (t) => {
   t.equal(await status(visitor, `https://${signInHost}/v1/webapi/me`), 401)
 })
 
-t.test('somebody without the role is refused, by page and by code', async (t) => {
+t.test('a person without the role is refused, by page and by code', async (t) => {
   issuer.person = { sub: 'carol-1', email: 'carol@example.com', email_verified: true, groups: [] }
   t.teardown(() => {
     issuer.person = alice
@@ -94,7 +94,7 @@ t.test('somebody without the role is refused, by page and by code', async (t) =>
   t.notMatch(page.text, 'sees')
 })
 
-t.test('a command line is let in on the sign-in host', async (t) => {
+t.test('a command line signs in on the sign-in host', async (t) => {
   const visitor = hub.visitor()
   const verifier = randomBytes(32).toString('base64url')
   const challenge = createHash('sha256').update(verifier).digest('base64url')
@@ -128,7 +128,7 @@ t.test('no app takes the sign-in host or the hub’s own', async (t) => {
 })
 
 t.test(
-  'D56 in a browser: a key is enrolled and asked for, and msh let in, on the sign-in host alone',
+  'D56 a browser enrols and asks for a passkey, and lets msh in, on the sign-in host alone',
   async (t) => {
     await hub.api('PUT', '/roles/strict', {
       kind: 'role',

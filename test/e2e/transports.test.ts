@@ -57,7 +57,7 @@ async function run(t: Test, port: number, file: string, ...args: string[]): Prom
   return child
 }
 
-t.test('one transport alone is used for joining and for the link', async (t) => {
+t.test('a single transport is used for joining and for the link', async (t) => {
   const hub = await createTestHub()
   t.teardown(() => hub.stop())
   for (const name of ['http2', 'websocket', 'webtransport']) {
@@ -67,7 +67,7 @@ t.test('one transport alone is used for joining and for the link', async (t) => 
   }
 })
 
-t.test('a hub without http2 is reached over another transport, which an agent finds by itself', async (t) => {
+t.test('an agent finds a hub without http2 over another transport by itself', async (t) => {
   const hub = await createTestHub({
     config: { plugins: { 'transport-http2': false, 'transport-webtransport': false } },
   })
@@ -161,12 +161,15 @@ t.test('WebSockets pass a balancer that terminates TLS', async (t) => {
     cert: join(hub.dataDir, 'development-certificate.pem'),
     key: join(hub.dataDir, 'development-key.pem'),
   }
-  t.test('nginx', { skip: !existsSync('/usr/sbin/nginx') }, async (t) => {
-    const port = await freePort()
-    const file = join(dir, 'nginx.conf')
-    writeFileSync(
-      file,
-      `daemon off; pid ${dir}/nginx.pid; error_log ${dir}/nginx.log; events {}
+  t.test(
+    'nginx passes the WebSockets of agents to the hub',
+    { skip: !existsSync('/usr/sbin/nginx') },
+    async (t) => {
+      const port = await freePort()
+      const file = join(dir, 'nginx.conf')
+      writeFileSync(
+        file,
+        `daemon off; pid ${dir}/nginx.pid; error_log ${dir}/nginx.log; events {}
        http { access_log off; client_body_temp_path ${dir}/b; proxy_temp_path ${dir}/p; fastcgi_temp_path ${dir}/f;
          uwsgi_temp_path ${dir}/u; scgi_temp_path ${dir}/s;
          server { listen 127.0.0.1:${port} ssl; ssl_certificate ${tls.cert}; ssl_certificate_key ${tls.key};
@@ -174,13 +177,14 @@ t.test('WebSockets pass a balancer that terminates TLS', async (t) => {
              proxy_ssl_server_name on; proxy_ssl_name ${host}; proxy_set_header Host ${host}:${hub.ports.public};
              proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;
              proxy_set_header X-Forwarded-For $remote_addr; proxy_read_timeout 1h; } } }`,
-    )
-    await run(t, port, '/usr/sbin/nginx', '-c', file, '-p', dir)
-    const { shown } = await start(t, hub, { proxyAddr: `${host}:${port}`, transports: ['websocket'] })
-    await until(async () => (await shown()).connected, 'the hub sees it')
-    t.match(await shown(), { connected: true, transport: 'websocket' })
-    const fallback = await start(t, hub, { proxyAddr: `${host}:${port}` })
-    await until(async () => (await fallback.shown()).connected, 'the hub sees it')
-    t.match(await fallback.shown(), { transport: 'websocket' }, 'and an agent finds that out')
-  })
+      )
+      await run(t, port, '/usr/sbin/nginx', '-c', file, '-p', dir)
+      const { shown } = await start(t, hub, { proxyAddr: `${host}:${port}`, transports: ['websocket'] })
+      await until(async () => (await shown()).connected, 'the hub sees it')
+      t.match(await shown(), { connected: true, transport: 'websocket' })
+      const fallback = await start(t, hub, { proxyAddr: `${host}:${port}` })
+      await until(async () => (await fallback.shown()).connected, 'the hub sees it')
+      t.match(await fallback.shown(), { transport: 'websocket' }, 'and an agent finds that out')
+    },
+  )
 })

@@ -20,7 +20,7 @@ const readme = readFileSync(join(import.meta.dirname, '../../examples/backup/REA
 /** What the page tells people to leave out. */
 const leftOut = [...readme.matchAll(/--exclude-table-data=\w+/g)].map(([option]) => option)
 
-t.test('fault 42: a dump of PostgreSQL and the key are the cluster', async (t) => {
+t.test('fault 42: a dump of PostgreSQL and the key restore the cluster', async (t) => {
   t.ok(leftOut.length >= 3, leftOut.join(' '))
   const postgres = await startPostgres()
   t.teardown(() => postgres.close())

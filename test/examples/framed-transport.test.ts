@@ -15,7 +15,7 @@ conformTransport(t, {
   agent: createTestHost<'agent'>(agent).slot(agentTransports)[0]!,
 })
 
-t.test('a transport of a third party takes less than 120 lines', (t) => {
+t.test('a third-party transport needs less than 120 lines', (t) => {
   const folder = new URL('../../examples/framed-transport/', import.meta.url)
   const sources = readdirSync(folder).filter((name) => name.endsWith('.ts'))
   const lines = sources.map(

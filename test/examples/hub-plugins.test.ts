@@ -193,7 +193,7 @@ t.test('notes are stored and recorded, and people see those of their application
   t.match(await hub.api('GET', '/audit?type=app.note.removed'), [{ app: 'echo' }])
 })
 
-t.test('pages get a banner, and requests that come too fast a 429 with the time to wait', async (t) => {
+t.test('pages get a banner, and requests beyond the rate get 429 with the time to wait', async (t) => {
   const open = () => ann.fetch(`${hub.appUrl('pages')}/page`, { headers: { 'accept-encoding': 'gzip' } })
   await ann.open(`${hub.appUrl('pages')}/`)
   const { status, text, headers } = await open()
@@ -219,7 +219,7 @@ t.test('pages get a banner, and requests that come too fast a 429 with the time 
   t.equal((await denials())[0]!.app, 'pages')
 })
 
-t.test('U227 a webhook is admitted by its signature, and forwarded once as it was signed', async (t) => {
+t.test('U227 a webhook is admitted by its signature, and forwarded once, unchanged', async (t) => {
   const sender = hub.visitor()
   const sign = (body: string) => `sha256=${createHmac('sha256', 'webhook secret').update(body).digest('hex')}`
   const send = (body: string, more: Record<string, string> = {}, path = '/hook') =>
@@ -315,7 +315,7 @@ t.test('U227 a signed body arrives whole in every framing, once, and as often as
   t.match(records[0], { user: null, roles: null, session_id: null, verified: 'webhook', path: '/hook' })
 })
 
-t.test('a program reaches the applications of its account by a key, as itself', async (t) => {
+t.test('a program reaches the applications of its account by a key, under its own name', async (t) => {
   const program = hub.visitor()
   const ask = (more: object = {}, to = 'echo') =>
     program.fetch(`${hub.appUrl(to)}/`, { headers: { 'x-service-key': key, ...more } })
@@ -352,7 +352,7 @@ t.test('an app of a folder is proposed, and opens once somebody has accepted it'
   t.equal((await ann.open(`${hub.appUrl('echo')}/`)).text, 'ok', 'no file takes the name of another app')
 })
 
-t.test('somebody whom no policy lets in takes a role for an hour, with a reason', async (t) => {
+t.test('a person whom no policy admits takes a role for an hour, with a reason', async (t) => {
   await register(
     'staging',
     { uri: `http://127.0.0.1:${(app.address() as AddressInfo).port}` },

@@ -41,7 +41,7 @@ async function resourcesOf(t: Test, template: string, values: object): Promise<r
 /** Throws if Kubernetes would refuse the resource. */
 const validate = (resource: Resource): void => new models[resource.kind](resource as never).validate()
 
-t.test('the hubs, their service, probes and disruption budget', async (t) => {
+t.test('the chart renders the hubs, their service, probes and disruption budget', async (t) => {
   const resources = await resourcesOf(t, 'hub', defaults)
   for (const resource of resources) validate(resource)
   t.strictSame(
@@ -78,7 +78,7 @@ t.test('the agent keeps its identity in a volume', async (t) => {
   )
 })
 
-t.test('diagnostics ports are open to no pod, or to those of named namespaces', async (t) => {
+t.test('diagnostics ports are closed to pods, or open to those of named namespaces', async (t) => {
   const enabled = { ...defaults, agent: { ...defaults.agent, enabled: true } }
   const ingressOf = async (template: string, diagnosticsNamespaces: readonly string[]) => {
     const resources = await resourcesOf(t, template, { ...enabled, diagnosticsNamespaces })

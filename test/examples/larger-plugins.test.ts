@@ -198,7 +198,7 @@ t.test('magic-link signs in the browser that asked for the link', async (t) => {
   })
 })
 
-t.test('approvals: one asks, another approves, and the role is for this application', async (t) => {
+t.test('approvals lets one person ask and another approve a role for one application', async (t) => {
   await hub.api('PUT', '/roles/helper', {
     ...{ kind: 'role', version: 'v1', metadata: { name: 'helper' } },
     spec: { allow: { app_labels: { team: 'ops' } } },
@@ -267,7 +267,7 @@ t.test('s3-browser shows folders and downloads objects of buckets that the agent
   await t.rejects(calls.dial.open(testTarget('x', 's3://none:443')), { cause: { reason: 'bucket_unknown' } })
 })
 
-t.test('socks-network reaches what the agents allow, and nothing else', async (t) => {
+t.test('socks-network reaches the targets that agents allow, and nothing else', async (t) => {
   let echo = 0
   const dial = async ({ hub, app, visitor }: ProtocolVisit, port = echo, host = '127.0.0.1') => {
     const token = visitor === null ? 'nobody' : (await programLogin(hub, {}, visitor)).token

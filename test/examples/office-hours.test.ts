@@ -52,7 +52,7 @@ t.test('change-window denies outside the window of the app, across midnight too'
   )
 })
 
-t.test('it denies outside the hours, and is asked again each time', async (t) => {
+t.test('office-hours denies outside the hours, and is not cached', async (t) => {
   const host = createTestHost(officeHours, { config: { from: 9, to: 17 }, clock: fakeClock(at(8)) })
   t.strictSame(host.taps, [{ hook: 'access.decide', stage: 'normal', pure: false }])
   t.equal(host.calls.access.decide.pure, false)

@@ -5,7 +5,7 @@ import { startMshHub } from '../oclif-cli/msh-hub.ts'
 import { loginMsh, mshEnv, runMsh } from '../oclif-cli/msh-program.ts'
 import { runLines, runMezctl } from '../oclif-cli/run-program.ts'
 
-t.test('a package with a command: requests of an app, as a table and as JSON', async (t) => {
+t.test('a command of a package shows requests of an app, as a table and as JSON', async (t) => {
   const hub = await startFakeHub()
   t.teardown(() => hub.stop())
   const home = t.testdir()
@@ -26,34 +26,31 @@ t.test('a package with a command: requests of an app, as a table and as JSON', a
   t.match(wrong, { code: 2, out: '', err: /^error: --app is missing \(MEZ_USAGE_WRONG\)/ })
 })
 
-t.test(
-  'a package with a command of msh calls the hub as the person, for which an identity file is no use',
-  async (t) => {
-    const hub = await startMshHub()
-    t.teardown(() => hub.stop())
-    const home = t.testdir()
-    const folders = { XDG_DATA_HOME: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home }
-    const env = { ...mshEnv(hub), ...folders }
-    const folder = join(import.meta.dirname, '../../examples/bookmarks')
-    t.match(await runMsh(['plugins', 'install', folder, '--no-install'], env), { code: 0 })
-    t.match(await runMsh(['bookmarks'], env), { code: 1, out: '', err: /MEZ_NOT_LOGGED_IN/ })
-    t.match(await loginMsh(hub, env), { code: 0 })
-    hub.apps.set('wiki', { protocol: 'http', port: 1 })
-    hub.apps.set('redis', { protocol: 'tcp', port: 1 })
-    const { code, out } = await runMsh(['bookmarks'], env)
-    t.equal(code, 0)
-    t.match(out, /^<DT><A HREF="https:\/\/wiki\.[^"]+">wiki<\/A>$/m)
-    t.notMatch(out, 'redis')
-    const file = join(hub.dir, 'ci.pem')
-    t.match(await loginMsh(hub, mshEnv(hub, 'other'), ['--out', file]), { code: 0 })
-    const { length } = hub.seen
-    t.match(await runMsh(['-i', file, 'bookmarks'], env), {
-      ...{
-        code: 1,
-        out: '',
-        err: /an identity file can open apps, but not call the hub \(MEZ_IDENTITY_INVALID\)/,
-      },
-    })
-    t.equal(hub.seen.length, length, 'the hub was not asked')
-  },
-)
+t.test('a command of msh calls the hub as the person, and rejects an identity file', async (t) => {
+  const hub = await startMshHub()
+  t.teardown(() => hub.stop())
+  const home = t.testdir()
+  const folders = { XDG_DATA_HOME: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home }
+  const env = { ...mshEnv(hub), ...folders }
+  const folder = join(import.meta.dirname, '../../examples/bookmarks')
+  t.match(await runMsh(['plugins', 'install', folder, '--no-install'], env), { code: 0 })
+  t.match(await runMsh(['bookmarks'], env), { code: 1, out: '', err: /MEZ_NOT_LOGGED_IN/ })
+  t.match(await loginMsh(hub, env), { code: 0 })
+  hub.apps.set('wiki', { protocol: 'http', port: 1 })
+  hub.apps.set('redis', { protocol: 'tcp', port: 1 })
+  const { code, out } = await runMsh(['bookmarks'], env)
+  t.equal(code, 0)
+  t.match(out, /^<DT><A HREF="https:\/\/wiki\.[^"]+">wiki<\/A>$/m)
+  t.notMatch(out, 'redis')
+  const file = join(hub.dir, 'ci.pem')
+  t.match(await loginMsh(hub, mshEnv(hub, 'other'), ['--out', file]), { code: 0 })
+  const { length } = hub.seen
+  t.match(await runMsh(['-i', file, 'bookmarks'], env), {
+    ...{
+      code: 1,
+      out: '',
+      err: /an identity file can open apps, but not call the hub \(MEZ_IDENTITY_INVALID\)/,
+    },
+  })
+  t.equal(hub.seen.length, length, 'the hub was not asked')
+})

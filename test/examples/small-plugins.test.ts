@@ -46,7 +46,7 @@ t.test('they keep the rules of plugins', async (t) => {
   conformPlugin(t, certificateFolder, { config: folder, refused: [{ ...folder, folder: 'relative' }, {}] })
 })
 
-t.test('certificate-folder serves what is in its folder, and keeps the last good files', async (t) => {
+t.test('certificate-folder serves the files in its folder, and keeps the last good ones', async (t) => {
   // The suite runs beside the rest of the test, so it has a folder of its own.
   const folder = join(t.testdir({ suite: {}, changes: {} }), 'changes')
   const suiteFolder = join(folder, '../suite')
@@ -140,7 +140,7 @@ t.test('daily-report sends one notification a day, however often it runs', async
   t.equal(new Set(sent.map(({ key }) => key)).size, 2, 'a repetition has the key of the first')
 })
 
-t.test('agent-alerts posts what happened, and drains only when everything is posted', async (t) => {
+t.test('agent-alerts posts its events, and drains only when everything is posted', async (t) => {
   const received: unknown[] = []
   const server = createServer(async (request, response) => {
     received.push(await json(request))
@@ -236,7 +236,7 @@ t.test(
   },
 )
 
-t.test('password-sign-in signs in who knows the password, and asks everybody else', async (t) => {
+t.test('password-sign-in signs in a person with the right password, and asks everybody else', async (t) => {
   const people = [{ name: 'ann', password: secretEnv(t), roles: ['access'] }]
   t.throws(() => createTestHost(passwordSignIn, { config: { people: [...people, ...people] }, use: {} }), {
     code: 'MEZ_CONFIG_INVALID',

@@ -46,7 +46,7 @@ const prove = proveJoin((await joinToken(hub.api, 'node-1')).token, systemClock)
 const named = () =>
   hub.log.filter((line) => line.includes('rejects-late') && line.includes('too late')).length
 
-t.test('R194 accept and refused of a protocol cost their connection', async (t) => {
+t.test('R194 late rejections in accept and refused of a protocol end their connection only', async (t) => {
   for (const alpn of ['open/1', 'closed/1']) {
     const before = named()
     const socket = connectTls({
@@ -61,7 +61,7 @@ t.test('R194 accept and refused of a protocol cost their connection', async (t) 
   await hub.ready()
 })
 
-t.test('R194 upgrade and connect of a transport cost their connection', async (t) => {
+t.test('R194 late rejections in upgrade and connect of a transport end their connection only', async (t) => {
   const authorization = (method: 'GET' | 'CONNECT') => prove({ method, host, path: PATH })
   const before = named()
   const upgraded = await upgradeCarrier(at, Buffer.alloc(0), { authorization: authorization('GET') }, PATH)
@@ -74,7 +74,7 @@ t.test('R194 upgrade and connect of a transport cost their connection', async (t
   await hub.ready()
 })
 
-t.test('R194 handlers of apps’ hosts cost their connection or stream', async (t) => {
+t.test('R194 late rejections in handlers of apps’ hosts end their connection or stream only', async (t) => {
   const { log, lines } = memoryLog()
   const throwing = (): never => {
     throw new Error('at once')

@@ -182,29 +182,26 @@ t.test(
   },
 )
 
-t.test(
-  'a policy says in its own words why, and where to read more: on both pages and to programs',
-  async (t) => {
-    const [message, link] = ['Closed for <the> night.', 'https://wiki.example.com/hours?a=1&b=2']
-    answers.decide = (vote) => vote.deny('outside_office_hours', { message, link })
-    const { status, text } = await alice.fetch(`${app}/`, { headers: { accept: 'application/json' } })
-    t.equal(status, 403)
-    const document = JSON.parse(text) as { code: string; detail: string; link: string }
-    t.match(document, { code: 'outside_office_hours', link })
-    t.ok(document.detail.includes(message))
-    const launch = `${hub.signInUrl}/web/launch?host=${new URL(app).host.split(':')[0]}&path=/&nonce=${'n'.repeat(43)}`
-    for (const url of [`${app}/`, launch]) {
-      const page = await alice.open(url)
-      t.equal(page.status, 403)
-      for (const part of ['outside_office_hours', 'Closed for', 'wiki.example.com/hours'])
-        t.ok(page.text.includes(part), `${url}: ${part}`)
-      t.notMatch(page.text, '<the>')
-      t.match(page.text, /<a [^>]*href="https:\/\/wiki\.example\.com\/hours\?a=1&(?:amp|#38);b=2"/)
-    }
-  },
-)
+t.test('the reason and link of a policy are shown on both pages and to programs', async (t) => {
+  const [message, link] = ['Closed for <the> night.', 'https://wiki.example.com/hours?a=1&b=2']
+  answers.decide = (vote) => vote.deny('outside_office_hours', { message, link })
+  const { status, text } = await alice.fetch(`${app}/`, { headers: { accept: 'application/json' } })
+  t.equal(status, 403)
+  const document = JSON.parse(text) as { code: string; detail: string; link: string }
+  t.match(document, { code: 'outside_office_hours', link })
+  t.ok(document.detail.includes(message))
+  const launch = `${hub.signInUrl}/web/launch?host=${new URL(app).host.split(':')[0]}&path=/&nonce=${'n'.repeat(43)}`
+  for (const url of [`${app}/`, launch]) {
+    const page = await alice.open(url)
+    t.equal(page.status, 403)
+    for (const part of ['outside_office_hours', 'Closed for', 'wiki.example.com/hours'])
+      t.ok(page.text.includes(part), `${url}: ${part}`)
+    t.notMatch(page.text, '<the>')
+    t.match(page.text, /<a [^>]*href="https:\/\/wiki\.example\.com\/hours\?a=1&(?:amp|#38);b=2"/)
+  }
+})
 
-t.test('Q187 access.decide: a vote that cannot be read denies', async (t) => {
+t.test('Q187 access.decide denies after an invalid vote', async (t) => {
   for (const role of ['__proto__', 'a,b', 'a\r\nb', '', undefined, { toString: () => 'access' }]) {
     answers.decide = (vote) => vote.allow(role as string)
     t.match(await ask(), { status: 403, code: 'policy_failed', reached: 0 }, `allow ${String(role)}`)
@@ -251,7 +248,7 @@ t.test('Q187 access.decide: a vote that cannot be read denies', async (t) => {
   t.match(await ask(), { status: 200 })
 })
 
-t.test('Q187 tunnel.route: agents are reordered and dropped, never added; else none serves', async (t) => {
+t.test('Q187 tunnel.route reorders and drops agents, but cannot add one', async (t) => {
   for (const route of [
     () => [],
     () => 'node-1',
@@ -275,7 +272,7 @@ t.test('Q187 tunnel.route: agents are reordered and dropped, never added; else n
   )
 })
 
-t.test('a requirement of a plugin: denied while nothing meets it, met for one app, and listed', async (t) => {
+t.test('a requirement of a plugin denies until it is met, for one app, and is listed', async (t) => {
   answers.decide = (vote) => vote.require({ name: 'terms-of-use' })
   const refused = await alice.open(`${app}/`)
   t.equal(refused.status, 403)
@@ -299,7 +296,7 @@ t.test('a requirement of a plugin: denied while nothing meets it, met for one ap
   )
 })
 
-t.test('two plugins that register one requirement refuse the start', async (t) => {
+t.test('two plugins that register the same requirement stop the start', async (t) => {
   const twin = defineHubPlugin({
     name: 'twin',
     api: 1,
@@ -355,7 +352,7 @@ t.test('Q187 access.challenge leads to the sign-in host or to another https URL'
     await t.rejects(led(bad), { code: 'MEZ_HOOK_FAILED' }, String(bad).slice(0, 40))
 })
 
-t.test('Q187 sessionLimits: what is no limit opens no session', (t) => {
+t.test('Q187 sessionLimits with an invalid limit opens no session', (t) => {
   const terms = (ttlMs: unknown, idleMs: unknown) =>
     sessionTerms(
       {
@@ -377,7 +374,7 @@ t.test('Q187 sessionLimits: what is no limit opens no session', (t) => {
   t.end()
 })
 
-t.test('Q187 audit.event: no answer of a plugin loses an event or changes what it is', (t) => {
+t.test('Q187 audit.event cannot lose an event or change its type', (t) => {
   const event = makeEvent(
     { type: 'app.request', success: true, user: 'ann', fields: { app: 'a' } },
     { cluster: 'c', hub: 'h' },
@@ -407,7 +404,7 @@ t.test('Q187 audit.event: no answer of a plugin loses an event or changes what i
   t.end()
 })
 
-t.test('O180 a plugin that fails shows nobody its insides', async (t) => {
+t.test('O180 the error of a failing plugin is not shown to anybody', async (t) => {
   answers.forward = () => {
     throw new Error('cannot read /etc/mezite/secret of 10.1.2.3')
   }
@@ -421,7 +418,7 @@ t.test('O180 a plugin that fails shows nobody its insides', async (t) => {
   )
 })
 
-t.test('a refusal that cannot be shown refuses, also when its tap catches the error', async (t) => {
+t.test('a refusal that cannot be sent still refuses, even when its tap catches the error', async (t) => {
   for (const [reason, message] of [['Not Snake Case'], ['ok', 'x'.repeat(1_025)], [7], ['ok', 7]] as const) {
     answers.refuse = (refuse) => {
       try {

@@ -188,7 +188,7 @@ t.test('K140 the API has exactly the listed routes', async (t) => {
   t.same(described.sort(), Object.values(TABLE).flat().sort())
 })
 
-t.test('K140 E77 each route lets in whom the table says, and nobody else', async (t) => {
+t.test('K140 E77 each route admits the callers in the table, and nobody else', async (t) => {
   for (const [access, routes] of Object.entries(TABLE) as [Access, readonly string[]][]) {
     for (const route of routes) {
       const nobody = await call(route, null)
@@ -203,7 +203,7 @@ t.test('K140 E77 each route lets in whom the table says, and nobody else', async
   }
 })
 
-t.test('the endpoints for programs want no cookie of the hub, and answer nobody with a token', async (t) => {
+t.test('endpoints for programs ignore cookies of the hub, and reject its tokens', async (t) => {
   for (const [route, expected] of [
     ['GET /.well-known/openid-configuration', [200]],
     ['GET /.well-known/oauth-authorization-server', [200]],
@@ -229,7 +229,7 @@ t.test('the endpoints for programs want no cookie of the hub, and answer nobody 
   }
 })
 
-t.test('E77 a person sees themselves, and paths that are no routes are 404', async (t) => {
+t.test('E77 a person can read their own account, and unknown paths are 404', async (t) => {
   const me = await hub
     .visitor()
     .fetch(`${hub.url}/v1/webapi/me`, { headers: { authorization: `Bearer ${user}` } })

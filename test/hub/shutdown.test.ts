@@ -9,7 +9,7 @@ import { createTestHub } from '@mezite/core/testing'
 import t from 'tap'
 
 t.test(
-  'SIGTERM: /readyz fails at once, the port goes on for the delay and asks everybody to leave',
+  'on SIGTERM /readyz fails at once, and the port serves during the delay and asks clients to leave',
   async (t) => {
     const hub = await createTestHub({ config: { proxy: { shutdown_delay: '6s' } } })
     t.teardown(() => hub.stop())

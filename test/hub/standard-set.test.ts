@@ -57,7 +57,7 @@ const ORDER = [
   ...['user-certs', 'webauthn', 'access-requests', 'rbac', 'authorization-server', 'dashboard', 'backup'],
 ]
 
-t.test('the order of setup, and what each provides', async (t) => {
+t.test('the standard set has this order of setup, and each plugin provides these services', async (t) => {
   const kernel = await wired()
   t.strictSame(Object.fromEntries(kernel.describe().map(({ name, provides }) => [name, provides])), {
     acme: ['certificates', 'dashboardParts', 'migrations', 'webRoutes'],
@@ -93,7 +93,7 @@ t.test('the order of setup, and what each provides', async (t) => {
   t.strictSame(standardPlugins.toSorted(), ORDER.toSorted())
 })
 
-t.test('the taps of every hook, in the order in which they run', async (t) => {
+t.test('the taps of every hook run in this order', async (t) => {
   const kernel = await wired()
   const hooks = Object.entries(hubHooks).flatMap(([room, verbs]) =>
     Object.keys(verbs).map((verb) => `${room}.${verb}`),
@@ -124,7 +124,7 @@ t.test('the taps of every hook, in the order in which they run', async (t) => {
   )
 })
 
-t.test('each can be turned off, and a provider that is missing is named', async (t) => {
+t.test('each plugin can be turned off, and a missing provider is named', async (t) => {
   const without = await wired({ oidc: false, rbac: false })
   t.strictSame(
     // Whoever wants a part of them is set up sooner.
@@ -147,7 +147,7 @@ interface Row {
   readonly rights: readonly string[]
 }
 
-t.test('a running hub tells the same', async (t) => {
+t.test('a running hub reports the same', async (t) => {
   const hub = await createTestHub()
   t.teardown(() => hub.stop())
   const { plugins } = await hub.api<{ plugins: Row[] }>('GET', '/status?plugins=1')

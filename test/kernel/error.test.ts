@@ -10,7 +10,7 @@ function printed(error: unknown) {
   return { code, text }
 }
 
-t.test('what, code and next step; 2 only for wrong usage', (t) => {
+t.test('an error prints its problem, code and next step, and exits 2 only for wrong usage', (t) => {
   t.strictSame(printed(new MezError('MEZ_CONFIG_UNREADABLE', 'cannot read x', { hint: 'Do this.' })), {
     code: 1,
     text: 'error: cannot read x (MEZ_CONFIG_UNREADABLE)\nDo this.\n',
@@ -32,7 +32,7 @@ t.test('what, code and next step; 2 only for wrong usage', (t) => {
   t.end()
 })
 
-t.test('several errors are all printed; wrong arguments are wrong usage', (t) => {
+t.test('several errors are all printed, and wrong arguments exit as wrong usage', (t) => {
   const both = printed(new AggregateError([new Error('one'), new Error('two')], 'both'))
   t.strictSame(both, { code: 1, text: 'error: one\nerror: two\n' })
   try {

@@ -49,7 +49,7 @@ t.test('series runs one tap after another and ends at the first error', async (t
   t.strictSame(seen, ['a x', 'b'])
 })
 
-t.test('a late tap is named', async (t) => {
+t.test('a late tap is reported', async (t) => {
   const { call, b } = setup()
   b.series(never)
   await t.rejects(call.series('x'), {
@@ -58,7 +58,7 @@ t.test('a late tap is named', async (t) => {
   })
 })
 
-t.test('stages come before the order of tapping; reverse turns all of it round', async (t) => {
+t.test('stages take precedence over the order of tapping, and reverse turns all of it round', async (t) => {
   const { hooks, call, a, b } = setup()
   const seen: string[] = []
   const note = (text: string) => () => void seen.push(text)
@@ -91,21 +91,18 @@ t.test('parallel lets all taps finish before it fails, and names every culprit',
   await t.rejects(call.parallel('x'), { errors: [{ message: /'a'.*one/ }, { message: /'b'.*two/ }] })
 })
 
-t.test(
-  'first: null and undefined are no answer, a falsy answer is one, and later taps are not asked',
-  async (t) => {
-    const { call, a, b } = setup()
-    t.equal(await call.first('x'), null)
-    a.first(() => null)
-    a.first(async () => undefined)
-    t.equal(await call.first('x'), null)
-    b.first(async () => 0)
-    b.first(() => t.fail('asked after an answer') as unknown as null)
-    t.equal(await call.first('x'), 0)
-  },
-)
+t.test('first skips null and undefined, returns any other value, and does not call later taps', async (t) => {
+  const { call, a, b } = setup()
+  t.equal(await call.first('x'), null)
+  a.first(() => null)
+  a.first(async () => undefined)
+  t.equal(await call.first('x'), null)
+  b.first(async () => 0)
+  b.first(() => t.fail('asked after an answer') as unknown as null)
+  t.equal(await call.first('x'), 0)
+})
 
-t.test('waterfall hands on the value, null keeps it, and a promise is refused', (t) => {
+t.test('waterfall passes on the value, keeps it after null, and rejects a promise', (t) => {
   const { call, a, b } = setup()
   a.waterfall((value, context) => `${value}${context}`)
   a.waterfall(() => undefined)
@@ -120,7 +117,7 @@ t.test('waterfall hands on the value, null keeps it, and a promise is refused', 
   t.end()
 })
 
-t.test('the owner of a waterfall checks each answer, and tells taps apart by their contexts', (t) => {
+t.test('the owner of a waterfall checks each result, and distinguishes taps by their contexts', (t) => {
   const { call, a, b } = setup()
   a.waterfall((value, context) => `${value} a${context}`)
   b.waterfall((value, context) => `${value} b${context}`)
@@ -140,7 +137,7 @@ t.test('the owner of a waterfall checks each answer, and tells taps apart by the
   t.end()
 })
 
-t.test('tells everybody; errors, also of asynchronous taps, are logged with plugin and hook', async (t) => {
+t.test('notify calls every tap, and logs all errors with plugin and hook', async (t) => {
   const { call, a, b, lines } = setup()
   let told = false
   a.tells(() => {
@@ -160,7 +157,7 @@ t.test('tells everybody; errors, also of asynchronous taps, are logged with plug
   ])
 })
 
-t.test('votes answers synchronously while all taps do', (t) => {
+t.test('votes returns synchronously while all taps do', (t) => {
   const { call, a, b } = setup()
   a.votes((_query, vote) => {
     vote.said += ' yes'
@@ -219,7 +216,7 @@ t.test('a failing ballot maker is a failed ballot too', (t) => {
   t.end()
 })
 
-t.test('calls say whether anybody listens and whether all votes are pure', (t) => {
+t.test('calls report whether anybody listens and whether all votes are pure', (t) => {
   const { call, a, b } = setup()
   t.ok(call.votes.empty)
   a.votes(() => {}, { pure: true })
@@ -230,7 +227,7 @@ t.test('calls say whether anybody listens and whether all votes are pure', (t) =
   t.end()
 })
 
-t.test('taps after setup, with unknown options, stages or no function are refused', (t) => {
+t.test('taps after setup, with unknown options or stages, or without a function are refused', (t) => {
   const { hooks, a } = setup()
   const attempt = (...args: unknown[]) => (a.series as (...args: unknown[]) => void)(...args)
   t.throws(() => attempt('x'), {
@@ -247,7 +244,7 @@ t.test('taps after setup, with unknown options, stages or no function are refuse
   t.end()
 })
 
-t.test('a view cannot call, cannot be changed, and two trees share nothing', (t) => {
+t.test('a view cannot call or be changed, and two trees share nothing', (t) => {
   const one = setup()
   const two = setup()
   one.a.series(() => {})

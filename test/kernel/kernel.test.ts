@@ -47,7 +47,7 @@ const boom = () => {
   throw new Error('boom')
 }
 
-t.test('the host has six members and no more', (t) => {
+t.test('the host has exactly six members', (t) => {
   let host: object = {}
   kernelOf([
     define({
@@ -64,7 +64,7 @@ t.test('the host has six members and no more', (t) => {
   t.end()
 })
 
-t.test('services and slots travel from plugins and the program to those who named them', async (t) => {
+t.test('services and slots pass from plugins and the program to those that name them', async (t) => {
   const got: unknown[] = []
   const reader = define({
     name: 'a-reader',
@@ -115,7 +115,7 @@ t.test('services and slots travel from plugins and the program to those who name
 })
 
 t.test(
-  'config arrives checked, with defaults; what is wrong stops the setup, of all plugins at once',
+  'setup gets checked configuration with defaults, and any fault stops the setup of all plugins at once',
   (t) => {
     const schema = Type.Object(
       { size: Type.Integer({ default: 3 }), name: Type.Optional(Type.String()) },
@@ -143,7 +143,7 @@ t.test(
   },
 )
 
-t.test('setup that throws, is asynchronous, or does not hand over names its plugin', (t) => {
+t.test('a setup that throws, is asynchronous or lacks a name is reported with its plugin', (t) => {
   const of = (setup: (host: Host<Tree, TSchema, Refs, Refs, { number: typeof number }>) => void) =>
     kernelOf([define({ name: 'p', api: 1, summary: '', provides: { number }, setup } as never)])
   t.throws(() => of(boom).setup(), {
@@ -179,7 +179,7 @@ t.test('setup that throws, is asynchronous, or does not hand over names its plug
   t.end()
 })
 
-t.test('what is handed over is checked, and names its plugin', (t) => {
+t.test('provided values are checked, and an error names their plugin', (t) => {
   const of = (part: unknown) =>
     kernelOf(
       [
@@ -199,7 +199,7 @@ t.test('what is handed over is checked, and names its plugin', (t) => {
   t.end()
 })
 
-t.test('a reference that is none names its plugin and where it stands', (t) => {
+t.test('an invalid reference is reported with its plugin and place', (t) => {
   const plain = { side: 'hub', name: 'p', api: 1, summary: '', setup() {} } as const
   for (const wrong of [{ needs: { x: undefined } }, { wants: ['x'] }, { provides: { x: 'number' } }]) {
     const [[member = ''] = []] = Object.entries(wrong)
@@ -212,52 +212,49 @@ t.test('a reference that is none names its plugin and where it stands', (t) => {
   t.end()
 })
 
-t.test(
-  'a schema in which a slip would pass, or a default be lost, is refused however deep it stands',
-  (t) => {
-    const closed = { additionalProperties: false } as const
-    const open = Type.Object({ from: Type.Optional(Type.Integer()) })
-    const other = Type.Object({ to: Type.Optional(Type.Integer()) })
-    const plain = { type: 'object', properties: { from: { type: 'integer', default: 9 } }, ...closed }
-    const check = (config: unknown) =>
-      kernelOf([define({ name: 'p', api: 1, summary: '', config: config as TSchema, setup() {} })]).setup()
-    const refused: [unknown, RegExp][] = [
-      [open, /'p' has a config schema that takes/],
-      [Type.Object({ hours: open }, closed), /'p' .* at hours takes unknown keys/],
-      [Type.Object({ all: Type.Array(open) }, closed), /at all takes unknown keys/],
-      [Type.Object({ by: Type.Record(Type.String(), open) }, closed), /at by.* takes unknown keys/],
-      [Type.Union([open, other]), /takes unknown keys/],
-      [Type.Intersect([open, other]), /takes unknown keys/],
-      [plain, /is not made with Type/],
-      [Type.Object({ hours: Type.Unsafe(plain) }, closed), /at hours is not made with Type/],
-      [
-        Type.Object({ a: Type.String({ pattern: '(' }) }, closed),
-        /'p' .* is broken: Invalid regular expression/,
-      ],
-      ...[null, 'x', { _def: {}, parse() {} }].map((config): [unknown, RegExp] => [
-        config,
-        /is not made with Type/,
-      ]),
-    ]
-    for (const [config, message] of refused)
-      t.throws(() => check(config), { code: 'MEZ_PLUGIN_INVALID', message })
-    const accepted = [
-      Type.Intersect([open, other], { unevaluatedProperties: false }),
-      Type.Union([Type.Object({ from: Type.Integer() }, closed), Type.Object({}, closed)]),
-      Type.Object(
-        {
-          by: Type.Record(Type.String(), Type.String()),
-          any: Type.Object({}, { additionalProperties: true }),
-        },
-        closed,
-      ),
-      Type.Object({ data: Type.Optional(Type.String({ default: 'x', enum: ['x'] })) }, closed),
-    ]
-    for (const config of accepted)
-      t.doesNotThrow(() => check(Type.Object({ in: Type.Optional(config) }, closed)))
-    t.end()
-  },
-)
+t.test('a schema that would accept a misspelt key or lose a default is refused at any depth', (t) => {
+  const closed = { additionalProperties: false } as const
+  const open = Type.Object({ from: Type.Optional(Type.Integer()) })
+  const other = Type.Object({ to: Type.Optional(Type.Integer()) })
+  const plain = { type: 'object', properties: { from: { type: 'integer', default: 9 } }, ...closed }
+  const check = (config: unknown) =>
+    kernelOf([define({ name: 'p', api: 1, summary: '', config: config as TSchema, setup() {} })]).setup()
+  const refused: [unknown, RegExp][] = [
+    [open, /'p' has a config schema that takes/],
+    [Type.Object({ hours: open }, closed), /'p' .* at hours takes unknown keys/],
+    [Type.Object({ all: Type.Array(open) }, closed), /at all takes unknown keys/],
+    [Type.Object({ by: Type.Record(Type.String(), open) }, closed), /at by.* takes unknown keys/],
+    [Type.Union([open, other]), /takes unknown keys/],
+    [Type.Intersect([open, other]), /takes unknown keys/],
+    [plain, /is not made with Type/],
+    [Type.Object({ hours: Type.Unsafe(plain) }, closed), /at hours is not made with Type/],
+    [
+      Type.Object({ a: Type.String({ pattern: '(' }) }, closed),
+      /'p' .* is broken: Invalid regular expression/,
+    ],
+    ...[null, 'x', { _def: {}, parse() {} }].map((config): [unknown, RegExp] => [
+      config,
+      /is not made with Type/,
+    ]),
+  ]
+  for (const [config, message] of refused)
+    t.throws(() => check(config), { code: 'MEZ_PLUGIN_INVALID', message })
+  const accepted = [
+    Type.Intersect([open, other], { unevaluatedProperties: false }),
+    Type.Union([Type.Object({ from: Type.Integer() }, closed), Type.Object({}, closed)]),
+    Type.Object(
+      {
+        by: Type.Record(Type.String(), Type.String()),
+        any: Type.Object({}, { additionalProperties: true }),
+      },
+      closed,
+    ),
+    Type.Object({ data: Type.Optional(Type.String({ default: 'x', enum: ['x'] })) }, closed),
+  ]
+  for (const config of accepted)
+    t.doesNotThrow(() => check(Type.Object({ in: Type.Optional(config) }, closed)))
+  t.end()
+})
 
 t.test('tapping and providing are over after setup', (t) => {
   let late: (() => void)[] = []
@@ -275,7 +272,7 @@ t.test('tapping and providing are over after setup', (t) => {
   t.end()
 })
 
-t.test('plugins of another side, api or the same name do not get in', (t) => {
+t.test('plugins of another side or api, or with a name in use, are refused', (t) => {
   const plain = { side: 'hub', name: 'p', api: 1, summary: '', setup() {} } as const
   t.throws(() => kernelOf([{ ...plain, side: 'agent' }]).setup(), { code: 'MEZ_PLUGIN_SIDE' })
   t.throws(() => kernelOf([{ ...plain, api: 9 }]).setup(), { code: 'MEZ_PLUGIN_API' })
@@ -283,7 +280,7 @@ t.test('plugins of another side, api or the same name do not get in', (t) => {
   t.end()
 })
 
-t.test('start runs in order, stop in reverse, once each however often they are called', async (t) => {
+t.test('start runs in order and stop in reverse, once each however often they are called', async (t) => {
   const seen: string[] = []
   const kernel = kernelOf([recorder('b', seen), recorder('a', seen)])
   kernel.setup()
@@ -304,7 +301,7 @@ t.test('stop without start, and without setup, is safe', async (t) => {
   await t.rejects(kernel.start(), { code: 'MEZ_START_FAILED' }, 'and it does not come back to life')
 })
 
-t.test('a failed start names its plugin and stops in reverse what was reached', async (t) => {
+t.test('a failed start names its plugin and stops the started ones in reverse', async (t) => {
   const seen: string[] = []
   const plugins = [recorder('a', seen), recorder('b', seen, { start: boom, stop: boom }), recorder('c', seen)]
   const kernel = kernelOf(plugins)
@@ -318,7 +315,7 @@ t.test('a failed start names its plugin and stops in reverse what was reached', 
   t.strictSame(seen, ['start a', 'start b', 'stop b', 'stop a'])
 })
 
-t.test('a hanging start names its plugin and stops what had started', async (t) => {
+t.test('a hanging start names its plugin and stops the started ones', async (t) => {
   const seen: string[] = []
   const kernel = kernelOf([recorder('a', seen), recorder('b', seen, { start: () => new Promise(() => {}) })])
   kernel.setup()
@@ -340,7 +337,7 @@ t.test('stop during start ends the start after the step that is under way', asyn
   t.strictSame(seen, ['start a', 'stop a'])
 })
 
-t.test('a plugin that does not stop hinders no other and is reported', async (t) => {
+t.test('a plugin that does not stop is reported and does not block others', async (t) => {
   const seen: string[] = []
   const kernel = kernelOf([recorder('a', seen), recorder('b', seen, { stop: () => new Promise(() => {}) })])
   kernel.setup()
@@ -397,41 +394,38 @@ t.test('a service cannot be changed by those who use it', (t) => {
   t.end()
 })
 
-t.test(
-  'a deprecated hook or reference is reported once for each plugin that uses it, with what to do',
-  (t) => {
-    const { log, lines } = memoryLog()
-    const old = slotRef<string>('old')
-    const aged = {
-      ...tree,
-      room: { ask: { ...tree.room.ask, deprecated: 'tap room.answer' } },
-    } satisfies Tree
-    const plugins = ['one', 'two'].map((name) =>
-      define({
-        name,
-        api: 1,
-        summary: '',
-        wants: {
-          first: { ...old, deprecated: 'provide words' },
-          second: { ...old, deprecated: 'provide words' },
-        },
-        setup({ tap }) {
-          tap.room.ask(() => null)
-          tap.room.ask(() => null)
-        },
-      }),
-    )
-    kernelOf([...plugins, recorder('three', [])], { tree: aged, log }).setup()
-    t.strictSame(
-      lines.map((line) => line.slice(line.indexOf('WARN'))),
-      ['one', 'two'].flatMap((name) => [
-        `WARN  [${name}] plugin '${name}' uses the slot 'old', which is deprecated: provide words`,
-        `WARN  [${name}] plugin '${name}' uses the hook 'room.ask', which is deprecated: tap room.answer`,
-      ]),
-    )
-    t.end()
-  },
-)
+t.test('a deprecated hook or reference is reported once for each plugin, with the remedy', (t) => {
+  const { log, lines } = memoryLog()
+  const old = slotRef<string>('old')
+  const aged = {
+    ...tree,
+    room: { ask: { ...tree.room.ask, deprecated: 'tap room.answer' } },
+  } satisfies Tree
+  const plugins = ['one', 'two'].map((name) =>
+    define({
+      name,
+      api: 1,
+      summary: '',
+      wants: {
+        first: { ...old, deprecated: 'provide words' },
+        second: { ...old, deprecated: 'provide words' },
+      },
+      setup({ tap }) {
+        tap.room.ask(() => null)
+        tap.room.ask(() => null)
+      },
+    }),
+  )
+  kernelOf([...plugins, recorder('three', [])], { tree: aged, log }).setup()
+  t.strictSame(
+    lines.map((line) => line.slice(line.indexOf('WARN'))),
+    ['one', 'two'].flatMap((name) => [
+      `WARN  [${name}] plugin '${name}' uses the slot 'old', which is deprecated: provide words`,
+      `WARN  [${name}] plugin '${name}' uses the hook 'room.ask', which is deprecated: tap room.answer`,
+    ]),
+  )
+  t.end()
+})
 
 t.test('a slow tap is logged once a minute, and counted each time', (t) => {
   const { log, lines } = memoryLog()

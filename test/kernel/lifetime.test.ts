@@ -4,7 +4,7 @@ import t from 'tap'
 import { createLifetime } from '../../core/kernel/lifetime.ts'
 import { startStopwatch } from '../stopwatch.ts'
 
-t.test('a stop waits a while for a start that hangs, and then closes what is open', async (t) => {
+t.test('a stop waits for a start that hangs, and then closes all that it opened', async (t) => {
   const { log, lines } = memoryLog()
   const seen: string[] = []
   const hanging = Promise.withResolvers<{ drain(): Promise<void> }>()

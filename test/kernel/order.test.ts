@@ -17,20 +17,23 @@ const plugin = (name: string, refs: { needs?: Refs; wants?: Refs; provides?: Ref
 })
 const names = (...args: Parameters<typeof orderPlugins>) => orderPlugins(...args).map(({ name }) => name)
 
-t.test('providers come first, whatever the names; otherwise names decide, not the order of loading', (t) => {
-  const plugins = [
-    plugin('c'),
-    plugin('a', { needs: { one } }),
-    plugin('z', { provides: { one } }),
-    plugin('b', { wants: { two } }),
-    plugin('y', { provides: { two } }),
-  ]
-  t.strictSame(names(plugins), ['c', 'y', 'b', 'z', 'a'])
-  t.strictSame(names(plugins.toReversed()), ['c', 'y', 'b', 'z', 'a'])
-  t.end()
-})
+t.test(
+  'providers are set up first, whatever the names; otherwise names decide, not the order of loading',
+  (t) => {
+    const plugins = [
+      plugin('c'),
+      plugin('a', { needs: { one } }),
+      plugin('z', { provides: { one } }),
+      plugin('b', { wants: { two } }),
+      plugin('y', { provides: { two } }),
+    ]
+    t.strictSame(names(plugins), ['c', 'y', 'b', 'z', 'a'])
+    t.strictSame(names(plugins.toReversed()), ['c', 'y', 'b', 'z', 'a'])
+    t.end()
+  },
+)
 
-t.test('readers of a slot come after all who contribute; an empty slot is no lack', (t) => {
+t.test('readers of a slot are set up after all contributors, and an empty slot is allowed', (t) => {
   const reader = plugin('a', { needs: { list } })
   t.strictSame(names([reader, plugin('b', { provides: { list } }), plugin('c', { provides: { list } })]), [
     'b',
@@ -41,7 +44,7 @@ t.test('readers of a slot come after all who contribute; an empty slot is no lac
   t.end()
 })
 
-t.test('a cycle is printed, without those that only wait for it', (t) => {
+t.test('a cycle is printed without the plugins that only wait for it', (t) => {
   const plugins = [
     plugin('a', { needs: { two }, provides: { one } }),
     plugin('b', { needs: { one }, provides: { two } }),
@@ -53,7 +56,7 @@ t.test('a cycle is printed, without those that only wait for it', (t) => {
   t.end()
 })
 
-t.test('a missing service is named with its user and with what to add', (t) => {
+t.test('a missing service is reported with its user and the plugin to add', (t) => {
   const plugins = [plugin('a', { needs: { one } })]
   t.throws(() => names(plugins), {
     code: 'MEZ_SERVICE_MISSING',

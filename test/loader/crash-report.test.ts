@@ -38,7 +38,7 @@ t.test('a plugin that rejects later is named from the stack, with the stack, onc
   t.match(JSON.parse(lines[0]!), { level: 'error', plugin: 'late', stack: /fail .*late\.js:5/ })
 })
 
-t.test('an error of the program, or of a dependency, is not blamed on a plugin', async (t) => {
+t.test('an error of the program, or of a dependency, is not attributed to a plugin', async (t) => {
   const dir = t.testdir({
     'late.js': late,
     'other.js': 'export const failure = () => new Error("made elsewhere")',

@@ -63,7 +63,7 @@ const project = (
   return dir
 }
 
-t.test('a file, relative and absolute, and a folder load', async (t) => {
+t.test('a file by a relative or absolute path, and a folder load', async (t) => {
   const plugins = await load({ './good.js': { size: 4 }, [join(fixtures, 'folder')]: null })
   t.match(plugins, [
     { key: './good.js', file: join(fixtures, 'good.js'), config: { size: 4 }, plugin: { name: 'good' } },
@@ -133,7 +133,7 @@ t.test(
   },
 )
 
-t.test('nothing beside the configuration takes the place of the standard set', async (t) => {
+t.test('packages beside the configuration do not replace the standard set', async (t) => {
   const program = project(t, { '@mezite/plugin-one': { name: 'one' } })
   const folder = join(program, 'site')
   const planted = join(folder, 'node_modules/@mezite/plugin-one')
@@ -169,7 +169,7 @@ t.test(
   },
 )
 
-t.test('not found: a package', async (t) => {
+t.test('reports a package that is not found', async (t) => {
   const folder = project(t, { 'mezite-plugin-geo': { name: 'geo' } })
   t.match(await refusal({ geoo: {} }, { folder }), {
     code: 'MEZ_PLUGIN_NOT_FOUND',
@@ -183,7 +183,7 @@ t.test('not found: a package', async (t) => {
   t.match(await refusal({ '@acme/../../x': {} }, { folder }), { code: 'MEZ_PLUGIN_NOT_FOUND' })
 })
 
-t.test('not found: a path', async (t) => {
+t.test('reports a path that is not found', async (t) => {
   t.match(await refusal({ './goood.js': {} }), {
     code: 'MEZ_PLUGIN_NOT_FOUND',
     message: `plugin './goood.js': ${join(fixtures, 'goood.js')} does not exist`,
@@ -191,7 +191,7 @@ t.test('not found: a path', async (t) => {
   })
 })
 
-t.test('not found: a folder without a manifest, and one whose export does not exist', async (t) => {
+t.test('reports a folder without a manifest, and one whose export does not exist', async (t) => {
   t.match(await refusal({ './no-manifest': {} }), {
     code: 'MEZ_PLUGIN_NOT_FOUND',
     message: /no-manifest has no readable package\.json/,
@@ -204,7 +204,7 @@ t.test('not found: a folder without a manifest, and one whose export does not ex
   })
 })
 
-t.test('broken: a syntax error', async (t) => {
+t.test('reports a syntax error', async (t) => {
   t.match(await refusal({ './broken-syntax.js': {} }), {
     code: 'MEZ_PLUGIN_BROKEN',
     message: /plugin '\.\/broken-syntax\.js' \(.*Unexpected identifier/,
@@ -212,12 +212,12 @@ t.test('broken: a syntax error', async (t) => {
   })
 })
 
-t.test('broken: what the module throws is the cause', async (t) => {
+t.test('reports the error that a module throws as the cause', async (t) => {
   const error = await refusal({ './broken-throws.js': {} })
   t.match(error, { code: 'MEZ_PLUGIN_BROKEN', message: /broken-throws\.js.*no licence file/, cause: Error })
 })
 
-t.test('no default export', async (t) => {
+t.test('refuses a module without a default export', async (t) => {
   t.match(await refusal({ './no-default.js': {} }), {
     code: 'MEZ_PLUGIN_INVALID',
     message: /no-default\.js\) has no default export/,
@@ -225,7 +225,7 @@ t.test('no default export', async (t) => {
   })
 })
 
-t.test('not a definition', async (t) => {
+t.test('refuses a default export that is not a definition', async (t) => {
   t.match(await refusal({ './not-a-definition.js': {} }), {
     code: 'MEZ_PLUGIN_INVALID',
     message: /'not-a-definition'.*has no valid 'setup'/,
@@ -233,7 +233,7 @@ t.test('not a definition', async (t) => {
   })
 })
 
-t.test('wrong side: a definition for the agent, and a package with only that half', async (t) => {
+t.test('refuses a definition for the agent, and a package with only that half', async (t) => {
   t.match(await refusal({ './wrong-side.js': {} }), {
     code: 'MEZ_PLUGIN_SIDE',
     message: /'wrong-side'.*agent half of a plugin, not the hub half/,
@@ -244,7 +244,7 @@ t.test('wrong side: a definition for the agent, and a package with only that hal
   })
 })
 
-t.test('wrong api version', async (t) => {
+t.test('refuses a definition with another api version', async (t) => {
   t.match(await refusal({ './wrong-api.js': {} }), {
     code: 'MEZ_PLUGIN_API',
     message: /'wrong-api'.*wrong-api\.js.*plugin api 2, this program supports 1/,
@@ -252,7 +252,7 @@ t.test('wrong api version', async (t) => {
   })
 })
 
-t.test('two plugins of one name', async (t) => {
+t.test('refuses two plugins with the same name', async (t) => {
   t.match(await refusal({ './good.js': {}, './twin.js': {} }), {
     code: 'MEZ_PLUGIN_TWICE',
     message: /'good': .*good\.js and .*twin\.js/,
@@ -260,7 +260,7 @@ t.test('two plugins of one name', async (t) => {
   })
 })
 
-t.test('an import that hangs', async (t) => {
+t.test('gives up an import that hangs', async (t) => {
   const keepAlive = setInterval(() => {}, 1_000)
   t.teardown(() => clearInterval(keepAlive))
   t.match(await refusal({ './hanging.js': {} }, { deadlineMs: 50 }), {
@@ -270,7 +270,7 @@ t.test('an import that hangs', async (t) => {
   })
 })
 
-t.test('a dependency of the plugin is missing', async (t) => {
+t.test('reports a missing dependency of a plugin', async (t) => {
   t.match(await refusal({ './missing-dependency.js': {} }), {
     code: 'MEZ_PLUGIN_DEPENDENCY',
     message: /missing-dependency\.js.*'a-package-that-is-not-installed'/,
@@ -320,7 +320,7 @@ t.test('Q188 a package may be written by its group, not by everybody', async (t)
   t.match(await refusal({ geo: {} }, { folder }), { code: 'MEZ_PLUGIN_UNSAFE' })
 })
 
-t.test('Q188 nor is one whose manifest, link or folder anywhere above others can write', async (t) => {
+t.test('Q188 a plugin is not loaded if others can write its manifest, link or folders', async (t) => {
   const dir = t.testdir({ site: {}, lib: { acme: {} }, open: {} })
   const site = join(dir, 'site')
   const acme = join(dir, 'lib/acme')
@@ -345,7 +345,7 @@ t.test('Q188 nor is one whose manifest, link or folder anywhere above others can
 })
 
 t.test(
-  'Q188 nor is one that belongs to somebody else',
+  'Q188 a plugin that belongs to another user is not loaded',
   { skip: process.getuid?.() !== 0 && 'only root can give files away' },
   async (t) => {
     const STRANGER = 65_534

@@ -5,7 +5,7 @@ import { type Runtime, runtimeProblems } from '../../core/loader/runtime-check.t
 const at = (version: string, day = '2026-11-25', more: Partial<Runtime> = {}): string[] =>
   runtimeProblems({ version, now: Date.parse(day), debuggerUrl: undefined, ...more })
 
-t.test('P182 a line without security fixes, and a release with known holes', (t) => {
+t.test('P182 a release line without fixes and a release with known holes are reported', (t) => {
   t.strictSame(at('24.22.3'), [])
   t.strictSame(at('24.100.0'), [])
   t.strictSame(at('26.10.0'), [])

@@ -3,7 +3,7 @@ import { readinessRoute } from '../../core/hub/api-server/readiness-route.ts'
 import { createDiagnosticsListener, healthRoute, plainText } from '../../core/log/diagnostics-listener.ts'
 import { memoryLog } from '../../core/testing/index.ts'
 
-t.test('health, readiness and further paths on a listener of their own', async (t) => {
+t.test('a separate listener serves health, readiness and further paths', async (t) => {
   let state: 'starting' | 'ready' | 'draining' = 'starting'
   let stale: string | null = null
   const { log, lines } = memoryLog()

@@ -11,7 +11,7 @@ const refused = (code: string) =>
     },
   }) as unknown as Server
 
-t.test('a port that cannot be had says what to do about it', async (t) => {
+t.test('a port that cannot be opened is reported with the next step', async (t) => {
   const taken = createServer()
   t.teardown(() => taken.close())
   const { port } = await listen(taken, '127.0.0.1:0', 'proxy.listen_addr')

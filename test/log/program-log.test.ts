@@ -11,7 +11,7 @@ function logOf(options: LogOptions = {}) {
   return { lines, log: createLog({ ...options, write: (line) => lines.push(line) }) }
 }
 
-t.test('json: one object a line, with the level by name and the cause of an error', (t) => {
+t.test('JSON logs have one object per line, with the level by name and the cause of an error', (t) => {
   const { log, lines } = logOf()
   const error = new Error('outer', { cause: new Error('inner') })
   log.child({ plugin: 'rbac' }).warn({ error }, 'message')
@@ -27,7 +27,7 @@ t.test('json: one object a line, with the level by name and the cause of an erro
   t.end()
 })
 
-t.test('text: a line stays a line, whatever is logged', (t) => {
+t.test('a text entry stays one line, whatever is logged', (t) => {
   const { log, lines } = logOf({ format: 'text', level: 'debug' })
   log
     .child({ plugin: 'rbac' })
@@ -41,22 +41,19 @@ t.test('text: a line stays a line, whatever is logged', (t) => {
   t.end()
 })
 
-t.test(
-  'K146 what a terminal obeys or nobody sees is spelled out, in JSON so that it reads back the same',
-  (t) => {
-    const hostile = 'a\u009b2J\u202eb\u200bc\r\nd\u001b]0;x\u0007\u007f'
-    for (const format of ['json', 'text'] as const) {
-      const { log, lines } = logOf({ format })
-      log.info({ request_id: hostile, app: 'x' }, `m ${hostile}`)
-      t.equal(lines.length, 1)
-      t.match(lines[0], /^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b-\u202e\n]*\n$/, format)
-      if (format === 'json') t.match(JSON.parse(lines[0]!), { request_id: hostile, msg: `m ${hostile}` })
-    }
-    t.end()
-  },
-)
+t.test('K146 control and invisible characters are escaped, in JSON so that the value is preserved', (t) => {
+  const hostile = 'a\u009b2J\u202eb\u200bc\r\nd\u001b]0;x\u0007\u007f'
+  for (const format of ['json', 'text'] as const) {
+    const { log, lines } = logOf({ format })
+    log.info({ request_id: hostile, app: 'x' }, `m ${hostile}`)
+    t.equal(lines.length, 1)
+    t.match(lines[0], /^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b-\u202e\n]*\n$/, format)
+    if (format === 'json') t.match(JSON.parse(lines[0]!), { request_id: hostile, msg: `m ${hostile}` })
+  }
+  t.end()
+})
 
-t.test('secrets are not logged, also when somebody tries', (t) => {
+t.test('secrets are not logged, even if a plugin tries', (t) => {
   const { log, lines } = logOf()
   const headers = { cookie: 'SECRET', authorization: 'SECRET', 'set-cookie': 'SECRET', accept: 'x' }
   log.info({ token: 'SECRET', request: { headers, password: 'SECRET' }, headers }, 'm')
@@ -75,7 +72,7 @@ const logger = (stderr: number | 'pipe') =>
     },
   )
 
-t.test('fault 28 a log on a full disk costs lines, and neither the program nor its memory', async (t) => {
+t.test('fault 28 a log on a full disk loses lines, and nothing else is affected', async (t) => {
   const child = logger(openSync('/dev/full', 'w'))
   const [memory] = await once(child.stdout!, 'data')
   t.ok(Number(memory) < 400, `${memory} MB`)
@@ -83,7 +80,7 @@ t.test('fault 28 a log on a full disk costs lines, and neither the program nor i
   t.strictSame(await once(child, 'exit'), [0, null])
 })
 
-t.test('a reader that does not keep up loses lines, and is told how many', async (t) => {
+t.test('a reader that falls behind loses lines, and gets their number', async (t) => {
   const child = logger('pipe')
   await once(child.stdout!, 'data')
   let lines = 0

@@ -23,7 +23,7 @@ t.test('the units of init are those of the examples and of the Debian packages',
   t.end()
 })
 
-t.test('writes a unit that starts this installation, and quotes what systemd would expand', async (t) => {
+t.test('writes a unit that starts this installation, and quotes characters for systemd', async (t) => {
   const root = imageOf(t)
   const program = ['/opt/my node/bin/node', '/opt/mezite/100%/mezd.js']
   const done = await installService({
@@ -73,7 +73,7 @@ t.test('writes a daemon of launchd on macOS', async (t) => {
   t.match(text, '<string>/etc/mezite/a&amp;b.yaml</string>')
 })
 
-t.test('refuses what the service could not read, and other systems, with the next step', async (t) => {
+t.test('refuses files that the service cannot read, and other systems, with the next step', async (t) => {
   const given = { name: 'mezd', files: [], program: ['/usr/bin/mezd'] } as const
   const inHome = installService({ ...given, configFile: '/home/eve/mezd.yaml', platform: 'linux' })
   await t.rejects(inHome, {

@@ -3,7 +3,7 @@ import { sayWhatWaits } from '../../core/log/wait-notice.ts'
 import { memoryLog } from '../../core/testing/index.ts'
 import { until } from '../until.ts'
 
-t.test('what takes long is named again and again until it ends', async (t) => {
+t.test('a long wait is reported again and again until it ends', async (t) => {
   const { log, lines } = memoryLog()
   const work = Promise.withResolvers<number>()
   const ended = sayWhatWaits('the table', work.promise, log, 10)

@@ -54,7 +54,7 @@ t.test('I123 a request waits for the end of its head, at most five seconds', asy
   t.strictSame(seen, { app: '', refused: [STALLED] }, 'and nothing passes later')
 })
 
-t.test('I123 no byte of a page passes, nor of a request that is too long or breaks off', async (t) => {
+t.test('I123 bytes of a page or of a faulty request never pass', async (t) => {
   const cases: Record<string, string> = {
     'a web page tried to use': 'GET / HTTP/1.1\r\nOrigin: null\r\n\r\n',
     'an HTTP request with a head over 64 KiB arrived at': `GET / HTTP/1.1\r\nA: ${'a'.repeat(65_536)}`,

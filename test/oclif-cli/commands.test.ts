@@ -162,7 +162,7 @@ t.test('get shows one object; status shows the plugins on request', async (t) =>
   t.notMatch((await mezctl('status')).out, /rbac/)
 })
 
-t.test('each change is one request, and reports what was done', async (t) => {
+t.test('each change is one request, and its result is printed', async (t) => {
   const document = (name: string, spec: object, labels?: object) => ({
     kind: 'app',
     version: 'v1',

@@ -49,7 +49,7 @@ t.test('bash completes commands, flags and values', async (t) => {
   for (const [at, [, words, expected]] of asked.entries()) t.match(lines[at], expected, words.join(' '))
 })
 
-t.test('fish completes them too', async (t) => {
+t.test('fish completes commands, flags and values', async (t) => {
   const [mezctl, msh] = await Promise.all([script('fish', MEZCTL), script('fish', MSH)])
   const complete = async (file: string, line: string) =>
     (await run('fish', ['--no-config', '-c', `source ${file}; complete -C '${line}'`])).stdout
@@ -58,7 +58,7 @@ t.test('fish completes them too', async (t) => {
   t.match(await complete(msh, 'msh app l'), /login\t/)
 })
 
-t.test('zsh completes them too', async (t) => {
+t.test('zsh completes commands, flags and values', async (t) => {
   const [mezctl, msh] = await Promise.all([script('zsh', MEZCTL), script('zsh', MSH)])
   // What zsh offers for these words, printed instead of being shown below a prompt.
   const offers = `
@@ -78,7 +78,7 @@ t.test('zsh completes them too', async (t) => {
   t.match(lines[4], /(^| )login( |$)/)
 })
 
-t.test('another shell is wrong usage', async (t) => {
+t.test('an unknown shell is wrong usage', async (t) => {
   t.match(await runMezctl(['completion', 'csh'], {}), {
     code: 2,
     out: '',

@@ -167,7 +167,7 @@ def read(fd):
 sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[2:], read)))
 `
 
-t.test('a terminal is asked before something is destroyed', async (t) => {
+t.test('a destructive command asks for confirmation on a terminal', async (t) => {
   mkdirSync(join(hub.dir, 'pty'))
   const script = join(hub.dir, 'pty', 'answer.py')
   writeFileSync(script, PTY)

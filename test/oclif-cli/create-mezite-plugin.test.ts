@@ -24,7 +24,7 @@ t.test('wrong usage exits 2, and a folder with files is left alone', (t) => {
   t.end()
 })
 
-t.test('every kind is written, in both languages', (t) => {
+t.test('the generator writes every kind of plugin, in both languages', (t) => {
   for (const kind of kinds) {
     t.equal(create(`ts-${kind}`, '--kind', kind).status, 0)
     t.equal(create(`mezite-plugin-js-${kind}`, '--kind', kind, '--javascript').status, 0)
@@ -37,7 +37,7 @@ t.test('every kind is written, in both languages', (t) => {
   t.end()
 })
 
-t.test('they compile', (t) => {
+t.test('generated plugins compile', (t) => {
   const native = `@typescript/typescript-${process.platform}-${process.arch}`
   const args = [
     '--ignoreConfig',

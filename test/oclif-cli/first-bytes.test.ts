@@ -79,7 +79,7 @@ t.test('I123 a page is recognised by its origin, or by a rebound name in a brows
   for (const lines of others) t.equal(get(...lines), 'other' satisfies FirstBytes, lines.join())
 })
 
-t.test('I123 names of this machine for which browsers do not report the site of a page', async (t) => {
+t.test('I123 local names for which browsers do not report the site of a page are recognised', async (t) => {
   for (const name of [`0.0.0.0:${PORT}`, '0.0.0.0', `[::ffff:7f00:1]:${PORT}`, '[::FFFF:7F00:1]']) {
     t.equal(get(`Host: ${name}`, 'User-Agent: Mozilla/5.0'), 'page', name)
     t.equal(get(`Host: ${name}`, 'User-Agent: curl/8.5.0'), 'other', name)

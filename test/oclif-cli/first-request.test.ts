@@ -26,7 +26,7 @@ t.test('a request is for the app that its host names', (t) => {
   t.end()
 })
 
-t.test('anything else leads nowhere', (t) => {
+t.test('any other host matches no app', (t) => {
   for (const [start, ...lines] of [
     ['GET / HTTP/1.1'],
     ['GET / HTTP/1.1', 'Host: web.localhost'],

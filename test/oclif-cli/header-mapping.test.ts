@@ -6,7 +6,7 @@ const names = { publicHost: 'wiki.apps.example.com', localHost: '127.0.0.1:4001'
 const up = (...headers: string[]) => towardsApp(headers, names)
 const down = (...headers: string[]) => towardsClient(headers, names)
 
-t.test('what concerns one connection only stays on it', async (t) => {
+t.test('headers of one connection are not passed on', async (t) => {
   const own = ['Keep-Alive', 'Proxy-Connection', 'Proxy-Authenticate', 'Proxy-Authorization', 'Upgrade']
   for (const name of [...own, 'Transfer-Encoding', 'CONNECTION']) {
     t.strictSame(up(name, 'x', 'A', '1'), ['A', '1'], name)
@@ -18,7 +18,7 @@ t.test('what concerns one connection only stays on it', async (t) => {
   t.strictSame(up('Expect', '100-continue'), [], 'an answer to it was given here')
 })
 
-t.test('a request goes under the public name, whatever it says elsewhere', async (t) => {
+t.test('a request has the public name, whatever its headers contain', async (t) => {
   const origin = 'https://wiki.apps.example.com'
   t.strictSame(up('HOST', 'x', 'origin', 'x'), ['HOST', names.publicHost, 'origin', origin])
   const referers = {
@@ -32,7 +32,7 @@ t.test('a request goes under the public name, whatever it says elsewhere', async
     for (const [from, to] of Object.entries(referers)) t.strictSame(up(name, from), [name, to])
 })
 
-t.test('an answer leads back to the local name and promises nothing for it', async (t) => {
+t.test('a response redirects to the local name and makes no promise for it', async (t) => {
   const local = 'http://127.0.0.1:4001'
   const places = {
     'https://wiki.apps.example.com/a?b#c': `${local}/a?b#c`,

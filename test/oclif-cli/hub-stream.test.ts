@@ -86,7 +86,7 @@ t.test('a stream that is refused or given up closes on both sides', async (t) =>
   await Promise.all([...near, ...far])
 })
 
-t.test('only the answer 200 opens a stream, and a hub that is gone is told apart from an app', async (t) => {
+t.test('only a response 200 opens a stream, and a lost hub is distinguished from an app', async (t) => {
   const arrivals: Arrival[] = []
   const session = await connectTo(t, arrivals)
   const stop = new AbortController()

@@ -22,7 +22,7 @@ const given = { key, certificate, hubCa: hubCa!.pem, proxy, user, expires }
 writeIdentityFile(file, given)
 const whole = readFileSync(file, 'utf8')
 
-t.test('what was written is read, and the file alone is enough', async (t) => {
+t.test('a written identity file is read back, and is enough by itself', async (t) => {
   t.equal(statSync(file).mode & 0o777, 0o600)
   const read = readIdentityFile(file, null)
   t.match(read, { user, cluster: 'test', expires, sessionId: session, token: null, ca: null, file })

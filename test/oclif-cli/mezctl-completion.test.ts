@@ -9,7 +9,7 @@ import { MSH, runMezctl } from './run-program.ts'
 const run = promisify(execFile)
 const script = join(t.testdir(), 'mezctl.bash')
 
-t.test('completion offers what plugins and help take', async (t) => {
+t.test('completion offers the commands of plugins and help', async (t) => {
   const { code, out } = await runMezctl(['completion', 'bash'], {})
   t.equal(code, 0)
   writeFileSync(script, out)
@@ -28,7 +28,7 @@ t.test('completion offers what plugins and help take', async (t) => {
   t.same(await offered('mezctl', 'help', 'apps', 'l'), ['ls', 'list'])
 })
 
-t.test('what is offered is described without placeholders', async (t) => {
+t.test('completions are described without placeholders', async (t) => {
   for (const shell of ['zsh', 'fish']) {
     const { out } = await runMezctl(['completion', shell], {})
     t.match(out, 'Installs a plugin into mezctl.', shell)

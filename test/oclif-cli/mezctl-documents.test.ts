@@ -18,7 +18,7 @@ const documents = ['old', 'new', 'quiet'].map(
   (name) => ({ kind: 'role', name, value: {}, position: () => name }) as unknown as ResourceDocument,
 )
 
-t.test('scripts get the hub’s figures of what a change ended, people get a sentence', async (t) => {
+t.test('a change prints the hub’s figures for scripts, and a sentence for people', async (t) => {
   const done = await putDocuments(client, '/roles', documents, () => {})
   t.same(
     done.map((result) => [result.name, result.created, result.cut]),
@@ -40,7 +40,7 @@ t.test('scripts get the hub’s figures of what a change ended, people get a sen
 })
 
 t.test(
-  'secret headers of an app are read from files and the environment of the person who registers it',
+  'secret headers are read from files and the environment of the person who registers the app',
   async (t) => {
     const folder = t.testdir({ token: 'Bearer s3cret\n' })
     const write = (set: object) => {

@@ -102,7 +102,7 @@ t.test('the next step of a refusal names the command that explains it', async (t
   t.match(refused('view_stale'), /in a moment/, 'users of msh cannot read the log of the hub')
 })
 
-t.test('output that cannot be written is one error, without a stack', async (t) => {
+t.test('output that cannot be written causes one error, without a stack', async (t) => {
   const full = openSync('/dev/full', 'w')
   t.teardown(() => closeSync(full))
   const child = spawn(process.execPath, [MEZCTL, 'completion', 'bash'], {
@@ -119,7 +119,7 @@ t.test('output that cannot be written is one error, without a stack', async (t) 
   t.match(err, /^error: .*ENOSPC.* \(MEZ_FILE_UNWRITABLE\)\n.+\n$/)
 })
 
-t.test('a date must exist', async (t) => {
+t.test('a date that does not exist is refused', async (t) => {
   t.equal(parseTime('2028-02-29', '--from'), '2028-02-29T00:00:00.000Z')
   t.equal(parseTime('2026-12-31T23:30:00-02:00', '--from'), '2027-01-01T01:30:00.000Z')
   t.throws(() => parseTime('2026-02-29', '--from'), { code: 'MEZ_USAGE_WRONG' })
@@ -146,7 +146,7 @@ t.test('explain describes a key from the schema that the hub enforces', async (t
   t.match(kind, { code: 2, err: /Did you mean "role"\? \(MEZ_USAGE_WRONG\)/ })
 })
 
-t.test('status lists what needs attention, and --check exits 3', async (t) => {
+t.test('status lists the things that need attention, and --check exits 3', async (t) => {
   const status = { cluster: 'test', version: '1', hubs: 1, agents: 1, apps: 1, sessions: 0 }
   const attention = [{ kind: 'agent', subject: 'node-1', message: 'last seen 5 minutes ago' }]
   const run = (answer: object) => {

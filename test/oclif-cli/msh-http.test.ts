@@ -97,7 +97,7 @@ t.test('requests reach the app under its public name, with body, method and quer
   t.equal((await ask({ headers: { host: `localhost:${port}` } })).status, 200)
 })
 
-t.test('a request without a body stays one, and CONNECT opens nothing', async (t) => {
+t.test('a request without a body keeps none, and CONNECT opens nothing', async (t) => {
   const bare = (start: string) => raw(`${start} HTTP/1.1\r\nHost: ${local}\r\n\r\n`)
   for (const [start, length] of [
     ['POST /', '0'],
@@ -116,7 +116,7 @@ t.test('a request without a body stays one, and CONNECT opens nothing', async (t
   t.equal(requests.length, 0)
 })
 
-t.test('a body whose coding would be forgotten on the way is refused', async (t) => {
+t.test('a body whose coding would be lost is refused', async (t) => {
   requests.length = 0
   const send = (version: string, coding: string) =>
     raw(
@@ -134,7 +134,7 @@ t.test('a body whose coding would be forgotten on the way is refused', async (t)
   )
 })
 
-t.test('addresses and cookies of the public host become those of the local one, and back', async (t) => {
+t.test('addresses and cookies are mapped from the public host to the local one, and back', async (t) => {
   listener = (request, response) => {
     const to = new URL(request.url!, 'https://x').searchParams.get('to')!
     response.writeHead(302, [
@@ -167,7 +167,7 @@ t.test('addresses and cookies of the public host become those of the local one, 
   listener = (_request, response) => response.end('hello')
 })
 
-t.test('I123 rebinding: only 127.0.0.1 and localhost with this very port are answered', async (t) => {
+t.test('I123 msh answers only to 127.0.0.1 and localhost with this very port', async (t) => {
   requests.length = 0
   const hosts = ['evil.example', `evil.example:${port}`, '127.0.0.1', 'localhost', `127.0.0.1:${port + 1}`]
   for (const host of [...hosts, `127.0.0.2:${port}`, `[::1]:${port}`, `localhost.:${port}`, publicHost]) {
@@ -213,7 +213,7 @@ t.test('I123 pages of other origins and sites get 403, whatever they send', asyn
   }
 })
 
-t.test('WebSockets pass, under the public name; a refused one is an answer', async (t) => {
+t.test('WebSockets pass under the public name, and a refused one gets its response', async (t) => {
   const ws = new WebSocket(`ws://${local}/live`, { origin: `http://${local}` })
   await once(ws, 'open')
   t.equal(requests.at(-1)!.request.headers.origin, `https://${publicHost}`)
@@ -231,7 +231,7 @@ t.test('WebSockets pass, under the public name; a refused one is an answer', asy
   answer.destroy()
 })
 
-t.test('a wish for another protocol is passed over, and the request is served', async (t) => {
+t.test('an optional upgrade to another protocol is ignored, and the request is served', async (t) => {
   requests.length = 0
   const h2c = { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAA' }
   t.match(await ask({ headers: h2c }), { status: 200, body: 'hello' })
@@ -293,7 +293,7 @@ t.test('interim responses pass with their headers, over HTTP/1.1 and HTTP/2', as
   t.match(old, /^HTTP\/1.1 200 /, 'HTTP/1.0 has no interim responses')
 })
 
-t.test('answers stream as they come, with trailers; a broken one is not a whole one', async (t) => {
+t.test('responses stream with trailers, and a broken one never looks complete', async (t) => {
   let push = (_text: string) => {}
   listener = (_request, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' })
@@ -354,7 +354,7 @@ t.test('an upload streams, and connections are kept and renewed', async (t) => {
   t.ok(answers.every(({ status }) => status === 200))
 })
 
-t.test('what the app may have done is not asked for again, and nothing is more than once', async (t) => {
+t.test('a request that the app may have executed is not repeated, and none is sent twice', async (t) => {
   listener = (request, response) => {
     if (request.url === '/break') request.socket.destroy()
     else response.end('hello')
@@ -374,7 +374,7 @@ t.test('what the app may have done is not asked for again, and nothing is more t
   listener = (_request, response) => response.end('hello')
 })
 
-t.test('a refusal is an answer in plain words', async (t) => {
+t.test('a refusal is a response in plain words', async (t) => {
   const app = hub.apps.get('grafana')!
   server.closeIdleConnections()
   await new Promise((resolve) => setTimeout(resolve, 100))

@@ -81,7 +81,7 @@ async function wakeElsewhere() {
 const waking = wakeElsewhere()
 waking.catch(() => {})
 
-t.test('after a restart of the hub the ports are still there; a connection meanwhile waits', async (t) => {
+t.test('ports stay open over a restart of the hub, and a connection meanwhile waits', async (t) => {
   hub.apps.set('echo', { protocol: 'tcp', port: await serve(t, (socket) => socket.pipe(socket)) })
   const msh = await openApps(['echo'], env)
   const open = dial(msh.ports.echo!)
@@ -111,7 +111,7 @@ t.test('after a restart of the hub the ports are still there; a connection meanw
   await msh.stop()
 })
 
-t.test('a hub that drains keeps what is open, and msh goes on with a new connection', async (t) => {
+t.test('a hub that drains keeps open connections, and msh opens new ones elsewhere', async (t) => {
   hub.apps.set('echo', { protocol: 'tcp', port: await serve(t, (socket) => socket.pipe(socket)) })
   const msh = await openApps(['echo'], env)
   const old = dial(msh.ports.echo!)
@@ -126,7 +126,7 @@ t.test('a hub that drains keeps what is open, and msh goes on with a new connect
   await msh.stop()
 })
 
-t.test('a connection after a sleep is served, though the network has forgotten the old ones', async (t) => {
+t.test('a connection after a sleep of the machine is served, although the old ones are dead', async (t) => {
   t.match(await waking, { text: 'good morning', lost: 'ECONNRESET', done: { code: 0 } })
 })
 
@@ -143,7 +143,7 @@ t.test('a hub that was restarted in a sleep is found again', async (t) => {
   await msh.stop()
 })
 
-t.test('the end of the certificate ends msh with 1 and says so, in a sleep too', async (t) => {
+t.test('msh ends with status 1 and the reason when its certificate expires, even in a sleep', async (t) => {
   const { awake, asleep, again } = await ending
   for (const done of [awake, asleep]) {
     t.match(done, {
@@ -154,7 +154,7 @@ t.test('the end of the certificate ends msh with 1 and says so, in a sleep too',
   t.match(again, { code: 1, err: /MEZ_LOGIN_EXPIRED/ })
 })
 
-t.test('the end of the login ends msh with 1 and says so', async (t) => {
+t.test('msh ends with status 1 and the reason when its login ends', async (t) => {
   hub.apps.set('echo', { protocol: 'tcp', port: await serve(t, (socket) => socket.pipe(socket)) })
   const told = await openApps(['echo'], env)
   for (const session of hub.sessions) session.goaway(0, 0, Buffer.from('session_ended'))

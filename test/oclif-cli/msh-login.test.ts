@@ -5,7 +5,7 @@ import t from 'tap'
 import { startMshHub } from './msh-hub.ts'
 import { loginMsh, mshEnv, openApps, runMsh, startMsh } from './msh-program.ts'
 
-t.test('login makes a key here, sends its public half only, and keeps it private', async (t) => {
+t.test('login creates a key on the machine, sends its public half only, and keeps it private', async (t) => {
   const hub = await startMshHub()
   t.teardown(() => hub.stop())
   const env = mshEnv(hub)
@@ -24,7 +24,7 @@ t.test('login makes a key here, sends its public half only, and keeps it private
   t.match(readFileSync(file, 'utf8'), /BEGIN PRIVATE KEY/)
   t.notMatch(JSON.stringify(hub.seen), /PRIVATE/)
 
-  t.test('a certificate that ends sooner than was asked for says so', async (t) => {
+  t.test('msh reports a certificate that expires sooner than requested', async (t) => {
     const strict = await startMshHub()
     t.teardown(() => strict.stop())
     strict.ttlSeconds = 3_600
@@ -33,7 +33,7 @@ t.test('login makes a key here, sends its public half only, and keeps it private
     t.notMatch((await loginMsh(strict, mshEnv(strict))).out, 'sooner', 'nothing was asked for')
   })
 
-  t.test('status says who, where, with which roles and until when', async (t) => {
+  t.test('status shows the person, hub, roles and end of the login', async (t) => {
     const text = await runMsh(['status'], env)
     t.match(
       text.out,
@@ -45,14 +45,14 @@ t.test('login makes a key here, sends its public half only, and keeps it private
     t.ok(Date.parse(json.expires) > Date.now())
   })
 
-  t.test('app ls says why no app is open', async (t) => {
+  t.test('app ls explains why no app is available', async (t) => {
     t.match((await runMsh(['app', 'ls'], env)).out, /^You have no applications yet/)
     hub.locked = { message: 'coffee \u001b[2J' }
     t.match((await runMsh(['app', 'ls'], env)).out, /access is locked.*: coffee \\x1b/)
     hub.locked = null
   })
 
-  t.test('app ls prints exactly what the hub lists', async (t) => {
+  t.test('app ls prints exactly the apps that the hub lists', async (t) => {
     hub.apps.set('redis', { protocol: 'tcp', port: 1 })
     const expected = [
       { name: 'redis', protocol: 'tcp', public_addr: 'redis.apps.localhost', labels: { env: 'prod' } },
@@ -81,7 +81,7 @@ t.test('login makes a key here, sends its public half only, and keeps it private
     },
   )
 
-  t.test('several hubs side by side; logout ends the session at the hub and forgets the key', async (t) => {
+  t.test('msh keeps logins at several hubs; logout ends one and deletes its key', async (t) => {
     const other = await startMshHub()
     t.teardown(() => other.stop())
     t.equal((await loginMsh(other, env)).code, 0)
@@ -99,7 +99,7 @@ t.test('login makes a key here, sends its public half only, and keeps it private
   })
 })
 
-t.test('a damaged credential file is named, with what to do', async (t) => {
+t.test('a damaged credential file is reported with the remedy', async (t) => {
   const home = mkdtempSync(join(tmpdir(), 'msh-home-'))
   t.teardown(() => rmSync(home, { recursive: true, force: true }))
   const file = join(home, 'credentials.json')
@@ -152,7 +152,7 @@ t.test('an identity file opens apps unattended, without a home', async (t) => {
   })
 })
 
-t.test('an identity file that cannot be written is told of before anybody goes to a browser', async (t) => {
+t.test('an identity file that cannot be written is reported before the browser opens', async (t) => {
   const hub = await startMshHub()
   t.teardown(() => hub.stop())
   for (const out of [join(hub.dir, 'missing', 'ci.pem'), hub.dir, '/dev/null/ci.pem', '']) {

@@ -88,29 +88,26 @@ function run(
 }
 const curl = (args: readonly string[], more = {}) => run('curl', ['-sS', ...args], more)
 
-t.test(
-  'app run: psql reaches a database through its own tunnel, and its status is that of msh',
-  async (t) => {
-    const psql = (...more: string[]) =>
-      runMsh(['app', 'run', 'orders-db', '--', 'psql', '-U', 'postgres', '-d', 'postgres', '-AtX', ...more], {
-        ...env,
-        PGCONNECT_TIMEOUT: '20',
-      })
-    t.match(await psql('-c', "select 'sum ' || (40 + 2)"), { code: 0, out: 'sum 42\n' })
-    t.match(await psql('-v', 'ON_ERROR_STOP=1', '-c', 'select nonsense'), { code: 1, err: /nonsense/ })
-    t.match(
-      await psql('-v', 'ON_ERROR_STOP=1', '-f', file('stop.sql', 'select nonsense;')),
-      { code: 3 },
-      'the status of psql for a script',
-    )
-    const starts = await tcp.events(
-      'app.session.start',
-      ({ user, app }) => user === 'bot:ci' && app === 'orders-db',
-      3,
-    )
-    t.ok(starts.length >= 3, 'each is a session of the bot')
-  },
-)
+t.test('app run connects psql to a database through its own tunnel, and exits with its status', async (t) => {
+  const psql = (...more: string[]) =>
+    runMsh(['app', 'run', 'orders-db', '--', 'psql', '-U', 'postgres', '-d', 'postgres', '-AtX', ...more], {
+      ...env,
+      PGCONNECT_TIMEOUT: '20',
+    })
+  t.match(await psql('-c', "select 'sum ' || (40 + 2)"), { code: 0, out: 'sum 42\n' })
+  t.match(await psql('-v', 'ON_ERROR_STOP=1', '-c', 'select nonsense'), { code: 1, err: /nonsense/ })
+  t.match(
+    await psql('-v', 'ON_ERROR_STOP=1', '-f', file('stop.sql', 'select nonsense;')),
+    { code: 3 },
+    'the status of psql for a script',
+  )
+  const starts = await tcp.events(
+    'app.session.start',
+    ({ user, app }) => user === 'bot:ci' && app === 'orders-db',
+    3,
+  )
+  t.ok(starts.length >= 3, 'each is a session of the bot')
+})
 
 t.test('app run passes signals on, and ends with the command and its tunnel', async (t) => {
   const script = 'trap "exit 9" TERM; trap "exit 8" HUP; echo port $PGPORT; while :; do sleep 0.05; done'
@@ -145,7 +142,7 @@ async function openProxy(t: { teardown(fn: () => unknown): void }, ...args: stri
 
 const appHost = new URL(hub.appUrl('web')).host
 
-t.test('programs use the local proxy as their HTTP proxy, and it leads to apps alone', async (t) => {
+t.test('programs use the local proxy as their HTTP proxy, and it reaches apps alone', async (t) => {
   const { port, url } = await openProxy(t)
   const proxied = ['--proxy', url, '-w', ' %{http_code}']
   t.match(await curl([...proxied, 'http://web.localhost/a?b']), { out: `bot:ci ${appHost} 200` })
@@ -240,7 +237,7 @@ t.test(
 )
 
 t.test(
-  'S220 a program of another user of the machine gets nothing from local ports',
+  'S220 a program of another user of the machine cannot use local ports',
   { skip: process.getuid?.() === 0 ? false : 'needs root, to run a program as another user' },
   async (t) => {
     const nobody = { uid: 65_534 }
@@ -392,7 +389,7 @@ t.test('kube config writes a kubeconfig whose exec plugin gives kubectl a token'
   t.match(await runMsh(['kube', 'config', 'orders-db'], env), { code: 2, err: /not a web application/ })
 })
 
-t.test('an end of the login is the end of its tokens', async (t) => {
+t.test('tokens end with the login', async (t) => {
   const { out } = await docker('get', appHost)
   const { Username, Secret } = JSON.parse(out)
   t.equal(await open(basic(Username, Secret)), 200)

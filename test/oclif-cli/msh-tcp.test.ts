@@ -13,7 +13,7 @@ t.teardown(() => hub.stop())
 const env = mshEnv(hub)
 t.equal((await loginMsh(hub, env)).code, 0)
 
-t.test('the line is exact, bytes pass, and Ctrl-C ends it with 0', async (t) => {
+t.test('msh prints the exact line, passes bytes, and exits 0 on Ctrl-C', async (t) => {
   hub.apps.set('echo', { protocol: 'tcp', port: await serve(t, (socket) => socket.pipe(socket)) })
   const port = await serve(t, () => {}).then((taken) => taken + 0)
   const busy = await runMsh(['app', 'login', 'echo', '--port', String(port)], env)
@@ -30,7 +30,7 @@ t.test('the line is exact, bytes pass, and Ctrl-C ends it with 0', async (t) => 
   await json.stop()
 })
 
-t.test('several apps at once; each keeps its port, and takes another when that is taken', async (t) => {
+t.test('several apps each keep their port, and take another when that is in use', async (t) => {
   for (const name of ['one', 'two']) {
     hub.apps.set(name, { protocol: 'tcp', port: await serve(t, (socket) => socket.end(name)) })
   }
@@ -138,7 +138,7 @@ t.test('I124 each side closes its own direction', async (t) => {
   await msh.stop()
 })
 
-t.test('I124 a reset is a reset, both ways', async (t) => {
+t.test('I124 a reset is passed on as a reset, both ways', async (t) => {
   let client: Socket | null = null
   let reset = (_code: string) => {}
   const wasReset = new Promise<string>((resolve) => {
@@ -205,7 +205,7 @@ t.test('I124 every byte arrives, and a stalled side holds the other back with fl
   await msh.stop()
 })
 
-t.test('I124 1,000 connections at one time, over one connection to the hub', async (t) => {
+t.test('I124 1,000 connections at one time share one connection to the hub', async (t) => {
   hub.apps.set('many', { protocol: 'tcp', port: await serve(t, (socket) => socket.pipe(socket)) })
   const msh = await openApps(['many'], env)
   const sockets = Array.from({ length: 1_000 }, () => dial(msh.ports.many!))

@@ -93,7 +93,7 @@ t.test('I123 a page gets nothing through, however long its request and in howeve
   await msh.err(/echo: an HTTP request with a head over 64 KiB arrived at port \d+; /)
 })
 
-t.test('I123 a request is told from its first byte on, however it is cut', async (t) => {
+t.test('I123 a request is recognised from its first byte on, however it is cut', async (t) => {
   const request = `POST /${'a'.repeat(100)} HTTP/1.1\r\n${page}`
   for (const size of [1, 2, 3, 7, 64, 110]) {
     let passed = ''
@@ -110,7 +110,7 @@ t.test('I123 a request is told from its first byte on, however it is cut', async
   }
 })
 
-t.test('I123 a page is known by what browsers say of where a request comes from', async (t) => {
+t.test('I123 a page is recognised by the headers that browsers send', async (t) => {
   heard = ''
   const head = (...lines: string[]) =>
     `GET /a HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${lines.join('\r\n')}\r\n\r\n`
@@ -161,7 +161,7 @@ t.test('a program may speak HTTP to a TCP app, whole or in parts', async (t) => 
   t.equal(await echoed([upload]), upload, 'with every byte of a long body')
 })
 
-t.test('other protocols pass at once, with their half-close', { timeout: 120_000 }, async (t) => {
+t.test('other protocols pass at once, including their half-close', { timeout: 120_000 }, async (t) => {
   const socket = dial(msh.ports.banner!)
   t.equal(String((await once(socket, 'data'))[0]), '220 ready\r\n', 'a server may speak first')
   socket.write('HELO x\r\n')

@@ -18,7 +18,7 @@ hub.answers.set('/apps', [app('grafana', { env: 'prod', team: 'platform' }), app
 const clientOf = (call: (path: string) => unknown) =>
   ({ call: async (_method: string, path: string) => call(path) }) as never
 
-t.test('every role that does not exist is a problem, with a suggestion', async (t) => {
+t.test('an unknown role is a problem, with a suggestion', async (t) => {
   const client = clientOf(() => [{ metadata: { name: 'platform' } }])
   t.strictSame(await unknownRoles(client, ['platform', 'admin', 'access']), [])
   t.strictSame(await unknownRoles(client, []), [])
@@ -28,7 +28,7 @@ t.test('every role that does not exist is a problem, with a suggestion', async (
   t.notMatch(problems[1], /Did you mean/)
 })
 
-t.test('a hub that does not list a collection stops nobody', async (t) => {
+t.test('a hub without a list of a collection blocks nobody', async (t) => {
   const silent = clientOf(() => {
     throw new CliError('forbidden', 'No.', { status: 403 })
   })
@@ -124,7 +124,7 @@ t.test('commands warn about names that do not exist, and go ahead', async (t) =>
   }
 })
 
-t.test('with --strict they fail instead, and change nothing', async (t) => {
+t.test('commands with --strict fail instead, and change nothing', async (t) => {
   hub.seen.length = 0
   for (const [at, { code, out, err }] of (await runAll('--strict')).entries()) {
     const [line, warnings] = lines[at]!

@@ -47,7 +47,7 @@ t.test(
   },
 )
 
-t.test('I125 what others can read or change is refused, and what cannot be replaced stays', async (t) => {
+t.test('I125 a file that others can access is refused, and an irreplaceable one is kept', async (t) => {
   const file = join(dir, 'kept')
   writePrivateFile(file, 'old')
   for (const mode of [0o640, 0o604, 0o620, 0o602, 0o610]) {

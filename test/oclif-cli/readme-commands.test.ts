@@ -103,7 +103,7 @@ const found = globSync(PAGES, { cwd: root })
 const elsewhere = (command: string) =>
   Object.entries(ELSEWHERE).find(([start]) => command === start || command.startsWith(`${start} `))?.[1]
 
-t.test('every command of a page runs in a test', async (t) => {
+t.test('a test runs every command of a page', async (t) => {
   t.ok(found.length > 30, `${found.length} commands`)
   for (const { file, command } of found) {
     const test = elsewhere(command)
@@ -112,7 +112,7 @@ t.test('every command of a page runs in a test', async (t) => {
   }
 })
 
-t.test('every other line for a shell is of a program for which this test names a reason', (t) => {
+t.test('this test names a reason for every other line for a shell', (t) => {
   const used = new Set<string>()
   for (const file of globSync(PAGES, { cwd: root }).filter((file) => !file.includes('node_modules')))
     for (const line of linesOf(readFileSync(join(root, file), 'utf8'))) {

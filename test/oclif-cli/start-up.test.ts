@@ -28,7 +28,7 @@ const home = (name: string) => {
   return join(dir, name)
 }
 
-t.test('what was compiled is kept for the next start, for this user only', async (t) => {
+t.test('compiled code is cached for the next start, for this user only', async (t) => {
   const own = home('own')
   t.equal((await startAt(own))?.length, 1)
   t.equal(statSync(join(own, '.cache')).mode & 0o777, 0o700)
@@ -38,7 +38,7 @@ t.test('what was compiled is kept for the next start, for this user only', async
   t.notOk(existsSync(join(dir, 'other', '.cache')))
 })
 
-t.test('a cache that others can write to is not used, since what is in it is run', async (t) => {
+t.test('a cache that others can write to is not used, because its code is run', async (t) => {
   const open = home('open')
   for (const mode of [0o720, 0o702]) {
     mkdirSync(join(open, '.cache', 'mezite'), { recursive: true })
@@ -54,13 +54,13 @@ t.test('a cache that others can write to is not used, since what is in it is run
   t.strictSame(await startAt(open), [], 'somebody else’s')
 })
 
-t.test('without a home, or when it is told so, nothing is kept', async (t) => {
+t.test('nothing is cached without a home, or when it is turned off', async (t) => {
   t.equal(await startAt(join(dir, 'missing')), null)
   t.notOk(existsSync(join(dir, 'missing')))
   t.equal(await startAt(home('told'), { NODE_DISABLE_COMPILE_CACHE: '1' }), null)
 })
 
-t.test('a command loads nothing that another one needs', async (t) => {
+t.test('a command does not load modules of other commands', async (t) => {
   const report = `import module from 'node:module'
 process.on('exit', () => {
   const loaded = [...Object.keys(module._cache), ...process.moduleLoadList]

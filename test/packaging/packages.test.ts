@@ -131,7 +131,7 @@ t.test(
   },
 )
 
-t.test('P181 programs bring along the versions and hashes of the lock file', (t) => {
+t.test('P181 programs are packed with the versions and hashes of the lock file', (t) => {
   const all = publishedWorkspaces()
   const folderOf = (name: string) => join(modules, name)
   const own = new Map(
@@ -337,7 +337,7 @@ t.test('the agent loads its transports', (t) => {
   t.end()
 })
 
-t.test('packages that are installed beside each other find the peers that a program brings along', (t) => {
+t.test('packages that are installed beside each other find the peers that a program contains', (t) => {
   const { NODE_OPTIONS: _, ...env } = process.env
   /** As npm does: the named packages beside each other, and in each what it depends on but was not named. */
   function installTogether(named: readonly string[]): string {

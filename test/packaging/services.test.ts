@@ -17,7 +17,7 @@ const missing = whyNoSystemd()
 const folder = mkdtempSync(join(tmpdir(), 'mezite-services-'))
 t.teardown(() => rmSync(folder, { recursive: true, force: true }))
 
-t.test('systemd knows every setting of the units', { skip: missing ?? false }, async (t) => {
+t.test('systemd accepts every setting of the units', { skip: missing ?? false }, async (t) => {
   const verify = (unit: string, text: string) => {
     const file = join(folder, unit)
     writeFileSync(file, text)
@@ -30,7 +30,7 @@ t.test('systemd knows every setting of the units', { skip: missing ?? false }, a
   }
 })
 
-t.test('init --service starts hub and agent, and they start again', { skip: missing ?? false }, async (t) => {
+t.test('init --service starts hub and agent, and restarts them', { skip: missing ?? false }, async (t) => {
   // Where a service may read: not in a home folder.
   const installed = '/srv/mezite'
   const data = join(folder, 'data')

@@ -76,7 +76,7 @@ t.test('a logo is a small image of a known type, and runs nothing', (t) => {
 })
 
 t.test(
-  'refusals at the host of an application lead to the documentation, for people who can read it',
+  'refusals on the host of an application link to the documentation, for people who can read it',
   (t) => {
     const plain = createPages({ publicNames })
     t.equal(plain.explanationOf('agent_none'), null, 'no plugin explains codes')
@@ -94,7 +94,7 @@ t.test(
   },
 )
 
-t.test('the language of a page', (t) => {
+t.test('the language of a page follows the browser', (t) => {
   const cases = {
     '': 'en',
     de: 'de',
@@ -125,7 +125,7 @@ t.test('a device is named by known words only, whatever its header contains', (t
   t.end()
 })
 
-t.test('names turn no text around, and pages of other hosts bring their style', (t) => {
+t.test('names cannot reverse text, and pages of other hosts include their style', (t) => {
   const pages = createPages({ publicNames })
   const body = html`<p>${'x\u202ey\u2066z'} ${'<b>'}</p>`
   const page = pages.render({ title: 'T', body, user: { name: '<i>', roles: [] } })

@@ -26,7 +26,7 @@ async function run(args: readonly string[], start: StartHub = async () => {}) {
 const at = (value: object, ...path: readonly string[]): object =>
   path.reduce((inner, key) => (inner as Record<string, object>)[key]!, value)
 
-t.test('help and version', async (t) => {
+t.test('help and version print their text', async (t) => {
   t.match(await run(['--version']), { code: 0, out: /^mezhub \d+\.\d+\.\d+\n$/, err: '' })
   t.match(await run(['--help']), { code: 0, out: /^Usage: mezhub <command>/ })
   t.match(await run(['start', '--help']), { code: 0, out: /^Usage: mezhub start/ })
@@ -58,7 +58,7 @@ t.test('wrong usage exits 2 with a next step', async (t) => {
   t.match((await run(['config', 'check', 'a.yaml'])).err, /does not take 'a\.yaml'; .* --config FILE/)
 })
 
-t.test('what is wrong with the configuration exits 1; start hands over what was loaded', async (t) => {
+t.test('faults of the configuration exit with 1, and start passes on the loaded one', async (t) => {
   const file = join(t.testdir(), 'mezhub.yaml')
   const off = standardPlugins.map((name) => `${name}: false`).join(', ')
   writeFileSync(

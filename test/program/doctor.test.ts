@@ -41,7 +41,7 @@ async function examine(file: string) {
   return { out, code }
 }
 
-t.test('finds nothing wrong with a hub that runs, and says what it examined', async (t) => {
+t.test('finds no fault with a running hub, and lists its checks', async (t) => {
   const { config, file } = await settings('running')
   const hub = await createTestHub({ config })
   t.teardown(() => hub.stop())
@@ -54,7 +54,7 @@ t.test('finds nothing wrong with a hub that runs, and says what it examined', as
   t.match(out, /^ok {4}Certificates of apps: 0 have one$/m)
 })
 
-t.test('names each fault of a machine, and who can repair it', async (t) => {
+t.test('reports each fault of a machine, and who can repair it', async (t) => {
   const { file, port } = await settings('broken', {
     database: { driver: 'postgres', url: 'postgres://mezite@127.0.0.1:9/none' },
   })
@@ -74,7 +74,7 @@ t.test('names each fault of a machine, and who can repair it', async (t) => {
   t.match(out, /^skip {2}Hub: the hub does not run on this machine/m)
 })
 
-t.test('needs the configuration', async (t) => {
+t.test('doctor needs the configuration', async (t) => {
   await t.rejects(
     doctor.run([], () => {}),
     { code: 'MEZ_USAGE_WRONG' },

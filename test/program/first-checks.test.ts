@@ -19,7 +19,7 @@ async function missing(acme: string | null, port: number, more: object = {}): Pr
   return checks.flatMap(({ missing }) => missing ?? [])
 }
 
-t.test('names that lead to this machine have what an authority needs', async (t) => {
+t.test('names that resolve to this machine pass the check of an authority', async (t) => {
   const port = await freePort()
   const listen = { host: '127.0.0.1', port }
   t.strictSame(await missing('https://ca.example/dir', port, { listen }), [])
@@ -31,7 +31,7 @@ t.test('names that lead to this machine have what an authority needs', async (t)
   t.strictSame(rest, [], 'without an authority nobody must reach the port')
 })
 
-t.test('init says which name, address and port an authority does not reach', async (t) => {
+t.test('init reports which name, address and port an authority does not reach', async (t) => {
   const closed = await freePort()
   t.match(await missing('https://ca.example/dir', closed), [
     `hub.localhost: 127.0.0.1:${closed} does not answer (ECONNREFUSED): open the port in the firewall`,

@@ -4,7 +4,7 @@ import { growthOf } from './growth.ts'
 const tolerance = { absolute: 5, share: 0.1 }
 const every = (values: readonly number[]) => values.map((value, at) => ({ atMs: at * 60_000, value }))
 
-t.test('what leaks grows, and one peak is no growth', (t) => {
+t.test('a leak counts as growth, and one peak does not', (t) => {
   t.match(growthOf('a leak', 'MB', every([50, 60, 70, 80, 90, 100, 110, 120]), tolerance), {
     ...{ start: 70, end: 120, slopePerMinute: 10, verdict: 'growing' },
   })
@@ -16,7 +16,7 @@ t.test('what leaks grows, and one peak is no growth', (t) => {
   t.end()
 })
 
-t.test('too few samples say nothing', (t) => {
+t.test('too few samples give no verdict', (t) => {
   t.match(growthOf('short', 'MB', every([1, 100]), tolerance), { start: 1, end: 100, slopePerMinute: NaN })
   t.match(growthOf('none', 'MB', [], tolerance), { verdict: 'flat' })
   t.end()

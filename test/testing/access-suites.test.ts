@@ -30,12 +30,12 @@ function work(): void {
   while (process.cpuUsage().user - user < 150_000);
 }
 
-t.test('a credential', async (t) => {
+t.test('each rule fails for its own flaw of a credential', async (t) => {
   const OWN = 'its own value stands for a session, again and again'
   const INVALID = 'a value of its form that is not valid is refused, and not left to the app'
   const HIDES = 'it hides every header that belongs to it'
   const COSTS = 'a stranger costs little, whatever is sent'
-  const TELLS = 'what it answers before anybody is known does not tell which apps exist'
+  const TELLS = 'it responds alike to strangers whether an app exists or not'
   const FLAWS = {
     none: [],
     header: ['it has a name, and headers that may carry a credential'],
@@ -113,7 +113,7 @@ t.test('a credential', async (t) => {
   t.strictSame(await failuresOf((t) => conformCredential(t, example)), [], 'service-accounts')
 })
 
-t.test('a credential in a cookie', async (t) => {
+t.test('each rule fails for its own flaw of a credential in a cookie', async (t) => {
   const OWN = 'its own value stands for a session, again and again'
   const INVALID = 'a value of its form that is not valid is refused, and not left to the app'
   const COSTS = 'a stranger costs little, whatever is sent'
@@ -162,7 +162,7 @@ t.test('a credential in a cookie', async (t) => {
     )
 })
 
-t.test('a credential in a certificate', async (t) => {
+t.test('each rule fails for its own flaw of a credential in a certificate', async (t) => {
   const HOUR_MS = 3_600_000
   const now = Date.now()
   const [ours, theirs] = [
@@ -202,13 +202,13 @@ t.test('a credential in a certificate', async (t) => {
 })
 const SESSION = { id: 'session' }
 
-t.test('a verifier', async (t) => {
+t.test('each rule fails for its own flaw of a verifier', async (t) => {
   const SECRET = 'webhook secret'
   const NAME = 'it has a name, and admits by a rule with a name'
   const PROOF = 'a proof that is missing, doubled, damaged or old admits nothing'
   const BYTES = 'if it reads the body, it admits exactly the bytes that were sent'
   const COSTS = 'a stranger costs little, whatever is sent'
-  const ADMITS = 'what its sender has proved is admitted, in every spelling of header names'
+  const ADMITS = 'a valid proof is admitted, in every spelling of header names'
   const FLAWS = {
     none: [],
     rule: [NAME],
@@ -297,7 +297,7 @@ t.test('a verifier', async (t) => {
   t.strictSame(await failuresOf((t) => conformVerifier(t, example)), [], 'signed-webhooks')
 })
 
-t.test('a source of apps', async (t) => {
+t.test('each rule fails for its own flaw of a source of apps', async (t) => {
   const PROPOSES = 'it proposes all its apps, in a form that a hub reads'
   const CHANGES = 'it proposes again after a change, and each call names all apps'
   const ENDS = 'it ends with its signal, and proposes nothing afterwards'

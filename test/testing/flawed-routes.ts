@@ -9,7 +9,7 @@ export const ROUTE_FLAWS: Readonly<Record<string, readonly string[]>> = {
   'no-routes': [NAMED],
   'one-more-public': [NAMED],
   'one-less-public': [NAMED],
-  'public-in-the-hub': ['strangers are sent away'],
+  'public-in-the-hub': ['strangers are refused'],
   'fails-on-bodies': [ROBUST],
   'fails-on-parameters': [ROBUST],
   hangs: [ROBUST],

@@ -7,8 +7,8 @@ import pathBlock from '../../examples/path-block/hub.ts'
 import { COMMANDS } from '../../examples/recent-requests/commands.ts'
 import { failuresOf, unprovenOf } from './failures.ts'
 
-const REQUESTS = 'every request passes or is refused, and what changes keeps the rules'
-const RESPONSES = 'every response passes, and what changes keeps the rules'
+const REQUESTS = 'every request passes or is refused, and changes keep the rules'
+const RESPONSES = 'every response passes, and changes keep the rules'
 const HTTP_FLAWS: Readonly<Record<string, readonly string[]>> = {
   none: [],
   silent: ['it taps http.request or http.response'],
@@ -73,7 +73,7 @@ const hooks = (flaw: string) =>
     },
   })
 
-t.test('taps of http.request and http.response', async (t) => {
+t.test('each rule fails for its own flaw of taps of http.request and http.response', async (t) => {
   const config = { blocked: { wiki: ['/a%2Fb'] } }
   t.strictSame(await failuresOf((t) => conformHttpHooks(t, pathBlock, { config })), [], 'path-block')
   for (const [flaw, expected] of Object.entries(HTTP_FLAWS))
@@ -86,7 +86,7 @@ t.test('taps of http.request and http.response', async (t) => {
 
 const RUN = 'they run on an empty database'
 const NAMED = 'they belong to the plugin, and their names give the order'
-const PREFIX = 'what they create carries the name of the plugin'
+const PREFIX = 'tables that they create have the name of the plugin'
 const ADDS = 'a later migration only adds, so that a hub of the version before can run beside it'
 const MIGRATION_FLAWS: Readonly<Record<string, readonly string[]>> = {
   none: [],
@@ -139,7 +139,7 @@ const tables = (flaw: string) =>
     },
   })
 
-t.test('migrations', async (t) => {
+t.test('each rule fails for its own flaw of migrations', async (t) => {
   const use = { access: {}, catalog: {}, database: {}, pages: {}, revisions: {} }
   t.strictSame(await failuresOf((t) => conformMigrations(t, appNotes, { use })), [], 'app-notes')
   for (const [flaw, expected] of Object.entries(MIGRATION_FLAWS))
@@ -150,7 +150,7 @@ t.test('migrations', async (t) => {
   )
 })
 
-t.test('commands', async (t) => {
+t.test('each rule fails for its own flaw of commands', async (t) => {
   t.strictSame(await failuresOf((t) => conformCommand(t, COMMANDS)), [], 'recent-requests')
   const good = {
     summary: 'Say hello',

@@ -150,7 +150,7 @@ const SIGN_IN_FLAWS = {
   'any-browser': ['a return from the provider works once, and in the browser that was sent there'],
   'throws-faults': [
     'a return from the provider works once, and in the browser that was sent there',
-    'nothing of it is logged as a fault',
+    'no sign-in is logged as a fault',
   ],
 } as const
 
@@ -203,12 +203,12 @@ const RESOURCE_FLAWS = {
   none: [],
   'no-example': ['the API describes it, with an example'],
   'shows-otherwise': ['the API describes it, with an example'],
-  'hides-removals': ['one is shown alike everywhere, until it is removed'],
+  'hides-removals': ['a resource has the same JSON in every response, until it is removed'],
   'accepts-all': ['unknown members are rejected, and nothing is stored'],
-  'ignores-versions': ['only who has seen the stored one replaces it'],
-  'no-order': ['pages contain every one of them, each once'],
+  'ignores-versions': ['a resource is replaced only by a caller who has its current version'],
+  'no-order': ['pages contain every resource once'],
   'records-nothing': ['each change is recorded once'],
-  'open-to-all': ['nobody calls it without credentials'],
+  'open-to-all': ['every route rejects callers without credentials'],
 } as const
 
 type Note = { readonly name: string; readonly document: string }
@@ -320,11 +320,11 @@ const bench = await openProtocolBench([
 t.teardown(() => bench.close())
 const shared = { ...bench, shared: true }
 
-t.test('the protocol for TCP apps', async (t) =>
+t.test('the protocol for TCP apps passes its suite', async (t) =>
   conformProtocol(t, { kind: 'tcp', alpn: 'mezite-tcp/1', connect: connectTcp, bench: shared }),
 )
 
-t.test('the protocol for HTTP apps', async (t) =>
+t.test('the protocol for HTTP apps passes its suite', async (t) =>
   conformProtocol(t, {
     ...{ kind: 'http', connect: connectWebSocket, bench: shared },
     uri: (port) => `http://127.0.0.1:${port}`,
@@ -332,7 +332,7 @@ t.test('the protocol for HTTP apps', async (t) =>
   }),
 )
 
-t.test('sign-in with OpenID Connect', async (t) => {
+t.test('sign-in with OpenID Connect passes its suite', async (t) => {
   const { hub, issuer } = bench
   const person = (idToken?: (claims: Record<string, unknown>) => undefined) => (visit: SignInVisit) => {
     const email = 'olga@example.com'

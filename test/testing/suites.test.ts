@@ -114,7 +114,7 @@ const policy = (flaw: string) =>
     },
   })
 
-t.test('a policy', async (t) => {
+t.test('each rule fails for its own flaw of a policy', async (t) => {
   const config = { from: 9, to: 17 }
   t.strictSame(await failuresOf((t) => conformPolicy(t, officeHours, { config })), [])
   for (const [flaw, expected] of Object.entries(POLICY_FLAWS))
@@ -127,7 +127,7 @@ t.test('a policy', async (t) => {
   )
 })
 
-t.test('a dialer', async (t) => {
+t.test('each rule fails for its own flaw of a dialer', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'mezite-'))
   t.teardown(() => rmSync(dir, { recursive: true, force: true }))
   const path = join(dir, 'app.sock')
@@ -149,7 +149,7 @@ t.test('a dialer', async (t) => {
   ])
 })
 
-t.test('a dialer whose streams lose bytes or stay open', async (t) => {
+t.test('a dialer whose streams lose bytes or stay open fails the suite', async (t) => {
   const server = createServer({ allowHalfOpen: true }, (socket) =>
     socket
       .unref()
@@ -224,11 +224,11 @@ t.test('a dialer whose streams lose bytes or stay open', async (t) => {
   await Promise.all(flaws.filter(([flaw]) => waiting.includes(flaw)).map(check))
 })
 
-t.test('a plugin', async (t) => {
+t.test('each rule fails for its own flaw of a plugin', async (t) => {
   const dir = t.testdir()
   const onlyWires = 'setup only wires: it writes no file, opens no port and starts no program'
   const leavesNothing = 'after its stop no timer, port or watcher is left'
-  const offers = 'what it offers after a denial is complete, and comes at once'
+  const offers = 'its offer after a denial is complete, and is returned at once'
   const whole = { title: 'Ask', text: 'Ask for access.', path: '/web/ask' }
   const HELPS: Readonly<Record<string, DenialHelp['helpFor']>> = {
     'help-none': () => null,
@@ -308,7 +308,7 @@ t.test('a plugin', async (t) => {
   t.strictSame(accepts, ['misspelled keys of its configuration are rejected'])
 })
 
-t.test('an audit sink', async (t) => {
+t.test('each rule fails for its own flaw of an audit sink', async (t) => {
   const dir = t.testdir()
   const FLAWS = {
     none: [],
@@ -357,7 +357,7 @@ t.test('an audit sink', async (t) => {
   )
 })
 
-t.test('a source of certificates', async (t) => {
+t.test('each rule fails for its own flaw of a source of certificates', async (t) => {
   const [one, other] = await Promise.all([testCertificate(['a.test']), testCertificate(['b.test'])])
   const FLAWS = {
     none: [],
@@ -367,7 +367,10 @@ t.test('a source of certificates', async (t) => {
     'covers-all': ['foreign names get nothing and leave nothing behind'],
     'no-state': ['its states list each certificate'],
     'wrong-expiry': ['its states list each certificate'],
-    'proves-all': ['foreign names get nothing and leave nothing behind', 'it proves nothing unasked'],
+    'proves-all': [
+      'foreign names get nothing and leave nothing behind',
+      'it answers no challenge that it did not request',
+    ],
   }
   const open = (flaw: string) => async (): Promise<SourceUnderTest> => {
     const served =
@@ -394,7 +397,7 @@ t.test('a source of certificates', async (t) => {
   )
 })
 
-t.test('a job', async (t) => {
+t.test('each rule fails for its own flaw of a job', async (t) => {
   const FLAWS = {
     none: [],
     'bad-name': ['it has a name, an interval and a deadline'],
@@ -432,7 +435,7 @@ t.test('a job', async (t) => {
   )
 })
 
-t.test('a package', async (t) => {
+t.test('each rule fails for its own flaw of a package', async (t) => {
   const dir = t.testdir()
   const write = (name: string, manifest: object, half: string): string => {
     const folder = join(dir, name)

@@ -33,14 +33,14 @@ const SINKS: readonly unknown[] = [
   (...all: unknown[]) => Promise.resolve(all),
 ]
 
-t.test('a need without a stand-in, and a stand-in without a need, are said', async (t) => {
+t.test('a need without a stand-in and a stand-in without a need are reported', async (t) => {
   const needy = defineHubPlugin({ name: 'needy', api: 1, summary: 'Needs', needs: { catalog }, setup() {} })
   t.throws(() => createTestHost(needy), { code: 'MEZ_SERVICE_MISSING' })
   t.throws(() => createTestHost(needy, { use: { catalog: {}, secretBox: {} } }), /no 'secretBox'/)
   t.doesNotThrow(() => createTestHost(needy, { use: { catalog: {} } }))
 })
 
-t.test('stand-ins arrive, taps are written down, and what is provided can be taken', async (t) => {
+t.test('plugins get stand-ins, taps are recorded, and provided values can be read', async (t) => {
   const limits = { ttlMs: () => 1, idleMs: () => 0 }
   let seen: unknown
   const plugin = defineHubPlugin({
@@ -79,7 +79,7 @@ t.test('a fake clock stands still, passes and jumps', async (t) => {
   t.throws(() => clock.advance(-1), RangeError)
 })
 
-t.test('what is no part of the hub or of the agent is refused where it is handed over', async (t) => {
+t.test('names that the hub or the agent does not have are refused when they are passed', async (t) => {
   const write = async () => {}
   const sink = { name: 'x', guarantee: 'enforced', write, flush: write }
   const wrong: [{ kind: string; id: string }, unknown, RegExp][] = [

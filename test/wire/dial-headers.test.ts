@@ -32,7 +32,7 @@ t.test('a target of another scheme arrives with its port, for a plugin of the ag
   }
 })
 
-t.test('J133 what is incomplete or contradicts itself names nothing', async (t) => {
+t.test('J133 an incomplete or contradictory target is rejected', async (t) => {
   const good = dialHeaders(target) as Record<string, string>
   for (const bad of [
     { ':authority': 'other.internal:8443' },
@@ -53,7 +53,7 @@ t.test('J133 what is incomplete or contradicts itself names nothing', async (t) 
   }
 })
 
-t.test('J136 only a plain false turns verification off', async (t) => {
+t.test('J136 only the value false turns verification off', async (t) => {
   const good = dialHeaders(target) as Record<string, string>
   for (const verify of [undefined, null, 0, '', 'false', true]) {
     const tls = Buffer.from(JSON.stringify({ verify })).toString('base64url')
@@ -63,7 +63,7 @@ t.test('J136 only a plain false turns verification off', async (t) => {
   t.equal(readDialHeaders({ ...good, 'mezite-tls': off } as never)?.tls.verify, false)
 })
 
-t.test('J134 addresses are read in one way, however they are written', async (t) => {
+t.test('J134 addresses have one reading, however they are written', async (t) => {
   t.same(authorityOf('http://0x7f.1'), { host: '127.0.0.1', port: 80, secure: false })
   t.same(authorityOf('tcp://0x7f.1:80'), { host: '127.0.0.1', port: 80, secure: false })
   t.same(authorityOf('https://[::1]'), { host: '[::1]', port: 443, secure: true })
@@ -73,7 +73,7 @@ t.test('J134 addresses are read in one way, however they are written', async (t)
   }
 })
 
-t.test('protocols to offer arrive, and a list that is not one counts as none', async (t) => {
+t.test('offered protocols are read, and an invalid list counts as none', async (t) => {
   const alpn = ['h2', 'http/1.1']
   t.same(readDialHeaders(dialHeaders({ ...target, tls: { ...target.tls, alpn } }) as never)?.tls.alpn, alpn)
   for (const wrong of ['h2', [], [7], ['h2\r\n'], Array.from({ length: 9 }, () => 'h2')]) {
@@ -84,7 +84,7 @@ t.test('protocols to offer arrive, and a list that is not one counts as none', a
   t.strictSame([readAlpn('h2'), readAlpn(undefined), readAlpn('a b')], ['h2', null, null])
 })
 
-t.test('a detail of an agent is printable and short, whatever the agent sends', async (t) => {
+t.test('details of an agent are printable and short, whatever the agent sends', async (t) => {
   t.equal(readDetail(detailValue('set tls.ca of the app')), 'set tls.ca of the app')
   t.equal(readDetail(detailValue('a\u001b[31m\r\nb é')), 'a?[31m??b ?')
   t.equal(readDetail(detailValue('x'.repeat(9_999)))?.length, 300)

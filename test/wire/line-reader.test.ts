@@ -22,7 +22,7 @@ t.test('messages arrive whole, however the bytes are cut', async (t) => {
   }
 })
 
-t.test('J131 what is broken is told once, and nothing is read after it', async (t) => {
+t.test('J131 a fault is reported once, and nothing is read after it', async (t) => {
   for (const line of ['x\n', '[]\n', 'null\n', '1\n', '\n', 'x'.repeat(65)]) {
     const { messages, broken, read } = reader()
     read(Buffer.from(line))

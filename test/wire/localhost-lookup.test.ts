@@ -6,7 +6,7 @@ const look = (name: string, all: boolean) =>
     lookupLocalhost(name, { all }, (error, address) => resolve(error ? error.code : address)),
   )
 
-t.test('names under .localhost are loopback, without asking anybody', async (t) => {
+t.test('names under .localhost resolve to loopback without a query', async (t) => {
   for (const name of ['app.localhost', 'a.b.LOCALHOST', 'app.localhost.']) {
     t.equal(await look(name, false), '127.0.0.1', name)
     t.same(await look(name, true), [{ address: '127.0.0.1', family: 4 }], name)

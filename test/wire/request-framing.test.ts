@@ -3,7 +3,7 @@ import { readFraming } from '../../core/wire/request-framing.ts'
 
 const plain = { http10: false, length: undefined, encoding: undefined, expect: undefined }
 
-t.test('F82 what could be read in two ways is refused, whatever Node.js has let pass', async (t) => {
+t.test('F82 ambiguous framing is refused, although Node.js lets it pass', async (t) => {
   for (const [lines, code] of [
     [{ encoding: 'chunked', length: '3' }, 'framing_invalid'],
     [{ encoding: 'chunked', http10: true }, 'framing_invalid'],
@@ -21,7 +21,7 @@ t.test('F82 what could be read in two ways is refused, whatever Node.js has let 
     t.match(readFraming({ ...plain, ...lines }), { code }, JSON.stringify(lines))
 })
 
-t.test('what is clear is understood', async (t) => {
+t.test('clear framing is read', async (t) => {
   for (const [lines, length] of [
     [{}, undefined],
     [{ length: '0' }, 0],

@@ -48,7 +48,7 @@ const moments: [string, (near: Socket, then: () => void) => void][] = [
   ['when the end has left', (near, then) => void near.once('finish', then)],
 ]
 
-t.test('a connection is reset, whenever in its own end that is asked for', async (t) => {
+t.test('a connection is reset at any point of its own end', async (t) => {
   const before = sockets()
   for (const [when, wait] of moments) {
     const { near, far } = await pair(t)
@@ -69,7 +69,7 @@ t.test('a connection is reset, whenever in its own end that is asked for', async
   )
 })
 
-t.test('what the other side does not read does not keep a connection', async (t) => {
+t.test('unread bytes of the other side do not keep a connection open', async (t) => {
   const { near, far } = await pair(t)
   near.on('error', () => {})
   const closed = once(near, 'close')
@@ -82,7 +82,7 @@ t.test('what the other side does not read does not keep a connection', async (t)
   t.match(await failed, [{ code: 'ECONNRESET' }])
 })
 
-t.test('TLS is reset by its carrier, also while its end is on its way', async (t) => {
+t.test('TLS is reset through its carrier, even while its end is being sent', async (t) => {
   const before = sockets()
   const identity = await (await makeAuthority('Apps')).server(['localhost'])
   for (const [when, wait] of moments) {

@@ -37,7 +37,7 @@ async function openPipe(t: Test) {
   return { pipe, stream, far, farSession, session, closed }
 }
 
-t.test('19 a lost link is told from a reset by the app', async (t) => {
+t.test('19 a lost link is distinguished from a reset by the app', async (t) => {
   const lost = await openPipe(t)
   lost.session.destroy()
   t.match(await lost.closed, { code: 'MEZ_LINK_LOST' }, 'cut on this side')
@@ -63,7 +63,7 @@ t.test('only an end in both directions is clean', async (t) => {
   t.equal(await closed, null)
 })
 
-t.test('a pipe whose last bytes nobody reads is gone once it is destroyed', async (t) => {
+t.test('a pipe whose last bytes are not read ends once it is destroyed', async (t) => {
   const { pipe, far, session, closed } = await openPipe(t)
   pipe.pause()
   far.resume()
@@ -75,7 +75,7 @@ t.test('a pipe whose last bytes nobody reads is gone once it is destroyed', asyn
   t.ok((await closed) instanceof Error, 'what was not read is not a clean end')
 })
 
-t.test('a stream that is reset closes on both sides, and is no clean end to the peer', async (t) => {
+t.test('a reset stream closes on both sides, and does not look like a clean end', async (t) => {
   const states: [string, (stream: ClientHttp2Stream, far: ServerHttp2Stream) => unknown][] = [
     ['while both sides are open', () => {}],
     ['with bytes on their way that nobody reads', (stream) => stream.write(Buffer.alloc(1 << 20))],
@@ -94,20 +94,17 @@ t.test('a stream that is reset closes on both sides, and is no clean end to the 
   }
 })
 
-t.test(
-  'a stream closes that is reset when its refusal comes, with the end of the peer behind it',
-  async (t) => {
-    const { far, session } = await openPipe(t)
-    const farSession = far.session
-    farSession?.on('stream', (refused: ServerHttp2Stream) => {
-      refused.on('error', () => {})
-      refused.respond({ ':status': 403 }, { endStream: true })
-      refused.close(constants.NGHTTP2_NO_ERROR)
-    })
-    const stream = session.request({ ':method': 'CONNECT', ':authority': 'app' }, { endStream: false })
-    stream.on('error', () => {})
-    stream.once('response', () => resetStream(stream))
-    await new Promise((resolve) => stream.once('close', resolve))
-    t.ok(stream.destroyed)
-  },
-)
+t.test('a stream that is reset after its refusal closes with the end of the peer', async (t) => {
+  const { far, session } = await openPipe(t)
+  const farSession = far.session
+  farSession?.on('stream', (refused: ServerHttp2Stream) => {
+    refused.on('error', () => {})
+    refused.respond({ ':status': 403 }, { endStream: true })
+    refused.close(constants.NGHTTP2_NO_ERROR)
+  })
+  const stream = session.request({ ':method': 'CONNECT', ':authority': 'app' }, { endStream: false })
+  stream.on('error', () => {})
+  stream.once('response', () => resetStream(stream))
+  await new Promise((resolve) => stream.once('close', resolve))
+  t.ok(stream.destroyed)
+})

@@ -36,7 +36,7 @@ t.test('a peer that never acknowledges smaller windows loses the session', async
   t.ok(session.destroyed)
 })
 
-t.test('one that acknowledges them keeps it', async (t) => {
+t.test('a peer that acknowledges them keeps the session', async (t) => {
   const server = createHttp2Server() as unknown as Server
   const { session, budget } = await sessionTo(t, server, 200)
   for (let n = 0; n < MANY; n++) budget.account().paused()

@@ -86,7 +86,7 @@ t.test('open streams are decided again by the requests that opened them', async 
   for (const one of opened) one.close()
 })
 
-t.test('U223 segments are those that every server reads, or none', (t) => {
+t.test('U223 a path has segments only if every server reads the same ones', (t) => {
   const segmentsOf = (target: string) => readAccessRequest({ method: 'GET', target }).segments
   for (const [target, segments] of [
     ['/', ['']],

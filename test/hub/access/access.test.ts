@@ -144,41 +144,38 @@ const wrongs: readonly (readonly [outcome: string, status: number, code: string,
   ['unavailable', 503, 'audit_unavailable', { accepting: false }],
 ]
 
-t.test(
-  'each thing that is wrong refuses it, for every way to show a session, and leaves nothing live',
-  async (t) => {
-    for (const kind of ['app', 'hub', 'cert'] as const)
-      for (const token of ['token', 'late'])
-        for (const [outcome, status, code, wrong] of wrongs) {
-          const one = world(kind)
-          Object.assign(one.state, wrong)
-          const nobody = kind === 'hub' && 'user' in wrong ? 'user_unknown' : 'login_required'
-          const ended = kind === 'cert' ? 'session_ended' : nobody
-          // A sign-in of a browser meets requirements.
-          const expected = {
-            outcome,
-            code: code || ended,
-            status: outcome === 'required' && kind !== 'cert' ? 401 : status,
-          }
-          t.match(await one.admit({ kind, token }), expected, `${kind} ${JSON.stringify(wrong)}`)
-          t.equal(one.live.size, 0)
-          t.equal(one.touched(), 0, 'the session is not in use')
-          // A caller without a session is not known; certificates and users of sessions are. msh looks up protocols.
-          const known =
-            outcome === 'unauthenticated'
-              ? kind === 'cert' || ended === 'user_unknown'
-              : outcome !== 'stale' && !(code === 'protocol_mismatch' && kind === 'cert')
-          const denial = outcome === 'denied' || (outcome === 'required' && kind === 'cert')
-          const event = {
-            ...{ type: denial ? 'access.denied' : 'request.failed', success: false, reason: expected.code },
-            ...{ user: 'alive' in wrong ? null : 'ann', sessionId: 'alive' in wrong ? null : 's1' },
-            fields: { app: app.name, protocol: 'http', ...(!denial && { status: expected.status }) },
-          }
-          t.match(one.records, known ? [{ ...event, requestId: 'r1' }] : [])
-          t.equal(one.records.length, Number(known))
+t.test('each fault refuses a session, for every way to show it, and leaves no live stream', async (t) => {
+  for (const kind of ['app', 'hub', 'cert'] as const)
+    for (const token of ['token', 'late'])
+      for (const [outcome, status, code, wrong] of wrongs) {
+        const one = world(kind)
+        Object.assign(one.state, wrong)
+        const nobody = kind === 'hub' && 'user' in wrong ? 'user_unknown' : 'login_required'
+        const ended = kind === 'cert' ? 'session_ended' : nobody
+        // A sign-in of a browser meets requirements.
+        const expected = {
+          outcome,
+          code: code || ended,
+          status: outcome === 'required' && kind !== 'cert' ? 401 : status,
         }
-  },
-)
+        t.match(await one.admit({ kind, token }), expected, `${kind} ${JSON.stringify(wrong)}`)
+        t.equal(one.live.size, 0)
+        t.equal(one.touched(), 0, 'the session is not in use')
+        // A caller without a session is not known; certificates and users of sessions are. msh looks up protocols.
+        const known =
+          outcome === 'unauthenticated'
+            ? kind === 'cert' || ended === 'user_unknown'
+            : outcome !== 'stale' && !(code === 'protocol_mismatch' && kind === 'cert')
+        const denial = outcome === 'denied' || (outcome === 'required' && kind === 'cert')
+        const event = {
+          ...{ type: denial ? 'access.denied' : 'request.failed', success: false, reason: expected.code },
+          ...{ user: 'alive' in wrong ? null : 'ann', sessionId: 'alive' in wrong ? null : 's1' },
+          fields: { app: app.name, protocol: 'http', ...(!denial && { status: expected.status }) },
+        }
+        t.match(one.records, known ? [{ ...event, requestId: 'r1' }] : [])
+        t.equal(one.records.length, Number(known))
+      }
+})
 
 t.test('sessions of another kind or app, unknown apps and copies of apps open nothing', async (t) => {
   for (const kind of ['app', 'hub', 'cert'] as const)
@@ -197,7 +194,7 @@ t.test('sessions of another kind or app, unknown apps and copies of apps open no
   t.equal((await admitted(world(), undefined, { app: copy })).app, app, 'the catalog says where an app is')
 })
 
-t.test('apps_oidc_connector holds for every kind of session', async (t) => {
+t.test('apps_oidc_connector applies to every kind of session', async (t) => {
   for (const kind of ['app', 'hub', 'cert'] as const)
     for (const connector of ['passkey', null]) {
       const one = world(kind)
@@ -225,7 +222,7 @@ t.test('an objection of the protocol is a denial of the person, before any polic
   t.match(await one.admit(undefined, { objection: '' }), { outcome: 'denied' }, 'without a reason, too')
 })
 
-t.test('what was met just now counts for this decision alone', async (t) => {
+t.test('a requirement that was met just now counts for this decision alone', async (t) => {
   const one = world('hub')
   const met = [{ name: 'session-mfa', level: 'webauthn', appId: app.id, at: 1 }]
   await admitted(one, undefined, { met })
@@ -262,7 +259,7 @@ t.test(
   },
 )
 
-t.test('nothing but a living admission opens a connection', async (t) => {
+t.test('only a live admission opens a connection', async (t) => {
   const admission = await admitted(world())
   const dialled = async () => t.fail('dialled')
   const forged = [
@@ -285,7 +282,7 @@ t.test('nothing but a living admission opens a connection', async (t) => {
   await t.rejects(open(admission, dialled as never), { code: 'MEZ_ADMISSION_ENDED', reason: 'closed' })
 })
 
-t.test('E71 access that ends while an agent is dialled opens nothing and is recorded', async (t) => {
+t.test('E71 access that ends during the dial of an agent opens nothing and is recorded', async (t) => {
   const ends: Readonly<Record<string, object>> = {
     locked: { decision: denied('locked') },
     denied: { decision: Promise.resolve(denied('role_missing')) },
@@ -316,7 +313,7 @@ t.test('E71 access that ends while an agent is dialled opens nothing and is reco
 })
 
 t.test(
-  'E71 a change that leaves access as it was opens the connection for who the person is now',
+  'E71 a change that keeps access opens the connection with the current data of the person',
   async (t) => {
     const one = world()
     const admission = await admitted(one)
@@ -365,7 +362,7 @@ t.test('E71 a cut resets every connection that an admission without an owner has
   )
 })
 
-t.test('a refusal that leads on, or that only looks, leaves no record', async (t) => {
+t.test('a refusal that redirects, or a mere check, leaves no record', async (t) => {
   for (const kind of ['app', 'hub'] as const) {
     const one = world(kind)
     one.state.decision = required
@@ -432,7 +429,7 @@ t.test('a protocol that gives an admission back has it recorded, once', async (t
   t.equal(one.touched(), 1, 'only admitted streams use a session')
 })
 
-t.test('E71 every condition of access ends what is open', async (t) => {
+t.test('E71 every condition of access ends open streams', async (t) => {
   const ends: readonly (readonly [EndReason, object])[] = [
     ['stale_view', { ageMs: 30_001 }],
     ['idle', { over: 'idle' }],

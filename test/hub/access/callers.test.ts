@@ -41,7 +41,7 @@ function callersOf(...entries: readonly Credential[]) {
   return { callers, lines, of }
 }
 
-t.test('a cookie counts only where no other credential is recognised', async (t) => {
+t.test('a cookie counts only without another recognised credential', async (t) => {
   const { of, callers } = callersOf(cookie, bearer)
   t.strictSame([...(callers.headers ?? [])], ['authorization', 'mezite-token'])
   t.strictSame(of([]), { kind: 'app', token: 'session' })
@@ -127,7 +127,7 @@ t.test('I119 a certificate counts only if TLS has verified it', async (t) => {
   t.equal(failing.callers.ofCertificate(socket(true, certificate)), null)
 })
 
-t.test('challenges and documents are those of the entries', async (t) => {
+t.test('challenges and documents come from the entries', async (t) => {
   const path = '/.well-known/tokens'
   const document = { path, of: () => ({ a: 1 }) }
   const entry = {
@@ -152,7 +152,7 @@ t.test('challenges and documents are those of the entries', async (t) => {
   t.throws(() => callersOf(cookie, { ...cookie, name: 'other' }), { code: 'MEZ_SERVICE_TWICE' })
 })
 
-t.test('entries that the hub cannot keep from apps, or that it reads itself, are not accepted', async (t) => {
+t.test('entries whose headers the hub cannot keep from apps, or reads itself, are rejected', async (t) => {
   const check = hubPartChecks.credentials!
   for (const good of [
     cookie,

@@ -42,14 +42,14 @@ function decideBy(taps: Readonly<Record<string, (query: AccessQuery, vote: Vote)
 }
 const appNamed = (name: string) => ({ ...readApp(appBody(name), publicNames), id: name })
 
-t.test('decisions', async (t) => {
+t.test('the gate decides by votes, requirements and locks', async (t) => {
   const rooms = await startRooms()
   t.teardown(() => rooms.stop())
   const { access, decisions, catalog, locks, requirements, users } = rooms
   const { app } = await catalog.put(readApp(appBody('one'), publicNames), 'create', actor)
   const decide = async (who = subject()) => decisions.decide({ subject: who, app, context })
 
-  await t.test('E65 any deny denies and no allow denies', async (t) => {
+  await t.test('E65 any deny vote denies, and so does the absence of an allow vote', async (t) => {
     rooms.setPolicy(() => {})
     t.match(await decide(), { effect: 'deny', reason: 'label_mismatch' })
     t.match(await decide(subject({ roles: [] })), { effect: 'deny', reason: 'role_missing' })
@@ -157,7 +157,7 @@ t.test('decisions', async (t) => {
     },
   )
 
-  await t.test('a kind of requirement decides what meets it, and denies when it fails', async (t) => {
+  await t.test('a kind of requirement decides when it is met, and denies when it fails', async (t) => {
     const floor = { name: 'floor', reason: 'floor_required', title: 'Go up', detail: 'Take the lift.' }
     const register = (kind: Partial<RequirementKind>) => requirements.set('floor', { ...floor, ...kind })
     t.teardown(() => requirements.delete('floor'))
@@ -191,7 +191,7 @@ t.test('decisions', async (t) => {
     rooms.setPolicy((_, vote) => vote.allow('platform'))
   })
 
-  await t.test('a lock that comes while a policy thinks counts, and so does an error', async (t) => {
+  await t.test('a lock that is made while a policy decides counts, and so does an error', async (t) => {
     let end: (error?: Error) => void = () => {}
     const decide = async (_query: unknown, ballot: (plugin: string) => Vote): Promise<Ballots<Vote>> => {
       const vote = ballot('slow')
@@ -220,31 +220,34 @@ t.test('decisions', async (t) => {
     await locks.remove(id, actor)
   })
 
-  await t.test('locks come first, for user, role, session and app, and end by themselves', async (t) => {
-    for (const [kind, target] of [
-      ['user', 'ANN@example.com'],
-      ['role', 'platform'],
-      ['session', 's-1'],
-      ['app', 'one'],
-    ] as const) {
+  await t.test(
+    'locks are checked first, for user, role, session and app, and expire by themselves',
+    async (t) => {
+      for (const [kind, target] of [
+        ['user', 'ANN@example.com'],
+        ['role', 'platform'],
+        ['session', 's-1'],
+        ['app', 'one'],
+      ] as const) {
+        t.match(await decide(), { effect: 'allow' })
+        const lock = await locks.create({ kind, target, message: `no ${kind}` }, actor)
+        t.match(await decide(), { effect: 'deny', reason: 'locked', message: `no ${kind}` }, kind)
+        await locks.remove(lock.id, actor)
+      }
+      await locks.create({ kind: 'user', target: 'ann@example.com', ttlMs: 1_000 }, actor)
+      t.strictSame(await decide(), { effect: 'deny', reason: 'locked', roles: [], requirements: [] })
+      rooms.advance(1_001)
       t.match(await decide(), { effect: 'allow' })
-      const lock = await locks.create({ kind, target, message: `no ${kind}` }, actor)
-      t.match(await decide(), { effect: 'deny', reason: 'locked', message: `no ${kind}` }, kind)
-      await locks.remove(lock.id, actor)
-    }
-    await locks.create({ kind: 'user', target: 'ann@example.com', ttlMs: 1_000 }, actor)
-    t.strictSame(await decide(), { effect: 'deny', reason: 'locked', roles: [], requirements: [] })
-    rooms.advance(1_001)
-    t.match(await decide(), { effect: 'allow' })
-    await locks.create({ kind: 'agent', target: 'Node-1' }, actor)
-    t.ok(locks.isAgentLocked('node-1'))
-    t.notOk(locks.isAgentLocked('node-2'))
-    const self = { ...actor, subject: subject({ roles: ['admin'] }) }
-    const own = { kind: 'role', target: 'admin' } as const
-    await t.rejects(locks.create(own, self), { code: 'self_lockout' }, 'E78 no lock of oneself')
-  })
+      await locks.create({ kind: 'agent', target: 'Node-1' }, actor)
+      t.ok(locks.isAgentLocked('node-1'))
+      t.notOk(locks.isAgentLocked('node-2'))
+      const self = { ...actor, subject: subject({ roles: ['admin'] }) }
+      const own = { kind: 'role', target: 'admin' } as const
+      await t.rejects(locks.create(own, self), { code: 'self_lockout' }, 'E78 no lock of oneself')
+    },
+  )
 
-  await t.test('E71 a decision is cached until something changes, and then made anew', async (t) => {
+  await t.test('E71 a decision is cached until data changes, and then made again', async (t) => {
     rooms.setPolicy((_, vote) => vote.allow('platform'))
     const who = subject()
     await users.create('epoch', [], actor)
@@ -258,7 +261,7 @@ t.test('decisions', async (t) => {
     rooms.setPolicy((_, vote) => vote.allow('platform'))
   })
 
-  await t.test('E76 what is visible is what is allowed', async (t) => {
+  await t.test('E76 a person sees exactly the apps that they may open', async (t) => {
     for (const name of ['two', 'three', 'off']) {
       const spec = { enabled: name !== 'off' }
       await catalog.put(readApp(appBody(name, spec), publicNames), 'create', actor)
@@ -340,7 +343,7 @@ t.test('decisions', async (t) => {
   })
 
   await t.test(
-    'B19 a name that is taken away during a sign-in is nobody’s: no sign-in without a holder',
+    'B19 a name that is released during a sign-in has no holder, and the sign-in fails',
     async (t) => {
       for (let round = 0; round < 10; round++) {
         const nora = {
@@ -358,7 +361,7 @@ t.test('decisions', async (t) => {
     },
   )
 
-  await t.test('C54 who confirms a name is not given it back once it is taken away, or gone', async (t) => {
+  await t.test('C54 a confirmation does not restore a name that was released or removed', async (t) => {
     const olga = { name: 'olga', issuer: 'mezite:local', sub: '1', connector: 'passkey', mappedRoles: [] }
     await users.signIn(olga)
     t.equal((await users.confirm(olga)).name, 'olga')
@@ -372,7 +375,7 @@ t.test('decisions', async (t) => {
     t.equal(users.byName('olga'), undefined)
   })
 
-  await t.test('Q187 a sign-in brings names of roles and nothing else', async (t) => {
+  await t.test('Q187 a sign-in accepts names of roles and nothing else', async (t) => {
     const signIn = (mappedRoles: unknown) =>
       users.signIn({
         ...{ name: 'quinn', issuer: 'https://id', sub: '1', connector: 'sso' },
@@ -393,7 +396,7 @@ t.test('decisions', async (t) => {
     t.same(users.rolesOf('quinn'), ['unknown'])
   })
 
-  await t.test('E78 the last admin and oneself cannot be shut out', async (t) => {
+  await t.test('E78 an administrator cannot lock out themselves or the last administrator', async (t) => {
     await users.create('root', ['admin'], actor)
     await t.rejects(users.remove('root', actor), { code: 'last_admin' })
     await t.rejects(users.update('root', ['dev'], actor), { code: 'last_admin' })
@@ -410,7 +413,7 @@ t.test('decisions', async (t) => {
   })
 })
 
-t.test('no tap changes the question that the others judge', async (t) => {
+t.test('a tap cannot change the query that other taps judge', async (t) => {
   const attempts: Record<string, (query: { app: object; subject: object; context: object }) => void> = {
     app: (query) => {
       query.app = { ...query.app, labels: { env: 'dev' } }
@@ -435,7 +438,7 @@ t.test('no tap changes the question that the others judge', async (t) => {
   }
 })
 
-t.test('a vote after the decision is not lost in silence: its plugin has failed from then on', async (t) => {
+t.test('a vote after the decision marks its plugin as failed from then on', async (t) => {
   let answer: () => void = () => {}
   const looked = new Promise<void>((resolve) => {
     answer = resolve
@@ -457,7 +460,7 @@ t.test('a vote after the decision is not lost in silence: its plugin has failed 
   t.match(await decide('prod'), { effect: 'deny', reason: 'policy_failed' })
 })
 
-t.test('a tap that denied at its own deadline may hear its answer later', async (t) => {
+t.test('a tap that denied at its own deadline may get its answer later', async (t) => {
   let late: () => void = () => {}
   const { decide, lines } = decideBy({
     policy: (_query, vote) => vote.allow('platform'),

@@ -163,13 +163,13 @@ t.test('the account of a program is explained without a connector, with its gran
   await t.rejects(explain('bot:none', 'wiki'), /user_not_found/)
 })
 
-t.test('a user, an app or a way that does not exist is refused', async (t) => {
+t.test('an unknown user, app or way is refused', async (t) => {
   await t.rejects(explain('nobody', 'grafana'), /user_not_found/)
   await t.rejects(explain('ann', 'nothing'), /app_unknown|app_not_found/)
   await t.rejects(explain('ann', 'grafana', 'pigeon'), /invalid_request|bad_request/)
 })
 
-t.test('without a required connector, policies, locks and the state of the app decide', async (t) => {
+t.test('policies, locks and the state of the app decide if no connector is required', async (t) => {
   const open = await createTestHub({ plugins: [office] })
   t.teardown(() => open.stop())
   await open.api('PUT', '/roles/plain', document('role', 'plain', { allow: { app_labels: { env: 'prod' } } }))

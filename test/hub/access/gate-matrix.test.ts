@@ -541,7 +541,7 @@ const DEMANDS: Readonly<Record<string, Demand>> = {
   },
 }
 
-t.test('who may is let in on every way to apps, and credentials of the API open none', async (t) => {
+t.test('a person with access enters on every way to apps, and API credentials open none', async (t) => {
   const { reach } = await person('nobody')
   for (const way of WAYS) t.equal(await reach[way](), way === 'WebSocket' ? '400' : '200', way)
   for (const way of OTHERS)
@@ -577,7 +577,7 @@ for (const [name, demand] of Object.entries(DEMANDS))
   })
 
 t.test(
-  'E71 a policy by the request decides on every way, and about each open stream by its own',
+  'E71 a policy that reads the request decides on every way, and again about each open stream',
   async (t) => {
     const { user, visitor, ended, reach } = await person('by-request')
     await roles('platform', 'events-only')(user)
@@ -643,7 +643,7 @@ t.test('U228 a verifier admits requests without a credential to its app, and to 
   t.equal(ended['open verified'], false)
 })
 
-t.test('U229 a proposed app is reached on no way before it is accepted', async (t) => {
+t.test('U229 a proposed app cannot be reached on any way before it is accepted', async (t) => {
   const { visitor, lists } = await person('proposer')
   const login = await tcp.login('proposer', [])
   const spec = { agents: ['node-1'], names: ['new-*'], labels: { team: ['platform'] } }
@@ -711,7 +711,7 @@ t.test('E76 lists of apps agree with the gate about address, protocol and connec
   t.notMatch(after.home, hub.appUrl('near'))
 })
 
-t.test('records of requests that a verifier admits name nobody and the rule', async (t) => {
+t.test('records of requests that a verifier admits name the rule and no user', async (t) => {
   await hub.stop()
   const found = trail.filter(({ verified }) => verified !== undefined)
   const nobody = { user: null, roles: null, session_id: null }

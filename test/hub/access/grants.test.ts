@@ -48,7 +48,7 @@ const codeOf = async (session: Session, app: App) => {
 const soonAfter = (begun: number) => clock.now() + Math.max(700, 5 * (performance.now() - begun))
 const rolesOf = (session: Session) => sessions.subjectOf(session)?.roles
 
-t.test('a granted role is one of the roles from its start to its end, and streams end with it', async (t) => {
+t.test('a granted role counts from its start to its end, and streams end with it', async (t) => {
   const begun = performance.now()
   const ann = await person('ann')
   t.equal(await codeOf(ann, wiki), 'label_mismatch')
@@ -81,7 +81,7 @@ t.test('a granted role is one of the roles from its start to its end, and stream
   )
 })
 
-t.test('a grant for one app counts there alone', async (t) => {
+t.test('a grant for one app counts for that app alone', async (t) => {
   const bob = await person('bob')
   const input = { user: 'bob', role: 'oncall', apps: [wiki.id], until: clock.now() + HOUR }
   const grant = await grants.start(input, actor)
@@ -133,7 +133,7 @@ t.test('T216 a lock and a deny rule win over a grant', async (t) => {
   rooms.setPolicy(byRole)
 })
 
-t.test('a grant is for the holder of the name, and for roles and times that can be', async (t) => {
+t.test('a grant is bound to the holder of the name, and rejects invalid roles and times', async (t) => {
   const identity = { issuer: 'https://idp', sub: '1', connector: 'sso', mappedRoles: [] }
   await users.signIn({ ...identity, name: 'kim' })
   const end = clock.now() + HOUR
@@ -159,7 +159,7 @@ t.test('a grant is for the holder of the name, and for roles and times that can 
     await t.rejects(start(wrong), { code: 'grant_invalid' }, JSON.stringify(wrong))
 })
 
-t.test('a grant for somebody who has never signed in is for the identity that signs in first', async (t) => {
+t.test('a grant for an unknown person belongs to the identity that signs in first', async (t) => {
   const identity = { issuer: 'https://idp', sub: '3', connector: 'sso', mappedRoles: [], name: 'Pia' }
   await users.create('pia', ['dev'], actor)
   const start = () => grants.start({ user: 'pia', role: 'oncall', until: clock.now() + HOUR }, actor)
@@ -183,7 +183,7 @@ t.test('a grant for somebody who has never signed in is for the identity that si
 })
 
 t.test(
-  'T221 a hub that starts after the end knows of no grant, also when the clock is set back later',
+  'T221 a hub that starts after the end ignores the grant, even if the clock is set back later',
   async (t) => {
     await person('zoe')
     await grants.start({ user: 'zoe', role: 'oncall', until: clock.now() + HOUR }, actor)

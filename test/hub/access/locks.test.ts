@@ -20,7 +20,7 @@ const ann: Subject = {
 }
 const messageFor = (subject: Subject) => locks.lockFor(subject, null)?.message
 
-t.test('of several locks of one target each counts until it ends', async (t) => {
+t.test('several locks of one target each count until they end', async (t) => {
   const brief = await lock({ message: 'brief', ttlMs: 1_000 })
   t.equal(brief.expires, brief.created + 1_000)
   const endless = await lock({ message: 'endless', target: 'ANN' })
@@ -43,7 +43,7 @@ t.test('of several locks of one target each counts until it ends', async (t) => 
   await t.rejects(locks.remove(second.id, actor), { status: 404, code: 'lock_not_found' })
 })
 
-t.test('a lock of one kind is none of another of that name', async (t) => {
+t.test('a lock of one kind does not lock another kind with the same name', async (t) => {
   const made = await lock({ kind: 'session', target: 's-1' })
   t.ok(locks.lockFor(ann, null))
   t.notOk(locks.lockFor({ ...ann, sessionId: 's-2' }, null))
@@ -54,13 +54,13 @@ t.test('a lock of one kind is none of another of that name', async (t) => {
   t.notOk(locks.isSessionLocked('s-1'))
 })
 
-t.test('a lock of an API token counts however its name is written', async (t) => {
+t.test('a lock of an API token counts in every spelling of its name', async (t) => {
   const { id } = await lock({ target: 'TOKEN:ci' })
   t.ok(locks.lockFor({ ...ann, user: 'token:ci', roles: [], sessionId: null, kind: 'token' }, null))
   await locks.remove(id, actor)
 })
 
-t.test('E78 nobody locks out himself, but the operator, who is no user, locks whom he likes', async (t) => {
+t.test('E78 a person cannot lock out themselves, and the operator can lock anybody', async (t) => {
   const self = { ...actor, subject: ann }
   for (const own of [
     { kind: 'user', target: 'ANN' },
@@ -79,7 +79,7 @@ t.test('E78 nobody locks out himself, but the operator, who is no user, locks wh
   await locks.remove((await lock({ kind: 'role', target: 'admin' })).id, actor)
 })
 
-t.test('locks that ended a day ago leave the database with the next one', async (t) => {
+t.test('locks that ended a day ago are deleted with the next change of locks', async (t) => {
   const [brief, endless] = [await lock({ ttlMs: 60_000 }), await lock()]
   const stored = async () =>
     (await anyTables(db).selectFrom('locks').select('id').execute()).map(({ id }) => id)

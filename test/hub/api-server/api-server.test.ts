@@ -171,11 +171,11 @@ t.test(
   },
 )
 
-t.test('the hub’s own host', async (t) => {
+t.test('the hub responds on its own host', async (t) => {
   const hub = await startWeb([api, pages, status])
   t.teardown(hub.stop)
 
-  await t.test('K140 every route answers as its access says, and none is unlisted', async (t) => {
+  await t.test('K140 every route enforces its access, and every route is listed', async (t) => {
     const table: Record<string, readonly [number, number, number]> = {
       'GET /v1/webapi/openapi.json': [200, 200, 200],
       'GET /v1/webapi/me': [401, 200, 200],
@@ -262,7 +262,7 @@ t.test('the hub’s own host', async (t) => {
     t.match(big, /^HTTP\/1\.1 413 /)
   })
 
-  await t.test('K142 cookie-authenticated changes need our Origin and the token', async (t) => {
+  await t.test('K142 changes with a cookie need the hub’s Origin and the token', async (t) => {
     const token = { 'x-mezite-csrf': csrfToken('root') }
     const send = (headers: Record<string, string>) =>
       hub.ask('POST', '/v1/webapi/things', { ...cookie('root'), ...json, ...headers }, '{"name":"a"}')
@@ -310,7 +310,7 @@ t.test('the hub’s own host', async (t) => {
     )
   })
 
-  await t.test('B21 of two cookies the first counts, and odd names are not ours', async (t) => {
+  await t.test('B21 the first of two cookies counts, and other names are not the hub’s', async (t) => {
     const me = (text: string) => hub.ask('GET', '/v1/webapi/me', { cookie: text })
     t.equal((await me('__Host-mezite_session=alice; __Host-mezite_session=root')).json.user, 'alice')
     t.equal((await me('__Host-mezite_session=bad!; __Host-mezite_session=root')).status, 401)
@@ -319,7 +319,7 @@ t.test('the hub’s own host', async (t) => {
     t.equal((await me('__Host-mezite_session="root"')).status, 401)
   })
 
-  await t.test('B26 L151 every answer carries the security headers, errors too', async (t) => {
+  await t.test('B26 L151 every response carries the security headers, errors too', async (t) => {
     for (const path of ['/v1/webapi/refused', '/nothing', '/v1/webapi/openapi.json']) {
       const { head } = await hub.ask('GET', path, { accept: 'text/html' })
       for (const line of [
@@ -347,7 +347,7 @@ t.test('the hub’s own host', async (t) => {
       )
   })
 
-  await t.test('E73 E74 only the hub’s own name is served', async (t) => {
+  await t.test('E73 E74 the server answers only to the hub’s own name', async (t) => {
     const get = (host: string, sni: string | null = 'hub.mezite.localhost') =>
       hub.ask('GET', '/v1/webapi/openapi.json', { host }, '', sni)
     t.equal((await get('HUB.mezite.localhost:3080')).status, 200)
@@ -371,7 +371,7 @@ t.test('the hub’s own host', async (t) => {
     t.equal((await hub.ask('GET', `https://hub.mezite.localhost${path}`)).status, 200)
   })
 
-  await t.test('the page for another host leads to the hub, and does without its stylesheet', async (t) => {
+  await t.test('the page for another host links to the hub, and works without its stylesheet', async (t) => {
     const names = { clusterName: 'example', hubOrigin: 'https://hub.test', signInOrigin: 'https://hub.test' }
     const pages = createSignInPages(createPages({ publicNames: names }), names)('en')
     const page = (status: number, code: string) =>
@@ -386,7 +386,7 @@ t.test('the hub’s own host', async (t) => {
     t.match(page(404, 'not_found'), 'href="/"')
   })
 
-  await t.test('F84 odd methods and targets', async (t) => {
+  await t.test('F84 unusual methods and targets are refused', async (t) => {
     t.match(await hub.raw('CONNECT x:1 HTTP/1.1\r\nhost: hub.mezite.localhost\r\n\r\n'), /^HTTP\/1\.1 405 /)
     for (const [method, path] of [
       ['TRACE', '/v1/webapi/me'],
@@ -427,7 +427,7 @@ t.test('the hub’s own host', async (t) => {
     )
   })
 
-  await t.test('errors are problems without inner detail, and pages for people', async (t) => {
+  await t.test('errors are problem documents without inner detail, and pages for people', async (t) => {
     const refused = await hub.ask('GET', '/v1/webapi/refused')
     t.match(refused.head, 'application/problem+json')
     t.match(refused.json, { status: 409, code: 'app_exists', title: 'Conflict', detail: 'It exists.' })
@@ -441,7 +441,7 @@ t.test('the hub’s own host', async (t) => {
     t.match(nav.text, /not_found/)
   })
 
-  await t.test('K148 metrics are not on the public port', async (t) => {
+  await t.test('K148 the public port serves no metrics', async (t) => {
     for (const path of ['/metrics', '/healthz', '/readyz']) t.equal((await hub.ask('GET', path)).status, 404)
   })
 
@@ -458,7 +458,7 @@ t.test('the hub’s own host', async (t) => {
     t.notOk(document.paths['/web/logout'])
   })
 
-  await t.test('a stale view answers 503 before anybody is believed', async (t) => {
+  await t.test('a stale view returns 503 before any credential is checked', async (t) => {
     hub.view.fresh = false
     const answer = await hub.ask('GET', '/v1/webapi/me', { authorization: 'Bearer root' })
     hub.view.fresh = true
@@ -466,17 +466,20 @@ t.test('the hub’s own host', async (t) => {
     t.match(answer.head, 'retry-after: 1')
   })
 
-  await t.test('the admin socket is 0600, makes the operator, and replaces only a dead one', async (t) => {
-    const path = join(hub.dataDir, 'admin.sock')
-    writeFileSync(path, 'left over')
-    await hub.web.listenSocket(path)
-    t.equal(statSync(path).mode & 0o777, 0o600)
-    t.equal(statSync(hub.dataDir).mode & 0o077, 0)
-    const answer = await overSocket(path, '/v1/webapi/status?plugins=1')
-    t.strictSame(answer, { cluster: 'test', agents: null, plugins: [{ name: 'rbac', start_ms: 2 }] })
-    await t.rejects(hub.web.listenSocket(path), { code: 'MEZ_SOCKET_IN_USE' })
-    t.strictSame(await overSocket(path, '/v1/webapi/me'), { user: 'operator@socket' })
-  })
+  await t.test(
+    'the admin socket is 0600, authenticates the operator, replaces only a dead one',
+    async (t) => {
+      const path = join(hub.dataDir, 'admin.sock')
+      writeFileSync(path, 'left over')
+      await hub.web.listenSocket(path)
+      t.equal(statSync(path).mode & 0o777, 0o600)
+      t.equal(statSync(hub.dataDir).mode & 0o077, 0)
+      const answer = await overSocket(path, '/v1/webapi/status?plugins=1')
+      t.strictSame(answer, { cluster: 'test', agents: null, plugins: [{ name: 'rbac', start_ms: 2 }] })
+      await t.rejects(hub.web.listenSocket(path), { code: 'MEZ_SOCKET_IN_USE' })
+      t.strictSame(await overSocket(path, '/v1/webapi/me'), { user: 'operator@socket' })
+    },
+  )
 
   await t.test('drain lets a running request end and then closes', async (t) => {
     const { promise, resolve: finish } = Promise.withResolvers<void>()
@@ -506,7 +509,7 @@ function overSocket(socketPath: string, path: string): Promise<unknown> {
   })
 }
 
-t.test('F90 G101 behind an answer that is on its way no app gets an upgrade', async (t) => {
+t.test('F90 G101 a connection cannot upgrade while a response of the hub is being sent', async (t) => {
   let upgrades = 0
   const upgrade = () => {
     upgrades++
@@ -527,7 +530,7 @@ t.test('F90 G101 behind an answer that is on its way no app gets an upgrade', as
 })
 
 t.test(
-  'a decided 5xx is no fault of the program: no stack, no error level; the request id is in the line',
+  'a deliberate 5xx is logged without a stack, below the level of an error, and with its request id',
   (t) => {
     const lines: unknown[][] = []
     const keep =

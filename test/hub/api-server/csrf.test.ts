@@ -9,13 +9,13 @@ const check = (method: string, headers: object, cookie?: string, path = API) =>
   checkCsrf({ method, path, headers: headers as never, ownOrigin: own, cookie })
 const refused = { status: 403, code: 'csrf' }
 
-t.test('what only reads is not asked where it comes from', (t) => {
+t.test('a request that only reads needs no Origin', (t) => {
   for (const method of ['GET', 'HEAD', 'OPTIONS'])
     check(method, { origin: 'https://evil.test', 'sec-fetch-site': 'cross-site' }, 'c')
   t.end()
 })
 
-t.test('K142 with our cookie a change needs our exact Origin and the token', (t) => {
+t.test('K142 a change with the hub’s cookie needs its exact Origin and the token', (t) => {
   for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
     check(method, { ...token, origin: own }, 'c')
     t.throws(() => check(method, token, 'c'), refused, `${method} without Origin`)
@@ -28,14 +28,14 @@ t.test('K142 with our cookie a change needs our exact Origin and the token', (t)
   t.end()
 })
 
-t.test('without our cookie a change may lack Origin, but not name another', (t) => {
+t.test('a change without the hub’s cookie may lack an Origin, but must not name another', (t) => {
   check('POST', {})
   check('POST', { origin: own })
   t.throws(() => check('POST', { origin: 'https://evil.test' }), refused)
   t.end()
 })
 
-t.test('what the browser says of the site counts beside Origin', (t) => {
+t.test('Sec-Fetch-Site counts beside the Origin', (t) => {
   for (const site of ['same-origin', 'none']) check('POST', { origin: own, 'sec-fetch-site': site })
   for (const site of ['same-site', 'cross-site', 'odd'])
     for (const headers of [{}, { origin: own }])
@@ -43,7 +43,7 @@ t.test('what the browser says of the site counts beside Origin', (t) => {
   t.end()
 })
 
-t.test('B21 a cookie is ours by its exact name, and the first one counts', (t) => {
+t.test('B21 a cookie is the hub’s by its exact name, and the first one counts', (t) => {
   const read = (header: string | undefined) => readCookie(header, '__Host-s')
   for (const header of ['__Host-s=v', 'a=b;__Host-s=v', 'a; \t__Host-s\t= v \t;x', '__Host-s=v; __Host-s=w'])
     t.equal(read(header), 'v', header)
@@ -55,7 +55,7 @@ t.test('B21 a cookie is ours by its exact name, and the first one counts', (t) =
   t.end()
 })
 
-t.test('a cookie with characters that we never set is none, whatever comes after it', (t) => {
+t.test('a cookie with characters that the hub never sets is ignored', (t) => {
   for (const value of ['', '"v"', 'a b', 'a%41', 'a,b', 'é', 'v'.repeat(4_097)])
     t.equal(readCookie(`s=${value}; s=good`, 's'), undefined, value.slice(0, 10))
   t.equal(readCookie(`s=${'v'.repeat(4_096)}`, 's')?.length, 4_096)

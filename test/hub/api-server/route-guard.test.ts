@@ -81,7 +81,7 @@ async function start(
 }
 
 t.test(
-  'K140 a page sends visitors to sign in and back, and takes only what its own host posts',
+  'K140 a page redirects visitors to sign in and back, and accepts only forms of its own host',
   async (t) => {
     const { url, view } = await start(t)
     let address = 0
@@ -106,7 +106,7 @@ t.test(
   },
 )
 
-t.test('K140 a page is on the sign-in host alone', async (t) => {
+t.test('K140 a page exists on the sign-in host alone', async (t) => {
   const { url } = await start(t, {
     arrivalOf: () => ({ origin: 'https://other.test', info: { clientIp: '192.0.2.1' } }) as never,
   })
@@ -117,7 +117,7 @@ t.test('K140 a page is on the sign-in host alone', async (t) => {
   t.equal((await call('POST')).status, 421)
 })
 
-t.test('no address holds a NUL character', async (t) => {
+t.test('an address with a NUL character is refused', async (t) => {
   const { get } = await start(t)
   for (const path of ['/me?x=%00', '/%00', '/open?a=1%002'])
     t.match(await get(path, bearer('user')), { status: 400, code: 'bad_request' }, path)
@@ -130,7 +130,7 @@ t.test('E73 a request that the host router has not routed here reaches no route'
   t.match(await get('/open'), { status: 421, code })
 })
 
-t.test('the client behind a trusted proxy is who is counted', async (t) => {
+t.test('clients behind a trusted proxy are counted by their own addresses', async (t) => {
   const clientOf = (forwarded: string | undefined) => forwarded
   const { get } = await start(t, {
     arrivalOf: () => ({ origin, info: { clientIp: '10.0.0.1', clientOf } }) as never,
@@ -140,7 +140,7 @@ t.test('the client behind a trusted proxy is who is counted', async (t) => {
 })
 
 t.test(
-  'K140 a login of msh reaches routes of users and administers nothing, whatever its roles',
+  'K140 a login of msh reaches routes of users and never those of administrators, whatever its roles',
   async (t) => {
     const { get } = await start(t)
     t.match(await get('/admin', bearer('admin')), { status: 200, user: 'a' })
@@ -150,7 +150,7 @@ t.test(
   },
 )
 
-t.test('N171 calls to a public route are limited, each address and each route by itself', async (t) => {
+t.test('N171 calls to a public route are limited for each address and each route separately', async (t) => {
   const { get } = await start(t)
   for (let count = 0; count < 3; count++) t.equal((await get('/open')).status, 200)
   const refused = await get('/open')
@@ -160,7 +160,7 @@ t.test('N171 calls to a public route are limited, each address and each route by
   t.equal((await get('/me', bearer('user'))).status, 200)
 })
 
-t.test('K143 guessing tokens is limited by address; tokens that count are not', async (t) => {
+t.test('K143 failed tokens are limited by address, and valid tokens are not counted', async (t) => {
   const { get, clock } = await start(t)
   for (let count = 0; count < 9; count++) t.equal((await get('/me', bearer(`user${count}`))).status, 200)
   for (let count = 0; count < 2; count++) t.equal((await get('/me', bearer('guess'))).status, 401)
@@ -171,7 +171,7 @@ t.test('K143 guessing tokens is limited by address; tokens that count are not', 
   t.equal((await get('/me', bearer('user'))).status, 200)
 })
 
-t.test('N169 an address has so many calls under way while nobody knows who calls', async (t) => {
+t.test('N169 an address has a limit of concurrent calls whose caller is not yet known', async (t) => {
   const { get, held } = await start(t)
   const first = [get('/held'), get('/held')]
   await until(() => held.length === 2, 'both are under way')
@@ -186,7 +186,7 @@ t.test('N169 an address has so many calls under way while nobody knows who calls
   for (let count = 0; count < 5; count++) t.equal((await get('/me', bearer('user'))).status, 200)
 })
 
-t.test('N169 who is looked up holds a place until it is known who that is', async (t) => {
+t.test('N169 a call holds its place until its caller is known', async (t) => {
   const waiting: (() => void)[] = []
   const { get } = await start(t, {
     identify: () => new Promise((go) => waiting.push(() => go(subject('u', [])))),
@@ -208,7 +208,7 @@ t.test('N169 who is looked up holds a place until it is known who that is', asyn
   t.equal((await next).status, 200)
 })
 
-t.test('N169 a caller that has gone before it is judged keeps no place', async (t) => {
+t.test('N169 a call that is aborted before it is authenticated releases its place', async (t) => {
   const gone = Promise.withResolvers<void>()
   let left = 0
   const { get } = await start(t, {}, (app) => {
@@ -225,7 +225,7 @@ t.test('N169 a caller that has gone before it is judged keeps no place', async (
   t.equal((await get('/open')).status, 200)
 })
 
-t.test('a stale view answers 503 to everybody, and says nobody is unknown or still there', async (t) => {
+t.test('a stale view returns 503 to every caller, with a known or an unknown token', async (t) => {
   const { get, view } = await start(t)
   t.match(await get('/again', bearer('user')), { status: 200, again: null })
   t.match(await get('/me', bearer('user')), { status: 503, code: 'view_stale' })
@@ -234,26 +234,23 @@ t.test('a stale view answers 503 to everybody, and says nobody is unknown or sti
   t.equal((await get('/me', bearer('user'))).status, 200)
 })
 
-t.test('K142 the token against forgery goes to those who come by cookie alone', async (t) => {
+t.test('K142 the token against forgery is given only to callers with a cookie', async (t) => {
   const { get } = await start(t)
   t.equal((await get('/me', bearer('user'))).headers.get('x-mezite-csrf'), null)
   t.ok((await get('/me', { cookie: '__Host-mezite_session=user' })).headers.get('x-mezite-csrf'))
 })
 
-t.test(
-  'N238 an office behind one address: people who are signed in are counted each by themselves',
-  async (t) => {
-    const { get } = await start(t)
-    const as = (person: string) => ({ cookie: `__Host-mezite_session=${person}` })
-    for (let count = 0; count < 3; count++) t.equal((await get('/open', as('user'))).status, 200)
-    t.equal((await get('/open', as('user'))).status, 429, 'one person has the same limit')
-    t.equal((await get('/open', as('admin'))).status, 200, 'and uses up nobody else’s')
-    for (let count = 0; count < 3; count++) t.equal((await get('/open')).status, 200, 'nor that of strangers')
-    t.equal((await get('/open', as('unknown'))).status, 429, 'an unknown cookie makes a stranger')
-  },
-)
+t.test('N238 signed-in people behind one address are counted separately', async (t) => {
+  const { get } = await start(t)
+  const as = (person: string) => ({ cookie: `__Host-mezite_session=${person}` })
+  for (let count = 0; count < 3; count++) t.equal((await get('/open', as('user'))).status, 200)
+  t.equal((await get('/open', as('user'))).status, 429, 'one person has the same limit')
+  t.equal((await get('/open', as('admin'))).status, 200, 'and uses up nobody else’s')
+  for (let count = 0; count < 3; count++) t.equal((await get('/open')).status, 200, 'nor that of strangers')
+  t.equal((await get('/open', as('unknown'))).status, 429, 'an unknown cookie makes a stranger')
+})
 
-t.test('N238 calls on the way to a sign-in count until somebody has signed in', async (t) => {
+t.test('N238 calls during a sign-in count until it completes', async (t) => {
   const { get } = await start(t, {}, (app) => {
     app.after(() => {
       app.get('/begin', { config: { access: 'public', rate: 'sign_in' } }, async () => ({}))
@@ -277,7 +274,7 @@ t.test('N238 calls on the way to a sign-in count until somebody has signed in', 
   t.equal((await get('/open')).status, 200)
 })
 
-t.test('N238 valid codes for tokens do not count', async (t) => {
+t.test('N238 valid codes are not counted as failed tokens', async (t) => {
   const { get } = await start(t, {}, (app) => {
     app.after(() => {
       app.get('/token', { config: { access: 'public', rate: 'tokens' } }, async ({ headers }, reply) =>

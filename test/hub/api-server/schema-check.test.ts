@@ -14,7 +14,7 @@ const detail = (data: object) => {
   return error?.message
 }
 
-t.test('what is wrong is said in the words of the schema, where it has some', (t) => {
+t.test('a fault is described in the words of the schema, if it has some', (t) => {
   t.equal(detail({ ttl_seconds: 60, names: ['a'] }), undefined)
   t.equal(detail({ ttl_seconds: 1 }), 'ttl_seconds must be a minute at least, in seconds.')
   t.equal(detail({ names: ['a', 'B'] }), 'names/1 must be small letters.')
@@ -24,7 +24,7 @@ t.test('what is wrong is said in the words of the schema, where it has some', (t
   t.end()
 })
 
-t.test('a schema costs nothing before the first request that it checks', (t) => {
+t.test('a schema is compiled at the first request that it checks', (t) => {
   let read = 0
   const counted = new Proxy(Type.Object({ name: Type.String() }), {
     get(target, key, receiver) {

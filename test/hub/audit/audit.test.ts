@@ -60,7 +60,7 @@ const raise = (message: string): never => {
   throw new Error(message)
 }
 
-t.test('M157 batches of at most 200 events or 100 ms, in order', async (t) => {
+t.test('M157 batches contain at most 200 events or 100 ms of events, in order', async (t) => {
   const memory = memorySink('enforced')
   const { audit } = auditTo([memory.sink])
   t.teardown(() => audit.close())
@@ -82,7 +82,7 @@ t.test('M157 batches of at most 200 events or 100 ms, in order', async (t) => {
 })
 
 t.test(
-  'M158 an enforced sink that fails: nothing is accepted until it works, nothing is lost, and it is logged',
+  'M158 an enforced sink that fails closes the gate until it works, loses nothing, and is logged',
   async (t) => {
     const memory = memorySink('enforced')
     const { audit, log } = auditTo([memory.sink], { limits: { firstRetryMs: 20, longestRetryMs: 50 } })
@@ -113,7 +113,7 @@ t.test(
 )
 
 t.test(
-  'M158 an enforced sink that hangs or is full: not accepting; beyond the hard bound it says what is lost',
+  'M158 an enforced sink that hangs or is full closes the gate, and reports losses beyond the hard bound',
   async (t) => {
     const memory = memorySink('enforced')
     memory.state.hanging = true
@@ -205,7 +205,7 @@ t.test('M158 waiting events take bounded memory, however young they are, and los
   t.equal(audit.sinks[0]?.dropped, 0)
 })
 
-t.test('a best-effort sink never closes the gate; what it drops is counted and logged', async (t) => {
+t.test('a best-effort sink never closes the gate; its dropped events are counted and logged', async (t) => {
   const memory = memorySink('best-effort')
   memory.state.failing = true
   const { audit, log } = auditTo([memory.sink], { limits: { full: 5, firstRetryMs: 10_000 } })
@@ -218,7 +218,7 @@ t.test('a best-effort sink never closes the gate; what it drops is counted and l
   t.equal(memory.events().length, 5)
 })
 
-t.test('one sink that fails does not hold up another', async (t) => {
+t.test('a failing sink does not delay another', async (t) => {
   const bad = memorySink('best-effort')
   const good = memorySink('enforced')
   bad.state.failing = true
@@ -231,7 +231,7 @@ t.test('one sink that fails does not hold up another', async (t) => {
 })
 
 t.test(
-  'an administrative event is written in its transaction, and goes elsewhere after the commit only',
+  'an administrative event is written in its transaction, and sent elsewhere only after the commit',
   async (t) => {
     const written: unknown[] = []
     const inside = memorySink('enforced', {
@@ -301,7 +301,7 @@ t.test('audit.event taps may change an event; one that throws loses only free te
   t.match(JSON.stringify(log.lines), /broken tap/)
 })
 
-t.test('close delivers what is queued, and says what it could not', async (t) => {
+t.test('close delivers queued events, and reports those that it could not deliver', async (t) => {
   const memory = memorySink('enforced')
   const { audit, log } = auditTo([memory.sink])
   for (let n = 0; n < 450; n++) audit.record(event('x'))
@@ -328,7 +328,7 @@ t.test('a sink without flush, or whose flush throws, costs the others no event a
   }
 })
 
-t.test('before all plugins are set up events gather, the gate is shut, and no sink is missed', async (t) => {
+t.test('the gate is closed until all plugins are set up, and no sink misses an event', async (t) => {
   const sinks: AuditSink[] = []
   const audit = createAudit({
     ...{ cluster: 'c', hub: 'h', sinks: () => sinks },
@@ -346,13 +346,13 @@ t.test('before all plugins are set up events gather, the gate is shut, and no si
   t.equal(memory.events().length, 150)
 })
 
-t.test('a hub whose events go nowhere says so', async (t) => {
+t.test('a hub without a sink logs that its events are lost', async (t) => {
   const { audit, log } = auditTo([])
   t.match(JSON.stringify(log.lines), /events are lost/)
   await audit.close()
 })
 
-t.test('an event is what was recorded, and says when, whatever comes before it is written', async (t) => {
+t.test('an event keeps its values and time as recorded, even if it is written later', async (t) => {
   const memory = memorySink('enforced')
   let now = 1_000_000
   const { audit } = auditTo([memory.sink], { clock: { ...systemClock, now: () => now } })
@@ -370,7 +370,7 @@ t.test('an event is what was recorded, and says when, whatever comes before it i
   await audit.close()
 })
 
-t.test('what is no event is logged, and costs those beside it nothing', async (t) => {
+t.test('an invalid event is logged, and does not affect others', async (t) => {
   const memory = memorySink('enforced')
   const { audit, log } = auditTo([memory.sink])
   audit.record(event('before'))
@@ -385,7 +385,7 @@ t.test('what is no event is logged, and costs those beside it nothing', async (t
   await audit.close()
 })
 
-t.test('M164 a million denials of one client: ten, then a number; others are recorded as ever', async (t) => {
+t.test('M164 a million denials of a client become ten and a count, and others are recorded', async (t) => {
   const memory = memorySink('enforced')
   const { audit, log } = auditTo([memory.sink])
   const denied = (user: string | null, clientIp: string, app: string | null) => ({
@@ -433,7 +433,7 @@ t.test('M164 a million denials of one client: ten, then a number; others are rec
   t.equal(log.lines.filter(([, line]) => line === 'access denied').length, 11 + 11 + 11 + 11 + 1)
 })
 
-t.test('M164 denials of strangers from everywhere at once are bounded too', async (t) => {
+t.test('M164 denials of strangers from many addresses are bounded too', async (t) => {
   const memory = memorySink('best-effort')
   const { audit } = auditTo([memory.sink], { limits: { full: 100_000 } })
   for (let n = 0; n < 20_000; n++)

@@ -9,7 +9,7 @@ import { startStopwatch } from '../../stopwatch.ts'
 const recorder = { cluster: 'prod', hub: 'hub-1' }
 const HOSTILE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/
 
-t.test('the public shape: RFC 3339 time in ms, UUIDv7, flat fields', (t) => {
+t.test('an event has an RFC 3339 time in ms, a UUIDv7 and flat fields', (t) => {
   const event = makeEvent(
     {
       type: 'app.request',
@@ -46,7 +46,7 @@ t.test('the public shape: RFC 3339 time in ms, UUIDv7, flat fields', (t) => {
   t.end()
 })
 
-t.test('who asked for a change is named in full, and has no address on the admin socket', (t) => {
+t.test('the caller of a change is named in full, without an address on the admin socket', (t) => {
   const subject: Subject = { user: 'alice', roles: ['admin'], kind: 'session', sessionId: 's', satisfied: [] }
   const made = (clientIp: string) =>
     makeEvent(
@@ -65,7 +65,7 @@ t.test('who asked for a change is named in full, and has no address on the admin
   t.end()
 })
 
-t.test('M159 hostile bytes are escaped, so that the original can still be told', (t) => {
+t.test('M159 hostile bytes are escaped, and the original can be recovered', (t) => {
   t.equal(escapeText('a\r\nb'), 'a\\u000d\\u000ab')
   t.equal(escapeText('\u001b[31m\u202e\u0000'), '\\u001b[31m\\u202e\\u0000')
   t.equal(escapeText('\ud800x\udc00'), '\\ud800x\\udc00')
@@ -107,7 +107,7 @@ t.test('M159 backslashes are doubled where an escape could be mistaken for them,
   t.end()
 })
 
-t.test('M159 a long run of backslashes is looked at once', (t) => {
+t.test('M159 a long run of backslashes is scanned once', (t) => {
   const run = '\\'.repeat(300_000)
   const watch = startStopwatch()
   t.equal(escapeText(`${run}x`).length, 300_001)
@@ -117,7 +117,7 @@ t.test('M159 a long run of backslashes is looked at once', (t) => {
   t.end()
 })
 
-t.test('M159 no input throws, and fields cannot take the place of what the hub says', (t) => {
+t.test('M159 no input throws, and fields cannot replace those of the hub', (t) => {
   const event = makeEvent(
     {
       type: 'x',
@@ -171,7 +171,7 @@ t.test('M160 credentials, cookies and query strings are not recorded', (t) => {
   t.end()
 })
 
-t.test('what a plugin returns keeps the rules', (t) => {
+t.test('events that a plugin returns are checked by the same rules', (t) => {
   const event = makeEvent({ type: 'a', success: true, fields: { path: '/\u0000' } }, recorder, 0)
   const changed = keepRules(event, {
     ...event,

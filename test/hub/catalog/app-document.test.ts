@@ -58,7 +58,7 @@ t.test('K145 public_addr is accepted or refused as documented', async (t) => {
   t.equal(read('grafana').publicAddr, 'grafana.apps.example.com', 'the default')
 })
 
-t.test('names are labels', async (t) => {
+t.test('the name of an app must be a DNS label', async (t) => {
   for (const name of ['a', 'a-1', '0', 'a'.repeat(63)]) t.equal(read(name).name, name)
   for (const name of ['', '-a', 'a-', 'A', 'a.b', 'a_b', 'a'.repeat(64), 'a\n', '__proto__']) {
     t.match(
@@ -185,7 +185,7 @@ t.test('http.version fits the uri, and headers leave alone those that the hub se
   )
 })
 
-t.test('a plugin adds a kind of app with schemes of its own', async (t) => {
+t.test('a plugin adds a kind of app with its own schemes', async (t) => {
   const kinds = [{ name: 'ssh', schemes: ['ssh'], servedByHub: false }]
   const ssh = (spec: object) => readApp(appBody('x', spec), { ...publicNames, appsDomain: null }, { kinds })
   t.match(ssh({ uri: 'ssh://host:22' }), { protocol: 'ssh', publicAddr: '' })
@@ -208,7 +208,7 @@ t.test('a plugin adds a kind of app with schemes of its own', async (t) => {
   )
 })
 
-t.test('a document reads back as it was shown, and faults come all at once', async (t) => {
+t.test('a document reads back unchanged, and all faults are reported at once', async (t) => {
   const app = read(
     'x',
     {

@@ -4,7 +4,7 @@ import { appDocument, readApp } from '../../../core/hub/catalog/app-document.ts'
 import { anyTables } from '../../any-tables.ts'
 import { actor, appBody, publicNames, startRooms } from '../sessions/start-rooms.ts'
 
-t.test('the catalog', async (t) => {
+t.test('the catalog stores apps and reports faults', async (t) => {
   const rooms = await startRooms()
   t.teardown(() => rooms.stop())
   const { catalog } = rooms
@@ -31,7 +31,7 @@ t.test('the catalog', async (t) => {
     t.same(rooms.types(), ['app.created', 'app.updated', 'app.deleted'], 'each change is recorded once')
   })
 
-  await t.test('a change of a version that its author has not seen is refused', async (t) => {
+  await t.test('a change based on an outdated version is refused', async (t) => {
     const { app } = await catalog.put(input('shared'), 'create', actor)
     const seen = entityTags.of(appDocument(app))
     const theirs = await catalog.put(input('shared', { agents: ['node-1'] }), 'put', actor, {
@@ -58,7 +58,7 @@ t.test('the catalog', async (t) => {
     t.equal(catalog.byId(before.id), undefined)
   })
 
-  await t.test('K145 a host belongs to one app, and the certificate must cover it', async (t) => {
+  await t.test('K145 a host belongs to one app, and a certificate must cover it', async (t) => {
     await catalog.put(input('first'), 'create', actor)
     const second = input('second', { public_addr: 'FIRST.apps.example.com' })
     await t.rejects(catalog.put(second, 'create', actor), { status: 409, code: 'public_addr_taken' })
@@ -102,7 +102,7 @@ t.test('the catalog', async (t) => {
   })
 
   await t.test(
-    'an expired app is as if it were not there, and apps that share a uri are warned about',
+    'an expired app does not exist for callers, and apps that share a uri cause a warning',
     async (t) => {
       const expires = new Date(rooms.clock.now() + 60_000).toISOString()
       const { app } = await catalog.put(input('brief', {}, { expires }), 'create', actor)
@@ -172,7 +172,7 @@ t.test('the catalog', async (t) => {
     },
   )
 
-  await t.test('a stored app that cannot be read is not served', async (t) => {
+  await t.test('an unreadable stored app is not served', async (t) => {
     await rooms.revisions.write(async (trx, change) => {
       await anyTables(trx)
         .updateTable('apps')

@@ -85,7 +85,7 @@ t.test('defaults fill everything but the public address', async (t) => {
 })
 
 t.test(
-  'the environment goes over the file; unknown variables warn, those of other programs do not',
+  'environment variables override the file; unknown ones warn, those of other programs do not',
   async (t) => {
     const { config, warnings } = await load(
       t,
@@ -127,7 +127,7 @@ t.test(
   },
 )
 
-t.test('limits are checked like everything else', async (t) => {
+t.test('limits are checked like other keys', async (t) => {
   const yaml = `${MINIMAL}  limits:
     connections: none
     header_bytes: 12
@@ -148,10 +148,8 @@ t.test('limits are checked like everything else', async (t) => {
   ])
 })
 
-t.test(
-  'K147 all problems are listed together, with file, line, path and what was probably meant',
-  async (t) => {
-    const yaml = `cluster_nam: x
+t.test('K147 all problems are listed together, with file, line, path and a suggestion', async (t) => {
+  const yaml = `cluster_nam: x
 log: { level: loud }
 proxy:
   listen_adr: 0.0.0.0:1
@@ -162,22 +160,21 @@ tunnel: { transports: [] }
 plugins:
   ${OFFICE_HOURS}: { form: 9, to: noon }
 `
-    t.strictSame(await problems(t, yaml), [
-      "F:1: cluster_nam: unknown key; did you mean 'cluster_name'?",
-      'F:2: log.level: must be info or debug or warn or error',
-      "F:4: proxy.listen_adr: unknown key; did you mean 'listen_addr'?",
-      'F:5: proxy.public_addr: must be a host name, with :PORT when it is not 443',
-      'F:6: proxy.https_keypair.key_file: is missing',
-      'F:7: shutdown_grace: must be a duration such as 30s, 15m, 12h or 30d',
-      'F:8: tunnel.transports: must be a list of different transports, at least one',
-      `F:10: plugins["${OFFICE_HOURS}"].from: is missing`,
-      `F:10: plugins["${OFFICE_HOURS}"].form: unknown key; did you mean 'from'?`,
-      `F:10: plugins["${OFFICE_HOURS}"].to: must be integer`,
-    ])
-  },
-)
+  t.strictSame(await problems(t, yaml), [
+    "F:1: cluster_nam: unknown key; did you mean 'cluster_name'?",
+    'F:2: log.level: must be info or debug or warn or error',
+    "F:4: proxy.listen_adr: unknown key; did you mean 'listen_addr'?",
+    'F:5: proxy.public_addr: must be a host name, with :PORT when it is not 443',
+    'F:6: proxy.https_keypair.key_file: is missing',
+    'F:7: shutdown_grace: must be a duration such as 30s, 15m, 12h or 30d',
+    'F:8: tunnel.transports: must be a list of different transports, at least one',
+    `F:10: plugins["${OFFICE_HOURS}"].from: is missing`,
+    `F:10: plugins["${OFFICE_HOURS}"].form: unknown key; did you mean 'from'?`,
+    `F:10: plugins["${OFFICE_HOURS}"].to: must be integer`,
+  ])
+})
 
-t.test('problems of keys with each other are listed together, too', async (t) => {
+t.test('conflicts between keys are listed together, too', async (t) => {
   const yaml = `database: { driver: postgres }
 proxy:
   listen_addr: 0.0.0.0:443
@@ -239,7 +236,7 @@ sessions: { stream_staleness: 4s }
   t.equal((await problems(t, fitting)).length, 6)
 })
 
-t.test('K147 a plugin that does not load hides nothing that is wrong with the others', async (t) => {
+t.test('K147 a plugin that fails to load does not hide problems of the others', async (t) => {
   const yaml = `${MINIMAL}plugins:\n  ./nothing.js: {}\n  ${OFFICE_HOURS}: { from: nine, to: 17 }\n`
   await t.rejects(load(t, yaml), {
     errors: [
@@ -249,7 +246,7 @@ t.test('K147 a plugin that does not load hides nothing that is wrong with the ot
   })
 })
 
-t.test('proxy.internal_addr is something that another hub can dial', async (t) => {
+t.test('proxy.internal_addr must be an address that another hub can dial', async (t) => {
   const said = (address: string) => problems(t, `${MINIMAL}  internal_addr: "${address}"\n`)
   for (const address of ['0.0.0.0:443', ':443', '[::]:443', 'hub-1.internal:0'])
     t.match(await said(address), [/^F:5: proxy\.internal_addr: must be what the other hubs dial/], address)
@@ -264,7 +261,7 @@ t.test('proxy.internal_addr is something that another hub can dial', async (t) =
   }
 })
 
-t.test('values are not repeated in errors, since they may be secret', async (t) => {
+t.test('errors do not repeat values, which may be secret', async (t) => {
   const yaml = `${MINIMAL}database: { driver: postgres, url: "mysql://mezite:s3cret@db/x" }\n`
   t.notMatch((await problems(t, yaml)).join(), /s3cret/)
 })
@@ -282,14 +279,14 @@ t.test('malformed YAML, duplicate keys and __proto__ are refused with their line
   t.match(await problems(t, 'hello\n', { MEZITE_DATA_DIR: '/x' }), [/the file: must be object/])
 })
 
-t.test('an unreadable file is told', async (t) => {
+t.test('an unreadable file is reported', async (t) => {
   await t.rejects(loadConfig({ file: '/nowhere/mezhub.yaml', env: {}, standard: [] }), {
     code: 'MEZ_CONFIG_UNREADABLE',
     message: /\/nowhere\/mezhub\.yaml/,
   })
 })
 
-t.test('the sign-in host is one that no app can take', async (t) => {
+t.test('no app can take the sign-in host', async (t) => {
   const signIn = async (hub: string, apps: string) => {
     const yaml = `proxy: { listen_addr: 127.0.0.1:0, public_addr: ${hub}, apps_domain: ${apps} }`
     const { config } = await load(t, yaml)
@@ -303,7 +300,7 @@ t.test('the sign-in host is one that no app can take', async (t) => {
   t.equal(await signIn('mezite.example.com', 'ample.com'), 'mezite.example.com', 'a suffix that is no parent')
 })
 
-t.test('hosts that are no hosts are refused', async (t) => {
+t.test('invalid host names are refused', async (t) => {
   for (const host of [
     '10.0.0.1',
     'a..b',
@@ -325,7 +322,7 @@ t.test('hosts that are no hosts are refused', async (t) => {
   }
 })
 
-t.test('K147 a key file that everybody can read is refused, one that the group can read warns', async (t) => {
+t.test('K147 a key file that everybody can read is refused, and a group causes a warning', async (t) => {
   const yaml = `${MINIMAL}  https_keypair: { cert_file: cert.pem, key_file: key.pem }\n`
   const file = write(t, yaml)
   const dir = join(file, '..')
@@ -350,7 +347,7 @@ t.test('K147 a key file that everybody can read is refused, one that the group c
   t.equal(config.publicNames.hsts, true)
 })
 
-t.test('K147 certificates with which the hub would not start are refused', async (t) => {
+t.test('K147 unusable certificates are refused', async (t) => {
   const file = write(t, '')
   const dir = join(file, '..')
   for (const [name, hosts] of [
@@ -421,7 +418,7 @@ t.test("K147 a configuration with the database's password must be private", asyn
 })
 
 t.test(
-  'plugins arrive with their checked slices; a plugin that does not load is listed beside problems',
+  'plugins get their checked configuration; one that fails to load is listed beside the problems',
   async (t) => {
     const { plugins } = await load(t, `${MINIMAL}plugins: { ${OFFICE_HOURS}: { from: 9, to: 17 } }`)
     t.match(plugins, [{ plugin: { name: 'office-hours' }, config: { from: 9, to: 17 } }])
@@ -431,7 +428,7 @@ t.test(
   },
 )
 
-t.test('plugins that cannot be set up together are refused, with what is wrong beside them', async (t) => {
+t.test('plugins that cannot be set up together are refused, together with other problems', async (t) => {
   const dir = t.testdir({
     'needy.js': plugin('needy', `needs: { x: { kind: 'service', id: 'x' } }`),
     'one.js': plugin(
@@ -461,7 +458,7 @@ t.test('plugins that cannot be set up together are refused, with what is wrong b
   t.equal((await attempt('./fine.js: {}')).plugins.length, 1, 'what the hub itself provides is there')
 })
 
-t.test('the name of the cluster must fit into certificates, and the grace into a timer', async (t) => {
+t.test('the name of the cluster must fit a certificate, and the grace a timer', async (t) => {
   for (const name of [
     'Example Corp',
     'Example',
@@ -519,7 +516,7 @@ t.test('an expired certificate is a problem of the configuration', async (t) => 
   })
 })
 
-t.test('the example for containers lacks nothing but the certificate', async (t) => {
+t.test('only the certificate is missing in the example for containers', async (t) => {
   const file = join(import.meta.dirname, '../../../examples/containers/mezhub.yaml')
   const env = { MEZITE_DATABASE_URL: 'postgres://mezite@postgres/mezite' }
   const error: Error = await loadConfig({ file, env, standard: [] })
@@ -530,7 +527,7 @@ t.test('the example for containers lacks nothing but the certificate', async (t)
   t.equal(lines.length, 2)
 })
 
-t.test('proxy.processes: several need PostgreSQL, auto is one for each processor', async (t) => {
+t.test('proxy.processes needs PostgreSQL for several, and `auto` is one for each processor', async (t) => {
   const yaml = (processes: string, driver = 'postgres', more = '') =>
     `${MINIMAL}  processes: ${processes}\n${more}database: { driver: ${driver}${driver === 'postgres' ? ', url: "postgres://db/mezite"' : ''} }\n`
   const count = async (text: string, env = {}) => (await load(t, text, env)).config.proxy.processes

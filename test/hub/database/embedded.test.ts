@@ -35,7 +35,7 @@ function startWriter(dataDir: string) {
   return { child, lines: createInterface({ input: child.stdout }) }
 }
 
-t.test('one hub at a time; the second is told who has the directory', async (t) => {
+t.test('a data directory serves one hub, and a second one learns who holds it', async (t) => {
   const dataDir = await folderFor(t)
   const first = await open({ driver: 'embedded', dataDir })
   await t.rejects(open({ driver: 'embedded', dataDir }), {
@@ -49,7 +49,7 @@ t.test('one hub at a time; the second is told who has the directory', async (t) 
   await again.close()
 })
 
-t.test('a data directory that cannot be made is said with the next step', async (t) => {
+t.test('a data directory that cannot be created is reported with the next step', async (t) => {
   await t.rejects(createTestHub({ config: { data_dir: '/dev/null/data' } }), {
     code: 'MEZ_DATA_DIR_UNWRITABLE',
     message: /^the data directory \/dev\/null\/data cannot be used: ENOTDIR/,
@@ -57,37 +57,34 @@ t.test('a data directory that cannot be made is said with the next step', async 
   })
 })
 
-t.test(
-  'kill -9 in the middle of writing: what was acknowledged is there, and the lock is free',
-  async (t) => {
-    const dataDir = await folderFor(t)
-    let acknowledged = 0
-    for (let round = 0; round < 2; round++) {
-      const { child, lines } = startWriter(dataDir)
-      t.teardown(() => child.kill('SIGKILL'))
-      const started = acknowledged
-      for await (const line of lines) {
-        acknowledged = Number(line)
-        if (round === 0 && acknowledged === started + 1) {
-          await t.rejects(open({ driver: 'embedded', dataDir }), {
-            code: 'MEZ_DATABASE_LOCKED',
-            message: new RegExp(`pid ${child.pid}$`),
-          })
-        }
-        if (acknowledged >= started + 50) break
+t.test('acknowledged writes survive kill -9, and the lock is released', async (t) => {
+  const dataDir = await folderFor(t)
+  let acknowledged = 0
+  for (let round = 0; round < 2; round++) {
+    const { child, lines } = startWriter(dataDir)
+    t.teardown(() => child.kill('SIGKILL'))
+    const started = acknowledged
+    for await (const line of lines) {
+      acknowledged = Number(line)
+      if (round === 0 && acknowledged === started + 1) {
+        await t.rejects(open({ driver: 'embedded', dataDir }), {
+          code: 'MEZ_DATABASE_LOCKED',
+          message: new RegExp(`pid ${child.pid}$`),
+        })
       }
-      child.kill('SIGKILL')
-      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-      const database = await open({ driver: 'embedded', dataDir })
-      const { rows } = await sql<{ n: number; half: number }>`SELECT count(*) AS n,
-      (SELECT count(*) FROM written_twice) AS half FROM written`.execute(database.db)
-      t.ok((rows[0]?.n ?? 0) >= acknowledged, `${acknowledged} acknowledged, ${rows[0]?.n} there`)
-      t.equal(rows[0]?.n, rows[0]?.half, 'no transaction by halves')
-      acknowledged = rows[0]?.n ?? 0
-      await database.close()
+      if (acknowledged >= started + 50) break
     }
-  },
-)
+    child.kill('SIGKILL')
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    const database = await open({ driver: 'embedded', dataDir })
+    const { rows } = await sql<{ n: number; half: number }>`SELECT count(*) AS n,
+      (SELECT count(*) FROM written_twice) AS half FROM written`.execute(database.db)
+    t.ok((rows[0]?.n ?? 0) >= acknowledged, `${acknowledged} acknowledged, ${rows[0]?.n} there`)
+    t.equal(rows[0]?.n, rows[0]?.half, 'no transaction by halves')
+    acknowledged = rows[0]?.n ?? 0
+    await database.close()
+  }
+})
 
 t.test(
   'a transaction under way when the worker is lost fails as a whole, and the database goes on',
@@ -109,7 +106,7 @@ t.test(
   },
 )
 
-t.test('a statement that never ends costs its worker, not the hub', async (t) => {
+t.test('a statement that never ends loses its worker, not the hub', async (t) => {
   const folder = join(await folderFor(t), 'database')
   const log = keptLog()
   const client = createEmbeddedClient({ folder, log, queryMs: 1_000 })
@@ -122,7 +119,7 @@ t.test('a statement that never ends costs its worker, not the hub', async (t) =>
   t.same((await client.query('SELECT 1 AS x')).rows, [{ x: 1 }])
 })
 
-t.test('what is asked while the database closes is told that it has', async (t) => {
+t.test('queries that arrive while the database closes are rejected as such', async (t) => {
   const folder = join(await folderFor(t), 'database')
   const client = createEmbeddedClient({ folder, log: keptLog() })
   await client.query('CREATE TABLE kept (x int)')

@@ -29,7 +29,7 @@ function fill(file: string): void {
 }
 
 t.test(
-  'M158, faults 9 and 28: the disk of the embedded database is full, and has room again',
+  'M158, faults 9 and 28: the embedded database survives a full disk and recovers',
   { skip: !mounted && 'only root may mount a small file system' },
   async (t) => {
     await seedDatabase(join(small, 'data'))

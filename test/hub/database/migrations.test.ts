@@ -54,7 +54,7 @@ const isAdditiveAll = (statements: readonly string[]): boolean => {
   return statements.every((statement) => isAdditive(statement, made, replaced))
 }
 
-t.test('fault 34: a migration that was committed never changes or goes', (t) => {
+t.test('fault 34: a committed migration never changes or disappears', (t) => {
   t.ok(migrations.size > 15, `${migrations.size} migrations`)
   const changed = Object.entries(recorded)
     .filter(([name, hash]) => hashOf(migrations.get(name) ?? []) !== hash)
@@ -69,7 +69,7 @@ t.test('fault 34: a migration that was committed never changes or goes', (t) => 
   t.end()
 })
 
-t.test('fault 34: a migration only adds, or its name ends in -breaking', (t) => {
+t.test('fault 34: a migration only adds, unless its name ends in -breaking', (t) => {
   const taking = [...migrations]
     .filter(([name, statements]) => !name.endsWith('-breaking') && !isAdditiveAll(statements))
     .map(([name]) => name)

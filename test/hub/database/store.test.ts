@@ -79,7 +79,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
   const { db } = database
   await database.migrate([things])
 
-  await t.test('migrates once, adds what is new, and keeps owners apart', async (t) => {
+  await t.test('migrates once, adds new migrations, and keeps owners apart', async (t) => {
     await database.migrate([things])
     const more: Migrations = {
       owner: 'other-owner',
@@ -98,7 +98,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
     await t.rejects(database.migrate([things, things]), { code: 'MEZ_MIGRATION_FAILED', message: /'things'/ })
   })
 
-  await t.test('names the migration that fails, and rolls its owner back', async (t) => {
+  await t.test('reports the migration that fails, and rolls back its owner', async (t) => {
     const bad: Migrations = {
       owner: 'bad',
       migrations: {
@@ -138,7 +138,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
     },
   )
 
-  await t.test('gives the same values: int8, bytea, timestamps, errors', async (t) => {
+  await t.test('returns int8, bytea, timestamps and errors alike on both databases', async (t) => {
     await sql`INSERT INTO things (key, value, bytes) VALUES ('types', 5000000000, ${Buffer.from([0, 255])})`.execute(
       db,
     )
@@ -171,7 +171,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
   })
 
   await t.test(
-    'write: this hub sees its own change when it resolves; only decisive ones move the epoch',
+    'write resolves after this hub sees its change, and only decisive changes move the epoch',
     async (t) => {
       const { revisions, copy } = await hubOn(database)
       t.teardown(() => revisions.stop())
@@ -198,7 +198,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
     },
   )
 
-  await t.test('write: a change that throws leaves nothing, and its number is used again', async (t) => {
+  await t.test('write discards a change that throws, and reuses its number', async (t) => {
     const { revisions, copy } = await hubOn(database)
     t.teardown(() => revisions.stop())
     const failing = revisions.write(async (trx, change) => {
@@ -214,7 +214,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
     await sql`DELETE FROM things`.execute(db)
   })
 
-  await t.test('write: a change that hangs is rolled back, and others go on', async (t) => {
+  await t.test('write rolls back a change that hangs, and others continue', async (t) => {
     const { revisions, copy } = await hubOn(database, { changeMs: 200 })
     t.teardown(() => revisions.stop())
     let late: Promise<unknown> | undefined
@@ -236,7 +236,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
     await sql`DELETE FROM things`.execute(db)
   })
 
-  await t.test('write: the database beside its transaction is refused at once', async (t) => {
+  await t.test('write rejects use of the database beside its transaction at once', async (t) => {
     const { revisions } = await hubOn(database)
     t.teardown(() => revisions.stop())
     const beside: Record<string, () => Promise<unknown>> = {
@@ -270,7 +270,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
     t.pass('work that a change began may use the database after its end')
   })
 
-  await t.test('E79 write: who may no more when the turn has come changes nothing', async (t) => {
+  await t.test('E79 write rejects a caller who has lost access before its turn', async (t) => {
     const { revisions, copy } = await hubOn(database, { pollMs: 60_000 })
     t.teardown(() => revisions.stop())
     const by = (name: string) => ({
@@ -291,7 +291,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
   })
 
   await t.test(
-    'loads everything when the number goes backwards, is another history, or the log is short',
+    'loads everything when the number goes backwards, the history is another, or the log is short',
     async (t) => {
       const { revisions, copy } = await hubOn(database, { pollMs: 60_000 })
       t.teardown(() => revisions.stop())
@@ -330,7 +330,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
     },
   )
 
-  await t.test('a view that comes late or cannot be read: not fresh until it is loaded', async (t) => {
+  await t.test('a view that is added late or unreadable is not fresh until it is loaded', async (t) => {
     const { revisions } = await hubOn(database, { freshMs: 1_000, pollMs: 100 })
     t.teardown(() => revisions.stop())
     let broken = true
@@ -352,7 +352,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
     t.ok(loaded)
   })
 
-  await t.test('a view that hangs is named, and holds nothing up for good', async (t) => {
+  await t.test('a view that hangs is named, and does not block others for good', async (t) => {
     const view = {
       name: 'slug',
       kinds: ['slug'],
@@ -372,7 +372,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
       })
   })
 
-  await t.test('a start whose first reading takes too long fails, and leaves nothing fresh', async (t) => {
+  await t.test('a start fails if its first read takes too long, and leaves nothing fresh', async (t) => {
     const revisions = changesOf(database, { startMs: 50 })
     const held = Promise.withResolvers<void>()
     const loadAll = () => held.promise.then(() => () => {})
@@ -428,7 +428,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
     await until(() => revisions.ageMs() === 3_000, 'the age of the slow read')
   })
 
-  await t.test('the log is pruned, and who lags behind it loads everything', async (t) => {
+  await t.test('the log is pruned, and a hub that lags behind it loads everything', async (t) => {
     const { revisions, copy } = await hubOn(database, { pollMs: 60_000 })
     const other = await hubOn(database, { keep: 5, pollMs: 60_000 })
     t.teardown(() => Promise.all([revisions.stop(), other.revisions.stop()]))
@@ -444,7 +444,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
     t.ok(copy.calls.all >= before)
   })
 
-  await t.test('many changes at once: every one is applied, in order', async (t) => {
+  await t.test('many concurrent changes are all applied, in order', async (t) => {
     const { revisions, copy } = await hubOn(database)
     t.teardown(() => revisions.stop())
     const { revision } = revisions

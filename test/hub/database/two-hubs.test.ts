@@ -81,7 +81,7 @@ async function twoHubs(t: { teardown(end: () => unknown): void }) {
   return { a, b, url }
 }
 
-t.test('two hubs start together, and each sees what the other writes within 1 s', async (t) => {
+t.test('two hubs start together, and each sees writes of the other within 1 s', async (t) => {
   const { a, b } = await twoHubs(t)
   await a.lock('alice')
   await until(() => b.names.has('alice'), 'seen by the other hub')
@@ -90,7 +90,7 @@ t.test('two hubs start together, and each sees what the other writes within 1 s'
   t.ok(a.names.has('alice') && b.names.has('bob'))
 })
 
-t.test('overlapping transactions: commit order is number order, and a poller misses none', async (t) => {
+t.test('overlapping transactions commit in order, and a poller misses none', async (t) => {
   const { a, b } = await twoHubs(t)
   let inside!: () => void
   let finish!: () => void
@@ -121,7 +121,7 @@ t.test('overlapping transactions: commit order is number order, and a poller mis
   t.same(a.seen, b.seen, 'every hub applies all changes in one order')
 })
 
-t.test('E79 a change that waited for a lock of another hub is not made by who is locked', async (t) => {
+t.test('E79 a change that waited for another hub is rejected if its caller was locked', async (t) => {
   const { a, b } = await twoHubs(t)
   let inside!: () => void
   let finish!: () => void
@@ -148,7 +148,7 @@ t.test('E79 a change that waited for a lock of another hub is not made by who is
   t.notOk(b.names.has('by-ann'))
 })
 
-t.test('fault 10: with the listening connections killed, a lock is seen by polling', async (t) => {
+t.test('fault 10: a hub finds a lock by polling when the listening connections are killed', async (t) => {
   const { a, b } = await twoHubs(t)
   const kill = () =>
     sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'mezhub-listen'`.execute(
@@ -163,7 +163,7 @@ t.test('fault 10: with the listening connections killed, a lock is seen by polli
   }
 })
 
-t.test('fault 7: writers that wait for another hub leave connections to read with', async (t) => {
+t.test('fault 7: writers that wait for another hub leave connections for readers', async (t) => {
   const { a, b } = await twoHubs(t)
   let finish!: () => void
   let inside!: () => void
@@ -183,7 +183,7 @@ t.test('fault 7: writers that wait for another hub leave connections to read wit
   t.equal(b.names.size, 60)
 })
 
-t.test('an upgrade during a backup leaves the hubs that run alone, and ends after it', async (t) => {
+t.test('an upgrade during a backup leaves running hubs alone, and ends after the backup', async (t) => {
   const config = await store.config()
   const log = keptLog()
   const [hub, next, backup] = await Promise.all([
@@ -228,7 +228,7 @@ t.test('an upgrade during a backup leaves the hubs that run alone, and ends afte
 })
 
 t.test(
-  'changes at once wait for each other, whatever isolation the database has as its default',
+  'concurrent changes wait for each other, whatever the default isolation of the database',
   async (t) => {
     const config = await store.config()
     const url = config.driver === 'postgres' ? config.url : ''
@@ -244,7 +244,7 @@ t.test(
   },
 )
 
-t.test('J126 of two hubs that spend one join token at once, one gets it', async (t) => {
+t.test('J126 a join token that two hubs spend at once admits one agent', async (t) => {
   const config = await store.config()
   const [one, two] = [await open(config), await open(config)]
   t.teardown(() => Promise.all([one.close(), two.close()]))

@@ -16,7 +16,7 @@ function start() {
 }
 
 t.test(
-  'B24 a browser that has just been refused may send more, at the same host and for a while',
+  'B24 a browser that was just refused may send larger heads, to the same host and for a while',
   async (t) => {
     const { clock, rescue } = start()
     t.equal(rescue.opened(from('192.0.2.1')), null)
@@ -31,7 +31,7 @@ t.test(
   },
 )
 
-t.test('B24 only so many connections may send more at once', async (t) => {
+t.test('B24 the number of connections that may send larger heads is limited', async (t) => {
   const { rescue } = start()
   rescue.expect(from('192.0.2.1'))
   for (let count = 0; count < 16; count++) t.ok(rescue.opened(from('192.0.2.1')))
@@ -40,7 +40,7 @@ t.test('B24 only so many connections may send more at once', async (t) => {
   t.ok(rescue.opened(from('192.0.2.1')))
 })
 
-t.test('B24 of clients that were refused the newest 1,000 are remembered', async (t) => {
+t.test('B24 the newest 1,000 refused clients are remembered', async (t) => {
   const { rescue } = start()
   for (let count = 0; count <= 1_000; count++) rescue.expect(from(`client ${count}`))
   t.equal(rescue.opened(from('client 0')), null)
@@ -73,7 +73,7 @@ function reset(
 }
 
 t.test(
-  'B24 B25 the reset expires cookies by name, on this host and above it, and none of the hub’s',
+  'B24 B25 the reset expires cookies by name on this host and above it, and no cookie of the hub',
   async (t) => {
     const { status, lines = [] } = reset() ?? {}
     t.equal(status, 200)
@@ -89,7 +89,7 @@ t.test(
   },
 )
 
-t.test('B24 the reset expires no cookies of domains above that of the apps', async (t) => {
+t.test('B24 the reset keeps cookies of domains above that of the apps', async (t) => {
   const domainsOf = (host: string, appsDomain: string | null) => {
     const { lines = [] } =
       reset({ Host: host, Origin: `https://${host}`, Cookie: 'x=1' }, {}, appsDomain) ?? {}
@@ -106,7 +106,7 @@ t.test('B24 the reset expires no cookies of domains above that of the apps', asy
   t.strictSame(domainsOf('a.notapps.example.com', 'apps.example.com'), ['a.notapps.example.com'])
 })
 
-t.test('B24 cookies are deleted for a click in the host’s own page alone', async (t) => {
+t.test('B24 cookies are deleted only after a click on the host’s own page', async (t) => {
   t.equal(
     reset({ Origin: 'null', 'Sec-Fetch-Site': 'same-origin' })?.status,
     200,
@@ -128,14 +128,14 @@ t.test('B24 cookies are deleted for a click in the host’s own page alone', asy
     t.equal(reset({}, other), undefined, JSON.stringify(other))
 })
 
-t.test('B24 a response head stays within what browsers accept', async (t) => {
+t.test('B24 a response head stays within the limits of browsers', async (t) => {
   const Cookie = Array.from({ length: 5_000 }, (_, at) => `cookie-${at}=1`).join('; ')
   const { lines = [] } = reset({ Cookie }) ?? {}
   t.ok(lines.join('\r\n').length < 140_000)
 })
 
 t.test(
-  'B24 an app refuses cookies when it responds with 431, or 400 and closes, to a navigation with many',
+  'B24 a 431, or a 400 that closes, of an app to a navigation with many cookies offers the reset',
   async (t) => {
     const cookies = ['a'.repeat(4_000), 'b'.repeat(4_001)]
     const navigation = { method: 'GET', mode: 'navigate', cookies } as unknown as AppRequest

@@ -34,7 +34,7 @@ function route(
 }
 const to = (host: string, info?: ConnectionInfo, ...more: string[]) => route(['Host', host, ...more], info)
 
-t.test('E73 E74 name in the handshake, host and connection decide together', async (t) => {
+t.test('E73 E74 the name in the handshake, the host and the connection decide together', async (t) => {
   for (const [host, info, wanted] of [
     [HUB, from(HUB), 'web'],
     [HUB, from(null), 'web'],
@@ -62,7 +62,7 @@ t.test('E73 E74 name in the handshake, host and connection decide together', asy
     t.equal(to(host, info), wanted, `${host} over ${JSON.stringify(info)}`)
 })
 
-t.test('E73 exactly one Host line, in whatever case, first or last', async (t) => {
+t.test('E73 a request has exactly one Host line, in any case, first or last', async (t) => {
   t.equal(route(['Accept', '*/*', 'hOsT', HUB, 'X-Forwarded-Host', 'b.test']), 'web')
   for (const lines of [
     [],
@@ -79,7 +79,7 @@ t.test('E73 exactly one Host line, in whatever case, first or last', async (t) =
   t.equal(route([], from(APP)), 'host_invalid!')
 })
 
-t.test('F81 F84 version, framing, method and target', async (t) => {
+t.test('F81 F84 version, framing, method and target are checked', async (t) => {
   t.equal(route(['Host', HUB], from(null), '/', 'GET', 3), 'version_unsupported')
   t.equal(route(['Host', HUB], from(null), '/', 'GET', 2), 'version_unsupported', 'in the words of HTTP/1.1')
   t.equal(to(HUB, from(null), 'Content-Length', '3', 'Content-Length', '3'), 'framing_invalid')
@@ -100,7 +100,7 @@ t.test('F81 F84 version, framing, method and target', async (t) => {
     t.equal(route(['Host', HUB], from(null), url), 'target_invalid', JSON.stringify(url))
 })
 
-t.test('F92 the limits of a head are the same for every host', async (t) => {
+t.test('F92 the limits of a head are equal for every host', async (t) => {
   for (const host of [HUB, APP]) {
     const mark = host === APP ? '!' : ''
     const lines = Array.from({ length: 100 }, (_, at) => [`x-${at}`, '1']).flat()
@@ -110,7 +110,7 @@ t.test('F92 the limits of a head are the same for every host', async (t) => {
   }
 })
 
-t.test('what an app’s protocol gets: host, target and framing', async (t) => {
+t.test('an app’s protocol gets the host, target and framing', async (t) => {
   const head = {
     method: 'POST',
     url: `https://${APP}/a?b`,
@@ -135,7 +135,7 @@ t.test('what an app’s protocol gets: host, target and framing', async (t) => {
   t.match(router.route(open, from(APP)), { length: undefined })
 })
 
-t.test('the https address of a host', async (t) => {
+t.test('a plain request gets the https address of its host', async (t) => {
   t.equal(router.originOf(`${APP}:80`), `https://${APP}:8443`)
   for (const host of ['evil.test', 'a b', '']) t.equal(router.originOf(host), names.hubOrigin)
 })

@@ -103,19 +103,19 @@ const refused: Readonly<Record<string, readonly string[]>> = {
   ],
 }
 
-t.test('E73 hosts that are understood, in canonical form', async (t) => {
+t.test('E73 valid hosts are returned in canonical form', async (t) => {
   for (const [value, host, port] of understood)
     t.strictSame(parseHost(value), { host, port }, JSON.stringify(value))
 })
 
-t.test('E73 K145 everything else is refused with a reason, and no guess is made', async (t) => {
+t.test('E73 K145 invalid hosts are refused with a reason, and never guessed', async (t) => {
   for (const [what, values] of Object.entries(refused))
     for (const value of values) {
       t.type(parseHost(value), 'string', `${what}: ${JSON.stringify(value.slice(0, 60))}`)
     }
 })
 
-t.test('N172 a long hostile value is judged at once', async (t) => {
+t.test('N172 a long hostile value is checked at once', async (t) => {
   const watch = startStopwatch()
   for (const text of [
     'a-'.repeat(50_000),

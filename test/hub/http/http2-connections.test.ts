@@ -114,7 +114,7 @@ t.test('H108 floods of frames that do nothing end the connection', async (t) => 
   await works(t)
 })
 
-t.test('H108 a header block that never ends, in CONTINUATION frames', async (t) => {
+t.test('H108 a header block that never ends, in CONTINUATION frames, ends the connection', async (t) => {
   for (const piece of [Buffer.alloc(0), block([['x-filler', 'y'.repeat(1_000)]])]) {
     const client = await open()
     client.send(frame(HEADERS, END_STREAM, 1, block(GET)))
@@ -127,7 +127,7 @@ t.test('H108 a header block that never ends, in CONTINUATION frames', async (t) 
   await works(t)
 })
 
-t.test('H108 who breaks the protocol and leaves at once leaves nothing behind in memory', async (t) => {
+t.test('H108 a client that breaks the protocol and leaves at once leaves nothing in memory', async (t) => {
   const count = await sessionCounter()
   const before = count()
   const there = { port: hub.port, host: '127.0.0.1', ca: hub.ca, servername: HUB, ALPNProtocols: ['h2'] }
@@ -136,7 +136,7 @@ t.test('H108 who breaks the protocol and leaves at once leaves nothing behind in
   t.pass('collected')
 })
 
-t.test('H108 a connection that lives keeps nothing of its streams that are over', async (t) => {
+t.test('H108 a long connection keeps nothing of its closed streams', async (t) => {
   const count = await streamCounter()
   const before = count()
   const client = await open()
@@ -169,7 +169,7 @@ t.test('H107 a rapid reset ends the connection', async (t) => {
   await works(t)
 })
 
-t.test('H109 HPACK bombs and endless cookies are refused, and memory stays', async (t) => {
+t.test('H109 HPACK bombs and endless cookies are refused, and memory stays flat', async (t) => {
   const before = process.memoryUsage().rss
   const bomb = await open()
   const big = Buffer.concat([
@@ -219,7 +219,7 @@ t.test('H109 HPACK bombs and endless cookies are refused, and memory stays', asy
   t.ok(process.memoryUsage().rss - before < 200e6)
 })
 
-t.test('H113 garbage in place of HTTP/2 closes that connection only', async (t) => {
+t.test('H113 garbage instead of HTTP/2 closes that connection only', async (t) => {
   for (const bytes of [
     Buffer.alloc(5_000, 0xab),
     Buffer.from('GET / HTTP/1.1\r\nhost: x\r\n\r\n'),
@@ -271,7 +271,7 @@ t.test(
   },
 )
 
-t.test('a connection without a request is ended, politely', async (t) => {
+t.test('a connection without a request ends with GOAWAY', async (t) => {
   const slow = await startWeb([], {}, { limits: { headerMs: 500 } })
   t.teardown(slow.stop)
   const socket = connect({
@@ -298,9 +298,9 @@ t.test('a connection without a request is ended, politely', async (t) => {
   t.equal(await client.ended(), 0, 'N166 half a header block as well')
 })
 
-t.test('a frame budget', async (t) => {
+t.test('frames beyond the budget end the connection', async (t) => {
   const none = () => 0
-  t.test('what carries something is no flood, however much it is', async (t) => {
+  t.test('frames with content are not a flood, however many', async (t) => {
     const budget = new FrameBudget()
     let received = 0
     let sent = 0
@@ -318,7 +318,7 @@ t.test('a frame budget', async (t) => {
     }
     t.equal(floods, 0)
   })
-  t.test('a body that nobody reads is no flood', async (t) => {
+  t.test('an unread body is not a flood', async (t) => {
     const budget = new FrameBudget()
     budget.request(300)
     t.notOk(budget.check(9_000_000, 0, () => 8_999_000))
@@ -326,7 +326,7 @@ t.test('a frame budget', async (t) => {
     t.notOk(budget.check(9_000_100, 0, none))
     t.ok(budget.check(10_500_000, 0, none), 'and gives no credit')
   })
-  t.test('a slow flood is one too', async (t) => {
+  t.test('a slow flood is a flood too', async (t) => {
     const budget = new FrameBudget()
     let received = 0
     let seconds = 0

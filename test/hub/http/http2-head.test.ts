@@ -14,7 +14,7 @@ t.test('a head over HTTP/2 becomes one of HTTP/1.1, with its cookies as one', as
   })
 })
 
-t.test('E73 what could be understood in two ways is refused, whatever Node.js has let pass', async (t) => {
+t.test('E73 an ambiguous head is refused, although Node.js lets it pass', async (t) => {
   for (const [what, fields] of Object.entries({
     'two hosts': [...plain, 'host', 'a.test', 'host', 'a.test'],
     'another host': [...plain, 'host', 'b.test'],

@@ -71,7 +71,7 @@ async function ask(session: ClientHttp2Session, more: OutgoingHttpHeaders, body:
   }
 }
 
-t.test('the hub’s own host over HTTP/2', async (t) => {
+t.test('the hub responds on its own host over HTTP/2', async (t) => {
   const hub = await startWeb([api])
   t.teardown(hub.stop)
   const session = await open(hub)
@@ -80,7 +80,7 @@ t.test('the hub’s own host over HTTP/2', async (t) => {
   const post = (path: string, more: OutgoingHttpHeaders, body: string | Buffer) =>
     ask(session, { ':method': 'POST', ':path': path, ...json, ...more }, body)
 
-  await t.test('sessions, tokens and roles count as they do elsewhere', async (t) => {
+  await t.test('sessions, tokens and roles count as over HTTP/1.1', async (t) => {
     const me = (more: OutgoingHttpHeaders) => ask(session, { ':path': '/v1/webapi/me', ...more })
     t.equal((await me({})).status, 401)
     t.match((await me({ authorization: 'Bearer alice' })).json, { user: 'alice', clientIp: '127.0.0.1' })
@@ -93,7 +93,7 @@ t.test('the hub’s own host over HTTP/2', async (t) => {
     t.equal((await post('/v1/webapi/things', { authorization: 'Bearer root' }, '{"name":1}')).status, 400)
   })
 
-  await t.test('K142 changes by cookie need our Origin and the token', async (t) => {
+  await t.test('K142 changes with a cookie need the hub’s Origin and the token', async (t) => {
     const cookie = '__Host-mezite_session=root'
     const token = { 'x-mezite-csrf': csrfToken('root') }
     const change = (more: OutgoingHttpHeaders) =>
@@ -104,7 +104,7 @@ t.test('the hub’s own host over HTTP/2', async (t) => {
     t.equal((await change({ ...token, origin: `https://${HUB}` })).status, 200)
   })
 
-  await t.test('every answer carries the security headers, HEAD and errors too', async (t) => {
+  await t.test('every response carries the security headers, HEAD and errors too', async (t) => {
     for (const asked of [{ ':path': '/nothing' }, { ':path': '/v1/webapi/large', ':method': 'HEAD' }]) {
       const { headers, text } = await ask(session, asked)
       t.match(headers['content-security-policy'], /default-src 'none'/)
@@ -115,7 +115,7 @@ t.test('the hub’s own host over HTTP/2', async (t) => {
     t.equal((await ask(session, { ':path': '/v1/webapi/large' })).text.length, 300_000)
   })
 
-  await t.test('E73 E74 only the hub’s own name is served', async (t) => {
+  await t.test('E73 E74 the server answers only to the hub’s own name', async (t) => {
     const get = (more: OutgoingHttpHeaders, at = session) => ask(at, { ':path': '/v1/webapi/large', ...more })
     for (const host of [APP, 'evil.test', '127.0.0.1'])
       t.equal((await get({ ':authority': host })).status, 421, host)
@@ -130,7 +130,7 @@ t.test('the hub’s own host over HTTP/2', async (t) => {
     other.destroy()
   })
 
-  await t.test('H110 H114 odd requests are refused', async (t) => {
+  await t.test('H110 H114 unusual requests are refused', async (t) => {
     const client = new RawHttp2(await dial(hub))
     await client.ping()
     let id = -1
@@ -167,7 +167,7 @@ t.test('the hub’s own host over HTTP/2', async (t) => {
     client.socket.destroy()
   })
 
-  await t.test('K141 bodies: too large, malformed, expected', async (t) => {
+  await t.test('K141 too large, malformed and expected bodies are handled', async (t) => {
     const large = Buffer.alloc(2 * 1024 * 1024, 32)
     t.equal((await post('/v1/webapi/echo', { 'content-length': large.length }, large)).status, 413)
     t.equal((await post('/v1/webapi/echo', {}, large)).status, 413, 'without a length')
@@ -185,7 +185,7 @@ t.test('the hub’s own host over HTTP/2', async (t) => {
     t.match((await post('/v1/webapi/echo', {}, '{"a":1}')).json, { got: { a: 1 } }, 'the connection lives')
   })
 
-  await t.test('drain lets a running request end, says goodbye, and takes nothing new', async (t) => {
+  await t.test('drain lets a running request end, sends GOAWAY, and accepts nothing new', async (t) => {
     const client = new RawHttp2(await dial(hub))
     await client.ping()
     const get: Fields = [
@@ -209,7 +209,7 @@ t.test('the hub’s own host over HTTP/2', async (t) => {
   })
 })
 
-t.test('patience with slow clients over HTTP/2 ends', async (t) => {
+t.test('slow clients over HTTP/2 time out', async (t) => {
   const hub = await startWeb([api], { limits: { headerMs: 500, requestMs: 500 } })
   t.teardown(hub.stop)
   const client = new RawHttp2(await dial(hub), setting(4, 0))

@@ -44,7 +44,7 @@ const aborted = (signal: AbortSignal) =>
   })
 const name = 'test'
 
-t.test('of two hubs one at a time runs a job', async (t) => {
+t.test('one of two hubs at a time runs a job', async (t) => {
   let [running, most, runs] = [0, 0, 0]
   const hubs = await startHubs(t, 2, { name, everyMs: 1_000, jitterMs: 0 }, async () => {
     running += 1
@@ -62,7 +62,7 @@ t.test('of two hubs one at a time runs a job', async (t) => {
   t.ok(next! > new Date())
 })
 
-t.test('fault 44: when a hub dies, another one runs the job again once the lease has ended', async (t) => {
+t.test('fault 44: another hub runs the job of a dead one again once the lease has expired', async (t) => {
   const ran: number[] = []
   const [first, second] = await startHubs(t, 2, { name, everyMs: 3_600_000 }, async (hub, signal) => {
     ran.push(hub)
@@ -125,7 +125,7 @@ t.test('a run that fails or is late is counted, reported and repeated sooner', a
   t.match(await hub.state(), { result: 'done', running: false })
 })
 
-t.test('a job that is asked to run while it runs runs once more', async (t) => {
+t.test('a job that is requested while it runs runs once more', async (t) => {
   let runs = 0
   let finish = () => {}
   const [hub] = await startHubs(t, 1, { name, everyMs: 3_600_000 }, async () => {

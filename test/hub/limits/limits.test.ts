@@ -20,7 +20,7 @@ import { captureHello } from '../listener/capture-hello.ts'
 /** How long it may take to read what a client sends. */
 const DEMANDED_MS = 10
 
-t.test('N169 whatever was taken is given back, and no cap is ever passed', async (t) => {
+t.test('N169 every place that was taken is released, and no cap is exceeded', async (t) => {
   const step = fc.record({
     user: fc.constantFrom('a', 'b', null),
     app: fc.constantFrom('x', 'y'),
@@ -80,7 +80,7 @@ function groupsOf(address: string): string[] {
   return [...sides[0]!, ...gap, ...(sides[1] ?? [])]
 }
 
-t.test('a rate has a burst of one minute, then a steady flow', async (t) => {
+t.test('a rate allows a burst of one minute, then a steady flow', async (t) => {
   const clock = fakeClock(0)
   const rate = createRateLimit(clock)
   const taken = () => Array.from({ length: 100 }, () => rate.take('a', 60)).filter(Boolean).length
@@ -96,7 +96,7 @@ t.test('a rate has a burst of one minute, then a steady flow', async (t) => {
   t.equal(patient, 50, 'asking too often gets the rate, not nothing')
 })
 
-t.test('limits that make no sense are refused with their key', async (t) => {
+t.test('impossible limits are refused with their key', async (t) => {
   const said = (raw: object) => {
     const problems: string[] = []
     completeLimits(raw, (key, message) => problems.push(`${key} ${message}`))
@@ -117,7 +117,7 @@ t.test('limits that make no sense are refused with their key', async (t) => {
 const closed = (socket: Socket): Promise<unknown> =>
   socket.destroyed ? Promise.resolve() : once(socket, 'close')
 
-t.test('N169 one address at its cap shuts out nobody else', async (t) => {
+t.test('N169 an address at its cap does not shut out others', async (t) => {
   const limits = { connectionsPerAddress: 20, handshakesPerAddress: 8, handshakeMs: 30_000 }
   const hub = await startWeb([], {}, { limits })
   t.teardown(hub.stop)
@@ -161,7 +161,7 @@ t.test('N169 one address at its cap shuts out nobody else', async (t) => {
   t.notOk(again.destroyed, 'and given back')
 })
 
-t.test('N169 clients behind a balancer are counted as themselves, the balancer is not', async (t) => {
+t.test('N169 clients behind a balancer are counted by themselves, and the balancer is not', async (t) => {
   const limits = { connectionsPerAddress: 3 }
   const hub = await startWeb([], {}, { limits, proxyProtocol: 'required', trustedProxies: ['127.0.0.1'] })
   t.teardown(hub.stop)
@@ -184,7 +184,7 @@ t.test('N169 clients behind a balancer are counted as themselves, the balancer i
   t.ok(await served('203.0.113.10'))
 })
 
-t.test('N169 new connections of an address are a matter of time as well', async (t) => {
+t.test('N169 the rate of new connections of an address is limited as well', async (t) => {
   const hub = await startWeb([], {}, { limits: { connectionsPerAddressPerMinute: 5 } })
   t.teardown(hub.stop)
   const answers = await Promise.all([1, 2, 3, 4, 5, 6, 7, 8].map(() => hub.ask('GET', '/').catch(() => null)))
@@ -201,7 +201,7 @@ t.test('N170, fault 35 headers and URLs beyond the limits are refused in words',
   t.equal((await hub.ask('GET', '/', { 'x-big': 'y'.repeat(6_000) })).status, 404)
 })
 
-t.test('N172 what strangers send is judged in linear time', async (t) => {
+t.test('N172 input of strangers is checked in linear time', async (t) => {
   const SIZE = 100_000
   const hostile = [
     'a',

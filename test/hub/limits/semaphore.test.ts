@@ -2,7 +2,7 @@ import t from 'tap'
 import { createSemaphore } from '../../../core/hub/limits/semaphore.ts'
 import { startStopwatch } from '../../stopwatch.ts'
 
-t.test('few pass at once, few wait in order, and none for long; others are refused at once', async (t) => {
+t.test('a semaphore admits few at once, queues few for a short time, refuses the rest', async (t) => {
   const take = createSemaphore({ atOnce: 2, waiting: 2, waitMs: 2_000, refuse: (why) => new Error(why) })
   const [first, second] = [await take(), await take()]
   const passed: string[] = []

@@ -247,7 +247,7 @@ for (const [name, layout] of [
   ],
   ['nginx that ends TLS', { program: 'nginx', trusted: true, config: nginxEndsTls }],
 ] as const satisfies readonly (readonly [string, Layout])[]) {
-  t.test(`F95 ${name}`, async (t) => {
+  t.test(`F95 ${name} passes the client’s address`, async (t) => {
     const { hub, port } = await start(t, layout)
     t.equal(await passesEverything(t, hub, port, '127.9.9.9'), '127.9.9.9', 'the address of the client')
     await overHttp2(t, port)
@@ -262,7 +262,7 @@ for (const [turn, [name, send]] of (
     ['no PROXY protocol', ''],
   ] as const
 ).entries()) {
-  t.test(`F95 HAProxy that passes TLS through, ${name}`, async (t) => {
+  t.test(`F95 HAProxy in TCP mode passes the client’s address, ${name}`, async (t) => {
     const { hub, port } = await start(t, {
       program: 'haproxy',
       trusted: send !== '',

@@ -56,7 +56,7 @@ async function make(options: Partial<CertificatesOptions>, lines: string[] = [])
   return certificates
 }
 
-t.test('the development certificate', async (t) => {
+t.test('the development certificate is stored and reused', async (t) => {
   const first = await make({})
   t.teardown(first.close)
   t.ok(first.development)
@@ -82,7 +82,7 @@ t.test('the development certificate', async (t) => {
   t.not(third.browserTls().cert, first.browserTls().cert, 'made anew near its end')
 })
 
-t.test('the development certificate is for loopback or .localhost unless it is asked for', async (t) => {
+t.test('the development certificate is limited to loopback unless more is requested', async (t) => {
   const publicNames = {
     ...names,
     hubOrigin: 'https://hub.test',
@@ -98,7 +98,7 @@ t.test('the development certificate is for loopback or .localhost unless it is a
   }
 })
 
-t.test('the start is refused for files that cannot serve', async (t) => {
+t.test('files that cannot serve stop the start', async (t) => {
   await t.rejects(make({ main: await pair('hub-only', HUB) }), {
     code: 'MEZ_CERTIFICATE_NAMES',
     message: /only hub/,
@@ -117,7 +117,7 @@ t.test('the start is refused for files that cannot serve', async (t) => {
 })
 
 t.test(
-  'fault 30: changed files are taken up, broken ones keep the old pair, and no connection drops',
+  'fault 30: changed files are loaded, broken ones keep the old pair, and no connection drops',
   async (t) => {
     const lines: string[] = []
     const main = await pair('main', HUB)
@@ -183,7 +183,7 @@ t.test(
   },
 )
 
-t.test('a certificate warns before it expires, and an expired one refuses the start', async (t) => {
+t.test('a certificate causes a warning before it expires, and an expired one stops the start', async (t) => {
   const main = await pair('expiring', HUB, APPS)
   const expires = new X509Certificate(readFileSync(main.certFile)).validToDate.getTime()
   const at = (ms: number) => ({ ...systemClock, now: () => ms })
@@ -245,7 +245,7 @@ async function handshake(port: number, servername: string | null, ...ALPNProtoco
   return Promise.race([failed, done])
 }
 
-t.test('V231 a source serves its hosts, and proves only what is asked for', async (t) => {
+t.test('V231 a source serves its hosts, and answers only challenges that it expects', async (t) => {
   const app = 'wiki.apps.mezite.localhost'
   const { source, served, proved } = sourceOf()
   const lines: string[] = []
@@ -296,7 +296,7 @@ t.test('V231 a source serves its hosts, and proves only what is asked for', asyn
   await until(() => front.connections === 0, 'the hub closes every connection of a proof')
 })
 
-t.test('files come before sources, which must cover the host of the hub without them', async (t) => {
+t.test('files take precedence over sources, which must cover the hub’s host otherwise', async (t) => {
   const app = 'wiki.apps.mezite.localhost'
   const { source, served } = sourceOf()
   served.set(HUB, await testCertificate(['wrong.test']))
@@ -327,7 +327,7 @@ t.test('files come before sources, which must cover the host of the hub without 
   })
 })
 
-t.test('V230 a source that throws serves nothing, and ends nothing', async (t) => {
+t.test('V230 a source that throws serves nothing, and does not stop the hub', async (t) => {
   const broken = () => {
     throw new Error('broken')
   }

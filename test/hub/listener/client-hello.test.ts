@@ -4,7 +4,7 @@ import { readClientHello } from '../../../core/hub/listener/client-hello.ts'
 import { captureHello } from './capture-hello.ts'
 import { cutHello, paddedHello } from './cut-hello.ts'
 
-t.test('reads what a real client sends, in any pieces', async (t) => {
+t.test('reads the ClientHello of a real client, in any pieces', async (t) => {
   const bytes = await captureHello({ servername: 'Hub.Example', ALPNProtocols: ['h2', 'http/1.1'] })
   const wanted = { kind: 'hello', hello: { serverName: 'hub.example', alpn: ['h2', 'http/1.1'] } }
   t.strictSame(readClientHello(bytes), wanted)
@@ -49,7 +49,7 @@ t.test('H113 empty records are refused', async (t) => {
   t.match(readClientHello(second), { kind: 'invalid', reason })
 })
 
-t.test('H113 E73 whatever another reader could take for something else is refused', async (t) => {
+t.test('H113 E73 a ClientHello that is ambiguous for another parser is refused', async (t) => {
   const u16 = (value: number) => Buffer.from([value >> 8, value & 255])
   const sized = (bytes: Buffer) => Buffer.concat([u16(bytes.length), bytes])
   const extension = (type: number, data: Buffer) => Buffer.concat([u16(type), sized(data)])
@@ -103,12 +103,12 @@ t.test('H113 E73 whatever another reader could take for something else is refuse
     t.match(verdict, { kind: 'invalid' }, what)
 })
 
-t.test('no server name, no ALPN', async (t) => {
+t.test('a ClientHello may lack a server name and ALPN', async (t) => {
   const bytes = await captureHello({})
   t.strictSame(readClientHello(bytes), { kind: 'hello', hello: { serverName: null, alpn: [] } })
 })
 
-t.test('H113 garbage never throws and mutations are read or refused', async (t) => {
+t.test('H113 garbage never throws, and mutations are read or refused', async (t) => {
   t.equal(readClientHello(Buffer.from('GET / HTTP/1.1\r\n\r\n')).kind, 'invalid')
   t.equal(readClientHello(Buffer.from([22, 3, 1, 255, 255])).kind, 'invalid')
   const real = await captureHello({ servername: 'hub.example', ALPNProtocols: ['http/1.1'] })

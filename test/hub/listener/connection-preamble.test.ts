@@ -58,7 +58,7 @@ t.test(
   },
 )
 
-t.test('H113 a client that cuts its ClientHello to pieces is refused before it sent much', async (t) => {
+t.test('H113 a client that cuts its ClientHello into tiny pieces is refused early', async (t) => {
   const tiny = cutHello(paddedHello(10_000), 1)
   for (const size of [1, 6, 50]) {
     const { refused, sent } = await feed(piecesOf(tiny, size))
@@ -67,7 +67,7 @@ t.test('H113 a client that cuts its ClientHello to pieces is refused before it s
   }
 })
 
-t.test('H113 a ClientHello that declares too much is refused before it is waited for', async (t) => {
+t.test('H113 a ClientHello that declares too much is refused without waiting for it', async (t) => {
   const head = Buffer.from([22, 3, 1, 0x40, 0, 1, 1, 0, 0])
   t.equal((await feed([head])).refused, 'ClientHello too long')
 })

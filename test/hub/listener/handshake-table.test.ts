@@ -25,7 +25,7 @@ function start(most: number, sessions: () => string[] = () => []) {
   return { table, add, closed, groups, clock }
 }
 
-t.test('N167 the oldest of the address group that holds most is closed', async (t) => {
+t.test('N167 the oldest handshake of the largest address group is closed', async (t) => {
   const { table, add, closed, groups } = start(6)
   add('192.0.2.1', 'a 1')
   add('198.51.100.1', 'b 1')
@@ -46,7 +46,7 @@ t.test('N167 the oldest of the address group that holds most is closed', async (
   t.equal(groups.at(-1), '203.0.113.0/24')
 })
 
-t.test('N167 an IPv6 group is a /56', async (t) => {
+t.test('N167 IPv6 addresses are grouped by /56', async (t) => {
   const { add, groups } = start(3)
   add('2001:db8:0:aa01::1')
   add('2001:db8:0:aaff::1')

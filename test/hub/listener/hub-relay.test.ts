@@ -72,7 +72,7 @@ const answer = (socket: Socket): Promise<Buffer> =>
   })
 const isRefused = (bytes: Buffer): boolean => bytes.length === 0 || bytes.subarray(0, 6).equals(ALERT)
 
-t.test('a wish is served by that hub, which hears who the client is', async (t) => {
+t.test('a wish is served by the wanted hub, which learns the client’s address', async (t) => {
   for (const id of ['hub-1', 'hub-2']) {
     const wish = await wishFor(id)
     const socket = dial(one!.port, wish.subarray(0, 40))
@@ -88,7 +88,7 @@ t.test('a wish is served by that hub, which hears who the client is', async (t) 
   }
 })
 
-t.test('bytes go both ways, and the two connections end together', async (t) => {
+t.test('bytes pass in both directions, and the two connections end together', async (t) => {
   const warnings: Error[] = []
   const warned = (warning: Error) => void warnings.push(warning)
   process.on('warning', warned)
@@ -117,7 +117,7 @@ t.test('bytes go both ways, and the two connections end together', async (t) => 
   t.same(warnings, [], 'and no connection gathers listeners')
 })
 
-t.test('a hub that is unknown or away serves nobody, and this one lives', async (t) => {
+t.test('an unknown or absent hub serves nobody, and this hub goes on', async (t) => {
   reachable.set('hub-away', `127.0.0.1:${await freePort()}`)
   for (const id of ['hub-away', 'hub-9', '', '127.0.0.1:22', '__proto__'])
     t.ok(isRefused(await answer(dial(one!.port, await wishFor(id)))), id)
@@ -141,7 +141,7 @@ t.test('a hub that is unknown or away serves nobody, and this one lives', async 
   t.equal(String(await answer(dial(one!.port, await wishFor('hub-1')))), 'taken')
 })
 
-t.test('A15 only a hub of this cluster can say where a connection comes from', async (t) => {
+t.test('A15 only a hub of this cluster can state where a connection comes from', async (t) => {
   const source = { address: '203.0.113.9', port: 4711 }
   const said = (id: string, key = KEY, ms = 0): Buffer => {
     aheadMs = ms
@@ -182,7 +182,7 @@ t.test('A15 only a hub of this cluster can say where a connection comes from', a
   })
 })
 
-t.test('what a hub says ahead is known by its first byte, and never longer than 1 KiB', (t) => {
+t.test('the preface of a hub is recognised by its first byte, and limited to 1 KiB', (t) => {
   const peers = peersOf('hub-2')
   const line = peersOf('hub-1').header('hub-2', { address: '203.0.113.9', port: 4711 })
   for (const length of [1, 13, 14, line.length - 1]) {
@@ -199,7 +199,7 @@ t.test('what a hub says ahead is known by its first byte, and never longer than 
   t.end()
 })
 
-t.test('behind balancers that must name the client other hubs do, strangers do not', async (t) => {
+t.test('only hubs connect directly where balancers must name the client', async (t) => {
   const hub = await startHub('hub-4', { proxyProtocol: 'required', trustedProxies: ['10.0.0.0/8'] })
   t.equal(String(await answer(dial(one!.port, await wishFor('hub-4')))), 'taken')
   const before = taken.length
@@ -214,14 +214,14 @@ t.test('behind balancers that must name the client other hubs do, strangers do n
   t.equal(taken.length, before)
 })
 
-t.test('the client that a balancer names is the one that the other hub hears of', async (t) => {
+t.test('the other hub gets the client address that a balancer names', async (t) => {
   const hub = await startHub('hub-6', { proxyProtocol: 'required', trustedProxies: ['127.0.0.0/8'] })
   const line = Buffer.from('PROXY TCP4 203.0.113.7 10.0.0.1 4712 443\r\n')
   t.equal(String(await answer(dial(hub.port, line, await wishFor('hub-2')))), 'taken')
   t.match(taken.at(-1), { hub: 'hub-2', info: { clientIp: '203.0.113.7', clientPort: 4712, via: 'hub-6' } })
 })
 
-t.test('what is handed on counts as its client’s connection, not as the hub’s', async (t) => {
+t.test('a relayed connection counts for its client, not for the hub', async (t) => {
   await startHub('hub-5', { limits: { connectionsPerAddress: 2, handshakesPerAddress: 2 } })
   const peers = peersOf('hub-3')
   const wish = await wishFor('hub-5')
@@ -233,23 +233,20 @@ t.test('what is handed on counts as its client’s connection, not as the hub’
   t.equal(String(await from('192.0.2.4')), 'taken')
 })
 
-t.test(
-  'a connection that was handed on is no handshake here, but part of what a stop waits for',
-  async (t) => {
-    const hub = await startHub('hub-7', { limits: { handshakes: 1 } })
-    const wish = await wishFor('hub-2')
-    const first = dial(hub.port, wish)
-    t.equal(String(await answer(first)), 'taken')
-    const second = dial(hub.port, wish)
-    t.equal(String(await answer(second)), 'taken')
-    let drained = false
-    const draining = hub.front.drain(new AbortController().signal).then(() => {
-      drained = true
-    })
-    first.destroy()
-    await once(taken.at(-2)!.socket, 'close')
-    t.notOk(drained)
-    second.destroy()
-    await draining
-  },
-)
+t.test('a relayed connection does not count as a handshake, but a stop waits for it', async (t) => {
+  const hub = await startHub('hub-7', { limits: { handshakes: 1 } })
+  const wish = await wishFor('hub-2')
+  const first = dial(hub.port, wish)
+  t.equal(String(await answer(first)), 'taken')
+  const second = dial(hub.port, wish)
+  t.equal(String(await answer(second)), 'taken')
+  let drained = false
+  const draining = hub.front.drain(new AbortController().signal).then(() => {
+    drained = true
+  })
+  first.destroy()
+  await once(taken.at(-2)!.socket, 'close')
+  t.notOk(drained)
+  second.destroy()
+  await draining
+})

@@ -24,7 +24,7 @@ async function closed(socket: Socket): Promise<number> {
   return performance.now() - start
 }
 
-t.test('the public port', async (t) => {
+t.test('the public port serves TLS', async (t) => {
   const taken: { bytes: Buffer; info: ConnectionInfo }[] = []
   const hub = await startWeb(
     [],
@@ -42,7 +42,7 @@ t.test('the public port', async (t) => {
   t.teardown(hub.stop)
   const works = async () => t.match(await hub.raw(GET), /^HTTP\/1\.1 404 /, 'a good client is served')
 
-  await t.test('a handshake in single bytes', async (t) => {
+  await t.test('a handshake in single bytes succeeds', async (t) => {
     const raw = connectTcp(hub.port, '127.0.0.1')
     raw.setNoDelay(true)
     const hello = await captureHello({ servername: 'hub.mezite.localhost' })
@@ -71,7 +71,7 @@ t.test('the public port', async (t) => {
     socket.destroy()
   })
 
-  await t.test('mixed and unknown ALPN is refused', async (t) => {
+  await t.test('mixed and unknown ALPN names are refused', async (t) => {
     for (const ALPNProtocols of [
       ['mezite-tunnel/1', 'h2'],
       ['http/1.1', 'mezite-tunnel/1'],
@@ -113,7 +113,7 @@ t.test('the public port', async (t) => {
     await works()
   })
 
-  await t.test('N167 stalls are closed by the deadline at each stage', async (t) => {
+  await t.test('N167 a stalled connection is closed by the deadline of its stage', async (t) => {
     const hello = await captureHello({ servername: 'hub.mezite.localhost' })
     const hurried = await startWeb([], {}, { limits: { handshakeMs: 500 } })
     t.teardown(hurried.stop)
@@ -137,13 +137,13 @@ t.test('the public port', async (t) => {
     await works()
   })
 
-  await t.test('no connection stays behind', async (t) => {
+  await t.test('no connection stays open', async (t) => {
     for (let i = 0; i < 400 && hub.front.connections > 0; i++) await new Promise((r) => setTimeout(r, 50))
     t.equal(hub.front.connections, 0)
   })
 })
 
-t.test('N166 half a request on the hub’s host is closed', async (t) => {
+t.test('N166 half a request on the hub’s host is closed by a deadline', async (t) => {
   const hub = await startWeb([], { limits: { headerMs: 500, requestMs: 1_000 } })
   t.teardown(hub.stop)
   const watch = startStopwatch()
@@ -239,7 +239,7 @@ t.test(
   },
 )
 
-t.test('two protocols that want the same connections stop the start', async (t) => {
+t.test('two protocols that claim the same connections stop the start', async (t) => {
   const rest = { accept() {}, drain: async () => {} }
   const apps = appHosts
   const named = { ...rest, name: 'named', takes: 'alpn', alpn: 'x/1', clientAuthority: null } as const
@@ -289,7 +289,7 @@ t.test('the request goes to the protocol of apps’ hosts, whatever connection b
 })
 
 t.test(
-  'R193 of a full port the oldest strangers of the largest address group are closed, and nobody who has authenticated',
+  'R193 a full port closes the oldest strangers of the largest address group, and no authenticated client',
   { skip: process.platform !== 'linux' && 'only Linux has all of 127.0.0.0/8' },
   async (t) => {
     const hub = await startWeb(
@@ -336,7 +336,7 @@ t.test(
 )
 
 t.test(
-  'N167 4,000 silent connections from four addresses refuse nobody else',
+  'N167 4,000 silent connections from four addresses do not shut out others',
   { skip: process.platform !== 'linux' && 'only Linux has all of 127.0.0.0/8', timeout: 300_000 },
   async (t) => {
     const hub = await startWeb([], {}, { limits: { handshakeMs: 90_000 } })

@@ -12,7 +12,7 @@ import {
 } from '../../../core/hub/listener/development-certificate.ts'
 import { startWeb } from '../api-server/start-web.ts'
 
-t.test('a protocol of its own name demands its authority’s certificate and resumes no session', async (t) => {
+t.test('a protocol requires a certificate of its authority and resumes no session', async (t) => {
   const root = mkdtempSync(join(tmpdir(), 'mez-door-'))
   t.teardown(() => rmSync(root, { recursive: true, force: true }))
   const authority = async (name: string) => {

@@ -5,7 +5,7 @@ import { canonicalAddress, createTrustedProxies } from '../../../core/hub/listen
 
 const V2 = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
 
-t.test('version 1', async (t) => {
+t.test('PROXY protocol version 1 is parsed', async (t) => {
   const line = 'PROXY TCP4 203.0.113.9 10.0.0.1 4711 443\r\n'
   const wanted = { kind: 'header', length: line.length, source: { address: '203.0.113.9', port: 4711 } }
   t.strictSame(readProxyHeader(Buffer.from(`${line}rest`)), wanted)
@@ -24,7 +24,7 @@ t.test('version 1', async (t) => {
   }
 })
 
-t.test('version 2', async (t) => {
+t.test('PROXY protocol version 2 is parsed', async (t) => {
   const v4 = Buffer.concat([V2, Buffer.from([0x21, 0x11, 0, 12, 1, 2, 3, 4, 5, 6, 7, 8, 0, 80, 1, 187])])
   t.strictSame(readProxyHeader(v4), { kind: 'header', length: 28, source: { address: '1.2.3.4', port: 80 } })
   for (let i = 0; i < v4.length; i++) t.equal(readProxyHeader(v4.subarray(0, i)).kind, 'more')
@@ -40,7 +40,7 @@ t.test('version 2', async (t) => {
   )
 })
 
-t.test('A14 X-Forwarded-For counts only behind trusted proxies, from its end', async (t) => {
+t.test('A14 X-Forwarded-For counts only behind trusted proxies, from the right', async (t) => {
   const trusted = createTrustedProxies(['10.0.0.0/8', '::1', '2001:db8::/32'])
   t.ok(trusted.has('10.9.9.9'))
   t.notOk(trusted.has('11.0.0.1'))

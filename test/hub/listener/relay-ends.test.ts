@@ -53,7 +53,7 @@ async function handedOn(relay = startRelay()) {
 t.beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }))
 t.afterEach(() => mock.timers.reset())
 
-t.test('whichever side breaks off takes the other along, and is no hub that cannot be reached', async (t) => {
+t.test('a side that closes ends the other too, and is not counted as an unreachable hub', async (t) => {
   const first = await handedOn()
   first.client.resetAndDestroy()
   await once(first.there, 'close')
@@ -63,7 +63,7 @@ t.test('whichever side breaks off takes the other along, and is no hub that cann
   t.same(failed, [])
 })
 
-t.test('a hub that does not answer is given up after 5 s, one that does is kept', async (t) => {
+t.test('a hub that does not respond is given up after 5 s, and one that responds is kept', async (t) => {
   const { client, there } = await handedOn()
   const lost = await dial()
   const relay = startRelay()
@@ -77,7 +77,7 @@ t.test('a hub that does not answer is given up after 5 s, one that does is kept'
   t.equal(String((await once(client, 'data'))[0]), 'still here')
 })
 
-t.test('a client that leaves before the other hub answers says nothing of that hub', async (t) => {
+t.test('a client that leaves early does not mark the other hub as unreachable', async (t) => {
   const { client, socket } = await dial()
   startRelay().handOn(socket, hanging)
   const gone = once(socket.resume(), 'close')
@@ -88,7 +88,7 @@ t.test('a client that leaves before the other hub answers says nothing of that h
   t.same(failed, [])
 })
 
-t.test('the last word of a hub waits 5 s for a client that does not read, and no longer', async (t) => {
+t.test('the last bytes of a hub wait at most 5 s for a client that does not read', async (t) => {
   const unread: (() => void)[] = []
   const hear = async () => {
     const closing = Promise.withResolvers<void>()

@@ -52,7 +52,7 @@ t.test('an authority that is not loaded issues nothing', async (t) => {
   t.throws(() => make().bundle('hub-ca'), { code: 'MEZ_AUTHORITY_UNREADABLE' })
 })
 
-t.test('certificates have one purpose each', async (t) => {
+t.test('each certificate has one purpose', async (t) => {
   const { make } = await two(t)
   const authorities = make()
   await authorities.load()
@@ -89,7 +89,7 @@ t.test('certificates have one purpose each', async (t) => {
   for (const { serialNumber } of [agent, hub, user]) t.match(serialNumber, /^[4-7][0-9A-F]{31}$/)
 })
 
-t.test('certificates last as long as told, and never longer than their authority', async (t) => {
+t.test('certificates have the requested lifetime, at most that of their authority', async (t) => {
   const { make } = await two(t)
   const authorities = make()
   await authorities.load()
@@ -111,7 +111,7 @@ t.test('certificates last as long as told, and never longer than their authority
   t.ok(Math.abs(agent.notAfter - now - 86_400_000) < 60_000, 'a day')
 })
 
-t.test('a certificate is of the key that has signed it, whatever it says of its issuer', async (t) => {
+t.test('a certificate is verified by the key that signed it, whatever issuer it names', async (t) => {
   const { make } = await two(t)
   const authorities = make()
   await authorities.load()

@@ -12,7 +12,7 @@ import { open, postgresStore } from '../database/stores.ts'
 
 const place = { table: 'connectors', id: 'okta', purpose: 'client-secret' }
 
-t.test('O176 a ciphertext opens at its own place only', (t) => {
+t.test('O176 a ciphertext can be opened only for its own place', (t) => {
   const secretBox = createSecretBox(randomBytes(32))
   const sealed = secretBox.seal(place, Buffer.from('s3cret'))
   t.equal(secretBox.open(place, sealed).toString(), 's3cret')
@@ -130,7 +130,7 @@ t.test('O177 a hub whose key does not fit refuses to start, and nothing is overw
     }
   })
 
-  await t.test('a first start that loses the answer to its COMMIT keeps the key', async (t) => {
+  await t.test('a first start that loses the response to its COMMIT keeps the key', async (t) => {
     const config = await store.config()
     const way = await loseCommits(config.driver === 'postgres' ? config.url : '')
     t.teardown(() => way.close())
@@ -144,28 +144,31 @@ t.test('O177 a hub whose key does not fit refuses to start, and nothing is overw
     t.ok(await start(), 'the next start has it')
   })
 
-  await t.test('two hubs that start first at the same moment: one is refused and keeps no key', async (t) => {
-    const fresh = await open(await store.config())
-    t.teardown(() => fresh.close())
-    const [one, two] = [join(folder, 'one'), join(folder, 'two')]
-    const results = await Promise.allSettled(
-      [one, two].map((dataDir) => openSecretBox({ db: fresh.db, dataDir, env: {} })),
-    )
-    t.same(results.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
-    const files = await Promise.all(
-      [one, two].map((dir) =>
-        stat(keyFileOf(dir)).then(
-          () => 1,
-          () => 0,
+  await t.test(
+    'one of two hubs that start first at the same moment is refused and keeps no key',
+    async (t) => {
+      const fresh = await open(await store.config())
+      t.teardown(() => fresh.close())
+      const [one, two] = [join(folder, 'one'), join(folder, 'two')]
+      const results = await Promise.allSettled(
+        [one, two].map((dataDir) => openSecretBox({ db: fresh.db, dataDir, env: {} })),
+      )
+      t.same(results.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
+      const files = await Promise.all(
+        [one, two].map((dir) =>
+          stat(keyFileOf(dir)).then(
+            () => 1,
+            () => 0,
+          ),
         ),
-      ),
-    )
-    t.equal(
-      files.reduce<number>((sum, there) => sum + there, 0),
-      1,
-    )
-  })
-  await t.test('a key that was there before is kept, also where another hub was first', async (t) => {
+      )
+      t.equal(
+        files.reduce<number>((sum, there) => sum + there, 0),
+        1,
+      )
+    },
+  )
+  await t.test('an existing key is kept, even where another hub was first', async (t) => {
     const fresh = await open(await store.config())
     t.teardown(() => fresh.close())
     const both = [join(folder, 'first'), join(folder, 'second')]

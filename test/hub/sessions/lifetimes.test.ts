@@ -59,7 +59,7 @@ t.test('an app session lasts as its login does, and its start and end are record
   t.ok(Number(end?.fields?.duration_ms) >= 2_000)
 })
 
-t.test('B17 only a login that lives is handed over, and nothing hangs on one that has ended', async (t) => {
+t.test('B17 only a live login is passed on, and an ended one has no dependent sessions', async (t) => {
   const parent = await open()
   const session = (await handOver(parent))!
   t.equal(await handOver(session), undefined, 'a session at an app')
@@ -70,7 +70,7 @@ t.test('B17 only a login that lives is handed over, and nothing hangs on one tha
 })
 
 t.test(
-  'B31 a session is opened for who is there, as of the sign-in, and used with each request',
+  'B31 a session is opened for the current person, as of the sign-in, and used with each request',
   async (t) => {
     await t.rejects(open({ user: 'nobody' }), { status: 401, code: 'login_required' })
     const since = clock.now() - 5_000
@@ -89,7 +89,7 @@ t.test(
   },
 )
 
-t.test('what is over is not among the sessions of a person', async (t) => {
+t.test('ended sessions are not among the sessions of a person', async (t) => {
   await users.create('cat', [], actor)
   const [ended, expired, living] = [
     await open({ user: 'cat' }),
@@ -106,12 +106,12 @@ t.test('what is over is not among the sessions of a person', async (t) => {
   )
 })
 
-t.test('a policy hears by what the person came', async (t) => {
+t.test('a policy gets the way in which the person signed in', async (t) => {
   t.match(sessions.subjectOf(await open({ kind: 'cert' })), { kind: 'certificate', user: 'ann' })
   t.match(sessions.subjectOf(await open()), { kind: 'session', user: 'ann' })
 })
 
-t.test('D63 a login remembers the newest of what was met, for no app; other sessions nothing', async (t) => {
+t.test('D63 a login keeps the newest of each met requirement, and other sessions none', async (t) => {
   const parent = await open()
   const mark = (by: string, at: number) => ({ name: 'session-mfa', level: 'webauthn', at, by })
   const met = [mark('key-1', 1), mark('key-1', 2), mark('key-2', 3)]
@@ -143,7 +143,7 @@ t.test('D63 a login remembers the newest of what was met, for no app; other sess
   t.equal(await satisfiedOf(ended), '[]', 'one that has ended')
 })
 
-t.test('B31 roles that allow less end sessions that live, and what is open, but lengthen none', async (t) => {
+t.test('B31 roles with shorter limits end live sessions and streams, but lengthen none', async (t) => {
   await users.create('eve', ['dev'], actor)
   const change = (ttlMs: number, idleMs: number) => {
     rooms.setLimits({ ttlMs: () => ttlMs, idleMs: () => idleMs })
@@ -194,7 +194,7 @@ t.test('B31 roles that allow less end sessions that live, and what is open, but 
   t.ok(sessions.byId(living.id), 'and end nothing for good')
 })
 
-t.test('E71 what is open is cut by the change that forbids it, before anybody asks', async (t) => {
+t.test('E71 open streams are cut by the change that forbids them, before the next check', async (t) => {
   const cuts = stream(await open())
   rooms.setPolicy(({ subject }, vote) => {
     if (subject.roles.includes('dev')) vote.allow('dev')
@@ -205,7 +205,7 @@ t.test('E71 what is open is cut by the change that forbids it, before anybody as
   await users.update('ann', ['dev'], actor)
 })
 
-t.test('E71 what is open is cut when nobody knows any more what was revoked', async (t) => {
+t.test('E71 open streams are cut when the view has become stale', async (t) => {
   const cuts = stream(await open())
   const { ageMs } = rooms.revisions
   Object.assign(rooms.revisions, { ageMs: () => 30_000 })
@@ -218,7 +218,7 @@ t.test('E71 what is open is cut when nobody knows any more what was revoked', as
 })
 
 t.test(
-  'B31 what is open is cut when its login was idle for too long, and nothing else happens',
+  'B31 open streams are cut when their login was idle for too long, and nothing else happens',
   async (t) => {
     const parent = await open({ idleMs: 60_000 })
     const cuts = stream((await handOver(parent))!)

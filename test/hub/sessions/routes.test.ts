@@ -11,7 +11,7 @@ import { userRoutes } from '../../../core/hub/users/user-routes.ts'
 import { MemoryTunnel } from '../../../core/testing/index.ts'
 import { actor, appBody, operator, publicNames, quiet, startRooms } from './start-rooms.ts'
 
-t.test('routes of apps, users, sessions and locks', async (t) => {
+t.test('the routes of apps, users, sessions and locks read and change them', async (t) => {
   const rooms = await startRooms()
   const web = Fastify()
   t.teardown(async () => {

@@ -13,7 +13,7 @@ import { changesOf, open, postgresStore } from '../database/stores.ts'
 
 const FLOOD = 600
 
-t.test('a flood of unknown codes on a slow database is refused, and all else still reads', async (t) => {
+t.test('a flood of unknown codes on a slow database is refused, and other queries still run', async (t) => {
   const store = await postgresStore()
   t.teardown(() => store.close())
   const config = await store.config()

@@ -11,7 +11,7 @@ import { actor, appBody, operator, publicNames, startRooms } from './start-rooms
 
 const request = { method: 'GET', url: 'https://hub.example.com/', clientIp: '', header: () => [] }
 
-t.test('sessions', async (t) => {
+t.test('sessions are opened, found, listed and ended', async (t) => {
   const rooms = await startRooms()
   t.teardown(() => rooms.stop())
   const { sessions, catalog, users, locks } = rooms
@@ -58,7 +58,7 @@ t.test('sessions', async (t) => {
   })
 
   await t.test(
-    'B17 an app session is bound to its app, and B32 logout ends all that hangs on it',
+    'B17 an app session is bound to its app, and B32 logout ends all dependent sessions',
     async (t) => {
       const { session: parent, token: hubToken } = await hub()
       const made = (await (await handOver(parent)).redeem())!
@@ -80,7 +80,7 @@ t.test('sessions', async (t) => {
     },
   )
 
-  await t.test('sessions end within a change that is under way, with it or not at all', async (t) => {
+  await t.test('sessions end as part of a change that is under way, or not at all', async (t) => {
     await users.create('ben', [], actor)
     const { session } = await hub({ user: 'ben', connector: 'corp' })
     const { session: terminal } = await hub({ user: 'ben', kind: 'cert', connector: 'corp' })
@@ -116,7 +116,7 @@ t.test('sessions', async (t) => {
   })
 
   await t.test(
-    'B28 a code of another app, another browser or after 30 s opens nothing and is spent',
+    'B28 a code of another app or browser, or older than 30 s, opens nothing and is spent',
     async (t) => {
       const { session: parent } = await hub()
       for (const wrong of [{ app: other }, { nonceHash: 'm'.repeat(43) }]) {
@@ -135,35 +135,32 @@ t.test('sessions', async (t) => {
     },
   )
 
-  await t.test(
-    'B31 idle and absolute ends hold on the server, use by an app counts for its login',
-    async (t) => {
-      const { session: parent, token } = await hub({ idleMs: 60_000 })
-      const made = (await (await handOver(parent)).redeem())!
-      rooms.advance(50_000)
-      sessions.touch(made.session)
-      rooms.advance(50_000)
-      t.ok(await sessions.find('hub', token))
-      rooms.advance(11_000)
-      t.equal(await sessions.find('hub', token), undefined)
-      t.equal(await sessions.find('app', made.token), undefined)
-      const brief = await hub({ expires: rooms.clock.now() + 1_000 })
-      rooms.advance(1_001)
-      t.equal(await sessions.find('hub', brief.token), undefined)
-      rooms.advance(30_000)
-      rooms.events.length = 0
-      await sessions.upkeep()
-      const rows = await anyTables(rooms.db)
-        .selectFrom('sessions')
-        .select('end_reason')
-        .where('id', 'in', [brief.session.id, made.session.id])
-        .execute()
-      t.same(rows.map((row) => row.end_reason).sort(), ['expired', 'idle'])
-      t.ok(rooms.types().includes('app.session.end'))
-    },
-  )
+  await t.test('B31 idle and absolute limits hold, and use of an app counts for its login', async (t) => {
+    const { session: parent, token } = await hub({ idleMs: 60_000 })
+    const made = (await (await handOver(parent)).redeem())!
+    rooms.advance(50_000)
+    sessions.touch(made.session)
+    rooms.advance(50_000)
+    t.ok(await sessions.find('hub', token))
+    rooms.advance(11_000)
+    t.equal(await sessions.find('hub', token), undefined)
+    t.equal(await sessions.find('app', made.token), undefined)
+    const brief = await hub({ expires: rooms.clock.now() + 1_000 })
+    rooms.advance(1_001)
+    t.equal(await sessions.find('hub', brief.token), undefined)
+    rooms.advance(30_000)
+    rooms.events.length = 0
+    await sessions.upkeep()
+    const rows = await anyTables(rooms.db)
+      .selectFrom('sessions')
+      .select('end_reason')
+      .where('id', 'in', [brief.session.id, made.session.id])
+      .execute()
+    t.same(rows.map((row) => row.end_reason).sort(), ['expired', 'idle'])
+    t.ok(rooms.types().includes('app.session.end'))
+  })
 
-  await t.test('N172 one too many ends the oldest of its kind', async (t) => {
+  await t.test('N172 one session too many ends the oldest of its kind', async (t) => {
     const { session: parent } = await hub()
     const beside = (await (await handOver(parent, other)).redeem())!
     const opened: Session[] = []
@@ -227,7 +224,7 @@ t.test('sessions', async (t) => {
     )
   })
 
-  await t.test('B34 unknown tokens cost few reads and no rows', async (t) => {
+  await t.test('B34 unknown tokens cause few reads and no rows', async (t) => {
     const before = rooms.db ? await anyTables(rooms.db).selectFrom('sessions').selectAll().execute() : []
     const watch = startStopwatch()
     const tokens = Array.from({ length: 5_000 }, (_, at) => String(at).padStart(43, 'A'))
@@ -238,7 +235,7 @@ t.test('sessions', async (t) => {
     t.equal((await anyTables(rooms.db).selectFrom('sessions').selectAll().execute()).length, before.length)
   })
 
-  await t.test('E71 locks, roles, users and apps cut what is live', async (t) => {
+  await t.test('E71 locks, roles, users and apps cut live streams', async (t) => {
     const { session, token } = await hub()
     rooms.setPolicy(({ subject }, vote) => {
       if (subject.roles.includes('dev')) vote.allow('dev')
@@ -294,7 +291,7 @@ t.test('sessions', async (t) => {
     await users.create('ann', ['dev'], actor)
   })
 
-  await t.test('D64 a demand that comes while something is open cuts it', async (t) => {
+  await t.test('D64 a new requirement cuts an open stream', async (t) => {
     const { session } = await hub()
     const { cuts } = stream(session, other)
     await sessions.live.recheck()
@@ -309,7 +306,7 @@ t.test('sessions', async (t) => {
   })
 
   await t.test(
-    'D66 what a removed key has met counts no more: streams, sessions and codes on their way',
+    'D66 a removed passkey no longer counts for streams, sessions and codes under way',
     async (t) => {
       rooms.setPolicy((_, vote) => {
         vote.allow('dev')
@@ -348,25 +345,22 @@ t.test('sessions', async (t) => {
     },
   )
 
-  await t.test(
-    'fault 37 what is open ends when its session does, to the moment and not before',
-    async (t) => {
-      sessions.start()
-      const { session } = await hub({ expires: rooms.clock.now() + 1_300 })
-      const long = await hub()
-      const { cuts } = stream(session, other)
-      const { cuts: others, remove } = stream(long.session, other)
-      await until(() => cuts.length > 0, 'it ends')
-      const lateMs = rooms.clock.now() - session.expires
-      t.same(cuts, ['expired'])
-      t.ok(lateMs >= 0 && lateMs < 10_000, `${lateMs} ms after its end`)
-      t.same(others, [])
-      remove()
-    },
-  )
+  await t.test('fault 37 open streams end exactly when their session does', async (t) => {
+    sessions.start()
+    const { session } = await hub({ expires: rooms.clock.now() + 1_300 })
+    const long = await hub()
+    const { cuts } = stream(session, other)
+    const { cuts: others, remove } = stream(long.session, other)
+    await until(() => cuts.length > 0, 'it ends')
+    const lateMs = rooms.clock.now() - session.expires
+    t.same(cuts, ['expired'])
+    t.ok(lateMs >= 0 && lateMs < 10_000, `${lateMs} ms after its end`)
+    t.same(others, [])
+    remove()
+  })
 
   await t.test(
-    'C47 a session counts for nobody who got the name later, whatever else went wrong',
+    'C47 a session is invalid for the next holder of the name, whatever else went wrong',
     async (t) => {
       const identity = (sub: string) => ({
         name: 'kim',
@@ -412,33 +406,36 @@ t.test('sessions', async (t) => {
     },
   )
 
-  await t.test('E71 what is opened between two checks of a session is asked about as well', async (t) => {
-    const { session } = await hub()
-    const open = (clientIp: string, protocol: 'http' | 'tcp') => {
-      const cuts: EndReason[] = []
-      const context = { protocol, clientIp } as const
-      const cut = (why: EndReason) => void cuts.push(why)
-      const added = { session, app: other, agent: null, context, index: -1, cut }
-      sessions.live.add(added)
-      return { cuts, remove: () => sessions.live.remove(added) }
-    }
-    const first = open('10.0.0.1', 'http')
-    t.equal(await sessions.live.recheck(), 0)
-    const later = [open('10.0.0.2', 'http'), open('10.0.0.1', 'tcp')]
-    t.equal(await sessions.live.recheck(), 0)
-    const last = open('10.0.0.3', 'http')
-    rooms.setPolicy(({ context }, vote) => {
-      if (context.clientIp !== '10.0.0.1' || context.protocol === 'tcp') vote.deny('moved')
-      else vote.allow('dev')
-    })
-    await users.update('ann', ['dev', 'moved'], actor)
-    await sessions.live.recheck()
-    for (const { cuts } of [...later, last]) t.same(cuts, ['denied'])
-    t.same(first.cuts, [], 'another way goes on')
-    first.remove()
-    rooms.setPolicy((_, vote) => vote.allow('dev'))
-    await users.update('ann', ['dev'], actor)
-  })
+  await t.test(
+    'E71 streams that are opened between two checks of a session are checked as well',
+    async (t) => {
+      const { session } = await hub()
+      const open = (clientIp: string, protocol: 'http' | 'tcp') => {
+        const cuts: EndReason[] = []
+        const context = { protocol, clientIp } as const
+        const cut = (why: EndReason) => void cuts.push(why)
+        const added = { session, app: other, agent: null, context, index: -1, cut }
+        sessions.live.add(added)
+        return { cuts, remove: () => sessions.live.remove(added) }
+      }
+      const first = open('10.0.0.1', 'http')
+      t.equal(await sessions.live.recheck(), 0)
+      const later = [open('10.0.0.2', 'http'), open('10.0.0.1', 'tcp')]
+      t.equal(await sessions.live.recheck(), 0)
+      const last = open('10.0.0.3', 'http')
+      rooms.setPolicy(({ context }, vote) => {
+        if (context.clientIp !== '10.0.0.1' || context.protocol === 'tcp') vote.deny('moved')
+        else vote.allow('dev')
+      })
+      await users.update('ann', ['dev', 'moved'], actor)
+      await sessions.live.recheck()
+      for (const { cuts } of [...later, last]) t.same(cuts, ['denied'])
+      t.same(first.cuts, [], 'another way goes on')
+      first.remove()
+      rooms.setPolicy((_, vote) => vote.allow('dev'))
+      await users.update('ann', ['dev'], actor)
+    },
+  )
 
   await t.test('10,000 streams are checked without holding up the others', async (t) => {
     const opened = await Promise.all(Array.from({ length: 20 }, () => hub()))

@@ -42,7 +42,7 @@ function start() {
   }
 }
 
-t.test('a token of another hub is found with one read, and no more once its session is gone', async (t) => {
+t.test('a token of another hub is found with one read, until its session ends', async (t) => {
   const { find, open, reads, known } = start()
   const held = open(tokenOf(1))
   t.equal(await find(tokenOf(1)), held)
@@ -52,7 +52,7 @@ t.test('a token of another hub is found with one read, and no more once its sess
   t.not(find(tokenOf(1)), held)
 })
 
-t.test('B34 what nobody knows is looked for once a second, with ten reads a second for all', async (t) => {
+t.test('B34 an unknown token is looked up once a second, with ten reads a second in all', async (t) => {
   const { find, reads, advance } = start()
   await Promise.all(tokens(0, 500).map((token) => find(token)))
   t.equal(reads.length, 1, 'one for all of them')
@@ -66,7 +66,7 @@ t.test('B34 what nobody knows is looked for once a second, with ten reads a seco
   t.equal(find('no token at all'), undefined)
 })
 
-t.test('B34 too many at once are unknown, and the next ones are looked for again', async (t) => {
+t.test('B34 too many lookups at once fail, and the next ones succeed again', async (t) => {
   const { find, state } = start()
   const waiting = tokens(0, 1_000).map((token) => find(token))
   t.equal(find(tokenOf(1_000)), undefined)
@@ -78,7 +78,7 @@ t.test('B34 too many at once are unknown, and the next ones are looked for again
   t.type(find(tokenOf(1_000)), Promise)
 })
 
-t.test('B34 what was looked for in vain is remembered of ten thousand only', async (t) => {
+t.test('B34 failed lookups are remembered for ten thousand tokens only', async (t) => {
   const { find, advance } = start()
   for (let batch = 0; batch < 11; batch++) {
     await Promise.all(tokens(batch * 1_000, 1_000).map((token) => find(token)))

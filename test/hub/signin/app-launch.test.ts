@@ -17,7 +17,7 @@ await visitor.open(`${host.url}/`)
 const allow = host.answers.decision
 const mark = { name: 'session-mfa', level: 'webauthn', at: 1, by: 'k' }
 
-t.test('B26 the cookie of the hub is for its own host, no script, and as long as the session', async (t) => {
+t.test('B26 the cookie of the hub is bound to its host and session, hidden from scripts', async (t) => {
   const arriving = new Visitor()
   let url = `${host.url}/`
   let line: string | undefined
@@ -43,7 +43,7 @@ t.test('B26 the cookie of the hub is for its own host, no script, and as long as
   )
 })
 
-t.test('B29 the hand-over is kept by no cache, and told to nobody', async (t) => {
+t.test('B29 the hand-over is never cached, and not sent as a referrer', async (t) => {
   const { status, headers } = await visitor.fetch(launch)
   t.equal(status, 303)
   t.match(headers, { 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' })
@@ -51,7 +51,7 @@ t.test('B29 the hand-over is kept by no cache, and told to nobody', async (t) =>
   t.match(stranger, { status: 302, headers: { 'cache-control': 'no-store' } })
 })
 
-t.test('D64 only what this app demanded goes along', async (t) => {
+t.test('D64 only requirements of this app are passed on', async (t) => {
   const { subjectOf } = host.sessions
   host.sessions.subjectOf = (session: object) => ({
     ...subjectOf(session),
@@ -66,7 +66,7 @@ t.test('D64 only what this app demanded goes along', async (t) => {
   host.sessions.subjectOf = subjectOf
 })
 
-t.test('nobody enters whose user is gone, or while it cannot be recorded', async (t) => {
+t.test('a launch fails if the user is gone or the event cannot be recorded', async (t) => {
   const issued = host.issued.length
   const { subjectOf } = host.sessions
   host.sessions.subjectOf = () => undefined
@@ -86,7 +86,7 @@ t.test('nobody enters whose user is gone, or while it cannot be recorded', async
   t.equal(host.issued.length, issued)
 })
 
-t.test('a condition that nobody can ask for refuses, whatever its name is', async (t) => {
+t.test('a requirement without a page to meet it refuses, whatever its name is', async (t) => {
   const issued = host.issued.length
   for (const requirements of [[{ name: 'constructor' }], [{ name: 'office' }], []]) {
     host.answers.decision = { ...allow, effect: 'require', reason: 'no_way', requirements }
@@ -100,7 +100,7 @@ t.test('a condition that nobody can ask for refuses, whatever its name is', asyn
 })
 
 t.test(
-  'the page for command lines takes what is whole, shows what is plain, and asks who is there',
+  'the page for command lines accepts whole requests, shows plain text, and names the person',
   async (t) => {
     const challenge = 'c'.repeat(43)
     const page = (fields: object) =>
@@ -136,7 +136,7 @@ t.test(
 )
 
 t.test(
-  'who cannot be sent to sign in is told, and a provider that cannot be told keeps nobody in',
+  'a sign-in at a failing provider shows the error, and a failing provider does not prevent signing out',
   async (t) => {
     const [method] = host.methods
     const { begin } = method!

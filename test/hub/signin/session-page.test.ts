@@ -54,7 +54,7 @@ t.test('a person sees their own sessions, and only those', async (t) => {
   t.match(headers.location, '/web/login?state=', 'who is not signed in, signs in')
 })
 
-t.test('E77 nobody ends the session of another person, or through a foreign page', async (t) => {
+t.test('E77 nobody can end the session of another person, or end one through a foreign page', async (t) => {
   const { visitor, app } = await signedIn()
   const { session: stranger } = await host.sessions.open({
     ...{ kind: 'hub', user: 'mallory', clientIp: '203.0.113.9', lastUsed: 0 },
@@ -90,7 +90,7 @@ t.test(
 )
 
 t.test(
-  '"End" ends one, "End all others" what this browser does not use, ending oneself signs out',
+  '"End" ends one session, "End all others" unused ones, and ending the own one signs out',
   async (t) => {
     const { visitor, hub, app, other } = await signedIn()
     t.equal((await post(visitor, '/end', `id=${app.id}`)).status, 303)

@@ -22,7 +22,7 @@ async function signedIn(agoMs: number, leftMs: number) {
   return { visitor, id: session.id }
 }
 
-t.test('a hub session that is nearly over makes no new session: the person signs in anew', async (t) => {
+t.test('a hub session that is nearly over makes the person sign in again', async (t) => {
   for (const [agoMs, leftMs] of [
     [600 * MINUTE, 9 * MINUTE],
     [4 * MINUTE, MINUTE],
@@ -52,7 +52,7 @@ t.test('a hub session that is nearly over makes no new session: the person signs
   }
 })
 
-t.test('with much left, and without the wish, the session that there is counts', async (t) => {
+t.test('a session with much time left is used unless a renewal is requested', async (t) => {
   const { visitor, id } = await signedIn(MINUTE, 4 * MINUTE)
   const asked = issuer.authorizations.length
   t.match((await visitor.fetch(renewal)).headers.location, '/.mezite/session?code=')
@@ -63,7 +63,7 @@ t.test('with much left, and without the wish, the session that there is counts',
   t.equal(issuer.authorizations.length, asked + 1, 'only the second person has signed in')
 })
 
-t.test('a renewal is decided like every way in', async (t) => {
+t.test('the gate decides about a renewal like about every way in', async (t) => {
   const { visitor } = await signedIn(MINUTE, 60 * MINUTE)
   const { decision } = host.answers
   const issued = host.issued.length

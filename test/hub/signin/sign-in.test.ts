@@ -25,13 +25,13 @@ t.teardown(async () => {
 })
 const launch = host.launch('grafana.apps.example.com', '/x')
 
-t.test('without any way to sign in: 503 with the reason', async (t) => {
+t.test('a hub without a sign-in method returns 503 with the reason', async (t) => {
   const answer = await new Visitor().open(launch)
   t.equal(answer.status, 503)
   t.match(answer.text, 'sign_in_unavailable')
 })
 
-t.test('signing in', async (t) => {
+t.test('a person signs in', async (t) => {
   const connected = await host.connect('sso', issuer.spec)
   t.equal(connected.status, 201)
 
@@ -41,7 +41,7 @@ t.test('signing in', async (t) => {
     return { visitor, page }
   }
 
-  t.test('B19 the id changes at each sign-in and the old session ends', async (t) => {
+  t.test('B19 the session id changes at each sign-in, and the old session ends', async (t) => {
     const { visitor } = await signIn()
     const cookieHost = new URL(host.url).host
     const before = visitor.cookies(cookieHost)
@@ -60,7 +60,7 @@ t.test('signing in', async (t) => {
     t.equal(page.headers['cache-control'], 'no-store')
   })
 
-  t.test('order of answers: unknown 404, denied 403, requirement, disabled 503', async (t) => {
+  t.test('the first of unknown 404, denied 403, requirement and disabled 503 is the response', async (t) => {
     const { visitor } = await signIn()
     const open = (name: string) => visitor.open(host.launch(`${name}.apps.example.com`))
     t.equal((await open('nothing')).status, 404)
@@ -101,27 +101,30 @@ t.test('signing in', async (t) => {
     t.equal(stale.headers['retry-after'], '2')
   })
 
-  t.test('before sign-in known and unknown hosts answer alike; others are refused', async (t) => {
-    const first = await new Visitor().fetch(launch)
-    const second = await new Visitor().fetch(host.launch('nothing.apps.example.com', '/x'))
-    t.equal(first.status, second.status)
-    t.equal(
-      first.headers.location?.length,
-      (second.headers.location?.length ?? 0) + 'grafana'.length - 'nothing'.length,
-    )
-    for (const name of [
-      'evil.com',
-      'apps.example.com',
-      'x.apps.example.com.evil.com',
-      'a@b.apps.example.com',
-      '',
-    ]) {
-      t.equal((await new Visitor().fetch(host.launch(name))).status, 400, name)
-    }
-    t.equal((await new Visitor().fetch(host.launch('grafana.apps.example.com', '/', 'short'))).status, 400)
-  })
+  t.test(
+    'known and unknown hosts get the same response before sign-in, and others are refused',
+    async (t) => {
+      const first = await new Visitor().fetch(launch)
+      const second = await new Visitor().fetch(host.launch('nothing.apps.example.com', '/x'))
+      t.equal(first.status, second.status)
+      t.equal(
+        first.headers.location?.length,
+        (second.headers.location?.length ?? 0) + 'grafana'.length - 'nothing'.length,
+      )
+      for (const name of [
+        'evil.com',
+        'apps.example.com',
+        'x.apps.example.com.evil.com',
+        'a@b.apps.example.com',
+        '',
+      ]) {
+        t.equal((await new Visitor().fetch(host.launch(name))).status, 400, name)
+      }
+      t.equal((await new Visitor().fetch(host.launch('grafana.apps.example.com', '/', 'short'))).status, 400)
+    },
+  )
 
-  t.test('B32 GET signs nobody out, a POST from elsewhere neither, an own click does', async (t) => {
+  t.test('B32 a GET or a foreign POST signs nobody out, and a click on the own page does', async (t) => {
     const { visitor } = await signIn()
     const page = await visitor.fetch(`${host.url}/web/logout`)
     for (const origin of [undefined, 'null', 'https://evil.apps.example.com']) {
@@ -133,7 +136,7 @@ t.test('signing in', async (t) => {
     t.equal((await visitor.fetch(`${host.url}/`)).status, 302)
   })
 
-  t.test('B34 at most eight attempts are kept in the browser, and nothing on the hub', async (t) => {
+  t.test('B34 a browser keeps at most eight attempts, and the hub none', async (t) => {
     const visitor = new Visitor()
     const count = async () =>
       JSON.stringify(await host.database.selectFrom('oidc_spent').selectAll().execute()).length +
@@ -184,7 +187,7 @@ t.test('signing in', async (t) => {
     }
   })
 
-  t.test('a command line is allowed by a click, once, with its verifier', async (t) => {
+  t.test('a click admits a command line once, with its verifier', async (t) => {
     const verifier = randomBytes(32).toString('base64url')
     const challenge = createHash('sha256').update(verifier).digest('base64url')
     const visitor = new Visitor()
@@ -227,7 +230,7 @@ t.test('signing in', async (t) => {
     t.match((await visitor.submit(shown, /cli/)).text, 'Paste this code into mezctl')
   })
 
-  t.test('with several ways a page asks', async (t) => {
+  t.test('a page offers the choice between several ways', async (t) => {
     const spec = { issuer_url: issuer.url, client_id: 'x', client_secret: { value: 'y' } }
     await host.connect('second', spec)
     const page = await new Visitor().open(launch)
@@ -249,7 +252,7 @@ t.test('signing in', async (t) => {
   })
 })
 
-t.test('N238 a sign-in that has to wait for others says so, and continues by itself', async (t) => {
+t.test('N238 a sign-in that has to wait for others shows that, and continues by itself', async (t) => {
   const busy = async () => {
     throw new Problem(503, 'handover_busy', 'Many people are signing in right now.')
   }
@@ -275,7 +278,7 @@ t.test('N238 a sign-in that has to wait for others says so, and continues by its
   t.equal((await visitor.fetch(launch)).status, 303)
 })
 
-t.test('N171 one person has bounded sign-ins and launches in a minute, and others go on', async (t) => {
+t.test('N171 sign-ins and launches of one person in a minute are limited, and others go on', async (t) => {
   const clock = fakeClock()
   const rate = createSignInRate(clock)
   const until429 = (count: () => void) => {
@@ -319,7 +322,7 @@ t.test('N171 one person has bounded sign-ins and launches in a minute, and other
   t.equal(host.byToken.size, before, 'no session was opened')
 })
 
-t.test('B35 return paths lead nowhere but to the same host', async (t) => {
+t.test('B35 return paths lead only to the same host', async (t) => {
   const bad = [
     '//evil.com',
     '///evil.com',

@@ -57,7 +57,7 @@ t.test('R189 an agent is admitted once, to the request that it signed', async (t
 })
 
 t.test(
-  'R189 the time of a proof may be 60 s from the clock of the hub, and no nonce is forgotten',
+  'R189 the time of a proof may differ by 60 s from the hub’s clock, and every nonce is remembered',
   async (t) => {
     const agent = await agentOf(hub)
     const { gate, clock } = gateOf()
@@ -77,7 +77,7 @@ t.test(
   },
 )
 
-t.test('R189 certificates of others, of another key, and those that nobody may renew', async (t) => {
+t.test('R189 certificates of others, of another key, and ones past renewal are refused', async (t) => {
   const [agent, twin, stranger] = [await agentOf(hub), await agentOf(hub), await agentOf(other)]
   const { gate, clock } = gateOf()
   t.notOk(await gate.admits(opening, proveAgent(stranger, clock)(opening), from), 'of another cluster')
@@ -89,7 +89,7 @@ t.test('R189 certificates of others, of another key, and those that nobody may r
   t.notOk(await gate.admits(opening, proveAgent(agent, clock)(opening), from), 'one that cannot')
 })
 
-t.test('R189 a join token is proved with the hash that the hub stores, and not revealed', async (t) => {
+t.test('R189 an agent proves a join token with the stored hash, and does not reveal it', async (t) => {
   const { gate, clock, queries } = gateOf({ hashes: [hashOf('token-1')] })
   const proof = proveJoin('token-1', clock)(opening)
   t.notOk(proof.includes('token-1'))

@@ -21,7 +21,7 @@ const connectProof = () => prove({ method: 'CONNECT', host, path: WEBTRANSPORT }
 const upgradeProof = () => prove({ method: 'GET', host, path: WEBSOCKET })
 const errors = () => hub.log.filter((line) => /^\S+ ERROR\b/.test(line))
 
-t.test('R191 of twelve CONNECTs with a proof at once on one connection one is accepted', async (t) => {
+t.test('R191 one of twelve CONNECTs with a proof at once on one connection is accepted', async (t) => {
   const session = await openHttp2(at)
   const statuses = await Promise.all(
     Array.from({ length: 12 }, () =>
@@ -46,7 +46,7 @@ t.test('R195 the Origin of a browser gets 403 on both carriers, also with a proo
   socket.destroy()
 })
 
-t.test('R189 a proof is for one path and one use', async (t) => {
+t.test('R189 a proof is valid for one path and one use', async (t) => {
   const session = await openHttp2(at)
   const elsewhere = prove({ method: 'CONNECT', host, path: WEBSOCKET })
   t.equal(await connectCarrier(session, Buffer.alloc(0), { authorization: elsewhere }), 404)
@@ -94,7 +94,7 @@ t.test('windows do not grow before the certificate inside is verified', async (t
   t.ok((before ?? 0) <= 256 * 1024)
 })
 
-t.test('R192, R193 silent carriers keep no agent out, and are closed after their time', async (t) => {
+t.test('R192, R193 silent carriers do not keep agents out, and are closed after their time', async (t) => {
   const small = await createTestHub({
     config: { proxy: { limits: { connections: 500, handshakes: 100, handshake_timeout: '6s' } } },
   })

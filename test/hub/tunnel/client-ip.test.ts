@@ -2,7 +2,7 @@ import t from 'tap'
 import { createLog } from '../../../core/log/program-log.ts'
 import { startTunnelHub } from './start-tunnel-hub.ts'
 
-t.test('the address of an agent stands in the log under the name that it has everywhere', async (t) => {
+t.test('the log has the address of an agent under the usual name', async (t) => {
   const lines: Record<string, unknown>[] = []
   const log = createLog({ level: 'debug', write: (line) => void lines.push(JSON.parse(line)) })
   const hub = await startTunnelHub({ log })

@@ -101,7 +101,7 @@ t.test('J138 only certificates of agents of this cluster open a tunnel', async (
   t.equal(hub.tunnel.links().length, 1, 'the honest agent is still there')
 })
 
-t.test('J138 an agent of another cluster is refused, and refuses this hub', async (t) => {
+t.test('J138 an agent of another cluster is refused, and itself refuses this hub', async (t) => {
   const hub = await joined(t)
   const other = await startTunnelHub({ apart: true })
   t.teardown(() => other.close())
@@ -128,7 +128,7 @@ t.test('J138 a certificate does not join, and a token does not open a tunnel', a
   t.equal(hub.tunnel.links().length, 1)
 })
 
-t.test('J132 an agent sees what is for its own apps only', async (t) => {
+t.test('J132 an agent sees requests of its own apps only', async (t) => {
   const hub = await joined(t)
   await hub.agent({ token: await hub.token('node-2'), hostname: 'node-2' }).start()
   await hub.until(() => hub.tunnel.links().length === 2, 'both are connected')
@@ -180,52 +180,49 @@ t.test('an agent over a transport that is not offered is refused', async (t) => 
   t.equal(hub.tunnel.links().length, 0)
 })
 
-t.test(
-  'a hub offers the transports that are loaded, or those of them that it is configured for',
-  async (t) => {
-    const [http2, other] = [
-      { name: 'http2', alpn: true },
-      { name: 'other', listen: async () => {} },
-    ]
-    t.same(offeredTransports([http2, other], undefined), [http2, other])
-    t.same(offeredTransports([http2, other], ['other']), [other])
-    t.throws(() => offeredTransports([http2], ['webtransport']), {
-      code: 'MEZ_CONFIG_INVALID',
-      message: /"webtransport".*available: http2/,
-    })
-    t.throws(() => offeredTransports([other, other], undefined), {
-      code: 'MEZ_SERVICE_TWICE',
-      message: /other/,
-    })
-    const twin = { ...http2, name: 'third' }
-    t.throws(() => offeredTransports([http2, twin], undefined), {
-      code: 'MEZ_SERVICE_TWICE',
-      message: /third/,
-    })
-    let carriers = 0
-    const listening = {
-      name: 'a',
-      listen: async (deliver: (carrier: never, from: never) => void) => deliver({} as never, {} as never),
-    }
-    await openTransports([http2, listening], (_carrier, { transport }) => {
-      if (transport === 'a') carriers += 1
-    })
-    t.equal(carriers, 1, 'a carrier comes with the name of its transport')
-    const broken = { name: 'broken', listen: () => Promise.reject(new Error('no port')) }
-    await t.rejects(
-      openTransports([broken], () => {}),
-      { code: 'MEZ_START_FAILED', message: /'broken'.*no port/ },
-    )
-    const hanging = { name: 'hanging', listen: () => new Promise<void>(() => {}) }
-    await t.rejects(
-      openTransports([hanging], () => {}, 10),
-      { code: 'MEZ_START_FAILED', message: /'hanging'/ },
-    )
-  },
-)
+t.test('a hub offers all loaded transports, or the configured ones', async (t) => {
+  const [http2, other] = [
+    { name: 'http2', alpn: true },
+    { name: 'other', listen: async () => {} },
+  ]
+  t.same(offeredTransports([http2, other], undefined), [http2, other])
+  t.same(offeredTransports([http2, other], ['other']), [other])
+  t.throws(() => offeredTransports([http2], ['webtransport']), {
+    code: 'MEZ_CONFIG_INVALID',
+    message: /"webtransport".*available: http2/,
+  })
+  t.throws(() => offeredTransports([other, other], undefined), {
+    code: 'MEZ_SERVICE_TWICE',
+    message: /other/,
+  })
+  const twin = { ...http2, name: 'third' }
+  t.throws(() => offeredTransports([http2, twin], undefined), {
+    code: 'MEZ_SERVICE_TWICE',
+    message: /third/,
+  })
+  let carriers = 0
+  const listening = {
+    name: 'a',
+    listen: async (deliver: (carrier: never, from: never) => void) => deliver({} as never, {} as never),
+  }
+  await openTransports([http2, listening], (_carrier, { transport }) => {
+    if (transport === 'a') carriers += 1
+  })
+  t.equal(carriers, 1, 'a carrier comes with the name of its transport')
+  const broken = { name: 'broken', listen: () => Promise.reject(new Error('no port')) }
+  await t.rejects(
+    openTransports([broken], () => {}),
+    { code: 'MEZ_START_FAILED', message: /'broken'.*no port/ },
+  )
+  const hanging = { name: 'hanging', listen: () => new Promise<void>(() => {}) }
+  await t.rejects(
+    openTransports([hanging], () => {}, 10),
+    { code: 'MEZ_START_FAILED', message: /'hanging'/ },
+  )
+})
 
 t.test(
-  'fault 6: while the database is away nobody is admitted, and who waits gets in when it is back',
+  'fault 6: nobody is admitted while the database is unreachable, and waiting agents are once it is back',
   async (t) => {
     const hub = await joined(t)
     const { catchUp, fresh } = hub.revisions

@@ -98,7 +98,7 @@ const attacks: Readonly<Record<string, Buffer>> = {
   'a window overflow': Buffer.concat([settings, frame(8, 0, 0, Buffer.from([0x7f, 0xff, 0xff, 0xff]))]),
 }
 
-t.test('J131 broken frames cost an agent its own link only', async (t) => {
+t.test('J131 broken frames end only the link of their agent', async (t) => {
   const { hub, identity } = await start(t)
   for (const [name, bytes] of Object.entries(attacks)) {
     const socket = await secure(hub, identity)
@@ -112,7 +112,7 @@ t.test('J131 broken frames cost an agent its own link only', async (t) => {
   )
 })
 
-t.test('J131 nor do they harm the hub that is about to tell an agent why it gets no link', async (t) => {
+t.test('J131 broken frames do not harm a hub that is about to explain a refusal', async (t) => {
   const { hub, identity } = await start(t)
   hub.locked.add('evil')
   for (const [name, bytes] of Object.entries({ ...attacks, silence: Buffer.alloc(0) })) {
@@ -173,7 +173,7 @@ t.test('J139 an agent that never answers a stream times out, and another one is 
   socket.destroy()
 })
 
-t.test('J131 messages of the wrong shape cost an agent its own link at most', async (t) => {
+t.test('J131 malformed messages at most end the link of their agent', async (t) => {
   const { hub, identity } = await start(t)
   const odd = [null, 1, {}, [], [null], 'x'].flatMap((value) => [
     { type: 'renew', csr: value },
@@ -206,7 +206,7 @@ t.test('J131 messages of the wrong shape cost an agent its own link at most', as
   t.equal(hub.tunnel.links()[0]?.hostname, 'node-1')
 })
 
-t.test('J131 an agent that calls the hub by an impossible name, and tells of its origins', async (t) => {
+t.test('J131 an agent with an impossible server name and origins affects no link', async (t) => {
   const { hub, identity } = await start(t)
   const origin = Buffer.from('\0\x10https://a.bcd.ef', 'latin1')
   for (const servername of ['999.999.999.999', 'agent.example']) {
@@ -228,7 +228,7 @@ t.test('J131 an agent that calls the hub by an impossible name, and tells of its
   )
 })
 
-t.test('J131 an agent that asks without end, and does not read the answers, loses its link', async (t) => {
+t.test('J131 an agent that sends requests without reading the responses loses its link', async (t) => {
   const { hub, identity } = await start(t)
   const socket = await secure(hub, identity)
   const server = createHttp2Server({ settings: { initialWindowSize: 0 } })
@@ -247,7 +247,7 @@ t.test('J131 an agent that asks without end, and does not read the answers, lose
   t.ok(hub.changed.some((event) => event.hostname === 'evil' && event.reason === 'protocol_error'))
 })
 
-t.test('N174 whatever comes beside a join is refused, and harms nobody', async (t) => {
+t.test('N174 requests beside a join are refused, and harm nobody', async (t) => {
   const { hub } = await start(t)
   const firsts = {
     'after a request for something else': frame(1, 5, 1, head('GET', '/x')),
@@ -274,7 +274,7 @@ t.test('N174 whatever comes beside a join is refused, and harms nobody', async (
   t.equal(hub.tunnel.links().length, 1)
 })
 
-t.test('N174 a join that is given up, and another one behind it, cost their connection only', async (t) => {
+t.test('N174 an aborted join, and another one behind it, end their connection only', async (t) => {
   const { hub } = await start(t)
   // The last one breaks the connection under both streams.
   for (const more of [[], [reset(3, 2)], [reset(5, 2)]]) {
@@ -297,7 +297,7 @@ t.test('N174 a join that is given up, and another one behind it, cost their conn
   t.equal(hub.tunnel.links().length, 1)
 })
 
-t.test('J131 an agent that renews without end costs the cluster ten changes a minute', async (t) => {
+t.test('J131 an agent that renews endlessly causes ten changes a minute', async (t) => {
   const { hub, identity } = await start(t)
   const { csr } = await makeKeyRequest('evil')
   const socket = await secure(hub, identity)
@@ -362,7 +362,7 @@ t.test('fault 17: a peer that falls silent is taken out of rotation, and comes b
   await hub.until(() => hub.tunnel.links().length === 1, 'the agent is back')
 })
 
-t.test('fault 18: a link that the network resets is out of rotation within 200 ms', async (t) => {
+t.test('fault 18: a link that the network resets leaves the rotation within 200 ms', async (t) => {
   const { hub } = await start(t)
   const wires: Socket[] = []
   const network = createServer((near) => {
@@ -413,7 +413,7 @@ t.test('J129 a clone of a key whose certificate was renewed is refused', async (
   )
 })
 
-t.test('no link outlives its certificate, and an expired one is refused', async (t) => {
+t.test('a link ends with its certificate, and an expired one is refused', async (t) => {
   const { hub, identity } = await start(t, { agentLifeMs: 5_500 })
   const server = createHttp2Server()
   server.on('stream', (stream) => {

@@ -121,7 +121,7 @@ const refusals: Readonly<Record<string, (world: ReturnType<typeof start>['world'
   },
 }
 
-t.test('J130 an agent that may not have a link gets none, and loses the one that it has', (t) => {
+t.test('J130 a locked or removed agent gets no link, and loses the one that it has', (t) => {
   for (const [reason, happens] of Object.entries(refusals)) {
     const hub = start()
     const link = hub.link()
@@ -140,7 +140,7 @@ t.test('J130 an agent that may not have a link gets none, and loses the one that
   t.end()
 })
 
-t.test('J129 the newest link serves, and the older one is cut unless another was to be expected', (t) => {
+t.test('J129 the newest link serves, and the older one is cut unless the new one was expected', (t) => {
   const hub = start()
   const [first, second] = [hub.link(), hub.link()]
   t.equal(first.ended, 'replaced')
@@ -170,7 +170,7 @@ t.test('J129 the newest link serves, and the older one is cut unless another was
   t.end()
 })
 
-t.test('J130 a link that another took over from finishes, unless the agent itself is to have none', (t) => {
+t.test('J130 a replaced link finishes its streams, unless the agent itself is refused', (t) => {
   const hub = start()
   hub.world.agent = { serial: 'c', previousSerial: 'b' }
   const [old, link] = [hub.link('b'), hub.link('c')]
@@ -184,7 +184,7 @@ t.test('J130 a link that another took over from finishes, unless the agent itsel
   t.end()
 })
 
-t.test('links in use get new keys, and nothing else', (t) => {
+t.test('links in use get new keys only', (t) => {
   const hub = start()
   hub.world.agent = { serial: 'c', previousSerial: 'b' }
   hub.link('b')
@@ -201,7 +201,7 @@ t.test('links in use get new keys, and nothing else', (t) => {
 })
 
 t.test(
-  'J129 the certificate before is void once the agent has moved all its links, or 10 s later',
+  'J129 the previous certificate is void once the agent has moved all its links, or after 10 s',
   async (t) => {
     mock.timers.enable({ apis: ['setTimeout'] })
     t.teardown(() => mock.timers.reset())
@@ -234,7 +234,7 @@ t.test(
   },
 )
 
-t.test('a link learns which hubs live, and is to move once when the hub that it runs through stops', (t) => {
+t.test('a link gets the list of live hubs, and must move once when the hub that relays it stops', (t) => {
   const hub = start()
   hub.world.reachable = new Map([
     ['hub-1', '10.0.0.1:3080'],
@@ -257,7 +257,7 @@ t.test('a link learns which hubs live, and is to move once when the hub that it 
 })
 
 t.test(
-  'J131 an agent renews ten times a minute at most, one at a time, and hears why it may not',
+  'J131 an agent renews at most ten times a minute, one at a time, and gets the reason of a refusal',
   async (t) => {
     const hub = start()
     const link = hub.link()

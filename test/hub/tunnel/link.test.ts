@@ -69,7 +69,7 @@ async function open(first: object | null = HELLO, lifeMs = LIFE_MS) {
 t.beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }))
 t.afterEach(() => mock.timers.reset())
 
-t.test('J138 only a verified certificate of an agent of this cluster says who an agent is', (t) => {
+t.test('J138 only a verified certificate of this cluster identifies an agent', (t) => {
   const read = (subjectAltName: string, issuer: string | null = 'key-1') => {
     const shown = { subjectAltName, validTo: 'Nov 26 12:00:00 2026 GMT', serialNumber: '0AF' }
     return readAgentCertificate(shown as X509Certificate, 'test', () => issuer)?.hostname ?? null
@@ -118,7 +118,7 @@ t.test('a link serves from its hello until its end', async (t) => {
   link.send({ type: 'too late' })
 })
 
-t.test('an agent that says no hello in 10 s loses its link, one that has said it does not', async (t) => {
+t.test('an agent that sends no hello in 10 s loses its link, and others keep theirs', async (t) => {
   const [silent, good] = [await open(null), await open()]
   await silent.control
   await good.ready
@@ -129,7 +129,7 @@ t.test('an agent that says no hello in 10 s loses its link, one that has said it
   t.equal(good.link.usable, true)
 })
 
-t.test('what is no hello of this protocol ends the link, and an odd version is not repeated', async (t) => {
+t.test('an invalid hello ends the link, and an unusual version is not repeated', async (t) => {
   for (const first of [
     { ...HELLO, protocol: 2 },
     { ...HELLO, protocol: undefined },
@@ -143,7 +143,7 @@ t.test('what is no hello of this protocol ends the link, and an odd version is n
   }
 })
 
-t.test('no link outlives its certificate', async (t) => {
+t.test('a link ends with its certificate', async (t) => {
   const link = await open()
   await link.ready
   link.pass(LIFE_MS - 1)
@@ -153,7 +153,7 @@ t.test('no link outlives its certificate', async (t) => {
   t.same(await (await open(HELLO, 0)).closed, ['certificate_expired', false])
 })
 
-t.test('a link that is retired takes nothing new, and ends with its last stream', async (t) => {
+t.test('a retired link accepts no new stream, and ends with its last one', async (t) => {
   const idle = await open()
   await idle.ready
   idle.link.retire('replaced')
@@ -172,7 +172,7 @@ t.test('a link that is retired takes nothing new, and ends with its last stream'
   t.same(await closed, ['agent_stopping', true])
 })
 
-t.test('a link ends when the agent says so, closes its control stream or the connection', async (t) => {
+t.test('a link ends when the agent ends it, its control stream or the connection', async (t) => {
   const leaving = await open()
   await leaving.ready
   await leaving.stream()

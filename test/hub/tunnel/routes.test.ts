@@ -29,7 +29,7 @@ async function mount(t: { teardown(run: () => unknown): void }, hub: TunnelHub) 
   }
 }
 
-t.test('K140 strangers and users reach none of the routes of tokens and agents', async (t) => {
+t.test('K140 strangers and users cannot call the routes of tokens and agents', async (t) => {
   const hub = await joined(t)
   const call = await mount(t, hub)
   for (const [method, path] of [
@@ -87,7 +87,7 @@ t.test('J127 a token is shown once, admits one agent and can be revoked', async 
   t.notOk(JSON.stringify(hub.events).includes(token))
 })
 
-t.test('K141 what is no token request is refused', async (t) => {
+t.test('K141 an invalid request for a token is refused', async (t) => {
   const hub = await startTunnelHub()
   t.teardown(() => hub.close())
   const call = await mount(t, hub)

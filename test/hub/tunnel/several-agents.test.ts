@@ -80,7 +80,7 @@ t.test('requests over kept connections are spread evenly, however many are under
   busy.destroy()
 })
 
-t.test('an agent that may not or cannot dial is passed over, and none at all is an error', async (t) => {
+t.test('an agent that may not or cannot dial is skipped; without one the request fails', async (t) => {
   const { hub, stopOne } = await pair(t, ['192.0.2.1:1'])
   const app = await startApp(t, (socket) => socket.pipe(socket))
   const shared = testApp(app.uri, both)
@@ -102,7 +102,7 @@ t.test('an agent that may not or cannot dial is passed over, and none at all is 
   })
 })
 
-t.test('fault 19: what has left is never sent again, and others go to the agent that is left', async (t) => {
+t.test('fault 19: sent bytes are never sent again, and other requests go to the other agent', async (t) => {
   const { hub } = await pair(t)
   const sockets: Socket[] = []
   let received = ''
@@ -127,7 +127,7 @@ t.test('fault 19: what has left is never sent again, and others go to the agent 
   next.destroy()
 })
 
-t.test('an agent that stops finishes what it carries and takes nothing new', async (t) => {
+t.test('an agent that stops finishes its streams and accepts no new one', async (t) => {
   const { hub, stopOne } = await pair(t)
   const app = await startApp(t, (socket) => socket.on('data', (chunk: Buffer) => socket.end(chunk)))
   const only = testApp(app.uri, ['node-1'])

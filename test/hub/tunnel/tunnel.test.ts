@@ -9,7 +9,7 @@ import { admissionTo } from './admission-to.ts'
 import { drain, joined, startApp } from './start-app.ts'
 import { startTunnelHub, testApp } from './start-tunnel-hub.ts'
 
-t.test('bytes go both ways and each direction ends by itself', async (t) => {
+t.test('bytes pass in both directions, and each direction ends separately', async (t) => {
   const hub = await joined(t)
   const echo = await startApp(t, (socket) => {
     const chunks: Buffer[] = []
@@ -83,7 +83,7 @@ t.test('J130 a removed or locked agent is cut at once and not let in again', asy
   t.equal(hub.tunnel.links().length, 0)
 })
 
-t.test('J130 nobody is let in, nor sent away, on what a hub knew a while ago', async (t) => {
+t.test('J130 stale data neither admits nor rejects anybody', async (t) => {
   let ahead = 0
   const clock = { now: Date.now, monotonic: () => performance.now() + ahead }
   const hub = await startTunnelHub({ clock })
@@ -147,7 +147,7 @@ t.test('refusals carry the reason of the agent', async (t) => {
   await t.rejects(hub.open(testApp('http://169.254.169.254/')), /apps\.allow|target_not_allowed/)
 })
 
-t.test('the state of an app is what its agents see, by themselves and when somebody connects', async (t) => {
+t.test('the state of an app follows its agents, unasked and when somebody connects', async (t) => {
   const hub = await joined(t)
   const { uri, server } = await startApp(t, (socket) => socket.resume())
   const [dead, alive] = [
@@ -173,7 +173,7 @@ t.test('the state of an app is what its agents see, by themselves and when someb
   t.match(hub.tunnel.stateOf({ ...alive, agents: ['node-2'] }), { state: 'no_agent' })
 })
 
-t.test('the state of an app with health is what its path responds, over every version of HTTP', async (t) => {
+t.test('the state of an app with health follows its path, over every version of HTTP', async (t) => {
   const hub = await joined(t)
   const seen: string[] = []
   let status = 503
@@ -260,7 +260,7 @@ t.test('J129 the newest connection of an identity wins', async (t) => {
   )
 })
 
-t.test('1,000 connections in quick succession, and one stalled does not stop the others', async (t) => {
+t.test('1,000 quick connections succeed, and a stalled one does not stop the others', async (t) => {
   const hub = await joined(t)
   const app = await startApp(t, (socket) => {
     socket.on('data', (chunk: Buffer) => {

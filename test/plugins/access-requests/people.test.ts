@@ -29,7 +29,7 @@ t.test('T213 two accounts of one person count as one', (t) => {
   t.end()
 })
 
-t.test('T251 a request is of the identity that asked, or of the first one that takes the name', (t) => {
+t.test('T251 a request belongs to its identity, or to the first that takes the name', (t) => {
   t.ok(people.isOf({ key: 'ann', holder: 'h1' }, ann))
   t.ok(people.isOf({ key: 'ann', holder: null }, ann), 'ann asked before her first sign-in at a provider')
   t.notOk(people.isOf({ key: 'ann', holder: 'h0' }, ann), 'another identity had the name')

@@ -46,7 +46,7 @@ function heapBytes(): number {
 
 const secondsOf = (ms: number) => (ms / 1_000).toFixed(1)
 
-t.test('a hub without certificate files', async (t) => {
+t.test('a hub without certificate files orders its certificates', async (t) => {
   const clock = fakeClock()
   const hub = await startHub(ports, acmeOf(pebble), { clock })
   t.teardown(() => hub.stop())
@@ -84,7 +84,7 @@ t.test('a hub without certificate files', async (t) => {
     })
   })
 
-  await t.test('V230 V231 strangers order nothing, and get no proof', async (t) => {
+  await t.test('V230 V231 strangers cannot cause an order or get a proof', async (t) => {
     const before = (await listed(hub)).length
     for (const name of ['evil.test', `x.${HUB}`, 'mezite.localhost', hostOf('unknown')])
       t.match(await handshake(ports.tlsPort, name, ca), /unrecognized name|is not in the cert/, name)
@@ -151,35 +151,29 @@ t.test('a hub without certificate files', async (t) => {
     t.match(await handshake(ports.tlsPort, hostOf('app-199'), ca), /unrecognized name/)
   })
 
-  await t.test(
-    'a name that cannot be checked does not hold up others, and the reason is there',
-    async (t) => {
-      await pebble.dnsCall('add-caa', {
-        host: hostOf('caa'),
-        policies: [{ tag: 'issue', value: 'other.example' }],
-      })
-      await pebble.dnsCall('set-servfail', { host: hostOf('broken') })
-      await Promise.all(['caa', 'broken', 'fine'].map((name) => register(hub, name)))
-      await until(serves(hostOf('fine')), 'the good one has a certificate')
-      await until(async () => (await states(hub))[hostOf('broken')] === 'failing', 'the bad one is failing')
-      const all = await listed(hub)
-      const broken = all.find(({ name }) => name === hostOf('broken'))
-      t.match(broken?.last_error, /broken\.apps|SERVFAIL/i)
-      const { attention } = await hub.api<{ attention: { kind: string; subject: string }[] }>(
-        'GET',
-        '/status',
-      )
-      t.match(
-        attention.find(({ subject }) => subject === hostOf('broken')),
-        { kind: 'certificate' },
-      )
-      t.match(await handshake(ports.tlsPort, hostOf('broken'), ca), /unrecognized name/)
-      await showsFailure(t, hostOf('broken'))
-      for (const name of ['caa', 'broken', 'fine']) await hub.api('DELETE', `/apps/${name}`)
-      await pebble.dnsCall('clear-servfail', { host: hostOf('broken') })
-      await until(async () => (await listed(hub)).length === 2, 'they are gone')
-    },
-  )
+  await t.test('a name that cannot be checked does not delay others, and its reason is shown', async (t) => {
+    await pebble.dnsCall('add-caa', {
+      host: hostOf('caa'),
+      policies: [{ tag: 'issue', value: 'other.example' }],
+    })
+    await pebble.dnsCall('set-servfail', { host: hostOf('broken') })
+    await Promise.all(['caa', 'broken', 'fine'].map((name) => register(hub, name)))
+    await until(serves(hostOf('fine')), 'the good one has a certificate')
+    await until(async () => (await states(hub))[hostOf('broken')] === 'failing', 'the bad one is failing')
+    const all = await listed(hub)
+    const broken = all.find(({ name }) => name === hostOf('broken'))
+    t.match(broken?.last_error, /broken\.apps|SERVFAIL/i)
+    const { attention } = await hub.api<{ attention: { kind: string; subject: string }[] }>('GET', '/status')
+    t.match(
+      attention.find(({ subject }) => subject === hostOf('broken')),
+      { kind: 'certificate' },
+    )
+    t.match(await handshake(ports.tlsPort, hostOf('broken'), ca), /unrecognized name/)
+    await showsFailure(t, hostOf('broken'))
+    for (const name of ['caa', 'broken', 'fine']) await hub.api('DELETE', `/apps/${name}`)
+    await pebble.dnsCall('clear-servfail', { host: hostOf('broken') })
+    await until(async () => (await listed(hub)).length === 2, 'they are gone')
+  })
 
   /** Everywhere that an operator looks. */
   async function showsFailure(t: Test, host: string) {
@@ -234,7 +228,7 @@ t.test('a hub without certificate files', async (t) => {
     }
   })
 
-  await t.test('V230 ten thousand names of strangers order nothing, and leave nothing behind', async (t) => {
+  await t.test('V230 ten thousand names of strangers cause no order and are not stored', async (t) => {
     const names = (await listed(hub)).map(({ name }) => name)
     const before = { orders: orders(), heap: heapBytes() }
     const beganAt = performance.now()
@@ -254,7 +248,7 @@ t.test('a hub without certificate files', async (t) => {
     t.ok(await serves(HUB)(), 'the hub serves on')
   })
 
-  await t.test('imports, renewals by hand and removals', async (t) => {
+  await t.test('imports, manual renewals and removals take effect', async (t) => {
     const { cert, key, ca: own } = await testCertificate([hostOf('wiki')], clock.now())
     const other = await testCertificate(['evil.test'], clock.now())
     await t.rejects(hub.api('PUT', '/certificates/bad', { cert, key: other.key }), {
@@ -279,7 +273,7 @@ t.test('a hub without certificate files', async (t) => {
   })
 
   await t.test(
-    'fault 44: an authority that is away for a week leaves the old certificate in service',
+    'fault 44: an authority that is down for a week leaves the old certificate in service',
     async (t) => {
       const before = await hub.api<Listed>('GET', `/certificates/${HUB}`)
       await pebble.stop()

@@ -81,7 +81,7 @@ async function fault(t: Test, name: string, reason: RegExp, distort: NonNullable
   t.ok(await serves(host), 'and it has one as soon as the authority behaves')
 }
 
-t.test('a nonce that is rejected is replaced, and one that never is ends the order', async (t) => {
+t.test('a rejected nonce is replaced, and one that never succeeds ends the order', async (t) => {
   t.ok(
     authority.seen.some(({ type }) => type?.endsWith(':badNonce')),
     'a quarter of them was rejected already',
@@ -112,7 +112,7 @@ t.test('V233 certificates for another key, wrong chains and HTML are not served'
   )
 })
 
-t.test('V233 bodies without an end, redirects and URLs elsewhere', async (t) => {
+t.test('V233 bodies without an end, redirects and URLs elsewhere are refused', async (t) => {
   const huge = endless()
   await fault(t, 'huge', /maxContentLength/, (asked, answer) =>
     asked.path.startsWith('/certZ/') ? { ...answer, body: huge.body } : answer,
@@ -136,7 +136,7 @@ t.test('V233 bodies without an end, redirects and URLs elsewhere', async (t) => 
   )
 })
 
-t.test('an order that takes its time is waited for', async (t) => {
+t.test('a slow order is awaited', async (t) => {
   let polls = 0
   authority.distort = (asked, answer) => {
     if (!/^\/(my-order|finalize-order)\//.test(asked.path) || answer.status !== 200) return answer
@@ -204,7 +204,7 @@ t.test(
   },
 )
 
-t.test('CAA records that forbid the order are found before it, and explained', async (t) => {
+t.test('CAA records that forbid the order are found before it and explained', async (t) => {
   const host = hostOf('caa')
   await pebble.dnsCall('add-caa', { host, policies: [{ tag: 'issue', value: 'other.example' }] })
   await register(hub, 'caa')
@@ -229,7 +229,7 @@ t.test('a profile is ordered if the authority has it', async (t) => {
 })
 
 t.test(
-  'ARI (RFC 9773): a certificate is renewed when the authority wants it, and says what it replaces',
+  'a certificate is renewed at the time of ARI (RFC 9773), and names the one that it replaces',
   async (t) => {
     const host = hostOf('ari')
     await register(hub, 'ari')
@@ -266,7 +266,7 @@ t.test(
   },
 )
 
-t.test('five certificates for the same names in a week are all that the hub orders', async (t) => {
+t.test('the hub orders at most five certificates for the same names in a week', async (t) => {
   const host = hostOf('often')
   await register(hub, 'often')
   for (let count = 1; count <= 5; count++) {

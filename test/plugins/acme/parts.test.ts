@@ -71,7 +71,7 @@ t.test("a removed app's certificate is dropped, and a shared one loses the name"
   t.end()
 })
 
-t.test('a wildcard takes over when it is there, and an import is not ordered', (t) => {
+t.test('a wildcard replaces single certificates, and an imported name is not ordered', (t) => {
   const hosts = { own, apps: ['a.apps.test', 'x.y.apps.test'], wildcard: '*.apps.test' }
   const first = plan(hosts, [])
   t.strictSame(
@@ -103,7 +103,7 @@ t.test('a wildcard takes over when it is there, and an import is not ordered', (
   t.end()
 })
 
-t.test("the authority's limits are kept", (t) => {
+t.test("orders respect the authority's limits", (t) => {
   const now = Date.UTC(2030, 0, 8)
   const hour = 3_600_000
   const attempt = (more: Partial<Attempt>): Attempt => ({
@@ -132,7 +132,7 @@ t.test("the authority's limits are kept", (t) => {
   t.end()
 })
 
-t.test('V233 chains that no browser would take are refused', async (t) => {
+t.test('V233 chains that browsers would reject are refused', async (t) => {
   const now = Date.now()
   const good = await testCertificate(['a.test', 'b.test'])
   const other = await testCertificate(['a.test'])
@@ -198,7 +198,7 @@ t.test('V234 the exec hook gets arguments without a shell, a deadline, and no se
   await t.rejects(execProvider(['/nowhere']).present(record, signal), { message: /ENOENT/ })
 })
 
-t.test('the configuration says what is missing', (t) => {
+t.test('the configuration reports missing settings', (t) => {
   const base = { email: 'a@example.com', accept_terms: true }
   const keys = (config: object) =>
     configFaults(config as Parameters<typeof configFaults>[0]).map(({ path }) => path.join('.'))

@@ -29,7 +29,7 @@ const RECORDS = [
   ...['elsewhere', 'allowed', 'nobody', 'wild'].map((name) => `${name} IN A 127.0.0.1`),
 ]
 
-t.test('DNS-01 at a BIND with a TSIG key: one wildcard certificate for all apps', async (t) => {
+t.test('DNS-01 at a BIND with a TSIG key gets one wildcard certificate for all apps', async (t) => {
   const ports = await freePorts()
   const proof = (name: string) => `_acme-challenge.${name}.${ZONE}`
   const bind = await startBind(ZONE, ['hub', 'apps'].map(proof), RECORDS)
@@ -60,7 +60,7 @@ t.test('DNS-01 at a BIND with a TSIG key: one wildcard certificate for all apps'
   await t.rejects(rfc2136Provider(late).present(record('x'), signal), { message: /NOTAUTH/ })
   await provider.cleanup(record('two'), signal)
 
-  await t.test('what will make an order fail is found by DNS before it', async (t) => {
+  await t.test('faults that would fail an order are found by DNS before it', async (t) => {
     const found = async (names: readonly string[], publicOnly: boolean) =>
       Object.fromEntries(
         await nameFaults(names, {
@@ -106,7 +106,7 @@ t.test('DNS-01 at a BIND with a TSIG key: one wildcard certificate for all apps'
 })
 
 t.test(
-  'HTTP-01 for the apps alone, an external account, short-lived certificates, another chain, and a directory after one that is away',
+  'HTTP-01 works for apps alone, with an external account, short lifetimes, another chain and a second directory',
   async (t) => {
     const ports = await freePorts()
     const mac = Buffer.alloc(32, 7).toString('base64url')

@@ -14,7 +14,7 @@ import { until } from '../../until.ts'
 
 const DAY_MS = 86_400_000
 
-t.test('status lists what needs attention', (t) => {
+t.test('status lists the things that need attention', (t) => {
   const clock = fakeClock()
   const now = clock.now()
   const states: Record<string, { state: string; reason: string | null }> = {
@@ -89,7 +89,7 @@ t.test('status lists what needs attention', (t) => {
 const hub = await createTestHub()
 t.teardown(() => hub.stop())
 
-t.test("the trail has the request id of every error response of the hub's own host", async (t) => {
+t.test("the audit trail has the request id of every error response on the hub's own host", async (t) => {
   const visitor = hub.visitor()
   const page = { 'sec-fetch-mode': 'navigate', accept: 'text/html' }
   const shown: [name: string, status: number, text: string][] = []

@@ -34,41 +34,35 @@ const alter = (id: string, set: object) =>
     change.touch('api-token', id)
   })
 
-t.test(
-  'K144 a lock of a role that its maker has stops the token, also when it lacks that role',
-  async (t) => {
-    const { secret } = await make('locked', { roles: ['admin'] })
-    t.match(tokens.identify(secret), {
-      user: 'token:locked',
-      roles: ['admin'],
-      kind: 'token',
-      sessionId: null,
-    })
-    const lock = { kind: 'role', target: 'platform' } as const
-    const { id } = await locks.create(lock, by(operator))
-    t.strictSame(tokens.identify(secret)?.roles, [])
-    await locks.remove(id, by(operator))
-    t.strictSame(tokens.identify(secret)?.roles, ['admin'])
-  },
-)
+t.test('K144 a lock of a role of the creator stops the token, even if it lacks that role', async (t) => {
+  const { secret } = await make('locked', { roles: ['admin'] })
+  t.match(tokens.identify(secret), {
+    user: 'token:locked',
+    roles: ['admin'],
+    kind: 'token',
+    sessionId: null,
+  })
+  const lock = { kind: 'role', target: 'platform' } as const
+  const { id } = await locks.create(lock, by(operator))
+  t.strictSame(tokens.identify(secret)?.roles, [])
+  await locks.remove(id, by(operator))
+  t.strictSame(tokens.identify(secret)?.roles, ['admin'])
+})
 
-t.test(
-  'E70 roles that cannot be read grant nothing, and those of the operator are admin alone',
-  async (t) => {
-    const { secret, token } = await make('odd', { roles: ['platform', 'admin', 'platform'] })
-    t.strictSame(token.roles, ['admin', 'platform'], 'each once, in order')
-    t.strictSame((await named('odd'))?.roles, ['admin', 'platform'])
-    for (const roles of ['nonsense', 'null', '"admin"', '{"0":"admin","length":1}', '[1,{}]']) {
-      await alter(token.id, { roles })
-      t.strictSame(tokens.identify(secret)?.roles, [], roles)
-    }
-    const { secret: operators, token: own } = await make('operators', { subject: operator })
-    await alter(own.id, { roles: '["admin","platform"]' })
-    t.strictSame(tokens.identify(operators)?.roles, ['admin'])
-  },
-)
+t.test('E70 unreadable roles grant nothing, and tokens of the operator have admin alone', async (t) => {
+  const { secret, token } = await make('odd', { roles: ['platform', 'admin', 'platform'] })
+  t.strictSame(token.roles, ['admin', 'platform'], 'each once, in order')
+  t.strictSame((await named('odd'))?.roles, ['admin', 'platform'])
+  for (const roles of ['nonsense', 'null', '"admin"', '{"0":"admin","length":1}', '[1,{}]']) {
+    await alter(token.id, { roles })
+    t.strictSame(tokens.identify(secret)?.roles, [], roles)
+  }
+  const { secret: operators, token: own } = await make('operators', { subject: operator })
+  await alter(own.id, { roles: '["admin","platform"]' })
+  t.strictSame(tokens.identify(operators)?.roles, ['admin'])
+})
 
-t.test('the last use is noted once a minute, and one that cannot be noted hurts nobody', async (t) => {
+t.test('the last use is stored once a minute, and a failure to store it has no effect', async (t) => {
   const { secret } = await make('used', { ttlMs: MONTH })
   const used = async () => (await named('used'))?.usedAt ?? 0
   t.ok(tokens.identify(secret))
@@ -86,7 +80,7 @@ t.test('the last use is noted once a minute, and one that cannot be noted hurts 
   await sql`ALTER TABLE api_tokens RENAME COLUMN moved TO used_at`.execute(db)
 })
 
-t.test('a name is taken while its token lives; an expired one is listed for a month', async (t) => {
+t.test('a name is in use while its token lives; an expired one is listed for a month', async (t) => {
   const { secret, token } = await make('name')
   await t.rejects(make('name'), { status: 409, code: 'token_exists' })
   t.ok(tokens.identify(secret), 'the first one stays')
@@ -104,7 +98,7 @@ t.test('a name is taken while its token lives; an expired one is listed for a mo
   t.ok(await named('one'), 'though it has expired')
 })
 
-t.test('K144 removed is removed at once, by hand or with whoever made it, and is recorded', async (t) => {
+t.test('K144 a token is removed at once, by itself or with its creator, and this is recorded', async (t) => {
   const { secret, token } = await make('hand')
   const [mine, hers] = [
     await make('mine'),

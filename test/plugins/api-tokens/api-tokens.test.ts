@@ -59,7 +59,7 @@ async function signedIn(sub: string, email: string): Promise<string> {
   return /__Host-mezite_session=([\w-]+)/.exec(visitor.cookies(new URL(hub.url).host) ?? '')?.[1] ?? ''
 }
 
-t.test('K144 a token works until it is revoked, at once, and its calls bear its name', async (t) => {
+t.test('K144 a token works until it is revoked, and its calls are recorded under its name', async (t) => {
   const { id, token, expires } = await make('ci', { ttl_seconds: 3_600 })
   t.match(token, /^mezite_api_[\w-]{43}$/)
   t.equal(Date.parse(expires), clock.now() + 3_600_000)
@@ -114,7 +114,7 @@ t.test('K144 a token expires, and its name is free again', async (t) => {
   for (const name of ['Not A Name', 'x'.repeat(64)]) await t.rejects(make(name), wrong)
 })
 
-t.test('K144 a token is taken from the header only', async (t) => {
+t.test('K144 a token is read from the header only', async (t) => {
   const { token } = await make('header')
   const bare = async (path: string, headers: Record<string, string> = {}) =>
     (await hub.visitor().fetch(`${hub.url}/v1/webapi${path}`, { headers })).status
@@ -129,7 +129,7 @@ t.test('K144 a token is taken from the header only', async (t) => {
   t.equal(visit.status, 401, 'and it opens no application')
 })
 
-t.test('E78 K144 a token never has more than its maker has', async (t) => {
+t.test('E78 K144 a token never has more roles than its creator', async (t) => {
   await t.rejects(make('more', { roles: ['admin', 'access'] }), { status: 403, code: 'roles_exceed_own' })
   const { token: own } = await make('maker')
   t.match(await call(own, 'POST', '/api-tokens', { name: 'child', roles: ['admin'] }), {
@@ -179,7 +179,7 @@ t.test('E78 K144 a token never has more than its maker has', async (t) => {
 })
 
 t.test(
-  'E78 a token is not that of whoever gets the name of its maker, whatever else went wrong',
+  'E78 a token is invalid for the next holder of its creator’s name, whatever else went wrong',
   async (t) => {
     const rooms = await startRooms()
     t.teardown(() => rooms.stop())
@@ -230,7 +230,7 @@ t.test('nobody can take the names that the audit trail gives the operator and to
     await t.rejects(hub.api('POST', '/users', { name, roles: [] }), { code: 'user_name_invalid' }, name)
 })
 
-t.test('K143 guesses are limited, and all that does not count is answered alike', async (t) => {
+t.test('K143 guesses are limited, and all invalid tokens get the same response', async (t) => {
   const expired = await make('expired', { ttl_seconds: 60 })
   const revoked = await make('revoked')
   await hub.api('DELETE', `/api-tokens/${revoked.id}`)

@@ -81,7 +81,7 @@ conformMigrations(t, plugin, {
   },
 })
 
-t.test('it keeps the rules of plugins, and its resource those of resources', async (t) => {
+t.test('the plugin and its resource pass their suites', async (t) => {
   const use = {
     ...{ catalog: {}, database: { withTables: () => ({}) }, jobs: testJobs() },
     ...{ revisions: { addView() {} }, tunnel: {} },
@@ -95,7 +95,7 @@ t.test('it keeps the rules of plugins, and its resource those of resources', asy
   conformResource(t, plugin, { hub, resource: definition, another })
 })
 
-t.test('a pattern matches with * for any characters, in time', async (t) => {
+t.test('a pattern matches with * for any characters, in linear time', async (t) => {
   const cases = [
     ...[
       ['shop-*', 'shop-cart', true],
@@ -115,7 +115,7 @@ t.test('a pattern matches with * for any characters, in time', async (t) => {
   t.ok(watch.took() < 1_000)
 })
 
-t.test('U230 an agent proposes only what a rule allows it, and takes no name that exists', async (t) => {
+t.test('U230 an agent proposes only allowed apps, and cannot take an existing name', async (t) => {
   await hub.api('PUT', '/apps/shop-taken', {
     ...{ kind: 'app', version: 'v1', metadata: { name: 'shop-taken', labels } },
     spec: { uri: 'http://127.0.0.1:1', agents: ['another'] },
@@ -171,7 +171,7 @@ t.test('U229 nobody reaches a proposed app before it is accepted', async (t) => 
   t.match(await hub.api('GET', '/audit?type=app.created&app=shop-cart'), [{ user: 'operator@socket' }])
 })
 
-t.test('U230 what an agent changes is another proposal, and an accepted app stays as it is', async (t) => {
+t.test('U230 a changed proposal is a new one, and an accepted app stays as it is', async (t) => {
   const id = await idOf('shop-plain')
   propose([
     { name: 'shop-plain', uri: 'http://127.0.0.1:2' },
@@ -235,7 +235,7 @@ t.test('commands list, accept, refuse and remove', async (t) => {
   t.match(removed, { code: 0, out: `Removed proposal ${plain}.\n` })
 })
 
-t.test('U231 a rule accepts at once, as many apps as it allows, and only of its agents', async (t) => {
+t.test('U231 a rule accepts apps at once, up to its limit, and only of its agents', async (t) => {
   const apps = Array.from({ length: 100 }, (_, at) => ({ name: `shop-auto-${at}`, uri, labels }))
   propose([{ name: 'shop-wrong', uri: 'gopher://127.0.0.1:70' }, ...apps])
   await untilListed('shop-wrong pending')
@@ -265,7 +265,7 @@ t.test('U231 an address that the agent must not dial is not reached through a pr
   t.match(await hub.api('GET', '/apps/meta'), { status: { agents: [{ last_error: 'target_not_allowed' }] } })
 })
 
-t.test('an app of an agent that is away is not accepted', async (t) => {
+t.test('an app of a disconnected agent is not accepted', async (t) => {
   await rule('shop', { agents: ['node-1'], names: ['shop-*'] })
   propose([{ name: 'shop-away', uri }])
   await untilListed('shop-away pending')

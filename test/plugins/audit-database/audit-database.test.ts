@@ -65,7 +65,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
     t.equal((await list(`/audit?user=${encodeURIComponent('ali\\u0000ce')}`)).length, 1)
   })
 
-  await t.test('lists with filters, oldest first; the newest when nothing says where to begin', async (t) => {
+  await t.test('lists events by filters, oldest first, or the newest when no start is given', async (t) => {
     await empty()
     const write = batchesTo(createSink(db))
     const day = (n: number) => Date.UTC(2026, 0, n)
@@ -167,7 +167,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
     t.match(JSON.stringify(rows), /audit_database_requests_request_id/, 'an index finds it in a long trail')
   })
 
-  await t.test('a type that is not known is an error with a suggestion', async (t) => {
+  await t.test('an unknown type is an error with a suggestion', async (t) => {
     await empty()
     await batchesTo(createSink(db))([made('plugin.thing'), made('user.login')])
     t.match(await ask('/audit?type=acces.denied'), {
@@ -314,7 +314,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
     t.equal((await list('/audit')).length, 2)
   })
 
-  await t.test('M157 a change and its record stand or fall together', async (t) => {
+  await t.test('M157 a change and its record are committed together or not at all', async (t) => {
     await empty()
     const { revisions } = trail
     await revisions.write(async (_trx, change) => change.audit({ type: 'role.updated', success: true }))
@@ -338,7 +338,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
     t.same((await sql<{ n: number }>`SELECT n FROM change_sequence`.execute(db)).rows, rows)
   })
 
-  await t.test('M158 the table cannot be written: not accepting, and nothing is lost', async (t) => {
+  await t.test('M158 a table that cannot be written closes the gate, and loses nothing', async (t) => {
     await empty()
     await sql`ALTER TABLE audit_database_texts RENAME TO gone`.execute(db)
     audit.record({ type: 'kept', success: true })
@@ -356,7 +356,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
     t.match((json as Json[])[0], { user: 'operator@socket', success: true, resource: 'audit' })
   })
 
-  await t.test('N169 one person follows the trail so many times at once', async (t) => {
+  await t.test('N169 one person can follow the trail only a limited number of times at once', async (t) => {
     const follow = async () => (await trail.follow('/audit/tail')).on('error', () => {})
     const open = await Promise.all(Array.from({ length: 24 }, follow))
     t.ok(open.every(({ statusCode }) => statusCode === 200))
@@ -371,33 +371,36 @@ async function suite(t: Tap, store: Store): Promise<void> {
     }, 'those that end make room')
   })
 
-  await t.test('tail: events as they happen, also of other hubs; ends when the hub drains', async (t) => {
-    await empty()
-    const answer = await trail.follow('/audit/tail')
-    t.equal(answer.statusCode, 200)
-    t.equal(answer.headers['content-type'], 'application/x-ndjson')
-    const left = await trail.follow('/audit/tail')
-    left.destroy()
-    const got: Json[] = []
-    const ended = (async () => {
-      for await (const line of createInterface({ input: answer })) if (line) got.push(JSON.parse(line))
-    })()
-    audit.record({ type: 'here', success: true })
-    await batchesTo(createSink(db))([made('elsewhere')])
-    await until(
-      () => ['here', 'elsewhere'].every((type) => got.some((one) => one.type === type)),
-      'both are told',
-    )
-    const last = got.at(-1)!
-    await batchesTo(createSink(db))([made('later')])
-    t.ok(
-      (await list(`/audit?after=${last.id}`)).some(({ type }) => type === 'later'),
-      'goes on from where it was',
-    )
-    await trail.kernel.drain(AbortSignal.timeout(10_000), 10_000)
-    await ended
-    t.pass('ended')
-  })
+  await t.test(
+    'the tail sends events at once, also of other hubs, and ends when the hub drains',
+    async (t) => {
+      await empty()
+      const answer = await trail.follow('/audit/tail')
+      t.equal(answer.statusCode, 200)
+      t.equal(answer.headers['content-type'], 'application/x-ndjson')
+      const left = await trail.follow('/audit/tail')
+      left.destroy()
+      const got: Json[] = []
+      const ended = (async () => {
+        for await (const line of createInterface({ input: answer })) if (line) got.push(JSON.parse(line))
+      })()
+      audit.record({ type: 'here', success: true })
+      await batchesTo(createSink(db))([made('elsewhere')])
+      await until(
+        () => ['here', 'elsewhere'].every((type) => got.some((one) => one.type === type)),
+        'both are told',
+      )
+      const last = got.at(-1)!
+      await batchesTo(createSink(db))([made('later')])
+      t.ok(
+        (await list(`/audit?after=${last.id}`)).some(({ type }) => type === 'later'),
+        'goes on from where it was',
+      )
+      await trail.kernel.drain(AbortSignal.timeout(10_000), 10_000)
+      await ended
+      t.pass('ended')
+    },
+  )
 }
 
 for (const make of [pgliteStore, postgresStore]) {

@@ -121,7 +121,7 @@ t.test('a batch whose response was lost with its thread is stored once', async (
   t.strictSame(await names(), ['a', 'b', 'c', 'd'], 'the numbers of another start are its own')
 })
 
-t.test('M158 what the thread holds counts: ten events that are not committed close the gate', async (t) => {
+t.test('M158 events in the thread count, and ten uncommitted ones close the gate', async (t) => {
   await empty()
   const audit = await startAudit(t as unknown as Tap)
   const release = await lockTable()
@@ -198,7 +198,7 @@ t.test('M158 a thread that dies closes the gate until another one has stored its
   t.strictSame(await names(), ['first', 'second'])
 })
 
-t.test('M158 an unreachable database closes the gate, and costs no event', async (t) => {
+t.test('M158 an unreachable database closes the gate, and loses no event', async (t) => {
   await empty()
   const audit = await startAudit(t as unknown as Tap)
   await store.server.stop()

@@ -60,7 +60,7 @@ t.test('a cell that a spreadsheet would run as a formula begins with an apostrop
   t.end()
 })
 
-t.test('an export breaks off before the page that its reader may not have any more', async (t) => {
+t.test('an export stops before the page that its reader may no longer read', async (t) => {
   const stream = exportEvents({
     ...{ database: null as never, filter: { from: undefined, to: undefined } },
     ...{ format: 'csv', allowed: () => false },
@@ -68,7 +68,7 @@ t.test('an export breaks off before the page that its reader may not have any mo
   await t.rejects(text(stream), /not an administrator any more/)
 })
 
-t.test('following is no use of a session: who follows is asked for again only after a change', async (t) => {
+t.test('following does not extend a session, and is checked again only after a change', async (t) => {
   let asked = 0
   let applied: (touched: ReadonlyMap<string, ReadonlySet<string>> | null) => void = () => {}
   const subject = { user: 'ann', roles: ['admin'], kind: 'session', sessionId: 's1', satisfied: [] } as const
@@ -102,7 +102,7 @@ t.test('following is no use of a session: who follows is asked for again only af
 })
 
 t.test(
-  'a tail ends with the session, with a token, when the view is old, and when nobody can tell',
+  'a tail ends with its session or token, when the view is stale, and when its reader is unknown',
   async (t) => {
     const state = {
       fresh: true,

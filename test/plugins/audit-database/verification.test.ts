@@ -97,31 +97,28 @@ async function tampering(t: Tap, store: Store): Promise<void> {
   const idOf = async (n: number) =>
     (await sql<{ id: string }>`SELECT id FROM ${events} WHERE ${event(n)}`.execute(db)).rows[0]?.id
 
-  await t.test(
-    'M161 whatever a name holds, it is filed as the event says, alone and among others',
-    async (t) => {
-      await fill()
-      const names = ['a\nb', '\u0001', '', '\\N', 'tab\t"quoted"', "o'neil; --", 'ünï 😀', '\\u000a', null]
-      const named = (name: string | null) =>
-        testEvent(
-          { type: 'app.request', success: true, user: name, fields: { app: name, path: '/a\nb' } },
-          { cluster: 'c', hub: 'a' },
-        )
-      for (const name of names) await trail.write([named(name)])
-      await trail.write(names.map(named))
-      t.match(await verify(), { ok: true, events: 20 + 2 * names.length, findings: [] })
-      const { rows } = await sql<{
-        user_name: string | null
-        app: string | null
-      }>`SELECT user_name, app FROM ${events}
-      WHERE type = 'app.request' ORDER BY seq`.execute(db)
-      const filed = names.map((name) => named(name).user || null)
-      t.strictSame(
-        rows,
-        [...filed, ...filed].map((name) => ({ user_name: name, app: name })),
+  await t.test('M161 any name is filed as in its event, alone and among others', async (t) => {
+    await fill()
+    const names = ['a\nb', '\u0001', '', '\\N', 'tab\t"quoted"', "o'neil; --", 'ünï 😀', '\\u000a', null]
+    const named = (name: string | null) =>
+      testEvent(
+        { type: 'app.request', success: true, user: name, fields: { app: name, path: '/a\nb' } },
+        { cluster: 'c', hub: 'a' },
       )
-    },
-  )
+    for (const name of names) await trail.write([named(name)])
+    await trail.write(names.map(named))
+    t.match(await verify(), { ok: true, events: 20 + 2 * names.length, findings: [] })
+    const { rows } = await sql<{
+      user_name: string | null
+      app: string | null
+    }>`SELECT user_name, app FROM ${events}
+      WHERE type = 'app.request' ORDER BY seq`.execute(db)
+    const filed = names.map((name) => named(name).user || null)
+    t.strictSame(
+      rows,
+      [...filed, ...filed].map((name) => ({ user_name: name, app: name })),
+    )
+  })
 
   await t.test('M161 a name too long for an index is filed under its beginning, and verifies', async (t) => {
     await fill()
@@ -176,19 +173,22 @@ async function tampering(t: Tap, store: Store): Promise<void> {
     t.match(await verify(), { ok: true, events: 24, findings: { length: 0 } })
   })
 
-  await t.test('M161 an untouched trail of two hubs verifies, and says how far it is signed', async (t) => {
-    await fill()
-    const report = await verify()
-    t.match(report, {
-      ok: true,
-      events: 20,
-      chains: 2,
-      unchained: 0,
-      findings: { length: 0 },
-      checkpoint: { number: 2 },
-    })
-    t.ok((await verify({ byCaller: report.checkpoint })).ok, 'goes back to a noted checkpoint')
-  })
+  await t.test(
+    'M161 an untouched trail of two hubs verifies, with the extent of its signatures',
+    async (t) => {
+      await fill()
+      const report = await verify()
+      t.match(report, {
+        ok: true,
+        events: 20,
+        chains: 2,
+        unchained: 0,
+        findings: { length: 0 },
+        checkpoint: { number: 2 },
+      })
+      t.ok((await verify({ byCaller: report.checkpoint })).ok, 'goes back to a noted checkpoint')
+    },
+  )
 
   await t.test('requests are stored in parts, and read as their exact text', async (t) => {
     await fill()
@@ -242,7 +242,7 @@ async function tampering(t: Tap, store: Store): Promise<void> {
     ['a request deleted', sql`DELETE FROM ${requests} WHERE parts LIKE '%/2%'`, 'deleted'],
     ['a request elsewhere', sql`UPDATE ${requests} SET seq = seq + 9 WHERE parts LIKE '%/2%'`, 'reordered'],
   ]
-  await t.test('M161 requests', async (t) => {
+  await t.test('M161 records of requests verify', async (t) => {
     for (const [what, change, kind] of changes) {
       await fill()
       await trail.write(['/1', '/2', '/3'].map((path) => requested(path)))
@@ -426,7 +426,7 @@ async function tampering(t: Tap, store: Store): Promise<void> {
     })
   }
 
-  await t.test('M161 everything cut off, checkpoints too: who remembers one can tell', async (t) => {
+  await t.test('M161 a deletion of everything is found by a remembered checkpoint', async (t) => {
     await fill()
     const { checkpoint } = await verify()
     const hub = trail.checkpoints.newest()
@@ -439,7 +439,7 @@ async function tampering(t: Tap, store: Store): Promise<void> {
     t.match(await verify({ byHub: hub }), { ok: false, findings: gone })
   })
 
-  await t.test('M161 retention: what is older goes in pieces, and the rest verifies', async (t) => {
+  await t.test('M161 retention deletes older parts, and the rest verifies', async (t) => {
     await fill()
     const old = Date.now() - 91 * DAY_MS
     await sql`DELETE FROM ${events}`.execute(db)
@@ -464,37 +464,37 @@ async function tampering(t: Tap, store: Store): Promise<void> {
     t.match(await verify(), { ok: false, findings: [{ kind: 'truncated', hub: 'a', n: 1_200 }] })
   })
 
-  await t.test('M161 events from before there were chains are told apart from inserted ones', async (t) => {
-    await fill()
-    for (const table of ['texts', 'requests', 'contexts', 'chains', 'checkpoints'])
-      await sql`DELETE FROM ${sql.table(`audit_database_${table}`)}`.execute(db)
-    await sql`INSERT INTO ${events} (id, time, type, event) VALUES
-      ('01890a5d-ac96-774b-bcce-b302099a8057', now(), 'user.login', '{}')`.execute(db)
-    await trail.write([made('a', 'first')])
-    await trail.checkpoints.take()
-    t.match(await verify(), { ok: true, events: 2, unchained: 1 })
-  })
-
   await t.test(
-    'O175 the key of checkpoints is sealed, the same for every hub, and no other fits',
+    'M161 events from before there were chains are distinguished from inserted ones',
     async (t) => {
-      const { rows } = await sql<{
-        private_key: Uint8Array
-      }>`SELECT private_key FROM audit_database_keys`.execute(db)
-      t.equal(rows.length, 1)
-      t.notMatch(
-        Buffer.from(rows[0]!.private_key).toString('latin1'),
-        /\x06\x03\x2b\x65\x70/,
-        'no Ed25519 in clear',
-      )
-      const again = await openCheckpointKey(db, trail.secretBox)
-      t.ok(trail.key.verify('x', again.sign('x')))
-      t.notOk(trail.key.verify('y', again.sign('x')))
-      await t.rejects(openCheckpointKey(db, testSecretBox()), {
-        code: 'MEZ_SECRET_UNREADABLE',
-      })
+      await fill()
+      for (const table of ['texts', 'requests', 'contexts', 'chains', 'checkpoints'])
+        await sql`DELETE FROM ${sql.table(`audit_database_${table}`)}`.execute(db)
+      await sql`INSERT INTO ${events} (id, time, type, event) VALUES
+      ('01890a5d-ac96-774b-bcce-b302099a8057', now(), 'user.login', '{}')`.execute(db)
+      await trail.write([made('a', 'first')])
+      await trail.checkpoints.take()
+      t.match(await verify(), { ok: true, events: 2, unchained: 1 })
     },
   )
+
+  await t.test('O175 the key of checkpoints is sealed, equal on every hub, and no other fits', async (t) => {
+    const { rows } = await sql<{
+      private_key: Uint8Array
+    }>`SELECT private_key FROM audit_database_keys`.execute(db)
+    t.equal(rows.length, 1)
+    t.notMatch(
+      Buffer.from(rows[0]!.private_key).toString('latin1'),
+      /\x06\x03\x2b\x65\x70/,
+      'no Ed25519 in clear',
+    )
+    const again = await openCheckpointKey(db, trail.secretBox)
+    t.ok(trail.key.verify('x', again.sign('x')))
+    t.notOk(trail.key.verify('y', again.sign('x')))
+    await t.rejects(openCheckpointKey(db, testSecretBox()), {
+      code: 'MEZ_SECRET_UNREADABLE',
+    })
+  })
 }
 
 for (const make of [pgliteStore, postgresStore]) {
@@ -505,7 +505,7 @@ for (const make of [pgliteStore, postgresStore]) {
     if (store.name === 'PGlite') return
 
     await t.test(
-      'M161 the role of the hub may neither change nor delete, another one deletes what is old',
+      'M161 the role of the hub can neither change nor delete events, and another one deletes old ones',
       async (t) => {
         const trail = await openTrail(t as unknown as Tap, store)
         const old = Date.now() - 91 * DAY_MS

@@ -39,14 +39,14 @@ function folderOf(t: { teardown(run: () => void): void }): string {
   return folder
 }
 
-t.test('the plugin', (t) => {
+t.test('the plugin passes its suite', (t) => {
   conformPlugin(t, auditFile, { config: { path: join(tmpdir(), 'mezite-audit-file-conform', 'a.jsonl') } })
   t.teardown(() => rmSync(join(tmpdir(), 'mezite-audit-file-conform'), { recursive: true, force: true }))
   t.end()
 })
 
 for (const guarantee of ['enforced', 'best-effort'] as const) {
-  t.test(`the sink, ${guarantee}`, (t) => {
+  t.test(`the sink passes its suite, ${guarantee}`, (t) => {
     conformAuditSink(t, async () => {
       const folder = await mkdtemp(join(tmpdir(), 'mezite-audit-file-'))
       const path = join(folder, 'audit.jsonl')
@@ -65,7 +65,7 @@ for (const guarantee of ['enforced', 'best-effort'] as const) {
   })
 }
 
-t.test('only the owner reads it; a folder is made; what is no file is refused at start', async (t) => {
+t.test('only the owner can read the file; a path that is not a file stops the start', async (t) => {
   const path = join(folderOf(t), 'new', 'audit.jsonl')
   const sink = createSink({ path, maxBytes: MB, keep: 1 }, 'enforced')
   await sink.start()
@@ -79,7 +79,7 @@ t.test('only the owner reads it; a folder is made; what is no file is refused at
   )
 })
 
-t.test('rotation by size keeps so many former files, and no line is split', async (t) => {
+t.test('rotation by size keeps the configured number of files, and splits no line', async (t) => {
   const folder = folderOf(t)
   const path = join(folder, 'audit.jsonl')
   const sink = createSink({ path, maxBytes: 2_000, keep: 3 }, 'best-effort')
@@ -102,7 +102,7 @@ t.test('rotation by size keeps so many former files, and no line is split', asyn
   t.ok(statSync(`${path}.1`).size <= 2_000)
 })
 
-t.test('SIGHUP: the path is opened anew, and nothing is lost', async (t) => {
+t.test('SIGHUP opens the path again, and no event is lost', async (t) => {
   const path = join(folderOf(t), 'audit.jsonl')
   const listeners = process.listenerCount('SIGHUP')
   const host = createTestHost(auditFile, { config: { path } })
@@ -124,7 +124,7 @@ t.test('SIGHUP: the path is opened anew, and nothing is lost', async (t) => {
   t.equal(process.listenerCount('SIGHUP'), listeners)
 })
 
-t.test('a file that was deleted or truncated is noticed, and half a line is ended', async (t) => {
+t.test('a deleted or truncated file is noticed, and an incomplete line is completed', async (t) => {
   const path = join(folderOf(t), 'audit.jsonl')
   writeFileSync(path, '{"half":')
   const sink = createSink({ path, maxBytes: MB, keep: 1 }, 'enforced')
@@ -150,7 +150,7 @@ t.test('a batch that comes again after a missed deadline is written once', async
 })
 
 t.test(
-  'M158 fault 28 a full disk: the promise holds, and it heals without a restart',
+  'M158 fault 28 a sink keeps its guarantee on a full disk and recovers',
   { skip: process.getuid?.() !== 0 && 'mounting a small file system needs root' },
   async (t) => {
     const folder = folderOf(t)

@@ -30,7 +30,7 @@ await hub.api('PUT', '/apps/one', {
 })
 issuer.person = { sub: 'ann', email: 'ann@example.com', email_verified: true, groups: ['staff'] }
 
-t.test('no endpoint, no route and no document is there', async (t) => {
+t.test('without the plugin its endpoints, routes and documents do not exist', async (t) => {
   const ann = await programLogin(hub)
   const headers = { authorization: `Bearer ${ann.token}`, accept: 'application/json' }
   const { text } = await hub.visitor().fetch(`${hub.url}/v1/webapi/openapi.json`)
@@ -50,7 +50,7 @@ t.test('no endpoint, no route and no document is there', async (t) => {
   t.ok([400, 404].includes(proof.status), `a bot cannot prove itself: ${proof.status} ${proof.text}`)
 })
 
-t.test("an app's host knows no tokens, and does not lead programs anywhere", async (t) => {
+t.test("an app's host accepts no tokens, and does not refer programs elsewhere", async (t) => {
   const token = `mezite_at_${'a'.repeat(43)}`
   const basic = Buffer.from(`git:${token}`).toString('base64')
   for (const headers of [

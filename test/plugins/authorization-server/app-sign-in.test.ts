@@ -79,7 +79,7 @@ t.test('an app signs people in without a second prompt, with claims of the hub',
   t.equal(opened.status, 401, 'the token of an app opens no app')
 })
 
-t.test('the gate decides at each sign-in: who may not reach the app gets no code', async (t) => {
+t.test('the gate decides at each sign-in, and a person without access gets no code', async (t) => {
   person('gina', 'guests')
   const gina = hub.visitor()
   const config = await relyingParty()
@@ -124,7 +124,7 @@ t.test('the client of an app gets no token for other apps, and needs its secret'
     )
 })
 
-t.test('S211 when a sign-in ends, the app is told with a signed token, at least once', async (t) => {
+t.test('S211 the end of a sign-in is sent to the app in a signed token, at least once', async (t) => {
   person('judy', 'ones')
   const judy = hub.visitor()
   const config = await relyingParty()
@@ -151,7 +151,7 @@ t.test('S211 when a sign-in ends, the app is told with a signed token, at least 
   } as never)
 })
 
-t.test('what is removed ends: the client of an app', async (t) => {
+t.test('removing an app ends its client', async (t) => {
   person('kate', 'ones')
   const kate = hub.visitor()
   const config = await relyingParty()

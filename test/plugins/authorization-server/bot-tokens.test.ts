@@ -95,7 +95,7 @@ t.test('a robot gets a token for one app by its key, by an ID token and by its s
   await until(find, 'token.issued')
 })
 
-t.test('S203 S209 whoever is not the robot, or may not open the app, gets no token', async (t) => {
+t.test('S203 S209 a caller that is not the robot, or may not open the app, gets no token', async (t) => {
   await put('careful', { roles: ['careful'], keys })
   await put('nobody', { roles: ['guests'], keys })
   await put('far', { keys, allow_from: ['10.0.0.0/8'] })
@@ -182,7 +182,7 @@ t.test('a robot is not a client of other endpoints', async (t) => {
   }
 })
 
-t.test('a body that is too long, or not a form, is refused', async (t) => {
+t.test('a body that is too long or not a form is refused', async (t) => {
   t.equal((await token(hub, { client_id: 'bot:ci', filler: 'x'.repeat(60_000) })).status, 413)
   const json = await hub.visitor().fetch(`${hub.signInUrl}/v1/oauth/token`, {
     method: 'POST',

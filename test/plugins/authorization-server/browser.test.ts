@@ -58,7 +58,7 @@ const open = ({ access_token }: Tokens) =>
   })
 
 t.test(
-  '156 the form of the consent leads to the program, though the policy of the page names no other origin',
+  '156 the form of the consent redirects to the program, although the page’s policy names no other origin',
   async (t) => {
     person('alice', 'staff')
     const { page, complaints } = await openPage()
@@ -80,7 +80,7 @@ t.test(
   },
 )
 
-t.test('156 S207 the page of a device is not blank: its code is confirmed by two clicks', async (t) => {
+t.test('156 S207 two clicks on the page of a device confirm its code', async (t) => {
   person('alice', 'staff')
   const { page, complaints } = await openPage()
   const started = await post(

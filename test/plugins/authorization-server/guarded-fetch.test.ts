@@ -32,7 +32,7 @@ t.teardown(() => {
 const origin = `https://localhost:${(server.address() as AddressInfo).port}`
 const open = createGuardedFetch({ accepts: () => true, ca: certificate.ca })
 
-t.test('S202 only addresses of the public internet are public', (t) => {
+t.test('S202 only addresses of the public internet are accepted', (t) => {
   for (const address of ['1.1.1.1', '93.184.216.34', '2606:4700::1111', '2a00:1450:4001::1'])
     t.ok(isPublicAddress(address), address)
   for (const address of [
@@ -54,7 +54,7 @@ t.test('S202 only addresses of the public internet are public', (t) => {
   t.end()
 })
 
-t.test('S202 private addresses are not even connected, by number or by name', async (t) => {
+t.test('S202 private addresses are never connected, by number or by name', async (t) => {
   let connections = 0
   const listener = createTcp((socket) => {
     connections++

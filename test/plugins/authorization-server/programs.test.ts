@@ -41,7 +41,7 @@ t.test('authorization code with PKCE: a bearer token opens the app that the pers
   t.equal(received.at(-1)?.headers.authorization, undefined, 'the app never sees the token')
 })
 
-t.test('Basic and Mezite-Token open it too; the app keeps its own Authorization', async (t) => {
+t.test('Basic and Mezite-Token open the app too, and it keeps its own Authorization', async (t) => {
   const { access_token } = await authorize(hub, alice, clientId, resource('one'))
   const basic = (user: string) => ({
     authorization: `Basic ${Buffer.from(`${user}:${access_token}`).toString('base64')}`,
@@ -62,7 +62,7 @@ t.test('Basic and Mezite-Token open it too; the app keeps its own Authorization'
   )
 })
 
-t.test('S197 a token for one app opens no other, and a token in the URL opens none', async (t) => {
+t.test('S197 a token for one app does not open others, and a token in the URL is ignored', async (t) => {
   const tokens = await authorize(hub, alice, clientId, resource('one'))
   const elsewhere = await open('two', bearer(tokens))
   t.equal(elsewhere.status, 401)
@@ -115,7 +115,7 @@ t.test('S198 refresh tokens rotate, and one that is used twice ends the whole fa
   t.equal((await refresh(second.refresh_token)).status, 400)
 })
 
-t.test('S198 of three refreshes at once, at most one gets tokens', async (t) => {
+t.test('S198 at most one of three concurrent refreshes gets tokens', async (t) => {
   const { refresh_token } = await authorize(hub, alice, clientId, resource('one'))
   const answers = await Promise.all([1, 2, 3].map(() => refresh(refresh_token)))
   // The use of the others ends the family, which may come before the first one has its tokens.
@@ -124,7 +124,7 @@ t.test('S198 of three refreshes at once, at most one gets tokens', async (t) => 
   t.ok(statuses[0] === 200 || statuses[0] === 400, `${statuses[0]}`)
 })
 
-t.test('S198 a code that is used twice ends what the first use got', async (t) => {
+t.test('S198 a code that is used twice ends the tokens of its first use', async (t) => {
   const { verifier, challenge } = proofKey()
   const target = (await consent(hub, alice, {
     ...{ client_id: clientId, resource: resource('one'), code_challenge: challenge },
@@ -178,7 +178,7 @@ t.test(
   },
 )
 
-t.test('a person who does not allow it, and one whom the gate denies, let nothing in', async (t) => {
+t.test('a program gets nothing if the person declines or the gate denies', async (t) => {
   const { challenge } = proofKey()
   const asked = { client_id: clientId, resource: resource('one'), code_challenge: challenge }
   const target = (await consent(hub, alice, asked, 'deny')) as URL
@@ -195,7 +195,7 @@ t.test('a person who does not allow it, and one whom the gate denies, let nothin
   t.match(unknown, { status: 404 })
 })
 
-t.test('each token names its app: two apps in one consent, and one in each request', async (t) => {
+t.test('each token names its app, with two apps in one consent and with one in each request', async (t) => {
   const { verifier, challenge } = proofKey()
   const query = new URLSearchParams({
     ...{ response_type: 'code', client_id: clientId, redirect_uri: REDIRECT, scope: 'app' },
@@ -307,7 +307,7 @@ t.test('git and clients of registries are asked for a password, all others for a
   t.match((await open('one', wrong, '/v2/')).headers['www-authenticate'], /^Basic realm="Mezite"$/)
 })
 
-t.test('protected resource metadata, and 401 with the way to it', async (t) => {
+t.test('an app has protected resource metadata, and its 401 links to it', async (t) => {
   const refused = await open('one', {})
   t.equal(refused.status, 401)
   const [, url] = /resource_metadata="([^"]*)"/.exec(String(refused.headers['www-authenticate'])) ?? []
@@ -319,49 +319,46 @@ t.test('protected resource metadata, and 401 with the way to it', async (t) => {
   })
 })
 
-t.test(
-  'S207 the device grant: a person types the code, and the device polls no faster than it may',
-  async (t) => {
-    const started = await post(
-      hub,
-      '/v1/oauth/device_authorization',
-      new URLSearchParams({ client_id: clientId, scope: 'app', resource: resource('one') }),
-    )
-    t.equal(started.status, 200, started.text)
-    const device = JSON.parse(started.text)
-    t.match(device.user_code, /^[A-Z]{4}-[A-Z]{4}$/)
-    const poll = () =>
-      token(hub, {
-        grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
-        ...{ device_code: device.device_code, client_id: clientId },
-      })
-    t.match(await poll(), { status: 400, text: /authorization_pending/ })
-    // A busy machine may take longer for a call than a program has to wait.
-    await until(async () => /slow_down/.test((await poll()).text), 'who asks at once again is told to wait')
-    const stranger = await hub.visitor().fetch(device.verification_uri_complete)
-    t.match(
-      stranger,
-      { status: 303, headers: { location: /\/web\/login\?/ } },
-      'only people who signed in try codes',
-    )
-    const form = (await follow(alice, device.verification_uri_complete, 'http://127.0.0.1:1')) as Answer
-    t.match(form.text, `value="${device.user_code}"`)
-    t.notMatch(form.text, '<script>')
-    const wrong = await alice.submit(form, /oauth\/device/, { user_code: 'BBBB-BBBB' })
-    t.match(wrong.text, 'not valid')
-    const shown = await alice.submit(wrong, /oauth\/device/, { user_code: device.user_code })
-    t.match(shown.text, /Test program.*127\.0\.0\.1/s)
-    const asked = await alice.submit(shown, /oauth\/device/, { confirm: 'yes' })
-    const done = (await allow(alice, asked)) as Answer
-    t.match(done.text, 'Your device is connected')
-    await new Promise((resolve) => setTimeout(resolve, 4_600))
-    const answer = await poll()
-    t.equal(answer.status, 200, answer.text)
-    t.equal((await open('one', bearer(JSON.parse(answer.text)))).status, 200)
-  },
-)
+t.test('S207 a device gets a token after a person types its code, and must not poll too fast', async (t) => {
+  const started = await post(
+    hub,
+    '/v1/oauth/device_authorization',
+    new URLSearchParams({ client_id: clientId, scope: 'app', resource: resource('one') }),
+  )
+  t.equal(started.status, 200, started.text)
+  const device = JSON.parse(started.text)
+  t.match(device.user_code, /^[A-Z]{4}-[A-Z]{4}$/)
+  const poll = () =>
+    token(hub, {
+      grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
+      ...{ device_code: device.device_code, client_id: clientId },
+    })
+  t.match(await poll(), { status: 400, text: /authorization_pending/ })
+  // A busy machine may take longer for a call than a program has to wait.
+  await until(async () => /slow_down/.test((await poll()).text), 'who asks at once again is told to wait')
+  const stranger = await hub.visitor().fetch(device.verification_uri_complete)
+  t.match(
+    stranger,
+    { status: 303, headers: { location: /\/web\/login\?/ } },
+    'only people who signed in try codes',
+  )
+  const form = (await follow(alice, device.verification_uri_complete, 'http://127.0.0.1:1')) as Answer
+  t.match(form.text, `value="${device.user_code}"`)
+  t.notMatch(form.text, '<script>')
+  const wrong = await alice.submit(form, /oauth\/device/, { user_code: 'BBBB-BBBB' })
+  t.match(wrong.text, 'not valid')
+  const shown = await alice.submit(wrong, /oauth\/device/, { user_code: device.user_code })
+  t.match(shown.text, /Test program.*127\.0\.0\.1/s)
+  const asked = await alice.submit(shown, /oauth\/device/, { confirm: 'yes' })
+  const done = (await allow(alice, asked)) as Answer
+  t.match(done.text, 'Your device is connected')
+  await new Promise((resolve) => setTimeout(resolve, 4_600))
+  const answer = await poll()
+  t.equal(answer.status, 200, answer.text)
+  t.equal((await open('one', bearer(JSON.parse(answer.text)))).status, 200)
+})
 
-t.test('S208 DPoP: a token of a key needs a fresh proof of that key, for this request', async (t) => {
+t.test('S208 a DPoP token needs a fresh proof of its key for each request', async (t) => {
   const key = await generateKeyPair('ES256', { extractable: true })
   const jwk = await exportJWK(key.publicKey)
   const prove = (htm: string, htu: string, more: object = {}, by = key.privateKey) =>
@@ -402,7 +399,7 @@ t.test('S208 DPoP: a token of a key needs a fresh proof of that key, for this re
   t.match(await refresh(tokens.refresh_token), { status: 400 }, 'a refresh without a proof')
 })
 
-t.test('what is stored has no token in it', async (t) => {
+t.test('stored data contain no token', async (t) => {
   const tokens = await authorize(hub, alice, clientId, resource('one'))
   const events = JSON.stringify(await hub.api('GET', '/audit'))
   t.match(events, 'token.issued')
@@ -413,7 +410,7 @@ t.test('what is stored has no token in it', async (t) => {
   }
 })
 
-t.test('S206 the page about a program cannot be framed, and its form needs the own origin', async (t) => {
+t.test('S206 the page about a program cannot be framed, and accepts only its origin', async (t) => {
   const { challenge } = proofKey()
   const asked = { client_id: clientId, resource: resource('one'), code_challenge: challenge }
   const page = (await follow(alice, authorizationUrl(hub, asked), 'http://127.0.0.1:4711')) as Answer
@@ -449,7 +446,7 @@ t.test('S209 a role that demands a passkey gives no token without one', async (t
   t.match((answer as Answer).url, /webauthn|enrol|mfa/)
 })
 
-t.test('S210 of registrations that nobody uses, the oldest go; those in use stay', async (t) => {
+t.test('S210 the oldest unused registrations are deleted, and used ones stay', async (t) => {
   const answers: Promise<unknown>[] = []
   for (let at = 0; at < 220; at++) {
     answers.push(world.client({ client_name: `flood ${at}` }))

@@ -171,7 +171,7 @@ t.test('each refused request has a code, and a record with program, step and rea
   await recorded('a revocation', ({ step, client }) => step === 'revocation' && client === stranger)
 })
 
-t.test('S203 the assertion of a program counts once, and for this hub alone', async (t) => {
+t.test('S203 the assertion of a program is valid once, for this hub alone', async (t) => {
   const own = await generateKeyPair('ES256', { extractable: true })
   const foreign = await generateKeyPair('ES256')
   const jwk = { ...(await exportJWK(own.publicKey)), kid: 'own', use: 'sig', alg: 'ES256' }
@@ -247,7 +247,7 @@ t.test('tokens of a removed account end, also for the next holder of the name', 
   t.match(await refresh(tokens.refresh_token), { status: 400, text: /invalid_grant/ })
 })
 
-t.test('a token without an audience opens no app, and one of a granted app always has it', async (t) => {
+t.test('a token without an audience opens no app, and a granted app always gives one', async (t) => {
   person('alice', 'staff')
   const own = await world.client({ client_name: 'Reader' })
   const { verifier, challenge } = proofKey()
@@ -284,37 +284,30 @@ t.test("a role's max_session_ttl limits consents and tokens, counted from the si
   for (const { expires } of own) t.ok(Date.parse(expires) <= signedIn + 600_000, expires)
 })
 
-t.test(
-  'step-up: an unmet requirement is 403 with insufficient_scope, and the app gets nothing',
-  async (t) => {
-    const guard = (options: object) =>
-      hub.api('PUT', '/roles/guard', {
-        ...{ kind: 'role', version: 'v1', metadata: { name: 'guard' } },
-        spec: { options, allow: { app_labels: { env: 'test' } } },
-      })
-    await guard({})
-    await hub.api('POST', '/users', { name: 'wendy@example.com', roles: ['guard'] })
-    person('wendy')
-    const tokens = await authorized(hub, hub.visitor(), clientId, resource('one'))
-    t.equal((await open('one', tokens)).status, 200)
-    await guard({ require_session_mfa: true })
-    const before = world.received.length
-    const answer = await open('one', tokens)
-    t.equal(answer.status, 403)
-    const metadata = `${hub.appUrl('one')}/.well-known/oauth-protected-resource`
-    t.equal(
-      answer.headers['www-authenticate'],
-      `Bearer error="insufficient_scope", resource_metadata="${metadata}", scope="app"`,
-    )
-    t.equal(world.received.length, before)
-    t.match(
-      await refresh(tokens.refresh_token),
-      { status: 400, text: /invalid_grant/ },
-      'no new token either',
-    )
-    await recorded('the refused refresh', ({ detail }) => /session_mfa_required/.test(detail ?? ''))
-  },
-)
+t.test('an unmet requirement returns 403 with insufficient_scope, and the app gets nothing', async (t) => {
+  const guard = (options: object) =>
+    hub.api('PUT', '/roles/guard', {
+      ...{ kind: 'role', version: 'v1', metadata: { name: 'guard' } },
+      spec: { options, allow: { app_labels: { env: 'test' } } },
+    })
+  await guard({})
+  await hub.api('POST', '/users', { name: 'wendy@example.com', roles: ['guard'] })
+  person('wendy')
+  const tokens = await authorized(hub, hub.visitor(), clientId, resource('one'))
+  t.equal((await open('one', tokens)).status, 200)
+  await guard({ require_session_mfa: true })
+  const before = world.received.length
+  const answer = await open('one', tokens)
+  t.equal(answer.status, 403)
+  const metadata = `${hub.appUrl('one')}/.well-known/oauth-protected-resource`
+  t.equal(
+    answer.headers['www-authenticate'],
+    `Bearer error="insufficient_scope", resource_metadata="${metadata}", scope="app"`,
+  )
+  t.equal(world.received.length, before)
+  t.match(await refresh(tokens.refresh_token), { status: 400, text: /invalid_grant/ }, 'no new token either')
+  await recorded('the refused refresh', ({ detail }) => /session_mfa_required/.test(detail ?? ''))
+})
 
 t.test('a script of a browser calls the token endpoint from the origin of its redirect URI', async (t) => {
   const redirect_uri = 'https://spa.example/callback'
@@ -351,7 +344,7 @@ t.test('S202 a program at a private address is refused without a connection', as
   t.equal(connections, 0)
 })
 
-t.test('S210 of 10,000 registrations, 200 that nobody uses are kept', async (t) => {
+t.test('S210 200 of 10,000 unused registrations are kept', async (t) => {
   await sql`INSERT INTO authorization_server_records (key, model, payload, client_id, created)
     SELECT 'Client:flood-' || n, 'Client', '{"client_name":"flood"}', 'flood-' || n, n
     FROM generate_series(1, 10000) AS n`.execute(db)

@@ -8,7 +8,7 @@ import { createCommandLogins } from '../../../plugins/cli-login/command-logins.t
 import { codeMigrations, createLoginCodes } from '../../../plugins/cli-login/login-codes.ts'
 import { actor, quiet, startRooms } from '../../hub/sessions/start-rooms.ts'
 
-t.test('B32 a session that another hub has just ended lets no command line in', async (t) => {
+t.test('B32 a session that another hub has just ended admits no command line', async (t) => {
   const rooms = await startRooms()
   const { db, clock, users, accounts, grants, locks, catalog, access, sessions } = rooms
   await rooms.migrate([codeMigrations])

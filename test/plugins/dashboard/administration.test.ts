@@ -104,7 +104,7 @@ t.test('a role is written with a preview, a person gets it, and it is removed', 
   await said(page, 'Removed erik@northwind.example.')
 })
 
-t.test('a lock denies a person, is lifted, and a session is ended', async (t) => {
+t.test('a lock denies a person until it is removed, and a session can be ended', async (t) => {
   const { page } = await openTab(t)
   const lena = await dashboard.visitor(dashboard.claimsOf('lena@northwind.example'))
   await lena.open(`${hub.appUrl('grafana')}/`)
@@ -219,7 +219,7 @@ t.test('an API token works until it is removed, and a passkey link enrols', asyn
   t.match(await nils.textContent('main'), 'On leave until Monday', 'signed in, and locked')
 })
 
-t.test('requests are found by filter and live, and exported', async (t) => {
+t.test('requests are searched by filter and live, and exported', async (t) => {
   const { page } = await openTab(t)
   await at(page, '/requests?type=app.request')
   await page.getByLabel('Reason').waitFor()
@@ -254,7 +254,7 @@ t.test('requests are found by filter and live, and exported', async (t) => {
     t.match(await timings.getByRole('row', { name }).textContent(), /[1-9]\d* ms$/, name)
 })
 
-t.test('two administrators: each sees the other’s change, and a conflict loses nothing', async (t) => {
+t.test('two administrators see each other’s changes, and a conflict loses nothing', async (t) => {
   const { page: one } = await openTab(t)
   await at(one, '/roles/interns')
   const editor = one.getByLabel('Document')

@@ -11,7 +11,7 @@ const connector = { properties: { spec: ConnectorSpec as Schema } }
 const namesAt = (text: string, schema: Schema = role) =>
   suggestionsAt(text.replace('|', ''), text.indexOf('|'), schema).map(({ name }) => name)
 
-t.test('keys of the object around the caret that it does not have yet', async (t) => {
+t.test('the editor completes missing keys of the object around the caret', async (t) => {
   t.strictSame(namesAt('|'), ['kind', 'metadata', 'spec'])
   t.strictSame(namesAt('kind: role\nme|'), ['metadata'])
   t.strictSame(namesAt('kind: role\nmetadata:\n  name: x\nspec:\n  |'), ['options', 'allow', 'deny'])
@@ -21,14 +21,14 @@ t.test('keys of the object around the caret that it does not have yet', async (t
   t.strictSame(namesAt('spec:\n  allow:\n    app_labels:\n      |'), [])
 })
 
-t.test('values of a key', async (t) => {
+t.test('the editor completes values of a key', async (t) => {
   const values = namesAt('spec:\n  options:\n    require_session_mfa: |')
   for (const value of ['true', 'false', 'webauthn', 'hardware_key']) t.ok(values.includes(value), value)
   t.strictSame(namesAt('spec:\n  options:\n    require_session_mfa: hard|'), ['hardware_key'])
   t.strictSame(namesAt('spec:\n  options:\n    idle_timeout: |'), [])
 })
 
-t.test('keys of an item of a list', async (t) => {
+t.test('the editor completes keys of an item of a list', async (t) => {
   t.strictSame(namesAt('spec:\n  claims_to_roles:\n    - |', connector), ['claim', 'value', 'roles'])
   t.strictSame(namesAt('spec:\n  claims_to_roles:\n    - claim: groups\n      |', connector), [
     'value',
@@ -36,7 +36,7 @@ t.test('keys of an item of a list', async (t) => {
   ])
 })
 
-t.test('nothing in the middle of a line, and an object begins on its own line', async (t) => {
+t.test('the editor completes nothing in mid-line, and begins an object on its own line', async (t) => {
   t.strictSame(namesAt('sp|ec: {}'), [])
   t.strictSame(namesAt('# a comment |'), [])
   const text = 'spec:\n  al'

@@ -4,7 +4,7 @@ import t from 'tap'
 import { createEventStreams } from '../../../plugins/dashboard/event-streams.ts'
 import { until } from '../../until.ts'
 
-t.test('somebody who is an administrator no more is not sent what changed', async (t) => {
+t.test('a person who loses the role of administrators gets no more changes', async (t) => {
   const issuer = await FakeIssuer.start()
   t.teardown(() => issuer.close())
   const hub = await createTestHub()
@@ -49,7 +49,7 @@ t.test('somebody who is an administrator no more is not sent what changed', asyn
   stream.destroy()
 })
 
-t.test('reading is no use of a session, and what nobody reads is not kept', async (t) => {
+t.test('reading the stream does not extend a session, and an unread stream buffers nothing', async (t) => {
   let identified = 0
   const subject = { user: 'ann', roles: ['admin'], kind: 'session', sessionId: 's1', satisfied: [] } as const
   let alive = true
@@ -97,7 +97,7 @@ t.test('reading is no use of a session, and what nobody reads is not kept', asyn
   t.match(text, /event: ended\n/)
 })
 
-t.test('N169 one person cannot take all streams, and some are kept for administrators', async (t) => {
+t.test('N169 one person cannot occupy all streams, and some are reserved for administrators', async (t) => {
   const streams = createEventStreams({
     revisions: { onApplied() {} },
     sessions: { byId: () => ({}) } as never,

@@ -8,7 +8,7 @@ import { MEZD } from '../../e2e/start-agent.ts'
 import { openEmptyHub } from '../../screenshots/empty-hub.ts'
 import { browser, dashboard, violations } from './browser.ts'
 
-t.test('an empty hub: sign-in, agent, application, access and launch, each checked for real', async (t) => {
+t.test('an empty hub shows five steps from sign-in to launch, each checked for real', async (t) => {
   const { hub, page } = await openEmptyHub(t, browser)
   const current = page.locator('.first-hour [aria-current=step]')
   const step = (name: string) => current.filter({ hasText: name }).waitFor()

@@ -9,7 +9,7 @@ const focused = (page: Page) =>
     'document.activeElement.textContent || document.activeElement.id || document.activeElement.name',
   )
 
-t.test('156 the tab key goes through header, navigation and page in their order', async (t) => {
+t.test('156 the tab key moves through header, navigation and page in their order', async (t) => {
   const { page } = await openTab(t)
   await page.goto(`${hub.url}/web/admin/locks`)
   await page.getByRole('heading', { name: 'Locks' }).waitFor()

@@ -7,7 +7,7 @@ import { administrator, api, browser, dashboard, HOSTILE, hub, openTab, violatio
 const { claimsOf, person } = dashboard
 const names = (page: import('playwright-core').Page) => page.locator('.card.app h3').allTextContents()
 
-t.test('a person finds their own applications, and nothing else', async (t) => {
+t.test('a person sees their own applications, and nothing else', async (t) => {
   const { page, faults } = await openTab(t)
   await openPage(page, `${hub.url}/`)
   const mine = [
@@ -39,7 +39,7 @@ t.test('a person finds their own applications, and nothing else', async (t) => {
   t.strictSame(faults, [])
 })
 
-t.test('151 153 the pages run only files of the hub, and nobody can frame them', async (t) => {
+t.test('151 153 the pages run only files of the hub, and cannot be framed', async (t) => {
   const { page } = await openTab(t)
   for (const path of ['/', '/web/admin']) {
     const headers = (await page.goto(hub.url + path))!.headers()
@@ -55,7 +55,7 @@ t.test('151 153 the pages run only files of the hub, and nobody can frame them',
   }
 })
 
-t.test('155 a lock and the end of a session reach an open page that nobody touches', async (t) => {
+t.test('155 a lock and the end of a session are shown on an open, idle page', async (t) => {
   const name = 'olga@northwind.example'
   const { page } = await openTab(t, await person(claimsOf(name)))
   await openPage(page, `${hub.url}/`)
@@ -73,7 +73,7 @@ t.test('155 a lock and the end of a session reach an open page that nobody touch
   t.strictSame(await violations(page), [])
 })
 
-t.test('a person without an application is told what to do, and cannot administer', async (t) => {
+t.test('a person without an application sees the next step, and cannot administer', async (t) => {
   const { page } = await openTab(t, await dashboard.carol())
   await page.goto(`${hub.url}/`)
   await page.getByRole('heading', { name: 'You have no applications yet' }).waitFor()
@@ -82,7 +82,7 @@ t.test('a person without an application is told what to do, and cannot administe
   t.equal((await page.goto(`${hub.url}/web/admin`))?.status(), 403)
 })
 
-t.test('while the hub does not respond the page says so, and continues by itself', async (t) => {
+t.test('the page reports a hub that does not respond, and continues by itself', async (t) => {
   const { page } = await openTab(t)
   let fails = true
   await page.route('**/v1/webapi/me/apps*', (route) =>
@@ -95,7 +95,7 @@ t.test('while the hub does not respond the page says so, and continues by itself
   await page.getByRole('link', { name: 'Grafana' }).waitFor()
 })
 
-t.test('without script the applications are links', async (t) => {
+t.test('applications are links without scripts', async (t) => {
   const storageState = await administrator.storageState()
   const context = await browser.newContext({
     ignoreHTTPSErrors: true,
@@ -129,7 +129,7 @@ t.test('156 the tile of a switched-off application is readable, and its initials
   t.strictSame(await violations(page, { runOnly: ['color-contrast'] }), [], 'in the dark')
 })
 
-t.test('2,000 applications: a page of cards at once, the others as the person scrolls', async (t) => {
+t.test('2,000 applications load a page at a time as the person scrolls', async (t) => {
   const { page } = await openTab(t)
   const apps = Array.from({ length: 2_000 }, (_, index) => ({
     ...{

@@ -103,7 +103,7 @@ t.test('a reader that was rendered before its resource was removed follows chang
   t.not(rendered.state.value.data, before)
 })
 
-t.test('bursts of changes load a resource at most every 400 ms, and the last change counts', async (t) => {
+t.test('bursts of changes load a resource every 400 ms, with the last change', async (t) => {
   const { resources, api, open } = page(t)
   open()
   for (let change = 0; change < 10; change++) resources.reload(['app'])
@@ -116,7 +116,7 @@ t.test('bursts of changes load a resource at most every 400 ms, and the last cha
 })
 
 t.test(
-  'a failure of the hub is tried again after two seconds while somebody reads, a refusal is not',
+  'a failed request is repeated after two seconds while the resource is read, and a refusal is not',
   async (t) => {
     const { api, open } = page(t)
     api.fails = new ApiError(503, { code: 'view_stale' })

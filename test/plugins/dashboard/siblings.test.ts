@@ -17,7 +17,7 @@ declare function open(url: string): { document: unknown; location: { href: strin
 
 const secrets = ['x-mezite-csrf', 'roles', 'dana@northwind.example']
 
-t.test('142 a sibling origin reads nothing and changes nothing, whatever it sends', async (t) => {
+t.test('142 a sibling origin cannot read or change anything, whatever it sends', async (t) => {
   const { page } = await openTab(t)
   await page.goto(`${hub.appUrl('wiki')}/`)
   t.equal(new URL(page.url()).origin, hub.appUrl('wiki'), 'signed in, on the host of an app')

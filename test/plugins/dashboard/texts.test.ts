@@ -8,7 +8,7 @@ import { en } from '../../../plugins/dashboard/web/texts/en.ts'
 import { sentences as enSentences } from '../../../plugins/dashboard/web/texts/en-sentences.ts'
 import { words as enWords } from '../../../plugins/dashboard/web/texts/en-words.ts'
 
-t.test('a number has the form of the word that its language has for it', async (t) => {
+t.test('a word has the form that its language has for the number', async (t) => {
   const { text } = createTexts(enSentences, async () => deSentences)
   t.equal(text('peopleWithRole', { count: 0 }), '0 people have this role.')
   t.equal(text('peopleWithRole', { count: 1 }), '1 person has this role.')
@@ -17,7 +17,7 @@ t.test('a number has the form of the word that its language has for it', async (
   t.equal(text('locked', { name: '{count:a|b}', count: 1 }), 'Locked {count:a|b}. 1 live connection cut.')
 })
 
-t.test('no sentence has a count before a word of one form only', async (t) => {
+t.test('no sentence has a count before a word with only one form', async (t) => {
   for (const texts of [en, de, enSentences, deSentences, enWords, deWords])
     for (const [key, text] of Object.entries(texts))
       if (!['andMore', 'found'].includes(key))

@@ -18,7 +18,7 @@ const request = (app: string, status: number, duration_ms: number) =>
   ({ type: 'app.request', app, status, duration_ms, bytes_in: 10, bytes_out: 100 }) as never
 
 t.test(
-  'requests at two hubs are summed, by time and by app, and an hour or a day later they are gone',
+  'requests at two hubs are summed by time and by app, and deleted an hour or a day later',
   async (t) => {
     const [one, two] = [startHub('one'), startHub('two')]
     one.count(request('wiki', 200, 3))
@@ -75,7 +75,7 @@ t.test(
   },
 )
 
-t.test('an app beyond the limit counts in the sum alone, and a failing database loses nothing', async (t) => {
+t.test('an app beyond the limit counts in the sum only, and a failing database loses nothing', async (t) => {
   const store = createTrafficStore(database.db, 'busy')
   let broken = true
   const hub = createTraffic({

@@ -18,7 +18,7 @@ function anonymous(line: string, ...headers: string[]): string {
   return `${line} HTTP/1.1\r\n${['Host: a.apps.test', 'Connection: close', ...headers].join('\r\n')}\r\n\r\n`
 }
 
-t.test('B17 B33 E76 without a session: navigation 302, everything else 401', async (t) => {
+t.test('B17 B33 E76 a request without a session gets 302 as a navigation, and 401 otherwise', async (t) => {
   const { app, gateway } = await open(t)
   const away = await raw(gateway, anonymous('GET //x?y=1', ...NAVIGATE))
   t.match(away, /^HTTP\/1.1 302 /)
@@ -78,7 +78,7 @@ t.test('E73 E74 hosts that disagree are refused', async (t) => {
   t.match(await raw(gateway, host('A.Apps.TEST:443')), / 200 /)
 })
 
-t.test('the order of answers: denied, requirement, disabled, audit, stale', async (t) => {
+t.test('the first of denied, requirement, disabled, audit and stale is the response', async (t) => {
   const { app, gateway } = await open(t)
   const { state } = gateway
   const allowed = state.decision
@@ -168,7 +168,7 @@ t.test('E75 G97 other origins are refused unless listed', async (t) => {
   )
 })
 
-t.test('B17 a session of another app, and an app that is no web application, open nothing', async (t) => {
+t.test('B17 a session of another app, or an app that is not a web app, opens nothing', async (t) => {
   const origin = 'https://b.apps.test'
   const { app, gateway } = await open(t, { origins: [origin] })
   gateway.sessions.set(OTHER, { ...gateway.sessions.get(OTHER)!, appId: 'app-b' })
@@ -186,7 +186,7 @@ t.test('B17 a session of another app, and an app that is no web application, ope
   t.equal(app.requests.length, 0)
 })
 
-t.test('G97 what only looks like a preflight of a listed origin needs a session', async (t) => {
+t.test('G97 a request that only resembles a preflight of a listed origin needs a session', async (t) => {
   const origin = 'https://b.apps.test'
   const { app, gateway } = await open(t, { origins: [origin] })
   const asks = ['Access-Control-Request-Method: PUT', `Origin: ${origin}`]
@@ -203,7 +203,7 @@ t.test('G97 what only looks like a preflight of a listed origin needs a session'
   t.equal(app.requests.length, 0)
 })
 
-t.test('E75 two origins are refused, and two words about the site are the worse one', async (t) => {
+t.test('E75 two origins are refused, and the worse of two Sec-Fetch-Site values counts', async (t) => {
   const { app, gateway } = await open(t)
   const own = 'Origin: https://a.apps.test'
   const post = (...headers: string[]) => raw(gateway, ask('POST /', 'Content-Length: 0', ...headers))
@@ -212,7 +212,7 @@ t.test('E75 two origins are refused, and two words about the site are the worse 
   t.equal(app.requests.length, 0)
 })
 
-t.test('E74 a host beside the domain of the apps, and the hub’s own below it, are no app’s', async (t) => {
+t.test('E74 a host beside the domain of the apps, or below the hub’s own, is not an app’s', async (t) => {
   const app = await openByteApp(() => OK)
   const names = { hubOrigin: 'https://hub.apps.test', signInOrigin: 'https://login.apps.test' }
   const gateway = await openGateway(appAt(app.port), names)
@@ -230,7 +230,7 @@ t.test('E74 a host beside the domain of the apps, and the hub’s own below it, 
     )
 })
 
-t.test('hand-over and sign-out below /.mezite/', async (t) => {
+t.test('hand-over and sign-out run below /.mezite/', async (t) => {
   const { app, gateway } = await open(t)
   const nonce = `Cookie: __Host-mezite_nonce=${'n'.repeat(43)}`
   const link = (code: string, path: string) =>
@@ -305,7 +305,7 @@ t.test('hand-over and sign-out below /.mezite/', async (t) => {
   t.equal(app.requests.length, 0)
 })
 
-t.test('F82 F84 F85 F92 what is not served', async (t) => {
+t.test('F82 F84 F85 F92 invalid requests are refused', async (t) => {
   const { app, gateway } = await open(t)
   t.match(await raw(gateway, ask('POST /', 'Transfer-Encoding: gzip, chunked')), /^HTTP\/1.1 (?:400|501) /)
   t.match(
@@ -328,7 +328,7 @@ t.test('F82 F84 F85 F92 what is not served', async (t) => {
   t.strictSame(gateway.errors, [])
 })
 
-t.test('every request id that a person or a program sees is recorded', async (t) => {
+t.test('every request id that is shown to a person or a program is recorded', async (t) => {
   const { app, gateway } = await open(t)
   const { state } = gateway
   const page = ['Sec-Fetch-Mode: navigate', 'Sec-Fetch-Site: none']

@@ -32,7 +32,7 @@ function keysOf({ properties = {} }: Schema, above = ''): [key: string, schema: 
   )
 }
 
-t.test('it has a row for every key and no other, with its default', (t) => {
+t.test('the page has a row for every key and no other, with its default', (t) => {
   const rows = new Map(
     [...page.matchAll(/^\| `([a-z_.]+)` \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$/gm)].map(([, key, ...cells]) => [
       key,
@@ -71,7 +71,7 @@ t.test('every recipe is a valid document', (t) => {
   t.end()
 })
 
-t.test('the limits are those in force', (t) => {
+t.test('the page names the limits in force', (t) => {
   t.match(
     page,
     `| head of a response | ${limits.responseHeadBytes / 1024} KiB, ${limits.responseLines} lines |`,

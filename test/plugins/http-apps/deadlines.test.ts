@@ -4,7 +4,7 @@ import { until } from '../../until.ts'
 
 const clock = { now: () => Date.now(), monotonic: () => performance.now() }
 
-t.test('who is late hears of it once, whoever else comes and goes meanwhile', async (t) => {
+t.test('an expired deadline fires once, whatever others start and end meanwhile', async (t) => {
   const deadlines = new Deadlines(clock)
   deadlines.start()
   t.teardown(() => deadlines.stop())

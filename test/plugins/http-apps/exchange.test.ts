@@ -45,7 +45,7 @@ function keep(line: string, token = TOKEN, ...headers: string[]): string {
   return `${line} HTTP/1.1\r\n${all.join('\r\n')}\r\n\r\n`
 }
 
-t.test('F87 answers that are no strict HTTP are 502 and the connection goes', async (t) => {
+t.test('F87 responses that are not strict HTTP become 502 and close the connection', async (t) => {
   let reply = ''
   const { app, gateway } = await open(t, () => reply)
   for (const bad of [
@@ -104,7 +104,7 @@ t.test('F88 F90 pipelined requests are authorised alone, pipes are never shared'
   t.notMatch(await raw(gateway, ask('GET /after')), /evil/)
 })
 
-t.test('F86 F89 HEAD, 204, 304 and bodies where none belong', async (t) => {
+t.test('F86 F89 HEAD, 204, 304 and bodies where none may be are handled', async (t) => {
   let reply = ''
   const { app, gateway } = await open(t, () => reply)
   reply = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n'
@@ -121,7 +121,7 @@ t.test('F86 F89 HEAD, 204, 304 and bodies where none belong', async (t) => {
   t.equal(app.requests.filter((request) => request.startsWith('GET /smuggled')).length, 0)
 })
 
-t.test('Expect, 103 and trailers', async (t) => {
+t.test('Expect, 103 and trailers pass', async (t) => {
   const hint = 'HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n'
   const body =
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 7\r\nX-Mezite-User: evil\r\n\r\n'
@@ -137,7 +137,7 @@ t.test('Expect, 103 and trailers', async (t) => {
   t.notMatch(app.requests[0], /Expect/i)
 })
 
-t.test('502 and 504, fall-through, and requests that are never sent twice', async (t) => {
+t.test('an app that fails causes 502 or 504 or another agent, and no request is sent twice', async (t) => {
   let die = false
   const { app, gateway } = await open(
     t,
@@ -169,7 +169,7 @@ t.test('502 and 504, fall-through, and requests that are never sent twice', asyn
   t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 502 [\s\S]*agent_none/)
 })
 
-t.test('200 MB each way with checksums, flat memory and exact byte counts', async (t) => {
+t.test('200 MB pass each way with checksums, flat memory and exact byte counts', async (t) => {
   const size = 200 * 1024 * 1024
   const block = Buffer.alloc(1 << 20, 'abcdefg')
   const expected = createHash('sha256')
@@ -223,7 +223,7 @@ t.test('200 MB each way with checksums, flat memory and exact byte counts', asyn
   t.match(second?.fields, { bytes_in: 0, bytes_out: size })
 })
 
-t.test('200 requests at once', async (t) => {
+t.test('200 requests at once succeed', async (t) => {
   const gateway = await openNode(t, (request, response) => response.end(`${request.url}`.repeat(1000)))
   const answers = await Promise.all(Array.from({ length: 200 }, (_, i) => raw(gateway, ask(`GET /p${i}x`))))
   t.ok(answers.every((text, i) => text.includes(`/p${i}x`.repeat(1000))))
@@ -260,7 +260,7 @@ t.test('E79 G102 G105 revocation cuts uploads, downloads and event streams on bo
   t.equal(gateway.live.size, 0)
 })
 
-t.test('F91 an answer before the end of the upload', async (t) => {
+t.test('F91 an app may respond before the end of the upload', async (t) => {
   const gateway = await openNode(t, (_, response) => {
     response.writeHead(413)
     response.end('too big')
@@ -289,7 +289,7 @@ t.test('F94 compressed bytes pass untouched, and a reset is never a clean end', 
   t.match((await gateway.recorded(2))[1], { success: false, reason: 'app_reset' })
 })
 
-t.test('the record of a request says where its time went', async (t) => {
+t.test('the record of a request shows where its time went', async (t) => {
   let finish = () => {}
   const gateway = await openNode(t, (_request, response) => {
     finish = () => response.end('b')

@@ -138,7 +138,7 @@ async function startMsh(t: Test, gateway: Gateway): Promise<number> {
 }
 
 for (const way of ['the browser port', 'msh'] as const) {
-  t.test(`gRPC through ${way}`, async (t) => {
+  t.test(`gRPC passes through ${way}`, async (t) => {
     const { port, seen } = await startServer(t)
     const gateway = await openGateway(appAt(port, { httpVersion: 'h2c', agents: ['node-1'] }))
     const metadata = new grpc.Metadata()
@@ -186,7 +186,7 @@ for (const way of ['the browser port', 'msh'] as const) {
       return { reply, sent: sent as grpc.ClientUnaryCall }
     }
 
-    await t.test('unary, with trailers and errors', async (t) => {
+    await t.test('unary calls return trailers and errors', async (t) => {
       for (let n = 0; n < 3; n++) t.match(await unary('hi').reply, /^echo hi/)
       t.equal(seen.user, 'ann')
       await t.rejects(unary('fail').reply, { code: grpc.status.NOT_FOUND, details: 'no such thing' })
@@ -194,7 +194,7 @@ for (const way of ['the browser port', 'msh'] as const) {
       t.equal(many.length, 20)
     })
 
-    await t.test('streams from the client, from the server, and both', async (t) => {
+    await t.test('calls stream from the client, from the server, and both', async (t) => {
       const size = await new Promise<string>((resolve, reject) => {
         const upload = call.upload(metadata, (error, value) =>
           error ? reject(error) : resolve(String(value)),
@@ -443,41 +443,38 @@ t.test('an app over TLS gets the version that its document names, or that TLS ne
   t.match(code, /^(?:http2_unavailable|app_unreachable)$/, 'as the server refuses or ignores what TLS offers')
 })
 
-t.test(
-  'a browser that speaks HTTP/1.1 gets responses of HTTP/2 whole, and none of what is not HTTP/2',
-  async (t) => {
-    const server = createServer((request, response) => {
-      const head = { 'x-path': request.url, 'set-cookie': ['a=1', 'b=2'] }
-      if (request.url === '/empty') return void response.writeHead(204, head).end()
-      if (request.url === '/reset') return void response.stream.close(2)
-      response.writeHead(200, head)
-      request.pipe(response)
-    })
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as AddressInfo
-    const gateway = await openGateway(appAt(port, { httpVersion: 'h2c', agents: ['node-1'] }))
-    t.teardown(async () => {
-      await gateway.close()
-      server.close()
-    })
-    const posted = await raw(gateway, `${ask('POST /a?b', 'Content-Length: 5')}hello`)
-    t.match(
-      posted,
-      /^HTTP\/1.1 200 OK\r\n[\s\S]*x-path: \/a\?b\r\n[\s\S]*set-cookie: a=1\r\nset-cookie: b=2\r\n/i,
-    )
-    t.match(posted, /\r\n5\r\nhello\r\n0\r\n\r\n$/)
-    t.match(await raw(gateway, ask('GET /empty')), /^HTTP\/1.1 204 /)
-    t.match(await raw(gateway, ask('HEAD /')), /^HTTP\/1.1 200 /)
-    t.match(await raw(gateway, ask('GET /reset')), /^HTTP\/1.1 502 [\s\S]*app_reset/)
-    const socket = createTcpServer((client) =>
-      client.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n'),
-    )
-    socket.listen(0, '127.0.0.1')
-    await once(socket, 'listening')
-    t.teardown(() => socket.close())
-    const wrong = appAt((socket.address() as AddressInfo).port, { httpVersion: 'h2c', agents: ['node-1'] })
-    gateway.apps.set(wrong.publicAddr, wrong)
-    t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 502 [\s\S]*answer_invalid/)
-  },
-)
+t.test('a browser over HTTP/1.1 gets responses of HTTP/2 whole, without parts of HTTP/2', async (t) => {
+  const server = createServer((request, response) => {
+    const head = { 'x-path': request.url, 'set-cookie': ['a=1', 'b=2'] }
+    if (request.url === '/empty') return void response.writeHead(204, head).end()
+    if (request.url === '/reset') return void response.stream.close(2)
+    response.writeHead(200, head)
+    request.pipe(response)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const gateway = await openGateway(appAt(port, { httpVersion: 'h2c', agents: ['node-1'] }))
+  t.teardown(async () => {
+    await gateway.close()
+    server.close()
+  })
+  const posted = await raw(gateway, `${ask('POST /a?b', 'Content-Length: 5')}hello`)
+  t.match(
+    posted,
+    /^HTTP\/1.1 200 OK\r\n[\s\S]*x-path: \/a\?b\r\n[\s\S]*set-cookie: a=1\r\nset-cookie: b=2\r\n/i,
+  )
+  t.match(posted, /\r\n5\r\nhello\r\n0\r\n\r\n$/)
+  t.match(await raw(gateway, ask('GET /empty')), /^HTTP\/1.1 204 /)
+  t.match(await raw(gateway, ask('HEAD /')), /^HTTP\/1.1 200 /)
+  t.match(await raw(gateway, ask('GET /reset')), /^HTTP\/1.1 502 [\s\S]*app_reset/)
+  const socket = createTcpServer((client) =>
+    client.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n'),
+  )
+  socket.listen(0, '127.0.0.1')
+  await once(socket, 'listening')
+  t.teardown(() => socket.close())
+  const wrong = appAt((socket.address() as AddressInfo).port, { httpVersion: 'h2c', agents: ['node-1'] })
+  gateway.apps.set(wrong.publicAddr, wrong)
+  t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 502 [\s\S]*answer_invalid/)
+})

@@ -55,7 +55,7 @@ t.test('an upload flows at the pace of the app, whole', async (t) => {
   t.match((await gateway.recorded(1))[0], { fields: { bytes_in: size } })
 })
 
-t.test('F85 100-continue is given once the app is there', async (t) => {
+t.test('F85 100-continue is sent once the app is connected', async (t) => {
   const app = await openByteApp(() => OK)
   const gateway = await openGateway(appAt(app.port))
   t.teardown(() => {
@@ -120,7 +120,7 @@ t.test('a broken upload never looks whole to the app', async (t) => {
   )
 })
 
-t.test('F91 an app may answer before the body is there', async (t) => {
+t.test('F91 an app may respond before the body has arrived', async (t) => {
   let answered = false
   const app = await openRawApp((socket, text) => {
     if (answered || !text.includes('\r\n\r\n')) return

@@ -11,7 +11,7 @@ import { openRawApp } from './raw-app.ts'
 const INTERNAL_ERROR = 2
 const CANCEL = 8
 
-t.test('the end of access, and of patience', async (t) => {
+t.test('streams end with access and after their deadlines', async (t) => {
   const app = await openRawApp((socket, text) => {
     if (/^GET \/stream /.test(text))
       socket.write('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n')
@@ -67,7 +67,7 @@ t.test('the end of access, and of patience', async (t) => {
     t.match(await answer(send(session, { ':path': '/fast' })), { status: 200 })
   })
 
-  await t.test('F88 an answer that breaks off is never a whole one', async (t) => {
+  await t.test('F88 a response that breaks off never looks complete', async (t) => {
     const gateway = await open(t)
     const client = await rawClient(gateway)
     let id = -1
@@ -84,7 +84,7 @@ t.test('the end of access, and of patience', async (t) => {
     t.ok(records.every(({ success, reason }) => !success && reason === 'app_reset'))
   })
 
-  await t.test('H107 a browser that cancels is heard by the app, however often', async (t) => {
+  await t.test('H107 the app learns that a browser cancels, however often', async (t) => {
     const gateway = await open(t)
     const client = await rawClient(gateway)
     let id = 1
@@ -101,7 +101,7 @@ t.test('the end of access, and of patience', async (t) => {
     await until(() => gateway.live.size === 0, 'nor any stream')
   })
 
-  await t.test('H111 streams that are not read are reaped, others served', async (t) => {
+  await t.test('H111 unread streams are closed, and others are served', async (t) => {
     const gateway = await open(t, 3_000)
     const stalled = await rawClient(gateway, setting(4, 0))
     stalled.request(1, fields('GET', '/', ['x_mezite_user', 'eve']))
@@ -116,7 +116,7 @@ t.test('the end of access, and of patience', async (t) => {
     stalled.socket.destroy()
   })
 
-  await t.test('a stopping hub says goodbye and lets what is under way end', async (t) => {
+  await t.test('a stopping hub sends GOAWAY and lets running requests end', async (t) => {
     let finish = () => {}
     const slow = await openRawApp((socket, text) => {
       if (text.includes('\r\n\r\n')) finish = () => socket.write(OK)

@@ -9,7 +9,7 @@ import { OK, openByteApp } from './byte-app.ts'
 import { appAt, COOKIE, openGateway } from './gateway.ts'
 import { answer, fields, rawClient, send } from './http2-requests.ts'
 
-t.test('requests', async (t) => {
+t.test('HTTP/2 requests reach the app', async (t) => {
   const app = await openByteApp((request) => {
     const path = request.split(' ')[1] ?? ''
     if (path === '/204') return 'HTTP/1.1 204 No Content\r\nX-A: 1\r\n\r\n'
@@ -32,7 +32,7 @@ t.test('requests', async (t) => {
   const ask = (more: OutgoingHttpHeaders = {}) => answer(send(session, more))
   const last = () => app.requests.at(-1) ?? ''
 
-  await t.test('one reaches the app as HTTP/1.1 and is recorded once', async (t) => {
+  await t.test('a request reaches the app as HTTP/1.1 and is recorded once', async (t) => {
     const got = await ask({ ':path': '/x?y=1;%2f//..', accept: 'a/b' })
     t.match(got, { status: 200, body: 'ok', code: 0 })
     t.match(last(), /^GET \/x\?y=1;%2f\/\/\.\. HTTP\/1\.1\r\nHost: /)
@@ -42,7 +42,7 @@ t.test('requests', async (t) => {
     t.match(records[0], { success: true, user: 'ann', reason: null, fields: wanted })
   })
 
-  await t.test('nothing of it is kept in memory once it is over, while its connection lives', async () => {
+  await t.test('memory of a finished request is freed while its connection lives', async () => {
     for (let n = 0; n < 50; n++) await ask()
     await gateway.recorded(51)
     const Kind = HttpExchange as unknown as new () => object
@@ -50,22 +50,25 @@ t.test('requests', async (t) => {
     await until(() => left() === 0, 'the last one is let go')
   })
 
-  await t.test('A1 A2 A5 the app sees one of each identity header, ours, first on the wire', async (t) => {
-    await ask({
-      'x-mezite-user': ['eve', 'mallory'],
-      'x-mezite-roles': 'admin',
-      'mezite-jwt-assertion': 'forged',
-      'x-forwarded-for': '6.6.6.6',
-      'x-real-ip': '6.6.6.6',
-      te: 'trailers',
-    })
-    const lines = last().split('\r\n')
-    t.equal(lines.filter((line) => /^x-mezite-user:/i.test(line)).join(), 'X-Mezite-User: ann')
-    t.equal(lines.filter((line) => /^mezite-jwt-assertion:/i.test(line)).length, 1)
-    t.match(lines[2], /^Mezite-Jwt-Assertion: head\.body\.signature$/)
-    t.notMatch(last(), /eve|mallory|forged|6\.6\.6\.6|^te:/im)
-    t.match(last(), /X-Forwarded-For: 192\.0\.2\.7\r\n/)
-  })
+  await t.test(
+    'A1 A2 A5 the app gets one of each identity header, from the hub, in the first place',
+    async (t) => {
+      await ask({
+        'x-mezite-user': ['eve', 'mallory'],
+        'x-mezite-roles': 'admin',
+        'mezite-jwt-assertion': 'forged',
+        'x-forwarded-for': '6.6.6.6',
+        'x-real-ip': '6.6.6.6',
+        te: 'trailers',
+      })
+      const lines = last().split('\r\n')
+      t.equal(lines.filter((line) => /^x-mezite-user:/i.test(line)).join(), 'X-Mezite-User: ann')
+      t.equal(lines.filter((line) => /^mezite-jwt-assertion:/i.test(line)).length, 1)
+      t.match(lines[2], /^Mezite-Jwt-Assertion: head\.body\.signature$/)
+      t.notMatch(last(), /eve|mallory|forged|6\.6\.6\.6|^te:/im)
+      t.match(last(), /X-Forwarded-For: 192\.0\.2\.7\r\n/)
+    },
+  )
 
   await t.test('A3 a spelling that a CGI would take for one is refused', async (t) => {
     const before = app.requests.length
@@ -74,12 +77,15 @@ t.test('requests', async (t) => {
     t.equal(app.requests.length, before)
   })
 
-  await t.test('A12 crumbs of cookies are joined, ours taken out, the others kept', async (t) => {
-    await ask({ cookie: ['a=1', COOKIE, 'b="2"'] })
-    t.match(last(), /\r\nCookie: a=1; b="2"\r\n/i)
-    t.notMatch(last(), /__Host-mezite/)
-    t.equal(last().match(/\r\ncookie:/gi)?.length, 1)
-  })
+  await t.test(
+    'A12 parts of a cookie header are joined, the hub’s cookies removed, the others kept',
+    async (t) => {
+      await ask({ cookie: ['a=1', COOKIE, 'b="2"'] })
+      t.match(last(), /\r\nCookie: a=1; b="2"\r\n/i)
+      t.notMatch(last(), /__Host-mezite/)
+      t.equal(last().match(/\r\ncookie:/gi)?.length, 1)
+    },
+  )
 
   await t.test('F89 HEAD, 204 and 304 have no body', async (t) => {
     t.match(await ask({ ':method': 'HEAD' }), {
@@ -91,7 +97,7 @@ t.test('requests', async (t) => {
     t.match(await ask({ ':path': '/304' }), { status: 304, body: '', headers: { etag: '"x"' } })
   })
 
-  await t.test('A13 what belongs to a connection or to the hub is taken out of answers', async (t) => {
+  await t.test('A13 headers of a connection or of the hub are removed from responses', async (t) => {
     const { headers, status } = await ask({ ':path': '/hop' })
     t.equal(status, 200)
     for (const name of ['connection', 'keep-alive', 'x-hop', 'x-mezite-user', 'alt-svc'])
@@ -101,7 +107,7 @@ t.test('requests', async (t) => {
     t.match(headers['strict-transport-security'], /max-age/)
   })
 
-  await t.test('interim answers come early', async (t) => {
+  await t.test('interim responses are sent early', async (t) => {
     const stream = send(session, { ':path': '/hints' })
     const early: unknown[] = []
     stream.on('headers', (one) => early.push({ ...one }))
@@ -111,7 +117,7 @@ t.test('requests', async (t) => {
     t.notMatch(JSON.stringify(early), /eve/)
   })
 
-  await t.test('A5 trailers pass both ways without names of ours or of framing', async (t) => {
+  await t.test('A5 trailers pass in both directions, without reserved names', async (t) => {
     const got = await ask({ ':path': '/trailers' })
     t.match(got, { status: 200, body: 'ok', trailers: { 'x-sum': '7' } })
     t.same(Object.keys(got.trailers ?? {}), ['x-sum', 'constructor', '__proto__'], 'whatever they are called')
@@ -128,7 +134,7 @@ t.test('requests', async (t) => {
     client.socket.destroy()
   })
 
-  await t.test('a body that is empty, in a frame of its own, is a body', async (t) => {
+  await t.test('an empty body in its own frame is a body', async (t) => {
     const empty = send(session, { ':method': 'POST', ':path': '/empty' }, true)
     const done = answer(empty)
     empty.end()
@@ -146,7 +152,7 @@ t.test('requests', async (t) => {
     t.equal(misdirected.length, 2, 'another name that is served is not a denial')
   })
 
-  await t.test('H110 what could be read in two ways is refused', async (t) => {
+  await t.test('H110 an ambiguous request is refused', async (t) => {
     const before = app.requests.length
     const client = await rawClient(gateway)
     let id = -1
@@ -190,7 +196,7 @@ t.test('requests', async (t) => {
     client.socket.destroy()
   })
 
-  await t.test('F92 H109 too much of a head is refused, and the connection lives', async (t) => {
+  await t.test('F92 H109 a head that is too large is refused, and the connection goes on', async (t) => {
     t.equal(
       (await ask(Object.fromEntries(Array.from({ length: 101 }, (_, n) => [`x-${n}`, '1'])))).status,
       431,
@@ -221,7 +227,7 @@ t.test('requests', async (t) => {
     t.equal((await ask()).status, 200)
   })
 
-  await t.test('refusals say why, to people and to programs', async (t) => {
+  await t.test('refusals contain the reason, for people and for programs', async (t) => {
     const program = await ask({ cookie: 'a=1' })
     t.match(program, { status: 401, headers: { 'content-type': 'application/problem+json' } })
     t.match(JSON.parse(program.body), {

@@ -44,7 +44,7 @@ t.test('A1 A2 A14 client-sent identity and forwarding headers are replaced', asy
   )
 })
 
-t.test('A2 no forwarding header of a client passes, in no spelling that a CGI takes for it', async (t) => {
+t.test('A2 forwarding headers of a client never pass, in any spelling that a CGI accepts', async (t) => {
   const { app, gateway } = await open(t)
   const names = [
     'Forwarded',
@@ -133,7 +133,7 @@ t.test('A8 A9 roles that do not fit fail closed, names are encoded without loss'
   t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 500 [\s\S]*roles_invalid/)
 })
 
-t.test('A1 who is calling is said anew for each assertion, and for who may have changed', async (t) => {
+t.test('A1 the caller is signed again for each assertion, and after a change of access', async (t) => {
   const { app, gateway } = await open(t)
   const roles = ['dev']
   const subject = { user: 'ann', roles, kind: 'session', sessionId: 's1', satisfied: [] } as const
@@ -162,7 +162,7 @@ t.test('A1 who is calling is said anew for each assertion, and for who may have 
   ])
 })
 
-t.test('what the service that signs gives is sent only when it is a signed token', async (t) => {
+t.test('the value of the signing service is sent only if it is a signed token', async (t) => {
   const { app, gateway } = await open(t)
   let given: unknown
   Object.assign(gateway.deps.assertion, { sign: () => (given instanceof Function ? given() : given) })
@@ -177,7 +177,7 @@ t.test('what the service that signs gives is sent only when it is a signed token
   t.strictSame(values(app.requests[0] ?? '', 'mezite-jwt-assertion'), [given])
 })
 
-t.test('A12 B21 B22 our cookies never reach the app, others do byte for byte', async (t) => {
+t.test('A12 B21 B22 the hub’s cookies never reach the app, others do byte for byte', async (t) => {
   const { app, gateway } = await open(t)
   const cookie = `a=1;  b="x; y"; ${COOKIE}; __Host-mezite_app=evil;__Host-mezite_session=s; \xa0__Host-mezite_app=no; c= 2 `
   t.match(
@@ -199,7 +199,7 @@ t.test('A12 B21 B22 our cookies never reach the app, others do byte for byte', a
   t.strictSame(values(app.requests[before] ?? '', 'cookie'), ['d=3'])
 })
 
-t.test('A13 B23 B25 B26 what an app may not say to the browser is removed', async (t) => {
+t.test('A13 B23 B25 B26 forbidden headers of an app are removed from its responses', async (t) => {
   const lines = [
     'Set-Cookie: __Host-mezite_app=evil; Path=/; Secure',
     'Set-Cookie: __host-MEZITE_app=evil; Path=/; Secure',
@@ -222,7 +222,7 @@ t.test('A13 B23 B25 B26 what an app may not say to the browser is removed', asyn
   t.match(answer, /\r\nLocation: https:\/\/a.apps.test\/next\r\n/)
 })
 
-t.test('A16 only the exact prefix is the hub; other spellings stay behind the gate', async (t) => {
+t.test('A16 only the exact prefix belongs to the hub; other spellings stay behind the gate', async (t) => {
   const { app, gateway } = await open(t)
   for (const path of ['/.Mezite/logout', '/%2emezite/logout', '//.mezite/logout', '/x/../.mezite/logout']) {
     t.match(await raw(gateway, ask(`GET ${path}`)), / 200 /)

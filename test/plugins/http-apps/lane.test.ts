@@ -104,7 +104,7 @@ t.test('a response is the same with and without a lane', async (t) => {
   t.equal(none.onLane, 0)
 })
 
-t.test('F82 what is not one whole head without a body goes to node:http with all its bytes', async (t) => {
+t.test('F82 anything but one whole head without a body goes to node:http with all its bytes', async (t) => {
   const { app, gateway } = await open(t, (text, socket) => {
     if (text.startsWith('GET /ws ')) socket.write(SWITCHING)
     else if (text.startsWith('GET /slow ')) setTimeout(() => socket.write(OK), 100)
@@ -121,7 +121,7 @@ t.test('F82 what is not one whole head without a body goes to node:http with all
     seen()
     return socket
   }
-  await t.test('a body after a request without one', async (t) => {
+  await t.test('a body after a request without one is handled like without a lane', async (t) => {
     const socket = await dial()
     t.match(await ask(socket, `${request('POST /post', 'Content-Length: 3')}abc`), /^HTTP\/1.1 200 /)
     t.match(app.requests[0], /\r\n\r\nabc$/)
@@ -129,7 +129,7 @@ t.test('F82 what is not one whole head without a body goes to node:http with all
     t.strictSame(seen(), ['POST /post', 'GET /later'])
     t.strictSame(onLane(), [], 'for good')
   })
-  await t.test('a WebSocket, whose first frame comes with the handshake', async (t) => {
+  await t.test('a WebSocket with an early first frame is handled like without a lane', async (t) => {
     const socket = await dial()
     const answer = await ask(socket, `${webSocket}\x82\x80\0\0\0\0`, /\r\n\r\n$/)
     t.match(answer, /^HTTP\/1.1 101 /)
@@ -137,13 +137,13 @@ t.test('F82 what is not one whole head without a body goes to node:http with all
     t.match(await readUntil(socket, /ok$/), /ok$/)
     t.strictSame(onLane(), [])
   })
-  await t.test('requests in one chunk', async (t) => {
+  await t.test('several requests in one chunk are handled like without a lane', async (t) => {
     const socket = await dial()
     const both = await ask(socket, get('/one') + get('/two'), /ok[\s\S]*ok$/)
     t.equal(both.match(/HTTP\/1.1 200 /g)?.length, 2)
     t.strictSame([seen().sort(), onLane()], [['GET /one', 'GET /two'], []])
   })
-  await t.test('a head in two chunks, and one byte at a time', async (t) => {
+  await t.test('a head in two chunks, and one byte at a time, is handled like without a lane', async (t) => {
     for (const size of [60, 1]) {
       const socket = await dial()
       const bytes = get('/parts')
@@ -156,7 +156,7 @@ t.test('F82 what is not one whole head without a body goes to node:http with all
       t.strictSame([seen(), onLane()], [['GET /parts'], []])
     }
   })
-  await t.test('requests that arrive before the response', async (t) => {
+  await t.test('requests that arrive before the response are handled like without a lane', async (t) => {
     const socket = await dial()
     const all = readUntil(socket, /ok[\s\S]*ok[\s\S]*ok$/)
     for (const bytes of [get('/slow'), get('/next'), `${request('PUT /body', 'Content-Length: 2')}a`, 'b']) {
@@ -178,7 +178,7 @@ t.test('F82 what is not one whole head without a body goes to node:http with all
     t.strictSame(onLane(), ['GET /slow', 'GET /behind'], 'one whole head may wait for its turn')
     seen()
   })
-  await t.test('megabytes that arrive before the response', async (t) => {
+  await t.test('megabytes that arrive before the response are handled like without a lane', async (t) => {
     const socket = await dial()
     const answers = readUntil(socket, /ok[\s\S]*ok$/)
     socket.write(get('/slow'))
@@ -190,7 +190,7 @@ t.test('F82 what is not one whole head without a body goes to node:http with all
     seen()
     onLane()
   })
-  await t.test('what is refused', async (t) => {
+  await t.test('refused requests get the same response with and without a lane', async (t) => {
     for (const [bytes, status] of [
       [get('/').replace('a.apps.test', 'b.other.test'), 421],
       [get('/#a'), 400],
@@ -210,7 +210,7 @@ t.test('F82 what is not one whole head without a body goes to node:http with all
   t.equal(gateway.live.size, 1, 'only the WebSocket is open')
 })
 
-t.test('a client that ends its side, or goes, gives up the response', async (t) => {
+t.test('a client that ends its side, or disconnects, cancels the response', async (t) => {
   for (const lane of ['lane', 'no lane'] as const)
     for (const leave of ['end', 'destroy'] as const) {
       const { app, gateway } = await open(t, () => null, {}, lane)
@@ -325,7 +325,7 @@ t.test('N166 deadlines hold on a lane, and do not add up when it ends', async (t
   t.strictSame(gateway.onLane, ['GET /', 'GET /slow'].sort())
 })
 
-t.test('fault 3 a hub that stops closes idle lanes, and the others with their responses', async (t) => {
+t.test('fault 3 a stopping hub closes idle lanes, and others after their responses', async (t) => {
   let reply: (() => void) | undefined
   const { gateway } = await open(t, (text, socket) => {
     if (!text.startsWith('GET /slow ')) return OK

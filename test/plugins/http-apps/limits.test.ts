@@ -45,7 +45,7 @@ async function askUntil(gateway: Gateway, request: string, pattern: RegExp): Pro
   }
 }
 
-t.test('N169 a person at the cap gets 429, the app goes on for others until it is at its own', async (t) => {
+t.test('N169 a person at the cap gets 429, and the app serves others until it is at its own', async (t) => {
   const { app, gateway } = await open(t, { perPerson: 3, perApp: 5 }, (request) =>
     request.includes('/slow') ? null : OK,
   )
@@ -87,24 +87,18 @@ t.test('N169 a person at the cap gets 429, the app goes on for others until it i
   for (let turn = 0; turn < 20; turn++) t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 200 /)
 })
 
-t.test(
-  'N169 codes of sign-ins that an address brings are counted before the database is asked',
-  async (t) => {
-    const { gateway } = await open(t, { callsPerMinute: { ...defaultLimits.callsPerMinute, pages: 3 } })
-    for (let turn = 0; turn < 3; turn++)
-      t.match(
-        await raw(gateway, endOfSignIn('unknown-unknown-code')),
-        /^HTTP\/1.1 400 [\s\S]*handover_refused/,
-      )
-    const refused = await raw(gateway, endOfSignIn('good-code-good-code'))
-    t.match(refused, /^HTTP\/1.1 429 [\s\S]*"code":"too_many_requests"/)
-    t.match(refused, /\r\nRetry-After: \d/)
-    t.equal(gateway.state.redeemed.length, 3)
-    t.equal(denials(gateway).at(-1), 'too_many_requests undefined')
-  },
-)
+t.test('N169 the codes of an address are counted before the database is queried', async (t) => {
+  const { gateway } = await open(t, { callsPerMinute: { ...defaultLimits.callsPerMinute, pages: 3 } })
+  for (let turn = 0; turn < 3; turn++)
+    t.match(await raw(gateway, endOfSignIn('unknown-unknown-code')), /^HTTP\/1.1 400 [\s\S]*handover_refused/)
+  const refused = await raw(gateway, endOfSignIn('good-code-good-code'))
+  t.match(refused, /^HTTP\/1.1 429 [\s\S]*"code":"too_many_requests"/)
+  t.match(refused, /\r\nRetry-After: \d/)
+  t.equal(gateway.state.redeemed.length, 3)
+  t.equal(denials(gateway).at(-1), 'too_many_requests undefined')
+})
 
-t.test('a code that cannot be looked up now is not called wrong, and no error is logged', async (t) => {
+t.test('a code that cannot be looked up is not reported as wrong, and no error is logged', async (t) => {
   const { gateway } = await open(t, {})
   const reasons = [
     [new MezError('MEZ_DATABASE_UNAVAILABLE', 'too many queries wait'), 'database_unavailable'],
@@ -133,50 +127,47 @@ t.test('a code that cannot be looked up now is not called wrong, and no error is
   t.match(await raw(gateway, endOfSignIn('good-code-good-code')), /^HTTP\/1.1 303 /)
 })
 
-t.test(
-  'E75 N169 preflights, which anybody can send, carry nothing and take an address its share',
-  async (t) => {
-    const { app, gateway } = await open(t, { perPerson: 2, perApp: 5 }, (request) =>
-      request.includes('/slow') ? null : OK,
-    )
-    const spa = 'https://spa.test'
-    gateway.apps.set('a.apps.test', appAt(app.port, { origins: [spa] }))
-    const preflight = (path: string, more = '', body = '') =>
-      `OPTIONS ${path} HTTP/1.1\r\nHost: a.apps.test\r\nOrigin: ${spa}\r\nAccess-Control-Request-Method: PUT\r\n${more}\r\n${body}`
-    const close = 'Connection: close\r\n'
-    const smuggled = 'GET /admin HTTP/1.1\r\nHost: a\r\n\r\n'
-    for (const [framing, body] of [
-      [`Content-Length: ${smuggled.length}`, smuggled],
-      ['Content-Length: 0', ''],
-      ['Transfer-Encoding: chunked', '0\r\n\r\n'],
-    ] as const)
-      t.match(await raw(gateway, preflight('/', `${close}${framing}\r\n`, body)), /^HTTP\/1.1 401 /, framing)
-    t.equal(app.requests.length, 0)
+t.test('E75 N169 preflights of strangers carry nothing and count for their address', async (t) => {
+  const { app, gateway } = await open(t, { perPerson: 2, perApp: 5 }, (request) =>
+    request.includes('/slow') ? null : OK,
+  )
+  const spa = 'https://spa.test'
+  gateway.apps.set('a.apps.test', appAt(app.port, { origins: [spa] }))
+  const preflight = (path: string, more = '', body = '') =>
+    `OPTIONS ${path} HTTP/1.1\r\nHost: a.apps.test\r\nOrigin: ${spa}\r\nAccess-Control-Request-Method: PUT\r\n${more}\r\n${body}`
+  const close = 'Connection: close\r\n'
+  const smuggled = 'GET /admin HTTP/1.1\r\nHost: a\r\n\r\n'
+  for (const [framing, body] of [
+    [`Content-Length: ${smuggled.length}`, smuggled],
+    ['Content-Length: 0', ''],
+    ['Transfer-Encoding: chunked', '0\r\n\r\n'],
+  ] as const)
+    t.match(await raw(gateway, preflight('/', `${close}${framing}\r\n`, body)), /^HTTP\/1.1 401 /, framing)
+  t.equal(app.requests.length, 0)
 
-    const more = `${close}Cookie: app=1\r\nAuthorization: Basic eA==\r\nX-HTTP-Method-Override: PUT\r\nUser-Agent: b\r\n`
-    t.match(await raw(gateway, preflight('/', more)), /^HTTP\/1.1 200 /)
-    t.match(
-      app.requests[0],
-      /\r\nOrigin: https:\/\/spa.test\r\nAccess-Control-Request-Method: PUT\r\nUser-Agent: b\r\n/,
-    )
-    t.notMatch(app.requests[0], /cookie|authorization|override/i)
+  const more = `${close}Cookie: app=1\r\nAuthorization: Basic eA==\r\nX-HTTP-Method-Override: PUT\r\nUser-Agent: b\r\n`
+  t.match(await raw(gateway, preflight('/', more)), /^HTTP\/1.1 200 /)
+  t.match(
+    app.requests[0],
+    /\r\nOrigin: https:\/\/spa.test\r\nAccess-Control-Request-Method: PUT\r\nUser-Agent: b\r\n/,
+  )
+  t.notMatch(app.requests[0], /cookie|authorization|override/i)
 
-    const held = []
-    for (let n = 2; n <= 3; n++) {
-      const socket = await gateway.dial()
-      socket.write(preflight('/slow'))
-      held.push(socket)
-      await until(() => app.requests.length >= n, 'the app has the request')
-    }
-    t.match(await raw(gateway, preflight('/', close)), /^HTTP\/1.1 429 [\s\S]*"code":"person_limit"/)
-    t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 200 /, 'people go on')
-    for (const socket of held) socket.destroy()
-    const again = preflight('/', close)
-    t.match(await askUntil(gateway, again, /^HTTP\/1.1 200 /), /^HTTP\/1.1 200 /, 'all was given back')
-  },
-)
+  const held = []
+  for (let n = 2; n <= 3; n++) {
+    const socket = await gateway.dial()
+    socket.write(preflight('/slow'))
+    held.push(socket)
+    await until(() => app.requests.length >= n, 'the app has the request')
+  }
+  t.match(await raw(gateway, preflight('/', close)), /^HTTP\/1.1 429 [\s\S]*"code":"person_limit"/)
+  t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 200 /, 'people go on')
+  for (const socket of held) socket.destroy()
+  const again = preflight('/', close)
+  t.match(await askUntil(gateway, again, /^HTTP\/1.1 200 /), /^HTTP\/1.1 200 /, 'all was given back')
+})
 
-t.test('N169 while nobody knows who asks, an address is bounded', async (t) => {
+t.test('N169 requests of unknown callers are limited by address', async (t) => {
   const { gateway } = await open(t, { anonymousRequestsPerAddress: 4 })
   let release = (): void => {}
   const gate = new Promise<void>((resolve) => {
@@ -201,7 +192,7 @@ t.test('N169 while nobody knows who asks, an address is bounded', async (t) => {
   t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 200 /, 'all was given back')
 })
 
-t.test('N169 requests on one connection are bounded', async (t) => {
+t.test('N169 concurrent requests on one connection are limited', async (t) => {
   const { gateway } = await open(t, { requestsPerConnection: 3 }, () => null)
   const socket = await gateway.dial()
   const request = `GET / HTTP/1.1\r\nHost: a.apps.test\r\nCookie: ${COOKIE}\r\n\r\n`
@@ -211,7 +202,7 @@ t.test('N169 requests on one connection are bounded', async (t) => {
   t.equal(gateway.live.size, 3)
 })
 
-t.test('N166 who gets no further than the hub holds no connection', async (t) => {
+t.test('N166 clients that only the hub answers do not hold connections', async (t) => {
   const { gateway } = await open(t, { headerMs: 500, requestMs: 1_000 })
   const keep = 'GET / HTTP/1.1\r\nHost: a.apps.test\r\n\r\n'
   const closedAfter = async (send: (socket: TLSSocket) => void) => {
@@ -305,7 +296,7 @@ t.test('N170 a body of 1 TB, or without an end, is streamed in flat memory', asy
   t.ok(grown < 150, `${grown.toFixed(0)} MB more in hub, client and app together`)
 })
 
-t.test('N172 header values of 100 KB are read in linear time, whatever they hold', async (t) => {
+t.test('N172 header values of 100 KB are read in linear time, whatever they contain', async (t) => {
   const units = [
     'a',
     ' ',

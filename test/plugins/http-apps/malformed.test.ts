@@ -9,7 +9,7 @@ const AT_ONCE = 16
 
 for (const lane of ['lane', 'no lane'] as const)
   t.test(
-    `F81 to F86, F92, E73: every request gets the verdict that is due, on both kinds of hosts, ${lane}`,
+    `F81 to F86, F92, E73: every request gets its verdict, on both kinds of hosts, ${lane}`,
     async (t) => {
       const hub = await openPublicPort({}, undefined, lane)
       t.teardown(hub.close)

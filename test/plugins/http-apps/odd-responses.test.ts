@@ -49,7 +49,7 @@ const announced = 'Trailer: X-Sum\r\n'
 const chunked = `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n${announced}\r\n`
 const chunks = '2\r\nok\r\n0\r\nX-Sum: 7\r\n\r\n'
 
-t.test('an announcement of trailers goes where there can be none, and the answer stays', async (t) => {
+t.test('announced trailers are dropped where none may be, and the response stays', async (t) => {
   const cases = {
     'a length': [ask('GET /'), `HTTP/1.1 200 OK\r\nContent-Length: 2\r\n${announced}\r\nok`, 200],
     'HEAD of a chunked one': [ask('HEAD /'), chunked, 200],
@@ -67,13 +67,13 @@ t.test('an announcement of trailers goes where there can be none, and the answer
   t.match(kept, /\r\nTrailer: X-Sum\r\n[\s\S]*\r\nX-Sum: 7\r\n\r\n$/, 'where there can be, both stay')
 })
 
-t.test('a head that cannot be passed on is told and recorded as 502, in words of ours', async (t) => {
+t.test('a head that cannot be passed on is recorded as 502, in words of the hub', async (t) => {
   const gateway = await open(t, 'HTTP/1.1 299 Fancy\r\nContent-Length: 2\r\nhttp2-settings: x\r\n\r\nok')
   t.match(await overHttp2(gateway), { status: 502, error: null })
   t.match((await gateway.recorded(1))[0], { reason: 'answer_invalid', fields: { status: 502 } })
 })
 
-t.test('no length where there may be none, and no body with 205', async (t) => {
+t.test('a response without a body has no length, and 205 has no body', async (t) => {
   const cases = {
     '204 with a length': ['HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n', 204],
     '205 with a body': ['HTTP/1.1 205 Reset\r\nContent-Length: 3\r\n\r\nabc', 205],
@@ -93,7 +93,7 @@ t.test('no length where there may be none, and no body with 205', async (t) => {
   t.match(await overHttp2(early), { early: [103], status: 200, bytes: 2, error: null }, '103 with a length')
 })
 
-t.test('B26 an app cannot take away what the hub says about transport security', async (t) => {
+t.test('B26 an app cannot remove the hub’s Strict-Transport-Security', async (t) => {
   const gateway = await open(
     t,
     'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Hop: 1\r\nConnection: Strict-Transport-Security, X-Hop\r\n\r\nok',

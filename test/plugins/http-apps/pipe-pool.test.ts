@@ -47,7 +47,7 @@ function start() {
   }
 }
 
-t.test('a session gets its own connection to this app through this agent, the last one first', async (t) => {
+t.test('a session reuses its own connections to an app and agent, the newest first', async (t) => {
   const { pool, give } = start()
   const app = appOf('a')
   const first = give('one', app).upstream
@@ -61,7 +61,7 @@ t.test('a session gets its own connection to this app through this agent, the la
   t.equal(pool.take('one', app, 'node-1'), undefined)
 })
 
-t.test('a session keeps 256, and all sessions together 1,024 at one app', async (t) => {
+t.test('a session keeps at most 256 connections, and all sessions together 1,024 at one app', async (t) => {
   const { pool, give, closed } = start()
   const app = appOf('a')
   for (let n = 0; n <= limits.idlePipesPerSession; n++) give('one', app)
@@ -76,7 +76,7 @@ t.test('a session keeps 256, and all sessions together 1,024 at one app', async 
   t.equal(closed.length, 1 + limits.idlePipesPerSession, 'there is room again')
 })
 
-t.test('what cannot serve another request is not given out', async (t) => {
+t.test('a connection that cannot serve another request is not reused', async (t) => {
   const { pool, give, state } = start()
   const app = appOf('a')
   give('one', app)

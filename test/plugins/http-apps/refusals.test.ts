@@ -28,7 +28,7 @@ function keep(line: string, ...headers: string[]): string {
 }
 
 t.test(
-  'J139 a lost link: repeated once, elsewhere, without a body and only when that changes nothing',
+  'J139 a request on a lost link is repeated once at another agent, if it has no body and is safe',
   async (t) => {
     let losses = 0
     const { app, gateway } = await open(t, () => {
@@ -65,7 +65,7 @@ t.test(
   },
 )
 
-t.test('J139 never a third time, and never after the first byte of an answer', async (t) => {
+t.test('J139 a request is never sent a third time, nor after the first byte of a response', async (t) => {
   let first = ''
   const { app, gateway } = await open(
     t,
@@ -104,7 +104,7 @@ t.test('J139 an app that hangs up on a new connection is not asked again', async
 })
 
 t.test(
-  'F88 a connection serves no other request after words unasked, a farewell, or a change of the app',
+  'F88 a connection is not reused after unexpected bytes, a close, or a change of the app',
   async (t) => {
     const used: unknown[] = []
     let says = OK
@@ -149,7 +149,7 @@ t.test('Q185 J139 a plugin that fails to choose an agent costs a request, never 
   t.match(gateway.warnings, [[{ reason: 'agent_choice_failed', cause: 'no choice' }]])
 })
 
-t.test('an idle answer is cut, and recorded as idle', async (t) => {
+t.test('an idle response is cut and recorded as idle', async (t) => {
   const part = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab'
   const timeouts = { connectMs: 1000, responseMs: 1000, idleMs: 300 }
   const { gateway } = await open(t, () => part, { timeouts })
@@ -161,7 +161,7 @@ t.test('an idle answer is cut, and recorded as idle', async (t) => {
 })
 
 t.test(
-  'an app that fails: every request is counted, one of a flood is logged with its request id',
+  'every request to a failing app is counted, and one of a flood is logged with its request id',
   async (t) => {
     const { gateway } = await open(t)
     gateway.tunnel.connected = []
@@ -208,7 +208,7 @@ t.test('every denial is recorded exactly once', async (t) => {
   t.equal(gateway.requests().length, 0)
 })
 
-t.test('access that ends while a connection is opened is a recorded 403', async (t) => {
+t.test('access that ends while a connection is opened is recorded as 403', async (t) => {
   const { app, gateway } = await open(t)
   const { dial } = gateway.tunnel
   gateway.tunnel.dial = async (...given) => {
@@ -243,7 +243,7 @@ t.test('F91 a refusal reaches a client that is still sending a large body', asyn
   }
 })
 
-t.test('B24 F92 a browser that is slow to send its too large head reads why it is refused', async (t) => {
+t.test('B24 F92 a browser that slowly sends too large a head can read the refusal', async (t) => {
   const { gateway } = await open(t)
   const socket = await gateway.dial()
   const errors: Error[] = []
@@ -260,7 +260,7 @@ t.test('B24 F92 a browser that is slow to send its too large head reads why it i
   t.strictSame(errors, [], 'no reset takes the answer away')
 })
 
-t.test('B24 a cookie bomb: 431 with a way out that only its own page can take', async (t) => {
+t.test('B24 a cookie bomb gets 431 with a remedy that only its own page can use', async (t) => {
   const { app, gateway } = await open(t)
   const bomb = Array.from({ length: 60 }, (_, i) => `bomb${i}=${'x'.repeat(4000)}`).join('; ')
   const bombed = (line: string, ...headers: string[]) =>
@@ -300,7 +300,7 @@ t.test('B24 a cookie bomb: 431 with a way out that only its own page can take', 
   t.equal(app.requests.length, 1)
 })
 
-t.test('B24 a bomb that only the app finds too large gets the same way out', async (t) => {
+t.test('B24 a cookie bomb that only the app rejects gets the same remedy', async (t) => {
   const refusal = (status: string) => `HTTP/1.1 ${status}\r\nContent-Length: 5\r\n\r\nhuge!`
   let answer = refusal('431 Request Header Fields Too Large')
   const { gateway } = await open(t, () => answer)
@@ -329,7 +329,7 @@ t.test('B24 a bomb that only the app finds too large gets the same way out', asy
   t.notMatch(await raw(gateway, own), /Set-Cookie/, 'B25 a script of the app cannot ask for it')
 })
 
-t.test('103 keeps its safe lines, other interim answers pass too', async (t) => {
+t.test('a 103 keeps its safe headers, and other interim responses pass too', async (t) => {
   const { gateway } = await open(
     t,
     () =>
@@ -345,7 +345,7 @@ t.test('103 keeps its safe lines, other interim answers pass too', async (t) => 
   t.notMatch(answer, /evil/)
 })
 
-t.test('F90 pipelining: a refusal keeps its place among answers', async (t) => {
+t.test('F90 a refusal of a pipelined request keeps its place among responses', async (t) => {
   const { gateway } = await open(t, (request) => {
     const path = request.split(' ')[1] ?? ''
     return `HTTP/1.1 200 OK\r\nContent-Length: ${path.length}\r\n\r\n${path}`
@@ -396,7 +396,7 @@ t.test('F90 a pipelining client cannot open connections to an app without end', 
   )
 })
 
-t.test('the log says what an app did, in the words of its operator', async (t) => {
+t.test('the log describes failures of an app in the words of its operator', async (t) => {
   const servers: Server[] = []
   const take = (then: (socket: Socket) => void) =>
     createServer((socket) => {

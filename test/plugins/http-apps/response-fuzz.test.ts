@@ -13,12 +13,12 @@ const seeds: AnswerBytes[] = JSON.parse(
 /** Four times as many, with `FUZZ_RUNS`, take seven seconds. */
 const RUNS = Number(process.env.FUZZ_RUNS ?? 2_000)
 
-t.test('F87 what was once read in two ways', async (t) => {
+t.test('F87 responses that were once ambiguous are read in one way', async (t) => {
   for (const seed of seeds)
     t.equal(await compareAnswer(seed), null, JSON.stringify(seed.chunks).slice(0, 200))
 })
 
-t.test('F87 answers, whole and broken, are read as Node.js reads them or not at all', async (t) => {
+t.test('F87 whole and broken responses are read as by Node.js, or rejected', async (t) => {
   let read = 0
   await fc.assert(
     fc.asyncProperty(answers, async (answer) => {

@@ -7,7 +7,7 @@ const OK = 'HTTP/1.1 200 OK\r\n'
 const CHUNKED = `${OK}Transfer-Encoding: chunked\r\n\r\n`
 const read = (...chunks: string[]) => readOurs({ method: 'GET', chunks })
 
-t.test('no part of an answer is without bound', (t) => {
+t.test('every part of a response has a limit', (t) => {
   const lines = (count: number) => `${OK}Content-Length: 0\r\n${'A: b\r\n'.repeat(count - 1)}\r\n`
   t.equal(read(lines(limits.responseLines - 1)).fault, null)
   t.match(read(lines(limits.responseLines + 1)).fault, /too many header lines/)
@@ -27,7 +27,7 @@ t.test('no part of an answer is without bound', (t) => {
   t.end()
 })
 
-t.test('what is no HTTP is no answer', (t) => {
+t.test('bytes that are not HTTP are not a response', (t) => {
   for (const answer of [
     'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
     'HTTP/1.1 200 O\x01K\r\nContent-Length: 0\r\n\r\n',
@@ -40,7 +40,7 @@ t.test('what is no HTTP is no answer', (t) => {
   t.end()
 })
 
-t.test('a pipe on which bytes followed the end of an answer carries no other request', (t) => {
+t.test('a connection with bytes after the end of a response is not reused', (t) => {
   const whole = {
     'no body': 'HTTP/1.1 304 Not Modified\r\n\r\n',
     'a length': `${OK}Content-Length: 1\r\n\r\nx`,

@@ -39,7 +39,7 @@ function decideLate(gateway: Gateway, then: (count: number) => void): void {
   })
 }
 
-t.test('E71 a role that goes while the app is dialled is not told to the app', async (t) => {
+t.test('E71 the app does not get a role that is lost during the dial', async (t) => {
   const { app, gateway } = await open(t)
   const signed: (readonly string[])[] = []
   Object.assign(gateway.deps.assertion, {
@@ -58,7 +58,7 @@ t.test('E71 a role that goes while the app is dialled is not told to the app', a
   t.match((await gateway.recorded(1))[0], { roles: ['dev'] })
 })
 
-t.test('E71 access that goes while the app is dialled: no byte reaches it', async (t) => {
+t.test('E71 an app gets no byte if access ends during the dial', async (t) => {
   const { app, gateway } = await open(t)
   whileDialling(gateway, () => {
     gateway.state.decision = { effect: 'deny', reason: 'denied', roles: [], requirements: [] } as never
@@ -68,34 +68,31 @@ t.test('E71 access that goes while the app is dialled: no byte reaches it', asyn
   t.strictSame(app.requests, [])
 })
 
-t.test(
-  'E71 what else ends while the app is dialled: the app as it was, the session, a fresh view',
-  async (t) => {
-    const ends: Readonly<Record<string, (gateway: Gateway, port: number) => void>> = {
-      'revoked, the app was changed': (gateway, port) => gateway.apps.set('a.apps.test', appAt(port)),
-      'revoked, the app was deleted': (gateway) => gateway.apps.clear(),
-      'revoked, the session is over': (gateway) => gateway.sessions.clear(),
-      'revoked, the name is gone': (gateway) =>
-        Object.assign(gateway.deps.sessions, { subjectOf: () => undefined }),
-      'view_stale, the view is old': (gateway) => {
-        gateway.state.fresh = false
-      },
-    }
-    for (const [what, end] of Object.entries(ends)) {
-      const { app, gateway } = await open(t)
-      whileDialling(gateway, () => {
-        end(gateway, app.port)
-        gateway.state.revision++
-      })
-      const [code] = what.split(',')
-      t.match(await raw(gateway, ask('GET /')), new RegExp(`^HTTP/1.1 (403|503) [^]*"code":"${code}"`), what)
-      t.strictSame(app.requests, [], what)
-      await until(() => app.sockets.size === 0, `${what}: what was dialled is closed`)
-    }
-  },
-)
+t.test('E71 a change of the app, the session or the view during the dial ends the request', async (t) => {
+  const ends: Readonly<Record<string, (gateway: Gateway, port: number) => void>> = {
+    'revoked, the app was changed': (gateway, port) => gateway.apps.set('a.apps.test', appAt(port)),
+    'revoked, the app was deleted': (gateway) => gateway.apps.clear(),
+    'revoked, the session is over': (gateway) => gateway.sessions.clear(),
+    'revoked, the name is gone': (gateway) =>
+      Object.assign(gateway.deps.sessions, { subjectOf: () => undefined }),
+    'view_stale, the view is old': (gateway) => {
+      gateway.state.fresh = false
+    },
+  }
+  for (const [what, end] of Object.entries(ends)) {
+    const { app, gateway } = await open(t)
+    whileDialling(gateway, () => {
+      end(gateway, app.port)
+      gateway.state.revision++
+    })
+    const [code] = what.split(',')
+    t.match(await raw(gateway, ask('GET /')), new RegExp(`^HTTP/1.1 (403|503) [^]*"code":"${code}"`), what)
+    t.strictSame(app.requests, [], what)
+    await until(() => app.sockets.size === 0, `${what}: what was dialled is closed`)
+  }
+})
 
-t.test('E71 a request that is repeated says who the person is by then', async (t) => {
+t.test('E71 a repeated request has the person’s current identity', async (t) => {
   let gateway: Gateway | undefined
   const app = await openByteApp((request, socket, seen) => {
     if (!request.startsWith('GET /again') || seen > 2) return OK
@@ -115,7 +112,7 @@ t.test('E71 a request that is repeated says who the person is by then', async (t
   t.strictSame(roles, ['dev,ops', 'dev,ops', 'dev'])
 })
 
-t.test('a connection that dies while access is asked again: another one, or 502, and at once', async (t) => {
+t.test('a connection that closes during a recheck is replaced, or causes 502 at once', async (t) => {
   const { app, gateway } = await open(t)
   for (const [method, status] of [
     ['GET', 200],

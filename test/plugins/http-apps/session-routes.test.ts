@@ -65,7 +65,7 @@ t.test('the script is the same on every host, with and without a session', async
   t.equal(app.requests.length, 0)
 })
 
-t.test('its own pages learn whose session it is and when it ends', async (t) => {
+t.test('pages of the app can read whose session it is and when it ends', async (t) => {
   const { gateway, session } = await open(t)
   const answer = await raw(gateway, ask('GET /.mezite/session-status', ...OWN))
   t.match(answer, /^HTTP\/1.1 200 [\s\S]*Cache-Control: no-store/)
@@ -88,7 +88,7 @@ t.test('its own pages learn whose session it is and when it ends', async (t) => 
   t.match(bodyOf(over).login_url, /path=%2F.mezite%2Frenewed&nonce=[\w-]{43}&renew=1$/)
 })
 
-t.test('idleness ends a session too, and short sessions warn late', async (t) => {
+t.test('an idle session ends too, and short sessions warn late', async (t) => {
   const { session } = await open(t)
   const now = session.lastUsed + 1_000
   const idle = statusOf({ ...session, idleMs: 60_000 }, now)
@@ -98,7 +98,7 @@ t.test('idleness ends a session too, and short sessions warn late', async (t) =>
   t.equal(statusOf({ ...session, expires: now - 1 }, now).seconds_left, 0)
 })
 
-t.test('no foreign page may ask for the status, not even one of a listed origin', async (t) => {
+t.test('foreign pages cannot read the status, not even those of a listed origin', async (t) => {
   const { gateway } = await open(t, { origins: [SIBLING] })
   for (const headers of [
     ['Sec-Fetch-Site: same-site', 'Sec-Fetch-Mode: cors'],
@@ -120,7 +120,7 @@ t.test('no foreign page may ask for the status, not even one of a listed origin'
   t.match(await raw(gateway, preflight), /^HTTP\/1.1 404 (?![\s\S]*Access-Control)/)
 })
 
-t.test('the hub’s page with the person’s applications is one step away, for navigations alone', async (t) => {
+t.test('only navigations reach the hub’s page with the person’s applications', async (t) => {
   const { app, gateway } = await open(t)
   const home = /^HTTP\/1.1 302 [\s\S]*\r\nLocation: https:\/\/hub.test\/\r\n/
   t.match(await raw(gateway, ask('GET /.mezite/', ...NAVIGATE)), home)
@@ -129,7 +129,7 @@ t.test('the hub’s page with the person’s applications is one step away, for 
   t.equal(app.requests.length, 0)
 })
 
-t.test('the small window goes to sign-in and comes back to a page that closes it', async (t) => {
+t.test('the small window opens the sign-in and returns to a page that closes it', async (t) => {
   const { app, gateway } = await open(t)
   const away = await raw(gateway, ask('GET /.mezite/renew', ...NAVIGATE))
   t.match(away, /^HTTP\/1.1 302 /)
@@ -189,7 +189,7 @@ t.test('B33 every kind of script gets 401 with login_url, and only listed origin
 })
 
 t.test(
-  'a page learns that access was locked, with the message, and asking is neither use nor a denial',
+  'a page can read that access was locked, with the message, and the request is neither use nor a denial',
   async (t) => {
     const { gateway } = await open(t)
     let touched = 0

@@ -18,7 +18,7 @@ function anonymous(line: string, ...headers: string[]): string {
   return `${line} HTTP/1.1\r\n${['Host: a.apps.test', 'Connection: close', ...headers].join('\r\n')}\r\n\r\n`
 }
 
-t.test('B33 sign-in leads back to what can be asked for again, and to the start else', async (t) => {
+t.test('B33 sign-in returns to a repeatable address, and otherwise to the start page', async (t) => {
   const { gateway } = await open(t)
   const path = async (text: string) => /[&;]path=([^&"]*)/.exec(await raw(gateway, text))?.[1]
   t.equal(await path(anonymous('GET /x', ...NAVIGATE)), '%2Fx')
@@ -40,7 +40,7 @@ t.test('B33 sign-in leads back to what can be asked for again, and to the start 
   t.match(await raw(gateway, body), /^HTTP\/1.1 401 [\s\S]*send it again/, 'a redirect would lose its body')
 })
 
-t.test('B27 tabs share a nonce; one that is not ours is replaced', async (t) => {
+t.test('B27 tabs share a nonce, and a foreign one is replaced', async (t) => {
   const { gateway } = await open(t)
   const nonceFor = async (held: string) => {
     const answer = await raw(gateway, anonymous('GET /', ...NAVIGATE, `Cookie: __Host-mezite_nonce=${held}`))
@@ -53,7 +53,7 @@ t.test('B27 tabs share a nonce; one that is not ours is replaced', async (t) => 
   }
 })
 
-t.test('a program without a session reads how to sign in with and without a browser', async (t) => {
+t.test('a program without a session gets the ways to sign in with and without a browser', async (t) => {
   const { gateway } = await open(t)
   const response = await raw(gateway, anonymous('GET /x', 'Accept: */*'))
   t.match(response, /^HTTP\/1.1 401 [\s\S]*"code":"login_required"[\s\S]*"login_url":"https:/)

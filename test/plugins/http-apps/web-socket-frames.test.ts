@@ -118,7 +118,7 @@ async function answers(socket: Socket, script: readonly Buffer[], cut: number | 
 }
 
 for (const [name, script] of Object.entries(SCRIPTS)) {
-  t.test(`G104 ${name}`, async (t) => {
+  t.test(`G104 WebSocket frames pass, ${name}`, async (t) => {
     const direct = await answers(connectPlain(port, '127.0.0.1'), script, null)
     t.equal(await answers(await gateway.dial(), script, null), direct)
     t.equal(await answers(await gateway.dial(), script, 1021), direct, 'in pieces')

@@ -61,7 +61,7 @@ t.test('G96 G97 G98 handshakes that are refused reach no app', async (t) => {
   t.equal(app.requests.length, 0)
 })
 
-t.test('G99 only a right 101 opens a pipe', async (t) => {
+t.test('G99 only a valid 101 opens a WebSocket', async (t) => {
   let reply = 'HTTP/1.1 426 Upgrade Required\r\nContent-Length: 2\r\n\r\nno'
   const { gateway } = await open(t, () => reply)
   t.match(await raw(gateway, `${upgrade()}GET /second HTTP/1.1\r\n\r\n`), /^HTTP\/1.1 426 [\s\S]*\r\n\r\nno$/)
@@ -77,7 +77,7 @@ t.test('G99 only a right 101 opens a pipe', async (t) => {
   }
 })
 
-t.test('A7 G100 G101 early bytes are held, identity goes along', async (t) => {
+t.test('A7 G100 G101 early bytes wait, and the identity is sent along', async (t) => {
   const { app, gateway } = await open(t, (_, socket) => {
     socket.removeAllListeners('data')
     socket.on('data', (chunk) => socket.write(chunk))
@@ -94,7 +94,7 @@ t.test('A7 G100 G101 early bytes are held, identity goes along', async (t) => {
   t.match(record?.fields, { status: 101, upgrade: 'websocket', bytes_in: 4, bytes_out: 4 })
 })
 
-t.test('G101 F90 an upgrade behind an unfinished answer ends its connection, never the hub', async (t) => {
+t.test('G101 F90 an upgrade behind an unfinished response ends its connection, never the hub', async (t) => {
   const { app, gateway } = await open(t, () => OK)
   const thrown: unknown[] = []
   const onthrown = (error: unknown) => thrown.push(error)
@@ -161,7 +161,7 @@ t.test('G102 a cut closes with 4401 between frames, without a code inside one, o
   t.ok((await gateway.recorded(3)).every(({ reason }) => reason === 'locked'))
 })
 
-t.test('G103 a client that does not read holds the app back, memory stays flat', async (t) => {
+t.test('G103 a client that does not read slows the app down, and memory stays flat', async (t) => {
   let written = 0
   const { gateway } = await open(t, (_, socket) => {
     socket.write(SWITCH, 'latin1')

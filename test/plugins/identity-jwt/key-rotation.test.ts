@@ -59,7 +59,7 @@ const accepts = (hub: typeof a, token: string) =>
     now: clock.now(),
   }).sub === 'alice'
 
-t.test('hubs that start together make one key between them', async (t) => {
+t.test('hubs that start together create one key in all', async (t) => {
   await Promise.all(hubs.map(({ keys }) => keys.ensure()))
   await sync()
   t.equal(a.kids().length, 1)
@@ -67,7 +67,7 @@ t.test('hubs that start together make one key between them', async (t) => {
   t.ok(accepts(b, a.sign()), 'what one signs verifies with the keys of the other')
 })
 
-t.test('a new key is published six minutes before it signs; the old one stays for a week', async (t) => {
+t.test('a new key is published six minutes before it signs, and the old one stays for a week', async (t) => {
   const [old] = a.kids()
   clock.advance(30 * DAY - MINUTE)
   await tendAll()
@@ -98,7 +98,7 @@ t.test('a new key is published six minutes before it signs; the old one stays fo
   t.ok(accepts(b, a.sign()))
 })
 
-t.test('fault 16 no verifier that keeps the key set for five minutes meets an unknown key', async (t) => {
+t.test('fault 16 a verifier with a key set of five minutes gets no unknown key', async (t) => {
   // Each fetches from one of the hubs, at a time of its own, and never for an unknown key.
   const verifiers = hubs.flatMap((hub) =>
     Array.from({ length: 60 }, (_, at) => ({ hub, age: at * 5_000, keys: hub.keys.published() })),
@@ -134,7 +134,7 @@ t.test('fault 16 no verifier that keeps the key set for five minutes meets an un
   )
 })
 
-t.test('a second order while a key is coming makes no third', async (t) => {
+t.test('a second rotation while a key is coming creates no third key', async (t) => {
   await a.keys.rotate(testActor)
   await Promise.all(hubs.map(({ keys }) => keys.rotate(testActor)))
   await sync()

@@ -87,7 +87,7 @@ t.test('the gauges of jobs have what any hub reports of their last run', (t) => 
   t.end()
 })
 
-t.test('names are checked, labels are bounded', (t) => {
+t.test('names of metrics are checked, and labels are limited', (t) => {
   const made = createMetrics(memoryLog().log)
   made.counter('taken_total', 'First')
   t.throws(() => made.gauge('taken_total', 'Second', () => 1))

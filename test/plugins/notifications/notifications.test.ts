@@ -86,7 +86,7 @@ t.test(
 )
 
 t.test(
-  'fault 45: one message that is refused holds up no other, and a receiver that is away gets a pause',
+  'fault 45: a refused message does not delay others, and an unreachable receiver gets a pause',
   async (t) => {
     const store = createStore(db)
     let away = false
@@ -109,7 +109,7 @@ t.test(
   },
 )
 
-t.test('after three days nobody tries again, and after thirty the notification is deleted', async (t) => {
+t.test('a notification is retried for three days and deleted after thirty', async (t) => {
   const store = createStore(db)
   await sql`DELETE FROM notifications`.execute(db)
   await store.add(about('Old'), ['gone'])
@@ -126,7 +126,7 @@ t.test('after three days nobody tries again, and after thirty the notification i
   t.equal((await store.list(10)).length, 0)
 })
 
-t.test('T218 texts lose what hides or redirects them, and the same key is sent once', async (t) => {
+t.test('T218 texts lose hidden and redirecting characters, and the same key is sent once', async (t) => {
   const store = createStore(db)
   await store.add(about('One\r\nline\u202e\u0000', { text: 'a\r\nb\u0007\u2028c', key: 'k' }), ['x', 'y'])
   await store.add(about('Again', { key: 'k' }), ['x', 'y'])
@@ -139,7 +139,7 @@ t.test('T218 texts lose what hides or redirects them, and the same key is sent o
 })
 
 t.test(
-  'operators hear of what needs attention once it lasts, again after a week, and when it is over',
+  'operators are notified of a problem once it lasts, again after a week, and when it ends',
   async (t) => {
     let list: Attention[] = []
     const sent: Notification[] = []
@@ -180,7 +180,7 @@ t.test(
   },
 )
 
-t.test('in a hub: a sender waits for nobody, and a change that is undone sends nothing', async (t) => {
+t.test('a sender in a hub does not wait, and a change that is rolled back sends nothing', async (t) => {
   let use:
     | {
         readonly notifications: { send(one: Notification, trx?: Transaction): Promise<void> }
@@ -243,7 +243,7 @@ t.test('in a hub: a sender waits for nobody, and a change that is undone sends n
     'who takes nothing gets nothing',
   )
 
-  await t.test('mezctl notify test says what each receiver responds', async (t) => {
+  await t.test('mezctl notify test prints the response of each receiver', async (t) => {
     const lines = ['notify test good', 'notify test refuses', 'notify test nobody', 'notify ls']
     const at = ['--data-dir', hub.dataDir]
     const [tested, failed, unknown, listing] = await runLines(

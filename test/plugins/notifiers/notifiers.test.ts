@@ -81,7 +81,12 @@ const shown: Readonly<Record<string, (body: any) => string>> = {
 
 t.test('the plugin keeps the rules, and its configuration is checked', async (t) => {
   const url = 'https://a.test/'
-  const mail = { name: 'mail', host: 'mail.test', from: 'hub@a.test', to: ['ops@a.test'] }
+  const mail = {
+    name: 'the mail notifier delivers',
+    host: 'mail.test',
+    from: 'hub@a.test',
+    to: ['ops@a.test'],
+  }
   conformPlugin(t, plugin, {
     config: { webhooks: [{ name: 'ops', url, secret }], mails: [mail] },
     refused: [
@@ -108,7 +113,7 @@ t.test('a notifier takes the kinds and severities that it is configured for', as
   t.notOk(takes(chatAt('slack', 'https://a.test/'), { user: 'ann@a.test' }), 'a channel does not')
 })
 
-t.test('webhook', async (t) => {
+t.test('the webhook notifier delivers', async (t) => {
   const open = async (): Promise<NotifierUnderTest> => {
     const { received, state, url, close } = await receiver(t)
     return {
@@ -123,7 +128,7 @@ t.test('webhook', async (t) => {
   }
   conformNotifier(t, open)
 
-  await t.test('is signed by the rules of Standard Webhooks', async (t) => {
+  await t.test('signs messages by the rules of Standard Webhooks', async (t) => {
     const { received, url } = await receiver(t)
     const message = testMessage()
     await deliver(webhookAt(url), message)
@@ -208,7 +213,7 @@ t.test('T218 the reason of a request for access stays text in a webhook and in e
   }
 })
 
-t.test('mail', async (t) => {
+t.test('the mail notifier delivers', async (t) => {
   const { cert, key, ca } = await testCertificate(['localhost'])
   const caFile = join(t.testdir(), 'ca.pem')
   writeFileSync(caFile, ca)
@@ -241,7 +246,7 @@ t.test('mail', async (t) => {
     t.teardown(close)
     return { mails, state, close, config: { host: 'localhost', port, ca_file: caFile } }
   }
-  const base = { name: 'mail', from: 'hub@a.test', to: ['ops@a.test'] }
+  const base = { name: 'the mail notifier delivers', from: 'hub@a.test', to: ['ops@a.test'] }
   const at = (config: object) => {
     const host = createTestHost(plugin, { config: { mails: [{ ...base, ...config }] } })
     t.teardown(host.stop)
@@ -302,7 +307,7 @@ t.test('mail', async (t) => {
     t.ok(decoded(raw).includes(reason))
   })
 
-  await t.test('sends nothing in clear, or to a server that nobody vouches for', async (t) => {
+  await t.test('sends nothing without TLS, or to a server with an untrusted certificate', async (t) => {
     const clear = await start({ disabledCommands: ['STARTTLS'] })
     await t.rejects(deliver(at(clear.config)), { code: 'ETLS' })
     const { ca_file: _, ...unknown } = (await start()).config

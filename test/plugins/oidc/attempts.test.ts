@@ -31,14 +31,14 @@ t.test('an attempt is found by its state for ten minutes, among others', async (
   ahead = 0
 })
 
-t.test('its cookie is for the hub alone, and no script reads it', async (t) => {
+t.test('the cookie of an attempt is bound to the hub and hidden from scripts', async (t) => {
   const { attempt, cookie, cookies } = begin()
   for (const line of [cookies[0], attempts.find(cookie, attempt.state)?.removal])
     t.match(line, /^__Host-[^;]+; Max-Age=\d+; Path=\/; Secure; HttpOnly; SameSite=Lax$/)
   t.equal(attempts.find(`\u00a0${cookie}`, attempt.state), null, 'a name that only looks like it')
 })
 
-t.test('a browser keeps eight, the newest', async (t) => {
+t.test('a browser keeps the newest eight attempts', async (t) => {
   const held: string[] = []
   for (let count = 0; count < 8; count++) {
     ahead += 1_000
@@ -59,7 +59,7 @@ function longTarget(): string {
   return createDesk({ secretBox, clock } as never).seal({ appHost, path, nonceHash: 'n'.repeat(43) })
 }
 
-t.test('a long return path makes no cookie that browsers drop', async (t) => {
+t.test('a long return path does not make the cookie too long for browsers', async (t) => {
   const target = longTarget()
   const { attempt, cookie } = begin(undefined, target)
   t.ok(cookie.length <= 4_096, `${cookie.length} bytes`)

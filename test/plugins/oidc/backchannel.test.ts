@@ -39,7 +39,7 @@ async function signIn(t: Test, sub: string, sid: string) {
   return async () => (await visitor.fetch(`${host.url}/`)).text.includes(`${sub}@example.com`)
 }
 
-t.test('a token that is not what the specification says ends nothing', async (t) => {
+t.test('a logout token that violates the specification ends nothing', async (t) => {
   const lives = await signIn(t, 'ann', 'the-sid')
   const now = Math.floor(Date.now() / 1_000)
   for (const wrong of [
@@ -60,7 +60,7 @@ t.test('a token that is not what the specification says ends nothing', async (t)
   t.ok(await lives())
 })
 
-t.test('it ends the sessions of a sid, once', async (t) => {
+t.test('a logout token ends the sessions of its sid, once', async (t) => {
   const [lives, other] = [await signIn(t, 'bo', 'first'), await signIn(t, 'bo', 'second')]
   const good = claims({ sid: 'first' })
   const { end } = host.sessions
@@ -74,7 +74,7 @@ t.test('it ends the sessions of a sid, once', async (t) => {
   for (const typ of ['JWT', 'Logout+JWT']) t.equal(await send(claims({ sid: 'x' }), { typ }), 200, typ)
 })
 
-t.test('it ends all sessions of a sub where it names no sid, and those of nobody else', async (t) => {
+t.test('a logout token without a sid ends all sessions of its sub, and those of nobody else', async (t) => {
   const all = [await signIn(t, 'cleo', 'one'), await signIn(t, 'cleo', 'two')]
   const other = await signIn(t, 'dora', 'one')
   t.equal(await send(claims({ sub: 'dora', sid: 'two' })), 200, 'a sid of somebody else')
@@ -84,7 +84,7 @@ t.test('it ends all sessions of a sub where it names no sid, and those of nobody
   t.ok(await other())
 })
 
-t.test('connectors do not speak for each other', async (t) => {
+t.test('a connector cannot end sessions of another', async (t) => {
   await host.connect('twin', issuer.spec)
   const lives = await signIn(t, 'eve', 'shared')
   const twice = claims({ sid: 'shared' })
@@ -94,7 +94,7 @@ t.test('connectors do not speak for each other', async (t) => {
   t.notOk(await lives())
 })
 
-t.test('a token is remembered as long as it would count', async (t) => {
+t.test('a logout token is remembered as long as it is valid', async (t) => {
   const realNow = Date.now
   t.teardown(() => {
     Date.now = realNow

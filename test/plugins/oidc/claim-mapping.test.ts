@@ -22,7 +22,7 @@ function nameOf(more: Partial<ConnectorSpec>, claims: object): string {
   }
 }
 
-t.test('a name is a text that is there, and nothing that an object merely has', (t) => {
+t.test('a name must be a text of the claims themselves, and not an inherited member', (t) => {
   t.equal(nameOf({ username_claim: 'upn' }, { upn: 'ann' }), 'ann')
   for (const [claim, claims] of [
     ['upn', {}],
@@ -35,7 +35,7 @@ t.test('a name is a text that is there, and nothing that an object merely has', 
   t.end()
 })
 
-t.test('C46 an address is a name when the provider vouches for it', (t) => {
+t.test('C46 an address is a name if the provider vouches for it', (t) => {
   const email = 'ann@example.com'
   for (const email_verified of [true, 'true']) t.equal(nameOf({}, { email, email_verified }), email)
   for (const email_verified of [false, 'false', 'yes', 1, null, undefined])
@@ -43,25 +43,22 @@ t.test('C46 an address is a name when the provider vouches for it', (t) => {
   t.end()
 })
 
-t.test(
-  'C46 an address that the provider does not vouch for gives no role, whatever claim is the name',
-  (t) => {
-    const email = 'ann@example.com'
-    for (const username_claim of ['email', 'preferred_username']) {
-      for (const value of [email, '*', '^.*@example[.]com$']) {
-        const map = (claims: object, require_verified_email = true) =>
-          rolesOf(rule('email', value, { username_claim, require_verified_email }), claims as never)
-        t.match(map({ email, email_verified: true }), { roles: ['r'], unverified: false })
-        for (const email_verified of [false, 'false', 'yes', 1, null, undefined])
-          t.match(map({ email, email_verified }), { roles: [], unverified: true }, String(email_verified))
-        t.match(map({ email, email_verified: false }, false), { roles: ['r'], unverified: false })
-      }
+t.test('C46 an address without that gives no role, whatever claim is the name', (t) => {
+  const email = 'ann@example.com'
+  for (const username_claim of ['email', 'preferred_username']) {
+    for (const value of [email, '*', '^.*@example[.]com$']) {
+      const map = (claims: object, require_verified_email = true) =>
+        rolesOf(rule('email', value, { username_claim, require_verified_email }), claims as never)
+      t.match(map({ email, email_verified: true }), { roles: ['r'], unverified: false })
+      for (const email_verified of [false, 'false', 'yes', 1, null, undefined])
+        t.match(map({ email, email_verified }), { roles: [], unverified: true }, String(email_verified))
+      t.match(map({ email, email_verified: false }, false), { roles: ['r'], unverified: false })
     }
-    t.end()
-  },
-)
+  }
+  t.end()
+})
 
-t.test('C48 a rule means the whole of a value, with a pattern too', (t) => {
+t.test('C48 a rule matches the whole of a value, with a pattern too', (t) => {
   t.ok(gives('admins', ['x', 'admins']))
   t.ok(gives('admins', 'admins'))
   for (const groups of ['admins,x', ['Admins'], ['admins '], [['admins']], 7, { admins: true }, null])
@@ -77,7 +74,7 @@ t.test('C48 a rule means the whole of a value, with a pattern too', (t) => {
   t.end()
 })
 
-t.test('C48 what is no text in a list counts for nothing, for a star and a pattern neither', (t) => {
+t.test('C48 values in a list that are not text match no rule, star or pattern', (t) => {
   for (const wanted of ['*', '^.*$', '7']) t.notOk(gives(wanted, [7, null, {}, ['a']]), wanted)
   t.ok(gives('^a$', [7, 'a']))
   t.notOk(gives('*', []))
@@ -87,7 +84,7 @@ t.test('C48 what is no text in a list counts for nothing, for a star and a patte
   t.end()
 })
 
-t.test('C48 a claim that cannot be read is named; one that is missing is not', (t) => {
+t.test('C48 an unreadable claim is reported, and a missing one is not', (t) => {
   const list = (length: number) => Array<string>(length).fill('a')
   t.strictSame(map('a', { groups: list(20_000) }), { roles: ['r'], unreadable: [] })
   t.strictSame(map('a', { groups: list(20_001) }), { roles: [], unreadable: ['groups'] })
@@ -104,13 +101,16 @@ t.test('C48 a claim that cannot be read is named; one that is missing is not', (
   t.end()
 })
 
-t.test('C46 headers of applications get a name, and an address only if the provider vouches for it', (t) => {
-  const of = (claims: object, more: object = {}) => profileOf(spec(more), claims as never)
-  const email = 'ann@example.com'
-  t.same(of({ email, email_verified: true, name: 'Ann' }), { name: 'Ann', email })
-  t.same(of({ email, name: 'Ann' }), { name: 'Ann', email: null })
-  t.same(of({ email }, { require_verified_email: false }), { name: null, email })
-  for (const name of ['', 7, ['Ann'], 'x'.repeat(321), Object.create({ name: 'Ann' })])
-    t.same(of({ name, email: name, email_verified: true }), { name: null, email: null })
-  t.end()
-})
+t.test(
+  'C46 headers of applications contain a name, and an address only if the provider vouches for it',
+  (t) => {
+    const of = (claims: object, more: object = {}) => profileOf(spec(more), claims as never)
+    const email = 'ann@example.com'
+    t.same(of({ email, email_verified: true, name: 'Ann' }), { name: 'Ann', email })
+    t.same(of({ email, name: 'Ann' }), { name: 'Ann', email: null })
+    t.same(of({ email }, { require_verified_email: false }), { name: null, email })
+    for (const name of ['', 7, ['Ann'], 'x'.repeat(321), Object.create({ name: 'Ann' })])
+      t.same(of({ name, email: name, email_verified: true }), { name: null, email: null })
+    t.end()
+  },
+)

@@ -18,7 +18,7 @@ const pem = (type: 'rsa' | 'ec' | 'ed25519' | 'x25519', options: object = {}) =>
     .toString()
 const rsa = pem('rsa', { modulusLength: 2_048 })
 
-t.test('what is left out has its default, and no secret', (t) => {
+t.test('an omitted key has its default, and secrets have none', (t) => {
   const { document, secret } = read({})
   t.equal(secret, undefined)
   t.match(document.spec, { token_auth: 'auto', username_claim: 'email', require_verified_email: true })
@@ -26,7 +26,7 @@ t.test('what is left out has its default, and no secret', (t) => {
   t.end()
 })
 
-t.test('a secret is a value, and does not stand in the document', (t) => {
+t.test('a secret is stored separately from the document', (t) => {
   const { document, secret } = read({ client_secret: { value: 's3cret' } })
   t.equal(secret, 's3cret')
   t.notMatch(JSON.stringify(document), 's3cret')
@@ -47,7 +47,7 @@ t.test('a secret is a value, and does not stand in the document', (t) => {
   t.end()
 })
 
-t.test('a private key is of a kind that can sign, and stands alone', (t) => {
+t.test('a private key must be able to sign, and excludes a client secret', (t) => {
   for (const key of [rsa, pem('ec', { namedCurve: 'P-384' }), pem('ed25519')])
     t.equal(read({ private_key: { value: key } }).secret, key)
   for (const key of [
@@ -62,7 +62,7 @@ t.test('a private key is of a kind that can sign, and stands alone', (t) => {
   t.end()
 })
 
-t.test('an issuer is an https URL and nothing else; http is for this machine', (t) => {
+t.test('an issuer must be an https URL; http is allowed for this machine', (t) => {
   for (const issuer_url of [
     ...['https://id.example.com', 'https://id.example.com:8443/realms/a', 'http://127.0.0.1:8080'],
     ...['http://127.5.5.5', 'http://localhost:1', 'http://idp.localhost', 'http://[::1]'],

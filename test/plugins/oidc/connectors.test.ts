@@ -11,7 +11,7 @@ const address = new URL(issuer.url).host
 await issuer.close()
 t.teardown(() => host.close())
 
-t.test('the test of a connector whose provider is away says what failed, and where', async (t) => {
+t.test('the test of a connector reports which step failed if its provider is down', async (t) => {
   await host.connect('away', spec)
   const answer = await fetch(`${host.url}/v1/webapi/connectors/away/test`, { method: 'POST' })
   const { ok, checks } = (await answer.json()) as { ok: boolean; checks: object[] }
@@ -21,14 +21,14 @@ t.test('the test of a connector whose provider is away says what failed, and whe
   ])
 })
 
-t.test('each attempt is named when all addresses of a host were tried', (t) => {
+t.test('an error lists each attempt when all addresses of a host were tried', (t) => {
   const attempts = new AggregateError([new Error('connect to ::1'), new Error('connect to 127.0.0.1')])
   const cause = new TypeError('fetch failed', { cause: attempts })
   t.equal(words(unreachable('sso', cause)), 'fetch failed: connect to ::1, connect to 127.0.0.1')
   t.end()
 })
 
-t.test('a change of a version that its author has not seen is refused', async (t) => {
+t.test('a change based on an outdated version is refused', async (t) => {
   const change = async (description: string, headers: Record<string, string>) => {
     const answer = await fetch(`${host.url}/v1/webapi/connectors/shared`, {
       method: 'PUT',
@@ -49,7 +49,7 @@ t.test('a change of a version that its author has not seen is refused', async (t
   t.match(metadata, { description: 'theirs' })
 })
 
-t.test('a connector cannot have the name that sign-ins by passkey have', async (t) => {
+t.test('a connector cannot have the reserved name of sign-ins by passkey', async (t) => {
   const { status, body } = await host.connect('passkey', spec)
   t.equal(status, 400)
   t.match(body.detail, 'metadata.name: must not be passkey')

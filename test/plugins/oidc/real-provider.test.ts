@@ -109,7 +109,7 @@ async function download(visitor: Visitor) {
 const status = async (visitor: Visitor) =>
   (await visitor.fetch(`${app}/`, { headers: { accept: 'application/json' } })).status
 
-t.test('with three connectors a page asks, and each way leads to the app', async (t) => {
+t.test('a page offers three connectors, and each one leads to the app', async (t) => {
   person('alice', 'platform')
   issuer.person = { sub: 'f-1', email: 'fiona@example.com', email_verified: true, groups: ['platform'] }
   const page = await hub.visitor().open(`${app}/`)
@@ -119,24 +119,21 @@ t.test('with three connectors a page asks, and each way leads to the app', async
   t.equal((await enter(hub.visitor(), 'fake')).text, 'for fiona@example.com')
 })
 
-t.test(
-  'token_auth private_key_jwt: the key that the connector shows is the one that it signs with',
-  async (t) => {
-    t.match(shown, { keys: [{ kty: 'EC', crv: 'P-256', use: 'sig', kid: /^[\w-]{43}$/ }] })
-    t.notMatch(JSON.stringify(shown), /"d"/)
-    t.notOk(JSON.stringify(await hub.api('GET', '/connectors')).includes('PRIVATE'))
-    person('kim', 'platform')
-    t.equal((await enter(hub.visitor(), 'keyed')).text, 'for kim@example.com')
-    const report = await hub.api<{ ok: boolean; checks: { name: string; detail: string }[] }>(
-      'POST',
-      '/connectors/keyed/test',
-    )
-    t.ok(report.ok)
-    t.match(report.checks.find(({ name }) => name === 'credentials')?.detail, 'accepted (private_key_jwt)')
-  },
-)
+t.test('token_auth private_key_jwt signs with the key that the connector shows', async (t) => {
+  t.match(shown, { keys: [{ kty: 'EC', crv: 'P-256', use: 'sig', kid: /^[\w-]{43}$/ }] })
+  t.notMatch(JSON.stringify(shown), /"d"/)
+  t.notOk(JSON.stringify(await hub.api('GET', '/connectors')).includes('PRIVATE'))
+  person('kim', 'platform')
+  t.equal((await enter(hub.visitor(), 'keyed')).text, 'for kim@example.com')
+  const report = await hub.api<{ ok: boolean; checks: { name: string; detail: string }[] }>(
+    'POST',
+    '/connectors/keyed/test',
+  )
+  t.ok(report.ok)
+  t.match(report.checks.find(({ name }) => name === 'credentials')?.detail, 'accepted (private_key_jwt)')
+})
 
-t.test('signing out here signs out at the provider too', async (t) => {
+t.test('signing out at the hub signs out at the provider too', async (t) => {
   person('rita', 'platform')
   const visitor = hub.visitor()
   await enter(visitor, 'real')
@@ -179,7 +176,7 @@ t.test('signing out at the provider cuts live streams within a second', async (t
 })
 
 t.test(
-  'C54 roles that are gone at the provider are gone at the next sign-in, live streams too',
+  'C54 roles that were removed at the provider are removed at the next sign-in, and live streams are cut',
   async (t) => {
     person('cleo', 'platform')
     const visitor = hub.visitor()
@@ -199,7 +196,7 @@ t.test(
   },
 )
 
-t.test('fault 13: while the provider is down the page says so, and sessions go on', async (t) => {
+t.test('fault 13: the page reports a provider that is down, and sessions go on', async (t) => {
   issuer.person = { sub: 'd-1', email: 'dora@example.com', email_verified: true, groups: ['platform'] }
   const visitor = hub.visitor()
   await enter(visitor, 'fake')

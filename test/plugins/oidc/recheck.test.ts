@@ -77,7 +77,7 @@ const rolesOf = async (name: string) =>
     .mapped_roles
 const asked = () => issuer.asked.get('/token') ?? 0
 
-t.test('checks the durations of a connector', async (t) => {
+t.test('the connector’s durations are checked', async (t) => {
   for (const [spec, message] of [
     [{ recheck: 'often' }, /"often" is not a duration/],
     [{ recheck: '5s' }, /must be at least 1m/],
@@ -101,7 +101,7 @@ t.test('changed claims change roles while the session lasts', async (t) => {
   )
 })
 
-t.test('T222 disabled at the provider: the session ends at the next check', async (t) => {
+t.test('T222 a person who is disabled at the provider loses the session at the next check', async (t) => {
   const bob = await signIn('bob')
   issuer.misbehave.token = (_authorization, form) =>
     form.get('grant_type') === 'refresh_token' ? { status: 400, body: { error: 'invalid_grant' } } : undefined
@@ -124,7 +124,7 @@ t.test('T222 disabled at the provider: the session ends at the next check', asyn
   )
 })
 
-t.test('T222 a provider that is away ends nobody before the grace', async (t) => {
+t.test('T222 a provider that is down ends no session before the grace', async (t) => {
   const carol = await signIn('carol')
   issuer.misbehave.token = (_authorization, form) =>
     form.get('grant_type') === 'refresh_token'

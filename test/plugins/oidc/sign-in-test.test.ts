@@ -46,7 +46,7 @@ const tested = async (at: number) => {
   return events[at]
 }
 
-t.test('claims, rules and roles are shown, and nothing else happens', async (t) => {
+t.test('the test shows claims, rules and roles, and changes nothing', async (t) => {
   const before = await sessions()
   issuer.person = { ...carol, nickname: '<b>Caro</b>' }
   const { status, text } = await visitor.open(url)
@@ -68,13 +68,13 @@ t.test('claims, rules and roles are shown, and nothing else happens', async (t) 
   t.match(await tested(0), { success: true, reason: null, user: admin.email, name: 'sso' })
 })
 
-t.test('another account is asked for on request, in German if the browser prefers it', async (t) => {
+t.test('another account can be chosen, in German if the browser prefers it', async (t) => {
   const { text } = await visitor.open(`${url}?another=1`, { headers: { 'accept-language': 'de' } })
   t.match(text, 'Test einer Anmeldung')
   t.ok(issuer.authorizations.at(-1)?.get('prompt'))
 })
 
-t.test('why a sign-in would be refused is shown, and recorded', async (t) => {
+t.test('the reason of a refusal is shown and recorded', async (t) => {
   issuer.person = { ...carol, email_verified: false }
   t.match((await visitor.open(url)).text, /verified/)
   issuer.person = { ...carol, sub: 'somebody-else', email: admin.email }
@@ -91,7 +91,7 @@ t.test('why a sign-in would be refused is shown, and recorded', async (t) => {
   t.match(await tested(4), { success: false, reason: 'provider_refused' })
 })
 
-t.test('only an administrator tests, in the browser and the session that began', async (t) => {
+t.test('only an administrator can test, in the browser and session that began', async (t) => {
   const other = await signedIn(carol)
   t.equal((await other.open(url)).status, 403)
   t.equal((await hub.visitor().open(url)).status, 403, 'a stranger has to sign in first, here as carol')
@@ -126,7 +126,7 @@ t.test('a test that a newer session of the same administrator finishes is refuse
   t.equal(issuer.asked.get('/token'), redeemed, 'the code was not redeemed')
 })
 
-t.test('an old sign-in has to be renewed first', async (t) => {
+t.test('an old sign-in must be renewed first', async (t) => {
   clock.jump(clock.now() + 11 * 60_000)
   await hub.ready()
   const { status, headers } = await visitor.fetch(url)

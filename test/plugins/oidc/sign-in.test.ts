@@ -110,7 +110,7 @@ t.test('C39, C40 nonce and PKCE are sent and bound', async (t) => {
   t.match(query.get('nonce'), /^[\w-]{43}$/)
 })
 
-t.test('C41 the same callback 20 times in parallel makes one session', async (t) => {
+t.test('C41 20 concurrent requests with one callback create one session', async (t) => {
   await connect()
   const visitor = new Visitor()
   const url = await toCallback(visitor)
@@ -128,7 +128,7 @@ t.test('C41 the same callback 20 times in parallel makes one session', async (t)
   t.equal(host.byToken.size, before + 1)
 })
 
-t.test('C42 answers of another provider or connector are refused', async (t) => {
+t.test('C42 responses of another provider or connector are refused', async (t) => {
   const name = await connect()
   for (const iss of ['https://other.example', null]) {
     const { answer } = await attempt({
@@ -142,7 +142,7 @@ t.test('C42 answers of another provider or connector are refused', async (t) => 
   t.equal((await visitor.fetch(url.replace(`/callback/${name}`, '/callback/other'))).status, 400)
 })
 
-t.test('C43 signatures that are not the announced kind are refused', async (t) => {
+t.test('C43 signatures of another kind than announced are refused', async (t) => {
   await connect()
   const cases: Record<string, Misbehaviour['idToken']> = {
     none: (claims) =>
@@ -172,7 +172,7 @@ t.test('C43 signatures that are not the announced kind are refused', async (t) =
   t.equal(answer.status, 400, 'embedded jwk')
 })
 
-t.test('C44 unknown key ids cause one refetch in thirty seconds', async (t) => {
+t.test('C44 unknown key ids cause one request for keys in thirty seconds', async (t) => {
   await connect()
   t.ok((await attempt({})).signedIn)
   const before = issuer.asked.get('/jwks') ?? 0
@@ -184,7 +184,7 @@ t.test('C44 unknown key ids cause one refetch in thirty seconds', async (t) => {
 })
 
 t.test(
-  'C44, fault 15 a new key at the provider works at the next sign-in, a removed one no longer',
+  'C44, fault 15 a new key of the provider works at the next sign-in, and a removed one no longer',
   async (t) => {
     const { now } = Date
     const elapsed = performance.now.bind(performance)
@@ -244,7 +244,7 @@ t.test('C45 audience, azp, issuer and times are checked; 60 s of skew are allowe
   }
 })
 
-t.test('A9, C46, C47 names: unverified, hostile or taken ones sign nobody in', async (t) => {
+t.test('A9, C46, C47 unverified, hostile or taken names sign nobody in', async (t) => {
   await connect()
   t.ok((await attempt({})).signedIn)
   const refused: Record<string, object> = {
@@ -270,7 +270,7 @@ t.test('A9, C46, C47 names: unverified, hostile or taken ones sign nobody in', a
 })
 
 t.test(
-  'require_verified_email: false lets an unverified address be a name; another claim needs none',
+  'require_verified_email: false allows an unverified address as a name; other claims do not need it',
   async (t) => {
     await connect({ require_verified_email: false })
     t.ok(
@@ -287,7 +287,7 @@ t.test(
   },
 )
 
-t.test('C48 groups that are missing, strange or elsewhere give no role', async (t) => {
+t.test('C48 missing, malformed or misplaced groups give no role', async (t) => {
   await connect()
   const cases: [title: string, groups: object, roles: string[]][] = [
     ['missing', { groups: undefined }, []],
@@ -304,13 +304,13 @@ t.test('C48 groups that are missing, strange or elsewhere give no role', async (
   t.match(host.logs.join('\n'), /distributed/)
 })
 
-t.test('C49 userinfo of somebody else is refused', async (t) => {
+t.test('C49 userinfo of another person is refused', async (t) => {
   await connect()
   const { answer } = await attempt({ userinfo: (claims) => void Object.assign(claims, { sub: 'bob' }) })
   t.equal(answer.status, 400)
 })
 
-t.test('C50 what the provider says is shown escaped', async (t) => {
+t.test('C50 texts of the provider are shown escaped', async (t) => {
   await connect()
   const { answer } = await attempt({
     authorize: (parameters) => {
@@ -367,7 +367,7 @@ t.test('C51 endpoints that redirect, flood or belong to another issuer are refus
 })
 
 t.test(
-  'fault 13 one question at a time to a provider in trouble, and not again for two seconds',
+  'fault 13 a failing provider gets one request at a time, and none for two seconds after a failure',
   async (t) => {
     await connect()
     const asked = () => issuer.asked.get('/.well-known/openid-configuration') ?? 0
@@ -389,7 +389,7 @@ t.test(
 )
 
 t.test(
-  'fault 13 a provider that goes away in mid-sign-in: a page without its insides, a record, a log line',
+  'fault 13 a provider that fails during a sign-in causes a page without details, a record and a log line',
   async (t) => {
     for (const place of ['/token', '/jwks', '/userinfo']) {
       await connect()
@@ -414,7 +414,7 @@ t.test('C54 a deleted connector ends its sessions at once', async (t) => {
   t.equal((await visitor.fetch(answer.headers.location!)).status, 503, 'nobody can sign in now')
 })
 
-t.test('signing out goes on to the provider', async (t) => {
+t.test('signing out continues at the provider', async (t) => {
   await connect()
   const { visitor } = await attempt({})
   const page = await visitor.fetch(`${host.url}/web/logout`)
@@ -423,7 +423,7 @@ t.test('signing out goes on to the provider', async (t) => {
   t.match(out.text, `${issuer.url}/end?id_token_hint=`)
 })
 
-t.test('C53, C55 no code, token or secret in logs, audit, pages, answers or the database', async (t) => {
+t.test('C53, C55 logs, audit, pages and the database have no code, token or secret', async (t) => {
   const name = await connect()
   const visitor = new Visitor()
   const url = await toCallback(visitor)
@@ -446,7 +446,7 @@ t.test('C53, C55 no code, token or secret in logs, audit, pages, answers or the 
   t.notOk(outputs.includes(Buffer.from(issuer.clientSecret).join(',')), 'not as bytes either')
 })
 
-t.test('the connector test is a report that says what to register', async (t) => {
+t.test('the connector test reports the addresses to register', async (t) => {
   const name = await connect()
   const test = async () =>
     (await fetch(`${host.url}/v1/webapi/connectors/${name}/test`, { method: 'POST' })).json()
@@ -472,7 +472,7 @@ function refuseClient(path: string, response: ServerResponse): boolean {
 }
 
 t.test(
-  'basic credentials escape nothing that need not be; post is tried when they are refused, and kept',
+  'basic credentials are escaped only where needed, and post is tried once they are refused',
   async (t) => {
     const name = await connect()
     const tried: string[] = []
@@ -497,7 +497,7 @@ t.test(
 )
 
 t.test(
-  'the provider’s own words are in the log, the audit and the test, and the page offers to try again',
+  'the provider’s error is in the log, the audit and the test, and the page offers another try',
   async (t) => {
     const name = await connect()
     const body = { error: 'invalid_client', error_description: 'client is disabled\u0007' }
@@ -520,7 +520,7 @@ t.test(
   },
 )
 
-t.test('people read a sentence when the provider refuses, and no text of a library', async (t) => {
+t.test('people see a plain sentence when the provider refuses, not the text of a library', async (t) => {
   await connect()
   for (const [misbehave, sentence] of [
     [{ takeOver: refuseClient }, /did not complete this sign-in\. Try again/],

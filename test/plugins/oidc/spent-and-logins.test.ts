@@ -17,7 +17,7 @@ const MINUTE = 60_000
 const DAY = 24 * 60 * MINUTE
 const session = (id: string) => ({ id }) as Session
 
-t.test('C41 what may be used once is for one caller, and each kind for itself', async (t) => {
+t.test('C41 a one-time value is accepted from one caller, each kind separately', async (t) => {
   const spent = createSpent(database, clock)
   const all = await Promise.all(Array.from({ length: 5 }, () => spent.spend('state', 'a', MINUTE)))
   t.equal(all.filter(Boolean).length, 1)
@@ -26,20 +26,17 @@ t.test('C41 what may be used once is for one caller, and each kind for itself', 
   t.ok(await spent.spend('jti', 'a', MINUTE))
 })
 
-t.test(
-  'it is remembered ten minutes beyond its time, for hubs that are behind, and then forgotten',
-  async (t) => {
-    const spent = createSpent(database, clock)
-    t.ok(await spent.spend('state', 'b', MINUTE))
-    clock.advance(11 * MINUTE)
-    t.notOk(await spent.spend('state', 'b', MINUTE))
-    clock.advance(1)
-    t.ok(await spent.spend('state', 'other', MINUTE))
-    t.equal((await db.selectFrom('oidc_spent').selectAll().execute()).length, 1)
-  },
-)
+t.test('a spent value is remembered ten minutes beyond its lifetime, for hubs that lag behind', async (t) => {
+  const spent = createSpent(database, clock)
+  t.ok(await spent.spend('state', 'b', MINUTE))
+  clock.advance(11 * MINUTE)
+  t.notOk(await spent.spend('state', 'b', MINUTE))
+  clock.advance(1)
+  t.ok(await spent.spend('state', 'other', MINUTE))
+  t.equal((await db.selectFrom('oidc_spent').selectAll().execute()).length, 1)
+})
 
-t.test('a session and those made from it share their fate', async (t) => {
+t.test('a session and its child sessions end together', async (t) => {
   const logins = createLogins(database, testSecretBox(), clock)
   const login = { connector: 'sso', sub: 'ann', sid: 'one', idToken: 'token-of-ann' }
   await logins.keep(session('s1'), login)
@@ -84,7 +81,7 @@ t.test('checks of a connector are spread around its interval', (t) => {
   t.end()
 })
 
-t.test('it is kept for as long as a session could last', async (t) => {
+t.test('a login is stored as long as a session can last', async (t) => {
   const logins = createLogins(database, testSecretBox(), clock)
   const login = { connector: 'sso', sub: 'kim', sid: null, idToken: 'token' }
   await logins.keep(session('k1'), login)

@@ -26,7 +26,7 @@ function connector(hub: TestHub, name: string, issuer: FakeIssuer) {
   })
 }
 
-t.test('C47 a name that is taken is refused and recorded, until it is relinked', async (t) => {
+t.test('C47 a name of another identity is refused and recorded, until it is relinked', async (t) => {
   const hub = await createTestHub()
   t.teardown(() => hub.stop())
   await connector(hub, 'sso', first)
@@ -56,7 +56,7 @@ t.test('C47 a name that is taken is refused and recorded, until it is relinked',
   t.equal((await enter('hired-2020')).status, 403)
 })
 
-t.test('apps_oidc_connector: app sessions come from that connector only', async (t) => {
+t.test('apps_oidc_connector admits app sessions of that connector only', async (t) => {
   const seen: unknown[] = []
   const observer = defineHubPlugin({
     ...{ name: 'observer', api: 1, summary: 'Notes what policies see' },
@@ -119,7 +119,7 @@ t.test('apps_oidc_connector: app sessions come from that connector only', async 
 })
 
 t.test(
-  'an app gets what its provider vouches for, its secret header, and a state by its health',
+  'an app gets the profile that its provider vouches for, its secret header, and a state by its health',
   async (t) => {
     const hub = await createTestHub()
     const agent = await createTestAgent(hub)
@@ -169,7 +169,7 @@ t.test(
   },
 )
 
-t.test('K144 roles that a connector has mapped end with it, in API tokens too', async (t) => {
+t.test('K144 roles of a removed connector end, in API tokens too', async (t) => {
   const hub = await createTestHub()
   t.teardown(() => hub.stop())
   await hub.api('POST', '/users', { name: 'keeper', roles: ['admin'] })
@@ -255,7 +255,7 @@ t.test('C54 a connector that gets another issuer ends its sessions and drops its
   }, 'the end is in the audit')
 })
 
-t.test('a sign-in under way gives back no roles of a connector that was deleted or changed', async (t) => {
+t.test('a sign-in under way does not restore roles of a deleted or changed connector', async (t) => {
   const hub = await createTestHub()
   t.teardown(() => hub.stop())
   t.teardown(() => {
@@ -300,7 +300,7 @@ t.test('a sign-in under way gives back no roles of a connector that was deleted 
   t.equal((await hub.visitor().open(`${hub.url}/`)).status, 200, 'and the next sign-in is one')
 })
 
-t.test('a connector is deleted with its sessions, or not at all', async (t) => {
+t.test('a connector is deleted together with its sessions, or not at all', async (t) => {
   const { plugin, refuse } = refusingSink()
   const hub = await createTestHub({ plugins: [plugin] })
   t.teardown(() => hub.stop())

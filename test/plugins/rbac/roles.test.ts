@@ -9,7 +9,7 @@ import { defineRoles, roleNotFound } from '../../../plugins/rbac/roles.ts'
 import { anyTables } from '../../any-tables.ts'
 import { openTestDatabase } from '../../hub/database/stores.ts'
 
-t.test('stored roles', async (t) => {
+t.test('stored roles are listed, shown, replaced and removed', async (t) => {
   const errors: object[] = []
   const log: Log = {
     debug() {},

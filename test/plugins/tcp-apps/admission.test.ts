@@ -88,7 +88,7 @@ async function certify(user: string, sessionId: string, notAfter: number): Promi
   }
 }
 
-t.test('each answer has its status and reason, in the order of the contract', async (t) => {
+t.test('each refusal has its status and reason, in the order of the contract', async (t) => {
   const ada = await tcp.login('ada', ['platform'])
   const session = tcp.msh(ada)
   t.equal(await said(session, 'echo'), '200 undefined')
@@ -148,7 +148,7 @@ t.test(
   },
 )
 
-t.test('I122 the app’s name counts exactly as it is registered', async (t) => {
+t.test('I122 the app’s name must match exactly', async (t) => {
   const session = tcp.msh(await tcp.login('ada', ['platform']))
   const before = reached
   for (const name of [
@@ -173,7 +173,7 @@ t.test('I122 the app’s name counts exactly as it is registered', async (t) => 
   session.destroy()
 })
 
-t.test('I121 roles that demand MFA or a trusted device are refused, never set aside', async (t) => {
+t.test('I121 roles that demand MFA or a trusted device refuse TCP apps', async (t) => {
   const before = reached
   for (const [group, reason] of [
     ['careful', 'session_mfa_required'],
@@ -321,7 +321,7 @@ t.test('I119 certificates of another kind, cluster or authority are refused', as
   t.equal(await said(tcp.msh(gone as Login), 'echo'), '401 session_ended', 'a session that never was')
 })
 
-t.test('I117 locks, revocation, removal and disabling cut what is live', async (t) => {
+t.test('I117 locks, revocation, removal and disabling cut live connections', async (t) => {
   const cut = async (who: string, reason: string, act: (login: Login) => Promise<unknown>, kept = false) => {
     const login = await tcp.login(who, ['platform'])
     const session = tcp.msh(login)
@@ -371,7 +371,7 @@ t.test('I117 locks, revocation, removal and disabling cut what is live', async (
   off.destroy()
 })
 
-t.test('I118 a certificate that expires cuts what stands on it', async (t) => {
+t.test('I118 a certificate that expires cuts its connections', async (t) => {
   const ada = await tcp.login('ada', ['platform'])
   const short = await certify('ada@example.com', ada.session_id, Date.now() + 5_500)
   const session = tcp.msh(short as Login)
@@ -388,7 +388,7 @@ t.test('I118 a certificate that expires cuts what stands on it', async (t) => {
   t.equal(await said(tcp.msh(ada), 'echo'), '200 undefined', 'the session itself lives')
 })
 
-t.test('a connection ends when the key of the user CA that it stands on is trusted no more', async (t) => {
+t.test('a connection ends when the key of its user CA is no longer trusted', async (t) => {
   const session = tcp.msh(await tcp.login('keyed', ['platform']))
   const { stream } = await open(session, 'echo')
   stream.resume()
@@ -451,7 +451,7 @@ t.test('hostile frames end their connection and nothing else', async (t) => {
   good.destroy()
 })
 
-t.test('a key that is not the certificate’s opens nothing', async (t) => {
+t.test('a key that does not belong to the certificate opens nothing', async (t) => {
   const ada = await tcp.login('ada', ['platform'])
   const other = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   t.throws(() =>

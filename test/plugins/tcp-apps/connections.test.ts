@@ -13,7 +13,7 @@ t.teardown(() => tcp?.stop())
 
 const endOf = (id: string) => tcp.events('app.session.end', (event) => event.request_id === id)
 
-t.test('bytes go both ways, and start and end bracket them with exact counts', async (t) => {
+t.test('bytes pass in both directions, and the records of start and end have exact counts', async (t) => {
   const ada = await tcp.login('ada', ['platform'])
   const session = tcp.msh(ada)
   const { stream, status } = await open(session, 'echo')
@@ -78,7 +78,7 @@ t.test('I124 each side closes its own direction', async (t) => {
   session.destroy()
 })
 
-t.test('I124 a reset of one side resets the other, and is recorded as what it was', async (t) => {
+t.test('I124 a reset of one side resets the other, and is recorded as a reset', async (t) => {
   const ada = await tcp.login('rst', ['platform'])
   const session = tcp.msh(ada)
   let socket: Socket | undefined
@@ -130,7 +130,7 @@ t.test('I124 a reset of one side resets the other, and is recorded as what it wa
   t.equal((await mine('client_lost')).length, 1, 'msh is gone altogether')
 })
 
-t.test('I124 a session without a byte', async (t) => {
+t.test('I124 a session without any bytes is recorded', async (t) => {
   const ada = await tcp.login('zero', ['platform'])
   const session = tcp.msh(ada)
   const { stream } = await open(session, 'echo')
@@ -141,7 +141,7 @@ t.test('I124 a session without a byte', async (t) => {
   session.destroy()
 })
 
-t.test('I124 1,000 connections at one time over one connection, each recorded once', async (t) => {
+t.test('I124 1,000 connections at one time share one connection, and each is recorded once', async (t) => {
   const ada = await tcp.login('many', ['platform'])
   const session = tcp.msh(ada)
   const all = await Promise.all(Array.from({ length: 1_000 }, () => open(session, 'echo')))
@@ -181,7 +181,7 @@ t.test('I124 1,000 connections at one time over one connection, each recorded on
   session.destroy()
 })
 
-t.test('I124 300 MB, half of it each way, byte for byte and in flat memory', async (t) => {
+t.test('I124 300 MB pass byte for byte, half of it each way, in flat memory', async (t) => {
   const ada = await tcp.login('bulk', ['platform'])
   const session = tcp.msh(ada)
   const TOTAL = 150 * 1_000_000
@@ -237,7 +237,7 @@ t.test('I124 300 MB, half of it each way, byte for byte and in flat memory', asy
   session.destroy()
 })
 
-t.test('I124 a client or an app that does not read holds up nobody else, in bounded memory', async (t) => {
+t.test('I124 a client or an app that does not read slows nobody else, in limited memory', async (t) => {
   const ada = await tcp.login('slow', ['platform'])
   const session = tcp.msh(ada)
   await tcp.publish('deaf', (socket) => void socket.pause())
@@ -265,7 +265,7 @@ t.test('I124 a client or an app that does not read holds up nobody else, in boun
   session.destroy()
 })
 
-t.test('a connection without a byte either way ends when the app says so', async (t) => {
+t.test('an idle connection ends after the time that the app sets', async (t) => {
   const ada = await tcp.login('idle', ['platform'])
   const session = tcp.msh(ada)
   await tcp.publish('idle', (socket) => void socket.resume(), { spec: { timeouts: { idle: '1s' } } })

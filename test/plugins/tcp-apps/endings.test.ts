@@ -69,7 +69,7 @@ t.test('a hub that stops lets connections end, then cuts them, and records each 
   t.equal(events.filter(({ type }) => type === 'app.session.start').length, 2)
 })
 
-t.test('an agent that goes, or comes late, is told apart from the application', async (t) => {
+t.test('a disconnected or late agent is distinguished from the application', async (t) => {
   const { tcp, events } = await startSeen()
   t.teardown(() => tcp.stop())
   const session = tcp.msh(await tcp.login('ada', ['platform']))
@@ -86,7 +86,7 @@ t.test('an agent that goes, or comes late, is told apart from the application', 
   t.match(again, { status: 502, reason: 'agent_none' })
 })
 
-t.test('an agent that is removed takes what it carries along', async (t) => {
+t.test('removing an agent ends its connections', async (t) => {
   const { tcp, events } = await startSeen()
   t.teardown(() => tcp.stop())
   const session = tcp.msh(await tcp.login('ada', ['platform']))
@@ -101,7 +101,7 @@ t.test('an agent that is removed takes what it carries along', async (t) => {
   )
 })
 
-t.test('connections of a hub that was killed are ended by the next one, once', async (t) => {
+t.test('connections of a killed hub are ended once, by the next one', async (t) => {
   const { tcp, events, db } = await startSeen()
   t.teardown(() => tcp.stop())
   const session = tcp.msh(await tcp.login('ada', ['platform']))
@@ -151,58 +151,55 @@ t.test('connections of a hub that was killed are ended by the next one, once', a
 /** Of connections that these tests do not have. */
 const audit = { record() {} }
 
-t.test(
-  'an end is recorded when the database has forgotten the connection, so that nobody adds another',
-  async (t) => {
-    const { tcp, db, revisions } = await startSeen()
-    t.teardown(() => tcp.stop())
-    const clock = { now: () => Date.now(), monotonic: () => performance.now() }
-    const log = { debug() {}, info() {}, warn() {}, error() {} } as never
-    const recorded: { id: string; known: Promise<boolean> }[] = []
-    const known = async (id: string) => (await rowsOf(id)).length > 0
-    const rowsOf = (id: string) =>
-      anyTables(db()).selectFrom('tcp_apps_open').selectAll().where('id', '=', id).execute()
-    const record = ({ requestId }: { requestId?: string | null }) => {
-      const id = requestId ?? ''
-      recorded.push({ id, known: known(id) })
-    }
-    const connections = createOpenConnections({
-      ...{ database: db(), revisions: { write: revisions().write, alone: false }, clock, log },
-      audit: { record },
-    })
-    connections.start()
-    t.teardown(() => connections.stop())
-    const event = (requestId: string) => ({ type: 'app.session.end', success: true, requestId })
-    const ids = [1, 2, 3].map((n) => `00000000-0000-4000-8000-00000000000${n}`) as [string, string, string]
-    const open = async (id: string) => {
-      connections.opened(id, event(id))
-      await until(() => known(id), 'it is noted')
-    }
+t.test('an end is recorded once, although the database has lost the connection', async (t) => {
+  const { tcp, db, revisions } = await startSeen()
+  t.teardown(() => tcp.stop())
+  const clock = { now: () => Date.now(), monotonic: () => performance.now() }
+  const log = { debug() {}, info() {}, warn() {}, error() {} } as never
+  const recorded: { id: string; known: Promise<boolean> }[] = []
+  const known = async (id: string) => (await rowsOf(id)).length > 0
+  const rowsOf = (id: string) =>
+    anyTables(db()).selectFrom('tcp_apps_open').selectAll().where('id', '=', id).execute()
+  const record = ({ requestId }: { requestId?: string | null }) => {
+    const id = requestId ?? ''
+    recorded.push({ id, known: known(id) })
+  }
+  const connections = createOpenConnections({
+    ...{ database: db(), revisions: { write: revisions().write, alone: false }, clock, log },
+    audit: { record },
+  })
+  connections.start()
+  t.teardown(() => connections.stop())
+  const event = (requestId: string) => ({ type: 'app.session.end', success: true, requestId })
+  const ids = [1, 2, 3].map((n) => `00000000-0000-4000-8000-00000000000${n}`) as [string, string, string]
+  const open = async (id: string) => {
+    connections.opened(id, event(id))
+    await until(() => known(id), 'it is noted')
+  }
 
-    await open(ids[0])
-    connections.closed(ids[0], event(ids[0]))
-    t.same(recorded, [], 'not yet')
-    await until(() => recorded.length > 0, 'it is recorded')
-    t.equal(await recorded[0]?.known, false)
+  await open(ids[0])
+  connections.closed(ids[0], event(ids[0]))
+  t.same(recorded, [], 'not yet')
+  await until(() => recorded.length > 0, 'it is recorded')
+  t.equal(await recorded[0]?.known, false)
 
-    await open(ids[1])
-    connections.closed(ids[1], event(ids[1]))
-    await connections.settle()
-    t.same(
-      recorded.map(({ id }) => id),
-      [ids[0], ids[1]],
-      'none waits any more',
-    )
-    await open(ids[2])
-    connections.closed(ids[2], event(ids[2]))
-    t.equal(recorded.length, 3, 'nor will one')
-    await until(async () => !(await known(ids[2])), 'it is forgotten')
-    t.equal(recorded.length, 3, 'each once')
-  },
-)
+  await open(ids[1])
+  connections.closed(ids[1], event(ids[1]))
+  await connections.settle()
+  t.same(
+    recorded.map(({ id }) => id),
+    [ids[0], ids[1]],
+    'none waits any more',
+  )
+  await open(ids[2])
+  connections.closed(ids[2], event(ids[2]))
+  t.equal(recorded.length, 3, 'nor will one')
+  await until(async () => !(await known(ids[2])), 'it is forgotten')
+  t.equal(recorded.length, 3, 'each once')
+})
 
 t.test(
-  'a hub that starts on a database of its own ends at once what it held before it was killed',
+  'a hub that starts on its own database ends the connections that it had before it was killed',
   async (t) => {
     const { tcp, events, db, revisions } = await startSeen()
     t.teardown(() => tcp.stop())

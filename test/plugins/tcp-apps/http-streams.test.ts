@@ -124,7 +124,7 @@ t.test(
   },
 )
 
-t.test('G101 F90 an upgrade behind requests that are left alone ends its stream only', async (t) => {
+t.test('G101 F90 an upgrade behind other requests ends its stream only', async (t) => {
   const session = tcp.msh(await tcp.login('bo', ['platform']))
   const { stream } = await open(session, 'web', HTTP)
   stream.resume()
@@ -138,7 +138,7 @@ t.test('G101 F90 an upgrade behind requests that are left alone ends its stream 
   t.equal((await open(session, 'web', HTTP)).status, 200)
 })
 
-t.test('a stream reaches its app only, and no page of the hub', async (t) => {
+t.test('a stream reaches its app only, and not the pages of the hub', async (t) => {
   const session = tcp.msh(await tcp.login('ada', ['platform']))
   t.match(await open(session, 'echo', HTTP), { status: 400, reason: 'protocol_mismatch' })
   t.match(await open(session, 'web'), { status: 400, reason: 'protocol_mismatch' })
@@ -167,7 +167,7 @@ t.test('a stream reaches its app only, and no page of the hub', async (t) => {
 })
 
 t.test(
-  'I121 MFA and device roles are refused for HTTP apps too, whatever the request pretends to be',
+  'I121 roles that demand MFA or a device are refused for HTTP apps too, whatever the request contains',
   async (t) => {
     const session = tcp.msh(await tcp.login('mfa', ['platform', 'careful']))
     t.match(await open(session, 'web', HTTP), { status: 403, reason: 'session_mfa_required' })
@@ -190,7 +190,7 @@ t.test(
   },
 )
 
-t.test('WebSockets pass, and what is live is cut within a second', async (t) => {
+t.test('WebSockets pass, and live ones are cut within a second', async (t) => {
   const ada = await tcp.login('live', ['platform'])
   const session = tcp.msh(ada)
   const { stream } = await open(session, 'web', HTTP)

@@ -24,7 +24,7 @@ async function until(status: number, ask: () => ReturnType<typeof open>) {
   }
 }
 
-t.test('N169 a person, an app and an agent at their caps refuse what is theirs only', async (t) => {
+t.test('N169 a person, an app and an agent at their caps refuse only their own connections', async (t) => {
   const ada = tcp.msh(await tcp.login('ada', ['platform']))
   const bob = tcp.msh(await tcp.login('bob', ['platform']))
   const eve = tcp.msh(await tcp.login('eve', ['platform']))
@@ -64,7 +64,7 @@ t.test('N169 a person, an app and an agent at their caps refuse what is theirs o
   }
 })
 
-t.test('N169 streams to web applications, idle ones too, take a person the same places', async (t) => {
+t.test('N169 streams to web applications, even idle ones, count for their person', async (t) => {
   await tcp.hub.api('PUT', '/apps/web', {
     kind: 'app',
     version: 'v1',
@@ -86,7 +86,7 @@ t.test('N169 streams to web applications, idle ones too, take a person the same 
   }
 })
 
-t.test('connections of msh with one certificate are bounded', async (t) => {
+t.test('the connections of msh with one certificate are limited', async (t) => {
   const who = await tcp.login('carl', ['platform'])
   const held = [tcp.msh(who), tcp.msh(who)]
   for (const session of held) t.equal((await open(session, 'one')).status, 200)

@@ -15,7 +15,7 @@ t.test(
   },
 )
 
-t.test('J131 of what an agent says about a failed dial only a code is passed on', async (t) => {
+t.test('J131 only the code of an agent’s failed dial is passed on', async (t) => {
   const answers: [unknown, number, string][] = [
     [{ code: 'MEZ_DIAL_FAILED', reason: 'connection_refused' }, 502, 'connection_refused'],
     [{ code: 'MEZ_DIAL_TIMEOUT', reason: 'agent_timeout' }, 504, 'agent_timeout'],

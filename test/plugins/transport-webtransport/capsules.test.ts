@@ -49,7 +49,7 @@ const capsule = fc
   .map(([type, body, length]) => Buffer.concat([number(type), number(length ?? body.length), body]))
 const stream = fc.array(fc.oneof(capsule, fc.uint8Array({ maxLength: 30 })), { maxLength: 6 })
 
-t.test('R190 any bytes, cut in any way, are read alike and never throw', (t) => {
+t.test('R190 bytes in any pieces are read alike and never throw', (t) => {
   const sizes = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 5 })
   fc.assert(
     fc.property(stream, sizes, (parts, each) => {
@@ -63,14 +63,14 @@ t.test('R190 any bytes, cut in any way, are read alike and never throw', (t) => 
   t.end()
 })
 
-t.test('data, limits and the end arrive', (t) => {
+t.test('capsules carry data, limits and the end', (t) => {
   const body = Buffer.from('body')
   const sent = [streamHead(1, 0), limitCapsules(1, 70_000), streamHead(1, 4), body, streamHead(1, 0, true)]
   t.strictSame(read(sent), [['session', 70_000], ['stream', 70_000], ['data', body.toString('hex')], ['end']])
   t.end()
 })
 
-t.test('a second stream, a close and a reset are the end of the session', (t) => {
+t.test('a second stream, a close or a reset ends the session', (t) => {
   t.strictSame(read([Buffer.from('68430100000000', 'hex')]), [['over']])
   t.strictSame(read([streamHead(4, 0)]), [['over']])
   t.strictSame(read([Buffer.from('990b4d39020100', 'hex'), streamHead(1, 4)]), [['over']])

@@ -24,7 +24,7 @@ t.teardown(async () => {
 const closed = (stream: Duplex) =>
   new Promise<void>((resolve) => (stream.destroyed ? resolve() : stream.once('close', () => resolve())))
 
-t.test('a session ends with its carrier, and nothing of it is kept', async (t) => {
+t.test('a session ends with its carrier, and its memory is freed', async (t) => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   const ends: WeakRef<Duplex>[] = []

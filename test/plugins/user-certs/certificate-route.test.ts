@@ -57,7 +57,7 @@ async function start(broken = false) {
   return { ask, redeemed, issued, ended, recorded, lines }
 }
 
-t.test('a certificate lasts as long as its session, which lasts as was asked, 24 h at most', async (t) => {
+t.test('a certificate lasts as long as its session, which may be requested up to 24 h', async (t) => {
   const { ask, redeemed, issued, recorded } = await start()
   for (const [ttl_seconds, longestMs] of [
     [undefined, 12 * HOUR_MS],
@@ -74,7 +74,7 @@ t.test('a certificate lasts as long as its session, which lasts as was asked, 24
   t.match(recorded[0], { type: 'user.cert.issued', user: 'ann', sessionId: 's-1', fields: { serial: '1' } })
 })
 
-t.test('K nothing that is wrong spends the code', async (t) => {
+t.test('K a faulty request does not spend the code', async (t) => {
   const { ask, redeemed } = await start()
   for (const body of ['[]', 'null', '"code"', { ...asked, user: 'root' }, { ...asked, __proto: 1 }])
     t.match(await ask(body), { status: 400, code: 'invalid_request' }, JSON.stringify(body))
@@ -93,7 +93,7 @@ t.test('K nothing that is wrong spends the code', async (t) => {
   t.strictSame(redeemed, [])
 })
 
-t.test('a certificate that cannot be issued leaves no session', async (t) => {
+t.test('a certificate that cannot be issued opens no session', async (t) => {
   const { ask, ended, recorded, lines } = await start(true)
   t.match(await ask(asked), { status: 503, code: 'certificate_failed' })
   t.strictSame(ended, [[['s-1'], 'denied', null]])

@@ -26,13 +26,13 @@ async function leaf(
 const read = (certificate: X509Certificate, at = now, issuer: string | null = 'k') =>
   readUserCertificate(certificate, 'test', at, () => issuer)
 
-t.test('a certificate of a user says who and which session', async (t) => {
+t.test('a certificate of a user names the person and the session', async (t) => {
   t.strictSame(read(await leaf()), {
     ...{ kind: 'cert', user: 'ada@example.com', sessionId, expires: now + HOUR_MS },
   })
 })
 
-t.test('I119 one fault is enough', async (t) => {
+t.test('I119 a single fault rejects the certificate', async (t) => {
   const certificate = await leaf()
   t.equal(read(certificate, now, null), null, 'nobody knows the key that signed it')
   t.equal(read(certificate, now + HOUR_MS), null, 'expired')

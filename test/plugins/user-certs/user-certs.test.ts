@@ -72,7 +72,7 @@ t.test(
   },
 )
 
-t.test('it lasts as long as was asked, at most 24 h, and never longer than the roles allow', async (t) => {
+t.test('a certificate lasts as long as requested, up to 24 h and the limit of the roles', async (t) => {
   person('ttl', 'platform')
   const lasts = async (ttl_seconds: number) =>
     Date.parse((await programLogin(hub, { ttl_seconds })).expires) - Date.now()
@@ -85,7 +85,7 @@ t.test('it lasts as long as was asked, at most 24 h, and never longer than the r
   t.ok(near(await lasts(20 * 3_600), 12 * HOUR), 'roles that say nothing allow 12 h')
 })
 
-t.test('the token is the session: it reads and ends itself, and gives no more than the roles', async (t) => {
+t.test('the token can read and end its own session, and gives no more than the roles', async (t) => {
   person('tess', 'platform')
   const { token, session_id } = await programLogin(hub)
   t.match(JSON.parse((await bearer(token, '/me')).text), { user: 'tess@example.com', roles: ['platform'] })
@@ -100,7 +100,7 @@ t.test('the token is the session: it reads and ends itself, and gives no more th
   t.match(await eventOf('user.logout', session_id), { user: 'tess@example.com' })
 })
 
-t.test('B what ends a person ends the session behind the certificate', async (t) => {
+t.test('B removing or locking a person ends the session behind the certificate', async (t) => {
   person('leo', 'platform')
   const first = await programLogin(hub)
   await hub.api('DELETE', `/sessions/${first.session_id}`)
@@ -110,26 +110,23 @@ t.test('B what ends a person ends the session behind the certificate', async (t)
   t.equal((await bearer(second.token, '/me')).status, 401)
 })
 
-t.test(
-  'a rotation waits for logins before the switch, and for none after, whenever its browser signed in',
-  async (t) => {
-    person('rita', 'platform')
-    const browser = hub.visitor()
-    const old = await programLogin(hub, {}, browser)
-    type Rotation = { phase: string; waiting: readonly { kind: string; name: string }[] }
-    const step = (name: string) => hub.api<Rotation>('POST', '/auth/rotate/user-ca', { step: name })
-    await step('start')
-    const { waiting } = await step('switch')
-    const those = (list: Rotation['waiting']) => list.filter(({ name }) => name.startsWith('rita')).length
-    t.equal(those(waiting), 1)
-    await programLogin(hub, {}, browser)
-    t.equal(those((await hub.api<Rotation>('GET', '/auth/rotate/user-ca')).waiting), 1, 'the old one still')
-    await hub.api('DELETE', `/sessions/${old.session_id}`)
-    t.equal(those((await hub.api<Rotation>('GET', '/auth/rotate/user-ca')).waiting), 0, 'the new one not')
-  },
-)
+t.test('a rotation waits for logins before the switch, and for none after it', async (t) => {
+  person('rita', 'platform')
+  const browser = hub.visitor()
+  const old = await programLogin(hub, {}, browser)
+  type Rotation = { phase: string; waiting: readonly { kind: string; name: string }[] }
+  const step = (name: string) => hub.api<Rotation>('POST', '/auth/rotate/user-ca', { step: name })
+  await step('start')
+  const { waiting } = await step('switch')
+  const those = (list: Rotation['waiting']) => list.filter(({ name }) => name.startsWith('rita')).length
+  t.equal(those(waiting), 1)
+  await programLogin(hub, {}, browser)
+  t.equal(those((await hub.api<Rotation>('GET', '/auth/rotate/user-ca')).waiting), 1, 'the old one still')
+  await hub.api('DELETE', `/sessions/${old.session_id}`)
+  t.equal(those((await hub.api<Rotation>('GET', '/auth/rotate/user-ca')).waiting), 0, 'the new one not')
+})
 
-t.test('K a code counts once, for its verifier, and is not spent by a bad request', async (t) => {
+t.test('K a code is valid once, for its verifier, and a bad request does not spend it', async (t) => {
   person('kim', 'platform')
   const visitor = hub.visitor()
   const program = hub.visitor()

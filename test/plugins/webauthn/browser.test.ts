@@ -66,7 +66,7 @@ async function addKey(page: Page, name: string) {
 const { context, page } = await newPerson(browser)
 let key: VirtualKey
 
-t.test('a person without a key adds one, confirms, and lands on the page first asked for', async (t) => {
+t.test('a person without a passkey adds one, confirms, and lands on the page first requested', async (t) => {
   key = await plugIn(page)
   await signInAs(page, ALICE, `${bank.url}/deep?q=1#part-2`)
   t.match(await page.textContent('h1'), 'A passkey is needed')
@@ -89,14 +89,14 @@ t.test('a person without a key adds one, confirms, and lands on the page first a
   )
 })
 
-t.test('D65 any matching role makes the demand; other apps do not ask', async (t) => {
+t.test('D65 a demand of any matching role applies, and other apps do not ask', async (t) => {
   await page.goto(safe.url)
   t.equal(page.url(), `${safe.url}/`, 'the role without a demand lets in here')
   await page.goto(`${bank.url}/again`)
   t.equal(page.url(), `${bank.url}/again`, 'and the session of the app goes on')
 })
 
-t.test('D63 no way around: every shortcut ends at the demand', async (t) => {
+t.test('D63 every shortcut ends at the demand', async (t) => {
   const before = pagesOf(bank)
   await context.clearCookies({ domain: 'bank.apps.mezite.localhost' })
   await page.goto(bank.url)
@@ -122,7 +122,7 @@ t.test('D63 no way around: every shortcut ends at the demand', async (t) => {
   t.equal(pagesOf(bank), before, 'no byte reached the application')
 })
 
-t.test('D57 an answer counts once, and for its challenge only', async (t) => {
+t.test('D57 an assertion is valid once, and for its challenge only', async (t) => {
   let finish: Request | undefined
   const listen = (request: Request) => {
     if (request.url().endsWith('/web/mfa/finish')) finish = request
@@ -148,7 +148,7 @@ t.test('D57 an answer counts once, and for its challenge only', async (t) => {
 })
 
 t.test(
-  'D56 a sibling application gets no assertion for the sign-in host, and none of its own counts',
+  'D56 a sibling application cannot get an assertion for the sign-in host, and its own are refused',
   async (t) => {
     await page.goto(evil.url)
     const attempt = (rpId: string) =>
@@ -176,7 +176,7 @@ t.test(
   },
 )
 
-t.test('D58 a key that does not check its user opens nothing', async (t) => {
+t.test('D58 a passkey that does not verify its user opens nothing', async (t) => {
   await context.clearCookies({ domain: 'bank.apps.mezite.localhost' })
   await key.setUserVerified(false)
   await page.goto(bank.url)
@@ -189,7 +189,7 @@ t.test('D58 a key that does not check its user opens nothing', async (t) => {
   t.equal(await page.textContent('#user'), alice)
 })
 
-t.test('D64 a demand that comes in mid-session holds for the next request', async (t) => {
+t.test('D64 a demand that is added during a session applies to the next request', async (t) => {
   await page.goto(safe.url)
   const fetched = () => page.evaluate(() => fetch('/data').then((response) => response.status))
   t.equal(await fetched(), 200)
@@ -216,7 +216,7 @@ t.test('D64 a demand that comes in mid-session holds for the next request', asyn
   t.equal(await fetched(), 200, 'the back button breaks nothing')
 })
 
-t.test('two tabs: each answers for itself, and both arrive', async (t) => {
+t.test('two tabs each confirm for themselves, and both arrive', async (t) => {
   await context.clearCookies({ domain: 'bank.apps.mezite.localhost' })
   const second = await context.newPage()
   await page.goto(`${bank.url}/one#first`)
@@ -243,7 +243,7 @@ t.test('two tabs: each answers for itself, and both arrive', async (t) => {
   await second.close()
 })
 
-t.test('D66 a second key takes a link or the first key; the last key stays', async (t) => {
+t.test('D66 a second passkey needs a link or the first one, and the last one stays', async (t) => {
   await page.goto(`${hub}/web/account`)
   t.equal(await page.locator('[data-remove]').count(), 0, 'the only key has no button to remove it')
   t.match(await postFrom(page, '/web/account/keys/begin', {}), {

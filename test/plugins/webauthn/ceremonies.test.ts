@@ -12,7 +12,7 @@ const mfa: Binding = { purpose: 'session-mfa', session: 's1', user: 'ann', app: 
 const rows = async () =>
   (await database.withTables<WebauthnTables>().selectFrom('webauthn_spent').selectAll().execute()).length
 
-t.test('D57 a challenge is for one purpose, session, person, app and link', async (t) => {
+t.test('D57 a challenge is bound to one purpose, session, person, app and link', async (t) => {
   for (const other of [
     { purpose: 'confirm' },
     { session: 's2' },
@@ -31,7 +31,7 @@ t.test('D57 a challenge is for one purpose, session, person, app and link', asyn
   t.equal(await ceremonies.spend(ceremony, mfa), challenge)
 })
 
-t.test('D57 it lasts a minute, and what a key has confirmed allows the next step for two', async (t) => {
+t.test('D57 a challenge lasts a minute, and a confirmation allows the next step for two', async (t) => {
   for (const [purpose, seconds] of [
     ['session-mfa', 60],
     ['sign-in', 60],
@@ -48,7 +48,7 @@ t.test('D57 it lasts a minute, and what a key has confirmed allows the next step
   }
 })
 
-t.test('D57 it counts once, also where a clock of another hub is ten minutes behind', async (t) => {
+t.test('D57 a challenge is valid once, even if another hub’s clock is ten minutes slow', async (t) => {
   const { ceremony } = ceremonies.begin(mfa)
   const all = await Promise.allSettled(Array.from({ length: 5 }, () => ceremonies.spend(ceremony, mfa)))
   t.equal(all.filter(({ status }) => status === 'fulfilled').length, 1)
@@ -58,14 +58,14 @@ t.test('D57 it counts once, also where a clock of another hub is ten minutes beh
   await t.rejects(ceremonies.spend(ceremony, mfa), { code: 'challenge_spent' })
 })
 
-t.test('what is spent is forgotten when it could not count anywhere', async (t) => {
+t.test('spent challenges are deleted once they have expired everywhere', async (t) => {
   t.ok((await rows()) > 1)
   clock.advance(60 * 60_000)
   await ceremonies.spend(ceremonies.begin(mfa).ceremony, mfa)
   t.equal(await rows(), 1)
 })
 
-t.test('what this cluster has not sealed is no challenge', async (t) => {
+t.test('a challenge that this cluster has not sealed is refused', async (t) => {
   const stranger = createCeremonies(database, testSecretBox(), clock)
   const { ceremony } = ceremonies.begin(mfa)
   for (const forged of [

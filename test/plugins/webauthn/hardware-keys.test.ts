@@ -27,14 +27,14 @@ const rootOf = (chain: readonly { der: Buffer }[], inMs = 0) =>
     Date.now() + inMs,
   )
 
-t.test('a chain leads to the root, with what stands between, whether or not it holds the root', async (t) => {
+t.test('a chain leads to the root through its intermediates, with or without the root in it', async (t) => {
   t.equal(rootOf([direct]), fingerprint)
   t.equal(rootOf([leaf, middle]), fingerprint)
   t.equal(rootOf([leaf, middle, root]), fingerprint)
   t.equal(rootOf([leaf]), null, 'not without the one between')
 })
 
-t.test('names prove nothing: each certificate is signed by the next', async (t) => {
+t.test('each certificate must be signed by the next; names do not matter', async (t) => {
   const stranger = await makeCertificate({ name: ROOT, ca: true })
   const forged = await makeCertificate({ name: LEAF, ca: false, issuer: stranger })
   t.equal(rootOf([forged]), null)
@@ -50,14 +50,14 @@ t.test('names prove nothing: each certificate is signed by the next', async (t) 
   t.equal(rootOf([renamed]), null, 'nor is a signature enough without the name')
 })
 
-t.test('a certificate that is no authority vouches for none, and an authority is no key', async (t) => {
+t.test('only authorities sign, and an authority is not a key', async (t) => {
   const made = await makeCertificate({ name: LEAF, ca: false, issuer: direct })
   t.equal(rootOf([made, direct]), null, 'what an authenticator could sign itself')
   t.equal(rootOf([middle]), null)
   t.equal(rootOf([root]), null)
 })
 
-t.test('all of them are valid now, the root too', async (t) => {
+t.test('all certificates of a chain must be valid now, the root too', async (t) => {
   const past = { beginsMs: -2 * HOUR, endsMs: -HOUR }
   const future = { beginsMs: HOUR, endsMs: 2 * HOUR }
   for (const times of [past, future]) {
@@ -68,7 +68,7 @@ t.test('all of them are valid now, the root too', async (t) => {
   t.equal(rootOf([direct], 25 * HOUR), null, 'when the root has ended')
 })
 
-t.test('a chain is five long at most, and what cannot be read is none', async (t) => {
+t.test('a chain has at most five certificates, and an unreadable one is refused', async (t) => {
   const chain: MadeCertificate[] = [root]
   for (let count = 0; count < 5; count++) {
     const issuer = chain[0] as MadeCertificate
@@ -84,7 +84,7 @@ t.test('a chain is five long at most, and what cannot be read is none', async (t
 })
 
 t.test(
-  'a key qualifies by its root, by its model where they are listed, and never when it is synced',
+  'a passkey qualifies by its root, by its model where models are listed, and never if it is synced',
   (t) => {
     const key = { backup_eligible: 0, attested_root: fingerprint, aaguid: 'ABCD' }
     t.ok(hardware.qualifies(key))

@@ -39,7 +39,7 @@ const levelOf = async (name: string) => {
 }
 
 t.test(
-  'a key of a listed model, attested below a configured root, opens what demands hardware',
+  'a passkey of a listed model, attested below a configured root, meets a demand for hardware',
   async (t) => {
     const ann = await keys.person('ann', ['hard'], { attestation: await trusted.attest(MODEL) })
     t.equal(await levelOf('ann'), 'hardware_key')
@@ -48,7 +48,7 @@ t.test(
   },
 )
 
-t.test('everything else enrols, and counts as a passkey only', async (t) => {
+t.test('other passkeys enrol, and count as passkeys only', async (t) => {
   const own = await stranger.attest(MODEL)
   const claims: Record<string, ResponseChanges> = {
     none: {},
@@ -70,12 +70,12 @@ t.test('everything else enrols, and counts as a passkey only', async (t) => {
   }
 })
 
-t.test('D67 an attestation of the format none that has a statement is refused', async (t) => {
+t.test('D67 an attestation of the format "none" with a statement is refused', async (t) => {
   const attestation = await trusted.attest(MODEL)
   await t.rejects(keys.person('nora', ['hard'], { attestation, format: 'none' }), /key_invalid/)
 })
 
-t.test('a chain to the root with a signature of somebody else is refused', async (t) => {
+t.test('a chain to the root with a foreign signature is refused', async (t) => {
   const [mine, other] = [await trusted.attest(MODEL), await stranger.attest(MODEL)]
   await t.rejects(
     keys.person('mallory', ['hard'], { attestation: { ...mine, key: other.key } }),

@@ -22,7 +22,7 @@ async function add(user: ReturnType<typeof userOf>, id = `key-${++count}`): Prom
 }
 const idsOf = async (user: ReturnType<typeof userOf>) => (await keys.of(user)).map(({ id }) => id)
 
-t.test('a key is of the person who enrolled it, and not of the next holder of the name', async (t) => {
+t.test('a passkey belongs to its person, and not to the next holder of the name', async (t) => {
   const [first, next] = [userOf('ann', 'h1'), userOf('ann', 'h2')]
   const old = await add(first)
   t.strictSame(await idsOf(first), [old.id])
@@ -41,7 +41,7 @@ t.test('a key is of the person who enrolled it, and not of the next holder of th
   await t.rejects(add(userOf('carl', null)), { status: 409, code: 'user_unknown' })
 })
 
-t.test('one authenticator is one key, and a person has twenty at most', async (t) => {
+t.test('an authenticator gives one passkey, and a person has at most twenty', async (t) => {
   const [dora, eve] = [userOf('dora'), userOf('eve')]
   const { id } = await add(dora)
   for (const user of [dora, eve]) await t.rejects(add(user, id), { status: 409, code: 'key_known' })
@@ -50,7 +50,7 @@ t.test('one authenticator is one key, and a person has twenty at most', async (t
   await t.rejects(add(dora), { status: 409, code: 'too_many_keys' })
 })
 
-t.test('D62 a counter grows, except where the authenticator never counts', async (t) => {
+t.test('D62 a counter must grow, unless the authenticator never counts', async (t) => {
   const finn = userOf('finn')
   const silent = await add(finn)
   for (let time = 0; time < 3; time++) t.ok(await keys.use(silent, 0))
@@ -63,7 +63,7 @@ t.test('D62 a counter grows, except where the authenticator never counts', async
   t.equal(used.filter(Boolean).length, 1, 'of two with one counter')
 })
 
-t.test('an administrator takes one key or all, and sessions end when one went', async (t) => {
+t.test('an administrator removes one passkey or all, and the sessions end', async (t) => {
   const gina = userOf('gina')
   const [one, two] = [await add(gina), await add(gina)]
   const end = async () => 7
@@ -75,7 +75,7 @@ t.test('an administrator takes one key or all, and sessions end when one went', 
   t.equal(audited.filter(({ type }) => type === 'mfa.removed').length, 2)
 })
 
-t.test('D66 a link is found and spent while it lasts, and only while it is open', async (t) => {
+t.test('D66 a link is valid while it lasts, and only until it is used', async (t) => {
   const [hal, ida] = [userOf('hal'), userOf('ida')]
   const spend = (id: string) => revisions.write((trx) => links.spend(trx, id), actor)
   const used = await links.issue(hal, actor)

@@ -75,7 +75,7 @@ t.test('a TCP app that needs a passkey opens no port before the confirmation', a
   await msh.stop()
 })
 
-t.test('only the own login of the person can be confirmed, with an own passkey', async (t) => {
+t.test('a person can confirm only their own login, with their own passkey', async (t) => {
   const [bob, eve] = [await person('bob'), await person('eve')]
   t.match(await confirm(eve, bob.session, 'vault', 50_000), { status: 404, code: 'session_unknown' })
   t.match(await confirm(bob, bob.session, 'vault', 50_000, eve), { status: 400, code: 'key_unknown' })
@@ -99,7 +99,7 @@ t.test('only the own login of the person can be confirmed, with an own passkey',
   await refused.stop()
 })
 
-t.test('what a removed passkey confirmed no longer counts', async (t) => {
+t.test('confirmations of a removed passkey no longer count', async (t) => {
   const carl = await person('carl')
   t.equal((await confirm(carl, carl.session, 'vault', 50_000)).status, 200)
   await keys.hub.api('DELETE', '/users/carl/mfa')

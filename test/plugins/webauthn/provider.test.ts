@@ -21,7 +21,7 @@ async function arrive(name: string, visitor: Visitor = keys.hub.visitor()): Prom
 }
 
 t.test(
-  'first_key: admin lets nobody add the first key alone, and a link of another is refused',
+  'first_key: admin does not let anybody add the first passkey alone, and refuses links of others',
   async (t) => {
     const ann = await arrive('ann')
     t.match(await keys.post(ann.visitor, '/web/account/keys/begin', {}), {
@@ -53,7 +53,7 @@ t.test(
   },
 )
 
-t.test('a key of a person of a provider confirms and never signs in', async (t) => {
+t.test('a passkey of a person with a provider confirms and never signs in', async (t) => {
   const carl = await arrive('carl')
   t.equal((await keys.enrol(carl, await keys.link(carl.name))).status, 200)
   await keys.hub.api('POST', '/users', { name: 'erin', roles: ['strict'] })
@@ -66,7 +66,7 @@ t.test('a key of a person of a provider confirms and never signs in', async (t) 
   await t.rejects(keys.link(carl.name, { sign_in: true }), { code: 'user_has_provider' })
 })
 
-t.test('after users relink nobody inherits keys', async (t) => {
+t.test('the next holder of a name inherits no passkeys after users relink', async (t) => {
   const dora = await arrive('dora')
   t.equal((await keys.enrol(dora, await keys.link(dora.name))).status, 200)
   await keys.hub.api('POST', `/users/${encodeURIComponent(dora.name)}/relink`)
@@ -78,7 +78,7 @@ t.test('after users relink nobody inherits keys', async (t) => {
   t.match(await keys.begin({ ...dora, visitor }, state), { status: 409, code: 'key_missing' })
 })
 
-t.test('a locked person gets no session from an assertion', async (t) => {
+t.test('a locked person cannot get a session from an assertion', async (t) => {
   const finn = await arrive('finn')
   t.equal((await keys.enrol(finn, await keys.link(finn.name))).status, 200)
   const state = await keys.stateFor(finn)

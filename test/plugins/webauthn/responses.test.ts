@@ -36,7 +36,7 @@ const keys = await startKeyHub(false, [watched, sink.plugin])
 t.teardown(() => keys.hub.stop())
 const codes = (answers: readonly Said[]) => answers.map(({ status, code }) => `${status} ${code ?? 'ok'}`)
 
-t.test('an honest answer opens the app, once', async (t) => {
+t.test('an honest assertion opens the app, once', async (t) => {
   const ann = await keys.person('ann')
   const done = await keys.confirm(ann)
   t.equal(done.status, 200)
@@ -50,7 +50,7 @@ t.test('an honest answer opens the app, once', async (t) => {
   t.match((await keys.enter(ann.visitor, 'other')).pathname, '/web/mfa', 'another app asks for itself')
 })
 
-t.test('D57 of 20 finishes at once one counts, and one session is handed over', async (t) => {
+t.test('D57 one of 20 concurrent finishes counts, and one session is handed over', async (t) => {
   const bob = await keys.person('bob')
   const state = await keys.stateFor(bob)
   const asked = await keys.begin(bob, state)
@@ -61,7 +61,7 @@ t.test('D57 of 20 finishes at once one counts, and one session is handed over', 
   t.equal(codes(all).filter((code) => code === '400 challenge_spent').length, 19)
 })
 
-t.test('D57 a challenge of another session, app, person or purpose, or older than 60 s', async (t) => {
+t.test('D57 a challenge of another session, app, person or purpose, or after 60 s, is refused', async (t) => {
   const [carl, dora] = [await keys.person('carl'), await keys.person('dora')]
   const state = await keys.stateFor(carl)
   const own = async () => keys.begin(carl, state)
@@ -98,7 +98,7 @@ t.test('D57 a challenge of another session, app, person or purpose, or older tha
   })
 })
 
-t.test('D56 D58 D59 D60 D61 lies in the answer are refused, and recorded', async (t) => {
+t.test('D56 D58 D59 D60 D61 false members of an assertion are refused and recorded', async (t) => {
   const eve = await keys.person('eve')
   const lies: [string, ResponseChanges][] = [
     ['origin_wrong', { origin: keys.hub.appUrl('vault') }],
@@ -135,7 +135,7 @@ t.test('D56 D58 D59 D60 D61 lies in the answer are refused, and recorded', async
   t.equal((await keys.confirm(eve)).status, 200, 'and the truth still counts')
 })
 
-t.test('K143 at the sign-in a key that is there and one that is not are refused alike', async (t) => {
+t.test('K143 existing and unknown passkeys are refused alike at the sign-in', async (t) => {
   const kate = await keys.person('kate')
   const stranger = { ...kate, visitor: keys.hub.visitor(), key: new FakeAuthenticator(keys.origin) }
   const thief = { ...stranger, key: Object.assign(new FakeAuthenticator(keys.origin), { id: kate.key.id }) }
@@ -164,7 +164,7 @@ t.test('K143 at the sign-in a key that is there and one that is not are refused 
   await keys.hub.ready()
 })
 
-t.test('C54 a key whose owner loses the name while it signs in does not bring it back', async (t) => {
+t.test('C54 a passkey whose owner loses the name during the sign-in does not restore it', async (t) => {
   const rosa = await keys.person('rosa')
   const relinked = new Promise<unknown>((resolve) => {
     before.byName = (users) => resolve((users as RunningUsers).relink('rosa', actor))
@@ -185,7 +185,7 @@ t.test('D62 a counter that does not grow is refused and recorded', async (t) => 
   t.equal(failed.filter(({ reason }) => reason === 'counter_went_back').length, 2)
 })
 
-t.test('D61 D67 hostile registrations end as 4xx, and the hub lives', async (t) => {
+t.test('D61 D67 hostile registrations get 4xx, and the hub goes on', async (t) => {
   await keys.hub.api('POST', '/users', { name: 'hank', roles: ['strict'] })
   const hank = { name: 'hank', visitor: keys.hub.visitor(), key: new FakeAuthenticator(keys.origin) }
   const token = await keys.link('hank', { sign_in: true })
@@ -238,7 +238,7 @@ t.test('D61 D67 hostile registrations end as 4xx, and the hub lives', async (t) 
   t.match(cut, { status: 400, detail: /^This link is not complete\./ }, 'cut off when it was copied')
 })
 
-t.test('D66 links: once, 15 minutes, revocable, for one identity', async (t) => {
+t.test('D66 a link is valid once, for 15 minutes, revocable, and for one identity', async (t) => {
   const ida = await keys.person('ida')
   const spare = { ...ida, visitor: keys.hub.visitor(), key: new FakeAuthenticator(keys.origin) }
   const [late, revoked] = [await keys.link('ida'), await keys.link('ida')]
@@ -275,27 +275,24 @@ t.test('D66 links: once, 15 minutes, revocable, for one identity', async (t) => 
   t.match(await keys.signIn(ida), { status: 400, code: 'key_unknown' }, 'old keys are nobody’s')
 })
 
-t.test(
-  'a link that gives a name to a person is not a login; adding the passkey and each sign-in is',
-  async (t) => {
-    const lastLogin = async () =>
-      (await keys.hub.api<{ last_login: string | null }>('GET', '/users/lea')).last_login
-    await keys.hub.api('POST', '/users', { name: 'lea', roles: ['strict'] })
-    const lea = { name: 'lea', visitor: keys.hub.visitor(), key: new FakeAuthenticator(keys.origin) }
-    const token = await keys.link('lea', { sign_in: true })
-    t.equal(await lastLogin(), null)
-    t.equal((await keys.enrol(lea, token)).status, 303)
-    const me = await lea.visitor.fetch(`${keys.origin}/v1/webapi/me`)
-    t.equal(JSON.parse(me.text).user, 'lea', 'the link and its new passkey sign in')
-    const first = Date.parse((await lastLogin()) ?? '')
-    keys.clock.advance(60_000)
-    await keys.hub.ready()
-    t.equal((await keys.signIn({ ...lea, visitor: keys.hub.visitor() })).status, 303)
-    t.ok(Date.parse((await lastLogin()) ?? '') >= first + 60_000, 'and is seen at once')
-  },
-)
+t.test('a link that assigns a name is not a login; adding the passkey and each sign-in are', async (t) => {
+  const lastLogin = async () =>
+    (await keys.hub.api<{ last_login: string | null }>('GET', '/users/lea')).last_login
+  await keys.hub.api('POST', '/users', { name: 'lea', roles: ['strict'] })
+  const lea = { name: 'lea', visitor: keys.hub.visitor(), key: new FakeAuthenticator(keys.origin) }
+  const token = await keys.link('lea', { sign_in: true })
+  t.equal(await lastLogin(), null)
+  t.equal((await keys.enrol(lea, token)).status, 303)
+  const me = await lea.visitor.fetch(`${keys.origin}/v1/webapi/me`)
+  t.equal(JSON.parse(me.text).user, 'lea', 'the link and its new passkey sign in')
+  const first = Date.parse((await lastLogin()) ?? '')
+  keys.clock.advance(60_000)
+  await keys.hub.ready()
+  t.equal((await keys.signIn({ ...lea, visitor: keys.hub.visitor() })).status, 303)
+  t.ok(Date.parse((await lastLogin()) ?? '') >= first + 60_000, 'and is seen at once')
+})
 
-t.test('D66 changing keys takes a fresh sign-in and an existing key', async (t) => {
+t.test('D66 a change of passkeys needs a fresh sign-in and an existing passkey', async (t) => {
   const jane = await keys.person('jane')
   const permit = async () => {
     const asked = await keys.post(jane.visitor, '/web/account/confirm/begin', {})
@@ -330,7 +327,7 @@ t.test('D66 changing keys takes a fresh sign-in and an existing key', async (t) 
   t.equal((await keys.post(jane.visitor, '/web/account/keys/begin', {}, foreign)).status, 403)
 })
 
-t.test('D66 a key that its owner removes takes along what it has opened, and nothing else', async (t) => {
+t.test('D66 removing a passkey ends its confirmations, and nothing else', async (t) => {
   const lena = await keys.person('lena')
   const second = new FakeAuthenticator(keys.origin)
   const permitWith = async (key: FakeAuthenticator) => {
@@ -394,7 +391,7 @@ t.test('D66 a key that its owner removes takes along what it has opened, and not
   t.equal(await ask(lena), admitted, 'the other key opens it again')
 })
 
-t.test('D66 a key that is on its way while all are reset does not arrive', async (t) => {
+t.test('D66 a passkey that is being added during a reset of all is not stored', async (t) => {
   const nora = await keys.person('nora')
   const asked = await keys.post(nora.visitor, '/web/account/confirm/begin', {})
   const { permit } = await keys.post(nora.visitor, '/web/account/confirm/finish', {
@@ -411,7 +408,7 @@ t.test('D66 a key that is on its way while all are reset does not arrive', async
   t.strictSame(await keys.hub.api('GET', '/users/nora/mfa'), [])
 })
 
-t.test('keys are reset with the end of the sessions, or not at all', async (t) => {
+t.test('passkeys are reset together with the sessions, or not at all', async (t) => {
   const olga = await keys.person('olga')
   const reset = () => keys.hub.api<object>('DELETE', '/users/olga/mfa')
   const home = async () => (await olga.visitor.fetch(`${keys.origin}/v1/webapi/me`)).status
@@ -429,7 +426,7 @@ t.test('keys are reset with the end of the sessions, or not at all', async (t) =
   t.equal(await home(), 401)
 })
 
-t.test('mfa_freshness: a fresh answer counts for another app, an old one does not', async (t) => {
+t.test('mfa_freshness accepts a fresh confirmation for another app, and not an old one', async (t) => {
   await keys.role('recent', { require_session_mfa: 'webauthn', mfa_freshness: '5m' })
   const kim = await keys.person('kim', ['recent'])
   t.match(
@@ -446,7 +443,7 @@ t.test('mfa_freshness: a fresh answer counts for another app, an old one does no
   t.equal((await keys.enter(kim.visitor, 'other')).pathname, '/web/mfa', 'the shortest freshness counts')
 })
 
-t.test('without configuration nothing is a hardware key, and start-up says so', async (t) => {
+t.test('no passkey is a hardware key without configuration, and start-up reports that', async (t) => {
   t.ok(keys.hub.log.some((line) => line.includes('no key counts as hardware_key')))
   await keys.role('hard', { require_session_mfa: 'hardware_key' })
   const lou = await keys.person('lou', ['hard'], { flags: BACKUP_ELIGIBLE })
