@@ -51,7 +51,7 @@ export async function packEmptyDatabase(source: string, target: string): Promise
 export async function unpackEmptyDatabase(file: string, folder: string): Promise<void> {
   const unpacked = createZstdDecompress()
   const done = pipeline(createReadStream(file), unpacked)
-  // What reads has the same error.
+  // The reader gets the same error.
   done.catch(() => {})
   const bytes = reader(unpacked)
   const length = Buffer.concat(await Array.fromAsync(bytes(HEADER_BYTES))).readUInt32BE()
