@@ -8,12 +8,10 @@ import type { TestReport } from './test-report.ts'
 /** How long a file may take, in seconds: more than the longest group of files takes on a machine that is ten times as slow. */
 const FILE_S = 2_400
 /**
- * How long a file may write nothing: what a failed assertion has left open keeps a process alive, and nothing else takes as
- * long. At a time-out tap names what was open.
+ * How long a file may write nothing, in milliseconds, also after something in it has failed: what a failed assertion has
+ * left open keeps a process alive, and nothing else takes as long. At a time-out tap names what was open.
  */
-const SILENT_MS = 300_000
-/** The same of a file in which something has failed. */
-const FAILED_SILENT_MS = 90_000
+const SILENCE = { longestMs: 300_000, failedMs: 90_000 }
 const OUTPUT_MS = 5_000
 const KILL_AFTER_MS = 20_000
 
@@ -25,13 +23,14 @@ export async function runFiles(
   files: readonly string[],
   env: NodeJS.ProcessEnv,
   report: TestReport,
+  silence = SILENCE,
 ): Promise<Tally> {
   const waiting = [...files]
   const ended: Tally[] = []
   const work = async () => {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
       const started = performance.now()
-      const { lines, tally } = await runFile(file, env)
+      const { lines, tally } = await runFile(file, env, silence)
       ended.push(tally)
       const seconds = ((performance.now() - started) / 1_000).toFixed(1)
       report.line(`# Subtest: ${file}`)
@@ -46,7 +45,11 @@ export async function runFiles(
 }
 
 /** The file's output, and its tally; a process that ends badly without a failed test counts as one. */
-async function runFile(file: string, env: NodeJS.ProcessEnv): Promise<{ lines: string[]; tally: Tally }> {
+async function runFile(
+  file: string,
+  env: NodeJS.ProcessEnv,
+  { longestMs, failedMs }: typeof SILENCE,
+): Promise<{ lines: string[]; tally: Tally }> {
   const child = spawn(process.execPath, [file], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...env, TAP_TIMEOUT: String(FILE_S) },
@@ -61,13 +64,13 @@ async function runFile(file: string, env: NodeJS.ProcessEnv): Promise<{ lines: s
     child.kill('SIGALRM')
     killing = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS)
   }
-  let silent = setTimeout(giveUp, SILENT_MS)
+  let silent = setTimeout(giveUp, longestMs)
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk
     failed ||= /^ *not ok /m.test(chunk)
     if (killing !== undefined) return
     clearTimeout(silent)
-    silent = setTimeout(giveUp, failed ? FAILED_SILENT_MS : SILENT_MS)
+    silent = setTimeout(giveUp, failed ? failedMs : longestMs)
   })
   const [code] = await ended
   clearTimeout(silent)
