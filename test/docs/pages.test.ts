@@ -19,7 +19,7 @@ import { buildSite } from './static-site.ts'
 import { writtenPages } from './written-pages.ts'
 
 // Starting a hub takes long on a busy machine.
-t.setTimeout(300_000)
+t.setTimeout(900_000)
 
 const pages = readContents().flatMap((section) => section.pages)
 const files = globSync('**/*.md', {

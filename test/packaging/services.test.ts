@@ -11,7 +11,7 @@ import { root } from '../read-imports.ts'
 import { until } from '../until.ts'
 import { startSystemd, whyNoSystemd } from './start-systemd.ts'
 
-t.setTimeout(300_000)
+t.setTimeout(900_000)
 
 const missing = whyNoSystemd()
 const folder = mkdtempSync(join(tmpdir(), 'mezite-services-'))

@@ -25,7 +25,7 @@ import {
   states,
 } from './hub-with-acme.ts'
 
-t.setTimeout(850_000)
+t.setTimeout(2_000_000)
 
 /** Calls under way: the embedded database takes one change after the other. */
 const AT_ONCE = 5
@@ -137,7 +137,7 @@ t.test('a hub without certificate files orders its certificates', async (t) => {
       const all = (await listed(hub)).filter(({ state }) => state === 'valid').flatMap((one) => one.names)
       return names.every((name) => all.includes(hostOf(name)))
     }
-    await until(covered, 'all have certificates', 480_000).catch(async (error) => {
+    await until(covered, 'all have certificates', 900_000).catch(async (error) => {
       for (const one of await listed(hub)) if (one.last_error !== null) t.comment(one)
       throw error
     })

@@ -7,7 +7,7 @@ import { until } from '../../until.ts'
 import { HUB, handshake, hostOf, type Listed } from './hub-with-acme.ts'
 import { type Asked, startFaultyAuthority } from './start-faulty-authority.ts'
 
-t.setTimeout(300_000)
+t.setTimeout(900_000)
 
 // The authority must know where the hubs are, and they where it is.
 const plugins: Record<string, unknown> = {}

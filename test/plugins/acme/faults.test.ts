@@ -8,7 +8,7 @@ import { until } from '../../until.ts'
 import { freePorts, HUB, handshake, hostOf, leafOf, listed, register, startHub } from './hub-with-acme.ts'
 import { type Answer, type Asked, endless, startFaultyAuthority } from './start-faulty-authority.ts'
 
-t.setTimeout(600_000)
+t.setTimeout(1_200_000)
 
 const HOUR_MS = 3_600_000
 const WEEK_MS = 7 * 24 * HOUR_MS

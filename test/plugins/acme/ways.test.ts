@@ -12,7 +12,7 @@ import { until } from '../../until.ts'
 import { freePorts, HUB, handshake, hostOf, listed, register, startHub } from './hub-with-acme.ts'
 import { startBind } from './start-bind.ts'
 
-t.setTimeout(300_000)
+t.setTimeout(900_000)
 
 const ZONE = 'mezite.localhost'
 /** More lines of the zone. */
