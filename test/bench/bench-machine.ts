@@ -137,7 +137,7 @@ export class BenchMachine {
   apache(): Promise<Apache | null> {
     return this.#once('apache', async () => {
       if (this.lacks(['apache2'])) return null
-      const includes = 'TLS, session cookie, claims as headers, access log, no tunnel, no signed assertion'
+      const includes = 'TLS, session cookie, claims as headers and a signed token, access log, no tunnel'
       const upstreamPort = await this.upstreamPort()
       return startApache(this.children, {
         ...this.certificate(),
@@ -158,7 +158,7 @@ export class BenchMachine {
       return startApache(this.children, {
         ...{ ...this.certificate(), name: `${APACHE} + ssh -R`, dir: this.dir, upstreamPort: port },
         more: { sshd: sshd.pid, ssh: pid },
-        includes: 'TLS, session cookie, claims as headers, access log and a tunnel, no signed assertion',
+        includes: 'TLS, session cookie, claims as headers and a signed token, access log, a tunnel',
       })
     })
   }

@@ -84,7 +84,7 @@ async function startTargets(
     ? null
     : await startApache(machine.children, {
         ...{ ...shared, name: `page ${APACHE}` },
-        includes: 'TLS, session cookie, claims as headers, access log, no tunnel',
+        includes: 'TLS, session cookie, claims as headers and a signed token, access log, no tunnel',
       })
   if (apache) teardown(() => apache.issuer.close())
   const nginx = machine.lacks(['nginx'])

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FakeIssuer, freePort, Visitor } from '../../../core/testing/index.ts'
@@ -20,7 +20,7 @@ export interface Apache {
   visitor(): Promise<Visitor>
 }
 
-/** Apache httpd with the duties of the hub towards a port: sign-in, session cookie, claims as headers, access log. */
+/** Apache httpd with the duties of the hub towards a port: sign-in, session cookie, claims as headers and as a signed token, access log. */
 export async function startApache(
   children: Children,
   options: CertificateFiles & {
@@ -34,6 +34,9 @@ export async function startApache(
   const folder = join(options.dir, options.name.replaceAll(/\W+/g, '-'))
   mkdirSync(folder, { recursive: true })
   const [port, issuer] = await Promise.all([freePort(), FakeIssuer.start()])
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' })
+  writeFileSync(join(folder, 'signing-key.pem'), pem, { mode: 0o600 })
   const file = join(folder, 'apache.conf')
   writeFileSync(file, configuration({ ...options, folder, port, issuer }))
   const child = children.spawn(findProgram('apache2') ?? 'apache2', ['-D', 'FOREGROUND', '-f', file])
@@ -107,6 +110,8 @@ OIDCCryptoPassphrase ${randomBytes(16).toString('hex')}
 OIDCPKCEMethod S256
 OIDCRemoteUserClaim email
 OIDCPassClaimsAs headers
+OIDCPassUserInfoAs signed_jwt
+OIDCPrivateKeyFiles ${folder}/signing-key.pem
 OIDCCacheType shm
 <Location />
   AuthType openid-connect
