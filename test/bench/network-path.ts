@@ -1,6 +1,7 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { accessSync, writeFileSync } from 'node:fs'
+import { constants, setPriority } from 'node:os'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Children } from './children.ts'
@@ -27,7 +28,10 @@ export function networkUnavailable(): string | null {
   } catch {
     return 'paths with a delay are left out: there is no /dev/net/tun'
   }
-  return missingPrograms(['perl', 'unshare', 'ip'])
+  const missing = missingPrograms(['perl', 'unshare', 'ip'])
+  if (missing !== null) return missing
+  const { status } = spawnSync(findProgram('unshare') ?? 'unshare', ['--net', 'true'])
+  return status === 0 ? null : 'paths with a delay are left out: no network namespace may be made here'
 }
 
 /** Runs this program again in a network namespace, so that nothing of this machine's network changes. Its exit code. */
@@ -64,6 +68,8 @@ export async function openPath(
     ...[PROGRAM, device, String(roundTripMs / 2), String(loss)],
   ])
   await once(createInterface({ input: relay.stdout! }), 'line')
+  // A packet must not be late because the machine is busy.
+  setPriority(relay.pid ?? 0, constants.priority.PRIORITY_HIGHEST)
   // Otherwise the kernel takes packets with such an address for forged ones.
   writeFileSync(`/proc/sys/net/ipv4/conf/${device}/route_localnet`, '1')
   ip(`link set ${device} up mtu 1500 txqueuelen 10000`)
