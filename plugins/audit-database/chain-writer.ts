@@ -9,6 +9,9 @@ const WRITE_LOCK = 7_264_510_029
 /** Numbers all events; its name is from when they were in one table. */
 const SEQUENCE = 'audit_database_events_seq_seq'
 
+/** How far apart the numbers of two days begin, once the tables are partitioned: more than a day can have. */
+export const NUMBERS_OF_DAY = 2 ** 33
+
 /** Runs a statement inside one transaction, which the caller opens and commits; resolves with its rows. */
 export type Run = (sql: string, parameters: readonly unknown[]) => Promise<readonly unknown[]>
 
@@ -83,7 +86,8 @@ export function createChainWriter(writer: string): ChainWriter {
       const seq = Number(reserved?.seq)
       const before = [seq - texts.length, link.n - texts.length]
       if (others.length > 0) await insertTexts(run, hub, before, others)
-      if (requests.length > 0) await copyRequests(run, before, requests, await contexts.idsOf(run, requests))
+      if (requests.length > 0)
+        await copyRequests(run, before, requests, await contexts.idsOf(run, requests, firstOfDay(seq)))
       await run(
         `INSERT INTO audit_database_chains AS chain (hub, n, hash, seq, writer, batch)
         VALUES ($1, $2::bigint, $3, $4::bigint, $5, $6::bigint)
@@ -95,6 +99,9 @@ export function createChainWriter(writer: string): ChainWriter {
     },
   }
 }
+
+/** Contexts and the requests that refer to them are of the same day, so that they go together. */
+const firstOfDay = (seq: number): number => Math.floor(seq / NUMBERS_OF_DAY) * NUMBERS_OF_DAY
 
 /** `before`: the numbers of the last event before, in the trail and in its chain. */
 async function insertTexts(

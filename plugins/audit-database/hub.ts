@@ -16,6 +16,7 @@ import { databaseServer } from '@mezite/core/postgres-session'
 import { auditRoutes } from './audit-routes.ts'
 import { type CheckpointKey, openCheckpointKey } from './checkpoint-key.ts'
 import { createCheckpoints } from './checkpoints.ts'
+import { createDayPartitions } from './day-partitions.ts'
 import { buildIndexes } from './index-builder.ts'
 import { auditMigrations } from './migrations.ts'
 import { createPruner } from './retention.ts'
@@ -74,6 +75,8 @@ export default defineHubPlugin({
       deadlineMs: LONGEST_RETENTION_MS,
       run: async (signal) => `${await pruner.prune(signal)} events deleted`,
     })
+    const days =
+      url === null ? null : createDayPartitions({ database: use.database, url, retentionRole, clock, log })
     let indexed = false
     use.jobs.add({
       name: 'audit-database-search',
@@ -81,9 +84,10 @@ export default defineHubPlugin({
       deadlineMs: LONGEST_RETENTION_MS,
       run: async (signal) => {
         const built = indexed ? 0 : await buildIndexes(use.database, url, log)
-        indexed = true
+        indexed = built !== null
         const noted = await noteSpans(use.database, signal)
-        return `${noted} pieces of the trail noted, ${built} indexes built`
+        if (indexed) await days?.keep()
+        return `${noted} pieces of the trail noted, ${built ?? 0} indexes built`
       },
     })
     const checkpoints = createCheckpoints({ database: use.database, key, clock, log })

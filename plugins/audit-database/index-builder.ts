@@ -10,14 +10,16 @@ type Statement = (text: string) => Promise<unknown>
 
 /**
  * Builds the indexes that a migration left out because the table was large, on PostgreSQL (`url`) without stopping its
- * writers. Searches find the same without them, but slower. Resolves with the number of indexes it built.
+ * writers. Searches find the same without them, but slower. Resolves with the number of indexes it built, or null when it failed.
  */
-export async function buildIndexes(database: Database, url: string | null, log: Log): Promise<number> {
+export async function buildIndexes(database: Database, url: string | null, log: Log): Promise<number | null> {
   const missing: [name: string, table: string, columns: string][] = []
   for (const [table, indexes] of Object.entries(searchIndexes)) {
     for (const [name, columns] of Object.entries(indexes)) {
+      // The partitions of a table have the indexes of the table of before.
       const { rows } = await sql<{ there: boolean }>`SELECT coalesce(
-        pg_get_indexdef(to_regclass(${name})) LIKE '%, seq)%', false) AS there`.execute(database)
+        pg_get_indexdef(to_regclass(${name})) LIKE '%, seq)%', relkind = 'p') AS there
+        FROM pg_class WHERE oid = to_regclass(${table})`.execute(database)
       if (!rows[0]?.there) missing.push([name, table, columns])
     }
   }
@@ -34,7 +36,7 @@ export async function buildIndexes(database: Database, url: string | null, log: 
         { error: messageOf(error) },
         'failed to build the indexes of the audit trail; searches are slower',
       )
-      return 0
+      return null
     } finally {
       await session.close().catch(() => {})
     }

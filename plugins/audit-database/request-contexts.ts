@@ -12,21 +12,28 @@ const COLUMNS = 'template, hub, user_name, app, session_id, client_ip, reason'
  */
 export class RequestContexts {
   readonly #ids = new Map<string, number>()
+  #first = 0
 
   /** Forgets all: some may have been deleted, or were never committed. */
   clear(): void {
     this.#ids.clear()
   }
 
-  /** The number of the context of each request. Contexts that are missing are stored. */
-  async idsOf(run: Run, requests: readonly { template: string; text: string }[]): Promise<number[]> {
-    if (this.#ids.size > MOST) this.clear()
+  /** The number of the context of each request, not below `first`. Contexts that are missing are stored. */
+  async idsOf(
+    run: Run,
+    requests: readonly { template: string; text: string }[],
+    first: number,
+  ): Promise<number[]> {
+    if (this.#ids.size > MOST || this.#first !== first) this.clear()
+    this.#first = first
     const missing = new Map<string, string>()
     for (const { template, text } of requests) if (!this.#ids.has(template)) missing.set(template, text)
     if (missing.size > 0) {
       const known = await run(
-        `SELECT id, template FROM audit_database_contexts JOIN ${rowsOf(1, 'wanted')} ON template = wanted`,
-        [cells([...missing.keys()])],
+        `SELECT id, template FROM audit_database_contexts JOIN ${rowsOf(1, 'wanted')} ON template = wanted
+        AND id >= $2::bigint`,
+        [cells([...missing.keys()]), first],
       )
       for (const template of this.#remember(known)) missing.delete(template)
     }

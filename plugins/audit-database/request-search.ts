@@ -1,5 +1,6 @@
 import type { Transaction } from '@mezite/core'
 import { sql } from 'kysely'
+import { NUMBERS_OF_DAY } from './chain-writer.ts'
 import { all, type Condition, type EventFilter, inContexts, inRequests, withinTimes } from './event-filter.ts'
 import type { Extent } from './trail-spans.ts'
 
@@ -92,9 +93,10 @@ async function takeOfContexts(
   limit: number,
 ): Promise<readonly number[]> {
   const order = orderOf(forward)
+  // A context is of the same day as its first request.
   const nearest = (context: Condition, limit: number, beyond: Condition = sql`TRUE`) =>
     sql`SELECT seq FROM ${requests} AS request WHERE request.context = ${context}
-      AND ${all([between(part), withinTimes(filter), inRequests(filter), beyond])} ORDER BY seq ${order} LIMIT ${limit}`
+      AND seq >= ${context} / ${sql.lit(NUMBERS_OF_DAY)} * ${sql.lit(NUMBERS_OF_DAY)} AND ${all([between(part), withinTimes(filter), inRequests(filter), beyond])} ORDER BY seq ${order} LIMIT ${limit}`
   const ofAgent =
     filter.agent === undefined
       ? null

@@ -17,6 +17,25 @@ const TEXT = `(SELECT concat(${PIECES.join(', ')}, split_part(template, E'\\t', 
 const ofContext = (column: string) =>
   `(SELECT ${column} FROM audit_database_contexts WHERE id = stored.context) AS ${column}`
 
+/** The views of all events, and of requests as events. */
+export async function createRequestViews(
+  run: (statement: string) => Promise<unknown>,
+  create: 'CREATE VIEW' | 'CREATE OR REPLACE VIEW' = 'CREATE OR REPLACE VIEW',
+): Promise<void> {
+  await run(`${create} audit_database_request_events AS SELECT
+    seq, id, time, 'app.request' AS type, ${ofContext('user_name')}, ${ofContext('app')}, ${ofContext('hub')}, n,
+    rtrim(translate(encode(hash, 'base64'), '+/', '-_'), '=') AS hash, ${TEXT} AS text,
+    ${ofContext('session_id')}, ${ofContext('client_ip')}, ${ofContext('reason')}, request_id, context, parts
+    FROM audit_database_requests AS stored`)
+  await run(`${create} audit_database_events AS
+    SELECT seq, id, time, type, user_name, app, event, hub, n, hash, event::text AS text,
+      event ->> 'session_id' AS session_id, event ->> 'client_ip' AS client_ip, event ->> 'reason' AS reason
+    FROM audit_database_texts
+    UNION ALL
+    SELECT seq, id, time, type, user_name, app, text::json, hub, n, hash, text, session_id, client_ip, reason
+    FROM audit_database_request_events`)
+}
+
 /**
  * Requests are most events, and take little space: `audit_database_requests` has the values of each, and
  * `audit_database_contexts` once what those of one session and app have in common. All other events are stored as text, in
@@ -67,18 +86,7 @@ export const requestTables: Migration = {
       request_id: '((uuid_hash(request_id) & 65535))',
       context: '(context)',
     })
-    await run(`CREATE VIEW audit_database_request_events AS SELECT
-      seq, id, time, 'app.request' AS type, ${ofContext('user_name')}, ${ofContext('app')}, ${ofContext('hub')}, n,
-      rtrim(translate(encode(hash, 'base64'), '+/', '-_'), '=') AS hash, ${TEXT} AS text,
-      ${ofContext('session_id')}, ${ofContext('client_ip')}, ${ofContext('reason')}, request_id, context, parts
-      FROM audit_database_requests AS stored`)
-    await run(`CREATE VIEW audit_database_events AS
-      SELECT seq, id, time, type, user_name, app, event, hub, n, hash, event::text AS text,
-        event ->> 'session_id' AS session_id, event ->> 'client_ip' AS client_ip, event ->> 'reason' AS reason
-      FROM audit_database_texts
-      UNION ALL
-      SELECT seq, id, time, type, user_name, app, text::json, hub, n, hash, text, session_id, client_ip, reason
-      FROM audit_database_request_events`)
+    await createRequestViews(run, 'CREATE VIEW')
     await run(`CREATE FUNCTION audit_database_insert() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       INSERT INTO audit_database_texts (id, time, type, user_name, app, event, hub, n, hash)
       VALUES (NEW.id, NEW.time, NEW.type, NEW.user_name, NEW.app, NEW.event, NEW.hub, NEW.n, NEW.hash);

@@ -3,11 +3,14 @@ import { sql } from 'kysely'
 import { hashOf, type Link } from './chain.ts'
 import { lockTrail } from './chain-writer.ts'
 import type { CheckpointKey } from './checkpoint-key.ts'
+import { listPartitions } from './day-partitions.ts'
+import { createDayRetention } from './day-retention.ts'
 import { runIn } from './sink.ts'
 import { type Checkpoint, read, readStart, type Signed, type Start, writeStart } from './statement.ts'
 
 const BATCH = 1_000
-const CHECKPOINTS = 50
+/** More than a day has. */
+const CHECKPOINTS = 2_000
 const PAUSE_MS = 50
 
 interface Row extends Link {
@@ -16,6 +19,14 @@ interface Row extends Link {
 }
 
 type Gone = Start['checkpoint']
+
+/** Signs that the trail begins after this number, with the last links before it, in a transaction that holds its lock. */
+export type SignStart = (
+  trx: Transaction,
+  start: Start,
+  seq: number,
+  chains: Map<string, Link>,
+) => Promise<void>
 
 export interface PrunerDeps {
   readonly database: Database
@@ -39,7 +50,7 @@ export function createPruner(deps: PrunerDeps) {
   /** Resolves with the number of deleted events. */
   async function prune(signal?: AbortSignal): Promise<number> {
     const before = new Date(clock.now() - retentionMs)
-    let gone = 0
+    let gone = deps.embedded ? 0 : await days.dropDays(before, signal)
     while (!signal?.aborted) {
       const went = await database.transaction().execute((trx) => piece(trx, before))
       gone += went
@@ -57,17 +68,27 @@ export function createPruner(deps: PrunerDeps) {
 
   async function piece(trx: Transaction, before: Date): Promise<number> {
     await lockTrail(runIn(trx))
+    // A day goes whole; what is from before there were partitions goes piece by piece until all of it is old.
+    const [first] = deps.embedded ? [] : await listPartitions(trx)
+    if (first && !first.name.endsWith('_before')) return 0
+    const end = first?.end ?? Number.MAX_SAFE_INTEGER
     // In the order of the trail, up to the first event that stays, so that no chain gets a gap.
     const { rows } = await sql<Row>`SELECT seq, hub, n, hash FROM audit_database_events
       WHERE seq < coalesce(
         (SELECT seq FROM audit_database_events WHERE time >= ${before} ORDER BY seq LIMIT 1),
         (SELECT max(seq) + 1 FROM audit_database_events)
-      ) ORDER BY seq LIMIT ${BATCH}`.execute(trx)
+      ) AND seq < ${end} ORDER BY seq LIMIT ${BATCH}`.execute(trx)
     const seq = rows.at(-1)?.seq
     if (seq === undefined) return 0
     const start = await readStart(trx, key())
     const chains = new Map(Object.entries(start.chains))
     for (const { hub, n, hash } of rows) if (hub !== null) chains.set(hub, { n, hash })
+    await sign(trx, start, seq, chains)
+    await remove(trx, seq)
+    return rows.length
+  }
+
+  const sign: SignStart = async (trx, start, seq, chains) => {
     const checkpoint = await lastGone(trx, seq)
     const ended = await endedChains(trx, checkpoint?.seq ?? 0)
     for (const hub of ended) chains.delete(hub)
@@ -77,9 +98,13 @@ export function createPruner(deps: PrunerDeps) {
       chains: Object.fromEntries(chains),
       checkpoint: checkpoint ? { number: checkpoint.number, hash: checkpoint.hash } : start.checkpoint,
     })
-    await remove(trx, seq, checkpoint?.number ?? 0)
+    await asRole(trx, async () => {
+      await sql`DELETE FROM audit_database_checkpoints WHERE number <= ${checkpoint?.number ?? 0}`.execute(
+        trx,
+      )
+    })
     await sql`DELETE FROM audit_database_chains WHERE hub = ANY (${ended}::text[])`.execute(trx)
-    return rows.length
+    await sql`DELETE FROM audit_database_spans WHERE last <= ${seq}`.execute(trx)
   }
 
   /** The last checkpoint that covers deleted events only. The newest stays, because the next one continues its number. */
@@ -97,24 +122,31 @@ export function createPruner(deps: PrunerDeps) {
     return gone
   }
 
-  async function remove(trx: Transaction, seq: number, checkpoint: number): Promise<void> {
-    const role = deps.retentionRole
-    if (role !== null) await sql`SET LOCAL ROLE ${sql.id(role)}`.execute(trx)
-    await sql`DELETE FROM audit_database_texts WHERE seq <= ${seq}`.execute(trx)
-    // Of the contexts only those that no remaining request refers to; to this statement all requests remain.
-    const contexts = await sql<{
-      id: number
-    }>`WITH gone AS (DELETE FROM audit_database_requests WHERE seq <= ${seq} RETURNING context)
-      DELETE FROM audit_database_contexts AS context WHERE id IN (SELECT context FROM gone)
-        AND NOT EXISTS (SELECT FROM audit_database_requests AS kept WHERE kept.context = context.id AND kept.seq > ${seq})
-      RETURNING id`.execute(trx)
-    await sql`DELETE FROM audit_database_checkpoints WHERE number <= ${checkpoint}`.execute(trx)
-    if (role !== null) await sql`RESET ROLE`.execute(trx)
-    await sql`DELETE FROM audit_database_spans WHERE last <= ${seq}`.execute(trx)
+  async function remove(trx: Transaction, seq: number): Promise<void> {
+    let contexts: readonly { id: number }[] = []
+    await asRole(trx, async () => {
+      await sql`DELETE FROM audit_database_texts WHERE seq <= ${seq}`.execute(trx)
+      // Of the contexts only those that no remaining request refers to; to this statement all requests remain.
+      const { rows } = await sql<{
+        id: number
+      }>`WITH gone AS (DELETE FROM audit_database_requests WHERE seq <= ${seq} RETURNING context)
+        DELETE FROM audit_database_contexts AS context WHERE id IN (SELECT context FROM gone)
+          AND NOT EXISTS (SELECT FROM audit_database_requests AS kept WHERE kept.context = context.id AND kept.seq > ${seq})
+        RETURNING id`.execute(trx)
+      contexts = rows
+    })
     await sql`DELETE FROM audit_database_context_agents
-      WHERE context = ANY (${contexts.rows.map(({ id }) => id)}::bigint[])`.execute(trx)
+      WHERE context = ANY (${contexts.map(({ id }) => id)}::bigint[])`.execute(trx)
   }
 
+  async function asRole(trx: Transaction, run: () => Promise<void>): Promise<void> {
+    const role = deps.retentionRole
+    if (role !== null) await sql`SET LOCAL ROLE ${sql.id(role)}`.execute(trx)
+    await run()
+    if (role !== null) await sql`RESET ROLE`.execute(trx)
+  }
+
+  const days = createDayRetention({ database, retentionRole: deps.retentionRole, key, log, sign })
   return { prune }
 }
 
