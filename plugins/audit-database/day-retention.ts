@@ -59,14 +59,14 @@ export function createDayRetention({ database, retentionRole, key, log, sign }: 
     if (start.seq >= end - 1) return 0
     // What is below does not change any more, so that writers wait for the signature only.
     const chains = await linksBelow(end, start)
+    let events = 0
+    for (const [hub, { n }] of chains) events += n - (start.chains[hub]?.n ?? 0)
     await database.transaction().execute(async (trx) => {
       await lockTrail(runIn(trx))
       const now = await readStart(trx, key())
       if (now.seq !== start.seq) throw new Error('another hub deletes old events')
       await sign(trx, now, end - 1, chains)
     })
-    let events = 0
-    for (const [hub, { n }] of chains) events += n - (start.chains[hub]?.n ?? 0)
     return events
   }
 
