@@ -74,6 +74,11 @@ export interface Pages {
   readonly elsewherePolicy: string
   /** The language that an `Accept-Language` header prefers (RFC 9110 section 12.5.4). Default: English. */
   languageOf(acceptLanguage: string | undefined): Language
+  /** The entries of a person's navigation, with what waits there for the person. One that fails is left out. */
+  navigationOf(person: {
+    readonly user: string
+    readonly roles: readonly string[]
+  }): readonly { readonly title: string; readonly href: string; readonly count: number }[]
   /** Address of the page on the sign-in host that explains a reason code; null if no plugin has one. */
   explanationOf(code: string): string | null
 }

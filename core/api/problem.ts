@@ -12,8 +12,10 @@ export class Problem extends Error {
    * Additional public members of the document, such as `login_url`; `title` replaces the default heading of the code.
    */
   readonly members: Readonly<Record<string, unknown>>
-  /** Its cause has been recorded already, so the response is not recorded again. */
+  /** Its cause has been recorded already, so the response is neither recorded nor logged again. */
   audited = false
+  /** Where the page about it offers to try again: a path. Default: nowhere. */
+  retryUrl?: string
 
   constructor(status: number, code: string, detail: string, members: Readonly<Record<string, unknown>> = {}) {
     super(detail)

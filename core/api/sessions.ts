@@ -131,6 +131,14 @@ export interface RunningChange {
   readonly change: Pick<Change, 'touch' | 'audit'>
 }
 
+/** How a session is used on all hubs together. */
+export interface SessionActivity {
+  /** Live streams. Counts of other hubs are up to about 2 s old. */
+  readonly streams: number
+  /** Milliseconds since the epoch; uses on other hubs show within about 10 s. */
+  readonly lastUsed: number
+}
+
 /** Sessions of every kind. Reads come from memory. */
 export interface Sessions {
   /**
@@ -182,6 +190,11 @@ export interface Sessions {
   forget(user: string, by: string, within?: RunningChange): Promise<void>
   /** Records use of the session in memory; cheap. */
   touch(session: Session): void
+  /**
+   * Reads how these sessions are used on every hub of the cluster. Never rejects: without the database, it reports only what
+   * this hub knows.
+   */
+  activityOf(sessions: readonly Session[]): Promise<(session: Session) => SessionActivity>
   readonly live: StreamRegistry
   readonly tickets: SessionTickets
 }

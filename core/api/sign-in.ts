@@ -19,7 +19,16 @@ export interface LoginState {
   readonly fragment?: boolean | undefined
 }
 
-/** Completes every sign-in. */
+/**
+ * What the pages of sign-in need from the hub: it seals where a visitor wants to go, opens and ends the sessions of browsers,
+ * and asks the gate whether a person may go on. The pages themselves are those of the plugin `sign-in`. A plugin with others,
+ * for hubs that turn it off, serves these paths of the sign-in host, to which the hub, apps and other plugins send browsers:
+ * - `GET /web/launch?host=…&path=…&nonce=…`, from an app's host: read it with `targetOf`, and continue with `next`.
+ * - `GET /web/continue?state=…`, after a sign-in: `open`, and `next`.
+ * - `GET /web/login?state=…`, to sign in whoever comes, for `state` or the home page.
+ * - `GET /`, and for signed-in people `GET /web/account` and `GET` and `POST /web/logout`.
+ * - The paths of every `SignInMethod` of the hub.
+ */
 export interface SignInDesk {
   /** Encrypts the state, valid for ten minutes; the hub does not store it. */
   seal(state: LoginState): string
@@ -45,6 +54,20 @@ export interface SignInDesk {
   ): Promise<FastifyReply>
   /** The live hub session of this browser, if any. */
   sessionOf(request: FastifyRequest): Promise<Session | undefined>
+  /** Removes the cookie of a hub session that has ended from the browser, if it has sent one. */
+  clearCookie(request: FastifyRequest, reply: FastifyReply): void
+  /**
+   * Reads the query of `/web/launch`. Null if host or nonce do not have the form that an app's host sends. Accepts hosts
+   * without an app, because before sign-in all hosts below the domain respond in the same way.
+   */
+  targetOf(query: Readonly<Record<string, unknown>>): LoginState | null
+  /**
+   * Where the browser goes next on its way to `state`: asks the gate about this browser's session, and resolves to the app's
+   * host with a one-use ticket, to the page of an unmet requirement, or to the page of the sign-in host. Null: the person has
+   * to sign in. Redirect with `Referrer-Policy: no-referrer`, because the URL may contain a ticket. Throws `Problem` when
+   * access is denied.
+   */
+  next(request: FastifyRequest, state: LoginState): Promise<string | null>
   /**
    * Opens a session for a program of the person who owns this hub session, and records `user.login`. The new session
    * does not depend on the browser's session. It lasts at most `longestMs`, and no longer after the person's sign-in
@@ -126,8 +149,9 @@ export interface SignedIn {
 }
 
 /**
- * A way to sign in. The hub serves `GET /v1/webapi/<name>/login/<choice>` and `GET /v1/webapi/<name>/callback/<choice>` on
- * the sign-in host and shows a page for every error that `begin` or `callback` throws.
+ * A way to sign in. The plugin `sign-in` serves `GET /v1/webapi/<name>/login/<choice>` and
+ * `GET /v1/webapi/<name>/callback/<choice>` on the sign-in host, and shows a page for every error that `begin` or `callback`
+ * throws.
  */
 export interface SignInMethod {
   readonly name: string

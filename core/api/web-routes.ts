@@ -15,7 +15,7 @@ import type { AppState } from './tunnel.ts'
  */
 export interface WebRoutes {
   readonly name: string
-  /** Path prefix: `/v1/webapi/...` or `/web/...`. */
+  /** Path prefix: `/v1/webapi/...` or `/web/...`; empty for routes with complete paths. */
   readonly prefix: string
   readonly routes: FastifyPluginAsync
   /** Replaces the plain home page of signed-in people. The first plugin that provides it wins. */
@@ -132,6 +132,8 @@ declare module 'fastify' {
      * request. The route sends its own CORS headers.
      */
     anyOrigin?: boolean
+    /** `page`: an error is a page for every caller, because browsers come here although the path is below `/v1/`. */
+    errors?: 'page'
     /** For a change that can end access: the response, an object, lists in `cut` the streams cut on all hubs. */
     cuts?: boolean
     /**

@@ -1,10 +1,10 @@
-import type { Session, Sessions } from '../api/sessions.ts'
-import type { Registry, RunningActivity, Use } from './cluster.ts'
+import type { Session, SessionActivity, Sessions } from '../api/sessions.ts'
+import type { Registry, RunningActivity } from './cluster.ts'
 
 /** How a session is used on this hub. */
 export const useHere =
   (live: Pick<Sessions['live'], 'countBy'>) =>
-  ({ id, lastUsed }: Session): Use => ({ streams: live.countBy({ sessionId: id }), lastUsed })
+  ({ id, lastUsed }: Session): SessionActivity => ({ streams: live.countBy({ sessionId: id }), lastUsed })
 
 /** In place of `core/cluster` with an embedded database: there is only one hub, and nothing is written. */
 export const loneHub = {

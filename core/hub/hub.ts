@@ -22,6 +22,7 @@ import type { GroupMember } from '../processes/group-member.ts'
 import { JOIN_ALPN, TUNNEL_ALPN } from '../wire/tunnel-protocol.ts'
 import { createCallerLookup } from './access/caller.ts'
 import { createApiServer, type Web } from './api-server/api-server.ts'
+import { pageAssets } from './api-server/page-assets.ts'
 import { readinessChecks, readinessRoute } from './api-server/readiness-route.ts'
 import { appRoutes, appSchemaRoutes } from './catalog/app-routes.ts'
 import { formatAddress } from './config/address.ts'
@@ -219,7 +220,9 @@ function apiServer(rooms: Rooms): Web {
       ...rooms.tunnel.routes,
       authorityRoutes({ ...rooms, waiting: rooms.tunnel.waiting }),
       ...signIn.webRoutes,
+      pageAssets(rooms.pages),
       ...kernel.slot(webRoutes),
+      signIn.missingPages,
     ],
     identify: createCallerLookup(rooms),
     hsts: !certificates.development,

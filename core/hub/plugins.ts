@@ -46,6 +46,7 @@ export const standardPlugins: readonly string[] = [
   'notifiers',
   'oidc',
   'rbac',
+  'sign-in',
   'tcp-apps',
   'transport-http2',
   'transport-websocket',

@@ -54,7 +54,6 @@ import { sessionsMigrations } from './sessions/migrations.ts'
 import { createSessions } from './sessions/sessions.ts'
 import { challengeThrough } from './signin/app-launch.ts'
 import { createDenialHelp } from './signin/denial-help.ts'
-import { createSignInPages } from './signin/pages/pages.ts'
 import { createSignIn } from './signin/sign-in.ts'
 import { createSignInRate } from './signin/sign-in-rate.ts'
 import { createCarrierGate } from './tunnel/carrier-gate.ts'
@@ -159,6 +158,7 @@ export async function openRooms(options: RoomsOptions) {
     hooks: calls.session,
     sessionLimits: () => kernel.service(sessionLimits),
     endOf: (stream, alone) => access.endOf(stream, alone),
+    activityOf: (list) => activity.of(list),
   })
   const access = createAccess({
     ...{ ...base, callers, catalog, decisions, sessions, locks, revisions, audit },
@@ -202,22 +202,16 @@ export async function openRooms(options: RoomsOptions) {
     ...{ ...base, brand: config.brand, navigation: () => kernel.slot(homeLinks) },
     routes: () => kernel.slot(webRoutes),
   })
-  const signInPages = createSignInPages(pages, publicNames)
   const explain = createExplanation({
     ...{ ...base, catalog, users, accounts, grants, locks, requirements },
     ask: decide,
   })
   const signIn = createSignIn({
-    ...{ ...base, secretBox, users, sessions, activity, access, locks, requirements, catalog },
-    ...{ tunnel, audit, revisions, explain, rate: createSignInRate(clock) },
+    ...{ ...base, secretBox, users, sessions, access, locks, requirements, catalog },
+    ...{ tunnel, audit, revisions, explain, pages, rate: createSignInRate(clock) },
     sessionLimits: () => kernel.service(sessionLimits),
     challenge: challengeThrough(calls.access.challenge, publicNames.signInOrigin),
     methods: () => kernel.slot(signInMethods),
-    links: () => kernel.slot(homeLinks),
-    home: () => kernel.slot(webRoutes).find(({ home }) => home)?.home,
-    template: pages,
-    pages: ({ headers }) => signInPages(pages.languageOf(headers['accept-language'])),
-    sections: () => kernel.slot(webRoutes).flatMap(({ account }) => account ?? []),
   })
 
   const services: HubServices = {

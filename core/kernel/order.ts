@@ -14,7 +14,7 @@ const refs = (...groups: (Readonly<Record<string, Ref>> | undefined)[]) =>
 
 /**
  * Sorts plugins: the provider of a service comes before the plugins that need or want it, and every contributor to a slot
- * before its readers; otherwise by name. Throws MEZ_SERVICE_TWICE, MEZ_SERVICE_MISSING or MEZ_PLUGIN_CYCLE.
+ * before its other readers; otherwise by name. Throws MEZ_SERVICE_TWICE, MEZ_SERVICE_MISSING or MEZ_PLUGIN_CYCLE.
  */
 export function orderPlugins(
   plugins: readonly AnyPlugin[],
@@ -47,8 +47,10 @@ export function orderPlugins(
     }
   }
   const before = (plugin: AnyPlugin) =>
-    refs(plugin.needs, plugin.wants).flatMap(({ id }) =>
-      (providers.get(id) ?? []).map((entry) => entry.plugin),
+    refs(plugin.needs, plugin.wants).flatMap(({ kind, id }) =>
+      (providers.get(id) ?? [])
+        .map((entry) => entry.plugin)
+        .filter((other) => kind === 'service' || other !== plugin),
     )
   return arrange(sorted, new Map(sorted.map((plugin) => [plugin, [...new Set(before(plugin))]])))
 }

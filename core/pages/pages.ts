@@ -172,6 +172,7 @@ export function createPages(options: {
     asset: (name) => byName.get(name),
     elsewherePolicy: pagePolicy({ style: `'sha256-${hash}'` }),
     languageOf,
+    navigationOf: (person) => linksOf(navigation(), person),
     explanationOf(code) {
       const path = routes()
         .find(({ helpFor }) => helpFor)

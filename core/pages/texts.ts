@@ -4,7 +4,7 @@ import { en } from './texts/en.ts'
 
 export type Texts = typeof en
 
-/** The texts of the template and of the sign-in pages. A plugin keeps the texts of its own pages beside them. */
+/** The texts of the template and of the pages about errors. A plugin keeps the texts of its own pages beside them. */
 export const texts: Readonly<Record<Language, Texts>> = { en, de }
 
 const LANGUAGES = Object.keys(texts) as Language[]

@@ -26,17 +26,16 @@ export type RenderError = (page: ErrorPage, request: FastifyRequest, problem: Pr
 const PASSING = 'handover_busy'
 
 /**
- * The status of the page of a problem. A page that only has to wait is not a failure: it loads `url`, or itself, again. Not
+ * The status of the page of a problem. A page that only has to wait is not a failure: it loads `retryUrl`, or itself, again. Not
  * after a form was sent, which would not be sent again.
  */
-export function statusOfPage(
+function statusOfPage(
   { method }: FastifyRequest,
   reply: FastifyReply,
-  { status, code }: Pick<Problem, 'status' | 'code'>,
-  url?: string,
+  { status, code, retryUrl }: Pick<Problem, 'status' | 'code' | 'retryUrl'>,
 ): number {
   if (code !== PASSING || method !== 'GET') return status
-  reply.header('refresh', url === undefined ? '2' : `2; url=${url}`)
+  reply.header('refresh', retryUrl === undefined ? '2' : `2; url=${retryUrl}`)
   return 202
 }
 
@@ -71,14 +70,18 @@ export function sendError(
 ): FastifyReply {
   const problem = problemOf(error)
   recordFailure(options.audit, request, problem)
-  if (problem.status >= 500) logFailure(error, problem, request, options.log)
+  if (problem.status >= 500 && !problem.audited) logFailure(error, problem, request, options.log)
   const { status, code, message: detail, members } = problem
   const title = typeof members.title === 'string' ? members.title : ''
+  const { retryUrl } = problem
   reply.code(status)
   if ((status === 429 || code === PASSING) && !reply.hasHeader('retry-after'))
     reply.header('retry-after', '10')
   if (isNavigation(request)) {
-    const more = typeof members.link === 'string' ? { link: members.link } : {}
+    const more = {
+      ...(typeof members.link === 'string' && { link: members.link }),
+      ...(retryUrl !== undefined && { retryUrl }),
+    }
     reply.code(statusOfPage(request, reply, problem))
     const page = { status, title, code, detail, requestId: request.id, ...more }
     return reply.page(options.renderError(page, request, problem))
@@ -126,7 +129,8 @@ function logFailure(error: unknown, problem: Problem, { id, subject }: FastifyRe
 }
 
 /** True if a browser navigates to a page: not a call of the API or of a script. */
-function isNavigation({ url, headers }: FastifyRequest): boolean {
+function isNavigation({ url, headers, routeOptions }: FastifyRequest): boolean {
+  if (routeOptions?.config?.errors === 'page') return true
   if (url.startsWith('/v1/')) return false
   const mode = headers['sec-fetch-mode']
   if (mode !== undefined) return mode === 'navigate'

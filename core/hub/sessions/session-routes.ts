@@ -3,7 +3,7 @@ import type { Catalog } from '../../api/catalog.ts'
 import { pageOf, pageQuery } from '../../api/paging.ts'
 import { Problem } from '../../api/problem.ts'
 import { Nullable } from '../../api/resource.ts'
-import type { Session, Sessions } from '../../api/sessions.ts'
+import type { Session, SessionActivity, Sessions } from '../../api/sessions.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
 import type { Activity, Use } from '../../cluster/cluster.ts'
 import type { Requirements } from '../access/requirements.ts'
@@ -31,15 +31,14 @@ const SessionResource = Type.Object({
 
 /** `/v1/webapi/sessions`. Ending a session also ends its child sessions; `cut` includes how many ended in all. */
 export function sessionRoutes(options: {
-  readonly sessions: Pick<Sessions, 'list' | 'end'>
+  readonly sessions: Pick<Sessions, 'list' | 'end' | 'activityOf'>
   readonly catalog: Pick<Catalog, 'byId'>
-  readonly activity: Activity
   readonly requirements: Requirements
 }): WebRoutes {
-  const { sessions, catalog, activity, requirements } = options
+  const { sessions, catalog, requirements } = options
 
   const appOf = ({ appId }: Session) => (appId === null ? null : (catalog.byId(appId)?.name ?? null))
-  const show = (session: Session, { streams, lastUsed }: Use) => ({
+  const show = (session: Session, { streams, lastUsed }: SessionActivity) => ({
     id: session.id,
     kind: session.kind,
     user: session.user,
@@ -79,7 +78,7 @@ export function sessionRoutes(options: {
             textOf: (one) => [one.user, appOf(one) ?? '', one.clientIp, one.id].join(' '),
             descending: true,
           })
-          const use = await activity.of(listed)
+          const use = await sessions.activityOf(listed)
           return listed.map((one) => show(one, use(one)))
         },
       )

@@ -47,6 +47,8 @@ export interface SessionsOptions {
   readonly sessionLimits: () => SessionLimits | undefined
   /** Why the gate no longer allows a live stream. */
   readonly endOf: (stream: LiveStream, alone: boolean) => StreamEnd | Promise<StreamEnd>
+  /** How sessions are used on all hubs; the part that knows is created after this room. */
+  readonly activityOf: Sessions['activityOf']
   readonly audit: Pick<Audit, 'record'>
   readonly hooks: Pick<HookCalls<HubHooks>['session'], 'ended'>
   readonly clock: Clock
@@ -226,6 +228,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
       [...store.all()].flatMap(({ session }) => (isOver(store.whyDead(session.id)) ? [] : [session])),
     listIn: (trx, of) => listIn(trx, of, clock.now()),
     subjectOf,
+    activityOf: options.activityOf,
     end,
 
     async remember(session, met, appId = null) {

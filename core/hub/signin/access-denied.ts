@@ -1,6 +1,5 @@
 import type { Help } from '../../api/denial-help.ts'
 import { Problem } from '../../api/problem.ts'
-import type { Texts } from '../../pages/texts.ts'
 import type { Explanation } from '../access/explanation.ts'
 
 /** The details on the page about a denial, beside the problem. */
@@ -16,19 +15,6 @@ export interface DenialDetails {
   readonly help: readonly Help[]
   /** For administrators: what decided. */
   readonly explanation: { readonly appName: string; readonly found: Explanation } | null
-}
-
-/** Says who may not open which app, and the message of the operator or the next step. */
-export function denialText(
-  words: Texts['error'],
-  code: string,
-  { app, user, message, help = [] }: Pick<DenialDetails, 'app' | 'user' | 'message'> & Partial<DenialDetails>,
-): string {
-  const text = code === 'locked' ? words.lockedText(user, app) : words.deniedText(user, app)
-  if (message === null && help.length > 0) return text
-  // A role helps only if no role of the person reaches the app.
-  const next = code === 'role_missing' || code === 'label_mismatch' ? words.askForAccess : words.askWhy
-  return `${text} ${message ?? next}`
 }
 
 /** A signed-in person may not open an app. */

@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import type { AdmissionQuery, Refusal } from '../../api/admission.ts'
 import type { App } from '../../api/app.ts'
 import type { Challenge, HubHooks, Reply } from '../../api/hub-hooks.ts'
@@ -8,48 +8,26 @@ import type { LoginState, SignInDesk } from '../../api/sign-in.ts'
 import type { SatisfiedRequirement } from '../../api/subject.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { HookCalls } from '../../kernel/hook.ts'
+import { denialText } from '../../pages/error-pages.ts'
 import { texts } from '../../pages/texts.ts'
-import { AccessDenied, denialText } from './access-denied.ts'
+import { AccessDenied } from './access-denied.ts'
 import { hubSessionOf } from './hub-cookie.ts'
-import { beginLogin } from './login-routes.ts'
 import { metForProgram } from './program-access.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
-import { sendPage } from './sign-in-desk.ts'
 
-/**
- * Leads a browser into an app or to the hub's own pages, after `/web/launch` and after each sign-in: first sign-in, then
- * the decision of the gate, then the one-use ticket to the app's host. The order of these responses is a public interface.
- */
-export async function launch(
+/** See `SignInDesk.next`. */
+export async function next(
   deps: SignInDeps,
-  desk: SignInDesk,
+  desk: Pick<SignInDesk, 'seal'>,
   request: FastifyRequest,
-  reply: FastifyReply,
   state: LoginState,
-): Promise<FastifyReply> {
-  const { sessions, catalog, publicNames, revisions, pages } = deps
-  reply.header('cache-control', 'no-store')
-  if (!revisions.fresh()) {
-    reply.header('retry-after', '2')
-    throw stale()
-  }
-  const session = await hubSessionOf(request, sessions)
-  const connector = state.appHost === null ? null : publicNames.appsOidcConnector
-  const app = state.appHost === null ? undefined : catalog.byHost(state.appHost)
+): Promise<string | null> {
+  if (!deps.revisions.fresh()) throw stale()
+  const session = await hubSessionOf(request, deps.sessions)
+  const app = state.appHost === null ? undefined : deps.catalog.byHost(state.appHost)
   // Only an app's host sends a nonce: without one, the path is of the hub, such as of the page about a program.
-  const forPage = state.nonceHash === null
-  if (forPage && session) return reply.redirect(publicNames.signInOrigin + state.path, 303)
-  const location = forPage ? null : await nextLocation(deps, desk, request, state, app, session)
-  // Redirects keep a fragment, and pages lose it.
-  const direct = location?.startsWith(`https://${state.appHost}${publicNames.portSuffix}/`) ?? false
-  if (!direct && mayHaveFragment(request, state))
-    return sendPage(reply, pages(request).keepFragment(`${request.url}&fragment=`))
-  if (location === null)
-    return beginLogin(deps, reply, { state: desk.seal(state), connector, appHost: state.appHost })
-  reply.header('referrer-policy', 'no-referrer')
-  return state.fragment
-    ? sendPage(reply, pages(request).restoreFragment(location))
-    : reply.redirect(location, 303)
+  if (state.nonceHash === null) return session ? deps.publicNames.signInOrigin + state.path : null
+  return nextLocation(deps, desk, request, state, app, session)
 }
 
 /** Continues after a requirement of the app was met. Resolves to the next URL of the browser; see `SignInDesk.meet`. */
@@ -70,20 +48,6 @@ export async function meet(
   const location = await nextLocation(deps, desk, request, state, app, session, met)
   if (location !== null) return location
   throw new Problem(401, 'login_required', 'Your session has ended. Open the page again.')
-}
-
-/**
- * True for a browser that has just come from an app and was not asked for a fragment yet. Every browser sends these three
- * fields with a navigation; other clients get plain redirects.
- */
-function mayHaveFragment({ url, headers }: FastifyRequest, { fragment }: LoginState): boolean {
-  return (
-    fragment === undefined &&
-    url.startsWith('/web/launch?') &&
-    headers['sec-fetch-mode'] === 'navigate' &&
-    headers['sec-fetch-dest'] === 'document' &&
-    headers['upgrade-insecure-requests'] === '1'
-  )
 }
 
 function stale(): Problem {
@@ -187,7 +151,7 @@ export function audited(problem: Problem): Problem {
 
 /** The refusal of the gate as a page. */
 export async function problemOf(
-  { access, explain, log, publicNames, template }: SignInDeps,
+  { access, explain, log, publicNames, pages }: SignInDeps,
   refusal: Refusal,
   app: App | undefined,
   { path }: LoginState,
@@ -218,7 +182,7 @@ export async function problemOf(
   const help = access.helpFor({
     ...{ subject, app, reason: code },
     url: `https://${app.publicAddr}${publicNames.portSuffix}${path}`,
-    language: template.languageOf(headers['accept-language']),
+    language: pages.languageOf(headers['accept-language']),
   })
   const explanation = found && { appName: app.name, found }
   const shown = help.find(({ reason }) => reason !== undefined)?.reason ?? code

@@ -8,7 +8,9 @@ export function setHubCookie(reply: FastifyReply, token: string, maxAgeSeconds: 
   reply.header('set-cookie', `${HUB_COOKIE}=${token}; Max-Age=${maxAgeSeconds}; ${ATTRIBUTES}`)
 }
 
-export function clearHubCookie(reply: FastifyReply): void {
+/** Does nothing if the browser has not sent the cookie. */
+export function clearHubCookie({ headers }: FastifyRequest, reply: FastifyReply): void {
+  if (readCookie(headers.cookie, HUB_COOKIE) === undefined) return
   reply.header('set-cookie', `${HUB_COOKIE}=; Max-Age=0; ${ATTRIBUTES}`)
 }
 

@@ -50,7 +50,7 @@ const DATA_URL = /^data:(image\/(?:png|jpeg|webp));base64,(.+)$/
 
 /** Routes with which signed-in people and programs read their own data. */
 export function meRoutes(app: FastifyInstance, deps: SignInDeps): void {
-  const { sessions, locks, tunnel, template, publicNames } = deps
+  const { sessions, locks, tunnel, pages, publicNames } = deps
 
   app.get(
     '/v1/webapi/brand',
@@ -62,7 +62,7 @@ export function meRoutes(app: FastifyInstance, deps: SignInDeps): void {
       },
     },
     async () => {
-      const { name, logo, contact, helpUrl } = template.brand
+      const { name, logo, contact, helpUrl } = pages.brand
       return {
         name,
         cluster: publicNames.clusterName,

@@ -5,13 +5,6 @@ const MAX_PATH = 2_400
 const NONCE_HASH = /^[A-Za-z0-9_-]{43}$/
 const HOST = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$/
 
-/** One field of a query: a string, or undefined when it is missing or duplicated. */
-export function fieldOf(query: unknown, name: string): string | undefined {
-  if (typeof query !== 'object' || query === null || !Object.hasOwn(query, name)) return undefined
-  const value = (query as Record<string, unknown>)[name]
-  return typeof value === 'string' ? value : undefined
-}
-
 /**
  * Returns the path if it can only lead to the same host: one `/`, then printable ASCII without a backslash. Returns `/`
  * for anything else (`//host`, `/\host`, a tab that browsers drop, a URL).
@@ -26,10 +19,7 @@ export function isLocalPath(path: string): boolean {
   return /^\/(?!\/)[\x21-\x5b\x5d-\x7e]*$/.test(path)
 }
 
-/**
- * Reads the query of `/web/launch`. Null if host or nonce does not have the form that an app's host sends. Accepts hosts
- * without an app, because before sign-in all hosts below the domain respond in the same way.
- */
+/** See `SignInDesk.targetOf`. */
 export function readTarget(
   query: Readonly<Record<string, unknown>>,
   names: { readonly appsDomain: string | null; readonly portSuffix: string },

@@ -1,4 +1,3 @@
-import type { FastifyRequest } from 'fastify'
 import type { Access } from '../../api/access.ts'
 import type { Audit } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
@@ -8,17 +7,15 @@ import type { Revisions } from '../../api/revisions.ts'
 import type { SecretBox } from '../../api/secret-box.ts'
 import type { SessionLimits } from '../../api/session-limits.ts'
 import type { Sessions } from '../../api/sessions.ts'
-import type { HomeLink, SignInMethod } from '../../api/sign-in.ts'
+import type { SignInMethod } from '../../api/sign-in.ts'
 import type { Tunnel } from '../../api/tunnel.ts'
 import type { Users } from '../../api/users.ts'
-import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
-import type { Activity } from '../../cluster/cluster.ts'
+import type { PublicNames } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Explain } from '../access/explanation.ts'
 import type { Locks } from '../access/lock.ts'
 import type { Requirements } from '../access/requirements.ts'
-import type { SignInPages } from './pages/pages.ts'
 import type { SignInRate } from './sign-in-rate.ts'
 
 /** Dependencies of this room. */
@@ -26,7 +23,6 @@ export interface SignInDeps {
   readonly secretBox: SecretBox
   readonly users: Users
   readonly sessions: Sessions
-  readonly activity: Activity
   readonly rate: SignInRate
   readonly access: Access
   readonly locks: Pick<Locks, 'lockFor'>
@@ -38,20 +34,13 @@ export interface SignInDeps {
   readonly challenge: (challenge: Challenge) => Promise<Reply | null>
   /** Called on each visit. */
   readonly methods: () => readonly SignInMethod[]
-  readonly links: () => readonly HomeLink[]
-  /** The home page that a plugin provides instead of the plain one. Called on each visit. */
-  readonly home: () => WebRoutes['home']
   readonly tunnel: Pick<Tunnel, 'stateOf'>
   readonly publicNames: PublicNames
   readonly audit: Audit
   readonly revisions: Pick<Revisions, 'fresh'>
-  /** The template of every page, and the pages of this room. */
-  readonly template: Pages
-  readonly pages: (request: Pick<FastifyRequest, 'headers'>) => SignInPages
+  readonly pages: Pages
   /** For administrators, on the page about a denial. */
   readonly explain: Explain
-  /** The sections that plugins add to the page "My account". Called on each visit. */
-  readonly sections: () => readonly NonNullable<WebRoutes['account']>[]
   readonly clock: Clock
   readonly log: Log
 }

@@ -1,11 +1,10 @@
-import type { FastifyReply } from 'fastify'
 import { Problem } from '../../api/problem.ts'
 import type { LoginState, SignInDesk } from '../../api/sign-in.ts'
 import { messageOf } from '../../kernel/error.ts'
 import { DEFAULT_TTL_MS, roleLimits } from '../limits/role-limits.ts'
 import { clientName } from './client-name.ts'
-import { hubSessionOf, setHubCookie } from './hub-cookie.ts'
-import { safePath } from './return-target.ts'
+import { clearHubCookie, hubSessionOf, setHubCookie } from './hub-cookie.ts'
+import { readTarget, safePath } from './return-target.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
 
 const STATE_TTL_MS = 10 * 60_000
@@ -16,7 +15,7 @@ const place = { table: 'sign_in', id: 'state', purpose: 'login-state' }
 type Sealed = [expires: number, appHost: string, path: string, nonceHash: string, fragment?: boolean | null]
 
 /** Completes every sign-in: sealed return targets, sessions and their lifetimes. */
-export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'meet' | 'prepare'> {
+export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'next' | 'meet' | 'prepare'> {
   const { secretBox, users, sessions, locks, publicNames, rate, audit, methods, clock, log } = deps
 
   return {
@@ -38,6 +37,8 @@ export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'meet' | 'prepare
     },
 
     sessionOf: (request) => hubSessionOf(request, sessions),
+    clearCookie: clearHubCookie,
+    targetOf: (query) => readTarget(query, publicNames),
 
     async complete(request, reply, { user, connector, method, state, opened }) {
       if (!audit.accepting) throw unrecorded()
@@ -152,9 +153,4 @@ export function sessionTerms(
 ): { readonly expires: number; readonly idleMs: number } {
   const { ttlMs, idleMs } = roleLimits(sessionLimits(), roles)
   return { expires: clock.now() + Math.min(ttlMs, longestMs), idleMs }
-}
-
-/** Sends a page of the hub's own host, which caches must not store. */
-export function sendPage(reply: FastifyReply, page: string): FastifyReply {
-  return reply.type('text/html; charset=utf-8').header('cache-control', 'no-store').send(page)
 }

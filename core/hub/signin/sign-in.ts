@@ -1,12 +1,11 @@
 import type { SignInDesk } from '../../api/sign-in.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
+import { createErrorPages } from '../../pages/error-pages.ts'
 import type { RenderError } from '../api-server/error-response.ts'
 import { AccessDenied } from './access-denied.ts'
-import { accountRoutes } from './account-routes.ts'
-import { meet } from './app-launch.ts'
-import { loginRoutes } from './login-routes.ts'
+import { meet, next } from './app-launch.ts'
 import { meRoutes } from './me-routes.ts'
-import { pageRoutes, servePages } from './page-routes.ts'
+import { missingPages } from './missing-pages.ts'
 import { prepare } from './program-access.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
 import { createDesk } from './sign-in-desk.ts'
@@ -16,36 +15,28 @@ export interface SignInRoom {
   readonly renderError: RenderError
   /** Their paths are complete, with empty prefixes. */
   readonly webRoutes: readonly WebRoutes[]
+  /** Mount it after the routes of all plugins. */
+  readonly missingPages: WebRoutes
 }
 
-/** The sign-in host: the routes of every sign-in method, the launch of apps, and the hub's own pages. */
+/** What sign-in pages need from the hub, whoever serves them: the desk, pages about errors, and what people read of themselves. */
 export function createSignIn(deps: SignInDeps): SignInRoom {
   const base = createDesk(deps)
   const desk: SignInDesk = {
     ...base,
+    next: (request, state) => next(deps, base, request, state),
     meet: (request, input) => meet(deps, base, request, input),
     prepare: (request, input) => prepare(deps, base, request, input),
   }
+  const pages = createErrorPages(deps.pages, deps.publicNames)
   return {
     desk,
-    renderError: (page, request, problem) =>
-      problem instanceof AccessDenied
-        ? deps.pages(request).denied(page, problem.details)
-        : deps
-            .pages(request)
-            .error(page, request.subject && { name: request.subject.user, roles: request.subject.roles }),
-    webRoutes: [
-      {
-        name: 'sign-in-pages',
-        prefix: '',
-        routes: async (app) => {
-          servePages(app, deps)
-          pageRoutes(app, deps, desk)
-          loginRoutes(app, deps, desk)
-          accountRoutes(app, deps)
-        },
-      },
-      { name: 'me', prefix: '', routes: async (app) => meRoutes(app, deps) },
-    ],
+    renderError(page, request, problem) {
+      const { error, denied } = pages(deps.pages.languageOf(request.headers['accept-language']))
+      if (problem instanceof AccessDenied) return denied(page, problem.details)
+      return error(page, request.subject && { name: request.subject.user, roles: request.subject.roles })
+    },
+    webRoutes: [{ name: 'me', prefix: '', routes: async (app) => meRoutes(app, deps) }],
+    missingPages: missingPages(deps.log),
   }
 }

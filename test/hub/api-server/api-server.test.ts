@@ -11,8 +11,8 @@ import { createCallers } from '../../../core/hub/access/callers.ts'
 import { createApiServer } from '../../../core/hub/api-server/api-server.ts'
 import { csrfToken } from '../../../core/hub/api-server/csrf.ts'
 import { sendError } from '../../../core/hub/api-server/error-response.ts'
-import { createSignInPages } from '../../../core/hub/signin/pages/pages.ts'
 import { MezError } from '../../../core/kernel/error.ts'
+import { createErrorPages } from '../../../core/pages/error-pages.ts'
 import { createPages } from '../../../core/pages/pages.ts'
 import { statusRoutes } from '../../../plugins/admin-api/status-routes.ts'
 import { until } from '../../until.ts'
@@ -370,7 +370,7 @@ t.test('the hub responds on its own host', async (t) => {
 
   await t.test('the page for another host links to the hub, and works without its stylesheet', async (t) => {
     const names = { clusterName: 'example', hubOrigin: 'https://hub.test', signInOrigin: 'https://hub.test' }
-    const pages = createSignInPages(createPages({ publicNames: names }), names)('en')
+    const pages = createErrorPages(createPages({ publicNames: names }), names)('en')
     const page = (status: number, code: string) =>
       pages.error({ status, code, title: '', detail: 'Why.', requestId: 'r' })
     const shown = page(421, 'misdirected_request')

@@ -11,7 +11,7 @@ import { createBrowserServer } from '../../../core/hub/http/browser-server.ts'
 import type { Refusal } from '../../../core/hub/http/refusal.ts'
 import { createCertificates } from '../../../core/hub/listener/certificates.ts'
 import { createListener, type ListenerOptions } from '../../../core/hub/listener/listener.ts'
-import { createSignInPages } from '../../../core/hub/signin/pages/pages.ts'
+import { createErrorPages } from '../../../core/pages/error-pages.ts'
 import { createPages } from '../../../core/pages/pages.ts'
 import { quietLog } from '../listener/quiet-log.ts'
 
@@ -64,7 +64,7 @@ export async function startWeb(
     hsts: true,
     version: '1.2.3',
     revisions: { fresh: () => view.fresh },
-    renderError: (page) => createSignInPages(pages, names)('en').error(page),
+    renderError: (page) => createErrorPages(pages, names)('en').error(page),
     signInUrl: (path) => `/web/login?state=${encodeURIComponent(path)}`,
     callers: createCallers({ log }),
     identify: async ({ token }) =>

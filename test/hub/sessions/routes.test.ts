@@ -42,7 +42,7 @@ t.test('the routes of apps, users, sessions and locks read and change them', asy
       publicNames,
     }),
     userRoutes({ users, sessions, grants: rooms.grants }),
-    sessionRoutes({ sessions, catalog, requirements, activity: loneHub.createActivity(rooms) }),
+    sessionRoutes({ sessions, catalog, requirements }),
     ...locks.routes,
   ]) {
     await web.register(part.routes, { prefix: part.prefix })

@@ -12,10 +12,11 @@ import { accessMigrations } from '../../../core/hub/access/migrations.ts'
 import { operator } from '../../../core/hub/api-server/admin-socket.ts'
 import { createCatalog } from '../../../core/hub/catalog/catalog.ts'
 import { catalogMigrations } from '../../../core/hub/catalog/migrations.ts'
+import { useHere } from '../../../core/cluster/lone-hub.ts'
 import type { OpenDatabase } from '../../../core/hub/database/database.ts'
 import { createRevisions, type RevisionsOptions } from '../../../core/hub/revisions/revisions.ts'
 import { sessionsMigrations } from '../../../core/hub/sessions/migrations.ts'
-import { createSessions } from '../../../core/hub/sessions/sessions.ts'
+import { createSessions, type RunningSessions } from '../../../core/hub/sessions/sessions.ts'
 import { createAccounts } from '../../../core/hub/users/accounts.ts'
 import { createUsers } from '../../../core/hub/users/users.ts'
 import type { Ballots } from '../../../core/kernel/hook.ts'
@@ -100,7 +101,7 @@ export async function startRooms(
   const grants = createGrants({ revisions, accounts, clock, log })
   const requirements = new Map(roleRequirements.map((kind) => [kind.name, kind]))
   const decisions = createDecisions({ decide, requirements, locks, revisions, clock, log })
-  const sessions = createSessions({
+  const sessions: RunningSessions = createSessions({
     db: opened.db,
     revisions,
     accounts,
@@ -110,6 +111,7 @@ export async function startRooms(
     audit,
     sessionLimits: () => limits,
     endOf: (stream, alone) => access.endOf(stream, alone),
+    activityOf: async () => useHere(sessions.live),
     hooks: {
       ended: Object.assign((event: SessionEnded) => void ended.push(event), { empty: false, pure: false }),
     },

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
+import { useHere } from '../../../core/cluster/lone-hub.ts'
 import { createRevisions } from '../../../core/hub/revisions/revisions.ts'
 import { createSessions } from '../../../core/hub/sessions/sessions.ts'
 import { createDesk } from '../../../core/hub/signin/sign-in-desk.ts'
@@ -31,6 +32,7 @@ t.test('B32 a session that another hub has just ended admits no command line', a
     audit,
     hooks,
     endOf: access.endOf,
+    activityOf: async () => useHere(rooms.sessions.live),
     sessionLimits: () => undefined,
     clock,
     log,

@@ -7,8 +7,8 @@ import { fakeClock } from '@mezite/core/testing'
 import t from 'tap'
 import { verifyAssertion } from '../../../examples/verify-assertion/node/verify-assertion.ts'
 import { createAssertion } from '../../../plugins/identity-jwt/assertion.ts'
-import { fakeApp, startSignInHost } from '../../hub/signin/sign-in-host.ts'
 import { startStopwatch } from '../../stopwatch.ts'
+import { fakeApp, startSignInHost } from '../sign-in/sign-in-host.ts'
 
 const host = await startSignInHost()
 t.teardown(() => host.close())

@@ -7,7 +7,7 @@ import { verifyAssertion } from '../../../examples/verify-assertion/node/verify-
 import { createAssertion } from '../../../plugins/identity-jwt/assertion.ts'
 import { assertionKeys, identityJwtMigrations } from '../../../plugins/identity-jwt/migrations.ts'
 import { changesOf, open, postgresStore } from '../../hub/database/stores.ts'
-import { fakeApp } from '../../hub/signin/sign-in-host.ts'
+import { fakeApp } from '../sign-in/sign-in-host.ts'
 
 const MINUTE = 60_000
 const DAY = 24 * 60 * MINUTE

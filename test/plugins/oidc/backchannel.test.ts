@@ -1,7 +1,7 @@
 /** OpenID Connect Back-Channel Logout: what a provider may say, and what ends by it. */
 import { FakeIssuer, Visitor } from '@mezite/core/testing'
 import t, { type Test } from 'tap'
-import { startSignInHost } from '../../hub/signin/sign-in-host.ts'
+import { startSignInHost } from '../sign-in/sign-in-host.ts'
 
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout'
 const host = await startSignInHost()

@@ -2,7 +2,7 @@
 import { FakeIssuer } from '@mezite/core/testing'
 import t from 'tap'
 import { unreachable, words } from '../../../plugins/oidc/providers.ts'
-import { startSignInHost } from '../../hub/signin/sign-in-host.ts'
+import { startSignInHost } from '../sign-in/sign-in-host.ts'
 
 const host = await startSignInHost()
 const issuer = await FakeIssuer.start()

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { FakeIssuer, type Misbehaviour, Visitor } from '@mezite/core/testing'
 import t from 'tap'
-import { fakeApp, startSignInHost } from '../../hub/signin/sign-in-host.ts'
+import { fakeApp, startSignInHost } from '../sign-in/sign-in-host.ts'
 
 // One person signs in far more often here than the limit of one person allows.
 const rate = { signIn: () => {}, launch: () => {} }

@@ -1,10 +1,7 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { Problem } from '../../api/problem.ts'
-import type { Session } from '../../api/sessions.ts'
-import { clearHubCookie } from './hub-cookie.ts'
-import type { ShownRole, ShownSession } from './pages/account-page.ts'
-import { fieldOf } from './return-target.ts'
-import type { SignInDeps } from './sign-in-deps.ts'
+import { Problem, type Session } from '@mezite/core'
+import type { ShownRole, ShownSession } from './account-page.ts'
+import type { Deps, Request, Web } from './deps.ts'
+import { queryField } from './query-field.ts'
 
 const page = { config: { access: 'page' } } as const
 const PATH = '/web/account'
@@ -14,8 +11,8 @@ const SESSIONS = '/web/sessions'
  * "My account": people see and end their own sessions, and see their roles and what plugins add. Sessions of other people
  * get 404.
  */
-export function accountRoutes(app: FastifyInstance, deps: SignInDeps): void {
-  const { sessions, users, catalog, activity, clock } = deps
+export function accountRoutes(app: Web, deps: Deps): void {
+  const { sessions, users, catalog, clock } = deps
 
   const ownOf = ({ user }: Session) => sessions.list().filter((each) => each.user === user)
   /** Whether a session is `root` or ends with it. */
@@ -31,7 +28,7 @@ export function accountRoutes(app: FastifyInstance, deps: SignInDeps): void {
     const found = appId === null ? undefined : catalog.byId(appId)
     return found === undefined ? client : (found.display?.name ?? found.name)
   }
-  function currentOf({ subject }: FastifyRequest): Session {
+  function currentOf({ subject }: Request): Session {
     const session = sessions.byId(subject.sessionId ?? '')
     if (session) return session
     throw new Problem(401, 'login_required', 'Your sign-in has ended. Open the page again.')
@@ -45,9 +42,9 @@ export function accountRoutes(app: FastifyInstance, deps: SignInDeps): void {
   }
 
   /** The sessions as a tree of sign-ins and what ends with them, the newest use first, after this browser's. */
-  async function shownOf(current: Session, request: FastifyRequest): Promise<ShownSession[]> {
+  async function shownOf(current: Session, request: Request): Promise<ShownSession[]> {
     const own = ownOf(current)
-    const use = await activity.of(own)
+    const use = await sessions.activityOf(own)
     const ids = new Set(own.map(({ id }) => id))
     const below = (parent: string | null): ShownSession[] =>
       own
@@ -72,7 +69,7 @@ export function accountRoutes(app: FastifyInstance, deps: SignInDeps): void {
   app.get(PATH, page, async (request, reply) => {
     const current = currentOf(request)
     const { user, roles } = request.subject
-    const found = await Promise.all(deps.sections().map((section) => section(request, current)))
+    const found = await Promise.all(deps.sections.map((section) => section(request, current)))
     const sections = found.filter((section) => section !== null)
     const shown = {
       user,
@@ -89,13 +86,13 @@ export function accountRoutes(app: FastifyInstance, deps: SignInDeps): void {
 
   app.post(`${SESSIONS}/end`, page, async (request, reply) => {
     const current = currentOf(request)
-    const id = fieldOf(request.body, 'id')
+    const id = queryField(request.body, 'id')
     const session = ownOf(current).find((each) => each.id === id)
     if (!session) throw new Problem(404, 'session_not_found', 'This session has already ended.')
     const own = session.id === current.id
     await sessions.end([session.id], own ? 'logout' : 'revoked', request.subject)
     if (!own) return reply.redirect(`${PATH}#sessions`, 303)
-    clearHubCookie(reply)
+    deps.desk.clearCookie(request, reply)
     return reply.redirect('/web/signed-out', 303)
   })
 

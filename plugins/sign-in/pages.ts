@@ -1,15 +1,13 @@
-import { STATUS_CODES } from 'node:http'
-import type { Help } from '../../../api/denial-help.ts'
-import { html, type Language, type Markup, type PageLayout, type Pages } from '../../../api/pages.ts'
-import type { SignInForm } from '../../../api/sign-in.ts'
-import type { HomeApp, HomeView, PublicNames } from '../../../api/web-routes.ts'
-import { icon } from '../../../pages/icons.ts'
-import { texts } from '../../../pages/texts.ts'
-import type { ErrorPage } from '../../api-server/error-response.ts'
-import { type DenialDetails, denialText } from '../access-denied.ts'
+import { html, type Pages, type SignInMethod, type WebRoutes } from '@mezite/core'
 import { type Account, accountBody } from './account-page.ts'
-import { explanationBody } from './explanation.ts'
 import { fragmentScriptPath } from './fragment-script.ts'
+import { icon, picture } from './icon.ts'
+import { type Language, texts } from './texts.ts'
+
+type PageLayout = Parameters<Pages['render']>[0]
+type SignInForm = NonNullable<ReturnType<NonNullable<SignInMethod['form']>>>
+type HomeView = Parameters<NonNullable<WebRoutes['home']>>[1]
+type HomeApp = HomeView['apps'][number]
 
 interface Choice {
   readonly title: string
@@ -24,16 +22,12 @@ type Person = NonNullable<PageLayout['user']>
 export type SignInPages = ReturnType<ReturnType<typeof createSignInPages>>
 
 /** The pages for each language. */
-export function createSignInPages(template: Pages, { hubOrigin }: Pick<PublicNames, 'hubOrigin'>) {
+export function createSignInPages(template: Pages) {
   return (language: Language) => {
-    const { signIn, home, signOut, error, explanation, account } = texts[language]
+    const { signIn, home, signOut, account } = texts[language]
     const { brand } = template
-    const page = (title: string, body: Markup, more: Partial<PageLayout> = {}) =>
+    const page = (title: string, body: PageLayout['body'], more: Partial<PageLayout> = {}) =>
       template.render({ title, body, language, ...more })
-    const meaning = (code: string) => {
-      const address = template.explanationOf(code)
-      return address === null ? null : html` <a href=${address}>${error.meaning}</a>`
-    }
 
     return {
       /**
@@ -161,78 +155,6 @@ export function createSignInPages(template: Pages, { hubOrigin }: Pick<PublicNam
           </div>`,
           { forwardTo: url },
         ),
-
-      /** An error for a person, with one line that support can search for. */
-      error: (problem: ErrorPage, person: Person | null = null) => {
-        const { code, status, retryUrl, link } = problem
-        const known = Object.hasOwn(error.titles, code) ? error.titles[code] : undefined
-        // A problem's own heading is English.
-        const title =
-          (language !== 'en' && known) || problem.title || known || STATUS_CODES[status] || error.refused
-        const detail = Object.hasOwn(error.details, code) ? error.details[code] : problem.detail
-        // The hub has no pages on hosts other than its own.
-        const there = status === 421 ? `${hubOrigin}/` : '/'
-        return page(
-          title,
-          html`<div class="card">
-            <h1>${title}</h1>
-            <p>${detail}</p>
-            <div class="actions">
-              ${retryUrl === undefined ? null : html`<a class="button" href=${retryUrl}>${error.tryAgain}</a>`}
-              <a class=${retryUrl === undefined ? 'button' : 'button plain'} href=${there}>${error.home}</a>
-              ${link ? html`<a class="button plain" href=${link} rel="noreferrer">${error.learnMore}</a>` : null}
-            </div>
-            <p class="reference">${error.support}: <code data-copy>${`${code} ${problem.requestId}`}</code>${status === 421 ? null : meaning(code)}</p>
-          </div>`,
-          status === 421 ? { on: 'elsewhere' } : { user: person },
-        )
-      },
-
-      /** A person may not open an app. Administrators see what decided. */
-      denied: (problem: ErrorPage, details: DenialDetails) => {
-        const { app, user, state, help, explanation: why } = details
-        const title = (problem.code === 'locked' && error.titles.locked) || error.denied(app)
-        return page(
-          title,
-          html`<div class="stack">
-            <div class="card">
-              <div class="badge bad">${icon(problem.code === 'locked' ? 'lock' : 'refused')}</div>
-              <h1>${title}</h1>
-              <p>${denialText(error, problem.code, details)}</p>
-              <div class="actions">
-                <a class=${help.length > 0 ? 'button plain' : 'button'} href="/">${error.home}</a>
-                ${problem.link ? html`<a class="button plain" href=${problem.link} rel="noreferrer">${error.learnMore}</a>` : null}
-                <form method="post" action="/web/logout">
-                  <input type="hidden" name="again" value=${state} />
-                  <button class="plain">${error.another}</button>
-                </form>
-              </div>
-              <dl class="facts">
-                <dt>${error.account}</dt><dd>${user}</dd>
-                <dt>${error.reason}</dt><dd><code data-copy>${problem.code}</code>${meaning(problem.code)}</dd>
-                <dt>${error.request}</dt><dd><code data-copy>${problem.requestId}</code></dd>
-                ${brand.contact === null ? null : [html`<dt>${error.contact}</dt>`, html`<dd>${brand.contact}</dd>`]}
-              </dl>
-            </div>
-            ${help.map(helpCard)}
-            ${why === null ? null : explanationBody(explanation, why.found, user, why.appName)}
-          </div>`,
-          {
-            user: { name: user, roles: why === null ? [] : ['admin'] },
-            width: why === null ? 'narrow' : 'column',
-          },
-        )
-      },
-    }
-
-    /** What a plugin offers to somebody whom no policy lets in. */
-    function helpCard({ title, text, path, body }: Help) {
-      return html`<section class="card">
-        <h2>${title}</h2>
-        <p>${text}</p>
-        ${body ?? null}
-        ${path === undefined ? null : html`<div class="actions"><a class="button" href=${path}>${title}</a></div>`}
-      </section>`
     }
 
     function appCard({ name, display, description: own, labels, url, state }: HomeApp) {
@@ -271,7 +193,5 @@ const KNOWN: readonly (readonly [host: string, path: string])[] = [
 /** The icon of a sign-in choice: of a well-known provider, or a general one. */
 function providerIcon(host: string | undefined) {
   const found = KNOWN.find(([known]) => host === known || host?.endsWith(`.${known}`))
-  return found === undefined
-    ? icon('signin')
-    : html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d=${found[1]} /></svg>`
+  return found === undefined ? icon('signin') : picture(found[1])
 }

@@ -8,9 +8,9 @@ import type { Kysely } from 'kysely'
 import { createAccess } from '../../../core/hub/access/access.ts'
 import { createCallers } from '../../../core/hub/access/callers.ts'
 import { sendError } from '../../../core/hub/api-server/error-response.ts'
+import { pageAssets } from '../../../core/hub/api-server/page-assets.ts'
 import { guardRoutes } from '../../../core/hub/api-server/route-guard.ts'
 import { sharedDecorators } from '../../../core/hub/api-server/shared-decorators.ts'
-import { createSignInPages } from '../../../core/hub/signin/pages/pages.ts'
 import { createSignIn } from '../../../core/hub/signin/sign-in.ts'
 import { createSignInRate, type SignInRate } from '../../../core/hub/signin/sign-in-rate.ts'
 import { createPages } from '../../../core/pages/pages.ts'
@@ -19,7 +19,8 @@ import cliLogin from '../../../plugins/cli-login/hub.ts'
 import identityJwt from '../../../plugins/identity-jwt/hub.ts'
 import oidc from '../../../plugins/oidc/hub.ts'
 import { roleRequirements } from '../../../plugins/rbac/requirements.ts'
-import { openTestDatabase } from '../database/stores.ts'
+import signIn from '../../../plugins/sign-in/hub.ts'
+import { openTestDatabase } from '../../hub/database/stores.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: stands in for rooms with types of their own
 type Loose = any
@@ -141,6 +142,9 @@ export async function startSignInHost(
       return ids.length
     },
     touch: () => {},
+    activityOf:
+      async () =>
+      ({ lastUsed }: Session) => ({ streams: 2, lastUsed }),
     whyOver: () => null,
     live: { add() {}, remove() {} },
     tickets: {
@@ -207,7 +211,6 @@ export async function startSignInHost(
     locks: { appLock: () => null },
   })
   const template = createPages({ publicNames, navigation: () => links })
-  const pages = createSignInPages(template, publicNames)
   const server = Fastify({ routerOptions: { maxParamLength: 500 } })
   server.register(sharedDecorators)
   const plenty = 1_000_000
@@ -233,7 +236,7 @@ export async function startSignInHost(
     clock: { now: () => 0, monotonic: () => 0 },
   })
   server.setErrorHandler((error, request, reply) =>
-    sendError(error, request, reply, { log, renderError: room.renderError, audit: { record: () => {} } }),
+    sendError(error, request, reply, { log, renderError: room.renderError, audit }),
   )
   const challenges: Loose[] = []
   const challenge: Loose = async (asked: Loose) => {
@@ -250,39 +253,32 @@ export async function startSignInHost(
   const starts: (() => Promise<void>)[] = []
   const stops: (() => void)[] = []
   const rate = options.rate ?? createSignInRate(systemClock)
+  const tunnel: Loose = { stateOf: () => ({ state: 'ready', reason: null }) }
+  const locks = { lockFor: () => answers.lock }
   const room = createSignIn({
     sessionLimits: () => undefined,
-    home: () => mounted.find(({ home }) => home)?.home,
-    tunnel: { stateOf: () => ({ state: 'ready', reason: null }) },
+    tunnel,
     secretBox,
     users,
     sessions,
-    activity: {
-      of:
-        async () =>
-        ({ lastUsed }: Session) => ({ streams: 2, lastUsed }),
-    },
     access,
-    locks: { lockFor: () => answers.lock },
+    locks,
     rate,
     requirements: new Map(roleRequirements.map((kind) => [kind.name, kind])),
     catalog,
     challenge,
     methods: () => methods,
-    links: () => links,
     publicNames,
-    template,
-    pages: ({ headers }) => pages(template.languageOf(headers['accept-language'])),
+    pages: template,
     explain: async () => answers.explanation,
-    sections: () => mounted.flatMap(({ account }) => account ?? []),
     audit,
     revisions,
     clock: systemClock,
     log,
   })
-  mounted.push(...room.webRoutes)
+  mounted.push(...room.webRoutes, pageAssets(template))
   const provided: Loose = {}
-  for (const plugin of [oidc, identityJwt, cliLogin]) {
+  for (const plugin of [oidc, identityJwt, cliLogin, signIn]) {
     plugin.setup({
       config: {},
       clock: systemClock,
@@ -296,6 +292,7 @@ export async function startSignInHost(
         ...{ revisions, database, publicNames, sessions, signInDesk: room.desk, users, secretBox },
         authorities: { bundle: () => ['PEM'] },
         pages: template,
+        ...{ access, audit, catalog, locks, tunnel, signInMethods: methods, webRoutes: [...mounted] },
       },
       provide: {
         migrations: (part: Migrations) => owners.push(part),

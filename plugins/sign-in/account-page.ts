@@ -1,7 +1,8 @@
-import { html, type Markup } from '../../../api/pages.ts'
-import type { SessionKind } from '../../../api/sessions.ts'
-import { icon } from '../../../pages/icons.ts'
-import type { Texts } from '../../../pages/texts.ts'
+import { html, type Pages, type Session } from '@mezite/core'
+import { icon } from './icon.ts'
+import type { Texts } from './texts.ts'
+
+type SessionKind = Session['kind']
 
 /** A session as its person sees it, with the sessions that end with it. */
 export interface ShownSession {
@@ -35,7 +36,7 @@ export interface ShownRole {
 export interface Account {
   readonly user: string
   readonly roles: readonly ShownRole[]
-  readonly sections: readonly Markup[]
+  readonly sections: readonly Parameters<Pages['render']>[0]['body'][]
   /** Sign-ins and logins of command lines, this browser's first. */
   readonly sessions: readonly ShownSession[]
   readonly now: number

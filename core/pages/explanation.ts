@@ -1,6 +1,6 @@
-import { html } from '../../../api/pages.ts'
-import type { Texts } from '../../../pages/texts.ts'
-import type { Explanation } from '../../access/explanation.ts'
+import { html } from '../api/pages.ts'
+import type { Explanation } from '../hub/access/explanation.ts'
+import type { Texts } from './texts.ts'
 
 /** The votes about a person and an app, for administrators; the same as `mezctl access explain`. */
 export function explanationBody(words: Texts['explanation'], found: Explanation, user: string, app: string) {
