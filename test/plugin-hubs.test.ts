@@ -21,6 +21,7 @@ await runTogether(import.meta.url, [
   './plugins/oidc/recheck.test.ts',
   './plugins/oidc/sign-in.test.ts',
   './plugins/oidc/whole-hub.test.ts',
+  './plugins/sign-in/other-pages.test.ts',
   './plugins/tcp-apps/admission.test.ts',
   './plugins/tcp-apps/http-streams.test.ts',
   './plugins/tcp-apps/limits.test.ts',

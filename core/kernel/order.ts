@@ -48,9 +48,9 @@ export function orderPlugins(
   }
   const before = (plugin: AnyPlugin) =>
     refs(plugin.needs, plugin.wants).flatMap(({ kind, id }) =>
-      (providers.get(id) ?? [])
-        .map((entry) => entry.plugin)
-        .filter((other) => kind === 'service' || other !== plugin),
+      (providers.get(id) ?? []).flatMap((one) =>
+        kind === 'slot' && one.plugin === plugin ? [] : one.plugin,
+      ),
     )
   return arrange(sorted, new Map(sorted.map((plugin) => [plugin, [...new Set(before(plugin))]])))
 }

@@ -79,7 +79,7 @@ export interface PluginDefinition<
   readonly appConfig?: AppConfig
   /** The program does not start unless each of these has a provider. */
   readonly needs?: Needs
-  /** Optional parts. The plugin is set up after their providers. */
+  /** Optional parts. The plugin is set up after their providers; of a slot to which it contributes, it gets what the others provide. */
   readonly wants?: Wants
   readonly provides?: Provides
   /** Synchronous wiring. Do I/O in `lifecycle.start`. */

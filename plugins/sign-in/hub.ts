@@ -21,7 +21,7 @@ import { createSignInPages } from './pages.ts'
 export default defineHubPlugin({
   name: 'sign-in',
   api: 1,
-  summary: 'The pages of sign-in: ways to sign in, home, My account, sign-out, and the way into applications',
+  summary: 'Serves the pages of sign-in, My account and sign-out',
   needs: {
     ...{ access, audit, catalog, locks, pages, publicNames, revisions, sessions, signInDesk, tunnel, users },
   },

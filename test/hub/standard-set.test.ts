@@ -55,6 +55,7 @@ const ORDER = [
   ...['metrics', 'notifiers', 'notifications', 'oidc'],
   ...['tcp-apps', 'transport-http2', 'transport-websocket', 'transport-webtransport'],
   ...['user-certs', 'webauthn', 'access-requests', 'rbac', 'authorization-server', 'dashboard', 'backup'],
+  'sign-in',
 ]
 
 t.test('the standard set has this order of setup, and each plugin provides these services', async (t) => {
@@ -79,6 +80,7 @@ t.test('the standard set has this order of setup, and each plugin provides these
     notifiers: ['notifiers'],
     oidc: ['migrations', 'signInMethods', 'webRoutes'],
     rbac: ['sessionLimits', 'migrations', 'requirements', 'webRoutes'],
+    'sign-in': ['webRoutes'],
     'tcp-apps': ['appKinds', 'migrations', 'protocols'],
     'transport-http2': ['transports'],
     'transport-websocket': ['transports'],

@@ -44,6 +44,12 @@ t.test('readers of a slot are set up after all contributors, and an empty slot i
   t.end()
 })
 
+t.test('a plugin that reads a slot and contributes to it comes after the others that contribute', (t) => {
+  const reader = plugin('a', { needs: { list }, provides: { list } })
+  t.strictSame(names([reader, plugin('z', { provides: { list } })]), ['z', 'a'])
+  t.end()
+})
+
 t.test('a cycle is printed without the plugins that only wait for it', (t) => {
   const plugins = [
     plugin('a', { needs: { two }, provides: { one } }),
@@ -51,8 +57,10 @@ t.test('a cycle is printed without the plugins that only wait for it', (t) => {
     plugin('0', { needs: { one } }),
   ]
   t.throws(() => names(plugins), { code: 'MEZ_PLUGIN_CYCLE', message: /: 'a' -> 'b' -> 'a'$/ })
-  const self = [plugin('s', { needs: { list }, provides: { list } })]
+  const self = [plugin('s', { needs: { one }, provides: { one } })]
   t.throws(() => names(self), { code: 'MEZ_PLUGIN_CYCLE', message: /: 's' -> 's'$/ })
+  const readers = ['r', 's'].map((name) => plugin(name, { needs: { list }, provides: { list } }))
+  t.throws(() => names(readers), { code: 'MEZ_PLUGIN_CYCLE', message: /: 'r' -> 's' -> 'r'$/ })
   t.end()
 })
 

@@ -47,7 +47,6 @@ export interface SessionsOptions {
   readonly sessionLimits: () => SessionLimits | undefined
   /** Why the gate no longer allows a live stream. */
   readonly endOf: (stream: LiveStream, alone: boolean) => StreamEnd | Promise<StreamEnd>
-  /** How sessions are used on all hubs; the part that knows is created after this room. */
   readonly activityOf: Sessions['activityOf']
   readonly audit: Pick<Audit, 'record'>
   readonly hooks: Pick<HookCalls<HubHooks>['session'], 'ended'>
@@ -184,8 +183,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     actor: Subject | null,
     within?: RunningChange,
   ): Promise<number> {
-    if (ids.length === 0) return 0
-    return write(within, (trx, change) => endIn(trx, change, { ids, reason, actor }))
+    return ids.length === 0 ? 0 : write(within, (trx, change) => endIn(trx, change, { ids, reason, actor }))
   }
 
   /** Also checks that the user name still belongs to the same user. */
