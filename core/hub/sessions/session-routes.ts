@@ -5,7 +5,6 @@ import { Problem } from '../../api/problem.ts'
 import { Nullable } from '../../api/resource.ts'
 import type { Session, SessionActivity, Sessions } from '../../api/sessions.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
-import type { Activity, Use } from '../../cluster/cluster.ts'
 import type { Requirements } from '../access/requirements.ts'
 
 const admin = { config: { access: 'admin' } } as const
