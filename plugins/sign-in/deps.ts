@@ -6,7 +6,6 @@ import type {
   Pages,
   PublicNames,
   Revisions,
-  Session,
   Sessions,
   SignInDesk,
   SignInMethod,
@@ -44,4 +43,3 @@ export type Web = Parameters<WebRoutes['routes']>[0]
 export type Request = Parameters<SignInDesk['complete']>[0]
 export type Reply = Parameters<SignInDesk['complete']>[1]
 export type LoginState = NonNullable<ReturnType<SignInDesk['open']>>
-export type { Session }

@@ -65,9 +65,14 @@ export function loginRoutes(app: Web, { audit, desk, log, methods }: Deps): void
     const { method, choice, request, error } = input
     const failure = error instanceof SignInFailure ? error : null
     const known = error instanceof Problem ? error : databaseProblem(error)
-    const problem =
-      known ?? new Problem(500, UNEXPECTED, 'Something went wrong. The error was logged. Try again.')
-    const { code: reason, status } = problem
+    const {
+      code: reason,
+      status,
+      message,
+      members,
+    } = known ?? new Problem(500, UNEXPECTED, 'Something went wrong. The error was logged. Try again.')
+    // The method may throw one object to several people.
+    const problem = new Problem(status, reason, message, members)
     const connector = method.choices().some(({ id }) => id === choice) ? choice : 'unknown'
     const recorded = input.recorded && (failure?.recorded ?? true)
     const fields = { request_id: request.id, connector, reason, ...failure?.fields, cause: causesOf(error) }
