@@ -33,6 +33,8 @@ export interface Pebble {
   readonly keyPair: { readonly cert: string; readonly key: string }
   /** Address of the DNS server of this authority. */
   readonly dns: string
+  /** URL at which its own DNS server takes changes of records. */
+  readonly dnsManagement: string
   /** PEM of the root of certificates, of the chain with this number. */
   root(chain?: number): Promise<string>
   /** Changes records of its DNS server: `set-txt`, `add-a`, `add-caa`, `set-servfail`… */
@@ -151,6 +153,7 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
     ca,
     keyPair: { cert, key },
     dns: options.dnsServer ?? `127.0.0.1:${dnsPort}`,
+    dnsManagement: `http://127.0.0.1:${dnsManagement}`,
     root: (chain = 0) => get(`https://localhost:${management}/roots/${chain}`),
     async dnsCall(path, body) {
       const response = await fetch(`http://127.0.0.1:${dnsManagement}/${path}`, {

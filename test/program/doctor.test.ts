@@ -1,12 +1,15 @@
+import 'reflect-metadata'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createTestHub, freePort } from '@mezite/core/testing'
+import { SubjectAlternativeNameExtension, X509CertificateGenerator } from '@peculiar/x509'
 import t from 'tap'
 import { stringify } from 'yaml'
 import { doctor } from '../../core/program/doctor.ts'
 
+const DAY_MS = 86_400_000
 const dir = mkdtempSync(join(tmpdir(), 'mezite-doctor-'))
 t.teardown(() => rmSync(dir, { recursive: true, force: true }))
 
@@ -72,6 +75,50 @@ t.test('reports each fault of a machine, and who can repair it', async (t) => {
     /^FAIL {2}Database: unreachable: .*\n {6}Who can repair it: the administrator of the database$/m,
   )
   t.match(out, /^skip {2}Hub: the hub does not run on this machine/m)
+})
+
+/** Files of a certificate with this life, in days, of which this much is left. */
+async function keyPairOf(life: number, left: number) {
+  const keys = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, [
+    'sign',
+    'verify',
+  ])
+  const made = await X509CertificateGenerator.createSelfSigned({
+    name: 'CN=hub',
+    notBefore: new Date(Date.now() + (left - life) * DAY_MS),
+    notAfter: new Date(Date.now() + left * DAY_MS),
+    signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' },
+    keys,
+    extensions: [
+      new SubjectAlternativeNameExtension(
+        ['hub.mezite.localhost', '*.apps.mezite.localhost'].map((value) => ({ type: 'dns' as const, value })),
+      ),
+    ],
+  })
+  const [cert_file, key_file] = [join(dir, `${life}-${left}.pem`), join(dir, `${life}-${left}.key`)]
+  writeFileSync(cert_file, made.toString('pem'))
+  const key = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey))
+  const pem = `-----BEGIN PRIVATE KEY-----\n${key.toString('base64')}\n-----END PRIVATE KEY-----\n`
+  writeFileSync(key_file, pem, { mode: 0o600 })
+  return { cert_file, key_file }
+}
+
+t.test('doctor warns of a certificate by its life: three weeks, or a sixth of a short one', async (t) => {
+  const { config, file } = await settings('expiring')
+  for (const [life, left, mark] of [
+    [366, 22, 'ok  '],
+    [366, 20, 'FAIL'],
+    [90, 16, 'ok  '],
+    [90, 14, 'FAIL'],
+    [6, 2, 'ok  '],
+    [6, 0.9, 'FAIL'],
+  ] as const) {
+    const https_keypair = await keyPairOf(life, left)
+    writeFileSync(file, stringify({ ...config, proxy: { ...config.proxy, https_keypair } }))
+    const { out } = await examine(file)
+    const line = `^${mark}  Certificate, hub\\.mezite\\.localhost: expires in \\d+ days$`
+    t.match(out, new RegExp(line, 'm'), `${left} of ${life} days are left`)
+  }
 })
 
 t.test('doctor needs the configuration', async (t) => {

@@ -3,8 +3,8 @@ const COPY = /^COPY\s[\s\S]*\s(FROM STDIN|TO STDOUT)((?:\s+WITH \([\w\s,]*\))?)$
 /** A `COPY` statement of the client: see `Database` of the contract. */
 export interface CopyStatement {
   readonly direction: 'in' | 'out'
-  /** The same statement with another place in place of standard input or output. */
-  at(place: string): string
+  /** The same statement with another input in place of standard input. */
+  from(input: string): string
 }
 
 /** What a `COPY` statement returns as its only row. */
@@ -22,5 +22,5 @@ export function copyStatement(sql: string): CopyStatement | null {
   if (ending === undefined) return null
   const direction = ending === 'FROM STDIN' ? 'in' : 'out'
   const before = sql.slice(0, sql.length - ending.length - options.length)
-  return { direction, at: (place) => `${before}${ending.split(' ')[0]} ${place}${options}` }
+  return { direction, from: (input) => `${before}FROM ${input}${options}` }
 }

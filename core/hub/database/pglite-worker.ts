@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { parentPort, workerData } from 'node:worker_threads'
-import { PGlite } from '@electric-sql/pglite'
+import { type messages, PGlite, protocol } from '@electric-sql/pglite'
 import { type CopyResult, copyStatement } from './copy-statement.ts'
 
 /** A request to the worker: one statement, or to close the database. */
@@ -67,12 +67,31 @@ function serve(port: NonNullable<typeof parentPort>, database: Promise<PGlite>):
   })
 }
 
-/** PGlite reads and writes a file of its own in place of standard input and output. */
 async function copy(pg: PGlite, sql: string, [input]: readonly unknown[]): Promise<CopyResult> {
-  const statement = copyStatement(sql)!.at("'/dev/blob'")
-  const options = input === undefined ? {} : { blob: new Blob([input as Uint8Array<ArrayBuffer>]) }
-  const { affectedRows: count = 0, blob } = await pg.query(statement, [], options)
-  return { count, bytes: blob ? new Uint8Array(await blob.arrayBuffer()) : new Uint8Array() }
+  const statement = copyStatement(sql)!
+  if (statement.direction === 'out') return copyOut(pg, sql)
+  // Of a Blob, PGlite calls this method alone. V8 does not count the memory of a real one, and so frees it late.
+  const { buffer, byteOffset, byteLength } = input as Uint8Array<ArrayBuffer>
+  const whole = byteLength === buffer.byteLength
+  const bytes = whole ? buffer : buffer.slice(byteOffset, byteOffset + byteLength)
+  const blob = { arrayBuffer: async () => bytes } as Blob
+  const { affectedRows: count = 0 } = await pg.query(statement.from("'/dev/blob'"), [], { blob })
+  return { count, bytes: new Uint8Array() }
+}
+
+/** By messages of the protocol, since `query` would return the output as a Blob. */
+async function copyOut(pg: PGlite, sql: string): Promise<CopyResult> {
+  const { messages } = await pg.runExclusive(() =>
+    pg.execProtocol(protocol.serialize.query(sql), { throwOnError: true }),
+  )
+  const chunks: Uint8Array[] = []
+  let count = 0
+  for (const message of messages) {
+    if (message.name === 'copyData') chunks.push((message as messages.CopyDataMessage).chunk)
+    else if (message.name === 'commandComplete')
+      count = Number((message as messages.CommandCompleteMessage).text.split(' ')[1])
+  }
+  return { count, bytes: new Uint8Array(Buffer.concat(chunks)) }
 }
 
 /** Runs as a separate process: creates the database in an empty folder. Exits when the hub does. */

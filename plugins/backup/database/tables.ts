@@ -72,6 +72,18 @@ export async function listTables(database: Database): Promise<readonly Table[]> 
   return [...ordered.values()]
 }
 
+/**
+ * The plugin that a table belongs to, by the names of the migrations that have run on this database. Null: none of them.
+ */
+export async function ownerOf(database: Database, table: string): Promise<string | null> {
+  const { rows } = await sql<{ prefix: string }>`
+    SELECT left(relname, -length('_migrations')) AS prefix FROM pg_class
+    WHERE relkind = 'r' AND relname LIKE '%\\_migrations' AND relnamespace = current_schema()::regnamespace
+    ORDER BY length(relname) DESC`.execute(database)
+  const found = rows.find(({ prefix }) => table.startsWith(`${prefix}_`))
+  return found?.prefix.replaceAll('_', '-') ?? null
+}
+
 /** An index that no constraint needs. */
 export interface Index {
   readonly name: string

@@ -3,7 +3,7 @@ import { MezError } from '@mezite/core'
 import { type RawBuilder, sql } from 'kysely'
 import { copyIn, setFormats } from './copy-text.ts'
 import type { CopyPart } from './read-rows.ts'
-import { listIndexes, listTables, type Table } from './tables.ts'
+import { listIndexes, listTables, ownerOf, type Table } from './tables.ts'
 
 /** Rows that a database has before a hub has ever started on it. */
 const FROM_MIGRATIONS = new Set(['change_log', 'change_sequence', 'encryption_key_check'])
@@ -17,6 +17,28 @@ export async function refuseUsed(database: Database): Promise<void> {
     const { rows } = await sql`SELECT 1 FROM ${sql.table(name)} LIMIT 1`.execute(database)
     if (rows.length > 0)
       throw new MezError('MEZ_COPY_REFUSED', `the target already contains a cluster (rows in ${name})`)
+  }
+}
+
+/** The error for rows whose plugin is not configured; `owner` is its name if it is known. */
+function tableWithoutPlugin(table: string, owner: string | null): MezError {
+  const plugin = owner === null ? 'a plugin' : `the plugin ${owner}`
+  return new MezError(
+    'MEZ_COPY_REFUSED',
+    `the table ${table} has rows of ${plugin} that is not configured, so the target has no such table`,
+    {
+      hint: `Configure ${owner === null ? 'the plugin whose name the table begins with' : `plugins.${owner}`} as when the rows were written, and repeat the command. If nobody needs the rows, delete them on the source instead.`,
+    },
+  )
+}
+
+/** Throws `MEZ_COPY_REFUSED` when the source has rows of a table that the target has not. */
+export async function refuseUnknown(source: Database, target: Database): Promise<void> {
+  const known = new Set((await listTables(target)).map(({ name }) => name))
+  for (const { name } of await listTables(source)) {
+    if (known.has(name)) continue
+    const { rows } = await sql`SELECT 1 FROM ${sql.table(name)} LIMIT 1`.execute(source)
+    if (rows.length > 0) throw tableWithoutPlugin(name, await ownerOf(source, name))
   }
 }
 
@@ -50,8 +72,14 @@ export async function writeDatabase(
       }
       const { table: name, columns } = part
       const table = tables.get(name)
-      if (!table || counts.has(name))
-        throw new MezError('MEZ_BACKUP_UNREADABLE', `the copy has rows of an unexpected table, ${name}`)
+      if (counts.has(name)) throw new MezError('MEZ_BACKUP_UNREADABLE', `the copy has ${name} twice`)
+      if (!table) {
+        // Empty, it can stay behind.
+        store = async () => {
+          throw tableWithoutPlugin(name, null)
+        }
+        continue
+      }
       counts.set(name, 0)
       const into = targetOf(table, columns)
       store = async (rows, text) => {

@@ -1,6 +1,6 @@
 /** The ways to prove names other than TLS-ALPN-01, each in a hub against a real authority; DNS-01 with a real BIND. */
 import { X509Certificate } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { testCertificate } from '@mezite/core/testing'
 import t from 'tap'
@@ -103,6 +103,52 @@ t.test('DNS-01 at a BIND with a TSIG key gets one wildcard certificate for all a
   t.equal(await handshake(ports.tlsPort, hostOf('wiki'), ca), names, 'an app has it at once')
   t.equal((await listed(hub)).length, 1)
   t.strictSame(await bind.txt(proof('apps')), [], 'the records are gone')
+})
+
+t.test('DNS-01 by a program of the operator: present and cleanup for each name, and no shell', async (t) => {
+  const ports = await freePorts()
+  const pebble = await startPebble(ports)
+  t.teardown(() => pebble.close())
+  const folder = t.testdir()
+  const [program, calls] = [join(folder, 'set record'), join(folder, 'calls')]
+  writeFileSync(
+    program,
+    `#!${process.execPath}
+const { appendFileSync } = process.getBuiltinModule('node:fs')
+const [url, calls, action, name, value] = process.argv.slice(2)
+fetch(url + (action === 'present' ? '/set-txt' : '/clear-txt'), {
+  method: 'POST',
+  body: JSON.stringify({ host: name + '.', value }),
+}).then(({ ok, status }) => {
+  if (!ok) throw new Error('HTTP ' + status)
+  appendFileSync(calls, JSON.stringify([action, name, Object.keys(process.env)]) + '\\n')
+})
+`,
+    { mode: 0o755 },
+  )
+  // A shell would take the words apart, and end at the semicolon.
+  const dns = { provider: 'exec', command: [program, pebble.dnsManagement, `${calls}; exit 1`] }
+  const hub = await startHub(ports, acmeOf(pebble, { dns }))
+  t.teardown(() => hub.stop())
+  const ca = await pebble.root()
+  const names = `DNS:*.apps.${ZONE}, DNS:${HUB}`
+  await until(async () => (await handshake(ports.tlsPort, HUB, ca)) === names, 'one certificate for both')
+  await register(hub, 'wiki')
+  t.equal(await handshake(ports.tlsPort, hostOf('wiki'), ca), names, 'an app has it at once')
+  const made = () =>
+    readFileSync(`${calls}; exit 1`, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as [string, string, string[]])
+  const proof = (name: string) => `_acme-challenge.${name}.${ZONE}`
+  await until(() => made().length === 4, 'the records are gone')
+  t.strictSame(
+    made()
+      .map(([action, name]) => `${action} ${name}`)
+      .sort(),
+    ['apps', 'hub'].flatMap((name) => [`cleanup ${proof(name)}`, `present ${proof(name)}`]).sort(),
+  )
+  for (const [, , variables] of made()) t.strictSame(variables, ['PATH'], 'no secrets of the hub')
 })
 
 t.test(

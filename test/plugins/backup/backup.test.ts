@@ -11,6 +11,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Database } from '@mezite/core'
 import {
   createTestAgent,
   createTestHub,
@@ -19,11 +20,13 @@ import {
   startPostgres,
   type TestHub,
 } from '@mezite/core/testing'
+import { sql } from 'kysely'
 import t from 'tap'
 import { stringify } from 'yaml'
 import { openDatabase } from '../../../core/hub/database/database.ts'
 import { memoryLog } from '../../../core/testing/memory-log.ts'
 import type { CopyPart } from '../../../plugins/backup/database/read-rows.ts'
+import { listIndexes } from '../../../plugins/backup/database/tables.ts'
 import { refuseUsed, writeDatabase } from '../../../plugins/backup/database/write-rows.ts'
 import { commands } from '../../../plugins/backup/program.ts'
 import { connect, register } from '../../e2e/resources.ts'
@@ -160,6 +163,16 @@ t.test('a cluster is backed up, moved and restored with everything that people r
     await t.rejects(run(`database move --config ${config} --to mysql://x`), { code: 'MEZ_USAGE_WRONG' })
   })
   await first.stop()
+  // Of COPY's own characters, and of null.
+  const odd = 'a\tb\\nc\nd\re\\N "f" \u{1F511}'
+  const changed = async <T>(database: object, change: (db: Database) => Promise<T>): Promise<T> => {
+    const opened = await openDatabase(database as never, { log: memoryLog().log })
+    return change(opened.db).finally(() => opened.close())
+  }
+  await changed({ driver: 'embedded', dataDir: join(dir, 'own') }, (db) =>
+    sql`INSERT INTO locks (id, kind, target, message, created, expires)
+      VALUES ('odd', 'user', 'nobody', ${odd}, 0.1, 1), ('\\N', 'user', 'nobody', NULL, 0.1, 1)`.execute(db),
+  )
 
   await t.test('fault 46: leaves the target empty when a move is interrupted', async (t) => {
     const target = await openDatabase({ driver: 'postgres', url }, { log: memoryLog().log })
@@ -183,6 +196,22 @@ t.test('a cluster is backed up, moved and restored with everything that people r
     const out = await run(`database move --config ${config} --to ${url}`)
     t.match(out, /Copied [\d,]+ rows.*\nVerified the audit trail/s)
     await t.rejects(run(`database move --config ${config} --to ${url}`), { code: 'MEZ_COPY_REFUSED' })
+    const stored = (db: Database) =>
+      sql`SELECT * FROM locks WHERE target = 'nobody' ORDER BY message`.execute(db).then(({ rows }) => rows)
+    t.strictSame(
+      await changed({ driver: 'postgres', url }, stored),
+      [
+        { id: 'odd', kind: 'user', target: 'nobody', message: odd, created: 0.1, expires: 1 },
+        { id: '\\N', kind: 'user', target: 'nobody', message: null, created: 0.1, expires: 1 },
+      ],
+      'every character, and what is no text',
+    )
+    const indexes = async (db: Database) => (await listIndexes(db)).map(({ table, name }) => [table, name])
+    t.strictSame(
+      await changed({ driver: 'postgres', url }, indexes),
+      await changed({ driver: 'embedded', dataDir: join(dir, 'own') }, indexes),
+      'the indexes are there again',
+    )
     const moved = await own.start({ driver: 'postgres', url })
     t.teardown(() => moved.stop())
     await until(
@@ -205,7 +234,23 @@ t.test('a cluster is backed up, moved and restored with everything that people r
     const back = await settingsFor('back')
     mkdirSync(join(dir, 'back'), { mode: 0o700 })
     copyFileSync(join(dir, 'own', 'encryption-key'), join(dir, 'back', 'encryption-key'))
-    const out = await run(`database move --config ${back.file({ driver: 'postgres', url })} --to embedded`)
+    const move = `database move --config ${back.file({ driver: 'postgres', url })} --to embedded`
+    await changed({ driver: 'postgres', url }, async (db) => {
+      for (const table of ['gone_plugin_migrations', 'gone_plugin_notes'])
+        await sql`CREATE TABLE ${sql.table(table)} (name text PRIMARY KEY)`.execute(db)
+      await sql`INSERT INTO gone_plugin_notes VALUES ('x')`.execute(db)
+    })
+    await t.rejects(
+      run(move),
+      {
+        code: 'MEZ_COPY_REFUSED',
+        message: /gone_plugin_notes has rows of the plugin gone-plugin/,
+        hint: /^Configure plugins\.gone-plugin .* delete them/,
+      },
+      'rows of a plugin that is not configured',
+    )
+    await changed({ driver: 'postgres', url }, (db) => sql`DELETE FROM gone_plugin_notes`.execute(db))
+    const out = await run(move)
     t.match(out, /Copied [\d,]+ rows.*\nVerified the audit trail/s)
     const hub = await back.start(embedded)
     t.teardown(() => hub.stop())
