@@ -1,4 +1,14 @@
-import type { App, Catalog, Pages, PublicNames, SessionLimits, Sessions, User, Users } from '@mezite/core'
+import type {
+  App,
+  Audit,
+  Catalog,
+  Pages,
+  PublicNames,
+  SessionLimits,
+  Sessions,
+  User,
+  Users,
+} from '@mezite/core'
 import type { Adapter, Configuration, KoaContextWithOIDC } from 'oidc-provider'
 import type { AppClients } from './app-clients.ts'
 import type { Grant } from './consent.ts'
@@ -41,6 +51,7 @@ export function configure(deps: {
   readonly publicNames: PublicNames
   readonly sessionLimits: SessionLimits | undefined
   readonly registration: boolean
+  readonly audit: Pick<Audit, 'record'>
   readonly appClients: Pick<AppClients, 'appOf'>
   /** Whether the gate lets the person of the call into all of these apps now; undefined: there is no such app. */
   readonly admits: (apps: readonly (App | undefined)[]) => Promise<boolean>
@@ -157,7 +168,7 @@ export function configure(deps: {
       backchannelLogout: { enabled: true },
       claimsParameter: { enabled: false },
       userinfo: { enabled: true },
-      deviceFlow: devicePages(deps.pages),
+      deviceFlow: devicePages(deps.pages, deps.audit),
       dPoP: { enabled: true, nonceSecret: deps.secrets('dpop') },
       revocation: {
         enabled: true,

@@ -1,7 +1,8 @@
-import { html, type Pages } from '@mezite/core'
+import { type Audit, html, type Pages } from '@mezite/core'
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider'
 import { type Call, calls } from './calls.ts'
 import { programOf } from './program-name.ts'
+import { recordWrongCode } from './refusals.ts'
 import { type Texts, texts } from './texts.ts'
 
 type Markup = Parameters<Pages['render']>[0]['body']
@@ -20,6 +21,7 @@ function hidden(ctx: KoaContextWithOIDC, fields: Readonly<Record<string, string>
  */
 export function devicePages(
   pages: Pick<Pages, 'render' | 'languageOf'>,
+  audit: Pick<Audit, 'record'>,
 ): NonNullable<NonNullable<Configuration['features']>['deviceFlow']> {
   function show(ctx: KoaContextWithOIDC, body: (words: Texts, call: Call) => Markup): void {
     const call = calls.getStore()
@@ -38,6 +40,7 @@ export function devicePages(
     mask: '****-****',
     deviceInfo: () => ({ ip: calls.getStore()?.clientIp, at: Date.now() }),
     userCodeInputSource(ctx, _form, _out, error) {
+      if (error) recordWrongCode(error, audit)
       show(
         ctx,
         (words, { userCode = '' }) => html`<div class="card">

@@ -16,7 +16,11 @@ const STEPS = {
   'introspection.error': 'introspection',
   'revocation.error': 'revocation',
   'registration_create.error': 'registration',
+  'userinfo.error': 'userinfo',
+  'code_verification.error': 'device_code',
 } as const
+/** The library shows the form again for these and reports no event. */
+const WRONG_CODES: readonly string[] = ['NotFoundError', 'ExpiredError', 'AlreadyUsedError']
 
 interface Context {
   readonly oidc: {
@@ -33,11 +37,7 @@ export function recordRefusals(provider: Provider, audit: Pick<Audit, 'record'>)
       (({ oidc }: Context, error: Error) => {
         const reason = reasonOf(error)
         if (NOT_YET.includes(reason)) return
-        const call = calls.getStore()
-        const refused = {
-          ...{ success: false, reason, user: call?.hubSession?.user ?? null },
-          ...{ clientIp: call?.clientIp ?? null, requestId: call?.requestId ?? null },
-        }
+        const refused = refusedCall(reason)
         const detail = detailOf(error)
         if (step === STEPS['registration_create.error'])
           return audit.record({ type: 'client.registered', ...refused, fields: { step, detail } })
@@ -45,6 +45,22 @@ export function recordRefusals(provider: Provider, audit: Pick<Audit, 'record'>)
         audit.record({ type: 'token.issued', ...refused, fields: { client, step, detail } })
       }) as never,
     )
+}
+
+/** Records that a person typed a code which no device waits for. An empty form, and a person who refuses the device, are no such thing. */
+export function recordWrongCode(error: Error, audit: Pick<Audit, 'record'>): void {
+  if (!WRONG_CODES.includes(error.name)) return
+  const fields = { client: null, step: STEPS['code_verification.error'], detail: error.message }
+  audit.record({ type: 'token.issued', ...refusedCall('invalid_request'), fields })
+}
+
+/** Who asked, for the record of a refused request. */
+function refusedCall(reason: string) {
+  const call = calls.getStore()
+  return {
+    ...{ success: false, reason, user: call?.hubSession?.user ?? null },
+    ...{ clientIp: call?.clientIp ?? null, requestId: call?.requestId ?? null },
+  }
 }
 
 const reasonOf = (error: Error): string => {

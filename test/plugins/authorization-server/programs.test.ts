@@ -347,6 +347,14 @@ t.test('S207 a device gets a token after a person types its code, and must not p
   t.notMatch(form.text, '<script>')
   const wrong = await alice.submit(form, /oauth\/device/, { user_code: 'BBBB-BBBB' })
   t.match(wrong.text, 'not valid')
+  const refused = async () => {
+    const all = await hub.api<{ step: string }[]>('GET', '/audit?type=token.issued&reason=invalid_request')
+    return all.filter(({ step }) => step === 'device_code')
+  }
+  await until(async () => (await refused()).length > 0, 'the wrong code is in the audit')
+  const records = await refused()
+  t.match(records, [{ user: 'alice@example.com', detail: 'the code was not found' }])
+  t.notMatch(JSON.stringify(records), 'BBBB')
   const shown = await alice.submit(wrong, /oauth\/device/, { user_code: device.user_code })
   t.match(shown.text, /Test program.*127\.0\.0\.1/s)
   const asked = await alice.submit(shown, /oauth\/device/, { confirm: 'yes' })

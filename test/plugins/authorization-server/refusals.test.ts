@@ -264,6 +264,14 @@ t.test('a token without an audience opens no app, and a granted app always gives
     headers: { authorization: `Bearer ${reader.access_token}` },
   })
   t.match(info, { status: 200, text: /alice@example.com/ })
+  const made = await hub.visitor().fetch(`${hub.signInUrl}/v1/oauth/userinfo`, {
+    headers: { authorization: `Bearer mezite_access_${'x'.repeat(43)}` },
+  })
+  t.equal(made.status, 401)
+  await recorded(
+    'a token that nobody issued',
+    ({ step, reason }) => step === 'userinfo' && reason === 'invalid_token',
+  )
   const named = await ask(await codeFor({ scope: 'openid app' }))
   t.equal(named.status, 200)
   const tokens = JSON.parse(named.text) as Tokens
