@@ -40,6 +40,7 @@ import { texts } from './texts.ts'
 import { createUsage } from './usage.ts'
 
 const MINUTE_MS = 60_000
+const DAY_MS = 86_400_000
 /** Changes after which somebody may no longer be an approver. */
 const PEOPLE_KINDS = ['user', 'role', 'lock', 'grant', 'access-request']
 
@@ -108,6 +109,7 @@ export default defineHubPlugin({
     tap.user.released(sweep.release)
 
     use.jobs.add({ name: 'access-requests-closing', everyMs: MINUTE_MS, run: sweep.record })
+    use.jobs.add({ name: 'access-requests-pruning', everyMs: DAY_MS, run: store.prune })
     let withdrawing: Promise<void> = Promise.resolve()
     use.revisions.onApplied((touched) => {
       if (touched !== null && !PEOPLE_KINDS.some((kind) => touched.has(kind))) return

@@ -7,6 +7,8 @@ export const KIND = 'access-request'
 /** Closed requests stay in memory this long, so that waiting tabs see the outcome and limits count them. */
 const KEPT_MS = 3_600_000
 const MOST_LISTED = 500
+/** Closed requests stay in the database this long, so that a yearly review still shows them; the audit trail keeps their events. */
+const STORED_MS = 400 * 86_400_000
 /** No identity has this as `User.holder`. */
 const NOBODY = ''
 
@@ -28,6 +30,8 @@ export interface RequestStore {
   insert(trx: Transaction, row: RequestRow): Promise<void>
   update(trx: Transaction, id: string, set: Partial<RequestRow>): Promise<void>
   addReview(trx: Transaction, row: ReviewRow): Promise<void>
+  /** Deletes requests, with their reviews, that were closed 400 days ago or earlier. Resolves to what it did. */
+  prune(): Promise<string>
   /** Resolves when the request may have changed, or when the time is over. */
   changed(id: string, waitMs: number, signal: AbortSignal): Promise<void>
 }
@@ -145,6 +149,11 @@ export function createRequestStore(options: {
     },
     async addReview(trx, row) {
       await trx.withTables<RequestTables>().insertInto('access_requests_reviews').values(row).execute()
+    },
+    async prune() {
+      const closed = db.deleteFrom('access_requests').where('closed', '<', clock.now() - STORED_MS)
+      const { numDeletedRows } = await closed.executeTakeFirstOrThrow()
+      return `${numDeletedRows} old requests deleted`
     },
     changed(id, waitMs, signal) {
       const { promise, resolve } = Promise.withResolvers<void>()

@@ -500,3 +500,14 @@ t.test('the dashboard lists requests, and shows on the page of a person which ro
   ])
   t.strictSame(await hub.api('GET', '/dashboard/person-panels/nobody'), [])
 })
+
+t.test('forgets a closed request, with its reviews, after 400 days', async (t) => {
+  const id = await created({}, await person('otto', ['dev']))
+  await call(cat, 'POST', `/access-requests/${id}/deny`, {})
+  const ids = async () => (await hub.api<{ id: string }[]>('GET', '/access-requests')).map((one) => one.id)
+  clock.advance(399 * 24 * HOUR)
+  await hub.ready()
+  t.ok((await ids()).includes(id), 'after 399 days it is there')
+  clock.advance(2 * 24 * HOUR)
+  await until(async () => !(await ids()).includes(id), 'after 401 days it is gone')
+})
