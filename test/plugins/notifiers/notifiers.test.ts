@@ -82,7 +82,7 @@ const shown: Readonly<Record<string, (body: any) => string>> = {
 t.test('the plugin keeps the rules, and its configuration is checked', async (t) => {
   const url = 'https://a.test/'
   const mail = {
-    name: 'the mail notifier delivers',
+    name: 'mail',
     host: 'mail.test',
     from: 'hub@a.test',
     to: ['ops@a.test'],
@@ -246,7 +246,7 @@ t.test('the mail notifier delivers', async (t) => {
     t.teardown(close)
     return { mails, state, close, config: { host: 'localhost', port, ca_file: caFile } }
   }
-  const base = { name: 'the mail notifier delivers', from: 'hub@a.test', to: ['ops@a.test'] }
+  const base = { name: 'mail', from: 'hub@a.test', to: ['ops@a.test'] }
   const at = (config: object) => {
     const host = createTestHost(plugin, { config: { mails: [{ ...base, ...config }] } })
     t.teardown(host.stop)
