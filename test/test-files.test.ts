@@ -4,7 +4,7 @@ import t from 'tap'
 import { runFiles } from './test-files.ts'
 import { TestReport } from './test-report.ts'
 
-t.test('a file that fails and leaves a port open ends soon, and says what was open', async (t) => {
+t.test('a file that fails and leaves a port open ends soon, and names the open handles', async (t) => {
   const file = join(t.testdir(), 'leaves.test.ts')
   const tap = JSON.stringify(import.meta.resolve('tap'))
   writeFileSync(

@@ -57,7 +57,7 @@ export function createDayRetention({ database, retentionRole, key, log, sign }: 
   async function moveStart(end: number): Promise<number> {
     const start = await database.transaction().execute((trx) => readStart(trx, key()))
     if (start.seq >= end - 1) return 0
-    // What is below does not change any more, so that writers wait for the signature only.
+    // Rows below no longer change, so that writers wait for the signature only.
     const chains = await linksBelow(end, start)
     let events = 0
     for (const [hub, { n }] of chains) events += n - (start.chains[hub]?.n ?? 0)
