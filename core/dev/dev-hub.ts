@@ -9,6 +9,7 @@ import { isMezError, printError } from '../kernel/error.ts'
 import { type LoadedPlugin, loadPlugins } from '../loader/plugin-loader.ts'
 import { createLog } from '../log/program-log.ts'
 import { adminClient } from '../program/admin-client.ts'
+import { hubParts } from '../program/hub-parts.ts'
 import { createTestAgent, loadAgent, type TestAgent } from '../testing/test-agent.ts'
 import type { DevHub } from './dev-command.ts'
 import type { DevMessage, DevReport } from './hub-supervisor.ts'
@@ -64,6 +65,7 @@ async function start({ file, agentHalf, agentConfig, secret, dir }: DevHub): Pro
   })
   await mayStart.promise
   const hub = createHub({
+    parts: hubParts,
     config,
     plugins: [
       ...plugins.map((one) => (standardPlugins.includes(one.key) ? one : observed(one))),

@@ -31,10 +31,10 @@ import { createCounts } from './counts.ts'
 import { tokenRoutes } from './enrolment/join-token-routes.ts'
 import { type BrowserServer, type BrowserServerOptions, createBrowserServer } from './http/browser-server.ts'
 import { transportPaths } from './http/transport-paths.ts'
+import type { KeyPair } from './listener/key-pair.ts'
 import { createListener, type Listener } from './listener/listener.ts'
 import { listenOn } from './listener/listening-socket.ts'
 import { guardProtocol } from './listener/protocol-guard.ts'
-import { createRedirectServer } from './listener/redirect-server.ts'
 import { authorityRoutes } from './pki/authority-routes.ts'
 import { type HubServices, hubPartChecks, hubServices, standardProviders } from './plugins.ts'
 import { openRooms, type Rooms, roomMigrations, startRooms } from './rooms.ts'
@@ -42,8 +42,31 @@ import { sessionRoutes } from './sessions/session-routes.ts'
 import { openTransports } from './tunnel/transports.ts'
 import { userRoutes } from './users/user-routes.ts'
 
+/** What the program that runs a hub adds to it. */
+export interface HubParts {
+  /** A certificate for names that neither files nor plugins cover; rejects where such a one may not be used. */
+  developmentCertificate(
+    names: readonly string[],
+    hub: { readonly config: HubConfig; readonly clock: Clock; readonly log: Log },
+  ): Promise<KeyPair>
+  /**
+   * The server of `proxy.redirect_addr`. `originOf` returns the https origin for the value of a `Host` header; `httpChallenge`
+   * the body that a certificate source gives to a challenge for a host, or null.
+   */
+  redirectServer(
+    listenAddr: string,
+    originOf: (host: string) => string,
+    httpChallenge: (host: string, token: string) => string | null,
+  ): {
+    /** `onto` listens on an inherited socket instead of the address. */
+    listen(onto?: (server: Server) => Promise<unknown>): Promise<unknown>
+    close(): Promise<void>
+  }
+}
+
 /** The inputs of a hub. */
 export interface HubOptions {
+  readonly parts: HubParts
   readonly config: HubConfig
   readonly plugins: readonly LoadedPlugin[]
   readonly log: Log
@@ -144,7 +167,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   ])
   const { redirectListen, shutdownDelayMs } = config.proxy
   if (redirectListen) {
-    const redirect = createRedirectServer(
+    const redirect = options.parts.redirectServer(
       formatAddress(redirectListen),
       browsers.router.originOf,
       rooms.certificates.httpChallenge,

@@ -33,7 +33,6 @@ import { createVerification } from './access/verification.ts'
 import { createAudit } from './audit/audit.ts'
 import { createCatalog } from './catalog/catalog.ts'
 import { catalogMigrations } from './catalog/migrations.ts'
-import { formatAddress } from './config/address.ts'
 import type { HubConfig } from './config/hub-config.ts'
 import type { createCounts } from './counts.ts'
 import { prepareDataDir } from './database/data-dir.ts'
@@ -41,6 +40,7 @@ import { openDatabase } from './database/database.ts'
 import { createEnrolment } from './enrolment/enrolment.ts'
 import { createJoinAcceptor } from './enrolment/join-acceptor.ts'
 import { createJoinTokens } from './enrolment/join-tokens.ts'
+import type { HubParts } from './hub.ts'
 import { createHubState } from './hub-state.ts'
 import { createJobs } from './jobs/jobs.ts'
 import { jobsMigrations } from './jobs/migrations.ts'
@@ -77,6 +77,7 @@ export const roomMigrations: readonly Migrations[] = [
 
 /** Dependencies of the rooms of one hub, other than each other. */
 export interface RoomsOptions {
+  readonly parts: Pick<HubParts, 'developmentCertificate'>
   readonly config: HubConfig
   readonly instanceId: string
   readonly hubVersion: string
@@ -112,9 +113,7 @@ export async function openRooms(options: RoomsOptions) {
     main: proxy.httpsKeypair,
     apps: proxy.appsKeypair,
     sources: () => kernel.slot(certificateSources),
-    listenAddr: formatAddress(proxy.listen),
-    allowDevelopment: proxy.developmentCertificate,
-    dataDir,
+    develop: (names) => options.parts.developmentCertificate(names, { config, clock, log }),
   })
   onClose(() => certificates.close())
 

@@ -31,10 +31,14 @@ process.exitCode = await runCli({
     }
     process.on('uncaughtException', die)
     process.on('unhandledRejection', die)
-    const { createHub } = await import('../hub/hub.ts')
+    const [{ createHub }, { hubParts }] = await Promise.all([
+      import('../hub/hub.ts'),
+      import('./hub-parts.ts'),
+    ])
     const group = member === undefined ? undefined : await joinGroup(Number(member) - 1, log)
     const { plugins } = loaded
-    const hub = createHub({ config: withoutDelay(loaded.config), plugins, log, ...(group && { group }) })
+    const config = withoutDelay(loaded.config)
+    const hub = createHub({ parts: hubParts, config, plugins, log, ...(group && { group }) })
     let signals = 0
     const stopped = new Promise<NodeJS.Signals>((resolve) => {
       const onSignal = (signal: NodeJS.Signals) => {

@@ -14,7 +14,7 @@ import type { Address, HubConfig } from '../hub/config/hub-config.ts'
 import { readKeyPair } from '../hub/listener/key-pair.ts'
 import { MezError, messageOf } from '../kernel/error.ts'
 import { version } from '../loader/runtime-check.ts'
-import { adminClient } from './admin-client.ts'
+import { ApiError, adminClient } from './admin-client.ts'
 import type { ProgramCommand } from './index.ts'
 
 const HELP = `Usage: mezhub doctor --config FILE
@@ -257,7 +257,10 @@ interface Status {
 
 /** Null if no hub runs on the data directory. */
 function runningStatus({ dataDir }: HubConfig): Promise<Status | null> {
-  return adminClient(join(dataDir, 'admin.sock'))<Status>('GET', '/status').catch(() => null)
+  return adminClient(join(dataDir, 'admin.sock'))<Status>('GET', '/status').catch((error) =>
+    // It runs, without the plugin admin-api.
+    error instanceof ApiError && error.status === 404 ? { attention: null, jobs: null } : null,
+  )
 }
 
 async function* agents({ dataDir }: HubConfig): AsyncGenerator<Finding> {

@@ -196,10 +196,11 @@ async function firstLogins(
   const anywhere = { host: '127.0.0.1', port: 0 }
   const proxy = { ...config.proxy, listen: anywhere, redirectListen: null, shutdownDelayMs: 0 }
   const hidden = { ...config, proxy, diagnostics: { listen: anywhere }, shutdownGraceMs: 0 }
-  const { createHub } = await import('../hub/hub.ts')
+  const [{ createHub }, { hubParts }] = await Promise.all([import('../hub/hub.ts'), import('./hub-parts.ts')])
   // An authority could not reach the hidden port: what it orders must wait for the first start.
   const silent = plugins.filter(({ key }) => key !== 'acme')
   const hub = createHub({
+    parts: hubParts,
     config: hidden,
     plugins: silent,
     log: createLog({ level: 'error', format: 'text' }),

@@ -15,6 +15,7 @@ import { openRooms } from '../hub/rooms.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { version } from '../loader/runtime-check.ts'
 import { createLog } from '../log/program-log.ts'
+import { hubParts } from './hub-parts.ts'
 
 /** The database of a cluster, opened without starting a hub. */
 export interface OfflineCluster {
@@ -48,6 +49,7 @@ export async function openOffline(
     const counts = createCounts(log)
     const kernel = hubKernel({ plugins, log }, systemClock, counts.slowTap)
     const rooms = await openRooms({
+      parts: hubParts,
       ...{ config, plugins, log, kernel, counts, hubVersion },
       clock: systemClock,
       instanceId: uuidv7(),

@@ -94,14 +94,16 @@ async function launch(dir: string, options: TestHubOptions, remove: () => Promis
   const dataDir = join(dir, 'data')
   await writeFile(file, stringify(settings(await freePort(), dataDir, options.config)), { mode: 0o600 })
   // Loaded here, because most of this package does not need a hub.
-  const [{ loadConfig }, { createHub }] = await Promise.all([
+  const [{ loadConfig }, { createHub }, { hubParts }] = await Promise.all([
     import('../hub/config/config-loader.ts'),
     import('../hub/hub.ts'),
+    import('../program/hub-parts.ts'),
   ])
   // Environment variables of the machine must not affect a test.
   const { config, plugins } = await loadConfig({ file, env: {} })
   const { log, lines } = memoryLog()
   const hub = createHub({
+    parts: hubParts,
     config,
     plugins: [...plugins, ...(options.plugins ?? []).map(asLoaded)],
     log,

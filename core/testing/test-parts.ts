@@ -4,8 +4,8 @@ import type { ServerCertificate } from '../api/certificates.ts'
 import type { SecretBox } from '../api/secret-box.ts'
 import { operator } from '../hub/api-server/admin-socket.ts'
 import { makeEvent } from '../hub/audit/event-factory.ts'
-import { issueCertificate } from '../hub/listener/development-certificate.ts'
 import { createSecretBox } from '../hub/secrets/secret-box.ts'
+import { issueCertificate } from '../program/development-certificate.ts'
 
 /** A stand-in for the service `secretBox`. A box opens what another one sealed only if both have the same key of 32 bytes. */
 export const testSecretBox = (key: Buffer = randomBytes(32)): SecretBox => createSecretBox(key)

@@ -10,8 +10,8 @@ import {
 } from 'node:tls'
 import t from 'tap'
 import { connectOutbound, outboundProxy } from '../../agent/outbound-connection.ts'
-import { developmentCertificate } from '../../core/hub/listener/development-certificate.ts'
 import { systemClock } from '../../core/kernel/clock.ts'
+import { developmentCertificate } from '../../core/program/development-certificate.ts'
 
 const PROXY = 'http://proxy.example:3128'
 const uses = (env: NodeJS.ProcessEnv, host: string, port = 443) => outboundProxy({ host, port }, env) !== null

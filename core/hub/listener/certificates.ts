@@ -6,7 +6,6 @@ import { MezError } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { rarely } from '../limits/log-throttle.ts'
 import { type CertificateFiles, openCertificateFiles } from './certificate-files.ts'
-import { developmentCertificate, developmentFiles } from './development-certificate.ts'
 import { type KeyPair, type KeyPairFiles, makeKeyPair, namesHost } from './key-pair.ts'
 
 const DAY_MS = 24 * 3_600_000
@@ -21,11 +20,8 @@ export interface CertificatesOptions {
   readonly apps: KeyPairFiles | null
   /** The sources of plugins; not read before `open`. */
   readonly sources?: () => readonly CertificateSource[]
-  /** `proxy.listen_addr`: on loopback a development certificate is always allowed. */
-  readonly listenAddr: string
-  /** `proxy.development_certificate`. */
-  readonly allowDevelopment?: boolean
-  readonly dataDir: string
+  /** Makes or finds a certificate when no file and no source covers these names; rejects where none may be used. */
+  readonly develop: (names: readonly string[]) => Promise<KeyPair>
   readonly log: Log
   readonly clock?: Clock
   /** How often the files are checked, in milliseconds. */
@@ -66,7 +62,7 @@ export interface Certificates {
 
 /** Chooses the certificate for each server name among the files of the configuration and the sources of plugins. */
 export function createCertificates(options: CertificatesOptions): Certificates {
-  const { publicNames, log, clock = systemClock, dataDir } = options
+  const { publicNames, log, clock = systemClock } = options
   const hosts = [publicNames.hubOrigin, publicNames.signInOrigin].map((origin) => new URL(origin).hostname)
   const appsDomain = publicNames.appsDomain?.toLowerCase() ?? null
   const warnRarely = rarely(log)
@@ -164,10 +160,7 @@ export function createCertificates(options: CertificatesOptions): Certificates {
       const uncovered = hosts.filter((host) => responsible(host) === undefined)
       if (main === null && uncovered.length > 0) {
         const domain = appsDomain === null || sources.length > 0 ? [] : [appsDomain]
-        mayDevelop(options, [...uncovered, ...domain])
-        const names = new Set([...uncovered, ...domain.map((name) => `*.${name}`)])
-        developed = await developmentCertificate(dataDir, [...names], clock)
-        log.warn(`development certificate in use; clients must trust ${dataDir}/${developmentFiles.ca}`)
+        developed = await options.develop([...new Set([...uncovered, ...domain.map((name) => `*.${name}`)])])
       }
       const shown = appsDomain === null ? null : configured(`any.${appsDomain}`)
       // A source may cover single apps.
@@ -227,13 +220,4 @@ export function checkAppNames({ sans }: KeyPair, appsDomain: string): void {
   const names = sans.join(', ') || 'no name'
   const message = `the certificate covers neither *.${appsDomain} nor any host below it, only ${names}`
   throw new MezError('MEZ_CERTIFICATE_NAMES', message)
-}
-
-function mayDevelop({ listenAddr, allowDevelopment }: CertificatesOptions, names: readonly string[]): void {
-  const loopback = /^(127(\.\d{1,3}){3}|\[::1\]|localhost):\d+$/.test(listenAddr)
-  if (allowDevelopment || loopback || names.every((name) => /(^|\.)localhost$/i.test(name))) return
-  throw new MezError(
-    'MEZ_CERTIFICATE_MISSING',
-    `a development certificate does not protect ${listenAddr} for ${names.join(', ')}`,
-  )
 }

@@ -11,8 +11,10 @@ import { createBrowserServer } from '../../../core/hub/http/browser-server.ts'
 import type { Refusal } from '../../../core/hub/http/refusal.ts'
 import { createCertificates } from '../../../core/hub/listener/certificates.ts'
 import { createListener, type ListenerOptions } from '../../../core/hub/listener/listener.ts'
+import { systemClock } from '../../../core/kernel/clock.ts'
 import { createErrorPages } from '../../../core/pages/error-pages.ts'
 import { createPages } from '../../../core/pages/pages.ts'
+import { developmentCertificate } from '../../../core/program/development-certificate.ts'
 import { quietLog } from '../listener/quiet-log.ts'
 
 export const names: PublicNames = {
@@ -51,8 +53,7 @@ export async function startWeb(
     publicNames: names,
     main: null,
     apps: null,
-    listenAddr: '127.0.0.1:0',
-    dataDir,
+    develop: (sans) => developmentCertificate(dataDir, sans, systemClock),
     log,
   })
   await certificates.open()

@@ -3,14 +3,11 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { loadConfig, readConfig } from '../../../core/hub/config/config-loader.ts'
-import {
-  developmentCertificate,
-  developmentFiles,
-} from '../../../core/hub/listener/development-certificate.ts'
 import { readEncryptionKey } from '../../../core/hub/secrets/encryption-key.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import { MezError } from '../../../core/kernel/error.ts'
 import { secretVariable } from '../../../core/loader/secret-variable.ts'
+import { developmentCertificate, developmentFiles } from '../../../core/program/development-certificate.ts'
 import { root } from '../../read-imports.ts'
 
 const OFFICE_HOURS = join(import.meta.dirname, '../../../examples/office-hours')

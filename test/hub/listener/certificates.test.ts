@@ -19,11 +19,13 @@ import { testCertificate } from '@mezite/core/testing'
 import t from 'tap'
 import type { CertificateSource } from '../../../core/api/certificates.ts'
 import { type CertificatesOptions, createCertificates } from '../../../core/hub/listener/certificates.ts'
+import { createListener } from '../../../core/hub/listener/listener.ts'
 import {
+  certificateForDevelopment,
+  type DevelopmentOptions,
   developmentCertificate,
   developmentFiles,
-} from '../../../core/hub/listener/development-certificate.ts'
-import { createListener } from '../../../core/hub/listener/listener.ts'
+} from '../../../core/program/development-certificate.ts'
 import { until } from '../../until.ts'
 import { names } from '../api-server/start-web.ts'
 import { quietLog } from './quiet-log.ts'
@@ -41,16 +43,21 @@ async function pair(label: string, ...sans: string[]) {
   return { certFile: join(dir, developmentFiles.cert), keyFile: join(dir, developmentFiles.key) }
 }
 
-async function make(options: Partial<CertificatesOptions>, lines: string[] = []) {
+async function make(
+  options: Partial<CertificatesOptions & Omit<DevelopmentOptions, 'log'>>,
+  lines: string[] = [],
+) {
+  const log = quietLog(lines)
+  const { listenAddr = '127.0.0.1:0', dataDir = join(root, 'data'), allowed = false, ...rest } = options
+  const { clock = systemClock } = rest
   const certificates = createCertificates({
     publicNames: names,
     main: null,
     apps: null,
-    listenAddr: '127.0.0.1:0',
-    dataDir: join(root, 'data'),
-    log: quietLog(lines),
+    develop: (sans) => certificateForDevelopment(sans, { listenAddr, dataDir, allowed, clock, log }),
+    log,
     reloadMs: 50,
-    ...options,
+    ...rest,
   })
   await certificates.open()
   return certificates
@@ -92,7 +99,7 @@ t.test('the development certificate is limited to loopback unless more is reques
   const real = { publicNames, listenAddr: '0.0.0.0:3080', dataDir: join(root, 'real') }
   await t.rejects(make(real), { code: 'MEZ_CERTIFICATE_MISSING' })
   await t.rejects(make({ ...real, listenAddr: '127.0.0.1.evil.test:1' }), { code: 'MEZ_CERTIFICATE_MISSING' })
-  for (const more of [{ allowDevelopment: true }, { listenAddr: '127.0.0.1:1' }, { publicNames: names }]) {
+  for (const more of [{ allowed: true }, { listenAddr: '127.0.0.1:1' }, { publicNames: names }]) {
     const certificates = await make({ ...real, ...more })
     certificates.close()
   }

@@ -6,10 +6,7 @@ import { join } from 'node:path'
 import { type ConnectionOptions, connect } from 'node:tls'
 import { systemClock } from '@mezite/core/protocol'
 import t from 'tap'
-import {
-  developmentCertificate,
-  developmentFiles,
-} from '../../../core/hub/listener/development-certificate.ts'
+import { developmentCertificate, developmentFiles } from '../../../core/program/development-certificate.ts'
 import { startWeb } from '../api-server/start-web.ts'
 
 t.test('a protocol requires a certificate of its authority and resumes no session', async (t) => {

@@ -15,8 +15,10 @@ import {
   SubjectKeyIdentifierExtension,
   X509CertificateGenerator,
 } from '@peculiar/x509'
-import type { Clock } from '../../kernel/clock.ts'
-import { type KeyPair, makeKeyPair, namesHost } from './key-pair.ts'
+import { type KeyPair, makeKeyPair, namesHost } from '../hub/listener/key-pair.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { MezError } from '../kernel/error.ts'
+import type { Log } from '../kernel/log.ts'
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const DAY_MS = 86_400_000
@@ -30,6 +32,37 @@ export const developmentFiles = {
   /** The authority that clients must trust. */
   ca: 'development-ca.pem',
 } as const
+
+/** Where a hub may use a development certificate, and where it keeps it. */
+export interface DevelopmentOptions {
+  readonly dataDir: string
+  /** `proxy.listen_addr`: on loopback it is always allowed. */
+  readonly listenAddr: string
+  /** `proxy.development_certificate`. */
+  readonly allowed: boolean
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/**
+ * The development certificate of a hub for the names, wildcards included. Rejects with `MEZ_CERTIFICATE_MISSING` where it
+ * would protect nobody: on an address of the network, for names that are not below `.localhost`.
+ */
+export async function certificateForDevelopment(
+  names: readonly string[],
+  { dataDir, listenAddr, allowed, clock, log }: DevelopmentOptions,
+): Promise<KeyPair> {
+  const plain = names.map((name) => name.replace(/^\*\./, ''))
+  const loopback = /^(127(\.\d{1,3}){3}|\[::1\]|localhost):\d+$/.test(listenAddr)
+  if (!allowed && !loopback && !plain.every((name) => /(^|\.)localhost$/i.test(name)))
+    throw new MezError(
+      'MEZ_CERTIFICATE_MISSING',
+      `a development certificate does not protect ${listenAddr} for ${plain.join(', ')}`,
+    )
+  const pair = await developmentCertificate(dataDir, names, clock)
+  log.warn(`development certificate in use; clients must trust ${dataDir}/${developmentFiles.ca}`)
+  return pair
+}
 
 /**
  * A certificate for development, kept in `dataDir` across restarts, and renewed 30 days before it expires or when the

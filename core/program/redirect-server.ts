@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { listen } from '../../log/listening-port.ts'
-import { parsePublicAddress } from '../config/address.ts'
+import { parsePublicAddress } from '../hub/config/address.ts'
+import { listen } from '../log/listening-port.ts'
 
 /** `proxy.redirect_addr`: plain HTTP on a separate port, which only redirects to https. */
 export interface RedirectServer {
