@@ -31,7 +31,7 @@ import { createCounts } from './counts.ts'
 import { tokenRoutes } from './enrolment/join-token-routes.ts'
 import { type BrowserServer, type BrowserServerOptions, createBrowserServer } from './http/browser-server.ts'
 import { transportPaths } from './http/transport-paths.ts'
-import type { KeyPair } from './listener/key-pair.ts'
+import type { HubParts } from './hub-parts.ts'
 import { createListener, type Listener } from './listener/listener.ts'
 import { listenOn } from './listener/listening-socket.ts'
 import { guardProtocol } from './listener/protocol-guard.ts'
@@ -41,28 +41,6 @@ import { openRooms, type Rooms, roomMigrations, startRooms } from './rooms.ts'
 import { sessionRoutes } from './sessions/session-routes.ts'
 import { openTransports } from './tunnel/transports.ts'
 import { userRoutes } from './users/user-routes.ts'
-
-/** What the program that runs a hub adds to it. */
-export interface HubParts {
-  /** A certificate for names that neither files nor plugins cover; rejects where such a one may not be used. */
-  developmentCertificate(
-    names: readonly string[],
-    hub: { readonly config: HubConfig; readonly clock: Clock; readonly log: Log },
-  ): Promise<KeyPair>
-  /**
-   * The server of `proxy.redirect_addr`. `originOf` returns the https origin for the value of a `Host` header; `httpChallenge`
-   * the body that a certificate source gives to a challenge for a host, or null.
-   */
-  redirectServer(
-    listenAddr: string,
-    originOf: (host: string) => string,
-    httpChallenge: (host: string, token: string) => string | null,
-  ): {
-    /** `onto` listens on an inherited socket instead of the address. */
-    listen(onto?: (server: Server) => Promise<unknown>): Promise<unknown>
-    close(): Promise<void>
-  }
-}
 
 /** The inputs of a hub. */
 export interface HubOptions {
