@@ -1,6 +1,10 @@
 /** Requests for access: who may ask, who may approve, what a grant does, and every race between them. */
 import { Agent } from 'node:https'
+import { fakeClock } from '@mezite/core/testing'
 import t from 'tap'
+import { type RequestTables, requestMigrations } from '../../../plugins/access-requests/migrations.ts'
+import { createRequestStore } from '../../../plugins/access-requests/store.ts'
+import { openTestDatabase } from '../../hub/database/stores.ts'
 import { until } from '../../until.ts'
 import type { Holder } from '../webauthn/key-hub.ts'
 import { type Said, startRequestHub } from './start-request-hub.ts'
@@ -502,12 +506,35 @@ t.test('the dashboard lists requests, and shows on the page of a person which ro
 })
 
 t.test('forgets a closed request, with its reviews, after 400 days', async (t) => {
-  const id = await created({}, await person('otto', ['dev']))
-  await call(cat, 'POST', `/access-requests/${id}/deny`, {})
-  const ids = async () => (await hub.api<{ id: string }[]>('GET', '/access-requests')).map((one) => one.id)
-  clock.advance(399 * 24 * HOUR)
-  await hub.ready()
-  t.ok((await ids()).includes(id), 'after 399 days it is there')
-  clock.advance(2 * 24 * HOUR)
-  await until(async () => !(await ids()).includes(id), 'after 401 days it is gone')
+  const { db, close } = await openTestDatabase([requestMigrations])
+  t.teardown(() => close())
+  const time = fakeClock()
+  const store = createRequestStore({
+    ...{ database: db, clock: time },
+    revisions: { addView() {}, onApplied: () => () => {} },
+  })
+  const kept = async () => (await store.list()).map(({ id, reviews }) => [id, reviews.length])
+  const row = {
+    ...{ user_name: 'ann', user_key: 'ann', holder: null, role: 'oncall', via: 'dev', app: null },
+    ...{ app_name: null, reason: 'x', duration: HOUR, approvals: 1, break_glass: false, path: null },
+    ...{ created: time.now(), expires: time.now() + HOUR, grant_id: null, until: null, used: null },
+  }
+  const review = { reviewer: 'cat', reviewer_name: 'cat', approves: false, reason: null, confirmed: null }
+  await db.transaction().execute(async (trx) => {
+    await store.insert(trx, { ...row, id: 'denied', state: 'denied', closed: time.now(), language: 'en' })
+    await store.insert(trx, { ...row, id: 'open', state: 'pending', closed: null, language: 'en' })
+    for (const request of ['denied', 'open'])
+      await store.addReview(trx, { ...review, request, time: time.now() })
+  })
+  time.advance(399 * 24 * HOUR)
+  t.equal(await store.prune(), '0 old requests deleted')
+  time.advance(2 * 24 * HOUR)
+  t.equal(await store.prune(), '1 old requests deleted')
+  t.strictSame(await kept(), [['open', 1]])
+  const reviews = await db
+    .withTables<RequestTables>()
+    .selectFrom('access_requests_reviews')
+    .selectAll()
+    .execute()
+  t.equal(reviews.length, 1)
 })
