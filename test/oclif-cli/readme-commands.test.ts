@@ -49,7 +49,6 @@ const OF_OTHERS: Readonly<Record<string, string>> = {
   apt: 'installs a package on the machine; packaging/packages.test.ts installs it with dpkg in a folder',
   systemctl: 'starts services of the machine; log/service-install.test.ts checks the units',
   docker: 'needs a container engine; packaging/packages.test.ts checks what the images run',
-  chown: 'needs root and a user of the machine',
   rm: 'removes the data of an installation',
   ln: 'switches the version of an installation',
   mv: 'switches the version of an installation',

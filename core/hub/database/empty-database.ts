@@ -2,6 +2,7 @@ import { createReadStream, existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { buffer, text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { constants, createZstdDecompress, zstdCompress } from 'node:zlib'
@@ -54,8 +55,8 @@ export async function unpackEmptyDatabase(file: string, folder: string): Promise
   // The reader gets the same error.
   done.catch(() => {})
   const bytes = reader(unpacked)
-  const length = Buffer.concat(await Array.fromAsync(bytes(HEADER_BYTES))).readUInt32BE()
-  const list = Buffer.concat(await Array.fromAsync(bytes(length))).toString()
+  const length = (await buffer(bytes(HEADER_BYTES))).readUInt32BE()
+  const list = await text(bytes(length))
   for (const [path, length] of JSON.parse(list) as readonly Entry[]) {
     if (length === undefined) await mkdir(join(folder, path), { recursive: true, mode: 0o700 })
     else await writeFile(join(folder, path), bytes(length), { mode: 0o600 })
