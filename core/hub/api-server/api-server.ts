@@ -205,7 +205,8 @@ const HANDLER_MS = 60_000
 
 /**
  * Responds 503 `handler_timeout`, and logs an error with the route, if a handler has not sent anything after 60 s or its
- * route's `config.deadlineMs`. A response that has started is cut, and logged, when it stands still for this time.
+ * route's `config.deadlineMs`. A response that has started is cut when it stands still for this time, and logged if its route has
+ * not ended it.
  */
 function limitHandlers(app: FastifyInstance, log: Log): void {
   app.addHook('onRoute', (route) => {
@@ -216,6 +217,8 @@ function limitHandlers(app: FastifyInstance, log: Log): void {
       const { raw } = reply
       const timer = setTimeout(() => {
         if (raw.destroyed) return
+        // The route has ended it: the client does not read, or the connection owes it an earlier response.
+        if (raw.writableEnded) return void raw.destroy()
         const fields = { request_id: request.id, route: `${String(method)} ${url}`, waited_ms: waitMs }
         if (reply.sent || raw.headersSent) {
           log.error(fields, 'a route began a response and did not end it')

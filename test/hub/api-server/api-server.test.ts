@@ -76,6 +76,7 @@ const late: WebRoutes = {
     })
     app.get('/waits', { config: { ...config, deadlineMs: 0 } }, () => new Promise(() => {}))
     app.get('/moved', { config }, async (_request, reply) => reply.redirect('/late/elsewhere'))
+    app.get('/whole', { config }, async () => 'the whole response')
     app.get('/hijacked', { config }, (_request, reply) => {
       reply.hijack()
       reply.raw.write('begun')
@@ -119,6 +120,23 @@ t.test(
     t.match(await hub.ask('GET', '/late/stream'), { status: 200, text: /begun[\s\S]* done/ })
   },
 )
+
+t.test('a response that its client does not read is cut, and no error of its route', async (t) => {
+  const hub = await startWeb([late])
+  t.teardown(hub.stop)
+  const session = hub.openHttp2({ initialWindowSize: 0 })
+  t.teardown(() => session.destroy())
+  const unread = session.request({ ':path': '/late/whole' })
+  unread.on('error', () => {})
+  const [{ ':status': status }] = await once(unread, 'response')
+  t.equal(status, 200)
+  unread.resume()
+  await once(unread, 'close')
+  t.strictSame(
+    hub.lines.filter((line) => line.includes('did not end it')),
+    [],
+  )
+})
 
 t.test('N169 a client that leaves over HTTP/2 during a look-up of its cookie frees its place', async (t) => {
   const lookUp = Promise.withResolvers<null>()

@@ -1,5 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2'
+import { type ClientHttp2Session, connect as connectHttp2, type Settings } from 'node:http2'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
@@ -98,13 +98,14 @@ export async function startWeb(
   const { port } = await theFront.listen()
   const ca = readFileSync(join(dataDir, 'development-ca.pem'), 'utf8')
   /** An HTTP/2 connection to the hub's own host. */
-  const openHttp2 = (): ClientHttp2Session => {
+  const openHttp2 = (settings: Settings = {}): ClientHttp2Session => {
     const host = 'hub.mezite.localhost'
     const session = connectHttp2(`https://${host}`, {
       host: '127.0.0.1',
       port,
       servername: host,
       ca,
+      settings,
     } as never)
     session.on('error', () => {})
     return session
