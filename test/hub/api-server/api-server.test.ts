@@ -58,15 +58,16 @@ const late: WebRoutes = {
   async routes(app) {
     const config = { access: 'public', deadlineMs: 50 } as const
     app.get('/hangs', { config }, () => new Promise(() => {}))
-    app.get('/stream', { config }, async (_request, reply) => {
+    // Longer than its deadline as a whole, and far shorter between two pieces, also on a busy machine.
+    app.get('/stream', { config: { ...config, deadlineMs: 1_000 } }, async (_request, reply) => {
       const stream = new PassThrough()
       let writes = 0
       const timer = setInterval(() => {
         stream.write('begun')
-        if (++writes < 6) return
+        if (++writes < 7) return
         clearInterval(timer)
         stream.end(' done')
-      }, 20)
+      }, 200)
       return reply.type('text/plain').send(stream)
     })
     app.get('/stands-still', { config }, async (_request, reply) => {
