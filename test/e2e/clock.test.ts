@@ -143,7 +143,9 @@ t.test('fault 29: a clock that is set back by three hours extends no session', a
   setClock('-3h')
   t.equal(await settled(steady), 200)
   t.ok(near(await skew(steady), -10_800))
-  await until(async () => (await ask(short)).status === 401, 'it ends by the monotonic clock')
+  // A request that is under way when the session ends is cut.
+  const ended = () => ask(short).then(({ status }) => status === 401)
+  await until(() => ended().catch(() => false), 'it ends by the monotonic clock')
   const livedMs = watch.took()
   t.ok(livedMs < 30_000, `after ${livedMs} ms`)
   setClock('+0')
