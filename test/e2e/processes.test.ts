@@ -71,11 +71,12 @@ const metric = async (line: string): Promise<number> => {
       .at(-1) ?? 0,
   )
 }
-/** Both processes run, and get connections. */
+/** Both processes run, get connections, and reach the agent. */
 const complete = () =>
   until(async () => {
     const before = new Set((await recorded()).map(({ id }) => id))
-    for (let n = 0; n < 8; n++) await visitor.fetch(app, { headers: { accept: 'application/json' } })
+    for (let n = 0; n < 8; n++)
+      if ((await visitor.fetch(app, { headers: { accept: 'application/json' } })).status !== 200) return false
     // Not the numbers of events: the trail shows the last thousand, whose number stays the same under traffic.
     const serving = new Set((await recorded()).filter(({ id }) => !before.has(id)).map((event) => event.hub))
     return (await hubs()).filter((id) => serving.has(id)).length === 2
@@ -84,7 +85,7 @@ const complete = () =>
 const recorded = () => api<{ id: string; hub: string }[]>('GET', '/audit?type=app.request&limit=1000')
 
 t.test('two processes serve one port, and each has a link of the agent', async (t) => {
-  t.equal((await visitor.open(app)).status, 200)
+  await until(async () => (await visitor.open(app)).status === 200, 'the agent has a link to the process')
   await complete()
   t.equal(pids().length, 2)
   t.match(await api('GET', '/status'), { agents: 1, attention: [] }, 'one status')
