@@ -72,15 +72,16 @@ const metric = async (line: string): Promise<number> => {
   )
 }
 /** Both processes run, get connections, and reach the agent. */
-const complete = () =>
-  until(async () => {
-    const before = new Set((await recorded()).map(({ id }) => id))
+async function complete(): Promise<void> {
+  const before = new Set((await recorded()).map(({ id }) => id))
+  await until(async () => {
     for (let n = 0; n < 8; n++)
       if ((await visitor.fetch(app, { headers: { accept: 'application/json' } })).status !== 200) return false
     // Not the numbers of events: the trail shows the last thousand, whose number stays the same under traffic.
     const serving = new Set((await recorded()).filter(({ id }) => !before.has(id)).map((event) => event.hub))
     return (await hubs()).filter((id) => serving.has(id)).length === 2
   }, 'both processes serve')
+}
 /** The newest requests of the audit trail. */
 const recorded = () => api<{ id: string; hub: string }[]>('GET', '/audit?type=app.request&limit=1000')
 
