@@ -80,9 +80,12 @@ export function createChainWriter(writer: string): ChainWriter {
         if (split === null) others.push(line)
         else requests.push({ ...line, ...split })
       })
-      const [reserved] = (await run(`SELECT setval('${SEQUENCE}', nextval('${SEQUENCE}') + $1 - 1) AS seq`, [
-        texts.length,
-      ])) as { seq: number }[]
+      // In a copy of the database the sequence may be behind: a copy knows the numbers of texts, not those of requests.
+      const [reserved] = (await run(
+        `SELECT setval('${SEQUENCE}', greatest(nextval('${SEQUENCE}'),
+          (SELECT coalesce(max(seq), 0) + 1 FROM audit_database_chains)) + $1 - 1) AS seq`,
+        [texts.length],
+      )) as { seq: number }[]
       const seq = Number(reserved?.seq)
       const before = [seq - texts.length, link.n - texts.length]
       if (others.length > 0) await insertTexts(run, hub, before, others)

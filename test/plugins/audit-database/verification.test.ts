@@ -253,6 +253,22 @@ async function tampering(t: Tap, store: Store): Promise<void> {
     }
   })
 
+  await t.test('fault 46 a copied trail, whose sequence may be behind, gives no number twice', async (t) => {
+    await fill()
+    await trail.write(['/1', '/2', '/3'].map((path) => requested(path)))
+    // A copy continues the numbers of the table that owns the sequence.
+    await sql`SELECT setval('audit_database_events_seq_seq', (SELECT max(seq) FROM audit_database_texts))`.execute(
+      db,
+    )
+    await trail.write([made('a', 'started')])
+    await trail.write([requested('/4')])
+    t.match(await verify(), { ok: true })
+    const { rows } = await sql`SELECT count(*)::int AS events, count(DISTINCT seq)::int AS numbers
+      FROM audit_database_events WHERE hub = 'a'`.execute(db)
+    const [{ events, numbers }] = rows as [{ events: number; numbers: number }]
+    t.equal(numbers, events)
+  })
+
   await t.test('a hub of the version before reads and writes the trail beside newer ones', async (t) => {
     await fill()
     await trail.write([requested('/new')])
