@@ -335,7 +335,10 @@ t.test('S207 a device gets a token after a person types its code, and must not p
     })
   t.match(await poll(), { status: 400, text: /authorization_pending/ })
   // A busy machine may take longer for a call than a program has to wait.
-  await until(async () => /slow_down/.test((await poll()).text), 'who asks at once again is told to wait')
+  await until(
+    async () => /slow_down/.test((await poll()).text),
+    'a device that polls again at once gets slow_down',
+  )
   const stranger = await hub.visitor().fetch(device.verification_uri_complete)
   t.match(
     stranger,
