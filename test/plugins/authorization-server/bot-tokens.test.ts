@@ -102,6 +102,7 @@ t.test('S203 S209 a caller that is not the robot, or may not open the app, gets 
   const used = await byKey()
   t.equal((await given(used)).status, 200)
   const none = 'eyJhbGciOiJub25lIn0'
+  const wrong = `${secret.startsWith('A') ? 'B' : 'A'}${secret.slice(1)}`
   const cases: readonly (readonly [string, Readonly<Record<string, string>>, number, string, RegExp?])[] = [
     ['an assertion again', used, 401, 'invalid_client'],
     [
@@ -118,7 +119,7 @@ t.test('S203 S209 a caller that is not the robot, or may not open the app, gets 
       401,
       'invalid_client',
     ],
-    ['a wrong secret', bySecret({ client_secret: `${secret.slice(0, -1)}A` }), 401, 'invalid_client'],
+    ['a wrong secret', bySecret({ client_secret: wrong }), 401, 'invalid_client'],
     ['an unknown robot', await byKey('ghost'), 401, 'invalid_client'],
     [
       'an ID token of another repository',
