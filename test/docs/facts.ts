@@ -1,4 +1,4 @@
-import { hubSchema } from '../../core/hub/config/schema.ts'
+import { hubSchema } from '../../core/hub/config/hub-schema.ts'
 import { textOf } from '../read-imports.ts'
 import { numberIn } from './source-texts.ts'
 

@@ -12,8 +12,9 @@ import {
   parseListenAddress,
   parsePublicAddress,
 } from './address.ts'
+import { deepFreeze } from './deep-freeze.ts'
 import type { Address, HubConfig, Keypair } from './hub-config.ts'
-import type { RawHubConfig } from './schema.ts'
+import type { RawHubConfig } from './hub-schema.ts'
 
 export interface Completed {
   readonly config: HubConfig
@@ -204,12 +205,4 @@ function checkDatabase(database: Raw['database'], problem: (path: string, messag
   } else if (!/^postgres(ql)?:$/.test(URL.parse(url)?.protocol ?? '')) {
     problem('database.url', 'must be postgres://USER@HOST/DATABASE')
   }
-}
-
-/** Freezes the value and everything in it. */
-export function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
-    Object.values(Object.freeze(value)).forEach(deepFreeze)
-  }
-  return value
 }
