@@ -6,6 +6,7 @@ import { runTogether } from './together.ts'
  */
 await runTogether(import.meta.url, [
   './api/collection.test.ts',
+  './cluster/jobs.test.ts',
   './cluster/session-activity.test.ts',
   './hub/access/access-request.test.ts',
   './hub/access/decisions.test.ts',
@@ -13,7 +14,6 @@ await runTogether(import.meta.url, [
   './hub/access/locks.test.ts',
   './hub/catalog/catalog.test.ts',
   './hub/database/two-hubs.test.ts',
-  './hub/jobs/jobs.test.ts',
   './hub/pki/certificate-authorities.test.ts',
   './hub/secrets/secret-box.test.ts',
   './hub/sessions/lifetimes.test.ts',
