@@ -5,5 +5,5 @@
  */
 
 export { type LoadedConfig, loadConfig } from './hub/config/config-loader.ts'
-export type { Address, HubConfig, Keypair } from './hub/config/hub-config.ts'
+export type { HubConfig } from './hub/config/hub-config.ts'
 export { createHub, type Hub, type HubOptions } from './hub/hub.ts'

@@ -38,7 +38,7 @@ function parseSize(text: string): number | null {
 }
 
 /** A number that is written with its unit. */
-function quantity(parse: (text: string) => number | null, pattern: string, must: string) {
+function quantity(parse: (text: string) => number | null, pattern: string, must: string, bound = '') {
   return ({ min, max, ...options }: BoundedOptions = {}): TUnsafe<number> => {
     const limit = (text: string | undefined, none: number) => {
       const value = text === undefined ? none : parse(text)
@@ -49,7 +49,7 @@ function quantity(parse: (text: string) => number | null, pattern: string, must:
     limit(options.default, 0)
     const decode = (text: string): number => {
       const value = parse(text)
-      if (value === null) throw new TypeError(`must be ${must}`)
+      if (value === null) throw new RangeError(`must be ${must}${bound}`)
       if (value < least) throw new RangeError(`must be at least ${min}`)
       if (value > most) throw new RangeError(`must be at most ${max}`)
       return value
@@ -89,7 +89,8 @@ export const Type: typeof TypeBox & ConfigTypes = Object.freeze({
   Duration: quantity(
     parseDuration,
     DURATION_PATTERN,
-    'a duration such as 30s, 15m, 12h or 30d, at most ten years',
+    'a duration such as 30s, 15m, 12h or 30d',
+    ', at most ten years',
   ),
   Size: quantity(parseSize, SIZE.source, 'a size such as 64KB, 100MB or 2GB'),
   // An object for TypeBox, a text for the plugin.

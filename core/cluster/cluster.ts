@@ -1,5 +1,5 @@
 import type { Sessions } from '../api/sessions.ts'
-import type { Address } from '../hub/config/hub-config.ts'
+import type { Address } from '../hub/config/address.ts'
 import type { ProxyResult, ProxySource } from '../hub/listener/proxy-protocol.ts'
 
 export interface LiveHub {

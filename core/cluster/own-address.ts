@@ -9,23 +9,23 @@ const ANY = ['0.0.0.0', '::']
  * the public port listen on a port of their own too: those after the configured one, else any.
  */
 export function ownAddress(
-  { internalAddr, listen }: Pick<HubConfig['proxy'], 'internalAddr' | 'listen'>,
+  { internal_addr, listen_addr }: Pick<HubConfig['proxy'], 'internal_addr' | 'listen_addr'>,
   port: number,
   fromDatabase: string | null,
   process = 0,
 ): string {
-  if (internalAddr) return formatAddress({ ...internalAddr, port: internalAddr.port + process })
-  const host = ANY.includes(listen.host) ? (fromDatabase ?? '127.0.0.1') : listen.host
+  if (internal_addr) return formatAddress({ ...internal_addr, port: internal_addr.port + process })
+  const host = ANY.includes(listen_addr.host) ? (fromDatabase ?? '127.0.0.1') : listen_addr.host
   return formatAddress({ host: host.replace(/^::ffff:/, ''), port })
 }
 
 /** Where a process listens for other hubs and agents, beside the port that it shares with others. */
 export function internalListenAddress(
-  proxy: Pick<HubConfig['proxy'], 'internalAddr' | 'listen'>,
+  proxy: Pick<HubConfig['proxy'], 'internal_addr' | 'listen_addr'>,
   fromDatabase: string | null,
   process: number,
 ): string {
-  const { internalAddr, listen } = proxy
-  if (internalAddr) return formatAddress({ host: listen.host, port: internalAddr.port + process })
+  const { internal_addr, listen_addr } = proxy
+  if (internal_addr) return formatAddress({ host: listen_addr.host, port: internal_addr.port + process })
   return ownAddress(proxy, 0, fromDatabase)
 }

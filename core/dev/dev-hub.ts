@@ -80,7 +80,7 @@ async function start({ file, agentHalf, agentConfig, secret, dir }: DevHub): Pro
   }
   await hub.start()
   const { hubOrigin, signInOrigin, appsDomain, portSuffix } = config.publicNames
-  const api = adminClient(join(config.dataDir, 'admin.sock'))
+  const api = adminClient(join(config.data_dir, 'admin.sock'))
   try {
     agent = await createTestAgent({ api, url: hubOrigin }, { plugins: half.map(observed) })
   } catch (error) {
@@ -88,7 +88,7 @@ async function start({ file, agentHalf, agentConfig, secret, dir }: DevHub): Pro
   }
   const lines = [
     `  sign in      ${signInOrigin}${signInPath(secret)}`,
-    `  mezctl       MEZITE_DATA_DIR=${config.dataDir} mezctl status --plugins`,
+    `  mezctl       MEZITE_DATA_DIR=${config.data_dir} mezctl status --plugins`,
   ]
   if (agent === null)
     return [...lines, '  no agent     npm install @mezite/agent brings an example application']

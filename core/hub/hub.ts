@@ -129,7 +129,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   for (const route of routes)
     group?.answer(route.path, (query) => route.contribute?.(new URLSearchParams(query)))
   const diagnostics = createDiagnosticsListener({
-    ...{ listenAddr: formatAddress(config.diagnostics.listen), routes, log },
+    ...{ listenAddr: formatAddress(config.diagnostics.listen_addr), routes, log },
     ...(group && { contributions: group.ask }),
   })
   onClose(() => diagnostics.close())
@@ -143,10 +143,10 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     listener.listen(),
     diagnostics.listen(inherited('diagnostics.listen_addr')),
   ])
-  const { redirectListen, shutdownDelayMs } = config.proxy
-  if (redirectListen) {
+  const { redirect_addr, shutdown_delay } = config.proxy
+  if (redirect_addr) {
     const redirect = options.parts.redirectServer(
-      formatAddress(redirectListen),
+      formatAddress(redirect_addr),
       browsers.router.originOf,
       rooms.certificates.httpChallenge,
     )
@@ -154,7 +154,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     await redirect.listen(inherited('proxy.redirect_addr'))
   }
   await openTransports(offered, listener.deliver)
-  await web.listenSocket(inherited('admin.sock') ?? join(config.dataDir, 'admin.sock'))
+  await web.listenSocket(inherited('admin.sock') ?? join(config.data_dir, 'admin.sock'))
   await kernel.ready()
   const { registry, store, tunnel } = rooms
   await registry.announce(ownAddress(config.proxy, port, store.localAddress(), group?.index))
@@ -169,15 +169,15 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
       state = 'draining'
       // Until balancers notice /readyz, the hub serves their clients and closes each connection with its response.
       browsers.announceShutdown()
-      if (!group?.replaced) await pause(shutdownDelayMs)
+      if (!group?.replaced) await pause(shutdown_delay)
       // Agents stop connecting to this hub, and other hubs stop sending their agents here.
       void registry
         .announce(null)
         .catch((error) => log.debug({ cause: messageOf(error) }, 'hub deregistration failed'))
       await listener.stopAccepting()
       group?.closed()
-      const grace = AbortSignal.timeout(config.shutdownGraceMs)
-      await kernel.drain(grace, config.shutdownGraceMs + CLOSE_MS)
+      const grace = AbortSignal.timeout(config.shutdown_grace)
+      await kernel.drain(grace, config.shutdown_grace + CLOSE_MS)
       await tunnel.drain(AbortSignal.timeout(CLOSE_MS))
     },
   }
@@ -217,7 +217,7 @@ function apiServer(rooms: Rooms): Web {
       userRoutes(rooms),
       sessionRoutes(rooms),
       ...rooms.locks.routes,
-      tokenRoutes({ ...rooms, publicAddr: formatAddress(config.proxy.publicAddr) }),
+      tokenRoutes({ ...rooms, publicAddr: formatAddress(config.proxy.public_addr) }),
       ...rooms.tunnel.routes,
       authorityRoutes({ ...rooms, waiting: rooms.tunnel.waiting }),
       ...signIn.webRoutes,
@@ -259,15 +259,15 @@ function browserServer(rooms: Rooms, own: Pick<BrowserServerOptions, 'web' | 'pa
 /** The public port, and what takes its connections. */
 function publicListener(rooms: Rooms, browsers: BrowserServer, group?: GroupMember): Listener {
   const { config, counts, joins, kernel, sessions, store, tunnel } = rooms
-  const { listen, trustedProxies, proxyProtocol, limits } = config.proxy
+  const { proxy } = config
   return createListener({
     ...rooms,
     listenAddr: group
-      ? internalListenAddress(config.proxy, store.localAddress(), group.index)
-      : formatAddress(listen),
+      ? internalListenAddress(proxy, store.localAddress(), group.index)
+      : formatAddress(proxy.listen_addr),
     group,
-    trustedProxies,
-    proxyProtocol,
+    trustedProxies: proxy.trusted_proxies,
+    proxyProtocol: proxy.proxy_protocol,
     protocols: guardedProtocols(rooms),
     browsers: browsers.accept,
     plainHttp: browsers.refusePlainHttp,
@@ -275,6 +275,6 @@ function publicListener(rooms: Rooms, browsers: BrowserServer, group?: GroupMemb
     sessionAddresses: () => sessions.list().map(({ clientIp }) => clientIp),
     mezite: { [TUNNEL_ALPN]: tunnel.acceptTunnel, [JOIN_ALPN]: joins.accept },
     alpnTransport: kernel.slot(transports).find(({ alpn }) => alpn)?.name ?? null,
-    limits,
+    limits: proxy.limits,
   })
 }

@@ -98,20 +98,22 @@ export type Rooms = Awaited<ReturnType<typeof openRooms>>
 export async function openRooms(options: RoomsOptions) {
   const { config, instanceId, hubVersion, kernel, counts, clock, log, onClose } = options
   const { calls } = kernel
-  const { clusterName, dataDir, proxy, publicNames, sessions: limits } = config
+  const { data_dir: dataDir, proxy, publicNames } = config
+  const { clusterName } = publicNames
   /** Most rooms need these. */
   const base = { clusterName, publicNames, instanceId, hubVersion, clock, log }
 
   await prepareDataDir(dataDir)
-  const alone = config.database.driver === 'embedded'
-  const target = alone ? { driver: 'embedded' as const, dataDir } : config.database
+  const url = config.database.driver === 'postgres' ? (config.database.url ?? '') : null
+  const target =
+    url === null ? { driver: 'embedded' as const, dataDir } : { driver: 'postgres' as const, url }
   const store = await openDatabase(target, { log, patient: options.patientDatabase, onQuery: counts.query })
   onClose(() => store.close())
   const { db } = store
   const certificates = createCertificates({
     ...base,
-    main: proxy.httpsKeypair,
-    apps: proxy.appsKeypair,
+    main: proxy.https_keypair ?? null,
+    apps: proxy.apps_keypair ?? null,
     sources: () => kernel.slot(certificateSources),
     develop: (names) => options.parts.developmentCertificate(names, { config, clock, log }),
   })
@@ -164,11 +166,11 @@ export async function openRooms(options: RoomsOptions) {
     verify: createVerification({ entries: () => kernel.slot(verifiers), log }),
     help: createDenialHelp({ entries: () => kernel.slot(denialHelp), log }),
     decided: counts.decision,
-    streamStalenessMs: limits.streamStalenessMs,
+    streamStalenessMs: config.sessions.stream_staleness,
   })
   revisions.onApplied(access.recheckUnowned)
 
-  const cluster = alone ? loneHub : await import('../cluster/index.ts')
+  const cluster = url === null ? loneHub : await import('../cluster/index.ts')
   const registry = cluster.createRegistry({ ...base, ...store, version: hubVersion })
   const peers = cluster.createPeers({ ...base, registry, secretBox })
   const joinTokens = createJoinTokens({ ...base, db, revisions })
@@ -187,8 +189,8 @@ export async function openRooms(options: RoomsOptions) {
     hooks: calls.tunnel,
     agentLost: sessions.live.cutAgent,
     kinds: () => kernel.slot(appKinds),
-    offered: config.tunnel.transports ?? undefined,
-    streamsPerAgent: config.tunnel.streamsPerAgent,
+    offered: config.tunnel.transports,
+    streamsPerAgent: config.tunnel.streams_per_agent,
   })
   const cuts = createCutReports({ ...base, db, revisions, sessions, registry })
   const activity = cluster.createActivity({ ...base, db, sessions })
@@ -229,7 +231,7 @@ export async function openRooms(options: RoomsOptions) {
     },
     ...{ tunnel, users },
     database: db,
-    databaseServer: { url: config.database.driver === 'postgres' ? config.database.url : null },
+    databaseServer: { url },
     explanations: { explain },
     httpHooks: calls.http,
     hubState: hubState.service,
@@ -250,7 +252,7 @@ export async function openRooms(options: RoomsOptions) {
 export async function startRooms(rooms: Rooms): Promise<void> {
   const { config, kernel, log, onClose } = rooms
   const { store, audit, revisions, sessions, registry, activity, authorities, certificates } = rooms
-  checkAuditSinks(kernel.slot(auditSinks), config.auditRequired, log)
+  checkAuditSinks(kernel.slot(auditSinks), config.audit !== 'none', log)
   await certificates.open()
   registerRequirements(kernel.slot(requirementKinds), rooms.requirements)
   rooms.callers.open(kernel.slot(credentials))

@@ -23,6 +23,8 @@ export interface ValueProblem {
 export interface CheckedValue {
   /** A copy with the schema's defaults filled in. Use it only when there are no problems. */
   readonly value: unknown
+  /** Whether the value fits the schema. Then it only lacks what could not be decoded. */
+  readonly fits: boolean
   readonly problems: readonly ValueProblem[]
 }
 
@@ -79,7 +81,7 @@ export function checkConfig(schema: TSchema, input: unknown, at: readonly string
       )
     }
   }
-  return { value, problems: [...problems.values()] }
+  return { value, fits: false, problems: [...problems.values()] }
 }
 
 /** Decodes a valid value, member by member. */
@@ -103,7 +105,7 @@ function decoded(schema: Schema, whole: unknown, at: readonly string[]): Checked
     })
     return Object.assign(value, Object.fromEntries(members))
   }
-  return { value: decode(schema, whole, at), problems }
+  return { value: decode(schema, whole, at), fits: true, problems }
 }
 
 /**
@@ -130,7 +132,8 @@ export function checkPluginConfig(plugin: AnyPlugin, input: unknown, key = plugi
       : { ...checked, problems: ownProblems(plugin, checked.value, at) }
   }
   const isEmpty = typeof slice === 'object' && Object.keys(slice).length === 0
-  return { value: {}, problems: isEmpty ? [] : [{ path: at, message: 'the plugin takes no configuration' }] }
+  const problems = isEmpty ? [] : [{ path: at, message: 'the plugin takes no configuration' }]
+  return { value: {}, fits: isEmpty, problems }
 }
 
 function ownProblems(plugin: AnyPlugin, config: unknown, at: readonly string[]): readonly ValueProblem[] {

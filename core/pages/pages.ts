@@ -5,6 +5,7 @@ import { renderToString } from 'preact-render-to-string'
 import { type Brand, html, type Markup, type PageAsset, type PageLayout, type Pages } from '../api/pages.ts'
 import type { HomeLink } from '../api/sign-in.ts'
 import type { PublicNames, WebRoutes } from '../api/web-routes.ts'
+import type { HubConfig } from '../hub/config/hub-config.ts'
 import { brandTokens } from './colour.ts'
 import { icon, MARK, mark } from './icons.ts'
 import { type Logo, readLogo } from './logo.ts'
@@ -12,23 +13,10 @@ import { linksOf } from './navigation.ts'
 import { pagePolicy } from './policy.ts'
 import { languageOf, type Texts, texts } from './texts.ts'
 
-/** The operator's brand as configured. */
-export interface BrandConfig {
-  readonly name: string
-  /** Absolute path, checked when the configuration was loaded. */
-  readonly logoFile: string | null
-  readonly colour: string | null
-  readonly contact: string | null
-  readonly helpUrl: string | null
-}
+/** The operator's brand as configured; the file of the logo was checked when the configuration was loaded. */
+type BrandConfig = HubConfig['brand']
 
-const plainBrand: BrandConfig = {
-  name: 'Mezite',
-  logoFile: null,
-  colour: null,
-  contact: null,
-  helpUrl: null,
-}
+const plainBrand: BrandConfig = { name: 'Mezite' }
 
 /** Where pages of each kind of host find their assets. */
 export const ASSET_PATHS = { hub: '/web/assets/', app: '/.mezite/assets/' } as const
@@ -61,8 +49,8 @@ export function createPages(options: {
 }): Pages {
   const { publicNames, brand: configured = plainBrand, navigation = () => [], routes = () => [] } = options
   const { clusterName, signInOrigin } = publicNames
-  const logo = configured.logoFile === null ? null : readLogo(configured.logoFile)
-  const colours = configured.colour === null ? '' : (brandTokens(configured.colour) ?? '')
+  const logo = configured.logo_file === undefined ? null : readLogo(configured.logo_file)
+  const colours = configured.color === undefined ? '' : (brandTokens(configured.color) ?? '')
   const style = cardStyle + colours
   const files = {
     style: assetOf('page', 'css', 'text/css; charset=utf-8', style + partsStyle),
@@ -72,8 +60,8 @@ export function createPages(options: {
   const byName = new Map(Object.values(files).map((file) => [file.name, file]))
   const brand: Brand = {
     name: configured.name,
-    contact: configured.contact,
-    helpUrl: configured.helpUrl,
+    contact: configured.contact ?? null,
+    helpUrl: configured.help_url ?? null,
     logo: logo === null ? null : files.icon.name,
   }
   const hash = createHash('sha256').update(style).digest('base64')

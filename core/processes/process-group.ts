@@ -45,15 +45,15 @@ export async function runProcesses(config: HubConfig): Promise<void> {
   await new ProcessGroup(config, sockets, log).run()
 }
 
-async function bindSockets({ proxy, diagnostics, dataDir }: HubConfig): Promise<Sockets> {
-  const one = async (address: HubConfig['proxy']['listen'], key: string, anyHost?: string) =>
+async function bindSockets({ proxy, diagnostics, data_dir }: HubConfig): Promise<Sockets> {
+  const one = async (address: HubConfig['proxy']['listen_addr'], key: string, anyHost?: string) =>
     [key, (await bindPort(formatAddress(address), key, 1, anyHost)).handles[0]!] as const
-  const path = join(dataDir, 'admin.sock')
+  const path = join(data_dir, 'admin.sock')
   return {
-    public: await bindPort(formatAddress(proxy.listen), 'proxy.listen_addr', proxy.processes),
+    public: await bindPort(formatAddress(proxy.listen_addr), 'proxy.listen_addr', proxy.processes),
     shared: new Map([
-      await one(diagnostics.listen, 'diagnostics.listen_addr', '127.0.0.1'),
-      ...(proxy.redirectListen ? [await one(proxy.redirectListen, 'proxy.redirect_addr')] : []),
+      await one(diagnostics.listen_addr, 'diagnostics.listen_addr', '127.0.0.1'),
+      ...(proxy.redirect_addr ? [await one(proxy.redirect_addr, 'proxy.redirect_addr')] : []),
       ['admin.sock', await claimSocket(path, () => bindPath(path))] as const,
     ]),
   }
@@ -275,8 +275,8 @@ class ProcessGroup {
       // Until then, connections wait in the sockets; now clients must learn that nobody accepts them.
       for (const handle of [...this.#sockets.public.handles, ...this.#sockets.shared.values()]) handle.close()
     })
-    const { shutdownGraceMs, proxy } = this.#config
-    const deadline = AbortSignal.timeout(shutdownGraceMs + proxy.shutdownDelayMs + STOP_MS)
+    const { shutdown_grace, proxy } = this.#config
+    const deadline = AbortSignal.timeout(shutdown_grace + proxy.shutdown_delay + STOP_MS)
     deadline.addEventListener('abort', () => this.#kill())
     const ends = await Promise.all(all.map(({ ended }) => ended))
     if (ends.some((how) => how !== 'status 0')) process.exitCode = 1

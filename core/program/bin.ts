@@ -7,7 +7,7 @@ import { runCli, startLog } from './cli.ts'
 
 /** On a terminal a person waits for the hub to stop, and there is no balancer. */
 const withoutDelay = (config: HubConfig): HubConfig =>
-  process.stdin.isTTY ? { ...config, proxy: { ...config.proxy, shutdownDelayMs: 0 } } : config
+  process.stdin.isTTY ? { ...config, proxy: { ...config.proxy, shutdown_delay: 0 } } : config
 
 // Only the hub's own user may access the files that it creates.
 process.umask(0o077)

@@ -8,9 +8,9 @@ import { dirname, join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { parseArgs } from 'node:util'
 import pg from 'pg'
-import { formatAddress, isLocalhostName } from '../hub/config/address.ts'
+import { type Address, formatAddress, isLocalhostName } from '../hub/config/address.ts'
 import { loadConfig } from '../hub/config/config-loader.ts'
-import type { Address, HubConfig } from '../hub/config/hub-config.ts'
+import type { HubConfig } from '../hub/config/hub-config.ts'
 import { readKeyPair } from '../hub/listener/key-pair.ts'
 import { MezError, messageOf } from '../kernel/error.ts'
 import { version } from '../loader/runtime-check.ts'
@@ -71,16 +71,16 @@ const DATABASE = 'the administrator of the database'
 /** Examines the machine of a hub, and the hub if it runs. Every step has a deadline. */
 async function* examineMachine(config: HubConfig): AsyncGenerator<Finding> {
   const { proxy, signInHost } = config
-  const hosts = new Set([proxy.publicAddr.host, signInHost])
-  if (proxy.appsDomain !== null) hosts.add(`app.${proxy.appsDomain}`)
+  const hosts = new Set([proxy.public_addr.host, signInHost])
+  if (proxy.apps_domain !== undefined) hosts.add(`app.${proxy.apps_domain}`)
   for (const host of hosts) yield await names(host)
   const status = await runningStatus(config)
-  yield await port(proxy.listen, status !== null)
+  yield await port(proxy.listen_addr, status !== null)
   // A source of certificates may have none for a host that no app has.
-  const served = status === null ? [...hosts] : [proxy.publicAddr.host, signInHost]
+  const served = status === null ? [...hosts] : [proxy.public_addr.host, signInHost]
   yield* await certificate(config, [...new Set(served)], status !== null)
   yield* database(config, status !== null)
-  yield await disk(config.dataDir)
+  yield await disk(config.data_dir)
   yield memory(config.database.driver)
   if (status === null) {
     const detail = 'the hub does not run on this machine, so agents and backups were not examined'
@@ -128,18 +128,18 @@ async function port(listen: Address, runs: boolean): Promise<Finding> {
 
 /** What clients see if the hub runs, else the files. */
 async function certificate(config: HubConfig, hosts: readonly string[], runs: boolean): Promise<Finding[]> {
-  const { httpsKeypair, appsKeypair, listen } = config.proxy
+  const { https_keypair, apps_keypair, listen_addr } = config.proxy
   const findings: Finding[] = []
   for (const host of hosts) {
     const step = `Certificate, ${host}`
     try {
       const isApp = host.startsWith('app.')
-      const files = isApp ? (appsKeypair ?? httpsKeypair) : httpsKeypair
-      if (!runs && files === null) {
+      const files = isApp ? (apps_keypair ?? https_keypair) : https_keypair
+      if (!runs && files === undefined) {
         findings.push({ step, fault: null, detail: 'no files; the hub does not run', who: MACHINE })
         continue
       }
-      const leaf = runs ? await shownFor(listen, host) : (await readKeyPair(files!)).leaf
+      const leaf = runs ? await shownFor(listen_addr, host) : (await readKeyPair(files!)).leaf
       const leftMs = leaf.validToDate.getTime() - Date.now()
       const days = Math.floor(leftMs / DAY_MS)
       // Short-lived ones are renewed in time when a sixth of their life is left.
@@ -156,12 +156,12 @@ async function certificate(config: HubConfig, hosts: readonly string[], runs: bo
 }
 
 /** As the running hub reports them: an app that has none cannot be opened. */
-async function* appCertificates({ dataDir }: HubConfig): AsyncGenerator<Finding> {
+async function* appCertificates({ data_dir }: HubConfig): AsyncGenerator<Finding> {
   type App = {
     metadata: { name: string }
     status?: { certificate?: { state: string; error: string | null } }
   }
-  const api = adminClient(join(dataDir, 'admin.sock'))
+  const api = adminClient(join(data_dir, 'admin.sock'))
   const apps = await api<readonly App[]>('GET', '/apps').catch(() => [])
   const without = apps.flatMap(({ metadata: { name }, status }) => {
     const { state = 'valid', error = null } = status?.certificate ?? {}
@@ -191,10 +191,10 @@ function shownFor({ host, port }: Address, servername: string): Promise<X509Cert
   })
 }
 
-async function* database({ database, dataDir }: HubConfig, runs: boolean): AsyncGenerator<Finding> {
+async function* database({ database, data_dir }: HubConfig, runs: boolean): AsyncGenerator<Finding> {
   if (database.driver === 'embedded') {
-    const there = existsSync(join(dataDir, 'database', 'PG_VERSION'))
-    const detail = there ? `embedded, in ${dataDir}` : `embedded; ${dataDir} has none yet`
+    const there = existsSync(join(data_dir, 'database', 'PG_VERSION'))
+    const detail = there ? `embedded, in ${data_dir}` : `embedded; ${data_dir} has none yet`
     yield { step: 'Database', fault: false, detail, who: MACHINE }
     return
   }
@@ -256,16 +256,16 @@ interface Status {
 }
 
 /** Null if no hub runs on the data directory. */
-function runningStatus({ dataDir }: HubConfig): Promise<Status | null> {
-  return adminClient(join(dataDir, 'admin.sock'))<Status>('GET', '/status').catch((error) =>
+function runningStatus({ data_dir }: HubConfig): Promise<Status | null> {
+  return adminClient(join(data_dir, 'admin.sock'))<Status>('GET', '/status').catch((error) =>
     // It runs, without the plugin admin-api.
     error instanceof ApiError && error.status === 404 ? { attention: null, jobs: null } : null,
   )
 }
 
-async function* agents({ dataDir }: HubConfig): AsyncGenerator<Finding> {
+async function* agents({ data_dir }: HubConfig): AsyncGenerator<Finding> {
   const own = await version()
-  const api = adminClient(join(dataDir, 'admin.sock'))
+  const api = adminClient(join(data_dir, 'admin.sock'))
   const all = await api<readonly { hostname: string; version: string | null }[]>('GET', '/agents').catch(
     () => [],
   )

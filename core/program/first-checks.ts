@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
-import { formatAddress, isLocalhostName } from '../hub/config/address.ts'
+import { type Address, formatAddress, isLocalhostName } from '../hub/config/address.ts'
 import type { LoadedConfig } from '../hub/config/config-loader.ts'
-import type { Address } from '../hub/config/hub-config.ts'
 import { messageOf } from '../kernel/error.ts'
 
 /** One line of what `mezhub init` has tested. */
@@ -27,9 +26,13 @@ export async function firstChecks(
   { config, plugins }: LoadedConfig,
   acme: string | null,
 ): Promise<readonly Check[]> {
-  const { proxy, signInHost, dataDir } = config
+  const { proxy, signInHost, data_dir } = config
   const hosts = [
-    ...new Set([proxy.publicAddr.host, signInHost, ...(proxy.appsDomain ? [`app.${proxy.appsDomain}`] : [])]),
+    ...new Set([
+      proxy.public_addr.host,
+      signInHost,
+      ...(proxy.apps_domain ? [`app.${proxy.apps_domain}`] : []),
+    ]),
   ]
   const greeting = randomBytes(16).toString('hex')
   const greeter = createServer((socket) => {
@@ -39,22 +42,22 @@ export async function firstChecks(
   })
   const failure = await new Promise<string | null>((resolve) => {
     greeter.once('error', (error) => resolve(messageOf(error)))
-    greeter.listen({ host: proxy.listen.host, port: proxy.listen.port }, () => resolve(null))
+    greeter.listen({ host: proxy.listen_addr.host, port: proxy.listen_addr.port }, () => resolve(null))
   })
-  const address = formatAddress(proxy.listen)
+  const address = formatAddress(proxy.listen_addr)
   const port = { what: `${address} is free`, missing: failure === null ? null : `${address}: ${failure}` }
   try {
     const names = await Promise.all(hosts.map(resolved))
     const reached =
       acme === null || failure !== null
         ? []
-        : await Promise.all(names.map((name) => reaches(name, proxy.publicAddr.port, greeting)))
+        : await Promise.all(names.map((name) => reaches(name, proxy.public_addr.port, greeting)))
     const shown = names.filter(({ host }) => !isLocalhostName(host))
     return [
       ...shown.map(nameCheck),
       port,
       ...reached.flat(),
-      acme === null ? certificateCheck() : acmeCheck(acme, proxy.publicAddr.port),
+      acme === null ? certificateCheck() : acmeCheck(acme, proxy.public_addr.port),
     ]
   } finally {
     if (greeter.listening) await new Promise((resolve) => greeter.close(resolve))
@@ -62,11 +65,11 @@ export async function firstChecks(
 
   function certificateCheck(): Check {
     const what = 'the certificate covers the hub and its applications'
-    if (proxy.httpsKeypair) return { what, missing: null }
-    const where = dataDir === '/var/lib/mezite' ? '' : ` --data-dir ${dataDir}`
+    if (proxy.https_keypair) return { what, missing: null }
+    const where = data_dir === '/var/lib/mezite' ? '' : ` --data-dir ${data_dir}`
     const missing = plugins.some(({ key }) => key === 'local-authority')
       ? `browsers do not trust the hub's own authority yet: run mezctl trust install${where} once the hub runs`
-      : `browsers warn of the development certificate: get one for both names; command lines trust it with --ca-file ${join(dataDir, 'development-ca.pem')}`
+      : `browsers warn of the development certificate: get one for both names; command lines trust it with --ca-file ${join(data_dir, 'development-ca.pem')}`
     return { what, missing }
   }
 }

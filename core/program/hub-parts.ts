@@ -5,11 +5,11 @@ import { createRedirectServer } from './redirect-server.ts'
 
 /** What `mezhub` adds to each of its hubs. */
 export const hubParts: HubParts = {
-  developmentCertificate: (names, { config: { dataDir, proxy }, clock, log }) =>
+  developmentCertificate: (names, { config, clock, log }) =>
     certificateForDevelopment(names, {
-      ...{ dataDir, clock, log },
-      listenAddr: formatAddress(proxy.listen),
-      allowed: proxy.developmentCertificate,
+      ...{ dataDir: config.data_dir, clock, log },
+      listenAddr: formatAddress(config.proxy.listen_addr),
+      allowed: config.developmentCertificate,
     }),
   redirectServer: createRedirectServer,
 }

@@ -194,8 +194,9 @@ async function firstLogins(
   agent: string | undefined,
 ): Promise<FirstLogins> {
   const anywhere = { host: '127.0.0.1', port: 0 }
-  const proxy = { ...config.proxy, listen: anywhere, redirectListen: null, shutdownDelayMs: 0 }
-  const hidden = { ...config, proxy, diagnostics: { listen: anywhere }, shutdownGraceMs: 0 }
+  const { redirect_addr: _, ...others } = config.proxy
+  const proxy = { ...others, listen_addr: anywhere, shutdown_delay: 0 }
+  const hidden = { ...config, proxy, diagnostics: { listen_addr: anywhere }, shutdown_grace: 0 }
   const [{ createHub }, { hubParts }] = await Promise.all([import('../hub/hub.ts'), import('./hub-parts.ts')])
   // An authority could not reach the hidden port: what it orders must wait for the first start.
   const silent = plugins.filter(({ key }) => key !== 'acme')
@@ -207,7 +208,7 @@ async function firstLogins(
   })
   await hub.start()
   try {
-    const api = adminClient(join(config.dataDir, 'admin.sock'))
+    const api = adminClient(join(config.data_dir, 'admin.sock'))
     await createAdministrator(api, admin)
     const passkey = await api<FirstLogins['passkey']>('POST', `/users/${encodeURIComponent(admin)}/mfa`, {
       type: 'webauthn',
@@ -233,20 +234,20 @@ async function createAdministrator(api: AdminClient, name: string): Promise<void
 }
 
 function report(
-  { file, proxy, publicNames, database, dataDir }: HubConfig,
+  { file, proxy, publicNames, database, data_dir }: HubConfig,
   checks: readonly Check[],
   logins: FirstLogins,
   admin: string,
 ): string {
   const { passkey, agent } = logins
   // Where mezctl looks without a flag.
-  const where = dataDir === '/var/lib/mezite' ? '' : ` --data-dir ${dataDir}`
+  const where = data_dir === '/var/lib/mezite' ? '' : ` --data-dir ${data_dir}`
   const lines = [
-    `Wrote ${file}. The database is ${database.driver === 'embedded' ? `embedded, in ${dataDir}` : 'PostgreSQL'}.`,
+    `Wrote ${file}. The database is ${database.driver === 'embedded' ? `embedded, in ${data_dir}` : 'PostgreSQL'}.`,
     '',
     'DNS records, both to the address of this machine:',
-    `  ${proxy.publicAddr.host}.`,
-    `  *.${proxy.appsDomain}.`,
+    `  ${proxy.public_addr.host}.`,
+    `  *.${proxy.apps_domain}.`,
     '',
     'Checks:',
     ...checks.map(({ what, missing }) => (missing === null ? `  ok       ${what}` : `  missing  ${missing}`)),

@@ -110,7 +110,7 @@ async function launch(dir: string, options: TestHubOptions, remove: () => Promis
     ...(options.clock ? { clock: options.clock } : {}),
   })
   await hub.start()
-  const caFile = join(config.dataDir, 'development-ca.pem')
+  const caFile = join(config.data_dir, 'development-ca.pem')
   const ca = await readFile(caFile, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error
     return ''
@@ -122,9 +122,9 @@ async function launch(dir: string, options: TestHubOptions, remove: () => Promis
     appUrl: (name) => `https://${name}.${appsDomain}${portSuffix}`,
     ca,
     caFile,
-    dataDir: config.dataDir,
+    dataDir: config.data_dir,
     ports: hub.ports!,
-    api: adminClient(join(config.dataDir, 'admin.sock')),
+    api: adminClient(join(config.data_dir, 'admin.sock')),
     visitor: () => new Visitor(ca),
     ready: () => untilReady(hub.ports!.diagnostics),
     log: lines,

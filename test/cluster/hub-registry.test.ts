@@ -160,8 +160,8 @@ t.test(
     const at = (listen: string, fromDatabase: string | null, internal?: string) =>
       ownAddress(
         {
-          listen: { host: listen, port: 443 },
-          internalAddr: internal === undefined ? null : { host: internal, port: 8_443 },
+          listen_addr: { host: listen, port: 443 },
+          ...(internal !== undefined && { internal_addr: { host: internal, port: 8_443 } }),
         },
         3_080,
         fromDatabase,

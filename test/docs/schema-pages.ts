@@ -41,7 +41,7 @@ export function keysOf(schema: Schema, path = ''): string[] {
     const empty = value === null || (typeof value === 'object' && Object.keys(value as object).length === 0)
     const facts = [
       typeOf(inner),
-      required.includes(key) ? 'required' : '',
+      required.includes(key) && value === undefined ? 'required' : '',
       value === undefined || empty
         ? ''
         : `default \`${typeof value === 'string' ? value : JSON.stringify(value)}\``,

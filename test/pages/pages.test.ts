@@ -68,7 +68,7 @@ t.test('a logo is a small image of a known type, and runs nothing', (t) => {
   t.throws(() => readLogo(file('big.png', Buffer.alloc(300_000))), /at most 262144/)
   const pages = createPages({
     publicNames,
-    brand: { name: 'N', logoFile: svg, colour: null, contact: null, helpUrl: null },
+    brand: { name: 'N', logo_file: svg },
   })
   t.match(pages.asset(pages.brand.logo ?? '')?.policy, /default-src 'none'.*sandbox/)
   t.equal(pages.asset('../../etc/passwd'), undefined)

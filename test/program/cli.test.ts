@@ -72,7 +72,7 @@ t.test('faults of the configuration exit with 1, and start passes on the loaded 
   })
   let started = ''
   const start: StartHub = async ({ config }) => {
-    started = config.clusterName
+    started = config.cluster_name
   }
   t.match(await run(['start', '--config', file], start), { code: 0, err: '' })
   t.equal(started, 'a.localhost')

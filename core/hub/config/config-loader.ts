@@ -13,11 +13,10 @@ import { orderPlugins } from '../../kernel/order.ts'
 import { type LoadedPlugin, loadEachPlugin, loadPlugins } from '../../loader/plugin-loader.ts'
 import { runtimeProblems } from '../../loader/runtime-check.ts'
 import { hubServices, standardPlugins, standardProviders } from '../plugins.ts'
-import { completeConfig } from './config-defaults.ts'
 import { applyEnvironment } from './environment.ts'
 import { checkFiles } from './file-check.ts'
-import type { HubConfig } from './hub-config.ts'
-import { hubSchema, type RawHubConfig } from './hub-schema.ts'
+import { completeConfig, type HubConfig } from './hub-config.ts'
+import { type HubFile, hubSchema } from './hub-schema.ts'
 
 export interface LoadConfigOptions {
   readonly file: string
@@ -74,15 +73,14 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
   problems.push(...checked.problems.map(locate))
   let config: HubConfig | undefined
   // Values are compared with each other, and files read, once each of them fits the schema.
-  if (checked.problems.length === 0) {
-    const raw = checked.value as RawHubConfig
-    const completed = completeConfig(options.file, raw, certified)
+  if (checked.fits) {
+    const completed = completeConfig(options.file, checked.value as HubFile, certified)
     const urlFromFile = environment.locate({ path: ['database', 'url'], message: '' }) === null
     const files = await checkFiles(completed.config, urlFromFile, certified)
     problems.push(...[...completed.problems, ...files.problems].map(locate))
     warnings.push(...completed.warnings, ...files.warnings)
     config = completed.config
-    if (raw.strict_runtime) errors.push(...runtime.map((what) => new MezError('MEZ_RUNTIME_UNSAFE', what)))
+    if (config.strict_runtime) errors.push(...runtime.map((what) => new MezError('MEZ_RUNTIME_UNSAFE', what)))
     else warnings.push(...runtime)
   }
   errors.push(...failed)
@@ -113,6 +111,6 @@ export async function readConfig(file: string, env = process.env): Promise<HubCo
   if (problems.length > 0) return null
   const checked = checkConfig(hubSchema, applyEnvironment(value, env).value)
   if (checked.problems.length > 0) return null
-  const completed = completeConfig(file, checked.value as RawHubConfig, true)
+  const completed = completeConfig(file, checked.value as HubFile, true)
   return completed.problems.length > 0 ? null : completed.config
 }

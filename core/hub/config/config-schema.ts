@@ -23,24 +23,28 @@ export async function configSchema(options: ConfigSchemaOptions = {}): Promise<o
     const slice = plugin.config ?? { type: 'object', additionalProperties: false }
     return [key, { description: plugin.summary, anyOf: [asWritten(slice), { const: false }] }]
   })
+  const { properties, ...hub } = asWritten(hubSchema as unknown as Schema)
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'mezhub.yaml',
-    ...hubSchema,
+    ...hub,
     properties: {
-      ...hubSchema.properties,
-      plugins: { ...hubSchema.properties.plugins, properties: Object.fromEntries(slices) },
+      ...properties,
+      plugins: { ...properties?.plugins, properties: Object.fromEntries(slices) },
     },
   }
 }
 
-/** Makes keys with a default optional: they may be missing in the file, although a plugin always receives them. */
-function asWritten(slice: object): object {
-  const { required = [], properties = {} } = slice as {
-    required?: readonly string[]
-    properties?: Record<string, { default?: unknown }>
-  }
+interface Schema {
+  readonly default?: unknown
+  readonly required?: readonly string[]
+  readonly properties?: Readonly<Record<string, Schema>>
+}
+
+/** Makes keys with a default optional: they may be missing in the file, although whoever declares them receives them. */
+function asWritten({ required = [], properties, ...rest }: Schema): Schema {
+  if (properties === undefined) return rest
   const left = required.filter((key) => properties[key]?.default === undefined)
-  const { required: _, ...rest } = slice as { required?: unknown }
-  return left.length === 0 ? rest : { ...rest, required: left }
+  const inner = Object.entries(properties).map(([key, one]) => [key, asWritten(one)])
+  return { ...rest, properties: Object.fromEntries(inner), ...(left.length > 0 && { required: left }) }
 }

@@ -3,8 +3,8 @@ import type { ValueProblem } from '../../kernel/config-check.ts'
 import { messageOf } from '../../kernel/error.ts'
 import { readLogo } from '../../pages/logo.ts'
 import { checkAppNames } from '../listener/certificates.ts'
-import { type KeyPair, readKeyPair } from '../listener/key-pair.ts'
-import type { HubConfig, Keypair } from './hub-config.ts'
+import { type KeyPair, type KeyPairFiles, readKeyPair } from '../listener/key-pair.ts'
+import type { HubConfig } from './hub-config.ts'
 
 const OTHERS_READ = 0o004
 const OTHERS_WRITE = 0o002
@@ -41,24 +41,23 @@ export async function checkFiles(
       return false
     }
   }
-  const keypair = async (name: string, pair: Keypair | null) => {
+  const keypair = async (name: string, pair: KeyPairFiles | undefined) => {
     if (!pair) return
     await readable(['proxy', name, 'cert_file'], pair.certFile)
     const key = ['proxy', name, 'key_file']
     if (await readable(key, pair.keyFile)) await secret(key, pair.keyFile)
   }
-  await keypair('https_keypair', config.proxy.httpsKeypair)
-  await keypair('apps_keypair', config.proxy.appsKeypair)
+  await keypair('https_keypair', config.proxy.https_keypair)
+  await keypair('apps_keypair', config.proxy.apps_keypair)
   const unusable = (path: string) => problems.some((one) => one.path.join('.').startsWith(`${path}.`))
   problems.push(...(await checkCertificates(config, certified, unusable)))
-  const { logoFile } = config.brand
   try {
-    if (logoFile !== null) readLogo(logoFile)
+    if (config.brand.logo_file !== undefined) readLogo(config.brand.logo_file)
   } catch (error) {
     problems.push({ path: ['brand', 'logo_file'], message: `cannot be used: ${messageOf(error)}` })
   }
   const { database } = config
-  if (urlFromFile && database.driver === 'postgres' && URL.parse(database.url)?.password) {
+  if (urlFromFile && database.driver === 'postgres' && URL.parse(database.url ?? '')?.password) {
     await secret(['database', 'url'], config.file)
   }
   return { problems, warnings }
@@ -71,8 +70,8 @@ async function checkCertificates(
   unusable: (path: string) => boolean,
 ): Promise<readonly ValueProblem[]> {
   const problems: ValueProblem[] = []
-  const read = async (key: string, files: Keypair | null): Promise<KeyPair | null> => {
-    if (files === null || unusable(`proxy.${key}`)) return null
+  const read = async (key: string, files: KeyPairFiles | undefined): Promise<KeyPair | null> => {
+    if (files === undefined || unusable(`proxy.${key}`)) return null
     try {
       const pair = await readKeyPair(files)
       if (pair.leaf.validToDate.getTime() < Date.now())
@@ -86,14 +85,14 @@ async function checkCertificates(
       return null
     }
   }
-  const main = await read('https_keypair', proxy.httpsKeypair)
-  const apps = await read('apps_keypair', proxy.appsKeypair)
-  const [key, files, pair] = proxy.appsKeypair
-    ? (['apps_keypair', proxy.appsKeypair, apps] as const)
-    : (['https_keypair', proxy.httpsKeypair, main] as const)
-  if (!pair || proxy.appsDomain === null || certified) return problems
+  const main = await read('https_keypair', proxy.https_keypair)
+  const apps = await read('apps_keypair', proxy.apps_keypair)
+  const [key, files, pair] = proxy.apps_keypair
+    ? (['apps_keypair', proxy.apps_keypair, apps] as const)
+    : (['https_keypair', proxy.https_keypair, main] as const)
+  if (!pair || proxy.apps_domain === undefined || certified) return problems
   try {
-    checkAppNames(pair, proxy.appsDomain)
+    checkAppNames(pair, proxy.apps_domain)
   } catch (error) {
     problems.push({ path: ['proxy', key], message: `${files?.certFile}: ${messageOf(error)}` })
   }

@@ -1,63 +1,149 @@
+import { availableParallelism } from 'node:os'
+import { dirname, resolve } from 'node:path'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
-import type { LogFormat, LogLevel } from '../../log/program-log.ts'
-import type { BrandConfig } from '../../pages/pages.ts'
+import type { ValueProblem } from '../../kernel/config-check.ts'
+import { completeLimits } from '../limits/limits.ts'
+import type { KeyPairFiles } from '../listener/key-pair.ts'
+import {
+  type Address,
+  CLUSTER_NAME,
+  formatAddress,
+  isLocalhostName,
+  isLoopback,
+  parseClusterName,
+} from './address.ts'
+import { deepFreeze } from './deep-freeze.ts'
+import type { HubFile } from './hub-schema.ts'
 
-/** An address to listen on or to connect to. */
-export interface Address {
-  /** Without brackets, also for IPv6. */
-  readonly host: string
-  readonly port: number
-}
-
-/** Absolute paths of PEM files. When the configuration was loaded, they matched and the key was private. */
-export interface Keypair {
-  readonly certFile: string
-  readonly keyFile: string
-}
-
-/** The hub's configuration: checked, complete and frozen. The loaded plugins carry their own configuration. */
-export interface HubConfig {
+/**
+ * The hub's configuration, checked, complete and frozen: the keys of the file as they are written there, with absolute paths,
+ * and in camel case what follows from them. The loaded plugins carry their own configuration. `database.url` may hold a
+ * password: never log it.
+ */
+export interface HubConfig extends Readonly<Omit<HubFile, 'proxy'>> {
   /** Absolute path of the configuration file. */
   readonly file: string
-  readonly clusterName: string
-  /** Absolute path; may not exist yet. */
-  readonly dataDir: string
-  readonly shutdownGraceMs: number
-  /** True: the hub starts only with an enforced audit sink. False: the configuration says `audit: none`. */
-  readonly auditRequired: boolean
-  /** `logoFile` is absolute, and was an image when the configuration was loaded. */
-  readonly brand: BrandConfig
-  readonly log: { readonly level: LogLevel; readonly format: LogFormat }
-  /** `url` may hold a password: never log it. */
-  readonly database: { readonly driver: 'embedded' } | { readonly driver: 'postgres'; readonly url: string }
-  readonly proxy: {
-    readonly listen: Address
-    readonly publicAddr: Address
-    /** Where the other hubs reach the public port; null to detect it at start-up. */
-    readonly internalAddr: Address | null
-    /** Processes that share the public port; with the embedded database 1. */
-    readonly processes: number
-    /** Plain HTTP that redirects to https; null if off. */
-    readonly redirectListen: Address | null
-    /** How long the port stays open after a signal to stop, while /readyz fails. */
-    readonly shutdownDelayMs: number
-    /** Null for certificates of a plugin, or a development certificate. */
-    readonly httpsKeypair: Keypair | null
-    /** Whether a development certificate is allowed here. */
-    readonly developmentCertificate: boolean
-    readonly appsDomain: string | null
-    readonly appsKeypair: Keypair | null
-    readonly appsOidcConnector: string | null
-    readonly trustedProxies: readonly string[]
-    readonly proxyProtocol: 'off' | 'required'
-    readonly limits: ProxyLimits
-  }
+  readonly cluster_name: string
+  /** `processes` is a number, with the embedded database 1. */
+  readonly proxy: Readonly<
+    Omit<HubFile['proxy'], 'processes' | 'limits'> & { processes: number; limits: ProxyLimits }
+  >
+  /** Whether a development certificate is allowed here. */
+  readonly developmentCertificate: boolean
   /** Where people sign in, the WebAuthn RP ID: the hub's host or `login.<apps_domain>`. */
   readonly signInHost: string
   readonly publicNames: PublicNames
-  /** `transports` is null for all transports of the plugins. */
-  readonly tunnel: { readonly transports: readonly string[] | null; readonly streamsPerAgent: number }
-  readonly sessions: { readonly streamStalenessMs: number }
-  readonly diagnostics: { readonly listen: Address }
+}
+
+export interface Completed {
+  readonly config: HubConfig
+  readonly problems: readonly ValueProblem[]
+  readonly warnings: readonly string[]
+}
+
+const NOWHERE: Address = { host: 'invalid', port: 0 }
+
+/**
+ * Completes what fits the schema, and checks what no schema can: keys against each other. Values that could not be decoded
+ * are missing, and already reported. `certified`: a plugin may provide certificates in place of files, which the hub finds
+ * out at its start.
+ */
+export function completeConfig(file: string, read: HubFile, certified: boolean): Completed {
+  const problems: ValueProblem[] = []
+  const warnings: string[] = []
+  const problem = (path: string, message: string) => void problems.push({ path: path.split('.'), message })
+  const { brand, diagnostics, cluster_name, data_dir } = read
+  const proxy: Partial<HubFile['proxy']> = read.proxy
+  const folder = dirname(resolve(file))
+  const absolute = (pair: KeyPairFiles) => ({
+    certFile: resolve(folder, pair.certFile),
+    keyFile: resolve(folder, pair.keyFile),
+  })
+  const listen = proxy.listen_addr ?? NOWHERE
+  const publicAddr = proxy.public_addr ?? NOWHERE
+  const appsDomain = proxy.apps_domain ?? null
+
+  const isPublicPort = (address: Address | undefined) =>
+    address !== undefined && address.port !== 0 && address.port === listen.port
+  if (isPublicPort(proxy.redirect_addr)) problem('proxy.redirect_addr', 'must not be the public port')
+  const served: Address | undefined = diagnostics.listen_addr
+  if (isPublicPort(served)) problem('diagnostics.listen_addr', 'must not be the public port')
+  else if (served && !isLoopback(served.host))
+    warnings.push(`diagnostics are served to the network on ${formatAddress(served)}, without any login`)
+  checkDatabase(read.database, problem)
+  if (proxy.proxy_protocol === 'required' && proxy.trusted_proxies?.length === 0)
+    problem('proxy.proxy_protocol', 'required closes every connection without trusted_proxies')
+  const local = isLoopback(listen.host) || isLocalhostName(publicAddr.host)
+  const developmentCertificate = local || proxy.development_certificate === true
+  if (!proxy.https_keypair && !certified) {
+    if (developmentCertificate) warnings.push('without proxy.https_keypair a development certificate is used')
+    else
+      problem(
+        'proxy.https_keypair',
+        'is missing; a development certificate is only for loopback and .localhost, elsewhere proxy.development_certificate: true must allow it',
+      )
+  }
+  for (const key of ['apps_keypair', 'apps_oidc_connector'] as const)
+    if (proxy[key] !== undefined && appsDomain === null)
+      warnings.push(`proxy.${key} does nothing without proxy.apps_domain`)
+  const clusterName = cluster_name ?? publicAddr.host
+  if (parseClusterName(clusterName) === null)
+    problem(
+      'cluster_name',
+      `is missing, and the host of proxy.public_addr is too long for it; it must be ${CLUSTER_NAME}`,
+    )
+  // Applications share cookies and an RP ID with their domain, so sign-in needs a host that no app can use.
+  const covers = appsDomain !== null && `.${publicAddr.host}`.endsWith(`.${appsDomain}`)
+  const signInHost = covers ? `login.${appsDomain}` : publicAddr.host
+  const portSuffix = publicAddr.port === 443 ? '' : `:${publicAddr.port}`
+  const config: HubConfig = {
+    ...read,
+    file: resolve(file),
+    cluster_name: clusterName,
+    data_dir: resolve(folder, data_dir),
+    brand: { ...brand, ...(brand.logo_file && { logo_file: resolve(folder, brand.logo_file) }) },
+    proxy: {
+      ...read.proxy,
+      ...(proxy.https_keypair && { https_keypair: absolute(proxy.https_keypair) }),
+      ...(proxy.apps_keypair && { apps_keypair: absolute(proxy.apps_keypair) }),
+      processes: countProcesses(read, listen.port, problem),
+      limits: completeLimits(read.proxy.limits, (key, message) => problem(`proxy.limits.${key}`, message)),
+    },
+    developmentCertificate,
+    signInHost,
+    publicNames: {
+      clusterName,
+      hubOrigin: `https://${publicAddr.host}${portSuffix}`,
+      signInOrigin: `https://${signInHost}${portSuffix}`,
+      appsDomain,
+      portSuffix,
+      appsOidcConnector: proxy.apps_oidc_connector ?? null,
+      hsts: proxy.https_keypair !== undefined || certified,
+    },
+  }
+  return { config: deepFreeze(config), problems, warnings }
+}
+
+type Report = (path: string, message: string) => void
+
+function countProcesses({ database, proxy }: HubFile, publicPort: number, problem: Report): number {
+  const alone = database.driver === 'embedded'
+  const processes = proxy.processes === 'auto' ? (alone ? 1 : availableParallelism()) : proxy.processes
+  if (alone && processes > 1)
+    problem('proxy.processes', 'must be 1 or auto without database.driver: postgres')
+  const first = proxy.internal_addr?.port
+  if (processes > 1 && first !== undefined && first <= publicPort && publicPort < first + processes)
+    problem('proxy.internal_addr', 'must leave the public port free; each process takes one port from it on')
+  return processes
+}
+
+function checkDatabase({ driver, url }: HubFile['database'], problem: Report): void {
+  if (driver === 'embedded') {
+    if (url !== undefined) problem('database.url', 'is only for driver: postgres')
+  } else if (url === undefined) {
+    problem('database.url', 'is missing; driver postgres needs it')
+  } else if (!/^postgres(ql)?:$/.test(URL.parse(url)?.protocol ?? '')) {
+    problem('database.url', 'must be postgres://USER@HOST/DATABASE')
+  }
 }

@@ -1,33 +1,49 @@
-import { type Static, type TSchema, Type } from 'typebox'
-import { DURATION_PATTERN } from '../../api/duration.ts'
+import type { Static, TSchema, TUnsafe } from 'typebox'
+import { Type, type TypeOptions } from '../../api/config-types.ts'
 import { limitsSchema } from '../limits/limits-schema.ts'
+import type { KeyPairFiles } from '../listener/key-pair.ts'
+import {
+  CLUSTER_NAME,
+  isCidr,
+  parseAppsDomain,
+  parseClusterName,
+  parseHelpUrl,
+  parseInternalAddress,
+  parseListenAddress,
+  parsePublicAddress,
+} from './address.ts'
 
 const closed = { additionalProperties: false } as const
 
-const Duration = (value: string, description: string) =>
-  Type.Optional(
-    Type.String({
-      pattern: DURATION_PATTERN,
-      default: value,
-      description,
-      must: 'a duration such as 30s, 15m, 12h or 30d',
-    }),
-  )
-
 const OneOf = <const T extends readonly string[]>(values: T, description: string) =>
-  Type.Optional(Type.Unsafe<T[number]>({ type: 'string', enum: values, default: values[0], description }))
+  Type.Unsafe<T[number]>({ type: 'string', enum: values, default: values[0], description })
 
 /** One line without control or bidirectional characters. */
 const PLAIN = '^[^\\u0000-\\u001f\\u007f-\\u009f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]+$'
 
 const Text = (description: string) => Type.Optional(Type.String({ minLength: 1, description }))
 
-const Listen = (value: string, description: string) =>
-  Type.Optional(Type.String({ default: value, description, must: 'HOST:PORT' }))
+/** A text that the hub receives as what `parse` makes of it. `parse` returns null, or throws why, if it is not `must`. */
+const Parsed = <T>(
+  parse: (text: string) => T | null,
+  must: string,
+  options: TypeOptions & { readonly default?: string },
+) => {
+  const decode = (text: string): T => {
+    const value = parse(text)
+    if (value === null) throw new TypeError(`must be ${must}`)
+    return value
+  }
+  return Type.Unsafe<T>({ type: 'string', must, ...options, decode })
+}
+
+const Listen = (description: string, value?: string) =>
+  Parsed(parseListenAddress, 'HOST:PORT', { description, ...(value && { default: value }) })
 
 const Section = <T extends Record<string, TSchema>>(properties: T) =>
-  Type.Optional(Type.Object(properties, { ...closed, default: {} }))
+  Type.Object(properties, { ...closed, default: {} })
 
+/** An object for TypeBox; the hub receives the files. */
 const Keypair = (description: string) =>
   Type.Optional(
     Type.Object(
@@ -35,27 +51,34 @@ const Keypair = (description: string) =>
         cert_file: Type.String({ minLength: 1, description: 'PEM, the certificate first, then its chain' }),
         key_file: Type.String({ minLength: 1, description: 'PEM, readable by the hub only' }),
       },
-      { ...closed, description },
-    ),
+      {
+        ...closed,
+        description,
+        decode: (raw: { cert_file: string; key_file: string }): KeyPairFiles => ({
+          certFile: raw.cert_file,
+          keyFile: raw.key_file,
+        }),
+      },
+    ) as unknown as TUnsafe<KeyPairFiles>,
   )
 
 /** All keys of mezhub.yaml except the plugins' own configuration. Keys are the public contract. */
 export const hubSchema = Type.Object(
   {
-    cluster_name: Text(
-      'Name of the cluster, which cannot change later; omitted: the host of proxy.public_addr',
+    cluster_name: Type.Optional(
+      Parsed(parseClusterName, CLUSTER_NAME, {
+        description: 'Name of the cluster, which cannot change later; omitted: the host of proxy.public_addr',
+      }),
     ),
     brand: Section({
-      name: Type.Optional(
-        Type.String({
-          minLength: 1,
-          maxLength: 64,
-          pattern: PLAIN,
-          default: 'Mezite',
-          description: 'Name in the header and the title of every page',
-          must: 'a line of 1 to 64 characters',
-        }),
-      ),
+      name: Type.String({
+        minLength: 1,
+        maxLength: 64,
+        pattern: PLAIN,
+        default: 'Mezite',
+        description: 'Name in the header and the title of every page',
+        must: 'a line of 1 to 64 characters',
+      }),
       logo_file: Text('PNG, JPEG, WebP or SVG of at most 256 KiB, shown 30 px high'),
       color: Type.Optional(
         Type.String({
@@ -73,23 +96,28 @@ export const hubSchema = Type.Object(
           must: 'a line of 1 to 200 characters',
         }),
       ),
-      help_url: Text('https: or mailto: address of the link "Help"'),
+      help_url: Type.Optional(
+        Parsed(parseHelpUrl, 'an https: or mailto: URL', {
+          description: 'https: or mailto: address of the link "Help"',
+        }),
+      ),
     }),
-    data_dir: Type.Optional(
-      Type.String({
-        minLength: 1,
-        default: '/var/lib/mezite',
-        description: 'Folder of the encryption key, the embedded database and the admin socket (mode 0700)',
-      }),
-    ),
-    shutdown_grace: Duration('25s', 'How long live streams may continue after SIGTERM; at most 24h'),
-    strict_runtime: Type.Optional(
-      Type.Boolean({
-        default: false,
-        description:
-          'Refuses to start, instead of warning, on a Node.js without security fixes or with an open debugger',
-      }),
-    ),
+    data_dir: Type.String({
+      minLength: 1,
+      default: '/var/lib/mezite',
+      description: 'Folder of the encryption key, the embedded database and the admin socket (mode 0700)',
+    }),
+    // Timers of Node.js are limited to 24.8 days; a day is more than enough for a hub to stop.
+    shutdown_grace: Type.Duration({
+      default: '25s',
+      max: '24h',
+      description: 'How long live streams may continue after SIGTERM; at most 24h',
+    }),
+    strict_runtime: Type.Boolean({
+      default: false,
+      description:
+        'Refuses to start, instead of warning, on a Node.js without security fixes or with an open debugger',
+    }),
     audit: Type.Optional(
       Type.Unsafe<'none'>({
         type: 'string',
@@ -108,76 +136,72 @@ export const hubSchema = Type.Object(
     }),
     proxy: Type.Object(
       {
-        listen_addr: Listen('0.0.0.0:3080', 'The one TLS port for everything'),
-        public_addr: Type.String({
+        listen_addr: Listen('The one TLS port for everything', '0.0.0.0:3080'),
+        public_addr: Parsed(parsePublicAddress, 'a host name, with :PORT when it is not 443', {
           description: "The hub's own web host, with :port when it is not 443",
-          must: 'a host name, with :PORT when it is not 443',
         }),
         internal_addr: Type.Optional(
-          Type.String({
+          Parsed(parseInternalAddress, 'HOST:PORT', {
             description:
               'Where the other hubs of the cluster reach this one; omitted: the address that it listens on, or from which it reaches the database',
-            must: 'HOST:PORT',
           }),
         ),
-        processes: Type.Optional(
-          Type.Unsafe<number | 'auto'>({
-            anyOf: [{ type: 'integer', minimum: 1, maximum: 64 }, { const: 'auto' }],
-            default: 1,
-            description:
-              'Processes that share the public port; auto: one for each processor. More than 1 needs driver postgres',
-            must: 'a whole number from 1 to 64, or auto',
-          }),
-        ),
+        processes: Type.Unsafe<number | 'auto'>({
+          anyOf: [{ type: 'integer', minimum: 1, maximum: 64 }, { const: 'auto' }],
+          default: 1,
+          description:
+            'Processes that share the public port; auto: one for each processor. More than 1 needs driver postgres',
+          must: 'a whole number from 1 to 64, or auto',
+        }),
         redirect_addr: Type.Optional(
-          Type.String({
-            description: 'Plain HTTP on this address, such as :80, redirects to https; omitted: off',
-            must: 'HOST:PORT',
+          Listen('Plain HTTP on this address, such as :80, redirects to https; omitted: off'),
+        ),
+        shutdown_delay: Type.Duration({
+          default: '5s',
+          max: '10m',
+          description:
+            'How long /readyz fails after SIGTERM before the port closes, so that balancers stop sending traffic; at most 10m',
+        }),
+        https_keypair: Keypair('Omitted: certificates of a plugin, or a development certificate'),
+        apps_domain: Type.Optional(
+          Parsed(parseAppsDomain, 'a domain name without port or wildcard', {
+            description: 'Applications are below this domain; omitted: application access is off',
           }),
         ),
-        shutdown_delay: Duration(
-          '5s',
-          'How long /readyz fails after SIGTERM before the port closes, so that balancers stop sending traffic; at most 10m',
-        ),
-        https_keypair: Keypair('Omitted: certificates of a plugin, or a development certificate'),
-        apps_domain: Text('Applications are below this domain; omitted: application access is off'),
         apps_keypair: Keypair(
           'A certificate of its own for the hosts of the applications; omitted: the main certificate must name them',
         ),
         apps_oidc_connector: Text(
           'The only connector whose sign-ins may open applications: in the browser, with msh and over TCP',
         ),
-        trusted_proxies: Type.Optional(
-          Type.Array(Type.String({ must: 'a CIDR such as 10.0.0.0/8' }), {
+        trusted_proxies: Type.Array(
+          Parsed((text) => (isCidr(text) ? text : null), 'a CIDR such as 10.0.0.0/8', {}),
+          {
             default: [],
             description:
               'Networks (CIDR) of proxies and balancers whose X-Forwarded-For or PROXY header counts; every other client has the address of its connection',
-          }),
+          },
         ),
         proxy_protocol: OneOf(
           ['off', 'required'],
           'required: each connection must begin with a PROXY header, version 1 or 2, from one of trusted_proxies; all others are closed',
         ),
-        development_certificate: Type.Optional(
-          Type.Boolean({
-            default: false,
-            description: 'Allows the development certificate outside loopback and .localhost',
-          }),
-        ),
+        development_certificate: Type.Boolean({
+          default: false,
+          description: 'Allows the development certificate outside loopback and .localhost',
+        }),
         limits: limitsSchema,
       },
       closed,
     ),
     tunnel: Section({
-      streams_per_agent: Type.Optional(
-        Type.Integer({
-          minimum: 1,
-          maximum: 9_900,
-          default: 9_000,
-          description: 'Connections to applications through one agent at a time; then another one is chosen',
-          must: 'a whole number from 1 to 9900',
-        }),
-      ),
+      streams_per_agent: Type.Integer({
+        minimum: 1,
+        maximum: 9_900,
+        default: 9_000,
+        description: 'Connections to applications through one agent at a time; then another one is chosen',
+        must: 'a whole number from 1 to 9900',
+      }),
       transports: Type.Optional(
         Type.Array(Type.String({ minLength: 1 }), {
           minItems: 1,
@@ -188,21 +212,23 @@ export const hubSchema = Type.Object(
       ),
     }),
     sessions: Section({
-      stream_staleness: Duration('30s', 'Live streams are cut when the view of locks is older than this'),
+      stream_staleness: Type.Duration({
+        default: '30s',
+        min: '5s',
+        description: 'Live streams are cut when the view of locks is older than this',
+      }),
     }),
     diagnostics: Section({
-      listen_addr: Listen('127.0.0.1:3081', 'Plain HTTP: /healthz /readyz /metrics'),
+      listen_addr: Listen('Plain HTTP: /healthz /readyz /metrics', '127.0.0.1:3081'),
     }),
-    plugins: Type.Optional(
-      Type.Record(Type.String(), Type.Unknown(), {
-        default: {},
-        description: 'Name, package or path of a plugin to its configuration, or false to turn it off',
-        must: 'a mapping from plugins to their configuration',
-      }),
-    ),
+    plugins: Type.Record(Type.String(), Type.Unknown(), {
+      default: {},
+      description: 'Name, package or path of a plugin to its configuration, or false to turn it off',
+      must: 'a mapping from plugins to their configuration',
+    }),
   },
   closed,
 )
 
-/** The configuration as written, with defaults filled in. */
-export type RawHubConfig = Static<typeof hubSchema>
+/** The file as the hub receives it, decoded and with defaults filled in. */
+export type HubFile = Static<typeof hubSchema>

@@ -1,42 +1,31 @@
-import { type Static, type TSchema, Type } from 'typebox'
-import { DURATION_PATTERN } from '../../api/duration.ts'
+import type { Static, TSchema } from 'typebox'
+import { Type } from '../../api/config-types.ts'
 
 const closed = { additionalProperties: false } as const
 
 const Count = (value: number, description: string, most = 1_000_000) =>
-  Type.Optional(
-    Type.Integer({
-      minimum: 1,
-      maximum: most,
-      default: value,
-      description,
-      must: `a whole number from 1 to ${most}`,
-    }),
-  )
+  Type.Integer({
+    minimum: 1,
+    maximum: most,
+    default: value,
+    description,
+    must: `a whole number from 1 to ${most}`,
+  })
 
 const Bytes = (value: number, least: number, most: number, description: string) =>
-  Type.Optional(
-    Type.Integer({
-      minimum: least,
-      maximum: most,
-      default: value,
-      description: description.replace(/^([^.]*)/, '$1, in bytes'),
-      must: `a number of bytes from ${least} to ${most}`,
-    }),
-  )
+  Type.Integer({
+    minimum: least,
+    maximum: most,
+    default: value,
+    description: description.replace(/^([^.]*)/, '$1, in bytes'),
+    must: `a number of bytes from ${least} to ${most}`,
+  })
 
 const Wait = (value: string, description: string) =>
-  Type.Optional(
-    Type.String({
-      pattern: DURATION_PATTERN,
-      default: value,
-      description,
-      must: 'a duration from 100ms to 10m, such as 10s',
-    }),
-  )
+  Type.Duration({ default: value, min: '100ms', max: '10m', description })
 
 const Section = <T extends Record<string, TSchema>>(properties: T, description: string) =>
-  Type.Optional(Type.Object(properties, { ...closed, default: {}, description }))
+  Type.Object(properties, { ...closed, default: {}, description })
 
 /** `proxy.limits` in mezhub.yaml. The page about limits shows what happens when a limit is reached. */
 export const limitsSchema = Section(
@@ -99,4 +88,5 @@ export const limitsSchema = Section(
   'Limits of the public port',
 )
 
-export type RawLimits = Static<typeof limitsSchema>
+/** The limits as the hub receives them, with defaults filled in. */
+export type LimitsFile = Static<typeof limitsSchema>

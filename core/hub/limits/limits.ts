@@ -1,43 +1,28 @@
-import { Value } from 'typebox/value'
-import { parseDuration } from '../../api/duration.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
-import { limitsSchema, type RawLimits } from './limits-schema.ts'
+import { checkConfig } from '../../kernel/config-check.ts'
+import { type LimitsFile, limitsSchema } from './limits-schema.ts'
 
-const LEAST_MS = 100
-const MOST_MS = 10 * 60_000
+/** `connections_per_address` as `connectionsPerAddress`, and `header_timeout` as `headerMs`. */
+type Name<Key extends string> = Key extends `${infer Head}_timeout`
+  ? `${Head}Ms`
+  : Key extends `${infer Head}_${infer Rest}`
+    ? `${Head}${Capitalize<Name<Rest>>}`
+    : Key
+type Named = { readonly [Key in keyof LimitsFile as Name<Key>]: LimitsFile[Key] }
 
-/** Fills in defaults and parses the durations; calls `problem` for each invalid value. */
+const nameOf = (key: string): string =>
+  key.replace(/_timeout$/, 'Ms').replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase())
+
+/** `proxy.limits` under the names of the contract; calls `problem` for each limit that another one makes impossible. */
 export function completeLimits(
-  raw: RawLimits = {},
+  read: LimitsFile,
   problem: (key: string, message: string) => void = () => {},
 ): ProxyLimits {
-  const all = Value.Default(limitsSchema, structuredClone(raw)) as Required<NonNullable<RawLimits>>
-  const ms = (key: 'handshake_timeout' | 'header_timeout' | 'request_timeout'): number => {
-    const parsed = parseDuration(all[key]) ?? 0
-    if (parsed < LEAST_MS || parsed > MOST_MS) problem(key, 'must be a duration from 100ms to 10m')
-    return parsed
-  }
-  if (all.uri_bytes > all.header_bytes) problem('uri_bytes', 'must not be more than header_bytes')
-  const headerMs = ms('header_timeout')
-  const requestMs = ms('request_timeout')
-  if (headerMs > requestMs) problem('header_timeout', 'must not be longer than request_timeout')
-  return {
-    connections: all.connections,
-    connectionsPerAddress: all.connections_per_address,
-    connectionsPerAddressPerMinute: all.connections_per_address_per_minute,
-    handshakes: all.handshakes,
-    handshakesPerAddress: all.handshakes_per_address,
-    handshakeMs: ms('handshake_timeout'),
-    headerMs,
-    requestMs,
-    headerCount: all.header_count,
-    headerBytes: all.header_bytes,
-    uriBytes: all.uri_bytes,
-    requestsPerConnection: all.requests_per_connection,
-    anonymousRequestsPerAddress: all.anonymous_requests_per_address,
-    callsPerMinute: all.calls_per_minute as ProxyLimits['callsPerMinute'],
-  }
+  if (read.uri_bytes > read.header_bytes) problem('uri_bytes', 'must not be more than header_bytes')
+  if (read.header_timeout > read.request_timeout)
+    problem('header_timeout', 'must not be longer than request_timeout')
+  return Object.fromEntries(Object.entries(read).map(([key, limit]) => [nameOf(key), limit])) as Named
 }
 
 /** The default limits. */
-export const defaultLimits: ProxyLimits = completeLimits()
+export const defaultLimits: ProxyLimits = completeLimits(checkConfig(limitsSchema, {}).value as LimitsFile)

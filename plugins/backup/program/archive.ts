@@ -57,7 +57,7 @@ const configuredRecipients = ({ plugins }: LoadedConfig): readonly string[] => {
 
 /** A hub that runs writes the file itself, since it has the database open. */
 async function backUp(loaded: LoadedConfig, file: string, recipients: readonly string[]): Promise<number> {
-  const running = await streamFromHub(loaded.config.dataDir, '/backups', { file, recipients })
+  const running = await streamFromHub(loaded.config.data_dir, '/backups', { file, recipients })
   if (running === null) return backUpStopped(loaded, file, recipients)
   const progress = createProgress('Copying', 0)
   try {
@@ -78,7 +78,7 @@ async function backUpStopped(
   file: string,
   recipients: readonly string[],
 ): Promise<number> {
-  const encryptionKey = await readEncryptionKey(loaded.config.dataDir, process.env)
+  const encryptionKey = await readEncryptionKey(loaded.config.data_dir, process.env)
   const cluster = await openOffline(loaded)
   try {
     const { database, migrations, version, config } = cluster
@@ -87,8 +87,8 @@ async function backUpStopped(
       'Copying',
       tables.reduce((sum, { estimate }) => sum + estimate, 0),
     )
-    const source = { database, migrations, version, cluster: config.clusterName, shared: false }
-    const key = encryptionKey ?? (await readEncryptionKey(config.dataDir, process.env))!
+    const source = { database, migrations, version, cluster: config.cluster_name, shared: false }
+    const key = encryptionKey ?? (await readEncryptionKey(config.data_dir, process.env))!
     return await takeBackup({ ...source, encryptionKey: key }, file, recipients, progress.add).finally(
       progress.end,
     )
@@ -142,7 +142,7 @@ export async function runRestore(args: readonly string[], print: (text: string) 
   if (values['key-file'] === undefined) throw usage('mezhub restore needs --key-file FILE')
   const loaded = await loadConfig({ file: values.config })
   const { head, parts } = await openArchive(resolve(file), await readPrivateKey(values['key-file']))
-  await installEncryptionKey(loaded.config.dataDir, Buffer.from(head.encryption_key, 'base64'))
+  await installEncryptionKey(loaded.config.data_dir, Buffer.from(head.encryption_key, 'base64'))
   const cluster = await openOffline(loaded)
   const progress = createProgress('Restoring', 0)
   try {

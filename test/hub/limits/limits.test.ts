@@ -9,9 +9,11 @@ import { matchesPattern } from '../../../core/hub/api-server/route-guard.ts'
 import { parseStrictJson } from '../../../core/hub/api-server/strict-json.ts'
 import { parseListenAddress, parsePublicAddress } from '../../../core/hub/config/address.ts'
 import { completeLimits, defaultLimits } from '../../../core/hub/limits/limits.ts'
+import { type LimitsFile, limitsSchema } from '../../../core/hub/limits/limits-schema.ts'
 import { readClientHello } from '../../../core/hub/listener/client-hello.ts'
 import { readProxyHeader } from '../../../core/hub/listener/proxy-protocol.ts'
 import { canonicalAddress, createTrustedProxies } from '../../../core/hub/listener/trusted-proxies.ts'
+import { checkConfig } from '../../../core/kernel/config-check.ts'
 import { fakeClock } from '../../../core/testing/fake-clock.ts'
 import { readCookie } from '../../../core/wire/cookie.ts'
 import { startWeb } from '../api-server/start-web.ts'
@@ -97,16 +99,24 @@ t.test('a rate allows a burst of one minute, then a steady flow', async (t) => {
 })
 
 t.test('impossible limits are refused with their key', async (t) => {
-  const said = (raw: object) => {
-    const problems: string[] = []
-    completeLimits(raw, (key, message) => problems.push(`${key} ${message}`))
-    return problems
+  const read = (raw: object) => {
+    const { value, problems } = checkConfig(limitsSchema, raw)
+    const said = problems.map(({ path, message }) => `${path.join('.')} ${message}`)
+    const limits = completeLimits(value as LimitsFile, (key, message) => said.push(`${key} ${message}`))
+    return { said, limits }
   }
+  const said = (raw: object) => read(raw).said
   t.strictSame(said({}), [])
   t.match(said({ header_timeout: '20s', request_timeout: '10s' }), [/^header_timeout must not be longer/])
-  t.match(said({ handshake_timeout: '0' }), [/^handshake_timeout must be a duration/])
+  t.match(said({ handshake_timeout: '0' }), ['handshake_timeout must be at least 100ms'])
   t.match(said({ uri_bytes: 16_384, header_bytes: 4_096 }), [/^uri_bytes must not be more/])
-  t.match(completeLimits({ calls_per_minute: { tokens: 5 } }).callsPerMinute, { tokens: 5, pages: 12_000 })
+  t.match(read({ calls_per_minute: { tokens: 5 } }).limits.callsPerMinute, { tokens: 5, pages: 12_000 })
+  t.strictSame(
+    Object.keys(defaultLimits).join(' '),
+    'connections connectionsPerAddress connectionsPerAddressPerMinute handshakes handshakesPerAddress handshakeMs headerMs requestMs headerCount headerBytes uriBytes requestsPerConnection anonymousRequestsPerAddress callsPerMinute',
+    'each under the name of the contract',
+  )
+  t.match(defaultLimits, { handshakeMs: 10_000, headerMs: 10_000, requestMs: 15_000, headerBytes: 32_768 })
   t.ok(
     defaultLimits.handshakesPerAddress < defaultLimits.handshakes,
     'one address cannot take all handshakes',
