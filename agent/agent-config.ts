@@ -114,7 +114,7 @@ export async function readAgentConfig(
     const message = `must be ${LOG_LEVELS.join(' or ')}`
     problems.push({ file: 'environment', line: 0, path: 'MEZITE_LOG_LEVEL', message })
   }
-  for (const [at, entry] of (file.apps?.allow ?? []).entries()) {
+  for (const [at, entry] of (file.apps.allow ?? []).entries()) {
     try {
       createAllowList([entry])
     } catch {
@@ -137,7 +137,7 @@ export async function readAgentConfig(
   const load = {
     side: 'agent',
     standard: STANDARD,
-    plugins: file.plugins ?? {},
+    plugins: file.plugins,
     folder,
     program: options.program,
   } as const
@@ -158,7 +158,6 @@ export async function readAgentConfig(
   if (errors.length === 1) throw errors[0]
 
   const tokenFile = flags['token-file'] ?? (file.join_token && resolve(folder, file.join_token.file))
-  const dataDir = file.data_dir === undefined ? '/var/lib/mezite-agent' : resolve(folder, file.data_dir)
   const { token, problem: tokenProblem } = readToken(
     tokenFile,
     // Once the agent has joined, the token may be gone.
@@ -170,9 +169,9 @@ export async function readAgentConfig(
     tokenProblem,
     caPin: caPin ?? null,
     hostname,
-    dataDir: flags['data-dir'] ?? dataDir,
-    transports: flags.transport ?? file.tunnel?.transports ?? null,
-    allow: file.apps?.allow ?? null,
+    dataDir: flags['data-dir'] ?? resolve(folder, file.data_dir),
+    transports: flags.transport ?? file.tunnel.transports ?? null,
+    allow: file.apps.allow ?? null,
     plugins,
     diagnosticsAddr: file.diagnostics?.listen_addr ?? null,
     logLevel: logLevel as LogLevel,

@@ -1,6 +1,6 @@
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
 
-const closed = { additionalProperties: false }
+const closed = { additionalProperties: false } as const
 
 const Text = (description: string) => Type.Optional(Type.String({ description }))
 const List = (description: string, more: { minItems?: number } = {}) =>
@@ -25,32 +25,30 @@ export const agentSchema = Type.Object(
     hostname: Text(
       "Name of the agent in mezctl agents ls and in applications' agents; omitted: the machine's host name",
     ),
-    data_dir: Text("Folder of the agent's key and certificate; omitted: /var/lib/mezite-agent"),
-    strict_runtime: Type.Optional(
-      Type.Boolean({
-        description:
-          'Refuses to start, instead of warning, on a Node.js without security fixes or with an open debugger; omitted: false',
-      }),
+    data_dir: Type.String({
+      default: '/var/lib/mezite-agent',
+      description: "Folder of the agent's key and certificate",
+    }),
+    strict_runtime: Type.Boolean({
+      default: false,
+      description:
+        'Refuses to start, instead of warning, on a Node.js without security fixes or with an open debugger',
+    }),
+    tunnel: Type.Object(
+      {
+        transports: List('Transports to use, in order of preference; omitted: all that are loaded', {
+          minItems: 1,
+        }),
+      },
+      { ...closed, default: {} },
     ),
-    tunnel: Type.Optional(
-      Type.Object(
-        {
-          transports: List('Transports to use, in order of preference; omitted: all that are loaded', {
-            minItems: 1,
-          }),
-        },
-        closed,
-      ),
-    ),
-    apps: Type.Optional(
-      Type.Object(
-        {
-          allow: List(
-            'What the agent may dial: host:port, address:port or cidr:port, with * for any port; omitted: everything but link-local, metadata and similar addresses',
-          ),
-        },
-        closed,
-      ),
+    apps: Type.Object(
+      {
+        allow: List(
+          'What the agent may dial: host:port, address:port or cidr:port, with * for any port; omitted: everything but link-local, metadata and similar addresses',
+        ),
+      },
+      { ...closed, default: {} },
     ),
     diagnostics: Type.Optional(
       Type.Object(
@@ -62,25 +60,13 @@ export const agentSchema = Type.Object(
         closed,
       ),
     ),
-    plugins: Type.Optional(
-      Type.Record(Type.String(), Type.Unknown(), {
-        description: 'Name, package or path of a plugin to its configuration, or false to turn it off',
-      }),
-    ),
+    plugins: Type.Record(Type.String(), Type.Unknown(), {
+      default: {},
+      description: 'Name, package or path of a plugin to its configuration, or false to turn it off',
+    }),
   },
   closed,
 )
 
-/** A file that the schema has accepted. */
-export interface AgentFile {
-  proxy_addr?: string
-  join_token?: { file: string }
-  ca_pin?: string
-  hostname?: string
-  data_dir?: string
-  strict_runtime?: boolean
-  tunnel?: { transports?: string[] }
-  apps?: { allow?: string[] }
-  diagnostics?: { listen_addr: string }
-  plugins?: Record<string, unknown>
-}
+/** A file that the schema has accepted, with defaults filled in. */
+export type AgentFile = Static<typeof agentSchema>
