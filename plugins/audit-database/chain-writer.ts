@@ -142,10 +142,11 @@ async function copyRequests(
   contexts: readonly number[],
 ): Promise<void> {
   let rows = ''
-  requests.forEach(({ at, time, id, requestId, hash, parts }, index) => {
+  requests.forEach(({ at, text, time, id, requestId, hash, parts }, index) => {
     const bytes = Buffer.from(hash, 'base64url').toString('hex')
     const numbers = `${seq + at}\t${n + at}`
-    rows += `${numbers}\t${time}\t${id}\t${requestId}\t${contexts[index]}\t\\\\x${bytes}\t${copyCell(parts)}\n`
+    const cell = copyCell(parts, text)
+    rows += `${numbers}\t${time}\t${id}\t${requestId}\t${contexts[index]}\t\\\\x${bytes}\t${cell}\n`
   })
   await run('COPY audit_database_requests (seq, n, time, id, request_id, context, hash, parts) FROM STDIN', [
     Buffer.from(rows),

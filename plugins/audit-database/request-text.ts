@@ -1,49 +1,95 @@
 /** The event of a request, cut into what it shares with others of the same session and app, and its own values. */
 export interface SplitRequest {
-  /** The text with a tab in place of each value. */
-  readonly template: string
+  /** The shared text that is not the same for all requests; `templateOf` has all of it. */
+  readonly context: string
   readonly id: string
   readonly time: string
   readonly requestId: string
-  /** The other values in the order of the text, separated by tabs. */
-  readonly parts: string
+  /** The other values in the order of the text. */
+  readonly parts: readonly string[]
 }
 
 /** Values besides id, time and id of the request. */
 const PARTS = 7
 const UUID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
 /** JSON contains no control characters, so a tab separates. */
-const ANY = '[^\\x00-\\x1f]*?'
-const TEXT = '(?:[^"\\\\\\x00-\\x1f]|\\\\[^\\x00-\\x1f])*'
+const TEXT = '[^"\\\\\\x00-\\x1f]*(?:\\\\[^\\x00-\\x1f][^"\\\\\\x00-\\x1f]*)*'
 const NUMBER = '[0-9]+|null'
 
-/** Groups alternate between shared text and values. */
-const REQUEST = new RegExp(
-  [
-    `^(\\{"id":")(${UUID})(","type":"app\\.request","time":")([0-9TZ:.-]{24})`,
-    `("${ANY},"request_id":")(${UUID})(",${ANY},"agent":)(null|"${TEXT}")(,"method":")(${TEXT})`,
-    `(","path":")(${TEXT})(","status":)(${NUMBER})(,"bytes_in":)(${NUMBER})(,"bytes_out":)(${NUMBER})`,
-    `(,"duration_ms":)([0-9]+(?:,"[a-z_]+_ms":[0-9]+)*)(${ANY})$`,
-  ].join(''),
+const BEFORE_ID = '{"id":"'
+const BEFORE_TIME = '","type":"app.request","time":"'
+const ID_AT = BEFORE_ID.length
+const AFTER_ID = ID_AT + 36
+const TIME_AT = AFTER_ID + BEFORE_TIME.length
+const AFTER_TIME = TIME_AT + 24
+
+/** A quote inside a string has a backslash before it, so neither text occurs in one. */
+const BEFORE_REQUEST_ID = ',"request_id":"'
+const BEFORE_AGENT = ',"agent":'
+
+const BETWEEN = [
+  ...[',"method":"', '","path":"', '","status":', ',"bytes_in":', ',"bytes_out":', ',"duration_ms":'],
+]
+const WHOLE_ID = new RegExp(`${UUID}"`, 'y')
+const VALUES = new RegExp(
+  [`null|"${TEXT}"`, TEXT, TEXT, NUMBER, NUMBER, NUMBER, '[0-9]+(?:,"[a-z_]+_ms":[0-9]+)*']
+    .map((value, at) => `(${value})${BETWEEN[at] ?? ''}`)
+    .join(''),
+  'y',
 )
 
 /**
  * Cuts the JSON text of an `app.request`. Interleaving the template with the values gives the text again, whatever it
- * contains. Null: the text has another shape, or its time is not the one in its id.
+ * contains. Null: the text has another shape, or its time is not the one in its id. The shared text is long, and is found
+ * by what stands around it: a pattern for all of the text takes twice as long.
  */
 export function splitRequest(text: string): SplitRequest | null {
-  const groups = REQUEST.exec(text)
-  if (groups === null) return null
-  const shared: string[] = []
-  const values: string[] = []
-  for (let at = 1; at < groups.length; at += 1) (at % 2 === 1 ? shared : values).push(groups[at]!)
-  const [id, time, requestId, ...parts] = values as [string, string, string, ...string[]]
-  if (timeIn(id) !== time) return null
-  return { template: shared.join('\t'), id, time, requestId, parts: parts.join('\t') }
+  if (!text.startsWith(BEFORE_ID) || !text.startsWith(BEFORE_TIME, AFTER_ID) || text[AFTER_TIME] !== '"')
+    return null
+  const requestIdAt = endOf(BEFORE_REQUEST_ID, text, AFTER_TIME)
+  if (requestIdAt === null || !isAt(WHOLE_ID, text, ID_AT) || !isAt(WHOLE_ID, text, requestIdAt)) return null
+  const agentAt = endOf(BEFORE_AGENT, text, requestIdAt + 36)
+  if (agentAt === null) return null
+  VALUES.lastIndex = agentAt
+  const values = VALUES.exec(text)
+  const id = text.slice(ID_AT, AFTER_ID)
+  const time = text.slice(TIME_AT, AFTER_TIME)
+  if (values === null || timeIn(id) !== time) return null
+  const [, ...parts] = values
+  const requestId = text.slice(requestIdAt, requestIdAt + 36)
+  const [before, middle] = [text.slice(AFTER_TIME, requestIdAt), text.slice(requestIdAt + 36, agentAt)]
+  return {
+    context: `${before}\t${middle}\t${text.slice(VALUES.lastIndex)}`,
+    ...{ id, time, requestId, parts },
+  }
 }
 
-/** The text again, as the view of the database makes it. */
-export function joinRequest({ template, id, time, requestId, parts }: SplitRequest): string {
+/** The text with a tab in place of each value. */
+export function templateOf(context: string): string {
+  const [before, middle, after] = context.split('\t')
+  return [BEFORE_ID, BEFORE_TIME, before, middle, ...BETWEEN, after].join('\t')
+}
+
+function endOf(part: string, text: string, from: number): number | null {
+  const at = text.indexOf(part, from)
+  return at < 0 ? null : at + part.length
+}
+
+function isAt(pattern: RegExp, text: string, at: number): boolean {
+  pattern.lastIndex = at
+  return pattern.test(text)
+}
+
+/** The text again, as the view of the database makes it. `parts`: separated by tabs. */
+export function joinRequest(
+  template: string,
+  {
+    id,
+    time,
+    requestId,
+    parts,
+  }: Pick<SplitRequest, 'id' | 'time' | 'requestId'> & { readonly parts: string },
+): string {
   const pieces = template.split('\t')
   const values = [id, time, requestId, ...parts.split('\t', PARTS)]
   let text = pieces[0] ?? ''

@@ -113,14 +113,14 @@ function requestRow(values: readonly string[], contexts: ReadonlyMap<number, Con
   const { template, ...shared } = contexts.get(Number(context)) ?? LOST
   const time = timeOf(Number(seconds))
   const request = {
-    ...{ template, id, requestId, time: time.toISOString() },
+    ...{ id, requestId, time: time.toISOString() },
     parts: parts.includes('\\') ? parts.replace(/\\(.)/g, (_, one: string) => ESCAPED[one] ?? one) : parts,
   }
   return {
     ...shared,
     ...{ seq: Number(seq), n: Number(n), id, time },
     type: 'app.request',
-    text: joinRequest(request),
+    text: joinRequest(template, request),
     hash: Buffer.from(hash, 'base64').toString('base64url'),
   }
 }

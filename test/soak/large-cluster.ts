@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import type { TestPostgres } from '../../core/testing/index.ts'
 import { testEvent } from '../../core/testing/test-parts.ts'
 import { beginningOf, type Link, nextLink } from '../../plugins/audit-database/chain.ts'
-import { splitRequest } from '../../plugins/audit-database/request-text.ts'
+import { splitRequest, templateOf } from '../../plugins/audit-database/request-text.ts'
 
 /** How many people and audit events a cluster gets. */
 export interface Size {
@@ -72,16 +72,18 @@ export async function fillCluster(
         texts.push(row(columns))
         continue
       }
-      let id = known.get(split.template)
+      let id = known.get(split.context)
       if (id === undefined) {
         context += 1
         id = context
-        known.set(split.template, id)
+        known.set(split.context, id)
         const { user, app, session_id, client_ip } = event
-        contexts.push(row([id, split.template, hub, user, app, session_id, client_ip]))
+        contexts.push(row([id, templateOf(split.context), hub, user, app, session_id, client_ip]))
       }
       const hash = `\\x${Buffer.from(link.hash, 'base64url').toString('hex')}`
-      requests.push(row([seq, link.n, split.time, split.id, split.requestId, id, hash, split.parts]))
+      requests.push(
+        row([seq, link.n, split.time, split.id, split.requestId, id, hash, split.parts.join('\t')]),
+      )
     }
     await run(`COPY audit_database_contexts (${CONTEXTS}) FROM STDIN`, contexts.join(''))
     await run(`COPY audit_database_requests (${REQUESTS}) FROM STDIN`, requests.join(''))
