@@ -19,6 +19,9 @@ import { StreamPipe } from '../wire/stream-pipe.ts'
 import { meziteTls, SESSION_WINDOW, TUNNEL_ALPN, tunnelHttp2 } from '../wire/tunnel-protocol.ts'
 import { UnreadBudget } from '../wire/unread-budget.ts'
 
+/** How long a transport may take to connect, also on a busy machine. */
+const DIAL_MS = 120_000
+
 type OnStream = (
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
@@ -51,8 +54,8 @@ export interface TransportBench {
   readonly port: number
   /** The proof of one request of the agent. */
   readonly proof: HubTarget['proof']
-  /** Dials through `port`, by default the hub's own. */
-  open(port?: number): Promise<Carrier>
+  /** Dials through `port`, by default the hub's own. Default of `signal`: a timeout. */
+  open(port?: number, signal?: AbortSignal): Promise<Carrier>
   dial(signal: AbortSignal, port?: number): Promise<Duplex>
   /** With `echo` the streams themselves return the bytes that they receive. */
   tunnel(app: ((socket: Socket) => void) | 'echo', port?: number): Promise<BenchTunnel>
@@ -138,13 +141,13 @@ export async function openTransportBench(
         }),
     })
 
-  async function open(at = port): Promise<Carrier> {
+  async function open(at = port, signal = AbortSignal.timeout(DIAL_MS)): Promise<Carrier> {
     const received = new Promise<Duplex>((resolve) => {
       const ready = early.shift()
       if (ready) resolve(ready)
       else waiting.push(resolve)
     })
-    const dialled = await dial(AbortSignal.timeout(30_000), at)
+    const dialled = await dial(signal, at)
     keep(dialled)
     return { agent: dialled, hub: await received }
   }

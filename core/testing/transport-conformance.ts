@@ -107,6 +107,12 @@ export function conformTransport(
     if (parts.hub.alpn) await carrier
     else await rejects(t, carrier, 'while the hub is silent')
     silent.close()
+    const dialling = new AbortController()
+    const { agent, hub } = await bench.open(bench.port, dialling.signal)
+    dialling.abort()
+    const arrived = collect(hub, 4)
+    agent.write('more')
+    t.ok((await arrived).length === 4, 'a connection outlives the signal of its dial')
   })
 
   test('carriers are independent of each other', async (t, bench) => {

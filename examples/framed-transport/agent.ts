@@ -6,7 +6,6 @@ import { Framed, PATH } from './framed.ts'
 
 async function dial({ host, port, signal, connect, proof }: HubTarget): Promise<Framed> {
   const socket = await connect()
-  signal.addEventListener('abort', () => socket.destroy(), { once: true })
   return new Promise((resolve, reject) => {
     const outgoing = request({
       ...{ host, port, path: PATH },

@@ -14,6 +14,7 @@ const FLAWS = {
   'buffers-all': ['a reader that pauses slows the writer down'],
   'stays-open': ['the loss of one end closes the other'],
   'ignores-signal': ['a dial ends with its signal'],
+  'keeps-signal': ['a dial ends with its signal'],
   'shares-fate': ['carriers are independent of each other'],
   'holds-back': [
     'half-close works both ways, and a reset is not an end',
@@ -101,7 +102,9 @@ const flawed = (flaw: Flaw): TransportUnderTest => ({
     name: 'framed',
     async dial(target) {
       const { signal } = flaw === 'ignores-signal' ? new AbortController() : target
-      return new Flawed(await framed.agent.dial({ ...target, signal }), flaw)
+      const carrier = new Flawed(await framed.agent.dial({ ...target, signal }), flaw)
+      if (flaw === 'keeps-signal') signal.addEventListener('abort', () => carrier.destroy())
+      return carrier
     },
   },
 })

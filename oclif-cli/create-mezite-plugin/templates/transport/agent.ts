@@ -16,7 +16,6 @@ export default defineAgentPlugin({
       name: 'my-plugin',
       async dial({ host, port, signal, connect, proof }) {
         const socket = await connect()
-        signal.addEventListener('abort', () => socket.destroy(), { once: true })
         return new Promise((resolve, reject) => {
           const upgrade = request({
             ...{ host, port, path },
@@ -24,14 +23,18 @@ export default defineAgentPlugin({
             headers: { connection: 'Upgrade', upgrade: 'my-plugin', authorization: proof('GET', path) },
             createConnection: () => connectTls({ socket, servername: host, rejectUnauthorized: false }),
           })
+          const abort = () => upgrade.destroy(signal.reason)
+          signal.addEventListener('abort', abort, { once: true })
           upgrade.once('upgrade', (_response, stream, head) => {
+            // The signal ends the dial, not the connection.
+            signal.removeEventListener('abort', abort)
             if (head.length > 0) stream.unshift(head)
             resolve(stream)
           })
           upgrade.once('response', ({ statusCode }) =>
             reject(new Error(`the hub responded with ${statusCode}`)),
           )
-          upgrade.on('error', reject)
+          upgrade.on('error', (error) => reject(socket.destroy() && error))
           upgrade.end()
         })
       },
