@@ -6,7 +6,7 @@ import { type Brand, html, type Markup, type PageAsset, type PageLayout, type Pa
 import type { HomeLink } from '../api/sign-in.ts'
 import type { PublicNames, WebRoutes } from '../api/web-routes.ts'
 import type { HubConfig } from '../hub/config/hub-config.ts'
-import { brandTokens } from './colour.ts'
+import { brandTokens } from './brand-tokens.ts'
 import { icon, MARK, mark } from './icons.ts'
 import { type Logo, readLogo } from './logo.ts'
 import { linksOf } from './navigation.ts'

@@ -15,7 +15,7 @@ import { guardPort } from './browser-guard.ts'
 import { serveHttp } from './http-listener.ts'
 import type { HubConnection } from './hub-connection.ts'
 import type { AppProtocol } from './hub-stream.ts'
-import { createOwnerCheck } from './local-owner.ts'
+import { createOwnerCheck } from './owner-check.ts'
 import { Refusal } from './refusal.ts'
 
 /** The only address on which msh listens. */

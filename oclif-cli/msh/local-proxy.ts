@@ -5,7 +5,7 @@ import { appAt, findApp, listApps } from './app-lookup.ts'
 import { parseFirstRequest, readFirstHead } from './first-request.ts'
 import { serveHttp } from './http-listener.ts'
 import type { HubConnection } from './hub-connection.ts'
-import { createOwnerCheck } from './local-owner.ts'
+import { createOwnerCheck } from './owner-check.ts'
 import { describeFailure, failureStatus } from './refusal.ts'
 
 /** Servers of apps that are kept; each is small, and an app beyond them is looked up again. */

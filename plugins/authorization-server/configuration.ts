@@ -13,10 +13,10 @@ import type { Adapter, Configuration, KoaContextWithOIDC } from 'oidc-provider'
 import type { AppClients } from './app-clients.ts'
 import type { Grant } from './consent.ts'
 import { devicePages } from './device-pages.ts'
+import { ROUTES } from './endpoint-routes.ts'
 import { errorPage } from './error-page.ts'
 import { interactionPath } from './interactions.ts'
 import type { Library } from './library.ts'
-import { ROUTES } from './mount.ts'
 import { APP_SCOPE, appOf, readResource } from './resources.ts'
 
 /** How long an access token is valid at most, in seconds. */

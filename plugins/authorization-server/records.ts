@@ -4,8 +4,8 @@ import { sql } from 'kysely'
 import type { Adapter, AdapterPayload, errors } from 'oidc-provider'
 import { calls } from './calls.ts'
 import type { Consent } from './consent.ts'
+import { ROUTES } from './endpoint-routes.ts'
 import type { RecordRow, Tables } from './migrations.ts'
-import { ROUTES } from './mount.ts'
 
 const TABLE = 'authorization_server_records'
 /** A device asks every 5 s (RFC 8628 section 3.2); this much earlier is not too early, because clocks differ. */

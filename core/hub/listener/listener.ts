@@ -7,6 +7,7 @@ import { messageOf } from '../../kernel/error.ts'
 import type { Handle } from '../../processes/node-handles.ts'
 import { defaultLimits } from '../limits/limits.ts'
 import { rarely } from '../limits/log-throttle.ts'
+import { affordableConnections, type ConnectionLease, createAddressGate } from './address-gate.ts'
 import { type AgentRouter, createAgentRouter } from './agent-router.ts'
 import { routeAlpn } from './alpn-router.ts'
 import { clientInfo, sourceReader } from './client-address.ts'
@@ -18,12 +19,11 @@ import {
   type Peeked,
   peekConnection,
 } from './connection-preamble.ts'
-import { affordableConnections, type ConnectionLease, createAddressGate } from './connection-quota.ts'
 import { type Handshake, HandshakeTable } from './handshake-table.ts'
 import { createRelay } from './hub-relay.ts'
 import type { ListenerOptions } from './listener-options.ts'
-import { createPublicPort, endsOf } from './listening-socket.ts'
 import { createNamedServers } from './named-servers.ts'
+import { createPublicPort, endsOf } from './public-port.ts'
 import { canonicalAddress, createTrustedProxies } from './trusted-proxies.ts'
 
 export type { ListenerOptions } from './listener-options.ts'

@@ -20,18 +20,18 @@ import type { Accounts } from '../users/accounts.ts'
 import type { SessionTables } from './migrations.ts'
 import { forgetMet } from './satisfied-requirements.ts'
 import { createSessionEvents } from './session-events.ts'
-import { createSessionUpkeep } from './session-maintenance.ts'
 import { createSessionOpenings } from './session-openings.ts'
 import { createSessionStore, type Held, listIn } from './session-store.ts'
 import { type Ending, endSessions } from './session-termination.ts'
 import { createSessionTickets } from './session-ticket.ts'
+import { createSessionUpkeep } from './session-upkeep.ts'
 import {
   createStreamRegistry,
   type LiveStream,
   type RunningStreams,
   type StreamEnd,
 } from './stream-registry.ts'
-import { createTokenFinder } from './token-lookup.ts'
+import { createTokenFinder } from './token-finder.ts'
 
 export interface SessionsOptions {
   readonly db: Database

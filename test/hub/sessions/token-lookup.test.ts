@@ -2,7 +2,7 @@
 import t from 'tap'
 import { hashToken } from '../../../core/hub/sessions/session-insert.ts'
 import type { Held } from '../../../core/hub/sessions/session-store.ts'
-import { createTokenFinder } from '../../../core/hub/sessions/token-lookup.ts'
+import { createTokenFinder } from '../../../core/hub/sessions/token-finder.ts'
 
 const tokenOf = (n: number) => String(n).padStart(43, 'A')
 const tokens = (from: number, count: number) => Array.from({ length: count }, (_, at) => tokenOf(from + at))

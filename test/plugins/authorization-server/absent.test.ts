@@ -3,7 +3,7 @@ import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { connectIssuer, createTestAgent, createTestHub, FakeIssuer, programLogin } from '@mezite/core/testing'
 import t from 'tap'
-import { ROUTES } from '../../../plugins/authorization-server/mount.ts'
+import { ROUTES } from '../../../plugins/authorization-server/endpoint-routes.ts'
 import { post } from './world.ts'
 
 const received: IncomingHttpHeaders[] = []
