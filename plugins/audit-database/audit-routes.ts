@@ -8,10 +8,9 @@ import {
   Type,
   type WebRoutes,
 } from '@mezite/core'
-import { closest, distance } from 'fastest-levenshtein'
 import { createAdminWatch } from './admin-watch.ts'
 import { type Range, readEvents, seqOf } from './event-query.ts'
-import { eventTypes, storedTypes } from './event-types.ts'
+import { eventTypes, likelyType, storedTypes } from './event-types.ts'
 import { exportEvents, MOST_EXPORTED } from './export.ts'
 import type { Tail } from './tail.ts'
 
@@ -179,8 +178,8 @@ async function numberOf(database: Database, id: string, name: string): Promise<n
 async function checkType(database: Database, type: string): Promise<void> {
   const known = [...new Set([...eventTypes, ...(await storedTypes(database))])]
   if (known.includes(type.slice(0, LONGEST_TYPE))) return
-  const likely = closest(type, known)
-  const hint = distance(type, likely) <= Math.max(2, type.length / 3) ? ` Did you mean "${likely}"?` : ''
+  const likely = likelyType(type, known)
+  const hint = likely === null ? '' : ` Did you mean "${likely}"?`
   throw new Problem(400, 'audit_type_unknown', `"${type}" is not a type of audit event.${hint}`)
 }
 

@@ -1,4 +1,4 @@
-import { beginningOf, type Link, nextLink } from './chain.ts'
+import { beginningOf, type Gap, type Link, nextLink } from './chain.ts'
 import type { Checkpoint, Start } from './statement.ts'
 import { isFiledAs } from './stored-name.ts'
 
@@ -20,15 +20,15 @@ export interface TrailRow {
   readonly hash: string | null
 }
 
-/** A fault of a chain, at its first bad record, or of a checkpoint. */
+/** A fault of a chain, at its first bad record, or of a checkpoint or removal. */
 export interface Finding {
   /**
    * `edited`, `deleted`, `inserted`, `reordered`: this event; `truncated`: the events after it are missing; `rewritten`: the
    * chain is consistent, but differs from the signed one; `forged`: not signed by this cluster.
    */
   readonly kind: 'edited' | 'deleted' | 'inserted' | 'reordered' | 'truncated' | 'rewritten' | 'forged'
-  readonly what: 'event' | 'checkpoint'
-  /** Number in its chain, or of the checkpoint. */
+  readonly what: 'event' | 'checkpoint' | 'removal'
+  /** Number in its chain, or of the checkpoint or removal. */
   readonly n: number | null
   readonly hub: string | null
   readonly seq: number | null
@@ -48,11 +48,15 @@ const MOST = 100
 export class ChainCheck {
   events = 0
   unchained = 0
+  /** Events that retention by type has removed. */
+  removed = 0
   readonly findings: Finding[] = []
   readonly #start: Start
   readonly #last = new Map<string, Link>()
   /** The next number that a broken chain should have had, and the index of the finding. */
   readonly #broken = new Map<string, Break>()
+  /** The last gap of each chain. */
+  readonly #gaps = new Map<string, Gap>()
   #unchainedUntil = Number.POSITIVE_INFINITY
 
   constructor(start: Start) {
@@ -85,15 +89,37 @@ export class ChainCheck {
       return
     }
     if (n > before.n + 1) this.#find('deleted', { ...row, n: before.n + 1 }, `is missing; ${n} comes next`)
+    else if (n <= before.n && n >= (this.#gaps.get(hub)?.n ?? n + 1))
+      this.#find('inserted', row, 'was removed by retention, and is there again')
     else if (n <= before.n) this.#find('reordered', row, `comes after number ${before.n}`)
     else if (nextLink(before, row.text).hash !== hash) this.#find('edited', row, 'does not fit its hash')
     else if (!sameColumns(row)) this.#find('edited', row, 'is filed under something else than it says')
   }
 
+  /** Links that retention by type has removed from here on: the chain goes on after the last of them. */
+  gap(gap: Gap): void {
+    const { hub, n, last, hash, seq } = gap
+    this.removed += last - n + 1
+    const before = this.#last.get(hub) ?? beginningOf(hub)
+    this.#gaps.set(hub, gap)
+    this.#last.set(hub, { n: last, hash })
+    if (this.#broken.has(hub)) return
+    const at = { hub, n: before.n, seq, id: null, time: null }
+    if (n > before.n + 1) this.#find('deleted', { ...at, n: before.n + 1 }, `is missing; ${n} comes next`)
+    else if (n <= before.n)
+      this.#find('reordered', at, `is after number ${n}, which was removed by retention`)
+    else if (gap.before !== before.hash)
+      this.#find('rewritten', at, `is not what retention signed when it removed number ${n}`)
+  }
+
   /** Compares the chains with a checkpoint, once the trail has been read up to its place. */
   compare({ number, time, seq, chains }: Checkpoint): void {
     if (seq <= this.#start.seq) return
-    for (const [hub, link] of Object.entries(chains)) this.#same(hub, link, `checkpoint ${number} of ${time}`)
+    for (const [hub, link] of Object.entries(chains)) {
+      const gap = this.#gaps.get(hub)
+      const isInGap = gap !== undefined && link.n >= gap.n && link.n < gap.last
+      if (!isInGap) this.#same(hub, link, `checkpoint ${number} of ${time}`)
+    }
   }
 
   /** Compares the end of a chain with the one that its hub has stored. */
@@ -101,8 +127,8 @@ export class ChainCheck {
     this.#same(hub, link, 'the last that was recorded')
   }
 
-  findCheckpoint(kind: Finding['kind'], number: number, detail: string): void {
-    this.#add({ kind, what: 'checkpoint', n: number, hub: null, seq: null, id: null, time: null, detail })
+  findSigned(what: 'checkpoint' | 'removal', kind: Finding['kind'], number: number, detail: string): void {
+    this.#add({ kind, what, n: number, hub: null, seq: null, id: null, time: null, detail })
   }
 
   #same(hub: string, link: Link, reference: string): void {

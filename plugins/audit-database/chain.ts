@@ -6,6 +6,23 @@ export interface Link {
   readonly hash: string
 }
 
+/**
+ * Links of one chain that follow each other and were removed. With the hash before and the last hash, the events on both sides
+ * are still bound to what was recorded.
+ */
+export interface Gap {
+  /** Place of the first removed event. */
+  readonly seq: number
+  readonly hub: string
+  /** Number of the first removed link. */
+  readonly n: number
+  /** Number and hash of the last one. */
+  readonly last: number
+  readonly hash: string
+  /** Hash of the link before the first. */
+  readonly before: string
+}
+
 /** The start of a hub's chain. It contains the hub, so that one chain cannot be passed off as another hub's. */
 export const beginningOf = (hub: string): Link => ({ n: 0, hash: hashOf(`mezite audit chain of ${hub}`) })
 

@@ -4,6 +4,7 @@ import type { Link } from './chain.ts'
 import { lockTrail } from './chain-writer.ts'
 import type { CheckpointKey } from './checkpoint-key.ts'
 import { asOwner, listPartitions, type Partition } from './day-partitions.ts'
+import { listRemovals, readRemovals, stateBefore } from './removals.ts'
 import type { SignStart } from './retention.ts'
 import { runIn } from './sink.ts'
 import { type Checkpoint, read, readStart, type Signed, type Start } from './statement.ts'
@@ -55,12 +56,19 @@ export function createDayRetention({ database, retentionRole, key, log, sign }: 
 
   /** Resolves with the number of events before the new start. */
   async function moveStart(end: number): Promise<number> {
-    const start = await database.transaction().execute((trx) => readStart(trx, key()))
+    const [start, removals] = await database
+      .transaction()
+      .setIsolationLevel('repeatable read')
+      .execute(async (trx) => {
+        const start = await readStart(trx, key())
+        return [start, readRemovals(await listRemovals(trx), key(), start).signed] as const
+      })
     if (start.seq >= end - 1) return 0
     // Rows below no longer change, so that writers wait for the signature only.
-    const chains = await linksBelow(end, start)
+    const chains = await linksBelow(end, stateBefore(start, removals, end - 1))
     let events = 0
     for (const [hub, { n }] of chains) events += n - (start.chains[hub]?.n ?? 0)
+    for (const removal of removals) if (removal.last < end) events -= removal.events
     await database.transaction().execute(async (trx) => {
       await lockTrail(runIn(trx))
       const now = await readStart(trx, key())
@@ -70,10 +78,10 @@ export function createDayRetention({ database, retentionRole, key, log, sign }: 
     return events
   }
 
-  /** The last link below this number of each chain. */
-  async function linksBelow(end: number, start: Start): Promise<Map<string, Link>> {
-    const chains = new Map(Object.entries(start.chains))
-    let [seq, number] = [start.seq, start.checkpoint.number]
+  /** The last link below this number of each chain; `state` is one of the trail up to there. */
+  async function linksBelow(end: number, state: Start): Promise<Map<string, Link>> {
+    const chains = new Map(Object.entries(state.chains))
+    let [seq, number] = [state.seq, state.checkpoint.number]
     for (let full = true; full; ) {
       const { rows } = await sql<Signed & { number: number }>`SELECT number, statement, signature
         FROM audit_database_checkpoints WHERE number > ${number} ORDER BY number LIMIT ${PAGE}`.execute(
@@ -133,6 +141,7 @@ export function createDayRetention({ database, retentionRole, key, log, sign }: 
   }
 
   return {
+    dropContexts,
     async dropDays(before: Date, signal?: AbortSignal): Promise<number> {
       try {
         return await dropDays(before, signal)

@@ -1,4 +1,5 @@
 import type { Database } from '@mezite/core'
+import { closest, distance } from 'fastest-levenshtein'
 import { sql } from 'kysely'
 
 /** The types of event that the hub and its bundled plugins record. */
@@ -82,4 +83,21 @@ export async function storedTypes(database: Database): Promise<readonly string[]
         ORDER BY left(type, 200) LIMIT 1) FROM found WHERE found.type IS NOT NULL
     ) SELECT type FROM found WHERE type IS NOT NULL LIMIT 1000`.execute(database)
   return rows.map(({ type }) => type)
+}
+
+/** The known type that another one probably misspells, or null. */
+export function likelyType(type: string, known: readonly string[] = eventTypes): string | null {
+  const likely = closest(type, [...known])
+  return distance(type, likely) <= Math.max(2, type.length / 3) ? likely : null
+}
+
+/** Types of other plugins are not known before an event has one; but a type that looks like a known one is a mistake. */
+export function misspelledTypes(types: readonly string[]): { path: string[]; message: string }[] {
+  return types.flatMap((type) => {
+    const likely = eventTypes.includes(type) ? null : likelyType(type)
+    const path = ['retention_by_type', type]
+    if (likely !== null) return [{ path, message: `is not a type of audit event; did you mean '${likely}'?` }]
+    const isName = /^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$/.test(type) || eventTypes.includes(type)
+    return isName ? [] : [{ path, message: 'is not a type of audit event, such as app.request' }]
+  })
 }

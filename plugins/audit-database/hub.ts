@@ -17,6 +17,7 @@ import { auditRoutes } from './audit-routes.ts'
 import { type CheckpointKey, openCheckpointKey } from './checkpoint-key.ts'
 import { createCheckpoints } from './checkpoints.ts'
 import { createDayPartitions } from './day-partitions.ts'
+import { misspelledTypes } from './event-types.ts'
 import { buildIndexes } from './index-builder.ts'
 import { auditMigrations } from './migrations.ts'
 import { createPruner } from './retention.ts'
@@ -40,6 +41,15 @@ export default defineHubPlugin({
   config: Type.Object(
     {
       retention: Type.Duration({ default: '90d', min: '1m', description: 'how long events are kept' }),
+      retention_by_type: Type.Optional(
+        Type.Object(
+          {},
+          {
+            additionalProperties: Type.Duration({ min: '1m' }),
+            description: 'how long events of certain types are kept instead, such as `app.request: 30d`',
+          },
+        ),
+      ),
       retention_role: Type.Optional(
         Type.String({
           pattern: '^[a-z_][a-z0-9_]{0,62}$',
@@ -49,6 +59,7 @@ export default defineHubPlugin({
     },
     { additionalProperties: false },
   ),
+  validate: ({ retention_by_type = {} }) => misspelledTypes(Object.keys(retention_by_type)),
   needs: { audit, revisions, database, databaseServer, jobs, secretBox },
   wants: { sessions },
   provides: { auditSinks, databaseChecks, migrations, webRoutes },
@@ -63,7 +74,7 @@ export default defineHubPlugin({
     const pruner = createPruner({
       database: use.database,
       embedded: url === null,
-      retentionMs: config.retention,
+      periods: { others: config.retention, byType: { ...config.retention_by_type } },
       retentionRole,
       key,
       clock,

@@ -1,5 +1,6 @@
 import type { Migrations } from '@mezite/core'
 import { sql } from 'kysely'
+import { removalTables } from './removal-tables.ts'
 import { requestTables } from './request-tables.ts'
 import { searchTables } from './search-tables.ts'
 
@@ -23,6 +24,12 @@ export type AuditTables = {
   /** One row: where the trail begins after old events were deleted. Signed like a checkpoint. */
   readonly audit_database_start: {
     readonly id: number
+    readonly statement: string
+    readonly signature: string
+  }
+  /** What retention by type has removed from each part of the trail. Signed like a checkpoint. */
+  readonly audit_database_removals: {
+    readonly number: number
     readonly statement: string
     readonly signature: string
   }
@@ -128,5 +135,6 @@ export const auditMigrations: Migrations = {
     },
     '0006-requests': requestTables,
     '0007-searches': searchTables,
+    '0008-removals': removalTables,
   },
 }

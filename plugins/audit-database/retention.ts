@@ -5,8 +5,20 @@ import { lockTrail } from './chain-writer.ts'
 import type { CheckpointKey } from './checkpoint-key.ts'
 import { listPartitions } from './day-partitions.ts'
 import { createDayRetention } from './day-retention.ts'
+import { deleteOldGaps } from './gaps.ts'
+import { readRemovals, type StoredRemoval, stateBefore } from './removals.ts'
+import { hasTypes, longestOf, type RetentionPeriods } from './retention-periods.ts'
 import { runIn } from './sink.ts'
-import { type Checkpoint, read, readStart, type Signed, type Start, writeStart } from './statement.ts'
+import {
+  type Checkpoint,
+  type Removal,
+  read,
+  readStart,
+  type Signed,
+  type Start,
+  writeStart,
+} from './statement.ts'
+import { createTypeRetention } from './type-retention.ts'
 
 const BATCH = 1_000
 /** More than a day has. */
@@ -30,7 +42,7 @@ export type SignStart = (
 
 export interface PrunerDeps {
   readonly database: Database
-  readonly retentionMs: number
+  readonly periods: RetentionPeriods
   /** A PostgreSQL role that deletes, if the hub's own role may not. */
   readonly retentionRole: string | null
   /** The embedded database does not maintain itself. */
@@ -45,19 +57,21 @@ export interface PrunerDeps {
  * piece it signs the new start of the trail, which distinguishes deletion by retention from deletion by an attacker.
  */
 export function createPruner(deps: PrunerDeps) {
-  const { database, retentionMs, key, clock, log } = deps
+  const { database, embedded, periods, retentionRole, key, clock, log } = deps
 
   /** Resolves with the number of deleted events. */
   async function prune(signal?: AbortSignal): Promise<number> {
-    const before = new Date(clock.now() - retentionMs)
-    let gone = deps.embedded ? 0 : await days.dropDays(before, signal)
+    const before = new Date(clock.now() - longestOf(periods))
+    let gone = embedded ? 0 : await days.dropDays(before, signal)
     while (!signal?.aborted) {
       const went = await database.transaction().execute((trx) => piece(trx, before))
+      if (went === null) break
       gone += went
-      if (went < BATCH) break
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
     }
-    if (deps.embedded) {
+    await deleteOldGaps(database)
+    if (hasTypes(periods)) gone += await types.removeTypes(clock.now(), signal)
+    if (embedded) {
       // Until then, a search by time reads every event since the last call.
       await sql`SELECT brin_summarize_new_values('audit_database_events_time'),
         brin_summarize_new_values('audit_database_requests_time')`.execute(database)
@@ -66,12 +80,17 @@ export function createPruner(deps: PrunerDeps) {
     return gone
   }
 
-  async function piece(trx: Transaction, before: Date): Promise<number> {
+  /** Resolves with the number of deleted events, or null when none is left that may go. */
+  async function piece(trx: Transaction, before: Date): Promise<number | null> {
     await lockTrail(runIn(trx))
     // A day goes whole; what is from before there were partitions goes piece by piece until all of it is old.
-    const [first] = deps.embedded ? [] : await listPartitions(trx)
-    if (first && !first.name.endsWith('_before')) return 0
+    const [first] = embedded ? [] : await listPartitions(trx)
+    if (first && !first.name.endsWith('_before')) return null
     const end = first?.end ?? Number.MAX_SAFE_INTEGER
+    const start = await readStart(trx, key())
+    const removal = await firstRemoval(trx, start)
+    // Its part goes whole, as its gaps are signed together.
+    if (removal !== undefined && removal.last < end) return partOf(trx, start, removal, before)
     // In the order of the trail, up to the first event that stays, so that no chain gets a gap.
     const { rows } = await sql<Row>`SELECT seq, hub, n, hash FROM audit_database_events
       WHERE seq < coalesce(
@@ -79,13 +98,36 @@ export function createPruner(deps: PrunerDeps) {
         (SELECT max(seq) + 1 FROM audit_database_events)
       ) AND seq < ${end} ORDER BY seq LIMIT ${BATCH}`.execute(trx)
     const seq = rows.at(-1)?.seq
-    if (seq === undefined) return 0
-    const start = await readStart(trx, key())
+    if (seq === undefined) return null
     const chains = new Map(Object.entries(start.chains))
     for (const { hub, n, hash } of rows) if (hub !== null) chains.set(hub, { n, hash })
     await sign(trx, start, seq, chains)
     await remove(trx, seq)
     return rows.length
+  }
+
+  async function firstRemoval(trx: Transaction, start: Start): Promise<Removal | undefined> {
+    const { rows } = await sql<StoredRemoval>`SELECT number, statement, signature FROM audit_database_removals
+      WHERE (statement::json ->> 'last')::bigint > ${start.seq}
+      ORDER BY (statement::json ->> 'first')::bigint LIMIT 1`.execute(trx)
+    return readRemovals(rows, key(), start).signed[0]
+  }
+
+  /** Deletes what is left of a part, once all of it is old. */
+  async function partOf(
+    trx: Transaction,
+    start: Start,
+    removal: Removal,
+    before: Date,
+  ): Promise<number | null> {
+    const { last, newest } = removal
+    if (Date.parse(newest) >= before.getTime()) return null
+    const { rows } = await sql<{ left: number }>`SELECT count(*)::integer AS left
+      FROM audit_database_events WHERE seq <= ${last}`.execute(trx)
+    const { chains } = stateBefore(start, [removal], last)
+    await sign(trx, start, last, new Map(Object.entries(chains)))
+    await remove(trx, last)
+    return rows[0]?.left ?? 0
   }
 
   const sign: SignStart = async (trx, start, seq, chains) => {
@@ -95,9 +137,13 @@ export function createPruner(deps: PrunerDeps) {
     await writeStart(trx, key(), {
       kind: 'start',
       seq,
-      chains: Object.fromEntries(chains),
+      chains: Object.fromEntries([...chains].map(([hub, { n, hash }]) => [hub, { n, hash }])),
       checkpoint: checkpoint ? { number: checkpoint.number, hash: checkpoint.hash } : start.checkpoint,
+      ...(start.removal !== undefined && { removal: start.removal }),
     })
+    await sql`DELETE FROM audit_database_removals WHERE (statement::json ->> 'last')::bigint <= ${seq}`.execute(
+      trx,
+    )
     await asRole(trx, async () => {
       await sql`DELETE FROM audit_database_checkpoints WHERE number <= ${checkpoint?.number ?? 0}`.execute(
         trx,
@@ -140,13 +186,13 @@ export function createPruner(deps: PrunerDeps) {
   }
 
   async function asRole(trx: Transaction, run: () => Promise<void>): Promise<void> {
-    const role = deps.retentionRole
-    if (role !== null) await sql`SET LOCAL ROLE ${sql.id(role)}`.execute(trx)
+    if (retentionRole !== null) await sql`SET LOCAL ROLE ${sql.id(retentionRole)}`.execute(trx)
     await run()
-    if (role !== null) await sql`RESET ROLE`.execute(trx)
+    if (retentionRole !== null) await sql`RESET ROLE`.execute(trx)
   }
 
-  const days = createDayRetention({ database, retentionRole: deps.retentionRole, key, log, sign })
+  const days = createDayRetention({ database, retentionRole, key, log, sign })
+  const types = createTypeRetention({ ...deps, dropContexts: days.dropContexts })
   return { prune }
 }
 

@@ -2,6 +2,7 @@ import type { Transaction } from '@mezite/core'
 import type { Link } from './chain.ts'
 import type { CheckpointKey } from './checkpoint-key.ts'
 import type { AuditTables } from './migrations.ts'
+import type { TypeSet } from './retention-periods.ts'
 
 /** The content of a checkpoint, as JSON: the state of the trail. */
 export interface Checkpoint {
@@ -29,6 +30,34 @@ export interface Start {
   readonly chains: Readonly<Record<string, Link>>
   /** The last deleted checkpoint. */
   readonly checkpoint: { readonly number: number; readonly hash: string | null }
+  /** The last removal by type: a start that differs tells writers that contexts may be gone. */
+  readonly removal?: number
+}
+
+/** A link with the place of its event. */
+export interface PlacedLink extends Link {
+  readonly seq: number
+}
+
+/** Events that retention by type has removed from one part of the trail, while others of that part stay. */
+export interface Removal {
+  readonly kind: 'removal'
+  /** Grows. A later removal from the same part replaces the one before. */
+  readonly number: number
+  /** The part: places, both included. The parts follow each other without a space from the start of the trail on. */
+  readonly first: number
+  readonly last: number
+  /** RFC 3339: no event of the part was newer. */
+  readonly newest: string
+  readonly types: TypeSet
+  /** How many events are removed. */
+  readonly events: number
+  /** SHA-256 over the gaps that they left. */
+  readonly gaps: string
+  /** The last link of each chain up to the end of the part. */
+  readonly chains: Readonly<Record<string, PlacedLink>>
+  /** The last checkpoint up to there. */
+  readonly checkpoint: Start['checkpoint']
 }
 
 export interface Signed {
@@ -44,13 +73,15 @@ const wholeTrail: Start = {
   checkpoint: { number: 0, hash: null },
 }
 
-export function signed(key: CheckpointKey, statement: Checkpoint | Start): Signed {
+type Statement = Checkpoint | Start | Removal
+
+export function signed(key: CheckpointKey, statement: Statement): Signed {
   const text = JSON.stringify(statement)
   return { statement: text, signature: key.sign(text) }
 }
 
 /** Null when this cluster did not sign it. */
-export function read<T extends Checkpoint | Start>(
+export function read<T extends Statement>(
   key: CheckpointKey,
   kind: T['kind'],
   { statement, signature }: Signed,

@@ -36,9 +36,12 @@ export async function noteSpans(
   return 0
 }
 
-const ofBoth = (rows: (table: 'texts' | 'requests') => ReturnType<typeof sql>) =>
+/** Rows of both tables that have events. */
+export const ofBoth = (rows: (table: ReturnType<typeof sql.table>) => ReturnType<typeof sql>) =>
   sql.join(
-    [rows('texts'), rows('requests')].map((each) => sql`(${each})`),
+    [rows(sql.table('audit_database_texts')), rows(sql.table('audit_database_requests'))].map(
+      (each) => sql`(${each})`,
+    ),
     sql` UNION ALL `,
   )
 
@@ -52,14 +55,14 @@ async function noteSpan(trx: Transaction, { longest, shortest }: typeof LENGTHS)
   }>`SELECT min(seq) AS first, max(seq) AS last,
       count(*)::integer AS count
     FROM (SELECT seq FROM (${ofBoth(
-      (table) => sql`SELECT seq FROM ${sql.table(`audit_database_${table}`)}
+      (table) => sql`SELECT seq FROM ${table}
       WHERE seq > (SELECT coalesce(max(last), 0) FROM audit_database_spans) ORDER BY seq LIMIT ${longest}`,
     )}) AS either ORDER BY seq LIMIT ${longest}) AS span`.execute(trx)
   const { first = 0, last = 0, count = 0 } = rows[0] ?? {}
   if (count < shortest) return count
   await sql`INSERT INTO audit_database_spans (first, last, oldest, newest)
     SELECT ${first}, ${last}, min(time), max(time) FROM (${ofBoth(
-      (table) => sql`SELECT time FROM ${sql.table(`audit_database_${table}`)}
+      (table) => sql`SELECT time FROM ${table}
       WHERE seq >= ${first} AND seq <= ${last}`,
     )}) AS span`.execute(trx)
   await sql`INSERT INTO audit_database_context_agents (agent, context)
@@ -75,8 +78,7 @@ export async function extentOf(trx: Transaction, filter: EventFilter): Promise<E
   const newest = sql`greatest((SELECT max(seq) FROM audit_database_texts), (SELECT max(seq) FROM audit_database_requests), 0)`
   const begins = sql`coalesce((SELECT min(first) FROM audit_database_spans WHERE newest >= ${from}), ${known} + 1)`
   const ends = sql`CASE WHEN EXISTS (SELECT FROM (${ofBoth(
-    (table) =>
-      sql`SELECT FROM ${sql.table(`audit_database_${table}`)} WHERE seq > ${known} AND ${withinTimes({ to })}`,
+    (table) => sql`SELECT FROM ${table} WHERE seq > ${known} AND ${withinTimes({ to })}`,
   )}) AS later) THEN ${newest}
     ELSE coalesce((SELECT max(last) FROM audit_database_spans WHERE oldest <= ${to}), 0) END`
   const { rows } = await sql<Extent>`SELECT ${from === undefined ? sql`0` : begins} AS first,

@@ -1,13 +1,16 @@
 import type { Database, Transaction } from '@mezite/core'
 import { sql } from 'kysely'
-import { hashOf, type Link } from './chain.ts'
-import { ChainCheck, type Finding } from './chain-check.ts'
+import { type Gap, hashOf, type Link } from './chain.ts'
+import { ChainCheck, type Finding, type TrailRow } from './chain-check.ts'
 import type { CheckpointKey } from './checkpoint-key.ts'
+import { followGaps, listRemovals, type StoredRemoval } from './removals.ts'
 import { type Checkpoint, read, readStart, type Signed, type Start } from './statement.ts'
 import { readTrail } from './stored-events.ts'
 
 /** Checkpoints that are read together. */
 const PAGE = 500
+/** Events that are checked before others of the hub get their turn. */
+const AT_ONCE = 500
 
 /** A checkpoint that was noted outside the database. */
 export interface Noted {
@@ -29,18 +32,31 @@ export interface TrailReport {
   /** Number of these that are older than chains and therefore not protected. */
   readonly unchained: number
   readonly chains: number
+  /** Number of events that retention by type has removed from the rest. */
+  readonly removed: number
   /** The newest checkpoint: a copy kept elsewhere proves later that the trail still contains it. */
   readonly checkpoint: (Noted & { readonly time: string }) | null
   /** The first fault of each chain, in the order of the trail. */
   readonly findings: readonly Finding[]
 }
 
-/** The extent of the trail at one time. */
-interface Extent {
+/** The extent of the trail, or of a part of it, at one time. */
+export interface TrailExtent {
   readonly start: Start
+  /** Place of the last event. */
   readonly seq: number
+  /** Number of the last checkpoint. */
   readonly checkpoint: number
+  readonly removals: readonly StoredRemoval[]
+  /** The last link of each chain, as its hub has stored it. */
   readonly ends: readonly (Link & { readonly hub: string })[]
+}
+
+/** What a check reads, in the order of the trail. */
+export interface TrailVisitor {
+  event(row: TrailRow): void
+  gap(gap: Gap): void
+  checkpoint(checkpoint: Checkpoint, hash: string): void
 }
 
 /**
@@ -61,60 +77,93 @@ export async function* verifyTrail(
   for (let extent = await extentNow(); ; ) {
     const report = yield* verifyExtent(database, key, remembered, extent)
     const now = await extentNow()
-    if (report.ok || now.start.seq === extent.start.seq) return report
+    const isSame = now.start.seq === extent.start.seq && lastRemoval(now) === lastRemoval(extent)
+    if (report.ok || isSame) return report
     extent = now
   }
 }
 
+const lastRemoval = ({ removals }: TrailExtent): number =>
+  Math.max(0, ...removals.map(({ number }) => number))
+
 async function* verifyExtent(
   database: Database,
   key: CheckpointKey,
-  remembered: Remembered,
-  extent: Extent,
+  { byCaller, byHub }: Remembered,
+  extent: TrailExtent,
 ): AsyncGenerator<number, TrailReport, undefined> {
   const { start } = extent
   const check = new ChainCheck(start)
-  const { byCaller, byHub } = remembered
   const kept = byHub !== null && byHub.number > start.checkpoint.number ? byHub : null
   const missing = new Set([byCaller, kept].filter((each) => each !== null))
   let newest: TrailReport['checkpoint'] = null
-  const checkpoints = followCheckpoints(database, key, extent, check, (checkpoint, hash) => {
-    newest = { number: checkpoint.number, hash, time: checkpoint.time }
-    for (const each of missing)
-      if (each.number === checkpoint.number && each.hash === hash) missing.delete(each)
+  yield* followTrail(database, key, extent, check, {
+    event: () => {},
+    gap: () => {},
+    checkpoint({ number, time }, hash) {
+      newest = { number, hash, time }
+      for (const each of missing) if (each.number === number && each.hash === hash) missing.delete(each)
+    },
   })
-  let { value: next } = await checkpoints.next()
-  for await (const rows of readTrail(database, start.seq, extent.seq)) {
-    for (const row of rows) {
-      while (next && next.seq < row.seq) {
-        check.compare(next)
-        next = (await checkpoints.next()).value
-      }
-      check.event(row)
-    }
-    yield check.events
-  }
-  while (next) {
-    check.compare(next)
-    next = (await checkpoints.next()).value
-  }
-  for (const { hub, ...link } of extent.ends) check.end(hub, link)
   for (const { number } of missing) {
     const gone = number <= start.checkpoint.number
     const detail = gone ? 'is older than what is kept' : 'is not there, or not the one that was noted'
-    check.findCheckpoint(gone ? 'deleted' : 'rewritten', number, detail)
+    check.findSigned('checkpoint', gone ? 'deleted' : 'rewritten', number, detail)
   }
-  const { events, unchained, chains, findings } = check
-  return { ok: findings.length === 0, events, unchained, chains, checkpoint: newest, findings }
+  const { events, unchained, chains, removed, findings } = check
+  return { ok: findings.length === 0, events, unchained, chains, removed, checkpoint: newest, findings }
+}
+
+/**
+ * Checks the events of an extent against their chains, and the chains against checkpoints, gaps and ends. What differs becomes a
+ * finding of `check`. Yields the number of checked events now and then.
+ */
+export async function* followTrail(
+  database: Database,
+  key: CheckpointKey,
+  extent: TrailExtent,
+  check: ChainCheck,
+  visitor: TrailVisitor,
+): AsyncGenerator<number, void, undefined> {
+  const { start } = extent
+  const checkpoints = followCheckpoints(database, key, extent, check, visitor)
+  const gaps = followGaps(database, key, extent, check)
+  let [checkpoint, gap] = [(await checkpoints.next()).value, (await gaps.next()).value]
+  const compareBelow = async (seq: number) => {
+    for (; checkpoint && checkpoint.seq < seq; checkpoint = (await checkpoints.next()).value)
+      check.compare(checkpoint)
+  }
+  const passGaps = async (seq: number) => {
+    for (; gap && gap.seq <= seq; gap = (await gaps.next()).value) {
+      await compareBelow(gap.seq)
+      check.gap(gap)
+      visitor.gap(gap)
+    }
+  }
+  for await (const rows of readTrail(database, start.seq, extent.seq)) {
+    let at = 0
+    for (const row of rows) {
+      if (gap && gap.seq <= row.seq) await passGaps(row.seq)
+      if (checkpoint && checkpoint.seq < row.seq) await compareBelow(row.seq)
+      check.event(row)
+      visitor.event(row)
+      at += 1
+      if (at % AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve))
+    }
+    yield check.events
+  }
+  await passGaps(Number.POSITIVE_INFINITY)
+  await compareBelow(Number.POSITIVE_INFINITY)
+  for (const { hub, ...link } of extent.ends) check.end(hub, link)
 }
 
 /** Yields the checkpoints that this cluster has signed, in order; reports faults of checkpoints as findings. */
 async function* followCheckpoints(
   database: Database,
   key: CheckpointKey,
-  extent: Extent,
+  extent: TrailExtent,
   check: ChainCheck,
-  seen: (checkpoint: Checkpoint, hash: string) => void,
+  visitor: TrailVisitor,
 ): AsyncGenerator<Checkpoint, undefined, undefined> {
   let before = extent.start.checkpoint
   for (;;) {
@@ -127,26 +176,26 @@ async function* followCheckpoints(
       const checkpoint = read<Checkpoint>(key, 'checkpoint', row)
       const hash = hashOf(row.statement)
       if (number !== before.number + 1)
-        check.findCheckpoint('deleted', before.number + 1, `is missing; ${number} comes next`)
+        check.findSigned('checkpoint', 'deleted', before.number + 1, `is missing; ${number} comes next`)
       else if (checkpoint?.number !== number)
-        check.findCheckpoint('forged', number, 'is not signed by this cluster')
+        check.findSigned('checkpoint', 'forged', number, 'is not signed by this cluster')
       else if (checkpoint.previous !== before.hash)
-        check.findCheckpoint('rewritten', number, 'does not follow the one before')
+        check.findSigned('checkpoint', 'rewritten', number, 'does not follow the one before')
       before = { number, hash }
       if (checkpoint?.number !== number) continue
       check.unchainedUntil(checkpoint.unchained)
-      seen(checkpoint, hash)
+      visitor.checkpoint(checkpoint, hash)
       yield checkpoint
     }
   }
 }
 
-async function extentOf(trx: Transaction, key: CheckpointKey): Promise<Extent> {
+async function extentOf(trx: Transaction, key: CheckpointKey): Promise<TrailExtent> {
   const start = await readStart(trx, key)
   const { rows } = await sql<{ seq: number; checkpoint: number }>`SELECT
     (SELECT coalesce(max(seq), 0) FROM audit_database_events) AS seq,
     (SELECT coalesce(max(number), 0) FROM audit_database_checkpoints) AS checkpoint`.execute(trx)
   const ends = await sql<Link & { hub: string }>`SELECT hub, n, hash FROM audit_database_chains`.execute(trx)
   const { seq = 0, checkpoint = 0 } = rows[0] ?? {}
-  return { start, seq, checkpoint, ends: ends.rows }
+  return { start, seq, checkpoint, removals: await listRemovals(trx), ends: ends.rows }
 }

@@ -143,6 +143,8 @@ interface Report {
   readonly events: number
   readonly unchained: number
   readonly chains: number
+  /** Missing from hubs of the version before. */
+  readonly removed?: number
   readonly checkpoint: { readonly number: number; readonly hash: string; readonly time: string } | null
   readonly findings: readonly Flat[]
 }
@@ -184,7 +186,8 @@ export class AuditVerify extends AdminCommand {
   }
 }
 
-async function reportText({ ok, events, unchained, chains, checkpoint, findings }: Report): Promise<string> {
+async function reportText(report: Report): Promise<string> {
+  const { ok, events, unchained, chains, removed = 0, checkpoint, findings } = report
   const lines: string[] = []
   const extent = `${count(events, 'event')} in ${count(chains, 'chain')}`
   if (ok) lines.push(`The audit trail is intact: ${extent}.`)
@@ -196,6 +199,8 @@ async function reportText({ ok, events, unchained, chains, checkpoint, findings 
     lines.push(`The first altered record of each chain (${extent}):`)
     lines.push(await showTable(['kind', 'record', 'problem', 'id', 'time (UTC)', 'chain (hub)'], rows))
   }
+  if (removed > 0)
+    lines.push(`${count(removed, 'event')} between them were removed by retention_by_type, as signed.`)
   if (unchained > 0) lines.push(`${count(unchained, 'event')} from before chains existed cannot be verified.`)
   if (checkpoint === null) lines.push('No checkpoint is signed yet; the first one follows within a minute.')
   else {

@@ -78,7 +78,13 @@ async function openTrail(t: Tap) {
   }
   const prune = (retentionMs = 90 * DAY_MS) =>
     createPruner({
-      ...{ database: db, embedded: false, retentionMs, retentionRole: null, key: () => key },
+      ...{
+        database: db,
+        embedded: false,
+        periods: { others: retentionMs, byType: {} },
+        retentionRole: null,
+        key: () => key,
+      },
       ...{ clock: { now: () => NOW } as never, log },
     }).prune()
   const all = async (table: string) =>
@@ -320,7 +326,12 @@ t.test(
     for (const table of [...owned, ...partitions.map(({ name }) => name)])
       await t.rejects(sql`DELETE FROM ${sql.table(table)}`.execute(hub.db), /permission denied/, table)
     await t.rejects(sql`DROP TABLE ${sql.table(partitions[0]!.name)}`.execute(hub.db), /must be owner/)
-    const pruner = createPruner({ ...shared, embedded: false, retentionMs: 90 * DAY_MS, key: () => key })
+    const pruner = createPruner({
+      ...shared,
+      embedded: false,
+      periods: { others: 90 * DAY_MS, byType: {} },
+      key: () => key,
+    })
     t.equal(await pruner.prune(), 2)
     t.match(await verify(), { ok: true, events: 2 })
   },

@@ -59,7 +59,7 @@ async function openTrail(t: Tap, store: Store) {
     createPruner({
       database,
       embedded: store.name === 'PGlite',
-      retentionMs,
+      periods: { others: retentionMs, byType: {} },
       retentionRole,
       key: () => key,
       clock: systemClock,
