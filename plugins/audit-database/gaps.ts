@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Database, Transaction } from '@mezite/core'
+import type { Database } from '@mezite/core'
 import { sql } from 'kysely'
 import { beginningOf, type Gap } from './chain.ts'
 import type { TrailRow } from './chain-check.ts'
@@ -8,6 +8,7 @@ import type { PlacedLink } from './statement.ts'
 
 /** Gaps that are read and written together. */
 const PAGE = 1_000
+const DELETED = 10_000
 
 /** Finds the gaps that the removal of some types leaves in a part of the trail, whose chains are intact. */
 export class GapFinder {
@@ -102,12 +103,25 @@ export async function hashOfGaps(database: Database, removal: number): Promise<s
   }
 }
 
-/** Of removals that were replaced, have gone with their part, or were interrupted. */
-export async function deleteOldGaps(database: Database | Transaction): Promise<void> {
-  for (let count = PAGE; count === PAGE; ) {
-    const { numAffectedRows = 0n } = await sql`DELETE FROM audit_database_gaps WHERE (removal, seq) IN (
-      SELECT removal, seq FROM audit_database_gaps
-      WHERE removal NOT IN (SELECT number FROM audit_database_removals) LIMIT ${PAGE})`.execute(database)
-    count = Number(numAffectedRows)
+/** Of removals that were replaced, have gone with their part, or were interrupted. One look into the index for each removal. */
+export async function deleteOldGaps(database: Database): Promise<void> {
+  const { rows } = await sql<{ removal: number }>`WITH RECURSIVE found (removal) AS (
+      SELECT min(removal) FROM audit_database_gaps
+      UNION ALL
+      SELECT (SELECT min(removal) FROM audit_database_gaps WHERE removal > found.removal)
+      FROM found WHERE found.removal IS NOT NULL
+    ) SELECT removal FROM found
+    WHERE removal IS NOT NULL AND removal NOT IN (SELECT number FROM audit_database_removals)`.execute(
+    database,
+  )
+  for (const { removal } of rows) {
+    for (let count = DELETED; count === DELETED; ) {
+      const { numAffectedRows = 0n } =
+        await sql`DELETE FROM audit_database_gaps WHERE removal = ${removal} AND seq IN (
+        SELECT seq FROM audit_database_gaps WHERE removal = ${removal} ORDER BY seq LIMIT ${DELETED})`.execute(
+          database,
+        )
+      count = Number(numAffectedRows)
+    }
   }
 }
