@@ -12,6 +12,7 @@ export {
   locks,
   type PresentedRequest,
 } from './api/access.ts'
+export { type Administration, administration } from './api/administration.ts'
 export type { Admission, AdmissionQuery, Caller, Refusal, RefusalReason } from './api/admission.ts'
 export type { HttpVersion } from './api/app.ts'
 export { type AppKind, appKinds } from './api/app-kinds.ts'

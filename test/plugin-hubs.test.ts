@@ -22,6 +22,7 @@ await runTogether(import.meta.url, [
   './plugins/oidc/sign-in.test.ts',
   './plugins/oidc/whole-hub.test.ts',
   './plugins/sign-in/other-pages.test.ts',
+  './plugins/web-api/switched-off.test.ts',
   './plugins/tcp-apps/admission.test.ts',
   './plugins/tcp-apps/http-streams.test.ts',
   './plugins/tcp-apps/limits.test.ts',

@@ -75,6 +75,11 @@ export interface HubState {
   readonly sinks: readonly SinkState[]
   /** Certificates that the hub serves or waits for. */
   certificates(): readonly CertificateState[]
+  /** Whether browsers get a certificate for a host that the hub serves; `error` says why not. */
+  certificateOf(host: string): {
+    readonly state: 'valid' | 'ordering' | 'failing'
+    readonly error: string | null
+  }
   /** The certificates of the hub's own authorities, by the name of the authority. */
   authorities(): readonly { readonly subject: string; readonly expires: number }[]
   /** True if the hub's own host has a development certificate, whose expiry concerns nobody. */

@@ -27,7 +27,7 @@ export interface Watched {
   readonly group?: Pick<GroupMember, 'ask' | 'answer'> | undefined
   readonly audit: Pick<RunningAudit, 'sinks'>
   readonly authorities: Pick<Authorities, 'keys'>
-  readonly certificates: Pick<Certificates, 'development' | 'states'>
+  readonly certificates: Pick<Certificates, 'development' | 'stateOf' | 'states'>
   readonly jobs: Pick<RunningJobs, 'read' | 'states'>
   readonly locks: Pick<Locks, 'isAgentLocked'>
   readonly registry: Pick<Registry, 'clockAheadMs' | 'list'>
@@ -92,6 +92,7 @@ export function createHubState(rooms: Watched) {
       return audit.sinks
     },
     certificates: certificates.states,
+    certificateOf: certificates.stateOf,
     authorities: () =>
       AUTHORITIES.flatMap((subject) =>
         authorities.keys(subject).map(({ expires }) => ({ subject, expires })),

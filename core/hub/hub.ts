@@ -24,23 +24,18 @@ import { createCallerLookup } from './access/caller.ts'
 import { createApiServer, type Web } from './api-server/api-server.ts'
 import { pageAssets } from './api-server/page-assets.ts'
 import { readinessChecks, readinessRoute } from './api-server/readiness-route.ts'
-import { appRoutes, appSchemaRoutes } from './catalog/app-routes.ts'
 import { formatAddress } from './config/address.ts'
 import type { HubConfig } from './config/hub-config.ts'
 import { createCounts } from './counts.ts'
-import { tokenRoutes } from './enrolment/join-token-routes.ts'
 import { type BrowserServer, type BrowserServerOptions, createBrowserServer } from './http/browser-server.ts'
 import { transportPaths } from './http/transport-paths.ts'
 import type { HubParts } from './hub-parts.ts'
 import { createListener, type Listener } from './listener/listener.ts'
 import { guardProtocol } from './listener/protocol-guard.ts'
 import { listenOn } from './listener/public-port.ts'
-import { authorityRoutes } from './pki/authority-routes.ts'
 import { type HubServices, hubPartChecks, hubServices, standardProviders } from './plugins.ts'
 import { openRooms, type Rooms, roomMigrations, startRooms } from './rooms.ts'
-import { sessionRoutes } from './sessions/session-routes.ts'
 import { openTransports } from './tunnel/transports.ts'
-import { userRoutes } from './users/user-routes.ts'
 
 /** The inputs of a hub. */
 export interface HubOptions {
@@ -208,19 +203,12 @@ export const hubKernel = (
 
 /** Fastify with every route of the hub's own host. */
 function apiServer(rooms: Rooms): Web {
-  const { catalog, certificates, config, kernel, publicNames, signIn } = rooms
+  const { certificates, config, kernel, publicNames, signIn } = rooms
   return createApiServer({
     ...rooms,
     routes: [
-      appRoutes(rooms),
-      appSchemaRoutes(catalog),
-      userRoutes(rooms),
-      sessionRoutes(rooms),
       ...rooms.locks.routes,
-      tokenRoutes({ ...rooms, publicAddr: formatAddress(config.proxy.public_addr) }),
       ...rooms.tunnel.routes,
-      authorityRoutes({ ...rooms, waiting: rooms.tunnel.waiting }),
-      ...signIn.webRoutes,
       pageAssets(rooms.pages),
       ...kernel.slot(webRoutes),
       signIn.missingPages,

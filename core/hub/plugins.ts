@@ -1,4 +1,5 @@
 import { access, locks } from '../api/access.ts'
+import { administration } from '../api/administration.ts'
 import { audit } from '../api/audit.ts'
 import { catalog } from '../api/catalog.ts'
 import { authorities } from '../api/certificate-authorities.ts'
@@ -52,6 +53,7 @@ export const standardPlugins: readonly string[] = [
   'transport-websocket',
   'transport-webtransport',
   'user-certs',
+  'web-api',
   'webauthn',
 ]
 
@@ -68,6 +70,7 @@ export const standardProviders: Readonly<Record<string, string>> = {
 /** The services that the hub itself provides to plugins. */
 export const hubServices = {
   access,
+  administration,
   audit,
   authorities,
   catalog,
@@ -259,7 +262,7 @@ const RIGHTS: Readonly<Record<string, readonly string[]>> = {
       'verifiers',
       'protocols',
     ],
-    ...['grants', 'sessions', 'signInDesk', 'signInMethods', 'users'],
+    ...['administration', 'grants', 'sessions', 'signInDesk', 'signInMethods', 'users'],
   ],
   'writes the database': ['database', 'databaseServer', 'migrations', 'revisions', 'user.released'],
   'sees bodies': ['certificates', 'certifiedHttp', 'dial.open', 'protocols', 'transports', 'tunnel'],

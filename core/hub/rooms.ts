@@ -1,3 +1,4 @@
+import type { Administration } from '../api/administration.ts'
 import { appKinds } from '../api/app-kinds.ts'
 import { type AuditSink, auditSinks } from '../api/audit.ts'
 import { certificates as certificateSources } from '../api/certificates.ts'
@@ -209,15 +210,22 @@ export async function openRooms(options: RoomsOptions) {
   })
   const signIn = createSignIn({
     ...{ ...base, secretBox, users, sessions, access, locks, requirements, catalog },
-    ...{ tunnel, audit, revisions, explain, pages, rate: createSignInRate(clock) },
+    ...{ audit, revisions, explain, pages, rate: createSignInRate(clock) },
     sessionLimits: () => kernel.service(sessionLimits),
     challenge: challengeThrough(calls.access.challenge, publicNames.signInOrigin),
     methods: () => kernel.slot(signInMethods),
   })
 
+  const administration: Administration = {
+    apps: { ...catalog, probe: tunnel.probe },
+    users,
+    joinTokens,
+    authorities: { phaseOf: authorities.phaseOf, rotate: authorities.rotate, waiting: tunnel.waiting },
+  }
   const services: HubServices = {
     ...{
       access,
+      administration,
       audit,
       authorities,
       catalog,

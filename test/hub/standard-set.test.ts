@@ -55,7 +55,7 @@ const ORDER = [
   ...['metrics', 'notifiers', 'notifications', 'oidc'],
   ...['tcp-apps', 'transport-http2', 'transport-websocket', 'transport-webtransport'],
   ...['user-certs', 'webauthn', 'access-requests', 'rbac', 'authorization-server', 'dashboard', 'backup'],
-  'sign-in',
+  ...['web-api', 'sign-in'],
 ]
 
 t.test('the standard set has this order of setup, and each plugin provides these services', async (t) => {
@@ -86,6 +86,7 @@ t.test('the standard set has this order of setup, and each plugin provides these
     'transport-websocket': ['transports'],
     'transport-webtransport': ['transports'],
     'user-certs': ['credentials', 'webRoutes'],
+    'web-api': ['webRoutes'],
     webauthn: ['confirmations', 'dashboardParts', 'migrations', 'signInMethods', 'webRoutes'],
   })
   t.strictSame(
@@ -167,6 +168,7 @@ t.test('a running hub reports the same', async (t) => {
     rights: [grants, writes],
   })
   t.match(rowOf('http-apps'), { rights: [grants, writes, bodies] })
+  t.strictSame(rowOf('web-api')?.rights, [grants])
   for (const name of ['metrics', 'admin-api']) t.strictSame(rowOf(name)?.rights, [], name)
   t.ok(plugins.every(({ source }) => isAbsolute(source)))
 })

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import type { TSchema } from 'typebox'
-import type { App, AppDisplay } from '../../api/app.ts'
+import type { AppInput } from '../../api/administration.ts'
+import type { AppDisplay } from '../../api/app.ts'
 import type { AppKind } from '../../api/app-kinds.ts'
 import { formatDuration, parseDuration } from '../../api/duration.ts'
 import {
@@ -18,12 +19,6 @@ import { AppSpec } from './app-schema.ts'
 
 const AGENT = /^[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?$/
 const HOST = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/
-
-/** An app without the id that the catalog gives it. */
-export interface AppInput extends Omit<App, 'id'> {
-  /** New values of `headers.request.secret`, by name as spelled there. */
-  readonly headerSecrets?: Readonly<Record<string, string>>
-}
 
 /** Kinds that agents dial without a plugin: their documents are valid even if no plugin serves the kind. */
 const DIALLED: readonly AppKind[] = [

@@ -1,6 +1,6 @@
+import type { AppInput } from '../../api/administration.ts'
 import type { App, HeaderChange } from '../../api/app.ts'
 import { headerOwner, isReservedInResponse, plainHeaderName } from '../../api/header-names.ts'
-import type { AppInput } from './app-document.ts'
 import type { AppSpec } from './app-schema.ts'
 
 const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}$/

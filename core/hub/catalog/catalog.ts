@@ -1,11 +1,12 @@
 import { v4 as uuid } from 'uuid'
+import type { AppAdministration, AppInput } from '../../api/administration.ts'
 import type { App } from '../../api/app.ts'
 import type { AppKind } from '../../api/app-kinds.ts'
 import type { Actor } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { Transaction } from '../../api/database.ts'
 import { Problem } from '../../api/problem.ts'
-import { entityTags, type Preconditions, resourceInvalid } from '../../api/resource.ts'
+import { entityTags, resourceInvalid } from '../../api/resource.ts'
 import type { Change, Revisions } from '../../api/revisions.ts'
 import type { SecretBox } from '../../api/secret-box.ts'
 import { tableView } from '../../api/table-view.ts'
@@ -14,7 +15,8 @@ import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { deepFreeze } from '../config/deep-freeze.ts'
-import { type AppConfigs, type AppInput, appDocument, appKind, readApp } from './app-document.ts'
+import { type AppConfigs, appDocument, appKind, readApp } from './app-document.ts'
+import { AppSpec } from './app-schema.ts'
 import { createHeaderSecrets } from './header-secrets.ts'
 import type { AppTable, CatalogTables } from './migrations.ts'
 
@@ -31,31 +33,10 @@ export interface CatalogOptions {
   readonly log: Log
 }
 
-/** The apps, and the changes that administrators make. Every change is recorded in its own transaction. */
-export interface RunningCatalog extends Catalog {
-  /** The kinds that loaded plugins serve. */
-  kinds(): readonly AppKind[]
-  /** Schemas of the parts that loaded plugins have in documents. */
-  readonly appConfigs: AppConfigs
-  /** Throws `Problem` 400 `resource_invalid` or 409 `public_addr_taken` if the app could not be stored. */
-  check(input: AppInput): void
-  /** All apps, including expired ones, sorted by name. */
-  registered(): readonly App[]
+/** The apps, and the changes that administrators make. */
+export interface RunningCatalog extends Catalog, Omit<AppAdministration, 'probe'> {
   /** Whether an app, even an expired one, names this agent, as the transaction sees it. */
   bindsIn(trx: Transaction, agent: string): Promise<boolean>
-  /**
-   * Creates or replaces an app; a replaced app keeps its id. With `create`, throws 409 `app_exists` if it exists. Throws 412
-   * `changed_meanwhile` if `preconditions` are not met.
-   */
-  put(
-    input: AppInput,
-    mode: 'create' | 'put',
-    actor: Actor | null,
-    preconditions?: Preconditions,
-  ): Promise<{ readonly created: boolean; readonly app: App }>
-  /** Changes one app. Throws `Problem` 404 `app_not_found`. */
-  change(name: string, next: (app: App) => AppInput, actor: Actor): Promise<App>
-  remove(name: string, actor: Actor): Promise<App>
 }
 
 /** Keeps the catalog in memory, up to date by the change sequence. */
@@ -108,6 +89,13 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
     sorted ??= [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
     return sorted
   }
+
+  const readDocument = (document: unknown, name?: string): AppInput =>
+    readApp(document, publicNames, {
+      kinds: options.kinds(),
+      appConfigs,
+      ...(name !== undefined && { name }),
+    })
 
   function checkCertificate({ publicAddr }: AppInput): void {
     if (publicAddr === '') return
@@ -208,8 +196,10 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
       const all = registered()
       return all.some(({ expires }) => expires !== null && expires <= now) ? all.filter(living) : all
     },
-    kinds: options.kinds,
+    spec: AppSpec,
     appConfigs,
+    read: readDocument,
+    documentOf: appDocument,
     registered,
     servedByHub,
     urlOf: (app) => (servedByHub(app) ? `https://${app.publicAddr}${publicNames.portSuffix}/` : null),
@@ -225,8 +215,7 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
       if (holder && holder.name !== input.name) throw addressTaken(input.publicAddr, holder.name)
     },
     put,
-    register: async (document, by) =>
-      (await put(readApp(document, publicNames, { kinds: options.kinds(), appConfigs }), 'create', by)).app,
+    register: async (document, by) => (await put(readDocument(document), 'create', by)).app,
     async change(name, next, actor) {
       await revisions.write(async (trx, change) => {
         const old = await find(trx, name)

@@ -1,8 +1,8 @@
+import type { AppInput } from '../../api/administration.ts'
 import type { App } from '../../api/app.ts'
 import { resourceInvalid } from '../../api/resource.ts'
 import type { SecretBox } from '../../api/secret-box.ts'
 import { MezError } from '../../kernel/error.ts'
-import type { AppInput } from './app-document.ts'
 import type { AppTable } from './migrations.ts'
 
 /** Header values of apps that are stored encrypted and never shown. */

@@ -1,10 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import { v4 as uuid } from 'uuid'
+import type { JoinTokenAdministration } from '../../api/administration.ts'
 import type { Actor } from '../../api/audit.ts'
 import type { Database, Transaction } from '../../api/database.ts'
+import { Problem } from '../../api/problem.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import type { Clock } from '../../kernel/clock.ts'
+import { isHostname } from '../../wire/tunnel-protocol.ts'
 import type { JoinTokenTable, TunnelTables } from '../tunnel/migrations.ts'
 
 /** Why a request to join or renew was refused. `code` is a stable reason code. */
@@ -21,15 +24,7 @@ export class JoinRefusal extends Error {
 }
 
 /** One-use tokens that admit an agent. Only their SHA-256 is stored, which is enough for 256 random bits. */
-export interface JoinTokens {
-  create(input: {
-    readonly agentHostname: string | null
-    readonly ttlMs: number
-    readonly by: Actor
-  }): Promise<{ readonly id: string; readonly token: string }>
-  list(): Promise<readonly JoinTokenTable[]>
-  /** Returns false when there is no token with this id. */
-  remove(id: string, by: Actor): Promise<boolean>
+export interface JoinTokens extends JoinTokenAdministration {
   /**
    * Marks the token as used in one statement, so that of many agents at once only one succeeds. A token that `hostname`
    * itself has used is returned too, with a `used_key`: its agent may have missed the response. Throws `JoinRefusal`.
@@ -65,7 +60,10 @@ export function createJoinTokens(options: {
   })
 
   return {
-    async create({ agentHostname, ttlMs, by }) {
+    async create({ agentHostname: wanted, ttlMs, by }) {
+      const agentHostname = wanted?.toLowerCase() ?? null
+      if (agentHostname !== null && !isHostname(agentHostname))
+        throw new Problem(400, 'hostname_invalid', `${wanted} cannot be the host name of an agent.`)
       const id = uuid()
       const token = randomBytes(32).toString('base64url')
       const now = clock.now()
@@ -94,7 +92,11 @@ export function createJoinTokens(options: {
       return { id, token }
     },
     list: async () =>
-      (await db.selectFrom('join_tokens').selectAll().orderBy('created').execute()) as JoinTokenTable[],
+      await db
+        .selectFrom('join_tokens')
+        .select(['id', 'agent_hostname', 'created', 'expires', 'used_at'])
+        .orderBy('created')
+        .execute(),
     remove: (id, by) =>
       revisions.write(async (trx, change) => {
         const [row] = await trx

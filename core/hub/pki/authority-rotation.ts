@@ -1,9 +1,28 @@
-import type { AuthorityName } from '../../api/certificate-authorities.ts'
+import type { AuthorityAdministration, RotationPhase, RotationStep } from '../../api/administration.ts'
+import type { AuthorityKey, AuthorityName } from '../../api/certificate-authorities.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { AuthorityTable, KeysTables } from './migrations.ts'
-import { phaseOf, type Rotate, STEPS_OF } from './rotation-phase.ts'
+
+function phaseOf(keys: readonly Pick<AuthorityKey, 'state'>[]): RotationPhase {
+  if (keys.some(({ state }) => state === 'coming')) return 'started'
+  return keys.some(({ state }) => state === 'overlap') ? 'switched' : 'standby'
+}
+
+const STEPS_OF: Readonly<Record<RotationPhase, readonly RotationStep[]>> = {
+  standby: ['start'],
+  started: ['switch', 'rollback'],
+  switched: ['finish', 'rollback'],
+}
+
+/** See `AuthorityAdministration.phaseOf`. */
+export function rotationOf(
+  keys: readonly Pick<AuthorityKey, 'state'>[],
+): ReturnType<AuthorityAdministration['phaseOf']> {
+  const phase = phaseOf(keys)
+  return { phase, steps: STEPS_OF[phase] }
+}
 
 /** Each step is one change, so that hubs never see half of a step and two operators cannot take the same step twice. */
 export function createRotate(options: {
@@ -11,7 +30,7 @@ export function createRotate(options: {
   /** A new key, not stored yet. */
   readonly makeKey: (name: AuthorityName) => Promise<AuthorityTable>
   readonly clock: Clock
-}): Rotate {
+}): AuthorityAdministration['rotate'] {
   const { revisions, makeKey, clock } = options
   return async (name, step, by) => {
     const fresh = step === 'start' ? await makeKey(name) : null
@@ -22,8 +41,8 @@ export function createRotate(options: {
         .select(['id', 'state'])
         .where('name', '=', name)
         .execute()
-      const phase = phaseOf(keys)
-      if (!STEPS_OF[phase].includes(step)) throw impossible(name, step, phase)
+      const { phase, steps } = rotationOf(keys)
+      if (!steps.includes(step)) throw impossible(name, step, phase)
       const changed = new Date(clock.now())
       const move = (id: string, state: AuthorityTable['state']) =>
         tables.updateTable('authorities').set({ state, changed }).where('id', '=', id).execute()
@@ -49,7 +68,7 @@ export function createRotate(options: {
   }
 }
 
-function impossible(name: string, step: string, phase: keyof typeof STEPS_OF): Problem {
+function impossible(name: string, step: string, phase: RotationPhase): Problem {
   const possible = STEPS_OF[phase].join(' or ')
   return new Problem(
     409,

@@ -2,6 +2,7 @@ import 'reflect-metadata'
 import { webcrypto, X509Certificate } from 'node:crypto'
 import * as x509 from '@peculiar/x509'
 import { v4 as uuid } from 'uuid'
+import type { AuthorityAdministration } from '../../api/administration.ts'
 import type {
   Authorities,
   AuthorityKey,
@@ -15,11 +16,10 @@ import type { Clock } from '../../kernel/clock.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { hubName } from '../../wire/tunnel-protocol.ts'
-import { createRotate } from './authority-rotation.ts'
+import { createRotate, rotationOf } from './authority-rotation.ts'
 import { verifiedRequest } from './certificate-request.ts'
 import { makeAuthority, makeLeaf, newKeyPair, P256, type Signer, spkiPin } from './certificate-templates.ts'
 import type { AuthorityTable, KeysTables } from './migrations.ts'
-import type { Rotate } from './rotation-phase.ts'
 
 const NAMES: readonly AuthorityName[] = ['hub-ca', 'agent-ca', 'user-ca']
 const DAY_MS = 24 * 60 * 60_000
@@ -42,10 +42,9 @@ export interface AuthoritiesOptions {
   readonly identityLifeMs?: number
 }
 
-export interface RunningAuthorities extends Authorities {
+export interface RunningAuthorities extends Authorities, Pick<AuthorityAdministration, 'phaseOf' | 'rotate'> {
   /** Creates missing authorities and loads all of them. Call it once, after the migrations. */
   load(): Promise<void>
-  readonly rotate: Rotate
   /** Stops the renewal of the hub's certificate. */
   close(): void
 }
@@ -241,6 +240,7 @@ export function createAuthorities(options: AuthoritiesOptions): RunningAuthoriti
       ).unref()
     },
     rotate: createRotate({ revisions, makeKey, clock }),
+    phaseOf: (name) => rotationOf(of(name)),
     close: () => clearInterval(renewal),
     bundle: (name) => of(name).map((each) => each.pem),
     pin: () =>

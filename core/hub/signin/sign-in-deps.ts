@@ -8,7 +8,6 @@ import type { SecretBox } from '../../api/secret-box.ts'
 import type { SessionLimits } from '../../api/session-limits.ts'
 import type { Sessions } from '../../api/sessions.ts'
 import type { SignInMethod } from '../../api/sign-in.ts'
-import type { Tunnel } from '../../api/tunnel.ts'
 import type { Users } from '../../api/users.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
@@ -34,7 +33,6 @@ export interface SignInDeps {
   readonly challenge: (challenge: Challenge) => Promise<Reply | null>
   /** Called on each visit. */
   readonly methods: () => readonly SignInMethod[]
-  readonly tunnel: Pick<Tunnel, 'stateOf'>
   readonly publicNames: PublicNames
   readonly audit: Audit
   readonly revisions: Pick<Revisions, 'fresh'>

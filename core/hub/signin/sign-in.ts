@@ -4,7 +4,6 @@ import { createErrorPages } from '../../pages/error-pages.ts'
 import type { RenderError } from '../api-server/error-response.ts'
 import { AccessDenied } from './access-denied.ts'
 import { meet, next } from './app-launch.ts'
-import { meRoutes } from './me-routes.ts'
 import { missingPages } from './missing-pages.ts'
 import { prepare } from './program-access.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
@@ -13,13 +12,11 @@ import { createDesk } from './sign-in-desk.ts'
 export interface SignInRoom {
   readonly desk: SignInDesk
   readonly renderError: RenderError
-  /** Their paths are complete, with empty prefixes. */
-  readonly webRoutes: readonly WebRoutes[]
   /** Mount it after the routes of all plugins. */
   readonly missingPages: WebRoutes
 }
 
-/** What sign-in pages need from the hub, whoever serves them: the desk, pages about errors, and what people read of themselves. */
+/** What sign-in pages need from the hub, whoever serves them: the desk, and pages about errors. */
 export function createSignIn(deps: SignInDeps): SignInRoom {
   const base = createDesk(deps)
   const desk: SignInDesk = {
@@ -36,7 +33,6 @@ export function createSignIn(deps: SignInDeps): SignInRoom {
       if (problem instanceof AccessDenied) return denied(page, problem.details)
       return error(page, request.subject && { name: request.subject.user, roles: request.subject.roles })
     },
-    webRoutes: [{ name: 'me', prefix: '', routes: async (app) => meRoutes(app, deps) }],
     missingPages: missingPages(deps.log),
   }
 }

@@ -1,3 +1,4 @@
+import type { ProbeResult } from '../../api/administration.ts'
 import type { App } from '../../api/app.ts'
 import type { AppState } from '../../api/tunnel.ts'
 import type { Clock } from '../../kernel/clock.ts'
@@ -36,14 +37,6 @@ export interface AppHealth {
   /** Why this agent's last attempt to reach the app failed; null: it succeeded. */
   lastError(app: App, hostname: string): string | null
   stop(): void
-}
-
-/** Whether an agent reached an app, after how many milliseconds, and otherwise the reason code with a sentence. */
-export interface ProbeResult {
-  readonly ok: boolean
-  readonly reason: string | null
-  readonly error: string | null
-  readonly ms: number
 }
 
 /** One probe through a link, for an operator who tries an app before saving it. Never rejects. */

@@ -1,10 +1,10 @@
+import type { AuthorityAdministration, Waiting } from '../../api/administration.ts'
 import type { Authorities, AuthorityName } from '../../api/certificate-authorities.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Enrolment } from '../enrolment/enrolment.ts'
 import type { JoinTokens } from '../enrolment/join-tokens.ts'
-import type { Waiting } from '../pki/rotation-phase.ts'
 import type { Agents } from './agents.ts'
 import type { LiveLink } from './link.ts'
 
@@ -14,8 +14,7 @@ export interface RotationProgress {
   announce(link: LiveLink): void
   /** Handles a message from an agent. */
   receive(link: LiveLink, message: Readonly<Record<string, unknown>>): void
-  /** Agents and join tokens that the next step of a rotation would lock out. */
-  waiting(name: AuthorityName): Promise<readonly Waiting[]>
+  readonly waiting: AuthorityAdministration['waiting']
 }
 
 const PIN = /^sha256:[0-9a-f]{64}$/

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
-import type { App } from '../../api/app.ts'
+import type { AppAdministration } from '../../api/administration.ts'
 import type { AppKind } from '../../api/app-kinds.ts'
 import type { Audit } from '../../api/audit.ts'
 import type { Authorities } from '../../api/certificate-authorities.ts'
@@ -19,7 +19,7 @@ import type { Enrolment } from '../enrolment/enrolment.ts'
 import type { JoinTokens } from '../enrolment/join-tokens.ts'
 import { createAgentSelector } from './agent-selector.ts'
 import { type Agent, createAgents } from './agents.ts'
-import { createAppHealth, type ProbeResult, probeApp } from './app-health.ts'
+import { createAppHealth, probeApp } from './app-health.ts'
 import { http2Of } from './link.ts'
 import { createLinkAcceptor, type LinkOrigin } from './link-acceptor.ts'
 import { createLinkRegistry } from './link-registry.ts'
@@ -64,11 +64,9 @@ export interface RunningTunnel extends Tunnel {
   offer(provided: readonly HubTransport[]): readonly HubTransport[]
   /** `/v1/webapi/agents`. */
   readonly routes: readonly WebRoutes[]
-  /** Connects an agent to an app, which need not be registered, and closes the connection; no byte is sent. */
-  probe(app: App, hostname: string): Promise<ProbeResult>
+  readonly probe: AppAdministration['probe']
   /** All agents that may connect. */
   agents(): readonly Pick<Agent, 'hostname'>[]
-  /** Agents and join tokens that the next step of a rotation would lock out. */
   readonly waiting: RotationProgress['waiting']
   /** Opens no new streams; resolves when the open ones have ended, or the signal aborts. */
   drain(signal: AbortSignal): Promise<void>

@@ -1,7 +1,8 @@
+import type { UserAdministration } from '../../api/administration.ts'
 import type { Actor } from '../../api/audit.ts'
 import type { Transaction } from '../../api/database.ts'
 import { Problem } from '../../api/problem.ts'
-import { entityTags, type Preconditions } from '../../api/resource.ts'
+import { entityTags } from '../../api/resource.ts'
 import type { Change } from '../../api/revisions.ts'
 import { tableView } from '../../api/table-view.ts'
 import type { NameRelease, User, Users } from '../../api/users.ts'
@@ -24,19 +25,8 @@ export interface UsersOptions {
   readonly log: Log
 }
 
-/** Users, and the changes that administrators make. Every change is recorded in its own transaction. */
-export interface RunningUsers extends Users {
-  /** Throws `Problem` 409 `user_exists` and 400 `user_name_invalid`. */
-  create(name: string, roles: readonly string[], actor: Actor): Promise<User>
-  /** Replaces the assigned roles. Throws `Problem` 404, and 409 `last_admin` or `self_lockout`. */
-  update(name: string, roles: readonly string[], actor: Actor, preconditions?: Preconditions): Promise<User>
-  /** Drops the roles that were mapped at the last sign-in; the next one maps them again. Throws like `update`. */
-  dropMapped(name: string, actor: Actor): Promise<User>
-  /** Releases the name to the next identity that presents it, and ends the API tokens of the former identity. */
-  relink(name: string, actor: Actor): Promise<User>
-  /** Removes the user, and ends the API tokens that the user has created. */
-  remove(name: string, actor: Actor): Promise<User>
-}
+/** Users, and the changes that administrators make. */
+export interface RunningUsers extends Users, UserAdministration {}
 
 /** Keeps users in memory, up to date by the change sequence. */
 export function createUsers({ revisions, clock, log, ...options }: UsersOptions): RunningUsers {

@@ -11,7 +11,6 @@ import type { WebRoutes } from '../../../core/api/web-routes.ts'
 import { operator } from '../../../core/hub/api-server/admin-socket.ts'
 import { createEnrolment } from '../../../core/hub/enrolment/enrolment.ts'
 import { createJoinAcceptor } from '../../../core/hub/enrolment/join-acceptor.ts'
-import { tokenRoutes } from '../../../core/hub/enrolment/join-token-routes.ts'
 import { createJoinTokens } from '../../../core/hub/enrolment/join-tokens.ts'
 import { createAuthorities } from '../../../core/hub/pki/certificate-authorities.ts'
 import type { RunningRevisions } from '../../../core/hub/revisions/revisions.ts'
@@ -19,6 +18,7 @@ import { createTunnel, type RunningTunnel, type TunnelOptions } from '../../../c
 import { type Clock, systemClock } from '../../../core/kernel/clock.ts'
 import type { Log } from '../../../core/kernel/log.ts'
 import http2Transport from '../../../plugins/transport-http2/agent.ts'
+import { tokenRoutes } from '../../../plugins/web-api/join-token-routes.ts'
 import { admissionTo } from './admission-to.ts'
 import { emptyTestRooms, openTestRooms, quiet, type TestRooms } from './open-test-rooms.ts'
 
@@ -204,7 +204,10 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
     port,
     tunnel,
     routes: [
-      tokenRoutes({ joinTokens: tokens, authorities, publicAddr: 'hub.example.com:443', clock }),
+      tokenRoutes({
+        ...{ administration: { joinTokens: tokens }, authorities },
+        publicNames: { hubOrigin: 'https://hub.example.com' },
+      }),
       ...tunnel.routes,
     ],
     authorities,

@@ -20,6 +20,7 @@ import identityJwt from '../../../plugins/identity-jwt/hub.ts'
 import oidc from '../../../plugins/oidc/hub.ts'
 import { roleRequirements } from '../../../plugins/rbac/requirements.ts'
 import signIn from '../../../plugins/sign-in/hub.ts'
+import { meRoutes } from '../../../plugins/web-api/me-routes.ts'
 import { openTestDatabase } from '../../hub/database/stores.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: stands in for rooms with types of their own
@@ -257,7 +258,6 @@ export async function startSignInHost(
   const locks = { lockFor: () => answers.lock }
   const room = createSignIn({
     sessionLimits: () => undefined,
-    tunnel,
     secretBox,
     users,
     sessions,
@@ -276,7 +276,8 @@ export async function startSignInHost(
     clock: systemClock,
     log,
   })
-  mounted.push(...room.webRoutes, pageAssets(template))
+  const own = meRoutes({ access, catalog, locks, pages: template, publicNames, sessions, hubState: tunnel })
+  mounted.push(own, pageAssets(template))
   const provided: Loose = {}
   for (const plugin of [oidc, identityJwt, cliLogin, signIn]) {
     plugin.setup({

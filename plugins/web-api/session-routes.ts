@@ -1,16 +1,21 @@
-import { Type } from 'typebox'
-import type { Catalog } from '../../api/catalog.ts'
-import { pageOf, pageQuery } from '../../api/paging.ts'
-import { Problem } from '../../api/problem.ts'
-import { Nullable } from '../../api/resource.ts'
-import type { Session, SessionActivity, Sessions } from '../../api/sessions.ts'
-import type { WebRoutes } from '../../api/web-routes.ts'
-import type { Requirements } from '../access/requirements.ts'
+import {
+  type Catalog,
+  Problem,
+  type RequirementKind,
+  type Session,
+  type Sessions,
+  Type,
+  type WebRoutes,
+} from '@mezite/core'
+import { PageQuery, pageOf } from '@mezite/core/protocol'
+import { Nullable } from './nullable.ts'
+
+type Activity = ReturnType<Awaited<ReturnType<Sessions['activityOf']>>>
 
 const admin = { config: { access: 'admin' } } as const
 const cutting = { config: { access: 'admin', cuts: true } } as const
 const Filter = Type.Object(
-  { ...pageQuery, user: Type.Optional(Type.String()), app: Type.Optional(Type.String()) },
+  { ...PageQuery.properties, user: Type.Optional(Type.String()), app: Type.Optional(Type.String()) },
   { additionalProperties: false },
 )
 
@@ -32,12 +37,12 @@ const SessionResource = Type.Object({
 export function sessionRoutes(options: {
   readonly sessions: Pick<Sessions, 'list' | 'end' | 'activityOf'>
   readonly catalog: Pick<Catalog, 'byId'>
-  readonly requirements: Requirements
+  readonly requirements: readonly RequirementKind[]
 }): WebRoutes {
   const { sessions, catalog, requirements } = options
 
   const appOf = ({ appId }: Session) => (appId === null ? null : (catalog.byId(appId)?.name ?? null))
-  const show = (session: Session, { streams, lastUsed }: SessionActivity) => ({
+  const show = (session: Session, { streams, lastUsed }: Activity) => ({
     id: session.id,
     kind: session.kind,
     user: session.user,
@@ -47,7 +52,9 @@ export function sessionRoutes(options: {
     last_used: new Date(lastUsed).toISOString(),
     expires: new Date(session.expires).toISOString(),
     client_ip: session.clientIp,
-    mfa: session.satisfied.some(({ name }) => requirements.get(name)?.mfa === true),
+    mfa: session.satisfied.some(({ name }) =>
+      requirements.some((kind) => kind.name === name && kind.mfa === true),
+    ),
     streams,
   })
 

@@ -1,23 +1,14 @@
-import { Type } from 'typebox'
-import type { Authorities, AuthorityName } from '../../api/certificate-authorities.ts'
-import { Problem } from '../../api/problem.ts'
-import type { Sessions } from '../../api/sessions.ts'
-import type { WebRoutes } from '../../api/web-routes.ts'
-import type { Clock } from '../../kernel/clock.ts'
-import {
-  phaseOf,
-  ROTATION_STEPS,
-  type Rotate,
-  type RotationStep,
-  STEPS_OF,
-  type Waiting,
-} from './rotation-phase.ts'
+import { type Clock, Problem, type Sessions, Type, type WebRoutes } from '@mezite/core'
+import type { Administration, Authorities, AuthorityName } from '@mezite/core/protocol'
 
+type RotationStep = Parameters<Administration['authorities']['rotate']>[1]
+
+const STEPS: readonly RotationStep[] = ['start', 'switch', 'finish', 'rollback']
 const NAMES: readonly AuthorityName[] = ['hub-ca', 'agent-ca', 'user-ca']
 const admin = { config: { access: 'admin' } } as const
 const Body = Type.Object(
   {
-    step: Type.Union(ROTATION_STEPS.map((step) => Type.Literal(step))),
+    step: Type.Union(STEPS.map((step) => Type.Literal(step))),
     force: Type.Optional(
       Type.Boolean({ description: 'take the step even if it locks out agents, join tokens or logins' }),
     ),
@@ -30,9 +21,8 @@ interface StepBody {
 }
 
 export interface AuthorityDeps {
-  readonly authorities: Pick<Authorities, 'bundle' | 'keys'> & { readonly rotate: Rotate }
-  /** Agents and join tokens that the next step would lock out. */
-  readonly waiting: (name: AuthorityName) => Promise<readonly Waiting[]>
+  readonly administration: Pick<Administration, 'authorities'>
+  readonly authorities: Pick<Authorities, 'bundle' | 'keys'>
   readonly sessions: Pick<Sessions, 'list'>
   readonly clock: Clock
 }
@@ -43,10 +33,11 @@ export interface AuthorityDeps {
  */
 export function authorityRoutes(deps: AuthorityDeps): WebRoutes {
   const { authorities } = deps
+  const { authorities: rotation } = deps.administration
 
   async function show(name: AuthorityName) {
     const keys = authorities.keys(name)
-    const phase = phaseOf(keys)
+    const { phase, steps } = rotation.phaseOf(name)
     return {
       type: name,
       phase,
@@ -56,7 +47,7 @@ export function authorityRoutes(deps: AuthorityDeps): WebRoutes {
         changed: timeOf(changed),
         expires: timeOf(expires),
       })),
-      steps: STEPS_OF[phase],
+      steps,
       waiting: (await waitingFor(name, deps)).map(({ until, ...who }) => ({ ...who, until: timeOf(until) })),
     }
   }
@@ -77,7 +68,7 @@ export function authorityRoutes(deps: AuthorityDeps): WebRoutes {
           async (request) => {
             const { step, force = false } = request.body
             if (!force && step !== 'start' && step !== 'rollback') await refuseLosses(name, step, deps)
-            await authorities.rotate(name, step, request.actor)
+            await rotation.rotate(name, step, request.actor)
             return show(name)
           },
         )
@@ -87,11 +78,14 @@ export function authorityRoutes(deps: AuthorityDeps): WebRoutes {
 }
 
 /** The agents, join tokens and logins that the next forward step would lock out. */
-async function waitingFor(name: AuthorityName, { authorities, waiting, sessions, clock }: AuthorityDeps) {
+async function waitingFor(
+  name: AuthorityName,
+  { administration, authorities, sessions, clock }: AuthorityDeps,
+) {
   const keys = authorities.keys(name)
-  const phase = phaseOf(keys)
+  const { phase } = administration.authorities.phaseOf(name)
   if (phase === 'standby' || (name !== 'hub-ca' && phase === 'started')) return []
-  const found = [...(await waiting(name))]
+  const found = [...(await administration.authorities.waiting(name))]
   // msh got its certificate and the hub's authorities at login, so earlier logins lack the new key.
   const since = Math.max(...keys.map(({ changed }) => changed))
   const losesLogins = name === 'user-ca' || (name === 'hub-ca' && phase === 'started')
@@ -105,7 +99,7 @@ async function waitingFor(name: AuthorityName, { authorities, waiting, sessions,
 
 async function refuseLosses(name: AuthorityName, step: RotationStep, deps: AuthorityDeps): Promise<void> {
   // Only forward steps lock anybody out. The rotation itself refuses steps that do not belong to this phase.
-  if (!STEPS_OF[phaseOf(deps.authorities.keys(name))].includes(step)) return
+  if (!deps.administration.authorities.phaseOf(name).steps.includes(step)) return
   const found = await waitingFor(name, deps)
   if (found.length === 0) return
   const [first] = found

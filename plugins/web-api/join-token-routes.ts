@@ -1,12 +1,6 @@
-import { Type } from 'typebox'
-import type { Authorities } from '../../api/certificate-authorities.ts'
-import { PageQuery, pageOf } from '../../api/paging.ts'
-import { Problem } from '../../api/problem.ts'
-import { Nullable } from '../../api/resource.ts'
-import type { WebRoutes } from '../../api/web-routes.ts'
-import type { Clock } from '../../kernel/clock.ts'
-import { isHostname } from '../../wire/tunnel-protocol.ts'
-import type { JoinTokens } from './join-tokens.ts'
+import { Problem, type PublicNames, Type, type WebRoutes } from '@mezite/core'
+import { type Administration, type Authorities, PageQuery, pageOf } from '@mezite/core/protocol'
+import { Nullable } from './nullable.ts'
 
 const DEFAULT_TTL_SECONDS = 3_600
 const LONGEST_TTL_SECONDS = 30 * 24 * 3_600
@@ -44,12 +38,12 @@ interface TokenBody {
 
 /** `/v1/webapi/tokens`: join tokens. A token is shown once, on creation. */
 export function tokenRoutes(options: {
-  readonly joinTokens: JoinTokens
+  readonly administration: Pick<Administration, 'joinTokens'>
   readonly authorities: Pick<Authorities, 'pin'>
-  readonly publicAddr: string
-  readonly clock: Clock
+  readonly publicNames: Pick<PublicNames, 'hubOrigin'>
 }): WebRoutes {
-  const { joinTokens: tokens, authorities, publicAddr } = options
+  const { authorities } = options
+  const { joinTokens: tokens } = options.administration
   return {
     name: 'tokens',
     prefix: '/v1/webapi/tokens',
@@ -79,12 +73,11 @@ export function tokenRoutes(options: {
         { config: { access: 'admin' }, schema: { body: Body, returns: NewToken } },
         async (request, reply) => {
           const { ttl_seconds: ttl = DEFAULT_TTL_SECONDS, agent_hostname: wanted = null } = request.body
-          const agentHostname = wanted?.toLowerCase() ?? null
-          if (agentHostname !== null && !isHostname(agentHostname)) {
-            throw new Problem(400, 'hostname_invalid', `${wanted} cannot be the host name of an agent.`)
-          }
-          const { id, token } = await tokens.create({ agentHostname, ttlMs: ttl * 1_000, by: request.actor })
-          const host = agentHostname === null ? '' : ` --hostname ${agentHostname}`
+          const input = { agentHostname: wanted, ttlMs: ttl * 1_000, by: request.actor }
+          const { id, token } = await tokens.create(input)
+          const host = wanted === null ? '' : ` --hostname ${wanted.toLowerCase()}`
+          const { host: hubHost, port } = new URL(options.publicNames.hubOrigin)
+          const publicAddr = port === '' ? `${hubHost}:443` : hubHost
           // The token is passed on standard input, because other users can see command-line arguments.
           const command = `mezd start --proxy ${publicAddr} --token-file - --ca-pin ${authorities.pin()}${host}`
           reply.code(201)

@@ -1,55 +1,59 @@
-import type { FastifyRequest } from 'fastify'
-import { Type } from 'typebox'
-import type { App } from '../../api/app.ts'
-import { NamedPageQuery, pageOf } from '../../api/paging.ts'
-import { Problem } from '../../api/problem.ts'
-import { entityTags, Nullable } from '../../api/resource.ts'
-import type { Sessions } from '../../api/sessions.ts'
-import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
-import type { Certificates } from '../listener/certificates.ts'
-import type { RunningTunnel } from '../tunnel/tunnel.ts'
-import { type AppInput, appDocument, readApp } from './app-document.ts'
-import { AppSpec } from './app-schema.ts'
-import { appNotFound, type RunningCatalog } from './catalog.ts'
+import {
+  type App,
+  type Catalog,
+  entityTags,
+  Problem,
+  type Sessions,
+  type SignInDesk,
+  Type,
+  type WebRoutes,
+} from '@mezite/core'
+import { type Administration, type HubState, pageOf } from '@mezite/core/protocol'
+import { NamedPageQuery } from './named-page-query.ts'
+import { Nullable } from './nullable.ts'
 
-const AppResource = Type.Object({
-  kind: Type.String(),
-  version: Type.String(),
-  metadata: Type.Object({
-    name: Type.String(),
-    description: Type.Optional(Type.String()),
-    labels: Type.Record(Type.String(), Type.String()),
-    expires: Type.Optional(Type.String()),
-  }),
-  spec: AppSpec,
-  status: Type.Object({
-    etag: Type.String({ description: 'For If-Match of a change' }),
-    state: Type.String({ description: 'ready, unreachable, no_agent or disabled' }),
-    reason: Nullable(Type.String()),
-    agents: Type.Array(
-      Type.Object({
-        hostname: Type.String(),
-        connected: Type.Boolean(),
-        since: Nullable(Type.String()),
-        transport: Nullable(Type.String()),
-        rtt_ms: Nullable(Type.Number()),
-        last_error: Nullable(Type.String()),
-      }),
-    ),
-    url: Nullable(Type.String({ description: 'Where browsers open the app; null if they cannot' })),
-    certificate: Nullable(
-      Type.Object(
-        {
-          state: Type.String({ description: 'valid, ordering or failing' }),
-          error: Nullable(Type.String()),
-        },
-        { description: 'What browsers get; null if they cannot open the app' },
+type Apps = Administration['apps']
+type AppInput = ReturnType<Apps['read']>
+
+const appResource = (spec: Apps['spec']) =>
+  Type.Object({
+    kind: Type.String(),
+    version: Type.String(),
+    metadata: Type.Object({
+      name: Type.String(),
+      description: Type.Optional(Type.String()),
+      labels: Type.Record(Type.String(), Type.String()),
+      expires: Type.Optional(Type.String()),
+    }),
+    spec,
+    status: Type.Object({
+      etag: Type.String({ description: 'For If-Match of a change' }),
+      state: Type.String({ description: 'ready, unreachable, no_agent or disabled' }),
+      reason: Nullable(Type.String()),
+      agents: Type.Array(
+        Type.Object({
+          hostname: Type.String(),
+          connected: Type.Boolean(),
+          since: Nullable(Type.String()),
+          transport: Nullable(Type.String()),
+          rtt_ms: Nullable(Type.Number()),
+          last_error: Nullable(Type.String()),
+        }),
       ),
-    ),
-    sessions: Type.Integer(),
-    streams: Type.Integer(),
-  }),
-})
+      url: Nullable(Type.String({ description: 'Where browsers open the app; null if they cannot' })),
+      certificate: Nullable(
+        Type.Object(
+          {
+            state: Type.String({ description: 'valid, ordering or failing' }),
+            error: Nullable(Type.String()),
+          },
+          { description: 'What browsers get; null if they cannot open the app' },
+        ),
+      ),
+      sessions: Type.Integer(),
+      streams: Type.Integer(),
+    }),
+  })
 
 const admin = { config: { access: 'admin' } } as const
 /** Agents of one test. */
@@ -69,27 +73,28 @@ const test = {
   }),
 }
 const cutting = { config: { access: 'admin', cuts: true } } as const
+type Request = Pick<Parameters<SignInDesk['sessionOf']>[0], 'actor'> & { readonly params: Named['Params'] }
 type Named = { Params: { name: string } }
 type Bound = { Params: { name: string; hostname: string } }
 
 /** `/v1/webapi/apps`. Responses to changes that can end access have `cut`. */
 export function appRoutes(options: {
-  readonly catalog: RunningCatalog
-  readonly tunnel: Pick<RunningTunnel, 'links' | 'lastError' | 'stateOf' | 'probe'>
+  readonly administration: Pick<Administration, 'apps'>
+  readonly catalog: Pick<Catalog, 'servedByHub' | 'urlOf'>
+  readonly hubState: Pick<HubState, 'certificateOf' | 'lastError' | 'links' | 'stateOf'>
   readonly sessions: Pick<Sessions, 'list' | 'live' | 'end'>
-  readonly certificates: Pick<Certificates, 'stateOf'>
-  readonly publicNames: PublicNames
 }): WebRoutes {
-  const { catalog, certificates, tunnel, sessions, publicNames } = options
+  const { catalog, hubState, sessions } = options
+  const { apps } = options.administration
 
   function show(app: App, sessionCount = sessionsOf(app).length) {
-    const links = tunnel.links()
-    const document = appDocument(app)
+    const links = hubState.links()
+    const document = apps.documentOf(app)
     return {
       ...document,
       status: {
         etag: entityTags.of(document),
-        ...tunnel.stateOf(app),
+        ...hubState.stateOf(app),
         agents: app.agents.map((hostname) => {
           const link = links.find((each) => each.hostname === hostname)
           return {
@@ -98,11 +103,11 @@ export function appRoutes(options: {
             since: link ? new Date(link.since).toISOString() : null,
             transport: link?.transport ?? null,
             rtt_ms: link?.rttMs ?? null,
-            last_error: tunnel.lastError(app, hostname),
+            last_error: hubState.lastError(app, hostname),
           }
         }),
         url: catalog.urlOf(app),
-        certificate: catalog.servedByHub(app) ? certificates.stateOf(app.publicAddr) : null,
+        certificate: catalog.servedByHub(app) ? hubState.certificateOf(app.publicAddr) : null,
         sessions: sessionCount,
         streams: sessions.live.countBy({ appId: app.id }),
       },
@@ -110,30 +115,24 @@ export function appRoutes(options: {
   }
   const sessionsOf = (app: App) => sessions.list().filter(({ appId }) => appId === app.id)
   const known = (name: string): App => {
-    const app = catalog.registered().find((each) => each.name === name)
-    if (!app) throw appNotFound(name)
+    const app = apps.registered().find((each) => each.name === name)
+    if (!app)
+      throw new Problem(404, 'app_not_found', `There is no app ${name}; \`mezctl apps ls\` lists them.`)
     return app
   }
-  const read = (body: unknown, name?: string): AppInput => {
-    const { appConfigs } = catalog
-    return readApp(body, publicNames, {
-      kinds: catalog.kinds(),
-      appConfigs,
-      ...(name !== undefined && { name }),
-    })
-  }
-  const toggle = (enabled: boolean) => async (request: FastifyRequest<Named>) => {
+  const toggle = (enabled: boolean) => async (request: Request) => {
     const before = known(request.params.name)
     const app = before.enabled === enabled ? before : await change(request, (old) => ({ ...old, enabled }))
     return show(app)
   }
-  const change = (request: FastifyRequest<Named>, next: (app: App) => AppInput) =>
-    catalog.change(request.params.name, next, request.actor)
+  const change = (request: Request, next: (app: App) => AppInput) =>
+    apps.change(request.params.name, next, request.actor)
 
   return {
     name: 'apps',
     prefix: '/v1/webapi/apps',
     async routes(web) {
+      const AppResource = appResource(apps.spec)
       const list = {
         summary: 'All apps with their state',
         querystring: NamedPageQuery,
@@ -142,7 +141,7 @@ export function appRoutes(options: {
       web.get('/', { ...admin, schema: list }, async (request, reply) => {
         const counts = new Map<string, number>()
         for (const { appId } of sessions.list()) if (appId) counts.set(appId, (counts.get(appId) ?? 0) + 1)
-        const page = pageOf(request, reply, catalog.registered(), {
+        const page = pageOf(request, reply, apps.registered(), {
           keyOf: (app) => app.name,
           textOf: ({ name, uri, publicAddr, labels }) =>
             [name, uri, publicAddr, ...Object.entries(labels).flat()].join(' '),
@@ -150,32 +149,32 @@ export function appRoutes(options: {
         return page.map((app) => show(app, counts.get(app.id) ?? 0))
       })
       web.post('/', admin, async (request, reply) => {
-        const { app } = await catalog.put(read(request.body), 'create', request.actor)
+        const { app } = await apps.put(apps.read(request.body), 'create', request.actor)
         reply.code(201)
         return show(app)
       })
       const get = { summary: 'One app with its state', returns: AppResource }
       web.post('/test', { ...admin, schema: test }, async (request) => {
-        const input = read(request.body)
-        catalog.check(input)
+        const input = apps.read(request.body)
+        apps.check(input)
         const app: App = { ...input, id: 'test' }
         const agents = app.agents.slice(0, MOST_TESTED)
         return {
           agents: await Promise.all(
-            agents.map(async (hostname) => ({ hostname, ...(await tunnel.probe(app, hostname)) })),
+            agents.map(async (hostname) => ({ hostname, ...(await apps.probe(app, hostname)) })),
           ),
         }
       })
       web.get<Named>('/:name', { ...admin, schema: get }, async ({ params }) => show(known(params.name)))
       web.put<Named>('/:name', cutting, async (request, reply) => {
-        const input = read(request.body, request.params.name)
-        const { created, app } = await catalog.put(input, 'put', request.actor, request.headers)
+        const input = apps.read(request.body, request.params.name)
+        const { created, app } = await apps.put(input, 'put', request.actor, request.headers)
         if (created) reply.code(201)
         return { created, resource: show(app) }
       })
       web.delete<Named>('/:name', cutting, async (request) => {
         const before = known(request.params.name)
-        const app = await catalog.remove(before.name, request.actor)
+        const app = await apps.remove(before.name, request.actor)
         const ids = sessionsOf(app).map(({ id }) => id)
         const ended = ids.length === 0 ? 0 : await sessions.end(ids, 'app_deleted', request.subject)
         return { name: app.name, removed: true, cut: { sessions: ended } }
@@ -213,14 +212,15 @@ export function appRoutes(options: {
  * `/v1/webapi/schemas/app`: the JSON Schema of an app's `spec`, for `mezctl explain`. Plugins add the schemas of their
  * kinds.
  */
-export const appSchemaRoutes = ({ appConfigs }: Pick<RunningCatalog, 'appConfigs'>): WebRoutes => {
-  const { plugins } = AppSpec.properties
-  const properties = { ...AppSpec.properties, plugins: { ...plugins, properties: appConfigs } }
+export const appSchemaRoutes = ({ apps }: Pick<Administration, 'apps'>): WebRoutes => {
+  const { spec, appConfigs } = apps
+  const { plugins } = spec.properties
+  const properties = { ...spec.properties, plugins: { ...plugins, properties: appConfigs } }
   return {
     name: 'app-schema',
     prefix: '/v1/webapi/schemas',
     async routes(web) {
-      web.get('/app', admin, async () => ({ ...AppSpec, properties }))
+      web.get('/app', admin, async () => ({ ...spec, properties }))
     },
   }
 }

@@ -1,13 +1,17 @@
-import type { FastifyRequest } from 'fastify'
-import { Type } from 'typebox'
-import type { Grants } from '../../api/grants.ts'
-import { NamedPageQuery, pageOf } from '../../api/paging.ts'
-import { entityTags, Nullable } from '../../api/resource.ts'
-import type { Sessions } from '../../api/sessions.ts'
-import { ROLE_NAME, type User } from '../../api/users.ts'
-import type { WebRoutes } from '../../api/web-routes.ts'
-import { rolesText } from './stored-identity.ts'
-import { type RunningUsers, userNotFound } from './users.ts'
+import {
+  entityTags,
+  Problem,
+  ROLE_NAME,
+  type Sessions,
+  type Subject,
+  Type,
+  type User,
+  type Users,
+  type WebRoutes,
+} from '@mezite/core'
+import { type Administration, type Grants, pageOf } from '@mezite/core/protocol'
+import { NamedPageQuery } from './named-page-query.ts'
+import { Nullable } from './nullable.ts'
 
 const admin = { config: { access: 'admin' } } as const
 const cutting = { config: { access: 'admin', cuts: true } } as const
@@ -40,15 +44,17 @@ type Named = { Params: { name: string } }
 
 /** `/v1/webapi/users`. Removing and relinking end the person's sessions; `cut` also contains their number. */
 export function userRoutes(options: {
-  readonly users: RunningUsers
+  readonly administration: Pick<Administration, 'users'>
+  readonly users: Pick<Users, 'byName' | 'list' | 'rolesOf'>
   readonly sessions: Pick<Sessions, 'list' | 'end'>
-  readonly grants: { readonly service: Pick<Grants, 'list'> }
+  readonly grants: Pick<Grants, 'list'>
 }): WebRoutes {
   const { users, sessions, grants } = options
+  const { users: changes } = options.administration
 
   const show = (user: User) => ({
     name: user.name,
-    etag: entityTags.of(rolesText(user.ownRoles)),
+    etag: entityTags.of(JSON.stringify(user.ownRoles)),
     roles: users.rolesOf(user.name),
     own_roles: user.ownRoles,
     mapped_roles: user.mappedRoles,
@@ -56,22 +62,23 @@ export function userRoutes(options: {
     connector: user.connector,
     created: new Date(user.created).toISOString(),
     last_login: user.lastLogin === null ? null : new Date(user.lastLogin).toISOString(),
-    grants: grants.service.list(user.name).map(({ id, role, apps, until }) => ({
+    grants: grants.list(user.name).map(({ id, role, apps, until }) => ({
       ...{ id, role, apps },
       until: new Date(until).toISOString(),
     })),
   })
   const known = (name: string): User => {
     const user = users.byName(name)
-    if (!user) throw userNotFound(name)
+    if (!user)
+      throw new Problem(404, 'user_not_found', `There is no user ${name}; \`mezctl users ls\` lists them.`)
     return user
   }
-  async function endSessions({ name }: User, request: FastifyRequest) {
+  async function endSessions({ name }: User, subject: Subject) {
     const ids = sessions
       .list()
       .filter((session) => session.user === name)
       .map(({ id }) => id)
-    const ended = ids.length === 0 ? 0 : await sessions.end(ids, 'user_deleted', request.subject)
+    const ended = ids.length === 0 ? 0 : await sessions.end(ids, 'user_deleted', subject)
     return { sessions: ended }
   }
 
@@ -92,7 +99,7 @@ export function userRoutes(options: {
         { ...admin, schema: { body: CreateBody } },
         async (request, reply) => {
           const { name, roles } = request.body
-          const user = await users.create(name, roles, request.actor)
+          const user = await changes.create(name, roles, request.actor)
           reply.code(201)
           return show(user)
         },
@@ -103,19 +110,19 @@ export function userRoutes(options: {
         '/:name',
         { ...cutting, schema: { body: UpdateBody } },
         async ({ params, body, actor, headers }) =>
-          show(await users.update(params.name, body.roles, actor, headers)),
+          show(await changes.update(params.name, body.roles, actor, headers)),
       )
       web.post<Named>('/:name/relink', cutting, async (request) => {
-        const user = await users.relink(request.params.name, request.actor)
-        return { ...show(user), cut: await endSessions(user, request) }
+        const user = await changes.relink(request.params.name, request.actor)
+        return { ...show(user), cut: await endSessions(user, request.subject) }
       })
       web.delete<Named>('/:name/mapped-roles', cutting, async (request) => {
         const dropped = known(request.params.name).mappedRoles
-        return { ...show(await users.dropMapped(request.params.name, request.actor)), dropped }
+        return { ...show(await changes.dropMapped(request.params.name, request.actor)), dropped }
       })
       web.delete<Named>('/:name', cutting, async (request) => {
-        const user = await users.remove(request.params.name, request.actor)
-        return { name: user.name, removed: true, cut: await endSessions(user, request) }
+        const user = await changes.remove(request.params.name, request.actor)
+        return { name: user.name, removed: true, cut: await endSessions(user, request.subject) }
       })
     },
   }

@@ -5,11 +5,11 @@ import { loneHub } from '../../../core/cluster/lone-hub.ts'
 import { reportCuts } from '../../../core/hub/api-server/cut-response.ts'
 import { sendError } from '../../../core/hub/api-server/error-response.ts'
 import { checkSchemas } from '../../../core/hub/api-server/schema-check.ts'
-import { appRoutes } from '../../../core/hub/catalog/app-routes.ts'
-import { sessionRoutes } from '../../../core/hub/sessions/session-routes.ts'
-import { userRoutes } from '../../../core/hub/users/user-routes.ts'
 import { MemoryTunnel } from '../../../core/testing/index.ts'
-import { actor, appBody, operator, publicNames, quiet, startRooms } from './start-rooms.ts'
+import { appRoutes } from '../../../plugins/web-api/app-routes.ts'
+import { sessionRoutes } from '../../../plugins/web-api/session-routes.ts'
+import { userRoutes } from '../../../plugins/web-api/user-routes.ts'
+import { actor, appBody, operator, quiet, startRooms } from '../../hub/sessions/start-rooms.ts'
 
 t.test('the routes of apps, users, sessions and locks read and change them', async (t) => {
   const rooms = await startRooms()
@@ -31,18 +31,16 @@ t.test('the routes of apps, users, sessions and locks read and change them', asy
     request.subject = operator
     request.clientIp = ''
   })
+  const tunnel = new MemoryTunnel()
+  const apps = { ...catalog, probe: async () => ({ ok: true, reason: null, error: null, ms: 0 }) }
+  const hubState = {
+    ...{ links: () => tunnel.links(), stateOf: tunnel.stateOf.bind(tunnel), lastError: () => null },
+    certificateOf: () => ({ state: 'valid', error: null }) as const,
+  }
   for (const part of [
-    appRoutes({
-      catalog,
-      tunnel: Object.assign(new MemoryTunnel(), {
-        probe: async () => ({ ok: true, reason: null, error: null, ms: 0 }),
-      }),
-      sessions,
-      certificates: { stateOf: () => ({ state: 'valid', error: null }) },
-      publicNames,
-    }),
-    userRoutes({ users, sessions, grants: rooms.grants }),
-    sessionRoutes({ sessions, catalog, requirements }),
+    appRoutes({ administration: { apps }, catalog, hubState, sessions }),
+    userRoutes({ administration: { users }, users, sessions, grants: rooms.grants.service }),
+    sessionRoutes({ sessions, catalog, requirements: [...requirements.values()] }),
     ...locks.routes,
   ]) {
     await web.register(part.routes, { prefix: part.prefix })

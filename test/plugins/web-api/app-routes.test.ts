@@ -1,12 +1,13 @@
 import Fastify from 'fastify'
 import t from 'tap'
 import { Type } from '../../../core/api/config-types.ts'
-import { appRoutes, appSchemaRoutes } from '../../../core/hub/catalog/app-routes.ts'
+import { AppSpec } from '../../../core/hub/catalog/app-schema.ts'
+import { appRoutes, appSchemaRoutes } from '../../../plugins/web-api/app-routes.ts'
 
 t.test('a host name that no agent can have is refused by its name', async (t) => {
   const web = Fastify()
   t.teardown(() => web.close())
-  const { routes } = appRoutes({} as Parameters<typeof appRoutes>[0])
+  const { routes } = appRoutes({ administration: { apps: { spec: AppSpec } } } as never)
   await web.register(routes)
   const answer = await web.inject({ method: 'PUT', url: '/grafana/agents/Bad%20host!' })
   t.match(answer.json(), {
@@ -19,7 +20,8 @@ t.test('the schema of an app describes every key for mezctl explain', async (t) 
   const web = Fastify()
   t.teardown(() => web.close())
   const appConfigs = { curfew: Type.Object({ until: Type.Duration({ description: 'End' }) }) }
-  await web.register(appSchemaRoutes({ appConfigs }).routes)
+  const apps = { spec: AppSpec, appConfigs }
+  await web.register(appSchemaRoutes({ apps } as never).routes)
   const schema = (await web.inject('/app')).json()
   const undescribed = Object.entries(schema.properties as Record<string, { description?: string }>)
     .filter(([, { description }]) => !description)

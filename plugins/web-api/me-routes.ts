@@ -1,0 +1,176 @@
+import {
+  type App,
+  type Catalog,
+  type Pages,
+  Problem,
+  type PublicNames,
+  type Sessions,
+  Type,
+  type WebRoutes,
+} from '@mezite/core'
+import type { Access, HubState, LockView } from '@mezite/core/protocol'
+import { Nullable } from './nullable.ts'
+
+const user = { config: { access: 'user' } } as const
+const AppsQuery = Type.Object(
+  {
+    disabled: Type.Optional(
+      Type.Boolean({ default: false, description: 'Also list apps that are switched off' }),
+    ),
+    requestable: Type.Optional(
+      Type.Boolean({ default: false, description: 'Also list apps that the person may ask for' }),
+    ),
+  },
+  { additionalProperties: false },
+)
+const Me = Type.Object({
+  user: Type.String(),
+  roles: Type.Array(Type.String()),
+  locked: Nullable(Type.Object({ message: Nullable(Type.String()) })),
+})
+const MyApp = Type.Object({
+  name: Type.String(),
+  protocol: Type.String(),
+  public_addr: Type.String(),
+  labels: Type.Record(Type.String(), Type.String()),
+  display_name: Type.String(),
+  description: Nullable(Type.String()),
+  group: Nullable(Type.String()),
+  icon: Nullable(Type.String({ description: 'A preset, or the path of the uploaded image' })),
+  url: Nullable(Type.String({ description: 'Null for an app that browsers cannot open' })),
+  state: Type.Union([Type.Literal('ready'), Type.Literal('unreachable'), Type.Literal('disabled')]),
+  requirements: Type.Array(Type.String()),
+  request_path: Nullable(
+    Type.String({ description: 'Where the person asks for access; null for an app that they may open' }),
+  ),
+})
+const BrandResource = Type.Object({
+  name: Type.String(),
+  cluster: Type.String(),
+  logo: Nullable(Type.String({ description: 'Path on the hub' })),
+  contact: Nullable(Type.String()),
+  help_url: Nullable(Type.String()),
+})
+const DATA_URL = /^data:(image\/(?:png|jpeg|webp));base64,(.+)$/
+
+/** Where the hub serves the files of its pages. */
+const ASSETS = '/web/assets/'
+
+/** Routes with which signed-in people and programs read their own data. */
+export const meRoutes = (deps: {
+  readonly access: Access
+  readonly catalog: Catalog
+  readonly hubState: Pick<HubState, 'stateOf'>
+  readonly locks: LockView
+  readonly pages: Pages
+  readonly publicNames: PublicNames
+  readonly sessions: Sessions
+}): WebRoutes => ({
+  name: 'me',
+  prefix: '',
+  async routes(app) {
+    const { access, catalog, hubState, locks, pages, publicNames, sessions } = deps
+
+    app.get(
+      '/v1/webapi/brand',
+      {
+        config: { access: 'public', rate: 'pages' },
+        schema: {
+          summary: 'How the operator presents the hub, for programs that sign people in',
+          returns: BrandResource,
+        },
+      },
+      async () => {
+        const { name, logo, contact, helpUrl } = pages.brand
+        return {
+          name,
+          cluster: publicNames.clusterName,
+          logo: logo === null ? null : ASSETS + logo,
+          contact,
+          help_url: helpUrl,
+        }
+      },
+    )
+
+    app.get(
+      '/v1/webapi/me',
+      { ...user, schema: { summary: 'The signed-in person', returns: Me } },
+      async ({ subject }) => {
+        const lock = locks.lockFor(subject, null)
+        return { user: subject.user, roles: subject.roles, locked: lock && { message: lock.message } }
+      },
+    )
+
+    app.get<{ Querystring: { disabled: boolean; requestable: boolean } }>(
+      '/v1/webapi/me/apps',
+      {
+        ...user,
+        schema: {
+          summary: 'The apps that the person may open',
+          querystring: AppsQuery,
+          returns: Type.Array(MyApp),
+        },
+      },
+      async ({ subject, clientIp, query: { disabled, requestable } }) => {
+        const visible = await access.visible(subject, clientIp)
+        const listed = (one: App, requirements: readonly string[], path: string | null) => ({
+          name: one.name,
+          protocol: one.protocol,
+          public_addr: one.publicAddr,
+          labels: one.labels,
+          ...shown(one),
+          url: catalog.urlOf(one),
+          state: personalState(hubState.stateOf(one).state),
+          requirements,
+          request_path: path,
+        })
+        const mine = visible.filter(({ app: { enabled } }) => enabled || disabled)
+        // A locked person cannot get access by asking.
+        const offers = requestable && locks.lockFor(subject, null) === null ? access.offersTo(subject) : []
+        const known = new Set(visible.map(({ app: { id } }) => id))
+        return [
+          ...mine.map(({ app: one, requirements }) => listed(one, requirements, null)),
+          ...offers
+            .filter(({ app: { id } }) => !known.has(id))
+            .map(({ app: one, path }) => listed(one, [], path)),
+        ]
+      },
+    )
+
+    app.get<{ Params: { name: string } }>(
+      '/v1/webapi/me/apps/:name/icon',
+      { ...user, schema: { summary: 'The uploaded icon of an app that the person may open' } },
+      async ({ subject, clientIp, params }, reply) => {
+        const visible = await access.visible(subject, clientIp)
+        const found = visible.find(({ app: { name } }) => name === params.name)
+        const [, type, data] = DATA_URL.exec(found?.app.display?.icon ?? '') ?? []
+        if (type === undefined || data === undefined)
+          throw new Problem(404, 'icon_not_found', `There is no uploaded icon of an app ${params.name}.`)
+        return reply
+          .type(type)
+          .header('cache-control', 'private, max-age=3600')
+          .send(Buffer.from(data, 'base64'))
+      },
+    )
+
+    app.delete('/v1/webapi/me/session', user, async ({ subject }) => {
+      const ended =
+        subject.sessionId === null ? 0 : await sessions.end([subject.sessionId], 'logout', subject)
+      return { ended }
+    })
+  },
+})
+
+function shown({ name, description, display }: App) {
+  const icon = display?.icon ?? null
+  return {
+    display_name: display?.name ?? name,
+    description: display?.description ?? description,
+    group: display?.group ?? null,
+    icon: icon?.startsWith('data:') ? `/v1/webapi/me/apps/${name}/icon` : icon,
+  }
+}
+
+/** People need not know whether an agent or the app behind it is missing. */
+const personalState = (state: string) =>
+  state === 'ready' || state === 'disabled' ? state : ('unreachable' as const)

@@ -1,0 +1,11 @@
+import { Type } from '@mezite/core'
+import { PageQuery } from '@mezite/core/protocol'
+
+/** The query of a list whose keys are names. */
+export const NamedPageQuery = Type.Object(
+  {
+    ...PageQuery.properties,
+    name: Type.Optional(Type.String({ maxLength: 300, description: 'Only the entry with this name' })),
+  },
+  { additionalProperties: false },
+)
