@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 
 /** Members of the query of every list. Without `limit`, a list is complete. */
-export const pageQuery = {
+const pageQuery = {
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, description: 'Most entries of one page' })),
   after: Type.Optional(
     Type.String({ maxLength: 600, description: 'Cursor of the next page, from the header Link' }),
