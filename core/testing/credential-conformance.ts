@@ -65,7 +65,9 @@ export function conformCredential(t: ConformTest, open: () => Promise<Credential
     return (value) => {
       const lines: Readonly<Record<string, string>> = { ...proofs, [header]: value as string }
       const request: CredentialRequest = {
-        ...{ method: 'GET', url: `${ORIGINS[0]}/`, clientIp: '203.0.113.7' },
+        method: 'GET',
+        url: `${ORIGINS[0]}/`,
+        clientIp: '203.0.113.7',
         header: (name) => (Object.hasOwn(lines, name) ? [lines[name] as string] : []),
       }
       return credential.read(value as string, request)

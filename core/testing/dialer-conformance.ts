@@ -32,7 +32,10 @@ const SLACK_MS = 2_000
 
 /** A target for tests of dialers. Default: 2 s to connect, no TLS. */
 export const testTarget = (app: string, uri: string, changes: Partial<DialTarget> = {}): DialTarget => ({
-  ...{ app, uri, tls: { verify: true, serverName: null, ca: null }, connectMs: 2_000 },
+  app,
+  uri,
+  tls: { verify: true, serverName: null, ca: null },
+  connectMs: 2_000,
   ...changes,
 })
 

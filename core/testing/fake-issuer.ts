@@ -191,7 +191,10 @@ export class FakeIssuer {
     const refreshToken = offline ? randomBytes(16).toString('base64url') : undefined
     if (refreshToken !== undefined) this.#refreshTokens.add(refreshToken)
     json(response, {
-      ...{ access_token: accessToken, token_type: 'Bearer', expires_in: 300, id_token: idToken },
+      access_token: accessToken,
+      token_type: 'Bearer',
+      expires_in: 300,
+      id_token: idToken,
       ...(refreshToken !== undefined && { refresh_token: refreshToken }),
     })
   }

@@ -121,8 +121,13 @@ const contextOf = (
   refuse: HttpRequestContext['refuse'],
 ): HttpRequestContext =>
   Object.freeze({
-    ...{ app: testQuery().app, subject, clientIp: '203.0.113.7', requestId: 'request-1' },
-    ...{ upgrade: false, refuse, transform: checkTransform },
+    app: testQuery().app,
+    subject,
+    clientIp: '203.0.113.7',
+    requestId: 'request-1',
+    upgrade: false,
+    refuse,
+    transform: checkTransform,
   })
 
 function faultIn(run: () => void): string | null {

@@ -15,8 +15,13 @@ export interface NotifierUnderTest {
 /** A notification as a notifier gets it, for tests. */
 export function testMessage(changes: Partial<NotifierMessage> = {}): NotifierMessage {
   return {
-    ...{ id: randomUUID(), time: '2030-01-01T00:00:00.000Z', cluster: 'test', kind: 'test' },
-    ...{ severity: 'warning', title: 'A certificate expires', text: 'In 20 days.' },
+    id: randomUUID(),
+    time: '2030-01-01T00:00:00.000Z',
+    cluster: 'test',
+    kind: 'test',
+    severity: 'warning',
+    title: 'A certificate expires',
+    text: 'In 20 days.',
     ...{ path: '/web/admin', url: 'https://hub.example.com/web/admin' },
     ...changes,
   }

@@ -48,30 +48,24 @@ export function testQuery(
       ...changes.subject,
     },
     app: {
-      ...{
-        id: '0191f0a2-0000-7000-8000-000000000001',
-        name: 'wiki',
-        description: null,
-        labels: { env: 'prod' },
-      },
+      id: '0191f0a2-0000-7000-8000-000000000001',
+      name: 'wiki',
+      description: null,
+      labels: { env: 'prod' },
       ...{
         uri: 'http://127.0.0.1:1',
         protocol: 'http',
         publicAddr: 'wiki.apps.example.com',
         agents: ['node-1'],
       },
-      ...{
-        enabled: true,
-        tls: { verify: true, serverName: null, ca: null },
-        rewriteHost: 'preserve',
-        httpVersion: '1.1',
-      },
-      ...{
-        identityHeaders: {},
-        headers: { request: headers, response: headers },
-        origins: [],
-        expires: null,
-      },
+      enabled: true,
+      tls: { verify: true, serverName: null, ca: null },
+      rewriteHost: 'preserve',
+      httpVersion: '1.1',
+      identityHeaders: {},
+      headers: { request: headers, response: headers },
+      origins: [],
+      expires: null,
       timeouts: { connectMs: 5_000, responseMs: 60_000, idleMs: HOUR_MS },
       ...changes.app,
     },
@@ -152,8 +146,12 @@ const LATE_MS = 100
 
 /** A role that somebody has for a time is one of the roles, and is named beside them. */
 const GRANT: Grant = Object.freeze({
-  ...{ id: '0191f0a2-0000-7000-8000-0000000000aa', user: 'alice', role: 'oncall', apps: null },
-  ...{ started: 1_700_000_000_000, until: 1_700_003_600_000 },
+  id: '0191f0a2-0000-7000-8000-0000000000aa',
+  user: 'alice',
+  role: 'oncall',
+  apps: null,
+  started: 1_700_000_000_000,
+  until: 1_700_003_600_000,
 })
 
 const QUERIES = [
@@ -175,7 +173,9 @@ const nameOf = ({ subject, app, context }: AccessQuery) =>
 /** Only the name counts: the policy under test does not meet the requirements of others. */
 const placeholder = (name: string): RequirementKind => ({
   name,
-  ...{ reason: 'requirement_unmet', title: name, detail: name },
+  reason: 'requirement_unmet',
+  title: name,
+  detail: name,
 })
 
 type Decide = ReturnType<typeof createTestHost<'hub'>>['calls']['access']['decide']

@@ -225,8 +225,11 @@ export function conformProtocol(t: ConformTest, options: ConformProtocolOptions)
     const { hub } = await bench()
     const before = reached()
     const socket = connectTls({
-      ...{ host: '127.0.0.1', port: hub.ports.public, servername: new URL(hub.url).hostname },
-      ...{ ALPNProtocols: [alpn], rejectUnauthorized: false },
+      host: '127.0.0.1',
+      port: hub.ports.public,
+      servername: new URL(hub.url).hostname,
+      ALPNProtocols: [alpn],
+      rejectUnauthorized: false,
     })
     socket.on('error', () => {})
     socket.resume()

@@ -63,7 +63,15 @@ export function conformResource(t: ConformTest, plugin: AnyPlugin, options: Conf
       return { ...rest, body: (body as { resource?: Json }).resource ?? body }
     }
     return {
-      ...{ hub, ask, path, all, one, example, idOf, at, create },
+      hub,
+      ask,
+      path,
+      all,
+      one,
+      example,
+      idOf,
+      at,
+      create,
       created: async (input?: Json) => (await create(input)).body as Json,
       remove: (json: Json) => ask('DELETE', at(json)),
       list: async () => (await ask('GET', path)).body as readonly Json[],

@@ -80,7 +80,14 @@ export async function createTestAgent(
   }
   try {
     agent = createAgent({
-      ...{ env: {}, proxyAddr, token, caPin: ca_pin, hostname, dataDir, log, ...more },
+      env: {},
+      proxyAddr,
+      token,
+      caPin: ca_pin,
+      hostname,
+      dataDir,
+      log,
+      ...more,
       plugins: [...standard, ...given].map(({ plugin }) => plugin),
       configs: Object.fromEntries(given.map(({ plugin, config }) => [plugin.name, config])),
     })

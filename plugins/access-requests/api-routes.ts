@@ -133,7 +133,11 @@ export function apiRoutes(deps: RouteDeps): WebRoutes {
           if ((app === undefined) === (role === undefined))
             throw new Problem(400, 'request_invalid', 'Name an app or a role, and not both.')
           const input = {
-            ...{ app, role, durationMs: durationOf(body.for), reason: reasonOf(reason), breakGlass },
+            app,
+            role,
+            durationMs: durationOf(body.for),
+            reason: reasonOf(reason),
+            breakGlass,
             language: languageOf(headers['accept-language']),
           }
           reply.code(201)

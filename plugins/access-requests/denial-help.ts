@@ -35,8 +35,10 @@ export function createDenialHelp(parts: {
       const pending = pendingOf(subject.user, app.id)
       if (pending !== undefined)
         return {
-          ...{ title: words.offer.pendingTitle, text: words.offer.pendingText(name) },
-          ...{ path: `${PAGES}/${pending.id}`, reason: 'request_pending' },
+          title: words.offer.pendingTitle,
+          text: words.offer.pendingText(name),
+          path: `${PAGES}/${pending.id}`,
+          reason: 'request_pending',
         }
       const offers = rules.forApp(subject.roles, app)
       if (offers.length === 0) return null

@@ -73,7 +73,12 @@ export default defineHubPlugin({
       approves: (request, user) => desk.reviewerOf(request, user) !== null,
     })
     const desk: RequestDesk = createRequestDesk({
-      ...{ ...use, store, rules, people, messages, clock },
+      ...use,
+      store,
+      rules,
+      people,
+      messages,
+      clock,
       pendingMs: config.pending_for,
     })
     const sweep = createSweep({ ...use, store, desk, messages, clock, log })

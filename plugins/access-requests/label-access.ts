@@ -13,7 +13,10 @@ export function createLabelAccess(rules: RequestRules, byGrant: (id: string) => 
       if (request?.via !== role || !apps?.includes(app.id)) continue
       const opens = rules.opens(role, app)
       vote.explain?.({
-        ...{ role, effect: opens ? 'allow' : 'none', label: null, value: null },
+        role,
+        effect: opens ? 'allow' : 'none',
+        label: null,
+        value: null,
         matcher: opens ? `grant ${id}` : 'the role no longer lets people ask for this app',
       })
       if (!opens) continue

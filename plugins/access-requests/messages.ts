@@ -62,8 +62,11 @@ export function createMessages(options: {
       notification.reason(request.reason || review.noReason),
     ]
     const about: Notification = {
-      ...{ kind: 'access-request', severity, title: notification[title](request.user, target) },
-      ...{ text: lines.join('\n'), path: `${PAGES}/${request.id}` },
+      kind: 'access-request',
+      severity,
+      title: notification[title](request.user, target),
+      text: lines.join('\n'),
+      path: `${PAGES}/${request.id}`,
     }
     const approvers = users.list().filter((user) => approves(request, user))
     return [about, ...approvers.slice(0, most).map(({ name }) => ({ ...about, user: name }))]

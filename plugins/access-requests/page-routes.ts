@@ -109,7 +109,8 @@ export function pageRoutes(deps: RouteDeps): WebRoutes {
             ...(app ? { app: name } : { role }),
             ...(path === '' ? {} : { path }),
             ...(textOf(query, 'glass') === '' ? {} : { emergencyReason: reasonOf(textOf(query, 'reason')) }),
-            ...{ title: app ? (app.display?.name ?? name) : null, offers },
+            title: app ? (app.display?.name ?? name) : null,
+            offers,
           }),
         )
       })
@@ -119,7 +120,9 @@ export function pageRoutes(deps: RouteDeps): WebRoutes {
         const [app, role] = [textOf(body, 'app'), textOf(body, 'role')]
         const input = {
           ...(app === '' ? { role } : { app }),
-          ...{ durationMs, reason: reasonOf(textOf(body, 'reason')), path: pathOf(textOf(body, 'path')) },
+          durationMs,
+          reason: reasonOf(textOf(body, 'reason')),
+          path: pathOf(textOf(body, 'path')),
           breakGlass: textOf(body, 'break_glass') === '1',
           language: languageOf(headers['accept-language']),
         }
@@ -157,7 +160,10 @@ export function pageRoutes(deps: RouteDeps): WebRoutes {
         const { labels = {} } = catalog.byId(request.app ?? '') ?? {}
         return reply.page(
           pages.review(subject, language, {
-            ...{ request, state, gains: gainsOf(request), owner: labels.owner ?? null },
+            request,
+            state,
+            gains: gainsOf(request),
+            owner: labels.owner ?? null,
             earlier: earlier.slice(0, 10).map(shown),
             may:
               !decides || alreadyReviewed(request, me?.key)

@@ -97,7 +97,8 @@ export function createRequestPages(options: { readonly pages: Pages; readonly sc
   }
 
   return {
-    ...{ form, account: accountSection },
+    form,
+    account: accountSection,
 
     /** The form on a page of its own. */
     ask(

@@ -35,7 +35,8 @@ export function createPeople(rooms: {
   const isOf: People['isOf'] = ({ key, holder }, account) =>
     key === account.key && (holder === null || holder === account.holder)
   return {
-    ...{ rolesOf, isOf },
+    rolesOf,
+    isOf,
     requester(request) {
       const account = users.byName(request.user)
       return account !== undefined && isOf(request, account) ? account : undefined

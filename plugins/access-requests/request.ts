@@ -44,16 +44,35 @@ export interface AccessRequest {
 
 export function requestOf(row: RequestRow, reviews: readonly ReviewRow[]): AccessRequest {
   return Object.freeze({
-    ...{ id: row.id, user: row.user_name, key: row.user_key, holder: row.holder },
-    ...{ role: row.role, via: row.via, app: row.app, appName: row.app_name },
-    ...{ reason: row.reason, durationMs: row.duration, approvals: row.approvals },
-    ...{ breakGlass: row.break_glass, path: row.path, created: row.created, expires: row.expires },
-    ...{ stored: row.state, closed: row.closed, grantId: row.grant_id, until: row.until, used: row.used },
+    id: row.id,
+    user: row.user_name,
+    key: row.user_key,
+    holder: row.holder,
+    role: row.role,
+    via: row.via,
+    app: row.app,
+    appName: row.app_name,
+    reason: row.reason,
+    durationMs: row.duration,
+    approvals: row.approvals,
+    breakGlass: row.break_glass,
+    path: row.path,
+    created: row.created,
+    expires: row.expires,
+    stored: row.state,
+    closed: row.closed,
+    grantId: row.grant_id,
+    until: row.until,
+    used: row.used,
     language: languageIn(row.language),
     reviews: reviews
       .map((one) => ({
-        ...{ reviewer: one.reviewer, reviewerName: one.reviewer_name, approves: one.approves },
-        ...{ reason: one.reason, time: one.time, confirmed: one.confirmed },
+        reviewer: one.reviewer,
+        reviewerName: one.reviewer_name,
+        approves: one.approves,
+        reason: one.reason,
+        time: one.time,
+        confirmed: one.confirmed,
       }))
       .sort((a, b) => a.time - b.time),
   })
@@ -70,13 +89,26 @@ export function stateOf({ stored, expires, until }: AccessRequest, now: number):
 export function shownRequest(request: AccessRequest, now: number) {
   const time = (at: number | null) => (at === null ? null : new Date(at).toISOString())
   return {
-    ...{ id: request.id, state: stateOf(request, now), user: request.user, role: request.role },
-    ...{ app: request.appName, reason: request.reason, duration_ms: request.durationMs },
-    ...{ approvals: request.approvals, break_glass: request.breakGlass },
-    ...{ created: time(request.created), expires: time(request.expires), closed: time(request.closed) },
-    ...{ grant_id: request.grantId, until: time(request.until), first_used: time(request.used) },
+    id: request.id,
+    state: stateOf(request, now),
+    user: request.user,
+    role: request.role,
+    app: request.appName,
+    reason: request.reason,
+    duration_ms: request.durationMs,
+    approvals: request.approvals,
+    break_glass: request.breakGlass,
+    created: time(request.created),
+    expires: time(request.expires),
+    closed: time(request.closed),
+    grant_id: request.grantId,
+    until: time(request.until),
+    first_used: time(request.used),
     reviews: request.reviews.map(({ reviewerName, approves, reason, time: at }) => ({
-      ...{ reviewer: reviewerName, approves, reason, time: time(at) },
+      reviewer: reviewerName,
+      approves,
+      reason,
+      time: time(at),
     })),
   }
 }

@@ -95,7 +95,8 @@ export function createRequestRules(): RequestRules {
 
   function offer(via: string, role: string, value: RequestValue): Offer {
     return {
-      ...{ via, role },
+      via,
+      role,
       maxMs: parseDuration(value.max_duration ?? '') ?? DEFAULT_MS,
       reasonRequired: value.reason !== 'optional',
       approvals: value.approvals ?? 1,
@@ -113,8 +114,10 @@ export function createRequestRules(): RequestRules {
           roles: Roles,
           max_duration: Type.Optional(
             Type.String({
-              ...{ pattern: '^[0-9]{1,9}(s|m|h|d)$', must: 'a duration such as 30m, 8h or 2d' },
-              ...{ description: 'The longest time. Default: 8h', examples: ['8h'] },
+              pattern: '^[0-9]{1,9}(s|m|h|d)$',
+              must: 'a duration such as 30m, 8h or 2d',
+              description: 'The longest time. Default: 8h',
+              examples: ['8h'],
             }),
           ),
           reason: Type.Optional(Type.Union([Type.Literal('required'), Type.Literal('optional')])),

@@ -79,7 +79,8 @@ export function createSweep(parts: {
       for (const request of lost()) {
         const { id, grantId } = request
         await grants.end([grantId ?? ''], 'approver_lost', null, {
-          ...{ within: { trx, change }, fields: { request: id } },
+          within: { trx, change },
+          fields: { request: id },
         })
         await store.update(trx, id, { state: 'revoked', closed: clock.now() })
         change.touch(KIND, id)
@@ -97,7 +98,9 @@ export function createSweep(parts: {
         change.touch(KIND, id)
         if (pending)
           await change.audit({
-            ...{ type: 'access_request.cancelled', success: true, by },
+            type: 'access_request.cancelled',
+            success: true,
+            by,
             fields: { request: id, name: user, role, app: appName },
           })
       }
@@ -115,7 +118,8 @@ export function createSweep(parts: {
           await messages.decided(request, expired ? 'expired' : 'ended', trx)
           if (expired)
             await change.audit({
-              ...{ type: 'access_request.expired', success: true },
+              type: 'access_request.expired',
+              success: true,
               fields: { request: id, name: user, role, app: appName },
             })
         }

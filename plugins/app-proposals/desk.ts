@@ -133,7 +133,8 @@ export function createDesk(options: {
 export function documentOf({ agent, app }: Proposal): object {
   const { name, uri, protocol, labels = {}, description } = app
   return {
-    ...{ kind: 'app', version: 'v1' },
+    kind: 'app',
+    version: 'v1',
     metadata: { name, labels, ...(description === undefined ? {} : { description }) },
     spec: { uri, agents: [agent], ...(protocol === undefined ? {} : { protocol }) },
   }

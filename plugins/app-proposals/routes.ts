@@ -22,9 +22,16 @@ const Listed = Type.Object({
 
 /** One proposal as the API shows it. */
 export const shown = ({ id, agent, app, state, problem, proposed }: Proposal) => ({
-  ...{ id, name: app.name, agent, uri: app.uri },
-  ...{ protocol: app.protocol ?? null, labels: app.labels ?? {}, description: app.description ?? null },
-  ...{ state, problem, proposed: new Date(proposed).toISOString() },
+  id,
+  name: app.name,
+  agent,
+  uri: app.uri,
+  protocol: app.protocol ?? null,
+  labels: app.labels ?? {},
+  description: app.description ?? null,
+  state,
+  problem,
+  proposed: new Date(proposed).toISOString(),
 })
 
 /** `/v1/webapi/app-proposals`. */

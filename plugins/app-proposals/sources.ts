@@ -95,7 +95,11 @@ function compileSource(document: SourceDocument): Source {
   const covers = (agent: string, name: string) =>
     agents.some((pattern) => matches(pattern, agent)) && names.some((pattern) => matches(pattern, name))
   return {
-    ...{ name: document.metadata.name, document, most, always: accept === 'always', covers },
+    name: document.metadata.name,
+    document,
+    most,
+    always: accept === 'always',
+    covers,
     admits: (agent, app) =>
       covers(agent, app.name) &&
       Object.entries(app.labels ?? {}).every(
@@ -131,7 +135,9 @@ export const sourceResource = (changed: () => void) =>
       put: {
         parse: readSource,
         row: (source, _old, updated) => ({
-          ...{ name: source.metadata.name, document: JSON.stringify(source), updated },
+          name: source.metadata.name,
+          document: JSON.stringify(source),
+          updated,
         }),
       },
       remove: {},

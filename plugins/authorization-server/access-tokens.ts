@@ -52,7 +52,9 @@ export function createAccessTokens(deps: {
     const call = calls.getStore()
     const outcome = await access.admit({
       who: { kind: 'token', sessionId: session.id },
-      ...{ app, protocol: app.protocol, probe: true },
+      app,
+      protocol: app.protocol,
+      probe: true,
       clientIp: session.clientIp,
       requestId: call?.requestId ?? session.id,
     })
@@ -74,7 +76,11 @@ export function createAccessTokens(deps: {
     const given = sessions.byId(anchor)
     if (given === undefined) throw new thrown.InvalidGrant('the sign-in behind the grant has ended')
     const opened = await sessions.open({
-      ...{ kind: 'token', user, holder, parentId: anchor, ...(token !== undefined && { token }) },
+      kind: 'token',
+      user,
+      holder,
+      parentId: anchor,
+      ...(token !== undefined && { token }),
       connector: given.connector,
       since: given.created,
       apps: [app.id],
@@ -97,8 +103,12 @@ export function createAccessTokens(deps: {
   }): void {
     const { session, app, client, program, requestId } = input
     audit.record({
-      ...{ type: 'token.issued', success: true, user: session.user, sessionId: session.id },
-      ...{ clientIp: session.clientIp, requestId },
+      type: 'token.issued',
+      success: true,
+      user: session.user,
+      sessionId: session.id,
+      clientIp: session.clientIp,
+      requestId,
       fields: { name: app.name, client, program },
     })
   }
@@ -129,7 +139,10 @@ export function createAccessTokens(deps: {
         throw error
       }
       issued({
-        ...{ session, app, client: payload.clientId ?? null, program: consent.program },
+        session,
+        app,
+        client: payload.clientId ?? null,
+        program: consent.program,
         requestId: calls.getStore()?.requestId ?? null,
       })
     },

@@ -135,7 +135,9 @@ export function createAppClients(deps: {
           .execute()
         change.touch(KIND, app.id)
         await change.audit({
-          ...{ type: 'client.registered', success: true, by },
+          type: 'client.registered',
+          success: true,
+          by,
           fields: { name: app.name, client: PREFIX + app.id, kind: 'app', new_secret: secret !== null },
         })
       }, by)
@@ -152,7 +154,9 @@ export function createAppClients(deps: {
         await trx.withTables<Tables>().deleteFrom(TABLE).where('app_id', '=', app.id).execute()
         change.touch(KIND, app.id)
         await change.audit({
-          ...{ type: 'client.removed', success: true, by },
+          type: 'client.removed',
+          success: true,
+          by,
           fields: { name: app.name, client: held.clientId, kind: 'app' },
         })
       }, by)

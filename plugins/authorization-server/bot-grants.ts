@@ -84,8 +84,14 @@ export function registerBotGrants(provider: Provider, deps: BotGrantDeps): void 
       throw new thrown.InvalidTarget('resource must be the address of one app, such as https://app.example/')
     const secret = randomBytes(32).toString('base64url')
     const { session } = await sessions.open({
-      ...{ kind: 'token', token: secret, user, holder, apps: [app.id] },
-      ...{ client: by, clientIp: call.clientIp, expires: clock.now() + longestMs },
+      kind: 'token',
+      token: secret,
+      user,
+      holder,
+      apps: [app.id],
+      client: by,
+      clientIp: call.clientIp,
+      expires: clock.now() + longestMs,
     })
     try {
       await tokens.admitted(session, app)
@@ -95,8 +101,13 @@ export function registerBotGrants(provider: Provider, deps: BotGrantDeps): void 
       throw detail === undefined ? error : new thrown.UnauthorizedClient(detail)
     }
     audit.record({
-      ...{ type: 'token.issued', success: true, user, roles, sessionId: session.id },
-      ...{ clientIp: call.clientIp, requestId: call.requestId },
+      type: 'token.issued',
+      success: true,
+      user,
+      roles,
+      sessionId: session.id,
+      clientIp: call.clientIp,
+      requestId: call.requestId,
       fields: { name: app.name, client: user, program: by, kind: 'access' },
     })
     ctx.body = {

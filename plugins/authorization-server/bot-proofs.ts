@@ -60,7 +60,13 @@ export async function readTokenRequest(
 function again(request: IncomingMessage, body: Buffer, headers = request.headers): IncomingMessage {
   const { method, url, socket, httpVersion, httpVersionMajor, rawHeaders } = request
   return Object.assign(Readable.from([body], { objectMode: false }), {
-    ...{ method, url, socket, httpVersion, httpVersionMajor, rawHeaders, complete: true },
+    method,
+    url,
+    socket,
+    httpVersion,
+    httpVersionMajor,
+    rawHeaders,
+    complete: true,
     headers: { ...headers, 'content-length': String(body.length) },
   }) as unknown as IncomingMessage
 }

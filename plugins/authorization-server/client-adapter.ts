@@ -34,8 +34,10 @@ export function clientAdapter(deps: {
       await records.keepUsedClients(MOST_UNUSED)
       const call = calls.getStore()
       audit.record({
-        ...{ type: 'client.registered', success: true },
-        ...{ clientIp: call?.clientIp ?? null, requestId: call?.requestId ?? null },
+        type: 'client.registered',
+        success: true,
+        clientIp: call?.clientIp ?? null,
+        requestId: call?.requestId ?? null,
         fields: { name: String(metadata.client_name ?? '').slice(0, 64), client: id, kind: 'registered' },
       })
     },

@@ -112,7 +112,9 @@ class ClientsRm extends RemoveCommand {
 
   protected removal(id: string): Removal {
     return {
-      ...{ method: 'DELETE', path: path`/clients/${id}`, result: { client_id: id } },
+      method: 'DELETE',
+      path: path`/clients/${id}`,
+      result: { client_id: id },
       question: `Remove the program ${id}? Its tokens and connections end now.`,
       done: `Removed the program ${id}.`,
     }

@@ -54,7 +54,7 @@ export function createConsentPages(pages: Pick<Pages, 'render' | 'languageOf'>):
           </div>
         </form>
       </div>`
-      return reply.page(pages.render({ ...{ title: words.title, body, language }, user: userOf(request) }))
+      return reply.page(pages.render({ title: words.title, body, language, user: userOf(request) }))
     },
 
     forward(request, reply, { program, to }) {
@@ -66,7 +66,10 @@ export function createConsentPages(pages: Pick<Pages, 'render' | 'languageOf'>):
       </div>`
       return reply.page(
         pages.render({
-          ...{ title: words.title, body, language, forwardTo: to },
+          title: words.title,
+          body,
+          language,
+          forwardTo: to,
           user: userOf(request),
         }),
       )

@@ -98,7 +98,8 @@ export function endpointRoutes(options: {
             if (hubSession === undefined && needsPerson(path, request)) {
               const back = `${path}${code.userCode ? `?user_code=${encodeURIComponent(code.userCode)}` : ''}`
               const state = desk.seal({
-                ...{ appHost: null, nonceHash: null },
+                appHost: null,
+                nonceHash: null,
                 path: path === ROUTES.authorization ? request.url : back,
               })
               return reply.redirect(

@@ -13,7 +13,8 @@ export function errorPage(
     const words = texts[language]
     ctx.type = 'html'
     ctx.body = pages.render({
-      ...{ title: words.errorTitle, language },
+      title: words.errorTitle,
+      language,
       user: call?.hubSession === undefined ? null : { name: call.hubSession.user, roles: [] },
       body: html`<div class="card">
         <h1>${words.errorTitle}</h1>

@@ -67,7 +67,9 @@ export function createGuardedFetch({
       const sent = requestHttps(
         url,
         {
-          ...{ method, lookup, agent: false },
+          method,
+          lookup,
+          agent: false,
           headers: Object.fromEntries(new Headers(headers)),
           signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
           ...(ca === undefined ? {} : { ca }),

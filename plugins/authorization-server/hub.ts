@@ -114,10 +114,10 @@ export function createAuthorizationServer(fetch: Fetch) {
       )
       provide.webRoutes(endpointRoutes({ server, desk, publicNames, registration: config.registration }))
       const pages = createConsentPages(use.pages)
-      provide.webRoutes(interactionRoutes({ ...use, ...{ server, desk, appClients, clock, pages } }))
+      provide.webRoutes(interactionRoutes({ ...use, server, desk, appClients, clock, pages }))
       provide.webRoutes(appClientRoutes({ ...use, appClients, tokens: () => started().tokens }))
       provide.webRoutes(keys.routes)
-      provide.webRoutes(clientRoutes({ ...use, ...{ appClients, offered, running: started } }))
+      provide.webRoutes(clientRoutes({ ...use, appClients, offered, running: started }))
       provide.dashboardParts(programsPage({ ...use, appClients, running: started }))
       use.jobs.add({ name: 'authorization-server-keys', everyMs: DAILY_MS, run: keys.tend })
       use.jobs.add({
@@ -146,7 +146,15 @@ export function createAuthorizationServer(fetch: Fetch) {
         const { registration } = config
         running = await startServer({
           ...use,
-          ...{ appClients, clock, fetch, issuer, keys, log, offered, registration, sessionLimits },
+          appClients,
+          clock,
+          fetch,
+          issuer,
+          keys,
+          log,
+          offered,
+          registration,
+          sessionLimits,
           botLogins: use.botLogins,
         })
       })

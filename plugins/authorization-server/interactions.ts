@@ -132,24 +132,38 @@ export function interactionRoutes(deps: InteractionDeps): WebRoutes {
         ? session.id
         : (
             await sessions.open({
-              ...{ kind: 'token', user: user.name, holder: user.holder, connector: session.connector },
-              ...{ apps: [], satisfied, since: session.created, expires: lastsUntil(session) },
-              ...{ client: program, clientIp: request.clientIp },
+              kind: 'token',
+              user: user.name,
+              holder: user.holder,
+              connector: session.connector,
+              apps: [],
+              satisfied,
+              since: session.created,
+              expires: lastsUntil(session),
+              client: program,
+              clientIp: request.clientIp,
             })
           ).session.id
     grant.consent = { user: user.name, holder: user.holder, anchor, program }
     const grantId = await grant.save()
     audit.record({
-      ...{ type: 'user.login', success: true, by: request.actor },
+      type: 'user.login',
+      success: true,
+      by: request.actor,
       fields: {
-        ...{ method: 'oauth', connector: session.connector, program, client: client.clientId },
+        method: 'oauth',
+        connector: session.connector,
+        program,
+        client: client.clientId,
         name: own === undefined ? null : (catalog.byId(own)?.name ?? null),
         session: anchor,
       },
     })
     if (own === undefined)
       audit.record({
-        ...{ type: 'consent.granted', success: true, by: request.actor },
+        type: 'consent.granted',
+        success: true,
+        by: request.actor,
         fields: {
           name: program,
           client: client.clientId,

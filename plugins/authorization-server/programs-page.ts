@@ -65,8 +65,11 @@ export function programsPage(deps: {
           : [
               {
                 kind: 'form' as const,
-                ...{ title: 'Remove a program', submit: 'Remove the program', destructive: true },
-                ...{ method: 'POST' as const, path: '/v1/webapi/clients/remove' },
+                title: 'Remove a program',
+                submit: 'Remove the program',
+                destructive: true,
+                method: 'POST' as const,
+                path: '/v1/webapi/clients/remove',
                 fields: [
                   { name: 'client_id', label: 'Client ID', options: removable, value: removable[0] ?? '' },
                 ],

@@ -37,7 +37,10 @@ export async function listPrograms(deps: {
     kind: ListedProgram['kind'],
     created: number | null,
   ): ListedProgram => ({
-    ...{ client_id, name, kind, people: users.get(client_id)?.size ?? 0 },
+    client_id,
+    name,
+    kind,
+    people: users.get(client_id)?.size ?? 0,
     created: created === null ? null : new Date(Number(created)).toISOString(),
   })
   return [

@@ -50,8 +50,13 @@ export interface Records {
 }
 
 const NOTHING = {
-  ...{ grant_id: null, uid: null, user_code: null, account: null },
-  ...{ client_id: null, session_id: null, consumed: null },
+  grant_id: null,
+  uid: null,
+  user_code: null,
+  account: null,
+  client_id: null,
+  session_id: null,
+  consumed: null,
 }
 
 const keyOf = (model: string, id: string): string =>

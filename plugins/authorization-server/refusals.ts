@@ -58,8 +58,11 @@ export function recordWrongCode(error: Error, audit: Pick<Audit, 'record'>): voi
 function refusedCall(reason: string) {
   const call = calls.getStore()
   return {
-    ...{ success: false, reason, user: call?.hubSession?.user ?? null },
-    ...{ clientIp: call?.clientIp ?? null, requestId: call?.requestId ?? null },
+    success: false,
+    reason,
+    user: call?.hubSession?.user ?? null,
+    clientIp: call?.clientIp ?? null,
+    requestId: call?.requestId ?? null,
   }
 }
 

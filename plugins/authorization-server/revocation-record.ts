@@ -23,7 +23,10 @@ export function createRevocationRecord(deps: {
     const names = apps.map((app) => catalog.byId(app)?.name ?? app)
     const consent = names.length === 0
     audit.record({
-      ...{ type: consent ? 'consent.revoked' : 'token.revoked', success: true, user, sessionId: id },
+      type: consent ? 'consent.revoked' : 'token.revoked',
+      success: true,
+      user,
+      sessionId: id,
       fields: {
         name: consent ? client : names.join(','),
         ...(consent ? {} : { program: client }),

@@ -87,8 +87,12 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
       if (app === undefined || call?.hubSession === undefined) return false
       const outcome = await access.admit({
         who: { kind: 'hub', sessionId: call.hubSession.id },
-        ...{ app, protocol: app.protocol, probe: true, interactive: true },
-        ...{ clientIp: call.clientIp, requestId: call.requestId },
+        app,
+        protocol: app.protocol,
+        probe: true,
+        interactive: true,
+        clientIp: call.clientIp,
+        requestId: call.requestId,
       })
       if (outcome.outcome !== 'admitted') return false
     }
@@ -108,7 +112,11 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
 
   const configuration = configure({
     ...deps,
-    ...{ library, secrets, admits, fetch, registration },
+    library,
+    secrets,
+    admits,
+    fetch,
+    registration,
     // At endpoints for programs nobody has signed in, but somebody has let the program in before.
     mayFetch: async (clientId) =>
       calls.getStore()?.hubSession !== undefined ||
@@ -121,7 +129,11 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
     },
   })
   const server = createServer({
-    ...{ library, issuer, configuration, keys, log },
+    library,
+    issuer,
+    configuration,
+    keys,
+    log,
     prepare(provider) {
       const { botLogins } = deps
       if (botLogins) registerBotGrants(provider, { ...deps, botLogins, tokens, thrown })
@@ -138,7 +150,11 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
   const logouts = createLogouts({ database, provider: server.provider, clock, log })
 
   return {
-    ...{ server, records, tokens, logouts, refusal: thrown.InvalidGrant },
+    server,
+    records,
+    tokens,
+    logouts,
+    refusal: thrown.InvalidGrant,
     async removeClient(id, by) {
       const anchors = (await records.list('Grant', { client_id: id })).flatMap(
         ({ session_id }) => session_id ?? [],

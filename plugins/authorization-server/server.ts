@@ -44,7 +44,9 @@ export function createServer(options: {
       jwks: {
         keys: all.map(({ kid, privateKey }) => ({
           ...privateKey.export({ format: 'jwk' }),
-          ...{ kid, alg: 'RS256', use: 'sig' },
+          kid,
+          alg: 'RS256',
+          use: 'sig',
         })) as never,
       },
     })

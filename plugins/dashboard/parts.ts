@@ -80,10 +80,17 @@ function readBlock(block: Given): Shown {
         throw new Error(`${method} cannot be the method of a form`)
       if (!isApiPath(path)) throw new Error(`"${path}" is not a path below /v1/webapi/`)
       return {
-        ...{ kind: 'form', method, path, title: String(block.title), submit: String(block.submit) },
+        kind: 'form',
+        method,
+        path,
+        title: String(block.title),
+        submit: String(block.submit),
         destructive: destructive === true,
         fields: block.fields.map(({ name, label, type = 'text', value = '', options }) => ({
-          ...{ name: String(name), label: String(label), type, value },
+          name: String(name),
+          label: String(label),
+          type,
+          value,
           ...(options === undefined ? {} : { options: options.map(String) }),
         })),
       }

@@ -15,7 +15,10 @@ export interface Counters {
 }
 
 export const createCounters = (): Counters => ({
-  ...{ requests: 0, errors: 0, bytesIn: 0, bytesOut: 0 },
+  requests: 0,
+  errors: 0,
+  bytesIn: 0,
+  bytesOut: 0,
   latencies: BOUNDS.map(() => 0),
 })
 
@@ -131,8 +134,14 @@ export function createTrafficStore(database: Database, hub: string): TrafficStor
 function columnsOf({ stepMs, time, app, counters, sessions }: TrafficRow) {
   const { requests, errors, bytesIn, bytesOut, latencies } = counters
   return {
-    ...{ step: stepMs, time, app, requests, errors, sessions },
-    ...{ bytes_in: bytesIn, bytes_out: bytesOut },
+    step: stepMs,
+    time,
+    app,
+    requests,
+    errors,
+    sessions,
+    bytes_in: bytesIn,
+    bytes_out: bytesOut,
     ...Object.fromEntries(buckets.map((name, index) => [name, latencies[index] ?? 0])),
   }
 }
@@ -140,8 +149,12 @@ function columnsOf({ stepMs, time, app, counters, sessions }: TrafficRow) {
 function readSums(row: Record<string, number | string>): Sums {
   const number = (name: string) => Number(row[name])
   return {
-    ...{ key: String(row.key), requests: number('requests'), errors: number('errors') },
-    ...{ bytesIn: number('bytes_in'), bytesOut: number('bytes_out'), sessions: number('sessions') },
+    key: String(row.key),
+    requests: number('requests'),
+    errors: number('errors'),
+    bytesIn: number('bytes_in'),
+    bytesOut: number('bytes_out'),
+    sessions: number('sessions'),
     latencies: buckets.map(number),
   }
 }

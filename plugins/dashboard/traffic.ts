@@ -200,7 +200,8 @@ const rowsOf = (range: Range, { time, apps, sessions }: Period): TrafficRow[] =>
 const numberOf = (value: unknown): number => (typeof value === 'number' ? value : 0)
 
 const figuresOf = ({ requests, errors, bytesIn, bytesOut, latencies }: Counters): Figures => ({
-  ...{ requests, errors },
+  requests,
+  errors,
   p50_ms: quantile(latencies, 0.5),
   p95_ms: quantile(latencies, 0.95),
   bytes_in: bytesIn,

@@ -39,8 +39,14 @@ export async function createRoot(names: readonly string[], now: number): Promise
   const subject = `CN=Mezite local authority ${randomBytes(4).toString('hex')}`
   const notAfter = new Date(now + ROOT_DAYS * DAY_MS)
   const root = await X509CertificateGenerator.create({
-    ...{ subject, issuer: subject, notAfter, notBefore: new Date(now - 60_000), serialNumber: serial() },
-    ...{ publicKey: keys.publicKey, signingKey: keys.privateKey, signingAlgorithm: ALGORITHM },
+    subject,
+    issuer: subject,
+    notAfter,
+    notBefore: new Date(now - 60_000),
+    serialNumber: serial(),
+    publicKey: keys.publicKey,
+    signingKey: keys.privateKey,
+    signingAlgorithm: ALGORITHM,
     extensions: [
       new BasicConstraintsExtension(true, 0, true),
       new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
@@ -59,8 +65,14 @@ export async function issueLeaf(root: Issued, names: readonly string[], now: num
   const signingKey = (await webcrypto.subtle.importKey('pkcs8', der, ALGORITHM, false, ['sign'])) as CryptoKey
   const notAfter = new Date(Math.min(now + LEAF_DAYS * DAY_MS, root.expires))
   const leaf = await X509CertificateGenerator.create({
-    ...{ subject: `CN=${names[0]}`, issuer: issuer.subject, notAfter, notBefore: new Date(now - 60_000) },
-    ...{ serialNumber: serial(), publicKey: keys.publicKey, signingKey, signingAlgorithm: ALGORITHM },
+    subject: `CN=${names[0]}`,
+    issuer: issuer.subject,
+    notAfter,
+    notBefore: new Date(now - 60_000),
+    serialNumber: serial(),
+    publicKey: keys.publicKey,
+    signingKey,
+    signingAlgorithm: ALGORITHM,
     extensions: [
       new BasicConstraintsExtension(false, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),

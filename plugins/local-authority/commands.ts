@@ -46,7 +46,8 @@ function systemStore(prefix: string): Store | null {
       await use(file).finally(() => rm(file, { force: true }))
     }
     return {
-      ...{ title: 'the keychain of the system', obstacle },
+      title: 'the keychain of the system',
+      obstacle,
       install: (root) =>
         withFile(root, (file) =>
           call('security', ['add-trusted-cert', '-d', '-r', 'trustRoot', '-k', keychain, file]),
@@ -60,7 +61,8 @@ function systemStore(prefix: string): Store | null {
   const applyAll = () => (prefix === '' ? call(apply[0], apply.slice(1)) : Promise.resolve())
   const fileOf = ({ name }: Root) => join(prefix, folder, `${name}.${ending}`)
   return {
-    ...{ title: `the system (${folder})`, obstacle },
+    title: `the system (${folder})`,
+    obstacle,
     async install(root) {
       await writeFile(fileOf(root), root.pem, { mode: 0o644 })
       await applyAll()
@@ -94,7 +96,9 @@ async function nssStores(home: string): Promise<readonly Store[]> {
         () => {},
       )
     return {
-      ...{ title: `a browser (${dirname(file)})`, obstacle, remove },
+      title: `a browser (${dirname(file)})`,
+      obstacle,
+      remove,
       async install(root) {
         await remove(root)
         const adding = execFile('certutil', ['-A', '-d', database, '-n', root.name, '-t', 'C,,'], {

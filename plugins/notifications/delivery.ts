@@ -24,7 +24,9 @@ export function createDelivery(options: {
     const { path } = notification
     const message = Object.freeze({
       ...notification,
-      ...{ id, time: new Date(created).toISOString(), cluster: publicNames.clusterName },
+      id,
+      time: new Date(created).toISOString(),
+      cluster: publicNames.clusterName,
       url: path === undefined ? null : new URL(path, publicNames.signInOrigin).href,
     })
     const both = AbortSignal.any([signal, AbortSignal.timeout(DELIVERY_MS)])

@@ -86,7 +86,9 @@ export default defineHubPlugin({
     // Without it nothing is known to need attention.
     if (use.attention === undefined) return
     const look = createAttentionWatch({
-      ...{ db: use.database, send: service.send, graceMs: config.attention_after },
+      db: use.database,
+      send: service.send,
+      graceMs: config.attention_after,
       list: use.attention.list,
     })
     use.jobs.add({ name: 'notifications-attention', everyMs: MINUTE_MS, jitterMs: 0, run: look })

@@ -77,7 +77,11 @@ export function createStore(db: Database) {
         await sql<Row>`SELECT * FROM notifications ORDER BY created DESC LIMIT ${limit}`.execute(db)
       return rows.map(({ id, notifier, body, created, attempts, delivered, next_attempt, error }) => ({
         ...(JSON.parse(body) as Notification),
-        ...{ id, notifier, created: created.toISOString(), attempts, error },
+        id,
+        notifier,
+        created: created.toISOString(),
+        attempts,
+        error,
         state: delivered ? 'delivered' : next_attempt ? 'waiting' : 'given_up',
       }))
     },

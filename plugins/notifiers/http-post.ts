@@ -18,7 +18,10 @@ export async function post(
   let response: Response
   try {
     response = await fetch(url, {
-      ...{ method: 'POST', body, signal, redirect: 'error' },
+      method: 'POST',
+      body,
+      signal,
+      redirect: 'error',
       headers: { 'content-type': 'application/json', ...headers },
     })
   } catch (error) {

@@ -55,16 +55,18 @@ export function mail(config: Static<typeof Mail>, log: Log): Notifier {
     const { createTransport } = await import('nodemailer')
     const ca = config.ca_file === undefined ? undefined : await readFile(config.ca_file, 'utf8')
     return createTransport({
-      ...{ host, port, secure: security === 'tls', requireTLS: security === 'starttls' },
+      host,
+      port,
+      secure: security === 'tls',
+      requireTLS: security === 'starttls',
       ...(security === 'none' && { ignoreTLS: true }),
       ...(config.user !== undefined && { auth: { user: config.user, pass: config.password ?? '' } }),
-      ...{
-        connectionTimeout: STEP_MS,
-        greetingTimeout: STEP_MS,
-        socketTimeout: STEP_MS,
-        dnsTimeout: STEP_MS,
-      },
-      ...{ disableFileAccess: true, disableUrlAccess: true },
+      connectionTimeout: STEP_MS,
+      greetingTimeout: STEP_MS,
+      socketTimeout: STEP_MS,
+      dnsTimeout: STEP_MS,
+      disableFileAccess: true,
+      disableUrlAccess: true,
       tls: { minVersion: 'TLSv1.2', ...(ca !== undefined && { ca }) },
     })
   }

@@ -57,8 +57,17 @@ export default defineHubPlugin({
     const logins = createLogins(database, secretBox, clock)
     const signInTest = createSignInTest({ ...use, connectors, desk: use.signInDesk, clock })
     const deps = {
-      ...{ connectors, providers, attempts, spent, logins, signInTest, users, sessions, publicNames },
-      ...{ clock, log },
+      connectors,
+      providers,
+      attempts,
+      spent,
+      logins,
+      signInTest,
+      users,
+      sessions,
+      publicNames,
+      clock,
+      log,
     }
     const { beginTest, ...steps } = loginSteps(deps)
 

@@ -144,7 +144,11 @@ export function loginSteps(deps: LoginDeps): Required<Pick<SignInMethod, 'begin'
           async opened(session) {
             const nextCheck = refreshToken === null ? null : nextCheckOf(connector, clock.now())
             await logins.keep(session, {
-              ...{ connector: connector.name, sub, sid, idToken, nextCheck },
+              connector: connector.name,
+              sub,
+              sid,
+              idToken,
+              nextCheck,
               refreshToken: nextCheck === null ? null : refreshToken,
             })
             // The connector was deleted or changed since then, and its sessions have already ended.
@@ -181,7 +185,9 @@ function asFailure(error: unknown, state: string): unknown {
   const { title } = problem.members
   return new SignInFailure(problem.status, problem.code, problem.message, {
     ...(typeof title === 'string' ? { title } : {}),
-    ...{ state, fields, cause: problem.cause ?? error },
+    state,
+    fields,
+    cause: problem.cause ?? error,
   })
 }
 

@@ -48,7 +48,12 @@ export function createLogins(database: Database, secretBox: SecretBox, clock: Cl
       .insertInto('oidc_logins')
       .values({
         ...columns,
-        ...{ session_id: session.id, id_token, created, origin, next_check: nextCheck, failing_since: null },
+        session_id: session.id,
+        id_token,
+        created,
+        origin,
+        next_check: nextCheck,
+        failing_since: null,
         refresh_token: refreshToken === null ? null : sealRefresh(session.id, refreshToken),
       })
       .execute()
@@ -82,7 +87,9 @@ export function createLogins(database: Database, secretBox: SecretBox, clock: Cl
         .limit(limit)
         .execute()
       return rows.map(({ session_id: sessionId, connector, sub, refresh_token: sealed, failing_since }) => ({
-        ...{ sessionId, connector, sub },
+        sessionId,
+        connector,
+        sub,
         refreshToken: secretBox.open(refreshPlace(sessionId), Buffer.from(sealed ?? [])).toString('utf8'),
         failingSince: failing_since,
       }))
@@ -96,7 +103,8 @@ export function createLogins(database: Database, secretBox: SecretBox, clock: Cl
       await db
         .updateTable('oidc_logins')
         .set({
-          ...{ next_check: next.at, failing_since: next.failingSince },
+          next_check: next.at,
+          failing_since: next.failingSince,
           ...(next.refreshToken !== undefined && {
             refresh_token: sealRefresh(sessionId, next.refreshToken),
           }),

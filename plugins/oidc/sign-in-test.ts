@@ -114,8 +114,14 @@ export function createSignInTest(deps: SignInTestDeps): SignInTest {
       const { user } = session
       const roles = rolesNow(session)
       audit.record({
-        ...{ type: 'connector.tested', success: reason === null, reason, user, roles },
-        ...{ clientIp: request.clientIp, sessionId: session.id, requestId: request.id },
+        type: 'connector.tested',
+        success: reason === null,
+        reason,
+        user,
+        roles,
+        clientIp: request.clientIp,
+        sessionId: session.id,
+        requestId: request.id,
         fields: { name: connector.name },
       })
       const acceptLanguage = request.headers['accept-language']

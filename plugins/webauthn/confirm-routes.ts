@@ -68,7 +68,10 @@ export function confirmRoutes(deps: Deps): WebRoutes {
           const { session, user, binding } = await bind(request)
           countResponse(deps, user.key)
           const { key } = await takeAssertion(deps, request, {
-            ...{ ceremony, binding, response, session },
+            ceremony,
+            binding,
+            response,
+            session,
             findKey: (id) => ownKey(user, id),
           })
           const mark = markOf(deps, key)

@@ -110,8 +110,11 @@ export function enrolRoutes(deps: Deps): WebRoutes {
           // Link and passkey together identify the person as a sign-in with the new passkey would.
           const { issuer, sub } = user.identity ?? { issuer: '', sub: '' }
           const known = await users.confirm({
-            ...{ name: user.name, issuer, sub },
-            ...{ connector: PASSKEY, mappedRoles: [] },
+            name: user.name,
+            issuer,
+            sub,
+            connector: PASSKEY,
+            mappedRoles: [],
           })
           const state = desk.seal({ appHost: null, path: '/', nonceHash: null })
           return desk.complete(request, reply, { user: known, connector: PASSKEY, method: 'webauthn', state })

@@ -51,8 +51,11 @@ export function programRoutes(deps: Deps): WebRoutes {
           const bound = await bind(request, { session, app })
           const hasKey = (await keys.of(bound.user)).length > 0
           const shown = {
-            ...{ user: bound.user.name, app: bound.app.name, session: bound.program.id },
-            ...{ port: portOf(redirect_port), hasKey },
+            user: bound.user.name,
+            app: bound.app.name,
+            session: bound.program.id,
+            port: portOf(redirect_port),
+            hasKey,
           }
           return reply.page(pages(request).confirmProgram(shown))
         },
@@ -84,7 +87,11 @@ export function programRoutes(deps: Deps): WebRoutes {
           const { session, user, program, app, binding } = await bind(request, request.body)
           countResponse(deps, user.key)
           const { key } = await takeAssertion(deps, request, {
-            ...{ ceremony, binding, response, session, app: app.name },
+            ceremony,
+            binding,
+            response,
+            session,
+            app: app.name,
             findKey: async (id) => {
               const found = (await keys.of(user)).find((one) => one.id === id)
               return found && { key: found, user }

@@ -51,7 +51,9 @@ export function useList<T>(path: string, kinds: readonly string[]): LoadedList<T
   if (loaded.data) shown.current = loaded.data
   const data = loaded.data ?? shown.current
   return {
-    ...{ data: data?.rows, error: loaded.error, loading: loaded.loading },
+    data: data?.rows,
+    error: loaded.error,
+    loading: loaded.loading,
     more: data && !data.complete ? () => setCount({ path, pages: pages + 1 }) : null,
   }
 }

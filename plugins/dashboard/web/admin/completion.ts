@@ -46,7 +46,9 @@ export function suggestionsAt(text: string, caret: number, schema: Schema): read
     .filter(([name]) => name.startsWith(typed) && name !== typed && !present.has(name))
     .slice(0, MOST)
     .map(([name, inner]) => ({
-      ...{ name, description: inner.description ?? '', from: caret - typed.length },
+      name,
+      description: inner.description ?? '',
+      from: caret - typed.length,
       insert: inner.properties ? `${name}:\n${' '.repeat(lead.length)}${STEP}` : `${name}: `,
     }))
 }

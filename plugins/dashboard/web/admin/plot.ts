@@ -47,18 +47,19 @@ export function plot(
       legend: { live: false, show: lines.length > 1 },
       axes: [
         {
-          ...{
-            stroke: color('--quiet'),
-            grid: { show: false },
-            ticks: { show: false },
-            font,
-            size: 28,
-            space: 70,
-          },
+          stroke: color('--quiet'),
+          grid: { show: false },
+          ticks: { show: false },
+          font,
+          size: 28,
+          space: 70,
           values: (_chart, splits) => splits.map((time) => clock.format(time * 1_000)),
         },
         {
-          ...{ stroke: color('--quiet'), grid, ticks: { show: false }, font },
+          stroke: color('--quiet'),
+          grid,
+          ticks: { show: false },
+          font,
           size: bytes ? 62 : 48,
           splits: (_chart, _axis, min, max) => [min, (min + max) / 2, max],
           values: (_chart, splits) => splits.map((each) => value(Math.round(each * 10) / 10)),
@@ -70,7 +71,10 @@ export function plot(
       series: [
         { label: '' },
         ...lines.map(({ label, color: name, values }) => ({
-          ...{ label, stroke: color(name), width: 1.5, spanGaps: true },
+          label,
+          stroke: color(name),
+          width: 1.5,
+          spanGaps: true,
           // A single value has no line.
           points: { show: values.filter((each) => each !== null).length === 1, fill: color(name) },
           value: (_chart: uPlot, number: number | null) => value(number),
