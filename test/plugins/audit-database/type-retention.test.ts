@@ -132,13 +132,15 @@ async function byType(t: Tap, store: Store, byDay: boolean): Promise<void> {
     await write([requested(NOW), requested(NOW, 's-old'), changed(NOW, 'last')])
     await checkpoints.take()
     t.match(await verify(), { ok: true, events: 26, removed: 16 })
-    const copy = await pgliteStore()
-    t.teardown(() => copy.close())
-    const target = await open(await copy.config(), PATIENT)
-    t.teardown(() => target.close())
-    await target.migrate([auditMigrations])
-    await writeDatabase(target.db, readDatabase({ database: db, without: new Set() }), () => {})
-    t.match(await verify(target.db), { ok: true, events: 26, removed: 16 }, 'a copy verifies as well')
+    if (byDay) {
+      const copy = await pgliteStore()
+      t.teardown(() => copy.close())
+      const target = await open(await copy.config(), PATIENT)
+      t.teardown(() => target.close())
+      await target.migrate([auditMigrations])
+      await writeDatabase(target.db, readDatabase({ database: db, without: new Set() }), () => {})
+      t.match(await verify(target.db), { ok: true, events: 26, removed: 16 }, 'a copy verifies as well')
+    }
     t.strictSame(
       log.lines.filter((line) => String(line[1]).startsWith('failed')),
       [],
@@ -167,20 +169,24 @@ async function byType(t: Tap, store: Store, byDay: boolean): Promise<void> {
     async (t) => {
       const { db, log, verify, prune, all, fill } = await opened(t)
       await fill()
-      const save = async () => {
-        for (const name of TABLES) {
-          await sql`DROP TABLE IF EXISTS ${sql.table(`saved_${name}`)}`.execute(db)
-          await sql`CREATE TABLE ${sql.table(`saved_${name}`)} AS SELECT * FROM ${tableOf(name)}`.execute(db)
-        }
-      }
-      const restore = async () => {
-        for (const name of TABLES) {
-          await sql`DELETE FROM ${tableOf(name)}`.execute(db)
-          await sql`INSERT INTO ${tableOf(name)} OVERRIDING SYSTEM VALUE SELECT * FROM ${sql.table(`saved_${name}`)}`.execute(
-            db,
-          )
-        }
-      }
+      // Each commit of the embedded database takes a while.
+      const save = () =>
+        db.transaction().execute(async (trx) => {
+          for (const name of TABLES) {
+            await sql`DROP TABLE IF EXISTS ${sql.table(`saved_${name}`)}`.execute(trx)
+            await sql`CREATE TABLE ${sql.table(`saved_${name}`)} AS SELECT * FROM ${tableOf(name)}`.execute(
+              trx,
+            )
+          }
+        })
+      const restore = () =>
+        db.transaction().execute(async (trx) => {
+          for (const name of TABLES) {
+            await sql`DELETE FROM ${tableOf(name)}`.execute(trx)
+            await sql`INSERT INTO ${tableOf(name)} OVERRIDING SYSTEM VALUE
+              SELECT * FROM ${sql.table(`saved_${name}`)}`.execute(trx)
+          }
+        })
       const before: [what: string, tamper: () => Promise<unknown>][] = [
         ['a deleted request', () => sql`DELETE FROM ${tableOf('requests')} WHERE n = 5`.execute(db)],
         [
