@@ -46,6 +46,7 @@ const MODULES = join(import.meta.dirname, '../node_modules')
  * only to find the test in which an error was thrown that nobody caught. Without it such an error ends the process.
  */
 const DOMAIN = 'export class Domain { constructor(onerror) { this.onerror = onerror } destroy() {} }'
+export const DOMAIN_URL = `data:text/javascript,${encodeURIComponent(DOMAIN)}`
 /** Begins the names of the modules that only export an entry. */
 const ENTRY = 'entry:'
 
@@ -97,7 +98,7 @@ async function bundle(folder: string): Promise<void> {
     join(own, 'preload.mjs'),
     `import { registerHooks } from 'node:module'
 const urls = new Map(${JSON.stringify(urls)})
-const domain = ${JSON.stringify(`data:text/javascript,${encodeURIComponent(DOMAIN)}`)}
+const domain = ${JSON.stringify(DOMAIN_URL)}
 registerHooks({
   resolve(specifier, context, next) {
     if (specifier === 'async-hook-domain') return { url: domain, format: 'module', shortCircuit: true }

@@ -28,6 +28,7 @@ import { bumped, releasedChangelog, withVersion } from '../../examples/packaging
 import { stageAll } from '../../examples/packaging/staging.ts'
 import { publishedWorkspaces, root } from '../../examples/packaging/workspaces.ts'
 import { KINDS } from '../../oclif-cli/create-mezite-plugin/generator.ts'
+import { DOMAIN_URL } from '../bundled-dependencies.ts'
 import { TestReport } from '../test-report.ts'
 
 const PROXY = '{ listen_addr: 127.0.0.1:0, public_addr: hub.localhost, apps_domain: apps.localhost }'
@@ -277,9 +278,22 @@ t.test('the examples of the guide for authors pass their own tests, with these p
   }
   for (const file of GUIDE) cpSync(join(root, 'test', file), join(folder, 'test', file))
   writeFileSync(join(folder, 'test/guide.js'), GUIDE.map((file) => `import '${file}'\n`).join(''))
+  // What `npm test` gives every test beside its bundles.
+  writeFileSync(
+    join(folder, 'test/without-domains.js'),
+    `import { registerHooks } from 'node:module'
+registerHooks({
+  resolve: (specifier, context, next) =>
+    specifier === 'async-hook-domain'
+      ? { url: ${JSON.stringify(DOMAIN_URL)}, format: 'module', shortCircuit: true }
+      : next(specifier, context),
+})
+`,
+  )
   const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, TAP: ___, ...env } = process.env
   const options = { cwd: folder, env, maxBuffer: 64 << 20 }
-  const run = promisify(execFile)(process.execPath, ['test/guide.js'], options)
+  const args = ['--import=./test/without-domains.js', 'test/guide.js']
+  const run = promisify(execFile)(process.execPath, args, options)
   const { stdout, stderr } = await run.catch((error) => error)
   const [count = 'no count'] = /^# \{ total: .*/m.exec(stdout) ?? []
   t.match(count, /^# \{ total: \d+, pass: \d+ \}$/, 'every test passes', {
