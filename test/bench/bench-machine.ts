@@ -7,6 +7,7 @@ import { Children } from './children.ts'
 import { hasOwnNetwork, networkUnavailable, openPath, type Way } from './network-path.ts'
 import type { BenchOptions } from './options.ts'
 import { missingPrograms } from './programs-needed.ts'
+import type { Figure } from './row.ts'
 import type { Target } from './target.ts'
 import { APACHE, type Apache, startApache } from './targets/apache.ts'
 import { startCaddy } from './targets/caddy.ts'
@@ -194,6 +195,17 @@ export class BenchMachine {
       this.note(networkUnavailable() ?? 'paths with a delay need a network of its own')
       return null
     })
+  }
+
+  /** A part of a row. Its failure is a note and leaves it out, so that the other parts keep their figures. */
+  async part(name: string, measure: () => Promise<Figure[]>): Promise<Figure[]> {
+    this.options.progress(`  ${name}`)
+    try {
+      return await measure()
+    } catch (error) {
+      this.note(`${name}: ${(error as Error).message}`)
+      return []
+    }
   }
 
   /** A load generator; the same one for the same name. */

@@ -6,6 +6,7 @@ import { fuzz } from './lines/fuzz.ts'
 import { idleConnections } from './lines/idle-connections.ts'
 import { kills } from './lines/kills.ts'
 import { largeDatabase } from './lines/large-database.ts'
+import { largeInstallation } from './lines/large-installation.ts'
 import { mixed } from './lines/mixed.ts'
 import { networks } from './lines/networks.ts'
 import { nonsense } from './lines/nonsense.ts'
@@ -36,6 +37,7 @@ export const lines: readonly Line[] = [
   stops,
   webSockets,
   largeDatabase,
+  largeInstallation,
   transportFigures,
   costs,
 ]

@@ -1,18 +1,17 @@
 /**
  * Downloads through a hub and an agent in this process: of an app as it is, and of one whose bodies a plugin changes. Tells
- * the rates in MB/s, and how much the app could send while the reader of a changed body did not read. Ends when told.
+ * when it is ready and then, for each message, a rate in MB/s, or how many bytes the app could send while the reader of a
+ * changed body did not read. Ends when told.
  */
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { defineHubPlugin } from '@mezite/core'
 import { openProtocolBench } from '../../../core/testing/index.ts'
-import type { TransformingResult } from '../rows/transforming.ts'
-import { median } from '../statistics.ts'
+import type { TransformingOrder } from '../rows/transforming.ts'
 
 const BODY_BYTES = 64 << 20
 const CHUNK = Buffer.alloc(256 << 10, 'x')
-const ROUNDS = 5
 /** Long enough for every buffer on the way to fill. */
 const PAUSE_MS = 1_500
 
@@ -62,7 +61,7 @@ for (const name of ['plain', 'changed'])
   })
 const ann = await bench.person('ann', ['reaches'])
 
-async function rateOf(name: string): Promise<number> {
+async function rateOf(name: 'plain' | 'changed'): Promise<number> {
   const response = await ann.stream(`${hub.appUrl(name)}/body`)
   const begun = performance.now()
   let bytes = 0
@@ -70,22 +69,21 @@ async function rateOf(name: string): Promise<number> {
   if (bytes !== BODY_BYTES) throw new Error(`${bytes} bytes of ${name}`)
   return bytes / 1_000 / (performance.now() - begun)
 }
-for (const name of ['plain', 'changed']) {
+for (const name of ['plain', 'changed'] as const) {
   await ann.open(`${hub.appUrl(name)}/body`)
   await rateOf(name)
 }
-const rates: (readonly [number, number])[] = []
-for (let round = 0; round < ROUNDS; round++) rates.push([await rateOf('plain'), await rateOf('changed')])
 
-const response = await ann.stream(`${hub.appUrl('changed')}/endless`)
-response.on('error', () => {}).pause()
-sent = 0
-await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
-const heldBytes = sent
-response.destroy()
-
-const result: TransformingResult = {
-  ...{ plainMBs: median(rates.map(([plain]) => plain)), changedMBs: median(rates.map(([, one]) => one)) },
-  ...{ ratio: median(rates.map(([plain, changed]) => changed / plain)), heldBytes },
+async function heldBytes(): Promise<number> {
+  const response = await ann.stream(`${hub.appUrl('changed')}/endless`)
+  response.on('error', () => {}).pause()
+  sent = 0
+  await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+  response.destroy()
+  return sent
 }
-process.send?.(result)
+
+process.on('message', async (order: TransformingOrder) => {
+  process.send?.(await (order === 'held' ? heldBytes() : rateOf(order)))
+})
+process.send?.({ ready: true })

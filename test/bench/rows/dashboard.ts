@@ -3,7 +3,8 @@ import { createTestHub, FakeIssuer } from '@mezite/core/testing'
 import type { Page } from 'playwright-core'
 import { newPerson, openBrowser } from '../../e2e/open-browser.ts'
 import type { BenchMachine } from '../bench-machine.ts'
-import { type Figure, type Goal, most } from '../row.ts'
+import { inRounds } from '../measure.ts'
+import { alone, type Figure, type Goal, most } from '../row.ts'
 
 const APPS = 2_000
 const EVENTS = 100_000
@@ -27,31 +28,23 @@ declare class MutationObserver {
   observe(target: unknown, options: object): void
 }
 
-const figure = (what: string, ours: number, unit: string, goal: Goal | null = null): Figure => ({
-  ...{ what, ours, unit, goal, against: null, ratio: null, range: null },
-})
-
-/** The dashboard's pages in Chromium, at a quarter of the processor's speed. The best round counts: others only add. */
+/** The dashboard's pages in Chromium, at a quarter of the processor's speed. */
 export const dashboard = {
   name: 'dashboard',
   summary: `launcher and audit trail in a browser that is ${SLOWER} times slower, with ${APPS} apps and ${EVENTS} events`,
-  compares: 'equal: nothing is compared; the best round counts, since others only add',
-  async run({ options }: BenchMachine): Promise<Figure[]> {
+  compares: 'equal: nothing is compared',
+  async run(machine: BenchMachine): Promise<Figure[]> {
     const closers: (() => unknown)[] = []
     const t = { teardown: (fn: () => unknown) => void closers.push(fn) }
     try {
-      return await measure(t, options.rounds, options.progress)
+      return await measure(t, machine)
     } finally {
       for (const close of closers.reverse()) await close()
     }
   },
 }
 
-async function measure(
-  t: { teardown(fn: () => unknown): void },
-  rounds: number,
-  progress: (text: string) => void,
-): Promise<Figure[]> {
+async function measure(t: { teardown(fn: () => unknown): void }, machine: BenchMachine): Promise<Figure[]> {
   let record = (_index: number): void => {}
   const recorder = defineHubPlugin({
     name: 'recorder',
@@ -96,39 +89,45 @@ async function measure(
   const devtools = await context.newCDPSession(page)
   await devtools.send('Performance.enable')
   await devtools.send('Emulation.setCPUThrottlingRate', { rate: SLOWER })
-  const load = (path: string) => best(rounds, () => shown(page, devtools, hub.url + path))
+  /** The figures of one page that is shown round after round. */
+  const pageOf = (
+    name: string,
+    path: string,
+    wanted: readonly (readonly [what: string, key: keyof Shown, unit: string, goal?: Goal])[],
+  ): Promise<Figure[]> =>
+    machine.part(name, async () => {
+      const target = { name }
+      const of = await inRounds(machine, [target], () => shown(page, devtools, hub.url + path))
+      return wanted.map(([what, key, unit, goal]) =>
+        alone(
+          `${name}: ${what}`,
+          unit,
+          of(target).map((each) => each[key]),
+          goal,
+        ),
+      )
+    })
 
-  progress('  launcher')
-  const small = await load('/')
-  progress(`  launcher, ${APPS} apps`)
+  const at = `${SLOWER} times slower`
+  const small = await pageOf('launcher', '/', [
+    ['scripts, compressed', 'scriptKb', 'kB', most(60, 30)],
+    [`to the first application, ${at}`, 'seenMs', 'ms', most(1_000, 500)],
+  ])
   for (let index = 10; index < APPS; index++) await app(index)
-  const many = await load('/')
-  progress(`  audit trail, ${EVENTS} events`)
+  const many = await pageOf(`launcher with ${APPS} apps`, '/', [
+    [`to the first application, ${at}`, 'seenMs', 'ms', most(2_000, 1_000)],
+    ['processor time', 'taskMs', 'ms'],
+    ['elements', 'elements', '', most(5_000, 3_000)],
+  ])
   for (let index = 0; index < EVENTS; index++) {
     record(index)
     if (index % BATCH === BATCH - 1) await drained(api)
   }
-  const trail = await load('/web/admin/requests')
-  const at = `${SLOWER} times slower`
-  return [
-    figure('launcher: scripts, compressed', small.scriptKb, 'kB', most(60, 30)),
-    figure(`launcher: to the first application, ${at}`, small.seenMs, 'ms', most(1_000, 500)),
-    figure(
-      `launcher with ${APPS} apps: to the first application, ${at}`,
-      many.seenMs,
-      'ms',
-      most(2_000, 1_000),
-    ),
-    figure(`launcher with ${APPS} apps: processor time`, many.taskMs, 'ms'),
-    figure(`launcher with ${APPS} apps: elements`, many.elements, '', most(5_000, 3_000)),
-    figure(
-      `audit trail of ${EVENTS} events: to the first event, ${at}`,
-      trail.seenMs,
-      'ms',
-      most(2_000, 1_000),
-    ),
-    figure(`audit trail of ${EVENTS} events: elements`, trail.elements, '', most(5_000, 3_000)),
-  ]
+  const trail = await pageOf(`audit trail of ${EVENTS} events`, '/web/admin/requests', [
+    [`to the first event, ${at}`, 'seenMs', 'ms', most(2_000, 1_000)],
+    ['elements', 'elements', '', most(5_000, 3_000)],
+  ])
+  return [...small, ...many, ...trail]
 }
 
 /** Waits until the audit has written what was recorded. */
@@ -171,10 +170,4 @@ async function shown(
         .reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0) / 1_000,
   }))
   return { ...seen, taskMs: Math.max(after - before, 0) }
-}
-
-async function best(rounds: number, once: () => Promise<Shown>): Promise<Shown> {
-  const all: Shown[] = []
-  for (let round = 0; round <= rounds; round++) all.push(await once())
-  return all.toSorted((one, other) => one.seenMs - other.seenMs)[0]!
 }

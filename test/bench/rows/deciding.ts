@@ -1,7 +1,9 @@
 import type { BenchMachine } from '../bench-machine.ts'
-import { alone, type Figure, most } from '../row.ts'
+import { nextMessage } from '../children.ts'
+import { inRounds } from '../measure.ts'
+import { alone, compared, type Figure, most } from '../row.ts'
 
-/** What `programs/deciding.ts` tells. */
+/** What `programs/deciding.ts` tells of each round. */
 export interface DecidingResult {
   readonly firstUs: number
   readonly againUs: number
@@ -14,17 +16,25 @@ export const deciding = {
   summary: 'routing and deciding in a hub with 10,000 apps, 1,000 roles and 100,000 sessions',
   compares: 'equal: nothing is compared; one thread, no network',
   async run(machine: BenchMachine): Promise<Figure[]> {
-    const { child, first } = await machine.children.program<DecidingResult>('deciding')
+    const { child } = await machine.children.program('deciding')
+    const target = { name: 'one thread' }
+    const of = await inRounds(machine, [target], async () => {
+      const result = nextMessage(child) as Promise<DecidingResult>
+      child.send('round')
+      return await result
+    })
     await machine.children.end(child)
-    const unread: Figure = {
-      ...{ what: 'decide about a request whose path no policy reads', ours: first.requestUs, unit: 'us' },
-      against: { name: 'without the request', value: first.againUs },
-      ...{ ratio: first.requestUs / first.againUs, range: null, goal: most(1.1, 1.03) },
-    }
+    const values = (key: keyof DecidingResult) => of(target).map((each) => each[key])
     return [
-      alone('route and decide', 'us', [first.againUs], most(5, 3)),
-      alone('route and decide, first time for a session', 'us', [first.firstUs]),
-      unread,
+      alone('route and decide', 'us', values('againUs'), most(5, 3)),
+      alone('route and decide, first time for a session', 'us', values('firstUs')),
+      compared(
+        'decide about a request whose path no policy reads',
+        'us',
+        values('requestUs'),
+        { name: 'without the request', values: values('againUs') },
+        most(1.1, 1.03),
+      ),
     ]
   },
 }

@@ -32,7 +32,8 @@ export const farAgent = {
     for (const way of WAYS) {
       const address = await machine.path(way)
       if (address === null) return figures
-      figures.push(...(await measureWay(machine, way, address)))
+      const at = `${way.roundTripMs} ms${way.loss > 0 ? ` and ${way.loss * 100} % loss` : ''}`
+      figures.push(...(await machine.part(at, () => measureWay(machine, at, way, address))))
     }
     return figures
   },
@@ -44,11 +45,10 @@ interface Run {
 
 async function measureWay(
   machine: BenchMachine,
+  at: string,
   { roundTripMs, loss, goal }: (typeof WAYS)[number],
   address: string,
 ): Promise<Figure[]> {
-  const at = `${roundTripMs} ms${loss > 0 ? ` and ${loss * 100} % loss` : ''}`
-  machine.options.progress(`  ${at}`)
   const target = await startFarAgent(machine, `far-${roundTripMs}-${loss * 100}`, address)
   const bare: Target = {
     ...{ name: 'bare TCP', port: await machine.upstreamPort(), host: 'localhost', cookie: null },

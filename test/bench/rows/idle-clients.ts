@@ -14,7 +14,8 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 export const idleClients = {
   name: 'idle-clients',
   summary: `memory of the hub for each of ${CLIENTS} TLS clients that keep their connection after one request`,
-  compares: 'equal: nothing is compared; resident memory of the real programs, whose history counts',
+  compares:
+    'equal: nothing is compared; resident memory of the real programs, whose history counts: so it is measured once, in the first row, and no speed of the machine changes it',
   async run(machine: BenchMachine): Promise<Figure[]> {
     const { many, hubPid, agentPid } = await machine.ours()
     await pause(SETTLE_MS)

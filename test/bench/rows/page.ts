@@ -45,21 +45,23 @@ async function measure(machine: BenchMachine, teardown: (close: () => unknown) =
   const targets = await startTargets(machine, teardown)
   const figures: Figure[] = []
   for (const roundTrip of ROUND_TRIPS) {
-    machine.options.progress(`  round trip of ${roundTrip} ms`)
     const address = roundTrip === 0 ? '127.0.0.1' : await machine.path({ roundTripMs: roundTrip, loss: 0 })
     if (address === null) continue
     // Names stay as they are; only the connection takes the path. Both baselines have the same name.
     const rules = targets.map(({ host, port }) => `MAP ${host}:${port} ${address}:${port}`)
     const browser = await openBrowser({ teardown }, undefined, [`--host-resolver-rules=${rules.join(',')}`])
-    const of = await inRounds(machine, targets, async (target) => {
-      const { context } = await newPerson(browser)
-      await context.addCookies(cookiesOf(target))
-      const [cold, warm] = [await load(context, target), await load(context, target)]
-      await context.close()
-      return { cold, warm }
+    const part = machine.part(`round trip of ${roundTrip} ms`, async () => {
+      const of = await inRounds(machine, targets, async (target) => {
+        const { context } = await newPerson(browser)
+        await context.addCookies(cookiesOf(target))
+        const [cold, warm] = [await load(context, target), await load(context, target)]
+        await context.close()
+        return { cold, warm }
+      })
+      return figuresOf(targets, of, roundTrip)
     })
+    figures.push(...(await part))
     await browser.close()
-    figures.push(...figuresOf(targets, of, roundTrip))
   }
   for (const { name, includes } of targets) machine.note(`page through ${name} includes: HTTP/2, ${includes}`)
   return figures

@@ -22,27 +22,30 @@ export const processes = {
     if (ours === null) return []
     const plain = await machine.plainProxy()
     const figures: Figure[] = []
-    for (const [connections, goal] of GOALS) {
-      const of = await inRounds(
-        machine,
-        [ours.many, plain],
-        (target, round) =>
-          h2load(machine, target, {
-            ...{ path: '/bytes/1024', connections, streams: 1, http2: false },
-            ...{ seconds: machine.options.seconds, round },
-          }),
-        true,
-      )
+    for (const [connections, goal] of GOALS)
       figures.push(
-        compared(
-          `requests, two processes, ${connections} connections`,
-          'req/s',
-          rates(of(ours.many)),
-          { name: PLAIN, values: rates(of(plain)) },
-          goal,
-        ),
+        ...(await machine.part(`${connections} connections`, async () => {
+          const of = await inRounds(
+            machine,
+            [ours.many, plain],
+            (target, round) =>
+              h2load(machine, target, {
+                ...{ path: '/bytes/1024', connections, streams: 1, http2: false },
+                ...{ seconds: machine.options.seconds, round },
+              }),
+            true,
+          )
+          return [
+            compared(
+              `requests, two processes, ${connections} connections`,
+              'req/s',
+              rates(of(ours.many)),
+              { name: PLAIN, values: rates(of(plain)) },
+              goal,
+            ),
+          ]
+        })),
       )
-    }
     return figures
   },
 }

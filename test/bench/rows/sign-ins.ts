@@ -22,11 +22,11 @@ export const signIns = {
     // A note says so: several hubs need one server.
     if (postgres === null) return []
     const beside = await postgres.createDatabase()
-    const figures = await twoHubs(machine, 'PostgreSQL beside them', [beside, beside], least(3_000, 4_000))
-    const far = await postgres.createDatabase()
-    const way = await delayed(machine, far)
-    if (way === null) return figures
-    return [...figures, ...(await twoHubs(machine, '1 ms further', [way, way], least(1_000, 1_500)))]
+    const figures = await twoHubs(machine, 'PostgreSQL beside them', beside, least(3_000, 4_000))
+    const far = await delayed(machine, await postgres.createDatabase())
+    return far === null
+      ? figures
+      : [...figures, ...(await twoHubs(machine, '1 ms further', far, least(1_000, 1_500)))]
   },
 }
 
@@ -42,20 +42,25 @@ async function delayed(machine: BenchMachine, databaseUrl: string): Promise<stri
   return way.href
 }
 
-async function twoHubs(
+const twoHubs = (machine: BenchMachine, where: string, url: string, goal: Goal): Promise<Figure[]> =>
+  machine.part(where, async () => {
+    // The first one creates the tables and the people.
+    const hubs: ChildProcess[] = []
+    try {
+      for (const role of ['first', 'second'])
+        hubs.push((await machine.children.program('session-hub', url, role)).child)
+      return await openSessions(machine, hubs, where, goal)
+    } finally {
+      for (const hub of hubs) await machine.children.end(hub)
+    }
+  })
+
+async function openSessions(
   machine: BenchMachine,
+  hubs: readonly ChildProcess[],
   where: string,
-  [one, other]: readonly string[],
   goal: Goal,
 ): Promise<Figure[]> {
-  machine.options.progress(`  ${where}`)
-  // The first one creates the tables and the people.
-  const hubs: ChildProcess[] = []
-  for (const [url, role] of [
-    [one!, 'first'],
-    [other!, 'second'],
-  ] as const)
-    hubs.push((await machine.children.program('session-hub', url, role)).child)
   const kinds = (['sign-ins', 'visits'] as const).map((name) => ({ name }))
   const of = await inRounds(machine, kinds, async ({ name }) => {
     const reports = await Promise.all(
@@ -67,7 +72,6 @@ async function twoHubs(
     )
     return { rate: reports.reduce((sum, { perSecond }) => sum + perSecond, 0) }
   })
-  for (const hub of hubs) await machine.children.end(hub)
   return kinds.map((kind) =>
     alone(
       `${NAMES[kind.name]}, two hubs, ${where}`,

@@ -24,15 +24,23 @@ export const starts = {
   compares: 'equal: nothing is compared; run from the sources, which takes longer than the built packages',
   async run(machine: BenchMachine): Promise<Figure[]> {
     const embedded = { ready: most(2000, 1000), idle: most(260, 200) }
-    const figures = await hubStart(machine, 'embedded database', undefined, embedded)
+    const figures = await machine.part('embedded database', () =>
+      hubStart(machine, 'embedded database', undefined, embedded),
+    )
     const postgres = await machine.postgres()
     if (postgres !== null) {
       const databaseUrl = await postgres.createDatabase()
       const goals = { ready: most(700, 500), idle: most(120, 100) }
-      figures.push(...(await hubStart(machine, 'PostgreSQL', databaseUrl, goals)))
+      const started = () => hubStart(machine, 'PostgreSQL', databaseUrl, goals)
+      figures.push(...(await machine.part('PostgreSQL', started)))
     }
-    figures.push(await firstOutput(machine, 'mezctl --help to first output', MEZCTL))
-    figures.push(await firstOutput(machine, 'msh --help to first output', MSH))
+    for (const [name, program] of [
+      ['mezctl', MEZCTL],
+      ['msh', MSH],
+    ] as const) {
+      const what = `${name} --help to first output`
+      figures.push(...(await machine.part(what, async () => [await firstOutput(machine, what, program)])))
+    }
     return figures
   },
 }
@@ -53,7 +61,6 @@ async function hubStart(
   databaseUrl: string | undefined,
   goals: { readonly ready: Goal; readonly idle: Goal },
 ): Promise<Figure[]> {
-  machine.options.progress(`  ${what}`)
   const dir = join(machine.dir, what.replaceAll(/\W+/g, '-'))
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const [hubPort, diagnosticsPort] = await Promise.all([freePort(), freePort()])
@@ -106,7 +113,6 @@ async function ready(port: number): Promise<void> {
 }
 
 async function firstOutput(machine: BenchMachine, what: string, program: string): Promise<Figure> {
-  machine.options.progress(`  ${what}`)
   const once = () =>
     new Promise<{ ms: number }>((resolve, reject) => {
       const begun = performance.now()

@@ -1,33 +1,37 @@
 import type { BenchMachine } from '../bench-machine.ts'
-import { alone, type Figure, least, most } from '../row.ts'
+import { nextMessage } from '../children.ts'
+import { inRounds } from '../measure.ts'
+import { alone, compared, type Figure, least, most } from '../row.ts'
 
-/** What `programs/transforming.ts` tells. */
-export interface TransformingResult {
-  readonly plainMBs: number
-  readonly changedMBs: number
-  /** The median over the rounds. */
-  readonly ratio: number
-  /** What the app sent while nobody read. */
-  readonly heldBytes: number
-}
+/** What `programs/transforming.ts` measures when it is told this. */
+export type TransformingOrder = 'plain' | 'changed' | 'held'
 
 export const transforming = {
   name: 'transforming',
   summary: 'downloads of 64 MiB whose bodies a plugin changes, and a reader that stops reading',
   compares: 'equal: the same download with and without the plugin',
   async run(machine: BenchMachine): Promise<Figure[]> {
-    const { child, first } = await machine.children.program<TransformingResult>('transforming')
+    const { child } = await machine.children.program('transforming')
+    const targets = (['plain', 'changed', 'held'] as const).map((name) => ({ name }))
+    const of = await inRounds(machine, targets, async ({ name }) => {
+      const value = nextMessage(child) as Promise<number>
+      child.send(name satisfies TransformingOrder)
+      return { value: await value }
+    })
     await machine.children.end(child)
+    const [plain, changed, held] = targets.map((target) => of(target).map(({ value }) => value))
     return [
-      {
-        ...{ what: 'download with changed bodies', ours: first.changedMBs, unit: 'MB/s' },
-        against: { name: 'the same download unchanged', value: first.plainMBs },
-        ...{ ratio: first.ratio, range: null, goal: least(0.7, 0.9) },
-      },
+      compared(
+        'download with changed bodies',
+        'MB/s',
+        changed ?? [],
+        { name: 'the same download unchanged', values: plain ?? [] },
+        least(0.7, 0.9),
+      ),
       alone(
         'sent while the reader of a changed body does not read',
         'MB',
-        [first.heldBytes / 1e6],
+        (held ?? []).map((bytes) => bytes / 1e6),
         most(64, 32),
       ),
     ]
