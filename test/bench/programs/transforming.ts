@@ -19,9 +19,16 @@ let sent = 0
 async function send(response: ServerResponse, bytes: number): Promise<void> {
   for (let left = bytes; left > 0 && !response.destroyed; left -= CHUNK.length) {
     sent += CHUNK.length
-    if (!response.write(CHUNK)) await Promise.race([once(response, 'drain'), once(response, 'close')])
+    if (!response.write(CHUNK)) await drained(response)
   }
   response.end()
+}
+async function drained(response: ServerResponse): Promise<void> {
+  const over = new AbortController()
+  const { signal } = over
+  await Promise.race([once(response, 'drain', { signal }), once(response, 'close', { signal })])
+  // The other one would stay as a listener.
+  over.abort()
 }
 const app = createServer((request, response) => {
   response.on('error', () => {})

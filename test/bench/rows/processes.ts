@@ -3,6 +3,7 @@ import { h2load } from '../h2load.ts'
 import { inRounds, type Sample } from '../measure.ts'
 import { compared, type Figure, least } from '../row.ts'
 import { PLAIN } from '../targets/plain-proxy.ts'
+import { costsAgainst } from './requests.ts'
 
 const rates = (samples: readonly Sample[]) => samples.map((each) => each.exchanges / each.seconds)
 /** By the number of connections. */
@@ -13,13 +14,15 @@ const GOALS = [
 
 export const processes = {
   name: 'processes',
-  summary: 'requests a second of two processes on one port: 1 KiB responses, 64 and 256 kept TLS connections',
+  summary:
+    'requests a second and processor time of two processes on one port: 1 KiB responses, 64 and 256 kept TLS connections',
   compares:
     'equal: TLS, connections, load generators. Not equal: ours has two processes, PostgreSQL and all duties; the plain proxy has one process and none',
   async run(machine: BenchMachine): Promise<Figure[]> {
     if (machine.lacks(['h2load'])) return []
     const ours = await machine.oursInTwoProcesses()
     if (ours === null) return []
+    const one = await machine.ours()
     const plain = await machine.plainProxy()
     const figures: Figure[] = []
     for (const [connections, goal] of GOALS)
@@ -27,7 +30,7 @@ export const processes = {
         ...(await machine.part(`${connections} connections`, async () => {
           const of = await inRounds(
             machine,
-            [ours.many, plain],
+            [ours.many, one.many, plain],
             (target, round) =>
               h2load(machine, target, {
                 ...{ path: '/bytes/1024', connections, streams: 1, http2: false },
@@ -42,6 +45,15 @@ export const processes = {
               rates(of(ours.many)),
               { name: PLAIN, values: rates(of(plain)) },
               goal,
+            ),
+            compared(`requests, two processes, ${connections} connections`, 'req/s', rates(of(ours.many)), {
+              ...{ name: 'ours, one process', values: rates(of(one.many)) },
+            }),
+            ...costsAgainst(
+              `, two processes, ${connections} connections`,
+              [ours.many, of(ours.many)],
+              [plain, of(plain)],
+              {},
             ),
           ]
         })),

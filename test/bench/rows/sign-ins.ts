@@ -10,6 +10,9 @@ export interface SessionOrder {
   readonly seconds: number
 }
 
+/** What the hub tells when it has carried an order out, or could not. */
+export type SessionReport = { readonly perSecond: number } | { readonly failed: string }
+
 const NAMES = { 'sign-ins': 'sign-ins a second', visits: 'first visits a second' } as const
 
 export const signIns = {
@@ -65,12 +68,16 @@ async function openSessions(
   const of = await inRounds(machine, kinds, async ({ name }) => {
     const reports = await Promise.all(
       hubs.map((hub) => {
-        const report = nextMessage(hub) as Promise<{ perSecond: number }>
+        const report = nextMessage(hub) as Promise<SessionReport>
         hub.send({ what: name, seconds: machine.options.seconds } satisfies SessionOrder)
         return report
       }),
     )
-    return { rate: reports.reduce((sum, { perSecond }) => sum + perSecond, 0) }
+    const rates = reports.map((report) => {
+      if ('failed' in report) throw new Error(report.failed)
+      return report.perSecond
+    })
+    return { rate: rates.reduce((sum, rate) => sum + rate, 0) }
   })
   return kinds.map((kind) =>
     alone(
