@@ -10,24 +10,30 @@ import { open as openDatabase } from '../../hub/database/stores.ts'
 import { startRooms } from '../../hub/sessions/start-rooms.ts'
 import type { SessionOrder, SessionReport } from '../rows/sign-ins.ts'
 
+/** Of each hub. */
 const PEOPLE = 1_000
 const AT_ONCE = 256
 const issuer = 'https://id.example.com'
 const nonceHash = 'n'.repeat(43)
-const [url = '', role] = process.argv.slice(2)
+const [url = '', role = ''] = process.argv.slice(2)
 
 const database = await openDatabase({ driver: 'postgres', url })
 const rooms = await startRooms(database)
 const { users, sessions, revisions } = rooms
-const people = Array.from({ length: PEOPLE }, (_, n) => `person-${n}`)
-if (role === 'first')
+// Nobody signs in at two hubs at the same moment. The second sign-in would find the row of the person locked, and become a
+// change, which waits for all others.
+const peopleOf = (hub: string): string[] => Array.from({ length: PEOPLE }, (_, n) => `${hub}-${n}`)
+const people = peopleOf(role)
+if (role === 'first') {
+  const all = ['first', 'second'].flatMap(peopleOf)
   await revisions.write(async (trx, change) => {
     await sql`INSERT INTO users (key, name, own_roles, mapped_roles, created, issuer, sub, connector)
-      SELECT name, name, '[]', '[]', 0, ${issuer}, name, 'sso' FROM unnest(${people}::text[]) AS name`.execute(
+      SELECT name, name, '[]', '[]', 0, ${issuer}, name, 'sso' FROM unnest(${all}::text[]) AS name`.execute(
       trx,
     )
-    for (const name of people) change.touch('user', name)
+    for (const name of all) change.touch('user', name)
   })
+}
 
 /** As the hub does once the identity provider has answered. */
 async function signIn(n: number): Promise<Session> {
