@@ -85,7 +85,7 @@ export const largeInstallation = {
       counts.push(count)
       heap.push({ atMs: performance.now(), value: await one.heldMb(hub.program) })
       options.progress(
-        `  ${Math.round((count.ok * 60) / count.seconds)} requests a minute, p99 ${count.p99Ms.toFixed(0)} ms, failed ${JSON.stringify(count.failed)}`,
+        `  ${Math.round((count.ok * 60) / count.seconds)} requests a minute, p99 ${Math.round(count.p99Ms)} ms, failed ${JSON.stringify(count.failed)}`,
       )
     }
     const [after, ms] = [cpuMicrosecondsOfEach(pids), performance.now() - from]

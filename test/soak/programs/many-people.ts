@@ -75,7 +75,8 @@ process.once('message', (job: ManyPeopleJob) => {
     const now = performance.now()
     const count: ManyPeopleCount = {
       ...{ seconds: (now - since) / 1_000, ok, failed },
-      ...{ p50Ms: percentile(times, 0.5), p99Ms: percentile(times, 0.99) },
+      // JSON has no NaN.
+      ...{ p50Ms: percentile(times, 0.5) || 0, p99Ms: percentile(times, 0.99) || 0 },
     }
     since = now
     ok = 0
