@@ -179,15 +179,14 @@ async function admitPeople(
   const hashes = tokens.map((token) => createHash('sha256').update(token).digest('base64url'))
   const apps = tokens.map((_, at) => ids.get(`app-${at % APPS}`) ?? '')
   await database.query(
-    `INSERT INTO users (key, name, own_roles, mapped_roles, issuer, sub, created)
-      SELECT 'soak-' || n, 'soak-' || n, '[]', '["access"]', 'soak', n::text, 0 FROM generate_series(0, $1::int - 1) AS n`,
+    `INSERT INTO users (key, name, own_roles, mapped_roles, created)
+      SELECT 'soak-' || n, 'soak-' || n, '["access"]', '[]', 0 FROM generate_series(0, $1::int - 1) AS n`,
     [PEOPLE],
   )
   const now = Date.now()
   await database.query(
-    `INSERT INTO sessions (id, hash, kind, user_name, connector, app_id, parent_id, client_ip, satisfied, created,
-      expires, idle_ms, last_used)
-    SELECT 'soak-' || n, hash, 'app', 'soak-' || (n - 1), 'sso', app, NULL, '127.0.0.1', '[]', $1, $2, 0, $1
+    `INSERT INTO sessions (id, hash, kind, user_name, app_id, client_ip, satisfied, created, expires, idle_ms, last_used)
+    SELECT 'soak-' || n, hash, 'app', 'soak-' || (n - 1), app, '127.0.0.1', '[]', $1::float8, $2::float8, 0, $1::float8
     FROM unnest($3::text[], $4::text[]) WITH ORDINALITY AS given (hash, app, n)`,
     [now, now + 86_400_000, hashes, apps],
   )
