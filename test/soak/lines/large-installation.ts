@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import pg from 'pg'
+import { APP_COOKIE } from '../../../plugins/http-apps/request/cookies.ts'
 import { Children, nextMessage } from '../../bench/children.ts'
 import { cpuMicrosecondsOfEach, residentKb } from '../../bench/processes.ts'
 import { register } from '../../e2e/resources.ts'
@@ -51,8 +52,8 @@ export const largeInstallation = {
       register(hub.api, `app-${at}`, one.livePort, { agents: [`many-${at % AGENTS}`] }),
     )
     options.progress(`  ${PEOPLE} people`)
-    const visitor = await one.signIn('first')
-    const people = await admitPeople(one, database, visitor.cookies(new URL(one.liveUrl).host) ?? '')
+    const { ca = '' } = await one.signIn('first')
+    const people = await admitPeople(one, database)
 
     const { child: browsers } = await children.program(new URL('../programs/many-people.ts', import.meta.url))
     const counted = async (): Promise<ManyPeopleCount> => {
@@ -62,7 +63,7 @@ export const largeInstallation = {
     }
     const started = nextMessage(browsers)
     browsers.send({
-      ...{ port: Number(new URL(one.liveUrl).port), ca: visitor.ca ?? '', people },
+      ...{ port: Number(new URL(one.liveUrl).port), ca, people },
       perSecond: REQUESTS_A_MINUTE / 60,
     } satisfies ManyPeopleJob)
     await started
@@ -162,15 +163,8 @@ async function joinAgents({ dir, signal }: SoakRun, { hub }: OneHub, children: C
   return child.pid ?? 0
 }
 
-/**
- * Puts people with a session at one of the apps into the database, as if they had signed in, and lets the hub read them. The
- * cookie of somebody who did sign in says how cookies are called.
- */
-async function admitPeople(
-  { hub, liveUrl }: OneHub,
-  database: pg.Client,
-  known: string,
-): Promise<ManyPeopleJob['people']> {
+/** Puts people with a session at one of the apps into the database, as if they had signed in, and lets the hub read them. */
+async function admitPeople({ hub, liveUrl }: OneHub, database: pg.Client): Promise<ManyPeopleJob['people']> {
   const { rows } = await database.query<{ id: string; name: string }>(
     `SELECT id, name FROM apps WHERE name LIKE 'app-%'`,
   )
@@ -195,10 +189,8 @@ async function admitPeople(
   const listed = async () => (await hub.api<{ sessions: number }>('GET', '/status')).sessions
   await until(async () => (await listed()) >= PEOPLE, 'the hub knows their sessions', 60_000)
   const host = new URL(liveUrl).hostname
-  const [, name = ''] = /^([^=]+)=[^;]{43}/.exec(known) ?? []
-  if (name === '') throw new Error('the cookie of a session is not known')
   return tokens.map((token, at) => ({
-    ...{ host: host.replace(/^live\b/, `app-${at % APPS}`), cookie: `${name}=${token}` },
+    ...{ host: host.replace(/^live\b/, `app-${at % APPS}`), cookie: `${APP_COOKIE}=${token}` },
   }))
 }
 
