@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { resetSocket } from './socket-reset.ts'
 import type { StreamPipe } from './stream-pipe.ts'
@@ -6,7 +7,8 @@ import type { StreamPipe } from './stream-pipe.ts'
 type RelayedPipe = Pick<
   StreamPipe,
   'ondata' | 'onend' | 'ondrain' | 'onclose' | 'write' | 'end' | 'destroy' | 'pause' | 'resume'
->
+> &
+  Partial<Pick<StreamPipe, 'writeOwned'>>
 
 /** Frames of this size arrive in bursts: all that arrive in one pass of the event loop are sent in one system call. */
 const BULK_BYTES = 8 * 1024
@@ -47,8 +49,15 @@ export function relaySocket(pipe: RelayedPipe, socket: Duplex): void {
     closed = true
     if (error) resetSocket(socket)
   }
+  const isOwned = (chunk: Buffer): chunk is Buffer<ArrayBuffer> =>
+    chunk.length >= BULK_BYTES &&
+    chunk.length === chunk.buffer.byteLength &&
+    // Node.js reads each chunk into memory of its own; other streams, and other listeners, may keep it.
+    socket instanceof Socket &&
+    socket.listenerCount('data') === 1
   socket.on('data', (chunk: Buffer) => {
-    if (!pipe.write(chunk)) socket.pause()
+    const more = pipe.writeOwned && isOwned(chunk) ? pipe.writeOwned(chunk) : pipe.write(chunk)
+    if (!more) socket.pause()
   })
   socket.once('end', () => {
     ended = true

@@ -33,6 +33,9 @@ export class StreamPipe implements Pipe {
     this.#account = budget?.account()
     this.#session = stream.session
     this.agent = agent
+    // Node.js takes this much of a stream that is not being read in addition to its window, and has no option for it: 64 KiB
+    // for each of many slow readers.
+    ;(stream as unknown as { _readableState: { highWaterMark: number } })._readableState.highWaterMark = 1
     stream.on('error', (error) => {
       this.#error ??= error
     })
@@ -73,6 +76,19 @@ export class StreamPipe implements Pipe {
     const stream = this.#stream
     if (stream.destroyed || stream.closed || stream.writableEnded) return true
     return stream.write(chunk)
+  }
+
+  /**
+   * As `write`, for a chunk that is the whole of its ArrayBuffer and that nobody else reads: its memory is freed once it has
+   * been sent. A garbage collection would free it many megabytes later.
+   */
+  writeOwned(chunk: Buffer<ArrayBuffer>): boolean {
+    const stream = this.#stream
+    if (stream.destroyed || stream.closed || stream.writableEnded) return true
+    return stream.write(chunk, (error) => {
+      // Node.js may still be sending from it when it gives up the stream.
+      if (!error && !stream.destroyed) chunk.buffer.transfer(0)
+    })
   }
 
   end(): void {

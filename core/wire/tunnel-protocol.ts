@@ -20,8 +20,10 @@ export const HEARTBEAT_MISSES = 3
 /** The longest message on the control stream. */
 export const CONTROL_LINE_BYTES = 64 * 1024
 
+/** Bytes that may be in flight on each stream at first; `UnreadBudget` lets more follow. */
+export const FIRST_STREAM_WINDOW = 64 << 10
 /** Maximum bytes in flight on one stream. */
-export const STREAM_WINDOW = 4 << 20
+export const STREAM_WINDOW = 16 << 20
 /** The window of each stream while very many of a session carry much or are not being read. */
 export const SMALLEST_STREAM_WINDOW = 32 << 10
 /** Maximum unread bytes of all streams of a link; see `UnreadBudget`. */
@@ -30,7 +32,7 @@ export const UNREAD_BYTES = 8 << 20
  * Maximum bytes in flight on a whole link; set with `session.setLocalWindowSize` once connected. It also limits what still
  * arrives after the windows of the streams have shrunk.
  */
-export const SESSION_WINDOW = 16 << 20
+export const SESSION_WINDOW = 32 << 20
 
 /**
  * HTTP/2 options of both sides. At the defaults about 150 stalled downloads make a session refuse every new
@@ -39,7 +41,7 @@ export const SESSION_WINDOW = 16 << 20
 export const tunnelHttp2 = {
   maxSessionMemory: 1024,
   settings: {
-    initialWindowSize: STREAM_WINDOW,
+    initialWindowSize: FIRST_STREAM_WINDOW,
     maxFrameSize: 65_536,
     maxConcurrentStreams: 10_000,
     enablePush: false,

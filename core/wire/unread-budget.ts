@@ -1,24 +1,38 @@
 import type { Http2Session } from 'node:http2'
-import { SMALLEST_STREAM_WINDOW, STREAM_WINDOW, UNREAD_BYTES } from './tunnel-protocol.ts'
+import {
+  FIRST_STREAM_WINDOW,
+  SMALLEST_STREAM_WINDOW,
+  STREAM_WINDOW,
+  UNREAD_BYTES,
+} from './tunnel-protocol.ts'
 
 /** A stream that received this much since the last sweep can fill its whole window. */
-const BULK_BYTES = 256 << 10
+const BULK_BYTES = 32 << 10
 const SWEEP_MS = 1_000
 /** A peer applies settings when it acknowledges them; one that never does would keep the large windows. */
 const ACK_MS = 10_000
+/** Up to this window, a stream that uses it up in a round trip gets twice as much. */
+const UNPROVEN_WINDOW = 1 << 20
+/** Beyond it, the rate must also have risen by this factor since the window last grew. */
+const FASTER = 1.1
 
 /**
  * Limits the unread bytes of one session. A stream that is not read keeps up to its whole window in memory, and a smaller
- * window takes a round trip to apply. So the windows shrink as soon as several streams carry much, before any of them
- * stalls: together, all bulk streams may hold `UNREAD_BYTES`. One fast stream keeps the largest window.
+ * window takes a round trip to apply. So windows begin small, and grow only while somebody reads a whole window in about
+ * one round trip (as receive windows of TCP do). They shrink as soon as several streams carry much, before any of them
+ * stalls: together, all bulk streams may hold `UNREAD_BYTES`.
  */
 export class UnreadBudget {
   readonly #session: Http2Session
   readonly #ackMs: number
   readonly #bulk = new Set<StreamAccount>()
-  #window = STREAM_WINDOW
+  #window = FIRST_STREAM_WINDOW
   #pending = false
   #timer: NodeJS.Timeout | undefined
+  /** A ping is under way, and what each stream reads meanwhile is counted. */
+  #measuring = false
+  /** Bytes a millisecond, the most that was seen when the window grew. */
+  #bestRate = 0
 
   /** `ackMs`: how long the peer may take to acknowledge smaller windows before the session is destroyed. */
   constructor(session: Http2Session, ackMs = ACK_MS) {
@@ -34,26 +48,57 @@ export class UnreadBudget {
 
   /** The account of a new stream of this session. */
   account(): StreamAccount {
-    return new StreamAccount((account, bulk) => this.#mark(account, bulk))
+    return new StreamAccount(this.#watch)
   }
 
-  #mark(account: StreamAccount, bulk: boolean): void {
-    if (!bulk) return void this.#bulk.delete(account)
-    this.#bulk.add(account)
-    this.#timer ??= setInterval(() => this.#sweep(), SWEEP_MS).unref()
-    if (windowFor(this.#bulk.size) < this.#window) this.#apply()
+  readonly #watch: AccountWatcher = {
+    mark: (account, bulk) => {
+      if (!bulk) return void this.#bulk.delete(account)
+      this.#bulk.add(account)
+      this.#timer ??= setInterval(() => this.#sweep(), SWEEP_MS).unref()
+      if (largestWindow(this.#bulk.size) < this.#window) this.#apply(largestWindow(this.#bulk.size))
+    },
+    read: () => {
+      if (!this.#measuring && !this.#pending && this.#window < largestWindow(this.#bulk.size)) this.#measure()
+    },
+  }
+
+  /** Counts what each stream reads during one round trip. */
+  #measure(): void {
+    const window = this.#window
+    const since = performance.now()
+    for (const account of this.#bulk) account.roundBytes = 0
+    this.#measuring = true
+    try {
+      this.#session.ping((error) => {
+        this.#measuring = false
+        if (error || window !== this.#window || this.#pending) return
+        let most = 0
+        for (const { roundBytes } of this.#bulk) most = Math.max(most, roundBytes)
+        // The peer learns of read bytes for each half of a window.
+        if (most < window / 2) return
+        const rate = most / Math.max(performance.now() - since, 0.01)
+        if (window >= UNPROVEN_WINDOW && rate < this.#bestRate * FASTER) return
+        this.#bestRate = Math.max(rate, this.#bestRate)
+        this.#apply(Math.min(window * 2, largestWindow(this.#bulk.size)))
+      })
+    } catch {
+      // The session is closing.
+      this.#measuring = false
+    }
   }
 
   #sweep(): void {
     for (const account of this.#bulk) account.sweep()
-    this.#apply()
-    if (this.#bulk.size > 0 || this.#window < STREAM_WINDOW) return
+    if (this.#bulk.size > 0) return void this.#apply(Math.min(this.#window, largestWindow(this.#bulk.size)))
+    this.#bestRate = 0
+    this.#apply(FIRST_STREAM_WINDOW)
+    if (this.#window !== FIRST_STREAM_WINDOW || this.#pending) return
     clearInterval(this.#timer)
     this.#timer = undefined
   }
 
-  #apply(): void {
-    const window = windowFor(this.#bulk.size)
+  #apply(window: number): void {
     if (window === this.#window || this.#pending) return
     if (this.#session.destroyed || this.#session.closed) return
     const late = setTimeout(() => this.#session.destroy(), this.#ackMs).unref()
@@ -62,7 +107,7 @@ export class UnreadBudget {
       this.#session.settings({ initialWindowSize: window }, () => {
         clearTimeout(late)
         this.#pending = false
-        if (windowFor(this.#bulk.size) < this.#window) this.#apply()
+        if (largestWindow(this.#bulk.size) < this.#window) this.#apply(largestWindow(this.#bulk.size))
       })
       this.#window = window
     } catch {
@@ -73,28 +118,40 @@ export class UnreadBudget {
   }
 }
 
-/** The largest power of two with which so many streams stay within the budget. */
-function windowFor(streams: number): number {
+/** The largest power of two with which so many streams stay within the budget. One stream may hold more. */
+function largestWindow(streams: number): number {
+  if (streams <= 1) return STREAM_WINDOW
   let window = STREAM_WINDOW
   while (window > SMALLEST_STREAM_WINDOW && window * streams > UNREAD_BYTES) window /= 2
   return window
 }
 
+interface AccountWatcher {
+  mark(account: StreamAccount, bulk: boolean): void
+  /** A bulk stream was read. */
+  read(): void
+}
+
 /** The share of one stream in the budget of its session. It counts while it is not read, or receives much. */
 export class StreamAccount {
-  readonly #mark: (account: StreamAccount, bulk: boolean) => void
+  readonly #watcher: AccountWatcher
   #bytes = 0
   #paused = false
   #bulk = false
+  /** Bytes that were read in the round trip being measured. */
+  roundBytes = 0
 
-  constructor(mark: (account: StreamAccount, bulk: boolean) => void) {
-    this.#mark = mark
+  constructor(watcher: AccountWatcher) {
+    this.#watcher = watcher
   }
 
-  /** Call it for each chunk that arrives. */
+  /** Call it for each chunk that is read. */
   received(bytes: number): void {
     this.#bytes += bytes
-    if (!this.#bulk && this.#bytes >= BULK_BYTES) this.#set(true)
+    if (this.#bulk) {
+      this.roundBytes += bytes
+      this.#watcher.read()
+    } else if (this.#bytes >= BULK_BYTES) this.#set(true)
   }
 
   /** Call it when the stream stops being read. */
@@ -122,6 +179,7 @@ export class StreamAccount {
 
   #set(bulk: boolean): void {
     this.#bulk = bulk
-    this.#mark(this, bulk)
+    this.roundBytes = 0
+    this.#watcher.mark(this, bulk)
   }
 }

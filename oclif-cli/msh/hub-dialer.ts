@@ -15,6 +15,8 @@ import {
 } from '@mezite/core/protocol'
 
 const DIAL_MS = 10_000
+/** Bytes that may be in flight on one connection. What local programs do not read waits here, where one person pays for it. */
+const STREAM_WINDOW = 4 << 20
 
 /**
  * Dials the connection that carries all local ones: TLS 1.3 with the user's certificate, the hub verified by its own name
@@ -69,7 +71,11 @@ function startHttp2(
   options: { readonly signal: AbortSignal; readonly heartbeatMs?: number },
 ): Promise<ClientHttp2Session> {
   return new Promise((resolve, reject) => {
-    const session = connectHttp2('https://hub', { createConnection: () => socket, ...tunnelHttp2 })
+    const session = connectHttp2('https://hub', {
+      createConnection: () => socket,
+      ...tunnelHttp2,
+      settings: { ...tunnelHttp2.settings, initialWindowSize: STREAM_WINDOW },
+    })
     const destroy = (): void => {
       session.destroy()
       socket.destroy()

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import {
   type ClientHttp2Session,
@@ -107,4 +108,37 @@ t.test('a stream that is reset after its refusal closes with the end of the peer
   stream.once('response', () => resetStream(stream))
   await new Promise((resolve) => stream.once('close', resolve))
   t.ok(stream.destroyed)
+})
+
+t.test('owned chunks arrive byte for byte, and their memory is freed once they are sent', async (t) => {
+  const { pipe, far, closed } = await openPipe(t)
+  const sent: Buffer[] = []
+  const expected = createHash('sha256')
+  const received = createHash('sha256')
+  far.on('data', (bytes: Buffer) => void received.update(bytes))
+  pipe.ondata = () => {}
+  const farEnded = once(far, 'end')
+  for (let at = 0; at < 200; at++) {
+    const chunk = Buffer.alloc(64 << 10, at + 1)
+    expected.update(chunk)
+    sent.push(chunk)
+    if (!pipe.writeOwned(chunk)) await new Promise<void>((resolve) => (pipe.ondrain = resolve))
+  }
+  pipe.end()
+  await farEnded
+  far.end()
+  t.equal(await closed, null)
+  t.equal(received.digest('hex'), expected.digest('hex'))
+  t.equal(sent.filter(({ length }) => length > 0).length, 0, 'all are free')
+})
+
+t.test('chunks that a cut stream has not sent keep their memory, which Node.js may still read', async (t) => {
+  const { pipe, far, closed } = await openPipe(t)
+  far.pause()
+  const chunk = Buffer.alloc(8 << 20, 'x')
+  pipe.writeOwned(chunk)
+  pipe.destroy()
+  await closed
+  await new Promise((resolve) => setImmediate(resolve))
+  t.equal(chunk.length, 8 << 20)
 })

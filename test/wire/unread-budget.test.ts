@@ -2,11 +2,18 @@ import { once } from 'node:events'
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import t, { type Test } from 'tap'
-import { SMALLEST_STREAM_WINDOW, STREAM_WINDOW, UNREAD_BYTES } from '../../core/wire/tunnel-protocol.ts'
+import { openSlowPath } from '../../core/testing/slow-path.ts'
+import {
+  FIRST_STREAM_WINDOW,
+  SESSION_WINDOW,
+  SMALLEST_STREAM_WINDOW,
+  tunnelHttp2,
+  UNREAD_BYTES,
+} from '../../core/wire/tunnel-protocol.ts'
 import { UnreadBudget } from '../../core/wire/unread-budget.ts'
 
 /** More streams than may each have the largest window. */
-const MANY = 50
+const MANY = 200
 
 async function sessionTo(t: Test, server: Server, ackMs: number) {
   server.listen(0, '127.0.0.1')
@@ -47,20 +54,77 @@ t.test('a peer that acknowledges them keeps the session', async (t) => {
 
 t.test('windows shrink before streams stall, so that all bulk streams stay within the budget', async (t) => {
   const server = createHttp2Server() as unknown as Server
-  const { session, budget } = await sessionTo(t, server, 200)
+  const { session, budget } = await sessionTo(t, server, 10_000)
   const accounts = Array.from({ length: 200 }, () => budget.account())
-  for (const account of accounts) account.received(100 << 10)
-  t.equal(budget.window, STREAM_WINDOW, 'small responses count for nothing')
+  const allowed = UNREAD_BYTES / FIRST_STREAM_WINDOW
+  for (const account of accounts) account.received(30 << 10)
+  t.equal(budget.window, FIRST_STREAM_WINDOW, 'small responses count for nothing')
   for (const [at, account] of accounts.entries()) {
-    account.received(200 << 10)
-    if (at + 1 === UNREAD_BYTES / STREAM_WINDOW) t.equal(budget.window, STREAM_WINDOW, 'a few fast downloads')
-    if (at + 1 === UNREAD_BYTES / STREAM_WINDOW + 1) t.equal(budget.window, STREAM_WINDOW / 2, 'one more')
+    account.received(2 << 10)
+    if (at + 1 === allowed) t.equal(budget.window, FIRST_STREAM_WINDOW, 'downloads that fit')
+    if (at === allowed) t.equal(budget.window, FIRST_STREAM_WINDOW / 2, 'one more')
   }
   while (budget.window > SMALLEST_STREAM_WINDOW) await once(session, 'localSettings')
   t.ok(accounts.length * budget.window <= UNREAD_BYTES)
-  accounts[0]!.paused()
-  for (const account of accounts.slice(1)) account.released()
-  accounts[0]!.resumed()
-  while (budget.window < STREAM_WINDOW) await once(session, 'localSettings')
-  t.pass('the last one has the largest window again')
+  for (const account of accounts) account.released()
+  while (budget.window < FIRST_STREAM_WINDOW) await once(session, 'localSettings')
+  t.pass('when all have ended, windows are as at first')
+})
+
+/** A stream that never ends, 40 ms away, whose first bytes have arrived. */
+async function farStream(t: Test) {
+  const chunk = Buffer.alloc(64 << 10)
+  const server = createHttp2Server(tunnelHttp2)
+  server.on('session', (session) => session.setLocalWindowSize(SESSION_WINDOW))
+  server.on('stream', (stream) => {
+    stream.on('error', () => {})
+    stream.respond({ ':status': 200 })
+    const pour = (): void => {
+      while (!stream.destroyed && stream.write(chunk));
+    }
+    stream.on('drain', pour)
+    pour()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => void server.close())
+  const path = await openSlowPath((server.address() as AddressInfo).port, { delayMs: 20 })
+  t.teardown(() => path.close())
+  const session = connectHttp2(`http://127.0.0.1:${path.port}`, tunnelHttp2)
+  t.teardown(() => session.destroy())
+  session.on('error', () => {})
+  await once(session, 'connect')
+  session.setLocalWindowSize(SESSION_WINDOW)
+  const budget = new UnreadBudget(session)
+  const stream = session.request({ ':path': '/' })
+  stream.on('error', () => {})
+  return { session, stream, budget, account: budget.account() }
+}
+
+t.test('the window of a stream on a long way grows while its reader keeps up', async (t) => {
+  const { session, stream, budget, account } = await farStream(t)
+  const large = new Promise<void>((resolve) => {
+    session.on('localSettings', () => budget.window >= 1 << 20 && resolve())
+  })
+  stream.on('data', (bytes: Buffer) => account.received(bytes.length))
+  await large
+  t.ok(budget.window >= 1 << 20)
+})
+
+t.test('the window stays as it was for a reader who reads less than the way carries', async (t) => {
+  const { session, stream, budget, account } = await farStream(t)
+  let bytes = 0
+  // One small read a round trip.
+  for (let reads = 0; reads < 30; reads++) {
+    const chunk = stream.read(1_024) as Buffer | null
+    if (chunk === null) await once(stream, 'readable')
+    bytes += chunk?.length ?? 0
+    account.received(chunk?.length ?? 0)
+    await new Promise<void>((resolve, reject) => {
+      session.ping((error) => (error ? reject(error) : resolve()))
+    })
+  }
+  t.ok(bytes > 0)
+  t.equal(budget.window, FIRST_STREAM_WINDOW)
+  t.ok(stream.readableLength <= 4 * FIRST_STREAM_WINDOW, `${stream.readableLength} bytes wait for it`)
 })

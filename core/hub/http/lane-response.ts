@@ -26,6 +26,21 @@ const BULK_BYTES = 8 * 1024
 const KEEP = `Connection: keep-alive\r\nKeep-Alive: timeout=${KEEP_ALIVE_MS / 1_000}\r\n`
 const CLOSE = 'Connection: close\r\n'
 
+/** What all responses of this process may hold for clients that read slower than the app sends. */
+const ALL_WAITING_BYTES = 2 << 20
+/** A fast client is kept busy with this much. */
+const MOST_WAITING_BYTES = 32 * 1024
+/** With less, each chunk would need a system call of its own. */
+const LEAST_WAITING_BYTES = 8 * 1024
+/** How many responses of this process wait for their clients. */
+let waiting = 0
+
+/** How many bytes one response may hold before the app must wait. */
+function waitingBytes(): number {
+  const share = Math.floor(ALL_WAITING_BYTES / (waiting + 1))
+  return Math.min(MOST_WAITING_BYTES, Math.max(LEAST_WAITING_BYTES, share))
+}
+
 /** Writes one response to the connection of a lane (RFC 9112), the head together with the first bytes of its body. */
 export class LaneWriter implements LaneResponse {
   readonly socket: Duplex
@@ -35,6 +50,7 @@ export class LaneWriter implements LaneResponse {
   #chunked = false
   #closes = false
   #over = false
+  #waits = false
   begun = false
   watcher: LaneWatcher | null = null
 
@@ -81,9 +97,24 @@ export class LaneWriter implements LaneResponse {
   write(chunk: Buffer): boolean {
     if (this.#over) return true
     if (chunk.length >= BULK_BYTES) this.#lane.cork()
-    if (this.#send(chunk, '')) return true
+    const full = this.socket.writableLength + chunk.length >= waitingBytes()
+    const more = this.#send(chunk, '', full ? (error) => this.#written(error) : undefined)
+    if (more && !full) return true
     this.#lane.uncork()
+    this.#wait(true)
     return false
+  }
+
+  #written(error?: Error | null): void {
+    if (error || this.#over) return
+    this.#wait(false)
+    this.watcher?.onclientdrain()
+  }
+
+  #wait(waits: boolean): void {
+    if (this.#waits === waits) return
+    this.#waits = waits
+    waiting += waits ? 1 : -1
   }
 
   end(chunk: Buffer | null, trailers: readonly (readonly [string, string])[]): void {
@@ -105,6 +136,7 @@ export class LaneWriter implements LaneResponse {
   /** Call it once: the response is complete, or the connection is gone. */
   finish(): void {
     this.#over = true
+    this.#wait(false)
     this.#head = ''
     const { watcher } = this
     this.watcher = null

@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Http2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import t from 'tap'
 import type { LiveLink } from '../../../core/hub/tunnel/link.ts'
-import { SESSION_WINDOW, UNREAD_BYTES } from '../../../core/wire/tunnel-protocol.ts'
+import { FIRST_STREAM_WINDOW } from '../../../core/wire/tunnel-protocol.ts'
 import { drain, joined, startApp } from './start-app.ts'
 import { testApp } from './start-tunnel-hub.ts'
 
@@ -103,10 +104,52 @@ t.test(
     }, 'nothing more arrives')
     most = Math.max(most, unread())
     t.comment(`${(most / MIB).toFixed(1)} MiB unread`)
-    t.ok(most <= UNREAD_BYTES + SESSION_WINDOW, `${most} bytes; without a budget it is 80 MiB`)
+    t.ok(most <= readers.length * 2 * FIRST_STREAM_WINDOW, `${most} bytes; the app has 80 MiB to send`)
     for (const { pipe } of readers) pipe.resume()
     for (const { closed } of readers) t.equal(await closed.promise, null)
     t.ok(readers.every((reader) => reader.bytes === 2 * MIB))
+  },
+)
+
+t.test(
+  'fault 22: an agent takes from an app little more than a window for somebody who does not read',
+  async (t) => {
+    const hub = await joined(t)
+    const chunk = Buffer.alloc(MIB, 'z')
+    const app = await startApp(t, (socket) => socket.on('data', () => pour(socket, 64, chunk)))
+    const { port } = new URL(app.uri)
+    const dialled: Socket[] = []
+    const note = (message: unknown): void => void dialled.push((message as { socket: Socket }).socket)
+    subscribe('net.client.socket', note)
+    t.teardown(() => unsubscribe('net.client.socket', note))
+    const readers = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const pipe = await hub.open(testApp(app.uri))
+        const reader = { pipe, bytes: 0 }
+        pipe.ondata = (bytes) => {
+          reader.bytes += bytes.length
+          pipe.pause()
+        }
+        pipe.write(Buffer.from('go'))
+        return reader
+      }),
+    )
+    await hub.until(() => readers.every(({ bytes }) => bytes > 0), 'all have begun')
+    const taken = (): number[] =>
+      dialled.filter(({ remotePort }) => remotePort === Number(port)).map(({ bytesRead }) => bytesRead)
+    let last = -1
+    await hub.until(() => {
+      const now = taken().reduce((sum, bytes) => sum + bytes, 0)
+      const settled = now === last
+      last = now
+      return settled
+    }, 'nothing more is taken')
+    const most = Math.max(...taken())
+    t.equal(taken().length, readers.length)
+    t.comment(`${most} bytes at most`)
+    // The window, what the hub has read, what waits to be sent, and a read of Node.js that was under way.
+    t.ok(most <= 512 * 1024, `${most} bytes of 64 MiB`)
+    for (const { pipe } of readers) pipe.destroy()
   },
 )
 
