@@ -25,6 +25,8 @@ export interface ManyPeopleCount {
 }
 
 const TICK_MS = 10
+/** The rate grows for so long, since nobody opens all connections in one second. */
+const RAMP_MS = 20_000
 const DEADLINE_MS = 20_000
 
 let since = performance.now()
@@ -64,7 +66,9 @@ function start({ port, ca, perSecond, people }: ManyPeopleJob): void {
     one.end()
   }
   setInterval(() => {
-    const due = ((performance.now() - began) / 1_000) * perSecond
+    const ms = performance.now() - began
+    const atFullRateMs = ms < RAMP_MS ? ms ** 2 / (2 * RAMP_MS) : ms - RAMP_MS / 2
+    const due = (atFullRateMs / 1_000) * perSecond
     while (sent < due) send()
   }, TICK_MS)
 }
