@@ -45,7 +45,7 @@ t.test('large reads of a socket are owned by the pipe', async (t) => {
   for (const chunk of owned) t.equal(chunk.length, chunk.buffer.byteLength, 'the whole of its memory')
 })
 
-t.test('what somebody else also reads is not owned', async (t) => {
+t.test('a chunk that another listener reads is not owned', async (t) => {
   const { owned, read, pipe } = notingPipe()
   const socket = await connectTo(t, BYTES)
   const kept: Buffer[] = []

@@ -374,7 +374,7 @@ for (const [make, byDay] of [
   })
 }
 
-t.test('a misspelled type of retention_by_type is an error that says what was meant', (t) => {
+t.test('a misspelled type of retention_by_type is an error with the right name', (t) => {
   const problems = (retention_by_type: unknown) =>
     checkPluginConfig(auditDatabase, { retention_by_type }).problems.map(({ path, message }) => [
       path.at(-1),
