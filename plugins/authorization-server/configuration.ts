@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type {
   App,
   Audit,
@@ -179,7 +180,12 @@ export function configure(deps: {
         allowedPolicy: (_ctx, client, token) =>
           token.clientId === client.clientId && client.clientAuthMethod !== 'none',
       },
-      registration: { enabled: deps.registration, issueRegistrationAccessToken: false },
+      registration: {
+        enabled: deps.registration,
+        issueRegistrationAccessToken: false,
+        // The library's own ids can begin with a hyphen, and a command would take them for an option.
+        idFactory: () => randomUUID(),
+      },
       clientIdMetadataDocument: {
         enabled: true,
         ack: 'draft-02',

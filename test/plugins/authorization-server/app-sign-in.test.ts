@@ -200,6 +200,7 @@ t.test('mezctl apps oidc prints the settings of known apps, and the secret once'
 t.test('mezctl clients lists programs and removes one', async (t) => {
   const env = { MEZITE_DATA_DIR: hub.dataDir, MEZCTL_HOME: `${hub.dataDir}/home` }
   const id = await world.client({ client_name: 'Photo frame' })
+  t.match(id, /^[0-9a-f]{8}-/, 'an id that a command does not take for an option')
   const [listed, removed, again, missing] = await runLines(
     ['clients ls', `clients rm ${id} --yes`, 'clients ls', `clients rm ${id} --yes`],
     env,
