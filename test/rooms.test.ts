@@ -24,6 +24,7 @@ await runTogether(import.meta.url, [
   './plugins/sign-in/session-renewal.test.ts',
   './hub/tunnel/client-ip.test.ts',
   './hub/users/users.test.ts',
+  './plugins/backup/read-rows.test.ts',
   './plugins/cli-login/command-logins.test.ts',
   './plugins/dashboard/traffic.test.ts',
   './plugins/identity-jwt/key-rotation.test.ts',

@@ -5,14 +5,14 @@ import { copyOut, lastRow, setFormats } from './copy-text.ts'
 import { type Column, listTables, type Table } from './tables.ts'
 
 /** One part of a copy: the name and columns of a table, then its rows in pieces. */
-export type CopyPart =
-  | { readonly table: string; readonly columns: readonly string[] }
-  | {
-      /** Number of rows. */
-      readonly rows: number
-      /** The rows in the text format of PostgreSQL's COPY, a line each: exact for every type. */
-      readonly text: Uint8Array
-    }
+export type CopyPart = { readonly table: string; readonly columns: readonly string[] } | CopyPiece
+
+interface CopyPiece {
+  /** Number of rows. */
+  readonly rows: number
+  /** The rows in the text format of PostgreSQL's COPY, a line each: exact for every type. */
+  readonly text: Uint8Array
+}
 
 /** Rows that are read, sent and written together. */
 const PIECE = 8_000
@@ -77,10 +77,13 @@ export async function* readDatabase({
   for (const { table, range } of later) {
     yield headOf(table)
     if (range.last === null) continue
-    yield* piecesOf(database, table, range.last)
-    const { first } = await rangeOf(database, table)
-    if (first !== range.first)
-      throw new MezError('MEZ_COPY_INCOMPLETE', `old rows of ${table.name} were deleted during the copy`)
+    let read = 0
+    for await (const part of piecesOf(database, table, range.last)) {
+      read += part.rows
+      yield part
+    }
+    if (read !== range.rows)
+      throw new MezError('MEZ_COPY_INCOMPLETE', `rows of ${table.name} were deleted during the copy`)
   }
 }
 
@@ -90,13 +93,13 @@ const headOf = ({ name, columns }: Table): CopyPart => ({
 })
 
 interface Range {
-  readonly first: string | null
+  readonly rows: number
   readonly last: string | null
 }
 
 async function rangeOf(database: Database, { name, key }: Table): Promise<Range> {
   const column = sql.ref(onlyKey(name, key).name)
-  const { rows } = await sql<Range>`SELECT min(${column})::text AS first, max(${column})::text AS last
+  const { rows } = await sql<Range>`SELECT count(*)::int AS rows, max(${column})::text AS last
     FROM ${sql.table(name)}`.execute(database)
   return rows[0]!
 }
@@ -111,7 +114,7 @@ async function* piecesOf(
   database: Database,
   { name, columns, key }: Table,
   last?: string,
-): AsyncGenerator<CopyPart, void> {
+): AsyncGenerator<CopyPiece, void> {
   const values = sql.join(columns.map((column) => sql.ref(column.name)))
   const keys = sql.join(key.map((column) => sql.ref(column.name)))
   const places = key.map((one) => columns.findIndex((column) => column.name === one.name))
