@@ -50,7 +50,8 @@ export async function serveStream(
     { ':status': 200, ...(alpnProtocol ? { [ALPN_HEADER]: alpnProtocol } : {}) },
     { endStream: false },
   )
-  relaySocket(new StreamPipe(stream, '', budget), app)
+  const pipe = new StreamPipe(stream, '', budget)
+  relaySocket(pipe, app, (chunk) => pipe.writeOwned(chunk))
 }
 
 function refuse(

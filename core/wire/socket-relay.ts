@@ -7,8 +7,7 @@ import type { StreamPipe } from './stream-pipe.ts'
 type RelayedPipe = Pick<
   StreamPipe,
   'ondata' | 'onend' | 'ondrain' | 'onclose' | 'write' | 'end' | 'destroy' | 'pause' | 'resume'
-> &
-  Partial<Pick<StreamPipe, 'writeOwned'>>
+>
 
 /** Frames of this size arrive in bursts: all that arrive in one pass of the event loop are sent in one system call. */
 const BULK_BYTES = 8 * 1024
@@ -16,8 +15,11 @@ const BULK_BYTES = 8 * 1024
 /**
  * Relays bytes in both directions between a stream and a connection, with back-pressure. An end closes only its direction;
  * a reset of one side resets the other. The socket needs `allowHalfOpen`; one that is already destroyed ends the stream.
+ *
+ * `writeOwned` takes the large chunks that nobody else reads, in place of `pipe.write`. Give it only where nothing stands before
+ * `pipe.write`, such as a guard that holds bytes back.
  */
-export function relaySocket(pipe: RelayedPipe, socket: Duplex): void {
+export function relaySocket(pipe: RelayedPipe, socket: Duplex, writeOwned?: StreamPipe['writeOwned']): void {
   // Its events have passed.
   if (socket.destroyed) {
     pipe.destroy()
@@ -56,7 +58,7 @@ export function relaySocket(pipe: RelayedPipe, socket: Duplex): void {
     socket instanceof Socket &&
     socket.listenerCount('data') === 1
   socket.on('data', (chunk: Buffer) => {
-    const more = pipe.writeOwned && isOwned(chunk) ? pipe.writeOwned(chunk) : pipe.write(chunk)
+    const more = writeOwned && isOwned(chunk) ? writeOwned(chunk) : pipe.write(chunk)
     if (!more) socket.pause()
   })
   socket.once('end', () => {

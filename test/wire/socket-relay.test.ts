@@ -15,9 +15,8 @@ function notingPipe() {
     ...{ ondata: noop, onend: noop, ondrain: noop, onclose: noop },
     ...{ end: noop, destroy: noop, pause: noop, resume: noop },
     write: (chunk: Buffer) => read.push(chunk) > 0,
-    writeOwned: (chunk: Buffer) => owned.push(chunk) > 0,
   }
-  return { owned, read, pipe }
+  return { owned, read, pipe, own: (chunk: Buffer) => owned.push(chunk) > 0 }
 }
 
 /** A connection to an app that sends `bytes`. */
@@ -36,9 +35,9 @@ async function connectTo(t: Test, bytes: number): Promise<Socket> {
 const total = (chunks: readonly Buffer[]): number => chunks.reduce((sum, { length }) => sum + length, 0)
 
 t.test('large reads of a socket are owned by the pipe', async (t) => {
-  const { owned, read, pipe } = notingPipe()
+  const { owned, read, pipe, own } = notingPipe()
   const socket = await connectTo(t, BYTES)
-  relaySocket(pipe, socket)
+  relaySocket(pipe, socket, own)
   await once(socket, 'end')
   t.equal(total(owned) + total(read), BYTES)
   t.ok(owned.length > 0)
@@ -46,11 +45,11 @@ t.test('large reads of a socket are owned by the pipe', async (t) => {
 })
 
 t.test('a chunk that another listener reads is not owned', async (t) => {
-  const { owned, read, pipe } = notingPipe()
+  const { owned, read, pipe, own } = notingPipe()
   const socket = await connectTo(t, BYTES)
   const kept: Buffer[] = []
   socket.on('data', (chunk: Buffer) => void kept.push(chunk))
-  relaySocket(pipe, socket)
+  relaySocket(pipe, socket, own)
   await once(socket, 'end')
   t.equal(owned.length, 0)
   t.equal(total(read), BYTES)
@@ -58,12 +57,21 @@ t.test('a chunk that another listener reads is not owned', async (t) => {
 })
 
 t.test('chunks of a stream that may keep them are not owned', async (t) => {
-  const { owned, read, pipe } = notingPipe()
+  const { owned, read, pipe, own } = notingPipe()
   const stream = new PassThrough()
-  relaySocket(pipe, stream)
+  relaySocket(pipe, stream, own)
   const chunk = Buffer.alloc(BYTES)
   stream.end(chunk)
   await once(stream, 'end')
   t.equal(owned.length, 0)
+  t.equal(total(read), BYTES)
+})
+
+t.test('without somebody who owns them, every chunk goes through the write of the pipe', async (t) => {
+  const { read, pipe } = notingPipe()
+  const guarded = { ...pipe, writeOwned: () => t.fail('past a guard of write') }
+  const socket = await connectTo(t, BYTES)
+  relaySocket(guarded, socket)
+  await once(socket, 'end')
   t.equal(total(read), BYTES)
 })
