@@ -128,12 +128,26 @@ t.test(
     t.match(await ask(kept), 'HTTP/1.1 200')
     const before = descriptors()
     limitDescriptors(before + 60)
-    const flood = Array.from({ length: 300 }, (_, at) => dial(`127.0.0.${2 + (at % 5)}`))
-    await until(() => flood.filter(({ destroyed }) => destroyed).length > 200, 'exhaustion')
+    const flood: Socket[] = []
+    const exhaust = async () => {
+      const more = Array.from({ length: 300 }, (_, at) => dial(`127.0.0.${2 + (at % 5)}`))
+      flood.push(...more)
+      await until(() => more.filter(({ destroyed }) => destroyed).length > 200, 'exhaustion')
+    }
+    await exhaust()
     t.match(await ask(kept), 'HTTP/1.1 200', 'an open connection is served')
-    const watch = startStopwatch()
-    await t.rejects(secure(), 'a new one is closed')
-    t.ok(watch.took() < 8_000, 'at once')
+    let took = Number.POSITIVE_INFINITY
+    // Strangers that the hub accepted leave after their time, which makes room.
+    const isClosed = async () => {
+      await exhaust()
+      const watch = startStopwatch()
+      const opened = await secure().catch(() => null)
+      took = watch.took()
+      opened?.destroy()
+      return opened === null
+    }
+    await until(isClosed, 'a new one is closed')
+    t.ok(took < 8_000, 'at once')
     t.equal(ended, null)
     for (const socket of flood) socket.destroy()
     await until(() => descriptors() < before + 30, 'room')

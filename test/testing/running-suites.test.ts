@@ -62,6 +62,9 @@ const PROTOCOL_FLAWS = {
 /** Longer than the hub waits: its grace period of a second, and two more. */
 const DRAIN_MS = 5_000
 
+/** Fewer than the suite sends. */
+const STOPPED_BYTES = 64 << 10
+
 /** A token that the protocol without a flaw has admitted. */
 let admitted = ''
 
@@ -97,7 +100,12 @@ const protocol = (flaw: string) =>
           admission.bind({ cut() {} })
           upstream.removeAllListeners().on('error', () => {})
         }
-        if (flaw === 'stops-early') socket.once('drain', () => socket.destroy())
+        let passed = 0
+        if (flaw === 'stops-early')
+          upstream.on('data', ({ length }: Buffer) => {
+            passed += length
+            if (passed > STOPPED_BYTES) socket.destroy()
+          })
         socket.once('close', () => {
           if (flaw !== 'forgets-app') upstream.destroy()
           admission.close()
