@@ -15,7 +15,7 @@ const WEEK_MS = 7 * 24 * HOUR_MS
 const MOST_BYTES = 4 << 20
 
 const ports = await freePorts()
-const pebble = await startPebble({ ...ports, env: { PEBBLE_WFE_NONCEREJECT: '25' } })
+const pebble = await startPebble(ports)
 t.teardown(() => pebble.close())
 const authority = await startFaultyAuthority(pebble)
 t.teardown(() => authority.close())
