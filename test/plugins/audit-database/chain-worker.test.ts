@@ -46,6 +46,8 @@ async function startAudit(t: Tap, writeMs = 20_000) {
   t.teardown(() => audit.close())
   audit.record(event('first'))
   await until(async () => (await names()).includes('first') && audit.accepting, 'the first event')
+  // It is in the tables before this thread knows of it.
+  await audit.flush()
   return audit
 }
 
