@@ -98,12 +98,19 @@ function secure(): Promise<TLSSocket> {
   })
 }
 
-/** One request on a connection that stays. */
+/** One request on a connection that stays: the status of the answer, once its last byte has come. */
 async function ask(socket: TLSSocket): Promise<string> {
-  socket.write(`GET /v1/webapi/openapi.json HTTP/1.1\r\nHost: ${HOST}:${publicPort}\r\n\r\n`)
   let text = ''
-  const signal = AbortSignal.timeout(60_000)
-  while (!text.includes('"openapi"')) text += (await once(socket, 'data', { signal }))[0]
+  // For the whole answer, since chunks that nobody listens to are lost.
+  const collect = (chunk: Buffer): void => void (text += chunk.toString('latin1'))
+  socket.on('data', collect)
+  socket.write(`GET /v1/webapi/openapi.json HTTP/1.1\r\nHost: ${HOST}:${publicPort}\r\n\r\n`)
+  const isComplete = (): boolean => {
+    const [head = '', body] = text.split('\r\n\r\n')
+    return body !== undefined && body.length === Number(/^content-length: (\d+)$/im.exec(head)?.[1])
+  }
+  await until(isComplete, 'the whole answer', 60_000)
+  socket.off('data', collect)
   return text.slice(0, 12)
 }
 
