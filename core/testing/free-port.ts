@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { createServer } from 'node:net'
+import { createServer, type Server } from 'node:net'
 
 // Below the ephemeral ports (Linux from 32768, others from 49152), so that neither an outgoing connection nor a server
 // on port 0 takes one of these in the meantime.
@@ -10,24 +10,43 @@ const ATTEMPTS = 100
 const given = new Set<number>()
 
 /**
- * A port of 127.0.0.1 that was free just now, a different one at each call: `preferred` if it is free. Another program may
- * take it first, so the caller must be able to retry.
+ * A port of 127.0.0.1 that was free just now, a different one at each call: `preferred` if it is free. On Linux no other
+ * process that asks here gets it while this one runs. Another program may take it first, so the caller must be able to
+ * retry.
  */
 export async function freePort(preferred?: number): Promise<number> {
-  if (preferred !== undefined && (await isFree(preferred))) return preferred
+  if (preferred !== undefined && (await take(preferred))) return preferred
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = randomInt(LOWEST, HIGHEST)
-    if (given.has(port) || !(await isFree(port))) continue
-    given.add(port)
-    return port
+    if (await take(port)) return port
   }
   throw new Error(`none of ${ATTEMPTS} ports from ${LOWEST} is free`)
 }
 
-function isFree(port: number): Promise<boolean> {
+async function take(port: number): Promise<boolean> {
+  if (given.has(port)) return false
+  given.add(port)
+  const taken = (await isFree(port)) && (await reserve(port))
+  if (!taken) given.delete(port)
+  return taken
+}
+
+async function isFree(port: number): Promise<boolean> {
   const server = createServer()
+  const free = await listens(server, { port, host: '127.0.0.1' })
+  if (free) await new Promise((resolve) => server.close(resolve))
+  return free
+}
+
+/** Holds a name of the port, an abstract socket of Linux, which ends with this process. */
+async function reserve(port: number): Promise<boolean> {
+  if (process.platform !== 'linux') return true
+  return listens(createServer().unref(), { path: `\0mezite-port-${port}` })
+}
+
+function listens(server: Server, at: Parameters<Server['listen']>[0]): Promise<boolean> {
   return new Promise((resolve) => {
     server.once('error', () => resolve(false))
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+    server.listen(at, () => resolve(true))
   })
 }

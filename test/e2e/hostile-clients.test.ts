@@ -1,8 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
@@ -11,6 +10,7 @@ import t from 'tap'
 import { systemClock } from '../../core/kernel/clock.ts'
 import { adminClient } from '../../core/program/admin-client.ts'
 import { seedDatabase } from '../../core/testing/database-seed.ts'
+import { freePort } from '../../core/testing/index.ts'
 import { proveJoin } from '../../core/wire/carrier-proof.ts'
 import { startProgram } from '../../examples/cluster/program.ts'
 import { until } from '../until.ts'
@@ -42,15 +42,6 @@ plugins: { authorization-server: { enabled: true, registration: true } }
 `,
   { mode: 0o600 },
 )
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 const logOf = () => readFileSync(logFile, 'utf8')
 const readyz = () =>
@@ -102,7 +93,9 @@ function secure(): Promise<TLSSocket> {
 async function ask(socket: TLSSocket): Promise<string> {
   let text = ''
   // For the whole answer, since chunks that nobody listens to are lost.
-  const collect = (chunk: Buffer): void => void (text += chunk.toString('latin1'))
+  const collect = (chunk: Buffer): void => {
+    text += chunk.toString('latin1')
+  }
   socket.on('data', collect)
   socket.write(`GET /v1/webapi/openapi.json HTTP/1.1\r\nHost: ${HOST}:${publicPort}\r\n\r\n`)
   const isComplete = (): boolean => {

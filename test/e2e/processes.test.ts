@@ -25,6 +25,12 @@ t.teardown(() => {
   server.closeAllConnections()
 })
 
+/** The first of two ports in a row: each process has an internal port of its own. */
+async function freePair(): Promise<number> {
+  const first = await freePort()
+  return (await freePort(first + 1)) === first + 1 ? first : freePair()
+}
+
 // Nobody listens on the internal address as it is announced, so that links come only through the public port, and a
 // process can serve only those that another one passes on.
 const records = t.testdir()
@@ -32,7 +38,7 @@ const manager = startServiceManager(records)
 const site = await startSite(t, {
   env: () => manager.env,
   config: { shutdown_grace: '2s', plugins: { 'audit-file': { path: join(records, 'audit.jsonl') } } },
-  proxy: { processes: 2, internal_addr: `127.0.0.9:${await freePort()}` },
+  proxy: { processes: 2, internal_addr: `127.0.0.9:${await freePair()}` },
 })
 const hub = await site.startHub('hub')
 site.balanceTo(hub)
