@@ -84,12 +84,14 @@ async function complete(): Promise<void> {
     for (let n = 0; n < 8; n++)
       if ((await visitor.fetch(app, { headers: { accept: 'application/json' } })).status !== 200) return false
     // Not the numbers of events: the trail shows the last thousand, whose number stays the same under traffic.
-    const serving = new Set((await recorded()).filter(({ id }) => !before.has(id)).map((event) => event.hub))
+    const served = (await recorded()).filter(({ id, success }) => success && !before.has(id))
+    const serving = new Set(served.map((event) => event.hub))
     return (await hubs()).filter((id) => serving.has(id)).length === 2
   }, 'both processes serve')
 }
 /** The newest requests of the audit trail. */
-const recorded = () => api<{ id: string; hub: string }[]>('GET', '/audit?type=app.request&limit=1000')
+const recorded = () =>
+  api<{ id: string; hub: string; success: boolean }[]>('GET', '/audit?type=app.request&limit=1000')
 
 t.test('two processes serve one port, and each has a link of the agent', async (t) => {
   await until(async () => (await visitor.open(app)).status === 200, 'the agent has a link to the process')

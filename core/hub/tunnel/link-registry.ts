@@ -237,7 +237,9 @@ export function createLinkRegistry(options: {
   hubs.onChanged(() => {
     const instances = [...hubs.reachable.keys()]
     const addresses = Object.fromEntries(hubs.reachable)
-    for (const link of live.values()) {
+    // Also those that are not up yet: their greeting named the hubs of before.
+    for (const link of all) {
+      if (link.retired) continue
       link.send({ type: 'instances', instances, addresses })
       // Links forwarded by a hub that is stopping must be replaced.
       if (link.via === null || link.moving || hubs.reachable.has(link.via)) continue

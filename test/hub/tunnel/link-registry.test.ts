@@ -74,8 +74,8 @@ function start() {
     clock: { now: () => world.now, monotonic: () => world.now },
     log: memoryLog().log,
   })
-  /** One that has said hello. */
-  function link(serial = 'b', via: string | null = null) {
+  /** One that has been greeted, and has not said hello. */
+  function greeted(serial = 'b', via: string | null = null) {
     const made = {
       hostname: 'node-1',
       certificate: { hostname: 'node-1', serial, notAfter: NOW + 1_000, authority: 'key-1' },
@@ -93,11 +93,16 @@ function start() {
     }
     const live = made as typeof made & LiveLink
     links.all.add(live)
+    return live
+  }
+  /** One that has said hello. */
+  function link(serial?: string, via?: string | null) {
+    const live = greeted(serial, via)
     links.up(live)
     return live
   }
   const count = (what: string) => happened.filter((each) => each.startsWith(what)).length
-  return { world, links, link, happened, count }
+  return { world, links, greeted, link, happened, count }
 }
 const touched = (kind: string) => new Map([[kind, new Set(['x'])]])
 /** Lets what was begun come to its end. */
@@ -246,6 +251,7 @@ t.test('a link gets the list of live hubs, and must move once when the hub that 
   hub.world.hubsChanged()
   t.same(direct.sent.splice(0), [both])
   const through = hub.link('b', 'hub-2')
+  hub.links.down(direct, 'replaced', true)
   hub.world.hubsChanged()
   t.same(through.sent.splice(0), [both])
   hub.world.reachable.delete('hub-2')
@@ -253,6 +259,17 @@ t.test('a link gets the list of live hubs, and must move once when the hub that 
   const news = { type: 'instances', instances: ['hub-1'], addresses: { 'hub-1': '10.0.0.1:3080' } }
   t.same(through.sent, [news, { type: 'move' }, news])
   t.same(direct.sent, [], 'one that is no longer in use hears nothing')
+  t.end()
+})
+
+t.test('an agent learns of a hub that starts between its greeting and its hello', (t) => {
+  const hub = start()
+  const link = hub.greeted()
+  hub.world.reachable.set('hub-2', '10.0.0.2:3080')
+  hub.world.hubsChanged()
+  hub.links.up(link)
+  const addresses = { 'hub-1': '', 'hub-2': '10.0.0.2:3080' }
+  t.same(link.sent, [{ type: 'instances', instances: ['hub-1', 'hub-2'], addresses }])
   t.end()
 })
 
