@@ -1,5 +1,6 @@
 /**
- * Everything that a plugin author imports. A protocol needs `@mezite/core/protocol` as well.
+ * Everything that a plugin author imports. Some kinds of plugins need one of the entries `protocol`,
+ * `identity` and `administration` as well.
  *
  * @public
  */

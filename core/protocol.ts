@@ -4,60 +4,13 @@
  *
  * @beta
  */
-export {
-  type Access,
-  access,
-  type Callers,
-  type LockView,
-  locks,
-  type PresentedRequest,
-} from './api/access.ts'
-export { type Administration, administration } from './api/administration.ts'
-export type { Admission, AdmissionQuery, Caller, Refusal, RefusalReason } from './api/admission.ts'
-export type { HttpVersion } from './api/app.ts'
-export { type AppKind, appKinds } from './api/app-kinds.ts'
-export type { AppSource, AppsProposed, ProposedApp } from './api/app-sources.ts'
-export { type Assertion, assertion } from './api/assertion.ts'
-export { type Attention, attention } from './api/attention.ts'
-export {
-  type BotLogins,
-  type BotProof,
-  botLogins,
-  type ProvenBot,
-} from './api/bot-logins.ts'
-export { createBoundedFetch, gaveNoResponse, isLinkLocal, isLoopback } from './api/bounded-fetch.ts'
-export {
-  type Authorities,
-  type AuthorityKey,
-  type AuthorityName,
-  authorities,
-  type IssuedCertificate,
-} from './api/certificate-authorities.ts'
-export type { Collection } from './api/collection.ts'
-export { type CommandLogins, commandLogins } from './api/command-logins.ts'
-export { type Confirmations, confirmations } from './api/confirmations.ts'
-export type {
-  CertifiedCaller,
-  Credential,
-  CredentialRefusal,
-  CredentialRequest,
-} from './api/credentials.ts'
-export type { AccessContext } from './api/decision.ts'
-export type { DenialHelp, DeniedAccess, Help, OfferedApp } from './api/denial-help.ts'
-export { type Explanations, explanations } from './api/explanations.ts'
-export type { Grant, Grants, NewGrant } from './api/grants.ts'
+export { type Access, access } from './api/access.ts'
+export type { Admission, AdmissionQuery, Caller, Refusal } from './api/admission.ts'
+export { appKinds } from './api/app-kinds.ts'
 export { headerOwner, isReservedInResponse, plainHeaderName } from './api/header-names.ts'
 export type { HeaderLines } from './api/http-hooks.ts'
 export { type HttpHooks, httpHooks } from './api/hub-hooks.ts'
-export { type HubState, hubState } from './api/hub-state.ts'
-export {
-  type IdentityFact,
-  type IdentityPart,
-  type IdentityValue,
-  identityFact,
-  identityParts,
-} from './api/identity-value.ts'
-export { type ListOrder, PageQuery, pageOf } from './api/paging.ts'
+export { type IdentityPart, identityFact, identityParts } from './api/identity-value.ts'
 export {
   type AppHostProtocol,
   type CertifiedHttp,
@@ -65,40 +18,22 @@ export {
   certifiedHttp,
   type LaneResponse,
   type NamedProtocol,
-  type Protocol,
   protocols,
   type RequestHead,
   type RoutedRequest,
   type StreamRequest,
 } from './api/protocol.ts'
 export { type ProxyLimits, proxyLimits } from './api/proxy-limits.ts'
-export type { RoleFault, RoleReader, RoleRule, RuledRole } from './api/role-rules.ts'
-export type { EndReason, SessionTickets, StreamRegistry } from './api/sessions.ts'
-export {
-  CACHED_MS,
-  createSigningKeys,
-  type ListedKey,
-  type SigningKey,
-  type SigningKeyRow,
-  type SigningKeys,
-} from './api/signing-keys.ts'
-export {
-  type AgentTransport,
-  agentTransports,
-  type HubTarget,
-  type HubTransport,
-  type TransportPath,
-  transports,
-} from './api/transport.ts'
-export { type Link, type OpenOptions, type Pipe, type Tunnel, tunnel } from './api/tunnel.ts'
-export type { UnidentifiedRequest, Verification, Verifier } from './api/verifiers.ts'
+export type { EndReason, SessionTickets } from './api/sessions.ts'
+export { agentTransports, type HubTarget, transports } from './api/transport.ts'
+export { type Link, type Pipe, type Tunnel, tunnel } from './api/tunnel.ts'
+export type { Verifier } from './api/verifiers.ts'
 export { tooLargeResponse } from './hub/http/cookie-reset.ts'
 export { discardRest } from './hub/http/http1-connection.ts'
 export { formLines, framedLines, ownLines } from './hub/http/page.ts'
 export { type HubResponse, isNavigation, type Requester, requesterOf } from './hub/http/refusal.ts'
 export { addressKey } from './hub/limits/address-key.ts'
 export {
-  type ConcurrencyQuota,
   createConcurrencyQuota,
   createOverload,
   type Load,
@@ -107,16 +42,15 @@ export {
 export { createRateLimit, type RateLimit } from './hub/limits/rate-limit.ts'
 export { isLocalPath } from './hub/signin/return-target.ts'
 export { type Clock, systemClock } from './kernel/clock.ts'
-export { causesOf, isMezError } from './kernel/error.ts'
-export { cookiesIn, readCookie } from './wire/cookie.ts'
+export { isMezError } from './kernel/error.ts'
+export { readCookie } from './wire/cookie.ts'
 export { REASON_HEADER } from './wire/dial-headers.ts'
 export { grpcErrorLines, isGrpcCall } from './wire/grpc-status.ts'
 export { isHeaderLine, takeHeaderLine } from './wire/header-line.ts'
 export { startHeartbeat } from './wire/heartbeat.ts'
-export { connectHub, type HubReach } from './wire/hub-connection.ts'
+export { connectHub } from './wire/hub-connection.ts'
 export { releaseListeners } from './wire/listener-release.ts'
 export { lookupLocalhost } from './wire/localhost-lookup.ts'
-export { createNetworks, isNetwork, type Networks } from './wire/networks.ts'
 export { PipeDuplex } from './wire/pipe-duplex.ts'
 export { readFraming } from './wire/request-framing.ts'
 export { Roster, type RosterMember } from './wire/roster.ts'

@@ -93,6 +93,8 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   plugins: [
     '@mezite/core',
     '@mezite/core/protocol',
+    '@mezite/core/identity',
+    '@mezite/core/administration',
     '@mezite/core/postgres-session',
     '@mezite/core/drawings',
     '@mezite/cli',
@@ -107,7 +109,8 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   ],
   // The reference lists the error codes; an example of a command extends the classes of the command lines.
   examples: [
-    ...['@mezite/core', '@mezite/core/protocol', '@mezite/core/testing', '@mezite/core/error-codes'],
+    ...['@mezite/core', '@mezite/core/protocol', '@mezite/core/identity', '@mezite/core/administration'],
+    ...['@mezite/core/testing', '@mezite/core/error-codes'],
     '@mezite/cli',
     // The base class of commands of msh.
     '@mezite/cli/identity',
@@ -170,12 +173,19 @@ function namesOf(file: string): string[] {
   ]
 }
 
-const [main, protocol] = [namesOf('core/index.ts'), namesOf('core/protocol.ts')]
+const main = namesOf('core/index.ts')
+/** The entries for one kind of plugin, which are unstable until 1.0. */
+const special = ['protocol', 'identity', 'administration'].map((entry) => ({
+  entry,
+  names: namesOf(`core/${entry}.ts`),
+}))
+const [{ names: protocol }] = special as [(typeof special)[number]]
 
 /** The packages that import each name of the contract. */
 function usersOf(names: readonly string[]): ReadonlyMap<string, ReadonlySet<string>> {
   const users = new Map(names.map((name) => [name, new Set<string>()]))
-  const IMPORTED = /^(?:import|export) (?:type )?\{([^}]*)\} from '@mezite\/core(?:\/protocol)?'/gm
+  const IMPORTED =
+    /^(?:import|export) (?:type )?\{([^}]*)\} from '@mezite\/core(?:\/(?:protocol|identity|administration))?'/gm
   for (const file of ['agent', 'plugins', 'oclif-cli', 'examples'].flatMap(sourcesOf)) {
     const [owner] = /^(?:agent|[^/]+\/[^/]+)/.exec(file)!
     for (const [, list] of textOf(file).matchAll(IMPORTED))
@@ -188,7 +198,8 @@ function usersOf(names: readonly string[]): ReadonlyMap<string, ReadonlySet<stri
 const RULERS = {
   'lines of core/hub': 20_868,
   'arrows between rooms of core/hub, types included': 39,
-  'names of the contract that one package uses, or none': 106,
+  'names of the contract that one package uses, or none': 70,
+  'names of @mezite/core/protocol': 85,
 }
 
 t.test('the hub, its arrows and the names that few need become fewer', (t) => {
@@ -196,7 +207,7 @@ t.test('the hub, its arrows and the names that few need become fewer', (t) => {
     const [own, other] = [roomOf(from), roomOf(to)]
     return own === undefined || other === undefined || own === other ? [] : [`${own} to ${other}`]
   })
-  const users = [...usersOf([...new Set([...main, ...protocol])]).values()]
+  const users = [...usersOf([main, ...special.map(({ names }) => names)].flat()).values()]
   t.ok(
     users.some(({ size }) => size > 5),
     'the search for users finds them',
@@ -208,6 +219,7 @@ t.test('the hub, its arrows and the names that few need become fewer', (t) => {
     ),
     'arrows between rooms of core/hub, types included': new Set(arrows).size,
     'names of the contract that one package uses, or none': users.filter(({ size }) => size < 2).length,
+    'names of @mezite/core/protocol': protocol.length,
   }
   for (const [what, most] of Object.entries(RULERS)) {
     const now = measured[what as keyof typeof RULERS]
@@ -222,21 +234,24 @@ t.test('the hub, its arrows and the names that few need become fewer', (t) => {
 })
 
 t.test('no entry exports a name twice', (t) => {
-  t.comment(`@mezite/core: ${main.length} names, @mezite/core/protocol: ${protocol.length}`)
+  const entries = [{ entry: 'core', names: main }, ...special]
+  t.comment(entries.map(({ entry, names }) => `${entry}: ${names.length} names`).join(', '))
   t.ok(main.length > 40, `${main.length} names`)
-  for (const names of [main, protocol]) t.strictSame([...new Set(names)].length, names.length)
+  for (const { entry, names } of entries) t.strictSame([...new Set(names)].length, names.length, entry)
   t.end()
 })
 
 t.test('each name is in one of the entries', (t) => {
+  const all = [main, ...special.map(({ names }) => names)].flat()
   // Programs that only speak a protocol load nothing else.
   const both = ['Clock', 'isMezError']
-  t.strictSame(main.filter((name) => protocol.includes(name)).sort(), both)
+  t.strictSame(all.filter((name, at) => all.indexOf(name) !== at).sort(), both)
   t.end()
 })
 
-t.test('the exports of the protocol entry are marked unstable', (t) => {
-  t.match(textOf('core/protocol.ts'), /^\/\*\*[\s\S]*?Unstable until 1\.0/)
+t.test('the exports of the entries for one kind of plugin are marked unstable', (t) => {
+  for (const { entry } of special)
+    t.match(textOf(`core/${entry}.ts`), /^\/\*\*[\s\S]*?Unstable\s+until 1\.0/, entry)
   t.end()
 })
 

@@ -2,8 +2,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import * as administration from '../core/administration.ts'
 import { agentHooks } from '../core/api/agent-hooks.ts'
 import { hubHooks } from '../core/api/hub-hooks.ts'
+import * as identity from '../core/identity.ts'
 import * as core from '../core/index.ts'
 import type { AnyPlugin } from '../core/kernel/plugin.ts'
 import * as protocol from '../core/protocol.ts'
@@ -56,10 +58,12 @@ t.test('the page about abilities of plugins has every hook, service and slot, wi
   const named = new Set(
     points.flatMap((point) => [...point.split('\n', 1)[0]!.matchAll(/`([\w.]+)`/g)].map(([, name]) => name)),
   )
-  const references = Object.values({ ...core, ...protocol }).flatMap((one) => {
-    const { kind, id } = Object(one) as { kind?: string; id?: string }
-    return kind === 'service' || kind === 'slot' ? [id!] : []
-  })
+  const references = Object.values({ ...core, ...identity, ...administration, ...protocol }).flatMap(
+    (one) => {
+      const { kind, id } = Object(one) as { kind?: string; id?: string }
+      return kind === 'service' || kind === 'slot' ? [id!] : []
+    },
+  )
   const hooks = [hubHooks, agentHooks].flatMap((tree) =>
     Object.entries(tree).flatMap(([room, verbs]) => Object.keys(verbs).map((verb) => `${room}.${verb}`)),
   )

@@ -2,7 +2,7 @@ import { open, readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { appSources, defineAgentPlugin, messageOf, Type } from '@mezite/core'
-import type { ProposedApp } from '@mezite/core/protocol'
+import type { ProposedApp } from '@mezite/core/administration'
 import { parse } from 'yaml'
 
 /** Of one file. */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { defineHubPlugin, MezError, Type } from '@mezite/core'
-import { createNetworks, isNetwork, type Networks } from '@mezite/core/protocol'
+import { createNetworks, isNetwork, type Networks } from '@mezite/core/identity'
 
 const Country = Type.String({ pattern: '^[A-Z]{2}$', description: 'Country, ISO 3166-1 alpha-2' })
 const closed = { additionalProperties: false } as const

@@ -19,7 +19,7 @@ import {
   users,
   webRoutes,
 } from '@mezite/core'
-import { confirmations, locks } from '@mezite/core/protocol'
+import { confirmations, locks } from '@mezite/core/identity'
 import { apiRoutes } from './api-routes.ts'
 import { createWaitingScript } from './assets.ts'
 import { dashboardPartsOf } from './dashboard-parts.ts'

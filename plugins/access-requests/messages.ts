@@ -8,7 +8,7 @@ import type {
   User,
   Users,
 } from '@mezite/core'
-import type { Confirmations } from '@mezite/core/protocol'
+import type { Confirmations } from '@mezite/core/identity'
 import type { AccessRequest } from './request.ts'
 import { showDuration, targetOf, texts } from './texts.ts'
 

@@ -1,5 +1,5 @@
 import type { App, grants, ServiceRef, Sessions, Subject, User, Users } from '@mezite/core'
-import type { LockView } from '@mezite/core/protocol'
+import type { LockView } from '@mezite/core/identity'
 import type { AccessRequest } from './request.ts'
 
 type Grants = typeof grants extends ServiceRef<infer G> ? G : never

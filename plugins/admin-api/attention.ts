@@ -1,5 +1,5 @@
 import type { Catalog, Clock } from '@mezite/core'
-import type { Attention, HubState } from '@mezite/core/protocol'
+import type { Attention, HubState } from '@mezite/core/administration'
 
 type App = ReturnType<Catalog['list']>[number]
 

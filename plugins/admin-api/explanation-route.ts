@@ -1,5 +1,5 @@
 import { Type, type WebRoutes } from '@mezite/core'
-import type { Explanations } from '@mezite/core/protocol'
+import type { Explanations } from '@mezite/core/administration'
 import { Nullable } from './nullable.ts'
 
 const Query = Type.Object(

@@ -1,5 +1,5 @@
 import { catalog, defineHubPlugin, publicNames, webRoutes } from '@mezite/core'
-import { attention, explanations, hubState } from '@mezite/core/protocol'
+import { attention, explanations, hubState } from '@mezite/core/administration'
 import { createAttention } from './attention.ts'
 import { explanationRoutes } from './explanation-route.ts'
 import { combinedParts, statusParts, statusRoutes } from './status-routes.ts'

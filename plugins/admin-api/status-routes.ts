@@ -1,5 +1,5 @@
 import { type Catalog, type Log, messageOf, Type, type WebRoutes } from '@mezite/core'
-import type { Attention, HubState } from '@mezite/core/protocol'
+import type { Attention, HubState } from '@mezite/core/administration'
 import { Nullable } from './nullable.ts'
 
 type PluginRow = ReturnType<HubState['plugins']>[number]

@@ -17,7 +17,8 @@ import {
   type Users,
   type WebRoutes,
 } from '@mezite/core'
-import { type Collection, type LockView, PageQuery, pageOf } from '@mezite/core/protocol'
+import { type Collection, PageQuery, pageOf } from '@mezite/core/administration'
+import type { LockView } from '@mezite/core/identity'
 import { v7 as uuidv7 } from 'uuid'
 import { CreatedToken, NewToken, TokenDocument, tokenDocument } from './token-document.ts'
 

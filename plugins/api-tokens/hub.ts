@@ -1,5 +1,5 @@
 import { credentials, database, defineHubPlugin, revisions, users, webRoutes } from '@mezite/core'
-import { locks } from '@mezite/core/protocol'
+import { locks } from '@mezite/core/identity'
 import { createApiTokens } from './api-tokens.ts'
 
 export default defineHubPlugin({

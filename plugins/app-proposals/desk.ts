@@ -1,5 +1,6 @@
 import { type Actor, type App, type Catalog, type Clock, type Log, messageOf, Problem } from '@mezite/core'
-import type { AppsProposed, ProposedApp, Tunnel } from '@mezite/core/protocol'
+import type { AppsProposed, ProposedApp } from '@mezite/core/administration'
+import type { Tunnel } from '@mezite/core/protocol'
 import { idOf, type Proposal, type Proposals } from './proposals.ts'
 import type { Source } from './sources.ts'
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Actor, Database, Revisions, Transaction } from '@mezite/core'
-import type { ProposedApp } from '@mezite/core/protocol'
+import type { ProposedApp } from '@mezite/core/administration'
 import type { ProposalRow, ProposalTables } from './migrations.ts'
 
 /** An app that an agent proposes, until somebody decides. */

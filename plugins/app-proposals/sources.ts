@@ -1,5 +1,5 @@
 import { defineResource, LABEL_KEY, parseResource, type Resource, resourceInvalid, Type } from '@mezite/core'
-import type { ProposedApp } from '@mezite/core/protocol'
+import type { ProposedApp } from '@mezite/core/administration'
 import type { SourceRow } from './migrations.ts'
 
 const closed = { additionalProperties: false } as const

@@ -8,7 +8,7 @@ import {
   type PublicNames,
   type Sessions,
 } from '@mezite/core'
-import type { BotLogins, ProvenBot } from '@mezite/core/protocol'
+import type { BotLogins, ProvenBot } from '@mezite/core/identity'
 import type Provider from 'oidc-provider'
 import type { Adapter, errors, KoaContextWithOIDC } from 'oidc-provider'
 import type { AccessTokens } from './access-tokens.ts'

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { Problem } from '@mezite/core'
-import type { BotProof } from '@mezite/core/protocol'
+import type { BotProof } from '@mezite/core/identity'
 import * as jose from 'jose'
 
 /** Names of bots as clients begin with this, as their user names do. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '@mezite/core'
-import type { CredentialRequest } from '@mezite/core/protocol'
+import type { CredentialRequest } from '@mezite/core/identity'
 
 /** How old a proof may be, and how far the clock of the program may differ, in seconds. */
 const AGE_SECONDS = 60

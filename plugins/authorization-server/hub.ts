@@ -20,7 +20,8 @@ import {
   users,
   webRoutes,
 } from '@mezite/core'
-import { access, botLogins, createSigningKeys } from '@mezite/core/protocol'
+import { botLogins, createSigningKeys } from '@mezite/core/identity'
+import { access } from '@mezite/core/protocol'
 import { appClientRoutes } from './app-client-routes.ts'
 import { createAppClients } from './app-clients.ts'
 import { clientRoutes } from './client-routes.ts'

@@ -14,7 +14,8 @@ import type {
   Sessions,
   Users,
 } from '@mezite/core'
-import type { Access, EndReason, SigningKeys } from '@mezite/core/protocol'
+import type { SigningKeys } from '@mezite/core/identity'
+import type { Access, EndReason } from '@mezite/core/protocol'
 import type { errors } from 'oidc-provider'
 import { type AccessTokens, createAccessTokens } from './access-tokens.ts'
 import type { AppClients } from './app-clients.ts'

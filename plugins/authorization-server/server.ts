@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Log, messageOf } from '@mezite/core'
-import type { SigningKeys } from '@mezite/core/protocol'
+import type { SigningKeys } from '@mezite/core/identity'
 import type Provider from 'oidc-provider'
 import type { Configuration } from 'oidc-provider'
 import { type Call, calls } from './calls.ts'

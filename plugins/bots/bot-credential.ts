@@ -1,4 +1,4 @@
-import type { Credential } from '@mezite/core/protocol'
+import type { Credential } from '@mezite/core/identity'
 import { USER_PREFIX } from './bot-resource.ts'
 import type { StoredBots } from './bots.ts'
 import type { BotTables } from './migrations.ts'

@@ -1,5 +1,5 @@
 import { type Audit, type Log, messageOf, Problem } from '@mezite/core'
-import type { BotLogins, LockView, ProvenBot } from '@mezite/core/protocol'
+import type { BotLogins, LockView, ProvenBot } from '@mezite/core/identity'
 import { tokenTtlMs, USER_PREFIX } from './bot-resource.ts'
 import type { StoredBot, StoredBots } from './bots.ts'
 import { IssuerUnreachable } from './issuer-keys.ts'

@@ -7,7 +7,7 @@ import {
   resourceInvalid,
   Type,
 } from '@mezite/core'
-import { isLinkLocal, isLoopback, isNetwork } from '@mezite/core/protocol'
+import { isLinkLocal, isLoopback, isNetwork } from '@mezite/core/identity'
 import { keyFault } from './bot-keys.ts'
 import { ruleFault } from './claim-rules.ts'
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type Actor, defineResource, type RunningChange, type Sessions } from '@mezite/core'
-import { createNetworks, type Networks } from '@mezite/core/protocol'
+import { createNetworks, type Networks } from '@mezite/core/identity'
 import { type BotDocument, BotSpec, botNotFound, readBot, USER_PREFIX } from './bot-resource.ts'
 import type { BotRow } from './migrations.ts'
 

@@ -9,7 +9,7 @@ import {
   sessions,
   webRoutes,
 } from '@mezite/core'
-import { botLogins, locks } from '@mezite/core/protocol'
+import { botLogins, locks } from '@mezite/core/identity'
 import { botCredential } from './bot-credential.ts'
 import { createBotLogins } from './bot-logins.ts'
 import { USER_PREFIX } from './bot-resource.ts'

@@ -1,5 +1,5 @@
 import { type Clock, messageOf } from '@mezite/core'
-import { createBoundedFetch, gaveNoResponse, isLinkLocal, isLoopback } from '@mezite/core/protocol'
+import { createBoundedFetch, gaveNoResponse, isLinkLocal, isLoopback } from '@mezite/core/identity'
 import * as jose from 'jose'
 
 const DISCOVERY_TTL_MS = 10 * 60_000

@@ -1,5 +1,5 @@
 import { type Log, Problem, type Sessions, type SignInDesk } from '@mezite/core'
-import type { CommandLogins } from '@mezite/core/protocol'
+import type { CommandLogins } from '@mezite/core/identity'
 import type { LoginCodes } from './login-codes.ts'
 
 const VERIFIER = /^[A-Za-z0-9._~-]{43,128}$/

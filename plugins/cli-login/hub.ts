@@ -8,7 +8,7 @@ import {
   signInDesk,
   webRoutes,
 } from '@mezite/core'
-import { authorities, commandLogins } from '@mezite/core/protocol'
+import { authorities, commandLogins } from '@mezite/core/identity'
 import { createCommandLogins } from './command-logins.ts'
 import { codeMigrations, createLoginCodes } from './login-codes.ts'
 import { loginRoutes } from './login-routes.ts'

@@ -1,5 +1,5 @@
 import { html, type Pages, Problem, type PublicNames, type SignInDesk, type WebRoutes } from '@mezite/core'
-import type { Authorities, CommandLogins } from '@mezite/core/protocol'
+import type { Authorities, CommandLogins } from '@mezite/core/identity'
 import type { LoginCodes } from './login-codes.ts'
 import { texts } from './texts.ts'
 

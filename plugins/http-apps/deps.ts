@@ -1,13 +1,6 @@
 import type { Audit, Catalog, Clock, Log, Pages, PublicNames, Revisions, Sessions } from '@mezite/core'
-import type {
-  Access,
-  Assertion,
-  HttpHooks,
-  Load,
-  ProxyLimits,
-  RateLimit,
-  Tunnel,
-} from '@mezite/core/protocol'
+import type { Assertion } from '@mezite/core/identity'
+import type { Access, HttpHooks, Load, ProxyLimits, RateLimit, Tunnel } from '@mezite/core/protocol'
 import type { Deadlines } from './relay/deadlines.ts'
 import type { FailureLog } from './relay/failure-log.ts'
 import type { createRequestMetrics } from './relay/request-metrics.ts'

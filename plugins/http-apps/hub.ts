@@ -11,10 +11,10 @@ import {
   Type,
   verifiers,
 } from '@mezite/core'
+import { assertion } from '@mezite/core/identity'
 import {
   access,
   appKinds,
-  assertion,
   createOverload,
   createRateLimit,
   httpHooks,

@@ -1,6 +1,6 @@
 import { randomUUID, sign } from 'node:crypto'
 import { type App, type Clock, MezError, type PublicNames, type Revisions, type Subject } from '@mezite/core'
-import type { Assertion, SigningKey, SigningKeys } from '@mezite/core/protocol'
+import type { Assertion, SigningKey, SigningKeys } from '@mezite/core/identity'
 
 const LIFE_SECONDS = 120
 const REUSE_MS = 30_000

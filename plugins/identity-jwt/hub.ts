@@ -8,7 +8,7 @@ import {
   type WebRoutes,
   webRoutes,
 } from '@mezite/core'
-import { assertion, CACHED_MS, createSigningKeys, type SigningKeys } from '@mezite/core/protocol'
+import { assertion, CACHED_MS, createSigningKeys, type SigningKeys } from '@mezite/core/identity'
 import { createAssertion } from './assertion.ts'
 import { assertionKeys, identityJwtMigrations } from './migrations.ts'
 

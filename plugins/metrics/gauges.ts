@@ -1,5 +1,5 @@
 import type { Catalog, Metrics } from '@mezite/core'
-import type { HubState } from '@mezite/core/protocol'
+import type { HubState } from '@mezite/core/administration'
 
 /** What a scrape reads. */
 export interface Watched {

@@ -1,5 +1,5 @@
 import { audit, catalog, defineHubPlugin, diagnosticsRoutes, type Metrics, metrics, Type } from '@mezite/core'
-import { hubState } from '@mezite/core/protocol'
+import { hubState } from '@mezite/core/administration'
 import type { Metric, MetricObject } from 'prom-client'
 import { registerGauges } from './gauges.ts'
 

@@ -1,5 +1,5 @@
 import type { Database, Notification } from '@mezite/core'
-import type { Attention } from '@mezite/core/protocol'
+import type { Attention } from '@mezite/core/administration'
 import { sql } from 'kysely'
 
 interface Row {

@@ -10,7 +10,7 @@ import {
   Type,
   webRoutes,
 } from '@mezite/core'
-import { attention } from '@mezite/core/protocol'
+import { attention } from '@mezite/core/administration'
 import { createAttentionWatch } from './attention-watch.ts'
 import { createDelivery } from './delivery.ts'
 import { notificationMigrations } from './migrations.ts'

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import type { Clock, SecretBox } from '@mezite/core'
-import { cookiesIn } from '@mezite/core/protocol'
+import { cookiesIn } from '@mezite/core/identity'
 
 /** One sign-in under way in one tab. Stored only in the browser, encrypted, for ten minutes. */
 export interface Attempt {

@@ -1,5 +1,5 @@
 import type { Clock } from '@mezite/core'
-import { gaveNoResponse } from '@mezite/core/protocol'
+import { gaveNoResponse } from '@mezite/core/identity'
 import * as jose from 'jose'
 import * as client from 'openid-client'
 import type { Attempt } from './attempts.ts'

@@ -8,7 +8,7 @@ import {
   type Static,
   Type,
 } from '@mezite/core'
-import { isLoopback } from '@mezite/core/protocol'
+import { isLoopback } from '@mezite/core/identity'
 import { RE2JS } from 're2js'
 import { isPrivateKey, readPrivateKey } from './client-key.ts'
 

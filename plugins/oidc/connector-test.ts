@@ -1,5 +1,5 @@
 import type { PublicNames } from '@mezite/core'
-import { createBoundedFetch } from '@mezite/core/protocol'
+import { createBoundedFetch } from '@mezite/core/identity'
 import * as client from 'openid-client'
 import { asClient, isClientRefused } from './client-authentication.ts'
 import { type Connector, callbackUrl } from './connectors.ts'

@@ -15,7 +15,7 @@ import {
   users,
   webRoutes,
 } from '@mezite/core'
-import { isLoopback, locks } from '@mezite/core/protocol'
+import { isLoopback, locks } from '@mezite/core/identity'
 import * as client from 'openid-client'
 import { createAttempts } from './attempts.ts'
 import { backchannelRoute } from './backchannel-route.ts'

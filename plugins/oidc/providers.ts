@@ -1,5 +1,5 @@
 import { type Clock, Problem } from '@mezite/core'
-import { causesOf, createBoundedFetch, isLinkLocal, isLoopback } from '@mezite/core/protocol'
+import { causesOf, createBoundedFetch, isLinkLocal, isLoopback } from '@mezite/core/identity'
 import * as jose from 'jose'
 import * as client from 'openid-client'
 import { authenticationsOf, type ClientMethod } from './client-authentication.ts'

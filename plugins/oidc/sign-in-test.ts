@@ -10,7 +10,7 @@ import {
   type Users,
   type WebRoutes,
 } from '@mezite/core'
-import type { LockView } from '@mezite/core/protocol'
+import type { LockView } from '@mezite/core/identity'
 import type { Attempt } from './attempts.ts'
 import { type Claims, rolesOf, SignInRefused, userNameOf } from './claim-mapping.ts'
 import type { Connector, Connectors } from './connectors.ts'

@@ -12,7 +12,8 @@ import type {
   Users,
   WebRoutes,
 } from '@mezite/core'
-import type { Access, LockView, Tunnel } from '@mezite/core/protocol'
+import type { LockView } from '@mezite/core/identity'
+import type { Access, Tunnel } from '@mezite/core/protocol'
 import type { SignInPages } from './pages.ts'
 
 /** What the routes of this plugin need. */

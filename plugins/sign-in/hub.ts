@@ -11,7 +11,8 @@ import {
   users,
   webRoutes,
 } from '@mezite/core'
-import { access, locks, tunnel } from '@mezite/core/protocol'
+import { locks } from '@mezite/core/identity'
+import { access, tunnel } from '@mezite/core/protocol'
 import { accountRoutes } from './account-routes.ts'
 import type { Deps } from './deps.ts'
 import { loginRoutes } from './login-routes.ts'

@@ -1,5 +1,5 @@
 import { databaseProblem, Problem, SignInFailure, type SignInMethod } from '@mezite/core'
-import { causesOf } from '@mezite/core/protocol'
+import { causesOf } from '@mezite/core/identity'
 import type { Deps, Reply, Request, Web } from './deps.ts'
 import { queryField } from './query-field.ts'
 

@@ -8,10 +8,10 @@ import {
 } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import { messageOf } from '@mezite/core'
+import type { CertifiedCaller } from '@mezite/core/identity'
 import {
   type Admission,
   APP_PROTOCOL_HEADER,
-  type CertifiedCaller,
   LONGEST_TIMER_MS,
   PipeDuplex,
   PUBLIC_HOST_HEADER,

@@ -10,7 +10,8 @@ import {
   type Static,
   Type,
 } from '@mezite/core'
-import type { Access, Authorities, CertifiedHttp, Load, Tunnel } from '@mezite/core/protocol'
+import type { Authorities } from '@mezite/core/identity'
+import type { Access, CertifiedHttp, Load, Tunnel } from '@mezite/core/protocol'
 import type { OpenConnections } from './open-connections.ts'
 
 const Count = (value: number, description: string) =>

@@ -9,15 +9,8 @@ import {
   revisions,
   sessions,
 } from '@mezite/core'
-import {
-  access,
-  appKinds,
-  authorities,
-  certifiedHttp,
-  createOverload,
-  protocols,
-  tunnel,
-} from '@mezite/core/protocol'
+import { authorities } from '@mezite/core/identity'
+import { access, appKinds, certifiedHttp, createOverload, protocols, tunnel } from '@mezite/core/protocol'
 import { TcpAppsConfig } from './deps.ts'
 import { tcpAppsMigrations } from './migrations.ts'
 import { createOpenConnections } from './open-connections.ts'

@@ -9,7 +9,7 @@ import {
   type Sessions,
   type WebRoutes,
 } from '@mezite/core'
-import type { Authorities, BotLogins, BotProof, CommandLogins } from '@mezite/core/protocol'
+import type { Authorities, BotLogins, BotProof, CommandLogins } from '@mezite/core/identity'
 
 const HOUR_MS = 3_600_000
 const DEFAULT_TTL_MS = 12 * HOUR_MS

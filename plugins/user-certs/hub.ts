@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import { audit, credentials, defineHubPlugin, publicNames, sessions, webRoutes } from '@mezite/core'
-import { authorities, botLogins, commandLogins } from '@mezite/core/protocol'
+import { authorities, botLogins, commandLogins } from '@mezite/core/identity'
 import { certificateRoute } from './certificate-route.ts'
 import { readUserCertificate } from './user-certificate.ts'
 

@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto'
-import type { CertifiedCaller } from '@mezite/core/protocol'
+import type { CertifiedCaller } from '@mezite/core/identity'
 
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
 

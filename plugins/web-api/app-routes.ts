@@ -8,7 +8,7 @@ import {
   Type,
   type WebRoutes,
 } from '@mezite/core'
-import { type Administration, type HubState, pageOf } from '@mezite/core/protocol'
+import { type Administration, type HubState, pageOf } from '@mezite/core/administration'
 import { NamedPageQuery } from './named-page-query.ts'
 import { Nullable } from './nullable.ts'
 

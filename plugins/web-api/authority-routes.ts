@@ -1,5 +1,6 @@
 import { type Clock, Problem, type Sessions, Type, type WebRoutes } from '@mezite/core'
-import type { Administration, Authorities, AuthorityName } from '@mezite/core/protocol'
+import type { Administration } from '@mezite/core/administration'
+import type { Authorities, AuthorityName } from '@mezite/core/identity'
 
 type RotationStep = Parameters<Administration['authorities']['rotate']>[1]
 

@@ -9,7 +9,9 @@ import {
   users,
   webRoutes,
 } from '@mezite/core'
-import { access, administration, authorities, hubState, locks } from '@mezite/core/protocol'
+import { administration, hubState } from '@mezite/core/administration'
+import { authorities, locks } from '@mezite/core/identity'
+import { access } from '@mezite/core/protocol'
 import { appRoutes, appSchemaRoutes } from './app-routes.ts'
 import { authorityRoutes } from './authority-routes.ts'
 import { tokenRoutes } from './join-token-routes.ts'

@@ -1,5 +1,6 @@
 import { Problem, type PublicNames, Type, type WebRoutes } from '@mezite/core'
-import { type Administration, type Authorities, PageQuery, pageOf } from '@mezite/core/protocol'
+import { type Administration, PageQuery, pageOf } from '@mezite/core/administration'
+import type { Authorities } from '@mezite/core/identity'
 import { Nullable } from './nullable.ts'
 
 const DEFAULT_TTL_SECONDS = 3_600

@@ -8,7 +8,9 @@ import {
   Type,
   type WebRoutes,
 } from '@mezite/core'
-import type { Access, HubState, LockView } from '@mezite/core/protocol'
+import type { HubState } from '@mezite/core/administration'
+import type { LockView } from '@mezite/core/identity'
+import type { Access } from '@mezite/core/protocol'
 import { Nullable } from './nullable.ts'
 
 const user = { config: { access: 'user' } } as const

@@ -1,5 +1,5 @@
 import { Type } from '@mezite/core'
-import { PageQuery } from '@mezite/core/protocol'
+import { PageQuery } from '@mezite/core/administration'
 
 /** The query of a list whose keys are names. */
 export const NamedPageQuery = Type.Object(

@@ -7,7 +7,7 @@ import {
   Type,
   type WebRoutes,
 } from '@mezite/core'
-import { PageQuery, pageOf } from '@mezite/core/protocol'
+import { PageQuery, pageOf } from '@mezite/core/administration'
 import { Nullable } from './nullable.ts'
 
 type Activity = ReturnType<Awaited<ReturnType<Sessions['activityOf']>>>

@@ -9,7 +9,7 @@ import {
   type Users,
   type WebRoutes,
 } from '@mezite/core'
-import { type Administration, type Grants, pageOf } from '@mezite/core/protocol'
+import { type Administration, type Grants, pageOf } from '@mezite/core/administration'
 import { NamedPageQuery } from './named-page-query.ts'
 import { Nullable } from './nullable.ts'
 

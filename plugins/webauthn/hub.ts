@@ -15,7 +15,8 @@ import {
   users,
   webRoutes,
 } from '@mezite/core'
-import { confirmations, createRateLimit } from '@mezite/core/protocol'
+import { confirmations } from '@mezite/core/identity'
+import { createRateLimit } from '@mezite/core/protocol'
 import { accountRoutes } from './account-routes.ts'
 import { adminRoutes } from './admin-routes.ts'
 import { createAssets } from './assets.ts'

@@ -1,7 +1,7 @@
 /** Checked by tsc alone: what must not compile is marked, and tsc fails when it does compile. */
 
 import { catalog, defineAgentPlugin, defineHubPlugin, serviceRef, slotRef, Type } from '@mezite/core'
-import { assertion } from '@mezite/core/protocol'
+import { assertion } from '@mezite/core/identity'
 
 const service = serviceRef<number>('types-service')
 const slot = slotRef<string>('types-slot')

@@ -1,4 +1,5 @@
 import t from 'tap'
+import * as identity from '../../core/identity.ts'
 import * as hub from '../../core/index.ts'
 import { catalog, defineAgentPlugin, defineHubPlugin, sessionLimits, webRoutes } from '../../core/index.ts'
 import * as protocol from '../../core/protocol.ts'
@@ -92,7 +93,7 @@ t.test('names that the hub or the agent does not have are refused when they are 
     [hub.webRoutes, { name: 'x', prefix: '/web/x' }, /`routes` must be a function/],
     [hub.signInMethods, null, /`choices` must be a function/],
     [hub.migrations, { owner: 'x' }, /`migrations` cannot be undefined/],
-    [protocol.assertion, { sing: write }, /`sign` must be a function/],
+    [identity.assertion, { sing: write }, /`sign` must be a function/],
     [hub.sessionLimits, { ttlMs: write }, /`idleMs` must be a function/],
     [protocol.protocols, { name: 'x', takes: 'app-hosts', drain: write }, /`request` must be a function/],
   ]

@@ -1,4 +1,4 @@
-import type { Credential } from '@mezite/core/protocol'
+import type { Credential } from '@mezite/core/identity'
 import { APP_COOKIE } from '../request/cookies.ts'
 
 const TOKEN = /^[A-Za-z0-9_-]{20,128}$/

@@ -21,15 +21,8 @@ import {
   sessions,
   verifiers,
 } from '@mezite/core'
-import {
-  type Access,
-  access,
-  appKinds,
-  type ConnectionInfo,
-  type ProposedApp,
-  protocols,
-  tunnel,
-} from '@mezite/core/protocol'
+import type { ProposedApp } from '@mezite/core/administration'
+import { type Access, access, appKinds, type ConnectionInfo, protocols, tunnel } from '@mezite/core/protocol'
 import type { Visitor } from '@mezite/core/testing'
 import t from 'tap'
 import { anyTables } from '../../any-tables.ts'

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { appSources, defineAgentPlugin } from '@mezite/core'
-import type { ProposedApp } from '@mezite/core/protocol'
+import type { ProposedApp } from '@mezite/core/administration'
 import {
   conformDashboardParts,
   conformMigrations,

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createSigningKeys } from '@mezite/core/protocol'
+import { createSigningKeys } from '@mezite/core/identity'
 import { fakeClock, memoryLog, testActor, testSecretBox } from '@mezite/core/testing'
 import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose'
 import t from 'tap'

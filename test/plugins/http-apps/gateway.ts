@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, createServer, type TLSSocket } from 'node:tls'
 import type { App, AuditInput, PublicNames, Session, Subject } from '@mezite/core'
+import type { Credential } from '@mezite/core/identity'
 import {
   type AppHostProtocol,
-  type Credential,
   createOverload,
   createRateLimit,
   type EndReason,

@@ -6,7 +6,7 @@ import { createServer as createHttpsServer } from 'node:https'
 import { type AddressInfo, connect as connectTcp, createServer as createTcpServer } from 'node:net'
 import { duplexPair } from 'node:stream'
 import * as grpc from '@grpc/grpc-js'
-import type { HttpVersion } from '@mezite/core/protocol'
+import type { App } from '@mezite/core'
 import t, { type Test } from 'tap'
 import { relayHttp2 } from '../../../oclif-cli/msh/http2-relay.ts'
 import { until } from '../../until.ts'
@@ -428,7 +428,7 @@ t.test('an app over TLS gets the version that its document names, or that TLS ne
   const tls = { verify: false, serverName: null, ca: null }
   const gateway = await openGateway(appAt(1, { uri: both, tls, agents: ['node-1'] }))
   t.teardown(() => gateway.close())
-  const get = async (uri: string, httpVersion: HttpVersion) => {
+  const get = async (uri: string, httpVersion: App['httpVersion']) => {
     const app = appAt(1, { uri, httpVersion, tls, agents: ['node-1'] })
     gateway.apps.set(app.publicAddr, app)
     const response = await raw(gateway, ask('GET /'))

@@ -1,8 +1,10 @@
 /** Two hubs on one PostgreSQL database keep one set of keys, over weeks by the clock. */
 import { randomBytes } from 'node:crypto'
-import { createSigningKeys, type SigningKeyRow } from '@mezite/core/protocol'
+import { createSigningKeys } from '@mezite/core/identity'
+
 import { fakeClock, testActor, testSecretBox } from '@mezite/core/testing'
 import t from 'tap'
+import type { SigningKeyRow } from '../../../core/api/signing-keys.ts'
 import { verifyAssertion } from '../../../examples/verify-assertion/node/verify-assertion.ts'
 import { createAssertion } from '../../../plugins/identity-jwt/assertion.ts'
 import { assertionKeys, identityJwtMigrations } from '../../../plugins/identity-jwt/migrations.ts'

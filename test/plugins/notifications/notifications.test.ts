@@ -9,7 +9,7 @@ import {
   revisions,
   type Transaction,
 } from '@mezite/core'
-import type { Attention } from '@mezite/core/protocol'
+import type { Attention } from '@mezite/core/administration'
 import { createTestHub, memoryLog, testActor } from '@mezite/core/testing'
 import { sql } from 'kysely'
 import t from 'tap'

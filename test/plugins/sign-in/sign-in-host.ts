@@ -329,7 +329,7 @@ export async function startSignInHost(
     rate,
     rolesBy,
     methods,
-    assertion: provided.assertion as import('@mezite/core/protocol').Assertion,
+    assertion: provided.assertion as import('@mezite/core/identity').Assertion,
     publicNames,
     launch: (host: string, path = '/', nonce = sha) =>
       `${names.origin}/web/launch?${new URLSearchParams({ host, path, nonce })}`,

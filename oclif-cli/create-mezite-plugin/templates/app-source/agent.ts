@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { appSources, defineAgentPlugin, messageOf, Type } from '@mezite/core'
-import type { ProposedApp } from '@mezite/core/protocol'
+import type { ProposedApp } from '@mezite/core/administration'
 
 /**
  * Proposes the applications of a JSON file, `[{ "name": …, "uri": …, "labels": … }]`, and reads it again at an interval. A hub

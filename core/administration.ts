@@ -1,0 +1,15 @@
+/**
+ * For plugins that administer a hub or show its state, in addition to `@mezite/core`: what changes apps, users and
+ * authorities, what needs attention, why the gate decides, and pages of lists. Unstable until 1.0: names and signatures may
+ * change in any release.
+ *
+ * @beta
+ */
+export { type Administration, administration } from './api/administration.ts'
+export type { AppsProposed, ProposedApp } from './api/app-sources.ts'
+export { type Attention, attention } from './api/attention.ts'
+export type { Collection } from './api/collection.ts'
+export { type Explanations, explanations } from './api/explanations.ts'
+export type { Grants } from './api/grants.ts'
+export { type HubState, hubState } from './api/hub-state.ts'
+export { PageQuery, pageOf } from './api/paging.ts'

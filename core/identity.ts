@@ -1,0 +1,34 @@
+/**
+ * For sign-in methods, policies, and plugins that issue credentials or certificates, in addition to `@mezite/core`: logins of
+ * bots and of command lines, certificate authorities, signing keys, locks, networks, and fetches from identity providers.
+ * Unstable until 1.0: names and signatures may change in any release.
+ *
+ * @beta
+ */
+export { type LockView, locks } from './api/access.ts'
+export { type Assertion, assertion } from './api/assertion.ts'
+export {
+  type BotLogins,
+  type BotProof,
+  botLogins,
+  type ProvenBot,
+} from './api/bot-logins.ts'
+export { createBoundedFetch, gaveNoResponse, isLinkLocal, isLoopback } from './api/bounded-fetch.ts'
+export { type Authorities, type AuthorityName, authorities } from './api/certificate-authorities.ts'
+export { type CommandLogins, commandLogins } from './api/command-logins.ts'
+export { type Confirmations, confirmations } from './api/confirmations.ts'
+export type {
+  CertifiedCaller,
+  Credential,
+  CredentialRefusal,
+  CredentialRequest,
+} from './api/credentials.ts'
+export {
+  CACHED_MS,
+  createSigningKeys,
+  type SigningKey,
+  type SigningKeys,
+} from './api/signing-keys.ts'
+export { causesOf } from './kernel/error.ts'
+export { cookiesIn } from './wire/cookie.ts'
+export { createNetworks, isNetwork, type Networks } from './wire/networks.ts'
