@@ -158,11 +158,15 @@ export function createListener(options: ListenerOptions): Listener {
     if (!isProxy && !enter(peer)) return void drop(socket, 'address_limit')
     const key = endsOf(socket)
     const deadline = setTimeout(() => drop(socket, 'handshake_timeout'), limits.handshakeMs)
+    let over = false
     const handshake: Handshake = {
       info: { clientIp: peer, clientPort: socket.remotePort ?? 0, trustedProxy: false, serverName: null },
       done() {
         clearTimeout(deadline)
-        if (!byEnds.delete(key)) return
+        if (over) return
+        over = true
+        // A client may return from the same port before its last connection has reported its end.
+        if (byEnds.get(key) === handshake) byEnds.delete(key)
         table.delete(handshake)
         lease?.secured()
       },

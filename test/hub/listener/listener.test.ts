@@ -3,6 +3,7 @@ import { connect as connectTcp, type Socket } from 'node:net'
 import { connect, type TLSSocket } from 'node:tls'
 import type { AppHostProtocol, ConnectionInfo } from '@mezite/core/protocol'
 import t from 'tap'
+import { freePort } from '../../../core/testing/index.ts'
 import { startStopwatch } from '../../stopwatch.ts'
 import { until } from '../../until.ts'
 import { appHosts, startWeb } from '../api-server/start-web.ts'
@@ -52,6 +53,25 @@ t.test('the public port serves TLS', async (t) => {
     t.equal(first[0], 22, 'a ServerHello comes back')
     raw.destroy()
   })
+
+  await t.test(
+    'a client that returns at once from the port of a connection that it reset is served',
+    async (t) => {
+      const localPort = await freePort()
+      const open = () => {
+        const raw = connectTcp({ port: hub.port, host: '127.0.0.1', localPort })
+        return { raw, tls: connect({ socket: raw, ca: hub.ca, servername: 'hub.mezite.localhost' }) }
+      }
+      const first = open()
+      await once(first.tls, 'secureConnect')
+      first.raw.resetAndDestroy()
+      const second = open()
+      second.tls.write(GET)
+      const [answer] = await once(second.tls, 'data', { signal: AbortSignal.timeout(60_000) })
+      t.match(String(answer), /^HTTP\/1\.1 404 /)
+      second.tls.destroy()
+    },
+  )
 
   await t.test('a Mezite protocol gets the raw socket with the whole ClientHello', async (t) => {
     const ALPNProtocols = ['mezite-tunnel/1', 'mezite-to/hub-2']
