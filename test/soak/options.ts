@@ -5,6 +5,8 @@ export interface SoakOptions {
   readonly minutes: number
   /** Whether `minutes` was asked for: some lines have a length of their own. */
   readonly minutesGiven: boolean
+  /** Requests a minute of the large installation. */
+  readonly requests: number
   /** Lines to run, in the order of the list. */
   readonly only: readonly string[]
   /** Where the results go as JSON. */
@@ -18,6 +20,7 @@ export function parseOptions(argv: readonly string[], lines: readonly string[]):
     args: [...argv],
     options: {
       minutes: { type: 'string' },
+      requests: { type: 'string', default: '100000' },
       only: { type: 'string', multiple: true, default: [] },
       all: { type: 'boolean', default: false },
       json: { type: 'string' },
@@ -27,12 +30,16 @@ export function parseOptions(argv: readonly string[], lines: readonly string[]):
   if (values.help) return null
   const minutes = Number(values.minutes ?? 10)
   if (!(minutes >= 1 && minutes <= 24 * 60)) throw new Error('--minutes takes a number from 1 to 1440')
+  const requests = Number(values.requests)
+  if (!(Number.isInteger(requests) && requests >= 1_000 && requests <= 10_000_000))
+    throw new Error('--requests takes a whole number from 1000 to 10000000')
   const unknown = values.only.find((name) => !lines.includes(name))
   if (unknown !== undefined) throw new Error(`no line is called ${unknown}; there are ${lines.join(', ')}`)
   const chosen = values.only.length > 0 ? values.only : lines.slice(0, 1)
   return {
     minutes,
     minutesGiven: values.minutes !== undefined,
+    requests,
     only: values.all ? lines : chosen,
     json: values.json ?? null,
     progress: (text) => void process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`),
@@ -44,11 +51,12 @@ export function helpText(lines: readonly { readonly name: string; readonly summa
   const width = Math.max(...lines.map(({ name }) => name.length))
   return `Runs the real programs under load while parts of them fail, and says what grew.
 
-  npm run soak -- [--minutes N] [--only LINE]... [--all] [--json FILE]
+  npm run soak -- [--minutes N] [--only LINE]... [--all] [--requests N] [--json FILE]
 
   --minutes N   length of the mixed traffic (default 10)
   --only LINE   run this line; may be repeated (default: ${lines[0]?.name})
   --all         run every line
+  --requests N  requests a minute of the line large-installation (default 100000)
   --json FILE   also write the results there
 
 Lines:

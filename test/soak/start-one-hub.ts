@@ -32,7 +32,8 @@ export interface OneHub {
   /** Names in a ClientHello for this app. */
   readonly appHost: string
   readonly liveUrl: string
-  /** Of the app itself. */
+  /** The app itself. */
+  readonly live: Program
   readonly livePort: number
   /** MB that a program cannot do without: heap and buffers after a collection. */
   heldMb(program: Program): Promise<number>
@@ -111,6 +112,7 @@ export async function startOneHub(
     probes: env,
     watch,
     liveUrl,
+    live,
     livePort,
     appHost: hostname,
     async signIn(name) {

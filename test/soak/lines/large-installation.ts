@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import pg from 'pg'
 import { APP_COOKIE } from '../../../plugins/http-apps/request/cookies.ts'
 import { Children, nextMessage } from '../../bench/children.ts'
-import { cpuMicrosecondsOfEach, residentKb } from '../../bench/processes.ts'
+import { cpuMicrosecondsOfEach, residentKb, watchMachine } from '../../bench/processes.ts'
 import { register } from '../../e2e/resources.ts'
 import { joinToken } from '../../e2e/start-agent.ts'
 import { until } from '../../until.ts'
@@ -13,8 +13,7 @@ import type { ManyAgentsJob } from '../programs/many-agents.ts'
 import type { ManyPeopleCount, ManyPeopleJob } from '../programs/many-people.ts'
 import { type OneHub, startOneHub, unlimited } from '../start-one-hub.ts'
 
-/** A tenth of the installation of the documentation's page about sizing. */
-const REQUESTS_A_MINUTE = 100_000
+/** A tenth of the installation of the documentation's page about sizing, as are the requests by default. */
 const PEOPLE = 10_000
 const APPS = 1_000
 const AGENTS = 500
@@ -66,19 +65,19 @@ export const largeInstallation = {
     const started = nextMessage(browsers)
     browsers.send({
       ...{ port: Number(new URL(one.liveUrl).port), ca, people },
-      perSecond: REQUESTS_A_MINUTE / 60,
+      perSecond: options.requests / 60,
     } satisfies ManyPeopleJob)
     await started
 
     const over = performance.now() + WARM_UP_MS + options.minutes * 60_000
     const signIns = { took: [] as number[], failed: 0 }
     const signingIn = signInAgainAndAgain(one, signIns, () => performance.now() > over || signal.aborted)
-    const pids = [hub.program.pid, agents, await postgresPid(database)]
+    const pids = [hub.program.pid, agents, await postgresPid(database), browsers.pid ?? 0, one.live.pid]
     const sizes = await trailBytes(database)
     // Connections, compiled code and contexts of the trail are of the beginning.
     await pause(WARM_UP_MS)
     await counted()
-    const [before, from] = [cpuMicrosecondsOfEach(pids), performance.now()]
+    const [before, from, machine] = [cpuMicrosecondsOfEach(pids), performance.now(), watchMachine()]
     const counts: ManyPeopleCount[] = []
     const heap: Sample[] = []
     while (performance.now() < over && !signal.aborted) {
@@ -87,18 +86,19 @@ export const largeInstallation = {
       counts.push(count)
       heap.push({ atMs: performance.now(), value: await one.heldMb(hub.program) })
       options.progress(
-        `  ${Math.round((count.ok * 60) / count.seconds)} requests a minute, p99 ${Math.round(count.p99Ms)} ms, failed ${JSON.stringify(count.failed)}`,
+        `  ${Math.round((count.ok * 60) / count.seconds)} requests a minute, p99 ${Math.round(count.p99Ms)} ms (${Math.round(count.connectionP99Ms)} ms until there was a connection), ${count.connections} connections opened, ${count.waiting} wait, failed ${JSON.stringify(count.failed)}`,
       )
     }
     const [after, ms] = [cpuMicrosecondsOfEach(pids), performance.now() - from]
+    const { idle, strangers } = machine()
     const { queued } = await trailQueue(one)
     await signingIn
-    const ok = counts.reduce((sum, each) => sum + each.ok, 0)
-    const failed = counts.flatMap((each) => Object.values(each.failed)).reduce((sum, each) => sum + each, 0)
+    const ok = sum(counts.map((each) => each.ok))
+    const failed = sum(counts.flatMap((each) => Object.values(each.failed)))
     const grown = (await trailBytes(database)) - sizes
     const figure = (what: string, value: number, unit: string, limit: SoakFigure['limit'] = null) =>
       ({ what, value, unit, limit }) satisfies SoakFigure
-    const cpu = (what: string, at: number) => {
+    const cpu = (what: string, at: number): SoakFigure[] => {
       const us = (after[at] ?? 0) - (before[at] ?? 0)
       return [
         figure(`processor time of ${what}`, us / ok, 'us a request'),
@@ -109,16 +109,27 @@ export const largeInstallation = {
     return {
       growths: [growthOf('hub: heap after collection', 'MB', heap, { absolute: 8, share: 0.1 })],
       figures: [
-        figure('requests a minute', rate, '', { kind: 'least', value: REQUESTS_A_MINUTE * 0.97 }),
+        figure('requests a minute', rate, '', { kind: 'least', value: options.requests * 0.97 }),
         figure('requests that failed', failed, '', { kind: 'most', value: 0 }),
         figure('p50, median of the looks', percentile(pick(counts, 'p50Ms'), 0.5), 'ms'),
         figure('p99, median of the looks', percentile(pick(counts, 'p99Ms'), 0.5), 'ms'),
+        figure(
+          'until there was a connection, p99, median',
+          percentile(pick(counts, 'connectionP99Ms'), 0.5),
+          'ms',
+        ),
+        figure('connections of browsers that were opened', sum(counts.map((each) => each.connections)), ''),
         figure('sign-ins by the pages meanwhile', signIns.took.length, ''),
         figure('sign-ins that failed', signIns.failed, '', { kind: 'most', value: 0 }),
         figure('a sign-in by the pages, p50', percentile(signIns.took, 0.5), 'ms'),
         ...cpu('the hub', 0),
         ...cpu(`${AGENTS} agents in one process`, 1),
         ...cpu('PostgreSQL', 2),
+        ...cpu('the browsers', 3),
+        ...cpu('the application', 4),
+        figure('of the machine, idle', idle * 100, '%'),
+        // With more than a few percent the rate says nothing about the hub.
+        figure('of the machine, used by others', strangers * 100, '%'),
         figure('resident memory of the hub', residentKb(hub.program.pid) / 1_000, 'MB'),
         figure('the trail on disk with its indexes', grown / ok, 'bytes a request'),
         figure('events that wait for the trail at the end', queued, ''),
@@ -127,8 +138,10 @@ export const largeInstallation = {
   },
 }
 
-const pick = (counts: readonly ManyPeopleCount[], key: 'p50Ms' | 'p99Ms'): number[] =>
+const pick = (counts: readonly ManyPeopleCount[], key: 'p50Ms' | 'p99Ms' | 'connectionP99Ms'): number[] =>
   counts.map((each) => each[key])
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
 
 async function crowd(count: number, signal: AbortSignal, act: (at: number) => Promise<unknown>) {
   let next = 0
