@@ -5,6 +5,8 @@ export interface BenchOptions {
   readonly rounds: number
   /** How long each target is measured in each round. */
   readonly seconds: number
+  /** Audit events of the rows `searches` and `pruning`. */
+  readonly events: number
   /** Rows to run; all when empty. */
   readonly only: readonly string[]
   /** Where the figures go as JSON. */
@@ -23,6 +25,7 @@ export function parseOptions(argv: readonly string[], rows: readonly string[]): 
     options: {
       rounds: { type: 'string', default: '5' },
       seconds: { type: 'string', default: '2' },
+      events: { type: 'string', default: '1000000' },
       only: { type: 'string', multiple: true, default: [] },
       json: { type: 'string' },
       profile: { type: 'string' },
@@ -35,10 +38,20 @@ export function parseOptions(argv: readonly string[], rows: readonly string[]): 
   const seconds = Number(values.seconds)
   if (!Number.isInteger(rounds) || rounds < 3) throw new Error('--rounds takes a whole number of at least 3')
   if (!(seconds > 0 && seconds <= 600)) throw new Error('--seconds takes a number above 0, at most 600')
+  const events = Number(values.events)
+  if (!(Number.isInteger(events) && events >= 100_000 && events <= 1_000_000_000))
+    throw new Error('--events takes a whole number from 100000 to 1000000000')
   const unknown = values.only.find((name) => !rows.includes(name))
   if (unknown !== undefined) throw new Error(`no row is called ${unknown}; there are ${rows.join(', ')}`)
   return {
-    ...{ rounds, seconds, only: values.only, json: values.json ?? null, profile: values.profile ?? null },
+    ...{
+      rounds,
+      seconds,
+      events,
+      only: values.only,
+      json: values.json ?? null,
+      profile: values.profile ?? null,
+    },
     against: values.against ?? null,
     progress: (text) => void process.stderr.write(`${text}\n`),
   }
@@ -55,6 +68,7 @@ export function helpText(rows: readonly { readonly name: string; readonly summar
   --rounds N     valid rounds, at least 3 (default 5). One more comes first and is dropped, and so are rounds in
                  which other programs ran, or a fixed piece of work took a tenth longer than usual
   --seconds S    how long each target is measured in each round (default 2)
+  --events N     audit events that the rows searches and pruning fill a trail with (default 1000000)
   --against COMMIT
                  measure hub and agent of this commit in the same rounds (rows requests, browser-requests, http2,
                  download, upload); it runs with the installed packages

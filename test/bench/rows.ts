@@ -11,8 +11,10 @@ import { msh } from './rows/msh.ts'
 import { page } from './rows/page.ts'
 import { peers } from './rows/peers.ts'
 import { processes } from './rows/processes.ts'
+import { pruning } from './rows/pruning.ts'
 import { requests } from './rows/requests.ts'
 import { revocation } from './rows/revocation.ts'
+import { searches } from './rows/searches.ts'
 import { signIns } from './rows/sign-ins.ts'
 import { starts } from './rows/starts.ts'
 import { tokens } from './rows/tokens.ts'
@@ -48,6 +50,8 @@ export const rows: readonly Row[] = [
   deciding,
   transforming,
   signIns,
+  searches,
+  pruning,
   starts,
   dashboard,
   page,

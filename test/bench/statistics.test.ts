@@ -53,7 +53,7 @@ async function twoInRounds(strangers: (round: number) => boolean, workMs: () => 
   const [one, other] = [target('one'), target('other')]
   const notes: string[] = []
   const options = {
-    ...{ rounds: 3, seconds: 1, only: [], json: null, profile: null, against: null },
+    ...{ rounds: 3, seconds: 1, events: 0, only: [], json: null, profile: null, against: null },
     progress: () => {},
   }
   const of = inRounds(

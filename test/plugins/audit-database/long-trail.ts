@@ -1,57 +1,73 @@
 import type { Database } from '@mezite/core'
 import { sql } from 'kysely'
+import type { Condition } from '../../../plugins/audit-database/event-filter.ts'
 
 export const HOUR_MS = 3_600_000
 
+/** Events whose times are equally far apart. */
+export interface Stretch {
+  readonly events: number
+  /** Requests of a context, among those of others. */
+  readonly ofContext: number
+  /** Milliseconds since 1970. */
+  readonly beginning: number
+  readonly hours: number
+  /** The number before the first of the events and contexts, as a day of partitions begins; 0 without them. */
+  readonly before: number
+  /** The share of the contexts, from the beginning on, that have people, apps and agents who are not in the others. */
+  readonly former: number
+}
+
 /** A trail of five days: each context has 40 requests among those of others, and every twentieth event is no request. */
 export const TRAIL = {
-  events: 20_000,
-  ofContext: 40,
+  ...{ events: 20_000, ofContext: 40, before: 0, former: 1 / 5 },
   beginning: Date.UTC(2026, 0, 1),
   hours: 120,
-} as const
+} as const satisfies Stretch
 
 const uuid = (text: string) => text.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 export const requestIdOf = (seq: number): string => uuid(seq.toString(16).padStart(32, '7'))
 export const sessionOf = (context: number): string => `session-${context}`
 
 /** Fills the tables as hubs do, but without a chain. */
-export async function fillTrail(db: Database): Promise<void> {
-  const { events, ofContext, beginning, hours } = TRAIL
+export async function fillTrail(db: Database, stretch: Stretch = TRAIL): Promise<void> {
+  const { events, ofContext, beginning, hours, before, former } = stretch
   const contexts = events / ofContext
-  const old = contexts / 5
+  const old = Math.floor(contexts * former)
+  const offset = sql`${before}::bigint`
   const time = sql`to_timestamp(${beginning / 1_000}::float8 + i * ${(hours * 3_600) / events}::float8)`
-  const id = (prefix: string) => sql`lpad(to_hex(i), 32, ${prefix})::uuid`
+  const id = (prefix: string) => sql`lpad(to_hex(${offset} + i), 32, ${prefix})::uuid`
+  const session = (k: Condition) => sql`'session-' || (${offset} + ${k})`
   await sql`INSERT INTO audit_database_contexts (id, template, hub, user_name, app, session_id, client_ip, reason)
     OVERRIDING SYSTEM VALUE
-    SELECT k, concat('{"id":"', E'\t', '","type":"app.request","time":"', E'\t', '","user":"', u, '","client_ip":"', ip,
-      '","session_id":"session-', k, '","request_id":"', E'\t', '","success":true,"reason":', coalesce('"' || r || '"', 'null'),
+    SELECT ${offset} + k, concat('{"id":"', E'\t', '","type":"app.request","time":"', E'\t', '","user":"', u, '","client_ip":"', ip,
+      '","session_id":"', s, '","request_id":"', E'\t', '","success":true,"reason":', coalesce('"' || r || '"', 'null'),
       ',"app":"', a, '","agent":', E'\t', ',"method":"', E'\t', '","path":"', E'\t', '","status":', E'\t',
       ',"bytes_in":', E'\t', ',"bytes_out":', E'\t', ',"duration_ms":', E'\t', ',"upgrade":null}'),
-      'h', u, a, 'session-' || k, ip, r
-    FROM (SELECT k,
+      'h', u, a, s, ip, r
+    FROM (SELECT k, ${session(sql`k`)} AS s,
         CASE WHEN k < ${old} AND k % 3 = 0 THEN 'former' ELSE 'user-' || k % 10 END AS u,
         CASE WHEN k < ${old} AND k % 2 = 0 THEN 'retired' WHEN k % 250 = 99 THEN 'rare' ELSE 'app-' || k % 5 END AS a,
         CASE WHEN k % 4 = 0 THEN '203.0.113.1' ELSE '198.51.100.' || k % 200 END AS ip,
         CASE WHEN k % 50 = 1 THEN 'connection_refused' END AS r
       FROM generate_series(0, ${contexts}) AS k) AS context`.execute(db)
   await sql`INSERT INTO audit_database_requests (seq, n, time, id, request_id, context, hash, parts)
-    SELECT i, i, ${time}, ${id('1')}, ${id('7')}, k, decode(md5(i::text), 'hex'),
+    SELECT ${offset} + i, ${offset} + i, ${time}, ${id('1')}, ${id('7')}, ${offset} + k, decode(md5(i::text), 'hex'),
       concat('"', CASE WHEN k < ${old} AND i % 2 = 0 THEN 'db-old' ELSE 'db-' || i % 3 END, '"', E'\t', 'GET', E'\t', '/', i,
         E'\t', '200', E'\t', '0', E'\t', '9', E'\t', '3')
     FROM (SELECT i, greatest(0, i / ${ofContext}::integer - i * 7 % 23) AS k
       FROM generate_series(1, ${events}) AS i WHERE i % 20 > 0) AS request`.execute(db)
   await sql`INSERT INTO audit_database_texts (seq, n, hub, id, time, type, user_name, app, event, hash)
     OVERRIDING SYSTEM VALUE
-    SELECT i, i, 'h', ${id('1')}, ${time}, type, user_name, app, json_build_object('type', type, 'user', user_name,
-      'client_ip', '198.51.100.' || i % 200, 'session_id', 'session-' || i / 800, 'request_id', ${id('7')},
+    SELECT ${offset} + i, ${offset} + i, 'h', ${id('1')}, ${time}, type, user_name, app, json_build_object('type', type, 'user', user_name,
+      'client_ip', '198.51.100.' || i % 200, 'session_id', ${session(sql`i / 800`)}, 'request_id', ${id('7')},
       'reason', reason, 'app', app, 'agent', agent), md5(i::text)
     FROM (SELECT i, 'user-' || i / 20 % 10 AS user_name,
         CASE WHEN i % 2000 = 60 THEN 'role.updated' WHEN i % 60 = 0 THEN 'access.denied' ELSE 'user.login' END AS type,
         CASE WHEN i % 60 = 0 THEN 'label_mismatch' END AS reason,
         CASE WHEN i % 60 = 0 THEN 'app-1' END AS app, CASE WHEN i % 80 = 0 THEN 'db-1' END AS agent
       FROM generate_series(20, ${events}, 20) AS i) AS other`.execute(db)
-  await sql`SELECT setval('audit_database_events_seq_seq', ${events}),
-    setval(pg_get_serial_sequence('audit_database_contexts', 'id'), ${contexts})`.execute(db)
+  await sql`SELECT setval('audit_database_events_seq_seq', ${before + events}),
+    setval('audit_database_contexts_id_seq', ${before + contexts})`.execute(db)
   await sql`ANALYZE`.execute(db)
 }
