@@ -5,7 +5,7 @@ export interface SoakOptions {
   readonly minutes: number
   /** Whether `minutes` was asked for: some lines have a length of their own. */
   readonly minutesGiven: boolean
-  /** Requests a minute of the large installation. */
+  /** Requests a minute of the large installation, and with them its size. */
   readonly requests: number
   /** Lines to run, in the order of the list. */
   readonly only: readonly string[]
@@ -56,7 +56,8 @@ export function helpText(lines: readonly { readonly name: string; readonly summa
   --minutes N   length of the mixed traffic (default 10)
   --only LINE   run this line; may be repeated (default: ${lines[0]?.name})
   --all         run every line
-  --requests N  requests a minute of the line large-installation (default 100000)
+  --requests N  requests a minute of the line large-installation, and with them its people, apps and
+                agents (default 100000: 10,000 people, 1,000 apps, 500 agents)
   --json FILE   also write the results there
 
 Lines:

@@ -13,10 +13,13 @@ import type { ManyAgentsJob } from '../programs/many-agents.ts'
 import type { ManyPeopleCount, ManyPeopleJob } from '../programs/many-people.ts'
 import { type OneHub, startOneHub, unlimited } from '../start-one-hub.ts'
 
-/** A tenth of the installation of the documentation's page about sizing, as are the requests by default. */
-const PEOPLE = 10_000
-const APPS = 1_000
-const AGENTS = 500
+/** In the proportions of the installation of the documentation's page about sizing; a person asks every six seconds. */
+const sizeOf = (requestsAMinute: number) => ({
+  people: Math.ceil(requestsAMinute / 10),
+  apps: Math.ceil(requestsAMinute / 100),
+  agents: Math.ceil(requestsAMinute / 200),
+})
+type Size = ReturnType<typeof sizeOf>
 /** Joins and registrations at the same time. */
 const AT_ONCE = 8
 const LOOK_MS = 20_000
@@ -33,9 +36,10 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 export const largeInstallation = {
   name: 'large-installation',
   summary:
-    'a tenth of 1,000,000 requests a minute, 100,000 people, 10,000 apps and 5,000 agents at one hub, for --minutes',
+    '--requests a minute of a tenth as many people, with apps and agents in proportion, at one hub, for --minutes',
   async run(run: SoakRun): Promise<Outcome> {
     const { options, teardown, signal } = run
+    const size = sizeOf(options.requests)
     const one = await startOneHub(run, {}, { env: unlimited })
     const { hub, site } = one
     const database = new pg.Client(site.databaseUrl)
@@ -46,15 +50,15 @@ export const largeInstallation = {
     const children = new Children()
     teardown(() => children.stop())
 
-    options.progress(`  ${AGENTS} agents join`)
-    const agents = await joinAgents(run, one, children)
-    options.progress(`  ${APPS} apps`)
-    await crowd(APPS, signal, (at) =>
-      register(hub.api, `app-${at}`, one.livePort, { agents: [`many-${at % AGENTS}`] }),
+    options.progress(`  ${size.agents} agents join`)
+    const agents = await joinAgents(run, one, children, size.agents)
+    options.progress(`  ${size.apps} apps`)
+    await crowd(size.apps, signal, (at) =>
+      register(hub.api, `app-${at}`, one.livePort, { agents: [`many-${at % size.agents}`] }),
     )
-    options.progress(`  ${PEOPLE} people`)
+    options.progress(`  ${size.people} people`)
     const { ca = '' } = await one.signIn('first')
-    const people = await admitPeople(one, database)
+    const people = await admitPeople(one, database, size)
 
     const { child: browsers } = await children.program(new URL('../programs/many-people.ts', import.meta.url))
     const counted = async (): Promise<ManyPeopleCount> => {
@@ -123,7 +127,7 @@ export const largeInstallation = {
         figure('sign-ins that failed', signIns.failed, '', { kind: 'most', value: 0 }),
         figure('a sign-in by the pages, p50', percentile(signIns.took, 0.5), 'ms'),
         ...cpu('the hub', 0),
-        ...cpu(`${AGENTS} agents in one process`, 1),
+        ...cpu(`${size.agents} agents in one process`, 1),
         ...cpu('PostgreSQL', 2),
         ...cpu('the browsers', 3),
         ...cpu('the application', 4),
@@ -155,10 +159,15 @@ async function crowd(count: number, signal: AbortSignal, act: (at: number) => Pr
 }
 
 /** The process of all agents. */
-async function joinAgents({ dir, signal }: SoakRun, { hub }: OneHub, children: Children): Promise<number> {
+async function joinAgents(
+  { dir, signal }: SoakRun,
+  { hub }: OneHub,
+  children: Children,
+  count: number,
+): Promise<number> {
   const joins: { hostname: string; token: string }[] = []
   let pin = ''
-  await crowd(AGENTS, signal, async (at) => {
+  await crowd(count, signal, async (at) => {
     const hostname = `many-${at}`
     const { token, ca_pin } = await joinToken(hub.api, hostname)
     joins.push({ hostname, token })
@@ -170,7 +179,7 @@ async function joinAgents({ dir, signal }: SoakRun, { hub }: OneHub, children: C
   await until(
     async () => {
       const all = await hub.api<{ connected: boolean }[]>('GET', '/agents')
-      return all.filter((agent) => agent.connected).length > AGENTS
+      return all.filter((agent) => agent.connected).length > count
     },
     'all agents are connected',
     JOINED_MS,
@@ -179,18 +188,22 @@ async function joinAgents({ dir, signal }: SoakRun, { hub }: OneHub, children: C
 }
 
 /** Puts people with a session at one of the apps into the database, as if they had signed in, and lets the hub read them. */
-async function admitPeople({ hub, liveUrl }: OneHub, database: pg.Client): Promise<ManyPeopleJob['people']> {
+async function admitPeople(
+  { hub, liveUrl }: OneHub,
+  database: pg.Client,
+  size: Size,
+): Promise<ManyPeopleJob['people']> {
   const { rows } = await database.query<{ id: string; name: string }>(
     `SELECT id, name FROM apps WHERE name LIKE 'app-%'`,
   )
   const ids = new Map(rows.map(({ id, name }) => [name, id]))
-  const tokens = Array.from({ length: PEOPLE }, (_, at) => `soak-${at}`.padEnd(43, '_'))
+  const tokens = Array.from({ length: size.people }, (_, at) => `soak-${at}`.padEnd(43, '_'))
   const hashes = tokens.map((token) => createHash('sha256').update(token).digest('base64url'))
-  const apps = tokens.map((_, at) => ids.get(`app-${at % APPS}`) ?? '')
+  const apps = tokens.map((_, at) => ids.get(`app-${at % size.apps}`) ?? '')
   await database.query(
     `INSERT INTO users (key, name, own_roles, mapped_roles, created)
       SELECT 'soak-' || n, 'soak-' || n, '["access"]', '[]', 0 FROM generate_series(0, $1::int - 1) AS n`,
-    [PEOPLE],
+    [size.people],
   )
   const now = Date.now()
   await database.query(
@@ -202,10 +215,10 @@ async function admitPeople({ hub, liveUrl }: OneHub, database: pg.Client): Promi
   await database.query(`UPDATE change_sequence SET n = n + ${FURTHER}, tag = gen_random_uuid()`)
   await database.query(`INSERT INTO change_log (n, tag, touched) SELECT n, tag, '[]' FROM change_sequence`)
   const listed = async () => (await hub.api<{ sessions: number }>('GET', '/status')).sessions
-  await until(async () => (await listed()) >= PEOPLE, 'the hub knows their sessions', 60_000)
+  await until(async () => (await listed()) >= size.people, 'the hub knows their sessions', 60_000)
   const host = new URL(liveUrl).hostname
   return tokens.map((token, at) => ({
-    ...{ host: host.replace(/^live\b/, `app-${at % APPS}`), cookie: `${APP_COOKIE}=${token}` },
+    ...{ host: host.replace(/^live\b/, `app-${at % size.apps}`), cookie: `${APP_COOKIE}=${token}` },
   }))
 }
 
