@@ -5,7 +5,7 @@ import { TRAIL } from '../../plugins/audit-database/long-trail.ts'
 import type { BenchMachine } from '../bench-machine.ts'
 import { inRounds } from '../measure.ts'
 import { alone, type Figure, most } from '../row.ts'
-import { DAY_MS, openTrail, type Trail } from '../targets/trail.ts'
+import { DAY_MS, eventsOfDay, openTrail, type Trail } from '../targets/trail.ts'
 
 const RETENTION_MS = 90 * DAY_MS
 /** After the end of a day, all of its events are old enough. */
@@ -48,7 +48,7 @@ async function wholeDays(machine: BenchMachine, trail: Trail): Promise<Figure[]>
   const { events, rounds } = machine.options
   // A round that is void has pruned too, and the last day stays.
   const days = 2 * rounds + 2
-  const ofDay = Math.floor(events / days)
+  const ofDay = eventsOfDay(events, days)
   const { db, log, key, clock } = trail
   const checkpoints = createCheckpoints({ database: db, key, clock: clock as never, log })
   for (let day = 0; day < days; day++) {
@@ -73,7 +73,7 @@ async function wholeDays(machine: BenchMachine, trail: Trail): Promise<Figure[]>
 }
 
 async function oneByOne(machine: BenchMachine, trail: Trail): Promise<Figure[]> {
-  const { events } = machine.options
+  const events = eventsOfDay(machine.options.events, 1)
   await trail.fill({ events })
   await trail.vacuum()
   const eventMs = (TRAIL.hours * 3_600_000) / events

@@ -4,7 +4,7 @@ import { requestIdOf } from '../../plugins/audit-database/long-trail.ts'
 import type { BenchMachine } from '../bench-machine.ts'
 import { inRounds } from '../measure.ts'
 import { alone, type Figure, most } from '../row.ts'
-import { DAY_MS, openTrail, type Trail } from '../targets/trail.ts'
+import { DAY_MS, eventsOfDay, openTrail, type Trail } from '../targets/trail.ts'
 
 const DAYS = 5
 /** Events on a page of results. */
@@ -27,7 +27,7 @@ export const searches = {
     if (postgres === null) return []
     const trail = await openTrail(await postgres.createDatabase())
     try {
-      const events = Math.floor(machine.options.events / DAYS)
+      const events = eventsOfDay(machine.options.events, DAYS)
       for (let day = 0; day < DAYS; day++) {
         machine.options.progress(`  ${(day * events).toLocaleString('en-US')} events`)
         await trail.fillDay(day, { events, former: day === 0 ? 1 : 0 })

@@ -12,6 +12,10 @@ export const DAY_MS = 24 * HOUR_MS
 /** Millions of rows are filled in by one statement. */
 const FILL_MS = 30 * 60_000
 
+/** So many events in each of these days, in whole contexts. */
+export const eventsOfDay = (events: number, days: number): number =>
+  Math.floor(events / days / TRAIL.ofContext) * TRAIL.ofContext
+
 /** The tables of the audit trail in a database of PostgreSQL, without a hub. */
 export async function openTrail(url: string) {
   const limits = { ...PATIENT, statementMs: FILL_MS, responseMs: FILL_MS }
