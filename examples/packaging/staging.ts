@@ -1,7 +1,7 @@
 /**
  * `npm run pack`: puts each published package, as npm packs it, into `dist/packages`, with the lock files for the images.
  */
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { requireFreshBuild } from './build.ts'
@@ -76,13 +76,17 @@ function withoutYarn(manifest: Manifest, target: string): Manifest {
  */
 export function stageAll(parent: string): readonly string[] {
   const all = publishedWorkspaces()
-  return all.map((workspace) => {
+  const folders = all.map((workspace) => {
     const target = join(parent, workspace.manifest.name)
     const built = [join(target, 'dist'), join(workspace.folder, 'dist')].find((folder) => existsSync(folder))
     requireFreshBuild(workspace, all, built)
     stage(workspace, target)
     return target
   })
+  const program = join(import.meta.dirname, 'command-manifest.ts')
+  for (const folder of folders)
+    if (manifestOf(folder).oclif?.bin !== undefined) execFileSync(process.execPath, [program, folder])
+  return folders
 }
 
 /** Packs staged packages into `target`; returns the paths of the tarballs, in the same order. */

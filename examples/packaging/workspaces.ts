@@ -16,6 +16,8 @@ export interface Manifest {
   readonly files?: readonly string[]
   /** Of a program: the commands of packages that it brings along. */
   readonly mezite?: { readonly commands: Readonly<Record<string, readonly string[]>> }
+  /** Of a program with commands, and of a package that has some. */
+  readonly oclif?: { readonly bin?: string }
   readonly dependencies?: Readonly<Record<string, string>>
   /** Names of dependencies that are published inside the package. */
   readonly bundleDependencies?: readonly string[]

@@ -1,4 +1,5 @@
-import { type Commands, runProgram } from '@mezite/cli'
+import type { Commands } from '@mezite/cli'
+import { runProgram } from '@mezite/cli/program'
 import type { Command } from '@oclif/core/command'
 
 type Module = { readonly COMMANDS: Readonly<Record<string, Command.Class>> }

@@ -1,4 +1,5 @@
-import { type Commands, runProgram } from '@mezite/cli'
+import type { Commands } from '@mezite/cli'
+import { runProgram } from '@mezite/cli/program'
 
 /** The commands of msh itself, in the order of the README. Those of bundled plugins are in their packages, which package.json names. */
 export const commands: Commands = {

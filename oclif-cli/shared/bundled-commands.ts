@@ -66,6 +66,8 @@ export function bundledPackages(manifest: URL) {
     commands: Object.fromEntries(ids.map((id) => [id, () => load(id, packageOf.get(id)!)])) as Commands,
     /** The commands whose packages are there. */
     installed: () => ids.filter(isInstalled),
+    /** Whether every listed package is there. */
+    isComplete: () => Object.keys(index).every((name) => folderOf(name) !== undefined),
     /** The error of a topic (`roles`) all of whose commands are in packages that are not installed; null for another. */
     absentTopic(topic: string): CliError | null {
       const own = ids.filter((id) => id.split(' ')[0] === topic)

@@ -47,7 +47,7 @@ export {
   type Profile,
   type ProfileStore,
 } from './profile-store.ts'
-export { commandClasses, runProgram } from './program.ts'
+export { commandClasses } from './program.ts'
 export {
   addressOf,
   count,

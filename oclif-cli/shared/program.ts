@@ -1,3 +1,8 @@
+/**
+ * Runs a command line of a program, without what its commands need.
+ *
+ * @internal
+ */
 import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -58,7 +63,9 @@ export async function runProgram(options: ProgramOptions): Promise<void> {
         topics: { ...pjson.oclif.topics, ...bundled.topics() },
         commands: { strategy: 'explicit', target: options.classes, identifier: 'COMMANDS' },
       }
-      await run(canonicalWords(argv, commands), { root, pjson: { ...pjson, oclif } })
+      // The list of commands that the package has was made with all bundled packages.
+      const ignoreManifest = !bundled.isComplete()
+      await run(canonicalWords(argv, commands), { root, pjson: { ...pjson, oclif }, ignoreManifest })
       await flush()
     } else {
       const { plugins: _plugins, ...oclif } = pjson.oclif

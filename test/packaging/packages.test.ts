@@ -9,6 +9,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -214,6 +215,22 @@ t.test('the four programs and the generator of plugins run', (t) => {
   const help = run('mezctl', '--help')
   t.match(help, { status: 0, output: /^ {2}roles [\s\S]*^ {2}traffic /m }, 'with the commands of plugins')
   t.notMatch(help.output, 'warning')
+  for (const program of ['mezctl', 'msh']) {
+    const before = run(program, '--help')
+    const classes = join(modules, `@mezite/${program}/dist/command-classes.js`)
+    renameSync(classes, `${classes}.away`)
+    const without = run(program, '--help')
+    renameSync(`${classes}.away`, classes)
+    t.strictSame(without, before, `${program} lists its commands without loading them`)
+    t.equal(without.status, 0)
+  }
+  const rbac = join(modules, '@mezite/plugin-rbac')
+  renameSync(rbac, `${rbac}.away`)
+  const lacking = run('mezctl', '--help')
+  renameSync(`${rbac}.away`, rbac)
+  t.equal(lacking.status, 0)
+  t.notMatch(lacking.output, /^ {2}roles /m, 'without the commands of a package that is not installed')
+  t.match(lacking.output, /^ {2}bots /m)
   t.end()
 })
 
