@@ -10,7 +10,6 @@ export { appKinds } from './api/app-kinds.ts'
 export { headerOwner, isReservedInResponse, plainHeaderName } from './api/header-names.ts'
 export type { HeaderLines } from './api/http-hooks.ts'
 export { type HttpHooks, httpHooks } from './api/hub-hooks.ts'
-export { type IdentityPart, identityFact, identityParts } from './api/identity-value.ts'
 export {
   type AppHostProtocol,
   type CertifiedHttp,

@@ -1,6 +1,7 @@
 import type { App } from '@mezite/core'
-import { type IdentityPart, identityParts, mapUris, plainHeaderName } from '@mezite/core/protocol'
+import { mapUris, plainHeaderName } from '@mezite/core/protocol'
 import type { Deps } from '../deps.ts'
+import { type IdentityPart, identityParts } from '../request/identity-parts.ts'
 import { publicOrigin } from '../request/origin.ts'
 
 /** The content of an identity header: the roles in one line or one line for each, the assertion, or facts and text. */
