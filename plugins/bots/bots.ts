@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type Actor, defineResource, type RunningChange, type Sessions } from '@mezite/core'
+import type { Collection } from '@mezite/core/administration'
 import { createNetworks, type Networks } from '@mezite/core/identity'
 import { type BotDocument, BotSpec, botNotFound, readBot, USER_PREFIX } from './bot-resource.ts'
 import type { BotRow } from './migrations.ts'
@@ -18,7 +19,7 @@ export interface StoredBot {
   readonly allowFrom: Networks | null
 }
 
-export type StoredBots = ReturnType<ReturnType<typeof botResource>['open']>
+export type StoredBots = Collection<StoredBot, BotRow, BotDocument>
 
 export const newHolder = (): string => randomBytes(32).toString('base64url')
 
