@@ -6,6 +6,7 @@
  * @beta
  */
 export { type LockView, locks } from './api/access.ts'
+export type { Caller } from './api/admission.ts'
 export { type Assertion, assertion } from './api/assertion.ts'
 export {
   type BotLogins,

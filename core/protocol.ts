@@ -5,38 +5,31 @@
  * @beta
  */
 export { type Access, access } from './api/access.ts'
-export type { Admission, AdmissionQuery, Caller, Refusal } from './api/admission.ts'
+export type { Admission, Refusal } from './api/admission.ts'
 export { appKinds } from './api/app-kinds.ts'
 export { headerOwner, isReservedInResponse, plainHeaderName } from './api/header-names.ts'
-export type { HeaderLines } from './api/http-hooks.ts'
 export { type HttpHooks, httpHooks } from './api/hub-hooks.ts'
 export {
   type AppHostProtocol,
   type CertifiedHttp,
   type ConnectionInfo,
   certifiedHttp,
-  type LaneResponse,
   type NamedProtocol,
   protocols,
-  type RequestHead,
   type RoutedRequest,
-  type StreamRequest,
 } from './api/protocol.ts'
 export { type ProxyLimits, proxyLimits } from './api/proxy-limits.ts'
-export type { EndReason, SessionTickets } from './api/sessions.ts'
+export type { EndReason } from './api/sessions.ts'
 export { agentTransports, type HubTarget, transports } from './api/transport.ts'
-export { type Link, type Pipe, type Tunnel, tunnel } from './api/tunnel.ts'
-export type { Verifier } from './api/verifiers.ts'
+export { type Pipe, type Tunnel, tunnel } from './api/tunnel.ts'
 export { tooLargeResponse } from './hub/http/cookie-reset.ts'
 export { discardRest } from './hub/http/http1-connection.ts'
 export { formLines, framedLines, ownLines } from './hub/http/page.ts'
-export { type HubResponse, isNavigation, type Requester, requesterOf } from './hub/http/refusal.ts'
+export { type HubResponse, isNavigation, requesterOf } from './hub/http/refusal.ts'
 export { addressKey } from './hub/limits/address-key.ts'
 export {
   createConcurrencyQuota,
   createOverload,
-  type Load,
-  type Overload,
 } from './hub/limits/concurrency-quota.ts'
 export { createRateLimit, type RateLimit } from './hub/limits/rate-limit.ts'
 export { isLocalPath } from './hub/signin/return-target.ts'
@@ -52,7 +45,7 @@ export { releaseListeners } from './wire/listener-release.ts'
 export { lookupLocalhost } from './wire/localhost-lookup.ts'
 export { PipeDuplex } from './wire/pipe-duplex.ts'
 export { readFraming } from './wire/request-framing.ts'
-export { Roster, type RosterMember } from './wire/roster.ts'
+export { Roster } from './wire/roster.ts'
 export { relaySocket } from './wire/socket-relay.ts'
 export { resetSocket } from './wire/socket-reset.ts'
 export { resetStream, StreamPipe } from './wire/stream-pipe.ts'

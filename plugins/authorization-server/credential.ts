@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { App } from '@mezite/core'
-import type { Credential, CredentialRefusal, CredentialRequest } from '@mezite/core/identity'
-import type { Caller } from '@mezite/core/protocol'
+import type { Caller, Credential, CredentialRefusal, CredentialRequest } from '@mezite/core/identity'
 import { DPOP_ALGORITHMS } from './dpop.ts'
 import { APP_SCOPE } from './resources.ts'
 

@@ -1,6 +1,6 @@
 import type { Audit, Catalog, Clock, Log, Pages, PublicNames, Revisions, Sessions } from '@mezite/core'
 import type { Assertion } from '@mezite/core/identity'
-import type { Access, HttpHooks, Load, ProxyLimits, RateLimit, Tunnel } from '@mezite/core/protocol'
+import type { Access, createOverload, HttpHooks, ProxyLimits, RateLimit, Tunnel } from '@mezite/core/protocol'
 import type { Deadlines } from './relay/deadlines.ts'
 import type { FailureLog } from './relay/failure-log.ts'
 import type { createRequestMetrics } from './relay/request-metrics.ts'
@@ -30,7 +30,7 @@ export interface Deps {
   /** Counts a finished request. */
   readonly requestEnded: ReturnType<typeof createRequestMetrics>
   /** Requests under way, by person and by app. */
-  readonly load: Load
+  readonly load: ReturnType<typeof createOverload>
   readonly pages: Pages
   readonly proxyLimits: ProxyLimits
   /** Limits the codes from the sign-in host that one address may present. */

@@ -11,7 +11,7 @@ import {
   Type,
 } from '@mezite/core'
 import type { Authorities } from '@mezite/core/identity'
-import type { Access, CertifiedHttp, Load, Tunnel } from '@mezite/core/protocol'
+import type { Access, CertifiedHttp, createOverload, Tunnel } from '@mezite/core/protocol'
 import type { OpenConnections } from './open-connections.ts'
 
 const Count = (value: number, description: string) =>
@@ -47,7 +47,7 @@ export interface Deps {
   readonly tunnel: Tunnel
   readonly open: OpenConnections
   readonly settings: TcpAppsSettings
-  readonly load: Load
+  readonly load: ReturnType<typeof createOverload>
   /** Counters of finished connections and of their bytes. */
   readonly counts: { readonly ended: Cell; readonly received: Cell; readonly sent: Cell }
   /** Absent: msh cannot reach HTTP apps. */

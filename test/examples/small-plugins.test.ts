@@ -8,7 +8,6 @@ import { join } from 'node:path'
 import { json, text as textOf } from 'node:stream/consumers'
 import type { AuditEvent, Notification } from '@mezite/core'
 import { appSources, auditSinks, certificates, signInMethods } from '@mezite/core'
-import type { Link } from '@mezite/core/protocol'
 import {
   conformAppSource,
   conformCertificates,
@@ -21,6 +20,7 @@ import {
   testTarget,
 } from '@mezite/core/testing'
 import t from 'tap'
+import type { Link } from '../../core/api/tunnel.ts'
 import agentHalf from '../../examples/agent-alerts/agent.ts'
 import alerts from '../../examples/agent-alerts/hub.ts'
 import appFolder from '../../examples/app-folder/agent.ts'

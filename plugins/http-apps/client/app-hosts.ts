@@ -1,7 +1,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { Problem } from '@mezite/core'
-import type { AppHostProtocol, LaneResponse, RoutedRequest, StreamRequest } from '@mezite/core/protocol'
+import type { AppHostProtocol, RoutedRequest } from '@mezite/core/protocol'
 import type { Deps } from '../deps.ts'
 import { limits } from '../limits.ts'
 import { RefusalLog } from '../request/refusal-log.ts'
@@ -29,7 +29,7 @@ export class AppHosts implements AppHostProtocol {
     this.#handler.serve(new Http1Client(message, response, null, this.#deps.proxyLimits), routed)
   }
 
-  bodyless(routed: RoutedRequest, response: LaneResponse): void {
+  bodyless(routed: RoutedRequest, response: ConstructorParameters<typeof LaneClient>[0]): void {
     this.#handler.serve(new LaneClient(response, routed.head), routed)
   }
 
@@ -54,7 +54,7 @@ export class AppHosts implements AppHostProtocol {
     this.#handler.serve(client, routed)
   }
 
-  stream(routed: RoutedRequest, request: StreamRequest): void {
+  stream(routed: RoutedRequest, request: ConstructorParameters<typeof Http2Client>[0]): void {
     this.#handler.serve(new Http2Client(request, this.#deps.deadlines), routed)
   }
 

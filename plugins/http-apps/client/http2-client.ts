@@ -1,10 +1,12 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
-import type { HubResponse, StreamRequest } from '@mezite/core/protocol'
+import type { AppHostProtocol, HubResponse } from '@mezite/core/protocol'
 import { limits } from '../limits.ts'
 import type { Deadlines, Waiting } from '../relay/deadlines.ts'
 import type { ResponseHead } from '../upstream/response-parser.ts'
 import type { BodyReader, Client, ClientWatcher } from './client.ts'
+
+type StreamRequest = Parameters<AppHostProtocol['stream']>[1]
 
 const { NGHTTP2_NO_ERROR } = constants
 /** Becomes INTERNAL_ERROR, because some clients take CANCEL for a clean end. */

@@ -1,9 +1,11 @@
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { HubResponse, LaneResponse, RequestHead } from '@mezite/core/protocol'
+import type { AppHostProtocol, HubResponse, RoutedRequest } from '@mezite/core/protocol'
 import type { ResponseHead } from '../upstream/response-parser.ts'
 import type { Client, ClientWatcher } from './client.ts'
 import { dropTrailer } from './http1-client.ts'
+
+type LaneResponse = Parameters<NonNullable<AppHostProtocol['bodyless']>>[1]
 
 const noop = () => {}
 
@@ -19,7 +21,7 @@ export class LaneClient implements Client {
   readonly abandonBody = noop
   readonly welcomeBody = noop
 
-  constructor(response: LaneResponse, { method }: RequestHead) {
+  constructor(response: LaneResponse, { method }: RoutedRequest['head']) {
     this.#response = response
     this.#headOnly = method === 'HEAD'
   }

@@ -8,9 +8,10 @@ import {
   isGrpcCall,
   isNavigation,
   ownLines,
-  type Requester,
 } from '@mezite/core/protocol'
 import { type Advice, texts } from '../texts.ts'
+
+type Requester = Parameters<typeof isNavigation>[0]
 
 /** Leads to the person's applications on the hub's own host. */
 export const HOME_PATH = '/.mezite/'

@@ -1,8 +1,10 @@
 import type { Clock } from '@mezite/core'
-import { Roster, type RosterMember } from '@mezite/core/protocol'
+import { Roster } from '@mezite/core/protocol'
 
 /** Something that must not wait for ever. Progress moves `deadline`. */
-export interface Waiting extends RosterMember {
+export interface Waiting {
+  /** Its place among everything that waits, which `Deadlines` sets; -1 outside. */
+  index: number
   /** On the clock of `Deadlines.now`. */
   deadline: number
   onlate(): void

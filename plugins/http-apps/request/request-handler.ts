@@ -6,7 +6,6 @@ import {
   type ConnectionInfo,
   createConcurrencyQuota,
   type HubResponse,
-  type Overload,
   type RoutedRequest,
   requesterOf,
 } from '@mezite/core/protocol'
@@ -192,7 +191,10 @@ function giveBack(result: Admitted | HubResponse): void {
 }
 
 /** The problem for a person, an app or an address at its limit; others are not affected. */
-function overloadProblem(reason: Overload | 'address_limit', app: string): Problem {
+function overloadProblem(
+  reason: NonNullable<ReturnType<Deps['load']['take']>> | 'address_limit',
+  app: string,
+): Problem {
   if (reason === 'app_limit')
     return new Problem(
       503,

@@ -1,5 +1,5 @@
 import { type HttpRequest, Problem } from '@mezite/core'
-import { type HeaderLines, isHeaderLine, isReservedInResponse, ownLines } from '@mezite/core/protocol'
+import { isHeaderLine, isReservedInResponse, ownLines } from '@mezite/core/protocol'
 import type { BodyTransform, Deps } from '../deps.ts'
 import type { AppMapping } from '../relay/app-mapping.ts'
 import type { NamedTransform } from '../relay/body-pipeline.ts'
@@ -8,6 +8,7 @@ import { titleOf } from '../texts.ts'
 import { withoutOurCookies } from './cookies.ts'
 import { isReserved } from './header-names.ts'
 
+type HeaderLines = HttpRequest['headers']
 type Context = Parameters<Deps['httpHooks']['request']>[1]
 
 const REASON = /^[a-z][a-z0-9_]{0,63}$/

@@ -1,8 +1,7 @@
 import { type App, Problem, type Subject } from '@mezite/core'
+import type { Caller } from '@mezite/core/identity'
 import {
   type Admission,
-  type AdmissionQuery,
-  type Caller,
   type ConnectionInfo,
   type HubResponse,
   isNavigation,
@@ -93,7 +92,7 @@ function admitCaller(
   certified: ConnectionInfo['certified'],
   body: Buffer | null,
 ): Admitted | HubResponse | Promise<Admitted | HubResponse> {
-  const query: AdmissionQuery = {
+  const query: Parameters<Deps['access']['admit']>[0] = {
     who,
     app,
     protocol,

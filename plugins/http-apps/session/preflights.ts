@@ -1,11 +1,11 @@
-import type { Verifier } from '@mezite/core/protocol'
+import type { App } from '@mezite/core'
 
 const RULE = 'preflight'
 
 /** Admits the CORS preflights of origins that the app lists: browsers send them without the person's cookies. */
-export const preflights: Verifier = {
+export const preflights = {
   name: RULE,
-  verify: ({ app, preflightFrom }) =>
+  verify: ({ app, preflightFrom }: { readonly app: App; readonly preflightFrom: string | null }) =>
     preflightFrom !== null && app.origins.includes(preflightFrom) ? { rule: RULE } : null,
 }
 

@@ -1,11 +1,5 @@
 import { databaseProblem, html, messageOf, Problem } from '@mezite/core'
-import {
-  addressKey,
-  type HubResponse,
-  isLocalPath,
-  isNavigation,
-  type SessionTickets,
-} from '@mezite/core/protocol'
+import { addressKey, type HubResponse, isLocalPath, isNavigation } from '@mezite/core/protocol'
 import {
   assetResponse,
   formResponse,
@@ -74,7 +68,11 @@ async function exchange(
 }
 
 /** Redeems the code. Returns a Problem when it cannot be checked now: it may be valid, and the same address works later. */
-async function redeem(deps: Deps, input: Parameters<SessionTickets['redeem']>[0], requestId: string) {
+async function redeem(
+  deps: Deps,
+  input: Parameters<Deps['sessions']['tickets']['redeem']>[0],
+  requestId: string,
+) {
   const address = addressKey(input.clientIp)
   if (!deps.handovers.take(address, deps.proxyLimits.callsPerMinute.pages))
     return new Problem(

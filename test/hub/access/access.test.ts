@@ -1,6 +1,7 @@
 /** The gate with rooms of plain memory: each condition of access alone, and what happens to an admission afterwards. */
 import type { App, AuditInput, Session, Subject } from '@mezite/core'
-import type { Admission, Caller, EndReason, Pipe, Refusal } from '@mezite/core/protocol'
+import type { Caller } from '@mezite/core/identity'
+import type { Admission, EndReason, Pipe, Refusal } from '@mezite/core/protocol'
 import t from 'tap'
 import type { Decision } from '../../../core/api/decision.ts'
 import { createAccess } from '../../../core/hub/access/access.ts'
