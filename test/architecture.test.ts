@@ -198,7 +198,7 @@ function usersOf(names: readonly string[]): ReadonlyMap<string, ReadonlySet<stri
 const RULERS = {
   'lines of core/hub': 20_868,
   'arrows between rooms of core/hub, types included': 39,
-  'names of the contract that one package uses, or none': 56,
+  'names of the contract that one package uses, or none': 55,
   'names of @mezite/core/protocol': 69,
 }
 
@@ -248,6 +248,24 @@ t.test('each name is in one of the entries', (t) => {
   t.strictSame(all.filter((name, at) => all.indexOf(name) !== at).sort(), both)
   t.end()
 })
+
+t.test(
+  'plugins that declare a resource load the name of its type, without which their declarations do not compile',
+  (t) => {
+    const using = (pattern: RegExp) => {
+      const files = sourcesOf('plugins').filter((file) => pattern.test(textOf(file)))
+      return [...new Set(files.map((file) => file.split('/')[1]))]
+    }
+    const declaring = using(/\bdefineResource</)
+    t.ok(declaring.length > 3)
+    const naming = using(/from '@mezite\/core\/administration'/)
+    t.strictSame(
+      declaring.filter((plugin) => !naming.includes(plugin)),
+      [],
+    )
+    t.end()
+  },
+)
 
 t.test('the exports of the entries for one kind of plugin are marked unstable', (t) => {
   for (const { entry } of special)

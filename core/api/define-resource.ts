@@ -137,8 +137,8 @@ export interface ResourceParts {
 
 /**
  * Declares a resource. Its view, its routes with cursors, ETags and preconditions, 404, the audit of each change and the
- * description of the API follow from that. The types of the result have no names of their own, so that a package that
- * exports it can be published with its declarations.
+ * description of the API follow from that. A package that exports the result, and is published with its declarations, imports
+ * the type `Collection` of `@mezite/core/administration`, by which the compiler names it.
  *
  * @example
  * const bots = defineResource<Bot, BotRow, Resource<BotSpec>>({ name: 'bot', collection: 'bots', … })

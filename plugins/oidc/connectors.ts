@@ -15,6 +15,7 @@ import {
   Type,
   type Users,
 } from '@mezite/core'
+import type { Collection } from '@mezite/core/administration'
 import { isPrivateKey, publicJwkOf } from './client-key.ts'
 import {
   type ConnectorDocument,
@@ -151,7 +152,7 @@ export function createConnectors(deps: {
       },
     },
   })
-  const collection = resource.open(deps)
+  const collection: Collection<Connector, ConnectorRow, ReadConnector> = resource.open(deps)
 
   return {
     resource,

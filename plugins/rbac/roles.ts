@@ -1,4 +1,5 @@
 import { defineResource, Problem } from '@mezite/core'
+import type { Collection } from '@mezite/core/administration'
 import {
   BUILT_IN_ROLES,
   type RoleDocument,
@@ -16,7 +17,7 @@ export interface RoleRow {
   readonly updated: number
 }
 
-export type Roles = ReturnType<ReturnType<typeof defineRoles>['open']>
+export type Roles = Collection<CompiledRole, RoleRow, RoleDocument>
 
 /** Roles with a document, and the rules that plugins add to it. The built-in roles have none. */
 export const defineRoles = (rules: readonly RoleRule[] = []) =>
