@@ -3,9 +3,9 @@ import { sql } from 'kysely'
 import type { TrailRow } from './chain-check.ts'
 import { joinRequest } from './request-text.ts'
 
-/** Events that are read together. */
+/** Events that are read together. Those of larger pieces live until they are in V8's old space, whose garbage takes 200 MB. */
 const TEXTS = 1_000
-const REQUESTS = 8_000
+const REQUESTS = 2_000
 /** Contexts that are remembered; each has up to some kilobytes. */
 const CONTEXTS = 10_000
 

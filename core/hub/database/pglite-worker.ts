@@ -28,6 +28,8 @@ const SHARED_BUFFERS = 'shared_buffers=16MB'
 
 /** The few statements of an idle hub leave 40 MB of garbage an hour, which V8 would collect only once it is several times that. */
 const COLLECT_MS = 10 * 60_000
+/** Bytes of COPY lie outside of the small heap, so V8 would collect them only after hundreds of megabytes. */
+const COLLECT_BYTES = 32 * 1_024 * 1_024
 
 function openFolder(folder: string): Promise<PGlite> {
   return PGlite.create({
@@ -45,6 +47,13 @@ function serve(port: NonNullable<typeof parentPort>, database: Promise<PGlite>):
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   setInterval(collect, COLLECT_MS).unref()
+  let copied = 0
+  const collectAfter = (bytes: number): void => {
+    copied += bytes
+    if (copied < COLLECT_BYTES) return
+    copied = 0
+    collect()
+  }
   port.on('message', async (request: WorkerRequest) => {
     const { id } = request
     try {
@@ -55,8 +64,9 @@ function serve(port: NonNullable<typeof parentPort>, database: Promise<PGlite>):
         return
       }
       if (copyStatement(request.sql)) {
-        const rows = [await copy(pg, request.sql, request.parameters)]
-        port.postMessage({ id, rows, affectedRows: undefined } satisfies WorkerResponse)
+        const result = await copy(pg, request.sql, request.parameters)
+        port.postMessage({ id, rows: [result], affectedRows: undefined } satisfies WorkerResponse)
+        collectAfter(result.bytes.length + inputBytes(request.parameters))
         return
       }
       const { rows, affectedRows } = await pg.query(request.sql, [...request.parameters])
@@ -66,6 +76,8 @@ function serve(port: NonNullable<typeof parentPort>, database: Promise<PGlite>):
     }
   })
 }
+
+const inputBytes = ([input]: readonly unknown[]): number => (input as Uint8Array | undefined)?.byteLength ?? 0
 
 async function copy(pg: PGlite, sql: string, [input]: readonly unknown[]): Promise<CopyResult> {
   const statement = copyStatement(sql)!
