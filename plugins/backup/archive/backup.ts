@@ -1,6 +1,6 @@
 import type { Database, Migrations } from '@mezite/core'
 import { readDatabase } from '../database/read-rows.ts'
-import { listMigrations } from '../database/tables.ts'
+import { listFilled, listMigrations, listOwners } from '../database/tables.ts'
 import { writeArchive } from './write-archive.ts'
 
 export interface BackupSource {
@@ -31,7 +31,8 @@ export async function takeBackup(
     time: new Date().toISOString(),
     ...{ cluster, version },
     encryption_key: encryptionKey.toString('base64'),
-    migrations: await listMigrations(database, migrations),
+    migrations: await listMigrations(database, await listOwners(database)),
+    tables: await listFilled(database, without),
     left_out: [...without].sort(),
   } as const
   const parts = readDatabase({

@@ -19,6 +19,8 @@ export interface ArchiveHead {
   readonly encryption_key: string
   /** The migrations that had run, by owner. */
   readonly migrations: Readonly<Record<string, readonly string[]>>
+  /** Tables with rows, and the plugin that owns each; null: not a plugin's. Missing in backups of earlier builds. */
+  readonly tables?: Readonly<Record<string, string | null>>
   /** Tables whose rows are left out. */
   readonly left_out: readonly string[]
 }

@@ -1,4 +1,4 @@
-import type { Database, Migrations } from '@mezite/core'
+import type { Database } from '@mezite/core'
 import { MezError } from '@mezite/core'
 import { sql } from 'kysely'
 
@@ -72,16 +72,29 @@ export async function listTables(database: Database): Promise<readonly Table[]> 
   return [...ordered.values()]
 }
 
-/**
- * The plugin that a table belongs to, by the names of the migrations that have run on this database. Null: none of them.
- */
-export async function ownerOf(database: Database, table: string): Promise<string | null> {
+/** The owners whose migrations have run on this database, also those that are no longer configured. */
+export async function listOwners(database: Database): Promise<readonly string[]> {
   const { rows } = await sql<{ prefix: string }>`
     SELECT left(relname, -length('_migrations')) AS prefix FROM pg_class
     WHERE relkind = 'r' AND relname LIKE '%\\_migrations' AND relnamespace = current_schema()::regnamespace
-    ORDER BY length(relname) DESC`.execute(database)
-  const found = rows.find(({ prefix }) => table.startsWith(`${prefix}_`))
-  return found?.prefix.replaceAll('_', '-') ?? null
+    ORDER BY relname`.execute(database)
+  return rows.map(({ prefix }) => prefix.replaceAll('_', '-'))
+}
+
+/** The tables that have rows, except those in `without`, each with the plugin that owns it; null: not a plugin's. */
+export async function listFilled(
+  database: Database,
+  without: ReadonlySet<string> = new Set(),
+): Promise<Readonly<Record<string, string | null>>> {
+  const longestFirst = [...(await listOwners(database))].sort((a, b) => b.length - a.length)
+  const filled: Record<string, string | null> = {}
+  for (const { name } of await listTables(database)) {
+    if (without.has(name)) continue
+    const { rows } = await sql`SELECT 1 FROM ${sql.table(name)} LIMIT 1`.execute(database)
+    if (rows.length === 0) continue
+    filled[name] = longestFirst.find((owner) => name.startsWith(`${owner.replaceAll('-', '_')}_`)) ?? null
+  }
+  return filled
 }
 
 /** An index that no constraint needs. */
@@ -108,10 +121,10 @@ export async function listIndexes(database: Database): Promise<readonly Index[]>
 /** The names of the migrations that have run, by owner. */
 export async function listMigrations(
   database: Database,
-  owners: readonly Migrations[],
+  owners: readonly string[],
 ): Promise<Readonly<Record<string, readonly string[]>>> {
   const done: Record<string, readonly string[]> = {}
-  for (const { owner } of owners) {
+  for (const owner of owners) {
     const table = sql.table(`${owner.replaceAll('-', '_')}_migrations`)
     const { rows } = await sql<{ name: string }>`SELECT name FROM ${table} ORDER BY name`.execute(database)
     done[owner] = rows.map(({ name }) => name)

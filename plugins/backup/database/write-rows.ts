@@ -3,7 +3,7 @@ import { MezError } from '@mezite/core'
 import { type RawBuilder, sql } from 'kysely'
 import { copyIn, setFormats } from './copy-text.ts'
 import type { CopyPart } from './read-rows.ts'
-import { listIndexes, listTables, ownerOf, type Table } from './tables.ts'
+import { listIndexes, listTables, type Table } from './tables.ts'
 
 /** Rows that a database has before a hub has ever started on it. */
 const FROM_MIGRATIONS = new Set(['change_log', 'change_sequence', 'encryption_key_check'])
@@ -27,19 +27,22 @@ function tableWithoutPlugin(table: string, owner: string | null): MezError {
     'MEZ_COPY_REFUSED',
     `the table ${table} has rows of ${plugin} that is not configured, so the target has no such table`,
     {
-      hint: `Configure ${owner === null ? 'the plugin whose name the table begins with' : `plugins.${owner}`} as when the rows were written, and repeat the command. If nobody needs the rows, delete them on the source instead.`,
+      hint: `Configure ${owner === null ? 'the plugin whose name the table begins with' : `plugins.${owner}`} as when the rows were written, and repeat the command. If nobody needs the rows, delete them on the source instead; for a restore, make a new backup then.`,
     },
   )
 }
 
-/** Throws `MEZ_COPY_REFUSED` when the source has rows of a table that the target has not. */
-export async function refuseUnknown(source: Database, target: Database): Promise<void> {
+/**
+ * Throws `MEZ_COPY_REFUSED` when a table with rows, as `listFilled` lists them, is missing in the target. The rows of some
+ * would be lost, so this comes before the first row.
+ */
+export async function refuseUnknown(
+  filled: Readonly<Record<string, string | null>>,
+  target: Database,
+): Promise<void> {
   const known = new Set((await listTables(target)).map(({ name }) => name))
-  for (const { name } of await listTables(source)) {
-    if (known.has(name)) continue
-    const { rows } = await sql`SELECT 1 FROM ${sql.table(name)} LIMIT 1`.execute(source)
-    if (rows.length > 0) throw tableWithoutPlugin(name, await ownerOf(source, name))
-  }
+  for (const [name, owner] of Object.entries(filled))
+    if (!known.has(name)) throw tableWithoutPlugin(name, owner)
 }
 
 /**

@@ -14,7 +14,7 @@ import { generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { takeBackup } from '../archive/backup.ts'
 import { openArchive, readPrivateKey } from '../archive/read-archive.ts'
 import { listMigrations, listTables } from '../database/tables.ts'
-import { refuseUsed, writeDatabase } from '../database/write-rows.ts'
+import { refuseUnknown, refuseUsed, writeDatabase } from '../database/write-rows.ts'
 import { createProgress } from '../progress.ts'
 import { runChecks } from './checks.ts'
 
@@ -125,8 +125,15 @@ async function verify(file: string, keyFile: string): Promise<string> {
   return [
     `${file} is complete: ${rows.toLocaleString('en-US')} rows of ${tables} tables.`,
     `Cluster ${head.cluster}, at ${head.time}, written by version ${head.version}.`,
+    ...pluginsLine(head.tables ?? {}),
     '',
   ].join('\n')
+}
+
+/** A restore needs these plugins, whether they were configured when the backup was made or not. */
+function pluginsLine(tables: Readonly<Record<string, string | null>>): readonly string[] {
+  const owners = new Set(Object.values(tables).filter((owner) => owner !== null))
+  return owners.size === 0 ? [] : [`It has rows of these plugins: ${[...owners].sort().join(', ')}.`]
 }
 
 /** Runs `mezhub restore`. */
@@ -148,7 +155,9 @@ export async function runRestore(args: readonly string[], print: (text: string) 
   try {
     const { database, migrations, checks } = cluster
     await refuseUsed(database)
-    refuseOtherVersion(head, await listMigrations(database, migrations))
+    await refuseUnknown(head.tables ?? {}, database)
+    const owners = migrations.map(({ owner }) => owner)
+    refuseOtherVersion(head, await listMigrations(database, owners))
     const counts = await writeDatabase(database, parts, progress.add).finally(progress.end)
     const rows = [...counts.values()].reduce((sum, count) => sum + count, 0)
     print(`Restored ${rows.toLocaleString('en-US')} rows of cluster ${head.cluster}, as of ${head.time}.\n`)
@@ -166,18 +175,19 @@ Start the hub:
 `)
 }
 
+/** A plugin that is no longer configured may be missing: `refuseUnknown` has shown that it has no rows. */
 function refuseOtherVersion(
   { version, migrations }: { version: string; migrations: Readonly<Record<string, readonly string[]>> },
   own: Readonly<Record<string, readonly string[]>>,
 ): void {
-  const flat = (all: Readonly<Record<string, readonly string[]>>) =>
-    Object.entries(all).flatMap(([owner, names]) => names.map((name) => `${owner}/${name}`))
-  const [before, now] = [new Set(flat(migrations)), new Set(flat(own))]
-  const other = [...before].find((name) => !now.has(name)) ?? [...now].find((name) => !before.has(name))
-  if (other === undefined) return
-  throw new MezError(
-    'MEZ_COPY_REFUSED',
-    `the backup was written by version ${version} with other tables (${other})`,
-    { hint: `Restore it with version ${version} and the same plugins, then upgrade.` },
-  )
+  for (const [owner, now] of Object.entries(own)) {
+    const before = migrations[owner] ?? []
+    const other = before.find((name) => !now.includes(name)) ?? now.find((name) => !before.includes(name))
+    if (other === undefined) continue
+    throw new MezError(
+      'MEZ_COPY_REFUSED',
+      `the backup was written by version ${version} with other tables (${owner}/${other})`,
+      { hint: `Restore it with version ${version} and the same plugins, then upgrade.` },
+    )
+  }
 }

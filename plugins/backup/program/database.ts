@@ -3,7 +3,7 @@ import { MezError } from '@mezite/core'
 import { type LoadedConfig, loadConfig, type OfflineCluster, openOffline } from '@mezite/core/program'
 import { sql } from 'kysely'
 import { readDatabase } from '../database/read-rows.ts'
-import { listTables } from '../database/tables.ts'
+import { listFilled, listTables } from '../database/tables.ts'
 import { refuseUnknown, refuseUsed, writeDatabase } from '../database/write-rows.ts'
 import { createProgress } from '../progress.ts'
 import { runChecks } from './checks.ts'
@@ -29,7 +29,7 @@ export async function runDatabase(args: readonly string[], print: (text: string)
     const target = await openOffline(loaded, to)
     try {
       await refuseUsed(target.database)
-      await refuseUnknown(source.database, target.database)
+      await refuseUnknown(await listFilled(source.database), target.database)
       const rows = await copy(source, target)
       print(`Copied ${rows.toLocaleString('en-US')} rows. The source was not changed.\n`)
       print(await runChecks(target.checks))

@@ -234,22 +234,33 @@ t.test('a cluster is backed up, moved and restored with everything that people r
     const back = await settingsFor('back')
     mkdirSync(join(dir, 'back'), { mode: 0o700 })
     copyFileSync(join(dir, 'own', 'encryption-key'), join(dir, 'back', 'encryption-key'))
-    const move = `database move --config ${back.file({ driver: 'postgres', url })} --to embedded`
+    const settings = back.file({ driver: 'postgres', url })
+    const move = `database move --config ${settings} --to embedded`
     await changed({ driver: 'postgres', url }, async (db) => {
       for (const table of ['gone_plugin_migrations', 'gone_plugin_notes'])
         await sql`CREATE TABLE ${sql.table(table)} (name text PRIMARY KEY)`.execute(db)
+      await sql`INSERT INTO gone_plugin_migrations VALUES ('0001-notes')`.execute(db)
       await sql`INSERT INTO gone_plugin_notes VALUES ('x')`.execute(db)
     })
-    await t.rejects(
-      run(move),
-      {
-        code: 'MEZ_COPY_REFUSED',
-        message: /gone_plugin_notes has rows of the plugin gone-plugin/,
-        hint: /^Configure plugins\.gone-plugin .* delete them/,
-      },
-      'rows of a plugin that is not configured',
-    )
+    const refused = {
+      code: 'MEZ_COPY_REFUSED',
+      message: /gone_plugin_notes has rows of the plugin gone-plugin/,
+      hint: /^Configure plugins\.gone-plugin .* delete them/,
+    }
+    await t.rejects(run(move), refused, 'rows of a plugin that is not configured')
+    const kept = join(dir, 'kept.backup')
+    const backUp = () => run(`backup ${kept} --config ${settings} --recipient ${recipient}`)
+    const verify = () => run(`backup verify ${kept} --key-file ${keyFile}`)
+    const other = { driver: 'postgres', url: await postgres.createDatabase() }
+    const empty = (await settingsFor('empty')).file(other)
+    const restore = () => run(`restore ${kept} --config ${empty} --key-file ${keyFile}`)
+    await backUp()
+    t.match(await verify(), /^It has rows of these plugins: .*audit-database.* gone-plugin\b/m)
+    await t.rejects(restore(), refused, 'a restore says so before the first row, as a move does')
     await changed({ driver: 'postgres', url }, (db) => sql`DELETE FROM gone_plugin_notes`.execute(db))
+    await backUp()
+    t.notMatch(await verify(), /gone-plugin/)
+    t.match(await restore(), /Restored [\d,]+ rows/, 'without rows, the plugin is not needed')
     const out = await run(move)
     t.match(out, /Copied [\d,]+ rows.*\nVerified the audit trail/s)
     const hub = await back.start(embedded)
