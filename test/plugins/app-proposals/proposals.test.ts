@@ -145,6 +145,19 @@ t.test('U230 an agent proposes only allowed apps, and cannot take an existing na
   t.ok(agent.log.some((line) => /proposed app is not valid/.test(line)))
 })
 
+t.test('the page of the dashboard has a form for each decision about a pending app', async (t) => {
+  const page = await hub.api<{ blocks: object[] }>('GET', '/dashboard/pages/app-proposals')
+  const id = await idOf('shop-cart')
+  const path = `/v1/webapi/app-proposals/${id}`
+  t.match(
+    page.blocks.filter((block) => 'path' in block && String(block.path).startsWith(path)),
+    [
+      { kind: 'form', method: 'POST', path: `${path}/accept`, destructive: false },
+      { kind: 'form', method: 'POST', path: `${path}/refuse`, destructive: true },
+    ],
+  )
+})
+
 t.test('U229 nobody reaches a proposed app before it is accepted', async (t) => {
   t.equal(await status('shop-cart'), 404)
   const id = await idOf('shop-cart')
