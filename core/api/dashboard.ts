@@ -2,13 +2,17 @@ import { slotRef } from '../kernel/reference.ts'
 import type { App } from './app.ts'
 import type { User } from './users.ts'
 
-/** A value that the dashboard shows: text, a link to a path of the hub's own host, a time in milliseconds, or nothing. */
+/**
+ * A value that the dashboard shows: text, a link to a path of the hub's own host, a time in milliseconds, or nothing. A form
+ * without fields is shown as its button, which always asks before it calls.
+ */
 export type DashboardValue =
   | string
   | number
   | null
   | { readonly text: string; readonly href: string }
   | { readonly time: number }
+  | DashboardForm
 
 /** An input of a form. The form sends its value as text, number or boolean. */
 export interface DashboardField {
@@ -20,6 +24,25 @@ export interface DashboardField {
   readonly value?: string | number | boolean
   /** The only values that a text can have. */
   readonly options?: readonly string[]
+}
+
+/** Calls the plugin's own API with the rights of the administrator, and then loads the page again. */
+export interface DashboardForm {
+  readonly kind: 'form'
+  /** Also the question of a form that asks. */
+  readonly title: string
+  readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** Path below `/v1/webapi/`. */
+  readonly path: string
+  readonly fields: readonly DashboardField[]
+  /** Text of the button. */
+  readonly submit: string
+  /** Shows the button as one that destroys something, and asks before the call. Default: false. */
+  readonly destructive?: boolean
+  /** What the call does, in a sentence below the question. */
+  readonly effect?: string
+  /** What a person types before the call, such as the name of the thing that is lost. Default: nothing. */
+  readonly confirm?: string
 }
 
 /** A part of a page or panel. The dashboard renders it; text is text, never markup. */
@@ -35,19 +58,7 @@ export type DashboardBlock =
       /** Shown instead of a table without rows. */
       readonly empty: string
     }
-  | {
-      /** Calls the plugin's own API with the rights of the administrator, and then loads the page again. */
-      readonly kind: 'form'
-      readonly title: string
-      readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE'
-      /** Path below `/v1/webapi/`. */
-      readonly path: string
-      readonly fields: readonly DashboardField[]
-      /** Text of the button. */
-      readonly submit: string
-      /** Shows the button as one that destroys something. Default: false. */
-      readonly destructive?: boolean
-    }
+  | DashboardForm
 
 /**
  * A page of the administration, or a panel on the page of an app or a person. Its content is data, loaded for administrators only,

@@ -67,6 +67,7 @@ export function programsPage(deps: {
                 kind: 'form' as const,
                 title: 'Remove a program',
                 submit: 'Remove the program',
+                effect: 'Its tokens and connections end at once.',
                 destructive: true,
                 method: 'POST' as const,
                 path: '/v1/webapi/clients/remove',

@@ -1,9 +1,10 @@
 import type { dashboardParts, Sessions, SlotRef } from '@mezite/core'
+import type { BotSpec } from './bot-resource.ts'
 import type { StoredBots } from './bots.ts'
 
 type Part = typeof dashboardParts extends SlotRef<infer P> ? P : never
 
-/** The page "Bots" of the administration: accounts of programs, how each proves itself, and its sessions now. */
+/** The page "Bots" of the administration: accounts of programs, how each proves itself, its sessions now, and its removal. */
 export function botsPage(bots: Pick<StoredBots, 'items'>, sessions: Pick<Sessions, 'list'>): Part {
   return {
     kind: 'page',
@@ -17,32 +18,82 @@ export function botsPage(bots: Pick<StoredBots, 'items'>, sessions: Pick<Session
         {
           kind: 'table',
           title: 'Bots',
-          columns: ['Bot', 'Roles', 'Proofs', 'From', 'Longest token', 'Secret since', 'Sessions now'],
+          columns: [
+            'Bot',
+            'Roles',
+            'Proofs',
+            'From',
+            'Longest token',
+            'Secret since',
+            'Sessions now',
+            'Action',
+          ],
           rows: all.map(({ name, user, secretCreated, document: { spec } }) => [
             name,
             spec.roles.join(', '),
-            proofsOf(spec.keys?.length ?? 0, spec.trust?.length ?? 0, secretCreated !== null),
+            proofsOf(spec, secretCreated !== null),
             spec.allow_from?.join(', ') ?? 'any address',
             spec.max_token_ttl ?? '1h',
             secretCreated === null ? null : { time: secretCreated },
-            open.get(user) ?? 0,
+            sessionsOf(user, open.get(user) ?? 0),
+            removalOf(name),
           ]),
           empty: 'No bots. `mezctl bots create NAME --roles ROLE` makes one.',
         },
+        ...proofTables(all.map(({ name, document: { spec } }) => [name, spec])),
         {
           kind: 'text',
-          text: 'A lock of the user bot:NAME cuts a bot at once. mezctl bots changes and removes them.',
+          text: 'A lock of the user bot:NAME cuts a bot at once. mezctl bots update changes its roles, limits and proofs.',
         },
       ]
     },
   }
 }
 
-function proofsOf(keys: number, rules: number, secret: boolean): string {
+function proofsOf({ keys = [], trust = [] }: BotSpec, secret: boolean): string {
   const all = [
-    ...(keys === 0 ? [] : [keys === 1 ? '1 key' : `${keys} keys`]),
-    ...(rules === 0 ? [] : [rules === 1 ? '1 rule of trust' : `${rules} rules of trust`]),
+    ...(keys.length === 0 ? [] : [keys.length === 1 ? '1 key' : `${keys.length} keys`]),
+    ...(trust.length === 0
+      ? []
+      : [trust.length === 1 ? '1 rule of trust' : `${trust.length} rules of trust`]),
     ...(secret ? ['secret'] : []),
   ]
   return all.length === 0 ? 'none' : all.join(', ')
+}
+
+const sessionsOf = (user: string, count: number) =>
+  count === 0 ? 0 : { text: String(count), href: `/web/admin/sessions?q=${encodeURIComponent(user)}` }
+
+const removalOf = (name: string) => ({
+  kind: 'form' as const,
+  title: `Remove the bot ${name}?`,
+  effect: 'Its sessions end, and its programs are refused at once.',
+  confirm: name,
+  method: 'DELETE' as const,
+  path: `/v1/webapi/bots/${name}`,
+  fields: [],
+  submit: 'Remove',
+  destructive: true,
+})
+
+/** What the issuers and keys are; none of them is a secret. */
+function proofTables(all: readonly (readonly [name: string, spec: BotSpec])[]) {
+  const rules = all.flatMap(([name, { trust = [] }]) =>
+    trust.map(({ issuer, audience, claims }) => [
+      ...[name, issuer, audience],
+      Object.entries(claims)
+        .map(([claim, value]) => `${claim}=${value}`)
+        .join(', '),
+    ]),
+  )
+  const keys = all.flatMap(([name, { keys = [] }]) =>
+    keys.map(({ kid, jwk }) => [name, kid, String(jwk.crv ?? jwk.kty)]),
+  )
+  const tables = [
+    { title: 'Rules of trust', columns: ['Bot', 'Issuer', 'Audience', 'Claims'], rows: rules },
+    { title: 'Keys', columns: ['Bot', 'Key ID', 'Type'], rows: keys },
+  ]
+  return tables.flatMap((table) =>
+    table.rows.length === 0 ? [] : [{ kind: 'table' as const, ...table, empty: '' }],
+  )
 }

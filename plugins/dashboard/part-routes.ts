@@ -2,12 +2,32 @@ import { type Catalog, type Log, Problem, Type, type Users, type WebRoutes } fro
 import { contentOf, type Page, type Panel, type PersonPanel } from './parts.ts'
 
 const Title = { title: Type.String() }
+const Form = Type.Object({
+  kind: Type.Literal('form'),
+  ...Title,
+  method: Type.String(),
+  path: Type.String(),
+  submit: Type.String(),
+  destructive: Type.Boolean(),
+  effect: Type.Optional(Type.String()),
+  confirm: Type.Optional(Type.String()),
+  fields: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      label: Type.String(),
+      type: Type.String(),
+      value: Type.Union([Type.String(), Type.Number(), Type.Boolean()]),
+      options: Type.Optional(Type.Array(Type.String())),
+    }),
+  ),
+})
 const Value = Type.Union([
   Type.String(),
   Type.Number(),
   Type.Null(),
   Type.Object({ text: Type.String(), href: Type.String() }),
   Type.Object({ time: Type.Integer({ description: 'Milliseconds since 1970' }) }),
+  Form,
 ])
 const Blocks = Type.Array(
   Type.Union([
@@ -23,23 +43,7 @@ const Blocks = Type.Array(
       rows: Type.Array(Type.Array(Value)),
       empty: Type.String(),
     }),
-    Type.Object({
-      kind: Type.Literal('form'),
-      ...Title,
-      method: Type.String(),
-      path: Type.String(),
-      submit: Type.String(),
-      destructive: Type.Boolean(),
-      fields: Type.Array(
-        Type.Object({
-          name: Type.String(),
-          label: Type.String(),
-          type: Type.String(),
-          value: Type.Union([Type.String(), Type.Number(), Type.Boolean()]),
-          options: Type.Optional(Type.Array(Type.String())),
-        }),
-      ),
-    }),
+    Form,
   ]),
 )
 const admin = { access: 'admin' } as const

@@ -74,34 +74,43 @@ function readBlock(block: Given): Shown {
         empty: String(block.empty),
       }
     }
-    case 'form': {
-      const { method, path, destructive = false } = block
-      if (!['POST', 'PUT', 'PATCH', 'DELETE'].includes(method))
-        throw new Error(`${method} cannot be the method of a form`)
-      if (!isApiPath(path)) throw new Error(`"${path}" is not a path below /v1/webapi/`)
-      return {
-        kind: 'form',
-        method,
-        path,
-        title: String(block.title),
-        submit: String(block.submit),
-        destructive: destructive === true,
-        fields: block.fields.map(({ name, label, type = 'text', value = '', options }) => ({
-          name: String(name),
-          label: String(label),
-          type,
-          value,
-          ...(options === undefined ? {} : { options: options.map(String) }),
-        })),
-      }
-    }
+    case 'form':
+      return readForm(block)
     default:
       throw new Error(`"${(block as { kind: unknown }).kind}" is not a kind of content`)
   }
 }
 
+function readForm(form: Block<'form'>): Block<'form'> {
+  const { method, path, destructive = false, effect, confirm } = form
+  if (!['POST', 'PUT', 'PATCH', 'DELETE'].includes(method))
+    throw new Error(`${method} cannot be the method of a form`)
+  if (!isApiPath(path)) throw new Error(`"${path}" is not a path below /v1/webapi/`)
+  return {
+    kind: 'form',
+    method,
+    path,
+    title: String(form.title),
+    submit: String(form.submit),
+    destructive: destructive === true,
+    ...(effect === undefined ? {} : { effect: String(effect) }),
+    ...(confirm === undefined ? {} : { confirm: String(confirm) }),
+    fields: form.fields.map(({ name, label, type = 'text', value = '', options }) => ({
+      name: String(name),
+      label: String(label),
+      type,
+      value,
+      ...(options === undefined ? {} : { options: options.map(String) }),
+    })),
+  }
+}
+
 function readValue(value: Value): Value {
   if (value === null || typeof value === 'string' || typeof value === 'number') return value
+  if ('kind' in value) {
+    if (value.fields.length > 0) throw new Error(`the form "${value.title}" has fields, and is not a block`)
+    return readForm(value)
+  }
   if ('time' in value) return { time: new Date(value.time).getTime() }
   if (!isOwnPath(value.href)) throw new Error(`"${value.href}" is not a path of the hub's own host`)
   return { text: String(value.text), href: value.href }

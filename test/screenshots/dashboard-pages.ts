@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -168,9 +169,19 @@ export async function openDashboard(t: { teardown(fn: () => unknown): void }, br
     ...{ target: { user: `nils@${DOMAIN}` }, message: 'On leave until Monday', ttl_seconds: 86_400 },
   })
   await api('POST', '/api-tokens', { name: 'backup', roles: ['admin'], ttl_seconds: 2_592_000 })
+  const { publicKey } = generateKeyPairSync('ed25519')
   await api('PUT', '/bots/ci', {
     ...{ kind: 'bot', version: 'v1', metadata: { name: 'ci' } },
-    spec: { roles: ['engineers'], allow_from: ['10.0.0.0/8'], max_token_ttl: '15m' },
+    spec: {
+      ...{ roles: ['engineers'], allow_from: ['10.0.0.0/8'], max_token_ttl: '15m' },
+      trust: [
+        {
+          ...{ issuer: 'https://token.actions.githubusercontent.com', audience: `https://${DOMAIN}` },
+          claims: { repository: 'northwind/shop', ref: '^refs/heads/(main|release-.*)$' },
+        },
+      ],
+      keys: [{ kid: 'build-machine', jwk: publicKey.export({ format: 'jwk' }) }],
+    },
   })
   await api('POST', '/bots/ci/secret')
   await api('PUT', '/app-clients/grafana', {
@@ -294,7 +305,9 @@ export function dashboardShots(hub: { readonly url: string; readonly api: unknow
     certificatesShot(hub.url),
     proposalsShot(hub.url),
     admin('admin-programs', '/plugins/programs'),
+    admin('admin-program-remove', '/plugins/programs', press('Remove the program')),
     admin('admin-bots', '/plugins/bots'),
+    admin('admin-bot-remove', '/plugins/bots', press('Remove the bot ci?')),
     admin('admin-no-page', '/nowhere'),
     state('admin-slow', '/web/admin/apps', 'slow'),
     state('admin-error', '/web/admin/apps', 'error'),

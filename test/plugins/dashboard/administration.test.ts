@@ -219,6 +219,61 @@ t.test('an API token works until it is removed, and a passkey link enrols', asyn
   t.match(await nils.textContent('main'), 'On leave until Monday', 'signed in, and locked')
 })
 
+t.test('a bot appears with its proofs, and is removed once its name is typed', async (t) => {
+  const { page, faults } = await openTab(t)
+  const save = (roles: readonly string[]) =>
+    api('PUT', '/bots/nightly', {
+      ...{ kind: 'bot', version: 'v1', metadata: { name: 'nightly' } },
+      spec: {
+        roles,
+        trust: [{ issuer: 'https://ci.example', audience: 'hub', claims: { ref: '^refs/(a|b)$' } }],
+      },
+    })
+  await at(page, '/plugins/bots')
+  await page.getByRole('row', { name: /^ci engineers/ }).waitFor()
+  await save(['interns'])
+  await page.getByRole('row', { name: /^nightly interns 1 rule of trust any address/ }).waitFor()
+  await page.getByRole('row', { name: /^nightly https:\/\/ci.example hub ref=\^refs/ }).waitFor()
+
+  await press(page, 'Remove the bot nightly?')
+  const dialog = dialogOf(page)
+  await dialog.getByText('Its sessions end, and its programs are refused at once.').waitFor()
+  const remove = dialog.getByRole('button', { name: 'Remove' })
+  t.ok(await remove.isDisabled())
+  await dialog.getByRole('textbox').fill('ci')
+  t.ok(await remove.isDisabled(), 'the name of another bot does not count')
+  await dialog.getByRole('textbox').fill('nightly')
+  await save(['finance'])
+  await page.getByText('finance', { exact: true }).waitFor()
+  t.equal(await dialog.getByRole('textbox').inputValue(), 'nightly', 'a change leaves the question open')
+  await remove.click()
+  await page.getByRole('button', { name: 'Remove the bot nightly?' }).waitFor({ state: 'detached' })
+  await t.rejects(api('GET', '/bots/nightly'), { code: 'bot_not_found' })
+  t.match(await api('GET', '/bots/ci'), { metadata: { name: 'ci' } })
+  t.match(await api('GET', '/audit?type=bot.deleted'), [{ bot: 'nightly', user: 'dana@northwind.example' }])
+  t.strictSame(faults, [])
+})
+
+t.test('a destructive form of a plugin asks, and says what it is about to remove', async (t) => {
+  const { page } = await openTab(t)
+  await at(page, '/plugins/programs')
+  const programs = () => api<{ name: string; client_id: string }[]>('GET', '/clients')
+  const frame = (await programs()).find(({ name }) => name === 'Photo frame')!
+  await page.getByLabel('Client ID').selectOption(frame.client_id)
+  await press(page, 'Remove the program')
+  await dialogOf(page).getByText(frame.client_id).waitFor()
+  await dialogOf(page).getByRole('button', { name: 'Cancel' }).click()
+  await dialogOf(page).waitFor({ state: 'detached' })
+  t.ok(
+    (await programs()).some(({ name }) => name === 'Photo frame'),
+    'nothing was called',
+  )
+  await press(page, 'Remove the program')
+  await dialogOf(page).getByRole('button', { name: 'Remove the program' }).click()
+  await page.getByRole('row', { name: /^Photo frame/ }).waitFor({ state: 'detached' })
+  t.notOk((await programs()).some(({ name }) => name === 'Photo frame'))
+})
+
 t.test('requests are searched by filter and live, and exported', async (t) => {
   const { page } = await openTab(t)
   await at(page, '/requests?type=app.request')

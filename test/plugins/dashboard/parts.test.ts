@@ -48,6 +48,19 @@ const wide = defineHubPlugin({
     page('other-call', async () => [
       { kind: 'form', title: 'x', method: 'POST', path: '/web/logout', fields: [], submit: 'x' },
     ])
+    const call = { kind: 'form', title: 'x', method: 'POST', submit: 'x' }
+    page('other-call-in-table', async () => [
+      {
+        ...{ kind: 'table', title: 'x', columns: ['x'], empty: '' },
+        rows: [[{ ...call, path: '/web/logout', fields: [] }]],
+      },
+    ])
+    page('fields-in-facts', async () => [
+      {
+        kind: 'facts',
+        facts: { x: { ...call, path: '/v1/webapi/wide', fields: [{ name: 'a', label: 'a' }] } },
+      },
+    ])
     page('too-long', async () => [{ kind: 'text', text: 'x'.repeat(1_000_000) }])
     page('unknown-kind', async () => [{ kind: 'html', html: '<b>x</b>' }])
     provide.dashboardParts({
@@ -115,7 +128,10 @@ t.test('only administrators load the content', async (t) => {
 })
 
 t.test('a plugin that throws, or returns invalid content, loses this page alone', async (t) => {
-  for (const path of ['throws', 'script-link', 'other-host', 'other-call', 'too-long', 'unknown-kind'])
+  for (const path of [
+    ...['throws', 'script-link', 'other-host', 'other-call', 'too-long', 'unknown-kind'],
+    ...['other-call-in-table', 'fields-in-facts'],
+  ])
     await t.rejects(hub.api('GET', `/dashboard/pages/${path}`), { code: 'plugin_failed' }, path)
   await t.rejects(hub.api('GET', '/dashboard/pages/nothing'), { code: 'page_not_found' })
   t.strictSame(await hub.api('GET', '/dashboard/panels/wiki'), [

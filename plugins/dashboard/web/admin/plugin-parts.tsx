@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks'
 import { call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { reload, useResource } from '../live.ts'
-import { ActionError, announce, useAction } from './dialogs.tsx'
+import { ActionError, announce, Confirm, DialogButton, useAction } from './dialogs.tsx'
 import { CheckField, ChoiceField, TextField } from './fields.tsx'
 import { Facts, PageHead, Section, Shown, Table, Time } from './parts.tsx'
 import { a } from './text.ts'
@@ -15,7 +15,7 @@ type Value = Row[number]
 
 const PREFIX = '/v1/webapi'
 /** A plugin does not say on which data its content depends. */
-const KINDS = ['app', 'agent', 'user', 'role', 'connector', 'lock', 'key', 'plugin-part']
+const KINDS = ['app', 'agent', 'user', 'role', 'connector', 'lock', 'key', 'bot', 'plugin-part']
 
 /** A page that a plugin adds. */
 export function PluginPage({ name }: { readonly name: string }) {
@@ -54,7 +54,11 @@ interface Level {
 }
 
 const Blocks = ({ of, level }: Level & { readonly of: readonly Block[] }) =>
-  of.map((block, index) => <OneBlock key={index} block={block} level={level} />)
+  of.map((block, index) => (
+    <OneBlock key={block.kind === 'form' ? callOf(block) : index} block={block} level={level} />
+  ))
+
+const callOf = ({ method, path }: Form): string => `${method} ${path}`
 
 function OneBlock({ block, level }: Level & { readonly block: Block }) {
   if (block.kind === 'text') return <p>{block.text}</p>
@@ -71,7 +75,7 @@ function OneBlock({ block, level }: Level & { readonly block: Block }) {
     <Table
       label={block.title}
       rows={block.rows}
-      keyOf={(row) => JSON.stringify(row)}
+      keyOf={keyOfRow}
       columns={block.columns.map((title, at) => ({
         title,
         number: block.rows.every((row) => typeof row[at] === 'number'),
@@ -82,47 +86,99 @@ function OneBlock({ block, level }: Level & { readonly block: Block }) {
   )
 }
 
+/** A row with a button keeps its question open while its other values change. */
+function keyOfRow(row: Row): string {
+  const form = row.find(isForm)
+  return form ? callOf(form) : JSON.stringify(row)
+}
+
+const isForm = (value: Value): value is Form => typeof value === 'object' && value !== null && 'kind' in value
+
 function Cell({ value }: { readonly value: Value }) {
   if (value === null) return <span class="quiet">–</span>
   if (typeof value !== 'object') return <>{String(value)}</>
+  if (isForm(value)) return <CallButton form={value} />
   if ('time' in value) return <Time at={new Date(value.time).toISOString()} />
   return <a href={value.href}>{value.text}</a>
 }
 
-function CallForm({ form, level }: Level & { readonly form: Form }) {
-  const { title, method, path, fields, submit, destructive } = form
-  const [values, setValues] = useState(() =>
-    Object.fromEntries(fields.map(({ name, value }) => [name, value])),
-  )
-  const action = useAction()
-  const run = async () => {
-    await call(method, path.slice(PREFIX.length), fields.length === 0 ? undefined : values)
-    announce(a('done'))
-    reload(['plugin-part'])
-  }
+type Values = Readonly<Record<string, Field['value']>>
+
+async function send({ method, path, fields }: Form, values: Values): Promise<void> {
+  await call(method, path.slice(PREFIX.length), fields.length === 0 ? undefined : values)
+  announce(a('done'))
+  reload(['plugin-part'])
+}
+
+/** Asks before a call, and says with which values. */
+function Question(props: { readonly form: Form; readonly values: Values; onClose(): void }) {
+  const { form, values, onClose } = props
+  const { title, submit, effect, confirm, fields } = form
   return (
-    <form
-      class="panel"
-      aria-label={title}
-      onSubmit={(event) => {
-        event.preventDefault()
-        void action.run(run)
-      }}
+    <Confirm
+      title={title}
+      verb={submit}
+      {...(confirm === undefined ? {} : { name: confirm })}
+      onClose={onClose}
+      confirm={() => send(form, values)}
     >
-      <h3 aria-level={level}>{title}</h3>
-      {fields.map((field) => (
-        <Input
-          key={field.name}
-          field={field}
-          value={values[field.name] ?? ''}
-          onChange={(value) => setValues((old) => ({ ...old, [field.name]: value }))}
-        />
-      ))}
-      <ActionError error={action.error} />
-      <button type="submit" class={destructive ? 'danger' : ''} disabled={action.busy}>
-        {submit}
-      </button>
-    </form>
+      {effect !== undefined && <p>{effect}</p>}
+      {fields.length > 0 && <Facts rows={fields.map(({ name, label }) => [label, String(values[name])])} />}
+    </Confirm>
+  )
+}
+
+function CallButton({ form }: { readonly form: Form }) {
+  return (
+    <DialogButton
+      text={form.submit}
+      label={form.title}
+      class={form.destructive ? 'plain small danger' : 'plain small'}
+      dialog={(close) => <Question form={form} values={{}} onClose={close} />}
+    />
+  )
+}
+
+function CallForm({ form, level }: Level & { readonly form: Form }) {
+  const { title, fields, submit, destructive, confirm } = form
+  const [changed, setChanged] = useState<Values>({})
+  const [asks, setAsks] = useState(false)
+  const action = useAction()
+  const values: Values = Object.fromEntries(
+    fields.map(({ name, value, options }) => {
+      const own = changed[name]
+      // A choice can be gone since, also by this form.
+      const there = own !== undefined && (options === undefined || options.includes(String(own)))
+      return [name, there ? own : value]
+    }),
+  )
+  return (
+    <>
+      <form
+        class="panel"
+        aria-label={title}
+        onSubmit={(event) => {
+          event.preventDefault()
+          if (destructive || confirm !== undefined) setAsks(true)
+          else void action.run(() => send(form, values))
+        }}
+      >
+        <h3 aria-level={level}>{title}</h3>
+        {fields.map((field) => (
+          <Input
+            key={field.name}
+            field={field}
+            value={values[field.name] ?? ''}
+            onChange={(value) => setChanged((old) => ({ ...old, [field.name]: value }))}
+          />
+        ))}
+        <ActionError error={action.error} />
+        <button type="submit" class={destructive ? 'danger' : ''} disabled={action.busy}>
+          {submit}
+        </button>
+      </form>
+      {asks && <Question form={form} values={values} onClose={() => setAsks(false)} />}
+    </>
   )
 }
 
