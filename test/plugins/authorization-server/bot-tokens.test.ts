@@ -1,12 +1,32 @@
 /** Robots at the token endpoint, and what their tokens open. */
 import { createHash, generateKeyPairSync, randomUUID } from 'node:crypto'
+import { Agent } from 'node:https'
+import { defineHubPlugin } from '@mezite/core'
+import { programLogin } from '@mezite/core/testing'
 import * as jose from 'jose'
 import t from 'tap'
 import { startStopwatch } from '../../stopwatch.ts'
 import { until } from '../../until.ts'
 import { startWorld, token } from './world.ts'
 
+const HERE = '127.0.0.1'
+const ELSEWHERE = '127.0.0.2'
+const MOST_REQUESTS = 4
+/** A policy about addresses, as plugins have it: apps with the label are for one address. */
+const desks = defineHubPlugin({
+  name: 'desks',
+  api: 1,
+  summary: 'For this test',
+  setup({ tap }) {
+    tap.access.decide(({ app, context: { clientIp } }, vote) => {
+      if (app?.labels.desk === 'one' && clientIp !== null && clientIp !== HERE) vote.deny('outside_office')
+    })
+  },
+})
+
 const world = await startWorld({
+  plugins: { 'http-apps': { requests_per_person: MOST_REQUESTS } },
+  more: [desks],
   roles: { careful: { options: { require_session_mfa: true }, allow: { app_labels: { '*': '*' } } } },
 })
 const { hub, issuer, received, resource } = world
@@ -221,6 +241,84 @@ t.test('S204 tokens and streams of a robot end within a second', async (t) => {
       await hub.api('DELETE', `/locks/${id}`)
   }
   await put('ci', { keys, trust, max_token_ttl: '10m' })
+})
+
+t.test('N169 a bot at its cap of requests is refused with all its tokens, and others go on', async (t) => {
+  for (const name of ['busy', 'calm']) await put(name, { keys })
+  const { bearer } = await given(await byKey('busy'))
+  const held = []
+  for (let at = 0; at < MOST_REQUESTS; at++) {
+    const ask = { headers: bearer, timeoutMs: 600_000 }
+    const stream = await hub.visitor().stream(`${hub.appUrl('one')}/drip`, ask)
+    t.teardown(() => stream.destroy())
+    t.equal(stream.on('error', () => {}).resume().statusCode, 200)
+    held.push(stream)
+  }
+  const other = await given(await byKey('busy', { resource: resource('two') }))
+  for (const [name, token] of [
+    ['one', bearer],
+    ['two', other.bearer],
+  ] as const) {
+    const refused = await open(name, token)
+    t.match(refused, { status: 429, text: /"code":"person_limit"/ }, `at the app ${name}`)
+    t.match(refused.headers['retry-after'], /^\d+$/)
+  }
+  const calm = await given(await byKey('calm'))
+  t.match(await open('one', calm.bearer), { status: 200, text: 'for bot:calm' })
+  await until(async () => {
+    const all = await hub.api<{ user: string; reason: string }[]>('GET', '/audit?type=access.denied')
+    return all.filter(({ user, reason }) => user === 'bot:busy' && reason === 'person_limit').length === 2
+  }, 'both refusals are in the audit trail')
+  for (const stream of held) stream.destroy()
+  await until(async () => (await open('one', bearer)).status === 200, 'every place was given back')
+})
+
+t.test('rules of addresses hold for each request of a bot, as they do for people', async (t) => {
+  await world.register('desk', {}, { env: 'test', desk: 'one' })
+  await put('near', { keys, allow_from: [`${HERE}/32`] })
+  await put('free', { keys })
+  const from = (localAddress: string, name: string, headers: Readonly<Record<string, string>>) => {
+    const agent = new Agent({ localAddress })
+    t.teardown(() => agent.destroy())
+    return hub
+      .visitor()
+      .fetch(`${hub.appUrl(name)}/`, { agent, headers: { accept: 'application/json', ...headers } })
+  }
+  world.person('rosa', 'staff')
+  const login = await programLogin(hub)
+  const asked = await hub.visitor().fetch(`${hub.url}/v1/webapi/me/tokens`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${login.token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ app: 'desk' }),
+  })
+  const rosa = { authorization: `Bearer ${JSON.parse(asked.text).access_token}` }
+  const near = await given(await byKey('near'))
+  const free = await given(await byKey('free', { resource: resource('desk') }))
+  const anywhere = await given(await byKey('free'))
+  // Twice, because the decision about one address must not be that about the other.
+  for (const turn of ['first', 'again']) {
+    t.match(await from(HERE, 'one', near.bearer), { status: 200, text: 'for bot:near' }, turn)
+    const away = await from(ELSEWHERE, 'one', near.bearer)
+    t.match(away, { status: 403, text: /address_not_allowed/ }, `${turn}: an address of no rule of the bot`)
+    t.equal((await from(ELSEWHERE, 'one', anywhere.bearer)).status, 200, `${turn}: a bot without rules`)
+    for (const [who, headers, text] of [
+      ['bot', free.bearer, 'for bot:free'],
+      ['person', rosa, 'for rosa@example.com'],
+    ] as const) {
+      t.match(await from(HERE, 'desk', headers), { status: 200, text }, `${turn}: ${who}`)
+      const refused = await from(ELSEWHERE, 'desk', headers)
+      t.match(refused, { status: 403, text: /outside_office/ }, `${turn}: ${who} elsewhere`)
+    }
+  }
+  await until(async () => {
+    const all = await hub.api<{ user: string; reason: string; client_ip: string }[]>(
+      'GET',
+      '/audit?type=access.denied',
+    )
+    return ['bot:near address_not_allowed', 'bot:free outside_office'].every((wanted) =>
+      all.some((event) => `${event.user} ${event.reason}` === wanted && event.client_ip === ELSEWHERE),
+    )
+  }, 'the audit trail has the bot, the reason and the address')
 })
 
 t.test('S205 no token, secret or assertion is in a log or a record', async (t) => {

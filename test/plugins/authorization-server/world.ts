@@ -31,12 +31,15 @@ export async function startWorld({
   plugin,
   more = [],
   roles = {},
+  plugins = {},
 }: {
   readonly config?: object
   /** Instead of the plugin of the standard set. */
   readonly plugin?: AnyPlugin
   readonly more?: readonly AnyPlugin[]
   readonly roles?: object
+  /** Configuration of other plugins. */
+  readonly plugins?: object
 } = {}) {
   const own = { enabled: true, registration: true, ...config }
   const received: { url: string; headers: IncomingHttpHeaders }[] = []
@@ -57,7 +60,7 @@ export async function startWorld({
           calls_per_minute: { tokens: 10_000, sign_in: 10_000, other: 10_000, keys: 10_000, pages: 10_000 },
         },
       },
-      plugins: { 'authorization-server': plugin === undefined ? own : false },
+      plugins: { ...plugins, 'authorization-server': plugin === undefined ? own : false },
     },
     plugins: [...more, ...(plugin === undefined ? [] : [{ plugin, config: own }])],
   })

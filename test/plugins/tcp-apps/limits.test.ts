@@ -1,5 +1,7 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { Agent } from 'node:https'
 import t from 'tap'
-import { closed, open, startTcpHub, type TcpHub } from './start-tcp-hub.ts'
+import { closed, type Login, open, startTcpHub, type TcpHub } from './start-tcp-hub.ts'
 
 let tcp: TcpHub
 t.before(async () => {
@@ -84,6 +86,60 @@ t.test('N169 streams to web applications, even idle ones, count for their person
     t.equal(status, 200, 'every place was given back')
     stream.destroy()
   }
+})
+
+/** A certificate of a bot, as `msh login --bot` gets it by a secret. */
+async function botLogin(bot: string, secret: string, localAddress = '127.0.0.1') {
+  const key = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const agent = new Agent({ localAddress })
+  const body = { bot, secret, public_key: key.publicKey.export({ type: 'spki', format: 'pem' }) }
+  const { status, text } = await tcp.hub.visitor().fetch(`${tcp.hub.url}/v1/webapi/user-certs`, {
+    ...{ agent, method: 'POST', body: JSON.stringify(body) },
+    headers: { 'content-type': 'application/json' },
+  })
+  agent.destroy()
+  const answer: Readonly<Record<string, string>> = JSON.parse(text)
+  const login = { ...answer, key: key.privateKey.export({ type: 'pkcs8', format: 'pem' }) }
+  return { status, code: answer.code, login: login as Login }
+}
+
+async function makeBot(name: string): Promise<string> {
+  const document = { kind: 'bot', version: 'v1', metadata: { name }, spec: { roles: ['platform'] } }
+  await tcp.hub.api('PUT', `/bots/${name}`, document)
+  return (await tcp.hub.api<{ secret: string }>('POST', `/bots/${name}/secret`)).secret
+}
+
+t.test('N169 a bot at its cap is refused with each certificate, and another bot goes on', async (t) => {
+  const secret = await makeBot('busy')
+  const one = tcp.msh((await botLogin('busy', secret)).login)
+  const two = tcp.msh((await botLogin('busy', secret)).login)
+  const held = await Promise.all([1, 2, 3, 4].map(() => open(one, 'one')))
+  t.match(held, Array(4).fill({ status: 200 }))
+  t.match(await open(two, 'two'), { status: 429, reason: 'person_limit' })
+  const calm = tcp.msh((await botLogin('calm', await makeBot('calm'))).login)
+  const another = await open(calm, 'one')
+  t.equal(another.status, 200)
+  another.stream.destroy()
+  await tcp.events(
+    'access.denied',
+    ({ reason, user, app }) => reason === 'person_limit' && user === 'bot:busy' && app === 'two',
+  )
+  for (const { stream } of held) stream.destroy()
+  const again = await until(200, () => open(two, 'two'))
+  t.equal(again.status, 200, 'every place was given back')
+  again.stream.destroy()
+})
+
+t.test('N169 guesses of a bot’s secret are counted for their address alone', async (t) => {
+  const secret = await makeBot('guessed')
+  const guess = () => botLogin('guessed', `mezite_bot_${'x'.repeat(43)}`, '127.0.0.7')
+  const codes = new Set<string | undefined>()
+  const deadline = Date.now() + 120_000
+  // Together, so that a slow machine does not get new calls in between.
+  while (!codes.has('too_many_requests') && Date.now() < deadline)
+    for (const { code } of await Promise.all(Array.from({ length: 40 }, guess))) codes.add(code)
+  t.strictSame([...codes].toSorted(), ['bot_refused', 'too_many_requests'])
+  t.equal((await botLogin('guessed', secret)).status, 200, 'the bot itself is elsewhere')
 })
 
 t.test('the connections of msh with one certificate are limited', async (t) => {
