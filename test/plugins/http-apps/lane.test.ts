@@ -105,12 +105,14 @@ t.test('a response is the same with and without a lane', async (t) => {
 })
 
 t.test('F82 anything but one whole head without a body goes to node:http with all its bytes', async (t) => {
+  let answerSlow = () => {}
   const { app, gateway } = await open(t, (text, socket) => {
     if (text.startsWith('GET /ws ')) socket.write(SWITCHING)
-    else if (text.startsWith('GET /slow ')) setTimeout(() => socket.write(OK), 100)
+    else if (text.startsWith('GET /slow ')) answerSlow = () => socket.write(OK)
     else return OK
     return null
   })
+  const slowArrived = () => until(() => app.requests.length === 1, 'the app has the request')
   const onLane = () => gateway.onLane.splice(0)
   const seen = () => app.requests.splice(0).map((text) => text.split(' ', 2).join(' '))
   const dial = async () => {
@@ -159,10 +161,13 @@ t.test('F82 anything but one whole head without a body goes to node:http with al
   await t.test('requests that arrive before the response are handled like without a lane', async (t) => {
     const socket = await dial()
     const all = readUntil(socket, /ok[\s\S]*ok[\s\S]*ok$/)
-    for (const bytes of [get('/slow'), get('/next'), `${request('PUT /body', 'Content-Length: 2')}a`, 'b']) {
+    socket.write(get('/slow'))
+    await slowArrived()
+    for (const bytes of [get('/next'), `${request('PUT /body', 'Content-Length: 2')}a`, 'b']) {
       socket.write(bytes)
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
+    answerSlow()
     t.equal((await all).match(/HTTP\/1.1 200 /g)?.length, 3)
     t.strictSame(seen(), ['GET /slow', 'GET /next', 'PUT /body'])
     t.strictSame(onLane(), ['GET /slow'])
@@ -172,8 +177,10 @@ t.test('F82 anything but one whole head without a body goes to node:http with al
     const other = await dial()
     const both = readUntil(other, /ok[\s\S]*ok$/)
     other.write(get('/slow'))
-    await until(() => app.requests.length === 1, 'the app has the request')
+    await slowArrived()
     other.write(get('/behind'))
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    answerSlow()
     await both
     t.strictSame(onLane(), ['GET /slow', 'GET /behind'], 'one whole head may wait for its turn')
     seen()
@@ -182,9 +189,11 @@ t.test('F82 anything but one whole head without a body goes to node:http with al
     const socket = await dial()
     const answers = readUntil(socket, /ok[\s\S]*ok$/)
     socket.write(get('/slow'))
-    await until(() => app.requests.length > 0, 'the app has the request')
+    await slowArrived()
     socket.write(request('POST /large', 'Content-Length: 2000000'))
     socket.write(Buffer.alloc(2_000_000))
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    answerSlow()
     t.equal((await answers).match(/HTTP\/1.1 200 /g)?.length, 2)
     t.equal(app.requests[1]?.length, 2_000_000 + app.requests[1]!.indexOf('\r\n\r\n') + 4)
     seen()
