@@ -1,10 +1,10 @@
 import type { EventFilter } from '../../../plugins/audit-database/event-filter.ts'
 import { readEvents } from '../../../plugins/audit-database/event-query.ts'
-import { requestIdOf } from '../../plugins/audit-database/long-trail.ts'
+import { requestIdOf, sessionOf } from '../../plugins/audit-database/long-trail.ts'
 import type { BenchMachine } from '../bench-machine.ts'
 import { inRounds } from '../measure.ts'
 import { alone, type Figure, most } from '../row.ts'
-import { DAY_MS, eventsOfDay, openTrail, type Trail } from '../targets/trail.ts'
+import { beforeDay, DAY_MS, eventsOfDay, openTrail, type Trail } from '../targets/trail.ts'
 
 const DAYS = 5
 /** Events on a page of results. */
@@ -12,8 +12,10 @@ const PAGE = 100
 
 interface Filter {
   readonly name: string
-  /** Of what is frequent, of what is rare or only in the oldest day, and of what is not there. */
-  readonly searches: readonly EventFilter[]
+  /** Of what is frequent, and of what is rare or only in the oldest day. */
+  readonly there: readonly EventFilter[]
+  /** Find nothing. */
+  readonly absent: readonly EventFilter[]
 }
 
 export const searches = {
@@ -52,12 +54,14 @@ async function slowestOf(
   what: string,
   filter: Filter,
 ): Promise<Figure[]> {
-  const of = await inRounds(machine, [filter], async ({ searches }) => {
+  const of = await inRounds(machine, [filter], async ({ there, absent }) => {
     let ms = 0
-    for (const search of searches) {
+    for (const search of [...there, ...absent]) {
       const begun = performance.now()
-      await readEvents(db, search, { before: null }, PAGE)
+      const found = await readEvents(db, search, { before: null }, PAGE)
       ms = Math.max(ms, performance.now() - begun)
+      if (found.length > 0 === absent.includes(search))
+        throw new Error(`${JSON.stringify(search)} found ${found.length} events`)
     }
     return { ms }
   })
@@ -68,38 +72,50 @@ async function slowestOf(
 /** `newest`: when the last day of the trail begins, in milliseconds since 1970. */
 function filtersOf(newest: number): readonly Filter[] {
   const at = (days: number) => new Date(newest - days * DAY_MS)
+  const oldest = beforeDay(0)
   return [
-    { name: 'of everything', searches: [{}] },
-    { name: 'by person', searches: [{ user: 'user-3' }, { user: 'former' }, { user: 'nobody' }] },
+    { name: 'of everything', there: [{}], absent: [] },
+    { name: 'by person', there: [{ user: 'user-3' }, { user: 'former' }], absent: [{ user: 'nobody' }] },
     {
       name: 'by app',
-      searches: [{ app: 'app-1' }, { app: 'rare' }, { app: 'retired' }, { app: 'none' }],
+      there: [{ app: 'app-1' }, { app: 'rare' }, { app: 'retired' }],
+      absent: [{ app: 'none' }],
     },
     {
       name: 'by type',
-      searches: [{ type: 'app.request' }, { type: 'user.login' }, { type: 'role.updated' }, { type: 'none' }],
+      there: [{ type: 'app.request' }, { type: 'user.login' }, { type: 'role.updated' }],
+      absent: [{ type: 'none' }],
     },
-    { name: 'by request id', searches: [{ request: requestIdOf(777) }, { request: requestIdOf(1) }] },
-    { name: 'by session', searches: [{ session: 'session-3' }, { session: 'none' }] },
+    {
+      name: 'by request id',
+      there: [{ request: requestIdOf(oldest + 777) }, { request: requestIdOf(oldest + 800) }],
+      absent: [{ request: requestIdOf(1) }],
+    },
+    { name: 'by session', there: [{ session: sessionOf(oldest + 3) }], absent: [{ session: 'none' }] },
     {
       name: 'by address',
-      searches: [{ ip: '203.0.113.1' }, { ip: '198.51.100.7' }, { ip: '192.0.2.99' }],
+      there: [{ ip: '203.0.113.1' }, { ip: '198.51.100.7' }],
+      absent: [{ ip: '192.0.2.99' }],
     },
-    { name: 'by agent', searches: [{ agent: 'db-1' }, { agent: 'db-old' }, { agent: 'none' }] },
+    { name: 'by agent', there: [{ agent: 'db-1' }, { agent: 'db-old' }], absent: [{ agent: 'none' }] },
     {
       name: 'by reason',
-      searches: [{ reason: 'connection_refused' }, { reason: 'label_mismatch' }, { reason: 'none' }],
+      there: [{ reason: 'connection_refused' }, { reason: 'label_mismatch' }],
+      absent: [{ reason: 'none' }],
     },
     {
       name: 'by time',
-      searches: [{ to: at(3.5) }, { from: at(3.5), to: at(3.4) }, { from: at(-0.5) }, { to: at(100) }],
+      there: [{ to: at(3.5) }, { from: at(3.5), to: at(3.4) }, { from: at(-0.5) }],
+      absent: [{ to: at(100) }],
     },
     {
       name: 'by two filters',
-      searches: [
+      there: [
         { user: 'user-3', to: at(3.5) },
         { user: 'user-3', agent: 'db-2' },
         { ip: '203.0.113.1', agent: 'db-old' },
+      ],
+      absent: [
         { app: 'app-1', agent: 'none' },
         { app: 'retired', user: 'nobody' },
       ],

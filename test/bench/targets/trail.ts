@@ -16,6 +16,9 @@ const FILL_MS = 30 * 60_000
 export const eventsOfDay = (events: number, days: number): number =>
   Math.floor(events / days / TRAIL.ofContext) * TRAIL.ofContext
 
+/** The number before the first event of a day, counted from the beginning of the trail. */
+export const beforeDay = (day: number): number => dayOf(TRAIL.beginning + day * DAY_MS) * NUMBERS_OF_DAY
+
 /** The tables of the audit trail in a database of PostgreSQL, without a hub. */
 export async function openTrail(url: string) {
   const limits = { ...PATIENT, statementMs: FILL_MS, responseMs: FILL_MS }
@@ -49,7 +52,7 @@ export async function openTrail(url: string) {
       await days.keep()
       const failed = log.lines.find((line) => /^failed/.test(String(line[1])))
       if (failed) throw new Error(JSON.stringify(failed))
-      await fill({ beginning, hours: 24, before: dayOf(beginning) * NUMBERS_OF_DAY, ...stretch })
+      await fill({ beginning, hours: 24, before: beforeDay(day), ...stretch })
     },
     /** As the server does by itself, sooner or later. */
     vacuum: async (): Promise<void> => void (await sql`VACUUM ANALYZE`.execute(db)),
