@@ -10,7 +10,7 @@ import { PodDisruptionBudget } from 'kubernetes-models/policy/v1/PodDisruptionBu
 import { ConfigMap } from 'kubernetes-models/v1/ConfigMap'
 import { Service } from 'kubernetes-models/v1/Service'
 import t, { type Test } from 'tap'
-import { parse, parseAllDocuments } from 'yaml'
+import { parse, parseAllDocuments, stringify } from 'yaml'
 import { loadConfig } from '../../core/hub/config/config-loader.ts'
 
 const chart = join(import.meta.dirname, '../../examples/kubernetes')
@@ -38,6 +38,16 @@ async function resourcesOf(t: Test, template: string, values: object): Promise<r
   })
 }
 
+/** Loads the configuration of the rendered hub. */
+function loadConfigOf(t: Test, resources: readonly Resource[]) {
+  const file = join(t.testdir({ 'mezhub.yaml': resources[0]!.data['mezhub.yaml']! }), 'mezhub.yaml')
+  const env = {
+    MEZITE_DATABASE_URL: 'postgres://mezite@db/mezite',
+    MEZITE_ENCRYPTION_KEY: `${'A'.repeat(43)}=`,
+  }
+  return loadConfig({ file, env })
+}
+
 /** Throws if Kubernetes would refuse the resource. */
 const validate = (resource: Resource): void => new models[resource.kind](resource as never).validate()
 
@@ -50,12 +60,29 @@ t.test('the chart renders the hubs, their service, probes and disruption budget'
   )
   t.throws(() => validate({ ...resources[1]!, spec: { replicas: 'two' } as never }), 'the schema can fail')
 
-  const file = join(t.testdir({ 'mezhub.yaml': resources[0]!.data['mezhub.yaml']! }), 'mezhub.yaml')
-  const env = {
-    MEZITE_DATABASE_URL: 'postgres://mezite@db/mezite',
-    MEZITE_ENCRYPTION_KEY: `${'A'.repeat(43)}=`,
-  }
-  const missing = await loadConfig({ file, env }).catch((error) => error)
+  const { config } = await loadConfigOf(t, resources)
+  t.equal(config.proxy.https_keypair, undefined, 'the hubs order their certificates')
+  t.notMatch(JSON.stringify(resources), /tls/, 'no volume with certificate files')
+})
+
+t.test('the chart takes a secret with certificate files', async (t) => {
+  const { plugins, ...rest } = parse(defaults.hub.config)
+  const https_keypair = { cert_file: '/etc/mezite/tls/tls.crt', key_file: '/etc/mezite/tls/tls.key' }
+  const config = stringify({ ...rest, proxy: { ...rest.proxy, https_keypair } })
+  const values = { ...defaults, hub: { ...defaults.hub, tlsSecretName: 'mezite-tls', config } }
+  const resources = await resourcesOf(t, 'hub', values)
+  for (const resource of resources) validate(resource)
+  t.match(resources[1], {
+    spec: {
+      template: {
+        spec: {
+          containers: [{ volumeMounts: [{ name: 'config' }, { name: 'tls', mountPath: '/etc/mezite/tls' }] }],
+          volumes: [{ name: 'config' }, { name: 'tls', secret: { secretName: 'mezite-tls' } }],
+        },
+      },
+    },
+  })
+  const missing = await loadConfigOf(t, resources).catch((error) => error)
   t.notMatch(`${missing.message}`, /unknown key/, 'every key is one of the hub')
   t.match(`${missing.message}`, /tls\.crt/, 'only the certificate of the volume is missing')
 })
@@ -115,6 +142,7 @@ t.test('misspelt and dangerous values are refused', async (t) => {
     { replicas: 0 },
     { memory: '1Gi } }' },
     { secretName: 'a: b' },
+    { tlsSecretName: 'a: b' },
     { serviceType: 'External' },
   ]
   for (const hub of bad)

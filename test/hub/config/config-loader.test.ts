@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -539,10 +539,15 @@ t.test('an expired certificate is a problem of the configuration', async (t) => 
   })
 })
 
-t.test('only the certificate is missing in the example for containers', async (t) => {
-  const file = join(import.meta.dirname, '../../../examples/containers/mezhub.yaml')
+t.test('the example for containers needs no certificate files, and takes them', async (t) => {
+  const example = join(import.meta.dirname, '../../../examples/containers/mezhub.yaml')
   const env = { MEZITE_DATABASE_URL: 'postgres://mezite@postgres/mezite' }
-  const error: Error = await loadConfig({ file, env, standard: [] })
+  const { config } = await loadConfig({ file: example, env })
+  t.equal(config.proxy.https_keypair, undefined)
+  const withFiles = readFileSync(example, 'utf8')
+    .replace(/^plugins:\n {2}acme:.*\n/m, '')
+    .replace('# https_keypair', 'https_keypair')
+  const error: Error = await loadConfig({ file: write(t, withFiles), env })
     .then(() => new Error('it loaded'))
     .catch((reason) => reason)
   const [, ...lines] = error.message.split('\n')
