@@ -1,4 +1,4 @@
-/** Apps with an OpenID client of their own: openid-client as the app, and the hub as its provider. */
+/** openid-client as an app that signs people in through the hub, and as a mobile app that acts for a person. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Visitor } from '@mezite/core/testing'
@@ -8,7 +8,7 @@ import t from 'tap'
 import { loopbackFetch } from '../../../examples/cluster/loopback-fetch.ts'
 import { settingsOf } from '../../../plugins/authorization-server/commands/app-settings.ts'
 import { runLines } from '../../oclif-cli/run-program.ts'
-import { follow, startWorld } from './world.ts'
+import { allow, follow, startWorld } from './world.ts'
 
 const CALLBACK = 'https://one.example.com/login/callback'
 const told: string[] = []
@@ -209,4 +209,54 @@ t.test('mezctl clients lists programs and removes one', async (t) => {
   t.equal(removed?.code, 0, removed?.err ?? '')
   t.notMatch(again?.out, id)
   t.match(missing, { code: 1, err: /client_not_found/ })
+})
+
+t.test('a mobile app gets in by code and PKCE with its library, for each app, and refreshes', async (t) => {
+  const redirect_uri = 'com.example.orders:/callback'
+  const config = await openid.dynamicClientRegistration(
+    new URL(made.issuer),
+    {
+      ...{ client_name: 'Orders for phones', redirect_uris: [redirect_uri] },
+      ...{ grant_types: ['authorization_code', 'refresh_token'], token_endpoint_auth_method: 'none' },
+    },
+    openid.None(),
+    { [openid.customFetch]: fetch as never },
+  )
+  person('mia', 'ones')
+  const phone = hub.visitor()
+  const code_verifier = openid.randomPKCECodeVerifier()
+  const state = openid.randomState()
+  const [one, two] = [world.resource('one'), world.resource('two')]
+  const parameters = new URLSearchParams({
+    ...{ redirect_uri, scope: 'app', state, code_challenge_method: 'S256' },
+    code_challenge: await openid.calculatePKCECodeChallenge(code_verifier),
+  })
+  for (const resource of [one, two]) parameters.append('resource', resource)
+  const start = openid.buildAuthorizationUrl(config, parameters)
+  const page = await follow(phone, start.href, 'null')
+  if (page instanceof URL) return t.fail(`no page about the program: ${page}`)
+  t.match(page.text, /Orders for phones/)
+  const back = await allow(phone, page, 'null')
+  if (!(back instanceof URL)) return t.fail(`${back.status} ${back.text}`)
+  t.match(back.href, redirect_uri)
+  const checks = { pkceCodeVerifier: code_verifier, expectedState: state }
+  const tokens = await openid.authorizationCodeGrant(config, back, checks, { resource: one })
+  const read = async (token: string, resource: string) => {
+    const response = await openid.fetchProtectedResource(config, token, new URL(resource), 'GET')
+    return `${response.status} ${await response.text()}`
+  }
+  t.equal(await read(tokens.access_token, one), '200 for mia@example.com')
+  const refreshed = await openid.refreshTokenGrant(config, tokens.refresh_token!, { resource: two })
+  t.equal(await read(refreshed.access_token, two), '200 for mia@example.com', 'a token for the other app')
+  t.not(refreshed.refresh_token, tokens.refresh_token)
+  const refusal = (asked: Promise<unknown>) =>
+    asked.then(
+      () => 'granted',
+      ({ error, status }) => error ?? status,
+    )
+  const reused = openid.refreshTokenGrant(config, tokens.refresh_token!, { resource: one })
+  t.equal(await refusal(reused), 'invalid_grant')
+  const next = openid.refreshTokenGrant(config, refreshed.refresh_token!, { resource: one })
+  t.equal(await refusal(next), 'invalid_grant', 'the second use of a refresh token has ended all tokens')
+  t.equal(await refusal(read(refreshed.access_token, two)), 401)
 })

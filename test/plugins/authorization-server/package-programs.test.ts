@@ -1,4 +1,4 @@
-/** npm with a Verdaccio registry and Prometheus, unchanged, with tokens of bots. */
+/** npm with a Verdaccio registry, a webhook sender and Prometheus, unchanged, with tokens of bots. */
 import { execFile } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -17,15 +17,16 @@ const run = promisify(execFile)
 const { resolve } = createRequire(import.meta.url)
 const dir = mkdtempSync(join(tmpdir(), 'mezite-programs-'))
 t.teardown(() => rmSync(dir, { recursive: true, force: true }))
-const world = await startWorld()
+const reach = { allow: { app_labels: { env: 'test' } } }
+const world = await startWorld({ roles: { senders: { options: { max_session_ttl: '24h' }, ...reach } } })
 const { hub, register, resource } = world
 const proxy = await startConnectProxy(t)
 
 /** A bot with a secret. */
-async function bot(name: string): Promise<string> {
+async function bot(name: string, more: object = {}): Promise<string> {
   await hub.api('PUT', `/bots/${name}`, {
     ...{ kind: 'bot', version: 'v1', metadata: { name } },
-    spec: { roles: ['staff'] },
+    spec: { roles: ['staff'], ...more },
   })
   return (await hub.api<{ secret: string }>('POST', `/bots/${name}/secret`)).secret
 }
@@ -79,6 +80,56 @@ t.test('npm publishes to Verdaccio and installs from it, with a token in .npmrc'
   settings(`mezite_at_${'x'.repeat(43)}`)
   await t.rejects(npm(library, 'view', 'shop-library'), /401/, 'nobody gets in with another token')
   t.notOk(output.join('').includes(access_token), 'S205 the registry never sees the token')
+})
+
+t.test('a webhook sender that can set a header delivers for a day, until the bot is removed', async (t) => {
+  const received: unknown[] = []
+  const app = createServer(async (request, response) => {
+    let body = ''
+    for await (const chunk of request) body += chunk
+    const { 'x-mezite-user': user, authorization } = request.headers
+    received.push([request.method, request.url, user, authorization, body])
+    response.writeHead(202).end('taken')
+  })
+  await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    app.closeAllConnections()
+    app.close()
+  })
+  await register('deploys', { uri: `http://127.0.0.1:${(app.address() as AddressInfo).port}` })
+  const issued = await token(hub, {
+    ...{ grant_type: 'client_credentials', client_id: 'bot:forge' },
+    ...{
+      client_secret: await bot('forge', { roles: ['senders'], max_token_ttl: '24h' }),
+      resource: resource('deploys'),
+    },
+  })
+  const { access_token, expires_in } = JSON.parse(issued.text)
+  t.ok(expires_in > 80_000 && expires_in <= 86_400, `${expires_in} s`)
+  // The settings that senders have: an address, a header and a body.
+  const deliver = async (...headers: readonly string[]) => {
+    const { stdout } = await run(
+      'curl',
+      [
+        ...['-sS', '--max-time', '60', '--cacert', hub.caFile, '--proxy', proxy, '-w', '\n%{http_code}'],
+        ...['-H', 'content-type: application/json', ...headers.flatMap((header) => ['-H', header])],
+        ...['-d', '{"ref":"main"}', `${resource('deploys')}hook?source=forge`],
+      ],
+      { env: { PATH: process.env.PATH, HOME: dir } },
+    )
+    return stdout.split('\n').at(-1)
+  }
+  const held = `Authorization: Bearer ${access_token}`
+  t.equal(await deliver(held), '202')
+  t.equal(await deliver(`Mezite-Token: ${access_token}`, 'Authorization: Basic of-the-app'), '202')
+  t.strictSame(received, [
+    ['POST', '/hook?source=forge', 'bot:forge', undefined, '{"ref":"main"}'],
+    ['POST', '/hook?source=forge', 'bot:forge', 'Basic of-the-app', '{"ref":"main"}'],
+  ])
+  t.equal(await deliver(), '401', 'nobody delivers without the header')
+  await hub.api('DELETE', '/bots/forge')
+  t.equal(await deliver(held), '401', 'S204 nor with the token of a removed bot')
+  t.equal(received.length, 2)
 })
 
 t.test('Prometheus scrapes as a bot, and no longer once the bot is locked', async (t) => {
