@@ -1,7 +1,7 @@
 import type { Audit, Catalog, Clock, Log, Pages, PublicNames, Revisions, Sessions } from '@mezite/core'
 import type { Assertion } from '@mezite/core/identity'
 import type { Access, createOverload, HttpHooks, ProxyLimits, RateLimit, Tunnel } from '@mezite/core/protocol'
-import type { Deadlines } from './relay/deadlines.ts'
+import type { Deadlines } from './deadlines.ts'
 import type { FailureLog } from './relay/failure-log.ts'
 import type { createRequestMetrics } from './relay/request-metrics.ts'
 import type { PipePool } from './upstream/pipe-pool.ts'

@@ -22,8 +22,8 @@ import {
   proxyLimits,
   tunnel,
 } from '@mezite/core/protocol'
-import { AppHosts } from './client/app-hosts.ts'
-import { Deadlines } from './relay/deadlines.ts'
+import { AppHosts } from './app-hosts.ts'
+import { Deadlines } from './deadlines.ts'
 import { FailureLog } from './relay/failure-log.ts'
 import { createRequestMetrics } from './relay/request-metrics.ts'
 import { appSession } from './session/app-session.ts'

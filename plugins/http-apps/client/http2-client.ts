@@ -1,8 +1,8 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { AppHostProtocol, HubResponse } from '@mezite/core/protocol'
+import type { Deadlines, Waiting } from '../deadlines.ts'
 import { limits } from '../limits.ts'
-import type { Deadlines, Waiting } from '../relay/deadlines.ts'
 import type { ResponseHead } from '../upstream/response-parser.ts'
 import type { BodyReader, Client, ClientWatcher } from './client.ts'
 

@@ -1,6 +1,6 @@
 import { type App, messageOf } from '@mezite/core'
 import type { Pipe } from '@mezite/core/protocol'
-import type { RequestHead } from '../request/request-head.ts'
+import type { RequestHead } from '../relay/request-head.ts'
 import { ResponseParser } from './response-parser.ts'
 import type { Upstream, UpstreamUser } from './upstream.ts'
 import { connectionGone, type UpstreamFailure } from './upstream-failure.ts'

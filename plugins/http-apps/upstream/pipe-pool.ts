@@ -1,7 +1,7 @@
 import type { App } from '@mezite/core'
 import type { Tunnel } from '@mezite/core/protocol'
+import type { Deadlines, Waiting } from '../deadlines.ts'
 import { limits } from '../limits.ts'
-import type { Deadlines, Waiting } from '../relay/deadlines.ts'
 import type { Upstream } from './upstream.ts'
 
 const ignore = () => {}

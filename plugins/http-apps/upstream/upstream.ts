@@ -1,7 +1,7 @@
 import type { App } from '@mezite/core'
 import { isGrpcCall, type Pipe } from '@mezite/core/protocol'
+import type { RequestHead } from '../relay/request-head.ts'
 import type { AppRequest } from '../request/app-request.ts'
-import type { RequestHead } from '../request/request-head.ts'
 import type { ResponseEvents } from './response-parser.ts'
 import type { UpstreamFailure } from './upstream-failure.ts'
 

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import t from 'tap'
 import type { LiveLink } from '../../../core/hub/tunnel/link.ts'
-import type { Deadlines } from '../../../plugins/http-apps/relay/deadlines.ts'
+import type { Deadlines } from '../../../plugins/http-apps/deadlines.ts'
 import { Http1Upstream } from '../../../plugins/http-apps/upstream/http1-upstream.ts'
 import { PipePool } from '../../../plugins/http-apps/upstream/pipe-pool.ts'
 import type { Upstream } from '../../../plugins/http-apps/upstream/upstream.ts'

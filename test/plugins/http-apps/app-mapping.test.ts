@@ -2,7 +2,7 @@
 
 import type { App } from '@mezite/core'
 import t, { type Test } from 'tap'
-import { normalisedPath } from '../../../plugins/http-apps/request/request-hook.ts'
+import { normalisedPath } from '../../../plugins/http-apps/relay/request-hook.ts'
 import { openByteApp } from './byte-app.ts'
 import { appAt, ask, openGateway, raw } from './gateway.ts'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Deadlines, type Waiting } from '../../../plugins/http-apps/relay/deadlines.ts'
+import { Deadlines, type Waiting } from '../../../plugins/http-apps/deadlines.ts'
 import { until } from '../../until.ts'
 
 const clock = { now: () => Date.now(), monotonic: () => performance.now() }

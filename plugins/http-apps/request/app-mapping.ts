@@ -1,8 +1,8 @@
 import type { App } from '@mezite/core'
 import { mapUris, plainHeaderName } from '@mezite/core/protocol'
 import type { Deps } from '../deps.ts'
-import { type IdentityPart, identityParts } from '../request/identity-parts.ts'
-import { publicOrigin } from '../request/origin.ts'
+import { type IdentityPart, identityParts } from './identity-parts.ts'
+import { publicOrigin } from './origin.ts'
 
 /** The content of an identity header: the roles in one line or one line for each, the assertion, or facts and text. */
 export type IdentitySource = 'roles' | 'each_role' | 'assertion' | readonly IdentityPart[]

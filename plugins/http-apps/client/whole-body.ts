@@ -1,6 +1,6 @@
-import type { Client } from '../client/client.ts'
 import { limits } from '../limits.ts'
-import type { AppRequest } from './app-request.ts'
+import type { AppRequest } from '../request/app-request.ts'
+import type { Client } from './client.ts'
 
 /**
  * Reads the body of a request that nobody has admitted yet. Null: it has more than `limit` bytes, does not arrive in time, or

@@ -1,12 +1,12 @@
 import { type HttpRequest, Problem } from '@mezite/core'
 import { isHeaderLine, isReservedInResponse, ownLines } from '@mezite/core/protocol'
 import type { BodyTransform, Deps } from '../deps.ts'
-import type { AppMapping } from '../relay/app-mapping.ts'
-import type { NamedTransform } from '../relay/body-pipeline.ts'
+import type { AppMapping } from '../request/app-mapping.ts'
+import type { NamedTransform } from '../request/body-pipeline.ts'
+import { withoutOurCookies } from '../request/cookies.ts'
+import { isReserved } from '../request/header-names.ts'
 import type { Admitted } from '../session/admission.ts'
 import { titleOf } from '../texts.ts'
-import { withoutOurCookies } from './cookies.ts'
-import { isReserved } from './header-names.ts'
 
 type HeaderLines = HttpRequest['headers']
 type Context = Parameters<Deps['httpHooks']['request']>[1]

@@ -4,9 +4,9 @@ import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import { type Admitted, endedProblem } from '../session/admission.ts'
 import { titleOf } from '../texts.ts'
-import { Http1Upstream } from './http1-upstream.ts'
-import { Http2Upstream } from './http2-upstream.ts'
-import { alpnFor, isSecure, type Upstream, versionFor } from './upstream.ts'
+import { Http1Upstream } from '../upstream/http1-upstream.ts'
+import { Http2Upstream } from '../upstream/http2-upstream.ts'
+import { alpnFor, isSecure, type Upstream, versionFor } from '../upstream/upstream.ts'
 
 /** No connection to the app could be opened. People get the code, and the audit trail the reason and the agent. */
 export class DialProblem extends Problem {

@@ -1,8 +1,8 @@
 import type { BodyReader, Client } from '../client/client.ts'
-import { BodyPipeline, type NamedTransform } from '../relay/body-pipeline.ts'
-import type { BodyFailures } from '../relay/response-relay.ts'
+import { BodyPipeline, type NamedTransform } from '../request/body-pipeline.ts'
+import { isForbiddenTrailer } from '../request/header-names.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import { isForbiddenTrailer } from './header-names.ts'
+import type { BodyFailures } from './response-relay.ts'
 
 /** Is notified of a body on its way to the app. */
 export interface BodyWatcher extends BodyFailures {
