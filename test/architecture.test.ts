@@ -340,6 +340,27 @@ t.test('every hook has a tap in a plugin or an example', (t) => {
   t.end()
 })
 
+/** The steps of a request in http-apps, files and folders: each imports only later ones, types included. */
+const HTTP_APPS_STEPS = [
+  ...['hub', 'app-hosts', 'request-handler', 'relay', 'session', 'client', 'upstream', 'request'],
+]
+
+t.test('the steps of a request in http-apps import only later steps', (t) => {
+  // The other files of this folder are limits, texts, deadlines, and the types of the parts that all steps get.
+  const stepOf = (path: string) =>
+    HTTP_APPS_STEPS.indexOf(/^plugins\/http-apps\/([\w-]+)/.exec(path)?.[1] ?? '')
+  t.strictSame(
+    offenders(({ from, to }) => stepOf(from) >= 0 && stepOf(to) >= 0 && stepOf(to) < stepOf(from)),
+    [],
+  )
+  const steps = sources.map(stepOf)
+  t.ok(
+    HTTP_APPS_STEPS.every((_, at) => steps.includes(at)),
+    'each step is there',
+  )
+  t.end()
+})
+
 t.test('no file has more than 300 lines', (t) => {
   t.strictSame(
     sources

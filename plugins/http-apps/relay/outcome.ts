@@ -1,4 +1,5 @@
 import type { Deps } from '../deps.ts'
+import { pathOf } from '../request/app-request.ts'
 import type { Admitted } from '../session/admission.ts'
 
 /** The outcome of one admitted request: collected on the way, recorded once at its end. */
@@ -100,10 +101,4 @@ export function recordUnsent(
   outcome.status = status
   outcome.reason = reason
   outcome.record(deps, admitted)
-}
-
-/** A request target without its query. */
-export function pathOf(target: string): string {
-  const query = target.indexOf('?')
-  return query < 0 ? target : target.slice(0, query)
 }

@@ -10,6 +10,7 @@ import { identityFact } from '../request/identity-parts.ts'
 import { readableBy } from '../request/origin.ts'
 import type { Admitted } from '../session/admission.ts'
 import { isOfPreflight } from '../session/preflights.ts'
+import type { RequestHead } from '../upstream/upstream.ts'
 import { ForbiddenHeader, RefusedByPlugin, throughRequestHook } from './request-hook.ts'
 
 const PLAIN = /^[\x21-\x24\x26-\x7e]+$/
@@ -18,26 +19,6 @@ const ROLE = /^[\x21-\x2b\x2d-\x7e]+$/
 const JWS = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
 const PREFLIGHT =
   /^(?:accept|accept-(?:encoding|language)|access-control-request-[a-z-]+|cache-control|dnt|origin|pragma|priority|referer|sec-[a-z-]+|user-agent)$/
-
-/** The head of a request towards the app, independent of the version of HTTP. */
-export interface RequestHead {
-  readonly method: string
-  /** Path and query. */
-  readonly target: string
-  readonly host: string
-  /**
-   * Name and value in turn, without host and framing. Identity comes first on the wire, because some servers silently
-   * drop header lines beyond a count.
-   */
-  readonly lines: readonly string[]
-  /** Bytes of the body; null: unknown until it ends; undefined: there is none. */
-  readonly length: number | null | undefined
-  readonly transforms?: readonly NamedTransform[] | undefined
-  /** A WebSocket handshake. */
-  readonly upgrade: boolean
-  /** The client reads trailers (`TE: trailers`). */
-  readonly trailers: boolean
-}
 
 /** Target and header lines of a request as the client, and then plugins, set them. */
 export interface ClientHead {

@@ -39,6 +39,12 @@ export interface AppRequest {
 export const kindFor = (catalog: Pick<Catalog, 'servedByHub'>, app: App | undefined): string =>
   app === undefined || app.protocol === 'http' || !catalog.servedByHub(app) ? 'http' : app.protocol
 
+/** A request target without its query. */
+export function pathOf(target: string): string {
+  const query = target.indexOf('?')
+  return query < 0 ? target : target.slice(0, query)
+}
+
 const NONE: readonly string[] = []
 const OPTIONAL = new Set(['close', 'keep-alive', 'upgrade', 'te', 'http2-settings', ''])
 

@@ -1,6 +1,5 @@
 import type { App, Audit, Problem } from '@mezite/core'
-import { pathOf } from '../relay/outcome.ts'
-import type { AppRequest } from './app-request.ts'
+import { type AppRequest, pathOf } from './app-request.ts'
 
 /** Records refused requests whose caller is not known: malformed, misdirected or forged. */
 export class RefusalLog {

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import type { ResponseHead } from '../upstream/response-parser.ts'
 
 const KEY = /^[A-Za-z0-9+/]{22}==$/
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
@@ -12,7 +11,10 @@ export function asksForWebSocket(lines: readonly string[]): boolean {
 }
 
 /** Whether a 101 really accepts this handshake (RFC 6455 section 4.1): exact upgrade token, exact accept value. */
-export function acceptsWebSocket(head: ResponseHead, requestLines: readonly string[]): boolean {
+export function acceptsWebSocket(
+  head: { readonly lines: readonly string[] },
+  requestLines: readonly string[],
+): boolean {
   const expected = createHash('sha1')
     .update(valuesOf(requestLines, 'sec-websocket-key').join() + GUID)
     .digest('base64')

@@ -1,8 +1,7 @@
 import { type App, messageOf } from '@mezite/core'
 import type { Pipe } from '@mezite/core/protocol'
-import type { RequestHead } from '../relay/request-head.ts'
 import { ResponseParser } from './response-parser.ts'
-import type { Upstream, UpstreamUser } from './upstream.ts'
+import type { RequestHead, Upstream, UpstreamUser } from './upstream.ts'
 import { connectionGone, type UpstreamFailure } from './upstream-failure.ts'
 
 /** The first byte of the TLS record that answers a request without TLS (RFC 8446 section 5.1). */

@@ -3,7 +3,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } f
 import { type App, messageOf } from '@mezite/core'
 import { type Pipe, PipeDuplex } from '@mezite/core/protocol'
 import { limits } from '../limits.ts'
-import type { RequestHead } from '../relay/request-head.ts'
+import type { RequestHead } from './upstream.ts'
 import { isSecure, type Upstream, type UpstreamUser } from './upstream.ts'
 import { connectionGone, type UpstreamFailure } from './upstream-failure.ts'
 

@@ -1,9 +1,29 @@
 import type { App } from '@mezite/core'
 import { isGrpcCall, type Pipe } from '@mezite/core/protocol'
-import type { RequestHead } from '../relay/request-head.ts'
 import type { AppRequest } from '../request/app-request.ts'
+import type { NamedTransform } from '../request/body-pipeline.ts'
 import type { ResponseEvents } from './response-parser.ts'
 import type { UpstreamFailure } from './upstream-failure.ts'
+
+/** The head of a request towards the app, independent of the version of HTTP. */
+export interface RequestHead {
+  readonly method: string
+  /** Path and query. */
+  readonly target: string
+  readonly host: string
+  /**
+   * Name and value in turn, without host and framing. Identity comes first on the wire, because some servers silently
+   * drop header lines beyond a count.
+   */
+  readonly lines: readonly string[]
+  /** Bytes of the body; null: unknown until it ends; undefined: there is none. */
+  readonly length: number | null | undefined
+  readonly transforms?: readonly NamedTransform[] | undefined
+  /** A WebSocket handshake. */
+  readonly upgrade: boolean
+  /** The client reads trailers (`TE: trailers`). */
+  readonly trailers: boolean
+}
 
 /** The current user of an upstream connection. */
 export interface UpstreamUser extends ResponseEvents {
