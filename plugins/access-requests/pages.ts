@@ -1,35 +1,11 @@
 import { html, type Pages, type Subject } from '@mezite/core'
 import { accountSection } from './account-section.ts'
-import { type Body, durations, form, time } from './form.ts'
-import type { Gain } from './gains.ts'
+import { type Body, form, time } from './form.ts'
 import { PAGES } from './messages.ts'
 import type { AccessRequest } from './request.ts'
-import { type Language, showDuration, targetOf, texts, type Words } from './texts.ts'
-
-type State = keyof Words['state']
-
-/** Apps that the page of a request names. */
-const MOST_GAINS = 20
-
-/** A request as a page shows it. */
-export interface ShownRequest {
-  readonly request: AccessRequest
-  readonly state: State
-}
-
-/** What somebody who decides about a request sees. */
-export interface ReviewView extends ShownRequest {
-  readonly owner: string | null
-  /** Apps that the person would gain, and why they would open. */
-  readonly gains: readonly Gain[]
-  readonly earlier: readonly ShownRequest[]
-  /** Whether the reader decides: no, with a passkey first, or now. */
-  readonly may: 'not' | 'confirm' | 'decide'
-  readonly mayRevoke: boolean
-  readonly own: boolean
-  /** Null: nobody can confirm. */
-  readonly confirmUrl: string | null
-}
+import { rows, type ShownRequest } from './request-rows.ts'
+import { type ReviewView, reviewPage } from './review-page.ts'
+import { type Language, showDuration, targetOf, texts } from './texts.ts'
 
 export interface ListView {
   readonly reviews: boolean
@@ -57,43 +33,6 @@ export function createRequestPages(options: { readonly pages: Pages; readonly sc
   ): string {
     const user = { name: subject.user, roles: subject.roles }
     return pages.render({ title, body, language, user, current: PAGES, ...more })
-  }
-
-  function stateTag(words: Words, state: State) {
-    const tone = state === 'approved' ? 'good' : state === 'pending' ? 'warn' : ''
-    return html`<ul class="tags"><li class=${tone}>${words.state[state]}</li></ul>`
-  }
-  function row(words: Words, { request, state }: ShownRequest, title: string) {
-    const ends = state === 'approved' && request.until !== null
-    return html`<li>
-      <div>
-        <a href=${`${PAGES}/${request.id}`}>${title}</a><br />
-        <span class="quiet small">${
-          ends
-            ? [words.list.ends, ' ', time(request.until as number)]
-            : [words.list.asked(showDuration(request.durationMs)), ' ', time(request.created)]
-        }</span>
-      </div>
-      ${stateTag(words, state)}
-    </li>`
-  }
-  const rows = (
-    words: Words,
-    all: readonly ShownRequest[],
-    title: (one: AccessRequest) => string,
-    none: string,
-  ) =>
-    all.length === 0
-      ? html`<p class="quiet">${none}</p>`
-      : html`<ul class="list">${all.map((one) => row(words, one, title(one.request)))}</ul>`
-
-  /** The apps that a request opens, with the rules that open them. */
-  function gainList({ review }: Words, gains: readonly Gain[]) {
-    if (gains.length === 0) return review.gainsNothing
-    const one = ({ app, because }: Gain) =>
-      html`<div><strong>${app}</strong>${because.map((line) => html`<br /><code>${line}</code>`)}</div>`
-    const more = gains.length - MOST_GAINS
-    return [gains.slice(0, MOST_GAINS).map(one), more > 0 ? html`<div>${review.gainsMore(more)}</div>` : null]
   }
 
   return {
@@ -183,65 +122,8 @@ export function createRequestPages(options: { readonly pages: Pages; readonly sc
 
     /** What somebody who decides sees. */
     review(subject: Subject, language: Language, view: ReviewView): string {
-      const words = texts[language]
-      const { review, wait } = words
-      const { request, state, owner, gains, earlier, may } = view
-      const target = targetOf(words, request)
-      const title = (request.breakGlass ? review.brokeGlass : review.asks)(request.user, target)
-      const action = `${PAGES}/${request.id}`
-      const fact = (name: string, value: unknown) => [html`<dt>${name}</dt>`, html`<dd>${value}</dd>`]
-      return render(
-        subject,
-        language,
-        title,
-        html`<div class="stack">
-          <div class="card">
-            <h1>${title}</h1>
-            <dl class="facts stacked">
-              ${fact(review.state, stateTag(words, state))}
-              ${fact(review.who, html`<strong>${request.user}</strong>`)}
-              ${request.appName === null ? null : fact(review.what, request.appName)}
-              ${request.via === request.role ? null : fact(review.role, request.role)}
-              ${fact(review.duration, showDuration(request.durationMs))}
-              ${fact(review.reason, request.reason || review.noReason)}
-              ${fact(review.asked, time(request.created))}
-              ${owner === null ? null : fact(review.owner, owner)}
-              ${fact(review.gains, gainList(words, gains))}
-              ${fact(review.because, review.becauseOf(request.via))}
-              ${request.until === null ? null : fact(wait.ends, time(request.until))}
-              ${request.approvals > 1 ? fact(review.decisions, wait.count(request.reviews.filter(({ approves }) => approves).length, request.approvals)) : null}
-            </dl>
-            ${
-              request.reviews.length === 0
-                ? null
-                : html`<ul class="list">${request.reviews.map((one) => html`<li><div>${(one.approves ? review.approvedBy : review.deniedBy)(one.reviewerName)}${one.reason ? html`<br /><span class="quiet">${one.reason}</span>` : null}</div> ${time(one.time)}</li>`)}</ul>`
-            }
-            ${view.own ? html`<p class="note">${review.own}</p>` : null}
-            ${
-              may === 'confirm'
-                ? html`<p class="note">${review.confirmText}</p>${view.confirmUrl === null ? null : html`<div class="actions"><a class="button" href=${view.confirmUrl}>${review.confirm}</a></div>`}`
-                : may === 'decide'
-                  ? html`<form method="post" action=${`${action}/approve`}>
-                      <label for="approve-for">${review.approveFor}</label>
-                      ${durations('for', 'approve-for', request.durationMs, request.durationMs)}
-                      <div class="actions"><button>${review.approve}</button></div>
-                    </form>
-                    <form method="post" action=${`${action}/deny`}>
-                      <label for="deny-reason">${review.denyReason}</label>
-                      <input id="deny-reason" name="reason" maxlength="500" autocomplete="off" />
-                      <div class="actions"><button class="danger">${review.deny}</button></div>
-                    </form>`
-                  : null
-            }
-            ${view.mayRevoke ? html`<form method="post" action=${`${action}/revoke`}><div class="actions"><button class="danger">${review.revoke}</button></div></form>` : null}
-          </div>
-          <section class="card">
-            <h2>${review.earlier}</h2>
-            ${rows(words, earlier, (one) => targetOf(words, one), review.noEarlier)}
-          </section>
-        </div>`,
-        { width: 'column' },
-      )
+      const { title, body } = reviewPage(texts[language], view)
+      return render(subject, language, title, body, { width: 'column' })
     },
 
     /** Everything that concerns the reader. */
