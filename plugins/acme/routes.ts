@@ -1,8 +1,8 @@
 import { Problem, Type, type WebRoutes } from '@mezite/core'
+import { audited, waiting } from './attempts.ts'
 import { checkedChain, issuerOf, namesOf } from './chain-check.ts'
 import { stateOf } from './source.ts'
 import type { Certificate, Store } from './store.ts'
-import { audited, waiting } from './upkeep.ts'
 
 const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(type: T) =>
   Type.Union([type, Type.Null()])

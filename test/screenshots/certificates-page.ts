@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 import { testCertificate } from '@mezite/core/testing'
+import { waiting } from '../../plugins/acme/attempts.ts'
 import { certificatesPage } from '../../plugins/acme/page.ts'
 import type { Certificate, Store } from '../../plugins/acme/store.ts'
-import { waiting } from '../../plugins/acme/upkeep.ts'
 import type { Shot } from './hub-pages.ts'
 
 const DAY_MS = 86_400_000
