@@ -36,6 +36,8 @@ export function createAccessTokens(deps: {
 }) {
   const { records, access, catalog, sessions, users, audit, clock, log, thrown } = deps
   const stored = records.adapter('AccessToken')
+  /** Records that a token for an app was given out. */
+  const issued = (token: Issued) => recordIssued(audit, token)
 
   /** The consent behind a token, if its person still holds the name. */
   async function consentFor(grantId: string | undefined): Promise<Consent> {
@@ -91,26 +93,6 @@ export function createAccessTokens(deps: {
     })
     await admitted(opened.session, app)
     return opened
-  }
-
-  /** Records that a token for an app was given out. */
-  function issued(input: {
-    readonly session: Session
-    readonly app: App
-    readonly client: string | null
-    readonly program: string
-    readonly requestId: string | null
-  }): void {
-    const { session, app, client, program, requestId } = input
-    audit.record({
-      type: 'token.issued',
-      success: true,
-      user: session.user,
-      sessionId: session.id,
-      clientIp: session.clientIp,
-      requestId,
-      fields: { name: app.name, client, program },
-    })
   }
 
   const adapter: Adapter = {
@@ -176,3 +158,25 @@ export function createAccessTokens(deps: {
 }
 
 export type AccessTokens = ReturnType<typeof createAccessTokens>
+
+/** A token for an app that was given out. */
+interface Issued {
+  readonly session: Session
+  readonly app: App
+  readonly client: string | null
+  readonly program: string
+  readonly requestId: string | null
+}
+
+function recordIssued(audit: Pick<Audit, 'record'>, token: Issued): void {
+  const { session, app, client, program, requestId } = token
+  audit.record({
+    type: 'token.issued',
+    success: true,
+    user: session.user,
+    sessionId: session.id,
+    clientIp: session.clientIp,
+    requestId,
+    fields: { name: app.name, client, program },
+  })
+}

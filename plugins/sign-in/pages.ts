@@ -86,7 +86,7 @@ export function createSignInPages(template: Pages) {
           html`<h1>${home.title}</h1><div class="stack">
             ${
               apps.length > 0
-                ? html`<ul class="apps">${apps.map((app) => appCard(app))}</ul>`
+                ? html`<ul class="apps">${apps.map((app) => appCard(home, app))}</ul>`
                 : locked !== null
                   ? html`<div class="card"><p>${home.locked}</p><p class="quiet">${locked}</p></div>`
                   : html`<div class="card"><p>${home.none}</p><p class="quiet">${home.ask}</p></div>`
@@ -156,24 +156,28 @@ export function createSignInPages(template: Pages) {
           { forwardTo: url },
         ),
     }
-
-    function appCard({ name, display, description: own, labels, url, state }: HomeApp) {
-      const title = display?.name ?? name
-      const description = display?.description ?? own
-      const tags = Object.entries(labels)
-      const away = state !== 'ready'
-      return html`<li class="card">
-        <h2>${title}</h2>
-        ${description ? html`<p class="quiet">${description}</p>` : null}
-        ${away || tags.length > 0 ? html`<ul class="tags">${away ? html`<li class="warn">${home.away}</li>` : null}${tags.map(([key, value]) => html`<li>${`${key}: ${value}`}</li>`)}</ul>` : null}
-        ${
-          url === null
-            ? html`<p class="go"><code data-copy>${`msh app login ${name}`}</code></p>`
-            : html`<p class="go"><a class="button" href=${url} aria-label=${home.launchNamed(title)}>${home.launch}</a></p>`
-        }
-      </li>`
-    }
   }
+}
+
+/** One application on the home page. */
+function appCard(
+  home: (typeof texts)[Language]['home'],
+  { name, display, description: own, labels, url, state }: HomeApp,
+) {
+  const title = display?.name ?? name
+  const description = display?.description ?? own
+  const tags = Object.entries(labels)
+  const away = state !== 'ready'
+  return html`<li class="card">
+    <h2>${title}</h2>
+    ${description ? html`<p class="quiet">${description}</p>` : null}
+    ${away || tags.length > 0 ? html`<ul class="tags">${away ? html`<li class="warn">${home.away}</li>` : null}${tags.map(([key, value]) => html`<li>${`${key}: ${value}`}</li>`)}</ul>` : null}
+    ${
+      url === null
+        ? html`<p class="go"><code data-copy>${`msh app login ${name}`}</code></p>`
+        : html`<p class="go"><a class="button" href=${url} aria-label=${home.launchNamed(title)}>${home.launch}</a></p>`
+    }
+  </li>`
 }
 
 /** Own plain drawings for well-known providers, by the end of their host name. */

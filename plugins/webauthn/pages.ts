@@ -55,21 +55,9 @@ export function createPages({
   return ({ headers }: Pick<Request, 'headers'>) => {
     const language = pages.languageOf(headers['accept-language'])
     const words = texts[language]
-    const { confirm, enrol } = words
+    const { confirm } = words
     const page = (title: string, body: Body, user: string | null = null) =>
       pages.render({ title, body, language, scripts, user: user === null ? null : { name: user, roles: [] } })
-    const needed = (app: string, missing: string, addUrl: string | null) => html`<div class="card">
-      ${glyph()}
-      <h1>${confirm.missingTitle}</h1>
-      <p>${confirm.needs(app)} ${missing}</p>
-      <div class="actions">
-        ${addUrl === null ? null : html`<a class="button" href=${addUrl}>${words.add}</a>`}
-        <a class="button plain" href="/">${words.apps}</a>
-      </div>
-    </div>`
-    const useKey =
-      () => html`<div class="actions"><button data-go>${confirm.use}</button><a class="button plain" href="/">${confirm.cancel}</a></div>
-      ${status()}${noScript(words)}`
 
     return {
       /** A role requires a passkey before this app opens. `missing`: why the person has no passkey for it. */
@@ -91,9 +79,9 @@ export function createPages({
                 ${glyph()}
                 <h1>${confirm.title}</h1>
                 <p>${before}<strong>${ask.user}</strong>${after}</p>
-                ${useKey()}
+                ${useKey(words)}
               </div>`
-            : needed(ask.app, confirm.missing[ask.missing.why], ask.missing.addUrl),
+            : neededCard(words, ask.app, confirm.missing[ask.missing.why], ask.missing.addUrl),
           ask.user,
         )
       },
@@ -113,7 +101,7 @@ export function createPages({
                 ${glyph()}
                 <h1>${confirm.title}</h1>
                 <p>${before}<strong>${ask.user}</strong>${after}</p>
-                ${useKey()}
+                ${useKey(words)}
               </div>`
             : html`<div class="card">
                 ${glyph()}
@@ -145,9 +133,9 @@ export function createPages({
                 <h1>${confirm.title}</h1>
                 <p>${before}<strong>${ask.user}</strong>${after}</p>
                 <p class="quiet">${confirm.onlyIf}</p>
-                ${useKey()}
+                ${useKey(words)}
               </div>`
-            : needed(ask.app, confirm.missing.none, '/web/account'),
+            : neededCard(words, ask.app, confirm.missing.none, '/web/account'),
           ask.user,
         )
       },
@@ -176,34 +164,56 @@ export function createPages({
       signInForm: (state: string) => ({ body: signInForm(words, state, false), scripts }),
 
       /** The page of an enrolment link. The token is in the fragment, which only the script sees. */
-      enrol: (signInUrl: string) =>
-        page(
-          words.add,
-          html`<div class="card" data-passkey="enrol" data-words=${scriptWords(words)}>
-            ${glyph()}
-            <h1>${words.add}</h1>
-            <p data-when="ready" hidden>${enrol.for[0]}<strong data-user></strong>${enrol.for[1]}<time data-expires></time>${enrol.for[2]}</p>
-            <p data-when="login_required" hidden>${enrol.signInFirst[0]}<strong data-user></strong>${enrol.signInFirst[1]}</p>
-            <div data-when="ready" hidden>
-              <p class="quiet">${enrol.device}</p>
-              ${nameField(words, words.keyName)}
-              <div class="actions"><button data-go>${enrol.create}</button></div>
-            </div>
-            ${status()}
-            <div class="actions" data-when="login_required" hidden><a class="button" href=${signInUrl}>${words.signIn.title}</a></div>
-            <div class="actions" data-when="done" hidden><a class="button" href="/">${words.apps}</a></div>
-            <div data-when="link_refused" hidden>
-              <p class="quiet">${enrol.once}${contact === null ? '' : ` ${enrol.contact}: ${contact}`}</p>
-              <div class="actions"><a class="button plain" href="/">${words.signIn.title}</a></div>
-            </div>
-            ${noScript(words)}
-          </div>`,
-        ),
+      enrol: (signInUrl: string) => page(words.add, enrolCard(words, signInUrl, contact)),
 
       /** A person's own passkeys, a section of "My account". */
       account: (account: Account) => ({ scripts, body: accountSection(words, account) }),
     }
   }
+}
+
+/** The person has no passkey that opens this app. */
+const neededCard = (
+  words: Words,
+  app: string,
+  missing: string,
+  addUrl: string | null,
+) => html`<div class="card">
+  ${glyph()}
+  <h1>${words.confirm.missingTitle}</h1>
+  <p>${words.confirm.needs(app)} ${missing}</p>
+  <div class="actions">
+    ${addUrl === null ? null : html`<a class="button" href=${addUrl}>${words.add}</a>`}
+    <a class="button plain" href="/">${words.apps}</a>
+  </div>
+</div>`
+
+const useKey = (words: Words) =>
+  html`<div class="actions"><button data-go>${words.confirm.use}</button><a class="button plain" href="/">${words.confirm.cancel}</a></div>
+  ${status()}${noScript(words)}`
+
+/** The part of the page of an enrolment link that its script fills. */
+function enrolCard(words: Words, signInUrl: string, contact: string | null) {
+  const { enrol } = words
+  return html`<div class="card" data-passkey="enrol" data-words=${scriptWords(words)}>
+    ${glyph()}
+    <h1>${words.add}</h1>
+    <p data-when="ready" hidden>${enrol.for[0]}<strong data-user></strong>${enrol.for[1]}<time data-expires></time>${enrol.for[2]}</p>
+    <p data-when="login_required" hidden>${enrol.signInFirst[0]}<strong data-user></strong>${enrol.signInFirst[1]}</p>
+    <div data-when="ready" hidden>
+      <p class="quiet">${enrol.device}</p>
+      ${nameField(words, words.keyName)}
+      <div class="actions"><button data-go>${enrol.create}</button></div>
+    </div>
+    ${status()}
+    <div class="actions" data-when="login_required" hidden><a class="button" href=${signInUrl}>${words.signIn.title}</a></div>
+    <div class="actions" data-when="done" hidden><a class="button" href="/">${words.apps}</a></div>
+    <div data-when="link_refused" hidden>
+      <p class="quiet">${enrol.once}${contact === null ? '' : ` ${enrol.contact}: ${contact}`}</p>
+      <div class="actions"><a class="button plain" href="/">${words.signIn.title}</a></div>
+    </div>
+    ${noScript(words)}
+  </div>`
 }
 
 /** The browser suggests passkeys in the field, and the button asks for one directly. */
