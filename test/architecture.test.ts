@@ -202,8 +202,8 @@ const longFunctionsOf = (file: string) =>
 
 /** What may only become smaller. `RULERS` has the value of today: set it to what the test prints when yours is smaller. */
 const RULERS = {
-  'lines of core/hub': 20_868,
-  'arrows between rooms of core/hub, types included': 39,
+  'lines of core/hub': 20_100,
+  'arrows between rooms of core/hub, types included': 36,
   'functions of more than 150 lines': 29,
   'names of the contract that one package uses, or none': 55,
   'names of @mezite/core/protocol': 69,
