@@ -254,7 +254,7 @@ t.test('a bot appears with its proofs, and is removed once its name is typed', a
   t.strictSame(faults, [])
 })
 
-t.test('a destructive form of a plugin asks, and says what it is about to remove', async (t) => {
+t.test('a destructive form of a plugin asks, and names the object that it removes', async (t) => {
   const { page } = await openTab(t)
   await at(page, '/plugins/programs')
   const programs = () => api<{ name: string; client_id: string }[]>('GET', '/clients')
