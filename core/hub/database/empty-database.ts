@@ -1,11 +1,9 @@
-import { createReadStream, existsSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { buffer, text } from 'node:stream/consumers'
-import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
-import { constants, createZstdDecompress, zstdCompress } from 'node:zlib'
+import { constants, zstdCompress, zstdDecompressSync } from 'node:zlib'
 
 const require = createRequire(import.meta.url)
 /** The three databases of a new cluster are nearly equal: a window of 16 MB sees more than one. */
@@ -15,6 +13,8 @@ const PARAMS = {
   [constants.ZSTD_c_enableLongDistanceMatching]: 1,
 }
 const HEADER_BYTES = 4
+/** More than an empty database has; what is not used takes no memory. */
+const MOST_BYTES = 128 << 20
 
 /** A file by its path and length in bytes, or a folder without a length. */
 type Entry = readonly [path: string, length?: number]
@@ -48,39 +48,23 @@ export async function packEmptyDatabase(source: string, target: string): Promise
   await rename(`${file}.${process.pid}`, file)
 }
 
-/** Writes a packed database to a folder that exists. Holds little of it in memory at a time. */
+/**
+ * Writes a packed database to a folder that exists. It is unpacked as a whole: so large a piece of memory goes back to the
+ * system, while thousands of small ones would leave an idle hub with 40 MB of gaps.
+ */
 export async function unpackEmptyDatabase(file: string, folder: string): Promise<void> {
-  const unpacked = createZstdDecompress()
-  const done = pipeline(createReadStream(file), unpacked)
-  // The reader gets the same error.
-  done.catch(() => {})
-  const bytes = reader(unpacked)
-  const length = (await buffer(bytes(HEADER_BYTES))).readUInt32BE()
-  const list = await text(bytes(length))
+  const bytes = zstdDecompressSync(await readFile(file), {
+    chunkSize: MOST_BYTES,
+    maxOutputLength: MOST_BYTES,
+  })
+  let at = HEADER_BYTES + bytes.readUInt32BE()
+  const list = bytes.toString('utf8', HEADER_BYTES, at)
   for (const [path, length] of JSON.parse(list) as readonly Entry[]) {
     if (length === undefined) await mkdir(join(folder, path), { recursive: true, mode: 0o700 })
-    else await writeFile(join(folder, path), bytes(length), { mode: 0o600 })
+    else await writeFile(join(folder, path), bytes.subarray(at, at + length), { mode: 0o600 })
+    at += length ?? 0
   }
-  await done
-}
-
-/** Reads so many bytes of a stream in pieces, one call behind the other. Throws if it ends before. */
-function reader(stream: AsyncIterable<Buffer>): (length: number) => AsyncGenerator<Buffer> {
-  const chunks = stream[Symbol.asyncIterator]()
-  let rest: Buffer = Buffer.alloc(0)
-  return async function* (length) {
-    for (let left = length; left > 0; ) {
-      if (rest.length === 0) {
-        const { done, value } = await chunks.next()
-        if (done) throw new Error('the empty database of the package is not complete')
-        rest = value
-      }
-      const piece = rest.subarray(0, left)
-      rest = rest.subarray(piece.length)
-      left -= piece.length
-      yield piece
-    }
-  }
+  if (at !== bytes.length) throw new Error('the empty database of the package is not complete')
 }
 
 /** The packed database that the hub's package brings along for this version of PGlite; null: there is none. */
