@@ -20,7 +20,7 @@ async function send(hub: TestHub, path: string, body: object | URLSearchParams) 
 }
 
 /** Resolves to the client ID of a new program. */
-async function register(hub: TestHub, client_name: string): Promise<string> {
+export async function register(hub: TestHub, client_name: string): Promise<string> {
   const metadata = { client_name, redirect_uris: [REDIRECT], grant_types: ['authorization_code', DEVICE] }
   return (await send(hub, '/v1/oauth/register', metadata)).client_id ?? ''
 }
