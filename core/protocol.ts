@@ -6,7 +6,7 @@
  */
 export { type Access, access } from './api/access.ts'
 export type { Admission, Refusal } from './api/admission.ts'
-export { appKinds } from './api/app-kinds.ts'
+export { type AppKind, appKinds } from './api/app-kinds.ts'
 export { headerOwner, isReservedInResponse, plainHeaderName } from './api/header-names.ts'
 export { type HttpHooks, httpHooks } from './api/hub-hooks.ts'
 export {
@@ -15,12 +15,19 @@ export {
   type ConnectionInfo,
   certifiedHttp,
   type NamedProtocol,
+  type Protocol,
   protocols,
   type RoutedRequest,
 } from './api/protocol.ts'
 export { type ProxyLimits, proxyLimits } from './api/proxy-limits.ts'
 export type { EndReason } from './api/sessions.ts'
-export { agentTransports, type HubTarget, transports } from './api/transport.ts'
+export {
+  type AgentTransport,
+  agentTransports,
+  type HubTarget,
+  type HubTransport,
+  transports,
+} from './api/transport.ts'
 export { type Pipe, type Tunnel, tunnel } from './api/tunnel.ts'
 export { tooLargeResponse } from './hub/http/cookie-reset.ts'
 export { discardRest } from './hub/http/http1-connection.ts'
@@ -32,10 +39,8 @@ export {
   createOverload,
 } from './hub/limits/concurrency-quota.ts'
 export { createRateLimit, type RateLimit } from './hub/limits/rate-limit.ts'
-export { isLocalPath } from './hub/signin/return-target.ts'
-export { type Clock, systemClock } from './kernel/clock.ts'
+export { systemClock } from './kernel/clock.ts'
 export { isMezError } from './kernel/error.ts'
-export { readCookie } from './wire/cookie.ts'
 export { REASON_HEADER } from './wire/dial-headers.ts'
 export { grpcErrorLines, isGrpcCall } from './wire/grpc-status.ts'
 export { isHeaderLine, takeHeaderLine } from './wire/header-line.ts'

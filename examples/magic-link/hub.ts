@@ -14,7 +14,7 @@ import {
   users,
   webRoutes,
 } from '@mezite/core'
-import { readCookie } from '@mezite/core/protocol'
+import { readCookie } from '@mezite/core/identity'
 import { createTransport } from 'nodemailer'
 import { createLinks, LINK_MS, linkMigrations } from './links.ts'
 

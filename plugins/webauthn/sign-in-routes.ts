@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Problem, type User, type WebRoutes } from '@mezite/core'
-import { addressKey, readCookie } from '@mezite/core/protocol'
+import { readCookie } from '@mezite/core/identity'
+import { addressKey } from '@mezite/core/protocol'
 import type { Binding } from './ceremonies.ts'
 import {
   askAssertion,

@@ -287,7 +287,9 @@ t.test('the examples of the guide for authors pass their own tests, with these p
       const text = readFileSync(join(folder, source), 'utf8')
       const packages = [...text.matchAll(/ from '(@mezite\/[^']+)'/g)].map(([, name]) => name!)
       t.ok(
-        packages.every((name) => /^@mezite\/(core(\/protocol)?|cli(\/identity)?)$/.test(name)),
+        packages.every((name) =>
+          /^@mezite\/(core(\/(protocol|identity|administration))?|cli(\/identity)?)$/.test(name),
+        ),
         `${source}: ${packages}`,
       )
       t.notMatch(text, /\bas (any|never|unknown)\b/, `${source} needs no cast`)

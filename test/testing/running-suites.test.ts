@@ -23,7 +23,7 @@ import {
   users,
   webRoutes,
 } from '../../core/index.ts'
-import { access, PipeDuplex, protocols, readCookie, tunnel } from '../../core/protocol.ts'
+import { access, PipeDuplex, protocols, tunnel } from '../../core/protocol.ts'
 import {
   type ConformTest,
   conformDashboardParts,
@@ -36,6 +36,7 @@ import {
   programLogin,
   type SignInVisit,
 } from '../../core/testing/index.ts'
+import { readCookie } from '../../core/wire/cookie.ts'
 import { lookupLocalhost } from '../../core/wire/localhost-lookup.ts'
 import apiTokens from '../../plugins/api-tokens/hub.ts'
 import oidc from '../../plugins/oidc/hub.ts'

@@ -1,4 +1,4 @@
-import { readCookie } from '@mezite/core/protocol'
+import { readCookie } from '@mezite/core/identity'
 
 /** Cookie of an app session on the app's own host. */
 export const APP_COOKIE = '__Host-mezite_app'

@@ -1,5 +1,6 @@
 import { databaseProblem, html, messageOf, Problem } from '@mezite/core'
-import { addressKey, type HubResponse, isLocalPath, isNavigation } from '@mezite/core/protocol'
+import { isLocalPath } from '@mezite/core/identity'
+import { addressKey, type HubResponse, isNavigation } from '@mezite/core/protocol'
 import {
   assetResponse,
   formResponse,
