@@ -6,7 +6,7 @@ import { cpuMicrosecondsOfEach, type MachineUse, watchMachine } from './processe
 import { rangeOf } from './row.ts'
 import { interleave, median } from './statistics.ts'
 import type { Target } from './target.ts'
-import { fixedWorkMs, slownessReason } from './yardstick.ts'
+import { Yardstick } from './yardstick.ts'
 
 /** One target in one round. */
 export interface Sample extends LoadResult {
@@ -95,15 +95,19 @@ interface Named {
 interface Round<T, S> {
   readonly number: number
   readonly samples: ReadonlyMap<T, S>
-  /** What the fixed piece of work took beside each target, in milliseconds. */
+  /** What the fixed piece of work took beside the targets, in milliseconds. */
   readonly workMs: readonly number[]
-  /** Why it is void, by the samples alone. */
+  /** Why it is void, by its samples; null: it is valid. */
   readonly reason: string | null
 }
 
+/** How often one round measures a target until nothing disturbs it. */
+const MOST_TRIES = 4
+
 /**
  * Measures all targets in interleaved rounds, numbered from 0. Round 0 warms everything up and is dropped; a target's samples
- * are in the order of the rounds. A round that one sample voids, or in which the machine was slower, is dropped for every
+ * are in the order of the rounds. A target waits for a machine that is slower than usual, and is measured again if the
+ * machine was slower meanwhile or others used it. A round in which one target was disturbed each time is dropped for every
  * target and measured again, at most twice as many rounds as asked for. Rejects when fewer than three are left. A sample may
  * have the `machine` and `loadShare` of a `Sample`.
  */
@@ -111,23 +115,23 @@ export async function inRounds<T extends Named, S extends object>(
   { options, note }: Pick<BenchMachine, 'options' | 'note'>,
   targets: readonly T[],
   measure: (target: T, round: number) => Promise<S>,
-  saturated = false,
-  workMs: () => number = fixedWorkMs,
+  { saturated = false, yardstick = new Yardstick() }: { saturated?: boolean; yardstick?: Yardstick } = {},
 ): Promise<(target: T) => S[]> {
   const all: Round<T, S>[] = []
-  const times = () => all.flatMap((round) => round.workMs)
-  const reasonOf = ({ reason, workMs }: Round<T, S>) => reason ?? slownessReason(workMs, times())
+  const reasonOf = ({ reason, workMs }: Round<T, S>) => reason ?? yardstick.slowness(workMs)
   const valid = () => all.filter((round) => reasonOf(round) === null)
-  workMs()
+  let again = 0
+  yardstick.calibrate()
   for (const [number, order] of interleave(targets, 2 * options.rounds + 1).entries()) {
     if (valid().length >= options.rounds) break
     options.progress(`  round ${number}`)
-    const round = await measureRound(number, order, measure, saturated, workMs)
+    const round = await measureRound(number, order)
     if (number > 0) all.push(round)
   }
-  const taken = times()
-  const [least, most] = rangeOf(taken).map((ms) => ms.toFixed(1))
-  note(`the fixed piece of work took ${least} to ${most} ms, ${median(taken).toFixed(1)} in the median`)
+  const [least, most] = rangeOf(yardstick.times).map((ms) => ms.toFixed(1))
+  const middle = median(yardstick.times).toFixed(1)
+  note(`the fixed piece of work took ${least} to ${most} ms, ${middle} in the median`)
+  if (again > 0) note(`${again} times a target was measured again, as something disturbed it`)
   for (const round of all) {
     const reason = reasonOf(round)
     if (reason !== null) note(`round ${round.number} is void: ${reason}`)
@@ -136,29 +140,40 @@ export async function inRounds<T extends Named, S extends object>(
   if (kept.length < LEAST_ROUNDS)
     throw new Error(`no figure: only ${kept.length} of ${all.length} rounds were valid`)
   return (target) => kept.flatMap(({ samples }) => samples.get(target) ?? [])
-}
 
-async function measureRound<T extends Named, S extends object>(
-  number: number,
-  order: readonly T[],
-  measure: (target: T, round: number) => Promise<S>,
-  saturated: boolean,
-  workMs: () => number,
-): Promise<Round<T, S>> {
-  const samples = new Map<T, S>()
-  const times: number[] = [workMs()]
-  let voided: string | null = null
-  for (const target of order) {
+  async function measureRound(number: number, order: readonly T[]): Promise<Round<T, S>> {
+    const samples = new Map<T, S>()
+    const workMs: number[] = []
+    for (const target of order) {
+      // The first round is dropped anyway.
+      const tries = number === 0 ? 1 : MOST_TRIES
+      for (let left = tries; ; left -= 1) {
+        const { one, times, reason } = await measureOnce(target, number)
+        if (reason !== null && left > 1) {
+          again += 1
+          continue
+        }
+        samples.set(target, one)
+        workMs.push(...times)
+        // The targets after one that was disturbed each time would be measured for nothing.
+        if (reason !== null && number > 0)
+          return { number, samples, workMs, reason: `through ${target.name}, ${reason}` }
+        break
+      }
+    }
+    return { number, samples, workMs, reason: null }
+  }
+
+  async function measureOnce(target: T, number: number) {
+    const before = await yardstick.settled()
     const one = await measure(target, number).catch((error: Error) => {
       throw new Error(`through ${target.name}: ${error.message}`)
     })
-    samples.set(target, one)
-    times.push(workMs())
+    const times = [before, yardstick.take()]
     const { machine, loadShare = 0 } = one as Partial<Pick<Sample, 'machine' | 'loadShare'>>
-    const reason = machine ? voidReason(machine, saturated, loadShare) : null
-    if (reason !== null) voided ??= `through ${target.name}, ${reason}`
+    const disturbed = machine ? voidReason(machine, saturated, loadShare) : null
+    return { one, times, reason: disturbed ?? yardstick.slowness(times) }
   }
-  return { number, samples, workMs: times, reason: voided }
 }
 
 /** Leaves out what is not installed. */

@@ -65,8 +65,9 @@ export function helpText(rows: readonly { readonly name: string; readonly summar
   npm run bench -- [--only ROW]... [--rounds N] [--seconds S] [--against COMMIT] [--json FILE] [--profile DIR]
 
   --only ROW     run this row; may be repeated (default: all)
-  --rounds N     valid rounds, at least 3 (default 5). One more comes first and is dropped, and so are rounds in
-                 which other programs ran, or a fixed piece of work took a tenth longer than usual
+  --rounds N     valid rounds, at least 3 (default 5). One more comes first and is dropped. If other programs ran, or a
+                 fixed piece of work took a tenth longer than usual, a target is measured again, up to 4 times, and
+                 then its round is dropped
   --seconds S    how long each target is measured in each round (default 2)
   --events N     audit events that the rows searches and pruning fill a trail with (default 1000000)
   --against COMMIT

@@ -3,6 +3,7 @@ import { inRounds, voidReason } from './measure.ts'
 import { cpuMicroseconds, shares } from './processes.ts'
 import { alone, compared } from './row.ts'
 import { interleave, median, quantile, ratios } from './statistics.ts'
+import { Yardstick } from './yardstick.ts'
 
 t.test('median is the middle value, whatever the order', async (t) => {
   t.equal(median([9, 1, 5]), 5)
@@ -63,8 +64,7 @@ async function twoInRounds(strangers: (round: number) => boolean, workMs: () => 
       value: `${name}${round}`,
       machine: { idle: 0, strangers: strangers(round) && name === 'other' ? 0.5 : 0 },
     }),
-    false,
-    workMs,
+    { yardstick: new Yardstick(workMs, 1) },
   )
   const values = async () => {
     const valuesOf = await of
@@ -82,24 +82,47 @@ t.test('a void round is dropped for every target, and measured again', async (t)
     ['one1', 'one3', 'one4'],
     ['other1', 'other3', 'other4'],
   ])
-  t.match(notes, [/^the fixed piece of work took 50.0 to 50.0 ms/, /^round 2 .* 50 %/])
+  t.match(notes, [/50.0 to 50.0 ms/, /^3 times .* measured again/, /^round 2 .* 50 %/])
 })
 
-t.test('a round in which the machine was slower by a tenth is dropped', async (t) => {
+t.test('a target is measured again if others used the machine or it was slower by a tenth', async (t) => {
+  let disturbed = 0
+  const strangers = (round: number) => round === 2 && ++disturbed < 3
   let pieces = 0
-  // One before the rounds, and in each round one before the targets and one after each.
+  // Six before the rounds, and one before and one after each target.
+  const { values, notes } = await twoInRounds(strangers, () => (++pieces === 12 ? 56 : 50))
+  t.same(await values(), [
+    ['one1', 'one2', 'one3'],
+    ['other1', 'other2', 'other3'],
+  ])
+  t.match(notes, [/50.0 to 56.0 ms/, /^\d+ times a target was measured again/])
+})
+
+t.test('a target waits while the machine is slower than usual', async (t) => {
+  let pieces = 0
+  const slow = (piece: number) => piece > 10 && piece < 15
   const { values, notes } = await twoInRounds(
     () => false,
-    () => {
-      pieces += 1
-      return pieces === 6 ? 56 : 50
-    },
+    () => (slow(++pieces) ? 80 : 50),
   )
   t.same(await values(), [
-    ['one2', 'one3', 'one4'],
-    ['other2', 'other3', 'other4'],
+    ['one1', 'one2', 'one3'],
+    ['other1', 'other2', 'other3'],
   ])
-  t.match(notes, [/50.0 to 56.0 ms/, /^round 1 is void: the machine was slower by 12 %/])
+  t.notMatch(notes, [/void/])
+})
+
+t.test('a round in which the machine stays slower by a tenth is dropped', async (t) => {
+  let round = 0
+  const { values, notes } = await twoInRounds(
+    (number) => {
+      round = number
+      return false
+    },
+    () => (round === 1 ? 56 : 50),
+  )
+  t.same((await values()).flat().includes('one1'), false)
+  t.match(notes, [/50.0 to 56.0 ms/, /measured again/, /^round \d is void: .*the machine was slower by 12 %/])
 })
 
 t.test('fewer than three valid rounds give no figure', async (t) => {

@@ -26,8 +26,48 @@ function onePiece(): number {
   return performance.now() - begun
 }
 
-/** Why a round is void whose work took these times, given all times of the row; null: it is not. */
-export function slownessReason(round: readonly number[], all: readonly number[]): string | null {
-  const share = Math.max(...round) / median(all)
-  return share <= SLOWER ? null : `the machine was slower by ${Math.round((share - 1) * 100)} %`
+/** The first pieces say what is usual. */
+const CALIBRATION = 5
+/** A machine that does not become as fast as usual within so many pauses is measured as it is. */
+const MOST_PAUSES = 30
+
+/** What the fixed piece of work takes while a row is measured. */
+export class Yardstick {
+  /** All times in milliseconds. */
+  readonly times: number[] = []
+  readonly #workMs: () => number
+  readonly #pauseMs: number
+
+  constructor(workMs: () => number = fixedWorkMs, pauseMs = 100) {
+    this.#workMs = workMs
+    this.#pauseMs = pauseMs
+  }
+
+  calibrate(): void {
+    this.#workMs()
+    for (let left = CALIBRATION; left > 0; left--) this.take()
+  }
+
+  take(): number {
+    const ms = this.#workMs()
+    this.times.push(ms)
+    return ms
+  }
+
+  /** Waits while the machine is slower than usual. Resolves to the last time, in milliseconds. */
+  async settled(): Promise<number> {
+    let ms = this.#workMs()
+    for (let left = MOST_PAUSES; left > 0 && this.slowness([ms]) !== null; left--) {
+      await new Promise((resolve) => setTimeout(resolve, this.#pauseMs))
+      ms = this.#workMs()
+    }
+    this.times.push(ms)
+    return ms
+  }
+
+  /** Why a measurement beside which the work took these times is void; null: it is not. */
+  slowness(times: readonly number[]): string | null {
+    const share = Math.max(...times) / median(this.times)
+    return share <= SLOWER ? null : `the machine was slower by ${Math.round((share - 1) * 100)} %`
+  }
 }

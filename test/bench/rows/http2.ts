@@ -27,7 +27,7 @@ export const http2 = {
           ...{ path: '/bytes/1024', connections: CONNECTIONS, streams: STREAMS, http2: true },
           ...{ seconds: machine.options.seconds, round },
         }),
-      true,
+      { saturated: true },
     )
     const cpu = (target: typeof many, name: string) =>
       of(target).map((each) => each.cpuUs[name] ?? Number.NaN)

@@ -26,7 +26,7 @@ export const peers = {
           ...{ path: '/bytes/1024', connections: 64, streams: 1, http2: false },
           ...{ seconds: machine.options.seconds, round },
         }),
-      true,
+      { saturated: true },
     )
     for (const each of [many, target]) machine.note(`${each.name} includes: ${each.includes}`)
     return [

@@ -36,7 +36,7 @@ export const processes = {
                 ...{ path: '/bytes/1024', connections, streams: 1, http2: false },
                 ...{ seconds: machine.options.seconds, round },
               }),
-            true,
+            { saturated: true },
           )
           return [
             compared(

@@ -30,7 +30,7 @@ export const askedBy = (
         ...{ path, fields, connections, streams: 1, http2: false },
         ...{ seconds: machine.options.seconds, round },
       }),
-    true,
+    { saturated: true },
   )
 
 /** Requests a second of `ours` against those of each baseline. */

@@ -85,7 +85,7 @@ async function requestRates(machine: BenchMachine, cookies: Target, programs: Ta
         ...{ path: '/bytes/1024', connections: TOKENS, streams: 1, http2: false },
         ...{ seconds: machine.options.seconds, round },
       }),
-    true,
+    { saturated: true },
   )
   const against = (what: string, unit: string, goal: Goal, value: (sample: Sample) => number) =>
     compared(
