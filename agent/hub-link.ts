@@ -46,6 +46,8 @@ export function openHubLink(options: {
   readonly version: string
   /** Whether the link replaces a live link to the same hub. Called once the hub has sent its id. */
   readonly takesOver?: (instance: string) => boolean
+  /** The hub has asked for it, as the companion of another link. */
+  readonly companion?: boolean
   readonly clock: Clock
   readonly log: Log
   readonly onUp: (greeting: Message) => void
@@ -145,6 +147,7 @@ export function openHubLink(options: {
             protocol: PROTOCOL_VERSION,
             version: options.version,
             ...(takesOver && { takes_over: true }),
+            ...(options.companion && { companion: true }),
           })
           options.onUp(message)
         },

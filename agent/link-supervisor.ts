@@ -1,22 +1,15 @@
 import { type Clock, isMezError, type LinkChanged, type Log, messageOf } from '@mezite/core/agent'
 import type { AgentIdentity } from './agent-identity.ts'
 import { createRenewal } from './certificate-renewal.ts'
+import { createCompanion } from './companion.ts'
 import { type HubAddress, readHubAddress } from './hub-address.ts'
 import { updateHubCa } from './hub-ca-update.ts'
 import type { HubConnection, HubDialer, HubWish } from './hub-dialer.ts'
 import { type HubLink, type Message, openHubLink } from './hub-link.ts'
-import { doubtsIdentity, isAboutTransport, nextStep } from './refusals.ts'
+import { doubtsIdentity, isAboutTransport, isFatal, nextStep } from './refusals.ts'
 import type { Dial } from './stream-handler.ts'
 import type { TransportChoice } from './transport-choice.ts'
 
-/** Errors that retrying cannot solve. */
-const FATAL = [
-  'MEZ_TOKEN_REFUSED',
-  'MEZ_PIN_MISMATCH',
-  'MEZ_IDENTITY_MISSING',
-  'MEZ_IDENTITY_UNREADABLE',
-  'MEZ_DATA_DIR_UNWRITABLE',
-] as const
 const FIRST_RETRY_MS = 200
 const LONGEST_RETRY_MS = 10_000
 /** A restarting hub returns within seconds, so the first retries wait at most this long. */
@@ -73,6 +66,8 @@ export interface LinkSupervisorOptions {
  */
 export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
   const { identity, dialer, choice, clock, log, returnMs = RETURN_MS } = options
+  const { dial, version, heartbeatMs } = options
+  const serving = { dial, version, clock, log, ...(heartbeatMs === undefined ? {} : { heartbeatMs }) }
   const stopped = new AbortController()
   const links = new Set<HubLink>()
   /** The newest link to each hub, by the hub's id. */
@@ -110,8 +105,7 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
       if (wanted()) mine.timer = setTimeout(run, waitMs(wish))
     }
     const run = (): void => {
-      const direct = wish === null ? undefined : addresses.get(wish)
-      dialer.dial({ instance: wish, direct }, stopped.signal).then(
+      dialHub(wish).then(
         (connection) => (wanted() ? open(connection, wish, again) : void connection.socket.destroy()),
         (error: unknown) => {
           if (!wanted()) return
@@ -119,7 +113,7 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
           const attempts = failures.get(wish) ?? 0
           const loud = attempts < 3 || attempts % 10 === 0
           const which = wish === null ? {} : { instance: wish }
-          if (FATAL.some((code) => isMezError(error, code))) options.onFatal(error)
+          if (isFatal(error)) options.onFatal(error)
           else log[loud ? 'warn' : 'debug']({ ...which, error: messageOf(error) }, 'cannot reach the hub yet')
           again()
         },
@@ -128,6 +122,11 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
     if (started) mine.timer = setTimeout(run, waitMs(wish))
     else run()
     started = true
+  }
+
+  function dialHub(wish: Wish): Promise<HubConnection> {
+    const direct = wish === null ? undefined : addresses.get(wish)
+    return dialer.dial({ instance: wish, direct }, stopped.signal)
   }
 
   function waitMs(wish: Wish): number {
@@ -141,13 +140,10 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
     const { socket, certificate, transport } = connection
     let instance: string | null = null
     let upSince = Number.POSITIVE_INFINITY
+    const companion = createCompanion({ links, serving, log })
     const link = openHubLink({
+      ...serving,
       socket,
-      dial: options.dial,
-      clock,
-      log,
-      version: options.version,
-      ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
       takesOver: (id) => live.has(id),
       onUp(greeting) {
         instance = String(greeting.instance)
@@ -177,9 +173,11 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
         updateHubCa(message, { identity, send: link.send, log })
         if (message.type === 'instances') follow(message)
         if (message.type === 'move' && inUse !== null) move([inUse])
+        if (message.type === 'companion' && inUse !== null) companion.open(() => dialHub(inUse))
       },
       onClosed(reason) {
         links.delete(link)
+        companion.close()
         if (instance === null) {
           if (live.size === 0 && doubtsIdentity(reason)) identity.doubt()
           if (isAboutTransport(reason)) choice.failed(transport)

@@ -1,3 +1,14 @@
+import { isMezError } from '@mezite/core/agent'
+
+/** Errors that retrying cannot solve. */
+const FATAL = [
+  'MEZ_TOKEN_REFUSED',
+  'MEZ_PIN_MISMATCH',
+  'MEZ_IDENTITY_MISSING',
+  'MEZ_IDENTITY_UNREADABLE',
+  'MEZ_DATA_DIR_UNWRITABLE',
+] as const
+
 /** The next step for each reason that a hub gives when it refuses or ends a link. */
 const NEXT_STEPS: Readonly<Record<string, string>> = {
   agent_locked: 'An administrator has locked this agent. It reconnects by itself once the lock is removed.',
@@ -23,6 +34,9 @@ const FIXED_BY_JOINING = [
 
 /** Reasons for which another transport may work. */
 const ABOUT_TRANSPORT = ['transport_not_offered', 'connection_lost', 'no_greeting', 'protocol_error']
+
+/** Whether an attempt to reach a hub failed for a reason that stays. */
+export const isFatal = (error: unknown): boolean => FATAL.some((code) => isMezError(error, code))
 
 /** The code in a hub's reason, or null if it is not a code. */
 export function readReason(given: unknown): string | null {

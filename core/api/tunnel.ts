@@ -13,7 +13,10 @@ export interface Pipe {
    * it.
    */
   readonly alpn?: string | null
-  /** True once a newer link of the agent replaces this pipe's link: finish the current request, then close the pipe. */
+  /**
+   * True when the next request should use another pipe: a newer link of the agent replaces this pipe's link, or a bulk transfer
+   * fills its connection while the agent has a quieter one. Finish the current request, then close the pipe.
+   */
   readonly isGoing?: () => boolean
   /**
    * Set to true when the owner keeps the connection for a later request: an idle one does not count as load of its

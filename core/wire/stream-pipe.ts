@@ -1,5 +1,6 @@
 import { constants, type Http2Stream } from 'node:http2'
 import type { Pipe } from '../api/tunnel.ts'
+import type { StreamMeter } from './bulk-streams.ts'
 import type { StreamAccount, UnreadBudget } from './unread-budget.ts'
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_CONNECT_ERROR } = constants
@@ -22,15 +23,17 @@ export class StreamPipe implements Pipe {
   /** Stored here, because a closed stream no longer has it. */
   readonly #session: Http2Stream['session']
   readonly #account: StreamAccount | undefined
+  readonly #meter: StreamMeter | undefined
   #ended = false
   #paused = false
   #closed = false
   #error: Error | null = null
 
-  /** `budget`: the budget of the stream's session. */
-  constructor(stream: Http2Stream, agent: string, budget?: UnreadBudget) {
+  /** `budget`: the budget of the stream's session; `meter`: counts the bytes of both directions. */
+  constructor(stream: Http2Stream, agent: string, budget?: UnreadBudget, meter?: StreamMeter) {
     this.#stream = stream
     this.#account = budget?.account()
+    this.#meter = meter
     this.#session = stream.session
     this.agent = agent
     // Node.js takes this much of a stream that is not being read in addition to its window, and has no option for it: 64 KiB
@@ -45,6 +48,7 @@ export class StreamPipe implements Pipe {
     queueMicrotask(() => {
       stream.on('data', (chunk: Buffer) => {
         this.#account?.received(chunk.length)
+        this.#meter?.moved(chunk.length)
         this.ondata(chunk)
       })
       if (this.#paused) stream.pause()
@@ -60,6 +64,7 @@ export class StreamPipe implements Pipe {
 
   #atClose(): void {
     this.#account?.released()
+    this.#meter?.released()
     this.#paused = false
     this.#closed = true
     const { writableEnded, writableFinished, rstCode } = this.#stream
@@ -75,6 +80,7 @@ export class StreamPipe implements Pipe {
   write(chunk: Buffer): boolean {
     const stream = this.#stream
     if (stream.destroyed || stream.closed || stream.writableEnded) return true
+    this.#meter?.moved(chunk.length)
     return stream.write(chunk)
   }
 

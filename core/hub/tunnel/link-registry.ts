@@ -103,6 +103,10 @@ export function createLinkRegistry(options: {
       link.destroy(refusal)
       return
     }
+    if (link.companion) {
+      upCompanion(link)
+      return
+    }
     const before = live.get(link.hostname)
     live.set(link.hostname, link)
     lost.get(link.hostname)?.resolve(true)
@@ -115,6 +119,13 @@ export function createLinkRegistry(options: {
     // The agent's links to other hubs still use the previous certificate until the agent reports that it replaced them.
     if (hubs.reachable.size > 1) setTimeout(() => confirm(link), MOVE_MS).unref()
     else confirm(link)
+  }
+
+  /** Its link owns it; it never becomes the live link of its agent. */
+  function upCompanion(companion: LiveLink): void {
+    if (live.get(companion.hostname)?.companions.adopt(companion)) return
+    audit.record({ ...event('agent.rejected', false, companion), reason: 'companion_unexpected' })
+    companion.destroy('companion_unexpected')
   }
 
   /** Revokes the certificate before the link's. */
@@ -187,6 +198,7 @@ export function createLinkRegistry(options: {
 
   function handle(link: LiveLink, message: Readonly<Record<string, unknown>>): void {
     if (message.type === 'draining') link.retire('agent_stopping')
+    if (link.companion) return
     if (message.type === 'moved') confirm(link)
     if (message.type === 'apps') propose(link, message.apps)
     rotation.receive(link, message)

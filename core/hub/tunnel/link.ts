@@ -8,6 +8,7 @@ import {
 import type { TLSSocket } from 'node:tls'
 import type { Link } from '../../api/tunnel.ts'
 import type { Clock } from '../../kernel/clock.ts'
+import { BulkStreams } from '../../wire/bulk-streams.ts'
 import { startHeartbeat } from '../../wire/heartbeat.ts'
 import { createLineReader, encodeLine } from '../../wire/line-reader.ts'
 import { releaseListeners } from '../../wire/listener-release.ts'
@@ -21,6 +22,7 @@ import {
 } from '../../wire/tunnel-protocol.ts'
 import { UnreadBudget } from '../../wire/unread-budget.ts'
 import type { AgentCertificate } from './agent-certificate.ts'
+import { CompanionSlot } from './companion-slot.ts'
 
 const HELLO_MS = 10_000
 /** Limits the bytes of messages that an agent has not read: it might request responses and let them pile up. */
@@ -70,8 +72,14 @@ export class LiveLink implements Link {
   turn = 0
   /** The agent opened it while its older link to this hub was alive. */
   takesOver = false
+  /** The agent opened it as the companion of its link to this hub. */
+  companion = false
+  /** Called when a stream has ended, or the link itself. */
+  onEnded: () => void = () => {}
   readonly #session: ClientHttp2Session
   readonly budget: UnreadBudget
+  readonly bulk: BulkStreams
+  readonly companions: CompanionSlot
   readonly #socket: TLSSocket
   readonly #timers: NodeJS.Timeout[] = []
   #control: ClientHttp2Stream | null = null
@@ -91,6 +99,8 @@ export class LiveLink implements Link {
     this.#socket = socket
     this.#session = connectAgent(socket, tunnelHttp2)
     this.budget = new UnreadBudget(this.#session)
+    this.companions = new CompanionSlot(this, clock)
+    this.bulk = new BulkStreams(() => this.companions.ask())
     this.#session.on('error', () => {})
     this.#session.once('connect', () => {
       // The session may already have ended, as with a certificate that has just expired.
@@ -114,12 +124,12 @@ export class LiveLink implements Link {
   }
 
   get streams(): number {
-    return this.#open
+    return this.#open + this.companions.streams
   }
 
   /** Number of open streams that are not idle. */
   get load(): number {
-    return this.#open - this.#idle
+    return this.#open - this.#idle + this.companions.load
   }
 
   /** Marks one of its streams as idle, or as used again. */
@@ -139,8 +149,14 @@ export class LiveLink implements Link {
     this.#open += 1
     stream.once('close', () => {
       this.#open -= 1
-      if (this.retired && this.#open === 0) this.destroy(this.#reason)
+      this.settle()
+      this.onEnded()
     })
+  }
+
+  /** Ends it if it is retired and has no stream left. */
+  settle(): void {
+    if (this.retired && this.streams === 0) this.destroy(this.#reason)
   }
 
   /** New streams can be opened. */
@@ -148,9 +164,14 @@ export class LiveLink implements Link {
     return this.#ready && !this.retired && !this.#session.closed && !this.#session.destroyed
   }
 
+  /** The connection has ended. */
+  get closed(): boolean {
+    return this.#session.destroyed
+  }
+
   /** The connection ended without a reason, so the agent is expected to dial again. */
   get broken(): boolean {
-    return this.#session.destroyed && this.#reason === 'connection_lost'
+    return this.closed && this.#reason === 'connection_lost'
   }
 
   send(message: object): void {
@@ -164,7 +185,8 @@ export class LiveLink implements Link {
   retire(reason: string): void {
     this.retired = true
     this.#reason = reason
-    if (this.#open === 0) this.destroy(reason)
+    this.companions.retire(reason)
+    this.settle()
   }
 
   /** Cuts the link at once; the agent finds the reason in the GOAWAY frame. */
@@ -175,6 +197,7 @@ export class LiveLink implements Link {
     }
     this.#session.destroy()
     this.#socket.destroy()
+    this.companions.destroy(reason)
   }
 
   #openControl(options: LiveLinkOptions): void {
@@ -210,6 +233,7 @@ export class LiveLink implements Link {
     const version = message.version
     if (typeof version === 'string' && /^[\w.+-]{1,64}$/.test(version)) this.version = version
     this.takesOver = message.takes_over === true
+    this.companion = message.companion === true
     clearTimeout(this.#timers[0])
     this.#ready = true
     options.onReady(this)
@@ -217,7 +241,9 @@ export class LiveLink implements Link {
 
   #closed(options: LiveLinkOptions): void {
     for (const timer of this.#timers) clearTimeout(timer)
-    this.#socket.destroy()
+    this.bulk.close()
+    this.destroy(this.#reason)
+    this.onEnded()
     options.onClosed(this, this.#reason, this.#ready)
   }
 

@@ -1,7 +1,7 @@
 import { type ClientHttp2Stream, constants } from 'node:http2'
 import type { App } from '../../api/app.ts'
 import type { Pipe } from '../../api/tunnel.ts'
-import { MezError, messageOf } from '../../kernel/error.ts'
+import { isMezError, MezError, messageOf } from '../../kernel/error.ts'
 import type { ErrorCode } from '../../kernel/error-codes.ts'
 import {
   ALPN_HEADER,
@@ -19,14 +19,32 @@ import { http2Of, type LiveLink } from './link.ts'
 const GRACE_MS = 1_000
 
 /**
- * Opens one CONNECT stream through a link. `alpn` lists the protocols that the agent offers in TLS, best first. Resolves
- * once the agent has responded that it is connected.
+ * Opens one CONNECT stream through a link, on the one of its connections with fewer bulk transfers. `alpn` lists the protocols
+ * that the agent offers in TLS, best first. Resolves once the agent has responded that it is connected.
  */
 export function dialThrough(
   link: LiveLink,
   app: App,
   alpn?: readonly string[],
   counted = true,
+): Promise<Pipe> {
+  const lane = link.companions.lane()
+  const dialled = dialOn(lane, link, app, alpn, counted)
+  if (lane === link) return dialled
+  return dialled.catch((error: unknown) => {
+    // No byte of a request has left yet.
+    if (isMezError(error, 'MEZ_LINK_LOST') && link.usable) return dialOn(link, link, app, alpn, counted)
+    throw error
+  })
+}
+
+/** `lane`: the link itself, or its companion. */
+function dialOn(
+  lane: LiveLink,
+  link: LiveLink,
+  app: App,
+  alpn: readonly string[] | undefined,
+  counted: boolean,
 ): Promise<Pipe> {
   const { connectMs } = app.timeouts
   const tls = alpn === undefined ? app.tls : { ...app.tls, alpn }
@@ -39,11 +57,11 @@ export function dialThrough(
   return new Promise((resolve, reject) => {
     let stream: ClientHttp2Stream
     try {
-      stream = http2Of(link).request(headers, { endStream: false })
+      stream = http2Of(lane).request(headers, { endStream: false })
     } catch (error) {
       return reject(lost(link, messageOf(error)))
     }
-    if (counted) link.hold(stream)
+    if (counted) lane.hold(stream)
     const settle = (run: () => void): void => {
       clearTimeout(deadline)
       stream.removeListener('close', onClose)
@@ -74,10 +92,16 @@ export function dialThrough(
     stream.once('close', onClose)
     stream.once('response', (headers) => {
       if (headers[':status'] === 200) {
-        const pipe = new StreamPipe(stream, link.hostname, link.budget)
+        const meter = lane.bulk.meter()
+        const pipe = new StreamPipe(stream, link.hostname, lane.budget, meter)
         pipe.alpn = readAlpn(headers[ALPN_HEADER])
-        pipe.setIdle = link.idleMarker(stream)
-        pipe.isGoing = () => link.retired || link.moving
+        const mark = lane.idleMarker(stream)
+        pipe.setIdle = (idle) => {
+          mark(idle)
+          // What it carries next is another exchange.
+          if (idle) meter.released()
+        }
+        pipe.isGoing = () => link.companions.isLeaving(lane)
         return settle(() => resolve(pipe))
       }
       const reason = reasonOf(headers[REASON_HEADER])

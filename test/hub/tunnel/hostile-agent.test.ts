@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { createServer as createHttp2Server } from 'node:http2'
+import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2'
 import { connect, createServer, type Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import t from 'tap'
@@ -295,6 +295,77 @@ t.test('N174 an aborted join, and another one behind it, end their connection on
     t.strictSame(answers, [], 'nothing is answered')
   }
   t.equal(hub.tunnel.links().length, 1)
+})
+
+/** Serves the hub on a connection; `onStream` gets the streams to applications, and `heard` all messages. */
+function serveHub(
+  socket: TLSSocket,
+  hello: object,
+  onStream: (stream: ServerHttp2Stream) => void = () => {},
+) {
+  const heard: unknown[] = []
+  const server = createHttp2Server()
+  server.on('sessionError', () => {})
+  server.on('session', (session) => session.on('error', () => {}))
+  server.on('stream', (stream, headers) => {
+    stream.on('error', () => {})
+    stream.respond({ ':status': 200 }, { endStream: false })
+    if (headers[':path'] !== '/v1/control') return onStream(stream)
+    stream.write(encodeLine({ type: 'hello', protocol: 1, version: '9', ...hello }))
+    const onMessage = ({ type }: Readonly<Record<string, unknown>>) => void heard.push(type)
+    stream.on('data', createLineReader({ maxBytes: 65_536, onBroken() {}, onMessage }))
+  })
+  server.emit('connection', socket)
+  return heard
+}
+
+t.test('J265 a companion that nobody asked for is refused, with or without a link', async (t) => {
+  const { hub, identity } = await start(t)
+  const refused = () => hub.events.filter(({ reason }) => reason === 'companion_unexpected').length
+  const early = await secure(hub, identity)
+  serveHub(early, { companion: true })
+  await closed(early)
+  t.equal(hub.tunnel.links().length, 1)
+  const link = await secure(hub, identity)
+  serveHub(link, {})
+  await hub.until(() => hub.tunnel.links().length === 2, 'it has a link')
+  const second = await secure(hub, identity)
+  serveHub(second, { companion: true })
+  await closed(second)
+  t.equal(refused(), 2)
+  t.equal(hub.tunnel.links().length, 2)
+  t.notOk(link.destroyed, 'its link is as before')
+  link.destroy()
+})
+
+t.test('J137 an older agent that opens no companion serves downloads and others beside them', async (t) => {
+  const { hub, identity } = await start(t)
+  const socket = await secure(hub, identity)
+  const heard = serveHub(socket, {}, (stream) => {
+    stream.once('data', (first: Buffer) => {
+      if (String(first) !== 'flow') return void stream.write(first)
+      const timer = setInterval(() => stream.writableNeedDrain || stream.write(Buffer.alloc(65_536)), 5)
+      stream.once('close', () => clearInterval(timer))
+    })
+  })
+  await hub.until(() => hub.tunnel.links().length === 2, 'it is connected')
+  const app = testApp('tcp://127.0.0.1:1', ['evil'])
+  const download = await hub.open(app)
+  let bytes = 0
+  download.ondata = (chunk) => {
+    bytes += chunk.length
+  }
+  download.write(Buffer.from('flow'))
+  await hub.until(() => heard.includes('companion'), 'it is asked for a companion')
+  const small = await hub.open(app)
+  const answer = new Promise<Buffer>((resolve) => {
+    small.ondata = resolve
+  })
+  small.write(Buffer.from('small'))
+  t.equal(String(await answer), 'small')
+  const before = bytes
+  await hub.until(() => bytes > before, 'the download goes on')
+  socket.destroy()
 })
 
 t.test('J131 an agent that renews endlessly causes ten changes a minute', async (t) => {

@@ -175,6 +175,43 @@ t.test('J129 the newest link serves, and the older one is cut unless the new one
   t.end()
 })
 
+t.test('J266 a companion is seen by nobody but its link, and is cut by what cuts a link', (t) => {
+  const hub = start()
+  const link = hub.link()
+  const adopted: LiveLink[] = []
+  let takes = true
+  Object.assign(link, { companions: { adopt: (made: LiveLink) => takes && adopted.push(made) > 0 } })
+  hub.happened.length = 0
+  const companion = Object.assign(hub.greeted(), { companion: true })
+  hub.links.up(companion)
+  t.same(adopted, [companion])
+  t.same([hub.links.get('node-1'), hub.links.list(), hub.happened], [link, [link], []])
+  for (const type of ['renew', 'moved', 'apps', 'hub_ca_stored', 'odd'])
+    hub.links.receive(companion, { type })
+  t.same([hub.happened, companion.ended], [[], null], 'messages are for the link')
+
+  takes = false
+  const refused = Object.assign(hub.greeted(), { companion: true })
+  hub.links.up(refused)
+  t.equal(refused.ended, 'companion_unexpected')
+  t.same(hub.happened.splice(0), ['audit agent.rejected companion_unexpected'])
+  hub.links.down(refused, 'companion_unexpected', true)
+  hub.world.locked = true
+  hub.world.apply(touched('lock'))
+  t.same([link.ended, companion.ended], ['agent_locked', 'agent_locked'])
+  t.equal(hub.count('lost'), 1)
+  hub.happened.length = 0
+  hub.links.down(companion, 'agent_locked', true)
+  t.same(hub.happened, [])
+  hub.links.receive(companion, { type: 'draining' })
+  t.ok(companion.retired)
+
+  const late = Object.assign(hub.greeted(), { companion: true })
+  hub.links.up(late)
+  t.equal(late.ended, 'agent_locked', 'the same checks')
+  t.end()
+})
+
 t.test('J130 a replaced link finishes its streams, unless the agent itself is refused', (t) => {
   const hub = start()
   hub.world.agent = { serial: 'c', previousSerial: 'b' }

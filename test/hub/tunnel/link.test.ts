@@ -14,7 +14,7 @@ const LIFE_MS = 60_000
 const HELLO = { type: 'hello', protocol: 1, version: '1.2.3' }
 
 /** A link, and its agent, which says what it is told to. */
-async function open(first: object | null = HELLO, lifeMs = LIFE_MS) {
+async function open(first: object | null = HELLO, lifeMs = LIFE_MS, serial = 'a') {
   const [near, far] = duplexPair()
   const messages: object[] = []
   const streams: ServerHttp2Stream[] = []
@@ -39,7 +39,7 @@ async function open(first: object | null = HELLO, lifeMs = LIFE_MS) {
   agent.emit('connection', far)
   const link = new LiveLink({
     socket: near as TLSSocket,
-    certificate: { hostname: 'node-1', serial: 'a', notAfter: lifeMs, authority: 'key-1' },
+    certificate: { hostname: 'node-1', serial, notAfter: lifeMs, authority: 'key-1' },
     ...{ transport: 'http2', clientIp: '192.0.2.1', via: null },
     clock: { now: () => now, monotonic: () => now },
     greeting: { type: 'greeting' },
@@ -194,4 +194,135 @@ t.test('a link ends when the agent ends it, its control stream or the connection
   await cut.ready
   cut.near.destroy()
   t.same(await cut.closed, ['connection_lost', true])
+})
+
+const LONG_MS = 600_000
+const BULK_BYTES = 1 << 20
+
+/** Two connections of one agent, the second of which says that it is a companion. */
+async function openTwo(serial = 'a') {
+  const first = await open(HELLO, LONG_MS)
+  const second = await open({ ...HELLO, companion: true }, LONG_MS, serial)
+  await Promise.all([first.ready, second.ready])
+  const { companions } = first.link
+  return {
+    ...{ first, second, companions },
+    adopt: () => companions.adopt(second.link),
+    /** A bulk transfer, until the result is called. */
+    bulk(on = first) {
+      const meter = on.link.bulk.meter()
+      meter.moved(BULK_BYTES)
+      return () => meter.released()
+    },
+  }
+}
+
+t.test(
+  'J265 a link takes one companion, in time, on its own certificate, for which it has asked',
+  async (t) => {
+    const { first, second, adopt, bulk, companions } = await openTwo()
+    t.equal(second.link.companion, true)
+    t.equal(adopt(), false, 'nobody has asked')
+    let heard = ''
+    ;(await first.control).on('data', (chunk: Buffer) => {
+      heard += chunk
+    })
+    bulk()
+    while (!heard.includes('"companion"')) await new Promise(setImmediate)
+    bulk()
+    const other = await openTwo('b')
+    t.equal(companions.adopt(other.second.link), false, 'the certificate differs')
+    t.equal(adopt(), true)
+    const third = await openTwo()
+    t.equal(companions.adopt(third.second.link), false, 'it has one')
+    t.equal(heard.split('"companion"').length, 2, 'it was asked for once')
+
+    const late = await openTwo()
+    late.bulk()
+    late.first.pass(30_000)
+    t.equal(late.adopt(), false, 'too late')
+    late.bulk()
+    t.equal(late.adopt(), true, 'it was asked for again')
+  },
+)
+
+t.test('new streams use the connection that carries fewer bulk transfers', async (t) => {
+  const { first, second, adopt, bulk, companions } = await openTwo()
+  const isLeaving = () => [companions.isLeaving(first.link), companions.isLeaving(second.link)]
+  const end = bulk()
+  t.equal(companions.lane(), first.link, 'there is no other one')
+  adopt()
+  t.equal(companions.lane(), second.link)
+  t.same(isLeaving(), [true, false])
+  const endSecond = bulk(second)
+  t.equal(companions.lane(), first.link, 'both carry one')
+  t.same(isLeaving(), [false, false])
+  end()
+  t.same(isLeaving(), [false, true])
+  endSecond()
+  t.equal(companions.lane(), first.link)
+  t.same(isLeaving(), [false, false], 'neither carries one')
+  bulk()
+  second.link.moving = true
+  t.equal(companions.lane(), first.link, 'the companion is about to go')
+  t.same(isLeaving(), [false, true])
+})
+
+t.test('streams of a companion count as those of its link, which ends after the last of them', async (t) => {
+  const { first, second, adopt, bulk } = await openTwo()
+  bulk()
+  adopt()
+  const stream = await second.stream()
+  t.same([first.link.streams, first.link.load, second.link.streams], [1, 1, 1])
+  const mark = second.link.idleMarker(stream)
+  mark(true)
+  t.equal(first.link.load, 0)
+  first.link.retire('replaced')
+  t.same([first.link.closed, second.link.closed, second.link.usable], [false, false, false])
+  stream.close()
+  t.same(await first.closed, ['replaced', true])
+  t.same(await second.closed, ['replaced', true])
+})
+
+t.test('J266 a companion ends with its link, and its link does without it', async (t) => {
+  const cut = await openTwo()
+  cut.bulk()
+  cut.adopt()
+  await cut.second.stream()
+  cut.first.link.destroy('agent_locked')
+  t.equal(cut.second.link.closed, true, 'at once')
+  t.same(await cut.second.closed, ['agent_locked', true])
+
+  const lost = await openTwo()
+  lost.bulk()
+  lost.adopt()
+  await lost.second.stream()
+  lost.first.near.destroy()
+  t.same(await lost.second.closed, ['connection_lost', true])
+
+  const alone = await openTwo()
+  alone.bulk()
+  alone.adopt()
+  await alone.second.stream()
+  alone.second.near.destroy()
+  await alone.second.closed
+  t.same([alone.first.link.usable, alone.first.link.streams], [true, 0])
+  t.equal(alone.companions.lane(), alone.first.link)
+})
+
+t.test('a companion without a stream ends after a minute', async (t) => {
+  const { first, second, adopt, bulk } = await openTwo()
+  bulk()
+  adopt()
+  first.pass(59_999)
+  const stream = await second.stream()
+  first.pass(1)
+  t.equal(second.link.closed, false, 'it is in use')
+  stream.close()
+  await once(stream, 'close')
+  first.pass(59_999)
+  t.equal(second.link.closed, false)
+  first.pass(1)
+  t.same(await second.closed, ['unused', true])
+  t.equal(first.link.usable, true)
 })
