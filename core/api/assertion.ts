@@ -4,7 +4,10 @@ import type { Subject } from './subject.ts'
 
 /** Signs the caller's identity for one app. */
 export interface Assertion {
-  /** Returns the compact JWS for `Mezite-Jwt-Assertion`. Synchronous; cached for 30 s per (session, app, epoch). */
+  /**
+   * Returns the compact JWS for `Mezite-Jwt-Assertion`. Synchronous; kept for 30 s per session and app while all that it says
+   * stays true.
+   */
   sign(subject: Subject, app: App): string
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID, sign } from 'node:crypto'
-import { type App, type Clock, MezError, type PublicNames, type Revisions, type Subject } from '@mezite/core'
+import { type App, type Clock, MezError, type PublicNames, type Subject } from '@mezite/core'
 import type { Assertion, SigningKey, SigningKeys } from '@mezite/core/identity'
 
 const LIFE_SECONDS = 120
@@ -7,26 +7,28 @@ const REUSE_MS = 30_000
 /** A session that uses more apps than this in turn gets a new signature for each. */
 const MOST_APPS = 100
 
+/** A signed assertion with what it says, besides the subject that it is kept by. */
 interface Kept {
-  readonly app: App
-  readonly revision: number
+  readonly kid: string
+  readonly issuer: string
+  readonly app: Pick<App, 'name' | 'uri' | 'publicAddr'>
   readonly text: string
+  /** On the monotonic clock. */
   readonly until: number
   readonly signedAt: number
 }
 
 /**
- * Signs the identity of the caller: JWS ES256, valid for 120 s, reused for 30 s per (session, app, epoch). Kept per subject
- * object, which a session keeps while nothing changes. A change of roles, app or lock starts a new epoch, in which older
- * ones are not reused. Throws `MEZ_ASSERTION_KEYLESS` until there is a key.
+ * Signs the identity of the caller: JWS ES256, valid for 120 s, reused for 30 s per session and app while all that it says stays
+ * true: it is kept by the subject, an object that is another one when anything in it differs. Changes that alter nothing in
+ * it do not end it. Throws `MEZ_ASSERTION_KEYLESS` until there is a key.
  */
 export function createAssertion(deps: {
   keys: Pick<SigningKeys, 'current'>
-  revisions: Pick<Revisions, 'revision'>
   clock: Clock
   publicNames: Pick<PublicNames, 'hubOrigin'>
 }): Assertion {
-  const { keys, revisions, clock, publicNames } = deps
+  const { keys, clock, publicNames } = deps
   const kept = new WeakMap<Subject, Map<string, Kept>>()
   let header = { kid: '', text: '' }
 
@@ -35,24 +37,22 @@ export function createAssertion(deps: {
     return header.text
   }
 
-  function keep(subject: Subject, signed: Kept): void {
+  function keep(subject: Subject, id: string, signed: Kept): void {
     let apps = kept.get(subject)
     if (apps === undefined) {
       apps = new Map()
       kept.set(subject, apps)
     }
     // Entries are added in the order of time, so the first one is the oldest.
-    apps.delete(signed.app.id)
+    apps.delete(id)
     if (apps.size >= MOST_APPS) apps.delete(apps.keys().next().value as string)
-    apps.set(signed.app.id, signed)
+    apps.set(id, signed)
   }
 
-  function signNow(subject: Subject, app: App): string {
-    const key = keys.current()
-    if (!key) throw new MezError('MEZ_ASSERTION_KEYLESS', 'there is no key for identity assertions')
+  function signNow(key: SigningKey, issuer: string, subject: Subject, app: App): string {
     const now = Math.floor(clock.now() / 1_000)
     const claims = {
-      iss: publicNames.hubOrigin,
+      iss: issuer,
       aud: app.uri,
       sub: subject.user,
       roles: subject.roles,
@@ -71,26 +71,37 @@ export function createAssertion(deps: {
 
   return {
     sign(subject, app) {
-      const { revision } = revisions
+      const key = keys.current()
+      if (!key) throw new MezError('MEZ_ASSERTION_KEYLESS', 'there is no key for identity assertions')
+      const issuer = publicNames.hubOrigin
       const now = clock.monotonic()
       const wall = clock.now()
       const known = kept.get(subject)?.get(app.id)
       if (
-        known?.revision === revision &&
-        known.app === app &&
+        known !== undefined &&
+        known.kid === key.kid &&
+        known.issuer === issuer &&
+        isSameApp(known.app, app) &&
         known.until > now &&
         // By the wall clock too: after it was set, an older assertion may be early or late for its verifiers.
         Math.abs(wall - known.signedAt) < REUSE_MS
       )
         return known.text
-      const text = signNow(subject, app)
+      const text = signNow(key, issuer, subject, app)
       // Only an object that cannot change may be a key.
-      if (Object.isFrozen(subject))
-        keep(subject, { app, revision, text, until: now + REUSE_MS, signedAt: wall })
+      if (Object.isFrozen(subject) && Object.isFrozen(subject.roles)) {
+        const { name, uri, publicAddr } = app
+        const said = { kid: key.kid, issuer, app: { name, uri, publicAddr } }
+        keep(subject, app.id, { ...said, text, until: now + REUSE_MS, signedAt: wall })
+      }
       return text
     },
   }
 }
+
+/** Whether assertions for both say the same about the app. Their id is the same. */
+const isSameApp = (one: Kept['app'], other: Kept['app']): boolean =>
+  one.name === other.name && one.uri === other.uri && one.publicAddr === other.publicAddr
 
 function base64url(value: object): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url')

@@ -25,9 +25,7 @@ export default defineHubPlugin({
 
     use.revisions.addView(keys.view)
     provide.migrations(identityJwtMigrations)
-    provide.assertion(
-      createAssertion({ keys, revisions: use.revisions, clock, publicNames: use.publicNames }),
-    )
+    provide.assertion(createAssertion({ keys, clock, publicNames: use.publicNames }))
     provide.webRoutes(keys.routes)
     provide.webRoutes(keySetRoutes(keys))
 

@@ -1,7 +1,6 @@
 import type { Audit } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { Database, Transaction } from '../../api/database.ts'
-import type { Grant } from '../../api/grants.ts'
 import type { HubHooks } from '../../api/hub-hooks.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Change } from '../../api/revisions.ts'
@@ -22,6 +21,7 @@ import { forgetMet } from './satisfied-requirements.ts'
 import { createSessionEvents } from './session-events.ts'
 import { createSessionOpenings } from './session-openings.ts'
 import { createSessionStore, type Held, listIn } from './session-store.ts'
+import { createSubjects } from './session-subjects.ts'
 import { type Ending, endSessions } from './session-termination.ts'
 import { createSessionTickets } from './session-ticket.ts'
 import { createSessionUpkeep } from './session-upkeep.ts'
@@ -69,17 +69,6 @@ export interface RunningSessions extends Sessions {
   purge(): Promise<void>
 }
 
-/** A subject that is right for one revision and, if it has grants, until the first of them ends. */
-interface KnownSubject {
-  readonly revision: number
-  readonly subject: Subject | undefined
-  /** Milliseconds since the epoch. */
-  readonly until: number
-}
-
-/** The kind of a person's subject by that of the session. */
-const KINDS = { hub: 'session', app: 'session', cert: 'certificate', token: 'token' } as const
-const NO_GRANTS: readonly Grant[] = []
 const FOREVER = Number.POSITIVE_INFINITY
 const RECHECK_MS = 1_000
 /** Minimum time between two checks for expired sessions, however many expire. */
@@ -92,7 +81,7 @@ const LEAST_WAIT_MS = 20
  */
 export function createSessions(options: SessionsOptions): RunningSessions {
   const { db, revisions, accounts, locks, catalog, audit, hooks, clock, log } = options
-  const subjects = new WeakMap<Session, KnownSubject>()
+  const subjectOf = createSubjects(options)
   const live = createStreamRegistry({ endOf: options.endOf, log })
   const store = createSessionStore({
     revisions,
@@ -134,32 +123,6 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     }
     const left = Math.min(live.cutExpired(now), decideAgainAt) - now + 1
     endTimer = setTimeout(watchEnds, Math.max(LEAST_WAIT_MS, Math.min(RECHECK_MS, left)))
-  }
-
-  function subjectOf(session: Session): Subject | undefined {
-    const { revision } = revisions
-    const known = subjects.get(session)
-    if (known?.revision === revision && (known.until === FOREVER || known.until > clock.now()))
-      return known.subject
-    const account = accounts.byName(session.user)
-    // The name may have been deleted and given to another user since.
-    const same = session.holder === account?.holder
-    const granted = account && same ? options.grants.of(session.user, session.holder) : NO_GRANTS
-    const everywhere = granted.flatMap(({ role, apps }) => (apps === null ? [role] : []))
-    const subject: Subject | undefined =
-      account && same
-        ? Object.freeze({
-            user: account.name,
-            roles: Object.freeze([...new Set([...account.roles, ...everywhere])].sort()),
-            ...(account.profile && { profile: account.profile }),
-            kind: account.bot ? 'bot' : KINDS[session.kind],
-            sessionId: session.id,
-            satisfied: session.satisfied,
-            ...(granted.length > 0 && { grants: Object.freeze(granted) }),
-          })
-        : undefined
-    subjects.set(session, { revision, subject, until: Math.min(...granted.map(({ until }) => until)) })
-    return subject
   }
 
   const endIn = (trx: Transaction, change: Pick<Change, 'touch' | 'audit'>, ending: Ending) =>

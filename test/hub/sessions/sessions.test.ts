@@ -1,9 +1,10 @@
-import { randomUUID } from 'node:crypto'
+import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import type { App, Session } from '@mezite/core'
 import type { EndReason } from '@mezite/core/protocol'
 import t from 'tap'
 import { createCallerLookup } from '../../../core/hub/access/caller.ts'
 import { readApp } from '../../../core/hub/catalog/app-document.ts'
+import { createAssertion } from '../../../plugins/identity-jwt/assertion.ts'
 import { anyTables } from '../../any-tables.ts'
 import { startStopwatch } from '../../stopwatch.ts'
 import { until } from '../../until.ts'
@@ -233,6 +234,109 @@ t.test('sessions are opened, found, listed and ended', async (t) => {
     t.ok(watch.took() < 30_000)
     t.equal(sessions.find('app', 'short'), undefined, 'no token at all: no read')
     t.equal((await anyTables(rooms.db).selectFrom('sessions').selectAll().execute()).length, before.length)
+  })
+
+  await t.test('A272 an assertion is signed again when anything in it changes, and only then', async (t) => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    let kid = 'first'
+    const { sign } = createAssertion({
+      keys: { current: () => ({ kid, privateKey, publicJwk: {}, activeFrom: 0 }) },
+      clock: { now: () => 1_800_000_000_000, monotonic: () => 0 },
+      publicNames,
+    })
+    rooms.setPolicy(({ subject }, vote) => {
+      if (subject.roles.includes('dev')) vote.allow('dev')
+    })
+    const dora = {
+      ...{ name: 'dora', issuer: 'https://id.example.com', sub: 'dora', connector: 'sso' },
+      ...{ mappedRoles: ['dev'], profile: { name: 'Dora', email: 'dora@example.com' } },
+    }
+    await users.signIn(dora)
+    const { session } = await hub({ user: 'dora', connector: 'sso' })
+    const { token } = (await (await handOver(session)).redeem())!
+    let profile: unknown
+    /** Of a request; or why it was refused. */
+    const ask = async () => {
+      const outcome = await rooms.access.admit({
+        ...{ who: { kind: 'app', token }, app: catalog.byId(app.id) },
+        ...{ protocol: 'http', clientIp: '10.0.0.9', requestId: 'r1' },
+      })
+      if (outcome.outcome !== 'admitted') return { refused: outcome.outcome }
+      outcome.close()
+      profile = outcome.subject?.profile
+      return { text: sign(outcome.subject!, outcome.app) }
+    }
+    const read = ({ text }: { text?: string }, part: number) =>
+      JSON.parse(Buffer.from(text?.split('.')[part] ?? '', 'base64url').toString())
+    let last = await ask()
+    t.match(read(last, 1), { sub: 'dora', roles: ['dev'], aud: app.uri })
+
+    const unrelated: [what: string, change: () => Promise<unknown>][] = [
+      ['another user', () => users.create('eve', ['dev'], actor)],
+      ['roles of another user', () => users.update('eve', [], actor)],
+      ['a lock of another user', () => locks.create({ kind: 'user', target: 'eve' }, actor)],
+      ['another app', () => catalog.change('two', (old) => ({ ...old, uri: 'http://10.0.0.9:1' }), actor)],
+      [
+        'the timeouts of the app',
+        () => catalog.change('one', (old) => ({ ...old, rewriteHost: 'app' }), actor),
+      ],
+      ['another sign-in of the same person', () => users.signIn(dora)],
+      ['another removed user', () => users.remove('eve', actor)],
+    ]
+    for (const [what, change] of unrelated) {
+      await change()
+      t.strictSame(await ask(), last, what)
+    }
+
+    const related: [what: string, change: () => Promise<unknown>, claims: object][] = [
+      [
+        'a role more',
+        () => users.signIn({ ...dora, mappedRoles: ['dev', 'ops'] }),
+        { roles: ['dev', 'ops'] },
+      ],
+      ['a role less', () => users.signIn(dora), { roles: ['dev'] }],
+      ['an assigned role', () => users.update('dora', ['night'], actor), { roles: ['dev', 'night'] }],
+      [
+        'a trait',
+        () => users.signIn({ ...dora, profile: { name: 'Dora', email: 'dora@example.org' } }),
+        { sub: 'dora' },
+      ],
+      [
+        'the target of the app',
+        () => catalog.change('one', (old) => ({ ...old, uri: 'http://10.0.0.2:3000' }), actor),
+        { aud: 'http://10.0.0.2:3000' },
+      ],
+      [
+        'a new key',
+        async () => {
+          kid = 'second'
+        },
+        { sub: 'dora' },
+      ],
+    ]
+    for (const [what, change, claims] of related) {
+      await change()
+      const next = await ask()
+      t.not(next.text, last.text, what)
+      t.match(read(next, 1), claims, what)
+      t.strictSame(await ask(), next, `${what}: and then it stays`)
+      last = next
+    }
+    t.match(profile, { email: 'dora@example.org' })
+    t.equal(read(last, 0).kid, 'second')
+
+    const lock = await locks.create({ kind: 'user', target: 'dora' }, actor)
+    t.strictSame(await ask(), { refused: 'denied' }, 'a lock')
+    await locks.remove(lock.id, actor)
+    t.ok((await ask()).text)
+    await users.update('dora', [], actor)
+    await users.signIn({ ...dora, mappedRoles: [] })
+    t.strictSame(await ask(), { refused: 'denied' }, 'no role that gives access')
+    await users.signIn(dora)
+    t.match(read(await ask(), 1), { roles: ['dev'] })
+    await sessions.end([session.id], 'revoked', operator)
+    t.strictSame(await ask(), { refused: 'unauthenticated' }, 'a revoked session')
+    rooms.setPolicy((_, vote) => vote.allow('access'))
   })
 
   await t.test('E71 locks, roles, users and apps cut live streams', async (t) => {

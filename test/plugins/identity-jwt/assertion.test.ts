@@ -15,7 +15,7 @@ t.teardown(() => host.close())
 /** As a session gives it: the same object while nothing changes, and frozen. */
 const subject = Object.freeze({
   user: 'alice@example.com',
-  roles: ['a'],
+  roles: Object.freeze(['a']),
   kind: 'session',
   sessionId: 's',
   satisfied: [],
@@ -33,7 +33,6 @@ const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('
 t.test('nothing is signed before there is a key', async (t) => {
   const keyless = createAssertion({
     keys: { current: () => undefined },
-    revisions: { revision: 1 },
     clock: fakeClock(),
     publicNames: { hubOrigin: host.url },
   })
@@ -70,13 +69,15 @@ t.test('the claims match the contract exactly, and the keys are public', async (
   t.equal(verifyAssertion(token, expected).sub, 'alice@example.com')
 })
 
-t.test('one assertion serves a session and app until the epoch changes', async (t) => {
+t.test('one assertion serves a session and app while what it says stays true', async (t) => {
   const first = host.assertion.sign(subject, app)
-  t.equal(host.assertion.sign(subject, app), first)
+  host.state.revision++
+  t.equal(host.assertion.sign(subject, app), first, 'a change of something else')
+  t.equal(host.assertion.sign(subject, { ...app, rewriteHost: 'app' } as typeof app), first)
   t.not(host.assertion.sign({ ...subject, sessionId: 'other' }, app), first)
   t.not(host.assertion.sign(subject, twin), first)
-  host.state.revision++
-  t.not(host.assertion.sign(subject, app), first)
+  for (const change of [{ uri: 'http://10.0.0.9/' }, { name: 'new' }, { publicAddr: 'new.apps.example.com' }])
+    t.not(host.assertion.sign(subject, { ...app, ...change }), first, JSON.stringify(change))
 })
 
 t.test('each app gets its own name, however many apps a session uses in turn', async (t) => {
@@ -92,10 +93,10 @@ t.test('each app gets its own name, however many apps a session uses in turn', a
 
 t.test('an assertion is reused for half a minute, and for a hundred apps of a session', async (t) => {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  let kid = 'k'
   const time = { wall: 1_800_000_000_000, monotonic: 0 }
   const { sign } = createAssertion({
-    keys: { current: () => ({ kid: 'k', privateKey, publicJwk: {}, activeFrom: 0 }) },
-    revisions: { revision: 1 },
+    keys: { current: () => ({ kid, privateKey, publicJwk: {}, activeFrom: 0 }) },
     clock: { now: () => time.wall, monotonic: () => time.monotonic },
     publicNames: { hubOrigin: 'https://hub.test' },
   })
@@ -112,6 +113,9 @@ t.test('an assertion is reused for half a minute, and for a hundred apps of a se
     t.equal(text === last, again, what)
     last = text
   }
+  kid = 'next'
+  t.equal(decode(sign(subject, app), 0).kid, kid, 'and no longer than its key signs')
+  last = sign(subject, app)
   for (let n = 0; n < 100; n++) sign(subject, fakeApp(`app-${n}`))
   t.not(sign(subject, app), last, 'the first of more than a hundred is forgotten')
 })
@@ -121,6 +125,11 @@ t.test('assertions whose data may still change are signed each time', async (t) 
   t.strictSame(decode(host.assertion.sign(loose, app)).roles, ['a'])
   loose.roles = ['b']
   t.strictSame(decode(host.assertion.sign(loose, app)).roles, ['b'])
+  const roles = ['a']
+  const half = Object.freeze({ ...subject, roles })
+  t.strictSame(decode(host.assertion.sign(half, app)).roles, ['a'])
+  roles.push('b')
+  t.strictSame(decode(host.assertion.sign(half, app)).roles, ['a', 'b'])
 })
 
 const token = host.assertion.sign(subject, app)

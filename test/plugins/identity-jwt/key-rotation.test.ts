@@ -33,7 +33,7 @@ async function startHub() {
     await revisions.stop()
     await database.close()
   })
-  const { sign } = createAssertion({ keys, revisions, clock, publicNames })
+  const { sign } = createAssertion({ keys, clock, publicNames })
   return {
     keys,
     revisions,
