@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { Transaction } from '../../api/database.ts'
 import { MezError } from '../../kernel/error.ts'
@@ -21,16 +22,21 @@ export interface KnownLogin {
   readonly stands?: ((trx: Transaction) => Promise<void>) | undefined
 }
 
-type Outcome = 'stored' | 'differs' | { readonly refused: unknown }
+/** `busy`: somebody else has the row, either another login of the same person or a change. */
+type Outcome = 'stored' | 'differs' | 'busy' | { readonly refused: unknown }
+
+/** How often a login whose row is busy is tried again, and how long before, in milliseconds: longer than another login takes. */
+const AGAIN = { times: 3, afterMs: 50 }
 
 /**
  * Stores the last logins of people whose user is already stored as it would be written: beside the changes, so that
- * sign-ins do not wait for them. The returned function resolves to false, having done nothing, when the user differs or
- * is being changed; then a change must decide.
+ * sign-ins do not wait for them, nor those of one person for each other. The returned function resolves to false, having
+ * done nothing, when the user differs or is being changed; then a change must decide. `wait`: before it tries again.
  */
-export function createKnownLogins({
-  append,
-}: Pick<RunningRevisions, 'append'>): (login: KnownLogin) => Promise<boolean> {
+export function createKnownLogins(
+  { append }: Pick<RunningRevisions, 'append'>,
+  wait: () => Promise<unknown> = () => pause(AGAIN.afterMs),
+): (login: KnownLogin) => Promise<boolean> {
   async function write(trx: Transaction, logins: readonly KnownLogin[]) {
     const outcomes: Outcome[] = logins.map(() => 'differs')
     for (const [at, { stands }] of logins.entries()) {
@@ -41,24 +47,28 @@ export function createKnownLogins({
       }
     }
     const asked = [...logins.entries()].filter(([at]) => outcomes[at] === 'differs')
+    const isSame = sql`users.key = login.key AND users.issuer = login.issuer AND users.sub = login.sub
+      AND users.connector = login.connector AND users.mapped_roles = login.mapped_roles
+      AND (login.profile IS NULL OR users.profile = login.profile)`
     const column = <T>(of: (login: KnownLogin) => T) => asked.map(([, login]) => of(login))
-    // A row that a change has locked is left to a change: waiting for it here could block that change.
-    const { rows } = await sql<{ place: number; key: string }>`
-      WITH same AS (
-        SELECT users.key, login.place, login.at
-        FROM unnest(${asked.map(([at]) => at)}::integer[], ${column(({ key }) => key)}::text[],
+    // Waiting for a locked row here could block the change that has locked it.
+    const { rows } = await sql<{ place: number; key: string; busy: boolean }>`
+      WITH login AS (
+        SELECT * FROM unnest(${asked.map(([at]) => at)}::integer[], ${column(({ key }) => key)}::text[],
           ${column(({ issuer }) => issuer)}::text[], ${column(({ sub }) => sub)}::text[],
           ${column(({ connector }) => connector)}::text[], ${column(({ mappedRoles }) => mappedRoles)}::text[],
           ${column(({ profile }) => profile)}::text[], ${column(({ at }) => at)}::float8[])
           AS login (place, key, issuer, sub, connector, mapped_roles, profile, at)
-        JOIN users ON users.key = login.key AND users.issuer = login.issuer AND users.sub = login.sub
-          AND users.connector = login.connector AND users.mapped_roles = login.mapped_roles
-          AND (login.profile IS NULL OR users.profile = login.profile)
+      ), same AS (
+        SELECT users.key, login.place, login.at
+        FROM login JOIN users ON ${isSame}
         FOR UPDATE OF users SKIP LOCKED
       ), stored AS (UPDATE users SET last_login = same.at FROM same WHERE users.key = same.key)
-      SELECT place, key FROM same`.execute(trx)
-    for (const { place } of rows) outcomes[place] = 'stored'
-    return { value: outcomes, noted: rows.map(({ key }) => ['user', key] as const) }
+      SELECT place, users.key, same.key IS NULL AS busy
+      FROM login JOIN users ON ${isSame} LEFT JOIN same USING (place)`.execute(trx)
+    for (const { place, busy } of rows) outcomes[place] = busy ? 'busy' : 'stored'
+    const stored = rows.filter(({ busy }) => !busy)
+    return { value: outcomes, noted: stored.map(({ key }) => ['user', key] as const) }
   }
 
   const store = createBatches<KnownLogin, Outcome>({
@@ -69,8 +79,11 @@ export function createKnownLogins({
   })
 
   return async (login) => {
-    const outcome = await store(login)
-    if (typeof outcome === 'object') throw outcome.refused
-    return outcome === 'stored'
+    for (let tries = 0; ; tries += 1) {
+      const outcome = await store(login)
+      if (typeof outcome === 'object') throw outcome.refused
+      if (outcome !== 'busy' || tries === AGAIN.times) return outcome === 'stored'
+      await wait()
+    }
   }
 }

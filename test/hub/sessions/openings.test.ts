@@ -5,6 +5,7 @@ import type { Session } from '../../../core/api/sessions.ts'
 import { readApp } from '../../../core/hub/catalog/app-document.ts'
 import type { OpenDatabase } from '../../../core/hub/database/database.ts'
 import { excludeOpenings } from '../../../core/hub/revisions/opening-log.ts'
+import { createKnownLogins } from '../../../core/hub/users/known-logins.ts'
 import { anyTables } from '../../any-tables.ts'
 import { until } from '../../until.ts'
 import { loseCommits } from '../database/lose-commits.ts'
@@ -327,6 +328,44 @@ t.test('a sign-in that changes only the last login does not wait for changes', a
   await Promise.all([slow, mapping])
   t.same(b.users.rolesOf('ann'), ['dev'])
   await t.rejects(b.users.signIn({ ...identity, sub: 'eve' }), { code: 'MEZ_USER_NAME_TAKEN' })
+})
+
+t.test('two sign-ins of one person at the same moment are no change', async (t) => {
+  const { a, b, beside } = await twoHubs(t)
+  const numberOf = async () =>
+    (await anyTables(beside.db).selectFrom('change_sequence').select('n').executeTakeFirstOrThrow()).n
+  const n = await numberOf()
+  const letGo = await holdOpenings(beside)
+  // It has locked the row of the user, and waits for a lane.
+  const first = a.users.signIn(identity)
+  await waitFor(beside, 'transactionid')
+  const { issuer, sub, connector } = identity
+  const login = { key: 'ann', issuer, sub, connector, mappedRoles: '[]', profile: null, at: Date.now() }
+  let waits = 0
+  const second = createKnownLogins(b.revisions, async () => {
+    waits += 1
+    await letGo()
+    await first
+  })
+  t.equal(await second(login), true)
+  t.equal(waits, 1)
+  t.equal(await numberOf(), n)
+
+  const finish = Promise.withResolvers<void>()
+  const locked = Promise.withResolvers<void>()
+  const changing = beside.db.transaction().execute(async (trx) => {
+    await sql`SELECT FROM users WHERE key = 'ann' FOR UPDATE`.execute(trx)
+    locked.resolve()
+    await finish.promise
+  })
+  await locked.promise
+  const third = createKnownLogins(b.revisions, async () => {
+    waits += 1
+  })
+  t.equal(await third(login), false, 'a change that does not end decides')
+  t.equal(waits, 4)
+  finish.resolve()
+  await changing
 })
 
 t.test('B236 a login does not wait for changes of its user, and does not undo them', async (t) => {
