@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Audit } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { Database, Transaction } from '../../api/database.ts'
@@ -21,7 +22,6 @@ import { forgetMet } from './satisfied-requirements.ts'
 import { createSessionEvents } from './session-events.ts'
 import { createSessionOpenings } from './session-openings.ts'
 import { createSessionStore, type Held, listIn } from './session-store.ts'
-import { createSubjects } from './session-subjects.ts'
 import { type Ending, endSessions } from './session-termination.ts'
 import { createSessionTickets } from './session-ticket.ts'
 import { createSessionUpkeep } from './session-upkeep.ts'
@@ -69,6 +69,15 @@ export interface RunningSessions extends Sessions {
   purge(): Promise<void>
 }
 
+/** A subject that is right for one revision and, if it has grants, until the first ends (milliseconds since the epoch). */
+interface KnownSubject {
+  readonly revision: number
+  readonly subject: Subject | undefined
+  readonly until: number
+}
+
+/** The kind of a person's subject by that of the session. */
+const KINDS = { hub: 'session', app: 'session', cert: 'certificate', token: 'token' } as const
 const FOREVER = Number.POSITIVE_INFINITY
 const RECHECK_MS = 1_000
 /** Minimum time between two checks for expired sessions, however many expire. */
@@ -81,7 +90,7 @@ const LEAST_WAIT_MS = 20
  */
 export function createSessions(options: SessionsOptions): RunningSessions {
   const { db, revisions, accounts, locks, catalog, audit, hooks, clock, log } = options
-  const subjectOf = createSubjects(options)
+  const subjects = new WeakMap<Session, KnownSubject>()
   const live = createStreamRegistry({ endOf: options.endOf, log })
   const store = createSessionStore({
     revisions,
@@ -123,6 +132,34 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     }
     const left = Math.min(live.cutExpired(now), decideAgainAt) - now + 1
     endTimer = setTimeout(watchEnds, Math.max(LEAST_WAIT_MS, Math.min(RECHECK_MS, left)))
+  }
+
+  function subjectOf(session: Session): Subject | undefined {
+    const { revision } = revisions
+    const known = subjects.get(session)
+    if (known?.revision === revision && (known.until === FOREVER || known.until > clock.now()))
+      return known.subject
+    const account = accounts.byName(session.user)
+    // The name may have been deleted and given to another user since.
+    const same = session.holder === account?.holder
+    const granted = account && same ? options.grants.of(session.user, session.holder) : []
+    const everywhere = granted.flatMap(({ role, apps }) => (apps === null ? [role] : []))
+    const current: Subject | undefined =
+      account && same
+        ? Object.freeze({
+            user: account.name,
+            roles: Object.freeze([...new Set([...account.roles, ...everywhere])].sort()),
+            ...(account.profile && { profile: account.profile }),
+            kind: account.bot ? 'bot' : KINDS[session.kind],
+            sessionId: session.id,
+            satisfied: session.satisfied,
+            ...(granted.length > 0 && { grants: Object.freeze(granted) }),
+          })
+        : undefined
+    // The same object while it says the same: decisions, assertions and header lines are kept by it.
+    const subject = isDeepStrictEqual(known?.subject, current) ? known?.subject : current
+    subjects.set(session, { revision, subject, until: Math.min(...granted.map(({ until }) => until)) })
+    return subject
   }
 
   const endIn = (trx: Transaction, change: Pick<Change, 'touch' | 'audit'>, ending: Ending) =>
