@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { chmodSync, readdirSync, statSync } from 'node:fs'
+import { mkdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import { packedEmptyDatabase, unpackEmptyDatabase } from './empty-database.ts'
@@ -41,7 +42,7 @@ export async function prepareFolder(
       })
     await rename(draft, folder)
   }
-  await makePrivate(folder)
+  makePrivate(folder)
 }
 
 async function initialise(folder: string): Promise<void> {
@@ -68,10 +69,9 @@ const cannotCreate = (why: string): MezError =>
   new MezError('MEZ_DATABASE_UNAVAILABLE', `the embedded database cannot be created: ${why}`)
 
 /** Removes the permissions of other users, because PGlite creates files with mode 0666 regardless of the umask. */
-async function makePrivate(folder: string): Promise<void> {
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+function makePrivate(folder: string): void {
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name)
-    const { mode } = await stat(path)
-    if ((mode & 0o077) !== 0) await chmod(path, entry.isDirectory() ? 0o700 : 0o600)
+    if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, entry.isDirectory() ? 0o700 : 0o600)
   }
 }
