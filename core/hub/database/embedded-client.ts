@@ -95,13 +95,36 @@ function resultOf<T>(rows: unknown[], affectedRows: number | undefined) {
   return affectedRows === undefined ? { rows: rows as T[] } : { rows: rows as T[], affectedRows }
 }
 
-function startEngine(folder: string, log: Log, queryMs: number): Engine {
+/** A worker that has no folder yet. */
+let prepared: Worker | undefined
+
+/** Lets a thread load PostgreSQL for the next database that is opened, while this one still loads plugins. */
+export function prepareEngine(): void {
+  const worker = startWorker()
+  prepared = worker
+  worker.unref()
+  const forget = () => {
+    if (prepared === worker) prepared = undefined
+  }
+  worker.on('error', forget)
+  worker.on('exit', forget)
+}
+
+function takeWorker(): Worker {
+  const worker = prepared ?? startWorker()
+  prepared = undefined
+  worker.ref()
+  return worker
+}
+
+function startWorker(): Worker {
   for (const flag of compilerFlags) setFlagsFromString(flag)
-  const worker = new Worker(workerFile, {
-    workerData: { folder },
-    name: 'database',
-    resourceLimits: { maxYoungGenerationSizeMb: 8 },
-  })
+  return new Worker(workerFile, { name: 'database', resourceLimits: { maxYoungGenerationSizeMb: 8 } })
+}
+
+function startEngine(folder: string, log: Log, queryMs: number): Engine {
+  const worker = takeWorker()
+  worker.postMessage({ folder } satisfies WorkerRequest)
   const waiting = new Map<number, (response: WorkerResponse | MezError) => void>()
   let sent = 0
   let received = 0
@@ -124,7 +147,7 @@ function startEngine(folder: string, log: Log, queryMs: number): Engine {
     settle?.(response)
   })
 
-  function send(request: Omit<WorkerRequest, 'id'>, deadlineMs: number): Promise<Result> {
+  function send(request: object, deadlineMs: number): Promise<Result> {
     if (own.ended) return Promise.reject(unavailable('has ended'))
     const id = ++sent
     return new Promise((resolve, reject) => {
@@ -146,10 +169,10 @@ function startEngine(folder: string, log: Log, queryMs: number): Engine {
 
   const own: Engine = {
     ended: false,
-    query: (sql, parameters = []) => send({ sql, parameters } as never, received === 0 ? START_MS : queryMs),
+    query: (sql, parameters = []) => send({ sql, parameters }, received === 0 ? START_MS : queryMs),
     async close() {
       closing = true
-      await send({ close: true } as never, queryMs).catch((error: Error) =>
+      await send({ close: true }, queryMs).catch((error: Error) =>
         log.error({ error: error.message }, 'the embedded database did not close cleanly'),
       )
       // Requests sent in the meantime get no response.

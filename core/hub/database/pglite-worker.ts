@@ -1,11 +1,13 @@
+import { readFile } from 'node:fs/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { type messages, PGlite, protocol } from '@electric-sql/pglite'
 import { type CopyResult, copyStatement } from './copy-statement.ts'
 
-/** A request to the worker: one statement, or to close the database. */
+/** A request to the worker: first the folder to open, then one statement, or to close the database. */
 export type WorkerRequest =
+  | { readonly folder: string }
   | { readonly id: number; readonly sql: string; readonly parameters: readonly unknown[] }
   | { readonly id: number; readonly close: true }
 
@@ -31,19 +33,25 @@ const COLLECT_MS = 10 * 60_000
 /** Bytes of COPY lie outside of the small heap, so V8 would collect them only after hundreds of megabytes. */
 const COLLECT_BYTES = 32 * 1_024 * 1_024
 
-function openFolder(folder: string): Promise<PGlite> {
+/** Begins before there is a folder: it takes most of the time of an opening. */
+const program = readFile(new URL('./pglite.wasm', import.meta.resolve('@electric-sql/pglite'))).then(
+  (bytes) => WebAssembly.compile(bytes),
+)
+program.catch(() => {})
+
+async function openFolder(folder: string): Promise<PGlite> {
   return PGlite.create({
     dataDir: folder,
+    pgliteWasmModule: await program,
     startParams: [...PGlite.defaultStartParams, '-c', SHARED_BUFFERS],
   })
 }
 
-if (parentPort) serve(parentPort, openFolder((workerData as { folder: string }).folder))
+if (parentPort) serve(parentPort)
 else if (process.send) await initialise(process.argv[2] ?? '')
 
-function serve(port: NonNullable<typeof parentPort>, database: Promise<PGlite>): void {
-  // Each request reports the error; unhandled, it would end the worker and print a page of its source.
-  database.catch(() => {})
+function serve(port: NonNullable<typeof parentPort>): void {
+  let database: Promise<PGlite>
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   setInterval(collect, COLLECT_MS).unref()
@@ -55,6 +63,12 @@ function serve(port: NonNullable<typeof parentPort>, database: Promise<PGlite>):
     collect()
   }
   port.on('message', async (request: WorkerRequest) => {
+    if ('folder' in request) {
+      database = openFolder(request.folder)
+      // Each statement reports the error; unhandled, it would end the worker and print a page of its source.
+      database.catch(() => {})
+      return
+    }
     const { id } = request
     try {
       const pg = await database

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { chmod, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { sql } from 'kysely'
 import t from 'tap'
-import { createEmbeddedClient } from '../../../core/hub/database/embedded-client.ts'
+import { createEmbeddedClient, prepareEngine } from '../../../core/hub/database/embedded-client.ts'
 import { prepareFolder } from '../../../core/hub/database/embedded-folder.ts'
 import { packEmptyDatabase } from '../../../core/hub/database/empty-database.ts'
 import { emptyDatabase, seedDatabase } from '../../../core/testing/database-seed.ts'
@@ -117,6 +117,31 @@ t.test('a statement that never ends loses its worker, not the hub', async (t) =>
   })
   t.match(JSON.stringify(log.lines), /embedded database has stopped/)
   t.same((await client.query('SELECT 1 AS x')).rows, [{ x: 1 }])
+})
+
+t.test(
+  'a worker that was started before its database serves the first one that is opened, and no other',
+  async (t) => {
+    const [folder, other] = [join(await folderFor(t), 'database'), join(await folderFor(t), 'database')]
+    prepareEngine()
+    const [first, second] = [folder, other].map((one) =>
+      createEmbeddedClient({ folder: one, log: keptLog() }),
+    )
+    t.teardown(() => Promise.all([first?.close(), second?.close()]))
+    await first!.query('CREATE TABLE kept AS SELECT 1 AS x')
+    await second!.query('CREATE TABLE kept AS SELECT 2 AS x')
+    t.same((await first!.query('SELECT x FROM kept')).rows, [{ x: 1 }])
+    t.same((await second!.query('SELECT x FROM kept')).rows, [{ x: 2 }])
+  },
+)
+
+t.test('a worker that waits for a database keeps no program from ending', (t) => {
+  const client = new URL('../../../core/hub/database/embedded-client.ts', import.meta.url)
+  const program = `import { prepareEngine } from ${JSON.stringify(client.href)}\nprepareEngine()`
+  const args = ['--conditions=mezite-source', '--input-type=module', '--eval', program]
+  const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 })
+  t.equal(status, 0, stderr)
+  t.end()
 })
 
 t.test('queries that arrive while the database closes are rejected as such', async (t) => {
