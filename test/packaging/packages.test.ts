@@ -1,5 +1,5 @@
 /** The packages as they are published, in a folder that knows nothing of the repository. */
-import { execFile, execFileSync, spawnSync } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import {
   chmodSync,
   cpSync,
@@ -7,7 +7,6 @@ import {
   globSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -21,12 +20,12 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { build, requireFreshBuild } from '../../examples/packaging/build.ts'
+import { requireFreshBuild } from '../../examples/packaging/build.ts'
 import { debianPackages, writeDebianPackage } from '../../examples/packaging/debian-packages.ts'
 import { writeExecutables } from '../../examples/packaging/executables.ts'
+import { writeLocalPackages } from '../../examples/packaging/local-packages.ts'
 import { lockOf, withNodeImage, writeShrinkwrap } from '../../examples/packaging/locks.ts'
 import { bumped, releasedChangelog, withVersion } from '../../examples/packaging/release.ts'
-import { stageAll } from '../../examples/packaging/staging.ts'
 import { publishedWorkspaces, root } from '../../examples/packaging/workspaces.ts'
 import { KINDS } from '../../oclif-cli/create-mezite-plugin/generator.ts'
 import { DOMAIN_URL } from '../bundled-dependencies.ts'
@@ -44,28 +43,9 @@ const GUIDE = [
   './examples/syslog-sink.test.ts',
 ]
 const folder = mkdtempSync(join(tmpdir(), 'mezite-packages-'))
-const modules = join(folder, 'node_modules')
 t.teardown(() => rmSync(folder, { recursive: true }))
-
-// `npm run packages-check` installs with npm, which takes a minute; here third-party packages are those of the repository.
-for (const name of readdirSync(join(root, 'node_modules'))) {
-  mkdirSync(modules, { recursive: true })
-  if (!/^(\.|@mezite$)/.test(name)) symlinkSync(join(root, 'node_modules', name), join(modules, name))
-}
-await build({
-  modulesOnly: true,
-  outputOf: ({ manifest }) => join(modules, manifest.name, 'dist'),
-})
-// `npm test` has built the scripts of the dashboard.
-cpSync(join(root, 'plugins/dashboard/dist/web'), join(modules, '@mezite/plugin-dashboard/dist/web'), {
-  recursive: true,
-})
-execFileSync(process.execPath, [
-  ...['--conditions=mezite-source', join(root, 'plugins/docs/build.ts')],
-  join(modules, '@mezite/plugin-docs/dist'),
-])
-execFileSync(process.execPath, [join(root, 'core/mezhub/build.ts'), join(modules, '@mezite/hub/dist')])
-stageAll(modules)
+// `npm run packages-check` installs with npm, which takes a minute.
+const modules = await writeLocalPackages(folder)
 
 t.test('the package of the hub brings an empty database along, and is not packed without', (t) => {
   const all = publishedWorkspaces()

@@ -1,19 +1,14 @@
 import { spawn } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { freePort } from '../../../core/testing/index.ts'
 import { hubConfig } from '../../../examples/cluster/resources.ts'
+import { writeLocalPackages } from '../../../examples/packaging/local-packages.ts'
 import type { BenchMachine } from '../bench-machine.ts'
 import { inRounds } from '../measure.ts'
 import { residentKb } from '../processes.ts'
 import { alone, type Figure, type Goal, most } from '../row.ts'
 
-const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
-const HUB = here('../../../core/mezhub.js')
-const MEZCTL = here('../../../oclif-cli/mezctl/mezctl.js')
-const MSH = here('../../../oclif-cli/msh/msh.js')
-const SOURCE = '--conditions=mezite-source'
 const DEADLINE_MS = 30_000
 const SETTLE_MS = 2_000
 
@@ -21,28 +16,46 @@ export const starts = {
   name: 'starts',
   summary:
     'start to ready of a hub that has its data, its memory then, and the first output of mezctl and msh',
-  compares: 'equal: nothing is compared; run from the sources, which takes longer than the built packages',
+  compares:
+    'equal: nothing is compared; the packages as they are published, with what an earlier start has compiled',
   async run(machine: BenchMachine): Promise<Figure[]> {
-    const embedded = { ready: most(2000, 1000), idle: most(260, 200) }
+    const programs = await programsIn(join(machine.dir, 'packages'))
+    const embedded = { ready: most(1500, 1000), idle: most(260, 200) }
     const figures = await machine.part('embedded database', () =>
-      hubStart(machine, 'embedded database', undefined, embedded),
+      hubStart(machine, programs, 'embedded database', undefined, embedded),
     )
     const postgres = await machine.postgres()
     if (postgres !== null) {
       const databaseUrl = await postgres.createDatabase()
       const goals = { ready: most(700, 500), idle: most(120, 100) }
-      const started = () => hubStart(machine, 'PostgreSQL', databaseUrl, goals)
+      const started = () => hubStart(machine, programs, 'PostgreSQL', databaseUrl, goals)
       figures.push(...(await machine.part('PostgreSQL', started)))
     }
-    for (const [name, program] of [
-      ['mezctl', MEZCTL],
-      ['msh', MSH],
-    ] as const) {
+    for (const name of ['mezctl', 'msh'] as const) {
       const what = `${name} --help to first output`
-      figures.push(...(await machine.part(what, async () => [await firstOutput(machine, what, program)])))
+      const output = async () => [await firstOutput(machine, programs, what, name)]
+      figures.push(...(await machine.part(what, output)))
     }
     return figures
   },
+}
+
+interface Programs {
+  readonly pathOf: Readonly<Record<'mezhub' | 'mezctl' | 'msh', string>>
+  /** Without what would load sources, and with a folder of their own for compiled code. */
+  readonly env: NodeJS.ProcessEnv
+}
+
+async function programsIn(folder: string): Promise<Programs> {
+  const modules = await writeLocalPackages(folder)
+  const { NODE_OPTIONS: _, ...env } = process.env
+  const cache = join(folder, 'cache')
+  mkdirSync(cache, { mode: 0o700 })
+  const path = (file: string) => join(modules, '@mezite', file)
+  return {
+    pathOf: { mezhub: path('hub/mezhub.js'), mezctl: path('mezctl/mezctl.js'), msh: path('msh/msh.js') },
+    env: { ...env, XDG_CACHE_HOME: cache },
+  }
 }
 
 /** What each valid round measured. */
@@ -57,6 +70,7 @@ async function repeated<S extends object>(
 
 async function hubStart(
   machine: BenchMachine,
+  { pathOf, env }: Programs,
   what: string,
   databaseUrl: string | undefined,
   goals: { readonly ready: Goal; readonly idle: Goal },
@@ -71,7 +85,9 @@ async function hubStart(
   writeFileSync(file, text, { mode: 0o600 })
   const once = async () => {
     const begun = performance.now()
-    const child = machine.children.spawn(process.execPath, [SOURCE, HUB, 'start', '--config', file])
+    const child = machine.children.spawn(process.execPath, [pathOf.mezhub, 'start', '--config', file], {
+      env,
+    })
     try {
       await ready(diagnosticsPort)
       const readyMs = performance.now() - begun
@@ -112,11 +128,16 @@ async function ready(port: number): Promise<void> {
   throw new Error(`the hub was not ready after ${DEADLINE_MS} ms`)
 }
 
-async function firstOutput(machine: BenchMachine, what: string, program: string): Promise<Figure> {
+async function firstOutput(
+  machine: BenchMachine,
+  { pathOf, env }: Programs,
+  what: string,
+  name: 'mezctl' | 'msh',
+): Promise<Figure> {
   const once = () =>
     new Promise<{ ms: number }>((resolve, reject) => {
       const begun = performance.now()
-      const child = spawn(process.execPath, [SOURCE, program, '--help'], { timeout: DEADLINE_MS })
+      const child = spawn(process.execPath, [pathOf[name], '--help'], { env, timeout: DEADLINE_MS })
       let first: number | null = null
       child.stdout.on('data', () => {
         first ??= performance.now() - begun
