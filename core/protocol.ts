@@ -33,12 +33,12 @@ export { tooLargeResponse } from './hub/http/cookie-reset.ts'
 export { discardRest } from './hub/http/http1-connection.ts'
 export { formLines, framedLines, ownLines } from './hub/http/page.ts'
 export { type HubResponse, isNavigation, requesterOf } from './hub/http/refusal.ts'
-export { addressKey } from './hub/limits/address-key.ts'
+export { addressKey } from './limits/address-key.ts'
 export {
   createConcurrencyQuota,
   createOverload,
-} from './hub/limits/concurrency-quota.ts'
-export { createRateLimit, type RateLimit } from './hub/limits/rate-limit.ts'
+} from './limits/concurrency-quota.ts'
+export { createRateLimit, type RateLimit } from './limits/rate-limit.ts'
 export { systemClock } from './kernel/clock.ts'
 export { isMezError } from './kernel/error.ts'
 export { REASON_HEADER } from './wire/dial-headers.ts'

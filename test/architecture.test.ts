@@ -40,8 +40,8 @@ t.test('only core/kernel/hooks.ts imports tapable', (t) => {
 })
 
 /**
- * Which rooms' code a room may run, besides its own. Every room may read the configuration and use the limits; types cross
- * freely. `hub.ts` and `rooms.ts` are not rooms: they connect them.
+ * Which rooms' code a room may run, besides its own. Every room may read the configuration; types cross freely. `hub.ts` and
+ * `rooms.ts` are not rooms: they connect them.
  */
 const ROOMS_MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   access: ['catalog', 'sessions', 'users'],
@@ -64,7 +64,7 @@ t.test('rooms import types from each other, and run code of few others', (t) => 
   const crosses = ({ from, to, typeOnly }: Import) => {
     const [own, other] = [roomOf(from), roomOf(to)]
     if (own === undefined || other === undefined || own === other || typeOnly) return false
-    return !['config', 'limits', ...(ROOMS_MAY_LOAD[own] ?? [])].includes(other)
+    return !['config', ...(ROOMS_MAY_LOAD[own] ?? [])].includes(other)
   }
   t.strictSame(offenders(crosses), [])
   t.end()
@@ -78,6 +78,7 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   'core/log': ['core/kernel'],
   'core/wire': ['core/kernel'],
   'core/api': ['core/kernel'],
+  'core/limits': ['core/api', 'core/kernel'],
   // The parent of several processes binds the admin socket that they share.
   'core/processes': ['core/hub', 'core/kernel', 'core/loader', 'core/log'],
   // What several hubs tell each other; a hub loads it with PostgreSQL.
@@ -85,7 +86,8 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   'core/pages': ['core/api', 'core/kernel'],
   'core/agent': ['core/api', 'core/kernel', 'core/loader', 'core/log', 'core/wire'],
   'core/hub': [
-    ...['core/api', 'core/cluster', 'core/kernel', 'core/loader', 'core/log', 'core/pages', 'core/wire'],
+    ...['core/api', 'core/cluster', 'core/kernel', 'core/limits', 'core/loader', 'core/log', 'core/pages'],
+    'core/wire',
   ],
   agent: ['@mezite/core/agent', '@mezite/core/launch'],
   // A thread of a plugin loads the entry for connections to the database alone, to stay small; scripts of pages that of the
@@ -289,6 +291,19 @@ t.test('the contracts import the kernel and each other, types included', (t) => 
   t.end()
 })
 
+t.test('what stands beside the hub imports nothing of it, types included', (t) => {
+  const beside = ['core/limits']
+  const wrong = importsOf(beside.flatMap(sourcesOf)).filter(({ from, to, package: of }) => {
+    const part = beside.find((one) => from.startsWith(`${one}/`))!
+    return of === null && ours(to) && ![part, ...MAY_LOAD[part]!].some((one) => to.startsWith(`${one}/`))
+  })
+  t.strictSame(
+    wrong.map(({ from, to }) => `${from} imports ${to}`),
+    [],
+  )
+  t.end()
+})
+
 t.test('wire, agent, loader, log and kernel import no type from the hub', (t) => {
   const lower = ['core/wire', 'core/agent', 'core/loader', 'core/log', 'core/kernel'].flatMap(sourcesOf)
   t.strictSame(
@@ -425,7 +440,7 @@ t.test('E80 the gate alone decides, and every way to an app uses it to open conn
 t.test('R190 every third-party parser on a path of strangers has its fuzz test', (t) => {
   const programs = sources.filter(
     (file) =>
-      /^(agent|plugins|core\/(api|hub|kernel|loader|log|wire))\//.test(file) &&
+      /^(agent|plugins|core\/(api|hub|kernel|limits|loader|log|wire))\//.test(file) &&
       !/\/(commands|build)\.ts$|\/(commands|web)\//.test(file),
   )
   const loaded = importsOf(programs).flatMap(({ package: name, typeOnly }) =>

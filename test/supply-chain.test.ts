@@ -112,10 +112,10 @@ t.test('P181 P183 no package runs scripts at its installation', (t) => {
 
 /** Where the bytes of applications and the decisions about them pass: see "One request" in the map of the code. */
 const DATA_PATH = [
-  ...['listener', 'http', 'catalog', 'access', 'sessions', 'tunnel', 'audit', 'limits'].map(
+  ...['listener', 'http', 'catalog', 'access', 'sessions', 'tunnel', 'audit'].map(
     (room) => `core/hub/${room}`,
   ),
-  ...['core/kernel', 'core/log', 'core/wire', 'agent'],
+  ...['core/kernel', 'core/limits', 'core/log', 'core/wire', 'agent'],
   ...['http-apps', 'tcp-apps', 'identity-jwt', 'rbac', 'transport-http2'].map((name) => `plugins/${name}`),
 ]
 const IMPORT = /^(?:import|export)\s+(?!type\s)(?:[^'"`;]*?\sfrom\s+)?['"]([^'"./][^'"]*)['"]/gm

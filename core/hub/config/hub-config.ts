@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
 import type { ValueProblem } from '../../kernel/config-check.ts'
-import { completeLimits } from '../limits/limits.ts'
+import { completeLimits } from '../../limits/limits.ts'
 import type { KeyPairFiles } from '../listener/key-pair.ts'
 import {
   type Address,

@@ -4,7 +4,7 @@ import type { PublicNames } from '../../api/web-routes.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { MezError } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import { rarely } from '../limits/log-throttle.ts'
+import { rarely } from '../../limits/log-throttle.ts'
 import { type CertificateFiles, openCertificateFiles } from './certificate-files.ts'
 import { type KeyPair, type KeyPairFiles, makeKeyPair, namesHost } from './key-pair.ts'
 

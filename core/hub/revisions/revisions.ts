@@ -7,7 +7,7 @@ import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { OpenDatabase } from '../database/database.ts'
 import { refuseBesideTransaction } from '../database/transaction-guard.ts'
-import { createSemaphore } from '../limits/semaphore.ts'
+import { createSemaphore } from '../../limits/semaphore.ts'
 import { runChange } from './change.ts'
 import {
   assignRevision,

@@ -5,7 +5,7 @@ import type { EndReason, Session, SessionEnded } from '../../api/sessions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import type { RoleLimits } from '../limits/role-limits.ts'
+import type { RoleLimits } from '../../limits/role-limits.ts'
 import { excludeOpenings } from '../revisions/opening-log.ts'
 import type { SessionTable, SessionTables } from './migrations.ts'
 

@@ -1,7 +1,7 @@
 import { Problem } from '../../api/problem.ts'
 import type { LoginState, SignInDesk } from '../../api/sign-in.ts'
 import { messageOf } from '../../kernel/error.ts'
-import { DEFAULT_TTL_MS, roleLimits } from '../limits/role-limits.ts'
+import { DEFAULT_TTL_MS, roleLimits } from '../../limits/role-limits.ts'
 import { clientName } from './client-name.ts'
 import { clearHubCookie, hubSessionOf, setHubCookie } from './hub-cookie.ts'
 import { readTarget, safePath } from './return-target.ts'

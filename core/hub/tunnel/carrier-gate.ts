@@ -9,8 +9,8 @@ import {
   readCarrierProof,
 } from '../../wire/carrier-proof.ts'
 import type { JoinTokens } from '../enrolment/join-tokens.ts'
-import { addressKey } from '../limits/address-key.ts'
-import { createRateLimit } from '../limits/rate-limit.ts'
+import { addressKey } from '../../limits/address-key.ts'
+import { createRateLimit } from '../../limits/rate-limit.ts'
 import { RENEWAL_GRACE_MS, readAgentCertificate } from './agent-certificate.ts'
 
 /** How far the time of a proof may be from the hub's clock, either way. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../../kernel/clock.ts'
+import type { Clock } from '../kernel/clock.ts'
 
 /** A token bucket for each key; memory is bounded. */
 export interface RateLimit {

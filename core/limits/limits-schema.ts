@@ -1,5 +1,5 @@
 import type { Static, TSchema } from 'typebox'
-import { Type } from '../../api/config-types.ts'
+import { Type } from '../api/config-types.ts'
 
 const closed = { additionalProperties: false } as const
 

@@ -1,5 +1,5 @@
-import type { ProxyLimits } from '../../api/proxy-limits.ts'
-import { checkConfig } from '../../kernel/config-check.ts'
+import type { ProxyLimits } from '../api/proxy-limits.ts'
+import { checkConfig } from '../kernel/config-check.ts'
 import { type LimitsFile, limitsSchema } from './limits-schema.ts'
 
 /** `connections_per_address` as `connectionsPerAddress`, and `header_timeout` as `headerMs`. */

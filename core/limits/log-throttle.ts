@@ -1,5 +1,5 @@
-import { messageOf } from '../../kernel/error.ts'
-import type { Log } from '../../kernel/log.ts'
+import { messageOf } from '../kernel/error.ts'
+import type { Log } from '../kernel/log.ts'
 
 const LOG_EVERY_MS = 10_000
 

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { createSemaphore } from '../../../core/hub/limits/semaphore.ts'
-import { startStopwatch } from '../../stopwatch.ts'
+import { createSemaphore } from '../../core/limits/semaphore.ts'
+import { startStopwatch } from '../stopwatch.ts'
 
 t.test('a semaphore admits few at once, queues few for a short time, refuses the rest', async (t) => {
   const take = createSemaphore({ atOnce: 2, waiting: 2, waitMs: 2_000, refuse: (why) => new Error(why) })

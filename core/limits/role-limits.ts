@@ -1,5 +1,5 @@
-import type { SessionLimits } from '../../api/session-limits.ts'
-import { MezError } from '../../kernel/error.ts'
+import type { SessionLimits } from '../api/session-limits.ts'
+import { MezError } from '../kernel/error.ts'
 
 /** The session lifetime for roles without a limit; also the longest lifetime of a browser session. */
 export const DEFAULT_TTL_MS = 12 * 3_600_000
