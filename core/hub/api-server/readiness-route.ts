@@ -5,7 +5,7 @@ import { withDeadline } from '../../kernel/deadline.ts'
 import { messageOf } from '../../kernel/error.ts'
 import { plainText } from '../../log/diagnostics-listener.ts'
 import type { RunningAudit } from '../audit/audit.ts'
-import type { OpenDatabase } from '../database/database.ts'
+import type { OpenDatabase } from '../../database/database.ts'
 
 const CHECK_MS = 2_000
 

@@ -3,7 +3,7 @@ import type { Transaction } from '../../api/database.ts'
 import type { Change } from '../../api/revisions.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
 import { MezError } from '../../kernel/error.ts'
-import { insideTransaction } from '../database/transaction-guard.ts'
+import { insideTransaction } from '../../database/transaction-guard.ts'
 import type { Touch } from './change-log.ts'
 
 /** The result of a change, with the keys it touched and the audit events it recorded. */

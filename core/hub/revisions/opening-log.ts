@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Database, Transaction } from '../../api/database.ts'
 import type { ChangeKind } from '../../api/revisions.ts'
-import type { ChangeTables } from '../database/migrations.ts'
+import type { ChangeTables } from '../../database/migrations.ts'
 
 /**
  * The last opening of a lane. An opening is a transaction that appends what takes nobody's access away: the sessions that

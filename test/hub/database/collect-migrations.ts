@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely'
 import type { Migrations } from '../../../core/api/database.ts'
-import { databaseMigrations } from '../../../core/hub/database/migrations.ts'
+import { databaseMigrations } from '../../../core/database/migrations.ts'
 import { roomMigrations } from '../../../core/hub/rooms.ts'
 
 /** The statements of every migration of the rooms and the standard plugins, by `owner/name`, as run on nothing. */

@@ -23,7 +23,7 @@ import {
 import { sql } from 'kysely'
 import t from 'tap'
 import { stringify } from 'yaml'
-import { openDatabase } from '../../../core/hub/database/database.ts'
+import { openDatabase } from '../../../core/database/database.ts'
 import { memoryLog } from '../../../core/testing/memory-log.ts'
 import type { CopyPart } from '../../../plugins/backup/database/read-rows.ts'
 import { listIndexes } from '../../../plugins/backup/database/tables.ts'

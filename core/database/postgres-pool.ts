@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 import type { PostgresPool, PostgresPoolClient } from 'kysely'
 import pg from 'pg'
-import { MezError, messageOf } from '../../kernel/error.ts'
-import type { Log } from '../../kernel/log.ts'
+import { MezError, messageOf } from '../kernel/error.ts'
+import type { Log } from '../kernel/log.ts'
 import { copyStatement } from './copy-statement.ts'
 import { runCopy } from './postgres-copy.ts'
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { chmodSync, readdirSync, statSync } from 'node:fs'
 import { mkdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MezError, messageOf } from '../../kernel/error.ts'
+import { MezError, messageOf } from '../kernel/error.ts'
 import { packedEmptyDatabase, unpackEmptyDatabase } from './empty-database.ts'
 
 const INITIALISE_MS = 120_000

@@ -1,6 +1,6 @@
 import pg from 'pg'
-import { messageOf } from '../../kernel/error.ts'
-import type { Log } from '../../kernel/log.ts'
+import { messageOf } from '../kernel/error.ts'
+import type { Log } from '../kernel/log.ts'
 
 const FIRST_WAIT_MS = 200
 const LONGEST_WAIT_MS = 5_000

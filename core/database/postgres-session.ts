@@ -3,10 +3,10 @@
  *
  * @beta
  */
-import type { Log } from '../../kernel/log.ts'
+import type { Log } from '../kernel/log.ts'
 import { createPostgresPool, postgresLimits } from './postgres-pool.ts'
 
-export { databaseServer } from '../../api/database.ts'
+export { databaseServer } from '../api/database.ts'
 
 /** Runs a statement of the transaction; resolves with its rows. */
 type Run = (sql: string, parameters: readonly unknown[]) => Promise<readonly unknown[]>

@@ -1,8 +1,8 @@
 import { chmodSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { access, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MezError, messageOf } from '../../kernel/error.ts'
-import { lockFile } from '../../kernel/file-lock.ts'
+import { MezError, messageOf } from '../kernel/error.ts'
+import { lockFile } from '../kernel/file-lock.ts'
 
 /** Creates the data directory if it is missing, accessible to this user only. Throws `MEZ_DATA_DIR_UNWRITABLE`. */
 export async function prepareDataDir(dataDir: string): Promise<void> {

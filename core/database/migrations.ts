@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Migrations } from '../../api/database.ts'
+import type { Migrations } from '../api/database.ts'
 
 /** Tables of the change sequence. */
 export type ChangeTables = {

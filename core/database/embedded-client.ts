@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
-import { MezError } from '../../kernel/error.ts'
-import type { Log } from '../../kernel/log.ts'
+import { MezError } from '../kernel/error.ts'
+import type { Log } from '../kernel/log.ts'
 import { compilerFlags, workerFile } from './embedded-folder.ts'
 import type { WorkerError, WorkerRequest, WorkerResponse } from './pglite-worker.ts'
 

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { MezError } from '../../kernel/error.ts'
+import { MezError } from '../kernel/error.ts'
 
 /** Open while code runs inside the transaction of a change. */
 const current = new AsyncLocalStorage<{ open: boolean }>()
