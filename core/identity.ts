@@ -30,7 +30,7 @@ export {
   type SigningKey,
   type SigningKeys,
 } from './api/signing-keys.ts'
-export { isLocalPath } from './hub/signin/return-target.ts'
+export { isLocalPath } from './sign-in/return-target.ts'
 export { causesOf } from './kernel/error.ts'
 export { cookiesIn, readCookie } from './wire/cookie.ts'
 export { createNetworks, isNetwork, type Networks } from './wire/networks.ts'

@@ -24,7 +24,7 @@ import { messageOf } from '../kernel/error.ts'
 import type { PluginStatus } from '../kernel/kernel.ts'
 import type { Received } from '../kernel/reference.ts'
 import type { LoadedPlugin } from '../loader/plugin-loader.ts'
-import { safePath } from './signin/return-target.ts'
+import { safePath } from '../sign-in/return-target.ts'
 
 /** Plugins that load without configuration; each is `@mezite/plugin-<name>` and can be set to false under `plugins:`. */
 export const standardPlugins: readonly string[] = [

@@ -1,14 +1,42 @@
 import { STATUS_CODES } from 'node:http'
 import type { Help } from '../api/denial-help.ts'
+import type { Explanation } from '../api/explanations.ts'
 import { html, type Language, type Markup, type PageLayout, type Pages } from '../api/pages.ts'
 import type { PublicNames } from '../api/web-routes.ts'
-import type { ErrorPage } from '../hub/api-server/error-response.ts'
-import type { DenialDetails } from '../hub/signin/access-denied.ts'
 import { explanationBody } from './explanation.ts'
 import { icon } from './icons.ts'
 import { type Texts, texts } from './texts.ts'
 
 type Person = NonNullable<PageLayout['user']>
+
+/** The content of an error page. */
+export interface ErrorPage {
+  readonly status: number
+  /** Empty for the default heading of the code or status. */
+  readonly title: string
+  readonly code: string
+  readonly detail: string
+  readonly requestId: string
+  /** Target of "Try again"; without it the page offers the home page. */
+  readonly retryUrl?: string
+  /** Target of "Learn more". */
+  readonly link?: string
+}
+
+/** The details on the page about a denial, beside the problem. */
+export interface DenialDetails {
+  /** As people call the app. */
+  readonly app: string
+  readonly user: string
+  /** From the policy or the lock that denied. */
+  readonly message: string | null
+  /** Sealed return target, for a sign-in with another account. */
+  readonly state: string
+  /** What plugins offer. */
+  readonly help: readonly Help[]
+  /** For administrators: what decided. */
+  readonly explanation: { readonly appName: string; readonly found: Explanation } | null
+}
 
 /** The pages about errors and denials for each language, rendered without script. All values are escaped. */
 export function createErrorPages(template: Pages, { hubOrigin }: Pick<PublicNames, 'hubOrigin'>) {

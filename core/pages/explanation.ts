@@ -1,5 +1,5 @@
+import type { Explanation } from '../api/explanations.ts'
 import { html } from '../api/pages.ts'
-import type { Explanation } from '../hub/access/explanation.ts'
 import type { Texts } from './texts.ts'
 
 /** The votes about a person and an app, for administrators; the same as `mezctl access explain`. */

@@ -5,7 +5,6 @@ import { renderToString } from 'preact-render-to-string'
 import { type Brand, html, type Markup, type PageAsset, type PageLayout, type Pages } from '../api/pages.ts'
 import type { HomeLink } from '../api/sign-in.ts'
 import type { PublicNames, WebRoutes } from '../api/web-routes.ts'
-import type { HubConfig } from '../hub/config/hub-config.ts'
 import { brandTokens } from './brand-tokens.ts'
 import { icon, MARK, mark } from './icons.ts'
 import { type Logo, readLogo } from './logo.ts'
@@ -14,7 +13,13 @@ import { pagePolicy } from './policy.ts'
 import { languageOf, type Texts, texts } from './texts.ts'
 
 /** The operator's brand as configured; the file of the logo was checked when the configuration was loaded. */
-type BrandConfig = HubConfig['brand']
+export interface BrandConfig {
+  readonly name: string
+  readonly logo_file?: string
+  readonly color?: string
+  readonly contact?: string
+  readonly help_url?: string
+}
 
 const plainBrand: BrandConfig = { name: 'Mezite' }
 

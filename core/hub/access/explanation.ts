@@ -17,10 +17,6 @@ import { subjectAt } from './subject-at.ts'
 
 const KINDS = { browser: 'session', msh: 'certificate', api: 'token' } as const
 
-export type { Explanation } from '../../api/explanations.ts'
-
-export type Explain = Explanations['explain']
-
 /** A ballot that keeps what the tap reports about its votes. */
 class ExplainedBallot extends Ballot {
   readonly plugin: string
@@ -60,7 +56,7 @@ export function createExplanation(options: {
   readonly ask: HookCalls<HubHooks>['access']['decide']
   readonly publicNames: Pick<PublicNames, 'appsOidcConnector'>
   readonly clock: Clock
-}): Explain {
+}): Explanations['explain'] {
   const { catalog, users, accounts, grants, locks, requirements: kinds, ask, clock } = options
 
   return async (userName, appName, way) => {

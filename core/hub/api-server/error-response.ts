@@ -4,20 +4,7 @@ import type { Audit } from '../../api/audit.ts'
 import { databaseProblem, Problem } from '../../api/problem.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-
-/** The content of an error page. */
-export interface ErrorPage {
-  readonly status: number
-  /** Empty for the default heading of the code or status. */
-  readonly title: string
-  readonly code: string
-  readonly detail: string
-  readonly requestId: string
-  /** Target of "Try again"; without it the page offers the home page. */
-  readonly retryUrl?: string
-  /** Target of "Learn more". */
-  readonly link?: string
-}
+import type { ErrorPage } from '../../pages/error-pages.ts'
 
 /** `problem` is the cause of the page, for pages with more than `page` contains. */
 export type RenderError = (page: ErrorPage, request: FastifyRequest, problem: Problem) => string

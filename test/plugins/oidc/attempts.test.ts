@@ -1,7 +1,7 @@
 import { testSecretBox } from '@mezite/core/testing'
 import t from 'tap'
-import { safePath } from '../../../core/hub/signin/return-target.ts'
-import { createDesk } from '../../../core/hub/signin/sign-in-desk.ts'
+import { safePath } from '../../../core/sign-in/return-target.ts'
+import { createDesk } from '../../../core/sign-in/sign-in-desk.ts'
 import { createAttempts } from '../../../plugins/oidc/attempts.ts'
 
 let ahead = 0

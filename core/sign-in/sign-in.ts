@@ -1,7 +1,8 @@
-import type { SignInDesk } from '../../api/sign-in.ts'
-import type { WebRoutes } from '../../api/web-routes.ts'
-import { createErrorPages } from '../../pages/error-pages.ts'
-import type { RenderError } from '../api-server/error-response.ts'
+import type { FastifyRequest } from 'fastify'
+import type { Problem } from '../api/problem.ts'
+import type { SignInDesk } from '../api/sign-in.ts'
+import type { WebRoutes } from '../api/web-routes.ts'
+import { createErrorPages, type ErrorPage } from '../pages/error-pages.ts'
 import { AccessDenied } from './access-denied.ts'
 import { meet, next } from './app-launch.ts'
 import { missingPages } from './missing-pages.ts'
@@ -9,15 +10,17 @@ import { prepare } from './program-access.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
 import { createDesk } from './sign-in-desk.ts'
 
-export interface SignInRoom {
+/** What the hub gets for the sign-in of browsers. */
+export interface SignIn {
   readonly desk: SignInDesk
-  readonly renderError: RenderError
+  /** The page about an error; `problem` is its cause. */
+  renderError(page: ErrorPage, request: FastifyRequest, problem: Problem): string
   /** Mount it after the routes of all plugins. */
   readonly missingPages: WebRoutes
 }
 
 /** What sign-in pages need from the hub, whoever serves them: the desk, and pages about errors. */
-export function createSignIn(deps: SignInDeps): SignInRoom {
+export function createSignIn(deps: SignInDeps): SignIn {
   const base = createDesk(deps)
   const desk: SignInDesk = {
     ...base,

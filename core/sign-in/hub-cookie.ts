@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Session, Sessions } from '../../api/sessions.ts'
-import { HUB_COOKIE, readCookie } from '../../wire/cookie.ts'
+import type { Session, Sessions } from '../api/sessions.ts'
+import { HUB_COOKIE, readCookie } from '../wire/cookie.ts'
 
 const ATTRIBUTES = 'Path=/; Secure; HttpOnly; SameSite=Lax'
 

@@ -1,4 +1,4 @@
-import type { LoginState } from '../../api/sign-in.ts'
+import type { LoginState } from '../api/sign-in.ts'
 
 /** A longer path would make the cookie of a sign-in larger than browsers accept. */
 const MAX_PATH = 2_400

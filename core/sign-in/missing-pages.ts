@@ -1,6 +1,6 @@
-import { Problem } from '../../api/problem.ts'
-import type { WebRoutes } from '../../api/web-routes.ts'
-import type { Log } from '../../kernel/log.ts'
+import { Problem } from '../api/problem.ts'
+import type { WebRoutes } from '../api/web-routes.ts'
+import type { Log } from '../kernel/log.ts'
 
 /** To these the hub and apps send visitors without a session. */
 const PATHS = ['/web/launch', '/web/login', '/web/continue']
