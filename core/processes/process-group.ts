@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { claimSocket } from '../hub/api-server/admin-socket.ts'
+import { claimSocket } from '../api-server/admin-socket.ts'
 import { formatAddress } from '../hub/config/address.ts'
 import type { HubConfig } from '../hub/config/hub-config.ts'
 import { MezError, messageOf } from '../kernel/error.ts'

@@ -5,8 +5,8 @@ import { addressKey, createConcurrencyQuota, createOverload, createRateLimit } f
 import fc from 'fast-check'
 import t from 'tap'
 import { parseDuration } from '../../core/api/duration.ts'
-import { matchesPattern } from '../../core/hub/api-server/route-guard.ts'
-import { parseStrictJson } from '../../core/hub/api-server/strict-json.ts'
+import { matchesPattern } from '../../core/api-server/route-guard.ts'
+import { parseStrictJson } from '../../core/api-server/strict-json.ts'
 import { parseListenAddress, parsePublicAddress } from '../../core/hub/config/address.ts'
 import { completeLimits, defaultLimits } from '../../core/limits/limits.ts'
 import { type LimitsFile, limitsSchema } from '../../core/limits/limits-schema.ts'
@@ -16,7 +16,7 @@ import { canonicalAddress, createTrustedProxies } from '../../core/hub/listener/
 import { checkConfig } from '../../core/kernel/config-check.ts'
 import { fakeClock } from '../../core/testing/fake-clock.ts'
 import { readCookie } from '../../core/wire/cookie.ts'
-import { startWeb } from '../hub/api-server/start-web.ts'
+import { startWeb } from '../api-server/start-web.ts'
 import { captureHello } from '../hub/listener/capture-hello.ts'
 
 /** How long it may take to read what a client sends. */

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { readinessRoute } from '../../core/hub/api-server/readiness-route.ts'
+import { readinessRoute } from '../../core/api-server/readiness-route.ts'
 import { createDiagnosticsListener, healthRoute, plainText } from '../../core/log/diagnostics-listener.ts'
 import { memoryLog } from '../../core/testing/index.ts'
 

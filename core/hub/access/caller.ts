@@ -1,13 +1,9 @@
 import type { CredentialRequest } from '../../api/credentials.ts'
 import type { Session, Sessions } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
-import type { ApiCookie, RunningCallers } from './callers.ts'
+import type { ApiCredentials } from '../../api-server/route-guard.ts'
+import type { RunningCallers } from './callers.ts'
 import type { Locks } from './lock.ts'
-
-/** The credentials of an API request: a cookie of the hub's own host, or an `Authorization: Bearer` header. */
-export type ApiCredentials =
-  | ({ readonly kind: 'cookie' } & ApiCookie)
-  | { readonly kind: 'bearer'; readonly token: string }
 
 /**
  * Looks up the caller of a route on the hub's own host. Cookies and bearer tokens are what entries of `credentials` recognise,

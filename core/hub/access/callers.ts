@@ -13,6 +13,7 @@ import type {
   CredentialRequest,
   HeaderCredential,
 } from '../../api/credentials.ts'
+import type { ApiCookie } from '../../api-server/route-guard.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { readCookie } from '../../wire/cookie.ts'
@@ -37,12 +38,6 @@ export interface RunningCallers extends Callers {
   ofApi(request: CredentialRequest, token: string): Eventually<Caller | null>
   /** The accounts of programs, of all entries. */
   bots(): readonly Bots[]
-}
-
-/** A cookie of the hub's own host that an entry recognises. */
-export interface ApiCookie {
-  readonly token: string
-  readonly who: Caller
 }
 
 /** Recognises callers by the hub's own entry and those of the slot `credentials`. */

@@ -5,6 +5,7 @@ import type { Pages } from '../../api/pages.ts'
 import { Problem } from '../../api/problem.ts'
 import type { AppHostProtocol, ConnectionInfo } from '../../api/protocol.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
+import type { ServeWeb } from '../../api-server/api-server.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { CookieRescue, resetOf, tooLargeResponse } from './cookie-reset.ts'
 import type { HostRoute, HostRouter, RefusedRoute } from './host-router.ts'
@@ -21,13 +22,6 @@ import {
   sendBytes,
 } from './refusal.ts'
 import { pathOf, type TransportPaths } from './transport-paths.ts'
-
-/** Serves a request to the hub's own host. */
-export type ServeWeb = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  arrival: { readonly info: ConnectionInfo; readonly origin: string },
-) => void
 
 export interface Http1Options {
   readonly router: HostRouter

@@ -3,7 +3,7 @@ import type { ConnectionInfo } from '@mezite/core/protocol'
 import t from 'tap'
 import { createHostRouter } from '../../../core/hub/http/host-router.ts'
 import { defaultLimits } from '../../../core/limits/limits.ts'
-import { names } from '../api-server/start-web.ts'
+import { names } from '../../api-server/start-web.ts'
 
 const HUB = 'hub.mezite.localhost'
 const APP = 'a.apps.mezite.localhost'

@@ -8,7 +8,7 @@ import { defaultLimits } from '../../../core/limits/limits.ts'
 import { OK, openByteApp } from '../../plugins/http-apps/byte-app.ts'
 import { appAt, COOKIE, openGateway } from '../../plugins/http-apps/gateway.ts'
 import { until } from '../../until.ts'
-import { names, startWeb, subject } from '../api-server/start-web.ts'
+import { names, startWeb, subject } from '../../api-server/start-web.ts'
 
 const APP_HOST = 'a.apps.mezite.localhost'
 const REQUEST_MS = 1_000

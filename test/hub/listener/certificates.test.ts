@@ -27,7 +27,7 @@ import {
   developmentFiles,
 } from '../../../core/program/development-certificate.ts'
 import { until } from '../../until.ts'
-import { names } from '../api-server/start-web.ts'
+import { names } from '../../api-server/start-web.ts'
 import { quietLog } from './quiet-log.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'mez-cert-'))

@@ -9,7 +9,7 @@ import { createPeers } from '../../../core/cluster/peers.ts'
 import type { ListenerOptions } from '../../../core/hub/listener/listener.ts'
 import { createSecretBox } from '../../../core/hub/secrets/secret-box.ts'
 import { freePort } from '../../../core/testing/index.ts'
-import { startWeb } from '../api-server/start-web.ts'
+import { startWeb } from '../../api-server/start-web.ts'
 import { captureHello } from './capture-hello.ts'
 
 const ALERT = Buffer.from([21, 3, 1, 0, 2, 2])

@@ -6,7 +6,7 @@ import t from 'tap'
 import { freePort } from '../../../core/testing/index.ts'
 import { startStopwatch } from '../../stopwatch.ts'
 import { until } from '../../until.ts'
-import { appHosts, startWeb } from '../api-server/start-web.ts'
+import { appHosts, startWeb } from '../../api-server/start-web.ts'
 import { captureHello } from './capture-hello.ts'
 
 const GET = 'GET /nothing HTTP/1.1\r\nhost: hub.mezite.localhost\r\nconnection: close\r\n\r\n'

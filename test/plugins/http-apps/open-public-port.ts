@@ -1,6 +1,6 @@
 import type { WebRoutes } from '@mezite/core'
 import type { ListenerOptions } from '../../../core/hub/listener/listener.ts'
-import { names, startWeb } from '../../hub/api-server/start-web.ts'
+import { names, startWeb } from '../../api-server/start-web.ts'
 import { openByteApp } from './byte-app.ts'
 import { appAt, openGateway } from './gateway.ts'
 

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import { Problem } from '../../api/problem.ts'
+import { Problem } from '../api/problem.ts'
 
 /** Header with the token: the hub sends it in responses to safe calls, the page returns it with other calls. */
 export const CSRF_HEADER = 'x-mezite-csrf'

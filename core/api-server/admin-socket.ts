@@ -2,8 +2,8 @@ import { chmod, mkdir, unlink } from 'node:fs/promises'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
-import type { Subject } from '../../api/subject.ts'
-import { MezError } from '../../kernel/error.ts'
+import type { Subject } from '../api/subject.ts'
+import { MezError } from '../kernel/error.ts'
 
 /** The subject of every process that can open the admin socket. */
 export const operator: Subject = Object.freeze({

@@ -1,21 +1,19 @@
-import type { RequestListener, Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import fastifySwagger from '@fastify/swagger'
 import type { FastifyReply } from 'fastify'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { v7 as uuidv7 } from 'uuid'
-import type { Audit } from '../../api/audit.ts'
-import { Problem } from '../../api/problem.ts'
-import type { ProxyLimits } from '../../api/proxy-limits.ts'
-import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
-import type { CutReports } from '../../cluster/cut-reports.ts'
-import { type Clock, systemClock } from '../../kernel/clock.ts'
-import { isMezError, MezError, messageOf } from '../../kernel/error.ts'
-import type { Log } from '../../kernel/log.ts'
-import { pagePolicy } from '../../pages/policy.ts'
-import type { ServeWeb } from '../http/http1-server.ts'
-import { defaultLimits } from '../../limits/limits.ts'
+import type { Audit } from '../api/audit.ts'
+import { Problem } from '../api/problem.ts'
+import type { ProxyLimits } from '../api/proxy-limits.ts'
+import type { PublicNames, WebRoutes } from '../api/web-routes.ts'
+import { type Clock, systemClock } from '../kernel/clock.ts'
+import { isMezError, MezError, messageOf } from '../kernel/error.ts'
+import type { Log } from '../kernel/log.ts'
+import { pagePolicy } from '../pages/policy.ts'
+import { defaultLimits } from '../limits/limits.ts'
 import { drainServer, listenAdminSocket, serveAdminSocket } from './admin-socket.ts'
-import { reportCuts } from './cut-response.ts'
+import { type Cuts, reportCuts } from './cut-response.ts'
 import { type RenderError, sendError } from './error-response.ts'
 import { type Arrival, type GuardOptions, guardRoutes, nothingHere, type Route } from './route-guard.ts'
 import { checkSchemas } from './schema-check.ts'
@@ -42,11 +40,18 @@ export interface ApiServerOptions
   /** Records each error response. */
   readonly audit: Pick<Audit, 'record'>
   /** Used for routes with `config.cuts`. */
-  readonly cuts?: CutReports
+  readonly cuts?: Cuts
   readonly limits?: Partial<ProxyLimits>
   readonly log: Log
   readonly clock?: Clock
 }
+
+/** Serves a request to the hub's own host. */
+export type ServeWeb = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  arrival: Exclude<Arrival, 'operator'>,
+) => void
 
 /** The hub's own host. */
 export interface Web {

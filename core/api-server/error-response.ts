@@ -1,10 +1,10 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import type { Audit } from '../../api/audit.ts'
-import { databaseProblem, Problem } from '../../api/problem.ts'
-import { messageOf } from '../../kernel/error.ts'
-import type { Log } from '../../kernel/log.ts'
-import type { ErrorPage } from '../../pages/error-pages.ts'
+import type { Audit } from '../api/audit.ts'
+import { databaseProblem, Problem } from '../api/problem.ts'
+import { messageOf } from '../kernel/error.ts'
+import type { Log } from '../kernel/log.ts'
+import type { ErrorPage } from '../pages/error-pages.ts'
 
 /** `problem` is the cause of the page, for pages with more than `page` contains. */
 export type RenderError = (page: ErrorPage, request: FastifyRequest, problem: Problem) => string

@@ -1,11 +1,12 @@
 import { sql } from 'kysely'
-import type { DiagnosticsRoute } from '../../api/diagnostics.ts'
-import type { Revisions } from '../../api/revisions.ts'
-import { withDeadline } from '../../kernel/deadline.ts'
-import { messageOf } from '../../kernel/error.ts'
-import { plainText } from '../../log/diagnostics-listener.ts'
-import type { RunningAudit } from '../audit/audit.ts'
-import type { OpenDatabase } from '../../database/database.ts'
+import type { Audit } from '../api/audit.ts'
+import type { Database } from '../api/database.ts'
+import type { DiagnosticsRoute } from '../api/diagnostics.ts'
+import type { HubState } from '../api/hub-state.ts'
+import type { Revisions } from '../api/revisions.ts'
+import { withDeadline } from '../kernel/deadline.ts'
+import { messageOf } from '../kernel/error.ts'
+import { plainText } from '../log/diagnostics-listener.ts'
 
 const CHECK_MS = 2_000
 
@@ -63,9 +64,10 @@ export function readinessChecks({
   revisions,
   audit,
 }: {
-  readonly store: Pick<OpenDatabase, 'reserved'>
+  /** A connection that nothing else holds. */
+  readonly store: { readonly reserved: Database }
   readonly revisions: Pick<Revisions, 'ageMs' | 'fresh'>
-  readonly audit: Pick<RunningAudit, 'accepting' | 'sinks'>
+  readonly audit: Pick<Audit, 'accepting'> & Pick<HubState, 'sinks'>
 }): ReadinessOptions['checks'] {
   return {
     database: async () => {

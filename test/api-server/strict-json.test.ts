@@ -1,5 +1,5 @@
 import t from 'tap'
-import { parseStrictJson } from '../../../core/hub/api-server/strict-json.ts'
+import { parseStrictJson } from '../../core/api-server/strict-json.ts'
 
 const parse = (text: string) => parseStrictJson(Buffer.from(text))
 const refused = { status: 400, code: 'bad_json' }

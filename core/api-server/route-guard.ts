@@ -1,18 +1,17 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { CredentialRequest } from '../../api/credentials.ts'
-import { Problem } from '../../api/problem.ts'
-import type { ConnectionInfo } from '../../api/protocol.ts'
-import type { ProxyLimits } from '../../api/proxy-limits.ts'
-import type { Revisions } from '../../api/revisions.ts'
-import type { Subject } from '../../api/subject.ts'
-import type { RouteAccess } from '../../api/web-routes.ts'
-import type { Clock } from '../../kernel/clock.ts'
-import { MezError } from '../../kernel/error.ts'
-import type { ApiCredentials } from '../access/caller.ts'
-import type { RunningCallers } from '../access/callers.ts'
-import { addressKey } from '../../limits/address-key.ts'
-import { createConcurrencyQuota } from '../../limits/concurrency-quota.ts'
-import { createRateLimit } from '../../limits/rate-limit.ts'
+import type { Caller } from '../api/admission.ts'
+import type { CredentialRequest } from '../api/credentials.ts'
+import { Problem } from '../api/problem.ts'
+import type { ConnectionInfo } from '../api/protocol.ts'
+import type { ProxyLimits } from '../api/proxy-limits.ts'
+import type { Revisions } from '../api/revisions.ts'
+import type { Subject } from '../api/subject.ts'
+import type { RouteAccess } from '../api/web-routes.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { MezError } from '../kernel/error.ts'
+import { addressKey } from '../limits/address-key.ts'
+import { createConcurrencyQuota } from '../limits/concurrency-quota.ts'
+import { createRateLimit } from '../limits/rate-limit.ts'
 import { operator } from './admin-socket.ts'
 import { CSRF_HEADER, checkCsrf, csrfToken, isSafe } from './csrf.ts'
 
@@ -33,11 +32,22 @@ export interface Route {
 /** How a request arrived: over the admin socket, or at the hub's own host, with the origin that it named. */
 export type Arrival = 'operator' | { readonly info: ConnectionInfo; readonly origin: string }
 
+/** A cookie of the hub's own host that stands for a caller. */
+export interface ApiCookie {
+  readonly token: string
+  readonly who: Caller
+}
+
+/** The credentials of an API request: a cookie of the hub's own host, or an `Authorization: Bearer` header. */
+export type ApiCredentials =
+  | ({ readonly kind: 'cookie' } & ApiCookie)
+  | { readonly kind: 'bearer'; readonly token: string }
+
 export interface GuardOptions {
   /** Null if the request was not routed here; it is then rejected. */
   readonly arrivalOf: (request: FastifyRequest) => Arrival | null
-  /** Recognises the cookies of the hub's own host. */
-  readonly callers: Pick<RunningCallers, 'ofApiCookie'>
+  /** Recognises the cookies of the hub's own host in a `Cookie` header; null: none. */
+  readonly callers: { ofApiCookie(header: string | undefined): ApiCookie | null }
   /** The subject of the credentials with its current roles; null if unknown. */
   readonly identify: (credentials: ApiCredentials, request: CredentialRequest) => Promise<Subject | null>
   /** Sessions and roles are valid only while their view is fresh. */

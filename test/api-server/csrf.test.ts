@@ -1,6 +1,6 @@
 import t from 'tap'
-import { checkCsrf, csrfToken } from '../../../core/hub/api-server/csrf.ts'
-import { readCookie } from '../../../core/wire/cookie.ts'
+import { checkCsrf, csrfToken } from '../../core/api-server/csrf.ts'
+import { readCookie } from '../../core/wire/cookie.ts'
 
 const own = 'https://hub.test'
 const API = '/v1/webapi/things'

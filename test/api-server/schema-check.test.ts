@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Type } from 'typebox'
-import { checkSchemas } from '../../../core/hub/api-server/schema-check.ts'
+import { checkSchemas } from '../../core/api-server/schema-check.ts'
 
 const properties = {
   ttl_seconds: Type.Optional(Type.Integer({ minimum: 60, must: 'a minute at least, in seconds' })),

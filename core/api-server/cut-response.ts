@@ -1,12 +1,22 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { CutReports } from '../../cluster/cut-reports.ts'
+
+/** Reports what a change has ended, on all hubs. */
+export interface Cuts {
+  /** Call it before the change, and the function that it returns after the change. Null when nothing was changed. */
+  begin(): () => Promise<{
+    readonly streams: number
+    readonly hubs: number
+    readonly unconfirmed: number
+    readonly ms: number
+  } | null>
+}
 
 /**
  * Adds to responses of routes with `config.cuts` what the change has ended: `cut` has `{streams, hubs, ms}` and, if a
  * hub did not confirm in time, `unconfirmed`. Keeps the members that the handler itself sets in `cut`.
  */
-export function reportCuts(app: FastifyInstance, cuts: CutReports): void {
-  const begun = new WeakMap<FastifyRequest, ReturnType<CutReports['begin']>>()
+export function reportCuts(app: FastifyInstance, cuts: Cuts): void {
+  const begun = new WeakMap<FastifyRequest, ReturnType<Cuts['begin']>>()
   app.addHook('preHandler', async (request) => {
     if (request.routeOptions.config.cuts) begun.set(request, cuts.begin())
   })

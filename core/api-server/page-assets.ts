@@ -1,7 +1,7 @@
-import type { Pages } from '../../api/pages.ts'
-import { Problem } from '../../api/problem.ts'
-import type { WebRoutes } from '../../api/web-routes.ts'
-import { ASSET_PATHS } from '../../pages/pages.ts'
+import type { Pages } from '../api/pages.ts'
+import { Problem } from '../api/problem.ts'
+import type { WebRoutes } from '../api/web-routes.ts'
+import { ASSET_PATHS } from '../pages/pages.ts'
 
 /** The files that pages of the hub's own hosts load. */
 export function pageAssets(pages: Pick<Pages, 'asset'>): WebRoutes {

@@ -2,8 +2,8 @@ import type { FastifySchemaCompiler } from 'fastify'
 import type { TSchema } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import { Convert, Default } from 'typebox/value'
-import { Problem } from '../../api/problem.ts'
-import { mustBe } from '../../kernel/config-check.ts'
+import { Problem } from '../api/problem.ts'
+import { mustBe } from '../kernel/config-check.ts'
 
 /**
  * Validates with TypeBox. Bodies are not converted; parameters, query and headers arrive as text and are converted.
