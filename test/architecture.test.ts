@@ -46,11 +46,10 @@ t.test('only core/kernel/hooks.ts imports tapable', (t) => {
 const ROOMS_MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   access: ['catalog', 'sessions', 'users'],
   config: ['listener'],
-  enrolment: ['tunnel'],
   // Whoever ends sessions, or takes names away, holds back the sessions that are being opened.
   sessions: ['revisions'],
   // Nothing but what the gate has admitted opens a connection.
-  tunnel: ['access', 'enrolment'],
+  tunnel: ['access'],
   users: ['access', 'revisions'],
 }
 
@@ -81,13 +80,14 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   // What several hubs tell each other; a hub loads it with PostgreSQL.
   'core/cluster': ['core/hub', 'core/kernel'],
   'core/pages': ['core/api', 'core/kernel'],
+  'core/enrolment': ['core/api', 'core/kernel', 'core/wire'],
   'core/api-server': ['core/api', 'core/kernel', 'core/limits', 'core/log', 'core/pages'],
   // The desk of sign-in is there whoever serves the pages, and so is no part of the plugin `sign-in`, which can be off.
   'core/sign-in': ['core/api', 'core/kernel', 'core/limits', 'core/pages', 'core/wire'],
   'core/agent': ['core/api', 'core/kernel', 'core/loader', 'core/log', 'core/wire'],
   'core/hub': [
-    ...['core/api', 'core/api-server', 'core/cluster', 'core/database', 'core/kernel', 'core/limits'],
-    ...['core/loader', 'core/log', 'core/pages', 'core/sign-in', 'core/wire'],
+    ...['core/api', 'core/api-server', 'core/cluster', 'core/database', 'core/enrolment', 'core/kernel'],
+    ...['core/limits', 'core/loader', 'core/log', 'core/pages', 'core/sign-in', 'core/wire'],
   ],
   agent: ['@mezite/core/agent', '@mezite/core/launch'],
   // A thread of a plugin loads the entry for connections to the database alone, to stay small; scripts of pages that of the
@@ -292,7 +292,9 @@ t.test('the contracts import the kernel and each other, types included', (t) => 
 })
 
 t.test('what stands beside the hub imports nothing of it, types included', (t) => {
-  const beside = ['core/api-server', 'core/database', 'core/limits', 'core/pages', 'core/sign-in']
+  const beside = [
+    ...['core/api-server', 'core/database', 'core/enrolment', 'core/limits', 'core/pages', 'core/sign-in'],
+  ]
   const wrong = importsOf(beside.flatMap(sourcesOf)).filter(({ from, to, package: of }) => {
     const part = beside.find((one) => from.startsWith(`${one}/`))!
     return of === null && ours(to) && ![part, ...MAY_LOAD[part]!].some((one) => to.startsWith(`${one}/`))
@@ -440,7 +442,7 @@ t.test('E80 the gate alone decides, and every way to an app uses it to open conn
 t.test('R190 every third-party parser on a path of strangers has its fuzz test', (t) => {
   const programs = sources.filter(
     (file) =>
-      /^(agent|plugins|core\/(api|api-server|database|hub|kernel|limits|loader|log|sign-in|wire))\//.test(file) &&
+      /^(agent|plugins|core\/(api|api-server|database|enrolment|hub|kernel|limits|loader|log|sign-in|wire))\//.test(file) &&
       !/\/(commands|build)\.ts$|\/(commands|web)\//.test(file),
   )
   const loaded = importsOf(programs).flatMap(({ package: name, typeOnly }) =>

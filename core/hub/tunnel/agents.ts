@@ -4,7 +4,7 @@ import { defineResource, type ResourceParts } from '../../api/define-resource.ts
 import { Nullable } from '../../api/resource.ts'
 import type { Tunnel } from '../../api/tunnel.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
-import type { AgentTable } from './migrations.ts'
+import type { AgentTable } from '../../enrolment/agent-tables.ts'
 
 export interface Agent {
   readonly hostname: string

@@ -8,7 +8,7 @@ import {
   isSignedBy,
   readCarrierProof,
 } from '../../wire/carrier-proof.ts'
-import type { JoinTokens } from '../enrolment/join-tokens.ts'
+import type { JoinTokens } from '../../enrolment/join-tokens.ts'
 import { addressKey } from '../../limits/address-key.ts'
 import { createRateLimit } from '../../limits/rate-limit.ts'
 import { RENEWAL_GRACE_MS, readAgentCertificate } from './agent-certificate.ts'

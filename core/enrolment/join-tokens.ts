@@ -1,14 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import { v4 as uuid } from 'uuid'
-import type { JoinTokenAdministration } from '../../api/administration.ts'
-import type { Actor } from '../../api/audit.ts'
-import type { Database, Transaction } from '../../api/database.ts'
-import { Problem } from '../../api/problem.ts'
-import type { Revisions } from '../../api/revisions.ts'
-import type { Clock } from '../../kernel/clock.ts'
-import { isHostname } from '../../wire/tunnel-protocol.ts'
-import type { JoinTokenTable, TunnelTables } from '../tunnel/migrations.ts'
+import type { JoinTokenAdministration } from '../api/administration.ts'
+import type { Actor } from '../api/audit.ts'
+import type { Database, Transaction } from '../api/database.ts'
+import { Problem } from '../api/problem.ts'
+import type { Revisions } from '../api/revisions.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { isHostname } from '../wire/tunnel-protocol.ts'
+import type { AgentTables, JoinTokenTable } from './agent-tables.ts'
 
 /** Why a request to join or renew was refused. `code` is a stable reason code. */
 export class JoinRefusal extends Error {
@@ -51,7 +51,7 @@ export function createJoinTokens(options: {
   readonly clock: Clock
 }): JoinTokens {
   const { revisions, clock } = options
-  const db = options.db.withTables<TunnelTables>()
+  const db = options.db.withTables<AgentTables>()
   const event = (type: string, id: string, by: Actor, agent: string | null) => ({
     type,
     success: true,
@@ -68,7 +68,7 @@ export function createJoinTokens(options: {
       const token = randomBytes(32).toString('base64url')
       const now = clock.now()
       await revisions.write(async (trx, change) => {
-        const tables = trx.withTables<TunnelTables>()
+        const tables = trx.withTables<AgentTables>()
         await tables
           .deleteFrom('join_tokens')
           .where('expires', '<', new Date(now - KEEP_MS))
@@ -100,7 +100,7 @@ export function createJoinTokens(options: {
     remove: (id, by) =>
       revisions.write(async (trx, change) => {
         const [row] = await trx
-          .withTables<TunnelTables>()
+          .withTables<AgentTables>()
           .deleteFrom('join_tokens')
           .where('id', '=', id)
           .returning('agent_hostname')
@@ -110,7 +110,7 @@ export function createJoinTokens(options: {
         return true
       }, by),
     async spend(trx, token, hostname) {
-      const tables = trx.withTables<TunnelTables>()
+      const tables = trx.withTables<AgentTables>()
       const now = new Date(clock.now())
       const [fresh] = await tables
         .updateTable('join_tokens')
@@ -144,7 +144,7 @@ export function createJoinTokens(options: {
     },
     async exchanged(trx, id, { key, serial }) {
       await trx
-        .withTables<TunnelTables>()
+        .withTables<AgentTables>()
         .updateTable('join_tokens')
         .set({ used_key: key, used_serial: serial })
         .where('id', '=', id)

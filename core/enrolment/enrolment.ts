@@ -1,10 +1,10 @@
 import { createHash, X509Certificate } from 'node:crypto'
-import type { Authorities, IssuedCertificate } from '../../api/certificate-authorities.ts'
-import type { Revisions } from '../../api/revisions.ts'
-import type { Clock } from '../../kernel/clock.ts'
-import { isHostname } from '../../wire/tunnel-protocol.ts'
-import type { RunningCatalog } from '../catalog/catalog.ts'
-import type { TunnelTables } from '../tunnel/migrations.ts'
+import type { Authorities, IssuedCertificate } from '../api/certificate-authorities.ts'
+import type { Transaction } from '../api/database.ts'
+import type { Revisions } from '../api/revisions.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { isHostname } from '../wire/tunnel-protocol.ts'
+import type { AgentTables } from './agent-tables.ts'
 import { JoinRefusal, type JoinTokens, tokenRefused } from './join-tokens.ts'
 
 /** Issues the certificates of agents. All methods throw `JoinRefusal` when they refuse the agent. */
@@ -31,7 +31,8 @@ export interface Enrolment {
 export function createEnrolment(options: {
   readonly revisions: Pick<Revisions, 'write'>
   readonly authorities: Pick<Authorities, 'issueAgent' | 'pin'>
-  readonly catalog: Pick<RunningCatalog, 'bindsIn'>
+  /** `bindsIn`: whether an app, even an expired one, names this agent, as the transaction sees it. */
+  readonly catalog: { bindsIn(trx: Transaction, agent: string): Promise<boolean> }
   readonly tokens: Pick<JoinTokens, 'spend' | 'exchanged'>
   readonly clock: Clock
 }): Enrolment {
@@ -55,7 +56,7 @@ export function createEnrolment(options: {
         )
       }
       return revisions.write(async (trx, change) => {
-        const tables = trx.withTables<TunnelTables>()
+        const tables = trx.withTables<AgentTables>()
         const spent = await tokens.spend(trx, token, hostname)
         const [before] = await tables
           .selectFrom('agents')
@@ -114,7 +115,7 @@ export function createEnrolment(options: {
       if (typeof csr !== 'string')
         throw new JoinRefusal(400, 'csr_invalid', 'The field csr (a certificate request) is required.')
       return revisions.write(async (trx, change) => {
-        const tables = trx.withTables<TunnelTables>()
+        const tables = trx.withTables<AgentTables>()
         const [row] = await tables
           .selectFrom('agents')
           .selectAll()
@@ -145,7 +146,7 @@ export function createEnrolment(options: {
     confirm: (hostname, serial) =>
       revisions.write(async (trx, change) => {
         await trx
-          .withTables<TunnelTables>()
+          .withTables<AgentTables>()
           .updateTable('agents')
           .set({ previous_serial: null })
           .where('hostname', '=', hostname)
@@ -156,7 +157,7 @@ export function createEnrolment(options: {
     learnt: (hostname, pins) =>
       revisions.write(async (trx, change) => {
         await trx
-          .withTables<TunnelTables>()
+          .withTables<AgentTables>()
           .updateTable('agents')
           .set({ hub_ca_pins: pins.join(',') })
           .where('hostname', '=', hostname)
