@@ -45,7 +45,6 @@ t.test('only core/kernel/hooks.ts imports tapable', (t) => {
  */
 const ROOMS_MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   access: ['catalog', 'sessions', 'users'],
-  config: ['listener'],
   // Whoever ends sessions, or takes names away, holds back the sessions that are being opened.
   sessions: ['revisions'],
   // Nothing but what the gate has admitted opens a connection.
@@ -74,6 +73,7 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   'core/wire': ['core/kernel'],
   'core/api': ['core/kernel'],
   'core/limits': ['core/api', 'core/kernel'],
+  'core/certificates': ['core/api', 'core/kernel', 'core/limits'],
   'core/database': ['core/api', 'core/kernel', 'core/limits', 'core/log'],
   // The parent of several processes binds the admin socket that they share.
   'core/processes': ['core/api-server', 'core/hub', 'core/kernel', 'core/loader', 'core/log'],
@@ -86,8 +86,8 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   'core/sign-in': ['core/api', 'core/kernel', 'core/limits', 'core/pages', 'core/wire'],
   'core/agent': ['core/api', 'core/kernel', 'core/loader', 'core/log', 'core/wire'],
   'core/hub': [
-    ...['core/api', 'core/api-server', 'core/cluster', 'core/database', 'core/enrolment', 'core/kernel'],
-    ...['core/limits', 'core/loader', 'core/log', 'core/pages', 'core/sign-in', 'core/wire'],
+    ...['core/api', 'core/api-server', 'core/certificates', 'core/cluster', 'core/database', 'core/enrolment'],
+    ...['core/kernel', 'core/limits', 'core/loader', 'core/log', 'core/pages', 'core/sign-in', 'core/wire'],
   ],
   agent: ['@mezite/core/agent', '@mezite/core/launch'],
   // A thread of a plugin loads the entry for connections to the database alone, to stay small; scripts of pages that of the
@@ -293,7 +293,8 @@ t.test('the contracts import the kernel and each other, types included', (t) => 
 
 t.test('what stands beside the hub imports nothing of it, types included', (t) => {
   const beside = [
-    ...['core/api-server', 'core/database', 'core/enrolment', 'core/limits', 'core/pages', 'core/sign-in'],
+    ...['core/api-server', 'core/certificates', 'core/database', 'core/enrolment', 'core/limits'],
+    ...['core/pages', 'core/sign-in'],
   ]
   const wrong = importsOf(beside.flatMap(sourcesOf)).filter(({ from, to, package: of }) => {
     const part = beside.find((one) => from.startsWith(`${one}/`))!
@@ -442,7 +443,7 @@ t.test('E80 the gate alone decides, and every way to an app uses it to open conn
 t.test('R190 every third-party parser on a path of strangers has its fuzz test', (t) => {
   const programs = sources.filter(
     (file) =>
-      /^(agent|plugins|core\/(api|api-server|database|enrolment|hub|kernel|limits|loader|log|sign-in|wire))\//.test(file) &&
+      /^(agent|plugins|core\/(api|api-server|certificates|database|enrolment|hub|kernel|limits|loader|log|sign-in|wire))\//.test(file) &&
       !/\/(commands|build)\.ts$|\/(commands|web)\//.test(file),
   )
   const loaded = importsOf(programs).flatMap(({ package: name, typeOnly }) =>

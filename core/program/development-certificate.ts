@@ -15,7 +15,7 @@ import {
   SubjectKeyIdentifierExtension,
   X509CertificateGenerator,
 } from '@peculiar/x509'
-import { type KeyPair, makeKeyPair, namesHost } from '../hub/listener/key-pair.ts'
+import { type KeyPair, makeKeyPair, namesHost } from '../certificates/key-pair.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { MezError } from '../kernel/error.ts'
 import type { Log } from '../kernel/log.ts'

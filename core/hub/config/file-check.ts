@@ -2,8 +2,8 @@ import { access, constants, stat } from 'node:fs/promises'
 import type { ValueProblem } from '../../kernel/config-check.ts'
 import { messageOf } from '../../kernel/error.ts'
 import { readLogo } from '../../pages/logo.ts'
-import { checkAppNames } from '../listener/certificates.ts'
-import { type KeyPair, type KeyPairFiles, readKeyPair } from '../listener/key-pair.ts'
+import { checkAppNames } from '../../certificates/certificates.ts'
+import { type KeyPair, type KeyPairFiles, readKeyPair } from '../../certificates/key-pair.ts'
 import type { HubConfig } from './hub-config.ts'
 
 const OTHERS_READ = 0o004

@@ -4,7 +4,7 @@ import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
 import type { ValueProblem } from '../../kernel/config-check.ts'
 import { completeLimits } from '../../limits/limits.ts'
-import type { KeyPairFiles } from '../listener/key-pair.ts'
+import type { KeyPairFiles } from '../../certificates/key-pair.ts'
 import {
   type Address,
   CLUSTER_NAME,

@@ -1,7 +1,7 @@
 import type { Static, TSchema, TUnsafe } from 'typebox'
 import { Type, type TypeOptions } from '../../api/config-types.ts'
 import { limitsSchema } from '../../limits/limits-schema.ts'
-import type { KeyPairFiles } from '../listener/key-pair.ts'
+import type { KeyPairFiles } from '../../certificates/key-pair.ts'
 import {
   CLUSTER_NAME,
   isCidr,

@@ -8,7 +8,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { GroupMember } from '../../processes/group-member.ts'
 import type { TakeAgent } from './agent-router.ts'
-import type { Certificates } from './certificates.ts'
+import type { Certificates } from '../../certificates/certificates.ts'
 
 export interface ListenerOptions {
   /** `host:port` or `[v6]:port`; port 0 selects a free one. */

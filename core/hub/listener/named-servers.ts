@@ -5,7 +5,7 @@ import type { Authorities } from '../../api/certificate-authorities.ts'
 import type { ConnectionInfo, Protocol } from '../../api/protocol.ts'
 import { MezError } from '../../kernel/error.ts'
 import { checkAlpn } from './alpn-router.ts'
-import type { Certificates } from './certificates.ts'
+import type { Certificates } from '../../certificates/certificates.ts'
 import { createMutualTlsServer, isTrusted } from './mutual-tls-server.ts'
 
 export interface NamedServersOptions {

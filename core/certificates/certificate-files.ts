@@ -1,7 +1,7 @@
-import type { CertificateSource, CertificateState } from '../../api/certificates.ts'
-import type { Clock } from '../../kernel/clock.ts'
-import { MezError, messageOf } from '../../kernel/error.ts'
-import type { Log } from '../../kernel/log.ts'
+import type { CertificateSource, CertificateState } from '../api/certificates.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { MezError, messageOf } from '../kernel/error.ts'
+import type { Log } from '../kernel/log.ts'
 import { type KeyPair, type KeyPairFiles, namesHost, readKeyPair } from './key-pair.ts'
 
 /** How often a file that stays unusable is reported. */

@@ -17,18 +17,18 @@ import { connect } from 'node:tls'
 import { systemClock } from '@mezite/core/protocol'
 import { testCertificate } from '@mezite/core/testing'
 import t from 'tap'
-import type { CertificateSource } from '../../../core/api/certificates.ts'
-import { type CertificatesOptions, createCertificates } from '../../../core/hub/listener/certificates.ts'
-import { createListener } from '../../../core/hub/listener/listener.ts'
+import type { CertificateSource } from '../../core/api/certificates.ts'
+import { type CertificatesOptions, createCertificates } from '../../core/certificates/certificates.ts'
+import { createListener } from '../../core/hub/listener/listener.ts'
 import {
   certificateForDevelopment,
   type DevelopmentOptions,
   developmentCertificate,
   developmentFiles,
-} from '../../../core/program/development-certificate.ts'
-import { until } from '../../until.ts'
-import { names } from '../../api-server/start-web.ts'
-import { quietLog } from './quiet-log.ts'
+} from '../../core/program/development-certificate.ts'
+import { until } from '../until.ts'
+import { names } from '../api-server/start-web.ts'
+import { quietLog } from '../hub/listener/quiet-log.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'mez-cert-'))
 t.teardown(() => rmSync(root, { recursive: true, force: true }))

@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { createSecureContext, type SecureContext } from 'node:tls'
-import { MezError, messageOf } from '../../kernel/error.ts'
+import { MezError, messageOf } from '../kernel/error.ts'
 
 export interface KeyPairFiles {
   readonly certFile: string
