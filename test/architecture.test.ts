@@ -76,9 +76,9 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   'core/certificates': ['core/api', 'core/kernel', 'core/limits'],
   'core/database': ['core/api', 'core/kernel', 'core/limits', 'core/log'],
   // The parent of several processes binds the admin socket that they share.
-  'core/processes': ['core/api-server', 'core/hub', 'core/kernel', 'core/loader', 'core/log'],
+  'core/processes': ['core/api', 'core/api-server', 'core/kernel', 'core/loader', 'core/log'],
   // What several hubs tell each other; a hub loads it with PostgreSQL.
-  'core/cluster': ['core/hub', 'core/kernel'],
+  'core/cluster': ['core/api', 'core/kernel'],
   'core/pages': ['core/api', 'core/kernel'],
   'core/enrolment': ['core/api', 'core/kernel', 'core/wire'],
   'core/api-server': ['core/api', 'core/kernel', 'core/limits', 'core/log', 'core/pages'],

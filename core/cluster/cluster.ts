@@ -1,6 +1,6 @@
 import type { Sessions } from '../api/sessions.ts'
-import type { Address } from '../hub/config/address.ts'
-import type { ProxyResult, ProxySource } from '../hub/listener/proxy-protocol.ts'
+import type { Address } from '../api/address.ts'
+import type { ProxyResult, ProxySource } from '../wire/proxy-protocol.ts'
 
 export interface LiveHub {
   readonly id: string

@@ -1,4 +1,4 @@
-import { formatAddress } from '../hub/config/address.ts'
+import { formatAddress } from '../api/address.ts'
 import type { HubConfig } from '../hub/config/hub-config.ts'
 
 const ANY = ['0.0.0.0', '::']

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
-import { type Address, formatAddress, isLocalhostName } from '../hub/config/address.ts'
+import { type Address, formatAddress, isLocalhostName } from '../api/address.ts'
 import type { LoadedConfig } from '../hub/config/config-loader.ts'
 import { messageOf } from '../kernel/error.ts'
 

@@ -1,4 +1,4 @@
-import { formatAddress } from '../hub/config/address.ts'
+import { formatAddress } from '../api/address.ts'
 import type { HubParts } from '../hub/hub-parts.ts'
 import { certificateForDevelopment } from './development-certificate.ts'
 import { createRedirectServer } from './redirect-server.ts'

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { parsePublicAddress } from '../hub/config/address.ts'
+import { parsePublicAddress } from '../api/address.ts'
 import { listen } from '../log/listening-port.ts'
 
 /** `proxy.redirect_addr`: plain HTTP on a separate port, which only redirects to https. */

@@ -1,5 +1,5 @@
 import type { UnidentifiedRequest, Verifier } from '../api/verifiers.ts'
-import { deepFreeze } from '../hub/config/deep-freeze.ts'
+import { deepFreeze } from '../kernel/deep-freeze.ts'
 import { hubPartChecks } from '../hub/plugins.ts'
 import { type ConformTest, inTime } from './conformance-test.ts'
 import { cpuMs, HARD_TEXTS, MOST_CPU_MS } from './stranger-work.ts'

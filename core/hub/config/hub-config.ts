@@ -1,19 +1,13 @@
 import { availableParallelism } from 'node:os'
 import { dirname, resolve } from 'node:path'
+import { type Address, formatAddress, isLocalhostName, isLoopback } from '../../api/address.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
 import type { ValueProblem } from '../../kernel/config-check.ts'
 import { completeLimits } from '../../limits/limits.ts'
 import type { KeyPairFiles } from '../../certificates/key-pair.ts'
-import {
-  type Address,
-  CLUSTER_NAME,
-  formatAddress,
-  isLocalhostName,
-  isLoopback,
-  parseClusterName,
-} from './address.ts'
-import { deepFreeze } from './deep-freeze.ts'
+import { CLUSTER_NAME, parseClusterName } from './address.ts'
+import { deepFreeze } from '../../kernel/deep-freeze.ts'
 import type { HubFile } from './hub-schema.ts'
 
 /**

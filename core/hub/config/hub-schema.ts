@@ -1,4 +1,5 @@
 import type { Static, TSchema, TUnsafe } from 'typebox'
+import { parseListenAddress, parsePublicAddress } from '../../api/address.ts'
 import { Type, type TypeOptions } from '../../api/config-types.ts'
 import { limitsSchema } from '../../limits/limits-schema.ts'
 import type { KeyPairFiles } from '../../certificates/key-pair.ts'
@@ -9,8 +10,6 @@ import {
   parseClusterName,
   parseHelpUrl,
   parseInternalAddress,
-  parseListenAddress,
-  parsePublicAddress,
 } from './address.ts'
 
 const closed = { additionalProperties: false } as const

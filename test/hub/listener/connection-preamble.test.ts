@@ -6,7 +6,7 @@ import {
   type PeekOptions,
   peekConnection,
 } from '../../../core/hub/listener/connection-preamble.ts'
-import { readProxyHeader } from '../../../core/hub/listener/proxy-protocol.ts'
+import { readProxyHeader } from '../../../core/wire/proxy-protocol.ts'
 import { captureHello } from './capture-hello.ts'
 import { cutHello, paddedHello } from './cut-hello.ts'
 
