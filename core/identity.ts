@@ -24,13 +24,13 @@ export type {
   CredentialRefusal,
   CredentialRequest,
 } from './api/credentials.ts'
+export { isLocalPath } from './api/local-path.ts'
 export {
   CACHED_MS,
   createSigningKeys,
   type SigningKey,
   type SigningKeys,
 } from './api/signing-keys.ts'
-export { isLocalPath } from './sign-in/return-target.ts'
 export { causesOf } from './kernel/error.ts'
 export { cookiesIn, readCookie } from './wire/cookie.ts'
 export { createNetworks, isNetwork, type Networks } from './wire/networks.ts'

@@ -1,8 +1,8 @@
 import type { Access } from '../api/access.ts'
 import type { DenialHelp, Help } from '../api/denial-help.ts'
+import { safePath } from '../api/local-path.ts'
 import { messageOf } from '../kernel/error.ts'
 import type { Log } from '../kernel/log.ts'
-import { safePath } from './return-target.ts'
 
 /** The reason codes of a denial without a denying vote: no policy allows. */
 const UNMATCHED: ReadonlySet<string> = new Set(['role_missing', 'label_mismatch'])

@@ -1,10 +1,11 @@
+import { safePath } from '../api/local-path.ts'
 import { Problem } from '../api/problem.ts'
 import type { LoginState, SignInDesk } from '../api/sign-in.ts'
 import { messageOf } from '../kernel/error.ts'
 import { DEFAULT_TTL_MS, roleLimits } from '../limits/role-limits.ts'
 import { clientName } from './client-name.ts'
 import { clearHubCookie, hubSessionOf, setHubCookie } from './hub-cookie.ts'
-import { readTarget, safePath } from './return-target.ts'
+import { readTarget } from './return-target.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
 
 const STATE_TTL_MS = 10 * 60_000

@@ -8,7 +8,7 @@ import type {
   CredentialRequest,
   HeaderCredential,
 } from '../api/credentials.ts'
-import { hubPartChecks } from '../hub/plugins.ts'
+import { hubPartChecks } from '../api/part-checks.ts'
 import { isHeaderLine } from '../wire/header-line.ts'
 import { type ConformTest, inTime } from './conformance-test.ts'
 import { cpuMs, HARD_TEXTS, MOST_CPU_MS } from './stranger-work.ts'

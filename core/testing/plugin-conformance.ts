@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm'
 import { denialHelp, type Help } from '../api/denial-help.ts'
-import { isLocalPath } from '../sign-in/return-target.ts'
+import { isLocalPath } from '../api/local-path.ts'
 import { isMezError, messageOf } from '../kernel/error.ts'
 import type { AnyPlugin } from '../kernel/plugin.ts'
 import { checkPlugin } from '../kernel/plugin-check.ts'

@@ -1,7 +1,7 @@
 import { agentPartChecks } from '../agent/index.ts'
 import { type AgentHooks, agentHooks } from '../api/agent-hooks.ts'
 import { type HubHooks, hubHooks } from '../api/hub-hooks.ts'
-import { hubPartChecks } from '../hub/plugins.ts'
+import { hubPartChecks } from '../api/part-checks.ts'
 import type { HookCalls, Stage, TapOptions } from '../kernel/hook.ts'
 import { createKernel, type LifecycleHooks } from '../kernel/kernel.ts'
 import type { AnyPlugin, PluginSide } from '../kernel/plugin.ts'

@@ -6,7 +6,7 @@ import type { Caller, Credential, CredentialRequest } from '@mezite/core/identit
 import { memoryLog } from '@mezite/core/testing'
 import t from 'tap'
 import { createCallers } from '../../../core/hub/access/callers.ts'
-import { hubPartChecks } from '../../../core/hub/plugins.ts'
+import { hubPartChecks } from '../../../core/api/part-checks.ts'
 
 const COOKIE = '__Host-mezite_app'
 const certified: Caller = { kind: 'cert', sessionId: 'c' }

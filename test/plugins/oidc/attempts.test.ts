@@ -1,6 +1,6 @@
 import { testSecretBox } from '@mezite/core/testing'
 import t from 'tap'
-import { safePath } from '../../../core/sign-in/return-target.ts'
+import { safePath } from '../../../core/api/local-path.ts'
 import { createDesk } from '../../../core/sign-in/sign-in-desk.ts'
 import { createAttempts } from '../../../plugins/oidc/attempts.ts'
 

@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm'
 import { Problem, type Session } from '@mezite/core'
 import { FakeIssuer, fakeClock, Visitor } from '@mezite/core/testing'
 import t from 'tap'
-import { safePath } from '../../../core/sign-in/return-target.ts'
+import { safePath } from '../../../core/api/local-path.ts'
 import { createSignInRate } from '../../../core/sign-in/sign-in-rate.ts'
 import { fakeApp, startSignInHost } from './sign-in-host.ts'
 
