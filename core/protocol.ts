@@ -31,7 +31,7 @@ export {
 export { type Pipe, type Tunnel, tunnel } from './api/tunnel.ts'
 export { tooLargeResponse } from './hub/http/cookie-reset.ts'
 export { discardRest } from './hub/http/http1-connection.ts'
-export { formLines, framedLines, ownLines } from './hub/http/page.ts'
+export { formLines, framedLines, ownLines } from './pages/page-lines.ts'
 export { type HubResponse, isNavigation, requesterOf } from './hub/http/refusal.ts'
 export { addressKey } from './limits/address-key.ts'
 export {

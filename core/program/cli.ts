@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { loadConfig, readConfig } from '../hub/config/config-loader.ts'
-import { configSchema } from '../hub/config/config-schema.ts'
+import { configSchema } from './config-schema.ts'
 import type { HubConfig } from '../hub/config/hub-config.ts'
 import { readConfigFile } from '../kernel/config-file.ts'
 import { MezError, printError } from '../kernel/error.ts'

@@ -9,7 +9,7 @@ import {
 import { type CertifiedHttp, certifiedHttp } from '../api/protocol.ts'
 import type { LoadedConfig } from '../hub/config/config-loader.ts'
 import type { HubConfig } from '../hub/config/hub-config.ts'
-import { createCounts } from '../hub/counts.ts'
+import { createCounts } from '../log/counts.ts'
 import { hubKernel, provided } from '../hub/hub.ts'
 import { openRooms } from '../hub/rooms.ts'
 import { systemClock } from '../kernel/clock.ts'

@@ -7,7 +7,7 @@ import { texts } from '../../pages/texts.ts'
 import { grpcErrorLines, isGrpcCall } from '../../wire/grpc-status.ts'
 import type { RefusalRecord } from './host-router.ts'
 import { silence } from './http1-connection.ts'
-import { ownLines, pageElsewhere } from './page.ts'
+import { ownLines, pageElsewhere } from '../../pages/page-lines.ts'
 
 /** A complete response of the hub itself. */
 export interface HubResponse {

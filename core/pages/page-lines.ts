@@ -1,5 +1,5 @@
-import type { PageLayout, Pages } from '../../api/pages.ts'
-import { pagePolicy } from '../../pages/policy.ts'
+import type { PageLayout, Pages } from '../api/pages.ts'
+import { pagePolicy } from './policy.ts'
 
 const CSP = pagePolicy()
 

@@ -1,7 +1,7 @@
 import type { AuditInput } from '../api/audit.ts'
 import type { Decision } from '../api/decision.ts'
 import type { Log } from '../kernel/log.ts'
-import { createMetrics } from '../log/metrics.ts'
+import { createMetrics } from './metrics.ts'
 
 const QUERY_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const SLOW_TAP_SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10]
