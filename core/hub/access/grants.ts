@@ -11,7 +11,7 @@ import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { LONGEST_TIMER_MS } from '../../wire/tunnel-protocol.ts'
 import type { Accounts } from '../users/accounts.ts'
-import { foldName, isRoleName } from '../users/user-name.ts'
+import { foldName, isRoleName } from '../../api/user-name.ts'
 import type { AccessTables, GrantTable } from './migrations.ts'
 import { rolesAt } from './subject-at.ts'
 

@@ -7,7 +7,7 @@ import type { AccessTables, UserTable } from '../access/migrations.ts'
 import type { RunningRevisions } from '../revisions/revisions.ts'
 import { createKnownLogins } from './known-logins.ts'
 import { rolesText } from './stored-identity.ts'
-import { holderOf, isRoleName, parseUserName } from './user-name.ts'
+import { holderOf, isRoleName, parseUserName } from '../../api/user-name.ts'
 
 interface Conditions {
   /** The identity must already hold the name. */

@@ -15,7 +15,7 @@ import type { RunningRevisions } from '../revisions/revisions.ts'
 import { dropMappedRoles } from './mapped-roles.ts'
 import { createNameClaims, takenAway } from './name-claims.ts'
 import { holdersIn, identityOf, profileIn, rolesIn, rolesText } from './stored-identity.ts'
-import { foldName, holderOf, parseUserName } from './user-name.ts'
+import { foldName, holderOf, parseUserName } from '../../api/user-name.ts'
 
 export interface UsersOptions {
   readonly revisions: Pick<RunningRevisions, 'write' | 'append' | 'addView'>

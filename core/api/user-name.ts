@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { ROLE_NAME } from '../../api/users.ts'
+import { ROLE_NAME } from './users.ts'
 
 /** A valid name; names are compared by `key`. */
 export interface UserName {
