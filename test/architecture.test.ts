@@ -40,16 +40,16 @@ t.test('only core/kernel/hooks.ts imports tapable', (t) => {
 })
 
 /**
- * Which rooms' code a room may run, besides its own. Every room may read the configuration; types cross freely. `hub.ts` and
- * `rooms.ts` are not rooms: they connect them.
+ * Which rooms' code a room may run, besides its own; types cross freely. `hub.ts` and `rooms.ts` are not rooms: they connect
+ * them, and give each what it needs of the configuration.
  */
 const ROOMS_MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
-  access: ['catalog', 'sessions', 'users'],
+  access: ['catalog', 'users'],
   // Whoever ends sessions, or takes names away, holds back the sessions that are being opened.
   sessions: ['revisions'],
   // Nothing but what the gate has admitted opens a connection.
   tunnel: ['access'],
-  users: ['access', 'revisions'],
+  users: ['revisions'],
 }
 
 const roomOf = (path: string) => /^core\/hub\/([^/]+)\//.exec(path)?.[1]
@@ -58,7 +58,7 @@ t.test('rooms import types from each other, and run code of few others', (t) => 
   const crosses = ({ from, to, typeOnly }: Import) => {
     const [own, other] = [roomOf(from), roomOf(to)]
     if (own === undefined || other === undefined || own === other || typeOnly) return false
-    return !['config', ...(ROOMS_MAY_LOAD[own] ?? [])].includes(other)
+    return !ROOMS_MAY_LOAD[own]?.includes(other)
   }
   t.strictSame(offenders(crosses), [])
   t.end()
@@ -204,8 +204,8 @@ const longFunctionsOf = (file: string) =>
 
 /** What may only become smaller. `RULERS` has the value of today: set it to what the test prints when yours is smaller. */
 const RULERS = {
-  'lines of core/hub': 20_231,
-  'arrows between rooms of core/hub, types included': 36,
+  'lines of core/hub': 14_984,
+  'arrows between rooms of core/hub, types included': 10,
   'functions of more than 150 lines': 29,
   'names of the contract that one package uses, or none': 59,
   'names of @mezite/core/protocol': 70,
