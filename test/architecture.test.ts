@@ -384,6 +384,11 @@ t.test('the steps of a request in http-apps import only later steps', (t) => {
     HTTP_APPS_STEPS.every((_, at) => steps.includes(at)),
     'each step is there',
   )
+  t.strictSame(
+    sources.filter((file) => stepOf(file) >= 0 && /\bcatalog\.by[A-Z]/.test(textOf(file))),
+    ['plugins/http-apps/request-handler.ts'],
+    'one step looks up the app, and passes it along',
+  )
   t.end()
 })
 

@@ -43,7 +43,10 @@ export class RequestHandler {
     const requestId = randomUUID()
     const { head, info } = routed
     try {
-      const request = readRequest(routed, client.upgrade !== null, this.#deps.access.callers.headers)
+      const { catalog, access } = this.#deps
+      // The one time that it is looked up: every step sees the same app, whatever changes meanwhile.
+      const app = info.certified ? catalog.byId(info.certified.appId) : catalog.byHost(routed.host.host)
+      const request = readRequest(routed, app, client.upgrade !== null, access.callers.headers)
       if (request instanceof Problem) {
         this.#refusals.note(info.clientIp, request.code, requestId)
         client.respond(problemResponse(this.#deps.pages, requesterOf(head), request, requestId), true)

@@ -9,6 +9,8 @@ export interface AppRequest {
   /** Path and query as received, beginning with `/`. */
   readonly target: string
   readonly host: RoutedRequest['host']
+  /** The app of this host or, on a stream of msh, of its certificate; undefined: there is none. */
+  readonly app: App | undefined
   readonly clientIp: string
   readonly http10: boolean
   readonly upgrade: boolean
@@ -50,10 +52,12 @@ const OPTIONAL = new Set(['close', 'keep-alive', 'upgrade', 'te', 'http2-setting
 
 /**
  * Reads the header lines of a routed request strictly. Returns a Problem for a request that is ambiguous or that uses names
- * of the hub. `credentialHeaders` are the lower-case names of lines that may carry a credential; null if there are none.
+ * of the hub. `app` is the one that the request is for. `credentialHeaders` are the lower-case names of lines that may carry
+ * a credential; null if there are none.
  */
 export function readRequest(
   routed: RoutedRequest,
+  app: App | undefined,
   upgrade: boolean,
   credentialHeaders: ReadonlySet<string> | null,
 ): AppRequest | Problem {
@@ -156,6 +160,7 @@ export function readRequest(
     method: head.method ?? 'GET',
     target: routed.target,
     host: routed.host,
+    app,
     clientIp: info.clientOf?.(forwardedFor) ?? info.clientIp,
     http10,
     upgrade,

@@ -44,7 +44,7 @@ export function admit(
   certified?: ConnectionInfo['certified'],
   client?: Client,
 ): Admitted | HubResponse | Promise<Admitted | HubResponse> {
-  const app = certified ? deps.catalog.byId(certified.appId) : deps.catalog.byHost(request.host.host)
+  const { app } = request
   const protocol = kindFor(deps.catalog, app)
   if (
     certified &&
@@ -60,7 +60,7 @@ export function admit(
   const proved = certified && ({ kind: 'cert', sessionId: certified.sessionId } as const)
   const who = deps.access.callers.ofRequest(request, proved)
   const admitted = (caller: Caller | null, body: Buffer | null = null) =>
-    admitCaller(deps, request, requestId, app, protocol, caller, certified, body)
+    admitCaller(deps, request, requestId, protocol, caller, certified, body)
   if (who instanceof Promise) return who.then((late) => admitted(late))
   if (who !== null || app === undefined) return admitted(who)
   const found = verifiedBy(deps, request, app)
@@ -86,12 +86,12 @@ function admitCaller(
   deps: Deps,
   request: AppRequest,
   requestId: string,
-  app: App | undefined,
   protocol: string,
   who: Caller | null,
   certified: ConnectionInfo['certified'],
   body: Buffer | null,
 ): Admitted | HubResponse | Promise<Admitted | HubResponse> {
+  const { app } = request
   const query: Parameters<Deps['access']['admit']>[0] = {
     who,
     app,
@@ -106,7 +106,7 @@ function admitCaller(
   const settle = (outcome: Admission | Refusal): Admitted | HubResponse =>
     outcome.outcome === 'admitted'
       ? { kind: 'admitted', request, admission: outcome, hides: hidesOf(who), body }
-      : responseTo(deps, request, requestId, app, outcome, certified !== undefined, who)
+      : responseTo(deps, request, requestId, outcome, certified !== undefined, who)
   const outcome = deps.access.admit(query)
   return outcome instanceof Promise ? outcome.then(settle) : settle(outcome)
 }
@@ -120,11 +120,11 @@ function responseTo(
   deps: Deps,
   request: AppRequest,
   requestId: string,
-  app: App | undefined,
   refusal: Refusal,
   certified: boolean,
   who: Caller | null,
 ): HubResponse {
+  const { app } = request
   const { status, code, subject, message, link } = refusal
   const program = isProgram(who)
   const give = (problem: Problem, lines: readonly string[] = []) => {
@@ -144,12 +144,12 @@ function responseTo(
       return fail(staleProblem())
     case 'unauthenticated':
       if (program) return fail(new Problem(status, code, credentialProblem(code)))
-      if (!certified) return signInResponse(deps, request, app, requestId, { code, known: subject !== null })
+      if (!certified) return signInResponse(deps, request, requestId, { code, known: subject !== null })
       return fail(new Problem(status, code, 'This login has ended. Sign in again: msh login'))
     case 'required':
       if (program)
         return give(new Problem(status, code, `${name} has requirements that this credential cannot meet.`))
-      if (!certified) return signInResponse(deps, request, app, requestId, { code, known: true })
+      if (!certified) return signInResponse(deps, request, requestId, { code, known: true })
       return give(new Problem(status, code, `${name} has requirements that a login of msh cannot meet.`))
     case 'denied': {
       const words = texts[isNavigation(request) ? languageOf(deps.pages, request) : 'en']
@@ -157,7 +157,7 @@ function responseTo(
         code === 'origin_not_allowed'
           ? `The page that sent this request may not use ${name}.`
           : [words.denied(subject?.user ?? '', name), message ?? ''].join(' ').trimEnd()
-      const { help, lines, reason } = helpOf(deps, request, app, refusal)
+      const { help, lines, reason } = helpOf(deps, request, refusal)
       const members = { ...(link !== null && { link }), ...(help.length > 0 && { help }) }
       return fail(new Problem(status, reason ?? code, text, members), lines)
     }
@@ -174,9 +174,9 @@ function responseTo(
 function helpOf(
   deps: Deps,
   request: AppRequest,
-  app: App | undefined,
   { code: reason, subject }: Refusal,
 ): { readonly help: readonly ShownHelp[]; readonly lines: readonly string[]; readonly reason?: string } {
+  const { app } = request
   if (subject === null || app === undefined) return { help: [], lines: [] }
   const { access, pages, publicNames } = deps
   const url = publicOrigin(app.publicAddr, publicNames) + request.target

@@ -11,9 +11,8 @@ export function documentFor(deps: Deps, request: AppRequest): HubResponse | null
   if (!request.target.startsWith('/.well-known/')) return null
   if (request.method !== 'GET' && request.method !== 'HEAD') return null
   const path = request.target.split('?', 1)[0] ?? ''
-  const { host } = request.host
-  const origin = publicOrigin(host, deps.publicNames)
-  const content = deps.access.callers.documentAt(path)?.of(origin, deps.catalog.byHost(host)) ?? null
+  const origin = publicOrigin(request.host.host, deps.publicNames)
+  const content = deps.access.callers.documentAt(path)?.of(origin, request.app) ?? null
   if (content === null) return null
   const lines = [...ownLines, 'Content-Type', 'application/json', 'Access-Control-Allow-Origin', '*']
   return { kind: 'response', status: 200, lines, body: JSON.stringify(content) }

@@ -49,11 +49,10 @@ async function exchange(
   query: URLSearchParams,
   requestId: string,
 ): Promise<HubResponse> {
-  const app = deps.catalog.byHost(request.host.host)
+  const { app, clientIp } = request
   const hash = nonceHash(request)
   const path = query.get('path') ?? '/'
   const code = query.get('code') ?? ''
-  const { clientIp } = request
   const redeemed =
     app !== undefined && hash !== undefined && isLocalPath(path) && /^[A-Za-z0-9_.-]{16,512}$/.test(code)
       ? await redeem(deps, { code, app, nonceHash: hash, clientIp }, requestId)
@@ -121,8 +120,7 @@ async function logout(deps: Deps, request: AppRequest, requestId: string): Promi
   }
   const token = cookieOf(request.cookies, APP_COOKIE)
   const session = token === undefined ? undefined : await deps.sessions.find('app', token)
-  const app = deps.catalog.byHost(request.host.host)
-  if (session !== undefined && session.appId === app?.id)
+  if (session !== undefined && session.appId === request.app?.id)
     await deps.sessions.end([session.id], 'logout', deps.sessions.subjectOf(session) ?? null)
   const more = html`<div class="actions">
     <a class="button" href=${HOME_PATH}>${words.steps.home}</a>
@@ -134,7 +132,7 @@ async function logout(deps: Deps, request: AppRequest, requestId: string): Promi
 }
 
 function recordRefusal(deps: Deps, request: AppRequest, requestId: string, reason: string): void {
-  const app = deps.catalog.byHost(request.host.host)?.name ?? null
-  const { clientIp } = request
-  deps.audit.record({ type: 'access.denied', success: false, reason, clientIp, requestId, fields: { app } })
+  const { app, clientIp } = request
+  const fields = { app: app?.name ?? null }
+  deps.audit.record({ type: 'access.denied', success: false, reason, clientIp, requestId, fields })
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { type App, Problem, type Session } from '@mezite/core'
+import { Problem, type Session } from '@mezite/core'
 import type { HubResponse } from '@mezite/core/protocol'
 import { languageOf, notice, pageResponse, problemResponse, scriptResponse } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
@@ -32,9 +32,7 @@ export function sessionRoute(
     case '/.mezite/session-status':
       return status(deps, request, requestId)
     case '/.mezite/renew':
-      return signInResponse(deps, request, deps.catalog.byHost(request.host.host), requestId, {
-        renewal: true,
-      })
+      return signInResponse(deps, request, requestId, { renewal: true })
     case RENEWED_PATH:
       return renewed(deps, request, requestId)
     default:
@@ -60,11 +58,10 @@ async function status(deps: Deps, request: AppRequest, requestId: string): Promi
     const text = 'Sessions cannot be checked right now. Try again in a moment.'
     return failed(new Problem(503, 'view_stale', text))
   }
-  const app = deps.catalog.byHost(request.host.host)
-  const session = await sessionOf(deps, request, app)
-  if (session === undefined) return signInResponse(deps, request, app, requestId, { renewal: true })
+  const session = await sessionOf(deps, request)
+  if (session === undefined) return signInResponse(deps, request, requestId, { renewal: true })
   const who = { kind: 'app', sessionId: session.id } as const
-  const { clientIp } = request
+  const { app, clientIp } = request
   const protocol = kindFor(deps.catalog, app)
   const query = { who, app, protocol, clientIp, requestId, probe: true } as const
   const access = await deps.access.admit(query)
@@ -93,20 +90,15 @@ export function statusOf(session: Session, now: number) {
 
 /** The last page of the small window: it notifies the page that opened it, and closes. */
 async function renewed(deps: Deps, request: AppRequest, requestId: string): Promise<HubResponse> {
-  const app = deps.catalog.byHost(request.host.host)
-  const session = await sessionOf(deps, request, app)
-  if (session === undefined) return signInResponse(deps, request, app, requestId, { renewal: true })
+  const session = await sessionOf(deps, request)
+  if (session === undefined) return signInResponse(deps, request, requestId, { renewal: true })
   const { renewedTitle, renewedText } = texts[languageOf(deps.pages, request)]
   const content = { title: renewedTitle, sentences: [renewedText], scripts: ['/.mezite/renewed.js'] }
   return pageResponse('text/html; charset=utf-8', notice(deps.pages, request, content))
 }
 
-async function sessionOf(
-  deps: Deps,
-  request: AppRequest,
-  app: App | undefined,
-): Promise<Session | undefined> {
-  const token = cookieOf(request.cookies, APP_COOKIE)
+async function sessionOf(deps: Deps, { app, cookies }: AppRequest): Promise<Session | undefined> {
+  const token = cookieOf(cookies, APP_COOKIE)
   const session = token === undefined ? undefined : await deps.sessions.find('app', token)
   const isHere = session !== undefined && session.appId === app?.id
   return isHere && deps.sessions.subjectOf(session) !== undefined ? session : undefined

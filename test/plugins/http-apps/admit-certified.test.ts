@@ -26,12 +26,11 @@ async function respond(refusal: Partial<Refusal>, more: object = {}, known: App 
         return { message: null, link: null, requirements: [], subject: { user: 'ada' }, ...refusal }
       },
     },
-    catalog: { byId: () => known },
     pages: { languageOf: () => 'en' },
     publicNames: { hubOrigin: 'https://hub.test', signInOrigin: 'https://login.test', portSuffix: '' },
   } as unknown as Deps
   const request = {
-    ...{ method: 'GET', target: '/', host: { host: 'a.apps.test' }, clientIp: '203.0.113.9' },
+    ...{ method: 'GET', target: '/', host: { host: 'a.apps.test' }, app: known, clientIp: '203.0.113.9' },
     ...{ lines: [], cookies: [], proofs: [], preflight: false, ...more },
   } as unknown as AppRequest
   const result = await admit(deps, request, 'r', { appId: 'a', sessionId: 's' })

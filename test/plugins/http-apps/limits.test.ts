@@ -344,7 +344,7 @@ t.test('N172 header values of 100 KB are read in linear time, whatever they cont
   const info = { clientIp: '192.0.2.7', clientPort: 1, trustedProxy: false, serverName: 'a.apps.test' }
   const read = (head: RequestHead, upgrade = false) => {
     const route = router.route(head, info)
-    if (route.kind === 'app') readRequest(route, upgrade, null)
+    if (route.kind === 'app') readRequest(route, undefined, upgrade, null)
   }
   let worst = { ms: 0, by: '' }
   const time = (by: string, run: () => unknown) => {
