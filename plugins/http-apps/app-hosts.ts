@@ -3,8 +3,8 @@ import type { Duplex } from 'node:stream'
 import { Problem } from '@mezite/core'
 import type { AppHostProtocol, RoutedRequest } from '@mezite/core/protocol'
 import { Http1Client } from './client/http1-client.ts'
-import { Http2Client } from './client/http2-client.ts'
-import { LaneClient } from './client/lane-client.ts'
+import { Http2Client, type StreamRequest } from './client/http2-client.ts'
+import { LaneClient, type LaneResponse } from './client/lane-client.ts'
 import type { Deps } from './deps.ts'
 import { limits } from './limits.ts'
 import { RefusalLog } from './request/refusal-log.ts'
@@ -29,7 +29,7 @@ export class AppHosts implements AppHostProtocol {
     this.#handler.serve(new Http1Client(message, response, null, this.#deps.proxyLimits), routed)
   }
 
-  bodyless(routed: RoutedRequest, response: ConstructorParameters<typeof LaneClient>[0]): void {
+  bodyless(routed: RoutedRequest, response: LaneResponse): void {
     this.#handler.serve(new LaneClient(response, routed.head), routed)
   }
 
@@ -54,7 +54,7 @@ export class AppHosts implements AppHostProtocol {
     this.#handler.serve(client, routed)
   }
 
-  stream(routed: RoutedRequest, request: ConstructorParameters<typeof Http2Client>[0]): void {
+  stream(routed: RoutedRequest, request: StreamRequest): void {
     this.#handler.serve(new Http2Client(request, this.#deps.deadlines), routed)
   }
 

@@ -6,7 +6,8 @@ import { limits } from '../limits.ts'
 import type { ResponseHead } from '../upstream/response-parser.ts'
 import type { BodyReader, Client, ClientWatcher } from './client.ts'
 
-type StreamRequest = Parameters<AppHostProtocol['stream']>[1]
+/** A stream of a browser's connection with the head of its request. */
+export type StreamRequest = Parameters<AppHostProtocol['stream']>[1]
 
 const { NGHTTP2_NO_ERROR } = constants
 /** Becomes INTERNAL_ERROR, because some clients take CANCEL for a clean end. */

@@ -5,7 +5,8 @@ import type { ResponseHead } from '../upstream/response-parser.ts'
 import type { Client, ClientWatcher } from './client.ts'
 import { dropTrailer } from './http1-client.ts'
 
-type LaneResponse = Parameters<NonNullable<AppHostProtocol['bodyless']>>[1]
+/** Sends the response to a request that the hub has read itself. */
+export type LaneResponse = Parameters<NonNullable<AppHostProtocol['bodyless']>>[1]
 
 const noop = () => {}
 
