@@ -66,27 +66,9 @@ export interface GuardOptions {
  */
 export function guardRoutes(app: FastifyInstance, options: GuardOptions): readonly Route[] {
   const { arrivalOf, callers, identify, revisions, limits, signInUrl } = options
-  const routes: Route[] = []
-  /** URLs of the routes through which a sign-in may pass. */
-  const attempts = new Set<string>()
+  const { routes, attempts } = tableOf(app)
   const rates = createRateLimit(options.clock)
   const underWay = createConcurrencyQuota()
-
-  app.addHook('onRoute', (route) => {
-    const { method, url, config } = route
-    const access = config?.access
-    if (access === undefined || !ACCESS.includes(access)) {
-      throw new MezError('MEZ_ROUTE_UNGUARDED', `the route ${String(method)} ${url} has no config.access`)
-    }
-    if (access === 'public' || access === 'page') route.bodyLimit ??= PUBLIC_BODY_BYTES
-    if (config?.anyOrigin && access !== 'public')
-      throw new MezError(
-        'MEZ_ROUTE_UNGUARDED',
-        `the route ${String(method)} ${url} has anyOrigin and is not public`,
-      )
-    if (access === 'public' && (config?.rate === 'pages' || config?.rate === 'sign_in')) attempts.add(url)
-    for (const one of [method].flat()) routes.push({ method: one, url, access })
-  })
 
   app.addHook('onRequest', async (request, reply) => {
     // Names never contain it, and PostgreSQL rejects it.
@@ -218,6 +200,28 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     if (request.authorizeAgain) request.subject = await request.authorizeAgain()
   })
   return routes
+}
+
+/** Lists each route that is added, or throws `MEZ_ROUTE_UNGUARDED`. `attempts`: the URLs through which a sign-in may pass. */
+function tableOf(app: FastifyInstance): { readonly routes: Route[]; readonly attempts: Set<string> } {
+  const routes: Route[] = []
+  const attempts = new Set<string>()
+  app.addHook('onRoute', (route) => {
+    const { method, url, config } = route
+    const access = config?.access
+    if (access === undefined || !ACCESS.includes(access)) {
+      throw new MezError('MEZ_ROUTE_UNGUARDED', `the route ${String(method)} ${url} has no config.access`)
+    }
+    if (access === 'public' || access === 'page') route.bodyLimit ??= PUBLIC_BODY_BYTES
+    if (config?.anyOrigin && access !== 'public')
+      throw new MezError(
+        'MEZ_ROUTE_UNGUARDED',
+        `the route ${String(method)} ${url} has anyOrigin and is not public`,
+      )
+    if (access === 'public' && (config?.rate === 'pages' || config?.rate === 'sign_in')) attempts.add(url)
+    for (const one of [method].flat()) routes.push({ method: one, url, access })
+  })
+  return { routes, attempts }
 }
 
 /** What an entry of `credentials` may read of a call. */

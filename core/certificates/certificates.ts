@@ -118,16 +118,7 @@ export function createCertificates(options: CertificatesOptions): Certificates {
 
   const states = (): readonly CertificateState[] => [
     ...(files?.states() ?? []),
-    ...(developed
-      ? [
-          {
-            subject: 'https_keypair',
-            names: developed.sans,
-            expires: developed.leaf.validToDate.getTime(),
-            problem: null,
-          },
-        ]
-      : []),
+    ...(developed ? [stateOfDeveloped(developed)] : []),
     ...sources.flatMap((source) => ask(source, () => source.states()) ?? []),
   ]
   const warnOfExpiry = (): void => {
@@ -213,6 +204,14 @@ export function createCertificates(options: CertificatesOptions): Certificates {
     },
   }
 }
+
+/** The state of the certificate for development. */
+const stateOfDeveloped = ({ sans, leaf }: KeyPair): CertificateState => ({
+  subject: 'https_keypair',
+  names: sans,
+  expires: leaf.validToDate.getTime(),
+  problem: null,
+})
 
 /** Throws `MEZ_CERTIFICATE_NAMES` if the pair cannot serve any app. */
 export function checkAppNames({ sans }: KeyPair, appsDomain: string): void {
