@@ -7,7 +7,7 @@ import { database, databaseServer } from '../api/database.ts'
 import { explanations } from '../api/explanations.ts'
 import { grants } from '../api/grants.ts'
 import { httpHooks } from '../api/hub-hooks.ts'
-import { hubState, type PluginRow } from '../api/hub-state.ts'
+import { hubState } from '../api/hub-state.ts'
 import { jobs } from '../api/jobs.ts'
 import { metrics } from '../api/metrics.ts'
 import { pages } from '../api/pages.ts'
@@ -19,9 +19,7 @@ import { signInDesk } from '../api/sign-in.ts'
 import { tunnel } from '../api/tunnel.ts'
 import { users } from '../api/users.ts'
 import { publicNames } from '../api/web-routes.ts'
-import type { PluginStatus } from '../kernel/kernel.ts'
 import type { Received } from '../kernel/reference.ts'
-import type { LoadedPlugin } from '../loader/plugin-loader.ts'
 
 /** Plugins that load without configuration; each is `@mezite/plugin-<name>` and can be set to false under `plugins:`. */
 export const standardPlugins: readonly string[] = [
@@ -93,36 +91,3 @@ export const hubServices = {
 
 /** One part for each of `hubServices`. */
 export type HubServices = { readonly [K in keyof typeof hubServices]: Received<(typeof hubServices)[K]> }
-
-/** The references and hooks that give a plugin a right, for `mezctl status --plugins`. */
-const RIGHTS: Readonly<Record<string, readonly string[]>> = {
-  'grants access': [
-    ...[
-      'access.decide',
-      'access.challenge',
-      'assertion',
-      'authorities',
-      'commandLogins',
-      'credentials',
-      'verifiers',
-      'protocols',
-    ],
-    ...['administration', 'grants', 'sessions', 'signInDesk', 'signInMethods', 'users'],
-  ],
-  'writes the database': ['database', 'databaseServer', 'migrations', 'revisions', 'user.released'],
-  'sees bodies': ['certificates', 'certifiedHttp', 'dial.open', 'protocols', 'transports', 'tunnel'],
-}
-
-/** The loaded plugins in the order of their setup, with where they come from and what they may do. */
-export function pluginRows(
-  rows: readonly PluginStatus[],
-  loaded: readonly LoadedPlugin[],
-): readonly PluginRow[] {
-  return rows.map((row) => {
-    const { plugin, file = null } = loaded.find(({ plugin: { name } }) => name === row.name) ?? {}
-    const refs = Object.values({ ...plugin?.needs, ...plugin?.wants, ...plugin?.provides })
-    const named = [...row.taps, ...refs.map(({ id }) => id)]
-    const rights = Object.entries(RIGHTS).filter(([, by]) => named.some((one) => by.includes(one)))
-    return { ...row, source: file, rights: rights.map(([right]) => right) }
-  })
-}

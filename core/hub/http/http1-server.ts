@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Pages } from '../../api/pages.ts'
 import { Problem } from '../../api/problem.ts'
@@ -8,20 +7,14 @@ import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import type { ServeWeb } from '../../api-server/api-server.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { CookieRescue, resetOf, tooLargeResponse } from './cookie-reset.ts'
-import type { HostRoute, HostRouter, RefusedRoute } from './host-router.ts'
-import { asksForUpgrade, clearAfterBody, discardRest, Http1Connection, hasBody } from './http1-connection.ts'
+import type { HostRouter } from './host-router.ts'
+import { asksForUpgrade, clearAfterBody, Http1Connection, hasBody } from './http1-connection.ts'
+import { createHttp1Refusals } from './http1-refusals.ts'
+import { createHttp1Upgrades } from './http1-upgrades.ts'
 import { Lane, type LaneServer } from './lane.ts'
 import { KEEP_ALIVE_MS } from './lane-response.ts'
-import {
-  clientOf,
-  type HubResponse,
-  REFUSED_BODY_MS,
-  type Refusal,
-  refusalResponse,
-  refuseBytes,
-  sendBytes,
-} from './refusal.ts'
-import { pathOf, type TransportPaths } from './transport-paths.ts'
+import { clientOf, type Refusal, refusalResponse } from './refusal.ts'
+import type { TransportPaths } from './transport-paths.ts'
 
 export interface Http1Options {
   readonly router: HostRouter
@@ -60,10 +53,11 @@ const HEADERS_TOO_LARGE = new Problem(431, 'headers_too_large', 'The headers of 
  * receives established TLS sockets.
  */
 export function createHttp1Server(options: Http1Options): Http1Server {
-  const { router, paths, pages, web, app, limits, clock, refused } = options
+  const { router, pages, web, app, limits, clock } = options
   const connections = new Map<Duplex, Http1Connection>()
-  /** Routes of upgrade requests: Node.js asks whether to upgrade before it emits the request. */
-  const upgrades = new WeakMap<IncomingMessage, HostRoute>()
+  const refusals = createHttp1Refusals(options)
+  const upgrades = createHttp1Upgrades(options, connections, refusals)
+  const { note, send, refuseBare } = refusals
   const rescue = new CookieRescue(clock)
   let draining = false
 
@@ -75,7 +69,7 @@ export function createHttp1Server(options: Http1Options): Http1Server {
     if (!connection.take(request, response)) return
     if (draining) response.shouldKeepAlive = false
     const { info } = connection
-    const route = upgrades.get(request) ?? router.route(request, info)
+    const route = upgrades.routeOf(request) ?? router.route(request, info)
     const reset = resetOf(route, request, info, pages, router.appsDomain)
     if (reset !== undefined) return void send(request, response, reset)
     if (route.kind === 'app') return void app?.request(route, request, response)
@@ -110,69 +104,6 @@ export function createHttp1Server(options: Http1Options): Http1Server {
     clearAfterBody(late, request, request.socket)
   }
 
-  /** Reports a refusal and returns the id of its request. */
-  function note({ problem, record }: Pick<RefusedRoute, 'problem' | 'record'>, clientIp: string): string {
-    const requestId = randomUUID()
-    refused({ clientIp, problem, requestId, record })
-    return requestId
-  }
-
-  /** Sends a response that ends the connection. A reset could discard it at a client that is still sending. */
-  function send(
-    request: IncomingMessage,
-    response: ServerResponse,
-    { status, lines, body }: HubResponse,
-  ): void {
-    const late = setTimeout(() => request.socket.destroy(), limits.requestMs)
-    late.unref()
-    response.once('close', () => clearTimeout(late))
-    response.shouldKeepAlive = false
-    const length = String(Buffer.byteLength(body))
-    response.writeHead(status, STATUS_CODES[status], [...lines, 'Content-Length', length])
-    const shown = request.method === 'HEAD' ? undefined : body
-    if (request.complete) return void response.end(shown)
-    if (shown === undefined) response.flushHeaders()
-    else response.write(shown)
-    discardRest(request, REFUSED_BODY_MS, () => response.end())
-  }
-
-  function routeUpgrade(request: IncomingMessage): boolean {
-    const connection = connections.get(request.socket)
-    if (connection === undefined) return false
-    const route = router.route(request, connection.info)
-    upgrades.set(request, route)
-    return route.kind === 'app' || transportAt(route) !== undefined
-  }
-
-  /** The transport that accepts upgrades at this route. */
-  const transportAt = (route: HostRoute) =>
-    route.kind === 'web' ? paths.get(pathOf(route.target))?.upgrade : undefined
-
-  function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const connection = connections.get(socket)
-    const route = upgrades.get(request)
-    if (connection === undefined || connection.busy || route === undefined) return void socket.destroy()
-    if (route.kind === 'app') {
-      connection.upgraded = true
-      connection.headBy = Number.POSITIVE_INFINITY
-      return void app?.upgrade(route, request, socket, head)
-    }
-    const take = transportAt(route)
-    if (take === undefined || route.kind !== 'web') return void socket.destroy()
-    // The tunnel drains this connection, after the browsers.
-    connections.delete(socket)
-    const refuse = (problem: Problem): void =>
-      refuseBytes(socket, problem, note({ problem, record: null }, clientOf(request, connection.info)))
-    take(request, socket, head, { route, info: connection.info, refuse })
-  }
-
-  /** Sends a refusal on a connection without a request. */
-  function refuseBare({ socket, info }: Http1Connection, problem: Problem): void {
-    const requestId = note({ problem, record: router.recordFor(info.serverName) }, info.clientIp)
-    if (problem.status === 431) sendBytes(socket, tooLargeResponse(pages))
-    else refuseBytes(socket, problem, requestId)
-  }
-
   /** Handles a connection whose bytes are not HTTP or timed out; `code` is the error code of Node.js. */
   function fail(connection: Http1Connection, code: string): void {
     const { socket, info } = connection
@@ -198,34 +129,7 @@ export function createHttp1Server(options: Http1Options): Http1Server {
   }, checkMs)
   clockwork.unref()
 
-  const server = createServer({
-    headersTimeout: limits.headerMs,
-    requestTimeout: 0,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    connectionsCheckingInterval: checkMs,
-    // The router explains why it rejects a head without a host or with two hosts.
-    requireHostHeader: false,
-    highWaterMark: 64 * 1024,
-    shouldUpgradeCallback: routeUpgrade,
-  })
-  // Node.js drops lines beyond this limit; the router rejects half as many.
-  server.maxHeadersCount = 2 * limits.headerCount
-  server.on('request', serve)
-  server.on('checkContinue', serve)
-  server.on('checkExpectation', serve)
-  server.on('upgrade', upgrade)
-  server.on('connect', (_request, socket: Duplex) => {
-    const connection = connections.get(socket)
-    if (connection === undefined || connection.busy) socket.destroy()
-    else refuseBare(connection, METHOD_NOT_ALLOWED)
-  })
-  server.on('clientError', ({ code = '' }: NodeJS.ErrnoException, socket: Duplex) => {
-    const connection = connections.get(socket)
-    if (connection === undefined) socket.destroy()
-    else fail(connection, code)
-  })
-  // The event starts its timeouts, because the server never listens.
-  server.emit('listening')
+  const server = openServer(limits, checkMs, { connections, upgrades, serve, fail, refuseBare })
 
   /** Lets node:http read the connection, with a raised limit of its heads if it is rescued. */
   function parse(socket: Duplex, rescued: number | null): void {
@@ -291,4 +195,48 @@ export function createHttp1Server(options: Http1Options): Http1Server {
     },
     close,
   }
+}
+
+/** The server of node:http, without a port: it reads the connections that it is given. */
+function openServer(
+  limits: Http1Options['limits'],
+  checkMs: number,
+  on: {
+    readonly connections: ReadonlyMap<Duplex, Http1Connection>
+    readonly upgrades: ReturnType<typeof createHttp1Upgrades>
+    serve(request: IncomingMessage, response: ServerResponse): void
+    fail(connection: Http1Connection, code: string): void
+    refuseBare(connection: Http1Connection, problem: Problem): void
+  },
+): Server {
+  const { connections, upgrades } = on
+  const server = createServer({
+    headersTimeout: limits.headerMs,
+    requestTimeout: 0,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionsCheckingInterval: checkMs,
+    // The router explains why it rejects a head without a host or with two hosts.
+    requireHostHeader: false,
+    highWaterMark: 64 * 1024,
+    shouldUpgradeCallback: upgrades.accepts,
+  })
+  // Node.js drops lines beyond this limit; the router rejects half as many.
+  server.maxHeadersCount = 2 * limits.headerCount
+  server.on('request', on.serve)
+  server.on('checkContinue', on.serve)
+  server.on('checkExpectation', on.serve)
+  server.on('upgrade', upgrades.take)
+  server.on('connect', (_request, socket: Duplex) => {
+    const connection = connections.get(socket)
+    if (connection === undefined || connection.busy) socket.destroy()
+    else on.refuseBare(connection, METHOD_NOT_ALLOWED)
+  })
+  server.on('clientError', ({ code = '' }: NodeJS.ErrnoException, socket: Duplex) => {
+    const connection = connections.get(socket)
+    if (connection === undefined) socket.destroy()
+    else on.fail(connection, code)
+  })
+  // The event starts its timeouts, because the server never listens.
+  server.emit('listening')
+  return server
 }
