@@ -13,7 +13,7 @@ import { pagePolicy } from './policy.ts'
 import { languageOf, type Texts, texts } from './texts.ts'
 
 /** The operator's brand as configured; the file of the logo was checked when the configuration was loaded. */
-export interface BrandConfig {
+interface BrandConfig {
   readonly name: string
   readonly logo_file?: string
   readonly color?: string
