@@ -1,5 +1,6 @@
 import { Problem, type Subject, Type, type WebRoutes } from '@mezite/core'
-import { durationOf, mayRead, type RouteDeps, reasonOf } from './page-routes.ts'
+import { durationOf, reasonOf } from './form-fields.ts'
+import { mayRead, type RouteDeps } from './page-routes.ts'
 import { problems } from './problems.ts'
 import { type AccessRequest, shownRequest, stateOf } from './request.ts'
 

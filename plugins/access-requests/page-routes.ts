@@ -1,13 +1,7 @@
-import {
-  type Catalog,
-  type Clock,
-  Problem,
-  parseDuration,
-  type Subject,
-  type Users,
-  type WebRoutes,
-} from '@mezite/core'
+import { type Catalog, type Clock, Problem, type Subject, type Users, type WebRoutes } from '@mezite/core'
+import { actionRoutes } from './action-routes.ts'
 import type { RequestDesk } from './desk.ts'
+import { durationOf, pathOf, reasonOf, textOf } from './form-fields.ts'
 import { createGains } from './gains.ts'
 import { type Messages, PAGES } from './messages.ts'
 import type { ListView, RequestPages } from './pages.ts'
@@ -32,18 +26,21 @@ export interface RouteDeps {
   readonly languageOf: (acceptLanguage: string | undefined) => Language
 }
 
-const LONGEST_REASON = 500
-const LONGEST_PATH = 2_048
 const WAIT_MS = 25_000
 const OPEN: ReadonlySet<string> = new Set(['pending', 'approved'])
 const MOST_ROWS = 50
 const page = { config: { access: 'page' } } as const
 type Named = { Params: { id: string } }
 
+const shownBy = (clock: Clock) => (request: AccessRequest) => ({
+  request,
+  state: stateOf(request, clock.now()),
+})
+
 /** `/web/access-requests`: asking, waiting and deciding. */
 export function pageRoutes(deps: RouteDeps): WebRoutes {
   const { desk, store, rules, people, pages, catalog, users, clock, languageOf } = deps
-  const shown = (request: AccessRequest) => ({ request, state: stateOf(request, clock.now()) })
+  const shown = shownBy(clock)
   const gainsOf = createGains(deps)
   const isOwn = ({ user }: Subject, request: AccessRequest) => {
     const me = users.byName(user)
@@ -64,39 +61,13 @@ export function pageRoutes(deps: RouteDeps): WebRoutes {
     return base === null ? null : onSameOrigin(base, path)
   }
 
-  function listView(subject: Subject, all: readonly AccessRequest[]): ListView {
-    const me = users.byName(subject.user)
-    const recent = store.recent().map(shown).reverse()
-    const decides = ({ request }: { request: AccessRequest }) =>
-      me !== undefined && desk.reviewerOf(request, me) !== null
-    const roles = me === undefined ? [] : people.rolesOf(me.name)
-    return {
-      reviews: rules.reviews(roles),
-      waiting: recent.filter((one) => one.state === 'pending' && decides(one)),
-      live: recent.filter((one) => one.state === 'approved' && decides(one)),
-      decided: recent.filter((one) => !OPEN.has(one.state) && decides(one)).slice(0, MOST_ROWS),
-      own: all.slice(0, MOST_ROWS).map(shown),
-      roles: rules.requestable(roles),
-      apps: catalog
-        .list()
-        .filter(
-          (app) =>
-            app.enabled &&
-            !all.some((one) => one.app === app.id && OPEN.has(stateOf(one, clock.now()))) &&
-            !rules.roles.reach(roles, app).allowed &&
-            rules.forApp(roles, app).length > 0,
-        )
-        .map((app) => ({ name: app.name, title: app.display?.name ?? app.name })),
-    }
-  }
-
   return {
     name: 'access-requests-pages',
     prefix: PAGES,
     async routes(web) {
       web.get('/', page, async ({ subject, headers }, reply) => {
-        const own = await ownOf(subject)
-        return reply.page(pages.list(subject, languageOf(headers['accept-language']), listView(subject, own)))
+        const language = languageOf(headers['accept-language'])
+        return reply.page(pages.list(subject, language, listView(deps, subject, await ownOf(subject))))
       })
 
       web.get('/new', page, async ({ subject, headers, query }, reply) => {
@@ -198,27 +169,7 @@ export function pageRoutes(deps: RouteDeps): WebRoutes {
             .send({ state: stateOf(now, clock.now()), url: urlOf(now) })
         },
       )
-
-      const back = (id: string) => `${PAGES}/${id}`
-      web.post<Named>('/:id/cancel', page, async ({ actor, params, body }, reply) => {
-        await desk.cancel(params.id, actor)
-        return reply.redirect(
-          textOf(body, 'back') === 'account' ? '/web/account#access' : back(params.id),
-          303,
-        )
-      })
-      web.post<Named>('/:id/approve', page, async ({ actor, params, body }, reply) => {
-        await desk.approve(params.id, actor, durationOf(textOf(body, 'for')))
-        return reply.redirect(back(params.id), 303)
-      })
-      web.post<Named>('/:id/deny', page, async ({ actor, params, body }, reply) => {
-        await desk.deny(params.id, actor, reasonOf(textOf(body, 'reason')) || null)
-        return reply.redirect(back(params.id), 303)
-      })
-      web.post<Named>('/:id/revoke', page, async ({ actor, params }, reply) => {
-        await desk.revoke(params.id, actor)
-        return reply.redirect(back(params.id), 303)
-      })
+      actionRoutes(web, desk)
     },
 
     async account(request, session) {
@@ -238,6 +189,35 @@ export function pageRoutes(deps: RouteDeps): WebRoutes {
   }
 }
 
+/** The overview of one person: `all` are the requests that the person has made, newest first. */
+function listView(deps: RouteDeps, subject: Subject, all: readonly AccessRequest[]): ListView {
+  const { desk, store, rules, people, catalog, users, clock } = deps
+  const shown = shownBy(clock)
+  const me = users.byName(subject.user)
+  const recent = store.recent().map(shown).reverse()
+  const decides = ({ request }: { request: AccessRequest }) =>
+    me !== undefined && desk.reviewerOf(request, me) !== null
+  const roles = me === undefined ? [] : people.rolesOf(me.name)
+  return {
+    reviews: rules.reviews(roles),
+    waiting: recent.filter((one) => one.state === 'pending' && decides(one)),
+    live: recent.filter((one) => one.state === 'approved' && decides(one)),
+    decided: recent.filter((one) => !OPEN.has(one.state) && decides(one)).slice(0, MOST_ROWS),
+    own: all.slice(0, MOST_ROWS).map(shown),
+    roles: rules.requestable(roles),
+    apps: catalog
+      .list()
+      .filter(
+        (app) =>
+          app.enabled &&
+          !all.some((one) => one.app === app.id && OPEN.has(stateOf(one, clock.now()))) &&
+          !rules.roles.reach(roles, app).allowed &&
+          rules.forApp(roles, app).length > 0,
+      )
+      .map((app) => ({ name: app.name, title: app.display?.name ?? app.name })),
+  }
+}
+
 const alreadyReviewed = ({ reviews }: AccessRequest, key: string | undefined) =>
   reviews.some(({ reviewer }) => reviewer === key)
 
@@ -251,36 +231,6 @@ export function mayRead(
   const user = users.byName(subject.user)
   if (user === undefined) return false
   return people.isOf(request, user) || desk.reviewerOf(request, user) !== null
-}
-
-function textOf(from: unknown, name: string): string {
-  const value = (Object(from) as Record<string, unknown>)[name]
-  return typeof value === 'string' ? value : ''
-}
-
-/** Throws `Problem` 400 for a text that is not a duration. */
-export function durationOf(text: string): number {
-  const ms = parseDuration(text)
-  if (ms !== null) return ms
-  throw new Problem(
-    400,
-    'duration_invalid',
-    `"${text.slice(0, 40)}" is not a duration. Examples: 30m, 2h, 1d.`,
-  )
-}
-
-/** The reason as people wrote it, on one line. Throws `Problem` 400 for one that is too long. */
-export function reasonOf(text: string): string {
-  const line = text
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ')
-    .trim()
-  if (line.length <= LONGEST_REASON) return line
-  throw new Problem(400, 'reason_too_long', `The reason is too long (at most ${LONGEST_REASON} characters).`)
-}
-
-/** Path and query at the app, or null. */
-function pathOf(text: string): string | null {
-  return text.length <= LONGEST_PATH && /^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/.test(text) ? text : null
 }
 
 /** The address of the path at the app; that of the app itself for a path that would lead elsewhere. */

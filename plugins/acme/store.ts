@@ -214,6 +214,15 @@ export function createStore({
         ON CONFLICT (directory) DO UPDATE SET key = excluded.key, url = excluded.url`.execute(db)
     },
 
+    ...ordersIn(db),
+  }
+}
+
+export type Store = ReturnType<typeof createStore>
+
+/** The orders in the past, by which the hub keeps to the limits of authorities. */
+function ordersIn(db: Database) {
+  return {
     /** Counts an order before it is made; returns its id. */
     async begin(directory: string, names: readonly string[], at: number, renewal: boolean): Promise<string> {
       const { rows } = await sql<{ id: string }>`INSERT INTO acme_attempts (directory, names, at, renewal)
@@ -233,8 +242,6 @@ export function createStore({
     },
   }
 }
-
-export type Store = ReturnType<typeof createStore>
 
 /** One order in the past. */
 export interface Attempt {

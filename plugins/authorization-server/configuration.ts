@@ -40,8 +40,7 @@ function claimsOf(user: User, users: Pick<Users, 'rolesOf'>) {
   }
 }
 
-/** What the library is told about this hub. Its defaults that print notices are all replaced. */
-export function configure(deps: {
+interface ConfigurationDeps {
   readonly library: Library
   readonly adapter: (model: string) => Adapter
   readonly secrets: (purpose: string) => Buffer
@@ -60,8 +59,11 @@ export function configure(deps: {
   /** Whether the metadata of this client may be fetched for the call. */
   readonly mayFetch: (clientId: string) => Promise<boolean>
   readonly clock: { now(): number }
-}): Omit<Configuration, 'jwks'> {
-  const { library, users, sessions, publicNames, clock } = deps
+}
+
+/** What the library is told about this hub. Its defaults that print notices are all replaced. */
+export function configure(deps: ConfigurationDeps): Omit<Configuration, 'jwks'> {
+  const { library, users, sessions, clock } = deps
   const { errors, interactionPolicy } = library
 
   /** Seconds until the sign-in of the person behind a grant ends, at most `longest`. */
@@ -162,49 +164,55 @@ export function configure(deps: {
       jwks_uri: 64 * 1_024,
       sector_identifier_uri: 1_024,
     },
-    features: {
-      devInteractions: { enabled: false },
-      pushedAuthorizationRequests: { enabled: false },
-      rpInitiatedLogout: { enabled: false },
-      backchannelLogout: { enabled: true },
-      claimsParameter: { enabled: false },
-      userinfo: { enabled: true },
-      deviceFlow: devicePages(deps.pages, deps.audit),
-      dPoP: { enabled: true, nonceSecret: deps.secrets('dpop') },
-      revocation: {
-        enabled: true,
-        allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
-      },
-      introspection: {
-        enabled: true,
-        allowedPolicy: (_ctx, client, token) =>
-          token.clientId === client.clientId && client.clientAuthMethod !== 'none',
-      },
-      registration: {
-        enabled: deps.registration,
-        issueRegistrationAccessToken: false,
-        // The library's own ids can begin with a hyphen, and a command would take them for an option.
-        idFactory: () => randomUUID(),
-      },
-      clientIdMetadataDocument: {
-        enabled: true,
-        ack: 'draft-02',
-        allowFetch: (_ctx, clientId) => deps.mayFetch(clientId),
-        allowClient: () => true,
-        cacheDuration: { min: 300, max: 3_600 },
-      },
-      resourceIndicators: {
-        enabled: true,
-        // Without a name there is no choice: of several granted apps, the program must name one.
-        defaultResource: (_ctx, _client, oneOf) => (oneOf?.length === 1 ? oneOf[0] : oneOf) as string,
-        useGrantedResource: () => true,
-        getResourceServerInfo(_ctx, resource, client) {
-          const known = readResource(resource, publicNames)
-          // An app signs people in without asking them, so it gets no token for other apps.
-          if (known === null || deps.appClients.appOf(client.clientId) !== undefined)
-            throw new errors.InvalidTarget()
-          return { scope: APP_SCOPE, audience: known, accessTokenFormat: 'opaque' }
-        },
+    features: featuresOf(deps),
+  }
+}
+
+/** Which extensions of the protocol are on. */
+function featuresOf(deps: ConfigurationDeps): NonNullable<Configuration['features']> {
+  const { errors } = deps.library
+  return {
+    devInteractions: { enabled: false },
+    pushedAuthorizationRequests: { enabled: false },
+    rpInitiatedLogout: { enabled: false },
+    backchannelLogout: { enabled: true },
+    claimsParameter: { enabled: false },
+    userinfo: { enabled: true },
+    deviceFlow: devicePages(deps.pages, deps.audit),
+    dPoP: { enabled: true, nonceSecret: deps.secrets('dpop') },
+    revocation: {
+      enabled: true,
+      allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
+    },
+    introspection: {
+      enabled: true,
+      allowedPolicy: (_ctx, client, token) =>
+        token.clientId === client.clientId && client.clientAuthMethod !== 'none',
+    },
+    registration: {
+      enabled: deps.registration,
+      issueRegistrationAccessToken: false,
+      // The library's own ids can begin with a hyphen, and a command would take them for an option.
+      idFactory: () => randomUUID(),
+    },
+    clientIdMetadataDocument: {
+      enabled: true,
+      ack: 'draft-02',
+      allowFetch: (_ctx, clientId) => deps.mayFetch(clientId),
+      allowClient: () => true,
+      cacheDuration: { min: 300, max: 3_600 },
+    },
+    resourceIndicators: {
+      enabled: true,
+      // Without a name there is no choice: of several granted apps, the program must name one.
+      defaultResource: (_ctx, _client, oneOf) => (oneOf?.length === 1 ? oneOf[0] : oneOf) as string,
+      useGrantedResource: () => true,
+      getResourceServerInfo(_ctx, resource, client) {
+        const known = readResource(resource, deps.publicNames)
+        // An app signs people in without asking them, so it gets no token for other apps.
+        if (known === null || deps.appClients.appOf(client.clientId) !== undefined)
+          throw new errors.InvalidTarget()
+        return { scope: APP_SCOPE, audience: known, accessTokenFormat: 'opaque' }
       },
     },
   }

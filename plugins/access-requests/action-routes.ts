@@ -1,0 +1,31 @@
+import type { WebRoutes } from '@mezite/core'
+import type { RequestDesk } from './desk.ts'
+import { durationOf, reasonOf, textOf } from './form-fields.ts'
+import { PAGES } from './messages.ts'
+
+const page = { config: { access: 'page' } } as const
+type Named = { Params: { id: string } }
+
+/** What the two sides of a request do with it. */
+export function actionRoutes(web: Parameters<WebRoutes['routes']>[0], desk: RequestDesk): void {
+  const back = (id: string) => `${PAGES}/${id}`
+  web.post<Named>('/:id/cancel', page, async ({ actor, params, body }, reply) => {
+    await desk.cancel(params.id, actor)
+    return reply.redirect(
+      textOf(body, 'back') === 'account' ? '/web/account#access' : back(params.id),
+      303,
+    )
+  })
+  web.post<Named>('/:id/approve', page, async ({ actor, params, body }, reply) => {
+    await desk.approve(params.id, actor, durationOf(textOf(body, 'for')))
+    return reply.redirect(back(params.id), 303)
+  })
+  web.post<Named>('/:id/deny', page, async ({ actor, params, body }, reply) => {
+    await desk.deny(params.id, actor, reasonOf(textOf(body, 'reason')) || null)
+    return reply.redirect(back(params.id), 303)
+  })
+  web.post<Named>('/:id/revoke', page, async ({ actor, params }, reply) => {
+    await desk.revoke(params.id, actor)
+    return reply.redirect(back(params.id), 303)
+  })
+}
