@@ -78,9 +78,9 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   // The parent of several processes binds the admin socket that they share.
   'core/processes': ['core/api', 'core/api-server', 'core/kernel', 'core/loader', 'core/log'],
   // What several hubs tell each other; a hub loads it with PostgreSQL.
-  'core/cluster': ['core/api', 'core/kernel'],
+  'core/cluster': ['core/api', 'core/hub', 'core/kernel', 'core/wire'],
   'core/pages': ['core/api', 'core/kernel'],
-  'core/enrolment': ['core/api', 'core/kernel', 'core/wire'],
+  'core/enrolment': ['core/api', 'core/kernel', 'core/limits', 'core/wire'],
   'core/api-server': ['core/api', 'core/kernel', 'core/limits', 'core/log', 'core/pages'],
   // The desk of sign-in is there whoever serves the pages, and so is no part of the plugin `sign-in`, which can be off.
   'core/sign-in': ['core/api', 'core/kernel', 'core/limits', 'core/pages', 'core/wire'],
@@ -204,7 +204,7 @@ const longFunctionsOf = (file: string) =>
 
 /** What may only become smaller. `RULERS` has the value of today: set it to what the test prints when yours is smaller. */
 const RULERS = {
-  'lines of core/hub': 14_990,
+  'lines of core/hub': 14_672,
   'arrows between rooms of core/hub, types included': 10,
   'functions of more than 150 lines': 23,
   'names of the contract that one package uses, or none': 59,

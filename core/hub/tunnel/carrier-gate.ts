@@ -11,7 +11,7 @@ import {
 import type { JoinTokens } from '../../enrolment/join-tokens.ts'
 import { addressKey } from '../../limits/address-key.ts'
 import { createRateLimit } from '../../limits/rate-limit.ts'
-import { RENEWAL_GRACE_MS, readAgentCertificate } from './agent-certificate.ts'
+import { RENEWAL_GRACE_MS, readAgentCertificate } from '../../enrolment/agent-certificate.ts'
 
 /** How far the time of a proof may be from the hub's clock, either way. */
 const WINDOW_MS = 60_000

@@ -13,10 +13,10 @@ import { releaseListeners } from '../../wire/listener-release.ts'
 import { HEARTBEAT_MS, PROTOCOL_VERSION, TUNNEL_ALPN } from '../../wire/tunnel-protocol.ts'
 import { addressKey } from '../../limits/address-key.ts'
 import { createRateLimit } from '../../limits/rate-limit.ts'
-import { type AgentCertificate, readAgentCertificate } from './agent-certificate.ts'
+import { type AgentCertificate, readAgentCertificate } from '../../enrolment/agent-certificate.ts'
 import { connectAgent, LiveLink } from './link.ts'
 import type { LiveLinks } from './link-registry.ts'
-import { acceptTls } from './tls-acceptor.ts'
+import { acceptTls } from '../../wire/tls-acceptor.ts'
 
 /** How long an agent waits for a fresh view of the agents. Below its own deadline of 8.5 s. */
 const FRESH_MS = 7_500

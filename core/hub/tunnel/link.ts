@@ -21,7 +21,7 @@ import {
   tunnelHttp2,
 } from '../../wire/tunnel-protocol.ts'
 import { UnreadBudget } from '../../wire/unread-budget.ts'
-import type { AgentCertificate } from './agent-certificate.ts'
+import type { AgentCertificate } from '../../enrolment/agent-certificate.ts'
 import { CompanionSlot } from './companion-slot.ts'
 
 const HELLO_MS = 10_000

@@ -24,7 +24,7 @@ import { http2Of } from './link.ts'
 import { createLinkAcceptor, type LinkOrigin } from './link-acceptor.ts'
 import { createLinkRegistry } from './link-registry.ts'
 import { createRotationProgress, type RotationProgress } from './rotation-progress.ts'
-import { createCarriers } from './tls-acceptor.ts'
+import { createCarriers } from '../../wire/tls-acceptor.ts'
 import { offeredTransports } from './transports.ts'
 
 export interface TunnelOptions {

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { createServer, type TLSSocket } from 'node:tls'
-import type { Authorities } from '../../api/certificate-authorities.ts'
-import { meziteTls } from '../../wire/tunnel-protocol.ts'
+import type { Authorities } from '../api/certificate-authorities.ts'
+import { meziteTls } from './tunnel-protocol.ts'
 
 export const HANDSHAKE_MS = 10_000
 

@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto'
-import { isHostname } from '../../wire/tunnel-protocol.ts'
+import { isHostname } from '../wire/tunnel-protocol.ts'
 
 /**
  * How long an expired certificate can still be renewed by proof of its key, so that agents can return after their hubs
