@@ -31,16 +31,16 @@ export {
 export { type Pipe, type Tunnel, tunnel } from './api/tunnel.ts'
 export { tooLargeResponse } from './hub/http/cookie-reset.ts'
 export { discardRest } from './hub/http/http1-connection.ts'
-export { formLines, framedLines, ownLines } from './pages/page-lines.ts'
 export { type HubResponse, isNavigation, requesterOf } from './hub/http/refusal.ts'
+export { systemClock } from './kernel/clock.ts'
+export { isMezError } from './kernel/error.ts'
 export { addressKey } from './limits/address-key.ts'
 export {
   createConcurrencyQuota,
   createOverload,
 } from './limits/concurrency-quota.ts'
 export { createRateLimit, type RateLimit } from './limits/rate-limit.ts'
-export { systemClock } from './kernel/clock.ts'
-export { isMezError } from './kernel/error.ts'
+export { formLines, framedLines, ownLines } from './pages/page-lines.ts'
 export { REASON_HEADER } from './wire/dial-headers.ts'
 export { grpcErrorLines, isGrpcCall } from './wire/grpc-status.ts'
 export { isHeaderLine, takeHeaderLine } from './wire/header-line.ts'

@@ -86,7 +86,14 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   'core/sign-in': ['core/api', 'core/kernel', 'core/limits', 'core/pages', 'core/wire'],
   'core/agent': ['core/api', 'core/kernel', 'core/loader', 'core/log', 'core/wire'],
   'core/hub': [
-    ...['core/api', 'core/api-server', 'core/certificates', 'core/cluster', 'core/database', 'core/enrolment'],
+    ...[
+      'core/api',
+      'core/api-server',
+      'core/certificates',
+      'core/cluster',
+      'core/database',
+      'core/enrolment',
+    ],
     ...['core/kernel', 'core/limits', 'core/loader', 'core/log', 'core/pages', 'core/sign-in', 'core/wire'],
   ],
   agent: ['@mezite/core/agent', '@mezite/core/launch'],
@@ -448,8 +455,9 @@ t.test('E80 the gate alone decides, and every way to an app uses it to open conn
 t.test('R190 every third-party parser on a path of strangers has its fuzz test', (t) => {
   const programs = sources.filter(
     (file) =>
-      /^(agent|plugins|core\/(api|api-server|certificates|database|enrolment|hub|kernel|limits|loader|log|sign-in|wire))\//.test(file) &&
-      !/\/(commands|build)\.ts$|\/(commands|web)\//.test(file),
+      /^(agent|plugins|core\/(api|api-server|certificates|database|enrolment|hub|kernel|limits|loader|log|sign-in|wire))\//.test(
+        file,
+      ) && !/\/(commands|build)\.ts$|\/(commands|web)\//.test(file),
   )
   const loaded = importsOf(programs).flatMap(({ package: name, typeOnly }) =>
     name === null || typeOnly || /^@(mezite|oclif)\//.test(name) ? [] : [name],

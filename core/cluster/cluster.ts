@@ -1,5 +1,5 @@
-import type { Sessions } from '../api/sessions.ts'
 import type { Address } from '../api/address.ts'
+import type { Sessions } from '../api/sessions.ts'
 import type { ProxyResult, ProxySource } from '../wire/proxy-protocol.ts'
 
 export interface LiveHub {

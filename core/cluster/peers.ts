@@ -1,5 +1,5 @@
-import type { SecretBox } from '../api/secret-box.ts'
 import { parseListenAddress } from '../api/address.ts'
+import type { SecretBox } from '../api/secret-box.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { PeerSource, Peers, Registry } from './cluster.ts'
 

@@ -1,8 +1,8 @@
 import type { Server } from 'node:net'
+import type { KeyPair } from '../certificates/key-pair.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
 import type { HubConfig } from './config/hub-config.ts'
-import type { KeyPair } from '../certificates/key-pair.ts'
 
 /** What the program that runs a hub adds to it. */
 export interface HubParts {

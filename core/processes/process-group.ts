@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { claimSocket } from '../api-server/admin-socket.ts'
 import { formatAddress } from '../api/address.ts'
+import { claimSocket } from '../api-server/admin-socket.ts'
 import type { HubConfig } from '../hub/config/hub-config.ts'
 import { MezError, messageOf } from '../kernel/error.ts'
 import type { Log } from '../kernel/log.ts'

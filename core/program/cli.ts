@@ -1,12 +1,12 @@
 import { dirname, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { loadConfig, readConfig } from '../hub/config/config-loader.ts'
-import { configSchema } from './config-schema.ts'
 import type { HubConfig } from '../hub/config/hub-config.ts'
 import { readConfigFile } from '../kernel/config-file.ts'
 import { MezError, printError } from '../kernel/error.ts'
 import { version } from '../loader/runtime-check.ts'
 import { createLog } from '../log/program-log.ts'
+import { configSchema } from './config-schema.ts'
 import type { ProgramCommand } from './index.ts'
 
 /** Runs the hub for `mezhub start`. */

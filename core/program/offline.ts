@@ -9,11 +9,11 @@ import {
 import { type CertifiedHttp, certifiedHttp } from '../api/protocol.ts'
 import type { LoadedConfig } from '../hub/config/config-loader.ts'
 import type { HubConfig } from '../hub/config/hub-config.ts'
-import { createCounts } from '../log/counts.ts'
 import { hubKernel, provided } from '../hub/hub.ts'
 import { openRooms } from '../hub/rooms.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { version } from '../loader/runtime-check.ts'
+import { createCounts } from '../log/counts.ts'
 import { createLog } from '../log/program-log.ts'
 import { hubParts } from './hub-parts.ts'
 

@@ -1,6 +1,6 @@
+import { hubPartChecks } from '../api/part-checks.ts'
 import type { UnidentifiedRequest, Verifier } from '../api/verifiers.ts'
 import { deepFreeze } from '../kernel/deep-freeze.ts'
-import { hubPartChecks } from '../api/part-checks.ts'
 import { type ConformTest, inTime } from './conformance-test.ts'
 import { cpuMs, HARD_TEXTS, MOST_CPU_MS } from './stranger-work.ts'
 

@@ -11,10 +11,7 @@ export function actionRoutes(web: Parameters<WebRoutes['routes']>[0], desk: Requ
   const back = (id: string) => `${PAGES}/${id}`
   web.post<Named>('/:id/cancel', page, async ({ actor, params, body }, reply) => {
     await desk.cancel(params.id, actor)
-    return reply.redirect(
-      textOf(body, 'back') === 'account' ? '/web/account#access' : back(params.id),
-      303,
-    )
+    return reply.redirect(textOf(body, 'back') === 'account' ? '/web/account#access' : back(params.id), 303)
   })
   web.post<Named>('/:id/approve', page, async ({ actor, params, body }, reply) => {
     await desk.approve(params.id, actor, durationOf(textOf(body, 'for')))

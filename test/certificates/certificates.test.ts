@@ -26,9 +26,9 @@ import {
   developmentCertificate,
   developmentFiles,
 } from '../../core/program/development-certificate.ts'
-import { until } from '../until.ts'
 import { names } from '../api-server/start-web.ts'
 import { quietLog } from '../hub/listener/quiet-log.ts'
+import { until } from '../until.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'mez-cert-'))
 t.teardown(() => rmSync(root, { recursive: true, force: true }))

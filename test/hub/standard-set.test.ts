@@ -2,9 +2,9 @@
 import { isAbsolute } from 'node:path'
 import t from 'tap'
 import { hubHooks } from '../../core/api/hub-hooks.ts'
-import { defaultLimits } from '../../core/limits/limits.ts'
 import { hubServices, standardPlugins, standardProviders } from '../../core/hub/plugins.ts'
 import { createKernel, type LifecycleHooks } from '../../core/kernel/kernel.ts'
+import { defaultLimits } from '../../core/limits/limits.ts'
 import { loadPlugins } from '../../core/loader/plugin-loader.ts'
 import { createTestHub, memoryLog } from '../../core/testing/index.ts'
 

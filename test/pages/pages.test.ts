@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { html } from '../../core/api/pages.ts'
-import { clientName } from '../../core/sign-in/client-name.ts'
 import { Problem } from '../../core/index.ts'
 import { brandTokens } from '../../core/pages/brand-tokens.ts'
 import { readLogo } from '../../core/pages/logo.ts'
 import { createPages } from '../../core/pages/pages.ts'
 import { languageOf } from '../../core/pages/texts.ts'
+import { clientName } from '../../core/sign-in/client-name.ts'
 import { type Person, problemResponse } from '../../plugins/http-apps/client/response.ts'
 
 const publicNames = { clusterName: 'example', signInOrigin: 'https://hub.example.com' }

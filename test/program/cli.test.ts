@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { configSchema } from '../../core/program/config-schema.ts'
 import { standardPlugins } from '../../core/hub/plugins.ts'
 import { runCli, type StartHub } from '../../core/program/cli.ts'
+import { configSchema } from '../../core/program/config-schema.ts'
 
 const OFFICE_HOURS = join(import.meta.dirname, '../../examples/office-hours')
 

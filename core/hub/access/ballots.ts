@@ -1,8 +1,8 @@
 import type { Decision, DenialDetails, Vote } from '../../api/decision.ts'
 import type { Requirement } from '../../api/requirement.ts'
 import type { SatisfiedRequirement } from '../../api/subject.ts'
-import type { Ballots } from '../../kernel/hook.ts'
 import { isRoleName } from '../../api/user-name.ts'
+import type { Ballots } from '../../kernel/hook.ts'
 import { isMetBy, type Requirements, strictest } from './requirements.ts'
 
 /** A denial by a policy. */

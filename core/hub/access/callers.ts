@@ -16,8 +16,8 @@ import type {
 import type { ApiCookie } from '../../api-server/route-guard.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import { readCookie } from '../../wire/cookie.ts'
 import { hubSession } from '../../sign-in/hub-session.ts'
+import { readCookie } from '../../wire/cookie.ts'
 
 /** How long an entry may take to recognise a credential, in milliseconds. */
 const DEADLINE_MS = 2_000

@@ -5,9 +5,9 @@ import { defineResource, type ResourceParts } from '../../api/define-resource.ts
 import { Problem } from '../../api/problem.ts'
 import { DNS_LABEL, Nullable } from '../../api/resource.ts'
 import type { Subject } from '../../api/subject.ts'
+import { foldName, isRoleName, parseUserName } from '../../api/user-name.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
 import { isHostname } from '../../wire/tunnel-protocol.ts'
-import { foldName, isRoleName, parseUserName } from '../../api/user-name.ts'
 import type { Lock, LockKind, Locks } from './lock.ts'
 import type { AccessTables, LockTable } from './migrations.ts'
 

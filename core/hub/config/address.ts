@@ -1,5 +1,11 @@
 import { isIP } from 'node:net'
-import { type Address, HOST_NAME, isLocalhostName, parseHostName, parseListenAddress } from '../../api/address.ts'
+import {
+  type Address,
+  HOST_NAME,
+  isLocalhostName,
+  parseHostName,
+  parseListenAddress,
+} from '../../api/address.ts'
 
 /** Certificates of hubs contain `hub.NAME.mezite.internal` (RFC 1035: at most 253 characters). */
 const LONGEST_CLUSTER_NAME = 200

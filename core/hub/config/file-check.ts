@@ -1,9 +1,9 @@
 import { access, constants, stat } from 'node:fs/promises'
+import { checkAppNames } from '../../certificates/certificates.ts'
+import { type KeyPair, type KeyPairFiles, readKeyPair } from '../../certificates/key-pair.ts'
 import type { ValueProblem } from '../../kernel/config-check.ts'
 import { messageOf } from '../../kernel/error.ts'
 import { readLogo } from '../../pages/logo.ts'
-import { checkAppNames } from '../../certificates/certificates.ts'
-import { type KeyPair, type KeyPairFiles, readKeyPair } from '../../certificates/key-pair.ts'
 import type { HubConfig } from './hub-config.ts'
 
 const OTHERS_READ = 0o004

@@ -1,9 +1,9 @@
 import { html, type Pages } from '../../api/pages.ts'
 import type { ConnectionInfo, RequestHead } from '../../api/protocol.ts'
 import type { Clock } from '../../kernel/clock.ts'
+import { pageElsewhere } from '../../pages/page-lines.ts'
 import { parseHost } from './host.ts'
 import type { HostRoute } from './host-router.ts'
-import { pageElsewhere } from '../../pages/page-lines.ts'
 import { type HubResponse, valuesOf } from './refusal.ts'
 
 export const RESET_PATH = '/.mezite/reset'

@@ -3,11 +3,11 @@ import type { Duplex } from 'node:stream'
 import { html, type Pages } from '../../api/pages.ts'
 import type { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo, RequestHead, StreamRequest } from '../../api/protocol.ts'
+import { ownLines, pageElsewhere } from '../../pages/page-lines.ts'
 import { texts } from '../../pages/texts.ts'
 import { grpcErrorLines, isGrpcCall } from '../../wire/grpc-status.ts'
 import type { RefusalRecord } from './host-router.ts'
 import { silence } from './http1-connection.ts'
-import { ownLines, pageElsewhere } from '../../pages/page-lines.ts'
 
 /** A complete response of the hub itself. */
 export interface HubResponse {

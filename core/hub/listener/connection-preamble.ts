@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
-import { type ClientHello, readClientHello } from './client-hello.ts'
 import type { ProxyResult, ProxySource } from '../../wire/proxy-protocol.ts'
+import { type ClientHello, readClientHello } from './client-hello.ts'
 
 /** Fatal alerts (RFC 8446, 6.2): no_application_protocol, unrecognized_name and decode_error. */
 export const ALERT_ALPN = Buffer.from([21, 3, 1, 0, 2, 2, 120])

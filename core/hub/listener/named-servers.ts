@@ -3,9 +3,9 @@ import type { Socket } from 'node:net'
 import { createServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
 import type { Authorities } from '../../api/certificate-authorities.ts'
 import type { ConnectionInfo, Protocol } from '../../api/protocol.ts'
+import type { Certificates } from '../../certificates/certificates.ts'
 import { MezError } from '../../kernel/error.ts'
 import { checkAlpn } from './alpn-router.ts'
-import type { Certificates } from '../../certificates/certificates.ts'
 import { createMutualTlsServer, isTrusted } from './mutual-tls-server.ts'
 
 export interface NamedServersOptions {

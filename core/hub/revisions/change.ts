@@ -1,9 +1,9 @@
 import type { AuditInput } from '../../api/audit.ts'
 import type { Transaction } from '../../api/database.ts'
 import type { Change } from '../../api/revisions.ts'
+import { insideTransaction } from '../../database/transaction-guard.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
 import { MezError } from '../../kernel/error.ts'
-import { insideTransaction } from '../../database/transaction-guard.ts'
 import type { Touch } from './change-log.ts'
 
 /** The result of a change, with the keys it touched and the audit events it recorded. */

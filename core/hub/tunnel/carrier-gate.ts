@@ -1,6 +1,10 @@
 import type { Authorities } from '../../api/certificate-authorities.ts'
+import { RENEWAL_GRACE_MS, readAgentCertificate } from '../../enrolment/agent-certificate.ts'
+import type { JoinTokens } from '../../enrolment/join-tokens.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
+import { addressKey } from '../../limits/address-key.ts'
+import { createRateLimit } from '../../limits/rate-limit.ts'
 import {
   type CarrierOpening,
   type CarrierProof,
@@ -8,10 +12,6 @@ import {
   isSignedBy,
   readCarrierProof,
 } from '../../wire/carrier-proof.ts'
-import type { JoinTokens } from '../../enrolment/join-tokens.ts'
-import { addressKey } from '../../limits/address-key.ts'
-import { createRateLimit } from '../../limits/rate-limit.ts'
-import { RENEWAL_GRACE_MS, readAgentCertificate } from '../../enrolment/agent-certificate.ts'
 
 /** How far the time of a proof may be from the hub's clock, either way. */
 const WINDOW_MS = 60_000

@@ -7,6 +7,7 @@ import {
 } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import type { Link } from '../../api/tunnel.ts'
+import type { AgentCertificate } from '../../enrolment/agent-certificate.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { BulkStreams } from '../../wire/bulk-streams.ts'
 import { startHeartbeat } from '../../wire/heartbeat.ts'
@@ -21,7 +22,6 @@ import {
   tunnelHttp2,
 } from '../../wire/tunnel-protocol.ts'
 import { UnreadBudget } from '../../wire/unread-budget.ts'
-import type { AgentCertificate } from '../../enrolment/agent-certificate.ts'
 import { CompanionSlot } from './companion-slot.ts'
 
 const HELLO_MS = 10_000

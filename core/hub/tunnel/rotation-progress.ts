@@ -1,10 +1,10 @@
 import type { AuthorityAdministration, Waiting } from '../../api/administration.ts'
 import type { Authorities, AuthorityName } from '../../api/certificate-authorities.ts'
+import type { Enrolment } from '../../enrolment/enrolment.ts'
+import type { JoinTokens } from '../../enrolment/join-tokens.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import type { Enrolment } from '../../enrolment/enrolment.ts'
-import type { JoinTokens } from '../../enrolment/join-tokens.ts'
 import type { Agents } from './agents.ts'
 import type { LiveLink } from './link.ts'
 

@@ -1,5 +1,6 @@
 import type { Transaction } from '../../api/database.ts'
 import { Problem } from '../../api/problem.ts'
+import { holderOf, isRoleName, parseUserName } from '../../api/user-name.ts'
 import type { SignIn } from '../../api/users.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { MezError } from '../../kernel/error.ts'
@@ -7,7 +8,6 @@ import type { AccessTables, UserTable } from '../access/migrations.ts'
 import type { RunningRevisions } from '../revisions/revisions.ts'
 import { createKnownLogins } from './known-logins.ts'
 import { rolesText } from './stored-identity.ts'
-import { holderOf, isRoleName, parseUserName } from '../../api/user-name.ts'
 
 interface Conditions {
   /** The identity must already hold the name. */

@@ -5,6 +5,7 @@ import { Problem } from '../../api/problem.ts'
 import { entityTags } from '../../api/resource.ts'
 import type { Change } from '../../api/revisions.ts'
 import { tableView } from '../../api/table-view.ts'
+import { foldName, holderOf, parseUserName } from '../../api/user-name.ts'
 import type { NameRelease, User, Users } from '../../api/users.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
@@ -15,7 +16,6 @@ import type { RunningRevisions } from '../revisions/revisions.ts'
 import { dropMappedRoles } from './mapped-roles.ts'
 import { createNameClaims, takenAway } from './name-claims.ts'
 import { holdersIn, identityOf, profileIn, rolesIn, rolesText } from './stored-identity.ts'
-import { foldName, holderOf, parseUserName } from '../../api/user-name.ts'
 
 export interface UsersOptions {
   readonly revisions: Pick<RunningRevisions, 'write' | 'append' | 'addView'>

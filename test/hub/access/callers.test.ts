@@ -5,8 +5,8 @@ import type { TLSSocket } from 'node:tls'
 import type { Caller, Credential, CredentialRequest } from '@mezite/core/identity'
 import { memoryLog } from '@mezite/core/testing'
 import t from 'tap'
-import { createCallers } from '../../../core/hub/access/callers.ts'
 import { hubPartChecks } from '../../../core/api/part-checks.ts'
+import { createCallers } from '../../../core/hub/access/callers.ts'
 
 const COOKIE = '__Host-mezite_app'
 const certified: Caller = { kind: 'cert', sessionId: 'c' }

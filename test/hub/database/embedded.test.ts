@@ -136,7 +136,7 @@ t.test(
 )
 
 t.test('a worker that waits for a database keeps no program from ending', (t) => {
-  const client = new URL('../../../core/hub/database/embedded-client.ts', import.meta.url)
+  const client = new URL('../../../core/database/embedded-client.ts', import.meta.url)
   const program = `import { prepareEngine } from ${JSON.stringify(client.href)}\nprepareEngine()`
   const args = ['--conditions=mezite-source', '--input-type=module', '--eval', program]
   const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 })

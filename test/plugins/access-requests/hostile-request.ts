@@ -1,7 +1,7 @@
 import type { Notification } from '@mezite/core'
 import { testMessage } from '@mezite/core/testing'
-import { createMessages } from '../../../plugins/access-requests/messages.ts'
 import { reasonOf } from '../../../plugins/access-requests/form-fields.ts'
+import { createMessages } from '../../../plugins/access-requests/messages.ts'
 import { requestOf } from '../../../plugins/access-requests/request.ts'
 import { plain } from '../../../plugins/notifications/store.ts'
 
