@@ -298,7 +298,7 @@ t.test('the contracts import the kernel and each other, types included', (t) => 
   t.end()
 })
 
-t.test('what stands beside the hub imports nothing of it, types included', (t) => {
+t.test('the parts beside the hub import nothing of it, types included', (t) => {
   const beside = [
     ...['core/api-server', 'core/certificates', 'core/database', 'core/enrolment', 'core/limits'],
     ...['core/pages', 'core/sign-in'],
