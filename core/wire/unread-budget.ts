@@ -11,10 +11,15 @@ const BULK_BYTES = 32 << 10
 const SWEEP_MS = 1_000
 /** A peer applies settings when it acknowledges them; one that never does would keep the large windows. */
 const ACK_MS = 10_000
-/** Up to this window, a stream that uses it up in a round trip gets twice as much. */
+/**
+ * A window grows to so many times what the way carries in a round trip. A lost packet is sent again a round trip later, and holds
+ * back all bytes behind it, and so the news that they were read: twice as much must be in flight, and more when it is lost again.
+ * It takes two round trips to grow, in which TCP, at its start, makes four of one: a window that grows more slowly ends
+ * that start, and TCP then takes many seconds to find out what the way carries (BBR adds a quarter in eight round trips).
+ */
+const ROUND_TRIPS = 4
+/** Up to this window it grows as far in any case: where both ends are busy, a round trip says little. */
 const UNPROVEN_WINDOW = 1 << 20
-/** Beyond it, the rate must also have risen by this factor since the window last grew. */
-const FASTER = 1.1
 
 /**
  * Limits the unread bytes of one session. A stream that is not read keeps up to its whole window in memory, and a smaller
@@ -31,8 +36,8 @@ export class UnreadBudget {
   #timer: NodeJS.Timeout | undefined
   /** A ping is under way, and what each stream reads meanwhile is counted. */
   #measuring = false
-  /** Bytes a millisecond, the most that was seen when the window grew. */
-  #bestRate = 0
+  /** The shortest round trip since the first of the bulk streams, in milliseconds. */
+  #roundTripMs = Number.POSITIVE_INFINITY
 
   /** `ackMs`: how long the peer may take to acknowledge smaller windows before the session is destroyed. */
   constructor(session: Http2Session, ackMs = ACK_MS) {
@@ -72,15 +77,20 @@ export class UnreadBudget {
     try {
       this.#session.ping((error) => {
         this.#measuring = false
-        if (error || window !== this.#window || this.#pending) return
+        if (error) return
+        const tookMs = Math.max(performance.now() - since, 0.01)
+        this.#roundTripMs = Math.min(tookMs, this.#roundTripMs)
+        if (window !== this.#window || this.#pending) return
         let most = 0
         for (const { roundBytes } of this.#bulk) most = Math.max(most, roundBytes)
         // The peer learns of read bytes for each half of a window.
         if (most < window / 2) return
-        const rate = most / Math.max(performance.now() - since, 0.01)
-        if (window >= UNPROVEN_WINDOW && rate < this.#bestRate * FASTER) return
-        this.#bestRate = Math.max(rate, this.#bestRate)
-        this.#apply(Math.min(window * 2, largestWindow(this.#bulk.size)))
+        // What waits on the way makes a round trip longer, and would justify any window.
+        const carried = (most / tookMs) * this.#roundTripMs
+        const wanted = Math.max(carried, Math.min(window, UNPROVEN_WINDOW / ROUND_TRIPS)) * ROUND_TRIPS
+        let next = window
+        while (next < wanted) next *= 2
+        this.#apply(Math.min(next, largestWindow(this.#bulk.size)))
       })
     } catch {
       // The session is closing.
@@ -91,7 +101,7 @@ export class UnreadBudget {
   #sweep(): void {
     for (const account of this.#bulk) account.sweep()
     if (this.#bulk.size > 0) return void this.#apply(Math.min(this.#window, largestWindow(this.#bulk.size)))
-    this.#bestRate = 0
+    this.#roundTripMs = Number.POSITIVE_INFINITY
     this.#apply(FIRST_STREAM_WINDOW)
     if (this.#window !== FIRST_STREAM_WINDOW || this.#pending) return
     clearInterval(this.#timer)

@@ -5,10 +5,11 @@ import { CapsuleReader, limitCapsules, streamHead } from './capsules.ts'
 /** Bytes in flight on an established tunnel: with the 64 KiB of HTTP/2, a round trip of 50 ms allows 1.3 MB/s. */
 const WINDOW = 16 << 20
 /**
- * The windows of HTTP/2 grow once this many bytes have been read. A TLS handshake takes less, so the peer's certificate has
- * been verified: until then, a peer can make this end hold little.
+ * The windows of HTTP/2 grow once this many bytes have been read. A TLS handshake takes less (OpenSSL reads at most 128 KiB of
+ * a ClientHello, 100 KiB of certificates and 64 KiB of a signature), so the peer's certificate has been verified: until then, a peer can
+ * make this end hold little. More would end the start of TCP on a long way, which then takes seconds to become fast.
  */
-const VERIFIED_BYTES = 1 << 20
+const VERIFIED_BYTES = 384 << 10
 /**
  * The first stream that a client opens. WebTransport counts from 0, but hubs before version 0.2, whose library counts from 1,
  * fail with 0; a hub accepts both.
@@ -71,7 +72,10 @@ class Carrier extends Duplex {
     const { session } = this.#stream
     if (!this.#grown && this.#received > VERIFIED_BYTES && session && !session.destroyed) {
       this.#grown = true
-      growWindows(session)
+      // TLS has read these bytes by then, and has ended the carrier if they are not what it expects.
+      setImmediate(() => {
+        if (!this.destroyed && !session.destroyed) growWindows(session)
+      })
     }
     if (this.#id === null || this.destroyed || this.#received < this.#granted - WINDOW / 2) return
     this.#granted = this.#received + WINDOW

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
+import { connect as connectHttp2, createServer as createHttp2Server, type Http2Session } from 'node:http2'
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import t, { type Test } from 'tap'
 import { openSlowPath } from '../../core/testing/slow-path.ts'
@@ -7,6 +7,7 @@ import {
   FIRST_STREAM_WINDOW,
   SESSION_WINDOW,
   SMALLEST_STREAM_WINDOW,
+  STREAM_WINDOW,
   tunnelHttp2,
   UNREAD_BYTES,
 } from '../../core/wire/tunnel-protocol.ts'
@@ -127,4 +128,52 @@ t.test('the window stays as it was for a reader who reads less than the way carr
   t.ok(bytes > 0)
   t.equal(budget.window, FIRST_STREAM_WINDOW)
   t.ok(stream.readableLength <= 4 * FIRST_STREAM_WINDOW, `${stream.readableLength} bytes wait for it`)
+})
+
+/** A stream that is always full, on a way with this round trip; `tookMs` is how long a window takes to arrive. */
+async function grow(t: Test, roundTripMs: number, tookMs: (window: number, round: number) => number) {
+  let now = 0
+  t.intercept(performance, 'now', { value: () => now })
+  let pong: ((error: null) => void) | undefined
+  const session = {
+    ...{ destroyed: false, closed: false, once() {} },
+    ping: (done: (error: null) => void) => {
+      pong = done
+    },
+    settings: (_settings: object, acknowledged: () => void) => queueMicrotask(acknowledged),
+  }
+  const budget = new UnreadBudget(session as unknown as Http2Session)
+  const account = budget.account()
+  const round = async (bytes: number, ms: number) => {
+    account.received(1)
+    account.received(bytes)
+    now += ms
+    pong?.(null)
+    // The peer applies the window.
+    await Promise.resolve()
+  }
+  account.received(32 << 10)
+  await round(1, roundTripMs)
+  for (let at = 0; at < 40; at++) await round(budget.window, tookMs(budget.window, at))
+  return budget.window
+}
+
+const MIB = 1 << 20
+
+t.test('a window grows to the largest where lost packets hold back what was read', async (t) => {
+  await t.test('each window takes two round trips', async (t) => {
+    t.equal(await grow(t, 50, () => 100), STREAM_WINDOW)
+  })
+  await t.test('most take six', async (t) => {
+    t.equal(await grow(t, 50, (_window, round) => (round % 8 === 7 ? 60 : 300)), STREAM_WINDOW)
+  })
+})
+
+t.test('a window grows to what a way carries in four round trips, and no further', async (t) => {
+  const bytesAMs = 20 * 1024
+  t.equal(await grow(t, 50, (window) => Math.max(50, window / bytesAMs)), 4 * MIB)
+})
+
+t.test('a window stays at 1 MiB on a short way whose ends are busy', async (t) => {
+  t.equal(await grow(t, 0.1, () => 5), MIB)
 })

@@ -10,21 +10,31 @@ const AGENT = fileURLToPath(new URL('../../../agent/mezd.js', import.meta.url))
 const BODY_BYTES = 256 << 20
 const DEADLINE_MS = 60_000
 /** Both sides reach their full rate before they are measured. */
-const WARM_UP_MS = 4_000
-const LEAST_SECONDS = 4
+const WARM_UP_MS = 2_500
+const LEAST_SECONDS = 2.5
 const CONNECTIONS = 4
 const PAUSE_MS = 20
+const TRANSPORTS = ['http2', 'websocket', 'webtransport'] as const
 
-const WAYS: readonly (Way & { readonly goal: Goal })[] = [
-  { roundTripMs: 50, loss: 0, goal: least(0.95, 0.95) },
-  { roundTripMs: 100, loss: 0, goal: least(0.8, 0.9) },
-  { roundTripMs: 50, loss: 0.01, goal: least(0.6, 0.8) },
+type Transport = (typeof TRANSPORTS)[number]
+
+interface FarWay extends Way {
+  readonly transports: readonly Transport[]
+  readonly goal: Goal
+  /** Whether small requests beside a download are measured, over `http2`. */
+  readonly small?: boolean
+}
+
+const WAYS: readonly FarWay[] = [
+  { roundTripMs: 50, loss: 0, transports: ['http2'], goal: least(0.95, 0.95) },
+  { roundTripMs: 100, loss: 0, transports: TRANSPORTS, goal: least(0.8, 0.9) },
+  { roundTripMs: 50, loss: 0.01, transports: TRANSPORTS, goal: least(0.6, 0.8), small: true },
 ]
 
 export const farAgent = {
   name: 'far-agent',
   summary:
-    'one download, and small requests beside it, from an agent at 50 ms, 100 ms, and 50 ms with 1 % loss',
+    'one download over each transport from an agent at 50 ms, 100 ms, and 50 ms with 1 % loss, and small requests beside one',
   compares:
     'equal: the path, a TUN device that delays and loses packets, and the TCP of the kernel. Not equal: ours has TLS twice, session, decision, record and a tunnel; bare TCP has nothing',
   async run(machine: BenchMachine): Promise<Figure[]> {
@@ -39,56 +49,66 @@ export const farAgent = {
   },
 }
 
+/** What is measured in each round: the transport of a download, or one of these. */
 interface Run {
-  readonly name: 'ours' | 'bare TCP' | 'alone' | 'beside a download'
+  readonly name: Transport | 'bare TCP' | 'alone' | 'beside a download'
 }
 
 async function measureWay(
   machine: BenchMachine,
   at: string,
-  { roundTripMs, loss, goal }: (typeof WAYS)[number],
+  { roundTripMs, loss, transports, goal, small = false }: FarWay,
   address: string,
 ): Promise<Figure[]> {
-  const target = await startFarAgent(machine, `far-${roundTripMs}-${loss * 100}`, address)
+  const agents = new Map<Run['name'], Target>()
+  for (const transport of transports) {
+    const name = `far-${roundTripMs}-${loss * 100}-${transport}`
+    agents.set(transport, await startFarAgent(machine, name, address, transport))
+  }
+  const first = agents.get('http2') as Target
   const bare: Target = {
     ...{ name: 'bare TCP', port: await machine.upstreamPort(), host: 'localhost', cookie: null },
     ...{ includes: 'nothing', processes: {} },
   }
   const [load, downloader] = await Promise.all([machine.load(), machine.load('downloader')])
   const ms = Math.max(machine.options.seconds, LEAST_SECONDS) * 1_000
-  const ours = { port: target.port, servername: target.host }
-  const download = (from: Target) => heads(from, 1, `GET /bytes/${BODY_BYTES}`)
-  const small = () =>
-    sample(load, target, {
-      ...{ ...ours, ms, heads: heads(target, CONNECTIONS, 'GET /bytes/1024'), pauseMs: PAUSE_MS },
+  const to = ({ port, host }: Target) => ({ port, servername: host })
+  const download = (from: Target) => ({
+    ...{ ms, warmUpMs: WARM_UP_MS, heads: heads(from, 1, `GET /bytes/${BODY_BYTES}`) },
+  })
+  const askSmall = () =>
+    sample(load, first, {
+      ...{ ...to(first), ms, heads: heads(first, CONNECTIONS, 'GET /bytes/1024'), pauseMs: PAUSE_MS },
     })
-  const runs = (['ours', 'bare TCP', 'alone', 'beside a download'] as const).map((name): Run => ({ name }))
+  const names: Run['name'][] = ['bare TCP', ...transports]
+  if (small) names.push('alone', 'beside a download')
+  const runs = names.map((name): Run => ({ name }))
   const of = await inRounds(machine, runs, async ({ name }) => {
-    if (name === 'alone') return small()
-    if (name === 'ours')
-      return sample(load, target, { ...ours, ms, warmUpMs: WARM_UP_MS, heads: download(target) })
+    const target = agents.get(name)
+    if (target) return sample(load, target, { ...to(target), ...download(target) })
     if (name === 'bare TCP')
-      return sample(load, bare, {
-        ...{ port: bare.port, servername: null, address, ms, warmUpMs: WARM_UP_MS, heads: download(bare) },
-      })
-    const { done } = await begin(downloader, {
-      ...{ ...ours, ms: ms + 700, warmUpMs: WARM_UP_MS, heads: download(target) },
-    })
-    const [measured] = await Promise.all([small(), done])
+      return sample(load, bare, { port: bare.port, servername: null, address, ...download(bare) })
+    if (name === 'alone') return askSmall()
+    const { done } = await begin(downloader, { ...to(first), ...download(first), ms: ms + 700 })
+    const [measured] = await Promise.all([askSmall(), done])
     return measured
   })
   const values = (name: Run['name'], read: (one: Sample) => number) =>
     of(runs.find((run) => run.name === name)!).map(read)
   const rate = ({ bytes, seconds }: Sample) => bytes / seconds / 1e6
   const p50 = ({ p50Ms }: Sample) => p50Ms
-  return [
+  const figures = transports.map((transport) =>
     compared(
-      `one stream at ${at}`,
+      `one stream over ${transport} at ${at}`,
       'MB/s',
-      values('ours', rate),
+      values(transport, rate),
       { name: 'bare TCP', values: values('bare TCP', rate) },
       goal,
     ),
+  )
+  if (!small) return figures
+  return [
+    ...figures,
     compared(
       `small request beside a download at ${at}, p50`,
       'ms',
@@ -100,7 +120,12 @@ async function measureWay(
 }
 
 /** Another agent, which reaches the hub at an address, with an application of its own. */
-async function startFarAgent(machine: BenchMachine, name: string, address: string): Promise<Target> {
+async function startFarAgent(
+  machine: BenchMachine,
+  name: string,
+  address: string,
+  transport: Transport,
+): Promise<Target> {
   const { cluster, many, hubPort, url, visitor } = await machine.ours()
   const joining = JSON.parse(
     await cluster.mezctl(
@@ -110,7 +135,7 @@ async function startFarAgent(machine: BenchMachine, name: string, address: strin
   machine.children.spawn(
     process.execPath,
     [
-      ...['--conditions=mezite-source', AGENT, 'start', '--hostname', name],
+      ...['--conditions=mezite-source', AGENT, 'start', '--hostname', name, '--transport', transport],
       ...['--proxy', `${address}:${hubPort}`],
       ...['--data-dir', join(machine.dir, name), '--ca-pin', joining.ca_pin],
     ],
