@@ -17,6 +17,7 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
   certificate_expired: 'The certificate has expired; join again with a new token.',
   certificate_superseded:
     'Another mezd has renewed the certificate; stop one of the two, or join with a new token.',
+  relayed: 'Three other hubs have a link to this agent, and relay for this one.',
   replaced: 'Another mezd connects as this agent; stop one of the two.',
   transport_not_offered:
     'The hub does not offer this transport; correct `tunnel.transports` here or on the hub.',

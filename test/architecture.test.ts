@@ -429,9 +429,12 @@ t.test('E80 the gate alone decides, and every way to an app uses it to open conn
   )
   t.strictSame(using(/\bstateOf\(admission\)/), ['core/hub/tunnel/agent-selector.ts'])
   t.strictSame(using(/\bdialThrough\(/), [
+    // On behalf of another hub, which has admitted.
+    'core/cluster/relay/agent-relay.ts',
     'core/hub/tunnel/agent-selector.ts',
     'core/hub/tunnel/tunnel-dialer.ts',
   ])
+  t.strictSame(using(/\bconnectionOf\(/), ['core/hub/tunnel/tunnel-dialer.ts'])
   t.strictSame(
     using(/\bhttp2Of\(/),
     ['core/hub/tunnel/tunnel-dialer.ts', 'core/hub/tunnel/tunnel.ts'],

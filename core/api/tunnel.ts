@@ -44,7 +44,7 @@ export interface Pipe {
   resume(): void
 }
 
-/** The current state of the link to one agent. */
+/** The current state of the link to one agent, of this hub or of one that relays for it. */
 export interface Link {
   readonly hostname: string
   readonly transport: string
@@ -52,13 +52,13 @@ export interface Link {
   readonly version: string
   /** Milliseconds since the epoch. */
   readonly since: number
-  /** Round-trip time of the last heartbeat; null before the first. */
+  /** Round-trip time of the last heartbeat; null before the first, and for the link of another hub. */
   readonly rttMs: number | null
-  /** Number of open streams. */
+  /** Number of open streams of this hub. */
   readonly streams: number
 }
 
-/** Sent when a link comes up or goes down. */
+/** Sent when a link comes up, and when the last one goes down, of this hub or of one that relays for it. */
 export interface TunnelChanged {
   readonly hostname: string
   readonly connected: boolean
@@ -87,7 +87,7 @@ export interface OpenOptions {
   readonly target?: string
 }
 
-/** The connected agents of this hub, and connections through them. */
+/** The connected agents, and connections through them. */
 export interface Tunnel {
   /** Links that may serve the app now, best first (fewest connections in use, then round robin). Synchronous. */
   candidates(app: App): readonly Link[]
@@ -101,13 +101,13 @@ export interface Tunnel {
    */
   open(admission: Admission, options?: OpenOptions): Pipe | Promise<Pipe>
   links(): readonly Link[]
-  /** The state of an app as the agents of this hub report it. */
+  /** The state of an app as the agents report it. */
   stateOf(app: App): AppState
   /** Why this agent's last attempt to reach the app failed; null if it succeeded or there was none. */
   lastError(app: App, hostname: string): string | null
-  /** Cuts the link of an agent immediately. */
+  /** Cuts the link of this hub to an agent immediately. */
   disconnect(hostname: string, reason: string): void
 }
 
-/** The connected agents of this hub. */
+/** The connected agents. */
 export const tunnel = serviceRef<Tunnel>('tunnel')

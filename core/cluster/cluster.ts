@@ -1,5 +1,9 @@
+import type { Duplex } from 'node:stream'
 import type { Address } from '../api/address.ts'
+import type { ConnectionInfo } from '../api/protocol.ts'
 import type { Sessions } from '../api/sessions.ts'
+import type { LiveLinks } from '../hub/tunnel/link-registry.ts'
+import type { ServingLink } from '../hub/tunnel/tunnel-dialer.ts'
 import type { ProxyResult, ProxySource } from '../wire/proxy-protocol.ts'
 
 export interface LiveHub {
@@ -19,6 +23,10 @@ export interface Registry {
   list(): Promise<readonly LiveHub[]>
   /** The addresses of the hubs that accept links, by hub id, as of the last heartbeat. */
   readonly reachable: ReadonlyMap<string, string>
+  /** Those that the agent keeps links to: all, or with more than 4 a choice. All hubs choose alike. */
+  hubsOf(hostname: string): ReadonlyMap<string, string>
+  /** Whether agents keep links to some of the hubs only, so that the hubs relay. */
+  readonly relays: boolean
   /**
    * Whether a live hub is of an older version, which reads new sessions only from the log of changes. True until the other
    * hubs are known.
@@ -60,6 +68,36 @@ export interface Peers {
   isHeader(bytes: Buffer): boolean
   /** Reads the header of another hub. Never throws. */
   read(bytes: Buffer): PeerResult
+}
+
+/** The links through which this hub reaches agents: its own ones first, and those of hubs that relay. */
+export interface ServingLinks extends Pick<LiveLinks, 'returned'> {
+  get(hostname: string): ServingLink | undefined
+  /** One link for each connected agent. */
+  list(): readonly ServingLink[]
+  /** Why the hubs with a link to an agent do not reach an app through it; null: one does, or none has said. */
+  readonly faultOf?: (appId: string, hostname: string) => AppFault | null
+}
+
+/** Why an agent does not reach an app. */
+export interface AppFault {
+  readonly reason: string
+  readonly error: string
+}
+
+/** By app id and agent, as `ID AGENT`. */
+export type AppFaults = ReadonlyMap<string, AppFault>
+
+/** What hubs relay for each other when agents have links to some of them only. */
+export interface AgentRelay {
+  readonly serving: ServingLinks
+  /** Whether another hub, or the given one, relays to the agent. */
+  has(hostname: string, hub?: string): boolean
+  /** Takes a connection of another hub, ClientHello still in it; calls `secured` after the handshake. */
+  accept(raw: Duplex, info: Pick<ConnectionInfo, 'via'>, secured: () => void): void
+  /** Relays no new streams; resolves when the open ones have ended, or the signal aborts. */
+  drain(signal: AbortSignal): Promise<void>
+  close(): void
 }
 
 /** Reports how sessions are used on every hub of the cluster. */

@@ -3,6 +3,7 @@ import type { OpenDatabase } from '../database/database.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { messageOf } from '../kernel/error.ts'
 import type { Log } from '../kernel/log.ts'
+import { chooseHubs, isPartial } from './agent-hubs.ts'
 import type { LiveHub, Registry } from './cluster.ts'
 import type { HubTables } from './migrations.ts'
 
@@ -31,6 +32,8 @@ export function createRegistry(
   let address: string | null = null
   let reachable: ReadonlyMap<string, string> = new Map()
   let olderHubs = true
+  /** Every live hub relays: one of an older version needs a link to each agent. */
+  let allRelay = false
   let timer: NodeJS.Timeout | undefined
   let unlisten: (() => void) | undefined
   let beating: Promise<unknown> = Promise.resolve()
@@ -47,8 +50,10 @@ export function createRegistry(
 
   async function say(): Promise<void> {
     const queriedAt = clock.monotonic()
-    const { rows } = await sql<{ ms: number }>`INSERT INTO hubs (id, version, applied, address, openings)
-      VALUES (${instanceId}, ${version}, ${applied}, ${address}, true)
+    const { rows } = await sql<{
+      ms: number
+    }>`INSERT INTO hubs (id, version, applied, address, openings, relays)
+      VALUES (${instanceId}, ${version}, ${applied}, ${address}, true, true)
       ON CONFLICT (id) DO UPDATE SET seen = now(), applied = excluded.applied, address = excluded.address
       RETURNING (extract(epoch FROM clock_timestamp()) * 1000)::double precision AS ms`.execute(db)
     for (const { ms } of rows) clocks.observe(ms, queriedAt)
@@ -59,7 +64,12 @@ export function createRegistry(
     const live = await rows()
     olderHubs = live.some(({ openings }) => !openings)
     const found = new Map(live.flatMap(({ id, address: at }) => (at === null ? [] : [[id, at]])))
-    const same = found.size === reachable.size && [...found].every(([id, at]) => reachable.get(id) === at)
+    const relayed = allRelay
+    allRelay = live.every(({ relays }) => relays)
+    const same =
+      relayed === allRelay &&
+      found.size === reachable.size &&
+      [...found].every(([id, at]) => reachable.get(id) === at)
     reachable = found
     if (!same) for (const listener of listeners) listener()
   }
@@ -103,6 +113,10 @@ export function createRegistry(
     list,
     get reachable() {
       return reachable
+    },
+    hubsOf: (hostname) => (allRelay ? chooseHubs(hostname, reachable) : reachable),
+    get relays() {
+      return allRelay && isPartial(reachable)
     },
     get olderHubs() {
       return olderHubs

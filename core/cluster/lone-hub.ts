@@ -13,14 +13,17 @@ export const loneHub = {
     const listeners: (() => void)[] = []
     let applied = -1
     let address: string | null = null
+    const reachable = () => new Map(address === null ? [] : [[id, address]])
     return {
       list: async () => [{ id, version, since, applied, address }],
       get reachable() {
-        return new Map(address === null ? [] : [[id, address]])
+        return reachable()
       },
       olderHubs: false,
       clockAheadMs: 0,
       onChanged: (listener) => void listeners.push(listener),
+      relays: false,
+      hubsOf: reachable,
       async announce(at) {
         address = at
         for (const listener of listeners) listener()
@@ -33,6 +36,7 @@ export const loneHub = {
     }
   },
   createPeers: () => undefined,
+  createAgentRelay: () => undefined,
   createActivity({ sessions }: { sessions: { live: Pick<Sessions['live'], 'countBy'> } }): RunningActivity {
     return { of: async () => useHere(sessions.live), start: () => async () => {} }
   },

@@ -14,6 +14,8 @@ export type HubTables = {
     readonly address: string | null
     /** Whether it reads new sessions from the log of openings; hubs of older versions do not know the column. */
     readonly openings: boolean
+    /** Whether it relays streams to agents; hubs of older versions do not know the column. */
+    readonly relays: boolean
   }
   /** Streams that a hub cut because of the changes after `after` up to `n`. */
   readonly hub_cuts: {
@@ -63,6 +65,11 @@ export const hubsMigrations: Migrations = {
     '0004-openings': {
       async up(db) {
         await sql`ALTER TABLE hubs ADD COLUMN openings boolean NOT NULL DEFAULT false`.execute(db)
+      },
+    },
+    '0005-relays': {
+      async up(db) {
+        await sql`ALTER TABLE hubs ADD COLUMN relays boolean NOT NULL DEFAULT false`.execute(db)
       },
     },
   },

@@ -25,7 +25,7 @@ import { version } from '../loader/runtime-check.ts'
 import { createCounts } from '../log/counts.ts'
 import { createDiagnosticsListener, healthRoute } from '../log/diagnostics-listener.ts'
 import type { GroupMember } from '../processes/group-member.ts'
-import { JOIN_ALPN, TUNNEL_ALPN } from '../wire/tunnel-protocol.ts'
+import { JOIN_ALPN, RELAY_ALPN, TUNNEL_ALPN } from '../wire/tunnel-protocol.ts'
 import { createCallerLookup } from './access/caller.ts'
 import type { HubConfig } from './config/hub-config.ts'
 import { type BrowserServer, type BrowserServerOptions, createBrowserServer } from './http/browser-server.ts'
@@ -84,7 +84,19 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   const kernel = hubKernel(options, clock, counts.slowTap)
   const base = { ...options, instanceId, hubVersion, kernel, counts, clock, onClose }
   const rooms = await openRooms(base)
-  if (group) kernel.tap('the other processes').tunnel.changed(() => group.linked(rooms.tunnel.links().length))
+  let telling = false
+  if (group) {
+    // A hub that connects reports thousands of agents at once.
+    kernel.tap('the other processes').tunnel.changed(() => {
+      if (telling) return
+      telling = true
+      setImmediate(() => {
+        telling = false
+        group.linked(rooms.tunnel.links().length)
+      })
+    })
+  }
+  kernel.tap('the relay').lifecycle.drain(async (signal) => rooms.tunnel.relay?.drain(signal))
   kernel.tap('the public port').lifecycle.drain((signal) => listener.drain(signal))
   kernel.tap('browsers').lifecycle.drain((signal) => browsers.drain(signal))
   kernel.tap('the routes of the hub').lifecycle.drain((signal) => web.drain(signal))
@@ -262,7 +274,11 @@ function publicListener(rooms: Rooms, browsers: BrowserServer, group?: GroupMemb
     plainHttp: browsers.refusePlainHttp,
     counted: counts.connection,
     sessionAddresses: () => sessions.list().map(({ clientIp }) => clientIp),
-    mezite: { [TUNNEL_ALPN]: tunnel.acceptTunnel, [JOIN_ALPN]: joins.accept },
+    mezite: {
+      [TUNNEL_ALPN]: tunnel.acceptTunnel,
+      [JOIN_ALPN]: joins.accept,
+      ...(tunnel.relay && { [RELAY_ALPN]: tunnel.relay.accept }),
+    },
     alpnTransport: kernel.slot(transports).find(({ alpn }) => alpn)?.name ?? null,
     limits: proxy.limits,
   })

@@ -190,6 +190,14 @@ export async function openRooms(options: RoomsOptions) {
     hooks: calls.tunnel,
     agentLost: sessions.live.cutAgent,
     kinds: () => kernel.slot(appKinds),
+    relayFor:
+      peers &&
+      ((own) =>
+        cluster.createAgentRelay({
+          ...{ ...base, ...own, registry, peers, authorities, revisions, isAgentLocked },
+          agentLost: sessions.live.cutAgent,
+          changed: calls.tunnel.changed,
+        })),
     offered: config.tunnel.transports,
     streamsPerAgent: config.tunnel.streams_per_agent,
   })

@@ -5,6 +5,10 @@ import type { DialTarget } from '../api/agent-hooks.ts'
 export const REASON_HEADER = 'mezite-reason'
 /** A sentence for operators about a refused stream, percent-encoded. */
 export const DETAIL_HEADER = 'mezite-detail'
+/** The agent that a hub is asked to reach, on a stream between hubs. */
+export const AGENT_HEADER = 'mezite-agent'
+/** Status of a stream between hubs: the other hub has no link to the agent. */
+export const LINK_LOST_STATUS = 503
 /** The protocol that TLS to the app negotiated, on an accepted stream. */
 export const ALPN_HEADER = 'mezite-alpn'
 

@@ -15,6 +15,8 @@ export class StreamPipe implements Pipe {
   alpn: string | null = null
   isGoing?: () => boolean
   setIdle?: (idle: boolean) => void
+  /** A reset with this code means that the link to the agent is lost; null: there is none. */
+  lostCode: number | null = null
   ondata: (chunk: Buffer) => void = nothing
   onend: () => void = nothing
   ondrain: () => void = nothing
@@ -73,7 +75,7 @@ export class StreamPipe implements Pipe {
     const clean = this.#ended && sent && !this.#error && rstCode === NGHTTP2_NO_ERROR
     if (clean) return void this.onclose(null)
     // The whole link is gone, so another agent may be tried; a reset by the app is final.
-    if (this.#session?.destroyed) return void this.onclose(linkLost(this.#error))
+    if (this.#session?.destroyed || rstCode === this.lostCode) return void this.onclose(linkLost(this.#error))
     this.onclose(this.#error ?? new Error(`the stream was reset (code ${rstCode})`))
   }
 

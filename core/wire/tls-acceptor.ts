@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { createServer, type TLSSocket } from 'node:tls'
-import type { Authorities } from '../api/certificate-authorities.ts'
+import type { Authorities, AuthorityName } from '../api/certificate-authorities.ts'
 import { meziteTls } from './tunnel-protocol.ts'
 
 export const HANDSHAKE_MS = 10_000
@@ -15,13 +15,15 @@ export function acceptTls(
   options: {
     readonly authorities: Pick<Authorities, 'bundle' | 'hubIdentity'>
     readonly alpn: string
-    /** `required`: the client must show a certificate of the agent CA. `optional`: it may show any; the caller checks it. */
+    /** Signs the certificates of clients; default: the agent CA. */
+    readonly authority?: AuthorityName
+    /** `required`: the client must show a certificate of the authority. `optional`: it may show any; the caller checks it. */
     readonly agentCertificate: 'required' | 'optional'
     readonly secured: (socket: TLSSocket) => void
     readonly failed: (error: Error) => void
   },
 ): void {
-  const { authorities, alpn, agentCertificate } = options
+  const { authorities, alpn, agentCertificate, authority = 'agent-ca' } = options
   let over = false
   const fail = (error: Error): void => {
     raw.destroy()
@@ -40,7 +42,7 @@ export function acceptTls(
     handshakeTimeout: HANDSHAKE_MS,
     requestCert: true,
     rejectUnauthorized: false,
-    ca: [...authorities.bundle('agent-ca')],
+    ca: [...authorities.bundle(authority)],
   })
   server.on('tlsClientError', fail)
   server.on('error', fail)

@@ -7,6 +7,8 @@ import type { SecureContextOptions } from 'node:tls'
 export const TUNNEL_ALPN = 'mezite-tunnel/1'
 /** ALPN name of joining: the agent has no certificate yet. */
 export const JOIN_ALPN = 'mezite-join/1'
+/** ALPN name of a connection between two hubs of a cluster. */
+export const RELAY_ALPN = 'mezite-relay/1'
 /** Prefix of a second ALPN name, before the id of the hub that an agent wants to reach through a load balancer. */
 export const WISH_ALPN = 'mezite-to/'
 /** Sent in both greetings. */

@@ -120,7 +120,7 @@ function registerApps({ metrics: { counted, gauge }, catalog, hubState }: Watche
   )
   gauge(
     'mezite_agents_connected',
-    'Agents with a tunnel to this hub',
+    'Agents that this hub reaches, through a link of its own or of another hub',
     () => hubState.links().length,
     undefined,
     'max',

@@ -110,6 +110,31 @@ t.test(
   },
 )
 
+t.test(
+  'with more than four hubs an agent has links to three, unless one of them does not relay',
+  async (t) => {
+    const { registry, database, revisions } = await startHub('hub-1')
+    await registry.announce('10.0.0.1:443')
+    const add = (id: string) =>
+      sql`INSERT INTO hubs (id, version, address, relays, seen)
+        VALUES (${id}, '0', ${`10.0.0.2:443`}, true, now() + interval '1 hour')`.execute(database.db)
+    for (const id of ['hub-2', 'hub-3', 'hub-4']) await add(id)
+    await until(() => registry.reachable.size === 4, 'four are known')
+    t.equal(registry.relays, false)
+    t.equal(registry.hubsOf('node-1').size, 4)
+    await add('hub-5')
+    await until(() => registry.relays, 'five are known')
+    t.equal(registry.hubsOf('node-1').size, 3)
+    const before = revisions()
+    await sql`UPDATE hubs SET relays = false WHERE id = 'hub-5'`.execute(database.db)
+    await until(() => !registry.relays, 'one of them is of an older version')
+    t.equal(registry.hubsOf('node-1').size, 5)
+    t.ok(revisions() > before, 'agents are told')
+    await sql`DELETE FROM hubs`.execute(database.db)
+    await registry.stop()
+  },
+)
+
 t.test('a hub whose database fails goes on, and stops in order', async () => {
   const { registry, database, log, hear } = await startHub('hub-z')
   await database.close()

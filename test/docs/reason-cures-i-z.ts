@@ -65,6 +65,7 @@ export const curesIToZ: Readonly<Record<string, string>> = {
   reason_required: 'A request for access needs a reason. Write one.',
   reason_too_long: 'The reason is too long. Shorten it.',
   redirect_uri_missing: 'The client has no redirect URI. Add it with `mezctl apps oidc`.',
+  relayed: 'The agent has links to three other hubs, which relay for this one. Nothing needs to be done.',
   replaced:
     'A newer connection of the same agent took its place. If it repeats, two machines use the same certificate.',
   request_closed: 'The request for access was already decided, cancelled or has expired.',

@@ -7,6 +7,7 @@ import { idleConnections } from './lines/idle-connections.ts'
 import { kills } from './lines/kills.ts'
 import { largeDatabase } from './lines/large-database.ts'
 import { largeInstallation } from './lines/large-installation.ts'
+import { manyHubs } from './lines/many-hubs.ts'
 import { mixed } from './lines/mixed.ts'
 import { networks } from './lines/networks.ts'
 import { nonsense } from './lines/nonsense.ts'
@@ -38,6 +39,7 @@ export const lines: readonly Line[] = [
   webSockets,
   largeDatabase,
   largeInstallation,
+  manyHubs,
   transportFigures,
   costs,
 ]

@@ -5,7 +5,7 @@ import type { ConnectionInfo } from '../../api/protocol.ts'
 import type { Peers } from '../../cluster/cluster.ts'
 import type { Relay } from '../../cluster/hub-relay.ts'
 import type { GroupMember } from '../../processes/group-member.ts'
-import { TUNNEL_ALPN } from '../../wire/tunnel-protocol.ts'
+import { RELAY_ALPN, TUNNEL_ALPN } from '../../wire/tunnel-protocol.ts'
 import { type AlpnRoute, routeAlpn } from './alpn-router.ts'
 import { peekConnection } from './connection-preamble.ts'
 import type { HandshakeTable } from './handshake-table.ts'
@@ -28,7 +28,7 @@ type HubChoice = { readonly kind: 'this' } | OtherHub | { readonly kind: 'none';
 export type TakeAgent = (raw: Duplex, info: ConnectionInfo, secured: () => void) => void
 
 export interface AgentRouter {
-  /** The ALPN names of agents. */
+  /** The ALPN names of agents and hubs. */
   readonly names: ReadonlySet<string>
   /**
    * Serves an agent's bytes here, or by the hub that the agent names. Returns why they are refused; null: they are not.
@@ -49,7 +49,7 @@ export interface AgentRouter {
   deliver(carrier: Duplex, from: Pick<ConnectionInfo, 'clientIp' | 'transport'>): void
 }
 
-/** Routes the connections of agents by their ALPN names, whichever transport brought them. */
+/** Routes the connections of agents, and of hubs that relay, by their ALPN names, whichever transport brought them. */
 export function createAgentRouter(options: {
   /** By ALPN name. */
   readonly takers: Readonly<Record<string, TakeAgent>>
@@ -71,6 +71,12 @@ export function createAgentRouter(options: {
   const names = new Set(Object.keys(takers))
 
   const route: AgentRouter['route'] = (raw, from, target, done) => {
+    if (target.alpn === RELAY_ALPN) {
+      // Strangers do not even get to TLS.
+      if (from.via === undefined) return 'not a hub of this cluster'
+      takers[RELAY_ALPN]?.(raw, from, done)
+      return null
+    }
     if (alpnTransport === null && from.transport === undefined && from.via === undefined) {
       return 'transport_not_offered'
     }

@@ -28,6 +28,8 @@ const IDENTITY_LIFE_MS = 2 * DAY_MS
 /** Agents renew after two thirds of it. */
 const AGENT_LIFE_MS = DAY_MS
 const RENEW_CHECK_MS = 60_000
+/** Longer than a handshake takes, and than clocks of hubs differ. */
+const PEER_LIFE_MS = 10 * 60_000
 
 export interface AuthoritiesOptions {
   readonly db: Database
@@ -45,6 +47,11 @@ export interface AuthoritiesOptions {
 export interface RunningAuthorities extends Authorities, Pick<AuthorityAdministration, 'phaseOf' | 'rotate'> {
   /** Creates missing authorities and loads all of them. Call it once, after the migrations. */
   load(): Promise<void>
+  /**
+   * A new key and certificate with which the hub `id` connects to other hubs: EKU clientAuth, URI SAN
+   * `mezite://<cluster>/hub/<id>`, signed by the hub CA. Valid for a handshake.
+   */
+  peerIdentity(id: string): Promise<{ readonly key: string; readonly certificate: string }>
   /** Stops the renewal of the hub's certificate. */
   close(): void
 }
@@ -183,10 +190,9 @@ export function createAuthorities(options: AuthoritiesOptions): RunningAuthoriti
       notBefore: now,
       notAfter: now + identityLifeMs,
     })
-    const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)
     // The chain includes the authority, so that a client that knows only its pin can verify it.
     return {
-      key: x509.PemConverter.encode(pkcs8, 'PRIVATE KEY'),
+      key: await pemOf(keys.privateKey),
       cert: `${leaf.toString('pem')}\n${signer.certificate.toString('pem')}\n`,
       renewAt: now + identityLifeMs / 2,
       authority: id,
@@ -263,6 +269,13 @@ export function createAuthorities(options: AuthoritiesOptions): RunningAuthoriti
       if (!identity) throw new MezError('MEZ_AUTHORITY_UNREADABLE', 'the hub has no certificate yet')
       return { key: identity.key, cert: identity.cert }
     },
+    async peerIdentity(hub) {
+      const { publicKey, privateKey } = await newKeyPair()
+      const url = `mezite://${clusterName}/hub/${hub}`
+      const until = clock.now() + PEER_LIFE_MS
+      const { certificate } = await issue('hub-ca', publicKey, { cn: hub, url, until })
+      return { key: await pemOf(privateKey), certificate }
+    },
     async issueAgent({ csr, hostname }) {
       const { publicKey } = await verifiedRequest(csr)
       const url = `mezite://${clusterName}/agent/${hostname}`
@@ -274,6 +287,10 @@ export function createAuthorities(options: AuthoritiesOptions): RunningAuthoriti
       return issue('user-ca', new x509.PublicKey(spki), { cn: user, url, until: notAfter })
     },
   }
+}
+
+async function pemOf(key: CryptoKey): Promise<string> {
+  return x509.PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY')
 }
 
 function place(id: string): SecretPlace {

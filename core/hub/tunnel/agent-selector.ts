@@ -4,38 +4,49 @@ import type { AppKind } from '../../api/app-kinds.ts'
 import type { Audit } from '../../api/audit.ts'
 import type { HubHooks } from '../../api/hub-hooks.ts'
 import type { Link, OpenOptions, Pipe, Tunnel } from '../../api/tunnel.ts'
+import type { ServingLinks } from '../../cluster/cluster.ts'
 import { isMezError, messageOf } from '../../kernel/error.ts'
 import type { HookCalls } from '../../kernel/hook.ts'
 import type { Log } from '../../kernel/log.ts'
 import { authorityOf } from '../../wire/dial-headers.ts'
 import { type AdmissionState, stateOf } from '../access/admission.ts'
 import type { AppHealth } from './app-health.ts'
-import type { LiveLink } from './link.ts'
+import { LiveLink } from './link.ts'
 import type { LiveLinks } from './link-registry.ts'
-import { DialError, dialThrough } from './tunnel-dialer.ts'
+import { DialError, dialThrough, type ServingLink } from './tunnel-dialer.ts'
 
 /** Below the HTTP/2 limit of a link: at that limit a dial would wait instead of using another agent. */
-const STREAMS_PER_AGENT = 9_000
+export const STREAMS_PER_AGENT = 9_000
+/** Hubs through which one request tries to reach an agent. */
+const MOST_WAYS = 3
 const TARGET = /^tcp:\/\/(\[[0-9a-f:.]+\]|[a-z0-9_][a-z0-9._-]*):[1-9][0-9]{0,4}$/i
 const LONGEST_TARGET = 300
 
-/** Links that the agent is about to replace come last. */
-const byLoad = (a: LiveLink, b: LiveLink): number =>
-  Number(a.moving) - Number(b.moving) || a.load - b.load || a.turn - b.turn
+const isDirect = (link: ServingLink): link is LiveLink => link instanceof LiveLink
+
+/** Links that the agent is about to replace come last, and before them those that another hub relays. */
+const byLoad = (a: ServingLink, b: ServingLink): number =>
+  Number(a.moving) - Number(b.moving) ||
+  Number(isDirect(b)) - Number(isDirect(a)) ||
+  a.load - b.load ||
+  a.turn - b.turn
 
 /** Chooses among the live links: least streams in use first, then round robin. */
 export function createAgentSelector(options: {
-  readonly links: Pick<LiveLinks, 'get' | 'list' | 'returned'>
+  /** The links of this hub, and those through which it reaches agents. */
+  readonly links: Pick<LiveLinks, 'get'>
+  readonly serving: ServingLinks
   readonly hooks: Pick<HookCalls<HubHooks>['tunnel'], 'route'>
   readonly health: Pick<AppHealth, 'record' | 'stateOf' | 'lastError'>
-  readonly isAgentLocked: (hostname: string) => boolean
-  readonly streamsPerAgent?: number
+  /** Whether the agent is locked or removed. */
+  readonly isBarred: (hostname: string) => boolean
+  readonly streamsPerAgent: number
   /** The kinds of apps, one of which may allow targets. */
   readonly kinds?: () => readonly AppKind[]
   readonly audit: Pick<Audit, 'record'>
   readonly log: Log
 }): Tunnel {
-  const { links, hooks, health, isAgentLocked, log, streamsPerAgent = STREAMS_PER_AGENT } = options
+  const { links, serving, hooks, health, isBarred, log, streamsPerAgent } = options
   const { kinds = () => [], audit } = options
   let turn = 0
 
@@ -43,9 +54,11 @@ export function createAgentSelector(options: {
    * A plugin may reorder or drop links but not add any. If an answer is unusable, no link is used. Each answer is checked at
    * its tap, so that the error names the plugin, and so is what the hook returns: no fault in the hook reaches another app.
    */
-  function routed(found: readonly LiveLink[], app: App): readonly LiveLink[] {
-    const offered = (answer: Iterable<unknown>): readonly LiveLink[] =>
-      Object.freeze([...new Set(answer)].filter((link): link is LiveLink => found.includes(link as LiveLink)))
+  function routed(found: readonly ServingLink[], app: App): readonly ServingLink[] {
+    const offered = (answer: Iterable<unknown>): readonly ServingLink[] =>
+      Object.freeze(
+        [...new Set(answer)].filter((link): link is ServingLink => found.includes(link as ServingLink)),
+      )
     try {
       return offered(hooks.route(Object.freeze([...found]), app, { accept: offered }))
     } catch (error) {
@@ -54,11 +67,11 @@ export function createAgentSelector(options: {
     }
   }
 
-  function candidates(app: App): readonly LiveLink[] {
-    const found: LiveLink[] = []
+  function candidates(app: App): readonly ServingLink[] {
+    const found: ServingLink[] = []
     for (const hostname of app.agents) {
-      const link = links.get(hostname)
-      if (link?.usable && !isAgentLocked(hostname)) found.push(link)
+      const link = serving.get(hostname)
+      if (link?.usable && !isBarred(hostname)) found.push(link)
     }
     if (found.length > 1) found.sort(byLoad)
     if (hooks.route.empty) return found
@@ -66,43 +79,46 @@ export function createAgentSelector(options: {
   }
 
   /** Counts a use of the link for the round robin, of a new connection or an idle one. */
-  function use(link: LiveLink): void {
+  function use(link: ServingLink): void {
     turn += 1
     link.turn = turn
   }
 
   /** Checks the link again, since it may have changed after it became a candidate. */
-  async function dial(app: App, link: LiveLink, { alpn, target }: OpenOptions): Promise<Pipe> {
+  async function dial(app: App, link: ServingLink, options: OpenOptions, ways = MOST_WAYS): Promise<Pipe> {
+    const { alpn, target } = options
     const { hostname } = link
-    if (links.get(hostname) !== link || !link.usable) {
+    if (!link.usable) {
       throw new DialError('MEZ_LINK_LOST', 'link_lost', `the link to ${hostname} is gone`, hostname)
     }
-    if (!app.agents.includes(hostname) || isAgentLocked(hostname)) {
-      throw new DialError(
-        'MEZ_DIAL_FAILED',
-        'agent_not_bound',
-        `${hostname} may not serve ${app.name}`,
-        hostname,
-      )
+    const notBound = () => {
+      const message = `${hostname} may not serve ${app.name}`
+      return new DialError('MEZ_DIAL_FAILED', 'agent_not_bound', message, hostname)
     }
+    if (!app.agents.includes(hostname) || isBarred(hostname)) throw notBound()
     if (link.streams >= streamsPerAgent) {
-      throw new DialError(
-        'MEZ_DIAL_FAILED',
-        'agent_limit',
-        `${hostname} has too many connections open`,
-        hostname,
-      )
+      const message = `${hostname} has too many connections open`
+      throw new DialError('MEZ_DIAL_FAILED', 'agent_limit', message, hostname)
     }
     use(link)
+    let pipe: Pipe
     try {
-      const pipe = await dialThrough(link, app, alpn)
-      // A target says nothing about the app.
-      if (target === undefined) health.record(app, link, null)
-      return pipe
+      pipe = await dialThrough(link, app, alpn)
     } catch (error) {
+      // Another hub may still relay to the agent. No byte has left yet.
+      const next = isMezError(error, 'MEZ_LINK_LOST') && !isDirect(link) ? serving.get(hostname) : undefined
+      if (next?.usable && next !== link && ways > 1) return dial(app, next, options, ways - 1)
+      // A target says nothing about the app.
       if (target === undefined) health.record(app, link, error)
       throw error
     }
+    // The hub that relays may learn of a lock later than this one.
+    if (isBarred(hostname)) {
+      pipe.destroy()
+      throw notBound()
+    }
+    if (target === undefined) health.record(app, link, null)
+    return pipe
   }
 
   /** Records where the admission led, and whether it got there. */
@@ -126,11 +142,11 @@ export function createAgentSelector(options: {
     }
   }
 
-  const choice: LinkChoice<LiveLink> = {
+  const choice: LinkChoice<ServingLink> = {
     candidates,
     dial,
     use,
-    returned: (app) => links.returned(app.agents),
+    returned: (app) => serving.returned(app.agents),
     mayTarget: ({ protocol }) => kinds().find(({ name }) => name === protocol)?.targets === true,
   }
 
@@ -140,7 +156,7 @@ export function createAgentSelector(options: {
       given?.target === undefined
         ? openAdmitted(admission, given, choice)
         : openTarget(admission, given, given.target),
-    links: () => links.list(),
+    links: serving.list,
     stateOf: health.stateOf,
     lastError: health.lastError,
     disconnect: (hostname, reason) => links.get(hostname)?.destroy(reason),

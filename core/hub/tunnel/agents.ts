@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import type { Catalog } from '../../api/catalog.ts'
 import { defineResource, type ResourceParts } from '../../api/define-resource.ts'
 import { Nullable } from '../../api/resource.ts'
-import type { Tunnel } from '../../api/tunnel.ts'
+import type { Link } from '../../api/tunnel.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
 import type { AgentTable } from '../../enrolment/agent-tables.ts'
 
@@ -34,11 +34,14 @@ export type AgentRefusal = 'agent_unknown' | 'certificate_superseded'
 
 const timeOf = (at: Date | number) => new Date(at).toISOString()
 
-/** Registers the view of agents with the revisions. `links` is called when an agent is shown. */
+/** Registers the view of agents with the revisions. `linkOf` is called when an agent is shown. */
 export function createAgents(
-  parts: ResourceParts & { readonly links: Tunnel['links']; readonly catalog: Pick<Catalog, 'list'> },
+  parts: ResourceParts & {
+    readonly linkOf: (hostname: string) => Link | undefined
+    readonly catalog: Pick<Catalog, 'list'>
+  },
 ): Agents {
-  const { links, catalog } = parts
+  const { linkOf, catalog } = parts
   const resource = defineResource<Agent, AgentTable>({
     name: 'agent',
     collection: 'agents',
@@ -68,7 +71,7 @@ export function createAgents(
       hubCaPins: row.hub_ca_pins?.split(',') ?? [],
     }),
     show({ hostname, certExpires }) {
-      const link = links().find((each) => each.hostname === hostname)
+      const link = linkOf(hostname)
       const apps = catalog.list().filter(({ agents }) => agents.includes(hostname))
       return {
         hostname,

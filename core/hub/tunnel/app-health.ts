@@ -1,12 +1,12 @@
 import type { ProbeResult } from '../../api/administration.ts'
 import type { App } from '../../api/app.ts'
 import type { AppState } from '../../api/tunnel.ts'
+import type { AppFault, AppFaults, ServingLinks } from '../../cluster/cluster.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { RunningCatalog } from '../catalog/catalog.ts'
-import type { LiveLink } from './link.ts'
-import type { LiveLinks } from './link-registry.ts'
-import { DialError, probeThrough } from './tunnel-dialer.ts'
+import { LiveLink } from './link.ts'
+import { DialError, probeThrough, type ServingLink } from './tunnel-dialer.ts'
 
 const TICK_MS = 1_000
 /** How often an agent probes each of its apps, and how soon after a failure. */
@@ -20,7 +20,7 @@ const PROBES_AT_ONCE = 64
 interface Result {
   /** The target that the result is about. */
   readonly target: string
-  readonly link: LiveLink
+  readonly link: ServingLink
   /** Null: the app was reached, or has not been tried yet. */
   reason: string | null
   error: string | null
@@ -29,24 +29,31 @@ interface Result {
   probing: boolean
 }
 
+const asFault = (result: Result | null): AppFault | null =>
+  result === null || result.reason === null ? null : { reason: result.reason, error: result.error ?? '' }
+
+const isDirect = (link: ServingLink): boolean => link instanceof LiveLink
+
 /** Tracks which apps their agents can reach. */
 export interface AppHealth {
   /** Records the result of a connection to an app; null: it was reached. */
-  record(app: App, link: LiveLink, error: unknown): void
+  record(app: App, link: ServingLink, error: unknown): void
   stateOf(app: App): AppState
   /** Why this agent's last attempt to reach the app failed; null: it succeeded. */
   lastError(app: App, hostname: string): string | null
+  /** What fails through links of this hub. */
+  faults(): AppFaults
   stop(): void
 }
 
 /** One probe through a link, for an operator who tries an app before saving it. Never rejects. */
-export async function probeApp(link: LiveLink | undefined, app: App, clock: Clock): Promise<ProbeResult> {
+export async function probeApp(link: ServingLink | undefined, app: App, clock: Clock): Promise<ProbeResult> {
   const began = clock.monotonic()
   const failed = (reason: string, error: string): ProbeResult => ({
     ...{ ok: false, reason, error },
     ms: Math.round(clock.monotonic() - began),
   })
-  if (!link?.usable) return failed('agent_none', 'The agent is not connected to this hub.')
+  if (!link?.usable) return failed('agent_none', 'The agent is not connected.')
   try {
     await probeThrough(link, app)
     return { ok: true, reason: null, error: null, ms: Math.round(clock.monotonic() - began) }
@@ -60,7 +67,7 @@ export async function probeApp(link: LiveLink | undefined, app: App, clock: Cloc
  * otherwise no data.
  */
 export function createAppHealth(options: {
-  readonly links: Pick<LiveLinks, 'get'>
+  readonly links: Pick<ServingLinks, 'get' | 'faultOf'>
   readonly catalog: Pick<RunningCatalog, 'list'>
   readonly clock: Clock
 }): AppHealth {
@@ -76,7 +83,19 @@ export function createAppHealth(options: {
   /** Ignores results of an earlier link or an earlier target. */
   function resultOf(app: App, hostname: string): Result | null {
     const result = results.get(keyOf(app, hostname))
-    return result && result.target === targetOf(app) && result.link === links.get(hostname) ? result : null
+    if (!result || result.target !== targetOf(app)) return null
+    const link = links.get(hostname)
+    // Any hub that relays leads to the same agent.
+    const relayed = link !== undefined && !isDirect(link) && !isDirect(result.link)
+    return relayed || result.link === link ? result : null
+  }
+
+  /** Own attempts through another hub count before what that hub says. */
+  function faultOf(app: App, hostname: string): AppFault | null {
+    const fault = asFault(resultOf(app, hostname))
+    const link = links.get(hostname)
+    if (fault !== null || !link || isDirect(link)) return fault
+    return links.faultOf?.(app.id, hostname) ?? null
   }
 
   function set(app: App, result: Result, error: unknown): void {
@@ -95,21 +114,24 @@ export function createAppHealth(options: {
       for (const hostname of app.agents) {
         const link = links.get(hostname)
         if (!link?.usable) continue
-        const result = resultOf(app, hostname) ?? {
+        const known = resultOf(app, hostname)
+        // Hubs with a link to the agent probe; through them, only what has failed for this hub is tried again.
+        if (!isDirect(link) && (known?.reason ?? null) === null) continue
+        const result = known ?? {
           ...{ target: targetOf(app), link, reason: null, error: null, probing: false },
           due: now + PROBE_SOON_MS,
         }
         kept.set(keyOf(app, hostname), result)
-        if (now >= result.due && !result.probing && probing < PROBES_AT_ONCE) probe(app, result)
+        if (now >= result.due && !result.probing && probing < PROBES_AT_ONCE) probe(app, hostname, result)
       }
     }
     results = kept
   }
 
-  function probe(app: App, result: Result): void {
+  function probe(app: App, hostname: string, result: Result): void {
     probing += 1
     result.probing = true
-    probeThrough(result.link, app)
+    probeThrough(links.get(hostname) ?? result.link, app)
       .then(
         () => set(app, result, null),
         (error: unknown) => set(app, result, error),
@@ -141,12 +163,20 @@ export function createAppHealth(options: {
       if (!app.enabled) return { state: 'disabled', reason: null }
       const connected = app.agents.filter((hostname) => links.get(hostname)?.usable)
       if (connected.length === 0) return { state: 'no_agent', reason: null }
-      const reasons = connected.map((hostname) => resultOf(app, hostname)?.reason ?? null)
+      const reasons = connected.map((hostname) => faultOf(app, hostname)?.reason ?? null)
       return reasons.includes(null)
         ? { state: 'ready', reason: null }
         : { state: 'unreachable', reason: reasons[0] ?? null }
     },
-    lastError: (app, hostname) => resultOf(app, hostname)?.error ?? null,
+    lastError: (app, hostname) => faultOf(app, hostname)?.error ?? null,
+    faults() {
+      const found = new Map<string, AppFault>()
+      for (const [key, result] of results) {
+        const fault = isDirect(result.link) ? asFault(result) : null
+        if (fault !== null) found.set(key, fault)
+      }
+      return found
+    },
     stop: () => clearInterval(timer),
   }
 }

@@ -44,10 +44,8 @@ export function createLinkAcceptor(options: {
   readonly audit: Pick<Audit, 'record'>
   readonly clusterName: string
   readonly instanceId: string
-  /** Ids of the hubs that agents keep a link to. */
-  readonly instances: () => readonly string[]
-  /** The address of each of them for direct connections, by id. */
-  readonly hubs: Pick<Registry, 'reachable'>
+  /** The hubs that an agent keeps a link to, with their addresses for direct connections. */
+  readonly hubs: Pick<Registry, 'hubsOf' | 'relays'>
   readonly hubVersion: string
   readonly draining: () => boolean
   readonly offers: (transport: string) => boolean
@@ -60,16 +58,21 @@ export function createLinkAcceptor(options: {
   const rates = createRateLimit(clock)
   const mayComplain = (clientIp: string): boolean =>
     rates.take(addressKey(clientIp), COMPLAINTS_PER_ADDRESS) && rates.take('*', COMPLAINTS_PER_MINUTE)
-  const greeting = () => ({
-    type: 'greeting',
-    protocol: PROTOCOL_VERSION,
-    cluster: clusterName,
-    instance: instanceId,
-    instances: options.instances(),
-    addresses: Object.fromEntries(options.hubs.reachable),
-    version: hubVersion,
-    heartbeat_ms: options.heartbeatMs ?? HEARTBEAT_MS,
-  })
+  const greeting = (hostname: string) => {
+    const hubs = options.hubs.hubsOf(hostname)
+    // Among few hubs, an agent keeps its link to this one even while it is not reachable.
+    const own = options.hubs.relays ? [] : [instanceId]
+    return {
+      type: 'greeting',
+      protocol: PROTOCOL_VERSION,
+      cluster: clusterName,
+      instance: instanceId,
+      instances: [...new Set([...own, ...hubs.keys()])],
+      addresses: Object.fromEntries(hubs),
+      version: hubVersion,
+      heartbeat_ms: options.heartbeatMs ?? HEARTBEAT_MS,
+    }
+  }
 
   /** Why the agent is refused; null: it gets a link. */
   async function refusalOf(socket: TLSSocket, certificate: AgentCertificate): Promise<string | null> {
@@ -104,7 +107,7 @@ export function createLinkAcceptor(options: {
         clientIp,
         via,
         clock,
-        greeting: greeting(),
+        greeting: greeting(certificate.hostname),
         onReady: links.up,
         onMessage: links.receive,
         onClosed: links.down,

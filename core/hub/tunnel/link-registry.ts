@@ -51,10 +51,12 @@ export function createLinkRegistry(options: {
   readonly authorities: Pick<Authorities, 'bundle' | 'trusts'>
   readonly rotation: Pick<RotationProgress, 'announce' | 'receive'>
   readonly revisions: Pick<Revisions, 'onApplied'>
-  readonly hubs: Pick<Registry, 'reachable' | 'onChanged'>
+  readonly hubs: Pick<Registry, 'reachable' | 'hubsOf' | 'onChanged'>
   readonly hooks: Pick<HookCalls<HubHooks>['tunnel'], 'changed' | 'proposed'>
   readonly audit: Pick<Audit, 'record'>
   readonly isAgentLocked: (hostname: string) => boolean
+  /** Whether another hub has a link to the agent, so that it is still connected when its link to this hub ends. */
+  readonly elsewhere?: (hostname: string) => boolean
   /** Called before the link of an agent that lost its access is cut. */
   readonly agentLost?: (hostname: string, reason: EndReason) => void
   readonly clock: Clock
@@ -161,6 +163,7 @@ export function createLinkRegistry(options: {
     if (link.broken) expectBack(link.hostname)
     audit.record({ ...event('agent.disconnected', true, link), reason })
     log.info({ agent: link.hostname, reason }, 'agent disconnected')
+    if (options.elsewhere?.(link.hostname)) return
     hooks.changed({ hostname: link.hostname, connected: false, reason })
   }
 
@@ -247,12 +250,11 @@ export function createLinkRegistry(options: {
   })
 
   hubs.onChanged(() => {
-    const instances = [...hubs.reachable.keys()]
-    const addresses = Object.fromEntries(hubs.reachable)
     // Also those that are not up yet: their greeting named the hubs of before.
     for (const link of all) {
       if (link.retired) continue
-      link.send({ type: 'instances', instances, addresses })
+      const own = hubs.hubsOf(link.hostname)
+      link.send({ type: 'instances', instances: [...own.keys()], addresses: Object.fromEntries(own) })
       // Links forwarded by a hub that is stopping must be replaced.
       if (link.via === null || link.moving || hubs.reachable.has(link.via)) continue
       link.moving = true

@@ -1,33 +1,48 @@
 import { type ClientHttp2Stream, constants } from 'node:http2'
 import type { App } from '../../api/app.ts'
 import type { Pipe } from '../../api/tunnel.ts'
+import { connectionOf, RelayedLink } from '../../cluster/relay/relayed-link.ts'
 import { isMezError, MezError, messageOf } from '../../kernel/error.ts'
 import type { ErrorCode } from '../../kernel/error-codes.ts'
 import {
+  AGENT_HEADER,
   ALPN_HEADER,
   DETAIL_HEADER,
   dialHeaders,
+  LINK_LOST_STATUS,
   REASON_HEADER,
   readAlpn,
   readDetail,
 } from '../../wire/dial-headers.ts'
 import { StreamPipe } from '../../wire/stream-pipe.ts'
 import { healthAlpn, requestHealth } from './health-request.ts'
-import { http2Of, type LiveLink } from './link.ts'
+import { http2Of, LiveLink } from './link.ts'
 
 /** The agent enforces the timeout; the hub adds this much for the round trip. */
 const GRACE_MS = 1_000
+/** How a hub resets a stream that it relays when its own link to the agent is lost. */
+export const LINK_LOST_CODE = constants.NGHTTP2_INTERNAL_ERROR
+
+/** A link of this hub, or one of another hub that relays. */
+export type ServingLink = LiveLink | RelayedLink
+
+/** What an agent is told of an app. */
+export type DialledApp = Pick<App, 'name' | 'uri' | 'tls'> & {
+  readonly timeouts: Pick<App['timeouts'], 'connectMs'>
+}
 
 /**
  * Opens one CONNECT stream through a link, on the one of its connections with fewer bulk transfers. `alpn` lists the protocols
  * that the agent offers in TLS, best first. Resolves once the agent has responded that it is connected.
  */
 export function dialThrough(
-  link: LiveLink,
-  app: App,
+  link: ServingLink,
+  app: DialledApp,
   alpn?: readonly string[],
   counted = true,
 ): Promise<Pipe> {
+  // The hub that relays chooses the connection.
+  if (link instanceof RelayedLink) return dialOn(link, link, app, alpn, counted)
   const lane = link.companions.lane()
   const dialled = dialOn(lane, link, app, alpn, counted)
   if (lane === link) return dialled
@@ -40,9 +55,9 @@ export function dialThrough(
 
 /** `lane`: the link itself, or its companion. */
 function dialOn(
-  lane: LiveLink,
-  link: LiveLink,
-  app: App,
+  lane: ServingLink,
+  link: ServingLink,
+  app: DialledApp,
   alpn: readonly string[] | undefined,
   counted: boolean,
 ): Promise<Pipe> {
@@ -57,7 +72,13 @@ function dialOn(
   return new Promise((resolve, reject) => {
     let stream: ClientHttp2Stream
     try {
-      stream = http2Of(lane).request(headers, { endStream: false })
+      stream =
+        lane instanceof LiveLink
+          ? http2Of(lane).request(headers, { endStream: false })
+          : connectionOf(lane).session.request(
+              { ...headers, [AGENT_HEADER]: link.hostname },
+              { endStream: false },
+            )
     } catch (error) {
       return reject(lost(link, messageOf(error)))
     }
@@ -92,27 +113,37 @@ function dialOn(
     stream.once('close', onClose)
     stream.once('response', (headers) => {
       if (headers[':status'] === 200) {
-        const meter = lane.bulk.meter()
+        const meter = lane instanceof LiveLink ? lane.bulk.meter() : undefined
         const pipe = new StreamPipe(stream, link.hostname, lane.budget, meter)
         pipe.alpn = readAlpn(headers[ALPN_HEADER])
         const mark = lane.idleMarker(stream)
         pipe.setIdle = (idle) => {
           mark(idle)
           // What it carries next is another exchange.
-          if (idle) meter.released()
+          if (idle) meter?.released()
         }
-        pipe.isGoing = () => link.companions.isLeaving(lane)
+        if (link instanceof RelayedLink) pipe.lostCode = LINK_LOST_CODE
+        pipe.isGoing = () =>
+          lane instanceof LiveLink && link instanceof LiveLink
+            ? link.companions.isLeaving(lane)
+            : link.retired
         return settle(() => resolve(pipe))
+      }
+      if (link instanceof RelayedLink && headers[':status'] === LINK_LOST_STATUS) {
+        link.retired = true
+        return refuse(lost(link, 'the hub that relays has none'))
       }
       const reason = reasonOf(headers[REASON_HEADER])
       const detail = readDetail(headers[DETAIL_HEADER])
-      const code = reason === 'connect_timeout' ? 'MEZ_DIAL_TIMEOUT' : 'MEZ_DIAL_FAILED'
+      const late = reason === 'connect_timeout' || headers[':status'] === 504
+      const code = late ? 'MEZ_DIAL_TIMEOUT' : 'MEZ_DIAL_FAILED'
       refuse(
         new DialError(
           code,
           reason,
           `agent ${link.hostname} cannot reach ${app.name}: ${reason}${detail === null ? '' : ` (${detail})`}`,
           link.hostname,
+          detail,
         ),
       )
     })
@@ -123,7 +154,7 @@ function dialOn(
  * Makes the agent of a link connect to an app, sends the request of `app.health`, if any, and closes the connection. Rejects
  * with a `DialError` when the app is unreachable or unhealthy. Does not return a pipe, so that a probe carries nothing else.
  */
-export async function probeThrough(link: LiveLink, app: App): Promise<void> {
+export async function probeThrough(link: ServingLink, app: App): Promise<void> {
   // Not counted: a probe is not load.
   const pipe = await dialThrough(link, app, app.health && healthAlpn(app), false)
   try {
@@ -135,7 +166,7 @@ export async function probeThrough(link: LiveLink, app: App): Promise<void> {
   }
 }
 
-function lost(link: LiveLink, why: string): DialError {
+function lost(link: ServingLink, why: string): DialError {
   return new DialError(
     'MEZ_LINK_LOST',
     'link_lost',
@@ -154,10 +185,19 @@ export class DialError extends MezError {
   readonly reason: string
   /** Host name of the agent that failed to connect; null if none was asked. */
   readonly agent: string | null
+  /** What the agent says about it; null: nothing. */
+  readonly detail: string | null
 
-  constructor(code: ErrorCode, reason: string, message: string, agent: string | null = null) {
+  constructor(
+    code: ErrorCode,
+    reason: string,
+    message: string,
+    agent: string | null = null,
+    detail: string | null = null,
+  ) {
     super(code, message)
     this.reason = reason
     this.agent = agent
+    this.detail = detail
   }
 }

@@ -10,7 +10,7 @@ import type { EndReason } from '../../api/sessions.ts'
 import type { HubTransport } from '../../api/transport.ts'
 import type { Tunnel } from '../../api/tunnel.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
-import type { Registry } from '../../cluster/cluster.ts'
+import type { AgentRelay, AppFaults, Registry, ServingLinks } from '../../cluster/cluster.ts'
 import type { Enrolment } from '../../enrolment/enrolment.ts'
 import type { JoinTokens } from '../../enrolment/join-tokens.ts'
 import type { Clock } from '../../kernel/clock.ts'
@@ -18,12 +18,12 @@ import type { HookCalls } from '../../kernel/hook.ts'
 import type { Log } from '../../kernel/log.ts'
 import { createCarriers } from '../../wire/tls-acceptor.ts'
 import type { RunningCatalog } from '../catalog/catalog.ts'
-import { createAgentSelector } from './agent-selector.ts'
-import { type Agent, createAgents } from './agents.ts'
+import { createAgentSelector, STREAMS_PER_AGENT } from './agent-selector.ts'
+import { type Agent, type Agents, createAgents } from './agents.ts'
 import { createAppHealth, probeApp } from './app-health.ts'
 import { http2Of } from './link.ts'
 import { createLinkAcceptor, type LinkOrigin } from './link-acceptor.ts'
-import { createLinkRegistry } from './link-registry.ts'
+import { createLinkRegistry, type LiveLinks } from './link-registry.ts'
 import { createRotationProgress, type RotationProgress } from './rotation-progress.ts'
 import { offeredTransports } from './transports.ts'
 
@@ -36,8 +36,10 @@ export interface TunnelOptions {
   readonly instanceId: string
   readonly hubVersion: string
   readonly catalog: Pick<RunningCatalog, 'list'>
-  /** The hubs of the cluster; agents keep a link to each. */
-  readonly hubs: Pick<Registry, 'reachable' | 'onChanged'>
+  /** The hubs of the cluster; agents keep a link to each, or to some. */
+  readonly hubs: Pick<Registry, 'reachable' | 'hubsOf' | 'relays' | 'onChanged'>
+  /** Reaches agents through other hubs, and relays for them; missing: there are no others. */
+  readonly relayFor?: ((own: OwnAgents) => AgentRelay | undefined) | undefined
   readonly hooks: Pick<HookCalls<HubHooks>['tunnel'], 'changed' | 'proposed' | 'route'>
   readonly audit: Pick<Audit, 'record'>
   /** The kinds of apps. */
@@ -57,6 +59,14 @@ export interface TunnelOptions {
   readonly log: Log
 }
 
+/** What the relay needs of this hub's agents. */
+interface OwnAgents {
+  readonly links: LiveLinks
+  readonly agents: Pick<Agents, 'get'>
+  readonly streamsPerAgent: number
+  readonly faults: () => AppFaults
+}
+
 export interface RunningTunnel extends Tunnel {
   /** Accepts a connection for `mezite-tunnel/1`, with its ClientHello unread; calls `secured` after the handshake. */
   acceptTunnel(raw: Duplex, from: LinkOrigin, secured?: () => void): void
@@ -68,6 +78,7 @@ export interface RunningTunnel extends Tunnel {
   /** All agents that may connect. */
   agents(): readonly Pick<Agent, 'hostname'>[]
   readonly waiting: RotationProgress['waiting']
+  readonly relay: Pick<AgentRelay, 'accept' | 'drain'> | undefined
   /** Opens no new streams; resolves when the open ones have ended, or the signal aborts. */
   drain(signal: AbortSignal): Promise<void>
   /** Cuts every link. */
@@ -76,18 +87,21 @@ export interface RunningTunnel extends Tunnel {
 
 /** The live agents of this hub. It does not open a listener: its caller passes it the connections. */
 export function createTunnel(options: TunnelOptions): RunningTunnel {
-  const { catalog, clock, offered } = options
-  const agents = createAgents({ ...options, links: () => selector.links() })
+  const { catalog, clock, offered, streamsPerAgent = STREAMS_PER_AGENT } = options
+  const agents = createAgents({ ...options, linkOf: (hostname) => serving.get(hostname) })
   const rotation = createRotationProgress({ ...options, agents })
-  const links = createLinkRegistry({ ...options, agents, rotation })
-  const health = createAppHealth({ links, catalog, clock })
-  const selector = createAgentSelector({ ...options, links, health })
+  const isBarred = (hostname: string): boolean =>
+    options.isAgentLocked(hostname) || agents.get(hostname) === undefined
+  const elsewhere = (hostname: string): boolean => relay?.has(hostname) === true
+  const links = createLinkRegistry({ ...options, agents, rotation, elsewhere })
+  const relay = options.relayFor?.({ links, agents, streamsPerAgent, faults: () => health.faults() })
+  const serving: ServingLinks = relay?.serving ?? links
+  const health = createAppHealth({ links: serving, catalog, clock })
+  const selector = createAgentSelector({ ...options, links, serving, health, isBarred, streamsPerAgent })
   const offers = (transport: string): boolean => offered?.includes(transport) ?? true
   const carriers = createCarriers()
   let draining = false
-  /** Includes this hub even while it is not reachable. */
-  const instances = () => [...new Set([options.instanceId, ...options.hubs.reachable.keys()])]
-  const acceptLink = createLinkAcceptor({ ...options, links, instances, offers, draining: () => draining })
+  const acceptLink = createLinkAcceptor({ ...options, links, offers, draining: () => draining })
 
   return {
     ...selector,
@@ -98,9 +112,10 @@ export function createTunnel(options: TunnelOptions): RunningTunnel {
     },
     offer: (provided) => offeredTransports(provided, offered),
     routes: agents.routes,
-    probe: (app, hostname) => probeApp(links.get(hostname), app, clock),
+    probe: (app, hostname) => probeApp(serving.get(hostname), app, clock),
     agents: agents.list,
     waiting: rotation.waiting,
+    relay,
     async drain(signal) {
       draining = true
       const gone = [...links.all].map((link) => once(http2Of(link), 'close', { signal }))
@@ -114,6 +129,7 @@ export function createTunnel(options: TunnelOptions): RunningTunnel {
     close() {
       draining = true
       health.stop()
+      relay?.close()
       for (const link of links.all) link.destroy('hub_stopping')
       carriers.destroy()
     },

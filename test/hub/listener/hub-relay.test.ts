@@ -20,6 +20,7 @@ const taken: { hub: string; bytes: Buffer; info: ConnectionInfo; socket: Duplex 
 const refused: string[] = []
 const ids = ['hub-1', 'hub-2', 'hub-3'] as const
 let aheadMs = 0
+const source = { address: '127.0.0.1', port: 1 }
 
 const peersOf = (instanceId: string, key = KEY) =>
   createPeers({
@@ -42,7 +43,7 @@ async function startHub(id: string, options: Partial<ListenerOptions> = {}) {
     {},
     {
       peers: peersOf(id),
-      mezite: { 'mezite-tunnel/1': take, 'mezite-join/1': take },
+      mezite: { 'mezite-tunnel/1': take, 'mezite-join/1': take, 'mezite-relay/1': take },
       counted: (what, which) => void (what === 'refused' && refused.push(which)),
       ...options,
     },
@@ -86,6 +87,24 @@ t.test('a wish is served by the wanted hub, which learns the client’s address'
     t.equal(info.via, id === 'hub-1' ? undefined : 'hub-1')
     socket.destroy()
   }
+})
+
+t.test('J273 only connections with the sealed line of a hub get to the relay of streams', async (t) => {
+  const relay = await hello('mezite-relay/1')
+  for (const bytes of [
+    relay,
+    Buffer.concat([peersOf('hub-3', randomBytes(32)).header('hub-1', source), relay]),
+  ])
+    t.ok(isRefused(await answer(dial(one!.port, bytes))))
+  const count = taken.length
+  t.equal(String(await answer(dial(one!.port, peersOf('hub-3').header('hub-1', source), relay))), 'taken')
+  t.equal(taken.length, count + 1)
+  t.match(taken.at(-1), { hub: 'hub-1', info: { via: 'hub-3' } })
+  t.ok(taken.at(-1)!.bytes.equals(relay))
+  t.ok(
+    isRefused(await answer(dial(two!.port, peersOf('hub-3').header('hub-1', source), relay))),
+    'nor with the line for another hub',
+  )
 })
 
 t.test('bytes pass in both directions, and the two connections end together', async (t) => {

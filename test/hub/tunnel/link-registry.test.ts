@@ -60,6 +60,7 @@ function start() {
       get reachable() {
         return world.reachable
       },
+      hubsOf: () => world.reachable,
       onChanged(listener) {
         world.hubsChanged = listener
       },

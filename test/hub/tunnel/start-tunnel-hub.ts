@@ -9,6 +9,10 @@ import type { Database } from '../../../core/api/database.ts'
 import type { Link, Pipe, TunnelChanged } from '../../../core/api/tunnel.ts'
 import type { WebRoutes } from '../../../core/api/web-routes.ts'
 import { operator } from '../../../core/api-server/admin-socket.ts'
+import { chooseHubs, isPartial } from '../../../core/cluster/agent-hubs.ts'
+import type { AgentRelay } from '../../../core/cluster/cluster.ts'
+import { createPeers } from '../../../core/cluster/peers.ts'
+import { createAgentRelay } from '../../../core/cluster/relay/agent-relay.ts'
 import { createEnrolment } from '../../../core/enrolment/enrolment.ts'
 import { createJoinAcceptor } from '../../../core/enrolment/join-acceptor.ts'
 import { createJoinTokens } from '../../../core/enrolment/join-tokens.ts'
@@ -46,6 +50,9 @@ export function testApp(uri: string, agents: readonly string[] = ['node-1'], mor
 }
 
 export interface TunnelHub {
+  readonly id: string
+  /** Missing unless it was asked for. */
+  readonly relay: AgentRelay | undefined
   readonly port: number
   readonly tunnel: RunningTunnel
   readonly routes: readonly WebRoutes[]
@@ -53,6 +60,8 @@ export interface TunnelHub {
   readonly events: AuditInput[]
   readonly changed: TunnelChanged[]
   readonly locked: Set<string>
+  /** Agents that lost their access, and why. */
+  readonly lost: string[]
   readonly apps: App[]
   readonly revisions: RunningRevisions
   readonly db: Database
@@ -80,6 +89,8 @@ export interface TestCluster {
   readonly listeners: (() => void)[]
   /** From now on these are live. */
   live(...ids: string[]): void
+  /** The same for hubs that can be dialled. */
+  reach(hubs: readonly TunnelHub[]): void
 }
 
 function testCluster(): TestCluster {
@@ -89,9 +100,15 @@ function testCluster(): TestCluster {
     reachable: new Map(),
     listeners: [],
     live(...ids) {
-      cluster.reachable = new Map(ids.map((id) => [id, '']))
-      for (const listener of cluster.listeners) listener()
+      set(ids.map((id) => [id, '']))
     },
+    reach(hubs) {
+      set(hubs.map(({ id, port }) => [id, `127.0.0.1:${port}`]))
+    },
+  }
+  const set = (found: readonly (readonly [string, string])[]) => {
+    cluster.reachable = new Map(found)
+    for (const listener of cluster.listeners) listener()
   }
   return cluster
 }
@@ -105,6 +122,8 @@ export interface TunnelHubOptions extends Partial<Pick<TunnelOptions, 'heartbeat
   readonly apart?: boolean
   /** Another hub of the same cluster. */
   readonly beside?: TunnelHub
+  /** It relays, as hubs on one PostgreSQL do. */
+  readonly relays?: boolean
 }
 
 /** The hub's side of the tunnel on a real port: the first bytes decide between tunnel and join. */
@@ -118,6 +137,7 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
   const revisions = rooms.addChanges(events)
   const changed: TunnelChanged[] = []
   const locked = new Set<string>()
+  const lost: string[] = []
   const apps: App[] = []
   const sockets: Socket[] = []
   const dirs: string[] = []
@@ -150,6 +170,18 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
   const joins = createJoinAcceptor({
     ...{ ...base, enrolment, authorities, audit, isAgentLocked, instanceId, joinsPerMinute },
   })
+  const registry = {
+    get reachable() {
+      return cluster.reachable
+    },
+    get relays() {
+      return isPartial(cluster.reachable)
+    },
+    hubsOf: (hostname: string) => chooseHubs(hostname, cluster.reachable),
+    onChanged: (listener: () => void) => void cluster.listeners.push(listener),
+  }
+  const peers = createPeers({ registry, secretBox: rooms.secretBox, instanceId, clock })
+  let relay: AgentRelay | undefined
   const tunnel = createTunnel({
     ...base,
     authorities,
@@ -158,11 +190,16 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
     enrolment,
     tokens,
     catalog,
-    hubs: {
-      get reachable() {
-        return cluster.reachable
-      },
-      onChanged: (listener) => void cluster.listeners.push(listener),
+    hubs: registry,
+    agentLost: (hostname, reason) => void lost.push(`${hostname} ${reason}`),
+    relayFor(own) {
+      if (options.relays)
+        relay = createAgentRelay({
+          ...{ ...base, ...own, registry, peers, authorities, instanceId, isAgentLocked, settleMs: 200 },
+          agentLost: (hostname, reason) => void lost.push(`${hostname} ${reason}`),
+          changed: (event) => void changed.push(event),
+        })
+      return relay
     },
     hooks: {
       changed: Object.assign((event: TunnelChanged) => void changed.push(event), {
@@ -185,9 +222,13 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
   const server = createServer((socket) => {
     socket.on('error', () => socket.destroy())
     sockets.push(socket)
-    socket.once('data', (hello: Buffer) => {
+    socket.once('data', (bytes: Buffer) => {
+      const line = peers.isHeader(bytes) ? peers.read(bytes) : null
+      if (line?.kind === 'more' || line?.kind === 'invalid') return void socket.destroy()
+      const hello = bytes.subarray(line?.kind === 'header' ? line.length : 0)
       socket.pause()
-      socket.unshift(hello)
+      if (hello.length > 0) socket.unshift(hello)
+      if (line?.kind === 'header') return tunnel.relay?.accept(socket, line.source, () => {})
       const from = { clientIp: '127.0.0.1', transport: 'http2' }
       if (hello.includes('mezite-join/1')) return joins.accept(socket, from)
       const wish = /mezite-to\/([\w-]+)/.exec(hello.toString('latin1'))?.[1]
@@ -201,6 +242,8 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const port = (server.address() as { port: number }).port
   const hub: TunnelHub = {
+    id: instanceId,
+    relay,
     port,
     tunnel,
     routes: [
@@ -214,6 +257,7 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
     events,
     changed,
     locked,
+    lost,
     apps,
     revisions,
     db,

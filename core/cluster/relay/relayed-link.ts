@@ -1,0 +1,95 @@
+import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2'
+import type { Link } from '../../api/tunnel.ts'
+import type { UnreadBudget } from '../../wire/unread-budget.ts'
+
+/** The connection to another hub, through which its agents are reached. */
+export interface RelayConnection {
+  readonly session: ClientHttp2Session
+  readonly budget: UnreadBudget
+  /** New streams can be opened. */
+  readonly usable: boolean
+}
+
+/** The connection of a link, whose streams reach every agent of the other hub. */
+export let connectionOf: (link: RelayedLink) => RelayConnection
+
+/** What another hub says of its link to an agent. */
+export interface ReportedLink extends Pick<Link, 'hostname' | 'version' | 'transport' | 'since'> {}
+
+/** The link of another hub to an agent, which relays streams through it. A hub has thousands of them: they are small. */
+export class RelayedLink implements Link {
+  static {
+    // Not a member: plugins have the links, and must reach apps only with an admission.
+    connectionOf = (link) => link.#connection
+  }
+
+  readonly hostname: string
+  readonly version: string
+  readonly transport: string
+  readonly since: number
+  /** The other hub has lost or replaced its link. */
+  retired = false
+  /** When it was last selected; spreads requests over links with equal load. */
+  turn = 0
+  readonly #connection: RelayConnection
+  #open = 0
+  #idle = 0
+
+  constructor(connection: RelayConnection, { hostname, version, transport, since }: ReportedLink) {
+    this.#connection = connection
+    this.hostname = hostname
+    this.version = version
+    this.transport = transport
+    this.since = since
+  }
+
+  /** Only the hub with the link measures it. */
+  get rttMs(): null {
+    return null
+  }
+
+  /** The other hub replaces its link by itself. */
+  get moving(): false {
+    return false
+  }
+
+  /** Streams of this hub. */
+  get streams(): number {
+    return this.#open
+  }
+
+  /** Number of open streams that are not idle. */
+  get load(): number {
+    return this.#open - this.#idle
+  }
+
+  get usable(): boolean {
+    return !this.retired && this.#connection.usable
+  }
+
+  get budget(): UnreadBudget {
+    return this.#connection.budget
+  }
+
+  /** Counts a stream to an app until it closes. */
+  hold(stream: ClientHttp2Stream): void {
+    this.#open += 1
+    stream.once('close', () => {
+      this.#open -= 1
+    })
+  }
+
+  /** Marks one of its streams as idle, or as used again. */
+  idleMarker(stream: ClientHttp2Stream): (idle: boolean) => void {
+    let marked = false
+    stream.once('close', () => {
+      if (marked) this.#idle -= 1
+      marked = false
+    })
+    return (idle) => {
+      if (marked === idle || stream.closed) return
+      marked = idle
+      this.#idle += idle ? 1 : -1
+    }
+  }
+}
