@@ -2,11 +2,15 @@ import { type AuditEvent, type Database, Problem, type Transaction } from '@mezi
 import { sql } from 'kysely'
 import { all, type EventFilter, inTexts, withinTimes } from './event-filter.ts'
 import { findRequests } from './request-search.ts'
-import { millisecondsIn } from './request-text.ts'
+import { joinRequest, millisecondsIn } from './request-text.ts'
+import { between, orderOf, type TrailSearch } from './request-walk.ts'
+import { growing, listDays, type Part, spanOf, within } from './search-days.ts'
 import { type Extent, extentOf } from './trail-spans.ts'
 
 /** How long a search may take, and how many requests it reads one by one before it looks for their contexts. */
 const LIMITS = { longestMs: 5_000, walked: 10_000 }
+/** In milliseconds since 1970. */
+const LATEST = Date.UTC(9999, 11, 31)
 /** SQLSTATE of a statement that the server ended. */
 const CANCELLED = '57014'
 
@@ -17,21 +21,20 @@ export interface StoredEvent {
 }
 
 /** The number of the newest event; 0 in an empty trail. */
-export async function lastSeq(database: Database): Promise<number> {
-  const { rows } = await sql<{
-    seq: number
-  }>`SELECT coalesce(max(seq), 0) AS seq FROM audit_database_events`.execute(database)
-  return Number(rows[0]?.seq ?? 0)
-}
+export const lastSeq = (database: Database): Promise<number> =>
+  database.transaction().execute(async (trx) => (await extentOf(trx, {})).last)
 
 /** The number of an event, or null when the trail does not contain it. */
 export async function seqOf(database: Database, id: string): Promise<number | null> {
-  const { rows } = await sql<{ seq: number }>`SELECT seq FROM audit_database_texts WHERE id = ${id}
-    UNION ALL SELECT seq FROM audit_database_requests
-    WHERE id = ${id} AND time = 'epoch'::timestamptz + ${millisecondsIn(id)}::float8 * interval '1 millisecond'`.execute(
-    database,
-  )
-  return rows[0]?.seq ?? null
+  // A request is of the time in its id; no event is later.
+  const time = new Date(Math.min(millisecondsIn(id), LATEST))
+  return database.transaction().execute(async (trx) => {
+    const extent = await extentOf(trx, { from: time, to: time })
+    const { rows } = await sql<{ seq: number }>`SELECT seq FROM audit_database_texts WHERE id = ${id}
+      UNION ALL SELECT seq FROM audit_database_requests
+      WHERE ${between(extent)} AND id = ${id} AND time = ${time}`.execute(trx)
+    return rows[0]?.seq ?? null
+  })
 }
 
 /** The next events after a number, or the newest before one (null: of all); both exclusive. */
@@ -55,7 +58,9 @@ export async function readEvents(
   }
   try {
     return await database.transaction().execute(async (trx) => {
-      await sql`SELECT set_config('statement_timeout', ${`${longestMs}`}, true)`.execute(trx)
+      // Statements that open many partitions look costly to the planner, but compiling one takes longer than running it.
+      await sql`SELECT set_config('statement_timeout', ${`${longestMs}`}, true),
+        set_config('jit', 'off', true)`.execute(trx)
       return readEventsIn(trx, filter, range, { limit, walked, check })
     })
   } catch (error) {
@@ -78,7 +83,10 @@ interface Bounds {
   readonly check: () => void
 }
 
-/** As `readEvents`, in a transaction. */
+/**
+ * As `readEvents`, in a transaction. Opens only the days that are next to the end of the range until they fill the limit, in
+ * pieces that grow.
+ */
 export async function readEventsIn(
   trx: Transaction,
   filter: EventFilter,
@@ -94,20 +102,75 @@ export async function readEventsIn(
     : { ...times, last: Math.min(times.last, (range.before ?? Number.POSITIVE_INFINITY) - 1) }
   if (extent.first > extent.last) return []
   check()
-  const texts = await sql<{ seq: number }>`SELECT seq FROM audit_database_texts
-    WHERE ${all([sql`seq >= ${extent.first} AND seq <= ${extent.last}`, withinTimes(filter), inTexts(filter)])}
-    ORDER BY seq ${sql.raw(forward ? 'ASC' : 'DESC')} LIMIT ${limit}`.execute(trx)
+  const days = await listDays(trx)
+  const search: TrailSearch = {
+    ...{ filter, forward, known: extent.known, byDay: days !== null },
+    ...{ walked, check },
+  }
+  const found: number[] = []
+  for (const near of growing(days, extent, forward)) {
+    check()
+    const part = within(spanOf(near), extent)
+    const wanted = limit - found.length
+    const texts = await findTexts(trx, search, part, wanted)
+    check()
+    const requests =
+      filter.type === undefined || filter.type === 'app.request'
+        ? await findRequests(trx, search, near, part, wanted)
+        : []
+    const both = [...texts, ...requests].sort((a, b) => (forward ? a - b : b - a))
+    found.push(...both.slice(0, wanted))
+    if (found.length >= limit) break
+  }
   check()
-  const requests =
-    filter.type === undefined || filter.type === 'app.request'
-      ? await findRequests(trx, { filter, extent, forward, limit, walked })
-      : []
-  check()
-  const found = [...texts.rows.map(({ seq }) => seq), ...requests].sort((a, b) => a - b)
-  const wanted = forward ? found.slice(0, limit) : found.slice(-limit)
-  const { rows } = await sql<{ seq: number; text: string }>`
-    SELECT seq, event::text AS text FROM audit_database_texts WHERE seq = ANY (${wanted}::bigint[])
-    UNION ALL SELECT seq, text FROM audit_database_request_events WHERE seq = ANY (${wanted}::bigint[])
-    ORDER BY seq`.execute(trx)
-  return rows.map(({ seq, text }) => ({ seq, event: JSON.parse(text) as AuditEvent }))
+  return eventsOf(trx, found)
+}
+
+/** The numbers of the nearest events in this part that match, of those stored as text. */
+async function findTexts(
+  trx: Transaction,
+  { filter, forward }: TrailSearch,
+  part: Part,
+  limit: number,
+): Promise<readonly number[]> {
+  const { rows } = await sql<{ seq: number }>`SELECT seq FROM audit_database_texts
+    WHERE ${all([between(part), withinTimes(filter), inTexts(filter)])}
+    ORDER BY seq ${orderOf(forward)} LIMIT ${limit}`.execute(trx)
+  return rows.map(({ seq }) => seq)
+}
+
+/**
+ * The events of these numbers. Each table is asked for numbers that the statement contains, so that no partition is opened that
+ * has none of them. An event that retention has removed meanwhile is left out.
+ */
+async function eventsOf(trx: Transaction, wanted: readonly number[]): Promise<readonly StoredEvent[]> {
+  if (wanted.length === 0) return []
+  const texts = await sql<{ seq: number; text: string }>`SELECT seq, event::text AS text
+    FROM audit_database_texts WHERE seq = ANY (${wanted}::bigint[])`.execute(trx)
+  const requests = await sql<{
+    readonly seq: number
+    readonly id: string
+    readonly time: string
+    readonly requestId: string
+    readonly context: number
+    readonly parts: string
+  }>`SELECT seq, id, to_char(time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS time,
+      request_id AS "requestId", context, parts
+    FROM audit_database_requests WHERE seq = ANY (${wanted}::bigint[])`.execute(trx)
+  const templates = await templatesOf(trx, [...new Set(requests.rows.map(({ context }) => context))])
+  const joined = requests.rows.flatMap(({ seq, context, ...values }) => {
+    const template = templates.get(context)
+    return template === undefined ? [] : [{ seq, text: joinRequest(template, values) }]
+  })
+  return [...texts.rows, ...joined]
+    .sort((one, other) => one.seq - other.seq)
+    .map(({ seq, text }) => ({ seq, event: JSON.parse(text) as AuditEvent }))
+}
+
+async function templatesOf(trx: Transaction, ids: readonly number[]): Promise<ReadonlyMap<number, string>> {
+  // No partition would be left out for an empty list.
+  if (ids.length === 0) return new Map()
+  const { rows } = await sql<{ id: number; template: string }>`SELECT id, template
+    FROM audit_database_contexts WHERE id = ANY (${ids}::bigint[])`.execute(trx)
+  return new Map(rows.map(({ id, template }) => [id, template]))
 }

@@ -45,9 +45,17 @@ export const ofBoth = (rows: (table: ReturnType<typeof sql.table>) => ReturnType
     sql` UNION ALL `,
   )
 
+/** The last number with a span. As a constant in the next statement, it keeps all partitions before it closed. */
+async function lastNoted(trx: Transaction): Promise<number> {
+  const { rows } = await sql<{ last: number }>`SELECT coalesce(max(last), 0) AS last
+    FROM audit_database_spans`.execute(trx)
+  return Number(rows[0]!.last)
+}
+
 /** Resolves with the number of events that were without a span, up to the longest. */
 async function noteSpan(trx: Transaction, { longest, shortest }: typeof LENGTHS): Promise<number> {
   await sql`SELECT pg_advisory_xact_lock(${SPAN_LOCK})`.execute(trx)
+  const known = await lastNoted(trx)
   const { rows } = await sql<{
     first: number
     last: number
@@ -56,7 +64,7 @@ async function noteSpan(trx: Transaction, { longest, shortest }: typeof LENGTHS)
       count(*)::integer AS count
     FROM (SELECT seq FROM (${ofBoth(
       (table) => sql`SELECT seq FROM ${table}
-      WHERE seq > (SELECT coalesce(max(last), 0) FROM audit_database_spans) ORDER BY seq LIMIT ${longest}`,
+      WHERE seq > ${known} ORDER BY seq LIMIT ${longest}`,
     )}) AS either ORDER BY seq LIMIT ${longest}) AS span`.execute(trx)
   const { first = 0, last = 0, count = 0 } = rows[0] ?? {}
   if (count < shortest) return count
@@ -74,15 +82,18 @@ async function noteSpan(trx: Transaction, { longest, shortest }: typeof LENGTHS)
 /** The numbers between which every event of these times is. Nothing after the newest event of now. */
 export async function extentOf(trx: Transaction, filter: EventFilter): Promise<Extent> {
   const { from, to } = filter
-  const known = sql`(SELECT coalesce(max(last), 0) FROM audit_database_spans)`
-  const newest = sql`greatest((SELECT max(seq) FROM audit_database_texts), (SELECT max(seq) FROM audit_database_requests), 0)`
-  const begins = sql`coalesce((SELECT min(first) FROM audit_database_spans WHERE newest >= ${from}), ${known} + 1)`
+  const known = await lastNoted(trx)
+  const newest = sql`greatest((SELECT max(seq) FROM audit_database_texts WHERE seq > ${known}),
+    (SELECT max(seq) FROM audit_database_requests WHERE seq > ${known}), ${known}::bigint)`
+  const begins = sql`coalesce((SELECT min(first) FROM audit_database_spans WHERE newest >= ${from}), ${known}::bigint + 1)`
   const ends = sql`CASE WHEN EXISTS (SELECT FROM (${ofBoth(
     (table) => sql`SELECT FROM ${table} WHERE seq > ${known} AND ${withinTimes({ to })}`,
   )}) AS later) THEN ${newest}
     ELSE coalesce((SELECT max(last) FROM audit_database_spans WHERE oldest <= ${to}), 0) END`
-  const { rows } = await sql<Extent>`SELECT ${from === undefined ? sql`0` : begins} AS first,
-    ${to === undefined ? newest : ends} AS last, ${known} AS known`.execute(trx)
-  const { first, last, known: noted } = rows[0]!
-  return { first: Number(first), last: Number(last), known: Number(noted) }
+  const { rows } = await sql<
+    Pick<Extent, 'first' | 'last'>
+  >`SELECT ${from === undefined ? sql`0` : begins} AS first,
+    ${to === undefined ? newest : ends} AS last`.execute(trx)
+  const { first, last } = rows[0]!
+  return { first: Number(first), last: Number(last), known }
 }
