@@ -3,6 +3,8 @@
  *
  * @beta
  */
+import { Kysely, PostgresDialect } from 'kysely'
+import type { Database } from '../api/database.ts'
 import type { Log } from '../kernel/log.ts'
 import { createPostgresPool, postgresLimits } from './postgres-pool.ts'
 
@@ -20,6 +22,8 @@ export interface PostgresSession {
   transaction<T>(body: (run: Run) => Promise<T>): Promise<T>
   /** Runs one statement outside of a transaction, such as `CREATE INDEX CONCURRENTLY`. */
   statement(sql: string): Promise<void>
+  /** The hub's database over this connection, as plugins use it. Its queries take turns with the others. */
+  readonly database: Database
   close(): Promise<void>
 }
 
@@ -59,6 +63,7 @@ export function createPostgresSession(url: string, longestMs?: number): Postgres
         throw error
       }
     },
+    database: new Kysely({ dialect: new PostgresDialect({ pool }) }),
     close: () => pool.end(),
   }
 }

@@ -1,11 +1,23 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto'
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+  verify,
+} from 'node:crypto'
 import type { Database, SecretBox } from '@mezite/core'
 import type { AuditTables } from './migrations.ts'
 
-/** Signs statements about the trail (Ed25519), the same on every hub. */
-export interface CheckpointKey {
-  sign(statement: string): string
+/** Recognises statements about the trail that this cluster has signed. */
+export interface StatementVerifier {
   verify(statement: string, signature: string): boolean
+}
+
+/** Signs statements about the trail (Ed25519), the same on every hub. */
+export interface CheckpointKey extends StatementVerifier {
+  readonly publicKey: KeyObject
+  sign(statement: string): string
 }
 
 const ID = 'checkpoints'
@@ -33,8 +45,13 @@ export async function openCheckpointKey(database: Database, secretBox: SecretBox
   const privateKey = createPrivateKey({ key, format: 'der', type: 'pkcs8' })
   const publicKey = createPublicKey(privateKey)
   return {
+    publicKey,
     sign: (statement) => sign(null, Buffer.from(statement), privateKey).toString('base64url'),
-    verify: (statement, signature) =>
-      verify(null, Buffer.from(statement), publicKey, Buffer.from(signature, 'base64url')),
+    ...verifierOf(publicKey),
   }
 }
+
+export const verifierOf = (publicKey: KeyObject): StatementVerifier => ({
+  verify: (statement, signature) =>
+    verify(null, Buffer.from(statement), publicKey, Buffer.from(signature, 'base64url')),
+})

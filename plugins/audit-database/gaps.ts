@@ -43,6 +43,11 @@ export class GapFinder {
     this.chains.set(hub, { seq, n: last, hash })
   }
 
+  /** How many gaps `take` would return. */
+  get ended(): number {
+    return this.#ended.length
+  }
+
   /** The gaps that have ended since the last call. */
   take(): readonly Gap[] {
     const ended = this.#ended

@@ -73,7 +73,7 @@ export default defineHubPlugin({
     const { url } = use.databaseServer
     const pruner = createPruner({
       database: use.database,
-      embedded: url === null,
+      url,
       periods: { others: config.retention, byType: { ...config.retention_by_type } },
       retentionRole,
       key,

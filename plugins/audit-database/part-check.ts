@@ -1,53 +1,66 @@
 import type { Database } from '@mezite/core'
 import { sql } from 'kysely'
 import { ChainCheck, type Finding } from './chain-check.ts'
-import type { CheckpointKey } from './checkpoint-key.ts'
-import type { GapFinder } from './gaps.ts'
-import { type StoredRemoval, stateBefore } from './removals.ts'
-import type { Removal, Start } from './statement.ts'
+import type { StatementVerifier } from './checkpoint-key.ts'
+import { GapFinder, hashOfGaps, storeGaps } from './gaps.ts'
+import type { StoredRemoval, stateBefore } from './removals.ts'
+import type { TypeSet } from './retention-periods.ts'
+import type { PlacedLink, Removal, Start } from './statement.ts'
 import type { TrailPart } from './trail-parts.ts'
 import { followTrail } from './verification.ts'
 
-/** What is stored about removals by type, at one moment. */
-export interface RemovalState {
-  readonly start: Start
+/** Gaps that are stored together. */
+const STORED = 1_000
+
+/** A part of the trail to check before events of some types are removed from it. */
+export interface PartRequest {
+  readonly part: Pick<TrailPart, 'first' | 'last'>
+  readonly types: TypeSet
+  /** The number of the removal, under which its gaps are stored. */
+  readonly number: number
+  /** The state of the trail before the part. */
+  readonly before: ReturnType<typeof stateBefore>
+  /** Removals of this part and later ones, and how they are stored. */
+  readonly later: readonly Pick<Removal, 'number' | 'first'>[]
   readonly stored: readonly StoredRemoval[]
-  /** Those that this cluster has signed, in the order of their parts. */
-  readonly removals: readonly Removal[]
 }
 
+/** A part of the trail that was checked; `gaps` and what follows count only without findings. */
 export interface PartCheck {
   readonly findings: readonly Finding[]
   /** The last checkpoint of the part. */
   readonly checkpoint: Start['checkpoint']
+  /** The time of its newest event, in milliseconds since 1970. */
+  readonly newest: number
+  /** Events that are removed, with those that earlier removals took. */
+  readonly events: number
+  /** SHA-256 over the gaps that the removal leaves, which are stored. */
+  readonly gaps: string
+  /** The last link of each chain up to the end of the part. */
+  readonly chains: Readonly<Record<string, PlacedLink>>
 }
 
 /**
- * Checks a part of the trail up to the first signed checkpoint after it, and hands the events and gaps of the part to `finder`.
- * Resolves with null while there is no such checkpoint. Rejects when `signal` aborts.
+ * Checks a part of the trail up to the first signed checkpoint after it, and stores the gaps that the removal of some types
+ * leaves in it. Resolves with null while there is no such checkpoint. Rejects when `signal` aborts.
  */
 export async function checkPart(
-  parts: { database: Database; key: CheckpointKey; part: TrailPart; finder: GapFinder },
-  { start, stored, removals }: RemovalState,
-  store: () => Promise<void>,
+  database: Database,
+  key: StatementVerifier,
+  { part, types, number, before, later, stored }: PartRequest,
   signal?: AbortSignal,
 ): Promise<PartCheck | null> {
-  const { database, key, part, finder } = parts
-  const state = stateBefore(start, removals, part.first - 1)
-  const anchor = await checkpointFrom(database, part.last, state.checkpoint.number)
+  const anchor = await checkpointFrom(database, part.last, before.checkpoint.number)
   if (anchor === null) return null
-  const near = new Set(
-    removals
-      .filter(({ first, last }) => last >= part.first && first <= anchor.seq)
-      .map(({ number }) => number),
-  )
-  const check = new ChainCheck(state)
-  let { checkpoint } = state
+  const near = new Set(later.filter(({ first }) => first <= anchor.seq).map(({ number }) => number))
+  const check = new ChainCheck(before)
+  const finder = new GapFinder(types, before.chains)
+  let { checkpoint } = before
   const reading = followTrail(
     database,
     key,
     {
-      start: state,
+      start: before,
       seq: anchor.seq,
       checkpoint: anchor.number,
       removals: stored.filter(({ number }) => near.has(number)),
@@ -68,9 +81,15 @@ export async function checkPart(
   )
   for await (const _ of reading) {
     signal?.throwIfAborted()
-    await store()
+    if (finder.ended >= STORED) await storeGaps(database, number, finder.take())
   }
-  return { findings: check.findings, checkpoint }
+  const { findings } = check
+  const { newest, events } = finder
+  const found = { findings, checkpoint, newest, events, chains: Object.fromEntries(finder.chains) }
+  if (findings.length > 0) return { ...found, gaps: '' }
+  finder.end()
+  await storeGaps(database, number, finder.take())
+  return { ...found, gaps: await hashOfGaps(database, number) }
 }
 
 /** The first checkpoint of this place or later. */

@@ -2,7 +2,7 @@ import type { Database, Transaction } from '@mezite/core'
 import { sql } from 'kysely'
 import type { Gap } from './chain.ts'
 import type { ChainCheck } from './chain-check.ts'
-import type { CheckpointKey } from './checkpoint-key.ts'
+import type { StatementVerifier } from './checkpoint-key.ts'
 import { readGaps } from './gaps.ts'
 import { type PlacedLink, type Removal, read, type Signed, type Start } from './statement.ts'
 
@@ -19,7 +19,7 @@ export async function listRemovals(database: Database | Transaction): Promise<re
 /** Removals after the start of the trail that this cluster has signed, in the order of their parts. */
 export function readRemovals(
   stored: readonly StoredRemoval[],
-  key: CheckpointKey,
+  key: StatementVerifier,
   start: Start,
 ): { readonly signed: readonly Removal[]; readonly forged: readonly number[] } {
   const signed: Removal[] = []
@@ -61,7 +61,7 @@ interface Extent {
  */
 export async function* followGaps(
   database: Database,
-  key: CheckpointKey,
+  key: StatementVerifier,
   { start, seq, removals }: Extent,
   check: ChainCheck,
 ): AsyncGenerator<Gap, undefined, undefined> {

@@ -45,8 +45,8 @@ export interface PrunerDeps {
   readonly periods: RetentionPeriods
   /** A PostgreSQL role that deletes, if the hub's own role may not. */
   readonly retentionRole: string | null
-  /** The embedded database does not maintain itself. */
-  readonly embedded: boolean
+  /** Of PostgreSQL; null: the database is embedded, and does not maintain itself. */
+  readonly url: string | null
   readonly key: () => CheckpointKey
   readonly clock: Clock
   readonly log: Log
@@ -57,7 +57,8 @@ export interface PrunerDeps {
  * piece it signs the new start of the trail, which distinguishes deletion by retention from deletion by an attacker.
  */
 export function createPruner(deps: PrunerDeps) {
-  const { database, embedded, periods, retentionRole, key, clock, log } = deps
+  const { database, url, periods, retentionRole, key, clock, log } = deps
+  const embedded = url === null
 
   /** Resolves with the number of deleted events. */
   async function prune(signal?: AbortSignal): Promise<number> {

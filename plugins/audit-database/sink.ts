@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { type AuditSink, type Database, isMezError, MezError, type Transaction } from '@mezite/core'
 import { CompiledQuery } from 'kysely'
 import type { WorkerRequest, WorkerResponse, WorkerStart } from './chain-worker.ts'
 import { createChainWriter, type Run } from './chain-writer.ts'
+import { endThread, startThread } from './thread.ts'
 
 /**
  * How long a write waits for an unreachable database before it fails. Decisions are made from memory for the same time, so
@@ -13,7 +14,6 @@ const PATIENCE_MS = 5_000
 const RETRY_MS = 200
 /** One transaction of this many rows costs the database half as much as five of 200. */
 const BATCH = 1_000
-const STOP_MS = 5_000
 
 /** Stores the lines of one batch; resolves after the commit. */
 type Write = (lines: string, batch: number) => Promise<void>
@@ -65,11 +65,6 @@ async function patiently(write: () => Promise<void>): Promise<void> {
   }
 }
 
-/** The worker is .ts when run from the sources and .js when run from dist. */
-const EXTENSION = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
-const CONDITIONS =
-  EXTENSION === '.ts' ? ['--conditions=mezite-source', '--disable-warning=ExperimentalWarning'] : []
-
 /**
  * The thread that writes. Responses name their batch. A write rejects when the thread ends, and the next write starts
  * another one; so does a write that comes while one is waiting, because its caller has given up on a thread that hangs.
@@ -86,12 +81,7 @@ function createWriterThread(start: WorkerStart) {
   }
 
   function startWorker(): Worker {
-    const own = new Worker(new URL(`./chain-worker${EXTENSION}`, import.meta.url), {
-      name: 'audit',
-      workerData: start,
-      execArgv: CONDITIONS,
-      resourceLimits: { maxYoungGenerationSizeMb: 8 },
-    })
+    const own = startThread('audit', 'chain-worker', start)
     own.unref()
     own.on('message', ({ batch, error }: WorkerResponse) => {
       if (waiting?.batch !== batch) return
@@ -126,10 +116,7 @@ function createWriterThread(start: WorkerStart) {
       const own = worker
       worker = undefined
       if (!own) return
-      const ended = new Promise((resolve) => own.once('exit', resolve))
-      own.postMessage('end' satisfies WorkerRequest)
-      await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, STOP_MS).unref())])
-      await own.terminate()
+      await endThread(own, 'end' satisfies WorkerRequest)
     },
   }
 }

@@ -1,6 +1,6 @@
 import type { Transaction } from '@mezite/core'
 import type { Link } from './chain.ts'
-import type { CheckpointKey } from './checkpoint-key.ts'
+import type { CheckpointKey, StatementVerifier } from './checkpoint-key.ts'
 import type { AuditTables } from './migrations.ts'
 import type { TypeSet } from './retention-periods.ts'
 
@@ -82,7 +82,7 @@ export function signed(key: CheckpointKey, statement: Statement): Signed {
 
 /** Null when this cluster did not sign it. */
 export function read<T extends Statement>(
-  key: CheckpointKey,
+  key: StatementVerifier,
   kind: T['kind'],
   { statement, signature }: Signed,
 ): T | null {
@@ -92,7 +92,7 @@ export function read<T extends Statement>(
 }
 
 /** Reads where the trail begins. Throws when this cluster did not sign it. */
-export async function readStart(trx: Transaction, key: CheckpointKey): Promise<Start> {
+export async function readStart(trx: Transaction, key: StatementVerifier): Promise<Start> {
   const row = await trx
     .withTables<AuditTables>()
     .selectFrom('audit_database_start')

@@ -6,6 +6,8 @@ import { joinRequest } from './request-text.ts'
 /** Events that are read together. Those of larger pieces live until they are in V8's old space, whose garbage takes 200 MB. */
 const TEXTS = 1_000
 const REQUESTS = 2_000
+/** Requests whose texts are made without a turn for others. */
+const PIECE = 250
 /** Contexts that are remembered; each has up to some kilobytes. */
 const CONTEXTS = 10_000
 
@@ -86,7 +88,8 @@ async function* requestsOf(
     const lines = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8').split('\n')
     const found = lines.slice(0, count).map((line) => line.split('\t'))
     await readContexts(database, contexts, new Set(found.map((values) => Number(values[5]))))
-    yield found.map((values) => requestRow(values, contexts))
+    for (let at = 0; at < found.length || at === 0; at += PIECE)
+      yield found.slice(at, at + PIECE).map((values) => requestRow(values, contexts))
     if (count < REQUESTS) return
     from = Number(found.at(-1)![0])
   }

@@ -3,9 +3,8 @@ import { sql } from 'kysely'
 import { lockTrail } from './chain-writer.ts'
 import type { CheckpointKey } from './checkpoint-key.ts'
 import { asOwner } from './day-partitions.ts'
-import { GapFinder, hashOfGaps, storeGaps } from './gaps.ts'
-import { checkPart, type RemovalState } from './part-check.ts'
-import { listRemovals, readRemovals, stateBefore } from './removals.ts'
+import { createPartChecker, type PartChecker } from './part-checker.ts'
+import { listRemovals, readRemovals, type StoredRemoval, stateBefore } from './removals.ts'
 import {
   addsTo,
   endedTypes,
@@ -17,7 +16,7 @@ import {
   unionOf,
 } from './retention-periods.ts'
 import { runIn } from './sink.ts'
-import { type Removal, readStart, signed, writeStart } from './statement.ts'
+import { type Removal, readStart, type Start, signed, writeStart } from './statement.ts'
 import { nextPart, type TrailPart } from './trail-parts.ts'
 
 /** An arbitrary number that all hubs agree on. */
@@ -26,9 +25,18 @@ const REMOVAL_LOCK = 7_264_510_033
 const AGAIN_MS = 86_400_000
 const REQUEST = 'app.request'
 
+/** What is stored about removals by type, at one moment. */
+interface RemovalState {
+  readonly start: Start
+  readonly stored: readonly StoredRemoval[]
+  /** Those that this cluster has signed, in the order of their parts. */
+  readonly removals: readonly Removal[]
+}
+
 export interface TypeRetentionDeps {
   readonly database: Database
-  readonly embedded: boolean
+  /** Of PostgreSQL; null: the database is embedded. */
+  readonly url: string | null
   readonly periods: RetentionPeriods
   readonly retentionRole: string | null
   readonly key: () => CheckpointKey
@@ -43,7 +51,7 @@ export interface TypeRetentionDeps {
  * otherwise the removal would hide it. What goes is signed in the transaction in which it goes.
  */
 export function createTypeRetention(deps: TypeRetentionDeps) {
-  const { database, embedded, periods, retentionRole, key, log, dropContexts } = deps
+  const { database, url, periods, retentionRole, key, log, dropContexts } = deps
   let againAt = 0
 
   /** Changes only here, as long as no other hub deletes old events. */
@@ -56,11 +64,11 @@ export function createTypeRetention(deps: TypeRetentionDeps) {
   }
 
   /** Resolves with the number of removed events. */
-  async function removeTypes(now: number, signal?: AbortSignal): Promise<number> {
+  async function removeTypes(checker: PartChecker, now: number, signal?: AbortSignal): Promise<number> {
     let state = await database.transaction().setIsolationLevel('repeatable read').execute(readState)
     let gone = 0
     const attempt = async (part: TrailPart | null) => {
-      const next = part && (await removeFrom(part, state, now, signal))
+      const next = part && (await removeFrom(checker, part, state, now, signal))
       if (next === null) return false
       gone += eventsOf(next) - eventsOf(state)
       state = next
@@ -73,14 +81,14 @@ export function createTypeRetention(deps: TypeRetentionDeps) {
     }
     for (;;) {
       const first = (state.removals.at(-1)?.last ?? state.start.seq) + 1
-      const part = await nextPart(database, embedded, first, now - shortestOf(periods))
+      const part = await nextPart(database, url === null, first, now - shortestOf(periods))
       if (!(await attempt(part))) return gone
     }
   }
 
   /** The part of an earlier removal. */
   async function partAt(first: number, last: number, newest: number): Promise<TrailPart> {
-    const part = await nextPart(database, embedded, first, Number.MAX_SAFE_INTEGER)
+    const part = await nextPart(database, url === null, first, Number.MAX_SAFE_INTEGER)
     return part?.isDay && part.last === last
       ? { ...part, newest }
       : { first, last, newest, requests: null, isDay: false }
@@ -88,6 +96,7 @@ export function createTypeRetention(deps: TypeRetentionDeps) {
 
   /** Resolves with the state after it, or null if the part must stay for now. */
   async function removeFrom(
+    checker: PartChecker,
     part: TrailPart,
     state: RemovalState,
     now: number,
@@ -97,13 +106,20 @@ export function createTypeRetention(deps: TypeRetentionDeps) {
     const number = Math.max(state.start.removal ?? 0, ...state.stored.map((each) => each.number)) + 1
     const ended = endedTypes(periods, part.newest, now)
     const types = unionOf(before?.types ?? noTypes, ended)
-    const { chains } = stateBefore(state.start, state.removals, part.first - 1)
-    const finder = new GapFinder(types, chains)
-    const store = () => storeGaps(database, number, finder.take())
-    const checked = await checkPart({ database, key: key(), part, finder }, state, store, signal)
+    const later = state.removals.filter(({ last }) => last >= part.first)
+    const numbers = new Set(later.map(({ number }) => number))
+    const checked = await checker.check(
+      {
+        ...{ part: { first: part.first, last: part.last }, types, number },
+        before: stateBefore(state.start, state.removals, part.first - 1),
+        later: later.map(({ number, first }) => ({ number, first })),
+        stored: state.stored.filter(({ number }) => numbers.has(number)),
+      },
+      signal,
+    )
     if (checked === null) return null
-    const { findings, checkpoint } = checked
-    const newest = Math.max(finder.newest, before ? Date.parse(before.newest) : 0)
+    const { findings, checkpoint, events, gaps, chains } = checked
+    const newest = Math.max(checked.newest, before ? Date.parse(before.newest) : 0)
     if (findings.length > 0) {
       againAt = now + AGAIN_MS
       log.error(
@@ -114,13 +130,10 @@ export function createTypeRetention(deps: TypeRetentionDeps) {
     }
     // Its columns said that it is older.
     if (addsTo(endedTypes(periods, newest, now), ended)) return null
-    finder.end()
-    await store()
     const removal: Removal = {
       kind: 'removal',
       ...{ number, first: part.first, last: part.last, newest: new Date(newest).toISOString(), types },
-      ...{ events: finder.events, gaps: await hashOfGaps(database, number) },
-      ...{ chains: Object.fromEntries(finder.chains), checkpoint },
+      ...{ events, gaps, chains, checkpoint },
     }
     const next = await database.transaction().execute((trx) => remove(trx, part, removal, state))
     if (part.isDay && hasType(types, REQUEST)) await dropContexts(part.last + 1)
@@ -174,14 +187,17 @@ export function createTypeRetention(deps: TypeRetentionDeps) {
     /** Logs instead of rejecting. */
     async removeTypes(now: number, signal?: AbortSignal): Promise<number> {
       if (now < againAt) return 0
+      const checker = createPartChecker(database, url, key())
       try {
-        return await removeTypes(now, signal)
+        return await removeTypes(checker, now, signal)
       } catch (error) {
         log.warn(
           { error: messageOf(error) },
           'failed to remove old events by type from the audit trail; the next run tries again',
         )
         return 0
+      } finally {
+        await checker.end()
       }
     },
   }

@@ -2,15 +2,17 @@ import type { Database, Transaction } from '@mezite/core'
 import { sql } from 'kysely'
 import { type Gap, hashOf, type Link } from './chain.ts'
 import { ChainCheck, type Finding, type TrailRow } from './chain-check.ts'
-import type { CheckpointKey } from './checkpoint-key.ts'
+import type { StatementVerifier } from './checkpoint-key.ts'
 import { followGaps, listRemovals, type StoredRemoval } from './removals.ts'
 import { type Checkpoint, read, readStart, type Signed, type Start } from './statement.ts'
 import { readTrail } from './stored-events.ts'
 
 /** Checkpoints that are read together. */
 const PAGE = 500
-/** Events that are checked before others of the hub get their turn. */
-const AT_ONCE = 500
+/** How long events are checked before others of the hub get their turn, in milliseconds. */
+const TURN_MS = 5
+/** Events between two looks at the time. */
+const AT_ONCE = 32
 
 /** A checkpoint that was noted outside the database. */
 export interface Noted {
@@ -66,7 +68,7 @@ export interface TrailVisitor {
  */
 export async function* verifyTrail(
   database: Database,
-  key: CheckpointKey,
+  key: StatementVerifier,
   remembered: Remembered,
 ): AsyncGenerator<number, TrailReport, undefined> {
   const extentNow = () =>
@@ -88,7 +90,7 @@ const lastRemoval = ({ removals }: TrailExtent): number =>
 
 async function* verifyExtent(
   database: Database,
-  key: CheckpointKey,
+  key: StatementVerifier,
   { byCaller, byHub }: Remembered,
   extent: TrailExtent,
 ): AsyncGenerator<number, TrailReport, undefined> {
@@ -120,7 +122,7 @@ async function* verifyExtent(
  */
 export async function* followTrail(
   database: Database,
-  key: CheckpointKey,
+  key: StatementVerifier,
   extent: TrailExtent,
   check: ChainCheck,
   visitor: TrailVisitor,
@@ -140,6 +142,7 @@ export async function* followTrail(
       visitor.gap(gap)
     }
   }
+  let turn = performance.now()
   for await (const rows of readTrail(database, start.seq, extent.seq)) {
     let at = 0
     for (const row of rows) {
@@ -148,7 +151,9 @@ export async function* followTrail(
       check.event(row)
       visitor.event(row)
       at += 1
-      if (at % AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve))
+      if (at % AT_ONCE > 0 || performance.now() < turn + TURN_MS) continue
+      await new Promise((resolve) => setImmediate(resolve))
+      turn = performance.now()
     }
     yield check.events
   }
@@ -160,7 +165,7 @@ export async function* followTrail(
 /** Yields the checkpoints that this cluster has signed, in order; reports faults of checkpoints as findings. */
 async function* followCheckpoints(
   database: Database,
-  key: CheckpointKey,
+  key: StatementVerifier,
   extent: TrailExtent,
   check: ChainCheck,
   visitor: TrailVisitor,
@@ -190,7 +195,7 @@ async function* followCheckpoints(
   }
 }
 
-async function extentOf(trx: Transaction, key: CheckpointKey): Promise<TrailExtent> {
+async function extentOf(trx: Transaction, key: StatementVerifier): Promise<TrailExtent> {
   const start = await readStart(trx, key)
   const { rows } = await sql<{ seq: number; checkpoint: number }>`SELECT
     (SELECT coalesce(max(seq), 0) FROM audit_database_events) AS seq,

@@ -39,6 +39,7 @@ export async function openTrail(url: string) {
   const key = await openCheckpointKey(db, testSecretBox())
   return {
     db,
+    url,
     log,
     /** Signs checkpoints, and the start of what is left. */
     key: () => key,

@@ -1,5 +1,6 @@
 /** The trail in partitions by day, which PostgreSQL alone has. */
 import { randomUUID } from 'node:crypto'
+import type { Database } from '@mezite/core'
 import { testEvent, testSecretBox } from '@mezite/core/testing'
 import { sql } from 'kysely'
 import t from 'tap'
@@ -8,7 +9,8 @@ import { NUMBERS_OF_DAY } from '../../../plugins/audit-database/chain-writer.ts'
 import { openCheckpointKey } from '../../../plugins/audit-database/checkpoint-key.ts'
 import { createCheckpoints } from '../../../plugins/audit-database/checkpoints.ts'
 import { createDayPartitions, dayOf, listPartitions } from '../../../plugins/audit-database/day-partitions.ts'
-import { readEvents } from '../../../plugins/audit-database/event-query.ts'
+import type { EventFilter } from '../../../plugins/audit-database/event-filter.ts'
+import { type Range, readEvents, readEventsIn } from '../../../plugins/audit-database/event-query.ts'
 import { auditMigrations } from '../../../plugins/audit-database/migrations.ts'
 import { createPruner } from '../../../plugins/audit-database/retention.ts'
 import { createSink } from '../../../plugins/audit-database/sink.ts'
@@ -80,7 +82,7 @@ async function openTrail(t: Tap) {
     createPruner({
       ...{
         database: db,
-        embedded: false,
+        url: config.url,
         periods: { others: retentionMs, byType: {} },
         retentionRole: null,
         key: () => key,
@@ -255,6 +257,93 @@ t.test('searches find events of every day', async (t) => {
   t.equal(await found({ to: new Date(NOW - 25 * DAY_MS) }), 64)
 })
 
+t.test('M257 a search opens the newest days until they fill its page, and misses none', async (t) => {
+  const { db, clock, days, write } = await openTrail(t as unknown as Tap)
+  for (let ago = 24; ago >= 0; ago--) {
+    clock.at = NOW - ago * DAY_MS
+    await days.keep()
+    await write([
+      ...Array.from({ length: 4 }, () => requested(clock.at)),
+      ...[requested(clock.at, `s-${ago}`), requested(clock.at, ago % 9 === 0 ? 's-rare' : `s-${ago}`)],
+      ...(ago % 10 === 0 ? [changed(clock.at)] : []),
+    ])
+  }
+  // As a hub of an older version, which goes on with the contexts that it knows.
+  const contextOf = (session: string) =>
+    sql`(SELECT max(id) FROM audit_database_contexts WHERE session_id = ${session})`
+  await sql`UPDATE audit_database_requests SET context = ${contextOf('s-20')}
+    WHERE seq = (SELECT max(seq) FROM audit_database_requests WHERE context = ${contextOf('s-12')})`.execute(
+    db,
+  )
+  const { rows: trail } = await sql<{ seq: number; event: Record<string, unknown> }>`SELECT seq, event
+    FROM audit_database_events ORDER BY seq`.execute(db)
+  const numbers = (field: string, value: string) =>
+    trail.filter(({ event }) => event[field] === value).map(({ seq }) => seq)
+  const read = async (filter: EventFilter, limit: number, range: Range = { before: null }, walked = 20) => {
+    const bounds = { limit, walked, check() {} }
+    return db.transaction().execute(async (trx) => {
+      const events = await readEventsIn(trx, filter, range, bounds)
+      const { rows } = await sql<{ ago: number }>`SELECT DISTINCT
+          ${TODAY}::integer - substring(relation::regclass::text FROM '[0-9]+$')::integer AS ago
+        FROM pg_locks WHERE pid = pg_backend_pid()
+          AND relation::regclass::text ~ '^audit_database_(requests|texts|contexts)_[0-9]+$' ORDER BY 1`.execute(
+        trx,
+      )
+      return { found: events.map(({ seq }) => seq), opened: rows.map(({ ago }) => ago) }
+    })
+  }
+  const cases: [filter: EventFilter, all: readonly number[]][] = [
+    [{ user: 'alice' }, trail.map(({ seq }) => seq)],
+    [{ session: 's-1' }, numbers('session_id', 's-1')],
+    [{ session: 's-rare' }, numbers('session_id', 's-rare')],
+    [{ session: 's-20' }, numbers('session_id', 's-20')],
+    [{ session: 's-12' }, numbers('session_id', 's-12')],
+    [{ session: 's-none' }, []],
+    [{ agent: 'db-1' }, numbers('agent', 'db-1')],
+    [{ agent: 'db-1', session: 's-rare' }, numbers('session_id', 's-rare')],
+    [{ agent: 'db-2' }, []],
+    [{ app: 'grafana', user: 'alice' }, numbers('app', 'grafana')],
+    [{ type: 'role.updated' }, numbers('type', 'role.updated')],
+    [{ type: 'app.request' }, numbers('type', 'app.request')],
+    [{}, trail.map(({ seq }) => seq)],
+  ]
+  t.equal(numbers('session_id', 's-20').length, 3)
+  for (const noted of [false, true]) {
+    if (noted) await noteSpans(db, undefined, { longest: 16, shortest: 1 })
+    for (const [filter, all] of cases) {
+      const what = `${JSON.stringify(filter)}, noted: ${noted}`
+      for (const [limit, walked] of [
+        [1_000, 20],
+        [10, 20],
+        [10, 10_000],
+      ] as const) {
+        t.strictSame((await read(filter, limit, { before: null }, walked)).found, all.slice(-limit), what)
+        t.strictSame((await read(filter, limit, { after: 0 }, walked)).found, all.slice(0, limit), what)
+        const middle = trail[80]!.seq
+        const before = all.filter((seq) => seq < middle)
+        t.strictSame(
+          (await read(filter, limit, { before: middle }, walked)).found,
+          before.slice(-limit),
+          what,
+        )
+      }
+    }
+  }
+  /** How many days ago; the day that comes has no events. */
+  const opened = async (...search: Parameters<typeof read>) =>
+    (await read(...search)).opened.filter((ago) => ago >= 0)
+  t.strictSame(await opened({ user: 'alice' }, 5), [0])
+  t.strictSame(await opened({ app: 'grafana' }, 5), [0])
+  t.strictSame(await opened({ type: 'app.request' }, 5), [0])
+  t.strictSame(await opened({ type: 'role.updated' }, 1), [0])
+  t.strictSame(
+    await opened({ user: 'alice' }, 1, { before: trail[80]!.seq }),
+    [0, 11],
+    'and the newest, to know the end',
+  )
+  t.ok((await opened({ session: 's-8' }, 2)).every((ago) => ago <= 8))
+})
+
 t.test('a partitioned trail is copied to a database without partitions, and verifies there', async (t) => {
   const { db, days, verify, write, all } = await openTrail(t as unknown as Tap)
   await write([requested(), changed()])
@@ -283,27 +372,34 @@ t.test('a partitioned trail is copied to a database without partitions, and veri
   }
 })
 
+/** A role that owns the tables of the trail, and one for the hub that may add events; resolves with the tables. */
+async function createRoles(db: Database, prefix: string): Promise<readonly string[]> {
+  const [retention, hub] = [`${prefix}_retention`, `${prefix}_hub`]
+  const owned = ['texts', 'requests', 'contexts', 'checkpoints'].map((name) => `audit_database_${name}`)
+  for (const statement of [
+    `CREATE ROLE ${retention}`,
+    `CREATE ROLE ${hub} LOGIN NOINHERIT IN ROLE ${retention}`,
+    `GRANT ALL ON ALL TABLES IN SCHEMA public TO ${hub}`,
+    `GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO ${hub}`,
+    `REVOKE ALL ON ${owned} FROM ${hub}`,
+    ...owned.map((table) => `ALTER TABLE ${table} OWNER TO ${retention}`),
+    `GRANT SELECT, INSERT ON ${owned} TO ${hub}`,
+    `GRANT CREATE ON SCHEMA public TO ${retention}, ${hub}`,
+    ...['audit_database_request_events', 'audit_database_events'].map(
+      (view) => `ALTER VIEW ${view} OWNER TO ${hub}`,
+    ),
+    `GRANT USAGE, UPDATE ON SEQUENCE audit_database_events_seq_seq TO ${hub}`,
+  ])
+    await sql.raw(statement).execute(db)
+  return owned
+}
+
 t.test(
   'M258 M161 the role of retention makes and drops days, and that of the hub may still not change events',
   async (t) => {
     const { config, db, verify, write } = await openTrail(t as unknown as Tap)
     await write([requested(NOW - 100 * DAY_MS), changed(NOW - 100 * DAY_MS)])
-    const owned = ['texts', 'requests', 'contexts', 'checkpoints'].map((name) => `audit_database_${name}`)
-    for (const statement of [
-      'CREATE ROLE days_retention',
-      'CREATE ROLE days_hub LOGIN NOINHERIT IN ROLE days_retention',
-      'GRANT ALL ON ALL TABLES IN SCHEMA public TO days_hub',
-      'GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO days_hub',
-      `REVOKE ALL ON ${owned} FROM days_hub`,
-      ...owned.map((table) => `ALTER TABLE ${table} OWNER TO days_retention`),
-      `GRANT SELECT, INSERT ON ${owned} TO days_hub`,
-      'GRANT CREATE ON SCHEMA public TO days_retention, days_hub',
-      ...['audit_database_request_events', 'audit_database_events'].map(
-        (view) => `ALTER VIEW ${view} OWNER TO days_hub`,
-      ),
-      'GRANT USAGE, UPDATE ON SEQUENCE audit_database_events_seq_seq TO days_hub',
-    ])
-      await sql.raw(statement).execute(db)
+    const owned = await createRoles(db, 'days')
     const url = new URL(config.url)
     url.username = 'days_hub'
     const hub = await open({ driver: 'postgres', url: url.href }, PATIENT)
@@ -328,11 +424,53 @@ t.test(
     await t.rejects(sql`DROP TABLE ${sql.table(partitions[0]!.name)}`.execute(hub.db), /must be owner/)
     const pruner = createPruner({
       ...shared,
-      embedded: false,
+      url: url.href,
       periods: { others: 90 * DAY_MS, byType: {} },
       key: () => key,
     })
     t.equal(await pruner.prune(), 2)
     t.match(await verify(), { ok: true, events: 2 })
+  },
+)
+
+t.test(
+  'M259 M161 the role of retention removes types of events, and that of the hub may still not change any',
+  async (t) => {
+    const { config, db, clock, checkpoints, verify, write } = await openTrail(t as unknown as Tap)
+    await write([requested(NOW - 100 * DAY_MS, 's-old'), changed(NOW - 100 * DAY_MS)])
+    const owned = await createRoles(db, 'types')
+    const url = new URL(config.url)
+    url.username = 'types_hub'
+    const hub = await open({ driver: 'postgres', url: url.href }, PATIENT)
+    t.teardown(() => hub.close())
+    const log = keptLog()
+    const key = await openCheckpointKey(db, SECRETS)
+    const shared = {
+      ...{ database: hub.db, url: url.href, retentionRole: 'types_retention' },
+      ...{ clock: clock as never, log },
+    }
+    const days = createDayPartitions({ ...shared, smallest: 0 })
+    for (const ago of [40, 0]) {
+      clock.at = NOW - ago * DAY_MS
+      await days.keep()
+      await write([requested(clock.at), requested(clock.at, 's-2'), changed(clock.at)])
+      await checkpoints.take()
+    }
+    const { prune } = createPruner({
+      ...{ ...shared, key: () => key },
+      periods: { others: 365 * DAY_MS, byType: { 'app.request': 30 * DAY_MS } },
+    })
+    t.equal(await prune(), 1 + 2, 'of the table of before, and of a day')
+    t.strictSame(
+      log.lines.filter((line) => /^(failed|a part)/.test(String(line[1]))),
+      [],
+    )
+    t.match(await verify(), { ok: true, events: 5, removed: 3 })
+    const { rows } = await sql`SELECT FROM audit_database_contexts WHERE session_id = 's-old'`.execute(db)
+    t.equal(rows.length, 0, 'with its context')
+    const partitions = await listPartitions(db)
+    t.notOk(partitions.some(({ name }) => name === `audit_database_requests_${TODAY - 40}`))
+    for (const table of [...owned, ...partitions.map(({ name }) => name)])
+      await t.rejects(sql`DELETE FROM ${sql.table(table)}`.execute(hub.db), /permission denied/, table)
   },
 )

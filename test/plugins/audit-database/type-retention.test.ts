@@ -1,5 +1,6 @@
 /** Retention by type: some events go early, and what stays is as provable as before. */
 import { randomUUID } from 'node:crypto'
+import type { Worker } from 'node:worker_threads'
 import { testEvent, testSecretBox } from '@mezite/core/testing'
 import { sql } from 'kysely'
 import t from 'tap'
@@ -55,23 +56,24 @@ async function openTrail(t: Tap, store: Store, byDay: boolean) {
   t.teardown(() => database.close())
   await database.migrate([auditMigrations])
   const { db } = database
+  const url = config.driver === 'postgres' ? config.url : null
   const log = keptLog()
   const clock = { at: NOW, now: () => clock.at }
   const shared = { database: db, clock: clock as never, log }
   const key = await openCheckpointKey(db, testSecretBox())
   const checkpoints = createCheckpoints({ ...shared, key: () => key })
   const days = createDayPartitions({
-    ...{ ...shared, url: config.driver === 'postgres' ? config.url : '', retentionRole: null, smallest: 0 },
+    ...{ ...shared, url: url ?? '', retentionRole: null, smallest: 0 },
   })
   const write = batchesTo(createSink(db))
   const at = async (daysAgo: number) => {
     clock.at = ago(daysAgo)
     if (byDay) await days.keep()
   }
-  const prune = (periods = YEAR) =>
+  const prune = (periods = YEAR, signal?: AbortSignal) =>
     createPruner({
-      ...{ ...shared, embedded: config.driver === 'embedded', periods, retentionRole: null, key: () => key },
-    }).prune()
+      ...{ ...shared, url, periods, retentionRole: null, key: () => key },
+    }).prune(signal)
   const verify = async (database = db): Promise<TrailReport> => {
     const reading = verifyTrail(database, key, { byCaller: null, byHub: null })
     for (;;) {
@@ -351,6 +353,39 @@ async function byType(t: Tap, store: Store, byDay: boolean): Promise<void> {
     t.equal(await count('removals'), 0)
     t.equal(await count('gaps'), 0)
   })
+
+  await t.test(
+    'M259 a check beside the hub that is broken off removes nothing, and is made again',
+    async (t) => {
+      const { log, prune, verify, fill } = await opened(t)
+      await fill()
+      const threads: Worker[] = []
+      const breakOff = (worker: Worker) => {
+        threads.push(worker)
+        void worker.terminate()
+      }
+      if (store.name !== 'PGlite') {
+        process.on('worker', breakOff)
+        t.teardown(() => process.off('worker', breakOff))
+        t.equal(await prune(), 0)
+        process.off('worker', breakOff)
+        t.equal(threads.length, 1)
+        t.match(JSON.stringify(log.lines.splice(0)), /the thread that checks the audit trail ended/)
+      }
+      const stopped = prune(YEAR, AbortSignal.abort(new Error('the hub stops')))
+      t.equal(await stopped, 0)
+      const keep = (worker: Worker) => void threads.push(worker)
+      process.on('worker', keep)
+      t.teardown(() => process.off('worker', keep))
+      t.equal(await prune(), 16)
+      t.match(await verify(), { ok: true, events: 23, removed: 16 })
+      t.equal(threads.length, store.name === 'PGlite' ? 0 : 2, 'one thread for all parts')
+      t.ok(
+        threads.every(({ threadId }) => threadId === -1),
+        'which has ended',
+      )
+    },
+  )
 
   await t.test('M259 a type can stay longer than all others', async (t) => {
     const { prune, verify, all, fill } = await opened(t)

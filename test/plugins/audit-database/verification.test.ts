@@ -46,7 +46,8 @@ const requested = (path: string, at = Date.now(), change: object = {}) =>
   )
 
 async function openTrail(t: Tap, store: Store) {
-  const database = await open(await store.config())
+  const config = await store.config()
+  const database = await open(config)
   t.teardown(() => database.close())
   await database.migrate([auditMigrations])
   const { db } = database
@@ -58,7 +59,7 @@ async function openTrail(t: Tap, store: Store) {
   const prunerOf = (retentionMs: number, retentionRole: string | null = null, database = db) =>
     createPruner({
       database,
-      embedded: store.name === 'PGlite',
+      url: config.driver === 'postgres' ? config.url : null,
       periods: { others: retentionMs, byType: {} },
       retentionRole,
       key: () => key,
