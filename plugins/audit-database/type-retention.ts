@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { lockTrail } from './chain-writer.ts'
 import type { CheckpointKey } from './checkpoint-key.ts'
 import { asOwner } from './day-partitions.ts'
+import type { PartRequest } from './part-check.ts'
 import { createPartChecker, type PartChecker } from './part-checker.ts'
 import { listRemovals, readRemovals, type StoredRemoval, stateBefore } from './removals.ts'
 import {
@@ -106,17 +107,7 @@ export function createTypeRetention(deps: TypeRetentionDeps) {
     const number = Math.max(state.start.removal ?? 0, ...state.stored.map((each) => each.number)) + 1
     const ended = endedTypes(periods, part.newest, now)
     const types = unionOf(before?.types ?? noTypes, ended)
-    const later = state.removals.filter(({ last }) => last >= part.first)
-    const numbers = new Set(later.map(({ number }) => number))
-    const checked = await checker.check(
-      {
-        ...{ part: { first: part.first, last: part.last }, types, number },
-        before: stateBefore(state.start, state.removals, part.first - 1),
-        later: later.map(({ number, first }) => ({ number, first })),
-        stored: state.stored.filter(({ number }) => numbers.has(number)),
-      },
-      signal,
-    )
+    const checked = await checker.check(requestOf(state, part, types, number), signal)
     if (checked === null) return null
     const { findings, checkpoint, events, gaps, chains } = checked
     const newest = Math.max(checked.newest, before ? Date.parse(before.newest) : 0)
@@ -200,6 +191,23 @@ export function createTypeRetention(deps: TypeRetentionDeps) {
         await checker.end()
       }
     },
+  }
+}
+
+/** The part to check, with what of the state counts for it. */
+function requestOf(
+  { start, removals, stored }: RemovalState,
+  { first, last }: TrailPart,
+  types: TypeSet,
+  number: number,
+): PartRequest {
+  const later = removals.filter((each) => each.last >= first)
+  const numbers = new Set(later.map(({ number }) => number))
+  return {
+    ...{ part: { first, last }, types, number },
+    before: stateBefore(start, removals, first - 1),
+    later: later.map(({ number, first }) => ({ number, first })),
+    stored: stored.filter(({ number }) => numbers.has(number)),
   }
 }
 
