@@ -7,6 +7,7 @@ import { compared, type Figure, type Goal, least, most } from '../row.ts'
 import { heads, type Target } from '../target.ts'
 
 const AGENT = fileURLToPath(new URL('../../../agent/mezd.js', import.meta.url))
+const FAR_HUB = new URL('../programs/far-hub.ts', import.meta.url).href
 const BODY_BYTES = 256 << 20
 const DEADLINE_MS = 60_000
 /** Both sides reach their full rate before they are measured. */
@@ -135,11 +136,14 @@ async function startFarAgent(
   machine.children.spawn(
     process.execPath,
     [
-      ...['--conditions=mezite-source', AGENT, 'start', '--hostname', name, '--transport', transport],
-      ...['--proxy', `${address}:${hubPort}`],
+      ...['--conditions=mezite-source', '--import', FAR_HUB],
+      ...[AGENT, 'start', '--hostname', name, '--transport', transport],
+      ...['--proxy', `${new URL(cluster.hubUrl).hostname}:${hubPort}`],
       ...['--data-dir', join(machine.dir, name), '--ca-pin', joining.ca_pin],
     ],
-    { env: { ...process.env, MEZITE_JOIN_TOKEN: joining.token } },
+    {
+      env: { ...process.env, MEZITE_JOIN_TOKEN: joining.token, FAR_HUB: `${address}:${hubPort}` },
+    },
   )
   const deadline = Date.now() + DEADLINE_MS
   for (;;) {
