@@ -5,7 +5,7 @@ const BULK_MS = 5_000
 const STILL_BYTES = 32 << 10
 const SWEEP_MS = 2_000
 
-/** The streams of one connection that carry bulk transfers, in either direction, at the moment. */
+/** The streams of one connection that now carry bulk transfers, in either direction. */
 export class BulkStreams {
   readonly #streams = new Set<StreamMeter>()
   readonly #onBulk: () => void

@@ -85,7 +85,7 @@ export class UnreadBudget {
         for (const { roundBytes } of this.#bulk) most = Math.max(most, roundBytes)
         // The peer learns of read bytes for each half of a window.
         if (most < window / 2) return
-        // What waits on the way makes a round trip longer, and would justify any window.
+        // Bytes that wait on the way make a round trip longer, and would justify any window.
         const carried = (most / tookMs) * this.#roundTripMs
         const wanted = Math.max(carried, Math.min(window, UNPROVEN_WINDOW / ROUND_TRIPS)) * ROUND_TRIPS
         let next = window

@@ -160,7 +160,7 @@ async function grow(t: Test, roundTripMs: number, tookMs: (window: number, round
 
 const MIB = 1 << 20
 
-t.test('a window grows to the largest where lost packets hold back what was read', async (t) => {
+t.test('a window grows to the largest where lost packets hold back bytes that arrived', async (t) => {
   await t.test('each window takes two round trips', async (t) => {
     t.equal(await grow(t, 50, () => 100), STREAM_WINDOW)
   })

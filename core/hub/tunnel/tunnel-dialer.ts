@@ -119,7 +119,7 @@ function dialOn(
         const mark = lane.idleMarker(stream)
         pipe.setIdle = (idle) => {
           mark(idle)
-          // What it carries next is another exchange.
+          // The next exchange on it starts anew.
           if (idle) meter?.released()
         }
         if (link instanceof RelayedLink) pipe.lostCode = LINK_LOST_CODE

@@ -330,7 +330,7 @@ t.test('a sign-in that changes only the last login does not wait for changes', a
   await t.rejects(b.users.signIn({ ...identity, sub: 'eve' }), { code: 'MEZ_USER_NAME_TAKEN' })
 })
 
-t.test('two sign-ins of one person at the same moment are no change', async (t) => {
+t.test('two sign-ins of one person at the same moment do not become a change', async (t) => {
   const { a, b, beside } = await twoHubs(t)
   const numberOf = async () =>
     (await anyTables(beside.db).selectFrom('change_sequence').select('n').executeTakeFirstOrThrow()).n

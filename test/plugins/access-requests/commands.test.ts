@@ -1,5 +1,6 @@
 /** Requests for access in a terminal, from `msh request create --wait` to the port of a TCP app, and reviews of standing access. */
 
+import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -56,13 +57,15 @@ t.test('a request by msh waits, is approved by mezctl, and opens a TCP app', asy
   await allow('ann', 'staff', address)
   t.equal((await signingIn.ended).code, 0)
   const admin = startMezctl(login, MEZCTL)
+  const adminEnded = once(admin, 'close')
   let text = ''
   admin.stderr?.on('data', (chunk) => {
     text += String(chunk)
   })
-  await until(() => /https:\S+\/web\/cli\S*/.test(text), 'mezctl names its page')
-  await allow('lea', 'lead', /https:\S+\/web\/cli\S*/.exec(text)![0])
-  await new Promise((resolve) => admin.once('close', resolve))
+  const page = /(https:\S+\/web\/cli\S*)\s/
+  await until(() => page.test(text), 'mezctl names its page')
+  await allow('lea', 'lead', page.exec(text)![1]!)
+  await adminEnded
 
   const wrong = await runMsh(['request', 'create', '--app', 'orders-db', '--for', '1d'], MSH)
   t.match(wrong, { code: 1, err: /You can ask for at most 2h\.[\s\S]*\(duration_too_long\)/ })

@@ -69,7 +69,7 @@ t.test('the claims match the contract exactly, and the keys are public', async (
   t.equal(verifyAssertion(token, expected).sub, 'alice@example.com')
 })
 
-t.test('one assertion serves a session and app while what it says stays true', async (t) => {
+t.test('one assertion serves a session and app while its claims stay true', async (t) => {
   const first = host.assertion.sign(subject, app)
   host.state.revision++
   t.equal(host.assertion.sign(subject, app), first, 'a change of something else')
