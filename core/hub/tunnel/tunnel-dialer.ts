@@ -119,7 +119,7 @@ function dialOn(
         const mark = lane.idleMarker(stream)
         pipe.setIdle = (idle) => {
           mark(idle)
-          // The next exchange on it starts anew.
+          // The next exchange on it starts again from zero.
           if (idle) meter?.released()
         }
         if (link instanceof RelayedLink) pipe.lostCode = LINK_LOST_CODE
