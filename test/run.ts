@@ -105,6 +105,7 @@ async function runChecks(): Promise<readonly boolean[]> {
 const LONG = new RegExp(
   `^test/(${[
     'agent/(join|link-supervisor|mezd)',
+    'cluster/relay',
     'e2e/(?!database-faults)',
     'examples/two-regions',
     'hub/(access/gate|cluster|database|listener/balancers|sessions/many|tunnel/hostile)',
