@@ -2,19 +2,16 @@ import { type Clock, isMezError, type LinkChanged, type Log, messageOf } from '@
 import type { AgentIdentity } from './agent-identity.ts'
 import { createRenewal } from './certificate-renewal.ts'
 import { createCompanion } from './companion.ts'
-import { type HubAddress, readHubAddress } from './hub-address.ts'
+import { createDialAttempts, type Wish } from './dial-attempts.ts'
 import { updateHubCa } from './hub-ca-update.ts'
-import type { HubConnection, HubDialer, HubWish } from './hub-dialer.ts'
+import type { HubConnection, HubDialer } from './hub-dialer.ts'
 import { type HubLink, type Message, openHubLink } from './hub-link.ts'
+import { HubList } from './hub-list.ts'
+import { createPathWatch } from './path-watch.ts'
 import { doubtsIdentity, isAboutTransport, isFatal, nextStep } from './refusals.ts'
 import type { Dial } from './stream-handler.ts'
 import type { TransportChoice } from './transport-choice.ts'
 
-const FIRST_RETRY_MS = 200
-const LONGEST_RETRY_MS = 10_000
-/** A restarting hub returns within seconds, so the first retries wait at most this long. */
-const QUICK_RETRY_MS = 1_000
-const QUICK_TRIES = 15
 /**
  * A link that ends sooner counts as a failed attempt: two agents with one identity would otherwise keep cutting each
  * other.
@@ -22,10 +19,6 @@ const QUICK_TRIES = 15
 const STEADY_MS = 1_000
 /** By then each hub knows that its link is new. */
 const MOVED_MS = 1_000
-const MOST_HUBS = 64
-/** The wait before trying a better path to a hub, such as the preferred transport; doubles up to the maximum. */
-const RETURN_MS = 10_000
-const LONGEST_RETURN_MS = 600_000
 
 /** Keeps a link to each hub of the cluster. */
 export interface LinkSupervisor {
@@ -39,9 +32,6 @@ export interface LinkSupervisor {
   drain(): Promise<void>
   close(): void
 }
-
-/** The hub to dial: its id, or null for any hub. */
-type Wish = string | null
 
 export interface LinkSupervisorOptions {
   readonly identity: AgentIdentity
@@ -60,80 +50,44 @@ export interface LinkSupervisorOptions {
   readonly log: Log
 }
 
-/**
- * Starts connecting: first to any hub, then to all hubs that it lists. Retries each failure with exponential backoff and
- * full jitter.
- */
+/** Starts connecting: first to any hub, then to all hubs that it lists. */
 export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
-  const { identity, dialer, choice, clock, log, returnMs = RETURN_MS } = options
+  const { identity, dialer, choice, clock, log } = options
   const { dial, version, heartbeatMs } = options
   const serving = { dial, version, clock, log, ...(heartbeatMs === undefined ? {} : { heartbeatMs }) }
   const stopped = new AbortController()
   const links = new Set<HubLink>()
   /** The newest link to each hub, by the hub's id. */
   const live = new Map<string, HubLink>()
-  /** The live hubs in the latest list of a hub, with their direct addresses. */
-  let hubs: readonly string[] = []
-  let addresses: ReadonlyMap<string, HubAddress> = new Map()
-  /** Hubs whose link may run through another hub, because their direct address could not be reached. */
-  const indirect = new Set<string>()
+  const hubs = new HubList()
   /** Hubs whose link is being replaced by a second one. */
   const moving = new Set<string>()
-  const tries = new Map<Wish, { timer?: NodeJS.Timeout }>()
-  const failures = new Map<Wish, number>()
-  let started = false
-  let returning: NodeJS.Timeout | undefined
-  let returnWaitMs = returnMs
+  const { signal } = stopped
+  const attempts = createDialAttempts({ dial: dialHub, opened: open, failed: report, signal })
+  const paths = createPathWatch({
+    ...{ dialer, choice, hubs, live, returnMs: options.returnMs, signal, log },
+    found(connection, { instance, onlyPreferred }) {
+      open(connection, instance, () => {})
+      if (onlyPreferred) move([...live.keys()].filter((id) => id !== instance))
+    },
+  })
 
-  /** Starts the attempts that are due, and ends the others. */
   function tend(): void {
-    if (stopped.signal.aborted) return
-    const due: readonly Wish[] = live.size === 0 ? [null] : [...hubs.filter((id) => !live.has(id)), ...moving]
-    for (const [wish, { timer }] of tries) {
-      if (due.includes(wish)) continue
-      clearTimeout(timer)
-      tries.delete(wish)
-    }
-    for (const wish of due) if (!tries.has(wish)) begin(wish)
-  }
-
-  function begin(wish: Wish): void {
-    const mine: { timer?: NodeJS.Timeout } = {}
-    tries.set(wish, mine)
-    const wanted = (): boolean => tries.get(wish) === mine && !stopped.signal.aborted
-    const again = (): void => {
-      if (wanted()) mine.timer = setTimeout(run, waitMs(wish))
-    }
-    const run = (): void => {
-      dialHub(wish).then(
-        (connection) => (wanted() ? open(connection, wish, again) : void connection.socket.destroy()),
-        (error: unknown) => {
-          if (!wanted()) return
-          if (live.size === 0 && isMezError(error, 'MEZ_CARRIER_REFUSED')) identity.doubt()
-          const attempts = failures.get(wish) ?? 0
-          const loud = attempts < 3 || attempts % 10 === 0
-          const which = wish === null ? {} : { instance: wish }
-          if (isFatal(error)) options.onFatal(error)
-          else log[loud ? 'warn' : 'debug']({ ...which, error: messageOf(error) }, 'cannot reach the hub yet')
-          again()
-        },
-      )
-    }
-    if (started) mine.timer = setTimeout(run, waitMs(wish))
-    else run()
-    started = true
+    if (signal.aborted) return
+    attempts.tend(live.size === 0 ? [null] : [...hubs.ids.filter((id) => !live.has(id)), ...moving])
   }
 
   function dialHub(wish: Wish): Promise<HubConnection> {
-    const direct = wish === null ? undefined : addresses.get(wish)
-    return dialer.dial({ instance: wish, direct }, stopped.signal)
+    const direct = wish === null ? undefined : hubs.addressOf(wish)
+    return dialer.dial({ instance: wish, direct }, signal)
   }
 
-  function waitMs(wish: Wish): number {
-    const attempts = failures.get(wish) ?? 0
-    failures.set(wish, attempts + 1)
-    const longest = attempts < QUICK_TRIES ? QUICK_RETRY_MS : LONGEST_RETRY_MS
-    return Math.random() * Math.min(longest, FIRST_RETRY_MS * 2 ** Math.min(attempts, 10))
+  function report(error: unknown, wish: Wish, before: number): void {
+    if (live.size === 0 && isMezError(error, 'MEZ_CARRIER_REFUSED')) identity.doubt()
+    const loud = before < 3 || before % 10 === 0
+    const which = wish === null ? {} : { instance: wish }
+    if (isFatal(error)) options.onFatal(error)
+    else log[loud ? 'warn' : 'debug']({ ...which, error: messageOf(error) }, 'cannot reach the hub yet')
   }
 
   function open(connection: HubConnection, wish: Wish, again: () => void): void {
@@ -148,9 +102,8 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
       onUp(greeting) {
         instance = String(greeting.instance)
         upSince = clock.monotonic()
-        tries.delete(wish)
+        attempts.end(wish)
         live.set(instance, link)
-        indirect[connection.indirect ? 'add' : 'delete'](instance)
         if (moving.delete(instance) && moving.size === 0) {
           setTimeout(() => link.send({ type: 'moved' }), MOVED_MS).unref()
         }
@@ -159,7 +112,7 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
         for (const message of options.opening?.() ?? []) link.send(message)
         renewal.check()
         follow(greeting)
-        watchPaths()
+        paths.up(instance, connection.indirect)
       },
       onMessage(message) {
         // Only the newest link to a hub counts.
@@ -187,12 +140,12 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
         // A newer link has replaced this one.
         if (live.get(instance) !== link) return
         live.delete(instance)
-        indirect.delete(instance)
+        paths.down(instance)
         moving.delete(instance)
         options.onChanged({ instance, connected: false, reason })
         // An agent that keeps replacing this one must not cause an immediate reconnect.
-        if (clock.monotonic() - upSince >= STEADY_MS && reason !== 'replaced') failures.clear()
-        if (!stopped.signal.aborted) warn('lost the link to the hub', instance, reason)
+        if (clock.monotonic() - upSince >= STEADY_MS && reason !== 'replaced') attempts.forgive()
+        if (!signal.aborted) warn('lost the link to the hub', instance, reason)
         tend()
       },
     })
@@ -204,17 +157,8 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
   }
 
   /** Applies a hub's list of the cluster. */
-  function follow({ instances, addresses: listed }: Message): void {
-    if (Array.isArray(instances)) {
-      hubs = instances.map(String).slice(0, MOST_HUBS)
-      const entries = Object.entries(Object(listed) as Record<string, unknown>)
-      addresses = new Map(
-        entries.flatMap(([id, text]) => {
-          const address = typeof text === 'string' && hubs.includes(id) ? readHubAddress(text) : null
-          return address ? [[id, address]] : []
-        }),
-      )
-    }
+  function follow(message: Message): void {
+    hubs.read(message)
     tend()
   }
 
@@ -224,57 +168,15 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
     tend()
   }
 
-  /** A better path to try: a preferred transport after a fallback, or the direct address of a hub; null: none is known. */
-  function betterPath(): HubWish | null {
-    const [first] = live.keys()
-    if (first !== undefined && choice.fellBack) return { instance: first, onlyPreferred: true }
-    const instance = [...indirect].find((id) => addresses.has(id))
-    return instance === undefined ? null : { instance, direct: addresses.get(instance), onlyDirect: true }
-  }
-
-  /** Tries better paths periodically, and moves the links to those that work. */
-  function watchPaths(): void {
-    if (!betterPath()) returnWaitMs = returnMs
-    else if (!returning && !stopped.signal.aborted) {
-      const wait = returnWaitMs * (0.5 + Math.random() / 2)
-      returnWaitMs = Math.min(returnWaitMs * 2, LONGEST_RETURN_MS)
-      returning = setTimeout(() => void tryBetterPath(), wait)
-      returning.unref()
-    }
-  }
-
-  async function tryBetterPath(): Promise<void> {
-    const path = betterPath()
-    try {
-      if (!path) return
-      const connection = await dialer.dial(path, stopped.signal)
-      const { instance } = path
-      if (instance === null || !live.has(instance) || stopped.signal.aborted) {
-        connection.socket.destroy()
-        return
-      }
-      log.info({ instance, transport: connection.transport }, 'moving to a better path to the hub')
-      open(connection, instance, () => {})
-      if (path.onlyPreferred) move([...live.keys()].filter((id) => id !== instance))
-    } catch (error) {
-      log.debug({ error: messageOf(error) }, 'the better path to the hub still fails')
-    } finally {
-      returning = undefined
-      watchPaths()
-    }
-  }
-
   const renewal = createRenewal({
-    identity,
+    ...{ identity, clock, log },
     send: () => [...live.values()][0]?.send ?? null,
     onRenewed: () => move(live.keys()),
-    clock,
-    log,
   })
   const stop = (): void => {
     stopped.abort()
-    clearTimeout(returning)
-    for (const { timer } of tries.values()) clearTimeout(timer)
+    paths.stop()
+    attempts.stop()
     renewal.stop()
   }
   tend()
