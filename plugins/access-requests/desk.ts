@@ -1,28 +1,15 @@
-import type {
-  Actor,
-  App,
-  Catalog,
-  Change,
-  Clock,
-  grants,
-  Revisions,
-  ServiceRef,
-  Subject,
-  Transaction,
-  User,
-  Users,
-} from '@mezite/core'
+import type { Actor, App, Catalog, Clock, Revisions, Subject, User, Users } from '@mezite/core'
 import { v7 as uuidv7 } from 'uuid'
 import { createIntake, type NewRequest } from './intake.ts'
 import { type Messages, PAGES } from './messages.ts'
 import type { People } from './people.ts'
 import { problems } from './problems.ts'
 import { type AccessRequest, stateOf } from './request.ts'
-import { isPerson, type RequestRules, SHORTEST_MS, type Wanted } from './rules.ts'
+import { createRequestGrants, type Grants, type Running } from './request-grants.ts'
+import { createReviewers } from './reviewers.ts'
+import { isPerson, type RequestRules, SHORTEST_MS } from './rules.ts'
 import { KIND, type RequestStore } from './store.ts'
 import { showDuration } from './texts.ts'
-
-type Grants = typeof grants extends ServiceRef<infer G> ? G : never
 
 export interface DeskParts {
   readonly store: RequestStore
@@ -54,34 +41,22 @@ export interface RequestDesk {
   isConfirmed(subject: Subject): boolean
 }
 
-interface Running {
-  readonly trx: Transaction
-  readonly change: Change
-}
-
 export function createRequestDesk(parts: DeskParts): RequestDesk {
-  const { store, rules, people, messages, revisions, grants, catalog, users, clock } = parts
-  const { requireFewer, offerFor, confirmationOf, requireConfirmation } = createIntake(parts)
+  const { store, people, messages, revisions, catalog, users, clock } = parts
+  const { requireFewer, offerFor, stillFits, confirmationOf, requireConfirmation } = createIntake(parts)
+  const { reviewerOf, requireReviewer, approvalsOf } = createReviewers({ ...parts, requireConfirmation })
+  const grants = createRequestGrants(parts)
 
   function personOf({ subject }: Actor): User {
     const user = isPerson(subject) ? users.byName(subject.user) : undefined
     if (user === undefined) throw problems.noPerson()
     return user
   }
-  const wantedOf = ({ role, via, app }: AccessRequest): Wanted => ({
-    ...{ role, via },
-    app: app === null ? null : (catalog.byId(app) ?? null),
-  })
   function appOf({ app, appName }: AccessRequest): App | null {
     if (app === null) return null
     const found = catalog.byId(app)
     if (found === undefined) throw problems.appGone(appName ?? app)
     return found
-  }
-
-  function reviewerOf(request: AccessRequest, user: User) {
-    if (people.same(request, user)) return null
-    return rules.reviewer(people.rolesOf(user.name), wantedOf(request))
   }
 
   /** Runs a change of a stored request, and returns it as it is afterwards. */
@@ -99,66 +74,6 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
       return (await store.findIn(trx, id)) as AccessRequest
     }, by)
   }
-
-  function requirePending(request: AccessRequest): void {
-    const state = stateOf(request, clock.now())
-    if (state !== 'pending') throw problems.closed(state)
-  }
-
-  /** The caller as a reviewer of the request. Returns when the passkey was used, if one is needed. */
-  function requireReviewer(request: AccessRequest, by: Actor): { user: User; confirmed: number | null } {
-    const user = personOf(by)
-    if (people.same(request, user)) throw problems.own()
-    const reviewer = by.subject.kind === 'session' ? reviewerOf(request, user) : null
-    // Nobody learns of a request that is not theirs to decide or to see.
-    if (reviewer === null)
-      throw by.subject.roles.includes('admin') ? problems.noReviewer() : problems.unknown()
-    const confirmed = reviewer.passkey ? requireConfirmation(user, by, `${PAGES}/${request.id}`) : null
-    return { user, confirmed }
-  }
-
-  /** Starts the grant, in the change that approves. */
-  async function startGrant(
-    request: AccessRequest,
-    forMs: number,
-    by: Actor,
-    { trx, change }: Running,
-  ): Promise<void> {
-    const now = clock.now()
-    const fields = {
-      ...{ request: request.id, app: request.appName, request_reason: request.reason },
-      ...{ break_glass: request.breakGlass },
-    }
-    const started = await grants.start(
-      {
-        ...{ user: request.user, role: request.role, until: now + forMs, fields },
-        apps: request.app === null ? null : [request.app],
-      },
-      by,
-      { trx, change },
-    )
-    const { id: grant_id, until } = started
-    await store.update(trx, request.id, { state: 'approved', grant_id, until })
-  }
-
-  async function end(
-    request: AccessRequest,
-    how: 'ended' | 'revoked',
-    by: Actor | null,
-    { trx, change }: Running,
-  ): Promise<void> {
-    const { id, grantId } = request
-    if (grantId !== null)
-      await grants.end([grantId], how === 'ended' ? 'released' : 'revoked', by, {
-        ...{ within: { trx, change }, fields: { request: id } },
-      })
-    await store.update(trx, id, { state: how, closed: clock.now() })
-  }
-
-  const fieldsOf = (request: AccessRequest) => ({
-    ...{ request: request.id, name: request.user, role: request.role, app: request.appName },
-    ...{ request_reason: request.reason, break_glass: request.breakGlass },
-  })
 
   return {
     reviewerOf,
@@ -191,7 +106,7 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
         await change.audit({ type: 'access_request.created', success: true, by, fields: fieldsOf(request) })
         if (breakGlass) {
           if (!(await messages.brokeGlass(request, trx))) throw problems.notNotified()
-          await startGrant(request, input.durationMs, by, { trx, change })
+          await grants.start(request, input.durationMs, by, { trx, change })
         } else await messages.asked(request, trx)
         change.touch(KIND, id)
         return (await store.findIn(trx, id)) as AccessRequest
@@ -200,14 +115,14 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
 
     approve: (id, by, forMs) =>
       changing(id, by, async (request, running) => {
-        const { user, confirmed } = requireReviewer(request, by)
-        requirePending(request)
+        const user = personOf(by)
+        const confirmed = requireReviewer(request, user, by)
         const lasts = forMs ?? request.durationMs
         if (lasts < SHORTEST_MS) throw problems.tooShort()
         if (lasts > request.durationMs) throw problems.tooLong(showDuration(request.durationMs))
         const app = appOf(request)
         if (people.isLocked(request.user, request.role, app)) throw problems.requesterLocked()
-        if (people.requester(request) === undefined || !stillAsks(request, app))
+        if (people.requester(request) === undefined || !stillFits(request, app))
           throw problems.requesterMayNot()
         if (request.reviews.some(({ reviewer }) => reviewer === user.key)) throw problems.reviewed()
         const { trx, change } = running
@@ -219,21 +134,19 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
           ...{ type: 'access_request.reviewed', success: true, by },
           fields: { ...fieldsOf(request), approves: true },
         })
-        // An approval counts only while its author may approve.
-        const standing = request.reviews.filter((one) => stands(request, one.reviewerName))
         // Somebody who allowed less time is not overruled by the next.
-        if (standing.length + 1 < request.approvals) {
+        if (approvalsOf(request) + 1 < request.approvals) {
           if (lasts < request.durationMs) await store.update(trx, id, { duration: lasts })
           return
         }
-        await startGrant(request, lasts, by, running)
+        await grants.start(request, lasts, by, running)
         await messages.decided(request, 'approved', trx)
       }),
 
     deny: (id, by, reason) =>
       changing(id, by, async (request, { trx, change }) => {
-        const { user, confirmed } = requireReviewer(request, by)
-        requirePending(request)
+        const user = personOf(by)
+        const confirmed = requireReviewer(request, user, by)
         if (request.reviews.some(({ reviewer }) => reviewer === user.key)) throw problems.reviewed()
         await store.addReview(trx, {
           ...{ request: id, reviewer: user.key, reviewer_name: user.name, approves: false },
@@ -252,7 +165,7 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
         const user = personOf(by)
         if (!people.isOf(request, user)) throw problems.unknown()
         const state = stateOf(request, clock.now())
-        if (state === 'approved') return end(request, 'ended', by, running)
+        if (state === 'approved') return grants.end(request, 'ended', by, running)
         if (state !== 'pending') throw problems.closed(state)
         await store.update(running.trx, id, { state: 'cancelled', closed: clock.now() })
         const type = 'access_request.cancelled'
@@ -268,22 +181,13 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
         }
         const state = stateOf(request, clock.now())
         if (state !== 'approved') throw problems.notLive(state)
-        await end(request, 'revoked', by, running)
+        await grants.end(request, 'revoked', by, running)
         await messages.decided(request, 'revoked', running.trx)
       }),
   }
-
-  /** Whether the person who asked may still ask for this. */
-  function stillAsks(request: AccessRequest, app: App | null): boolean {
-    const roles = people.rolesOf(request.user)
-    const offers = app === null ? rules.forRole(roles, request.role) : rules.forApp(roles, app)
-    return offers.some(
-      ({ via, role }) => via === request.via && role === request.role && rules.roles.exists(role),
-    )
-  }
-
-  function stands(request: AccessRequest, reviewer: string): boolean {
-    const user = users.byName(reviewer)
-    return user !== undefined && reviewerOf(request, user) !== null
-  }
 }
+
+const fieldsOf = (request: AccessRequest) => ({
+  ...{ request: request.id, name: request.user, role: request.role, app: request.appName },
+  ...{ request_reason: request.reason, break_glass: request.breakGlass },
+})

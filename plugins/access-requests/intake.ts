@@ -2,7 +2,7 @@ import type { Actor, App, Catalog, Clock, Subject, User } from '@mezite/core'
 import type { Messages } from './messages.ts'
 import type { People } from './people.ts'
 import { problems } from './problems.ts'
-import { stateOf } from './request.ts'
+import { type AccessRequest, stateOf } from './request.ts'
 import { BREAK_GLASS_MS, type Offer, type RequestRules, SHORTEST_MS } from './rules.ts'
 import type { RequestStore } from './store.ts'
 import { type Language, showDuration } from './texts.ts'
@@ -32,6 +32,8 @@ export interface Intake {
   requireFewer(user: User): void
   /** The offer that fits. Throws the problem that says why none does. */
   offerFor(input: NewRequest, user: User): { readonly offer: Offer; readonly app: App | null }
+  /** Whether the person who asked may still ask for this. */
+  stillFits(request: AccessRequest, app: App | null): boolean
   /** When the caller used a passkey: lately, and for nothing else since. Null: not. */
   confirmationOf(user: User, subject: Subject): number | null
   /** As `confirmationOf`; `page`: where the person goes on after the confirmation. */
@@ -114,5 +116,13 @@ export function createIntake(parts: {
     return { offer, app }
   }
 
-  return { requireFewer, offerFor, confirmationOf, requireConfirmation }
+  function stillFits(request: AccessRequest, app: App | null): boolean {
+    const roles = people.rolesOf(request.user)
+    const offers = app === null ? rules.forRole(roles, request.role) : rules.forApp(roles, app)
+    return offers.some(
+      ({ via, role }) => via === request.via && role === request.role && rules.roles.exists(role),
+    )
+  }
+
+  return { requireFewer, offerFor, stillFits, confirmationOf, requireConfirmation }
 }
