@@ -7,22 +7,19 @@ import type { EndReason } from '../../api/sessions.ts'
 import type { Registry } from '../../cluster/cluster.ts'
 import type { AgentCertificate } from '../../enrolment/agent-certificate.ts'
 import type { Enrolment } from '../../enrolment/enrolment.ts'
-import { JoinRefusal } from '../../enrolment/join-tokens.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { HookCalls } from '../../kernel/hook.ts'
 import type { Log } from '../../kernel/log.ts'
 import { createRateLimit } from '../../limits/rate-limit.ts'
 import type { Agents } from './agents.ts'
+import { createCertificateRenewals } from './certificate-renewals.ts'
 import type { LiveLink } from './link.ts'
+import { ReturningAgents } from './returning-agents.ts'
 import type { RotationProgress } from './rotation-progress.ts'
 
-/** Limits the renewals of one agent. Each is a change that all hubs read and that invalidates all cached decisions. */
-const RENEWALS_PER_MINUTE = 10
 /** How long an agent may take to replace its links to all hubs. */
 const MOVE_MS = 10_000
-/** How long requests wait for an agent whose connection broke. It usually dials again within a second. */
-const RETURN_MS = 3_000
 
 /** The links of this hub by agent, from their hello until they close. */
 export interface LiveLinks {
@@ -44,8 +41,7 @@ export interface LiveLinks {
   readonly receive: (link: LiveLink, message: Readonly<Record<string, unknown>>) => void
 }
 
-/** Keeps one link for each agent, and cuts links whose agent was removed or locked or has a newer certificate. */
-export function createLinkRegistry(options: {
+export interface LinkRegistryOptions {
   readonly agents: Pick<Agents, 'get' | 'refusalOf'>
   readonly enrolment: Pick<Enrolment, 'renew' | 'confirm'>
   readonly authorities: Pick<Authorities, 'bundle' | 'trusts'>
@@ -61,40 +57,20 @@ export function createLinkRegistry(options: {
   readonly agentLost?: (hostname: string, reason: EndReason) => void
   readonly clock: Clock
   readonly log: Log
-}): LiveLinks {
-  const {
-    agents,
-    enrolment,
-    authorities,
-    rotation,
-    revisions,
-    hubs,
-    hooks,
-    audit,
-    isAgentLocked,
-    clock,
-    log,
-  } = options
+}
+
+/** Keeps one link for each agent, and cuts links whose agent was removed or locked or has a newer certificate. */
+export function createLinkRegistry(options: LinkRegistryOptions): LiveLinks {
+  const { agents, authorities, rotation, revisions, hubs, hooks, audit, clock, log } = options
   const live = new Map<string, LiveLink>()
   const all = new Set<LiveLink>()
-  const renewing = new Set<LiveLink>()
-  /** Serials being confirmed: an agent may repeat the message any number of times, and each would be a change. */
-  const confirming = new Set<string>()
-  const renewals = createRateLimit(clock)
+  const { renew, confirm } = createCertificateRenewals(options)
   const proposals = createRateLimit(clock)
-  /** Agents whose connection has just broken: resolved when they return, rejected when they do not. */
-  const lost = new Map<string, PromiseWithResolvers<true>>()
-
-  const event = (type: string, success: boolean, link: LiveLink) => ({
-    type,
-    success,
-    clientIp: link.clientIp,
-    fields: { agent: link.hostname, transport: link.transport },
-  })
+  const returning = new ReturningAgents()
 
   function refusalOf(certificate: AgentCertificate): string | null {
     if (certificate.notAfter <= clock.now()) return 'certificate_expired'
-    if (isAgentLocked(certificate.hostname)) return 'agent_locked'
+    if (options.isAgentLocked(certificate.hostname)) return 'agent_locked'
     if (!authorities.trusts('agent-ca', certificate.authority)) return 'certificate_authority_retired'
     return agents.refusalOf(certificate.hostname, certificate.serial)
   }
@@ -111,8 +87,7 @@ export function createLinkRegistry(options: {
     }
     const before = live.get(link.hostname)
     live.set(link.hostname, link)
-    lost.get(link.hostname)?.resolve(true)
-    lost.delete(link.hostname)
+    returning.returned(link.hostname)
     if (before) replace(before, link)
     audit.record(event('agent.connected', true, link))
     log.info({ agent: link.hostname, transport: link.transport }, 'agent connected')
@@ -128,17 +103,6 @@ export function createLinkRegistry(options: {
     if (live.get(companion.hostname)?.companions.adopt(companion)) return
     audit.record({ ...event('agent.rejected', false, companion), reason: 'companion_unexpected' })
     companion.destroy('companion_unexpected')
-  }
-
-  /** Revokes the certificate before the link's. */
-  function confirm({ hostname, certificate: { serial } }: LiveLink): void {
-    const agent = agents.get(hostname)
-    if (!agent?.previousSerial || agent.serial !== serial || confirming.has(serial)) return
-    confirming.add(serial)
-    enrolment
-      .confirm(hostname, serial)
-      .catch((error) => log.warn({ agent: hostname, error: messageOf(error) }, 'failed to confirm a renewal'))
-      .finally(() => confirming.delete(serial))
   }
 
   /** The newest link wins. A replacement that the agent planned lets the older link finish its streams. */
@@ -160,32 +124,19 @@ export function createLinkRegistry(options: {
     }
     if (live.get(link.hostname) !== link) return
     live.delete(link.hostname)
-    if (link.broken) expectBack(link.hostname)
+    if (link.broken) returning.expect(link.hostname)
     audit.record({ ...event('agent.disconnected', true, link), reason })
     log.info({ agent: link.hostname, reason }, 'agent disconnected')
     if (options.elsewhere?.(link.hostname)) return
     hooks.changed({ hostname: link.hostname, connected: false, reason })
   }
 
-  function expectBack(hostname: string): Promise<true> {
-    const known = lost.get(hostname)
-    if (known) return known.promise
-    const back = Promise.withResolvers<true>()
-    back.promise.catch(() => {})
-    lost.set(hostname, back)
-    setTimeout(() => {
-      back.reject(new Error('not back in time'))
-      if (lost.get(hostname) === back) lost.delete(hostname)
-    }, RETURN_MS).unref()
-    return back.promise
-  }
-
   /** The streams of a broken link are reset before the link itself reports that it is down. */
   function returned(hostnames: readonly string[]): Promise<boolean> {
-    const expected = hostnames.flatMap((hostname) => {
-      const back = live.get(hostname)?.broken ? expectBack(hostname) : lost.get(hostname)?.promise
-      return back ?? []
-    })
+    const expected = hostnames.flatMap(
+      (hostname) =>
+        (live.get(hostname)?.broken ? returning.expect(hostname) : returning.waitFor(hostname)) ?? [],
+    )
     return Promise.any(expected).catch(() => false)
   }
 
@@ -206,23 +157,7 @@ export function createLinkRegistry(options: {
     if (message.type === 'apps') propose(link, message.apps)
     rotation.receive(link, message)
     // A newer agent may send messages that this hub does not know.
-    if (message.type !== 'renew' || renewing.has(link)) return
-    if (!renewals.take(link.hostname, RENEWALS_PER_MINUTE)) {
-      link.send({ type: 'renew_refused', code: 'too_many_renewals' })
-      return
-    }
-    renewing.add(link)
-    enrolment
-      .renew(link.hostname, link.certificate.serial, message.csr)
-      .then(({ certificate }) =>
-        link.send({ type: 'certificate', certificate, hub_ca: authorities.bundle('hub-ca') }),
-      )
-      .catch((error: unknown) => {
-        const code = error instanceof JoinRefusal ? error.code : 'internal_error'
-        log.warn({ agent: link.hostname, error: messageOf(error) }, 'failed to renew a certificate')
-        link.send({ type: 'renew_refused', code })
-      })
-      .finally(() => renewing.delete(link))
+    if (message.type === 'renew') renew(link, message.csr)
   }
 
   /** Only the newest link of an agent says what it proposes. */
@@ -273,3 +208,10 @@ export function createLinkRegistry(options: {
     receive,
   }
 }
+
+const event = (type: string, success: boolean, link: LiveLink) => ({
+  type,
+  success,
+  clientIp: link.clientIp,
+  fields: { agent: link.hostname, transport: link.transport },
+})

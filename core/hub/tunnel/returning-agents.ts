@@ -1,0 +1,31 @@
+/** How long requests wait for an agent whose connection broke. It usually dials again within a second. */
+const RETURN_MS = 3_000
+
+/** Agents whose connection has just broken: resolved when they return, rejected when they do not. */
+export class ReturningAgents {
+  readonly #lost = new Map<string, PromiseWithResolvers<true>>()
+
+  /** The connection of the agent broke. */
+  expect(hostname: string): Promise<true> {
+    const known = this.#lost.get(hostname)
+    if (known) return known.promise
+    const back = Promise.withResolvers<true>()
+    back.promise.catch(() => {})
+    this.#lost.set(hostname, back)
+    setTimeout(() => {
+      back.reject(new Error('not back in time'))
+      if (this.#lost.get(hostname) === back) this.#lost.delete(hostname)
+    }, RETURN_MS).unref()
+    return back.promise
+  }
+
+  /** Undefined: the agent is not expected. */
+  waitFor(hostname: string): Promise<true> | undefined {
+    return this.#lost.get(hostname)?.promise
+  }
+
+  returned(hostname: string): void {
+    this.#lost.get(hostname)?.resolve(true)
+    this.#lost.delete(hostname)
+  }
+}
