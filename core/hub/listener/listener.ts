@@ -1,30 +1,18 @@
 import type { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
 import type { ConnectionInfo } from '../../api/protocol.ts'
 import { createRelay } from '../../cluster/hub-relay.ts'
-import { systemClock } from '../../kernel/clock.ts'
-import { messageOf } from '../../kernel/error.ts'
 import { defaultLimits } from '../../limits/limits.ts'
-import { rarely } from '../../limits/log-throttle.ts'
 import type { Handle } from '../../processes/node-handles.ts'
-import { affordableConnections, type ConnectionLease, createAddressGate } from './address-gate.ts'
 import { type AgentRouter, createAgentRouter } from './agent-router.ts'
 import { routeAlpn } from './alpn-router.ts'
-import { clientInfo, sourceReader } from './client-address.ts'
-import {
-  ALERT_ALPN,
-  ALERT_DECODE,
-  ALERT_NAME,
-  HELLO_BYTES,
-  type Peeked,
-  peekConnection,
-} from './connection-preamble.ts'
-import { type Handshake, HandshakeTable } from './handshake-table.ts'
+import { ALERT_ALPN, ALERT_NAME, HELLO_BYTES, type Peeked } from './connection-preamble.ts'
+import { createConnectionRefusals } from './connection-refusals.ts'
+import { createEntrance } from './entrance.ts'
+import type { Handshake } from './handshake-table.ts'
 import type { ListenerOptions } from './listener-options.ts'
 import { createNamedServers } from './named-servers.ts'
 import { createPublicPort, endsOf } from './public-port.ts'
-import { canonicalAddress, createTrustedProxies } from './trusted-proxies.ts'
 
 export type { ListenerOptions } from './listener-options.ts'
 
@@ -47,41 +35,18 @@ export interface Listener {
   readonly connections: number
 }
 
-const PLAIN_HTTP = /^[A-Z]{3,20} \//
-
 /**
  * Opens nothing until `listen`. Routes each connection by its ClientHello to exactly one protocol, and closes malformed,
  * late and mixed ones. Throws `MEZ_SERVICE_TWICE` if two protocols claim the same ALPN name, and `MEZ_PART_INVALID` if
  * one claims a name of the core.
  */
 export function createListener(options: ListenerOptions): Listener {
-  const { log, protocols, certificates, authorities, peers, counted = () => {} } = options
+  const { protocols, certificates, authorities, peers } = options
   const limits = { ...defaultLimits, ...options.limits }
-  const clock = options.clock ?? systemClock
-  const gate = createAddressGate(limits, clock)
-  const mezite = options.mezite ?? {}
-  const trusted = createTrustedProxies(options.trustedProxies ?? [])
-  const sockets = new Set<Socket>()
-  /** By both ends, because a tls.Server does not report which socket a TLSSocket came from. */
-  const byEnds = new Map<string, Handshake>()
-  const warnRarely = rarely(log)
-  const most = affordableConnections(limits.connections, log)
-  const tableOf = (size: number, reason: string, what: string) =>
-    new HandshakeTable({
-      most: size,
-      sessionAddresses: options.sessionAddresses ?? (() => []),
-      evicted(group) {
-        counted('refused', reason)
-        warnRarely(reason, `too many ${what}: the oldest of ${group} are closed`, null)
-      },
-      clock,
-    })
-  // A flood of handshakes must leave room for connections in use.
-  const handshakes = Math.min(limits.handshakes, Math.ceil(most / 2))
-  const table = tableOf(handshakes, 'handshakes_limit', 'unfinished TLS handshakes')
-  /** The connections on which nobody has authenticated. */
-  const strangers = tableOf(most, 'connections_limit', 'connections of strangers')
-
+  const { handshakeMs } = limits
+  const refusals = createConnectionRefusals(options)
+  const { counted, warnRarely, drop, refuse, guard } = refusals
+  const entrance = createEntrance({ options, limits, refusals, route })
   const relay = createRelay(({ id, address: { host, port } }, error) => {
     counted('refused', 'hub_unreachable')
     warnRarely(id, `hub ${id}: unreachable at ${host} port ${port}, its proxy.internal_addr`, error)
@@ -91,18 +56,17 @@ export function createListener(options: ListenerOptions): Listener {
   const browser = createTlsServer({
     ...shown,
     ALPNProtocols: ['h2', 'http/1.1'],
-    handshakeTimeout: limits.handshakeMs,
+    handshakeTimeout: handshakeMs,
   })
   takeHandshakes(browser, options.browsers)
 
-  const { handshakeMs } = limits
   const { proofs } = certificates
   const named = createNamedServers({ protocols, authorities, proofs, handshakeMs, takeHandshakes })
   const agents = createAgentRouter({
-    ...{ takers: mezite, alpnTransport: options.alpnTransport },
+    ...{ takers: options.mezite ?? {}, alpnTransport: options.alpnTransport },
     ...{ peers, relay, maxBytes: HELLO_BYTES, group: options.group },
-    ...{ handshakeMs: limits.handshakeMs, table, drop },
-    linked: (address) => table.rememberAgent(address),
+    ...{ handshakeMs, table: entrance.table, drop },
+    linked: (address) => entrance.table.rememberAgent(address),
     refuse: (carrier, reason) => refuse(carrier, ALERT_ALPN, reason),
   })
   const known = new Set([...agents.names, ...named.keys()])
@@ -111,7 +75,7 @@ export function createListener(options: ListenerOptions): Listener {
   function takeHandshakes(server: TlsServer, take: (socket: TLSSocket, info: ConnectionInfo) => void): void {
     server.on('secureConnection', (socket) => {
       socket.on('error', () => socket.destroy())
-      const pending = byEnds.get(endsOf(socket))
+      const pending = entrance.pending(endsOf(socket))
       const sent = (socket as { servername?: string | false | null }).servername || null
       if (!pending || (sent?.toLowerCase() ?? null) !== pending.info.serverName) return socket.destroy()
       pending.done()
@@ -123,95 +87,6 @@ export function createListener(options: ListenerOptions): Listener {
       drop(socket, (error as { code?: string }).code ?? 'tls_error'),
     )
     server.on('error', (error) => warnRarely('tls', 'TLS server error', error))
-  }
-
-  function drop(socket: { destroy(): void }, reason: string): void {
-    counted('refused', reason)
-    socket.destroy()
-  }
-
-  function guard(socket: { destroy(): void }, run: () => void): void {
-    try {
-      run()
-    } catch (error) {
-      log.error({ error: messageOf(error) }, 'failed to pass a connection to its protocol')
-      socket.destroy()
-    }
-  }
-
-  function accept(socket: Socket): void {
-    socket.on('error', () => socket.destroy())
-    // The limit of a server does not count the connections of other sockets.
-    if (sockets.size >= most && !strangers.makeRoom()) return void tooMany(socket)
-    const peer = canonicalAddress(socket.remoteAddress ?? '')
-    if (peer === null) return void drop(socket, 'address_unknown')
-    const isProxy = trusted.has(peer)
-    const readHeader = sourceReader({ peers, proxyProtocol: options.proxyProtocol ?? 'off', isProxy })
-    if (readHeader === null) return void drop(socket, 'no_trusted_proxy')
-    let lease: ConnectionLease | null = null
-    /** A trusted proxy carries many clients, so the clients that it names are counted, not the proxy. */
-    const enter = (address: string): boolean => {
-      lease = gate.enter(address)
-      if (lease === null) warnRarely('address', `${address} has too many connections`, null)
-      return lease !== null
-    }
-    if (!isProxy && !enter(peer)) return void drop(socket, 'address_limit')
-    const key = endsOf(socket)
-    const deadline = setTimeout(() => drop(socket, 'handshake_timeout'), limits.handshakeMs)
-    let over = false
-    const handshake: Handshake = {
-      info: { clientIp: peer, clientPort: socket.remotePort ?? 0, trustedProxy: false, serverName: null },
-      done() {
-        clearTimeout(deadline)
-        if (over) return
-        over = true
-        // A client may return from the same port before its last connection has reported its end.
-        if (byEnds.get(key) === handshake) byEnds.delete(key)
-        table.delete(handshake)
-        lease?.secured()
-      },
-      evict: () => socket.destroy(),
-    }
-    byEnds.set(key, handshake)
-    // Connections of a proxy belong to its clients, and enter the table once the client is known.
-    if (!isProxy) enterTables(handshake, peer)
-    sockets.add(socket)
-    socket.once('close', () => {
-      sockets.delete(socket)
-      handshake.done()
-      strangers.delete(handshake)
-      lease?.left()
-    })
-    socket.setNoDelay(true)
-    peekConnection(socket, {
-      readHeader,
-      maxBytes: HELLO_BYTES,
-      refuse: (reason, bytes) =>
-        bytes !== undefined && PLAIN_HTTP.test(bytes.toString('latin1', 0, 32))
-          ? refusePlainHttp(socket, bytes)
-          : refuse(socket, ALERT_DECODE, reason),
-      found: (peeked) =>
-        guard(socket, () => {
-          const info = clientInfo(handshake.info, peeked, trusted)
-          // A connection that another hub relays counts for its client.
-          if (info.via !== undefined && lease !== null) {
-            lease.secured()
-            lease.left()
-            lease = null
-            strangers.delete(handshake)
-          }
-          if (lease === null && !info.trustedProxy && !enter(info.clientIp))
-            return void drop(socket, 'address_limit')
-          if (isProxy && !info.trustedProxy) enterTables(handshake, info.clientIp)
-          handshake.info = Object.freeze({ ...info, authenticated: () => strangers.delete(handshake) })
-          route(socket, handshake, peeked)
-        }),
-    })
-  }
-
-  function enterTables(handshake: Handshake, address: string): void {
-    table.add(handshake, address)
-    strangers.add(handshake, address)
   }
 
   function route(socket: Socket, handshake: Handshake, peeked: Peeked) {
@@ -238,47 +113,29 @@ export function createListener(options: ListenerOptions): Listener {
     server.accept(socket)
   }
 
-  function refusePlainHttp(socket: Socket, bytes: Buffer): void {
-    counted('refused', 'plain_http')
-    if (options.plainHttp) options.plainHttp(socket, bytes)
-    else socket.destroy()
-  }
-
-  function refuse(socket: Duplex, alert: Buffer, reason: string): void {
-    log.debug({ reason, peer: (socket as Partial<Socket>).remoteAddress }, 'connection refused')
-    counted('refused', reason)
-    socket.end(alert, () => socket.destroy())
-  }
-
-  function tooMany(socket?: Socket): void {
-    warnRarely('drop', 'too many connections on the public port', null)
-    counted('refused', 'connections_limit')
-    socket?.destroy()
-  }
-
   const port = createPublicPort({
-    ...{ listenAddr: options.listenAddr, most, accept },
+    ...{ listenAddr: options.listenAddr, most: entrance.most, accept: entrance.accept },
     failed: (error) => warnRarely('accept', 'the public port failed to accept a connection', error),
-    dropped: () => tooMany(),
+    dropped: () => refusals.tooMany(),
   })
 
   return {
     listen: port.listen,
     adopt: port.adopt,
-    take: accept,
+    take: entrance.accept,
     deliver: agents.deliver,
     opening: agents.opening,
-    stopAccepting: () => port.stopAccepting(() => byEnds.size === 0),
+    stopAccepting: () => port.stopAccepting(entrance.isQuiet),
     async drain(signal) {
       await Promise.allSettled([...protocols, relay].map((each) => each.drain(signal)))
     },
     async close() {
       const closed = port.close()
-      for (const socket of sockets) socket.destroy()
+      entrance.destroy()
       await closed
     },
     get connections() {
-      return sockets.size
+      return entrance.connections()
     },
   }
 }
