@@ -1,20 +1,9 @@
-import { createHash } from 'node:crypto'
 import type { Clock, Database, SecretBox, Users } from '@mezite/core'
 import { sql } from 'kysely'
 import type { Adapter, AdapterPayload, errors } from 'oidc-provider'
-import { calls } from './calls.ts'
-import type { Consent } from './consent.ts'
-import { ROUTES } from './endpoint-routes.ts'
 import type { RecordRow, Tables } from './migrations.ts'
-
-const TABLE = 'authorization_server_records'
-/** A device asks every 5 s (RFC 8628 section 3.2); this much earlier is not too early, because clocks differ. */
-const POLL_MS = 4_500
-const MOST_POLLING = 10_000
-/** Their payload contains the id that is a secret: the library reads it from there. */
-const SEALED: ReadonlySet<string> = new Set(['Session', 'Interaction', 'DeviceCode'])
-/** Their id is not a secret, and the payload may name it. */
-const PUBLIC: ReadonlySet<string> = new Set(['Grant', 'Client'])
+import { createRecordAdapter } from './record-adapter.ts'
+import { createRecordFormat, keyOf, livingRows, TABLE } from './record-format.ts'
 
 /** What the library stores, in the hub's database. Ids that are secrets are stored as hashes. */
 export interface Records {
@@ -33,8 +22,8 @@ export interface Records {
     where: Partial<Pick<RecordRow, 'key' | 'model' | 'grant_id' | 'account' | 'client_id' | 'session_id'>>,
     db?: Database,
   ): Promise<readonly string[]>
-  /** Remembers the id for so many seconds; false if it was taken before, on any hub. */
-  takeOnce(id: string, seconds: number): Promise<boolean>
+  /** Remembers the id for so many seconds, with this payload; false if it was taken before, on any hub. */
+  takeOnce(id: string, seconds: number, payload?: AdapterPayload): Promise<boolean>
   /**
    * Deletes what depends on a session of the hub that has ended, and calls `logouts` in the same transaction with the
    * sessions of the library among it: on one hub of the cluster.
@@ -59,9 +48,6 @@ const NOTHING = {
   consumed: null,
 }
 
-const keyOf = (model: string, id: string): string =>
-  `${model}:${createHash('sha256').update(id).digest('base64url')}`
-
 /** Keeps the library's state in one table. `thrown`: the library's errors, which is loaded only when it is needed. */
 export function createRecords(deps: {
   readonly database: Database
@@ -70,59 +56,13 @@ export function createRecords(deps: {
   readonly clock: Clock
   readonly thrown: Pick<typeof errors, 'InvalidGrant' | 'InvalidRequest' | 'SlowDown'>
 }): Records {
-  const { secretBox, users, clock, thrown } = deps
+  const { clock } = deps
   const db = deps.database.withTables<Tables>()
-  const place = (key: string) => ({ table: TABLE, id: key, purpose: 'payload' })
-
-  function written(model: string, key: string, payload: AdapterPayload): string {
-    const { jti, ...rest } = payload
-    const text = JSON.stringify(PUBLIC.has(model) || SEALED.has(model) ? payload : rest)
-    return SEALED.has(model) ? secretBox.seal(place(key), Buffer.from(text)).toString('base64') : text
-  }
-
-  function readRow(row: RecordRow, id?: string): AdapterPayload {
-    const text = SEALED.has(row.model)
-      ? secretBox.open(place(row.key), Buffer.from(row.payload, 'base64')).toString('utf8')
-      : row.payload
-    const payload = JSON.parse(text) as AdapterPayload
-    return {
-      ...payload,
-      ...(id !== undefined && !PUBLIC.has(row.model) && row.model !== 'Client' ? { jti: id } : {}),
-      ...(row.consumed === null || row.model === 'Client'
-        ? {}
-        : { consumed: Math.floor(row.consumed / 1_000) }),
-    } as AdapterPayload
-  }
-
-  /** The session at the hub that the row ends with. That of an access token is set once it is open. */
-  function sessionOf(model: string, payload: AdapterPayload): string | null {
-    if (model === 'Grant') return (payload as { consent?: Consent }).consent?.anchor ?? null
-    return model === 'Session' && payload.accountId ? (calls.getStore()?.hubSession?.id ?? null) : null
-  }
-
-  const living = () =>
-    db
-      .selectFrom(TABLE)
-      .selectAll()
-      .where((where) => where.or([where('expires', 'is', null), where('expires', '>', clock.now())]))
+  const format = createRecordFormat(deps.secretBox)
+  const living = () => livingRows(db, clock.now())
 
   const row = (model: string, id: string): Promise<RecordRow | undefined> =>
     living().where('key', '=', keyOf(model, id)).executeTakeFirst() as Promise<RecordRow | undefined>
-
-  /** A session of the library belongs to one of the hub: beside another one, the library does not find it. */
-  const isVisible = ({ model, session_id }: RecordRow): boolean =>
-    model !== 'Session' || session_id === null || session_id === calls.getStore()?.hubSession?.id
-
-  /** When a device asked last, by the key of its code: the library would let it ask as often as it likes. */
-  const polls = new Map<string, number>()
-  function countPoll(key: string): void {
-    const now = clock.monotonic()
-    const last = polls.get(key) ?? Number.NEGATIVE_INFINITY
-    if (now - last < POLL_MS) throw new thrown.SlowDown()
-    if (polls.size >= MOST_POLLING) polls.delete(polls.keys().next().value as string)
-    polls.delete(key)
-    polls.set(key, now)
-  }
 
   const remove: Records['remove'] = async (where, within = deps.database) => {
     let query = within.withTables<Tables>().deleteFrom(TABLE).where('model', '!=', 'Session')
@@ -142,7 +82,7 @@ export function createRecords(deps: {
       ...NOTHING,
       key: keyOf(model, id),
       model,
-      payload: written(model, '', payload),
+      payload: format.write(model, '', payload),
       created: now,
       expires,
     }
@@ -157,79 +97,8 @@ export function createRecords(deps: {
     return stored !== undefined
   }
 
-  function adapter(model: string): Adapter {
-    return {
-      async upsert(id, payload, ttlSeconds) {
-        const key = keyOf(model, id)
-        const now = clock.now()
-        const { accountId, grantId, uid, userCode, clientId } = payload
-        const values = {
-          key,
-          model,
-          payload: written(model, key, payload),
-          grant_id: model === 'Grant' ? id : (grantId ?? null),
-          uid: uid ?? null,
-          user_code: userCode ?? null,
-          account: accountId === undefined ? null : users.keyOf(accountId),
-          client_id: clientId ?? (model === 'Client' ? id : null),
-          session_id: sessionOf(model, payload),
-          created: now,
-          expires: ttlSeconds ? now + ttlSeconds * 1_000 : null,
-        }
-        const { created: _, key: __, ...changed } = values
-        if (model !== 'ReplayDetection') {
-          await db
-            .insertInto(TABLE)
-            .values({ ...values, consumed: null })
-            .onConflict((conflict) => conflict.column('key').doUpdateSet(changed))
-            .execute()
-          return
-        }
-        // The library looks first and then stores: two uses at once would both pass.
-        if (!(await takeOnce(id, ttlSeconds ?? 0, payload)))
-          throw new thrown.InvalidRequest('the assertion or proof was used before')
-      },
-      async find(id) {
-        const found = await row(model, id)
-        if (found && model === 'DeviceCode' && calls.getStore()?.request.url === ROUTES.token)
-          countPoll(found.key)
-        return found && isVisible(found) ? readRow(found, id) : undefined
-      },
-      async findByUid(uid) {
-        const found = (await living().where('model', '=', model).where('uid', '=', uid).executeTakeFirst()) as
-          | RecordRow
-          | undefined
-        return found && readRow(found)
-      },
-      async findByUserCode(userCode) {
-        const found = await living()
-          .where('model', '=', model)
-          .where('user_code', '=', userCode)
-          .executeTakeFirst()
-        return found && readRow(found as RecordRow)
-      },
-      async consume(id) {
-        const used = await db
-          .updateTable(TABLE)
-          .set({ consumed: clock.now() })
-          .where('key', '=', keyOf(model, id))
-          .where('consumed', 'is', null)
-          .returning('key')
-          .executeTakeFirst()
-        if (used === undefined) throw new thrown.InvalidGrant('it was used before')
-      },
-      async destroy(id) {
-        await db.deleteFrom(TABLE).where('key', '=', keyOf(model, id)).execute()
-      },
-      // The library calls it for all models at once: one that took the rows of access tokens along would hide their sessions.
-      async revokeByGrantId(grantId) {
-        await remove({ model, grant_id: grantId })
-      },
-    }
-  }
-
   return {
-    adapter,
+    adapter: createRecordAdapter({ ...deps, db, format, records: { row, remove, takeOnce } }),
     row,
     takeOnce,
     async update(model, id, values) {
@@ -257,7 +126,7 @@ export function createRecords(deps: {
           await trx.withTables<Tables>().deleteFrom(TABLE).where('grant_id', 'in', grants).execute()
         await logouts(
           trx,
-          gone.filter(({ model }) => model === 'Session').map((row) => readRow(row as RecordRow)),
+          gone.filter(({ model }) => model === 'Session').map((row) => format.read(row as RecordRow)),
         )
       }),
     async keepUsedClients(most) {
