@@ -11,15 +11,12 @@ export interface Running {
 }
 
 /** The access that approved requests give. */
-export function createRequestGrants({
-  store,
-  grants,
-  clock,
-}: {
+export function createRequestGrants(parts: {
   readonly store: Pick<RequestStore, 'update'>
   readonly grants: Grants
   readonly clock: Clock
 }) {
+  const { store, grants, clock } = parts
   return {
     /** Starts the grant, in the change that approves. */
     async start(request: AccessRequest, forMs: number, by: Actor, { trx, change }: Running): Promise<void> {

@@ -13,17 +13,13 @@ import { canonicalAddress, createTrustedProxies } from './trusted-proxies.ts'
 const PLAIN_HTTP = /^[A-Z]{3,20} \//
 
 /** Admits connections to the public port within its limits, and reads what comes before TLS. */
-export function createEntrance({
-  options,
-  limits,
-  refusals,
-  route,
-}: {
+export function createEntrance(parts: {
   readonly options: ListenerOptions
   readonly limits: ProxyLimits
   readonly refusals: ConnectionRefusals
   readonly route: (socket: Socket, handshake: Handshake, peeked: Peeked) => void
 }) {
+  const { options, limits, refusals, route } = parts
   const { log, peers, clock = systemClock } = options
   const { counted, warnRarely, drop, guard } = refusals
   const gate = createAddressGate(limits, clock)
