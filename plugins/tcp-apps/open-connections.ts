@@ -8,6 +8,7 @@ import {
   messageOf,
   type Revisions,
 } from '@mezite/core'
+import { createHubPresence } from './hub-presence.ts'
 import type { OpenTable, OpenTables } from './migrations.ts'
 
 /** Remembers open connections, so that each `app.session.start` gets its `app.session.end`. */
@@ -26,19 +27,13 @@ export interface RunningOpenConnections extends OpenConnections {
 }
 
 const FLUSH_MS = 100
-const BEAT_MS = 5_000
-const LOST_MS = 30_000
 const BATCH = 200
 const MAX_PENDING = 20_000
 
 /** `kept`: the database contains it. `unsure`: a statement about it is under way, or failed but may have been executed. */
 type Noted = 'kept' | 'unsure'
 
-/**
- * Batches of a tenth of a second: a shorter connection never reaches the database. A hub that has not been seen for half a
- * minute counts as gone, and the first hub that notices records the ends of its connections, as `hub_lost` and without
- * byte counts. On a database that only one hub can open, every other hub is gone when this one starts.
- */
+/** Batches of a tenth of a second: a shorter connection never reaches the database. */
 export function createOpenConnections(options: {
   readonly database: Database
   readonly revisions: Pick<Revisions, 'write' | 'alone'>
@@ -46,7 +41,7 @@ export function createOpenConnections(options: {
   readonly clock: Clock
   readonly log: Log
 }): RunningOpenConnections {
-  const { revisions, audit, clock, log } = options
+  const { audit, log } = options
   const db = options.database.withTables<OpenTables>()
   const instance = randomUUID()
   const rows = new Map<string, OpenTable>()
@@ -55,12 +50,8 @@ export function createOpenConnections(options: {
   const gone = new Map<string, AuditInput | null>()
   /** Open connections whose end another hub has recorded. */
   const ended = new Set<string>()
-  let databaseAheadMs = 0
   let settled = false
-  let beatAt = Number.NEGATIVE_INFINITY
-  let reapAt = Number.NEGATIVE_INFINITY
-  let okAt = Number.POSITIVE_INFINITY
-  let steadySince = Number.NEGATIVE_INFINITY
+  const presence = createHubPresence({ ...options, instance, missed: leaveToOthers })
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> = Promise.resolve()
   let busy = false
@@ -68,11 +59,7 @@ export function createOpenConnections(options: {
   let failing = false
 
   async function flush(): Promise<void> {
-    const now = clock.monotonic()
-    if (now - beatAt >= BEAT_MS) {
-      await beat()
-      beatAt = now
-    }
+    await presence.beat()
     const opened = [...rows.values()].slice(0, BATCH)
     if (opened.length > 0) {
       for (const { id } of opened) noted.set(id, 'unsure')
@@ -100,33 +87,7 @@ export function createOpenConnections(options: {
     }
   }
 
-  /** The time by the clock of the database, because those of hubs may differ. Milliseconds since the epoch. */
-  async function databaseNow(): Promise<number> {
-    const query = db.selectNoFrom((build) => build.fn<Date>('now').as('now'))
-    const now = (await query.executeTakeFirstOrThrow()).now.getTime()
-    databaseAheadMs = now - clock.now()
-    return now
-  }
-
-  async function beat(): Promise<void> {
-    const seen = await databaseNow()
-    const own = await db
-      .updateTable('tcp_apps_hubs')
-      .set({ seen })
-      .where('instance', '=', instance)
-      .returning('instance')
-      .execute()
-    if (own.length > 0) return
-    // Done before this hub is registered again, so that both steps are repeated if one fails.
-    if (beatAt !== Number.NEGATIVE_INFINITY) await leaveToOthers()
-    await db
-      .insertInto('tcp_apps_hubs')
-      .values({ instance, seen })
-      .onConflict((conflict) => conflict.column('instance').doUpdateSet({ seen }))
-      .execute()
-  }
-
-  /** Another hub took this one for gone and has recorded the ends of its connections, even of those that are still open. */
+  /** Another hub has recorded the ends of this one's connections, even of those that are still open. */
   async function leaveToOthers(): Promise<void> {
     const query = db.selectFrom('tcp_apps_open').select('id').where('instance', '=', instance)
     const left = new Set((await query.execute()).map(({ id }) => id))
@@ -150,43 +111,12 @@ export function createOpenConnections(options: {
     gone.set(id, null)
   }
 
-  /** Records the ends of the connections of hubs that were last seen before this time. */
-  async function reap(before: number): Promise<void> {
-    const lost = await db.selectFrom('tcp_apps_hubs').selectAll().where('seen', '<', before).execute()
-    for (const hub of lost) {
-      if (hub.instance === instance) continue
-      await revisions.write(async (trx, change) => {
-        const own = trx.withTables<OpenTables>()
-        const dead = await own
-          .deleteFrom('tcp_apps_hubs')
-          .where('instance', '=', hub.instance)
-          .where('seen', '<', before)
-          .returning('seen')
-          .execute()
-        if (dead.length === 0) return
-        const left = await own
-          .deleteFrom('tcp_apps_open')
-          .where('instance', '=', hub.instance)
-          .returningAll()
-          .execute()
-        for (const row of left as OpenTable[]) await change.audit(lostEvent(row, hub.seen))
-      })
-    }
-  }
-
   function tick(): void {
     if (busy) return
     busy = true
     running = (async () => {
       await flush()
-      const first = okAt === Number.POSITIVE_INFINITY
-      const now = clock.monotonic()
-      // After an outage of the database no hub has been seen for a while; each gets time to report that it is alive.
-      if (now - okAt > 2 * BEAT_MS) steadySince = now
-      okAt = now
-      if (now - reapAt < BEAT_MS || now - steadySince < LOST_MS) return
-      reapAt = now
-      await reap(first && revisions.alone ? Number.MAX_SAFE_INTEGER : (await databaseNow()) - LOST_MS)
+      await presence.reap()
     })()
       .then(
         () => {
@@ -206,7 +136,7 @@ export function createOpenConnections(options: {
   return {
     opened(id, event) {
       if (rows.size >= MAX_PENDING) return
-      const started = clock.now() + databaseAheadMs
+      const started = presence.databaseTime()
       rows.set(id, { id, instance, event: JSON.stringify(event), started })
     },
     closed(id, end) {
@@ -231,25 +161,10 @@ export function createOpenConnections(options: {
       await running
       try {
         await flush()
-        await db.deleteFrom('tcp_apps_hubs').where('instance', '=', instance).execute()
+        await presence.leave()
       } catch (error) {
         log.warn({ cause: messageOf(error) }, 'failed to store open connections')
       }
-    },
-  }
-}
-
-function lostEvent(row: OpenTable, seen: number): AuditInput {
-  const event = JSON.parse(row.event) as AuditInput
-  return {
-    ...event,
-    type: 'app.session.end',
-    fields: {
-      ...event.fields,
-      bytes_in: null,
-      bytes_out: null,
-      duration_ms: Math.max(0, Math.round(seen - row.started)),
-      end_reason: 'hub_lost',
     },
   }
 }
