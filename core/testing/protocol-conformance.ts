@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import { type ConformTest, inTime } from './conformance-test.ts'
-import { openProtocolBench, type ProtocolBench, ROLE } from './protocol-bench.ts'
+import { type ProtocolBench, ROLE } from './protocol-bench.ts'
+import { CUT_MS, closed, createProtocolTrial, DEADLINE_MS, POLL_MS } from './protocol-trial.ts'
 import type { PluginUnderTest, TestHub } from './test-hub.ts'
 import type { Visitor } from './visitor.ts'
 
@@ -42,86 +42,14 @@ export interface ConformProtocolOptions {
 }
 
 const BYTES = 256 << 10
-const DEADLINE_MS = 60_000
-/** How long a cut may take, including the notification of the hub by its database. */
-const CUT_MS = 5_000
-const POLL_MS = 20
-
 /**
  * Checks a protocol, alone or with the app kind that it serves, in a running hub with an agent: it carries the bytes of
  * those who are admitted, nobody else reaches the app, connections end when access ends, and each is recorded.
  */
 export function conformProtocol(t: ConformTest, options: ConformProtocolOptions): void {
-  const { kind, uri = (port) => `tcp://127.0.0.1:${port}`, alpn } = options
-  // Suites that share a bench may run at the same time.
-  const name = `conform-${kind}-${randomBytes(4).toString('hex')}`
-  const sockets = new Set<Socket>()
-  const streams = new Set<Duplex>()
-  /** Every connection to the app; those of the agent that only try whether it responds carry no bytes. */
-  const everyone: Socket[] = []
-  const reached = () => everyone.filter(({ bytesRead }) => bytesRead > 0).length
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    everyone.push(socket)
-    sockets.add(socket)
-    socket.on('error', () => {}).once('close', () => sockets.delete(socket))
-    if (options.app) options.app(socket)
-    else socket.pipe(socket)
-  })
-  server.unref()
-  let opened: Promise<ProtocolBench> | undefined
-  const bench = () => {
-    opened ??= open()
-    return opened
-  }
-  async function open(): Promise<ProtocolBench> {
-    const own = options.bench ?? (await openProtocolBench(options.plugins, options.agentPlugins))
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const { port } = server.address() as AddressInfo
-    await own.hub.api('PUT', `/apps/${name}`, {
-      kind: 'app',
-      version: 'v1',
-      metadata: { name, labels: { conform: 'yes' } },
-      spec: { uri: uri(port), protocol: kind, agents: [own.agent.hostname] },
-    })
-    return own
-  }
-
-  /** Connects as a new person with these roles; null: as somebody without credentials. */
-  async function connect(roles: readonly string[] | null, user = `person-${randomBytes(4).toString('hex')}`) {
-    const { hub, person } = await bench()
-    const visitor = roles === null ? null : await person(user, roles)
-    const stream = await inTime(options.connect({ hub, app: name, visitor }), 'the connection', DEADLINE_MS)
-    // Of the previous test, if it failed.
-    for (const one of streams) one.destroy()
-    streams.add(stream.on('error', () => {}).once('close', () => streams.delete(stream)))
-    return { stream, user: `${user}@example.com` }
-  }
-  /** True if nobody is connected: the attempt failed, or its stream closes and none of its bytes reaches the app. */
-  async function isRefused(roles: readonly string[] | null): Promise<boolean> {
-    const before = reached()
-    const attempt = await connect(roles).catch(() => null)
-    attempt?.stream.resume()
-    attempt?.stream.write(randomBytes(16))
-    try {
-      if (attempt !== null) await closed(attempt.stream, 'the refused stream')
-    } finally {
-      attempt?.stream.destroy()
-    }
-    return reached() === before
-  }
-  const round = async (stream: Duplex): Promise<boolean> => {
-    const sent = randomBytes(16)
-    stream.write(sent)
-    const [back] = await inTime(once(stream, 'data'), 'the echo', DEADLINE_MS)
-    return sent.equals(back as Buffer)
-  }
-  const appCloses = async (what: string) => {
-    const end = performance.now() + CUT_MS
-    while (sockets.size > 0) {
-      if (performance.now() > end) throw new Error(`${what}: the app's connection is still open`)
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS))
-    }
-  }
+  const { alpn, target } = options
+  const trial = createProtocolTrial(options)
+  const { name, bench, connect, isRefused, round, appCloses, reached } = trial
 
   t.test('it carries bytes whole in both directions', async (t) => {
     const { stream } = await connect([ROLE])
@@ -162,7 +90,7 @@ export function conformProtocol(t: ConformTest, options: ConformProtocolOptions)
     const other = await connect([ROLE])
     t.ok(await round(other.stream), 'it is open')
     other.stream.resume()
-    for (const socket of sockets) socket.resetAndDestroy()
+    trial.resetApp()
     await closed(other.stream, 'the stream after a reset by the app')
     t.ok(true, 'in both directions')
   })
@@ -184,16 +112,15 @@ export function conformProtocol(t: ConformTest, options: ConformProtocolOptions)
     t.ok((await uses()).length > 0, `an event app.* with app ${name} and user ${user}`)
   })
 
-  const { target } = options
   if (target !== undefined)
     t.test('only targets that the agent allows are reached, with access, and each is recorded', async (t) => {
       const { hub, person } = await bench()
       const user = `person-${randomBytes(4).toString('hex')}`
       const visitor = await person(user, [ROLE])
       const visit = { hub, app: name, visitor }
-      const { port } = server.address() as AddressInfo
+      const port = trial.port()
       const allowed = await inTime(target(visit, '127.0.0.1', port), 'the target', DEADLINE_MS)
-      streams.add(allowed.on('error', () => {}))
+      trial.keep(allowed)
       t.ok(await round(allowed), 'a target that the agent allows is reached')
       allowed.destroy()
       // Agents never connect to link-local addresses that they do not name: there are the secrets of clouds.
@@ -251,7 +178,7 @@ export function conformProtocol(t: ConformTest, options: ConformProtocolOptions)
       const late = own.hub.log.filter((line) => /draining (timed out|failed)/.test(line))
       t.ok(late.length === 0, late.join(' | ') || 'in the grace period')
     } finally {
-      server.close()
+      trial.close()
       if (!own.shared) await own.close()
     }
   })
@@ -271,13 +198,4 @@ async function collect(stream: Duplex, length: number): Promise<Buffer> {
   })
   stream.removeAllListeners('data')
   return Buffer.concat(chunks)
-}
-
-/** Resolves when the hub has ended the stream: a client may still hold its own half open. */
-async function closed(stream: Duplex, what: string, ms = DEADLINE_MS): Promise<void> {
-  if (stream.destroyed || stream.readableEnded) return
-  const ended = new Promise<void>((resolve) => {
-    for (const event of ['end', 'close']) stream.once(event, () => resolve())
-  })
-  await inTime(ended, what, ms)
 }
