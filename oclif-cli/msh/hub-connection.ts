@@ -1,21 +1,18 @@
 import type { ClientHttp2Session } from 'node:http2'
 import { setTimeout as pause } from 'node:timers/promises'
-import { CliError, messageOf } from '@mezite/cli'
-import { renewalOf } from '@mezite/cli/bot-login'
+import { CliError } from '@mezite/cli'
 import { type Identity, renewHint } from '@mezite/cli/identity'
-import { LONGEST_TIMER_MS } from '@mezite/core/protocol'
+import { HubArrival } from './hub-arrival.ts'
 import { dialHub } from './hub-dialer.ts'
 import { type AppProtocol, type AppStream, openStream, StreamLost } from './hub-stream.ts'
+import { createLoginLife } from './login-life.ts'
 import { Refusal } from './refusal.ts'
 
 /** How long a local connection waits for the hub to return. */
 const WAIT_MS = 5_000
 const FIRST_RETRY_MS = 200
 const LONGEST_RETRY_MS = 5_000
-/** The longest pause between two attempts while a local connection waits. */
-const WAITING_RETRY_MS = 500
 const PASSING_MS = 100
-const RENEW_RETRY_MS = 30_000
 /** After a sleep the hub must respond within this time; less than `WAIT_MS`, so that no local connection is lost. */
 const AWAKE_MS = 2_000
 const CLOCK_CHECK_MS = 1_000
@@ -48,19 +45,18 @@ export interface HubConnection {
 
 /** Creates a connection that does nothing before `connect`. */
 export function createHubConnection(options: HubConnectionOptions): HubConnection {
-  const { note } = options
-  let { identity } = options
+  const { identity, renew, note } = options
   const hub = identity.proxy.name
   const stopped = new AbortController()
   const sessions = new Set<ClientHttp2Session>()
   let current: ClientHttp2Session | null = null
-  let arrival = Promise.withResolvers<void>()
-  let waiting = 0
-  let demand = Promise.withResolvers<void>()
-  let expiry: NodeJS.Timeout | undefined
-  let renewal: NodeJS.Timeout | undefined
+  const arrival = new HubArrival()
   let retire = (): void => {}
   let stopWatching = (): void => {}
+  const { signal } = stopped
+  // New streams need the new certificate; those that are open keep the old connection until the hub ends it.
+  const onRenewed = (): void => retire()
+  const login = createLoginLife({ identity, renew, onRenewed, onExpired: end, note, signal })
 
   const usable = (): ClientHttp2Session | null =>
     current !== null && !current.closed && !current.destroyed ? current : null
@@ -71,51 +67,18 @@ export function createHubConnection(options: HubConnectionOptions): HubConnectio
     options.onEnded(error)
   }
   const ended = (why: string): CliError =>
-    new CliError('MEZ_LOGIN_ENDED', `the login at ${hub} has ended: ${why}`, { hint: renewHint(identity) })
+    new CliError('MEZ_LOGIN_ENDED', `the login at ${hub} has ended: ${why}`, { hint: renewHint(login.identity()) })
 
   function close(): void {
     stopped.abort()
-    clearTimeout(expiry)
-    clearTimeout(renewal)
+    login.stop()
     stopWatching()
     for (const session of sessions) session.destroy()
   }
 
-  function expireAt(): void {
-    clearTimeout(expiry)
-    const left = identity.expires - Date.now()
-    if (left > 0) {
-      expiry = setTimeout(expireAt, Math.min(left, LONGEST_TIMER_MS))
-    } else {
-      const what = `the certificate for ${hub} has expired`
-      end(new CliError('MEZ_LOGIN_EXPIRED', what, { hint: renewHint(identity) }))
-    }
-  }
-
-  /** Renews when two thirds of the certificate's life are over, and again every 30 s until it works. */
-  function renewInTime(at = renewalOf(identity)): void {
-    const { renew } = options
-    if (renew === undefined) return
-    clearTimeout(renewal)
-    const wait = Math.min(Math.max(at - Date.now(), 0), LONGEST_TIMER_MS)
-    renewal = setTimeout(async () => {
-      try {
-        identity = await renew()
-        if (stopped.signal.aborted) return
-        expireAt()
-        renewInTime()
-        // New streams need the new certificate; those that are open keep the old connection until the hub ends it.
-        retire()
-      } catch (error) {
-        note(`warning: the login at ${hub} could not be renewed: ${messageOf(error)}`)
-        if (!stopped.signal.aborted) renewInTime(Date.now() + RENEW_RETRY_MS)
-      }
-    }, wait)
-  }
-
   /** The certificate may have expired during the sleep, and the connection may be dead. */
   function onWake(): void {
-    expireAt()
+    login.check()
     const session = usable()
     if (!session) return
     const deadline = setTimeout(() => session.destroy(), AWAKE_MS)
@@ -124,7 +87,7 @@ export function createHubConnection(options: HubConnectionOptions): HubConnectio
 
   async function attempt(): Promise<ClientHttp2Session> {
     const heartbeat = options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }
-    const session = await dialHub(identity, { signal: stopped.signal, ...heartbeat })
+    const session = await dialHub(login.identity(), { signal, ...heartbeat })
     sessions.add(session)
     session.once('close', () => sessions.delete(session))
     session.once('goaway', (_code, _last, reason) => {
@@ -135,7 +98,7 @@ export function createHubConnection(options: HubConnectionOptions): HubConnectio
       }
     })
     current = session
-    arrival.resolve()
+    arrival.arrived()
     return session
   }
 
@@ -154,27 +117,15 @@ export function createHubConnection(options: HubConnectionOptions): HubConnectio
       await retired(session)
       if (stopped.signal.aborted) return
       current = null
-      arrival = Promise.withResolvers<void>()
+      arrival.left()
       session = await reconnect()
     }
-  }
-
-  /** Pauses for a random time below `longestMs`; a waiting local connection cuts it short. */
-  async function backOff(longestMs: number): Promise<void> {
-    const ms = Math.random() * longestMs
-    const least = Math.min(ms, Math.random() * WAITING_RETRY_MS)
-    await pause(least, undefined, { signal: stopped.signal })
-    const over = new AbortController()
-    const signal = AbortSignal.any([stopped.signal, over.signal])
-    await Promise.race([pause(ms - least, undefined, { signal }).catch(() => {}), demand.promise])
-    over.abort()
-    stopped.signal.throwIfAborted()
   }
 
   async function reconnect(): Promise<ClientHttp2Session> {
     let reported = false
     for (let tries = 0; ; tries += 1) {
-      await backOff(Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(tries, 10)))
+      await arrival.backOff(Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(tries, 10)), signal)
       try {
         const session = await attempt()
         if (reported) note(`Reconnected to ${hub}.`)
@@ -194,21 +145,13 @@ export function createHubConnection(options: HubConnectionOptions): HubConnectio
   async function waitForSession(ms: number): Promise<ClientHttp2Session | null> {
     const session = usable()
     if (session || ms <= 0) return session
-    const timer = new AbortController()
-    const late = pause(ms, undefined, { signal: timer.signal }).catch(() => {})
-    waiting += 1
-    demand.resolve()
-    await Promise.race([arrival.promise, late])
-    timer.abort()
-    waiting -= 1
-    if (waiting === 0) demand = Promise.withResolvers()
+    await arrival.wait(ms)
     return usable()
   }
 
   return {
     async connect() {
-      expireAt()
-      renewInTime()
+      login.start()
       stopWatching = watchWake(onWake)
       const session = await attempt()
       keepConnected(session).catch(() => {})
