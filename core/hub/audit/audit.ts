@@ -8,9 +8,10 @@ import { withDeadline } from '../../kernel/deadline.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Caller, CallFn } from '../../kernel/hook.ts'
 import type { Log } from '../../kernel/log.ts'
+import { createDelivery, type Delivery } from './delivery.ts'
 import { createDenialAggregation, isOfStranger } from './denial-aggregation.ts'
 import { keepRules, makeEvent, withoutFreeText } from './event-factory.ts'
-import { createDelivery, type Delivery, type DeliveryLimits, deliveryLimits } from './sink-queue.ts'
+import { type DeliveryLimits, deliveryLimits } from './sink-queue.ts'
 
 const FLUSH_MS = 5_000
 /** The most events in one call of `writeIn`. */

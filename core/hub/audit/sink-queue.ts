@@ -1,8 +1,5 @@
 import type { AuditSink } from '../../api/audit.ts'
 import type { Clock } from '../../kernel/clock.ts'
-import { withDeadline } from '../../kernel/deadline.ts'
-import { messageOf } from '../../kernel/error.ts'
-import type { Log } from '../../kernel/log.ts'
 
 /** Bounds of one sink's queue; times in milliseconds. */
 export interface DeliveryLimits {
@@ -40,8 +37,6 @@ export const deliveryLimits: DeliveryLimits = {
   longestRetryMs: 5_000,
 }
 
-const REPORT_MS = 10_000
-
 const MOST_AT_ONCE = 1_000
 
 /** Events as one text. */
@@ -59,89 +54,87 @@ interface Chunk {
 /** The most memory that a text can take. */
 const bytesOf = (text: string): number => text.length * 2
 
-/** Delivers events to one sink, in order and in batches, and retries until the sink accepts them. */
-export interface Delivery {
-  readonly sink: AuditSink
-  /** `lines`: one event each. `ofStranger`: clients that are not signed in caused them. */
-  push(lines: readonly string[], ofStranger: boolean): void
-  /** False while an enforced sink fails, or would be full with `more` events that are not queued yet. */
-  accepts(more: number): boolean
-  readonly queued: number
-  readonly dropped: number
-  /** Batches that the sink rejected; each is retried. */
-  readonly failures: number
-  /** Resolves with the number of events still queued, when it is zero or the deadline has passed. Never rejects. */
-  flush(deadlineMs: number): Promise<number>
-  /** Stops retrying. Queued events stay. */
-  close(): void
-}
-
-export function createDelivery(
-  sink: AuditSink,
-  deps: { log: Log; clock: Clock; limits: DeliveryLimits },
-): Delivery {
-  const { log, clock, limits } = deps
-  const enforced = sink.guarantee === 'enforced'
-  const mostAtOnce = Math.min(sink.batch ?? limits.batch, MOST_AT_ONCE)
-  const queue: Chunk[] = []
+/** The events of one sink, in order, from `push` until the sink has accepted them. */
+export class SinkQueue {
+  /** The most events in one write. */
+  readonly mostAtOnce: number
+  readonly #limits: DeliveryLimits
+  readonly #clock: Clock
+  readonly #enforced: boolean
+  readonly #chunks: Chunk[] = []
   /** Number of events in the queue and in the batch that is being written; of these, events of strangers. */
-  let queued = 0
-  let strangers = 0
+  #queued = 0
+  #strangers = 0
   /** Memory of the others. */
-  let bytes = 0
+  #bytes = 0
   /** The batch that is being written or has failed. It stays the same until the sink has accepted it. */
-  let batch: Chunk | undefined
-  let batches = 0
-  const idle = new Set<() => void>()
-  let writing = false
-  let failing = false
-  let closed = false
-  let dropped = 0
-  let failures = 0
-  let reportedDropped = 0
-  let reportedAt = Number.NEGATIVE_INFINITY
-  let retryMs = limits.firstRetryMs
-  let timer: NodeJS.Timeout | undefined
+  #batch: Chunk | undefined
+  #batches = 0
 
-  function report(fields: object): void {
-    const now = clock.monotonic()
-    if (now - reportedAt < REPORT_MS) return
-    reportedAt = now
-    const lost = dropped - reportedDropped
-    reportedDropped = dropped
-    const { name, guarantee } = sink
-    log.error({ sink: name, guarantee, queued, dropped: lost, ...fields }, 'an audit sink fails')
+  constructor(sink: AuditSink, { limits, clock }: { limits: DeliveryLimits; clock: Clock }) {
+    this.#limits = limits
+    this.#clock = clock
+    this.#enforced = sink.guarantee === 'enforced'
+    this.mostAtOnce = Math.min(sink.batch ?? limits.batch, MOST_AT_ONCE)
   }
 
-  function recovered(): void {
-    const lost = dropped - reportedDropped
-    reportedDropped = dropped
-    const fields = { sink: sink.name, queued, dropped: lost }
-    if (lost > 0) log.error(fields, 'an audit sink works again, but events were dropped')
-    else log.info(fields, 'an audit sink works again')
+  get queued(): number {
+    return this.#queued
   }
 
-  function schedule(waitMs: number): void {
-    if (closed || writing || timer) return
-    timer = setTimeout(write, waitMs)
+  /** Number of batches so far, the one of `next` included. */
+  get batches(): number {
+    return this.#batches
   }
 
-  function writeNow(): void {
-    clearTimeout(timer)
-    timer = undefined
-    void write()
+  /** Takes as many of these events as there is room for, and returns how many. */
+  push(lines: readonly string[], ofStranger: boolean): number {
+    const room = this.#roomFor(lines, ofStranger)
+    const now = this.#clock.monotonic()
+    for (let at = 0; at < room; at += this.mostAtOnce) {
+      const taken = lines.slice(at, Math.min(at + this.mostAtOnce, room))
+      const [text, count] = [taken.join(''), taken.length]
+      const chunk: Chunk = ofStranger
+        ? { lines: text, count, strangers: count, bytes: 0, since: Number.POSITIVE_INFINITY }
+        : { lines: text, count, strangers: 0, bytes: bytesOf(text), since: now }
+      this.#chunks.push(chunk)
+      this.#queued += count
+      this.#strangers += chunk.strangers
+      this.#bytes += chunk.bytes
+    }
+    return room
   }
 
-  /** Takes whole chunks from the queue, as many as one write may contain. */
-  function nextBatch(): Chunk | undefined {
+  /** Whether an enforced sink that works takes `more` events that are not queued yet. */
+  accepts(more: number): boolean {
+    if (this.#bytes >= this.#limits.fullBytes) return false
+    if (this.#queued - this.#strangers + more < this.#limits.full) return true
+    // Events that are not queued yet are new.
+    return Math.max(0, this.#clock.monotonic() - this.#oldest()) < this.#limits.fullMs
+  }
+
+  /** The batch to write: whole chunks, as many as one write may contain. The same one until it is `accepted`. */
+  next(): Chunk | undefined {
+    this.#batch ??= this.#nextBatch()
+    return this.#batch
+  }
+
+  accepted({ count, strangers, bytes }: Chunk): void {
+    this.#batch = undefined
+    this.#queued -= count
+    this.#strangers -= strangers
+    this.#bytes -= bytes
+  }
+
+  #nextBatch(): Chunk | undefined {
     const taken: Chunk[] = []
     let count = 0
-    while (queue[0] && count + queue[0].count <= mostAtOnce) {
-      count += queue[0].count
-      taken.push(queue.shift()!)
+    while (this.#chunks[0] && count + this.#chunks[0].count <= this.mostAtOnce) {
+      count += this.#chunks[0].count
+      taken.push(this.#chunks.shift()!)
     }
     if (count === 0) return undefined
-    batches += 1
+    this.#batches += 1
     return {
       lines: taken.map((chunk) => chunk.lines).join(''),
       count,
@@ -152,114 +145,22 @@ export function createDelivery(
   }
 
   /** When the oldest event was queued that is not of a stranger. */
-  function oldest(): number {
-    if (batch && batch.since < Number.POSITIVE_INFINITY) return batch.since
-    return queue.find(({ since }) => since < Number.POSITIVE_INFINITY)?.since ?? Number.POSITIVE_INFINITY
+  #oldest(): number {
+    if (this.#batch && this.#batch.since < Number.POSITIVE_INFINITY) return this.#batch.since
+    const own = this.#chunks.find(({ since }) => since < Number.POSITIVE_INFINITY)
+    return own?.since ?? Number.POSITIVE_INFINITY
   }
 
   /** How many of these events the queue takes. */
-  function roomFor(lines: readonly string[], ofStranger: boolean): number {
-    if (ofStranger) return Math.min(lines.length, limits.strangers - strangers)
-    if (!enforced) return Math.max(0, Math.min(lines.length, limits.full - (queued - strangers)))
-    let used = bytes
+  #roomFor(lines: readonly string[], ofStranger: boolean): number {
+    const { strangers, full, overfullBytes } = this.#limits
+    if (ofStranger) return Math.min(lines.length, strangers - this.#strangers)
+    if (!this.#enforced) return Math.max(0, Math.min(lines.length, full - (this.#queued - this.#strangers)))
+    let used = this.#bytes
     const end = lines.findIndex((line) => {
       used += bytesOf(line)
-      return used > limits.overfullBytes
+      return used > overfullBytes
     })
     return end < 0 ? lines.length : end
-  }
-
-  async function write(): Promise<void> {
-    timer = undefined
-    if (writing || closed) return
-    const writtenNow = batch ?? nextBatch()
-    if (writtenNow === undefined) return settle()
-    batch = writtenNow
-    writing = true
-    try {
-      await withDeadline(() => sink.write(writtenNow.lines, batches), limits.writeMs)
-      batch = undefined
-      queued -= writtenNow.count
-      strangers -= writtenNow.strangers
-      bytes -= writtenNow.bytes
-      if (failing) recovered()
-      failing = false
-      retryMs = limits.firstRetryMs
-    } catch (error) {
-      failing = true
-      failures += 1
-      report({ error: messageOf(error) })
-    }
-    writing = false
-    if (failing) {
-      schedule(retryMs * (0.75 + Math.random() / 2))
-      retryMs = Math.min(retryMs * 2, limits.longestRetryMs)
-    } else if (queued >= mostAtOnce || (idle.size > 0 && queued > 0)) writeNow()
-    else if (queued > 0) schedule(limits.lingerMs)
-    else settle()
-  }
-
-  function settle(): void {
-    for (const done of idle) done()
-    idle.clear()
-  }
-
-  return {
-    sink,
-    push(lines, ofStranger) {
-      const room = roomFor(lines, ofStranger)
-      const now = clock.monotonic()
-      for (let at = 0; at < room; at += mostAtOnce) {
-        const taken = lines.slice(at, Math.min(at + mostAtOnce, room))
-        const [text, count] = [taken.join(''), taken.length]
-        const chunk: Chunk = ofStranger
-          ? { lines: text, count, strangers: count, bytes: 0, since: Number.POSITIVE_INFINITY }
-          : { lines: text, count, strangers: 0, bytes: bytesOf(text), since: now }
-        queue.push(chunk)
-        queued += count
-        strangers += chunk.strangers
-        bytes += chunk.bytes
-      }
-      if (room < lines.length) {
-        dropped += lines.length - room
-        report({ reason: 'the queue is full' })
-      }
-      if (queued >= mostAtOnce && !failing && !writing) writeNow()
-      else if (queued > 0) schedule(limits.lingerMs)
-    },
-    accepts(more) {
-      if (!enforced) return true
-      if (failing || bytes >= limits.fullBytes) return false
-      if (queued - strangers + more < limits.full) return true
-      // Events that are not queued yet are new.
-      return Math.max(0, clock.monotonic() - oldest()) < limits.fullMs
-    },
-    get queued() {
-      return queued
-    },
-    get dropped() {
-      return dropped
-    },
-    get failures() {
-      return failures
-    },
-    async flush(deadlineMs) {
-      if (queued > 0 || writing) {
-        const done = new Promise<void>((resolve) => idle.add(resolve))
-        if (!writing) writeNow()
-        await withDeadline(() => done, deadlineMs).catch(() => {})
-      }
-      // A flush that throws synchronously must not affect other sinks.
-      if (queued === 0)
-        await withDeadline(() => sink.flush(), deadlineMs).catch((error) =>
-          report({ error: messageOf(error) }),
-        )
-      return queued
-    },
-    close() {
-      closed = true
-      clearTimeout(timer)
-      settle()
-    },
   }
 }
