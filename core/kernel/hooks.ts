@@ -129,6 +129,39 @@ function createEntry(
     }
   }
   let pure = true
+  const { hook, wrap, call } = kindsOf(name, options, log)[kind]()
+  Object.defineProperties(call, {
+    empty: { get: () => hook.taps.length === 0 },
+    pure: { get: () => pure },
+  })
+  return {
+    room,
+    verb,
+    call,
+    add(plugin, fn, tap) {
+      // Plugins are set up in dependency order, so the order of taps within a stage is already right.
+      const position = (options.reverse ? -1 : 1) * (STAGES[tap.stage ?? 'normal'] * 1e6 + hook.taps.length)
+      const described = { name: plugin, stage: position }
+      // The duration of a start is in the status; a drain waits for others.
+      const wrapped = wrap(plugin, room === 'lifecycle' ? fn : timed(plugin, fn)) as Fn
+      if (ASYNC.includes(kind)) (hook as AsyncSeriesHook<unknown>).tapPromise(described, wrapped)
+      else (hook as SyncHook<unknown>).tap(described, wrapped)
+      pure &&= tap.pure === true
+    },
+    intercept: (around) =>
+      hook.intercept({
+        register: (tap) => ({
+          ...tap,
+          fn: (...args: unknown[]) => around(tap.name, async () => tap.fn(...args)),
+        }),
+      }),
+    deprecated,
+    taps: () => hook.taps.map((tap) => tap.name),
+  }
+}
+
+/** What each kind of hook does with its taps: `wrap` is around each, `call` runs them. */
+function kindsOf(name: string, options: AnyHook['options'], log: Log) {
   const failure = (plugin: string, error: unknown): MezError =>
     isMezError(error, 'MEZ_HOOK_TIMEOUT')
       ? error
@@ -155,7 +188,7 @@ function createEntry(
       throw failure(plugin, error)
     }
   }
-  const kinds = {
+  return {
     series: () => {
       const hook = new AsyncSeriesHook<[unknown]>(['input'])
       const wrap = (plugin: string, fn: Fn) => (input: unknown) => run(plugin, fn, input).then(noop)
@@ -250,35 +283,6 @@ function createEntry(
       }
       return { hook, wrap, call }
     },
-  }
-  const { hook, wrap, call } = kinds[kind]()
-  Object.defineProperties(call, {
-    empty: { get: () => hook.taps.length === 0 },
-    pure: { get: () => pure },
-  })
-  return {
-    room,
-    verb,
-    call,
-    add(plugin, fn, tap) {
-      // Plugins are set up in dependency order, so the order of taps within a stage is already right.
-      const position = (options.reverse ? -1 : 1) * (STAGES[tap.stage ?? 'normal'] * 1e6 + hook.taps.length)
-      const described = { name: plugin, stage: position }
-      // The duration of a start is in the status; a drain waits for others.
-      const wrapped = wrap(plugin, room === 'lifecycle' ? fn : timed(plugin, fn)) as Fn
-      if (ASYNC.includes(kind)) (hook as AsyncSeriesHook<unknown>).tapPromise(described, wrapped)
-      else (hook as SyncHook<unknown>).tap(described, wrapped)
-      pure &&= tap.pure === true
-    },
-    intercept: (around) =>
-      hook.intercept({
-        register: (tap) => ({
-          ...tap,
-          fn: (...args: unknown[]) => around(tap.name, async () => tap.fn(...args)),
-        }),
-      }),
-    deprecated,
-    taps: () => hook.taps.map((tap) => tap.name),
   }
 }
 
