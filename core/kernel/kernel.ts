@@ -1,25 +1,15 @@
 import type { TSchema } from 'typebox'
 import { type Clock, systemClock } from './clock.ts'
 import { checkConfig, checkPluginConfig, configError } from './config-check.ts'
-import { withDeadline } from './deadline.ts'
 import { isMezError, MezError, messageOf } from './error.ts'
-import type { Hook, HookCalls, HookTree, TapView } from './hook.ts'
-import { createHooks } from './hooks.ts'
+import type { HookCalls, HookTree, TapView } from './hook.ts'
+import { createHooks, type Hooks } from './hooks.ts'
+import { createLifecycle, type LifecycleHooks } from './lifecycle.ts'
 import type { Log } from './log.ts'
 import { type OrderOptions, orderPlugins } from './order.ts'
 import type { AnyPlugin, AppConfigReader, ConfiguredApp, PluginSide } from './plugin.ts'
 import { checkPlugin } from './plugin-check.ts'
 import type { Ref, Refs, ServiceRef, SlotRef } from './reference.ts'
-
-/** Every hook tree has these; the kernel runs them. */
-export type LifecycleHooks = {
-  readonly lifecycle: {
-    readonly start: Hook<'series', void, void>
-    readonly ready: Hook<'parallel', void, void>
-    readonly drain: Hook<'parallel', AbortSignal, void>
-    readonly stop: Hook<'series', void, void>
-  }
-}
 
 export interface KernelOptions<Tree extends HookTree & LifecycleHooks> {
   readonly tree: Tree
@@ -99,11 +89,8 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
   const services = new Map<string, unknown>()
   const providers = new WeakMap<object, string>()
   const slots = new Map<string, unknown[]>()
-  const startMs = new Map<string, number>()
-  const reached = new Set<string>()
   let order: readonly AnyPlugin[] = []
-  let starting: Promise<void> | undefined
-  let stopping: Promise<void> | undefined
+  const lifecycle = createLifecycle(hooks as unknown as Hooks<LifecycleHooks>, log)
 
   const hand = (ref: Ref, part: unknown, who: string) => {
     const nothing = `${who} provided undefined as '${ref.id}'`
@@ -168,47 +155,6 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
     }
   }
 
-  const { lifecycle } = hooks.calls as unknown as HookCalls<LifecycleHooks>
-  hooks.intercept('lifecycle.start', async (plugin, run) => {
-    if (stopping) throw new MezError('MEZ_START_FAILED', 'stopped while starting')
-    reached.add(plugin)
-    const began = performance.now()
-    await run().catch((cause) => {
-      const why = isMezError(cause, 'MEZ_HOOK_TIMEOUT')
-        ? cause.message
-        : `plugin '${plugin}' did not start: ${messageOf(ownError(cause))}`
-      throw new MezError('MEZ_START_FAILED', why, { cause })
-    })
-    startMs.set(plugin, (startMs.get(plugin) ?? 0) + performance.now() - began)
-  })
-  const draining: string[] = []
-  hooks.intercept('lifecycle.drain', async (plugin, run) => {
-    draining.push(plugin)
-    const error = await run()
-    if (error !== undefined) log.error({ part: plugin, error: messageOf(ownError(error)) }, 'draining failed')
-    draining.splice(draining.indexOf(plugin), 1)
-  })
-  let stopFailure: unknown
-  hooks.intercept('lifecycle.stop', async (plugin, run) => {
-    // A plugin with a start is stopped only if its start was reached.
-    if (hooks.taps('lifecycle.start').includes(plugin) && !reached.has(plugin)) return
-    await run().catch((error) => {
-      log.error({ plugin, error: ownError(error) }, 'a plugin did not stop cleanly')
-      stopFailure ??= error
-    })
-  })
-  const drain = async (signal: AbortSignal, deadlineMs: number) => {
-    const ended = lifecycle.drain(signal).catch(() => {})
-    await withDeadline(() => ended, deadlineMs).catch(() =>
-      log.error({ parts: draining, waitedMs: deadlineMs }, 'draining timed out'),
-    )
-  }
-  const runStop = async () => {
-    await lifecycle.stop()
-    if (stopFailure !== undefined) throw stopFailure
-  }
-  const stop = () => (stopping ??= Promise.resolve(starting).then(runStop, runStop))
-
   return {
     calls: hooks.calls,
     tap: hooks.view,
@@ -225,19 +171,10 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
       for (const plugin of order) warnOfDeprecated(plugin)
       hooks.freeze()
     },
-    async start() {
-      starting ??= lifecycle.start()
-      try {
-        await starting
-      } catch (error) {
-        // Errors while stopping are logged; the caller gets the failed start.
-        await stop().catch(() => {})
-        throw error
-      }
-    },
-    ready: () => lifecycle.ready(),
-    drain,
-    stop,
+    start: lifecycle.start,
+    ready: lifecycle.ready,
+    drain: lifecycle.drain,
+    stop: lifecycle.stop,
     slot: <T>(ref: SlotRef<T>) => received(ref) as readonly T[],
     providerOf: (part) => providers.get(part) ?? null,
     service: <T>(ref: ServiceRef<T>) => received(ref) as T | undefined,
@@ -249,14 +186,11 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
         summary: plugin.summary,
         provides: Object.values(plugin.provides ?? {}).map((ref) => ref.id),
         taps: tapsOf(plugin),
-        startMs: startMs.has(plugin.name) ? Math.round(startMs.get(plugin.name)! * 10) / 10 : null,
+        startMs: lifecycle.startMs(plugin.name),
       })),
     tapsOf: hooks.taps,
   }
 }
-
-/** What the tap itself threw, for a line that names the plugin already. */
-const ownError = (error: unknown): unknown => (isMezError(error, 'MEZ_HOOK_FAILED') ? error.cause : error)
 
 /** Reads each app once: a changed app is another object. */
 function appConfigReader(name: string, schema: TSchema): AppConfigReader<unknown>['appConfig'] {
