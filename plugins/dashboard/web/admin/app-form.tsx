@@ -1,38 +1,23 @@
-import { useEffect, useMemo, useState } from 'preact/hooks'
+import { useMemo, useState } from 'preact/hooks'
 import { ApiError, call, replaces } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { ReasonCode } from '../docs.tsx'
 import { useResource } from '../live.ts'
 import { t } from '../text.ts'
+import { type AppDocument, documentOf, type Faults, faultsOf, useAppDraft } from './app-draft.ts'
 import type { App } from './apps.tsx'
 import { ActionError, announce, useAction } from './dialogs.tsx'
-import { CheckField, readNames, readPairs, TextField, writePairs } from './fields.tsx'
+import { CheckField, readNames, readPairs, TextField } from './fields.tsx'
 import { ConflictNotice, PageHead, Section, State } from './parts.tsx'
 import { BASE, go, to } from './router.ts'
 import { type Help, SpecFields } from './spec-fields.tsx'
 import { a } from './text.ts'
 
-type Document = Pick<App, 'kind' | 'version' | 'metadata' | 'spec'>
 type Result = Responses['POST /apps/test']
-type Faults = Readonly<Record<string, string>>
-
-const CHECK_MS = 400
-const empty: Document = {
-  kind: 'app',
-  version: 'v1',
-  metadata: { name: '', labels: {} },
-  spec: { uri: '', agents: [] },
-}
-
-const documentOf = ({ kind, version, metadata, spec }: App): Document => ({ kind, version, metadata, spec })
 
 /** Registers an app, or changes one. The hub checks the document while the person types. */
 export function AppForm({ app }: { readonly app?: App }) {
-  const [original] = useState(() => (app ? documentOf(app) : empty))
-  const [draft, setDraft] = useState<Document>(original)
-  const [labels, setLabels] = useState(writePairs(original.metadata.labels))
-  const [faults, setFaults] = useState<Faults>({})
-  const [touched, setTouched] = useState(false)
+  const { draft, labels, setLabels, faults, setFaults, take, setSpec, setMetadata } = useAppDraft(app)
   const schema = useResource<{ properties: Help }>('/schemas/app', [])
   const agents = useResource<Responses['GET /agents']>('/agents', ['agent'])
   const save = useAction()
@@ -42,19 +27,6 @@ export function AppForm({ app }: { readonly app?: App }) {
   /** Version that the person has seen, and that saving replaces. */
   const [seen, setSeen] = useState(tag)
   const conflict = seen !== tag && !save.busy
-  const take = (document: Document) => {
-    setDraft(document)
-    setLabels(writePairs(document.metadata.labels))
-  }
-
-  const setSpec = (change: Partial<Document['spec']>) => {
-    setTouched(true)
-    setDraft((old) => ({ ...old, spec: prune({ ...old.spec, ...change }) as Document['spec'] }))
-  }
-  const setMetadata = (change: Partial<Document['metadata']>) => {
-    setTouched(true)
-    setDraft((old) => ({ ...old, metadata: prune({ ...old.metadata, ...change }) as Document['metadata'] }))
-  }
   const others = useResource<readonly App[]>('/apps?limit=100', ['app'])
   const same = useResource<readonly App[]>(
     app || name === '' ? null : `/apps?name=${encodeURIComponent(name)}`,
@@ -71,22 +43,6 @@ export function AppForm({ app }: { readonly app?: App }) {
     ],
     [others.data],
   )
-
-  // The same check as saving makes, so that the form cannot accept what the hub refuses.
-  useEffect(() => {
-    if (!touched || name === '' || spec.uri === '') return
-    let latest = true
-    const timer = setTimeout(() => {
-      check({ ...draft, spec: { ...spec, agents: [] } }).then(
-        (found) => latest && setFaults(found),
-        () => {},
-      )
-    }, CHECK_MS)
-    return () => {
-      latest = false
-      clearTimeout(timer)
-    }
-  }, [draft, touched])
 
   const submit = async () => {
     await (app
@@ -196,28 +152,7 @@ export function AppForm({ app }: { readonly app?: App }) {
   )
 }
 
-/** Removes empty texts and objects, which mean the default. */
-function prune(object: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined && value !== ''))
-}
-
-async function check(document: Document): Promise<Faults> {
-  try {
-    await call('POST', '/apps/test', document)
-    return {}
-  } catch (error) {
-    return error instanceof ApiError ? faultsOf(error) : {}
-  }
-}
-
-function faultsOf({ message, problem }: ApiError): Faults {
-  const { problems } = problem as { problems?: readonly { path: string; message: string }[] }
-  if (problems) return Object.fromEntries(problems.map((one) => [one.path, one.message]))
-  const [, path, text] = /^(spec\.\w+): (.*)$/.exec(message) ?? []
-  return path && text ? { [path]: text } : {}
-}
-
-function TestFromAgents({ draft, onFaults }: { readonly draft: Document; onFaults(faults: Faults): void }) {
+function TestFromAgents({ draft, onFaults }: { readonly draft: AppDocument; onFaults(faults: Faults): void }) {
   const [result, setResult] = useState<Result | null>(null)
   const action = useAction()
   const agents = readNames((draft.spec.agents ?? []).join(' '))

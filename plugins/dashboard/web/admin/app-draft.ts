@@ -1,0 +1,92 @@
+import { useEffect, useState } from 'preact/hooks'
+import { ApiError, call } from '../api.ts'
+import type { App } from './apps.tsx'
+import { writePairs } from './fields.tsx'
+
+export type AppDocument = Pick<App, 'kind' | 'version' | 'metadata' | 'spec'>
+export type Faults = Readonly<Record<string, string>>
+
+const CHECK_MS = 400
+const empty: AppDocument = {
+  kind: 'app',
+  version: 'v1',
+  metadata: { name: '', labels: {} },
+  spec: { uri: '', agents: [] },
+}
+
+export const documentOf = ({ kind, version, metadata, spec }: App): AppDocument => ({
+  kind,
+  version,
+  metadata,
+  spec,
+})
+
+/** The document that a person edits. The hub checks it while the person types. */
+export function useAppDraft(app: App | undefined) {
+  const [original] = useState(() => (app ? documentOf(app) : empty))
+  const [draft, setDraft] = useState<AppDocument>(original)
+  const [labels, setLabels] = useState(writePairs(original.metadata.labels))
+  const [faults, setFaults] = useState<Faults>({})
+  const [touched, setTouched] = useState(false)
+  const { metadata, spec } = draft
+
+  // The same check as saving makes, so that the form cannot accept what the hub refuses.
+  useEffect(() => {
+    if (!touched || metadata.name === '' || spec.uri === '') return
+    let latest = true
+    const timer = setTimeout(() => {
+      check({ ...draft, spec: { ...spec, agents: [] } }).then(
+        (found) => latest && setFaults(found),
+        () => {},
+      )
+    }, CHECK_MS)
+    return () => {
+      latest = false
+      clearTimeout(timer)
+    }
+  }, [draft, touched])
+
+  return {
+    draft,
+    /** The labels as the person writes them. */
+    labels,
+    setLabels,
+    /** Messages by path of the document. */
+    faults,
+    setFaults,
+    take(document: AppDocument): void {
+      setDraft(document)
+      setLabels(writePairs(document.metadata.labels))
+    },
+    setSpec(change: Partial<AppDocument['spec']>): void {
+      setTouched(true)
+      setDraft((old) => ({ ...old, spec: prune({ ...old.spec, ...change }) as AppDocument['spec'] }))
+    },
+    setMetadata(change: Partial<AppDocument['metadata']>): void {
+      setTouched(true)
+      setDraft((old) => ({ ...old, metadata: prune({ ...old.metadata, ...change }) as AppDocument['metadata'] }))
+    },
+  }
+}
+
+/** Removes empty texts and objects, which mean the default. */
+function prune(object: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined && value !== ''))
+}
+
+async function check(document: AppDocument): Promise<Faults> {
+  try {
+    await call('POST', '/apps/test', document)
+    return {}
+  } catch (error) {
+    return error instanceof ApiError ? faultsOf(error) : {}
+  }
+}
+
+/** The problems of a document by path. */
+export function faultsOf({ message, problem }: ApiError): Faults {
+  const { problems } = problem as { problems?: readonly { path: string; message: string }[] }
+  if (problems) return Object.fromEntries(problems.map((one) => [one.path, one.message]))
+  const [, path, text] = /^(spec\.\w+): (.*)$/.exec(message) ?? []
+  return path && text ? { [path]: text } : {}
+}
