@@ -4,11 +4,11 @@ import type { Address } from '../../api/address.ts'
 import type { ConnectionInfo } from '../../api/protocol.ts'
 import type { Peers } from '../../cluster/cluster.ts'
 import type { Relay } from '../../cluster/hub-relay.ts'
+import type { HandshakeTable } from '../../limits/handshake-table.ts'
 import type { GroupMember } from '../../processes/group-member.ts'
 import { RELAY_ALPN, TUNNEL_ALPN } from '../../wire/tunnel-protocol.ts'
 import { type AlpnRoute, routeAlpn } from './alpn-router.ts'
 import { peekConnection } from './connection-preamble.ts'
-import type { HandshakeTable } from './handshake-table.ts'
 
 /** Another hub of the cluster, and the header that goes ahead of a connection relayed to it. */
 export interface OtherHub {

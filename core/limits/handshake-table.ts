@@ -1,6 +1,6 @@
-import type { ConnectionInfo } from '../../api/protocol.ts'
-import type { Clock } from '../../kernel/clock.ts'
-import { addressGroup, addressKey } from '../../limits/address-key.ts'
+import type { ConnectionInfo } from '../api/protocol.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { addressGroup, addressKey } from './address-key.ts'
 
 /** A connection whose TLS handshake is not finished, or on which nobody has authenticated. */
 export interface Handshake {

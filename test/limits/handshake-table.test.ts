@@ -1,7 +1,7 @@
 /** Whose unfinished handshake is closed when there are too many. */
 import { fakeClock } from '@mezite/core/testing'
 import t from 'tap'
-import { type Handshake, HandshakeTable } from '../../../core/hub/listener/handshake-table.ts'
+import { type Handshake, HandshakeTable } from '../../core/limits/handshake-table.ts'
 
 function start(most: number, sessions: () => string[] = () => []) {
   const closed: string[] = []

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
-import type { ProxyLimits } from '../../api/proxy-limits.ts'
-import type { Clock } from '../../kernel/clock.ts'
-import type { Log } from '../../kernel/log.ts'
-import { addressKey } from '../../limits/address-key.ts'
-import { createConcurrencyQuota } from '../../limits/concurrency-quota.ts'
-import { createRateLimit } from '../../limits/rate-limit.ts'
+import type { ProxyLimits } from '../api/proxy-limits.ts'
+import type { Clock } from '../kernel/clock.ts'
+import type { Log } from '../kernel/log.ts'
+import { addressKey } from './address-key.ts'
+import { createConcurrencyQuota } from './concurrency-quota.ts'
+import { createRateLimit } from './rate-limit.ts'
 
 /** The count of one connection. Call each method once. */
 export interface ConnectionLease {
