@@ -9,24 +9,34 @@ export interface Watched {
   readonly catalog: Pick<Catalog, 'list'>
 }
 
+/** `label` and `combined` as `Metrics` has them, by name. */
+function registrarOf({ metrics }: Watched) {
+  type Gauge = Parameters<Metrics['gauge']>
+  type Options = { readonly label?: Gauge[3]; readonly combined?: Gauge[4] }
+  return {
+    gauge: (name: string, help: string, read: Gauge[2], { label, combined }: Options = {}) =>
+      metrics.gauge(name, help, read, label, combined),
+    counted: (name: string, help: string, read: Gauge[2], { label }: Omit<Options, 'combined'> = {}) =>
+      metrics.counted(name, help, read, label),
+  }
+}
+
 /** Registers what is read from the hub at each scrape; the page about monitoring says what needs attention. */
 export function registerGauges(watched: Watched): void {
-  const { audit, hubState, metrics } = watched
-  const { counted, gauge } = metrics
+  const { audit, hubState } = watched
+  const { counted, gauge } = registrarOf(watched)
   gauge(
     'mezite_build_info',
     'Always 1, with the version of the hub',
     () => ({ [hubState.version]: 1 }),
-    'version',
-    'first',
+    { label: 'version', combined: 'first' },
   )
   gauge('mezite_processes', 'Processes of this hub that the scrape reads', () => 1)
   gauge(
     'mezite_audit_accepting',
     '0: new requests get 503 because nothing can be recorded',
     () => Number(audit.accepting),
-    undefined,
-    'min',
+    { combined: 'min' },
   )
   const bySink = (read: (sink: HubState['sinks'][number]) => number) => () =>
     Object.fromEntries(hubState.sinks.map((sink) => [sink.name, read(sink)]))
@@ -34,19 +44,19 @@ export function registerGauges(watched: Watched): void {
     'mezite_audit_queue_events',
     'Events that are queued for a sink',
     bySink(({ queued }) => queued),
-    'sink',
+    { label: 'sink' },
   )
   counted(
     'mezite_audit_dropped_total',
     'Events that a sink never received',
     bySink(({ dropped }) => dropped),
-    'sink',
+    { label: 'sink' },
   )
   counted(
     'mezite_audit_failed_writes_total',
     'Batches that a sink rejected',
     bySink(({ failures }) => failures),
-    'sink',
+    { label: 'sink' },
   )
   gauge(
     'mezite_certificate_expiry_timestamp_seconds',
@@ -57,44 +67,42 @@ export function registerGauges(watched: Watched): void {
           .certificates()
           .flatMap(({ subject, expires }) => (expires === null ? [] : [[subject, expires / 1_000]])),
       ),
-    'keypair',
-    'min',
+    { label: 'keypair', combined: 'min' },
   )
   gauge('mezite_connections_open', 'Connections on the public port', () => hubState.connections)
   gauge(
     'mezite_view_age_seconds',
     'Age of the access data; above 5 no access is granted',
     () => Math.min(hubState.viewAgeMs / 1_000, 1e9),
-    undefined,
-    'max',
+    { combined: 'max' },
   )
   gauge(
     'mezite_change_sequence',
     'Last change of access data that this hub has applied; compare it between hubs',
     () => hubState.sequence,
-    undefined,
-    'min',
+    { combined: 'min' },
   )
   gauge(
     'mezite_clock_difference_seconds',
     "By how much this hub's clock is ahead of the database's",
     () => hubState.clockAheadMs / 1_000,
-    undefined,
-    'first',
+    { combined: 'first' },
   )
   gauge(
     'mezite_database_connections',
     'Connections to PostgreSQL',
     () => hubState.databaseConnections(),
-    'state',
+    { label: 'state' },
   )
   registerJobs(watched)
   registerApps(watched)
 }
 
 /** Apps, the agents that reach them, and the people who use them. */
-function registerApps({ metrics: { counted, gauge }, catalog, hubState }: Watched): void {
-  gauge('mezite_apps', 'Apps that are registered', () => catalog.list().length, undefined, 'max')
+function registerApps(watched: Watched): void {
+  const { catalog, hubState } = watched
+  const { counted, gauge } = registrarOf(watched)
+  gauge('mezite_apps', 'Apps that are registered', () => catalog.list().length, { combined: 'max' })
   gauge(
     'mezite_apps_by_state',
     'Apps as their agents on this hub see them: ready, unreachable, no_agent, disabled',
@@ -102,8 +110,7 @@ function registerApps({ metrics: { counted, gauge }, catalog, hubState }: Watche
       ...{ ready: 0, unreachable: 0, no_agent: 0, disabled: 0 },
       ...countBy(catalog.list(), (app) => hubState.stateOf(app).state),
     }),
-    'state',
-    'first',
+    { label: 'state', combined: 'first' },
   )
   gauge(
     'mezite_app_ready',
@@ -115,22 +122,20 @@ function registerApps({ metrics: { counted, gauge }, catalog, hubState }: Watche
           .filter(({ enabled }) => enabled)
           .map((app) => [app.name, Number(hubState.stateOf(app).state === 'ready')]),
       ),
-    'app',
-    'min',
+    { label: 'app', combined: 'min' },
   )
   gauge(
     'mezite_agents_connected',
     'Agents that this hub reaches, through a link of its own or of another hub',
     () => hubState.links().length,
-    undefined,
-    'max',
+    { combined: 'max' },
   )
-  gauge('mezite_sessions', 'Sessions of the cluster', () => hubState.sessionsByKind(), undefined, 'max')
+  gauge('mezite_sessions', 'Sessions of the cluster', () => hubState.sessionsByKind(), { combined: 'max' })
   gauge(
     'mezite_live_streams',
     'Live streams to apps on this hub',
     () => hubState.streamsByProtocol(),
-    'protocol',
+    { label: 'protocol' },
   )
   counted(
     'mezite_revoked_streams_total',
@@ -139,7 +144,9 @@ function registerApps({ metrics: { counted, gauge }, catalog, hubState }: Watche
   )
 }
 
-function registerJobs({ metrics: { gauge }, hubState }: Watched): void {
+function registerJobs(watched: Watched): void {
+  const { hubState } = watched
+  const { gauge } = registrarOf(watched)
   const by = (read: (job: ReturnType<HubState['jobs']>[number]) => number | null) => () =>
     Object.fromEntries(
       hubState.jobs().flatMap((job) => {
@@ -151,15 +158,13 @@ function registerJobs({ metrics: { gauge }, hubState }: Watched): void {
     'mezite_job_failures',
     'Runs of a background job that failed since the last one that succeeded, on any hub',
     by(({ failures }) => failures),
-    'job',
-    'max',
+    { label: 'job', combined: 'max' },
   )
   gauge(
     'mezite_job_last_run_timestamp_seconds',
     'When the last run of a background job ended, on any hub, in Unix time',
     by(({ finished }) => finished && new Date(finished).getTime() / 1_000),
-    'job',
-    'max',
+    { label: 'job', combined: 'max' },
   )
 }
 

@@ -71,54 +71,41 @@ function featureChecks({ document }: Connector, { metadata, algorithms }: Provid
   const pkce = metadata.code_challenge_methods_supported
   const offered = metadata.scopes_supported
   const missing = document.spec.scopes.filter((scope) => offered && !offered.includes(scope))
-  const checked = (name: string, good: boolean, bad: 'warn' | 'fail', yes: string, no: string): Check => ({
-    name,
-    result: good ? 'ok' : bad,
-    detail: good ? yes : no,
-  })
+  type Feature = { ok: boolean; detail?: string } & ({ warn: string } | { fail: string })
+  const checked = (name: string, { ok, detail = 'yes', ...otherwise }: Feature): Check => {
+    if (ok) return { name, result: 'ok', detail }
+    return 'fail' in otherwise
+      ? { name, result: 'fail', detail: otherwise.fail }
+      : { name, result: 'warn', detail: otherwise.warn }
+  }
   return [
-    checked(
-      'signatures',
-      algorithms.length > 0,
-      'fail',
-      algorithms.join(', '),
-      'the provider offers no accepted algorithm',
-    ),
-    checked(
-      'pkce',
-      pkce?.includes('S256') === true,
-      'warn',
-      'S256',
-      'the provider does not announce S256; the hub uses it anyway',
-    ),
-    checked(
-      'scopes',
-      missing.length === 0,
-      'warn',
-      document.spec.scopes.join(' '),
-      `the provider does not announce: ${missing.join(' ')}`,
-    ),
-    checked(
-      'userinfo',
-      Boolean(metadata.userinfo_endpoint),
-      'warn',
-      'yes',
-      'none: claims come from the ID token only',
-    ),
-    checked(
-      'logout',
-      Boolean(metadata.end_session_endpoint),
-      'warn',
-      'yes',
-      'signing out ends only the session at the hub',
-    ),
-    checked(
-      'backchannel-logout',
-      metadata.backchannel_logout_supported === true,
-      'warn',
-      'yes',
-      'the provider cannot end sessions at the hub',
-    ),
+    checked('signatures', {
+      ok: algorithms.length > 0,
+      detail: algorithms.join(', '),
+      fail: 'the provider offers no accepted algorithm',
+    }),
+    checked('pkce', {
+      ok: pkce?.includes('S256') === true,
+      detail: 'S256',
+      warn: 'the provider does not announce S256; the hub uses it anyway',
+    }),
+    checked('scopes', {
+      ok: missing.length === 0,
+      detail: document.spec.scopes.join(' '),
+      warn: `the provider does not announce: ${missing.join(' ')}`,
+    }),
+    checked('userinfo', {
+      ok: Boolean(metadata.userinfo_endpoint),
+      warn: 'none: claims come from the ID token only',
+    }),
+    checked('logout', {
+      ok: Boolean(metadata.end_session_endpoint),
+      warn: 'signing out ends only the session at the hub',
+    }),
+    checked('backchannel-logout', {
+      ok: metadata.backchannel_logout_supported === true,
+      warn: 'the provider cannot end sessions at the hub',
+    }),
   ]
 }
 
