@@ -27,7 +27,7 @@ export async function next(
   const app = state.appHost === null ? undefined : deps.catalog.byHost(state.appHost)
   // Only an app's host sends a nonce: without one, the path is of the hub, such as of the page about a program.
   if (state.nonceHash === null) return session ? deps.publicNames.signInOrigin + state.path : null
-  return nextLocation(deps, desk, request, state, app, session)
+  return nextLocation(deps, { desk, request, state, app, session })
 }
 
 /** Continues after a requirement of the app was met. Resolves to the next URL of the browser; see `SignInDesk.meet`. */
@@ -45,7 +45,7 @@ export async function meet(
   const met = [{ ...satisfied, appId: app.id }]
   if (state.nonceHash === null)
     return metForProgram(deps, desk, request, { session, app, path: state.path }, met)
-  const location = await nextLocation(deps, desk, request, state, app, session, met)
+  const location = await nextLocation(deps, { desk, request, state, app, session, met })
   if (location !== null) return location
   throw new Problem(401, 'login_required', 'Your session has ended. Open the page again.')
 }
@@ -54,17 +54,20 @@ function stale(): Problem {
   return new Problem(503, 'view_stale', 'Access cannot be checked right now. Try again in a moment.')
 }
 
+/** A person on the way to an app. `met`: requirements that were met on the way. */
+interface Launch {
+  readonly desk: Pick<SignInDesk, 'seal'>
+  readonly request: FastifyRequest
+  readonly state: LoginState
+  readonly app: App | undefined
+  readonly session: Session | undefined
+  readonly met?: readonly SatisfiedRequirement[]
+}
+
 /** The next URL of the browser: the app with a ticket, or the page of an unmet requirement. Null for sign-in. */
-async function nextLocation(
-  deps: SignInDeps,
-  desk: Pick<SignInDesk, 'seal'>,
-  request: FastifyRequest,
-  state: LoginState,
-  app: App | undefined,
-  session: Session | undefined,
-  met?: readonly SatisfiedRequirement[],
-): Promise<string | null> {
+async function nextLocation(deps: SignInDeps, launch: Launch): Promise<string | null> {
   const { access, catalog, sessions, publicNames, rate } = deps
+  const { desk, request, state, app, session, met } = launch
   const query: AdmissionQuery = {
     who: session ? { kind: 'hub', sessionId: session.id } : null,
     app: state.nonceHash === null ? undefined : app,
@@ -82,7 +85,7 @@ async function nextLocation(
       if (outcome.code !== 'user_unknown') return null
       throw audited(new Problem(403, outcome.code, 'Your user no longer exists.'))
     case 'required': {
-      const found = app && (await challengeOf(deps, desk, state, app, outcome))
+      const found = app && (await challengeOf(deps, { desk, state, app, refusal: outcome }))
       if (found) return found
       await access.admit({ ...query, objection: outcome.code })
       throw unmeetable(deps, outcome)
@@ -104,18 +107,25 @@ async function nextLocation(
       return target.href
     }
     default:
-      throw audited(await problemOf(deps, outcome, app, state, desk.seal(state), request))
+      throw audited(await problemOf(deps, { refusal: outcome, app, path: state.path, state: desk.seal(state), request }))
   }
+}
+
+/** A refusal that a requirement of the app explains. */
+interface Unmet {
+  readonly desk: Pick<SignInDesk, 'seal'>
+  readonly state: LoginState
+  readonly app: App
+  readonly refusal: Refusal
 }
 
 /** The page that meets the first unmet requirement; null if no tap knows it. */
 async function challengeOf(
   { challenge }: Pick<SignInDeps, 'challenge'>,
-  desk: Pick<SignInDesk, 'seal'>,
-  state: LoginState,
-  app: App,
-  { requirements: [requirement], subject }: Pick<Refusal, 'requirements' | 'subject'>,
+  { desk, state, app, refusal }: Unmet,
 ): Promise<string | null> {
+  const { requirements, subject } = refusal
+  const [requirement] = requirements
   if (!requirement || !subject) return null
   const reply = await challenge({ requirement, subject, app, state: desk.seal(state) })
   return reply?.location ?? null
@@ -124,13 +134,10 @@ async function challengeOf(
 /** Like `challengeOf`, but throws `Problem` if no tap knows the requirement. */
 export async function challengeFor(
   deps: Pick<SignInDeps, 'challenge' | 'requirements'>,
-  desk: Pick<SignInDesk, 'seal'>,
-  state: LoginState,
-  app: App,
-  refusal: Refusal,
+  unmet: Unmet,
 ): Promise<string> {
-  const location = await challengeOf(deps, desk, state, app, refusal)
-  if (location === null) throw unmeetable(deps, refusal)
+  const location = await challengeOf(deps, unmet)
+  if (location === null) throw unmeetable(deps, unmet.refusal)
   return location
 }
 
@@ -149,16 +156,20 @@ export function audited(problem: Problem): Problem {
   return problem
 }
 
+/** A refusal to show: `path` is where the person wanted to go, and `state`, sealed, where another sign-in leads. */
+interface Denial {
+  readonly refusal: Refusal
+  readonly app: App | undefined
+  readonly path: string
+  readonly state: string
+  readonly request: FastifyRequest
+}
+
 /** The refusal of the gate as a page. */
-export async function problemOf(
-  { access, explain, log, publicNames, pages }: SignInDeps,
-  refusal: Refusal,
-  app: App | undefined,
-  { path }: LoginState,
-  state: string,
-  { headers }: FastifyRequest,
-): Promise<Problem> {
-  const { outcome, status, code, subject, message, link } = refusal
+export async function problemOf(deps: SignInDeps, denial: Denial): Promise<Problem> {
+  const { access, explain, log, publicNames, pages } = deps
+  const { app, path, state } = denial
+  const { outcome, status, code, subject, message, link } = denial.refusal
   const name = app?.display?.name ?? app?.name ?? ''
   if (outcome === 'stale') return stale()
   if (code === 'app_unknown') return new Problem(404, code, 'No application has this address.')
@@ -182,7 +193,7 @@ export async function problemOf(
   const help = access.helpFor({
     ...{ subject, app, reason: code },
     url: `https://${app.publicAddr}${publicNames.portSuffix}${path}`,
-    language: pages.languageOf(headers['accept-language']),
+    language: pages.languageOf(denial.request.headers['accept-language']),
   })
   const explanation = found && { appName: app.name, found }
   const shown = help.find(({ reason }) => reason !== undefined)?.reason ?? code

@@ -1,7 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { App } from '../api/app.ts'
 import { Problem } from '../api/problem.ts'
-import type { Session } from '../api/sessions.ts'
 import type { ProgramAccess, SignInDesk } from '../api/sign-in.ts'
 import type { SatisfiedRequirement } from '../api/subject.ts'
 import { audited, challengeFor, problemOf } from './app-launch.ts'
@@ -21,8 +19,8 @@ export function prepare(
   request: FastifyRequest,
   { session, app, path, met }: Asked,
 ): Promise<ProgramAccess> {
-  const brought = met === undefined ? [] : openMet(deps, session, app, met)
-  return decide(deps, desk, request, { session, app, path }, brought)
+  const brought = met === undefined ? [] : openMet(deps, { session, app, met })
+  return decide(deps, { desk, request, session, app, path, met: brought })
 }
 
 /** Continues after a requirement was met for a program. Resolves to the next URL of the browser. */
@@ -33,7 +31,7 @@ export async function metForProgram(
   asked: Omit<Asked, 'met'>,
   met: readonly SatisfiedRequirement[],
 ): Promise<string> {
-  const { location, satisfied } = await decide(deps, desk, request, asked, met)
+  const { location, satisfied } = await decide(deps, { desk, request, ...asked, met })
   if (location !== null) return location
   const { path, session, app } = asked
   const text = JSON.stringify([deps.clock.now() + MET_TTL_MS, session.id, app.id, satisfied])
@@ -41,12 +39,15 @@ export async function metForProgram(
   return `${path}${path.includes('?') ? '&' : '?'}met=${sealed}`
 }
 
+interface Decision extends Omit<Asked, 'met'> {
+  readonly desk: Pick<SignInDesk, 'seal'>
+  readonly request: FastifyRequest
+  readonly met: readonly SatisfiedRequirement[]
+}
+
 async function decide(
   deps: SignInDeps,
-  desk: Pick<SignInDesk, 'seal'>,
-  request: FastifyRequest,
-  { session, app, path }: Omit<Asked, 'met'>,
-  met: readonly SatisfiedRequirement[],
+  { desk, request, session, app, path, met }: Decision,
 ): Promise<ProgramAccess> {
   const state = { appHost: app.publicAddr, path, nonceHash: null }
   const query = {
@@ -63,20 +64,18 @@ async function decide(
     return { location: null, satisfied }
   }
   if (outcome.outcome === 'required')
-    return { location: await challengeFor(deps, desk, state, app, outcome), satisfied: [] }
+    return { location: await challengeFor(deps, { desk, state, app, refusal: outcome }), satisfied: [] }
   if (outcome.outcome === 'unauthenticated')
     throw audited(new Problem(403, outcome.code, 'This sign-in does not open the application.'))
   // Somebody who signs in again as another person comes back to the page, not to the app.
   const again = desk.seal({ appHost: null, path, nonceHash: null })
-  throw audited(await problemOf(deps, outcome, app, state, again, request))
+  throw audited(await problemOf(deps, { refusal: outcome, app, path, state: again, request }))
 }
 
 /** What was met for this session and app; nothing if the text is not from this cluster, or too old. */
 function openMet(
   { secretBox, clock }: Pick<SignInDeps, 'secretBox' | 'clock'>,
-  session: Session,
-  app: App,
-  sealed: string,
+  { session, app, met: sealed }: Pick<Required<Asked>, 'session' | 'app' | 'met'>,
 ): readonly SatisfiedRequirement[] {
   if (sealed.length > LONGEST || !/^[A-Za-z0-9_-]+$/.test(sealed)) return []
   try {
