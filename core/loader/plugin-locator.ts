@@ -36,7 +36,7 @@ export async function locatePlugin(key: string, where: Where): Promise<PluginFil
     for (const name of names) {
       for (const base of places) {
         const folder = await packageFolder(name, base)
-        if (folder) return locateHalf(key, folder, where, true)
+        if (folder) return locateHalf(key, folder, { ...where, groupWrites: true })
       }
     }
   }
@@ -53,7 +53,7 @@ export async function locatePlugin(key: string, where: Where): Promise<PluginFil
 async function locatePath(key: string, where: Where): Promise<PluginFile> {
   const path = resolve(where.folder, key)
   const found = await stat(path).catch(() => null)
-  if (found?.isDirectory()) return locateHalf(key, path, where, false)
+  if (found?.isDirectory()) return locateHalf(key, path, { ...where, groupWrites: false })
   if (found) return { path: await safePluginFile(key, path, { ...where, groupWrites: false }) }
   const meant = nearMiss(basename(path), await readdir(dirname(path)).catch(() => []))
   throw new MezError('MEZ_PLUGIN_NOT_FOUND', `plugin '${key}': ${path} does not exist`, {
@@ -65,8 +65,7 @@ async function locatePath(key: string, where: Where): Promise<PluginFile> {
 async function locateHalf(
   key: string,
   folder: string,
-  { side, program }: Where,
-  groupWrites: boolean,
+  { side, program, groupWrites }: Where & { readonly groupWrites: boolean },
 ): Promise<PluginFile> {
   const manifest = join(folder, 'package.json')
   const read = async () =>

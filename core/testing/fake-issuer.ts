@@ -166,7 +166,7 @@ export class FakeIssuer {
       // Each is good for one use; the claims are those of now.
       if (!this.#refreshTokens.delete(form.get('refresh_token') ?? ''))
         return void json(response, { error: 'invalid_grant' }, 400)
-      return this.#issue(response, this.person, {}, true)
+      return this.#issue(response, { person: this.person, offline: true })
     }
     const granted = this.#codes.get(form.get('code') ?? '')
     this.#codes.delete(form.get('code') ?? '')
@@ -178,10 +178,13 @@ export class FakeIssuer {
     }
     const more = { nonce: granted.query.get('nonce'), sid: `sid-${randomBytes(6).toString('hex')}` }
     const offline = (granted.query.get('scope') ?? '').split(' ').includes('offline_access')
-    this.#issue(response, granted.person, more, offline)
+    this.#issue(response, { person: granted.person, more, offline })
   }
 
-  #issue(response: ServerResponse, person: Json, more: Json, offline: boolean): void {
+  #issue(
+    response: ServerResponse,
+    { person, more = {}, offline }: { person: Json; more?: Json; offline: boolean },
+  ): void {
     const now = Math.floor(this.now() / 1_000)
     const claims: Json = { iss: this.url, aud: this.clientId, iat: now, exp: now + 300, ...more, ...person }
     const header: Json = {}

@@ -74,7 +74,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
   let config: HubConfig | undefined
   // Values are compared with each other, and files read, once each of them fits the schema.
   if (checked.fits) {
-    const completed = completeConfig(options.file, checked.value as HubFile, certified)
+    const completed = completeConfig(options.file, { read: checked.value as HubFile, certified })
     const urlFromFile = environment.locate({ path: ['database', 'url'], message: '' }) === null
     const files = await checkFiles(completed.config, urlFromFile, certified)
     problems.push(...[...completed.problems, ...files.problems].map(locate))
@@ -111,6 +111,6 @@ export async function readConfig(file: string, env = process.env): Promise<HubCo
   if (problems.length > 0) return null
   const checked = checkConfig(hubSchema, applyEnvironment(value, env).value)
   if (checked.problems.length > 0) return null
-  const completed = completeConfig(file, checked.value as HubFile, true)
+  const completed = completeConfig(file, { read: checked.value as HubFile, certified: true })
   return completed.problems.length > 0 ? null : completed.config
 }

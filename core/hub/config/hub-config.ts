@@ -43,7 +43,10 @@ const NOWHERE: Address = { host: 'invalid', port: 0 }
  * are missing, and already reported. `certified`: a plugin may provide certificates in place of files, which the hub finds
  * out at its start.
  */
-export function completeConfig(file: string, read: HubFile, certified: boolean): Completed {
+export function completeConfig(
+  file: string,
+  { read, certified }: { readonly read: HubFile; readonly certified: boolean },
+): Completed {
   const problems: ValueProblem[] = []
   const warnings: string[] = []
   const problem = (path: string, message: string) => void problems.push({ path: path.split('.'), message })

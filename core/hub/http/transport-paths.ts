@@ -67,14 +67,17 @@ export function transportPaths(
 
   /** `start` passes the request to the transport, with the function that takes the carrier. */
   async function open(
-    transport: string,
-    method: 'GET' | 'CONNECT',
-    headers: NodeJS.Dict<string | string[]>,
-    stream: Duplex,
-    connection: Duplex,
     { route, info, refuse }: Arrival,
+    asked: {
+      readonly transport: string
+      readonly method: 'GET' | 'CONNECT'
+      readonly headers: NodeJS.Dict<string | string[]>
+      readonly stream: Duplex
+      readonly connection: Duplex
+    },
     start: (take: (carrier: Duplex) => void) => unknown,
   ): Promise<void> {
+    const { transport, method, headers, stream, connection } = asked
     if (headers.origin !== undefined) return refuse(BROWSER)
     const clientIp = info.clientOf?.(headers['x-forwarded-for']?.toString()) ?? info.clientIp
     const wanted = { method, host: new URL(route.origin).hostname, path: pathOf(route.target) }
@@ -101,16 +104,18 @@ export function transportPaths(
     }
     paths.set(path.path, {
       ...(path.upgrade && {
-        upgrade: (request, socket, head, arrival) =>
-          void open(name, 'GET', request.headers, socket, socket, arrival, (take) =>
-            path.upgrade?.(request, socket, head, take),
-          ).catch(failed(socket)),
+        upgrade(request, socket, head, arrival) {
+          const { headers } = request
+          const asked = { transport: name, method: 'GET', headers, stream: socket, connection: socket } as const
+          open(arrival, asked, (take) => path.upgrade?.(request, socket, head, take)).catch(failed(socket))
+        },
       }),
       ...(path.connect && {
-        connect: (request, arrival) =>
-          void open(name, 'CONNECT', request.headers, request.stream, request.socket, arrival, (take) =>
-            path.connect?.(request, take),
-          ).catch(failed(request.socket)),
+        connect(request, arrival) {
+          const { headers, stream, socket: connection } = request
+          const asked = { transport: name, method: 'CONNECT', headers, stream, connection } as const
+          open(arrival, asked, (take) => path.connect?.(request, take)).catch(failed(connection))
+        },
       }),
     })
   }

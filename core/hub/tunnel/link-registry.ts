@@ -89,7 +89,7 @@ export function createLinkRegistry(options: LinkRegistryOptions): LiveLinks {
     live.set(link.hostname, link)
     returning.returned(link.hostname)
     if (before) replace(before, link)
-    audit.record(event('agent.connected', true, link))
+    audit.record(event('agent.connected', link))
     log.info({ agent: link.hostname, transport: link.transport }, 'agent connected')
     hooks.changed({ hostname: link.hostname, connected: true, reason: null })
     rotation.announce(link)
@@ -101,13 +101,13 @@ export function createLinkRegistry(options: LinkRegistryOptions): LiveLinks {
   /** Its link owns it; it never becomes the live link of its agent. */
   function upCompanion(companion: LiveLink): void {
     if (live.get(companion.hostname)?.companions.adopt(companion)) return
-    audit.record({ ...event('agent.rejected', false, companion), reason: 'companion_unexpected' })
+    audit.record({ ...event('agent.rejected', companion), reason: 'companion_unexpected' })
     companion.destroy('companion_unexpected')
   }
 
   /** The newest link wins. A replacement that the agent planned lets the older link finish its streams. */
   function replace(before: LiveLink, link: LiveLink): void {
-    audit.record({ ...event('agent.disconnected', true, before), reason: 'replaced' })
+    audit.record({ ...event('agent.disconnected', before), reason: 'replaced' })
     if (link.takesOver || before.moving || before.certificate.serial !== link.certificate.serial) {
       before.retire('replaced')
       return
@@ -119,13 +119,13 @@ export function createLinkRegistry(options: LinkRegistryOptions): LiveLinks {
   function down(link: LiveLink, reason: string, ready: boolean): void {
     all.delete(link)
     if (!ready) {
-      audit.record({ ...event('agent.rejected', false, link), reason })
+      audit.record({ ...event('agent.rejected', link), reason })
       return
     }
     if (live.get(link.hostname) !== link) return
     live.delete(link.hostname)
     if (link.broken) returning.expect(link.hostname)
-    audit.record({ ...event('agent.disconnected', true, link), reason })
+    audit.record({ ...event('agent.disconnected', link), reason })
     log.info({ agent: link.hostname, reason }, 'agent disconnected')
     if (options.elsewhere?.(link.hostname)) return
     hooks.changed({ hostname: link.hostname, connected: false, reason })
@@ -209,9 +209,9 @@ export function createLinkRegistry(options: LinkRegistryOptions): LiveLinks {
   }
 }
 
-const event = (type: string, success: boolean, link: LiveLink) => ({
+const event = (type: `agent.${'connected' | 'disconnected' | 'rejected'}`, link: LiveLink) => ({
   type,
-  success,
+  success: type !== 'agent.rejected',
   clientIp: link.clientIp,
   fields: { agent: link.hostname, transport: link.transport },
 })
