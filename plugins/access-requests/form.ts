@@ -20,8 +20,8 @@ const choices = (maxMs: number) => {
   const fitting = CHOICES_MS.filter((ms) => ms < maxMs)
   return [...fitting, maxMs]
 }
-export const durations = (name: string, id: string, maxMs: number, chosen: number) =>
-  html`<select id=${id} name=${name}>${choices(maxMs).map((ms) => html`<option value=${showDuration(ms)} selected=${ms === chosen}>${showDuration(ms)}</option>`)}</select>`
+export const durations = ({ id, maxMs, chosen = maxMs }: { id: string; maxMs: number; chosen?: number }) =>
+  html`<select id=${id} name="for">${choices(maxMs).map((ms) => html`<option value=${showDuration(ms)} selected=${ms === chosen}>${showDuration(ms)}</option>`)}</select>`
 /** A time that the reader's browser shows in its own zone. */
 export function time(at: number) {
   const text = new Date(at).toISOString()
@@ -51,7 +51,7 @@ export function form(
   return html`<form method="post" action=${PAGES}>
       ${target}
       <label for="request-for">${words.duration}</label>
-      ${durations('for', 'request-for', maxMs, preferred)}
+      ${durations({ id: 'request-for', maxMs, chosen: preferred })}
       <label for="request-reason">${required ? words.reason : words.optional}</label>
       <textarea id="request-reason" name="reason" rows="2" maxlength="500" required=${required}></textarea>
       <div class="actions"><button>${words.submit}</button></div>
@@ -64,7 +64,7 @@ export function form(
             ${target}${hidden('break_glass', '1')}
             <p class="note warn">${words.breakGlassText}</p>
             <label for="emergency-for">${words.duration}</label>
-            ${durations('for', 'emergency-for', Math.min(BREAK_GLASS_MS, maxMs), Math.min(BREAK_GLASS_MS, maxMs))}
+            ${durations({ id: 'emergency-for', maxMs: Math.min(BREAK_GLASS_MS, maxMs) })}
             <label for="emergency-reason">${words.reason}</label>
             <textarea id="emergency-reason" name="reason" rows="2" maxlength="500" required>${ask.emergencyReason ?? ''}</textarea>
             <div class="actions"><button class="danger">${words.breakGlass}</button></div>

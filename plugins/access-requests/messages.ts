@@ -50,9 +50,8 @@ export function createMessages(options: {
   /** To the operators' channels, and to each approver. */
   function toApprovers(
     request: AccessRequest,
-    severity: Notification['severity'],
     title: 'asks' | 'brokeGlass',
-    most: number,
+    { severity, most }: { severity: Notification['severity']; most: number },
   ): Notification[] {
     const words = texts[request.language]
     const { notification, review } = words
@@ -77,10 +76,12 @@ export function createMessages(options: {
   }
 
   return {
-    asked: (request, trx) => sendAll(toApprovers(request, 'warning', 'asks', MOST_APPROVERS), trx),
+    asked: (request, trx) =>
+      sendAll(toApprovers(request, 'asks', { severity: 'warning', most: MOST_APPROVERS }), trx),
 
     async brokeGlass(request, trx) {
-      const all = toApprovers(request, 'critical', 'brokeGlass', Number.POSITIVE_INFINITY)
+      const everybody = { severity: 'critical', most: Number.POSITIVE_INFINITY } as const
+      const all = toApprovers(request, 'brokeGlass', everybody)
       if (
         notifications === undefined ||
         !all.some((one) => notifiers.some((notifier) => notifier.takes(one)))

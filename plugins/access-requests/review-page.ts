@@ -56,7 +56,7 @@ export function reviewPage(words: Words, view: ReviewView): { readonly title: st
           : may === 'decide'
             ? html`<form method="post" action=${`${action}/approve`}>
                 <label for="approve-for">${review.approveFor}</label>
-                ${durations('for', 'approve-for', request.durationMs, request.durationMs)}
+                ${durations({ id: 'approve-for', maxMs: request.durationMs })}
                 <div class="actions"><button>${review.approve}</button></div>
               </form>
               <form method="post" action=${`${action}/deny`}>

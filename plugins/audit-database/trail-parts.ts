@@ -26,9 +26,7 @@ export interface TrailPart {
  */
 export async function nextPart(
   database: Database,
-  embedded: boolean,
-  first: number,
-  before: number,
+  { embedded, first, before }: { embedded: boolean; first: number; before: number },
 ): Promise<TrailPart | null> {
   const partitions = embedded ? [] : await listPartitions(database)
   const ends = [...new Set(partitions.filter(({ table }) => table !== CONTEXTS).map(({ end }) => end))]
@@ -37,12 +35,12 @@ export async function nextPart(
     const isOver = await hasEvents(database, end, Number.MAX_SAFE_INTEGER)
     const names = partitions.filter((each) => each.end === end).map(({ name }) => name)
     if (names.some((name) => name.endsWith('_before')))
-      return nextPiece(database, first, before, isOver ? end : null)
+      return nextPiece(database, { first, before, end: isOver ? end : null })
     const requests = names.find((name) => name.startsWith(`${REQUESTS}_`)) ?? null
     const newest = await newestBelow(database, first, end)
     return isOver && newest < before ? { first, last: end - 1, newest, requests, isDay: true } : null
   }
-  return ends.length > 0 ? null : nextPiece(database, first, before, null)
+  return ends.length > 0 ? null : nextPiece(database, { first, before, end: null })
 }
 
 const CONTEXTS = 'audit_database_contexts'
@@ -67,9 +65,7 @@ async function newestBelow(database: Database, first: number, end: number): Prom
 /** `end`: of the partition that it is in, to which no event is added any more. */
 async function nextPiece(
   database: Database,
-  first: number,
-  before: number,
-  end: number | null,
+  { first, before, end }: { first: number; before: number; end: number | null },
 ): Promise<TrailPart | null> {
   const { rows } = await sql<{ seq: number; time: Date }>`SELECT seq, time FROM (${ofBoth(
     (table) => sql`SELECT seq, time FROM ${table} WHERE seq >= ${first}

@@ -53,6 +53,7 @@ export interface TypeRetentionDeps {
  */
 export function createTypeRetention(deps: TypeRetentionDeps) {
   const { database, url, periods, retentionRole, key, log, dropContexts } = deps
+  const embedded = url === null
   let againAt = 0
 
   /** Changes only here, as long as no other hub deletes old events. */
@@ -82,14 +83,14 @@ export function createTypeRetention(deps: TypeRetentionDeps) {
     }
     for (;;) {
       const first = (state.removals.at(-1)?.last ?? state.start.seq) + 1
-      const part = await nextPart(database, url === null, first, now - shortestOf(periods))
+      const part = await nextPart(database, { embedded, first, before: now - shortestOf(periods) })
       if (!(await attempt(part))) return gone
     }
   }
 
   /** The part of an earlier removal. */
   async function partAt(first: number, last: number, newest: number): Promise<TrailPart> {
-    const part = await nextPart(database, url === null, first, Number.MAX_SAFE_INTEGER)
+    const part = await nextPart(database, { embedded, first, before: Number.MAX_SAFE_INTEGER })
     return part?.isDay && part.last === last
       ? { ...part, newest }
       : { first, last, newest, requests: null, isDay: false }

@@ -88,7 +88,11 @@ export const trafficMigrations: Migrations = {
 export function createTrafficStore(database: Database, hub: string): TrafficStore {
   const db = database.withTables<Tables>()
 
-  async function sums(key: 'time' | 'app', stepMs: number, since: number, app: string | null) {
+  /** `app`: null for all. */
+  async function sums(
+    key: 'time' | 'app',
+    { stepMs, since, app }: { stepMs: number; since: number; app: string | null },
+  ) {
     const columns = numbers.map(
       (name) => sql`${sql.raw(name === 'sessions' ? 'max' : 'sum')}(${sql.ref(name)}) as ${sql.ref(name)}`,
     )
@@ -126,8 +130,8 @@ export function createTrafficStore(database: Database, hub: string): TrafficStor
           .where('time', '<', time)
           .execute()
     },
-    byTime: (stepMs, since, app) => sums('time', stepMs, since, app),
-    byApp: (stepMs, since) => sums('app', stepMs, since, null),
+    byTime: (stepMs, since, app) => sums('time', { stepMs, since, app }),
+    byApp: (stepMs, since) => sums('app', { stepMs, since, app: null }),
   }
 }
 

@@ -81,7 +81,11 @@ export function createPages({
                 <p>${before}<strong>${ask.user}</strong>${after}</p>
                 ${useKey(words)}
               </div>`
-            : neededCard(words, ask.app, confirm.missing[ask.missing.why], ask.missing.addUrl),
+            : neededCard(words, {
+                app: ask.app,
+                missing: confirm.missing[ask.missing.why],
+                addUrl: ask.missing.addUrl,
+              }),
           ask.user,
         )
       },
@@ -135,7 +139,7 @@ export function createPages({
                 <p class="quiet">${confirm.onlyIf}</p>
                 ${useKey(words)}
               </div>`
-            : neededCard(words, ask.app, confirm.missing.none, '/web/account'),
+            : neededCard(words, { app: ask.app, missing: confirm.missing.none, addUrl: '/web/account' }),
           ask.user,
         )
       },
@@ -156,12 +160,12 @@ export function createPages({
             ${glyph()}
             <h1>${words.signIn.title}</h1>
             <p class="quiet">${words.signIn.to(publicNames.clusterName)}</p>
-            ${signInForm(words, state, true)}
+            ${signInForm(words, { state, alone: true })}
           </div>`,
         ),
 
       /** The part of the hub's sign-in page for passkeys. */
-      signInForm: (state: string) => ({ body: signInForm(words, state, false), scripts }),
+      signInForm: (state: string) => ({ body: signInForm(words, { state, alone: false }), scripts }),
 
       /** The page of an enrolment link. The token is in the fragment, which only the script sees. */
       enrol: (signInUrl: string) => page(words.add, enrolCard(words, signInUrl, contact)),
@@ -175,9 +179,7 @@ export function createPages({
 /** The person has no passkey that opens this app. */
 const neededCard = (
   words: Words,
-  app: string,
-  missing: string,
-  addUrl: string | null,
+  { app, missing, addUrl }: { app: string; missing: string; addUrl: string | null },
 ) => html`<div class="card">
   ${glyph()}
   <h1>${words.confirm.missingTitle}</h1>
@@ -217,7 +219,7 @@ function enrolCard(words: Words, signInUrl: string, contact: string | null) {
 }
 
 /** The browser suggests passkeys in the field, and the button asks for one directly. */
-function signInForm(words: Words, state: string, alone: boolean) {
+function signInForm(words: Words, { state, alone }: { state: string; alone: boolean }) {
   const { field, select, use } = words.signIn
   return html`<div data-passkey="sign-in" data-words=${scriptWords(words)} data-state=${state}>
     <div data-autofill hidden>
