@@ -85,29 +85,24 @@ export async function readAgentConfig(
   // Flags, and values that depend on each other, are checked once the file fits its schema.
   if (checked.problems.length > 0) throw invalid(problems)
   const file = checked.value as AgentFile
-  const complain = (flag: string, given: unknown, path: string[], message: string): void => {
-    if (given === undefined) add({ path, message })
-    else problems.push({ path: [flag], message })
+  const complain = (flag: keyof typeof flags, key: string, message: string): void => {
+    if (flags[flag] === undefined) add({ path: [key], message })
+    else problems.push({ path: [`--${flag}`], message })
   }
 
   const proxyAddr = flags.proxy ?? file.proxy_addr
   if (proxyAddr === undefined) {
     add({ path: ['proxy_addr'], message: 'is missing, and there is no --proxy' })
   } else if (!readHubAddress(proxyAddr)) {
-    complain('--proxy', flags.proxy, ['proxy_addr'], 'must be host:port')
+    complain('proxy', 'proxy_addr', 'must be host:port')
   }
   const caPin = flags['ca-pin'] ?? file.ca_pin
   if (caPin !== undefined && !caPin.split(',').every((pin) => PIN.test(pin.trim()))) {
-    complain('--ca-pin', flags['ca-pin'], ['ca_pin'], 'must be sha256: and 64 hexadecimal digits')
+    complain('ca-pin', 'ca_pin', 'must be sha256: and 64 hexadecimal digits')
   }
   const hostname = (flags.hostname ?? file.hostname ?? machineName()).toLowerCase()
   if (!isHostname(hostname)) {
-    complain(
-      '--hostname',
-      flags.hostname,
-      ['hostname'],
-      'must be letters, digits, dots, hyphens, underscores',
-    )
+    complain('hostname', 'hostname', 'must be letters, digits, dots, hyphens, underscores')
   }
   const logLevel = env.MEZITE_LOG_LEVEL || 'info'
   if (!isLogLevel(logLevel)) {

@@ -107,7 +107,9 @@ async function nextLocation(deps: SignInDeps, launch: Launch): Promise<string | 
       return target.href
     }
     default:
-      throw audited(await problemOf(deps, { refusal: outcome, app, path: state.path, state: desk.seal(state), request }))
+      throw audited(
+        await problemOf(deps, { refusal: outcome, app, path: state.path, state: desk.seal(state), request }),
+      )
   }
 }
 

@@ -88,10 +88,7 @@ export async function openBenchTunnel(
     session,
     dial: () =>
       new Promise((resolve, reject) => {
-        const stream = session.request(
-          { ':method': 'CONNECT', ':authority': 'app:1' },
-          { endStream: false },
-        )
+        const stream = session.request({ ':method': 'CONNECT', ':authority': 'app:1' }, { endStream: false })
         stream.once('error', reject)
         stream.once('response', () => resolve(new StreamPipe(stream, 'agent', hubBudget)))
       }),

@@ -67,7 +67,9 @@ export function createHubConnection(options: HubConnectionOptions): HubConnectio
     options.onEnded(error)
   }
   const ended = (why: string): CliError =>
-    new CliError('MEZ_LOGIN_ENDED', `the login at ${hub} has ended: ${why}`, { hint: renewHint(login.identity()) })
+    new CliError('MEZ_LOGIN_ENDED', `the login at ${hub} has ended: ${why}`, {
+      hint: renewHint(login.identity()),
+    })
 
   function close(): void {
     stopped.abort()

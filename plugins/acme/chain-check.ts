@@ -21,9 +21,11 @@ export const issuerOf = ({ issuer }: X509Certificate): string => /^CN=(.+)$/m.ex
  */
 export function checkedChain(
   text: string,
-  key: string,
-  now: number,
-  names: readonly string[] | null,
+  {
+    key,
+    now,
+    names = null,
+  }: { readonly key: string; readonly now: number; readonly names?: readonly string[] | null },
 ): { readonly cert: string; readonly leaf: X509Certificate } {
   const blocks = text.match(PEM) ?? []
   if (blocks.length === 0) throw new Error('there is no certificate in PEM')

@@ -92,7 +92,7 @@ export async function order(options: OrderOptions): Promise<Served & { readonly 
   }
   const text = await client.getCertificate(current, settings.preferredChain ?? undefined)
   try {
-    return { ...checkedChain(String(text), key!, options.now(), names), key: key! }
+    return { ...checkedChain(String(text), { key: key!, now: options.now(), names }), key: key! }
   } catch (error) {
     throw new OrderFailure(`the authority returned a certificate that cannot be used: ${messageOf(error)}`)
   }

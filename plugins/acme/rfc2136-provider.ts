@@ -94,13 +94,16 @@ export function rfc2136Provider(options: Rfc2136Options): DnsProvider {
     throw new Error(`${options.server} does not have the zone of ${name}`)
   }
 
-  async function update(name: string, value: string, add: boolean, signal: AbortSignal): Promise<void> {
-    const zone = await zoneOf(name, signal)
+  async function update(
+    record: { readonly name: string; readonly value: string; readonly add: boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const zone = await zoneOf(record.name, signal)
     const id = randomInt(65_536)
     const response = await exchange(
       host,
       Number(port),
-      signedUpdate(options, { zone, name, value, add }, id),
+      signedUpdate(options, { zone, ...record }, id),
       signal,
     )
     // Its signature is not checked: a forged success makes the order fail, and nothing else.
@@ -111,8 +114,8 @@ export function rfc2136Provider(options: Rfc2136Options): DnsProvider {
   }
   return {
     name: 'rfc2136',
-    present: ({ name, value }, signal) => update(name, value, true, signal),
-    cleanup: ({ name, value }, signal) => update(name, value, false, signal),
+    present: ({ name, value }, signal) => update({ name, value, add: true }, signal),
+    cleanup: ({ name, value }, signal) => update({ name, value, add: false }, signal),
   }
 }
 

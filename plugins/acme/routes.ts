@@ -162,7 +162,7 @@ export function certificateRoutes(options: {
 
 function readImport({ cert, key }: { readonly cert: string; readonly key: string }, now: number) {
   try {
-    return { ...checkedChain(cert, key, now, null), key }
+    return { ...checkedChain(cert, { key, now }), key }
   } catch (error) {
     // The message of OpenSSL may quote the key.
     const said =

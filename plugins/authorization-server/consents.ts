@@ -57,7 +57,10 @@ interface Prepared {
   readonly own: string | undefined
 }
 
-type Allowed = Omit<Interaction, 'page' | 'met'> & { readonly provider: Provider; readonly prepared: Prepared }
+type Allowed = Omit<Interaction, 'page' | 'met'> & {
+  readonly provider: Provider
+  readonly prepared: Prepared
+}
 
 /** The consents of people to what programs ask for. The gate is asked here for each app. */
 export function createConsents(deps: ConsentDeps) {

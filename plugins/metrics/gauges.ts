@@ -25,12 +25,10 @@ function registrarOf({ metrics }: Watched) {
 export function registerGauges(watched: Watched): void {
   const { audit, hubState } = watched
   const { counted, gauge } = registrarOf(watched)
-  gauge(
-    'mezite_build_info',
-    'Always 1, with the version of the hub',
-    () => ({ [hubState.version]: 1 }),
-    { label: 'version', combined: 'first' },
-  )
+  gauge('mezite_build_info', 'Always 1, with the version of the hub', () => ({ [hubState.version]: 1 }), {
+    label: 'version',
+    combined: 'first',
+  })
   gauge('mezite_processes', 'Processes of this hub that the scrape reads', () => 1)
   gauge(
     'mezite_audit_accepting',
@@ -88,12 +86,9 @@ export function registerGauges(watched: Watched): void {
     () => hubState.clockAheadMs / 1_000,
     { combined: 'first' },
   )
-  gauge(
-    'mezite_database_connections',
-    'Connections to PostgreSQL',
-    () => hubState.databaseConnections(),
-    { label: 'state' },
-  )
+  gauge('mezite_database_connections', 'Connections to PostgreSQL', () => hubState.databaseConnections(), {
+    label: 'state',
+  })
   registerJobs(watched)
   registerApps(watched)
 }
@@ -131,12 +126,9 @@ function registerApps(watched: Watched): void {
     { combined: 'max' },
   )
   gauge('mezite_sessions', 'Sessions of the cluster', () => hubState.sessionsByKind(), { combined: 'max' })
-  gauge(
-    'mezite_live_streams',
-    'Live streams to apps on this hub',
-    () => hubState.streamsByProtocol(),
-    { label: 'protocol' },
-  )
+  gauge('mezite_live_streams', 'Live streams to apps on this hub', () => hubState.streamsByProtocol(), {
+    label: 'protocol',
+  })
   counted(
     'mezite_revoked_streams_total',
     'Live streams that were cut because access ended',

@@ -49,7 +49,10 @@ export function createDelivery(
     const lost = dropped - reportedDropped
     reportedDropped = dropped
     const { name, guarantee } = sink
-    log.error({ sink: name, guarantee, queued: queue.queued, dropped: lost, ...fields }, 'an audit sink fails')
+    log.error(
+      { sink: name, guarantee, queued: queue.queued, dropped: lost, ...fields },
+      'an audit sink fails',
+    )
   }
 
   function recovered(): void {

@@ -106,7 +106,13 @@ export function transportPaths(
       ...(path.upgrade && {
         upgrade(request, socket, head, arrival) {
           const { headers } = request
-          const asked = { transport: name, method: 'GET', headers, stream: socket, connection: socket } as const
+          const asked = {
+            transport: name,
+            method: 'GET',
+            headers,
+            stream: socket,
+            connection: socket,
+          } as const
           open(arrival, asked, (take) => path.upgrade?.(request, socket, head, take)).catch(failed(socket))
         },
       }),

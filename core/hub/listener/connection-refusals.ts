@@ -27,9 +27,9 @@ export function createConnectionRefusals(options: Pick<ListenerOptions, 'counted
       socket.end(alert, () => socket.destroy())
     },
     refusePlainHttp(socket: Socket, bytes: Buffer): void {
-      if (plainHttp === undefined) return drop(socket, 'plain_http')
       counted('refused', 'plain_http')
-      plainHttp(socket, bytes)
+      if (plainHttp) plainHttp(socket, bytes)
+      else socket.destroy()
     },
     tooMany(socket?: Socket): void {
       warnRarely('drop', 'too many connections on the public port', null)

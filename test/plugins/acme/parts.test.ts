@@ -139,7 +139,7 @@ t.test('V233 chains that browsers would reject are refused', async (t) => {
   const wild = await testCertificate(['*.test'])
   const [leaf] = good.cert.split(/(?<=-----END CERTIFICATE-----\n)/)
   const check = (cert: string, names: string[] | null = ['a.test', 'b.test'], key = good.key, at = now) =>
-    checkedChain(cert, key, at, names)
+    checkedChain(cert, { key, now: at, names })
   t.equal(check(`text before\n${good.cert}text after`).cert, good.cert, 'only certificates are kept')
   t.throws(() => check(good.cert, ['a.test', 'b.test', 'c.test']), /does not name c\.test/)
   t.throws(() => check(good.cert, ['a.test']), /also names b\.test/)

@@ -64,7 +64,10 @@ export function useAppDraft(app: App | undefined) {
     },
     setMetadata(change: Partial<AppDocument['metadata']>): void {
       setTouched(true)
-      setDraft((old) => ({ ...old, metadata: prune({ ...old.metadata, ...change }) as AppDocument['metadata'] }))
+      setDraft((old) => ({
+        ...old,
+        metadata: prune({ ...old.metadata, ...change }) as AppDocument['metadata'],
+      }))
     },
   }
 }

@@ -152,7 +152,13 @@ export function AppForm({ app }: { readonly app?: App }) {
   )
 }
 
-function TestFromAgents({ draft, onFaults }: { readonly draft: AppDocument; onFaults(faults: Faults): void }) {
+function TestFromAgents({
+  draft,
+  onFaults,
+}: {
+  readonly draft: AppDocument
+  onFaults(faults: Faults): void
+}) {
   const [result, setResult] = useState<Result | null>(null)
   const action = useAction()
   const agents = readNames((draft.spec.agents ?? []).join(' '))
