@@ -1,12 +1,11 @@
 import { runTogether } from './together.ts'
 
 /**
- * Tests of hub and agent that start a hub each share a process, under the conditions of `quick.test.ts`: a hub starts there
+ * Tests of the hub that start one each share a process, under the conditions of `quick.test.ts`: a hub starts there
  * for a quarter of the processor time that loading its sources takes.
  */
 await runTogether(import.meta.url, [
-  './agent/hostile-carriers.test.ts',
-  './agent/refusals.test.ts',
+  './agent/doctor.test.ts',
   './docs/page-examples.test.ts',
   './examples/audit-stdout.test.ts',
   './hub/access/access.test.ts',
@@ -27,12 +26,7 @@ await runTogether(import.meta.url, [
   './hub/sessions/session-maintenance.test.ts',
   './hub/shutdown.test.ts',
   './hub/standard-set.test.ts',
-  './hub/tunnel/carrier-gate.test.ts',
-  './hub/tunnel/carriers.test.ts',
-  './hub/tunnel/crossings.test.ts',
-  './hub/tunnel/routes.test.ts',
-  './hub/tunnel/several-agents.test.ts',
-  './hub/tunnel/tunnel.test.ts',
   './kernel/lifetime.test.ts',
+  './oclif-cli/mezctl-dashboard.test.ts',
   './oclif-cli/readme-commands.test.ts',
 ])

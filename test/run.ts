@@ -104,14 +104,15 @@ async function runChecks(): Promise<readonly boolean[]> {
  */
 const LONG = new RegExp(
   `^test/(${[
-    'agent/(join|link-supervisor|mezd)',
-    'cluster/relay',
+    'agent/mezd',
+    'cluster/hub-registry',
+    'docs/pages',
     'e2e/(?!database-faults)',
     'examples/two-regions',
-    'hub/(access/gate|cluster|database|listener/balancers|sessions/many|tunnel/hostile)',
-    'oclif-cli/(create|private)',
+    'hub/(access/gate|database|listener/balancers|sessions)',
+    'oclif-cli/(create|msh)',
     'packaging',
-    'plugins/(acme|audit-database|dashboard|oidc|tcp-apps|transport|webauthn)',
+    'plugins/(acme|audit-database|backup|dashboard|tcp-apps|transport|webauthn)',
     'testing/running',
   ].join('|')})`,
 )

@@ -28,7 +28,7 @@ await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
 t.teardown(() => listener.close())
 const logout_uri = `http://127.0.0.1:${(listener.address() as AddressInfo).port}/logout`
 
-const world = await startWorld({
+const world = await startWorld(t, {
   roles: { ones: { allow: { app_labels: { env: 'test' } } } },
 })
 const { hub, person } = world

@@ -24,7 +24,7 @@ const desks = defineHubPlugin({
   },
 })
 
-const world = await startWorld({
+const world = await startWorld(t, {
   plugins: { 'http-apps': { requests_per_person: MOST_REQUESTS } },
   more: [desks],
   roles: { careful: { options: { require_session_mfa: true }, allow: { app_labels: { '*': '*' } } } },

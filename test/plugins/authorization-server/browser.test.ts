@@ -7,7 +7,7 @@ import { newPerson, openBrowser } from '../../e2e/open-browser.ts'
 import { plugIn } from '../webauthn/virtual-key.ts'
 import { authorizationUrl, post, proofKey, startWorld, type Tokens, token } from './world.ts'
 
-const world = await startWorld({
+const world = await startWorld(t, {
   roles: { strict: { options: { require_session_mfa: true }, allow: { app_labels: { env: 'test' } } } },
 })
 const { hub, person, resource } = world

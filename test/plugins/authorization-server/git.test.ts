@@ -12,7 +12,7 @@ import { startWorld, token } from './world.ts'
 
 const run = promisify(execFile)
 const dir = mkdtempSync(join(tmpdir(), 'mezite-git-'))
-const world = await startWorld()
+const world = await startWorld(t)
 const { hub, resource } = world
 const seen: (string | undefined)[] = []
 

@@ -74,7 +74,7 @@ await new Promise<void>((resolve) => publisher.listen(0, '127.0.0.1', resolve))
 t.teardown(() => publisher.close())
 const clientUrl = `https://localhost:${(publisher.address() as AddressInfo).port}/client.json`
 
-const world = await startWorld({
+const world = await startWorld(t, {
   plugin: createAuthorizationServer(createGuardedFetch({ accepts: () => true, ca: certificate.ca })),
 })
 const { hub, person, register } = world

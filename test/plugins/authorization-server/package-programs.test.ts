@@ -18,7 +18,7 @@ const { resolve } = createRequire(import.meta.url)
 const dir = mkdtempSync(join(tmpdir(), 'mezite-programs-'))
 t.teardown(() => rmSync(dir, { recursive: true, force: true }))
 const reach = { allow: { app_labels: { env: 'test' } } }
-const world = await startWorld({ roles: { senders: { options: { max_session_ttl: '24h' }, ...reach } } })
+const world = await startWorld(t, { roles: { senders: { options: { max_session_ttl: '24h' }, ...reach } } })
 const { hub, register, resource } = world
 const proxy = await startConnectProxy(t)
 

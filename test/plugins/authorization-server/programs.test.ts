@@ -20,7 +20,7 @@ import {
   token,
 } from './world.ts'
 
-const world = await startWorld()
+const world = await startWorld(t)
 const { hub, received, person, resource } = world
 const clientId = await world.client()
 const alice = hub.visitor()

@@ -28,7 +28,7 @@ const reader = defineHubPlugin({
     db = use.database
   },
 })
-const world = await startWorld({
+const world = await startWorld(t, {
   more: [reader],
   roles: { brief: { options: { max_session_ttl: '10m' }, allow: { app_labels: { env: 'test' } } } },
 })

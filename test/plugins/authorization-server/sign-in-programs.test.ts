@@ -15,7 +15,7 @@ const dir = mkdtempSync('/tmp/mezite-apache-')
 // Apache gives up root.
 chmodSync(dir, 0o755)
 t.teardown(() => rmSync(dir, { recursive: true, force: true }))
-const world = await startWorld({ roles: { editors: { allow: { app_labels: { team: 'editors' } } } } })
+const world = await startWorld(t, { roles: { editors: { allow: { app_labels: { team: 'editors' } } } } })
 const { hub, person, register } = world
 interface Client {
   readonly client_id: string

@@ -11,7 +11,6 @@ import {
   type TestHub,
   type Visitor,
 } from '@mezite/core/testing'
-import t from 'tap'
 
 /** What a program gets from the token endpoint. */
 export interface Tokens {
@@ -25,14 +24,7 @@ export interface Tokens {
 
 export const REDIRECT = 'http://127.0.0.1:4711/callback'
 
-/** A hub with the authorization server, an agent, and two apps that show the requests that they receive. */
-export async function startWorld({
-  config = {},
-  plugin,
-  more = [],
-  roles = {},
-  plugins = {},
-}: {
+interface WorldOptions {
   readonly config?: object
   /** Instead of the plugin of the standard set. */
   readonly plugin?: AnyPlugin
@@ -40,7 +32,13 @@ export async function startWorld({
   readonly roles?: object
   /** Configuration of other plugins. */
   readonly plugins?: object
-} = {}) {
+}
+
+/** A hub with the authorization server, an agent, and two apps that show the requests that they receive; gone with the test. */
+export async function startWorld(
+  t: { teardown(fn: () => unknown): void },
+  { config = {}, plugin, more = [], roles = {}, plugins = {} }: WorldOptions = {},
+) {
   const own = { enabled: true, registration: true, ...config }
   const received: { url: string; headers: IncomingHttpHeaders }[] = []
   const upstream = createServer((request, response) => {
