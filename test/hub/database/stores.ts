@@ -17,11 +17,13 @@ export function keptLog(lines: unknown[][] = []): Log & { lines: unknown[][] } {
   return { lines, debug: keep, info: keep, warn: keep, error: keep, child: () => keptLog(lines) }
 }
 
+type DatabaseContent = Parameters<typeof seedDatabase>[1]
+
 /** One kind of database to run the same tests on. */
 export interface Store {
   readonly name: 'PGlite' | 'PostgreSQL'
-  /** Where a fresh, empty database can be opened. */
-  config(): Promise<DatabaseConfig>
+  /** Where a fresh database can be opened: an empty one, or one whose migrations have run, if `npm test` has made one. */
+  config(content?: DatabaseContent): Promise<DatabaseConfig>
   close(): Promise<void>
 }
 
@@ -30,9 +32,9 @@ export async function pgliteStore(): Promise<Store> {
   let made = 0
   return {
     name: 'PGlite',
-    async config() {
+    async config(content = 'empty') {
       const dataDir = join(folder, String(++made))
-      await seedDatabase(dataDir, 'empty')
+      await seedDatabase(dataDir, content)
       return { driver: 'embedded', dataDir }
     },
     close: () => rm(folder, { recursive: true, force: true }),
@@ -45,8 +47,8 @@ export async function postgresStore(): Promise<Store> {
   const drops: (() => Promise<void>)[] = []
   return {
     name: 'PostgreSQL',
-    async config() {
-      const { url, drop } = (await createPostgresDatabase('empty'))!
+    async config(content = 'empty') {
+      const { url, drop } = (await createPostgresDatabase(content))!
       drops.push(drop)
       return { driver: 'postgres', url }
     },

@@ -19,7 +19,7 @@ const made = (type: string, fields: Record<string, string> = {}, at = Date.now()
   testEvent({ type, success: true, user: 'alice', fields }, { cluster: 'c', hub: 'h', at })
 
 async function suite(t: Tap, store: Store): Promise<void> {
-  const trail = await startTrail(await store.config())
+  const trail = await startTrail(await store.config('migrated'))
   t.teardown(() => trail.close())
   const { audit, ask } = trail
   const { db } = trail.database

@@ -58,7 +58,7 @@ const store = await postgresStore()
 t.teardown(() => store.close())
 
 async function openTrail(t: Tap) {
-  const config = (await store.config()) as { driver: 'postgres'; url: string }
+  const config = (await store.config('migrated')) as { driver: 'postgres'; url: string }
   const database = await open(config, PATIENT)
   t.teardown(() => database.close())
   await database.migrate([auditMigrations])
@@ -352,7 +352,7 @@ t.test('a partitioned trail is copied to a database without partitions, and veri
   const stored = await all('audit_database_events')
   const embedded = await pgliteStore()
   t.teardown(() => embedded.close())
-  for (const config of [await store.config(), await embedded.config()]) {
+  for (const config of [await store.config('migrated'), await embedded.config('migrated')]) {
     const target = await open(config, PATIENT)
     t.teardown(() => target.close())
     await target.migrate([auditMigrations])

@@ -17,7 +17,7 @@ const WALKED = 500
 const NEWEST = { before: null }
 
 async function suite(t: Tap, store: Store): Promise<void> {
-  const config = await store.config()
+  const config = await store.config('migrated')
   const { db, migrate, close } = await open(config, PATIENT)
   t.teardown(() => close())
   await migrate([auditMigrations])

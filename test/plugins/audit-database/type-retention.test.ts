@@ -51,7 +51,7 @@ const TABLES = ['texts', 'requests', 'contexts', 'chains', 'checkpoints', 'start
 const tableOf = (name: string) => sql.table(`audit_database_${name}`)
 
 async function openTrail(t: Tap, store: Store, byDay: boolean) {
-  const config = await store.config()
+  const config = await store.config('migrated')
   const database = await open(config, PATIENT)
   t.teardown(() => database.close())
   await database.migrate([auditMigrations])
@@ -137,7 +137,7 @@ async function byType(t: Tap, store: Store, byDay: boolean): Promise<void> {
     if (byDay) {
       const copy = await pgliteStore()
       t.teardown(() => copy.close())
-      const target = await open(await copy.config(), PATIENT)
+      const target = await open(await copy.config('migrated'), PATIENT)
       t.teardown(() => target.close())
       await target.migrate([auditMigrations])
       await writeDatabase(target.db, readDatabase({ database: db, without: new Set() }), () => {})

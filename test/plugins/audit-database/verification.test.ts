@@ -46,7 +46,7 @@ const requested = (path: string, at = Date.now(), change: object = {}) =>
   )
 
 async function openTrail(t: Tap, store: Store) {
-  const config = await store.config()
+  const config = await store.config('migrated')
   const database = await open(config)
   t.teardown(() => database.close())
   await database.migrate([auditMigrations])
@@ -559,7 +559,7 @@ for (const make of [pgliteStore, postgresStore]) {
     )
 
     await t.test('M161 mezctl audit verify: exit code 1 names the first bad record', async (t) => {
-      const trail = await startTrail(await store.config())
+      const trail = await startTrail(await store.config('migrated'))
       t.teardown(() => trail.close())
       const { db } = trail.database
       const mezctl = (...args: string[]) =>
