@@ -12,6 +12,8 @@ const SOURCES = ['core/**/*.ts', 'agent/*.ts', 'plugins/**/*.ts', 'oclif-cli/**/
 const PROGRAMS = [
   ...['core/program/bin.ts', 'agent/bin.ts', 'plugins/*/commands.ts'],
   ...['oclif-cli/{mezctl,msh}/bin.ts', 'oclif-cli/{mezctl,msh}/command-classes.ts'],
+  // What `test/oclif-cli/batch.ts` runs.
+  'oclif-cli/mezctl/program.ts',
 ]
 /** How long a run may use bundles after the sources have changed, in milliseconds. */
 const KEEP_MS = 3_600_000
@@ -104,7 +106,7 @@ const own = ${JSON.stringify(`${urlOf(folder)}/`)}
 const program = ${JSON.stringify(`${ROOT}/`)}
 const sources = /^(core|agent|plugins|oclif-cli)\\/(?!.*node_modules\\/).*\\.ts$/
 const main = process.argv[1] ?? ''
-if (isMainThread && main.startsWith(program) && /\\/(mezhub|mezd|mezctl|msh)\\.js$/.test(main)) registerHooks({
+if (isMainThread && main.startsWith(program) && /\\/(mezhub|mezd|mezctl|msh)\\.js$|\\/oclif-cli\\/batch\\.ts$/.test(main)) registerHooks({
   resolve(specifier, context, next) {
     const found = next(specifier, context)
     const url = urls.get(found.url)

@@ -147,13 +147,22 @@ t.test('the commands of mezctl succeed as they are written', async (t) => {
     writeFileSync(join(hub.dataDir, name), here)
   }
   const env = { MEZITE_DATA_DIR: hub.dataDir, MEZCTL_HOME: join(hub.dataDir, 'home') }
-  const lines = found.filter(({ command }) => elsewhere(command) === undefined).map(({ command }) => command)
-  for (const line of lines) {
-    const [, name] = /^mezctl apps register --name (\S+)/.exec(line) ?? []
-    // Two sections register the same application.
-    if (name !== undefined) await hub.api('DELETE', `/apps/${name}`).catch(() => {})
-    const words = line.replace(/^mezctl /, '').replace(/(?<=--from-file )(\S+)/, `${hub.dataDir}/$1`)
-    const [result] = await runLines([words], env)
+  const lines = found
+    .filter(({ command }) => elsewhere(command) === undefined)
+    .flatMap(({ command }) => {
+      const [, name] = /^mezctl apps register --name (\S+)/.exec(command) ?? []
+      const words = command.replace(/^mezctl /, '').replace(/(?<=--from-file )(\S+)/, `${hub.dataDir}/$1`)
+      // Two sections register the same application.
+      const before = name === undefined ? [] : [{ line: null, words: `apps rm ${name} --yes` }]
+      return [...before, { line: command, words }]
+    })
+  const results = await runLines(
+    lines.map(({ words }) => words),
+    env,
+  )
+  for (const [at, { line }] of lines.entries()) {
+    if (line === null) continue
+    const result = results[at]
     t.match(result, { code: 0, err: /^(?:warning: .*\n)?$/ }, line)
   }
 })
