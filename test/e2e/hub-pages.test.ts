@@ -20,20 +20,24 @@ const browser = await openBrowser(t)
 const pages = await openHubPages(t, browser)
 const { hub, lists, person, signInThrough, grant, link } = pages
 
-/** Runs axe in a world of its own, which the policy of the page does not restrict. */
-async function violations(page: Page, options: object = {}): Promise<string[]> {
+/** Loads axe into a world of its own, which the policy of the page does not restrict; what it gives runs it there. */
+async function loadAxe(page: Page) {
   const cdp = await page.context().newCDPSession(page)
   const { frameTree } = (await cdp.send('Page.getFrameTree')) as { frameTree: { frame: { id: string } } }
   const { executionContextId } = await cdp.send('Page.createIsolatedWorld', { frameId: frameTree.frame.id })
   await cdp.send('Runtime.evaluate', { expression: source, contextId: executionContextId })
-  const { result } = await cdp.send('Runtime.evaluate', {
-    expression: `axe.run(document, ${JSON.stringify({ ...options, resultTypes: ['violations'] })}).then(({ violations }) => violations.map(({ id, nodes }) => id + ": " + nodes[0].html))`,
-    contextId: executionContextId,
-    awaitPromise: true,
-    returnByValue: true,
-  })
-  await cdp.detach()
-  return result.value as string[]
+  return {
+    async violations(options: object = {}): Promise<string[]> {
+      const { result } = await cdp.send('Runtime.evaluate', {
+        expression: `axe.run(document, ${JSON.stringify({ ...options, resultTypes: ['violations'] })}).then(({ violations }) => violations.map(({ id, nodes }) => id + ": " + nodes[0].html))`,
+        contextId: executionContextId,
+        awaitPromise: true,
+        returnByValue: true,
+      })
+      return result.value as string[]
+    },
+    close: () => cdp.detach(),
+  }
 }
 
 async function check(
@@ -50,10 +54,12 @@ async function check(
   await page.setViewportSize({ width: 320, height: 640 })
   for (const { name, open } of shots) {
     await open(page)
-    t.strictSame(await violations(page), [], `${name}: axe`)
+    const axe = await loadAxe(page)
+    t.strictSame(await axe.violations(), [], `${name}: axe`)
     // Only colours differ in the dark.
     await page.emulateMedia({ colorScheme: 'dark' })
-    t.strictSame(await violations(page, { runOnly: ['color-contrast'] }), [], `${name}: contrast in the dark`)
+    t.strictSame(await axe.violations({ runOnly: ['color-contrast'] }), [], `${name}: contrast in the dark`)
+    await axe.close()
     await page.emulateMedia({ colorScheme: 'light' })
     const { title, documentElement } = await page.evaluate(() => ({
       title: document.title,
