@@ -36,12 +36,12 @@ export interface TestPostgres {
 }
 
 /**
- * Starts a PostgreSQL server with a new data directory on a free port of 127.0.0.1, as the user `postgres` if the
- * caller is root. Throws if no server is installed; `MEZITE_TEST_POSTGRES_BIN` selects another folder of its programs.
+ * Starts a PostgreSQL server with a new data directory below `parent` on a free port of 127.0.0.1, as the user `postgres`
+ * if the caller is root. Throws if no server is installed; `MEZITE_TEST_POSTGRES_BIN` selects another folder of its programs.
  */
-export async function startPostgres(): Promise<TestPostgres> {
+export async function startPostgres(parent: string = tmpdir()): Promise<TestPostgres> {
   const bin = process.env.MEZITE_TEST_POSTGRES_BIN ?? (await findBin())
-  const folder = await mkdtemp(join(tmpdir(), 'mezite-postgres-'))
+  const folder = await mkdtemp(join(parent, 'mezite-postgres-'))
   const ids = process.getuid?.() === 0 ? await idsOf('postgres') : {}
   if (ids.uid !== undefined) await chown(folder, ids.uid, ids.gid ?? -1)
   const data = join(folder, 'data')
