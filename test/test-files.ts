@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, cpus } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { readTally, type Tally } from './tally.ts'
 import type { TestReport } from './test-report.ts'
@@ -13,6 +13,11 @@ const FILE_S = 2_400
  */
 const SILENCE = { longestMs: 300_000, failedMs: 90_000 }
 const OUTPUT_MS = 5_000
+/**
+ * Tests wait for more than half of their time, so as many files run at once as there are processors and two more, and up to
+ * as many again while a part of the processors' time is left over: tests of deadlines need a machine that keeps up.
+ */
+const MORE = { steady: 2, spare: 2, idle: 0.25, everyMs: 1_000 }
 const KILL_AFTER_MS = 20_000
 
 /**
@@ -27,21 +32,46 @@ export async function runFiles(
 ): Promise<Tally> {
   const waiting = [...files]
   const ended: Tally[] = []
+  const runNext = async () => {
+    const file = waiting.shift()
+    if (file === undefined) return
+    const started = performance.now()
+    const { lines, tally } = await runFile(file, env, silence)
+    ended.push(tally)
+    const seconds = ((performance.now() - started) / 1_000).toFixed(1)
+    report.line(`# Subtest: ${file}`)
+    for (const line of lines) report.line(`    ${line}`)
+    report.line(`${tally.failed > 0 ? 'not ok' : 'ok'} ${ended.length} - ${file} # ${seconds} s`)
+  }
   const work = async () => {
-    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      const started = performance.now()
-      const { lines, tally } = await runFile(file, env, silence)
-      ended.push(tally)
-      const seconds = ((performance.now() - started) / 1_000).toFixed(1)
-      report.line(`# Subtest: ${file}`)
-      for (const line of lines) report.line(`    ${line}`)
-      report.line(`${tally.failed > 0 ? 'not ok' : 'ok'} ${ended.length} - ${file} # ${seconds} s`)
+    while (waiting.length > 0) await runNext()
+  }
+  const spare = new Set<Promise<void>>()
+  const workWhileIdle = async () => {
+    while (waiting.length > 0) {
+      const idle = await idleShare(MORE.everyMs)
+      if (idle < MORE.idle || spare.size === MORE.spare) continue
+      const run: Promise<void> = runNext().finally(() => spare.delete(run))
+      spare.add(run)
     }
   }
-  // Two more than processors, because tests wait for more than half of their time.
-  await Promise.all(Array.from({ length: availableParallelism() + 2 }, work))
+  await Promise.all([...Array.from({ length: availableParallelism() + MORE.steady }, work), workWhileIdle()])
+  await Promise.all(spare)
   const sum = (of: keyof Tally) => ended.reduce((total, tally) => total + tally[of], 0)
   return { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') }
+}
+
+/** The part of the processors' time that nobody used in the next `ms` milliseconds. */
+async function idleShare(ms: number): Promise<number> {
+  const read = () => {
+    const times = cpus().map((one) => one.times)
+    const all = times.reduce((sum, one) => sum + one.user + one.nice + one.sys + one.idle + one.irq, 0)
+    return { all, idle: times.reduce((sum, one) => sum + one.idle, 0) }
+  }
+  const before = read()
+  await pause(ms)
+  const after = read()
+  return (after.idle - before.idle) / Math.max(after.all - before.all, 1)
 }
 
 /** The file's output, and its tally; a process that ends badly without a failed test counts as one. */
