@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { runFiles } from './test-files.ts'
@@ -23,4 +24,19 @@ t.test('fails', async (t) => {
   const said = report.failures().join('\n')
   t.match(said, 'it failed')
   t.match(said, /timeout!.*type: Server/s)
+})
+
+t.test('each file runs once, however many run at once', async (t) => {
+  const folder = t.testdir()
+  const files = Array.from({ length: 3 * availableParallelism() + 6 }, (_, at) =>
+    join(folder, `${at}.test.js`),
+  )
+  for (const file of files) writeFileSync(file, "console.log('ok 1\\n1..1\\n# { total: 1, pass: 1 }')")
+  const lines: string[] = []
+  const tally = await runFiles(files, process.env, new TestReport((line) => lines.push(line)))
+  t.strictSame(tally, { passed: files.length, failed: 0, skipped: 0 })
+  t.strictSame(
+    files.filter((file) => lines.filter((line) => line.includes(` - ${file} `)).length !== 1),
+    [],
+  )
 })
