@@ -1,10 +1,9 @@
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:http'
 import type { DiagnosticsResponse, DiagnosticsRoute } from '../api/diagnostics.ts'
 import { withDeadline } from '../kernel/deadline.ts'
 import { MezError, messageOf } from '../kernel/error.ts'
 import type { Log } from '../kernel/log.ts'
-import { listen } from './listening-port.ts'
+import { type PlainPort, plainPort } from './listening-port.ts'
 
 const RESPONSE_MS = 10_000
 
@@ -21,13 +20,6 @@ export interface DiagnosticsOptions {
   readonly log: Log
 }
 
-/** Plain HTTP for operators, never on the public port. */
-export interface DiagnosticsListener {
-  /** `onto` listens on an inherited socket instead of the address. */
-  listen(onto?: (server: Server) => Promise<unknown>): Promise<{ readonly port: number }>
-  close(): Promise<void>
-}
-
 /** `/healthz`: the process responds. */
 export const healthRoute: DiagnosticsRoute = {
   path: '/healthz',
@@ -39,13 +31,13 @@ export function plainText(status: number, body: string): DiagnosticsResponse {
   return { status, contentType: 'text/plain', body: `${body}\n` }
 }
 
-/** The diagnostics listener of a program. */
+/** The diagnostics listener of a program: plain HTTP for operators, never on the public port. */
 export function createDiagnosticsListener({
   listenAddr,
   routes,
   contributions = async () => [],
   log,
-}: DiagnosticsOptions): DiagnosticsListener {
+}: DiagnosticsOptions): PlainPort {
   const byPath = new Map<string, DiagnosticsRoute>()
   for (const route of routes) {
     if (byPath.has(route.path))
@@ -81,19 +73,5 @@ export function createDiagnosticsListener({
       response.end(request.method === 'HEAD' ? undefined : body)
     },
   )
-  server.maxConnections = 200
-  server.on('clientError', (_error, socket) => socket.destroy())
-  return {
-    async listen(onto) {
-      if (!onto) return listen(server, listenAddr, 'diagnostics.listen_addr', '127.0.0.1')
-      await onto(server)
-      return { port: (server.address() as AddressInfo).port }
-    },
-    close: () =>
-      new Promise((resolve) => {
-        server.closeAllConnections()
-        if (server.listening) server.close(() => resolve())
-        else resolve()
-      }),
-  }
+  return plainPort(server, 200, listenAddr, 'diagnostics.listen_addr', '127.0.0.1')
 }

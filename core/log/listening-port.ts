@@ -1,4 +1,5 @@
-import type { Server } from 'node:net'
+import type { Server as HttpServer } from 'node:http'
+import type { AddressInfo, Server } from 'node:net'
 import { MezError } from '../kernel/error.ts'
 
 /** Next steps for errors other than a port that is in use. */
@@ -36,4 +37,34 @@ export function listen(
       resolve({ port: typeof address === 'object' && address ? address.port : 0 })
     })
   })
+}
+
+/** A port of plain HTTP beside the public one. */
+export interface PlainPort {
+  /** `onto` listens on an inherited socket instead of the address. */
+  listen(onto?: (server: HttpServer) => Promise<unknown>): Promise<{ readonly port: number }>
+  close(): Promise<void>
+}
+
+/** The port of a server that takes at most so many connections; `address` is what `listen` takes. */
+export function plainPort(
+  server: HttpServer,
+  connections: number,
+  ...address: [listenAddr: string, key: string, anyHost?: string]
+): PlainPort {
+  server.maxConnections = connections
+  server.on('clientError', (_error, socket) => socket.destroy())
+  return {
+    async listen(onto) {
+      if (!onto) return listen(server, ...address)
+      await onto(server)
+      return { port: (server.address() as AddressInfo).port }
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections()
+        if (server.listening) server.close(() => resolve())
+        else resolve()
+      }),
+  }
 }
