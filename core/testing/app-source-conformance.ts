@@ -1,6 +1,6 @@
 import type { AppSource, ProposedApp } from '../api/app-sources.ts'
 import { MOST_PROPOSED, readProposedApp } from '../api/proposed-apps.ts'
-import { type ConformTest, inTime } from './conformance-test.ts'
+import { type ConformTest, inTime, testsWith } from './conformance-test.ts'
 import { watchEffects } from './side-effects.ts'
 
 /** A source of apps, and the world that it watches. */
@@ -27,67 +27,63 @@ export function conformAppSource(
   open: () => Promise<AppSourceUnderTest>,
   { waitMs = DEADLINE_MS }: { readonly waitMs?: number } = {},
 ): void {
-  const withSource = async (
-    run: (under: AppSourceUnderTest, watch: ReturnType<typeof watching>) => Promise<void>,
-  ) => {
-    const under = await inTime(open(), 'open')
-    const watch = watching(under.source, waitMs)
-    try {
-      await run(under, watch)
-    } finally {
+  const opened = testsWith(t, open)
+  const test = (
+    name: string,
+    run: (t: ConformTest, under: AppSourceUnderTest, watch: ReturnType<typeof watching>) => Promise<void>,
+  ) =>
+    opened(name, (t, under) => {
+      const watch = watching(under.source, waitMs)
+      return run(t, under, watch).finally(watch.stop)
+    })
+
+  test('it proposes all its apps, in a form that a hub reads', async (t, { source, expected }, watch) => {
+    t.ok(/^[a-z0-9][a-z0-9-]{0,62}$/.test(source.name), `the name '${source.name}'`)
+    t.ok(expected.length > 0, 'the test names an app')
+    await watch.until(expected)
+    const apps = watch.calls.at(-1)!
+    t.ok(apps.length <= MOST_PROPOSED, `at most ${MOST_PROPOSED} apps count: ${apps.length}`)
+    t.ok(new Set(namesOf(apps)).size === apps.length, 'each has a name of its own')
+    for (const app of apps) t.ok(readProposedApp(app) !== null, `a hub reads ${JSON.stringify(app)}`)
+  })
+
+  test('it proposes again after a change, and each call names all apps', async (t, {
+    expected,
+    change,
+  }, watch) => {
+    await watch.until(expected)
+    const changed = await change()
+    t.ok(changed.join() !== expected.join(), 'the change changes something')
+    await watch.until(changed)
+    t.ok(true, 'the new apps are proposed')
+  })
+
+  test('it ends with its signal, and proposes nothing afterwards', async (t, {
+    source,
+    expected,
+    change,
+  }) => {
+    const effects = await watchEffects(async () => {
+      const watch = watching(source, waitMs)
+      await watch.until(expected)
       watch.stop()
-      await under.close()
-    }
-  }
-
-  t.test('it proposes all its apps, in a form that a hub reads', async (t) => {
-    await withSource(async ({ source, expected }, watch) => {
-      t.ok(/^[a-z0-9][a-z0-9-]{0,62}$/.test(source.name), `the name '${source.name}'`)
-      t.ok(expected.length > 0, 'the test names an app')
-      await watch.until(expected)
-      const apps = watch.calls.at(-1)!
-      t.ok(apps.length <= MOST_PROPOSED, `at most ${MOST_PROPOSED} apps count: ${apps.length}`)
-      t.ok(new Set(namesOf(apps)).size === apps.length, 'each has a name of its own')
-      for (const app of apps) t.ok(readProposedApp(app) !== null, `a hub reads ${JSON.stringify(app)}`)
+      await inTime(watch.ended, 'the end of watch')
+      const before = watch.calls.length
+      await change()
+      await new Promise((resolve) => setTimeout(resolve, LATE_MS))
+      return watch.calls.length - before
     })
+    const left = await effects.left()
+    effects.end()
+    t.ok(effects.result === 0, `calls after the signal: ${effects.result}`)
+    t.ok(left.length === 0, `left open: ${left.join(', ') || 'nothing'}`)
   })
 
-  t.test('it proposes again after a change, and each call names all apps', async (t) => {
-    await withSource(async ({ expected, change }, watch) => {
-      await watch.until(expected)
-      const changed = await change()
-      t.ok(changed.join() !== expected.join(), 'the change changes something')
-      await watch.until(changed)
-      t.ok(true, 'the new apps are proposed')
-    })
-  })
-
-  t.test('it ends with its signal, and proposes nothing afterwards', async (t) => {
-    await withSource(async ({ source, expected, change }) => {
-      const effects = await watchEffects(async () => {
-        const watch = watching(source, waitMs)
-        await watch.until(expected)
-        watch.stop()
-        await inTime(watch.ended, 'the end of watch')
-        const before = watch.calls.length
-        await change()
-        await new Promise((resolve) => setTimeout(resolve, LATE_MS))
-        return watch.calls.length - before
-      })
-      const left = await effects.left()
-      effects.end()
-      t.ok(effects.result === 0, `calls after the signal: ${effects.result}`)
-      t.ok(left.length === 0, `left open: ${left.join(', ') || 'nothing'}`)
-    })
-  })
-
-  t.test('a second watcher gets the apps too', async (t) => {
-    await withSource(async ({ source, expected }, watch) => {
-      await watch.until(expected)
-      const second = watching(source, waitMs)
-      await second.until(expected).finally(second.stop)
-      t.ok(true, 'as the first one')
-    })
+  test('a second watcher gets the apps too', async (t, { source, expected }, watch) => {
+    await watch.until(expected)
+    const second = watching(source, waitMs)
+    await second.until(expected).finally(second.stop)
+    t.ok(true, 'as the first one')
   })
 }
 

@@ -1,5 +1,5 @@
 import type { AuditEvent, AuditSink } from '../api/audit.ts'
-import { type ConformTest, inTime } from './conformance-test.ts'
+import { type ConformTest, inTime, testsWith } from './conformance-test.ts'
 import { watchEffects } from './side-effects.ts'
 
 /** A sink, and a way to read back the events that it has written. */
@@ -29,14 +29,7 @@ const HARD_FIELDS = {
  * `open` creates and starts a new sink. Delivery, retries and back-pressure belong to the core and are tested there.
  */
 export function conformAuditSink(t: ConformTest, open: () => Promise<SinkUnderTest>): void {
-  const withSink = async (run: (under: SinkUnderTest) => Promise<void>): Promise<void> => {
-    const under = await open()
-    try {
-      await run(under)
-    } finally {
-      await under.close()
-    }
-  }
+  const test = testsWith(t, open)
   /** Writes as the hub does: each call is the next batch, one event a line. */
   const batchesTo = (sink: AuditSink) => {
     let batch = 0
@@ -52,65 +45,55 @@ export function conformAuditSink(t: ConformTest, open: () => Promise<SinkUnderTe
     t.ok(at === undefined, `${what}: whole and in order${at === undefined ? '' : `, but not number ${at}`}`)
   }
 
-  t.test('it has a name and a guarantee', async (t) => {
-    await withSink(async ({ sink }) => {
-      t.ok(/^[a-z0-9][a-z0-9-]*$/.test(sink.name), `the name '${sink.name}'`)
-      t.ok(sink.guarantee === 'enforced' || sink.guarantee === 'best-effort', 'a known guarantee')
-      const { batch = BATCH } = sink
-      const fits = Number.isInteger(batch) && batch >= 1 && batch <= MOST_BATCH
-      t.ok(fits, `\`batch\` is ${batch}, of 1 to ${MOST_BATCH}`)
-    })
+  test('it has a name and a guarantee', async (t, { sink }) => {
+    t.ok(/^[a-z0-9][a-z0-9-]*$/.test(sink.name), `the name '${sink.name}'`)
+    t.ok(sink.guarantee === 'enforced' || sink.guarantee === 'best-effort', 'a known guarantee')
+    const { batch = BATCH } = sink
+    const fits = Number.isInteger(batch) && batch >= 1 && batch <= MOST_BATCH
+    t.ok(fits, `\`batch\` is ${batch}, of 1 to ${MOST_BATCH}`)
   })
 
-  t.test('an enforced sink that writes files has them on the disk before write resolves', async (t) => {
-    await withSink(async ({ sink }) => {
-      const lines = `${JSON.stringify(event(0))}\n`
-      const effects = await watchEffects(() => inTime(sink.write(lines, 1), 'write'))
-      effects.end()
-      const calls = effects.calls.filter(({ kind }) => kind === 'write' || kind === 'sync')
-      const last = calls.at(-1)
-      const isSafe = sink.guarantee === 'best-effort' || last === undefined || last.kind === 'sync'
-      t.ok(isSafe, `it called ${calls.map(({ name }) => name).join(', ') || 'no function for files'}`)
-    })
+  test('an enforced sink that writes files has them on the disk before write resolves', async (t, {
+    sink,
+  }) => {
+    const lines = `${JSON.stringify(event(0))}\n`
+    const effects = await watchEffects(() => inTime(sink.write(lines, 1), 'write'))
+    effects.end()
+    const calls = effects.calls.filter(({ kind }) => kind === 'write' || kind === 'sync')
+    const last = calls.at(-1)
+    const isSafe = sink.guarantee === 'best-effort' || last === undefined || last.kind === 'sync'
+    t.ok(isSafe, `it called ${calls.map(({ name }) => name).join(', ') || 'no function for files'}`)
   })
 
-  t.test('a written batch can be read, with every kind of value', async (t) => {
-    await withSink(async (under) => {
-      const sent = [event(0), event(1, HARD_FIELDS), event(2, { note: 'x'.repeat(16_384) })]
-      await batchesTo(under.sink)(sent)
-      await inTime(under.sink.flush(), 'flush')
-      await arrives(t, under, sent, 'three events')
-    })
+  test('a written batch can be read, with every kind of value', async (t, under) => {
+    const sent = [event(0), event(1, HARD_FIELDS), event(2, { note: 'x'.repeat(16_384) })]
+    await batchesTo(under.sink)(sent)
+    await inTime(under.sink.flush(), 'flush')
+    await arrives(t, under, sent, 'three events')
   })
 
-  t.test('full batches in a row lose, duplicate and reorder nothing', async (t) => {
-    await withSink(async (under) => {
-      const sent = Array.from({ length: 3 * (under.sink.batch ?? BATCH) }, (_, at) => event(at))
-      const write = batchesTo(under.sink)
-      const most = under.sink.batch ?? BATCH
-      for (let at = 0; at < sent.length; at += most) await write(sent.slice(at, at + most))
-      await inTime(under.sink.flush(), 'flush')
-      await arrives(t, under, sent, `${sent.length} events`)
-    })
+  test('full batches in a row lose, duplicate and reorder nothing', async (t, under) => {
+    const sent = Array.from({ length: 3 * (under.sink.batch ?? BATCH) }, (_, at) => event(at))
+    const write = batchesTo(under.sink)
+    const most = under.sink.batch ?? BATCH
+    for (let at = 0; at < sent.length; at += most) await write(sent.slice(at, at + most))
+    await inTime(under.sink.flush(), 'flush')
+    await arrives(t, under, sent, `${sent.length} events`)
   })
 
-  t.test('a batch that comes again after its response was lost is stored once', async (t) => {
-    await withSink(async (under) => {
-      const lines = [event(0), event(1)].map((each) => `${JSON.stringify(each)}\n`).join('')
-      await inTime(under.sink.write(lines, 1), 'write')
-      await inTime(under.sink.write(lines, 1), 'write')
-      await inTime(under.sink.flush(), 'flush')
-      if (under.sink.guarantee === 'enforced') await arrives(t, under, [event(0), event(1)], 'two events')
-    })
+  test('a batch that comes again after its response was lost is stored once', async (t, under) => {
+    const lines = [event(0), event(1)].map((each) => `${JSON.stringify(each)}\n`).join('')
+    await inTime(under.sink.write(lines, 1), 'write')
+    await inTime(under.sink.write(lines, 1), 'write')
+    await inTime(under.sink.flush(), 'flush')
+    if (under.sink.guarantee === 'enforced') await arrives(t, under, [event(0), event(1)], 'two events')
   })
 
-  t.test('an empty batch and an empty flush succeed', async (t) => {
-    await withSink(async (under) => {
-      await inTime(under.sink.flush(), 'flush')
-      await batchesTo(under.sink)([])
-      await inTime(under.sink.flush(), 'flush')
-      await arrives(t, under, [], 'nothing')
-    })
+  test('an empty batch and an empty flush succeed', async (t, under) => {
+    await inTime(under.sink.flush(), 'flush')
+    await batchesTo(under.sink)([])
+    await inTime(under.sink.flush(), 'flush')
+    await arrives(t, under, [], 'nothing')
   })
 }
 

@@ -28,3 +28,16 @@ export const inTime = <T>(promise: Promise<T>, what: string, ms: number = DEADLI
     ms,
     () => new Error(`${what} took more than ${ms} ms`),
   )
+
+/** Makes tests, each of which gets what `open` opens for it. It is closed afterwards. */
+export const testsWith =
+  <U extends { close(): Promise<void> }>(t: ConformTest, open: () => Promise<U>) =>
+  (name: string, run: (t: ConformTest, under: U) => unknown): void =>
+    void t.test(name, async (t) => {
+      const under = await inTime(open(), 'open')
+      try {
+        await run(t, under)
+      } finally {
+        await under.close()
+      }
+    })

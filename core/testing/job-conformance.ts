@@ -1,5 +1,5 @@
 import type { Job, Jobs } from '../api/jobs.ts'
-import { type ConformTest, inTime } from './conformance-test.ts'
+import { type ConformTest, inTime, testsWith } from './conformance-test.ts'
 
 /** A stand-in for the service `jobs` that runs nothing by itself. */
 export interface TestJobs extends Jobs {
@@ -45,49 +45,36 @@ const DAY_MS = 24 * 3_600_000
  * Checks that a job can be repeated, also beside another run, and ends when it must. `open` creates and starts a new plugin.
  */
 export function conformJob(t: ConformTest, open: () => Promise<JobUnderTest>): void {
-  const withJob = async (run: (job: Job) => Promise<void>): Promise<void> => {
-    const { job, close } = await inTime(open(), 'open')
-    try {
-      await run(job)
-    } finally {
-      await close()
-    }
-  }
+  const test = testsWith(t, open)
   const live = () => new AbortController().signal
 
-  t.test('it has a name, an interval and a deadline', async (t) => {
-    await withJob(async ({ name, everyMs, jitterMs = 0, deadlineMs = 1 }) => {
-      t.ok(/^[a-z0-9][a-z0-9-]{0,62}$/.test(name), `the name '${name}'`)
-      t.ok(everyMs >= 1_000 && everyMs <= 30 * DAY_MS, 'an interval of a second to 30 days')
-      t.ok(jitterMs >= 0 && jitterMs <= everyMs, 'jitter within the interval')
-      t.ok(deadlineMs > 0, 'a deadline')
-    })
+  test('it has a name, an interval and a deadline', async (t, {
+    job: { name, everyMs, jitterMs = 0, deadlineMs = 1 },
+  }) => {
+    t.ok(/^[a-z0-9][a-z0-9-]{0,62}$/.test(name), `the name '${name}'`)
+    t.ok(everyMs >= 1_000 && everyMs <= 30 * DAY_MS, 'an interval of a second to 30 days')
+    t.ok(jitterMs >= 0 && jitterMs <= everyMs, 'jitter within the interval')
+    t.ok(deadlineMs > 0, 'a deadline')
   })
 
-  t.test('it runs again and again, and reports in a line', async (t) => {
-    await withJob(async (job) => {
-      for (const round of ['first', 'second']) {
-        const result: unknown = await inTime(job.run(live()), `the ${round} run`, job.deadlineMs ?? 60_000)
-        const fits = result === undefined || (typeof result === 'string' && !/[\r\n]/.test(result))
-        t.ok(fits, `the ${round} run returns a line or nothing`)
-      }
-    })
+  test('it runs again and again, and reports in a line', async (t, { job }) => {
+    for (const round of ['first', 'second']) {
+      const result: unknown = await inTime(job.run(live()), `the ${round} run`, job.deadlineMs ?? 60_000)
+      const fits = result === undefined || (typeof result === 'string' && !/[\r\n]/.test(result))
+      t.ok(fits, `the ${round} run returns a line or nothing`)
+    }
   })
 
-  t.test('a run beside another one does no harm', async (t) => {
-    await withJob(async (job) => {
-      await inTime(Promise.all([job.run(live()), job.run(live())]), 'two runs')
-      t.ok(true, 'both end')
-    })
+  test('a run beside another one does no harm', async (t, { job }) => {
+    await inTime(Promise.all([job.run(live()), job.run(live())]), 'two runs')
+    t.ok(true, 'both end')
   })
 
-  t.test('it ends when its signal aborts', async (t) => {
-    await withJob(async (job) => {
-      for (const signal of [AbortSignal.abort(), AbortSignal.timeout(1)]) {
-        const ended = Promise.allSettled([job.run(signal)])
-        await inTime(ended, 'the end after the signal', END_MS)
-      }
-      t.ok(true, 'in time')
-    })
+  test('it ends when its signal aborts', async (t, { job }) => {
+    for (const signal of [AbortSignal.abort(), AbortSignal.timeout(1)]) {
+      const ended = Promise.allSettled([job.run(signal)])
+      await inTime(ended, 'the end after the signal', END_MS)
+    }
+    t.ok(true, 'in time')
   })
 }

@@ -1,7 +1,7 @@
 import { hubPartChecks } from '../api/part-checks.ts'
 import type { UnidentifiedRequest, Verifier } from '../api/verifiers.ts'
 import { deepFreeze } from '../kernel/deep-freeze.ts'
-import { type ConformTest, inTime } from './conformance-test.ts'
+import { type ConformTest, inTime, testsWith } from './conformance-test.ts'
 import { cpuMs, HARD_TEXTS, MOST_CPU_MS } from './stranger-work.ts'
 
 /** A request as a sender makes it. */
@@ -29,12 +29,17 @@ type Outcome = 'admitted' | 'refused'
  * doubled, damaged or old, with other bytes, or for another app; and it costs strangers little.
  */
 export function conformVerifier(t: ConformTest, open: () => Promise<VerifierUnderTest>): void {
-  const withVerifier = async (
-    run: (under: VerifierUnderTest, outcomeOf: (sent: SentRequest) => Promise<Outcome>) => Promise<void>,
-  ): Promise<void> => {
-    const under = await inTime(open(), 'open')
-    try {
-      await run(under, async ({ request, body }) => {
+  const opened = testsWith(t, open)
+  const test = (
+    name: string,
+    run: (
+      t: ConformTest,
+      under: VerifierUnderTest,
+      outcomeOf: (sent: SentRequest) => Promise<Outcome>,
+    ) => Promise<void>,
+  ) =>
+    opened(name, (t, under) =>
+      run(t, under, async ({ request, body }) => {
         const found = under.verifier.verify(deepFreeze(request))
         if (found === null) return 'refused'
         if (found.body === undefined) return 'admitted'
@@ -42,88 +47,80 @@ export function conformVerifier(t: ConformTest, open: () => Promise<VerifierUnde
         const result = await inTime(Promise.resolve(found.body.check(body)), 'check', 2_000)
         if (typeof result !== 'boolean') throw new TypeError('`check` must return whether it fits')
         return result ? 'admitted' : 'refused'
-      })
-    } finally {
-      await under.close()
+      }),
+    )
+
+  test('it has a name, and admits by a rule with a name', async (t, { verifier, sent }) => {
+    const fault = hubPartChecks.verifiers?.(verifier) ?? null
+    t.ok(fault === null, fault ?? 'valid')
+    const found = verifier.verify(deepFreeze(sent.request))
+    t.ok(/^[a-z0-9][a-z0-9-]{0,62}$/.test(found?.rule ?? ''), `the rule '${found?.rule}'`)
+    const limit = found?.body?.limit ?? 1
+    t.ok(Number.isInteger(limit) && limit > 0 && limit <= 1_048_576, `at most ${limit} bytes`)
+  })
+
+  test('a valid proof is admitted, in every spelling of header names', async (t, { sent }, outcomeOf) => {
+    for (const spell of ['toLowerCase', 'toUpperCase'] as const) {
+      const headers = sent.request.headers.map((text, i) => (i % 2 === 0 ? text[spell]() : text))
+      const outcome = await outcomeOf({ ...sent, request: { ...sent.request, headers } })
+      t.ok(outcome === 'admitted', `${spell}: ${outcome}`)
     }
-  }
-
-  t.test('it has a name, and admits by a rule with a name', async (t) => {
-    await withVerifier(async ({ verifier, sent }) => {
-      const fault = hubPartChecks.verifiers?.(verifier) ?? null
-      t.ok(fault === null, fault ?? 'valid')
-      const found = verifier.verify(deepFreeze(sent.request))
-      t.ok(/^[a-z0-9][a-z0-9-]{0,62}$/.test(found?.rule ?? ''), `the rule '${found?.rule}'`)
-      const limit = found?.body?.limit ?? 1
-      t.ok(Number.isInteger(limit) && limit > 0 && limit <= 1_048_576, `at most ${limit} bytes`)
-    })
   })
 
-  t.test('a valid proof is admitted, in every spelling of header names', async (t) => {
-    await withVerifier(async ({ sent }, outcomeOf) => {
-      for (const spell of ['toLowerCase', 'toUpperCase'] as const) {
-        const headers = sent.request.headers.map((text, i) => (i % 2 === 0 ? text[spell]() : text))
-        const outcome = await outcomeOf({ ...sent, request: { ...sent.request, headers } })
-        t.ok(outcome === 'admitted', `${spell}: ${outcome}`)
+  test('a proof that is missing, doubled, damaged or old admits nothing', async (t, {
+    sent,
+    proofs,
+    old,
+  }, outcomeOf) => {
+    for (const proof of proofs)
+      for (const [what, values] of Object.entries(DAMAGES)) {
+        const outcome = await outcomeOf(withProof(sent, proof, values))
+        t.ok(outcome === 'refused', `${proof}, ${what}: ${outcome}`)
       }
-    })
+    if (old === undefined) return
+    const outcome = await outcomeOf(old)
+    t.ok(outcome === 'refused', `old: ${outcome}`)
   })
 
-  t.test('a proof that is missing, doubled, damaged or old admits nothing', async (t) => {
-    await withVerifier(async ({ sent, proofs, old }, outcomeOf) => {
-      for (const proof of proofs)
-        for (const [what, values] of Object.entries(DAMAGES)) {
-          const outcome = await outcomeOf(withProof(sent, proof, values))
-          t.ok(outcome === 'refused', `${proof}, ${what}: ${outcome}`)
-        }
-      if (old === undefined) return
-      const outcome = await outcomeOf(old)
-      t.ok(outcome === 'refused', `old: ${outcome}`)
-    })
+  test('if it reads the body, it admits exactly the bytes that were sent', async (t, {
+    verifier,
+    sent,
+  }, outcomeOf) => {
+    if (verifier.verify(deepFreeze(sent.request))?.body === undefined) return void t.ok(true, 'it does not')
+    for (const [what, body] of Object.entries(otherBodies(sent.body))) {
+      const outcome = await outcomeOf({ ...sent, body })
+      t.ok(outcome === 'refused', `${what}: ${outcome}`)
+    }
+    t.ok((await outcomeOf(sent)) === 'admitted', 'and these again')
   })
 
-  t.test('if it reads the body, it admits exactly the bytes that were sent', async (t) => {
-    await withVerifier(async ({ verifier, sent }, outcomeOf) => {
-      if (verifier.verify(deepFreeze(sent.request))?.body === undefined) return void t.ok(true, 'it does not')
-      for (const [what, body] of Object.entries(otherBodies(sent.body))) {
-        const outcome = await outcomeOf({ ...sent, body })
-        t.ok(outcome === 'refused', `${what}: ${outcome}`)
+  test('a request to another app is not admitted', async (t, { sent }, outcomeOf) => {
+    const { request } = sent
+    const about = {
+      id: '0191f0a2-0000-7000-8000-00000000ffff',
+      name: 'no-such-app',
+      publicAddr: 'other.example.com',
+    }
+    const app = { ...request.app, ...about, labels: {}, plugins: {} }
+    const outcome = await outcomeOf({ ...sent, request: { ...request, app } })
+    t.ok(outcome === 'refused', outcome)
+  })
+
+  test('a stranger costs little, whatever is sent', async (t, { verifier, sent, proofs }, outcomeOf) => {
+    for (const text of HARD_TEXTS) {
+      const shown = JSON.stringify(text.slice(0, 40))
+      const requests = [
+        ...proofs.map((proof) => withProof(sent, proof, () => [text]).request),
+        { ...sent.request, method: text, target: `/${text}` },
+      ]
+      for (const request of requests) {
+        const { ms } = cpuMs(() => verifier.verify(deepFreeze(request)))
+        t.ok(ms < MOST_CPU_MS, `${shown}: ${ms} ms of work`)
+        const outcome = await outcomeOf({ ...sent, request })
+        if (proofs.length > 0 && request.target === sent.request.target)
+          t.ok(outcome === 'refused', `${shown}: ${outcome}`)
       }
-      t.ok((await outcomeOf(sent)) === 'admitted', 'and these again')
-    })
-  })
-
-  t.test('a request to another app is not admitted', async (t) => {
-    await withVerifier(async ({ sent }, outcomeOf) => {
-      const { request } = sent
-      const about = {
-        id: '0191f0a2-0000-7000-8000-00000000ffff',
-        name: 'no-such-app',
-        publicAddr: 'other.example.com',
-      }
-      const app = { ...request.app, ...about, labels: {}, plugins: {} }
-      const outcome = await outcomeOf({ ...sent, request: { ...request, app } })
-      t.ok(outcome === 'refused', outcome)
-    })
-  })
-
-  t.test('a stranger costs little, whatever is sent', async (t) => {
-    await withVerifier(async ({ verifier, sent, proofs }, outcomeOf) => {
-      for (const text of HARD_TEXTS) {
-        const shown = JSON.stringify(text.slice(0, 40))
-        const requests = [
-          ...proofs.map((proof) => withProof(sent, proof, () => [text]).request),
-          { ...sent.request, method: text, target: `/${text}` },
-        ]
-        for (const request of requests) {
-          const { ms } = cpuMs(() => verifier.verify(deepFreeze(request)))
-          t.ok(ms < MOST_CPU_MS, `${shown}: ${ms} ms of work`)
-          const outcome = await outcomeOf({ ...sent, request })
-          if (proofs.length > 0 && request.target === sent.request.target)
-            t.ok(outcome === 'refused', `${shown}: ${outcome}`)
-        }
-      }
-    })
+    }
   })
 }
 
