@@ -19,6 +19,12 @@ export async function listApps(client: HubClient): Promise<readonly ListedApp[]>
   return Array.isArray(apps) ? (apps as ListedApp[]) : []
 }
 
+/** The error for a text that leads to none of the user's apps. `what` says what it should be: `the URL of an app`. */
+export const noSuchApp = (given: string, what: string): CliError =>
+  new CliError('MEZ_USAGE_WRONG', `${JSON.stringify(given)} is not ${what} that you may open`, {
+    hint: 'msh app ls lists them.',
+  })
+
 /** The HTTP app at `host[:port]`; without a port, that of https. */
 export function appAt(apps: readonly ListedApp[], host: string): ListedApp | undefined {
   const wanted = URL.parse(`https://${host}`)?.host

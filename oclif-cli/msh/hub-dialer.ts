@@ -32,8 +32,13 @@ export async function dialHub(
   try {
     const carrier = await dialTcp(host, proxy.port, options.signal)
     const socket = await connectHub({
-      ...{ carrier, host, alpn: [TCP_ALPN] },
-      ...{ hubCa: [hubCa], clusterName: cluster, key, certificate },
+      carrier,
+      host,
+      alpn: [TCP_ALPN],
+      hubCa: [hubCa],
+      clusterName: cluster,
+      key,
+      certificate,
     })
     return await startHttp2(socket, options)
   } catch (error) {

@@ -1,12 +1,11 @@
-import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
-import type * as Interfaces from '@oclif/core/interfaces'
-import { BaseCommand, type Format, showYaml } from './base-command.ts'
+import { BaseCommand, type Format } from './base-command.ts'
+import { CliError } from './cli-error.ts'
 import { chooseEndpoint } from './endpoint-choice.ts'
 import { type CallOptions, createHubClient, type HubClient, type Query } from './hub-client.ts'
-import { cutText, listOf } from './resource.ts'
+import { listOf } from './resource.ts'
 import { showTable } from './table.ts'
-import { confirm, withProgress } from './terminal.ts'
+import { withProgress } from './terminal.ts'
 import { escapeText } from './text-escaping.ts'
 
 /** The flags of every command that talks to the hub. @public */
@@ -49,6 +48,16 @@ export abstract class AdminCommand extends BaseCommand {
   ): Promise<unknown> {
     return withProgress('Waiting for the hub', this.hub(flags).call(method, path, options))
   }
+
+  /** Prints the problems as warnings. With `--strict` throws `MEZ_NAME_UNKNOWN` instead, so call it before the change. */
+  protected async checkNames(
+    flags: { readonly strict: boolean },
+    checked: Promise<readonly string[]>,
+  ): Promise<void> {
+    const problems = await checked
+    if (problems.length > 0 && flags.strict) throw new CliError('MEZ_NAME_UNKNOWN', problems.join('\n'))
+    for (const problem of problems) this.note(escapeText(`warning: ${problem}`))
+  }
 }
 
 /** A column of a table: its title, and its value for one object. @public */
@@ -81,58 +90,5 @@ export abstract class ListCommand extends AdminCommand {
       const lines = below(objects)
       return lines.length === 0 ? table : `${table}\n\n${lines.join('\n')}`
     })
-  }
-}
-
-/** A command that prints one object, for people as YAML. Its one argument is a name. @public */
-export abstract class GetCommand extends AdminCommand {
-  static override args: Interfaces.ArgInput = {
-    name: Args.string({ required: true, description: 'Name' }),
-  }
-
-  /** The path of the object. */
-  protected abstract target(name: string): string
-
-  async run(): Promise<void> {
-    const { args } = this.constructor as typeof GetCommand
-    const { args: given, flags } = await this.parse({ args, baseFlags: AdminCommand.baseFlags })
-    const [name] = Object.values(given as Record<string, string>)
-    const object = await this.call(flags, 'GET', this.target(name!))
-    await this.show(flags, object, () => showYaml(object))
-  }
-}
-
-/** A removal: its request, its question and its result. @public */
-export interface Removal {
-  readonly method: string
-  readonly path: string
-  /** Asked on a terminal, such as `Remove app grafana?`. */
-  readonly question: string
-  /** Printed afterwards, such as `Removed app grafana.` */
-  readonly done: string
-  /** The result in JSON and YAML if the hub responds without a body. */
-  readonly result: Readonly<Record<string, unknown>>
-}
-
-/** A destructive command with one argument, a name or an id. @public */
-export abstract class RemoveCommand extends AdminCommand {
-  static override args: Interfaces.ArgInput = {
-    name: Args.string({ required: true, description: 'Name' }),
-  }
-  static override flags = yesFlag
-
-  protected abstract removal(name: string): Removal
-
-  async run(): Promise<void> {
-    const { args, flags } = await this.parse({
-      args: (this.constructor as typeof RemoveCommand).args,
-      flags: RemoveCommand.flags,
-      baseFlags: AdminCommand.baseFlags,
-    })
-    const [name] = Object.values(args as Record<string, string>)
-    const removal = this.removal(name!)
-    await confirm(removal.question, flags.yes)
-    const response = await this.call(flags, removal.method, removal.path)
-    await this.show(flags, response ?? removal.result, () => escapeText(removal.done + cutText(response)))
   }
 }

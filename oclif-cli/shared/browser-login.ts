@@ -7,6 +7,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
+import * as Flags from '@oclif/core/flags'
 import { CliError } from './cli-error.ts'
 import type { HubClient } from './hub-client.ts'
 import type { ProxyAddress } from './hub-endpoint.ts'
@@ -14,6 +15,19 @@ import { ask } from './terminal.ts'
 import { escapeText } from './text-escaping.ts'
 
 const WAIT_MS = 5 * 60_000
+
+/** The flags of every login through the browser. */
+export const loginFlags = {
+  'ca-file': Flags.string({
+    description: 'PEM file of a certificate authority to trust for this hub',
+    helpValue: 'FILE',
+  }),
+  browser: Flags.boolean({
+    default: true,
+    allowNo: true,
+    description: 'Open a browser; with --no-browser, print the address and ask for the code on the page',
+  }),
+}
 
 /** The proof for the hub that the user allowed this login. */
 export interface LoginProof {

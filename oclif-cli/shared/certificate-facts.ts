@@ -24,7 +24,8 @@ export function readUserCertificate(pem: string): CertificateFacts | null {
       user: decodeURIComponent(name),
       cluster,
       sessionId,
-      ...{ notBefore: Date.parse(validFrom), notAfter: Date.parse(validTo) },
+      notBefore: Date.parse(validFrom),
+      notAfter: Date.parse(validTo),
     }
   } catch {
     return null

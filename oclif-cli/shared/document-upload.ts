@@ -3,7 +3,7 @@ import { AdminCommand } from './admin-command.ts'
 import { CliError } from './cli-error.ts'
 import { invalidDocuments, type ResourceDocument, readDocuments, resolveSecrets } from './documents.ts'
 import { type HubClient, path } from './hub-client.ts'
-import { reportNames, strictFlag } from './name-checks.ts'
+import { strictFlag } from './name-checks.ts'
 import { type Cut, cutText, type Resource, resourceOf } from './resource.ts'
 import { withProgress } from './terminal.ts'
 import { escapeText } from './text-escaping.ts'
@@ -40,7 +40,7 @@ export abstract class PutCommand extends AdminCommand {
     const { kind, noun, collection, check } = options
     const client = this.hub(flags)
     const documents = await readDocuments(file, [kind])
-    reportNames(await check(client, documents), { strict: flags.strict, note: (text) => this.note(text) })
+    await this.checkNames(flags, check(client, documents))
     const inText = this.formatOf(flags) === 'text'
     const done = await putDocuments(client, collection, documents, (result) => {
       if (inText) printPut(noun, result)

@@ -169,7 +169,10 @@ export function profileOf(options: {
 }): MshProfile {
   const { proxy, ca, login, body, key, bot } = options
   return {
-    ...{ proxy: proxy.name, ca, ...login, key },
+    proxy: proxy.name,
+    ca,
+    ...login,
+    key,
     ...(bot && { bot }),
     certificate: String(body.certificate ?? ''),
     roles: Array.isArray(body.roles) ? body.roles.map(String) : [],
@@ -188,7 +191,13 @@ export function identityOf(profile: MshProfile): Identity {
   }
   return {
     proxy: parseProxy(profile.proxy),
-    ...{ user, cluster, key, certificate, roles, token, ca },
+    user,
+    cluster,
+    key,
+    certificate,
+    roles,
+    token,
+    ca,
     hubCa: hub_ca,
     issued: facts.notBefore,
     expires: facts.notAfter,

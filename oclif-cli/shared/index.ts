@@ -7,11 +7,8 @@ export {
   AdminCommand,
   type AdminFlags,
   type Column,
-  GetCommand,
   ListCommand,
   type Listing,
-  type Removal,
-  RemoveCommand,
   yesFlag,
 } from './admin-command.ts'
 export { BaseCommand, type Format, showJsonLine, showYaml } from './base-command.ts'
@@ -29,21 +26,17 @@ export {
   parseProxy,
   proxyEndpoint,
   readCaFile,
-  socketEndpoint,
 } from './hub-endpoint.ts'
 export { jwkThumbprint } from './jwk-thumbprint.ts'
-export { listOrNull, parseRoles, reportNames, strictFlag, unknownRoles } from './name-checks.ts'
+export { listOrNull, parseRoles, strictFlag, unknownRoles } from './name-checks.ts'
 export {
   checkPrivateFile,
   makePrivateFolder,
-  programHome,
   readPrivateFile,
   writePrivateFile,
 } from './private-file.ts'
 export {
-  createProfileStore,
   endLogin,
-  notLoggedIn,
   type Profile,
   type ProfileStore,
 } from './profile-store.ts'
@@ -58,7 +51,7 @@ export {
   type Resource,
   resourceOf,
 } from './resource.ts'
-export { type ResourceCommands, resourceCommands } from './resource-commands.ts'
+export { type ResourceAction, type ResourceCommands, resourceCommands } from './resource-commands.ts'
 export { showCell, showFields, showLabels, showTable } from './table.ts'
 export { confirm, withProgress } from './terminal.ts'
 export { escapeText } from './text-escaping.ts'

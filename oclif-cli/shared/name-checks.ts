@@ -2,21 +2,10 @@ import * as Flags from '@oclif/core/flags'
 import { CliError, didYouMean } from './cli-error.ts'
 import type { HubClient } from './hub-client.ts'
 import { listOf, nameOf, type Resource } from './resource.ts'
-import { escapeText } from './text-escaping.ts'
 
 /** The flag of every command that checks names. */
 export const strictFlag = {
   strict: Flags.boolean({ description: 'Fail instead of warning about names that do not exist' }),
-}
-
-/** Prints the problems as warnings. With `strict` throws `MEZ_NAME_UNKNOWN` instead, so call it before the change. */
-export function reportNames(
-  problems: readonly string[],
-  options: { readonly strict: boolean; readonly note: (text: string) => void },
-): void {
-  if (problems.length === 0) return
-  if (options.strict) throw new CliError('MEZ_NAME_UNKNOWN', problems.join('\n'))
-  for (const problem of problems) options.note(escapeText(`warning: ${problem}`))
 }
 
 const BUILT_IN_ROLES = ['admin', 'access']

@@ -105,12 +105,13 @@ export async function endLogin<P extends Profile>(
   store: ProfileStore<P>,
   options: {
     readonly program: 'mezctl' | 'msh'
-    readonly proxy: string | undefined
+    readonly proxy?: string | undefined
     readonly note: (text: string) => void
   },
 ): Promise<{ readonly result: { readonly proxy: string; readonly ended: boolean }; readonly text: string }> {
-  const profile = store.get(options.proxy)
-  if (profile === null) throw notLoggedIn(options.program, options.proxy)
+  const wanted = options.proxy === undefined ? undefined : parseProxy(options.proxy).name
+  const profile = store.get(wanted)
+  if (profile === null) throw notLoggedIn(options.program, wanted)
   const { proxy, token, ca, user } = profile
   const endpoint = proxyEndpoint(parseProxy(proxy), { token, ca, why: 'logout', renewHint: '' })
   let ended = true

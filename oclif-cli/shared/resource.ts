@@ -1,6 +1,7 @@
 /** A resource document in a response of the hub, of this version or another: any part may be missing. */
 export interface Resource {
   readonly kind?: string
+  readonly version?: string
   readonly metadata?: {
     readonly name?: string
     readonly description?: string | null

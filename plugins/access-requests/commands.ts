@@ -1,108 +1,7 @@
-import {
-  AdminCommand,
-  confirm,
-  cutText,
-  escapeText,
-  type Flat,
-  formatTime,
-  GetCommand,
-  ListCommand,
-  listOf,
-  path,
-  showTable,
-  yesFlag,
-} from '@mezite/cli'
+import { AdminCommand, type Flat, formatTime, listOf, resourceCommands, showTable } from '@mezite/cli'
 import * as Flags from '@oclif/core/flags'
 import { RequestCancel, RequestCreate, RequestLs } from './commands/msh.ts'
-import { type AccessRequest, columns, id, targetOf } from './commands/parts.ts'
-
-class RequestsLs extends ListCommand {
-  static override summary = 'List requests for access that you decide about; as administrator, all'
-  static override examples = ['<%= config.bin %> <%= command.id %> --state pending']
-  static override flags = {
-    state: Flags.string({
-      options: ['pending', 'approved', 'denied', 'cancelled', 'expired', 'revoked', 'ended'],
-      description: 'Only those in this state',
-      helpValue: 'STATE',
-    }),
-  }
-
-  async run(): Promise<void> {
-    const { flags } = await this.parse(RequestsLs)
-    await this.list<AccessRequest>(flags, {
-      path: '/access-requests',
-      query: { state: flags.state },
-      columns,
-      empty: 'No requests for access.',
-    })
-  }
-}
-
-class RequestsGet extends GetCommand {
-  static override summary = 'Show a request for access'
-  static override args = id
-
-  protected override target(name: string): string {
-    return path`/access-requests/${name}`
-  }
-}
-
-class RequestsApprove extends AdminCommand {
-  static override summary = 'Approve a request for access'
-  static override description =
-    'Needs a login of your own (mezctl login) and a role that reviews the request. A role that demands a passkey for each approval leads to the page of the hub.'
-  static override examples = ['<%= config.bin %> <%= command.id %> 0190… --for 1h']
-  static override args = id
-  static override flags = {
-    for: Flags.string({ description: 'For less time than was asked for', helpValue: 'DURATION' }),
-  }
-
-  async run(): Promise<void> {
-    const { args, flags } = await this.parse(RequestsApprove)
-    const body = flags.for === undefined ? {} : { for: flags.for }
-    const target = path`/access-requests/${args.id}/approve`
-    const request = (await this.call(flags, 'POST', target, { body })) as AccessRequest
-    await this.show(flags, request, () =>
-      request.state === 'approved'
-        ? `Approved. ${escapeText(request.user)} has access to ${escapeText(targetOf(request))} until ${formatTime(request.until)}.`
-        : 'Approved. The request needs more approvals.',
-    )
-  }
-}
-
-class RequestsDeny extends AdminCommand {
-  static override summary = 'Deny a request for access'
-  static override args = id
-  static override flags = {
-    reason: Flags.string({ description: 'Why; approvers see it', helpValue: 'TEXT' }),
-  }
-
-  async run(): Promise<void> {
-    const { args, flags } = await this.parse(RequestsDeny)
-    const body = flags.reason === undefined ? {} : { reason: flags.reason }
-    const target = path`/access-requests/${args.id}/deny`
-    const request = (await this.call(flags, 'POST', target, { body })) as AccessRequest
-    await this.show(flags, request, () => `Denied the request of ${escapeText(request.user)}.`)
-  }
-}
-
-class RequestsRevoke extends AdminCommand {
-  static override summary = 'End the access that a request has given, with its open connections'
-  static override args = id
-  static override flags = yesFlag
-
-  async run(): Promise<void> {
-    const { args, flags } = await this.parse(RequestsRevoke)
-    await confirm(`Revoke the access of request ${args.id}?`, flags.yes)
-    const request = (await this.call(
-      flags,
-      'POST',
-      path`/access-requests/${args.id}/revoke`,
-    )) as AccessRequest
-    const done = `Revoked the access of ${request.user} to ${targetOf(request)}.`
-    await this.show(flags, request, () => escapeText(done + cutText(request)))
-  }
-}
+import { type AccessRequest, columns, targetOf } from './commands/parts.ts'
 
 class AccessReview extends AdminCommand {
   static override summary = 'List the roles that people have, and when they last used them'
@@ -160,11 +59,51 @@ function csvCell(value: unknown): string {
 
 /** The commands by id: of `mezctl`, and then of `msh`. */
 export const COMMANDS = {
-  'requests:ls': RequestsLs,
-  'requests:get': RequestsGet,
-  'requests:approve': RequestsApprove,
-  'requests:deny': RequestsDeny,
-  'requests:revoke': RequestsRevoke,
+  ...resourceCommands<AccessRequest>({
+    topic: 'requests',
+    collection: '/access-requests',
+    noun: 'request',
+    key: 'id',
+    ls: {
+      summary: 'List requests for access that you decide about; as administrator, all',
+      examples: ['<%= config.bin %> <%= command.id %> --state pending'],
+      filters: {
+        state: Flags.string({
+          options: ['pending', 'approved', 'denied', 'cancelled', 'expired', 'revoked', 'ended'],
+          description: 'Only those in this state',
+          helpValue: 'STATE',
+        }),
+      },
+      columns,
+      empty: 'No requests for access.',
+    },
+    get: 'Show a request for access',
+    actions: {
+      approve: {
+        summary: 'Approve a request for access',
+        description:
+          'Needs a login of your own (mezctl login) and a role that reviews the request. A role that demands a passkey for each approval leads to the page of the hub.',
+        examples: ['<%= config.bin %> <%= command.id %> 0190… --for 1h'],
+        flags: {
+          for: Flags.string({ description: 'For less time than was asked for', helpValue: 'DURATION' }),
+        },
+        done: (_id, request) =>
+          request.state === 'approved'
+            ? `Approved. ${request.user} has access to ${targetOf(request)} until ${formatTime(request.until)}.`
+            : 'Approved. The request needs more approvals.',
+      },
+      deny: {
+        summary: 'Deny a request for access',
+        flags: { reason: Flags.string({ description: 'Why; approvers see it', helpValue: 'TEXT' }) },
+        done: (_id, { user }) => `Denied the request of ${user}.`,
+      },
+      revoke: {
+        summary: 'End the access that a request has given, with its open connections',
+        question: (id) => `Revoke the access of request ${id}?`,
+        done: (_id, request) => `Revoked the access of ${request.user} to ${targetOf(request)}.`,
+      },
+    },
+  }),
   'access:review': AccessReview,
   'request:create': RequestCreate,
   'request:ls': RequestLs,

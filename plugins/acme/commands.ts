@@ -12,22 +12,6 @@ import {
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 
-const name = { name: Args.string({ required: true, description: 'Name of the certificate' }) }
-
-class CertsRenew extends AdminCommand {
-  static override summary = 'Order a certificate now, without waiting for its renewal'
-  static override description =
-    'The certificate of before is served until the new one is there. mezctl certs get NAME shows how it goes.'
-  static override examples = ['<%= config.bin %> <%= command.id %> hub.example.com']
-  static override args = name
-
-  async run(): Promise<void> {
-    const { args, flags } = await this.parse(CertsRenew)
-    const one = (await this.call(flags, 'POST', path`/certificates/${args.name}/renew`)) as Flat
-    await this.show(flags, one, () => `Ordering certificate ${showCell(one.name)}.`)
-  }
-}
-
 class CertsImport extends AdminCommand {
   static override summary = 'Import a certificate, which takes the place of an ordered one'
   static override description =
@@ -35,7 +19,7 @@ class CertsImport extends AdminCommand {
   static override examples = [
     '<%= config.bin %> <%= command.id %> shop --cert-file fullchain.pem --key-file key.pem',
   ]
-  static override args = name
+  static override args = { name: Args.string({ required: true, description: 'Name of the certificate' }) }
   static override flags = {
     'cert-file': Flags.string({
       required: true,
@@ -88,7 +72,15 @@ export const COMMANDS = {
       summary: 'Drop a certificate; one that is still needed is ordered again',
       effect: 'Its hosts have no certificate until another one covers them.',
     },
+    actions: {
+      renew: {
+        summary: 'Order a certificate now, without waiting for its renewal',
+        description:
+          'The certificate of before is served until the new one is there. mezctl certs get NAME shows how it goes.',
+        examples: ['<%= config.bin %> <%= command.id %> hub.example.com'],
+        done: (_name, { name }) => `Ordering certificate ${showCell(name)}.`,
+      },
+    },
   }),
-  'certs:renew': CertsRenew,
   'certs:import': CertsImport,
 }

@@ -5,7 +5,6 @@ import {
   formatTime,
   parseDurationSeconds,
   parseRoles,
-  reportNames,
   resourceCommands,
   showCell,
   strictFlag,
@@ -45,8 +44,7 @@ class ApiTokensCreate extends AdminCommand {
     const roles = parseRoles(flags.roles)
     if (roles.length === 0) throw new CliError('MEZ_USAGE_WRONG', '--roles is empty')
     const ttl_seconds = parseDurationSeconds(flags.ttl, '--ttl', { min: '1m', max: '366d' })
-    const problems = await unknownRoles(this.hub(flags), roles)
-    reportNames(problems, { strict: flags.strict, note: (text) => this.note(text) })
+    await this.checkNames(flags, unknownRoles(this.hub(flags), roles))
     const body = { name: flags.name, roles, ttl_seconds }
     const token = (await this.call(flags, 'POST', '/api-tokens', { body })) as Flat
     await this.show(flags, token, () =>

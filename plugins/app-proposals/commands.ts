@@ -1,25 +1,13 @@
-import {
-  AdminCommand,
-  type Flat,
-  formatTime,
-  ListCommand,
-  path,
-  RemoveCommand,
-  resourceCommands,
-  showCell,
-  showLabels,
-} from '@mezite/cli'
-import * as Args from '@oclif/core/args'
+import { type Flat, formatTime, resourceCommands, showCell, showLabels } from '@mezite/cli'
 
-const id = { id: Args.string({ required: true, description: 'Id of the proposal' }) }
-
-class ProposalsLs extends ListCommand {
-  static override summary = 'List the apps that agents propose'
-
-  async run(): Promise<void> {
-    const { flags } = await this.parse(ProposalsLs)
-    await this.list<Flat>(flags, {
-      path: '/app-proposals',
+/** The commands of `mezctl` by id. */
+export const COMMANDS = {
+  ...resourceCommands<Flat>({
+    topic: 'app-proposals',
+    noun: 'proposal',
+    key: 'id',
+    ls: {
+      summary: 'List the apps that agents propose',
       empty: 'No agent proposes an app. `mezctl app-sources create` says which agents may.',
       columns: [
         ['id', (one) => one.id],
@@ -31,59 +19,25 @@ class ProposalsLs extends ListCommand {
         ['proposed', (one) => formatTime(one.proposed)],
         ['problem', (one) => one.problem],
       ],
-    })
-  }
-}
-
-class ProposalsAccept extends AdminCommand {
-  static override summary = 'Register a proposed app, which its agent then serves'
-  static override description =
-    'The id stands for what the list showed: if the agent has changed the proposal since, there is none with this id. Who may open the app is decided by roles.'
-  static override examples = ['<%= config.bin %> <%= command.id %> 3f2a9c1b20d4e6f8']
-  static override args = id
-
-  async run(): Promise<void> {
-    const { args, flags } = await this.parse(ProposalsAccept)
-    const one = (await this.call(flags, 'POST', path`/app-proposals/${args.id}/accept`)) as Flat
-    await this.show(flags, one, () => `Registered app ${showCell(one.name)}.`)
-  }
-}
-
-class ProposalsRefuse extends AdminCommand {
-  static override summary = 'Refuse a proposed app'
-  static override description =
-    'The agent can propose no app with this name any more, until `app-proposals rm` removes the refusal.'
-  static override examples = ['<%= config.bin %> <%= command.id %> 3f2a9c1b20d4e6f8']
-  static override args = id
-
-  async run(): Promise<void> {
-    const { args, flags } = await this.parse(ProposalsRefuse)
-    const one = (await this.call(flags, 'POST', path`/app-proposals/${args.id}/refuse`)) as Flat
-    await this.show(flags, one, () => `Refused app ${showCell(one.name)} of ${showCell(one.agent)}.`)
-  }
-}
-
-class ProposalsRm extends RemoveCommand {
-  static override summary = 'Forget a proposal or a refusal'
-  static override args = id
-
-  protected removal(one: string) {
-    return {
-      method: 'DELETE',
-      path: path`/app-proposals/${one}`,
-      question: `Remove proposal ${one}? Its agent can propose the app again.`,
-      done: `Removed proposal ${one}.`,
-      result: { id: one, removed: true },
-    }
-  }
-}
-
-/** The commands of `mezctl` by id. */
-export const COMMANDS = {
-  'app-proposals:ls': ProposalsLs,
-  'app-proposals:accept': ProposalsAccept,
-  'app-proposals:refuse': ProposalsRefuse,
-  'app-proposals:rm': ProposalsRm,
+    },
+    rm: { summary: 'Forget a proposal or a refusal', effect: 'Its agent can propose the app again.' },
+    actions: {
+      accept: {
+        summary: 'Register a proposed app, which its agent then serves',
+        description:
+          'The id stands for what the list showed: if the agent has changed the proposal since, there is none with this id. Who may open the app is decided by roles.',
+        examples: ['<%= config.bin %> <%= command.id %> 3f2a9c1b20d4e6f8'],
+        done: (_id, { name }) => `Registered app ${showCell(name)}.`,
+      },
+      refuse: {
+        summary: 'Refuse a proposed app',
+        description:
+          'The agent can propose no app with this name any more, until `app-proposals rm` removes the refusal.',
+        examples: ['<%= config.bin %> <%= command.id %> 3f2a9c1b20d4e6f8'],
+        done: (_id, { name, agent }) => `Refused app ${showCell(name)} of ${showCell(agent)}.`,
+      },
+    },
+  }),
   ...resourceCommands<{ metadata: { name: string }; spec: Record<string, unknown> }>({
     topic: 'app-sources',
     noun: 'app source',

@@ -1,13 +1,4 @@
-import {
-  AdminCommand,
-  type Flat,
-  formatTime,
-  ListCommand,
-  path,
-  type Removal,
-  RemoveCommand,
-  showCell,
-} from '@mezite/cli'
+import { AdminCommand, type Flat, formatTime, path, resourceCommands, showCell } from '@mezite/cli'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import { settingsOf } from './commands/app-settings.ts'
@@ -85,42 +76,6 @@ class AppsOidc extends AdminCommand {
   }
 }
 
-class ClientsLs extends ListCommand {
-  static override summary = 'List the programs that people let in, and the clients of apps'
-
-  async run(): Promise<void> {
-    const { flags } = await this.parse(ClientsLs)
-    await this.list<Flat>(flags, {
-      path: '/clients',
-      empty: 'No programs. People let them in when they start them.',
-      columns: [
-        ['client id', ({ client_id }) => client_id],
-        ['name', ({ name }) => name],
-        ['kind', ({ kind }) => kind],
-        ['people', ({ people }) => people],
-        ['created', ({ created }) => formatTime(created)],
-      ],
-    })
-  }
-}
-
-class ClientsRm extends RemoveCommand {
-  static override summary = 'Remove a program, and end its tokens on all hubs at once'
-  static override args = {
-    id: Args.string({ required: true, description: 'Client ID; clients ls shows it' }),
-  }
-
-  protected removal(id: string): Removal {
-    return {
-      method: 'DELETE',
-      path: path`/clients/${id}`,
-      result: { client_id: id },
-      question: `Remove the program ${id}? Its tokens and connections end now.`,
-      done: `Removed the program ${id}.`,
-    }
-  }
-}
-
 /** The settings of an application that is known by its redirect URIs; every other one reads the lines above. */
 function settingsLines(client: AppClient): readonly string[] {
   const settings = settingsOf(client)
@@ -130,4 +85,33 @@ function settingsLines(client: AppClient): readonly string[] {
 }
 
 /** The commands of `mezctl` by id. */
-export const COMMANDS = { 'apps:oidc': AppsOidc, 'clients:ls': ClientsLs, 'clients:rm': ClientsRm }
+export const COMMANDS = {
+  'apps:oidc': AppsOidc,
+  ...resourceCommands<Flat>({
+    topic: 'clients',
+    noun: 'program',
+    key: 'id',
+    ls: {
+      summary: 'List the programs that people let in, and the clients of apps',
+      empty: 'No programs. People let them in when they start them.',
+      columns: [
+        ['client id', ({ client_id }) => client_id],
+        ['name', ({ name }) => name],
+        ['kind', ({ kind }) => kind],
+        ['people', ({ people }) => people],
+        ['created', ({ created }) => formatTime(created)],
+      ],
+    },
+    actions: {
+      rm: {
+        summary: 'Remove a program, and end its tokens on all hubs at once',
+        description: '`clients ls` shows the id.',
+        method: 'DELETE',
+        path: '',
+        question: (id) => `Remove the program ${id}? Its tokens and connections end now.`,
+        done: (id) => `Removed the program ${id}.`,
+        result: (id) => ({ client_id: id }),
+      },
+    },
+  }),
+}

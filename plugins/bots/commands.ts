@@ -15,7 +15,6 @@ import {
   path,
   type Resource,
   type ResourceDocument,
-  reportNames,
   resourceCommands,
   resourceOf,
   showCell,
@@ -25,6 +24,7 @@ import {
 } from '@mezite/cli'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
+import type { InferredFlags } from '@oclif/core/interfaces'
 
 const list = (text: string): string[] =>
   text
@@ -61,20 +61,10 @@ const specFlags = {
   }),
 }
 
-interface SpecFlags {
-  readonly roles?: string | undefined
-  readonly 'allow-from'?: string | undefined
-  readonly ttl?: string | undefined
-  readonly key?: readonly string[] | undefined
-  readonly issuer?: string | undefined
-  readonly audience?: string | undefined
-  readonly claim?: readonly string[] | undefined
-}
-
 type Spec = Readonly<Record<string, unknown>>
 
 /** The spec with what the flags say; keys and rules of trust are added to those that it has. */
-function changed(spec: Spec, flags: SpecFlags): Spec {
+function changed(spec: Spec, flags: Partial<InferredFlags<typeof specFlags>>): Spec {
   const { roles, ttl, key = [], issuer, audience, claim = [] } = flags
   const { allow_from: allowed, ...rest } = spec
   const from = flags['allow-from'] === undefined ? allowed : list(flags['allow-from'])
@@ -168,8 +158,7 @@ class BotsCreate extends PutCommand {
     if (file !== undefined || args.name === undefined || flags.roles === undefined)
       throw new CliError('MEZ_USAGE_WRONG', 'give NAME and --roles, or --from-file alone')
     const spec = changed({ roles: [] }, flags)
-    const problems = await unknownRoles(this.hub(flags), parseRoles(flags.roles))
-    reportNames(problems, { strict: flags.strict, note: (text) => this.note(text) })
+    await this.checkNames(flags, unknownRoles(this.hub(flags), parseRoles(flags.roles)))
     const target = path`/bots/${args.name}`
     if (await exists(() => this.call(flags, 'GET', target)))
       throw new CliError('bot_exists', `the bot ${args.name} already exists`, {
@@ -211,10 +200,8 @@ class BotsUpdate extends AdminCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(BotsUpdate)
     const target = path`/bots/${args.name}`
-    if (flags.roles !== undefined) {
-      const problems = await unknownRoles(this.hub(flags), parseRoles(flags.roles))
-      reportNames(problems, { strict: flags.strict, note: (text) => this.note(text) })
-    }
+    if (flags.roles !== undefined)
+      await this.checkNames(flags, unknownRoles(this.hub(flags), parseRoles(flags.roles)))
     const stored = (await this.call(flags, 'GET', target)) as Resource
     const { keys, trust, ...rest } = (stored.spec ?? {}) as Spec
     const kept = {

@@ -9,7 +9,7 @@ import {
   readCaFile,
   showCell,
 } from '@mezite/cli'
-import { findHub, loginWithBrowser, redeemLogin } from '@mezite/cli/login'
+import { findHub, loginFlags, loginWithBrowser, redeemLogin } from '@mezite/cli/login'
 import * as Flags from '@oclif/core/flags'
 
 class Login extends BaseCommand {
@@ -18,15 +18,7 @@ class Login extends BaseCommand {
     'The credential is stored in MEZCTL_HOME (default ~/.mezctl) with mode 0600. MEZITE_BROWSER names a program to open instead of the default browser.'
   static override flags = {
     proxy: Flags.string({ required: true, description: 'HOST[:PORT] of the hub', helpValue: 'HOST[:PORT]' }),
-    'ca-file': Flags.string({
-      description: 'PEM file of a certificate authority to trust for this hub',
-      helpValue: 'FILE',
-    }),
-    browser: Flags.boolean({
-      default: true,
-      allowNo: true,
-      description: 'Open a browser; with --no-browser, print the address and ask for the code on the page',
-    }),
+    ...loginFlags,
   }
 
   async run(): Promise<void> {
@@ -60,9 +52,8 @@ class Logout extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Logout)
-    const proxy = flags.proxy === undefined ? undefined : parseProxy(flags.proxy).name
     const note = (line: string) => this.note(line)
-    const { result, text } = await endLogin(adminLogins(), { program: 'mezctl', proxy, note })
+    const { result, text } = await endLogin(adminLogins(), { ...flags, program: 'mezctl', note })
     await this.show(flags, result, () => text)
   }
 }

@@ -7,15 +7,12 @@ export default defineHubPlugin({
   name: 'docs',
   api: 1,
   summary: 'Serves the documentation of this version',
-  config: Type.Object(
-    {
-      public: Type.Boolean({
-        default: false,
-        description: 'Everyone who reaches the hub can read the documentation, without signing in',
-      }),
-    },
-    { additionalProperties: false },
-  ),
+  config: Type.Closed({
+    public: Type.Boolean({
+      default: false,
+      description: 'Everyone who reaches the hub can read the documentation, without signing in',
+    }),
+  }),
   needs: { pages },
   provides: { homeLinks, webRoutes },
   setup({ config, use, provide }) {

@@ -1,4 +1,12 @@
-import { AdminCommand, CliError, type Flat, formatTime, ListCommand, listOf, showTable } from '@mezite/cli'
+import {
+  AdminCommand,
+  CliError,
+  type Flat,
+  formatTime,
+  listOf,
+  resourceCommands,
+  showTable,
+} from '@mezite/cli'
 import * as Args from '@oclif/core/args'
 
 class NotifyTest extends AdminCommand {
@@ -29,13 +37,15 @@ class NotifyTest extends AdminCommand {
   }
 }
 
-class NotifyLs extends ListCommand {
-  static override summary = 'List the last notifications and whether they were delivered'
-
-  async run(): Promise<void> {
-    const { flags } = await this.parse(NotifyLs)
-    await this.list<Flat>(flags, {
-      path: '/notifications',
+/** The commands of `mezctl` by id. */
+export const COMMANDS = {
+  'notify:test': NotifyTest,
+  ...resourceCommands<Flat>({
+    topic: 'notify',
+    collection: '/notifications',
+    noun: 'notification',
+    ls: {
+      summary: 'List the last notifications and whether they were delivered',
       empty: 'No notifications in the last 30 days.',
       columns: [
         ['time', ({ created }) => formatTime(created)],
@@ -46,9 +56,6 @@ class NotifyLs extends ListCommand {
         ['title', ({ title }) => title],
         ['error', ({ error }) => error],
       ],
-    })
-  }
+    },
+  }),
 }
-
-/** The commands of `mezctl` by id. */
-export const COMMANDS = { 'notify:test': NotifyTest, 'notify:ls': NotifyLs }

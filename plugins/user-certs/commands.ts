@@ -22,7 +22,7 @@ import {
   profileOf,
   writeIdentityFile,
 } from '@mezite/cli/identity'
-import { findHub, loginWithBrowser, redeemLogin } from '@mezite/cli/login'
+import { findHub, loginFlags, loginWithBrowser, redeemLogin } from '@mezite/cli/login'
 import * as Flags from '@oclif/core/flags'
 
 /** The clocks of hub and client may differ by this much. */
@@ -43,10 +43,7 @@ class Login extends BaseCommand {
       env: 'MEZITE_PROXY',
       helpValue: 'HOST[:PORT]',
     }),
-    'ca-file': Flags.string({
-      description: 'PEM file of a certificate authority to trust for this hub',
-      helpValue: 'FILE',
-    }),
+    ...loginFlags,
     auth: Flags.string({ description: 'Connector to sign in through', helpValue: 'CONNECTOR' }),
     ttl: Flags.string({
       default: '12h',
@@ -84,11 +81,6 @@ class Login extends BaseCommand {
     audience: Flags.string({
       description: 'With --bot in GitHub Actions: audience of the ID token; default: https:// and the hub',
       dependsOn: ['bot'],
-    }),
-    browser: Flags.boolean({
-      default: true,
-      allowNo: true,
-      description: 'Open a browser; with --no-browser, print the address and ask for the code on the page',
     }),
   }
 
@@ -182,9 +174,8 @@ class Logout extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Logout)
-    const proxy = flags.proxy === undefined ? undefined : parseProxy(flags.proxy).name
     const note = (line: string) => this.note(line)
-    const { result, text } = await endLogin(loginStore(), { program: 'msh', proxy, note })
+    const { result, text } = await endLogin(loginStore(), { ...flags, program: 'msh', note })
     await this.show(flags, result, () => text)
   }
 }

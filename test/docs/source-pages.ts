@@ -12,8 +12,8 @@ export function auditEventsPage(): string {
   const sections = eventTypes.map((type) => {
     const fields = texts.flatMap((text) =>
       [...text.matchAll(new RegExp(`type: '${type.replaceAll('.', '\\.')}'`, 'g'))].flatMap(({ index }) => {
-        const after = text.slice(index, index + 900).split(/\n\s*\}\)|type: '/)[0]
-        return fieldsIn(after === '' ? text.slice(index + 6, index + 900) : (after ?? ''))
+        const [ofType = ''] = text.slice(index + 6, index + 900).split("type: '")
+        return fieldsIn(ofType)
       }),
     )
     const own =

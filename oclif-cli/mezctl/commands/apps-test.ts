@@ -81,7 +81,7 @@ export class AppsTest extends AdminCommand {
       if (error instanceof CliError && error.status === 404 && flags.uri !== undefined) return null
       throw error
     })
-    const empty: Resource = { kind: 'app', ...{ version: 'v1' }, metadata: { name: name! }, spec: {} }
+    const empty: Resource = { kind: 'app', version: 'v1', metadata: { name: name! }, spec: {} }
     return [changedApp(resourceOf((await registered) ?? empty), flags)]
   }
 }

@@ -9,10 +9,8 @@ import {
   PutCommand,
   path,
   putDocuments,
-  RemoveCommand,
   type Resource,
   readDocuments,
-  reportNames,
   resourceCommands,
   resourceOf,
   showCell,
@@ -60,7 +58,9 @@ class AppsRegister extends PutCommand {
       if (also.length > 0)
         throw new CliError('MEZ_USAGE_WRONG', `--from-file cannot be combined with --${also.join(', --')}`)
       return this.put(flags, file, {
-        ...{ kind: 'app', noun: 'app', collection: '/apps' },
+        kind: 'app',
+        noun: 'app',
+        collection: '/apps',
         check: (client, documents) => unknownAgents(client, agentsIn(documents)),
       })
     }
@@ -69,10 +69,9 @@ class AppsRegister extends PutCommand {
       throw new CliError('MEZ_USAGE_WRONG', 'give --name and --uri, or --from-file')
     }
     const agents = flags['agent-hostname'] ?? []
-    const note = (text: string) => this.note(text)
-    reportNames(await unknownAgents(this.hub(flags), agents), { strict: flags.strict, note })
+    await this.checkNames(flags, unknownAgents(this.hub(flags), agents))
     const protocol = flags.protocol ?? (/^tcp:/i.test(uri) ? 'tcp' : undefined)
-    const empty = { kind: 'app', ...{ version: 'v1' }, metadata: { name }, spec: {} }
+    const empty = { kind: 'app', version: 'v1', metadata: { name }, spec: {} }
     const body = changedApp(empty, { ...flags, protocol })
     const app = resourceOf(await this.call(flags, 'POST', '/apps', { body }))
     await this.show(flags, app, () => {
@@ -139,8 +138,7 @@ class AppsAddAgent extends AdminCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(AppsAddAgent)
     const target = path`/apps/${args.name}/agents/${args.hostname}`
-    const problems = await unknownAgents(this.hub(flags), [args.hostname])
-    reportNames(problems, { strict: flags.strict, note: (text) => this.note(text) })
+    await this.checkNames(flags, unknownAgents(this.hub(flags), [args.hostname]))
     const response = await this.call(flags, 'PUT', target)
     await this.show(flags, response ?? args, () =>
       escapeText(`Agent ${args.hostname} now serves app ${args.name}.`),
@@ -162,34 +160,6 @@ class AppsRmAgent extends AdminCommand {
     await this.show(flags, response ?? args, () =>
       escapeText(`Agent ${args.hostname} no longer serves app ${args.name}.${cutText(response)}`),
     )
-  }
-}
-
-class AppsEnable extends AdminCommand {
-  static override summary = 'Enable a disabled app'
-  static override args = { name }
-
-  async run(): Promise<void> {
-    const { args, flags } = await this.parse(AppsEnable)
-    const response = await this.call(flags, 'POST', path`/apps/${args.name}/enable`)
-    await this.show(flags, response ?? { name: args.name, enabled: true }, () =>
-      escapeText(`Enabled app ${args.name}.`),
-    )
-  }
-}
-
-class AppsDisable extends RemoveCommand {
-  static override summary = 'Disable an app for everyone, and cut its live connections'
-  static override args = { name }
-
-  protected removal(app: string) {
-    return {
-      method: 'POST',
-      path: path`/apps/${app}/disable`,
-      question: `Disable app ${app}? Its live connections are cut now.`,
-      done: `Disabled app ${app}.`,
-      result: { name: app, enabled: false },
-    }
   }
 }
 
@@ -217,9 +187,20 @@ export const COMMANDS = {
       summary: 'Remove an app, and end its sessions',
       effect: 'Its sessions end now. An app registered later under this name is a new app.',
     },
+    actions: {
+      enable: {
+        summary: 'Enable a disabled app',
+        done: (app) => `Enabled app ${app}.`,
+        result: (app) => ({ name: app, enabled: true }),
+      },
+      disable: {
+        summary: 'Disable an app for everyone, and cut its live connections',
+        question: (app) => `Disable app ${app}? Its live connections are cut now.`,
+        done: (app) => `Disabled app ${app}.`,
+        result: (app) => ({ name: app, enabled: false }),
+      },
+    },
   }),
   'apps:add-agent': AppsAddAgent,
   'apps:rm-agent': AppsRmAgent,
-  'apps:enable': AppsEnable,
-  'apps:disable': AppsDisable,
 }

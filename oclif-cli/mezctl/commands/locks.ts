@@ -7,7 +7,6 @@ import {
   type Flat,
   formatTime,
   parseDurationSeconds,
-  reportNames,
   resourceCommands,
   strictFlag,
   yesFlag,
@@ -53,11 +52,7 @@ class LocksCreate extends AdminCommand {
       ...(flags.message === undefined ? {} : { message: flags.message }),
     }
     await confirm(`Lock ${kind} ${name}? Live connections are cut now.`, flags.yes)
-    const checkName = async () =>
-      reportNames(await unknownLockTarget(this.hub(flags), kind, name), {
-        strict: flags.strict,
-        note: (text) => this.note(text),
-      })
+    const checkName = () => this.checkNames(flags, unknownLockTarget(this.hub(flags), kind, name))
     if (flags.strict) await checkName()
     const lock = ((await this.call(flags, 'POST', '/locks', { body })) ?? {}) as Flat
     await this.show(flags, lock, () => {

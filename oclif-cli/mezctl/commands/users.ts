@@ -1,7 +1,6 @@
 import {
   AdminCommand,
   CliError,
-  confirm,
   cutText,
   type EnrolmentLink,
   enrolmentText,
@@ -11,13 +10,10 @@ import {
   nameOf,
   parseRoles,
   path,
-  RemoveCommand,
   type Resource,
-  reportNames,
   resourceCommands,
   strictFlag,
   unknownRoles,
-  yesFlag,
 } from '@mezite/cli'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
@@ -44,8 +40,7 @@ class UsersCreate extends AdminCommand {
     const { args, flags } = await this.parse(UsersCreate)
     const roles = parseRoles(flags.roles)
     if (roles.length === 0) throw new CliError('MEZ_USAGE_WRONG', '--roles is empty')
-    const problems = await unknownRoles(this.hub(flags), roles)
-    reportNames(problems, { strict: flags.strict, note: (text) => this.note(text) })
+    await this.checkNames(flags, unknownRoles(this.hub(flags), roles))
     const response = await this.call(flags, 'POST', '/users', { body: { name: args.name, roles } })
     const created = escapeText(`Created user ${args.name} with roles ${roles.join(', ')}.`)
     if (!flags.passkey) {
@@ -76,8 +71,7 @@ class UsersUpdate extends AdminCommand {
     const { args, flags } = await this.parse(UsersUpdate)
     const roles = parseRoles(flags.roles)
     const target = path`/users/${args.name}`
-    const problems = await unknownRoles(this.hub(flags), roles)
-    reportNames(problems, { strict: flags.strict, note: (text) => this.note(text) })
+    await this.checkNames(flags, unknownRoles(this.hub(flags), roles))
     const response = await this.call(flags, 'PATCH', target, { body: { roles } })
     await this.show(flags, response ?? { name: args.name, roles }, () => {
       const assigned = roles.length === 0 ? 'no assigned roles' : `assigned roles ${roles.join(', ')}`
@@ -86,46 +80,10 @@ class UsersUpdate extends AdminCommand {
   }
 }
 
-class UsersRelink extends AdminCommand {
-  static override summary = 'Release a user name to the next identity that signs in with it'
-  static override description =
-    'A name belongs to the first identity that signed in with it. Use relink after the identity provider has changed: the next sign-in with this name takes it over, together with its assigned roles.'
-  static override args = args
-  static override flags = yesFlag
-
-  async run(): Promise<void> {
-    const { args, flags } = await this.parse(UsersRelink)
-    const target = path`/users/${args.name}/relink`
-    await confirm(`Give the name ${args.name} to the next identity that signs in with it?`, flags.yes)
-    const response = await this.call(flags, 'POST', target)
-    await this.show(flags, response ?? { name: args.name, relinked: true }, () =>
-      escapeText(`Relinked user ${args.name}: the next sign-in takes the name.${cutText(response)}`),
-    )
-  }
-}
-
-class UsersDropMappedRoles extends RemoveCommand {
-  static override summary = 'Drop the roles that were mapped from claims at the last sign-in'
-  static override description =
-    'Assigned roles stay. The next sign-in maps claims again; to keep it from giving the same roles, change the connector or the user’s groups at the provider. `users get` shows mapped roles and their connector.'
-  static override args = args
-
-  protected removal(user: string) {
-    return {
-      method: 'DELETE',
-      path: path`/users/${user}/mapped-roles`,
-      question: `Drop the mapped roles of ${user}? Access that only they give ends now.`,
-      done: `Dropped the mapped roles of ${user}.`,
-      result: { name: user, mapped_roles: [] },
-    }
-  }
-}
-
 /** The commands of users by id. */
 export const COMMANDS = {
   'users:create': UsersCreate,
   'users:update': UsersUpdate,
-  'users:relink': UsersRelink,
   ...resourceCommands<Resource & Flat>({
     topic: 'users',
     noun: 'user',
@@ -146,6 +104,25 @@ export const COMMANDS = {
       summary: 'Remove a user, and end the user’s sessions',
       effect: 'All sessions of the user end now.',
     },
+    actions: {
+      relink: {
+        summary: 'Release a user name to the next identity that signs in with it',
+        description:
+          'A name belongs to the first identity that signed in with it. Use relink after the identity provider has changed: the next sign-in with this name takes it over, together with its assigned roles.',
+        question: (user) => `Give the name ${user} to the next identity that signs in with it?`,
+        done: (user) => `Relinked user ${user}: the next sign-in takes the name.`,
+        result: (user) => ({ name: user, relinked: true }),
+      },
+      'drop-mapped-roles': {
+        summary: 'Drop the roles that were mapped from claims at the last sign-in',
+        description:
+          'Assigned roles stay. The next sign-in maps claims again; to keep it from giving the same roles, change the connector or the user’s groups at the provider. `users get` shows mapped roles and their connector.',
+        method: 'DELETE',
+        path: '/mapped-roles',
+        question: (user) => `Drop the mapped roles of ${user}? Access that only they give ends now.`,
+        done: (user) => `Dropped the mapped roles of ${user}.`,
+        result: (user) => ({ name: user, mapped_roles: [] }),
+      },
+    },
   }),
-  'users:drop-mapped-roles': UsersDropMappedRoles,
 }

@@ -87,7 +87,10 @@ export class AppLogin extends MshCommand {
     let close = (): void => {}
     try {
       const opening = openForCommand({
-        ...{ identity, apps, port: flags.port ?? null, remember: true },
+        identity,
+        apps,
+        port: flags.port ?? null,
+        remember: true,
         note: (text) => this.note(text),
       })
       const opened = await Promise.race([opening, over.promise])

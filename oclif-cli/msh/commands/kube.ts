@@ -3,7 +3,7 @@ import { CliError, makePrivateFolder, showCell, showYaml, writePrivateFile } fro
 import { mshHome, PersonCommand } from '@mezite/cli/identity'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
-import { listApps } from '../app-lookup.ts'
+import { listApps, noSuchApp } from '../app-lookup.ts'
 import { createAppTokens } from '../app-tokens.ts'
 
 const API = 'client.authentication.k8s.io/v1'
@@ -29,14 +29,7 @@ export class KubeConfig extends PersonCommand {
     const { args, flags } = await this.parse(KubeConfig)
     const { proxy, user, ca } = this.identity(flags)
     const app = (await listApps(this.hub(flags))).find(({ name }) => name === args.app)
-    if (!app?.url)
-      throw new CliError(
-        'MEZ_USAGE_WRONG',
-        `${JSON.stringify(args.app)} is not a web application that you may open`,
-        {
-          hint: 'msh app ls lists them.',
-        },
-      )
+    if (!app?.url) throw noSuchApp(args.app, 'a web application')
     const { MSH_HOME } = process.env
     const name = `${args.app}@${proxy.name}`
     const document = {

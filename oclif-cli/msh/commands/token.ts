@@ -6,7 +6,7 @@ import { CliError, parseDurationSeconds, showCell } from '@mezite/cli'
 import { PersonCommand } from '@mezite/cli/identity'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
-import { appAt, listApps } from '../app-lookup.ts'
+import { appAt, listApps, noSuchApp } from '../app-lookup.ts'
 import { wordsAfterDashes } from '../command-line.ts'
 
 interface Issued {
@@ -53,14 +53,7 @@ export class Curl extends PersonCommand {
     const { args, flags } = await this.parse(Curl)
     const url = URL.parse(args.url)
     const app = url?.protocol === 'https:' ? appAt(await listApps(this.hub(flags)), url.host) : undefined
-    if (app === undefined)
-      throw new CliError(
-        'MEZ_USAGE_WRONG',
-        `${JSON.stringify(args.url)} is not the URL of an app that you may open`,
-        {
-          hint: 'msh app ls lists them.',
-        },
-      )
+    if (app === undefined) throw noSuchApp(args.url, 'the URL of an app')
     const body = { app: app.name }
     const { access_token } = (await this.call(flags, 'POST', '/me/tokens', { body })) as Issued
     const words = [args.url, ...(wordsAfterDashes(this.argv) ?? [])]

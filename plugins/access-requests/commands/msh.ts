@@ -81,12 +81,8 @@ export class RequestLs extends PersonCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(RequestLs)
-    const own = listOf<AccessRequest>(
-      await withProgress(
-        'Asking the hub',
-        this.hub(flags).call('GET', '/access-requests', { query: { mine: 'true' } }),
-      ),
-    )
+    const query = { mine: 'true' }
+    const own = listOf<AccessRequest>(await this.call(flags, 'GET', '/access-requests', { query }))
     await this.show(flags, own, () =>
       own.length === 0
         ? 'You have not asked for access yet.'

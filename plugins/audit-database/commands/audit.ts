@@ -31,7 +31,14 @@ const filterFlags = {
 function queryOf(flags: { readonly [K in keyof typeof filterFlags]?: string | undefined }) {
   const { type, user, app, agent, request, session, ip, reason, from, to } = flags
   return {
-    ...{ type, user, app, agent, request, session, ip, reason },
+    type,
+    user,
+    app,
+    agent,
+    request,
+    session,
+    ip,
+    reason,
     from: from === undefined ? undefined : parseTime(from, '--from'),
     to: to === undefined ? undefined : parseTime(to, '--to'),
   }
