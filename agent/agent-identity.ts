@@ -48,7 +48,8 @@ export function createAgentIdentity(options: {
     const joined = await joinCluster({
       connect: () =>
         choice.reach((carrier) => connectPinned({ carrier, host: address.host, caPin }), {
-          ...{ signal, prove: proveJoin(token, clock) },
+          signal,
+          prove: proveJoin(token, clock),
         }),
       token,
       hostname,
@@ -66,7 +67,8 @@ export function createAgentIdentity(options: {
     store.prepare()
     const renewed = await renewExpired(expired, () =>
       choice.reach((carrier) => connectExpired(carrier, address.host, expired), {
-        ...{ signal, prove: proveAgent(expired, clock) },
+        signal,
+        prove: proveAgent(expired, clock),
       }),
     ).catch((error: unknown) => {
       // A token joins without the hub's old authorities.

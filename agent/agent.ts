@@ -118,8 +118,15 @@ export function createAgent(options: AgentOptions): RunningAgent {
   function connect(choice: TransportChoice): Promise<void> {
     const { hostname, token, tokenProblem, caPin } = options
     const own = createAgentIdentity({
-      ...{ dataDir: options.dataDir, hostname, address: address!, choice },
-      ...{ token, tokenProblem, caPin, clock, log },
+      dataDir: options.dataDir,
+      hostname,
+      address: address!,
+      choice,
+      token,
+      tokenProblem,
+      caPin,
+      clock,
+      log,
     })
     identity = own
     return new Promise((resolve, reject) => {
@@ -177,7 +184,8 @@ export function createAgent(options: AgentOptions): RunningAgent {
         proposals = collectProposals({
           sources: kernel.slot(appSources),
           changed: (message) => supervisor?.send(message),
-          ...{ clock, log },
+          clock,
+          log,
         })
         const transports = selectTransports(kernel.slot(agentTransports), options.transports)
         if (!stopping) await connect(createTransportChoice({ address, transports, env, log }))

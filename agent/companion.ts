@@ -24,7 +24,9 @@ export function createCompanion(options: {
   function serve({ socket }: HubConnection): void {
     if (over) return void socket.destroy()
     const made = openHubLink({
-      ...{ ...serving, socket, companion: true },
+      ...serving,
+      socket,
+      companion: true,
       onUp: () => log.debug({}, 'a companion of the link carries streams'),
       // Messages are for the link.
       onMessage() {},

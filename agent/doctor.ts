@@ -120,7 +120,11 @@ function serverDate(socket: Awaited<ReturnType<typeof connectOutbound>>, host: s
   return new Promise((resolve, reject) => {
     const servername = isIP(host) === 0 ? host : ''
     const probe = request({
-      ...{ host, method: 'HEAD', path: '/', timeout: STEP_MS, headers: { host } },
+      host,
+      method: 'HEAD',
+      path: '/',
+      timeout: STEP_MS,
+      headers: { host },
       createConnection: () =>
         connectTls({ socket, servername, ALPNProtocols: ['http/1.1'], rejectUnauthorized: false }),
     })

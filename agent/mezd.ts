@@ -116,7 +116,11 @@ async function doctor(args: readonly string[], next = async () => ''): Promise<v
   const config = await readAgentConfig(args, { program: here })
   const log = createLog({ level: 'error' })
   const kernel = createKernel({
-    ...{ tree: agentHooks, side: 'agent', checks: agentPartChecks, log, clock: systemClock },
+    tree: agentHooks,
+    side: 'agent',
+    checks: agentPartChecks,
+    log,
+    clock: systemClock,
     plugins: config.plugins.map((each) => each.plugin),
     configs: Object.fromEntries(config.plugins.map((each) => [each.plugin.name, each.config])),
   })

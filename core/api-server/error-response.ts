@@ -78,7 +78,11 @@ export function sendError(
   const document = {
     type: 'about:blank',
     ...members,
-    ...{ title: heading, status, code, detail, request_id: request.id },
+    title: heading,
+    status,
+    code,
+    detail,
+    request_id: request.id,
   }
   return reply.serializer(JSON.stringify).send(document)
 }

@@ -73,7 +73,10 @@ export function createCollection<Item, Row extends object, Input>(
     }
   }
   const view = tableView<Row>({
-    ...{ name: definition.collection, kind: changeKind, table, key: definition.key },
+    name: definition.collection,
+    kind: changeKind,
+    table,
+    key: definition.key,
     swap(keys, rows) {
       for (const one of keys ?? [...items.keys(), ...unreadable]) {
         items.delete(one)

@@ -85,7 +85,10 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
           writeIn: maybe,
         })(part),
   webRoutes: partWith(['routes'], {
-    ...{ name, prefix: (value) => typeof value === 'string', home: maybe, helpFor: maybe },
+    name,
+    prefix: (value) => typeof value === 'string',
+    home: maybe,
+    helpFor: maybe,
   }),
   migrations: partWith([], {
     owner: name,

@@ -24,7 +24,8 @@ export function readProposedApp(value: unknown): ProposedApp | null {
   const read = labels === undefined ? {} : readLabels(labels)
   if (read === null) return null
   return {
-    ...{ name, uri },
+    name,
+    uri,
     ...(protocol === undefined ? {} : { protocol }),
     ...(labels === undefined ? {} : { labels: read }),
     ...(description === undefined ? {} : { description }),

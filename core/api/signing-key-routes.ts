@@ -9,7 +9,8 @@ export function signingKeyRoutes(
   const show = () => ({
     type: name,
     keys: keys.list().map(({ kid, state, activeFrom }) => ({
-      ...{ kid, state },
+      kid,
+      state,
       signs_from: new Date(activeFrom).toISOString(),
     })),
   })

@@ -36,7 +36,9 @@ class EmbeddedAdapter extends PGliteAdapter {
 
 class EmbeddedDriver extends PGliteDriver {
   readonly #acquire = createSemaphore({
-    ...{ atOnce: 1, waiting: WAITING, waitMs: WAIT_MS },
+    atOnce: 1,
+    waiting: WAITING,
+    waitMs: WAIT_MS,
     refuse: (why) => new MezError('MEZ_DATABASE_UNAVAILABLE', `the embedded database is busy: ${why}`),
   })
   #release: () => void = () => {}

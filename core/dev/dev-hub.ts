@@ -130,7 +130,10 @@ process.on('message', (message: DevMessage) => {
 })
 // Standard plugins and the agent load in advance as well. A package that is missing is reported at the start.
 await loadPlugins({
-  ...{ side: 'hub', standard: standardPlugins, plugins: {} },
-  ...{ folder: import.meta.dirname, program: import.meta.dirname },
+  side: 'hub',
+  standard: standardPlugins,
+  plugins: {},
+  folder: import.meta.dirname,
+  program: import.meta.dirname,
 })
 await loadAgent().catch(() => {})

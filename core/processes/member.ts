@@ -56,8 +56,16 @@ export function startMember(index: number, { received, failed, ended }: MemberEv
     ended(how)
   })
   return {
-    ...{ index, child, startedAt: performance.now(), id: null, links: 0, serving: false, stopping: false },
-    ...{ ready: ready.promise, closed: closed.promise, ended: exited.promise },
+    index,
+    child,
+    startedAt: performance.now(),
+    id: null,
+    links: 0,
+    serving: false,
+    stopping: false,
+    ready: ready.promise,
+    closed: closed.promise,
+    ended: exited.promise,
     send(message, handle, done = () => {}) {
       if (child.connected) child.send(message, handle as never, {}, done)
       else done()

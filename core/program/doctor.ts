@@ -171,7 +171,9 @@ async function* appCertificates({ data_dir }: HubConfig): AsyncGenerator<Finding
   })
   const detail = without.length === 0 ? `${apps.length} have one` : without.map(({ text }) => text).join('; ')
   yield {
-    ...{ step: 'Certificates of apps', detail, who: MACHINE },
+    step: 'Certificates of apps',
+    detail,
+    who: MACHINE,
     fault: without.some(({ state }) => state === 'failing'),
   }
 }
@@ -215,7 +217,9 @@ async function* database({ database, data_dir }: HubConfig, runs: boolean): Asyn
     const took = Math.round(performance.now() - beganAt)
     const old = Number.parseInt(server, 10) < 15
     yield {
-      ...{ step: 'Database', fault: old || standby, who: DATABASE },
+      step: 'Database',
+      fault: old || standby,
+      who: DATABASE,
       detail: standby
         ? 'the server is a standby; database.url must lead to the primary'
         : `PostgreSQL ${server}${old ? ', but 15 or newer is needed' : `, connected in ${took} ms`}`,
@@ -272,7 +276,9 @@ async function* agents({ data_dir }: HubConfig): AsyncGenerator<Finding> {
   const other = all.filter((agent) => agent.version !== null && agent.version !== own)
   const detail = other.map((agent) => `${agent.hostname} ${agent.version}`).join(', ')
   yield {
-    ...{ step: 'Agents', fault: false, who: 'the administrators of their machines' },
+    step: 'Agents',
+    fault: false,
+    who: 'the administrators of their machines',
     detail: other.length === 0 ? `${all.length}, all with version ${own}` : `not version ${own}: ${detail}`,
   }
 }

@@ -7,7 +7,9 @@ import { createRedirectServer } from './redirect-server.ts'
 export const hubParts: HubParts = {
   developmentCertificate: (names, { config, clock, log }) =>
     certificateForDevelopment(names, {
-      ...{ dataDir: config.data_dir, clock, log },
+      dataDir: config.data_dir,
+      clock,
+      log,
       listenAddr: formatAddress(config.proxy.listen_addr),
       allowed: config.developmentCertificate,
     }),

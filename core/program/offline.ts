@@ -50,7 +50,12 @@ export async function openOffline(
     const kernel = hubKernel({ plugins, log }, systemClock, counts.slowTap)
     const rooms = await openRooms({
       parts: hubParts,
-      ...{ config, plugins, log, kernel, counts, hubVersion },
+      config,
+      plugins,
+      log,
+      kernel,
+      counts,
+      hubVersion,
       clock: systemClock,
       instanceId: uuidv7(),
       onClose: (closer) => closers.push(closer),

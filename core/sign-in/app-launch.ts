@@ -193,7 +193,9 @@ export async function problemOf(deps: SignInDeps, denial: Denial): Promise<Probl
       })
     : null
   const help = access.helpFor({
-    ...{ subject, app, reason: code },
+    subject,
+    app,
+    reason: code,
     url: `https://${app.publicAddr}${publicNames.portSuffix}${path}`,
     language: pages.languageOf(denial.request.headers['accept-language']),
   })

@@ -52,10 +52,13 @@ async function decide(
   const state = { appHost: app.publicAddr, path, nonceHash: null }
   const query = {
     who: { kind: 'hub', sessionId: session.id },
-    ...{ app, protocol: deps.catalog.servedByHub(app) ? app.protocol : 'http', met },
+    app,
+    protocol: deps.catalog.servedByHub(app) ? app.protocol : 'http',
+    met,
     clientIp: request.clientIp,
     requestId: request.id,
-    ...{ interactive: true, probe: true },
+    interactive: true,
+    probe: true,
     request: { method: request.method, target: request.url },
   } as const
   const outcome = await deps.access.admit(query)

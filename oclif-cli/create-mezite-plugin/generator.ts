@@ -133,9 +133,17 @@ function asJavaScript(text: string): string {
 
 const TSCONFIG = {
   compilerOptions: {
-    ...{ target: 'es2024', module: 'nodenext', strict: true, skipLibCheck: true, types: ['node'] },
-    ...{ verbatimModuleSyntax: true, erasableSyntaxOnly: true, rewriteRelativeImportExtensions: true },
-    ...{ declaration: true, rootDir: '.', outDir: 'dist' },
+    target: 'es2024',
+    module: 'nodenext',
+    strict: true,
+    skipLibCheck: true,
+    types: ['node'],
+    verbatimModuleSyntax: true,
+    erasableSyntaxOnly: true,
+    rewriteRelativeImportExtensions: true,
+    declaration: true,
+    rootDir: '.',
+    outDir: 'dist',
   },
   include: ['*.ts'],
 }
@@ -157,8 +165,12 @@ function manifest(name: string, kind: Kind, sources: readonly string[], javascri
   const commands = { strategy: 'pattern', target: javascript ? '.' : './dist', globPatterns: ['hello.js'] }
   return {
     name: `mezite-plugin-${name}`,
-    ...{ version: '0.1.0', description: `A plugin of Mezite that ${KINDS[kind]}`, type: 'module' },
-    ...{ license: 'UNLICENSED', engines: { node: '>=24' }, exports },
+    version: '0.1.0',
+    description: `A plugin of Mezite that ${KINDS[kind]}`,
+    type: 'module',
+    license: 'UNLICENSED',
+    engines: { node: '>=24' },
+    exports,
     files: javascript ? sources : ['dist', '!dist/*.test.*'],
     scripts: {
       ...(javascript ? {} : { build: 'tsc' }),

@@ -32,17 +32,18 @@ export interface AttemptParts {
 
 /** A row for names that have no certificate yet. */
 export const waiting = (name: string, names: readonly string[]): Omit<Certificate, 'leaf'> => ({
-  ...{
-    name,
-    names,
-    imported: false,
-    served: null,
-    directory: null,
-    hub: null,
-    renewAt: null,
-    renewalCheck: null,
-  },
-  ...{ attempts: 0, lastError: null, nextAttempt: null, order: null },
+  name,
+  names,
+  imported: false,
+  served: null,
+  directory: null,
+  hub: null,
+  renewAt: null,
+  renewalCheck: null,
+  attempts: 0,
+  lastError: null,
+  nextAttempt: null,
+  order: null,
 })
 
 /** Fields of an audit event. */
@@ -132,7 +133,11 @@ export function createAttempts(parts: AttemptParts) {
         await to.hide(name)
         await to.put({
           ...waiting(name, names),
-          ...{ served, directory, hub: hostname(), renewAt, renewalCheck: clock.now() + SOONEST_MS },
+          served,
+          directory,
+          hub: hostname(),
+          renewAt,
+          renewalCheck: clock.now() + SOONEST_MS,
         })
         const fields = { ...audited(one), issuer: issuerOf(leaf), not_after: leaf.validToDate.toISOString() }
         await to.change.audit({ type: 'cert.issued', success: true, fields })

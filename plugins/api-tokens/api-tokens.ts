@@ -134,13 +134,12 @@ export function createApiTokens(options: {
     created: number,
     { trx, change }: RunningChange,
   ): Promise<{ readonly row: TokenRow; readonly shown: object }> {
-    if (subject.kind === 'token') {
+    if (subject.kind === 'token')
       throw new Problem(
         403,
         'token_makes_no_token',
         'An API token cannot create another one. Sign in to create it.',
       )
-    }
     const beyond = roles.filter((role) => !subject.roles.includes(role))
     if (beyond.length > 0) {
       const detail = `You cannot grant ${beyond.join(', ')}: a token can only have roles that its creator has.`
@@ -165,8 +164,14 @@ export function createApiTokens(options: {
     if (taken.length > 0) throw new Problem(409, 'token_exists', `The API token ${name} already exists.`)
     const secret = PREFIX + randomBytes(32).toString('base64url')
     const row = {
-      ...{ id: uuidv7(), name, hash: hashOf(secret), roles: JSON.stringify([...new Set(roles)].sort()) },
-      ...{ creator: subject.user, holder: holder ?? '', created, expires: created + ttl * 1_000 },
+      id: uuidv7(),
+      name,
+      hash: hashOf(secret),
+      roles: JSON.stringify([...new Set(roles)].sort()),
+      creator: subject.user,
+      holder: holder ?? '',
+      created,
+      expires: created + ttl * 1_000,
       used_at: null,
     }
     return { row, shown: { token: secret } }
@@ -174,10 +179,8 @@ export function createApiTokens(options: {
 
   const collection = resource.open(options)
 
-  async function list(): Promise<readonly ApiToken[]> {
-    const rows = await db.selectFrom('api_tokens').selectAll().orderBy('created').execute()
-    return rows.map((row) => tokenOf(row as TokenRow))
-  }
+  const list = async (): Promise<readonly ApiToken[]> =>
+    (await db.selectFrom('api_tokens').selectAll().orderBy('created').execute()).map(tokenOf)
 
   const routes = resource.routes(collection, async (web) => {
     const schema = { summary: 'All API tokens', querystring: PageQuery, returns: Type.Array(TokenDocument) }

@@ -103,10 +103,7 @@ export async function readEventsIn(
   if (extent.first > extent.last) return []
   check()
   const days = await listDays(trx)
-  const search: TrailSearch = {
-    ...{ filter, forward, known: extent.known, byDay: days !== null },
-    ...{ walked, check },
-  }
+  const search: TrailSearch = { filter, forward, known: extent.known, byDay: days !== null, walked, check }
   const found: number[] = []
   for (const near of growing(days, extent, forward)) {
     check()

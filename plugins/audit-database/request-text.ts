@@ -58,10 +58,7 @@ export function splitRequest(text: string): SplitRequest | null {
   const [, ...parts] = values
   const requestId = text.slice(requestIdAt, requestIdAt + 36)
   const [before, middle] = [text.slice(AFTER_TIME, requestIdAt), text.slice(requestIdAt + 36, agentAt)]
-  return {
-    context: `${before}\t${middle}\t${text.slice(VALUES.lastIndex)}`,
-    ...{ id, time, requestId, parts },
-  }
+  return { context: `${before}\t${middle}\t${text.slice(VALUES.lastIndex)}`, id, time, requestId, parts }
 }
 
 /** The text with a tab in place of each value. */

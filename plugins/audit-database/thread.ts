@@ -9,7 +9,8 @@ const STOP_MS = 5_000
 /** Starts a thread of this plugin, from a file beside this one. */
 export const startThread = (name: string, file: string, workerData: unknown): Worker =>
   new Worker(new URL(`./${file}${EXTENSION}`, import.meta.url), {
-    ...{ name, workerData },
+    name,
+    workerData,
     execArgv: CONDITIONS,
     resourceLimits: { maxYoungGenerationSizeMb: 8 },
   })

@@ -124,8 +124,15 @@ export function createTypeRetention(deps: TypeRetentionDeps) {
     if (addsTo(endedTypes(periods, newest, now), ended)) return null
     const removal: Removal = {
       kind: 'removal',
-      ...{ number, first: part.first, last: part.last, newest: new Date(newest).toISOString(), types },
-      ...{ events, gaps, chains, checkpoint },
+      number,
+      first: part.first,
+      last: part.last,
+      newest: new Date(newest).toISOString(),
+      types,
+      events,
+      gaps,
+      chains,
+      checkpoint,
     }
     const next = await database.transaction().execute((trx) => remove(trx, part, removal, state))
     if (part.isDay && hasType(types, REQUEST)) await dropContexts(part.last + 1)
@@ -205,7 +212,9 @@ function requestOf(
   const later = removals.filter((each) => each.last >= first)
   const numbers = new Set(later.map(({ number }) => number))
   return {
-    ...{ part: { first, last }, types, number },
+    part: { first, last },
+    types,
+    number,
     before: stateBefore(start, removals, first - 1),
     later: later.map(({ number, first }) => ({ number, first })),
     stored: stored.filter(({ number }) => numbers.has(number)),

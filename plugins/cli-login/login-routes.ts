@@ -35,7 +35,9 @@ export function loginRoutes(deps: {
   const languageOf = ({ headers }: Request) => pages.languageOf(headers['accept-language'])
   const render = (request: Request, user: string | null, title: string, body: Body) =>
     pages.render({
-      ...{ title, body, language: languageOf(request) },
+      title,
+      body,
+      language: languageOf(request),
       user: user === null ? null : { name: user, roles: [] },
     })
 

@@ -102,7 +102,10 @@ function registerApps(watched: Watched): void {
     'mezite_apps_by_state',
     'Apps as their agents on this hub see them: ready, unreachable, no_agent, disabled',
     () => ({
-      ...{ ready: 0, unreachable: 0, no_agent: 0, disabled: 0 },
+      ready: 0,
+      unreachable: 0,
+      no_agent: 0,
+      disabled: 0,
       ...countBy(catalog.list(), (app) => hubState.stateOf(app).state),
     }),
     { label: 'state', combined: 'first' },

@@ -37,7 +37,9 @@ export function beginLogin(
     const listed = choices
       .filter(({ method }) => !forms.get(method))
       .map(({ choice: { id, title, host } }) => ({
-        ...{ title, host, preferred: id === preferred },
+        title,
+        host,
+        preferred: id === preferred,
         href: `/web/login?${query}&connector=${encodeURIComponent(id)}`,
       }))
     // The host is named whether it has an app or not: before sign-in, nothing may reveal whether an app exists.

@@ -24,7 +24,17 @@ export default defineHubPlugin({
   api: 1,
   summary: 'Serves the pages of sign-in, My account and sign-out',
   needs: {
-    ...{ access, audit, catalog, locks, pages, publicNames, revisions, sessions, signInDesk, tunnel, users },
+    access,
+    audit,
+    catalog,
+    locks,
+    pages,
+    publicNames,
+    revisions,
+    sessions,
+    signInDesk,
+    tunnel,
+    users,
   },
   wants: { signInMethods, webRoutes },
   provides: { webRoutes },
@@ -32,7 +42,12 @@ export default defineHubPlugin({
     const { signInDesk: desk, signInMethods: methods, webRoutes: others, pages: template } = use
     const pages = createSignInPages(template)
     const deps: Deps = {
-      ...{ ...use, desk, methods, template, clock, log },
+      ...use,
+      desk,
+      methods,
+      template,
+      clock,
+      log,
       home: others.find(({ home }) => home)?.home,
       sections: others.flatMap(({ account }) => account ?? []),
       pages: ({ headers }) => pages(template.languageOf(headers['accept-language'])),

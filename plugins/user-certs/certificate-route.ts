@@ -49,7 +49,11 @@ export function certificateRoute(deps: CertificateDeps): WebRoutes {
     const proven = await botLogins.prove({ bot, proof, clientIp, requestId })
     const { user, holder, roles, by } = proven
     const { session, token } = await sessions.open({
-      ...{ kind: 'cert', user, holder, clientIp, client: by },
+      kind: 'cert',
+      user,
+      holder,
+      clientIp,
+      client: by,
       expires: clock.now() + Math.min(longestMs, proven.longestMs, LONGEST_BOT_TTL_MS),
     })
     const { id: sessionId } = session

@@ -32,8 +32,11 @@ class ExplainedBallot extends Ballot {
   votes(): VoteLine[] {
     if (this.lines.length > 0) return this.lines
     const line = (effect: VoteLine['effect'], role: string | null, matcher: string | null): VoteLine => ({
-      ...{ role, effect, matcher },
-      ...{ label: null, value: null },
+      role,
+      effect,
+      matcher,
+      label: null,
+      value: null,
     })
     return [
       ...this.roles.map((role) => line('allow', role, null)),
@@ -104,7 +107,11 @@ export function createExplanation(options: {
     const signsInAgain = wrongConnector && browser && decision.effect !== 'deny'
     const failed = ballots.failed.map(({ plugin }) => ({
       plugin,
-      ...{ role: null, effect: 'deny' as const, matcher: 'policy_failed', label: null, value: null },
+      role: null,
+      effect: 'deny' as const,
+      matcher: 'policy_failed',
+      label: null,
+      value: null,
     }))
     return {
       effect: signsInAgain ? 'require' : decision.effect,
@@ -114,7 +121,8 @@ export function createExplanation(options: {
         ...failed,
       ],
       grants: (subject.grants ?? []).map(({ id, role, until }) => ({
-        ...{ id, role },
+        id,
+        role,
         until: new Date(until).toISOString(),
       })),
       requirements: [
@@ -122,7 +130,9 @@ export function createExplanation(options: {
         ...count.requirements.map(({ name }) => ({ name, met: false })),
       ],
       lock: lock && {
-        ...{ id: lock.id, target: { [lock.kind]: lock.target }, message: lock.message },
+        id: lock.id,
+        target: { [lock.kind]: lock.target },
+        message: lock.message,
         expires: lock.expires === null ? null : new Date(lock.expires).toISOString(),
       },
       connector: required === null ? null : { required, signed_in_with: signedInWith, met: !wrongConnector },

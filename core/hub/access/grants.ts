@@ -213,9 +213,7 @@ export function createGrants(options: {
     if (holder === undefined) throw new Problem(404, 'user_not_found', `There is no user ${user}.`)
     const id = uuidv7()
     const list = apps === null ? null : JSON.stringify(apps)
-    const row: GrantTable = {
-      ...{ id, user_name: user, holder, role, apps: list, started, until, ended: null },
-    }
+    const row: GrantTable = { id, user_name: user, holder, role, apps: list, started, until, ended: null }
     return { id, row, grant: holdOf(row, undefined).grant }
   }
 }

@@ -119,10 +119,7 @@ export function createRefusalRecord(audit: Pick<Audit, 'record'>): RefusalRecord
       const { who, app, protocol, clientIp, requestId, request } = query
       const { outcome, status, code, subject } = refused
       const shown = who !== null && 'sessionId' in who ? { id: who.sessionId } : undefined
-      const known = {
-        ...{ app, session: session ?? shown, subject, requestId },
-        context: { protocol, clientIp },
-      }
+      const known = { app, session: session ?? shown, subject, requestId, context: { protocol, clientIp } }
       if (outcome === 'denied' || (outcome === 'required' && session && !isBrowser(session.kind)))
         record('access.denied', code, known)
       else {

@@ -62,7 +62,10 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
   }
 
   const view = tableView<AppTable>({
-    ...{ name: 'catalog', kind: 'app', table: 'apps', key: 'name' },
+    name: 'catalog',
+    kind: 'app',
+    table: 'apps',
+    key: 'name',
     swap(names, rows) {
       for (const name of names ?? byName.keys()) {
         const old = byName.get(name)

@@ -255,8 +255,12 @@ export function createAuthorities(options: AuthoritiesOptions): RunningAuthoriti
         .join(','),
     keys: (name) =>
       of(name).map(({ id, state, pin, created, changed, expires }) => ({
-        ...{ id, state, pin },
-        ...{ created, changed, expires },
+        id,
+        state,
+        pin,
+        created,
+        changed,
+        expires,
       })),
     issuerOf(name, certificate) {
       const issuer = of(name).find(
@@ -293,6 +297,4 @@ async function pemOf(key: CryptoKey): Promise<string> {
   return x509.PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY')
 }
 
-function place(id: string): SecretPlace {
-  return { table: 'authorities', id, purpose: 'private-key' }
-}
+const place = (id: string): SecretPlace => ({ table: 'authorities', id, purpose: 'private-key' })

@@ -84,7 +84,9 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
   const views: View[] = []
   const listeners: ((touched: Touched | null) => void)[] = []
   const acquireTurn = createSemaphore({
-    ...{ atOnce: 1, waiting: 500, waitMs: 10_000 },
+    atOnce: 1,
+    waiting: 500,
+    waitMs: 10_000,
     refuse: (why) => new MezError('MEZ_DATABASE_UNAVAILABLE', `the change was not made: ${why}`),
   })
   let applied: Position | null = null

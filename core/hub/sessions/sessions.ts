@@ -191,11 +191,8 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     const session = living(id)
     return session && subjectOf(session) ? session : undefined
   }
-  const openings = createSessionOpenings({
-    ...{ revisions, accounts, clock },
-    living: present,
-    end: (ids) => end(ids, 'superseded', null),
-  })
+  const endOlder = (ids: readonly string[]) => end(ids, 'superseded', null)
+  const openings = createSessionOpenings({ revisions, accounts, clock, living: present, end: endOlder })
 
   const sessions: RunningSessions = {
     async open(input) {

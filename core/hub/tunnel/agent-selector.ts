@@ -125,19 +125,23 @@ export function createAgentSelector(options: {
   async function openTarget(admission: Admission, given: OpenOptions, target: string): Promise<Pipe> {
     const { app, subject, session, context, requestId } = admission
     const about = { user: subject?.user ?? null, roles: subject?.roles ?? null, grants: subject?.grants }
-    const record = (reason: string | null, agent: string | null) =>
+    const record = ({ reason, agent }: { readonly reason: string | null; readonly agent: string | null }) =>
       audit.record({
-        ...{ type: 'app.target', success: reason === null, reason, ...about, requestId },
-        ...{ sessionId: session?.id ?? null, clientIp: context.clientIp },
+        type: 'app.target',
+        success: reason === null,
+        reason,
+        ...about,
+        requestId,
+        sessionId: session?.id ?? null,
+        clientIp: context.clientIp,
         fields: { app: app.name, target: target.slice(0, LONGEST_TARGET), agent },
       })
     try {
       const pipe = await openAdmitted(admission, given, choice)
-      record(null, pipe.agent)
+      record({ reason: null, agent: pipe.agent })
       return pipe
     } catch (error) {
-      const { reason, agent } = error instanceof DialError ? error : { reason: 'failed', agent: null }
-      record(reason, agent)
+      record(error instanceof DialError ? error : { reason: 'failed', agent: null })
       throw error
     }
   }
@@ -292,6 +296,5 @@ function carried(state: AdmissionState, pipe: Pipe, holds: boolean): Pipe {
   return pipe
 }
 
-function endedError({ app, ended }: AdmissionState): DialError {
-  return new DialError('MEZ_ADMISSION_ENDED', ended ?? 'closed', `access to ${app.name} has ended: ${ended}`)
-}
+const endedError = ({ app, ended }: AdmissionState): DialError =>
+  new DialError('MEZ_ADMISSION_ENDED', ended ?? 'closed', `access to ${app.name} has ended: ${ended}`)

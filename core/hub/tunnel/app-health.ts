@@ -50,7 +50,9 @@ export interface AppHealth {
 export async function probeApp(link: ServingLink | undefined, app: App, clock: Clock): Promise<ProbeResult> {
   const began = clock.monotonic()
   const failed = (reason: string, error: string): ProbeResult => ({
-    ...{ ok: false, reason, error },
+    ok: false,
+    reason,
+    error,
     ms: Math.round(clock.monotonic() - began),
   })
   if (!link?.usable) return failed('agent_none', 'The agent is not connected.')
@@ -118,7 +120,11 @@ export function createAppHealth(options: {
         // Hubs with a link to the agent probe; through them, only what has failed for this hub is tried again.
         if (!isDirect(link) && (known?.reason ?? null) === null) continue
         const result = known ?? {
-          ...{ target: targetOf(app), link, reason: null, error: null, probing: false },
+          target: targetOf(app),
+          link,
+          reason: null,
+          error: null,
+          probing: false,
           due: now + PROBE_SOON_MS,
         }
         kept.set(keyOf(app, hostname), result)

@@ -53,7 +53,10 @@ export function createUsers({ revisions, clock, log, ...options }: UsersOptions)
   }
 
   const view = tableView<UserTable>({
-    ...{ name: 'users', kind: 'user', table: 'users', key: 'key' },
+    name: 'users',
+    kind: 'user',
+    table: 'users',
+    key: 'key',
     swap(keys, rows) {
       for (const key of keys ?? users.keys()) users.delete(key)
       for (const user of rows.map(read)) if (user) users.set(user.key, user)

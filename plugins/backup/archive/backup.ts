@@ -29,14 +29,16 @@ export async function takeBackup(
     mezite: 'backup',
     format: 1,
     time: new Date().toISOString(),
-    ...{ cluster, version },
+    cluster,
+    version,
     encryption_key: encryptionKey.toString('base64'),
     migrations: await listMigrations(database, await listOwners(database)),
     tables: await listFilled(database, without),
     left_out: [...without].sort(),
   } as const
   const parts = readDatabase({
-    ...{ database, without },
+    database,
+    without,
     ...(shared && { appendOnly: listed(migrations, 'appendOnly') }),
   })
   const rows = await writeArchive(file, head, parts, recipients, read)

@@ -31,9 +31,7 @@ export async function copyIn(trx: Transaction, into: RawBuilder<unknown>, text: 
 }
 
 const NEWLINE = 10
-const ESCAPED: Readonly<Record<string, string>> = {
-  ...{ b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' },
-}
+const ESCAPED: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' }
 
 /** The values of the last row, none of which is null. */
 export function lastRow(text: Uint8Array): readonly string[] {

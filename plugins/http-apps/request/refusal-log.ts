@@ -34,7 +34,10 @@ export function recordFailure(
     clientIp,
     requestId,
     fields: {
-      ...{ app: app?.name ?? null, method, path: pathOf(target), status },
+      app: app?.name ?? null,
+      method,
+      path: pathOf(target),
+      status,
       ...(verified !== null && { verified }),
     },
   })

@@ -185,7 +185,8 @@ function helpOf(
   // The page of the sign-in host about the same denial has the forms.
   const launch = launchLink(deps, request)
   const help = offers.map(({ title, text, path }) => ({
-    ...{ title, text },
+    title,
+    text,
     url: path === undefined ? launch.url : publicNames.signInOrigin + path,
   }))
   const shown = offers.find((one) => one.reason !== undefined)?.reason
