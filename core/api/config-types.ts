@@ -1,5 +1,16 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
-import { type TUnsafe, Type as TypeBox } from 'typebox'
+import {
+  type Static,
+  type TInteger,
+  type TNull,
+  type TObject,
+  type TOptional,
+  type TProperties,
+  type TSchema,
+  type TUnion,
+  type TUnsafe,
+  Type as TypeBox,
+} from 'typebox'
 import { messageOf } from '../kernel/error.ts'
 import { DURATION_PATTERN, parseDuration } from './duration.ts'
 
@@ -16,8 +27,34 @@ export interface BoundedOptions extends TypeOptions {
   readonly max?: string
 }
 
-/** Types for the configuration of plugins that JSON does not have. A file contains text; the plugin receives the value. */
+/**
+ * Types that TypeBox does not have. Those of durations, sizes and secrets are for the configuration of plugins: the file contains
+ * text, and the plugin receives the value.
+ */
 export interface ConfigTypes {
+  /** An object that has no members but these, as the configuration of a plugin and each object in it must be. */
+  Closed<Properties extends TProperties>(
+    properties: Properties,
+    options?: Parameters<typeof TypeBox.Object>[1],
+  ): TObject<Properties>
+  /** An object with any keys, whose values are of one type. */
+  Map<Value extends TSchema>(
+    value: Value,
+    options?: Parameters<typeof TypeBox.Object>[1],
+  ): TUnsafe<Readonly<Record<string, Static<Value>>>>
+  /** A whole number from 1 to `max`. */
+  Count(options: TypeOptions & { readonly default: number; readonly max: number }): TInteger
+  /** One of these texts. */
+  OneOf<const Values extends readonly string[]>(
+    values: Values,
+    options?: Parameters<typeof TypeBox.Unsafe>[0],
+  ): TUnsafe<Values[number]>
+  /** Members of an object, each of which may be missing. */
+  Optionals<Properties extends TProperties>(
+    properties: Properties,
+  ): { readonly [Name in keyof Properties]: TOptional<Properties[Name]> }
+  /** A value, or null. */
+  Nullable<Schema extends TSchema>(schema: Schema): TUnion<[Schema, TNull]>
   /** A duration such as `30s`, `15m`, `12h` or `30d`. The plugin receives milliseconds. */
   Duration(options?: BoundedOptions): TUnsafe<number>
   /** A size such as `64KB`, `100MB` or `2GB`, in powers of 1,000. The plugin receives bytes. */
@@ -83,9 +120,19 @@ function readPrivateFile(file: string): string {
   }
 }
 
-/** The types of TypeBox, and those for configuration. */
-export const Type: typeof TypeBox & ConfigTypes = Object.freeze({
-  ...TypeBox,
+const types: ConfigTypes = {
+  Closed: (properties, options) => TypeBox.Object(properties, { additionalProperties: false, ...options }),
+  // An object for TypeBox.
+  Map: (value, options) => TypeBox.Object({}, { additionalProperties: value, ...options }) as never,
+  Count: ({ max, ...options }) =>
+    TypeBox.Integer({ minimum: 1, maximum: max, must: `a whole number from 1 to ${max}`, ...options }),
+  OneOf: (values, options) =>
+    TypeBox.Unsafe<(typeof values)[number]>({ type: 'string', enum: [...values], ...options }),
+  Optionals: (properties) =>
+    Object.fromEntries(
+      Object.entries(properties).map(([name, schema]) => [name, TypeBox.Optional(schema as TSchema)]),
+    ) as never,
+  Nullable: (schema) => TypeBox.Union([schema, TypeBox.Null()]),
   Duration: quantity(
     parseDuration,
     DURATION_PATTERN,
@@ -95,7 +142,7 @@ export const Type: typeof TypeBox & ConfigTypes = Object.freeze({
   Size: quantity(parseSize, SIZE.source, 'a size such as 64KB, 100MB or 2GB'),
   // An object for TypeBox, a text for the plugin.
   Secret: (options: TypeOptions = {}) =>
-    TypeBox.Object(
+    types.Closed(
       {
         file: TypeBox.Optional(TypeBox.String({ pattern: '^/.', must: 'an absolute path' })),
         env: TypeBox.Optional(
@@ -103,8 +150,15 @@ export const Type: typeof TypeBox & ConfigTypes = Object.freeze({
         ),
       },
       {
-        ...{ additionalProperties: false, minProperties: 1, maxProperties: 1 },
-        ...{ secret: true, must: '{ file: PATH } or { env: NAME }', ...options, decode: readSecret },
+        minProperties: 1,
+        maxProperties: 1,
+        secret: true,
+        must: '{ file: PATH } or { env: NAME }',
+        ...options,
+        decode: readSecret,
       },
     ) as unknown as TUnsafe<string>,
-})
+}
+
+/** The types of TypeBox, and those that it does not have. */
+export const Type: typeof TypeBox & ConfigTypes = Object.freeze({ ...TypeBox, ...types })

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { Type } from 'typebox'
+import { Type } from './config-types.ts'
 
 /** Members of the query of every list. Without `limit`, a list is complete. */
 const pageQuery = {
@@ -11,16 +11,13 @@ const pageQuery = {
 }
 
 /** The query of a list that has no filters of its own. */
-export const PageQuery = Type.Object(pageQuery, { additionalProperties: false })
+export const PageQuery = Type.Closed(pageQuery)
 
 /** The query of a list whose keys are names. */
-export const NamedPageQuery = Type.Object(
-  {
-    ...pageQuery,
-    name: Type.Optional(Type.String({ maxLength: 300, description: 'Only the entry with this name' })),
-  },
-  { additionalProperties: false },
-)
+export const NamedPageQuery = Type.Closed({
+  ...pageQuery,
+  name: Type.Optional(Type.String({ maxLength: 300, description: 'Only the entry with this name' })),
+})
 
 interface PageParameters {
   readonly limit?: number

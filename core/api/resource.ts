@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { type Static, type TSchema, Type } from 'typebox'
+import type { Static, TSchema } from 'typebox'
 import { checkConfig, printPath, type ValueProblem } from '../kernel/config-check.ts'
+import { Type } from './config-types.ts'
 import { Problem } from './problem.ts'
 
 /** The `metadata` of every resource document. */
@@ -36,29 +37,22 @@ export const LABEL_KEY = '^[A-Za-z0-9][A-Za-z0-9._/:-]{0,127}$'
 const LABEL_VALUE = '^[^\\u0000-\\u001f\\u007f-\\u009f]{0,256}$'
 const MAX_LABELS = 64
 const MAX_SHOWN = 50
-const closed = { additionalProperties: false } as const
 
 const envelope = (kind: string, spec: TSchema, namePattern: string) =>
-  Type.Object(
-    {
-      kind: Type.Unsafe<string>({ type: 'string', enum: [kind] }),
-      version: Type.Unsafe<'v1'>({ type: 'string', enum: ['v1'] }),
-      metadata: Type.Object(
-        {
-          name: Type.String({
-            pattern: namePattern,
-            must: 'a name of small letters, digits and "-", at most 63',
-          }),
-          description: Type.Optional(Type.String({ maxLength: 1_024 })),
-          labels: Type.Optional(Type.Object({}, { additionalProperties: Type.String() })),
-          expires: Type.Optional(Type.String({ maxLength: 64 })),
-        },
-        closed,
-      ),
-      spec,
-    },
-    closed,
-  )
+  Type.Closed({
+    kind: Type.OneOf([kind]),
+    version: Type.OneOf(['v1']),
+    metadata: Type.Closed({
+      name: Type.String({
+        pattern: namePattern,
+        must: 'a name of small letters, digits and "-", at most 63',
+      }),
+      description: Type.Optional(Type.String({ maxLength: 1_024 })),
+      labels: Type.Optional(Type.Map(Type.String())),
+      expires: Type.Optional(Type.String({ maxLength: 64 })),
+    }),
+    spec,
+  })
 
 /**
  * Reads a resource document of one kind: checks envelope and `spec` together, and fills in defaults. Drops the member
@@ -125,9 +119,6 @@ function metadataProblems({ labels = {}, expires }: ResourceMetadata): ValueProb
   }
   return problems
 }
-
-/** Schema of a value that may be null. */
-export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 
 /** The headers of a request that make a change depend on what is stored. */
 export interface Preconditions {

@@ -9,8 +9,7 @@ const SHAPE = {
 }
 
 const NO_REF = 'Import the reference from @mezite/core or the plugin that provides it; it may be misspelled.'
-const NO_SCHEMA =
-  'Create it with Type of @mezite/core, with { additionalProperties: false } at every Type.Object.'
+const NO_SCHEMA = 'Create it with Type of @mezite/core, and every object in it with Type.Closed.'
 
 /**
  * Checks that a value is a plugin of this side and api version; `source` is its file. Throws MEZ_PLUGIN_INVALID,

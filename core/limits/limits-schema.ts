@@ -1,16 +1,8 @@
 import type { Static, TSchema } from 'typebox'
 import { Type } from '../api/config-types.ts'
 
-const closed = { additionalProperties: false } as const
-
 const Count = (value: number, description: string, most = 1_000_000) =>
-  Type.Integer({
-    minimum: 1,
-    maximum: most,
-    default: value,
-    description,
-    must: `a whole number from 1 to ${most}`,
-  })
+  Type.Count({ default: value, max: most, description })
 
 const Bytes = (value: number, least: number, most: number, description: string) =>
   Type.Integer({
@@ -25,7 +17,7 @@ const Wait = (value: string, description: string) =>
   Type.Duration({ default: value, min: '100ms', max: '10m', description })
 
 const Section = <T extends Record<string, TSchema>>(properties: T, description: string) =>
-  Type.Object(properties, { ...closed, default: {}, description })
+  Type.Closed(properties, { default: {}, description })
 
 /** `proxy.limits` in mezhub.yaml. The page about limits shows what happens when a limit is reached. */
 export const limitsSchema = Section(

@@ -2,6 +2,7 @@ import module from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { lookInProgram } from '@mezite/core/launch'
 import { nearMiss } from '../kernel/config-check.ts'
+import { withDeadline } from '../kernel/deadline.ts'
 import { isMezError, MezError, messageOf } from '../kernel/error.ts'
 import type { AnyPlugin, PluginSide } from '../kernel/plugin.ts'
 import { checkPlugin } from '../kernel/plugin-check.ts'
@@ -111,18 +112,12 @@ async function importPlugin(key: string, file: PluginFile, options: LoadOptions)
 }
 
 async function importInTime(who: string, path: string, deadlineMs: number): Promise<{ default?: unknown }> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    const error = new MezError('MEZ_PLUGIN_HANGS', `${who} was not imported within ${deadlineMs} ms`)
-    timer = setTimeout(() => reject(error), deadlineMs)
-  })
+  const late = (ms: number) => new MezError('MEZ_PLUGIN_HANGS', `${who} was not imported within ${ms} ms`)
   try {
-    return await Promise.race([import(pathToFileURL(path).href), late])
+    return await withDeadline(() => import(pathToFileURL(path).href), deadlineMs, late)
   } catch (error) {
     if (isMezError(error, 'MEZ_PLUGIN_HANGS')) throw error
     throw importError(who, path, error)
-  } finally {
-    clearTimeout(timer)
   }
 }
 

@@ -1,14 +1,11 @@
 import { Problem, type Subject, Type, type WebRoutes } from '@mezite/core'
 import { durationOf, reasonOf } from './form-fields.ts'
-import { mayRead, type RouteDeps } from './page-routes.ts'
-import { problems } from './problems.ts'
+import { knownIn, mayRead, type RouteDeps } from './page-routes.ts'
 import { type AccessRequest, shownRequest, stateOf } from './request.ts'
 
-const closed = { additionalProperties: false } as const
 const user = { config: { access: 'user' } } as const
 const cutting = { config: { access: 'user', cuts: true } } as const
-const Time = Type.Union([Type.String(), Type.Null()])
-const Text = Type.Union([Type.String(), Type.Null()])
+const Text = Type.Nullable(Type.String())
 const RequestResource = Type.Object({
   id: Type.String(),
   state: Type.String({
@@ -21,40 +18,33 @@ const RequestResource = Type.Object({
   duration_ms: Type.Number(),
   approvals: Type.Integer({ description: 'How many people must approve' }),
   break_glass: Type.Boolean(),
-  created: Time,
-  expires: Time,
-  closed: Time,
+  created: Text,
+  expires: Text,
+  closed: Text,
   grant_id: Text,
-  until: Time,
-  first_used: Time,
+  until: Text,
+  first_used: Text,
   reviews: Type.Array(
-    Type.Object({ reviewer: Type.String(), approves: Type.Boolean(), reason: Text, time: Time }),
+    Type.Object({ reviewer: Type.String(), approves: Type.Boolean(), reason: Text, time: Text }),
   ),
 })
 const Name = Type.Optional(Type.String({ minLength: 1, maxLength: 64 }))
-const CreateBody = Type.Object(
-  {
-    app: Name,
-    role: Name,
-    for: Type.String({ maxLength: 20, description: 'A duration such as 2h' }),
-    reason: Type.Optional(Type.String({ maxLength: 2_000 })),
-    break_glass: Type.Optional(Type.Boolean()),
-  },
-  closed,
-)
-const ApproveBody = Type.Object({ for: Type.Optional(Type.String({ maxLength: 20 })) }, closed)
-const DenyBody = Type.Object({ reason: Type.Optional(Type.String({ maxLength: 2_000 })) }, closed)
-const ListQuery = Type.Object(
-  {
-    mine: Type.Optional(Type.Boolean({ description: 'Only those of the caller' })),
-    state: Type.Optional(Type.String({ maxLength: 20, description: 'Only those in this state' })),
-  },
-  closed,
-)
-const WaitQuery = Type.Object(
-  { was: Type.Optional(Type.String({ maxLength: 20, description: 'Wait until the state is another one' })) },
-  closed,
-)
+const CreateBody = Type.Closed({
+  app: Name,
+  role: Name,
+  for: Type.String({ maxLength: 20, description: 'A duration such as 2h' }),
+  reason: Type.Optional(Type.String({ maxLength: 2_000 })),
+  break_glass: Type.Optional(Type.Boolean()),
+})
+const ApproveBody = Type.Closed({ for: Type.Optional(Type.String({ maxLength: 20 })) })
+const DenyBody = Type.Closed({ reason: Type.Optional(Type.String({ maxLength: 2_000 })) })
+const ListQuery = Type.Closed({
+  mine: Type.Optional(Type.Boolean({ description: 'Only those of the caller' })),
+  state: Type.Optional(Type.String({ maxLength: 20, description: 'Only those in this state' })),
+})
+const WaitQuery = Type.Closed({
+  was: Type.Optional(Type.String({ maxLength: 20, description: 'Wait until the state is another one' })),
+})
 const WAIT_MS = 20_000
 type Named = { Params: { id: string } }
 
@@ -64,20 +54,11 @@ export function apiRoutes(deps: RouteDeps): WebRoutes {
   /** Why somebody was denied is for those who decide. */
   function show(request: AccessRequest, { user }: Subject) {
     const shown = shownRequest(request, clock.now())
-    if (!isOwn(user, request)) return shown
+    if (!people.isBy(request, user)) return shown
     return { ...shown, reviews: shown.reviews.map((review) => ({ ...review, reason: null })) }
   }
 
-  function isOwn(name: string, request: AccessRequest): boolean {
-    const user = users.byName(name)
-    return user !== undefined && people.isOf(request, user)
-  }
-
-  async function known(subject: Subject, id: string) {
-    const request = await store.find(id)
-    if (request !== undefined && mayRead(deps, subject, request)) return request
-    throw problems.unknown()
-  }
+  const known = knownIn(deps)
 
   return {
     name: 'access-requests',
@@ -96,7 +77,9 @@ export function apiRoutes(deps: RouteDeps): WebRoutes {
         async ({ subject, query: { mine = false, state } }) => {
           const all = await store.list(mine ? { key: users.keyOf(subject.user) } : {})
           const shown = all
-            .filter((request) => (mine ? isOwn(subject.user, request) : mayRead(deps, subject, request)))
+            .filter((request) =>
+              mine ? people.isBy(request, subject.user) : mayRead(deps, subject, request),
+            )
             .map((request) => show(request, subject))
           return state === undefined ? shown : shown.filter((one) => one.state === state)
         },

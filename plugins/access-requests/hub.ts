@@ -49,17 +49,14 @@ export default defineHubPlugin({
   name: 'access-requests',
   api: 1,
   summary: 'Lets people ask for access for a time',
-  config: Type.Object(
-    {
-      pending_for: Type.Duration({
-        default: '1d',
-        min: '5m',
-        max: '30d',
-        description: 'How long a request can be approved',
-      }),
-    },
-    { additionalProperties: false },
-  ),
+  config: Type.Closed({
+    pending_for: Type.Duration({
+      default: '1d',
+      min: '5m',
+      max: '30d',
+      description: 'How long a request can be approved',
+    }),
+  }),
   needs: { catalog, database, grants, jobs, locks, pages, publicNames, revisions, sessions, users },
   wants: { confirmations, notifications, notifiers },
   provides: { dashboardParts, denialHelp, homeLinks, migrations, roleRules, webRoutes },

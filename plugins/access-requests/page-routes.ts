@@ -42,19 +42,10 @@ export function pageRoutes(deps: RouteDeps): WebRoutes {
   const { desk, store, rules, people, pages, catalog, users, clock, languageOf } = deps
   const shown = shownBy(clock)
   const gainsOf = createGains(deps)
-  const isOwn = ({ user }: Subject, request: AccessRequest) => {
-    const me = users.byName(user)
-    return me !== undefined && people.isOf(request, me)
-  }
-  const ownOf = async (subject: Subject) =>
-    (await store.list({ key: users.keyOf(subject.user) })).filter((one) => isOwn(subject, one))
+  const known = knownIn(deps)
+  const ownOf = async ({ user }: Subject) =>
+    (await store.list({ key: users.keyOf(user) })).filter((one) => people.isBy(one, user))
 
-  /** The request if the caller asked for it or decides about it; 404 for everybody else. */
-  async function known(subject: Subject, id: string): Promise<AccessRequest> {
-    const request = await store.find(id)
-    if (request !== undefined && mayRead(deps, subject, request)) return request
-    throw problems.unknown()
-  }
   const urlOf = ({ app, path }: AccessRequest): string | null => {
     const found = app === null ? undefined : catalog.byId(app)
     const base = found === undefined ? null : catalog.urlOf(found)
@@ -120,7 +111,7 @@ export function pageRoutes(deps: RouteDeps): WebRoutes {
         const request = await known(subject, params.id)
         const language = languageOf(headers['accept-language'])
         const state = stateOf(request, clock.now())
-        if (isOwn(subject, request))
+        if (people.isBy(request, subject.user))
           return reply.page(pages.wait(subject, language, { request, state, url: urlOf(request) }))
         const me = users.byName(subject.user)
         const reviewer = me === undefined ? null : desk.reviewerOf(request, me)
@@ -232,6 +223,15 @@ export function mayRead(
   if (user === undefined) return false
   return people.isOf(request, user) || desk.reviewerOf(request, user) !== null
 }
+
+/** Finds a request that the caller may read; 404 for everybody else. */
+export const knownIn =
+  (deps: RouteDeps) =>
+  async (subject: Subject, id: string): Promise<AccessRequest> => {
+    const request = await deps.store.find(id)
+    if (request !== undefined && mayRead(deps, subject, request)) return request
+    throw problems.unknown()
+  }
 
 /** The address of the path at the app; that of the app itself for a path that would lead elsewhere. */
 function onSameOrigin(base: string, path: string | null): string {

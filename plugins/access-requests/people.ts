@@ -10,6 +10,8 @@ export interface People {
   rolesOf(user: string): readonly string[]
   /** Whether the account asked. A request from before the account's first sign-in is of the identity that came then. */
   isOf(request: Pick<AccessRequest, 'key' | 'holder'>, account: Pick<User, 'key' | 'holder'>): boolean
+  /** Whether the account with this name asked. */
+  isBy(request: Pick<AccessRequest, 'key' | 'holder'>, user: string): boolean
   /** The account that asked, if the same person still holds the name. */
   requester(request: Pick<AccessRequest, 'key' | 'user' | 'holder'>): User | undefined
   /** Whether both accounts may belong to one person: the same name, identity or address. */
@@ -37,6 +39,10 @@ export function createPeople(rooms: {
   return {
     rolesOf,
     isOf,
+    isBy(request, user) {
+      const account = users.byName(user)
+      return account !== undefined && isOf(request, account)
+    },
     requester(request) {
       const account = users.byName(request.user)
       return account !== undefined && isOf(request, account) ? account : undefined

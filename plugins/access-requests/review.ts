@@ -68,15 +68,12 @@ export function createAccessReview(parts: {
   }
 }
 
-const Query = Type.Object(
-  {
-    unused: Type.Optional(
-      Type.String({ maxLength: 20, description: 'Only roles that were not used for this long' }),
-    ),
-  },
-  { additionalProperties: false },
-)
-const Nullable = Type.Union([Type.String(), Type.Null()])
+const Query = Type.Closed({
+  unused: Type.Optional(
+    Type.String({ maxLength: 20, description: 'Only roles that were not used for this long' }),
+  ),
+})
+const Nullable = Type.Nullable(Type.String())
 const Rows = Type.Array(
   Type.Object({
     user: Type.String(),

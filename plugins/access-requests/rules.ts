@@ -18,9 +18,7 @@ const DEFAULT_MS = 8 * 3_600_000
 /** Break-glass is for at most an hour, whatever the role says. */
 export const BREAK_GLASS_MS = 3_600_000
 
-const Roles = Type.Optional(
-  Type.Array(Type.String({ pattern: ROLE_NAME, must: 'the name of a role' }), { maxItems: 100 }),
-)
+const Roles = Type.Array(Type.String({ pattern: ROLE_NAME, must: 'the name of a role' }), { maxItems: 100 })
 
 /** `allow.request`: what people with the role may ask for. */
 interface RequestValue {
@@ -110,28 +108,22 @@ export function createRequestRules(): RequestRules {
       {
         name: 'request',
         description: 'What people with this role may ask for',
-        members: {
+        members: Type.Optionals({
           roles: Roles,
-          max_duration: Type.Optional(
-            Type.String({
-              pattern: '^[0-9]{1,9}(s|m|h|d)$',
-              must: 'a duration such as 30m, 8h or 2d',
-              description: 'The longest time. Default: 8h',
-              examples: ['8h'],
-            }),
-          ),
-          reason: Type.Optional(Type.Union([Type.Literal('required'), Type.Literal('optional')])),
-          approvals: Type.Optional(
-            Type.Integer({
-              minimum: 1,
-              maximum: 10,
-              description: 'How many people must approve. Default: 1',
-            }),
-          ),
-          break_glass: Type.Optional(
-            Type.Boolean({ description: 'Access at once, for at most an hour, with a passkey' }),
-          ),
-        },
+          max_duration: Type.String({
+            pattern: '^[0-9]{1,9}(s|m|h|d)$',
+            must: 'a duration such as 30m, 8h or 2d',
+            description: 'The longest time. Default: 8h',
+            examples: ['8h'],
+          }),
+          reason: Type.Union([Type.Literal('required'), Type.Literal('optional')]),
+          approvals: Type.Integer({
+            minimum: 1,
+            maximum: 10,
+            description: 'How many people must approve. Default: 1',
+          }),
+          break_glass: Type.Boolean({ description: 'Access at once, for at most an hour, with a passkey' }),
+        }),
         faults({ max_duration: longest }) {
           const ms = longest === undefined ? DEFAULT_MS : parseDuration(String(longest))
           if (ms !== null && ms >= SHORTEST_MS && ms <= LONGEST_MS) return []
@@ -142,10 +134,10 @@ export function createRequestRules(): RequestRules {
       {
         name: 'review',
         description: 'What people with this role approve',
-        members: {
+        members: Type.Optionals({
           roles: Roles,
-          passkey: Type.Optional(Type.Boolean({ description: 'Each approval needs a passkey' })),
-        },
+          passkey: Type.Boolean({ description: 'Each approval needs a passkey' }),
+        }),
         attach: () => {},
       },
     ],

@@ -18,7 +18,6 @@ const en = {
       `In an emergency you can open ${app} at once. Everybody who approves requests is notified.`,
     pendingTitle: 'Your request is waiting',
     pendingText: (app: string) => `Nobody has decided yet whether you get access to ${app}.`,
-    listText: 'Ask for access',
   },
   form: {
     title: (app: string) => `Request access to ${app}`,
@@ -45,7 +44,6 @@ const en = {
     go: (app: string) => `Open ${app}`,
     ends: 'Ends',
     end: 'End access now',
-    endQuestion: (app: string) => `End your access to ${app}?`,
     deniedTitle: 'Your request was denied',
     cancelledTitle: 'You cancelled this request',
     expiredTitle: 'Nobody approved in time',
@@ -140,7 +138,6 @@ const de: Words = {
       `Im Notfall können Sie ${app} sofort öffnen. Alle, die Anfragen genehmigen, werden benachrichtigt.`,
     pendingTitle: 'Ihre Anfrage wartet',
     pendingText: (app) => `Über Ihren Zugriff auf ${app} hat noch niemand entschieden.`,
-    listText: 'Zugriff anfragen',
   },
   form: {
     title: (app) => `Zugriff auf ${app} anfragen`,
@@ -167,7 +164,6 @@ const de: Words = {
     go: (app) => `${app} öffnen`,
     ends: 'Endet',
     end: 'Zugriff jetzt beenden',
-    endQuestion: (app) => `Ihren Zugriff auf ${app} beenden?`,
     deniedTitle: 'Ihre Anfrage wurde abgelehnt',
     cancelledTitle: 'Sie haben diese Anfrage zurückgezogen',
     expiredTitle: 'Niemand hat rechtzeitig genehmigt',

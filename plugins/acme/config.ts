@@ -8,98 +8,74 @@ const DIRECTORIES: Readonly<Record<string, string>> = {
   'letsencrypt-staging': 'https://acme-staging-v02.api.letsencrypt.org/directory',
 }
 const DIRECTORY = '^(letsencrypt|letsencrypt-staging|https://[^\\s@]+)$'
-const closed = { additionalProperties: false } as const
 
-const oneOf = <const T extends readonly string[]>(values: T, description: string) =>
-  Type.Optional(Type.Unsafe<T[number]>({ type: 'string', enum: [...values], description }))
+const TEXT = { minLength: 1 }
 
-export const Config = Type.Object(
-  {
-    email: Type.Optional(
-      Type.String({
-        pattern: '^[^\\s@<>"(),:;]+@[^\\s@<>"(),:;]+$',
-        must: 'an e-mail address',
-        description: 'address that the authority may write to',
-      }),
+export const Config = Type.Closed(
+  Type.Optionals({
+    email: Type.String({
+      pattern: '^[^\\s@<>"(),:;]+@[^\\s@<>"(),:;]+$',
+      must: 'an e-mail address',
+      description: 'address that the authority may write to',
+    }),
+    accept_terms: Type.Boolean({ description: 'true: you accept the terms of service of every directory' }),
+    directory: Type.Union(
+      [
+        Type.String({ pattern: DIRECTORY }),
+        Type.Array(Type.String({ pattern: DIRECTORY }), { minItems: 1, uniqueItems: true }),
+      ],
+      {
+        must: 'letsencrypt, letsencrypt-staging, an https URL, or a list of these',
+        description: 'authorities, tried in order',
+      },
     ),
-    accept_terms: Type.Optional(
-      Type.Boolean({ description: 'true: you accept the terms of service of every directory' }),
+    ca_file: Type.String({ pattern: '^/', description: 'roots in PEM for the HTTPS of a private authority' }),
+    external_account: Type.Closed(
+      {
+        kid: Type.String({ ...TEXT, description: 'key identifier from the authority' }),
+        hmac: Type.Secret({ description: 'MAC key from the authority, in base64url' }),
+      },
+      { description: 'account with the authority, where it demands one' },
     ),
-    directory: Type.Optional(
-      Type.Union(
-        [
-          Type.String({ pattern: DIRECTORY }),
-          Type.Array(Type.String({ pattern: DIRECTORY }), { minItems: 1, uniqueItems: true }),
-        ],
-        {
-          must: 'letsencrypt, letsencrypt-staging, an https URL, or a list of these',
-          description: 'authorities, tried in order',
-        },
-      ),
-    ),
-    ca_file: Type.Optional(
-      Type.String({ pattern: '^/', description: 'roots in PEM for the HTTPS of a private authority' }),
-    ),
-    external_account: Type.Optional(
-      Type.Object(
-        {
-          kid: Type.String({ minLength: 1, description: 'key identifier from the authority' }),
-          hmac: Type.Secret({ description: 'MAC key from the authority, in base64url' }),
-        },
-        { ...closed, description: 'account with the authority, where it demands one' },
-      ),
-    ),
-    dns: Type.Optional(
-      Type.Object(
-        {
-          provider: Type.String({
-            pattern: '^[a-z0-9][a-z0-9-]{0,62}$',
-            description: 'rfc2136, exec, or the name of a provider of another plugin',
+    dns: Type.Closed(
+      {
+        provider: Type.String({
+          pattern: '^[a-z0-9][a-z0-9-]{0,62}$',
+          description: 'rfc2136, exec, or the name of a provider of another plugin',
+        }),
+        ...Type.Optionals({
+          server: Type.String({ ...TEXT, description: 'rfc2136: HOST or HOST:PORT of the primary server' }),
+          zone: Type.String({
+            ...TEXT,
+            description: 'rfc2136: zone to update; by default the server is asked',
           }),
-          server: Type.Optional(
-            Type.String({ minLength: 1, description: 'rfc2136: HOST or HOST:PORT of the primary server' }),
-          ),
-          zone: Type.Optional(
-            Type.String({
-              minLength: 1,
-              description: 'rfc2136: zone to update; by default the server is asked',
-            }),
-          ),
-          key_name: Type.Optional(
-            Type.String({ minLength: 1, description: 'rfc2136: name of the TSIG key' }),
-          ),
-          key_secret: Type.Optional(Type.Secret({ description: 'rfc2136: the TSIG key in base64' })),
-          key_algorithm: oneOf(['hmac-sha256', 'hmac-sha384', 'hmac-sha512'], 'rfc2136: default hmac-sha256'),
-          command: Type.Optional(
-            Type.Array(Type.String(), {
-              minItems: 1,
-              description: 'exec: absolute path of a program and its first arguments',
-            }),
-          ),
-        },
-        { ...closed, description: 'proves names by DNS and orders one wildcard certificate' },
-      ),
+          key_name: Type.String({ ...TEXT, description: 'rfc2136: name of the TSIG key' }),
+          key_secret: Type.Secret({ description: 'rfc2136: the TSIG key in base64' }),
+          key_algorithm: Type.OneOf(['hmac-sha256', 'hmac-sha384', 'hmac-sha512'], {
+            description: 'rfc2136: default hmac-sha256',
+          }),
+          command: Type.Array(Type.String(), {
+            minItems: 1,
+            description: 'exec: absolute path of a program and its first arguments',
+          }),
+        }),
+      },
+      { description: 'proves names by DNS and orders one wildcard certificate' },
     ),
-    resolvers: Type.Optional(
-      Type.Array(Type.String({ minLength: 2 }), {
-        minItems: 1,
-        description: 'IP or IP:PORT of DNS servers for the checks before an order',
-      }),
-    ),
-    challenge: oneOf(
-      ['auto', 'tls-alpn-01', 'http-01'],
-      'how names are proved without dns; auto tries port 443 first',
-    ),
-    profile: Type.Optional(
-      Type.String({ minLength: 1, description: 'certificate profile of the directory' }),
-    ),
-    preferred_chain: Type.Optional(
-      Type.String({ minLength: 1, description: 'common name of the root of the wanted chain' }),
-    ),
-    key_type: oneOf(['p256', 'p384', 'rsa2048', 'rsa4096'], 'keys of certificates; default p256'),
-    for: oneOf(['all', 'apps'], "apps: the hub's own name keeps https_keypair"),
-  },
-  closed,
+    resolvers: Type.Array(Type.String({ minLength: 2 }), {
+      minItems: 1,
+      description: 'IP or IP:PORT of DNS servers for the checks before an order',
+    }),
+    challenge: Type.OneOf(['auto', 'tls-alpn-01', 'http-01'], {
+      description: 'how names are proved without dns; auto tries port 443 first',
+    }),
+    profile: Type.String({ ...TEXT, description: 'certificate profile of the directory' }),
+    preferred_chain: Type.String({ ...TEXT, description: 'common name of the root of the wanted chain' }),
+    key_type: Type.OneOf(['p256', 'p384', 'rsa2048', 'rsa4096'], {
+      description: 'keys of certificates; default p256',
+    }),
+    for: Type.OneOf(['all', 'apps'], { description: "apps: the hub's own name keeps https_keypair" }),
+  }),
 )
 
 /** The configuration of the running plugin, complete. */

@@ -4,26 +4,20 @@ import { checkedChain, issuerOf, namesOf } from './chain-check.ts'
 import { stateOf } from './source.ts'
 import type { Certificate, Store } from './store.ts'
 
-const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(type: T) =>
-  Type.Union([type, Type.Null()])
-
 const Listed = Type.Object({
   name: Type.String(),
   names: Type.Array(Type.String()),
-  issuer: Nullable(Type.String()),
-  not_after: Nullable(Type.String()),
+  issuer: Type.Nullable(Type.String()),
+  not_after: Type.Nullable(Type.String()),
   state: Type.String({ description: 'valid, ordering, failing or imported' }),
-  last_error: Nullable(Type.String()),
-  next_attempt: Nullable(Type.String({ description: 'When it is ordered, renewed or tried again' })),
-  hub: Nullable(Type.String({ description: 'The machine that ordered it' })),
+  last_error: Type.Nullable(Type.String()),
+  next_attempt: Type.Nullable(Type.String({ description: 'When it is ordered, renewed or tried again' })),
+  hub: Type.Nullable(Type.String({ description: 'The machine that ordered it' })),
 })
-const Import = Type.Object(
-  {
-    cert: Type.String({ maxLength: 100_000, description: 'PEM: the certificate, then its chain' }),
-    key: Type.String({ maxLength: 20_000, description: 'PEM' }),
-  },
-  { additionalProperties: false },
-)
+const Import = Type.Closed({
+  cert: Type.String({ maxLength: 100_000, description: 'PEM: the certificate, then its chain' }),
+  key: Type.String({ maxLength: 20_000, description: 'PEM' }),
+})
 const timeOf = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())
 const NAME = /^[a-z0-9*][a-z0-9.-]{0,252}$/
 
@@ -96,7 +90,7 @@ export function certificateRoutes(options: {
         { ...admin, schema: { summary: 'Orders the certificate now', returns: Listed } },
         (request) => renew(request.params.name, request.actor),
       )
-      const body = Type.Object({ name: Type.String() }, { additionalProperties: false })
+      const body = Type.Closed({ name: Type.String() })
       app.post<{ Body: { name: string } }>(
         '/renew',
         { ...admin, schema: { summary: 'Orders one certificate now, by name', body, returns: Listed } },

@@ -1,15 +1,11 @@
 import { Type, type WebRoutes } from '@mezite/core'
 import type { Explanations } from '@mezite/core/administration'
-import { Nullable } from './nullable.ts'
 
-const Query = Type.Object(
-  {
-    user: Type.String({ minLength: 1, maxLength: 1_024 }),
-    app: Type.String({ minLength: 1, maxLength: 64 }),
-    way: Type.Optional(Type.Union([Type.Literal('browser'), Type.Literal('msh'), Type.Literal('api')])),
-  },
-  { additionalProperties: false },
-)
+const Query = Type.Closed({
+  user: Type.String({ minLength: 1, maxLength: 1_024 }),
+  app: Type.String({ minLength: 1, maxLength: 64 }),
+  way: Type.Optional(Type.Union([Type.Literal('browser'), Type.Literal('msh'), Type.Literal('api')])),
+})
 
 const ExplanationSchema = Type.Object({
   effect: Type.String({ description: 'allow, deny or require' }),
@@ -17,29 +13,29 @@ const ExplanationSchema = Type.Object({
   votes: Type.Array(
     Type.Object({
       plugin: Type.String(),
-      role: Nullable(Type.String()),
+      role: Type.Nullable(Type.String()),
       effect: Type.String({ description: 'allow, deny or none' }),
-      matcher: Nullable(Type.String()),
-      label: Nullable(Type.String()),
-      value: Nullable(Type.String()),
+      matcher: Type.Nullable(Type.String()),
+      label: Type.Nullable(Type.String()),
+      value: Type.Nullable(Type.String()),
     }),
   ),
   grants: Type.Array(Type.Object({ id: Type.String(), role: Type.String(), until: Type.String() }), {
     description: 'Roles that the user has here for a time',
   }),
   requirements: Type.Array(Type.Object({ name: Type.String(), met: Type.Boolean() })),
-  lock: Nullable(
+  lock: Type.Nullable(
     Type.Object({
       id: Type.String(),
       target: Type.Record(Type.String(), Type.String()),
-      message: Nullable(Type.String()),
-      expires: Nullable(Type.String()),
+      message: Type.Nullable(Type.String()),
+      expires: Type.Nullable(Type.String()),
     }),
   ),
-  connector: Nullable(
+  connector: Type.Nullable(
     Type.Object({
       required: Type.String(),
-      signed_in_with: Nullable(Type.String()),
+      signed_in_with: Type.Nullable(Type.String()),
       met: Type.Boolean(),
     }),
   ),

@@ -1,6 +1,5 @@
 import { type Catalog, type Log, messageOf, Type, type WebRoutes } from '@mezite/core'
 import type { Attention, HubState } from '@mezite/core/administration'
-import { Nullable } from './nullable.ts'
 
 type PluginRow = ReturnType<HubState['plugins']>[number]
 
@@ -56,20 +55,20 @@ function combine(own: Parts, others: readonly Parts[]): Parts {
 }
 
 const Status = Type.Object({
-  cluster: Nullable(Type.String()),
-  version: Nullable(Type.String()),
-  hubs: Nullable(
+  cluster: Type.Nullable(Type.String()),
+  version: Type.Nullable(Type.String()),
+  hubs: Type.Nullable(
     Type.Array(Type.Object({ id: Type.String(), version: Type.String(), since: Type.String() })),
   ),
-  agents: Nullable(Type.Integer()),
-  apps: Nullable(Type.Integer()),
-  sessions: Nullable(Type.Integer()),
-  attention: Nullable(
+  agents: Type.Nullable(Type.Integer()),
+  apps: Type.Nullable(Type.Integer()),
+  sessions: Type.Nullable(Type.Integer()),
+  attention: Type.Nullable(
     Type.Array(Type.Object({ kind: Type.String(), subject: Type.String(), message: Type.String() })),
   ),
-  certificates: Nullable(Type.Array(Type.Object({ subject: Type.String(), expires: Type.String() }))),
-  database: Nullable(Type.Object({ driver: Type.String(), view_age_ms: Type.Number() })),
-  audit: Nullable(
+  certificates: Type.Nullable(Type.Array(Type.Object({ subject: Type.String(), expires: Type.String() }))),
+  database: Type.Nullable(Type.Object({ driver: Type.String(), view_age_ms: Type.Number() })),
+  audit: Type.Nullable(
     Type.Array(
       Type.Object({
         name: Type.String(),
@@ -79,16 +78,16 @@ const Status = Type.Object({
       }),
     ),
   ),
-  jobs: Nullable(
+  jobs: Type.Nullable(
     Type.Array(
       Type.Object({
         name: Type.String(),
         state: Type.String({ description: 'running, waiting, or failing: the last run failed' }),
-        hub: Nullable(Type.String({ description: 'The hub that runs it, or ran it last' })),
-        last_run: Nullable(Type.String()),
-        result: Nullable(Type.String()),
+        hub: Type.Nullable(Type.String({ description: 'The hub that runs it, or ran it last' })),
+        last_run: Type.Nullable(Type.String()),
+        result: Type.Nullable(Type.String()),
         failures: Type.Integer({ description: 'Runs that failed since the last one that succeeded' }),
-        next_run: Nullable(Type.String()),
+        next_run: Type.Nullable(Type.String()),
       }),
     ),
   ),
@@ -96,13 +95,13 @@ const Status = Type.Object({
     Type.Array(
       Type.Object({
         name: Type.String(),
-        version: Nullable(Type.String()),
+        version: Type.Nullable(Type.String()),
         summary: Type.String(),
         provides: Type.Array(Type.String()),
         taps: Type.Array(Type.String()),
-        source: Nullable(Type.String({ description: 'The file that the hub has loaded' })),
+        source: Type.Nullable(Type.String({ description: 'The file that the hub has loaded' })),
         rights: Type.Array(Type.String({ description: 'grants access, writes the database or sees bodies' })),
-        start_ms: Nullable(Type.Number()),
+        start_ms: Type.Nullable(Type.Number()),
       }),
     ),
   ),
@@ -177,8 +176,13 @@ export function statusParts(options: {
     audit: () => hubState.sinks,
     jobs: async () =>
       (await hubState.readJobs()).map(({ name, running, hub, finished, result, failures, next }) => ({
-        ...{ name, state: running ? 'running' : failures > 0 ? 'failing' : 'waiting', hub, result, failures },
-        ...{ last_run: finished?.toISOString() ?? null, next_run: next?.toISOString() ?? null },
+        name,
+        state: running ? 'running' : failures > 0 ? 'failing' : 'waiting',
+        hub,
+        result,
+        failures,
+        last_run: finished?.toISOString() ?? null,
+        next_run: next?.toISOString() ?? null,
       })),
   }
 }

@@ -6,7 +6,7 @@ const Name = Type.String({
   pattern: '^[a-z0-9][a-z0-9._-]{0,62}$',
   must: 'small letters, digits, dots, hyphens and underscores, at most 63, the first a letter or a digit',
 })
-const time = Type.Union([Type.String(), Type.Null()])
+const time = Type.Nullable(Type.String())
 const members = {
   id: Type.String(),
   name: Type.String(),
@@ -22,22 +22,23 @@ export const TokenDocument = Type.Object(members)
 /** The only response with its secret. */
 export const CreatedToken = Type.Object({ ...members, token: Type.String() })
 /** The body of a request for a token. */
-export const NewToken = Type.Object(
-  {
-    name: Name,
-    roles: Type.Array(Type.String({ pattern: ROLE_NAME, must: 'the name of a role' }), {
-      minItems: 1,
-      maxItems: 200,
-    }),
-    ttl_seconds: Type.Optional(
-      Type.Integer({ minimum: 60, maximum: LONGEST_TTL_SECONDS, must: 'a minute to 366 days, in seconds' }),
-    ),
-  },
-  { additionalProperties: false },
-)
+export const NewToken = Type.Closed({
+  name: Name,
+  roles: Type.Array(Type.String({ pattern: ROLE_NAME, must: 'the name of a role' }), {
+    minItems: 1,
+    maxItems: 200,
+  }),
+  ttl_seconds: Type.Optional(
+    Type.Integer({ minimum: 60, maximum: LONGEST_TTL_SECONDS, must: 'a minute to 366 days, in seconds' }),
+  ),
+})
 
 export const tokenDocument = ({ id, name, roles, creator, created, expires, usedAt }: ApiToken) => ({
-  ...{ id, name, roles, agent_hostname: null, creator },
+  id,
+  name,
+  roles,
+  agent_hostname: null,
+  creator,
   created: timeOf(created),
   expires: timeOf(expires),
   used_at: usedAt === null ? null : timeOf(usedAt),

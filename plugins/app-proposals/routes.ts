@@ -2,9 +2,6 @@ import { Type, type WebRoutes } from '@mezite/core'
 import type { Desk } from './desk.ts'
 import type { Proposal, Proposals } from './proposals.ts'
 
-const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(type: T) =>
-  Type.Union([type, Type.Null()])
-
 const Listed = Type.Object({
   id: Type.String({
     description: 'Of the whole content: a proposal that its agent changes gets another one',
@@ -12,11 +9,11 @@ const Listed = Type.Object({
   name: Type.String(),
   agent: Type.String(),
   uri: Type.String(),
-  protocol: Nullable(Type.String()),
-  labels: Type.Object({}, { additionalProperties: Type.String() }),
-  description: Nullable(Type.String()),
+  protocol: Type.Nullable(Type.String()),
+  labels: Type.Map(Type.String()),
+  description: Type.Nullable(Type.String()),
   state: Type.String({ description: 'pending or refused' }),
-  problem: Nullable(Type.String({ description: 'Why its app source could not accept it' })),
+  problem: Type.Nullable(Type.String({ description: 'Why its app source could not accept it' })),
   proposed: Type.String(),
 })
 

@@ -1,8 +1,15 @@
-import { defineResource, LABEL_KEY, parseResource, type Resource, resourceInvalid, Type } from '@mezite/core'
+import {
+  defineResource,
+  LABEL_KEY,
+  parseResource,
+  type Resource,
+  resourceInvalid,
+  type Static,
+  Type,
+} from '@mezite/core'
 import type { ProposedApp } from '@mezite/core/administration'
 import type { SourceRow } from './migrations.ts'
 
-const closed = { additionalProperties: false } as const
 const MOST = 100
 const DEFAULT_APPS = 20
 
@@ -10,58 +17,41 @@ const Pattern = (what: string) =>
   Type.String({ pattern: '^[a-z0-9*]([a-z0-9._*-]{0,251}[a-z0-9*])?$', must: `${what}, or a pattern with *` })
 
 /** `spec` of `kind: app_source`. */
-const SourceSpec = Type.Object(
-  {
-    agents: Type.Array(Pattern('the host name of an agent'), {
-      minItems: 1,
-      maxItems: MOST,
-      description: 'Agents that may propose apps; * stands for any characters',
-      examples: [['k8s-*']],
+const SourceSpec = Type.Closed({
+  agents: Type.Array(Pattern('the host name of an agent'), {
+    minItems: 1,
+    maxItems: MOST,
+    description: 'Agents that may propose apps; * stands for any characters',
+    examples: [['k8s-*']],
+  }),
+  names: Type.Array(Pattern('the name of an app'), {
+    minItems: 1,
+    maxItems: MOST,
+    description: 'Names that a proposed app may have; * stands for any characters',
+    examples: [['shop-*']],
+  }),
+  labels: Type.Optional(
+    Type.Map(Type.Array(Type.String({ maxLength: 256 }), { minItems: 1, maxItems: MOST }), {
+      maxProperties: MOST,
+      description: 'Labels that a proposed app may have, each with its values; * is any. Default: none',
+      examples: [{ env: ['dev', 'test'] }],
     }),
-    names: Type.Array(Pattern('the name of an app'), {
-      minItems: 1,
-      maxItems: MOST,
-      description: 'Names that a proposed app may have; * stands for any characters',
-      examples: [['shop-*']],
+  ),
+  max_apps: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: MOST,
+      description: `Apps of one agent: proposed ones and those that it already serves under these names. Default: ${DEFAULT_APPS}`,
     }),
-    labels: Type.Optional(
-      Type.Object(
-        {},
-        {
-          additionalProperties: Type.Array(Type.String({ maxLength: 256 }), { minItems: 1, maxItems: MOST }),
-          maxProperties: MOST,
-          description: 'Labels that a proposed app may have, each with its values; * is any. Default: none',
-          examples: [{ env: ['dev', 'test'] }],
-        },
-      ),
-    ),
-    max_apps: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: MOST,
-        description: `Apps of one agent: proposed ones and those that it already serves under these names. Default: ${DEFAULT_APPS}`,
-      }),
-    ),
-    accept: Type.Optional(
-      Type.Unsafe<'ask' | 'always'>({
-        type: 'string',
-        enum: ['ask', 'always'],
-        description: 'ask: an administrator accepts each app. always: the hub does at once. Default: ask',
-      }),
-    ),
-  },
-  closed,
-)
+  ),
+  accept: Type.Optional(
+    Type.OneOf(['ask', 'always'], {
+      description: 'ask: an administrator accepts each app. always: the hub does at once. Default: ask',
+    }),
+  ),
+})
 
-interface SourceSpec {
-  readonly agents: readonly string[]
-  readonly names: readonly string[]
-  readonly labels?: Readonly<Record<string, readonly string[]>>
-  readonly max_apps?: number
-  readonly accept?: 'ask' | 'always'
-}
-
-type SourceDocument = Resource<SourceSpec>
+type SourceDocument = Resource<Static<typeof SourceSpec>>
 
 /** A rule about what agents may propose. */
 export interface Source {
@@ -78,7 +68,7 @@ export interface Source {
 
 /** Reads a document. Throws `Problem` 400 `resource_invalid` with all faults. */
 function readSource(body: unknown, options: { readonly name?: string } = {}): SourceDocument {
-  const document = parseResource('app_source', SourceSpec, body, options) as SourceDocument
+  const document = parseResource('app_source', SourceSpec, body, options)
   const key = new RegExp(LABEL_KEY)
   const wrong = Object.keys(document.spec.labels ?? {}).filter((one) => !key.test(one))
   if (wrong.length > 0)

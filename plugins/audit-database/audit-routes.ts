@@ -20,39 +20,31 @@ const LONGEST_TYPE = 200
 /** As stored: 1,024 characters, each of them escaped at worst, and the number of characters that were cut off. */
 const LONGEST_NAME = 6_200
 
-const Query = Type.Object(
-  {
-    type: Type.Optional(Type.String({ maxLength: 100 })),
-    user: Type.Optional(Type.String({ maxLength: LONGEST_NAME })),
-    app: Type.Optional(Type.String({ maxLength: LONGEST_NAME })),
-    request: Type.Optional(Type.String({ maxLength: LONGEST_NAME, description: 'request id' })),
-    session: Type.Optional(Type.String({ maxLength: LONGEST_NAME, description: 'session id' })),
-    ip: Type.Optional(Type.String({ maxLength: LONGEST_NAME, description: 'address of the client' })),
-    agent: Type.Optional(Type.String({ maxLength: LONGEST_NAME, description: 'host name of the agent' })),
-    reason: Type.Optional(Type.String({ maxLength: LONGEST_NAME, description: 'reason code' })),
-    from: Type.Optional(Type.String({ maxLength: 40, description: 'not before, RFC 3339' })),
-    to: Type.Optional(Type.String({ maxLength: 40, description: 'not after, RFC 3339' })),
-    limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,6}$', description: `1 to ${LONGEST_LIST}` })),
-    after: Type.Optional(
-      Type.String({ maxLength: 40, description: 'id of an event: the next events after it' }),
-    ),
-    before: Type.Optional(
-      Type.String({ maxLength: 40, description: 'id of an event: the newest events before it' }),
-    ),
-  },
-  { additionalProperties: false },
+const Query = Type.Closed(
+  Type.Optionals({
+    type: Type.String({ maxLength: 100 }),
+    user: Type.String({ maxLength: LONGEST_NAME }),
+    app: Type.String({ maxLength: LONGEST_NAME }),
+    request: Type.String({ maxLength: LONGEST_NAME, description: 'request id' }),
+    session: Type.String({ maxLength: LONGEST_NAME, description: 'session id' }),
+    ip: Type.String({ maxLength: LONGEST_NAME, description: 'address of the client' }),
+    agent: Type.String({ maxLength: LONGEST_NAME, description: 'host name of the agent' }),
+    reason: Type.String({ maxLength: LONGEST_NAME, description: 'reason code' }),
+    from: Type.String({ maxLength: 40, description: 'not before, RFC 3339' }),
+    to: Type.String({ maxLength: 40, description: 'not after, RFC 3339' }),
+    limit: Type.String({ pattern: '^[0-9]{1,6}$', description: `1 to ${LONGEST_LIST}` }),
+    after: Type.String({ maxLength: 40, description: 'id of an event: the next events after it' }),
+    before: Type.String({ maxLength: 40, description: 'id of an event: the newest events before it' }),
+  }),
 )
 
 const { limit: _limit, after: _after, before: _before, ...filters } = Query.properties
-const ExportQuery = Type.Object(
-  {
-    ...filters,
-    format: Type.Optional(Type.Union([Type.Literal('jsonl'), Type.Literal('csv')], { default: 'jsonl' })),
-  },
-  { additionalProperties: false },
-)
+const ExportQuery = Type.Closed({
+  ...filters,
+  format: Type.Optional(Type.Union([Type.Literal('jsonl'), Type.Literal('csv')], { default: 'jsonl' })),
+})
 type ExportSearch = Omit<Search, 'limit' | 'after' | 'before'> & { readonly format?: 'jsonl' | 'csv' }
-const Text = Type.Union([Type.String(), Type.Null()])
+const Text = Type.Nullable(Type.String())
 /** Members that events of every type have; others depend on the type. */
 const Event = Type.Object(
   {
@@ -62,7 +54,7 @@ const Event = Type.Object(
     cluster: Type.String(),
     hub: Type.String(),
     user: Text,
-    roles: Type.Union([Type.Array(Type.String()), Type.Null()]),
+    roles: Type.Nullable(Type.Array(Type.String())),
     client_ip: Text,
     session_id: Text,
     request_id: Text,

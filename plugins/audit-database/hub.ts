@@ -38,27 +38,20 @@ export default defineHubPlugin({
   name: 'audit-database',
   api: 1,
   summary: 'Keeps audit events in the database',
-  config: Type.Object(
-    {
-      retention: Type.Duration({ default: '90d', min: '1m', description: 'how long events are kept' }),
-      retention_by_type: Type.Optional(
-        Type.Object(
-          {},
-          {
-            additionalProperties: Type.Duration({ min: '1m' }),
-            description: 'how long events of certain types are kept instead, such as `app.request: 30d`',
-          },
-        ),
-      ),
-      retention_role: Type.Optional(
-        Type.String({
-          pattern: '^[a-z_][a-z0-9_]{0,62}$',
-          description: 'PostgreSQL role that deletes old events, if the role of the hub may not',
-        }),
-      ),
-    },
-    { additionalProperties: false },
-  ),
+  config: Type.Closed({
+    retention: Type.Duration({ default: '90d', min: '1m', description: 'how long events are kept' }),
+    retention_by_type: Type.Optional(
+      Type.Map(Type.Duration({ min: '1m' }), {
+        description: 'how long events of certain types are kept instead, such as `app.request: 30d`',
+      }),
+    ),
+    retention_role: Type.Optional(
+      Type.String({
+        pattern: '^[a-z_][a-z0-9_]{0,62}$',
+        description: 'PostgreSQL role that deletes old events, if the role of the hub may not',
+      }),
+    ),
+  }),
   validate: ({ retention_by_type = {} }) => misspelledTypes(Object.keys(retention_by_type)),
   needs: { audit, revisions, database, databaseServer, jobs, secretBox },
   wants: { sessions },

@@ -6,17 +6,14 @@ import { type Noted, verifyTrail } from './verification.ts'
 
 const TELL_MS = 1_000
 
-const Query = Type.Object(
-  {
-    checkpoint: Type.Optional(
-      Type.String({
-        pattern: '^[1-9][0-9]{0,14}:[A-Za-z0-9_-]{43}$',
-        description: 'a checkpoint from an earlier check, as NUMBER:HASH; the trail must still contain it',
-      }),
-    ),
-  },
-  { additionalProperties: false },
-)
+const Query = Type.Closed({
+  checkpoint: Type.Optional(
+    Type.String({
+      pattern: '^[1-9][0-9]{0,14}:[A-Za-z0-9_-]{43}$',
+      description: 'a checkpoint from an earlier check, as NUMBER:HASH; the trail must still contain it',
+    }),
+  ),
+})
 
 interface Deps {
   readonly database: Database

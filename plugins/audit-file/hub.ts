@@ -7,23 +7,20 @@ export default defineHubPlugin({
   name: 'audit-file',
   api: 1,
   summary: 'Writes audit events to a file',
-  config: Type.Object(
-    {
-      path: Type.String({ pattern: '^/.', description: 'absolute path of the file' }),
-      max_size: Type.Size({ default: '100MB', min: '1KB', description: 'size at which the file is rotated' }),
-      keep: Type.Integer({
-        default: 10,
-        minimum: 1,
-        maximum: 1_000,
-        description: 'how many rotated files to keep',
-      }),
-      guarantee: Type.Union([Type.Literal('enforced'), Type.Literal('best-effort')], {
-        default: 'enforced',
-        description: 'enforced: no new request while the file cannot be written',
-      }),
-    },
-    { additionalProperties: false },
-  ),
+  config: Type.Closed({
+    path: Type.String({ pattern: '^/.', description: 'absolute path of the file' }),
+    max_size: Type.Size({ default: '100MB', min: '1KB', description: 'size at which the file is rotated' }),
+    keep: Type.Integer({
+      default: 10,
+      minimum: 1,
+      maximum: 1_000,
+      description: 'how many rotated files to keep',
+    }),
+    guarantee: Type.Union([Type.Literal('enforced'), Type.Literal('best-effort')], {
+      default: 'enforced',
+      description: 'enforced: no new request while the file cannot be written',
+    }),
+  }),
   provides: { auditSinks },
   setup({ config, log, tap, provide }) {
     const { keep, guarantee } = config

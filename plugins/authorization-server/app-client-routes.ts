@@ -1,25 +1,30 @@
-import { type App, type Catalog, Problem, type PublicNames, Type, type WebRoutes } from '@mezite/core'
+import {
+  type App,
+  type Catalog,
+  Problem,
+  type PublicNames,
+  type Static,
+  Type,
+  type WebRoutes,
+} from '@mezite/core'
 import type { AccessTokens } from './access-tokens.ts'
 import type { AppClient, AppClients } from './app-clients.ts'
 
 const admin = { config: { access: 'admin' } } as const
 const MOST_URIS = 20
 const Uri = Type.String({ maxLength: 1_024 })
-const Body = Type.Object(
-  {
-    redirect_uris: Type.Optional(Type.Array(Uri, { minItems: 1, maxItems: MOST_URIS })),
-    logout_uri: Type.Optional(Type.Union([Uri, Type.Null()])),
-    rotate_secret: Type.Optional(Type.Boolean()),
-  },
-  { additionalProperties: false },
-)
+const Body = Type.Closed({
+  redirect_uris: Type.Optional(Type.Array(Uri, { minItems: 1, maxItems: MOST_URIS })),
+  logout_uri: Type.Optional(Type.Nullable(Uri)),
+  rotate_secret: Type.Optional(Type.Boolean()),
+})
 const Shown = Type.Object({
   app: Type.String(),
   client_id: Type.String(),
-  client_secret: Type.Union([Type.String(), Type.Null()]),
+  client_secret: Type.Nullable(Type.String()),
   issuer: Type.String(),
   redirect_uris: Type.Array(Type.String()),
-  logout_uri: Type.Union([Type.String(), Type.Null()]),
+  logout_uri: Type.Nullable(Type.String()),
   created: Type.String(),
 })
 
@@ -71,11 +76,7 @@ export function appClientRoutes(deps: {
         },
         async (request) => {
           const app = appOf(request.params)
-          const { redirect_uris, logout_uri, rotate_secret } = request.body as {
-            redirect_uris?: string[]
-            logout_uri?: string | null
-            rotate_secret?: boolean
-          }
+          const { redirect_uris, logout_uri, rotate_secret } = request.body as Static<typeof Body>
           for (const uri of redirect_uris ?? []) requireUri(uri, 'redirect URI')
           if (logout_uri) requireUri(logout_uri, 'logout URI')
           const change = { redirectUris: redirect_uris, logoutUri: logout_uri, rotateSecret: rotate_secret }

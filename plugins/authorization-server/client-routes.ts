@@ -23,7 +23,7 @@ const Shown = Type.Object({
   name: Type.String(),
   kind: Type.String({ description: 'app, registered or metadata' }),
   people: Type.Integer({ description: 'how many people let it in now' }),
-  created: Type.Union([Type.String(), Type.Null()]),
+  created: Type.Nullable(Type.String()),
 })
 
 /** Programs for administrators (`mezctl clients`), and short tokens for the caller's own command line (`msh token`). */
@@ -92,10 +92,7 @@ export function clientRoutes(deps: {
           ...admin,
           schema: {
             summary: 'Removes a program, and ends its tokens: for the form of the dashboard',
-            body: Type.Object(
-              { client_id: Type.String({ maxLength: 2_048 }) },
-              { additionalProperties: false },
-            ),
+            body: Type.Closed({ client_id: Type.String({ maxLength: 2_048 }) }),
           },
         },
         async (request, reply) => {
@@ -109,13 +106,10 @@ export function clientRoutes(deps: {
           config: { access: 'user' },
           schema: {
             summary: 'A short token with which the caller opens an app',
-            body: Type.Object(
-              {
-                app: Type.String({ maxLength: 63 }),
-                ttl_seconds: Type.Optional(Type.Integer({ minimum: 60, maximum: 3_600 })),
-              },
-              { additionalProperties: false },
-            ),
+            body: Type.Closed({
+              app: Type.String({ maxLength: 63 }),
+              ttl_seconds: Type.Optional(Type.Integer({ minimum: 60, maximum: 3_600 })),
+            }),
           },
         },
         async (request, reply) => {

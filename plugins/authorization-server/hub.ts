@@ -50,26 +50,20 @@ export function createAuthorizationServer(fetch: Fetch) {
     name: 'authorization-server',
     api: 1,
     summary: 'Lets programs in with OAuth 2 tokens, and signs people in to apps with OpenID Connect',
-    config: Type.Object(
-      {
-        enabled: Type.Boolean({ default: false, description: 'whether programs can get tokens for apps' }),
-        registration: Type.Boolean({
-          default: false,
-          description: 'whether any program may register itself (RFC 7591)',
+    config: Type.Closed({
+      enabled: Type.Boolean({ default: false, description: 'whether programs can get tokens for apps' }),
+      registration: Type.Boolean({
+        default: false,
+        description: 'whether any program may register itself (RFC 7591)',
+      }),
+    }),
+    appConfig: Type.Closed({
+      programs: Type.Optional(
+        Type.Union([Type.Literal('on'), Type.Literal('off')], {
+          description: 'off: the app is not offered to programs. Default: on',
         }),
-      },
-      { additionalProperties: false },
-    ),
-    appConfig: Type.Object(
-      {
-        programs: Type.Optional(
-          Type.Union([Type.Literal('on'), Type.Literal('off')], {
-            description: 'off: the app is not offered to programs. Default: on',
-          }),
-        ),
-      },
-      { additionalProperties: false },
-    ),
+      ),
+    }),
     needs: {
       access,
       audit,

@@ -4,13 +4,10 @@ import { type Audit, type Log, messageOf, Problem, Type, type WebRoutes } from '
 import { type BackupSource, takeBackup } from './archive/backup.ts'
 import { encrypterFor } from './archive/write-archive.ts'
 
-const Body = Type.Object(
-  {
-    file: Type.String({ maxLength: 4_096, description: 'absolute path on the machine of the hub' }),
-    recipients: Type.Array(Type.String({ maxLength: 4_096 }), { minItems: 1, maxItems: 16 }),
-  },
-  { additionalProperties: false },
-)
+const Body = Type.Closed({
+  file: Type.String({ maxLength: 4_096, description: 'absolute path on the machine of the hub' }),
+  recipients: Type.Array(Type.String({ maxLength: 4_096 }), { minItems: 1, maxItems: 16 }),
+})
 
 const TELL_MS = 500
 

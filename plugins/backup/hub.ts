@@ -23,26 +23,23 @@ export default defineHubPlugin({
   name: 'backup',
   api: 1,
   summary: 'Encrypted backups of the running cluster',
-  config: Type.Object(
-    {
-      recipients: Type.Optional(
-        Type.Array(Type.String({ pattern: '^age1[a-z0-9]{58,}$' }), {
-          description: 'public keys that backups are encrypted to',
-        }),
+  config: Type.Closed({
+    recipients: Type.Optional(
+      Type.Array(Type.String({ pattern: '^age1[a-z0-9]{58,}$' }), {
+        description: 'public keys that backups are encrypted to',
+      }),
+    ),
+    schedule: Type.Optional(
+      Type.Closed(
+        {
+          folder: Type.String({ minLength: 1, description: 'absolute path of the folder of backups' }),
+          every: Type.Duration({ default: '1d', min: '1m', description: 'from one backup to the next' }),
+          keep: Type.Integer({ default: 7, minimum: 1, description: 'how many backups stay' }),
+        },
+        { description: 'backups that the hub makes by itself' },
       ),
-      schedule: Type.Optional(
-        Type.Object(
-          {
-            folder: Type.String({ minLength: 1, description: 'absolute path of the folder of backups' }),
-            every: Type.Duration({ default: '1d', min: '1m', description: 'from one backup to the next' }),
-            keep: Type.Integer({ default: 7, minimum: 1, description: 'how many backups stay' }),
-          },
-          { additionalProperties: false, description: 'backups that the hub makes by itself' },
-        ),
-      ),
-    },
-    { additionalProperties: false },
-  ),
+    ),
+  }),
   needs: { audit, database, databaseServer, jobs, metrics, migrations, publicNames, secretBox },
   provides: { webRoutes },
   setup({ clock, config, log, tap, use, provide }) {

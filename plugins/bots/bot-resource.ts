@@ -5,110 +5,81 @@ import {
   type Resource,
   ROLE_NAME,
   resourceInvalid,
+  type Static,
   Type,
 } from '@mezite/core'
 import { isLinkLocal, isLoopback, isNetwork } from '@mezite/core/identity'
 import { keyFault } from './bot-keys.ts'
 import { ruleFault } from './claim-rules.ts'
 
-const closed = { additionalProperties: false } as const
 const HOUR_MS = 3_600_000
 const MOST = 50
 
-const TrustRule = Type.Object(
-  {
-    issuer: Type.String({
-      minLength: 1,
-      maxLength: 2_048,
-      description:
-        'Issuer of the ID tokens; its discovery document is at <issuer>/.well-known/openid-configuration',
-      examples: ['https://token.actions.githubusercontent.com'],
-    }),
-    audience: Type.String({
-      minLength: 1,
-      maxLength: 512,
-      description: 'The audience that tokens must be for; choose one that means this hub alone',
-      examples: ['https://mezite.example.com'],
-    }),
-    claims: Type.Object(
-      {},
-      {
-        minProperties: 1,
-        maxProperties: MOST,
-        additionalProperties: Type.String({ minLength: 1, maxLength: 1_024 }),
-        description: 'Claims that tokens must have: the exact value, or ^regex$ for the whole value',
-        examples: [{ repository: 'example/shop', ref: 'refs/heads/main' }],
-      },
-    ),
-  },
-  closed,
-)
+const TrustRule = Type.Closed({
+  issuer: Type.String({
+    minLength: 1,
+    maxLength: 2_048,
+    description:
+      'Issuer of the ID tokens; its discovery document is at <issuer>/.well-known/openid-configuration',
+    examples: ['https://token.actions.githubusercontent.com'],
+  }),
+  audience: Type.String({
+    minLength: 1,
+    maxLength: 512,
+    description: 'The audience that tokens must be for; choose one that means this hub alone',
+    examples: ['https://mezite.example.com'],
+  }),
+  claims: Type.Map(Type.String({ minLength: 1, maxLength: 1_024 }), {
+    minProperties: 1,
+    maxProperties: MOST,
+    description: 'Claims that tokens must have: the exact value, or ^regex$ for the whole value',
+    examples: [{ repository: 'example/shop', ref: 'refs/heads/main' }],
+  }),
+})
 
 /** `spec` of `kind: bot`. */
-export const BotSpec = Type.Object(
-  {
-    roles: Type.Array(Type.String({ pattern: ROLE_NAME, must: 'the name of a role' }), {
+export const BotSpec = Type.Closed({
+  roles: Type.Array(Type.String({ pattern: ROLE_NAME, must: 'the name of a role' }), {
+    maxItems: 200,
+    description: 'Roles of the bot',
+  }),
+  ...Type.Optionals({
+    allow_from: Type.Array(Type.String({ maxLength: 64 }), {
       maxItems: 200,
-      description: 'Roles of the bot',
+      description: 'Addresses and networks from which it may connect. Default: any',
+      examples: [['10.0.0.0/8']],
     }),
-    allow_from: Type.Optional(
-      Type.Array(Type.String({ maxLength: 64 }), {
-        maxItems: 200,
-        description: 'Addresses and networks from which it may connect. Default: any',
-        examples: [['10.0.0.0/8']],
-      }),
-    ),
-    max_token_ttl: Type.Optional(
-      Type.String({
-        pattern: '^[0-9]{1,9}(s|m|h)$',
-        must: 'a duration such as 10m or 1h',
-        description: 'Longest life of a token: 1m to 24h. Default: 1h',
-      }),
-    ),
-    trust: Type.Optional(
-      Type.Array(TrustRule, {
-        maxItems: MOST,
-        description: 'ID tokens of platforms that run the bot; each rule admits tokens that meet all of it',
-      }),
-    ),
-    keys: Type.Optional(
-      Type.Array(
-        Type.Object(
-          {
-            kid: Type.String({
-              pattern: '^[\\x21-\\x7e]{1,128}$',
-              must: 'a key id of visible ASCII characters',
-            }),
-            jwk: Type.Object({}, { additionalProperties: true, description: 'Public key as a JWK' }),
-          },
-          closed,
+    max_token_ttl: Type.String({
+      pattern: '^[0-9]{1,9}(s|m|h)$',
+      must: 'a duration such as 10m or 1h',
+      description: 'Longest life of a token: 1m to 24h. Default: 1h',
+    }),
+    trust: Type.Array(TrustRule, {
+      maxItems: MOST,
+      description: 'ID tokens of platforms that run the bot; each rule admits tokens that meet all of it',
+    }),
+    keys: Type.Array(
+      Type.Closed({
+        kid: Type.String({
+          pattern: '^[\\x21-\\x7e]{1,128}$',
+          must: 'a key id of visible ASCII characters',
+        }),
+        jwk: Type.Unsafe<Readonly<Record<string, unknown>>>(
+          Type.Object({}, { additionalProperties: true, description: 'Public key as a JWK' }),
         ),
-        { maxItems: MOST, description: 'Public keys that sign its assertions (RFC 7523)' },
-      ),
+      }),
+      { maxItems: MOST, description: 'Public keys that sign its assertions (RFC 7523)' },
     ),
-  },
-  closed,
-)
+  }),
+})
 
-export interface TrustRule {
-  readonly issuer: string
-  readonly audience: string
-  readonly claims: Readonly<Record<string, string>>
-}
-
-export interface BotSpec {
-  readonly roles: readonly string[]
-  readonly allow_from?: readonly string[]
-  readonly max_token_ttl?: string
-  readonly trust?: readonly TrustRule[]
-  readonly keys?: readonly { readonly kid: string; readonly jwk: Readonly<Record<string, unknown>> }[]
-}
-
+export type TrustRule = Static<typeof TrustRule>
+export type BotSpec = Static<typeof BotSpec>
 export type BotDocument = Resource<BotSpec>
 
 /** Reads a bot's document. Throws `Problem` 400 `resource_invalid` with all faults. */
 export function readBot(body: unknown, options: { readonly name?: string } = {}): BotDocument {
-  const document = parseResource('bot', BotSpec, body, options) as BotDocument
+  const document = parseResource('bot', BotSpec, body, options)
   const faults: { path: string[]; message: string }[] = []
   const add = (message: string, ...path: string[]) => faults.push({ path: ['spec', ...path], message })
   const { spec, metadata } = document

@@ -30,7 +30,7 @@ export default defineHubPlugin({
   name: 'dashboard',
   api: 1,
   summary: 'The launcher for people and the administration for operators',
-  config: Type.Object({}, { additionalProperties: false }),
+  config: Type.Closed({}),
   needs: { catalog, database, jobs, pages, revisions, sessions, users },
   wants: { dashboardParts },
   provides: { homeLinks, migrations, webRoutes },

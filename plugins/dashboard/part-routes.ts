@@ -104,7 +104,7 @@ export function partRoutes(deps: {
       )
       const ofApp = {
         summary: 'The panels that plugins add to the page of an app',
-        returns: Type.Array(Type.Object({ ...Title, blocks: Type.Union([Blocks, Type.Null()]) })),
+        returns: Type.Array(Type.Object({ ...Title, blocks: Type.Nullable(Blocks) })),
       }
       web.get<{ Params: { name: string } }>(
         '/panels/:name',

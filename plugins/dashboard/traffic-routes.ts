@@ -1,14 +1,11 @@
 import { Type, type WebRoutes } from '@mezite/core'
 import { RANGES, type Range, type Traffic } from './traffic.ts'
 
-const Latency = Type.Union([Type.Number(), Type.Null()])
-const Query = Type.Object(
-  {
-    range: Type.Optional(Type.Union([Type.Literal('hour'), Type.Literal('day')], { default: 'hour' })),
-    app: Type.Optional(Type.String({ maxLength: 64 })),
-  },
-  { additionalProperties: false },
-)
+const Latency = Type.Nullable(Type.Number())
+const Query = Type.Closed({
+  range: Type.Optional(Type.Union([Type.Literal('hour'), Type.Literal('day')], { default: 'hour' })),
+  app: Type.Optional(Type.String({ maxLength: 64 })),
+})
 const figures = {
   requests: Type.Integer(),
   errors: Type.Integer({ description: 'Responses with a status from 500 on' }),
@@ -51,7 +48,7 @@ export function trafficRoutes(traffic: Traffic): WebRoutes {
           config: { access: 'admin' },
           schema: {
             summary: 'Requests, errors, latency and bytes by app, those with most requests first',
-            querystring: Type.Object(AppsQuery, { additionalProperties: false }),
+            querystring: Type.Closed(AppsQuery),
             returns: Apps,
           },
         },

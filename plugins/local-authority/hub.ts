@@ -24,7 +24,7 @@ export default defineHubPlugin({
   name: 'local-authority',
   api: 1,
   summary: "Certificates from the hub's own authority",
-  config: Type.Object({}, { additionalProperties: false }),
+  config: Type.Closed({}),
   needs: { database, publicNames, secretBox },
   provides: { certificates, migrations, webRoutes },
   setup({ clock, log, provide, tap, use }) {

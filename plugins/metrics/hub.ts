@@ -8,7 +8,7 @@ export default defineHubPlugin({
   name: 'metrics',
   api: 1,
   summary: 'Serves /metrics on the diagnostics listener',
-  config: Type.Object({}, { additionalProperties: false }),
+  config: Type.Closed({}),
   needs: { audit, catalog, hubState, metrics },
   provides: { diagnosticsRoutes },
   setup({ use, provide }) {

@@ -26,17 +26,14 @@ export default defineHubPlugin({
   name: 'notifications',
   api: 1,
   summary: 'Stores notifications and delivers each at least once',
-  config: Type.Object(
-    {
-      attention_after: Type.Duration({
-        default: '5m',
-        min: '1s',
-        max: '7d',
-        description: 'How long something needs attention before operators are notified of it',
-      }),
-    },
-    { additionalProperties: false },
-  ),
+  config: Type.Closed({
+    attention_after: Type.Duration({
+      default: '5m',
+      min: '1s',
+      max: '7d',
+      description: 'How long something needs attention before operators are notified of it',
+    }),
+  }),
   needs: { database, jobs, metrics, publicNames },
   wants: { attention, notifiers },
   provides: { migrations, notifications, webRoutes },

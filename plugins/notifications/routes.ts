@@ -3,9 +3,6 @@ import { v7 as uuid } from 'uuid'
 import { DELIVERY_MS, type Delivery } from './delivery.ts'
 import type { Store } from './store.ts'
 
-const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(type: T) =>
-  Type.Union([type, Type.Null()])
-
 const Listed = Type.Object({
   id: Type.String(),
   notifier: Type.String(),
@@ -15,9 +12,13 @@ const Listed = Type.Object({
   severity: Type.String(),
   title: Type.String(),
   attempts: Type.Integer(),
-  error: Nullable(Type.String()),
+  error: Type.Nullable(Type.String()),
 })
-const Tested = Type.Object({ name: Type.String(), delivered: Type.Boolean(), error: Nullable(Type.String()) })
+const Tested = Type.Object({
+  name: Type.String(),
+  delivered: Type.Boolean(),
+  error: Type.Nullable(Type.String()),
+})
 
 const MOST = 200
 
@@ -67,7 +68,7 @@ export function notificationRoutes({
           config: { access: 'admin' },
           schema: {
             summary: 'Sends a test through each notifier, or one, and returns what came of it',
-            body: Type.Object({ name: Type.Optional(Type.String()) }, { additionalProperties: false }),
+            body: Type.Closed({ name: Type.Optional(Type.String()) }),
             returns: Type.Array(Tested),
           },
         },

@@ -4,20 +4,11 @@ import { routing, wants } from './routing.ts'
 
 type Message = Parameters<Notifier['deliver']>[0]
 
-const SERVICES = ['slack', 'mattermost', 'teams'] as const
-
-export const Chat = Type.Object(
-  {
-    ...routing,
-    service: Type.Unsafe<(typeof SERVICES)[number]>({
-      type: 'string',
-      enum: [...SERVICES],
-      description: 'slack, mattermost or teams',
-    }),
-    url: Type.Secret({ description: 'address of the incoming webhook; who knows it can post' }),
-  },
-  { additionalProperties: false },
-)
+export const Chat = Type.Closed({
+  ...routing,
+  service: Type.OneOf(['slack', 'mattermost', 'teams'], { description: 'slack, mattermost or teams' }),
+  url: Type.Secret({ description: 'address of the incoming webhook; who knows it can post' }),
+})
 
 /**
  * Posts to the channel of an incoming webhook. Only what goes to operators: a channel is not a person. Texts reach the

@@ -8,16 +8,13 @@ export default defineHubPlugin({
   name: 'notifiers',
   api: 1,
   summary: 'Delivers notifications by webhook, e-mail and chat',
-  config: Type.Object(
-    {
-      webhooks: Type.Optional(Type.Array(Webhook, { description: 'signed JSON over HTTPS' })),
-      mails: Type.Optional(Type.Array(Mail, { description: 'e-mail over SMTP' })),
-      chats: Type.Optional(
-        Type.Array(Chat, { description: 'incoming webhooks of Slack, Mattermost and Teams' }),
-      ),
-    },
-    { additionalProperties: false },
-  ),
+  config: Type.Closed({
+    webhooks: Type.Optional(Type.Array(Webhook, { description: 'signed JSON over HTTPS' })),
+    mails: Type.Optional(Type.Array(Mail, { description: 'e-mail over SMTP' })),
+    chats: Type.Optional(
+      Type.Array(Chat, { description: 'incoming webhooks of Slack, Mattermost and Teams' }),
+    ),
+  }),
   validate({ webhooks = [], mails = [], chats = [] }) {
     const seen = new Set<string>()
     const problems = []

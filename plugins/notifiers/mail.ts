@@ -4,42 +4,36 @@ import { type Static, Type } from '@mezite/core'
 import type { Transporter } from 'nodemailer'
 import { routing, wants } from './routing.ts'
 
-const SECURITY = ['starttls', 'tls', 'none'] as const
 const ADDRESS = '^[^\\s@<>"(),:;]+@[^\\s@<>"(),:;]+$'
 const STEP_MS = 10_000
 
-export const Mail = Type.Object(
-  {
-    ...routing,
-    host: Type.String({ minLength: 1, description: 'name of the SMTP server' }),
-    port: Type.Integer({ minimum: 1, maximum: 65_535, default: 587 }),
-    security: Type.Optional(
-      Type.Unsafe<(typeof SECURITY)[number]>({
-        type: 'string',
-        enum: [...SECURITY],
-        default: 'starttls',
-        description: 'starttls and tls refuse to send in clear; none is for a server on this machine',
-      }),
-    ),
-    ca_file: Type.Optional(
-      Type.String({ pattern: '^/', description: 'authorities in PEM that the server may use' }),
-    ),
-    user: Type.Optional(Type.String({ minLength: 1, description: 'name for the login at the server' })),
-    password: Type.Optional(Type.Secret({ description: 'password for the login at the server' })),
-    from: Type.String({ pattern: ADDRESS, must: 'an e-mail address', description: 'address of the sender' }),
-    to: Type.Array(Type.String({ pattern: ADDRESS, must: 'an e-mail address' }), {
-      minItems: 1,
-      description: 'addresses of the operators',
+export const Mail = Type.Closed({
+  ...routing,
+  host: Type.String({ minLength: 1, description: 'name of the SMTP server' }),
+  port: Type.Integer({ minimum: 1, maximum: 65_535, default: 587 }),
+  security: Type.Optional(
+    Type.OneOf(['starttls', 'tls', 'none'], {
+      default: 'starttls',
+      description: 'starttls and tls refuse to send in clear; none is for a server on this machine',
     }),
-    people: Type.Optional(
-      Type.Boolean({
-        default: true,
-        description: 'also mails people what is for them, if their name is an e-mail address',
-      }),
-    ),
-  },
-  { additionalProperties: false },
-)
+  ),
+  ca_file: Type.Optional(
+    Type.String({ pattern: '^/', description: 'authorities in PEM that the server may use' }),
+  ),
+  user: Type.Optional(Type.String({ minLength: 1, description: 'name for the login at the server' })),
+  password: Type.Optional(Type.Secret({ description: 'password for the login at the server' })),
+  from: Type.String({ pattern: ADDRESS, must: 'an e-mail address', description: 'address of the sender' }),
+  to: Type.Array(Type.String({ pattern: ADDRESS, must: 'an e-mail address' }), {
+    minItems: 1,
+    description: 'addresses of the operators',
+  }),
+  people: Type.Optional(
+    Type.Boolean({
+      default: true,
+      description: 'also mails people what is for them, if their name is an e-mail address',
+    }),
+  ),
+})
 
 /**
  * Mails notifications as plain text. The message has the same Message-ID at each attempt, so that servers can drop a

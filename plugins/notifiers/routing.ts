@@ -16,12 +16,7 @@ export const routing = {
     }),
   ),
   minimum: Type.Optional(
-    Type.Unsafe<(typeof LEVELS)[number]>({
-      type: 'string',
-      enum: [...LEVELS],
-      default: 'info',
-      description: 'the least severity that it takes',
-    }),
+    Type.OneOf(LEVELS, { default: 'info', description: 'the least severity that it takes' }),
   ),
 }
 

@@ -6,14 +6,11 @@ import { routing, wants } from './routing.ts'
 /** Plain HTTP would show the notification to everybody on the way. */
 const URL_PATTERN = '^(https://.|http://(localhost|127\\.\\d+\\.\\d+\\.\\d+|\\[::1\\])[:/])'
 
-export const Webhook = Type.Object(
-  {
-    ...routing,
-    url: Type.String({ pattern: URL_PATTERN, must: 'an https:// address', description: 'where it posts' }),
-    secret: Type.Secret({ description: 'key of the signature; base64 after whsec_, or any text' }),
-  },
-  { additionalProperties: false },
-)
+export const Webhook = Type.Closed({
+  ...routing,
+  url: Type.String({ pattern: URL_PATTERN, must: 'an https:// address', description: 'where it posts' }),
+  secret: Type.Secret({ description: 'key of the signature; base64 after whsec_, or any text' }),
+})
 
 /**
  * Posts notifications as JSON, signed by the rules of Standard Webhooks: the receiver checks `webhook-signature` over id,

@@ -15,81 +15,72 @@ import { isPrivateKey, readPrivateKey } from './client-key.ts'
 /** The connector name of sign-ins without a provider. */
 const PASSKEY = 'passkey'
 const MINUTE_MS = 60_000
-const closed = { additionalProperties: false } as const
 
-const Rule = Type.Object(
-  {
-    claim: Type.String({ minLength: 1, maxLength: 256, description: 'Name of the claim' }),
-    value: Type.String({
-      minLength: 1,
-      maxLength: 1_024,
-      description: 'Value that the claim must have: exact, "*" or a regular expression ^…$',
-    }),
-    roles: Type.Array(Type.String({ pattern: ROLE_NAME }), {
-      minItems: 1,
-      maxItems: 100,
-      description: 'Roles that the user gets until the next sign-in',
-    }),
-  },
-  closed,
-)
+const Rule = Type.Closed({
+  claim: Type.String({ minLength: 1, maxLength: 256, description: 'Name of the claim' }),
+  value: Type.String({
+    minLength: 1,
+    maxLength: 1_024,
+    description: 'Value that the claim must have: exact, "*" or a regular expression ^…$',
+  }),
+  roles: Type.Array(Type.String({ pattern: ROLE_NAME }), {
+    minItems: 1,
+    maxItems: 100,
+    description: 'Roles that the user gets until the next sign-in',
+  }),
+})
 
 /** A document of `kind: oidc`, with its defaults filled in. */
-export const ConnectorSpec = Type.Object(
-  {
-    issuer_url: Type.String({
-      minLength: 1,
-      maxLength: 2_048,
+export const ConnectorSpec = Type.Closed({
+  issuer_url: Type.String({
+    minLength: 1,
+    maxLength: 2_048,
+    description:
+      'Issuer of the provider; its discovery document is at <issuer_url>/.well-known/openid-configuration',
+    examples: ['https://id.example.com/realms/main'],
+  }),
+  client_id: Type.String({
+    minLength: 1,
+    maxLength: 512,
+    description: 'Client id that the provider has assigned to the hub',
+  }),
+  token_auth: Type.OneOf(['auto', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'], {
+    default: 'auto',
+    description: 'How the hub authenticates at the token endpoint; auto tries what the provider offers',
+  }),
+  scopes: Type.Array(Type.String({ pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]{1,256}$', must: 'a scope' }), {
+    maxItems: 50,
+    default: ['openid', 'email', 'profile', 'groups'],
+    description: 'Scopes to request',
+  }),
+  username_claim: Type.String({
+    minLength: 1,
+    maxLength: 256,
+    default: 'email',
+    description: 'Claim that contains the user name',
+  }),
+  require_verified_email: Type.Boolean({
+    default: true,
+    description: 'The claim email counts only if email_verified is true',
+  }),
+  claims_to_roles: Type.Array(Rule, {
+    maxItems: 1_000,
+    default: [],
+    description: 'Roles by claim, mapped at each sign-in',
+    examples: [[{ claim: 'groups', value: 'platform-team', roles: ['platform'] }]],
+  }),
+  recheck: Type.Optional(
+    Type.String({
       description:
-        'Issuer of the provider; its discovery document is at <issuer_url>/.well-known/openid-configuration',
-      examples: ['https://id.example.com/realms/main'],
+        'Ask the provider again after this time while a session lasts (10m), if it gives refresh tokens; at least 1m',
     }),
-    client_id: Type.String({
-      minLength: 1,
-      maxLength: 512,
-      description: 'Client id that the provider has assigned to the hub',
+  ),
+  recheck_grace: Type.Optional(
+    Type.String({
+      description: 'How long sessions outlive a provider that does not answer; default 1h',
     }),
-    token_auth: Type.Unsafe<'auto' | 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt'>({
-      type: 'string',
-      enum: ['auto', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
-      default: 'auto',
-      description: 'How the hub authenticates at the token endpoint; auto tries what the provider offers',
-    }),
-    scopes: Type.Array(Type.String({ pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]{1,256}$', must: 'a scope' }), {
-      maxItems: 50,
-      default: ['openid', 'email', 'profile', 'groups'],
-      description: 'Scopes to request',
-    }),
-    username_claim: Type.String({
-      minLength: 1,
-      maxLength: 256,
-      default: 'email',
-      description: 'Claim that contains the user name',
-    }),
-    require_verified_email: Type.Boolean({
-      default: true,
-      description: 'The claim email counts only if email_verified is true',
-    }),
-    claims_to_roles: Type.Array(Rule, {
-      maxItems: 1_000,
-      default: [],
-      description: 'Roles by claim, mapped at each sign-in',
-      examples: [[{ claim: 'groups', value: 'platform-team', roles: ['platform'] }]],
-    }),
-    recheck: Type.Optional(
-      Type.String({
-        description:
-          'Ask the provider again after this time while a session lasts (10m), if it gives refresh tokens; at least 1m',
-      }),
-    ),
-    recheck_grace: Type.Optional(
-      Type.String({
-        description: 'How long sessions outlive a provider that does not answer; default 1h',
-      }),
-    ),
-  },
-  closed,
-)
+  ),
+})
 export type ConnectorSpec = Static<typeof ConnectorSpec>
 
 export type ConnectorDocument = Resource<ConnectorSpec>

@@ -13,7 +13,6 @@ import { compileLabels } from './label-matcher.ts'
 
 export type RoleRule = typeof roleRules extends SlotRef<infer R> ? R : never
 
-const closed = { additionalProperties: false } as const
 /** Roles that exist without a document. */
 export const BUILT_IN_ROLES: readonly string[] = ['admin', 'access']
 
@@ -28,7 +27,9 @@ const Duration = (value: string | 0, description: string) =>
   Type.Optional(
     Type.Unsafe<string | 0>({
       ...DURATION,
-      ...{ type: ['string', 'integer'], maximum: 0, minimum: 0 },
+      type: ['string', 'integer'],
+      maximum: 0,
+      minimum: 0,
       description: `${description}. Default: ${value}`,
       examples: ['8h'],
     }),
@@ -39,72 +40,66 @@ export type AppLabels = Readonly<Record<string, LabelValue>>
 
 const Labels = (effect: string) =>
   Type.Optional(
-    Type.Object(
-      {},
+    Type.Map(
+      Type.Unsafe<LabelValue>({
+        type: ['string', 'array'],
+        maxLength: 1_024,
+        items: { type: 'string', maxLength: 1_024 },
+        maxItems: 100,
+      }),
       {
         description: `Labels of the apps that the role ${effect}; all of them must match. A value is exact, a list (any of), "*" or a regular expression ^…$`,
         examples: [{ env: ['prod', 'staging'], team: 'platform' }],
-        additionalProperties: Type.Unsafe<LabelValue>({
-          type: ['string', 'array'],
-          maxLength: 1_024,
-          items: { type: 'string', maxLength: 1_024 },
-          maxItems: 100,
-        }),
       },
     ),
   )
 const Condition = (effect: string, description: string, rules: readonly RoleRule[] = []) =>
   Type.Optional(
-    Type.Object(
+    Type.Closed(
       {
         app_labels: Labels(effect),
         ...Object.fromEntries(rules.map((rule) => [rule.name, ruleSchema(rule)])),
       },
-      { ...closed, description },
+      { description },
     ),
   )
 const ruleSchema = ({ name, description, members }: RoleRule) =>
-  Type.Optional(
-    Type.Object({ ...members, app_labels: Labels(`names in ${name}`) }, { ...closed, description }),
-  )
+  Type.Optional(Type.Closed({ ...members, app_labels: Labels(`names in ${name}`) }, { description }))
 
 /** `spec` of `kind: role`, with the rules that plugins add. */
 export const roleSpec = (rules: readonly RoleRule[] = []) =>
-  Type.Object(
-    {
-      options: Type.Optional(
-        Type.Object(
-          {
-            max_session_ttl: Duration(
-              '12h',
-              'Longest sign-in of users with this role; the shortest among their roles wins',
-            ),
-            idle_timeout: Duration(0, 'A session ends after this time without a request; 0: never'),
-            require_session_mfa: Type.Optional(
-              Type.Unsafe<boolean | 'webauthn' | 'hardware_key' | 'off'>({
-                enum: [true, false, 'webauthn', 'hardware_key', 'off'],
-                description:
-                  'Apps that this role allows need a confirmation with a passkey for each app session. hardware_key: with one that is not synced. Default: false',
-              }),
-            ),
-            require_device_trust: Type.Optional(
-              Type.Boolean({
-                description: 'Apps that this role allows need a trusted device. Default: false',
-              }),
-            ),
-            mfa_freshness: Duration(
-              0,
-              'How long a confirmation is also valid for other apps; 0: each app asks',
-            ),
-          },
-          { ...closed, description: 'Conditions for users with this role' },
-        ),
+  Type.Closed({
+    options: Type.Optional(
+      Type.Closed(
+        {
+          max_session_ttl: Duration(
+            '12h',
+            'Longest sign-in of users with this role; the shortest among their roles wins',
+          ),
+          idle_timeout: Duration(0, 'A session ends after this time without a request; 0: never'),
+          require_session_mfa: Type.Optional(
+            Type.Unsafe<boolean | 'webauthn' | 'hardware_key' | 'off'>({
+              enum: [true, false, 'webauthn', 'hardware_key', 'off'],
+              description:
+                'Apps that this role allows need a confirmation with a passkey for each app session. hardware_key: with one that is not synced. Default: false',
+            }),
+          ),
+          require_device_trust: Type.Optional(
+            Type.Boolean({
+              description: 'Apps that this role allows need a trusted device. Default: false',
+            }),
+          ),
+          mfa_freshness: Duration(
+            0,
+            'How long a confirmation is also valid for other apps; 0: each app asks',
+          ),
+        },
+        { description: 'Conditions for users with this role' },
       ),
-      allow: Condition('allows', 'Apps that the role allows', rules),
-      deny: Condition('denies', 'Apps that the role denies, whatever other roles allow'),
-    },
-    closed,
-  )
+    ),
+    allow: Condition('allows', 'Apps that the role allows', rules),
+    deny: Condition('denies', 'Apps that the role denies, whatever other roles allow'),
+  })
 
 export interface RoleSpec {
   readonly options?: {

@@ -10,7 +10,6 @@ import {
 } from '@mezite/core'
 import { type Administration, type HubState, pageOf } from '@mezite/core/administration'
 import { NamedPageQuery } from './named-page-query.ts'
-import { Nullable } from './nullable.ts'
 
 type Apps = Administration['apps']
 type AppInput = ReturnType<Apps['read']>
@@ -29,23 +28,23 @@ const appResource = (spec: Apps['spec']) =>
     status: Type.Object({
       etag: Type.String({ description: 'For If-Match of a change' }),
       state: Type.String({ description: 'ready, unreachable, no_agent or disabled' }),
-      reason: Nullable(Type.String()),
+      reason: Type.Nullable(Type.String()),
       agents: Type.Array(
         Type.Object({
           hostname: Type.String(),
           connected: Type.Boolean(),
-          since: Nullable(Type.String()),
-          transport: Nullable(Type.String()),
-          rtt_ms: Nullable(Type.Number()),
-          last_error: Nullable(Type.String()),
+          since: Type.Nullable(Type.String()),
+          transport: Type.Nullable(Type.String()),
+          rtt_ms: Type.Nullable(Type.Number()),
+          last_error: Type.Nullable(Type.String()),
         }),
       ),
-      url: Nullable(Type.String({ description: 'Where browsers open the app; null if they cannot' })),
-      certificate: Nullable(
+      url: Type.Nullable(Type.String({ description: 'Where browsers open the app; null if they cannot' })),
+      certificate: Type.Nullable(
         Type.Object(
           {
             state: Type.String({ description: 'valid, ordering or failing' }),
-            error: Nullable(Type.String()),
+            error: Type.Nullable(Type.String()),
           },
           { description: 'What browsers get; null if they cannot open the app' },
         ),
@@ -65,8 +64,8 @@ const test = {
       Type.Object({
         hostname: Type.String(),
         ok: Type.Boolean(),
-        reason: Nullable(Type.String()),
-        error: Nullable(Type.String()),
+        reason: Type.Nullable(Type.String()),
+        error: Type.Nullable(Type.String()),
         ms: Type.Integer(),
       }),
     ),

@@ -1,4 +1,4 @@
-import { type Clock, Problem, type Sessions, Type, type WebRoutes } from '@mezite/core'
+import { type Clock, Problem, type Sessions, type Static, Type, type WebRoutes } from '@mezite/core'
 import type { Administration } from '@mezite/core/administration'
 import type { Authorities, AuthorityName } from '@mezite/core/identity'
 
@@ -7,19 +7,12 @@ type RotationStep = Parameters<Administration['authorities']['rotate']>[1]
 const STEPS: readonly RotationStep[] = ['start', 'switch', 'finish', 'rollback']
 const NAMES: readonly AuthorityName[] = ['hub-ca', 'agent-ca', 'user-ca']
 const admin = { config: { access: 'admin' } } as const
-const Body = Type.Object(
-  {
-    step: Type.Union(STEPS.map((step) => Type.Literal(step))),
-    force: Type.Optional(
-      Type.Boolean({ description: 'take the step even if it locks out agents, join tokens or logins' }),
-    ),
-  },
-  { additionalProperties: false },
-)
-interface StepBody {
-  readonly step: RotationStep
-  readonly force?: boolean
-}
+const Body = Type.Closed({
+  step: Type.Union(STEPS.map((step) => Type.Literal(step))),
+  force: Type.Optional(
+    Type.Boolean({ description: 'take the step even if it locks out agents, join tokens or logins' }),
+  ),
+})
 
 export interface AuthorityDeps {
   readonly administration: Pick<Administration, 'authorities'>
@@ -43,7 +36,9 @@ export function authorityRoutes(deps: AuthorityDeps): WebRoutes {
       type: name,
       phase,
       keys: keys.map(({ id, state, pin, created, changed, expires }) => ({
-        ...{ id, state, pin },
+        id,
+        state,
+        pin,
         created: timeOf(created),
         changed: timeOf(changed),
         expires: timeOf(expires),
@@ -63,7 +58,7 @@ export function authorityRoutes(deps: AuthorityDeps): WebRoutes {
           return `${authorities.bundle(name).join('\n').trim()}\n`
         })
         web.get(`/rotate/${name}`, admin, () => show(name))
-        web.post<{ Body: StepBody }>(
+        web.post<{ Body: Static<typeof Body> }>(
           `/rotate/${name}`,
           { ...admin, schema: { body: Body } },
           async (request) => {

@@ -1,28 +1,24 @@
-import { Problem, type PublicNames, Type, type WebRoutes } from '@mezite/core'
+import { Problem, type PublicNames, type Static, Type, type WebRoutes } from '@mezite/core'
 import { type Administration, PageQuery, pageOf } from '@mezite/core/administration'
 import type { Authorities } from '@mezite/core/identity'
-import { Nullable } from './nullable.ts'
 
 const DEFAULT_TTL_SECONDS = 3_600
 const LONGEST_TTL_SECONDS = 30 * 24 * 3_600
 
-const Body = Type.Object(
-  {
-    roles: Type.Array(Type.Literal('app'), { minItems: 1, maxItems: 1 }),
-    ttl_seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: LONGEST_TTL_SECONDS })),
-    agent_hostname: Type.Optional(Type.Union([Type.String(), Type.Null()])),
-  },
-  { additionalProperties: false },
-)
+const Body = Type.Closed({
+  roles: Type.Array(Type.Literal('app'), { minItems: 1, maxItems: 1 }),
+  ttl_seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: LONGEST_TTL_SECONDS })),
+  agent_hostname: Type.Optional(Type.Nullable(Type.String())),
+})
 
 const TokenResource = Type.Object({
   id: Type.String(),
   name: Type.Null(),
   roles: Type.Array(Type.String()),
-  agent_hostname: Nullable(Type.String()),
+  agent_hostname: Type.Nullable(Type.String()),
   created: Type.String(),
   expires: Type.String(),
-  used_at: Nullable(Type.String()),
+  used_at: Type.Nullable(Type.String()),
 })
 const NewToken = Type.Object({
   id: Type.String(),
@@ -30,12 +26,6 @@ const NewToken = Type.Object({
   ca_pin: Type.String(),
   command: Type.String(),
 })
-
-interface TokenBody {
-  readonly roles: readonly 'app'[]
-  readonly ttl_seconds?: number
-  readonly agent_hostname?: string | null
-}
 
 /** `/v1/webapi/tokens`: join tokens. A token is shown once, on creation. */
 export function tokenRoutes(options: {
@@ -69,7 +59,7 @@ export function tokenRoutes(options: {
           used_at: row.used_at?.toISOString() ?? null,
         })),
       )
-      web.post<{ Body: TokenBody }>(
+      web.post<{ Body: Static<typeof Body> }>(
         '/',
         { config: { access: 'admin' }, schema: { body: Body, returns: NewToken } },
         async (request, reply) => {

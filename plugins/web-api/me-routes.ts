@@ -11,24 +11,20 @@ import {
 import type { HubState } from '@mezite/core/administration'
 import type { LockView } from '@mezite/core/identity'
 import type { Access } from '@mezite/core/protocol'
-import { Nullable } from './nullable.ts'
 
 const user = { config: { access: 'user' } } as const
-const AppsQuery = Type.Object(
-  {
-    disabled: Type.Optional(
-      Type.Boolean({ default: false, description: 'Also list apps that are switched off' }),
-    ),
-    requestable: Type.Optional(
-      Type.Boolean({ default: false, description: 'Also list apps that the person may ask for' }),
-    ),
-  },
-  { additionalProperties: false },
-)
+const AppsQuery = Type.Closed({
+  disabled: Type.Optional(
+    Type.Boolean({ default: false, description: 'Also list apps that are switched off' }),
+  ),
+  requestable: Type.Optional(
+    Type.Boolean({ default: false, description: 'Also list apps that the person may ask for' }),
+  ),
+})
 const Me = Type.Object({
   user: Type.String(),
   roles: Type.Array(Type.String()),
-  locked: Nullable(Type.Object({ message: Nullable(Type.String()) })),
+  locked: Type.Nullable(Type.Object({ message: Type.Nullable(Type.String()) })),
 })
 const MyApp = Type.Object({
   name: Type.String(),
@@ -36,22 +32,22 @@ const MyApp = Type.Object({
   public_addr: Type.String(),
   labels: Type.Record(Type.String(), Type.String()),
   display_name: Type.String(),
-  description: Nullable(Type.String()),
-  group: Nullable(Type.String()),
-  icon: Nullable(Type.String({ description: 'A preset, or the path of the uploaded image' })),
-  url: Nullable(Type.String({ description: 'Null for an app that browsers cannot open' })),
+  description: Type.Nullable(Type.String()),
+  group: Type.Nullable(Type.String()),
+  icon: Type.Nullable(Type.String({ description: 'A preset, or the path of the uploaded image' })),
+  url: Type.Nullable(Type.String({ description: 'Null for an app that browsers cannot open' })),
   state: Type.Union([Type.Literal('ready'), Type.Literal('unreachable'), Type.Literal('disabled')]),
   requirements: Type.Array(Type.String()),
-  request_path: Nullable(
+  request_path: Type.Nullable(
     Type.String({ description: 'Where the person asks for access; null for an app that they may open' }),
   ),
 })
 const BrandResource = Type.Object({
   name: Type.String(),
   cluster: Type.String(),
-  logo: Nullable(Type.String({ description: 'Path on the hub' })),
-  contact: Nullable(Type.String()),
-  help_url: Nullable(Type.String()),
+  logo: Type.Nullable(Type.String({ description: 'Path on the hub' })),
+  contact: Type.Nullable(Type.String()),
+  help_url: Type.Nullable(Type.String()),
 })
 const DATA_URL = /^data:(image\/(?:png|jpeg|webp));base64,(.+)$/
 

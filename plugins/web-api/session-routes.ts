@@ -8,23 +8,23 @@ import {
   type WebRoutes,
 } from '@mezite/core'
 import { PageQuery, pageOf } from '@mezite/core/administration'
-import { Nullable } from './nullable.ts'
 
 type Activity = ReturnType<Awaited<ReturnType<Sessions['activityOf']>>>
 
 const admin = { config: { access: 'admin' } } as const
 const cutting = { config: { access: 'admin', cuts: true } } as const
-const Filter = Type.Object(
-  { ...PageQuery.properties, user: Type.Optional(Type.String()), app: Type.Optional(Type.String()) },
-  { additionalProperties: false },
-)
+const Filter = Type.Closed({
+  ...PageQuery.properties,
+  user: Type.Optional(Type.String()),
+  app: Type.Optional(Type.String()),
+})
 
 const SessionResource = Type.Object({
   id: Type.String(),
   kind: Type.String({ description: 'hub, app, cert or token' }),
   user: Type.String(),
-  app: Nullable(Type.String()),
-  parent: Nullable(Type.String({ description: 'The sign-in that an app session depends on' })),
+  app: Type.Nullable(Type.String()),
+  parent: Type.Nullable(Type.String({ description: 'The sign-in that an app session depends on' })),
   created: Type.String(),
   last_used: Type.String(),
   expires: Type.String(),

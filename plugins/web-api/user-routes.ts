@@ -11,30 +11,28 @@ import {
 } from '@mezite/core'
 import { type Administration, type Grants, pageOf } from '@mezite/core/administration'
 import { NamedPageQuery } from './named-page-query.ts'
-import { Nullable } from './nullable.ts'
 
 const admin = { config: { access: 'admin' } } as const
 const cutting = { config: { access: 'admin', cuts: true } } as const
-const closed = { additionalProperties: false } as const
 const Role = Type.String({ pattern: ROLE_NAME, must: 'the name of a role' })
 const Roles = Type.Array(Role, { maxItems: 200 })
-const CreateBody = Type.Object({ name: Type.String({ maxLength: 4_096 }), roles: Roles }, closed)
-const UpdateBody = Type.Object({ roles: Roles }, closed)
+const CreateBody = Type.Closed({ name: Type.String({ maxLength: 4_096 }), roles: Roles })
+const UpdateBody = Type.Closed({ roles: Roles })
 const UserResource = Type.Object({
   name: Type.String(),
   etag: Type.String({ description: 'For If-Match of a change of own_roles' }),
   roles: Type.Array(Type.String(), { description: 'Own and mapped roles together' }),
   own_roles: Type.Array(Type.String()),
   mapped_roles: Type.Array(Type.String(), { description: 'From the claims of the last sign-in' }),
-  identity: Nullable(Type.Object({ issuer: Type.String(), sub: Type.String() })),
-  connector: Nullable(Type.String()),
+  identity: Type.Nullable(Type.Object({ issuer: Type.String(), sub: Type.String() })),
+  connector: Type.Nullable(Type.String()),
   created: Type.String(),
-  last_login: Nullable(Type.String()),
+  last_login: Type.Nullable(Type.String()),
   grants: Type.Array(
     Type.Object({
       id: Type.String(),
       role: Type.String(),
-      apps: Nullable(Type.Array(Type.String({ description: 'UUIDs of the only apps where it counts' }))),
+      apps: Type.Nullable(Type.Array(Type.String({ description: 'UUIDs of the only apps where it counts' }))),
       until: Type.String(),
     }),
     { description: 'Roles that the user has for a time' },
@@ -63,7 +61,9 @@ export function userRoutes(options: {
     created: new Date(user.created).toISOString(),
     last_login: user.lastLogin === null ? null : new Date(user.lastLogin).toISOString(),
     grants: grants.list(user.name).map(({ id, role, apps, until }) => ({
-      ...{ id, role, apps },
+      id,
+      role,
+      apps,
       until: new Date(until).toISOString(),
     })),
   })

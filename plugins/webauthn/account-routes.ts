@@ -5,6 +5,7 @@ import {
   countResponse,
   FRESH_MS,
   KeyName,
+  keyOf,
   PasskeyResponse,
   personalCall,
   personOf,
@@ -104,10 +105,7 @@ export function accountRoutes(deps: Deps): WebRoutes {
             ...request.body,
             binding: bind('confirm', session, user),
             session,
-            findKey: async (id) => {
-              const key = (await keys.of(user)).find((one) => one.id === id)
-              return key && { key, user }
-            },
+            findKey: keyOf(deps, user),
           })
           return { permit: ceremonies.begin(bind('permit', session, user)).ceremony }
         },

@@ -5,21 +5,17 @@ import { enrolUrl } from './enrol-routes.ts'
 
 const admin = { config: { access: 'admin' } } as const
 const cutting = { config: { access: 'admin', cuts: true } } as const
-const closed = { additionalProperties: false } as const
 type Named = { Params: { name: string } }
 
-const IssueBody = Type.Object(
-  {
-    type: Type.Unsafe<'webauthn'>({ type: 'string', enum: ['webauthn'] }),
-    /** The person signs in with the passkey, and the name does not belong to a person of a provider. */
-    sign_in: Type.Optional(Type.Boolean()),
-    ttl_seconds: Type.Optional(
-      Type.Integer({ minimum: 60, maximum: 3_600, description: 'How long the link works. Default: 900' }),
-    ),
-  },
-  closed,
-)
-const Text = Type.Union([Type.String(), Type.Null()])
+const IssueBody = Type.Closed({
+  type: Type.OneOf(['webauthn']),
+  /** The person signs in with the passkey, and the name does not belong to a person of a provider. */
+  sign_in: Type.Optional(Type.Boolean()),
+  ttl_seconds: Type.Optional(
+    Type.Integer({ minimum: 60, maximum: 3_600, description: 'How long the link works. Default: 900' }),
+  ),
+})
+const Text = Type.Nullable(Type.String())
 const IssuedLink = Type.Object({
   id: Type.String(),
   link: Type.String(),
@@ -32,14 +28,14 @@ const Listed = Type.Object({
   type: Type.String(),
   name: Text,
   level: Text,
-  synced: Type.Union([Type.Boolean(), Type.Null()]),
+  synced: Type.Nullable(Type.Boolean()),
   aaguid: Text,
   created: Text,
   last_used: Text,
   expires: Text,
 })
 const list = { summary: 'Passkeys and open enrolment links of a user', returns: Type.Array(Listed) }
-const Which = Type.Object({ id: Type.Optional(Type.String({ maxLength: 1_400 })) }, closed)
+const Which = Type.Closed({ id: Type.Optional(Type.String({ maxLength: 1_400 })) })
 
 /** `/v1/webapi/users/:name/mfa`: enrolment links, and the passkeys that an administrator lists and removes. */
 export function adminRoutes(deps: Deps): WebRoutes {

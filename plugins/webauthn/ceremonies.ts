@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { type Clock, type Database, Problem, type SecretBox } from '@mezite/core'
+import type { Clock, Database, SecretBox } from '@mezite/core'
 import type { WebauthnTables } from './migrations.ts'
+import { refused } from './response-verification.ts'
 
 /** The purpose of a challenge; a response is valid for exactly this. */
 export interface Binding {
@@ -86,7 +87,3 @@ const fieldsOf = ({ purpose, session, user, app = null, link = null }: Binding) 
   app,
   link,
 ]
-
-function refused(code: string, detail: string): Problem {
-  return new Problem(400, code, detail)
-}

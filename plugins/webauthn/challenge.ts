@@ -11,7 +11,6 @@ const RESPONSES_PER_MINUTE = 30
 export const FRESH_MS = 10 * 60_000
 const BODY_BYTES = 65_536
 
-const closed = { additionalProperties: false } as const
 const Text = Type.String({ maxLength: 16_384 })
 export const KeyName = Type.String({
   minLength: 1,
@@ -29,7 +28,7 @@ export const page = { config: { access: 'public', rate: 'sign_in' } } as const
 export const personalPage = { config: { access: 'page', rate: 'sign_in' } } as const
 
 type Fields = Parameters<typeof Type.Object>[0]
-const bodyOf = (fields: Fields) => ({ bodyLimit: BODY_BYTES, schema: { body: Type.Object(fields, closed) } })
+const bodyOf = (fields: Fields) => ({ bodyLimit: BODY_BYTES, schema: { body: Type.Closed(fields) } })
 
 /** Options of a call by the script of `page`, whose route calls `requireOwnPage`. */
 export const call = (fields: Fields) => ({ ...page, ...bodyOf(fields) })
@@ -93,6 +92,20 @@ export async function askAssertion(deps: Deps, binding: Binding, keys: readonly 
   })
   return { options, ceremony }
 }
+
+/** Creates a challenge for one of these passkeys of a person. Throws `Problem` 409 if there is none. */
+export async function askOneOf(deps: Deps, binding: Binding, able: readonly KeyRow[]) {
+  if (able.length === 0) throw new Problem(409, 'key_missing', 'You have no passkey yet.')
+  return askAssertion(deps, binding, able)
+}
+
+/** Finds the passkeys that this person enrolled, for `takeAssertion`. */
+export const keyOf =
+  ({ keys }: Deps, user: User) =>
+  async (id: string) => {
+    const key = (await keys.of(user)).find((one) => one.id === id)
+    return key && { key, user }
+  }
 
 /**
  * Accepts an assertion: spends the challenge, verifies the signature and stores the counter. `findKey` returns the passkey

@@ -1,8 +1,9 @@
-import { Problem, type User, type WebRoutes } from '@mezite/core'
+import { Problem, type WebRoutes } from '@mezite/core'
 import type { Binding } from './ceremonies.ts'
 import {
-  askAssertion,
+  askOneOf,
   countResponse,
+  keyOf,
   PasskeyResponse,
   personalCall,
   personalPage,
@@ -11,7 +12,7 @@ import {
   text,
 } from './challenge.ts'
 import type { Deps, Request } from './deps.ts'
-import { markOf } from './mfa-records.ts'
+import { markOf, storeMark } from './mfa-records.ts'
 
 const PATH = '/web/confirm-action'
 
@@ -20,7 +21,7 @@ export const confirmPath = (path: string): string => `${PATH}?return=${encodeURI
 
 /** `/web/confirm-action`: a confirmation for an action of another plugin, remembered in the hub session with its time. */
 export function confirmRoutes(deps: Deps): WebRoutes {
-  const { keys, pages, publicNames, sessions, firstKey } = deps
+  const { keys, pages, publicNames, firstKey } = deps
 
   /** A path of the sign-in host. Throws `Problem` 400 for anything else. */
   function targetOf(given: unknown): string {
@@ -34,10 +35,6 @@ export function confirmRoutes(deps: Deps): WebRoutes {
     const { session, user } = await personOf(deps, request)
     const binding: Binding = { purpose: 'action', session: session.id, user: user.key }
     return { session, user, binding }
-  }
-  const ownKey = async (user: User, id: string) => {
-    const key = (await keys.of(user)).find((one) => one.id === id)
-    return key && { key, user }
   }
 
   return {
@@ -54,9 +51,7 @@ export function confirmRoutes(deps: Deps): WebRoutes {
 
       web.post('/begin', personalCall({}), async (request) => {
         const { user, binding } = await bind(request)
-        const able = await keys.of(user)
-        if (able.length === 0) throw new Problem(409, 'key_missing', 'You have no passkey yet.')
-        return askAssertion(deps, binding, able)
+        return askOneOf(deps, binding, await keys.of(user))
       })
 
       web.post<{ Body: { target: string; ceremony: string; response: object } }>(
@@ -67,20 +62,9 @@ export function confirmRoutes(deps: Deps): WebRoutes {
           const location = targetOf(target)
           const { session, user, binding } = await bind(request)
           countResponse(deps, user.key)
-          const { key } = await takeAssertion(deps, request, {
-            ceremony,
-            binding,
-            response,
-            session,
-            findKey: (id) => ownKey(user, id),
-          })
-          const mark = markOf(deps, key)
-          await sessions.remember(session, mark)
-          // If the passkey was removed meanwhile, its removal may have missed the entry that was just written.
-          if (!(await keys.byId(key.id))) {
-            await sessions.forget(user.name, mark.by)
-            throw new Problem(400, 'key_unknown', 'This passkey has just been removed.')
-          }
+          const findKey = keyOf(deps, user)
+          const found = await takeAssertion(deps, request, { ceremony, binding, response, session, findKey })
+          await storeMark(deps, found, session, markOf(deps, found.key))
           return { location }
         },
       )

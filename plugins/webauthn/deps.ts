@@ -48,3 +48,9 @@ export const LOCAL_ISSUER = 'mezite:local'
 export const PASSKEY = 'passkey'
 
 export const isLocal = (user: User): boolean => user.identity?.issuer === LOCAL_ISSUER
+
+/** Confirms the name of a person without a provider: its owner may have lost it meanwhile, and a passkey must not assign it again. */
+export function confirmLocal({ users }: Deps, { name, identity }: User): Promise<User> {
+  const { issuer, sub } = identity ?? { issuer: '', sub: '' }
+  return users.confirm({ name, issuer, sub, connector: PASSKEY, mappedRoles: [] })
+}

@@ -13,7 +13,7 @@ import {
   sentHome,
   text,
 } from './challenge.ts'
-import { type Deps, isLocal, PASSKEY, type Request } from './deps.ts'
+import { confirmLocal, type Deps, isLocal, PASSKEY, type Request } from './deps.ts'
 import { linkRefused } from './enrolment-links.ts'
 import { askNewKey, takeNewKey } from './registration-challenge.ts'
 
@@ -108,14 +108,7 @@ export function enrolRoutes(deps: Deps): WebRoutes {
           await keys.add(user, { ...key, name }, who, 'link', (trx) => links.spend(trx, link.id))
           if (!isLocal(user)) return { id: key.id, user: user.name }
           // Link and passkey together identify the person as a sign-in with the new passkey would.
-          const { issuer, sub } = user.identity ?? { issuer: '', sub: '' }
-          const known = await users.confirm({
-            name: user.name,
-            issuer,
-            sub,
-            connector: PASSKEY,
-            mappedRoles: [],
-          })
+          const known = await confirmLocal(deps, user)
           const state = desk.seal({ appHost: null, path: '/', nonceHash: null })
           return desk.complete(request, reply, { user: known, connector: PASSKEY, method: 'webauthn', state })
         },

@@ -1,4 +1,4 @@
-import type { RunningChange, Session, User } from '@mezite/core'
+import { Problem, type RunningChange, type Session, type User } from '@mezite/core'
 import { sha256 } from './challenge.ts'
 import { type Deps, PASSKEY } from './deps.ts'
 import type { KeyRow } from './migrations.ts'
@@ -7,6 +7,21 @@ import type { KeyRow } from './migrations.ts'
 export function markOf({ hardware, clock }: Deps, key: KeyRow) {
   const level = hardware.qualifies(key) ? ('hardware_key' as const) : ('webauthn' as const)
   return { name: 'session-mfa', level, at: clock.now(), by: sha256(key.id) }
+}
+
+/** Stores the mark of an assertion by a passkey of the person in a session, for one app or for all. Throws `Problem` 400. */
+export async function storeMark(
+  { keys, sessions }: Deps,
+  { key, user }: { readonly key: KeyRow; readonly user: User },
+  session: Session,
+  mark: ReturnType<typeof markOf>,
+  app?: string,
+): Promise<void> {
+  await sessions.remember(session, mark, app)
+  if (await keys.byId(key.id)) return
+  // Its removal meanwhile may have missed the entry that was just written.
+  await sessions.forget(user.name, mark.by)
+  throw new Problem(400, 'key_unknown', 'This passkey has just been removed.')
 }
 
 /**

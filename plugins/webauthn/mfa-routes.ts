@@ -1,8 +1,9 @@
 import { Problem, Type, type User, type WebRoutes } from '@mezite/core'
 import type { Binding } from './ceremonies.ts'
 import {
-  askAssertion,
+  askOneOf,
   countResponse,
+  keyOf,
   PasskeyResponse,
   page,
   personalCall,
@@ -12,7 +13,7 @@ import {
   text,
 } from './challenge.ts'
 import type { Deps, Request } from './deps.ts'
-import { markOf } from './mfa-records.ts'
+import { markOf, storeMark } from './mfa-records.ts'
 
 type Level = 'webauthn' | 'hardware_key'
 
@@ -22,7 +23,7 @@ export const mfaUrl = (signInOrigin: string, level: Level, state: string): strin
 
 /** Fulfils the requirement of a role with an assertion, then redirects the browser to the requested page. */
 export function mfaRoutes(deps: Deps): WebRoutes {
-  const { desk, keys, hardware, catalog, pages, publicNames, firstKey, sessions } = deps
+  const { desk, keys, hardware, catalog, pages, publicNames, firstKey } = deps
 
   /** The app of the state. Access to it is decided after the response. */
   function appOf(state: string) {
@@ -86,9 +87,7 @@ export function mfaRoutes(deps: Deps): WebRoutes {
         personalCall({ state: text, level: Type.Optional(text) }),
         async (request) => {
           const { user, binding } = await bind(request, request.body.state)
-          const able = await usable(user, request.body.level)
-          if (able.length === 0) throw new Problem(409, 'key_missing', 'You have no passkey yet.')
-          return askAssertion(deps, binding, able)
+          return askOneOf(deps, binding, await usable(user, request.body.level))
         },
       )
 
@@ -99,25 +98,17 @@ export function mfaRoutes(deps: Deps): WebRoutes {
           const { state, ceremony, response } = request.body
           const { session, user, app, binding } = await bind(request, state)
           countResponse(deps, user.key)
-          const { key } = await takeAssertion(deps, request, {
+          const found = await takeAssertion(deps, request, {
             ceremony,
             binding,
             response,
             session,
             app: app.name,
-            findKey: async (id) => {
-              const key = (await keys.of(user)).find((one) => one.id === id)
-              return key && { key, user }
-            },
+            findKey: keyOf(deps, user),
           })
-          const satisfied = markOf(deps, key)
+          const satisfied = markOf(deps, found.key)
           const location = await desk.meet(request, { session, state, satisfied })
-          await sessions.remember(session, satisfied)
-          // If the passkey was removed meanwhile, its removal may have missed the entry that was just written.
-          if (!(await keys.byId(key.id))) {
-            await sessions.forget(user.name, satisfied.by)
-            throw new Problem(400, 'key_unknown', 'This passkey has just been removed.')
-          }
+          await storeMark(deps, found, session, satisfied)
           return { location }
         },
       )

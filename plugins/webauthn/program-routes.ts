@@ -1,8 +1,9 @@
 import { Problem, type Session, type WebRoutes } from '@mezite/core'
 import type { Binding } from './ceremonies.ts'
 import {
-  askAssertion,
+  askOneOf,
   countResponse,
+  keyOf,
   PasskeyResponse,
   page,
   personalCall,
@@ -12,7 +13,7 @@ import {
   text,
 } from './challenge.ts'
 import type { Deps, Request } from './deps.ts'
-import { markOf } from './mfa-records.ts'
+import { markOf, storeMark } from './mfa-records.ts'
 
 /**
  * `/web/confirm`: the page on which a person confirms with a passkey that their own login of `msh` may open an app. The
@@ -72,9 +73,7 @@ export function programRoutes(deps: Deps): WebRoutes {
         personalCall({ session: text, app: text }),
         async (request) => {
           const { user, binding } = await bind(request, request.body)
-          const able = await keys.of(user)
-          if (able.length === 0) throw new Problem(409, 'key_missing', 'You have no passkey yet.')
-          return askAssertion(deps, binding, able)
+          return askOneOf(deps, binding, await keys.of(user))
         },
       )
 
@@ -86,24 +85,15 @@ export function programRoutes(deps: Deps): WebRoutes {
           const location = `http://127.0.0.1:${portOf(port)}/callback?code=confirmed&done=1`
           const { session, user, program, app, binding } = await bind(request, request.body)
           countResponse(deps, user.key)
-          const { key } = await takeAssertion(deps, request, {
+          const found = await takeAssertion(deps, request, {
             ceremony,
             binding,
             response,
             session,
             app: app.name,
-            findKey: async (id) => {
-              const found = (await keys.of(user)).find((one) => one.id === id)
-              return found && { key: found, user }
-            },
+            findKey: keyOf(deps, user),
           })
-          const satisfied = markOf(deps, key)
-          await sessions.remember(program, satisfied, app.id)
-          // If the passkey was removed meanwhile, its removal may have missed the entry that was just written.
-          if (!(await keys.byId(key.id))) {
-            await sessions.forget(user.name, satisfied.by)
-            throw new Problem(400, 'key_unknown', 'This passkey has just been removed.')
-          }
+          await storeMark(deps, found, program, markOf(deps, found.key), app.id)
           return { location }
         },
       )

@@ -28,11 +28,7 @@ export async function verifyAssertion(
   key: KeyRow,
 ): Promise<number> {
   const given = response as AuthenticationResponseJSON
-  checkClientData(given?.response?.clientDataJSON, {
-    type: 'webauthn.get',
-    challenge,
-    origin: party.origin,
-  })
+  checkClientData(given?.response?.clientDataJSON, 'webauthn.get', challenge, party)
   const { userHandle } = given.response
   if (userHandle !== undefined && userHandle !== null && userHandle !== key.holder) {
     throw new Problem(400, 'user_handle_wrong', 'This passkey belongs to another person.')
@@ -40,19 +36,11 @@ export async function verifyAssertion(
   try {
     const { parseAuthenticatorData } = await import('@simplewebauthn/server/helpers')
     const { flags } = parseAuthenticatorData(bytesOf(given.response.authenticatorData))
-    if (!flags.uv)
-      throw new Problem(
-        400,
-        'user_not_verified',
-        'Your passkey did not verify you. Use its PIN or your fingerprint.',
-      )
+    requireVerified(flags)
     const { verifyAuthenticationResponse } = await import('@simplewebauthn/server')
     const { verified, authenticationInfo } = await verifyAuthenticationResponse({
       response: given,
-      expectedChallenge: challenge,
-      expectedOrigin: party.origin,
-      expectedRPID: party.rpId,
-      requireUserVerification: true,
+      ...expected(challenge, party),
       // The counter is compared when it is stored, after the signature has been verified.
       credential: { id: key.id, publicKey: new Uint8Array(key.public_key), counter: -1 },
     })
@@ -75,11 +63,7 @@ export async function verifyNewKey(
   now: number,
 ): Promise<NewKey> {
   const given = response as RegistrationResponseJSON
-  checkClientData(given?.response?.clientDataJSON, {
-    type: 'webauthn.create',
-    challenge,
-    origin: party.origin,
-  })
+  checkClientData(given?.response?.clientDataJSON, 'webauthn.create', challenge, party)
   try {
     const helpers = await import('@simplewebauthn/server/helpers')
     const { decodeAttestationObject, isoCBOR, parseAuthenticatorData } = helpers
@@ -97,12 +81,7 @@ export async function verifyNewKey(
       ['authData', object.get('authData')],
     ])
     const { flags } = parseAuthenticatorData(object.get('authData'))
-    if (!flags.uv)
-      throw new Problem(
-        400,
-        'user_not_verified',
-        'Your passkey did not verify you. Use its PIN or your fingerprint.',
-      )
+    requireVerified(flags)
     const attestationObject =
       root === null
         ? Buffer.from(isoCBOR.encode(plain as never)).toString('base64url')
@@ -110,10 +89,7 @@ export async function verifyNewKey(
     const { verifyRegistrationResponse } = await import('@simplewebauthn/server')
     const { verified, registrationInfo } = await verifyRegistrationResponse({
       response: { ...given, response: { ...given.response, attestationObject } },
-      expectedChallenge: challenge,
-      expectedOrigin: party.origin,
-      expectedRPID: party.rpId,
-      requireUserVerification: true,
+      ...expected(challenge, party),
       supportedAlgorithmIDs: ALGORITHMS,
     })
     if (!verified) throw new Error('the attestation does not match')
@@ -131,6 +107,23 @@ export async function verifyNewKey(
   } catch (error) {
     throw asProblem(error, 'key_invalid', 'The new passkey is not valid.')
   }
+}
+
+/** What the library compares. */
+const expected = (challenge: string, { origin, rpId }: Party) => ({
+  expectedChallenge: challenge,
+  expectedOrigin: origin,
+  expectedRPID: rpId,
+  requireUserVerification: true,
+})
+
+function requireVerified({ uv }: { readonly uv: boolean }): void {
+  if (!uv)
+    throw new Problem(
+      400,
+      'user_not_verified',
+      'Your passkey did not verify you. Use its PIN or your fingerprint.',
+    )
 }
 
 /** Formats of the registry "WebAuthn Attestation Statement Format Identifiers" of IANA. */
@@ -179,24 +172,22 @@ const transportsOf = (given: unknown): string[] =>
   Array.isArray(given) ? [...new Set(given)].filter((one) => TRANSPORTS.has(one)) : []
 
 function asProblem(error: unknown, code: string, detail: string): Problem {
-  return error instanceof Problem ? error : new Problem(400, code, detail)
+  return error instanceof Problem ? error : refused(code, detail)
 }
 
 const MAX_CLIENT_DATA = 4_096
 
-/** The browser's signed statement about the calling page (WebAuthn Level 3, section 5.8.1). */
-interface Expected {
-  readonly type: 'webauthn.get' | 'webauthn.create'
-  readonly challenge: string
-  /** Compared exactly: a sibling application is same-site but has another origin. */
-  readonly origin: string
-}
-
 /**
- * Checks the collected client data before anything else is parsed. A ceremony in a frame of another origin
+ * Checks the collected client data, the browser's signed statement about the calling page (WebAuthn Level 3, section 5.8.1),
+ * before anything else is parsed. The origin is compared exactly: a sibling application is same-site but has another origin. A ceremony in a frame of another origin
  * (`crossOrigin`, `topOrigin`) is refused, because the person could not see which page asks. Throws `Problem` 400.
  */
-function checkClientData(encoded: unknown, { type, challenge, origin }: Expected): void {
+function checkClientData(
+  encoded: unknown,
+  type: 'webauthn.get' | 'webauthn.create',
+  challenge: string,
+  { origin }: Party,
+): void {
   const data = read(encoded)
   if (data.type !== type) throw refused('type_wrong', 'This response is of the wrong type.')
   if (data.challenge !== challenge)
@@ -220,6 +211,7 @@ function read(encoded: unknown): Record<string, unknown> {
   throw refused('client_data_invalid', 'The response of the browser is invalid.')
 }
 
-function refused(code: string, detail: string): Problem {
+/** A response of a passkey that the hub does not accept. */
+export function refused(code: string, detail: string): Problem {
   return new Problem(400, code, detail)
 }

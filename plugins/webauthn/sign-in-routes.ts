@@ -15,7 +15,7 @@ import {
   takeAssertion,
   text,
 } from './challenge.ts'
-import { type Deps, isLocal, PASSKEY, type Reply, type Request } from './deps.ts'
+import { confirmLocal, type Deps, isLocal, PASSKEY, type Reply, type Request } from './deps.ts'
 import { markOf } from './mfa-records.ts'
 
 /** Ties a sign-in to the browser that began it, before there is a session. */
@@ -94,15 +94,7 @@ export function signInRoutes(deps: Deps): WebRoutes {
             audit.record({ ...who, type: 'user.login.failed', success: false, reason: refusal.code })
             throw refusal
           }
-          const { issuer, sub } = user.identity!
-          // The owner of the passkey may have lost the name meanwhile, and a passkey must not assign it again.
-          const known = await users.confirm({
-            name: user.name,
-            issuer,
-            sub,
-            connector: PASSKEY,
-            mappedRoles: [],
-          })
+          const known = await confirmLocal(deps, user)
           return desk.complete(request, reply, {
             user: known,
             connector: PASSKEY,

@@ -6,21 +6,21 @@ import { defineHubPlugin } from '../../core/index.ts'
 import { checkPluginConfig } from '../../core/kernel/config-check.ts'
 import { createTestHost } from '../../core/testing/index.ts'
 
-const closed = { additionalProperties: false } as const
 const plugin = defineHubPlugin({
   name: 'p',
   api: 1,
   summary: '',
-  config: Type.Object(
-    {
-      every: Type.Duration({ default: '90d', min: '1m', max: '1000d' }),
-      largest: Type.Optional(Type.Size({ min: '1KB' })),
-      key: Type.Optional(Type.Secret()),
-      each: Type.Optional(Type.Array(Type.Duration())),
-      byName: Type.Optional(Type.Object({}, { additionalProperties: Type.Size() })),
-    },
-    closed,
-  ),
+  config: Type.Closed({
+    every: Type.Duration({ default: '90d', min: '1m', max: '1000d' }),
+    largest: Type.Optional(Type.Size({ min: '1KB' })),
+    key: Type.Optional(Type.Secret()),
+    each: Type.Optional(Type.Array(Type.Duration())),
+    byName: Type.Optional(Type.Map(Type.Size())),
+    level: Type.Optional(Type.OneOf(['low', 'high'], { description: 'how much' })),
+    note: Type.Optional(Type.Nullable(Type.String())),
+    most: Type.Count({ default: 5, max: 9 }),
+    hours: Type.Optional(Type.Closed(Type.Optionals({ from: Type.String(), to: Type.String() }))),
+  }),
   validate: ({ every, largest = 0 }) =>
     every < largest ? [{ path: ['largest'], message: 'must not exceed `every`' }] : [],
   setup() {},
@@ -47,6 +47,20 @@ t.test('a value without a unit or beyond a bound is reported as a problem of its
   t.strictSame(messages({ every: '1001d' }), ['plugins.p.every: must be at most 1000d'])
   t.match(messages({ each: ['1s', 'x'] }), [/^plugins\.p\.each\.1: must be a duration/])
   t.throws(() => Type.Duration({ default: '5' }), TypeError, 'of the author')
+  t.end()
+})
+
+t.test('an object takes no other members; maps, choices, counts and null take only their own values', (t) => {
+  t.strictSame(messages({ byName: { any: '1KB', key: '2KB' }, level: 'high', note: null }), [])
+  t.match(messages({ evry: '1d' }), [/^plugins\.p\.evry: /], 'another member')
+  t.match(messages({ byName: { any: 'much' } }), [/^plugins\.p\.byName\.any: must be a size/])
+  t.match(messages({ level: 'middle' }), [/^plugins\.p\.level: /], 'another text')
+  t.match(messages({ note: 7 }), [/^plugins\.p\.note/], 'neither a text nor null')
+  t.strictSame(messages({ most: 9, hours: { to: '18:00' } }), [])
+  for (const most of [0, 10, 1.5]) {
+    t.match(messages({ most }), [/^plugins\.p\.most: must be a whole number from 1 to 9/], `${most}`)
+  }
+  t.match(messages({ hours: { from: 8 } }), [/^plugins\.p\.hours\.from: /], 'a member that is no text')
   t.end()
 })
 
@@ -85,7 +99,7 @@ t.test('a plugin reads its part of an app, again after a change, and never a sec
     name: 'windows',
     api: 1,
     summary: '',
-    appConfig: Type.Object({ for: Type.Duration({ default: '1h' }) }, closed),
+    appConfig: Type.Closed({ for: Type.Duration({ default: '1h' }) }),
     setup({ use }) {
       read = use.appConfig
     },
@@ -98,7 +112,7 @@ t.test('a plugin reads its part of an app, again after a change, and never a sec
   t.equal(read(app), read(app), 'read once for each version of the app')
   t.strictSame(read({ plugins: { windows: { for: '5s' } } }), { for: 5_000 })
   t.throws(() => read({ plugins: { windows: { for: 5 } } }), { code: 'MEZ_CONFIG_INVALID' })
-  const secret = Type.Object({ key: Type.Secret() }, closed)
+  const secret = Type.Closed({ key: Type.Secret() })
   t.throws(() => createTestHost({ ...windows, appConfig: secret }), { code: 'MEZ_PLUGIN_INVALID' })
   t.end()
 })

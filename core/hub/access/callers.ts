@@ -14,6 +14,7 @@ import type {
   HeaderCredential,
 } from '../../api/credentials.ts'
 import type { ApiCookie } from '../../api-server/route-guard.ts'
+import { withDeadline } from '../../kernel/deadline.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { hubSession } from '../../sign-in/hub-session.ts'
@@ -192,6 +193,13 @@ export function createCallers({ log }: { readonly log: Log }): RunningCallers {
   }
 }
 
+const inTime = <T>(work: Promise<T>): Promise<T> =>
+  withDeadline(
+    () => work,
+    DEADLINE_MS,
+    (ms) => new Error(`it took longer than ${ms} ms`),
+  )
+
 /** The request as an entry may read it: only headers that carry credentials. */
 function readable({ method, target, host, clientIp, proofs }: PresentedRequest): CredentialRequest {
   return {
@@ -199,17 +207,5 @@ function readable({ method, target, host, clientIp, proofs }: PresentedRequest):
     url: `https://${host.host}${host.port === null ? '' : `:${host.port}`}${target}`,
     clientIp,
     header: (name) => proofs.filter((_, i) => i % 2 === 1 && proofs[i - 1] === name),
-  }
-}
-
-async function inTime<T>(work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`it took longer than ${DEADLINE_MS} ms`)), DEADLINE_MS)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -1,9 +1,9 @@
-import { Type } from 'typebox'
 import { v7 as uuidv7 } from 'uuid'
 import type { Collection } from '../../api/collection.ts'
+import { Type } from '../../api/config-types.ts'
 import { defineResource, type ResourceParts } from '../../api/define-resource.ts'
 import { Problem } from '../../api/problem.ts'
-import { DNS_LABEL, Nullable } from '../../api/resource.ts'
+import { DNS_LABEL } from '../../api/resource.ts'
 import type { Subject } from '../../api/subject.ts'
 import { foldName, isRoleName, parseUserName } from '../../api/user-name.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
@@ -25,9 +25,8 @@ export interface NewLock {
 
 /** Locks that ended this long ago are deleted when the next lock is created. */
 const KEPT_MS = 24 * 3_600_000
-const closed = { additionalProperties: false } as const
 const Name = Type.Optional(Type.String({ minLength: 1, maxLength: 1_024 }))
-const Target = Type.Object({ user: Name, role: Name, session: Name, app: Name, agent: Name }, closed)
+const Target = Type.Closed({ user: Name, role: Name, session: Name, app: Name, agent: Name })
 const timeOf = (ms: number) => new Date(ms).toISOString()
 const keyOf = (kind: LockKind, target: string) =>
   `${kind}:${kind === 'user' ? foldName(target) : kind === 'agent' ? target.toLowerCase() : target}`
@@ -49,9 +48,9 @@ export function createLocks(parts: ResourceParts): RunningLocks {
       flat: Type.Object({
         id: Type.String(),
         target: Target,
-        message: Nullable(Type.String()),
+        message: Type.Nullable(Type.String()),
         created: Type.String(),
-        expires: Nullable(Type.String()),
+        expires: Type.Nullable(Type.String()),
       }),
     },
     example: { target: { user: 'alice@example.com' }, ttl_seconds: 1_800, message: 'Call the help desk' },
@@ -75,14 +74,11 @@ export function createLocks(parts: ResourceParts): RunningLocks {
       list: {},
       create: {
         cuts: true,
-        body: Type.Object(
-          {
-            target: Target,
-            ttl_seconds: Type.Optional(Nullable(Type.Integer({ minimum: 1, maximum: 315_360_000 }))),
-            message: Type.Optional(Nullable(Type.String({ maxLength: 1_024 }))),
-          },
-          closed,
-        ),
+        body: Type.Closed({
+          target: Target,
+          ttl_seconds: Type.Optional(Type.Nullable(Type.Integer({ minimum: 1, maximum: 315_360_000 }))),
+          message: Type.Optional(Type.Nullable(Type.String({ maxLength: 1_024 }))),
+        }),
         row({ target: targets, ttl_seconds: ttl = null, message = null }, { subject }, created) {
           const [kind, target] = onlyTarget(targets)
           if (hits(subject, keyOf(kind, target)))

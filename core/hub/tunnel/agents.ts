@@ -1,7 +1,6 @@
-import { Type } from 'typebox'
 import type { Catalog } from '../../api/catalog.ts'
+import { Type } from '../../api/config-types.ts'
 import { defineResource, type ResourceParts } from '../../api/define-resource.ts'
-import { Nullable } from '../../api/resource.ts'
 import type { Link } from '../../api/tunnel.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
 import type { AgentTable } from '../../enrolment/agent-tables.ts'
@@ -51,10 +50,10 @@ export function createAgents(
       flat: Type.Object({
         hostname: Type.String(),
         connected: Type.Boolean(),
-        since: Nullable(Type.String()),
-        version: Nullable(Type.String()),
-        transport: Nullable(Type.String()),
-        rtt_ms: Nullable(Type.Number()),
+        since: Type.Nullable(Type.String()),
+        version: Type.Nullable(Type.String()),
+        transport: Type.Nullable(Type.String()),
+        rtt_ms: Type.Nullable(Type.Number()),
         streams: Type.Integer(),
         apps: Type.Array(Type.String()),
         cert_expires: Type.String(),

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { AppHostProtocol, HubResponse } from '@mezite/core/protocol'
 import type { Deadlines, Waiting } from '../deadlines.ts'
 import { limits } from '../limits.ts'
+import { fieldsOf } from '../request/header-names.ts'
 import type { ResponseHead } from '../upstream/response-parser.ts'
 import type { BodyReader, Client, ClientWatcher } from './client.ts'
 
@@ -192,15 +193,4 @@ export class Http2Client implements Client, Waiting {
       this.cut()
     }
   }
-}
-
-/** Name and value in turn as the map that Node.js wants here. */
-function fieldsOf(lines: readonly string[]): Record<string, string[]> {
-  // An app may name a field `constructor`.
-  const fields: Record<string, string[]> = Object.create(null)
-  for (let i = 0; i + 1 < lines.length; i += 2) {
-    const name = (lines[i] as string).toLowerCase()
-    fields[name] = [...(fields[name] ?? []), lines[i + 1] as string]
-  }
-  return fields
 }

@@ -62,3 +62,14 @@ export function isForbiddenTrailer(name: string): boolean {
     )
   )
 }
+
+/** Names and values in turn as the map that Node.js wants for HTTP/2. */
+export function fieldsOf(lines: readonly string[]): Record<string, string[]> {
+  // An app may name a field `constructor`.
+  const fields: Record<string, string[]> = Object.create(null)
+  for (let i = 0; i + 1 < lines.length; i += 2) {
+    const name = (lines[i] as string).toLowerCase()
+    fields[name] = [...(fields[name] ?? []), lines[i + 1] as string]
+  }
+  return fields
+}

@@ -3,6 +3,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } f
 import { type App, messageOf } from '@mezite/core'
 import { type Pipe, PipeDuplex } from '@mezite/core/protocol'
 import { limits } from '../limits.ts'
+import { fieldsOf } from '../request/header-names.ts'
 import type { RequestHead } from './upstream.ts'
 import { isSecure, type Upstream, type UpstreamUser } from './upstream.ts'
 import { connectionGone, type UpstreamFailure } from './upstream-failure.ts'
@@ -97,7 +98,7 @@ export class Http2Upstream implements Upstream {
     this.#sent = endStream
     let stream: ClientHttp2Stream
     try {
-      stream = this.#session.request(fieldsOf(head, this.app), {
+      stream = this.#session.request(headOf(head, this.app), {
         endStream,
         waitForTrailers: head.length === null,
       })
@@ -130,7 +131,7 @@ export class Http2Upstream implements Upstream {
     stream.on('trailers', (_headers, _flags, raw: string[]) => {
       this.#trailersIn = plainLines(raw)
     })
-    stream.on('wantTrailers', () => stream.sendTrailers(trailersOf(this.#trailersOut)))
+    stream.on('wantTrailers', () => stream.sendTrailers(fieldsOf(this.#trailersOut)))
     stream.on('drain', () => current((user) => user.ondrain()))
     let ended = false
     stream.on('aborted', () => {
@@ -245,7 +246,7 @@ const ERRORS = [
 const resetBy = (code: number): Error =>
   new Error(`the app ended the request with the HTTP/2 error ${ERRORS[code] ?? code}`)
 
-function fieldsOf({ method, target, host, lines, length, trailers }: RequestHead, { uri }: App): string[] {
+function headOf({ method, target, host, lines, length, trailers }: RequestHead, { uri }: App): string[] {
   const scheme = isSecure(uri) ? 'https' : 'http'
   const fields = [':method', method, ':scheme', scheme, ':authority', host, ':path', target]
   for (let i = 0; i + 1 < lines.length; i += 2)
@@ -258,13 +259,4 @@ function fieldsOf({ method, target, host, lines, length, trailers }: RequestHead
 /** Without pseudo-header fields. */
 function plainLines(raw: readonly string[]): string[] {
   return raw.filter((_, i) => !(raw[i - (i % 2)] as string).startsWith(':'))
-}
-
-function trailersOf(lines: readonly string[]): Record<string, string[]> {
-  const fields: Record<string, string[]> = Object.create(null)
-  for (let i = 0; i + 1 < lines.length; i += 2) {
-    const name = (lines[i] as string).toLowerCase()
-    fields[name] = [...(fields[name] ?? []), lines[i + 1] as string]
-  }
-  return fields
 }

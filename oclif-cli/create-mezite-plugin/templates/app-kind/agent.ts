@@ -10,10 +10,9 @@ export default defineAgentPlugin({
   name: 'my-plugin',
   api: 1,
   summary: 'Dials a kind of application',
-  config: Type.Object(
-    { hosts: Type.Array(Type.String(), { default: [], description: 'Hosts that may be dialled' }) },
-    { additionalProperties: false },
-  ),
+  config: Type.Closed({
+    hosts: Type.Array(Type.String(), { default: [], description: 'Hosts that may be dialled' }),
+  }),
   setup({ config, tap }) {
     tap.dial.open(async ({ uri, connectMs }) => {
       const { protocol, hostname, port } = new URL(uri)

@@ -11,18 +11,15 @@ export default defineAgentPlugin({
   name: 'my-plugin',
   api: 1,
   summary: 'Proposes the applications of a file',
-  config: Type.Object(
-    {
-      file: Type.String({ pattern: '^/', description: 'JSON: a list of applications' }),
-      interval: Type.Duration({
-        default: '30s',
-        min: '100ms',
-        max: '1d',
-        description: 'How often it is read',
-      }),
-    },
-    { additionalProperties: false },
-  ),
+  config: Type.Closed({
+    file: Type.String({ pattern: '^/', description: 'JSON: a list of applications' }),
+    interval: Type.Duration({
+      default: '30s',
+      min: '100ms',
+      max: '1d',
+      description: 'How often it is read',
+    }),
+  }),
   provides: { appSources },
   setup({ config, log, provide }) {
     provide.appSources({

@@ -8,7 +8,7 @@ export default defineHubPlugin({
   name: 'my-plugin',
   api: 1,
   summary: 'Sends audit events to a URL',
-  config: Type.Object({ url: Type.String({ pattern: '^https?://' }) }, { additionalProperties: false }),
+  config: Type.Closed({ url: Type.String({ pattern: '^https?://' }) }),
   provides: { auditSinks },
   setup({ config, provide }) {
     const hub = randomUUID()

@@ -10,23 +10,20 @@ export default defineHubPlugin({
   name: 'my-plugin',
   api: 1,
   summary: 'Serves a certificate from two files',
-  config: Type.Object(
-    {
-      hosts: Type.Array(Type.String({ pattern: '^[a-z0-9][a-z0-9.-]*$' }), {
-        minItems: 1,
-        uniqueItems: true,
-      }),
-      cert_file: Type.String({ pattern: '^/', description: 'PEM: the certificate, then its chain' }),
-      key_file: Type.String({ pattern: '^/', description: 'PEM of its key' }),
-      interval: Type.Duration({
-        default: '1m',
-        min: '100ms',
-        max: '1d',
-        description: 'How often files are read',
-      }),
-    },
-    { additionalProperties: false },
-  ),
+  config: Type.Closed({
+    hosts: Type.Array(Type.String({ pattern: '^[a-z0-9][a-z0-9.-]*$' }), {
+      minItems: 1,
+      uniqueItems: true,
+    }),
+    cert_file: Type.String({ pattern: '^/', description: 'PEM: the certificate, then its chain' }),
+    key_file: Type.String({ pattern: '^/', description: 'PEM of its key' }),
+    interval: Type.Duration({
+      default: '1m',
+      min: '100ms',
+      max: '1d',
+      description: 'How often files are read',
+    }),
+  }),
   provides: { certificates },
   setup({ config, log, provide, tap }) {
     const hosts = new Set(config.hosts)

@@ -12,22 +12,16 @@ export default defineHubPlugin({
   name: 'my-plugin',
   api: 1,
   summary: 'Lets programs open applications by a key',
-  config: Type.Object(
-    {
-      programs: Type.Array(
-        Type.Object(
-          {
-            name: Type.String({ pattern: '^[a-z][a-z0-9-]{0,62}$' }),
-            sha256: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256 of the key' }),
-            roles: Type.Array(Type.String({ pattern: ROLE_NAME })),
-            apps: Type.Array(Type.String(), { description: 'The only applications that it opens' }),
-          },
-          { additionalProperties: false },
-        ),
-      ),
-    },
-    { additionalProperties: false },
-  ),
+  config: Type.Closed({
+    programs: Type.Array(
+      Type.Closed({
+        name: Type.String({ pattern: '^[a-z][a-z0-9-]{0,62}$' }),
+        sha256: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256 of the key' }),
+        roles: Type.Array(Type.String({ pattern: ROLE_NAME })),
+        apps: Type.Array(Type.String(), { description: 'The only applications that it opens' }),
+      }),
+    ),
+  }),
   needs: { catalog, sessions },
   provides: { credentials },
   setup({ config, clock, use, provide, tap }) {

@@ -18,13 +18,10 @@ export default defineHubPlugin({
   name: 'my-plugin',
   api: 1,
   summary: 'Offers a role for a time',
-  config: Type.Object(
-    {
-      role: Type.String({ pattern: ROLE_NAME, description: 'The role that people may take' }),
-      duration: Type.Duration({ default: '1h', min: '1m', max: '30d', description: 'How long they have it' }),
-    },
-    { additionalProperties: false },
-  ),
+  config: Type.Closed({
+    role: Type.String({ pattern: ROLE_NAME, description: 'The role that people may take' }),
+    duration: Type.Duration({ default: '1h', min: '1m', max: '30d', description: 'How long they have it' }),
+  }),
   needs: { grants, pages, publicNames },
   provides: { denialHelp, webRoutes },
   setup({ clock, config, provide, use }) {

@@ -5,10 +5,7 @@ export default defineHubPlugin({
   name: 'my-plugin',
   api: 1,
   summary: 'Adds a header, and blocks paths by prefix',
-  config: Type.Object(
-    { blocked: Type.Array(Type.String({ pattern: '^/' }), { default: [] }) },
-    { additionalProperties: false },
-  ),
+  config: Type.Closed({ blocked: Type.Array(Type.String({ pattern: '^/' }), { default: [] }) }),
   setup({ config, tap }) {
     tap.http.request((request, { refuse }) => {
       const prefix = config.blocked.find((one) => request.path.startsWith(one))

@@ -5,17 +5,14 @@ export default defineHubPlugin({
   name: 'my-plugin',
   api: 1,
   summary: 'Tells of applications that are about to expire',
-  config: Type.Object(
-    {
-      before: Type.Duration({
-        default: '7d',
-        min: '1h',
-        max: '365d',
-        description: 'How long before the end',
-      }),
-    },
-    { additionalProperties: false },
-  ),
+  config: Type.Closed({
+    before: Type.Duration({
+      default: '7d',
+      min: '1h',
+      max: '365d',
+      description: 'How long before the end',
+    }),
+  }),
   needs: { catalog, jobs, notifications },
   setup({ config, clock, use }) {
     use.jobs.add({

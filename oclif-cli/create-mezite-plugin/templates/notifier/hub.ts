@@ -5,7 +5,7 @@ export default defineHubPlugin({
   name: 'my-plugin',
   api: 1,
   summary: 'Posts notifications to a URL',
-  config: Type.Object({ url: Type.String({ pattern: '^https?://' }) }, { additionalProperties: false }),
+  config: Type.Closed({ url: Type.String({ pattern: '^https?://' }) }),
   provides: { notifiers },
   setup({ config, provide }) {
     provide.notifiers({

@@ -5,10 +5,7 @@ export default defineHubPlugin({
   name: 'my-plugin',
   api: 1,
   summary: 'Denies access on some days of the week',
-  config: Type.Object(
-    { days: Type.Array(Type.Integer({ minimum: 0, maximum: 6 })) },
-    { additionalProperties: false },
-  ),
+  config: Type.Closed({ days: Type.Array(Type.Integer({ minimum: 0, maximum: 6 })) }),
   setup({ config, clock, tap }) {
     // Not pure: the vote depends on the time, so the hub asks again for each request.
     tap.access.decide((_query, vote) => {

@@ -10,13 +10,10 @@ import {
   webRoutes,
 } from '@mezite/core'
 
-const Spec = Type.Object(
-  {
-    owner: Type.String({ minLength: 1, maxLength: 256, description: 'Who answers for it' }),
-    phone: Type.Optional(Type.String({ maxLength: 64 })),
-  },
-  { additionalProperties: false },
-)
+const Spec = Type.Closed({
+  owner: Type.String({ minLength: 1, maxLength: 256, description: 'Who answers for it' }),
+  phone: Type.Optional(Type.String({ maxLength: 64 })),
+})
 type Document = Resource<{ readonly owner: string; readonly phone?: string }>
 
 const parse = (body: unknown, options: { readonly name: string }) =>

@@ -11,21 +11,15 @@ export default defineHubPlugin({
   name: 'my-plugin',
   api: 1,
   summary: 'Signs people in with a password, for development',
-  config: Type.Object(
-    {
-      people: Type.Array(
-        Type.Object(
-          {
-            name: Type.String({ minLength: 1 }),
-            sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
-            roles: Type.Array(Type.String()),
-          },
-          { additionalProperties: false },
-        ),
-      ),
-    },
-    { additionalProperties: false },
-  ),
+  config: Type.Closed({
+    people: Type.Array(
+      Type.Closed({
+        name: Type.String({ minLength: 1 }),
+        sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+        roles: Type.Array(Type.String()),
+      }),
+    ),
+  }),
   needs: { signInDesk, users },
   provides: { signInMethods },
   setup({ config, use, provide }) {

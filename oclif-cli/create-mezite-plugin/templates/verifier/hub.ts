@@ -11,14 +11,11 @@ export default defineHubPlugin({
   name: 'my-plugin',
   api: 1,
   summary: 'Admits requests with a key',
-  config: Type.Object(
-    {
-      apps: Type.Array(Type.String(), { minItems: 1, description: 'Names of the applications' }),
-      path: Type.String({ pattern: '^/', description: 'The only path and query that is admitted' }),
-      sha256: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256 of the key' }),
-    },
-    { additionalProperties: false },
-  ),
+  config: Type.Closed({
+    apps: Type.Array(Type.String(), { minItems: 1, description: 'Names of the applications' }),
+    path: Type.String({ pattern: '^/', description: 'The only path and query that is admitted' }),
+    sha256: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256 of the key' }),
+  }),
   provides: { verifiers },
   setup({ config, provide }) {
     const apps = new Set(config.apps)
