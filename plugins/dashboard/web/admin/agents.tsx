@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks'
 import { call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
-import { ActionError, announce, Confirm, Dialog, DialogButton, useAction } from './dialogs.tsx'
+import { DialogButton, FormDialog, RemoveButton } from './dialogs.tsx'
 import { ChoiceField, TextField } from './fields.tsx'
 import { Listing } from './listing.tsx'
 import {
@@ -18,7 +18,7 @@ import {
   State,
   Time,
 } from './parts.tsx'
-import { BASE, go, to } from './router.ts'
+import { BASE, to } from './router.ts'
 import { a } from './text.ts'
 
 type Agent = Responses['GET /agents'][number]
@@ -52,7 +52,7 @@ export function Agents({ name }: { readonly name: string }) {
   return (
     <>
       <PageHead title={a('agents')} help={a('agentsHelp')}>
-        <AddAgent class="" />
+        <AddAgent />
       </PageHead>
       <Listing<Agent>
         path="/agents"
@@ -63,7 +63,7 @@ export function Agents({ name }: { readonly name: string }) {
         search={a('host')}
         empty={
           <Nothing title={a('noAgents')} help={a('noAgentsHelp')}>
-            <AddAgent class="" />
+            <AddAgent />
           </Nothing>
         }
       />
@@ -82,24 +82,12 @@ function One({ agent }: { readonly agent: Agent | undefined }) {
   return (
     <>
       <PageHead title={hostname} back={[`${BASE}/agents`, a('agents')]}>
-        <DialogButton
-          text={a('remove')}
-          class="plain danger"
-          dialog={(close) => (
-            <Confirm
-              title={a('removeAgent', { name: hostname })}
-              verb={a('remove')}
-              name={hostname}
-              onClose={close}
-              confirm={async () => {
-                await call('DELETE', `/agents/${encodeURIComponent(hostname)}`)
-                announce(a('removed', { name: hostname }))
-                go('/agents')
-              }}
-            >
-              <p>{a('removeAgentHelp')}</p>
-            </Confirm>
-          )}
+        <RemoveButton
+          name={hostname}
+          title={a('removeAgent', { name: hostname })}
+          help={a('removeAgentHelp')}
+          path={`/agents/${encodeURIComponent(hostname)}`}
+          list="/agents"
         />
       </PageHead>
       <div class="panel">
@@ -123,8 +111,8 @@ function One({ agent }: { readonly agent: Agent | undefined }) {
 }
 
 /** A button that opens the dialog. */
-const AddAgent = ({ class: style }: { readonly class: string }) => (
-  <DialogButton text={a('addAgent')} class={style} dialog={(close) => <AddAgentDialog onClose={close} />} />
+const AddAgent = () => (
+  <DialogButton text={a('addAgent')} class="" dialog={(close) => <AddAgentDialog onClose={close} />} />
 )
 
 /** Creates a join token, shows the command that spends it, and notices when the agent has joined. */
@@ -139,82 +127,70 @@ export function AddAgentDialog({ onClose }: { onClose(): void }) {
     const connected = agents.data?.filter((one) => one.connected).map((one) => one.hostname)
     if (connected && before === null) setBefore(new Set(connected))
   }, [agents.data])
-  const action = useAction()
   const joined = agents.data?.find(
     (agent) =>
       agent.connected &&
       before !== null &&
       (hostname === '' ? !before.has(agent.hostname) : agent.hostname === hostname),
   )
-  const create = () =>
-    action.run(async () => {
-      const body = { roles: ['app'], ttl_seconds: Number(ttl), agent_hostname: hostname || null }
-      setMade(await call('POST', '/tokens', body))
-    })
-  if (made === null)
-    return (
-      <Dialog title={a('addAgent')} onClose={onClose}>
-        <form
-          onSubmit={(event) => {
-            event.preventDefault()
-            void create()
-          }}
-        >
-          <p class="quiet">{a('addAgentHelp')}</p>
-          <TextField
-            label={a('host')}
-            help={a('hostHelp')}
-            value={hostname}
-            placeholder="node-1"
-            onChange={setHostname}
-          />
-          <ChoiceField
-            label={a('validFor')}
-            value={ttl}
-            options={[
-              ['900', a('minutes', { count: 15 })],
-              ['3600', a('oneHour')],
-              ['86400', a('days', { count: 1 })],
-            ]}
-            onChange={setTtl}
-          />
-          <ActionError error={action.error} />
-          <div class="actions">
-            <button type="submit" disabled={action.busy}>
-              {a('createCommand')}
-            </button>
-            <button type="button" class="plain" onClick={onClose}>
-              {a('cancel')}
-            </button>
-          </div>
-        </form>
-      </Dialog>
-    )
+  const create = async () => {
+    const body = { roles: ['app'], ttl_seconds: Number(ttl), agent_hostname: hostname || null }
+    setMade(await call('POST', '/tokens', body))
+  }
   return (
-    <Dialog title={a('addAgent')} onClose={onClose}>
-      <ol class="steps">
-        <li>
-          <p>{a('runOnHost')}</p>
-          <Copyable text={`echo ${made.token} | ${made.command}`} />
-          <p class="help">{a('tokenOnce')}</p>
-        </li>
-        <li>
-          {joined ? (
-            <p class="notice good" role="status">
-              {a('agentJoined', { name: joined.hostname })}
-            </p>
-          ) : (
-            <p role="status" class="waiting">
-              {a('waitingForAgent')}
-            </p>
-          )}
-        </li>
-      </ol>
-      <div class="actions">
-        <button type="button" class={joined ? '' : 'plain'} onClick={onClose}>
-          {a('done')}
-        </button>
-      </div>
-    </Dialog>
+    <FormDialog
+      title={a('addAgent')}
+      verb={a('createCommand')}
+      submit={create}
+      onClose={onClose}
+      result={
+        made && (
+          <>
+            <ol class="steps">
+              <li>
+                <p>{a('runOnHost')}</p>
+                <Copyable text={`echo ${made.token} | ${made.command}`} />
+                <p class="help">{a('tokenOnce')}</p>
+              </li>
+              <li>
+                {joined ? (
+                  <p class="notice good" role="status">
+                    {a('agentJoined', { name: joined.hostname })}
+                  </p>
+                ) : (
+                  <p role="status" class="waiting">
+                    {a('waitingForAgent')}
+                  </p>
+                )}
+              </li>
+            </ol>
+            <div class="actions">
+              <button type="button" class={joined ? '' : 'plain'} onClick={onClose}>
+                {a('done')}
+              </button>
+            </div>
+          </>
+        )
+      }
+    >
+      <p class="quiet">{a('addAgentHelp')}</p>
+      <TextField
+        label={a('host')}
+        help={a('hostHelp')}
+        value={hostname}
+        placeholder="node-1"
+        onChange={setHostname}
+      />
+      <ChoiceField
+        label={a('validFor')}
+        value={ttl}
+        options={[
+          ['900', a('minutes', { count: 15 })],
+          ['3600', a('oneHour')],
+          ['86400', a('days', { count: 1 })],
+        ]}
+        onChange={setTtl}
+      />
+    </FormDialog>
   )
 }

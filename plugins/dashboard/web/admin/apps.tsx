@@ -3,12 +3,12 @@ import type { Responses } from '../api-types.ts'
 import { AppIcon } from '../app-icon.tsx'
 import { useResource } from '../live.ts'
 import { AppForm } from './app-form.tsx'
-import { announce, Confirm, DialogButton } from './dialogs.tsx'
+import { announce, ConfirmButton, DialogButton, RemoveButton } from './dialogs.tsx'
 import { Listing } from './listing.tsx'
 import { AddLock } from './locks.tsx'
 import { type Column, Facts, Gone, Nothing, PageHead, Section, Shown, State, Table, Time } from './parts.tsx'
 import { PluginPanels } from './plugin-parts.tsx'
-import { BASE, go, place, to } from './router.ts'
+import { BASE, place, to } from './router.ts'
 import { SessionList } from './sessions.tsx'
 import { a } from './text.ts'
 import { TrafficCharts } from './traffic.tsx'
@@ -115,45 +115,27 @@ function AppPage({ app }: { readonly app: App }) {
         <a class="button plain" href={`${to('apps', name)}?edit`}>
           {a('edit')}
         </a>
-        <DialogButton
-          text={off ? a('enable') : a('disable')}
-          dialog={(close) => (
-            <Confirm
-              title={off ? a('enableTitle', { name }) : a('disableTitle', { name })}
-              verb={off ? a('enable') : a('disable')}
-              onClose={close}
-              confirm={async () => {
-                await call('POST', `${path}/${off ? 'enable' : 'disable'}`)
-                announce(off ? a('enabled', { name }) : a('disabledNow', { name }))
-              }}
-            >
-              <p>{off ? a('enableHelp') : a('disableHelp', { count: status.streams })}</p>
-            </Confirm>
-          )}
-        />
+        <ConfirmButton
+          title={off ? a('enableTitle', { name }) : a('disableTitle', { name })}
+          verb={off ? a('enable') : a('disable')}
+          confirm={async () => {
+            await call('POST', `${path}/${off ? 'enable' : 'disable'}`)
+            announce(off ? a('enabled', { name }) : a('disabledNow', { name }))
+          }}
+        >
+          <p>{off ? a('enableHelp') : a('disableHelp', { count: status.streams })}</p>
+        </ConfirmButton>
         <DialogButton
           text={a('lock')}
           class="plain danger"
           dialog={(close) => <AddLock target={['app', name]} onClose={close} />}
         />
-        <DialogButton
-          text={a('remove')}
-          class="plain danger"
-          dialog={(close) => (
-            <Confirm
-              title={a('removeApp', { name })}
-              verb={a('remove')}
-              name={name}
-              onClose={close}
-              confirm={async () => {
-                await call('DELETE', path)
-                announce(a('removed', { name }))
-                go('/apps')
-              }}
-            >
-              <p>{a('removeAppHelp', { sessions: status.sessions, count: status.streams })}</p>
-            </Confirm>
-          )}
+        <RemoveButton
+          name={name}
+          title={a('removeApp', { name })}
+          help={a('removeAppHelp', { sessions: status.sessions, count: status.streams })}
+          path={path}
+          list="/apps"
         />
       </PageHead>
       <div class="panel">

@@ -1,9 +1,10 @@
 import { signal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
-import { ApiError } from '../api.ts'
+import { ApiError, call } from '../api.ts'
 import { ReasonCode } from '../docs.tsx'
 import { t } from '../text.ts'
+import { go } from './router.ts'
 import { a } from './text.ts'
 
 const notices = signal<readonly { readonly id: number; readonly text: string }[]>([])
@@ -86,7 +87,7 @@ interface DialogProps {
 }
 
 /** A modal dialog. Escape and a click beside it close it. */
-export function Dialog({ title, children, onClose }: DialogProps) {
+function Dialog({ title, children, onClose }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   const id = useId()
   useEffect(() => {
@@ -109,57 +110,117 @@ export function Dialog({ title, children, onClose }: DialogProps) {
   )
 }
 
-/** Confirms an action that cannot be undone; with `name`, the person types it first. */
-export function Confirm(
+/** A dialog with a form. It stays open if `submit` fails, and says why; its caller closes it. */
+export function FormDialog(
   props: DialogProps & {
+    /** The word on the button that submits. */
     readonly verb: string
-    readonly name?: string
-    readonly confirm: () => Promise<void>
+    /** What the button does takes something away. */
+    readonly destructive?: boolean
+    /** Whether it can be submitted. Default: true. */
+    readonly ready?: boolean
+    readonly submit: () => Promise<void>
+    /** What is there instead of the form once it has been submitted. */
+    readonly result?: ComponentChildren
   },
 ) {
-  const { title, children, verb, name, confirm, onClose } = props
-  const [typed, setTyped] = useState('')
+  const { title, children, verb, destructive, ready = true, submit, result, onClose } = props
   const action = useAction()
-  const id = useId()
   return (
     <Dialog title={title} onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          void action.run(async () => {
-            await confirm()
-            onClose()
-          })
-        }}
-      >
-        {children}
-        {name !== undefined && (
-          <p>
-            <label for={id}>{a('typeName', { name })}</label>
-            <input
-              id={id}
-              value={typed}
-              autocomplete="off"
-              spellcheck={false}
-              onInput={(event) => setTyped(event.currentTarget.value)}
-            />
-          </p>
-        )}
-        <ActionError error={action.error} />
-        <div class="actions">
-          <button
-            type="submit"
-            class="danger"
-            disabled={action.busy || (name !== undefined && typed !== name)}
-          >
-            {action.busy ? t('loading') : verb}
-          </button>
-          <button type="button" class="plain" onClick={onClose}>
-            {a('cancel')}
-          </button>
-        </div>
-      </form>
+      {result ?? (
+        <form
+          onSubmit={(event) => {
+            event.preventDefault()
+            void action.run(submit)
+          }}
+        >
+          {children}
+          <ActionError error={action.error} />
+          <div class="actions">
+            <button type="submit" class={destructive ? 'danger' : ''} disabled={action.busy || !ready}>
+              {action.busy ? t('loading') : verb}
+            </button>
+            <button type="button" class="plain" onClick={onClose}>
+              {a('cancel')}
+            </button>
+          </div>
+        </form>
+      )}
     </Dialog>
+  )
+}
+
+interface Question {
+  readonly title: string
+  readonly children?: ComponentChildren
+  readonly verb: string
+  /** What the person types first. */
+  readonly name?: string
+  readonly confirm: () => Promise<void>
+}
+
+/** Confirms an action that cannot be undone; with `name`, the person types it first. */
+export function Confirm(props: Question & { onClose(): void }) {
+  const { title, children, verb, name, confirm, onClose } = props
+  const [typed, setTyped] = useState('')
+  const id = useId()
+  const submit = async () => {
+    await confirm()
+    onClose()
+  }
+  const ready = name === undefined || typed === name
+  return (
+    <FormDialog title={title} verb={verb} destructive ready={ready} submit={submit} onClose={onClose}>
+      {children}
+      {name !== undefined && (
+        <p>
+          <label for={id}>{a('typeName', { name })}</label>
+          <input
+            id={id}
+            value={typed}
+            autocomplete="off"
+            spellcheck={false}
+            onInput={(event) => setTyped(event.currentTarget.value)}
+          />
+        </p>
+      )}
+    </FormDialog>
+  )
+}
+
+/** A button that asks, and then acts. Its text is the verb of the question. */
+export function ConfirmButton(props: Question & { readonly class?: string; readonly label?: string }) {
+  const { class: style = 'plain', label, ...question } = props
+  return (
+    <DialogButton
+      text={question.verb}
+      class={style}
+      label={label}
+      dialog={(close) => <Confirm {...question} onClose={close} />}
+    />
+  )
+}
+
+/** A button that removes a resource, whose name the person types first, and then opens the page of its list. */
+export function RemoveButton(props: {
+  readonly name: string
+  readonly title: string
+  readonly help: string
+  /** Of the API. */
+  readonly path: string
+  readonly list: string
+}) {
+  const { name, title, help, path, list } = props
+  const confirm = async () => {
+    await call('DELETE', path)
+    announce(a('removed', { name }))
+    go(list)
+  }
+  return (
+    <ConfirmButton class="plain danger" title={title} verb={a('remove')} name={name} confirm={confirm}>
+      <p>{help}</p>
+    </ConfirmButton>
   )
 }
 
@@ -167,7 +228,7 @@ export function Confirm(
 export function DialogButton(props: {
   readonly text: string
   readonly class?: string
-  readonly label?: string
+  readonly label?: string | undefined
   dialog(close: () => void): ComponentChildren
 }) {
   const [open, setOpen] = useState(false)

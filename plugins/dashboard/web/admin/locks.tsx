@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import { call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
-import { ActionError, announce, Confirm, Dialog, DialogButton, useAction } from './dialogs.tsx'
+import { announce, ConfirmButton, DialogButton, FormDialog } from './dialogs.tsx'
 import { ChoiceField, TextField } from './fields.tsx'
 import { Listing } from './listing.tsx'
 import { type Column, Nothing, PageHead, Time } from './parts.tsx'
@@ -31,24 +31,18 @@ const columns: readonly Column<Lock>[] = [
   {
     title: a('action'),
     cell: (lock) => (
-      <DialogButton
-        text={a('unlock')}
+      <ConfirmButton
+        verb={a('unlock')}
         label={`${a('unlock')}: ${targetOf(lock)}`}
         class="plain small"
-        dialog={(close) => (
-          <Confirm
-            title={a('unlockTitle', { name: targetOf(lock) })}
-            verb={a('unlock')}
-            onClose={close}
-            confirm={async () => {
-              await call('DELETE', `/locks/${lock.id}`)
-              announce(a('unlocked', { name: targetOf(lock) }))
-            }}
-          >
-            <p>{a('unlockHelp')}</p>
-          </Confirm>
-        )}
-      />
+        title={a('unlockTitle', { name: targetOf(lock) })}
+        confirm={async () => {
+          await call('DELETE', `/locks/${lock.id}`)
+          announce(a('unlocked', { name: targetOf(lock) }))
+        }}
+      >
+        <p>{a('unlockHelp')}</p>
+      </ConfirmButton>
     ),
   },
 ]
@@ -79,7 +73,6 @@ export function AddLock(props: { readonly target?: readonly [LockKind, string]; 
   const [name, setName] = useState(target?.[1] ?? '')
   const [message, setMessage] = useState('')
   const [ttl, setTtl] = useState('')
-  const action = useAction()
   const submit = async () => {
     const ttl_seconds = ttl === '' ? null : Number(ttl)
     const body = { target: { [kind]: name }, message: message || null, ttl_seconds }
@@ -88,47 +81,38 @@ export function AddLock(props: { readonly target?: readonly [LockKind, string]; 
     onClose()
   }
   return (
-    <Dialog title={target ? a('lockTitle', { name }) : a('addLock')} onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          void action.run(submit)
-        }}
-      >
-        <p class="quiet">{a('lockHelp')}</p>
-        {!target && (
-          <>
-            <ChoiceField
-              label={a('what')}
-              value={kind}
-              options={KINDS}
-              onChange={(value) => setKind(value as LockKind)}
-            />
-            <TextField label={a('name')} value={name} required onChange={setName} />
-          </>
-        )}
-        <TextField label={a('message')} help={a('lockMessageHelp')} value={message} onChange={setMessage} />
-        <ChoiceField
-          label={a('ends')}
-          value={ttl}
-          options={[
-            ['', a('byHand')],
-            ['900', a('minutes', { count: 15 })],
-            ['3600', a('oneHour')],
-            ['86400', a('days', { count: 1 })],
-          ]}
-          onChange={setTtl}
-        />
-        <ActionError error={action.error} />
-        <div class="actions">
-          <button type="submit" class="danger" disabled={action.busy || name === ''}>
-            {a('lock')}
-          </button>
-          <button type="button" class="plain" onClick={onClose}>
-            {a('cancel')}
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={target ? a('lockTitle', { name }) : a('addLock')}
+      verb={a('lock')}
+      destructive
+      ready={name !== ''}
+      submit={submit}
+      onClose={onClose}
+    >
+      <p class="quiet">{a('lockHelp')}</p>
+      {!target && (
+        <>
+          <ChoiceField
+            label={a('what')}
+            value={kind}
+            options={KINDS}
+            onChange={(value) => setKind(value as LockKind)}
+          />
+          <TextField label={a('name')} value={name} required onChange={setName} />
+        </>
+      )}
+      <TextField label={a('message')} help={a('lockMessageHelp')} value={message} onChange={setMessage} />
+      <ChoiceField
+        label={a('ends')}
+        value={ttl}
+        options={[
+          ['', a('byHand')],
+          ['900', a('minutes', { count: 15 })],
+          ['3600', a('oneHour')],
+          ['86400', a('days', { count: 1 })],
+        ]}
+        onChange={setTtl}
+      />
+    </FormDialog>
   )
 }

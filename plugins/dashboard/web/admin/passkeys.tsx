@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks'
 import { call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
-import { ActionError, Dialog, DialogButton, useAction } from './dialogs.tsx'
+import { DialogButton, FormDialog } from './dialogs.tsx'
 import { CheckField } from './fields.tsx'
 import { Copyable, Nothing, Section, Shown, Table, Time } from './parts.tsx'
 import type { Person } from './people.tsx'
@@ -55,23 +55,40 @@ function EnrolmentLink({ person, onClose }: { readonly person: Person; onClose()
   const connectors = useResource<readonly unknown[]>('/connectors', ['connector'])
   const [chosen, setChosen] = useState<boolean | null>(null)
   const signsIn = chosen ?? connectors.data?.length === 0
-  const action = useAction()
-  const create = () =>
-    action.run(async () => {
-      const made = await call<Responses['POST /users/{name}/mfa']>(
-        'POST',
-        `/users/${encodeURIComponent(user)}/mfa`,
-        {
-          type: 'webauthn',
-          ...(connector === null && signsIn ? { sign_in: true } : {}),
-        },
-      )
-      setLink(made.link)
-    })
+  const create = async () => {
+    const made = await call<Responses['POST /users/{name}/mfa']>(
+      'POST',
+      `/users/${encodeURIComponent(user)}/mfa`,
+      {
+        type: 'webauthn',
+        ...(connector === null && signsIn ? { sign_in: true } : {}),
+      },
+    )
+    setLink(made.link)
+  }
+  const help = <p>{a('enrolmentHelp', { name: user })}</p>
   return (
-    <Dialog title={a('enrolmentLink')} onClose={onClose}>
-      <p>{a('enrolmentHelp', { name: user })}</p>
-      {connector === null && link === null && (
+    <FormDialog
+      title={a('enrolmentLink')}
+      verb={a('createLink')}
+      submit={create}
+      onClose={onClose}
+      result={
+        link && (
+          <>
+            {help}
+            <Copyable text={link} />
+            <div class="actions">
+              <button type="button" class="plain" onClick={onClose}>
+                {a('done')}
+              </button>
+            </div>
+          </>
+        )
+      }
+    >
+      {help}
+      {connector === null && (
         <CheckField
           label={a('passkeyOnly')}
           help={a('passkeyOnlyHelp')}
@@ -79,18 +96,6 @@ function EnrolmentLink({ person, onClose }: { readonly person: Person; onClose()
           onChange={setChosen}
         />
       )}
-      {link && <Copyable text={link} />}
-      <ActionError error={action.error} />
-      <div class="actions">
-        {link === null && (
-          <button type="button" disabled={action.busy} onClick={() => void create()}>
-            {a('createLink')}
-          </button>
-        )}
-        <button type="button" class="plain" onClick={onClose}>
-          {link === null ? a('cancel') : a('done')}
-        </button>
-      </div>
-    </Dialog>
+    </FormDialog>
   )
 }

@@ -1,7 +1,6 @@
-import { call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
-import { announce, Confirm, DialogButton } from './dialogs.tsx'
+import { DialogButton, RemoveButton } from './dialogs.tsx'
 import { Explain } from './explanation.tsx'
 import { Listing } from './listing.tsx'
 import { AddLock } from './locks.tsx'
@@ -9,7 +8,7 @@ import { Badges, type Column, Facts, Gone, Nothing, PageHead, Section, Shown, Ti
 import { Passkeys } from './passkeys.tsx'
 import { PluginPanels } from './plugin-parts.tsx'
 import { AddPerson, EditRoles } from './role-forms.tsx'
-import { BASE, go, to } from './router.ts'
+import { BASE, to } from './router.ts'
 import { SessionList } from './sessions.tsx'
 import { a } from './text.ts'
 
@@ -55,7 +54,6 @@ function Found({ name }: { readonly name: string }) {
 function One({ person }: { readonly person: Person | undefined }) {
   if (!person) return <Gone />
   const { name } = person
-  const path = encodeURIComponent(name)
   return (
     <>
       <PageHead title={name} back={[`${BASE}/people`, a('people')]}>
@@ -68,24 +66,12 @@ function One({ person }: { readonly person: Person | undefined }) {
           class="plain danger"
           dialog={(close) => <AddLock target={['user', name]} onClose={close} />}
         />
-        <DialogButton
-          text={a('remove')}
-          class="plain danger"
-          dialog={(close) => (
-            <Confirm
-              title={a('removePerson', { name })}
-              verb={a('remove')}
-              name={name}
-              onClose={close}
-              confirm={async () => {
-                await call('DELETE', `/users/${path}`)
-                announce(a('removed', { name }))
-                go('/people')
-              }}
-            >
-              <p>{a('removePersonHelp')}</p>
-            </Confirm>
-          )}
+        <RemoveButton
+          name={name}
+          title={a('removePerson', { name })}
+          help={a('removePersonHelp')}
+          path={`/users/${encodeURIComponent(name)}`}
+          list="/people"
         />
       </PageHead>
       <div class="panel">

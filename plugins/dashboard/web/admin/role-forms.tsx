@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks'
 import { call, replaces } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
-import { ActionError, announce, Dialog, useAction } from './dialogs.tsx'
+import { announce, FormDialog } from './dialogs.tsx'
 import { CheckField, readNames, TextField } from './fields.tsx'
 import { ConflictNotice } from './parts.tsx'
 import type { Person } from './people.tsx'
@@ -15,7 +15,6 @@ type Role = Responses['GET /roles'][number]
 export function AddPerson({ onClose }: { onClose(): void }) {
   const [name, setName] = useState('')
   const [roles, setRoles] = useState<readonly string[]>([])
-  const action = useAction()
   const submit = async () => {
     await call('POST', '/users', { name, roles })
     announce(a('personAdded', { name }))
@@ -23,33 +22,17 @@ export function AddPerson({ onClose }: { onClose(): void }) {
     go(`/people/${encodeURIComponent(name)}`)
   }
   return (
-    <Dialog title={a('addPerson')} onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          void action.run(submit)
-        }}
-      >
-        <p class="quiet">{a('addPersonHelp')}</p>
-        <TextField
-          label={a('name')}
-          value={name}
-          required
-          placeholder="carol@example.com"
-          onChange={setName}
-        />
-        <RoleChoice chosen={roles} onChange={setRoles} />
-        <ActionError error={action.error} />
-        <div class="actions">
-          <button type="submit" disabled={action.busy || name === ''}>
-            {a('addPerson')}
-          </button>
-          <button type="button" class="plain" onClick={onClose}>
-            {a('cancel')}
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={a('addPerson')}
+      verb={a('addPerson')}
+      ready={name !== ''}
+      submit={submit}
+      onClose={onClose}
+    >
+      <p class="quiet">{a('addPersonHelp')}</p>
+      <TextField label={a('name')} value={name} required placeholder="carol@example.com" onChange={setName} />
+      <RoleChoice chosen={roles} onChange={setRoles} />
+    </FormDialog>
   )
 }
 
@@ -58,44 +41,33 @@ export function EditRoles({ person, onClose }: { readonly person: Person; onClos
   const [roles, setRoles] = useState<readonly string[]>(person.own_roles)
   /** Version that the person has seen, and that saving replaces. */
   const [seen, setSeen] = useState(person.etag)
-  const action = useAction()
   const conflict = seen !== person.etag
+  const submit = async () => {
+    await call('PATCH', `/users/${encodeURIComponent(person.name)}`, { roles }, replaces(seen))
+    announce(a('saved', { name: person.name }))
+    onClose()
+  }
   return (
-    <Dialog title={a('editRolesOf', { name: person.name })} onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          void action.run(async () => {
-            const path = `/users/${encodeURIComponent(person.name)}`
-            await call('PATCH', path, { roles }, replaces(seen))
-            announce(a('saved', { name: person.name }))
-            onClose()
-          })
-        }}
-      >
-        <p class="quiet">{a('editRolesHelp')}</p>
-        {conflict && (
-          <ConflictNotice
-            text={a('rolesChangedMeanwhile', { roles: person.own_roles.join(', ') || '–' })}
-            onTake={() => {
-              setRoles(person.own_roles)
-              setSeen(person.etag)
-            }}
-            onKeep={() => setSeen(person.etag)}
-          />
-        )}
-        <RoleChoice chosen={roles} onChange={setRoles} />
-        <ActionError error={action.error} />
-        <div class="actions">
-          <button type="submit" disabled={action.busy || conflict}>
-            {a('save')}
-          </button>
-          <button type="button" class="plain" onClick={onClose}>
-            {a('cancel')}
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={a('editRolesOf', { name: person.name })}
+      verb={a('save')}
+      ready={!conflict}
+      submit={submit}
+      onClose={onClose}
+    >
+      <p class="quiet">{a('editRolesHelp')}</p>
+      {conflict && (
+        <ConflictNotice
+          text={a('rolesChangedMeanwhile', { roles: person.own_roles.join(', ') || '–' })}
+          onTake={() => {
+            setRoles(person.own_roles)
+            setSeen(person.etag)
+          }}
+          onKeep={() => setSeen(person.etag)}
+        />
+      )}
+      <RoleChoice chosen={roles} onChange={setRoles} />
+    </FormDialog>
   )
 }
 

@@ -1,10 +1,9 @@
-import { call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
-import { announce, Confirm, DialogButton } from './dialogs.tsx'
+import { RemoveButton } from './dialogs.tsx'
 import { DocumentEditor } from './document-editor.tsx'
 import { Badges, Gone, Nothing, PageHead, Shown, Table } from './parts.tsx'
-import { go, to } from './router.ts'
+import { to } from './router.ts'
 import { a } from './text.ts'
 
 type Role = Responses['GET /roles'][number]
@@ -48,7 +47,13 @@ export function Roles({ name }: { readonly name: string }) {
               tag={role.status!.etag}
               back="roles"
             >
-              <RemoveRole name={name} />
+              <RemoveButton
+                name={name}
+                title={a('removeRole', { name })}
+                help={a('removeRoleHelp')}
+                path={`/roles/${encodeURIComponent(name)}`}
+                list="/roles"
+              />
             </DocumentEditor>
           )
         }}
@@ -89,29 +94,5 @@ export function Roles({ name }: { readonly name: string }) {
         )}
       </Shown>
     </>
-  )
-}
-
-function RemoveRole({ name }: { readonly name: string }) {
-  return (
-    <DialogButton
-      text={a('remove')}
-      class="plain danger"
-      dialog={(close) => (
-        <Confirm
-          title={a('removeRole', { name })}
-          verb={a('remove')}
-          name={name}
-          onClose={close}
-          confirm={async () => {
-            await call('DELETE', `/roles/${encodeURIComponent(name)}`)
-            announce(a('removed', { name }))
-            go('/roles')
-          }}
-        >
-          <p>{a('removeRoleHelp')}</p>
-        </Confirm>
-      )}
-    />
   )
 }

@@ -1,6 +1,6 @@
 import { call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
-import { announce, Confirm, DialogButton } from './dialogs.tsx'
+import { announce, ConfirmButton } from './dialogs.tsx'
 import { Listing } from './listing.tsx'
 import { type Column, Copyable, Nothing, PageHead, Time } from './parts.tsx'
 import { place, to } from './router.ts'
@@ -33,27 +33,21 @@ const columns: readonly Column<Session>[] = [
 function EndSession({ session: { id, user, kind, app } }: { readonly session: Session }) {
   const what = `${KIND(kind)}${app === null ? '' : ` ${app}`}, ${user}`
   return (
-    <DialogButton
-      text={a('end')}
+    <ConfirmButton
+      verb={a('end')}
       label={`${a('end')}: ${what}`}
       class="plain small danger"
-      dialog={(close) => (
-        <Confirm
-          title={a('endSession', { name: what })}
-          verb={a('end')}
-          onClose={close}
-          confirm={async () => {
-            const { cut } = await call<{ cut: { sessions: number; streams?: number } }>(
-              'DELETE',
-              `/sessions/${id}`,
-            )
-            announce(a('sessionEnded', { sessions: cut.sessions, count: cut.streams ?? 0 }))
-          }}
-        >
-          <p>{a('endSessionHelp')}</p>
-        </Confirm>
-      )}
-    />
+      title={a('endSession', { name: what })}
+      confirm={async () => {
+        const { cut } = await call<{ cut: { sessions: number; streams?: number } }>(
+          'DELETE',
+          `/sessions/${id}`,
+        )
+        announce(a('sessionEnded', { sessions: cut.sessions, count: cut.streams ?? 0 }))
+      }}
+    >
+      <p>{a('endSessionHelp')}</p>
+    </ConfirmButton>
   )
 }
 

@@ -2,10 +2,10 @@ import { useState } from 'preact/hooks'
 import { call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
-import { ActionError, announce, Confirm, DialogButton, useAction } from './dialogs.tsx'
+import { ActionError, RemoveButton, useAction } from './dialogs.tsx'
 import { DocumentEditor } from './document-editor.tsx'
 import { Copyable, Facts, Gone, Nothing, PageHead, Section, Shown, State, Table } from './parts.tsx'
-import { BASE, go, place, to } from './router.ts'
+import { BASE, place, to } from './router.ts'
 import { a } from './text.ts'
 
 type Connector = Responses['GET /connectors'][number]
@@ -83,24 +83,12 @@ function One({ connector }: { readonly connector: Connector | undefined }) {
         <a class="button plain" href={`${to('sign-in', name)}?edit`}>
           {a('edit')}
         </a>
-        <DialogButton
-          text={a('remove')}
-          class="plain danger"
-          dialog={(close) => (
-            <Confirm
-              title={a('removeConnector', { name })}
-              verb={a('remove')}
-              name={name}
-              onClose={close}
-              confirm={async () => {
-                await call('DELETE', `/connectors/${encodeURIComponent(name)}`)
-                announce(a('removed', { name }))
-                go('/sign-in')
-              }}
-            >
-              <p>{a('removeConnectorHelp')}</p>
-            </Confirm>
-          )}
+        <RemoveButton
+          name={name}
+          title={a('removeConnector', { name })}
+          help={a('removeConnectorHelp')}
+          path={`/connectors/${encodeURIComponent(name)}`}
+          list="/sign-in"
         />
       </PageHead>
       <div class="panel">

@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks'
 import { call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { reload } from '../live.ts'
-import { ActionError, announce, Confirm, Dialog, DialogButton, useAction } from './dialogs.tsx'
+import { announce, ConfirmButton, DialogButton, FormDialog } from './dialogs.tsx'
 import { ChoiceField, TextField } from './fields.tsx'
 import { Listing } from './listing.tsx'
 import { Badges, Copyable, Nothing, PageHead, Section, Time } from './parts.tsx'
@@ -68,25 +68,19 @@ export function Tokens() {
 
 function Revoke({ path, id, name }: { readonly path: string; readonly id: string; readonly name: string }) {
   return (
-    <DialogButton
-      text={a('remove')}
+    <ConfirmButton
+      verb={a('remove')}
       label={`${a('remove')}: ${name}`}
       class="plain small danger"
-      dialog={(close) => (
-        <Confirm
-          title={a('removeToken', { name })}
-          verb={a('remove')}
-          onClose={close}
-          confirm={async () => {
-            await call('DELETE', `${path}/${id}`)
-            announce(a('removed', { name }))
-            reload(KINDS)
-          }}
-        >
-          <p>{a('removeTokenHelp')}</p>
-        </Confirm>
-      )}
-    />
+      title={a('removeToken', { name })}
+      confirm={async () => {
+        await call('DELETE', `${path}/${id}`)
+        announce(a('removed', { name }))
+        reload(KINDS)
+      }}
+    >
+      <p>{a('removeTokenHelp')}</p>
+    </ConfirmButton>
   )
 }
 
@@ -95,7 +89,6 @@ function AddToken({ onClose }: { onClose(): void }) {
   const [roles, setRoles] = useState<readonly string[]>([])
   const [ttl, setTtl] = useState('2592000')
   const [secret, setSecret] = useState<string | null>(null)
-  const action = useAction()
   const submit = async () => {
     const made = await call<Responses['POST /api-tokens']>('POST', '/api-tokens', {
       name,
@@ -106,47 +99,38 @@ function AddToken({ onClose }: { onClose(): void }) {
     reload(KINDS)
   }
   return (
-    <Dialog title={a('addToken')} onClose={onClose}>
-      {secret === null ? (
-        <form
-          onSubmit={(event) => {
-            event.preventDefault()
-            void action.run(submit)
-          }}
-        >
-          <TextField label={a('name')} value={name} required placeholder="ci" onChange={setName} />
-          <RoleChoice chosen={roles} onChange={setRoles} />
-          <ChoiceField
-            label={a('validFor')}
-            value={ttl}
-            options={[
-              ['86400', a('days', { count: 1 })],
-              ['2592000', a('days', { count: 30 })],
-              ['31536000', a('days', { count: 365 })],
-            ]}
-            onChange={setTtl}
-          />
-          <ActionError error={action.error} />
-          <div class="actions">
-            <button type="submit" disabled={action.busy || name === '' || roles.length === 0}>
-              {a('createToken')}
-            </button>
-            <button type="button" class="plain" onClick={onClose}>
-              {a('cancel')}
-            </button>
-          </div>
-        </form>
-      ) : (
-        <>
-          <p>{a('tokenOnce')}</p>
-          <Copyable text={secret} />
-          <div class="actions">
-            <button type="button" onClick={onClose}>
-              {a('done')}
-            </button>
-          </div>
-        </>
-      )}
-    </Dialog>
+    <FormDialog
+      title={a('addToken')}
+      verb={a('createToken')}
+      ready={name !== '' && roles.length > 0}
+      submit={submit}
+      onClose={onClose}
+      result={
+        secret && (
+          <>
+            <p>{a('tokenOnce')}</p>
+            <Copyable text={secret} />
+            <div class="actions">
+              <button type="button" onClick={onClose}>
+                {a('done')}
+              </button>
+            </div>
+          </>
+        )
+      }
+    >
+      <TextField label={a('name')} value={name} required placeholder="ci" onChange={setName} />
+      <RoleChoice chosen={roles} onChange={setRoles} />
+      <ChoiceField
+        label={a('validFor')}
+        value={ttl}
+        options={[
+          ['86400', a('days', { count: 1 })],
+          ['2592000', a('days', { count: 30 })],
+          ['31536000', a('days', { count: 365 })],
+        ]}
+        onChange={setTtl}
+      />
+    </FormDialog>
   )
 }

@@ -56,7 +56,8 @@ function Charts({
   const errors = sum((point) => point.errors)
   const slowest = points.findLast((point) => point.p95_ms !== null)
   const line = (label: string, color: string, read: (point: Point) => number | null): Line => ({
-    ...{ label, color },
+    label,
+    color,
     values: points.map(read),
   })
   return (

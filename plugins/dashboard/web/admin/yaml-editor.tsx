@@ -149,7 +149,8 @@ function envelope(kind: string, spec: Schema = {}): Schema {
   const metadata = { name: {}, description: {}, labels: { properties: {} } }
   return {
     properties: {
-      ...{ kind: { const: kind }, version: { const: 'v1' } },
+      kind: { const: kind },
+      version: { const: 'v1' },
       metadata: { properties: metadata },
       // Without its own, until it is loaded.
       spec: { properties: {}, ...spec },
