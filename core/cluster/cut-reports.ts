@@ -1,11 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Database } from '../api/database.ts'
-import type { Revisions } from '../api/revisions.ts'
-import type { Sessions } from '../api/sessions.ts'
-import type { Clock } from '../kernel/clock.ts'
+import type { Needs } from '../hub/room.ts'
 import { messageOf } from '../kernel/error.ts'
-import type { Log } from '../kernel/log.ts'
-import type { Registry } from './cluster.ts'
 import type { HubTables } from './migrations.ts'
 
 /** The live streams that a change ended, on all hubs. */
@@ -33,26 +28,12 @@ const WAIT_MS = 2_000
 /** After a change that can end access, every change is reported for a while: callers may wait for the newest number. */
 const WATCHED_MS = 3_000
 
-export interface CutReportsOptions {
-  readonly db: Database
-  readonly revisions: Pick<Revisions, 'onApplied'> & {
-    /** Number of the last change of any kind that this hub has applied. */
-    readonly applied: number
-  }
-  /** `revoked` counts all streams that lost their access since the start; it only grows. */
-  readonly sessions: Pick<Sessions, 'byId'> & {
-    readonly live: { readonly size: number; readonly revoked: number; recheck(): Promise<unknown> }
-  }
-  readonly registry: Pick<Registry, 'list' | 'report'>
-  readonly instanceId: string
-  readonly clock: Clock
-  readonly log: Log
-}
-
 /** Reports how many streams this hub cut after each change, and collects the reports of all hubs. Created after sessions. */
-export function createCutReports(options: CutReportsOptions): CutReports {
-  const { revisions, sessions, registry, instanceId, clock, log } = options
-  const db = options.db.withTables<HubTables>()
+export function createCutReports(
+  rooms: Needs<'db' | 'revisions' | 'sessions' | 'registry' | 'instanceId'>,
+): CutReports {
+  const { revisions, sessions, registry, instanceId, clock, log } = rooms
+  const db = rooms.db.withTables<HubTables>()
   const { live } = sessions
   let checked = -1
   let reported = 0

@@ -35,7 +35,8 @@ import { createListener, type Listener } from './listener/listener.ts'
 import { guardProtocol } from './listener/protocol-guard.ts'
 import { listenOn } from './listener/public-port.ts'
 import { type HubServices, hubServices, standardProviders } from './plugins.ts'
-import { openRooms, type Rooms, roomMigrations, startRooms } from './rooms.ts'
+import type { Rooms } from './room.ts'
+import { openRooms, roomMigrations, servicesOf, startRooms } from './rooms.ts'
 import { openTransports } from './tunnel/transports.ts'
 
 /** The inputs of a hub. */
@@ -101,7 +102,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   kernel.tap('browsers').lifecycle.drain((signal) => browsers.drain(signal))
   kernel.tap('the routes of the hub').lifecycle.drain((signal) => web.drain(signal))
   const certified: CertifiedHttp = { accept: (stream, info) => browsers.accept(stream, info) }
-  kernel.setup([...provided(rooms.services), [certifiedHttp, certified]])
+  kernel.setup([...provided(servicesOf(rooms)), [certifiedHttp, certified]])
 
   await startRooms(rooms)
   onClose(() => kernel.stop())

@@ -1,12 +1,9 @@
-import type { Administration } from '../api/administration.ts'
-import { appKinds } from '../api/app-kinds.ts'
 import { type AuditSink, auditSinks } from '../api/audit.ts'
 import { certificates as certificateSources } from '../api/certificates.ts'
 import { credentials } from '../api/credentials.ts'
 import { type Migrations, migrations } from '../api/database.ts'
 import { denialHelp } from '../api/denial-help.ts'
-import type { HubHooks } from '../api/hub-hooks.ts'
-import { type RequirementKind, requirements as requirementKinds } from '../api/requirement.ts'
+import { requirements as requirementKinds } from '../api/requirement.ts'
 import { sessionLimits } from '../api/session-limits.ts'
 import { homeLinks, signInMethods } from '../api/sign-in.ts'
 import { verifiers } from '../api/verifiers.ts'
@@ -22,15 +19,10 @@ import { openDatabase } from '../database/database.ts'
 import { createEnrolment } from '../enrolment/enrolment.ts'
 import { createJoinAcceptor } from '../enrolment/join-acceptor.ts'
 import { createJoinTokens } from '../enrolment/join-tokens.ts'
-import type { Clock } from '../kernel/clock.ts'
 import { MezError } from '../kernel/error.ts'
-import type { Kernel } from '../kernel/kernel.ts'
 import type { Log } from '../kernel/log.ts'
-import type { LoadedPlugin } from '../loader/plugin-loader.ts'
-import type { createCounts } from '../log/counts.ts'
 import { sayWhatWaits } from '../log/wait-notice.ts'
 import { createPages } from '../pages/pages.ts'
-import type { GroupMember } from '../processes/group-member.ts'
 import { challengeThrough } from '../sign-in/app-launch.ts'
 import { createDenialHelp } from '../sign-in/denial-help.ts'
 import { createSignIn } from '../sign-in/sign-in.ts'
@@ -48,12 +40,12 @@ import { createAudit } from './audit/audit.ts'
 import { createCatalog } from './catalog/catalog.ts'
 import { catalogMigrations } from './catalog/migrations.ts'
 import type { HubConfig } from './config/hub-config.ts'
-import type { HubParts } from './hub-parts.ts'
 import { createHubState } from './hub-state.ts'
 import { createAuthorities } from './pki/certificate-authorities.ts'
 import { keysMigrations } from './pki/migrations.ts'
 import type { HubServices } from './plugins.ts'
 import { createRevisions } from './revisions/revisions.ts'
+import { type Given, makeRooms, type RoomList, type Rooms } from './room.ts'
 import { openSecretBox } from './secrets/key-verification.ts'
 import { sessionsMigrations } from './sessions/migrations.ts'
 import { createSessions } from './sessions/sessions.ts'
@@ -76,190 +68,165 @@ export const roomMigrations: readonly Migrations[] = [
   jobsMigrations,
 ]
 
-/** Dependencies of the rooms of one hub, other than each other. */
-export interface RoomsOptions {
-  readonly parts: Pick<HubParts, 'developmentCertificate'>
-  readonly config: HubConfig
-  readonly instanceId: string
-  readonly hubVersion: string
-  readonly kernel: Kernel<HubHooks>
-  readonly plugins: readonly LoadedPlugin[]
-  readonly counts: ReturnType<typeof createCounts>
-  readonly clock: Clock
-  readonly log: Log
-  readonly onClose: (closer: () => unknown) => void
-  readonly patientDatabase?: boolean
-  readonly group?: GroupMember | undefined
+/** How each room of a hub is made. In this order, their views of access data are loaded, and they hear of changes. */
+export const hubRooms: RoomList = {
+  certificates: ({ config, kernel, parts, publicNames, clock, log }) =>
+    createCertificates({
+      publicNames,
+      clock,
+      log,
+      main: config.proxy.https_keypair ?? null,
+      apps: config.proxy.apps_keypair ?? null,
+      sources: () => kernel.slot(certificateSources),
+      develop: (names) => parts.developmentCertificate(names, { config, clock, log }),
+    }),
+  audit: ({ clusterName: cluster, instanceId: hub, kernel, counts, clock, log }) =>
+    createAudit({
+      cluster,
+      hub,
+      clock,
+      log,
+      sinks: () => kernel.slot(auditSinks),
+      event: kernel.calls.audit.event,
+      recorded: counts.event,
+    }),
+  registry: ({ cluster, store, instanceId, hubVersion: version, clock, log }) =>
+    cluster.createRegistry({ ...store, instanceId, version, clock, log }),
+  revisions: createRevisions,
+  authorities: createAuthorities,
+  catalog: createCatalog,
+  users: createUsers,
+  callers: createCallers,
+  accounts: createAccounts,
+  grants: createGrants,
+  locks: createLocks,
+  requirements: () => new Map(),
+  decide: ({ kernel }) => kernel.calls.access.decide,
+  decisions: createDecisions,
+  sessions: createSessions,
+  verify: ({ kernel, log }) => createVerification({ entries: () => kernel.slot(verifiers), log }),
+  help: ({ kernel, log }) => createDenialHelp({ entries: () => kernel.slot(denialHelp), log }),
+  access(rooms) {
+    const access = createAccess(rooms)
+    rooms.revisions.onApplied(access.recheckUnowned)
+    return access
+  },
+  peers: (rooms) => rooms.cluster.createPeers(rooms),
+  joinTokens: createJoinTokens,
+  enrolment: ({ revisions, authorities, catalog, joinTokens: tokens, clock }) =>
+    createEnrolment({ revisions, authorities, catalog, tokens, clock }),
+  joins: ({ enrolment, authorities, revisions, audit, locks, clusterName, instanceId, config, clock, log }) =>
+    createJoinAcceptor({
+      enrolment,
+      authorities,
+      revisions,
+      audit,
+      clusterName,
+      instanceId,
+      clock,
+      log,
+      isAgentLocked: locks.isAgentLocked,
+      joinsPerMinute: config.proxy.limits.callsPerMinute.tokens,
+    }),
+  carriers: createCarrierGate,
+  tunnel: createTunnel,
+  cuts: createCutReports,
+  activity: (rooms) => rooms.cluster.createActivity(rooms),
+  jobs({ db, instanceId, counts: { metrics }, sessions, log }) {
+    const jobs = createJobs({ db, instanceId, metrics, log })
+    jobs.service.add({ name: 'sessions-pruning', everyMs: PRUNING_MS, run: sessions.purge })
+    return jobs
+  },
+  hubState: createHubState,
+  pages: ({ kernel, publicNames, config }) =>
+    createPages({
+      publicNames,
+      brand: config.brand,
+      navigation: () => kernel.slot(homeLinks),
+      routes: () => kernel.slot(webRoutes),
+    }),
+  explain: createExplanation,
+  signIn(rooms) {
+    const { secretBox, users, sessions, access, locks, requirements, catalog, audit, revisions } = rooms
+    const { explain, pages, kernel, publicNames, clock, log } = rooms
+    return createSignIn({
+      secretBox,
+      users,
+      sessions,
+      access,
+      locks,
+      requirements,
+      catalog,
+      audit,
+      revisions,
+      explain,
+      pages,
+      publicNames,
+      clock,
+      log,
+      rate: createSignInRate(clock),
+      sessionLimits: () => kernel.service(sessionLimits),
+      challenge: challengeThrough(kernel.calls.access.challenge, publicNames.signInOrigin),
+      methods: () => kernel.slot(signInMethods),
+    })
+  },
 }
 
-/** The rooms of one hub, connected. */
-export type Rooms = Awaited<ReturnType<typeof openRooms>>
-
-/** Opens the database and the certificates, and connects the rooms without starting them. */
-export async function openRooms(options: RoomsOptions) {
-  const { config, instanceId, hubVersion, kernel, counts, clock, log, onClose } = options
-  const { calls } = kernel
-  const { data_dir: dataDir, proxy, publicNames } = config
-  const { clusterName } = publicNames
-  /** Most rooms need these. */
-  const base = { clusterName, publicNames, instanceId, hubVersion, clock, log }
-
+/** Opens the database, and makes the rooms without starting them. */
+export async function openRooms(
+  options: Omit<Given, 'publicNames' | 'clusterName' | 'store' | 'db' | 'secretBox' | 'cluster'>,
+  { patient }: { readonly patient?: boolean } = {},
+): Promise<Rooms> {
+  const { config, counts, log, onClose } = options
+  const { data_dir: dataDir, publicNames } = config
   await prepareDataDir(dataDir)
-  const url = config.database.driver === 'postgres' ? (config.database.url ?? '') : null
+  const url = urlOf(config)
   const target =
     url === null ? { driver: 'embedded' as const, dataDir } : { driver: 'postgres' as const, url }
-  const store = await openDatabase(target, { log, patient: options.patientDatabase, onQuery: counts.query })
+  const store = await openDatabase(target, { log, patient, onQuery: counts.query })
   onClose(() => store.close())
   const { db } = store
-  const certificates = createCertificates({
-    ...base,
-    main: proxy.https_keypair ?? null,
-    apps: proxy.apps_keypair ?? null,
-    sources: () => kernel.slot(certificateSources),
-    develop: (names) => options.parts.developmentCertificate(names, { config, clock, log }),
-  })
-  onClose(() => certificates.close())
+  const rooms = makeRooms<Given, Rooms>(
+    {
+      ...options,
+      publicNames,
+      clusterName: publicNames.clusterName,
+      store,
+      db,
+      secretBox: await openSecretBox({ dataDir, db }),
+      cluster: url === null ? loneHub : await import('../cluster/index.ts'),
+    },
+    hubRooms,
+  )
+  onClose(() => rooms.certificates.close())
+  return rooms
+}
 
-  const olderHubs = () => registry.olderHubs
-  const revisions = createRevisions({ ...base, ...store, olderHubs, audit: () => audit })
-  const secretBox = await openSecretBox({ dataDir, db })
-  const authorities = createAuthorities({ ...base, db, revisions, secretBox })
-  const audit = createAudit({
-    ...base,
-    cluster: clusterName,
-    hub: instanceId,
-    sinks: () => kernel.slot(auditSinks),
-    event: calls.audit.event,
-    recorded: counts.event,
-  })
+/** The URL of the configured PostgreSQL; null: the database is embedded. */
+const urlOf = ({ database }: HubConfig): string | null =>
+  database.driver === 'postgres' ? (database.url ?? '') : null
 
-  const catalog = createCatalog({
-    ...base,
-    revisions,
-    kinds: () => kernel.slot(appKinds),
-    appConfigs: Object.fromEntries(
-      options.plugins.flatMap(({ plugin: { name, appConfig } }) => (appConfig ? [[name, appConfig]] : [])),
-    ),
-    certificateCovers: certificates.covers,
-    secretBox,
-  })
-  const users = createUsers({
-    ...{ ...base, revisions },
-    released: (release) => grants.release(release).then(() => calls.user.released(release)),
-  })
-  const callers = createCallers(base)
-  const accounts = createAccounts({ users, bots: callers.bots })
-  const grants = createGrants({ ...base, revisions, accounts })
-  const locks = createLocks({ ...base, revisions })
-  // Plugins register theirs in setup.
-  const requirements = new Map<string, RequirementKind>()
-  const { decide } = calls.access
-  const decisions = createDecisions({ ...base, decide, requirements, locks, revisions })
-  const sessions = createSessions({
-    ...{ ...base, db, revisions, accounts, grants, locks, catalog, audit },
-    hooks: calls.session,
-    sessionLimits: () => kernel.service(sessionLimits),
-    endOf: (stream, alone) => access.endOf(stream, alone),
-    activityOf: (list) => activity.of(list),
-  })
-  const access = createAccess({
-    ...{ ...base, callers, catalog, decisions, sessions, locks, revisions, audit },
-    verify: createVerification({ entries: () => kernel.slot(verifiers), log }),
-    help: createDenialHelp({ entries: () => kernel.slot(denialHelp), log }),
-    decided: counts.decision,
-    streamStalenessMs: config.sessions.stream_staleness,
-  })
-  revisions.onApplied(access.recheckUnowned)
-
-  const cluster = url === null ? loneHub : await import('../cluster/index.ts')
-  const registry = cluster.createRegistry({ ...base, ...store, version: hubVersion })
-  const peers = cluster.createPeers({ ...base, registry, secretBox })
-  const joinTokens = createJoinTokens({ ...base, db, revisions })
-  const enrolment = createEnrolment({ ...base, revisions, authorities, catalog, tokens: joinTokens })
-  const { isAgentLocked } = locks
-  const joinsPerMinute = proxy.limits.callsPerMinute.tokens
-  const joins = createJoinAcceptor({
-    ...{ ...base, enrolment, authorities, revisions, audit, isAgentLocked },
-    joinsPerMinute,
-  })
-  const carriers = createCarrierGate({ ...base, authorities, tokens: joinTokens, joinsPerMinute })
-  const tunnel = createTunnel({
-    ...{ ...base, revisions, authorities, enrolment, catalog, audit, isAgentLocked },
-    tokens: joinTokens,
-    hubs: registry,
-    hooks: calls.tunnel,
-    agentLost: sessions.live.cutAgent,
-    kinds: () => kernel.slot(appKinds),
-    relayFor:
-      peers &&
-      ((own) =>
-        cluster.createAgentRelay({
-          ...{ ...base, ...own, registry, peers, authorities, revisions, isAgentLocked },
-          agentLost: sessions.live.cutAgent,
-          changed: calls.tunnel.changed,
-        })),
-    offered: config.tunnel.transports,
-    streamsPerAgent: config.tunnel.streams_per_agent,
-  })
-  const cuts = createCutReports({ ...base, db, revisions, sessions, registry })
-  const activity = cluster.createActivity({ ...base, db, sessions })
-
-  const jobs = createJobs({ ...base, db, metrics: counts.metrics })
-  jobs.service.add({ name: 'sessions-pruning', everyMs: PRUNING_MS, run: sessions.purge })
-  const watched = { catalog, tunnel, certificates, authorities, audit, jobs, registry, revisions, locks }
-  const hubState = createHubState({ ...options, ...watched, sessions, store })
-  const pages = createPages({
-    ...{ ...base, brand: config.brand, navigation: () => kernel.slot(homeLinks) },
-    routes: () => kernel.slot(webRoutes),
-  })
-  const explain = createExplanation({
-    ...{ ...base, catalog, users, accounts, grants, locks, requirements },
-    ask: decide,
-  })
-  const signIn = createSignIn({
-    ...{ ...base, secretBox, users, sessions, access, locks, requirements, catalog },
-    ...{ audit, revisions, explain, pages, rate: createSignInRate(clock) },
-    sessionLimits: () => kernel.service(sessionLimits),
-    challenge: challengeThrough(calls.access.challenge, publicNames.signInOrigin),
-    methods: () => kernel.slot(signInMethods),
-  })
-
-  const administration: Administration = {
-    apps: { ...catalog, probe: tunnel.probe },
-    users,
-    joinTokens,
-    authorities: { phaseOf: authorities.phaseOf, rotate: authorities.rotate, waiting: tunnel.waiting },
-  }
-  const services: HubServices = {
-    access,
-    administration,
-    audit,
-    authorities,
-    catalog,
-    grants: grants.service,
-    locks,
-    pages,
-    publicNames,
-    revisions,
-    secretBox,
-    sessions,
-    tunnel,
-    users,
-    database: db,
-    databaseServer: { url },
-    explanations: { explain },
-    httpHooks: calls.http,
-    hubState: hubState.service,
-    jobs: jobs.service,
-    metrics: counts.metrics,
-    proxyLimits: proxy.limits,
-    signInDesk: signIn.desk,
-  }
+/** What the rooms provide to plugins. */
+export function servicesOf(rooms: Rooms): HubServices {
+  const { authorities, catalog, config, counts, kernel, joinTokens, tunnel, users } = rooms
   return {
-    ...{ ...options, ...base, services, store, certificates, revisions, authorities, audit, catalog, users },
-    ...{ callers, grants, locks, requirements, sessions, joinTokens, joins, carriers, tunnel, registry },
-    ...{ peers, cuts, activity, pages, jobs, hubState },
-    ...{ explain, signIn },
+    ...rooms,
+    administration: {
+      apps: { ...catalog, probe: tunnel.probe },
+      users,
+      joinTokens,
+      authorities: { phaseOf: authorities.phaseOf, rotate: authorities.rotate, waiting: tunnel.waiting },
+    },
+    grants: rooms.grants.service,
+    database: rooms.db,
+    databaseServer: { url: urlOf(config) },
+    explanations: { explain: rooms.explain },
+    httpHooks: kernel.calls.http,
+    hubState: rooms.hubState.service,
+    jobs: rooms.jobs.service,
+    metrics: counts.metrics,
+    proxyLimits: config.proxy.limits,
+    signInDesk: rooms.signIn.desk,
   }
 }
 

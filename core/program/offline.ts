@@ -10,7 +10,7 @@ import { type CertifiedHttp, certifiedHttp } from '../api/protocol.ts'
 import type { LoadedConfig } from '../hub/config/config-loader.ts'
 import type { HubConfig } from '../hub/config/hub-config.ts'
 import { hubKernel, provided } from '../hub/hub.ts'
-import { openRooms } from '../hub/rooms.ts'
+import { openRooms, servicesOf } from '../hub/rooms.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { version } from '../loader/runtime-check.ts'
 import { createCounts } from '../log/counts.ts'
@@ -48,22 +48,24 @@ export async function openOffline(
   try {
     const counts = createCounts(log)
     const kernel = hubKernel({ plugins, log }, systemClock, counts.slowTap)
-    const rooms = await openRooms({
-      parts: hubParts,
-      config,
-      plugins,
-      log,
-      kernel,
-      counts,
-      hubVersion,
-      clock: systemClock,
-      instanceId: uuidv7(),
-      onClose: (closer) => closers.push(closer),
-      patientDatabase: true,
-    })
+    const rooms = await openRooms(
+      {
+        parts: hubParts,
+        config,
+        plugins,
+        log,
+        kernel,
+        counts,
+        hubVersion,
+        clock: systemClock,
+        instanceId: uuidv7(),
+        onClose: (closer) => closers.push(closer),
+      },
+      { patient: true },
+    )
     // No connection arrives.
     const certified: CertifiedHttp = { accept: (stream) => void stream.destroy() }
-    kernel.setup([...provided(rooms.services), [certifiedHttp, certified]])
+    kernel.setup([...provided(servicesOf(rooms)), [certifiedHttp, certified]])
     const own = kernel.slot(migrations)
     await rooms.store.migrate(own)
     return {

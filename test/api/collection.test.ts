@@ -11,8 +11,7 @@ import {
 import { systemClock } from '@mezite/core/protocol'
 import { testActor } from '@mezite/core/testing'
 import t from 'tap'
-import { createRevisions } from '../../core/hub/revisions/revisions.ts'
-import { openTestDatabase } from '../hub/database/stores.ts'
+import { changesOf, openTestDatabase } from '../hub/database/stores.ts'
 
 interface NoteRow {
   readonly id: string
@@ -44,11 +43,11 @@ const migrations = {
 }
 const store = await openTestDatabase([migrations], log)
 const db = store.db.withTables<Tables>()
-const audit = () => ({
+const audit = {
   recordIn: async (_: unknown, inputs: readonly AuditInput[]) => void events.push(...inputs),
   committed() {},
-})
-const revisions = createRevisions({ ...store, clock: systemClock, log, audit })
+}
+const revisions = changesOf(store, { log, audit })
 t.teardown(async () => {
   await revisions.stop()
   await store.close()

@@ -9,6 +9,7 @@ import { createActivity } from '../../core/cluster/session-activity.ts'
 import { sessionsMigrations } from '../../core/hub/sessions/migrations.ts'
 import { type Clock, systemClock } from '../../core/kernel/clock.ts'
 import { keptLog, open, postgresStore } from '../hub/database/stores.ts'
+import { partly } from '../hub/partly.ts'
 import { until } from '../until.ts'
 
 const store = await postgresStore()
@@ -91,17 +92,19 @@ async function startCutting(instanceId: string) {
     },
   }
   let reports = 0
-  const cuts = createCutReports({
-    ...{ db, instanceId, revisions, clock, log: hub.log },
-    sessions: { live, byId: (id: string) => (id === 'known' ? one : undefined) } as never,
-    registry: {
-      list: hub.registry.list,
-      report(report) {
-        reports += 1
-        return hub.registry.report(report)
+  const cuts = createCutReports(
+    partly({
+      ...{ db, instanceId, revisions, clock, log: hub.log },
+      sessions: { live, byId: (id: string) => (id === 'known' ? one : undefined) } as never,
+      registry: {
+        list: hub.registry.list,
+        report(report) {
+          reports += 1
+          return hub.registry.report(report)
+        },
       },
-    },
-  })
+    }),
+  )
   return {
     ...{ clock, live, begin: cuts.begin, stop: hub.stop },
     reports: () => reports,

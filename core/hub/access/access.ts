@@ -1,20 +1,14 @@
-import type { Access, Callers, VisibleApp } from '../../api/access.ts'
+import type { Access, VisibleApp } from '../../api/access.ts'
 import type { Admission, AdmissionQuery, Caller, Refusal } from '../../api/admission.ts'
 import type { App } from '../../api/app.ts'
-import type { Audit } from '../../api/audit.ts'
-import type { Catalog } from '../../api/catalog.ts'
 import type { AccessContext, Decision } from '../../api/decision.ts'
-import type { Revisions } from '../../api/revisions.ts'
 import type { EndReason, Session } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
-import type { PublicNames } from '../../api/web-routes.ts'
-import type { RunningSessions } from '../sessions/sessions.ts'
-import type { LiveStream, RunningStreams, StreamEnd } from '../sessions/stream-registry.ts'
+import type { Needs } from '../room.ts'
+import type { LiveStream, StreamEnd } from '../sessions/stream-registry.ts'
 import type { ReceivedRequest } from './access-request.ts'
 import { AdmissionState, type Gate, grant } from './admission.ts'
 import { denied } from './ballots.ts'
-import type { Decisions } from './decisions.ts'
-import type { Locks } from './lock.ts'
 import {
   createRefusalRecord,
   denial,
@@ -29,28 +23,6 @@ import {
 } from './refusal.ts'
 import { subjectAt } from './subject-at.ts'
 import { isAccepted } from './verification.ts'
-
-export interface AccessOptions {
-  readonly catalog: Pick<Catalog, 'byId' | 'list'>
-  readonly decisions: Decisions
-  readonly callers: Callers
-  readonly help: Pick<Access, 'helpFor' | 'offersTo'>
-  readonly verify: Access['verify']
-  readonly sessions: Pick<
-    RunningSessions,
-    'find' | 'byId' | 'subjectOf' | 'touch' | 'whyOver' | 'decideAgain'
-  > & {
-    readonly live: Pick<RunningStreams, 'add' | 'remove'>
-  }
-  readonly locks: Pick<Locks, 'appLock'>
-  readonly revisions: Pick<Revisions, 'fresh' | 'ageMs' | 'revision'>
-  readonly audit: Pick<Audit, 'record' | 'accepting'>
-  readonly publicNames: Pick<PublicNames, 'appsOidcConnector'>
-  /** Called with the decision about every request. */
-  readonly decided?: (decision: Decision) => void
-  /** Live streams are cut when the view of access data is older than this, in milliseconds. */
-  readonly streamStalenessMs: number
-}
 
 export interface RunningAccess extends Access {
   /** Cuts requests that a verifier admitted and whose app was changed or locked. Call it after each change. */
@@ -68,9 +40,25 @@ const SLICE = 200
  * The gate: the one place that grants access to an app, confirms it while an agent dials, and revokes it from live
  * streams. They all call `decide`, as does the list of visible apps, so none can skip a check that another makes.
  */
-export function createAccess(options: AccessOptions): RunningAccess {
-  const { catalog, decisions, sessions, locks, revisions, audit, streamStalenessMs } = options
-  const connector = options.publicNames.appsOidcConnector
+export function createAccess(
+  rooms: Needs<
+    | 'audit'
+    | 'callers'
+    | 'catalog'
+    | 'config'
+    | 'counts'
+    | 'decisions'
+    | 'help'
+    | 'locks'
+    | 'publicNames'
+    | 'revisions'
+    | 'sessions'
+    | 'verify'
+  >,
+): RunningAccess {
+  const { catalog, decisions, sessions, locks, revisions, audit, counts } = rooms
+  const connector = rooms.publicNames.appsOidcConnector
+  const streamStalenessMs = rooms.config.sessions.stream_staleness
   const { live } = sessions
   const { refuse, ...trail } = createRefusalRecord(audit)
 
@@ -146,7 +134,7 @@ export function createAccess(options: AccessOptions): RunningAccess {
   }
 
   function settle(query: AdmissionQuery, state: AdmissionState, decision: Decision): Outcome {
-    options.decided?.(decision)
+    counts.decision(decision)
     const session = state.session as Session
     const refused = whyRefused(state, session.kind, decision, audit.accepting)
     if (refused !== null) return refuse(query, refused, session)
@@ -270,9 +258,9 @@ export function createAccess(options: AccessOptions): RunningAccess {
     endOf,
     visible,
     recheckUnowned,
-    verify: options.verify,
-    callers: options.callers,
-    ...options.help,
+    verify: rooms.verify,
+    callers: rooms.callers,
+    ...rooms.help,
   }
 }
 

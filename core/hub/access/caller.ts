@@ -1,22 +1,22 @@
 import type { CredentialRequest } from '../../api/credentials.ts'
-import type { Session, Sessions } from '../../api/sessions.ts'
+import type { Session } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
 import type { ApiCredentials } from '../../api-server/route-guard.ts'
-import type { RunningCallers } from './callers.ts'
-import type { Locks } from './lock.ts'
+import type { Rooms } from '../room.ts'
 
 /**
  * Looks up the caller of a route on the hub's own host. Cookies and bearer tokens are what entries of `credentials` recognise,
  * such as the session of a browser or an API token; another bearer token is a session of a command line. Null: unknown. A locked user is
  * known but has no roles.
  */
-export function createCallerLookup(options: {
-  readonly callers: Pick<RunningCallers, 'ofApi'>
-  readonly sessions: Pick<Sessions, 'find' | 'byId' | 'subjectOf' | 'touch'>
-  readonly locks: Pick<Locks, 'lockFor'>
-}): (credentials: ApiCredentials, request: CredentialRequest) => Promise<Subject | null> {
-  const { callers, sessions, locks } = options
-
+export function createCallerLookup({
+  callers,
+  sessions,
+  locks,
+}: Pick<Rooms, 'callers' | 'sessions' | 'locks'>): (
+  credentials: ApiCredentials,
+  request: CredentialRequest,
+) => Promise<Subject | null> {
   const sessionOf = async (token: string): Promise<Session | undefined> =>
     (await sessions.find('hub', token)) ?? (await sessions.find('cert', token))
 

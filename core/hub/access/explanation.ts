@@ -1,17 +1,11 @@
 import type { App } from '../../api/app.ts'
 import type { AccessContext, Decision, VoteLine } from '../../api/decision.ts'
 import type { Explanations } from '../../api/explanations.ts'
-import type { HubHooks } from '../../api/hub-hooks.ts'
-import type { PublicNames } from '../../api/web-routes.ts'
-import type { Clock } from '../../kernel/clock.ts'
-import type { HookCalls } from '../../kernel/hook.ts'
-import { appNotFound, type RunningCatalog } from '../catalog/catalog.ts'
-import type { Accounts } from '../users/accounts.ts'
-import { type RunningUsers, userNotFound } from '../users/users.ts'
+import { appNotFound } from '../catalog/catalog.ts'
+import type { Needs } from '../room.ts'
+import { userNotFound } from '../users/users.ts'
 import { RequestQuery } from './access-request.ts'
 import { Ballot, countBallots, decisionOf, denied } from './ballots.ts'
-import type { RunningGrants } from './grants.ts'
-import type { Locks } from './lock.ts'
 import type { Requirements } from './requirements.ts'
 import { subjectAt } from './subject-at.ts'
 
@@ -49,25 +43,19 @@ class ExplainedBallot extends Ballot {
  * Explains what the gate would decide about a user and an app. It counts the same ballots in the same way, for a session
  * that has not met any requirement. It grants and records nothing.
  */
-export function createExplanation(options: {
-  readonly catalog: Pick<RunningCatalog, 'registered' | 'servedByHub'>
-  readonly users: Pick<RunningUsers, 'byName'>
-  readonly accounts: Pick<Accounts, 'byName'>
-  readonly grants: Pick<RunningGrants, 'of'>
-  readonly locks: Pick<Locks, 'lockFor'>
-  readonly requirements: Requirements
-  readonly ask: HookCalls<HubHooks>['access']['decide']
-  readonly publicNames: Pick<PublicNames, 'appsOidcConnector'>
-  readonly clock: Clock
-}): Explanations['explain'] {
-  const { catalog, users, accounts, grants, locks, requirements: kinds, ask, clock } = options
+export function createExplanation(
+  rooms: Needs<
+    'catalog' | 'users' | 'accounts' | 'grants' | 'locks' | 'requirements' | 'decide' | 'publicNames'
+  >,
+): Explanations['explain'] {
+  const { catalog, users, accounts, grants, locks, requirements: kinds, decide: ask, clock } = rooms
 
   return async (userName, appName, way) => {
     const account = accounts.byName(userName)
     if (!account) throw userNotFound(userName)
     const { name: user, bot, roles, profile, holder } = account
     // A program's own account has no connector.
-    const required = bot ? null : options.publicNames.appsOidcConnector
+    const required = bot ? null : rooms.publicNames.appsOidcConnector
     const signedInWith = users.byName(user)?.connector ?? null
     const app = catalog.registered().find(({ name }) => name === appName)
     if (!app) throw appNotFound(appName)

@@ -1,37 +1,22 @@
 import { v4 as uuid } from 'uuid'
 import type { AppAdministration, AppInput } from '../../api/administration.ts'
 import type { App } from '../../api/app.ts'
-import type { AppKind } from '../../api/app-kinds.ts'
+import { appKinds } from '../../api/app-kinds.ts'
 import type { Actor } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { Transaction } from '../../api/database.ts'
 import { Problem } from '../../api/problem.ts'
 import { entityTags, resourceInvalid } from '../../api/resource.ts'
-import type { Change, Revisions } from '../../api/revisions.ts'
-import type { SecretBox } from '../../api/secret-box.ts'
+import type { Change } from '../../api/revisions.ts'
 import { tableView } from '../../api/table-view.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
-import type { Clock } from '../../kernel/clock.ts'
 import { deepFreeze } from '../../kernel/deep-freeze.ts'
 import { messageOf } from '../../kernel/error.ts'
-import type { Log } from '../../kernel/log.ts'
+import type { Needs } from '../room.ts'
 import { type AppConfigs, appDocument, appKind, readApp } from './app-document.ts'
 import { AppSpec } from './app-schema.ts'
 import { createHeaderSecrets } from './header-secrets.ts'
 import type { AppTable, CatalogTables } from './migrations.ts'
-
-export interface CatalogOptions {
-  readonly revisions: Pick<Revisions, 'write' | 'addView'>
-  readonly publicNames: PublicNames
-  /** The kinds that loaded plugins serve. */
-  readonly kinds: () => readonly AppKind[]
-  readonly appConfigs: AppConfigs
-  /** Whether a certificate of the public port covers the host; `sans` are the names that are covered. */
-  readonly certificateCovers: (host: string) => { readonly ok: boolean; readonly sans: readonly string[] }
-  readonly secretBox: SecretBox
-  readonly clock: Clock
-  readonly log: Log
-}
 
 /** The apps, and the changes that administrators make. */
 export interface RunningCatalog extends Catalog, Omit<AppAdministration, 'probe'> {
@@ -40,9 +25,16 @@ export interface RunningCatalog extends Catalog, Omit<AppAdministration, 'probe'
 }
 
 /** Keeps the catalog in memory, up to date by the change sequence. */
-export function createCatalog(options: CatalogOptions): RunningCatalog {
-  const { revisions, publicNames, appConfigs, clock, log } = options
-  const headerSecrets = createHeaderSecrets(options.secretBox)
+export function createCatalog(
+  rooms: Needs<'revisions' | 'publicNames' | 'kernel' | 'plugins' | 'certificates' | 'secretBox'>,
+): RunningCatalog {
+  const { revisions, publicNames, kernel, certificates, clock, log } = rooms
+  const headerSecrets = createHeaderSecrets(rooms.secretBox)
+  const appConfigs: AppConfigs = Object.fromEntries(
+    rooms.plugins.flatMap(({ plugin: { name, appConfig } }) => (appConfig ? [[name, appConfig]] : [])),
+  )
+  /** The kinds that loaded plugins serve. */
+  const kinds = () => kernel.slot(appKinds)
   const byName = new Map<string, App>()
   const byId = new Map<string, App>()
   const byHost = new Map<string, App>()
@@ -51,7 +43,7 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
   function read(row: AppTable): App | null {
     try {
       const names = { ...publicNames, appsDomain: domainOf(row, publicNames) }
-      const read = readApp(JSON.parse(row.document), names, { kinds: options.kinds() })
+      const read = readApp(JSON.parse(row.document), names, { kinds: kinds() })
       const app = deepFreeze<App>({ ...read, id: row.id })
       headerSecrets.note(app, row)
       return app
@@ -87,7 +79,7 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
   const living = (app: App | undefined): App | undefined =>
     app === undefined || (app.expires !== null && app.expires <= clock.now()) ? undefined : app
 
-  const servedByHub = (app: App) => appKind(app.protocol, options.kinds())?.servedByHub ?? false
+  const servedByHub = (app: App) => appKind(app.protocol, kinds())?.servedByHub ?? false
   const registered = (): readonly App[] => {
     sorted ??= [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
     return sorted
@@ -95,21 +87,21 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
 
   const readDocument = (document: unknown, name?: string): AppInput =>
     readApp(document, publicNames, {
-      kinds: options.kinds(),
+      kinds: kinds(),
       appConfigs,
       ...(name !== undefined && { name }),
     })
 
   function checkCertificate({ publicAddr }: AppInput): void {
     if (publicAddr === '') return
-    const { ok, sans } = options.certificateCovers(publicAddr)
+    const { ok, sans } = certificates.covers(publicAddr)
     if (ok) return
     const message = `is not covered by the certificate, which is for ${sans.join(', ') || 'no name'}`
     throw resourceInvalid([{ path: ['spec', 'public_addr'], message }])
   }
 
   function warnOfUnserved(app: App): void {
-    const served = options.kinds().map((kind) => kind.name)
+    const served = kinds().map((kind) => kind.name)
     if (!served.includes(app.protocol))
       log.warn(
         { app: app.name, protocol: app.protocol, served },

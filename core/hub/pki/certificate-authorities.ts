@@ -10,12 +10,11 @@ import type {
   IssuedCertificate,
 } from '../../api/certificate-authorities.ts'
 import type { Database } from '../../api/database.ts'
-import type { Revisions, View } from '../../api/revisions.ts'
-import type { SecretBox, SecretPlace } from '../../api/secret-box.ts'
-import type { Clock } from '../../kernel/clock.ts'
+import type { View } from '../../api/revisions.ts'
+import type { SecretPlace } from '../../api/secret-box.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
-import type { Log } from '../../kernel/log.ts'
 import { hubName } from '../../wire/tunnel-protocol.ts'
+import type { Needs } from '../room.ts'
 import { createRotate, rotationOf } from './authority-rotation.ts'
 import { verifiedRequest } from './certificate-request.ts'
 import { makeAuthority, makeLeaf, newKeyPair, P256, type Signer, spkiPin } from './certificate-templates.ts'
@@ -31,16 +30,11 @@ const RENEW_CHECK_MS = 60_000
 /** Longer than a handshake takes, and than clocks of hubs differ. */
 const PEER_LIFE_MS = 10 * 60_000
 
-export interface AuthoritiesOptions {
-  readonly db: Database
-  readonly revisions: Pick<Revisions, 'write' | 'addView'>
-  readonly secretBox: SecretBox
-  readonly clusterName: string
-  readonly clock: Clock
-  readonly log: Log
-  /** How long an agent's certificate is valid; default 24 h. */
+/** How long certificates are valid, in milliseconds. */
+interface Lives {
+  /** An agent's; default 24 h. */
   readonly agentLifeMs?: number
-  /** How long the hub's own certificate is valid; default 2 days. It is renewed after half of that. */
+  /** The hub's own; default 2 days. It is renewed after half of that. */
   readonly identityLifeMs?: number
 }
 
@@ -73,11 +67,12 @@ interface Identity {
 type All = ReadonlyMap<AuthorityName, readonly Known[]>
 
 /** The cluster's certificate authorities. Await `load()` before calling any other method. */
-export function createAuthorities(options: AuthoritiesOptions): RunningAuthorities {
-  const { revisions, secretBox, clusterName, clock, log } = options
-  const db = options.db.withTables<KeysTables>()
-  const agentLifeMs = options.agentLifeMs ?? AGENT_LIFE_MS
-  const identityLifeMs = options.identityLifeMs ?? IDENTITY_LIFE_MS
+export function createAuthorities(
+  rooms: Needs<'db' | 'revisions' | 'secretBox' | 'clusterName'>,
+  { agentLifeMs = AGENT_LIFE_MS, identityLifeMs = IDENTITY_LIFE_MS }: Lives = {},
+): RunningAuthorities {
+  const { revisions, secretBox, clusterName, clock, log } = rooms
+  const db = rooms.db.withTables<KeysTables>()
   let known: All = new Map()
   let identity: Identity | null = null
   let renewal: NodeJS.Timeout | undefined

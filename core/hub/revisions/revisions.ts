@@ -1,13 +1,11 @@
-import type { Actor, AuditInput } from '../../api/audit.ts'
+import type { Actor } from '../../api/audit.ts'
 import type { Transaction } from '../../api/database.ts'
 import type { Change, Revisions, View } from '../../api/revisions.ts'
-import type { OpenDatabase } from '../../database/database.ts'
 import { refuseBesideTransaction } from '../../database/transaction-guard.ts'
-import type { Clock } from '../../kernel/clock.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
-import type { Log } from '../../kernel/log.ts'
 import { createSemaphore } from '../../limits/semaphore.ts'
+import type { Needs } from '../room.ts'
 import { runChange } from './change.ts'
 import {
   assignRevision,
@@ -30,28 +28,13 @@ const CHANNEL = 'mezite_changes'
 const PRUNE_MS = 60_000
 const REPORT_MS = 10_000
 
-/** The part of the audit room that changes need. */
-export interface ChangeAudit {
-  recordIn(trx: Transaction, inputs: readonly AuditInput[]): Promise<void>
-  /** Called after the commit: the events may now be sent to sinks outside the database. */
-  committed(trx: Transaction): void
-}
-
-/** Includes the parts of an open database that changes need, so that callers can spread one. */
-export interface RevisionsOptions
-  extends Pick<OpenDatabase, 'db' | 'reserved' | 'dialect' | 'listen' | 'notify'> {
-  readonly clock: Clock
-  readonly log: Log
-  /** A function, because the audit room is created later. */
-  readonly audit: () => ChangeAudit
+export interface RevisionsLimits {
   /** Longest time between two reads; default 1 s. */
   readonly pollMs?: number
   /** Maximum age of the views for decisions; default 5 s. */
   readonly freshMs?: number
   /** How many revisions the log keeps, and how many openings of each lane; default 10,000. */
   readonly keep?: number
-  /** See `OpeningOptions.olderHubs`; default: there are none. */
-  readonly olderHubs?: () => boolean
   /** How long a change may take; default 8 s, less than other changes wait for their turn. */
   readonly changeMs?: number
   /** How long the first reading of all views may take; default 2 min. */
@@ -77,10 +60,18 @@ export interface RunningRevisions extends Revisions {
 }
 
 /** The revisions of one hub. The views are not fresh before `start`. */
-export function createRevisions(options: RevisionsOptions): RunningRevisions {
-  const { db, reserved, clock, log } = options
-  const { pollMs = 1_000, freshMs = 5_000, keep = 10_000, changeMs = 8_000, startMs = 120_000 } = options
-  const alone = options.dialect === 'embedded'
+export function createRevisions(
+  { store, audit, registry, clock, log }: Needs<'store' | 'audit' | 'registry'>,
+  {
+    pollMs = 1_000,
+    freshMs = 5_000,
+    keep = 10_000,
+    changeMs = 8_000,
+    startMs = 120_000,
+  }: RevisionsLimits = {},
+): RunningRevisions {
+  const { db, reserved } = store
+  const alone = store.dialect === 'embedded'
   const views: View[] = []
   const listeners: ((touched: Touched | null) => void)[] = []
   const acquireTurn = createSemaphore({
@@ -213,7 +204,7 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
             const revision = await assignRevision(trx)
             if (!alone) await checkCaller(by)
             const { value, touches, audited } = await runChange(trx, body, changeMs)
-            if (audited.length > 0) await options.audit().recordIn(trx, audited)
+            if (audited.length > 0) await audit.recordIn(trx, audited)
             await logChange(trx, revision, touches)
             done({ trx, revision, value })
           })
@@ -223,7 +214,7 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
       },
       ({ revision }) => certain(() => hasRevision(db, revision)),
     )
-    options.audit().committed(trx)
+    audit.committed(trx)
     await spread()
     return value
   }
@@ -233,14 +224,14 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
     retry(check, 'it is not known whether the change was made')
   const commitOpening = createOpenings({
     db,
-    olderHubs: options.olderHubs ?? (() => false),
+    olderHubs: () => registry.olderHubs,
     changeMs,
     certain,
   })
 
   /** Wakes the other hubs, and waits until this hub's views include what was committed. */
   async function spread(): Promise<void> {
-    void options.notify(CHANNEL)
+    void store.notify(CHANNEL)
     if (started) await retry(catchUp, 'the change was made, but this hub cannot read it back')
   }
 
@@ -277,7 +268,7 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
           `the first reading of access data timed out after ${ms / 1_000} s`,
         )
       await withDeadline(catchUp, startMs, late)
-      unlisten = options.listen(CHANNEL, () => {
+      unlisten = store.listen(CHANNEL, () => {
         if (!stopped) catchUp().catch(() => {})
       })
       schedule(pollMs * Math.random())

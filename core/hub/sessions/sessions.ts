@@ -1,22 +1,13 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Audit } from '../../api/audit.ts'
-import type { Catalog } from '../../api/catalog.ts'
-import type { Database, Transaction } from '../../api/database.ts'
-import type { HubHooks } from '../../api/hub-hooks.ts'
+import type { Transaction } from '../../api/database.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Change } from '../../api/revisions.ts'
-import type { SessionLimits } from '../../api/session-limits.ts'
+import { sessionLimits } from '../../api/session-limits.ts'
 import type { EndReason, RunningChange, Session, Sessions } from '../../api/sessions.ts'
 import type { SatisfiedRequirement, Subject } from '../../api/subject.ts'
-import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
-import type { HookCalls } from '../../kernel/hook.ts'
-import type { Log } from '../../kernel/log.ts'
 import { roleLimits } from '../../limits/role-limits.ts'
-import type { RunningGrants } from '../access/grants.ts'
-import type { Locks } from '../access/lock.ts'
-import type { RunningRevisions } from '../revisions/revisions.ts'
-import type { Accounts } from '../users/accounts.ts'
+import type { Needs } from '../room.ts'
 import type { SessionTables } from './migrations.ts'
 import { forgetMet } from './satisfied-requirements.ts'
 import { createSessionEvents } from './session-events.ts'
@@ -25,34 +16,8 @@ import { createSessionStore, type Held, listIn } from './session-store.ts'
 import { type Ending, endSessions } from './session-termination.ts'
 import { createSessionTickets } from './session-ticket.ts'
 import { createSessionUpkeep } from './session-upkeep.ts'
-import {
-  createStreamRegistry,
-  type LiveStream,
-  type RunningStreams,
-  type StreamEnd,
-} from './stream-registry.ts'
+import { createStreamRegistry, type RunningStreams } from './stream-registry.ts'
 import { createTokenFinder } from './token-finder.ts'
-
-export interface SessionsOptions {
-  readonly db: Database
-  readonly revisions: Pick<
-    RunningRevisions,
-    'write' | 'append' | 'addView' | 'onApplied' | 'catchUp' | 'ageMs' | 'revision'
-  >
-  readonly accounts: Accounts
-  readonly grants: Pick<RunningGrants, 'of' | 'rolesAt'>
-  readonly locks: Pick<Locks, 'isSessionLocked'>
-  readonly catalog: Pick<Catalog, 'byId'>
-  /** How long roles let a session last; a plugin provides it after the rooms are created. */
-  readonly sessionLimits: () => SessionLimits | undefined
-  /** Why the gate no longer allows a live stream. */
-  readonly endOf: (stream: LiveStream, alone: boolean) => StreamEnd | Promise<StreamEnd>
-  readonly activityOf: Sessions['activityOf']
-  readonly audit: Pick<Audit, 'record'>
-  readonly hooks: Pick<HookCalls<HubHooks>['session'], 'ended'>
-  readonly clock: Clock
-  readonly log: Log
-}
 
 export interface RunningSessions extends Sessions {
   readonly live: RunningStreams
@@ -88,14 +53,28 @@ const LEAST_WAIT_MS = 20
  * stream alone does not count as use, so that a forgotten tab does not keep a session alive; protocols call `touch` on
  * requests.
  */
-export function createSessions(options: SessionsOptions): RunningSessions {
-  const { db, revisions, accounts, locks, catalog, audit, hooks, clock, log } = options
+export function createSessions(
+  rooms: Needs<
+    | 'db'
+    | 'revisions'
+    | 'accounts'
+    | 'grants'
+    | 'locks'
+    | 'catalog'
+    | 'audit'
+    | 'kernel'
+    | 'access'
+    | 'activity'
+  >,
+): RunningSessions {
+  const { db, revisions, accounts, grants, locks, catalog, audit, kernel, clock, log } = rooms
+  const hooks = kernel.calls.session
   const subjects = new WeakMap<Session, KnownSubject>()
-  const live = createStreamRegistry({ endOf: options.endOf, log })
+  const live = createStreamRegistry({ endOf: (stream, alone) => rooms.access.endOf(stream, alone), log })
   const store = createSessionStore({
     revisions,
     isLocked: locks.isSessionLocked,
-    limitsOf: ({ user }) => roleLimits(options.sessionLimits(), accounts.rolesOf(user)),
+    limitsOf: ({ user }) => roleLimits(kernel.service(sessionLimits), accounts.rolesOf(user)),
     ended(event) {
       live.cutSession(event.session.id, event.reason)
       hooks.ended(event)
@@ -103,7 +82,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     clock,
     log,
   })
-  const events = createSessionEvents({ grants: options.grants, catalog, audit, clock })
+  const events = createSessionEvents({ grants, catalog, audit, clock })
   const findHeld = createTokenFinder({ store, revisions, clock })
   const upkeep = createSessionUpkeep({ db, revisions, store, endedAudit: events.ended, clock, log })
   let checkedEpoch = -1
@@ -142,7 +121,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     const account = accounts.byName(session.user)
     // The name may have been deleted and given to another user since.
     const same = session.holder === account?.holder
-    const granted = account && same ? options.grants.of(session.user, session.holder) : []
+    const granted = account && same ? grants.of(session.user, session.holder) : []
     const everywhere = granted.flatMap(({ role, apps }) => (apps === null ? [role] : []))
     const current: Subject | undefined =
       account && same
@@ -223,7 +202,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
       [...store.all()].flatMap(({ session }) => (isOver(store.whyDead(session.id)) ? [] : [session])),
     listIn: (trx, of) => listIn(trx, of, clock.now()),
     subjectOf,
-    activityOf: options.activityOf,
+    activityOf: (list) => rooms.activity.of(list),
     end,
 
     async remember(session, met, appId = null) {

@@ -15,8 +15,6 @@ import { LiveLink } from './link.ts'
 import type { LiveLinks } from './link-registry.ts'
 import { DialError, dialThrough, type ServingLink } from './tunnel-dialer.ts'
 
-/** Below the HTTP/2 limit of a link: at that limit a dial would wait instead of using another agent. */
-export const STREAMS_PER_AGENT = 9_000
 /** Hubs through which one request tries to reach an agent. */
 const MOST_WAYS = 3
 const TARGET = /^tcp:\/\/(\[[0-9a-f:.]+\]|[a-z0-9_][a-z0-9._-]*):[1-9][0-9]{0,4}$/i

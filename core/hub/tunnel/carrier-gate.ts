@@ -1,7 +1,4 @@
-import type { Authorities } from '../../api/certificate-authorities.ts'
 import { RENEWAL_GRACE_MS, readAgentCertificate } from '../../enrolment/agent-certificate.ts'
-import type { JoinTokens } from '../../enrolment/join-tokens.ts'
-import type { Clock } from '../../kernel/clock.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
 import { addressKey } from '../../limits/address-key.ts'
 import { createRateLimit } from '../../limits/rate-limit.ts'
@@ -12,6 +9,7 @@ import {
   isSignedBy,
   readCarrierProof,
 } from '../../wire/carrier-proof.ts'
+import type { Needs } from '../room.ts'
 
 /** How far the time of a proof may be from the hub's clock, either way. */
 const WINDOW_MS = 60_000
@@ -39,15 +37,12 @@ export interface CarrierGate {
  * Keeps strangers away from the parsers of carriers. A proof admits only to the TLS handshake inside the carrier, where the
  * agent authenticates. Each hub remembers the nonces that it has seen.
  */
-export function createCarrierGate(options: {
-  readonly authorities: Pick<Authorities, 'issuerOf'>
-  readonly tokens: Pick<JoinTokens, 'findHash'>
-  readonly clusterName: string
+export function createCarrierGate(
+  rooms: Needs<'authorities' | 'joinTokens' | 'clusterName' | 'config'>,
+): CarrierGate {
+  const { authorities, joinTokens, clusterName, clock } = rooms
   /** Wrong proofs of join tokens of one address in a minute: each is a query of the database. */
-  readonly joinsPerMinute: number
-  readonly clock: Clock
-}): CarrierGate {
-  const { authorities, tokens, clusterName, clock } = options
+  const joinsPerMinute = rooms.config.proxy.limits.callsPerMinute.tokens
   const failures = createRateLimit(clock)
   /** When each may be forgotten, oldest first, on the monotonic clock. */
   const nonces = new Map<string, number>()
@@ -85,10 +80,10 @@ export function createCarrierGate(options: {
     let proved: boolean
     if (proof.kind === 'agent') proved = isProved(proof, opening)
     else {
-      if (!failures.has(`join ${address}`, options.joinsPerMinute)) return false
-      const hash = await withDeadline(() => tokens.findHash(proof.tokenId), LOOKUP_MS)
+      if (!failures.has(`join ${address}`, joinsPerMinute)) return false
+      const hash = await withDeadline(() => joinTokens.findHash(proof.tokenId), LOOKUP_MS)
       proved = hash !== null && isMadeWith(hash, proof, opening)
-      if (!proved) failures.take(`join ${address}`, options.joinsPerMinute)
+      if (!proved) failures.take(`join ${address}`, joinsPerMinute)
     }
     if (proved) return isFirst(proof.nonce)
     failures.take(address, FAILURES_PER_MINUTE)

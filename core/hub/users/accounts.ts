@@ -1,6 +1,6 @@
-import type { Bots } from '../../api/credentials.ts'
 import type { Transaction } from '../../api/database.ts'
-import type { Profile, Users } from '../../api/users.ts'
+import type { Profile } from '../../api/users.ts'
+import type { Rooms } from '../room.ts'
 import { holdersIn } from './stored-identity.ts'
 
 /** Names of the accounts of programs begin with this; no user can have such a name. */
@@ -26,12 +26,7 @@ export interface Accounts {
 }
 
 /** Finds an account by its name. A failing entry throws, which denies. */
-export function createAccounts(options: {
-  readonly users: Pick<Users, 'byName' | 'rolesOf'>
-  readonly bots: () => readonly Bots[]
-}): Accounts {
-  const { users, bots } = options
-
+export function createAccounts({ users, callers }: Pick<Rooms, 'users' | 'callers'>): Accounts {
   function byName(name: string): Account | undefined {
     if (!name.startsWith(BOT)) {
       const user = users.byName(name)
@@ -39,7 +34,7 @@ export function createAccounts(options: {
       const { holder, profile } = user
       return { name: user.name, bot: false, holder, roles: users.rolesOf(name), ...(profile && { profile }) }
     }
-    for (const entry of bots()) {
+    for (const entry of callers.bots()) {
       const found = entry.find(name)
       if (found) return { name, bot: true, holder: found.holder, roles: [...new Set(found.roles)].sort() }
     }
@@ -54,7 +49,7 @@ export function createAccounts(options: {
       const people = all.filter((name) => !name.startsWith(BOT))
       const found = new Map(people.length > 0 ? await holdersIn(trx, people) : [])
       for (const name of all.filter((name) => name.startsWith(BOT)))
-        for (const entry of bots()) {
+        for (const entry of callers.bots()) {
           const bot = await entry.findIn(trx, name)
           if (bot) found.set(name, bot.holder)
           if (bot) break

@@ -7,29 +7,20 @@ import type { Change } from '../../api/revisions.ts'
 import { tableView } from '../../api/table-view.ts'
 import { foldName, holderOf, parseUserName } from '../../api/user-name.ts'
 import type { NameRelease, User, Users } from '../../api/users.ts'
-import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
-import type { Log } from '../../kernel/log.ts'
 import type { AccessTables, UserTable } from '../access/migrations.ts'
 import { excludeOpenings } from '../revisions/opening-log.ts'
-import type { RunningRevisions } from '../revisions/revisions.ts'
+import type { Needs } from '../room.ts'
 import { dropMappedRoles } from './mapped-roles.ts'
 import { createNameClaims, takenAway } from './name-claims.ts'
 import { holdersIn, identityOf, profileIn, rolesIn, rolesText } from './stored-identity.ts'
-
-export interface UsersOptions {
-  readonly revisions: Pick<RunningRevisions, 'write' | 'append' | 'addView'>
-  /** Runs in the change that takes a name from its holder. */
-  readonly released: (release: NameRelease) => Promise<void>
-  readonly clock: Clock
-  readonly log: Log
-}
 
 /** Users, and the changes that administrators make. */
 export interface RunningUsers extends Users, UserAdministration {}
 
 /** Keeps users in memory, up to date by the change sequence. */
-export function createUsers({ revisions, clock, log, ...options }: UsersOptions): RunningUsers {
+export function createUsers(rooms: Needs<'revisions' | 'grants' | 'kernel'>): RunningUsers {
+  const { revisions, kernel, clock, log } = rooms
   const users = new Map<string, User>()
 
   function read(row: UserTable): User | null {
@@ -70,7 +61,8 @@ export function createUsers({ revisions, clock, log, ...options }: UsersOptions)
   /** A session that is opened meanwhile ends with those of the former holder. */
   async function released(release: NameRelease): Promise<void> {
     await excludeOpenings(release.trx)
-    await options.released(release)
+    await rooms.grants.release(release)
+    await kernel.calls.user.released(release)
   }
 
   async function existing(trx: Transaction, name: string): Promise<UserTable> {

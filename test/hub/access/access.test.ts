@@ -10,7 +10,9 @@ import { createCallers } from '../../../core/hub/access/callers.ts'
 import { createVerification } from '../../../core/hub/access/verification.ts'
 import type { LiveStream } from '../../../core/hub/sessions/stream-registry.ts'
 import { openAdmitted } from '../../../core/hub/tunnel/agent-selector.ts'
+import { systemClock } from '../../../core/kernel/clock.ts'
 import { preflights } from '../../../plugins/http-apps/session/preflights.ts'
+import { partly } from '../partly.ts'
 import { testApp } from '../tunnel/start-tunnel-hub.ts'
 
 const allowed: Decision = { effect: 'allow', reason: 'allowed', roles: ['dev'], requirements: [] }
@@ -37,46 +39,50 @@ function world(kind: Session['kind'] = 'app') {
   const asked: Subject[] = []
   const found = () => (state.alive ? (state.session as unknown as Session) : undefined)
   const access = () =>
-    createAccess({
-      catalog: { byId: (id) => (state.app?.id === id ? state.app : undefined), list: () => [] },
-      callers: createCallers({ log: {} as never }),
-      help: { helpFor: () => [], offersTo: () => [] },
-      verify: () => null,
-      decisions: {
-        decide: ({ subject }) => {
-          asked.push(subject)
-          return state.decision
+    createAccess(
+      partly({
+        catalog: { byId: (id) => (state.app?.id === id ? state.app : undefined), list: () => [] },
+        callers: createCallers({ log: {} as never }),
+        help: { helpFor: () => [], offersTo: () => [] },
+        verify: () => null,
+        decisions: {
+          decide: ({ subject }) => {
+            asked.push(subject)
+            return state.decision
+          },
         },
-      },
-      sessions: {
-        find: (_kind, token) => (token === 'late' ? Promise.resolve(found()) : found()),
-        byId: found,
-        subjectOf: () => (state.user ? (subject as unknown as Subject) : undefined),
-        touch: () => void touched++,
-        decideAgain: (at) => void ends.push(at),
-        whyOver: () => state.over,
-        live: {
-          add: (stream) => void live.add(stream),
-          remove: (stream) => live.delete(stream),
+        sessions: {
+          find: (_kind, token) => (token === 'late' ? Promise.resolve(found()) : found()),
+          byId: found,
+          subjectOf: () => (state.user ? (subject as unknown as Subject) : undefined),
+          touch: () => void touched++,
+          decideAgain: (at) => void ends.push(at),
+          whyOver: () => state.over,
+          live: {
+            add: (stream) => void live.add(stream),
+            remove: (stream) => live.delete(stream),
+          },
         },
-      },
-      locks: { appLock: () => (state.appLocked ? ({ message: 'closed' } as never) : null) },
-      revisions: {
-        fresh: () => state.fresh,
-        ageMs: () => state.ageMs,
-        get revision() {
-          return state.revision
+        locks: { appLock: () => (state.appLocked ? ({ message: 'closed' } as never) : null) },
+        revisions: {
+          fresh: () => state.fresh,
+          ageMs: () => state.ageMs,
+          get revision() {
+            return state.revision
+          },
         },
-      },
-      audit: {
-        record: (event) => void records.push(event),
-        get accepting() {
-          return state.accepting
+        audit: {
+          record: (event) => void records.push(event),
+          get accepting() {
+            return state.accepting
+          },
         },
-      },
-      publicNames: { appsOidcConnector: state.connector },
-      streamStalenessMs: 30_000,
-    })
+        publicNames: { appsOidcConnector: state.connector },
+        config: { sessions: { stream_staleness: 30_000 } },
+        counts: { decision() {} },
+        ...{ clock: systemClock, log: {} },
+      }),
+    )
   return {
     ...{ state, records, live, ends, asked, access },
     touched: () => touched,

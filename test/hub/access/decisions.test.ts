@@ -10,6 +10,7 @@ import type { Ballots } from '../../../core/kernel/hook.ts'
 import { createHooks } from '../../../core/kernel/hooks.ts'
 import { memoryLog } from '../../../core/testing/index.ts'
 import { startStopwatch } from '../../stopwatch.ts'
+import { partly } from '../partly.ts'
 import { actor, appBody, operator, publicNames, quiet, startRooms } from '../sessions/start-rooms.ts'
 
 const subject = (over: Partial<Subject> = {}): Subject =>
@@ -29,11 +30,12 @@ function decideBy(taps: Readonly<Record<string, (query: AccessQuery, vote: Vote)
   const hooks = createHooks(hubHooks, { log })
   for (const [plugin, tap] of Object.entries(taps))
     hooks.view(plugin).access.decide(tap as () => void, { pure: true })
-  const decisions = createDecisions({
-    ...{ decide: hooks.calls.access.decide, log },
-    ...{ requirements: new Map(), locks: { lockFor: () => null }, revisions: { revision: 1 } },
-    clock: { now: () => 0, monotonic: () => 0 },
-  })
+  const decisions = createDecisions(
+    partly({
+      ...{ decide: hooks.calls.access.decide, log, clock: { now: () => 0, monotonic: () => 0 } },
+      ...{ requirements: new Map(), locks: { lockFor: () => null }, revisions: { revision: 1 } },
+    }),
+  )
   const who = subject()
   const apps = ['dev', 'prod'].map((env) => Object.freeze({ ...appNamed(env), labels: { env } }))
   const decide = async (env = 'dev') =>
@@ -202,7 +204,7 @@ t.test('the gate decides by votes, requirements and locks', async (t) => {
       return { cast: [vote], failed: [] }
     }
     const slow = createDecisions({
-      ...{ catalog, requirements, locks, revisions: rooms.revisions, clock: rooms.clock, log: quiet },
+      ...{ requirements, locks, revisions: rooms.revisions, clock: rooms.clock, log: quiet },
       decide: Object.assign(decide, { empty: false, pure: true }),
     })
     const ask = () => slow.decide({ subject: subject(), app, context })

@@ -4,9 +4,9 @@ import type { Admission } from '@mezite/core/protocol'
 import t from 'tap'
 import { createGrants } from '../../../core/hub/access/grants.ts'
 import { readApp } from '../../../core/hub/catalog/app-document.ts'
-import { createRevisions } from '../../../core/hub/revisions/revisions.ts'
 import { startStopwatch } from '../../stopwatch.ts'
 import { until } from '../../until.ts'
+import { changesOf } from '../database/stores.ts'
 import { actor, appBody, publicNames, quiet, startRooms } from '../sessions/start-rooms.ts'
 
 const HOUR = 3_600_000
@@ -190,12 +190,10 @@ t.test(
     /** Another hub on the same database, whose clocks are this far ahead. */
     async function hubAt(wall: number, monotonic: number) {
       const times = { wall, monotonic }
-      const revisions = createRevisions({
-        ...{ db: rooms.db, reserved: rooms.db, dialect: 'embedded', log: quiet },
-        clock: { now: Date.now, monotonic: () => performance.now() },
+      const revisions = changesOf({
+        ...{ db: rooms.db, reserved: rooms.db, dialect: 'embedded' },
         listen: () => () => {},
         notify: async () => {},
-        audit: () => ({ recordIn: async () => {}, committed() {} }),
       })
       const late = {
         now: () => clock.now() + times.wall,

@@ -173,7 +173,7 @@ t.test('a change whose COMMIT got no response counts if it was made', async (t) 
   await database.migrate([])
   let told = 0
   const audit = { recordIn: async () => {}, committed: () => void told++ }
-  const revisions = changesOf(database, { audit: () => audit })
+  const revisions = changesOf(database, { audit })
   const seen: string[] = []
   revisions.onApplied((touched) => seen.push(...(touched?.get('lock') ?? [])))
   await revisions.start()

@@ -4,12 +4,14 @@ import { join } from 'node:path'
 import type { Migrations } from '../../../core/api/database.ts'
 import { type DatabaseConfig, type OpenDatabase, openDatabase } from '../../../core/database/database.ts'
 import { postgresLimits } from '../../../core/database/postgres-pool.ts'
-import { createRevisions, type RevisionsOptions } from '../../../core/hub/revisions/revisions.ts'
-import { systemClock } from '../../../core/kernel/clock.ts'
+import type { RunningAudit } from '../../../core/hub/audit/audit.ts'
+import { createRevisions, type RevisionsLimits } from '../../../core/hub/revisions/revisions.ts'
+import { type Clock, systemClock } from '../../../core/kernel/clock.ts'
 import type { Log } from '../../../core/kernel/log.ts'
 import { seedDatabase } from '../../../core/testing/database-seed.ts'
 import { startPostgres, type TestPostgres } from '../../../core/testing/postgres.ts'
 import { createPostgresDatabase, createTestDatabase } from '../../../core/testing/test-database.ts'
+import { partly } from '../partly.ts'
 
 /** A log that keeps its lines. */
 export function keptLog(lines: unknown[][] = []): Log & { lines: unknown[][] } {
@@ -105,13 +107,20 @@ export async function openTestDatabase(
   }
 }
 
-/** Changes of one hub that audits nowhere. */
-export function changesOf(database: OpenDatabase, options: Partial<RevisionsOptions> = {}) {
-  return createRevisions({
-    ...database,
-    clock: systemClock,
-    log: keptLog(),
-    audit: () => ({ recordIn: async () => {}, committed() {} }),
-    ...options,
-  })
+/** What changes need of the audit room. */
+export type ChangeAudit = Pick<RunningAudit, 'recordIn' | 'committed'>
+
+/** Changes of one hub that audits nowhere by default. */
+export function changesOf(
+  store: Pick<OpenDatabase, 'db' | 'reserved' | 'dialect' | 'listen' | 'notify'>,
+  options: RevisionsLimits & {
+    readonly audit?: ChangeAudit
+    readonly olderHubs?: boolean
+    readonly clock?: Clock
+    readonly log?: Log
+  } = {},
+) {
+  const { audit = { recordIn: async () => {}, committed() {} }, olderHubs = false } = options
+  const { clock = systemClock, log = keptLog() } = options
+  return createRevisions(partly({ store, audit, registry: { olderHubs }, clock, log }), options)
 }

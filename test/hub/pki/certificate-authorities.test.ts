@@ -3,26 +3,33 @@ import { generateKeyPairSync, randomBytes, webcrypto, X509Certificate } from 'no
 import * as x509 from '@peculiar/x509'
 import t from 'tap'
 import { makeKeyRequest } from '../../../agent/certificate-request.ts'
+import type { SecretBox } from '../../../core/api/secret-box.ts'
 import { createAuthorities } from '../../../core/hub/pki/certificate-authorities.ts'
 import { makeLeaf, newKeyPair, P256 } from '../../../core/hub/pki/certificate-templates.ts'
 import { createSecretBox } from '../../../core/hub/secrets/secret-box.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import { anyTables } from '../../any-tables.ts'
-import { emptyTestRooms, quiet } from '../tunnel/open-test-rooms.ts'
+import { emptyTestStore, quiet } from '../tunnel/open-test-store.ts'
 
 async function two(t: { teardown(run: () => unknown): void }) {
-  const rooms = await emptyTestRooms()
-  const { db, secretBox } = rooms
-  const make = (over: object = {}) => {
-    const options = {
+  const store = await emptyTestStore()
+  const { db } = store
+  const make = ({
+    secretBox = store.secretBox,
+    ...lives
+  }: {
+    secretBox?: SecretBox
+    identityLifeMs?: number
+  } = {}) => {
+    const parts = {
       db,
-      revisions: rooms.addChanges([]),
+      revisions: store.addChanges([]),
       secretBox,
       clusterName: 'test',
       clock: systemClock,
       log: quiet,
     }
-    const authorities = createAuthorities({ ...options, ...over })
+    const authorities = createAuthorities(parts, lives)
     t.teardown(() => authorities.close())
     return authorities
   }

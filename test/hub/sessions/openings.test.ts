@@ -545,7 +545,7 @@ t.test(
 
 t.test('sessions are opened by changes beside a hub of an older version, which reads them', async (t) => {
   const { url } = (await store.config()) as { url: string }
-  const rooms = await startRooms(await open({ driver: 'postgres', url }), { olderHubs: () => true })
+  const rooms = await startRooms(await open({ driver: 'postgres', url }), { olderHubs: true })
   t.teardown(() => rooms.stop())
   await rooms.users.claim(identity)
   const { session } = await signIn(rooms)

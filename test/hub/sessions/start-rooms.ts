@@ -1,28 +1,22 @@
 import type { AccessQuery, Log, SessionLimits, Vote } from '@mezite/core'
 import { testSecretBox } from '@mezite/core/testing'
+import { appKinds } from '../../../core/api/app-kinds.ts'
 import type { AuditInput } from '../../../core/api/audit.ts'
+import { sessionLimits } from '../../../core/api/session-limits.ts'
 import type { SessionEnded } from '../../../core/api/sessions.ts'
 import type { NameRelease } from '../../../core/api/users.ts'
 import { operator } from '../../../core/api-server/admin-socket.ts'
 import { useHere } from '../../../core/cluster/lone-hub.ts'
 import type { OpenDatabase } from '../../../core/database/database.ts'
-import { createAccess } from '../../../core/hub/access/access.ts'
-import { createCallers } from '../../../core/hub/access/callers.ts'
-import { createDecisions } from '../../../core/hub/access/decisions.ts'
-import { createGrants } from '../../../core/hub/access/grants.ts'
-import { createLocks } from '../../../core/hub/access/locks.ts'
 import { accessMigrations } from '../../../core/hub/access/migrations.ts'
-import { createCatalog } from '../../../core/hub/catalog/catalog.ts'
 import { catalogMigrations } from '../../../core/hub/catalog/migrations.ts'
-import { createRevisions, type RevisionsOptions } from '../../../core/hub/revisions/revisions.ts'
+import { createRevisions, type RevisionsLimits } from '../../../core/hub/revisions/revisions.ts'
 import { sessionsMigrations } from '../../../core/hub/sessions/migrations.ts'
-import { createSessions, type RunningSessions } from '../../../core/hub/sessions/sessions.ts'
-import { createAccounts } from '../../../core/hub/users/accounts.ts'
-import { createUsers } from '../../../core/hub/users/users.ts'
 import type { Ballots } from '../../../core/kernel/hook.ts'
 import { roleRequirements } from '../../../plugins/rbac/requirements.ts'
 import { lockChanges } from '../access/lock-changes.ts'
 import { openTestDatabase } from '../database/stores.ts'
+import { openTestRooms } from '../open-test-rooms.ts'
 
 export const quiet: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet }
 
@@ -43,23 +37,16 @@ const migrations = [catalogMigrations, accessMigrations, sessionsMigrations]
 /** Catalog, access and sessions of one hub on a real database, its own by default; a hand-moved clock. */
 export async function startRooms(
   at?: OpenDatabase,
-  options: Pick<RevisionsOptions, 'olderHubs' | 'changeMs'> = {},
+  { olderHubs = false, ...limits }: RevisionsLimits & { readonly olderHubs?: boolean } = {},
 ) {
   await at?.migrate(migrations)
-  const opened = at ?? (await openTestDatabase(migrations))
+  const store = at ?? (await openTestDatabase(migrations))
   let ahead = 0
   const clock = { now: () => Date.now() + ahead, monotonic: () => performance.now() + ahead }
   const events: AuditInput[] = []
   const ended: SessionEnded[] = []
   const warnings: string[] = []
   const log: Log = { ...quiet, warn: (_: unknown, message?: string) => void warnings.push(String(message)) }
-  const revisions = createRevisions({
-    ...opened,
-    ...options,
-    clock: { now: Date.now, monotonic: () => performance.now() },
-    log: quiet,
-    audit: () => ({ recordIn: async (_trx, inputs) => void events.push(...inputs), committed() {} }),
-  })
   let policy: (query: AccessQuery, vote: Vote) => void = (_query, vote) => vote.allow('access')
   let asked = 0
   const decide = Object.assign(
@@ -75,91 +62,71 @@ export async function startRooms(
     },
     { empty: false, pure: true },
   )
-  const running = createLocks({ revisions, clock, log })
-  const locks = { ...running, ...lockChanges(running) }
-  const catalog = createCatalog({
-    revisions,
-    publicNames,
-    kinds: () => [{ name: 'http', schemes: ['http', 'https'], servedByHub: true }],
-    appConfigs: {},
-    certificateCovers: (host) => ({ ok: host.split('.').length === 4, sans: ['*.apps.example.com'] }),
-    secretBox: testSecretBox(),
-    clock,
-    log,
-  })
-  const audit = { record: (event: AuditInput) => void events.push(event), accepting: true }
-  let limits: SessionLimits | undefined
+  const kinds = [{ name: 'http', schemes: ['http', 'https'], servedByHub: true }]
+  let roleLimits: SessionLimits | undefined
   /** Run, in order, when a name is taken from its holder. */
   const releases: ((release: NameRelease) => Promise<void>)[] = []
-  const released = async (release: NameRelease) => {
-    await grants.release(release)
-    for (const each of releases) await each(release)
-  }
-  const users = createUsers({ revisions, released, clock, log })
-  const callers = createCallers({ log })
-  const accounts = createAccounts({ users, bots: callers.bots })
-  const grants = createGrants({ revisions, accounts, clock, log })
-  const requirements = new Map(roleRequirements.map((kind) => [kind.name, kind]))
-  const decisions = createDecisions({ decide, requirements, locks, revisions, clock, log })
-  const sessions: RunningSessions = createSessions({
-    db: opened.db,
-    revisions,
-    accounts,
-    grants,
-    locks,
-    catalog,
-    audit,
-    sessionLimits: () => limits,
-    endOf: (stream, alone) => access.endOf(stream, alone),
-    activityOf: async () => useHere(sessions.live),
-    hooks: {
-      ended: Object.assign((event: SessionEnded) => void ended.push(event), { empty: false, pure: false }),
+  const hook = <Fn extends (...args: never[]) => unknown>(run: Fn) =>
+    Object.assign(run, { empty: false, pure: false })
+  const rooms = openTestRooms({
+    only: ['users', 'access'],
+    given: {
+      ...{ store, db: store.db, clock, log, publicNames, plugins: [], secretBox: testSecretBox() },
+      config: { sessions: { stream_staleness: 30_000 } },
+      counts: { decision() {} },
+      kernel: {
+        slot: (ref) => (ref.id === appKinds.id ? kinds : []) as never,
+        service: (ref) => (ref.id === sessionLimits.id ? roleLimits : undefined) as never,
+        calls: {
+          session: { ended: hook((event: SessionEnded) => void ended.push(event)) },
+          user: {
+            released: hook(async (release: NameRelease) => {
+              for (const each of releases) await each(release)
+            }),
+          },
+        },
+      },
     },
-    clock,
-    log,
-  })
-  const access = createAccess({
-    help: { helpFor: () => [], offersTo: () => [] },
-    verify: () => null,
-    ...{
-      callers,
-      catalog,
-      decisions,
-      sessions,
-      locks,
-      revisions,
-      audit,
-      publicNames,
-      streamStalenessMs: 30_000,
+    instead: {
+      // The views are read by the real clock.
+      revisions: ({ audit, registry }) =>
+        createRevisions(
+          {
+            ...{ store, audit, registry, log: quiet },
+            clock: { now: Date.now, monotonic: () => performance.now() },
+          },
+          limits,
+        ),
+      audit: () => ({
+        recordIn: async (_trx, inputs) => void events.push(...inputs),
+        committed() {},
+        record: (event) => void events.push(event),
+        accepting: true,
+      }),
+      registry: () => ({ olderHubs }),
+      certificates: () => ({
+        covers: (host) => ({ ok: host.split('.').length === 4, sans: ['*.apps.example.com'] }),
+      }),
+      requirements: () => new Map(roleRequirements.map((kind) => [kind.name, kind])),
+      decide: () => decide,
+      activity: ({ sessions }) => ({ of: async () => useHere(sessions.live) }),
     },
   })
+  const { revisions, locks, sessions, catalog, users, accounts, callers, grants, access } = rooms
   await revisions.start()
   return {
-    db: opened.db,
-    migrate: opened.migrate,
-    revisions,
-    clock,
-    locks,
-    catalog,
-    users,
-    accounts,
-    callers,
-    grants,
-    releases,
-    access,
-    decisions,
-    requirements,
-    sessions,
-    events,
-    ended,
-    warnings,
+    ...{ db: store.db, migrate: store.migrate, revisions, clock, catalog, users, accounts, callers, grants },
+    locks: { ...locks, ...lockChanges(locks) },
+    ...{ releases, access, sessions, events, ended, warnings },
+    decisions: rooms.decisions,
+    requirements: rooms.requirements,
     types: () => events.map(({ type }) => type),
     asked: () => asked,
     setPolicy(next: typeof policy) {
       policy = next
     },
     setLimits(next: SessionLimits | undefined) {
-      limits = next
+      roleLimits = next
     },
     advance(ms: number) {
       ahead += ms
@@ -167,7 +134,7 @@ export async function startRooms(
     async stop() {
       await sessions.stop()
       await revisions.stop()
-      await opened.close()
+      await store.close()
     },
   }
 }

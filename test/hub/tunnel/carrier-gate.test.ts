@@ -5,6 +5,8 @@ import { makeKeyRequest } from '../../../agent/certificate-request.ts'
 import { createCarrierGate } from '../../../core/hub/tunnel/carrier-gate.ts'
 import { fakeClock } from '../../../core/testing/index.ts'
 import { type CarrierOpening, joinTokenId, proveAgent, proveJoin } from '../../../core/wire/carrier-proof.ts'
+import { partly } from '../partly.ts'
+import { quiet } from './open-test-store.ts'
 import { startTunnelHub } from './start-tunnel-hub.ts'
 
 const opening: CarrierOpening = { method: 'GET', host: 'hub.example.com', path: '/v1/tunnel/websocket' }
@@ -23,19 +25,23 @@ async function agentOf({ authorities }: typeof hub, hostname = 'node-1') {
 }
 const hashOf = (token: string) => createHash('sha256').update(token).digest('hex')
 
+const joining = (tokens: number) => ({ proxy: { limits: { callsPerMinute: { tokens } } } })
+
 function gateOf(options: { hashes?: readonly string[]; joinsPerMinute?: number } = {}) {
   const clock = fakeClock()
   let queries = 0
-  const gate = createCarrierGate({
-    ...{ authorities: hub.authorities, clusterName: 'test', clock },
-    joinsPerMinute: options.joinsPerMinute ?? 30,
-    tokens: {
-      async findHash(id) {
-        queries += 1
-        return options.hashes?.find((hash) => joinTokenId(hash) === id) ?? null
+  const gate = createCarrierGate(
+    partly({
+      ...{ authorities: hub.authorities, clusterName: 'test', clock, log: quiet },
+      config: joining(options.joinsPerMinute ?? 30),
+      joinTokens: {
+        async findHash(id) {
+          queries += 1
+          return options.hashes?.find((hash) => joinTokenId(hash) === id) ?? null
+        },
       },
-    },
-  })
+    }),
+  )
   return { clock, gate, queries: () => queries }
 }
 
@@ -137,9 +143,11 @@ t.test('R189 anything else is not a proof', async (t) => {
 
 t.test('R189 a query that fails admits nobody', async (t) => {
   const clock = fakeClock()
-  const gate = createCarrierGate({
-    ...{ authorities: hub.authorities, clusterName: 'test', clock, joinsPerMinute: 30 },
-    tokens: { findHash: () => Promise.reject(new Error('no database')) },
-  })
+  const gate = createCarrierGate(
+    partly({
+      ...{ authorities: hub.authorities, clusterName: 'test', clock, log: quiet, config: joining(30) },
+      joinTokens: { findHash: () => Promise.reject(new Error('no database')) },
+    }),
+  )
   t.notOk(await gate.admits(opening, proveJoin('token-1', clock)(opening), from))
 })

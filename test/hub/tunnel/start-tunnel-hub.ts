@@ -13,18 +13,17 @@ import { chooseHubs, isPartial } from '../../../core/cluster/agent-hubs.ts'
 import type { AgentRelay } from '../../../core/cluster/cluster.ts'
 import { createPeers } from '../../../core/cluster/peers.ts'
 import { createAgentRelay } from '../../../core/cluster/relay/agent-relay.ts'
-import { createEnrolment } from '../../../core/enrolment/enrolment.ts'
-import { createJoinAcceptor } from '../../../core/enrolment/join-acceptor.ts'
 import { createJoinTokens } from '../../../core/enrolment/join-tokens.ts'
-import { createAuthorities } from '../../../core/hub/pki/certificate-authorities.ts'
+import { createAuthorities, type RunningAuthorities } from '../../../core/hub/pki/certificate-authorities.ts'
 import type { RunningRevisions } from '../../../core/hub/revisions/revisions.ts'
-import { createTunnel, type RunningTunnel, type TunnelOptions } from '../../../core/hub/tunnel/tunnel.ts'
+import { createTunnel, type RunningTunnel } from '../../../core/hub/tunnel/tunnel.ts'
 import { type Clock, systemClock } from '../../../core/kernel/clock.ts'
 import type { Log } from '../../../core/kernel/log.ts'
 import http2Transport from '../../../plugins/transport-http2/agent.ts'
 import { tokenRoutes } from '../../../plugins/web-api/join-token-routes.ts'
+import { openTestRooms } from '../open-test-rooms.ts'
 import { admissionTo } from './admission-to.ts'
-import { emptyTestRooms, openTestRooms, quiet, type TestRooms } from './open-test-rooms.ts'
+import { emptyTestStore, openTestStore, quiet, type TestStore } from './open-test-store.ts'
 
 export function testApp(uri: string, agents: readonly string[] = ['node-1'], more: Partial<App> = {}): App {
   return {
@@ -56,7 +55,7 @@ export interface TunnelHub {
   readonly port: number
   readonly tunnel: RunningTunnel
   readonly routes: readonly WebRoutes[]
-  readonly authorities: ReturnType<typeof createAuthorities>
+  readonly authorities: RunningAuthorities
   readonly events: AuditInput[]
   readonly changed: TunnelChanged[]
   readonly locked: Set<string>
@@ -65,10 +64,10 @@ export interface TunnelHub {
   readonly apps: App[]
   readonly revisions: RunningRevisions
   readonly db: Database
-  readonly secretBox: TestRooms['secretBox']
+  readonly secretBox: TestStore['secretBox']
   /** Raw sockets that reached the port, newest last. */
   readonly sockets: Socket[]
-  readonly rooms: TestRooms
+  readonly store: TestStore
   readonly cluster: TestCluster
   route: ((links: readonly Link[], app: App) => readonly Link[]) | null
   /** A connection to the app, as for somebody who is admitted. */
@@ -113,7 +112,9 @@ function testCluster(): TestCluster {
   return cluster
 }
 
-export interface TunnelHubOptions extends Partial<Pick<TunnelOptions, 'heartbeatMs' | 'offered'>> {
+export interface TunnelHubOptions {
+  readonly heartbeatMs?: number
+  readonly offered?: string[]
   readonly joinsPerMinute?: number
   readonly agentLifeMs?: number
   readonly clock?: Clock
@@ -129,12 +130,12 @@ export interface TunnelHubOptions extends Partial<Pick<TunnelOptions, 'heartbeat
 /** The hub's side of the tunnel on a real port: the first bytes decide between tunnel and join. */
 export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<TunnelHub> {
   const { beside } = options
-  const rooms = beside?.rooms ?? (await (options.apart ? openTestRooms() : emptyTestRooms()))
+  const store = beside?.store ?? (await (options.apart ? openTestStore() : emptyTestStore()))
   const cluster = beside?.cluster ?? testCluster()
   const instanceId = `hub-${cluster.tunnels.size + 1}`
-  const { db } = rooms
+  const { db, secretBox } = store
   const events: AuditInput[] = []
-  const revisions = rooms.addChanges(events)
+  const revisions = store.addChanges(events)
   const changed: TunnelChanged[] = []
   const locked = new Set<string>()
   const lost: string[] = []
@@ -142,13 +143,7 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
   const sockets: Socket[] = []
   const dirs: string[] = []
   const agents: RunningAgent[] = []
-  const { clock = systemClock, log = quiet } = options
-  const base = { db, revisions, clusterName: 'test', clock, log }
-  const authorities = createAuthorities({
-    ...base,
-    secretBox: rooms.secretBox,
-    ...(options.agentLifeMs === undefined ? {} : { agentLifeMs: options.agentLifeMs }),
-  })
+  const { clock = systemClock, log = quiet, agentLifeMs, heartbeatMs } = options
   type Guard = { readonly accept?: (links: readonly Link[]) => readonly Link[] }
   const routeWith = (links: readonly Link[], app: App, { accept }: Guard = {}) => {
     const answer = hub.route?.(links, app) ?? links
@@ -162,14 +157,6 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
     list: () => apps,
     bindsIn: async (_trx: unknown, agent: string) => apps.some(({ agents }) => agents.includes(agent)),
   }
-  const audit = { record: (event: AuditInput) => void events.push(event) }
-  const isAgentLocked = (hostname: string) => locked.has(hostname)
-  const tokens = createJoinTokens(base)
-  const enrolment = createEnrolment({ ...base, authorities, catalog, tokens })
-  const joinsPerMinute = options.joinsPerMinute ?? 1_000
-  const joins = createJoinAcceptor({
-    ...{ ...base, enrolment, authorities, audit, isAgentLocked, instanceId, joinsPerMinute },
-  })
   const registry = {
     get reachable() {
       return cluster.reachable
@@ -180,41 +167,47 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
     hubsOf: (hostname: string) => chooseHubs(hostname, cluster.reachable),
     onChanged: (listener: () => void) => void cluster.listeners.push(listener),
   }
-  const peers = createPeers({ registry, secretBox: rooms.secretBox, instanceId, clock })
+  const peers = createPeers({ registry, secretBox, instanceId, clock })
   let relay: AgentRelay | undefined
-  const tunnel = createTunnel({
-    ...base,
-    authorities,
-    instanceId,
-    hubVersion: '0.1.0',
-    enrolment,
-    tokens,
-    catalog,
-    hubs: registry,
-    agentLost: (hostname, reason) => void lost.push(`${hostname} ${reason}`),
-    relayFor(own) {
-      if (options.relays)
-        relay = createAgentRelay({
-          ...{ ...base, ...own, registry, peers, authorities, instanceId, isAgentLocked, settleMs: 200 },
-          agentLost: (hostname, reason) => void lost.push(`${hostname} ${reason}`),
-          changed: (event) => void changed.push(event),
-        })
-      return relay
+  const hook = <Fn extends (...args: never[]) => unknown>(run: Fn, empty = false) =>
+    Object.assign(run, { empty, pure: false })
+  const { authorities, joins, joinTokens, tunnel } = openTestRooms({
+    only: ['joins', 'tunnel'],
+    given: {
+      ...{ db, secretBox, instanceId, clock, log, clusterName: 'test', hubVersion: '0.1.0' },
+      config: {
+        proxy: { limits: { callsPerMinute: { tokens: options.joinsPerMinute ?? 1_000 } } },
+        tunnel: { streams_per_agent: 9_000, ...(options.offered && { transports: options.offered }) },
+      },
+      kernel: {
+        slot: () => [{ name: 'network', schemes: ['tcp'], servedByHub: false, targets: true }] as never,
+        calls: {
+          tunnel: {
+            ...{ route, proposed: hook(() => {}, true) },
+            changed: hook((event: TunnelChanged) => void changed.push(event)),
+          },
+        },
+      },
+      cluster: {
+        createAgentRelay(parts: Parameters<typeof createAgentRelay>[0]) {
+          relay = createAgentRelay({ ...parts, settleMs: 200 })
+          return relay
+        },
+      },
     },
-    hooks: {
-      changed: Object.assign((event: TunnelChanged) => void changed.push(event), {
-        empty: false,
-        pure: false,
+    instead: {
+      revisions: () => revisions,
+      authorities: (rooms) => createAuthorities(rooms, { ...(agentLifeMs && { agentLifeMs }) }),
+      catalog: () => catalog,
+      audit: () => ({ record: (event) => void events.push(event) }),
+      locks: () => ({ isAgentLocked: (hostname) => locked.has(hostname) }),
+      registry: () => registry,
+      peers: () => (options.relays ? peers : undefined),
+      sessions: () => ({
+        live: { cutAgent: (hostname, reason) => lost.push(`${hostname} ${reason}`) },
       }),
-      proposed: Object.assign(() => {}, { empty: true, pure: false }),
-      route,
+      tunnel: (rooms) => createTunnel(rooms, { helloMs: 2_000, ...(heartbeatMs && { heartbeatMs }) }),
     },
-    audit,
-    kinds: () => [{ name: 'network', schemes: ['tcp'], servedByHub: false, targets: true }],
-    isAgentLocked,
-    helloMs: 2_000,
-    ...(options.offered ? { offered: options.offered } : {}),
-    ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
   })
   cluster.tunnels.set(instanceId, tunnel)
   await revisions.start()
@@ -248,7 +241,7 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
     tunnel,
     routes: [
       tokenRoutes({
-        ...{ administration: { joinTokens: tokens }, authorities },
+        ...{ administration: { joinTokens }, authorities },
         publicNames: { hubOrigin: 'https://hub.example.com' },
       }),
       ...tunnel.routes,
@@ -261,9 +254,7 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
     apps,
     revisions,
     db,
-    secretBox: rooms.secretBox,
-    sockets,
-    rooms,
+    ...{ secretBox, sockets, store },
     cluster,
     route: null,
     open: async (app) => tunnel.open(admissionTo(app)),
@@ -307,7 +298,7 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
       for (const socket of sockets) socket.destroy()
       await new Promise((resolve) => server.close(resolve))
       await revisions.stop()
-      if (options.apart) await rooms.close()
+      if (options.apart) await store.close()
       for (const dir of dirs) rmSync(dir, { recursive: true, force: true })
     },
   }

@@ -12,12 +12,11 @@ import { createApiServer } from '../../../core/api-server/api-server.ts'
 import type { DatabaseConfig } from '../../../core/database/database.ts'
 import { createCallers } from '../../../core/hub/access/callers.ts'
 import { createAudit } from '../../../core/hub/audit/audit.ts'
-import { createRevisions } from '../../../core/hub/revisions/revisions.ts'
 import { createKernel } from '../../../core/kernel/kernel.ts'
 import { testJobs } from '../../../core/testing/job-conformance.ts'
 import auditDatabase from '../../../plugins/audit-database/hub.ts'
 import { names } from '../../api-server/start-web.ts'
-import { keptLog, open } from '../../hub/database/stores.ts'
+import { changesOf, keptLog, open } from '../../hub/database/stores.ts'
 
 /** The plugin in a real kernel, on a real database, behind the hub's web server; asked over the admin socket. */
 export async function startTrail(config: DatabaseConfig, slice: Record<string, unknown> = {}) {
@@ -39,7 +38,7 @@ export async function startTrail(config: DatabaseConfig, slice: Record<string, u
     clock: systemClock,
     log,
   })
-  const revisions = createRevisions({ ...database, clock: systemClock, log, audit: () => audit })
+  const revisions = changesOf(database, { log, audit })
   const byId: Record<string, unknown> = { root: {} }
   const sessions = {
     byId: (id: string) => byId[id],

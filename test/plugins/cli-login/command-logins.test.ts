@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
 import { useHere } from '../../../core/cluster/lone-hub.ts'
-import { createRevisions } from '../../../core/hub/revisions/revisions.ts'
 import { createSessions } from '../../../core/hub/sessions/sessions.ts'
 import { createDesk } from '../../../core/sign-in/sign-in-desk.ts'
 import { createSignInRate } from '../../../core/sign-in/sign-in-rate.ts'
 import { createCommandLogins } from '../../../plugins/cli-login/command-logins.ts'
 import { codeMigrations, createLoginCodes } from '../../../plugins/cli-login/login-codes.ts'
+import { changesOf } from '../../hub/database/stores.ts'
+import { partly } from '../../hub/partly.ts'
 import { actor, quiet, startRooms } from '../../hub/sessions/start-rooms.ts'
 
 t.test('B32 a session that another hub has just ended admits no command line', async (t) => {
@@ -14,29 +15,20 @@ t.test('B32 a session that another hub has just ended admits no command line', a
   const { db, clock, users, accounts, grants, locks, catalog, access, sessions } = rooms
   await rooms.migrate([codeMigrations])
   const log = quiet
-  const revisions = createRevisions({
-    ...{ db, reserved: db, dialect: 'embedded', clock, log },
+  const revisions = changesOf({
+    ...{ db, reserved: db, dialect: 'embedded' },
     listen: () => () => {},
     notify: async () => {},
-    audit: () => ({ recordIn: async () => {}, committed() {} }),
   })
   const audit = { accepting: true, record() {} }
-  const hooks = { ended: Object.assign(() => {}, { empty: true, pure: true }) }
-  const elsewhere = createSessions({
-    db,
-    revisions,
-    accounts,
-    grants,
-    locks,
-    catalog,
-    audit,
-    hooks,
-    endOf: access.endOf,
-    activityOf: async () => useHere(rooms.sessions.live),
-    sessionLimits: () => undefined,
-    clock,
-    log,
-  })
+  const ended = Object.assign(() => {}, { empty: true, pure: true })
+  const elsewhere = createSessions(
+    partly({
+      ...{ db, revisions, accounts, grants, locks, catalog, audit, access, clock, log },
+      activity: { of: async () => useHere(rooms.sessions.live) },
+      kernel: { calls: { session: { ended } }, service: () => undefined },
+    }),
+  )
   await revisions.start()
   t.teardown(async () => {
     await elsewhere.stop()

@@ -2,12 +2,11 @@ import { type AuditInput, entityTags, type Log } from '@mezite/core'
 import { systemClock } from '@mezite/core/protocol'
 import { testActor } from '@mezite/core/testing'
 import t from 'tap'
-import { createRevisions } from '../../../core/hub/revisions/revisions.ts'
 import { rbacMigrations } from '../../../plugins/rbac/migrations.ts'
 import { readRole } from '../../../plugins/rbac/role-resource.ts'
 import { defineRoles, roleNotFound } from '../../../plugins/rbac/roles.ts'
 import { anyTables } from '../../any-tables.ts'
-import { openTestDatabase } from '../../hub/database/stores.ts'
+import { changesOf, openTestDatabase } from '../../hub/database/stores.ts'
 
 t.test('stored roles are listed, shown, replaced and removed', async (t) => {
   const errors: object[] = []
@@ -20,11 +19,11 @@ t.test('stored roles are listed, shown, replaced and removed', async (t) => {
   }
   const opened = await openTestDatabase([rbacMigrations], log)
   const events: AuditInput[] = []
-  const audit = () => ({
+  const audit = {
     recordIn: async (_: unknown, inputs: readonly AuditInput[]) => void events.push(...inputs),
     committed() {},
-  })
-  const revisions = createRevisions({ ...opened, clock: systemClock, log, audit })
+  }
+  const revisions = changesOf(opened, { log, audit })
   const roles = defineRoles().open({ revisions, log, clock: systemClock })
   await revisions.start()
   t.teardown(async () => {

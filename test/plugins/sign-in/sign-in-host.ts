@@ -22,6 +22,7 @@ import { roleRequirements } from '../../../plugins/rbac/requirements.ts'
 import signIn from '../../../plugins/sign-in/hub.ts'
 import { meRoutes } from '../../../plugins/web-api/me-routes.ts'
 import { openTestDatabase } from '../../hub/database/stores.ts'
+import { partly } from '../../hub/partly.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: stands in for rooms with types of their own
 type Loose = any
@@ -201,16 +202,20 @@ export async function startSignInHost(
     portSuffix: ':3080',
     appsOidcConnector: options.appsOidcConnector ?? null,
   }
-  const access: Access = createAccess({
-    ...{ catalog, sessions, revisions, audit, publicNames, streamStalenessMs: 30_000 },
-    callers: createCallers({ log: {} as never }),
-    help: { helpFor: () => [], offersTo: () => [] },
-    verify: () => null,
-    decisions: {
-      decide: () => answers.decision,
-    },
-    locks: { appLock: () => null },
-  })
+  const access: Access = createAccess(
+    partly({
+      ...{ catalog, sessions, revisions, audit, publicNames, clock: systemClock, log },
+      config: { sessions: { stream_staleness: 30_000 } },
+      counts: { decision() {} },
+      callers: createCallers({ log: {} as never }),
+      help: { helpFor: () => [], offersTo: () => [] },
+      verify: () => null,
+      decisions: {
+        decide: () => answers.decision,
+      },
+      locks: { appLock: () => null },
+    }),
+  )
   const template = createPages({ publicNames, navigation: () => links })
   const server = Fastify({ routerOptions: { maxParamLength: 500 } })
   server.register(sharedDecorators)

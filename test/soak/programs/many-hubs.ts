@@ -16,13 +16,13 @@ import { createAgentRelay } from '../../../core/cluster/relay/agent-relay.ts'
 import { openDatabase } from '../../../core/database/database.ts'
 import type { AgentTables } from '../../../core/enrolment/agent-tables.ts'
 import { createAuthorities } from '../../../core/hub/pki/certificate-authorities.ts'
-import { createRevisions } from '../../../core/hub/revisions/revisions.ts'
 import { openSecretBox } from '../../../core/hub/secrets/key-verification.ts'
 import type { LiveLink } from '../../../core/hub/tunnel/link.ts'
 import { systemClock as clock } from '../../../core/kernel/clock.ts'
 import { memoryLog } from '../../../core/testing/index.ts'
 import { connectHub } from '../../../core/wire/hub-connection.ts'
 import { TUNNEL_ALPN } from '../../../core/wire/tunnel-protocol.ts'
+import { changesOf } from '../../hub/database/stores.ts'
 import { until } from '../../until.ts'
 
 export interface ManyHubsJob {
@@ -46,8 +46,7 @@ async function run(job: ManyHubsJob): Promise<void> {
   process.on('exit', () => rmSync(dataDir, { recursive: true, force: true }))
   const database = await openDatabase({ driver: 'postgres', url: job.url }, { log })
   const { db } = database
-  const audit = () => ({ recordIn: async () => {}, committed() {} })
-  const revisions = createRevisions({ ...database, clock, log, audit })
+  const revisions = changesOf(database, { log })
   const env = { MEZITE_ENCRYPTION_KEY: job.encryptionKey }
   const secretBox = await openSecretBox({ db, dataDir, env })
   const authorities = createAuthorities({ db, revisions, secretBox, clusterName, clock, log })

@@ -4,22 +4,17 @@ import type { AuditInput } from '../../../core/api/audit.ts'
 import type { Database, Transaction } from '../../../core/api/database.ts'
 import type { SecretBox } from '../../../core/api/secret-box.ts'
 import { keysMigrations } from '../../../core/hub/pki/migrations.ts'
-import {
-  type ChangeAudit,
-  createRevisions,
-  type RunningRevisions,
-} from '../../../core/hub/revisions/revisions.ts'
+import type { RunningRevisions } from '../../../core/hub/revisions/revisions.ts'
 import { openSecretBox } from '../../../core/hub/secrets/key-verification.ts'
 import { tunnelMigrations } from '../../../core/hub/tunnel/migrations.ts'
-import { systemClock } from '../../../core/kernel/clock.ts'
 import type { Log } from '../../../core/kernel/log.ts'
-import { openTestDatabase } from '../database/stores.ts'
+import { type ChangeAudit, changesOf, openTestDatabase } from '../database/stores.ts'
 
 const nothing = (): void => {}
 export const quiet: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing, child: () => quiet }
 
 /** What lies below the tunnel, all real: a database with its tables, and the secret box. */
-export interface TestRooms {
+export interface TestStore {
   readonly db: Database
   readonly secretBox: SecretBox
   /** One hub's change sequence, not yet started; administrative events are pushed once they are committed. */
@@ -28,7 +23,7 @@ export interface TestRooms {
 }
 
 /** Opens them in a folder of their own. */
-export async function openTestRooms(): Promise<TestRooms> {
+export async function openTestStore(): Promise<TestStore> {
   const store = await openTestDatabase([keysMigrations, tunnelMigrations])
   const { db, dataDir } = store
   const secretBox = await openSecretBox({ db, dataDir, env: {} })
@@ -44,7 +39,7 @@ export async function openTestRooms(): Promise<TestRooms> {
         },
         committed: (trx) => void events.push(...(pending.get(trx) ?? [])),
       }
-      const revisions = createRevisions({ ...store, clock: systemClock, log: quiet, audit: () => audit })
+      const revisions = changesOf(store, { audit, log: quiet })
       all.push(revisions)
       return revisions
     },
@@ -55,15 +50,15 @@ export async function openTestRooms(): Promise<TestRooms> {
   }
 }
 
-let shared: Promise<TestRooms> | undefined
+let shared: Promise<TestStore> | undefined
 
-/** The same rooms for all tests of a file, since a database takes seconds to make; emptied. */
-export async function emptyTestRooms(): Promise<TestRooms> {
+/** The same store for all tests of a file, since a database takes seconds to make; emptied. */
+export async function emptyTestStore(): Promise<TestStore> {
   if (!shared) {
-    shared = openTestRooms()
+    shared = openTestStore()
     t.teardown(async () => (await shared)?.close())
   }
-  const rooms = await shared
-  await sql`TRUNCATE agents, join_tokens, authorities`.execute(rooms.db)
-  return rooms
+  const store = await shared
+  await sql`TRUNCATE agents, join_tokens, authorities`.execute(store.db)
+  return store
 }

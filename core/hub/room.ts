@@ -1,0 +1,144 @@
+import type { Access } from '../api/access.ts'
+import type { Database } from '../api/database.ts'
+import type { Explanations } from '../api/explanations.ts'
+import type { HubHooks } from '../api/hub-hooks.ts'
+import type { Pages } from '../api/pages.ts'
+import type { RequirementKind } from '../api/requirement.ts'
+import type { SecretBox } from '../api/secret-box.ts'
+import type { PublicNames } from '../api/web-routes.ts'
+import type { Certificates } from '../certificates/certificates.ts'
+import type { Peers, Registry, RunningActivity } from '../cluster/cluster.ts'
+import type { CutReports } from '../cluster/cut-reports.ts'
+import type * as severalHubs from '../cluster/index.ts'
+import type { RunningJobs } from '../cluster/jobs/jobs.ts'
+import type { loneHub } from '../cluster/lone-hub.ts'
+import type { OpenDatabase } from '../database/database.ts'
+import type { Enrolment } from '../enrolment/enrolment.ts'
+import type { JoinAcceptor } from '../enrolment/join-acceptor.ts'
+import type { JoinTokens } from '../enrolment/join-tokens.ts'
+import type { Clock } from '../kernel/clock.ts'
+import type { HookCalls } from '../kernel/hook.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import type { Log } from '../kernel/log.ts'
+import type { LoadedPlugin } from '../loader/plugin-loader.ts'
+import type { createCounts } from '../log/counts.ts'
+import type { GroupMember } from '../processes/group-member.ts'
+import type { SignIn } from '../sign-in/sign-in.ts'
+import type { RunningAccess } from './access/access.ts'
+import type { RunningCallers } from './access/callers.ts'
+import type { Decisions } from './access/decisions.ts'
+import type { RunningGrants } from './access/grants.ts'
+import type { RunningLocks } from './access/locks.ts'
+import type { RunningAudit } from './audit/audit.ts'
+import type { RunningCatalog } from './catalog/catalog.ts'
+import type { HubConfig } from './config/hub-config.ts'
+import type { HubParts } from './hub-parts.ts'
+import type { RunningHubState } from './hub-state.ts'
+import type { RunningAuthorities } from './pki/certificate-authorities.ts'
+import type { RunningRevisions } from './revisions/revisions.ts'
+import type { RunningSessions } from './sessions/sessions.ts'
+import type { CarrierGate } from './tunnel/carrier-gate.ts'
+import type { RunningTunnel } from './tunnel/tunnel.ts'
+import type { Accounts } from './users/accounts.ts'
+import type { RunningUsers } from './users/users.ts'
+
+/** What is there before the rooms of a hub. */
+export interface Given {
+  readonly parts: Pick<HubParts, 'developmentCertificate'>
+  readonly config: HubConfig
+  readonly publicNames: PublicNames
+  readonly clusterName: string
+  readonly instanceId: string
+  readonly hubVersion: string
+  readonly kernel: Kernel<HubHooks>
+  readonly plugins: readonly LoadedPlugin[]
+  readonly counts: ReturnType<typeof createCounts>
+  readonly store: OpenDatabase
+  readonly db: Database
+  readonly secretBox: SecretBox
+  /** The rooms that differ where several hubs share a database. */
+  readonly cluster: typeof loneHub | typeof severalHubs
+  /** The processes on one public port, of which this hub is one. */
+  readonly group?: GroupMember | undefined
+  readonly clock: Clock
+  readonly log: Log
+  readonly onClose: (closer: () => unknown) => void
+}
+
+/** The rooms of a hub by name, and what they are given. */
+export interface Rooms extends Given {
+  readonly access: RunningAccess
+  readonly accounts: Accounts
+  readonly activity: RunningActivity
+  readonly audit: RunningAudit
+  readonly authorities: RunningAuthorities
+  readonly callers: RunningCallers
+  readonly carriers: CarrierGate
+  readonly catalog: RunningCatalog
+  readonly certificates: Certificates
+  readonly cuts: CutReports
+  /** Asks the policies. Only `decisions` and `explain` need it. */
+  readonly decide: HookCalls<HubHooks>['access']['decide']
+  readonly decisions: Decisions
+  readonly enrolment: Enrolment
+  readonly explain: Explanations['explain']
+  readonly grants: RunningGrants
+  readonly help: Pick<Access, 'helpFor' | 'offersTo'>
+  readonly hubState: RunningHubState
+  readonly jobs: RunningJobs
+  readonly joins: JoinAcceptor
+  readonly joinTokens: JoinTokens
+  readonly locks: RunningLocks
+  readonly pages: Pages
+  readonly peers: Peers | undefined
+  readonly registry: Registry
+  /** The kinds of requirements by name; plugins register theirs in setup. */
+  readonly requirements: Map<string, RequirementKind>
+  readonly revisions: RunningRevisions
+  readonly sessions: RunningSessions
+  readonly signIn: SignIn
+  readonly tunnel: RunningTunnel
+  readonly users: RunningUsers
+  readonly verify: Access['verify']
+}
+
+/**
+ * What a room says that it needs, besides a clock and a log. Two rooms can need each other if one of them reads the other only
+ * after both are made.
+ */
+export type Needs<Name extends keyof Rooms> = Pick<Rooms, Name | 'clock' | 'log'>
+
+/** How each room is made of what was given and of other rooms. */
+export type RoomList<Start = Given, All extends Start = Rooms & Start> = {
+  readonly [Name in Exclude<keyof All, keyof Start>]: (rooms: All) => All[Name]
+}
+
+/**
+ * Makes each room once, in the order of the list, but what it needs before it. `only`: makes these and what they need. Throws if
+ * two rooms need each other while they are made.
+ */
+export function makeRooms<Start extends object, All extends Start>(
+  given: Start,
+  list: RoomList<Start, All>,
+  only?: readonly (keyof typeof list)[],
+): All {
+  const rooms = { ...given } as All
+  const names = Object.keys(list) as (keyof typeof list)[]
+  const underWay: PropertyKey[] = []
+  // Not enumerable, so that copies of all that is there do not make what is not.
+  for (const name of names)
+    Object.defineProperty(rooms, name, {
+      configurable: true,
+      get() {
+        if (underWay.includes(name))
+          throw new Error(`rooms need each other while they are made: ${[...underWay, name].join(', ')}`)
+        underWay.push(name)
+        const value = list[name](rooms)
+        underWay.pop()
+        Object.defineProperty(rooms, name, { value, enumerable: true })
+        return value
+      },
+    })
+  for (const name of only ?? names) void rooms[name]
+  return rooms
+}
