@@ -65,7 +65,10 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
   const { signal } = stopped
   const attempts = createDialAttempts({ dial: dialHub, opened: open, failed: report, signal })
   const paths = createPathWatch({
-    ...{ dialer, choice, hubs, live, returnMs: options.returnMs, signal, log },
+    ...options,
+    hubs,
+    live,
+    signal,
     found(connection, { instance, onlyPreferred }) {
       open(connection, instance, () => {})
       if (onlyPreferred) move([...live.keys()].filter((id) => id !== instance))
@@ -169,7 +172,7 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
   }
 
   const renewal = createRenewal({
-    ...{ identity, clock, log },
+    ...options,
     send: () => [...live.values()][0]?.send ?? null,
     onRenewed: () => move(live.keys()),
   })

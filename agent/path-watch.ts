@@ -18,7 +18,7 @@ export function createPathWatch(options: {
   readonly live: ReadonlyMap<string, unknown>
   /** Takes the connection of a path that works. */
   readonly found: (connection: HubConnection, path: BetterPath) => void
-  readonly returnMs: number | undefined
+  readonly returnMs?: number | undefined
   readonly signal: AbortSignal
   readonly log: Log
 }) {

@@ -19,7 +19,8 @@ export function chooseHubs(
 ): ReadonlyMap<string, string> {
   if (!isPartial(reachable)) return reachable
   const weighed = [...reachable].map(([id, address]) => ({
-    ...{ id, address },
+    id,
+    address,
     weight: hash('sha256', `${id} ${hostname}`),
   }))
   weighed.sort((a, b) => (a.weight < b.weight ? 1 : -1))

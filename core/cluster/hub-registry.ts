@@ -103,8 +103,11 @@ export function createRegistry(
   async function list(): Promise<readonly LiveHub[]> {
     const self: LiveHub = { id: instanceId, version, since, applied, address }
     const live = (await rows()).map((row) => ({
-      ...{ id: row.id, version: row.version, address: row.address },
-      ...{ since: new Date(row.started), applied: Number(row.applied) },
+      id: row.id,
+      version: row.version,
+      address: row.address,
+      since: new Date(row.started),
+      applied: Number(row.applied),
     }))
     return live.some(({ id }) => id === instanceId) ? live : [...live, self]
   }

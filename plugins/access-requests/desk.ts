@@ -2,6 +2,7 @@ import type { Actor, App, Catalog, Clock, Revisions, Subject, User, Users } from
 import { v7 as uuidv7 } from 'uuid'
 import { createIntake, type NewRequest } from './intake.ts'
 import { type Messages, PAGES } from './messages.ts'
+import type { ReviewRow } from './migrations.ts'
 import type { People } from './people.ts'
 import { problems } from './problems.ts'
 import { type AccessRequest, stateOf } from './request.ts'
@@ -95,12 +96,27 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
         if (breakGlass) requireConfirmation(user, by, PAGES)
         const id = uuidv7()
         await store.insert(trx, {
-          ...{ id, user_name: user.name, user_key: user.key, holder: user.holder },
-          ...{ role: offer.role, via: offer.via, app: app?.id ?? null, app_name: app?.name ?? null },
-          ...{ reason: input.reason, duration: input.durationMs, approvals: offer.approvals },
-          ...{ break_glass: breakGlass, path: input.path ?? null, created: now },
-          ...{ expires: now + parts.pendingMs, state: 'pending', closed: null },
-          ...{ grant_id: null, until: null, used: null, language: input.language ?? 'en' },
+          id,
+          user_name: user.name,
+          user_key: user.key,
+          holder: user.holder,
+          role: offer.role,
+          via: offer.via,
+          app: app?.id ?? null,
+          app_name: app?.name ?? null,
+          reason: input.reason,
+          duration: input.durationMs,
+          approvals: offer.approvals,
+          break_glass: breakGlass,
+          path: input.path ?? null,
+          created: now,
+          expires: now + parts.pendingMs,
+          state: 'pending',
+          closed: null,
+          grant_id: null,
+          until: null,
+          used: null,
+          language: input.language ?? 'en',
         })
         const request = (await store.findIn(trx, id)) as AccessRequest
         await change.audit({ type: 'access_request.created', success: true, by, fields: fieldsOf(request) })
@@ -124,16 +140,8 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
         if (people.isLocked(request.user, request.role, app)) throw problems.requesterLocked()
         if (people.requester(request) === undefined || !stillFits(request, app))
           throw problems.requesterMayNot()
-        if (request.reviews.some(({ reviewer }) => reviewer === user.key)) throw problems.reviewed()
-        const { trx, change } = running
-        await store.addReview(trx, {
-          ...{ request: id, reviewer: user.key, reviewer_name: user.name, approves: true },
-          ...{ reason: null, time: clock.now(), confirmed },
-        })
-        await change.audit({
-          ...{ type: 'access_request.reviewed', success: true, by },
-          fields: { ...fieldsOf(request), approves: true },
-        })
+        await review(parts, { request, user, by, approves: true, reason: null, confirmed }, running)
+        const { trx } = running
         // Somebody who allowed less time is not overruled by the next.
         if (approvalsOf(request) + 1 < request.approvals) {
           if (lasts < request.durationMs) await store.update(trx, id, { duration: lasts })
@@ -144,20 +152,12 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
       }),
 
     deny: (id, by, reason) =>
-      changing(id, by, async (request, { trx, change }) => {
+      changing(id, by, async (request, running) => {
         const user = personOf(by)
         const confirmed = requireReviewer(request, user, by)
-        if (request.reviews.some(({ reviewer }) => reviewer === user.key)) throw problems.reviewed()
-        await store.addReview(trx, {
-          ...{ request: id, reviewer: user.key, reviewer_name: user.name, approves: false },
-          ...{ reason, time: clock.now(), confirmed },
-        })
-        await store.update(trx, id, { state: 'denied', closed: clock.now() })
-        await change.audit({
-          ...{ type: 'access_request.reviewed', success: true, by },
-          fields: { ...fieldsOf(request), approves: false },
-        })
-        await messages.decided(request, 'denied', trx)
+        await review(parts, { request, user, by, approves: false, reason, confirmed }, running)
+        await store.update(running.trx, id, { state: 'denied', closed: clock.now() })
+        await messages.decided(request, 'denied', running.trx)
       }),
 
     cancel: (id, by) =>
@@ -187,7 +187,33 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
   }
 }
 
+/** Writes what a reviewer decides. Each reviewer decides once. */
+async function review(
+  { store, clock }: Pick<DeskParts, 'store' | 'clock'>,
+  given: Pick<ReviewRow, 'approves' | 'reason' | 'confirmed'> & {
+    readonly request: AccessRequest
+    readonly user: User
+    readonly by: Actor
+  },
+  { trx, change }: Running,
+): Promise<void> {
+  const { request, user, by, ...answer } = given
+  if (request.reviews.some(({ reviewer }) => reviewer === user.key)) throw problems.reviewed()
+  const reviewer = { reviewer: user.key, reviewer_name: user.name, time: clock.now() }
+  await store.addReview(trx, { ...answer, ...reviewer, request: request.id })
+  await change.audit({
+    type: 'access_request.reviewed',
+    success: true,
+    by,
+    fields: { ...fieldsOf(request), approves: answer.approves },
+  })
+}
+
 const fieldsOf = (request: AccessRequest) => ({
-  ...{ request: request.id, name: request.user, role: request.role, app: request.appName },
-  ...{ request_reason: request.reason, break_glass: request.breakGlass },
+  request: request.id,
+  name: request.user,
+  role: request.role,
+  app: request.appName,
+  request_reason: request.reason,
+  break_glass: request.breakGlass,
 })

@@ -22,12 +22,17 @@ export function createRequestGrants(parts: {
     async start(request: AccessRequest, forMs: number, by: Actor, { trx, change }: Running): Promise<void> {
       const now = clock.now()
       const fields = {
-        ...{ request: request.id, app: request.appName, request_reason: request.reason },
-        ...{ break_glass: request.breakGlass },
+        request: request.id,
+        app: request.appName,
+        request_reason: request.reason,
+        break_glass: request.breakGlass,
       }
       const started = await grants.start(
         {
-          ...{ user: request.user, role: request.role, until: now + forMs, fields },
+          user: request.user,
+          role: request.role,
+          until: now + forMs,
+          fields,
           apps: request.app === null ? null : [request.app],
         },
         by,
@@ -46,7 +51,8 @@ export function createRequestGrants(parts: {
       const { id, grantId } = request
       if (grantId !== null)
         await grants.end([grantId], how === 'ended' ? 'released' : 'revoked', by, {
-          ...{ within: { trx, change }, fields: { request: id } },
+          within: { trx, change },
+          fields: { request: id },
         })
       await store.update(trx, id, { state: how, closed: clock.now() })
     },

@@ -77,8 +77,13 @@ export async function connectPeer(id: string, options: PeerOptions, events: Peer
       carrier.write(peers.header(id, from), (error) => (error ? reject(error) : resolve())),
     )
     const socket = await connectHub({
-      ...{ carrier, host: address.host, alpn: [RELAY_ALPN] },
-      ...{ hubCa: authorities.bundle('hub-ca'), clusterName, key, certificate },
+      carrier,
+      host: address.host,
+      alpn: [RELAY_ALPN],
+      hubCa: authorities.bundle('hub-ca'),
+      clusterName,
+      key,
+      certificate,
     })
     const shown = socket.getPeerX509Certificate()
     const authority = shown ? authorities.issuerOf('hub-ca', shown) : null
@@ -160,7 +165,9 @@ function follow(id: string, session: ClientHttp2Session, authority: string | nul
 function readLink(hostname: string, { version, transport, since }: Readonly<Record<string, unknown>>) {
   const word = (text: unknown): string => (typeof text === 'string' && WORD.test(text) ? text : 'unknown')
   return {
-    ...{ hostname, version: word(version), transport: word(transport) },
+    hostname,
+    version: word(version),
+    transport: word(transport),
     since: typeof since === 'number' && Number.isFinite(since) ? since : 0,
   }
 }

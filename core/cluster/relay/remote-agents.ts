@@ -65,8 +65,13 @@ export function createRemoteAgents(
     for (const id of registry.reachable.keys()) {
       if (id === instanceId || peers.has(id)) continue
       const peer: Peer = {
-        ...{ id, links: new Map(), faults: new Map(), connection: null },
-        ...{ failures: 0, timer: undefined, gone: false },
+        id,
+        links: new Map(),
+        faults: new Map(),
+        connection: null,
+        failures: 0,
+        timer: undefined,
+        gone: false,
       }
       peers.set(id, peer)
       connect(peer)

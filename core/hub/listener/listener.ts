@@ -63,9 +63,15 @@ export function createListener(options: ListenerOptions): Listener {
   const { proofs } = certificates
   const named = createNamedServers({ protocols, authorities, proofs, handshakeMs, takeHandshakes })
   const agents = createAgentRouter({
-    ...{ takers: options.mezite ?? {}, alpnTransport: options.alpnTransport },
-    ...{ peers, relay, maxBytes: HELLO_BYTES, group: options.group },
-    ...{ handshakeMs, table: entrance.table, drop },
+    takers: options.mezite ?? {},
+    alpnTransport: options.alpnTransport,
+    peers,
+    relay,
+    maxBytes: HELLO_BYTES,
+    group: options.group,
+    handshakeMs,
+    table: entrance.table,
+    drop,
     linked: (address) => entrance.table.rememberAgent(address),
     refuse: (carrier, reason) => refuse(carrier, ALERT_ALPN, reason),
   })
@@ -114,7 +120,9 @@ export function createListener(options: ListenerOptions): Listener {
   }
 
   const port = createPublicPort({
-    ...{ listenAddr: options.listenAddr, most: entrance.most, accept: entrance.accept },
+    listenAddr: options.listenAddr,
+    most: entrance.most,
+    accept: entrance.accept,
     failed: (error) => warnRarely('accept', 'the public port failed to accept a connection', error),
     dropped: () => refusals.tooMany(),
   })
