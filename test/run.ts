@@ -4,14 +4,14 @@
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { startPostgres, type TestPostgres } from '../core/testing/postgres.ts'
 import { bundlePrograms } from './bundled-programs.ts'
 import { coverageOf } from './coverage.ts'
+import { memoryFolder } from './memory-folder.ts'
 import { closingLine, readTally, type Tally } from './tally.ts'
 import { runFiles } from './test-files.ts'
 import { TestReport } from './test-report.ts'
@@ -152,17 +152,6 @@ async function migrateDatabases(
   return { folder: join(folder, 'seed', 'database'), url }
 }
 
-/** Where Linux keeps files in memory. */
-const MEMORY = '/dev/shm'
-/** The databases of the tests take a quarter of it. */
-const ROOM_BYTES = 2 ** 30
-
-/** Each database is a thousand files: in memory they are copied for a tenth of the processor time. */
-function databaseFolder(): string {
-  const found = existsSync(MEMORY) ? statfsSync(MEMORY) : null
-  return found !== null && found.bavail * found.bsize >= ROOM_BYTES ? MEMORY : tmpdir()
-}
-
 /** The environment of every test, and of the programs that tests start. */
 async function environment(): Promise<NodeJS.ProcessEnv> {
   const preload = await bundlePrograms()
@@ -213,8 +202,8 @@ function coverageHolds(): boolean {
 
 provideProgramsOrSay()
 const checking = runChecks()
-const folder = mkdtempSync(join(tmpdir(), 'mezite-tests-'))
-const [postgres, env] = await Promise.all([startPostgres(databaseFolder()), environment()])
+const folder = mkdtempSync(join(memoryFolder(), 'mezite-tests-'))
+const [postgres, env] = await Promise.all([startPostgres(memoryFolder()), environment()])
 const [databases, built] = await Promise.all([
   migrateDatabases(folder, postgres, env),
   // Hubs of the tests would otherwise all wait for the first one that compiles them.

@@ -1,4 +1,5 @@
-import { cp, mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { cpSync } from 'node:fs'
+import { mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
@@ -15,7 +16,8 @@ export async function seedDatabase(
   const migrated = content === 'migrated' ? process.env.MEZITE_TEST_DATABASE : undefined
   const seed = migrated ?? (await emptyDatabase())
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  await cp(seed, join(dataDir, 'database'), { recursive: true, errorOnExist: true, force: false })
+  // In one call: for a thousand files it takes half of the processor time.
+  cpSync(seed, join(dataDir, 'database'), { recursive: true, errorOnExist: true, force: false })
 }
 
 let made: Promise<string> | undefined

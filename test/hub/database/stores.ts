@@ -11,6 +11,7 @@ import type { Log } from '../../../core/kernel/log.ts'
 import { seedDatabase } from '../../../core/testing/database-seed.ts'
 import { startPostgres, type TestPostgres } from '../../../core/testing/postgres.ts'
 import { createPostgresDatabase, createTestDatabase } from '../../../core/testing/test-database.ts'
+import { memoryFolder } from '../../memory-folder.ts'
 import { partly } from '../partly.ts'
 
 /** A log that keeps its lines. */
@@ -30,7 +31,7 @@ export interface Store {
 }
 
 export async function pgliteStore(): Promise<Store> {
-  const folder = await mkdtemp(join(tmpdir(), 'mezite-store-'))
+  const folder = await mkdtemp(join(memoryFolder(), 'mezite-store-'))
   let made = 0
   return {
     name: 'PGlite',
