@@ -37,22 +37,11 @@ export async function runMigrations(
   all: readonly Migrations[],
   log: Log,
 ): Promise<void> {
-  const owners = new Set<string>()
-  for (const { owner } of all) {
-    if (owners.has(owner))
-      throw new MezError('MEZ_MIGRATION_FAILED', `two parts provide migrations for '${owner}'`)
-    if (!/^[a-z0-9][a-z0-9-]{0,40}$/.test(owner)) {
-      throw new MezError('MEZ_MIGRATION_FAILED', `'${owner}' is not a valid owner of migrations`)
-    }
-    owners.add(owner)
-  }
+  checkOwners(all)
   const run = async () => {
-    const done = await readDone(db, [...owners])
-    const states = all.map((each) => [each, stateOf(each, done.get(each.owner))] as const)
+    const states = await readStates(db, all)
+    warnOfNewer(states, log)
     for (const [each, { newer, isCurrent }] of states) {
-      const { owner } = each
-      if (newer.length > 0)
-        log.warn({ owner, migrations: newer }, 'the database was migrated by a newer version')
       // The migrator reads the catalog of the database several times before it knows that.
       if (!isCurrent) await migrateOwner(db, each, newer, log)
     }
@@ -68,6 +57,43 @@ export async function runMigrations(
       await sql`SELECT pg_advisory_unlock(${MIGRATION_LOCK})`.execute(holder).catch(() => {})
     }
   })
+}
+
+/**
+ * Whether every migration has run while no other hub is migrating. Then a start has nothing to do, and needs neither a turn
+ * nor connections of its own. Throws `MEZ_DATABASE_NEWER` like `runMigrations`.
+ */
+export async function areMigrated(db: Database, all: readonly Migrations[], log: Log): Promise<boolean> {
+  checkOwners(all)
+  return db.transaction().execute(async (trx) => {
+    const lock = sql<{ free: boolean }>`SELECT pg_try_advisory_xact_lock_shared(${MIGRATION_LOCK}) AS free`
+    const { rows } = await lock.execute(trx)
+    if (!rows[0]?.free) return false
+    const states = await readStates(trx, all)
+    if (!states.every(([, { isCurrent }]) => isCurrent)) return false
+    warnOfNewer(states, log)
+    return true
+  })
+}
+
+function checkOwners(all: readonly Migrations[]): void {
+  const owners = new Set<string>()
+  for (const { owner } of all) {
+    if (owners.has(owner))
+      throw new MezError('MEZ_MIGRATION_FAILED', `two parts provide migrations for '${owner}'`)
+    if (!/^[a-z0-9][a-z0-9-]{0,40}$/.test(owner)) {
+      throw new MezError('MEZ_MIGRATION_FAILED', `'${owner}' is not a valid owner of migrations`)
+    }
+    owners.add(owner)
+  }
+}
+
+type States = readonly (readonly [Migrations, OwnerState])[]
+
+function warnOfNewer(states: States, log: Log): void {
+  for (const [{ owner }, { newer }] of states)
+    if (newer.length > 0)
+      log.warn({ owner, migrations: newer }, 'the database was migrated by a newer version')
 }
 
 const tableOf = (owner: string) => `${owner.replaceAll('-', '_')}_migrations`
@@ -94,6 +120,14 @@ async function readDone(db: Database, owners: readonly string[]): Promise<Map<st
   if (tables.length === 0) return new Map()
   const { rows } = await sql<Done>`${sql.join(tables, sql` UNION ALL `)} ORDER BY name`.execute(db)
   return Map.groupBy(rows, ({ owner }) => owner)
+}
+
+async function readStates(db: Database, all: readonly Migrations[]): Promise<States> {
+  const done = await readDone(
+    db,
+    all.map(({ owner }) => owner),
+  )
+  return all.map((each) => [each, stateOf(each, done.get(each.owner))] as const)
 }
 
 function stateOf({ owner, migrations }: Migrations, rows: readonly Done[] = []): OwnerState {

@@ -4,7 +4,9 @@ import pg from 'pg'
 import { MezError, messageOf } from '../kernel/error.ts'
 import type { Log } from '../kernel/log.ts'
 import { copyStatement } from './copy-statement.ts'
+import { COPYING_MS } from './patience.ts'
 import { runCopy } from './postgres-copy.ts'
+import { onStandby } from './standby.ts'
 
 /** Deadlines and limits of the connections to PostgreSQL. Times in milliseconds. */
 export interface PostgresLimits {
@@ -30,9 +32,6 @@ export const postgresLimits: PostgresLimits = {
   idleInTransactionMs: 8_000,
   lockMs: 5_000,
 }
-
-/** How long a statement of a command that copies a whole database may take. */
-const COPYING_MS = 3_600_000
 
 /** For commands on a database of any size. */
 export const patientLimits: PostgresLimits = {
@@ -186,12 +185,4 @@ function isConnectionLoss(error: unknown): boolean {
 
 function unavailable(why: string, cause?: unknown): MezError {
   return new MezError('MEZ_DATABASE_UNAVAILABLE', `the database is unavailable: ${why}`, { cause })
-}
-
-/** The error for a connection to a standby, whose data may be out of date. */
-export function onStandby(): MezError {
-  return new MezError(
-    'MEZ_DATABASE_UNAVAILABLE',
-    'the database is unavailable: the server is a standby; `database.url` must lead to the primary',
-  )
 }

@@ -3,10 +3,10 @@
  *
  * @beta
  */
-import { Kysely, PostgresDialect } from 'kysely'
+import { createRequire } from 'node:module'
 import type { Database } from '../api/database.ts'
 import type { Log } from '../kernel/log.ts'
-import { createPostgresPool, postgresLimits } from './postgres-pool.ts'
+import type { CountedPool } from './postgres-pool.ts'
 
 export { databaseServer } from '../api/database.ts'
 
@@ -27,6 +27,8 @@ export interface PostgresSession {
   close(): Promise<void>
 }
 
+const require = createRequire(import.meta.url)
+
 /** A broken connection shows as the error of a transaction. */
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent }
 
@@ -36,10 +38,17 @@ const silent: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () =>
  */
 export function createPostgresSession(url: string, longestMs?: number): PostgresSession {
   const patience = longestMs && { statementMs: longestMs, responseMs: longestMs + 1_000, lockMs: longestMs }
-  const pool = createPostgresPool(url, { ...postgresLimits, ...(patience || {}), connections: 1 }, silent)
+  let opening: Promise<CountedPool> | undefined
+  // A hub with the embedded database loads this file, and never pg.
+  const pool = () => (opening ??= open())
+  const open = async () => {
+    const { createPostgresPool, postgresLimits } = await import('./postgres-pool.ts')
+    return createPostgresPool(url, { ...postgresLimits, ...(patience || {}), connections: 1 }, silent)
+  }
+  let database: Database | undefined
   return {
     async transaction(body) {
-      const client = await pool.connect()
+      const client = await (await pool()).connect()
       const run: Run = async (text, parameters) => (await client.query(text, [...parameters])).rows
       try {
         await run('BEGIN', [])
@@ -54,7 +63,7 @@ export function createPostgresSession(url: string, longestMs?: number): Postgres
       }
     },
     async statement(text) {
-      const client = await pool.connect()
+      const client = await (await pool()).connect()
       try {
         await client.query(text, [])
         client.release()
@@ -63,7 +72,13 @@ export function createPostgresSession(url: string, longestMs?: number): Postgres
         throw error
       }
     },
-    database: new Kysely({ dialect: new PostgresDialect({ pool }) }),
-    close: () => pool.end(),
+    get database() {
+      if (database) return database
+      // A thread that only runs statements starts without it, and takes 10 MB less.
+      const { Kysely, PostgresDialect } = require('kysely') as typeof import('kysely')
+      database = new Kysely({ dialect: new PostgresDialect({ pool }) })
+      return database
+    },
+    close: async () => (await opening)?.end(),
   }
 }

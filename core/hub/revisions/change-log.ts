@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { Database, Transaction } from '../../api/database.ts'
 import type { ChangeKind } from '../../api/revisions.ts'
 import type { ChangeTables } from '../../database/migrations.ts'
-import { onStandby } from '../../database/postgres-pool.ts'
+import { onStandby } from '../../database/standby.ts'
 import { type Opening, readOpened } from './opening-log.ts'
 
 /** One change in the history. If a number is assigned twice, as after a restore, the tags differ. */

@@ -228,6 +228,36 @@ t.test('an upgrade during a backup leaves running hubs alone, and ends after the
   t.same((await sql`SELECT note FROM locks`.execute(hub.db)).rows, [])
 })
 
+t.test('fault 34: a hub with nothing to migrate waits for a newer one that migrates', async (t) => {
+  const config = await store.config()
+  const [newer, older] = await Promise.all([open(config), open(config)])
+  const [begun, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  t.teardown(() => {
+    ended.resolve()
+    return Promise.all([newer, older].map((database) => database.close()))
+  })
+  await older.migrate([locks])
+  const breaking = {
+    async up() {
+      begun.resolve()
+      await ended.promise
+    },
+  }
+  const migrated = newer.migrate([
+    { ...locks, migrations: { ...locks.migrations, '0002-breaking': breaking } },
+  ])
+  await begun.promise
+  const refused = t.rejects(older.migrate([locks]), { code: 'MEZ_DATABASE_NEWER' })
+  await until(async () => {
+    const { rows } = await sql`SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'`.execute(
+      newer.db,
+    )
+    return rows.length > 0
+  }, 'it waits for its turn')
+  ended.resolve()
+  await Promise.all([migrated, refused])
+})
+
 t.test(
   'concurrent changes wait for each other, whatever the default isolation of the database',
   async (t) => {
