@@ -49,8 +49,8 @@ export interface Authorities {
   issuerOf(name: AuthorityName, certificate: X509Certificate): string | null
   /** Whether certificates signed by the key with this id are trusted now. */
   trusts(name: AuthorityName, id: string): boolean
-  /** Key and chain that the hub presents on Mezite's own protocols; renewed automatically. */
-  hubIdentity(): { readonly key: string; readonly cert: string }
+  /** Key and chain that the hub presents on Mezite's own protocols; made for the first connection, and renewed for later ones. */
+  hubIdentity(): Promise<{ readonly key: string; readonly cert: string }>
   /** Verifies and signs an agent's CSR (PEM): EKU clientAuth, URI SAN `mezite://<cluster>/agent/<host>`. */
   issueAgent(input: { csr: string; hostname: string; generation: number }): Promise<IssuedCertificate>
   /** A certificate for a client key of a user (used by user-certs). */

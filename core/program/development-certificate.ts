@@ -1,21 +1,8 @@
-import 'reflect-metadata'
 import { randomBytes, webcrypto } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import {
-  AuthorityKeyIdentifierExtension,
-  BasicConstraintsExtension,
-  cryptoProvider,
-  ExtendedKeyUsage,
-  ExtendedKeyUsageExtension,
-  KeyUsageFlags,
-  KeyUsagesExtension,
-  PemConverter,
-  SubjectAlternativeNameExtension,
-  SubjectKeyIdentifierExtension,
-  X509CertificateGenerator,
-} from '@peculiar/x509'
 import { type KeyPair, makeKeyPair, namesHost } from '../certificates/key-pair.ts'
+import { loadX509 } from '../certificates/x509-library.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { MezError } from '../kernel/error.ts'
 import type { Log } from '../kernel/log.ts'
@@ -101,7 +88,7 @@ async function readKept(dataDir: string, names: readonly string[], clock: Clock)
 
 /** A certificate for the names from an authority of its own, whose key is lost; all PEM. `now` is in milliseconds. */
 export async function issueCertificate(names: readonly string[], now: number) {
-  cryptoProvider.set(webcrypto as Crypto)
+  const x509 = await loadX509()
   const authority = (await webcrypto.subtle.generateKey(ALGORITHM, false, [
     'sign',
     'verify',
@@ -109,7 +96,7 @@ export async function issueCertificate(names: readonly string[], now: number) {
   const leaf = (await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])) as CryptoKeyPair
   const validity = { notBefore: new Date(now - 60_000), notAfter: new Date(now + LIFE_MS) }
   const caName = `CN=Mezite development CA ${randomBytes(4).toString('hex')}`
-  const ca = await X509CertificateGenerator.create({
+  const ca = await x509.X509CertificateGenerator.create({
     ...validity,
     serialNumber: serial(),
     subject: caName,
@@ -118,12 +105,12 @@ export async function issueCertificate(names: readonly string[], now: number) {
     signingKey: authority.privateKey,
     signingAlgorithm: ALGORITHM,
     extensions: [
-      new BasicConstraintsExtension(true, 0, true),
-      new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
-      await SubjectKeyIdentifierExtension.create(authority.publicKey),
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(authority.publicKey),
     ],
   })
-  const cert = await X509CertificateGenerator.create({
+  const cert = await x509.X509CertificateGenerator.create({
     ...validity,
     serialNumber: serial(),
     subject: 'CN=Mezite development certificate',
@@ -132,15 +119,18 @@ export async function issueCertificate(names: readonly string[], now: number) {
     signingKey: authority.privateKey,
     signingAlgorithm: ALGORITHM,
     extensions: [
-      new BasicConstraintsExtension(false, undefined, true),
-      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
-      new SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns' as const, value }))),
-      await SubjectKeyIdentifierExtension.create(leaf.publicKey),
-      await AuthorityKeyIdentifierExtension.create(authority.publicKey),
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+      new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns' as const, value }))),
+      await x509.SubjectKeyIdentifierExtension.create(leaf.publicKey),
+      await x509.AuthorityKeyIdentifierExtension.create(authority.publicKey),
     ],
   })
-  const key = PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', leaf.privateKey), 'PRIVATE KEY')
+  const key = x509.PemConverter.encode(
+    await webcrypto.subtle.exportKey('pkcs8', leaf.privateKey),
+    'PRIVATE KEY',
+  )
   const caPem = `${ca.toString('pem').trim()}\n`
   return { cert: `${cert.toString('pem').trim()}\n${caPem}`, key: `${key}\n`, ca: caPem }
 }

@@ -35,31 +35,35 @@ export function acceptTls(
   raw.on('error', fail)
   raw.once('close', () => fail(new Error('closed during the handshake')))
   const deadline = setTimeout(() => fail(new Error('handshake timed out')), HANDSHAKE_MS)
-  const server = createServer({
-    ...meziteTls,
-    ...authorities.hubIdentity(),
-    ALPNProtocols: [alpn],
-    handshakeTimeout: HANDSHAKE_MS,
-    requestCert: true,
-    rejectUnauthorized: false,
-    ca: [...authorities.bundle(authority)],
-  })
-  server.on('tlsClientError', fail)
-  server.on('error', fail)
-  server.on('secureConnection', (socket) => {
-    socket.on('error', () => socket.destroy())
-    if (over) return void socket.destroy()
-    if (socket.alpnProtocol !== alpn) return fail(new Error('no common ALPN name'))
-    // Checked here, because Node.js would destroy the socket without a reason.
-    if (agentCertificate === 'required' && !socket.authorized) {
-      fail(new Error(`certificate refused: ${socket.authorizationError}`, { cause: 'certificate' }))
-      return
-    }
-    over = true
-    clearTimeout(deadline)
-    options.secured(socket)
-  })
-  server.emit('connection', raw)
+  const secure = (identity: { readonly key: string; readonly cert: string }): void => {
+    if (over) return
+    const server = createServer({
+      ...meziteTls,
+      ...identity,
+      ALPNProtocols: [alpn],
+      handshakeTimeout: HANDSHAKE_MS,
+      requestCert: true,
+      rejectUnauthorized: false,
+      ca: [...authorities.bundle(authority)],
+    })
+    server.on('tlsClientError', fail)
+    server.on('error', fail)
+    server.on('secureConnection', (socket) => {
+      socket.on('error', () => socket.destroy())
+      if (over) return void socket.destroy()
+      if (socket.alpnProtocol !== alpn) return fail(new Error('no common ALPN name'))
+      // Checked here, because Node.js would destroy the socket without a reason.
+      if (agentCertificate === 'required' && !socket.authorized) {
+        fail(new Error(`certificate refused: ${socket.authorizationError}`, { cause: 'certificate' }))
+        return
+      }
+      over = true
+      clearTimeout(deadline)
+      options.secured(socket)
+    })
+    server.emit('connection', raw)
+  }
+  authorities.hubIdentity().then(secure).catch(fail)
 }
 
 /** The connections of agents that are open, TLS and all. */

@@ -17,7 +17,7 @@ async function startHttpsApp(
   const { certificate, keys } = await makeAuthority('hub-ca', 'company', Date.now(), 3_600_000)
   const mine = await newKeyPair()
   const leaf = await makeLeaf(
-    { certificate, key: keys.privateKey },
+    { certificate: certificate.toString('pem'), key: keys.privateKey },
     {
       publicKey: mine.publicKey,
       commonName: 'app.internal',

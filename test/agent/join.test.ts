@@ -221,7 +221,7 @@ t.test('J138 the tunnel rejects strangers and other certificates, and issues no 
     })
   t.same(await closed({}), { ticket: false })
   t.same(
-    await closed(hub.authorities.hubIdentity()),
+    await closed(await hub.authorities.hubIdentity()),
     { ticket: false },
     "the hub's own certificate is no agent's",
   )
@@ -345,7 +345,7 @@ t.test('J138 a renewal needs the key of a certificate of this cluster', async (t
     })
   }
   t.equal(await renew({}), null, 'no certificate')
-  t.equal(await renew(hub.authorities.hubIdentity()), null, 'the certificate of the hub')
+  t.equal(await renew(await hub.authorities.hubIdentity()), null, 'the certificate of the hub')
   const other = await startTunnelHub({ apart: true })
   t.teardown(() => other.close())
   const stranger = await joinCluster({

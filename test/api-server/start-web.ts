@@ -88,7 +88,7 @@ export async function startWeb(
   const theFront = createListener({
     listenAddr: '127.0.0.1:0',
     certificates,
-    authorities: { hubIdentity: () => ({ key: '', cert: '' }), bundle: () => [] },
+    authorities: { hubIdentity: async () => ({ key: '', cert: '' }), bundle: () => [] },
     protocols: [],
     browsers: browsers.accept,
     plainHttp: browsers.refusePlainHttp,

@@ -134,7 +134,7 @@ t.test(
     const front = createListener({
       listenAddr: '127.0.0.1:0',
       certificates,
-      authorities: { hubIdentity: () => ({ key: '', cert: '' }), bundle: () => [] },
+      authorities: { hubIdentity: async () => ({ key: '', cert: '' }), bundle: () => [] },
       protocols: [],
       browsers: (socket) => void socket.on('error', () => {}).pipe(socket),
       log: quietLog(),
@@ -266,7 +266,7 @@ t.test('V231 a source serves its hosts, and answers only challenges that it expe
   const front = createListener({
     listenAddr: '127.0.0.1:0',
     certificates,
-    authorities: { hubIdentity: () => ({ key: '', cert: '' }), bundle: () => [] },
+    authorities: { hubIdentity: async () => ({ key: '', cert: '' }), bundle: () => [] },
     protocols: [],
     browsers: (socket) => void socket.on('error', () => {}).end(),
     log: quietLog(),

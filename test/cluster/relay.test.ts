@@ -302,7 +302,7 @@ t.test('J273 nobody but a hub of the cluster gets anything from the relay', asyn
   const userCertificate = await authorities.issueUser({
     ...{ publicKey: user.publicKey, user: 'alice', sessionId: 's', notAfter: Date.now() + 60_000 },
   })
-  const { key, cert } = authorities.hubIdentity()
+  const { key, cert } = await authorities.hubIdentity()
   const own = await authorities.peerIdentity('hub-9')
   const { key: agentKey, csr } = await makeKeyRequest('node-1')
   const agent = await authorities.issueAgent({ csr, hostname: 'node-1', generation: 1 })

@@ -176,7 +176,7 @@ t.test('each rule fails for its own flaw of a credential in a certificate', asyn
     const template = { publicKey, commonName: 'ada', purpose: 'client' as const, notBefore }
     const names = [{ type: 'url' as const, value }]
     const made = await makeLeaf(
-      { certificate, key: keys.privateKey },
+      { certificate: certificate.toString('pem'), key: keys.privateKey },
       { ...template, notAfter: notBefore + HOUR_MS / 2, names },
     )
     return new X509Certificate(made.toString('pem'))

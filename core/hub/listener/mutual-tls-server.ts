@@ -6,8 +6,8 @@ import type { NamedProtocol } from '../../api/protocol.ts'
 /** A TLS server for one Mezite protocol. It never listens. */
 export interface MutualTlsServer {
   readonly server: Server
-  /** Loads renewed keys and authorities; cheap if nothing has changed. Call it before each connection. */
-  refresh(): void
+  /** Loads the key of the hub, and renewed keys and authorities; cheap if nothing has changed. Call it before each connection. */
+  refresh(): Promise<void>
 }
 
 type Keys = Pick<Authorities, 'hubIdentity' | 'bundle'>
@@ -22,9 +22,9 @@ export function createMutualTlsServer(
   authorities: Keys,
   handshakeMs: number,
 ): MutualTlsServer {
-  let options = contextOf(protocol, authorities)
+  let options: TlsOptions = {}
   const server = createServer({
-    ...options,
+    minVersion: 'TLSv1.3',
     ALPNProtocols: [protocol.alpn],
     requestCert: protocol.clientAuthority !== null,
     rejectUnauthorized: false,
@@ -32,8 +32,8 @@ export function createMutualTlsServer(
   })
   return {
     server,
-    refresh() {
-      const next = contextOf(protocol, authorities)
+    async refresh() {
+      const next = await contextOf(protocol, authorities)
       if (next.key === options.key && next.cert === options.cert && `${next.ca}` === `${options.ca}`) return
       options = next
       server.setSecureContext(next)
@@ -46,9 +46,9 @@ export function isTrusted(protocol: NamedProtocol, socket: TLSSocket): boolean {
   return protocol.clientAuthority === null || socket.authorized
 }
 
-function contextOf({ clientAuthority }: NamedProtocol, authorities: Keys): TlsOptions {
+async function contextOf({ clientAuthority }: NamedProtocol, authorities: Keys): Promise<TlsOptions> {
   return {
-    ...authorities.hubIdentity(),
+    ...(await authorities.hubIdentity()),
     ca: clientAuthority === null ? [] : [...authorities.bundle(clientAuthority)],
     minVersion: 'TLSv1.3',
     secureOptions: constants.SSL_OP_NO_TICKET,

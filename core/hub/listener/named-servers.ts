@@ -54,8 +54,10 @@ export function createNamedServers(options: NamedServersOptions): ReadonlyMap<st
     add(protocol.name, protocol.alpn, {
       serves: () => true,
       accept(socket) {
-        mutual.refresh()
-        mutual.server.emit('connection', socket)
+        mutual
+          .refresh()
+          .then(() => void (socket.destroyed || mutual.server.emit('connection', socket)))
+          .catch((error: unknown) => socket.destroy(error as Error))
       },
     })
   }

@@ -1,6 +1,5 @@
-import 'reflect-metadata'
-import { webcrypto, X509Certificate } from 'node:crypto'
-import * as x509 from '@peculiar/x509'
+import { KeyObject, webcrypto, X509Certificate } from 'node:crypto'
+import type { PublicKeyType } from '@peculiar/x509'
 import { v4 as uuid } from 'uuid'
 import type { AuthorityAdministration } from '../../api/administration.ts'
 import type {
@@ -12,6 +11,7 @@ import type {
 import type { Database } from '../../api/database.ts'
 import type { View } from '../../api/revisions.ts'
 import type { SecretPlace } from '../../api/secret-box.ts'
+import { loadX509 } from '../../certificates/x509-library.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import { hubName } from '../../wire/tunnel-protocol.ts'
 import type { Needs } from '../room.ts'
@@ -23,10 +23,10 @@ import type { AuthorityTable, KeysTables } from './migrations.ts'
 const NAMES: readonly AuthorityName[] = ['hub-ca', 'agent-ca', 'user-ca']
 const DAY_MS = 24 * 60 * 60_000
 const AUTHORITY_LIFE_MS = 3_650 * DAY_MS
+const RENEW_CHECK_MS = 60_000
 const IDENTITY_LIFE_MS = 2 * DAY_MS
 /** Agents renew after two thirds of it. */
 const AGENT_LIFE_MS = DAY_MS
-const RENEW_CHECK_MS = 60_000
 /** Longer than a handshake takes, and than clocks of hubs differ. */
 const PEER_LIFE_MS = 10 * 60_000
 
@@ -75,6 +75,7 @@ export function createAuthorities(
   const db = rooms.db.withTables<KeysTables>()
   let known: All = new Map()
   let identity: Identity | null = null
+  let making: Promise<unknown> | undefined
   let renewal: NodeJS.Timeout | undefined
 
   async function makeKey(name: AuthorityName): Promise<AuthorityTable> {
@@ -108,7 +109,7 @@ export function createAuthorities(
   }
 
   async function read(row: AuthorityTable): Promise<Known> {
-    const certificate = new x509.X509Certificate(row.certificate)
+    const certificate = new X509Certificate(row.certificate)
     const created = new Date(row.created).getTime()
     const facts = {
       id: row.id,
@@ -116,17 +117,17 @@ export function createAuthorities(
       pin: spkiPin(certificate),
       created,
       changed: row.changed === null ? created : new Date(row.changed).getTime(),
-      expires: certificate.notAfter.getTime(),
-      pem: certificate.toString('pem'),
-      certificate: new X509Certificate(row.certificate),
+      expires: certificate.validToDate.getTime(),
+      pem: row.certificate,
+      certificate,
     }
     if (row.state !== 'active') return { ...facts, signer: null }
     const pkcs8 = secretBox.open(place(row.id), Buffer.from(row.sealed_key))
     const key = await webcrypto.subtle.importKey('pkcs8', pkcs8, P256, false, ['sign'])
-    return { ...facts, signer: { certificate, key: key as CryptoKey } }
+    return { ...facts, signer: { certificate: row.certificate, key: key as CryptoKey } }
   }
 
-  /** Reads all authorities, active keys first. The result swaps them in, with a new hub certificate if needed. */
+  /** Reads all authorities, active keys first. The result swaps them in. */
   async function readAll(tables: Pick<Database, 'withTables'>): Promise<() => void> {
     const rows = await tables
       .withTables<KeysTables>()
@@ -140,12 +141,8 @@ export function createAuthorities(
       mine.sort((a, b) => Number(b.state === 'active') - Number(a.state === 'active'))
       found.set(name, await Promise.all(mine.map((row) => read(row as AuthorityTable))))
     }
-    const signing = found.get('hub-ca')?.find(({ signer }) => signer !== null)
-    const fits = signing === undefined || signing.id === identity?.authority
-    const next = fits ? identity : await makeIdentity(signing)
     return () => {
       known = found
-      identity = next
     }
   }
 
@@ -172,8 +169,7 @@ export function createAuthorities(
     return found
   }
 
-  async function makeIdentity({ id, signer }: Known): Promise<Identity> {
-    if (!signer) throw new MezError('MEZ_AUTHORITY_UNREADABLE', 'the hub-ca has no active key')
+  async function makeIdentity({ id, signer }: Known & { signer: Signer }): Promise<Identity> {
     const keys = await newKeyPair()
     const now = clock.now()
     const name = hubName(clusterName)
@@ -188,21 +184,20 @@ export function createAuthorities(
     // The chain includes the authority, so that a client that knows only its pin can verify it.
     return {
       key: await pemOf(keys.privateKey),
-      cert: `${leaf.toString('pem')}\n${signer.certificate.toString('pem')}\n`,
+      cert: `${leaf.toString('pem')}\n${signer.certificate}\n`,
       renewAt: now + identityLifeMs / 2,
       authority: id,
     }
   }
 
-  async function renewIdentity(): Promise<void> {
-    const made = await makeIdentity(active('hub-ca'))
-    // A rotation in the meantime has created its own certificate.
-    if (made.authority === active('hub-ca').id) identity = made
+  async function renewIdentity(): Promise<Identity> {
+    identity = await makeIdentity(active('hub-ca'))
+    return identity
   }
 
   async function issue(
     name: AuthorityName,
-    publicKey: x509.PublicKeyType,
+    publicKey: PublicKeyType,
     leafOf: { cn: string; url: string; until: number },
   ): Promise<IssuedCertificate> {
     const { id, signer } = active(name)
@@ -232,7 +227,7 @@ export function createAuthorities(
       swap()
       renewal ??= setInterval(
         () => {
-          if (identity && clock.now() < identity.renewAt) return
+          if (!identity || clock.now() < identity.renewAt) return
           renewIdentity().catch((error) =>
             log.error({ error: messageOf(error) }, 'failed to renew the hub certificate'),
           )
@@ -264,9 +259,14 @@ export function createAuthorities(
       return issuer?.id ?? null
     },
     trusts: (name, id) => of(name).some((each) => each.id === id),
-    hubIdentity() {
-      if (!identity) throw new MezError('MEZ_AUTHORITY_UNREADABLE', 'the hub has no certificate yet')
-      return { key: identity.key, cert: identity.cert }
+    async hubIdentity() {
+      if (identity?.authority !== active('hub-ca').id) {
+        making ??= renewIdentity().finally(() => {
+          making = undefined
+        })
+        await making
+      }
+      return { key: identity!.key, cert: identity!.cert }
     },
     async peerIdentity(hub) {
       const { publicKey, privateKey } = await newKeyPair()
@@ -283,13 +283,16 @@ export function createAuthorities(
     async issueUser({ publicKey, user, sessionId, notAfter }) {
       const spki = publicKey.export({ type: 'spki', format: 'der' })
       const url = `mezite://${clusterName}/user/${encodeURIComponent(user)}?session=${encodeURIComponent(sessionId)}`
-      return issue('user-ca', new x509.PublicKey(spki), { cn: user, url, until: notAfter })
+      const { PublicKey } = await loadX509()
+      return issue('user-ca', new PublicKey(spki), { cn: user, url, until: notAfter })
     },
   }
 }
 
 async function pemOf(key: CryptoKey): Promise<string> {
-  return x509.PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY')
+  return KeyObject.from(key as webcrypto.CryptoKey)
+    .export({ type: 'pkcs8', format: 'pem' })
+    .toString()
 }
 
 const place = (id: string): SecretPlace => ({ table: 'authorities', id, purpose: 'private-key' })

@@ -1,5 +1,5 @@
-import 'reflect-metadata'
-import * as x509 from '@peculiar/x509'
+import type { Pkcs10CertificateRequest } from '@peculiar/x509'
+import { loadX509 } from '../../certificates/x509-library.ts'
 import { MezError } from '../../kernel/error.ts'
 
 const CSR_BYTES = 8 * 1024
@@ -8,11 +8,12 @@ const CSR_BYTES = 8 * 1024
  * Reads a CSR and verifies that its sender has the key, which must be P-256. Ignores all requested attributes. Throws
  * `MEZ_CSR_INVALID`.
  */
-export async function verifiedRequest(pem: string): Promise<x509.Pkcs10CertificateRequest> {
+export async function verifiedRequest(pem: string): Promise<Pkcs10CertificateRequest> {
   const refuse = (what: string, cause?: unknown) =>
     new MezError('MEZ_CSR_INVALID', `the certificate request ${what}`, { cause })
   if (pem.length > CSR_BYTES) throw refuse('is too long')
-  let request: x509.Pkcs10CertificateRequest
+  const x509 = await loadX509()
+  let request: Pkcs10CertificateRequest
   let verified: boolean
   try {
     request = new x509.Pkcs10CertificateRequest(pem)

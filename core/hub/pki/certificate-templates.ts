@@ -1,8 +1,6 @@
-import 'reflect-metadata'
-import { createHash, randomBytes, webcrypto } from 'node:crypto'
-import * as x509 from '@peculiar/x509'
-
-x509.cryptoProvider.set(webcrypto as Crypto)
+import { createHash, randomBytes, webcrypto, type X509Certificate } from 'node:crypto'
+import type { PublicKeyType, X509Certificate as WrittenCertificate } from '@peculiar/x509'
+import { loadX509 } from '../../certificates/x509-library.ts'
 
 export const P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
 /** Certificates are valid from this long ago, for clients whose clock is slightly behind. */
@@ -12,7 +10,8 @@ const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
 
 /** A signing key with its certificate. */
 export interface Signer {
-  readonly certificate: x509.X509Certificate
+  /** PEM. */
+  readonly certificate: string
   readonly key: CryptoKey
 }
 
@@ -23,7 +22,7 @@ export function newKeyPair(): Promise<CryptoKeyPair> {
 
 /** Creates a self-signed authority that can only sign leaf certificates. */
 export async function makeAuthority(name: string, clusterName: string, now: number, lifeMs: number) {
-  const keys = await newKeyPair()
+  const [x509, keys] = await Promise.all([loadX509(), newKeyPair()])
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: newSerial(),
     name: [{ CN: [`Mezite ${name}`] }, { O: [clusterName] }],
@@ -41,7 +40,7 @@ export async function makeAuthority(name: string, clusterName: string, now: numb
 }
 
 export interface LeafRequest {
-  readonly publicKey: x509.PublicKeyType
+  readonly publicKey: PublicKeyType
   readonly commonName: string
   readonly purpose: 'server' | 'client'
   readonly names: readonly { readonly type: 'dns' | 'url'; readonly value: string }[]
@@ -51,13 +50,15 @@ export interface LeafRequest {
 }
 
 /** Signs a leaf certificate with exactly one purpose. */
-export async function makeLeaf(signer: Signer, leaf: LeafRequest): Promise<x509.X509Certificate> {
+export async function makeLeaf(signer: Signer, leaf: LeafRequest): Promise<WrittenCertificate> {
+  const x509 = await loadX509()
+  const issuer = new x509.X509Certificate(signer.certificate)
   return x509.X509CertificateGenerator.create({
     serialNumber: newSerial(),
     subject: [{ CN: [leaf.commonName.slice(0, 64)] }],
-    issuer: signer.certificate.subjectName,
+    issuer: issuer.subjectName,
     notBefore: new Date(leaf.notBefore - SKEW_MS),
-    notAfter: new Date(Math.min(leaf.notAfter, signer.certificate.notAfter.getTime())),
+    notAfter: new Date(Math.min(leaf.notAfter, issuer.notAfter.getTime())),
     signingAlgorithm: P256,
     publicKey: leaf.publicKey,
     signingKey: signer.key,
@@ -66,14 +67,14 @@ export async function makeLeaf(signer: Signer, leaf: LeafRequest): Promise<x509.
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       new x509.ExtendedKeyUsageExtension([leaf.purpose === 'server' ? SERVER_AUTH : CLIENT_AUTH], true),
       new x509.SubjectAlternativeNameExtension([...leaf.names], false),
-      await x509.AuthorityKeyIdentifierExtension.create(signer.certificate),
+      await x509.AuthorityKeyIdentifierExtension.create(issuer),
     ],
   })
 }
 
 /** `sha256:` + hex of a certificate's SubjectPublicKeyInfo. */
-export function spkiPin(certificate: x509.X509Certificate): string {
-  const hash = createHash('sha256').update(Buffer.from(certificate.publicKey.rawData))
+export function spkiPin({ publicKey }: X509Certificate): string {
+  const hash = createHash('sha256').update(publicKey.export({ type: 'spki', format: 'der' }))
   return `sha256:${hash.digest('hex')}`
 }
 

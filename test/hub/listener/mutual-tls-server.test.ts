@@ -43,7 +43,7 @@ t.test('a protocol requires a certificate of its authority and resumes no sessio
     {},
     {
       authorities: {
-        hubIdentity: () => ({ key: hubSide.key, cert: hubSide.cert }),
+        hubIdentity: async () => ({ key: hubSide.key, cert: hubSide.cert }),
         bundle: () => [hubSide.ca, user.cert],
       },
       protocols: [

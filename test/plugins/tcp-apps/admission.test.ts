@@ -228,7 +228,7 @@ t.test('I115, I116 a resumed TLS session opens nothing', async (t) => {
 t.test('I119 certificates of another kind, cluster or authority are refused', async (t) => {
   const ada = await tcp.login('ada', ['platform'])
   const { hub_ca } = ada
-  const identity = keys.hubIdentity()
+  const identity = await keys.hubIdentity()
   t.equal(
     await talk(tcp.tls({ hub_ca, certificate: identity.cert, key: identity.key })),
     'closed',

@@ -19,7 +19,10 @@ const good = {
 async function leaf(
   revisions: Partial<typeof good> | { readonly purpose: 'server' } = {},
 ): Promise<X509Certificate> {
-  const made = await makeLeaf({ certificate: ca, key: keys.privateKey }, { ...good, ...revisions })
+  const made = await makeLeaf(
+    { certificate: ca.toString('pem'), key: keys.privateKey },
+    { ...good, ...revisions },
+  )
   return new X509Certificate(made.toString('pem'))
 }
 
