@@ -1,5 +1,4 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
-import fastifySwagger from '@fastify/swagger'
 import type { FastifyReply } from 'fastify'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { v7 as uuidv7 } from 'uuid'
@@ -13,18 +12,14 @@ import type { Log } from '../kernel/log.ts'
 import { defaultLimits } from '../limits/limits.ts'
 import { pagePolicy } from '../pages/policy.ts'
 import { drainServer, listenAdminSocket, serveAdminSocket } from './admin-socket.ts'
+import { serveDescription } from './api-description.ts'
 import { type Cuts, reportCuts } from './cut-response.ts'
 import { type RenderError, sendError } from './error-response.ts'
 import { type Arrival, type GuardOptions, guardRoutes, nothingHere, type Route } from './route-guard.ts'
-import { checkSchemas } from './schema-check.ts'
+import { compilersFactory } from './schema-check.ts'
 import { sharedDecorators } from './shared-decorators.ts'
 
 const BODY_BYTES = 1024 * 1024
-/** Without these, Fastify loads its own compilers, which the hub never uses: 3 MB of memory. */
-const compilersFactory = {
-  buildValidator: () => checkSchemas as never,
-  buildSerializer: () => () => JSON.stringify as never,
-}
 /** In UTF-16 units: a user name has at most 256 characters, each of which may take two. */
 const LONGEST_NAME = 512
 
@@ -110,7 +105,7 @@ export function createApiServer(options: ApiServerOptions): Web {
   app.setNotFoundHandler((request, reply) => {
     throw nothingHere(request, reply, routes)
   })
-  describe(app, options)
+  serveDescription(app, options)
   for (const { name, prefix, routes: mounted } of options.routes)
     app.register(namedRoutes(name, mounted), { prefix })
 
@@ -156,39 +151,6 @@ function namedRoutes(name: string, mounted: WebRoutes['routes']): WebRoutes['rou
   // Without a display name, Fastify looks for the function among the exports of every loaded CommonJS module.
   const named = Object.assign(mount, { [Symbol.for('fastify.display-name')]: label })
   return Object.defineProperty(named, 'name', { value: label })
-}
-
-function describe(app: FastifyInstance, { version, publicNames }: ApiServerOptions): void {
-  app.register(fastifySwagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'Mezite',
-        description: 'The JSON API of the hub; errors are RFC 9457 problems.',
-        version,
-      },
-      servers: [{ url: publicNames.hubOrigin }],
-      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
-      security: [{ bearer: [] }],
-    },
-    transform: ({ schema, url }) => ({
-      schema: {
-        ...schema,
-        hide: !url.startsWith('/v1/webapi/') || schema?.hide === true,
-        ...(schema?.takes ? { body: schema.takes } : {}),
-        ...(schema?.returns ? { response: { '2xx': { description: 'Success', ...schema.returns } } } : {}),
-      },
-      // A route at the prefix itself works with and without the slash.
-      url: url.replace(/\/$/, ''),
-    }),
-  })
-  app.register(async (scope) => {
-    scope.get(
-      '/v1/webapi/openapi.json',
-      { config: { access: 'public' }, schema: { hide: true } as never },
-      async () => app.swagger(),
-    )
-  })
 }
 
 /** Bytes per millisecond at which a client must read a large response. */
