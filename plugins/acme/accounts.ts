@@ -55,7 +55,7 @@ export async function membersOf(
     }
     more.profile = profile
   }
-  const id = leaf && directory === at && renewalInfo !== undefined ? renewalId(leaf) : null
+  const id = leaf && directory === at && renewalInfo !== undefined ? await renewalId(leaf) : null
   if (id !== null) more.replaces = id
   return more
 }

@@ -1,6 +1,4 @@
-import 'reflect-metadata'
 import type { X509Certificate } from 'node:crypto'
-import { AuthorityKeyIdentifierExtension, X509Certificate as Parsed } from '@peculiar/x509'
 import type { Authority } from './authority.ts'
 
 const MINUTE_MS = 60_000
@@ -25,7 +23,9 @@ export function overdueTime(leaf: X509Certificate): number {
 }
 
 /** Identifies a certificate to its authority (RFC 9773, section 4.1); null if it does not name its issuer's key. */
-export function renewalId(leaf: X509Certificate): string | null {
+export async function renewalId(leaf: X509Certificate): Promise<string | null> {
+  await import('reflect-metadata')
+  const { AuthorityKeyIdentifierExtension, X509Certificate: Parsed } = await import('@peculiar/x509')
   const { keyId } = new Parsed(leaf.raw).getExtension(AuthorityKeyIdentifierExtension) ?? {}
   if (keyId === undefined) return null
   const hex = leaf.serialNumber.padStart(Math.ceil(leaf.serialNumber.length / 2) * 2, '0')
@@ -42,7 +42,7 @@ export async function suggestedRenewal(
   now: number,
 ): Promise<{ readonly renewAt: number | null; readonly checkAt: number } | null> {
   const { renewalInfo } = await authority.directory()
-  const id = renewalId(leaf)
+  const id = await renewalId(leaf)
   if (renewalInfo === undefined || id === null) return null
   const { data, headers } = await authority.get(`${renewalInfo.replace(/\/$/, '')}/${id}`)
   const { start, end } = Object(Object(data).suggestedWindow) as { start?: string; end?: string }

@@ -1,6 +1,5 @@
 import { createHmac, randomInt } from 'node:crypto'
 import { connect } from 'node:net'
-import { decode, encode } from 'dns-packet'
 import type { DnsProvider } from './dns-proof.ts'
 
 const DEADLINE_MS = 20_000
@@ -83,6 +82,7 @@ export function rfc2136Provider(options: Rfc2136Options): DnsProvider {
     if (options.zone !== null) return options.zone
     const known = zones.get(name)
     if (known !== undefined) return known
+    const { decode, encode } = await import('dns-packet')
     for (let at = name; at.includes('.'); at = at.slice(at.indexOf('.') + 1)) {
       const id = randomInt(65_536)
       const question = encode({ type: 'query', id, questions: [{ type: 'SOA', name: at }] })

@@ -2,7 +2,6 @@ import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { Problem } from '@mezite/core'
 import type { BotProof } from '@mezite/core/identity'
-import * as jose from 'jose'
 
 /** Names of bots as clients begin with this, as their user names do. */
 export const BOT = 'bot:'
@@ -47,7 +46,7 @@ export async function readTokenRequest(
   const body = Buffer.concat(chunks)
   const isForm = /^application\/x-www-form-urlencoded\b/i.test(request.headers['content-type'] ?? '')
   const form = new URLSearchParams(isForm ? body.toString() : '')
-  const bot = presentedBot(form, request.headers.authorization, audiences)
+  const bot = await presentedBot(form, request.headers.authorization, audiences)
   if (bot === null) return { raw: again(request, body), bot }
   for (const name of ['client_assertion', 'client_assertion_type', 'client_secret', 'subject_token'])
     form.delete(name)
@@ -71,14 +70,18 @@ function again(request: IncomingMessage, body: Buffer, headers = request.headers
   }) as unknown as IncomingMessage
 }
 
-function presentedBot(
+async function presentedBot(
   form: URLSearchParams,
   authorization: string | undefined,
   audiences: readonly string[],
-): PresentedBot | null {
+): Promise<PresentedBot | null> {
   const basic = basicOf(authorization)
   const assertion = form.get('client_assertion')
-  const names = [basic?.user, assertion === null ? undefined : subjectOf(assertion), form.get('client_id')]
+  const names = [
+    basic?.user,
+    assertion === null ? undefined : await subjectOf(assertion),
+    form.get('client_id'),
+  ]
   const user = names.find((name) => name?.startsWith(BOT))
   if (user == null) return null
   const secret = basic?.password ?? form.get('client_secret')
@@ -115,9 +118,10 @@ function basicOf(authorization = ''): { readonly user: string; readonly password
   return { user: decode(text.slice(0, at)), password: decode(text.slice(at + 1)) }
 }
 
-function subjectOf(assertion: string): string | undefined {
+async function subjectOf(assertion: string): Promise<string | undefined> {
+  const { decodeJwt } = await import('jose')
   try {
-    return jose.decodeJwt(assertion).sub
+    return decodeJwt(assertion).sub
   } catch {
     return undefined
   }

@@ -63,7 +63,7 @@ export function backupRoute({ audit, source, log }: BackupRouteDeps): WebRoutes 
           if (request.subject.user !== 'operator@socket')
             throw new Problem(403, 'operator_only', 'Run mezhub backup on the machine of the hub.')
           if (!isAbsolute(file)) throw new Problem(400, 'path_not_absolute', 'The path must be absolute.')
-          encrypterFor(recipients)
+          await encrypterFor(recipients)
           if (running) throw new Problem(429, 'backup_running', 'A backup is already being written.')
           running = true
           audit.record({ type: 'backup.created', success: true, by: request.actor, fields: { file } })

@@ -1,6 +1,7 @@
 import { type Clock, messageOf } from '@mezite/core'
 import { createBoundedFetch, gaveNoResponse, isLinkLocal, isLoopback } from '@mezite/core/identity'
-import * as jose from 'jose'
+import type { FetchImplementation, JWTVerifyGetKey } from 'jose'
+import { isJoseError } from './refusal-reason.ts'
 
 const DISCOVERY_TTL_MS = 10 * 60_000
 const RETRY_MS = 2_000
@@ -16,9 +17,10 @@ export class IssuerUnreachable extends Error {}
  * most every 30 s, so that tokens of strangers cannot make the hub call an issuer often.
  */
 export function createIssuerKeys({ clock, deadlineMs = DEADLINE_MS }: { clock: Clock; deadlineMs?: number }) {
-  const known = new Map<string, { keys: Promise<jose.JWTVerifyGetKey>; until: number }>()
+  const known = new Map<string, { keys: Promise<JWTVerifyGetKey>; until: number }>()
 
-  async function discover(issuer: string): Promise<jose.JWTVerifyGetKey> {
+  async function discover(issuer: string): Promise<JWTVerifyGetKey> {
+    const { createRemoteJWKSet, customFetch } = await import('jose')
     const fetch = createBoundedFetch(issuer, deadlineMs)
     const response = await fetch(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`)
     if (!response.ok) throw new Error(`the discovery document responds with ${response.status}`)
@@ -29,19 +31,19 @@ export function createIssuerKeys({ clock, deadlineMs = DEADLINE_MS }: { clock: C
     const plain = url?.protocol === 'http:' && local && isLoopback(url.hostname)
     if (!url || isLinkLocal(url.hostname) || (url.protocol !== 'https:' && !plain))
       throw new Error('the discovery document has no usable jwks_uri')
-    const remote = jose.createRemoteJWKSet(url, {
+    const remote = createRemoteJWKSet(url, {
       // Looked up again below: the library would not do so right after a regular fetch.
       cooldownDuration: DISCOVERY_TTL_MS,
       cacheMaxAge: DISCOVERY_TTL_MS,
       timeoutDuration: deadlineMs,
-      [jose.customFetch]: fetch as jose.FetchImplementation,
+      [customFetch]: fetch as FetchImplementation,
     })
     let refetched = Number.NEGATIVE_INFINITY
     return async (header, token) => {
       try {
         return await remote(header, token)
       } catch (error) {
-        const unknown = error instanceof jose.errors.JWKSNoMatchingKey
+        const unknown = isJoseError(error, 'ERR_JWKS_NO_MATCHING_KEY')
         if (!unknown || clock.monotonic() - refetched < REFETCH_MS) throw error
         refetched = clock.monotonic()
         await remote.reload()
@@ -50,7 +52,7 @@ export function createIssuerKeys({ clock, deadlineMs = DEADLINE_MS }: { clock: C
     }
   }
 
-  function keysOf(issuer: string): Promise<jose.JWTVerifyGetKey> {
+  function keysOf(issuer: string): Promise<JWTVerifyGetKey> {
     const cached = known.get(issuer)
     if (cached && cached.until > clock.monotonic()) return cached.keys
     const entry = { keys: discover(issuer), until: clock.monotonic() + DISCOVERY_TTL_MS }
@@ -64,9 +66,9 @@ export function createIssuerKeys({ clock, deadlineMs = DEADLINE_MS }: { clock: C
   }
 
   /** For `jose.jwtVerify`. Rejects with `IssuerUnreachable` if the issuer does not send its keys. */
-  return (issuer: string): jose.JWTVerifyGetKey =>
+  return (issuer: string): JWTVerifyGetKey =>
     async (header, token) => {
-      let getKey: jose.JWTVerifyGetKey
+      let getKey: JWTVerifyGetKey
       try {
         getKey = await keysOf(issuer)
       } catch (cause) {
@@ -75,7 +77,7 @@ export function createIssuerKeys({ clock, deadlineMs = DEADLINE_MS }: { clock: C
       try {
         return await getKey(header, token)
       } catch (error) {
-        const silent = gaveNoResponse(error) || error instanceof jose.errors.JWKSTimeout
+        const silent = gaveNoResponse(error) || isJoseError(error, 'ERR_JWKS_TIMEOUT')
         throw silent ? new IssuerUnreachable(messageOf(error), { cause: error }) : error
       }
     }

@@ -1,5 +1,5 @@
 import type { Clock } from '@mezite/core'
-import * as jose from 'jose'
+import type { JWK } from 'jose'
 import { ALGORITHMS } from './bot-keys.ts'
 import type { StoredBot } from './bots.ts'
 import { claimsMeet } from './claim-rules.ts'
@@ -39,20 +39,17 @@ export function createProofs({ keysOf, spent, clock }: Deps) {
       audiences: readonly string[],
     ): Promise<string> {
       checkLength(jwt)
+      const { createLocalJWKSet, jwtVerify } = await import('jose')
       const keys = (document.spec.keys ?? []).map(({ kid, jwk }) => ({ ...jwk, kid }))
-      const { payload, protectedHeader } = await jose.jwtVerify(
-        jwt,
-        jose.createLocalJWKSet({ keys: keys as jose.JWK[] }),
-        {
-          algorithms: ALGORITHMS,
-          issuer: user,
-          subject: user,
-          audience: [...audiences],
-          clockTolerance: SKEW_SECONDS,
-          currentDate: now(),
-          requiredClaims: ['iss', 'sub', 'aud', 'exp', 'jti'],
-        },
-      )
+      const { payload, protectedHeader } = await jwtVerify(jwt, createLocalJWKSet({ keys: keys as JWK[] }), {
+        algorithms: ALGORITHMS,
+        issuer: user,
+        subject: user,
+        audience: [...audiences],
+        clockTolerance: SKEW_SECONDS,
+        currentDate: now(),
+        requiredClaims: ['iss', 'sub', 'aud', 'exp', 'jti'],
+      })
       await once(['assertion', user, String(payload.jti)], payload.exp as number, LONGEST_ASSERTION_MS)
       return protectedHeader.kid ?? keys[0]?.kid ?? ''
     },
@@ -60,11 +57,12 @@ export function createProofs({ keysOf, spent, clock }: Deps) {
     /** An ID token of an issuer that the bot trusts, which meets one of its rules. Resolves to the issuer. */
     async idToken({ document }: StoredBot, jwt: string): Promise<string> {
       checkLength(jwt)
-      const named = jose.decodeJwt(jwt).iss
+      const { decodeJwt, jwtVerify } = await import('jose')
+      const named = decodeJwt(jwt).iss
       // Before anything is fetched: nobody makes the hub call an issuer that no operator has named.
       const rules = (document.spec.trust ?? []).filter(({ issuer }) => issuer === named)
       if (named === undefined || rules.length === 0) throw new ProofRefused('issuer_not_trusted')
-      const { payload, protectedHeader } = await jose.jwtVerify(jwt, keysOf(named), {
+      const { payload, protectedHeader } = await jwtVerify(jwt, keysOf(named), {
         algorithms: ALGORITHMS,
         issuer: named,
         clockTolerance: SKEW_SECONDS,

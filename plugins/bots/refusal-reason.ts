@@ -1,5 +1,3 @@
-import * as jose from 'jose'
-
 /** A proof that is refused; `reason` is the code in the audit. */
 export class ProofRefused extends Error {
   readonly reason: string
@@ -9,7 +7,6 @@ export class ProofRefused extends Error {
   }
 }
 
-const { errors } = jose
 const CLAIMS: Readonly<Record<string, string>> = {
   iss: 'issuer_wrong',
   sub: 'subject_wrong',
@@ -20,14 +17,24 @@ const CLAIMS: Readonly<Record<string, string>> = {
   iat: 'iat_missing',
 }
 
-/** The reason code for an error of `jose.jwtVerify`. */
+/** Reasons by the `code` of an error of jose. */
+const REASONS: Readonly<Record<string, string>> = {
+  ERR_JWT_EXPIRED: 'proof_expired',
+  ERR_JOSE_ALG_NOT_ALLOWED: 'algorithm_not_allowed',
+  ERR_JWKS_NO_MATCHING_KEY: 'key_unknown',
+  ERR_JWKS_MULTIPLE_MATCHING_KEYS: 'key_unknown',
+  ERR_JWS_SIGNATURE_VERIFICATION_FAILED: 'signature_invalid',
+}
+
+/** Whether jose threw the error, with this code. */
+export const isJoseError = (error: unknown, code: string): boolean =>
+  error instanceof Error && (error as { code?: unknown }).code === code
+
+/** The reason code for an error of `jwtVerify` of jose. */
 export function reasonOf(error: unknown): string {
   if (error instanceof ProofRefused) return error.reason
-  if (error instanceof errors.JWTExpired) return 'proof_expired'
-  if (error instanceof errors.JWTClaimValidationFailed) return CLAIMS[error.claim] ?? 'claim_invalid'
-  if (error instanceof errors.JOSEAlgNotAllowed) return 'algorithm_not_allowed'
-  if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys)
-    return 'key_unknown'
-  if (error instanceof errors.JWSSignatureVerificationFailed) return 'signature_invalid'
-  return 'proof_malformed'
+  if (isJoseError(error, 'ERR_JWT_CLAIM_VALIDATION_FAILED'))
+    return CLAIMS[(error as { claim?: string }).claim ?? ''] ?? 'claim_invalid'
+  const reason = Object.entries(REASONS).find(([code]) => isJoseError(error, code))
+  return reason?.[1] ?? 'proof_malformed'
 }

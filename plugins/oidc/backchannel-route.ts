@@ -1,5 +1,4 @@
 import type { Clock, Log, Sessions, WebRoutes } from '@mezite/core'
-import * as jose from 'jose'
 import type { Connector, Connectors } from './connectors.ts'
 import type { Logins } from './logins.ts'
 import { type Providers, SKEW_SECONDS, words } from './providers.ts'
@@ -30,7 +29,8 @@ export function backchannelRoute(deps: {
   /** Section 2.6 of the specification. Rejects for any token that is not valid. */
   async function read(connector: Connector, token: string) {
     const provider = await providers.of(connector)
-    const { payload, protectedHeader } = await jose.jwtVerify(token, provider.keysFor('logout'), {
+    const { jwtVerify } = await import('jose')
+    const { payload, protectedHeader } = await jwtVerify(token, provider.keysFor('logout'), {
       algorithms: [...provider.algorithms],
       issuer: provider.metadata.issuer,
       audience: connector.document.spec.client_id,

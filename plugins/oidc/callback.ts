@@ -1,7 +1,6 @@
 import type { Clock } from '@mezite/core'
 import { gaveNoResponse } from '@mezite/core/identity'
-import * as jose from 'jose'
-import * as client from 'openid-client'
+import type { AuthorizationResponseError } from 'openid-client'
 import type { Attempt } from './attempts.ts'
 import { type Claims, SignInRefused } from './claim-mapping.ts'
 import { asClient } from './client-authentication.ts'
@@ -43,6 +42,7 @@ export async function redeemCallback(input: {
 }): Promise<Identity> {
   const { provider, attempt, callbackUrl, connector } = input
   const { metadata, methods } = provider
+  const [client, { jwtVerify }] = await Promise.all([import('openid-client'), import('jose')])
   const refusing = async <T>(reason: keyof typeof SENTENCES, step: () => Promise<T>): Promise<T> => {
     try {
       return await step()
@@ -66,7 +66,7 @@ export async function redeemCallback(input: {
 
   const idToken = tokens.id_token as string
   const { payload } = await refusing('id_token_refused', () =>
-    jose.jwtVerify(idToken, provider.keysFor('sign-in'), {
+    jwtVerify(idToken, provider.keysFor('sign-in'), {
       algorithms: [...provider.algorithms],
       issuer: metadata.issuer,
       audience: connector.document.spec.client_id,
@@ -101,7 +101,7 @@ function refused(reason: keyof typeof SENTENCES, cause: unknown): SignInRefused 
   return new SignInRefused(reason, `${SENTENCES[reason]} ${next}`, { cause })
 }
 
-function refusedByProvider(error: client.AuthorizationResponseError): SignInRefused {
+function refusedByProvider(error: AuthorizationResponseError): SignInRefused {
   const { provider_error: code = '', provider_error_description: description = '' } = providerError(error)
   const reason = printable(`${code} ${description}`)
   return new SignInRefused('provider_refused', `Your identity provider refused: ${reason}`, { cause: error })

@@ -1,26 +1,30 @@
-import * as client from 'openid-client'
-import { isPrivateKey, privateKeyJwt } from './client-key.ts'
+import type { ClientAuth, Configuration, ServerMetadata } from 'openid-client'
+import { isPrivateKey, signingKeyOf } from './client-key.ts'
 import type { Connector } from './connectors.ts'
+
+/** `code` of openid-client's error for an error that the provider sent in a body. */
+export const RESPONSE_BODY_ERROR = 'OAUTH_RESPONSE_BODY_ERROR'
 
 /** A way to authenticate at the token endpoint, and the configuration that uses it. */
 export interface ClientMethod {
   readonly name: string
-  readonly config: client.Configuration
+  readonly config: Configuration
 }
 
 /**
  * The ways to authenticate, in the order in which they are tried. `auto`: a private key if one is stored; otherwise
- * basic where the provider offers it, then post, since some providers decode basic credentials wrongly. Throws when the
+ * basic where the provider offers it, then post, since some providers decode basic credentials wrongly. Rejects when the
  * provider offers nothing that fits the stored secret.
  */
-export function authenticationsOf(
+export async function authenticationsOf(
   { document: { spec } }: Connector,
-  metadata: client.ServerMetadata,
+  metadata: ServerMetadata,
   secret: string | null,
-): readonly { readonly name: string; readonly auth: client.ClientAuth }[] {
+): Promise<readonly { readonly name: string; readonly auth: ClientAuth }[]> {
+  const client = await import('openid-client')
   if (secret === null) return [{ name: 'none', auth: client.None() }]
   const made = {
-    private_key_jwt: () => privateKeyJwt(secret, metadata),
+    private_key_jwt: () => client.PrivateKeyJwt(signingKeyOf(secret, metadata)),
     client_secret_basic: () => basic(secret),
     client_secret_post: () => client.ClientSecretPost(secret),
   }
@@ -41,7 +45,7 @@ export function authenticationsOf(
  * RFC 6749 section 2.3.1 with as little escaping as a decoder needs: `-_.~` and the like stay, a space is `%20`. This way
  * providers that do not decode still accept most secrets.
  */
-function basic(secret: string): client.ClientAuth {
+function basic(secret: string): ClientAuth {
   return (_as, { client_id }, _body, headers) => {
     const credentials = `${encodeURIComponent(client_id)}:${encodeURIComponent(secret)}`
     headers.set('authorization', `Basic ${Buffer.from(credentials).toString('base64')}`)
@@ -65,7 +69,7 @@ export async function asClient<T>(
     } catch (error) {
       if (!isClientRefused(error)) {
         // Any other OAuth error is about the grant: the client was accepted.
-        if (error instanceof client.ResponseBodyError) prefer(methods, method)
+        if (Object(error).code === RESPONSE_BODY_ERROR) prefer(methods, method)
         throw error
       }
       refusal ??= error

@@ -1,5 +1,5 @@
 import { createHash, createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
-import * as client from 'openid-client'
+import type { PrivateKey, ServerMetadata } from 'openid-client'
 
 const CURVES: Readonly<Record<string, string>> = {
   prime256v1: 'P-256',
@@ -39,13 +39,11 @@ export function publicJwkOf(pem: string): JsonWebKey {
   return { ...jwk, kid: createHash('sha256').update(text).digest('base64url'), use: 'sig' }
 }
 
-type SigningKey = Exclude<Parameters<typeof client.PrivateKeyJwt>[0], { key: unknown }>
-
-/** Authenticates with a signed assertion. An RSA key signs with RS256, or with PS256 if the provider accepts only that. */
-export function privateKeyJwt(pem: string, metadata: client.ServerMetadata): client.ClientAuth {
+/** The key that signs assertions. An RSA key signs with RS256, or with PS256 if the provider accepts only that. */
+export function signingKeyOf(pem: string, metadata: ServerMetadata): PrivateKey {
   const key = readPrivateKey(pem)
   // The CryptoKey types of Node.js and openid-client differ in name only.
-  const use = (...how: Parameters<typeof key.toCryptoKey>) => key.toCryptoKey(...how) as SigningKey
+  const use = (...how: Parameters<typeof key.toCryptoKey>) => key.toCryptoKey(...how) as PrivateKey['key']
   const taken = metadata.token_endpoint_auth_signing_alg_values_supported
   const pss = taken !== undefined && !taken.includes('RS256') && taken.includes('PS256')
   const signing =
@@ -58,5 +56,5 @@ export function privateKeyJwt(pem: string, metadata: client.ServerMetadata): cli
             ['sign'],
           )
         : use('Ed25519', false, ['sign'])
-  return client.PrivateKeyJwt({ key: signing, kid: publicJwkOf(pem).kid as string })
+  return { key: signing, kid: publicJwkOf(pem).kid as string }
 }

@@ -1,6 +1,5 @@
 import type { PublicNames } from '@mezite/core'
 import { createBoundedFetch } from '@mezite/core/identity'
-import * as client from 'openid-client'
 import { asClient, isClientRefused } from './client-authentication.ts'
 import { type Connector, callbackUrl } from './connectors.ts'
 import { type Provider, type Providers, words } from './providers.ts'
@@ -117,13 +116,14 @@ async function credentialsCheck({ methods, metadata }: Provider, redirect: strin
   const name = 'credentials'
   const tried: string[] = []
   try {
+    const { authorizationCodeGrant, randomPKCECodeVerifier } = await import('openid-client')
     const url = new URL(`${redirect}?code=mezite-connection-test&state=test`)
     url.searchParams.set('iss', metadata.issuer)
     await asClient(methods, ({ name, config }) => {
       tried.push(name)
-      return client.authorizationCodeGrant(config, url, {
+      return authorizationCodeGrant(config, url, {
         expectedState: 'test',
-        pkceCodeVerifier: client.randomPKCECodeVerifier(),
+        pkceCodeVerifier: randomPKCECodeVerifier(),
       })
     })
     return { name, result: 'warn', detail: `${tried.at(-1)}: the provider accepted a made-up code` }

@@ -16,7 +16,6 @@ import {
   webRoutes,
 } from '@mezite/core'
 import { isLoopback, locks } from '@mezite/core/identity'
-import * as client from 'openid-client'
 import { createAttempts } from './attempts.ts'
 import { backchannelRoute } from './backchannel-route.ts'
 import { connectorTestRoute } from './connector-test-route.ts'
@@ -101,7 +100,8 @@ export default defineHubPlugin({
       const { methods, metadata } = await providers.of(connector)
       const local = isLoopback(new URL(metadata.issuer).hostname)
       if (!isAllowedUrl(metadata.end_session_endpoint, local)) return null
-      return client.buildEndSessionUrl(methods[0]!.config, {
+      const { buildEndSessionUrl } = await import('openid-client')
+      return buildEndSessionUrl(methods[0]!.config, {
         id_token_hint: hint,
         post_logout_redirect_uri: `${publicNames.signInOrigin}/web/signed-out`,
       }).href

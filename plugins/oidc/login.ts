@@ -10,7 +10,7 @@ import {
   type SignInMethod,
   type Users,
 } from '@mezite/core'
-import * as client from 'openid-client'
+import type { ServerMetadata } from 'openid-client'
 import type { Attempt, createAttempts } from './attempts.ts'
 import { type Identity, redeemCallback } from './callback.ts'
 import { profileOf, rolesOf, SignInRefused, userNameOf } from './claim-mapping.ts'
@@ -88,13 +88,14 @@ export function loginSteps(deps: LoginDeps): Required<Pick<SignInMethod, 'begin'
   ) {
     const connector = connectorOf(of.connector)
     const { methods, metadata } = await providers.of(connector)
+    const { buildAuthorizationUrl, calculatePKCECodeChallenge } = await import('openid-client')
     const { attempt, cookies } = attempts.begin(of, request.headers.cookie)
-    const target = client.buildAuthorizationUrl(methods[0]!.config, {
+    const target = buildAuthorizationUrl(methods[0]!.config, {
       redirect_uri: callbackUrl(publicNames, connector.name),
       scope: connector.document.spec.scopes.join(' '),
       state: attempt.state,
       nonce: attempt.nonce,
-      code_challenge: await client.calculatePKCECodeChallenge(attempt.verifier),
+      code_challenge: await calculatePKCECodeChallenge(attempt.verifier),
       code_challenge_method: 'S256',
       ...(another ? { prompt: promptFor(metadata) } : {}),
     })
@@ -205,7 +206,7 @@ function nameRefused(error: unknown, name: string): unknown {
 }
 
 /** How this provider asks for another account (OpenID Connect Core 1.0, section 3.1.2.1); Google has no `login`. */
-function promptFor({ issuer, prompt_values_supported: values }: client.ServerMetadata): string {
+function promptFor({ issuer, prompt_values_supported: values }: ServerMetadata): string {
   const selects = Array.isArray(values) && values.includes('select_account')
   return selects || issuer === 'https://accounts.google.com' ? 'select_account' : 'login'
 }

@@ -1,8 +1,13 @@
 import { type Clock, Problem } from '@mezite/core'
 import { causesOf, createBoundedFetch, isLinkLocal, isLoopback } from '@mezite/core/identity'
-import * as jose from 'jose'
-import * as client from 'openid-client'
-import { authenticationsOf, type ClientMethod } from './client-authentication.ts'
+import type { FetchImplementation, JWTVerifyGetKey } from 'jose'
+import type {
+  AuthorizationResponseError,
+  CustomFetch,
+  ResponseBodyError,
+  ServerMetadata,
+} from 'openid-client'
+import { authenticationsOf, type ClientMethod, RESPONSE_BODY_ERROR } from './client-authentication.ts'
 import type { Connector, Connectors } from './connectors.ts'
 
 /** Signature algorithms that are accepted when the provider announces them: none symmetric, and never `none`. */
@@ -37,10 +42,10 @@ export type KeyUse = 'sign-in' | 'logout'
 
 /** The result of discovery, ready for use. */
 export interface Provider {
-  readonly metadata: client.ServerMetadata
+  readonly metadata: ServerMetadata
   /** Ways to authenticate at the token endpoint, the one that worked last first. See `asClient`. */
   readonly methods: ClientMethod[]
-  keysFor(use: KeyUse): jose.JWTVerifyGetKey
+  keysFor(use: KeyUse): JWTVerifyGetKey
   readonly algorithms: readonly string[]
 }
 
@@ -71,10 +76,11 @@ export function createProviders(deps: { connectors: Connectors; clock: Clock; de
   async function discover(connector: Connector, previous: Provider | undefined): Promise<Provider> {
     const { issuer_url: issuer, client_id: clientId } = connector.document.spec
     const boundedFetch = createBoundedFetch(issuer, deadlineMs)
+    const [client, jose] = await Promise.all([import('openid-client'), import('jose')])
     const local = isLoopback(new URL(issuer).hostname)
     try {
       const found = await client.discovery(new URL(issuer), clientId, undefined, client.None(), {
-        [client.customFetch]: boundedFetch as client.CustomFetch,
+        [client.customFetch]: boundedFetch as CustomFetch,
         execute: local ? [client.allowInsecureRequests] : [],
       })
       const metadata = found.serverMetadata()
@@ -82,26 +88,27 @@ export function createProviders(deps: { connectors: Connectors; clock: Clock; de
         if (!isAllowedUrl(metadata[name], local))
           throw new Error(`the discovery document does not contain a usable ${name}`)
       }
-      const methods = authenticationsOf(connector, metadata, connectors.secretOf(connector)).map(
-        ({ name, auth }): ClientMethod => {
-          const config = new client.Configuration(
-            metadata,
-            clientId,
-            { [client.clockTolerance]: SKEW_SECONDS },
-            auth,
-          )
-          config[client.customFetch] = boundedFetch as client.CustomFetch
-          if (local) client.allowInsecureRequests(config)
-          return { name, config }
-        },
-      )
+      const ways = await authenticationsOf(connector, metadata, connectors.secretOf(connector))
+      const methods = ways.map(({ name, auth }): ClientMethod => {
+        const config = new client.Configuration(
+          metadata,
+          clientId,
+          { [client.clockTolerance]: SKEW_SECONDS },
+          auth,
+        )
+        config[client.customFetch] = boundedFetch as CustomFetch
+        if (local) client.allowInsecureRequests(config)
+        return { name, config }
+      })
       const worked = previous?.methods[0]?.name
       methods.sort((a, b) => Number(b.name === worked) - Number(a.name === worked))
       const sameKeys = previous && previous.metadata.jwks_uri === metadata.jwks_uri
       return {
         metadata,
         methods,
-        keysFor: sameKeys ? previous.keysFor : keysOf(issuer, metadata.jwks_uri as string, boundedFetch),
+        keysFor: sameKeys
+          ? previous.keysFor
+          : keysOf(jose, issuer, metadata.jwks_uri as string, boundedFetch),
         algorithms: (metadata.id_token_signing_alg_values_supported ?? ['RS256']).filter((algorithm) =>
           ALGORITHMS.includes(algorithm),
         ),
@@ -112,15 +119,20 @@ export function createProviders(deps: { connectors: Connectors; clock: Clock; de
   }
 
   /** The provider's keys. An unknown key id refetches them at once, and again only after 30 s. */
-  function keysOf(issuer: string, address: string, boundedFetch: ReturnType<typeof createBoundedFetch>) {
+  function keysOf(
+    jose: typeof import('jose'),
+    issuer: string,
+    address: string,
+    boundedFetch: ReturnType<typeof createBoundedFetch>,
+  ) {
     const remote = jose.createRemoteJWKSet(new URL(address), {
       // The hub refetches by itself: the library would not do so right after a regular fetch.
       cooldownDuration: JWKS_TTL_MS,
       cacheMaxAge: JWKS_TTL_MS,
       timeoutDuration: 10_000,
-      [jose.customFetch]: boundedFetch as jose.FetchImplementation,
+      [jose.customFetch]: boundedFetch as FetchImplementation,
     })
-    return (use: KeyUse): jose.JWTVerifyGetKey =>
+    return (use: KeyUse): JWTVerifyGetKey =>
       async (header, token) => {
         try {
           return await remote(header, token)
@@ -170,8 +182,7 @@ export function words(error: unknown): string {
 /** The provider's own `error` and `error_description` (RFC 6749 sections 4.1.2.1 and 5.2), as fields of the audit. */
 export function providerError(error: unknown): Readonly<Record<string, string>> {
   for (let one = error, depth = 0; one instanceof Error && depth < 8; one = one.cause, depth++) {
-    if (!(one instanceof client.ResponseBodyError || one instanceof client.AuthorizationResponseError))
-      continue
+    if (!isProviderError(one)) continue
     const description = printable(one.error_description ?? '')
     return {
       provider_error: printable(one.error),
@@ -179,6 +190,11 @@ export function providerError(error: unknown): Readonly<Record<string, string>> 
     }
   }
   return {}
+}
+
+function isProviderError(error: Error): error is ResponseBodyError | AuthorizationResponseError {
+  const { code } = error as { code?: unknown }
+  return code === RESPONSE_BODY_ERROR || code === 'OAUTH_AUTHORIZATION_RESPONSE_ERROR'
 }
 
 /** A stranger's text for a page and a log line: printable, short. */

@@ -1,9 +1,8 @@
 import { type Clock, type Log, parseDuration, type Sessions, type Users } from '@mezite/core'
-import * as jose from 'jose'
-import * as client from 'openid-client'
+import type { JWTPayload } from 'jose'
 import { mergeClaims } from './callback.ts'
 import { profileOf, rolesOf, SignInRefused, userNameOf } from './claim-mapping.ts'
-import { asClient } from './client-authentication.ts'
+import { asClient, RESPONSE_BODY_ERROR } from './client-authentication.ts'
 import type { Connector, Connectors } from './connectors.ts'
 import type { DueLogin, Logins } from './logins.ts'
 import { type Providers, SKEW_SECONDS, words } from './providers.ts'
@@ -77,6 +76,7 @@ export function createRecheck({ connectors, providers, logins, sessions, users, 
   async function ask(connector: Connector, login: DueLogin, userName: string) {
     const provider = await providers.of(connector)
     const { metadata, methods } = provider
+    const [client, { jwtVerify }] = await Promise.all([import('openid-client'), import('jose')])
     const { tokens, config } = await asClient(methods, async ({ config }) => ({
       config,
       tokens: await client.refreshTokenGrant(config, login.refreshToken),
@@ -104,8 +104,8 @@ export function createRecheck({ connectors, providers, logins, sessions, users, 
     const signIn = { name, sub, issuer: metadata.issuer, connector: connector.name, mappedRoles: roles }
     return { refreshToken, changed: same ? null : { ...signIn, profile: profileOf(spec, claims) } }
 
-    async function claimsOf(idToken: string): Promise<jose.JWTPayload> {
-      const { payload } = await jose.jwtVerify(idToken, provider.keysFor('sign-in'), {
+    async function claimsOf(idToken: string): Promise<JWTPayload> {
+      const { payload } = await jwtVerify(idToken, provider.keysFor('sign-in'), {
         algorithms: [...provider.algorithms],
         issuer: metadata.issuer,
         audience: connector.document.spec.client_id,
@@ -142,12 +142,17 @@ export function createRecheck({ connectors, providers, logins, sessions, users, 
 /** The provider says no, in contrast to one that is out of order (RFC 6749, section 5.2). */
 function isRefusal(error: unknown): boolean {
   if (error instanceof SignInRefused) return true
-  if (error instanceof client.WWWAuthenticateChallengeError)
-    return error.status === 401 || error.status === 403
+  const {
+    code,
+    status,
+    error: reason,
+  } = Object(error) as Partial<Record<'code' | 'error', string> & { status: number }>
+  if (code === 'OAUTH_WWW_AUTHENTICATE_CHALLENGE') return status === 401 || status === 403
   return (
-    error instanceof client.ResponseBodyError &&
-    error.status >= 400 &&
-    error.status < 500 &&
-    ['invalid_grant', 'access_denied', 'interaction_required', 'login_required'].includes(error.error)
+    code === RESPONSE_BODY_ERROR &&
+    status !== undefined &&
+    status >= 400 &&
+    status < 500 &&
+    ['invalid_grant', 'access_denied', 'interaction_required', 'login_required'].includes(reason ?? '')
   )
 }

@@ -1,5 +1,5 @@
 import type { Clock, Log, Sessions, WebRoutes } from '@mezite/core'
-import * as jose from 'jose'
+import type { JWTPayload } from 'jose'
 import type { Connector, Connectors } from './connectors.ts'
 import type { Logins } from './logins.ts'
 import { type Providers, SKEW_SECONDS, words } from './providers.ts'
@@ -41,9 +41,10 @@ export function securityEventRoute({
   log,
 }: Deps): WebRoutes {
   /** Rejects for a token that is not valid (RFC 8417 section 2.2). Null: it was delivered before. */
-  async function read(connector: Connector, token: string): Promise<jose.JWTPayload | null> {
+  async function read(connector: Connector, token: string): Promise<JWTPayload | null> {
     const provider = await providers.of(connector)
-    const { payload } = await jose.jwtVerify(token, provider.keysFor('logout'), {
+    const { jwtVerify } = await import('jose')
+    const { payload } = await jwtVerify(token, provider.keysFor('logout'), {
       algorithms: [...provider.algorithms],
       typ: 'secevent+jwt',
       issuer: provider.metadata.issuer,
@@ -55,7 +56,7 @@ export function securityEventRoute({
     return (await spent.isSpent('jti', onceOf(connector, payload))) ? null : payload
   }
 
-  async function apply(connector: Connector, payload: jose.JWTPayload): Promise<number> {
+  async function apply(connector: Connector, payload: JWTPayload): Promise<number> {
     const events = payload.events
     if (typeof events !== 'object' || events === null) throw new Error('events is not an object')
     const event = ENDING.find((type) => Object.hasOwn(events, type))
@@ -99,10 +100,10 @@ export function securityEventRoute({
   }
 }
 
-const onceOf = ({ name }: Connector, { jti }: jose.JWTPayload) => `${name}\0set\0${jti}`
+const onceOf = ({ name }: Connector, { jti }: JWTPayload) => `${name}\0set\0${jti}`
 
 /** The person at this issuer: `sub_id` of the token (RFC 9493), or `subject` of an event in its older form. */
-function subjectOf(payload: jose.JWTPayload, event: unknown): string {
+function subjectOf(payload: JWTPayload, event: unknown): string {
   for (const found of [payload.sub_id, Object(event).subject, payload]) {
     const { format, iss, sub, user } = Object(found) as Record<string, unknown>
     const nested = Object(user) as Record<string, unknown>

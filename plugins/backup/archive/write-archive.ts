@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { pipeline, Readable } from 'node:stream'
 import { createZstdCompress } from 'node:zlib'
 import { MezError, messageOf } from '@mezite/core'
-import { Encrypter } from 'age-encryption'
+import type { Encrypter } from 'age-encryption'
 import type { CopyPart } from '../database/read-rows.ts'
 
 /** The first line of an archive. */
@@ -31,8 +31,9 @@ export interface ArchiveEnd {
   readonly rows: Readonly<Record<string, number>>
 }
 
-/** Throws `MEZ_USAGE_WRONG` for a recipient that is not an age public key. */
-export function encrypterFor(recipients: readonly string[]): Encrypter {
+/** Rejects with `MEZ_USAGE_WRONG` for a recipient that is not an age public key. */
+export async function encrypterFor(recipients: readonly string[]): Promise<Encrypter> {
+  const { Encrypter } = await import('age-encryption')
   const encrypter = new Encrypter()
   for (const recipient of recipients) {
     try {
@@ -58,7 +59,7 @@ export async function writeArchive(
   recipients: readonly string[],
   read: (table: string, rows: number) => void,
 ): Promise<Readonly<Record<string, number>>> {
-  const encrypter = encrypterFor(recipients)
+  const encrypter = await encrypterFor(recipients)
   const rows: Record<string, number> = {}
   const closed = Promise.withResolvers<void>()
   async function* lines(): AsyncGenerator<string> {

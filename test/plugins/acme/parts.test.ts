@@ -167,7 +167,7 @@ t.test('certificates are renewed at two thirds of their lifetime, at different t
     t.strictSame([renewalTime(leaf, 0), renewalTime(leaf, 1)].map(share), [0.667, 0.647])
     t.equal(share(overdueTime(leaf)), 0.833)
   }
-  const id = renewalId(new X509Certificate((await testCertificate(['a.test'])).cert))
+  const id = await renewalId(new X509Certificate((await testCertificate(['a.test'])).cert))
   t.match(id, /^[\w-]{20,40}\.[\w-]{20,30}$/, 'RFC 9773, section 4.1')
 })
 
