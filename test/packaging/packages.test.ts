@@ -1,5 +1,6 @@
 /** The packages as they are published, in a folder that knows nothing of the repository. */
 import { execFile, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import {
   chmodSync,
   cpSync,
@@ -16,10 +17,13 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
+import { get, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { connect } from 'node:tls'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { createPostgresDatabase } from '../../core/testing/test-database.ts'
 import { requireFreshBuild } from '../../examples/packaging/build.ts'
 import { debianPackages, writeDebianPackage } from '../../examples/packaging/debian-packages.ts'
 import { writeExecutables } from '../../examples/packaging/executables.ts'
@@ -30,6 +34,8 @@ import { publishedWorkspaces, root } from '../../examples/packaging/workspaces.t
 import { KINDS } from '../../oclif-cli/create-mezite-plugin/generator.ts'
 import { DOMAIN_URL } from '../bundled-dependencies.ts'
 import { TestReport } from '../test-report.ts'
+import { until } from '../until.ts'
+import { startRecorded } from './start-recorded.ts'
 
 const PROXY = '{ listen_addr: 127.0.0.1:0, public_addr: hub.localhost, apps_domain: apps.localhost }'
 /** Tests of the examples of the guide for authors, relative to `test`. `test/run.ts` runs them here alone. */
@@ -341,6 +347,76 @@ export default defineHubPlugin({ name: 'curfew', api: 1, summary: 'Denies', setu
   t.equal(status, 0, output)
   t.match(output, /is valid; it loads \d+ plugins/)
   t.end()
+})
+
+/** What a start loads of others: it may only become less. Who adds one says in the commit why the start needs it. */
+const LOADED = [
+  ...[
+    '@electric-sql/pglite',
+    'kysely',
+    'typebox',
+    'yaml',
+    'uuid',
+    'semver',
+    'tapable',
+    'fastest-levenshtein',
+  ],
+  ...['htm', 'preact', 'preact-render-to-string', 're2js'],
+  // Fastify and what it consists of.
+  ...['@fastify/error', '@fastify/forwarded', '@fastify/proxy-addr', 'abstract-logging', 'avvio', 'fastify'],
+  ...['fast-decode-uri-component', 'fast-deep-equal', 'fast-json-stringify', 'fast-querystring', 'fastq'],
+  ...[
+    'fastify-plugin',
+    'find-my-way',
+    'ipaddr.js',
+    'process-warning',
+    'ret',
+    'reusify',
+    'rfdc',
+    'safe-regex2',
+  ],
+  ...['secure-json-parse', 'toad-cache'],
+  // The log.
+  ...['@pinojs/redact', 'atomic-sleep', 'on-exit-leak-free', 'pino', 'pino-std-serializers'],
+  ...['quick-format-unescaped', 'safe-stable-stringify', 'sonic-boom', 'thread-stream'],
+]
+/** With PostgreSQL also these. */
+const POSTGRES = /^(pg|pg-.*|postgres-.*|xtend)$/
+
+t.test('a start loads no package before something needs it', async (t) => {
+  const postgres = await createPostgresDatabase('empty')
+  t.teardown(() => postgres?.drop())
+  for (const url of [null, ...(postgres === null ? [] : [postgres.url])]) {
+    const home = t.testdir()
+    const database = url === null ? '' : `database: { driver: postgres, url: '${url}' }\n`
+    writeFileSync(join(home, 'mezhub.yaml'), `data_dir: data\nproxy: ${PROXY}\n${database}`, { mode: 0o600 })
+    const args = [bins.get('mezhub')!, 'start', '--config', join(home, 'mezhub.yaml')]
+    const start = () => startRecorded(home, args, { cwd: home, ready: /"ready at/ })
+    // The first start of a cluster writes its certificates.
+    await (await start()).stop()
+    const hub = await start()
+    t.teardown(hub.stop)
+    const unexpected = hub
+      .loaded()
+      .filter((name) => !LOADED.includes(name) && !(url !== null && POSTGRES.test(name)))
+    t.strictSame(unexpected, [], url === null ? 'embedded' : 'PostgreSQL')
+
+    const loads = (name: string) => until(() => hub.loaded().includes(name), `the hub loads ${name}`)
+    const socketPath = join(home, 'data/admin.sock')
+    const response = await new Promise<IncomingMessage>((resolve, reject) =>
+      get({ socketPath, path: '/v1/webapi/openapi.json' }, resolve).on('error', reject),
+    )
+    response.resume()
+    t.equal(response.statusCode, 200)
+    await loads('@fastify/swagger')
+    const port = Number(/"port":(\d+),[^\n]*"ready at/.exec(hub.log)?.[1])
+    const agent = connect({ port, ALPNProtocols: ['mezite-join/1'], rejectUnauthorized: false })
+    t.teardown(() => agent.destroy())
+    await once(agent, 'secureConnect')
+    t.match(agent.getPeerX509Certificate()?.subjectAltName, /\.mezite\.internal$/)
+    await loads('@peculiar/x509')
+    await hub.stop()
+  }
 })
 
 t.test('the agent loads its transports', (t) => {
