@@ -387,7 +387,9 @@ t.test('a start loads no package before something needs it', async (t) => {
   const postgres = await createPostgresDatabase('empty')
   t.teardown(() => postgres?.drop())
   for (const url of [null, ...(postgres === null ? [] : [postgres.url])]) {
-    const home = t.testdir()
+    // The path of its socket must be short.
+    const home = mkdtempSync(join(tmpdir(), 'mezite-start-'))
+    t.teardown(() => rmSync(home, { recursive: true }))
     const database = url === null ? '' : `database: { driver: postgres, url: '${url}' }\n`
     writeFileSync(join(home, 'mezhub.yaml'), `data_dir: data\nproxy: ${PROXY}\n${database}`, { mode: 0o600 })
     const args = [bins.get('mezhub')!, 'start', '--config', join(home, 'mezhub.yaml')]

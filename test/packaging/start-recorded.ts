@@ -12,7 +12,7 @@ const seen = new Set()
 registerHooks({
   load(url, context, next) {
     const name = /.*\\/node_modules\\/((?:@[^/]+\\/)?[^/]+)\\//.exec(url)?.[1]
-    if (name !== undefined && !seen.has(name)) appendFileSync(process.env.MEZITE_TEST_LOADED, name + '\\n')
+    if (name !== undefined && !seen.has(name)) appendFileSync(process.env.RECORD_OF_PACKAGES, name + '\\n')
     seen.add(name)
     return next(url, context)
   },
@@ -40,7 +40,7 @@ export async function startRecorded(
   const { NODE_OPTIONS: _, ...env } = process.env
   const child = spawn(process.execPath, [`--import=${pathToFileURL(preload)}`, ...args], {
     cwd,
-    env: { ...env, HOME: folder, MEZITE_TEST_LOADED: record },
+    env: { ...env, HOME: folder, RECORD_OF_PACKAGES: record },
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   const exited = once(child, 'exit')
