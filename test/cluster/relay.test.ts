@@ -2,16 +2,21 @@
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { constants } from 'node:http2'
-import { connect as connectTcp, type Socket } from 'node:net'
+import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { makeKeyRequest } from '../../agent/certificate-request.ts'
 import { chooseHubs } from '../../core/cluster/agent-hubs.ts'
 import { createPeers } from '../../core/cluster/peers.ts'
+import { createRelayServer } from '../../core/cluster/relay/relay-server.ts'
 import { createSecretBox } from '../../core/hub/secrets/secret-box.ts'
 import { connectAgent, LiveLink } from '../../core/hub/tunnel/link.ts'
+import { systemClock as clock } from '../../core/kernel/clock.ts'
+import type { Log } from '../../core/kernel/log.ts'
+import { testActor } from '../../core/testing/index.ts'
 import { AGENT_HEADER, dialHeaders } from '../../core/wire/dial-headers.ts'
 import { connectHub } from '../../core/wire/hub-connection.ts'
 import { RELAY_ALPN, tunnelHttp2 } from '../../core/wire/tunnel-protocol.ts'
+import { quiet } from '../hub/tunnel/open-test-store.ts'
 import { drain, startApp } from '../hub/tunnel/start-app.ts'
 import { startTunnelHub, type TunnelHub, testApp } from '../hub/tunnel/start-tunnel-hub.ts'
 
@@ -22,11 +27,18 @@ const isConnected = (hub: TunnelHub, hostname = 'node-1') =>
 
 /** Hubs that know each other, and `node-1` at three of them. */
 async function startFive(t: Test) {
-  const first = await startTunnelHub({ relays: true })
+  /** Connections with the new key of the hub CA, by both hubs. */
+  const renewed = new Set<string>()
+  const logOf = (at: number) => ({
+    ...quiet,
+    info: (fields: object, text: string) =>
+      void (text.includes('with the new key') && renewed.add(`${at} ${(fields as { hub: string }).hub}`)),
+  })
+  const first = await startTunnelHub({ relays: true, log: logOf(0) as Log })
   t.teardown(() => first.close())
   const hubs = [first]
   for (let at = 1; at < 5; at++) {
-    const hub = await startTunnelHub({ relays: true, beside: first })
+    const hub = await startTunnelHub({ relays: true, beside: first, log: logOf(at) as Log })
     t.teardown(() => hub.close())
     hubs.push(hub)
   }
@@ -47,7 +59,7 @@ async function startFive(t: Test) {
   await settled()
   const direct = hubs.filter(({ id }) => chosen.has(id))
   const [relayed, other] = hubs.filter(({ id }) => !chosen.has(id)) as [TunnelHub, TunnelHub]
-  return { hubs, direct, relayed, other, agent, settled }
+  return { hubs, direct, relayed, other, agent, settled, renewed }
 }
 
 const echo = (t: Test) => startApp(t, (socket) => socket.pipe(socket))
@@ -261,7 +273,6 @@ async function dialRelay(
   identity: { readonly key: string; readonly certificate: string },
   box = hub.secretBox,
 ) {
-  const clock = { now: Date.now, monotonic: () => performance.now() }
   const peers = createPeers({ registry: hub.cluster, secretBox: box, instanceId: from, clock })
   const carrier = connectTcp(hub.port, '127.0.0.1')
   carrier.on('error', () => {})
@@ -398,5 +409,129 @@ t.test(
     pipe.destroy()
     t.ok((await reading).error)
     await drained
+  },
+)
+
+/** Takes a step of the rotation of the hub CA, and waits until the hubs know. */
+async function rotate(hubs: readonly TunnelHub[], step: 'start' | 'switch' | 'finish'): Promise<void> {
+  const [first] = hubs
+  await first!.authorities.rotate('hub-ca', step, testActor)
+  const { phase } = first!.authorities.phaseOf('hub-ca')
+  await first!.until(
+    () => hubs.every(({ authorities }) => authorities.phaseOf('hub-ca').phase === phase),
+    `each hub knows of the step ${step}`,
+  )
+}
+
+t.test(
+  'J276 hubs connect again when the hub CA switches its key, and cut what is left of the earlier one',
+  async (t) => {
+    const { hubs, direct, relayed, renewed } = await startFive(t)
+    const { uri } = await echo(t)
+    const { pipe, reading, ended } = await download(t, relayed)
+    const open = (hub: TunnelHub) => hub.peerSockets.filter(({ destroyed }) => !destroyed)
+    const before = new Set(hubs.flatMap(open))
+    t.equal(before.size, 20, 'each hub is connected to each')
+    const early = await direct[0]!.authorities.peerIdentity('hub-9')
+
+    await rotate(hubs, 'start')
+    await rotate(hubs, 'switch')
+    await relayed.until(() => renewed.size === 20, 'each hub has connected to each again')
+    await relayed.until(() => {
+      const left = hubs.flatMap(open)
+      return left.length === 21 && left.filter((socket) => before.has(socket)).length === 1
+    }, 'only the connection with a stream is left of the earlier ones')
+    const after = hubs.flatMap(open).filter((socket) => !before.has(socket))
+    let alive = false
+    pipe.ondata = () => {
+      alive = true
+    }
+    await relayed.until(() => alive, 'the download goes on')
+    t.equal(String(await exchange(relayed, uri, Buffer.from('anew'))), 'anew')
+    t.match(await answerOf(dialRelay(direct[0]!, 'hub-9', early)), /"hello"/, 'both keys are trusted')
+    const late = connectAgent(await dialRelay(direct[0]!, 'hub-9', early), tunnelHttp2)
+    late.on('error', () => {})
+    const lateEnded = once(late, 'close')
+
+    const events = relayed.changed.length
+    await rotate(hubs, 'finish')
+    t.match((await reading).error, { code: 'MEZ_LINK_LOST' }, 'the download had the connection of before')
+    t.equal(await ended, 'ECONNRESET')
+    await lateEnded
+    t.equal(await answerOf(dialRelay(direct[0]!, 'hub-9', early)), '', 'the earlier key is refused')
+    t.strictSame(
+      relayed.changed.slice(events).filter(({ connected }) => !connected),
+      [],
+      'the agent was connected all the time',
+    )
+    t.equal(String(await exchange(relayed, uri, Buffer.from('on'))), 'on')
+    t.ok(
+      after.every(({ destroyed }) => !destroyed),
+      'the connections of the new key stay',
+    )
+  },
+)
+
+t.test(
+  'J276 a hub that shows a certificate of a retired hub CA loses its connection, and gets no other',
+  async (t) => {
+    const hub = await startTunnelHub({ relays: true })
+    t.teardown(() => hub.close())
+    const { authorities, cluster } = hub
+    /** What the other hub shows; it knows all keys, as one that has not read the last step. */
+    const shown = { identity: authorities.hubIdentity(), bundle: authorities.bundle('hub-ca') }
+    const link = { hostname: 'node-9', usable: true, version: '1.0.0', transport: 'http2', since: Date.now() }
+    const relay = createRelayServer({
+      ...{ clusterName: 'test', instanceId: 'hub-9', clock, log: quiet, faults: () => new Map() },
+      links: { list: () => [link as unknown as LiveLink] },
+      dial: () => Promise.reject(new Error('there is no agent')),
+      authorities: {
+        bundle: () => [...shown.bundle, ...authorities.bundle('hub-ca')],
+        hubIdentity: () => shown.identity,
+        issuerOf: authorities.issuerOf,
+        trusts: () => true,
+      },
+    })
+    t.teardown(() => relay.close())
+    const peers = createPeers({ registry: cluster, secretBox: hub.secretBox, instanceId: 'hub-9', clock })
+    let tries = 0
+    let ended = 0
+    const server = createServer((socket) => {
+      tries += 1
+      socket.on('error', () => socket.destroy())
+      socket.once('close', () => {
+        ended += 1
+      })
+      socket.once('data', (bytes: Buffer) => {
+        const line = peers.read(bytes)
+        if (line.kind !== 'header') return void socket.destroy()
+        socket.pause()
+        if (bytes.length > line.length) socket.unshift(bytes.subarray(line.length))
+        relay.accept(socket, line.source, () => {})
+      })
+    })
+    server.listen(0, '127.0.0.1')
+    t.teardown(() => server.close())
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    // Nobody answers at the others.
+    const others = ['hub-6', 'hub-7', 'hub-8'].map((id) => ({ id, port: 1 }))
+    cluster.reach([hub, { id: 'hub-9', port }, ...others] as TunnelHub[])
+    const isLinked = () => hub.relay!.has('node-9', 'hub-9')
+    await hub.until(isLinked, 'the other hub is connected')
+
+    await rotate([hub], 'start')
+    await rotate([hub], 'switch')
+    const replaced = tries
+    await hub.until(() => ended >= 1 && tries > replaced, 'it is asked again for a new certificate')
+    t.ok(isLinked(), 'both keys are trusted')
+    await rotate([hub], 'finish')
+    await hub.until(() => !isLinked() && ended === tries, 'its connection is cut')
+    const after = tries
+    await hub.until(() => ended >= after + 2, 'it is refused again and again')
+    t.notOk(isLinked())
+    t.match(hub.changed.at(-1), { hostname: 'node-9', connected: false })
+    shown.identity = authorities.hubIdentity()
+    await hub.until(isLinked, 'it is accepted as soon as it shows a new certificate')
   },
 )

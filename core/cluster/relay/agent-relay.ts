@@ -37,7 +37,7 @@ export function createAgentRelay(options: {
   readonly clock: Clock
   readonly log: Log
 }): AgentRelay {
-  const { links, agents, authorities, isAgentLocked, streamsPerAgent } = options
+  const { links, agents, isAgentLocked, streamsPerAgent } = options
   const remote = createRemoteAgents({
     ...options,
     changed(hostname, connected) {
@@ -72,7 +72,7 @@ export function createAgentRelay(options: {
     if (touched === null || touched.has('lock') || touched.has('agent')) remote.hostnames().forEach(cutLost)
     if (touched !== null && !touched.has('key')) return
     server.recheck()
-    remote.recheck((authority) => authorities.trusts('hub-ca', authority))
+    remote.recheck()
   })
 
   let listed: readonly ServingLink[] | null = null

@@ -78,7 +78,8 @@ export function createLinkFeed(options: {
       compareFaults()
       const hello = encodeLine({ type: 'hello', hub: instanceId })
       const faulty = [...failing].map(([key, fault]) => faultLine(key, fault))
-      write(stream, Buffer.concat([hello, ...[...known.values()].map(upLine), ...faulty]))
+      const listed = encodeLine({ type: 'listed' })
+      write(stream, Buffer.concat([hello, ...[...known.values()].map(upLine), ...faulty, listed]))
       listeners.add(stream)
       if (timers.length === 0)
         timers = [setInterval(compare, COMPARE_MS), setInterval(compareFaults, FAULTS_MS)]

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { type ClientHttp2Session, constants } from 'node:http2'
 import { connect as connectTcp } from 'node:net'
@@ -25,8 +26,8 @@ const HELLO_MS = 10_000
 const WORD = /^[\w.+-]{1,64}$/
 
 export interface PeerConnection extends RelayConnection {
-  /** Id of the key of the hub CA that signed the other hub's certificate; null: none that is trusted. */
-  readonly authority: string | null
+  /** Ids of the keys of the hub CA that signed the certificates of both hubs; null: none that was trusted. */
+  readonly authorities: readonly (string | null)[]
   /** Opens no new streams, and closes when the open ones have ended. */
   retire(): void
   destroy(): void
@@ -36,8 +37,10 @@ export interface PeerConnection extends RelayConnection {
 export interface PeerEvents {
   /** The other hub has said which one it is, and that is the one that was wanted. */
   ready(connection: PeerConnection): void
-  up(link: ReportedLink, connection: PeerConnection): void
+  up(link: ReportedLink): void
   down(hostname: string): void
+  /** All links that the other hub had at first have been reported. */
+  listed(): void
   /** Why the other hub does not reach an app through an agent; null: it does. */
   app(appId: string, hostname: string, fault: AppFault | null): void
   /** Called once, last, also for a connection that never became ready. */
@@ -46,7 +49,7 @@ export interface PeerEvents {
 
 export interface PeerOptions {
   readonly peers: Pick<Peers, 'addressOf' | 'header'>
-  readonly authorities: Pick<Authorities, 'bundle' | 'issuerOf'> & {
+  readonly authorities: Pick<Authorities, 'bundle' | 'issuerOf' | 'keys'> & {
     peerIdentity(id: string): Promise<{ readonly key: string; readonly certificate: string }>
   }
   readonly clusterName: string
@@ -85,8 +88,8 @@ export async function connectPeer(id: string, options: PeerOptions, events: Peer
       key,
       certificate,
     })
-    const shown = socket.getPeerX509Certificate()
-    const authority = shown ? authorities.issuerOf('hub-ca', shown) : null
+    const shown = [socket.getPeerX509Certificate(), new X509Certificate(certificate)]
+    const signers = shown.map((each) => (each ? authorities.issuerOf('hub-ca', each) : null))
     // Connections that end while this waits would otherwise be an unhandled error.
     socket.on('error', () => socket.destroy())
     if (socket.destroyed) throw new MezError('MEZ_HUB_UNREACHABLE', `hub ${id} has closed the connection`)
@@ -97,19 +100,24 @@ export async function connectPeer(id: string, options: PeerOptions, events: Peer
       onDead: () => session.destroy(),
     })
     socket.once('close', () => session.destroy())
-    follow(id, session, authority, events)
+    follow(id, session, signers, events)
   } catch (error) {
     carrier.destroy()
     throw error
   }
 }
 
-function follow(id: string, session: ClientHttp2Session, authority: string | null, events: PeerEvents): void {
+function follow(
+  id: string,
+  session: ClientHttp2Session,
+  authorities: PeerConnection['authorities'],
+  events: PeerEvents,
+): void {
   let ready = false
   let retired = false
   const connection: PeerConnection = {
     session,
-    authority,
+    authorities,
     budget: new UnreadBudget(session),
     get usable() {
       return ready && !retired && !session.closed && !session.destroyed
@@ -152,10 +160,11 @@ function follow(id: string, session: ClientHttp2Session, authority: string | nul
           events.ready(connection)
           return
         }
+        if (message.type === 'listed') return events.listed()
         const { agent } = message
         if (!isHostname(agent)) return session.destroy()
         if (message.type === 'down') events.down(agent)
-        if (message.type === 'up') events.up(readLink(agent, message), connection)
+        if (message.type === 'up') events.up(readLink(agent, message))
         if (message.type === 'app') events.app(String(message.app), agent, readFault(message))
       },
     }),

@@ -3,8 +3,8 @@ import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { AppFault, Registry } from '../cluster.ts'
 import { awaitReturns } from './agent-returns.ts'
-import { connectPeer, type PeerConnection, type PeerOptions } from './peer-connection.ts'
-import { RelayedLink, type ReportedLink } from './relayed-link.ts'
+import { connectPeer, type PeerConnection, type PeerEvents, type PeerOptions } from './peer-connection.ts'
+import { connectionOf, RelayedLink, type ReportedLink } from './relayed-link.ts'
 
 const FIRST_RETRY_MS = 200
 const LONGEST_RETRY_MS = 5_000
@@ -15,7 +15,11 @@ interface Peer {
   readonly links: Map<string, RelayedLink>
   /** Apps that it does not reach, by id and agent. */
   readonly faults: Map<string, AppFault>
+  /** Reports the links, and gets new streams once it has reported them all. */
   connection: PeerConnection | null
+  /** Those that it replaces: their streams end first. */
+  readonly replaced: Set<PeerConnection>
+  connecting: boolean
   failures: number
   timer: NodeJS.Timeout | undefined
   /** It is no longer reachable, or this hub stops. */
@@ -34,8 +38,8 @@ export interface RemoteAgents {
   returned(hostnames: readonly string[]): Promise<boolean>
   /** See `ServingLinks.faultOf`. */
   faultOf(appId: string, hostname: string): AppFault | null
-  /** Cuts the connections of hubs whose authority is no longer trusted. */
-  recheck(trusts: (authority: string) => boolean): void
+  /** Cuts connections whose certificates are no longer trusted, and replaces those with certificates of an earlier key. */
+  recheck(): void
   close(): void
 }
 
@@ -68,6 +72,8 @@ export function createRemoteAgents(
         links: new Map(),
         faults: new Map(),
         connection: null,
+        replaced: new Set(),
+        connecting: false,
         failures: 0,
         timer: undefined,
         gone: false,
@@ -81,45 +87,88 @@ export function createRemoteAgents(
     peer.gone = true
     clearTimeout(peer.timer)
     peers.delete(peer.id)
-    drop(peer, false)
-    peer.connection?.retire()
+    drop(peer, [...peer.links.values()], false)
+    for (const connection of connectionsOf(peer)) connection.retire()
+  }
+
+  function again(peer: Peer): void {
+    if (peer.gone || peer.connecting || peer.timer !== undefined) return
+    const waitMs = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(peer.failures, 10))
+    peer.failures += 1
+    peer.timer = setTimeout(() => connect(peer), waitMs * (0.5 + Math.random() / 2))
+    peer.timer.unref()
   }
 
   function connect(peer: Peer): void {
-    const again = (): void => {
-      if (peer.gone) return
-      const waitMs = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(peer.failures, 10))
-      peer.failures += 1
-      peer.timer = setTimeout(() => connect(peer), waitMs * (0.5 + Math.random() / 2))
-      peer.timer.unref()
-    }
-    connectPeer(
-      peer.id,
-      { ...options, stopped: stopping.signal },
-      {
-        ready(connection) {
-          if (peer.gone) return connection.destroy()
-          peer.connection = connection
-          peer.failures = 0
-          log.info({ hub: peer.id }, 'connected to another hub, which relays')
-        },
-        up: (link, connection) => up(peer, link, connection),
-        down: (hostname) => down(peer, hostname),
-        app(appId, hostname, fault) {
-          if (fault) peer.faults.set(`${appId} ${hostname}`, fault)
-          else peer.faults.delete(`${appId} ${hostname}`)
-        },
-        closed() {
-          peer.connection = null
-          drop(peer, true)
-          again()
-        },
-      },
-    ).catch((error: unknown) => {
+    clearTimeout(peer.timer)
+    peer.timer = undefined
+    peer.connecting = true
+    connectPeer(peer.id, { ...options, stopped: stopping.signal }, eventsOf(peer)).catch((error: unknown) => {
+      peer.connecting = false
       const level = peer.failures < 3 || peer.failures % 10 === 0 ? 'warn' : 'debug'
       if (!peer.gone) log[level]({ hub: peer.id, error: messageOf(error) }, 'cannot reach another hub yet')
-      again()
+      again(peer)
     })
+  }
+
+  /** What happens to one connection. */
+  function eventsOf(peer: Peer): PeerEvents {
+    let own: PeerConnection | null = null
+    const isCurrent = (): boolean => own !== null && own === peer.connection
+    return {
+      ready(connection) {
+        // A rotation may have ended since the handshake.
+        if (peer.gone || !isTrusted(connection)) return connection.destroy()
+        own = connection
+        const newest = isNewest(connection)
+        if (!peer.connection) log.info({ hub: peer.id }, 'connected to another hub, which relays')
+        else {
+          peer.replaced.add(peer.connection)
+          if (newest)
+            log.info({ hub: peer.id }, 'connected to another hub again, with the new key of the hub CA')
+        }
+        peer.connection = connection
+        peer.connecting = false
+        peer.faults.clear()
+        // The other hub may not have switched to the new key yet.
+        if (newest) peer.failures = 0
+        else again(peer)
+      },
+      up: (link) => void (isCurrent() && up(peer, link, peer.connection!)),
+      down(hostname) {
+        const link = peer.links.get(hostname)
+        if (link && connectionOf(link) === own) down(peer, link)
+      },
+      app(appId, hostname, fault) {
+        if (!isCurrent()) return
+        if (fault) peer.faults.set(`${appId} ${hostname}`, fault)
+        else peer.faults.delete(`${appId} ${hostname}`)
+      },
+      listed() {
+        if (!isCurrent()) return
+        for (const link of [...peer.links.values()]) if (connectionOf(link) !== own) down(peer, link)
+        for (const connection of peer.replaced) connection.retire()
+      },
+      closed() {
+        if (own === null) peer.connecting = false
+        else peer.replaced.delete(own)
+        if (isCurrent()) peer.connection = null
+        const links = [...peer.links.values()].filter((link) => connectionOf(link) === own)
+        drop(peer, links, true)
+        if (peer.connection === null) peer.faults.clear()
+        if (own === null || peer.connection === null) again(peer)
+      },
+    }
+  }
+
+  const isTrusted = ({ authorities }: PeerConnection): boolean => {
+    const trusted = options.authorities.keys('hub-ca').map(({ id }) => id)
+    return authorities.every((id) => id !== null && trusted.includes(id))
+  }
+
+  const isNewest = ({ authorities }: PeerConnection): boolean => {
+    const active = options.authorities.keys('hub-ca').find(({ state }) => state === 'active')
+    return authorities.every((id) => id === active?.id)
   }
 
   const word = (text: string): string => {
@@ -141,9 +190,8 @@ export function createRemoteAgents(
     if (news) changed(hostname, true)
   }
 
-  function down(peer: Peer, hostname: string): void {
-    const link = peer.links.get(hostname)
-    if (link === undefined) return
+  function down(peer: Peer, link: RelayedLink): void {
+    const { hostname } = link
     link.retired = true
     peer.links.delete(hostname)
     if (isKnown(hostname)) return
@@ -151,11 +199,9 @@ export function createRemoteAgents(
     changed(hostname, false)
   }
 
-  /** `broken`: its connection broke, so that agents may return through it or another. */
-  function drop(peer: Peer, broken: boolean): void {
-    const links = [...peer.links.values()]
-    peer.links.clear()
-    peer.faults.clear()
+  /** `broken`: their connection broke, so that agents may return through it or another. */
+  function drop(peer: Peer, links: readonly RelayedLink[], broken: boolean): void {
+    for (const { hostname } of links) peer.links.delete(hostname)
     for (const link of links) {
       link.retired = true
       if (isKnown(link.hostname)) continue
@@ -175,10 +221,11 @@ export function createRemoteAgents(
   return {
     ...reports(peers),
     returned: returns.of,
-    recheck(trusts) {
-      for (const { connection } of peers.values()) {
-        if (connection && (connection.authority === null || !trusts(connection.authority)))
-          connection.destroy()
+    recheck() {
+      for (const peer of peers.values()) {
+        for (const connection of connectionsOf(peer)) if (!isTrusted(connection)) connection.destroy()
+        const { connection } = peer
+        if (connection?.usable && !isNewest(connection) && !peer.connecting) connect(peer)
       }
     },
     close() {
@@ -190,6 +237,9 @@ export function createRemoteAgents(
     },
   }
 }
+
+const connectionsOf = ({ connection, replaced }: Peer): readonly PeerConnection[] =>
+  connection ? [connection, ...replaced] : [...replaced]
 
 /** What the other hubs have reported. */
 function reports(

@@ -67,6 +67,8 @@ export interface TunnelHub {
   readonly secretBox: TestStore['secretBox']
   /** Raw sockets that reached the port, newest last. */
   readonly sockets: Socket[]
+  /** Those of other hubs that relay. */
+  readonly peerSockets: Socket[]
   readonly store: TestStore
   readonly cluster: TestCluster
   route: ((links: readonly Link[], app: App) => readonly Link[]) | null
@@ -141,6 +143,7 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
   const lost: string[] = []
   const apps: App[] = []
   const sockets: Socket[] = []
+  const peerSockets: Socket[] = []
   const dirs: string[] = []
   const agents: RunningAgent[] = []
   const { clock = systemClock, log = quiet, agentLifeMs, heartbeatMs } = options
@@ -221,7 +224,10 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
       const hello = bytes.subarray(line?.kind === 'header' ? line.length : 0)
       socket.pause()
       if (hello.length > 0) socket.unshift(hello)
-      if (line?.kind === 'header') return tunnel.relay?.accept(socket, line.source, () => {})
+      if (line?.kind === 'header') {
+        peerSockets.push(socket)
+        return tunnel.relay?.accept(socket, line.source, () => {})
+      }
       const from = { clientIp: '127.0.0.1', transport: 'http2' }
       if (hello.includes('mezite-join/1')) return joins.accept(socket, from)
       const wish = /mezite-to\/([\w-]+)/.exec(hello.toString('latin1'))?.[1]
@@ -254,7 +260,7 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
     apps,
     revisions,
     db,
-    ...{ secretBox, sockets, store },
+    ...{ secretBox, sockets, peerSockets, store },
     cluster,
     route: null,
     open: async (app) => tunnel.open(admissionTo(app)),
