@@ -67,6 +67,11 @@ export class RelayedLink implements Link {
     return !this.retired && this.#connection.usable
   }
 
+  /** Whether its streams take this connection. */
+  isOver(connection: RelayConnection | null): boolean {
+    return this.#connection === connection
+  }
+
   get budget(): UnreadBudget {
     return this.#connection.budget
   }

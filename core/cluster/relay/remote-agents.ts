@@ -4,7 +4,7 @@ import type { Log } from '../../kernel/log.ts'
 import type { AppFault, Registry } from '../cluster.ts'
 import { awaitReturns } from './agent-returns.ts'
 import { connectPeer, type PeerConnection, type PeerEvents, type PeerOptions } from './peer-connection.ts'
-import { connectionOf, RelayedLink, type ReportedLink } from './relayed-link.ts'
+import { RelayedLink, type ReportedLink } from './relayed-link.ts'
 
 const FIRST_RETRY_MS = 200
 const LONGEST_RETRY_MS = 5_000
@@ -137,7 +137,7 @@ export function createRemoteAgents(
       up: (link) => void (isCurrent() && up(peer, link, peer.connection!)),
       down(hostname) {
         const link = peer.links.get(hostname)
-        if (link && connectionOf(link) === own) down(peer, link)
+        if (link?.isOver(own)) down(peer, link)
       },
       app(appId, hostname, fault) {
         if (!isCurrent()) return
@@ -146,14 +146,14 @@ export function createRemoteAgents(
       },
       listed() {
         if (!isCurrent()) return
-        for (const link of [...peer.links.values()]) if (connectionOf(link) !== own) down(peer, link)
+        for (const link of [...peer.links.values()]) if (!link.isOver(own)) down(peer, link)
         for (const connection of peer.replaced) connection.retire()
       },
       closed() {
         if (own === null) peer.connecting = false
         else peer.replaced.delete(own)
         if (isCurrent()) peer.connection = null
-        const links = [...peer.links.values()].filter((link) => connectionOf(link) === own)
+        const links = [...peer.links.values()].filter((link) => link.isOver(own))
         drop(peer, links, true)
         if (peer.connection === null) peer.faults.clear()
         if (own === null || peer.connection === null) again(peer)
