@@ -58,8 +58,7 @@ export function createRemoteAgents(
   const { registry, instanceId, changed, log } = options
   const peers = new Map<string, Peer>()
   const returns = awaitReturns()
-  /** Versions and transports of thousands of agents are few. */
-  const words = new Map<string, string>()
+  const { up, down, drop } = linksOf(peers, returns, changed)
   const stopping = new AbortController()
 
   function tend(): void {
@@ -171,6 +170,38 @@ export function createRemoteAgents(
     return authorities.every((id) => id === active?.id)
   }
 
+  registry.onChanged(tend)
+  tend()
+
+  return {
+    ...reports(peers),
+    returned: returns.of,
+    recheck() {
+      for (const peer of peers.values()) {
+        for (const connection of connectionsOf(peer)) if (!isTrusted(connection)) connection.destroy()
+        const { connection } = peer
+        if (connection?.usable && !isNewest(connection) && !peer.connecting) connect(peer)
+      }
+    },
+    close() {
+      for (const peer of peers.values()) {
+        peer.gone = true
+        clearTimeout(peer.timer)
+      }
+      stopping.abort()
+    },
+  }
+}
+
+/** What becomes of the links of the other hubs; `changed` as for `createRemoteAgents`. */
+function linksOf(
+  peers: ReadonlyMap<string, Peer>,
+  returns: ReturnType<typeof awaitReturns>,
+  changed: (hostname: string, connected: boolean) => void,
+) {
+  /** Versions and transports of thousands of agents are few. */
+  const words = new Map<string, string>()
+
   const word = (text: string): string => {
     const known = words.get(text)
     if (known !== undefined) return known
@@ -215,27 +246,7 @@ export function createRemoteAgents(
     return false
   }
 
-  registry.onChanged(tend)
-  tend()
-
-  return {
-    ...reports(peers),
-    returned: returns.of,
-    recheck() {
-      for (const peer of peers.values()) {
-        for (const connection of connectionsOf(peer)) if (!isTrusted(connection)) connection.destroy()
-        const { connection } = peer
-        if (connection?.usable && !isNewest(connection) && !peer.connecting) connect(peer)
-      }
-    },
-    close() {
-      for (const peer of peers.values()) {
-        peer.gone = true
-        clearTimeout(peer.timer)
-      }
-      stopping.abort()
-    },
-  }
+  return { up, down, drop }
 }
 
 const connectionsOf = ({ connection, replaced }: Peer): readonly PeerConnection[] =>
