@@ -424,7 +424,7 @@ async function rotate(hubs: readonly TunnelHub[], step: 'start' | 'switch' | 'fi
 }
 
 t.test(
-  'J276 hubs connect again when the hub CA switches its key, and cut what is left of the earlier one',
+  'J276 hubs connect again when the hub CA switches its key, and end the streams on the earlier connection with the rotation',
   async (t) => {
     const { hubs, direct, relayed, renewed } = await startFive(t)
     const { uri } = await echo(t)
