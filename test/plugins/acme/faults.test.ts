@@ -265,7 +265,9 @@ t.test(
     await register(hub, 'wakes-again')
     const replaces = () =>
       authority.seen.some(({ payload, status }) => status < 300 && payload?.replaces === id)
-    await until(replaces, 'the order names the certificate that it replaces')
+    await until(replaces, 'the order names the certificate that it replaces').catch(async (error) =>
+      Promise.reject(new Error(`${error.message}: ${(await certificateOf(host))?.last_error}`)),
+    )
     reset()
     await until(
       async () => (await leafOf(ports.tlsPort, host, root)).serialNumber !== before.serialNumber,
