@@ -34,8 +34,7 @@ const MOST_LOG = 100_000
  * all of them are of this one.
  */
 export async function startFaultyAuthority(pebble: Pebble): Promise<FaultyAuthority> {
-  // Pebble closes idle connections by itself; a request on one that it is closing would be lost.
-  const agent = new Agent({ ca: pebble.ca })
+  const agent = new Agent({ ca: pebble.ca, keepAlive: true })
   const { port: behind } = new URL(pebble.directory)
   const seen: FaultyAuthority['seen'][number][] = []
   const server = createServer(pebble.keyPair, async (incoming, response) => {
@@ -60,8 +59,6 @@ export async function startFaultyAuthority(pebble: Pebble): Promise<FaultyAuthor
     }
   })
   server.on('clientError', (_error, socket) => socket.destroy())
-  // For the same reason, hubs are the ones that close theirs.
-  server.keepAliveTimeout = 0
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const authority: FaultyAuthority = {
     directory: `https://localhost:${(server.address() as AddressInfo).port}/dir`,
