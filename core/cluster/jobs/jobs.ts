@@ -70,8 +70,12 @@ export function createJobs(options: {
   /** Starts what is due, and returns how long nothing else will be. */
   async function round(): Promise<number> {
     for (const name of soon) {
-      await leases.ask(name)
+      // Before the question: whoever asks again meanwhile needs a run that begins after that.
       soon.delete(name)
+      await leases.ask(name).catch((error) => {
+        soon.add(name)
+        throw error
+      })
     }
     await look()
     let waitMs = LOOK_MS
