@@ -117,7 +117,7 @@ export function createAttempts(parts: AttemptParts) {
       }
       const put = (order: Certificate['order']) =>
         store.write(async (to) => {
-          const now = store.certificates.get(name)
+          const now = await to.certificate(name)
           if (now) await to.put({ ...now, order })
         })
       const { leaf, ...served } = await order({
@@ -187,7 +187,7 @@ export function createAttempts(parts: AttemptParts) {
     const split = one.served === null && faults.size > 0 && good.length > 0
     await store.write(async (to) => {
       await to.hide(one.name)
-      const current = store.certificates.get(one.name)
+      const current = await to.certificate(one.name)
       if (!current) return
       const order = ended ? null : current.order
       const failing = { attempts: waits ? one.attempts : one.attempts + 1, lastError, nextAttempt, order }

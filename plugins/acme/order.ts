@@ -70,8 +70,9 @@ export async function order(options: OrderOptions): Promise<Served & { readonly 
     key = await newKey(authority, settings.keyType)
     const { replaces, ...more } = options.more
     current = await authority.createOrder(names, options.more).catch((error) => {
-      // An authority that does not know the old certificate, or has replaced it, must not keep the new one from being made.
-      if (replaces === undefined || !(error instanceof AcmeProblem) || error.status >= 500) throw error
+      // An authority that does not know the old certificate, has replaced it, or fails because of it, must not keep the new one
+      // from being made.
+      if (replaces === undefined || !(error instanceof AcmeProblem)) throw error
       return authority.createOrder(names, more)
     })
     await options.began({ url: current.url, key })

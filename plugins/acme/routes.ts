@@ -42,8 +42,7 @@ export function certificateRoutes(options: {
   readonly runSoon: () => void
 }): WebRoutes {
   const { store, now, covers, runSoon } = options
-  const known = (name: string): Certificate => {
-    const found = store.certificates.get(name)
+  const known = (name: string, found = store.certificates.get(name) ?? null): Certificate => {
     if (found) return found
     const message = `There is no certificate ${name}. mezctl certs ls lists them.`
     throw new Problem(404, 'certificate_not_found', message)
@@ -72,7 +71,7 @@ export function certificateRoutes(options: {
           throw new Problem(409, 'certificate_imported', message)
         }
         await store.write(async (to) => {
-          const one = known(name)
+          const one = known(name, await to.certificate(name))
           const renewAt = one.served ? now() : null
           await to.put({ ...one, renewAt, nextAttempt: null, lastError: null })
           await to.change.audit({
@@ -102,7 +101,7 @@ export function certificateRoutes(options: {
         async (request, reply) => {
           const { name } = known(request.params.name)
           await store.write(async (to) => {
-            const one = known(name)
+            const one = known(name, await to.certificate(name))
             await to.hide(name)
             await to.remove(name)
             await to.change.audit({

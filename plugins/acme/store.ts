@@ -152,6 +152,12 @@ export function createStore({
   function statements(trx: Transaction, change: Change) {
     return {
       change,
+      /** The certificate as of the changes before this one, which memory may not have yet. */
+      async certificate(name: string): Promise<Certificate | null> {
+        const { rows } =
+          await sql<CertificateRow>`SELECT * FROM acme_certificates WHERE name = ${name}`.execute(trx)
+        return rows[0] ? readCertificate(rows[0]) : null
+      },
       async put(one: Omit<Certificate, 'leaf'>): Promise<void> {
         const { name, served, order } = one
         const key = served && seal('certificates', name, 'key', served.key)

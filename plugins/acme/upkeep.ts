@@ -28,14 +28,14 @@ export function createUpkeep(parts: UpkeepParts) {
     if (add.length + change.length + remove.length === 0) return
     await store.write(async (to) => {
       for (const name of remove) {
-        const gone = store.certificates.get(name)
+        const gone = await to.certificate(name)
         if (!gone) continue
         await to.hide(name)
         await to.remove(name)
         await to.change.audit({ type: 'cert.removed', success: true, fields: audited(gone) })
       }
       for (const { name, names } of change) {
-        const old = store.certificates.get(name)
+        const old = await to.certificate(name)
         // An order that was begun is for the names of before.
         if (old) await to.put({ ...old, names, order: null })
       }
@@ -71,7 +71,7 @@ export function createUpkeep(parts: UpkeepParts) {
           return { renewAt: null, checkAt: clock.now() + HOUR_MS }
         })
       await store.write(async (to) => {
-        const now = store.certificates.get(one.name)
+        const now = await to.certificate(one.name)
         // The time within the window is drawn once, unless the window no longer has it.
         if (now?.served !== one.served || !now) return
         const renewAt =

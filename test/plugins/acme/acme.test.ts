@@ -55,12 +55,25 @@ t.test('a hub without certificate files orders its certificates', async (t) => {
     hub.api<readonly Readonly<Record<string, unknown>>[]>('GET', `/audit?type=${type}`)
   const serves = (host: string) => async () =>
     (await handshake(ports.tlsPort, host, ca)).split(', ').includes(`DNS:${host}`)
-  /** Has it renewed, by the operator or as `ask` does, and waits for the new one: nothing is ordered beside it. */
+  /**
+   * Has it renewed, by the operator or as `ask` does, and waits for the new one: nothing is ordered beside it. An order that
+   * fails on a busy machine is made again, because the clock of this hub brings no second attempt. Returns the orders.
+   */
   const renew = async (host: string, ask = () => hub.api('POST', `/certificates/${host}/renew`)) => {
     const serial = async () => (await leafOf(ports.tlsPort, host, ca)).serialNumber
     const before = await serial()
     await ask()
-    await until(async () => (await serial()) !== before, `${host} has a new certificate`)
+    let made = 1
+    await until(async () => {
+      const error = (await listed(hub)).find(({ name }) => name === host)?.last_error
+      if (error) {
+        t.comment(`${host}: ${error}`)
+        made += 1
+        await ask()
+      }
+      return (await serial()) !== before
+    }, `${host} has a new certificate`)
+    return made
   }
 
   await t.test('gets a certificate for its own name, and one for an app when it is registered', async (t) => {
@@ -245,12 +258,12 @@ t.test('a hub without certificate files orders its certificates', async (t) => {
     t.equal(answers.certificate + answers.alert + answers.closed, 10_000)
     t.ok(answers.alert > 0, 'names below the domain of the apps get an alert')
     // Hosts without a certificate would come before it.
-    await renew(hostOf('wiki'))
+    const made = await renew(hostOf('wiki'))
     t.strictSame(
       (await listed(hub)).map(({ name }) => name),
       names,
     )
-    t.equal([...orders()].filter((id) => !before.orders.has(id)).length, 1, 'only the renewal was ordered')
+    t.equal([...orders()].filter((id) => !before.orders.has(id)).length, made, 'only the renewal was ordered')
     const grown = heapBytes() - before.heap
     t.ok(grown < 32 << 20, `${Math.round(grown / 2 ** 20)} MiB more`)
     t.ok(await serves(HUB)(), 'the hub serves on')
