@@ -8,6 +8,7 @@ import { tableView } from '../../api/table-view.ts'
 import { foldName, holderOf, parseUserName } from '../../api/user-name.ts'
 import type { NameRelease, User, Users } from '../../api/users.ts'
 import { messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
 import type { AccessTables, UserTable } from '../access/migrations.ts'
 import { excludeOpenings } from '../revisions/opening-log.ts'
 import type { Needs } from '../room.ts'
@@ -23,26 +24,6 @@ export function createUsers(rooms: Needs<'revisions' | 'grants' | 'kernel'>): Ru
   const { revisions, kernel, clock, log } = rooms
   const users = new Map<string, User>()
 
-  function read(row: UserTable): User | null {
-    try {
-      const { key, name, connector, created } = row
-      return Object.freeze({
-        key,
-        name,
-        ownRoles: rolesIn(row.own_roles),
-        mappedRoles: rolesIn(row.mapped_roles),
-        ...identityOf(row),
-        connector,
-        ...profileIn(row),
-        created,
-        lastLogin: row.last_login,
-      })
-    } catch (error) {
-      log.error({ user: row.name, cause: messageOf(error) }, 'a stored user is unreadable and has no access')
-      return null
-    }
-  }
-
   const view = tableView<UserTable>({
     name: 'users',
     kind: 'user',
@@ -50,7 +31,7 @@ export function createUsers(rooms: Needs<'revisions' | 'grants' | 'kernel'>): Ru
     key: 'key',
     swap(keys, rows) {
       for (const key of keys ?? users.keys()) users.delete(key)
-      for (const user of rows.map(read)) if (user) users.set(user.key, user)
+      for (const user of rows.map((row) => userIn(row, log))) if (user) users.set(user.key, user)
     },
   })
   revisions.addView(view)
@@ -71,25 +52,6 @@ export function createUsers(rooms: Needs<'revisions' | 'grants' | 'kernel'>): Ru
     return row
   }
 
-  /** Keeps administrators from locking out themselves or the last administrator. */
-  async function guardAdmins(trx: Transaction, row: UserTable, stays: boolean, { subject }: Actor) {
-    if (stays || !isAdmin(row)) return
-    if (subject.kind !== 'operator' && foldName(subject.user) === row.key) {
-      throw new Problem(
-        409,
-        'self_lockout',
-        'You cannot take the role admin from yourself. Ask another admin.',
-      )
-    }
-    const rows = await view.rowsOf(trx, null)
-    if (rows.some((other) => other.key !== row.key && isAdmin(other))) return
-    throw new Problem(
-      409,
-      'last_admin',
-      `${row.name} is the last admin. Give the role to somebody else first.`,
-    )
-  }
-
   /** Changes a stored user; `also` is part of the change. */
   async function alter(
     name: string,
@@ -100,7 +62,7 @@ export function createUsers(rooms: Needs<'revisions' | 'grants' | 'kernel'>): Ru
     const key = foldName(name)
     await revisions.write(async (trx, change) => {
       const row = await existing(trx, name)
-      await guardAdmins(trx, row, isAdmin({ ...row, ...set }), actor)
+      if (!isAdmin({ ...row, ...set })) await guardAdmins(row, () => view.rowsOf(trx, null), actor)
       await trx.withTables<AccessTables>().updateTable('users').set(set).where('key', '=', key).execute()
       await also?.(trx, change, key, row)
       await note(change, 'user.updated', row, actor)
@@ -182,13 +144,13 @@ export function createUsers(rooms: Needs<'revisions' | 'grants' | 'kernel'>): Ru
       const key = foldName(name)
       const row = await revisions.write(async (trx, change) => {
         const found = await existing(trx, name)
-        await guardAdmins(trx, found, false, actor)
+        await guardAdmins(found, () => view.rowsOf(trx, null), actor)
         await trx.withTables<AccessTables>().deleteFrom('users').where('key', '=', key).execute()
         await released({ trx, change, key, by: actor })
         await note(change, 'user.deleted', found, actor)
         return found
       }, actor)
-      return read(row) ?? { ...EMPTY, key, name: row.name }
+      return userIn(row, log) ?? { ...EMPTY, key, name: row.name }
     },
 
     holderIn: async (trx, name) => (await holdersIn(trx, [name])).get(name),
@@ -205,6 +167,27 @@ const EMPTY = {
   lastLogin: null,
 }
 
+/** The stored user; null: it is unreadable, which is logged. */
+function userIn(row: UserTable, log: Log): User | null {
+  try {
+    const { key, name, connector, created } = row
+    return Object.freeze({
+      key,
+      name,
+      ownRoles: rolesIn(row.own_roles),
+      mappedRoles: rolesIn(row.mapped_roles),
+      ...identityOf(row),
+      connector,
+      ...profileIn(row),
+      created,
+      lastLogin: row.last_login,
+    })
+  } catch (error) {
+    log.error({ user: row.name, cause: messageOf(error) }, 'a stored user is unreadable and has no access')
+    return null
+  }
+}
+
 export function userNotFound(name: string): Problem {
   return new Problem(404, 'user_not_found', `There is no user ${name}; \`mezctl users ls\` lists them.`)
 }
@@ -216,4 +199,18 @@ function isAdmin({ own_roles, mapped_roles }: Pick<UserTable, 'own_roles' | 'map
   } catch {
     return false
   }
+}
+
+/** Keeps administrators from locking out themselves or the last administrator. `row`: the user that would not be one any more. */
+async function guardAdmins(
+  row: UserTable,
+  readAll: () => Promise<readonly UserTable[]>,
+  { subject }: Actor,
+): Promise<void> {
+  if (!isAdmin(row)) return
+  if (subject.kind !== 'operator' && foldName(subject.user) === row.key)
+    throw new Problem(409, 'self_lockout', 'You cannot take the role admin from yourself. Ask another admin.')
+  const rows = await readAll()
+  if (rows.some((other) => other.key !== row.key && isAdmin(other))) return
+  throw new Problem(409, 'last_admin', `${row.name} is the last admin. Give the role to somebody else first.`)
 }
