@@ -10,6 +10,7 @@ import type { NameRelease } from '../../api/users.ts'
 import { messageOf } from '../../kernel/error.ts'
 import { LONGEST_TIMER_MS } from '../../wire/tunnel-protocol.ts'
 import type { Needs } from '../room.ts'
+import type { Accounts } from '../users/accounts.ts'
 import type { AccessTables, GrantTable } from './migrations.ts'
 import { rolesAt } from './subject-at.ts'
 
@@ -40,6 +41,15 @@ interface Held {
   readonly holder: string | null
   /** Its end by the monotonic clock, in case the wall clock is set back. */
   readonly deadline: number
+}
+
+/** Grants to end, and what their events say. `now` in milliseconds since the epoch. */
+interface Ending {
+  readonly ids: readonly string[]
+  readonly now: number
+  readonly reason: string
+  readonly by: Actor | null
+  readonly fields?: AuditInput['fields'] | undefined
 }
 
 const NONE: readonly Grant[] = Object.freeze([])
@@ -75,7 +85,7 @@ export function createGrants({
         .execute()
       return () => {
         const before = held
-        held = new Map(rows.map((row) => [row.id, holdOf(row as GrantTable, before.get(row.id))]))
+        held = new Map(rows.map((row) => [row.id, before.get(row.id) ?? holdOf(row as GrantTable)]))
         byUser = Map.groupBy(held.values(), ({ grant }) => foldName(grant.user))
       }
     },
@@ -87,12 +97,11 @@ export function createGrants({
     if (watching) schedule()
   })
 
-  function holdOf(row: GrantTable, before: Held | undefined): Held {
-    const { id, user_name: user, role, apps, started, until, holder } = row
-    if (before !== undefined) return before
-    const grant: Grant = Object.freeze({ id, user, role, apps: appsOf(apps), started, until })
-    return { grant, holder, deadline: clock.monotonic() + (until - clock.now()) }
-  }
+  const holdOf = (row: GrantTable): Held => ({
+    grant: grantIn(row),
+    holder: row.holder,
+    deadline: clock.monotonic() + (row.until - clock.now()),
+  })
 
   function of(user: string, holder: string | null): readonly Grant[] {
     if (held.size === 0) return NONE
@@ -108,31 +117,6 @@ export function createGrants({
     work: (trx: Transaction, change: RunningChange['change']) => Promise<T>,
   ): Promise<T> => (within ? work(within.trx, within.change) : revisions.write(work, by))
 
-  /** Ends what is live of these, in the given change. */
-  async function endIn(
-    { trx, change }: Pick<NameRelease, 'trx' | 'change'>,
-    ids: readonly string[],
-    reason: string,
-    by: Actor | null,
-    fields: AuditInput['fields'] = {},
-  ): Promise<readonly Grant[]> {
-    if (ids.length === 0) return NONE
-    const rows = await trx
-      .withTables<AccessTables>()
-      .updateTable('grants')
-      .set({ ended: clock.now() })
-      .where('id', 'in', ids)
-      .where('ended', 'is', null)
-      .returningAll()
-      .execute()
-    const ended = rows.map((row) => holdOf(row as GrantTable, undefined).grant)
-    for (const grant of ended) {
-      change.touch(KIND, grant.id)
-      await change.audit(eventOf('grant.ended', grant, by, { ...fields, end_reason: reason }))
-    }
-    return ended
-  }
-
   /** Writes down ends that have come, and forgets old ones. */
   async function record(): Promise<void> {
     const over = [...held.values()].filter((one) => !isLive(one)).map(({ grant }) => grant.id)
@@ -140,7 +124,7 @@ export function createGrants({
       await revisions.write(async (trx, change) => {
         const old = trx.withTables<AccessTables>().deleteFrom('grants')
         await old.where('ended', '<', clock.now() - KEPT_MS).execute()
-        await endIn({ trx, change }, over, 'expired', null)
+        await endIn({ trx, change }, { ids: over, now: clock.now(), reason: 'expired', by: null })
       })
   }
 
@@ -170,20 +154,23 @@ export function createGrants({
       const open = trx.withTables<AccessTables>().selectFrom('grants').select(['id', 'user_name'])
       const rows = await open.where('ended', 'is', null).execute()
       const own = rows.filter(({ user_name }) => foldName(user_name) === key).map(({ id }) => id)
-      await endIn({ trx, change }, own, 'name_released', by)
+      await endIn({ trx, change }, { ids: own, now: clock.now(), reason: 'name_released', by })
     },
     service: {
       async start(input, by, within) {
         return write(within, by, async (trx, change) => {
-          const { id, row, grant } = await rowOf(input, trx)
+          const row = await rowFor(input, clock.now(), (names) => accounts.holdersIn(trx, names))
+          const grant = grantIn(row)
           await trx.withTables<AccessTables>().insertInto('grants').values(row).execute()
-          change.touch(KIND, id)
+          change.touch(KIND, grant.id)
           await change.audit(eventOf('grant.started', grant, by, input.fields))
           return grant
         })
       },
       end: (ids, reason, by, { within, fields } = {}) =>
-        write(within, by, (trx, change) => endIn({ trx, change }, ids, reason, by, fields)),
+        write(within, by, (trx, change) =>
+          endIn({ trx, change }, { ids, now: clock.now(), reason, by, fields }),
+        ),
       list(user) {
         const names = user === undefined ? [...byUser.keys()] : [user]
         const all = names.flatMap((name) => of(name, accounts.byName(name)?.holder ?? null))
@@ -200,20 +187,47 @@ export function createGrants({
       await running
     },
   }
-
-  async function rowOf({ user, role, apps = null, until }: NewGrant, trx: Transaction) {
-    const invalid = (detail: string) => new Problem(400, 'grant_invalid', detail)
-    if (!isRoleName(role)) throw invalid('A grant needs the name of a role.')
-    const started = clock.now()
-    if (!Number.isFinite(until) || until <= started) throw invalid('A grant must end in the future.')
-    const holder = (await accounts.holdersIn(trx, [user])).get(user)
-    if (holder === undefined) throw new Problem(404, 'user_not_found', `There is no user ${user}.`)
-    const id = uuidv7()
-    const list = apps === null ? null : JSON.stringify(apps)
-    const row: GrantTable = { id, user_name: user, holder, role, apps: list, started, until, ended: null }
-    return { id, row, grant: holdOf(row, undefined).grant }
-  }
 }
+
+/** The row of a new grant. Throws `Problem` 400 `grant_invalid` and 404 `user_not_found`. */
+async function rowFor(
+  { user, role, apps = null, until }: NewGrant,
+  started: number,
+  holdersOf: (names: readonly string[]) => ReturnType<Accounts['holdersIn']>,
+): Promise<GrantTable> {
+  const invalid = (detail: string) => new Problem(400, 'grant_invalid', detail)
+  if (!isRoleName(role)) throw invalid('A grant needs the name of a role.')
+  if (!Number.isFinite(until) || until <= started) throw invalid('A grant must end in the future.')
+  const holder = (await holdersOf([user])).get(user)
+  if (holder === undefined) throw new Problem(404, 'user_not_found', `There is no user ${user}.`)
+  const list = apps === null ? null : JSON.stringify(apps)
+  return { id: uuidv7(), user_name: user, holder, role, apps: list, started, until, ended: null }
+}
+
+/** Ends what is live of these, in the given change. */
+async function endIn(
+  { trx, change }: Pick<NameRelease, 'trx' | 'change'>,
+  { ids, now, reason, by, fields = {} }: Ending,
+): Promise<readonly Grant[]> {
+  if (ids.length === 0) return NONE
+  const rows = await trx
+    .withTables<AccessTables>()
+    .updateTable('grants')
+    .set({ ended: now })
+    .where('id', 'in', ids)
+    .where('ended', 'is', null)
+    .returningAll()
+    .execute()
+  const ended = rows.map((row) => grantIn(row as GrantTable))
+  for (const grant of ended) {
+    change.touch(KIND, grant.id)
+    await change.audit(eventOf('grant.ended', grant, by, { ...fields, end_reason: reason }))
+  }
+  return ended
+}
+
+const grantIn = ({ id, user_name: user, role, apps, started, until }: GrantTable): Grant =>
+  Object.freeze({ id, user, role, apps: appsOf(apps), started, until })
 
 function appsOf(text: string | null): readonly string[] | null {
   if (text === null) return null
