@@ -3,6 +3,7 @@ import type { App } from '../../api/app.ts'
 import { resourceInvalid } from '../../api/resource.ts'
 import type { SecretBox } from '../../api/secret-box.ts'
 import { MezError } from '../../kernel/error.ts'
+import type { StoredApp } from './app-index.ts'
 import type { AppTable } from './migrations.ts'
 
 /** Header values of apps that are stored encrypted and never shown. */
@@ -11,11 +12,7 @@ export interface HeaderSecrets {
    * The sealed values of an app for its row; null: it has none. A value that the document does not repeat is kept, unless
    * `uri` changes: an administrator who cannot read it must not be able to send it elsewhere. Throws `Problem` 400.
    */
-  seal(
-    id: string,
-    input: AppInput,
-    old: { readonly app: App | null; readonly row: AppTable } | null,
-  ): string | null
+  seal(id: string, input: AppInput, old: StoredApp | null): string | null
   /** Notes the sealed values of an app that was just read from this row. */
   note(app: App, row: AppTable): void
   /** See `Catalog.secretHeaders`. */
