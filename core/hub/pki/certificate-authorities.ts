@@ -1,28 +1,17 @@
-import { KeyObject, webcrypto, X509Certificate } from 'node:crypto'
+import { KeyObject, type webcrypto } from 'node:crypto'
 import type { PublicKeyType } from '@peculiar/x509'
-import { v4 as uuid } from 'uuid'
 import type { AuthorityAdministration } from '../../api/administration.ts'
-import type {
-  Authorities,
-  AuthorityKey,
-  AuthorityName,
-  IssuedCertificate,
-} from '../../api/certificate-authorities.ts'
-import type { Database } from '../../api/database.ts'
-import type { View } from '../../api/revisions.ts'
-import type { SecretPlace } from '../../api/secret-box.ts'
+import type { Authorities, AuthorityName, IssuedCertificate } from '../../api/certificate-authorities.ts'
 import { loadX509 } from '../../certificates/x509-library.ts'
-import { MezError, messageOf } from '../../kernel/error.ts'
+import { messageOf } from '../../kernel/error.ts'
 import { hubName } from '../../wire/tunnel-protocol.ts'
 import type { Needs } from '../room.ts'
+import { type ActiveKey, createAuthorityKeys } from './authority-keys.ts'
 import { createRotate, rotationOf } from './authority-rotation.ts'
 import { verifiedRequest } from './certificate-request.ts'
-import { makeAuthority, makeLeaf, newKeyPair, P256, type Signer, spkiPin } from './certificate-templates.ts'
-import type { AuthorityTable, KeysTables } from './migrations.ts'
+import { makeLeaf, newKeyPair } from './certificate-templates.ts'
 
-const NAMES: readonly AuthorityName[] = ['hub-ca', 'agent-ca', 'user-ca']
 const DAY_MS = 24 * 60 * 60_000
-const AUTHORITY_LIFE_MS = 3_650 * DAY_MS
 const RENEW_CHECK_MS = 60_000
 const IDENTITY_LIFE_MS = 2 * DAY_MS
 /** Agents renew after two thirds of it. */
@@ -50,12 +39,6 @@ export interface RunningAuthorities extends Authorities, Pick<AuthorityAdministr
   close(): void
 }
 
-interface Known extends AuthorityKey {
-  readonly pem: string
-  readonly certificate: X509Certificate
-  readonly signer: Signer | null
-}
-
 interface Identity {
   readonly key: string
   readonly cert: string
@@ -64,112 +47,19 @@ interface Identity {
   readonly authority: string
 }
 
-type All = ReadonlyMap<AuthorityName, readonly Known[]>
-
 /** The cluster's certificate authorities. Await `load()` before calling any other method. */
 export function createAuthorities(
   rooms: Needs<'db' | 'revisions' | 'secretBox' | 'clusterName'>,
   { agentLifeMs = AGENT_LIFE_MS, identityLifeMs = IDENTITY_LIFE_MS }: Lives = {},
 ): RunningAuthorities {
-  const { revisions, secretBox, clusterName, clock, log } = rooms
-  const db = rooms.db.withTables<KeysTables>()
-  let known: All = new Map()
+  const { revisions, clusterName, clock, log } = rooms
+  const stored = createAuthorityKeys(rooms)
+  const { of, active } = stored
   let identity: Identity | null = null
   let making: Promise<unknown> | undefined
   let renewal: NodeJS.Timeout | undefined
 
-  async function makeKey(name: AuthorityName): Promise<AuthorityTable> {
-    const id = uuid()
-    const { certificate, keys } = await makeAuthority(name, clusterName, clock.now(), AUTHORITY_LIFE_MS)
-    const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey))
-    return {
-      id,
-      name,
-      state: 'active',
-      certificate: certificate.toString('pem'),
-      sealed_key: secretBox.seal(place(id), pkcs8),
-      created: new Date(clock.now()),
-      changed: null,
-    }
-  }
-
-  async function create(name: AuthorityName): Promise<void> {
-    const row = await makeKey(name)
-    await revisions.write(async (trx, change) => {
-      const tables = trx.withTables<KeysTables>()
-      // Another hub that starts at the same time may have been first; its row is kept.
-      const made = await tables
-        .insertInto('authorities')
-        .values(row)
-        .onConflict((conflict) => conflict.doNothing())
-        .returning('id')
-        .execute()
-      if (made.length > 0) change.touch('key', name)
-    })
-  }
-
-  async function read(row: AuthorityTable): Promise<Known> {
-    const certificate = new X509Certificate(row.certificate)
-    const created = new Date(row.created).getTime()
-    const facts = {
-      id: row.id,
-      state: row.state,
-      pin: spkiPin(certificate),
-      created,
-      changed: row.changed === null ? created : new Date(row.changed).getTime(),
-      expires: certificate.validToDate.getTime(),
-      pem: row.certificate,
-      certificate,
-    }
-    if (row.state !== 'active') return { ...facts, signer: null }
-    const pkcs8 = secretBox.open(place(row.id), Buffer.from(row.sealed_key))
-    const key = await webcrypto.subtle.importKey('pkcs8', pkcs8, P256, false, ['sign'])
-    return { ...facts, signer: { certificate: row.certificate, key: key as CryptoKey } }
-  }
-
-  /** Reads all authorities, active keys first. The result swaps them in. */
-  async function readAll(tables: Pick<Database, 'withTables'>): Promise<() => void> {
-    const rows = await tables
-      .withTables<KeysTables>()
-      .selectFrom('authorities')
-      .selectAll()
-      .orderBy('created', 'desc')
-      .execute()
-    const found = new Map<AuthorityName, readonly Known[]>()
-    for (const name of NAMES) {
-      const mine = rows.filter((row) => row.name === name)
-      mine.sort((a, b) => Number(b.state === 'active') - Number(a.state === 'active'))
-      found.set(name, await Promise.all(mine.map((row) => read(row as AuthorityTable))))
-    }
-    return () => {
-      known = found
-    }
-  }
-
-  const view: View = {
-    name: 'authorities',
-    kinds: ['key'],
-    loadAll: readAll,
-    async refresh(trx, touched) {
-      const ours = NAMES.some((name) => touched.get('key')?.has(name))
-      return ours ? readAll(trx) : () => {}
-    },
-  }
-  revisions.addView(view)
-
-  function of(name: AuthorityName): readonly Known[] {
-    const list = known.get(name) ?? []
-    if (list.length === 0) throw new MezError('MEZ_AUTHORITY_UNREADABLE', `the ${name} is not loaded`)
-    return list
-  }
-
-  function active(name: AuthorityName): Known & { signer: Signer } {
-    const found = of(name).find((each): each is Known & { signer: Signer } => each.signer !== null)
-    if (!found) throw new MezError('MEZ_AUTHORITY_UNREADABLE', `the ${name} has no active key`)
-    return found
-  }
-
-  async function makeIdentity({ id, signer }: Known & { signer: Signer }): Promise<Identity> {
+  async function makeIdentity({ id, signer }: ActiveKey): Promise<Identity> {
     const keys = await newKeyPair()
     const now = clock.now()
     const name = hubName(clusterName)
@@ -220,11 +110,7 @@ export function createAuthorities(
 
   return {
     async load() {
-      const names = await db.selectFrom('authorities').select('name').execute()
-      const present = new Set(names.map((row) => row.name))
-      for (const name of NAMES) if (!present.has(name)) await create(name)
-      const swap = await readAll(db)
-      swap()
+      await stored.load()
       renewal ??= setInterval(
         () => {
           if (!identity || clock.now() < identity.renewAt) return
@@ -235,7 +121,7 @@ export function createAuthorities(
         Math.min(RENEW_CHECK_MS, identityLifeMs / 4),
       ).unref()
     },
-    rotate: createRotate({ revisions, makeKey, clock }),
+    rotate: createRotate({ revisions, makeKey: stored.makeKey, clock }),
     phaseOf: (name) => rotationOf(of(name)),
     close: () => clearInterval(renewal),
     bundle: (name) => of(name).map((each) => each.pem),
@@ -294,5 +180,3 @@ async function pemOf(key: CryptoKey): Promise<string> {
     .export({ type: 'pkcs8', format: 'pem' })
     .toString()
 }
-
-const place = (id: string): SecretPlace => ({ table: 'authorities', id, purpose: 'private-key' })
