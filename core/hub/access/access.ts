@@ -2,7 +2,7 @@ import type { Access, VisibleApp } from '../../api/access.ts'
 import type { Admission, AdmissionQuery, Caller, Refusal } from '../../api/admission.ts'
 import type { App } from '../../api/app.ts'
 import type { AccessContext, Decision } from '../../api/decision.ts'
-import type { EndReason, Session } from '../../api/sessions.ts'
+import type { Session } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
 import type { Needs } from '../room.ts'
 import type { LiveStream, StreamEnd } from '../sessions/stream-registry.ts'
@@ -21,6 +21,7 @@ import {
   whyUnavailable,
   wrongConnector,
 } from './refusal.ts'
+import { createRevocation } from './revocation.ts'
 import { subjectAt } from './subject-at.ts'
 import { isAccepted } from './verification.ts'
 
@@ -38,7 +39,8 @@ const SLICE = 200
 
 /**
  * The gate: the one place that grants access to an app, confirms it while an agent dials, and revokes it from live
- * streams. They all call `decide`, as does the list of visible apps, so none can skip a check that another makes.
+ * streams (`revocation.ts`). They all call `decide`, as does the list of visible apps, so none can skip a check that another
+ * makes.
  */
 export function createAccess(
   rooms: Needs<
@@ -58,9 +60,9 @@ export function createAccess(
 ): RunningAccess {
   const { catalog, decisions, sessions, locks, revisions, audit, counts } = rooms
   const connector = rooms.publicNames.appsOidcConnector
-  const streamStalenessMs = rooms.config.sessions.stream_staleness
   const { live } = sessions
   const { refuse, ...trail } = createRefusalRecord(audit)
+  const { confirm, endOf, watchEnd } = createRevocation(rooms, decide)
 
   /** Live requests that a verifier admitted. */
   const unowned = new Set<AdmissionState>()
@@ -112,13 +114,6 @@ export function createAccess(
     return decision.then((late) => settle(query, state, late))
   }
 
-  /** Cuts streams on time whose access was given until then. */
-  function watchEnd({ grants }: Subject, { until }: Decision): void {
-    if (until !== undefined) sessions.decideAgain(until)
-    if (grants === undefined) return
-    for (const { until } of grants) sessions.decideAgain(until)
-  }
-
   /** The current decision about a session and an app. */
   function decide(
     session: Session | undefined,
@@ -166,66 +161,6 @@ export function createAccess(
     return grant(state)
   }
 
-  function confirm(state: AdmissionState): boolean | Promise<boolean> {
-    if (state.ended !== null) return false
-    const { revision } = revisions
-    if (state.revision === revision) return true
-    const end = (reason: EndReason): false => {
-      gate.release(state)
-      state.cut(reason)
-      return false
-    }
-    if (!revisions.fresh()) return end('stale_view')
-    const { app, session, context } = state
-    // The app was changed: the connection may lead to its old target.
-    if (catalog.byId(app.id) !== app) return end('revoked')
-    if (session === null) {
-      state.revision = revision
-      return locks.appLock(app) === null || end('locked')
-    }
-    const current = sessions.byId(session.id)
-    const known = current && sessions.subjectOf(current)
-    if (known === undefined) return end(sessions.whyOver(session.id) ?? 'user_deleted')
-    const subject = subjectAt(known, app)
-    const settled = (decision: Decision): boolean => {
-      if (state.ended !== null) return false
-      const { effect, reason } = decision
-      if (effect !== 'allow') return end(reason === 'locked' ? 'locked' : 'denied')
-      watchEnd(subject, decision)
-      state.subject = subject
-      state.revision = revision
-      return true
-    }
-    const decision = decide(current, subject, app, context, state.received)
-    return decision instanceof Promise ? decision.then(settled) : settled(decision)
-  }
-
-  function endOf(
-    { session, app, context, received = null }: LiveStream,
-    alone = false,
-  ): StreamEnd | Promise<StreamEnd> {
-    if (revisions.ageMs() > streamStalenessMs) return 'stale_view'
-    const over = sessions.whyOver(session.id)
-    if (over !== null) return over
-    const current = catalog.byId(app.id)
-    if (!current) return 'app_deleted'
-    if (!current.enabled) return 'app_disabled'
-    // The session may have lost requirements that it had met when the stream was opened.
-    const now = sessions.byId(session.id) ?? session
-    const known = sessions.subjectOf(now)
-    if (!known) return 'user_deleted'
-    const subject = subjectAt(known, current)
-    const reasonOf = (decision: Decision): StreamEnd => {
-      const { effect, reason, byRequest } = decision
-      if (byRequest && !alone) return 'each'
-      if (effect !== 'allow') return reason === 'locked' ? 'locked' : 'denied'
-      watchEnd(subject, decision)
-      return null
-    }
-    const decision = decide(now, subject, current, context, received)
-    return decision instanceof Promise ? decision.then(reasonOf) : reasonOf(decision)
-  }
-
   /** The catalog's own object: a plugin's copy could contain any address. */
   const currentOf = (app: App | undefined) => (app === undefined ? undefined : catalog.byId(app.id))
 
@@ -236,28 +171,21 @@ export function createAccess(
     for (const app of catalog.list()) {
       if (++count % SLICE === 0) await new Promise((resolve) => setImmediate(resolve))
       if (session !== undefined && !isFor(session, app)) continue
-      const decided = decide(
-        session,
-        subjectAt(subject, app),
-        app,
-        { protocol: app.protocol, clientIp },
-        null,
-      )
+      const here = subjectAt(subject, app)
+      const decided = decide(session, here, app, { protocol: app.protocol, clientIp }, null)
       const { effect, requirements } = decided instanceof Promise ? await decided : decided
       if (effect !== 'deny') found.push({ app, requirements: requirements.map(({ name }) => name) })
     }
     return found
   }
 
-  function recheckUnowned(): void {
-    for (const state of unowned) void confirm(state)
-  }
-
   return {
     admit,
     endOf,
     visible,
-    recheckUnowned,
+    recheckUnowned() {
+      for (const state of unowned) void confirm(state)
+    },
     verify: rooms.verify,
     callers: rooms.callers,
     ...rooms.help,
