@@ -5,21 +5,14 @@ import type { HeaderResult, Peeked } from './connection-preamble.ts'
 import { canonicalAddress, type TrustedProxies } from './trusted-proxies.ts'
 
 /**
- * Whose headers before a connection are used: those of other hubs always, those of balancers where they are required.
+ * Reads the header before a connection: that of another hub always, that of a balancer where it is required. `isProxy`: the
+ * TCP peer is a trusted proxy. Null if this peer is never served.
  */
-export interface SourceOptions {
-  readonly peers: Peers | undefined
-  readonly proxyProtocol: 'off' | 'required'
-  /** Whether the TCP peer is a trusted proxy. */
-  readonly isProxy: boolean
-}
-
-/** Reads the header before a connection. Null if this peer is never served. */
-export function sourceReader({
-  peers,
-  proxyProtocol,
-  isProxy,
-}: SourceOptions): ((bytes: Buffer) => HeaderResult) | null {
+export function sourceReader(
+  peers: Peers | undefined,
+  proxyProtocol: 'off' | 'required',
+  isProxy: boolean,
+): ((bytes: Buffer) => HeaderResult) | null {
   const withoutPeer =
     proxyProtocol === 'off'
       ? (): HeaderResult => ({ kind: 'none' })

@@ -10,6 +10,8 @@ import type { ListenerOptions } from './listener-options.ts'
 import { endsOf } from './public-port.ts'
 import { canonicalAddress, createTrustedProxies } from './trusted-proxies.ts'
 
+export type Entrance = ReturnType<typeof createEntrance>
+
 const PLAIN_HTTP = /^[A-Z]{3,20} \//
 
 /** Admits connections to the public port within its limits, and reads what comes before TLS. */
@@ -51,7 +53,7 @@ export function createEntrance(parts: {
     const peer = canonicalAddress(socket.remoteAddress ?? '')
     if (peer === null) return void drop(socket, 'address_unknown')
     const isProxy = trusted.has(peer)
-    const readHeader = sourceReader({ peers, proxyProtocol: options.proxyProtocol ?? 'off', isProxy })
+    const readHeader = sourceReader(peers, options.proxyProtocol ?? 'off', isProxy)
     if (readHeader === null) return void drop(socket, 'no_trusted_proxy')
     let lease: ConnectionLease | null = null
     /** A trusted proxy carries many clients, so the clients that it names are counted, not the proxy. */

@@ -41,7 +41,7 @@ export interface Listener {
  * one claims a name of the core.
  */
 export function createListener(options: ListenerOptions): Listener {
-  const { protocols, certificates, authorities, peers } = options
+  const { protocols, certificates, peers } = options
   const limits = { ...defaultLimits, ...options.limits }
   const { handshakeMs } = limits
   const refusals = createConnectionRefusals(options)
@@ -60,8 +60,7 @@ export function createListener(options: ListenerOptions): Listener {
   })
   takeHandshakes(browser, options.browsers)
 
-  const { proofs } = certificates
-  const named = createNamedServers({ protocols, authorities, proofs, handshakeMs, takeHandshakes })
+  const named = createNamedServers(options, handshakeMs, takeHandshakes)
   const agents = createAgentRouter({
     takers: options.mezite ?? {},
     alpnTransport: options.alpnTransport,
@@ -119,13 +118,7 @@ export function createListener(options: ListenerOptions): Listener {
     server.accept(socket)
   }
 
-  const port = createPublicPort({
-    listenAddr: options.listenAddr,
-    most: entrance.most,
-    accept: entrance.accept,
-    failed: (error) => warnRarely('accept', 'the public port failed to accept a connection', error),
-    dropped: () => refusals.tooMany(),
-  })
+  const port = createPublicPort(options.listenAddr, entrance, refusals)
 
   return {
     listen: port.listen,

@@ -1,24 +1,11 @@
 import { constants } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { createServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
-import type { Authorities } from '../../api/certificate-authorities.ts'
-import type { ConnectionInfo, Protocol } from '../../api/protocol.ts'
-import type { Certificates } from '../../certificates/certificates.ts'
+import type { ConnectionInfo } from '../../api/protocol.ts'
 import { MezError } from '../../kernel/error.ts'
 import { checkAlpn } from './alpn-router.ts'
+import type { ListenerOptions } from './listener-options.ts'
 import { createMutualTlsServer, isTrusted } from './mutual-tls-server.ts'
-
-export interface NamedServersOptions {
-  readonly protocols: readonly Protocol[]
-  readonly authorities: Pick<Authorities, 'hubIdentity' | 'bundle'>
-  readonly proofs: Certificates['proofs']
-  readonly handshakeMs: number
-  /** Passes each connection of the server that completed its handshake to `take`. */
-  readonly takeHandshakes: (
-    server: TlsServer,
-    take: (socket: TLSSocket, info: ConnectionInfo) => void,
-  ) => void
-}
 
 /** Takes the connections with one ALPN name. */
 export interface NamedServer {
@@ -28,11 +15,19 @@ export interface NamedServer {
 }
 
 /**
- * The servers of protocols and of proofs to certificate authorities, by ALPN name. Throws `MEZ_SERVICE_TWICE` if two claim
- * the same name, and `MEZ_PART_INVALID` if one claims a name of the core.
+ * The servers of protocols and of proofs to certificate authorities, by ALPN name. `takeHandshakes` passes each connection of
+ * a server that completed its handshake to `take`. Throws `MEZ_SERVICE_TWICE` if two claim the same name, and
+ * `MEZ_PART_INVALID` if one claims a name of the core.
  */
-export function createNamedServers(options: NamedServersOptions): ReadonlyMap<string, NamedServer> {
-  const { protocols, authorities, proofs, handshakeMs, takeHandshakes } = options
+export function createNamedServers(
+  {
+    protocols,
+    authorities,
+    certificates,
+  }: Pick<ListenerOptions, 'protocols' | 'authorities' | 'certificates'>,
+  handshakeMs: number,
+  takeHandshakes: (server: TlsServer, take: (socket: TLSSocket, info: ConnectionInfo) => void) => void,
+): ReadonlyMap<string, NamedServer> {
   const servers = new Map<string, NamedServer>()
   const add = (owner: string, alpn: string, server: NamedServer) => {
     checkAlpn(owner, alpn)
@@ -61,7 +56,7 @@ export function createNamedServers(options: NamedServersOptions): ReadonlyMap<st
       },
     })
   }
-  for (const [alpn, contextFor] of proofs) {
+  for (const [alpn, contextFor] of certificates.proofs) {
     const server = createServer({
       ALPNProtocols: [alpn],
       SNICallback(host, done) {

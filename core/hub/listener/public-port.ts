@@ -2,6 +2,8 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { listen } from '../../log/listening-port.ts'
 import type { Handle } from '../../processes/node-handles.ts'
+import type { ConnectionRefusals } from './connection-refusals.ts'
+import type { Entrance } from './entrance.ts'
 
 /** How long a hub that stops waits for TLS handshakes. */
 const HANDSHAKES_MS = 1_000
@@ -9,27 +11,23 @@ const POLL_MS = 20
 /** Connections beyond the limit that are accepted, because each closes another one or is closed. */
 const SPARE = 32
 
-export interface PublicPortOptions {
-  readonly listenAddr: string
-  /** The most connections at a time on each of its sockets. */
-  readonly most: number
-  readonly accept: (socket: Socket) => void
-  /** A connection beyond `most` was closed. */
-  readonly dropped: () => void
-  /** A connection was lost, for example because no file descriptor is free; the port stays open. */
-  readonly failed: (error: Error) => void
-}
-
 /** The listening sockets of the public port: its own, and those that a parent process has bound. */
-export function createPublicPort({ listenAddr, most, accept, dropped, failed }: PublicPortOptions) {
+export function createPublicPort(
+  listenAddr: string,
+  { most, accept }: Pick<Entrance, 'most' | 'accept'>,
+  { tooMany, warnRarely }: Pick<ConnectionRefusals, 'tooMany' | 'warnRarely'>,
+) {
   const open = new Set<Server>()
 
   function serverOf(): Server {
     const server = createServer({ pauseOnConnect: false }, accept)
     server.maxConnections = most + SPARE
-    // Before the port listens, `listen` rejects with the error.
-    server.on('error', (error) => server.listening && failed(error))
-    server.on('drop', dropped)
+    // A connection was lost, for example because no file descriptor is free. Before the port listens, `listen` rejects with
+    // the error.
+    server.on('error', (error) => {
+      if (server.listening) warnRarely('accept', 'the public port failed to accept a connection', error)
+    })
+    server.on('drop', () => tooMany())
     open.add(server)
     return server
   }
