@@ -6,10 +6,9 @@ import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
 import type { ServeWeb } from '../../api-server/api-server.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
-import { MezError, messageOf } from '../../kernel/error.ts'
+import { MezError } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { defaultLimits } from '../../limits/limits.ts'
-import { rarely } from '../../limits/log-throttle.ts'
 import { createHostRouter, type HostRouter } from './host-router.ts'
 import { createHttp1Server } from './http1-server.ts'
 import { createHttp2Server } from './http2-server.ts'
@@ -52,14 +51,9 @@ export function createBrowserServer(options: BrowserServerOptions): BrowserServe
   const limits = { ...defaultLimits, ...options.limits }
   const names = app === undefined ? { ...options.publicNames, appsDomain: null } : options.publicNames
   const router = createHostRouter(names, limits)
-  const warnRarely = rarely(log)
-  const common = { router, paths: options.paths ?? new Map(), pages, web, app, limits, refused, clock }
+  const common = { router, paths: options.paths ?? new Map(), pages, web, app, limits, refused, clock, log }
   const http1 = createHttp1Server(common)
-  const http2 = createHttp2Server({
-    ...common,
-    onflood: ({ clientIp }) => warnRarely('flood', `${clientIp} sent a flood of HTTP/2 frames`, null),
-    onerror: (error) => log.error({ error: messageOf(error) }, 'failed to serve an HTTP/2 request'),
-  })
+  const http2 = createHttp2Server(common)
   return {
     router,
     accept(socket, info) {

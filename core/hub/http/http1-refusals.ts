@@ -3,14 +3,14 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Problem } from '../../api/problem.ts'
 import { tooLargeResponse } from './cookie-reset.ts'
 import type { RefusedRoute } from './host-router.ts'
+import type { HttpOptions } from './http-options.ts'
 import { discardRest, type Http1Connection } from './http1-connection.ts'
-import type { Http1Options } from './http1-server.ts'
 import { type HubResponse, REFUSED_BODY_MS, refuseBytes, sendBytes } from './refusal.ts'
 
 export type Http1Refusals = ReturnType<typeof createHttp1Refusals>
 
 /** Refuses requests over HTTP/1.1, and connections that have none. */
-export function createHttp1Refusals({ router, pages, limits, refused }: Http1Options) {
+export function createHttp1Refusals({ router, pages, limits, refused }: HttpOptions) {
   /** Reports a refusal and returns the id of its request. */
   function note({ problem, record }: Pick<RefusedRoute, 'problem' | 'record'>, clientIp: string): string {
     const requestId = randomUUID()

@@ -1,32 +1,15 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Pages } from '../../api/pages.ts'
 import { Problem } from '../../api/problem.ts'
-import type { AppHostProtocol, ConnectionInfo } from '../../api/protocol.ts'
-import type { ProxyLimits } from '../../api/proxy-limits.ts'
-import type { ServeWeb } from '../../api-server/api-server.ts'
-import type { Clock } from '../../kernel/clock.ts'
+import type { ConnectionInfo } from '../../api/protocol.ts'
 import { CookieRescue, resetOf, tooLargeResponse } from './cookie-reset.ts'
-import type { HostRouter } from './host-router.ts'
+import type { HttpOptions } from './http-options.ts'
 import { asksForUpgrade, clearAfterBody, Http1Connection, hasBody } from './http1-connection.ts'
 import { createHttp1Refusals } from './http1-refusals.ts'
 import { createHttp1Upgrades } from './http1-upgrades.ts'
 import { Lane, type LaneServer } from './lane.ts'
 import { KEEP_ALIVE_MS } from './lane-response.ts'
-import { clientOf, type Refusal, refusalResponse } from './refusal.ts'
-import type { TransportPaths } from './transport-paths.ts'
-
-export interface Http1Options {
-  readonly router: HostRouter
-  /** Paths of the hub's own host that belong to transports. */
-  readonly paths: TransportPaths
-  readonly pages: Pages
-  readonly web: ServeWeb
-  readonly app: AppHostProtocol | undefined
-  readonly limits: Pick<ProxyLimits, 'headerMs' | 'requestMs' | 'headerBytes' | 'headerCount'>
-  readonly refused: (refusal: Refusal) => void
-  readonly clock: Clock
-}
+import { clientOf, refusalResponse } from './refusal.ts'
 
 /** The HTTP/1.1 side of every browser connection. */
 export interface Http1Server {
@@ -52,7 +35,7 @@ const HEADERS_TOO_LARGE = new Problem(431, 'headers_too_large', 'The headers of 
  * The HTTP/1.1 server for browsers, which routes each request by its host. Its `node:http` server never listens; it
  * receives established TLS sockets.
  */
-export function createHttp1Server(options: Http1Options): Http1Server {
+export function createHttp1Server(options: HttpOptions): Http1Server {
   const { router, pages, web, app, limits, clock } = options
   const connections = new Map<Duplex, Http1Connection>()
   const refusals = createHttp1Refusals(options)
@@ -199,7 +182,7 @@ export function createHttp1Server(options: Http1Options): Http1Server {
 
 /** The server of node:http, without a port: it reads the connections that it is given. */
 function openServer(
-  limits: Http1Options['limits'],
+  limits: HttpOptions['limits'],
   checkMs: number,
   on: {
     readonly connections: ReadonlyMap<Duplex, Http1Connection>

@@ -2,15 +2,15 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Problem } from '../../api/problem.ts'
 import type { HostRoute } from './host-router.ts'
+import type { HttpOptions } from './http-options.ts'
 import type { Http1Connection } from './http1-connection.ts'
 import type { Http1Refusals } from './http1-refusals.ts'
-import type { Http1Options } from './http1-server.ts'
 import { clientOf, refuseBytes } from './refusal.ts'
 import { pathOf } from './transport-paths.ts'
 
 /** Upgrades of HTTP/1.1: WebSockets of apps, and the paths of transports. A connection that is taken leaves `connections`. */
 export function createHttp1Upgrades(
-  { router, paths, app }: Http1Options,
+  { router, paths, app }: HttpOptions,
   connections: Map<Duplex, Http1Connection>,
   { note }: Pick<Http1Refusals, 'note'>,
 ) {

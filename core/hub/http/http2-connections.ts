@@ -6,19 +6,10 @@ import {
 } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import type { ConnectionInfo, StreamRequest } from '../../api/protocol.ts'
-import type { Clock } from '../../kernel/clock.ts'
+import { rarely } from '../../limits/log-throttle.ts'
 import { releaseListeners } from '../../wire/listener-release.ts'
 import { FrameBudget } from './frame-budget.ts'
-
-export interface BrowserSessionsOptions {
-  /** Concurrent streams on one connection. */
-  readonly streams: number
-  /** From the handshake to the first request. */
-  readonly firstRequestMs: number
-  readonly clock: Clock
-  /** Called when a client was cut for a flood of frames. */
-  readonly onflood: (info: ConnectionInfo) => void
-}
+import type { HttpOptions } from './http-options.ts'
 
 /** HTTP/2 connections of browsers. */
 export interface BrowserSessions {
@@ -86,8 +77,12 @@ interface Open {
  * Speaks HTTP/2 on established TLS connections through the stream API of Node.js, and limits the cost of a connection:
  * streams, header bytes, memory, resets, idle time, useless frames (RFC 9113 section 10.5).
  */
-export function createBrowserSessions(options: BrowserSessionsOptions): BrowserSessions {
-  const { clock } = options
+export function createBrowserSessions({
+  limits,
+  clock,
+  log,
+}: Pick<HttpOptions, 'limits' | 'clock' | 'log'>): BrowserSessions {
+  const warnRarely = rarely(log)
   const opened = new Set<Open>()
   let state: 'open' | 'leaving' | 'draining' = 'open'
   const timer = setInterval(() => {
@@ -134,7 +129,7 @@ export function createBrowserSessions(options: BrowserSessionsOptions): BrowserS
       strictSingleValueFields: false,
       settings: {
         enablePush: false,
-        maxConcurrentStreams: options.streams,
+        maxConcurrentStreams: limits.requestsPerConnection,
         maxHeaderListSize: HEADER_LIST_BYTES,
         initialWindowSize: STREAM_WINDOW,
         enableConnectProtocol: extendedConnect,
@@ -146,7 +141,7 @@ export function createBrowserSessions(options: BrowserSessionsOptions): BrowserS
       info,
       budget: new FrameBudget(),
       streams: [],
-      idleEnd: clock.monotonic() + options.firstRequestMs,
+      idleEnd: clock.monotonic() + limits.headerMs,
       served: false,
       leaving: false,
     }
@@ -188,7 +183,7 @@ export function createBrowserSessions(options: BrowserSessionsOptions): BrowserS
   /** Ends the connection of a flooding client with a GOAWAY that gives the reason. */
   function calm({ session, socket, info }: Open): void {
     if (session.destroyed) return
-    options.onflood(info)
+    warnRarely('flood', `${info.clientIp} sent a flood of HTTP/2 frames`, null)
     session.destroy(NGHTTP2_ENHANCE_YOUR_CALM as never)
     setTimeout(() => socket.destroy(), END_MS).unref()
   }

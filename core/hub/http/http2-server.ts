@@ -1,34 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
-import type { Pages } from '../../api/pages.ts'
 import { Problem } from '../../api/problem.ts'
-import type { AppHostProtocol, ConnectionInfo, StreamRequest } from '../../api/protocol.ts'
-import type { ProxyLimits } from '../../api/proxy-limits.ts'
-import type { ServeWeb } from '../../api-server/api-server.ts'
-import type { Clock } from '../../kernel/clock.ts'
+import type { ConnectionInfo, StreamRequest } from '../../api/protocol.ts'
+import { messageOf } from '../../kernel/error.ts'
 import { resetOf, tooLargeResponse } from './cookie-reset.ts'
-import type { HostRouter, RefusedRoute } from './host-router.ts'
+import type { RefusedRoute } from './host-router.ts'
+import type { HttpOptions } from './http-options.ts'
 import { createBrowserSessions } from './http2-connections.ts'
 import { readStreamHead } from './http2-head.ts'
-import { clientOf, type Refusal, refusalResponse, sendOnStream } from './refusal.ts'
-import { pathOf, type TransportPaths } from './transport-paths.ts'
-
-export interface Http2Options {
-  readonly router: HostRouter
-  /** Paths of the hub's own host that belong to transports. */
-  readonly paths: TransportPaths
-  readonly pages: Pages
-  readonly web: ServeWeb
-  readonly app: AppHostProtocol | undefined
-  readonly limits: Pick<ProxyLimits, 'headerMs' | 'requestMs' | 'requestsPerConnection'>
-  readonly refused: (refusal: Refusal) => void
-  /** Called when a client was cut for a flood of frames. */
-  readonly onflood: (info: ConnectionInfo) => void
-  /** Called when a request failed with an error of the program; its stream is closed. */
-  readonly onerror: (error: unknown) => void
-  readonly clock: Clock
-}
+import { clientOf, refusalResponse, sendOnStream } from './refusal.ts'
+import { pathOf } from './transport-paths.ts'
 
 /** The HTTP/2 side of every browser connection. */
 export interface Http2Server {
@@ -55,16 +37,11 @@ interface CarrierOpener {
  * The HTTP/2 server for browsers, which routes each request by its host. Apps get raw streams; only the hub's own host
  * uses the compatibility API of Node.js.
  */
-export function createHttp2Server(options: Http2Options): Http2Server {
-  const { router, paths, pages, web, app, limits, refused, clock } = options
+export function createHttp2Server(options: HttpOptions): Http2Server {
+  const { router, paths, pages, web, app, limits, refused, log } = options
   const open = new Set<StreamRequest['stream']>()
   let idle: (() => void) | undefined
-  const sessions = createBrowserSessions({
-    streams: limits.requestsPerConnection,
-    firstRequestMs: limits.headerMs,
-    clock,
-    onflood: options.onflood,
-  })
+  const sessions = createBrowserSessions(options)
 
   function serve(request: StreamRequest, info: ConnectionInfo, opener: CarrierOpener): void {
     const { stream, rawHeaders, headers, ended } = request
@@ -150,7 +127,7 @@ export function createHttp2Server(options: Http2Options): Http2Server {
         try {
           serve(request, info, opener)
         } catch (error) {
-          options.onerror(error)
+          log.error({ error: messageOf(error) }, 'failed to serve an HTTP/2 request')
           request.stream.destroy(CUT)
         }
       }
