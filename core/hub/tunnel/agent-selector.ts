@@ -1,15 +1,12 @@
 import type { Admission } from '../../api/admission.ts'
 import type { App } from '../../api/app.ts'
-import type { AppKind } from '../../api/app-kinds.ts'
-import type { Audit } from '../../api/audit.ts'
-import type { HubHooks } from '../../api/hub-hooks.ts'
+import { appKinds } from '../../api/app-kinds.ts'
 import type { Link, OpenOptions, Pipe, Tunnel } from '../../api/tunnel.ts'
 import type { ServingLinks } from '../../cluster/cluster.ts'
 import { isMezError, messageOf } from '../../kernel/error.ts'
-import type { HookCalls } from '../../kernel/hook.ts'
-import type { Log } from '../../kernel/log.ts'
 import { authorityOf } from '../../wire/dial-headers.ts'
 import { type AdmissionState, stateOf } from '../access/admission.ts'
+import type { Needs } from '../room.ts'
 import type { AppHealth } from './app-health.ts'
 import { LiveLink } from './link.ts'
 import type { LiveLinks } from './link-registry.ts'
@@ -30,22 +27,20 @@ const byLoad = (a: ServingLink, b: ServingLink): number =>
   a.turn - b.turn
 
 /** Chooses among the live links: least streams in use first, then round robin. */
-export function createAgentSelector(options: {
-  /** The links of this hub, and those through which it reaches agents. */
-  readonly links: Pick<LiveLinks, 'get'>
-  readonly serving: ServingLinks
-  readonly hooks: Pick<HookCalls<HubHooks>['tunnel'], 'route'>
-  readonly health: Pick<AppHealth, 'record' | 'stateOf' | 'lastError'>
-  /** Whether the agent is locked or removed. */
-  readonly isBarred: (hostname: string) => boolean
-  readonly streamsPerAgent: number
-  /** The kinds of apps, one of which may allow targets. */
-  readonly kinds?: () => readonly AppKind[]
-  readonly audit: Pick<Audit, 'record'>
-  readonly log: Log
-}): Tunnel {
-  const { links, serving, hooks, health, isBarred, log, streamsPerAgent } = options
-  const { kinds = () => [], audit } = options
+export function createAgentSelector(
+  { audit, config, kernel, log }: Needs<'audit' | 'config' | 'kernel'>,
+  tunnel: {
+    /** The links of this hub, and those through which it reaches agents. */
+    readonly links: Pick<LiveLinks, 'get'>
+    readonly serving: ServingLinks
+    readonly health: Pick<AppHealth, 'record' | 'stateOf' | 'lastError'>
+    /** Whether the agent is locked or removed. */
+    readonly isBarred: (hostname: string) => boolean
+  },
+): Tunnel {
+  const { links, serving, health, isBarred } = tunnel
+  const { streams_per_agent: streamsPerAgent } = config.tunnel
+  const hooks = kernel.calls.tunnel
   let turn = 0
 
   /**
@@ -149,7 +144,8 @@ export function createAgentSelector(options: {
     dial,
     use,
     returned: (app) => serving.returned(app.agents),
-    mayTarget: ({ protocol }) => kinds().find(({ name }) => name === protocol)?.targets === true,
+    mayTarget: ({ protocol }) =>
+      kernel.slot(appKinds).find(({ name }) => name === protocol)?.targets === true,
   }
 
   return {

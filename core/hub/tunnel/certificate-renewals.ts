@@ -1,10 +1,7 @@
-import type { Authorities } from '../../api/certificate-authorities.ts'
-import type { Enrolment } from '../../enrolment/enrolment.ts'
 import { JoinRefusal } from '../../enrolment/join-tokens.ts'
-import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
-import type { Log } from '../../kernel/log.ts'
 import { createRateLimit } from '../../limits/rate-limit.ts'
+import type { Needs } from '../room.ts'
 import type { Agents } from './agents.ts'
 import type { LiveLink } from './link.ts'
 
@@ -12,18 +9,14 @@ import type { LiveLink } from './link.ts'
 const RENEWALS_PER_MINUTE = 10
 
 /** Renews the certificates of agents, in answer to messages on their links. */
-export function createCertificateRenewals(options: {
-  readonly agents: Pick<Agents, 'get'>
-  readonly enrolment: Pick<Enrolment, 'renew' | 'confirm'>
-  readonly authorities: Pick<Authorities, 'bundle'>
-  readonly clock: Clock
-  readonly log: Log
-}) {
-  const { agents, enrolment, authorities, log } = options
+export function createCertificateRenewals(
+  { authorities, enrolment, clock, log }: Needs<'authorities' | 'enrolment'>,
+  agents: Pick<Agents, 'get'>,
+) {
   const renewing = new Set<LiveLink>()
   /** Serials being confirmed: an agent may repeat the message any number of times, and each would be a change. */
   const confirming = new Set<string>()
-  const renewals = createRateLimit(options.clock)
+  const renewals = createRateLimit(clock)
 
   return {
     renew(link: LiveLink, csr: unknown): void {

@@ -1,21 +1,16 @@
 import type { Duplex } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
-import type { Audit } from '../../api/audit.ts'
-import type { Authorities } from '../../api/certificate-authorities.ts'
-import type { Revisions } from '../../api/revisions.ts'
-import type { Registry } from '../../cluster/cluster.ts'
 import { type AgentCertificate, readAgentCertificate } from '../../enrolment/agent-certificate.ts'
-import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
-import type { Log } from '../../kernel/log.ts'
 import { addressKey } from '../../limits/address-key.ts'
 import { createRateLimit } from '../../limits/rate-limit.ts'
 import { REASON_HEADER } from '../../wire/dial-headers.ts'
 import { releaseListeners } from '../../wire/listener-release.ts'
 import { acceptTls } from '../../wire/tls-acceptor.ts'
 import { HEARTBEAT_MS, PROTOCOL_VERSION, TUNNEL_ALPN } from '../../wire/tunnel-protocol.ts'
-import { connectAgent, LiveLink } from './link.ts'
+import type { Needs } from '../room.ts'
+import { connectAgent, type LinkTimes, LiveLink } from './link.ts'
 import type { LiveLinks } from './link-registry.ts'
 
 /** How long an agent waits for a fresh view of the agents. Below its own deadline of 8.5 s. */
@@ -37,31 +32,26 @@ export interface LinkOrigin {
  * Accepts the connections of agents: TLS, certificate, a fresh view, then the link. An agent does not get a link while the
  * view is stale, since it may have been removed; it waits briefly, so that it connects as soon as the database is back.
  */
-export function createLinkAcceptor(options: {
-  readonly links: LiveLinks
-  readonly authorities: Pick<Authorities, 'bundle' | 'hubIdentity' | 'issuerOf'>
-  readonly revisions: Pick<Revisions, 'catchUp' | 'fresh'>
-  readonly audit: Pick<Audit, 'record'>
-  readonly clusterName: string
-  readonly instanceId: string
-  /** The hubs that an agent keeps a link to, with their addresses for direct connections. */
-  readonly hubs: Pick<Registry, 'hubsOf' | 'relays'>
-  readonly hubVersion: string
-  readonly draining: () => boolean
-  readonly offers: (transport: string) => boolean
-  readonly heartbeatMs?: number
-  readonly helloMs?: number
-  readonly clock: Clock
-  readonly log: Log
-}): (raw: Duplex, from: LinkOrigin, secured: () => void) => void {
-  const { links, authorities, revisions, audit, clusterName, instanceId, hubVersion, clock, log } = options
+export function createLinkAcceptor(
+  rooms: Needs<
+    'audit' | 'authorities' | 'clusterName' | 'hubVersion' | 'instanceId' | 'registry' | 'revisions'
+  >,
+  links: LiveLinks,
+  tunnel: {
+    readonly draining: () => boolean
+    readonly offers: (transport: string) => boolean
+    readonly times: LinkTimes
+  },
+): (raw: Duplex, from: LinkOrigin, secured: () => void) => void {
+  const { audit, authorities, clusterName, instanceId, hubVersion, registry, revisions, clock, log } = rooms
+  const { draining, offers, times } = tunnel
   const rates = createRateLimit(clock)
   const mayComplain = (clientIp: string): boolean =>
     rates.take(addressKey(clientIp), COMPLAINTS_PER_ADDRESS) && rates.take('*', COMPLAINTS_PER_MINUTE)
   const greeting = (hostname: string) => {
-    const hubs = options.hubs.hubsOf(hostname)
+    const hubs = registry.hubsOf(hostname)
     // Among few hubs, an agent keeps its link to this one even while it is not reachable.
-    const own = options.hubs.relays ? [] : [instanceId]
+    const own = registry.relays ? [] : [instanceId]
     return {
       type: 'greeting',
       protocol: PROTOCOL_VERSION,
@@ -70,7 +60,7 @@ export function createLinkAcceptor(options: {
       instances: [...new Set([...own, ...hubs.keys()])],
       addresses: Object.fromEntries(hubs),
       version: hubVersion,
-      heartbeat_ms: options.heartbeatMs ?? HEARTBEAT_MS,
+      heartbeat_ms: times.heartbeatMs ?? HEARTBEAT_MS,
     }
   }
 
@@ -111,8 +101,7 @@ export function createLinkAcceptor(options: {
         onReady: links.up,
         onMessage: links.receive,
         onClosed: links.down,
-        ...(options.helloMs === undefined ? {} : { helloMs: options.helloMs }),
-        ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
+        times,
       })
       links.all.add(link)
     }
@@ -130,10 +119,10 @@ export function createLinkAcceptor(options: {
           authorities.issuerOf('agent-ca', shown),
         )
         if (!certificate || !socket.authorized) return reject('certificate_refused', null)
-        if (!options.offers(transport)) return reject('transport_not_offered', certificate.hostname, socket)
+        if (!offers(transport)) return reject('transport_not_offered', certificate.hostname, socket)
         refusalOf(socket, certificate)
           .then((refusal) => {
-            const reason = options.draining() ? 'draining' : refusal
+            const reason = draining() ? 'draining' : refusal
             if (reason) reject(reason, certificate.hostname, socket)
             else if (!socket.destroyed) open(socket, certificate)
           })

@@ -1,17 +1,9 @@
-import type { Audit } from '../../api/audit.ts'
-import type { Authorities } from '../../api/certificate-authorities.ts'
-import type { HubHooks } from '../../api/hub-hooks.ts'
 import { PROPOSALS_PER_MINUTE, readProposedApps } from '../../api/proposed-apps.ts'
-import type { Revisions } from '../../api/revisions.ts'
-import type { EndReason } from '../../api/sessions.ts'
 import type { Registry } from '../../cluster/cluster.ts'
 import type { AgentCertificate } from '../../enrolment/agent-certificate.ts'
-import type { Enrolment } from '../../enrolment/enrolment.ts'
-import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
-import type { HookCalls } from '../../kernel/hook.ts'
-import type { Log } from '../../kernel/log.ts'
 import { createRateLimit } from '../../limits/rate-limit.ts'
+import type { Needs } from '../room.ts'
 import type { Agents } from './agents.ts'
 import { createCertificateRenewals } from './certificate-renewals.ts'
 import type { LiveLink } from './link.ts'
@@ -41,36 +33,29 @@ export interface LiveLinks {
   readonly receive: (link: LiveLink, message: Readonly<Record<string, unknown>>) => void
 }
 
-export interface LinkRegistryOptions {
-  readonly agents: Pick<Agents, 'get' | 'refusalOf'>
-  readonly enrolment: Pick<Enrolment, 'renew' | 'confirm'>
-  readonly authorities: Pick<Authorities, 'bundle' | 'trusts'>
-  readonly rotation: Pick<RotationProgress, 'announce' | 'receive'>
-  readonly revisions: Pick<Revisions, 'onApplied'>
-  readonly hubs: Pick<Registry, 'reachable' | 'hubsOf' | 'onChanged'>
-  readonly hooks: Pick<HookCalls<HubHooks>['tunnel'], 'changed' | 'proposed'>
-  readonly audit: Pick<Audit, 'record'>
-  readonly isAgentLocked: (hostname: string) => boolean
-  /** Whether another hub has a link to the agent, so that it is still connected when its link to this hub ends. */
-  readonly elsewhere?: (hostname: string) => boolean
-  /** Called before the link of an agent that lost its access is cut. */
-  readonly agentLost?: (hostname: string, reason: EndReason) => void
-  readonly clock: Clock
-  readonly log: Log
-}
-
-/** Keeps one link for each agent, and cuts links whose agent was removed or locked or has a newer certificate. */
-export function createLinkRegistry(options: LinkRegistryOptions): LiveLinks {
-  const { agents, authorities, rotation, revisions, hubs, hooks, audit, clock, log } = options
+/**
+ * Keeps one link for each agent, and cuts links whose agent was removed or locked or has a newer certificate. `elsewhere`:
+ * whether another hub has a link to the agent, so that it is still connected when its link to this hub ends.
+ */
+export function createLinkRegistry(
+  rooms: Needs<
+    'audit' | 'authorities' | 'enrolment' | 'kernel' | 'locks' | 'registry' | 'revisions' | 'sessions'
+  >,
+  agents: Pick<Agents, 'get' | 'refusalOf'>,
+  rotation: Pick<RotationProgress, 'announce' | 'receive'>,
+  elsewhere: (hostname: string) => boolean,
+): LiveLinks {
+  const { audit, authorities, kernel, locks, registry, revisions, sessions, clock, log } = rooms
+  const hooks = kernel.calls.tunnel
   const live = new Map<string, LiveLink>()
   const all = new Set<LiveLink>()
-  const { renew, confirm } = createCertificateRenewals(options)
+  const { renew, confirm } = createCertificateRenewals(rooms, agents)
   const proposals = createRateLimit(clock)
   const returning = new ReturningAgents()
 
   function refusalOf(certificate: AgentCertificate): string | null {
     if (certificate.notAfter <= clock.now()) return 'certificate_expired'
-    if (options.isAgentLocked(certificate.hostname)) return 'agent_locked'
+    if (locks.isAgentLocked(certificate.hostname)) return 'agent_locked'
     if (!authorities.trusts('agent-ca', certificate.authority)) return 'certificate_authority_retired'
     return agents.refusalOf(certificate.hostname, certificate.serial)
   }
@@ -94,7 +79,7 @@ export function createLinkRegistry(options: LinkRegistryOptions): LiveLinks {
     hooks.changed({ hostname: link.hostname, connected: true, reason: null })
     rotation.announce(link)
     // The agent's links to other hubs still use the previous certificate until the agent reports that it replaced them.
-    if (hubs.reachable.size > 1) setTimeout(() => confirm(link), MOVE_MS).unref()
+    if (registry.reachable.size > 1) setTimeout(() => confirm(link), MOVE_MS).unref()
     else confirm(link)
   }
 
@@ -127,7 +112,7 @@ export function createLinkRegistry(options: LinkRegistryOptions): LiveLinks {
     if (link.broken) returning.expect(link.hostname)
     audit.record({ ...event('agent.disconnected', link), reason })
     log.info({ agent: link.hostname, reason }, 'agent disconnected')
-    if (options.elsewhere?.(link.hostname)) return
+    if (elsewhere(link.hostname)) return
     hooks.changed({ hostname: link.hostname, connected: false, reason })
   }
 
@@ -177,25 +162,13 @@ export function createLinkRegistry(options: LinkRegistryOptions): LiveLinks {
         if (rotated && live.get(link.hostname) === link) rotation.announce(link)
         continue
       }
-      if (live.get(link.hostname) === link) {
-        options.agentLost?.(link.hostname, refusal === 'agent_locked' ? 'locked' : 'revoked')
-      }
+      if (live.get(link.hostname) === link)
+        sessions.live.cutAgent(link.hostname, refusal === 'agent_locked' ? 'locked' : 'revoked')
       link.destroy(refusal)
     }
   })
 
-  hubs.onChanged(() => {
-    // Also those that are not up yet: their greeting named the hubs of before.
-    for (const link of all) {
-      if (link.retired) continue
-      const own = hubs.hubsOf(link.hostname)
-      link.send({ type: 'instances', instances: [...own.keys()], addresses: Object.fromEntries(own) })
-      // Links forwarded by a hub that is stopping must be replaced.
-      if (link.via === null || link.moving || hubs.reachable.has(link.via)) continue
-      link.moving = true
-      link.send({ type: 'move' })
-    }
-  })
+  registry.onChanged(() => sendHubs(all, registry))
 
   return {
     refusalOf,
@@ -206,6 +179,22 @@ export function createLinkRegistry(options: LinkRegistryOptions): LiveLinks {
     up,
     down,
     receive,
+  }
+}
+
+/** Tells agents which hubs are live now: also on links that are not up yet, whose greeting named the hubs of before. */
+function sendHubs(
+  links: Iterable<LiveLink>,
+  { hubsOf, reachable }: Pick<Registry, 'hubsOf' | 'reachable'>,
+): void {
+  for (const link of links) {
+    if (link.retired) continue
+    const own = hubsOf(link.hostname)
+    link.send({ type: 'instances', instances: [...own.keys()], addresses: Object.fromEntries(own) })
+    // Links forwarded by a hub that is stopping must be replaced.
+    if (link.via === null || link.moving || reachable.has(link.via)) continue
+    link.moving = true
+    link.send({ type: 'move' })
   }
 }
 

@@ -28,6 +28,14 @@ const HELLO_MS = 10_000
 /** Limits the bytes of messages that an agent has not read: it might request responses and let them pile up. */
 const MOST_UNREAD = 1 << 20
 
+/** The deadlines of links, if they differ from the usual ones. */
+export interface LinkTimes {
+  /** Between two pings. */
+  readonly heartbeatMs?: number
+  /** How long an agent may take to send its hello; default 10 s. */
+  readonly helloMs?: number
+}
+
 export interface LiveLinkOptions {
   readonly socket: TLSSocket
   readonly certificate: AgentCertificate
@@ -42,8 +50,7 @@ export interface LiveLinkOptions {
   readonly onMessage: (link: LiveLink, message: Readonly<Record<string, unknown>>) => void
   /** Called once. `ready`: `onReady` was called before. */
   readonly onClosed: (link: LiveLink, reason: string, ready: boolean) => void
-  readonly heartbeatMs?: number
-  readonly helloMs?: number
+  readonly times: LinkTimes
 }
 
 /** The HTTP/2 session of a link, whose streams reach every app of the agent. */
@@ -89,7 +96,7 @@ export class LiveLink implements Link {
   #reason = 'connection_lost'
 
   constructor(options: LiveLinkOptions) {
-    const { socket, certificate, clock } = options
+    const { socket, certificate, clock, times } = options
     this.hostname = certificate.hostname
     this.certificate = certificate
     this.transport = options.transport
@@ -109,11 +116,11 @@ export class LiveLink implements Link {
     this.#session.once('close', () => this.#closed(options))
     releaseListeners(this.#session)
     socket.once('close', () => this.#session.destroy())
-    this.#timer(() => this.destroy('hello_timeout'), options.helloMs ?? HELLO_MS)
+    this.#timer(() => this.destroy('hello_timeout'), times.helloMs ?? HELLO_MS)
     this.#cutAt(certificate.notAfter, clock)
     startHeartbeat(this.#session, {
       clock,
-      intervalMs: options.heartbeatMs ?? HEARTBEAT_MS,
+      intervalMs: times.heartbeatMs ?? HEARTBEAT_MS,
       bytesRead: () => socket.bytesRead,
       onDead: () => this.destroy('heartbeat_lost'),
       onRtt: (rttMs) => {

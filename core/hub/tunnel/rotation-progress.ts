@@ -1,10 +1,7 @@
 import type { AuthorityAdministration, Waiting } from '../../api/administration.ts'
-import type { Authorities, AuthorityName } from '../../api/certificate-authorities.ts'
-import type { Enrolment } from '../../enrolment/enrolment.ts'
-import type { JoinTokens } from '../../enrolment/join-tokens.ts'
-import type { Clock } from '../../kernel/clock.ts'
+import type { AuthorityName } from '../../api/certificate-authorities.ts'
 import { messageOf } from '../../kernel/error.ts'
-import type { Log } from '../../kernel/log.ts'
+import type { Needs } from '../room.ts'
 import type { Agents } from './agents.ts'
 import type { LiveLink } from './link.ts'
 
@@ -21,16 +18,10 @@ const PIN = /^sha256:[0-9a-f]{64}$/
 const MOST_PINS = 8
 
 /** Stores in the row of each agent which hub CA it trusts, so that any hub of the cluster knows which agents lack it. */
-export function createRotationProgress(options: {
-  readonly authorities: Pick<Authorities, 'bundle' | 'keys'>
-  readonly agents: Pick<Agents, 'get' | 'list'>
-  readonly enrolment: Pick<Enrolment, 'learnt'>
-  readonly tokens: Pick<JoinTokens, 'list'>
-  readonly clock: Clock
-  readonly log: Log
-}): RotationProgress {
-  const { authorities, agents, enrolment, clock, log } = options
-
+export function createRotationProgress(
+  { authorities, enrolment, joinTokens, clock, log }: Needs<'authorities' | 'enrolment' | 'joinTokens'>,
+  agents: Pick<Agents, 'get' | 'list'>,
+): RotationProgress {
   const activeId = (name: AuthorityName) => authorities.keys(name).find(({ state }) => state === 'active')?.id
   /** The key of the hub CA that agents need to know: the coming one, else the one in use. */
   const neededHubCa = () => {
@@ -82,7 +73,7 @@ export function createRotationProgress(options: {
           : behind.map(({ hostname, certExpires }) => ({ kind: 'agent', name: hostname, until: certExpires }))
       if (name !== 'hub-ca' || needed?.state !== 'coming') return found
       // A token created earlier was issued with the pin of the old key only.
-      for (const { id, created, expires, used_at } of await options.tokens.list()) {
+      for (const { id, created, expires, used_at } of await joinTokens.list()) {
         const open = used_at === null && expires.getTime() > now && created.getTime() < needed.changed
         if (open) found.push({ kind: 'join-token', name: id, until: expires.getTime() })
       }

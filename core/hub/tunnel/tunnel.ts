@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { AppAdministration } from '../../api/administration.ts'
-import { appKinds } from '../../api/app-kinds.ts'
 import type { HubTransport } from '../../api/transport.ts'
 import type { Tunnel } from '../../api/tunnel.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
@@ -11,17 +10,11 @@ import type { Needs } from '../room.ts'
 import { createAgentSelector } from './agent-selector.ts'
 import { type Agent, createAgents } from './agents.ts'
 import { createAppHealth, probeApp } from './app-health.ts'
-import { http2Of } from './link.ts'
+import { http2Of, type LinkTimes } from './link.ts'
 import { createLinkAcceptor, type LinkOrigin } from './link-acceptor.ts'
 import { createLinkRegistry } from './link-registry.ts'
 import { createRotationProgress, type RotationProgress } from './rotation-progress.ts'
 import { offeredTransports } from './transports.ts'
-
-interface LinkTimes {
-  readonly heartbeatMs?: number
-  /** How long an agent may take to send its hello; default 10 s. */
-  readonly helloMs?: number
-}
 
 export interface RunningTunnel extends Tunnel {
   /** Accepts a connection for `mezite-tunnel/1`, with its ClientHello unread; calls `secured` after the handshake. */
@@ -63,56 +56,42 @@ export function createTunnel(
   >,
   times: LinkTimes = {},
 ): RunningTunnel {
-  const { audit, authorities, catalog, cluster, clusterName, config, enrolment, hubVersion, instanceId } =
-    rooms
-  const { kernel, locks, peers, registry, revisions, sessions, clock, log } = rooms
+  const { authorities, catalog, cluster, clusterName, config, instanceId, kernel, locks, peers } = rooms
+  const { registry, revisions, sessions, clock, log } = rooms
   /** Agents on other transports are refused. A further stream than an agent's most uses another agent. */
   const { transports: offered, streams_per_agent: streamsPerAgent } = config.tunnel
-  const hooks = kernel.calls.tunnel
-  const options = {
-    audit,
-    authorities,
-    catalog,
-    clusterName,
-    enrolment,
-    hubVersion,
-    instanceId,
-    revisions,
-    clock,
-    log,
-    ...times,
-    hooks,
-    hubs: registry,
-    tokens: rooms.joinTokens,
-    kinds: () => kernel.slot(appKinds),
-    isAgentLocked: locks.isAgentLocked,
-    agentLost: sessions.live.cutAgent,
-  }
-  const agents = createAgents({ ...options, linkOf: (hostname) => serving.get(hostname) })
-  const rotation = createRotationProgress({ ...options, agents })
+  const { isAgentLocked } = locks
+  const agents = createAgents({ catalog, revisions, clock, log, linkOf: (hostname) => serving.get(hostname) })
+  const rotation = createRotationProgress(rooms, agents)
   const isBarred = (hostname: string): boolean =>
-    locks.isAgentLocked(hostname) || agents.get(hostname) === undefined
-  const elsewhere = (hostname: string): boolean => relay?.has(hostname) === true
-  const links = createLinkRegistry({ ...options, agents, rotation, elsewhere })
+    isAgentLocked(hostname) || agents.get(hostname) === undefined
+  const links = createLinkRegistry(rooms, agents, rotation, (hostname) => relay?.has(hostname) === true)
   const relay =
     peers &&
     cluster.createAgentRelay({
-      ...options,
-      registry,
-      peers,
-      links,
       agents,
+      authorities,
+      clusterName,
+      instanceId,
+      isAgentLocked,
+      links,
+      peers,
+      registry,
+      revisions,
       streamsPerAgent,
-      changed: hooks.changed,
+      clock,
+      log,
+      agentLost: sessions.live.cutAgent,
+      changed: kernel.calls.tunnel.changed,
       faults: () => health.faults(),
     })
   const serving: ServingLinks = relay?.serving ?? links
   const health = createAppHealth({ links: serving, catalog, clock })
-  const selector = createAgentSelector({ ...options, links, serving, health, isBarred, streamsPerAgent })
+  const selector = createAgentSelector(rooms, { links, serving, health, isBarred })
   const offers = (transport: string): boolean => offered?.includes(transport) ?? true
   const carriers = createCarriers()
   let draining = false
-  const acceptLink = createLinkAcceptor({ ...options, links, offers, draining: () => draining })
+  const acceptLink = createLinkAcceptor(rooms, links, { offers, times, draining: () => draining })
 
   return {
     ...selector,

@@ -5,6 +5,7 @@ import { JoinRefusal } from '../../../core/enrolment/join-tokens.ts'
 import type { LiveLink } from '../../../core/hub/tunnel/link.ts'
 import { createLinkRegistry } from '../../../core/hub/tunnel/link-registry.ts'
 import { memoryLog } from '../../../core/testing/index.ts'
+import { partly } from '../partly.ts'
 
 const NOW = 1_000_000
 const hook = (run: (event: object) => void) => Object.assign(run, { empty: false, pure: false })
@@ -24,16 +25,7 @@ function start() {
     answer: async (): Promise<unknown> => ({ certificate: 'new' }),
   }
   const happened: string[] = []
-  const links = createLinkRegistry({
-    agents: {
-      get: () => world.agent as never,
-      refusalOf: (_name, serial) =>
-        !world.agent
-          ? 'agent_unknown'
-          : [world.agent.serial, world.agent.previousSerial].includes(serial)
-            ? null
-            : 'certificate_superseded',
-    },
+  const rooms = partly({
     enrolment: {
       renew: (_name, serial) => {
         happened.push(`renew ${serial}`)
@@ -45,18 +37,12 @@ function start() {
       },
     },
     authorities: { bundle: () => ['ca'], trusts: () => world.trusted },
-    rotation: {
-      announce: ({ certificate }) => void happened.push(`tell ${certificate.serial}`),
-      receive(_link, { type }) {
-        if (type === 'odd') throw new Error('not understood')
-      },
-    },
     revisions: {
       onApplied(listener) {
         world.apply = listener as never
       },
     },
-    hubs: {
+    registry: {
       get reachable() {
         return world.reachable
       },
@@ -65,16 +51,36 @@ function start() {
         world.hubsChanged = listener
       },
     },
-    hooks: {
-      changed: hook((event) => void happened.push(`changed ${JSON.stringify(event)}`)) as never,
-      proposed: hook((event) => void happened.push(`proposed ${JSON.stringify(event)}`)) as never,
+    kernel: {
+      calls: {
+        tunnel: {
+          changed: hook((event) => void happened.push(`changed ${JSON.stringify(event)}`)) as never,
+          proposed: hook((event) => void happened.push(`proposed ${JSON.stringify(event)}`)) as never,
+        },
+      },
     },
     audit: { record: ({ type, reason }) => void happened.push(`audit ${type} ${reason ?? ''}`.trim()) },
-    isAgentLocked: () => world.locked,
-    agentLost: (_name, reason) => void happened.push(`lost ${reason}`),
+    locks: { isAgentLocked: () => world.locked },
+    sessions: { live: { cutAgent: (_name, reason) => happened.push(`lost ${reason}`) } },
     clock: { now: () => world.now, monotonic: () => world.now },
     log: memoryLog().log,
   })
+  const agents = {
+    get: () => world.agent as never,
+    refusalOf: (_name: string, serial: string) =>
+      !world.agent
+        ? 'agent_unknown'
+        : [world.agent.serial, world.agent.previousSerial].includes(serial)
+          ? null
+          : 'certificate_superseded',
+  } as const
+  const rotation: Parameters<typeof createLinkRegistry>[2] = {
+    announce: ({ certificate }) => void happened.push(`tell ${certificate.serial}`),
+    receive(_link, { type }) {
+      if (type === 'odd') throw new Error('not understood')
+    },
+  }
+  const links = createLinkRegistry(rooms, agents, rotation, () => false)
   /** One that has been greeted, and has not said hello. */
   function greeted(serial = 'b', via: string | null = null) {
     const made = {

@@ -46,6 +46,7 @@ async function open(first: object | null = HELLO, lifeMs = LIFE_MS, serial = 'a'
     onReady: () => ready.resolve(),
     onMessage: (_link, message) => void messages.push(message),
     onClosed: (_link, reason, wasReady) => closed.resolve([reason, wasReady]),
+    times: {},
   })
   t.teardown(() => link.destroy('over'))
   return {
