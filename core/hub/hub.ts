@@ -120,11 +120,12 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   onClose(() => web.close())
   const browsers = browserServer(rooms, {
     web: web.serve,
-    paths: transportPaths(offered, {
-      deliver: (carrier, from) => listener.deliver(carrier, from),
-      opening: (clientIp, close) => listener.opening(clientIp, close),
-      ...{ admits: rooms.carriers.admits, providerOf: kernel.providerOf, log },
-    }),
+    paths: transportPaths(
+      offered,
+      rooms,
+      (carrier, from) => listener.deliver(carrier, from),
+      (clientIp, close) => listener.opening(clientIp, close),
+    ),
   })
   onClose(() => browsers.close())
   const listener = publicListener(rooms, browsers, group)

@@ -4,7 +4,7 @@ import { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo, StreamRequest } from '../../api/protocol.ts'
 import type { HubTransport } from '../../api/transport.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
-import type { Log } from '../../kernel/log.ts'
+import type { Needs } from '../room.ts'
 import type { WebRoute } from './host-router.ts'
 
 /** A request for a carrier that the host router has accepted. */
@@ -32,22 +32,6 @@ export interface CarrierOrigin {
   readonly transport: string
 }
 
-export interface TransportPathsOptions {
-  /** Receives each carrier. */
-  readonly deliver: (carrier: Duplex, from: CarrierOrigin) => void
-  /** Whether a request proves an agent or a join token. */
-  readonly admits: (
-    opening: { readonly method: 'GET' | 'CONNECT'; readonly host: string; readonly path: string },
-    authorization: string | undefined,
-    from: { readonly clientIp: string },
-  ) => Promise<boolean>
-  /** Counts a carrier that is being opened, with a deadline; `close` ends it. Call the result once it is delivered. */
-  readonly opening: (clientIp: string, close: () => void) => () => void
-  /** The name of the plugin that provided a transport. */
-  readonly providerOf: (transport: HubTransport) => string | null
-  readonly log: Log
-}
-
 /** The part of a request target that is compared with the paths of transports. */
 export const pathOf = (target: string): string => target.split('?', 1)[0] as string
 
@@ -56,12 +40,15 @@ const BROWSER = new Problem(403, 'origin_refused', 'Browsers cannot open tunnels
 const STRANGER = new Problem(404, 'not_found', 'There is nothing at this address.')
 
 /**
- * The paths of the offered transports. Nothing of a request but its head is read before its proof is verified. Throws
- * `MEZ_SERVICE_TWICE` if two transports claim the same path.
+ * The paths of the offered transports. Nothing of a request but its head is read before its proof is verified. `opening` counts
+ * a carrier that is being opened, with a deadline: `close` ends it, and its result is called once the carrier is delivered.
+ * Throws `MEZ_SERVICE_TWICE` if two transports claim the same path.
  */
 export function transportPaths(
   transports: readonly HubTransport[],
-  { deliver, admits, opening, providerOf, log }: TransportPathsOptions,
+  { carriers, kernel, log }: Needs<'carriers' | 'kernel'>,
+  deliver: (carrier: Duplex, from: CarrierOrigin) => void,
+  opening: (clientIp: string, close: () => void) => () => void,
 ): TransportPaths {
   const paths = new Map<string, ReceivingPath>()
 
@@ -81,7 +68,7 @@ export function transportPaths(
     if (headers.origin !== undefined) return refuse(BROWSER)
     const clientIp = info.clientOf?.(headers['x-forwarded-for']?.toString()) ?? info.clientIp
     const wanted = { method, host: new URL(route.origin).hostname, path: pathOf(route.target) }
-    const proved = await admits(wanted, headers.authorization?.toString(), { clientIp })
+    const proved = await carriers.admits(wanted, headers.authorization?.toString(), { clientIp })
     if (stream.destroyed) return
     if (!proved) return refuse(STRANGER)
     info.authenticated?.()
@@ -98,7 +85,7 @@ export function transportPaths(
     if (!path) continue
     if (paths.has(path.path)) throw new MezError('MEZ_SERVICE_TWICE', `two transports claim ${path.path}`)
     const failed = (connection: Duplex) => (error: unknown) => {
-      const plugin = providerOf(transport)
+      const plugin = kernel.providerOf(transport)
       log.error({ plugin, transport: name, error: messageOf(error) }, 'a transport failed to open a carrier')
       connection.destroy()
     }
