@@ -33,10 +33,10 @@ export function createEnrolment(options: {
   readonly authorities: Pick<Authorities, 'issueAgent' | 'pin'>
   /** `bindsIn`: whether an app, even an expired one, names this agent, as the transaction sees it. */
   readonly catalog: { bindsIn(trx: Transaction, agent: string): Promise<boolean> }
-  readonly tokens: Pick<JoinTokens, 'spend' | 'exchanged'>
+  readonly joinTokens: Pick<JoinTokens, 'spend' | 'exchanged'>
   readonly clock: Clock
 }): Enrolment {
-  const { revisions, authorities, catalog, tokens, clock } = options
+  const { revisions, authorities, catalog, joinTokens, clock } = options
 
   async function sign(csr: string, hostname: string, generation: number): Promise<IssuedCertificate> {
     try {
@@ -57,7 +57,7 @@ export function createEnrolment(options: {
       }
       return revisions.write(async (trx, change) => {
         const tables = trx.withTables<AgentTables>()
-        const spent = await tokens.spend(trx, token, hostname)
+        const spent = await joinTokens.spend(trx, token, hostname)
         const [before] = await tables
           .selectFrom('agents')
           .select(['generation', 'cert_serial'])
@@ -84,7 +84,7 @@ export function createEnrolment(options: {
         if (repeated && (key !== spent.used_key || before?.cert_serial !== spent.used_serial)) {
           throw tokenRefused()
         }
-        await tokens.exchanged(trx, spent.id, { key, serial: issued.serial })
+        await joinTokens.exchanged(trx, spent.id, { key, serial: issued.serial })
         const row = {
           cert_serial: issued.serial,
           previous_serial: null,

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { Audit } from '../api/audit.ts'
 import type { Authorities } from '../api/certificate-authorities.ts'
+import type { ProxyLimits } from '../api/proxy-limits.ts'
 import type { Revisions } from '../api/revisions.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { messageOf } from '../kernel/error.ts'
@@ -30,18 +31,19 @@ export function createJoinAcceptor(options: {
   readonly authorities: Pick<Authorities, 'bundle' | 'hubIdentity' | 'issuerOf'>
   readonly revisions: Pick<Revisions, 'catchUp'>
   readonly audit: Pick<Audit, 'record'>
-  readonly isAgentLocked: (hostname: string) => boolean
+  readonly locks: { isAgentLocked(hostname: string): boolean }
   readonly clusterName: string
   readonly instanceId: string
-  readonly joinsPerMinute: number
+  readonly config: { readonly proxy: { readonly limits: Pick<ProxyLimits, 'callsPerMinute'> } }
   readonly clock: Clock
   readonly log: Log
 }): JoinAcceptor {
-  const { enrolment, authorities, revisions, audit, clusterName, instanceId, clock, log } = options
+  const { enrolment, authorities, revisions, audit, locks, clusterName, instanceId, clock, log } = options
+  const { tokens: joinsPerMinute } = options.config.proxy.limits.callsPerMinute
   const carriers = createCarriers()
   let closed = false
   const rates = createRateLimit(clock)
-  const mayJoin = (clientIp: string): boolean => rates.take(addressKey(clientIp), options.joinsPerMinute)
+  const mayJoin = (clientIp: string): boolean => rates.take(addressKey(clientIp), joinsPerMinute)
 
   async function join({ token, csr, hostname }: JoinBody, clientIp: string): Promise<object> {
     const { certificate } = await enrolment.join({ token, csr, hostname, clientIp })
@@ -63,7 +65,7 @@ export function createJoinAcceptor(options: {
       throw new JoinRefusal(403, 'certificate_expired', 'The certificate expired too long ago.')
     }
     await revisions.catchUp()
-    if (options.isAgentLocked(old.hostname)) {
+    if (locks.isAgentLocked(old.hostname)) {
       throw new JoinRefusal(403, 'agent_locked', 'The agent is locked.')
     }
     const { certificate } = await enrolment.renew(old.hostname, old.serial, csr)

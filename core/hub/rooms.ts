@@ -2,11 +2,9 @@ import { type AuditSink, auditSinks } from '../api/audit.ts'
 import { certificates as certificateSources } from '../api/certificates.ts'
 import { credentials } from '../api/credentials.ts'
 import { type Migrations, migrations } from '../api/database.ts'
-import { denialHelp } from '../api/denial-help.ts'
 import { requirements as requirementKinds } from '../api/requirement.ts'
 import { sessionLimits } from '../api/session-limits.ts'
 import { homeLinks, signInMethods } from '../api/sign-in.ts'
-import { verifiers } from '../api/verifiers.ts'
 import { webRoutes } from '../api/web-routes.ts'
 import { createCertificates } from '../certificates/certificates.ts'
 import { createCutReports } from '../cluster/cut-reports.ts'
@@ -104,8 +102,8 @@ export const hubRooms: RoomList = {
   decide: ({ kernel }) => kernel.calls.access.decide,
   decisions: createDecisions,
   sessions: createSessions,
-  verify: ({ kernel, log }) => createVerification({ entries: () => kernel.slot(verifiers), log }),
-  help: ({ kernel, log }) => createDenialHelp({ entries: () => kernel.slot(denialHelp), log }),
+  verify: createVerification,
+  help: createDenialHelp,
   access(rooms) {
     const access = createAccess(rooms)
     rooms.revisions.onApplied(access.recheckUnowned)
@@ -113,21 +111,8 @@ export const hubRooms: RoomList = {
   },
   peers: (rooms) => rooms.cluster.createPeers(rooms),
   joinTokens: createJoinTokens,
-  enrolment: ({ revisions, authorities, catalog, joinTokens: tokens, clock }) =>
-    createEnrolment({ revisions, authorities, catalog, tokens, clock }),
-  joins: ({ enrolment, authorities, revisions, audit, locks, clusterName, instanceId, config, clock, log }) =>
-    createJoinAcceptor({
-      enrolment,
-      authorities,
-      revisions,
-      audit,
-      clusterName,
-      instanceId,
-      clock,
-      log,
-      isAgentLocked: locks.isAgentLocked,
-      joinsPerMinute: config.proxy.limits.callsPerMinute.tokens,
-    }),
+  enrolment: createEnrolment,
+  joins: createJoinAcceptor,
   carriers: createCarrierGate,
   tunnel: createTunnel,
   cuts: createCutReports,

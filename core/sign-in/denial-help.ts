@@ -1,22 +1,25 @@
 import type { Access } from '../api/access.ts'
-import type { DenialHelp, Help } from '../api/denial-help.ts'
+import { type DenialHelp, denialHelp, type Help } from '../api/denial-help.ts'
+import type { HubHooks } from '../api/hub-hooks.ts'
 import { safePath } from '../api/local-path.ts'
 import { messageOf } from '../kernel/error.ts'
+import type { Kernel } from '../kernel/kernel.ts'
 import type { Log } from '../kernel/log.ts'
 
 /** The reason codes of a denial without a denying vote: no policy allows. */
 const UNMATCHED: ReadonlySet<string> = new Set(['role_missing', 'label_mismatch'])
 
 /** Asks the entries of the slot `denialHelp`. Never throws. */
-export function createDenialHelp(options: {
-  readonly entries: () => readonly DenialHelp[]
+export function createDenialHelp({
+  kernel,
+  log,
+}: {
+  readonly kernel: Pick<Kernel<HubHooks>, 'slot'>
   readonly log: Log
 }): Pick<Access, 'helpFor' | 'offersTo'> {
-  const { entries, log } = options
-
   /** What all entries return; one that throws offers nothing. */
   function all<T>(ask: (entry: DenialHelp) => readonly T[]): readonly T[] {
-    return entries().flatMap((entry) => {
+    return kernel.slot(denialHelp).flatMap((entry) => {
       try {
         return ask(entry)
       } catch (error) {

@@ -1,9 +1,9 @@
 import type { VerificationDemand } from '../../api/access.ts'
 import type { Caller } from '../../api/admission.ts'
-import type { UnidentifiedRequest, Verification, Verifier } from '../../api/verifiers.ts'
+import { type UnidentifiedRequest, type Verification, verifiers } from '../../api/verifiers.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
 import { messageOf } from '../../kernel/error.ts'
-import type { Log } from '../../kernel/log.ts'
+import type { Needs } from '../room.ts'
 
 const DEADLINE_MS = 2_000
 const MOST_BYTES = 1_048_576
@@ -18,12 +18,7 @@ export const isAccepted = (who: Caller, app: UnidentifiedRequest['app']): boolea
   accepted.get(who)?.id === app.id
 
 /** Asks the entries of the slot `verifiers`, in order; the first one with a rule decides. */
-export function createVerification(options: {
-  readonly entries: () => readonly Verifier[]
-  readonly log: Log
-}) {
-  const { entries, log } = options
-
+export function createVerification({ kernel, log }: Needs<'kernel'>) {
   function accept(rule: string, { app }: UnidentifiedRequest): Caller {
     const who: Caller = Object.freeze({ kind: 'verified', rule })
     accepted.set(who, app)
@@ -55,7 +50,7 @@ export function createVerification(options: {
   }
 
   return (request: UnidentifiedRequest): Caller | VerificationDemand | null => {
-    for (const { name, verify } of entries()) {
+    for (const { name, verify } of kernel.slot(verifiers)) {
       try {
         const found = verify(request)
         if (found === null) continue

@@ -241,7 +241,9 @@ t.test(
   'a preflight is admitted to an app that lists its origin, for nobody, and not to a locked app',
   async (t) => {
     const one = world()
-    const verify = createVerification({ entries: () => [preflights], log: {} as never })
+    const verify = createVerification(
+      partly({ kernel: { slot: () => [preflights] as never }, clock: {}, log: {} }),
+    )
     const sent = { method: 'OPTIONS', target: '/', clientIp: '192.0.2.1', headers: [] }
     const from = (preflightFrom: string | null) => verify({ app, ...sent, preflightFrom }) as Caller | null
     const who = from(listed)

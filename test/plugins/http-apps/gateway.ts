@@ -19,9 +19,7 @@ import {
 import { MemoryTunnel } from '@mezite/core/testing'
 import type { Decision } from '../../../core/api/decision.ts'
 import { hubHooks } from '../../../core/api/hub-hooks.ts'
-import { createAccess } from '../../../core/hub/access/access.ts'
-import { createCallers } from '../../../core/hub/access/callers.ts'
-import { createVerification } from '../../../core/hub/access/verification.ts'
+import { verifiers } from '../../../core/api/verifiers.ts'
 import { createBrowserServer } from '../../../core/hub/http/browser-server.ts'
 import type { LiveStream } from '../../../core/hub/sessions/stream-registry.ts'
 import { createHooks } from '../../../core/kernel/hooks.ts'
@@ -34,6 +32,7 @@ import { FailureLog } from '../../../plugins/http-apps/relay/failure-log.ts'
 import { appSession } from '../../../plugins/http-apps/session/app-session.ts'
 import { preflights } from '../../../plugins/http-apps/session/preflights.ts'
 import { PipePool } from '../../../plugins/http-apps/upstream/pipe-pool.ts'
+import { openTestRooms } from '../../hub/open-test-rooms.ts'
 import { until } from '../../until.ts'
 
 export const TOKEN = 'tokentokentokentokentokentoken0000000000000'
@@ -171,79 +170,78 @@ export async function openGateway(
   const errors: unknown[] = []
   const hooks = createHooks({ http: hubHooks.http }, { log: log as never })
   const decisions = { decide: () => (state.later ? Promise.resolve(state.decision) : state.decision) }
-  const rooms = {
-    catalog: {
-      byHost: (host: string) => apps.get(host),
-      servedByHub: ({ protocol }: App) => protocol === 'http',
-      secretHeaders: () => state.secretHeaders(),
-      byId: (id: string) => [...apps.values()].find((one) => one.id === id),
-    },
-    sessions: {
-      find: (_: string, token: string) =>
-        state.later ? Promise.resolve(sessions.get(token)) : sessions.get(token),
-      byId: (id: string) => [...sessions.values()].find((one) => one.id === id),
-      subjectOf: (session: Session) => ({
-        user: state.user,
-        roles: state.roles,
-        ...(state.profile && { profile: state.profile }),
-        kind: 'session',
-        sessionId: session.id,
-        satisfied: [],
-      }),
-      whyOver: () => null,
-      touch() {},
-      async end(ids: string[]) {
-        state.ended.push(...ids)
-        return ids.length
-      },
-      live: {
-        add: (stream: LiveStream) => live.add(stream),
-        remove: (stream: LiveStream) => live.delete(stream),
-      },
-      tickets: {
-        async redeem(input: { code: string }) {
-          state.redeemed.push(input)
-          if (state.redeemFails !== null) throw state.redeemFails
-          return input.code === 'good-code-good-code' ? { token: TOKEN, session: sessions.get(TOKEN) } : null
-        },
-      },
-    },
-    tunnel,
-    audit: {
-      record(input: AuditInput) {
-        records.push(input)
-      },
-      get accepting() {
-        return state.accepting
-      },
-    },
-    revisions: {
-      get revision() {
-        return state.revision
-      },
-      fresh: () => state.fresh,
-    },
-    publicNames,
-  }
-  const callers = createCallers({ log: log as never })
-  callers.open([appSession, ...credentials])
-  const deps = {
-    ...rooms,
-    access: createAccess({
-      ...rooms,
-      callers,
-      help: { helpFor: () => [], offersTo: () => [] },
-      verify: createVerification({ entries: () => [preflights], log: {} as never }),
-      decisions,
-      locks: { appLock: () => null },
+  const rooms = openTestRooms({
+    only: ['access'],
+    given: {
+      publicNames,
       config: { sessions: { stream_staleness: 30_000 } },
       counts: { decision() {} },
-    } as unknown as Parameters<typeof createAccess>[0]),
+      kernel: { slot: (ref) => (ref.id === verifiers.id ? [preflights] : []) as never },
+      clock: systemClock,
+      log: log as never,
+    },
+    instead: {
+      catalog: () => ({
+        byHost: (host) => apps.get(host),
+        servedByHub: ({ protocol }) => protocol === 'http',
+        secretHeaders: () => state.secretHeaders(),
+        byId: (id) => [...apps.values()].find((one) => one.id === id),
+      }),
+      sessions: () => ({
+        find: (_, token) => (state.later ? Promise.resolve(sessions.get(token)) : sessions.get(token)),
+        byId: (id) => [...sessions.values()].find((one) => one.id === id),
+        subjectOf: (session) => ({
+          user: state.user,
+          roles: state.roles,
+          ...(state.profile && { profile: state.profile }),
+          kind: 'session',
+          sessionId: session.id,
+          satisfied: [],
+        }),
+        whyOver: () => null,
+        touch() {},
+        async end(ids) {
+          state.ended.push(...ids)
+          return ids.length
+        },
+        live: {
+          add: (stream) => live.add(stream),
+          remove: (stream) => live.delete(stream),
+        },
+        tickets: {
+          async redeem(input) {
+            state.redeemed.push(input)
+            if (state.redeemFails !== null) throw state.redeemFails
+            return input.code === 'good-code-good-code'
+              ? { token: TOKEN, session: sessions.get(TOKEN)! }
+              : null
+          },
+        },
+      }),
+      audit: () => ({
+        record: (input) => void records.push(input),
+        get accepting() {
+          return state.accepting
+        },
+      }),
+      revisions: () => ({
+        get revision() {
+          return state.revision
+        },
+        fresh: () => state.fresh,
+        onApplied() {},
+      }),
+      decisions: () => decisions,
+      locks: () => ({ appLock: () => null }),
+    },
+  })
+  rooms.callers.open([appSession, ...credentials])
+  const deps = {
+    ...rooms,
+    tunnel,
     assertion: { sign: () => 'head.body.signature' },
     httpHooks: hooks.calls.http,
     lateRefusers: new Set(),
-    clock: systemClock,
-    log,
     deadlines,
     pool: new PipePool(deadlines, tunnel),
     failures: new FailureLog(log as never, (reason) => {
