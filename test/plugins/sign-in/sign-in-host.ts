@@ -1,17 +1,14 @@
-import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import type { App, Migrations, Session, SignInMethod, View, WebRoutes } from '@mezite/core'
 import { MezError } from '@mezite/core'
-import type { Access } from '@mezite/core/protocol'
 import { systemClock } from '@mezite/core/protocol'
+import { testSecretBox } from '@mezite/core/testing'
 import Fastify from 'fastify'
 import type { Kysely } from 'kysely'
 import { sendError } from '../../../core/api-server/error-response.ts'
 import { pageAssets } from '../../../core/api-server/page-assets.ts'
 import { guardRoutes } from '../../../core/api-server/route-guard.ts'
 import { sharedDecorators } from '../../../core/api-server/shared-decorators.ts'
-import { createAccess } from '../../../core/hub/access/access.ts'
-import { createCallers } from '../../../core/hub/access/callers.ts'
-import { createPages } from '../../../core/pages/pages.ts'
 import { createSignIn } from '../../../core/sign-in/sign-in.ts'
 import { createSignInRate, type SignInRate } from '../../../core/sign-in/sign-in-rate.ts'
 import { testJobs } from '../../../core/testing/job-conformance.ts'
@@ -22,7 +19,7 @@ import { roleRequirements } from '../../../plugins/rbac/requirements.ts'
 import signIn from '../../../plugins/sign-in/hub.ts'
 import { meRoutes } from '../../../plugins/web-api/me-routes.ts'
 import { openTestDatabase } from '../../hub/database/stores.ts'
-import { partly } from '../../hub/partly.ts'
+import { openTestRooms } from '../../hub/open-test-rooms.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: stands in for rooms with types of their own
 type Loose = any
@@ -59,24 +56,10 @@ export async function startSignInHost(
 ) {
   const opened = await openTestDatabase([])
   const database = opened.db as unknown as Kysely<Loose>
-  const key = randomBytes(32)
   const logs: string[] = []
   const events: Loose[] = []
   const write = (...parts: unknown[]) => void logs.push(JSON.stringify(parts))
   const log: Loose = { debug: write, info: write, warn: write, error: write, child: () => log }
-  const secretBox = {
-    exportKey: () => key,
-    seal(place: object, text: Buffer) {
-      const iv = randomBytes(12)
-      const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(JSON.stringify(place)))
-      return Buffer.concat([iv, cipher.update(text), cipher.final(), cipher.getAuthTag()])
-    },
-    open(place: object, sealed: Buffer) {
-      const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, 12))
-      decipher.setAAD(Buffer.from(JSON.stringify(place))).setAuthTag(sealed.subarray(-16))
-      return Buffer.concat([decipher.update(sealed.subarray(12, -16)), decipher.final()])
-    },
-  }
   const audit: Loose = { record: (event: unknown) => void events.push(event), accepting: true }
   const views: View[] = []
   const state = { fresh: true, revision: 1 }
@@ -86,6 +69,7 @@ export async function startSignInHost(
     },
     fresh: () => state.fresh,
     addView: (view: View) => void views.push(view),
+    onApplied() {},
     async write(change: Loose) {
       const touched = new Map<string, Set<string>>()
       const result = await database.transaction().execute((trx) =>
@@ -202,21 +186,30 @@ export async function startSignInHost(
     portSuffix: ':3080',
     appsOidcConnector: options.appsOidcConnector ?? null,
   }
-  const access: Access = createAccess(
-    partly({
-      ...{ catalog, sessions, revisions, audit, publicNames, clock: systemClock, log },
+  const rooms = openTestRooms({
+    only: ['access', 'explain', 'pages', 'requirements', 'users'],
+    given: {
       config: { sessions: { stream_staleness: 30_000 } },
       counts: { decision() {} },
-      callers: createCallers({ log: {} as never }),
-      help: { helpFor: () => [], offersTo: () => [] },
-      verify: () => null,
-      decisions: {
-        decide: () => answers.decision,
-      },
-      locks: { appLock: () => null },
-    }),
-  )
-  const template = createPages({ publicNames, navigation: () => links })
+      kernel: { slot: () => [] },
+      secretBox: testSecretBox(),
+      publicNames,
+      clock: systemClock,
+      log,
+    },
+    instead: {
+      audit: () => audit,
+      catalog: () => catalog,
+      decisions: () => ({ decide: () => answers.decision }),
+      explain: () => async () => answers.explanation,
+      locks: () => ({ appLock: () => null, lockFor: () => answers.lock }),
+      requirements: () => new Map(roleRequirements.map((kind) => [kind.name, kind])),
+      revisions: () => revisions,
+      sessions: () => sessions,
+      users: () => users,
+    },
+  })
+  const { access, callers, locks, pages, secretBox } = rooms
   const server = Fastify({ routerOptions: { maxParamLength: 500 } })
   server.register(sharedDecorators)
   const plenty = 1_000_000
@@ -227,7 +220,7 @@ export async function startSignInHost(
       /^\/v1\/webapi\/(connectors|auth)\b/.test(url)
         ? 'operator'
         : { info: { clientIp: '192.0.2.1' }, origin: names.origin },
-    callers: createCallers({ log }),
+    callers,
     identify: async ({ token }) => {
       const session = byToken.get(token)
       return session ? sessions.subjectOf(session) : null
@@ -253,36 +246,20 @@ export async function startSignInHost(
     return null
   }
   const methods: SignInMethod[] = []
-  const links: Loose[] = []
   const mounted: WebRoutes[] = []
   const owners: Migrations[] = []
   const starts: (() => Promise<void>)[] = []
   const stops: (() => void)[] = []
   const rate = options.rate ?? createSignInRate(systemClock)
   const tunnel: Loose = { stateOf: () => ({ state: 'ready', reason: null }) }
-  const locks = { lockFor: () => answers.lock }
   const room = createSignIn({
+    ...rooms,
     sessionLimits: () => undefined,
-    secretBox,
-    users,
-    sessions,
-    access,
-    locks,
     rate,
-    requirements: new Map(roleRequirements.map((kind) => [kind.name, kind])),
-    catalog,
     challenge,
     methods: () => methods,
-    publicNames,
-    pages: template,
-    explain: async () => answers.explanation,
-    audit,
-    revisions,
-    clock: systemClock,
-    log,
   })
-  const own = meRoutes({ access, catalog, locks, pages: template, publicNames, sessions, hubState: tunnel })
-  mounted.push(own, pageAssets(template))
+  mounted.push(meRoutes({ ...rooms, hubState: tunnel }), pageAssets(pages))
   const provided: Loose = {}
   for (const plugin of [oidc, identityJwt, cliLogin, signIn]) {
     plugin.setup({
@@ -297,8 +274,7 @@ export async function startSignInHost(
         jobs: testJobs(),
         ...{ revisions, database, publicNames, sessions, signInDesk: room.desk, users, secretBox },
         authorities: { bundle: () => ['PEM'] },
-        pages: template,
-        ...{ access, audit, catalog, locks, tunnel, signInMethods: methods, webRoutes: [...mounted] },
+        ...{ access, audit, catalog, locks, pages, tunnel, signInMethods: methods, webRoutes: [...mounted] },
       },
       provide: {
         migrations: (part: Migrations) => owners.push(part),
