@@ -78,16 +78,7 @@ export const hubRooms: RoomList = {
       sources: () => kernel.slot(certificateSources),
       develop: (names) => parts.developmentCertificate(names, { config, clock, log }),
     }),
-  audit: ({ clusterName: cluster, instanceId: hub, kernel, counts, clock, log }) =>
-    createAudit({
-      cluster,
-      hub,
-      clock,
-      log,
-      sinks: () => kernel.slot(auditSinks),
-      event: kernel.calls.audit.event,
-      recorded: counts.event,
-    }),
+  audit: createAudit,
   registry: ({ cluster, store, instanceId, hubVersion: version, clock, log }) =>
     cluster.createRegistry({ ...store, instanceId, version, clock, log }),
   revisions: createRevisions,

@@ -1,13 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { Audit, AuditEvent, AuditInput, AuditSink } from '../../api/audit.ts'
+import { type Audit, type AuditEvent, type AuditInput, type AuditSink, auditSinks } from '../../api/audit.ts'
 import type { Transaction } from '../../api/database.ts'
-import type { HubHooks } from '../../api/hub-hooks.ts'
 import type { SinkState } from '../../api/hub-state.ts'
-import type { Clock } from '../../kernel/clock.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
-import type { Caller, CallFn } from '../../kernel/hook.ts'
-import type { Log } from '../../kernel/log.ts'
+import type { Needs } from '../room.ts'
 import { createDelivery, type Delivery } from './delivery.ts'
 import { createDenialAggregation, isOfStranger } from './denial-aggregation.ts'
 import { keepRules, makeEvent, withoutFreeText } from './event-factory.ts'
@@ -20,21 +17,6 @@ const MOST_WRITTEN = 200
 /** Texts of events are joined a hundred at a time: one long string is cheaper to keep and to pass on than many. */
 const GATHERED = 100
 const GATHER_MS = 20
-
-export interface AuditOptions {
-  readonly cluster: string
-  /** Name or id of this hub. */
-  readonly hub: string
-  /** Returns the sinks; called by `open`. */
-  readonly sinks: () => readonly AuditSink[]
-  /** Runs the taps of `audit.event`. */
-  readonly event?: CallFn<HubHooks['audit']['event']> & Partial<Pick<Caller, 'empty'>>
-  /** Called with every input, before floods are aggregated. */
-  readonly recorded?: (input: AuditInput) => void
-  readonly clock: Clock
-  readonly log: Log
-  readonly limits?: Partial<DeliveryLimits>
-}
 
 export interface RunningAudit extends Audit {
   /** Call it when all plugins have contributed their sinks. Delivers the events recorded so far. */
@@ -50,9 +32,14 @@ export interface RunningAudit extends Audit {
 }
 
 /** The audit room of one hub. */
-export function createAudit(options: AuditOptions): RunningAudit {
-  const { clock, log } = options
-  const limits = { ...deliveryLimits, ...options.limits }
+export function createAudit(
+  rooms: Needs<'clusterName' | 'counts' | 'instanceId' | 'kernel'>,
+  changed: Partial<DeliveryLimits> = {},
+): RunningAudit {
+  const { clusterName: cluster, counts, instanceId: hub, kernel, clock, log } = rooms
+  const recorder = { cluster, hub }
+  const limits = { ...deliveryLimits, ...changed }
+  const hook = kernel.calls.audit.event
   /** Events of running changes, as text. */
   const pending = new WeakMap<Transaction, string[]>()
   let deliveries: readonly Delivery[] = []
@@ -64,15 +51,15 @@ export function createAudit(options: AuditOptions): RunningAudit {
   let timer: NodeJS.Timeout | undefined
 
   function make(input: AuditInput): AuditEvent {
-    const event = makeEvent(input, options, clock.now())
-    if (!options.event || options.event.empty) return event
+    const event = makeEvent(input, recorder, clock.now())
+    if (hook.empty) return event
     try {
       let kept: AuditEvent = Object.freeze(event)
       const accept = (answer: AuditEvent): AuditEvent => {
         kept = Object.freeze(keepRules(kept, answer))
         return kept
       }
-      const made = options.event(kept, undefined, { accept })
+      const made = hook(kept, undefined, { accept })
       return keepRules(kept, made)
     } catch (error) {
       log.error({ error: messageOf(error), event: event.id }, 'a tap of audit.event failed')
@@ -139,20 +126,21 @@ export function createAudit(options: AuditOptions): RunningAudit {
 
   return {
     open() {
-      deliveries = options.sinks().map((sink) => createDelivery(sink, { log, clock, limits }))
+      deliveries = kernel.slot(auditSinks).map((sink) => createDelivery(sink, { log, clock, limits }))
       opened = true
       if (deliveries.length === 0) log.warn('no audit sink is loaded: audit events are lost')
       deliverGathered()
     },
     record(input) {
       if (isUnasked(input)) return
-      options.recorded?.(input)
+      // Before floods are aggregated.
+      counts.event(input)
       if (denials.takes(input)) gather(input)
     },
     async recordIn(trx, inputs) {
       if (!opened) throw new Error('a change cannot be audited before all plugins are set up')
       const lines = inputs.map((input) => {
-        options.recorded?.(input)
+        counts.event(input)
         return `${JSON.stringify(make(input))}\n`
       })
       for (const { sink } of deliveries) {

@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import type { AuditEvent, AuditSink } from '../../../core/api/audit.ts'
-import { type AuditOptions, createAudit } from '../../../core/hub/audit/audit.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import { eventsIn } from '../../event-lines.ts'
 import { until } from '../../until.ts'
 import { keptLog } from '../database/stores.ts'
+import { type AuditSetting, auditOf } from './open-audit.ts'
 
 /** A sink that can be told to fail or to hang. */
 function memorySink(guarantee: AuditSink['guarantee'], more: Partial<AuditSink> = {}) {
@@ -31,16 +31,9 @@ function memorySink(guarantee: AuditSink['guarantee'], more: Partial<AuditSink> 
 
 type Tap = typeof t
 
-function auditTo(sinks: readonly AuditSink[], options: Partial<AuditOptions> = {}) {
+function auditTo(sinks: readonly AuditSink[], setting?: AuditSetting) {
   const log = keptLog()
-  const audit = createAudit({
-    cluster: 'c',
-    hub: 'h',
-    sinks: () => sinks,
-    clock: systemClock,
-    log,
-    ...options,
-  })
+  const audit = auditOf(sinks, log, setting)
   audit.open()
   return { audit, log }
 }
@@ -141,7 +134,7 @@ t.test(
 )
 
 /** A sink whose writes wait until they are released, and a clock that stands still. */
-function stoppedSink(t: Tap, limits: AuditOptions['limits'] = {}) {
+function stoppedSink(t: Tap, limits: AuditSetting['limits'] = {}) {
   const memory = memorySink('enforced', { batch: 1_000 })
   const held = Promise.withResolvers<void>()
   const { write } = memory.sink
@@ -330,11 +323,7 @@ t.test('a sink without flush, or whose flush throws, costs the others no event a
 
 t.test('the gate is closed until all plugins are set up, and no sink misses an event', async (t) => {
   const sinks: AuditSink[] = []
-  const audit = createAudit({
-    ...{ cluster: 'c', hub: 'h', sinks: () => sinks },
-    clock: systemClock,
-    log: keptLog(),
-  })
+  const audit = auditOf(sinks, keptLog())
   for (let n = 0; n < 150; n++) audit.record(event('early'))
   t.notOk(audit.accepting)
   await t.rejects(audit.recordIn({} as never, [event('early')]), /before all plugins are set up/)

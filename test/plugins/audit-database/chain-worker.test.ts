@@ -5,10 +5,10 @@ import { systemClock } from '@mezite/core/protocol'
 import { testEvent } from '@mezite/core/testing'
 import { sql } from 'kysely'
 import t from 'tap'
-import { createAudit } from '../../../core/hub/audit/audit.ts'
 import { auditMigrations } from '../../../plugins/audit-database/migrations.ts'
 import { createSink } from '../../../plugins/audit-database/sink.ts'
 import { batchesTo, linesOf } from '../../event-lines.ts'
+import { auditOf } from '../../hub/audit/open-audit.ts'
 import { keptLog, open, ownPostgresStore } from '../../hub/database/stores.ts'
 import { until } from '../../until.ts'
 
@@ -38,8 +38,7 @@ function startSink(t: Tap) {
 /** An audit that is full with ten events, and has stored its first one. */
 async function startAudit(t: Tap, writeMs = 20_000) {
   const sink = startSink(t)
-  const audit = createAudit({
-    ...{ cluster: 'c', hub: 'h', sinks: () => [sink], clock: systemClock, log: keptLog() },
+  const audit = auditOf([sink], keptLog(), {
     limits: { lingerMs: 5, full: 10, fullMs: 0, writeMs, firstRetryMs: 50, longestRetryMs: 100 },
   })
   audit.open()
@@ -142,8 +141,7 @@ t.test('M158 a database that stops for 1.5 s at 4,000 events a second closes no 
   await empty()
   const time = { ms: 0 }
   const sink = startSink(t as unknown as Tap)
-  const audit = createAudit({
-    ...{ cluster: 'c', hub: 'h', sinks: () => [sink], log: keptLog() },
+  const audit = auditOf([sink], keptLog(), {
     clock: { ...systemClock, monotonic: () => time.ms },
     limits: { writeMs: 60_000 },
   })

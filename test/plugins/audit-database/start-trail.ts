@@ -17,6 +17,7 @@ import { testJobs } from '../../../core/testing/job-conformance.ts'
 import auditDatabase from '../../../plugins/audit-database/hub.ts'
 import { names } from '../../api-server/start-web.ts'
 import { changesOf, keptLog, open } from '../../hub/database/stores.ts'
+import { partly } from '../../hub/partly.ts'
 
 /** The plugin in a real kernel, on a real database, behind the hub's web server; asked over the admin socket. */
 export async function startTrail(config: DatabaseConfig, slice: Record<string, unknown> = {}) {
@@ -30,14 +31,16 @@ export async function startTrail(config: DatabaseConfig, slice: Record<string, u
     configs: { 'audit-database': slice },
     log,
   })
-  const audit = createAudit({
-    cluster: 'c',
-    hub: 'h',
-    sinks: () => kernel.slot(ref.auditSinks),
-    event: kernel.calls.audit.event,
-    clock: systemClock,
-    log,
-  })
+  const audit = createAudit(
+    partly({
+      clusterName: 'c',
+      instanceId: 'h',
+      kernel,
+      counts: { event() {} },
+      clock: systemClock,
+      log,
+    }),
+  )
   const revisions = changesOf(database, { log, audit })
   const byId: Record<string, unknown> = { root: {} }
   const sessions = {

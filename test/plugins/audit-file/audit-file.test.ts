@@ -13,14 +13,13 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { auditSinks } from '@mezite/core'
-import { systemClock } from '@mezite/core/protocol'
 import { conformAuditSink, conformPlugin, createTestHost, memoryLog, testEvent } from '@mezite/core/testing'
 import t from 'tap'
 import type { AuditEvent } from '../../../core/api/audit.ts'
-import { createAudit } from '../../../core/hub/audit/audit.ts'
 import auditFile from '../../../plugins/audit-file/hub.ts'
 import { createSink } from '../../../plugins/audit-file/sink.ts'
 import { batchesTo, linesOf } from '../../event-lines.ts'
+import { auditOf } from '../../hub/audit/open-audit.ts'
 import { until } from '../../until.ts'
 
 const MB = 1_000_000
@@ -165,14 +164,7 @@ t.test(
       const path = join(folder, `${guarantee}.jsonl`)
       const sink = createSink({ path, maxBytes: 100 * MB, keep: 1 }, guarantee)
       const { log, lines } = memoryLog()
-      const audit = createAudit({
-        cluster: 'c',
-        hub: 'h',
-        sinks: () => [sink],
-        clock: systemClock,
-        log,
-        limits,
-      })
+      const audit = auditOf([sink], log, { limits })
       audit.open()
       const ballast = join(folder, 'ballast')
       let recorded = 0
