@@ -211,7 +211,7 @@ const longFunctionsOf = (file: string) =>
 
 /** What may only become smaller. `RULERS` has the value of today: set it to what the test prints when yours is smaller. */
 const RULERS = {
-  'lines of core/hub': 14_955,
+  'lines of core/hub': 14_924,
   'arrows between rooms of core/hub, types included': 10,
   'functions of more than 150 lines': 2,
   'names of the contract that one package uses, or none': 59,

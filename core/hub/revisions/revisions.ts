@@ -5,6 +5,7 @@ import { refuseBesideTransaction } from '../../database/transaction-guard.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import { createSemaphore } from '../../limits/semaphore.ts'
+import { createSharedRun } from '../../limits/shared-run.ts'
 import type { Needs } from '../room.ts'
 import { runChange } from './change.ts'
 import {
@@ -89,8 +90,6 @@ export function createRevisions(
   let stopped = false
   let timer: NodeJS.Timeout | undefined
   let unlisten: (() => void) | undefined
-  let reading: Promise<void> | null = null
-  let nextRead: Promise<void> | null = null
   let failedSince: number | null = null
   let reportedAt = Number.NEGATIVE_INFINITY
   let prunedAt = clock.monotonic()
@@ -141,22 +140,7 @@ export function createRevisions(
     log.error({ error: messageOf(error), ageMs: ageOf(lastRead, clock) }, 'access data cannot be read')
   }
 
-  function catchUp(): Promise<void> {
-    if (!reading) {
-      reading = read().finally(() => {
-        reading = null
-      })
-      return reading
-    }
-    // The current read may have started too early, so callers from now on share the next one.
-    nextRead ??= reading
-      .catch(() => {})
-      .then(() => {
-        nextRead = null
-        return catchUp()
-      })
-    return nextRead
-  }
+  const { run: catchUp, settled } = createSharedRun(read)
 
   async function poll(): Promise<void> {
     let waitMs = pollMs * (0.7 + Math.random() * 0.2)
@@ -277,7 +261,7 @@ export function createRevisions(
       stopped = true
       clearTimeout(timer)
       unlisten?.()
-      await Promise.allSettled([reading, nextRead])
+      await settled()
     },
   }
 }

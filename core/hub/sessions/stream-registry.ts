@@ -3,6 +3,7 @@ import type { AccessContext } from '../../api/decision.ts'
 import type { EndReason, Session, StreamRegistry } from '../../api/sessions.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
+import { createSharedRun } from '../../limits/shared-run.ts'
 import { Roster, type RosterMember } from '../../wire/roster.ts'
 import type { ReceivedRequest } from '../access/access-request.ts'
 
@@ -69,8 +70,6 @@ export function createStreamRegistry(options: {
   const bySession = new Map<string, Held>()
   let size = 0
   let revoked = 0
-  let pass: Promise<number> | null = null
-  let nextPass: Promise<number> | null = null
 
   function remove(stream: LiveStream, held = bySession.get(stream.session.id)): boolean {
     if (!held?.entries.remove(stream)) return false
@@ -133,20 +132,6 @@ export function createStreamRegistry(options: {
     return (await Promise.all(checks)).reduce((sum, count) => sum + count, 0)
   }
 
-  function recheck(): Promise<number> {
-    if (!pass) {
-      pass = passOver().finally(() => {
-        pass = null
-      })
-      return pass
-    }
-    nextPass ??= pass.then(() => {
-      nextPass = null
-      return recheck()
-    })
-    return nextPass
-  }
-
   return {
     add(stream) {
       const { id } = stream.session
@@ -207,7 +192,7 @@ export function createStreamRegistry(options: {
       return count
     },
     cutSession: (sessionId, reason) => cut(bySession.get(sessionId), reason),
-    recheck,
+    recheck: createSharedRun(passOver).run,
   }
 }
 
