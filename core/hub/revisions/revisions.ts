@@ -1,25 +1,13 @@
-import type { Actor } from '../../api/audit.ts'
-import type { Transaction } from '../../api/database.ts'
-import type { Change, Revisions, View } from '../../api/revisions.ts'
+import type { Revisions, View } from '../../api/revisions.ts'
 import { refuseBesideTransaction } from '../../database/transaction-guard.ts'
+import type { Clock } from '../../kernel/clock.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
-import { createSemaphore } from '../../limits/semaphore.ts'
 import { createSharedRun } from '../../limits/shared-run.ts'
 import type { Needs } from '../room.ts'
-import { runChange } from './change.ts'
-import {
-  assignRevision,
-  hasRevision,
-  isSamePosition,
-  logChange,
-  type Position,
-  pruneLog,
-  type Revision,
-  readPosition,
-  type Touched,
-} from './change-log.ts'
-import { committed, retryFor } from './commit.ts'
+import { isSamePosition, type Position, pruneLog, readPosition, type Touched } from './change-log.ts'
+import { createChanges } from './changes.ts'
+import { retryFor } from './commit.ts'
 import { ageOf, type Moment, momentOf } from './freshness.ts'
 import { pruneOpenings } from './opening-log.ts'
 import { createOpenings, type OpeningBody } from './openings.ts'
@@ -62,7 +50,7 @@ export interface RunningRevisions extends Revisions {
 
 /** The revisions of one hub. The views are not fresh before `start`. */
 export function createRevisions(
-  { store, audit, registry, clock, log }: Needs<'store' | 'audit' | 'registry'>,
+  rooms: Needs<'store' | 'audit' | 'registry'>,
   {
     pollMs = 1_000,
     freshMs = 5_000,
@@ -71,16 +59,10 @@ export function createRevisions(
     startMs = 120_000,
   }: RevisionsLimits = {},
 ): RunningRevisions {
+  const { store, registry, clock, log } = rooms
   const { db, reserved } = store
-  const alone = store.dialect === 'embedded'
   const views: View[] = []
   const listeners: ((touched: Touched | null) => void)[] = []
-  const acquireTurn = createSemaphore({
-    atOnce: 1,
-    waiting: 500,
-    waitMs: 10_000,
-    refuse: (why) => new MezError('MEZ_DATABASE_UNAVAILABLE', `the change was not made: ${why}`),
-  })
   let applied: Position | null = null
   let lastRead: Moment | null = null
   // The first load sets it to the number in the database.
@@ -88,11 +70,9 @@ export function createRevisions(
   let started = false
   let reload = true
   let stopped = false
-  let timer: NodeJS.Timeout | undefined
   let unlisten: (() => void) | undefined
   let failedSince: number | null = null
   let reportedAt = Number.NEGATIVE_INFINITY
-  let prunedAt = clock.monotonic()
 
   function apply(loaded: Loaded, moment: Moment): void {
     // If one view throws, others may have swapped already: nothing is fresh until all are loaded again.
@@ -140,78 +120,23 @@ export function createRevisions(
     log.error({ error: messageOf(error), ageMs: ageOf(lastRead, clock) }, 'access data cannot be read')
   }
 
+  // A read that is under way may have started too early for a caller, who then shares the next one.
   const { run: catchUp, settled } = createSharedRun(read)
-
-  async function poll(): Promise<void> {
-    let waitMs = pollMs * (0.7 + Math.random() * 0.2)
-    try {
-      await catchUp()
-      if (clock.monotonic() - prunedAt > PRUNE_MS) await prune()
-    } catch {
-      // `read` has reported the error. Jitter keeps hubs from reconnecting to the database at the same time.
-      waitMs = pollMs * (0.2 + Math.random() * 0.5)
-    }
-    schedule(ageOf(lastRead, clock) > pollMs && failedSince === null ? 0 : waitMs)
-  }
-
-  function schedule(waitMs: number): void {
-    clearTimeout(timer)
-    if (!stopped) timer = setTimeout(poll, waitMs)
-  }
-
-  async function prune(): Promise<void> {
-    prunedAt = clock.monotonic()
-    if (!applied) return
-    await pruneLog(db, applied.n - keep)
-    await pruneOpenings(db, keep)
-  }
-
-  /** Rejects when the caller has lost the permission for the change while it waited. */
-  async function checkCaller(by: Actor | null): Promise<void> {
-    if (!by?.stillMay) return
-    await catchUp()
-    await by.stillMay()
-  }
-
-  async function write<T>(
-    body: (trx: Transaction, change: Change) => Promise<T>,
-    by: Actor | null = null,
-  ): Promise<T> {
-    refuseBesideTransaction()
-    const { trx, value } = await committed<{ trx: Transaction; revision: Revision; value: T }>(
-      async (done) => {
-        const release = await acquireTurn()
-        try {
-          // The transaction holds the only connection of the embedded database; the turn already excludes other changes.
-          if (alone) await checkCaller(by)
-          await db.transaction().execute(async (trx) => {
-            const revision = await assignRevision(trx)
-            if (!alone) await checkCaller(by)
-            const { value, touches, audited } = await runChange(trx, body, changeMs)
-            if (audited.length > 0) await audit.recordIn(trx, audited)
-            await logChange(trx, revision, touches)
-            done({ trx, revision, value })
-          })
-        } finally {
-          release()
-        }
-      },
-      ({ revision }) => certain(() => hasRevision(db, revision)),
-    )
-    audit.committed(trx)
-    await spread()
-    return value
-  }
+  const polling = createPolling(clock, pollMs, {
+    read: catchUp,
+    isBehind: () => ageOf(lastRead, clock) > pollMs && failedSince === null,
+    async prune() {
+      if (!applied) return
+      await pruneLog(db, applied.n - keep)
+      await pruneOpenings(db, keep)
+    },
+  })
 
   const retry = retryFor(clock, () => stopped)
   const certain = (check: () => Promise<boolean>) =>
     retry(check, 'it is not known whether the change was made')
-  const commitOpening = createOpenings({
-    db,
-    olderHubs: () => registry.olderHubs,
-    changeMs,
-    certain,
-  })
+  const commitChange = createChanges(rooms, { changeMs, certain }, catchUp)
+  const commitOpening = createOpenings({ db, olderHubs: () => registry.olderHubs, changeMs, certain })
 
   /** Wakes the other hubs, and waits until this hub's views include what was committed. */
   async function spread(): Promise<void> {
@@ -226,8 +151,13 @@ export function createRevisions(
     get applied() {
       return applied?.n ?? -1
     },
-    alone,
-    write,
+    alone: store.dialect === 'embedded',
+    async write(body, by = null) {
+      refuseBesideTransaction()
+      const value = await commitChange(body, by)
+      await spread()
+      return value
+    },
     async append(body) {
       refuseBesideTransaction()
       const value = await commitOpening(body)
@@ -255,13 +185,52 @@ export function createRevisions(
       unlisten = store.listen(CHANNEL, () => {
         if (!stopped) catchUp().catch(() => {})
       })
-      schedule(pollMs * Math.random())
+      polling.start()
     },
     async stop() {
       stopped = true
-      clearTimeout(timer)
+      polling.stop()
       unlisten?.()
       await settled()
+    },
+  }
+}
+
+/** Reads again and again: about every `pollMs`, or at once while `isBehind`. Prunes once a minute. */
+function createPolling(
+  clock: Clock,
+  pollMs: number,
+  work: { read(): Promise<void>; isBehind(): boolean; prune(): Promise<void> },
+) {
+  let timer: NodeJS.Timeout | undefined
+  let stopped = false
+  let prunedAt = clock.monotonic()
+
+  async function poll(): Promise<void> {
+    let waitMs = pollMs * (0.7 + Math.random() * 0.2)
+    try {
+      await work.read()
+      if (clock.monotonic() - prunedAt > PRUNE_MS) {
+        prunedAt = clock.monotonic()
+        await work.prune()
+      }
+    } catch {
+      // `read` has reported the error. Jitter keeps hubs from reconnecting to the database at the same time.
+      waitMs = pollMs * (0.2 + Math.random() * 0.5)
+    }
+    schedule(work.isBehind() ? 0 : waitMs)
+  }
+
+  function schedule(waitMs: number): void {
+    clearTimeout(timer)
+    if (!stopped) timer = setTimeout(poll, waitMs)
+  }
+
+  return {
+    start: () => schedule(pollMs * Math.random()),
+    stop() {
+      stopped = true
+      clearTimeout(timer)
     },
   }
 }
