@@ -7,6 +7,7 @@ import { idleConnections } from './lines/idle-connections.ts'
 import { kills } from './lines/kills.ts'
 import { largeDatabase } from './lines/large-database.ts'
 import { largeInstallation } from './lines/large-installation.ts'
+import { manyChanges } from './lines/many-changes.ts'
 import { manyHubs } from './lines/many-hubs.ts'
 import { mixed } from './lines/mixed.ts'
 import { networks } from './lines/networks.ts'
@@ -39,6 +40,7 @@ export const lines: readonly Line[] = [
   webSockets,
   largeDatabase,
   largeInstallation,
+  manyChanges,
   manyHubs,
   transportFigures,
   costs,
