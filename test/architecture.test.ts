@@ -211,9 +211,9 @@ const longFunctionsOf = (file: string) =>
 
 /** What may only become smaller. `RULERS` has the value of today: set it to what the test prints when yours is smaller. */
 const RULERS = {
-  'lines of core/hub': 14_951,
+  'lines of core/hub': 14_838,
   'arrows between rooms of core/hub, types included': 10,
-  'functions of more than 150 lines': 1,
+  'functions of more than 150 lines': 0,
   'names of the contract that one package uses, or none': 59,
   'names of @mezite/core/protocol': 70,
 }

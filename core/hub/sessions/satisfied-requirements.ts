@@ -4,6 +4,31 @@ import type { SatisfiedRequirement } from '../../api/subject.ts'
 import { excludeOpenings } from '../revisions/opening-log.ts'
 import type { SessionTables } from './migrations.ts'
 
+/** See `Sessions.remember`. */
+export async function rememberMet(
+  trx: Transaction,
+  change: Pick<Change, 'touch'>,
+  sessionId: string,
+  met: SatisfiedRequirement,
+): Promise<void> {
+  const { name, level, by, appId } = met
+  const own = trx.withTables<SessionTables>()
+  const row = await own
+    .selectFrom('sessions')
+    .select('satisfied')
+    .where('id', '=', sessionId)
+    .where('kind', '=', appId === null ? 'hub' : 'cert')
+    .where('ended', 'is', null)
+    .executeTakeFirst()
+  if (!row) return
+  const before = (JSON.parse(row.satisfied) as SatisfiedRequirement[]).filter(
+    (entry) => entry.name !== name || entry.level !== level || entry.by !== by || entry.appId !== appId,
+  )
+  const satisfied = JSON.stringify([...before, met])
+  await own.updateTable('sessions').set({ satisfied }).where('id', '=', sessionId).execute()
+  change.touch('session', sessionId)
+}
+
 /** Removes the requirements met with `by` from the user's sessions. */
 export async function forgetMet(
   trx: Transaction,

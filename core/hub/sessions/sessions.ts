@@ -1,21 +1,20 @@
-import { isDeepStrictEqual } from 'node:util'
 import type { Transaction } from '../../api/database.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Change } from '../../api/revisions.ts'
 import { sessionLimits } from '../../api/session-limits.ts'
 import type { EndReason, RunningChange, Session, Sessions } from '../../api/sessions.ts'
-import type { SatisfiedRequirement, Subject } from '../../api/subject.ts'
-import { messageOf } from '../../kernel/error.ts'
+import type { Subject } from '../../api/subject.ts'
 import { roleLimits } from '../../limits/role-limits.ts'
 import type { Needs } from '../room.ts'
-import type { SessionTables } from './migrations.ts'
-import { forgetMet } from './satisfied-requirements.ts'
+import { forgetMet, rememberMet } from './satisfied-requirements.ts'
 import { createSessionEvents } from './session-events.ts'
 import { createSessionOpenings } from './session-openings.ts'
 import { createSessionStore, type Held, listIn } from './session-store.ts'
+import { createSessionSubjects } from './session-subjects.ts'
 import { type Ending, endSessions } from './session-termination.ts'
 import { createSessionTickets } from './session-ticket.ts'
 import { createSessionUpkeep } from './session-upkeep.ts'
+import { createStreamChecks } from './stream-checks.ts'
 import { createStreamRegistry, type RunningStreams } from './stream-registry.ts'
 import { createTokenFinder } from './token-finder.ts'
 
@@ -33,20 +32,6 @@ export interface RunningSessions extends Sessions {
   /** Deletes sessions that ended an hour ago, which one hub does for the cluster. */
   purge(): Promise<void>
 }
-
-/** A subject that is right for one revision and, if it has grants, until the first ends (milliseconds since the epoch). */
-interface KnownSubject {
-  readonly revision: number
-  readonly subject: Subject | undefined
-  readonly until: number
-}
-
-/** The kind of a person's subject by that of the session. */
-const KINDS = { hub: 'session', app: 'session', cert: 'certificate', token: 'token' } as const
-const FOREVER = Number.POSITIVE_INFINITY
-const RECHECK_MS = 1_000
-/** Minimum time between two checks for expired sessions, however many expire. */
-const LEAST_WAIT_MS = 20
 
 /**
  * Sessions of every kind. Idle time is the time since the last `touch` of the session or of a child session. An open
@@ -69,7 +54,7 @@ export function createSessions(
 ): RunningSessions {
   const { db, revisions, accounts, grants, locks, catalog, audit, kernel, clock, log } = rooms
   const hooks = kernel.calls.session
-  const subjects = new WeakMap<Session, KnownSubject>()
+  const subjectOf = createSessionSubjects(rooms)
   const live = createStreamRegistry({ endOf: (stream, alone) => rooms.access.endOf(stream, alone), log })
   const store = createSessionStore({
     revisions,
@@ -85,61 +70,7 @@ export function createSessions(
   const events = createSessionEvents({ grants, catalog, audit, clock })
   const findHeld = createTokenFinder({ store, revisions, clock })
   const upkeep = createSessionUpkeep({ db, revisions, store, endedAudit: events.ended, clock, log })
-  let checkedEpoch = -1
-  /** When a live stream may lose access without a change of access data. Milliseconds since the epoch. */
-  let decideAgainAt = FOREVER
-  let timer: NodeJS.Timeout | undefined
-  let endTimer: NodeJS.Timeout | undefined
-
-  revisions.onApplied(() => {
-    // Opening a session does not end access, and does not change the revision.
-    if (live.size === 0 || revisions.revision === checkedEpoch) return
-    checkedEpoch = revisions.revision
-    recheck()
-  })
-
-  function recheck(): void {
-    live.recheck().catch((error) => log.error({ cause: messageOf(error) }, 'failed to re-check live streams'))
-  }
-
-  /** Cuts live streams as soon as their session expires, or access that was given until a time. */
-  function watchEnds(): void {
-    const now = clock.now()
-    if (now >= decideAgainAt) {
-      decideAgainAt = FOREVER
-      recheck()
-    }
-    const left = Math.min(live.cutExpired(now), decideAgainAt) - now + 1
-    endTimer = setTimeout(watchEnds, Math.max(LEAST_WAIT_MS, Math.min(RECHECK_MS, left)))
-  }
-
-  function subjectOf(session: Session): Subject | undefined {
-    const { revision } = revisions
-    const known = subjects.get(session)
-    if (known?.revision === revision && (known.until === FOREVER || known.until > clock.now()))
-      return known.subject
-    const account = accounts.byName(session.user)
-    // The name may have been deleted and given to another user since.
-    const same = session.holder === account?.holder
-    const granted = account && same ? grants.of(session.user, session.holder) : []
-    const everywhere = granted.flatMap(({ role, apps }) => (apps === null ? [role] : []))
-    const current: Subject | undefined =
-      account && same
-        ? Object.freeze({
-            user: account.name,
-            roles: Object.freeze([...new Set([...account.roles, ...everywhere])].sort()),
-            ...(account.profile && { profile: account.profile }),
-            kind: account.bot ? 'bot' : KINDS[session.kind],
-            sessionId: session.id,
-            satisfied: session.satisfied,
-            ...(granted.length > 0 && { grants: Object.freeze(granted) }),
-          })
-        : undefined
-    // The same object while it says the same: decisions, assertions and header lines are kept by it.
-    const subject = isDeepStrictEqual(known?.subject, current) ? known?.subject : current
-    subjects.set(session, { revision, subject, until: Math.min(...granted.map(({ until }) => until)) })
-    return subject
-  }
+  const checks = createStreamChecks(live, rooms)
 
   const endIn = (trx: Transaction, change: Pick<Change, 'touch' | 'audit'>, ending: Ending) =>
     endSessions(trx, change, ending, events, clock.now())
@@ -205,27 +136,8 @@ export function createSessions(
     activityOf: (list) => rooms.activity.of(list),
     end,
 
-    async remember(session, met, appId = null) {
-      await revisions.write(async (trx, change) => {
-        const own = trx.withTables<SessionTables>()
-        const row = await own
-          .selectFrom('sessions')
-          .select('satisfied')
-          .where('id', '=', session.id)
-          .where('kind', '=', appId === null ? 'hub' : 'cert')
-          .where('ended', 'is', null)
-          .executeTakeFirst()
-        if (!row) return
-        const { name, level, by } = met
-        const before = (JSON.parse(row.satisfied) as SatisfiedRequirement[]).filter(
-          (entry) => entry.name !== name || entry.level !== level || entry.by !== by || entry.appId !== appId,
-        )
-        const satisfied = JSON.stringify([...before, { ...met, appId }])
-        await own.updateTable('sessions').set({ satisfied }).where('id', '=', session.id).execute()
-        change.touch('session', session.id)
-      })
-    },
-
+    remember: (session, met, appId = null) =>
+      revisions.write((trx, change) => rememberMet(trx, change, session.id, { ...met, appId })),
     forget: (user, by, within) => write(within, (trx, change) => forgetMet(trx, change, user, by)),
 
     touch(session) {
@@ -241,9 +153,7 @@ export function createSessions(
       }
     },
 
-    decideAgain(at) {
-      decideAgainAt = Math.min(decideAgainAt, at)
-    },
+    decideAgain: checks.decideAgain,
     live,
     tickets: createSessionTickets({
       db,
@@ -260,13 +170,11 @@ export function createSessions(
     }),
 
     start() {
-      timer = setInterval(recheck, RECHECK_MS)
-      watchEnds()
+      checks.start()
       upkeep.start()
     },
     async stop() {
-      clearInterval(timer)
-      clearTimeout(endTimer)
+      checks.stop()
       await upkeep.stop()
     },
     upkeep: upkeep.run,
