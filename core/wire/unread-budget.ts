@@ -20,6 +20,8 @@ const ACK_MS = 10_000
 const ROUND_TRIPS = 4
 /** Up to this window it grows as far in any case: where both ends are busy, a round trip says little. */
 const UNPROVEN_WINDOW = 1 << 20
+/** Beyond it, a window also doubles while the stream has become faster by this factor since it last grew. */
+const FASTER = 1.1
 
 /**
  * Limits the unread bytes of one session. A stream that is not read keeps up to its whole window in memory, and a smaller
@@ -38,6 +40,8 @@ export class UnreadBudget {
   #measuring = false
   /** The shortest round trip since the first of the bulk streams, in milliseconds. */
   #roundTripMs = Number.POSITIVE_INFINITY
+  /** Bytes a millisecond, the most that was seen when the window grew. */
+  #bestRate = 0
 
   /** `ackMs`: how long the peer may take to acknowledge smaller windows before the session is destroyed. */
   constructor(session: Http2Session, ackMs = ACK_MS) {
@@ -86,10 +90,12 @@ export class UnreadBudget {
         // The peer learns of read bytes for each half of a window.
         if (most < window / 2) return
         // Bytes that wait on the way make a round trip longer, and would justify any window.
-        const carried = (most / tookMs) * this.#roundTripMs
+        const rate = most / tookMs
+        const carried = rate * this.#roundTripMs
         const wanted = Math.max(carried, Math.min(window, UNPROVEN_WINDOW / ROUND_TRIPS)) * ROUND_TRIPS
-        let next = window
+        let next = rate < this.#bestRate * FASTER ? window : window * 2
         while (next < wanted) next *= 2
+        if (next > window) this.#bestRate = Math.max(rate, this.#bestRate)
         this.#apply(Math.min(next, largestWindow(this.#bulk.size)))
       })
     } catch {
@@ -102,6 +108,7 @@ export class UnreadBudget {
     for (const account of this.#bulk) account.sweep()
     if (this.#bulk.size > 0) return void this.#apply(Math.min(this.#window, largestWindow(this.#bulk.size)))
     this.#roundTripMs = Number.POSITIVE_INFINITY
+    this.#bestRate = 0
     this.#apply(FIRST_STREAM_WINDOW)
     if (this.#window !== FIRST_STREAM_WINDOW || this.#pending) return
     clearInterval(this.#timer)

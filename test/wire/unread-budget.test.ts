@@ -174,6 +174,12 @@ t.test('a window grows to what a way carries in four round trips, and no further
   t.equal(await grow(t, 50, (window) => Math.max(50, window / bytesAMs)), 4 * MIB)
 })
 
-t.test('a window stays at 1 MiB on a short way whose ends are busy', async (t) => {
-  t.equal(await grow(t, 0.1, () => 5), MIB)
+t.test('on a short way whose ends are busy', async (t) => {
+  await t.test('a window stays at 1 MiB if a larger one makes nothing faster', async (t) => {
+    t.equal(await grow(t, 0.1, (window) => (window / MIB) * 5), MIB)
+  })
+  await t.test('a window grows while each larger one makes the stream faster by a tenth', async (t) => {
+    const msPerMib = (window: number) => Math.max(2, 5 * (MIB / window) ** 0.3)
+    t.equal(await grow(t, 0.1, (window) => (window / MIB) * msPerMib(window)), STREAM_WINDOW)
+  })
 })
