@@ -42,6 +42,8 @@ export class UnreadBudget {
   #roundTripMs = Number.POSITIVE_INFINITY
   /** Bytes a millisecond, the most that was seen when the window grew. */
   #bestRate = 0
+  /** The window, in bytes, that the way was found to need by an earlier or a present bulk stream. */
+  #needed = FIRST_STREAM_WINDOW
 
   /** `ackMs`: how long the peer may take to acknowledge smaller windows before the session is destroyed. */
   constructor(session: Http2Session, ackMs = ACK_MS) {
@@ -68,7 +70,12 @@ export class UnreadBudget {
       if (largestWindow(this.#bulk.size) < this.#window) this.#apply(largestWindow(this.#bulk.size))
     },
     read: () => {
-      if (!this.#measuring && !this.#pending && this.#window < largestWindow(this.#bulk.size)) this.#measure()
+      if (this.#pending) return
+      const largest = largestWindow(this.#bulk.size)
+      // On a connection that was idle, BBR takes the rate of the first full round trips for what the way carries: a stream that
+      // begins with small windows would stay slow for seconds.
+      if (this.#window < Math.min(this.#needed, largest)) this.#apply(Math.min(this.#needed, largest))
+      else if (!this.#measuring && this.#window < largest) this.#measure()
     },
   }
 
@@ -92,6 +99,7 @@ export class UnreadBudget {
         // Bytes that wait on the way make a round trip longer, and would justify any window.
         const rate = most / tookMs
         const carried = rate * this.#roundTripMs
+        while (this.#needed < Math.min(carried * ROUND_TRIPS, STREAM_WINDOW)) this.#needed *= 2
         const wanted = Math.max(carried, Math.min(window, UNPROVEN_WINDOW / ROUND_TRIPS)) * ROUND_TRIPS
         let next = rate < this.#bestRate * FASTER ? window : window * 2
         while (next < wanted) next *= 2

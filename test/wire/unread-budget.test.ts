@@ -12,6 +12,7 @@ import {
   UNREAD_BYTES,
 } from '../../core/wire/tunnel-protocol.ts'
 import { UnreadBudget } from '../../core/wire/unread-budget.ts'
+import { until } from '../until.ts'
 
 /** More streams than may each have the largest window. */
 const MANY = 200
@@ -131,7 +132,7 @@ t.test('the window stays as it was for a reader who reads less than the way carr
 })
 
 /** A stream that is always full, on a way with this round trip; `tookMs` is how long a window takes to arrive. */
-async function grow(t: Test, roundTripMs: number, tookMs: (window: number, round: number) => number) {
+async function fullStream(t: Test, roundTripMs: number, tookMs: (window: number, round: number) => number) {
   let now = 0
   t.intercept(performance, 'now', { value: () => now })
   let pong: ((error: null) => void) | undefined
@@ -155,8 +156,11 @@ async function grow(t: Test, roundTripMs: number, tookMs: (window: number, round
   account.received(32 << 10)
   await round(1, roundTripMs)
   for (let at = 0; at < 40; at++) await round(budget.window, tookMs(budget.window, at))
-  return budget.window
+  return { budget, account }
 }
+
+const grow = async (...way: Parameters<typeof fullStream>): Promise<number> =>
+  (await fullStream(...way)).budget.window
 
 const MIB = 1 << 20
 
@@ -183,3 +187,35 @@ t.test('on a short way whose ends are busy', async (t) => {
     t.equal(await grow(t, 0.1, (window) => (window / MIB) * msPerMib(window)), STREAM_WINDOW)
   })
 })
+
+t.test('a later bulk stream of the session begins with the window that the way needs', async (t) => {
+  const bytesAMs = 20 * 1024
+  const { budget, account } = await fullStream(t, 50, (window) => Math.max(50, window / bytesAMs))
+  account.released()
+  await until(() => budget.window === FIRST_STREAM_WINDOW, 'nothing is bulk')
+  const later = budget.account()
+  later.received(16 << 10)
+  await Promise.resolve()
+  t.equal(budget.window, FIRST_STREAM_WINDOW, 'a small response changes nothing')
+  later.received(16 << 10)
+  later.received(1)
+  t.equal(budget.window, 4 * MIB)
+  const stalled = Array.from({ length: 7 }, () => budget.account())
+  for (const one of stalled) one.paused()
+  await Promise.resolve()
+  t.ok(budget.window * (stalled.length + 1) <= UNREAD_BYTES, 'streams that stall beside it make it smaller')
+})
+
+t.test(
+  'a stream that stalls gets no larger window, however large the one of an earlier stream was',
+  async (t) => {
+    const { budget, account } = await fullStream(t, 50, () => 100)
+    account.released()
+    await until(() => budget.window === FIRST_STREAM_WINDOW, 'nothing is bulk')
+    const stalled = budget.account()
+    stalled.received(8 << 10)
+    stalled.paused()
+    await Promise.resolve()
+    t.equal(budget.window, FIRST_STREAM_WINDOW)
+  },
+)
