@@ -1,9 +1,11 @@
 /**
  * Loaded into a program before itself: says on a socket, whenever somebody connects, what the process holds after a
- * garbage collection. `SOAK_PROBE_DIR` names the folder of the socket; it is called after the process.
+ * garbage collection. `SOAK_PROBE_DIR` names the folder of the socket; it is called after the process. That collection stops the
+ * program, for seconds if it holds much, so a second socket (`.heap`) has the heap as it was after the program's own last one.
  */
-import { createServer } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
+import { constants, type NodeGCPerformanceDetail, PerformanceObserver } from 'node:perf_hooks'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
@@ -33,6 +35,21 @@ if (folder !== undefined) {
       )
     })
   })
-  server.on('error', () => {})
-  server.listen(join(folder, `${process.pid}.sock`)).unref()
+  let heap = process.memoryUsage().heapUsed
+  const observer = new PerformanceObserver((list) => {
+    // The types do not know that entries of collections say more.
+    for (const entry of list.getEntries() as unknown as readonly { detail: NodeGCPerformanceDetail }[])
+      if (entry.detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) heap = process.memoryUsage().heapUsed
+  })
+  observer.observe({ entryTypes: ['gc'] })
+  const heapServer = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.end(String(heap))
+  })
+  const listen = (one: Server, ending: string) => {
+    one.on('error', () => {})
+    one.listen(join(folder, `${process.pid}.${ending}`)).unref()
+  }
+  listen(server, 'sock')
+  listen(heapServer, 'heap')
 }

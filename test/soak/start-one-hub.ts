@@ -37,6 +37,8 @@ export interface OneHub {
   readonly livePort: number
   /** MB that a program cannot do without: heap and buffers after a collection. */
   heldMb(program: Program): Promise<number>
+  /** MB of the heap after the last collection that the program made by itself, which does not stop it. */
+  heapMb(program: Program): Promise<number>
   /** Descriptors that the hub holds. */
   descriptors(): number
 }
@@ -135,6 +137,7 @@ export async function startOneHub(
       const { heap, buffers } = JSON.parse(await text(connectTcp(join(probes, `${pid}.sock`)))) as Held
       return (heap + buffers) / (1 << 20)
     },
+    heapMb: async ({ pid }) => Number(await text(connectTcp(join(probes, `${pid}.heap`)))) / (1 << 20),
     descriptors: () => readdirSync(`/proc/${hub.program.pid}/fd`).length,
   }
 }
