@@ -89,10 +89,12 @@ export function openHubLink(options: {
     // An older hub does not send a reason.
     made.on('goaway', (errorCode, _lastStream, data) => {
       const given = readReason(data)
-      if (given) reason = given
-      else if (reason === 'connection_lost') {
+      // The hub has cut the link. Whoever is writing at that moment may never hear that the connection has ended.
+      if (given) {
+        reason = given
+        close(given)
+      } else if (reason === 'connection_lost')
         reason = errorCode === constants.NGHTTP2_NO_ERROR ? 'hub_stopping' : 'protocol_error'
-      }
     })
     startHeartbeat(made, {
       clock,

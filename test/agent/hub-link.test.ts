@@ -1,6 +1,6 @@
 /** What a hub sends costs the agent its link at most. */
 import { once } from 'node:events'
-import { connect } from 'node:http2'
+import { connect, constants } from 'node:http2'
 import { duplexPair } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import t from 'tap'
@@ -34,6 +34,18 @@ t.test('a message without a handler ends the link', async (t) => {
   control.write(encodeLine({ type: 'greeting', protocol: 1 }))
   control.write(encodeLine({ type: 'anything' }))
   t.equal(await closed, 'protocol_error')
+})
+
+t.test('a hub that cuts the link ends it with its reason, although the connection stays open', async (t) => {
+  const { far, closed } = open(() => {})
+  const session = connect('http://agent', { createConnection: () => far })
+  session.on('error', () => {})
+  const control = session.request({ ':method': 'POST', ':path': '/v1/control' }, { endStream: false })
+  control.on('error', () => {})
+  await once(control, 'response')
+  control.write(encodeLine({ type: 'greeting', protocol: 1 }))
+  session.goaway(constants.NGHTTP2_NO_ERROR, 0, Buffer.from('agent_locked'))
+  t.equal(await closed, 'agent_locked')
 })
 
 t.test('a control stream that is reset as soon as it is opened ends the link', async (t) => {
