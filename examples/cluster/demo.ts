@@ -78,9 +78,19 @@ async function inFolder(run: (dir: string) => Promise<number>): Promise<number> 
 
 const onStep = (title: string): void => print(`- ${title}`)
 
+/** Ctrl-C also reaches the command that the start is running, whose failure says nothing. */
+async function start(options: ClusterOptions): Promise<Cluster> {
+  try {
+    return await startCluster(options)
+  } catch (error) {
+    options.signal?.throwIfAborted()
+    throw error
+  }
+}
+
 async function runCheck(dir: string, variant: Variant): Promise<number> {
   const signal = interruption()
-  const cluster = await startCluster({ dir, hubPort: 0, idpPort: 0, onStep, signal, ...variant })
+  const cluster = await start({ dir, hubPort: 0, idpPort: 0, onStep, signal, ...variant })
   try {
     print('')
     return (await Promise.race([check(cluster, print), until(signal).then(() => false)])) ? 0 : 1
@@ -93,7 +103,7 @@ async function runCheck(dir: string, variant: Variant): Promise<number> {
 async function runDemo(hubPort: number, dir: string, variant: Variant): Promise<number> {
   const signal = interruption()
   const started = performance.now()
-  const cluster = await startCluster({ dir, hubPort, idpPort: IDP_PORT, onStep, signal, ...variant })
+  const cluster = await start({ dir, hubPort, idpPort: IDP_PORT, onStep, signal, ...variant })
   try {
     onStep('Creating a link for the person without an identity provider')
     const link = await enrolmentLink(cluster)
