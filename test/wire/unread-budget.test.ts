@@ -16,6 +16,8 @@ import { until } from '../until.ts'
 
 /** More streams than may each have the largest window. */
 const MANY = 200
+/** A busy machine may take a second for an acknowledgement. */
+const ACK_MS = 2_000
 
 async function sessionTo(t: Test, server: Server, ackMs: number) {
   server.listen(0, '127.0.0.1')
@@ -47,10 +49,10 @@ t.test('a peer that never acknowledges smaller windows loses the session', async
 
 t.test('a peer that acknowledges them keeps the session', async (t) => {
   const server = createHttp2Server() as unknown as Server
-  const { session, budget } = await sessionTo(t, server, 200)
+  const { session, budget } = await sessionTo(t, server, ACK_MS)
   for (let n = 0; n < MANY; n++) budget.account().paused()
   await once(session, 'localSettings')
-  await new Promise((resolve) => setTimeout(resolve, 600))
+  await new Promise((resolve) => setTimeout(resolve, ACK_MS + 500))
   t.notOk(session.destroyed)
 })
 

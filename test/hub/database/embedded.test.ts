@@ -90,7 +90,7 @@ t.test(
   'a transaction under way when the worker is lost fails as a whole, and the database goes on',
   async (t) => {
     const folder = join(await folderFor(t), 'database')
-    const client = createEmbeddedClient({ folder, log: keptLog(), queryMs: 1_000 })
+    const client = createEmbeddedClient({ folder, log: keptLog(), queryMs: 4_000 })
     t.teardown(() => client.close())
     await client.query('CREATE TABLE kept (x integer)')
     await client.query('INSERT INTO kept VALUES (1)')
@@ -109,7 +109,7 @@ t.test(
 t.test('a statement that never ends loses its worker, not the hub', async (t) => {
   const folder = join(await folderFor(t), 'database')
   const log = keptLog()
-  const client = createEmbeddedClient({ folder, log, queryMs: 1_000 })
+  const client = createEmbeddedClient({ folder, log, queryMs: 4_000 })
   t.teardown(() => client.close())
   await client.query('SELECT 1')
   await t.rejects(client.query('SELECT count(*) FROM (SELECT generate_series(1, 1000000000000)) endless'), {

@@ -272,7 +272,7 @@ t.test(
 )
 
 t.test('a connection without a request ends with GOAWAY', async (t) => {
-  const slow = await startWeb([], {}, { limits: { headerMs: 500 } })
+  const slow = await startWeb([], {}, { limits: { headerMs: 2_000 } })
   t.teardown(slow.stop)
   const socket = connect({
     port: slow.port,

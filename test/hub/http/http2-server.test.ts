@@ -210,7 +210,7 @@ t.test('the hub responds on its own host over HTTP/2', async (t) => {
 })
 
 t.test('slow clients over HTTP/2 time out', async (t) => {
-  const hub = await startWeb([api], { limits: { headerMs: 500, requestMs: 500 } })
+  const hub = await startWeb([api], { limits: { headerMs: 2_000, requestMs: 2_000 } })
   t.teardown(hub.stop)
   const client = new RawHttp2(await dial(hub), setting(4, 0))
   await client.ping()

@@ -50,8 +50,16 @@ async function failsWith(host: string, reason: RegExp): Promise<void> {
     Promise.reject(new Error(`${error.message}: ${last}`)),
   )
 }
+/** An order that fails on a busy machine is made again; by this clock that would never be. */
 const isValid = (host: string) =>
-  until(async () => (await certificateOf(host))?.state === 'valid', `${host} is valid`)
+  until(async () => {
+    const one = await certificateOf(host)
+    if (one?.state === 'failing') {
+      t.comment(`${host}: ${one.last_error}`)
+      await renew(host)
+    }
+    return one?.state === 'valid'
+  }, `${host} is valid`)
 const problem = (status: number, type: string, detail: string, headers: Answer['headers'] = {}): Answer => ({
   ...{ status, headers: { 'content-type': 'application/problem+json', ...headers } },
   body: JSON.stringify({ type: `urn:ietf:params:acme:error:${type}`, detail }),
@@ -62,6 +70,7 @@ const ordersOf = (host: string) =>
       path === '/order-plz' && status < 300 && JSON.stringify(payload).includes(`"${host}"`),
   )
 
+await isValid(HUB)
 await until(() => serves(HUB), 'the hub has a certificate')
 const settled = await handshake(ports.tlsPort, HUB, root)
 

@@ -146,7 +146,8 @@ t.test('an app that fails causes 502 or 504 or another agent, and no request is 
       if (die) socket.destroy()
       return die ? null : OK
     },
-    { timeouts: { connectMs: 500, responseMs: 300, idleMs: 60_000 } },
+    // A busy machine may take a while for a response that comes at once.
+    { timeouts: { connectMs: 20_000, responseMs: 3_000, idleMs: 60_000 } },
   )
   t.match(await raw(gateway, ask('GET /slow')), /^HTTP\/1.1 504 [\s\S]*app_timeout/)
   gateway.tunnel.connected = ['node-1', 'node-2']
@@ -254,7 +255,7 @@ t.test('E79 G102 G105 revocation cuts uploads, downloads and event streams on bo
   const watch = startStopwatch()
   gateway.cutAll('revoked')
   await closed
-  t.ok(watch.took() < 5_000)
+  t.ok(watch.took() < 10_000)
   const records = await gateway.recorded(2)
   t.ok(records.every(({ reason, success }) => reason === 'revoked' && !success))
   t.equal(gateway.live.size, 0)

@@ -68,7 +68,7 @@ export function appAt(port: number, more: Partial<App> = {}): App {
     identityHeaders: {},
     headers: { request: { set: {}, remove: [] }, response: { set: {}, remove: [] } },
     origins: [],
-    timeouts: { connectMs: 1000, responseMs: 5000, idleMs: 60_000 },
+    timeouts: { connectMs: 20_000, responseMs: 30_000, idleMs: 60_000 },
     expires: null,
     ...more,
   } as const)

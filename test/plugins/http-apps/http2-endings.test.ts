@@ -38,7 +38,7 @@ t.test('streams end with access and after their deadlines', async (t) => {
       socket.end('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok')
   })
   t.teardown(() => app.close())
-  const timeouts = { connectMs: 1_000, responseMs: 60_000, idleMs: 60_000 }
+  const timeouts = { connectMs: 20_000, responseMs: 60_000, idleMs: 60_000 }
   const open = async (t: Tap, idleMs = 60_000) => {
     const gateway = await openGateway(appAt(app.port, { timeouts: { ...timeouts, idleMs } }))
     t.teardown(() => gateway.close())
