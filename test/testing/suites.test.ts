@@ -186,7 +186,16 @@ t.test('a dialer whose streams lose bytes or stay open fails the suite', async (
           const socket = connect(to)
           await once(socket, 'connect')
           if (flaw === 'no-half-close') socket.once('finish', () => socket.destroy())
-          if (flaw === 'flows') socket.pause = () => socket.resume()
+          // Whether more than the first piece comes while nobody reads depends on the machine.
+          if (flaw === 'flows')
+            socket.pause = () => {
+              const { push } = socket
+              socket.push = (chunk) => {
+                socket.push = push
+                return chunk === null ? socket.push(chunk) : true
+              }
+              return socket
+            }
           if (flaw === 'stays-open') socket.unref()._destroy = () => {}
           return socket
         })
