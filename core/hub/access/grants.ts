@@ -47,7 +47,7 @@ interface Held {
 interface Ending {
   readonly ids: readonly string[]
   readonly now: number
-  readonly reason: string
+  readonly endReason: string
   readonly by: Actor | null
   readonly fields?: AuditInput['fields'] | undefined
 }
@@ -124,7 +124,7 @@ export function createGrants({
       await revisions.write(async (trx, change) => {
         const old = trx.withTables<AccessTables>().deleteFrom('grants')
         await old.where('ended', '<', clock.now() - KEPT_MS).execute()
-        await endIn({ trx, change }, { ids: over, now: clock.now(), reason: 'expired', by: null })
+        await endIn({ trx, change }, { ids: over, now: clock.now(), endReason: 'expired', by: null })
       })
   }
 
@@ -154,7 +154,7 @@ export function createGrants({
       const open = trx.withTables<AccessTables>().selectFrom('grants').select(['id', 'user_name'])
       const rows = await open.where('ended', 'is', null).execute()
       const own = rows.filter(({ user_name }) => foldName(user_name) === key).map(({ id }) => id)
-      await endIn({ trx, change }, { ids: own, now: clock.now(), reason: 'name_released', by })
+      await endIn({ trx, change }, { ids: own, now: clock.now(), endReason: 'name_released', by })
     },
     service: {
       async start(input, by, within) {
@@ -169,7 +169,7 @@ export function createGrants({
       },
       end: (ids, reason, by, { within, fields } = {}) =>
         write(within, by, (trx, change) =>
-          endIn({ trx, change }, { ids, now: clock.now(), reason, by, fields }),
+          endIn({ trx, change }, { ids, now: clock.now(), endReason: reason, by, fields }),
         ),
       list(user) {
         const names = user === undefined ? [...byUser.keys()] : [user]
@@ -207,7 +207,7 @@ async function rowFor(
 /** Ends what is live of these, in the given change. */
 async function endIn(
   { trx, change }: Pick<NameRelease, 'trx' | 'change'>,
-  { ids, now, reason, by, fields = {} }: Ending,
+  { ids, now, endReason, by, fields = {} }: Ending,
 ): Promise<readonly Grant[]> {
   if (ids.length === 0) return NONE
   const rows = await trx
@@ -221,7 +221,7 @@ async function endIn(
   const ended = rows.map((row) => grantIn(row as GrantTable))
   for (const grant of ended) {
     change.touch(KIND, grant.id)
-    await change.audit(eventOf('grant.ended', grant, by, { ...fields, end_reason: reason }))
+    await change.audit(eventOf('grant.ended', grant, by, { ...fields, end_reason: endReason }))
   }
   return ended
 }
