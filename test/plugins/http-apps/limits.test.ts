@@ -203,7 +203,7 @@ t.test('N169 concurrent requests on one connection are limited', async (t) => {
 })
 
 t.test('N166 clients that only the hub answers do not hold connections', async (t) => {
-  const { gateway } = await open(t, { headerMs: 500, requestMs: 1_000 })
+  const { gateway } = await open(t, { headerMs: 2_000, requestMs: 2_000 })
   const keep = 'GET / HTTP/1.1\r\nHost: a.apps.test\r\n\r\n'
   const closedAfter = async (send: (socket: TLSSocket) => void) => {
     const socket = await gateway.dial()
@@ -233,7 +233,7 @@ t.test('N166 clients that only the hub answers do not hold connections', async (
     const socket = await gateway.dial()
     socket.write(keep.replace('\r\n\r\n', `\r\nCookie: ${COOKIE}\r\n\r\n`))
     await readUntil(socket, /^HTTP\/1.1 200 /)
-    await new Promise((resolve) => setTimeout(resolve, 2_000))
+    await new Promise((resolve) => setTimeout(resolve, 4_000))
     t.notOk(socket.destroyed, 'after an answer of an app a connection waits longer')
   }
   const every = (text: string) => (socket: TLSSocket) => {

@@ -102,6 +102,7 @@ t.test('an outage of the database causes one log line, and its end another', opt
   lines.length = 0
   hub.state.fault = 'lost-statement'
   hub.open(idOf(91))
+  await until(() => lines.length > 0, 'the outage is logged')
   await passes()
   hub.state.fault = null
   await kept([idOf(91)])
