@@ -13,7 +13,7 @@ await runTogether(import.meta.url, [
   './hub/access/grants.test.ts',
   './hub/access/locks.test.ts',
   './hub/catalog/catalog.test.ts',
-  './hub/database/two-hubs.test.ts',
+  './database/two-hubs.test.ts',
   './hub/pki/certificate-authorities.test.ts',
   './hub/secrets/secret-box.test.ts',
   './hub/sessions/lifetimes.test.ts',

@@ -144,7 +144,7 @@ async function migrateDatabases(
   postgres: TestPostgres,
   env: NodeJS.ProcessEnv,
 ): Promise<MigratedDatabases> {
-  const program = join(import.meta.dirname, 'hub/database/migrated-database.ts')
+  const program = join(import.meta.dirname, 'database/migrated-database.ts')
   const url = await postgres.createDatabase()
   const child = spawn('node', [program, join(folder, 'seed'), url], { stdio: 'inherit', env })
   const [code] = await once(child, 'close')

@@ -7,7 +7,7 @@ import { ownAddress } from '../../core/cluster/own-address.ts'
 import { createPeers } from '../../core/cluster/peers.ts'
 import { createSecretBox } from '../../core/hub/secrets/secret-box.ts'
 import { systemClock } from '../../core/kernel/clock.ts'
-import { keptLog, open, ownPostgresStore } from '../hub/database/stores.ts'
+import { keptLog, open, ownPostgresStore } from '../database/stores.ts'
 import { until } from '../until.ts'
 
 const store = await ownPostgresStore()

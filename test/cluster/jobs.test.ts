@@ -5,7 +5,7 @@ import type { Job } from '../../core/api/jobs.ts'
 import { createJobs } from '../../core/cluster/jobs/jobs.ts'
 import { jobsMigrations } from '../../core/cluster/jobs/migrations.ts'
 import { createMetrics } from '../../core/log/metrics.ts'
-import { keptLog, open, openTestDatabase, postgresStore } from '../hub/database/stores.ts'
+import { keptLog, open, openTestDatabase, postgresStore } from '../database/stores.ts'
 import { until } from '../until.ts'
 
 /** A busy machine may keep a hub from its renewals for a second. */

@@ -8,7 +8,7 @@ import { hubsMigrations } from '../../core/cluster/migrations.ts'
 import { createActivity } from '../../core/cluster/session-activity.ts'
 import { sessionsMigrations } from '../../core/hub/sessions/migrations.ts'
 import { type Clock, systemClock } from '../../core/kernel/clock.ts'
-import { keptLog, open, postgresStore } from '../hub/database/stores.ts'
+import { keptLog, open, postgresStore } from '../database/stores.ts'
 import { partly } from '../hub/partly.ts'
 import { until } from '../until.ts'
 

@@ -6,7 +6,7 @@
 import type { App, Session } from '@mezite/core'
 import { sql } from 'kysely'
 import { systemClock } from '../../../core/kernel/clock.ts'
-import { open as openDatabase } from '../../hub/database/stores.ts'
+import { open as openDatabase } from '../../database/stores.ts'
 import { startRooms } from '../../hub/sessions/start-rooms.ts'
 import type { SessionOrder, SessionReport } from '../rows/sign-ins.ts'
 

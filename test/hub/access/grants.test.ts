@@ -4,9 +4,9 @@ import type { Admission } from '@mezite/core/protocol'
 import t from 'tap'
 import { createGrants } from '../../../core/hub/access/grants.ts'
 import { readApp } from '../../../core/hub/catalog/app-document.ts'
+import { changesOf } from '../../database/stores.ts'
 import { startStopwatch } from '../../stopwatch.ts'
 import { until } from '../../until.ts'
-import { changesOf } from '../database/stores.ts'
 import { actor, appBody, publicNames, quiet, startRooms } from '../sessions/start-rooms.ts'
 
 const HOUR = 3_600_000

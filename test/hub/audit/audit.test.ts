@@ -2,9 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import type { AuditEvent, AuditSink } from '../../../core/api/audit.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
+import { keptLog } from '../../database/stores.ts'
 import { eventsIn } from '../../event-lines.ts'
 import { until } from '../../until.ts'
-import { keptLog } from '../database/stores.ts'
 import { type AuditSetting, auditOf } from './open-audit.ts'
 
 /** A sink that can be told to fail or to hang. */

@@ -7,8 +7,8 @@ import t from 'tap'
 import { keyFileOf, makeEncryptionKey, parseEncryptionKey } from '../../../core/hub/secrets/encryption-key.ts'
 import { openSecretBox } from '../../../core/hub/secrets/key-verification.ts'
 import { createSecretBox } from '../../../core/hub/secrets/secret-box.ts'
-import { loseCommits } from '../database/lose-commits.ts'
-import { open, postgresStore } from '../database/stores.ts'
+import { loseCommits } from '../../database/lose-commits.ts'
+import { open, postgresStore } from '../../database/stores.ts'
 
 const place = { table: 'connectors', id: 'okta', purpose: 'client-secret' }
 

@@ -4,9 +4,9 @@ import { createTestHub } from '@mezite/core/testing'
 import pg from 'pg'
 import t from 'tap'
 import { hashToken, newToken } from '../../../core/hub/sessions/session-insert.ts'
+import { postgresStore } from '../../database/stores.ts'
 import { startStopwatch } from '../../stopwatch.ts'
 import { until } from '../../until.ts'
-import { postgresStore } from '../database/stores.ts'
 
 const store = await postgresStore()
 t.teardown(() => store.close())

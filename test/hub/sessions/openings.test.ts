@@ -7,9 +7,9 @@ import { readApp } from '../../../core/hub/catalog/app-document.ts'
 import { excludeOpenings } from '../../../core/hub/revisions/opening-log.ts'
 import { createKnownLogins } from '../../../core/hub/users/known-logins.ts'
 import { anyTables } from '../../any-tables.ts'
+import { loseCommits } from '../../database/lose-commits.ts'
+import { open, PATIENT, postgresStore } from '../../database/stores.ts'
 import { until } from '../../until.ts'
-import { loseCommits } from '../database/lose-commits.ts'
-import { open, PATIENT, postgresStore } from '../database/stores.ts'
 import { actor, appBody, publicNames, startRooms } from './start-rooms.ts'
 
 const store = await postgresStore()

@@ -14,8 +14,8 @@ import { createRevisions, type RevisionsLimits } from '../../../core/hub/revisio
 import { sessionsMigrations } from '../../../core/hub/sessions/migrations.ts'
 import type { Ballots } from '../../../core/kernel/hook.ts'
 import { roleRequirements } from '../../../plugins/rbac/requirements.ts'
+import { openTestDatabase } from '../../database/stores.ts'
 import { lockChanges } from '../access/lock-changes.ts'
-import { openTestDatabase } from '../database/stores.ts'
 import { openTestRooms } from '../open-test-rooms.ts'
 
 export const quiet: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet }

@@ -8,7 +8,7 @@ import type { RunningRevisions } from '../../../core/hub/revisions/revisions.ts'
 import { openSecretBox } from '../../../core/hub/secrets/key-verification.ts'
 import { tunnelMigrations } from '../../../core/hub/tunnel/migrations.ts'
 import type { Log } from '../../../core/kernel/log.ts'
-import { type ChangeAudit, changesOf, openTestDatabase } from '../database/stores.ts'
+import { type ChangeAudit, changesOf, openTestDatabase } from '../../database/stores.ts'
 
 const nothing = (): void => {}
 export const quiet: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing, child: () => quiet }

@@ -16,7 +16,7 @@ import { createKernel } from '../../../core/kernel/kernel.ts'
 import { testJobs } from '../../../core/testing/job-conformance.ts'
 import auditDatabase from '../../../plugins/audit-database/hub.ts'
 import { names } from '../../api-server/start-web.ts'
-import { changesOf, keptLog, open } from '../../hub/database/stores.ts'
+import { changesOf, keptLog, open } from '../../database/stores.ts'
 import { partly } from '../../hub/partly.ts'
 
 /** The plugin in a real kernel, on a real database, behind the hub's web server; asked over the admin socket. */

@@ -14,8 +14,8 @@ import {
   type TrailReport,
   verifyTrail,
 } from '../../../plugins/audit-database/verification.ts'
+import { keptLog, open, pgliteStore, postgresStore, type Store } from '../../database/stores.ts'
 import { batchesTo, linesOf } from '../../event-lines.ts'
-import { keptLog, open, pgliteStore, postgresStore, type Store } from '../../hub/database/stores.ts'
 import { runMezctl } from '../../oclif-cli/run-program.ts'
 import { textOf } from '../../read-imports.ts'
 import { until } from '../../until.ts'

@@ -6,7 +6,7 @@ import { createDesk } from '../../../core/sign-in/sign-in-desk.ts'
 import { createSignInRate } from '../../../core/sign-in/sign-in-rate.ts'
 import { createCommandLogins } from '../../../plugins/cli-login/command-logins.ts'
 import { codeMigrations, createLoginCodes } from '../../../plugins/cli-login/login-codes.ts'
-import { changesOf } from '../../hub/database/stores.ts'
+import { changesOf } from '../../database/stores.ts'
 import { partly } from '../../hub/partly.ts'
 import { actor, quiet, startRooms } from '../../hub/sessions/start-rooms.ts'
 

@@ -22,7 +22,7 @@ import { systemClock as clock } from '../../../core/kernel/clock.ts'
 import { memoryLog } from '../../../core/testing/index.ts'
 import { connectHub } from '../../../core/wire/hub-connection.ts'
 import { TUNNEL_ALPN } from '../../../core/wire/tunnel-protocol.ts'
-import { changesOf } from '../../hub/database/stores.ts'
+import { changesOf } from '../../database/stores.ts'
 import { until } from '../../until.ts'
 
 export interface ManyHubsJob {

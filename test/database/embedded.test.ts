@@ -8,15 +8,15 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { sql } from 'kysely'
 import t from 'tap'
-import { createEmbeddedClient, prepareEngine } from '../../../core/database/embedded-client.ts'
-import { prepareFolder } from '../../../core/database/embedded-folder.ts'
-import { packEmptyDatabase } from '../../../core/database/empty-database.ts'
-import { emptyDatabase, seedDatabase } from '../../../core/testing/database-seed.ts'
-import { createTestHub, freePort } from '../../../core/testing/index.ts'
-import { until } from '../../until.ts'
+import { createEmbeddedClient, prepareEngine } from '../../core/database/embedded-client.ts'
+import { prepareFolder } from '../../core/database/embedded-folder.ts'
+import { packEmptyDatabase } from '../../core/database/empty-database.ts'
+import { emptyDatabase, seedDatabase } from '../../core/testing/database-seed.ts'
+import { createTestHub, freePort } from '../../core/testing/index.ts'
+import { until } from '../until.ts'
 import { keptLog, open } from './stores.ts'
 
-const HUB_PACKAGE = fileURLToPath(new URL('../../../core/mezhub', import.meta.url))
+const HUB_PACKAGE = fileURLToPath(new URL('../../core/mezhub', import.meta.url))
 
 async function folderFor(t: { teardown(end: () => unknown): void }): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'mezite-embedded-'))
@@ -136,7 +136,7 @@ t.test(
 )
 
 t.test('a worker that waits for a database keeps no program from ending', (t) => {
-  const client = new URL('../../../core/database/embedded-client.ts', import.meta.url)
+  const client = new URL('../../core/database/embedded-client.ts', import.meta.url)
   const program = `import { prepareEngine } from ${JSON.stringify(client.href)}\nprepareEngine()`
   const args = ['--conditions=mezite-source', '--input-type=module', '--eval', program]
   const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 })
@@ -175,7 +175,7 @@ t.test(
     }
     const file = join(folder, 'mezhub.yaml')
     await writeFile(file, JSON.stringify(config), { mode: 0o600 })
-    const program = fileURLToPath(new URL('../../../core/mezhub.js', import.meta.url))
+    const program = fileURLToPath(new URL('../../core/mezhub.js', import.meta.url))
     const hub = spawn(process.execPath, ['--conditions=mezite-source', program, 'start', '--config', file], {
       stdio: ['ignore', 'ignore', 'pipe'],
     })

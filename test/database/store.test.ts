@@ -1,14 +1,14 @@
 import { type Kysely, sql } from 'kysely'
 import t from 'tap'
-import type { Database, Migrations } from '../../../core/api/database.ts'
-import type { View } from '../../../core/api/revisions.ts'
-import type { Subject } from '../../../core/api/subject.ts'
-import type { OpenDatabase } from '../../../core/database/database.ts'
-import { readPosition } from '../../../core/hub/revisions/change-log.ts'
-import { loadViews } from '../../../core/hub/revisions/view-loader.ts'
-import { anyTables } from '../../any-tables.ts'
-import { startStopwatch } from '../../stopwatch.ts'
-import { until } from '../../until.ts'
+import type { Database, Migrations } from '../../core/api/database.ts'
+import type { View } from '../../core/api/revisions.ts'
+import type { Subject } from '../../core/api/subject.ts'
+import type { OpenDatabase } from '../../core/database/database.ts'
+import { readPosition } from '../../core/hub/revisions/change-log.ts'
+import { loadViews } from '../../core/hub/revisions/view-loader.ts'
+import { anyTables } from '../any-tables.ts'
+import { startStopwatch } from '../stopwatch.ts'
+import { until } from '../until.ts'
 import { changesOf, open, pgliteStore, postgresStore, type Store } from './stores.ts'
 
 const things: Migrations = {
@@ -433,7 +433,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
     const other = await hubOn(database, { keep: 5, pollMs: 60_000 })
     t.teardown(() => Promise.all([revisions.stop(), other.revisions.stop()]))
     for (let n = 0; n < 20; n++) await setThing(other.revisions, 'pruned', n)
-    const { pruneLog } = await import('../../../core/hub/revisions/change-log.ts')
+    const { pruneLog } = await import('../../core/hub/revisions/change-log.ts')
     const { rows } = await sql<{ n: number }>`SELECT n FROM change_sequence`.execute(db)
     await pruneLog(db, (rows[0]?.n ?? 0) - 5)
     const left = await sql<{ n: number }>`SELECT count(*) AS n FROM change_log`.execute(db)

@@ -4,9 +4,9 @@ import { appendFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { seedDatabase } from '../../../core/testing/database-seed.ts'
-import { ApiError, createTestHub } from '../../../core/testing/index.ts'
-import { until } from '../../until.ts'
+import { seedDatabase } from '../../core/testing/database-seed.ts'
+import { ApiError, createTestHub } from '../../core/testing/index.ts'
+import { until } from '../until.ts'
 
 const small = mkdtempSync(join(tmpdir(), 'mezite-small-'))
 const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=96m', 'tmpfs', small]).status === 0

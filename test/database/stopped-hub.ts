@@ -1,4 +1,4 @@
-import { until } from '../../until.ts'
+import { until } from '../until.ts'
 import { changesOf, open } from './stores.ts'
 
 /** Run by outage.test.ts, which stops this process: prints what the first decision after a gap would be. */

@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely'
-import type { Migrations } from '../../../core/api/database.ts'
-import { databaseMigrations } from '../../../core/database/migrations.ts'
-import { roomMigrations } from '../../../core/hub/rooms.ts'
+import type { Migrations } from '../../core/api/database.ts'
+import { databaseMigrations } from '../../core/database/migrations.ts'
+import { roomMigrations } from '../../core/hub/rooms.ts'
 
 /** The statements of every migration of the rooms and the standard plugins, by `owner/name`, as run on nothing. */
 export async function collectMigrations(): Promise<Map<string, readonly string[]>> {
@@ -36,7 +36,7 @@ export const allMigrations = async (): Promise<Migrations[]> => [
 ]
 
 async function migrationsOfPlugins(): Promise<Migrations[]> {
-  const plugins = join(import.meta.dirname, '../../../plugins')
+  const plugins = join(import.meta.dirname, '../../plugins')
   const files = readdirSync(plugins, { recursive: true, encoding: 'utf8' }).filter(
     (file) =>
       file.endsWith('.ts') &&
