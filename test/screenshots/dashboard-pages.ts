@@ -224,6 +224,8 @@ export function dashboardShots(hub: { readonly url: string; readonly api: unknow
         })
       })
       await page.goto(hub.url + path)
+      // Until the script of the page is there, something else says that it is loading.
+      await page.getByRole('heading', { level: 1 }).first().waitFor()
       await page
         .locator(answer === 'slow' ? '.loading, .placeholder' : '[role=alert]')
         .first()
