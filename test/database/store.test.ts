@@ -259,7 +259,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
         { code: 'MEZ_TRANSACTION_BYPASSED', message: /`revisions.write`.*`trx`/ },
         what,
       )
-      t.ok(watch.took() < 4_500, `${what} does not wait`)
+      t.ok(watch.took() < 3_000, `${what} does not wait`)
     }
     t.equal(await count(db), 0, 'each is rolled back')
     let after: Promise<unknown> | undefined

@@ -17,9 +17,9 @@ import { isConnected, startAgent } from './start-agent.ts'
 import { type RunningHub, startTwoHubs } from './start-two-hubs.ts'
 
 /** Within which a tab at one hub goes on after an approval at another. */
-const GOES_ON_MS = 10_000
+const GOES_ON_MS = 2_000
 /** Within which the end of access cuts what is open. */
-const CUT_MS = 10_000
+const CUT_MS = 2_000
 /** Twice the age up to which a view decides. */
 const VIEW_MS = 10_000
 

@@ -13,7 +13,7 @@ import { startTestCluster } from './start-test-cluster.ts'
 const cluster = await startTestCluster(t)
 const [alice, bob] = people
 /** Most that a cut may take here; how soon it comes is measured where revocation is. */
-const CUT_MS = 10_000
+const CUT_MS = 5_000
 
 const drip = await cluster.publish('drip', (request, response) => {
   response.writeHead(200, { 'content-type': 'text/plain' })

@@ -14,7 +14,7 @@ import { type AgentOptions, isConnected, joinToken, MEZD, restartAgent, startAge
 import { type RunningHub, startTwoHubs } from './start-two-hubs.ts'
 import { steadyRequests } from './steady-requests.ts'
 
-const CUT_MS = 10_000
+const CUT_MS = 5_000
 /** Requests a second during the restarts. */
 const RATE = 50
 const ALICE = 'alice@example.com'

@@ -238,6 +238,6 @@ t.test(
     away = false
     const watch = startStopwatch()
     await hub.until(() => hub.tunnel.links().length === 1, 'it is back')
-    t.ok(watch.took() < 10_000, `after ${watch.took()} ms`)
+    t.ok(watch.took() < 5_000, `after ${watch.took()} ms`)
   },
 )

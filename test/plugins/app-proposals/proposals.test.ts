@@ -112,7 +112,7 @@ t.test('a pattern matches with * for any characters, in linear time', async (t) 
   for (const [pattern, text, result] of cases) t.equal(matches(pattern, text), result, `${pattern} ${text}`)
   const watch = startStopwatch()
   t.notOk(matches(`${'*a'.repeat(120)}b`, 'a'.repeat(253)))
-  t.ok(watch.took() < 10_000)
+  t.ok(watch.took() < 1_000)
 })
 
 t.test('U230 an agent proposes only allowed apps, and cannot take an existing name', async (t) => {

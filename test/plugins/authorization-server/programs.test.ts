@@ -92,7 +92,7 @@ t.test('a token ends with its revocation, and its open streams within a second',
   t.equal(answer.status, 200)
   const took = watch.took(await cut)
   t.comment(`cut after ${took} ms`)
-  t.ok(took < 10_000, `${took} ms`)
+  t.ok(took < 1_000, `${took} ms`)
   t.equal((await open('one', bearer(tokens))).status, 401)
   const again = await token(hub, {
     ...{ grant_type: 'refresh_token', refresh_token: tokens.refresh_token, client_id: clientId },

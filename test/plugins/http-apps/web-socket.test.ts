@@ -157,7 +157,7 @@ t.test('G102 a cut closes with 4401 between frames, without a code inside one, o
   gateway.cutAll('locked')
   await appClosed
   t.notMatch(Buffer.from(await rest, 'latin1').toString('hex'), /8802/)
-  t.ok(watch.took() < 10_000)
+  t.ok(watch.took() < 5_000)
   t.ok((await gateway.recorded(3)).every(({ reason }) => reason === 'locked'))
 })
 

@@ -199,7 +199,7 @@ t.test('I120 the roles in the database decide, not those at the time of the logi
   const watch = startStopwatch()
   await tcp.hub.api('PATCH', '/users/eve@example.com', { roles: [] })
   t.not(await closed(stream), 0, 'a taken role cuts what is live')
-  t.ok(watch.took() < 10_000)
+  t.ok(watch.took() < 3_000)
   t.equal(await said(session, 'echo'), '403 role_missing')
   session.destroy()
 })
@@ -335,7 +335,7 @@ t.test('I117 locks, revocation, removal and disabling cut live connections', asy
     const gone = once(session, 'close')
     await act(login)
     t.not(await closed(stream), 0, `${reason}: a reset, no clean end`)
-    t.ok(watch.took() < 10_000, `${reason}: ${watch.took()} ms`)
+    t.ok(watch.took() < 3_000, `${reason}: ${watch.took()} ms`)
     const [end] = await tcp.events('app.session.end', ({ session_id }) => session_id === login.session_id)
     t.match(end, { end_reason: reason, bytes_in: 4, bytes_out: 4, user: `${who}@example.com` })
     if (kept) return session
