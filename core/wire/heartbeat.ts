@@ -58,13 +58,17 @@ export function startHeartbeat(
     askedAt = clock.monotonic()
     waiting = true
     missed = 0
+    const answered = (error: Error | null): void => {
+      waiting = false
+      if (!error) onRtt?.(clock.monotonic() - askedAt)
+    }
     try {
-      session.ping((error) => {
-        waiting = false
-        if (!error) onRtt?.(clock.monotonic() - askedAt)
-      })
+      // Node.js sends no ping once a session is closing, which may take as long as its last stream. SETTINGS without a
+      // change are acknowledged as well (RFC 9113, section 6.5.3).
+      if (session.closed) session.settings({}, answered)
+      else session.ping(answered)
     } catch {
-      // The session is closing; its `close` event notifies the owner.
+      // The session has ended; its `close` event notifies the owner.
       waiting = false
     }
   }

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import {
+  type ClientHttp2Session,
   connect as connectHttp2,
   createServer as createHttp2Server,
   type Http2Server,
@@ -107,6 +108,56 @@ t.test('a peer that falls silent is dead, once', async (t) => {
   })
   await later.promise
   t.equal(dead, 1)
+})
+
+/** Waits until the peer closes the session, which a stream keeps open. */
+async function closing(t: Test, session: ClientHttp2Session) {
+  const stream = session.request({ ':method': 'CONNECT', ':authority': 'app:1' })
+  stream.on('error', () => {})
+  t.teardown(() => stream.destroy())
+  await once(session, 'goaway')
+  t.ok(session.closed)
+  t.notOk(session.destroyed)
+}
+
+t.test('a peer that falls silent while its session is closing is dead', async (t) => {
+  // SETTINGS and GOAWAY after any stream, and nothing more.
+  const frames = '000000040000000000' + '000008070000000000' + '7fffffff00000000'
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.resume()
+    socket.write(Buffer.from(frames, 'hex'))
+    t.teardown(() => socket.destroy())
+  })
+  const { session, socket } = await sessionTo(t, server)
+  await closing(t, session)
+  await new Promise<void>((onDead) =>
+    startHeartbeat(session, { clock, intervalMs: INTERVAL_MS, bytesRead: () => socket.bytesRead, onDead }),
+  )
+})
+
+t.test('a peer that is closing its session, and answers, is not dead', async (t) => {
+  const server = createHttp2Server()
+  const asked = Promise.withResolvers<void>()
+  let questions = 0
+  server.on('session', (peer: Http2Session) => {
+    peer.on('error', () => {})
+    peer.on('remoteSettings', () => {
+      questions += 1
+      if (questions === 6) asked.resolve()
+    })
+  })
+  server.on('stream', (stream) => {
+    stream.on('error', () => {})
+    stream.session?.close()
+  })
+  const { session, socket } = await sessionTo(t, server)
+  await closing(t, session)
+  startHeartbeat(session, {
+    ...{ clock, intervalMs: INTERVAL_MS, bytesRead: () => socket.bytesRead },
+    onDead: () => t.fail('the peer answers'),
+  })
+  await asked.promise
 })
 
 t.test('heartbeats of many sessions wake the process for many of them at once', async (t) => {
