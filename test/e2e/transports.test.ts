@@ -1,5 +1,6 @@
 /** Agents get through over each transport, also through an HTTP proxy and behind balancers that terminate TLS. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
@@ -39,10 +40,13 @@ async function start(t: Test, hub: TestHub, options: TestAgentOptions = {}) {
   return { agent, lines: agent.log, shown, hostname }
 }
 
-/** A program that is killed with the test; resolves when its port accepts connections. */
+/** A program that ends with the test; resolves when its port accepts connections. */
 async function run(t: Test, port: number, file: string, ...args: string[]): Promise<ChildProcess> {
   const child = spawn(file, args, { stdio: 'ignore' })
-  t.teardown(() => child.kill('SIGKILL'))
+  // A worker of nginx would outlive a master that is killed.
+  t.teardown(async () => {
+    if (child.kill()) await once(child, 'exit')
+  })
   await until(
     () =>
       new Promise<boolean>((resolve) => {
