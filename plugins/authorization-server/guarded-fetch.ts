@@ -85,6 +85,9 @@ export function createGuardedFetch({
           response.on('error', reject)
           response.on('end', () => {
             const { statusCode = 0 } = response
+            // Servers may send any three digits. `Response` throws for these, and nobody would catch an error from here.
+            if (statusCode < 200 || statusCode > 599)
+              return reject(new Error(`the response has the status ${statusCode}`))
             const fields = Object.entries(response.headers).flatMap(([name, value]) =>
               value === undefined ? [] : [[name, String(value)] as [string, string]],
             )

@@ -18,6 +18,9 @@ const server = createServer({ key: certificate.key, cert: certificate.cert }, (r
     }
     return more()
   }
+  const [, status] = /^\/status-(\d+)$/.exec(request.url ?? '') ?? []
+  if (status !== undefined)
+    return void request.socket.end(`HTTP/1.1 ${status} Odd\r\ncontent-length: 0\r\n\r\n`)
   if (request.url === '/slow') {
     const timer = setInterval(() => response.write('x'), 20)
     return void response.on('close', () => clearInterval(timer))
@@ -78,4 +81,9 @@ t.test('S202 redirects are not followed; large and slow responses end', async (t
   const [from, watch] = [performance.now(), startStopwatch()]
   await t.rejects(open(`${origin}/slow`), /abort|timeout/i, 'one byte after the other')
   t.ok(performance.now() - from > 3_000 && watch.took() < 5_000, `${watch.took()} ms`)
+})
+
+t.test('S202 a response whose status is none of HTTP is an error, and ends no process', async (t) => {
+  for (const status of ['000', '099', '600', '999'])
+    await t.rejects(open(`${origin}/status-${status}`), /the response has the status/, status)
 })
