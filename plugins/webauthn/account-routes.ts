@@ -5,12 +5,11 @@ import {
   countResponse,
   FRESH_MS,
   KeyName,
-  keyOf,
-  PasskeyResponse,
   personalCall,
   personOf,
+  proof,
   sessionEnded,
-  takeAssertion,
+  takeOwnAssertion,
   text,
 } from './challenge.ts'
 import { type Deps, isLocal, type Request } from './deps.ts'
@@ -90,77 +89,51 @@ export function accountRoutes(deps: Deps): WebRoutes {
       })
     },
     async routes(web) {
-      web.post('/confirm/begin', personalCall({}), async (request) => {
+      personalCall(web, '/confirm/begin', {}, async (request) => {
         const { session, user } = await freshPerson(request)
         return askAssertion(deps, bind('confirm', session, user), await keys.of(user))
       })
 
-      web.post<{ Body: { ceremony: string; response: object } }>(
-        '/confirm/finish',
-        personalCall({ ceremony: text, response: PasskeyResponse }),
-        async (request) => {
-          const { session, user } = await freshPerson(request)
-          countResponse(deps, user.key)
-          await takeAssertion(deps, request, {
-            ...request.body,
-            binding: bind('confirm', session, user),
-            session,
-            findKey: keyOf(deps, user),
-          })
-          return { permit: ceremonies.begin(bind('permit', session, user)).ceremony }
-        },
-      )
+      personalCall(web, '/confirm/finish', proof, async (request) => {
+        const { session, user } = await freshPerson(request)
+        await takeOwnAssertion(deps, request, { binding: bind('confirm', session, user), session, user })
+        return { permit: ceremonies.begin(bind('permit', session, user)).ceremony }
+      })
 
-      web.post<{ Body: { permit?: string } }>(
-        '/keys/begin',
-        personalCall({ permit: Type.Optional(text) }),
-        async (request) => {
-          const { session, user } = await freshPerson(request)
-          await requirePermit(session, user, request.body.permit)
-          return askNewKey(deps, bind('enrol', session, user), user)
-        },
-      )
+      personalCall(web, '/keys/begin', { permit: Type.Optional(text) }, async (request) => {
+        const { session, user } = await freshPerson(request)
+        await requirePermit(session, user, request.body.permit)
+        return askNewKey(deps, bind('enrol', session, user), user)
+      })
 
-      web.post<{ Body: { ceremony: string; response: object; name: string } }>(
-        '/keys/finish',
-        personalCall({ ceremony: text, response: PasskeyResponse, name: KeyName }),
-        async (request) => {
-          const { session, user } = await freshPerson(request)
-          countResponse(deps, user.key)
-          const { name, ...proof } = request.body
-          const key = await takeNewKey(deps, { ...proof, binding: bind('enrol', session, user) })
-          await keys.add(user, { ...key, name }, who(request, session), 'account', (trx) =>
-            requireAlive(trx, session),
-          )
-          return { id: key.id }
-        },
-      )
+      personalCall(web, '/keys/finish', { ...proof, name: KeyName }, async (request) => {
+        const { session, user } = await freshPerson(request)
+        countResponse(deps, user.key)
+        const { name, ...given } = request.body
+        const key = await takeNewKey(deps, { ...given, binding: bind('enrol', session, user) })
+        await keys.add(user, { ...key, name }, who(request, session), 'account', (trx) =>
+          requireAlive(trx, session),
+        )
+        return { id: key.id }
+      })
 
-      web.post<{ Body: { id: string; name: string } }>(
-        '/keys/rename',
-        personalCall({ id: text, name: KeyName }),
-        async (request) => {
-          const { user } = await personOf(deps, request)
-          const { id, name } = request.body
-          if (!(await keys.rename(user, id, name)))
-            throw new Problem(404, 'key_unknown', 'This passkey does not exist.')
-          return { id, name }
-        },
-      )
+      personalCall(web, '/keys/rename', { id: text, name: KeyName }, async (request) => {
+        const { user } = await personOf(deps, request)
+        const { id, name } = request.body
+        if (!(await keys.rename(user, id, name)))
+          throw new Problem(404, 'key_unknown', 'This passkey does not exist.')
+        return { id, name }
+      })
 
-      web.post<{ Body: { id: string; permit: string } }>(
-        '/keys/remove',
-        personalCall({ id: text, permit: text }),
-        async (request) => {
-          const { session, user } = await freshPerson(request)
-          const { id, permit } = request.body
-          await requirePermit(session, user, permit)
-          await keys.remove(user, id, who(request, session), (within) =>
-            dropMarks(deps, { user, keyId: id, kept: session }, within),
-          )
-          return { id, removed: true }
-        },
-      )
+      personalCall(web, '/keys/remove', { id: text, permit: text }, async (request) => {
+        const { session, user } = await freshPerson(request)
+        const { id, permit } = request.body
+        await requirePermit(session, user, permit)
+        await keys.remove(user, id, who(request, session), (within) =>
+          dropMarks(deps, { user, keyId: id, kept: session }, within),
+        )
+        return { id, removed: true }
+      })
     },
   }
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { Problem, type Session, Type, type User } from '@mezite/core'
+import { Problem, type Session, type Static, Type, type User, type WebRoutes } from '@mezite/core'
 import type { Binding } from './ceremonies.ts'
 import type { Deps, Reply, Request } from './deps.ts'
 import type { KeyRow } from './migrations.ts'
@@ -11,15 +11,15 @@ const RESPONSES_PER_MINUTE = 30
 export const FRESH_MS = 10 * 60_000
 const BODY_BYTES = 65_536
 
-const Text = Type.String({ maxLength: 16_384 })
+export const text = Type.String({ maxLength: 16_384 })
 export const KeyName = Type.String({
   minLength: 1,
   maxLength: 64,
   pattern: '^[^\\u0000-\\u001f\\u007f]+$',
   must: '1 to 64 characters, none of them a control character',
 })
-export const PasskeyResponse = Type.Object({}, { additionalProperties: true })
-export const text = Text
+/** Members of a body with the response of a passkey. */
+export const proof = { ceremony: text, response: Type.Object({}, { additionalProperties: true }) }
 
 /** Options of a page for people who may not have signed in yet. */
 export const page = { config: { access: 'public', rate: 'sign_in' } } as const
@@ -28,13 +28,24 @@ export const page = { config: { access: 'public', rate: 'sign_in' } } as const
 export const personalPage = { config: { access: 'page', rate: 'sign_in' } } as const
 
 type Fields = Parameters<typeof Type.Object>[0]
-const bodyOf = (fields: Fields) => ({ bodyLimit: BODY_BYTES, schema: { body: Type.Closed(fields) } })
+type Answer<F extends Fields> = (
+  request: Request & { readonly body: Static<ReturnType<typeof Type.Closed<F>>> },
+  reply: Reply,
+) => Promise<unknown>
 
-/** Options of a call by the script of `page`, whose route calls `requireOwnPage`. */
-export const call = (fields: Fields) => ({ ...page, ...bodyOf(fields) })
+/** Adds calls by scripts of pages with these options; the fields of a call are the members of its body. */
+const callsOf =
+  (options: object) =>
+  <F extends Fields>(web: Parameters<WebRoutes['routes']>[0], path: string, fields: F, answer: Answer<F>) => {
+    const schema = { body: Type.Closed(fields) }
+    web.post(path, { ...options, bodyLimit: BODY_BYTES, schema }, answer as never)
+  }
 
-/** Options of a call by the script of `personalPage`. */
-export const personalCall = (fields: Fields) => ({ ...personalPage, ...bodyOf(fields) })
+/** Adds a call by the script of `page`, whose answer calls `requireOwnPage`. */
+export const call = callsOf(page)
+
+/** Adds a call by the script of `personalPage`. */
+export const personalCall = callsOf(personalPage)
 
 /** Pages are served on the sign-in host only. True when the browser was redirected there. */
 export function sentHome({ publicNames }: Deps, request: Request, reply: Reply): boolean {
@@ -99,13 +110,23 @@ export async function askOneOf(deps: Deps, binding: Binding, able: readonly KeyR
   return askAssertion(deps, binding, able)
 }
 
-/** Finds the passkeys that this person enrolled, for `takeAssertion`. */
-export const keyOf =
-  ({ keys }: Deps, user: User) =>
-  async (id: string) => {
-    const key = (await keys.of(user)).find((one) => one.id === id)
+/** Counts the response in the body of a call by a signed-in person, and accepts it as `takeAssertion` if the passkey is theirs. */
+export function takeOwnAssertion(
+  deps: Deps,
+  request: Request & { readonly body: { readonly ceremony: string; readonly response: unknown } },
+  {
+    user,
+    ...input
+  }: Pick<Parameters<typeof takeAssertion>[2], 'binding' | 'session' | 'app'> & { user: User },
+) {
+  countResponse(deps, user.key)
+  const { ceremony, response } = request.body
+  const findKey = async (id: string) => {
+    const key = (await deps.keys.of(user)).find((one) => one.id === id)
     return key && { key, user }
   }
+  return takeAssertion(deps, request, { ...input, ceremony, response, findKey })
+}
 
 /**
  * Accepts an assertion: spends the challenge, verifies the signature and stores the counter. `findKey` returns the passkey

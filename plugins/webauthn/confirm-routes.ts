@@ -1,16 +1,6 @@
 import { Problem, type WebRoutes } from '@mezite/core'
 import type { Binding } from './ceremonies.ts'
-import {
-  askOneOf,
-  countResponse,
-  keyOf,
-  PasskeyResponse,
-  personalCall,
-  personalPage,
-  personOf,
-  takeAssertion,
-  text,
-} from './challenge.ts'
+import { askOneOf, personalCall, personalPage, personOf, proof, takeOwnAssertion, text } from './challenge.ts'
 import type { Deps, Request } from './deps.ts'
 import { markOf, storeMark } from './mfa-records.ts'
 
@@ -49,25 +39,18 @@ export function confirmRoutes(deps: Deps): WebRoutes {
         return reply.page(pages(request).confirmAction({ user: user.name, target, hasKey, addUrl }))
       })
 
-      web.post('/begin', personalCall({}), async (request) => {
+      personalCall(web, '/begin', {}, async (request) => {
         const { user, binding } = await bind(request)
         return askOneOf(deps, binding, await keys.of(user))
       })
 
-      web.post<{ Body: { target: string; ceremony: string; response: object } }>(
-        '/finish',
-        personalCall({ target: text, ceremony: text, response: PasskeyResponse }),
-        async (request) => {
-          const { target, ceremony, response } = request.body
-          const location = targetOf(target)
-          const { session, user, binding } = await bind(request)
-          countResponse(deps, user.key)
-          const findKey = keyOf(deps, user)
-          const found = await takeAssertion(deps, request, { ceremony, binding, response, session, findKey })
-          await storeMark(deps, found, session, markOf(deps, found.key))
-          return { location }
-        },
-      )
+      personalCall(web, '/finish', { target: text, ...proof }, async (request) => {
+        const location = targetOf(request.body.target)
+        const { session, user, binding } = await bind(request)
+        const found = await takeOwnAssertion(deps, request, { binding, session, user })
+        await storeMark(deps, found, session, markOf(deps, found.key))
+        return { location }
+      })
     },
   }
 }

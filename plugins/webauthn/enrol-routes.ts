@@ -6,9 +6,9 @@ import {
   countResponse,
   FRESH_MS,
   KeyName,
-  PasskeyResponse,
   page,
   personOf,
+  proof,
   requireOwnPage,
   sentHome,
   text,
@@ -78,7 +78,7 @@ export function enrolRoutes(deps: Deps): WebRoutes {
       })
 
       // Reports at once whose link it is, until when it is valid, and whether the person has to sign in first.
-      web.post<{ Body: { token: string } }>('/look', call({ token: text }), async (request) => {
+      call(web, '/look', { token: text }, async (request) => {
         const { link, user } = await open(request, request.body.token)
         const expires = new Date(link.expires).toISOString()
         if (isLocal(user)) return { user: user.name, expires, sign_in: false }
@@ -87,32 +87,28 @@ export function enrolRoutes(deps: Deps): WebRoutes {
         return { user: user.name, expires, sign_in: !ready }
       })
 
-      web.post<{ Body: { token: string } }>('/begin', call({ token: text }), async (request) => {
+      call(web, '/begin', { token: text }, async (request) => {
         const { user, binding } = await openFor(request, request.body.token)
         return { ...(await askNewKey(deps, binding, user)), user: user.name }
       })
 
-      web.post<{ Body: { token: string; ceremony: string; response: object; name: string } }>(
-        '/finish',
-        call({ token: text, ceremony: text, response: PasskeyResponse, name: KeyName }),
-        async (request, reply) => {
-          const { token, name, ...proof } = request.body
-          const { link, user, session, binding } = await openFor(request, token)
-          const key = await takeNewKey(deps, { ...proof, binding })
-          const who = {
-            user: user.name,
-            clientIp: request.clientIp,
-            sessionId: session,
-            requestId: request.id,
-          }
-          await keys.add(user, { ...key, name }, who, 'link', (trx) => links.spend(trx, link.id))
-          if (!isLocal(user)) return { id: key.id, user: user.name }
-          // Link and passkey together identify the person as a sign-in with the new passkey would.
-          const known = await confirmLocal(deps, user)
-          const state = desk.seal({ appHost: null, path: '/', nonceHash: null })
-          return desk.complete(request, reply, { user: known, connector: PASSKEY, method: 'webauthn', state })
-        },
-      )
+      call(web, '/finish', { token: text, ...proof, name: KeyName }, async (request, reply) => {
+        const { token, name, ...given } = request.body
+        const { link, user, session, binding } = await openFor(request, token)
+        const key = await takeNewKey(deps, { ...given, binding })
+        const who = {
+          user: user.name,
+          clientIp: request.clientIp,
+          sessionId: session,
+          requestId: request.id,
+        }
+        await keys.add(user, { ...key, name }, who, 'link', (trx) => links.spend(trx, link.id))
+        if (!isLocal(user)) return { id: key.id, user: user.name }
+        // Link and passkey together identify the person as a sign-in with the new passkey would.
+        const known = await confirmLocal(deps, user)
+        const state = desk.seal({ appHost: null, path: '/', nonceHash: null })
+        return desk.complete(request, reply, { user: known, connector: PASSKEY, method: 'webauthn', state })
+      })
     },
   }
 }

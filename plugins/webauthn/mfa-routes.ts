@@ -2,14 +2,12 @@ import { Problem, Type, type User, type WebRoutes } from '@mezite/core'
 import type { Binding } from './ceremonies.ts'
 import {
   askOneOf,
-  countResponse,
-  keyOf,
-  PasskeyResponse,
   page,
   personalCall,
   personOf,
+  proof,
   sentHome,
-  takeAssertion,
+  takeOwnAssertion,
   text,
 } from './challenge.ts'
 import type { Deps, Request } from './deps.ts'
@@ -82,36 +80,20 @@ export function mfaRoutes(deps: Deps): WebRoutes {
         return reply.page(pages(request).confirm(shown))
       })
 
-      web.post<{ Body: { state: string; level?: string } }>(
-        '/begin',
-        personalCall({ state: text, level: Type.Optional(text) }),
-        async (request) => {
-          const { user, binding } = await bind(request, request.body.state)
-          return askOneOf(deps, binding, await usable(user, request.body.level))
-        },
-      )
+      personalCall(web, '/begin', { state: text, level: Type.Optional(text) }, async (request) => {
+        const { user, binding } = await bind(request, request.body.state)
+        return askOneOf(deps, binding, await usable(user, request.body.level))
+      })
 
-      web.post<{ Body: { state: string; ceremony: string; response: object } }>(
-        '/finish',
-        personalCall({ state: text, ceremony: text, response: PasskeyResponse }),
-        async (request) => {
-          const { state, ceremony, response } = request.body
-          const { session, user, app, binding } = await bind(request, state)
-          countResponse(deps, user.key)
-          const found = await takeAssertion(deps, request, {
-            ceremony,
-            binding,
-            response,
-            session,
-            app: app.name,
-            findKey: keyOf(deps, user),
-          })
-          const satisfied = markOf(deps, found.key)
-          const location = await desk.meet(request, { session, state, satisfied })
-          await storeMark(deps, found, session, satisfied)
-          return { location }
-        },
-      )
+      personalCall(web, '/finish', { state: text, ...proof }, async (request) => {
+        const { state } = request.body
+        const { session, user, app, binding } = await bind(request, state)
+        const found = await takeOwnAssertion(deps, request, { binding, session, user, app: app.name })
+        const satisfied = markOf(deps, found.key)
+        const location = await desk.meet(request, { session, state, satisfied })
+        await storeMark(deps, found, session, satisfied)
+        return { location }
+      })
     },
   }
 }

@@ -2,14 +2,12 @@ import { Problem, type Session, type WebRoutes } from '@mezite/core'
 import type { Binding } from './ceremonies.ts'
 import {
   askOneOf,
-  countResponse,
-  keyOf,
-  PasskeyResponse,
   page,
   personalCall,
   personalPage,
   personOf,
-  takeAssertion,
+  proof,
+  takeOwnAssertion,
   text,
 } from './challenge.ts'
 import type { Deps, Request } from './deps.ts'
@@ -68,35 +66,18 @@ export function programRoutes(deps: Deps): WebRoutes {
         return reply.page(pages(request).confirmed(session?.user ?? null))
       })
 
-      web.post<{ Body: { session: string; app: string } }>(
-        '/begin',
-        personalCall({ session: text, app: text }),
-        async (request) => {
-          const { user, binding } = await bind(request, request.body)
-          return askOneOf(deps, binding, await keys.of(user))
-        },
-      )
+      personalCall(web, '/begin', { session: text, app: text }, async (request) => {
+        const { user, binding } = await bind(request, request.body)
+        return askOneOf(deps, binding, await keys.of(user))
+      })
 
-      web.post<{ Body: { session: string; app: string; port: string; ceremony: string; response: object } }>(
-        '/finish',
-        personalCall({ session: text, app: text, port: text, ceremony: text, response: PasskeyResponse }),
-        async (request) => {
-          const { port, ceremony, response } = request.body
-          const location = `http://127.0.0.1:${portOf(port)}/callback?code=confirmed&done=1`
-          const { session, user, program, app, binding } = await bind(request, request.body)
-          countResponse(deps, user.key)
-          const found = await takeAssertion(deps, request, {
-            ceremony,
-            binding,
-            response,
-            session,
-            app: app.name,
-            findKey: keyOf(deps, user),
-          })
-          await storeMark(deps, found, program, markOf(deps, found.key), app.id)
-          return { location }
-        },
-      )
+      personalCall(web, '/finish', { session: text, app: text, port: text, ...proof }, async (request) => {
+        const location = `http://127.0.0.1:${portOf(request.body.port)}/callback?code=confirmed&done=1`
+        const { session, user, program, app, binding } = await bind(request, request.body)
+        const found = await takeOwnAssertion(deps, request, { binding, session, user, app: app.name })
+        await storeMark(deps, found, program, markOf(deps, found.key), app.id)
+        return { location }
+      })
     },
   }
 }

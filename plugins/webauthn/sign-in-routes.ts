@@ -7,8 +7,8 @@ import {
   askAssertion,
   call,
   countResponse,
-  PasskeyResponse,
   page,
+  proof,
   requireOwnPage,
   sentHome,
   sha256,
@@ -63,53 +63,49 @@ export function signInRoutes(deps: Deps): WebRoutes {
         return reply.page(pages(request).signIn(state))
       })
 
-      web.post('/begin', call({}), async (request) => {
+      call(web, '/begin', {}, async (request) => {
         requireOwnPage(deps, request)
         return askAssertion(deps, bind(request), [])
       })
 
-      web.post<{ Body: { state: string; ceremony: string; response: object } }>(
-        '/finish',
-        call({ state: text, ceremony: text, response: PasskeyResponse }),
-        async (request, reply) => {
-          requireOwnPage(deps, request)
-          countResponse(deps, `sign-in ${addressKey(request.clientIp)}`)
-          const { state, ceremony, response } = request.body
-          if (!desk.open(state)) throw new Problem(400, 'state_expired', 'Open the page that you want again.')
-          const { key, user } = await takeAssertion(deps, request, {
-            ceremony,
-            binding: bind(request),
-            response,
-            session: null,
-            findKey: async (id) => {
-              const key = await keys.byId(id)
-              const user = key && users.byName(key.user_key)
-              return key && user && user.holder === key.holder ? { key, user } : undefined
-            },
-          })
-          const refusal = refusalFor(user, response)
-          if (refusal) {
-            const fields = { connector: PASSKEY, method: METHOD }
-            const who = { user: user.name, clientIp: request.clientIp, requestId: request.id, fields }
-            audit.record({ ...who, type: 'user.login.failed', success: false, reason: refusal.code })
-            throw refusal
-          }
-          const known = await confirmLocal(deps, user)
-          return desk.complete(request, reply, {
-            user: known,
-            connector: PASSKEY,
-            method: METHOD,
-            state,
-            // Fresh enough for a role with `mfa_freshness`; others ask again.
-            async opened(session) {
-              await sessions.remember(session, markOf(deps, key))
-              // If the passkey was removed meanwhile, its removal may have missed the entry that was just written.
-              if (!(await keys.byId(key.id)))
-                throw new Problem(400, 'key_unknown', 'This passkey has just been removed.')
-            },
-          })
-        },
-      )
+      call(web, '/finish', { state: text, ...proof }, async (request, reply) => {
+        requireOwnPage(deps, request)
+        countResponse(deps, `sign-in ${addressKey(request.clientIp)}`)
+        const { state, ceremony, response } = request.body
+        if (!desk.open(state)) throw new Problem(400, 'state_expired', 'Open the page that you want again.')
+        const { key, user } = await takeAssertion(deps, request, {
+          ceremony,
+          binding: bind(request),
+          response,
+          session: null,
+          findKey: async (id) => {
+            const key = await keys.byId(id)
+            const user = key && users.byName(key.user_key)
+            return key && user && user.holder === key.holder ? { key, user } : undefined
+          },
+        })
+        const refusal = refusalFor(user, response)
+        if (refusal) {
+          const fields = { connector: PASSKEY, method: METHOD }
+          const who = { user: user.name, clientIp: request.clientIp, requestId: request.id, fields }
+          audit.record({ ...who, type: 'user.login.failed', success: false, reason: refusal.code })
+          throw refusal
+        }
+        const known = await confirmLocal(deps, user)
+        return desk.complete(request, reply, {
+          user: known,
+          connector: PASSKEY,
+          method: METHOD,
+          state,
+          // Fresh enough for a role with `mfa_freshness`; others ask again.
+          async opened(session) {
+            await sessions.remember(session, markOf(deps, key))
+            // If the passkey was removed meanwhile, its removal may have missed the entry that was just written.
+            if (!(await keys.byId(key.id)))
+              throw new Problem(400, 'key_unknown', 'This passkey has just been removed.')
+          },
+        })
+      })
     },
   }
 }
