@@ -13,7 +13,6 @@ interface Schema {
 
 interface Operation {
   readonly summary?: string
-  readonly requestBody?: { readonly content?: Readonly<Record<string, { readonly schema: Schema }>> }
   readonly responses?: Readonly<
     Record<string, { readonly content?: Readonly<Record<string, { readonly schema: Schema }>> }>
   >
@@ -25,40 +24,29 @@ export interface ApiDocument {
 
 const PREFIX = '/v1/webapi'
 
-/** One interface for bodies and one for responses, by method and path; routes that describe neither are left out. */
-export function apiTypes(document: ApiDocument): string {
-  const operations = Object.entries(document.paths)
+/** One interface with the responses of these routes, by method and path. */
+export function apiTypes(document: ApiDocument, names: ReadonlySet<string>): string {
+  const listed = Object.entries(document.paths)
     .flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, operation]) => ({
         name: `${method.toUpperCase()} ${path.slice(PREFIX.length)}`,
         operation,
       })),
     )
+    .filter(({ name }) => names.has(name))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-  const listed = (schemaOf: (operation: Operation) => Schema | undefined): string[] =>
-    operations.flatMap(({ name, operation }) => {
-      const schema = schemaOf(operation)
+    .flatMap(({ name, operation: { summary, responses = {} } }) => {
+      const schema = Object.values(responses).find(({ content }) => content)?.content?.['application/json']
+        ?.schema
       if (schema === undefined) return []
-      return [
-        ...(operation.summary ? [`  /** ${operation.summary} */`] : []),
-        `  '${name}': ${typeOf(schema)}`,
-      ]
+      return [...(summary ? [`  /** ${summary} */`] : []), `  '${name}': ${typeOf(schema)}`]
     })
-  const json = 'application/json'
   return [
     '// Generated from the OpenAPI document of the hub by test/plugins/dashboard/api-types.test.ts. Do not edit.',
     '',
-    '/** Bodies of requests, by method and path. */',
-    'export interface Bodies {',
-    ...listed(({ requestBody }) => requestBody?.content?.[json]?.schema),
-    '}',
-    '',
-    '/** Documents of successful responses, by method and path. */',
+    '/** Documents of successful responses that the dashboard reads, by method and path. */',
     'export interface Responses {',
-    ...listed(
-      ({ responses = {} }) =>
-        Object.values(responses).find(({ content }) => content)?.content?.[json]?.schema,
-    ),
+    ...listed,
     '}',
     '',
   ].join('\n')
