@@ -13,100 +13,74 @@ export interface Advice {
 
 export type Step = 'home' | 'open' | 'retry'
 
-interface Texts {
-  readonly steps: Readonly<Record<Step, string>>
-  readonly learnMore: string
-  readonly reason: string
-  /** Leads to the documentation of the reason code. */
-  readonly meaning: string
-  readonly request: string
-  readonly contact: string
-  readonly byStatus: Readonly<Record<number, Advice>>
-  readonly byCode: Readonly<Record<string, Advice>>
-  readonly otherwise: Advice
-  /** In place of a problem's own sentence, which is English, by reason code. */
-  readonly sentences: Readonly<Record<string, string>>
-  readonly denied: (user: string, app: string) => string
-  readonly signIn: string
-  readonly signInTitle: string
-  readonly signInFrame: string
-  readonly signInAgainTitle: string
-  readonly signInAgain: string
-  readonly signOutTitle: string
-  readonly signOutText: string
-  readonly signOut: string
-  readonly stay: string
-  readonly signedOutTitle: string
-  readonly signedOutText: string
-  readonly everywhere: string
-  readonly renewedTitle: string
-  readonly renewedText: string
-  /** For open pages, whose script asks. */
-  readonly accessLocked: string
-  readonly accessEnded: string
-}
-
 const waitEn = 'Try again in a moment. If this continues, contact your administrator.'
 const askEn = 'If you need it, ask an administrator and give them the two codes below.'
 const waitDe =
   'Versuchen Sie es gleich noch einmal. Wenn es so bleibt, wenden Sie sich an Ihre Administration.'
 const askDe = 'Wenn Sie sie brauchen, wenden Sie sich mit den beiden Codes an Ihre Administration.'
 
+const en = {
+  steps: { home: 'Your applications', open: 'Open the application', retry: 'Try again' },
+  learnMore: 'Learn more',
+  reason: 'Reason',
+  /** Leads to the documentation of the reason code. */
+  meaning: 'What this means',
+  request: 'Request',
+  contact: 'Contact',
+  byStatus: {
+    403: { title: 'You cannot open this', next: askEn, steps: ['home'] },
+    404: {
+      title: 'There is no such application',
+      next: 'Check the address, or ask an administrator whether the application still exists.',
+      steps: ['home'],
+    },
+    429: {
+      title: 'Too much at once',
+      next: 'Close other windows of this application, or wait a moment.',
+      steps: ['retry', 'home'],
+    },
+    502: { title: 'The application cannot be reached', next: waitEn, steps: ['retry', 'home'] },
+    503: { title: 'Not available right now', next: waitEn, steps: ['retry', 'home'] },
+    504: { title: 'The application did not respond in time', next: waitEn, steps: ['retry', 'home'] },
+  } as Readonly<Record<number, Advice>>,
+  byCode: {
+    handover_busy: { title: 'One moment, please', next: null, steps: ['retry'] },
+    handover_refused: { title: 'This sign-in link no longer works', next: null, steps: ['open', 'home'] },
+    locked: { title: 'Your access is locked', next: askEn, steps: ['home'] },
+    not_found: { title: 'There is no such page', next: null, steps: ['open', 'home'] },
+  } as Readonly<Record<string, Advice>>,
+  otherwise: { title: 'Refused', next: 'Go back and try another way.', steps: ['home'] } as Advice,
+  /** In place of a problem's own sentence, which is English, by reason code. */
+  sentences: {
+    handover_busy: 'Many people are signing in right now. This page continues by itself.',
+  } as Readonly<Record<string, string>>,
+  denied: (user: string, app: string) => `You are signed in as ${user}, but you may not use ${app}.`,
+  signIn: 'Sign in',
+  signInTitle: 'Sign in to continue',
+  signInFrame: 'Sign in on a new tab, then come back here and reload this page.',
+  signInAgainTitle: 'Sign in, then send it again',
+  signInAgain:
+    'Your session has ended, so nothing was sent. Sign in, come back to this page, and send it again.',
+  signOutTitle: 'Sign out of this app?',
+  signOutText: 'You stay signed in to the hub and to your other applications.',
+  signOut: 'Sign out',
+  stay: 'Stay signed in',
+  signedOutTitle: 'You are signed out of this app',
+  signedOutText:
+    'While you are signed in to the hub, you may be able to open the app again without signing in.',
+  everywhere: 'Sign out everywhere',
+  renewedTitle: 'You are signed in',
+  renewedText: 'You can close this window and continue where you left off.',
+  /** For open pages, whose script asks. */
+  accessLocked: 'Your access is locked.',
+  accessEnded: 'Your access has ended.',
+}
+
+type Texts = typeof en
+
 /** The texts of the hub's pages on apps' hosts. */
 export const texts: Readonly<Record<'en' | 'de', Texts>> = {
-  en: {
-    steps: { home: 'Your applications', open: 'Open the application', retry: 'Try again' },
-    learnMore: 'Learn more',
-    reason: 'Reason',
-    meaning: 'What this means',
-    request: 'Request',
-    contact: 'Contact',
-    byStatus: {
-      403: { title: 'You cannot open this', next: askEn, steps: ['home'] },
-      404: {
-        title: 'There is no such application',
-        next: 'Check the address, or ask an administrator whether the application still exists.',
-        steps: ['home'],
-      },
-      429: {
-        title: 'Too much at once',
-        next: 'Close other windows of this application, or wait a moment.',
-        steps: ['retry', 'home'],
-      },
-      502: { title: 'The application cannot be reached', next: waitEn, steps: ['retry', 'home'] },
-      503: { title: 'Not available right now', next: waitEn, steps: ['retry', 'home'] },
-      504: { title: 'The application did not respond in time', next: waitEn, steps: ['retry', 'home'] },
-    },
-    byCode: {
-      handover_busy: { title: 'One moment, please', next: null, steps: ['retry'] },
-      handover_refused: { title: 'This sign-in link no longer works', next: null, steps: ['open', 'home'] },
-      locked: { title: 'Your access is locked', next: askEn, steps: ['home'] },
-      not_found: { title: 'There is no such page', next: null, steps: ['open', 'home'] },
-    },
-    otherwise: { title: 'Refused', next: 'Go back and try another way.', steps: ['home'] },
-    sentences: {
-      handover_busy: 'Many people are signing in right now. This page continues by itself.',
-    },
-    denied: (user, app) => `You are signed in as ${user}, but you may not use ${app}.`,
-    signIn: 'Sign in',
-    signInTitle: 'Sign in to continue',
-    signInFrame: 'Sign in on a new tab, then come back here and reload this page.',
-    signInAgainTitle: 'Sign in, then send it again',
-    signInAgain:
-      'Your session has ended, so nothing was sent. Sign in, come back to this page, and send it again.',
-    signOutTitle: 'Sign out of this app?',
-    signOutText: 'You stay signed in to the hub and to your other applications.',
-    signOut: 'Sign out',
-    stay: 'Stay signed in',
-    signedOutTitle: 'You are signed out of this app',
-    signedOutText:
-      'While you are signed in to the hub, you may be able to open the app again without signing in.',
-    everywhere: 'Sign out everywhere',
-    renewedTitle: 'You are signed in',
-    renewedText: 'You can close this window and continue where you left off.',
-    accessLocked: 'Your access is locked.',
-    accessEnded: 'Your access has ended.',
-  },
+  en,
   de: {
     steps: { home: 'Ihre Anwendungen', open: 'Anwendung öffnen', retry: 'Noch einmal versuchen' },
     learnMore: 'Mehr dazu',
