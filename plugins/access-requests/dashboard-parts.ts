@@ -28,7 +28,7 @@ export function dashboardPartsOf(parts: {
             columns: ['State', 'Person', 'Access to', 'For', 'Reason', 'Asked'],
             rows: all.map((one) => [
               { text: stateOf(one, clock.now()), href: `${PAGES}/${one.id}` },
-              ...[one.user, targetOf(texts.en, one), showDuration(one.durationMs), one.reason],
+              ...[one.user_name, targetOf(texts.en, one), showDuration(one.duration), one.reason],
               { time: one.created },
             ]),
             empty: 'Nobody has asked for access. Roles with `allow.request` let people ask.',

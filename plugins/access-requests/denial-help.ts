@@ -23,7 +23,7 @@ export function createDenialHelp(parts: {
     const key = users.keyOf(user)
     return store
       .recent()
-      .find((one) => one.key === key && one.app === app && stateOf(one, clock.now()) === 'pending')
+      .find((one) => one.user_key === key && one.app === app && stateOf(one, clock.now()) === 'pending')
   }
 
   return {

@@ -53,10 +53,10 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
     if (user === undefined) throw problems.noPerson()
     return user
   }
-  function appOf({ app, appName }: AccessRequest): App | null {
+  function appOf({ app, app_name }: AccessRequest): App | null {
     if (app === null) return null
     const found = catalog.byId(app)
-    if (found === undefined) throw problems.appGone(appName ?? app)
+    if (found === undefined) throw problems.appGone(app_name ?? app)
     return found
   }
 
@@ -133,18 +133,18 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
       changing(id, by, async (request, running) => {
         const user = personOf(by)
         const confirmed = requireReviewer(request, user, by)
-        const lasts = forMs ?? request.durationMs
+        const lasts = forMs ?? request.duration
         if (lasts < SHORTEST_MS) throw problems.tooShort()
-        if (lasts > request.durationMs) throw problems.tooLong(showDuration(request.durationMs))
+        if (lasts > request.duration) throw problems.tooLong(showDuration(request.duration))
         const app = appOf(request)
-        if (people.isLocked(request.user, request.role, app)) throw problems.requesterLocked()
+        if (people.isLocked(request.user_name, request.role, app)) throw problems.requesterLocked()
         if (people.requester(request) === undefined || !stillFits(request, app))
           throw problems.requesterMayNot()
         await review(parts, { request, user, by, approves: true, reason: null, confirmed }, running)
         const { trx } = running
         // Somebody who allowed less time is not overruled by the next.
         if (approvalsOf(request) + 1 < request.approvals) {
-          if (lasts < request.durationMs) await store.update(trx, id, { duration: lasts })
+          if (lasts < request.duration) await store.update(trx, id, { duration: lasts })
           return
         }
         await grants.start(request, lasts, by, running)
@@ -211,9 +211,9 @@ async function review(
 
 const fieldsOf = (request: AccessRequest) => ({
   request: request.id,
-  name: request.user,
+  name: request.user_name,
   role: request.role,
-  app: request.appName,
+  app: request.app_name,
   request_reason: request.reason,
-  break_glass: request.breakGlass,
+  break_glass: request.break_glass,
 })

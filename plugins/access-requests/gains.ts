@@ -19,7 +19,7 @@ export function createGains({
   readonly users: Pick<Users, 'rolesOf'>
 }) {
   return (request: AccessRequest): readonly Gain[] => {
-    const before = users.rolesOf(request.user)
+    const before = users.rolesOf(request.user_name)
     return catalog
       .list()
       .filter((app) => request.app === null || app.id === request.app)

@@ -105,7 +105,7 @@ export default defineHubPlugin({
           .filter((one) => stateOf(one, now) === 'pending' && desk.reviewerOf(one, me) !== null).length
       },
     })
-    const byGrant = (id: string) => store.recent().find(({ grantId }) => grantId === id)
+    const byGrant = (id: string) => store.recent().find(({ grant_id }) => grant_id === id)
     tap.access.decide(createLabelAccess(rules, byGrant), { pure: true })
     tap.audit.event(usage.note)
     tap.user.released(sweep.release)

@@ -57,7 +57,7 @@ export function createIntake(parts: {
       .some(
         (one) =>
           one.reviews.some(({ reviewer, confirmed }) => reviewer === user.key && confirmed === at) ||
-          (one.breakGlass && one.key === user.key && one.created >= at),
+          (one.break_glass && one.user_key === user.key && one.created >= at),
       )
     return at < clock.now() - FRESH_MS || spent ? null : at
   }
@@ -69,7 +69,7 @@ export function createIntake(parts: {
 
   function requireFewer(user: User): void {
     const now = clock.now()
-    const own = store.recent().filter(({ key }) => key === user.key)
+    const own = store.recent().filter(({ user_key }) => user_key === user.key)
     if (own.filter((one) => stateOf(one, now) === 'pending').length >= MOST_WAITING)
       throw problems.tooMany('You have too many requests that wait. Cancel some first.')
     if (own.filter(({ created }) => created > now - HOUR_MS).length >= MOST_IN_AN_HOUR)
@@ -108,7 +108,7 @@ export function createIntake(parts: {
       .recent()
       .find(
         (one) =>
-          one.key === user.key &&
+          one.user_key === user.key &&
           (app === null ? one.app === null && one.role === offer.role : one.app === app.id) &&
           stateOf(one, clock.now()) === 'pending',
       )
@@ -117,7 +117,7 @@ export function createIntake(parts: {
   }
 
   function stillFits(request: AccessRequest, app: App | null): boolean {
-    const roles = people.rolesOf(request.user)
+    const roles = people.rolesOf(request.user_name)
     const offers = app === null ? rules.forRole(roles, request.role) : rules.forApp(roles, app)
     return offers.some(
       ({ via, role }) => via === request.via && role === request.role && rules.roles.exists(role),

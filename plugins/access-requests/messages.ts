@@ -57,13 +57,13 @@ export function createMessages(options: {
     const { notification, review } = words
     const target = targetOf(words, request)
     const lines = [
-      notification.wants(target, showDuration(request.durationMs)),
+      notification.wants(target, showDuration(request.duration)),
       notification.reason(request.reason || review.noReason),
     ]
     const about: Notification = {
       kind: 'access-request',
       severity,
-      title: notification[title](request.user, target),
+      title: notification[title](request.user_name, target),
       text: lines.join('\n'),
       path: `${PAGES}/${request.id}`,
     }
@@ -94,7 +94,7 @@ export function createMessages(options: {
     decided(request, outcome, trx) {
       const words = texts[request.language]
       const title = words.notification.decided[outcome](targetOf(words, request))
-      const about = { kind: 'access-request', severity: 'info', user: request.user, title } as const
+      const about = { kind: 'access-request', severity: 'info', user: request.user_name, title } as const
       return sendAll([{ ...about, path: `${PAGES}/${request.id}` }], trx)
     },
 

@@ -116,8 +116,9 @@ export function pageRoutes(deps: RouteDeps): WebRoutes {
         const me = users.byName(subject.user)
         const reviewer = me === undefined ? null : desk.reviewerOf(request, me)
         const decides = reviewer !== null && state === 'pending'
-        const earlier = (await store.list({ key: request.key })).filter(
-          (one) => one.id !== request.id && people.isOf(one, request),
+        const asker = { key: request.user_key, holder: request.holder }
+        const earlier = (await store.list(asker)).filter(
+          (one) => one.id !== request.id && people.isOf(one, asker),
         )
         const { labels = {} } = catalog.byId(request.app ?? '') ?? {}
         return reply.page(

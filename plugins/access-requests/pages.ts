@@ -85,7 +85,7 @@ export function createRequestPages(options: { readonly pages: Pages; readonly sc
             <p class="quiet">${wait.close}</p>
             <noscript><p class="quiet">${wait.noScript}</p></noscript>
             <dl class="facts stacked">
-              <dt>${words.review.duration}</dt><dd>${showDuration(request.durationMs)}</dd>
+              <dt>${words.review.duration}</dt><dd>${showDuration(request.duration)}</dd>
               <dt>${words.review.reason}</dt><dd>${request.reason || words.review.noReason}</dd>
               <dt>${wait.until}</dt><dd>${time(request.expires)}</dd>
               ${request.approvals > 1 ? [html`<dt>${words.review.decisions}</dt>`, html`<dd>${wait.count(approved, request.approvals)}</dd>`] : null}
@@ -99,7 +99,9 @@ export function createRequestPages(options: { readonly pages: Pages; readonly sc
         )
       const title = state === 'approved' ? wait.approvedTitle : wait[`${state}Title` as const]
       const again =
-        request.appName === null ? `${PAGES}/new?role=${request.role}` : `${PAGES}/new?app=${request.appName}`
+        request.app_name === null
+          ? `${PAGES}/new?role=${request.role}`
+          : `${PAGES}/new?app=${request.app_name}`
       return render(
         subject,
         language,
@@ -131,7 +133,7 @@ export function createRequestPages(options: { readonly pages: Pages; readonly sc
       const words = texts[language]
       const { list, review } = words
       const asks = (one: AccessRequest) =>
-        (one.breakGlass ? review.brokeGlass : review.asks)(one.user, targetOf(words, one))
+        (one.break_glass ? review.brokeGlass : review.asks)(one.user_name, targetOf(words, one))
       const card = (title: string, body: Body) =>
         html`<section class="card"><h2>${title}</h2>${body}</section>`
       const able = [

@@ -9,13 +9,13 @@ export interface People {
   /** Today's roles, with granted ones that count everywhere. */
   rolesOf(user: string): readonly string[]
   /** Whether the account asked. A request from before the account's first sign-in is of the identity that came then. */
-  isOf(request: Pick<AccessRequest, 'key' | 'holder'>, account: Pick<User, 'key' | 'holder'>): boolean
+  isOf(request: Pick<AccessRequest, 'user_key' | 'holder'>, account: Pick<User, 'key' | 'holder'>): boolean
   /** Whether the account with this name asked. */
-  isBy(request: Pick<AccessRequest, 'key' | 'holder'>, user: string): boolean
+  isBy(request: Pick<AccessRequest, 'user_key' | 'holder'>, user: string): boolean
   /** The account that asked, if the same person still holds the name. */
-  requester(request: Pick<AccessRequest, 'key' | 'user' | 'holder'>): User | undefined
+  requester(request: Pick<AccessRequest, 'user_key' | 'user_name' | 'holder'>): User | undefined
   /** Whether both accounts may belong to one person: the same name, identity or address. */
-  same(one: Pick<AccessRequest, 'key' | 'holder' | 'user'>, other: User): boolean
+  same(one: Pick<AccessRequest, 'user_key' | 'holder' | 'user_name'>, other: User): boolean
   /** Whether a lock denies the account the app, or everything, once it has the role. */
   isLocked(user: string, role: string, app: App | null): boolean
   /** When the session last met a passkey confirmation, in milliseconds since the epoch; 0: never. */
@@ -34,8 +34,8 @@ export function createPeople(rooms: {
     return [...new Set([...users.rolesOf(name), ...granted])]
   }
   const addressOf = (user: User | undefined) => user?.profile?.email?.toLowerCase() ?? null
-  const isOf: People['isOf'] = ({ key, holder }, account) =>
-    key === account.key && (holder === null || holder === account.holder)
+  const isOf: People['isOf'] = ({ user_key, holder }, account) =>
+    user_key === account.key && (holder === null || holder === account.holder)
   return {
     rolesOf,
     isOf,
@@ -44,13 +44,13 @@ export function createPeople(rooms: {
       return account !== undefined && isOf(request, account)
     },
     requester(request) {
-      const account = users.byName(request.user)
+      const account = users.byName(request.user_name)
       return account !== undefined && isOf(request, account) ? account : undefined
     },
-    same({ key, holder, user }, other) {
-      const address = addressOf(users.byName(user))
+    same({ user_key, holder, user_name }, other) {
+      const address = addressOf(users.byName(user_name))
       return (
-        key === other.key ||
+        user_key === other.key ||
         (holder !== null && holder === other.holder) ||
         (address !== null && address === addressOf(other))
       )

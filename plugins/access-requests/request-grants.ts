@@ -23,13 +23,13 @@ export function createRequestGrants(parts: {
       const now = clock.now()
       const fields = {
         request: request.id,
-        app: request.appName,
+        app: request.app_name,
         request_reason: request.reason,
-        break_glass: request.breakGlass,
+        break_glass: request.break_glass,
       }
       const started = await grants.start(
         {
-          user: request.user,
+          user: request.user_name,
           role: request.role,
           until: now + forMs,
           fields,
@@ -48,9 +48,9 @@ export function createRequestGrants(parts: {
       by: Actor | null,
       { trx, change }: Running,
     ): Promise<void> {
-      const { id, grantId } = request
-      if (grantId !== null)
-        await grants.end([grantId], how === 'ended' ? 'released' : 'revoked', by, {
+      const { id, grant_id } = request
+      if (grant_id !== null)
+        await grants.end([grant_id], how === 'ended' ? 'released' : 'revoked', by, {
           within: { trx, change },
           fields: { request: id },
         })

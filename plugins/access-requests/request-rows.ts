@@ -30,7 +30,7 @@ function row(words: Words, { request, state }: ShownRequest, title: string) {
       <span class="quiet small">${
         ends
           ? [words.list.ends, ' ', time(request.until as number)]
-          : [words.list.asked(showDuration(request.durationMs)), ' ', time(request.created)]
+          : [words.list.asked(showDuration(request.duration)), ' ', time(request.created)]
       }</span>
     </div>
     ${stateTag(words, state)}

@@ -24,7 +24,7 @@ export function reviewPage(words: Words, view: ReviewView): { readonly title: st
   const { review, wait } = words
   const { request, state, owner, gains, earlier, may } = view
   const target = targetOf(words, request)
-  const title = (request.breakGlass ? review.brokeGlass : review.asks)(request.user, target)
+  const title = (request.break_glass ? review.brokeGlass : review.asks)(request.user_name, target)
   const action = `${PAGES}/${request.id}`
   const fact = (name: string, value: unknown) => [html`<dt>${name}</dt>`, html`<dd>${value}</dd>`]
   const body = html`<div class="stack">
@@ -32,10 +32,10 @@ export function reviewPage(words: Words, view: ReviewView): { readonly title: st
       <h1>${title}</h1>
       <dl class="facts stacked">
         ${fact(review.state, stateTag(words, state))}
-        ${fact(review.who, html`<strong>${request.user}</strong>`)}
-        ${request.appName === null ? null : fact(review.what, request.appName)}
+        ${fact(review.who, html`<strong>${request.user_name}</strong>`)}
+        ${request.app_name === null ? null : fact(review.what, request.app_name)}
         ${request.via === request.role ? null : fact(review.role, request.role)}
-        ${fact(review.duration, showDuration(request.durationMs))}
+        ${fact(review.duration, showDuration(request.duration))}
         ${fact(review.reason, request.reason || review.noReason)}
         ${fact(review.asked, time(request.created))}
         ${owner === null ? null : fact(review.owner, owner)}
@@ -47,7 +47,7 @@ export function reviewPage(words: Words, view: ReviewView): { readonly title: st
       ${
         request.reviews.length === 0
           ? null
-          : html`<ul class="list">${request.reviews.map((one) => html`<li><div>${(one.approves ? review.approvedBy : review.deniedBy)(one.reviewerName)}${one.reason ? html`<br /><span class="quiet">${one.reason}</span>` : null}</div> ${time(one.time)}</li>`)}</ul>`
+          : html`<ul class="list">${request.reviews.map((one) => html`<li><div>${(one.approves ? review.approvedBy : review.deniedBy)(one.reviewer_name)}${one.reason ? html`<br /><span class="quiet">${one.reason}</span>` : null}</div> ${time(one.time)}</li>`)}</ul>`
       }
       ${view.own ? html`<p class="note">${review.own}</p>` : null}
       ${
@@ -56,7 +56,7 @@ export function reviewPage(words: Words, view: ReviewView): { readonly title: st
           : may === 'decide'
             ? html`<form method="post" action=${`${action}/approve`}>
                 <label for="approve-for">${review.approveFor}</label>
-                ${durations({ id: 'approve-for', maxMs: request.durationMs })}
+                ${durations({ id: 'approve-for', maxMs: request.duration })}
                 <div class="actions"><button>${review.approve}</button></div>
               </form>
               <form method="post" action=${`${action}/deny`}>

@@ -41,8 +41,8 @@ export function createReviewers(parts: {
     },
     /** Approvals count only while their authors may approve. */
     approvalsOf: (request: AccessRequest): number =>
-      request.reviews.filter(({ reviewerName }) => {
-        const user = users.byName(reviewerName)
+      request.reviews.filter(({ reviewer_name }) => {
+        const user = users.byName(reviewer_name)
         return user !== undefined && reviewerOf(request, user) !== null
       }).length,
   }

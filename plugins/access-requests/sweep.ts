@@ -51,7 +51,7 @@ export function createSweep(parts: {
     const now = clock.now()
     return store.recent().filter((request) => {
       if (stateOf(request, now) !== request.stored) return true
-      return request.stored === 'approved' && !live.has(request.grantId ?? '')
+      return request.stored === 'approved' && !live.has(request.grant_id ?? '')
     })
   }
 
@@ -63,13 +63,13 @@ export function createSweep(parts: {
         (request) =>
           stateOf(request, now) === 'approved' &&
           request.used === null &&
-          !request.breakGlass &&
+          !request.break_glass &&
           standing(request) < request.approvals,
       )
   }
   const standing = (request: AccessRequest): number =>
-    request.reviews.filter(({ approves, reviewerName }) => {
-      const user = users.byName(reviewerName)
+    request.reviews.filter(({ approves, reviewer_name }) => {
+      const user = users.byName(reviewer_name)
       return approves && user !== undefined && desk.reviewerOf(request, user) !== null
     }).length
 
@@ -77,8 +77,8 @@ export function createSweep(parts: {
     if (lost().length === 0) return
     await revisions.write(async (trx, change) => {
       for (const request of lost()) {
-        const { id, grantId } = request
-        await grants.end([grantId ?? ''], 'approver_lost', null, {
+        const { id, grant_id } = request
+        await grants.end([grant_id ?? ''], 'approver_lost', null, {
           within: { trx, change },
           fields: { request: id },
         })
@@ -92,7 +92,7 @@ export function createSweep(parts: {
   return {
     async release({ trx, change, key, by }) {
       for (const request of await store.openIn(trx, key)) {
-        const { id, user, role, appName } = request
+        const { id, user_name: name, role, app_name: app } = request
         const pending = request.stored === 'pending'
         await store.update(trx, id, { state: pending ? 'cancelled' : 'ended', closed: clock.now() })
         change.touch(KIND, id)
@@ -101,7 +101,7 @@ export function createSweep(parts: {
             type: 'access_request.cancelled',
             success: true,
             by,
-            fields: { request: id, name: user, role, app: appName },
+            fields: { request: id, name, role, app },
           })
       }
       for (const id of await store.disown(trx, key)) change.touch(KIND, id)
@@ -111,7 +111,7 @@ export function createSweep(parts: {
       if (found.length === 0) return 'nothing to do'
       await revisions.write(async (trx, change) => {
         for (const request of behind()) {
-          const { id, user, role, appName } = request
+          const { id, user_name: name, role, app_name: app } = request
           const expired = request.stored === 'pending'
           await store.update(trx, id, { state: expired ? 'expired' : 'ended', closed: clock.now() })
           change.noted(KIND, id)
@@ -120,7 +120,7 @@ export function createSweep(parts: {
             await change.audit({
               type: 'access_request.expired',
               success: true,
-              fields: { request: id, name: user, role, app: appName },
+              fields: { request: id, name, role, app },
             })
         }
       })

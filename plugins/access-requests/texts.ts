@@ -248,8 +248,8 @@ export const languageIn = (text: string): Language => (text === 'de' ? text : 'e
 /** The app or the role, for people. */
 export const targetOf = (
   words: Words,
-  { appName, role }: { readonly appName: string | null; readonly role: string },
-): string => appName ?? words.role(role)
+  { app_name, role }: { readonly app_name: string | null; readonly role: string },
+): string => app_name ?? words.role(role)
 
 const UNITS = [
   [86_400_000, 'd'],

@@ -81,7 +81,7 @@ export function createUsage(options: {
 
   async function flushGrants(): Promise<void> {
     const found = () =>
-      store.recent().filter(({ grantId, used }) => used === null && usedGrants.has(grantId ?? ''))
+      store.recent().filter(({ grant_id, used }) => used === null && usedGrants.has(grant_id ?? ''))
     if (found().length > 0)
       await revisions.write(async (trx, change) => {
         for (const { id } of found()) {

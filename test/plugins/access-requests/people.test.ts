@@ -17,7 +17,7 @@ const people = createPeople({
 })
 
 t.test('T213 two accounts of one person count as one', (t) => {
-  const request = { user: 'ann', key: 'ann', holder: 'h1' }
+  const request = { user_name: 'ann', user_key: 'ann', holder: 'h1' }
   t.ok(people.same(request, ann))
   t.ok(people.same(request, account('ann2', { holder: 'h1' })), 'one identity under two names')
   t.ok(people.same(request, account('ann3', { holder: 'h2', ...mail('ann@EXAMPLE.com') })), 'one address')
@@ -30,12 +30,15 @@ t.test('T213 two accounts of one person count as one', (t) => {
 })
 
 t.test('T251 a request belongs to its identity, or to the first that takes the name', (t) => {
-  t.ok(people.isOf({ key: 'ann', holder: 'h1' }, ann))
-  t.ok(people.isOf({ key: 'ann', holder: null }, ann), 'ann asked before her first sign-in at a provider')
-  t.notOk(people.isOf({ key: 'ann', holder: 'h0' }, ann), 'another identity had the name')
-  t.notOk(people.isOf({ key: 'ann', holder: 'h1' }, account('ann')), 'the name was released')
-  t.notOk(people.isOf({ key: 'bob', holder: null }, ann))
-  t.equal(people.requester({ user: 'ann', key: 'ann', holder: null }), ann)
-  t.equal(people.requester({ user: 'ann', key: 'ann', holder: 'h0' }), undefined)
+  t.ok(people.isOf({ user_key: 'ann', holder: 'h1' }, ann))
+  t.ok(
+    people.isOf({ user_key: 'ann', holder: null }, ann),
+    'ann asked before her first sign-in at a provider',
+  )
+  t.notOk(people.isOf({ user_key: 'ann', holder: 'h0' }, ann), 'another identity had the name')
+  t.notOk(people.isOf({ user_key: 'ann', holder: 'h1' }, account('ann')), 'the name was released')
+  t.notOk(people.isOf({ user_key: 'bob', holder: null }, ann))
+  t.equal(people.requester({ user_name: 'ann', user_key: 'ann', holder: null }), ann)
+  t.equal(people.requester({ user_name: 'ann', user_key: 'ann', holder: 'h0' }), undefined)
   t.end()
 })
