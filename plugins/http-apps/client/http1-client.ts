@@ -15,6 +15,7 @@ export class Http1Client implements Client {
   readonly upgrade: Upgrade | null
   readonly #waits: Waits
   #watcher: ClientWatcher | null = null
+  #reader: BodyReader | null = null
   #drainHeard = false
   #bodyBegun = false
 
@@ -43,10 +44,11 @@ export class Http1Client implements Client {
   }
 
   readBody(reader: BodyReader): void {
+    this.#reader = reader
     const message = this.#message
-    message.on('data', (chunk: Buffer) => reader.onrequestdata(chunk))
+    message.on('data', (chunk: Buffer) => this.#reader?.onrequestdata(chunk))
     message.on('end', () => {
-      if (message.complete) reader.onrequestend(message.rawTrailers)
+      if (message.complete) this.#reader?.onrequestend(message.rawTrailers)
     })
   }
 
@@ -60,7 +62,8 @@ export class Http1Client implements Client {
 
   /** Discards the rest of the body for a while, then cuts the connection. */
   abandonBody(): void {
-    this.#message.removeAllListeners('data')
+    // It must not learn of the end either: without the rest, the body would look complete.
+    this.#reader = null
     discardRest(this.#message, limits.lingerMs, () => {
       if (!this.#message.complete) this.#message.socket.destroy()
     })

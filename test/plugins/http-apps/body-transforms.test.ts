@@ -5,8 +5,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
-import { appAt, ask, type Gateway, openGateway, raw } from './gateway.ts'
+import { appAt, ask, type Gateway, openGateway, raw, readUntil } from './gateway.ts'
 import { answer, send } from './http2-requests.ts'
+import { openRawApp } from './raw-app.ts'
 
 const PIECES = 600
 const PIECE = Buffer.alloc(64 * 1024, 'x')
@@ -165,6 +166,40 @@ t.test('a transform that fails, or holds back or adds too much, ends the message
 function assertNever(): never {
   throw new Error('broken')
 }
+
+t.test('a transform does not take a body for complete whose rest nobody reads', async (t) => {
+  const early = await openRawApp((socket, text) => {
+    if (text.includes('begin'))
+      socket.write('HTTP/1.1 413 Content Too Large\r\nContent-Length: 4\r\n\r\nlong')
+  })
+  const gateway = await openGateway(appAt(early.port))
+  t.teardown(async () => {
+    await gateway.close()
+    early.close()
+  })
+  const seen: string[] = []
+  gateway.tap.request((request, { transform }) => {
+    transform(() => ({
+      write(chunk) {
+        seen.push(Buffer.from(chunk).toString())
+        return chunk
+      },
+      end() {
+        seen.push('the end')
+        return Buffer.alloc(0)
+      },
+    }))
+    return request
+  })
+  const client = await gateway.dial()
+  for (const rest of ['3\r\nend\r\n0\r\n\r\n', '']) {
+    const head = ask('POST /', 'Transfer-Encoding: chunked').replace('Connection: close\r\n', '')
+    client.write(`${head}5\r\nbegin\r\n`)
+    t.match(await readUntil(client, /long$/), /^HTTP\/1\.1 413 /)
+    client.write(rest)
+  }
+  t.strictSame(seen, ['begin', 'begin'])
+})
 
 t.test('a transform belongs to its tap', async (t) => {
   const { gateway } = await open(t)
