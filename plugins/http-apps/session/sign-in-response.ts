@@ -108,7 +108,8 @@ export function launchLink(
 
 function launchUrl(deps: Deps, request: AppRequest, safe: boolean, nonce: string, renewal: boolean): string {
   const wanted = safe && !request.upgrade && request.target.length <= MAX_PATH
-  const here = wanted ? request.target.replace(/^[/\\]+/, '/') : '/'
+  // Browsers send a backslash in a query as it is, and the hub leads to no path that has one.
+  const here = wanted ? request.target.replace(/^[/\\]+/, '/').replaceAll('\\', '%5C') : '/'
   const path = encodeURIComponent(renewal ? RENEWED_PATH : here)
   const { signInOrigin } = deps.publicNames
   return `${signInOrigin}/web/launch?host=${request.host.host}&path=${path}&nonce=${nonce}${renewal ? '&renew=1' : ''}`

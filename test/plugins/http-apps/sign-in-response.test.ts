@@ -23,6 +23,8 @@ t.test('B33 sign-in returns to a repeatable address, and otherwise to the start 
   const path = async (text: string) => /[&;]path=([^&"]*)/.exec(await raw(gateway, text))?.[1]
   t.equal(await path(anonymous('GET /x', ...NAVIGATE)), '%2Fx')
   t.equal(await path(anonymous('HEAD /x', ...NAVIGATE)), '%2Fx')
+  const search = '/x?re=\\d+'
+  t.equal(await path(anonymous(`GET ${search}`, ...NAVIGATE)), encodeURIComponent('/x?re=%5Cd+'))
   t.equal(
     await path(`${anonymous('POST /x', ...NAVIGATE, 'Content-Length: 1')}x`),
     '%2F',
