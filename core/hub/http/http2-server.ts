@@ -28,11 +28,6 @@ const BODY_BYTES = 1024 * 1024
 const CUT = new Error('the stream is cut')
 const SECOND_CARRIER = new Problem(404, 'not_found', 'This connection has already opened a tunnel.')
 
-/** Whether a connection has asked for a carrier: each may do so once. */
-interface CarrierOpener {
-  used: boolean
-}
-
 /**
  * The HTTP/2 server for browsers, which routes each request by its host. Apps get raw streams; only the hub's own host
  * uses the compatibility API of Node.js.
@@ -43,7 +38,7 @@ export function createHttp2Server(options: HttpOptions): Http2Server {
   let idle: (() => void) | undefined
   const sessions = createBrowserSessions(options)
 
-  function serve(request: StreamRequest, info: ConnectionInfo, opener: CarrierOpener): void {
+  function serve(request: StreamRequest, info: ConnectionInfo, opener: { used: boolean }): void {
     const { stream, rawHeaders, headers, ended } = request
     const record = router.recordFor(info.serverName)
     if (headers[':method'] === 'CONNECT') {
@@ -66,15 +61,19 @@ export function createHttp2Server(options: HttpOptions): Http2Server {
     track(stream)
     const message = new Http2ServerRequest(stream, headers, {}, rawHeaders as string[])
     const response = new Http2ServerResponse(stream)
-    // Node.js leaves it undefined. Whoever does not see that the stream is gone waits for its `close` for ever.
-    Object.defineProperty(response, 'destroyed', { get: () => stream.destroyed })
+    // Node.js leaves `destroyed` undefined: whoever does not see that the stream is gone waits for its `close` for ever. Its
+    // `destroy` ends the stream first: a response that breaks off, such as an export, would look complete.
+    Object.defineProperties(response, {
+      destroyed: { get: () => stream.destroyed },
+      destroy: { value: () => stream.destroy(CUT) },
+    })
     if (route.expectsContinue) response.writeContinue()
     // Fastify accepts both forms, and the hub's own host uses only their common members.
     web(message as never, response as never, { info, origin: route.origin })
   }
 
   /** Passes an extended CONNECT (RFC 8441) to the transport that accepts it at this path; false if there is none. */
-  function openCarrier(request: StreamRequest, info: ConnectionInfo, opener: CarrierOpener): boolean {
+  function openCarrier(request: StreamRequest, info: ConnectionInfo, opener: { used: boolean }): boolean {
     if (request.headers[':protocol'] === undefined) return false
     const head = readStreamHead(request.rawHeaders)
     const route = typeof head === 'string' ? undefined : router.route(head, info, !request.ended)
@@ -122,6 +121,7 @@ export function createHttp2Server(options: HttpOptions): Http2Server {
 
   return {
     accept(socket, info) {
+      /** Each connection may ask for a carrier once. */
       const opener = { used: false }
       const take = (request: StreamRequest): void => {
         try {

@@ -1,6 +1,7 @@
 /** The hub's own host over HTTP/2: the same answers as over HTTP/1.1, and nothing more. */
 import { once } from 'node:events'
 import { type ClientHttp2Session, connect as connectHttp2, type OutgoingHttpHeaders } from 'node:http2'
+import { Readable } from 'node:stream'
 import { connect } from 'node:tls'
 import type { WebRoutes } from '@mezite/core'
 import { Type } from '@mezite/core'
@@ -25,6 +26,16 @@ const api: WebRoutes = {
     app.post('/things', { config: { access: 'admin' }, schema: { body } }, async ({ body }) => body)
     app.post('/echo', { config: { access: 'public' } }, async ({ body }) => ({ got: body }))
     app.get('/large', { config: { access: 'public' } }, async () => 'x'.repeat(300_000))
+    app.get('/broken', { config: { access: 'public' } }, async (_request, reply) =>
+      reply.send(
+        Readable.from(
+          (async function* () {
+            yield 'half'
+            throw new Error('the reader is not an administrator any more')
+          })(),
+        ),
+      ),
+    )
     app.get('/slow', { config: { access: 'public' } }, async () => {
       await new Promise<void>((resolve) => {
         release = resolve
@@ -183,6 +194,18 @@ t.test('the hub responds on its own host over HTTP/2', async (t) => {
     t.equal(head[':status'], 200)
     stream.resume()
     t.match((await post('/v1/webapi/echo', {}, '{"a":1}')).json, { got: { a: 1 } }, 'the connection lives')
+  })
+
+  await t.test('F88 a response that breaks off never looks complete', async (t) => {
+    const stream = session.request({ ':authority': HUB, ':path': '/v1/webapi/broken' })
+    let text = ''
+    stream.on('error', () => {})
+    stream.on('data', (chunk) => {
+      text += chunk
+    })
+    await new Promise((resolve) => stream.once('close', resolve))
+    t.equal(text, 'half')
+    t.equal(stream.rstCode, 2, 'INTERNAL_ERROR')
   })
 
   await t.test('drain lets a running request end, sends GOAWAY, and accepts nothing new', async (t) => {
