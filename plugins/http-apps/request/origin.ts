@@ -22,6 +22,8 @@ export function originAllowed(request: AppRequest, app: App, names: PublicNames)
   const safe = method === 'GET' || method === 'HEAD' || (method === 'OPTIONS' && !request.preflight)
   if (safe && !request.upgrade) return true
   if (origin !== undefined && app.origins.includes(origin)) return true
+  // Browsers send the forms of a page with `Referrer-Policy: no-referrer` like this. They call a page without an origin cross-site.
+  if (origin === 'null' && request.site === 'same-origin') return true
   if (origin !== undefined && origin !== publicOrigin(app.publicAddr, names)) return false
   return request.site === undefined || request.site === 'same-origin' || request.site === 'none'
 }

@@ -126,6 +126,9 @@ t.test('E75 G97 other origins are refused unless listed', async (t) => {
   for (const headers of [
     [sibling],
     ['Origin: null'],
+    ['Origin: null', 'Sec-Fetch-Site: none'],
+    ['Origin: null', 'Sec-Fetch-Site: same-site'],
+    ['Origin: null', 'Sec-Fetch-Site: cross-site'],
     ['Sec-Fetch-Site: same-site'],
     ['Sec-Fetch-Site: cross-site'],
   ])
@@ -139,6 +142,8 @@ t.test('E75 G97 other origins are refused unless listed', async (t) => {
   t.equal(app.requests.length, 0)
   const typed = ask('POST /', 'Content-Length: 0', 'Sec-Fetch-Site: none')
   t.match(await raw(gateway, typed), / 200 /, 'what a person does without a page')
+  const form = ask('POST /', 'Content-Length: 0', 'Origin: null', 'Sec-Fetch-Site: same-origin')
+  t.match(await raw(gateway, form), / 200 /, 'a form of an app that sets Referrer-Policy: no-referrer')
   app.requests.length = 0
   gateway.apps.set('a.apps.test', appAt(app.port, { origins: ['https://b.apps.test'] }))
   t.match(
