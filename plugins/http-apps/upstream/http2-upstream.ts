@@ -1,5 +1,11 @@
 import { STATUS_CODES } from 'node:http'
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type ClientSessionOptions,
+  connect,
+  constants,
+} from 'node:http2'
 import { type App, messageOf } from '@mezite/core'
 import { type Pipe, PipeDuplex } from '@mezite/core/protocol'
 import { limits } from '../limits.ts'
@@ -51,12 +57,14 @@ export class Http2Upstream implements Upstream {
     this.#session = connect('http://app', {
       createConnection: () => this.#duplex,
       maxHeaderListPairs: limits.responseLines,
+      // Node.js would throw for a field that a client sends in two lines, such as If-None-Match, which is a list.
+      strictSingleValueFields: false,
       settings: {
         enablePush: false,
         initialWindowSize: limits.http2WindowBytes,
         maxHeaderListSize: limits.responseHeadBytes,
       },
-    })
+    } as ClientSessionOptions)
     this.#session.on('error', (error: NodeJS.ErrnoException) => this.#fail(error))
     this.#session.on('close', () => this.#fail(null))
     this.#session.once('remoteSettings', () => {
@@ -131,7 +139,14 @@ export class Http2Upstream implements Upstream {
     stream.on('trailers', (_headers, _flags, raw: string[]) => {
       this.#trailersIn = plainLines(raw)
     })
-    stream.on('wantTrailers', () => stream.sendTrailers(fieldsOf(this.#trailersOut)))
+    stream.on('wantTrailers', () => {
+      try {
+        stream.sendTrailers(fieldsOf(this.#trailersOut))
+      } catch (error) {
+        // Trailers that cannot be sent, or a stream that is already gone: the app must not take the body for complete.
+        stream.destroy(error as Error)
+      }
+    })
     stream.on('drain', () => current((user) => user.ondrain()))
     let ended = false
     stream.on('aborted', () => {

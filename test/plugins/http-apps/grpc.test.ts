@@ -406,6 +406,39 @@ t.test(
   },
 )
 
+t.test('an app over HTTP/2 gets fields and trailers that a client sends in two lines', async (t) => {
+  const seen: string[][] = []
+  const pairs = (raw: readonly string[]) =>
+    raw.flatMap((name, at) => (at % 2 === 0 && !name.startsWith(':') ? [`${name}: ${raw[at + 1]}`] : []))
+  const server = createServer()
+  server.on('stream', (stream, _headers, _flags, raw: string[]) => {
+    seen.push(pairs(raw))
+    stream.on('trailers', (_trailers, _flags, raw: string[]) => seen.push(pairs(raw)))
+    stream.resume()
+    stream.on('end', () => {
+      stream.respond({ ':status': 200 })
+      stream.end('ok')
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const gateway = await openGateway(appAt(port, { httpVersion: 'h2c', agents: ['node-1'] }))
+  t.teardown(async () => {
+    await gateway.close()
+    server.close()
+  })
+  const lines = ['If-None-Match: "a"', 'If-None-Match: "b"', 'Content-Language: de', 'Content-Language: en']
+  t.match(await raw(gateway, ask('GET /', ...lines)), /^HTTP\/1.1 200 /)
+  t.strictSame(
+    seen[0]?.slice(-4),
+    lines.map((line) => line.replace(/^[^:]*/, (name) => name.toLowerCase())),
+  )
+  const upload = `${ask('POST /', 'Transfer-Encoding: chunked')}5\r\nhello\r\n0\r\nETag: a\r\nETag: b\r\n\r\n`
+  t.match(await raw(gateway, upload), /^HTTP\/1.1 200 /)
+  t.strictSame(seen[2], ['etag: a', 'etag: b'])
+})
+
 t.test('an app over TLS gets the version that its document names, or that TLS negotiates', async (t) => {
   const seen: string[] = []
   const respond: Parameters<typeof createSecureServer>[1] = (request, response) => {
