@@ -66,30 +66,48 @@ const spellings = ({ name, char }: CompletedFlag): string[] => [
   ...(char === null ? [] : [`-${char}`]),
 ]
 
-/** Patterns of `case` for the flags of a command that take a value, and the action that completes the value. */
-function valueCases(
-  command: CompletedCommand,
-  fixed: (values: readonly string[]) => string,
-  files: string,
-  free: string,
-): string[] {
-  return command.flags
-    .filter(({ values }) => values !== null)
-    .map((flag) => {
-      const { values, file } = flag
-      const action = values && values.length > 0 ? fixed(values) : file ? files : free
-      return `${spellings(flag)
-        .map((spelling) => quote(`${idOf(command)} ${spelling}`))
-        .join('|')}) ${action};;`
-    })
+/** How bash or zsh completes a word. */
+interface Dialect {
+  /** The statements that offer these words. */
+  readonly offer: (words: readonly Word[]) => string
+  /** The same for the value of a flag: one of these, or a file. */
+  readonly fixed: (values: readonly string[]) => string
+  readonly files: string
+}
+
+/** The end of the function of bash or zsh, which completes by `$command` and `$prev`. */
+function cases(tree: CompletionTree, { offer, fixed, files }: Dialect): string[] {
+  const commands = placed(tree)
+  const { first, after } = wordsOf(tree)
+  return [
+    '  case "$command $prev" in',
+    ...commands.flatMap((command) =>
+      command.flags.flatMap((flag) => {
+        const { values, file } = flag
+        if (values === null) return []
+        const patterns = spellings(flag).map((spelling) => quote(`${idOf(command)} ${spelling}`))
+        return `    ${patterns.join('|')}) ${values.length > 0 ? fixed(values) : file ? files : 'return'};;`
+      }),
+    ),
+    '  esac',
+    '  case "$command" in',
+    `    '') ${offer(first)};;`,
+    ...[...after].map(([topic, words]) => `    ${eitherWay(topic)}) ${offer(words)};;`),
+    ...commands.map((command) => {
+      const id = idOf(command)
+      const pattern = command.words.length === 1 ? `${quote(id)}|${quote(`${id} `)}*` : quote(id)
+      const values = command.values.map((value): Word => [value, ''])
+      const flags = command.flags.map(({ name, summary }): Word => [`--${name}`, summary])
+      return `    ${pattern}) ${offer([...values, ...flags])};;`
+    }),
+    '  esac',
+    '}',
+  ]
 }
 
 function bash(tree: CompletionTree): string {
   const { program } = tree
-  const commands = placed(tree)
-  const { first, after } = wordsOf(tree)
   const reply = (words: readonly string[]) => `COMPREPLY=($(compgen -W ${list(words)} -- "$cur"))`
-  const flagsOf = (command: CompletedCommand) => command.flags.map(({ name }) => `--${name}`)
   const lines = [
     `# Completion of ${program} for bash. Load it with: source <(${program} completion bash)`,
     `_${program}() {`,
@@ -101,26 +119,11 @@ function bash(tree: CompletionTree): string {
     '    [[ ${COMP_WORDS[at]} == -* ]] && break',
     '    command+="${command:+ }${COMP_WORDS[at]}"',
     '  done',
-    '  case "$command $prev" in',
-    ...commands.flatMap((command) =>
-      valueCases(
-        command,
-        (values) => `${reply(values)}; return`,
-        'compopt -o default 2>/dev/null; COMPREPLY=(); return',
-        'return',
-      ).map((line) => `    ${line}`),
-    ),
-    '  esac',
-    '  case "$command" in',
-    `    '') ${reply(first.map(([word]) => word))};;`,
-    ...[...after].map(([topic, words]) => `    ${eitherWay(topic)}) ${reply(words.map(([word]) => word))};;`),
-    ...commands.map((command) => {
-      const id = idOf(command)
-      const pattern = command.words.length === 1 ? `${quote(id)}|${quote(`${id} `)}*` : quote(id)
-      return `    ${pattern}) ${reply([...command.values, ...flagsOf(command)])};;`
+    ...cases(tree, {
+      offer: (words) => reply(words.map(([word]) => word)),
+      fixed: (values) => `${reply(values)}; return`,
+      files: 'compopt -o default 2>/dev/null; COMPREPLY=(); return',
     }),
-    '  esac',
-    '}',
     `complete -F _${program} ${program}`,
   ]
   return lines.join('\n')
@@ -128,14 +131,9 @@ function bash(tree: CompletionTree): string {
 
 function zsh(tree: CompletionTree): string {
   const { program } = tree
-  const commands = placed(tree)
-  const { first, after } = wordsOf(tree)
   // In a zsh description a colon ends the word.
   const described = (words: readonly Word[]) =>
     words.map(([word, summary]) => quote(`${word.replaceAll(':', '\\:')}:${summary}`)).join(' ')
-  const describe = (words: readonly Word[]) => `found=(${described(words)}); _describe -V ${program} found`
-  const flagsOf = (command: CompletedCommand): Word[] =>
-    command.flags.map(({ name, summary }) => [`--${name}`, summary])
   const lines = [
     `#compdef ${program}`,
     `# Completion of ${program} for zsh. Load it with: source <(${program} completion zsh)`,
@@ -147,27 +145,11 @@ function zsh(tree: CompletionTree): string {
     '    command+="${command:+ }${words[at]}"',
     '  done',
     '  if [[ ${words[CURRENT]} == --*=* ]]; then prev="${words[CURRENT]%%=*}"; compset -P "*="; fi',
-    '  case "$command $prev" in',
-    ...commands.flatMap((command) =>
-      valueCases(
-        command,
-        (values) => `compadd -- ${values.map(quote).join(' ')}; return`,
-        '_files; return',
-        'return',
-      ).map((line) => `    ${line}`),
-    ),
-    '  esac',
-    '  case "$command" in',
-    `    '') ${describe(first)};;`,
-    ...[...after].map(([topic, words]) => `    ${eitherWay(topic)}) ${describe(words)};;`),
-    ...commands.map((command) => {
-      const id = idOf(command)
-      const pattern = command.words.length === 1 ? `${quote(id)}|${quote(`${id} `)}*` : quote(id)
-      const values = command.values.map((value): Word => [value, ''])
-      return `    ${pattern}) ${describe([...values, ...flagsOf(command)])};;`
+    ...cases(tree, {
+      offer: (words) => `found=(${described(words)}); _describe -V ${program} found`,
+      fixed: (values) => `compadd -- ${values.map(quote).join(' ')}; return`,
+      files: '_files; return',
     }),
-    '  esac',
-    '}',
     // Works as a file in $fpath and with source.
     `if [[ \${funcstack[1]} == _${program} ]]; then _${program} "$@"; else compdef _${program} ${program}; fi`,
   ]
