@@ -48,26 +48,14 @@ export default defineHubPlugin({
   },
   provides: { migrations, signInMethods, webRoutes },
   setup({ clock, log, use, provide }) {
-    const { secretBox, database, sessions, publicNames, users } = use
+    const { secretBox, database, publicNames } = use
     const connectors = createConnectors({ ...use, clock, log })
     const providers = createProviders({ connectors, clock })
     const attempts = createAttempts(secretBox, clock)
     const spent = createSpent(database, clock)
     const logins = createLogins(database, secretBox, clock)
     const signInTest = createSignInTest({ ...use, connectors, desk: use.signInDesk, clock })
-    const deps = {
-      connectors,
-      providers,
-      attempts,
-      spent,
-      logins,
-      signInTest,
-      users,
-      sessions,
-      publicNames,
-      clock,
-      log,
-    }
+    const deps = { ...use, connectors, providers, attempts, spent, logins, signInTest, clock, log }
     const { beginTest, ...steps } = loginSteps(deps)
 
     provide.migrations(oidcMigrations)

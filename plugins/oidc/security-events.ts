@@ -31,15 +31,8 @@ interface Deps {
  * 8935). The provider of the connector signs them, for its client id. Reads no cookie. Events of other kinds are accepted
  * and do nothing.
  */
-export function securityEventRoute({
-  connectors,
-  providers,
-  spent,
-  logins,
-  sessions,
-  clock,
-  log,
-}: Deps): WebRoutes {
+export function securityEventRoute(deps: Deps): WebRoutes {
+  const { connectors, providers, spent, logins, sessions, clock, log } = deps
   /** Rejects for a token that is not valid (RFC 8417 section 2.2). Null: it was delivered before. */
   async function read(connector: Connector, token: string): Promise<JWTPayload | null> {
     const provider = await providers.of(connector)
