@@ -79,21 +79,7 @@ export const Config = Type.Closed(
 )
 
 /** The configuration of the running plugin, complete. */
-export interface AcmeSettings {
-  readonly email: string
-  /** URLs. */
-  readonly directories: readonly string[]
-  /** Roots in PEM, or null for those of Node.js. */
-  readonly ca: string[] | null
-  readonly externalAccount: { readonly kid: string; readonly hmacKey: string } | null
-  readonly dns: Static<typeof Config>['dns'] | null
-  readonly resolvers: readonly string[] | null
-  readonly challenge: 'auto' | 'tls-alpn-01' | 'http-01'
-  readonly profile: string | null
-  readonly preferredChain: string | null
-  readonly keyType: 'p256' | 'p384' | 'rsa2048' | 'rsa4096'
-  readonly appsOnly: boolean
-}
+export type AcmeSettings = NonNullable<ReturnType<typeof settingsOf>>
 
 /** Whether the directory belongs to an authority that only reaches public addresses. */
 export const isPublic = (directory: string): boolean => Object.values(DIRECTORIES).includes(directory)
@@ -136,13 +122,15 @@ export function configFaults(config: Static<typeof Config>): Fault[] {
 }
 
 /** Null: the plugin is inactive. */
-export function settingsOf(config: Static<typeof Config>): AcmeSettings | null {
+export function settingsOf(config: Static<typeof Config>) {
   if (config.email === undefined) return null
   const listed = config.directory ?? 'letsencrypt'
   const { external_account: account } = config
   return {
     email: config.email,
+    /** URLs. */
     directories: [listed].flat().map((one) => DIRECTORIES[one] ?? one),
+    /** Roots in PEM, or null for those of Node.js. */
     ca:
       config.ca_file === undefined
         ? null

@@ -38,28 +38,12 @@ const API_TOKEN = 'api-token'
 /** The core's migrations (`core-access`) create the table, because tokens were once part of the core. */
 interface TokenRow {
   readonly id: string
+  /** Unique. The audit trail calls its holder `token:<name>`. */
   readonly name: string
   /** SHA-256 of the whole token, base64url. */
   readonly hash: string
   /** JSON array. */
   readonly roles: string
-  readonly creator: string
-  /** See `ApiToken.holder`. */
-  readonly holder: string | null
-  readonly created: number
-  readonly expires: number
-  readonly used_at: number | null
-}
-type Tables = { readonly api_tokens: TokenRow }
-type NewApiToken = Static<typeof NewToken>
-
-/** A credential of a program for the JSON API. Its secret is shown once and stored as a hash. */
-export interface ApiToken {
-  readonly id: string
-  /** Unique. The audit trail calls its holder `token:<name>`. */
-  readonly name: string
-  readonly hash: string
-  readonly roles: readonly string[]
   /** The person who created it; it never has a role that this person lacks now. */
   readonly creator: string
   /**
@@ -70,6 +54,14 @@ export interface ApiToken {
   /** Milliseconds since the epoch. */
   readonly created: number
   readonly expires: number
+  readonly used_at: number | null
+}
+type Tables = { readonly api_tokens: TokenRow }
+type NewApiToken = Static<typeof NewToken>
+
+/** A credential of a program for the JSON API. Its secret is shown once and stored as a hash. */
+export interface ApiToken extends Omit<TokenRow, 'roles' | 'used_at'> {
+  readonly roles: readonly string[]
   /** Within a minute; null: never. Only `list` knows it, because storing it is not a change. */
   readonly usedAt: number | null
 }
