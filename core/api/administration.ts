@@ -52,7 +52,7 @@ export interface ProbeResult {
   readonly ms: number
 }
 
-/** Creates, changes and removes users. Sessions of users whose name is taken away are not ended. */
+/** Creates, changes and removes users. */
 export interface UserAdministration {
   /** Throws `Problem` 409 `user_exists` and 400 `user_name_invalid`. */
   create(name: string, roles: readonly string[], actor: Actor): Promise<User>
@@ -63,10 +63,13 @@ export interface UserAdministration {
   update(name: string, roles: readonly string[], actor: Actor, preconditions?: Preconditions): Promise<User>
   /** Drops the roles that were mapped at the last sign-in; the next one maps them again. Throws like `update`. */
   dropMapped(name: string, actor: Actor): Promise<User>
-  /** Releases the name to the next identity that presents it, and ends the API tokens of the former identity. */
-  relink(name: string, actor: Actor): Promise<User>
-  /** Removes the user, and ends the API tokens that the user has created. */
-  remove(name: string, actor: Actor): Promise<User>
+  /**
+   * Releases the name to the next identity that presents it, and ends the sessions and API tokens of the former identity in
+   * the same change.
+   */
+  relink(name: string, actor: Actor): Promise<User & { readonly endedSessions: number }>
+  /** Removes the user, and ends the sessions of the user and the API tokens that the user has created in the same change. */
+  remove(name: string, actor: Actor): Promise<User & { readonly endedSessions: number }>
 }
 
 /** A join token, without its secret. */

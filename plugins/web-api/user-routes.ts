@@ -1,14 +1,4 @@
-import {
-  entityTags,
-  Problem,
-  ROLE_NAME,
-  type Sessions,
-  type Subject,
-  Type,
-  type User,
-  type Users,
-  type WebRoutes,
-} from '@mezite/core'
+import { entityTags, Problem, ROLE_NAME, Type, type User, type Users, type WebRoutes } from '@mezite/core'
 import { type Administration, type Grants, pageOf } from '@mezite/core/administration'
 import { NamedPageQuery } from './named-page-query.ts'
 
@@ -44,10 +34,9 @@ type Named = { Params: { name: string } }
 export function userRoutes(options: {
   readonly administration: Pick<Administration, 'users'>
   readonly users: Pick<Users, 'byName' | 'list' | 'rolesOf'>
-  readonly sessions: Pick<Sessions, 'list' | 'end'>
   readonly grants: Pick<Grants, 'list'>
 }): WebRoutes {
-  const { users, sessions, grants } = options
+  const { users, grants } = options
   const { users: changes } = options.administration
 
   const show = (user: User) => ({
@@ -73,15 +62,6 @@ export function userRoutes(options: {
       throw new Problem(404, 'user_not_found', `There is no user ${name}; \`mezctl users ls\` lists them.`)
     return user
   }
-  async function endSessions({ name }: User, subject: Subject) {
-    const ids = sessions
-      .list()
-      .filter((session) => session.user === name)
-      .map(({ id }) => id)
-    const ended = ids.length === 0 ? 0 : await sessions.end(ids, 'user_deleted', subject)
-    return { sessions: ended }
-  }
-
   return {
     name: 'users',
     prefix: '/v1/webapi/users',
@@ -114,7 +94,7 @@ export function userRoutes(options: {
       )
       web.post<Named>('/:name/relink', cutting, async (request) => {
         const user = await changes.relink(request.params.name, request.actor)
-        return { ...show(user), cut: await endSessions(user, request.subject) }
+        return { ...show(user), cut: { sessions: user.endedSessions } }
       })
       web.delete<Named>('/:name/mapped-roles', cutting, async (request) => {
         const dropped = known(request.params.name).mappedRoles
@@ -122,7 +102,7 @@ export function userRoutes(options: {
       })
       web.delete<Named>('/:name', cutting, async (request) => {
         const user = await changes.remove(request.params.name, request.actor)
-        return { name: user.name, removed: true, cut: await endSessions(user, request.subject) }
+        return { name: user.name, removed: true, cut: { sessions: user.endedSessions } }
       })
     },
   }

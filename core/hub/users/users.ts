@@ -10,7 +10,6 @@ import type { NameRelease, User, Users } from '../../api/users.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { AccessTables, UserTable } from '../access/migrations.ts'
-import { excludeOpenings } from '../revisions/opening-log.ts'
 import type { Needs } from '../room.ts'
 import { dropMappedRoles } from './mapped-roles.ts'
 import { createNameClaims, takenAway } from './name-claims.ts'
@@ -20,7 +19,7 @@ import { holdersIn, identityOf, profileIn, rolesIn, rolesText } from './stored-i
 export interface RunningUsers extends Users, UserAdministration {}
 
 /** Keeps users in memory, up to date by the change sequence. */
-export function createUsers(rooms: Needs<'revisions' | 'grants' | 'kernel'>): RunningUsers {
+export function createUsers(rooms: Needs<'revisions' | 'grants' | 'kernel' | 'sessions'>): RunningUsers {
   const { revisions, kernel, clock, log } = rooms
   const users = new Map<string, User>()
 
@@ -39,11 +38,13 @@ export function createUsers(rooms: Needs<'revisions' | 'grants' | 'kernel'>): Ru
   const rowOf = async (trx: Transaction, key: string): Promise<UserTable | undefined> =>
     (await view.rowsOf(trx, [key]))[0]
 
-  /** A session that is opened meanwhile ends with those of the former holder. */
-  async function released(release: NameRelease): Promise<void> {
-    await excludeOpenings(release.trx)
+  /** Ends all sessions with it, or they would live again when the same identity gets the name back. Resolves to their number. */
+  async function released({ name, ...release }: NameRelease & { name: string }): Promise<number> {
+    const theirs = await rooms.sessions.listIn(release.trx, { user: name })
     await rooms.grants.release(release)
     await kernel.calls.user.released(release)
+    const ids = theirs.map(({ id }) => id)
+    return rooms.sessions.end(ids, 'user_deleted', release.by.subject, release)
   }
 
   async function existing(trx: Transaction, name: string): Promise<UserTable> {
@@ -131,27 +132,26 @@ export function createUsers(rooms: Needs<'revisions' | 'grants' | 'kernel'>): Ru
         entityTags.check(preconditions, row.own_roles),
       ),
     dropMapped: (name, actor) => alter(name, actor, { mapped_roles: '[]' }),
-    // Mapped roles came from the former identity.
-    relink: (name, actor) =>
-      alter(
-        name,
-        actor,
-        { issuer: null, sub: null, connector: null, mapped_roles: '[]', profile: null },
-        (trx, change, key) => released({ trx, change, key, by: actor }),
-      ),
-
-    async remove(name, actor) {
-      const key = foldName(name)
-      const row = await revisions.write(async (trx, change) => {
-        const found = await existing(trx, name)
-        await guardAdmins(found, () => view.rowsOf(trx, null), actor)
-        await trx.withTables<AccessTables>().deleteFrom('users').where('key', '=', key).execute()
-        await released({ trx, change, key, by: actor })
-        await note(change, 'user.deleted', found, actor)
-        return found
-      }, actor)
-      return userIn(row, log) ?? { ...EMPTY, key, name: row.name }
+    async relink(name, actor) {
+      let endedSessions = 0
+      // Mapped roles came from the former identity.
+      const free = { issuer: null, sub: null, connector: null, mapped_roles: '[]', profile: null }
+      const user = await alter(name, actor, free, async (trx, change, key, row) => {
+        endedSessions = await released({ trx, change, key, by: actor, name: row.name })
+      })
+      return { ...user, endedSessions }
     },
+
+    remove: (name, actor) =>
+      revisions.write(async (trx, change) => {
+        const row = await existing(trx, name)
+        const { key } = row
+        await guardAdmins(row, () => view.rowsOf(trx, null), actor)
+        await trx.withTables<AccessTables>().deleteFrom('users').where('key', '=', key).execute()
+        const endedSessions = await released({ trx, change, key, by: actor, name: row.name })
+        await note(change, 'user.deleted', row, actor)
+        return { ...(userIn(row, log) ?? { ...EMPTY, key, name: row.name }), endedSessions }
+      }, actor),
 
     holderIn: async (trx, name) => (await holdersIn(trx, [name])).get(name),
   }

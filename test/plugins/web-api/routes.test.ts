@@ -1,4 +1,5 @@
 import Fastify from 'fastify'
+import { sql } from 'kysely'
 import t from 'tap'
 import { reportCuts } from '../../../core/api-server/cut-response.ts'
 import { sendError } from '../../../core/api-server/error-response.ts'
@@ -39,7 +40,7 @@ t.test('the routes of apps, users, sessions and locks read and change them', asy
   }
   for (const part of [
     appRoutes({ administration: { apps }, catalog, hubState, sessions }),
-    userRoutes({ administration: { users }, users, sessions, grants: rooms.grants.service }),
+    userRoutes({ administration: { users }, users, grants: rooms.grants.service }),
     sessionRoutes({ sessions, catalog, requirements: [...requirements.values()] }),
     ...locks.routes,
   ]) {
@@ -175,6 +176,28 @@ t.test('the routes of apps, users, sessions and locks read and change them', asy
   t.equal(sessions.byId(bens.id), undefined)
   await call('DELETE', '/users/ben')
   for (const { body } of stops) await call('DELETE', `/locks/${body.id}`)
+
+  // A person is removed with all sessions, or not at all: those that stayed would live again with the same identity.
+  const kim = { name: 'Kim', issuer: 'https://idp', sub: 'kim', connector: 'sso', mappedRoles: [] }
+  await users.signIn(kim)
+  const { session: kims } = await sessions.open({ ...given, user: 'Kim' })
+  await sql`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'full' USING ERRCODE = '53100'; END $$`.execute(rooms.db)
+  const refusing = sql`CREATE TRIGGER refuse BEFORE UPDATE ON sessions FOR EACH ROW EXECUTE FUNCTION refuse()`
+  await refusing.execute(rooms.db)
+  for (const [method, path] of [
+    ['DELETE', '/users/kim'],
+    ['POST', '/users/kim/relink'],
+  ] as const)
+    t.match(await call(method, path), { status: 503, body: { code: 'database_full' } }, path)
+  t.match(await call('GET', '/users/kim'), { status: 200, body: { identity: { sub: 'kim' } } })
+  t.ok(sessions.subjectOf(kims))
+  await sql`DROP TRIGGER refuse ON sessions`.execute(rooms.db)
+  t.match(await call('POST', '/users/kim/relink'), { body: { identity: null, cut: { sessions: 1 } } })
+  await users.signIn(kim)
+  t.equal(sessions.byId(kims.id), undefined, 'the same identity takes the name again')
+  await call('DELETE', '/users/kim')
+
   await call('POST', '/users', { name: 'ann', roles: [] })
   t.same((await call('GET', '/sessions?user=ann')).body, [])
   t.equal(sessions.byId(left.id), undefined)
