@@ -118,7 +118,7 @@ export function createAttempts(parts: AttemptParts) {
       const put = (order: Certificate['order']) =>
         store.write(async (to) => {
           const now = await to.certificate(name)
-          if (now) await to.put({ ...now, order })
+          if (now && !now.imported) await to.put({ ...now, order })
         })
       const { leaf, ...served } = await order({
         ...options,
@@ -131,14 +131,9 @@ export function createAttempts(parts: AttemptParts) {
       const renewAt = Math.max(renewalTime(leaf), clock.now() + SOONEST_MS)
       await store.write(async (to) => {
         await to.hide(name)
-        await to.put({
-          ...waiting(name, names),
-          served,
-          directory,
-          hub: hostname(),
-          renewAt,
-          renewalCheck: clock.now() + SOONEST_MS,
-        })
+        const issued = { served, directory, hub: hostname(), renewAt, renewalCheck: clock.now() + SOONEST_MS }
+        // An administrator may have imported one under this name meanwhile, which stays.
+        if (!(await to.certificate(name))?.imported) await to.put({ ...waiting(name, names), ...issued })
         const fields = { ...audited(one), issuer: issuerOf(leaf), not_after: leaf.validToDate.toISOString() }
         await to.change.audit({ type: 'cert.issued', success: true, fields })
       })
@@ -188,7 +183,7 @@ export function createAttempts(parts: AttemptParts) {
     await store.write(async (to) => {
       await to.hide(one.name)
       const current = await to.certificate(one.name)
-      if (!current) return
+      if (!current || current.imported) return
       const order = ended ? null : current.order
       const failing = { attempts: waits ? one.attempts : one.attempts + 1, lastError, nextAttempt, order }
       if (!split) await to.put({ ...current, ...failing })

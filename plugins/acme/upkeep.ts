@@ -27,9 +27,10 @@ export function createUpkeep(parts: UpkeepParts) {
     const { add, change, remove } = pending()
     if (add.length + change.length + remove.length === 0) return
     await store.write(async (to) => {
+      // Certificates that were imported since the plan stay as they are; the next plan counts with them.
       for (const name of remove) {
         const gone = await to.certificate(name)
-        if (!gone) continue
+        if (!gone || gone.imported) continue
         await to.hide(name)
         await to.remove(name)
         await to.change.audit({ type: 'cert.removed', success: true, fields: audited(gone) })
@@ -37,9 +38,9 @@ export function createUpkeep(parts: UpkeepParts) {
       for (const { name, names } of change) {
         const old = await to.certificate(name)
         // An order that was begun is for the names of before.
-        if (old) await to.put({ ...old, names, order: null })
+        if (old && !old.imported) await to.put({ ...old, names, order: null })
       }
-      for (const { name, names } of add) await to.put(waiting(name, names))
+      for (const { name, names } of add) if (!(await to.certificate(name))) await to.put(waiting(name, names))
     })
   }
 

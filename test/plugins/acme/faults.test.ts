@@ -129,6 +129,32 @@ t.test('V233 certificates for another key, wrong chains and HTML are not served'
   )
 })
 
+t.test('a certificate that is imported during an order stays, however the order ends', async (t) => {
+  for (const [name, body] of [
+    ['mine', undefined],
+    ['own', '<html>'],
+  ] as const) {
+    const host = hostOf(name)
+    const [asked, imported] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    authority.distort = async (request, answer) => {
+      if (!request.path.startsWith('/certZ/')) return withMeta(request, answer)
+      asked.resolve()
+      await imported.promise
+      return { ...answer, body: body ?? answer.body }
+    }
+    await register(hub, name)
+    await asked.promise
+    const { cert, key } = await testCertificate([host])
+    t.match(await hub.api('PUT', `/certificates/${host}`, { cert, key }), { state: 'imported' })
+    imported.resolve()
+    reset()
+    // Orders are made one after the other.
+    await register(hub, `after-${name}`)
+    await isValid(hostOf(`after-${name}`))
+    t.match(await certificateOf(host), { name: host, state: 'imported', last_error: null })
+  }
+})
+
 t.test('V233 bodies without an end, redirects and URLs elsewhere are refused', async (t) => {
   const huge = endless()
   await fault(t, 'huge', /maxContentLength/, (asked, answer) =>

@@ -11,6 +11,7 @@ import { dnsProviders } from '@mezite/core'
 import { createTestHost, testCertificate } from '@mezite/core/testing'
 import t from 'tap'
 import cloudflare from '../../../examples/cloudflare-dns/hub.ts'
+import { waiting } from '../../../plugins/acme/attempts.ts'
 import { checkedChain } from '../../../plugins/acme/chain-check.ts'
 import { configFaults, settingsOf } from '../../../plugins/acme/config.ts'
 import { execProvider } from '../../../plugins/acme/exec-provider.ts'
@@ -18,6 +19,7 @@ import { plan } from '../../../plugins/acme/plan.ts'
 import { mustWait } from '../../../plugins/acme/rate-limits.ts'
 import { overdueTime, renewalId, renewalTime } from '../../../plugins/acme/renewal.ts'
 import type { Attempt } from '../../../plugins/acme/store.ts'
+import { createUpkeep } from '../../../plugins/acme/upkeep.ts'
 
 const own = ['hub.test']
 const ordered = (name: string, names: readonly string[], ready = true) => ({
@@ -101,6 +103,30 @@ t.test('a wildcard replaces single certificates, and an imported name is not ord
   const covered = plan({ own: ['hub.apps.test'], apps: [], wildcard: '*.apps.test' }, [])
   t.strictSame(covered.add[0]!.names, ['*.apps.test'], 'authorities refuse names that a wildcard covers')
   t.end()
+})
+
+t.test('a plan leaves alone certificates that were imported since it was made', async (t) => {
+  const row = (name: string) => ({ ...waiting(name, [name]), leaf: null })
+  const shared = { ...row('b.apps.test'), names: ['b.apps.test', 'gone.apps.test'] }
+  const planned = [row('hub.test'), row('old.apps.test'), shared]
+  const written: string[] = []
+  const note = async (one: { name: string } | string) => void written.push(JSON.stringify(one))
+  const to = {
+    certificate: async (name: string) => ({ ...row(name), imported: true }),
+    ...{ put: note, remove: note, hide: async () => {}, change: { audit: note } },
+  }
+  const upkeep = createUpkeep({
+    store: {
+      certificates: new Map(planned.map((one) => [one.name, { ...one, nextAttempt: Infinity }])),
+      write: (body: (statements: typeof to) => Promise<void>) => body(to),
+    },
+    hosts: () => ({ own, apps: ['a.apps.test', 'b.apps.test'], wildcard: null }),
+    metrics: { counters: () => () => ({ value: 0 }) },
+    clock: { now: Date.now },
+  } as never)
+  t.ok(upkeep.hasWork())
+  await upkeep.run(new AbortController().signal)
+  t.strictSame(written, [])
 })
 
 t.test("orders respect the authority's limits", (t) => {
