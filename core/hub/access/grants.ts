@@ -25,6 +25,7 @@ export interface RunningGrants {
   readonly service: Grants
   /** The live grants of the account while this holder has its name. */
   of(user: string, holder: string | null): readonly Grant[]
+  isLive(grant: Grant): boolean
   /** The roles of the account at an app, with those of its live grants. */
   rolesAt(session: Pick<Session, 'user' | 'holder'>, appId: string): ReturnType<typeof rolesAt>
   /** Ends all grants of a name, in the change that takes it from its holder. */
@@ -70,8 +71,9 @@ export function createGrants({
   let running: Promise<void> = Promise.resolve()
   let watching = false
 
-  const isLive = ({ grant, deadline }: Held): boolean =>
-    grant.until > clock.now() && deadline > clock.monotonic()
+  const leftMs = ({ grant, deadline }: Held): number =>
+    Math.min(grant.until - clock.now(), deadline - clock.monotonic())
+  const isLive = (one: Held | undefined): boolean => one !== undefined && leftMs(one) > 0
 
   const view: View = {
     name: 'grants',
@@ -130,9 +132,8 @@ export function createGrants({
 
   function schedule(atLeastMs = Math.random() * JITTER_MS): void {
     clearTimeout(timer)
-    const next = Math.min(...[...held.values()].map(({ grant }) => grant.until))
+    const next = Math.min(...[...held.values()].map(leftMs))
     if (next === Number.POSITIVE_INFINITY) return
-    const left = Math.max(0, next - clock.now()) + atLeastMs
     timer = setTimeout(
       () => {
         running = record().then(
@@ -143,12 +144,13 @@ export function createGrants({
           },
         )
       },
-      Math.min(left, LONGEST_TIMER_MS),
+      Math.min(Math.max(0, next) + atLeastMs, LONGEST_TIMER_MS),
     ).unref()
   }
 
   return {
     of,
+    isLive: ({ id }) => isLive(held.get(id)),
     rolesAt: ({ user, holder }, appId) => rolesAt(accounts.rolesOf(user), of(user, holder), appId),
     async release({ trx, change, key, by }) {
       const open = trx.withTables<AccessTables>().selectFrom('grants').select(['id', 'user_name'])

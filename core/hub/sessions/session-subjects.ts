@@ -1,33 +1,31 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { Grant } from '../../api/grants.ts'
 import type { Session, Sessions } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
 import type { Needs } from '../room.ts'
 
-/** A subject that is right for one revision and, if it has grants, until the first ends (milliseconds since the epoch). */
+/** A subject that is right for one revision and, if it has grants, until the first ends. */
 interface KnownSubject {
   readonly revision: number
   readonly subject: Subject | undefined
-  readonly until: number
+  readonly granted: readonly Grant[]
 }
 
 /** The kind of a person's subject by that of the session. */
 const KINDS = { hub: 'session', app: 'session', cert: 'certificate', token: 'token' } as const
-const FOREVER = Number.POSITIVE_INFINITY
 
 /** See `Sessions.subjectOf`. Keeps the subject of each session while nothing changes. */
 export function createSessionSubjects({
   revisions,
   accounts,
   grants,
-  clock,
 }: Needs<'revisions' | 'accounts' | 'grants'>): Sessions['subjectOf'] {
   const subjects = new WeakMap<Session, KnownSubject>()
 
   return (session) => {
     const { revision } = revisions
     const known = subjects.get(session)
-    if (known?.revision === revision && (known.until === FOREVER || known.until > clock.now()))
-      return known.subject
+    if (known?.revision === revision && known.granted.every(grants.isLive)) return known.subject
     const account = accounts.byName(session.user)
     // The name may have been deleted and given to another user since.
     const same = session.holder === account?.holder
@@ -47,7 +45,7 @@ export function createSessionSubjects({
         : undefined
     // The same object while it says the same: decisions, assertions and header lines are kept by it.
     const subject = isDeepStrictEqual(known?.subject, current) ? known?.subject : current
-    subjects.set(session, { revision, subject, until: Math.min(...granted.map(({ until }) => until)) })
+    subjects.set(session, { revision, subject, granted })
     return subject
   }
 }

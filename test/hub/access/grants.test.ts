@@ -212,6 +212,26 @@ t.test(
   },
 )
 
+t.test(
+  'T221 a granted role ends on time for a session that has it, although the clock is set back',
+  async (t) => {
+    const gil = await person('gil')
+    const { id } = await grants.start({ user: 'gil', role: 'oncall', until: clock.now() + HOUR }, actor)
+    rooms.setBack(HOUR)
+    t.teardown(() => rooms.setBack(0))
+    // Whatever is known of the session and of the next end is from after that.
+    await users.update('gil', ['dev', 'ops'], actor)
+    t.equal(await codeOf(gil, wiki), 'admitted')
+    rooms.advance(HOUR)
+    t.equal(await codeOf(gil, wiki), 'label_mismatch')
+    await users.update('gil', ['dev'], actor)
+    await until(
+      () => events.some(({ type, fields }) => type === 'grant.ended' && fields?.grant_id === id),
+      'its end is recorded',
+    )
+  },
+)
+
 t.test('a vote counts until its end', async (t) => {
   const begun = performance.now()
   const lee = await person('lee')

@@ -42,7 +42,8 @@ export async function startRooms(
   await at?.migrate(migrations)
   const store = at ?? (await openTestDatabase(migrations))
   let ahead = 0
-  const clock = { now: () => Date.now() + ahead, monotonic: () => performance.now() + ahead }
+  let setBackMs = 0
+  const clock = { now: () => Date.now() + ahead - setBackMs, monotonic: () => performance.now() + ahead }
   const events: AuditInput[] = []
   const ended: SessionEnded[] = []
   const warnings: string[] = []
@@ -130,6 +131,10 @@ export async function startRooms(
     },
     advance(ms: number) {
       ahead += ms
+    },
+    /** How far the wall clock is set back, on which the monotonic one does not depend. */
+    setBack(ms: number) {
+      setBackMs = ms
     },
     async stop() {
       await sessions.stop()
