@@ -47,8 +47,14 @@ export function createSessionUpkeep(options: {
         const values = all
           .slice(at, at + BATCH)
           .map(({ id, lastUsed }) => sql`(${id}::text, ${lastUsed}::float8)`)
-        await sql`UPDATE sessions SET last_used = used.at FROM (VALUES ${sql.join(values)}) AS used (id, at)
-          WHERE sessions.id = used.id AND sessions.last_used < used.at`.execute(db)
+        // Waiting for a busy row here could block the change that has locked it. It comes with the next call.
+        const { rows: busy } = await sql<{ id: string }>`
+          WITH used (id, at) AS (VALUES ${sql.join(values)}), free AS (
+            SELECT id, at FROM sessions JOIN used USING (id) WHERE last_used < at FOR UPDATE OF sessions SKIP LOCKED
+          ), stored AS (UPDATE sessions SET last_used = free.at FROM free WHERE sessions.id = free.id)
+          SELECT id FROM sessions JOIN used USING (id) LEFT JOIN free USING (id)
+          WHERE last_used < used.at AND ended IS NULL AND free.at IS NULL`.execute(db)
+        for (const { id } of busy) dirty.set(id, used.get(id)!)
       }
     } catch (error) {
       for (const [id, session] of used) dirty.set(id, session)
@@ -59,7 +65,7 @@ export function createSessionUpkeep(options: {
   /** Reads last uses: a session with an idle limit may be in use on another hub. */
   async function learn(): Promise<void> {
     const since = learnedAt - IDLE_GRACE_MS
-    learnedAt = clock.now()
+    const now = clock.now()
     const ids = [...store.all()].flatMap(({ session: { id, idleMs } }) => (idleMs > 0 ? [id] : []))
     if (ids.length === 0) return
     const rows = await db
@@ -73,6 +79,7 @@ export function createSessionUpkeep(options: {
       const session = store.byId(id)?.session
       if (session && session.lastUsed < last_used) session.lastUsed = last_used
     }
+    learnedAt = now
   }
 
   async function endExpired(): Promise<void> {
@@ -96,17 +103,9 @@ export function createSessionUpkeep(options: {
       const ids = some.map(({ id }) => id)
       const since = some.map(({ unusedSince }) => unusedSince)
       await revisions.write(async (trx, change) => {
-        const rows = (await trx
-          .withTables<SessionTables>()
-          .updateTable('sessions')
-          .set({ ended: now, end_reason: reason })
-          .where('ended', 'is', null)
-          .where(
-            sql<boolean>`EXISTS (SELECT 1 FROM unnest(${ids}::text[], ${since}::float8[]) AS over (id, since)
-              WHERE over.id = sessions.id AND sessions.last_used <= over.since)`,
-          )
-          .returningAll()
-          .execute()) as SessionTable[]
+        const { rows } = await sql<SessionTable>`UPDATE sessions SET ended = ${now}, end_reason = ${reason}
+          FROM unnest(${ids}::text[], ${since}::float8[]) AS unused (session, since)
+          WHERE id = session AND ended IS NULL AND last_used <= since RETURNING sessions.*`.execute(trx)
         for (const row of rows) {
           change.touch('session', row.id)
           const event = endedAudit(row, reason)
@@ -126,6 +125,7 @@ export function createSessionUpkeep(options: {
   async function run(): Promise<void> {
     await flush()
     await learn()
+    await flush()
     await endExpired()
   }
 
@@ -143,9 +143,9 @@ export function createSessionUpkeep(options: {
     async stop(): Promise<void> {
       clearInterval(timer)
       await running
-      await flush().catch((error) =>
-        log.warn({ cause: messageOf(error) }, 'failed to write the last uses of sessions'),
-      )
+      await flush()
+        .then(flush)
+        .catch((error) => log.warn({ cause: messageOf(error) }, 'failed to write the last uses of sessions'))
     },
   }
 }

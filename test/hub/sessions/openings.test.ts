@@ -551,3 +551,45 @@ t.test('sessions are opened by changes beside a hub of an older version, which r
   await held
   t.ok(rooms.sessions.byId(session.id))
 })
+
+t.test('a sign-out does not fail because a hub is storing when the same sessions were used', async (t) => {
+  const { a, b, app, beside } = await twoHubs(t)
+  const { session: parent } = await signIn(a)
+  // So many that their rows are found one by one, in the order of the uses.
+  await sql`INSERT INTO sessions SELECT 'old-' || n, 'old-' || n, kind, user_name, connector, app_id, NULL, client_ip, satisfied,
+    created, expires, idle_ms, last_used, created FROM sessions, generate_series(1, 20000) AS n`.execute(
+    beside.db,
+  )
+  await sql`ANALYZE sessions`.execute(beside.db)
+  const child = { kind: 'app', appId: app.id, parentId: parent.id } as const
+  const [, second] = [await signIn(a, child), await signIn(a, child)].map(({ session }) => session)
+  await b.revisions.catchUp()
+  const { session: other } = await signIn(b)
+  b.advance(5_000)
+  const known = (id: string) => b.sessions.byId(id)!
+  known(parent.id).lastUsed = b.clock.now()
+  for (const { id } of [second!, other]) b.sessions.touch(known(id))
+  b.advance(5_000)
+  b.sessions.touch(known(parent.id))
+  const [begun, letGo] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const holding = beside.db.transaction().execute(async (trx) => {
+    await sql`SELECT 1 FROM sessions WHERE id = ${other.id} FOR UPDATE`.execute(trx)
+    begun.resolve()
+    await letGo.promise
+  })
+  await begun.promise
+  // If it waits for the other session, it has that of the app, but not yet the one of the sign-in.
+  const storing = b.sessions.upkeep()
+  await Promise.race([storing, waitFor(beside, 'transactionid')])
+  const ending = a.sessions.end([parent.id], 'logout', null)
+  await Promise.race([ending, waitFor(beside, 'transactionid', 2)])
+  letGo.resolve()
+  await holding
+  t.equal(await ending, 3)
+  await storing
+  await b.sessions.upkeep()
+  const { rows } = await sql<{
+    at: number
+  }>`SELECT last_used AS at FROM sessions WHERE id = ${other.id}`.execute(beside.db)
+  t.equal(rows[0]?.at, known(other.id).lastUsed, 'the use of a session that was busy is stored later')
+})

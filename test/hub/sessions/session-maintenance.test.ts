@@ -91,6 +91,20 @@ t.test('B31 an idle session opens nothing, and ends when no hub can have seen a 
   t.match(await rowOf(session), { end_reason: 'idle' })
 })
 
+t.test('a use on another hub counts also if it could not be read for a while', async (t) => {
+  const session = await open(HOUR_MS)
+  await sessions.upkeep()
+  rooms.advance(1_000)
+  const used = clock.now()
+  await usedElsewhere(session, used)
+  const mend = await breakTable()
+  rooms.advance(60_000)
+  await t.rejects(sessions.upkeep())
+  await mend()
+  await sessions.upkeep()
+  t.equal(session.lastUsed, used)
+})
+
 t.test('sessions that ended an hour ago are deleted', async (t) => {
   const [old, living] = [await open(), await open()]
   await sessions.end([old.id], 'logout', null)
