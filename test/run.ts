@@ -4,7 +4,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
@@ -152,11 +152,13 @@ async function migrateDatabases(
   return { folder: join(folder, 'seed', 'database'), url }
 }
 
-/** The environment of every test, and of the programs that tests start. */
-async function environment(): Promise<NodeJS.ProcessEnv> {
+/** The environment of every test, and of the programs that tests start; `folder` is for their temporary files. */
+async function environment(folder: string): Promise<NodeJS.ProcessEnv> {
   const preload = await bundlePrograms()
   return {
     ...process.env,
+    // On a disk, a copy of the embedded database takes as much processor time as a start of the hub.
+    TMPDIR: folder,
     NODE_OPTIONS: `--conditions=mezite-source --disable-warning=ExperimentalWarning --import=${preload}`,
     MEZITE_TEST_PRELOAD: preload,
     // Hundreds of programs load the same sources.
@@ -202,8 +204,10 @@ function coverageHolds(): boolean {
 
 provideProgramsOrSay()
 const checking = runChecks()
-const folder = mkdtempSync(join(memoryFolder(), 'mezite-tests-'))
-const [postgres, env] = await Promise.all([startPostgres(memoryFolder()), environment()])
+// Short, because paths of sockets begin with it; and other users start their programs there.
+const folder = mkdtempSync(join(memoryFolder(), 'mez-'))
+chmodSync(folder, 0o1777)
+const [postgres, env] = await Promise.all([startPostgres(memoryFolder()), environment(folder)])
 const [databases, built] = await Promise.all([
   migrateDatabases(folder, postgres, env),
   // Hubs of the tests would otherwise all wait for the first one that compiles them.

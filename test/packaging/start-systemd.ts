@@ -45,11 +45,14 @@ mount -t tmpfs tmpfs /run
 ip link set lo up
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 for folder in /var/lib /var/log /srv; do mount -t tmpfs tmpfs $folder; done
-mkdir -p /run/upper /run/work
+mkdir -p /run/upper /run/work /run/units
+mount --bind ${units} /run/units
 mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/upper,workdir=/run/work /etc
 mkdir -p /etc/systemd/system /etc/mezite
 ${mounts.join('\n')}
-export SYSTEMD_UNIT_PATH=/etc/systemd/system:${units} container=other
+# Where a service stops, systemd removes what its user has there, and the folders of the tests may be there.
+mount -t tmpfs tmpfs /dev/shm
+export SYSTEMD_UNIT_PATH=/etc/systemd/system:/run/units container=other
 exec ${SYSTEMD} --system --unit=multi-user.target --log-target=console --show-status=0
 `
   writeFileSync(join(folder, 'boot.sh'), boot)
