@@ -40,7 +40,8 @@ const ENTRIES = [
   'ws',
   'yaml',
 ]
-const MODULES = join(import.meta.dirname, '../node_modules')
+const ROOT = join(import.meta.dirname, '..')
+const MODULES = join(ROOT, 'node_modules')
 /**
  * Stands in for a dependency of tap that follows every promise, and so takes a third of the processor time of a test,
  * only to find the test in which an error was thrown that nobody caught. Without it such an error ends the process.
@@ -98,9 +99,21 @@ async function bundle(folder: string): Promise<void> {
     join(own, 'preload.mjs'),
     `import { registerHooks } from 'node:module'
 const urls = new Map(${JSON.stringify(urls)})
+const root = ${JSON.stringify(`${pathToFileURL(ROOT).href}/`)}
 const domain = ${JSON.stringify(DOMAIN_URL)}
+const packages = new Map()
+const relative = /^\\.\\.?\\/.*\\.ts$/
 registerHooks({
   resolve(specifier, context, next) {
+    const own = context.parentURL?.startsWith(root) && !context.parentURL.includes('/node_modules/')
+    // Node.js looks for each file, and for the manifest of its package, several times.
+    if (own && relative.test(specifier))
+      return { url: new URL(specifier, context.parentURL).href, format: 'module-typescript', shortCircuit: true }
+    if (own && specifier.startsWith('@mezite/')) {
+      const found = packages.get(specifier) ?? next(specifier, context)
+      packages.set(specifier, found)
+      return { ...found, shortCircuit: true }
+    }
     if (specifier === 'async-hook-domain') return { url: domain, format: 'module', shortCircuit: true }
     const url = urls.get(specifier)
     // A dependency may import another version; only bundles of our own sources are in the cache.
