@@ -1,9 +1,10 @@
 /** "Your first application" of the README, each command as printed, with the names and addresses of this machine. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
@@ -23,7 +24,8 @@ const commands = [...section.matchAll(/^```\n([\s\S]*?)^```$/gm)].flatMap(([, bl
 const app = createServer((_request, response) => response.end('Grafana')).listen(0, '127.0.0.1')
 await once(app, 'listening')
 t.teardown(() => app.close())
-const cwd = t.testdir()
+const cwd = mkdtempSync(join(tmpdir(), 'mezite-first-app-'))
+t.teardown(() => rmSync(cwd, { recursive: true, force: true }))
 const port = await freePort()
 const pebble = await startPebble({ tlsPort: port, httpPort: await freePort() })
 t.teardown(() => pebble.close())
