@@ -9,6 +9,8 @@ const DEADLINE_MS = 6 * 3_600_000
 /** How often a hub looks at when the last backup was made, in milliseconds. */
 const LOOK_MS = 60_000
 const ENDING = '.backup'
+/** The draft of a backup of the schedule; see `writeArchive`. */
+const DRAFT = /^mezite-[\dTZ-]+\.backup\.partial$/
 
 export interface ScheduleOptions {
   readonly folder: string
@@ -53,6 +55,9 @@ export function createSchedule({ folder, everyMs, keep, recipients }: ScheduleOp
 
   async function run(): Promise<string> {
     await mkdir(folder, { recursive: true, mode: 0o700 })
+    // A hub that ended during a backup has left its draft, which may be as large as the backup.
+    for (const left of await readdir(folder))
+      if (DRAFT.test(left)) await rm(join(folder, left), { force: true })
     const name = `mezite-${new Date(clock.now()).toISOString().replaceAll(/[:.]/g, '-')}${ENDING}`
     const rows = await takeBackup(await source(), join(folder, name), recipients)
     const own = await complete()
