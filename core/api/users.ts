@@ -67,7 +67,7 @@ export interface Users {
    * Like `signIn`, but only for an identity that already holds the name: it does not restore a released or removed name.
    * Rejects with `Problem` 401 `login_required`.
    */
-  confirm(input: SignIn): Promise<User>
+  confirm(input: SignIn, stands?: (trx: Transaction) => Promise<void>): Promise<User>
   /** Like `signIn`, but for a person who is not present: assigns the name and leaves the last login unchanged. */
   claim(input: SignIn): Promise<User>
   /** `User.holder` as the transaction sees it; undefined when there is no such user. */

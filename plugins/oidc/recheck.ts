@@ -61,7 +61,8 @@ export function createRecheck({ connectors, providers, logins, sessions, users, 
       const { refreshToken, changed } = await ask(connector, login, session.user)
       // First: the provider may take the old token no more.
       await logins.checked(login.sessionId, { at: next, refreshToken, failingSince: null })
-      if (changed !== null) await users.confirm(changed)
+      // A connector that was removed or changed while its provider was asked must not give roles again.
+      if (changed !== null) await users.confirm(changed, (trx) => connectors.requireSame(trx, connector))
     } catch (error) {
       if (isRefusal(error)) return end(login, words(error))
       const since = login.failingSince ?? now

@@ -102,7 +102,7 @@ export function createUsers(rooms: Needs<'revisions' | 'grants' | 'kernel' | 'se
     },
 
     signIn: (input, stands) => take(input, clock.now(), { stands }),
-    confirm: (input) => take(input, clock.now(), { known: true }),
+    confirm: (input, stands) => take(input, clock.now(), { known: true, stands }),
     claim: (input) => take(input, null),
     dropMappedRoles,
 

@@ -1,6 +1,6 @@
 /** What a provider says while a session lasts: asked again with refresh tokens, or pushed as security events. */
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createTestAgent, createTestHub, FakeIssuer, fakeClock, type Visitor } from '@mezite/core/testing'
 import t from 'tap'
@@ -195,4 +195,33 @@ t.test('a pushed security event of the provider ends the sessions of its subject
   const again = await signIn('dora')
   t.equal((await push(set('8'))).status, 202, 'a repeated event is acknowledged')
   t.ok(await isSignedIn(again), 'and does nothing')
+})
+
+t.test('a connector that is removed while its provider is asked gives no role back', async (t) => {
+  await signIn('fred')
+  const held: ServerResponse[] = []
+  issuer.misbehave.takeOver = (path, response) => path === '/userinfo' && held.push(response) > 0
+  t.teardown(() => {
+    issuer.misbehave = {}
+  })
+  await pass(12 * MINUTE_MS)
+  await until(() => held.length > 0, 'the provider is asked about everybody who is signed in')
+  await hub.api('DELETE', '/connectors/sso')
+  t.strictSame(await rolesOf('fred'), [], 'the removal drops the role')
+  const answer = () => {
+    for (const response of held)
+      response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ ...person('fred'), groups: ['platform-team'] }))
+  }
+  issuer.misbehave = {}
+  answer()
+
+  // The next run of the job begins when this one has ended.
+  await hub.api('PUT', '/connectors/sso', connector({ recheck: '10m' }))
+  await signIn('gina')
+  const before = asked()
+  await pass(12 * MINUTE_MS)
+  await until(() => asked() > before, 'the provider is asked about somebody else')
+  t.strictSame(await rolesOf('fred'), [], 'the late answer does not restore it')
 })
