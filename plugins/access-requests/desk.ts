@@ -187,9 +187,9 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
   }
 }
 
-/** Writes what a reviewer decides. Each reviewer decides once. */
+/** Writes what a reviewer decides. Each person decides once, whichever account it is. */
 async function review(
-  { store, clock }: Pick<DeskParts, 'store' | 'clock'>,
+  { store, people, clock }: Pick<DeskParts, 'store' | 'people' | 'clock'>,
   given: Pick<ReviewRow, 'approves' | 'reason' | 'confirmed'> & {
     readonly request: AccessRequest
     readonly user: User
@@ -198,7 +198,7 @@ async function review(
   { trx, change }: Running,
 ): Promise<void> {
   const { request, user, by, ...answer } = given
-  if (request.reviews.some(({ reviewer }) => reviewer === user.key)) throw problems.reviewed()
+  if (people.hasReviewed(request, user)) throw problems.reviewed()
   const reviewer = { reviewer: user.key, reviewer_name: user.name, time: clock.now() }
   await store.addReview(trx, { ...answer, ...reviewer, request: request.id })
   await change.audit({

@@ -129,7 +129,7 @@ export function pageRoutes(deps: RouteDeps): WebRoutes {
             owner: labels.owner ?? null,
             earlier: earlier.slice(0, 10).map(shown),
             may:
-              !decides || alreadyReviewed(request, me?.key)
+              !decides || (me !== undefined && people.hasReviewed(request, me))
                 ? 'not'
                 : needsPasskey(subject, reviewer)
                   ? 'confirm'
@@ -209,9 +209,6 @@ function listView(deps: RouteDeps, subject: Subject, all: readonly AccessRequest
       .map((app) => ({ name: app.name, title: app.display?.name ?? app.name })),
   }
 }
-
-const alreadyReviewed = ({ reviews }: AccessRequest, key: string | undefined) =>
-  reviews.some(({ reviewer }) => reviewer === key)
 
 /** Whether the caller asked for it, decides about it or administers the hub. */
 export function mayRead(

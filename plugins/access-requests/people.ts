@@ -16,6 +16,8 @@ export interface People {
   requester(request: Pick<AccessRequest, 'user_key' | 'user_name' | 'holder'>): User | undefined
   /** Whether both accounts may belong to one person: the same name, identity or address. */
   same(one: Pick<AccessRequest, 'user_key' | 'holder' | 'user_name'>, other: User): boolean
+  /** Whether the person has decided about the request, with this account or with another one. */
+  hasReviewed(request: Pick<AccessRequest, 'reviews'>, account: User): boolean
   /** Whether a lock denies the account the app, or everything, once it has the role. */
   isLocked(user: string, role: string, app: App | null): boolean
   /** When the session last met a passkey confirmation, in milliseconds since the epoch; 0: never. */
@@ -36,6 +38,14 @@ export function createPeople(rooms: {
   const addressOf = (user: User | undefined) => user?.profile?.email?.toLowerCase() ?? null
   const isOf: People['isOf'] = ({ user_key, holder }, account) =>
     user_key === account.key && (holder === null || holder === account.holder)
+  const same: People['same'] = ({ user_key, holder, user_name }, other) => {
+    const address = addressOf(users.byName(user_name))
+    return (
+      user_key === other.key ||
+      (holder !== null && holder === other.holder) ||
+      (address !== null && address === addressOf(other))
+    )
+  }
   return {
     rolesOf,
     isOf,
@@ -47,14 +57,11 @@ export function createPeople(rooms: {
       const account = users.byName(request.user_name)
       return account !== undefined && isOf(request, account) ? account : undefined
     },
-    same({ user_key, holder, user_name }, other) {
-      const address = addressOf(users.byName(user_name))
-      return (
-        user_key === other.key ||
-        (holder !== null && holder === other.holder) ||
-        (address !== null && address === addressOf(other))
-      )
-    },
+    same,
+    hasReviewed: ({ reviews }, account) =>
+      reviews.some(({ reviewer: user_key, reviewer_name: user_name }) =>
+        same({ user_key, user_name, holder: users.byName(user_name)?.holder ?? null }, account),
+      ),
     isLocked: (user, role, app) =>
       locks.lockFor(
         { user, roles: [...rolesOf(user), role], kind: 'session', sessionId: null, satisfied: [] },

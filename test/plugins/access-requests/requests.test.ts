@@ -1,5 +1,5 @@
 /** Requests for access: who may ask, who may approve, what a grant does, and every race between them. */
-import { fakeClock } from '@mezite/core/testing'
+import { FakeIssuer, fakeClock } from '@mezite/core/testing'
 import t from 'tap'
 import { type RequestTables, requestMigrations } from '../../../plugins/access-requests/migrations.ts'
 import { createRequestStore } from '../../../plugins/access-requests/store.ts'
@@ -237,6 +237,33 @@ t.test('an approver may allow less time, and several may be needed', async (t) =
   t.match(second, { state: 'approved' })
   t.equal(Date.parse(second.until ?? '') - clock.now(), 1_800_000, 'for no longer than the first allowed')
 })
+
+t.test(
+  'T213 a person who approves with two accounts is one of the people whom a request needs',
+  async (t) => {
+    const issuer = await FakeIssuer.start()
+    t.teardown(() => issuer.close())
+    issuer.now = clock.now
+    const account = async (name: string, username_claim: string) => {
+      const claims_to_roles = [{ claim: 'groups', value: 'leads', roles: ['lead'] }]
+      const spec = { ...issuer.spec, username_claim, claims_to_roles, scopes: ['openid', 'email', 'groups'] }
+      await hub.api('PUT', `/connectors/${name}`, { kind: 'oidc', version: 'v1', metadata: { name }, spec })
+      issuer.person = { sub: 'lou-1', email: 'lou@example.com', email_verified: true, groups: ['leads'] }
+      const visitor = hub.visitor()
+      t.equal((await visitor.open(`${bench.origin}/web/login?connector=${name}`)).status, 200)
+      return { ...cat, name, visitor }
+    }
+    const [lou, again] = [await account('sso', 'email'), await account('old-sso', 'sub')]
+    const mae = await person('mae', ['careful'])
+    const id = await created({}, mae)
+    t.match(await approve(lou, id), { state: 'pending' })
+    t.match(await approve(again, id), { status: 409, code: 'already_reviewed' })
+    const page = await again.visitor.open(`${bench.origin}/web/access-requests/${id}`)
+    t.notMatch(page.text, /\/approve"/, 'the page offers it no button')
+    t.equal(await stateOf(id), 'pending')
+    t.match(await approve(cat, id), { state: 'approved' })
+  },
+)
 
 t.test('a change that fails between approval and grant leaves the request pending', async (t) => {
   const id = await created()
