@@ -50,6 +50,9 @@ export function createProofs({ keysOf, spent, clock }: Deps) {
         currentDate: now(),
         requiredClaims: ['iss', 'sub', 'aud', 'exp', 'jti'],
       })
+      // Another server that it is for could pass it on (RFC 7523 section 3).
+      if (![payload.aud].flat().every((audience) => audiences.includes(String(audience))))
+        throw new ProofRefused('audience_wrong')
       await once(['assertion', user, String(payload.jti)], payload.exp as number, LONGEST_ASSERTION_MS)
       return protectedHeader.kid ?? keys[0]?.kid ?? ''
     },

@@ -164,6 +164,7 @@ t.test(
       ['proof_not_yet_valid', await assertion({ claims: { nbf: now + 600 } })],
       ['proof_lives_too_long', await assertion({ claims: { exp: now + 90_000 } })],
       ['audience_wrong', await assertion({ claims: { aud: 'https://elsewhere.example' } })],
+      ['audience_wrong', await assertion({ claims: { aud: [tcp.hub.url, 'https://elsewhere.example'] } })],
       ['issuer_wrong', await assertion({ claims: { iss: 'bot:other' } })],
       ['subject_wrong', await assertion({ claims: { sub: 'alice@example.com' } })],
       ['jti_missing', await assertion({ claims: { jti: undefined } })],
