@@ -86,6 +86,12 @@ export interface SignInDesk {
     },
   ): Promise<{ readonly session: Session; readonly token: string; readonly roles: readonly string[] }>
   /**
+   * Links a session that was opened from this hub session, and does not depend on it, with the sign-in at the provider: what
+   * ends that sign-in ends both. Otherwise ends `made` and rejects with `Problem` 401 `login_required` when the hub session
+   * has ended, and 503 `sign_in_failed`.
+   */
+  adopt(from: Session, made: Session): Promise<void>
+  /**
    * A requirement of the app in `state` was met in this hub session. Decides again, counting `satisfied` for that app,
    * and issues a session ticket if access is allowed. Resolves to the URL to which the browser goes next; throws
    * `Problem` when access is denied or the state has expired.
@@ -183,7 +189,10 @@ export interface SignInMethod {
    * session, or null. May make a network call; a rejection counts as null.
    */
   signOut?(session: Session): Promise<string | null>
-  /** A second session (of a command line) was created from the first; a sign-out at the provider must end both. */
+  /**
+   * A second session was created from the first: of a command line, or (`token`) of a program that the person has let in. What
+   * ends the person's access at the provider must end both, and a sign-out there the one of a command line too.
+   */
   adopt?(from: Session, made: Session): Promise<void>
 }
 

@@ -19,7 +19,25 @@ type Sealed = [expires: number, appHost: string, path: string, nonceHash: string
 export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'next' | 'meet' | 'prepare'> {
   const { secretBox, users, sessions, locks, publicNames, rate, audit, methods, clock, log } = deps
 
+  const adopt: SignInDesk['adopt'] = async (from, made) => {
+    // Another hub may have ended it in the meantime; opening a session has brought this hub up to date.
+    if (!sessions.byId(from.id)) {
+      await sessions.end([made.id], 'denied', null)
+      throw ended()
+    }
+    for (const method of methods()) {
+      try {
+        await method.adopt?.(from, made)
+      } catch (error) {
+        await sessions.end([made.id], 'denied', null)
+        log.warn({ method: method.name, cause: messageOf(error) }, 'a program was not signed in')
+        throw notKept()
+      }
+    }
+  }
+
   return {
+    adopt,
     seal: ({ appHost, path, nonceHash, fragment }) => {
       const text = JSON.stringify([clock.now() + STATE_TTL_MS, appHost, safePath(path), nonceHash, fragment])
       return secretBox.seal(place, Buffer.from(text)).toString('base64url')
@@ -109,20 +127,7 @@ export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'next' | 'meet' |
         expires: Math.min(expires, latest),
         idleMs,
       })
-      // Another hub may have ended it in the meantime; opening a session has brought this hub up to date.
-      if (!sessions.byId(allowing.id)) {
-        await sessions.end([session.id], 'denied', null)
-        throw ended()
-      }
-      for (const method of methods()) {
-        try {
-          await method.adopt?.(allowing, session)
-        } catch (error) {
-          await sessions.end([session.id], 'denied', null)
-          log.warn({ method: method.name, cause: messageOf(error) }, 'a command line was not signed in')
-          throw notKept()
-        }
-      }
+      await adopt(allowing, session)
       audit.record({
         type: 'user.login',
         success: true,

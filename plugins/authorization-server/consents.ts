@@ -25,7 +25,7 @@ const LONGEST_MS = 90 * 86_400_000
 const DEFAULT_TTL_MS = 12 * 3_600_000
 
 export interface ConsentDeps {
-  readonly desk: Pick<SignInDesk, 'prepare'>
+  readonly desk: Pick<SignInDesk, 'prepare' | 'adopt'>
   readonly appClients: AppClients
   readonly catalog: Pick<Catalog, 'byHost' | 'byId'>
   readonly sessions: Pick<Sessions, 'open'>
@@ -112,23 +112,24 @@ export function createConsents(deps: ConsentDeps) {
     if (scope !== '') grant.addOIDCScope(scope)
     for (const { resource } of apps) grant.addResourceScope(resource, APP_SCOPE)
     // Consents of apps end with the sign-in; a program that the person admitted continues without the browser.
-    const anchor =
-      own !== undefined
-        ? session.id
-        : (
-            await sessions.open({
-              kind: 'token',
-              user: user.name,
-              holder: user.holder,
-              connector: session.connector,
-              apps: [],
-              satisfied,
-              since: session.created,
-              expires: lastsUntil(session),
-              client: program,
-              clientIp: request.clientIp,
-            })
-          ).session.id
+    let anchor = session.id
+    if (own === undefined) {
+      const opened = await sessions.open({
+        kind: 'token',
+        user: user.name,
+        holder: user.holder,
+        connector: session.connector,
+        apps: [],
+        satisfied,
+        since: session.created,
+        expires: lastsUntil(session),
+        client: program,
+        clientIp: request.clientIp,
+      })
+      // A person whom the provider disables has no programs either.
+      await desk.adopt(session, opened.session)
+      anchor = opened.session.id
+    }
     grant.consent = { user: user.name, holder: user.holder, anchor, program }
     const grantId = await grant.save()
     audit.record({

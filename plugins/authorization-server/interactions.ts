@@ -16,7 +16,7 @@ export const interactionPath = (uid: string): string => `${PREFIX}/${uid}`
 
 export interface InteractionDeps extends ConsentDeps {
   readonly server: () => Server
-  readonly desk: Pick<SignInDesk, 'prepare' | 'seal'>
+  readonly desk: Pick<SignInDesk, 'prepare' | 'adopt' | 'seal'>
   readonly sessions: Pick<Sessions, 'byId' | 'open'>
   readonly pages: ConsentPages
 }

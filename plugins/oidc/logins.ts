@@ -50,7 +50,8 @@ export function createLogins(database: Database, secretBox: SecretBox, clock: Cl
         ...columns,
         session_id: session.id,
         id_token,
-        created,
+        // A program may last for longer than sign-ins are kept.
+        created: Math.max(created, session.expires - KEEP_MS),
         origin,
         next_check: nextCheck,
         failing_since: null,
@@ -62,12 +63,16 @@ export function createLogins(database: Database, secretBox: SecretBox, clock: Cl
   return {
     keep,
 
-    /** Links a second session to the provider's session of the first, so that both end with it. */
+    /**
+     * Links a second session to the provider's session of the first, so that both end with it. A program that the person has
+     * let in goes on after a sign-out (OpenID Connect Back-Channel Logout 1.0, section 2.7), so it is linked to the person.
+     */
     async adopt(from: Session, made: Session): Promise<void> {
       const first = await row(from.id)
       if (!first) return
       const idToken = secretBox.open(place(from.id), Buffer.from(first.id_token)).toString('utf8')
-      const { connector, sub, sid } = first
+      const { connector, sub } = first
+      const sid = made.kind === 'token' ? null : first.sid
       await keep(made, { connector, sub, sid, idToken, origin: first.origin ?? from.id })
     },
 

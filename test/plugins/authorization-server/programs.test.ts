@@ -20,6 +20,9 @@ import {
   token,
 } from './world.ts'
 
+const LOGOUT = 'http://schemas.openid.net/event/backchannel-logout'
+const DISABLED = 'https://schemas.openid.net/secevent/risc/event-type/account-disabled'
+
 const world = await startWorld(t)
 const { hub, received, person, resource } = world
 const clientId = await world.client()
@@ -244,6 +247,44 @@ t.test('a lost role, a lock, a removed user and the end of the consent end token
   t.equal(await status(last), 401)
   t.equal((await refresh(last.refresh_token)).status, 400)
 })
+
+t.test(
+  'T222 a person whom the provider disables loses the programs too, and a sign-out there keeps them',
+  async (t) => {
+    const { issuer } = world
+    const erin = hub.visitor()
+    person('erin', 'staff')
+    issuer.misbehave = { idToken: (claims) => void Object.assign(claims, { sid: 'sid-of-erin' }) }
+    t.teardown(() => {
+      issuer.misbehave = {}
+    })
+    const tokens = await authorize(hub, erin, clientId, resource('one'))
+    const status = async () => (await open('one', bearer(tokens))).status
+    const isSignedIn = async () =>
+      (await erin.fetch(`${hub.url}/v1/webapi/me/apps`, { headers: { accept: 'application/json' } }))
+        .status === 200
+    const claims = () => {
+      const iat = Math.floor(Date.now() / 1_000)
+      return { iss: issuer.url, aud: issuer.clientId, iat, exp: iat + 60, jti: randomUUID() }
+    }
+    const signOut = { ...claims(), sid: 'sid-of-erin', events: { [LOGOUT]: {} } }
+    const logout_token = issuer.sign(signOut, { typ: 'logout+jwt' })
+    const path = '/v1/webapi/oidc/backchannel-logout/sso'
+    t.equal((await post(hub, path, new URLSearchParams({ logout_token }))).status, 200)
+    t.notOk(await isSignedIn())
+    t.equal(await status(), 200, 'a program goes on without the browser')
+
+    const disabled = { ...claims(), sub_id: { format: 'iss_sub', iss: issuer.url, sub: 'erin' } }
+    const said = await hub.visitor().fetch(`${hub.url}/v1/webapi/oidc/security-events/sso`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/secevent+jwt' },
+      body: issuer.sign({ ...disabled, events: { [DISABLED]: {} } }, { typ: 'secevent+jwt' }),
+    })
+    t.equal(said.status, 202)
+    t.equal(await status(), 401)
+    t.match(await refresh(tokens.refresh_token), { status: 400, text: /invalid_grant/ })
+  },
+)
 
 /** The status of a request that names another host than the TLS handshake. */
 function statusAt(url: string, host: string): Promise<number | undefined> {

@@ -15,7 +15,8 @@ const db = database.withTables<OidcTables>()
 const clock = fakeClock()
 const MINUTE = 60_000
 const DAY = 24 * 60 * MINUTE
-const session = (id: string) => ({ id }) as Session
+const session = (id: string, more: Partial<Session> = {}) =>
+  ({ id, kind: 'hub', expires: clock.now() + 12 * 60 * MINUTE, ...more }) as Session
 
 t.test('C41 a one-time value is accepted from one caller, each kind separately', async (t) => {
   const spent = createSpent(database, clock)
@@ -52,6 +53,24 @@ t.test('a session and its child sessions end together', async (t) => {
   const [row] = await db.selectFrom('oidc_logins').selectAll().where('session_id', '=', 's1').execute()
   t.notOk(Buffer.from(row?.id_token ?? []).includes('token-of-ann'), 'sealed')
 })
+
+t.test(
+  'T222 a program is linked with the person for as long as it lasts, and not with a sign-in',
+  async (t) => {
+    const logins = createLogins(database, testSecretBox(), clock)
+    const login = { connector: 'sso', sub: 'pam', sid: 'of-pam', idToken: 'token-of-pam' }
+    await logins.keep(session('p1'), login)
+    await logins.adopt(session('p1'), session('p2', { kind: 'token', expires: clock.now() + 30 * DAY }))
+    t.strictSame(await logins.sessionIds('sso', { sid: 'of-pam' }), ['p1'])
+    t.strictSame((await logins.sessionsOf('p1')).toSorted(), ['p1', 'p2'])
+    clock.advance(29 * DAY)
+    await logins.keep(session('p3'), login)
+    t.strictSame((await logins.sessionIds('sso', { sub: 'pam' })).toSorted(), ['p2', 'p3'])
+    clock.advance(2 * DAY)
+    await logins.keep(session('p4'), login)
+    t.strictSame((await logins.sessionIds('sso', { sub: 'pam' })).toSorted(), ['p3', 'p4'], 'both are over')
+  },
+)
 
 t.test('T222 a refresh token is stored sealed, and forgotten with the last check', async (t) => {
   const logins = createLogins(database, testSecretBox(), clock)
