@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import { constants, Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo, StreamRequest } from '../../api/protocol.ts'
@@ -72,16 +72,18 @@ export function createHttp2Server(options: HttpOptions): Http2Server {
     web(message as never, response as never, { info, origin: route.origin })
   }
 
-  /** Passes an extended CONNECT (RFC 8441) to the transport that accepts it at this path; false if there is none. */
+  /** Passes an extended CONNECT (RFC 8441) to the transport that accepts it at this path; false if nobody has responded. */
   function openCarrier(request: StreamRequest, info: ConnectionInfo, opener: { used: boolean }): boolean {
     if (request.headers[':protocol'] === undefined) return false
     const head = readStreamHead(request.rawHeaders)
     const route = typeof head === 'string' ? undefined : router.route(head, info, !request.ended)
     const connect = route?.kind === 'web' ? paths.get(pathOf(route.target))?.connect : undefined
-    if (route?.kind !== 'web' || connect === undefined) return false
-    const refuseIt = (problem: Problem): void =>
-      refuse(request, { kind: 'refused', problem, record: null }, info)
-    if (opener.used) refuseIt(SECOND_CARRIER)
+    const refuseIt = (problem: Problem) => refuse(request, { kind: 'refused', problem, record: null }, info)
+    // The WebSocket of an app, here because one certificate has both names: after this code alone it comes over HTTP/1.1.
+    if (route?.kind === 'refused' && route.record === null)
+      request.stream.close(constants.NGHTTP2_HTTP_1_1_REQUIRED)
+    else if (route?.kind !== 'web' || connect === undefined) return false
+    else if (opener.used) refuseIt(SECOND_CARRIER)
     else {
       opener.used = true
       connect(request, { route, info, refuse: refuseIt })
@@ -107,8 +109,7 @@ export function createHttp2Server(options: HttpOptions): Http2Server {
     // Fastify reads the body, so its bytes are granted in advance.
     took(Math.min(Number(headers['content-length'] ?? BODY_BYTES), BODY_BYTES))
     const late = setTimeout(() => stream.destroy(CUT), limits.requestMs)
-    stream.once('end', () => clearTimeout(late))
-    stream.once('close', () => clearTimeout(late))
+    for (const over of ['end', 'close']) stream.once(over, () => clearTimeout(late))
   }
 
   function track(stream: StreamRequest['stream']): void {
@@ -137,12 +138,11 @@ export function createHttp2Server(options: HttpOptions): Http2Server {
     announceShutdown: sessions.announceShutdown,
     async drain(signal) {
       sessions.drain()
-      if (open.size > 0 && !signal.aborted) {
+      if (open.size > 0 && !signal.aborted)
         await new Promise<void>((resolve) => {
           idle = resolve
           signal.addEventListener('abort', () => resolve(), { once: true })
         })
-      }
       for (const stream of open) stream.destroy(CUT)
     },
     close: sessions.close,

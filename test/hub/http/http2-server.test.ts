@@ -232,6 +232,30 @@ t.test('the hub responds on its own host over HTTP/2', async (t) => {
   })
 })
 
+t.test(
+  'a browser opens the WebSocket of an app over HTTP/1.1 that it began on a connection to the hub',
+  async (t) => {
+    const hub = await startWeb([api], {}, { protocols: [appHosts] })
+    t.teardown(hub.stop)
+    const client = new RawHttp2(await dial(hub))
+    await client.ping()
+    client.request(
+      1,
+      [
+        [':method', 'CONNECT'],
+        [':protocol', 'websocket'],
+        [':scheme', 'https'],
+        [':authority', APP],
+        [':path', '/socket'],
+      ],
+      false,
+    )
+    t.equal(await client.reset(1), 13, 'HTTP_1_1_REQUIRED')
+    t.strictSame(hub.refusals, [])
+    client.socket.destroy()
+  },
+)
+
 t.test('slow clients over HTTP/2 time out', async (t) => {
   const hub = await startWeb([api], { limits: { headerMs: 2_000, requestMs: 2_000 } })
   t.teardown(hub.stop)
