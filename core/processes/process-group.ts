@@ -258,6 +258,9 @@ class ProcessGroup {
     this.#leaving.add(member)
     this.#members.delete(member.index)
     member.send({ kind: 'stop', alone: true })
+    // One that hangs would never give up its place.
+    const deadline = setTimeout(() => member.child.kill('SIGKILL'), this.#longestStopMs())
+    void member.ended.then(() => clearTimeout(deadline))
     await member.closed
     if (this.#stopping) return
     const next = this.#start(member.index)
@@ -275,11 +278,15 @@ class ProcessGroup {
       // Until then, connections wait in the sockets; now clients must learn that nobody accepts them.
       for (const handle of [...this.#sockets.public.handles, ...this.#sockets.shared.values()]) handle.close()
     })
-    const { shutdown_grace, proxy } = this.#config
-    const deadline = AbortSignal.timeout(shutdown_grace + proxy.shutdown_delay + STOP_MS)
+    const deadline = AbortSignal.timeout(this.#longestStopMs())
     deadline.addEventListener('abort', () => this.#kill())
     const ends = await Promise.all(all.map(({ ended }) => ended))
     if (ends.some((how) => how !== 'status 0')) process.exitCode = 1
+  }
+
+  #longestStopMs(): number {
+    const { shutdown_grace, proxy } = this.#config
+    return shutdown_grace + proxy.shutdown_delay + STOP_MS
   }
 
   #kill(): void {

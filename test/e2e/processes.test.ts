@@ -147,6 +147,15 @@ t.test('SIGUSR2 replaces one process after the other, and no request fails', asy
   )
 })
 
+t.test('SIGUSR2 also replaces a process that hangs', async (t) => {
+  const before = pids()
+  process.kill(before[0]!, 'SIGSTOP')
+  hub.program.signal('SIGUSR2')
+  await until(() => pids().length === 2 && pids().every((pid) => !before.includes(pid)), 'both are new')
+  await complete()
+  t.equal(pids().length, 2)
+})
+
 t.test('SIGTERM drains all processes, and a killed parent takes its processes along', async (t) => {
   hub.program.signal('SIGTERM')
   t.equal(await hub.program.exited, 0)
