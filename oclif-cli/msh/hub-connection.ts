@@ -49,6 +49,8 @@ export function createHubConnection(options: HubConnectionOptions): HubConnectio
   const hub = identity.proxy.name
   const stopped = new AbortController()
   const sessions = new Set<ClientHttp2Session>()
+  /** The login of each, as it was when it was dialled. */
+  const logins = new WeakMap<ClientHttp2Session, Identity>()
   let current: ClientHttp2Session | null = null
   const arrival = new HubArrival()
   let retire = (): void => {}
@@ -60,6 +62,9 @@ export function createHubConnection(options: HubConnectionOptions): HubConnectio
 
   const usable = (): ClientHttp2Session | null =>
     current !== null && !current.closed && !current.destroyed ? current : null
+
+  /** The login has been renewed since, so its end there ends nothing else. */
+  const isOutdated = (session: ClientHttp2Session): boolean => logins.get(session) !== login.identity()
 
   function end(error: CliError): void {
     if (stopped.signal.aborted) return
@@ -89,12 +94,15 @@ export function createHubConnection(options: HubConnectionOptions): HubConnectio
 
   async function attempt(): Promise<ClientHttp2Session> {
     const heartbeat = options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }
-    const session = await dialHub(login.identity(), { signal, ...heartbeat })
+    const dialled = login.identity()
+    const session = await dialHub(dialled, { signal, ...heartbeat })
     sessions.add(session)
+    logins.set(session, dialled)
     session.once('close', () => sessions.delete(session))
     session.once('goaway', (_code, _last, reason) => {
       const why = Buffer.from(reason ?? []).toString('latin1')
       const refusal = new Refusal('', 401, why)
+      if (isOutdated(session)) return
       if (['session_ended', 'certificate_refused', 'certificate_expired'].includes(why)) {
         end(ended(refusal.message))
       }
@@ -104,13 +112,13 @@ export function createHubConnection(options: HubConnectionOptions): HubConnectio
     return session
   }
 
-  /** Resolves when the session takes no new streams: it is closed, or the hub sent GOAWAY. */
+  /** Resolves when the session takes no new streams: it is closed, the hub sent GOAWAY, or the login was renewed. */
   const retired = (session: ClientHttp2Session) =>
     new Promise<void>((resolve) => {
       session.once('goaway', () => resolve())
       retire = resolve
       session.once('close', () => resolve())
-      if (session.closed || session.destroyed) resolve()
+      if (session.closed || session.destroyed || isOutdated(session)) resolve()
     })
 
   async function keepConnected(first: ClientHttp2Session): Promise<void> {

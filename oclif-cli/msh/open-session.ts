@@ -16,13 +16,21 @@ export interface OpenSession {
 
 /** Prepares a connection as this identity; a bot's login renews itself meanwhile. */
 export function openSession(identity: Identity, write: (text: string) => void): OpenSession {
-  const client = hubClientOf(identity)
+  let latest = identity
+  const renewal = renewalOfLogin(identity)
+  const renew =
+    renewal &&
+    (async () => {
+      latest = await renewal()
+      return latest
+    })
+  const client = hubClientOf(identity, () => latest)
   const note = createNotes(write)
   const over = Promise.withResolvers<CliError>()
   const hub = createHubConnection({
     identity,
     note,
-    renew: renewalOfLogin(identity),
+    renew,
     onEnded: over.resolve,
     hasEnded: async () => {
       try {

@@ -213,13 +213,20 @@ export function renewHint({ file, proxy }: Identity): string {
     : `Create another identity file with msh login --proxy ${proxy.name} --out FILE.`
 }
 
-/** The hub's JSON API as this user; null for an identity file, which contains no credential for it. */
-export function hubClientOf(identity: Identity): HubClient | null {
+/**
+ * The hub's JSON API as this user; null for an identity file, which contains no credential for it. `latest`: the identity
+ * after its renewals, whose credential each request carries.
+ */
+export function hubClientOf(identity: Identity, latest = () => identity): HubClient | null {
   const { proxy, token, ca, user } = identity
   if (token === null) return null
-  return createHubClient(
-    proxyEndpoint(proxy, { token, ca, why: `signed in as ${user}`, renewHint: renewHint(identity) }),
-  )
+  const options = { token, ca, why: `signed in as ${user}`, renewHint: renewHint(identity) }
+  return createHubClient({
+    ...proxyEndpoint(proxy, options),
+    get token() {
+      return latest().token
+    },
+  })
 }
 
 const BLOCK = /-----BEGIN ([A-Z ]+)-----[^-]+-----END \1-----/g

@@ -1,9 +1,14 @@
 /** The one connection of msh to the hub: lost, drained, asleep, expired, and with somebody who is not the hub. */
 import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
+import { openSession } from '../../oclif-cli/msh/open-session.ts'
+import { identityOf } from '../../oclif-cli/shared/identity.ts'
 import { startStopwatch } from '../stopwatch.ts'
+import { until } from '../until.ts'
 import { dial, readAll, serve } from './local-servers.ts'
 import { startMshHub } from './msh-hub.ts'
 import { loginMsh, mshEnv, openApps, runMsh } from './msh-program.ts'
@@ -172,6 +177,51 @@ t.test('msh ends with status 1 and the reason when its login ends', async (t) =>
   dial(asked.ports.echo!)
   t.match(await asked.ended, { code: 1, err: /MEZ_LOGIN_ENDED/ })
   hub.signedIn = true
+})
+
+t.test('a bot whose login was renewed outlives the login of before', async (t) => {
+  const own = await startMshHub()
+  own.apps.set('echo', { protocol: 'tcp', port: await serve(t, (socket) => socket.pipe(socket)) })
+  const there = mshEnv(own)
+  await loginMsh(own, there)
+  const file = join(own.dir, 'home', 'credentials.json')
+  const stored = JSON.parse(readFileSync(file, 'utf8'))
+  stored.profiles[own.proxy].bot = { name: 'ci', source: { kind: 'secret', env: 'SECRET_OF_TEST' } }
+  writeFileSync(file, JSON.stringify(stored))
+  t.intercept(process, 'env', { value: { ...process.env, ...there, SECRET_OF_TEST: 'x' } })
+  own.token = 'token-of-renewal'
+  // The renewal is due at once.
+  const session = openSession({ ...identityOf(stored.profiles[own.proxy]), issued: 0 }, () => {})
+  t.teardown(async () => {
+    session.close()
+    await own.stop()
+  })
+  let ended: string | null = null
+  session.over.then(({ message }) => {
+    ended = message
+  })
+  const echo = async (text: string) => {
+    const { pipe } = await session.hub.open('echo', 'tcp')
+    const answer = new Promise<string>((resolve) => {
+      pipe.ondata = (chunk) => resolve(chunk.toString())
+      pipe.onclose = (error) => resolve(`closed: ${error?.message}`)
+    })
+    pipe.write(Buffer.from(text))
+    return answer
+  }
+  await session.hub.connect()
+  const [before] = own.sessions
+  if (!before) throw new Error('there is no connection')
+  await until(() => own.sessions.size === 2, 'msh connects with the new certificate')
+  before.goaway(0, 0, Buffer.from('certificate_expired'))
+  setTimeout(() => before.destroy(), 200)
+  await once(before, 'close')
+  t.equal(await echo('still here'), 'still here')
+  t.match(await session.client?.call('GET', '/me'), { roles: ['platform', 'new'] }, 'with the new token')
+  t.equal(ended, null)
+  const [after] = own.sessions
+  after?.goaway(0, 0, Buffer.from('session_ended'))
+  t.match(await session.over, { code: 'MEZ_LOGIN_ENDED' }, 'its own end still ends msh')
 })
 
 t.test('a server that is not the hub of the login gets nothing', async (t) => {

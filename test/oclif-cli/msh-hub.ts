@@ -32,6 +32,8 @@ export interface MshHub {
   ttlSeconds: number | null
   /** What `/me` says of a lock. */
   locked: { readonly message: string | null } | null
+  /** The bearer token of the next login. The hub knows no other. */
+  token: string
   /** Whether the bearer token still counts. */
   signedIn: boolean
   /** Connections of msh now. */
@@ -77,19 +79,19 @@ export async function startMshHub(): Promise<MshHub> {
       return void response.end()
     }
     if (page.pathname === '/v1/webapi/user-certs') {
-      const challenge = createHash('sha256').update(body.verifier).digest('base64url')
-      if (codes.get(body.code) !== challenge) return json(400, { code: 'code_invalid', status: 400 })
+      const challenge = createHash('sha256').update(body.verifier ?? '').digest('base64url')
+      if (body.bot === undefined && codes.get(body.code) !== challenge) return json(400, { code: 'code_invalid', status: 400 })
       const notAfter = Date.now() + (hub.ttlSeconds ?? body.ttl_seconds) * 1_000
       const session = randomUUID()
       const uri = `mezite://test/user/${encodeURIComponent(USER)}?session=${session}`
       return json(200, {
         certificate: await userCa!.user(body.public_key, uri, notAfter),
         hub_ca: hubCa!.pem,
-        ...{ user: USER, roles: ['platform'], cluster: 'test', session_id: session, token: 'token-of-alice' },
+        ...{ user: USER, roles: ['platform'], cluster: 'test', session_id: session, token: hub.token },
         expires: new Date(notAfter).toISOString(),
       })
     }
-    if (request.headers.authorization !== 'Bearer token-of-alice' || !hub.signedIn) {
+    if (request.headers.authorization !== `Bearer ${hub.token}` || !hub.signedIn) {
       return json(401, { code: 'unauthenticated', status: 401, detail: 'Sign in.' })
     }
     if (page.pathname === '/v1/webapi/me') {
@@ -148,7 +150,8 @@ export async function startMshHub(): Promise<MshHub> {
   }
 
   const hub: MshHub = {
-    ...{ dir, caFile, apps: new Map(), seen: [], asked: [], ttlSeconds: null, signedIn: true, locked: null },
+    ...{ dir, caFile, apps: new Map(), seen: [], asked: [], ttlSeconds: null, locked: null },
+    ...{ signedIn: true, token: 'token-of-alice' },
     sessions: new Set(),
     get proxy() {
       return `hub.localhost:${port}`
