@@ -49,8 +49,8 @@ export function createHubConnection(options: HubConnectionOptions): HubConnectio
   const hub = identity.proxy.name
   const stopped = new AbortController()
   const sessions = new Set<ClientHttp2Session>()
-  /** The login of each, as it was when it was dialled. */
-  const logins = new WeakMap<ClientHttp2Session, Identity>()
+  /** The login of each, as it was when it was dialled, and what cuts it. */
+  const dials = new WeakMap<ClientHttp2Session, { readonly login: Identity; readonly cut: AbortController }>()
   let current: ClientHttp2Session | null = null
   const arrival = new HubArrival()
   let retire = (): void => {}
@@ -64,7 +64,7 @@ export function createHubConnection(options: HubConnectionOptions): HubConnectio
     current !== null && !current.closed && !current.destroyed ? current : null
 
   /** The login has been renewed since, so its end there ends nothing else. */
-  const isOutdated = (session: ClientHttp2Session): boolean => logins.get(session) !== login.identity()
+  const isOutdated = (session: ClientHttp2Session): boolean => dials.get(session)?.login !== login.identity()
 
   function end(error: CliError): void {
     if (stopped.signal.aborted) return
@@ -88,16 +88,18 @@ export function createHubConnection(options: HubConnectionOptions): HubConnectio
     login.check()
     const session = usable()
     if (!session) return
-    const deadline = setTimeout(() => session.destroy(), AWAKE_MS)
+    // Not only the HTTP/2 session, which waits for the end of a write that nobody reads any more.
+    const deadline = setTimeout(() => dials.get(session)?.cut.abort(), AWAKE_MS)
     session.ping(() => clearTimeout(deadline))
   }
 
   async function attempt(): Promise<ClientHttp2Session> {
     const heartbeat = options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }
     const dialled = login.identity()
-    const session = await dialHub(dialled, { signal, ...heartbeat })
+    const cut = new AbortController()
+    const session = await dialHub(dialled, { signal: AbortSignal.any([signal, cut.signal]), ...heartbeat })
     sessions.add(session)
-    logins.set(session, dialled)
+    dials.set(session, { login: dialled, cut })
     session.once('close', () => sessions.delete(session))
     session.once('goaway', (_code, _last, reason) => {
       const why = Buffer.from(reason ?? []).toString('latin1')

@@ -61,8 +61,11 @@ async function startForgetfulRelay(port: number) {
   }
 }
 
-/** msh sleeps on a laptop that is carried elsewhere: what was open leads nowhere when it wakes up. */
-async function wakeElsewhere() {
+/**
+ * msh sleeps on a laptop that is carried elsewhere: what was open leads nowhere when it wakes up. `sending`: it had begun to
+ * send more than the way took.
+ */
+async function wakeElsewhere({ sending = false } = {}) {
   const own = await startMshHub()
   t.teardown(() => own.stop())
   const relay = await startForgetfulRelay(Number(own.proxy.split(':')[1]))
@@ -74,6 +77,16 @@ async function wakeElsewhere() {
   old.write('x')
   await once(old, 'data')
   const lost = once(old, 'error').then(([error]) => error.code)
+  const uploads = Array.from({ length: sending ? 8 : 0 }, () => dial(msh.ports.echo!))
+  for (const upload of uploads) {
+    upload.write('x')
+    await once(upload, 'data')
+  }
+  if (sending) {
+    relay.forget()
+    for (const upload of uploads) upload.write(Buffer.alloc(4 << 20))
+    await pause(500)
+  }
   msh.child.kill('SIGSTOP')
   relay.forget()
   await pause(3_500)
@@ -85,6 +98,8 @@ async function wakeElsewhere() {
 }
 const waking = wakeElsewhere()
 waking.catch(() => {})
+const wakingWhileSending = wakeElsewhere({ sending: true })
+wakingWhileSending.catch(() => {})
 
 t.test('ports stay open over a restart of the hub, and a connection meanwhile waits', async (t) => {
   hub.apps.set('echo', { protocol: 'tcp', port: await serve(t, (socket) => socket.pipe(socket)) })
@@ -132,7 +147,9 @@ t.test('a hub that drains keeps open connections, and msh opens new ones elsewhe
 })
 
 t.test('a connection after a sleep of the machine is served, although the old ones are dead', async (t) => {
-  t.match(await waking, { text: 'good morning', lost: 'ECONNRESET', done: { code: 0 } })
+  const woken = { text: 'good morning', lost: 'ECONNRESET', done: { code: 0 } }
+  t.match(await waking, woken)
+  t.match(await wakingWhileSending, woken, 'although it was sending')
 })
 
 t.test('a hub that was restarted in a sleep is found again', async (t) => {

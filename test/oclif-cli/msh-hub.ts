@@ -79,8 +79,11 @@ export async function startMshHub(): Promise<MshHub> {
       return void response.end()
     }
     if (page.pathname === '/v1/webapi/user-certs') {
-      const challenge = createHash('sha256').update(body.verifier ?? '').digest('base64url')
-      if (body.bot === undefined && codes.get(body.code) !== challenge) return json(400, { code: 'code_invalid', status: 400 })
+      const challenge = createHash('sha256')
+        .update(body.verifier ?? '')
+        .digest('base64url')
+      if (body.bot === undefined && codes.get(body.code) !== challenge)
+        return json(400, { code: 'code_invalid', status: 400 })
       const notAfter = Date.now() + (hub.ttlSeconds ?? body.ttl_seconds) * 1_000
       const session = randomUUID()
       const uri = `mezite://test/user/${encodeURIComponent(USER)}?session=${session}`
