@@ -36,6 +36,8 @@ export function createAgentIdentity(options: {
   let current: Identity | null = null
   let doubted = false
   let tried = false
+  /** Dials to several hubs share it: a second renewal would supersede the certificate of the first. */
+  let obtaining: Promise<Identity> | null = null
 
   async function join(signal: AbortSignal): Promise<Identity> {
     if (!token || !caPin) {
@@ -81,6 +83,10 @@ export function createAgentIdentity(options: {
     return renewed
   }
 
+  async function obtain(expired: Identity | null, signal: AbortSignal): Promise<Identity> {
+    return (expired && (await renew(expired, signal))) ?? join(signal)
+  }
+
   function replace(identity: Identity): void {
     validity(identity)
     store.write(identity)
@@ -101,8 +107,12 @@ export function createAgentIdentity(options: {
     },
     async ensure(signal) {
       current ??= read()
-      if (!current) return join(signal)
-      if (validity(current).to <= clock.now()) return (await renew(current, signal)) ?? join(signal)
+      if (!current || validity(current).to <= clock.now()) {
+        obtaining ??= obtain(current, signal).finally(() => {
+          obtaining = null
+        })
+        return obtaining
+      }
       if (!doubted || tried || !token || !caPin) return current
       // For example, the agent was removed and must join again.
       tried = true

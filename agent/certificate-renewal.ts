@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { type Clock, type Log, messageOf } from '@mezite/core/agent'
 import type { AgentIdentity } from './agent-identity.ts'
 import { makeKeyRequest } from './certificate-request.ts'
@@ -97,10 +98,23 @@ export function createRenewal(options: {
       }
       if (message.type !== 'certificate' || typeof message.certificate !== 'string' || !pending) return
       const key = pending
+      // It may respond to a request that was given up, and the agent could never connect with the two.
+      if (!isFor(key, message.certificate)) {
+        log.warn({ error: 'it is not for the key of the request' }, 'certificate not renewed')
+        return
+      }
       pending = null
       wanted = false
       store(key, message.certificate, message.hub_ca)
     },
     stop: () => clearInterval(timer),
+  }
+}
+
+function isFor(key: string, certificate: string): boolean {
+  try {
+    return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key))
+  } catch {
+    return false
   }
 }

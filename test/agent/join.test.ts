@@ -7,11 +7,14 @@ import { PassThrough } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
 import t from 'tap'
+import { createAgentIdentity } from '../../agent/agent-identity.ts'
 import { makeKeyRequest } from '../../agent/certificate-request.ts'
 import { createIdentityStore } from '../../agent/identity-store.ts'
 import { connectPinned, joinCluster, renewExpired } from '../../agent/join.ts'
 import { connectOutbound } from '../../agent/outbound-connection.ts'
 import { createTransportChoice } from '../../agent/transport-choice.ts'
+import { systemClock } from '../../core/kernel/clock.ts'
+import type { HubTarget } from '../../core/protocol.ts'
 import { createTestHub, memoryLog } from '../../core/testing/index.ts'
 import { anyTables } from '../any-tables.ts'
 import { leaveAtOnce, sessionCounter } from '../hub/http/leave-at-once.ts'
@@ -328,6 +331,28 @@ t.test(
     t.ok(hub.events.some(({ reason }) => reason === 'agent_unknown'))
   },
 )
+
+t.test('dials to two hubs at once renew an expired certificate once', async (t) => {
+  const hub = await startTunnelHub({ agentLifeMs: 1_500 })
+  t.teardown(() => hub.close())
+  const dataDir = join(t.testdir({}), 'agent')
+  const first = hub.agent({ token: await hub.token(), dataDir })
+  await first.start()
+  await first.stop(200)
+  await pause(1_700)
+  const address = { host, port: hub.port }
+  const { log } = memoryLog()
+  const transports = [{ name: 'tcp', dial: ({ connect }: HubTarget) => connect() }]
+  const identity = createAgentIdentity({
+    ...{ dataDir, address, log, hostname: 'node-1', clock: systemClock },
+    ...{ token: undefined, tokenProblem: undefined, caPin: undefined },
+    choice: createTransportChoice({ address, transports, env: {}, log }),
+  })
+  const { signal } = new AbortController()
+  const [one, other] = await Promise.all([identity.ensure(signal), identity.ensure(signal)])
+  t.equal(one.certificate, other.certificate)
+  t.same(await anyTables(hub.db).selectFrom('agents').select('generation').execute(), [{ generation: 2 }])
+})
 
 t.test('J138 a renewal needs the key of a certificate of this cluster', async (t) => {
   const hub = await startTunnelHub()
