@@ -2,6 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import {
   chmodSync,
   closeSync,
+  fsyncSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -51,6 +52,7 @@ export function createIdentityStore(dataDir: string): IdentityStore {
   function writeAtomically(path: string, content: object): void {
     writeFileSync(temporary, JSON.stringify(content), { mode: 0o600, flush: true })
     renameSync(temporary, path)
+    syncFolder(dataDir)
   }
 
   /** Null if no request for this host name was started, or its file is damaged: a new key can only be refused. */
@@ -102,5 +104,17 @@ export function createIdentityStore(dataDir: string): IdentityStore {
       writeAtomically(file, identity)
       rmSync(requestFile, { force: true })
     },
+  }
+}
+
+/** A power cut must not bring back the file of before: the hub refuses the old certificate once the new one was used. */
+function syncFolder(path: string): void {
+  const folder = openSync(path, 'r')
+  try {
+    fsyncSync(folder)
+  } catch {
+    // Not every file system can, and the file itself is stored.
+  } finally {
+    closeSync(folder)
   }
 }

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import fs, { readdirSync, readFileSync, statSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
@@ -331,6 +332,29 @@ t.test(
     t.ok(hub.events.some(({ reason }) => reason === 'agent_unknown'))
   },
 )
+
+t.test('a power cut cannot bring back the identity before a renewal', async (t) => {
+  const store = createIdentityStore(t.testdir())
+  const steps: string[] = []
+  const { fsyncSync, renameSync } = fs
+  // Runs after the originals are back.
+  t.teardown(syncBuiltinESMExports)
+  t.intercept(fs, 'renameSync', {
+    value: (from: string, to: string) => {
+      steps.push('rename')
+      renameSync(from, to)
+    },
+  })
+  t.intercept(fs, 'fsyncSync', {
+    value: (fd: number) => {
+      steps.push(fs.fstatSync(fd).isDirectory() ? 'sync the folder' : 'sync the file')
+      fsyncSync(fd)
+    },
+  })
+  syncBuiltinESMExports()
+  store.write({ hostname: 'node-1', clusterName: 'test', key: '', certificate: '', hubCa: [] })
+  t.strictSame(steps.slice(-2), ['rename', 'sync the folder'])
+})
 
 t.test('dials to two hubs at once renew an expired certificate once', async (t) => {
   const hub = await startTunnelHub({ agentLifeMs: 1_500 })
