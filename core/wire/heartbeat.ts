@@ -9,8 +9,8 @@ const RTT_INTERVALS = 5
 
 /**
  * Watches the peer of an HTTP/2 session: pings it when it has sent no byte for `intervalMs` (up to half of it more), and calls
- * `onDead` once after `HEARTBEAT_MISSES` more. When both ends do so, an idle session carries one ping in each such time, and not one
- * from each end in each interval.
+ * `onDead` once after `HEARTBEAT_MISSES` more, as when the session was cut and has not closed by then. When both ends do so, an
+ * idle session carries one ping in each such time, and not one from each end in each interval.
  * A check that is late because this process was blocked does not count, since the response may be waiting in the socket.
  * With `onRtt` it also pings at the start, and every few intervals.
  */
@@ -36,23 +36,27 @@ export function startHeartbeat(
   let askedAt = checkedAt
 
   const check = (): void => {
-    if (session.destroyed) return void stop()
+    // Its socket sends the last bytes, and `close` follows.
+    if (session.destroyed && session.closed) return void stop()
     const now = clock.monotonic()
     const elapsed = now - checkedAt
     // The first check of a session, or one after a late one, may come too soon to show anything.
     if (elapsed < checkMs / 2) return
     checkedAt = now
     const read = bytesRead()
-    if (read !== seen) quiet = missed = 0
+    // A session that was cut ends with the write that is under way, which a peer that does not read holds up without end.
+    if (session.destroyed) missed += 1
+    else if (read !== seen) quiet = missed = 0
     else if (elapsed < checkMs * 1.5) {
       quiet += 1
       if (waiting) missed += 1
     }
     seen = read
+    const due = quiet >= CHECKS || (onRtt && now - askedAt >= RTT_INTERVALS * interval)
     if (missed >= HEARTBEAT_MISSES * CHECKS) {
       stop()
       options.onDead()
-    } else if (!waiting && (quiet >= CHECKS || (onRtt && now - askedAt >= RTT_INTERVALS * interval))) ask()
+    } else if (due && !waiting && !session.destroyed) ask()
   }
   const ask = (): void => {
     askedAt = clock.monotonic()

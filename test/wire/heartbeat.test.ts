@@ -160,6 +160,30 @@ t.test('a peer that is closing its session, and answers, is not dead', async (t)
   await asked.promise
 })
 
+t.test('a session that was cut while its peer reads nothing is dead', async (t) => {
+  // SETTINGS with the largest windows, the largest window of the connection, and nothing more.
+  const frames = '000006040000000000' + '00047fffffff' + '000004080000000000' + '7fff0000'
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.pause()
+    socket.write(Buffer.from(frames, 'hex'))
+    t.teardown(() => socket.destroy())
+  })
+  const { session, socket } = await sessionTo(t, server)
+  await once(session, 'remoteSettings')
+  const stream = session.request({ ':method': 'CONNECT', ':authority': 'app:1' })
+  stream.on('error', () => {})
+  stream.write(Buffer.alloc(64 << 20))
+  await until(() => socket.bytesWritten > 32 << 20, 'a write is under way')
+  const closed = once(session, 'close')
+  await new Promise<void>((onDead) => {
+    startHeartbeat(session, { clock, intervalMs: INTERVAL_MS, bytesRead: () => socket.bytesRead, onDead })
+    session.destroy()
+  })
+  socket.destroy()
+  await closed
+})
+
 t.test('heartbeats of many sessions wake the process for many of them at once', async (t) => {
   const SESSIONS = 400
   const PARTS = 20
