@@ -132,7 +132,8 @@ t.test('a response that its client does not read is cut, and no error of its rou
   const [{ ':status': status }] = await once(unread, 'response')
   t.equal(status, 200)
   unread.resume()
-  await once(unread, 'close')
+  await new Promise<void>((resolve) => unread.once('close', resolve))
+  t.equal(unread.rstCode, constants.NGHTTP2_INTERNAL_ERROR, 'it does not look complete')
   t.strictSame(
     hub.lines.filter((line) => line.includes('did not end it')),
     [],

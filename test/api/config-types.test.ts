@@ -85,7 +85,12 @@ t.test('a secret is read from a private file or from the environment only', (t) 
 
 t.test('a plugin checks values against each other, and a check that throws is a problem too', (t) => {
   t.strictSame(messages({ every: '1m', largest: '1GB' }), ['plugins.p.largest: must not exceed `every`'])
-  const broken = { ...plugin, validate: () => [].at(0)!['x'] }
+  const broken = {
+    ...plugin,
+    validate() {
+      throw new TypeError('reads what is not there')
+    },
+  }
   t.match(checkPluginConfig(broken, {}).problems, [{ path: ['plugins', 'p'], message: /'p' cannot check/ }])
   t.throws(() => createTestHost(plugin, { config: { every: '1m', largest: '1GB' } }), {
     code: 'MEZ_CONFIG_INVALID',
