@@ -8,17 +8,16 @@ import { actor } from '../../hub/sessions/start-rooms.ts'
 import { refusingSink } from '../refusing-sink.ts'
 import { type Holder, type Said, startKeyHub } from './key-hub.ts'
 
-/** What happens, once, before the plugin's next look-up of a user or its next change. */
-const before: { byName?: (users: Users) => void; write?: () => Promise<unknown> } = {}
+/** What happens, once, before the plugin's next confirmation of a user or its next change. */
+const before: { confirm?: (users: Users) => Promise<unknown>; write?: () => Promise<unknown> } = {}
 const watched = {
   ...webauthn,
   setup(host: { readonly use: { readonly users: Users; readonly revisions: Revisions } }) {
-    const byName: Users['byName'] = (name) => {
-      const { byName: act } = before
-      delete before.byName
-      const found = host.use.users.byName(name)
-      act?.(host.use.users)
-      return found
+    const confirm: Users['confirm'] = async (...input) => {
+      const { confirm: act } = before
+      delete before.confirm
+      await act?.(host.use.users)
+      return host.use.users.confirm(...input)
     }
     const write: Revisions['write'] = async (...change) => {
       const { write: act } = before
@@ -26,7 +25,7 @@ const watched = {
       await act?.()
       return host.use.revisions.write(...change)
     }
-    const users = Object.create(host.use.users, { byName: { value: byName } })
+    const users = Object.create(host.use.users, { confirm: { value: confirm } })
     const revisions = Object.create(host.use.revisions, { write: { value: write } })
     webauthn.setup({ ...host, use: { ...host.use, users, revisions } })
   },
@@ -166,11 +165,8 @@ t.test('K143 existing and unknown passkeys are refused alike at the sign-in', as
 
 t.test('C54 a passkey whose owner loses the name during the sign-in does not restore it', async (t) => {
   const rosa = await keys.person('rosa')
-  const relinked = new Promise<unknown>((resolve) => {
-    before.byName = (users) => resolve((users as RunningUsers).relink('rosa', actor))
-  })
+  before.confirm = (users) => (users as RunningUsers).relink('rosa', actor)
   const answer = await keys.signIn({ ...rosa, visitor: keys.hub.visitor() })
-  await relinked
   t.match(answer, { status: 401, code: 'login_required' })
   t.match(await keys.hub.api('GET', '/users/rosa'), { identity: null })
 })
