@@ -97,7 +97,7 @@ t.teardown(async () => {
   server.closeAllConnections()
 })
 
-/** What the application answers after the handshake, up to the end of the connection. */
+/** The status of the handshake, and what the application answers after it, up to the end of the connection. */
 async function answers(socket: Socket, script: readonly Buffer[], cut: number | null): Promise<string> {
   socket.on('error', () => {})
   let seen = Buffer.alloc(0)
@@ -114,7 +114,8 @@ async function answers(socket: Socket, script: readonly Buffer[], cut: number | 
     for (let at = 0; at < all.length; at += cut) socket.write(all.subarray(at, at + cut))
   }
   await ended
-  return seen.subarray(seen.indexOf('\r\n\r\n') + 4).toString('base64')
+  const [status] = seen.toString('latin1').split('\r\n', 1)
+  return `${status} ${seen.subarray(seen.indexOf('\r\n\r\n') + 4).toString('base64')}`
 }
 
 for (const [name, script] of Object.entries(SCRIPTS)) {
