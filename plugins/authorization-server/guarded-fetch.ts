@@ -1,4 +1,5 @@
 import { type LookupAddress, lookup as resolve } from 'node:dns'
+import type { IncomingMessage } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
 
@@ -63,7 +64,7 @@ export function createGuardedFetch({
     if (url.protocol !== 'https:' || (isIP(host) !== 0 && !accepts(host)))
       return Promise.reject(refused(url.host))
     const deadline = AbortSignal.timeout(DEADLINE_MS)
-    return new Promise((resolve, reject) => {
+    const received = new Promise<[IncomingMessage, Buffer<ArrayBuffer>]>((resolve, reject) => {
       const sent = requestHttps(
         url,
         {
@@ -83,22 +84,22 @@ export function createGuardedFetch({
             else chunks.push(chunk)
           })
           response.on('error', reject)
-          response.on('end', () => {
-            const { statusCode = 0 } = response
-            // Servers may send any three digits. `Response` throws for these, and nobody would catch an error from here.
-            if (statusCode < 200 || statusCode > 599)
-              return reject(new Error(`the response has the status ${statusCode}`))
-            const fields = Object.entries(response.headers).flatMap(([name, value]) =>
-              value === undefined ? [] : [[name, String(value)] as [string, string]],
-            )
-            // A response without content cannot have a body.
-            const content = [101, 204, 205, 304].includes(statusCode) ? null : Buffer.concat(chunks)
-            resolve(new Response(content, { status: statusCode, headers: fields }))
-          })
+          response.on('end', () => resolve([response, Buffer.concat(chunks)]))
         },
       )
       sent.on('error', reject)
       sent.end(typeof body === 'string' ? body : undefined)
+    })
+    // Here, and not in a handler of an event: nobody would catch what `Response` throws for the bytes of a stranger.
+    return received.then(([{ statusCode = 0, headers: given }, content]) => {
+      // Servers may send any three digits.
+      if (statusCode < 200 || statusCode > 599) throw new Error(`the response has the status ${statusCode}`)
+      const fields = Object.entries(given).flatMap(([name, value]) =>
+        value === undefined ? [] : [[name, String(value)] as [string, string]],
+      )
+      // A response without content cannot have a body.
+      const hasBody = ![204, 205, 304].includes(statusCode)
+      return new Response(hasBody ? content : null, { status: statusCode, headers: fields })
     })
   }
 }
