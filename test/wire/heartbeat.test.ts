@@ -28,6 +28,19 @@ async function sessionTo(t: Test, server: Server | Http2Server) {
   return { session, socket }
 }
 
+/** A session with a peer that sends these frames, and nothing more. */
+function silentPeer(t: Test, frames: string, reads = true) {
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    if (reads) socket.resume()
+    else socket.pause()
+    socket.write(Buffer.from(frames, 'hex'))
+    t.teardown(() => socket.destroy())
+  })
+  return sessionTo(t, server)
+}
+const SETTINGS = '000000040000000000'
+
 /** A session with a peer that counts the pings. */
 async function start(t: Test) {
   const server = createHttp2Server()
@@ -76,14 +89,7 @@ t.test('a heartbeat sends nothing while the peer is heard', async (t) => {
 })
 
 t.test('a peer that falls silent is dead, once', async (t) => {
-  // SETTINGS, and nothing more.
-  const server = createServer((socket) => {
-    socket.on('error', () => {})
-    socket.resume()
-    socket.write(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]))
-    t.teardown(() => socket.destroy())
-  })
-  const { session, socket } = await sessionTo(t, server)
+  const { session, socket } = await silentPeer(t, SETTINGS)
   const { promise, resolve } = Promise.withResolvers<void>()
   let dead = 0
   const began = performance.now()
@@ -121,15 +127,8 @@ async function closing(t: Test, session: ClientHttp2Session) {
 }
 
 t.test('a peer that falls silent while its session is closing is dead', async (t) => {
-  // SETTINGS and GOAWAY after any stream, and nothing more.
-  const frames = '000000040000000000' + '000008070000000000' + '7fffffff00000000'
-  const server = createServer((socket) => {
-    socket.on('error', () => {})
-    socket.resume()
-    socket.write(Buffer.from(frames, 'hex'))
-    t.teardown(() => socket.destroy())
-  })
-  const { session, socket } = await sessionTo(t, server)
+  // GOAWAY after any stream.
+  const { session, socket } = await silentPeer(t, `${SETTINGS}0000080700000000007fffffff00000000`)
   await closing(t, session)
   await new Promise<void>((onDead) =>
     startHeartbeat(session, { clock, intervalMs: INTERVAL_MS, bytesRead: () => socket.bytesRead, onDead }),
@@ -161,15 +160,9 @@ t.test('a peer that is closing its session, and answers, is not dead', async (t)
 })
 
 t.test('a session that was cut while its peer reads nothing is dead', async (t) => {
-  // SETTINGS with the largest windows, the largest window of the connection, and nothing more.
+  // SETTINGS with the largest windows, and the largest window of the connection.
   const frames = '000006040000000000' + '00047fffffff' + '000004080000000000' + '7fff0000'
-  const server = createServer((socket) => {
-    socket.on('error', () => {})
-    socket.pause()
-    socket.write(Buffer.from(frames, 'hex'))
-    t.teardown(() => socket.destroy())
-  })
-  const { session, socket } = await sessionTo(t, server)
+  const { session, socket } = await silentPeer(t, frames, false)
   await once(session, 'remoteSettings')
   const stream = session.request({ ':method': 'CONNECT', ':authority': 'app:1' })
   stream.on('error', () => {})
