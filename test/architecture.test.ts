@@ -211,7 +211,7 @@ const longFunctionsOf = (file: string) =>
 
 /** What may only become smaller. `RULERS` has the value of today: set it to what the test prints when yours is smaller. */
 const RULERS = {
-  'lines of core/hub': 14_838,
+  'lines of the core without testing': 37_000,
   'arrows between rooms of core/hub, types included': 10,
   'functions of more than 150 lines': 0,
   'names of the contract that one package uses, or none': 59,
@@ -229,10 +229,9 @@ t.test('the hub, its arrows and the names that few need become fewer', (t) => {
     'the search for users finds them',
   )
   const measured: typeof RULERS = {
-    'lines of core/hub': sourcesOf('core/hub').reduce(
-      (sum, file) => sum + textOf(file).split('\n').length - 1,
-      0,
-    ),
+    'lines of the core without testing': sourcesOf('core')
+      .filter((file) => !file.startsWith('core/testing/'))
+      .reduce((sum, file) => sum + textOf(file).split('\n').length - 1, 0),
     'arrows between rooms of core/hub, types included': new Set(arrows).size,
     'functions of more than 150 lines': sources.flatMap(longFunctionsOf).length,
     'names of the contract that one package uses, or none': users.filter(({ size }) => size < 2).length,
