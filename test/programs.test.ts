@@ -6,6 +6,7 @@ await runTogether(import.meta.url, [
   './plugins/authorization-server/app-sign-in.test.ts',
   './plugins/authorization-server/bot-tokens.test.ts',
   './plugins/authorization-server/browser.test.ts',
+  './plugins/authorization-server/client-metadata.test.ts',
   './plugins/authorization-server/git.test.ts',
   './plugins/authorization-server/key-rotation.test.ts',
   './plugins/authorization-server/mcp.test.ts',

@@ -6,6 +6,7 @@ import { BlockList, isIP, type LookupFunction } from 'node:net'
 /** Enough for metadata and keys of a client. */
 const MOST_BYTES = 64 * 1024
 const DEADLINE_MS = 4_000
+const HTTPS_PORT = 443
 
 /** IPv4 that is not of the public internet (RFC 6890), and the parts of public IPv6 that contain other addresses. */
 const special = new BlockList()
@@ -34,18 +35,24 @@ export function isPublicAddress(address: string): boolean {
 
 type Fetch = (url: string | URL | Request, options?: RequestInit) => Promise<Response>
 
-/**
- * A `fetch` for addresses that strangers write: https only, public addresses only, no redirects, 64 KiB and 4 s for
- * everything. The address is checked before the connection and is the one that is connected, so a name that changes gains
- * nothing. `accepts` and `ca` are for tests.
- */
-export function createGuardedFetch({
-  accepts = isPublicAddress,
-  ca,
-}: {
+export interface GuardedFetchOptions {
+  /** Ports that may be connected. */
+  readonly ports?: readonly number[]
+  /** For tests: the addresses that count as public, and the authority of the servers there. */
   readonly accepts?: (address: string) => boolean
   readonly ca?: string
-} = {}): Fetch {
+}
+
+/**
+ * A `fetch` for addresses that strangers write: https only, some ports of public addresses only, no redirects, 64 KiB and
+ * 4 s for everything. The address is checked before the connection and is the one that is connected, so a name that
+ * changes gains nothing.
+ */
+export function createGuardedFetch({
+  ports = [HTTPS_PORT],
+  accepts = isPublicAddress,
+  ca,
+}: GuardedFetchOptions = {}): Fetch {
   const lookup: LookupFunction = (hostname, options, done) => {
     resolve(hostname, { ...options, all: true }, (error, found: LookupAddress[] = []) => {
       const failure =
@@ -63,6 +70,8 @@ export function createGuardedFetch({
     const host = url.hostname.replace(/^\[|\]$/g, '')
     if (url.protocol !== 'https:' || (isIP(host) !== 0 && !accepts(host)))
       return Promise.reject(refused(url.host))
+    if (!ports.includes(Number(url.port || HTTPS_PORT)))
+      return Promise.reject(new Error(`the port of ${url.host} is not one of ${ports.join(', ')}`))
     const deadline = AbortSignal.timeout(DEADLINE_MS)
     const received = new Promise<[IncomingMessage, Buffer<ArrayBuffer>]>((resolve, reject) => {
       const sent = requestHttps(

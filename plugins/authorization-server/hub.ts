@@ -29,7 +29,7 @@ import { createConsentPages } from './consent-pages.ts'
 import { tokenCredential } from './credential.ts'
 import { createProofCheck } from './dpop.ts'
 import { endpointRoutes } from './endpoint-routes.ts'
-import { createGuardedFetch } from './guarded-fetch.ts'
+import { createGuardedFetch, type GuardedFetchOptions } from './guarded-fetch.ts'
 import { interactionRoutes } from './interactions.ts'
 import { serverMigrations, tokenKeys } from './migrations.ts'
 import { programsPage } from './programs-page.ts'
@@ -39,13 +39,11 @@ const DAILY_MS = 86_400_000
 const PURGE_MS = 600_000
 const LOGOUT_MS = 5_000
 
-type Fetch = ReturnType<typeof createGuardedFetch>
-
 /** Lets programs in as themselves, and people into apps with a sign-in of their own. Its page of the documentation has recipes. */
-export default createAuthorizationServer(createGuardedFetch())
+export default createAuthorizationServer()
 
-/** The plugin, with the `fetch` for addresses that programs write. */
-export function createAuthorizationServer(fetch: Fetch) {
+/** The plugin. `network`: which addresses that programs write are fetched. */
+export function createAuthorizationServer(network: Omit<GuardedFetchOptions, 'ports'> = {}) {
   return defineHubPlugin({
     name: 'authorization-server',
     api: 1,
@@ -55,6 +53,12 @@ export function createAuthorizationServer(fetch: Fetch) {
       registration: Type.Boolean({
         default: false,
         description: 'whether any program may register itself (RFC 7591)',
+      }),
+      metadata_ports: Type.Array(Type.Integer({ minimum: 1, maximum: 65_535 }), {
+        minItems: 1,
+        maxItems: 20,
+        default: [443],
+        description: 'Ports of the addresses at which programs publish their metadata and keys',
       }),
     }),
     appConfig: Type.Closed({
@@ -95,6 +99,7 @@ export function createAuthorizationServer(fetch: Fetch) {
       const appClients = createAppClients({ ...use, clock })
       const { signInDesk: desk, publicNames, sessionLimits } = use
 
+      const fetch = createGuardedFetch({ ...network, ports: config.metadata_ports })
       const offered = (app: App) => use.appConfig(app)?.programs !== 'off'
 
       provide.credentials(

@@ -26,6 +26,7 @@ import { configure } from './configuration.ts'
 import { ROUTES } from './endpoint-routes.ts'
 import { loadLibrary } from './library.ts'
 import { createLogouts, type Logouts } from './logouts.ts'
+import { createMetadataFetches } from './metadata-fetches.ts'
 import { createRecords, type Records } from './records.ts'
 import { recordRefusals } from './refusals.ts'
 import { createRevocationRecord } from './revocation-record.ts'
@@ -111,6 +112,10 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
     return deps.fetch(url, options)
   }
 
+  const metadata = createMetadataFetches({
+    clock,
+    isKnown: async (clientId) => (await records.list('Grant', { client_id: clientId })).length > 0,
+  })
   const configuration = configure({
     ...deps,
     library,
@@ -118,10 +123,7 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
     admits,
     fetch,
     registration,
-    // At endpoints for programs nobody has signed in, but somebody has let the program in before.
-    mayFetch: async (clientId) =>
-      calls.getStore()?.hubSession !== undefined ||
-      (await records.list('Grant', { client_id: clientId })).length > 0,
+    mayFetch: metadata.mayFetch,
     adapter: (model) => {
       if (model === 'AccessToken') return tokens.adapter
       return model === 'Client'
@@ -138,8 +140,11 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
     prepare(provider) {
       const { botLogins } = deps
       if (botLogins) registerBotGrants(provider, { ...deps, botLogins, tokens, thrown })
-      const { compareClientSecret } = provider.Client.prototype
-      provider.Client.prototype.compareClientSecret = function (actual) {
+      const { Client } = provider
+      const find = Client.find.bind(Client)
+      Client.find = (id) => metadata.find(id, () => find(id))
+      const { compareClientSecret } = Client.prototype
+      Client.prototype.compareClientSecret = function (actual) {
         return appClients.appOf(this.clientId) === undefined
           ? compareClientSecret.call(this, actual)
           : appClients.accepts(this.clientId, actual)

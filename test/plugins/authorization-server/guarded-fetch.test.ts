@@ -32,8 +32,9 @@ t.teardown(() => {
   server.closeAllConnections()
   server.close()
 })
-const origin = `https://localhost:${(server.address() as AddressInfo).port}`
-const open = createGuardedFetch({ accepts: () => true, ca: certificate.ca })
+const { port: serverPort } = server.address() as AddressInfo
+const origin = `https://localhost:${serverPort}`
+const open = createGuardedFetch({ ports: [serverPort], accepts: () => true, ca: certificate.ca })
 
 t.test('S202 only addresses of the public internet are accepted', (t) => {
   for (const address of ['1.1.1.1', '93.184.216.34', '2606:4700::1111', '2a00:1450:4001::1'])
@@ -65,7 +66,7 @@ t.test('S202 private addresses are never connected, by number or by name', async
   })
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
   const { port } = listener.address() as AddressInfo
-  const guarded = createGuardedFetch()
+  const guarded = createGuardedFetch({ ports: [port] })
   for (const host of ['127.0.0.1', 'localhost', '[::1]', '[::ffff:127.0.0.1]', '2130706433', '0x7f.1'])
     await t.rejects(guarded(`https://${host}:${port}/`), /public internet/, host)
   await t.rejects(guarded(`http://1.1.1.1:${port}/`), /public internet/, 'without TLS')

@@ -12,7 +12,6 @@ import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
 import t from 'tap'
 import { loopbackFetch } from '../../../examples/cluster/loopback-fetch.ts'
-import { createGuardedFetch } from '../../../plugins/authorization-server/guarded-fetch.ts'
 import { createAuthorizationServer } from '../../../plugins/authorization-server/hub.ts'
 import { startStopwatch } from '../../stopwatch.ts'
 import { allow, follow, REDIRECT, startWorld } from './world.ts'
@@ -72,10 +71,12 @@ const publisher = createHttps({ key: certificate.key, cert: certificate.cert }, 
 })
 await new Promise<void>((resolve) => publisher.listen(0, '127.0.0.1', resolve))
 t.teardown(() => publisher.close())
-const clientUrl = `https://localhost:${(publisher.address() as AddressInfo).port}/client.json`
+const publisherPort = (publisher.address() as AddressInfo).port
+const clientUrl = `https://localhost:${publisherPort}/client.json`
 
 const world = await startWorld(t, {
-  plugin: createAuthorizationServer(createGuardedFetch({ accepts: () => true, ca: certificate.ca })),
+  plugin: createAuthorizationServer({ accepts: () => true, ca: certificate.ca }),
+  config: { metadata_ports: [publisherPort] },
 })
 const { hub, person, register } = world
 await register('mcp', { uri: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}` })
