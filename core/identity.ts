@@ -32,5 +32,7 @@ export {
   type SigningKeys,
 } from './api/signing-keys.ts'
 export { causesOf } from './kernel/error.ts'
+// Leads the compiler to the names of all types that are mentioned here, for the declarations of plugins.
+export type {} from './types.ts'
 export { cookiesIn, readCookie } from './wire/cookie.ts'
 export { createNetworks, isNetwork, type Networks } from './wire/networks.ts'

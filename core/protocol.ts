@@ -41,6 +41,8 @@ export {
 } from './limits/concurrency-quota.ts'
 export { createRateLimit, type RateLimit } from './limits/rate-limit.ts'
 export { formLines, framedLines, ownLines } from './pages/page-lines.ts'
+// Leads the compiler to the names of all types that are mentioned here, for the declarations of plugins.
+export type {} from './types.ts'
 export { REASON_HEADER } from './wire/dial-headers.ts'
 export { grpcErrorLines, isGrpcCall } from './wire/grpc-status.ts'
 export { isHeaderLine, takeHeaderLine } from './wire/header-line.ts'

@@ -265,24 +265,6 @@ t.test('each name is in one of the entries', (t) => {
   t.end()
 })
 
-t.test(
-  'plugins that declare a resource load the name of its type, without which their declarations do not compile',
-  (t) => {
-    const using = (pattern: RegExp) => {
-      const files = sourcesOf('plugins').filter((file) => pattern.test(textOf(file)))
-      return [...new Set(files.map((file) => file.split('/')[1]))]
-    }
-    const declaring = using(/\bdefineResource</)
-    t.ok(declaring.length > 3)
-    const naming = using(/from '@mezite\/core\/administration'/)
-    t.strictSame(
-      declaring.filter((plugin) => !naming.includes(plugin)),
-      [],
-    )
-    t.end()
-  },
-)
-
 t.test('the exports of the entries for one kind of plugin are marked unstable', (t) => {
   for (const { entry } of special)
     t.match(textOf(`core/${entry}.ts`), /^\/\*\*[\s\S]*?Unstable\s+until 1\.0/, entry)

@@ -126,6 +126,25 @@ t.test('core/reference.md matches the sources, and the changelog names every cha
   t.end()
 })
 
+t.test('each interface and class that the contract mentions has a name in one of its entries', (t) => {
+  const contract = readSurface().filter(({ path }) => path.startsWith('@mezite/core'))
+  t.ok(contract.find(({ path }) => path === '@mezite/core/types')!.names.length > 150)
+  // The compiler writes a type alias out, but can only name an interface.
+  const unnamed = contract.flatMap(({ path, mentioned }) =>
+    mentioned
+      .filter(({ signature }) => /^(interface|(abstract )?class) /.test(signature))
+      .map(({ name }) => `${path} mentions ${name}, which core/types.ts does not export`),
+  )
+  t.strictSame(unnamed, [])
+  for (const entry of ['index', 'protocol', 'identity', 'administration', 'testing/index'])
+    t.match(
+      textOf(`core/${entry}.ts`),
+      /^export type \{\} from '\.\.?\/types\.ts'$/m,
+      `${entry} leads to the types`,
+    )
+  t.end()
+})
+
 t.test('a changed, new or removed name of the surface needs a line in the changelog', (t) => {
   const released = { '@mezite/core html': '1', '@mezite/core Log': '2', Hook: '3' }
   const current = { '@mezite/core html': '9', '@mezite/core Cell': '4', Hook: '3' }

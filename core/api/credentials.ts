@@ -21,7 +21,7 @@ export type Credential = CookieCredential | HeaderCredential | CertificateCreden
 /** `app`: at apps' hosts; `api`: at the hub's own host, for its JSON API and its pages. */
 export type CredentialPlace = 'app' | 'api'
 
-interface NamedCredential {
+export interface NamedCredential {
   /** Small letters, digits and hyphens; unique. */
   readonly name: string
   /** Accounts of programs that have sessions by this credential. */

@@ -130,7 +130,7 @@ export type CallFn<H> =
               : never
     : never
 
-export interface Caller {
+export type Caller = {
   /** True if the hook has no taps, so that a hot path can skip the call. */
   readonly empty: boolean
   /** True if every tap is marked as pure. */

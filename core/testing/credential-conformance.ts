@@ -14,7 +14,7 @@ import { type ConformTest, inTime, testsWith } from './conformance-test.ts'
 import { cpuMs, HARD_TEXTS, MOST_CPU_MS } from './stranger-work.ts'
 
 /** A credential, with values of it. */
-interface Tried<C extends Credential, V> {
+export interface Tried<C extends Credential, V> {
   readonly credential: C
   /** A value that is accepted now. */
   readonly valid: V

@@ -46,7 +46,7 @@ export interface Attestation {
   readonly aaguid: string
 }
 
-interface CeremonyOptions {
+export interface CeremonyOptions {
   readonly challenge: string
   readonly rpId?: string
   readonly rp?: { readonly id?: string }

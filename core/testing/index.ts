@@ -5,16 +5,19 @@
  * @beta
  */
 export { type AdminClient, ApiError, adminClient } from '../program/admin-client.ts'
+// Leads the compiler to the names of all types that are mentioned here, for the declarations of plugins.
+export type {} from '../types.ts'
 export { type AppSourceUnderTest, conformAppSource } from './app-source-conformance.ts'
 export { conformAuditSink, type SinkUnderTest } from './audit-sink-conformance.ts'
 export { conformCertificates, type SourceUnderTest } from './certificate-conformance.ts'
 export { type CommandUnderTest, conformCommand, type FlagUnderTest } from './command-conformance.ts'
 export { type ConformTest, conformTest } from './conformance-test.ts'
-export { type CredentialUnderTest, conformCredential } from './credential-conformance.ts'
+export { type CredentialUnderTest, conformCredential, type Tried } from './credential-conformance.ts'
 export { type ConformDialerOptions, conformDialer, testTarget } from './dialer-conformance.ts'
 export {
   type Attestation,
   BACKUP_ELIGIBLE,
+  type CeremonyOptions,
   FakeAuthenticator,
   type ResponseChanges,
 } from './fake-authenticator.ts'

@@ -46,7 +46,7 @@ export async function allowCommandLine(hub: Pick<TestHub, 'url'>, visitor: Visit
 }
 
 /** The response of the hub to a program that has signed in. */
-interface IssuedCertificate {
+type IssuedCertificate = {
   readonly certificate: string
   readonly hub_ca: string
   readonly user: string

@@ -151,7 +151,7 @@ function largestWindow(streams: number): number {
   return window
 }
 
-interface AccountWatcher {
+export interface AccountWatcher {
   mark(account: StreamAccount, bulk: boolean): void
   /** A bulk stream was read. */
   read(): void

@@ -12,6 +12,8 @@ import { manifestOf, root } from './workspaces.ts'
 const referenceFile = join(root, 'core/reference.md')
 const releasedFile = join(root, 'core/released-surface.json')
 
+/** The entry of types alone. */
+const TYPES = '@mezite/core/types'
 const TAG = /@(public|beta|internal)\b/
 
 /** One name of the surface. `internal` names are listed without their signature. */
@@ -31,9 +33,12 @@ interface EntryPoint {
   readonly mentioned: readonly Name[]
 }
 
+/** The stability of names, from the most stable. */
+const LEVELS = ['public', 'beta', 'internal'] as const
+
 /**
  * Reads the surface from the sources. The stability of a name is the tag of its own docstring, otherwise that of the
- * docstring of the entry's source. Throws if there is none.
+ * docstring of the entry's source, otherwise that of the most stable name that mentions it. Throws if there is none.
  */
 export function readSurface(): readonly EntryPoint[] {
   const entries = ['core', 'oclif-cli/shared'].flatMap((folder) => {
@@ -49,12 +54,12 @@ export function readSurface(): readonly EntryPoint[] {
     const { doc, exports } = moduleOf(source)
     const names = [...exports].map(([name, origin]) => {
       const [its, at] = declarationOf(origin, moduleOf)
-      const stability = TAG.exec(its.doc)?.[1] ?? TAG.exec(doc)?.[1]
-      if (stability === undefined) throw new Error(`${path}: ${name} has none of @public, @beta, @internal`)
+      const stability = TAG.exec(its.doc)?.[1] ?? TAG.exec(doc)?.[1] ?? null
       const earlier = seen.get(at)
       if (stability !== 'internal' && !earlier) seen.set(at, path)
       return {
         name,
+        at,
         stability,
         its,
         signature: earlier ? `// as of ${earlier}` : its.signature,
@@ -63,20 +68,36 @@ export function readSurface(): readonly EntryPoint[] {
     })
     return { path, doc: untagged(doc), names }
   })
-  return read.map(({ path, doc, names }) => {
-    const mentioned: Name[] = []
-    const follow = ({ mentions }: Declaration, stability: string): void => {
-      for (const mention of mentions) {
-        const [its, at] = declarationOf(mention, moduleOf)
-        if (seen.has(at)) continue
-        seen.set(at, path)
-        mentioned.push({ name: mention.name, stability, signature: its.signature, doc: untagged(its.doc) })
-        follow(its, stability)
+  const open = read.flatMap(({ names }) => names.filter(({ stability }) => stability !== 'internal'))
+  const named = new Set(open.map(({ at }) => at))
+  const levels = new Map(open.flatMap(({ at, stability }) => (stability === null ? [] : [[at, stability]])))
+  const mentionedBy = new Map<string, Name[]>(read.map(({ path }) => [path, []]))
+  for (const level of LEVELS) {
+    for (const { path, names } of read) {
+      const follow = ({ mentions }: Declaration): void => {
+        for (const mention of mentions) {
+          const [its, at] = declarationOf(mention, moduleOf)
+          if (levels.has(at)) continue
+          levels.set(at, level)
+          if (!named.has(at) && level !== 'internal')
+            mentionedBy.get(path)!.push({
+              ...{ name: mention.name, stability: level, signature: its.signature },
+              doc: untagged(its.doc),
+            })
+          follow(its)
+        }
       }
+      for (const { its, stability } of names) if (stability === level) follow(its)
     }
-    for (const { its, stability } of names) if (stability !== 'internal') follow(its, stability)
-    const exported = names.map(({ its: _, ...name }) => name)
-    return { path, doc, names: exported.sort(byName), mentioned: mentioned.sort(byName) }
+  }
+  return read.map(({ path, doc, names }) => {
+    const exported = names.map(({ its: _, at, ...name }) => {
+      const stability = name.stability ?? levels.get(at)
+      if (stability === undefined)
+        throw new Error(`${path}: ${name.name} has none of @public, @beta, @internal`)
+      return { ...name, stability }
+    })
+    return { path, doc, names: exported.sort(byName), mentioned: mentionedBy.get(path)!.sort(byName) }
   })
 }
 
@@ -149,7 +170,8 @@ const renderName = ({ name, stability, signature, doc }: Name, level: string): s
 export function fingerprints(surface: readonly EntryPoint[]): Record<string, string> {
   const hashed = surface.flatMap(({ path, names, mentioned }) =>
     [
-      ...names.map((one) => [`${path} ${one.name}`, one] as const),
+      // A type that only this entry names was a part of the surface before it had a name.
+      ...names.map((one) => [path === TYPES ? one.name : `${path} ${one.name}`, one] as const),
       ...mentioned.map((one) => [one.name, one] as const),
     ]
       .filter(([, { stability }]) => stability !== 'internal')
