@@ -21,6 +21,7 @@ await runTogether(import.meta.url, [
   './hub/late-rejections.test.ts',
   './hub/listener/hub-relay.test.ts',
   './hub/listener/listener.test.ts',
+  './hub/listener/strangers.test.ts',
   './hub/plugin-answers.test.ts',
   './hub/routes.test.ts',
   './hub/sessions/session-maintenance.test.ts',

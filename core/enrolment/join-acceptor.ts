@@ -4,12 +4,13 @@ import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { Audit } from '../api/audit.ts'
 import type { Authorities } from '../api/certificate-authorities.ts'
+import type { ConnectionInfo } from '../api/protocol.ts'
 import type { ProxyLimits } from '../api/proxy-limits.ts'
 import type { Revisions } from '../api/revisions.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { messageOf } from '../kernel/error.ts'
 import type { Log } from '../kernel/log.ts'
-import { addressKey } from '../limits/address-key.ts'
+import { addressShares } from '../limits/address-key.ts'
 import { createRateLimit } from '../limits/rate-limit.ts'
 import { releaseListeners } from '../wire/listener-release.ts'
 import { acceptTls, createCarriers } from '../wire/tls-acceptor.ts'
@@ -18,9 +19,14 @@ import { RENEWAL_GRACE_MS, readAgentCertificate } from './agent-certificate.ts'
 import type { Enrolment } from './enrolment.ts'
 import { JoinRefusal } from './join-tokens.ts'
 
+type JoinOrigin = Pick<ConnectionInfo, 'clientIp' | 'authenticated'>
+
 export interface JoinAcceptor {
-  /** Accepts a connection for `mezite-join/1`, with its ClientHello unread; calls `secured` after the handshake. */
-  accept(raw: Duplex, from: { readonly clientIp: string }, secured?: () => void): void
+  /**
+   * Accepts a connection for `mezite-join/1`, with its ClientHello unread; calls `secured` after the handshake, and
+   * `authenticated` once the token or the certificate is accepted.
+   */
+  accept(raw: Duplex, from: JoinOrigin, secured?: () => void): void
   /** Cuts the open connections, and refuses later ones. */
   close(): void
 }
@@ -43,7 +49,8 @@ export function createJoinAcceptor(options: {
   const carriers = createCarriers()
   let closed = false
   const rates = createRateLimit(clock)
-  const mayJoin = (clientIp: string): boolean => rates.take(addressKey(clientIp), joinsPerMinute)
+  const mayJoin = (clientIp: string): boolean =>
+    addressShares(clientIp).every(({ key, share }) => rates.take(key, joinsPerMinute * share))
 
   async function join({ token, csr, hostname }: JoinBody, clientIp: string): Promise<object> {
     const { certificate } = await enrolment.join({ token, csr, hostname, clientIp })
@@ -73,9 +80,15 @@ export function createJoinAcceptor(options: {
     return { certificate, hub_ca: authorities.bundle('hub-ca') }
   }
 
-  async function recorded(agent: unknown, clientIp: string, run: () => Promise<object>): Promise<object> {
+  async function recorded(
+    agent: unknown,
+    { clientIp, authenticated }: JoinOrigin,
+    run: () => Promise<object>,
+  ): Promise<object> {
     try {
-      return await run()
+      const answer = await run()
+      authenticated?.()
+      return answer
     } catch (error) {
       const reason = error instanceof JoinRefusal ? error.code : 'internal_error'
       const fields = { agent: typeof agent === 'string' ? agent.slice(0, 255) : null }
@@ -85,7 +98,8 @@ export function createJoinAcceptor(options: {
     }
   }
 
-  function accept(raw: Duplex, { clientIp }: { readonly clientIp: string }, secured: () => void): void {
+  function accept(raw: Duplex, from: JoinOrigin, secured: () => void): void {
+    const { clientIp } = from
     carriers.add(raw)
     if (closed) return void raw.destroy()
     acceptTls(raw, {
@@ -104,8 +118,8 @@ export function createJoinAcceptor(options: {
         const shown = socket.getPeerX509Certificate()
         const name = shown?.subjectAltName?.split('/agent/')[1]
         serveJoin(socket, {
-          '/v1/join': (body) => recorded(body.hostname, clientIp, () => join(body, clientIp)),
-          '/v1/renew': ({ csr }) => recorded(name, clientIp, () => renew(shown, csr, clientIp)),
+          '/v1/join': (body) => recorded(body.hostname, from, () => join(body, clientIp)),
+          '/v1/renew': ({ csr }) => recorded(name, from, () => renew(shown, csr, clientIp)),
         })
       },
     })

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import type { ProxyLimits } from '../api/proxy-limits.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
-import { addressKey } from './address-key.ts'
-import { createConcurrencyQuota } from './concurrency-quota.ts'
+import { addressShares } from './address-key.ts'
+import { type ConcurrencyQuota, createConcurrencyQuota } from './concurrency-quota.ts'
 import { createRateLimit } from './rate-limit.ts'
 
 /** The count of one connection. Call each method once. */
@@ -26,16 +26,34 @@ export function createAddressGate(limits: ProxyLimits, clock: Clock): AddressGat
   const arrivals = createRateLimit(clock)
   return {
     enter(address) {
-      const key = addressKey(address)
-      if (!arrivals.take(key, limits.connectionsPerAddressPerMinute)) return null
-      if (!connections.take(key, limits.connectionsPerAddress)) return null
-      if (!handshakes.take(key, limits.handshakesPerAddress)) {
-        connections.give(key)
-        return null
-      }
-      return { secured: () => handshakes.give(key), left: () => connections.give(key) }
+      const shares = addressShares(address)
+      const perMinute = limits.connectionsPerAddressPerMinute
+      if (!shares.every(({ key, share }) => arrivals.take(key, perMinute * share))) return null
+      const left = takeAll(connections, shares, limits.connectionsPerAddress)
+      if (left === null) return null
+      const secured = takeAll(handshakes, shares, limits.handshakesPerAddress)
+      if (secured === null) left()
+      return secured && { secured, left }
     },
   }
+}
+
+/** Counts one more under each key, and returns what takes it back; null if one of them has its share, and then none counts. */
+function takeAll(
+  quota: ConcurrencyQuota,
+  shares: ReturnType<typeof addressShares>,
+  most: number,
+): (() => void) | null {
+  const taken: string[] = []
+  const giveBack = (): void => taken.forEach(quota.give)
+  for (const { key, share } of shares) {
+    if (!quota.take(key, most * share)) {
+      giveBack()
+      return null
+    }
+    taken.push(key)
+  }
+  return giveBack
 }
 
 /** Descriptors reserved for the database, files, the admin socket and Node.js itself. */

@@ -7,12 +7,22 @@ export function addressKey(address: string): string {
   return `${words(address).slice(0, 4).join(':')}::/64`
 }
 
-/** The network of an address, in the size that one owner usually gets: IPv4 /24, IPv6 /56. */
+/** How many times what one client may have the owner of an IPv6 /48 may have, in all its 65,536 networks of clients. */
+const OWNER_SHARE = 4
+
+/**
+ * Every key under which an address is counted, with the number of times that its limit applies: the address itself (IPv6: its
+ * /64), and for IPv6 the /48, because the owner of one chooses a new /64 for each connection.
+ */
+export function addressShares(address: string): readonly { readonly key: string; readonly share: number }[] {
+  const own = { key: addressKey(address), share: 1 }
+  return address.includes(':') ? [own, { key: addressGroup(address), share: OWNER_SHARE }] : [own]
+}
+
+/** The network of an address, in the largest size that one owner usually gets: IPv4 /24, IPv6 /48. */
 export function addressGroup(address: string): string {
   if (!address.includes(':')) return `${address.split('.').slice(0, 3).join('.')}.0/24`
-  const [first, second, third, fourth] = words(address) as [string, string, string, string]
-  const last = (Number.parseInt(fourth, 16) & 0xff00).toString(16)
-  return `${first}:${second}:${third}:${last}::/56`
+  return `${words(address).slice(0, 3).join(':')}::/48`
 }
 
 /** The eight words of an IPv6 address in canonical text. */

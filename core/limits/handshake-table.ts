@@ -25,8 +25,8 @@ const REFRESH_MS = 2_000
 const MOST_AGENTS = 10_000
 
 /**
- * The unfinished handshakes of the public port, or its connections on which nobody has authenticated. When the table is full, the oldest of the address group (IPv4 /24, IPv6
- * /56) that holds most is closed, so a flood costs its sender. Half of the table is a share of agents and of addresses
+ * The unfinished handshakes of the public port, or its connections on which nobody has authenticated. When the table is
+ * full, the oldest of the address group (IPv4 /24, IPv6 /48) that holds most is closed, so a flood costs its sender. Half of the table is a share of agents and of addresses
  * with a live session, which no flood can take. Each operation takes constant time.
  */
 export class HandshakeTable {

@@ -24,11 +24,11 @@ export const limitsSchema = Section(
   {
     connections: Count(
       20_000,
-      'Open connections in all. Beyond: of the address group (IPv4 /24, IPv6 /56) with most connections without a sign-in, the oldest is closed for a new one; without any, the new one',
+      'Open connections in all. Beyond: of the address group (IPv4 /24, IPv6 /48) with most connections without a sign-in, the oldest is closed for a new one; without any, the new one',
     ),
     connections_per_address: Count(
       2_000,
-      'Open connections of one client address (IPv6: of one /64). Beyond: new ones are closed at once',
+      'Open connections of one client address (IPv6: of one /64; of one /48 four times as many). Beyond: new ones are closed at once',
     ),
     connections_per_address_per_minute: Count(
       12_000,

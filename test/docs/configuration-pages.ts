@@ -79,7 +79,7 @@ export async function limitsPage(): Promise<string> {
   const { tunnel } = hubSchema.properties as unknown as Record<string, Schema>
   return `${HEAD}# Limits
 
-A flood costs its sender, and nobody else. Every limit counts on one hub. An address is an IPv4 address or an IPv6 /64 network;
+A flood costs its sender, and nobody else. Every limit counts on one hub. An address is an IPv4 address or an IPv6 /64 network (for connections and joins also its /48, which gets four times as much);
 behind \`trusted_proxies\`, it is the address of the client. Responses to refused requests carry \`Retry-After\`, and refusals are in
 the audit trail and the log.
 

@@ -31,8 +31,8 @@ t.test('N167 the oldest handshake of the largest address group is closed', async
   add('198.51.100.1', 'b 1')
   add('192.0.2.77', 'a 2')
   const third = add('192.0.2.1', 'a 3')
-  add('2001:db8:0:aa01::1', 'c 1')
-  add('2001:db8:0:aaff::1', 'c 2')
+  add('2001:db8:0:1::1', 'c 1')
+  add('2001:db8:0:ffff::1', 'c 2')
   add('203.0.113.1')
   t.strictSame([closed, groups], [['a 1'], ['192.0.2.0/24']])
   third.done()
@@ -46,13 +46,13 @@ t.test('N167 the oldest handshake of the largest address group is closed', async
   t.equal(groups.at(-1), '203.0.113.0/24')
 })
 
-t.test('N167 IPv6 addresses are grouped by /56', async (t) => {
+t.test('N167 IPv6 addresses are grouped by /48, of which one owner may use any /64', async (t) => {
   const { add, groups } = start(3)
-  add('2001:db8:0:aa01::1')
-  add('2001:db8:0:aaff::1')
-  add('2001:db8:0:ab01::1')
+  add('2001:db8:0:1::1')
+  add('2001:db8:0:ffff::1')
+  add('2001:db8:1:1::1')
   add('192.0.2.1')
-  t.strictSame(groups, ['2001:db8:0:aa00::/56'])
+  t.strictSame(groups, ['2001:db8:0::/48'])
 })
 
 t.test('N167 agents and addresses with a live session keep a share, but no more than half', async (t) => {

@@ -11,6 +11,7 @@ import { parseStrictJson } from '../../core/api-server/strict-json.ts'
 import { readClientHello } from '../../core/hub/listener/client-hello.ts'
 import { canonicalAddress, createTrustedProxies } from '../../core/hub/listener/trusted-proxies.ts'
 import { checkConfig } from '../../core/kernel/config-check.ts'
+import { createAddressGate } from '../../core/limits/address-gate.ts'
 import { completeLimits, defaultLimits } from '../../core/limits/limits.ts'
 import { type LimitsFile, limitsSchema } from '../../core/limits/limits-schema.ts'
 import { fakeClock } from '../../core/testing/fake-clock.ts'
@@ -71,6 +72,31 @@ t.test('N169 an IPv6 client is counted by its /64, however its address is writte
       return (addressKey(a) === addressKey(b)) === (network(a) === network(b))
     }),
   )
+})
+
+t.test('N169 the owner of an IPv6 /48 has four times what one of its /64 has', async (t) => {
+  const limits = {
+    ...defaultLimits,
+    ...{ connectionsPerAddress: 3, handshakesPerAddress: 2, connectionsPerAddressPerMinute: 1_000 },
+  }
+  const gate = createAddressGate(limits, fakeClock(0))
+  let client = 0
+  const next = () => gate.enter(`2001:db8:7:${(client++).toString(16)}::1`)
+  const leases = Array.from({ length: 20 }, next)
+  t.equal(leases.filter(Boolean).length, 8, 'handshakes of clients that change their /64')
+  t.ok(gate.enter('2001:db8:8::1'), 'another /48 is another owner')
+  t.ok(gate.enter('192.0.2.1'))
+  for (const lease of leases) lease?.secured()
+  t.equal(Array.from({ length: 20 }, next).filter(Boolean).length, 4, 'connections: 12 in all')
+  for (const lease of leases) lease?.left()
+  t.ok(next(), 'a connection that has ended does not count')
+  const own = createAddressGate(limits, fakeClock(0))
+  const ofOne = Array.from({ length: 9 }, (_, n) => own.enter(`2001:db8:7:1::${n}`))
+  t.equal(ofOne.filter(Boolean).length, 2, 'one /64 has its own limit')
+  t.ok(own.enter('2001:db8:7:2::1'), 'of which the others see nothing')
+  const rate = createAddressGate({ ...limits, connectionsPerAddressPerMinute: 1 }, fakeClock(0))
+  const taken = Array.from({ length: 9 }, (_, n) => rate.enter(`2001:db8:7:${n}::1`))
+  t.equal(taken.filter(Boolean).length, 4, 'new connections in a minute')
 })
 
 /** All groups, zeros written out. */

@@ -39,7 +39,7 @@ import { splice } from './stream-splice.ts'
 /** Serves the other hubs: tells them of the links of this hub, and relays their streams through these links. */
 export interface RelayServer {
   /** Takes a connection whose sealed line names the hub that it comes from, with its ClientHello unread. */
-  accept(raw: Duplex, info: Pick<ConnectionInfo, 'via'>, secured: () => void): void
+  accept(raw: Duplex, info: Pick<ConnectionInfo, 'via' | 'authenticated'>, secured: () => void): void
   /** Cuts the connections of hubs whose authority is no longer trusted. */
   recheck(): void
   /** Relays no new streams; resolves when the open ones have ended, or the signal aborts. */
@@ -131,7 +131,7 @@ export function createRelayServer(options: {
   }
 
   return {
-    accept(raw, { via }, secured) {
+    accept(raw, { via, authenticated }, secured) {
       raw.on('error', () => raw.destroy())
       opening.add(raw)
       raw.once('close', () => opening.delete(raw))
@@ -154,6 +154,7 @@ export function createRelayServer(options: {
             return void socket.destroy()
           }
           secured()
+          authenticated?.()
           serve(socket, hub.authority)
         },
       })

@@ -6,9 +6,13 @@ import type { Peers } from '../../cluster/cluster.ts'
 import type { Relay } from '../../cluster/hub-relay.ts'
 import type { HandshakeTable } from '../../limits/handshake-table.ts'
 import type { GroupMember } from '../../processes/group-member.ts'
+import { HANDSHAKE_MS } from '../../wire/tls-acceptor.ts'
 import { RELAY_ALPN, TUNNEL_ALPN } from '../../wire/tunnel-protocol.ts'
 import { type AlpnRoute, routeAlpn } from './alpn-router.ts'
 import { peekConnection } from './connection-preamble.ts'
+
+/** How long it takes at most until a connection that another hub has closed is closed here too. */
+const CLOSING_MS = 10_000
 
 /** Another hub of the cluster, and the header that goes ahead of a connection relayed to it. */
 export interface OtherHub {
@@ -23,7 +27,7 @@ type HubChoice = { readonly kind: 'this' } | OtherHub | { readonly kind: 'none';
 
 /**
  * Takes the raw bytes of an agent, ClientHello still in them, and owns TLS and deadlines from there. `secured` must be
- * called when the handshake has succeeded.
+ * called when the handshake has succeeded, and `authenticated` of the connection once the client has proved who it is.
  */
 export type TakeAgent = (raw: Duplex, info: ConnectionInfo, secured: () => void) => void
 
@@ -87,6 +91,9 @@ export function createAgentRouter(options: {
     if (hub.kind === 'other') {
       done()
       if (!passOn(raw, hub)) options.relay.handOn(raw, hub)
+      // Nothing shows here whether the other hub accepts the certificate, but it closes a client without one by then.
+      const accepted = setTimeout(() => info.authenticated?.(), HANDSHAKE_MS + CLOSING_MS)
+      raw.once('close', () => clearTimeout(accepted))
       return null
     }
     takers[target.alpn]?.(raw, withoutSibling(info), () => {

@@ -105,11 +105,13 @@ export function createEntrance(parts: {
             lease.secured()
             lease.left()
             lease = null
+            table.delete(handshake)
             strangers.delete(handshake)
           }
-          if (lease === null && !info.trustedProxy && !enter(info.clientIp))
-            return void drop(socket, 'address_limit')
-          if (isProxy && !info.trustedProxy) enterTables(handshake, info.clientIp)
+          if (lease === null && !info.trustedProxy) {
+            if (!enter(info.clientIp)) return void drop(socket, 'address_limit')
+            enterTables(handshake, info.clientIp)
+          }
           handshake.info = Object.freeze({ ...info, authenticated: () => strangers.delete(handshake) })
           route(socket, handshake, peeked)
         }),

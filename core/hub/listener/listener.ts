@@ -99,10 +99,7 @@ export function createListener(options: ListenerOptions): Listener {
     const target = routeAlpn(peeked.hello, known)
     if (target.kind === 'refused') return refuse(socket, ALERT_ALPN, target.reason)
     if (target.kind === 'alpn' && agents.names.has(target.alpn)) {
-      const refusal = agents.route(socket, info, target, () => {
-        handshake.done()
-        info.authenticated?.()
-      })
+      const refusal = agents.route(socket, info, target, () => handshake.done())
       return refusal === null ? undefined : refuse(socket, ALERT_ALPN, refusal)
     }
     if (info.via !== undefined) return refuse(socket, ALERT_ALPN, 'relayed to the wrong hub')

@@ -26,6 +26,8 @@ export interface LinkOrigin {
   readonly transport?: string
   /** Id of the hub that forwarded the connection. */
   readonly via?: string
+  /** Called once the certificate of the agent is accepted. */
+  readonly authenticated?: () => void
 }
 
 /**
@@ -80,7 +82,7 @@ export function createLinkAcceptor(
     }
   }
 
-  return (raw, { clientIp, transport = 'unknown', via = null }, secured) => {
+  return (raw, { clientIp, transport = 'unknown', via = null, authenticated }, secured) => {
     /** `socket`: given for an agent of this cluster, which is sent the reason. */
     const reject = (reason: string, hostname: string | null, socket?: TLSSocket): void => {
       if (socket && !socket.destroyed) refuseLink(socket, reason)
@@ -90,6 +92,7 @@ export function createLinkAcceptor(
       log.warn({ agent: hostname, client_ip: clientIp, reason }, 'agent rejected')
     }
     const open = (socket: TLSSocket, certificate: AgentCertificate): void => {
+      authenticated?.()
       const link = new LiveLink({
         socket,
         certificate,

@@ -2,14 +2,18 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
+import { Duplex } from 'node:stream'
+import { mock } from 'node:test'
+import { connect } from 'node:tls'
 import type { ConnectionInfo } from '@mezite/core/protocol'
 import t from 'tap'
 import { createPeers } from '../../../core/cluster/peers.ts'
+import { createAgentRouter } from '../../../core/hub/listener/agent-router.ts'
 import type { ListenerOptions } from '../../../core/hub/listener/listener.ts'
 import { createSecretBox } from '../../../core/hub/secrets/secret-box.ts'
 import { freePort } from '../../../core/testing/index.ts'
 import { startWeb } from '../../api-server/start-web.ts'
+import { until } from '../../until.ts'
 import { captureHello } from './capture-hello.ts'
 
 const ALERT = Buffer.from([21, 3, 1, 0, 2, 2])
@@ -134,6 +138,78 @@ t.test('bytes pass in both directions, and the two connections end together', as
   t.equal(String((await last)[0]), 'why', 'what the hub says last arrives')
   await gone
   t.same(warnings, [], 'and no connection gathers listeners')
+})
+
+t.test(
+  'R193 a full port closes relayed connections of strangers for others, at both hubs',
+  { skip: process.platform !== 'linux' && 'only Linux has all of 127.0.0.0/8' },
+  async (t) => {
+    const small = await startHub('hub-3', { limits: { connections: 8 } })
+    const from = (localAddress: string, ...bytes: Buffer[]): Socket => {
+      const socket = connectTcp({ port: small!.port, host: '127.0.0.1', localAddress })
+      socket.on('error', () => {})
+      for (const each of bytes) socket.write(each)
+      return socket
+    }
+    const client = (address: string) => peersOf('hub-1').header('hub-3', { address, port: 1 })
+    const ways: Record<string, () => Promise<Socket>> = {
+      'from another hub': async () => from('127.80.0.1', client('203.0.113.9'), await wishFor('hub-3')),
+      'to another hub': async () => from('127.81.0.1', await wishFor('hub-2')),
+    }
+    for (const [way, open] of Object.entries(ways)) {
+      const relayed: Socket[] = []
+      for (let n = 0; n < 3; n++) {
+        relayed.push(await open())
+        t.equal(String(await answer(relayed[n]!)), 'taken', way)
+      }
+      const others: Socket[] = []
+      for (let n = 0; n < 6; n++) {
+        const socket = connect({ socket: from(`127.82.${n}.1`), rejectUnauthorized: false })
+        socket.on('error', () => {}).resume()
+        await once(socket, 'secureConnect')
+        others.push(socket)
+      }
+      await until(() => relayed[0]!.destroyed, `${way}: the oldest is closed`)
+      t.strictSame(
+        [...relayed.slice(1), ...others].map(({ destroyed }) => destroyed),
+        Array(8).fill(false),
+      )
+      for (const socket of [...relayed, ...others]) socket.destroy()
+      await until(() => small!.front.connections === 0, 'the port is empty again')
+    }
+  },
+)
+
+t.test('a connection that the other hub has kept past its handshake is not a stranger’s', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  const router = createAgentRouter({
+    takers: { 'mezite-tunnel/1': () => {} },
+    ...{ alpnTransport: 'http2', peers: peersOf('hub-1'), group: undefined },
+    ...{ relay: { handOn() {} }, maxBytes: 1, handshakeMs: 1, table: new Map() as never },
+    ...{ linked() {}, drop() {}, refuse() {} },
+  })
+  const pass = () => {
+    let known = false
+    const raw = new Duplex({ read() {}, write() {} })
+    const info = { clientIp: '192.0.2.1', clientPort: 1, trustedProxy: false, serverName: null }
+    const authenticated = () => {
+      known = true
+    }
+    const target = { kind: 'alpn', alpn: 'mezite-tunnel/1', wish: 'hub-2' } as const
+    t.equal(
+      router.route(raw, { ...info, authenticated }, target, () => {}),
+      null,
+    )
+    return { raw, isKnown: () => known }
+  }
+  const [kept, closed] = [pass(), pass()]
+  closed.raw.destroy()
+  await once(closed.raw, 'close')
+  mock.timers.tick(19_999)
+  t.notOk(kept.isKnown())
+  mock.timers.tick(1)
+  t.strictSame([kept.isKnown(), closed.isKnown()], [true, false])
 })
 
 t.test('an unknown or absent hub serves nobody, and this hub goes on', async (t) => {
