@@ -29,17 +29,17 @@ export {
   transports,
 } from './api/transport.ts'
 export { type Pipe, type Tunnel, tunnel } from './api/tunnel.ts'
+export { addressKey } from './base/limits/address-key.ts'
+export {
+  createConcurrencyQuota,
+  createOverload,
+} from './base/limits/concurrency-quota.ts'
+export { createRateLimit, type RateLimit } from './base/limits/rate-limit.ts'
 export { tooLargeResponse } from './hub/http/cookie-reset.ts'
 export { discardRest } from './hub/http/http1-connection.ts'
 export { type HubResponse, isNavigation, requesterOf } from './hub/http/refusal.ts'
 export { systemClock } from './kernel/clock.ts'
 export { isMezError } from './kernel/error.ts'
-export { addressKey } from './limits/address-key.ts'
-export {
-  createConcurrencyQuota,
-  createOverload,
-} from './limits/concurrency-quota.ts'
-export { createRateLimit, type RateLimit } from './limits/rate-limit.ts'
 export { formLines, framedLines, ownLines } from './pages/page-lines.ts'
 // Leads the compiler to the names of all types that are mentioned here, for the declarations of plugins.
 export type {} from './types.ts'

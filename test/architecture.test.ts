@@ -68,23 +68,23 @@ t.test('rooms import types from each other, and run code of few others', (t) => 
 const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   'core/kernel': [],
   // What starts a program knows the folder of the program, where packages are found that others have as peers.
-  'core/loader': ['core/kernel', '@mezite/core/launch'],
-  'core/log': ['core/kernel'],
+  'core/base/loader': ['core/kernel', '@mezite/core/launch'],
+  'core/base/log': ['core/kernel'],
   'core/wire': ['core/kernel'],
   'core/api': ['core/kernel'],
-  'core/limits': ['core/api', 'core/kernel'],
-  'core/certificates': ['core/api', 'core/kernel', 'core/limits'],
-  'core/database': ['core/api', 'core/kernel', 'core/limits', 'core/log'],
+  'core/base/limits': ['core/api', 'core/kernel'],
+  'core/certificates': ['core/api', 'core/kernel', 'core/base/limits'],
+  'core/database': ['core/api', 'core/kernel', 'core/base/limits', 'core/base/log'],
   // The parent of several processes binds the admin socket that they share.
-  'core/processes': ['core/api', 'core/api-server', 'core/kernel', 'core/loader', 'core/log'],
+  'core/processes': ['core/api', 'core/api-server', 'core/kernel', 'core/base/loader', 'core/base/log'],
   // What several hubs tell each other; a hub loads it with PostgreSQL.
   'core/cluster': ['core/api', 'core/hub', 'core/kernel', 'core/wire'],
   'core/pages': ['core/api', 'core/kernel'],
-  'core/enrolment': ['core/api', 'core/kernel', 'core/limits', 'core/wire'],
-  'core/api-server': ['core/api', 'core/kernel', 'core/limits', 'core/log', 'core/pages'],
+  'core/enrolment': ['core/api', 'core/kernel', 'core/base/limits', 'core/wire'],
+  'core/api-server': ['core/api', 'core/kernel', 'core/base/limits', 'core/base/log', 'core/pages'],
   // The desk of sign-in is there whoever serves the pages, and so is no part of the plugin `sign-in`, which can be off.
-  'core/sign-in': ['core/api', 'core/kernel', 'core/limits', 'core/pages', 'core/wire'],
-  'core/agent': ['core/api', 'core/kernel', 'core/loader', 'core/log', 'core/wire'],
+  'core/sign-in': ['core/api', 'core/kernel', 'core/base/limits', 'core/pages', 'core/wire'],
+  'core/agent': ['core/api', 'core/kernel', 'core/base/loader', 'core/base/log', 'core/wire'],
   'core/hub': [
     ...[
       'core/api',
@@ -94,7 +94,15 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
       'core/database',
       'core/enrolment',
     ],
-    ...['core/kernel', 'core/limits', 'core/loader', 'core/log', 'core/pages', 'core/sign-in', 'core/wire'],
+    ...[
+      'core/kernel',
+      'core/base/limits',
+      'core/base/loader',
+      'core/base/log',
+      'core/pages',
+      'core/sign-in',
+      'core/wire',
+    ],
   ],
   agent: ['@mezite/core/agent', '@mezite/core/launch'],
   // A thread of a plugin loads the entry for connections to the database alone, to stay small; scripts of pages that of the
@@ -281,7 +289,7 @@ t.test('the contracts import the kernel and each other, types included', (t) => 
 
 t.test('the parts beside the hub import nothing of it, types included', (t) => {
   const beside = [
-    ...['core/api-server', 'core/certificates', 'core/database', 'core/enrolment', 'core/limits'],
+    ...['core/api-server', 'core/certificates', 'core/database', 'core/enrolment', 'core/base/limits'],
     ...['core/pages', 'core/sign-in'],
   ]
   const wrong = importsOf(beside.flatMap(sourcesOf)).filter(({ from, to, package: of }) => {
@@ -296,7 +304,9 @@ t.test('the parts beside the hub import nothing of it, types included', (t) => {
 })
 
 t.test('wire, agent, loader, log and kernel import no type from the hub', (t) => {
-  const lower = ['core/wire', 'core/agent', 'core/loader', 'core/log', 'core/kernel'].flatMap(sourcesOf)
+  const lower = ['core/wire', 'core/agent', 'core/base/loader', 'core/base/log', 'core/kernel'].flatMap(
+    sourcesOf,
+  )
   t.strictSame(
     importsOf(lower).filter(({ to }) => to.startsWith('core/hub/')),
     [],

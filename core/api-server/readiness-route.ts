@@ -4,9 +4,9 @@ import type { Database } from '../api/database.ts'
 import type { DiagnosticsRoute } from '../api/diagnostics.ts'
 import type { HubState } from '../api/hub-state.ts'
 import type { Revisions } from '../api/revisions.ts'
+import { plainText } from '../base/log/diagnostics-listener.ts'
 import { withDeadline } from '../kernel/deadline.ts'
 import { messageOf } from '../kernel/error.ts'
-import { plainText } from '../log/diagnostics-listener.ts'
 
 const CHECK_MS = 2_000
 

@@ -1,8 +1,8 @@
 import type { CertificateSource, CertificateState } from '../api/certificates.ts'
+import { type KeyPair, type KeyPairFiles, namesHost, readKeyPair } from '../base/x509/key-pair.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { MezError, messageOf } from '../kernel/error.ts'
 import type { Log } from '../kernel/log.ts'
-import { type KeyPair, type KeyPairFiles, namesHost, readKeyPair } from './key-pair.ts'
 
 /** How often a file that stays unusable is reported. */
 const REFUSED_MS = 3_600_000

@@ -1,12 +1,12 @@
 import { createSecureContext, type SecureContext, type TlsOptions } from 'node:tls'
 import type { CertificateSource, CertificateState, ServerCertificate } from '../api/certificates.ts'
 import type { PublicNames } from '../api/web-routes.ts'
+import { rarely } from '../base/limits/log-throttle.ts'
+import { type KeyPair, type KeyPairFiles, makeKeyPair, namesHost } from '../base/x509/key-pair.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { MezError } from '../kernel/error.ts'
 import type { Log } from '../kernel/log.ts'
-import { rarely } from '../limits/log-throttle.ts'
 import { type CertificateFiles, openCertificateFiles } from './certificate-files.ts'
-import { type KeyPair, type KeyPairFiles, makeKeyPair, namesHost } from './key-pair.ts'
 
 const DAY_MS = 24 * 3_600_000
 /** How long before its expiry the hub starts to warn. */

@@ -1,6 +1,6 @@
 import { PGliteAdapter, PGliteDialect, type PGliteDialectConfig, PGliteDriver } from 'kysely'
+import { createSemaphore } from '../base/limits/semaphore.ts'
 import { MezError } from '../kernel/error.ts'
-import { createSemaphore } from '../limits/semaphore.ts'
 import { refuseBesideTransaction } from './transaction-guard.ts'
 
 const WAITING = 5_000

@@ -2,9 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import type { Database, Migrations } from '../api/database.ts'
+import { sayWhatWaits } from '../base/log/wait-notice.ts'
 import { MezError, messageOf } from '../kernel/error.ts'
 import type { Log } from '../kernel/log.ts'
-import { sayWhatWaits } from '../log/wait-notice.ts'
 
 /** An arbitrary number that all hubs agree on. */
 const MIGRATION_LOCK = 7_264_510_027

@@ -1,5 +1,5 @@
 import type { Server } from 'node:net'
-import type { KeyPair } from '../certificates/key-pair.ts'
+import type { KeyPair } from '../base/x509/key-pair.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
 import type { HubConfig } from './config/hub-config.ts'

@@ -1,6 +1,6 @@
 import type { AuthorityName } from '../api/certificate-authorities.ts'
 import type { HubState } from '../api/hub-state.ts'
-import { pluginRows } from '../loader/plugin-rows.ts'
+import { pluginRows } from '../base/loader/plugin-rows.ts'
 import type { Rooms } from './room.ts'
 
 /** The authorities whose certificates expire. */

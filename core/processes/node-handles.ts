@@ -1,6 +1,6 @@
 import net, { createServer, Socket } from 'node:net'
+import { listen } from '../base/log/listening-port.ts'
 import { MezError } from '../kernel/error.ts'
-import { listen } from '../log/listening-port.ts'
 
 /** A socket as Node.js itself holds it: bound, listening or connected. It can be sent to another process. */
 export interface Handle {

@@ -1,7 +1,7 @@
+import { reportCrash } from '../base/loader/crash-report.ts'
+import { releaseStartupMemory } from '../base/loader/startup-memory.ts'
+import { reportServiceState } from '../base/log/service-state.ts'
 import type { HubConfig } from '../hub/config/hub-config.ts'
-import { reportCrash } from '../loader/crash-report.ts'
-import { releaseStartupMemory } from '../loader/startup-memory.ts'
-import { reportServiceState } from '../log/service-state.ts'
 import { joinGroup } from '../processes/group-member.ts'
 import { runCli, startLog } from './cli.ts'
 

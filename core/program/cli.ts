@@ -1,11 +1,11 @@
 import { dirname, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { version } from '../base/loader/runtime-check.ts'
+import { createLog } from '../base/log/program-log.ts'
 import { loadConfig, readConfig } from '../hub/config/config-loader.ts'
 import type { HubConfig } from '../hub/config/hub-config.ts'
 import { readConfigFile } from '../kernel/config-file.ts'
 import { MezError, printError } from '../kernel/error.ts'
-import { version } from '../loader/runtime-check.ts'
-import { createLog } from '../log/program-log.ts'
 import { configSchema } from './config-schema.ts'
 import type { ProgramCommand } from './index.ts'
 

@@ -7,14 +7,14 @@ import {
   migrations,
 } from '../api/database.ts'
 import { type CertifiedHttp, certifiedHttp } from '../api/protocol.ts'
+import { version } from '../base/loader/runtime-check.ts'
+import { createCounts } from '../base/log/counts.ts'
+import { createLog } from '../base/log/program-log.ts'
 import type { LoadedConfig } from '../hub/config/config-loader.ts'
 import type { HubConfig } from '../hub/config/hub-config.ts'
 import { hubKernel, provided } from '../hub/hub.ts'
 import { openRooms, servicesOf } from '../hub/rooms.ts'
 import { systemClock } from '../kernel/clock.ts'
-import { version } from '../loader/runtime-check.ts'
-import { createCounts } from '../log/counts.ts'
-import { createLog } from '../log/program-log.ts'
 import { hubParts } from './hub-parts.ts'
 
 /** The database of a cluster, opened without starting a hub. */

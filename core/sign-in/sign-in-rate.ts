@@ -1,6 +1,6 @@
 import { Problem } from '../api/problem.ts'
+import { createRateLimit } from '../base/limits/rate-limit.ts'
 import type { Clock } from '../kernel/clock.ts'
-import { createRateLimit } from '../limits/rate-limit.ts'
 
 /** Far above what a person does; scripts that sign somebody in for every call reach it. */
 const SIGN_INS_PER_MINUTE = 120

@@ -1,5 +1,5 @@
+import { createLog } from '../base/log/program-log.ts'
 import type { Log } from '../kernel/log.ts'
-import { createLog } from '../log/program-log.ts'
 
 /** A log that is stored instead of printed. */
 export interface MemoryLog {

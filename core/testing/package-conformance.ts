@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { coreRangeFault } from '../base/loader/core-range.ts'
 import type { AnyPlugin, PluginSide } from '../kernel/plugin.ts'
 import { checkPlugin } from '../kernel/plugin-check.ts'
-import { coreRangeFault } from '../loader/core-range.ts'
 import type { ConformTest } from './conformance-test.ts'
 
 interface Manifest {

@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type LoadedPlugin, loadPlugins } from '../base/loader/plugin-loader.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { MezError } from '../kernel/error.ts'
 import type { Log } from '../kernel/log.ts'
 import type { AnyPlugin } from '../kernel/plugin.ts'
-import { type LoadedPlugin, loadPlugins } from '../loader/plugin-loader.ts'
 import { memoryLog } from './memory-log.ts'
 import type { PluginUnderTest, TestHub } from './test-hub.ts'
 

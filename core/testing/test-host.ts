@@ -1,4 +1,4 @@
-import { agentPartChecks } from '../agent/index.ts'
+import { agentPartChecks } from '../agent.ts'
 import { type AgentHooks, agentHooks } from '../api/agent-hooks.ts'
 import { type HubHooks, hubHooks } from '../api/hub-hooks.ts'
 import { hubPartChecks } from '../api/part-checks.ts'

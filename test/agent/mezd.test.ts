@@ -9,9 +9,9 @@ import { readAgentConfig } from '../../agent/agent-config.ts'
 import { agentSchema } from '../../agent/agent-schema.ts'
 import { printError } from '../../core/kernel/error.ts'
 import '../e2e/plain-programs.ts'
+import { startServiceManager } from '../base/log/service-manager.ts'
 import { drain, startApp } from '../hub/tunnel/start-app.ts'
 import { startTunnelHub, type TunnelHub, testApp } from '../hub/tunnel/start-tunnel-hub.ts'
-import { startServiceManager } from '../log/service-manager.ts'
 import { until } from '../until.ts'
 
 const MEZD = fileURLToPath(new URL('../../agent/mezd.js', import.meta.url))

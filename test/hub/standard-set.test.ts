@@ -2,11 +2,11 @@
 import { isAbsolute } from 'node:path'
 import t from 'tap'
 import { hubHooks } from '../../core/api/hub-hooks.ts'
+import { defaultLimits } from '../../core/base/limits/limits.ts'
+import { loadPlugins } from '../../core/base/loader/plugin-loader.ts'
 import { hubServices, standardPlugins, standardProviders } from '../../core/hub/plugins.ts'
 import { createKernel } from '../../core/kernel/kernel.ts'
 import type { LifecycleHooks } from '../../core/kernel/lifecycle.ts'
-import { defaultLimits } from '../../core/limits/limits.ts'
-import { loadPlugins } from '../../core/loader/plugin-loader.ts'
 import { createTestHub, memoryLog } from '../../core/testing/index.ts'
 
 const program = new URL('../../core/hub/config', import.meta.url).pathname

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
+import { createLog } from '../../core/base/log/program-log.ts'
 import { first, parallel, series, tells, votes, waterfall } from '../../core/kernel/hook.ts'
 import { createHooks } from '../../core/kernel/hooks.ts'
-import { createLog } from '../../core/log/program-log.ts'
 
 const DEADLINE_MS = 40
 

@@ -1,10 +1,10 @@
 import t from 'tap'
 import { type Static, type TSchema, Type } from 'typebox'
+import { createLog } from '../../core/base/log/program-log.ts'
 import { first, parallel, series, tells } from '../../core/kernel/hook.ts'
 import { createKernel, type KernelOptions } from '../../core/kernel/kernel.ts'
 import { type AnyPlugin, type Host, pluginDefiner } from '../../core/kernel/plugin.ts'
 import { type Refs, serviceRef, slotRef } from '../../core/kernel/reference.ts'
-import { createLog } from '../../core/log/program-log.ts'
 import { memoryLog } from '../../core/testing/memory-log.ts'
 
 const tree = {

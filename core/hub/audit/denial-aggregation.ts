@@ -1,5 +1,5 @@
 import type { AuditInput } from '../../api/audit.ts'
-import { addressKey } from '../../limits/address-key.ts'
+import { addressKey } from '../../base/limits/address-key.ts'
 
 /** Events that any client can cause as often as it likes. */
 const AGGREGATED: ReadonlySet<string> = new Set([

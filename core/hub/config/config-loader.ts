@@ -1,5 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { certificates } from '../../api/certificates.ts'
+import { type LoadedPlugin, loadEachPlugin, loadPlugins } from '../../base/loader/plugin-loader.ts'
+import { runtimeProblems } from '../../base/loader/runtime-check.ts'
 import {
   type ConfigProblem,
   checkConfig,
@@ -10,8 +12,6 @@ import {
 import { readConfigFile } from '../../kernel/config-file.ts'
 import { MezError } from '../../kernel/error.ts'
 import { orderPlugins } from '../../kernel/order.ts'
-import { type LoadedPlugin, loadEachPlugin, loadPlugins } from '../../loader/plugin-loader.ts'
-import { runtimeProblems } from '../../loader/runtime-check.ts'
 import { hubServices, standardPlugins, standardProviders } from '../plugins.ts'
 import { applyEnvironment } from './environment.ts'
 import { checkFiles } from './file-check.ts'

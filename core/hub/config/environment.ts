@@ -1,6 +1,6 @@
 import type { TSchema } from 'typebox'
+import { secretVariable } from '../../base/loader/secret-variable.ts'
 import type { ConfigProblem, ValueProblem } from '../../kernel/config-check.ts'
-import { secretVariable } from '../../loader/secret-variable.ts'
 import { hubSchema } from './hub-schema.ts'
 
 const PREFIX = 'MEZITE_'

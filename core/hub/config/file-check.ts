@@ -1,6 +1,6 @@
 import { access, constants, stat } from 'node:fs/promises'
+import { type KeyPair, type KeyPairFiles, readKeyPair } from '../../base/x509/key-pair.ts'
 import { checkAppNames } from '../../certificates/certificates.ts'
-import { type KeyPair, type KeyPairFiles, readKeyPair } from '../../certificates/key-pair.ts'
 import type { ValueProblem } from '../../kernel/config-check.ts'
 import { messageOf } from '../../kernel/error.ts'
 import { readLogo } from '../../pages/logo.ts'

@@ -1,8 +1,8 @@
 import type { Static, TSchema, TUnsafe } from 'typebox'
 import { parseListenAddress, parsePublicAddress } from '../../api/address.ts'
 import { Type, type TypeOptions } from '../../api/config-types.ts'
-import type { KeyPairFiles } from '../../certificates/key-pair.ts'
-import { limitsSchema } from '../../limits/limits-schema.ts'
+import { limitsSchema } from '../../base/limits/limits-schema.ts'
+import type { KeyPairFiles } from '../../base/x509/key-pair.ts'
 import {
   CLUSTER_NAME,
   isCidr,

@@ -6,7 +6,7 @@ import {
 } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import type { ConnectionInfo, StreamRequest } from '../../api/protocol.ts'
-import { rarely } from '../../limits/log-throttle.ts'
+import { rarely } from '../../base/limits/log-throttle.ts'
 import { releaseListeners } from '../../wire/listener-release.ts'
 import { FrameBudget } from './frame-budget.ts'
 import type { HttpOptions } from './http-options.ts'

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { rarely } from '../../base/limits/log-throttle.ts'
 import { messageOf } from '../../kernel/error.ts'
-import { rarely } from '../../limits/log-throttle.ts'
 import type { ListenerOptions } from './listener-options.ts'
 
 export type ConnectionRefusals = ReturnType<typeof createConnectionRefusals>

@@ -1,8 +1,12 @@
 import type { Socket } from 'node:net'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
+import {
+  affordableConnections,
+  type ConnectionLease,
+  createAddressGate,
+} from '../../base/limits/address-gate.ts'
+import { type Handshake, HandshakeTable } from '../../base/limits/handshake-table.ts'
 import { systemClock } from '../../kernel/clock.ts'
-import { affordableConnections, type ConnectionLease, createAddressGate } from '../../limits/address-gate.ts'
-import { type Handshake, HandshakeTable } from '../../limits/handshake-table.ts'
 import { clientInfo, sourceReader } from './client-address.ts'
 import { ALERT_DECODE, HELLO_BYTES, type Peeked, peekConnection } from './connection-preamble.ts'
 import type { ConnectionRefusals } from './connection-refusals.ts'

@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import { listen } from '../../log/listening-port.ts'
+import { listen } from '../../base/log/listening-port.ts'
 import type { Handle } from '../../processes/node-handles.ts'
 import type { ConnectionRefusals } from './connection-refusals.ts'
 import type { Entrance } from './entrance.ts'

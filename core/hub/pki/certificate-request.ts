@@ -1,5 +1,5 @@
 import type { Pkcs10CertificateRequest } from '@peculiar/x509'
-import { loadX509 } from '../../certificates/x509-library.ts'
+import { loadX509 } from '../../base/x509/x509-library.ts'
 import { MezError } from '../../kernel/error.ts'
 
 const CSR_BYTES = 8 * 1024

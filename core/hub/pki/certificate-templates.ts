@@ -1,6 +1,6 @@
 import { createHash, randomBytes, webcrypto, type X509Certificate } from 'node:crypto'
 import type { PublicKeyType, X509Certificate as WrittenCertificate } from '@peculiar/x509'
-import { loadX509 } from '../../certificates/x509-library.ts'
+import { loadX509 } from '../../base/x509/x509-library.ts'
 
 export const P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
 /** Certificates are valid from this long ago, for clients whose clock is slightly behind. */

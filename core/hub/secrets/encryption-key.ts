@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, link, lstat, mkdir, open, readFile, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { secretVariable } from '../../base/loader/secret-variable.ts'
 import { MezError } from '../../kernel/error.ts'
-import { secretVariable } from '../../loader/secret-variable.ts'
 
 const BYTES = 32
 

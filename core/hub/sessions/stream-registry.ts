@@ -1,9 +1,9 @@
 import type { App } from '../../api/app.ts'
 import type { AccessContext } from '../../api/decision.ts'
 import type { EndReason, Session, StreamRegistry } from '../../api/sessions.ts'
+import { createSharedRun } from '../../base/limits/shared-run.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import { createSharedRun } from '../../limits/shared-run.ts'
 import { Roster, type RosterMember } from '../../wire/roster.ts'
 import type { ReceivedRequest } from '../access/access-request.ts'
 

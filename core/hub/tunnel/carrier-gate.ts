@@ -1,7 +1,7 @@
+import { addressKey } from '../../base/limits/address-key.ts'
+import { createRateLimit } from '../../base/limits/rate-limit.ts'
 import { RENEWAL_GRACE_MS, readAgentCertificate } from '../../enrolment/agent-certificate.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
-import { addressKey } from '../../limits/address-key.ts'
-import { createRateLimit } from '../../limits/rate-limit.ts'
 import {
   type CarrierOpening,
   type CarrierProof,

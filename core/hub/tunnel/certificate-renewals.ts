@@ -1,6 +1,6 @@
+import { createRateLimit } from '../../base/limits/rate-limit.ts'
 import { JoinRefusal } from '../../enrolment/join-tokens.ts'
 import { messageOf } from '../../kernel/error.ts'
-import { createRateLimit } from '../../limits/rate-limit.ts'
 import type { Needs } from '../room.ts'
 import type { Agents } from './agents.ts'
 import type { LiveLink } from './link.ts'

@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { Transaction } from '../../api/database.ts'
+import { createBatches, untilServed } from '../../base/limits/batches.ts'
 import { MezError } from '../../kernel/error.ts'
-import { createBatches, untilServed } from '../../limits/batches.ts'
 import type { RunningRevisions } from '../revisions/revisions.ts'
 
 /** A sign-in after which nothing but the last login would differ. */

@@ -2,11 +2,11 @@ import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'n
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { secretVariable } from '../../../core/base/loader/secret-variable.ts'
 import { loadConfig, readConfig } from '../../../core/hub/config/config-loader.ts'
 import { readEncryptionKey } from '../../../core/hub/secrets/encryption-key.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import { MezError } from '../../../core/kernel/error.ts'
-import { secretVariable } from '../../../core/loader/secret-variable.ts'
 import { developmentCertificate, developmentFiles } from '../../../core/program/development-certificate.ts'
 import { root } from '../../read-imports.ts'
 

@@ -1,8 +1,8 @@
 /** Where a request goes by its head and the connection that brought it. */
 import type { ConnectionInfo } from '@mezite/core/protocol'
 import t from 'tap'
+import { defaultLimits } from '../../../core/base/limits/limits.ts'
 import { createHostRouter } from '../../../core/hub/http/host-router.ts'
-import { defaultLimits } from '../../../core/limits/limits.ts'
 import { names } from '../../api-server/start-web.ts'
 
 const HUB = 'hub.mezite.localhost'

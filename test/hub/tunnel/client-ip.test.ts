@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createLog } from '../../../core/log/program-log.ts'
+import { createLog } from '../../../core/base/log/program-log.ts'
 import { startTunnelHub } from './start-tunnel-hub.ts'
 
 t.test('the log has the address of an agent under the usual name', async (t) => {

@@ -2,7 +2,7 @@ import { database, defineHubPlugin, metrics } from '@mezite/core'
 import { createTestHub, memoryLog } from '@mezite/core/testing'
 import { sql } from 'kysely'
 import t from 'tap'
-import { createMetrics } from '../../../core/log/metrics.ts'
+import { createMetrics } from '../../../core/base/log/metrics.ts'
 import { registerGauges } from '../../../plugins/metrics/gauges.ts'
 
 const failing = defineHubPlugin({
