@@ -74,7 +74,7 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   'core/api': ['core/kernel'],
   'core/base/limits': ['core/api', 'core/kernel'],
   'core/certificates': ['core/api', 'core/kernel', 'core/base/limits'],
-  'core/database': ['core/api', 'core/kernel', 'core/base/limits', 'core/base/log'],
+  'core/state/database': ['core/api', 'core/kernel', 'core/base/limits', 'core/base/log'],
   // The parent of several processes binds the admin socket that they share.
   'core/processes': ['core/api', 'core/api-server', 'core/kernel', 'core/base/loader', 'core/base/log'],
   // What several hubs tell each other; a hub loads it with PostgreSQL.
@@ -91,7 +91,7 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
       'core/api-server',
       'core/certificates',
       'core/cluster',
-      'core/database',
+      'core/state/database',
       'core/enrolment',
     ],
     ...[
@@ -289,7 +289,7 @@ t.test('the contracts import the kernel and each other, types included', (t) => 
 
 t.test('the parts beside the hub import nothing of it, types included', (t) => {
   const beside = [
-    ...['core/api-server', 'core/certificates', 'core/database', 'core/enrolment', 'core/base/limits'],
+    ...['core/api-server', 'core/certificates', 'core/state/database', 'core/enrolment', 'core/base/limits'],
     ...['core/pages', 'core/sign-in'],
   ]
   const wrong = importsOf(beside.flatMap(sourcesOf)).filter(({ from, to, package: of }) => {

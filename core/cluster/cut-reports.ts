@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Needs } from '../hub/room.ts'
 import { messageOf } from '../kernel/error.ts'
-import type { HubTables } from './migrations.ts'
+import type { HubTables } from '../state/hubs/migrations.ts'
 
 /** The live streams that a change ended, on all hubs. */
 export interface CutReport {

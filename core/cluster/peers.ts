@@ -1,7 +1,7 @@
 import { parseListenAddress } from '../api/address.ts'
 import type { SecretBox } from '../api/secret-box.ts'
 import type { Clock } from '../kernel/clock.ts'
-import type { PeerSource, Peers, Registry } from './cluster.ts'
+import type { PeerSource, Peers, Registry } from '../state/hubs/cluster.ts'
 
 /** Starts the line that a hub sends ahead of a forwarded connection. The rest is sealed, so that nobody can forge it. */
 const START = Buffer.from('MEZITE-PEER/1 ', 'latin1')

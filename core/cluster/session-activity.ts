@@ -1,12 +1,12 @@
 import { sql } from 'kysely'
 import type { Database } from '../api/database.ts'
 import type { Sessions } from '../api/sessions.ts'
+import { useHere } from '../hub/lone-hub.ts'
 import type { SessionTables } from '../hub/sessions/migrations.ts'
 import { messageOf } from '../kernel/error.ts'
 import type { Log } from '../kernel/log.ts'
-import type { RunningActivity } from './cluster.ts'
-import { useHere } from './lone-hub.ts'
-import type { HubTables } from './migrations.ts'
+import type { RunningActivity } from '../state/hubs/cluster.ts'
+import type { HubTables } from '../state/hubs/migrations.ts'
 
 const TELL_MS = 2_000
 

@@ -128,7 +128,8 @@ async function run(
   // The parent of several processes stays small: it loads no plugins, and the processes report every problem.
   const own = command === 'start' && startGroup ? await readConfig(file) : null
   if (own && own.proxy.processes > 1) return startGroup?.(own)
-  if (own?.database.driver === 'embedded') (await import('../database/embedded-client.ts')).prepareEngine()
+  if (own?.database.driver === 'embedded')
+    (await import('../state/database/embedded-client.ts')).prepareEngine()
   const loaded = await loadConfig({ file })
   if (command === 'start') return start(loaded)
   for (const warning of loaded.warnings) warn(`warning: ${warning}\n`)

@@ -5,7 +5,7 @@
  */
 
 export { type LoadedConfig, loadConfig } from '../hub/config/config-loader.ts'
-export { installEncryptionKey, readEncryptionKey } from '../hub/secrets/encryption-key.ts'
+export { installEncryptionKey, readEncryptionKey } from '../state/secrets/encryption-key.ts'
 export { type AdminStream, streamFromHub } from './admin-stream.ts'
 export { type OfflineCluster, openOffline } from './offline.ts'
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import type { DatabaseConfig } from '../database/database.ts'
+import type { DatabaseConfig } from '../state/database/database.ts'
 import { seedDatabase } from './database-seed.ts'
 
 /** A database that no other test uses. */

@@ -11,7 +11,7 @@ import {
 import { systemClock } from '@mezite/core/protocol'
 import { testActor } from '@mezite/core/testing'
 import t from 'tap'
-import { changesOf, openTestDatabase } from '../database/stores.ts'
+import { changesOf, openTestDatabase } from '../state/database/stores.ts'
 
 interface NoteRow {
   readonly id: string

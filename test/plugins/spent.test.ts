@@ -6,7 +6,7 @@ import { oidcMigrations } from '../../plugins/oidc/migrations.ts'
 import { createSpent } from '../../plugins/oidc/spent-tokens.ts'
 import { createCeremonies } from '../../plugins/webauthn/ceremonies.ts'
 import { webauthnMigrations } from '../../plugins/webauthn/migrations.ts'
-import { openTestDatabase } from '../database/stores.ts'
+import { openTestDatabase } from '../state/database/stores.ts'
 
 let passed = 0
 const clockAhead = (ms: number) => ({

@@ -1,7 +1,7 @@
 import type { LiveLink } from '../../hub/tunnel/link.ts'
 import type { LiveLinks } from '../../hub/tunnel/link-registry.ts'
 import type { Clock } from '../../kernel/clock.ts'
-import type { Registry } from '../cluster.ts'
+import type { Registry } from '../../state/hubs/cluster.ts'
 
 const CHECK_MS = 2_000
 /** How long a link stays beyond need: hubs that start or stop in turn would otherwise make agents dial for nothing. */

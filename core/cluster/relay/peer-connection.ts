@@ -6,6 +6,7 @@ import type { Authorities } from '../../api/certificate-authorities.ts'
 import { connectAgent } from '../../hub/tunnel/link.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { MezError } from '../../kernel/error.ts'
+import type { AppFault, Peers } from '../../state/hubs/cluster.ts'
 import { startHeartbeat } from '../../wire/heartbeat.ts'
 import { connectHub } from '../../wire/hub-connection.ts'
 import { createLineReader } from '../../wire/line-reader.ts'
@@ -18,7 +19,6 @@ import {
   tunnelHttp2,
 } from '../../wire/tunnel-protocol.ts'
 import { UnreadBudget } from '../../wire/unread-budget.ts'
-import type { AppFault, Peers } from '../cluster.ts'
 import type { RelayConnection, ReportedLink } from './relayed-link.ts'
 
 const CONNECT_MS = 5_000

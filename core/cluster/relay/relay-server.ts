@@ -16,6 +16,7 @@ import { DialError } from '../../hub/tunnel/tunnel-dialer.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
+import type { AppFaults } from '../../state/hubs/cluster.ts'
 import {
   AGENT_HEADER,
   ALPN_HEADER,
@@ -31,7 +32,6 @@ import { resetStream, StreamPipe } from '../../wire/stream-pipe.ts'
 import { acceptTls } from '../../wire/tls-acceptor.ts'
 import { isHostname, RELAY_ALPN, SESSION_WINDOW, tunnelHttp2 } from '../../wire/tunnel-protocol.ts'
 import { UnreadBudget } from '../../wire/unread-budget.ts'
-import type { AppFaults } from '../cluster.ts'
 import { readHubCertificate } from './hub-certificate.ts'
 import { createLinkFeed } from './link-feed.ts'
 import { splice } from './stream-splice.ts'

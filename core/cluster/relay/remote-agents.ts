@@ -1,7 +1,7 @@
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import type { AppFault, Registry } from '../cluster.ts'
+import type { AppFault, Registry } from '../../state/hubs/cluster.ts'
 import { awaitReturns } from './agent-returns.ts'
 import { connectPeer, type PeerConnection, type PeerEvents, type PeerOptions } from './peer-connection.ts'
 import { RelayedLink, type ReportedLink } from './relayed-link.ts'

@@ -1,7 +1,7 @@
 import type { Transaction } from '../../api/database.ts'
 import type { Change } from '../../api/revisions.ts'
 import type { SatisfiedRequirement } from '../../api/subject.ts'
-import { excludeOpenings } from '../revisions/opening-log.ts'
+import { excludeOpenings } from '../../state/revisions/opening-log.ts'
 import type { SessionTables } from './migrations.ts'
 
 /** See `Sessions.remember`. */

@@ -6,7 +6,7 @@ import type { RoleLimits } from '../../base/limits/role-limits.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import { excludeOpenings } from '../revisions/opening-log.ts'
+import { excludeOpenings } from '../../state/revisions/opening-log.ts'
 import type { SessionTable, SessionTables } from './migrations.ts'
 
 /** A session in memory, with the state that only this hub has. */

@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import type { Transaction } from '../../api/database.ts'
 import { createBatches, untilServed } from '../../base/limits/batches.ts'
 import { MezError } from '../../kernel/error.ts'
-import type { RunningRevisions } from '../revisions/revisions.ts'
+import type { RunningRevisions } from '../../state/revisions/revisions.ts'
 
 /** A sign-in after which nothing but the last login would differ. */
 export interface KnownLogin {

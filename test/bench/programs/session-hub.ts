@@ -6,8 +6,8 @@
 import type { App, Session } from '@mezite/core'
 import { sql } from 'kysely'
 import { systemClock } from '../../../core/kernel/clock.ts'
-import { open as openDatabase } from '../../database/stores.ts'
 import { startRooms } from '../../hub/sessions/start-rooms.ts'
+import { open as openDatabase } from '../../state/database/stores.ts'
 import type { SessionOrder, SessionReport } from '../rows/sign-ins.ts'
 
 /** Of each hub. */

@@ -5,8 +5,8 @@ import { openCheckpointKey } from '../../../plugins/audit-database/checkpoint-ke
 import { createDayPartitions, dayOf } from '../../../plugins/audit-database/day-partitions.ts'
 import { auditMigrations } from '../../../plugins/audit-database/migrations.ts'
 import { noteSpans } from '../../../plugins/audit-database/trail-spans.ts'
-import { keptLog, open, PATIENT } from '../../database/stores.ts'
 import { fillTrail, HOUR_MS, type Stretch, TRAIL } from '../../plugins/audit-database/long-trail.ts'
+import { keptLog, open, PATIENT } from '../../state/database/stores.ts'
 
 export const DAY_MS = 24 * HOUR_MS
 /** Millions of rows are filled in by one statement. */

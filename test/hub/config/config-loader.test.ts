@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import t from 'tap'
 import { secretVariable } from '../../../core/base/loader/secret-variable.ts'
 import { loadConfig, readConfig } from '../../../core/hub/config/config-loader.ts'
-import { readEncryptionKey } from '../../../core/hub/secrets/encryption-key.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import { MezError } from '../../../core/kernel/error.ts'
 import { developmentCertificate, developmentFiles } from '../../../core/program/development-certificate.ts'
+import { readEncryptionKey } from '../../../core/state/secrets/encryption-key.ts'
 import { root } from '../../read-imports.ts'
 
 const OFFICE_HOURS = join(import.meta.dirname, '../../../examples/office-hours')

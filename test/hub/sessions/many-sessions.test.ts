@@ -4,7 +4,7 @@ import { createTestHub } from '@mezite/core/testing'
 import pg from 'pg'
 import t from 'tap'
 import { hashToken, newToken } from '../../../core/hub/sessions/session-insert.ts'
-import { postgresStore } from '../../database/stores.ts'
+import { postgresStore } from '../../state/database/stores.ts'
 import { startStopwatch } from '../../stopwatch.ts'
 import { until } from '../../until.ts'
 

@@ -1,13 +1,13 @@
 /** Sessions are opened beside the changes of all hubs: what a revocation still ends, and what stops nobody. */
 import { sql } from 'kysely'
 import t from 'tap'
-import type { OpenDatabase } from '../../../core/database/database.ts'
 import { readApp } from '../../../core/hub/catalog/app-document.ts'
-import { excludeOpenings } from '../../../core/hub/revisions/opening-log.ts'
 import { createKnownLogins } from '../../../core/hub/users/known-logins.ts'
+import type { OpenDatabase } from '../../../core/state/database/database.ts'
+import { excludeOpenings } from '../../../core/state/revisions/opening-log.ts'
 import { anyTables } from '../../any-tables.ts'
-import { loseCommits } from '../../database/lose-commits.ts'
-import { open, PATIENT, postgresStore } from '../../database/stores.ts'
+import { loseCommits } from '../../state/database/lose-commits.ts'
+import { open, PATIENT, postgresStore } from '../../state/database/stores.ts'
 import { until } from '../../until.ts'
 import { actor, appBody, publicNames, startRooms } from './start-rooms.ts'
 
@@ -438,7 +438,7 @@ t.test(
     const thawed = beside.db
       .transaction()
       .execute(async (trx) => {
-        const { joinOpenings, logOpening } = await import('../../../core/hub/revisions/opening-log.ts')
+        const { joinOpenings, logOpening } = await import('../../../core/state/revisions/opening-log.ts')
         await joinOpenings(trx)
         await logOpening(trx, [['session', 'frozen']])
         stuck.resolve()

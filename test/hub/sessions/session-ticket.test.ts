@@ -7,7 +7,7 @@ import { sessionsMigrations } from '../../../core/hub/sessions/migrations.ts'
 import { newToken } from '../../../core/hub/sessions/session-insert.ts'
 import { createSessionTickets } from '../../../core/hub/sessions/session-ticket.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
-import { changesOf, open, postgresStore } from '../../database/stores.ts'
+import { changesOf, open, postgresStore } from '../../state/database/stores.ts'
 import { startStopwatch } from '../../stopwatch.ts'
 import { until } from '../../until.ts'
 

@@ -4,11 +4,11 @@ import type { AuditInput } from '../../../core/api/audit.ts'
 import type { Database, Transaction } from '../../../core/api/database.ts'
 import type { SecretBox } from '../../../core/api/secret-box.ts'
 import { keysMigrations } from '../../../core/hub/pki/migrations.ts'
-import type { RunningRevisions } from '../../../core/hub/revisions/revisions.ts'
-import { openSecretBox } from '../../../core/hub/secrets/key-verification.ts'
 import { tunnelMigrations } from '../../../core/hub/tunnel/migrations.ts'
 import type { Log } from '../../../core/kernel/log.ts'
-import { type ChangeAudit, changesOf, openTestDatabase } from '../../database/stores.ts'
+import type { RunningRevisions } from '../../../core/state/revisions/revisions.ts'
+import { openSecretBox } from '../../../core/state/secrets/key-verification.ts'
+import { type ChangeAudit, changesOf, openTestDatabase } from '../../state/database/stores.ts'
 
 const nothing = (): void => {}
 export const quiet: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing, child: () => quiet }

@@ -7,9 +7,9 @@ import { sql } from 'kysely'
 import t from 'tap'
 import { auditMigrations } from '../../../plugins/audit-database/migrations.ts'
 import { createSink } from '../../../plugins/audit-database/sink.ts'
-import { keptLog, open, ownPostgresStore } from '../../database/stores.ts'
 import { batchesTo, linesOf } from '../../event-lines.ts'
-import { auditOf } from '../../hub/audit/open-audit.ts'
+import { auditOf } from '../../state/audit/open-audit.ts'
+import { keptLog, open, ownPostgresStore } from '../../state/database/stores.ts'
 import { until } from '../../until.ts'
 
 const store = await ownPostgresStore()

@@ -18,8 +18,8 @@ import { noteSpans } from '../../../plugins/audit-database/trail-spans.ts'
 import { type TrailReport, verifyTrail } from '../../../plugins/audit-database/verification.ts'
 import { readDatabase } from '../../../plugins/backup/database/read-rows.ts'
 import { writeDatabase } from '../../../plugins/backup/database/write-rows.ts'
-import { keptLog, open, PATIENT, pgliteStore, postgresStore } from '../../database/stores.ts'
 import { batchesTo } from '../../event-lines.ts'
+import { keptLog, open, PATIENT, pgliteStore, postgresStore } from '../../state/database/stores.ts'
 
 type Tap = typeof t
 

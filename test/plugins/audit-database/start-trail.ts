@@ -9,15 +9,15 @@ import { systemClock } from '@mezite/core/protocol'
 import { testSecretBox } from '@mezite/core/testing'
 import { hubHooks } from '../../../core/api/hub-hooks.ts'
 import { createApiServer } from '../../../core/api-server/api-server.ts'
-import type { DatabaseConfig } from '../../../core/database/database.ts'
 import { createCallers } from '../../../core/hub/access/callers.ts'
-import { createAudit } from '../../../core/hub/audit/audit.ts'
 import { createKernel } from '../../../core/kernel/kernel.ts'
+import { createAudit } from '../../../core/state/audit/audit.ts'
+import type { DatabaseConfig } from '../../../core/state/database/database.ts'
 import { testJobs } from '../../../core/testing/job-conformance.ts'
 import auditDatabase from '../../../plugins/audit-database/hub.ts'
 import { names } from '../../api-server/start-web.ts'
-import { changesOf, keptLog, open } from '../../database/stores.ts'
 import { partly } from '../../hub/partly.ts'
+import { changesOf, keptLog, open } from '../../state/database/stores.ts'
 
 /** The plugin in a real kernel, on a real database, behind the hub's web server; asked over the admin socket. */
 export async function startTrail(config: DatabaseConfig, slice: Record<string, unknown> = {}) {

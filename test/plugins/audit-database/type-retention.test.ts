@@ -17,8 +17,15 @@ import { createSink } from '../../../plugins/audit-database/sink.ts'
 import { type TrailReport, verifyTrail } from '../../../plugins/audit-database/verification.ts'
 import { readDatabase } from '../../../plugins/backup/database/read-rows.ts'
 import { writeDatabase } from '../../../plugins/backup/database/write-rows.ts'
-import { keptLog, open, PATIENT, pgliteStore, postgresStore, type Store } from '../../database/stores.ts'
 import { batchesTo } from '../../event-lines.ts'
+import {
+  keptLog,
+  open,
+  PATIENT,
+  pgliteStore,
+  postgresStore,
+  type Store,
+} from '../../state/database/stores.ts'
 
 type Tap = typeof t
 

@@ -14,10 +14,10 @@ import {
   type TrailReport,
   verifyTrail,
 } from '../../../plugins/audit-database/verification.ts'
-import { keptLog, open, pgliteStore, postgresStore, type Store } from '../../database/stores.ts'
 import { batchesTo, linesOf } from '../../event-lines.ts'
 import { runMezctl } from '../../oclif-cli/run-program.ts'
 import { textOf } from '../../read-imports.ts'
+import { keptLog, open, pgliteStore, postgresStore, type Store } from '../../state/database/stores.ts'
 import { until } from '../../until.ts'
 import { startTrail } from './start-trail.ts'
 

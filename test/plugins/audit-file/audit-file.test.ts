@@ -19,7 +19,7 @@ import type { AuditEvent } from '../../../core/api/audit.ts'
 import auditFile from '../../../plugins/audit-file/hub.ts'
 import { createSink } from '../../../plugins/audit-file/sink.ts'
 import { batchesTo, linesOf } from '../../event-lines.ts'
-import { auditOf } from '../../hub/audit/open-audit.ts'
+import { auditOf } from '../../state/audit/open-audit.ts'
 import { until } from '../../until.ts'
 
 const MB = 1_000_000

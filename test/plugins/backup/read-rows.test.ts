@@ -2,7 +2,7 @@ import type { Database } from '@mezite/core'
 import { sql } from 'kysely'
 import t from 'tap'
 import { readDatabase } from '../../../plugins/backup/database/read-rows.ts'
-import { openTestDatabase } from '../../database/stores.ts'
+import { openTestDatabase } from '../../state/database/stores.ts'
 
 t.test('a copy fails if rows go, from anywhere, after the moment of which it is', async (t) => {
   const { db, close } = await openTestDatabase([])

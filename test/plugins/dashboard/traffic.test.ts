@@ -5,7 +5,7 @@ import t from 'tap'
 import { createTraffic } from '../../../plugins/dashboard/traffic.ts'
 import { createTrafficStore, trafficMigrations } from '../../../plugins/dashboard/traffic-store.ts'
 import { anyTables } from '../../any-tables.ts'
-import { keptLog, openTestDatabase } from '../../database/stores.ts'
+import { keptLog, openTestDatabase } from '../../state/database/stores.ts'
 
 const database = await openTestDatabase([trafficMigrations])
 t.teardown(() => database.close())

@@ -17,8 +17,8 @@ import { createAttentionWatch } from '../../../plugins/notifications/attention-w
 import { createDelivery } from '../../../plugins/notifications/delivery.ts'
 import { notificationMigrations } from '../../../plugins/notifications/migrations.ts'
 import { createStore } from '../../../plugins/notifications/store.ts'
-import { openTestDatabase } from '../../database/stores.ts'
 import { runLines } from '../../oclif-cli/run-program.ts'
+import { openTestDatabase } from '../../state/database/stores.ts'
 import { startStopwatch } from '../../stopwatch.ts'
 import { until } from '../../until.ts'
 

@@ -7,7 +7,7 @@ import { createLogins } from '../../../plugins/oidc/logins.ts'
 import { type OidcTables, oidcMigrations } from '../../../plugins/oidc/migrations.ts'
 import { nextCheckOf } from '../../../plugins/oidc/recheck.ts'
 import { createSpent } from '../../../plugins/oidc/spent-tokens.ts'
-import { openTestDatabase } from '../../database/stores.ts'
+import { openTestDatabase } from '../../state/database/stores.ts'
 
 const { db: database, close } = await openTestDatabase([oidcMigrations])
 t.teardown(close)

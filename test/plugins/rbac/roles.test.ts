@@ -6,7 +6,7 @@ import { rbacMigrations } from '../../../plugins/rbac/migrations.ts'
 import { readRole } from '../../../plugins/rbac/role-resource.ts'
 import { defineRoles, roleNotFound } from '../../../plugins/rbac/roles.ts'
 import { anyTables } from '../../any-tables.ts'
-import { changesOf, openTestDatabase } from '../../database/stores.ts'
+import { changesOf, openTestDatabase } from '../../state/database/stores.ts'
 
 t.test('stored roles are listed, shown, replaced and removed', async (t) => {
   const errors: object[] = []

@@ -18,8 +18,8 @@ import oidc from '../../../plugins/oidc/hub.ts'
 import { roleRequirements } from '../../../plugins/rbac/requirements.ts'
 import signIn from '../../../plugins/sign-in/hub.ts'
 import { meRoutes } from '../../../plugins/web-api/me-routes.ts'
-import { openTestDatabase } from '../../database/stores.ts'
 import { openTestRooms } from '../../hub/open-test-rooms.ts'
+import { openTestDatabase } from '../../state/database/stores.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: stands in for rooms with types of their own
 type Loose = any

@@ -3,7 +3,7 @@ import type { AuditInput } from '@mezite/core'
 import t from 'tap'
 import { type OpenTables, tcpAppsMigrations } from '../../../plugins/tcp-apps/migrations.ts'
 import { createOpenConnections } from '../../../plugins/tcp-apps/open-connections.ts'
-import { changesOf, openTestDatabase } from '../../database/stores.ts'
+import { changesOf, openTestDatabase } from '../../state/database/stores.ts'
 import { until } from '../../until.ts'
 
 const database = await openTestDatabase([tcpAppsMigrations])

@@ -2,7 +2,7 @@ import type { Revisions, User } from '@mezite/core'
 import { fakeClock } from '@mezite/core/testing'
 import type { Test } from 'tap'
 import { webauthnMigrations } from '../../../plugins/webauthn/migrations.ts'
-import { openTestDatabase } from '../../database/stores.ts'
+import { openTestDatabase } from '../../state/database/stores.ts'
 
 /** The plugin's tables in a real database, with a clock that tests move and changes that are plain transactions. */
 export async function openTables(t: Test) {

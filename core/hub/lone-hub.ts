@@ -1,0 +1,43 @@
+import type { Session, SessionActivity, Sessions } from '../api/sessions.ts'
+import type { Registry, RunningActivity } from '../state/hubs/cluster.ts'
+
+/** How a session is used on this hub. */
+export const useHere =
+  (live: Pick<Sessions['live'], 'countBy'>) =>
+  ({ id, lastUsed }: Session): SessionActivity => ({ streams: live.countBy({ sessionId: id }), lastUsed })
+
+/** In place of `core/cluster` with an embedded database: there is only one hub, and nothing is written. */
+export const loneHub = {
+  createRegistry({ instanceId: id, version }: { instanceId: string; version: string }): Registry {
+    const since = new Date()
+    const listeners: (() => void)[] = []
+    let applied = -1
+    let address: string | null = null
+    const reachable = () => new Map(address === null ? [] : [[id, address]])
+    return {
+      list: async () => [{ id, version, since, applied, address }],
+      get reachable() {
+        return reachable()
+      },
+      olderHubs: false,
+      clockAheadMs: 0,
+      onChanged: (listener) => void listeners.push(listener),
+      relays: false,
+      hubsOf: reachable,
+      async announce(at) {
+        address = at
+        for (const listener of listeners) listener()
+      },
+      async report({ n }) {
+        applied = n
+      },
+      async start() {},
+      async stop() {},
+    }
+  },
+  createPeers: () => undefined,
+  createAgentRelay: () => undefined,
+  createActivity({ sessions }: { sessions: { live: Pick<Sessions['live'], 'countBy'> } }): RunningActivity {
+    return { of: async () => useHere(sessions.live), start: () => async () => {} }
+  },
+}

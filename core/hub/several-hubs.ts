@@ -1,0 +1,6 @@
+/** What several hubs on one PostgreSQL tell each other. A hub with an embedded database does not load it. */
+
+export { createPeers } from '../cluster/peers.ts'
+export { createAgentRelay } from '../cluster/relay/agent-relay.ts'
+export { createActivity } from '../cluster/session-activity.ts'
+export { createRegistry } from '../state/hubs/hub-registry.ts'

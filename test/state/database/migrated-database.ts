@@ -1,0 +1,15 @@
+/** A program: makes an embedded database in a folder, and migrates it and the PostgreSQL database at a URL. */
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { seedDatabase } from '../../../core/testing/database-seed.ts'
+import { allMigrations } from './collect-migrations.ts'
+import { open } from './stores.ts'
+
+const [dataDir = '', url = ''] = process.argv.slice(2)
+await mkdir(dirname(dataDir), { recursive: true })
+await seedDatabase(dataDir)
+for (const config of [{ driver: 'embedded', dataDir } as const, { driver: 'postgres', url } as const]) {
+  const database = await open(config)
+  await database.migrate(await allMigrations())
+  await database.close()
+}
