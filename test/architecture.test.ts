@@ -80,7 +80,7 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   // What several hubs tell each other; a hub loads it with PostgreSQL.
   'core/cluster': ['core/api', 'core/hub', 'core/kernel', 'core/wire'],
   'core/pages': ['core/api', 'core/kernel'],
-  'core/enrolment': ['core/api', 'core/kernel', 'core/base/limits', 'core/wire'],
+  'core/gate/enrolment': ['core/api', 'core/kernel', 'core/base/limits', 'core/wire'],
   'core/api-server': ['core/api', 'core/kernel', 'core/base/limits', 'core/base/log', 'core/pages'],
   // The desk of sign-in is there whoever serves the pages, and so is no part of the plugin `sign-in`, which can be off.
   'core/sign-in': ['core/api', 'core/kernel', 'core/base/limits', 'core/pages', 'core/wire'],
@@ -92,7 +92,7 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
       'core/certificates',
       'core/cluster',
       'core/state/database',
-      'core/enrolment',
+      'core/gate/enrolment',
     ],
     ...[
       'core/kernel',
@@ -289,7 +289,13 @@ t.test('the contracts import the kernel and each other, types included', (t) => 
 
 t.test('the parts beside the hub import nothing of it, types included', (t) => {
   const beside = [
-    ...['core/api-server', 'core/certificates', 'core/state/database', 'core/enrolment', 'core/base/limits'],
+    ...[
+      'core/api-server',
+      'core/certificates',
+      'core/state/database',
+      'core/gate/enrolment',
+      'core/base/limits',
+    ],
     ...['core/pages', 'core/sign-in'],
   ]
   const wrong = importsOf(beside.flatMap(sourcesOf)).filter(({ from, to, package: of }) => {
@@ -402,7 +408,7 @@ t.test('no file has more than 300 lines', (t) => {
 
 t.test('E80 the gate alone decides, and every way to an app uses it to open connections', (t) => {
   const using = (pattern: RegExp) => sources.filter((file) => pattern.test(textOf(file))).sort()
-  t.strictSame(using(/\bdecisions\.decide\(/), ['core/hub/access/access.ts'])
+  t.strictSame(using(/\bdecisions\.decide\(/), ['core/gate/access/access.ts'])
   t.strictSame(using(/\bcalls\.access\b/), [
     'core/hub/rooms.ts',
     // Asks a policy on its own in a test; no part of the kit runs in a hub.
@@ -410,7 +416,7 @@ t.test('E80 the gate alone decides, and every way to an app uses it to open conn
   ])
   t.strictSame(
     using(/\bNeeds<[^>]*'decide'/),
-    ['core/hub/access/decisions.ts', 'core/hub/access/explanation.ts'],
+    ['core/gate/access/decisions.ts', 'core/gate/access/explanation.ts'],
     'which rooms may ask the policies',
   )
   t.strictSame(using(/\btap\.access\.decide\(/), [
@@ -419,8 +425,8 @@ t.test('E80 the gate alone decides, and every way to an app uses it to open conn
     'plugins/rbac/hub.ts',
   ])
   t.strictSame(
-    using(/\bgrant\(|\bnew AdmissionState\(/).filter((file) => file !== 'core/hub/access/admission.ts'),
-    ['core/hub/access/access.ts'],
+    using(/\bgrant\(|\bnew AdmissionState\(/).filter((file) => file !== 'core/gate/access/admission.ts'),
+    ['core/gate/access/access.ts'],
     'who makes admissions',
   )
   t.strictSame(using(/\bstateOf\(admission\)/), ['core/hub/tunnel/agent-selector.ts'])
@@ -436,7 +442,7 @@ t.test('E80 the gate alone decides, and every way to an app uses it to open conn
     ['core/hub/tunnel/tunnel-dialer.ts', 'core/hub/tunnel/tunnel.ts'],
     'what opens streams of a link, or closes it',
   )
-  t.strictSame(using(/\blive\.add\(/), ['core/hub/access/access.ts'])
+  t.strictSame(using(/\blive\.add\(/), ['core/gate/access/access.ts'])
   t.strictSame(using(/\baccess\.admit\(/), [
     'core/sign-in/app-launch.ts',
     // Asks on behalf of a program, with `probe`, before it gets a token.

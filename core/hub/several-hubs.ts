@@ -2,5 +2,5 @@
 
 export { createPeers } from '../cluster/peers.ts'
 export { createAgentRelay } from '../cluster/relay/agent-relay.ts'
-export { createActivity } from '../cluster/session-activity.ts'
+export { createActivity } from '../gate/sessions/session-activity.ts'
 export { createRegistry } from '../state/hubs/hub-registry.ts'

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 import { createServer, type TLSSocket } from 'node:tls'
 import * as x509 from '@peculiar/x509'
 import t from 'tap'
-import { makeAuthority, makeLeaf, newKeyPair } from '../../core/hub/pki/certificate-templates.ts'
+import { makeAuthority, makeLeaf, newKeyPair } from '../../core/gate/pki/certificate-templates.ts'
 import { drain, joined, startApp } from '../hub/tunnel/start-app.ts'
 import { testApp } from '../hub/tunnel/start-tunnel-hub.ts'
 

@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import type { Problem } from '../../core/api/problem.ts'
 import { type GuardOptions, guardRoutes } from '../../core/api-server/route-guard.ts'
 import { sharedDecorators } from '../../core/api-server/shared-decorators.ts'
-import { createCallers } from '../../core/hub/access/callers.ts'
+import { createCallers } from '../../core/gate/access/callers.ts'
 import { until } from '../until.ts'
 import { subject } from './start-web.ts'
 

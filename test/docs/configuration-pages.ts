@@ -69,7 +69,7 @@ ${sectionsOf(agentSchema as unknown as Schema, 'mezd.yaml')}
 export async function limitsPage(): Promise<string> {
   const signIn = 'core/sign-in/sign-in-rate.ts'
   const streams = 'plugins/dashboard/event-streams.ts'
-  const sessions = 'core/hub/sessions/session-insert.ts'
+  const sessions = 'core/gate/sessions/session-insert.ts'
   const plugins = await Promise.all(['http-apps', 'tcp-apps', 'authorization-server'].map(schemaOfPlugin))
   const limited = ({ properties = {} }: Schema): Schema => ({
     properties: Object.fromEntries(

@@ -71,7 +71,7 @@ export const facts: readonly Fact[] = [
   {
     name: 'life of the code of a sign-in',
     written: /Its code lives (\d+) s, works once/g,
-    values: [String(numberIn('core/hub/sessions/session-ticket.ts', 'CODE_MS') / 1000)],
+    values: [String(numberIn('core/gate/sessions/session-ticket.ts', 'CODE_MS') / 1000)],
   },
   {
     name: 'warning before a certificate expires',

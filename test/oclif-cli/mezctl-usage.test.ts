@@ -126,7 +126,7 @@ t.test('a date that does not exist is refused', async (t) => {
 })
 
 t.test('explain describes a key from the schema that the hub enforces', async (t) => {
-  const { AppSpec } = await import('../../core/hub/catalog/app-schema.ts')
+  const { AppSpec } = await import('../../core/gate/catalog/app-schema.ts')
   hub.answers.set('/schemas/app', AppSpec)
   const [key, spec, listed, wrong, kind] = await runLines(
     ['app.tls.ca', 'app.spec.timeouts --json', 'app', 'app.tsl', 'rol'].map((words) => `explain ${words}`),

@@ -4,7 +4,7 @@ import t from 'tap'
 import type { Caller } from '../../core/api/admission.ts'
 import type { AppSource, ProposedApp } from '../../core/api/app-sources.ts'
 import type { UnidentifiedRequest } from '../../core/api/verifiers.ts'
-import { makeAuthority, makeLeaf, newKeyPair } from '../../core/hub/pki/certificate-templates.ts'
+import { makeAuthority, makeLeaf, newKeyPair } from '../../core/gate/pki/certificate-templates.ts'
 import { credentials, verifiers } from '../../core/index.ts'
 import { hubSession } from '../../core/sign-in/hub-session.ts'
 import {

@@ -3,7 +3,7 @@ import { Type } from '../../api/config-types.ts'
 import { defineResource, type ResourceParts } from '../../api/define-resource.ts'
 import type { Link } from '../../api/tunnel.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
-import type { AgentTable } from '../../enrolment/agent-tables.ts'
+import type { AgentTable } from '../../gate/enrolment/agent-tables.ts'
 
 export interface Agent {
   readonly hostname: string

@@ -1,10 +1,10 @@
 import type { ProbeResult } from '../../api/administration.ts'
 import type { App } from '../../api/app.ts'
 import type { AppState } from '../../api/tunnel.ts'
+import type { RunningCatalog } from '../../gate/catalog/catalog.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { AppFault, AppFaults, ServingLinks } from '../../state/hubs/cluster.ts'
-import type { RunningCatalog } from '../catalog/catalog.ts'
 import { LiveLink } from './link.ts'
 import { DialError, probeThrough, type ServingLink } from './tunnel-dialer.ts'
 

@@ -1,6 +1,6 @@
 import { addressKey } from '../../base/limits/address-key.ts'
 import { createRateLimit } from '../../base/limits/rate-limit.ts'
-import { RENEWAL_GRACE_MS, readAgentCertificate } from '../../enrolment/agent-certificate.ts'
+import { RENEWAL_GRACE_MS, readAgentCertificate } from '../../gate/enrolment/agent-certificate.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
 import {
   type CarrierOpening,

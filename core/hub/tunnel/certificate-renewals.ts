@@ -1,5 +1,5 @@
 import { createRateLimit } from '../../base/limits/rate-limit.ts'
-import { JoinRefusal } from '../../enrolment/join-tokens.ts'
+import { JoinRefusal } from '../../gate/enrolment/join-tokens.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Needs } from '../room.ts'
 import type { Agents } from './agents.ts'

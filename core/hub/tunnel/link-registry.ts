@@ -1,6 +1,6 @@
 import { PROPOSALS_PER_MINUTE, readProposedApps } from '../../api/proposed-apps.ts'
 import { createRateLimit } from '../../base/limits/rate-limit.ts'
-import type { AgentCertificate } from '../../enrolment/agent-certificate.ts'
+import type { AgentCertificate } from '../../gate/enrolment/agent-certificate.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Registry } from '../../state/hubs/cluster.ts'
 import type { Needs } from '../room.ts'

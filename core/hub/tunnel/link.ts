@@ -7,7 +7,7 @@ import {
 } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import type { Link } from '../../api/tunnel.ts'
-import type { AgentCertificate } from '../../enrolment/agent-certificate.ts'
+import type { AgentCertificate } from '../../gate/enrolment/agent-certificate.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { BulkStreams } from '../../wire/bulk-streams.ts'
 import { startHeartbeat } from '../../wire/heartbeat.ts'

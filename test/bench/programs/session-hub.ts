@@ -6,7 +6,7 @@
 import type { App, Session } from '@mezite/core'
 import { sql } from 'kysely'
 import { systemClock } from '../../../core/kernel/clock.ts'
-import { startRooms } from '../../hub/sessions/start-rooms.ts'
+import { startRooms } from '../../gate/sessions/start-rooms.ts'
 import { open as openDatabase } from '../../state/database/stores.ts'
 import type { SessionOrder, SessionReport } from '../rows/sign-ins.ts'
 

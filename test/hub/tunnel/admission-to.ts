@@ -1,5 +1,5 @@
 import type { App } from '../../../core/api/app.ts'
-import { AdmissionState, grant } from '../../../core/hub/access/admission.ts'
+import { AdmissionState, grant } from '../../../core/gate/access/admission.ts'
 import type { Admission } from '../../../core/protocol.ts'
 
 /** An admission that holds until it is closed, as if a gate had granted it. */

@@ -5,7 +5,12 @@ import * as x509 from '@peculiar/x509'
 import t from 'tap'
 import { makeKeyRequest } from '../../../agent/certificate-request.ts'
 import { connectPinned, joinCluster } from '../../../agent/join.ts'
-import { type LeafRequest, makeLeaf, P256, type Signer } from '../../../core/hub/pki/certificate-templates.ts'
+import {
+  type LeafRequest,
+  makeLeaf,
+  P256,
+  type Signer,
+} from '../../../core/gate/pki/certificate-templates.ts'
 import { offeredTransports, openTransports } from '../../../core/hub/tunnel/transports.ts'
 import { connectHub } from '../../../core/wire/hub-connection.ts'
 import { anyTables } from '../../any-tables.ts'

@@ -1,7 +1,7 @@
 /** Which link serves an agent, which are cut, and what an agent may make the hub do. */
 import { mock } from 'node:test'
 import t from 'tap'
-import { JoinRefusal } from '../../../core/enrolment/join-tokens.ts'
+import { JoinRefusal } from '../../../core/gate/enrolment/join-tokens.ts'
 import type { LiveLink } from '../../../core/hub/tunnel/link.ts'
 import { createLinkRegistry } from '../../../core/hub/tunnel/link-registry.ts'
 import { memoryLog } from '../../../core/testing/index.ts'

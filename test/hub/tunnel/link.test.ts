@@ -6,7 +6,7 @@ import { duplexPair } from 'node:stream'
 import { mock } from 'node:test'
 import type { TLSSocket } from 'node:tls'
 import t from 'tap'
-import { readAgentCertificate } from '../../../core/enrolment/agent-certificate.ts'
+import { readAgentCertificate } from '../../../core/gate/enrolment/agent-certificate.ts'
 import { http2Of, LiveLink } from '../../../core/hub/tunnel/link.ts'
 import { encodeLine } from '../../../core/wire/line-reader.ts'
 

@@ -4,7 +4,7 @@ import { sql } from 'kysely'
 import t from 'tap'
 import { createApiTokens } from '../../../plugins/api-tokens/api-tokens.ts'
 import { anyTables } from '../../any-tables.ts'
-import { operator, quiet, startRooms } from '../../hub/sessions/start-rooms.ts'
+import { operator, quiet, startRooms } from '../../gate/sessions/start-rooms.ts'
 import { until } from '../../until.ts'
 
 const MINUTE = 60_000

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { createApiTokens } from '../../../plugins/api-tokens/api-tokens.ts'
 import { anyTables } from '../../any-tables.ts'
-import { operator, quiet, startRooms } from '../../hub/sessions/start-rooms.ts'
+import { operator, quiet, startRooms } from '../../gate/sessions/start-rooms.ts'
 
 const MINUTE = 60_000
 const clock = fakeClock()

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
+import { createSessions } from '../../../core/gate/sessions/sessions.ts'
 import { useHere } from '../../../core/hub/lone-hub.ts'
-import { createSessions } from '../../../core/hub/sessions/sessions.ts'
 import { createDesk } from '../../../core/sign-in/sign-in-desk.ts'
 import { createSignInRate } from '../../../core/sign-in/sign-in-rate.ts'
 import { createCommandLogins } from '../../../plugins/cli-login/command-logins.ts'
 import { codeMigrations, createLoginCodes } from '../../../plugins/cli-login/login-codes.ts'
+import { actor, quiet, startRooms } from '../../gate/sessions/start-rooms.ts'
 import { partly } from '../../hub/partly.ts'
-import { actor, quiet, startRooms } from '../../hub/sessions/start-rooms.ts'
 import { changesOf } from '../../state/database/stores.ts'
 
 t.test('B32 a session that another hub has just ended admits no command line', async (t) => {

@@ -2,7 +2,7 @@
 import type { App } from '@mezite/core'
 import type { Refusal } from '@mezite/core/protocol'
 import t from 'tap'
-import { createCallers } from '../../../core/hub/access/callers.ts'
+import { createCallers } from '../../../core/gate/access/callers.ts'
 import type { Deps } from '../../../plugins/http-apps/deps.ts'
 import type { AppRequest } from '../../../plugins/http-apps/request/app-request.ts'
 import { admit } from '../../../plugins/http-apps/session/admission.ts'

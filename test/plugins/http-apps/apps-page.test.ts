@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { parse } from 'yaml'
-import { readApp } from '../../../core/hub/catalog/app-document.ts'
-import { AppSpec } from '../../../core/hub/catalog/app-schema.ts'
+import { readApp } from '../../../core/gate/catalog/app-document.ts'
+import { AppSpec } from '../../../core/gate/catalog/app-schema.ts'
 import { limits } from '../../../plugins/http-apps/limits.ts'
 
 const pages = new URL('../../../plugins/docs/pages/', import.meta.url)

@@ -1,7 +1,7 @@
 import type { AccessQuery, App, Vote } from '@mezite/core'
 import fc from 'fast-check'
 import t from 'tap'
-import { Ballot, countBallots } from '../../../core/hub/access/ballots.ts'
+import { Ballot, countBallots } from '../../../core/gate/access/ballots.ts'
 import { compileLabels } from '../../../plugins/rbac/label-matcher.ts'
 import { roleRequirements } from '../../../plugins/rbac/requirements.ts'
 import { type AppLabels, readRole } from '../../../plugins/rbac/role-resource.ts'

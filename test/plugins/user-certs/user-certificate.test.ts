@@ -1,7 +1,7 @@
 /** Each thing that a user's certificate must be, alone: whatever else protects the door, one fault is enough. */
 import { randomUUID, X509Certificate } from 'node:crypto'
 import t from 'tap'
-import { makeAuthority, makeLeaf, newKeyPair } from '../../../core/hub/pki/certificate-templates.ts'
+import { makeAuthority, makeLeaf, newKeyPair } from '../../../core/gate/pki/certificate-templates.ts'
 import { readUserCertificate } from '../../../plugins/user-certs/user-certificate.ts'
 
 const HOUR_MS = 3_600_000

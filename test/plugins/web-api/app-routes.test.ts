@@ -1,7 +1,7 @@
 import Fastify from 'fastify'
 import t from 'tap'
 import { Type } from '../../../core/api/config-types.ts'
-import { AppSpec } from '../../../core/hub/catalog/app-schema.ts'
+import { AppSpec } from '../../../core/gate/catalog/app-schema.ts'
 import { appRoutes, appSchemaRoutes } from '../../../plugins/web-api/app-routes.ts'
 
 t.test('a host name that no agent can have is refused by its name', async (t) => {

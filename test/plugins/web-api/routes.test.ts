@@ -4,13 +4,13 @@ import t from 'tap'
 import { reportCuts } from '../../../core/api-server/cut-response.ts'
 import { sendError } from '../../../core/api-server/error-response.ts'
 import { checkSchemas } from '../../../core/api-server/schema-check.ts'
-import { createCutReports } from '../../../core/cluster/cut-reports.ts'
+import { createCutReports } from '../../../core/gate/sessions/cut-reports.ts'
 import { loneHub } from '../../../core/hub/lone-hub.ts'
 import { MemoryTunnel } from '../../../core/testing/index.ts'
 import { appRoutes } from '../../../plugins/web-api/app-routes.ts'
 import { sessionRoutes } from '../../../plugins/web-api/session-routes.ts'
 import { userRoutes } from '../../../plugins/web-api/user-routes.ts'
-import { actor, appBody, operator, quiet, startRooms } from '../../hub/sessions/start-rooms.ts'
+import { actor, appBody, operator, quiet, startRooms } from '../../gate/sessions/start-rooms.ts'
 
 t.test('the routes of apps, users, sessions and locks read and change them', async (t) => {
   const rooms = await startRooms()

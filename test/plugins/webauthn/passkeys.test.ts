@@ -3,7 +3,7 @@ import t from 'tap'
 import { createLinks } from '../../../plugins/webauthn/enrolment-links.ts'
 import type { KeyRow } from '../../../plugins/webauthn/migrations.ts'
 import { createKeys } from '../../../plugins/webauthn/passkeys.ts'
-import { actor } from '../../hub/sessions/start-rooms.ts'
+import { actor } from '../../gate/sessions/start-rooms.ts'
 import { openTables, userOf } from './open-tables.ts'
 
 const { database, revisions, clock, audited } = await openTables(t)

@@ -2,9 +2,9 @@
 import type { Revisions, Users } from '@mezite/core'
 import { BACKUP_ELIGIBLE, FakeAuthenticator, programLogin, type ResponseChanges } from '@mezite/core/testing'
 import t from 'tap'
-import type { RunningUsers } from '../../../core/hub/users/users.ts'
+import type { RunningUsers } from '../../../core/gate/users/users.ts'
 import webauthn from '../../../plugins/webauthn/hub.ts'
-import { actor } from '../../hub/sessions/start-rooms.ts'
+import { actor } from '../../gate/sessions/start-rooms.ts'
 import { refusingSink } from '../refusing-sink.ts'
 import { type Holder, type Said, startKeyHub } from './key-hub.ts'
 

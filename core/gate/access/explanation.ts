@@ -1,0 +1,142 @@
+import type { App } from '../../api/app.ts'
+import type { AccessContext, Decision, VoteLine } from '../../api/decision.ts'
+import type { Explanations } from '../../api/explanations.ts'
+import type { Needs } from '../../hub/room.ts'
+import { appNotFound } from '../catalog/catalog.ts'
+import { userNotFound } from '../users/users.ts'
+import { RequestQuery } from './access-request.ts'
+import { Ballot, countBallots, decisionOf, denied } from './ballots.ts'
+import type { Requirements } from './requirements.ts'
+import { subjectAt } from './subject-at.ts'
+
+const KINDS = { browser: 'session', msh: 'certificate', api: 'token' } as const
+
+/** A ballot that keeps what the tap reports about its votes. */
+class ExplainedBallot extends Ballot {
+  readonly plugin: string
+  readonly lines: VoteLine[] = []
+  readonly explain = (line: VoteLine): void => void this.lines.push(line)
+
+  constructor(plugin: string, kinds: Requirements) {
+    super(kinds, () => {})
+    this.plugin = plugin
+  }
+
+  /** The reported lines; for a tap that reports none, a line for each vote. */
+  votes(): VoteLine[] {
+    if (this.lines.length > 0) return this.lines
+    const line = (effect: VoteLine['effect'], role: string | null, matcher: string | null): VoteLine => ({
+      role,
+      effect,
+      matcher,
+      label: null,
+      value: null,
+    })
+    return [
+      ...this.roles.map((role) => line('allow', role, null)),
+      ...this.denials.map(({ reason }) => line('deny', null, reason)),
+    ]
+  }
+}
+
+/**
+ * Explains what the gate would decide about a user and an app. It counts the same ballots in the same way, for a session
+ * that has not met any requirement. It grants and records nothing.
+ */
+export function createExplanation(
+  rooms: Needs<
+    'catalog' | 'users' | 'accounts' | 'grants' | 'locks' | 'requirements' | 'decide' | 'publicNames'
+  >,
+): Explanations['explain'] {
+  const { catalog, users, accounts, grants, locks, requirements: kinds, decide: ask, clock } = rooms
+
+  return async (userName, appName, way) => {
+    const account = accounts.byName(userName)
+    if (!account) throw userNotFound(userName)
+    const { name: user, bot, roles, profile, holder } = account
+    // A program's own account has no connector.
+    const required = bot ? null : rooms.publicNames.appsOidcConnector
+    const signedInWith = users.byName(user)?.connector ?? null
+    const app = catalog.registered().find(({ name }) => name === appName)
+    if (!app) throw appNotFound(appName)
+    const granted = grants.of(user, holder)
+    const subject = subjectAt(
+      Object.freeze({
+        user,
+        roles: Object.freeze([...roles]),
+        ...(profile && { profile }),
+        kind: bot ? 'bot' : KINDS[way],
+        sessionId: null,
+        ...(granted.length > 0 && { grants: granted }),
+        satisfied: Object.freeze([]),
+      }),
+      app,
+    )
+    const context: AccessContext = {
+      protocol: way === 'browser' && !catalog.servedByHub(app) ? 'http' : app.protocol,
+      clientIp: null,
+    }
+    const cast: ExplainedBallot[] = []
+    const ballots = await ask(new RequestQuery({ subject, app, context }, null), (plugin) => {
+      const ballot = new ExplainedBallot(plugin, kinds)
+      cast.push(ballot)
+      return ballot
+    })
+    const count = countBallots(ballots, subject.roles, kinds, clock.now())
+    const lock = locks.lockFor(subject, app)
+    const wrongConnector = required !== null && signedInWith !== required
+    const browser = way === 'browser'
+    const decision = outcome(app, context, [
+      wrongConnector && !browser ? denied('connector_not_allowed') : null,
+      lock === null ? null : denied('locked'),
+      decisionOf(count, subject.satisfied, { appId: app.id, now: clock.now() }, kinds),
+    ])
+    // A browser is sent to the right connector, and signs in there.
+    const signsInAgain = wrongConnector && browser && decision.effect !== 'deny'
+    const failed = ballots.failed.map(({ plugin }) => ({
+      plugin,
+      role: null,
+      effect: 'deny' as const,
+      matcher: 'policy_failed',
+      label: null,
+      value: null,
+    }))
+    return {
+      effect: signsInAgain ? 'require' : decision.effect,
+      reason: signsInAgain ? 'connector_not_allowed' : decision.reason,
+      votes: [
+        ...cast.flatMap((ballot) => ballot.votes().map((vote) => ({ plugin: ballot.plugin, ...vote }))),
+        ...failed,
+      ],
+      grants: (subject.grants ?? []).map(({ id, role, until }) => ({
+        id,
+        role,
+        until: new Date(until).toISOString(),
+      })),
+      requirements: [
+        ...(signsInAgain ? [{ name: 'connector', met: false }] : []),
+        ...count.requirements.map(({ name }) => ({ name, met: false })),
+      ],
+      lock: lock && {
+        id: lock.id,
+        target: { [lock.kind]: lock.target },
+        message: lock.message,
+        expires: lock.expires === null ? null : new Date(lock.expires).toISOString(),
+      },
+      connector: required === null ? null : { required, signed_in_with: signedInWith, met: !wrongConnector },
+    }
+  }
+}
+
+/** Checks in the order of the gate: denials, the protocol of the app, requirements, the state of the app. */
+function outcome(
+  app: App,
+  context: AccessContext,
+  decisions: readonly (Decision | null)[],
+): Pick<Decision, 'effect' | 'reason'> {
+  const decision = decisions.find((one) => one !== null) as Decision
+  if (decision.effect === 'deny') return decision
+  if (app.protocol !== context.protocol) return denied('protocol_mismatch')
+  if (decision.effect === 'require') return decision
+  return app.enabled ? decision : denied('app_disabled')
+}

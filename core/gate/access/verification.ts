@@ -1,0 +1,68 @@
+import type { VerificationDemand } from '../../api/access.ts'
+import type { Caller } from '../../api/admission.ts'
+import { type UnidentifiedRequest, type Verification, verifiers } from '../../api/verifiers.ts'
+import type { Needs } from '../../hub/room.ts'
+import { withDeadline } from '../../kernel/deadline.ts'
+import { messageOf } from '../../kernel/error.ts'
+
+const DEADLINE_MS = 2_000
+const MOST_BYTES = 1_048_576
+const RULE = /^[a-z0-9][a-z0-9-]{0,62}$/
+const REFUSED: Caller = { kind: 'refused', status: 401, code: 'verification_failed' }
+
+/** Callers that a verifier has accepted; no other object admits a request. */
+const accepted = new WeakMap<object, UnidentifiedRequest['app']>()
+
+/** Whether a verifier has accepted a request to this app for the caller. */
+export const isAccepted = (who: Caller, app: UnidentifiedRequest['app']): boolean =>
+  accepted.get(who)?.id === app.id
+
+/** Asks the entries of the slot `verifiers`, in order; the first one with a rule decides. */
+export function createVerification({ kernel, log }: Needs<'kernel'>) {
+  function accept(rule: string, { app }: UnidentifiedRequest): Caller {
+    const who: Caller = Object.freeze({ kind: 'verified', rule })
+    accepted.set(who, app)
+    return who
+  }
+
+  function failed(name: string, error: unknown): null {
+    log.error({ verifier: name, cause: messageOf(error) }, 'a request could not be verified')
+    return null
+  }
+
+  async function checked(
+    name: string,
+    { rule, body }: Verification,
+    request: UnidentifiedRequest,
+    bytes: Buffer,
+  ) {
+    try {
+      const result = await withDeadline(
+        async () => body?.check(bytes),
+        DEADLINE_MS,
+        () => new Error(`it took longer than ${DEADLINE_MS} ms`),
+      )
+      return result === true ? accept(rule, request) : REFUSED
+    } catch (error) {
+      failed(name, error)
+      return REFUSED
+    }
+  }
+
+  return (request: UnidentifiedRequest): Caller | VerificationDemand | null => {
+    for (const { name, verify } of kernel.slot(verifiers)) {
+      try {
+        const found = verify(request)
+        if (found === null) continue
+        const { rule, body } = found
+        if (!RULE.test(rule)) throw new TypeError('a rule needs a name of small letters, digits and hyphens')
+        if (body === undefined) return accept(rule, request)
+        const limit = Math.min(body.limit, MOST_BYTES)
+        return { limit, check: (bytes) => checked(name, found, request, bytes) }
+      } catch (error) {
+        failed(name, error)
+      }
+    }
+    return null
+  }
+}

@@ -1,0 +1,115 @@
+import type { AppAdministration } from '../../api/administration.ts'
+import type { App } from '../../api/app.ts'
+import { appKinds } from '../../api/app-kinds.ts'
+import type { Catalog } from '../../api/catalog.ts'
+import type { Transaction } from '../../api/database.ts'
+import { tableView } from '../../api/table-view.ts'
+import type { PublicNames } from '../../api/web-routes.ts'
+import type { Needs } from '../../hub/room.ts'
+import { deepFreeze } from '../../kernel/deep-freeze.ts'
+import { messageOf } from '../../kernel/error.ts'
+import { readApp } from './app-document.ts'
+import type { HeaderSecrets } from './header-secrets.ts'
+import type { AppTable } from './migrations.ts'
+
+/** A row, and the app in it; null: it is unreadable. */
+export interface StoredApp {
+  readonly app: App | null
+  readonly row: AppTable
+}
+
+/** The apps in memory. What the catalog shows leaves out those that have expired. */
+export interface AppIndex
+  extends Pick<Catalog, 'byHost' | 'byName' | 'byId' | 'list'>,
+    Pick<AppAdministration, 'registered'> {
+  /** The app with this name, even an expired one. */
+  named(name: string): App | undefined
+  /** The app that has this host, even an expired one. */
+  holderOf(host: string): App | undefined
+  /** The app with this name, even an expired one, as the transaction sees it. */
+  findIn(trx: Transaction, name: string): Promise<StoredApp | null>
+  /** Whether an app, even an expired one, names this agent, as the transaction sees it. */
+  bindsIn(trx: Transaction, agent: string): Promise<boolean>
+}
+
+/** Reads stored apps into memory, and again after each change. `secrets` notes those of every app that was read. */
+export function createAppIndex(
+  { revisions, publicNames, kernel, clock, log }: Needs<'revisions' | 'publicNames' | 'kernel'>,
+  secrets: Pick<HeaderSecrets, 'note'>,
+): AppIndex {
+  const byName = new Map<string, App>()
+  const byId = new Map<string, App>()
+  const byHost = new Map<string, App>()
+  let sorted: readonly App[] | null = null
+
+  function read(row: AppTable): App | null {
+    try {
+      const names = { ...publicNames, appsDomain: domainOf(row, publicNames) }
+      const read = readApp(JSON.parse(row.document), names, { kinds: kernel.slot(appKinds) })
+      const app = deepFreeze<App>({ ...read, id: row.id })
+      secrets.note(app, row)
+      return app
+    } catch (error) {
+      log.error({ app: row.name, cause: messageOf(error) }, 'a stored app is unreadable and not served')
+      return null
+    }
+  }
+
+  const view = tableView<AppTable>({
+    name: 'catalog',
+    kind: 'app',
+    table: 'apps',
+    key: 'name',
+    swap(names, rows) {
+      for (const name of names ?? byName.keys()) {
+        const old = byName.get(name)
+        if (!old) continue
+        byName.delete(name)
+        byId.delete(old.id)
+        if (byHost.get(old.publicAddr) === old) byHost.delete(old.publicAddr)
+      }
+      for (const app of rows.map(read)) {
+        if (app === null) continue
+        byName.set(app.name, app)
+        byId.set(app.id, app)
+        if (app.publicAddr !== '') byHost.set(app.publicAddr, app)
+      }
+      sorted = null
+    },
+  })
+  revisions.addView(view)
+  const living = (app: App | undefined): App | undefined =>
+    app === undefined || (app.expires !== null && app.expires <= clock.now()) ? undefined : app
+
+  const registered = (): readonly App[] => {
+    sorted ??= [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+    return sorted
+  }
+
+  return {
+    byHost: (host) => living(byHost.get(host)),
+    byName: (name) => living(byName.get(name)),
+    byId: (id) => living(byId.get(id)),
+    list: () => {
+      const now = clock.now()
+      const all = registered()
+      return all.some(({ expires }) => expires !== null && expires <= now) ? all.filter(living) : all
+    },
+    registered,
+    named: (name) => byName.get(name),
+    holderOf: (host) => byHost.get(host),
+    async findIn(trx, name) {
+      const [row] = await view.rowsOf(trx, [name])
+      return row === undefined ? null : { app: read(row), row }
+    },
+    async bindsIn(trx, agent) {
+      const rows = await view.rowsOf(trx, null)
+      return rows.some((row) => read(row)?.agents.includes(agent))
+    },
+  }
+}
+
+/** A TCP app that was registered without a host does not get one when the hub gets a domain for apps. */
+function domainOf({ public_addr: host }: AppTable, names: PublicNames): string | null {
+  return host === null ? null : names.appsDomain
+}

@@ -1,0 +1,39 @@
+import type { X509Certificate } from 'node:crypto'
+import { isHostname } from '../../wire/tunnel-protocol.ts'
+
+/**
+ * How long an expired certificate can still be renewed by proof of its key, so that agents can return after their hubs
+ * were down for longer than the lifetime of a certificate.
+ */
+export const RENEWAL_GRACE_MS = 7 * 24 * 3_600_000
+
+export interface AgentCertificate {
+  readonly hostname: string
+  /** Lower-case hex. */
+  readonly serial: string
+  /** Milliseconds since the epoch. */
+  readonly notAfter: number
+  /** Id of the key of the agent CA that signed it. */
+  readonly authority: string
+}
+
+/**
+ * Reads the agent's name from a certificate whose key the peer has proved (TLS does that for any certificate). Null: the
+ * certificate does not belong to an agent of this cluster. `issuerOf` verifies its signature. The caller checks
+ * `notAfter`.
+ */
+export function readAgentCertificate(
+  certificate: X509Certificate | undefined,
+  clusterName: string,
+  issuerOf: (certificate: X509Certificate) => string | null,
+): AgentCertificate | null {
+  const prefix = `URI:mezite://${clusterName}/agent/`
+  const name = certificate?.subjectAltName
+  if (!certificate || !name?.startsWith(prefix)) return null
+  const hostname = name.slice(prefix.length)
+  const notAfter = Date.parse(certificate.validTo)
+  if (!isHostname(hostname) || !Number.isFinite(notAfter)) return null
+  const authority = issuerOf(certificate)
+  if (authority === null) return null
+  return { hostname, serial: certificate.serialNumber.toLowerCase(), notAfter, authority }
+}

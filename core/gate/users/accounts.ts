@@ -1,0 +1,60 @@
+import type { Transaction } from '../../api/database.ts'
+import type { Profile } from '../../api/users.ts'
+import type { Rooms } from '../../hub/room.ts'
+import { holdersIn } from './stored-identity.ts'
+
+/** Names of the accounts of programs begin with this; no user can have such a name. */
+const BOT = 'bot:'
+
+/** One account, of a person or of a program. */
+export interface Account {
+  readonly name: string
+  readonly bot: boolean
+  /** See `Session.holder`. */
+  readonly holder: string | null
+  readonly roles: readonly string[]
+  /** See `User.profile`. */
+  readonly profile?: Profile
+}
+
+/** Whoever can have a session: users, and the accounts of programs that entries of `credentials` keep. */
+export interface Accounts {
+  byName(name: string): Account | undefined
+  rolesOf(name: string): readonly string[]
+  /** The holder of each name, as the transaction sees it; a name that no account has is missing. */
+  holdersIn(trx: Transaction, names: Iterable<string>): Promise<ReadonlyMap<string, string | null>>
+}
+
+/** Finds an account by its name. A failing entry throws, which denies. */
+export function createAccounts({ users, callers }: Pick<Rooms, 'users' | 'callers'>): Accounts {
+  function byName(name: string): Account | undefined {
+    if (!name.startsWith(BOT)) {
+      const user = users.byName(name)
+      if (!user) return undefined
+      const { holder, profile } = user
+      return { name: user.name, bot: false, holder, roles: users.rolesOf(name), ...(profile && { profile }) }
+    }
+    for (const entry of callers.bots()) {
+      const found = entry.find(name)
+      if (found) return { name, bot: true, holder: found.holder, roles: [...new Set(found.roles)].sort() }
+    }
+    return undefined
+  }
+
+  return {
+    byName,
+    rolesOf: (name) => byName(name)?.roles ?? [],
+    async holdersIn(trx, names) {
+      const all = [...new Set(names)]
+      const people = all.filter((name) => !name.startsWith(BOT))
+      const found = new Map(people.length > 0 ? await holdersIn(trx, people) : [])
+      for (const name of all.filter((name) => name.startsWith(BOT)))
+        for (const entry of callers.bots()) {
+          const bot = await entry.findIn(trx, name)
+          if (bot) found.set(name, bot.holder)
+          if (bot) break
+        }
+      return found
+    },
+  }
+}

@@ -1,0 +1,216 @@
+import type { UserAdministration } from '../../api/administration.ts'
+import type { Actor } from '../../api/audit.ts'
+import type { Transaction } from '../../api/database.ts'
+import { Problem } from '../../api/problem.ts'
+import { entityTags } from '../../api/resource.ts'
+import type { Change } from '../../api/revisions.ts'
+import { tableView } from '../../api/table-view.ts'
+import { foldName, holderOf, parseUserName } from '../../api/user-name.ts'
+import type { NameRelease, User, Users } from '../../api/users.ts'
+import type { Needs } from '../../hub/room.ts'
+import { messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { AccessTables, UserTable } from '../access/migrations.ts'
+import { dropMappedRoles } from './mapped-roles.ts'
+import { createNameClaims, takenAway } from './name-claims.ts'
+import { holdersIn, identityOf, profileIn, rolesIn, rolesText } from './stored-identity.ts'
+
+/** Users, and the changes that administrators make. */
+export interface RunningUsers extends Users, UserAdministration {}
+
+/** Keeps users in memory, up to date by the change sequence. */
+export function createUsers(rooms: Needs<'revisions' | 'grants' | 'kernel' | 'sessions'>): RunningUsers {
+  const { revisions, kernel, clock, log } = rooms
+  const users = new Map<string, User>()
+
+  const view = tableView<UserTable>({
+    name: 'users',
+    kind: 'user',
+    table: 'users',
+    key: 'key',
+    swap(keys, rows) {
+      for (const key of keys ?? users.keys()) users.delete(key)
+      for (const user of rows.map((row) => userIn(row, log))) if (user) users.set(user.key, user)
+    },
+  })
+  revisions.addView(view)
+
+  const rowOf = async (trx: Transaction, key: string): Promise<UserTable | undefined> =>
+    (await view.rowsOf(trx, [key]))[0]
+
+  /** Ends all sessions with it, or they would live again when the same identity gets the name back. Resolves to their number. */
+  async function released({ name, ...release }: NameRelease & { name: string }): Promise<number> {
+    const theirs = await rooms.sessions.listIn(release.trx, { user: name })
+    await rooms.grants.release(release)
+    await kernel.calls.user.released(release)
+    const ids = theirs.map(({ id }) => id)
+    return rooms.sessions.end(ids, 'user_deleted', release.by.subject, release)
+  }
+
+  async function existing(trx: Transaction, name: string): Promise<UserTable> {
+    const row = await rowOf(trx, foldName(name))
+    if (!row) throw userNotFound(name)
+    return row
+  }
+
+  /** Changes a stored user; `also` is part of the change. */
+  async function alter(
+    name: string,
+    actor: Actor,
+    set: Partial<UserTable>,
+    also?: (trx: Transaction, change: Change, key: string, before: UserTable) => Promise<void>,
+  ): Promise<User> {
+    const key = foldName(name)
+    await revisions.write(async (trx, change) => {
+      const row = await existing(trx, name)
+      if (!isAdmin({ ...row, ...set })) await guardAdmins(row, () => view.rowsOf(trx, null), actor)
+      await trx.withTables<AccessTables>().updateTable('users').set(set).where('key', '=', key).execute()
+      await also?.(trx, change, key, row)
+      await note(change, 'user.updated', row, actor)
+    }, actor)
+    return now(key, name)
+  }
+
+  async function note(change: Change, type: string, row: Pick<UserTable, 'key' | 'name'>, by: Actor) {
+    change.touch('user', row.key)
+    await change.audit({ type, success: true, by, fields: { name: row.name } })
+  }
+
+  const now = (key: string, name: string): User => {
+    const user = users.get(key)
+    if (!user) throw userNotFound(name)
+    return user
+  }
+
+  const claims = createNameClaims({ revisions, rowOf, holderOf: (key) => users.get(key)?.holder, clock })
+
+  async function take(...[input, ...how]: Parameters<typeof claims>): Promise<User> {
+    const { key, name } = await claims(input, ...how)
+    const user = now(key, name)
+    // The name may have been released since; a session opened now would have no holder.
+    if (user.holder !== holderOf(input)) throw takenAway()
+    return user
+  }
+
+  return {
+    byName: (name) => users.get(foldName(name)),
+    keyOf: foldName,
+    list: () => [...users.values()].sort((a, b) => (a.key < b.key ? -1 : 1)),
+    rolesOf(name) {
+      const user = users.get(foldName(name))
+      return user ? [...new Set([...user.ownRoles, ...user.mappedRoles])].sort() : []
+    },
+
+    signIn: (input, stands) => take(input, clock.now(), { stands }),
+    confirm: (input, stands) => take(input, clock.now(), { known: true, stands }),
+    claim: (input) => take(input, null),
+    dropMappedRoles,
+
+    async create(given, roles, actor) {
+      const parsed = parseUserName(given)
+      if (!parsed) {
+        throw new Problem(
+          400,
+          'user_name_invalid',
+          'A user name has 1 to 256 characters, no comma, no control or invisible character and no space at ' +
+            'either end; operator@socket and names that begin with token: or bot: are reserved.',
+        )
+      }
+      const { key, name } = parsed
+      await revisions.write(async (trx, change) => {
+        if (await rowOf(trx, key)) throw new Problem(409, 'user_exists', `The user ${name} already exists.`)
+        const own_roles = rolesText(roles)
+        const row = { key, name, own_roles, mapped_roles: '[]', created: clock.now() }
+        await trx.withTables<AccessTables>().insertInto('users').values(row).execute()
+        await note(change, 'user.created', row, actor)
+      }, actor)
+      return now(key, name)
+    },
+
+    update: (name, roles, actor, preconditions = {}) =>
+      alter(name, actor, { own_roles: rolesText(roles) }, async (_trx, _change, _key, row) =>
+        entityTags.check(preconditions, row.own_roles),
+      ),
+    dropMapped: (name, actor) => alter(name, actor, { mapped_roles: '[]' }),
+    async relink(name, actor) {
+      let endedSessions = 0
+      // Mapped roles came from the former identity.
+      const free = { issuer: null, sub: null, connector: null, mapped_roles: '[]', profile: null }
+      const user = await alter(name, actor, free, async (trx, change, key, row) => {
+        endedSessions = await released({ trx, change, key, by: actor, name: row.name })
+      })
+      return { ...user, endedSessions }
+    },
+
+    remove: (name, actor) =>
+      revisions.write(async (trx, change) => {
+        const row = await existing(trx, name)
+        const { key } = row
+        await guardAdmins(row, () => view.rowsOf(trx, null), actor)
+        await trx.withTables<AccessTables>().deleteFrom('users').where('key', '=', key).execute()
+        const endedSessions = await released({ trx, change, key, by: actor, name: row.name })
+        await note(change, 'user.deleted', row, actor)
+        return { ...(userIn(row, log) ?? { ...EMPTY, key, name: row.name }), endedSessions }
+      }, actor),
+
+    holderIn: async (trx, name) => (await holdersIn(trx, [name])).get(name),
+  }
+}
+
+const EMPTY = {
+  ownRoles: [],
+  mappedRoles: [],
+  identity: null,
+  holder: null,
+  connector: null,
+  created: 0,
+  lastLogin: null,
+}
+
+/** The stored user; null: it is unreadable, which is logged. */
+function userIn(row: UserTable, log: Log): User | null {
+  try {
+    const { key, name, connector, created } = row
+    return Object.freeze({
+      key,
+      name,
+      ownRoles: rolesIn(row.own_roles),
+      mappedRoles: rolesIn(row.mapped_roles),
+      ...identityOf(row),
+      connector,
+      ...profileIn(row),
+      created,
+      lastLogin: row.last_login,
+    })
+  } catch (error) {
+    log.error({ user: row.name, cause: messageOf(error) }, 'a stored user is unreadable and has no access')
+    return null
+  }
+}
+
+export function userNotFound(name: string): Problem {
+  return new Problem(404, 'user_not_found', `There is no user ${name}; \`mezctl users ls\` lists them.`)
+}
+
+/** An unreadable user has no access and so is not an administrator; otherwise nobody could remove it. */
+function isAdmin({ own_roles, mapped_roles }: Pick<UserTable, 'own_roles' | 'mapped_roles'>): boolean {
+  try {
+    return [rolesIn(own_roles), rolesIn(mapped_roles)].flat().includes('admin')
+  } catch {
+    return false
+  }
+}
+
+/** Keeps administrators from locking out themselves or the last administrator. `row`: the user that would not be one any more. */
+async function guardAdmins(
+  row: UserTable,
+  readAll: () => Promise<readonly UserTable[]>,
+  { subject }: Actor,
+): Promise<void> {
+  if (!isAdmin(row)) return
+  if (subject.kind !== 'operator' && foldName(subject.user) === row.key)
+    throw new Problem(409, 'self_lockout', 'You cannot take the role admin from yourself. Ask another admin.')
+  const rows = await readAll()
+  if (rows.some((other) => other.key !== row.key && isAdmin(other))) return
+  throw new Problem(409, 'last_admin', `${row.name} is the last admin. Give the role to somebody else first.`)
+}
