@@ -35,12 +35,12 @@ export {
   createOverload,
 } from './base/limits/concurrency-quota.ts'
 export { createRateLimit, type RateLimit } from './base/limits/rate-limit.ts'
-export { tooLargeResponse } from './hub/http/cookie-reset.ts'
-export { discardRest } from './hub/http/http1-connection.ts'
-export { type HubResponse, isNavigation, requesterOf } from './hub/http/refusal.ts'
 export { systemClock } from './kernel/clock.ts'
 export { isMezError } from './kernel/error.ts'
 export { formLines, framedLines, ownLines } from './pages/page-lines.ts'
+export { tooLargeResponse } from './traffic/http/cookie-reset.ts'
+export { discardRest } from './traffic/http/http1-connection.ts'
+export { type HubResponse, isNavigation, requesterOf } from './traffic/http/refusal.ts'
 // Leads the compiler to the names of all types that are mentioned here, for the declarations of plugins.
 export type {} from './types.ts'
 export { REASON_HEADER } from './wire/dial-headers.ts'

@@ -101,7 +101,6 @@ export type { NameRelease, Profile, SignIn } from './api/users.ts'
 export type { UnidentifiedRequest, Verification, Verifier } from './api/verifiers.ts'
 export type { AccountSection, HomeApp, HomeView, RouteAccess } from './api/web-routes.ts'
 export type { ConcurrencyQuota, Load, Overload } from './base/limits/concurrency-quota.ts'
-export type { Requester } from './hub/http/refusal.ts'
 export type { ValueProblem } from './kernel/config-check.ts'
 export type {
   AnyHook,
@@ -129,6 +128,7 @@ export type {
   PluginSide,
 } from './kernel/plugin.ts'
 export type { Contributed, Received, Ref, Refs } from './kernel/reference.ts'
+export type { Requester } from './traffic/http/refusal.ts'
 export type { StreamMeter } from './wire/bulk-streams.ts'
 export type { HubReach } from './wire/hub-connection.ts'
 export type { FramingFault, FramingLines, RequestFraming } from './wire/request-framing.ts'

@@ -73,10 +73,16 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   'core/wire': ['core/kernel'],
   'core/api': ['core/kernel'],
   'core/base/limits': ['core/api', 'core/kernel'],
-  'core/certificates': ['core/api', 'core/kernel', 'core/base/limits'],
+  'core/traffic/certificates': ['core/api', 'core/kernel', 'core/base/limits'],
   'core/state/database': ['core/api', 'core/kernel', 'core/base/limits', 'core/base/log'],
   // The parent of several processes binds the admin socket that they share.
-  'core/processes': ['core/api', 'core/api-server', 'core/kernel', 'core/base/loader', 'core/base/log'],
+  'core/traffic/processes': [
+    'core/api',
+    'core/api-server',
+    'core/kernel',
+    'core/base/loader',
+    'core/base/log',
+  ],
   // What several hubs tell each other; a hub loads it with PostgreSQL.
   'core/cluster': ['core/api', 'core/hub', 'core/kernel', 'core/wire'],
   'core/pages': ['core/api', 'core/kernel'],
@@ -89,7 +95,7 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
     ...[
       'core/api',
       'core/api-server',
-      'core/certificates',
+      'core/traffic/certificates',
       'core/cluster',
       'core/state/database',
       'core/gate/enrolment',
@@ -291,7 +297,7 @@ t.test('the parts beside the hub import nothing of it, types included', (t) => {
   const beside = [
     ...[
       'core/api-server',
-      'core/certificates',
+      'core/traffic/certificates',
       'core/state/database',
       'core/gate/enrolment',
       'core/base/limits',
@@ -429,17 +435,17 @@ t.test('E80 the gate alone decides, and every way to an app uses it to open conn
     ['core/gate/access/access.ts'],
     'who makes admissions',
   )
-  t.strictSame(using(/\bstateOf\(admission\)/), ['core/hub/tunnel/agent-selector.ts'])
+  t.strictSame(using(/\bstateOf\(admission\)/), ['core/traffic/tunnel/agent-selector.ts'])
   t.strictSame(using(/\bdialThrough\(/), [
     // On behalf of another hub, which has admitted.
-    'core/cluster/relay/agent-relay.ts',
-    'core/hub/tunnel/agent-selector.ts',
-    'core/hub/tunnel/tunnel-dialer.ts',
+    'core/traffic/relay/agent-relay.ts',
+    'core/traffic/tunnel/agent-selector.ts',
+    'core/traffic/tunnel/tunnel-dialer.ts',
   ])
-  t.strictSame(using(/\bconnectionOf\(/), ['core/hub/tunnel/tunnel-dialer.ts'])
+  t.strictSame(using(/\bconnectionOf\(/), ['core/traffic/tunnel/tunnel-dialer.ts'])
   t.strictSame(
     using(/\bhttp2Of\(/),
-    ['core/hub/tunnel/tunnel-dialer.ts', 'core/hub/tunnel/tunnel.ts'],
+    ['core/traffic/tunnel/tunnel-dialer.ts', 'core/traffic/tunnel/tunnel.ts'],
     'what opens streams of a link, or closes it',
   )
   t.strictSame(using(/\blive\.add\(/), ['core/gate/access/access.ts'])

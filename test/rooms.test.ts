@@ -22,7 +22,7 @@ await runTogether(import.meta.url, [
   './plugins/sign-in/app-launch.test.ts',
   './plugins/sign-in/session-page.test.ts',
   './plugins/sign-in/session-renewal.test.ts',
-  './hub/tunnel/client-ip.test.ts',
+  './traffic/tunnel/client-ip.test.ts',
   './gate/users/users.test.ts',
   './plugins/backup/read-rows.test.ts',
   './plugins/cli-login/command-logins.test.ts',

@@ -115,7 +115,7 @@ const DATA_PATH = [
   ...['listener', 'http', 'catalog', 'access', 'sessions', 'tunnel', 'audit'].map(
     (room) => `core/hub/${room}`,
   ),
-  ...['core/certificates', 'core/kernel', 'core/base/limits', 'core/base/log', 'core/wire', 'agent'],
+  ...['core/traffic/certificates', 'core/kernel', 'core/base/limits', 'core/base/log', 'core/wire', 'agent'],
   ...['http-apps', 'tcp-apps', 'identity-jwt', 'rbac', 'transport-http2'].map((name) => `plugins/${name}`),
 ]
 const IMPORT = /^(?:import|export)\s+(?!type\s)(?:[^'"`;]*?\sfrom\s+)?['"]([^'"./][^'"]*)['"]/gm

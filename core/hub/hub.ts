@@ -23,21 +23,25 @@ import { createKernel } from '../kernel/kernel.ts'
 import { createLifetime, type Drainable, type Lifetime } from '../kernel/lifetime.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Ref } from '../kernel/reference.ts'
-import type { GroupMember } from '../processes/group-member.ts'
+import {
+  type BrowserServer,
+  type BrowserServerOptions,
+  createBrowserServer,
+} from '../traffic/http/browser-server.ts'
+import { transportPaths } from '../traffic/http/transport-paths.ts'
+import { createListener, type Listener } from '../traffic/listener/listener.ts'
+import { guardProtocol } from '../traffic/listener/protocol-guard.ts'
+import { listenOn } from '../traffic/listener/public-port.ts'
+import type { GroupMember } from '../traffic/processes/group-member.ts'
+import { openTransports } from '../traffic/tunnel/transports.ts'
 import { JOIN_ALPN, RELAY_ALPN, TUNNEL_ALPN } from '../wire/tunnel-protocol.ts'
 import { createCallerLookup } from './access/caller.ts'
 import type { HubConfig } from './config/hub-config.ts'
-import { type BrowserServer, type BrowserServerOptions, createBrowserServer } from './http/browser-server.ts'
-import { transportPaths } from './http/transport-paths.ts'
 import type { HubParts } from './hub-parts.ts'
-import { createListener, type Listener } from './listener/listener.ts'
-import { guardProtocol } from './listener/protocol-guard.ts'
-import { listenOn } from './listener/public-port.ts'
 import { internalListenAddress, ownAddress } from './own-address.ts'
 import { type HubServices, hubServices, standardProviders } from './plugins.ts'
 import type { Rooms } from './room.ts'
 import { openRooms, roomMigrations, servicesOf, startRooms } from './rooms.ts'
-import { openTransports } from './tunnel/transports.ts'
 
 /** The inputs of a hub. */
 export interface HubOptions {

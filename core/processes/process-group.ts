@@ -8,9 +8,9 @@ import { reportServiceState } from '../base/log/service-state.ts'
 import type { HubConfig } from '../hub/config/hub-config.ts'
 import { MezError, messageOf } from '../kernel/error.ts'
 import type { Log } from '../kernel/log.ts'
-import { isValidConfig, type Member, startMember } from './member.ts'
-import type { ToParent } from './messages.ts'
-import { bindPath, bindPort, type Handle, type Port } from './node-handles.ts'
+import { isValidConfig, type Member, startMember } from '../traffic/processes/member.ts'
+import type { ToParent } from '../traffic/processes/messages.ts'
+import { bindPath, bindPort, type Handle, type Port } from '../traffic/processes/node-handles.ts'
 
 /** The longest time between two starts of a process that keeps ending. */
 const MOST_BACKOFF_MS = 30_000

@@ -2,7 +2,7 @@ import { reportCrash } from '../base/loader/crash-report.ts'
 import { releaseStartupMemory } from '../base/loader/startup-memory.ts'
 import { reportServiceState } from '../base/log/service-state.ts'
 import type { HubConfig } from '../hub/config/hub-config.ts'
-import { joinGroup } from '../processes/group-member.ts'
+import { joinGroup } from '../traffic/processes/group-member.ts'
 import { runCli, startLog } from './cli.ts'
 
 /** On a terminal a person waits for the hub to stop, and there is no balancer. */

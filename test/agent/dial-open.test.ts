@@ -12,8 +12,8 @@ import { createAllowList } from '../../agent/allow-list.ts'
 import { dialApp } from '../../agent/app-dialer.ts'
 import unixSocketDialer from '../../examples/unix-socket-dialer/agent.ts'
 import http2Transport from '../../plugins/transport-http2/agent.ts'
-import { drain, startApp } from '../hub/tunnel/start-app.ts'
-import { startTunnelHub, testApp } from '../hub/tunnel/start-tunnel-hub.ts'
+import { drain, startApp } from '../traffic/tunnel/start-app.ts'
+import { startTunnelHub, testApp } from '../traffic/tunnel/start-tunnel-hub.ts'
 
 t.test(
   'dial.open: a plugin reaches an application behind a Unix socket, others are dialled as ever',

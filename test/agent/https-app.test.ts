@@ -6,8 +6,8 @@ import { createServer, type TLSSocket } from 'node:tls'
 import * as x509 from '@peculiar/x509'
 import t from 'tap'
 import { makeAuthority, makeLeaf, newKeyPair } from '../../core/gate/pki/certificate-templates.ts'
-import { drain, joined, startApp } from '../hub/tunnel/start-app.ts'
-import { testApp } from '../hub/tunnel/start-tunnel-hub.ts'
+import { drain, joined, startApp } from '../traffic/tunnel/start-app.ts'
+import { testApp } from '../traffic/tunnel/start-tunnel-hub.ts'
 
 /** An https application with a certificate of an authority that nobody knows. */
 async function startHttpsApp(

@@ -10,8 +10,8 @@ import { agentSchema } from '../../agent/agent-schema.ts'
 import { printError } from '../../core/kernel/error.ts'
 import '../e2e/plain-programs.ts'
 import { startServiceManager } from '../base/log/service-manager.ts'
-import { drain, startApp } from '../hub/tunnel/start-app.ts'
-import { startTunnelHub, type TunnelHub, testApp } from '../hub/tunnel/start-tunnel-hub.ts'
+import { drain, startApp } from '../traffic/tunnel/start-app.ts'
+import { startTunnelHub, type TunnelHub, testApp } from '../traffic/tunnel/start-tunnel-hub.ts'
 import { until } from '../until.ts'
 
 const MEZD = fileURLToPath(new URL('../../agent/mezd.js', import.meta.url))

@@ -6,8 +6,8 @@ import { readReason } from '../../agent/refusals.ts'
 import { createLog } from '../../core/base/log/program-log.ts'
 import { connectHub } from '../../core/wire/hub-connection.ts'
 import { anyTables } from '../any-tables.ts'
-import { startTunnelHub, type TunnelHub } from '../hub/tunnel/start-tunnel-hub.ts'
 import { startStopwatch } from '../stopwatch.ts'
+import { startTunnelHub, type TunnelHub } from '../traffic/tunnel/start-tunnel-hub.ts'
 
 interface Line {
   readonly msg: string

@@ -15,7 +15,7 @@ import { MezError } from '../../core/kernel/error.ts'
 import { createErrorPages } from '../../core/pages/error-pages.ts'
 import { createPages } from '../../core/pages/pages.ts'
 import { statusRoutes } from '../../plugins/admin-api/status-routes.ts'
-import { quietLog } from '../hub/listener/quiet-log.ts'
+import { quietLog } from '../traffic/listener/quiet-log.ts'
 import { until } from '../until.ts'
 import { appHosts, names, startWeb } from './start-web.ts'
 

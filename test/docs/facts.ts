@@ -76,7 +76,7 @@ export const facts: readonly Fact[] = [
   {
     name: 'warning before a certificate expires',
     written: /(\d+) days before(?=, `mezctl status`)|warns from (\d+) days/g,
-    values: [String(numberIn('core/certificates/certificates.ts', 'WARN_DAYS'))],
+    values: [String(numberIn('core/traffic/certificates/certificates.ts', 'WARN_DAYS'))],
   },
   {
     name: 'waiting audit events',

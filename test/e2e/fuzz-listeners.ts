@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import { connect as connectTls, TLSSocket } from 'node:tls'
-import { captureHello } from '../hub/listener/capture-hello.ts'
+import { captureHello } from '../traffic/listener/capture-hello.ts'
 
 export interface FuzzTargets {
   readonly publicPort: number

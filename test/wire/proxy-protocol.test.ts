@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { canonicalAddress, createTrustedProxies } from '../../core/hub/listener/trusted-proxies.ts'
+import { canonicalAddress, createTrustedProxies } from '../../core/traffic/listener/trusted-proxies.ts'
 import { readProxyHeader } from '../../core/wire/proxy-protocol.ts'
 
 const V2 = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')

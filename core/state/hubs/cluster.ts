@@ -2,8 +2,8 @@ import type { Duplex } from 'node:stream'
 import type { Address } from '../../api/address.ts'
 import type { ConnectionInfo } from '../../api/protocol.ts'
 import type { Sessions } from '../../api/sessions.ts'
-import type { LiveLinks } from '../../hub/tunnel/link-registry.ts'
-import type { ServingLink } from '../../hub/tunnel/tunnel-dialer.ts'
+import type { LiveLinks } from '../../traffic/tunnel/link-registry.ts'
+import type { ServingLink } from '../../traffic/tunnel/tunnel-dialer.ts'
 import type { ProxyResult, ProxySource } from '../../wire/proxy-protocol.ts'
 
 export interface LiveHub {

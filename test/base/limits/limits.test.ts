@@ -11,14 +11,14 @@ import { parseStrictJson } from '../../../core/api-server/strict-json.ts'
 import { createAddressGate } from '../../../core/base/limits/address-gate.ts'
 import { completeLimits, defaultLimits } from '../../../core/base/limits/limits.ts'
 import { type LimitsFile, limitsSchema } from '../../../core/base/limits/limits-schema.ts'
-import { readClientHello } from '../../../core/hub/listener/client-hello.ts'
-import { canonicalAddress, createTrustedProxies } from '../../../core/hub/listener/trusted-proxies.ts'
 import { checkConfig } from '../../../core/kernel/config-check.ts'
 import { fakeClock } from '../../../core/testing/fake-clock.ts'
+import { readClientHello } from '../../../core/traffic/listener/client-hello.ts'
+import { canonicalAddress, createTrustedProxies } from '../../../core/traffic/listener/trusted-proxies.ts'
 import { readCookie } from '../../../core/wire/cookie.ts'
 import { readProxyHeader } from '../../../core/wire/proxy-protocol.ts'
 import { startWeb } from '../../api-server/start-web.ts'
-import { captureHello } from '../../hub/listener/capture-hello.ts'
+import { captureHello } from '../../traffic/listener/capture-hello.ts'
 
 /** How long it may take to read what a client sends. */
 const DEMANDED_MS = 10

@@ -9,11 +9,11 @@ import { denied } from '../../../core/gate/access/ballots.ts'
 import { createCallers } from '../../../core/gate/access/callers.ts'
 import { createVerification } from '../../../core/gate/access/verification.ts'
 import type { LiveStream } from '../../../core/gate/sessions/stream-registry.ts'
-import { openAdmitted } from '../../../core/hub/tunnel/agent-selector.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
+import { openAdmitted } from '../../../core/traffic/tunnel/agent-selector.ts'
 import { preflights } from '../../../plugins/http-apps/session/preflights.ts'
 import { partly } from '../../hub/partly.ts'
-import { testApp } from '../../hub/tunnel/start-tunnel-hub.ts'
+import { testApp } from '../../traffic/tunnel/start-tunnel-hub.ts'
 
 const allowed: Decision = { effect: 'allow', reason: 'allowed', roles: ['dev'], requirements: [] }
 const required: Decision = {

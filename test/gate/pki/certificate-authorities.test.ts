@@ -9,7 +9,7 @@ import { makeLeaf, newKeyPair, P256 } from '../../../core/gate/pki/certificate-t
 import { systemClock } from '../../../core/kernel/clock.ts'
 import { createSecretBox } from '../../../core/state/secrets/secret-box.ts'
 import { anyTables } from '../../any-tables.ts'
-import { emptyTestStore, quiet } from '../../hub/tunnel/open-test-store.ts'
+import { emptyTestStore, quiet } from '../../traffic/tunnel/open-test-store.ts'
 
 async function two(t: { teardown(run: () => unknown): void }) {
   const store = await emptyTestStore()

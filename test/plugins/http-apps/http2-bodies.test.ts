@@ -1,7 +1,7 @@
 /** Bodies of requests over HTTP/2: whole, in time, or seen to be broken. */
 import { once } from 'node:events'
 import t from 'tap'
-import { DATA, END_STREAM, frame, RST_STREAM, uint32 } from '../../hub/http/raw-http2.ts'
+import { DATA, END_STREAM, frame, RST_STREAM, uint32 } from '../../traffic/http/raw-http2.ts'
 import { until } from '../../until.ts'
 import { OK, openByteApp } from './byte-app.ts'
 import { appAt, openGateway } from './gateway.ts'

@@ -11,7 +11,7 @@ import {
   type Fields,
   frame,
   HEADERS,
-} from '../../hub/http/raw-http2.ts'
+} from '../../traffic/http/raw-http2.ts'
 import { OK, openByteApp } from './byte-app.ts'
 import { appAt, COOKIE, openGateway } from './gateway.ts'
 import { fields, rawClient } from './http2-requests.ts'

@@ -1,7 +1,7 @@
 /** Streams of browsers over HTTP/2 that end before their answer does: cut, broken off, cancelled, not read. */
 import { once } from 'node:events'
 import t from 'tap'
-import { frame, GOAWAY, RST_STREAM, setting, uint32 } from '../../hub/http/raw-http2.ts'
+import { frame, GOAWAY, RST_STREAM, setting, uint32 } from '../../traffic/http/raw-http2.ts'
 import { until } from '../../until.ts'
 import { OK } from './byte-app.ts'
 import { appAt, openGateway } from './gateway.ts'

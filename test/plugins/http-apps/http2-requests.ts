@@ -1,5 +1,5 @@
 import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2'
-import { type Fields, RawHttp2 } from '../../hub/http/raw-http2.ts'
+import { type Fields, RawHttp2 } from '../../traffic/http/raw-http2.ts'
 import { COOKIE, type Gateway } from './gateway.ts'
 
 export interface Answered {

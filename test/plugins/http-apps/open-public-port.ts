@@ -1,5 +1,5 @@
 import type { WebRoutes } from '@mezite/core'
-import type { ListenerOptions } from '../../../core/hub/listener/listener.ts'
+import type { ListenerOptions } from '../../../core/traffic/listener/listener.ts'
 import { names, startWeb } from '../../api-server/start-web.ts'
 import { openByteApp } from './byte-app.ts'
 import { appAt, openGateway } from './gateway.ts'

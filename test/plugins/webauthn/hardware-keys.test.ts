@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { createHardwareKeys } from '../../../plugins/webauthn/hardware-keys.ts'
-import { quiet } from '../../hub/tunnel/open-test-store.ts'
+import { quiet } from '../../traffic/tunnel/open-test-store.ts'
 import { type MadeCertificate, makeCertificate } from './make-certificate.ts'
 
 const [LEAF, MIDDLE, ROOT] = ['CN=Model, O=Maker', 'CN=Batch, O=Maker', 'CN=Root, O=Maker']

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fuzzListeners } from '../../e2e/fuzz-listeners.ts'
-import { compareHeads, randomHeads } from '../../hub/http/random-heads.ts'
+import { compareHeads, randomHeads } from '../../traffic/http/random-heads.ts'
 import type { Outcome, SoakRun } from '../line.ts'
 import { startOneHub } from '../start-one-hub.ts'
 

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { captureHello } from '../../hub/listener/capture-hello.ts'
+import { captureHello } from '../../traffic/listener/capture-hello.ts'
 import { askLive } from '../limits/ask-live.ts'
 import { openCrowd, openTcp, openTls } from '../limits/open-clients.ts'
 import { settle } from '../limits/settle.ts'

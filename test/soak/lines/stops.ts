@@ -2,7 +2,7 @@ import { Agent } from 'node:https'
 import { freePort } from '../../../core/testing/free-port.ts'
 import { startTwoHubs } from '../../e2e/start-two-hubs.ts'
 import { retryUnanswered } from '../../e2e/steady-requests.ts'
-import { startProgram } from '../../hub/listener/start-program.ts'
+import { startProgram } from '../../traffic/listener/start-program.ts'
 import type { Outcome, SoakRun } from '../line.ts'
 import { unlimited } from '../start-one-hub.ts'
 

@@ -1,12 +1,12 @@
 /** Which hubs live, and where each is reached, as the hubs of one PostgreSQL server tell each other. */
 import { sql } from 'kysely'
 import t from 'tap'
-import { createPeers } from '../../../core/cluster/peers.ts'
 import { ownAddress } from '../../../core/hub/own-address.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import { createRegistry } from '../../../core/state/hubs/hub-registry.ts'
 import { hubsMigrations } from '../../../core/state/hubs/migrations.ts'
 import { createSecretBox } from '../../../core/state/secrets/secret-box.ts'
+import { createPeers } from '../../../core/traffic/relay/peers.ts'
 import { until } from '../../until.ts'
 import { keptLog, open, ownPostgresStore } from '../database/stores.ts'
 

@@ -1,0 +1,116 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { Problem } from '../../api/problem.ts'
+import type { ConnectionInfo, StreamRequest } from '../../api/protocol.ts'
+import type { HubTransport } from '../../api/transport.ts'
+import type { Needs } from '../../hub/room.ts'
+import { MezError, messageOf } from '../../kernel/error.ts'
+import type { WebRoute } from './host-router.ts'
+
+/** A request for a carrier that the host router has accepted. */
+interface Arrival {
+  readonly route: WebRoute
+  readonly info: ConnectionInfo
+  /** Sends the refusal. */
+  readonly refuse: (problem: Problem) => void
+}
+
+/** The handlers of a path of the hub's own host. */
+export interface ReceivingPath {
+  /** Handles an HTTP/1.1 upgrade. */
+  upgrade?(request: IncomingMessage, socket: Duplex, head: Buffer, arrival: Arrival): void
+  /** Handles an extended CONNECT over HTTP/2. */
+  connect?(request: StreamRequest, arrival: Arrival): void
+}
+
+/** Handlers by path. */
+export type TransportPaths = ReadonlyMap<string, ReceivingPath>
+
+/** Where a carrier comes from. */
+export interface CarrierOrigin {
+  readonly clientIp: string
+  readonly transport: string
+}
+
+/** The part of a request target that is compared with the paths of transports. */
+export const pathOf = (target: string): string => target.split('?', 1)[0] as string
+
+const BROWSER = new Problem(403, 'origin_refused', 'Browsers cannot open tunnels.')
+/** The same as for a path that does not exist. */
+const STRANGER = new Problem(404, 'not_found', 'There is nothing at this address.')
+
+/**
+ * The paths of the offered transports. Nothing of a request but its head is read before its proof is verified. `opening` counts
+ * a carrier that is being opened, with a deadline: `close` ends it, and its result is called once the carrier is delivered.
+ * Throws `MEZ_SERVICE_TWICE` if two transports claim the same path.
+ */
+export function transportPaths(
+  transports: readonly HubTransport[],
+  { carriers, kernel, log }: Needs<'carriers' | 'kernel'>,
+  deliver: (carrier: Duplex, from: CarrierOrigin) => void,
+  opening: (clientIp: string, close: () => void) => () => void,
+): TransportPaths {
+  const paths = new Map<string, ReceivingPath>()
+
+  /** `start` passes the request to the transport, with the function that takes the carrier. */
+  async function open(
+    { route, info, refuse }: Arrival,
+    asked: {
+      readonly transport: string
+      readonly method: 'GET' | 'CONNECT'
+      readonly headers: NodeJS.Dict<string | string[]>
+      readonly stream: Duplex
+      readonly connection: Duplex
+    },
+    start: (take: (carrier: Duplex) => void) => unknown,
+  ): Promise<void> {
+    const { transport, method, headers, stream, connection } = asked
+    if (headers.origin !== undefined) return refuse(BROWSER)
+    const clientIp = info.clientOf?.(headers['x-forwarded-for']?.toString()) ?? info.clientIp
+    const wanted = { method, host: new URL(route.origin).hostname, path: pathOf(route.target) }
+    const proved = await carriers.admits(wanted, headers.authorization?.toString(), { clientIp })
+    if (stream.destroyed) return
+    if (!proved) return refuse(STRANGER)
+    info.authenticated?.()
+    const opened = opening(clientIp, () => connection.destroy())
+    stream.once('close', opened)
+    await start((carrier) => {
+      opened()
+      deliver(carrier, { clientIp, transport })
+    })
+  }
+
+  for (const transport of transports) {
+    const { name, path } = transport
+    if (!path) continue
+    if (paths.has(path.path)) throw new MezError('MEZ_SERVICE_TWICE', `two transports claim ${path.path}`)
+    const failed = (connection: Duplex) => (error: unknown) => {
+      const plugin = kernel.providerOf(transport)
+      log.error({ plugin, transport: name, error: messageOf(error) }, 'a transport failed to open a carrier')
+      connection.destroy()
+    }
+    paths.set(path.path, {
+      ...(path.upgrade && {
+        upgrade(request, socket, head, arrival) {
+          const { headers } = request
+          const asked = {
+            transport: name,
+            method: 'GET',
+            headers,
+            stream: socket,
+            connection: socket,
+          } as const
+          open(arrival, asked, (take) => path.upgrade?.(request, socket, head, take)).catch(failed(socket))
+        },
+      }),
+      ...(path.connect && {
+        connect(request, arrival) {
+          const { headers, stream, socket: connection } = request
+          const asked = { transport: name, method: 'CONNECT', headers, stream, connection } as const
+          open(arrival, asked, (take) => path.connect?.(request, take)).catch(failed(connection))
+        },
+      }),
+    })
+  }
+  return paths
+}
