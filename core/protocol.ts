@@ -37,12 +37,12 @@ export {
 export { createRateLimit, type RateLimit } from './base/limits/rate-limit.ts'
 export { systemClock } from './kernel/clock.ts'
 export { isMezError } from './kernel/error.ts'
-export { formLines, framedLines, ownLines } from './pages/page-lines.ts'
 export { tooLargeResponse } from './traffic/http/cookie-reset.ts'
 export { discardRest } from './traffic/http/http1-connection.ts'
 export { type HubResponse, isNavigation, requesterOf } from './traffic/http/refusal.ts'
 // Leads the compiler to the names of all types that are mentioned here, for the declarations of plugins.
 export type {} from './types.ts'
+export { formLines, framedLines, ownLines } from './web/pages/page-lines.ts'
 export { REASON_HEADER } from './wire/dial-headers.ts'
 export { grpcErrorLines, isGrpcCall } from './wire/grpc-status.ts'
 export { isHeaderLine, takeHeaderLine } from './wire/header-line.ts'

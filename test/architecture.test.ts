@@ -78,23 +78,23 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   // The parent of several processes binds the admin socket that they share.
   'core/traffic/processes': [
     'core/api',
-    'core/api-server',
+    'core/web/server',
     'core/kernel',
     'core/base/loader',
     'core/base/log',
   ],
   // What several hubs tell each other; a hub loads it with PostgreSQL.
   'core/cluster': ['core/api', 'core/hub', 'core/kernel', 'core/wire'],
-  'core/pages': ['core/api', 'core/kernel'],
+  'core/web/pages': ['core/api', 'core/kernel'],
   'core/gate/enrolment': ['core/api', 'core/kernel', 'core/base/limits', 'core/wire'],
-  'core/api-server': ['core/api', 'core/kernel', 'core/base/limits', 'core/base/log', 'core/pages'],
+  'core/web/server': ['core/api', 'core/kernel', 'core/base/limits', 'core/base/log', 'core/web/pages'],
   // The desk of sign-in is there whoever serves the pages, and so is no part of the plugin `sign-in`, which can be off.
-  'core/sign-in': ['core/api', 'core/kernel', 'core/base/limits', 'core/pages', 'core/wire'],
+  'core/web/desk': ['core/api', 'core/kernel', 'core/base/limits', 'core/web/pages', 'core/wire'],
   'core/agent': ['core/api', 'core/kernel', 'core/base/loader', 'core/base/log', 'core/wire'],
   'core/hub': [
     ...[
       'core/api',
-      'core/api-server',
+      'core/web/server',
       'core/traffic/certificates',
       'core/cluster',
       'core/state/database',
@@ -105,8 +105,8 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
       'core/base/limits',
       'core/base/loader',
       'core/base/log',
-      'core/pages',
-      'core/sign-in',
+      'core/web/pages',
+      'core/web/desk',
       'core/wire',
     ],
   ],
@@ -296,13 +296,13 @@ t.test('the contracts import the kernel and each other, types included', (t) => 
 t.test('the parts beside the hub import nothing of it, types included', (t) => {
   const beside = [
     ...[
-      'core/api-server',
+      'core/web/server',
       'core/traffic/certificates',
       'core/state/database',
       'core/gate/enrolment',
       'core/base/limits',
     ],
-    ...['core/pages', 'core/sign-in'],
+    ...['core/web/pages', 'core/web/desk'],
   ]
   const wrong = importsOf(beside.flatMap(sourcesOf)).filter(({ from, to, package: of }) => {
     const part = beside.find((one) => from.startsWith(`${one}/`))!
@@ -450,9 +450,9 @@ t.test('E80 the gate alone decides, and every way to an app uses it to open conn
   )
   t.strictSame(using(/\blive\.add\(/), ['core/gate/access/access.ts'])
   t.strictSame(using(/\baccess\.admit\(/), [
-    'core/sign-in/app-launch.ts',
+    'core/web/desk/app-launch.ts',
     // Asks on behalf of a program, with `probe`, before it gets a token.
-    'core/sign-in/program-access.ts',
+    'core/web/desk/program-access.ts',
     'plugins/authorization-server/access-tokens.ts',
     'plugins/authorization-server/running.ts',
     'plugins/http-apps/session/admission.ts',

@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { formatAddress } from '../api/address.ts'
-import { claimSocket } from '../api-server/admin-socket.ts'
 import { releaseStartupMemory } from '../base/loader/startup-memory.ts'
 import { createLog } from '../base/log/program-log.ts'
 import { reportServiceState } from '../base/log/service-state.ts'
@@ -11,6 +10,7 @@ import type { Log } from '../kernel/log.ts'
 import { isValidConfig, type Member, startMember } from '../traffic/processes/member.ts'
 import type { ToParent } from '../traffic/processes/messages.ts'
 import { bindPath, bindPort, type Handle, type Port } from '../traffic/processes/node-handles.ts'
+import { claimSocket } from '../web/server/admin-socket.ts'
 
 /** The longest time between two starts of a process that keeps ending. */
 const MOST_BACKOFF_MS = 30_000

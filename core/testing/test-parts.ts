@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 import type { Actor, AuditEvent, AuditInput } from '../api/audit.ts'
 import type { ServerCertificate } from '../api/certificates.ts'
 import type { SecretBox } from '../api/secret-box.ts'
-import { operator } from '../api-server/admin-socket.ts'
 import { issueCertificate } from '../program/development-certificate.ts'
 import { makeEvent } from '../state/audit/event-factory.ts'
 import { createSecretBox } from '../state/secrets/secret-box.ts'
+import { operator } from '../web/server/admin-socket.ts'
 
 /** A stand-in for the service `secretBox`. A box opens what another one sealed only if both have the same key of 32 bytes. */
 export const testSecretBox = (key: Buffer = randomBytes(32)): SecretBox => createSecretBox(key)

@@ -9,6 +9,6 @@ export function isCurrent(folder: string): boolean {
   const built = modified(join(folder, 'dist/web/.vite/manifest.json'))
   const web = join(folder, 'web')
   const sources = readdirSync(web, { recursive: true, encoding: 'utf8' }).map((name) => join(web, name))
-  const drawings = join(folder, '../../core/pages/drawings.ts')
+  const drawings = join(folder, '../../core/web/pages/drawings.ts')
   return [join(folder, 'build.ts'), drawings, ...sources].every((path) => modified(path) < built)
 }

@@ -51,7 +51,7 @@ const PLACES = [
 const TABLES: readonly [file: string, pattern: RegExp][] = [
   ['agent/refusals.ts', new RegExp(`^ {2}(?<code>${SNAKE}):(?<text>\\s*'[^']*'|\\s*"[^"]*")`, 'gm')],
   ['core/api/sessions.ts', new RegExp(`^ {2}\\| '(?<code>${SNAKE})'`, 'gm')],
-  ['core/pages/texts/en.ts', new RegExp(`^ {6}(?<code>${SNAKE}):(?<text>\\s*'[^']*')`, 'gm')],
+  ['core/web/pages/texts/en.ts', new RegExp(`^ {6}(?<code>${SNAKE}):(?<text>\\s*'[^']*')`, 'gm')],
 ]
 
 /** Every reason code of responses and audit records. */

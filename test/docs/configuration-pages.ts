@@ -67,7 +67,7 @@ ${sectionsOf(agentSchema as unknown as Schema, 'mezd.yaml')}
 
 /** Every limit: those of the schemas, and the constants of the sources. */
 export async function limitsPage(): Promise<string> {
-  const signIn = 'core/sign-in/sign-in-rate.ts'
+  const signIn = 'core/web/desk/sign-in-rate.ts'
   const streams = 'plugins/dashboard/event-streams.ts'
   const sessions = 'core/gate/sessions/session-insert.ts'
   const plugins = await Promise.all(['http-apps', 'tcp-apps', 'authorization-server'].map(schemaOfPlugin))

@@ -86,6 +86,6 @@ export const facts: readonly Fact[] = [
   {
     name: 'longest sign-in',
     written: /longer than (\w+) minutes/g,
-    values: spelled(numberIn('core/sign-in/sign-in-desk.ts', 'STATE_TTL_MS')),
+    values: spelled(numberIn('core/web/desk/sign-in-desk.ts', 'STATE_TTL_MS')),
   },
 ]

@@ -223,7 +223,7 @@ t.test(
 )
 
 t.test('drawings are readable in both themes', (t) => {
-  const tokens = textOf('core/pages/browser/tokens.css')
+  const tokens = textOf('core/web/pages/browser/tokens.css')
   const [, light = '', dark = ''] = /--surface: light-dark\((#\w{6}), (#\w{6})\)/.exec(tokens) ?? []
   const drawings = globSync('plugins/docs/pages/pictures/*.svg', { cwd: root })
   t.ok(drawings.length >= 2)

@@ -8,10 +8,10 @@ import { defineHubPlugin, Problem, requirements, signInDesk, Type, type Vote, we
 import t from 'tap'
 import type { HeaderLines } from '../../core/api/http-hooks.ts'
 import type { Link } from '../../core/api/tunnel.ts'
-import { challengeThrough } from '../../core/sign-in/app-launch.ts'
-import { sessionTerms } from '../../core/sign-in/sign-in-desk.ts'
 import { keepRules, makeEvent } from '../../core/state/audit/event-factory.ts'
 import { createTestHub, FakeIssuer, fakeClock } from '../../core/testing/index.ts'
+import { challengeThrough } from '../../core/web/desk/app-launch.ts'
+import { sessionTerms } from '../../core/web/desk/sign-in-desk.ts'
 import { connect, register } from '../e2e/resources.ts'
 import { startAgent } from '../e2e/start-agent.ts'
 

@@ -13,11 +13,11 @@ import type {
   CredentialRequest,
   HeaderCredential,
 } from '../../api/credentials.ts'
-import type { ApiCookie } from '../../api-server/route-guard.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import { hubSession } from '../../sign-in/hub-session.ts'
+import { hubSession } from '../../web/desk/hub-session.ts'
+import type { ApiCookie } from '../../web/server/route-guard.ts'
 import { readCookie } from '../../wire/cookie.ts'
 
 /** How long an entry may take to recognise a credential, in milliseconds. */

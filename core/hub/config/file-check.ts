@@ -2,8 +2,8 @@ import { access, constants, stat } from 'node:fs/promises'
 import { type KeyPair, type KeyPairFiles, readKeyPair } from '../../base/x509/key-pair.ts'
 import type { ValueProblem } from '../../kernel/config-check.ts'
 import { messageOf } from '../../kernel/error.ts'
-import { readLogo } from '../../pages/logo.ts'
 import { checkAppNames } from '../../traffic/certificates/certificates.ts'
+import { readLogo } from '../../web/pages/logo.ts'
 import type { HubConfig } from './hub-config.ts'
 
 const OTHERS_READ = 0o004

@@ -1,11 +1,11 @@
 import t from 'tap'
-import { readinessRoute } from '../../../core/api-server/readiness-route.ts'
 import {
   createDiagnosticsListener,
   healthRoute,
   plainText,
 } from '../../../core/base/log/diagnostics-listener.ts'
 import { memoryLog } from '../../../core/testing/index.ts'
+import { readinessRoute } from '../../../core/web/server/readiness-route.ts'
 
 t.test('a separate listener serves health, readiness and further paths', async (t) => {
   let state: 'starting' | 'ready' | 'draining' = 'starting'

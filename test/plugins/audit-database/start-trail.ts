@@ -8,16 +8,16 @@ import { databaseServer } from '@mezite/core/postgres-session'
 import { systemClock } from '@mezite/core/protocol'
 import { testSecretBox } from '@mezite/core/testing'
 import { hubHooks } from '../../../core/api/hub-hooks.ts'
-import { createApiServer } from '../../../core/api-server/api-server.ts'
 import { createCallers } from '../../../core/gate/access/callers.ts'
 import { createKernel } from '../../../core/kernel/kernel.ts'
 import { createAudit } from '../../../core/state/audit/audit.ts'
 import type { DatabaseConfig } from '../../../core/state/database/database.ts'
 import { testJobs } from '../../../core/testing/job-conformance.ts'
+import { createApiServer } from '../../../core/web/server/api-server.ts'
 import auditDatabase from '../../../plugins/audit-database/hub.ts'
-import { names } from '../../api-server/start-web.ts'
 import { partly } from '../../hub/partly.ts'
 import { changesOf, keptLog, open } from '../../state/database/stores.ts'
+import { names } from '../../web/server/start-web.ts'
 
 /** The plugin in a real kernel, on a real database, behind the hub's web server; asked over the admin socket. */
 export async function startTrail(config: DatabaseConfig, slice: Record<string, unknown> = {}) {

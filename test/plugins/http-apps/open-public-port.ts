@@ -1,6 +1,6 @@
 import type { WebRoutes } from '@mezite/core'
 import type { ListenerOptions } from '../../../core/traffic/listener/listener.ts'
-import { names, startWeb } from '../../api-server/start-web.ts'
+import { names, startWeb } from '../../web/server/start-web.ts'
 import { openByteApp } from './byte-app.ts'
 import { appAt, openGateway } from './gateway.ts'
 

@@ -42,7 +42,7 @@ t.test('the scripts are small, evaluate nothing and name no other host', async (
 })
 
 t.test('the notice has the design tokens of the hub', async (t) => {
-  const url = new URL('../../../core/pages/browser/tokens.css', import.meta.url)
+  const url = new URL('../../../core/web/pages/browser/tokens.css', import.meta.url)
   const tokens = readFileSync(url, 'utf8').replaceAll('#ffffff', '#fff').replace(/, /g, ',')
   const colours = sessionScript.match(/light-dark\([^)]*\)/g) ?? []
   t.equal(colours.length, 6)

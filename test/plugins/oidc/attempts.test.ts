@@ -1,7 +1,7 @@
 import { testSecretBox } from '@mezite/core/testing'
 import t from 'tap'
 import { safePath } from '../../../core/api/local-path.ts'
-import { createDesk } from '../../../core/sign-in/sign-in-desk.ts'
+import { createDesk } from '../../../core/web/desk/sign-in-desk.ts'
 import { createAttempts } from '../../../plugins/oidc/attempts.ts'
 
 let ahead = 0

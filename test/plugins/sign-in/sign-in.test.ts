@@ -5,7 +5,7 @@ import { Problem, type Session } from '@mezite/core'
 import { FakeIssuer, fakeClock, Visitor } from '@mezite/core/testing'
 import t from 'tap'
 import { safePath } from '../../../core/api/local-path.ts'
-import { createSignInRate } from '../../../core/sign-in/sign-in-rate.ts'
+import { createSignInRate } from '../../../core/web/desk/sign-in-rate.ts'
 import { fakeApp, startSignInHost } from './sign-in-host.ts'
 
 const nasty = '<img src=x onerror=alert(1)>'

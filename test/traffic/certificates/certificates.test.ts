@@ -29,8 +29,8 @@ import {
   createCertificates,
 } from '../../../core/traffic/certificates/certificates.ts'
 import { createListener } from '../../../core/traffic/listener/listener.ts'
-import { names } from '../../api-server/start-web.ts'
 import { until } from '../../until.ts'
+import { names } from '../../web/server/start-web.ts'
 import { quietLog } from '../listener/quiet-log.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'mez-cert-'))

@@ -2,8 +2,8 @@
 import type { ConnectionInfo } from '@mezite/core/protocol'
 import { fakeClock } from '@mezite/core/testing'
 import t from 'tap'
-import { createPages } from '../../../core/pages/pages.ts'
 import { CookieRescue, RESET_PATH, resetResponse } from '../../../core/traffic/http/cookie-reset.ts'
+import { createPages } from '../../../core/web/pages/pages.ts'
 import { refusesCookies } from '../../../plugins/http-apps/relay/cookie-refusal.ts'
 import type { AppRequest } from '../../../plugins/http-apps/request/app-request.ts'
 

@@ -3,7 +3,7 @@ import type { ConnectionInfo } from '@mezite/core/protocol'
 import t from 'tap'
 import { defaultLimits } from '../../../core/base/limits/limits.ts'
 import { createHostRouter } from '../../../core/traffic/http/host-router.ts'
-import { names } from '../../api-server/start-web.ts'
+import { names } from '../../web/server/start-web.ts'
 
 const HUB = 'hub.mezite.localhost'
 const APP = 'a.apps.mezite.localhost'

@@ -4,8 +4,8 @@ import { connect as connectHttp2 } from 'node:http2'
 import { connect, type TLSSocket } from 'node:tls'
 import t from 'tap'
 import { FrameBudget } from '../../../core/traffic/http/frame-budget.ts'
-import { startWeb } from '../../api-server/start-web.ts'
 import { until } from '../../until.ts'
+import { startWeb } from '../../web/server/start-web.ts'
 import { leaveAtOnce, sessionCounter, streamCounter } from './leave-at-once.ts'
 import {
   block,

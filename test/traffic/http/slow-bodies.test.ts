@@ -5,10 +5,10 @@ import { connect, type TLSSocket } from 'node:tls'
 import type { Subject, WebRoutes } from '@mezite/core'
 import t from 'tap'
 import { defaultLimits } from '../../../core/base/limits/limits.ts'
-import { names, startWeb, subject } from '../../api-server/start-web.ts'
 import { OK, openByteApp } from '../../plugins/http-apps/byte-app.ts'
 import { appAt, COOKIE, openGateway } from '../../plugins/http-apps/gateway.ts'
 import { until } from '../../until.ts'
+import { names, startWeb, subject } from '../../web/server/start-web.ts'
 
 const APP_HOST = 'a.apps.mezite.localhost'
 const REQUEST_MS = 1_000

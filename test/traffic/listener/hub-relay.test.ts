@@ -12,8 +12,8 @@ import { freePort } from '../../../core/testing/index.ts'
 import { createAgentRouter } from '../../../core/traffic/listener/agent-router.ts'
 import type { ListenerOptions } from '../../../core/traffic/listener/listener.ts'
 import { createPeers } from '../../../core/traffic/relay/peers.ts'
-import { startWeb } from '../../api-server/start-web.ts'
 import { until } from '../../until.ts'
+import { startWeb } from '../../web/server/start-web.ts'
 import { captureHello } from './capture-hello.ts'
 
 const ALERT = Buffer.from([21, 3, 1, 0, 2, 2])

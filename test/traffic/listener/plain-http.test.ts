@@ -4,7 +4,7 @@ import { get } from 'node:http'
 import { connect } from 'node:net'
 import t from 'tap'
 import { createRedirectServer } from '../../../core/program/redirect-server.ts'
-import { startWeb } from '../../api-server/start-web.ts'
+import { startWeb } from '../../web/server/start-web.ts'
 
 /** Everything that comes back for these bytes until the connection closes. */
 async function talk(port: number, bytes: string): Promise<string> {

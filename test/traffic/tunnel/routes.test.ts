@@ -1,6 +1,6 @@
 import t from 'tap'
-import { startWeb } from '../../api-server/start-web.ts'
 import { startStopwatch } from '../../stopwatch.ts'
+import { startWeb } from '../../web/server/start-web.ts'
 import { joined } from './start-app.ts'
 import { startTunnelHub, type TunnelHub, testApp } from './start-tunnel-hub.ts'
 

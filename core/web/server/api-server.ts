@@ -1,0 +1,226 @@
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
+import type { FastifyReply } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import { v7 as uuidv7 } from 'uuid'
+import type { Audit } from '../../api/audit.ts'
+import { Problem } from '../../api/problem.ts'
+import type { ProxyLimits } from '../../api/proxy-limits.ts'
+import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
+import { defaultLimits } from '../../base/limits/limits.ts'
+import { type Clock, systemClock } from '../../kernel/clock.ts'
+import { isMezError, MezError, messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import { pagePolicy } from '../pages/policy.ts'
+import { drainServer, listenAdminSocket, serveAdminSocket } from './admin-socket.ts'
+import { serveDescription } from './api-description.ts'
+import { type Cuts, reportCuts } from './cut-response.ts'
+import { type RenderError, sendError } from './error-response.ts'
+import { type Arrival, type GuardOptions, guardRoutes, nothingHere, type Route } from './route-guard.ts'
+import { compilersFactory } from './schema-check.ts'
+import { sharedDecorators } from './shared-decorators.ts'
+
+const BODY_BYTES = 1024 * 1024
+/** In UTF-16 units: a user name has at most 256 characters, each of which may take two. */
+const LONGEST_NAME = 512
+
+export interface ApiServerOptions
+  extends Pick<GuardOptions, 'callers' | 'identify' | 'revisions' | 'signInUrl'> {
+  readonly publicNames: PublicNames
+  readonly routes: readonly WebRoutes[]
+  /** False with a development certificate. */
+  readonly hsts: boolean
+  /** Program version for the OpenAPI document. */
+  readonly version: string
+  readonly renderError: RenderError
+  /** Records each error response. */
+  readonly audit: Pick<Audit, 'record'>
+  /** Used for routes with `config.cuts`. */
+  readonly cuts?: Cuts
+  readonly limits?: Partial<ProxyLimits>
+  readonly log: Log
+  readonly clock?: Clock
+}
+
+/** Serves a request to the hub's own host. */
+export type ServeWeb = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  arrival: Exclude<Arrival, 'operator'>,
+) => void
+
+/** The hub's own host. */
+export interface Web {
+  /** Mounts all routes; rejects if one is unguarded. Call it before `serve`. */
+  start(): Promise<void>
+  /** Serves one request from the host router. */
+  readonly serve: ServeWeb
+  /** Also serves requests on the Unix socket, where the caller is the operator: at its path, or as inherited. */
+  listenSocket(at: string | ((server: Server) => Promise<unknown>)): Promise<void>
+  /** Every route with its access level. */
+  readonly routes: readonly Route[]
+  /** Waits for requests on the admin socket, and cuts them when the signal aborts. */
+  drain(signal: AbortSignal): Promise<void>
+  close(): Promise<void>
+}
+
+/** Fastify for pages and the API; it never receives application traffic. */
+export function createApiServer(options: ApiServerOptions): Web {
+  const { log, clock = systemClock, renderError, audit } = options
+  const limits = { ...defaultLimits, ...options.limits }
+  const arrivals = new WeakMap<object, Arrival>()
+  let admin: Server | undefined
+  let drainAdmin: ReturnType<typeof drainServer> | undefined
+
+  const app = Fastify({
+    genReqId: () => uuidv7(),
+    requestIdHeader: false,
+    bodyLimit: BODY_BYTES,
+    logger: false,
+    routerOptions: { maxParamLength: LONGEST_NAME },
+    schemaController: { compilersFactory },
+    frameworkErrors: (error, request, reply) => {
+      setSecurityHeaders(reply, options.hsts)
+      sendError(error, request as FastifyRequest, reply, { log, renderError, audit })
+    },
+  }) as unknown as FastifyInstance
+
+  app.register(sharedDecorators)
+  app.setErrorHandler((error, request, reply) =>
+    sendError(error, request, reply, { log, renderError, audit }),
+  )
+  app.addHook('onSend', async (request, reply, payload) => {
+    demandReading(reply.raw, payload, limits.requestMs)
+    setSecurityHeaders(reply, options.hsts)
+    reply.header('x-request-id', request.id)
+  })
+  const routes = guardRoutes(app, {
+    ...options,
+    signInOrigin: options.publicNames.signInOrigin,
+    limits,
+    clock,
+    arrivalOf: ({ raw }) => arrivals.get(raw) ?? null,
+  })
+  limitHandlers(app, log)
+  if (options.cuts) reportCuts(app, options.cuts)
+  app.setNotFoundHandler((request, reply) => {
+    throw nothingHere(request, reply, routes)
+  })
+  serveDescription(app, options)
+  for (const { name, prefix, routes: mounted } of options.routes)
+    app.register(namedRoutes(name, mounted), { prefix })
+
+  return {
+    routes,
+    async start() {
+      await app.ready()
+    },
+    serve(request, response, arrival) {
+      arrivals.set(request, arrival)
+      app.routing(request, response)
+    },
+    async listenSocket(at) {
+      const handler: RequestListener = (request, response) => {
+        arrivals.set(request, 'operator')
+        app.routing(request, response)
+      }
+      admin = await (typeof at === 'string' ? listenAdminSocket(at, handler) : serveAdminSocket(handler, at))
+      drainAdmin = drainServer(admin)
+    },
+    async drain(signal) {
+      await drainAdmin?.(signal)
+    },
+    async close() {
+      admin?.closeAllConnections()
+      await new Promise<void>((resolve) => (admin ? admin.close(() => resolve()) : resolve()))
+      await app.close()
+    },
+  }
+}
+
+/** Names the function, by which Fastify reports a hanging plugin, and adds the name to the plugin's errors. */
+function namedRoutes(name: string, mounted: WebRoutes['routes']): WebRoutes['routes'] {
+  const mount: WebRoutes['routes'] = async (scope, options) => {
+    try {
+      await mounted(scope, options)
+    } catch (cause) {
+      const code = isMezError(cause) ? cause.code : 'MEZ_START_FAILED'
+      throw new MezError(code, `the web routes '${name}' are not mounted: ${messageOf(cause)}`, { cause })
+    }
+  }
+  const label = `web routes ${name}`
+  // Without a display name, Fastify looks for the function among the exports of every loaded CommonJS module.
+  const named = Object.assign(mount, { [Symbol.for('fastify.display-name')]: label })
+  return Object.defineProperty(named, 'name', { value: label })
+}
+
+/** Bytes per millisecond at which a client must read a large response. */
+const LEAST_RATE = 10
+
+/**
+ * Closes the connection of a client that does not read a response of the hub, which would hold memory and a connection.
+ * The client gets `waitMs` plus the time that the response takes at 10 KB/s. Streams have their own rules.
+ */
+function demandReading(response: ServerResponse, payload: unknown, waitMs: number): void {
+  const isWhole = typeof payload === 'string' || Buffer.isBuffer(payload)
+  if (!isWhole || response.destroyed) return
+  const deadline = setTimeout(() => response.destroy(), waitMs + payload.length / LEAST_RATE)
+  deadline.unref()
+  response.once('close', () => clearTimeout(deadline))
+}
+
+const HANDLER_MS = 60_000
+
+/**
+ * Responds 503 `handler_timeout`, and logs an error with the route, if a handler has not sent anything after 60 s or its
+ * route's `config.deadlineMs`. A response that has started is cut when it stands still for this time, and logged if its route has
+ * not ended it.
+ */
+function limitHandlers(app: FastifyInstance, log: Log): void {
+  app.addHook('onRoute', (route) => {
+    const { handler, method, url } = route
+    const waitMs = route.config?.deadlineMs ?? HANDLER_MS
+    if (waitMs === 0) return
+    route.handler = function (request, reply) {
+      const { raw } = reply
+      const timer = setTimeout(() => {
+        if (raw.destroyed) return
+        // The route has ended it: the client does not read, or the connection owes it an earlier response.
+        if (raw.writableEnded) return void raw.destroy()
+        const fields = { request_id: request.id, route: `${String(method)} ${url}`, waited_ms: waitMs }
+        if (reply.sent || raw.headersSent) {
+          log.error(fields, 'a route began a response and did not end it')
+          return void raw.destroy()
+        }
+        log.error(fields, 'a route handler did not respond in time')
+        const detail = 'The request took too long. Its changes may still be made.'
+        reply.send(new Problem(503, 'handler_timeout', detail))
+      }, waitMs)
+      // A response that was already destroyed does not emit close.
+      timer.unref()
+      raw.once('close', () => clearTimeout(timer))
+      const { write } = raw
+      raw.write = ((...args: Parameters<typeof write>) => {
+        timer.refresh()
+        return write.apply(raw, args)
+      }) as typeof write
+      return handler.call(this, request, reply)
+    }
+  })
+}
+
+const POLICY = pagePolicy()
+
+/**
+ * Sets the headers of every response of the hub's own host; keeps a route's own policy, caching and referrer headers.
+ */
+function setSecurityHeaders(reply: FastifyReply, hsts: boolean): void {
+  if (!reply.hasHeader('content-security-policy')) reply.header('content-security-policy', POLICY)
+  if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
+  // With no-referrer, browsers would send `Origin: null` for the hub's own forms.
+  if (!reply.hasHeader('referrer-policy')) reply.header('referrer-policy', 'same-origin')
+  reply.header('x-content-type-options', 'nosniff')
+  reply.header('x-frame-options', 'DENY')
+  reply.header('cross-origin-opener-policy', 'same-origin')
+  reply.header('cross-origin-resource-policy', 'same-origin')
+  if (hsts) reply.header('strict-transport-security', 'max-age=31536000')
+}

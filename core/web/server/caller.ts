@@ -1,0 +1,40 @@
+import type { CredentialRequest } from '../../api/credentials.ts'
+import type { Session } from '../../api/sessions.ts'
+import type { Subject } from '../../api/subject.ts'
+import type { Rooms } from '../../hub/room.ts'
+import type { ApiCredentials } from './route-guard.ts'
+
+/**
+ * Looks up the caller of a route on the hub's own host. Cookies and bearer tokens are what entries of `credentials` recognise,
+ * such as the session of a browser or an API token; another bearer token is a session of a command line. Null: unknown. A locked user is
+ * known but has no roles.
+ */
+export function createCallerLookup({
+  callers,
+  sessions,
+  locks,
+}: Pick<Rooms, 'callers' | 'sessions' | 'locks'>): (
+  credentials: ApiCredentials,
+  request: CredentialRequest,
+) => Promise<Subject | null> {
+  const sessionOf = async (token: string): Promise<Session | undefined> =>
+    (await sessions.find('hub', token)) ?? (await sessions.find('cert', token))
+
+  return async (credentials, request) => {
+    // First, because looking up a token that is not a session's costs a read of the database.
+    const who =
+      credentials.kind === 'cookie' ? credentials.who : await callers.ofApi(request, credentials.token)
+    if (who?.kind === 'subject') return who.subject
+    if (who !== null && !('token' in who || 'sessionId' in who)) return null
+    const session =
+      who === null
+        ? credentials.kind === 'bearer' && (await sessionOf(credentials.token))
+        : 'token' in who
+          ? await sessions.find(who.kind, who.token)
+          : sessions.byId(who.sessionId)
+    const subject = session && sessions.subjectOf(session)
+    if (!session || !subject || (who !== null && session.kind !== who.kind)) return null
+    sessions.touch(session)
+    return locks.lockFor(subject, null) === null ? subject : Object.freeze({ ...subject, roles: [] })
+  }
+}

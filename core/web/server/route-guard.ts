@@ -1,0 +1,267 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Caller } from '../../api/admission.ts'
+import type { CredentialRequest } from '../../api/credentials.ts'
+import { Problem } from '../../api/problem.ts'
+import type { ConnectionInfo } from '../../api/protocol.ts'
+import type { ProxyLimits } from '../../api/proxy-limits.ts'
+import type { Revisions } from '../../api/revisions.ts'
+import type { Subject } from '../../api/subject.ts'
+import type { RouteAccess } from '../../api/web-routes.ts'
+import { addressKey } from '../../base/limits/address-key.ts'
+import { createConcurrencyQuota } from '../../base/limits/concurrency-quota.ts'
+import { createRateLimit } from '../../base/limits/rate-limit.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { MezError } from '../../kernel/error.ts'
+import { operator } from './admin-socket.ts'
+import { CSRF_HEADER, checkCsrf, csrfToken, isSafe } from './csrf.ts'
+
+/**
+ * Limit for unknown callers: an address may have many concurrent calls, each of which holds the received part of its
+ * body.
+ */
+const PUBLIC_BODY_BYTES = 64 * 1024
+
+const ACCESS: readonly unknown[] = ['public', 'page', 'user', 'admin'] satisfies RouteAccess[]
+
+export interface Route {
+  readonly method: string
+  readonly url: string
+  readonly access: RouteAccess
+}
+
+/** How a request arrived: over the admin socket, or at the hub's own host, with the origin that it named. */
+export type Arrival = 'operator' | { readonly info: ConnectionInfo; readonly origin: string }
+
+/** A cookie of the hub's own host that stands for a caller. */
+export interface ApiCookie {
+  readonly token: string
+  readonly who: Caller
+}
+
+/** The credentials of an API request: a cookie of the hub's own host, or an `Authorization: Bearer` header. */
+export type ApiCredentials =
+  | ({ readonly kind: 'cookie' } & ApiCookie)
+  | { readonly kind: 'bearer'; readonly token: string }
+
+export interface GuardOptions {
+  /** Null if the request was not routed here; it is then rejected. */
+  readonly arrivalOf: (request: FastifyRequest) => Arrival | null
+  /** Recognises the cookies of the hub's own host in a `Cookie` header; null: none. */
+  readonly callers: { ofApiCookie(header: string | undefined): ApiCookie | null }
+  /** The subject of the credentials with its current roles; null if unknown. */
+  readonly identify: (credentials: ApiCredentials, request: CredentialRequest) => Promise<Subject | null>
+  /** Sessions and roles are valid only while their view is fresh. */
+  readonly revisions: Pick<Revisions, 'fresh'>
+  /** URL at which a visitor signs in and then continues at this path of the sign-in host. */
+  readonly signInUrl: (path: string) => string
+  readonly signInOrigin: string
+  readonly limits: Pick<ProxyLimits, 'callsPerMinute' | 'anonymousRequestsPerAddress'>
+  readonly clock: Clock
+}
+
+/**
+ * Guards every route: checks host, rate, credentials, freshness, forgery and role, in this order. Adding a route
+ * without `config.access` throws `MEZ_ROUTE_UNGUARDED`. Checks the caller again once the body has arrived. Returns the
+ * live table of routes.
+ */
+export function guardRoutes(app: FastifyInstance, options: GuardOptions): readonly Route[] {
+  const { arrivalOf, callers, identify, revisions, limits, signInUrl } = options
+  const { routes, attempts } = tableOf(app)
+  const rates = createRateLimit(options.clock)
+  const underWay = createConcurrencyQuota()
+
+  app.addHook('onRequest', async (request, reply) => {
+    // Names never contain it, and PostgreSQL rejects it.
+    if (request.url.includes('%00'))
+      throw new Problem(400, 'bad_request', 'The address contains a NUL character.')
+    const arrival = arrivalOf(request)
+    if (arrival === 'operator') {
+      request.subject = operator
+      request.identifyAgain = async () => operator
+      return
+    }
+    if (arrival === null) {
+      throw new Problem(421, 'misdirected_request', 'This connection does not serve that host.')
+    }
+    const { info, origin } = arrival
+    const { headers, method, url } = request
+    request.clientIp = info.clientOf?.(headers['x-forwarded-for']?.toString()) ?? info.clientIp
+    const {
+      access = 'public',
+      rate = access === 'page' ? 'pages' : 'other',
+      anyOrigin = false,
+    } = request.routeOptions.config
+    if (anyOrigin) delete headers.cookie
+    const path = url.split('?', 1)[0] ?? url
+    const forgery = { method, path, headers, ownOrigin: origin }
+    const shown = callers.ofApiCookie(headers.cookie)
+    const cookie = shown?.token
+
+    const address = addressKey(request.clientIp)
+    /** Counts the call against its address until the caller is known. */
+    const enter = (): void => {
+      if (underWay.take(address, limits.anonymousRequestsPerAddress)) return
+      reply.header('retry-after', '1')
+      throw new Problem(
+        429,
+        'address_limit',
+        'Too many calls from this address are under way. Wait a moment.',
+      )
+    }
+
+    if (access === 'public' || access === 'page') {
+      if (reply.raw.destroyed) throw new Problem(400, 'client_closed', 'The client has disconnected.')
+      enter()
+      // Somebody who is signed in is counted by address and person: many people share the address of an office.
+      const person =
+        shown !== null && revisions.fresh()
+          ? await identify({ kind: 'cookie', ...shown }, presentedOf(request, origin)).catch(() => null)
+          : null
+      if (person || reply.raw.destroyed) underWay.give(address)
+      else reply.raw.once('close', () => underWay.give(address))
+      // Reject before reading the body: unknown routes have no rate limit for the bytes that would be held.
+      if (request.is404) throw nothingHere(request, reply, routes)
+      const key = `${request.routeOptions.url ?? '*'} ${address}${person ? ` ${person.user}` : ''}`
+      if (!rates.take(key, limits.callsPerMinute[rate])) {
+        reply.header('retry-after', '10')
+        throw new Problem(429, 'too_many_requests', 'Too many calls from this address. Wait a moment.')
+      }
+      // Failures and attempts under way count. A token that was given out for a valid code proves its caller.
+      if (rate === 'tokens') reply.raw.once('finish', () => reply.statusCode < 400 && rates.give(key))
+      request.attemptSucceeded = () => {
+        for (const url of attempts) rates.give(`${url} ${address}`)
+      }
+      const { signInOrigin } = options
+      if (access === 'page' && origin !== signInOrigin) {
+        if (!isSafe(method)) throw new Problem(421, 'wrong_host', `This page is at ${signInOrigin}.`)
+        return reply.redirect(signInOrigin + url, 302)
+      }
+      if (access === 'page' && !isSafe(method) && headers.origin === undefined)
+        throw new Problem(403, 'csrf', 'The call has no Origin header.')
+      // Pages post forms without a token header, and the routes read the cookie themselves.
+      if (!anyOrigin) checkCsrf({ ...forgery, path: '/web/', cookie })
+      if (access === 'public') return
+    }
+    const bearer = access === 'page' ? undefined : bearerOf(headers.authorization)
+    if (bearer === undefined && access !== 'page') checkCsrf({ ...forgery, cookie })
+    const credentials: ApiCredentials | undefined =
+      bearer !== undefined
+        ? { kind: 'bearer', token: bearer }
+        : shown === null
+          ? undefined
+          : { kind: 'cookie', ...shown }
+    const known = credentials && (() => identify(credentials, presentedOf(request, origin)))
+    const demandFresh = (): void => {
+      if (revisions.fresh()) return
+      reply.header('retry-after', '1')
+      throw new Problem(503, 'view_stale', 'Access cannot be checked right now. Try again in a moment.')
+    }
+    const authorize = (subject: Subject | null): Subject => {
+      if (subject === null) {
+        if (access === 'page')
+          throw new Problem(401, 'login_required', 'Your sign-in has ended. Open the page again.')
+        reply.header('www-authenticate', 'Bearer')
+        throw new Problem(401, 'login_required', 'Sign in first, or send a valid token.')
+      }
+      if (access === 'admin' && !subject.roles.includes('admin')) {
+        throw new Problem(403, 'access_denied', 'This requires the role admin.')
+      }
+      if (access === 'admin' && subject.kind === 'certificate') {
+        const detail =
+          'An msh login cannot administer the hub. Sign in with mezctl login, or use an API token.'
+        throw new Problem(403, 'msh_login_not_allowed', detail)
+      }
+      return subject
+    }
+    demandFresh()
+    const guesses = `guesses ${address}`
+    if (bearer !== undefined && !rates.has(guesses, limits.callsPerMinute.tokens)) {
+      reply.header('retry-after', '10')
+      const detail = 'Too many calls with unknown tokens from this address. Wait a moment.'
+      throw new Problem(429, 'too_many_requests', detail)
+    }
+    const entering = credentials && access !== 'page'
+    if (entering) enter()
+    const subject = known ? await known().finally(() => entering && underWay.give(address)) : null
+    if (subject === null && bearer !== undefined) rates.take(guesses, limits.callsPerMinute.tokens)
+    if (subject === null && access === 'page' && isSafe(method)) return reply.redirect(signInUrl(url), 303)
+    request.subject = authorize(subject)
+    arrival.info.authenticated?.()
+    request.identifyAgain = async () => (revisions.fresh() && known ? known() : null)
+    request.authorizeAgain = async () => {
+      demandFresh()
+      return authorize(known ? await known() : null)
+    }
+    if (credentials?.kind === 'cookie' && access !== 'page')
+      reply.header(CSRF_HEADER, csrfToken(credentials.token))
+  })
+  // A lock may have been set while the body arrived.
+  app.addHook('preHandler', async (request) => {
+    if (request.authorizeAgain) request.subject = await request.authorizeAgain()
+  })
+  return routes
+}
+
+/** Lists each route that is added, or throws `MEZ_ROUTE_UNGUARDED`. `attempts`: the URLs through which a sign-in may pass. */
+function tableOf(app: FastifyInstance): { readonly routes: Route[]; readonly attempts: Set<string> } {
+  const routes: Route[] = []
+  const attempts = new Set<string>()
+  app.addHook('onRoute', (route) => {
+    const { method, url, config } = route
+    const access = config?.access
+    if (access === undefined || !ACCESS.includes(access)) {
+      throw new MezError('MEZ_ROUTE_UNGUARDED', `the route ${String(method)} ${url} has no config.access`)
+    }
+    if (access === 'public' || access === 'page') route.bodyLimit ??= PUBLIC_BODY_BYTES
+    if (config?.anyOrigin && access !== 'public')
+      throw new MezError(
+        'MEZ_ROUTE_UNGUARDED',
+        `the route ${String(method)} ${url} has anyOrigin and is not public`,
+      )
+    if (access === 'public' && (config?.rate === 'pages' || config?.rate === 'sign_in')) attempts.add(url)
+    for (const one of [method].flat()) routes.push({ method: one, url, access })
+  })
+  return { routes, attempts }
+}
+
+/** What an entry of `credentials` may read of a call. */
+function presentedOf({ method, url, clientIp, headers }: FastifyRequest, origin: string): CredentialRequest {
+  const { authorization } = headers
+  const header = (name: string) =>
+    name === 'authorization' && authorization !== undefined ? [authorization] : []
+  return { method, url: origin + url, clientIp, header }
+}
+
+/** The token in an `Authorization` header; an empty string if the header is present but unusable. */
+function bearerOf(authorization: string | undefined): string | undefined {
+  if (authorization === undefined) return undefined
+  return /^Bearer ([A-Za-z0-9._~+/=-]{1,4096})$/i.exec(authorization)?.[1] ?? ''
+}
+
+/** The error if no route matches: 404, or 405 with `Allow` if the path has routes for other methods. */
+export function nothingHere(
+  { method, url }: FastifyRequest,
+  reply: FastifyReply,
+  routes: readonly Route[],
+): Problem {
+  const path = url.split('?', 1)[0] ?? ''
+  const fitting = routes.filter((route) => matchesPattern(route.url, path))
+  const allowed = new Set(fitting.map((route) => route.method))
+  if (allowed.size === 0 || allowed.has(method))
+    return new Problem(404, 'not_found', 'There is nothing at this address.')
+  reply.header('allow', [...allowed].sort().join(', '))
+  return new Problem(405, 'method_not_allowed', `${method} is not supported here.`)
+}
+
+/** Whether a route pattern (`/apps/:name`, `/files/*`) matches the path. Used only to distinguish 405 from 404. */
+export function matchesPattern(pattern: string, path: string): boolean {
+  const wanted = pattern.split('/')
+  const given = path.split('/')
+  for (const [index, part] of wanted.entries()) {
+    if (part === '*') return true
+    const there = given[index]
+    if (there === undefined) return false
+    if (part.startsWith(':') ? there === '' : part !== there) return false
+  }
+  return wanted.length === given.length
+}
