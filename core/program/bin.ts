@@ -19,8 +19,7 @@ const member = process.env.MEZITE_PROCESS
 process.exitCode = await runCli({
   args: process.argv.slice(2),
   ...(member === undefined && {
-    startGroup: async (config: HubConfig) =>
-      (await import('../processes/process-group.ts')).runProcesses(config),
+    startGroup: async (config: HubConfig) => (await import('./process-group.ts')).runProcesses(config),
   }),
   start: async (loaded) => {
     const log = startLog(loaded)

@@ -102,7 +102,7 @@ async function run(
   warn: (text: string) => void,
 ): Promise<void> {
   const [word = '', ...rest] = args
-  if (word === 'dev' && !asksForHelp(args)) return (await import('../dev/dev-command.ts')).runDev(rest, print)
+  if (word === 'dev' && !asksForHelp(args)) return (await import('./dev/dev-command.ts')).runDev(rest, print)
   if (Object.hasOwn(LOADED, word)) {
     const command = await LOADED[word]!(word)
     if (asksForHelp(args)) return print(command.help)

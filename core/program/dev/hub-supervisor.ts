@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import module from 'node:module'
 import { dirname, extname, join } from 'node:path'
-import { printError } from '../kernel/error.ts'
+import { printError } from '../../kernel/error.ts'
 import type { DevHub } from './dev-command.ts'
 import { watchSources } from './source-watch.ts'
 

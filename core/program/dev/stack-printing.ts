@@ -1,9 +1,9 @@
 import type { FastifyPluginAsync } from 'fastify'
-import { DialRefusal } from '../api/dial-refusal.ts'
-import { Problem } from '../api/problem.ts'
-import { webRoutes } from '../api/web-routes.ts'
-import type { Log } from '../kernel/log.ts'
-import type { AnyPlugin } from '../kernel/plugin.ts'
+import { DialRefusal } from '../../api/dial-refusal.ts'
+import { Problem } from '../../api/problem.ts'
+import { webRoutes } from '../../api/web-routes.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { AnyPlugin } from '../../kernel/plugin.ts'
 
 type Fn = (...args: unknown[]) => unknown
 
