@@ -105,15 +105,16 @@ async function runChecks(): Promise<readonly boolean[]> {
 const LONG = new RegExp(
   `^test/(${[
     'agent/mezd',
-    'cluster/hub-registry',
     'docs/pages',
     'e2e/(?!database-faults)',
     'examples/two-regions',
-    'hub/(access/gate|database|listener/balancers|sessions)',
+    'gate/(access/gate|sessions)',
     'oclif-cli/(create|msh)',
     'packaging',
     'plugins/(acme|audit-database|backup|dashboard|tcp-apps|transport|webauthn)',
+    'state/(database|hubs)',
     'testing/running',
+    'traffic/listener/balancers',
   ].join('|')})`,
 )
 
@@ -144,7 +145,7 @@ async function migrateDatabases(
   postgres: TestPostgres,
   env: NodeJS.ProcessEnv,
 ): Promise<MigratedDatabases> {
-  const program = join(import.meta.dirname, 'database/migrated-database.ts')
+  const program = join(import.meta.dirname, 'state/database/migrated-database.ts')
   const url = await postgres.createDatabase()
   const child = spawn('node', [program, join(folder, 'seed'), url], { stdio: 'inherit', env })
   const [code] = await once(child, 'close')

@@ -31,6 +31,7 @@ export const strangerParsers: Readonly<Record<string, { readonly fuzz: string } 
     pg: { why: 'reads the responses of the database' },
     pino: { why: 'parses nothing' },
     preact: { why: 'parses nothing' },
+    'preact-render-to-string': { why: 'renders the pages of the hub' },
     'prom-client': { why: 'parses nothing' },
     re2js: { why: 'reads patterns of administrators' },
     'reflect-metadata': { why: 'parses nothing' },

@@ -112,10 +112,12 @@ t.test('P181 P183 no package runs scripts at its installation', (t) => {
 
 /** Where the bytes of applications and the decisions about them pass: see "One request" in the map of the code. */
 const DATA_PATH = [
-  ...['listener', 'http', 'catalog', 'access', 'sessions', 'tunnel', 'audit'].map(
-    (room) => `core/hub/${room}`,
+  ...['kernel', 'wire', 'base/limits', 'base/log', 'base/x509', 'state/audit'].map((part) => `core/${part}`),
+  ...['gate/access', 'gate/catalog', 'gate/sessions'].map((part) => `core/${part}`),
+  ...['traffic/certificates', 'traffic/http', 'traffic/listener', 'traffic/tunnel'].map(
+    (part) => `core/${part}`,
   ),
-  ...['core/traffic/certificates', 'core/kernel', 'core/base/limits', 'core/base/log', 'core/wire', 'agent'],
+  'agent',
   ...['http-apps', 'tcp-apps', 'identity-jwt', 'rbac', 'transport-http2'].map((name) => `plugins/${name}`),
 ]
 const IMPORT = /^(?:import|export)\s+(?!type\s)(?:[^'"`;]*?\sfrom\s+)?['"]([^'"./][^'"]*)['"]/gm

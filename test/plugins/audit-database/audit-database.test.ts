@@ -416,7 +416,7 @@ t.test('the list of event types has every type that the hub and its plugins reco
     /'((?:access|access_request|agent|app|app_proposal|app_source|audit|backup|bot|cert|client|connector|consent|grant|key|lock|mfa|request|role|session|token|user)\.[a-z_.]+)'/g
   const elsewhere = ['grant.error', 'lock.pid', 'session.js']
   const hooks = ['access.challenge', 'access.decide', 'user.released']
-  const recorded = ['core/web/server', 'core/gate/enrolment', 'core/hub', 'core/web/desk', 'plugins']
+  const recorded = ['core/gate', 'core/hub', 'core/state', 'core/traffic', 'core/web', 'plugins']
     .flatMap(sourcesOf)
     .flatMap((file) => [...textOf(file).matchAll(TYPE)].map(([, type]) => type!))
   t.strictSame(
