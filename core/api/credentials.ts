@@ -42,7 +42,10 @@ export interface CookieCredential extends NamedCredential {
 export interface HeaderCredential extends NamedCredential {
   readonly from: 'header'
   readonly at: CredentialPlace
-  /** Lower-case names of the headers that may carry it. At the API, only bearer tokens in `authorization`. */
+  /**
+   * Lower-case names of the headers that may carry it. At the API, only bearer tokens in `authorization`. Entries share
+   * `authorization`, `mezite-token` and `dpop`, whose values say what they are; every other header is one entry's own.
+   */
   readonly headers: readonly string[]
   /**
    * The caller that one line of one of `headers` presents. Null if the line is not this credential: the app then receives

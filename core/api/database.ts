@@ -17,7 +17,10 @@ export type Transaction = KyselyTransaction<{}>
 
 /** The migrations of one owner, separate from those of other owners. They may only add, in the SQL of PostgreSQL 15. */
 export interface Migrations {
-  /** `core` or the plugin's name, which also prefixes its tables (`-` becomes `_`); tables of core have no prefix. */
+  /**
+   * The plugin's name, which also prefixes its tables (`-` becomes `_`). Unique; owners that begin with `core` are the hub's, whose
+   * tables have no prefix.
+   */
   readonly owner: string
   /** By name, run in alphabetical order: `0001-roles`. */
   readonly migrations: Readonly<Record<string, Migration>>

@@ -27,8 +27,8 @@ export interface Job {
 export interface Jobs {
   /**
    * Adds a job; call it in `setup`. It runs from `lifecycle.start` on and ends before `lifecycle.stop`. `runSoon` starts
-   * it without waiting for its interval, once more if it is running. Throws `MEZ_PART_INVALID` for a name that is malformed
-   * or taken, and for an interval below a second or above 30 days.
+   * it without waiting for its interval, once more if it is running. Throws `MEZ_PART_INVALID` outside of `setup`, for a name that
+   * is malformed, taken or does not begin with the name of the plugin, and for an interval below a second or above 30 days.
    */
   add(job: Job): { runSoon(): void }
 }

@@ -1,32 +1,47 @@
-import { messageOf } from '../kernel/error.ts'
+import { inspect } from 'node:util'
 import { headerOwner } from './header-names.ts'
 import { safePath } from './local-path.ts'
 
 type Check = (part: unknown) => string | null
 
+/** What a member must be, in words for the author of the plugin. */
+interface Rule {
+  readonly must: string
+  fits(value: unknown): boolean
+}
+
+const rule = (must: string, fits: Rule['fits']): Rule => ({ must, fits })
+const matching = (pattern: RegExp, must: string): Rule =>
+  rule(must, (value) => typeof value === 'string' && pattern.test(value))
+const optional = ({ must, fits }: Rule): Rule =>
+  rule(`${must}, or left out`, (value) => value === undefined || fits(value))
+
+/** A value as a message quotes it. */
+const shown = (value: unknown) => inspect(value, { depth: 1, breakLength: Infinity, maxStringLength: 80 })
+
 /** Checks that a part has these methods, and its other members with `more`. Null means valid. */
-function partWith(
-  methods: readonly string[],
-  more: Readonly<Record<string, (value: unknown) => boolean>> = {},
-): Check {
+function partWith(methods: readonly string[], more: Readonly<Record<string, Rule>> = {}): Check {
+  const rules = { ...Object.fromEntries(methods.map((name) => [name, method])), ...more }
   return (part) => {
-    const members = Object(part) as Record<string, unknown>
-    const missing = methods.find((name) => typeof members[name] !== 'function')
-    if (missing !== undefined) return `\`${missing}\` must be a function`
-    const [wrong] = Object.entries(more).find(([name, fits]) => !fits(members[name])) ?? []
-    return wrong === undefined ? null : `\`${wrong}\` cannot be ${messageOf(members[wrong])}`
+    if (part === null || part === undefined || Object(part) !== part)
+      return `it must be an object, not ${shown(part)}`
+    const members = part as Record<string, unknown>
+    const wrong = Object.entries(rules).find(([name, { fits }]) => !fits(members[name]))
+    return wrong === undefined
+      ? null
+      : `\`${wrong[0]}\` must be ${wrong[1].must}, not ${shown(members[wrong[0]])}`
   }
 }
 
-const name = (value: unknown) => typeof value === 'string' && value !== ''
-const oneOf =
-  (...values: unknown[]) =>
-  (value: unknown) =>
-    values.includes(value)
-const maybe = (value: unknown) => value === undefined || typeof value === 'function'
-
-const maybeNames = (value: unknown) =>
-  value === undefined || (Array.isArray(value) && value.every((one) => typeof one === 'string'))
+const method = rule('a function', (value) => typeof value === 'function')
+const name = rule('a text that is not empty', (value) => typeof value === 'string' && value !== '')
+const oneOf = (...values: unknown[]) =>
+  rule(values.map(shown).join(' or '), (value) => values.includes(value))
+const maybe = optional(method)
+const yesOrNo = optional(oneOf(true, false))
+const maybeNames = optional(
+  rule('a list of texts', (value) => Array.isArray(value) && value.every((one) => typeof one === 'string')),
+)
 
 /**
  * Whether a function reads its first parameter as an array: it iterates it, or calls what only arrays have. Recognises the
@@ -46,7 +61,8 @@ function readsArray(write: unknown): boolean {
 }
 
 /** Part of the URLs that the hub serves for a method. */
-const pathSegment = (value: unknown) => typeof value === 'string' && /^[a-z0-9][a-z0-9-]{0,62}$/.test(value)
+const pathSegment = matching(/^[a-z0-9][a-z0-9-]{0,62}$/, 'at most 63 small letters, digits and hyphens')
+const snakeCase = matching(/^[a-z][a-z0-9_]{0,63}$/, 'a code in snake_case')
 
 /** A header that the hub does not read itself, or that does not apply to one connection only. */
 const mayCarryCredential = (value: unknown) =>
@@ -56,21 +72,56 @@ const mayCarryCredential = (value: unknown) =>
   !value.startsWith('sec-') &&
   (headerOwner(value) === 'anybody' || value === 'mezite-token')
 
+const credentialHeaders = rule(
+  'a list of different lower-case names of headers that the hub does not use itself',
+  (value) =>
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every(mayCarryCredential) &&
+    new Set(value).size === value.length,
+)
+const apiHeaders = rule(
+  "['authorization']: the API reads no other header for a credential",
+  (value) => Array.isArray(value) && value.length === 1 && value[0] === 'authorization',
+)
+
+/** Headers with credentials of several kinds, whose values say which one they are. */
+const SHARED_HEADERS = ['authorization', 'mezite-token', 'dpop']
+
+/**
+ * What an entry of a slot takes for itself, in the words of the error about a second one. Rooms check what only they can
+ * compare, such as the addresses of routes.
+ */
+export const hubPartTakes: Readonly<Record<string, (part: unknown) => readonly string[]>> = {
+  appKinds: (part) => [`app kind "${Object(part).name}"`],
+  roleRules: (part) => [`role rule "${Object(part).name}"`],
+  migrations: (part) => [`migrations of the owner "${Object(part).owner}"`],
+  credentials(part) {
+    const { from, headers = [] } = part as { from: string; headers?: readonly string[] }
+    if (from !== 'header') return []
+    const own = headers.filter((header) => !SHARED_HEADERS.includes(header))
+    return own.map((header) => `credential in the header "${header}"`)
+  },
+}
+
 /** Checks of the parts that plugins provide, by reference, as far as possible before use. Null means valid. */
 export const hubPartChecks: Readonly<Record<string, Check>> = {
   appKinds: partWith([], {
-    name: (value) => typeof value === 'string' && /^[a-z0-9][a-z0-9-]{0,62}$/.test(value),
-    schemes: (value) =>
-      Array.isArray(value) && value.length > 0 && value.every((one) => /^[a-z][a-z0-9+.-]*$/.test(one)),
+    name: pathSegment,
+    schemes: rule(
+      "a list of schemes in small letters without the colon, such as ['https']",
+      (value) =>
+        Array.isArray(value) && value.length > 0 && value.every((one) => /^[a-z][a-z0-9+.-]*$/.test(one)),
+    ),
     servedByHub: oneOf(true, false),
-    targets: oneOf(undefined, true, false),
+    targets: yesOrNo,
   }),
   assertion: partWith(['sign']),
   sessionLimits: partWith(['ttlMs', 'idleMs']),
   transports: partWith([], {
     name,
     listen: maybe,
-    path: (value) => value === undefined || typeof Object(value).path === 'string',
+    path: optional(rule('an object with a `path`', (value) => typeof Object(value).path === 'string')),
   }),
   protocols: (part) =>
     Object(part).takes === 'app-hosts'
@@ -79,32 +130,31 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
   auditSinks: (part) =>
     readsArray(Object(part).write)
       ? '`write` reads an array of events, its form in an earlier version; it now gets `(lines, batch)`: a text with one event a line'
-      : partWith(['write', 'flush'], {
-          name,
-          guarantee: oneOf('enforced', 'best-effort'),
-          writeIn: maybe,
-        })(part),
+      : partWith(['write', 'flush'], { name, guarantee: oneOf('enforced', 'best-effort'), writeIn: maybe })(
+          part,
+        ),
   webRoutes: partWith(['routes'], {
     name,
-    prefix: (value) => typeof value === 'string',
+    prefix: rule("a path such as '/v1/webapi', or ''", (value) => typeof value === 'string'),
     home: maybe,
     helpFor: maybe,
   }),
   migrations: partWith([], {
-    owner: name,
-    migrations: (value) => Object(value) === value,
+    owner: matching(
+      /^(?!core(?:-|$))[a-z0-9][a-z0-9-]{0,40}$/,
+      "the name of the plugin: at most 41 small letters, digits and hyphens, and not 'core', whose tables are the hub's",
+    ),
+    migrations: rule('an object with the migrations by name', (value) => Object(value) === value),
     transient: maybeNames,
     appendOnly: maybeNames,
   }),
   databaseChecks: partWith(['run'], { title: name }),
   notifications: partWith(['send']),
   notifiers: partWith(['takes', 'deliver'], { name: pathSegment }),
-  diagnosticsRoutes: partWith(['respond'], {
-    path: (value) => typeof value === 'string' && value.startsWith('/'),
-  }),
+  diagnosticsRoutes: partWith(['respond'], { path: matching(/^\//, "a path that begins with '/'") }),
   certificates: partWith(['covers', 'certificateFor', 'states'], {
     name,
-    alpn: (value) => value === undefined || name(value),
+    alpn: optional(name),
     alpnCertificate: maybe,
     httpChallenge: maybe,
   }),
@@ -113,32 +163,43 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
   signInMethods: partWith(['choices', 'begin'], { name: pathSegment, callback: maybe, form: maybe }),
   requirements: partWith([], {
     name: pathSegment,
-    reason: (value) => typeof value === 'string' && /^[a-z][a-z0-9_]{0,63}$/.test(value),
+    reason: snakeCase,
     title: name,
     detail: name,
     strictest: maybe,
     isMetBy: maybe,
   }),
   credentials: (part) => {
-    const { from } = Object(part) as { from?: unknown }
-    if (from !== 'header') {
-      const cookie = (value: unknown) => from !== 'cookie' || /^__Host-mezite[a-z_]*$/.test(String(value))
-      const at = (value: unknown) => from !== 'cookie' || value === 'app' || value === 'api'
-      return partWith(['read'], { name: pathSegment, from: oneOf('cookie', 'certificate'), cookie, at })(part)
-    }
+    const { from, at } = Object(part) as { from?: unknown; at?: unknown }
+    if (from === 'header')
+      return partWith(['read'], {
+        name: pathSegment,
+        at: oneOf('app', 'api'),
+        headers: at === 'api' ? apiHeaders : credentialHeaders,
+        challenge: maybe,
+        document: optional(
+          rule(
+            'an object with a `path` below /.well-known/ and a function `of`',
+            (value) =>
+              /^\/\.well-known\/[a-z0-9-]{1,63}$/.test(Object(value).path) &&
+              typeof Object(value).of === 'function',
+          ),
+        ),
+      })(part)
     return partWith(['read'], {
       name: pathSegment,
-      at: oneOf('app', 'api'),
-      headers: (value) => Array.isArray(value) && value.length > 0 && value.every(mayCarryCredential),
-      challenge: maybe,
-      document: (value) =>
-        value === undefined ||
-        (/^\/\.well-known\/[a-z0-9-]{1,63}$/.test(Object(value).path) &&
-          typeof Object(value).of === 'function'),
+      from: oneOf('header', 'cookie', 'certificate'),
+      ...(from === 'cookie' && {
+        cookie: matching(/^__Host-mezite[a-z_]*$/, "a name that begins with '__Host-mezite'"),
+        at: oneOf('app', 'api'),
+      }),
     })(part)
   },
   roleRules: partWith(['attach'], {
-    name: (value) => typeof value === 'string' && /^[a-z][a-z_]{0,62}$/.test(value),
+    name: matching(
+      /^(?!app_labels$)[a-z][a-z_]{0,62}$/,
+      "at most 63 small letters and '_', and not 'app_labels', which every rule has",
+    ),
     faults: maybe,
   }),
   confirmations: partWith(['pathTo']),
@@ -147,12 +208,15 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
   dashboardParts: partWith(['content'], {
     title: name,
     kind: oneOf('page', 'panel', 'person-panel'),
-    path: (value) => value === undefined || pathSegment(value),
+    path: optional(pathSegment),
   }),
   homeLinks: partWith([], {
     title: name,
-    href: (value) => typeof value === 'string' && safePath(value) === value,
-    role: (value) => value === undefined || typeof value === 'string',
+    href: rule(
+      'a path of the sign-in host',
+      (value) => typeof value === 'string' && safePath(value) === value,
+    ),
+    role: optional(name),
     count: maybe,
   }),
 }

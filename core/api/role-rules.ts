@@ -5,7 +5,7 @@ import type { Vote, VoteLine } from './decision.ts'
 
 /** A member that a plugin adds to `spec.allow` of roles, such as `request`. Its values are an object. */
 export interface RoleRule {
-  /** The member's name in `spec.allow`. Unique. */
+  /** The member's name in `spec.allow`: small letters and `_`. Unique, and not `app_labels`. */
   readonly name: string
   /** For `mezctl explain` and the schema. */
   readonly description: string

@@ -6,7 +6,7 @@ import { formatAddress } from '../api/address.ts'
 import { migrations } from '../api/database.ts'
 import { type DiagnosticsRoute, diagnosticsRoutes } from '../api/diagnostics.ts'
 import { hubHooks } from '../api/hub-hooks.ts'
-import { hubPartChecks } from '../api/part-checks.ts'
+import { hubPartChecks, hubPartTakes } from '../api/part-checks.ts'
 import { type CertifiedHttp, certifiedHttp, protocols } from '../api/protocol.ts'
 import { transports } from '../api/transport.ts'
 import { webRoutes } from '../api/web-routes.ts'
@@ -215,6 +215,7 @@ export const hubKernel = (
     configs: Object.fromEntries(plugins.map(({ plugin, config }) => [plugin.name, config])),
     suggestions: standardProviders,
     checks: hubPartChecks,
+    takes: hubPartTakes,
     slowTap,
     log,
     clock,

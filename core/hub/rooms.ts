@@ -30,6 +30,7 @@ import { createAccounts } from '../gate/users/accounts.ts'
 import { createUsers } from '../gate/users/users.ts'
 import { MezError } from '../kernel/error.ts'
 import type { Log } from '../kernel/log.ts'
+import { duringSetup } from '../kernel/setup-turn.ts'
 import { createAudit } from '../state/audit/audit.ts'
 import { prepareDataDir } from '../state/database/data-dir.ts'
 import { openDatabase } from '../state/database/database.ts'
@@ -110,7 +111,8 @@ export const hubRooms: RoomList = {
   activity: (rooms) => rooms.cluster.createActivity(rooms),
   jobs({ db, instanceId, counts: { metrics }, sessions, log }) {
     const jobs = createJobs({ db, instanceId, metrics, log })
-    jobs.service.add({ name: 'sessions-pruning', everyMs: PRUNING_MS, run: sessions.purge })
+    const pruning = { name: 'sessions-pruning', everyMs: PRUNING_MS, run: sessions.purge }
+    duringSetup('sessions', () => jobs.service.add(pruning))
     return jobs
   },
   hubState: createHubState,

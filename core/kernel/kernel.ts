@@ -10,6 +10,7 @@ import { type OrderOptions, orderPlugins } from './order.ts'
 import type { AnyPlugin, AppConfigReader, ConfiguredApp, PluginSide } from './plugin.ts'
 import { checkPlugin } from './plugin-check.ts'
 import type { Ref, Refs, ServiceRef, SlotRef } from './reference.ts'
+import { duringSetup } from './setup-turn.ts'
 
 export interface KernelOptions<Tree extends HookTree & LifecycleHooks> {
   readonly tree: Tree
@@ -20,6 +21,11 @@ export interface KernelOptions<Tree extends HookTree & LifecycleHooks> {
   readonly suggestions?: OrderOptions['suggestions']
   /** Checks by the id of a reference: why a provided part is not valid, or null. */
   readonly checks?: Readonly<Record<string, (part: unknown) => string | null>>
+  /**
+   * What a part takes for itself, by the id of a slot, such as `role rule "request"`: no other entry may take it. Called after
+   * `checks`.
+   */
+  readonly takes?: Readonly<Record<string, (part: unknown) => readonly string[]>>
   /** Called for every tap that takes more than 50 ms, which the kernel logs at most once a minute. */
   readonly slowTap?: (plugin: string, hook: string, ms: number) => void
   readonly log: Log
@@ -89,12 +95,23 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
   const services = new Map<string, unknown>()
   const providers = new WeakMap<object, string>()
   const slots = new Map<string, unknown[]>()
+  /** By what entries of slots take for themselves: who provided them. */
+  const taken = new Map<string, string>()
   let order: readonly AnyPlugin[] = []
   const lifecycle = createLifecycle(hooks as unknown as Hooks<LifecycleHooks>, log)
 
   const hand = (ref: Ref, part: unknown, who: string) => {
     const nothing = `${who} provided undefined as '${ref.id}'`
     if (part === undefined) throw new MezError('MEZ_SERVICE_UNPROVIDED', nothing)
+    for (const one of options.takes?.[ref.id]?.(part) ?? []) {
+      const other = taken.get(one)
+      if (other !== undefined)
+        throw new MezError(
+          'MEZ_SERVICE_TWICE',
+          `${who} provided the ${one}${other === who ? ' twice' : `, which ${other} has already provided`}`,
+        )
+      taken.set(one, who)
+    }
     if (ref.kind === 'slot') return void slots.set(ref.id, [...(slots.get(ref.id) ?? []), part])
     if (services.has(ref.id)) throw new MezError('MEZ_SERVICE_TWICE', `${who} provided '${ref.id}' twice`)
     // Its users share it, and none of them may replace a method for the others.
@@ -135,7 +152,7 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
     const tap = hooks.view(plugin.name)
     const host = Object.freeze({ config, clock, log: log.child({ plugin: plugin.name }), tap, use, provide })
     try {
-      const result: unknown = plugin.setup(host)
+      const result: unknown = duringSetup(plugin.name, () => plugin.setup(host))
       // The body of a generator function has not run at all.
       if (['then', 'next'].some((method) => Object(result)[method] !== undefined)) {
         if (result instanceof Promise) result.catch(() => {})

@@ -1,7 +1,9 @@
 import type { Job, Jobs } from '../api/jobs.ts'
+import { setupTurn } from '../kernel/setup-turn.ts'
+import { checkJob } from '../state/jobs/job-check.ts'
 import { type ConformTest, inTime, testsWith } from './conformance-test.ts'
 
-/** A stand-in for the service `jobs` that runs nothing by itself. */
+/** A stand-in for the service `jobs` that runs nothing by itself, and rejects the jobs that a hub rejects. */
 export interface TestJobs extends Jobs {
   /** The jobs that a plugin has added. */
   readonly list: readonly Job[]
@@ -15,10 +17,15 @@ export interface TestJobs extends Jobs {
 export function testJobs(): TestJobs {
   const list: Job[] = []
   const asked: string[] = []
+  // A test sets up its plugin several times, each time as in a hub of its own.
+  const added = new WeakMap<object, Set<string>>()
   return {
     list,
     asked,
     add(job) {
+      const names = added.get(setupTurn() ?? list) ?? new Set<string>()
+      checkJob(job, (name) => names.has(name))
+      added.set(setupTurn() ?? list, names.add(job.name))
       list.push(job)
       return { runSoon: () => void asked.push(job.name) }
     },

@@ -1,7 +1,7 @@
 import { agentPartChecks } from '../agent.ts'
 import { type AgentHooks, agentHooks } from '../api/agent-hooks.ts'
 import { type HubHooks, hubHooks } from '../api/hub-hooks.ts'
-import { hubPartChecks } from '../api/part-checks.ts'
+import { hubPartChecks, hubPartTakes } from '../api/part-checks.ts'
 import type { HookCalls, Stage, TapOptions } from '../kernel/hook.ts'
 import { createKernel } from '../kernel/kernel.ts'
 import type { LifecycleHooks } from '../kernel/lifecycle.ts'
@@ -60,7 +60,7 @@ export function createTestHost<Side extends PluginSide = 'hub'>(
   const kernel = createKernel<LifecycleHooks>({
     tree: plugin.side === 'hub' ? hubHooks : agentHooks,
     side: plugin.side,
-    checks: plugin.side === 'hub' ? hubPartChecks : agentPartChecks,
+    ...(plugin.side === 'hub' ? { checks: hubPartChecks, takes: hubPartTakes } : { checks: agentPartChecks }),
     plugins: [recorded(plugin, taps)],
     configs: { [plugin.name]: config },
     log,

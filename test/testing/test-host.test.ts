@@ -1,9 +1,12 @@
 import t from 'tap'
+import { hubKernel } from '../../core/hub/hub.ts'
 import * as identity from '../../core/identity.ts'
 import * as hub from '../../core/index.ts'
 import { catalog, defineAgentPlugin, defineHubPlugin, sessionLimits, webRoutes } from '../../core/index.ts'
+import { systemClock } from '../../core/kernel/clock.ts'
 import * as protocol from '../../core/protocol.ts'
 import { createTestHost, fakeClock } from '../../core/testing/index.ts'
+import { memoryLog } from '../../core/testing/memory-log.ts'
 
 /** `AuditSink.write` as it was when it got an array of events, in the ways in which people write functions. */
 const EARLIER_SINKS: readonly unknown[] = [
@@ -85,18 +88,46 @@ t.test('names that the hub or the agent does not have are refused when they are 
   const sink = { name: 'x', guarantee: 'enforced', write, flush: write }
   const wrong: [{ kind: string; id: string }, unknown, RegExp][] = [
     [hub.auditSinks, { ...sink, flush: undefined }, /`flush` must be a function/],
-    [hub.auditSinks, { ...sink, guarantee: 'best effort' }, /`guarantee` cannot be best effort/],
-    [hub.auditSinks, { ...sink, writeIn: true }, /`writeIn` cannot be true/],
-    [hub.auditSinks, { ...sink, name: '' }, /`name` cannot be/],
-    [protocol.protocols, { name: 'x', takes: 'all', accept: write, drain: write }, /`takes` cannot be all/],
-    [protocol.transports, { name: 'x', listen: 7 }, /`listen` cannot be 7/],
+    [
+      hub.auditSinks,
+      { ...sink, guarantee: 'best effort' },
+      /`guarantee` must be 'enforced' or 'best-effort', not 'best effort'/,
+    ],
+    [hub.auditSinks, { ...sink, writeIn: true }, /`writeIn` must be a function, or left out, not true/],
+    [hub.auditSinks, { ...sink, name: '' }, /`name` must be a text that is not empty, not ''/],
+    [
+      protocol.protocols,
+      { name: 'x', takes: 'all', accept: write, drain: write },
+      /`takes` must be 'app-hosts' or 'alpn', not 'all'/,
+    ],
+    [protocol.transports, { name: 'x', listen: 7 }, /`listen` must be a function, or left out, not 7/],
     [hub.webRoutes, { name: 'x', prefix: '/web/x' }, /`routes` must be a function/],
-    [hub.signInMethods, null, /`choices` must be a function/],
-    [hub.migrations, { owner: 'x' }, /`migrations` cannot be undefined/],
+    [hub.signInMethods, null, /it must be an object, not null/],
+    [
+      hub.migrations,
+      { owner: 'x' },
+      /`migrations` must be an object with the migrations by name, not undefined/,
+    ],
     [identity.assertion, { sing: write }, /`sign` must be a function/],
     [hub.sessionLimits, { ttlMs: write }, /`idleMs` must be a function/],
     [protocol.protocols, { name: 'x', takes: 'app-hosts', drain: write }, /`request` must be a function/],
   ]
+  const bearer = { name: 'k', from: 'header', at: 'app', headers: ['x-key'], read: write }
+  wrong.push(
+    [
+      hub.roleRules,
+      { name: 'app_labels', attach: write },
+      /`name` must be .* not 'app_labels', which every rule has/,
+    ],
+    [hub.migrations, { owner: 'core', migrations: {} }, /`owner` must be .* not 'core', whose tables/],
+    [hub.migrations, { owner: 'core-acme', migrations: {} }, /`owner` must be .* not 'core'/],
+    [hub.credentials, { ...bearer, headers: ['x-key', 'x-key'] }, /`headers` must be a list of different/],
+    [
+      hub.credentials,
+      { ...bearer, at: 'api' },
+      /`headers` must be \['authorization'\]: the API reads no other/,
+    ],
+  )
   for (const write of EARLIER_SINKS)
     wrong.push([hub.auditSinks, { ...sink, write }, /now gets `\(lines, batch\)`/])
   for (const [reference, part, message] of wrong) {
@@ -142,4 +173,44 @@ t.test('names that the hub or the agent does not have are refused when they are 
       }),
     ),
   )
+})
+
+t.test('what an entry of a slot takes for itself, no other entry gets', async (t) => {
+  const nothing = () => {}
+  const rule = { name: 'request', description: '', members: {}, attach: nothing }
+  const kind = { name: 'ssh', schemes: ['ssh'], servedByHub: false }
+  const key = { name: 'k', from: 'header', at: 'app', headers: ['authorization', 'x-key'], read: nothing }
+  const both: readonly (readonly [{ kind: string; id: string }, object, object, RegExp])[] = [
+    [hub.roleRules, rule, { ...rule }, /the role rule "request"/],
+    [protocol.appKinds, kind, { ...kind }, /the app kind "ssh"/],
+    [
+      hub.migrations,
+      { owner: 'x', migrations: {} },
+      { owner: 'x', migrations: {} },
+      /the migrations of the owner "x"/,
+    ],
+    [hub.credentials, key, { ...key, name: 'other' }, /the credential in the header "x-key"/],
+  ]
+  for (const [reference, one, other, message] of both) {
+    const provides = { it: reference as typeof webRoutes }
+    const plugin = (name: string, parts: readonly object[]) =>
+      defineHubPlugin({
+        ...{ name, api: 1, summary: '', provides },
+        setup: ({ provide }) => parts.forEach((part) => void provide.it(part as never)),
+      })
+    t.throws(() => createTestHost(plugin('a', [one, other])), {
+      code: 'MEZ_SERVICE_TWICE',
+      message: new RegExp(`^plugin 'a' provided ${message.source}.* twice$`),
+    })
+    const second = [{ plugin: plugin('a', [one]) }, { plugin: plugin('b', [other]) }]
+    const kernel = hubKernel({ plugins: second as never, log: memoryLog().log }, systemClock, nothing)
+    const of = new RegExp(`^plugin 'b' provided ${message.source}, which plugin 'a' has already provided$`)
+    t.throws(() => kernel.setup(), { code: 'MEZ_SERVICE_TWICE', message: of })
+  }
+  const bearers = ['a', 'b'].map((name) => ({ ...key, name, headers: ['authorization', 'mezite-token'] }))
+  const shared = defineHubPlugin({
+    ...{ name: 'p', api: 1, summary: '', provides: { it: hub.credentials } },
+    setup: ({ provide }) => bearers.forEach((part) => void provide.it(part as never)),
+  })
+  t.doesNotThrow(() => createTestHost(shared), 'headers whose values say what they are')
 })

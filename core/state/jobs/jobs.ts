@@ -2,8 +2,9 @@ import type { Database } from '../../api/database.ts'
 import type { JobState } from '../../api/hub-state.ts'
 import type { Job, Jobs } from '../../api/jobs.ts'
 import type { Metrics } from '../../api/metrics.ts'
-import { MezError, messageOf } from '../../kernel/error.ts'
+import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
+import { checkJob } from './job-check.ts'
 import { type JobRun, startRun } from './job-run.ts'
 import { createLeases, type JobRow } from './leases.ts'
 
@@ -12,8 +13,6 @@ const LOOK_MS = 60_000
 const LEASE_MS = 30_000
 const SHORTEST_MS = 20
 const FAILED_MS = 5_000
-const DAY_MS = 24 * 3_600_000
-const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/
 
 /** Runs the jobs of this hub's plugins whenever this hub gets their leases. */
 export interface RunningJobs {
@@ -129,12 +128,8 @@ export function createJobs(options: {
   return {
     service: {
       add(job) {
-        const { name, everyMs } = job
-        const refuse = (fault: string) => new MezError('MEZ_PART_INVALID', `job "${name}": ${fault}`)
-        if (working) throw refuse('add jobs in setup')
-        if (!NAME.test(name)) throw refuse('the name must be small letters, digits and hyphens')
-        if (jobs.has(name)) throw refuse('the name is taken')
-        if (!(everyMs >= 1_000 && everyMs <= 30 * DAY_MS)) throw refuse('everyMs must be a second to 30 days')
+        checkJob(job, (name) => jobs.has(name))
+        const { name } = job
         jobs.set(name, job)
         return {
           runSoon() {

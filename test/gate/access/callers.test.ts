@@ -157,7 +157,7 @@ t.test('entries whose headers the hub cannot keep from apps, or reads itself, ar
   for (const good of [
     cookie,
     bearer,
-    { ...bearer, at: 'api' },
+    { ...bearer, at: 'api', headers: ['authorization'] },
     { name: 'c', from: 'certificate', read() {} },
   ])
     t.equal(check(good), null)
@@ -165,6 +165,8 @@ t.test('entries whose headers the hub cannot keep from apps, or reads itself, ar
     ...[null, {}, { ...bearer, name: 'A b' }, { ...bearer, at: 'everywhere' }, { ...bearer, read: 1 }],
     ...[
       { ...bearer, headers: [] },
+      { ...bearer, headers: ['x-key', 'x-key'] },
+      { ...bearer, at: 'api', headers: ['x-key'] },
       { ...bearer, headers: ['Authorization'] },
       { ...bearer, headers: ['cookie'] },
     ],

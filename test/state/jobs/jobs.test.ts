@@ -3,8 +3,10 @@ import { sql } from 'kysely'
 import t from 'tap'
 import type { Job } from '../../../core/api/jobs.ts'
 import { createMetrics } from '../../../core/base/log/metrics.ts'
+import { duringSetup } from '../../../core/kernel/setup-turn.ts'
 import { createJobs } from '../../../core/state/jobs/jobs.ts'
 import { jobsMigrations } from '../../../core/state/jobs/migrations.ts'
+import { testJobs } from '../../../core/testing/job-conformance.ts'
 import { until } from '../../until.ts'
 import { keptLog, open, openTestDatabase, postgresStore } from '../database/stores.ts'
 
@@ -29,7 +31,8 @@ async function startHubs(
       const log = keptLog()
       const metrics = createMetrics(log)
       const jobs = createJobs({ db: database.db, instanceId: `hub-${at}`, metrics, log, leaseMs: LEASE_MS })
-      const { runSoon } = jobs.service.add({ ...job, run: (signal) => run(at, signal) })
+      const add = () => jobs.service.add({ ...job, run: (signal) => run(at, signal) })
+      const { runSoon } = duringSetup(name, add)
       t.teardown(() => jobs.stop())
       return { ...jobs, ...database, runSoon, metrics, log, state: async () => (await jobs.read())[0]! }
     }),
@@ -150,15 +153,31 @@ t.test('a job that is requested while it runs runs once more', async (t) => {
 
 t.test('jobs are checked when they are added', async (t) => {
   const [hub] = await startHubs(t, 1, { name, everyMs: 1_000 }, async () => {})
-  const add = (more: Partial<Job>) => () =>
-    hub.service.add({ name: 'other', everyMs: 1_000, run: async () => {}, ...more })
-  for (const [more, message] of [
-    [{ name }, /taken/],
-    [{ name: 'No' }, /small letters/],
+  const job: Job = { name: `${name}-other`, everyMs: 1_000, run: async () => {} }
+  const jobs = testJobs()
+  duringSetup(name, () => jobs.add({ ...job, name }))
+  const refused: readonly (readonly [Partial<Job>, RegExp])[] = [
+    [{ name: 'No' }, /at most 63 small letters/],
+    [{ name: 'other' }, /must be "test", or begin with "test-": it is a job of the plugin 'test'/],
+    [{ name: 'testing' }, /begin with "test-"/],
     [{ everyMs: 999 }, /everyMs/],
     [{ everyMs: Number.NaN }, /everyMs/],
-  ] as const)
-    t.throws(add(more), { code: 'MEZ_PART_INVALID', message })
-  hub.start()
-  t.throws(add({}), { code: 'MEZ_PART_INVALID', message: /in setup/ })
+    [{ jitterMs: 2_000 }, /jitterMs/],
+    [{ deadlineMs: 0 }, /deadlineMs/],
+    [{ run: undefined as never }, /`run` must be a function/],
+  ]
+  for (const [what, service] of [
+    ['a hub', hub.service],
+    ['testJobs', jobs],
+  ] as const) {
+    for (const [more, message] of refused)
+      t.throws(
+        () => duringSetup(name, () => service.add({ ...job, ...more })),
+        { code: 'MEZ_PART_INVALID', message },
+        what,
+      )
+    const twice = () => duringSetup(name, () => void [service.add(job), service.add(job)])
+    t.throws(twice, { code: 'MEZ_PART_INVALID', message: /the plugin 'test' adds it twice/ }, what)
+    t.throws(() => service.add(job), { code: 'MEZ_PART_INVALID', message: /in setup\(\)/ }, what)
+  }
 })
