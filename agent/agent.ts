@@ -9,6 +9,7 @@ import {
   createKernel,
   DialRefusal,
   type DialTarget,
+  hubHooks,
   type Log,
   MezError,
   messageOf,
@@ -93,6 +94,7 @@ export function createAgent(options: AgentOptions): RunningAgent {
   const kernel = createKernel({
     tree: agentHooks,
     side: 'agent',
+    otherHalf: hubHooks,
     plugins: options.plugins,
     configs: options.configs ?? {},
     checks: agentPartChecks,

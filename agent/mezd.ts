@@ -8,6 +8,7 @@ import {
   agentTransports,
   createKernel,
   createLog,
+  hubHooks,
   installService,
   lockFile,
   MezError,
@@ -118,6 +119,7 @@ async function doctor(args: readonly string[], next = async () => ''): Promise<v
   const kernel = createKernel({
     tree: agentHooks,
     side: 'agent',
+    otherHalf: hubHooks,
     checks: agentPartChecks,
     log,
     clock: systemClock,

@@ -7,6 +7,8 @@
 export { type AgentHooks, agentHooks, type DialTarget, type LinkChanged } from './api/agent-hooks.ts'
 export { type AppSource, appSources, type ProposedApp } from './api/app-sources.ts'
 export { DialRefusal } from './api/dial-refusal.ts'
+export { hubHooks } from './api/hub-hooks.ts'
+export { agentPartChecks } from './api/part-checks.ts'
 export {
   MOST_PROPOSED,
   PROPOSALS_BYTES,
@@ -57,18 +59,3 @@ export { carriedBy } from './wire/socket-reset.ts'
 export { resetStream, StreamPipe } from './wire/stream-pipe.ts'
 export * from './wire/tunnel-protocol.ts'
 export { UnreadBudget } from './wire/unread-budget.ts'
-
-/** Checks of the parts that plugins provide to the agent, by reference. Null means valid. */
-export const agentPartChecks: Readonly<Record<string, (part: unknown) => string | null>> = {
-  appSources(part) {
-    const { name, watch } = Object(part) as Record<string, unknown>
-    if (typeof name !== 'string' || !/^[a-z0-9][a-z0-9-]{0,62}$/.test(name))
-      return '`name` must be small letters, digits and "-"'
-    return typeof watch === 'function' ? null : '`watch` must be a function'
-  },
-  agentTransports(part) {
-    const { name, dial } = Object(part) as Record<string, unknown>
-    if (typeof name !== 'string' || name === '') return '`name` must be a text'
-    return typeof dial === 'function' ? null : '`dial` must be a function'
-  },
-}

@@ -104,6 +104,12 @@ export const hubPartTakes: Readonly<Record<string, (part: unknown) => readonly s
   },
 }
 
+/** Checks of the parts that plugins provide to the agent, like `hubPartChecks`. */
+export const agentPartChecks: Readonly<Record<string, Check>> = {
+  appSources: partWith(['watch'], { name: pathSegment }),
+  agentTransports: partWith(['dial'], { name }),
+}
+
 /** Checks of the parts that plugins provide, by reference, as far as possible before use. Null means valid. */
 export const hubPartChecks: Readonly<Record<string, Check>> = {
   appKinds: partWith([], {

@@ -137,8 +137,8 @@ declare module 'fastify' {
     /** For a change that can end access: the response, an object, lists in `cut` the streams cut on all hubs. */
     cuts?: boolean
     /**
-     * How long the handler may take to send, and how long a response that has begun may stand still, in milliseconds; 0 for
-     * any time, for long-lived responses. Default: 60 s.
+     * How long the route and its hooks may take to send, and how long a response that has begun may stand still, in milliseconds; 0
+     * for any time, for long-lived responses. Then the hub responds 503 `handler_timeout` and logs the route. Default: 30 s.
      */
     deadlineMs?: number
   }

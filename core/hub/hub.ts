@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { v7 as uuidv7 } from 'uuid'
 import { formatAddress } from '../api/address.ts'
+import { agentHooks } from '../api/agent-hooks.ts'
 import { migrations } from '../api/database.ts'
 import { type DiagnosticsRoute, diagnosticsRoutes } from '../api/diagnostics.ts'
 import { hubHooks } from '../api/hub-hooks.ts'
@@ -211,6 +212,7 @@ export const hubKernel = (
   createKernel({
     tree: hubHooks,
     side: 'hub',
+    otherHalf: agentHooks,
     plugins: plugins.map(({ plugin }) => plugin),
     configs: Object.fromEntries(plugins.map(({ plugin, config }) => [plugin.name, config])),
     suggestions: standardProviders,

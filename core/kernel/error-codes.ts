@@ -38,7 +38,8 @@ export const errorCodes = {
   MEZ_SERVICE_MISSING: 'Add a plugin that provides the service.',
   MEZ_SERVICE_TWICE: 'Set one of the providers to false under `plugins:`.',
   MEZ_SERVICE_UNPROVIDED: 'A plugin must provide every service in its `provides` before setup() returns.',
-  MEZ_PART_INVALID: "The provided object does not match its contract; ask the plugin's author.",
+  MEZ_PART_INVALID:
+    'Correct the part in the code of the plugin. If the plugin is not yours, tell its author, or set it to false under `plugins:`.',
   MEZ_START_FAILED: 'The cause says what the plugin could not start.',
   MEZ_HOOK_FAILED: 'The cause is the error that the plugin threw.',
   MEZ_HOOK_TIMEOUT: 'The plugin did not return in time; read its log lines.',

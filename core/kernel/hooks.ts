@@ -3,6 +3,7 @@ import { withDeadline } from './deadline.ts'
 import { isMezError, MezError, messageOf } from './error.ts'
 import type { AnyHook, Ballots, HookCalls, HookTree, TapGuard, TapOptions, TapView } from './hook.ts'
 import type { Log } from './log.ts'
+import { type TapViewOptions, tapView } from './tap-view.ts'
 
 /**
  * Runs around each tap of a hook: `run` is the tap with its deadline and its named errors. A failed tap of a `series` hook
@@ -25,7 +26,7 @@ export interface Hooks<Tree extends HookTree> {
   deprecated(hook: string): string | undefined
 }
 
-export interface HooksOptions {
+export interface HooksOptions extends TapViewOptions {
   readonly log: Log
   /** A tap took more than `SLOW_MS`, until its promise settled if it returned one. Not called for `lifecycle`. */
   readonly slow?: (plugin: string, hook: string, ms: number) => void
@@ -59,13 +60,15 @@ export function createHooks<Tree extends HookTree>(tree: Tree, options: HooksOpt
   }
   return {
     calls: grouped((entry) => entry.call) as HookCalls<Tree>,
-    view: (plugin) =>
-      grouped((entry) => (fn: Fn, tapOptions: TapOptions = {}) => {
+    view(plugin) {
+      const taps = grouped((entry) => (fn: Fn, tapOptions: TapOptions = {}) => {
         const who = `plugin '${plugin}' taps ${entry.room}.${entry.verb}`
         if (frozen) throw new MezError('MEZ_SETUP_OVER', `${who} after setup`)
         checkTap(who, fn, tapOptions)
         entry.add(plugin, fn, tapOptions)
-      }) as TapView<Tree>,
+      })
+      return tapView(plugin, taps, options) as TapView<Tree>
+    },
     intercept: (hook, around) => find(hook)?.intercept(around),
     freeze: () => {
       frozen = true

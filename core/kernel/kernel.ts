@@ -4,6 +4,7 @@ import { checkConfig, checkPluginConfig, configError } from './config-check.ts'
 import { isMezError, MezError, messageOf } from './error.ts'
 import type { HookCalls, HookTree, TapView } from './hook.ts'
 import { createHooks, type Hooks } from './hooks.ts'
+import { withKnownMembers } from './known-members.ts'
 import { createLifecycle, type LifecycleHooks } from './lifecycle.ts'
 import type { Log } from './log.ts'
 import { type OrderOptions, orderPlugins } from './order.ts'
@@ -15,6 +16,8 @@ import { duringSetup } from './setup-turn.ts'
 export interface KernelOptions<Tree extends HookTree & LifecycleHooks> {
   readonly tree: Tree
   readonly side: PluginSide
+  /** The hooks of the other half of plugins, for the error about a tap in the wrong half. */
+  readonly otherHalf?: HookTree
   readonly plugins: readonly AnyPlugin[]
   /** Each plugin's configuration by its name. The kernel checks it and fills in defaults. */
   readonly configs?: Readonly<Record<string, unknown>>
@@ -91,7 +94,7 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
     slowLogged.set(key, now)
     log.warn({ plugin, hook, ms: Math.round(ms) }, `'${plugin}' was slow in ${hook}: ${Math.round(ms)} ms`)
   }
-  const hooks = createHooks(options.tree, { log, slow })
+  const hooks = createHooks(options.tree, { ...options, slow })
   const services = new Map<string, unknown>()
   const providers = new WeakMap<object, string>()
   const slots = new Map<string, unknown[]>()
@@ -137,7 +140,9 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
   const setUp = (plugin: AnyPlugin, config: unknown) => {
     const who = `plugin '${plugin.name}'`
     let over = false
-    const provide = mapRefs(plugin.provides, (ref) => (part: unknown) => {
+    const undeclared = (what: string, name: string, hint: string) =>
+      new MezError('MEZ_PLUGIN_INVALID', `${who} reads ${what}.${name}, which it does not declare`, { hint })
+    const parts = mapRefs(plugin.provides, (ref) => (part: unknown) => {
       if (over) throw new MezError('MEZ_SETUP_OVER', `${who} provides '${ref.id}' after setup`)
       const fault = options.checks?.[ref.id]?.(part) ?? null
       if (part !== undefined && fault !== null)
@@ -145,9 +150,18 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
       hand(ref, part, who)
       if (part instanceof Object) providers.set(part, plugin.name)
     })
-    const use = Object.freeze({
+    const provide = withKnownMembers(parts, (name) =>
+      undeclared('provide', name, `Add the reference to its definition: provides: { ${name} }.`),
+    )
+    const used = {
       ...mapRefs({ ...plugin.wants, ...plugin.needs }, received),
       ...(plugin.appConfig && { appConfig: appConfigReader(plugin.name, plugin.appConfig) }),
+    }
+    const use = withKnownMembers(used, (name) => {
+      // Tests and debuggers look up other members of any object.
+      if (over && !services.has(name) && !slots.has(name)) return null
+      const how = `needs: { ${name} }, or wants: { ${name} } if it works without`
+      return undeclared('use', name, `Add the reference to its definition: ${how}.`)
     })
     const tap = hooks.view(plugin.name)
     const host = Object.freeze({ config, clock, log: log.child({ plugin: plugin.name }), tap, use, provide })

@@ -1,8 +1,8 @@
 import { MezError, messageOf } from './error.ts'
 import { type AnyPlugin, PLUGIN_API, type PluginSide } from './plugin.ts'
 
+const NAME = /^[a-z0-9][a-z0-9-]*$/
 const SHAPE = {
-  name: (value: unknown) => typeof value === 'string' && /^[a-z0-9][a-z0-9-]*$/.test(value),
   summary: (value: unknown) => typeof value === 'string',
   setup: (value: unknown) => typeof value === 'function',
   side: (value: unknown) => value === 'hub' || value === 'agent',
@@ -31,6 +31,8 @@ export function checkPlugin(
   }
   const invalid = (what: string, hint?: string) =>
     new MezError('MEZ_PLUGIN_INVALID', `${who} ${what}`, hint === undefined ? {} : { hint })
+  const { name } = definition as { name: unknown }
+  if (typeof name !== 'string' || !NAME.test(name)) throw invalid('has an invalid name', nameHint(name))
   for (const [member, valid] of Object.entries({ ...SHAPE, api: (api: unknown) => api === PLUGIN_API }))
     if (!valid(definition[member])) throw invalid(`has no valid '${member}'`)
   if (definition.side !== side) {
@@ -53,6 +55,13 @@ export function checkPlugin(
   if (all.some((other) => other !== value && other.name === definition.name)) {
     throw new MezError('MEZ_PLUGIN_TWICE', `there are two plugins named '${definition.name}'${from}`)
   }
+}
+
+/** How to write the name, with one as similar as possible. */
+function nameHint(name: unknown): string {
+  const words = String(typeof name === 'string' ? name : '').replace(/(?<=[a-z0-9])(?=[A-Z])/g, '-')
+  const fitting = words.toLowerCase().replace(/^[^a-z0-9]+|[^a-z0-9-]/g, '') || 'my-plugin'
+  return `Use small letters, digits and hyphens: name: '${fitting}'.`
 }
 
 /** Members of a schema that hold values. */

@@ -1,7 +1,6 @@
-import { agentPartChecks } from '../agent.ts'
 import { type AgentHooks, agentHooks } from '../api/agent-hooks.ts'
 import { type HubHooks, hubHooks } from '../api/hub-hooks.ts'
-import { hubPartChecks, hubPartTakes } from '../api/part-checks.ts'
+import { agentPartChecks, hubPartChecks, hubPartTakes } from '../api/part-checks.ts'
 import type { HookCalls, Stage, TapOptions } from '../kernel/hook.ts'
 import { createKernel } from '../kernel/kernel.ts'
 import type { LifecycleHooks } from '../kernel/lifecycle.ts'
@@ -58,9 +57,10 @@ export function createTestHost<Side extends PluginSide = 'hub'>(
   const { log, lines } = memoryLog()
   const taps: RecordedTap[] = []
   const kernel = createKernel<LifecycleHooks>({
-    tree: plugin.side === 'hub' ? hubHooks : agentHooks,
+    ...(plugin.side === 'hub'
+      ? { tree: hubHooks, otherHalf: agentHooks, checks: hubPartChecks, takes: hubPartTakes }
+      : { tree: agentHooks, otherHalf: hubHooks, checks: agentPartChecks }),
     side: plugin.side,
-    ...(plugin.side === 'hub' ? { checks: hubPartChecks, takes: hubPartTakes } : { checks: agentPartChecks }),
     plugins: [recorded(plugin, taps)],
     configs: { [plugin.name]: config },
     log,
@@ -108,4 +108,8 @@ const mapValues = <From, To>(
   from: Readonly<Record<string, From>>,
   value: (one: From, key: string) => To,
 ): Readonly<Record<string, To>> =>
-  Object.fromEntries(Object.entries(from).map(([key, one]) => [key, value(one, key)]))
+  // With its prototype, which reports unknown members.
+  Object.assign(
+    Object.create(Object.getPrototypeOf(from)),
+    Object.fromEntries(Object.entries(from).map(([key, one]) => [key, value(one, key)])),
+  )

@@ -55,7 +55,7 @@ export function backupRoute({ audit, source, log }: BackupRouteDeps): WebRoutes 
       app.post(
         '/backups',
         {
-          config: { access: 'admin' },
+          config: { access: 'admin', deadlineMs: 60_000 },
           schema: { summary: 'Writes an encrypted backup to a file of the machine of the hub', body: Body },
         },
         async (request, reply) => {

@@ -27,7 +27,7 @@ export function connectorTestRoute(
   return async (web) => {
     web.post<{ Params: { name: string } }>(
       '/:name/test',
-      { config: { access: 'admin' }, schema: { returns: ReportResource } },
+      { config: { access: 'admin', deadlineMs: 60_000 }, schema: { returns: ReportResource } },
       ({ params }) => testConnector(connectors.collection.known(params.name), deps),
     )
   }

@@ -153,17 +153,21 @@ export function appRoutes(options: {
         return show(app)
       })
       const get = { summary: 'One app with its state', returns: AppResource }
-      web.post('/test', { ...admin, schema: test }, async (request) => {
-        const input = apps.read(request.body)
-        apps.check(input)
-        const app: App = { ...input, id: 'test' }
-        const agents = app.agents.slice(0, MOST_TESTED)
-        return {
-          agents: await Promise.all(
-            agents.map(async (hostname) => ({ hostname, ...(await apps.probe(app, hostname)) })),
-          ),
-        }
-      })
+      web.post(
+        '/test',
+        { config: { ...admin.config, deadlineMs: 60_000 }, schema: test },
+        async (request) => {
+          const input = apps.read(request.body)
+          apps.check(input)
+          const app: App = { ...input, id: 'test' }
+          const agents = app.agents.slice(0, MOST_TESTED)
+          return {
+            agents: await Promise.all(
+              agents.map(async (hostname) => ({ hostname, ...(await apps.probe(app, hostname)) })),
+            ),
+          }
+        },
+      )
       web.get<Named>('/:name', { ...admin, schema: get }, async ({ params }) => show(known(params.name)))
       web.put<Named>('/:name', cutting, async (request, reply) => {
         const input = apps.read(request.body, request.params.name)

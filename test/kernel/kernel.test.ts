@@ -476,3 +476,76 @@ t.test('two kernels in one process share nothing', async (t) => {
   t.strictSame([one.service(number), two.service(number)], [0, 1])
   t.strictSame(seen, ['ready'])
 })
+
+t.test('a member that a plugin did not declare, or the other half has, is reported with what to do', (t) => {
+  const otherHalf = { dial: { open: tree.lifecycle.start } } as never
+  // biome-ignore lint/suspicious/noExplicitAny: what types would refuse
+  const setups: readonly (readonly [(host: any) => unknown, string, RegExp, RegExp])[] = [
+    [
+      ({ tap }) => tap.dial.open(() => {}),
+      'MEZ_TAP_INVALID',
+      /^plugin 'p' taps 'dial', which the hub does not have$/,
+      /hook of the agent: tap it in the agent half of the plugin \(agent\.ts\)/,
+    ],
+    [
+      ({ tap }) => tap.lifecycle.begin(() => {}),
+      'MEZ_TAP_INVALID',
+      /^plugin 'p' taps 'lifecycle.begin'/,
+      /The hub has lifecycle.start, /,
+    ],
+    [
+      ({ use }) => use.words.length,
+      'MEZ_PLUGIN_INVALID',
+      /^plugin 'p' reads use.words, which it does not declare$/,
+      /needs: \{ words \}, or wants: \{ words \}/,
+    ],
+    [
+      ({ provide }) => provide.words('x'),
+      'MEZ_PLUGIN_INVALID',
+      /^plugin 'p' reads provide.words/,
+      /provides: \{ words \}/,
+    ],
+  ]
+  for (const [setup, code, message, hint] of setups) {
+    const plugin = define({ name: 'p', api: 1, summary: '', setup: setup as never })
+    t.throws(() => kernelOf([plugin], { otherHalf }).setup(), { code, message, hint })
+  }
+  let later: () => unknown = () => {}
+  const late = define({
+    name: 'p',
+    api: 1,
+    summary: '',
+    setup({ use }) {
+      later = () => (use as unknown as Record<string, unknown>).number
+    },
+  })
+  kernelOf([
+    late,
+    define({
+      name: 'q',
+      api: 1,
+      summary: '',
+      provides: { number },
+      setup: ({ provide }) => provide.number(1),
+    }),
+  ]).setup()
+  t.throws(later, { code: 'MEZ_PLUGIN_INVALID', message: /'p' reads use.number/ }, 'in a tap, too')
+  const lenient = define({
+    ...{ name: 'p', api: 1, summary: '', wants: { words } },
+    setup({ use, tap }) {
+      t.strictSame({ ...use }, { words: [] }, 'what it declares can be spread')
+      t.equal(String(use), '[object Object]')
+      t.equal(JSON.stringify(tap), '{"lifecycle":{},"room":{}}')
+    },
+  })
+  kernelOf([lenient]).setup()
+  const named = (name: string, hint: RegExp) =>
+    t.throws(() => kernelOf([define({ name, api: 1, summary: '', setup() {} })]).setup(), {
+      code: 'MEZ_PLUGIN_INVALID',
+      message: `plugin '${name}' has an invalid name`,
+      hint,
+    })
+  named('OfficeHours', /small letters, digits and hyphens: name: 'office-hours'/)
+  named('@acme/geo', /name: 'acmegeo'/)
+  t.end()
+})

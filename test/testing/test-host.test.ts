@@ -175,42 +175,45 @@ t.test('names that the hub or the agent does not have are refused when they are 
   )
 })
 
-t.test('what an entry of a slot takes for itself, no other entry gets', async (t) => {
-  const nothing = () => {}
-  const rule = { name: 'request', description: '', members: {}, attach: nothing }
-  const kind = { name: 'ssh', schemes: ['ssh'], servedByHub: false }
-  const key = { name: 'k', from: 'header', at: 'app', headers: ['authorization', 'x-key'], read: nothing }
-  const both: readonly (readonly [{ kind: string; id: string }, object, object, RegExp])[] = [
-    [hub.roleRules, rule, { ...rule }, /the role rule "request"/],
-    [protocol.appKinds, kind, { ...kind }, /the app kind "ssh"/],
-    [
-      hub.migrations,
-      { owner: 'x', migrations: {} },
-      { owner: 'x', migrations: {} },
-      /the migrations of the owner "x"/,
-    ],
-    [hub.credentials, key, { ...key, name: 'other' }, /the credential in the header "x-key"/],
-  ]
-  for (const [reference, one, other, message] of both) {
-    const provides = { it: reference as typeof webRoutes }
-    const plugin = (name: string, parts: readonly object[]) =>
-      defineHubPlugin({
-        ...{ name, api: 1, summary: '', provides },
-        setup: ({ provide }) => parts.forEach((part) => void provide.it(part as never)),
+t.test(
+  'two entries of a slot cannot have the same role rule, kind of app, tables or credential header',
+  async (t) => {
+    const nothing = () => {}
+    const rule = { name: 'request', description: '', members: {}, attach: nothing }
+    const kind = { name: 'ssh', schemes: ['ssh'], servedByHub: false }
+    const key = { name: 'k', from: 'header', at: 'app', headers: ['authorization', 'x-key'], read: nothing }
+    const both: readonly (readonly [{ kind: string; id: string }, object, object, RegExp])[] = [
+      [hub.roleRules, rule, { ...rule }, /the role rule "request"/],
+      [protocol.appKinds, kind, { ...kind }, /the app kind "ssh"/],
+      [
+        hub.migrations,
+        { owner: 'x', migrations: {} },
+        { owner: 'x', migrations: {} },
+        /the migrations of the owner "x"/,
+      ],
+      [hub.credentials, key, { ...key, name: 'other' }, /the credential in the header "x-key"/],
+    ]
+    for (const [reference, one, other, message] of both) {
+      const provides = { it: reference as typeof webRoutes }
+      const plugin = (name: string, parts: readonly object[]) =>
+        defineHubPlugin({
+          ...{ name, api: 1, summary: '', provides },
+          setup: ({ provide }) => parts.forEach((part) => void provide.it(part as never)),
+        })
+      t.throws(() => createTestHost(plugin('a', [one, other])), {
+        code: 'MEZ_SERVICE_TWICE',
+        message: new RegExp(`^plugin 'a' provided ${message.source}.* twice$`),
       })
-    t.throws(() => createTestHost(plugin('a', [one, other])), {
-      code: 'MEZ_SERVICE_TWICE',
-      message: new RegExp(`^plugin 'a' provided ${message.source}.* twice$`),
+      const second = [{ plugin: plugin('a', [one]) }, { plugin: plugin('b', [other]) }]
+      const kernel = hubKernel({ plugins: second as never, log: memoryLog().log }, systemClock, nothing)
+      const of = new RegExp(`^plugin 'b' provided ${message.source}, which plugin 'a' has already provided$`)
+      t.throws(() => kernel.setup(), { code: 'MEZ_SERVICE_TWICE', message: of })
+    }
+    const bearers = ['a', 'b'].map((name) => ({ ...key, name, headers: ['authorization', 'mezite-token'] }))
+    const shared = defineHubPlugin({
+      ...{ name: 'p', api: 1, summary: '', provides: { it: hub.credentials } },
+      setup: ({ provide }) => bearers.forEach((part) => void provide.it(part as never)),
     })
-    const second = [{ plugin: plugin('a', [one]) }, { plugin: plugin('b', [other]) }]
-    const kernel = hubKernel({ plugins: second as never, log: memoryLog().log }, systemClock, nothing)
-    const of = new RegExp(`^plugin 'b' provided ${message.source}, which plugin 'a' has already provided$`)
-    t.throws(() => kernel.setup(), { code: 'MEZ_SERVICE_TWICE', message: of })
-  }
-  const bearers = ['a', 'b'].map((name) => ({ ...key, name, headers: ['authorization', 'mezite-token'] }))
-  const shared = defineHubPlugin({
-    ...{ name: 'p', api: 1, summary: '', provides: { it: hub.credentials } },
-    setup: ({ provide }) => bearers.forEach((part) => void provide.it(part as never)),
-  })
-  t.doesNotThrow(() => createTestHost(shared), 'headers whose values say what they are')
-})
+    t.doesNotThrow(() => createTestHost(shared), 'headers whose values say what they are')
+  },
+)

@@ -168,43 +168,47 @@ function demandReading(response: ServerResponse, payload: unknown, waitMs: numbe
   response.once('close', () => clearTimeout(deadline))
 }
 
-const HANDLER_MS = 60_000
+const HANDLER_MS = 30_000
 
 /**
- * Responds 503 `handler_timeout`, and logs an error with the route, if a handler has not sent anything after 60 s or its
- * route's `config.deadlineMs`. A response that has started is cut when it stands still for this time, and logged if its route has
- * not ended it.
+ * Responds 503 `handler_timeout`, and logs an error with the route, if a route and the hooks of its plugin have not sent anything
+ * 30 s or the route's `config.deadlineMs` after the request arrived, and again after its body. A response that has started is cut
+ * when it stands still for this time, and logged if its route has not ended it.
  */
 function limitHandlers(app: FastifyInstance, log: Log): void {
-  app.addHook('onRoute', (route) => {
-    const { handler, method, url } = route
-    const waitMs = route.config?.deadlineMs ?? HANDLER_MS
-    if (waitMs === 0) return
-    route.handler = function (request, reply) {
-      const { raw } = reply
-      const timer = setTimeout(() => {
-        if (raw.destroyed) return
-        // The route has ended it: the client does not read, or the connection owes it an earlier response.
-        if (raw.writableEnded) return void raw.destroy()
-        const fields = { request_id: request.id, route: `${String(method)} ${url}`, waited_ms: waitMs }
-        if (reply.sent || raw.headersSent) {
-          log.error(fields, 'a route began a response and did not end it')
-          return void raw.destroy()
-        }
-        log.error(fields, 'a route handler did not respond in time')
-        const detail = 'The request took too long. Its changes may still be made.'
-        reply.send(new Problem(503, 'handler_timeout', detail))
-      }, waitMs)
-      // A response that was already destroyed does not emit close.
-      timer.unref()
-      raw.once('close', () => clearTimeout(timer))
-      const { write } = raw
-      raw.write = ((...args: Parameters<typeof write>) => {
-        timer.refresh()
-        return write.apply(raw, args)
-      }) as typeof write
-      return handler.call(this, request, reply)
-    }
+  const timers = new WeakMap<FastifyRequest, NodeJS.Timeout>()
+  app.addHook('onRequest', (request, reply, done) => {
+    const { config, method, url } = request.routeOptions
+    const waitMs = config.deadlineMs ?? HANDLER_MS
+    if (waitMs === 0) return done()
+    const { raw } = reply
+    const timer = setTimeout(() => {
+      if (raw.destroyed) return
+      // The route has ended it: the client does not read, or the connection owes it an earlier response.
+      if (raw.writableEnded) return void raw.destroy()
+      const fields = { request_id: request.id, route: `${String(method)} ${url}`, waited_ms: waitMs }
+      if (reply.sent || raw.headersSent) {
+        log.error(fields, 'a route began a response and did not end it')
+        return void raw.destroy()
+      }
+      log.error(fields, 'a route handler did not respond in time')
+      const detail = 'The request took too long. Its changes may still be made.'
+      reply.send(new Problem(503, 'handler_timeout', detail))
+    }, waitMs)
+    // A response that was already destroyed does not emit close.
+    timer.unref()
+    timers.set(request, timer)
+    raw.once('close', () => clearTimeout(timer))
+    const { write } = raw
+    raw.write = ((...args: Parameters<typeof write>) => {
+      timer.refresh()
+      return write.apply(raw, args)
+    }) as typeof write
+    done()
+  })
+  app.addHook('preHandler', (request, _reply, done) => {
+    timers.get(request)?.refresh()
+    done()
   })
 }
 

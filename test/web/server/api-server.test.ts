@@ -58,6 +58,8 @@ const late: WebRoutes = {
   async routes(app) {
     const config = { access: 'public', deadlineMs: 50 } as const
     app.get('/hangs', { config }, () => new Promise(() => {}))
+    app.get('/hook-hangs', { config, onRequest: () => new Promise(() => {}) }, async () => 'never')
+    app.get('/default', { config: { access: 'public' } }, () => new Promise(() => {}))
     // Longer than its deadline as a whole, and far shorter between two pieces, also on a busy machine.
     app.get('/stream', { config: { ...config, deadlineMs: 1_000 } }, async (_request, reply) => {
       const stream = new PassThrough()
@@ -119,6 +121,25 @@ t.test(
       t.ok(hub.lines.some((line) => line.includes(`GET ${route}`) && line.includes('did not end it')))
     }
     t.match(await hub.ask('GET', '/late/stream'), { status: 200, text: /begun[\s\S]* done/ })
+  },
+)
+
+t.test(
+  'a route that never responds is cut and logged after 30 s, and so is one whose hook does not end',
+  async (t) => {
+    const hub = await startWeb([late])
+    t.teardown(hub.stop)
+    t.match((await hub.ask('GET', '/late/hook-hangs')).json, { status: 503, code: 'handler_timeout' })
+    t.ok(hub.lines.some((line) => line.includes('GET /late/hook-hangs')))
+    const { setTimeout: real } = globalThis
+    t.teardown(() => Object.assign(globalThis, { setTimeout: real }))
+    const hurried = (run: () => void, ms: number) => real(run, ms === 30_000 ? 50 : ms)
+    globalThis.setTimeout = Object.assign(hurried, real) as typeof setTimeout
+    t.match((await hub.ask('GET', '/late/default')).json, { status: 503, code: 'handler_timeout' })
+    t.match(
+      hub.lines.find((line) => line.includes('GET /late/default')),
+      /30000/,
+    )
   },
 )
 
