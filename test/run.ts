@@ -211,8 +211,8 @@ chmodSync(folder, 0o1777)
 const [postgres, env] = await Promise.all([startPostgres(memoryFolder()), environment(folder)])
 const [databases, built] = await Promise.all([
   migrateDatabases(folder, postgres, env),
-  // Hubs of the tests would otherwise all wait for the first one that compiles them.
-  check('Scripts of the dashboard', 'node', ['plugins/dashboard/build.ts']),
+  // Before the tests, which would otherwise all wait for the first one that needs the scripts of the dashboard.
+  check('Build of the packages', 'node', ['examples/packaging/build.ts']),
 ])
 const tally = await runTests(positionals.length > 0 ? positionals : allTests(), {
   ...env,

@@ -1,93 +1,181 @@
-/** `npm run build [-- FOLDER…]`: compiles published packages to their `dist`: ES modules, declarations, source maps. */
+/**
+ * `npm run build [-- FOLDER…]`: compiles published packages to their `dist`: ES modules, declarations, source maps. What
+ * has not changed since the last build is left as it is.
+ */
 import { spawn } from 'node:child_process'
-import { cpSync, existsSync, globSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
-import { join, relative, sep } from 'node:path'
+import { createHash } from 'node:crypto'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, dirname, join, relative, sep } from 'node:path'
 import { publishedWorkspaces, root, type Workspace } from './workspaces.ts'
 
-/** The native compiler itself: its launcher would start one more process for each package. */
+/** The native compiler itself: its launcher would start one more process. */
 const compiler = join(root, `node_modules/@typescript/typescript-${process.platform}-${process.arch}/lib/tsc`)
-const projects = join(root, 'node_modules/.cache/build')
-
-export interface BuildOptions {
-  /** Folders of packages, from the root of the repository. All published packages if empty. */
-  readonly paths?: readonly string[]
-  /** Where a package is compiled to. Default: its `dist`. */
-  readonly outputOf?: (workspace: Workspace) => string
-  /** Emits modules without checks, declarations and maps, which takes a tenth of the time. */
-  readonly modulesOnly?: boolean
+const cache = join(root, 'node_modules/.cache/build')
+/** What decides how a package is compiled, whatever its sources are. */
+const TOOLS = ['tsconfig.json', 'node_modules/.package-lock.json', relative(root, import.meta.filename)]
+/** Files that the build of a package reads outside of its folder: pages of the documentation are wherever they are written. */
+const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
+  'plugins/docs': ['*.md', '*/README.md', '*/*/README.md', 'core/reference.md'],
 }
 
-const DECLARED = {
-  declaration: true,
-  sourceMap: true,
-  inlineSources: true,
-  // Types of third-party packages name Web Crypto by the names of the DOM.
-  lib: ['es2024', 'esnext.array', 'esnext.disposable', 'dom'],
-  // Other packages are read as an author reads them: by their declarations.
-  customConditions: [],
-}
-const MODULES_ONLY = { noCheck: true, noResolve: true, lib: ['es5'], types: [] }
-
-/** Compiles packages, as many at once as there are processors, each after its dependencies. */
-export async function build(options: BuildOptions = {}): Promise<void> {
-  const { paths = [] } = options
+/** Builds these packages, by their folders from the root of the repository, and those that they depend on; all if none is given. */
+export async function build(paths: readonly string[] = []): Promise<void> {
   const all = publishedWorkspaces()
-  const waiting = new Set(all.filter(({ path }) => paths.length === 0 || paths.includes(path)))
-  const running = new Map<Workspace, Promise<void>>()
-  while (waiting.size > 0 || running.size > 0) {
-    const unbuilt = [...waiting, ...running.keys()].map(({ manifest }) => manifest.name)
-    for (const workspace of waiting) {
-      const { dependencies, peerDependencies } = workspace.manifest
-      const blocked = unbuilt.some((name) => name in { ...dependencies, ...peerDependencies })
-      if ((blocked && !options.modulesOnly) || running.size >= availableParallelism()) continue
-      waiting.delete(workspace)
-      const done = compile(workspace, all, options).finally(() => running.delete(workspace))
-      running.set(workspace, done)
+  const wanted = withDependencies(paths, all)
+  const keys = keysOf(all)
+  let stale = all.filter((one) => wanted.has(one) && !isBuilt(one, keys.get(one)!))
+  while (stale.length > 0) {
+    const waiting = new Set(stale.map(({ manifest }) => manifest.name))
+    const ready = stale.filter((one) => !dependenciesOf(one).some((name) => waiting.has(name)))
+    // One program for all of them: the compiler checks their dependencies and the platform's types once.
+    await compile(ready, all)
+    for (const { folder, manifest } of ready)
+      if (manifest.scripts?.build) await run('npm', ['run', '--silent', 'build'], folder)
+    for (const one of ready) {
+      makeReadable(join(one.folder, 'dist'))
+      writeFileSync(stampOf(one), JSON.stringify(stampFor(one, keys.get(one)!)))
     }
-    await Promise.race(running.values())
+    stale = stale.filter((one) => !ready.includes(one))
   }
 }
 
-async function compile(
-  workspace: Workspace,
-  all: readonly Workspace[],
-  { outputOf, modulesOnly = false }: BuildOptions,
-): Promise<void> {
-  const { folder, manifest } = workspace
-  const output = outputOf?.(workspace) ?? join(folder, 'dist')
-  rmSync(output, { recursive: true, force: true })
-  const files = sourcesOf(workspace, all)
-  if (files.length > 0) await compileModules(workspace, files, output, modulesOnly)
-  if (!modulesOnly && manifest.scripts?.build) await run('npm', ['run', '--silent', 'build'], folder)
+const dependenciesOf = ({ manifest }: Workspace): readonly string[] =>
+  Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })
+
+function withDependencies(paths: readonly string[], all: readonly Workspace[]): ReadonlySet<Workspace> {
+  const wanted = new Set<Workspace>()
+  const add = (workspace: Workspace) => {
+    if (wanted.has(workspace)) return
+    wanted.add(workspace)
+    for (const name of dependenciesOf(workspace))
+      for (const other of all) if (other.manifest.name === name) add(other)
+  }
+  for (const workspace of all) if (paths.length === 0 || paths.includes(workspace.path)) add(workspace)
+  return wanted
 }
 
-async function compileModules(
-  { path, folder }: Workspace,
-  files: readonly string[],
-  output: string,
-  modulesOnly: boolean,
-): Promise<void> {
-  mkdirSync(projects, { recursive: true })
-  const project = join(projects, `${path.replaceAll(sep, '-')}${modulesOnly ? '-modules' : ''}.json`)
+/** A hash for each package of everything that its `dist` is made of. */
+export function keysOf(all: readonly Workspace[]): ReadonlyMap<Workspace, string> {
+  const tools = createHash('sha256').update(process.version)
+  for (const file of TOOLS) tools.update(readFileSync(join(root, file)))
+  const common = tools.digest('hex')
+  const keys = new Map<Workspace, string>()
+  for (const workspace of all) {
+    const { path, folder } = workspace
+    const hash = createHash('sha256').update(common)
+    for (const name of dependenciesOf(workspace))
+      for (const other of all) if (other.manifest.name === name) hash.update(keys.get(other)!)
+    const nested = all.filter((other) => other.path.startsWith(`${path}${sep}`)).map((other) => other.path)
+    const own = globSync('**/*', {
+      cwd: folder,
+      exclude: (file) =>
+        /(^|\/)(node_modules|dist|fixtures)$/.test(file) || nested.includes(join(path, file)),
+    }).map((file) => join(folder, file))
+    const others = globSync(ELSEWHERE[path] ?? [], { cwd: root }).map((file) => join(root, file))
+    for (const file of [...own, ...others].sort())
+      if (statSync(file).isFile())
+        hash
+          .update(`${relative(folder, file)}\n`)
+          .update(readFileSync(file))
+          .update('\n')
+    keys.set(workspace, hash.digest('hex'))
+  }
+  return keys
+}
+
+/** What was built, from what. */
+interface Stamp {
+  readonly key: string
+  /** Names and sizes of the files in `dist`. */
+  readonly files: string
+}
+
+const stampOf = ({ path }: Workspace) => join(cache, `${path.replaceAll(sep, '-')}.stamp`)
+
+function stampFor({ folder }: Workspace, key: string): Stamp {
+  const dist = join(folder, 'dist')
+  const hash = createHash('sha256')
+  for (const file of globSync('**/*', { cwd: dist }).sort()) {
+    const found = statSync(join(dist, file))
+    if (found.isFile()) hash.update(`${file} ${found.size}\n`)
+  }
+  return { key, files: hash.digest('hex') }
+}
+
+/** Whether the `dist` of a package is what the last build made of these sources. */
+export function isBuilt(workspace: Workspace, key: string): boolean {
+  const stamp = existsSync(stampOf(workspace)) ? readFileSync(stampOf(workspace), 'utf8') : ''
+  return stamp === JSON.stringify(stampFor(workspace, key))
+}
+
+async function compile(packages: readonly Workspace[], all: readonly Workspace[]): Promise<void> {
+  const sources = packages.map((workspace) => sourcesOf(workspace, all))
+  mkdirSync(cache, { recursive: true })
+  const output = join(cache, `output-${process.pid}`)
+  const project = `${output}.json`
   const compilerOptions = {
-    ...{ rootDir: folder, outDir: output, rewriteRelativeImportExtensions: true },
+    ...{ rootDir: root, outDir: output, rewriteRelativeImportExtensions: true },
     ...{ noEmit: false, incremental: false, tsBuildInfoFile: null },
-    ...(modulesOnly ? MODULES_ONLY : DECLARED),
+    ...{ declaration: true, sourceMap: true, inlineSources: true },
+    // Types of third-party packages name Web Crypto by the names of the DOM.
+    lib: ['es2024', 'esnext.array', 'esnext.disposable', 'dom'],
+    // Other packages are read as an author reads them: by their declarations.
+    customConditions: [],
   }
+  const files = sources.flat().map((file) => join(root, file))
   writeFileSync(
     project,
-    JSON.stringify({
-      extends: join(root, 'tsconfig.json'),
-      compilerOptions,
-      files: files.map((file) => join(root, file)),
-      include: [],
-    }),
+    JSON.stringify({ extends: join(root, 'tsconfig.json'), compilerOptions, files, include: [] }),
   )
-  await run(compiler, ['-p', project, '--singleThreaded'], root)
-  // Modules read the files for browsers beside them.
-  for (const file of globSync('*/**/browser/*', { cwd: folder, exclude: ['dist/**', '**/node_modules/**'] }))
-    cpSync(join(folder, file), join(output, file))
+  try {
+    if (files.length > 0) await run(compiler, ['-p', project, '--singleThreaded'], root)
+    for (const { path, folder } of packages) {
+      const [from, to] = [join(output, path), join(folder, 'dist')]
+      rmSync(to, { recursive: true, force: true })
+      if (!existsSync(from)) continue
+      pointMapsTo(folder, from)
+      renameSync(from, to)
+      // Modules read the files for browsers beside them.
+      for (const file of globSync('*/**/browser/*', {
+        cwd: folder,
+        exclude: ['dist/**', '**/node_modules/**'],
+      }))
+        cpSync(join(folder, file), join(to, file))
+    }
+  } finally {
+    rmSync(output, { recursive: true, force: true })
+    rmSync(project)
+  }
+}
+
+/** Source maps name their source from where `dist` will be, whatever folder the compiler wrote to. */
+function pointMapsTo(folder: string, output: string): void {
+  for (const file of globSync('**/*.map', { cwd: output })) {
+    const map = JSON.parse(readFileSync(join(output, file), 'utf8'))
+    const source = join(dirname(file), `${basename(file, '.js.map')}.ts`)
+    map.sources = [relative(join(folder, 'dist', dirname(file)), join(folder, source))]
+    writeFileSync(join(output, file), JSON.stringify(map))
+  }
+}
+
+/** A service reads what somebody else has built, whatever that user's `umask` is. */
+function makeReadable(path: string): void {
+  const { mode } = statSync(path)
+  const readable = statSync(path).isDirectory() ? mode | 0o055 : mode | 0o044
+  if (readable !== mode) chmodSync(path, readable)
+  if (statSync(path).isDirectory()) for (const name of readdirSync(path)) makeReadable(join(path, name))
 }
 
 /** The modules of a package that are compiled, from the root of the repository. */
@@ -103,27 +191,10 @@ function sourcesOf({ path }: Workspace, all: readonly Workspace[]): readonly str
   }).filter((file) => !file.endsWith('.d.ts') && file !== join(path, 'build.ts'))
 }
 
-/** Throws unless every module of the package is in the folder `built`, compiled after its last change. */
-export function requireFreshBuild(
-  workspace: Workspace,
-  all: readonly Workspace[],
-  built: string | undefined,
-): void {
-  const { path, manifest } = workspace
-  if (built === undefined && manifest.files?.includes('dist'))
-    throw new Error(`${manifest.name} has not been built; run npm run build`)
-  for (const source of sourcesOf(workspace, all)) {
-    const compiled = join(built ?? '', `${relative(path, source).slice(0, -'.ts'.length)}.js`)
-    const builtAt = (built && statSync(compiled, { throwIfNoEntry: false })?.mtimeMs) || 0
-    if (builtAt < statSync(join(root, source)).mtimeMs)
-      throw new Error(`${manifest.name}: ${source} has changed since the last build; run npm run build`)
-  }
-}
-
 async function run(command: string, args: readonly string[], cwd: string): Promise<void> {
   const child = spawn(command, args, { cwd, stdio: 'inherit' })
   const code = await new Promise((done, fail) => child.on('error', fail).on('close', done))
   if (code !== 0) throw new Error(`failed: ${command} ${args.join(' ')}`)
 }
 
-if (import.meta.main) await build({ paths: process.argv.slice(2) })
+if (import.meta.main) await build(process.argv.slice(2))

@@ -1,6 +1,6 @@
 /**
- * `npm run debian-packages [-- --arch amd64|arm64]`: packages for Debian in `dist/debian`, made with dpkg-deb. `--built`
- * takes what is in `dist` already. DEBFULLNAME and DEBEMAIL name the maintainer.
+ * `npm run debian-packages [-- --arch amd64|arm64]`: packages for Debian in `dist/debian`, made with dpkg-deb.
+ * DEBFULLNAME and DEBEMAIL name the maintainer.
  */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -17,7 +17,6 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
-import { build } from './build.ts'
 import {
   copyright,
   debianChangelog,
@@ -241,12 +240,11 @@ const fileWriter =
   }
 
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { arch: { type: 'string' }, built: { type: 'boolean' } } })
-  if (!values.built) await build()
+  const { values } = parseArgs({ options: { arch: { type: 'string' } } })
   const target = join(root, 'dist/debian')
   const staged = mkdtempSync(join(tmpdir(), 'mezite-staged-'))
   try {
-    stageAll(staged)
+    await stageAll(staged)
     rmSync(target, { recursive: true, force: true })
     mkdirSync(target, { recursive: true })
     const outputs = [

@@ -1,6 +1,6 @@
 /**
  * `npm run executables [-- --program NAME] [--arch x64|arm64]`: single executables for Linux, in `dist/executables`. Each
- * is Node.js with the files of one program. `--built` takes what is in `dist` already.
+ * is Node.js with the files of one program.
  */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -19,7 +19,6 @@ import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { constants, zstdCompressSync } from 'node:zlib'
 import { inject } from 'postject'
-import { build } from './build.ts'
 import { type Program, programFiles, programs } from './program-files.ts'
 import { stageAll } from './staging.ts'
 import { manifestOf, root } from './workspaces.ts'
@@ -136,15 +135,14 @@ const checksums = (files: readonly string[]): string =>
 
 if (import.meta.main) {
   const { values } = parseArgs({
-    options: { program: { type: 'string' }, arch: { type: 'string' }, built: { type: 'boolean' } },
+    options: { program: { type: 'string' }, arch: { type: 'string' } },
   })
   const names = (Object.keys(programs) as Program[]).filter((name) => (values.program ?? name) === name)
   const architectures = ARCHITECTURES.filter((name) => (values.arch ?? name) === name)
-  if (!values.built) await build()
   const target = join(root, 'dist/executables')
   const staged = mkdtempSync(join(tmpdir(), 'mezite-staged-'))
   try {
-    stageAll(staged)
+    await stageAll(staged)
     rmSync(target, { recursive: true, force: true })
     mkdirSync(target, { recursive: true })
     const outputs: string[] = []

@@ -1,7 +1,6 @@
 /**
  * `npm run packages-check`: packs every package, checks the packs as authors of plugins and as users see them, installs
  * them with npm in empty folders, and starts a hub there. Takes some minutes and needs the registry or npm's cache.
- * `--built` takes what is in `dist` already.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import {
@@ -16,7 +15,6 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { build } from './build.ts'
 import { pack, packagesFolder, stageAll } from './staging.ts'
 import { manifestOf, root } from './workspaces.ts'
 
@@ -155,9 +153,8 @@ function checkUnits(): void {
 
 const parent = mkdtempSync(join(tmpdir(), 'mezite-packages-'))
 try {
-  if (!process.argv.includes('--built')) await build()
   rmSync(packagesFolder, { recursive: true, force: true })
-  const folders = stageAll(join(packagesFolder, 'staged'))
+  const folders = await stageAll(join(packagesFolder, 'staged'))
   const tarballs = pack(folders, packagesFolder)
   checkPacks(tarballs, folders)
   if (existsSync('/usr/bin/systemd-analyze')) checkUnits()

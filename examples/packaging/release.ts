@@ -7,7 +7,6 @@ import { execFileSync } from 'node:child_process'
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { build } from './build.ts'
 import { packForRelease, withNodeImage } from './locks.ts'
 import { packagesFolder, stageAll } from './staging.ts'
 import { manifestOf, publishedWorkspaces, root } from './workspaces.ts'
@@ -80,7 +79,6 @@ async function release(level: Level, dryRun: boolean, nodeImage: string | undefi
     writeFileSync(target, released)
     execFileSync('npm', ['run', 'docs', '--', '--pages'], { cwd: root, stdio: 'inherit' })
   }
-  await build()
   rmSync(packagesFolder, { recursive: true, force: true })
   mkdirSync(packagesFolder, { recursive: true })
   if (dryRun) writeFileSync(target, released)
@@ -98,7 +96,7 @@ async function release(level: Level, dryRun: boolean, nodeImage: string | undefi
       stdio: 'inherit',
     })
   }
-  const folders = stageAll(join(packagesFolder, 'staged'))
+  const folders = await stageAll(join(packagesFolder, 'staged'))
   for (const folder of folders) {
     const path = join(folder, 'package.json')
     const text = withVersion(readFileSync(path, 'utf8'), version, names)

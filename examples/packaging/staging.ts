@@ -4,7 +4,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { requireFreshBuild } from './build.ts'
+import { build } from './build.ts'
 import { type Manifest, manifestOf, publishedWorkspaces, root, type Workspace } from './workspaces.ts'
 
 const SOURCE = 'mezite-source'
@@ -14,14 +14,14 @@ export const packagesFolder = join(root, 'dist/packages')
 
 /**
  * Copies a package to `target` as it is published: only its `files`, with the license, and without the export condition
- * of this repository, which would lead to sources that are not published. Leaves a `dist` that is already there. Names the
+ * of this repository, which would lead to sources that are not published. Names the
  * repository, from which npm verifies the provenance of a package.
  */
 export function stage({ path, folder, manifest }: Workspace, target: string): void {
   mkdirSync(target, { recursive: true })
   const names = [...(manifest.files ?? []), 'README.md']
   for (const name of names.filter((name) => existsSync(join(folder, name)))) {
-    if (!existsSync(join(target, name))) cpSync(join(folder, name), join(target, name), { recursive: true })
+    cpSync(join(folder, name), join(target, name), { recursive: true })
   }
   cpSync(join(root, 'LICENSE'), join(target, 'LICENSE'))
   const published = withoutYarn(manifest, target)
@@ -70,16 +70,11 @@ function withoutYarn(manifest: Manifest, target: string): Manifest {
   }
 }
 
-/**
- * Stages every package below `parent` as `<scope>/<name>`; returns their folders. Throws for a package that has changed
- * since it was built.
- */
-export function stageAll(parent: string): readonly string[] {
-  const all = publishedWorkspaces()
-  const folders = all.map((workspace) => {
+/** Builds every package and stages it below `parent` as `<scope>/<name>`; returns their folders. */
+export async function stageAll(parent: string): Promise<readonly string[]> {
+  await build()
+  const folders = publishedWorkspaces().map((workspace) => {
     const target = join(parent, workspace.manifest.name)
-    const built = [join(target, 'dist'), join(workspace.folder, 'dist')].find((folder) => existsSync(folder))
-    requireFreshBuild(workspace, all, built)
     stage(workspace, target)
     return target
   })
@@ -102,7 +97,7 @@ export function pack(folders: readonly string[], target: string): readonly strin
 
 if (import.meta.main) {
   rmSync(packagesFolder, { recursive: true, force: true })
-  const folders = stageAll(join(packagesFolder, 'staged'))
+  const folders = await stageAll(join(packagesFolder, 'staged'))
   const tarballs = pack(folders, packagesFolder)
   const { writeImageFolders } = await import('./locks.ts')
   writeImageFolders(folders, tarballs, packagesFolder)

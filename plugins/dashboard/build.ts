@@ -1,4 +1,7 @@
-/** `npm run build -w @mezite/plugin-dashboard`: compiles the scripts and styles in `web` into `dist/web`, if they changed. */
+/**
+ * `npm run build -w @mezite/plugin-dashboard`: compiles the scripts and styles in `web` into `dist/web`, if they changed, or into
+ * the given folder. Other users may read them, whoever builds: a service runs as a user of its own.
+ */
 import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -8,7 +11,8 @@ import { isCurrent, modified } from './build-state.ts'
 
 const folder = dirname(fileURLToPath(import.meta.url))
 const web = join(folder, 'web')
-const output = join(folder, 'dist/web')
+const [, , given] = process.argv
+const output = given ?? join(folder, 'dist/web')
 const lock = join(folder, 'dist/.building')
 const LOCK_MS = 120_000
 
@@ -60,4 +64,6 @@ async function compile(): Promise<void> {
   renameSync(made, output)
 }
 
-if (!isCurrent(folder)) await locked(async () => void (isCurrent(folder) || (await compile())))
+process.umask(0o022)
+if (given !== undefined) await compile()
+else if (!isCurrent(folder)) await locked(async () => void (isCurrent(folder) || (await compile())))
