@@ -14,4 +14,5 @@ await runTogether(import.meta.url, [
   './plugins/authorization-server/programs.test.ts',
   './plugins/authorization-server/refusals.test.ts',
   './plugins/authorization-server/sign-in-programs.test.ts',
+  './plugins/authorization-server/strangers.test.ts',
 ])

@@ -27,23 +27,34 @@ export interface ReadRequest {
   readonly bot: PresentedBot | null
 }
 
+async function bodyOf(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let size = 0
+  try {
+    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      size += chunk.length
+      if (size > LONGEST_BODY)
+        throw new Problem(413, 'body_too_large', 'The body of a token request has at most 56 KiB.')
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    if (error instanceof Problem) throw error
+    // The client is gone: not a fault of the hub.
+    throw new Problem(400, 'bad_request', 'The connection ended before the body.')
+  }
+  return Buffer.concat(chunks)
+}
+
 /**
  * Reads the body of a token request. The proof of a bot is taken out of it: bots prove themselves in the plugin that keeps
- * them, and the library sees a client without a secret. Throws `Problem` 413 for a body that is too long.
+ * them, and the library sees a client without a secret. Throws `Problem` 413 for a body that is too long, and 400 for one
+ * that does not end.
  */
 export async function readTokenRequest(
   request: IncomingMessage,
   audiences: readonly string[],
 ): Promise<ReadRequest> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > LONGEST_BODY)
-      throw new Problem(413, 'body_too_large', 'The body of a token request has at most 56 KiB.')
-    chunks.push(chunk)
-  }
-  const body = Buffer.concat(chunks)
+  const body = await bodyOf(request)
   const isForm = /^application\/x-www-form-urlencoded\b/i.test(request.headers['content-type'] ?? '')
   const form = new URLSearchParams(isForm ? body.toString() : '')
   const bot = await presentedBot(form, request.headers.authorization, audiences)

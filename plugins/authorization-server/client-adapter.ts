@@ -22,12 +22,18 @@ export function clientAdapter(deps: {
   return {
     ...stored,
     async find(id) {
-      return appClients.metadata(id) ?? ((await stored.find(id)) as AdapterPayload | undefined)
+      const own = appClients.metadata(id)
+      if (own) return own
+      const registered = (await stored.find(id)) as AdapterPayload | undefined
+      return registered && 'jwks_uri' in registered ? undefined : registered
     },
     async upsert(id, payload, ttlSeconds) {
       const metadata = payload as Readonly<Record<string, unknown>>
       if (!AUTHENTICATION.includes(metadata.token_endpoint_auth_method))
         throw new thrown.InvalidClientMetadata('token_endpoint_auth_method must be none or private_key_jwt')
+      // Nobody has signed in to register, so that a stranger could have the hub open any address.
+      if (metadata.jwks_uri !== undefined)
+        throw new thrown.InvalidClientMetadata('jwks_uri is not fetched: send the keys as jwks')
       if (JSON.stringify(payload).length > LONGEST)
         throw new thrown.InvalidClientMetadata('the metadata is too long')
       await stored.upsert(id, payload, ttlSeconds as number)

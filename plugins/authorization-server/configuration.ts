@@ -12,7 +12,8 @@ import type {
 } from '@mezite/core'
 import type { Adapter, Configuration, KoaContextWithOIDC } from 'oidc-provider'
 import type { AppClients } from './app-clients.ts'
-import type { Grant } from './consent.ts'
+import { calls } from './calls.ts'
+import type { Consent, Grant } from './consent.ts'
 import { devicePages } from './device-pages.ts'
 import { ROUTES } from './endpoint-routes.ts'
 import { errorPage } from './error-page.ts'
@@ -28,11 +29,10 @@ const DEVICE_SECONDS = 600
 const INTERACTION_SECONDS = 900
 const SESSION_SECONDS = 30 * 86_400
 
-/** Claims about a person, for the apps' own sign-in. */
+/** Claims about a person, for the apps' own sign-in. `sub` is the id of the account: see `findAccount`. */
 function claimsOf(user: User, users: Pick<Users, 'rolesOf'>) {
   const { name = null, email = null } = user.profile ?? {}
   return {
-    sub: user.name,
     preferred_username: user.name,
     name: name ?? user.name,
     ...(email === null ? {} : { email }),
@@ -55,6 +55,7 @@ interface ConfigurationDeps {
   readonly appClients: Pick<AppClients, 'appOf'>
   /** Whether the gate lets the person of the call into all of these apps now; undefined: there is no such app. */
   readonly admits: (apps: readonly (App | undefined)[]) => Promise<boolean>
+  readonly consentBehind: (grantId: string) => Promise<Consent | undefined>
   readonly fetch: NonNullable<Configuration['fetch']>
   /** Whether the metadata of this client may be fetched for the call. */
   readonly mayFetch: (clientId: string) => Promise<boolean>
@@ -153,9 +154,16 @@ export function configure(deps: ConfigurationDeps): Omit<Configuration, 'jwks'> 
       Session: SESSION_SECONDS,
     },
     interactions: { policy, url: (_ctx, { uid }) => interactionPath(uid) },
-    findAccount(_ctx, sub) {
-      const user = users.byName(sub)
-      return user && { accountId: user.name, claims: () => claimsOf(user, users) }
+    // The id of an account, and so `sub`, is the holder of the name: apps keep accounts by it, and the next holder of the
+    // name must not get the former one's. Tokens of earlier versions have the name.
+    async findAccount(_ctx, sub, token) {
+      const { grantId } = Object(token) as { grantId?: string }
+      const consent = grantId === undefined ? undefined : await deps.consentBehind(grantId)
+      const { user: name, holder } = consent ?? calls.getStore()?.hubSession ?? {}
+      const user = name === undefined ? undefined : users.byName(name)
+      const holds = holder != null && user?.holder === holder
+      if (!user || !holds || (consent === undefined && sub !== holder)) return undefined
+      return { accountId: sub, claims: () => ({ sub, ...claimsOf(user, users) }) }
     },
     renderError: errorPage(deps.pages),
     fetch: deps.fetch,

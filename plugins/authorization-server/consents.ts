@@ -104,9 +104,10 @@ export function createConsents(deps: ConsentDeps) {
   async function allow({ request, session, client, params, provider, prepared }: Allowed): Promise<string> {
     const { apps, satisfied, own } = prepared
     const user = users.byName(session.user)
-    if (!user) throw new Problem(401, 'login_required', 'Your sign-in has ended. Open the page again.')
+    if (user?.holder == null || user.holder !== session.holder)
+      throw new Problem(401, 'login_required', 'Your sign-in has ended. Open the page again.')
     const program = programOf(client, params).name
-    const grant: Grant = new provider.Grant({ accountId: user.name, clientId: client.clientId })
+    const grant: Grant = new provider.Grant({ accountId: user.holder, clientId: client.clientId })
     // The library counts every scope among its own, that of apps too.
     const scope = String(params.scope ?? '')
     if (scope !== '') grant.addOIDCScope(scope)

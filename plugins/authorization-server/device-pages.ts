@@ -41,6 +41,14 @@ export function devicePages(
     deviceInfo: () => ({ ip: calls.getStore()?.clientIp, at: Date.now() }),
     userCodeInputSource(ctx, _form, _out, error) {
       if (error) recordWrongCode(error, audit)
+      const session = ctx.oidc.session as unknown as { exp?: number; touched: boolean }
+      if (error && session.exp === undefined) {
+        // A browser without a session of the library could not send the form: the page itself begins one.
+        session.touched = false
+        ctx.redirect(action(ctx))
+        ctx.status = 303
+        return
+      }
       show(
         ctx,
         (words, { userCode = '' }) => html`<div class="card">

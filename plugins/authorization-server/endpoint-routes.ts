@@ -27,6 +27,7 @@ export const ROUTES = {
   code_verification: '/v1/oauth/device',
 } as const
 
+const DEVICE_RESUMES = `${ROUTES.code_verification}/:uid`
 const POST: Methods = ['POST', 'OPTIONS']
 const GET: Methods = ['GET', 'OPTIONS']
 const ENDPOINTS: readonly Endpoint[] = [
@@ -41,7 +42,7 @@ const ENDPOINTS: readonly Endpoint[] = [
   { path: ROUTES.authorization, methods: ['GET'], person: true, rate: 'sign_in' },
   { path: `${ROUTES.authorization}/:uid`, methods: ['GET'], person: true, rate: 'sign_in' },
   { path: ROUTES.code_verification, methods: ['GET', 'POST'] as Methods, person: true, rate: 'sign_in' },
-  { path: `${ROUTES.code_verification}/:uid`, methods: ['GET'], person: true, rate: 'sign_in' },
+  { path: DEVICE_RESUMES, methods: ['GET'], person: true, rate: 'sign_in' },
 ]
 const REGISTRATION: Endpoint = { path: ROUTES.registration, methods: ['POST'], rate: 'sign_in' }
 
@@ -96,7 +97,7 @@ export function endpointRoutes(options: {
             const hubSession = person ? await desk.sessionOf(request) : undefined
             const code = path === ROUTES.code_verification ? takeUserCode(request) : {}
             if (hubSession === undefined && needsPerson(path, request)) {
-              const back = `${path}${code.userCode ? `?user_code=${encodeURIComponent(code.userCode)}` : ''}`
+              const back = `${ROUTES.code_verification}${code.userCode ? `?user_code=${encodeURIComponent(code.userCode)}` : ''}`
               const state = desk.seal({
                 appHost: null,
                 nonceHash: null,
@@ -134,7 +135,7 @@ export function endpointRoutes(options: {
  * guess the former, and use the latter to reach other servers.
  */
 function needsPerson(path: string, { query }: Request): boolean {
-  if (path === ROUTES.code_verification) return true
+  if (path === ROUTES.code_verification || path === DEVICE_RESUMES) return true
   const { client_id: clientId } = Object(query) as { client_id?: unknown }
   return path === ROUTES.authorization && /^https:/i.test(String(clientId))
 }

@@ -11,6 +11,8 @@ export function errorPage(
     const call = calls.getStore()
     const language = pages.languageOf(call?.request.headers['accept-language'])
     const words = texts[language]
+    // That of some errors is for the redirect which this page replaces.
+    if (ctx.status < 400) ctx.status = 400
     ctx.type = 'html'
     ctx.body = pages.render({
       title: words.errorTitle,

@@ -130,6 +130,13 @@ export function createAuthorizationServer(network: Omit<GuardedFetchOptions, 'po
         everyMs: LOGOUT_MS,
         run: async (signal) => running?.logouts.run(signal),
       })
+      tap.access.decide(
+        ({ subject: { sessionId }, app }, vote) => {
+          if (sessionId === null || use.sessions.byId(sessionId)?.kind !== 'token') return
+          if (!offered(app)) vote.deny('programs_off')
+        },
+        { pure: true },
+      )
       tap.session.ended(({ session, reason }) => {
         if (session.kind !== 'token' && session.kind !== 'hub') return
         running
@@ -140,7 +147,8 @@ export function createAuthorizationServer(network: Omit<GuardedFetchOptions, 'po
           )
       })
       tap.user.released(async ({ trx, key }) => {
-        await running?.records.remove({ account: key }, trx)
+        const account = use.users.byName(key)?.holder
+        if (account != null) await running?.records.remove({ account }, trx)
       })
       tap.lifecycle.start(async () => {
         const { registration } = config

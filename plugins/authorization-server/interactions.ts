@@ -68,7 +68,9 @@ export function interactionRoutes(deps: InteractionDeps): WebRoutes {
                 303,
               )
             }
-            const login = { accountId: session.user, ts: Math.floor(session.created / 1_000) }
+            if (session.holder === null)
+              throw new Problem(401, 'login_required', 'Your sign-in has ended. Open the page again.')
+            const login = { accountId: session.holder, ts: Math.floor(session.created / 1_000) }
             return reply.redirect(await provider.interactionResult(request.raw, reply.raw, { login }), 303)
           }
           const { met } = Object(request.query) as { met?: unknown }

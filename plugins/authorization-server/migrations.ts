@@ -10,7 +10,7 @@ export interface RecordRow {
   readonly grant_id: string | null
   readonly uid: string | null
   readonly user_code: string | null
-  /** `User.key` of the account. */
+  /** The id of the account: `User.holder` of the person. */
   readonly account: string | null
   readonly client_id: string | null
   /** The hub session that a session of the library belongs to, or the session of an access token. */

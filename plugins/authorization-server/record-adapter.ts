@@ -1,4 +1,4 @@
-import type { Clock, Users } from '@mezite/core'
+import type { Clock } from '@mezite/core'
 import type { Kysely } from 'kysely'
 import type { Adapter, AdapterPayload, errors } from 'oidc-provider'
 import { calls } from './calls.ts'
@@ -16,14 +16,13 @@ export interface RecordAdapterDeps {
   readonly db: Kysely<Tables>
   readonly format: RecordFormat
   readonly records: Pick<Records, 'row' | 'remove' | 'takeOnce'>
-  readonly users: Pick<Users, 'keyOf'>
   readonly clock: Clock
   readonly thrown: Pick<typeof errors, 'InvalidGrant' | 'InvalidRequest' | 'SlowDown'>
 }
 
 /** The library's storage of its models. */
 export function createRecordAdapter(deps: RecordAdapterDeps): Records['adapter'] {
-  const { db, format, records, users, clock, thrown } = deps
+  const { db, format, records, clock, thrown } = deps
 
   /** The session at the hub that the row ends with. That of an access token is set once it is open. */
   function sessionOf(model: string, payload: AdapterPayload): string | null {
@@ -32,8 +31,11 @@ export function createRecordAdapter(deps: RecordAdapterDeps): Records['adapter']
   }
 
   /** A session of the library belongs to one of the hub: beside another one, the library does not find it. */
-  const isVisible = ({ model, session_id }: RecordRow): boolean =>
-    model !== 'Session' || session_id === null || session_id === calls.getStore()?.hubSession?.id
+  const isVisible = ({ model, session_id }: RecordRow, { accountId }: AdapterPayload): boolean => {
+    if (model !== 'Session' || session_id === null) return true
+    const hubSession = calls.getStore()?.hubSession
+    return session_id === hubSession?.id && (accountId === undefined || accountId === hubSession.holder)
+  }
 
   /** When a device asked last, by the key of its code: the library would let it ask as often as it likes. */
   const polls = new Map<string, number>()
@@ -64,7 +66,7 @@ export function createRecordAdapter(deps: RecordAdapterDeps): Records['adapter']
         grant_id: model === 'Grant' ? id : (grantId ?? null),
         uid: uid ?? null,
         user_code: userCode ?? null,
-        account: accountId === undefined ? null : users.keyOf(accountId),
+        account: accountId ?? null,
         client_id: clientId ?? (model === 'Client' ? id : null),
         session_id: sessionOf(model, payload),
         created: now,
@@ -87,7 +89,8 @@ export function createRecordAdapter(deps: RecordAdapterDeps): Records['adapter']
       const found = await records.row(model, id)
       if (found && model === 'DeviceCode' && calls.getStore()?.request.url === ROUTES.token)
         countPoll(found.key)
-      return found && isVisible(found) ? format.read(found, id) : undefined
+      const payload = found && format.read(found, id)
+      return payload && isVisible(found, payload) ? payload : undefined
     },
     findByUid: (uid) => findBy(model, 'uid', uid),
     findByUserCode: (userCode) => findBy(model, 'user_code', userCode),

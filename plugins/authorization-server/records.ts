@@ -1,4 +1,4 @@
-import type { Clock, Database, SecretBox, Users } from '@mezite/core'
+import type { Clock, Database, SecretBox } from '@mezite/core'
 import { sql } from 'kysely'
 import type { Adapter, AdapterPayload, errors } from 'oidc-provider'
 import type { RecordRow, Tables } from './migrations.ts'
@@ -52,7 +52,6 @@ const NOTHING = {
 export function createRecords(deps: {
   readonly database: Database
   readonly secretBox: Pick<SecretBox, 'seal' | 'open'>
-  readonly users: Pick<Users, 'keyOf'>
   readonly clock: Clock
   readonly thrown: Pick<typeof errors, 'InvalidGrant' | 'InvalidRequest' | 'SlowDown'>
 }): Records {

@@ -26,7 +26,26 @@ interface Context {
   readonly oidc: {
     readonly client?: { readonly clientId: string }
     readonly params?: Readonly<Record<string, unknown>>
+    readonly session?: { grantIdFor(clientId: string): string | undefined }
+    readonly entities?: { readonly Interaction?: { readonly result?: Readonly<Record<string, unknown>> } }
   }
+}
+
+/**
+ * Makes the library show a page of the hub instead of a redirect with an error, unless the client belongs to an app or the
+ * person has let it in: any program may have any redirect URI, and a link to the hub must not lead there without the
+ * person's decision (RFC 9700 section 4.11.2).
+ */
+export function keepErrors(provider: Provider, isOfApp: (clientId: string) => boolean): void {
+  const keep = ({ oidc }: Context, error: Error): void => {
+    const id = oidc.client?.clientId
+    const { consent, error: declined } = oidc.entities?.Interaction?.result ?? {}
+    const decided = consent !== undefined || declined !== undefined
+    if (id !== undefined && (decided || isOfApp(id) || oidc.session?.grantIdFor(id) !== undefined)) return
+    ;(error as { allow_redirect?: boolean }).allow_redirect = false
+  }
+  for (const event of ['authorization.error', 'server_error'])
+    provider.on(event as 'server_error', keep as never)
 }
 
 /** Records the requests that the library refuses, each with the code of its error. The rates of the endpoints bound them. */

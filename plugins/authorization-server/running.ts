@@ -23,12 +23,13 @@ import { registerBotGrants, withBots } from './bot-grants.ts'
 import { calls } from './calls.ts'
 import { clientAdapter } from './client-adapter.ts'
 import { configure } from './configuration.ts'
+import { consentOf } from './consent.ts'
 import { ROUTES } from './endpoint-routes.ts'
 import { loadLibrary } from './library.ts'
 import { createLogouts, type Logouts } from './logouts.ts'
 import { createMetadataFetches } from './metadata-fetches.ts'
 import { createRecords, type Records } from './records.ts'
-import { recordRefusals } from './refusals.ts'
+import { keepErrors, recordRefusals } from './refusals.ts'
 import { createRevocationRecord } from './revocation-record.ts'
 import { loadSecrets } from './secret.ts'
 import { createServer, type Server } from './server.ts'
@@ -124,6 +125,10 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
     fetch,
     registration,
     mayFetch: metadata.mayFetch,
+    async consentBehind(grantId) {
+      const row = await records.row('Grant', grantId)
+      return row && consentOf(row)
+    },
     adapter: (model) => {
       if (model === 'AccessToken') return tokens.adapter
       return model === 'Client'
@@ -150,6 +155,7 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
           : appClients.accepts(this.clientId, actual)
       }
       recordRefusals(provider, audit)
+      keepErrors(provider, (id) => appClients.appOf(id) !== undefined)
     },
   })
   const revoked = createRevocationRecord({ ...deps, records })

@@ -1,4 +1,5 @@
 import type { Clock, Log, Sessions, WebRoutes } from '@mezite/core'
+import { rarely } from '@mezite/core/identity'
 import type { Connector, Connectors } from './connectors.ts'
 import type { Logins } from './logins.ts'
 import { type Providers, SKEW_SECONDS, words } from './providers.ts'
@@ -25,6 +26,7 @@ export function backchannelRoute(deps: {
   log: Log
 }): WebRoutes {
   const { connectors, providers, spent, logins, sessions, clock, log } = deps
+  const warnRarely = rarely(log)
 
   /** Section 2.6 of the specification. Rejects for any token that is not valid. */
   async function read(connector: Connector, token: string) {
@@ -76,13 +78,10 @@ export function backchannelRoute(deps: {
           log.info({ connector: name, ended }, 'the provider ended sessions')
           return reply.code(200).send()
         } catch (error) {
-          const fields = {
-            request_id: request.id,
-            client_ip: request.clientIp,
-            connector: name,
-            cause: words(error),
-          }
-          log.warn(fields, 'refused a logout token')
+          const fields = { request_id: request.id, client_ip: request.clientIp, connector: name }
+          // Anybody may send one.
+          const known = connector?.name ?? ''
+          warnRarely(known, 'refused a logout token', null, { ...fields, cause: words(error) })
           return reply.code(400).send({ error: 'invalid_request' })
         }
       })

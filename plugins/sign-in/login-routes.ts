@@ -1,5 +1,5 @@
 import { databaseProblem, Problem, SignInFailure, type SignInMethod } from '@mezite/core'
-import { causesOf } from '@mezite/core/identity'
+import { causesOf, rarely } from '@mezite/core/identity'
 import type { Deps, Reply, Request, Web } from './deps.ts'
 import { queryField } from './query-field.ts'
 
@@ -11,6 +11,7 @@ const UNEXPECTED = 'sign_in_failed'
 
 /** The routes where each sign-in method begins, and to which its provider sends the browser back. */
 export function loginRoutes(app: Web, { audit, desk, log, methods }: Deps): void {
+  const warnRarely = rarely(log)
   for (const method of methods) {
     const base = `/v1/webapi/${method.name}`
     app.get<{ Params: { choice: string } }>(`${base}/login/:choice`, open, (request, reply) =>
@@ -78,7 +79,8 @@ export function loginRoutes(app: Web, { audit, desk, log, methods }: Deps): void
     const fields = { request_id: request.id, connector, reason, ...failure?.fields, cause: causesOf(error) }
     if (known === null) log.error(fields, 'a sign-in failed')
     else if (recorded || status >= 500) log.warn(fields, 'a sign-in failed')
-    else log.info({ ...fields, client_ip: request.clientIp }, 'a sign-in failed')
+    // Anybody can open a link that no sign-in began.
+    else warnRarely(reason, 'a sign-in failed', null, { ...fields, client_ip: request.clientIp })
     if (recorded) {
       audit.record({
         type: 'user.login.failed',

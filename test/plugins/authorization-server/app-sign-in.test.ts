@@ -68,10 +68,10 @@ t.test('an app signs people in without a second prompt, with claims of the hub',
   const tokens = await signIn(hub.visitor(), config)
   if (!('claims' in tokens)) throw new Error(tokens.text)
   t.match(tokens.claims(), {
-    ...{ sub: 'alice@example.com', email: 'alice@example.com', preferred_username: 'alice@example.com' },
+    ...{ sub: /^[\w-]{43}$/, email: 'alice@example.com', preferred_username: 'alice@example.com' },
     groups: ['ones'],
   })
-  const info = await openid.fetchUserInfo(config, tokens.access_token, 'alice@example.com')
+  const info = await openid.fetchUserInfo(config, tokens.access_token, tokens.claims()!.sub)
   t.strictSame(info.groups, ['ones'])
   const opened = await hub.visitor().fetch(hub.appUrl('one'), {
     headers: { authorization: `Bearer ${tokens.access_token}`, accept: 'application/json' },
@@ -130,7 +130,7 @@ t.test('S211 the end of a sign-in is sent to the app in a signed token, at least
   const config = await relyingParty()
   const tokens = await signIn(judy, config, {})
   if (!('claims' in tokens)) throw new Error(tokens.text)
-  const { sid } = decodeJwt(tokens.id_token ?? '')
+  const { sid, sub = '' } = decodeJwt(tokens.id_token ?? '')
   const page = await judy.open(`${hub.signInUrl}/web/account`)
   await judy.submit(page, /\/web\/logout/)
   const deadline = Date.now() + 60_000
@@ -143,13 +143,40 @@ t.test('S211 the end of a sign-in is sent to the app in a signed token, at least
   })
   t.match(payload, { sid, events: { 'http://schemas.openid.net/event/backchannel-logout': {} } })
   t.equal(protectedHeader.alg, 'RS256')
-  t.match(payload, { sub: 'judy@example.com', jti: /./, iat: Number })
+  t.match(payload, { sub, jti: /./, iat: Number })
   t.equal(payload.nonce, undefined, 'it must not pass as an ID token')
-  await t.rejects(openid.fetchUserInfo(config, tokens.access_token, 'judy@example.com'))
+  await t.rejects(openid.fetchUserInfo(config, tokens.access_token, sub))
   await t.rejects(openid.refreshTokenGrant(config, tokens.refresh_token ?? ''), {
     error: 'invalid_grant',
   } as never)
 })
+
+t.test(
+  'the next holder of a name is another account at the app, and the same person stays one',
+  async (t) => {
+    const { issuer } = world
+    const config = await relyingParty()
+    const subOf = async (sub: string, visitor = hub.visitor()) => {
+      issuer.person = { sub, email: 'rita@example.com', email_verified: true, groups: ['ones'] }
+      const tokens = await signIn(visitor, config)
+      if (!('claims' in tokens)) throw new Error(tokens.text)
+      t.equal(tokens.claims()?.preferred_username, 'rita@example.com')
+      const refreshed = await openid.refreshTokenGrant(config, tokens.refresh_token ?? '')
+      const info = await openid.fetchUserInfo(config, refreshed.access_token, tokens.claims()!.sub)
+      return { sub: info.sub, tokens }
+    }
+    const browser = hub.visitor()
+    const first = await subOf('rita-1', browser)
+    t.equal((await subOf('rita-1')).sub, first.sub, 'in another browser')
+    await hub.api('DELETE', '/users/rita@example.com')
+    const second = await subOf('rita-2')
+    t.not(second.sub, first.sub)
+    t.not((await subOf('rita-2', browser)).sub, first.sub, 'in the browser of the former holder too')
+    await t.rejects(openid.refreshTokenGrant(config, first.tokens.refresh_token ?? ''), {
+      error: 'invalid_grant',
+    } as never)
+  },
+)
 
 t.test('removing an app ends its client', async (t) => {
   person('kate', 'ones')
@@ -158,7 +185,7 @@ t.test('removing an app ends its client', async (t) => {
   const tokens = await signIn(kate, config)
   if (!('claims' in tokens)) throw new Error(tokens.text)
   await hub.api('DELETE', '/app-clients/one')
-  await t.rejects(openid.fetchUserInfo(config, tokens.access_token, 'kate@example.com'))
+  await t.rejects(openid.fetchUserInfo(config, tokens.access_token, openid.skipSubjectCheck))
   await t.rejects(hub.api('GET', '/app-clients/one'), { code: 'app_client_not_found' })
   t.match(await signIn(kate, config), { status: 400 })
 })

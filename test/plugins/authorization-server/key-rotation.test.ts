@@ -32,8 +32,7 @@ async function startHub() {
   await revisions.start()
   await keys.ensure()
   const secretBox = testSecretBox(secret)
-  const users = { keyOf: (name: string) => name }
-  const records = createRecords({ database: database.db, secretBox, users, clock, thrown: library.errors })
+  const records = createRecords({ database: database.db, secretBox, clock, thrown: library.errors })
   let told = ''
   let made = 0
   const server = createServer({

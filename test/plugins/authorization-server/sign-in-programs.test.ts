@@ -155,11 +155,11 @@ async function startExpress(): Promise<App> {
   app.get(
     '/',
     (
-      request: { oidc: { user: { sub: string; groups: string[] } } },
+      request: { oidc: { user: { preferred_username: string; groups: string[] } } },
       response: { set(headers: object): { send(text: string): void } },
     ) => {
-      const { sub, groups } = request.oidc.user
-      response.set({ 'x-signed-in': sub, 'x-groups': groups.join(',') }).send('the portal')
+      const { preferred_username, groups } = request.oidc.user
+      response.set({ 'x-signed-in': preferred_username, 'x-groups': groups.join(',') }).send('the portal')
     },
   )
   server.on('request', app as RequestListener)

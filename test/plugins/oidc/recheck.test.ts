@@ -173,6 +173,8 @@ t.test('a pushed security event of the provider ends the sessions of its subject
       'without a subject of this issuer',
       set('4', { sub_id: { format: 'iss_sub', iss: 'https://x.example', sub: 'dora-1' } }),
     ],
+    ['of more than a week ago', set('9', { iat: now() - 7 * 86_400 - 90 })],
+    ['of the future', set('10', { iat: now() + 600 })],
     ['unsigned', set('5').replace(/\.[^.]*$/, '.')],
     ['no token', 'hello'],
   ] as const)
@@ -192,6 +194,7 @@ t.test('a pushed security event of the provider ends the sessions of its subject
   t.comment(`cut ${Math.round(performance.now() - began)} ms after the push`)
   t.notOk(others.ended)
   t.ok(await isSignedIn(erin), 'others stay')
+  t.equal((await push(set('11', { iat: now() - 7 * 86_400 + 90, events: {} }))).status, 202, 'within a week')
   const again = await signIn('dora')
   t.equal((await push(set('8'))).status, 202, 'a repeated event is acknowledged')
   t.ok(await isSignedIn(again), 'and does nothing')
