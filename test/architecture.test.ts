@@ -396,6 +396,7 @@ t.test('E80 the gate alone decides, and every way to an app uses it to open conn
   )
   t.strictSame(using(/\btap\.access\.decide\(/), [
     'plugins/access-requests/hub.ts',
+    'plugins/authorization-server/hub.ts',
     'plugins/bots/hub.ts',
     'plugins/rbac/hub.ts',
   ])
