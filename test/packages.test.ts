@@ -145,6 +145,22 @@ t.test('each interface and class that the contract mentions has a name in one of
   t.end()
 })
 
+t.test(
+  'the changelog has headings and at most 150 lines for each release, and begins with what an upgrade needs',
+  (t) => {
+    const releases = textOf('CHANGELOG.md').split(/^## /m).slice(1)
+    t.ok(releases.length > 0)
+    for (const release of releases) {
+      const [title = '', ...lines] = release.split('\n')
+      t.ok(lines.length <= 150, `${title} has ${lines.length} lines`)
+      const headings = lines.filter((line) => line.startsWith('### '))
+      t.equal(headings[0], '### Before you upgrade', title)
+      t.ok(headings.length > 3, `${title} has ${headings.length} headings`)
+    }
+    t.end()
+  },
+)
+
 t.test('a changed, new or removed name of the surface needs a line in the changelog', (t) => {
   const released = { '@mezite/core html': '1', '@mezite/core Log': '2', Hook: '3' }
   const current = { '@mezite/core html': '9', '@mezite/core Cell': '4', Hook: '3' }

@@ -23,21 +23,15 @@ export function bumped(version: string, level: Level): string {
     .join('.')
 }
 
-/** The changelog with the unreleased changes under a version and a date, followed by the subjects of the commits. */
-export function releasedChangelog(
-  changelog: string,
-  version: string,
-  date: string,
-  subjects: readonly string[],
-): string {
+/** The changelog with the unreleased changes under a version and a date. */
+export function releasedChangelog(changelog: string, version: string, date: string): string {
   const heading = '## Unreleased\n'
   const start = changelog.indexOf(heading)
   if (start === -1) throw new Error('CHANGELOG.md has no heading "## Unreleased"')
   const next = changelog.indexOf('\n## ', start + heading.length)
   const end = next === -1 ? changelog.length : next
   const changes = changelog.slice(start + heading.length, end).trim()
-  const commits = subjects.map((subject) => `- ${subject}`).join('\n')
-  const section = `${heading}\n## ${version} (${date})\n\n${changes}\n\nCommits:\n\n${commits}\n`
+  const section = `${heading}\n## ${version} (${date})\n\n${changes}\n`
   return changelog.slice(0, start) + section + changelog.slice(end)
 }
 
@@ -52,28 +46,20 @@ export function withVersion(text: string, version: string, names: readonly strin
   return `${JSON.stringify(manifest, null, 2)}\n`
 }
 
-const git = (...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim()
-
-function subjectsSinceLastRelease(): string[] {
-  const [last] = git('tag', '--list', 'v*', '--sort=-version:refname').split('\n')
-  return git('log', '--format=%s', '--no-merges', last ? `${last}..HEAD` : 'HEAD').split('\n')
-}
-
 const DOCKERFILE = join(root, 'examples/containers/Dockerfile')
 
 async function release(level: Level, dryRun: boolean, nodeImage: string | undefined): Promise<void> {
   const say = (line: string): void => void process.stdout.write(`${line}\n`)
   const version = bumped(manifestOf(root).version, level)
-  const subjects = subjectsSinceLastRelease()
   const date = new Date().toISOString().slice(0, 10)
   const names = publishedWorkspaces().map(({ manifest }) => manifest.name)
-  say(`${manifestOf(root).version} -> ${version}, ${names.length} packages, ${subjects.length} commits`)
+  say(`${manifestOf(root).version} -> ${version}, ${names.length} packages`)
   const changelog = readFileSync(join(root, 'CHANGELOG.md'), 'utf8')
   const target = dryRun ? join(packagesFolder, 'CHANGELOG.md') : join(root, 'CHANGELOG.md')
   const dockerfile = readFileSync(DOCKERFILE, 'utf8')
   if (dryRun && nodeImage === undefined) say('a release needs --node-image with the digest of the base image')
   const pinned = dryRun && nodeImage === undefined ? dockerfile : withNodeImage(dockerfile, nodeImage)
-  const released = releasedChangelog(changelog, version, date, subjects)
+  const released = releasedChangelog(changelog, version, date)
   if (!dryRun) {
     // The documentation in the packages has a page about this version.
     writeFileSync(target, released)

@@ -52,9 +52,9 @@ t.test('the contents list every page once', (t) => {
   t.end()
 })
 
-t.test('each version of the changelog has its page, with the changes for authors apart', (t) => {
+t.test('each version of the changelog has its page, with its headings', (t) => {
   const released =
-    '## 0.2.0 (2026-12-01)\n\n- Plugin authors: a `hook`.\n- One page.\n\nCommits:\n\n- Do it\n'
+    '## 0.2.0 (2026-12-01)\n\n### Security\n\n- One door.\n\n### Plugin authors\n\n- A `hook`.\n'
   const changelog = `# Changelog\n\n## Unreleased\n\n${released}`
   t.match(changePages(changelog), [
     { name: 'changes/next', section: 'Unreleased' },
@@ -63,8 +63,7 @@ t.test('each version of the changelog has its page, with the changes for authors
   t.equal(changesOf(changelog, 'Unreleased'), '# The next version\n\nChanges since the last release.\n\n')
   t.equal(
     changesOf(changelog, '0.2.0 (2026-12-01)'),
-    '# Version 0.2.0\n\nReleased on 2026-12-01.\n\n## For people and operators\n\n- One page.\n\n' +
-      '## For authors of plugins\n\n- Plugin authors: a `hook`.\n\n## Commits\n\n- Do it\n\n',
+    '# Version 0.2.0\n\nReleased on 2026-12-01.\n\n## Security\n\n- One door.\n\n## Plugin authors\n\n- A `hook`.',
   )
   t.end()
 })

@@ -576,7 +576,7 @@ t.test('a release sets versions and dates the changelog', (t) => {
   const changelog =
     '# Changelog\n\n## Unreleased\n\n- A change.\n\n## 1.2.3 (2026-01-01)\n\n- An older one.\n'
   t.equal(
-    releasedChangelog(changelog, '1.3.0', '2026-02-02', ['Change a thing']),
+    releasedChangelog(changelog, '1.3.0', '2026-02-02'),
     `# Changelog
 
 ## Unreleased
@@ -584,10 +584,6 @@ t.test('a release sets versions and dates the changelog', (t) => {
 ## 1.3.0 (2026-02-02)
 
 - A change.
-
-Commits:
-
-- Change a thing
 
 ## 1.2.3 (2026-01-01)
 
