@@ -9,6 +9,7 @@ export type { Admission, Refusal } from './api/admission.ts'
 export { type AppKind, appKinds } from './api/app-kinds.ts'
 export { headerOwner, isReservedInResponse, plainHeaderName } from './api/header-names.ts'
 export { type HttpHooks, httpHooks } from './api/hub-hooks.ts'
+export { formLines, framedLines, ownLines } from './api/page-lines.ts'
 export {
   type AppHostProtocol,
   type CertifiedHttp,
@@ -42,7 +43,6 @@ export { discardRest } from './traffic/http/http1-connection.ts'
 export { type HubResponse, isNavigation, requesterOf } from './traffic/http/refusal.ts'
 // Leads the compiler to the names of all types that are mentioned here, for the declarations of plugins.
 export type {} from './types.ts'
-export { formLines, framedLines, ownLines } from './web/pages/page-lines.ts'
 export { REASON_HEADER } from './wire/dial-headers.ts'
 export { grpcErrorLines, isGrpcCall } from './wire/grpc-status.ts'
 export { isHeaderLine, takeHeaderLine } from './wire/header-line.ts'

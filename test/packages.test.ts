@@ -2,7 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
-import { standardPlugins } from '../core/hub/plugins.ts'
+import { standardPlugins } from '../core/hub/config/standard-plugins.ts'
 import {
   fingerprints,
   readSurface,

@@ -32,15 +32,17 @@ import { guardProtocol } from '../traffic/listener/protocol-guard.ts'
 import { listenOn } from '../traffic/listener/public-port.ts'
 import type { GroupMember } from '../traffic/processes/group-member.ts'
 import { openTransports } from '../traffic/tunnel/transports.ts'
+import { refusalPageOf } from '../web/pages/error-pages.ts'
 import { createApiServer, type Web } from '../web/server/api-server.ts'
 import { createCallerLookup } from '../web/server/caller.ts'
 import { pageAssets } from '../web/server/page-assets.ts'
 import { readinessChecks, readinessRoute } from '../web/server/readiness-route.ts'
 import { JOIN_ALPN, RELAY_ALPN, TUNNEL_ALPN } from '../wire/tunnel-protocol.ts'
 import type { HubConfig } from './config/hub-config.ts'
+import { type HubServices, hubServices } from './config/hub-services.ts'
+import { standardProviders } from './config/standard-plugins.ts'
 import type { HubParts } from './hub-parts.ts'
 import { internalListenAddress, ownAddress } from './own-address.ts'
-import { type HubServices, hubServices, standardProviders } from './plugins.ts'
 import type { Rooms } from './room.ts'
 import { openRooms, roomMigrations, servicesOf, startRooms } from './rooms.ts'
 
@@ -257,6 +259,7 @@ function browserServer(rooms: Rooms, own: Pick<BrowserServerOptions, 'web' | 'pa
     ...rooms,
     ...own,
     protocols: guardedProtocols(rooms),
+    refusalPage: refusalPageOf(rooms.publicNames),
     limits: config.proxy.limits,
     refused: ({ clientIp, problem: { status, code }, requestId, record: type }) => {
       counts.refusedRequest(status, code)

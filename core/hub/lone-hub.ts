@@ -1,12 +1,8 @@
-import type { Session, SessionActivity, Sessions } from '../api/sessions.ts'
-import type { Registry, RunningActivity } from '../state/hubs/cluster.ts'
+import type { Sessions } from '../api/sessions.ts'
+import { type RunningActivity, useHere } from '../gate/sessions/activity.ts'
+import type { Registry } from '../state/hubs/live-hubs.ts'
 
-/** How a session is used on this hub. */
-export const useHere =
-  (live: Pick<Sessions['live'], 'countBy'>) =>
-  ({ id, lastUsed }: Session): SessionActivity => ({ streams: live.countBy({ sessionId: id }), lastUsed })
-
-/** In place of `core/cluster` with an embedded database: there is only one hub, and nothing is written. */
+/** In place of `several-hubs.ts` with an embedded database: there is only one hub, and nothing is written. */
 export const loneHub = {
   createRegistry({ instanceId: id, version }: { instanceId: string; version: string }): Registry {
     const since = new Date()
@@ -36,7 +32,6 @@ export const loneHub = {
     }
   },
   createPeers: () => undefined,
-  createAgentRelay: () => undefined,
   createActivity({ sessions }: { sessions: { live: Pick<Sessions['live'], 'countBy'> } }): RunningActivity {
     return { of: async () => useHere(sessions.live), start: () => async () => {} }
   },

@@ -18,6 +18,7 @@ import type { Enrolment } from '../gate/enrolment/enrolment.ts'
 import type { JoinAcceptor } from '../gate/enrolment/join-acceptor.ts'
 import type { JoinTokens } from '../gate/enrolment/join-tokens.ts'
 import type { RunningAuthorities } from '../gate/pki/certificate-authorities.ts'
+import type { RunningActivity } from '../gate/sessions/activity.ts'
 import type { CutReports } from '../gate/sessions/cut-reports.ts'
 import type { RunningSessions } from '../gate/sessions/sessions.ts'
 import type { Accounts } from '../gate/users/accounts.ts'
@@ -28,13 +29,14 @@ import type { Kernel } from '../kernel/kernel.ts'
 import type { Log } from '../kernel/log.ts'
 import type { RunningAudit } from '../state/audit/audit.ts'
 import type { OpenDatabase } from '../state/database/database.ts'
-import type { Peers, Registry, RunningActivity } from '../state/hubs/cluster.ts'
+import type { Registry } from '../state/hubs/live-hubs.ts'
 import type { RunningJobs } from '../state/jobs/jobs.ts'
 import type { RunningRevisions } from '../state/revisions/revisions.ts'
 import type { Certificates } from '../traffic/certificates/certificates.ts'
 import type { GroupMember } from '../traffic/processes/group-member.ts'
+import type { Peers } from '../traffic/relay/peers.ts'
 import type { CarrierGate } from '../traffic/tunnel/carrier-gate.ts'
-import type { RunningTunnel } from '../traffic/tunnel/tunnel.ts'
+import type { RunningTunnel, TunnelNeeds } from '../traffic/tunnel/tunnel.ts'
 import type { SignIn } from '../web/desk/sign-in.ts'
 import type { HubConfig } from './config/hub-config.ts'
 import type { HubParts } from './hub-parts.ts'
@@ -79,6 +81,7 @@ export interface Rooms extends Given {
   readonly cuts: CutReports
   /** Asks the policies. Only `decisions` and `explain` need it. */
   readonly decide: HookCalls<HubHooks>['access']['decide']
+  readonly createRelay: TunnelNeeds['createRelay']
   readonly decisions: Decisions
   readonly enrolment: Enrolment
   readonly explain: Explanations['explain']
@@ -101,12 +104,6 @@ export interface Rooms extends Given {
   readonly users: RunningUsers
   readonly verify: Access['verify']
 }
-
-/**
- * What a room says that it needs, besides a clock and a log. Two rooms can need each other if one of them reads the other only
- * after both are made.
- */
-export type Needs<Name extends keyof Rooms> = Pick<Rooms, Name | 'clock' | 'log'>
 
 /** How each room is made of what was given and of other rooms. */
 export type RoomList<Start = Given, All extends Start = Rooms & Start> = {

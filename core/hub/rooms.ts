@@ -13,7 +13,6 @@ import { createDecisions } from '../gate/access/decisions.ts'
 import { createExplanation } from '../gate/access/explanation.ts'
 import { createGrants } from '../gate/access/grants.ts'
 import { createLocks } from '../gate/access/locks.ts'
-import { accessMigrations } from '../gate/access/migrations.ts'
 import { registerRequirements } from '../gate/access/requirements.ts'
 import { createVerification } from '../gate/access/verification.ts'
 import { createCatalog } from '../gate/catalog/catalog.ts'
@@ -27,6 +26,7 @@ import { createCutReports } from '../gate/sessions/cut-reports.ts'
 import { sessionsMigrations } from '../gate/sessions/migrations.ts'
 import { createSessions } from '../gate/sessions/sessions.ts'
 import { createAccounts } from '../gate/users/accounts.ts'
+import { accessMigrations } from '../gate/users/migrations.ts'
 import { createUsers } from '../gate/users/users.ts'
 import { MezError } from '../kernel/error.ts'
 import type { Log } from '../kernel/log.ts'
@@ -43,15 +43,15 @@ import { createCertificates } from '../traffic/certificates/certificates.ts'
 import { createCarrierGate } from '../traffic/tunnel/carrier-gate.ts'
 import { tunnelMigrations } from '../traffic/tunnel/migrations.ts'
 import { createTunnel } from '../traffic/tunnel/tunnel.ts'
-import { challengeThrough } from '../web/desk/app-launch.ts'
 import { createDenialHelp } from '../web/desk/denial-help.ts'
+import { challengeThrough } from '../web/desk/refusals.ts'
 import { createSignIn } from '../web/desk/sign-in.ts'
 import { createSignInRate } from '../web/desk/sign-in-rate.ts'
 import { createPages } from '../web/pages/pages.ts'
 import type { HubConfig } from './config/hub-config.ts'
+import type { HubServices } from './config/hub-services.ts'
 import { createHubState } from './hub-state.ts'
 import { loneHub } from './lone-hub.ts'
-import type { HubServices } from './plugins.ts'
 import { type Given, makeRooms, type RoomList, type Rooms } from './room.ts'
 
 const PRUNING_MS = 10 * 60_000
@@ -102,6 +102,13 @@ export const hubRooms: RoomList = {
     return access
   },
   peers: (rooms) => rooms.cluster.createPeers(rooms),
+  createRelay(rooms) {
+    const { authorities, cluster, clusterName, instanceId, peers, registry, revisions, clock, log } = rooms
+    if (peers === undefined || !('createAgentRelay' in cluster)) return null
+    const { createAgentRelay } = cluster
+    const of = { authorities, clusterName, instanceId, peers, registry, revisions, clock, log }
+    return (own) => createAgentRelay({ ...of, ...own })
+  },
   joinTokens: createJoinTokens,
   enrolment: createEnrolment,
   joins: createJoinAcceptor,

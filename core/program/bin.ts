@@ -32,7 +32,7 @@ process.exitCode = await runCli({
     process.on('unhandledRejection', die)
     const [{ createHub }, { hubParts }] = await Promise.all([
       import('../hub/hub.ts'),
-      import('./hub-parts.ts'),
+      import('./parts/hub-parts.ts'),
     ])
     const group = member === undefined ? undefined : await joinGroup(Number(member) - 1, log)
     const { plugins } = loaded

@@ -1,6 +1,6 @@
 import { loadPlugins } from '../base/loader/plugin-loader.ts'
 import { hubSchema } from '../hub/config/hub-schema.ts'
-import { standardPlugins } from '../hub/plugins.ts'
+import { standardPlugins } from '../hub/config/standard-plugins.ts'
 
 export interface ConfigSchemaOptions {
   /** `plugins:` of a configuration, whose schemas are included in addition to those of the standard set. */

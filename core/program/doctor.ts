@@ -14,7 +14,7 @@ import { readKeyPair } from '../base/x509/key-pair.ts'
 import { loadConfig } from '../hub/config/config-loader.ts'
 import type { HubConfig } from '../hub/config/hub-config.ts'
 import { MezError, messageOf } from '../kernel/error.ts'
-import { ApiError, adminClient } from './admin-client.ts'
+import { ApiError, adminClient } from './admin/admin-client.ts'
 import type { ProgramCommand } from './index.ts'
 
 const HELP = `Usage: mezhub doctor --config FILE

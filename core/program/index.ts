@@ -6,7 +6,7 @@
 
 export { type LoadedConfig, loadConfig } from '../hub/config/config-loader.ts'
 export { installEncryptionKey, readEncryptionKey } from '../state/secrets/encryption-key.ts'
-export { type AdminStream, streamFromHub } from './admin-stream.ts'
+export { type AdminStream, streamFromHub } from './admin/admin-stream.ts'
 export { type OfflineCluster, openOffline } from './offline.ts'
 
 /** A command of `mezhub`, by its first word in the export `commands` of a package's `./program`. */

@@ -9,7 +9,7 @@ import { installService } from '../base/log/service-install.ts'
 import { type LoadedConfig, loadConfig } from '../hub/config/config-loader.ts'
 import type { HubConfig } from '../hub/config/hub-config.ts'
 import { MezError, messageOf } from '../kernel/error.ts'
-import { type AdminClient, ApiError, adminClient } from './admin-client.ts'
+import { type AdminClient, ApiError, adminClient } from './admin/admin-client.ts'
 import { type Check, firstChecks } from './first-checks.ts'
 import type { ProgramCommand } from './index.ts'
 
@@ -197,7 +197,10 @@ async function firstLogins(
   const { redirect_addr: _, ...others } = config.proxy
   const proxy = { ...others, listen_addr: anywhere, shutdown_delay: 0 }
   const hidden = { ...config, proxy, diagnostics: { listen_addr: anywhere }, shutdown_grace: 0 }
-  const [{ createHub }, { hubParts }] = await Promise.all([import('../hub/hub.ts'), import('./hub-parts.ts')])
+  const [{ createHub }, { hubParts }] = await Promise.all([
+    import('../hub/hub.ts'),
+    import('./parts/hub-parts.ts'),
+  ])
   // An authority could not reach the hidden port: what it orders must wait for the first start.
   const silent = plugins.filter(({ key }) => key !== 'acme')
   const hub = createHub({

@@ -15,7 +15,7 @@ import type { HubConfig } from '../hub/config/hub-config.ts'
 import { hubKernel, provided } from '../hub/hub.ts'
 import { openRooms, servicesOf } from '../hub/rooms.ts'
 import { systemClock } from '../kernel/clock.ts'
-import { hubParts } from './hub-parts.ts'
+import { hubParts } from './parts/hub-parts.ts'
 
 /** The database of a cluster, opened without starting a hub. */
 export interface OfflineCluster {

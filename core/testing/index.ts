@@ -4,7 +4,8 @@
  *
  * @beta
  */
-export { type AdminClient, ApiError, adminClient } from '../program/admin-client.ts'
+export { type AdminClient, ApiError, adminClient } from '../program/admin/admin-client.ts'
+export { freePort } from '../program/dev/free-port.ts'
 // Leads the compiler to the names of all types that are mentioned here, for the declarations of plugins.
 export type {} from '../types.ts'
 export { type AppSourceUnderTest, conformAppSource } from './app-source-conformance.ts'
@@ -23,7 +24,6 @@ export {
 } from './fake-authenticator.ts'
 export { type FakeClock, fakeClock } from './fake-clock.ts'
 export { FakeIssuer, type Misbehaviour } from './fake-issuer.ts'
-export { freePort } from './free-port.ts'
 export { type ConformHttpHooksOptions, conformHttpHooks } from './http-hook-conformance.ts'
 export { conformJob, type JobUnderTest, type TestJobs, testJobs } from './job-conformance.ts'
 export { type MemoryLog, memoryLog } from './memory-log.ts'

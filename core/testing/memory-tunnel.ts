@@ -3,7 +3,7 @@ import { connect as connectTls, type TLSSocket } from 'node:tls'
 import type { Admission } from '../api/admission.ts'
 import type { App } from '../api/app.ts'
 import type { AppState, Link, OpenOptions, Pipe, Tunnel } from '../api/tunnel.ts'
-import { openAdmitted } from '../traffic/tunnel/agent-selector.ts'
+import { openAdmitted } from '../traffic/tunnel/admitted-open.ts'
 import { resetSocket } from '../wire/socket-reset.ts'
 
 /**

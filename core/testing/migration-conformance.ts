@@ -5,8 +5,8 @@ import type { PGlite } from '@electric-sql/pglite'
 import { migrations as migrationsRef } from '../api/database.ts'
 import { messageOf } from '../kernel/error.ts'
 import type { AnyPlugin } from '../kernel/plugin.ts'
+import { seedDatabase } from '../program/dev/database-seed.ts'
 import type { ConformTest } from './conformance-test.ts'
-import { seedDatabase } from './database-seed.ts'
 import { createTestHost, type TestHostOptions } from './test-host.ts'
 
 const NAME = /^\d{4}-[a-z0-9]+(-[a-z0-9]+)*$/

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { Value } from 'typebox/value'
 import type { AnyPlugin } from '../kernel/plugin.ts'
-import { adminRequests } from '../program/admin-client.ts'
+import { adminRequests } from '../program/admin/admin-client.ts'
 import type { ConformTest } from './conformance-test.ts'
 import { createTestHub, type TestHub } from './test-hub.ts'
 

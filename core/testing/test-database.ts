@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
+import { seedDatabase } from '../program/dev/database-seed.ts'
 import type { DatabaseConfig } from '../state/database/database.ts'
-import { seedDatabase } from './database-seed.ts'
 
 /** A database that no other test uses. */
 export interface TestDatabase {

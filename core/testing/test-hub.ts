@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { stringify } from 'yaml'
 import type { Clock } from '../kernel/clock.ts'
 import type { AnyPlugin } from '../kernel/plugin.ts'
-import { type AdminClient, adminClient } from '../program/admin-client.ts'
-import { seedDatabase } from './database-seed.ts'
-import { freePort } from './free-port.ts'
+import { type AdminClient, adminClient } from '../program/admin/admin-client.ts'
+import { seedDatabase } from '../program/dev/database-seed.ts'
+import { freePort } from '../program/dev/free-port.ts'
 import { memoryLog } from './memory-log.ts'
 import { createTestDatabase } from './test-database.ts'
 import { Visitor } from './visitor.ts'
@@ -97,7 +97,7 @@ async function launch(dir: string, options: TestHubOptions, remove: () => Promis
   const [{ loadConfig }, { createHub }, { hubParts }] = await Promise.all([
     import('../hub/config/config-loader.ts'),
     import('../hub/hub.ts'),
-    import('../program/hub-parts.ts'),
+    import('../program/parts/hub-parts.ts'),
   ])
   // Environment variables of the machine must not affect a test.
   const { config, plugins } = await loadConfig({ file, env: {} })

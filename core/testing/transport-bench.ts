@@ -4,7 +4,7 @@ import { type AddressInfo, connect as connectTcp, createServer, type Socket } fr
 import type { Duplex } from 'node:stream'
 import type { AgentTransport, HubTarget, HubTransport } from '../api/transport.ts'
 import { systemClock } from '../kernel/clock.ts'
-import { developmentCertificate } from '../program/development-certificate.ts'
+import { developmentCertificate } from '../program/parts/development-certificate.ts'
 import { type BenchTunnel, type Carrier, openBenchTunnel } from './bench-tunnel.ts'
 
 /** How long a transport may take to connect, also on a busy machine. */

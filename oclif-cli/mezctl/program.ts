@@ -32,7 +32,7 @@ export const commands: Commands = {
   'access explain': async () => (await import('./commands/access.ts')).AccessExplain,
   ...topic('auth', ['export', 'rotate'], () => import('./commands/auth.ts')),
   explain: async () => (await import('./commands/explain.ts')).Explain,
-  completion: async () => (await import('./commands/completion.ts')).Completion,
+  completion: async () => (await import('./commands/completion.ts')).completionOf(commands),
 }
 
 /** Runs one command line of mezctl and sets the exit status. */

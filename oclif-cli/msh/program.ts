@@ -14,7 +14,7 @@ export const commands: Commands = {
   'kube credential': async () => (await import('./commands/kube.ts')).KubeCredential,
   'git-credential': async () => (await import('./commands/credentials.ts')).GitCredential,
   'docker-credential': async () => (await import('./commands/credentials.ts')).DockerCredential,
-  completion: async () => (await import('./commands/completion.ts')).Completion,
+  completion: async () => (await import('./commands/completion.ts')).completionOf(commands),
 }
 
 /** Runs one command line of msh and sets the exit status. */

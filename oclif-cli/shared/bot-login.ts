@@ -8,6 +8,9 @@ import { readLogin } from './browser-login.ts'
 import { CliError, messageOf } from './cli-error.ts'
 import { createHubClient } from './hub-client.ts'
 import { type ProxyAddress, parseProxy, proxyEndpoint } from './hub-endpoint.ts'
+import { jwkThumbprint } from './jwk-thumbprint.ts'
+import { readPrivateFile } from './private-file.ts'
+import type { BotLogin, ProofSource } from './proof-source.ts'
 import {
   createUserKey,
   type Identity,
@@ -15,28 +18,9 @@ import {
   loginStore,
   type MshProfile,
   profileOf,
-} from './identity.ts'
-import { jwkThumbprint } from './jwk-thumbprint.ts'
-import { readPrivateFile } from './private-file.ts'
+} from './user-identity.ts'
 
-/** Where the proof of a bot comes from; it is read again each time. */
-export type ProofSource =
-  /** A private key in PEM that signs an assertion (RFC 7523). */
-  | { readonly kind: 'key'; readonly file: string }
-  /** A file with an ID token, which its platform keeps fresh. */
-  | { readonly kind: 'id_token'; readonly file: string }
-  /** An ID token in an environment variable. */
-  | { readonly kind: 'id_token'; readonly env: string }
-  /** GitHub Actions, which issues an ID token for each request. */
-  | { readonly kind: 'github'; readonly audience: string }
-  | { readonly kind: 'secret'; readonly file: string }
-  | { readonly kind: 'secret'; readonly env: string }
-
-/** A bot at one hub. */
-export interface BotLogin {
-  readonly name: string
-  readonly source: ProofSource
-}
+export type { BotLogin, ProofSource } from './proof-source.ts'
 
 const ASSERTION_SECONDS = 120
 const GITHUB_MS = 10_000

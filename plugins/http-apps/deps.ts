@@ -6,9 +6,6 @@ import type { FailureLog } from './relay/failure-log.ts'
 import type { createRequestMetrics } from './relay/request-metrics.ts'
 import type { PipePool } from './upstream/pipe-pool.ts'
 
-/** Changes a body while it passes. */
-export type BodyTransform = ReturnType<Parameters<Parameters<HttpHooks['request']>[1]['transform']>[0]>
-
 /** The services and parts that the path of a request uses, gathered once. */
 export interface Deps {
   readonly catalog: Catalog

@@ -11,7 +11,7 @@ import {
 import t from 'tap'
 import { connectOutbound, outboundProxy } from '../../agent/outbound-connection.ts'
 import { systemClock } from '../../core/kernel/clock.ts'
-import { developmentCertificate } from '../../core/program/development-certificate.ts'
+import { developmentCertificate } from '../../core/program/parts/development-certificate.ts'
 
 const PROXY = 'http://proxy.example:3128'
 const uses = (env: NodeJS.ProcessEnv, host: string, port = 443) => outboundProxy({ host, port }, env) !== null

@@ -1,4 +1,4 @@
-import { standardPlugins } from '../../core/hub/plugins.ts'
+import { standardPlugins } from '../../core/hub/config/standard-plugins.ts'
 import { eventTypes } from '../../plugins/audit-database/event-types.ts'
 import { textOf } from '../read-imports.ts'
 import { meaningOf } from './event-meanings.ts'

@@ -2,7 +2,7 @@ import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { promisify } from 'node:util'
-import { freePort } from '../../core/testing/free-port.ts'
+import { freePort } from '../../core/program/dev/free-port.ts'
 import { until } from '../until.ts'
 
 interface Owner {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { standardPlugins } from '../../core/hub/plugins.ts'
+import { standardPlugins } from '../../core/hub/config/standard-plugins.ts'
 import { runCli, type StartHub } from '../../core/program/cli.ts'
 import { configSchema } from '../../core/program/config-schema.ts'
 

@@ -4,6 +4,7 @@ import t from 'tap'
 import type { Caller } from '../../core/api/admission.ts'
 import type { AppSource, ProposedApp } from '../../core/api/app-sources.ts'
 import type { UnidentifiedRequest } from '../../core/api/verifiers.ts'
+import { hubSession } from '../../core/gate/access/hub-session.ts'
 import { makeAuthority, makeLeaf, newKeyPair } from '../../core/gate/pki/certificate-templates.ts'
 import { credentials, verifiers } from '../../core/index.ts'
 import {
@@ -17,7 +18,6 @@ import {
   testQuery,
   type VerifierUnderTest,
 } from '../../core/testing/index.ts'
-import { hubSession } from '../../core/web/desk/hub-session.ts'
 import serviceAccounts from '../../examples/service-accounts/hub.ts'
 import signedWebhooks from '../../examples/signed-webhooks/hub.ts'
 import { appSession } from '../../plugins/http-apps/session/app-session.ts'

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import t from 'tap'
 import { freePort } from '../../core/testing/index.ts'
 
-const MODULE = new URL('../../core/testing/free-port.ts', import.meta.url).href
+const MODULE = new URL('../../core/program/dev/free-port.ts', import.meta.url).href
 const PROGRAM = `
   import { freePort } from ${JSON.stringify(MODULE)}
   console.log(await freePort(Number(process.argv[1])))

@@ -1,14 +1,18 @@
-import type { Access, VisibleApp } from '../../api/access.ts'
+import type { Access, Callers, VisibleApp } from '../../api/access.ts'
 import type { Admission, AdmissionQuery, Caller, Refusal } from '../../api/admission.ts'
 import type { App } from '../../api/app.ts'
+import type { Audit } from '../../api/audit.ts'
+import type { Catalog } from '../../api/catalog.ts'
 import type { AccessContext, Decision } from '../../api/decision.ts'
 import type { Session } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
-import type { Needs } from '../../hub/room.ts'
+import type { PublicNames } from '../../api/web-routes.ts'
+import type { RunningSessions } from '../sessions/sessions.ts'
 import type { LiveStream, StreamEnd } from '../sessions/stream-registry.ts'
 import type { ReceivedRequest } from './access-request.ts'
 import { AdmissionState, type Gate, grant } from './admission.ts'
 import { denied } from './ballots.ts'
+import type { Decisions } from './decisions.ts'
 import {
   createRefusalRecord,
   denial,
@@ -21,7 +25,7 @@ import {
   whyUnavailable,
   wrongConnector,
 } from './refusal.ts'
-import { createRevocation } from './revocation.ts'
+import { createRevocation, type RevocationNeeds } from './revocation.ts'
 import { subjectAt } from './subject-at.ts'
 import { isAccepted } from './verification.ts'
 
@@ -37,27 +41,26 @@ type Outcome = Admission | Refusal
 /** How many apps are decided before the event loop gets a turn. */
 const SLICE = 200
 
+/** What the gate needs. */
+export interface AccessNeeds extends RevocationNeeds {
+  readonly audit: Pick<Audit, 'record' | 'accepting'>
+  readonly callers: Callers
+  readonly catalog: Pick<Catalog, 'byId' | 'list'>
+  /** Counts each decision. */
+  readonly counts: { decision(decision: Decision): void }
+  readonly decisions: Decisions
+  readonly help: Pick<Access, 'helpFor' | 'offersTo'>
+  readonly publicNames: Pick<PublicNames, 'appsOidcConnector'>
+  readonly sessions: RunningSessions
+  readonly verify: Access['verify']
+}
+
 /**
  * The gate: the one place that grants access to an app, confirms it while an agent dials, and revokes it from live
  * streams (`revocation.ts`). They all call `decide`, as does the list of visible apps, so none can skip a check that another
  * makes.
  */
-export function createAccess(
-  rooms: Needs<
-    | 'audit'
-    | 'callers'
-    | 'catalog'
-    | 'config'
-    | 'counts'
-    | 'decisions'
-    | 'help'
-    | 'locks'
-    | 'publicNames'
-    | 'revisions'
-    | 'sessions'
-    | 'verify'
-  >,
-): RunningAccess {
+export function createAccess(rooms: AccessNeeds): RunningAccess {
   const { catalog, decisions, sessions, locks, revisions, audit, counts } = rooms
   const connector = rooms.publicNames.appsOidcConnector
   const { live } = sessions

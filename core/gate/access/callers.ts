@@ -16,9 +16,8 @@ import type {
 import { withDeadline } from '../../kernel/deadline.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import { hubSession } from '../../web/desk/hub-session.ts'
-import type { ApiCookie } from '../../web/server/route-guard.ts'
 import { readCookie } from '../../wire/cookie.ts'
+import { hubSession } from './hub-session.ts'
 
 /** How long an entry may take to recognise a credential, in milliseconds. */
 const DEADLINE_MS = 2_000
@@ -26,6 +25,12 @@ const DEADLINE_MS = 2_000
 type Eventually<T> = T | Promise<T>
 const AMBIGUOUS: Caller = { kind: 'refused', status: 400, code: 'credentials_ambiguous' }
 const FAILED: Caller = { kind: 'refused', status: 401, code: 'credential_failed' }
+
+/** A cookie of the hub's own host that stands for a caller. */
+export interface ApiCookie {
+  readonly token: string
+  readonly who: Caller
+}
 
 export interface RunningCallers extends Callers {
   /** Registers the entries. Throws `MEZ_SERVICE_TWICE` if two have the same name, cookie or document. */

@@ -1,11 +1,15 @@
 import type { AccessQuery, Decision, Vote } from '../../api/decision.ts'
+import type { HubHooks } from '../../api/hub-hooks.ts'
+import type { Revisions } from '../../api/revisions.ts'
 import type { Subject } from '../../api/subject.ts'
-import type { Needs } from '../../hub/room.ts'
+import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
-import type { Ballots } from '../../kernel/hook.ts'
+import type { Ballots, HookCalls } from '../../kernel/hook.ts'
+import type { Log } from '../../kernel/log.ts'
 import { type ReceivedRequest, RequestQuery } from './access-request.ts'
 import { Ballot, type Count, countBallots, decisionOf, denied } from './ballots.ts'
-import type { Lock } from './lock.ts'
+import type { Lock, Locks } from './lock.ts'
+import type { Requirements } from './requirements.ts'
 
 /** Decides about access from policies, locks and requirements. Only the gate calls it. */
 export interface Decisions {
@@ -36,12 +40,23 @@ interface Entry {
 /** For one subject and app. */
 const MOST_REQUESTS = 256
 
+/** What decisions need. */
+export interface DecisionsNeeds {
+  /** Asks the policies. Only decisions and their explanation may. */
+  readonly decide: HookCalls<HubHooks>['access']['decide']
+  readonly requirements: Requirements
+  readonly locks: Pick<Locks, 'lockFor'>
+  readonly revisions: Pick<Revisions, 'revision'>
+  readonly clock: Clock
+  readonly log: Log
+}
+
 /**
  * Counts the ballots. Results are cached by subject object (which a session keeps while nothing changes) and app, for one
  * revision. Locks and requirements are checked each time, because they depend on the clock. A plugin that votes after
  * its ballot was counted is not trusted again until the hub restarts: each of its ballots fails.
  */
-export function createDecisions(rooms: Needs<'decide' | 'requirements' | 'locks' | 'revisions'>): Decisions {
+export function createDecisions(rooms: DecisionsNeeds): Decisions {
   const { decide: vote, requirements: kinds, locks, revisions, clock, log } = rooms
   let cache = new WeakMap<Subject, Map<string, Entry>>()
   const late = new Set<string>()

@@ -1,11 +1,18 @@
 import type { App } from '../../api/app.ts'
 import type { AccessContext, Decision, VoteLine } from '../../api/decision.ts'
 import type { Explanations } from '../../api/explanations.ts'
-import type { Needs } from '../../hub/room.ts'
-import { appNotFound } from '../catalog/catalog.ts'
+import type { HubHooks } from '../../api/hub-hooks.ts'
+import type { Users } from '../../api/users.ts'
+import type { PublicNames } from '../../api/web-routes.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import type { HookCalls } from '../../kernel/hook.ts'
+import { appNotFound, type RunningCatalog } from '../catalog/catalog.ts'
+import type { Accounts } from '../users/accounts.ts'
 import { userNotFound } from '../users/users.ts'
 import { RequestQuery } from './access-request.ts'
 import { Ballot, countBallots, decisionOf, denied } from './ballots.ts'
+import type { RunningGrants } from './grants.ts'
+import type { Locks } from './lock.ts'
 import type { Requirements } from './requirements.ts'
 import { subjectAt } from './subject-at.ts'
 
@@ -39,15 +46,24 @@ class ExplainedBallot extends Ballot {
   }
 }
 
+/** What explanations need. */
+export interface ExplanationNeeds {
+  readonly catalog: Pick<RunningCatalog, 'registered' | 'servedByHub'>
+  readonly users: Pick<Users, 'byName'>
+  readonly accounts: Pick<Accounts, 'byName'>
+  readonly grants: Pick<RunningGrants, 'of'>
+  readonly locks: Pick<Locks, 'lockFor'>
+  readonly requirements: Requirements
+  readonly decide: HookCalls<HubHooks>['access']['decide']
+  readonly publicNames: Pick<PublicNames, 'appsOidcConnector'>
+  readonly clock: Clock
+}
+
 /**
  * Explains what the gate would decide about a user and an app. It counts the same ballots in the same way, for a session
  * that has not met any requirement. It grants and records nothing.
  */
-export function createExplanation(
-  rooms: Needs<
-    'catalog' | 'users' | 'accounts' | 'grants' | 'locks' | 'requirements' | 'decide' | 'publicNames'
-  >,
-): Explanations['explain'] {
+export function createExplanation(rooms: ExplanationNeeds): Explanations['explain'] {
   const { catalog, users, accounts, grants, locks, requirements: kinds, decide: ask, clock } = rooms
 
   return async (userName, appName, way) => {

@@ -3,15 +3,16 @@ import type { Actor, AuditInput } from '../../api/audit.ts'
 import type { Transaction } from '../../api/database.ts'
 import type { Grant, Grants, NewGrant } from '../../api/grants.ts'
 import { Problem } from '../../api/problem.ts'
-import type { View } from '../../api/revisions.ts'
+import type { Revisions, View } from '../../api/revisions.ts'
 import type { RunningChange, Session } from '../../api/sessions.ts'
 import { foldName, isRoleName } from '../../api/user-name.ts'
 import type { NameRelease } from '../../api/users.ts'
-import type { Needs } from '../../hub/room.ts'
+import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
 import { LONGEST_TIMER_MS } from '../../wire/tunnel-protocol.ts'
 import type { Accounts } from '../users/accounts.ts'
-import type { AccessTables, GrantTable } from './migrations.ts'
+import type { AccessTables, GrantTable } from '../users/migrations.ts'
 import { rolesAt } from './subject-at.ts'
 
 const KIND = 'grant'
@@ -55,16 +56,19 @@ interface Ending {
 
 const NONE: readonly Grant[] = Object.freeze([])
 
+/** What the grants need. */
+export interface GrantsNeeds {
+  readonly revisions: Revisions
+  readonly accounts: Accounts
+  readonly clock: Clock
+  readonly log: Log
+}
+
 /**
  * Keeps grants in memory, up to date by the change sequence. A grant whose end has come has no effect, whoever has written
  * that down.
  */
-export function createGrants({
-  revisions,
-  accounts,
-  clock,
-  log,
-}: Needs<'revisions' | 'accounts'>): RunningGrants {
+export function createGrants({ revisions, accounts, clock, log }: GrantsNeeds): RunningGrants {
   let held = new Map<string, Held>()
   let byUser = new Map<string, Held[]>()
   let timer: NodeJS.Timeout | undefined

@@ -1,7 +1,8 @@
 import type { App } from '../../api/app.ts'
 import type { Subject } from '../../api/subject.ts'
+import type { LockTable } from '../users/migrations.ts'
 
-export type LockKind = 'user' | 'role' | 'session' | 'app' | 'agent'
+export type LockKind = LockTable['kind']
 
 /** Denies all access to its target while it is in force. */
 export interface Lock {

@@ -8,8 +8,8 @@ import type { Subject } from '../../api/subject.ts'
 import { foldName, isRoleName, parseUserName } from '../../api/user-name.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
 import { isHostname } from '../../wire/tunnel-protocol.ts'
+import type { AccessTables, LockTable } from '../users/migrations.ts'
 import type { Lock, LockKind, Locks } from './lock.ts'
-import type { AccessTables, LockTable } from './migrations.ts'
 
 export interface RunningLocks extends Locks {
   readonly collection: Collection<Lock, LockTable, NewLock>

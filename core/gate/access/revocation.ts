@@ -1,16 +1,29 @@
 import type { App } from '../../api/app.ts'
+import type { Catalog } from '../../api/catalog.ts'
 import type { AccessContext, Decision } from '../../api/decision.ts'
+import type { Revisions } from '../../api/revisions.ts'
 import type { EndReason, Session } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
-import type { Needs } from '../../hub/room.ts'
+import type { RunningSessions } from '../sessions/sessions.ts'
 import type { LiveStream, StreamEnd } from '../sessions/stream-registry.ts'
 import type { ReceivedRequest } from './access-request.ts'
 import type { AdmissionState } from './admission.ts'
+import type { Locks } from './lock.ts'
 import { subjectAt } from './subject-at.ts'
+
+/** What revocation needs. */
+export interface RevocationNeeds {
+  readonly catalog: Pick<Catalog, 'byId'>
+  /** How old the view may be, in milliseconds, until streams end. */
+  readonly config: { readonly sessions: { readonly stream_staleness: number } }
+  readonly locks: Pick<Locks, 'appLock'>
+  readonly revisions: Pick<Revisions, 'revision' | 'fresh' | 'ageMs'>
+  readonly sessions: Pick<RunningSessions, 'byId' | 'subjectOf' | 'whyOver' | 'decideAgain'>
+}
 
 /** Decides again, with `decide` of the gate, about access that it has granted, and takes it back if the answer has changed. */
 export function createRevocation(
-  rooms: Needs<'catalog' | 'config' | 'locks' | 'revisions' | 'sessions'>,
+  rooms: RevocationNeeds,
   decide: (
     session: Session | undefined,
     subject: Subject,

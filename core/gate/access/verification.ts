@@ -1,9 +1,11 @@
 import type { VerificationDemand } from '../../api/access.ts'
 import type { Caller } from '../../api/admission.ts'
+import type { HubHooks } from '../../api/hub-hooks.ts'
 import { type UnidentifiedRequest, type Verification, verifiers } from '../../api/verifiers.ts'
-import type { Needs } from '../../hub/room.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
 import { messageOf } from '../../kernel/error.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import type { Log } from '../../kernel/log.ts'
 
 const DEADLINE_MS = 2_000
 const MOST_BYTES = 1_048_576
@@ -18,7 +20,13 @@ export const isAccepted = (who: Caller, app: UnidentifiedRequest['app']): boolea
   accepted.get(who)?.id === app.id
 
 /** Asks the entries of the slot `verifiers`, in order; the first one with a rule decides. */
-export function createVerification({ kernel, log }: Needs<'kernel'>) {
+export function createVerification({
+  kernel,
+  log,
+}: {
+  readonly kernel: Pick<Kernel<HubHooks>, 'slot'>
+  readonly log: Log
+}) {
   function accept(rule: string, { app }: UnidentifiedRequest): Caller {
     const who: Caller = Object.freeze({ kind: 'verified', rule })
     accepted.set(who, app)

@@ -3,11 +3,15 @@ import type { App } from '../../api/app.ts'
 import { appKinds } from '../../api/app-kinds.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { Transaction } from '../../api/database.ts'
+import type { HubHooks } from '../../api/hub-hooks.ts'
+import type { Revisions } from '../../api/revisions.ts'
 import { tableView } from '../../api/table-view.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
-import type { Needs } from '../../hub/room.ts'
+import type { Clock } from '../../kernel/clock.ts'
 import { deepFreeze } from '../../kernel/deep-freeze.ts'
 import { messageOf } from '../../kernel/error.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import type { Log } from '../../kernel/log.ts'
 import { readApp } from './app-document.ts'
 import type { HeaderSecrets } from './header-secrets.ts'
 import type { AppTable } from './migrations.ts'
@@ -32,9 +36,18 @@ export interface AppIndex
   bindsIn(trx: Transaction, agent: string): Promise<boolean>
 }
 
+/** What the index of apps needs. */
+export interface AppIndexNeeds {
+  readonly revisions: Pick<Revisions, 'addView'>
+  readonly publicNames: PublicNames
+  readonly kernel: Pick<Kernel<HubHooks>, 'slot'>
+  readonly clock: Clock
+  readonly log: Log
+}
+
 /** Reads stored apps into memory, and again after each change. `secrets` notes those of every app that was read. */
 export function createAppIndex(
-  { revisions, publicNames, kernel, clock, log }: Needs<'revisions' | 'publicNames' | 'kernel'>,
+  { revisions, publicNames, kernel, clock, log }: AppIndexNeeds,
   secrets: Pick<HeaderSecrets, 'note'>,
 ): AppIndex {
   const byName = new Map<string, App>()

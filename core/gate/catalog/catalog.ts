@@ -7,11 +7,12 @@ import type { Catalog } from '../../api/catalog.ts'
 import type { Transaction } from '../../api/database.ts'
 import { Problem } from '../../api/problem.ts'
 import { entityTags, resourceInvalid } from '../../api/resource.ts'
-import type { Change } from '../../api/revisions.ts'
-import type { Needs } from '../../hub/room.ts'
+import type { Change, Revisions } from '../../api/revisions.ts'
+import type { SecretBox } from '../../api/secret-box.ts'
+import type { LoadedPlugin } from '../../base/loader/plugin-loader.ts'
 import type { Log } from '../../kernel/log.ts'
 import { type AppConfigs, appDocument, appKind, readApp } from './app-document.ts'
-import { type AppIndex, createAppIndex, type StoredApp } from './app-index.ts'
+import { type AppIndex, type AppIndexNeeds, createAppIndex, type StoredApp } from './app-index.ts'
 import { AppSpec } from './app-schema.ts'
 import { createHeaderSecrets } from './header-secrets.ts'
 import type { CatalogTables } from './migrations.ts'
@@ -22,10 +23,17 @@ export interface RunningCatalog
     Omit<AppAdministration, 'probe'>,
     Pick<AppIndex, 'bindsIn'> {}
 
+/** What the catalog needs. */
+export interface CatalogNeeds extends AppIndexNeeds {
+  readonly revisions: Revisions
+  readonly plugins: readonly Pick<LoadedPlugin, 'plugin'>[]
+  /** The names of the certificate that a host gets. */
+  readonly certificates: { covers(host: string): { readonly ok: boolean; readonly sans: readonly string[] } }
+  readonly secretBox: SecretBox
+}
+
 /** Keeps the catalog in memory, up to date by the change sequence. */
-export function createCatalog(
-  rooms: Needs<'revisions' | 'publicNames' | 'kernel' | 'plugins' | 'certificates' | 'secretBox'>,
-): RunningCatalog {
+export function createCatalog(rooms: CatalogNeeds): RunningCatalog {
   const { revisions, publicNames, kernel, certificates, clock, log } = rooms
   const headerSecrets = createHeaderSecrets(rooms.secretBox)
   const index = createAppIndex(rooms, headerSecrets)

@@ -2,9 +2,9 @@ import { webcrypto, X509Certificate } from 'node:crypto'
 import { v4 as uuid } from 'uuid'
 import type { AuthorityKey, AuthorityName } from '../../api/certificate-authorities.ts'
 import type { Database } from '../../api/database.ts'
-import type { View } from '../../api/revisions.ts'
-import type { SecretPlace } from '../../api/secret-box.ts'
-import type { Needs } from '../../hub/room.ts'
+import type { Revisions, View } from '../../api/revisions.ts'
+import type { SecretBox, SecretPlace } from '../../api/secret-box.ts'
+import type { Clock } from '../../kernel/clock.ts'
 import { MezError } from '../../kernel/error.ts'
 import { makeAuthority, P256, type Signer, spkiPin } from './certificate-templates.ts'
 import type { AuthorityTable, KeysTables } from './migrations.ts'
@@ -22,8 +22,17 @@ interface Known extends AuthorityKey {
 /** The key that an authority signs with. */
 export type ActiveKey = Known & { readonly signer: Signer }
 
+/** What the keys of the authorities need. */
+export interface AuthorityKeysNeeds {
+  readonly db: Database
+  readonly revisions: Pick<Revisions, 'write' | 'addView'>
+  readonly secretBox: SecretBox
+  readonly clusterName: string
+  readonly clock: Clock
+}
+
 /** Keeps the stored keys of the authorities in memory, up to date by the change sequence. */
-export function createAuthorityKeys(rooms: Needs<'db' | 'revisions' | 'secretBox' | 'clusterName'>) {
+export function createAuthorityKeys(rooms: AuthorityKeysNeeds) {
   const { db, revisions, secretBox, clusterName, clock } = rooms
   let known: ReadonlyMap<AuthorityName, readonly Known[]> = new Map()
 

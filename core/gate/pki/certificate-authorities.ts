@@ -3,10 +3,10 @@ import type { PublicKeyType } from '@peculiar/x509'
 import type { AuthorityAdministration } from '../../api/administration.ts'
 import type { Authorities, AuthorityName, IssuedCertificate } from '../../api/certificate-authorities.ts'
 import { loadX509 } from '../../base/x509/x509-library.ts'
-import type { Needs } from '../../hub/room.ts'
 import { messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
 import { hubName } from '../../wire/tunnel-protocol.ts'
-import { type ActiveKey, createAuthorityKeys } from './authority-keys.ts'
+import { type ActiveKey, type AuthorityKeysNeeds, createAuthorityKeys } from './authority-keys.ts'
 import { createRotate, rotationOf } from './authority-rotation.ts'
 import { verifiedRequest } from './certificate-request.ts'
 import { makeLeaf, newKeyPair } from './certificate-templates.ts'
@@ -49,7 +49,7 @@ interface Identity {
 
 /** The cluster's certificate authorities. Await `load()` before calling any other method. */
 export function createAuthorities(
-  rooms: Needs<'db' | 'revisions' | 'secretBox' | 'clusterName'>,
+  rooms: AuthorityKeysNeeds & { readonly log: Log },
   { agentLifeMs = AGENT_LIFE_MS, identityLifeMs = IDENTITY_LIFE_MS }: Lives = {},
 ): RunningAuthorities {
   const { revisions, clusterName, clock, log } = rooms

@@ -1,7 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Needs } from '../../hub/room.ts'
+import type { Database } from '../../api/database.ts'
+import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { Registry } from '../../state/hubs/live-hubs.ts'
 import type { HubTables } from '../../state/hubs/migrations.ts'
+import type { RunningRevisions } from '../../state/revisions/revisions.ts'
+import type { RunningSessions } from './sessions.ts'
 
 /** The live streams that a change ended, on all hubs. */
 export interface CutReport {
@@ -28,10 +33,19 @@ const WAIT_MS = 2_000
 /** After a change that can end access, every change is reported for a while: callers may wait for the newest number. */
 const WATCHED_MS = 3_000
 
+/** What reports of cut streams need. */
+export interface CutReportsNeeds {
+  readonly db: Database
+  readonly revisions: Pick<RunningRevisions, 'onApplied' | 'applied'>
+  readonly sessions: Pick<RunningSessions, 'byId' | 'live'>
+  readonly registry: Pick<Registry, 'list' | 'report'>
+  readonly instanceId: string
+  readonly clock: Clock
+  readonly log: Log
+}
+
 /** Reports how many streams this hub cut after each change, and collects the reports of all hubs. Created after sessions. */
-export function createCutReports(
-  rooms: Needs<'db' | 'revisions' | 'sessions' | 'registry' | 'instanceId'>,
-): CutReports {
+export function createCutReports(rooms: CutReportsNeeds): CutReports {
   const { revisions, sessions, registry, instanceId, clock, log } = rooms
   const db = rooms.db.withTables<HubTables>()
   const { live } = sessions

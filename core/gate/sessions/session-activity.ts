@@ -1,11 +1,10 @@
 import { sql } from 'kysely'
 import type { Database } from '../../api/database.ts'
 import type { Sessions } from '../../api/sessions.ts'
-import { useHere } from '../../hub/lone-hub.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import type { RunningActivity } from '../../state/hubs/cluster.ts'
 import type { HubTables } from '../../state/hubs/migrations.ts'
+import { type RunningActivity, useHere } from './activity.ts'
 import type { SessionTables } from './migrations.ts'
 
 const TELL_MS = 2_000

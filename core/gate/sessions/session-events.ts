@@ -1,9 +1,17 @@
 import type { Audit, AuditInput } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { EndReason, Session } from '../../api/sessions.ts'
+import type { Subject } from '../../api/subject.ts'
 import type { Clock } from '../../kernel/clock.ts'
-import type { RunningGrants } from '../access/grants.ts'
 import type { SessionTable } from './migrations.ts'
+
+/** Says the roles that a session has at an app. */
+export interface GrantedRoles {
+  rolesAt(
+    session: Pick<Session, 'user' | 'holder'>,
+    appId: string,
+  ): Required<Pick<Subject, 'roles' | 'grants'>>
+}
 
 /** The audit events of browser sessions of apps. */
 export interface SessionEvents {
@@ -15,7 +23,7 @@ export interface SessionEvents {
 
 /** Events contain the current name of the app, and the roles and grants that the user now has there. */
 export function createSessionEvents(options: {
-  readonly grants: Pick<RunningGrants, 'rolesAt'>
+  readonly grants: GrantedRoles
   readonly catalog: Pick<Catalog, 'byId'>
   readonly audit: Pick<Audit, 'record'>
   readonly clock: Clock

@@ -1,8 +1,20 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Grant } from '../../api/grants.ts'
+import type { Revisions } from '../../api/revisions.ts'
 import type { Session, Sessions } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
-import type { Needs } from '../../hub/room.ts'
+import type { Accounts } from '../users/accounts.ts'
+
+/** What subjects of sessions are made of. */
+export interface SubjectsNeeds {
+  readonly revisions: Pick<Revisions, 'revision'>
+  readonly accounts: Pick<Accounts, 'byName'>
+  /** The live grants of an account. */
+  readonly grants: {
+    of(user: string, holder: string | null): readonly Grant[]
+    isLive(grant: Grant): boolean
+  }
+}
 
 /** A subject that is right for one revision and, if it has grants, until the first ends. */
 interface KnownSubject {
@@ -15,11 +27,7 @@ interface KnownSubject {
 const KINDS = { hub: 'session', app: 'session', cert: 'certificate', token: 'token' } as const
 
 /** See `Sessions.subjectOf`. Keeps the subject of each session while nothing changes. */
-export function createSessionSubjects({
-  revisions,
-  accounts,
-  grants,
-}: Needs<'revisions' | 'accounts' | 'grants'>): Sessions['subjectOf'] {
+export function createSessionSubjects({ revisions, accounts, grants }: SubjectsNeeds): Sessions['subjectOf'] {
   const subjects = new WeakMap<Session, KnownSubject>()
 
   return (session) => {

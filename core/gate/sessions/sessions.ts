@@ -1,21 +1,33 @@
-import type { Transaction } from '../../api/database.ts'
+import type { Audit } from '../../api/audit.ts'
+import type { Catalog } from '../../api/catalog.ts'
+import type { Database, Transaction } from '../../api/database.ts'
+import type { HubHooks } from '../../api/hub-hooks.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Change } from '../../api/revisions.ts'
 import { sessionLimits } from '../../api/session-limits.ts'
 import type { EndReason, RunningChange, Session, Sessions } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
 import { roleLimits } from '../../base/limits/role-limits.ts'
-import type { Needs } from '../../hub/room.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { RunningRevisions } from '../../state/revisions/revisions.ts'
+import type { Accounts } from '../users/accounts.ts'
 import { forgetMet, rememberMet } from './satisfied-requirements.ts'
-import { createSessionEvents } from './session-events.ts'
+import { createSessionEvents, type GrantedRoles } from './session-events.ts'
 import { createSessionOpenings } from './session-openings.ts'
 import { createSessionStore, type Held, listIn } from './session-store.ts'
-import { createSessionSubjects } from './session-subjects.ts'
+import { createSessionSubjects, type SubjectsNeeds } from './session-subjects.ts'
 import { type Ending, endSessions } from './session-termination.ts'
 import { createSessionTickets } from './session-ticket.ts'
 import { createSessionUpkeep } from './session-upkeep.ts'
 import { createStreamChecks } from './stream-checks.ts'
-import { createStreamRegistry, type RunningStreams } from './stream-registry.ts'
+import {
+  createStreamRegistry,
+  type LiveStream,
+  type RunningStreams,
+  type StreamEnd,
+} from './stream-registry.ts'
 import { createTokenFinder } from './token-finder.ts'
 
 export interface RunningSessions extends Sessions {
@@ -33,25 +45,29 @@ export interface RunningSessions extends Sessions {
   purge(): Promise<void>
 }
 
+/** What sessions need. */
+export interface SessionsNeeds {
+  readonly db: Database
+  readonly revisions: RunningRevisions
+  readonly accounts: Accounts
+  readonly grants: SubjectsNeeds['grants'] & GrantedRoles
+  readonly locks: { isSessionLocked(id: string): boolean }
+  readonly catalog: Pick<Catalog, 'byId'>
+  readonly audit: Pick<Audit, 'record'>
+  readonly kernel: Pick<Kernel<HubHooks>, 'calls' | 'service'>
+  /** The gate, which decides again about live streams. */
+  readonly access: { endOf(stream: LiveStream, alone?: boolean): StreamEnd | Promise<StreamEnd> }
+  readonly activity: { readonly of: Sessions['activityOf'] }
+  readonly clock: Clock
+  readonly log: Log
+}
+
 /**
  * Sessions of every kind. Idle time is the time since the last `touch` of the session or of a child session. An open
  * stream alone does not count as use, so that a forgotten tab does not keep a session alive; protocols call `touch` on
  * requests.
  */
-export function createSessions(
-  rooms: Needs<
-    | 'db'
-    | 'revisions'
-    | 'accounts'
-    | 'grants'
-    | 'locks'
-    | 'catalog'
-    | 'audit'
-    | 'kernel'
-    | 'access'
-    | 'activity'
-  >,
-): RunningSessions {
+export function createSessions(rooms: SessionsNeeds): RunningSessions {
   const { db, revisions, accounts, grants, locks, catalog, audit, kernel, clock, log } = rooms
   const hooks = kernel.calls.session
   const subjectOf = createSessionSubjects(rooms)

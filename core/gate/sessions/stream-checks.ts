@@ -1,15 +1,24 @@
-import type { Needs } from '../../hub/room.ts'
+import type { Revisions } from '../../api/revisions.ts'
+import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
 import type { RunningStreams } from './stream-registry.ts'
 
 const RECHECK_MS = 1_000
 /** Minimum time between two checks for expired sessions, however many expire. */
 const LEAST_WAIT_MS = 20
 
+/** What checks of live streams need. */
+export interface ChecksNeeds {
+  readonly revisions: Pick<Revisions, 'onApplied' | 'revision'>
+  readonly clock: Clock
+  readonly log: Log
+}
+
 /** Checks live streams again: after changes of access data, every second, and when a time comes until which access was given. */
 export function createStreamChecks(
   live: Pick<RunningStreams, 'size' | 'recheck' | 'cutExpired'>,
-  { revisions, clock, log }: Needs<'revisions'>,
+  { revisions, clock, log }: ChecksNeeds,
 ) {
   let checkedEpoch = -1
   /** When a live stream may lose access without a change of access data. Milliseconds since the epoch. */

@@ -1,3 +1,4 @@
+import type { AdmissionQuery } from '../../api/admission.ts'
 import type { App } from '../../api/app.ts'
 import type { AccessContext } from '../../api/decision.ts'
 import type { EndReason, Session, StreamRegistry } from '../../api/sessions.ts'
@@ -5,7 +6,6 @@ import { createSharedRun } from '../../base/limits/shared-run.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { Roster, type RosterMember } from '../../wire/roster.ts'
-import type { ReceivedRequest } from '../access/access-request.ts'
 
 /** Something open (a request, a WebSocket, a TCP connection) that ends when its access does. */
 export interface LiveStream extends RosterMember {
@@ -14,7 +14,7 @@ export interface LiveStream extends RosterMember {
   readonly agent: string | null
   readonly context: AccessContext
   /** The request that opened it, as it was received; null if there is none. */
-  readonly received?: ReceivedRequest | null
+  readonly received?: AdmissionQuery['request'] | null
   /** Closes both sides at once. Called at most once, synchronously, after the stream was removed from the registry. */
   cut(reason: EndReason): void
 }

@@ -1,6 +1,6 @@
+import type { Bots } from '../../api/credentials.ts'
 import type { Transaction } from '../../api/database.ts'
-import type { Profile } from '../../api/users.ts'
-import type { Rooms } from '../../hub/room.ts'
+import type { Profile, Users } from '../../api/users.ts'
 import { holdersIn } from './stored-identity.ts'
 
 /** Names of the accounts of programs begin with this; no user can have such a name. */
@@ -25,8 +25,14 @@ export interface Accounts {
   holdersIn(trx: Transaction, names: Iterable<string>): Promise<ReadonlyMap<string, string | null>>
 }
 
+/** What accounts are found in. */
+export interface AccountsNeeds {
+  readonly users: Pick<Users, 'byName' | 'rolesOf'>
+  readonly callers: { bots(): readonly Bots[] }
+}
+
 /** Finds an account by its name. A failing entry throws, which denies. */
-export function createAccounts({ users, callers }: Pick<Rooms, 'users' | 'callers'>): Accounts {
+export function createAccounts({ users, callers }: AccountsNeeds): Accounts {
   function byName(name: string): Account | undefined {
     if (!name.startsWith(BOT)) {
       const user = users.byName(name)

@@ -1,6 +1,6 @@
 import type { Transaction } from '../../api/database.ts'
 import type { Change } from '../../api/revisions.ts'
-import type { AccessTables } from '../access/migrations.ts'
+import type { AccessTables } from './migrations.ts'
 
 /** Drops the mapped roles of all users who last signed in through this connector; assigned roles stay. */
 export async function dropMappedRoles(

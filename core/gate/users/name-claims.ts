@@ -5,8 +5,8 @@ import type { SignIn } from '../../api/users.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { MezError } from '../../kernel/error.ts'
 import type { RunningRevisions } from '../../state/revisions/revisions.ts'
-import type { AccessTables, UserTable } from '../access/migrations.ts'
 import { createKnownLogins } from './known-logins.ts'
+import type { AccessTables, UserTable } from './migrations.ts'
 import { rolesText } from './stored-identity.ts'
 
 interface Conditions {

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { Transaction } from '../../api/database.ts'
 import { foldName, holderOf } from '../../api/user-name.ts'
 import type { Profile, User } from '../../api/users.ts'
-import type { AccessTables, UserTable } from '../access/migrations.ts'
+import type { AccessTables, UserTable } from './migrations.ts'
 
 /** Who holds the name. */
 export function identityOf({

@@ -1,25 +1,39 @@
 import type { UserAdministration } from '../../api/administration.ts'
 import type { Actor } from '../../api/audit.ts'
 import type { Transaction } from '../../api/database.ts'
+import type { HubHooks } from '../../api/hub-hooks.ts'
 import { Problem } from '../../api/problem.ts'
 import { entityTags } from '../../api/resource.ts'
 import type { Change } from '../../api/revisions.ts'
+import type { Sessions } from '../../api/sessions.ts'
 import { tableView } from '../../api/table-view.ts'
 import { foldName, holderOf, parseUserName } from '../../api/user-name.ts'
 import type { NameRelease, User, Users } from '../../api/users.ts'
-import type { Needs } from '../../hub/room.ts'
+import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
 import type { Log } from '../../kernel/log.ts'
-import type { AccessTables, UserTable } from '../access/migrations.ts'
+import type { RunningRevisions } from '../../state/revisions/revisions.ts'
 import { dropMappedRoles } from './mapped-roles.ts'
+import type { AccessTables, UserTable } from './migrations.ts'
 import { createNameClaims, takenAway } from './name-claims.ts'
 import { holdersIn, identityOf, profileIn, rolesIn, rolesText } from './stored-identity.ts'
 
 /** Users, and the changes that administrators make. */
 export interface RunningUsers extends Users, UserAdministration {}
 
+/** What the users need. */
+export interface UsersNeeds {
+  readonly revisions: RunningRevisions
+  readonly grants: { release(release: NameRelease): Promise<void> }
+  readonly kernel: Pick<Kernel<HubHooks>, 'calls'>
+  readonly sessions: Pick<Sessions, 'listIn' | 'end'>
+  readonly clock: Clock
+  readonly log: Log
+}
+
 /** Keeps users in memory, up to date by the change sequence. */
-export function createUsers(rooms: Needs<'revisions' | 'grants' | 'kernel' | 'sessions'>): RunningUsers {
+export function createUsers(rooms: UsersNeeds): RunningUsers {
   const { revisions, kernel, clock, log } = rooms
   const users = new Map<string, User>()
 

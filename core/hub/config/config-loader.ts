@@ -12,11 +12,12 @@ import {
 import { readConfigFile } from '../../kernel/config-file.ts'
 import { MezError } from '../../kernel/error.ts'
 import { orderPlugins } from '../../kernel/order.ts'
-import { hubServices, standardPlugins, standardProviders } from '../plugins.ts'
 import { applyEnvironment } from './environment.ts'
 import { checkFiles } from './file-check.ts'
 import { completeConfig, type HubConfig } from './hub-config.ts'
 import { type HubFile, hubSchema } from './hub-schema.ts'
+import { hubServices } from './hub-services.ts'
+import { standardPlugins, standardProviders } from './standard-plugins.ts'
 
 export interface LoadConfigOptions {
   readonly file: string

@@ -8,8 +8,8 @@ import { configError } from '../../kernel/config-check.ts'
 import { readConfigFile } from '../../kernel/config-file.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { PluginSide } from '../../kernel/plugin.ts'
-import { seedDatabase } from '../../testing/database-seed.ts'
-import { freePort } from '../../testing/free-port.ts'
+import { seedDatabase } from './database-seed.ts'
+import { freePort } from './free-port.ts'
 import { superviseHub } from './hub-supervisor.ts'
 
 const FLAGS = {

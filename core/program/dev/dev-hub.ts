@@ -5,14 +5,14 @@ import { join } from 'node:path'
 import { type LoadedPlugin, loadPlugins } from '../../base/loader/plugin-loader.ts'
 import { createLog } from '../../base/log/program-log.ts'
 import { loadConfig } from '../../hub/config/config-loader.ts'
+import { standardPlugins } from '../../hub/config/standard-plugins.ts'
 import { createHub } from '../../hub/hub.ts'
-import { standardPlugins } from '../../hub/plugins.ts'
 import { isMezError, printError } from '../../kernel/error.ts'
-import { createTestAgent, loadAgent, type TestAgent } from '../../testing/test-agent.ts'
-import { adminClient } from '../admin-client.ts'
-import { hubParts } from '../hub-parts.ts'
+import { adminClient } from '../admin/admin-client.ts'
+import { hubParts } from '../parts/hub-parts.ts'
 import type { DevHub } from './dev-command.ts'
 import type { DevMessage, DevReport } from './hub-supervisor.ts'
+import { type LocalAgent, loadAgent, startLocalAgent } from './local-agent.ts'
 import { withStacks } from './stack-printing.ts'
 import { signInPath, testPerson } from './test-person.ts'
 
@@ -45,6 +45,8 @@ const fail = (error: unknown): void => {
 /** Of the hub's own log only warnings matter here, of the plugin's log every line. */
 const hubLog = createLog({ level: 'warn', format: 'text' })
 const pluginLog = createLog({ level: 'debug', format: 'text' })
+/** The agent's own lines say nothing about a plugin. */
+const agentLog = createLog({ level: 'error', format: 'text', write() {} })
 
 function observed(loaded: LoadedPlugin): LoadedPlugin {
   const { name } = loaded.plugin
@@ -73,7 +75,7 @@ async function start({ file, agentHalf, agentConfig, secret, dir }: DevHub): Pro
     ],
     log: hubLog,
   })
-  let agent: TestAgent | null = null
+  let agent: LocalAgent | null = null
   stop = async () => {
     await agent?.stop(0)
     await hub.stop()
@@ -82,7 +84,7 @@ async function start({ file, agentHalf, agentConfig, secret, dir }: DevHub): Pro
   const { hubOrigin, signInOrigin, appsDomain, portSuffix } = config.publicNames
   const api = adminClient(join(config.data_dir, 'admin.sock'))
   try {
-    agent = await createTestAgent({ api, url: hubOrigin }, { plugins: half.map(observed) })
+    agent = await startLocalAgent({ api, url: hubOrigin }, half.map(observed), agentLog)
   } catch (error) {
     if (agentHalf !== null || !isMezError(error, 'MEZ_PLUGIN_DEPENDENCY')) throw error
   }

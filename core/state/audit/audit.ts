@@ -1,10 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { type Audit, type AuditEvent, type AuditInput, type AuditSink, auditSinks } from '../../api/audit.ts'
 import type { Transaction } from '../../api/database.ts'
+import type { HubHooks } from '../../api/hub-hooks.ts'
 import type { SinkState } from '../../api/hub-state.ts'
-import type { Needs } from '../../hub/room.ts'
+import type { Clock } from '../../kernel/clock.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import type { Log } from '../../kernel/log.ts'
 import { createDelivery, type Delivery } from './delivery.ts'
 import { createDenialAggregation, isOfStranger } from './denial-aggregation.ts'
 import { keepRules, makeEvent, withoutFreeText } from './event-factory.ts'
@@ -31,11 +34,19 @@ export interface RunningAudit extends Audit {
   close(): Promise<void>
 }
 
+/** What the audit needs. */
+export interface AuditNeeds {
+  readonly clusterName: string
+  /** Counts each event. */
+  readonly counts: { event(input: AuditInput): void }
+  readonly instanceId: string
+  readonly kernel: Pick<Kernel<HubHooks>, 'calls' | 'slot'>
+  readonly clock: Clock
+  readonly log: Log
+}
+
 /** The audit room of one hub. */
-export function createAudit(
-  rooms: Needs<'clusterName' | 'counts' | 'instanceId' | 'kernel'>,
-  changed: Partial<DeliveryLimits> = {},
-): RunningAudit {
+export function createAudit(rooms: AuditNeeds, changed: Partial<DeliveryLimits> = {}): RunningAudit {
   const { clusterName: cluster, counts, instanceId: hub, kernel, clock, log } = rooms
   const recorder = { cluster, hub }
   const limits = { ...deliveryLimits, ...changed }

@@ -4,7 +4,7 @@ import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { OpenDatabase } from '../database/database.ts'
 import { chooseHubs, isPartial } from './agent-hubs.ts'
-import type { LiveHub, Registry } from './cluster.ts'
+import type { LiveHub, Registry } from './live-hubs.ts'
 import type { HubTables } from './migrations.ts'
 
 const BEAT_MS = 2_000

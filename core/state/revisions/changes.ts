@@ -1,17 +1,23 @@
-import type { Actor } from '../../api/audit.ts'
+import type { Actor, Audit } from '../../api/audit.ts'
 import type { Transaction } from '../../api/database.ts'
 import type { Change, Revisions } from '../../api/revisions.ts'
 import { createSemaphore } from '../../base/limits/semaphore.ts'
-import type { Needs } from '../../hub/room.ts'
 import { MezError } from '../../kernel/error.ts'
+import type { OpenDatabase } from '../database/database.ts'
 import { runChange } from './change.ts'
 import { assignRevision, hasRevision, logChange, type Revision } from './change-log.ts'
 import { committed } from './commit.ts'
 import type { OpeningOptions } from './openings.ts'
 
+/** What changes need. */
+export interface ChangesNeeds {
+  readonly store: Pick<OpenDatabase, 'db' | 'dialect'>
+  readonly audit: Pick<Audit, 'recordIn'> & { committed(trx: Transaction): void }
+}
+
 /** Commits changes, one after the other. Resolves before the views include them. `catchUp`: the one of this hub. */
 export function createChanges(
-  { store, audit }: Needs<'store' | 'audit'>,
+  { store, audit }: ChangesNeeds,
   { changeMs, certain }: Pick<OpeningOptions, 'changeMs' | 'certain'>,
   catchUp: Revisions['catchUp'],
 ) {

@@ -1,12 +1,13 @@
 import type { Revisions, View } from '../../api/revisions.ts'
 import { createSharedRun } from '../../base/limits/shared-run.ts'
-import type { Needs } from '../../hub/room.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { OpenDatabase } from '../database/database.ts'
 import { refuseBesideTransaction } from '../database/transaction-guard.ts'
 import { isSamePosition, type Position, pruneLog, readPosition, type Touched } from './change-log.ts'
-import { createChanges } from './changes.ts'
+import { type ChangesNeeds, createChanges } from './changes.ts'
 import { retryFor } from './commit.ts'
 import { ageOf, type Moment, momentOf } from './freshness.ts'
 import { pruneOpenings } from './opening-log.ts'
@@ -48,9 +49,17 @@ export interface RunningRevisions extends Revisions {
   readonly applied: number
 }
 
+/** What the revisions need. */
+export interface RevisionsNeeds extends ChangesNeeds {
+  readonly store: OpenDatabase
+  readonly registry: { readonly olderHubs: boolean }
+  readonly clock: Clock
+  readonly log: Log
+}
+
 /** The revisions of one hub. The views are not fresh before `start`. */
 export function createRevisions(
-  rooms: Needs<'store' | 'audit' | 'registry'>,
+  rooms: RevisionsNeeds,
   {
     pollMs = 1_000,
     freshMs = 5_000,

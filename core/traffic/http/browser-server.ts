@@ -8,8 +8,8 @@ import { defaultLimits } from '../../base/limits/limits.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { MezError } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import type { ServeWeb } from '../../web/server/api-server.ts'
 import { createHostRouter, type HostRouter } from './host-router.ts'
+import type { RefusalPage, ServeWeb } from './http-options.ts'
 import { createHttp1Server } from './http1-server.ts'
 import { createHttp2Server } from './http2-server.ts'
 import { type Refusal, refusePlainHttp } from './refusal.ts'
@@ -18,6 +18,7 @@ import type { TransportPaths } from './transport-paths.ts'
 export interface BrowserServerOptions {
   readonly publicNames: PublicNames
   readonly pages: Pages
+  readonly refusalPage: RefusalPage
   /** Paths of the hub's own host that belong to transports. */
   readonly paths?: TransportPaths
   /** Serves the hub's own host. */
@@ -46,12 +47,23 @@ export interface BrowserServer extends CertifiedHttp {
 
 /** One HTTP/1.1 and one HTTP/2 server behind one host router. Throws `MEZ_SERVICE_TWICE` for two app-host protocols. */
 export function createBrowserServer(options: BrowserServerOptions): BrowserServer {
-  const { web, pages, clock = systemClock, log, refused = () => {} } = options
+  const { web, pages, refusalPage, clock = systemClock, log, refused = () => {} } = options
   const app = appHostProtocol(options.protocols)
   const limits = { ...defaultLimits, ...options.limits }
   const names = app === undefined ? { ...options.publicNames, appsDomain: null } : options.publicNames
   const router = createHostRouter(names, limits)
-  const common = { router, paths: options.paths ?? new Map(), pages, web, app, limits, refused, clock, log }
+  const common = {
+    router,
+    paths: options.paths ?? new Map(),
+    pages,
+    refusalPage,
+    web,
+    app,
+    limits,
+    refused,
+    clock,
+    log,
+  }
   const http1 = createHttp1Server(common)
   const http2 = createHttp2Server(common)
   return {

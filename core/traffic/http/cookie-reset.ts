@@ -1,7 +1,7 @@
+import { pageElsewhere } from '../../api/page-lines.ts'
 import { html, type Pages } from '../../api/pages.ts'
 import type { ConnectionInfo, RequestHead } from '../../api/protocol.ts'
 import type { Clock } from '../../kernel/clock.ts'
-import { pageElsewhere } from '../../web/pages/page-lines.ts'
 import { parseHost } from './host.ts'
 import type { HostRoute } from './host-router.ts'
 import { type HubResponse, valuesOf } from './refusal.ts'

@@ -62,9 +62,7 @@ export function createHttp1Server(options: HttpOptions): Http1Server {
       return void send(
         request,
         response,
-        tooLarge
-          ? tooLargeResponse(pages)
-          : refusalResponse(request, route.problem, requestId, router.hubOrigin, pages),
+        tooLarge ? tooLargeResponse(pages) : refusalResponse(request, route.problem, requestId, options),
       )
     }
     limitBody(connection, request, response)

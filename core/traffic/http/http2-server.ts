@@ -97,9 +97,7 @@ export function createHttp2Server(options: HttpOptions): Http2Server {
     refused({ clientIp: clientOf(head, info), problem, requestId, record })
     sendOnStream(
       request,
-      problem.status === 431
-        ? tooLargeResponse(pages)
-        : refusalResponse(head, problem, requestId, router.hubOrigin, pages),
+      problem.status === 431 ? tooLargeResponse(pages) : refusalResponse(head, problem, requestId, options),
     )
   }
 

@@ -1,12 +1,12 @@
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { ownLines, pageElsewhere } from '../../api/page-lines.ts'
 import { html, type Pages } from '../../api/pages.ts'
 import type { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo, RequestHead, StreamRequest } from '../../api/protocol.ts'
-import { ownLines, pageElsewhere } from '../../web/pages/page-lines.ts'
-import { texts } from '../../web/pages/texts.ts'
 import { grpcErrorLines, isGrpcCall } from '../../wire/grpc-status.ts'
 import type { RefusalRecord } from './host-router.ts'
+import type { HttpOptions } from './http-options.ts'
 import { silence } from './http1-connection.ts'
 
 /** A complete response of the hub itself. */
@@ -75,8 +75,7 @@ export function refusalResponse(
   head: RequestHead,
   problem: Problem,
   requestId: string,
-  hubOrigin: string,
-  pages: Pages,
+  { pages, refusalPage }: Pick<HttpOptions, 'pages' | 'refusalPage'>,
 ): HubResponse {
   const { status, code, message } = problem
   if (isGrpcCall(head.rawHeaders)) {
@@ -85,17 +84,7 @@ export function refusalResponse(
   }
   if (!isNavigation(requesterOf(head))) return problemDocument(problem, requestId)
   const language = pages.languageOf(valuesOf(head.rawHeaders, 'accept-language')[0])
-  const { titles, details, ...words } = texts[language].error
-  const title = (Object.hasOwn(titles, code) && titles[code]) || STATUS_CODES[status] || words.refused
-  // A host that is not served has no pages.
-  const home = status === 421 ? `${hubOrigin}/` : '/'
-  const body = html`<div class="card">
-    <h1>${title}</h1>
-    <p>${Object.hasOwn(details, code) ? details[code] : message}</p>
-    <div class="actions"><a class="button" href=${home}>${status === 421 ? words.home : words.start}</a></div>
-    <dl class="facts"><dt>${words.reason}</dt><dd><code>${code}</code></dd><dt>${words.request}</dt><dd><code>${requestId}</code></dd></dl>
-  </div>`
-  return { kind: 'response', status, ...pageElsewhere(pages, { title, body, language }) }
+  return { kind: 'response', status, ...pageElsewhere(pages, refusalPage(problem, requestId, language)) }
 }
 
 function problemDocument({ status, code, message }: Problem, requestId: string): HubResponse {

@@ -1,10 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { HubHooks } from '../../api/hub-hooks.ts'
 import { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo, StreamRequest } from '../../api/protocol.ts'
 import type { HubTransport } from '../../api/transport.ts'
-import type { Needs } from '../../hub/room.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { CarrierOpening } from '../../wire/carrier-proof.ts'
 import type { WebRoute } from './host-router.ts'
 
 /** A request for a carrier that the host router has accepted. */
@@ -39,6 +42,19 @@ const BROWSER = new Problem(403, 'origin_refused', 'Browsers cannot open tunnels
 /** The same as for a path that does not exist. */
 const STRANGER = new Problem(404, 'not_found', 'There is nothing at this address.')
 
+/** What the paths of transports need. */
+export interface PathsNeeds {
+  readonly carriers: {
+    admits(
+      opening: CarrierOpening,
+      authorization: string | undefined,
+      from: { readonly clientIp: string },
+    ): Promise<boolean>
+  }
+  readonly kernel: Pick<Kernel<HubHooks>, 'providerOf'>
+  readonly log: Log
+}
+
 /**
  * The paths of the offered transports. Nothing of a request but its head is read before its proof is verified. `opening` counts
  * a carrier that is being opened, with a deadline: `close` ends it, and its result is called once the carrier is delivered.
@@ -46,7 +62,7 @@ const STRANGER = new Problem(404, 'not_found', 'There is nothing at this address
  */
 export function transportPaths(
   transports: readonly HubTransport[],
-  { carriers, kernel, log }: Needs<'carriers' | 'kernel'>,
+  { carriers, kernel, log }: PathsNeeds,
   deliver: (carrier: Duplex, from: CarrierOrigin) => void,
   opening: (clientIp: string, close: () => void) => () => void,
 ): TransportPaths {

@@ -3,13 +3,13 @@ import type { Duplex } from 'node:stream'
 import type { Address } from '../../api/address.ts'
 import type { ConnectionInfo } from '../../api/protocol.ts'
 import type { HandshakeTable } from '../../base/limits/handshake-table.ts'
-import type { Peers } from '../../state/hubs/cluster.ts'
 import { HANDSHAKE_MS } from '../../wire/tls-acceptor.ts'
 import { RELAY_ALPN, TUNNEL_ALPN } from '../../wire/tunnel-protocol.ts'
 import type { GroupMember } from '../processes/group-member.ts'
-import type { Relay } from '../relay/hub-relay.ts'
+import type { Peers } from '../relay/peers.ts'
 import { type AlpnRoute, routeAlpn } from './alpn-router.ts'
 import { peekConnection } from './connection-preamble.ts'
+import type { Relay } from './hub-relay.ts'
 
 /** How long it takes at most until a connection that another hub has closed is closed here too. */
 const CLOSING_MS = 10_000

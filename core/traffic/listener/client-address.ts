@@ -1,6 +1,6 @@
 import type { ConnectionInfo } from '../../api/protocol.ts'
-import type { Peers } from '../../state/hubs/cluster.ts'
 import { readProxyHeader } from '../../wire/proxy-protocol.ts'
+import type { Peers } from '../relay/peers.ts'
 import type { HeaderResult, Peeked } from './connection-preamble.ts'
 import { canonicalAddress, type TrustedProxies } from './trusted-proxies.ts'
 

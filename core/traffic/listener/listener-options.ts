@@ -5,9 +5,9 @@ import type { ConnectionInfo, Protocol } from '../../api/protocol.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Log } from '../../kernel/log.ts'
-import type { Peers } from '../../state/hubs/cluster.ts'
 import type { Certificates } from '../certificates/certificates.ts'
 import type { GroupMember } from '../processes/group-member.ts'
+import type { Peers } from '../relay/peers.ts'
 import type { TakeAgent } from './agent-router.ts'
 
 export interface ListenerOptions {

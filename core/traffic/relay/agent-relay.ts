@@ -1,42 +1,36 @@
 import type { DialTarget } from '../../api/agent-hooks.ts'
 import type { Authorities } from '../../api/certificate-authorities.ts'
 import type { Revisions } from '../../api/revisions.ts'
-import type { EndReason } from '../../api/sessions.ts'
-import type { TunnelChanged } from '../../api/tunnel.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Log } from '../../kernel/log.ts'
-import type { AgentRelay, AppFaults, Peers, Registry } from '../../state/hubs/cluster.ts'
-import type { Agents } from '../tunnel/agents.ts'
-import type { LiveLinks } from '../tunnel/link-registry.ts'
+import type { Registry } from '../../state/hubs/live-hubs.ts'
+import type { AgentRelay, RelayNeeds } from '../tunnel/serving-links.ts'
 import { DialError, dialThrough, type ServingLink } from '../tunnel/tunnel-dialer.ts'
 import { retireNeedlessLinks } from './link-retirement.ts'
 import type { PeerOptions } from './peer-connection.ts'
+import type { Peers } from './peers.ts'
 import { createRelayServer } from './relay-server.ts'
 import { createRemoteAgents } from './remote-agents.ts'
 
-/**
- * Reaches agents that have no link to this hub through hubs that have one, and relays for these. Access is decided by the hub
- * that a request reached; the one that relays opens streams through its own links only, so that nothing is relayed twice.
- */
-export function createAgentRelay(options: {
-  readonly links: LiveLinks
-  readonly agents: Pick<Agents, 'get'>
+/** What a relay needs of the hub. */
+export interface AgentRelayOptions extends RelayNeeds {
   readonly registry: Pick<Registry, 'reachable' | 'hubsOf' | 'relays' | 'onChanged'>
   readonly peers: Pick<Peers, 'addressOf' | 'header'>
   readonly authorities: PeerOptions['authorities'] & Pick<Authorities, 'hubIdentity' | 'trusts'>
   readonly revisions: Pick<Revisions, 'onApplied'>
-  readonly isAgentLocked: (hostname: string) => boolean
-  readonly agentLost?: (hostname: string, reason: EndReason) => void
-  readonly changed: (event: TunnelChanged) => void
-  readonly streamsPerAgent: number
-  readonly faults: () => AppFaults
   readonly clusterName: string
   readonly instanceId: string
   /** How long links stay that are no longer needed. */
   readonly settleMs?: number
   readonly clock: Clock
   readonly log: Log
-}): AgentRelay {
+}
+
+/**
+ * Reaches agents that have no link to this hub through hubs that have one, and relays for these. Access is decided by the hub
+ * that a request reached; the one that relays opens streams through its own links only, so that nothing is relayed twice.
+ */
+export function createAgentRelay(options: AgentRelayOptions): AgentRelay {
   const { links, agents, isAgentLocked, streamsPerAgent } = options
   const remote = createRemoteAgents({
     ...options,

@@ -1,8 +1,8 @@
 import type { ServerHttp2Stream } from 'node:http2'
-import type { AppFault, AppFaults } from '../../state/hubs/cluster.ts'
 import { encodeLine } from '../../wire/line-reader.ts'
 import type { LiveLink } from '../tunnel/link.ts'
 import type { LiveLinks } from '../tunnel/link-registry.ts'
+import type { AppFault, AppFaults } from '../tunnel/serving-links.ts'
 
 /** How often the links of this hub are compared with what the other hubs know. */
 const COMPARE_MS = 250

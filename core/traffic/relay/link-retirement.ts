@@ -1,5 +1,5 @@
 import type { Clock } from '../../kernel/clock.ts'
-import type { Registry } from '../../state/hubs/cluster.ts'
+import type { Registry } from '../../state/hubs/live-hubs.ts'
 import type { LiveLink } from '../tunnel/link.ts'
 import type { LiveLinks } from '../tunnel/link-registry.ts'
 

@@ -5,7 +5,6 @@ import { connect as connectTcp } from 'node:net'
 import type { Authorities } from '../../api/certificate-authorities.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { MezError } from '../../kernel/error.ts'
-import type { AppFault, Peers } from '../../state/hubs/cluster.ts'
 import { startHeartbeat } from '../../wire/heartbeat.ts'
 import { connectHub } from '../../wire/hub-connection.ts'
 import { createLineReader } from '../../wire/line-reader.ts'
@@ -19,7 +18,9 @@ import {
 } from '../../wire/tunnel-protocol.ts'
 import { UnreadBudget } from '../../wire/unread-budget.ts'
 import { connectAgent } from '../tunnel/link.ts'
-import type { RelayConnection, ReportedLink } from './relayed-link.ts'
+import type { RelayConnection, ReportedLink } from '../tunnel/relayed-link.ts'
+import type { AppFault } from '../tunnel/serving-links.ts'
+import type { Peers } from './peers.ts'
 
 const CONNECT_MS = 5_000
 const HELLO_MS = 10_000

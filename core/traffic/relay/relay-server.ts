@@ -14,7 +14,6 @@ import type { Pipe } from '../../api/tunnel.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import type { AppFaults } from '../../state/hubs/cluster.ts'
 import {
   AGENT_HEADER,
   ALPN_HEADER,
@@ -31,6 +30,7 @@ import { acceptTls } from '../../wire/tls-acceptor.ts'
 import { isHostname, RELAY_ALPN, SESSION_WINDOW, tunnelHttp2 } from '../../wire/tunnel-protocol.ts'
 import { UnreadBudget } from '../../wire/unread-budget.ts'
 import type { LiveLinks } from '../tunnel/link-registry.ts'
+import type { AppFaults } from '../tunnel/serving-links.ts'
 import { DialError } from '../tunnel/tunnel-dialer.ts'
 import { readHubCertificate } from './hub-certificate.ts'
 import { createLinkFeed } from './link-feed.ts'

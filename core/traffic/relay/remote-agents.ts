@@ -1,10 +1,11 @@
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import type { AppFault, Registry } from '../../state/hubs/cluster.ts'
+import type { Registry } from '../../state/hubs/live-hubs.ts'
+import { RelayedLink, type ReportedLink } from '../tunnel/relayed-link.ts'
+import type { AppFault } from '../tunnel/serving-links.ts'
 import { awaitReturns } from './agent-returns.ts'
 import { connectPeer, type PeerConnection, type PeerEvents, type PeerOptions } from './peer-connection.ts'
-import { RelayedLink, type ReportedLink } from './relayed-link.ts'
 
 const FIRST_RETRY_MS = 200
 const LONGEST_RETRY_MS = 5_000

@@ -4,8 +4,8 @@ import type { AppState } from '../../api/tunnel.ts'
 import type { RunningCatalog } from '../../gate/catalog/catalog.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
-import type { AppFault, AppFaults, ServingLinks } from '../../state/hubs/cluster.ts'
 import { LiveLink } from './link.ts'
+import type { AppFault, AppFaults, ServingLinks } from './serving-links.ts'
 import { DialError, probeThrough, type ServingLink } from './tunnel-dialer.ts'
 
 const TICK_MS = 1_000

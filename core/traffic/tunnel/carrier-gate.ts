@@ -1,7 +1,10 @@
+import type { Authorities } from '../../api/certificate-authorities.ts'
+import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import { addressKey } from '../../base/limits/address-key.ts'
 import { createRateLimit } from '../../base/limits/rate-limit.ts'
 import { RENEWAL_GRACE_MS, readAgentCertificate } from '../../gate/enrolment/agent-certificate.ts'
-import type { Needs } from '../../hub/room.ts'
+import type { JoinTokens } from '../../gate/enrolment/join-tokens.ts'
+import type { Clock } from '../../kernel/clock.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
 import {
   type CarrierOpening,
@@ -33,13 +36,20 @@ export interface CarrierGate {
   ): Promise<boolean>
 }
 
+/** What proofs of carriers are checked with. */
+export interface CarrierGateNeeds {
+  readonly authorities: Pick<Authorities, 'issuerOf'>
+  readonly joinTokens: Pick<JoinTokens, 'findHash'>
+  readonly clusterName: string
+  readonly config: { readonly proxy: { readonly limits: Pick<ProxyLimits, 'callsPerMinute'> } }
+  readonly clock: Clock
+}
+
 /**
  * Keeps strangers away from the parsers of carriers. A proof admits only to the TLS handshake inside the carrier, where the
  * agent authenticates. Each hub remembers the nonces that it has seen.
  */
-export function createCarrierGate(
-  rooms: Needs<'authorities' | 'joinTokens' | 'clusterName' | 'config'>,
-): CarrierGate {
+export function createCarrierGate(rooms: CarrierGateNeeds): CarrierGate {
   const { authorities, joinTokens, clusterName, clock } = rooms
   /** Wrong proofs of join tokens of one address in a minute: each is a query of the database. */
   const joinsPerMinute = rooms.config.proxy.limits.callsPerMinute.tokens

@@ -1,16 +1,27 @@
+import type { Authorities } from '../../api/certificate-authorities.ts'
 import { createRateLimit } from '../../base/limits/rate-limit.ts'
+import type { Enrolment } from '../../gate/enrolment/enrolment.ts'
 import { JoinRefusal } from '../../gate/enrolment/join-tokens.ts'
-import type { Needs } from '../../hub/room.ts'
+import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
 import type { Agents } from './agents.ts'
 import type { LiveLink } from './link.ts'
 
 /** Limits the renewals of one agent. Each is a change that all hubs read and that invalidates all cached decisions. */
 const RENEWALS_PER_MINUTE = 10
 
+/** What renewals need. */
+export interface RenewalsNeeds {
+  readonly authorities: Pick<Authorities, 'bundle'>
+  readonly enrolment: Pick<Enrolment, 'renew' | 'confirm'>
+  readonly clock: Clock
+  readonly log: Log
+}
+
 /** Renews the certificates of agents, in answer to messages on their links. */
 export function createCertificateRenewals(
-  { authorities, enrolment, clock, log }: Needs<'authorities' | 'enrolment'>,
+  { authorities, enrolment, clock, log }: RenewalsNeeds,
   agents: Pick<Agents, 'get'>,
 ) {
   const renewing = new Set<LiveLink>()

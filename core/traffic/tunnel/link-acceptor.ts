@@ -1,11 +1,16 @@
 import type { Duplex } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
+import type { Audit } from '../../api/audit.ts'
+import type { Authorities } from '../../api/certificate-authorities.ts'
+import type { Revisions } from '../../api/revisions.ts'
 import { addressKey } from '../../base/limits/address-key.ts'
 import { createRateLimit } from '../../base/limits/rate-limit.ts'
 import { type AgentCertificate, readAgentCertificate } from '../../gate/enrolment/agent-certificate.ts'
-import type { Needs } from '../../hub/room.ts'
+import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { Registry } from '../../state/hubs/live-hubs.ts'
 import { REASON_HEADER } from '../../wire/dial-headers.ts'
 import { releaseListeners } from '../../wire/listener-release.ts'
 import { acceptTls } from '../../wire/tls-acceptor.ts'
@@ -30,14 +35,25 @@ export interface LinkOrigin {
   readonly authenticated?: () => void
 }
 
+/** What links are accepted with. */
+export interface AcceptorNeeds {
+  readonly audit: Pick<Audit, 'record'>
+  readonly authorities: Authorities
+  readonly clusterName: string
+  readonly hubVersion: string
+  readonly instanceId: string
+  readonly registry: Pick<Registry, 'hubsOf' | 'relays'>
+  readonly revisions: Pick<Revisions, 'fresh' | 'catchUp'>
+  readonly clock: Clock
+  readonly log: Log
+}
+
 /**
  * Accepts the connections of agents: TLS, certificate, a fresh view, then the link. An agent does not get a link while the
  * view is stale, since it may have been removed; it waits briefly, so that it connects as soon as the database is back.
  */
 export function createLinkAcceptor(
-  rooms: Needs<
-    'audit' | 'authorities' | 'clusterName' | 'hubVersion' | 'instanceId' | 'registry' | 'revisions'
-  >,
+  rooms: AcceptorNeeds,
   links: LiveLinks,
   tunnel: {
     readonly draining: () => boolean

@@ -1,11 +1,16 @@
+import type { Audit } from '../../api/audit.ts'
+import type { Authorities } from '../../api/certificate-authorities.ts'
+import type { HubHooks } from '../../api/hub-hooks.ts'
 import { PROPOSALS_PER_MINUTE, readProposedApps } from '../../api/proposed-apps.ts'
+import type { Revisions } from '../../api/revisions.ts'
 import { createRateLimit } from '../../base/limits/rate-limit.ts'
 import type { AgentCertificate } from '../../gate/enrolment/agent-certificate.ts'
-import type { Needs } from '../../hub/room.ts'
+import type { RunningStreams } from '../../gate/sessions/stream-registry.ts'
 import { messageOf } from '../../kernel/error.ts'
-import type { Registry } from '../../state/hubs/cluster.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import type { Registry } from '../../state/hubs/live-hubs.ts'
 import type { Agents } from './agents.ts'
-import { createCertificateRenewals } from './certificate-renewals.ts'
+import { createCertificateRenewals, type RenewalsNeeds } from './certificate-renewals.ts'
 import type { LiveLink } from './link.ts'
 import { ReturningAgents } from './returning-agents.ts'
 import type { RotationProgress } from './rotation-progress.ts'
@@ -33,14 +38,23 @@ export interface LiveLinks {
   readonly receive: (link: LiveLink, message: Readonly<Record<string, unknown>>) => void
 }
 
+/** What the links need. */
+export interface LinksNeeds extends RenewalsNeeds {
+  readonly audit: Pick<Audit, 'record'>
+  readonly authorities: Authorities
+  readonly kernel: Pick<Kernel<HubHooks>, 'calls'>
+  readonly locks: { isAgentLocked(hostname: string): boolean }
+  readonly registry: Pick<Registry, 'hubsOf' | 'reachable' | 'onChanged'>
+  readonly revisions: Pick<Revisions, 'onApplied'>
+  readonly sessions: { readonly live: Pick<RunningStreams, 'cutAgent'> }
+}
+
 /**
  * Keeps one link for each agent, and cuts links whose agent was removed or locked or has a newer certificate. `elsewhere`:
  * whether another hub has a link to the agent, so that it is still connected when its link to this hub ends.
  */
 export function createLinkRegistry(
-  rooms: Needs<
-    'audit' | 'authorities' | 'enrolment' | 'kernel' | 'locks' | 'registry' | 'revisions' | 'sessions'
-  >,
+  rooms: LinksNeeds,
   agents: Pick<Agents, 'get' | 'refusalOf'>,
   rotation: Pick<RotationProgress, 'announce' | 'receive'>,
   elsewhere: (hostname: string) => boolean,

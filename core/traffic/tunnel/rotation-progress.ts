@@ -1,7 +1,10 @@
 import type { AuthorityAdministration, Waiting } from '../../api/administration.ts'
-import type { AuthorityName } from '../../api/certificate-authorities.ts'
-import type { Needs } from '../../hub/room.ts'
+import type { Authorities, AuthorityName } from '../../api/certificate-authorities.ts'
+import type { Enrolment } from '../../gate/enrolment/enrolment.ts'
+import type { JoinTokens } from '../../gate/enrolment/join-tokens.ts'
+import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
 import type { Agents } from './agents.ts'
 import type { LiveLink } from './link.ts'
 
@@ -17,9 +20,18 @@ export interface RotationProgress {
 const PIN = /^sha256:[0-9a-f]{64}$/
 const MOST_PINS = 8
 
+/** What the progress of rotations needs. */
+export interface RotationNeeds {
+  readonly authorities: Pick<Authorities, 'bundle' | 'keys'>
+  readonly enrolment: Enrolment
+  readonly joinTokens: JoinTokens
+  readonly clock: Clock
+  readonly log: Log
+}
+
 /** Stores in the row of each agent which hub CA it trusts, so that any hub of the cluster knows which agents lack it. */
 export function createRotationProgress(
-  { authorities, enrolment, joinTokens, clock, log }: Needs<'authorities' | 'enrolment' | 'joinTokens'>,
+  { authorities, enrolment, joinTokens, clock, log }: RotationNeeds,
   agents: Pick<Agents, 'get' | 'list'>,
 ): RotationProgress {
   const activeId = (name: AuthorityName) => authorities.keys(name).find(({ state }) => state === 'active')?.id

@@ -14,9 +14,9 @@ import {
   readDetail,
 } from '../../wire/dial-headers.ts'
 import { StreamPipe } from '../../wire/stream-pipe.ts'
-import { connectionOf, RelayedLink } from '../relay/relayed-link.ts'
 import { healthAlpn, requestHealth } from './health-request.ts'
 import { http2Of, LiveLink } from './link.ts'
+import { connectionOf, RelayedLink } from './relayed-link.ts'
 
 /** The agent enforces the timeout; the hub adds this much for the round trip. */
 const GRACE_MS = 1_000

@@ -1,19 +1,25 @@
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { AppAdministration } from '../../api/administration.ts'
+import type { Authorities } from '../../api/certificate-authorities.ts'
+import type { HubHooks } from '../../api/hub-hooks.ts'
+import type { Revisions } from '../../api/revisions.ts'
 import type { HubTransport } from '../../api/transport.ts'
 import type { Tunnel } from '../../api/tunnel.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
-import type { Needs } from '../../hub/room.ts'
-import type { AgentRelay, ServingLinks } from '../../state/hubs/cluster.ts'
+import type { RunningCatalog } from '../../gate/catalog/catalog.ts'
+import type { Enrolment } from '../../gate/enrolment/enrolment.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import type { Registry } from '../../state/hubs/live-hubs.ts'
 import { createCarriers } from '../../wire/tls-acceptor.ts'
-import { createAgentSelector } from './agent-selector.ts'
+import { createAgentSelector, type SelectorNeeds } from './agent-selector.ts'
 import { type Agent, createAgents } from './agents.ts'
 import { createAppHealth, probeApp } from './app-health.ts'
 import { http2Of, type LinkTimes } from './link.ts'
-import { createLinkAcceptor, type LinkOrigin } from './link-acceptor.ts'
-import { createLinkRegistry } from './link-registry.ts'
-import { createRotationProgress, type RotationProgress } from './rotation-progress.ts'
+import { type AcceptorNeeds, createLinkAcceptor, type LinkOrigin } from './link-acceptor.ts'
+import { createLinkRegistry, type LinksNeeds } from './link-registry.ts'
+import { createRotationProgress, type RotationNeeds, type RotationProgress } from './rotation-progress.ts'
+import type { AgentRelay, RelayNeeds, ServingLinks } from './serving-links.ts'
 import { offeredTransports } from './transports.ts'
 
 export interface RunningTunnel extends Tunnel {
@@ -34,30 +40,24 @@ export interface RunningTunnel extends Tunnel {
   close(): void
 }
 
+/** What the tunnel needs. */
+export interface TunnelNeeds extends AcceptorNeeds, LinksNeeds, RotationNeeds, SelectorNeeds {
+  readonly enrolment: Enrolment
+  readonly authorities: Authorities
+  readonly catalog: RunningCatalog
+  readonly config: {
+    readonly tunnel: { readonly transports?: readonly string[]; readonly streams_per_agent: number }
+  }
+  /** Relays to agents with links to other hubs only; null: this hub is alone. */
+  readonly createRelay: ((own: RelayNeeds) => AgentRelay) | null
+  readonly kernel: Pick<Kernel<HubHooks>, 'calls' | 'slot'>
+  readonly registry: Registry
+  readonly revisions: Revisions
+}
+
 /** The live agents of this hub. It does not open a listener: its caller passes it the connections. */
-export function createTunnel(
-  rooms: Needs<
-    | 'audit'
-    | 'authorities'
-    | 'catalog'
-    | 'cluster'
-    | 'clusterName'
-    | 'config'
-    | 'enrolment'
-    | 'hubVersion'
-    | 'instanceId'
-    | 'joinTokens'
-    | 'kernel'
-    | 'locks'
-    | 'peers'
-    | 'registry'
-    | 'revisions'
-    | 'sessions'
-  >,
-  times: LinkTimes = {},
-): RunningTunnel {
-  const { authorities, catalog, cluster, clusterName, config, instanceId, kernel, locks, peers } = rooms
-  const { registry, revisions, sessions, clock, log } = rooms
+export function createTunnel(rooms: TunnelNeeds, times: LinkTimes = {}): RunningTunnel {
+  const { catalog, config, kernel, locks, revisions, sessions, clock, log } = rooms
   /** Agents on other transports are refused. A further stream than an agent's most uses another agent. */
   const { transports: offered, streams_per_agent: streamsPerAgent } = config.tunnel
   const { isAgentLocked } = locks
@@ -66,25 +66,15 @@ export function createTunnel(
   const isBarred = (hostname: string): boolean =>
     isAgentLocked(hostname) || agents.get(hostname) === undefined
   const links = createLinkRegistry(rooms, agents, rotation, (hostname) => relay?.has(hostname) === true)
-  const relay =
-    peers &&
-    cluster.createAgentRelay({
-      agents,
-      authorities,
-      clusterName,
-      instanceId,
-      isAgentLocked,
-      links,
-      peers,
-      registry,
-      revisions,
-      streamsPerAgent,
-      clock,
-      log,
-      agentLost: sessions.live.cutAgent,
-      changed: kernel.calls.tunnel.changed,
-      faults: () => health.faults(),
-    })
+  const relay = rooms.createRelay?.({
+    agents,
+    isAgentLocked,
+    links,
+    streamsPerAgent,
+    agentLost: sessions.live.cutAgent,
+    changed: kernel.calls.tunnel.changed,
+    faults: () => health.faults(),
+  })
   const serving: ServingLinks = relay?.serving ?? links
   const health = createAppHealth({ links: serving, catalog, clock })
   const selector = createAgentSelector(rooms, { links, serving, health, isBarred })

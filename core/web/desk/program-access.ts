@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { Problem } from '../../api/problem.ts'
 import type { ProgramAccess, SignInDesk } from '../../api/sign-in.ts'
 import type { SatisfiedRequirement } from '../../api/subject.ts'
-import { audited, challengeFor, problemOf } from './app-launch.ts'
+import { audited, challengeFor, problemOf } from './refusals.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
 
 /** How long what was met on the way to the consent counts there. */

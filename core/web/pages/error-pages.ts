@@ -2,10 +2,11 @@ import { STATUS_CODES } from 'node:http'
 import type { Help } from '../../api/denial-help.ts'
 import type { Explanation } from '../../api/explanations.ts'
 import { html, type Language, type Markup, type PageLayout, type Pages } from '../../api/pages.ts'
+import type { Problem } from '../../api/problem.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
 import { explanationBody } from './explanation.ts'
 import { icon } from './icons.ts'
-import { type Texts, texts } from './texts.ts'
+import { type Texts, texts } from './texts/texts.ts'
 
 type Person = NonNullable<PageLayout['user']>
 
@@ -125,6 +126,23 @@ export function createErrorPages(template: Pages, { hubOrigin }: Pick<PublicName
     }
   }
 }
+
+/** The page of a request that is refused before it reaches a route of the hub, or on a host of an app. */
+export const refusalPageOf =
+  ({ hubOrigin }: Pick<PublicNames, 'hubOrigin'>) =>
+  ({ status, code, message }: Problem, requestId: string, language: Language): PageLayout => {
+    const { titles, details, ...words } = texts[language].error
+    const title = (Object.hasOwn(titles, code) && titles[code]) || STATUS_CODES[status] || words.refused
+    // A host that is not served has no pages.
+    const home = status === 421 ? `${hubOrigin}/` : '/'
+    const body = html`<div class="card">
+    <h1>${title}</h1>
+    <p>${Object.hasOwn(details, code) ? details[code] : message}</p>
+    <div class="actions"><a class="button" href=${home}>${status === 421 ? words.home : words.start}</a></div>
+    <dl class="facts"><dt>${words.reason}</dt><dd><code>${code}</code></dd><dt>${words.request}</dt><dd><code>${requestId}</code></dd></dl>
+  </div>`
+    return { title, body, language }
+  }
 
 /** Says who may not open which app, and the message of the operator or the next step. */
 export function denialText(

@@ -1,6 +1,6 @@
 import type { Explanation } from '../../api/explanations.ts'
 import { html } from '../../api/pages.ts'
-import type { Texts } from './texts.ts'
+import type { Texts } from './texts/texts.ts'
 
 /** The votes about a person and an app, for administrators; the same as `mezctl access explain`. */
 export function explanationBody(words: Texts['explanation'], found: Explanation, user: string, app: string) {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { h } from 'preact'
 import { renderToString } from 'preact-render-to-string'
+import { pagePolicy } from '../../api/page-policy.ts'
 import {
   type Brand,
   html,
@@ -16,8 +17,7 @@ import { brandTokens } from './brand-tokens.ts'
 import { icon, MARK, mark } from './icons.ts'
 import { type Logo, readLogo } from './logo.ts'
 import { linksOf } from './navigation.ts'
-import { pagePolicy } from './policy.ts'
-import { languageOf, type Texts, texts } from './texts.ts'
+import { languageOf, type Texts, texts } from './texts/texts.ts'
 
 /** The operator's brand as configured; the file of the logo was checked when the configuration was loaded. */
 interface BrandConfig {

@@ -1,8 +1,9 @@
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
+import type { RequestListener, Server, ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { v7 as uuidv7 } from 'uuid'
 import type { Audit } from '../../api/audit.ts'
+import { pagePolicy } from '../../api/page-policy.ts'
 import { Problem } from '../../api/problem.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
@@ -10,7 +11,7 @@ import { defaultLimits } from '../../base/limits/limits.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { isMezError, MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import { pagePolicy } from '../pages/policy.ts'
+import type { ServeWeb } from '../../traffic/http/http-options.ts'
 import { drainServer, listenAdminSocket, serveAdminSocket } from './admin-socket.ts'
 import { serveDescription } from './api-description.ts'
 import { type Cuts, reportCuts } from './cut-response.ts'
@@ -40,13 +41,6 @@ export interface ApiServerOptions
   readonly log: Log
   readonly clock?: Clock
 }
-
-/** Serves a request to the hub's own host. */
-export type ServeWeb = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  arrival: Exclude<Arrival, 'operator'>,
-) => void
 
 /** The hub's own host. */
 export interface Web {

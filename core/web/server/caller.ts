@@ -1,8 +1,15 @@
 import type { CredentialRequest } from '../../api/credentials.ts'
-import type { Session } from '../../api/sessions.ts'
+import type { Session, Sessions } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
-import type { Rooms } from '../../hub/room.ts'
+import type { RunningCallers } from '../../gate/access/callers.ts'
 import type { ApiCredentials } from './route-guard.ts'
+
+/** What callers of routes are looked up in. */
+export interface CallerNeeds {
+  readonly callers: Pick<RunningCallers, 'ofApi'>
+  readonly sessions: Pick<Sessions, 'find' | 'byId' | 'subjectOf' | 'touch'>
+  readonly locks: { lockFor(subject: Subject, app: null): object | null }
+}
 
 /**
  * Looks up the caller of a route on the hub's own host. Cookies and bearer tokens are what entries of `credentials` recognise,
@@ -13,10 +20,7 @@ export function createCallerLookup({
   callers,
   sessions,
   locks,
-}: Pick<Rooms, 'callers' | 'sessions' | 'locks'>): (
-  credentials: ApiCredentials,
-  request: CredentialRequest,
-) => Promise<Subject | null> {
+}: CallerNeeds): (credentials: ApiCredentials, request: CredentialRequest) => Promise<Subject | null> {
   const sessionOf = async (token: string): Promise<Session | undefined> =>
     (await sessions.find('hub', token)) ?? (await sessions.find('cert', token))
 

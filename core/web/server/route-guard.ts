@@ -1,5 +1,4 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Caller } from '../../api/admission.ts'
 import type { CredentialRequest } from '../../api/credentials.ts'
 import { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo } from '../../api/protocol.ts'
@@ -10,6 +9,7 @@ import type { RouteAccess } from '../../api/web-routes.ts'
 import { addressKey } from '../../base/limits/address-key.ts'
 import { createConcurrencyQuota } from '../../base/limits/concurrency-quota.ts'
 import { createRateLimit } from '../../base/limits/rate-limit.ts'
+import type { ApiCookie } from '../../gate/access/callers.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { MezError } from '../../kernel/error.ts'
 import { operator } from './admin-socket.ts'
@@ -31,12 +31,6 @@ export interface Route {
 
 /** How a request arrived: over the admin socket, or at the hub's own host, with the origin that it named. */
 export type Arrival = 'operator' | { readonly info: ConnectionInfo; readonly origin: string }
-
-/** A cookie of the hub's own host that stands for a caller. */
-export interface ApiCookie {
-  readonly token: string
-  readonly who: Caller
-}
 
 /** The credentials of an API request: a cookie of the hub's own host, or an `Authorization: Bearer` header. */
 export type ApiCredentials =

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
+import { pagePolicy } from '../../api/page-policy.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Subject } from '../../api/subject.ts'
-import { pagePolicy } from '../pages/policy.ts'
 import { parseStrictJson } from './strict-json.ts'
 
 const FORM_BYTES = 64 * 1024

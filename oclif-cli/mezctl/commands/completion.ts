@@ -1,8 +1,9 @@
-import { CompletionCommand } from '@mezite/cli'
+import { type Commands, CompletionCommand } from '@mezite/cli'
 
-export class Completion extends CompletionCommand {
-  protected async commands() {
-    const { commands } = await import('../program.ts')
-    return commands
+/** The command `completion` of a program with these commands. */
+export const completionOf = (commands: Commands) =>
+  class Completion extends CompletionCommand {
+    protected async commands() {
+      return commands
+    }
   }
-}

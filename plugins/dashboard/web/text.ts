@@ -1,10 +1,6 @@
+import type { Catalogue } from './texts/catalogue.ts'
 import { en } from './texts/en.ts'
 
-/**
- * A catalogue with the keys of the English one. `{name}` in a text stands for a value, and `{count:session|sessions}` for a
- * number with the word in the form that the language has for one, or for other numbers.
- */
-export type Catalogue<Texts> = Readonly<Record<keyof Texts, string>>
 type Values = Readonly<Record<string, string | number>>
 
 /** BCP 47 tag of the catalogue in use, also for numbers and times: the first of the browser's languages that there is. */

@@ -1,5 +1,5 @@
 import type { Cell, Log, Problem } from '@mezite/core'
-import type { Admitted } from '../session/admission.ts'
+import type { Admission } from '@mezite/core/protocol'
 
 const EVERY_MS = 10_000
 
@@ -23,7 +23,11 @@ export class FailureLog {
     this.#count = count
   }
 
-  note({ code, cause }: Problem, { admission }: Admitted, agent: string | null): void {
+  note(
+    { code, cause }: Problem,
+    { admission }: { readonly admission: Admission },
+    agent: string | null,
+  ): void {
     this.#count(code).value += 1
     // It is recorded and logged as a denial.
     if (code === 'revoked') return

@@ -1,4 +1,7 @@
-import type { BodyTransform } from '../deps.ts'
+import type { HttpHooks } from '@mezite/core/protocol'
+
+/** Changes a body while it passes. */
+export type BodyTransform = ReturnType<Parameters<Parameters<HttpHooks['request']>[1]['transform']>[0]>
 
 /** A transform of a plugin, created for each body. */
 export interface NamedTransform {

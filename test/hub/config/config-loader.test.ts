@@ -6,7 +6,10 @@ import { secretVariable } from '../../../core/base/loader/secret-variable.ts'
 import { loadConfig, readConfig } from '../../../core/hub/config/config-loader.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import { MezError } from '../../../core/kernel/error.ts'
-import { developmentCertificate, developmentFiles } from '../../../core/program/development-certificate.ts'
+import {
+  developmentCertificate,
+  developmentFiles,
+} from '../../../core/program/parts/development-certificate.ts'
 import { readEncryptionKey } from '../../../core/state/secrets/encryption-key.ts'
 import { root } from '../../read-imports.ts'
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
+import { useHere } from '../../../core/gate/sessions/activity.ts'
 import { createSessions } from '../../../core/gate/sessions/sessions.ts'
-import { useHere } from '../../../core/hub/lone-hub.ts'
 import { createDesk } from '../../../core/web/desk/sign-in-desk.ts'
 import { createSignInRate } from '../../../core/web/desk/sign-in-rate.ts'
 import { createCommandLogins } from '../../../plugins/cli-login/command-logins.ts'

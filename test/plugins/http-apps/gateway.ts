@@ -24,6 +24,7 @@ import { defaultLimits } from '../../../core/base/limits/limits.ts'
 import type { LiveStream } from '../../../core/gate/sessions/stream-registry.ts'
 import { createHooks } from '../../../core/kernel/hooks.ts'
 import { createBrowserServer } from '../../../core/traffic/http/browser-server.ts'
+import { refusalPageOf } from '../../../core/web/pages/error-pages.ts'
 import { createPages } from '../../../core/web/pages/pages.ts'
 import { AppHosts } from '../../../plugins/http-apps/app-hosts.ts'
 import { Deadlines } from '../../../plugins/http-apps/deadlines.ts'
@@ -259,6 +260,7 @@ export async function openGateway(
   const browsers = createBrowserServer({
     publicNames,
     pages: deps.pages,
+    refusalPage: refusalPageOf(publicNames),
     web: (_request, response) => response.end('hub'),
     protocols: [protocol],
     limits: deps.proxyLimits,

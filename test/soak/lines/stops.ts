@@ -1,5 +1,5 @@
 import { Agent } from 'node:https'
-import { freePort } from '../../../core/testing/free-port.ts'
+import { freePort } from '../../../core/program/dev/free-port.ts'
 import { startTwoHubs } from '../../e2e/start-two-hubs.ts'
 import { retryUnanswered } from '../../e2e/steady-requests.ts'
 import { startProgram } from '../../traffic/listener/start-program.ts'

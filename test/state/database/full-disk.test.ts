@@ -4,7 +4,7 @@ import { appendFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { seedDatabase } from '../../../core/testing/database-seed.ts'
+import { seedDatabase } from '../../../core/program/dev/database-seed.ts'
 import { ApiError, createTestHub } from '../../../core/testing/index.ts'
 import { until } from '../../until.ts'
 

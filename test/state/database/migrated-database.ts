@@ -1,7 +1,7 @@
 /** A program: makes an embedded database in a folder, and migrates it and the PostgreSQL database at a URL. */
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { seedDatabase } from '../../../core/testing/database-seed.ts'
+import { seedDatabase } from '../../../core/program/dev/database-seed.ts'
 import { allMigrations } from './collect-migrations.ts'
 import { open } from './stores.ts'
 

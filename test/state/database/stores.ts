@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Migrations } from '../../../core/api/database.ts'
 import { type Clock, systemClock } from '../../../core/kernel/clock.ts'
 import type { Log } from '../../../core/kernel/log.ts'
+import { seedDatabase } from '../../../core/program/dev/database-seed.ts'
 import type { RunningAudit } from '../../../core/state/audit/audit.ts'
 import {
   type DatabaseConfig,
@@ -12,7 +13,6 @@ import {
 } from '../../../core/state/database/database.ts'
 import { postgresLimits } from '../../../core/state/database/postgres-pool.ts'
 import { createRevisions, type RevisionsLimits } from '../../../core/state/revisions/revisions.ts'
-import { seedDatabase } from '../../../core/testing/database-seed.ts'
 import { startPostgres, type TestPostgres } from '../../../core/testing/postgres.ts'
 import { createPostgresDatabase, createTestDatabase } from '../../../core/testing/test-database.ts'
 import { partly } from '../../hub/partly.ts'

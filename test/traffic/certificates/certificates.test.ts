@@ -23,7 +23,7 @@ import {
   type DevelopmentOptions,
   developmentCertificate,
   developmentFiles,
-} from '../../../core/program/development-certificate.ts'
+} from '../../../core/program/parts/development-certificate.ts'
 import {
   type CertificatesOptions,
   createCertificates,

@@ -6,7 +6,10 @@ import { join } from 'node:path'
 import { type ConnectionOptions, connect } from 'node:tls'
 import { systemClock } from '@mezite/core/protocol'
 import t from 'tap'
-import { developmentCertificate, developmentFiles } from '../../../core/program/development-certificate.ts'
+import {
+  developmentCertificate,
+  developmentFiles,
+} from '../../../core/program/parts/development-certificate.ts'
 import { startWeb } from '../../web/server/start-web.ts'
 
 t.test('a protocol requires a certificate of its authority and resumes no session', async (t) => {

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { get } from 'node:http'
 import { connect } from 'node:net'
 import t from 'tap'
-import { createRedirectServer } from '../../../core/program/redirect-server.ts'
+import { createRedirectServer } from '../../../core/program/parts/redirect-server.ts'
 import { startWeb } from '../../web/server/start-web.ts'
 
 /** Everything that comes back for these bytes until the connection closes. */

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { mock } from 'node:test'
 import t from 'tap'
-import { createRelay } from '../../../core/traffic/relay/hub-relay.ts'
+import { createRelay } from '../../../core/traffic/listener/hub-relay.ts'
 
 /** A listening server and the connections that reach it. */
 async function listen() {

@@ -9,7 +9,7 @@ import { clientName } from '../../../core/web/desk/client-name.ts'
 import { brandTokens } from '../../../core/web/pages/brand-tokens.ts'
 import { readLogo } from '../../../core/web/pages/logo.ts'
 import { createPages } from '../../../core/web/pages/pages.ts'
-import { languageOf } from '../../../core/web/pages/texts.ts'
+import { languageOf } from '../../../core/web/pages/texts/texts.ts'
 import { type Person, problemResponse } from '../../../plugins/http-apps/client/response.ts'
 
 const publicNames = { clusterName: 'example', signInOrigin: 'https://hub.example.com' }

@@ -7,12 +7,12 @@ import type { PublicNames, Subject, WebRoutes } from '@mezite/core'
 import type { AppHostProtocol } from '@mezite/core/protocol'
 import { createCallers } from '../../../core/gate/access/callers.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
-import { developmentCertificate } from '../../../core/program/development-certificate.ts'
+import { developmentCertificate } from '../../../core/program/parts/development-certificate.ts'
 import { createCertificates } from '../../../core/traffic/certificates/certificates.ts'
 import { createBrowserServer } from '../../../core/traffic/http/browser-server.ts'
 import type { Refusal } from '../../../core/traffic/http/refusal.ts'
 import { createListener, type ListenerOptions } from '../../../core/traffic/listener/listener.ts'
-import { createErrorPages } from '../../../core/web/pages/error-pages.ts'
+import { createErrorPages, refusalPageOf } from '../../../core/web/pages/error-pages.ts'
 import { createPages } from '../../../core/web/pages/pages.ts'
 import { type ApiServerOptions, createApiServer } from '../../../core/web/server/api-server.ts'
 import { quietLog } from '../../traffic/listener/quiet-log.ts'
@@ -79,6 +79,7 @@ export async function startWeb(
   const browsers = createBrowserServer({
     publicNames: names,
     pages,
+    refusalPage: refusalPageOf(names),
     web: theWeb.serve,
     protocols: front.protocols ?? [],
     limits: { ...web.limits, ...front.limits },

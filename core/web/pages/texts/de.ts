@@ -1,4 +1,4 @@
-import type { Texts } from '../texts.ts'
+import type { Texts } from './texts.ts'
 
 const providerFault = 'Die Anmeldung bei Ihrem Anbieter ist fehlgeschlagen'
 

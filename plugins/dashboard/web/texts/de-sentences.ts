@@ -1,4 +1,4 @@
-import type { Catalogue } from '../text.ts'
+import type { Catalogue } from './catalogue.ts'
 import type { sentences as english } from './en-sentences.ts'
 
 /** German. */

@@ -1,4 +1,4 @@
-import type { Catalogue } from '../text.ts'
+import type { Catalogue } from './catalogue.ts'
 import type { words as english } from './en-words.ts'
 
 /** German. */

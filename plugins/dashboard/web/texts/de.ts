@@ -1,4 +1,4 @@
-import type { Catalogue } from '../text.ts'
+import type { Catalogue } from './catalogue.ts'
 import type { en } from './en.ts'
 
 /** German. */

@@ -1,7 +1,7 @@
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { MezError } from '../kernel/error.ts'
+import { MezError } from '../../kernel/error.ts'
 
 /** The lines of a response of the hub, parsed. */
 export type AdminStream = AsyncGenerator<unknown, void>

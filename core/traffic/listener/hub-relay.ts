@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { OtherHub } from '../listener/agent-router.ts'
+import type { OtherHub } from './agent-router.ts'
 
 const CONNECT_MS = 5_000
 const LAST_WORD_MS = 5_000

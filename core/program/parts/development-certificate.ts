@@ -1,11 +1,11 @@
 import { randomBytes, webcrypto } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type KeyPair, makeKeyPair, namesHost } from '../base/x509/key-pair.ts'
-import { loadX509 } from '../base/x509/x509-library.ts'
-import type { Clock } from '../kernel/clock.ts'
-import { MezError } from '../kernel/error.ts'
-import type { Log } from '../kernel/log.ts'
+import { type KeyPair, makeKeyPair, namesHost } from '../../base/x509/key-pair.ts'
+import { loadX509 } from '../../base/x509/x509-library.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { MezError } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const DAY_MS = 86_400_000

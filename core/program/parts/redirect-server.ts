@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
-import { parsePublicAddress } from '../api/address.ts'
-import { type PlainPort, plainPort } from '../base/log/listening-port.ts'
+import { parsePublicAddress } from '../../api/address.ts'
+import { type PlainPort, plainPort } from '../../base/log/listening-port.ts'
 
 /** Where an authority asks for a proof (RFC 8555, section 8.3); tokens are base64url. */
 const CHALLENGE = /^\/\.well-known\/acme-challenge\/([\w-]{1,256})$/

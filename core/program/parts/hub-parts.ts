@@ -1,5 +1,5 @@
-import { formatAddress } from '../api/address.ts'
-import type { HubParts } from '../hub/hub-parts.ts'
+import { formatAddress } from '../../api/address.ts'
+import type { HubParts } from '../../hub/hub-parts.ts'
 import { certificateForDevelopment } from './development-certificate.ts'
 import { createRedirectServer } from './redirect-server.ts'
 

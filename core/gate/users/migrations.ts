@@ -1,6 +1,5 @@
 import { sql } from 'kysely'
 import type { Migrations } from '../../api/database.ts'
-import type { LockKind } from './lock.ts'
 
 export interface UserTable {
   /** Case-folded name. */
@@ -20,7 +19,7 @@ export interface UserTable {
 
 export interface LockTable {
   readonly id: string
-  readonly kind: LockKind
+  readonly kind: 'user' | 'role' | 'session' | 'app' | 'agent'
   readonly target: string
   readonly message: string | null
   readonly created: number

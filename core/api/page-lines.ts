@@ -1,5 +1,5 @@
-import type { PageLayout, Pages } from '../../api/pages.ts'
-import { pagePolicy } from './policy.ts'
+import { pagePolicy } from './page-policy.ts'
+import type { PageLayout, Pages } from './pages.ts'
 
 const CSP = pagePolicy()
 

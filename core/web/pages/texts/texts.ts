@@ -1,6 +1,6 @@
-import type { Language } from '../../api/pages.ts'
-import { de } from './texts/de.ts'
-import { en } from './texts/en.ts'
+import type { Language } from '../../../api/pages.ts'
+import { de } from './de.ts'
+import { en } from './en.ts'
 
 export type Texts = typeof en
 
