@@ -5,7 +5,7 @@ import { PLAIN } from '../targets/plain-proxy.ts'
 import { againstOlder, askedBy, costsAgainst, ratesAgainst, type Shape } from './requests.ts'
 
 /** With `Host`, `Origin`, `Accept`, `User-Agent` and the cookie, 15 lines, as Chromium sends them for a call of a page. */
-const FROM_BROWSER: Shape = {
+export const FROM_BROWSER: Shape = {
   path: '/application/1024',
   fields: [
     'sec-ch-ua-platform: "Linux"',

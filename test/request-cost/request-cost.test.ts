@@ -1,0 +1,81 @@
+/**
+ * What one GET on a kept connection costs, counted exactly: bytes that are allocated, and calls of functions of this
+ * repository with the files that they are in. Times would say less: two processes of the same code differ by a tenth.
+ */
+import t from 'tap'
+import { FROM_BROWSER } from '../bench/rows/browser-requests.ts'
+import { type CountedRequest, openCountedWay } from './counted-way.ts'
+import type { CountReport } from './exact-counts.ts'
+
+interface Cost {
+  /** On the heap of the main thread, in KB. */
+  readonly kilobytes: number
+  readonly calls: number
+  readonly files: number
+}
+
+/**
+ * Each may only become smaller: lower it when the test prints less. A commit that has to raise one says in its message what
+ * that is worth.
+ */
+const MOST: Readonly<Record<'hub' | 'agent', Readonly<Record<'small' | 'browser', Cost>>>> = {
+  hub: {
+    small: { kilobytes: 21.3, calls: 485, files: 83 },
+    browser: { kilobytes: 30.2, calls: 700, files: 83 },
+  },
+  agent: {
+    small: { kilobytes: 2.6, calls: 11, files: 3 },
+    browser: { kilobytes: 2.6, calls: 11, files: 3 },
+  },
+}
+
+const REQUESTS: Readonly<Record<'small' | 'browser', CountedRequest>> = {
+  small: { path: '/bytes/1024', fields: [] },
+  browser: FROM_BROWSER,
+}
+
+const WARM_UP = 2_000
+/** Bytes are counted so many times, because timers allocate as well: the least of these counts has least of them. */
+const COUNTS = 8
+const EXCHANGES = 250
+
+// Thousands of exchanges take long on a busy machine.
+t.setTimeout(300_000)
+t.test('a request costs the hub and the agent no more than before', async (t) => {
+  const way = await openCountedWay(t)
+  const kilobytes = { hub: { small: 0, browser: 0 }, agent: { small: 0, browser: 0 } }
+  for (const shape of ['small', 'browser'] as const) {
+    await way.get(REQUESTS[shape], WARM_UP)
+    const counts = { hub: [] as number[], agent: [] as number[] }
+    for (let left = COUNTS; left >= 0; left--) {
+      for (const part of ['hub', 'agent'] as const) {
+        const { bytes } = await way.count(part, { count: 'bytes' })
+        // The first one begins with the start of the program, and memory is less after a collection.
+        if (left < COUNTS && bytes > 0) counts[part].push(bytes / EXCHANGES / 1_000)
+      }
+      await way.get(REQUESTS[shape], EXCHANGES)
+    }
+    for (const part of ['hub', 'agent'] as const) kilobytes[part][shape] = Math.min(...counts[part])
+  }
+  for (const shape of ['small', 'browser'] as const) {
+    for (const part of ['hub', 'agent'] as const) {
+      await way.count(part, { count: 'calls', exchanges: EXCHANGES })
+      await way.get(REQUESTS[shape], EXCHANGES)
+      await way.count(part, { count: 'calls', exchanges: EXCHANGES })
+      await way.get(REQUESTS[shape], EXCHANGES)
+      const { calls } = await way.count(part, { count: 'calls', exchanges: EXCHANGES })
+      const cost = { kilobytes: kilobytes[part][shape], ...sumOf(calls) }
+      const most = MOST[part][shape]
+      const text = (of: Cost) => `${of.kilobytes.toFixed(1)} KB, ${of.calls} calls in ${of.files} files`
+      t.comment(`${part}, ${shape} heads: ${text(cost)}`)
+      for (const what of ['kilobytes', 'calls', 'files'] as const)
+        if (!t.ok(cost[what] <= most[what], `${part}, ${shape} heads: ${text(cost)}; at most ${text(most)}`))
+          t.comment(calls)
+    }
+  }
+})
+
+function sumOf(calls: CountReport['calls']): Pick<Cost, 'calls' | 'files'> {
+  const files = Object.values(calls).map((functions) => Object.values(functions))
+  return { calls: files.flat().reduce((sum, each) => sum + each, 0), files: files.length }
+}
