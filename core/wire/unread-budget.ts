@@ -153,7 +153,7 @@ function largestWindow(streams: number): number {
 
 export interface AccountWatcher {
   mark(account: StreamAccount, bulk: boolean): void
-  /** A bulk stream was read. */
+  /** A bulk stream has read enough for another measurement. */
   read(): void
 }
 
@@ -163,7 +163,7 @@ export class StreamAccount {
   #bytes = 0
   #paused = false
   #bulk = false
-  /** Bytes that were read in the round trip being measured. */
+  /** Bytes that were read since the last measurement of a round trip began. */
   roundBytes = 0
 
   constructor(watcher: AccountWatcher) {
@@ -175,7 +175,8 @@ export class StreamAccount {
     this.#bytes += bytes
     if (this.#bulk) {
       this.roundBytes += bytes
-      this.#watcher.read()
+      // A stream of small exchanges, which would cost a ping each, does not fill its window.
+      if (this.roundBytes >= BULK_BYTES) this.#watcher.read()
     } else if (this.#bytes >= BULK_BYTES) this.#set(true)
   }
 
@@ -204,7 +205,7 @@ export class StreamAccount {
 
   #set(bulk: boolean): void {
     this.#bulk = bulk
-    this.roundBytes = 0
+    this.roundBytes = bulk ? BULK_BYTES : 0
     this.#watcher.mark(this, bulk)
   }
 }

@@ -56,6 +56,24 @@ t.test('a peer that acknowledges them keeps the session', async (t) => {
   t.notOk(session.destroyed)
 })
 
+t.test('a stream of small exchanges does not cost a ping for each', async (t) => {
+  const server = createHttp2Server() as unknown as Server
+  const { session, budget } = await sessionTo(t, server, ACK_MS)
+  let pings = 0
+  const ping = session.ping.bind(session)
+  session.ping = ((done: () => void) => {
+    pings += 1
+    return ping(done)
+  }) as typeof session.ping
+  const account = budget.account()
+  account.received(32 << 10)
+  for (let exchanges = 0; exchanges < 128; exchanges++) {
+    account.received(1 << 10)
+    await new Promise((resolve) => ping(resolve))
+  }
+  t.ok(pings >= 1 && pings <= 5, `${pings} pings for 128 KiB`)
+})
+
 t.test('windows shrink before streams stall, so that all bulk streams stay within the budget', async (t) => {
   const server = createHttp2Server() as unknown as Server
   const { session, budget } = await sessionTo(t, server, 10_000)
@@ -148,7 +166,8 @@ async function fullStream(t: Test, roundTripMs: number, tookMs: (window: number,
   const budget = new UnreadBudget(session as unknown as Http2Session)
   const account = budget.account()
   const round = async (bytes: number, ms: number) => {
-    account.received(1)
+    // What came before.
+    account.received(32 << 10)
     account.received(bytes)
     now += ms
     pong?.(null)
