@@ -64,6 +64,11 @@ export const hubHooks = {
   audit: {
     /** Enrich or redact an event. An event cannot be dropped; `id`, `type` and `time` cannot change. */
     event: waterfall<AuditEvent, void>(),
+    /**
+     * An event was recorded, as sinks get it: for plugins that only observe. It cannot be changed. An event of a change follows
+     * when the change has committed. Called for each request, so a tap must be quick and must not wait.
+     */
+    recorded: tells<AuditEvent>(),
   },
 } as const satisfies HookTree
 

@@ -113,8 +113,6 @@ function createEntry(
   { log, slow }: HooksOptions,
 ): Entry {
   const name = `${room}.${verb}`
-  const finished = (plugin: string, begun: number, ms = performance.now() - begun) =>
-    ms > SLOW_MS && slow?.(plugin, name, ms)
   /** Reads the clock twice and creates nothing: taps of `http.request` run for every request. */
   const timed = (plugin: string, fn: Fn) => (one: unknown, two: unknown) => {
     const begun = performance.now()
@@ -123,12 +121,16 @@ function createEntry(
       const answer = fn(one, two)
       if (answer instanceof Promise) {
         waits = true
-        const settled = () => finished(plugin, begun)
+        const settled = () => {
+          const ms = performance.now() - begun
+          if (ms > SLOW_MS) slow?.(plugin, name, ms)
+        }
         answer.then(settled, settled)
       }
       return answer
     } finally {
-      if (!waits) finished(plugin, begun)
+      const ms = waits ? 0 : performance.now() - begun
+      if (ms > SLOW_MS) slow?.(plugin, name, ms)
     }
   }
   let pure = true
@@ -241,7 +243,7 @@ function kindsOf(name: string, options: AnyHook['options'], log: Log) {
         return (event: unknown) => {
           try {
             const answer = fn(event)
-            if (isPromise(answer)) answer.then(noop, report)
+            if (answer !== undefined && isPromise(answer)) answer.then(noop, report)
           } catch (error) {
             report(error)
           }

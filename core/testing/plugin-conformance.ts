@@ -1,4 +1,5 @@
 import { runInNewContext } from 'node:vm'
+import type { AuditInput } from '../api/audit.ts'
 import { denialHelp, type Help } from '../api/denial-help.ts'
 import { isLocalPath } from '../api/local-path.ts'
 import { isMezError, messageOf } from '../kernel/error.ts'
@@ -8,6 +9,7 @@ import type { ConformTest } from './conformance-test.ts'
 import { testQuery } from './policy-conformance.ts'
 import { watchEffects } from './side-effects.ts'
 import { createTestHost, type TestHostOptions } from './test-host.ts'
+import { testActor, testEvent } from './test-parts.ts'
 
 /** Inputs of `conformPlugin`. */
 export interface ConformPluginOptions extends TestHostOptions {
@@ -78,6 +80,15 @@ export function conformPlugin(t: ConformTest, plugin: AnyPlugin, options: Confor
         }
   })
 
+  t.test('it observes events of every kind without an error', async (t) => {
+    if (plugin.side !== 'hub') return void t.ok(true, 'agents record none')
+    const { taps, calls, log } = createTestHost<'hub'>(plugin, host)
+    const observes = taps.some(({ hook }) => hook === 'audit.recorded')
+    for (const input of EVENTS) if (observes) calls.audit.recorded(Object.freeze(testEvent(input)))
+    const failed = log.filter((line) => line.includes('a tap failed'))
+    t.ok(failed.length === 0, failed.join(' | ') || `${observes ? EVENTS.length : 0} events`)
+  })
+
   t.test('it changes no built-in object', async (t) => {
     const started = createTestHost(plugin, host)
     await started.start()
@@ -104,6 +115,26 @@ export function conformPlugin(t: ConformTest, plugin: AnyPlugin, options: Confor
     }
   })
 }
+
+/** With and without a person, an app and fields. */
+const EVENTS: readonly AuditInput[] = [
+  { type: 'hub.started', success: true },
+  { type: 'access.denied', success: false, reason: 'origin_not_allowed', fields: { app: null } },
+  { type: 'app.updated', success: true, by: testActor, fields: { app: 'wiki' } },
+  {
+    ...{ type: 'app.request', success: true, user: 'ann', roles: ['access'], clientIp: '192.0.2.1' },
+    ...{ sessionId: 'session-1', requestId: 'request-1' },
+    fields: {
+      app: 'wiki',
+      agent: 'node-1',
+      method: 'GET',
+      path: '/',
+      status: 200,
+      bytes_in: 0,
+      bytes_out: 9,
+    },
+  },
+]
 
 function faultOf(help: unknown): string | null {
   if (help === null) return null

@@ -107,7 +107,7 @@ export default defineHubPlugin({
     })
     const byGrant = (id: string) => store.recent().find(({ grant_id }) => grant_id === id)
     tap.access.decide(createLabelAccess(rules, byGrant), { pure: true })
-    tap.audit.event(usage.note)
+    tap.audit.recorded(usage.note)
     tap.user.released(sweep.release)
 
     use.jobs.add({ name: 'access-requests-closing', everyMs: MINUTE_MS, run: sweep.record })

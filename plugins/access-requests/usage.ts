@@ -21,8 +21,8 @@ const USES: ReadonlySet<string> = new Set(['app.request', 'app.session.start'])
 
 /** Remembers which apps people use, and whether grants were used, from what the audit records. */
 export interface Usage {
-  /** A tap of `audit.event`: returns the event unchanged. */
-  note(event: AuditEvent): AuditEvent
+  /** A tap of `audit.recorded`. */
+  note(event: AuditEvent): void
   start(): Promise<void>
   stop(): Promise<void>
   flush(): Promise<void>
@@ -49,19 +49,18 @@ export function createUsage(options: {
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> = Promise.resolve()
 
-  function note(event: AuditEvent): AuditEvent {
-    if (!USES.has(event.type) || event.user === null || !event.success) return event
+  function note(event: AuditEvent): void {
+    if (!USES.has(event.type) || event.user === null || !event.success) return
     if (typeof event.grant_id === 'string') for (const id of event.grant_id.split(',')) usedGrants.add(id)
     const app = typeof event.app === 'string' ? catalog.byName(event.app) : undefined
-    if (app === undefined) return event
+    if (app === undefined) return
     const pair = `${event.user} ${app.id}`
     const now = clock.now()
     const last = written.get(pair)
-    if (last !== undefined && now - last < COARSE_MS) return event
+    if (last !== undefined && now - last < COARSE_MS) return
     if (written.size >= MOST_PAIRS) written.clear()
     written.set(pair, now)
     pending.set(pair, { user_key: users.keyOf(event.user), app: app.id, used: now })
-    return event
   }
 
   async function flushUses(): Promise<void> {

@@ -43,7 +43,7 @@ export default defineHubPlugin({
 
     use.jobs.add({ name: 'dashboard-traffic-pruning', everyMs: 3_600_000, run: traffic.prune })
 
-    tap.audit.event(traffic.count)
+    tap.audit.recorded(traffic.count)
     tap.lifecycle.start(async () => {
       await assets.load()
       traffic.start()

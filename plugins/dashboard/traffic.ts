@@ -40,8 +40,8 @@ export interface Point extends Figures {
 
 /** What the hubs of the cluster have forwarded in the last hour and day. Other hubs' figures are up to 10 s old. */
 export interface Traffic {
-  /** A tap of `audit.event`: counts finished requests and connections, and returns the event unchanged. */
-  count(event: AuditEvent): AuditEvent
+  /** A tap of `audit.recorded`: counts finished requests and connections. */
+  count(event: AuditEvent): void
   /** One point for each period, oldest first, also for those without traffic. `app` undefined: of all apps. */
   points(range: Range, app?: string): Promise<readonly Point[]>
   /** The apps with traffic, those with most requests first, at most 500. */
@@ -65,17 +65,17 @@ export function createTraffic(options: {
   let changed = false
   let writing: Promise<void> | null = null
 
-  const startOf = (range: Range) => Math.floor(clock.now() / RANGES[range].stepMs) * RANGES[range].stepMs
+  const startOf = (range: Range, now = clock.now()) =>
+    Math.floor(now / RANGES[range].stepMs) * RANGES[range].stepMs
   /** Start of the oldest period of the charts. */
   const oldestOf = (range: Range) => startOf(range) - (RANGES[range].points - 1) * RANGES[range].stepMs
 
-  function current(range: Range): Period {
+  function current(range: Range, now: number): Period {
     const periods = open[range]
-    const time = startOf(range)
     const last = periods.at(-1)
-    if (last && last.time >= time) return last
+    if (last && now < last.time + RANGES[range].stepMs) return last
     const period: Period = {
-      time,
+      time: startOf(range, now),
       apps: new Map([[ALL, createCounters()]]),
       sessions: sessions.list().length,
     }
@@ -89,18 +89,24 @@ export function createTraffic(options: {
   function add(event: AuditEvent): void {
     changed = true
     const app = typeof event.app === 'string' ? event.app : ALL
+    const share = shareOf(event)
+    const now = clock.now()
     for (const range of ranges) {
-      const { apps } = current(range)
-      if (!apps.has(app) && apps.size <= MOST_APPS) apps.set(app, createCounters())
-      addTo(apps.get(ALL), event)
-      if (app !== ALL) addTo(apps.get(app), event)
+      const { apps } = current(range, now)
+      let own = apps.get(app)
+      if (own === undefined && apps.size <= MOST_APPS) {
+        own = createCounters()
+        apps.set(app, own)
+      }
+      addTo(apps.get(ALL), share)
+      if (app !== ALL) addTo(own, share)
     }
   }
 
   const sample = (): void => {
     const now = sessions.list().length
     for (const range of ranges) {
-      const period = current(range)
+      const period = current(range, clock.now())
       if (now <= period.sessions) continue
       period.sessions = now
       changed = true
@@ -151,7 +157,6 @@ export function createTraffic(options: {
     count(event) {
       if (event.type === 'app.request' || (event.type === 'app.session.end' && event.protocol === 'tcp'))
         add(event)
-      return event
     },
     async points(range, app = ALL) {
       await flush()
@@ -181,23 +186,41 @@ export function createTraffic(options: {
   }
 }
 
-function addTo(counters: Counters | undefined, event: AuditEvent): void {
+/** What one event adds to counters. */
+interface Share {
+  readonly bytesIn: number
+  readonly bytesOut: number
+  readonly isRequest: boolean
+  readonly isError: boolean
+  /** Index of its latency; -1 for what is open as long as somebody looks at it. */
+  readonly place: number
+}
+
+function shareOf({ type, bytes_in, bytes_out, status, upgrade, duration_ms }: AuditEvent): Share {
+  const isRequest = type === 'app.request'
+  const ms = typeof duration_ms === 'number' ? duration_ms : 0
+  let place = 0
+  while (place < BOUNDS.length - 1 && ms > BOUNDS[place]!) place++
+  return {
+    bytesIn: typeof bytes_in === 'number' ? bytes_in : 0,
+    bytesOut: typeof bytes_out === 'number' ? bytes_out : 0,
+    isRequest,
+    isError: isRequest && typeof status === 'number' && status >= 500,
+    place: isRequest && !upgrade ? place : -1,
+  }
+}
+
+function addTo(counters: Counters | undefined, share: Share): void {
   if (counters === undefined) return
-  counters.bytesIn += numberOf(event.bytes_in)
-  counters.bytesOut += numberOf(event.bytes_out)
-  if (event.type !== 'app.request') return
-  counters.requests += 1
-  if (numberOf(event.status) >= 500) counters.errors += 1
-  if (event.upgrade) return
-  const at = BOUNDS.findIndex((bound) => numberOf(event.duration_ms) <= bound)
-  const place = at < 0 ? BOUNDS.length - 1 : at
-  counters.latencies[place] = (counters.latencies[place] ?? 0) + 1
+  counters.bytesIn += share.bytesIn
+  counters.bytesOut += share.bytesOut
+  if (share.isRequest) counters.requests += 1
+  if (share.isError) counters.errors += 1
+  if (share.place >= 0) counters.latencies[share.place] = (counters.latencies[share.place] ?? 0) + 1
 }
 
 const rowsOf = (range: Range, { time, apps, sessions }: Period): TrafficRow[] =>
   [...apps].map(([app, counters]) => ({ stepMs: RANGES[range].stepMs, time, app, counters, sessions }))
-
-const numberOf = (value: unknown): number => (typeof value === 'number' ? value : 0)
 
 const figuresOf = ({ requests, errors, bytesIn, bytesOut, latencies }: Counters): Figures => ({
   requests,

@@ -119,7 +119,8 @@ t.test('the taps of every hook run in this order', async (t) => {
     'tunnel.route': [],
     'http.request': [],
     'http.response': [],
-    'audit.event': ['access-requests', 'dashboard'],
+    'audit.event': [],
+    'audit.recorded': ['access-requests', 'dashboard'],
   })
   const calls = kernel.calls as unknown as { access: { decide: { pure: boolean } } }
   t.equal(

@@ -239,6 +239,7 @@ t.test('each rule fails for its own flaw of a plugin', async (t) => {
   const onlyWires = 'setup only wires: it writes no file, opens no port and starts no program'
   const leavesNothing = 'after its stop no timer, port or watcher is left'
   const offers = 'its offer after a denial is complete, and is returned at once'
+  const observes = 'it observes events of every kind without an error'
   const whole = { title: 'Ask', text: 'Ask for access.', path: '/web/ask' }
   const HELPS: Readonly<Record<string, DenialHelp['helpFor']>> = {
     'help-none': () => null,
@@ -272,6 +273,9 @@ t.test('each rule fails for its own flaw of a plugin', async (t) => {
           server.listen(0, '127.0.0.1')
           await once(server, 'listening')
         })
+        if (flaw === 'observes') tap.audit.recorded(({ id }) => void id.length)
+        if (flaw === 'needs-app') tap.audit.recorded(({ app }) => void (app as string).length)
+        if (flaw === 'changes-event') tap.audit.recorded((event) => void Object.assign(event, { app: null }))
         if (flaw !== 'shares' || setups % 2 === 0) tap.access.decide(() => {}, { pure: true })
         if (flaw !== 'stops-badly') return
         tap.lifecycle.stop(() => {
@@ -289,6 +293,9 @@ t.test('each rule fails for its own flaw of a plugin', async (t) => {
     listens: [onlyWires, leavesNothing],
     runs: [onlyWires],
     pollutes: ['it changes no built-in object'],
+    observes: [],
+    'needs-app': [observes],
+    'changes-event': [observes],
     'help-none': [],
     'help-whole': [],
     'help-late': [offers],
@@ -498,6 +505,6 @@ t.test('the suites run under node:test', (t) => {
     },
   )
   t.equal(status, 0, stdout)
-  t.match(stdout, /^# pass 13$/m)
+  t.match(stdout, /^# pass 14$/m)
   t.end()
 })

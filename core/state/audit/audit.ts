@@ -10,7 +10,7 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import type { Log } from '../../kernel/log.ts'
 import { createDelivery, type Delivery } from './delivery.ts'
 import { createDenialAggregation, isOfStranger } from './denial-aggregation.ts'
-import { keepRules, makeEvent, withoutFreeText } from './event-factory.ts'
+import { keepRules, makeEvent, recorderOf, withoutFreeText } from './event-factory.ts'
 import { type DeliveryLimits, deliveryLimits } from './sink-queue.ts'
 
 const FLUSH_MS = 5_000
@@ -48,11 +48,11 @@ export interface AuditNeeds {
 /** The audit room of one hub. */
 export function createAudit(rooms: AuditNeeds, changed: Partial<DeliveryLimits> = {}): RunningAudit {
   const { clusterName: cluster, counts, instanceId: hub, kernel, clock, log } = rooms
-  const recorder = { cluster, hub }
+  const recorder = recorderOf(cluster, hub)
   const limits = { ...deliveryLimits, ...changed }
-  const hook = kernel.calls.audit.event
-  /** Events of running changes, as text. */
-  const pending = new WeakMap<Transaction, string[]>()
+  const { event: hook, recorded } = kernel.calls.audit
+  /** Events of running changes. */
+  const pending = new WeakMap<Transaction, readonly AuditEvent[]>()
   let deliveries: readonly Delivery[] = []
   let opened = false
   let closed = false
@@ -99,7 +99,8 @@ export function createAudit(rooms: AuditNeeds, changed: Partial<DeliveryLimits> 
       deliverGathered()
       gatheredOfStranger = ofStranger
     }
-    gathered.push(`${JSON.stringify(event)}\n`)
+    gathered.push(lineOf(event))
+    if (!recorded.empty) recorded(Object.freeze(event))
     if (!opened) return
     if (gathered.length >= GATHERED) deliverGathered()
     else timer ??= setTimeout(deliverGathered, GATHER_MS)
@@ -150,20 +151,23 @@ export function createAudit(rooms: AuditNeeds, changed: Partial<DeliveryLimits> 
     },
     async recordIn(trx, inputs) {
       if (!opened) throw new Error('a change cannot be audited before all plugins are set up')
-      const lines = inputs.map((input) => {
+      const events = inputs.map((input) => {
         counts.event(input)
-        return `${JSON.stringify(make(input))}\n`
+        return Object.freeze(make(input))
       })
+      const lines = events.map(lineOf)
       for (const { sink } of deliveries) {
         for (let at = 0; at < lines.length; at += MOST_WRITTEN)
           await writeIn(sink, trx, lines.slice(at, at + MOST_WRITTEN).join(''))
       }
-      pending.set(trx, [...(pending.get(trx) ?? []), ...lines])
+      pending.set(trx, [...(pending.get(trx) ?? []), ...events])
     },
     committed(trx) {
-      const lines = pending.get(trx) ?? []
-      for (const each of deliveries) if (!each.sink.writeIn) each.push(lines, false)
+      const events = pending.get(trx) ?? []
       pending.delete(trx)
+      const lines = events.map(lineOf)
+      for (const each of deliveries) if (!each.sink.writeIn) each.push(lines, false)
+      if (!recorded.empty) for (const event of events) recorded(event)
     },
     get accepting() {
       const known = gatheredOfStranger ? 0 : gathered.length
@@ -190,6 +194,8 @@ export function createAudit(rooms: AuditNeeds, changed: Partial<DeliveryLimits> 
     },
   }
 }
+
+const lineOf = (event: AuditEvent): string => `${JSON.stringify(event)}\n`
 
 /** Browsers and crawlers ask every host for these files, and nobody sees that they get none. */
 const UNASKED: ReadonlySet<unknown> = new Set(['/favicon.ico', '/robots.txt'])

@@ -28,6 +28,8 @@ const SECRET = /^(set_)?cookies?$|authorization|^query$|^body$|passw|secret|^cod
 
 /** Matches most texts: nothing to escape, and no space, so no credential either. */
 const PLAIN = /^[\x21-\x5b\x5d-\x7e]*$/
+/** Matches most paths: as above, and neither a query string nor a fragment. */
+const PLAIN_PATH = /^[\x21\x22\x24-\x3e\x40-\x5b\x5d-\x7e]*$/
 /** Matches a credential inside another text. */
 const CREDENTIAL = /\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi
 
@@ -51,27 +53,39 @@ export interface Recorder {
   readonly hub: string
 }
 
-/** The event of an input, with a new id: bounded, escaped, without credentials and query strings. Never throws. */
+/** The hub with texts that are escaped already. */
+export const recorderOf = (cluster: string, hub: string): Recorder => ({
+  cluster: String(textOf(cluster)),
+  hub: String(textOf(hub)),
+})
+
+/** Roles as events have them, by those of a subject, which many events share. */
+const knownRoles = new WeakMap<readonly unknown[], readonly string[]>()
+
+/**
+ * The event of an input, with a new id: bounded, escaped, without credentials and query strings. The recorder is that of
+ * `recorderOf`. Never throws.
+ */
 export function makeEvent(input: AuditInput, { cluster, hub }: Recorder, nowMs: number): AuditEvent {
-  stamp(nowMs)
+  if (nowMs !== stampedMs) stamp(nowMs)
   const who = input.by == null ? input : whoOf(input.by)
   const event: Record<string, Value> = {
     // A version 4 UUID has its random bits and variant in the same places as version 7.
     id: idPrefix + randomUUID().slice(15),
-    type: text(input.type),
+    type: textOf(input.type),
     time: stampedTime,
-    cluster: text(cluster),
-    hub: text(hub),
-    user: orNull(who.user),
-    roles: who.roles == null ? null : rolesOf(who.roles),
-    client_ip: orNull(who.clientIp),
-    session_id: orNull(who.sessionId),
-    request_id: orNull(who.requestId),
+    cluster,
+    hub,
+    user: textOf(who.user),
+    roles: who.roles == null ? null : (knownRoles.get(who.roles) ?? rolesOf(who.roles)),
+    client_ip: textOf(who.clientIp),
+    session_id: textOf(who.sessionId),
+    request_id: textOf(who.requestId),
     success: input.success === true,
-    reason: orNull(input.reason),
+    reason: textOf(input.reason),
   }
   if (who.grants !== undefined && who.grants.length > 0)
-    event.grant_id = text(who.grants.map((grant) => grant.id).join(','))
+    event.grant_id = textOf(who.grants.map((grant) => grant.id).join(','))
   if (input.fields != null) addFields(event, input.fields)
   return event as AuditEvent
 }
@@ -96,7 +110,7 @@ export function keepRules(original: AuditEvent, changed: AuditEvent): AuditEvent
   const kept = { user, client_ip, session_id, request_id, reason }
   for (const name of Object.keys(kept) as (keyof typeof kept)[]) {
     // An unchanged value is escaped already.
-    if (kept[name] !== original[name]) kept[name] = orNull(kept[name])
+    if (kept[name] !== original[name]) kept[name] = textOf(kept[name])
   }
   const fields: Record<string, Value> = {}
   for (const [name, value] of Object.entries(changed)) {
@@ -128,20 +142,18 @@ function addFields(made: Record<string, Value>, fields: Readonly<Record<string, 
   let left = MOST_FIELDS
   for (const name of Object.keys(fields)) {
     if (left-- === 0) break
-    const treatment = treatmentOf(name)
+    const treatment = treatments.get(name) ?? treatmentOf(name)
     if (treatment === 'drop') continue
     const value = fields[name]
     if (treatment === 'redact') made[name] = value == null ? null : '[redacted]'
-    else if (typeof value === 'boolean') made[name] = value
+    else if (value == null || typeof value === 'boolean') made[name] = value ?? null
     else if (typeof value === 'number') made[name] = Number.isFinite(value) ? value : null
     else if (treatment === 'path' && typeof value === 'string') made[name] = pathOf(value)
-    else made[name] = orNull(value)
+    else made[name] = textOf(value)
   }
 }
 
 function treatmentOf(name: string): Treatment {
-  const known = treatments.get(name)
-  if (known !== undefined) return known
   const treatment = computeTreatment(name)
   if (treatments.size < MOST_TREATMENTS) treatments.set(name, treatment)
   return treatment
@@ -155,17 +167,20 @@ function computeTreatment(name: string): Treatment {
 
 /** Without the query string and the fragment. */
 function pathOf(path: string): string {
+  if (path.length <= LONGEST_PATH && PLAIN_PATH.test(path)) return path
   const end = path.search(/[?#]/)
   return boundText(end < 0 ? path : path.slice(0, end), LONGEST_PATH)
 }
 
-function rolesOf(roles: readonly unknown[]): string[] {
-  return [...roles].slice(0, MOST_ROLES).map(text)
+function rolesOf(roles: readonly unknown[]): readonly string[] {
+  const texts = Object.freeze([...roles].slice(0, MOST_ROLES).map((role) => String(textOf(role))))
+  // Only an array that cannot change may be a key.
+  if (Object.isFrozen(roles)) knownRoles.set(roles, texts)
+  return texts
 }
 
-const orNull = (value: unknown): string | null => (value === null || value === undefined ? null : text(value))
-
-function text(value: unknown): string {
+function textOf(value: unknown): string | null {
+  if (value == null) return null
   const whole = typeof value === 'string' ? value : stringOf(value)
   if (whole.length <= LONGEST && PLAIN.test(whole)) return whole
   return boundText(whole, LONGEST).replace(CREDENTIAL, '$1 [redacted]')
@@ -182,7 +197,6 @@ function stringOf(value: unknown): string {
 
 /** Sets the time, and the beginning of ids that are UUIDs version 7 (RFC 9562, 5.7) of the same millisecond. */
 function stamp(nowMs: number): void {
-  if (nowMs === stampedMs) return
   const hex = Math.max(0, Math.trunc(nowMs)).toString(16).padStart(12, '0').slice(-12)
   stampedTime = new Date(nowMs).toISOString()
   idPrefix = `${hex.slice(0, 8)}-${hex.slice(8)}-7`

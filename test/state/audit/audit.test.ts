@@ -294,6 +294,33 @@ t.test('audit.event taps may change an event; one that throws loses only free te
   t.match(JSON.stringify(log.lines), /broken tap/)
 })
 
+t.test('audit.recorded gets each event as sinks do, those of a change once it has committed', async (t) => {
+  const seen: AuditEvent[] = []
+  const memory = memorySink('enforced')
+  const { audit } = auditTo([memory.sink], {
+    event: (one) => ({ ...one, country: 'NL' }),
+    recorded: (one) => void seen.push(one),
+  })
+  audit.record({ type: 'one', success: true })
+  t.strictSame(
+    seen.map(({ type, country }) => [type, country]),
+    [['one', 'NL']],
+  )
+  t.ok(Object.isFrozen(seen[0]), 'an observer cannot change it for the next one')
+  const trx = {} as never
+  await audit.recordIn(trx, [event('two'), event('three')])
+  t.equal(seen.length, 1, 'the change may still fail')
+  audit.committed(trx)
+  t.strictSame(
+    seen.map(({ type }) => type),
+    ['one', 'two', 'three'],
+  )
+  await audit.close()
+  const byId = (events: readonly AuditEvent[]) =>
+    events.toSorted((one, other) => (one.id < other.id ? -1 : 1))
+  t.same(byId(memory.events()), byId(seen))
+})
+
 t.test('close delivers queued events, and reports those that it could not deliver', async (t) => {
   const memory = memorySink('enforced')
   const { audit, log } = auditTo([memory.sink])

@@ -9,18 +9,27 @@ export interface AuditSetting {
   readonly limits?: Parameters<typeof createAudit>[1]
   /** The tap of `audit.event`; without it the hook is empty. */
   readonly event?: (event: AuditEvent) => AuditEvent
+  /** The tap of `audit.recorded`; without it the hook is empty. */
+  readonly recorded?: (event: AuditEvent) => void
 }
 
 /** An audit that is not open yet, in a hub without anything but these sinks. */
 export function auditOf(sinks: readonly AuditSink[], log: Rooms['log'], setting: AuditSetting = {}) {
-  const { clock = systemClock, limits, event } = setting
+  const { clock = systemClock, limits, event, recorded } = setting
   const tap = (one: AuditEvent) => event?.(one) ?? one
   const rooms = partly({
     clusterName: 'c',
     instanceId: 'h',
     kernel: {
       slot: () => sinks as never,
-      calls: { audit: { event: Object.assign(tap, { empty: event === undefined, pure: true }) } },
+      calls: {
+        audit: {
+          event: Object.assign(tap, { empty: event === undefined, pure: true }),
+          recorded: Object.assign((one: AuditEvent) => recorded?.(one), {
+            ...{ empty: recorded === undefined, pure: true },
+          }),
+        },
+      },
     },
     counts: { event() {} },
     clock,
