@@ -16,12 +16,15 @@ const HUB_SET = new Set([
     'x-client-ip',
     'x-cluster-client-ip',
     'x-original-url',
+    'x-original-uri',
     'x-original-host',
     'x-rewrite-url',
   ],
   ...['x-http-host-override', 'x-host', 'x-request-id', 'true-client-ip', 'cf-connecting-ip'],
   ...['fastly-client-ip', 'client-ip'],
 ])
+/** Words for who somebody is, as the last part of a name. */
+const WHO = '(?:user(?:-?(?:name|id|info|dn))?|login|e-?mail|mail|groups?|roles?|upn|subject|identity|dn)'
 /**
  * Families of names in which other proxies send the authenticated user or the client's certificate, so that applications
  * trust them. Families, because products add members: a name that is missing here lets clients choose who they are.
@@ -29,17 +32,20 @@ const HUB_SET = new Set([
 const IDENTITY = new RegExp(
   [
     // Conventions of many products.
-    '^(?:x-)?remote-|^x-(?:auth|user|webauth-|jwt-|oidc-)|-principal|-jwt-assertion$|-authenticated-user',
+    '^(?:x-)?remote-|^x-(?:auth|user|webauth-|jwt-|oidc-|token-(?:user|subject)|id-token$)|-principal|-jwt-assertion$|-userinfo$',
+    `-authenticated-(?:user|group|scope)|^x-${WHO}$|^(?:x-)?(?:auth|sso|saml|ldap|cas|krb|idp|iam|ad|aad|proxy|gateway|login|trusted|verified|current|logged-in)-${WHO}$`,
     // Certificates of clients (RFC 9440, and servers that end TLS).
-    '^(?:x-)?ssl-|^(?:x-)?(?:arr-)?client-?cert|^x-(?:tls-client|mtls|amzn-mtls)-',
+    '^(?:x-)?ssl-|^(?:x-)?(?:arr-)?client-?cert|^x-(?:tls-client|mtls|amzn-mtls)-|^(?:wl-proxy|ms-aspnetcore)-',
     // Names of one product each.
-    '^(?:tailscale|cf-access|shib|mellon|oidc-claim)-|^x-(?:shib|vouch|consumer|credential|pomerium|goog-iap)-',
-    '^x-(?:amzn-oidc-|ms-token-|rh-identity$)|^(?:eppn|sm-?user|sm-universalid|iv-(?:user|groups|creds)|oam-remote-user)$',
+    '^(?:tailscale|cf-access|shib|mellon|oidc|kubeflow|cas|sm|iv|oam|osso)-|^x-(?:shib|vouch|consumer|credential|pomerium|goog-iap|kong|hass|appengine)-',
+    `^x-(?:amzn-(?:oidc|ava)-|ms-token-|rh-identity$|proxy-ext-|envoy-(?:internal$|downstream-)|anonymous-consumer$)|^x-(?:okta|onelogin|jumpcloud|auth0|keycloak|entra|azure|ping|duo|zscaler|netskope|citrix|f5|apm)-${WHO}$`,
+    // Attributes that Shibboleth sends by their own names.
+    '^(?:eppn|mail|uid|cn|sn|givenname|displayname|(?:primary-|unscoped-)?affiliation|entitlement|(?:persistent|targeted|subject|pairwise)-id|ismemberof|smuser)$',
   ].join('|'),
 )
 /** Names in which CDNs and balancers send the client's address, and names that replace the method of a request. */
 const CLIENT_ADDRESS =
-  /(?:^|-)(?:client|real|connecting|socket|user|source|originating|peer|pseudo)-?(?:ip|ipv4|ipv6|addr|address)$|-(?:forwarded-for|viewer-address|external-address)$/
+  /(?:^|-)(?:client|real|connecting|connection|socket|user|proxyuser|source|originating|peer|pseudo|trusted)-?(?:ip|ipv4|ipv6|addr|address)$|(?:^|-)forwarded-for(?:-ip)?$|-(?:proxied-for|viewer-address|external-address|ip-authorization)$|^x-forwarded$/
 const METHOD = /^x-(?:original-method|(?:http-)?method(?:-override)?)$/
 /** Of the names that begin with `x-forwarded-`, those of the user. */
 const FORWARDED_USER = /^x-forwarded-(?:user|email|groups|preferred-username)$/

@@ -21,6 +21,8 @@ const KEPT_MS = 2 * WINDOW_MS
 const MOST_NONCES = 100_000
 /** Wrong proofs of one address in a minute; later ones are refused without a check. */
 const FAILURES_PER_MINUTE = 600
+/** Valid proofs of one agent, and of one join token, in a minute: neither can fill the table of nonces, which shuts everybody out. */
+const PROOFS_PER_MINUTE = { agent: 600, join: 10_000 } as const
 const LOOKUP_MS = 5_000
 
 /** Decides which requests may open a carrier. */
@@ -54,15 +56,21 @@ export function createCarrierGate(rooms: CarrierGateNeeds): CarrierGate {
   /** Wrong proofs of join tokens of one address in a minute: each is a query of the database. */
   const joinsPerMinute = rooms.config.proxy.limits.callsPerMinute.tokens
   const failures = createRateLimit(clock)
+  /** Valid proofs, by the agent or the token. */
+  const proofs = createRateLimit(clock)
   /** When each may be forgotten, oldest first, on the monotonic clock. */
   const nonces = new Map<string, number>()
 
-  function isProved(proof: Extract<CarrierProof, { kind: 'agent' }>, opening: CarrierOpening): boolean {
+  /** The name of the agent; null if the proof is not valid. */
+  function provedAgent(
+    proof: Extract<CarrierProof, { kind: 'agent' }>,
+    opening: CarrierOpening,
+  ): string | null {
     const issuerOf = (shown: typeof proof.certificate) => authorities.issuerOf('agent-ca', shown)
     const agent = readAgentCertificate(proof.certificate, clusterName, issuerOf)
     // An expired certificate can still be renewed, which needs a carrier.
-    if (agent === null || agent.notAfter + RENEWAL_GRACE_MS <= clock.now()) return false
-    return isSignedBy(proof.certificate.publicKey, proof, opening)
+    if (agent === null || agent.notAfter + RENEWAL_GRACE_MS <= clock.now()) return null
+    return isSignedBy(proof.certificate.publicKey, proof, opening) ? agent.hostname : null
   }
 
   /** Only nonces of valid proofs are stored. */
@@ -87,15 +95,16 @@ export function createCarrierGate(rooms: CarrierGateNeeds): CarrierGate {
     const proof = readCarrierProof(authorization)
     if (proof === null || Math.abs(proof.time * 1_000 - clock.now()) > WINDOW_MS) return false
     if (nonces.has(proof.nonce)) return false
-    let proved: boolean
-    if (proof.kind === 'agent') proved = isProved(proof, opening)
+    let proved: string | null
+    if (proof.kind === 'agent') proved = provedAgent(proof, opening)
     else {
       if (!failures.has(`join ${address}`, joinsPerMinute)) return false
       const hash = await withDeadline(() => joinTokens.findHash(proof.tokenId), LOOKUP_MS)
-      proved = hash !== null && isMadeWith(hash, proof, opening)
-      if (!proved) failures.take(`join ${address}`, joinsPerMinute)
+      proved = hash !== null && isMadeWith(hash, proof, opening) ? proof.tokenId : null
+      if (proved === null) failures.take(`join ${address}`, joinsPerMinute)
     }
-    if (proved) return isFirst(proof.nonce)
+    if (proved !== null)
+      return proofs.take(`${proof.kind} ${proved}`, PROOFS_PER_MINUTE[proof.kind]) && isFirst(proof.nonce)
     failures.take(address, FAILURES_PER_MINUTE)
     return false
   }

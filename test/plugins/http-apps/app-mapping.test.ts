@@ -137,6 +137,43 @@ const GUARDED = [
     'X-Azure-SocketIP',
     'CDN-Real-IP',
   ],
+  // Names of the review of issue 34, and the rest of the families of known products.
+  ...['X-Kong-Username', 'X-Okta-User', 'X-SSO-User', 'Auth-User', 'X-Email', 'X-Groups', 'X-Roles'],
+  ...['Forwarded-For', 'X-Username', 'X-Mail', 'X-Group', 'X-Role', 'X-Login', 'Auth-Email', 'Auth-Groups'],
+  ...[
+    'SSO-User',
+    'X-SAML-Subject',
+    'X-LDAP-Groups',
+    'CAS-User',
+    'X-CAS-User',
+    'X-Proxy-User',
+    'X-Proxy-Roles',
+  ],
+  ...['X-Proxy-Ext-Tenant', 'X-Token-User-Email', 'X-Token-Subject', 'X-ID-Token', 'X-Endpoint-API-UserInfo'],
+  ...['X-Apigateway-Api-Userinfo', 'X-Authenticated-Groups', 'X-Authenticated-Scope', 'X-Consumer-Groups'],
+  ...['X-Anonymous-Consumer', 'OIDC_access_token', 'OIDC_id_token_payload', 'SM_USERDN', 'SM_USERGROUPS'],
+  ...['SM_SERVERSESSIONID', 'SMUSER', 'iv-user-l', 'iv-creds', 'OAM_REMOTE_USER_GROUPS', 'Osso-User-Dn'],
+  ...['WL-Proxy-Client-Cert', 'WL-Proxy-SSL', 'MS-ASPNETCORE-WINAUTHTOKEN', 'MS-ASPNETCORE-CLIENTCERT'],
+  ...['kubeflow-userid', 'X-Hass-User-ID', 'X-Appengine-User-Email', 'X-Appengine-Cron', 'X-Envoy-Internal'],
+  ...['X-Amzn-Ava-User-Context', 'X-Onelogin-User', 'X-Auth0-Roles', 'X-Zscaler-User', 'X-Citrix-Login'],
+  ...[
+    'mail',
+    'uid',
+    'cn',
+    'affiliation',
+    'unscoped-affiliation',
+    'entitlement',
+    'persistent-id',
+    'isMemberOf',
+  ],
+  ...[
+    'X-Forwarded',
+    'Forwarded-For-Ip',
+    'X-ProxyUser-Ip',
+    'X-Vercel-Proxied-For',
+    'X-Custom-IP-Authorization',
+  ],
+  ...['X-Nf-Client-Connection-Ip', 'X-Trusted-IP', 'X-Original-URI', 'X-Logged-In-User', 'X-Verified-Email'],
   ...['CloudFront-Viewer-Address', 'Fly-Client-IP', 'X-Original-Forwarded-For', 'X-Appengine-User-IP'],
 ]
 
@@ -146,19 +183,28 @@ t.test('A2 names that applications trust for user, address or method never come 
     (name: string) => name,
     ...['_', '.', '!'].map((by) => (name: string) => name.replaceAll('-', by)),
   ]) {
-    t.match(await raw(gateway, ask('GET /', ...GUARDED.map((name) => `${spell(name)}: evil`))), / 200 /)
-    t.strictSame(app.requests.at(-1)?.match(/.*evil.*/g), null)
-    const trailers = GUARDED.map((name) => `${spell(name)}: evil\r\n`).join('')
-    const body = `Transfer-Encoding: chunked\r\n\r\n0\r\n${trailers}X-Checksum: 1\r\n\r\n`
-    t.match(await raw(gateway, ask('POST /').replace(/\r\n\r\n$/, `\r\n${body}`)), / 200 /)
-    t.match(app.requests.at(-1), /X-Checksum: 1\r\n\r\n$/)
-    t.strictSame(app.requests.at(-1)?.match(/.*evil.*/g), null)
+    // A request has at most a hundred headers.
+    for (let at = 0; at < GUARDED.length; at += 60) {
+      const names = GUARDED.slice(at, at + 60).map(spell)
+      t.match(await raw(gateway, ask('GET /', ...names.map((name) => `${name}: evil`))), / 200 /)
+      t.strictSame(app.requests.at(-1)?.match(/.*evil.*/g), null)
+      const trailers = names.map((name) => `${name}: evil\r\n`).join('')
+      const body = `Transfer-Encoding: chunked\r\n\r\n0\r\n${trailers}X-Checksum: 1\r\n\r\n`
+      t.match(await raw(gateway, ask('POST /').replace(/\r\n\r\n$/, `\r\n${body}`)), / 200 /)
+      t.match(app.requests.at(-1), /X-Checksum: 1\r\n\r\n$/)
+      t.strictSame(app.requests.at(-1)?.match(/.*evil.*/g), null)
+    }
   }
 })
 
 t.test('A2 other names pass', async (t) => {
   const { app, gateway } = await open(t)
-  const names = ['Authorization', 'X-Api-Key', 'X-CSRF-Token', 'X-Requested-With', 'X-Access-Token', 'DPoP']
+  const names = [
+    ...['Authorization', 'X-Api-Key', 'X-CSRF-Token', 'X-Requested-With', 'X-Access-Token', 'DPoP'],
+    // Programs send these themselves, with a secret beside or to choose among their own rights.
+    ...['X-ClickHouse-User', 'X-Trino-User', 'X-Hasura-Role', 'X-Redmine-Switch-User', 'Impersonate-User'],
+    ...['X-Amz-Meta-Email', 'X-Okta-Verification-Challenge', 'X-GitHub-Event', 'X-Gitlab-Token', 'From'],
+  ]
   for (const name of [...names, 'User-Agent', 'X-Client-Version', 'X-Ms-Client-Request-Id', 'Traceparent'])
     await t.test(name, async (t) => {
       await raw(gateway, ask('GET /', `${name}: sent`))

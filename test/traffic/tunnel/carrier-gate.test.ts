@@ -121,6 +121,22 @@ t.test('R189 wrong proofs are counted by address, and cost others nothing', asyn
   )
 })
 
+t.test('R189 neither one agent nor one join token can fill the table of nonces', async (t) => {
+  const [agent, second] = [await agentOf(hub), await agentOf(hub, 'node-2')]
+  const { gate, clock } = gateOf({ hashes: [hashOf('token-1'), hashOf('token-2')] })
+  const admitted = async (prove: (to: CarrierOpening) => string, count: number) => {
+    let all = 0
+    for (let n = 0; n < count; n++) if (await gate.admits(opening, prove(opening), from)) all++
+    return all
+  }
+  t.equal(await admitted(proveAgent(agent, clock), 650), 600)
+  t.equal(await admitted(proveAgent(second, clock), 1), 1, 'another agent')
+  t.equal(await admitted(proveJoin('token-1', clock), 10_050), 10_000)
+  t.equal(await admitted(proveJoin('token-2', clock), 1), 1, 'another token')
+  clock.advance(60_000)
+  t.equal(await admitted(proveAgent(agent, clock), 1), 1, 'a minute later')
+})
+
 t.test('R189 anything else is not a proof', async (t) => {
   const { gate, clock } = gateOf()
   const proof = proveAgent(await agentOf(hub), clock)(opening)
