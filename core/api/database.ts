@@ -52,9 +52,12 @@ export const databaseServer = serviceRef<{
 export interface DatabaseCheck {
   /** What it proves, for people: `the audit trail`. */
   readonly title: string
-  /** Yields the number of rows checked so far; returns the first fault as a sentence, or null. */
-  run(): AsyncGenerator<number, string | null>
+  /**
+   * Reads the copy through `database`, a transaction that is committed only if no check finds a fault. Yields the number of
+   * rows checked so far; returns the first fault as a sentence, or null.
+   */
+  run(database: Database): AsyncGenerator<number, string | null>
 }
 
-/** Checks that run when a database was copied. */
+/** Checks that run before the copy of a database is committed. */
 export const databaseChecks = slotRef<DatabaseCheck>('databaseChecks')

@@ -160,7 +160,7 @@ export const hubRooms: RoomList = {
 /** Opens the database, and makes the rooms without starting them. */
 export async function openRooms(
   options: Omit<Given, 'publicNames' | 'clusterName' | 'store' | 'db' | 'secretBox' | 'cluster'>,
-  { patient }: { readonly patient?: boolean } = {},
+  { patient, copiedKey }: { readonly patient?: boolean; readonly copiedKey?: Buffer | undefined } = {},
 ): Promise<Rooms> {
   const { config, counts, log, onClose } = options
   const { data_dir: dataDir, publicNames } = config
@@ -178,7 +178,7 @@ export async function openRooms(
       clusterName: publicNames.clusterName,
       store,
       db,
-      secretBox: await openSecretBox({ dataDir, db }),
+      secretBox: await openSecretBox({ dataDir, db, copiedKey }),
       cluster: url === null ? loneHub : await import('./several-hubs.ts'),
     },
     hubRooms,

@@ -5,7 +5,12 @@
  */
 
 export { type LoadedConfig, loadConfig } from '../hub/config/config-loader.ts'
-export { installEncryptionKey, readEncryptionKey } from '../state/secrets/encryption-key.ts'
+export {
+  hasEncryptionKey,
+  installEncryptionKey,
+  readEncryptionKey,
+} from '../state/secrets/encryption-key.ts'
+export { proveKey } from '../state/secrets/key-verification.ts'
 export { type AdminStream, streamFromHub } from './admin/admin-stream.ts'
 export { type OfflineCluster, openOffline } from './offline.ts'
 

@@ -29,6 +29,13 @@ export interface OfflineCluster {
   close(): Promise<void>
 }
 
+export interface OfflineOptions {
+  /** Another database in place of the configured one. */
+  readonly database?: HubConfig['database']
+  /** The database gets the rows of a copy, which are encrypted with this key. */
+  readonly copiedKey?: Buffer
+}
+
 /**
  * Opens and migrates the database of a configuration, or another one in its place, with all plugins set up but nothing
  * started: no port, no background work. Throws `MEZ_DATABASE_LOCKED` while a hub has the embedded database open, and
@@ -36,7 +43,7 @@ export interface OfflineCluster {
  */
 export async function openOffline(
   { config: configured, plugins }: LoadedConfig,
-  database: HubConfig['database'] = configured.database,
+  { database = configured.database, copiedKey }: OfflineOptions = {},
 ): Promise<OfflineCluster> {
   const config = { ...configured, database }
   const log = createLog({ level: 'error', format: 'text' })
@@ -61,7 +68,7 @@ export async function openOffline(
         instanceId: uuidv7(),
         onClose: (closer) => closers.push(closer),
       },
-      { patient: true },
+      { patient: true, copiedKey },
     )
     // No connection arrives.
     const certified: CertifiedHttp = { accept: (stream) => void stream.destroy() }

@@ -99,9 +99,9 @@ export default defineHubPlugin({
     provide.migrations(auditMigrations)
     provide.databaseChecks({
       title: 'the audit trail',
-      async *run() {
-        const own = await openCheckpointKey(use.database, use.secretBox)
-        const report = yield* verifyTrail(use.database, own, { byCaller: null, byHub: null })
+      async *run(copy) {
+        const own = await openCheckpointKey(copy, use.secretBox)
+        const report = yield* verifyTrail(copy, own, { byCaller: null, byHub: null })
         const [finding] = report.findings
         return finding ? `${finding.what} ${finding.n ?? ''} ${finding.detail}` : null
       },

@@ -72,10 +72,12 @@ export async function* verifyTrail(
   remembered: Remembered,
 ): AsyncGenerator<number, TrailReport, undefined> {
   const extentNow = () =>
-    database
-      .transaction()
-      .setIsolationLevel('repeatable read')
-      .execute((trx) => extentOf(trx, key))
+    database.isTransaction
+      ? extentOf(database as Transaction, key)
+      : database
+          .transaction()
+          .setIsolationLevel('repeatable read')
+          .execute((trx) => extentOf(trx, key))
   for (let extent = await extentNow(); ; ) {
     const report = yield* verifyExtent(database, key, remembered, extent)
     const now = await extentNow()

@@ -24,7 +24,11 @@ export interface BackupRouteDeps {
 export function backupRoute({ audit, source, log }: BackupRouteDeps): WebRoutes {
   let running = false
 
-  async function* report(file: string, recipients: readonly string[]): AsyncGenerator<string> {
+  async function* report(
+    file: string,
+    recipients: readonly string[],
+    record: (failure: string | null) => void,
+  ): AsyncGenerator<string> {
     const counts = new Map<string, number>()
     let ended = false
     const add = (table: string, rows: number) => void counts.set(table, (counts.get(table) ?? 0) + rows)
@@ -33,19 +37,20 @@ export function backupRoute({ audit, source, log }: BackupRouteDeps): WebRoutes 
       (done) => ({ done }),
       (error: unknown) => ({ error: messageOf(error) }),
     )
-    void settled.then(() => {
+    // Also when the client has gone.
+    void settled.then((result) => {
       ended = true
       running = false
+      record('error' in result ? result.error : null)
+      if ('error' in result) log.error({ error: result.error, file }, 'backup failed')
+      else log.info({ rows: result.done, file }, 'backup written')
     })
     while (!ended) {
       await Promise.race([settled, new Promise((resolve) => setTimeout(resolve, TELL_MS))])
       for (const [table, rows] of counts) yield `${JSON.stringify({ table, rows })}\n`
       counts.clear()
     }
-    const result = await settled
-    if ('error' in result) log.error({ error: result.error, file }, 'backup failed')
-    else log.info({ rows: result.done, file }, 'backup written')
-    yield `${JSON.stringify(result)}\n`
+    yield `${JSON.stringify(await settled)}\n`
   }
 
   return {
@@ -63,11 +68,17 @@ export function backupRoute({ audit, source, log }: BackupRouteDeps): WebRoutes 
           if (request.subject.user !== 'operator@socket')
             throw new Problem(403, 'operator_only', 'Run mezhub backup on the machine of the hub.')
           if (!isAbsolute(file)) throw new Problem(400, 'path_not_absolute', 'The path must be absolute.')
-          await encrypterFor(recipients)
+          await encrypterFor(recipients).catch((error) => {
+            throw new Problem(400, 'recipient_invalid', `${messageOf(error)}.`)
+          })
           if (running) throw new Problem(429, 'backup_running', 'A backup is already being written.')
           running = true
-          audit.record({ type: 'backup.created', success: true, by: request.actor, fields: { file } })
-          const stream = Readable.from(report(file, recipients))
+          const record = (failure: string | null) =>
+            audit.record({
+              ...{ type: 'backup.created', success: failure === null, by: request.actor },
+              ...{ reason: failure === null ? null : 'backup_failed', fields: { file, failure } },
+            })
+          const stream = Readable.from(report(file, recipients, record))
           stream.on('error', () => {})
           reply.raw.once('close', () => stream.destroy())
           return reply.type('application/x-ndjson').header('cache-control', 'no-store').send(stream)

@@ -29,7 +29,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   'app_source.deleted': 'A rule about what agents may propose was removed.',
   'app_source.updated': 'A rule about what agents may propose was changed.',
   'audit.read': 'Somebody read the audit trail.',
-  'backup.created': 'A backup was written.',
+  'backup.created': 'A backup was written; `success` is false if it failed, with the cause in `failure`.',
   'cert.failed': 'A certificate could not be ordered or renewed.',
   'cert.imported': 'A certificate was imported from a file.',
   'cert.issued': 'A certificate authority issued a certificate.',

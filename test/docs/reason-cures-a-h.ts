@@ -31,6 +31,8 @@ export const curesAToH: Readonly<Record<string, string>> = {
     'The search did not end in time. Give a shorter time with `from` and `to` (`--from` and `--to`), or one more filter.',
   audit_type_unknown:
     'There is no such type of event. [Audit events](audit-events.md) lists them; the message suggests the nearest.',
+  backup_failed:
+    'The backup was not written. The field `failure` of the event has the cause, such as a full disk.',
   backup_running: 'Another backup is being made. Wait until it is complete, and repeat the command.',
   bad_cli_login:
     'The address that the command line opened is not complete. Update the program, and start the login again.',

@@ -64,6 +64,8 @@ export const curesIToZ: Readonly<Record<string, string>> = {
   public_key_invalid: 'The public key is not P-256 in PEM. Update the program.',
   reason_required: 'A request for access needs a reason. Write one.',
   reason_too_long: 'The reason is too long. Shorten it.',
+  recipient_invalid:
+    'A recipient of a backup is not a public key. Copy the line that `mezhub backup key FILE` prints; it begins with `age1`.',
   redirect_uri_missing: 'The client has no redirect URI. Add it with `mezctl apps oidc`.',
   relayed: 'The agent has links to three other hubs, which relay for this one. Nothing needs to be done.',
   replaced:

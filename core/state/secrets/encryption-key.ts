@@ -50,16 +50,23 @@ export const makeEncryptionKey = (dataDir: string): Promise<{ key: Buffer; made:
   storeKey(dataDir, randomBytes(BYTES))
 
 /**
- * Stores the key of another machine's cluster in the data directory, unless it is there already. Throws
- * `MEZ_ENCRYPTION_KEY_WRONG` when the directory or the environment has another key, which it leaves as it is.
+ * Whether the data directory or the environment has this key; false: it has none. Throws `MEZ_ENCRYPTION_KEY_WRONG` when it
+ * has another one.
  */
-export async function installEncryptionKey(dataDir: string, key: Buffer, env = process.env): Promise<void> {
-  const known = (await readEncryptionKey(dataDir, env)) ?? (await storeKey(dataDir, key)).key
-  if (known.equals(key)) return
+export async function hasEncryptionKey(dataDir: string, key: Buffer, env = process.env): Promise<boolean> {
+  const known = await readEncryptionKey(dataDir, env)
+  if (known === null || known.equals(key)) return known !== null
   throw new MezError(
     'MEZ_ENCRYPTION_KEY_WRONG',
     `${dataDir} already has the encryption key of another cluster`,
   )
+}
+
+/** Stores the key of another machine's cluster in the data directory, unless it is there already. Throws as `hasEncryptionKey`. */
+export async function installEncryptionKey(dataDir: string, key: Buffer): Promise<void> {
+  if (await hasEncryptionKey(dataDir, key)) return
+  await storeKey(dataDir, key)
+  await hasEncryptionKey(dataDir, key)
 }
 
 async function storeKey(dataDir: string, key: Buffer): Promise<{ key: Buffer; made: boolean }> {

@@ -12,6 +12,8 @@ export interface OpenSecretBoxOptions {
   readonly dataDir: string
   /** Default: the environment of the process. */
   readonly env?: NodeJS.ProcessEnv
+  /** For a database that gets the rows of a copy, with the proof of this key: no file and no proof is read or written. */
+  readonly copiedKey?: Buffer | undefined
 }
 
 const PLACE: SecretPlace = { table: 'encryption_key_check', id: '1', purpose: 'check' }
@@ -28,7 +30,12 @@ export async function openSecretBox({
   db,
   dataDir,
   env = process.env,
+  copiedKey,
 }: OpenSecretBoxOptions): Promise<SecretBox> {
+  if (copiedKey) {
+    await createTable(db)
+    return createSecretBox(copiedKey)
+  }
   const key = await readEncryptionKey(dataDir, env)
   const known = await readCheck(db)
   if (known) return fitting(key, known)
@@ -57,6 +64,17 @@ function fitting(key: Buffer | null, check: Uint8Array): SecretBox {
   return secretBox
 }
 
+/** Throws `MEZ_ENCRYPTION_KEY_WRONG` when the database has no proof of a key, or that of another one. */
+export async function proveKey(db: Database, key: Buffer): Promise<void> {
+  fitting(key, (await readCheck(db)) ?? Buffer.alloc(0))
+}
+
+const createTable = (db: Database) =>
+  sql`CREATE TABLE IF NOT EXISTS encryption_key_check (
+    id integer PRIMARY KEY CHECK (id = 1),
+    sealed bytea NOT NULL
+  )`.execute(db)
+
 async function readCheck(db: Database): Promise<Uint8Array | null> {
   const table = await sql<{ there: unknown }>`SELECT to_regclass('encryption_key_check') AS there`.execute(db)
   if (table.rows[0]?.there == null) return null
@@ -68,10 +86,7 @@ async function readCheck(db: Database): Promise<Uint8Array | null> {
 function writeCheck(db: Database, secretBox: SecretBox): Promise<Uint8Array> {
   return db.transaction().execute(async (trx) => {
     await sql`SELECT pg_advisory_xact_lock(${LOCK})`.execute(trx)
-    await sql`CREATE TABLE IF NOT EXISTS encryption_key_check (
-      id integer PRIMARY KEY CHECK (id = 1),
-      sealed bytea NOT NULL
-    )`.execute(trx)
+    await createTable(trx)
     const sealed = secretBox.seal(PLACE, PROOF)
     // Read the proof from the table itself: a database session that looked for the table before it was created may still
     // see it as missing.

@@ -27,7 +27,7 @@ export async function takeBackup(
   const without = listed(migrations, 'transient')
   const head = {
     mezite: 'backup',
-    format: 1,
+    format: 2,
     time: new Date().toISOString(),
     cluster,
     version,

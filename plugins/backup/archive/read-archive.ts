@@ -6,21 +6,33 @@ import { isMezError, MezError, messageOf } from '@mezite/core'
 import { Decrypter } from 'age-encryption'
 import { countRows } from '../database/copy-text.ts'
 import type { CopyPart } from '../database/read-rows.ts'
+import { createSeal, signerOf } from './signer.ts'
 import type { ArchiveEnd, ArchiveHead } from './write-archive.ts'
 
+const KEY_BYTES = 32
 /** Longest line: a piece of rows with the longest values. */
 const LINE_BYTES = 1 << 29
 
 export interface OpenArchive {
   readonly head: ArchiveHead
-  /** Throws `MEZ_BACKUP_UNREADABLE` when the archive ends early, or does not contain what its end says. */
+  /** The key that must have signed it; see `signerOf`. */
+  readonly signer: string
+  /**
+   * Throws `MEZ_BACKUP_UNREADABLE` when the archive ends early, does not contain what its end says, or is not what the signer
+   * has signed. All rows come before that.
+   */
   readonly parts: AsyncGenerator<CopyPart, void>
 }
 
-/**
- * Reads the private key of backups from a file that only its owner may read. Throws `MEZ_BACKUP_UNREADABLE`.
- */
-export async function readPrivateKey(file: string): Promise<string> {
+/** The file of a private key. */
+export interface KeyFile {
+  readonly privateKey: string
+  /** The signers whose archives may be restored with it, from its lines `# Signed by: ed25519:…`. */
+  readonly signers: readonly string[]
+}
+
+/** Reads the file of a private key, which only its owner may read. Throws `MEZ_BACKUP_UNREADABLE`. */
+export async function readKeyFile(file: string): Promise<KeyFile> {
   const unreadable = (why: string) => new MezError('MEZ_BACKUP_UNREADABLE', `${file}: ${why}`)
   const found = await lstat(file).catch((error: Error) => {
     throw unreadable(messageOf(error))
@@ -29,9 +41,12 @@ export async function readPrivateKey(file: string): Promise<string> {
     throw unreadable(
       `is readable by other users (mode 0${(found.mode & 0o777).toString(8)}); run chmod 600 ${file}`,
     )
-  const key = (await readFile(file, 'utf8')).split('\n').find((line) => line.startsWith('AGE-SECRET-KEY-'))
-  if (key === undefined) throw unreadable('contains no private key (a line that begins with AGE-SECRET-KEY-)')
-  return key.trim()
+  const lines = (await readFile(file, 'utf8')).split('\n').map((line) => line.trim())
+  const privateKey = lines.find((line) => line.startsWith('AGE-SECRET-KEY-'))
+  if (privateKey === undefined)
+    throw unreadable('contains no private key (a line that begins with AGE-SECRET-KEY-)')
+  const signers = lines.flatMap((line) => /^# Signed by: (\S+)$/.exec(line)?.[1] ?? [])
+  return { privateKey, signers }
 }
 
 /** Opens an archive with its private key and reads its head. Throws `MEZ_BACKUP_UNREADABLE`. */
@@ -46,9 +61,13 @@ export async function openArchive(file: string, privateKey: string): Promise<Ope
       createZstdDecompress(),
       () => {},
     )
-    const lines = parsedLines(text, file)
-    const { value: head } = await lines.next()
-    return { head: checkHead(head, file), parts: readParts(lines, file) }
+    const lines = readLines(text, file)
+    const { value: first } = await lines.next()
+    const head = checkHead(first && JSON.parse(first.toString()), file)
+    const encryptionKey = Buffer.from(head.encryption_key, 'base64')
+    const seal = createSeal(encryptionKey)
+    seal.add(first!)
+    return { head, signer: signerOf(encryptionKey), parts: readParts(lines, seal, file) }
   } catch (error) {
     throw unreadable(file, error)
   }
@@ -61,7 +80,7 @@ function unreadable(file: string, error: unknown): MezError {
   })
 }
 
-async function* parsedLines(text: Readable, file: string): AsyncGenerator<unknown, void> {
+async function* readLines(text: Readable, file: string): AsyncGenerator<Buffer, void> {
   let rest: Buffer[] = []
   let size = 0
   try {
@@ -69,7 +88,7 @@ async function* parsedLines(text: Readable, file: string): AsyncGenerator<unknow
       let from = 0
       for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, from)) {
         rest.push(chunk.subarray(from, at))
-        yield JSON.parse(Buffer.concat(rest).toString('utf8')) as unknown
+        yield Buffer.concat(rest)
         rest = []
         size = 0
         from = at + 1
@@ -88,43 +107,60 @@ function checkHead(value: unknown, file: string): ArchiveHead {
   const head = Object(value) as Partial<ArchiveHead>
   if (head.mezite !== 'backup')
     throw new MezError('MEZ_BACKUP_UNREADABLE', `${file} is not a backup of Mezite`)
-  if (head.format !== 1)
+  if (head.format === 2 && Buffer.from(head.encryption_key ?? '', 'base64').length === KEY_BYTES)
+    return head as ArchiveHead
+  if (Number(head.format) === 1)
     throw new MezError(
       'MEZ_BACKUP_UNREADABLE',
-      `${file} has format ${head.format}, written by a newer version`,
+      `${file} has no signature: version ${head.version} wrote none`,
+      {
+        hint: 'Restore it with the build of Mezite that wrote it, upgrade, and make a new backup.',
+      },
     )
-  return head as ArchiveHead
+  throw new MezError('MEZ_BACKUP_UNREADABLE', `${file} has format ${head.format}, written by a newer version`)
 }
 
 async function* readParts(
-  lines: AsyncGenerator<unknown, void>,
+  lines: AsyncGenerator<Buffer, void>,
+  seal: ReturnType<typeof createSeal>,
   file: string,
 ): AsyncGenerator<CopyPart, void> {
+  const unreadable = (why: string) => new MezError('MEZ_BACKUP_UNREADABLE', `${file} ${why}`)
   const rows: Record<string, number> = {}
-  let table = ''
+  let [table, ended] = ['', false]
   for await (const line of lines) {
-    const part = Object(line) as Record<string, unknown>
+    const part = parsed(line, file)
+    if (ended) {
+      if (typeof part.signature !== 'string' || !seal.isSignedBy(part.signature))
+        throw unreadable('was changed after the cluster had signed it')
+      if (!(await lines.next()).done) throw unreadable('has lines after its signature')
+      return
+    }
+    seal.add(line)
     if (part.end === true) {
+      ended = true
       const differs = Object.entries((part as Partial<ArchiveEnd>).rows ?? {}).find(
         ([name, count]) => rows[name] !== count,
       )
-      if (differs)
-        throw new MezError(
-          'MEZ_BACKUP_UNREADABLE',
-          `${file} has ${rows[differs[0]] ?? 0} of ${differs[1]} rows of ${differs[0]}`,
-        )
-      return
-    }
-    if (typeof part.table === 'string') {
+      if (differs) throw unreadable(`has ${rows[differs[0]] ?? 0} of ${differs[1]} rows of ${differs[0]}`)
+    } else if (typeof part.table === 'string') {
       table = part.table
       rows[table] = 0
-      yield line as CopyPart
+      yield part as CopyPart
     } else if (typeof part.text === 'string') {
       const text = Buffer.from(part.text)
       const count = countRows(text)
       rows[table] = (rows[table] ?? 0) + count
       yield { rows: count, text }
-    } else throw new MezError('MEZ_BACKUP_UNREADABLE', `${file} has a line of an unknown kind`)
+    } else throw unreadable('has a line of an unknown kind')
   }
-  throw new MezError('MEZ_BACKUP_UNREADABLE', `${file} is incomplete`)
+  throw unreadable('is incomplete')
+}
+
+function parsed(line: Buffer, file: string): Record<string, unknown> {
+  try {
+    return Object(JSON.parse(line.toString('utf8'))) as Record<string, unknown>
+  } catch (error) {
+    throw unreadable(file, error)
+  }
 }

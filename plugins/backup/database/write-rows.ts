@@ -8,16 +8,33 @@ import { listIndexes, listTables, type Table } from './tables.ts'
 /** Rows that a database has before a hub has ever started on it. */
 const FROM_MIGRATIONS = new Set(['change_log', 'change_sequence', 'encryption_key_check'])
 
+/** Every database of a cluster has this table. Its comment names the transaction that wrote all rows of a copy. */
+const MARKED = 'change_sequence'
+const MARK = 'copied by transaction '
+
 /**
- * Throws `MEZ_COPY_REFUSED` when a hub has ever started on this database, or is running on it: a copy replaces every row.
+ * Throws `MEZ_COPY_REFUSED` when a hub has ever started on this database, or is running on it: a copy replaces every row. The
+ * rows of a copy may be replaced until a hub has started on it, so that a command can be repeated after it was killed at its
+ * very end. PostgreSQL keeps the transaction that wrote a row in `xmin`; a hub that starts writes rows in others.
  */
 export async function refuseUsed(database: Database): Promise<void> {
+  const marked = await sql<{
+    text: string | null
+  }>`SELECT obj_description(to_regclass(${MARKED}), 'pg_class') AS text`.execute(database)
+  const text = marked.rows[0]?.text ?? ''
+  const copiedBy = text.startsWith(MARK) ? text.slice(MARK.length) : null
   for (const { name } of await listTables(database)) {
-    if (FROM_MIGRATIONS.has(name)) continue
-    const { rows } = await sql`SELECT 1 FROM ${sql.table(name)} LIMIT 1`.execute(database)
+    if (copiedBy === null && FROM_MIGRATIONS.has(name)) continue
+    const later = copiedBy === null ? sql`` : sql`WHERE xmin::text <> ${copiedBy}`
+    const { rows } = await sql`SELECT 1 FROM ${sql.table(name)} ${later} LIMIT 1`.execute(database)
     if (rows.length > 0)
       throw new MezError('MEZ_COPY_REFUSED', `the target already contains a cluster (rows in ${name})`)
   }
+}
+
+async function markAsCopied(trx: Transaction): Promise<void> {
+  const { rows } = await sql<{ id: string }>`SELECT pg_current_xact_id()::xid::text AS id`.execute(trx)
+  await sql`COMMENT ON TABLE ${sql.table(MARKED)} IS ${sql.lit(`${MARK}${rows[0]!.id}`)}`.execute(trx)
 }
 
 /** The error for rows whose plugin is not configured; `owner` is its name if it is known. */
@@ -45,22 +62,33 @@ export async function refuseUnknown(
     if (!known.has(name)) throw tableWithoutPlugin(name, owner)
 }
 
+/** What happens while a copy is written. */
+export interface WriteSteps {
+  /** The table, and the number of rows of each piece. */
+  readonly wrote: (table: string, rows: number) => void
+  /** Reads all rows before they are committed, with their number by table; throws if they are not what they must be. */
+  readonly verify: (trx: Transaction, counts: ReadonlyMap<string, number>) => Promise<void>
+}
+
 /**
- * Replaces the rows of a migrated database with those of a copy, in one transaction: a copy that is interrupted leaves it as
- * it was, and no hub ever sees a part of one. Calls `wrote` with the table and the number of rows of each piece. Resolves to
- * the number of rows by table.
+ * Replaces the rows of a migrated database, which `refuseUsed` accepts, with those of a copy, and verifies them in the same
+ * transaction: a copy that is interrupted or wrong leaves the database as it was, and no hub ever sees a part of one or rows
+ * that were not verified.
  */
 export async function writeDatabase(
   database: Database,
   parts: AsyncIterable<CopyPart>,
-  wrote: (table: string, rows: number) => void,
-): Promise<ReadonlyMap<string, number>> {
+  { wrote, verify }: WriteSteps,
+): Promise<void> {
   const counts = new Map<string, number>()
   await database.transaction().execute(async (trx) => {
     await sql`SELECT set_config('idle_in_transaction_session_timeout', '600000', true)`.execute(trx)
     await setFormats(trx)
     const tables = new Map((await listTables(trx)).map((table) => [table.name, table]))
     const names = [...tables.keys()].map((name) => sql.table(name))
+    // From here on, no hub can start on it.
+    await sql`LOCK TABLE ${sql.join(names)} IN ACCESS EXCLUSIVE MODE`.execute(trx)
+    await refuseUsed(trx)
     await sql`TRUNCATE ${sql.join(names)}`.execute(trx)
     // Built once, from all rows, an index takes a fraction of the time.
     const indexes = await listIndexes(trx)
@@ -99,8 +127,9 @@ export async function writeDatabase(
     }
     for (const table of tables.values()) await advanceSequences(trx, table)
     await sql`ANALYZE`.execute(trx)
+    await markAsCopied(trx)
+    await verify(trx, counts)
   })
-  return counts
 }
 
 function targetOf({ name, columns }: Table, given: readonly string[]): RawBuilder<unknown> {

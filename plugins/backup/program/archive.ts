@@ -3,20 +3,24 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { MezError, messageOf } from '@mezite/core'
 import {
+  hasEncryptionKey,
   installEncryptionKey,
   type LoadedConfig,
   loadConfig,
   openOffline,
+  proveKey,
   readEncryptionKey,
   streamFromHub,
 } from '@mezite/core/program'
 import { generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { takeBackup } from '../archive/backup.ts'
-import { openArchive, readPrivateKey } from '../archive/read-archive.ts'
+import { openArchive, readKeyFile } from '../archive/read-archive.ts'
+import { encrypterFor, refuseExisting } from '../archive/write-archive.ts'
 import { listMigrations, listTables } from '../database/tables.ts'
 import { refuseUnknown, refuseUsed, writeDatabase } from '../database/write-rows.ts'
 import { createProgress } from '../progress.ts'
 import { runChecks } from './checks.ts'
+import { refuseStranger, signerOfCluster } from './trust.ts'
 
 const usage = (message: string) => new MezError('MEZ_USAGE_WRONG', message)
 
@@ -29,26 +33,39 @@ export async function runBackup(args: readonly string[], print: (text: string) =
       config: { type: 'string', short: 'c' },
       recipient: { type: 'string', multiple: true },
       'key-file': { type: 'string' },
+      'signed-by': { type: 'string', multiple: true },
     },
   })
+  const { config } = values
   const [first, second, ...more] = positionals
+  if (first === 'signer') {
+    if (second !== undefined || config === undefined) throw usage('mezhub backup signer needs --config FILE')
+    return print(`${await configuredSigner(config)}\n`)
+  }
   const sub = first === 'verify' || first === 'key' ? first : null
   const file = sub === null ? first : second
   if (file === undefined) throw usage('mezhub backup needs a FILE')
   if (more.length > 0 || (sub === null && second !== undefined)) throw usage('mezhub backup takes one FILE')
-  if (sub === 'key') return print(await makeKey(resolve(file)))
+  if (sub === 'key')
+    return print(await makeKey(resolve(file), config === undefined ? null : await configuredSigner(config)))
   if (sub === 'verify') {
     if (values['key-file'] === undefined) throw usage('mezhub backup verify needs --key-file FILE')
-    return print(await verify(resolve(file), values['key-file']))
+    return print(await verify(resolve(file), values['key-file'], values['signed-by'] ?? []))
   }
-  if (values.config === undefined) throw usage('mezhub backup needs --config FILE')
-  const loaded = await loadConfig({ file: values.config })
+  if (config === undefined) throw usage('mezhub backup needs --config FILE')
+  const loaded = await loadConfig({ file: config })
   const recipients = values.recipient ?? configuredRecipients(loaded)
   if (recipients.length === 0)
     throw usage('mezhub backup needs --recipient KEY, or plugins.backup.recipients in the configuration')
+  await encrypterFor(recipients)
+  await refuseExisting(resolve(file))
   const rows = await backUp(loaded, resolve(file), recipients)
-  print(`Wrote ${resolve(file)}: ${rows.toLocaleString('en-US')} rows.\n`)
+  const signer = await signerOfCluster(loaded.config.data_dir)
+  print(`Wrote ${resolve(file)}: ${rows.toLocaleString('en-US')} rows, signed by ${signer}.\n`)
 }
+
+const configuredSigner = async (file: string): Promise<string> =>
+  signerOfCluster((await loadConfig({ file })).config.data_dir)
 
 const configuredRecipients = ({ plugins }: LoadedConfig): readonly string[] => {
   const own = plugins.find(({ plugin }) => plugin.name === 'backup')
@@ -97,18 +114,23 @@ async function backUpStopped(
   }
 }
 
-async function makeKey(file: string): Promise<string> {
+/** `signer`: the cluster whose backups may be restored with the key; null: the file does not say. */
+async function makeKey(file: string, signer: string | null): Promise<string> {
   const identity = await generateX25519Identity()
   const recipient = await identityToRecipient(identity)
-  const text = `# Private key of Mezite backups. Keep it away from the hub; without it no backup can be read.\n# Public key: ${recipient}\n${identity}\n`
+  const signed = signer === null ? '' : `# Signed by: ${signer}\n`
+  const text = `# Private key of Mezite backups. Keep it away from the hub; without it no backup can be read.\n# Public key: ${recipient}\n${signed}${identity}\n`
   await writeFile(file, text, { flag: 'wx', mode: 0o600 }).catch((cause: Error) => {
     throw new MezError('MEZ_FILE_UNWRITABLE', `cannot write ${file}: ${messageOf(cause)}`, { cause })
   })
   return `Wrote the private key to ${file}. Keep it away from the hub, in two places.\nPublic key: ${recipient}\n`
 }
 
-async function verify(file: string, keyFile: string): Promise<string> {
-  const { head, parts } = await openArchive(file, await readPrivateKey(keyFile))
+async function verify(file: string, keyFile: string, given: readonly string[]): Promise<string> {
+  const { privateKey, signers } = await readKeyFile(keyFile)
+  const { head, signer, parts } = await openArchive(file, privateKey)
+  const named = given.length > 0 ? given : signers
+  if (named.length > 0) refuseStranger(file, { signer, named, isOwn: false })
   const progress = createProgress('Reading', 0)
   let [table, tables, rows] = ['', 0, 0]
   try {
@@ -125,7 +147,8 @@ async function verify(file: string, keyFile: string): Promise<string> {
   return [
     `${file} is complete: ${rows.toLocaleString('en-US')} rows of ${tables} tables.`,
     `Cluster ${head.cluster}, at ${head.time}, written by version ${head.version}.`,
-    ...pluginsLine(head.tables ?? {}),
+    `Signed by ${signer}${named.length > 0 ? ', as named' : ': compare it with `mezhub backup signer` on a machine of the cluster'}.`,
+    ...pluginsLine(head.tables),
     '',
   ].join('\n')
 }
@@ -141,27 +164,45 @@ export async function runRestore(args: readonly string[], print: (text: string) 
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { config: { type: 'string', short: 'c' }, 'key-file': { type: 'string' } },
+    options: {
+      config: { type: 'string', short: 'c' },
+      'key-file': { type: 'string' },
+      'signed-by': { type: 'string', multiple: true },
+    },
   })
   const [file, ...more] = positionals
   if (file === undefined || more.length > 0) throw usage('mezhub restore takes one FILE')
   if (values.config === undefined) throw usage('mezhub restore needs --config FILE')
   if (values['key-file'] === undefined) throw usage('mezhub restore needs --key-file FILE')
   const loaded = await loadConfig({ file: values.config })
-  const { head, parts } = await openArchive(resolve(file), await readPrivateKey(values['key-file']))
-  await installEncryptionKey(loaded.config.data_dir, Buffer.from(head.encryption_key, 'base64'))
-  const cluster = await openOffline(loaded)
+  const { privateKey, signers } = await readKeyFile(values['key-file'])
+  const { head, signer, parts } = await openArchive(resolve(file), privateKey)
+  const encryptionKey = Buffer.from(head.encryption_key, 'base64')
+  const { data_dir: dataDir } = loaded.config
+  const isOwn = await hasEncryptionKey(dataDir, encryptionKey)
+  refuseStranger(resolve(file), { signer, named: values['signed-by'] ?? signers, isOwn })
+  const cluster = await openOffline(loaded, { copiedKey: encryptionKey })
   const progress = createProgress('Restoring', 0)
   try {
     const { database, migrations, checks } = cluster
     await refuseUsed(database)
-    await refuseUnknown(head.tables ?? {}, database)
+    await refuseUnknown(head.tables, database)
     const owners = migrations.map(({ owner }) => owner)
     refuseOtherVersion(head, await listMigrations(database, owners))
-    const counts = await writeDatabase(database, parts, progress.add).finally(progress.end)
-    const rows = [...counts.values()].reduce((sum, count) => sum + count, 0)
+    let [rows, report] = [0, '']
+    await writeDatabase(database, parts, {
+      wrote: progress.add,
+      async verify(trx, counts) {
+        progress.end()
+        rows = [...counts.values()].reduce((sum, count) => sum + count, 0)
+        await proveKey(trx, encryptionKey)
+        report = await runChecks(checks, trx)
+        // The hub needs it as soon as the rows are committed. A command that is killed here can be repeated.
+        await installEncryptionKey(dataDir, encryptionKey)
+      },
+    }).finally(progress.end)
     print(`Restored ${rows.toLocaleString('en-US')} rows of cluster ${head.cluster}, as of ${head.time}.\n`)
-    print(await runChecks(checks))
+    print(report)
   } finally {
     await cluster.close()
   }

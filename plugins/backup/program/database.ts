@@ -1,6 +1,12 @@
 import { parseArgs } from 'node:util'
-import { MezError } from '@mezite/core'
-import { type LoadedConfig, loadConfig, type OfflineCluster, openOffline } from '@mezite/core/program'
+import { MezError, type Transaction } from '@mezite/core'
+import {
+  type LoadedConfig,
+  loadConfig,
+  type OfflineCluster,
+  openOffline,
+  readEncryptionKey,
+} from '@mezite/core/program'
 import { sql } from 'kysely'
 import { readDatabase } from '../database/read-rows.ts'
 import { listFilled, listTables } from '../database/tables.ts'
@@ -26,13 +32,13 @@ export async function runDatabase(args: readonly string[], print: (text: string)
   const source = await openOffline(loaded)
   try {
     await refuseRunning(source)
-    const target = await openOffline(loaded, to)
+    const key = await readEncryptionKey(loaded.config.data_dir, process.env)
+    const target = await openOffline(loaded, { database: to, copiedKey: key! })
     try {
       await refuseUsed(target.database)
       await refuseUnknown(await listFilled(source.database), target.database)
-      const rows = await copy(source, target)
-      print(`Copied ${rows.toLocaleString('en-US')} rows. The source was not changed.\n`)
-      print(await runChecks(target.checks))
+      const { rows, report } = await copy(source, target)
+      print(`Copied ${rows.toLocaleString('en-US')} rows. The source was not changed.\n${report}`)
     } finally {
       await target.close()
     }
@@ -77,7 +83,7 @@ async function refuseRunning({ database, dialect }: OfflineCluster): Promise<voi
   )
 }
 
-async function copy(source: OfflineCluster, target: OfflineCluster): Promise<number> {
+async function copy(source: OfflineCluster, target: OfflineCluster) {
   const estimate = (await listTables(source.database)).reduce((sum, table) => sum + table.estimate, 0)
   const progress = createProgress('Copying', estimate)
   let read = 0
@@ -87,16 +93,22 @@ async function copy(source: OfflineCluster, target: OfflineCluster): Promise<num
       yield part
     }
   }
-  const counts = await writeDatabase(target.database, counted(), progress.add).finally(progress.end)
-  let stored = 0
-  for (const [name, rows] of counts) {
-    const { rows: found } = await sql<{
-      n: number
-    }>`SELECT count(*)::bigint AS n FROM ${sql.table(name)}`.execute(target.database)
-    stored += Number(found[0]?.n)
-    if (Number(found[0]?.n) !== rows)
-      throw new MezError('MEZ_COPY_INCOMPLETE', `the target has ${found[0]?.n} of ${rows} rows of ${name}`)
+  let report = ''
+  async function verify(trx: Transaction, counts: ReadonlyMap<string, number>): Promise<void> {
+    progress.end()
+    let stored = 0
+    for (const [name, rows] of counts) {
+      const { rows: found } = await sql<{
+        n: number
+      }>`SELECT count(*)::bigint AS n FROM ${sql.table(name)}`.execute(trx)
+      stored += Number(found[0]?.n)
+      if (Number(found[0]?.n) !== rows)
+        throw new MezError('MEZ_COPY_INCOMPLETE', `the target has ${found[0]?.n} of ${rows} rows of ${name}`)
+    }
+    if (stored !== read) throw new MezError('MEZ_COPY_INCOMPLETE', `${stored} of ${read} rows were stored`)
+    report = await runChecks(target.checks, trx)
   }
-  if (stored !== read) throw new MezError('MEZ_COPY_INCOMPLETE', `${stored} of ${read} rows were stored`)
-  return stored
+  const steps = { wrote: progress.add, verify }
+  await writeDatabase(target.database, counted(), steps).finally(progress.end)
+  return { rows: read, report }
 }

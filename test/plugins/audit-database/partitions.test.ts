@@ -356,7 +356,10 @@ t.test('a partitioned trail is copied to a database without partitions, and veri
     const target = await open(config, PATIENT)
     t.teardown(() => target.close())
     await target.migrate([auditMigrations])
-    await writeDatabase(target.db, readDatabase({ database: db, without: new Set() }), () => {})
+    await writeDatabase(target.db, readDatabase({ database: db, without: new Set() }), {
+      wrote: () => {},
+      verify: async (trx) => void t.match(await verify(trx), { ok: true, events: 4 }, 'before the commit'),
+    })
     t.match(await verify(target.db), { ok: true, events: 4 })
     await batchesTo(createSink(target.db))([requested(), changed()])
     t.match(await verify(target.db), { ok: true, events: 6 })

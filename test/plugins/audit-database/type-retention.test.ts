@@ -147,7 +147,10 @@ async function byType(t: Tap, store: Store, byDay: boolean): Promise<void> {
       const target = await open(await copy.config('migrated'), PATIENT)
       t.teardown(() => target.close())
       await target.migrate([auditMigrations])
-      await writeDatabase(target.db, readDatabase({ database: db, without: new Set() }), () => {})
+      await writeDatabase(target.db, readDatabase({ database: db, without: new Set() }), {
+        wrote: () => {},
+        verify: async (trx) => void t.match(await verify(trx), { ok: true, events: 26, removed: 16 }),
+      })
       t.match(await verify(target.db), { ok: true, events: 26, removed: 16 }, 'a copy verifies as well')
     }
     t.strictSame(

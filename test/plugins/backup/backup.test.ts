@@ -9,8 +9,10 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
+import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import type { Database } from '@mezite/core'
 import {
   createTestAgent,
@@ -66,6 +68,22 @@ async function settingsFor(name: string) {
   }
 }
 
+/** A call of the operator on the machine of a hub; `body` of the result: its last line. */
+function operator(dataDir: string, path: string, body: string): Promise<{ status: number; body: unknown }> {
+  const headers = { host: 'localhost', 'content-type': 'application/json' }
+  return new Promise((resolve, reject) => {
+    const call = request({
+      ...{ socketPath: join(dataDir, 'admin.sock'), path: `/v1/webapi${path}`, method: 'POST', headers },
+    })
+    call.on('error', reject)
+    call.on('response', async (response) => {
+      const lines = (await text(response)).trim().split('\n')
+      resolve({ status: response.statusCode!, body: JSON.parse(lines.at(-1)!) as unknown })
+    })
+    call.end(body)
+  })
+}
+
 const verified = async (hub: TestHub) => {
   const text = await hub.api<string>('GET', '/audit/verify')
   return typeof text === 'string' ? JSON.parse(text.trim().split('\n').at(-1)!) : text
@@ -99,7 +117,9 @@ t.test('a cluster is backed up, moved and restored with everything that people r
   t.strictSame(await signIns(), ['alice@example.com', 'kate', 'kate'])
 
   const keyFile = join(dir, 'backup.key')
+  // Made without the configuration, it does not name the signer.
   const recipient = /age1\w+/.exec(await run(`backup key ${keyFile}`))![0]
+  let signer = ''
   t.equal(statSync(keyFile).mode & 0o777, 0o600)
   await t.rejects(run(`backup key ${keyFile}`), { code: 'MEZ_FILE_UNWRITABLE' }, 'keys are never overwritten')
   const file = join(dir, 'mezite.backup')
@@ -112,15 +132,38 @@ t.test('a cluster is backed up, moved and restored with everything that people r
       { code: 'MEZ_COPY_INCOMPLETE' },
       'a folder that does not exist',
     )
-    t.match(await run(`backup ${file} --config ${config} --recipient ${recipient}`), /Wrote .*: [\d,]+ rows/)
+    const nonsense = `backup ${file} --config ${config} --recipient age1nonsense`
+    await t.rejects(run(nonsense), { code: 'MEZ_USAGE_WRONG', message: /"age1nonsense" is not a public key/ })
+    const body = JSON.stringify({ file, recipients: ['age1nonsense'] })
+    const answer = await operator(join(dir, 'own'), '/backups', body)
+    t.match(answer, { status: 400, body: { code: 'recipient_invalid', detail: /not a public key/ } })
+    const written = await run(`backup ${file} --config ${config} --recipient ${recipient}`)
+    t.match(written, /Wrote .*: [\d,]+ rows, signed by ed25519:[\w-]{43}\.$/m)
+    signer = /ed25519:[\w-]{43}/.exec(written)![0]
+    t.equal((await run(`backup signer --config ${config}`)).trim(), signer)
+    const bytes = readFileSync(file)
+    await t.rejects(run(`backup ${file} --config ${config} --recipient ${recipient}`), {
+      code: 'MEZ_FILE_UNWRITABLE',
+      message: /exists already/,
+    })
+    t.match(await operator(join(dir, 'own'), '/backups', JSON.stringify({ file, recipients: [recipient] })), {
+      status: 200,
+      body: { error: /exists already/ },
+    })
+    t.strictSame(readFileSync(file), bytes, 'a backup replaces no file')
     t.equal(statSync(file).mode & 0o777, 0o600)
     t.notMatch(readFileSync(file, 'latin1'), /alice|sessions|BEGIN/)
     t.match(
       await run(`backup verify ${file} --key-file ${keyFile}`),
       /is complete: [\d,]+ rows of \d+ tables/,
     )
-    const created = await first.api<{ user: string }[]>('GET', '/audit?type=backup.created')
-    t.equal(created[0]?.user, 'operator@socket')
+    const created = () => first.api<Record<string, unknown>[]>('GET', '/audit?type=backup.created')
+    await until(async () => (await created()).length >= 3, 'the backups are in the trail')
+    const failed = (failure: RegExp) => ({ success: false, reason: 'backup_failed', failure })
+    t.match(
+      (await created()).map((event) => event).sort((a, b) => String(a.id).localeCompare(String(b.id))),
+      [failed(/ENOENT/), { success: true, user: 'operator@socket', file, failure: null }, failed(/exists/)],
+    )
   })
 
   await t.test(
@@ -186,7 +229,7 @@ t.test('a cluster is backed up, moved and restored with everything that people r
     // A hub of this test does not load it.
     await target.migrate(migrations.filter(({ owner }) => owner !== 'local-authority'))
     await t.rejects(
-      writeDatabase(target.db, interrupted(), () => {}),
+      writeDatabase(target.db, interrupted(), { wrote: () => {}, verify: async () => {} }),
       /interrupted/,
     )
     await refuseUsed(target.db)
@@ -195,7 +238,11 @@ t.test('a cluster is backed up, moved and restored with everything that people r
   await t.test('fault 46: moves to PostgreSQL, where sessions, agents and the trail go on', async (t) => {
     const out = await run(`database move --config ${config} --to ${url}`)
     t.match(out, /Copied [\d,]+ rows.*\nVerified the audit trail/s)
-    await t.rejects(run(`database move --config ${config} --to ${url}`), { code: 'MEZ_COPY_REFUSED' })
+    t.match(
+      await run(`database move --config ${config} --to ${url}`),
+      /Copied/,
+      'can be repeated until a hub has started on the copy',
+    )
     const stored = (db: Database) =>
       sql`SELECT * FROM locks WHERE target = 'nobody' ORDER BY message`.execute(db).then(({ rows }) => rows)
     t.strictSame(
@@ -228,6 +275,10 @@ t.test('a cluster is backed up, moved and restored with everything that people r
       run(`database move --config ${own.file({ driver: 'postgres', url })} --to embedded`),
       /a hub is running on the source/,
     )
+    await t.rejects(run(`database move --config ${own.file(embedded)} --to ${url}`), {
+      code: 'MEZ_COPY_REFUSED',
+      message: /already contains a cluster/,
+    })
   })
 
   await t.test('fault 46: moves back to an embedded database', async (t) => {
@@ -253,11 +304,13 @@ t.test('a cluster is backed up, moved and restored with everything that people r
     const verify = () => run(`backup verify ${kept} --key-file ${keyFile}`)
     const other = { driver: 'postgres', url: await postgres.createDatabase() }
     const empty = (await settingsFor('empty')).file(other)
-    const restore = () => run(`restore ${kept} --config ${empty} --key-file ${keyFile}`)
+    const restore = () => run(`restore ${kept} --config ${empty} --key-file ${keyFile} --signed-by ${signer}`)
     await backUp()
     t.match(await verify(), /^It has rows of these plugins: .*audit-database.* gone-plugin\b/m)
     await t.rejects(restore(), refused, 'a restore says so before the first row, as a move does')
+    t.notOk(existsSync(join(dir, 'empty', 'encryption-key')), 'a refused restore leaves no key')
     await changed({ driver: 'postgres', url }, (db) => sql`DELETE FROM gone_plugin_notes`.execute(db))
+    rmSync(kept)
     await backUp()
     t.notMatch(await verify(), /gone-plugin/)
     t.match(await restore(), /Restored [\d,]+ rows/, 'without rows, the plugin is not needed')
@@ -274,11 +327,29 @@ t.test('a cluster is backed up, moved and restored with everything that people r
   await t.test('fault 47: restores into an empty database, without sign-ins and join tokens', async (t) => {
     const elsewhere = await settingsFor('elsewhere')
     const settings = elsewhere.file(embedded)
-    const out = await run(`restore ${file} --config ${settings} --key-file ${keyFile}`)
+    await t.rejects(run(`restore ${file} --config ${settings} --key-file ${keyFile}`), {
+      code: 'MEZ_COPY_REFUSED',
+      message: /is signed by ed25519:\S+, and nothing says that this is your cluster/,
+    })
+    const ownKey = join(dir, 'own.key')
+    await run(`backup key ${ownKey} --config ${config}`)
+    const named = /^# Signed by: .*\n/m.exec(readFileSync(ownKey, 'utf8'))![0]
+    t.equal(named, `# Signed by: ${signer}\n`)
+    writeFileSync(ownKey, `${named}${readFileSync(keyFile, 'utf8')}`)
+    const stranger = `ed25519:${'A'.repeat(43)}`
+    for (const command of [`backup verify ${file}`, `restore ${file} --config ${settings}`])
+      await t.rejects(
+        run(`${command} --key-file ${ownKey} --signed-by ${stranger}`),
+        /signed by ed25519:\S+, not/,
+      )
+    t.match(await run(`backup verify ${file} --key-file ${ownKey}`), `Signed by ${signer}, as named.`)
+    t.notOk(existsSync(join(dir, 'elsewhere', 'encryption-key')))
+    const out = await run(`restore ${file} --config ${settings} --key-file ${ownKey}`)
     t.match(out, /Restored [\d,]+ rows.*Verified the audit trail.*Not restored: sign-ins/s)
-    await t.rejects(
-      run(`restore ${file} --config ${settings} --key-file ${keyFile}`),
-      /already contains a cluster/,
+    t.match(
+      await run(`restore ${file} --config ${settings} --key-file ${keyFile}`),
+      /Restored/,
+      'can be repeated until a hub has started; data_dir has the key now, so nobody need name the signer',
     )
     const restored = await elsewhere.start(embedded)
     t.teardown(() => restored.stop())
@@ -286,6 +357,11 @@ t.test('a cluster is backed up, moved and restored with everything that people r
     t.same(await restored.api('GET', '/tokens'), [], 'no join token')
     t.match(await verified(restored), { ok: true })
     t.match(await restored.api('GET', '/apps/app'), { metadata: { name: 'app' } })
+    await restored.stop()
+    await t.rejects(
+      run(`restore ${file} --config ${settings} --key-file ${ownKey}`),
+      /already contains a cluster/,
+    )
   })
   await t.test(
     'makes backups by itself, keeps the newest, and says when the last one was made',
