@@ -53,6 +53,12 @@ export interface Notifications {
    * background, also after a restart. Inside a change, pass its transaction. Without notifiers nothing is stored.
    */
   send(notification: Notification, trx?: Transaction): Promise<void>
+  /**
+   * Delivers at once, and resolves to true as soon as one receiver has accepted one of the notifications; the others are then
+   * delivered like those of `send`. Resolves to false after `withinMs`, or when every receiver refuses: then none of them is
+   * delivered any more.
+   */
+  sendUrgently(all: readonly Notification[], withinMs: number): Promise<boolean>
 }
 
 /** Notifies people by the channels that operators have configured. */

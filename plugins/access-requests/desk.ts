@@ -1,11 +1,12 @@
 import type { Actor, App, Catalog, Clock, Revisions, Subject, User, Users } from '@mezite/core'
 import { v7 as uuidv7 } from 'uuid'
+import { createBreakGlass } from './break-glass.ts'
 import { createIntake, type NewRequest } from './intake.ts'
 import { type Messages, PAGES } from './messages.ts'
 import type { ReviewRow } from './migrations.ts'
 import type { People } from './people.ts'
 import { problems } from './problems.ts'
-import { type AccessRequest, stateOf } from './request.ts'
+import { type AccessRequest, fieldsOf, stateOf } from './request.ts'
 import { createRequestGrants, type Grants, type Running } from './request-grants.ts'
 import { createReviewers } from './reviewers.ts'
 import { isPerson, type RequestRules, SHORTEST_MS } from './rules.ts'
@@ -76,6 +77,8 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
     }, by)
   }
 
+  const openAtOnce = createBreakGlass({ ...parts, offerFor, changing, grants })
+
   return {
     reviewerOf,
     isConfirmed: (subject) => {
@@ -89,7 +92,7 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
       requireFewer(user)
       offerFor(input, user)
       if (breakGlass && by.subject.kind !== 'session') throw problems.noPerson()
-      return revisions.write(async (trx, change) => {
+      const created = await revisions.write(async (trx, change) => {
         requireFewer(user)
         const { offer, app } = offerFor(input, user)
         const now = clock.now()
@@ -120,13 +123,12 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
         })
         const request = (await store.findIn(trx, id)) as AccessRequest
         await change.audit({ type: 'access_request.created', success: true, by, fields: fieldsOf(request) })
-        if (breakGlass) {
-          if (!(await messages.brokeGlass(request, trx))) throw problems.notNotified()
-          await grants.start(request, input.durationMs, by, { trx, change })
-        } else await messages.asked(request, trx)
+        if (!breakGlass) await messages.asked(request, trx)
+        else if (!messages.reachesSomebody(request)) throw problems.noNotifier()
         change.touch(KIND, id)
-        return (await store.findIn(trx, id)) as AccessRequest
+        return request
       }, by)
+      return breakGlass ? openAtOnce(created, user, { input, by }) : created
     },
 
     approve: (id, by, forMs) =>
@@ -208,12 +210,3 @@ async function review(
     fields: { ...fieldsOf(request), approves: answer.approves },
   })
 }
-
-const fieldsOf = (request: AccessRequest) => ({
-  request: request.id,
-  name: request.user_name,
-  role: request.role,
-  app: request.app_name,
-  request_reason: request.reason,
-  break_glass: request.break_glass,
-})

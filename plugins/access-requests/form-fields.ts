@@ -20,11 +20,15 @@ export function durationOf(text: string): number {
   )
 }
 
-/** The reason as people wrote it, on one line. Throws `Problem` 400 for one that is too long. */
+/** A character that people can see. Fillers and blanks of some scripts are letters or symbols without a picture. */
+const VISIBLE = /[[\p{L}\p{N}\p{P}\p{S}]--[\p{Default_Ignorable_Code_Point}\u2800]]/v
+
+/** The reason as people wrote it, on one line; empty if nobody could read it. Throws `Problem` 400 for one that is too long. */
 export function reasonOf(text: string): string {
   const line = text
     .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ')
     .trim()
+  if (!VISIBLE.test(line)) return ''
   if (line.length <= LONGEST_REASON) return line
   throw new Problem(400, 'reason_too_long', `The reason is too long (at most ${LONGEST_REASON} characters).`)
 }

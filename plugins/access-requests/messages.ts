@@ -17,14 +17,20 @@ type Notifications = typeof notifications extends ServiceRef<infer N> ? N : neve
 /** Approvers of one request who are notified by name; of access without approval, all are. */
 const MOST_APPROVERS = 50
 
+const EVERYBODY = { severity: 'critical', most: Number.POSITIVE_INFINITY } as const
+/** By then a receiver must have accepted the notification of access without approval, in milliseconds. */
+const ACCEPTED_MS = 10_000
+
 /**
  * What people learn of requests outside of the hub's pages, in the language in which the person asked. A notification's link
  * only leads to a page with buttons.
  */
 export interface Messages {
   asked(request: AccessRequest, trx: Transaction): Promise<void>
-  /** False: no notifier takes it, so the access must not start. */
-  brokeGlass(request: AccessRequest, trx: Transaction): Promise<boolean>
+  /** Whether a notifier takes the notification of access without approval; otherwise it must not start. */
+  reachesSomebody(request: AccessRequest): boolean
+  /** Resolves to false if no receiver has accepted the notification in time: then the access must not start. */
+  brokeGlass(request: AccessRequest): Promise<boolean>
   decided(
     request: AccessRequest,
     outcome: 'approved' | 'denied' | 'revoked' | 'expired' | 'ended',
@@ -79,17 +85,15 @@ export function createMessages(options: {
     asked: (request, trx) =>
       sendAll(toApprovers(request, 'asks', { severity: 'warning', most: MOST_APPROVERS }), trx),
 
-    async brokeGlass(request, trx) {
-      const everybody = { severity: 'critical', most: Number.POSITIVE_INFINITY } as const
-      const all = toApprovers(request, 'brokeGlass', everybody)
-      if (
-        notifications === undefined ||
-        !all.some((one) => notifiers.some((notifier) => notifier.takes(one)))
-      )
-        return false
-      await sendAll(all, trx)
-      return true
-    },
+    reachesSomebody: (request) =>
+      notifications !== undefined &&
+      toApprovers(request, 'brokeGlass', EVERYBODY).some((one) =>
+        notifiers.some((notifier) => notifier.takes(one)),
+      ),
+
+    brokeGlass: async (request) =>
+      (await notifications?.sendUrgently(toApprovers(request, 'brokeGlass', EVERYBODY), ACCEPTED_MS)) ===
+      true,
 
     decided(request, outcome, trx) {
       const words = texts[request.language]

@@ -2,7 +2,7 @@ import { html, type Pages, type Subject } from '@mezite/core'
 import { accountSection } from './account-section.ts'
 import { type Body, form, time } from './form.ts'
 import { PAGES } from './messages.ts'
-import type { AccessRequest } from './request.ts'
+import { type AccessRequest, isOpenedAtOnce } from './request.ts'
 import { rows, type ShownRequest } from './request-rows.ts'
 import { type ReviewView, reviewPage } from './review-page.ts'
 import { type Language, showDuration, targetOf, texts } from './texts.ts'
@@ -133,7 +133,7 @@ export function createRequestPages(options: { readonly pages: Pages; readonly sc
       const words = texts[language]
       const { list, review } = words
       const asks = (one: AccessRequest) =>
-        (one.break_glass ? review.brokeGlass : review.asks)(one.user_name, targetOf(words, one))
+        (isOpenedAtOnce(one) ? review.brokeGlass : review.asks)(one.user_name, targetOf(words, one))
       const card = (title: string, body: Body) =>
         html`<section class="card"><h2>${title}</h2>${body}</section>`
       const able = [

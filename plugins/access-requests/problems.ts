@@ -17,11 +17,17 @@ export const problems = {
   reasonNeeded: () => new Problem(400, 'reason_required', 'Say why you need it.'),
   noBreakGlass: (what: string) =>
     new Problem(403, 'break_glass_not_allowed', `None of your roles lets you open ${what} without approval.`),
-  notNotified: () =>
+  noNotifier: () =>
     new Problem(
       503,
       'break_glass_not_notified',
       'Access without approval needs a notifier that reaches the approvers, and none is configured for it.',
+    ),
+  notNotified: () =>
+    new Problem(
+      503,
+      'break_glass_not_notified',
+      'Access without approval needs a notification that somebody receives, and no receiver accepted it in time. Try again, or ask for approval.',
     ),
   already: (what: string) => new Problem(409, 'already_allowed', `You already have access to ${what}.`),
   open: ({ id }: AccessRequest) =>

@@ -28,6 +28,20 @@ export function stateOf({ stored, expires, until }: AccessRequest, now: number):
   return stored
 }
 
+/** What events say about a request. */
+export const fieldsOf = (request: AccessRequest) => ({
+  request: request.id,
+  name: request.user_name,
+  role: request.role,
+  app: request.app_name,
+  request_reason: request.reason,
+  break_glass: request.break_glass,
+})
+
+/** Whether somebody got access without approval. It does not start if nobody could be notified. */
+export const isOpenedAtOnce = ({ break_glass, grant_id }: AccessRequest): boolean =>
+  break_glass && grant_id !== null
+
 /** The request as the API shows it. */
 export function shownRequest(request: AccessRequest, now: number) {
   const time = (at: number | null) => (at === null ? null : new Date(at).toISOString())

@@ -2,6 +2,7 @@ import { html } from '@mezite/core'
 import { type Body, durations, time } from './form.ts'
 import type { Gain } from './gains.ts'
 import { PAGES } from './messages.ts'
+import { isOpenedAtOnce } from './request.ts'
 import { gainList, rows, type ShownRequest, stateTag } from './request-rows.ts'
 import { showDuration, targetOf, type Words } from './texts.ts'
 
@@ -24,7 +25,7 @@ export function reviewPage(words: Words, view: ReviewView): { readonly title: st
   const { review, wait } = words
   const { request, state, owner, gains, earlier, may } = view
   const target = targetOf(words, request)
-  const title = (request.break_glass ? review.brokeGlass : review.asks)(request.user_name, target)
+  const title = (isOpenedAtOnce(request) ? review.brokeGlass : review.asks)(request.user_name, target)
   const action = `${PAGES}/${request.id}`
   const fact = (name: string, value: unknown) => [html`<dt>${name}</dt>`, html`<dd>${value}</dd>`]
   const body = html`<div class="stack">

@@ -16,6 +16,7 @@ import { createDelivery } from './delivery.ts'
 import { notificationMigrations } from './migrations.ts'
 import { notificationRoutes } from './routes.ts'
 import { createStore } from './store.ts'
+import { createUrgent } from './urgent.ts'
 
 const MINUTE_MS = 60_000
 const DAY_MS = 24 * 3_600_000
@@ -74,6 +75,10 @@ export default defineHubPlugin({
         if (trx) setTimeout(soon, COMMITTED_MS).unref()
         else soon()
       },
+      sendUrgently: createUrgent({
+        ...{ notifiers: use.notifiers, store, delivery, log, counted },
+        runSoon: () => channels.forEach(({ runSoon }) => void runSoon()),
+      }),
     }
     provide.migrations(notificationMigrations)
     provide.notifications(service)

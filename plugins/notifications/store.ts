@@ -46,10 +46,21 @@ export function createStore(db: Database) {
       notifiers: readonly string[],
       trx: Database | Transaction = db,
     ): Promise<void> {
-      const body = JSON.stringify(plain(given))
-      await sql`INSERT INTO notifications (id, notifier, key, body)
-        SELECT ${uuid()}::uuid, name, ${given.key ?? null}::text, ${body} FROM unnest(${notifiers}::text[]) AS name
-        ON CONFLICT DO NOTHING`.execute(trx)
+      await sql`${insertion(uuid(), given, notifiers, 0)}`.execute(trx)
+    },
+    /** As `add`, but only the caller delivers it for a time. */
+    async addHeld(given: Notification, notifiers: readonly string[], heldMs: number): Promise<Due> {
+      const id = uuid()
+      await sql`${insertion(id, given, notifiers, heldMs)}`.execute(db)
+      return { id, created: new Date(), attempts: 0, notification: plain(given) }
+    },
+    /** Makes the held ones due that were not delivered yet. */
+    async release(ids: readonly string[]): Promise<void> {
+      await sql`UPDATE notifications SET next_attempt = now()
+        WHERE id = ANY (${ids}::uuid[]) AND delivered IS NULL`.execute(db)
+    },
+    async drop(ids: readonly string[]): Promise<void> {
+      await sql`DELETE FROM notifications WHERE id = ANY (${ids}::uuid[])`.execute(db)
     },
     async due(notifier: string): Promise<readonly Due[]> {
       const { rows } = await sql<Row>`SELECT id, body, created, attempts FROM notifications
@@ -89,6 +100,13 @@ export function createStore(db: Database) {
 }
 
 export type Store = ReturnType<typeof createStore>
+
+const insertion = (id: string, given: Notification, notifiers: readonly string[], heldMs: number) =>
+  sql`INSERT INTO notifications (id, notifier, key, body, next_attempt)
+    SELECT ${id}::uuid, name, ${given.key ?? null}::text, ${JSON.stringify(plain(given))},
+      now() + make_interval(secs => ${heldMs / 1_000}::float8)
+    FROM unnest(${notifiers}::text[]) AS name
+    ON CONFLICT DO NOTHING`
 
 /** Without characters that end a line, hide text or turn its direction around, and not too long. */
 export function plain(given: Notification): Notification {

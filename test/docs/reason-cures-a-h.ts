@@ -46,7 +46,7 @@ export const curesAToH: Readonly<Record<string, string>> = {
   break_glass_not_allowed:
     'No role of the person allows access without approval to this application. Ask for approval instead.',
   break_glass_not_notified:
-    'No notifier took the notification, so access without approval is not given. `mezctl notify test` shows why.',
+    'No notifier took the notification, or no receiver accepted it within 10 seconds, so access without approval is not given. `mezctl notify test` shows why.',
   certificate_authority_retired:
     'A certificate was issued by an authority that a rotation has retired. Sign in or join again.',
   certificate_failed:

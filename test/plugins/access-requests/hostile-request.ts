@@ -15,7 +15,7 @@ export async function hostileRequest() {
   const sent: Notification[] = []
   const messages = createMessages({
     ...{ confirmations: undefined, notifiers: [], users: { list: () => [] }, approves: () => false },
-    notifications: { send: async (one) => void sent.push(one) },
+    notifications: { send: async (one) => void sent.push(one), sendUrgently: async () => false },
     publicNames: { signInOrigin: 'https://hub.test' },
   })
   const reason = reasonOf(REASON)

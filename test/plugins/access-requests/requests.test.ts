@@ -4,6 +4,7 @@ import t from 'tap'
 import { type RequestTables, requestMigrations } from '../../../plugins/access-requests/migrations.ts'
 import { createRequestStore } from '../../../plugins/access-requests/store.ts'
 import { openTestDatabase } from '../../state/database/stores.ts'
+import { startStopwatch } from '../../stopwatch.ts'
 import { until } from '../../until.ts'
 import type { Holder } from '../webauthn/key-hub.ts'
 import { floodRequests } from './flood-requests.ts'
@@ -349,8 +350,36 @@ t.test('T217 break-glass opens at once with a passkey, and always notifies', asy
   t.match(await glass(), { status: 503, code: 'break_glass_not_notified' })
   t.equal(await reach(noa, 'orders'), 'label_mismatch')
   bench.refused.all = false
+  bench.refused.hangs = true
+  const began = performance.now()
+  const watch = startStopwatch()
+  t.match(await glass(), { status: 503, code: 'break_glass_not_notified', detail: /no receiver accepted it/ })
+  const took = watch.took()
+  t.ok(performance.now() - began >= 9_900 && took < 15_000, `${took} ms`)
+  bench.refused.hangs = false
+  t.equal(await reach(noa, 'orders'), 'label_mismatch', 'nobody has access whom nobody heard of')
+  t.match(
+    (await events('access_request.cancelled')).filter(({ name }) => name === 'noa'),
+    [{ break_glass: true, cause: 'break_glass_not_notified' }],
+    'the attempt is recorded',
+  )
+  const delivered = sent.filter(({ title }) => title.includes('noa'))
+  t.same(delivered, [], 'what nobody accepted in time is not delivered later')
+  t.ok(bench.pending.length > 0)
+  clock.advance(1_000)
+  await bench.signIn(noa)
   t.match(await glass({ for: '2h' }), { status: 400, code: 'duration_too_long' })
-  t.match(await glass({ reason: '' }), { status: 400, code: 'reason_required' })
+  for (const reason of [
+    '',
+    ' \u00a0',
+    '\u200b',
+    '\u200b\u2060\ufeff\u00ad',
+    '\u3164',
+    '\u2800',
+    '\ufe0f',
+    '\u{e0041}',
+  ])
+    t.match(await glass({ reason }), { status: 400, code: 'reason_required' }, JSON.stringify(reason))
   sent.length = 0
   const said = await glass()
   t.match(said, { status: 201, state: 'approved' })

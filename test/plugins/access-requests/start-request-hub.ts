@@ -21,21 +21,34 @@ export interface Said {
  */
 export async function startRequestHub() {
   const sent: Notification[] = []
-  const refused = { all: false, throws: false }
+  const refused = { all: false, throws: false, hangs: false }
+  /** What receivers got, and have not accepted. */
+  const pending: Notification[] = []
   const notifier: Notifier = {
     name: 'test',
     takes() {
       if (refused.throws) throw new Error('a notifier that fails')
       return !refused.all
     },
-    async deliver(message) {
+    async deliver(message, signal) {
+      if (refused.hangs) {
+        pending.push(message)
+        await new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))))
+      }
       sent.push(message)
     },
+  }
+  // The first to accept is enough, and one that never does holds nobody up.
+  const deaf: Notifier = {
+    name: 'deaf',
+    takes: ({ severity }) => severity === 'critical' && !refused.all,
+    deliver: () => new Promise(() => {}),
   }
   const receiver = defineHubPlugin({
     ...{ name: 'receiver', api: 1, summary: 'Keeps notifications' },
     provides: { notifiers },
     setup({ provide }) {
+      provide.notifiers(deaf)
       provide.notifiers(notifier)
     },
   })
@@ -81,5 +94,5 @@ export async function startRequestHub() {
   type Event = Readonly<Record<string, unknown>>
   const events = (type: string) => hub.api<Event[]>('GET', `/audit?type=${type}&limit=1000`)
 
-  return { ...keyHub, sent, refused, app, role, call, ask, approve, reach, events }
+  return { ...keyHub, sent, pending, refused, app, role, call, ask, approve, reach, events }
 }
