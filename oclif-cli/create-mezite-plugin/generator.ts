@@ -191,18 +191,33 @@ function manifest(name: string, kind: Kind, sources: readonly string[], javascri
   }
 }
 
+/** The part of a configuration file, as a block of Markdown, that switches a half of a plugin on with what it must be told. */
+function configured(name: string, kind: Kind, half: 'hub' | 'agent'): string {
+  const file = join(packageFolder, 'templates', kind, half === 'hub' ? 'dev.yaml' : 'dev-agent.yaml')
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : []
+  const options = lines.filter((line) => !line.startsWith('#')).map((line) => `  ${line}`)
+  const all = [
+    half === 'hub' ? '# mezhub.yaml' : '# mezd.yaml',
+    'plugins:',
+    ...(options.length > 0 ? [`  ${name}:`, ...options.map((line) => `  ${line}`)] : [`  ${name}: {}`]),
+  ]
+  const secret = lines[0]?.includes('"secret"')
+    ? '\nThe SHA-256 is that of `secret`. Yours: `printf %s SECRET | sha256sum`.\n'
+    : ''
+  return `${all.map((line) => `    ${line}\n`).join('')}${secret}`
+}
+
 function readme(name: string, kind: Kind, javascript: boolean): string {
   const program = programOf(kind)
+  const halves = (['hub', 'agent'] as const).filter((half) =>
+    existsSync(join(packageFolder, 'templates', kind, `${half}.ts`)),
+  )
   const use = program
     ? `    ${program} plugins install mezite-plugin-${name}\n    ${program} hello\n`
-    : `    # ${kind === 'app-source' ? 'mezd.yaml' : `mezhub.yaml${kind === 'transport' ? ', and mezd.yaml for the half of the agent' : ''}`}\n    plugins:\n      ${name}: {}\n`
+    : halves.map((half) => configured(name, kind, half)).join('\n')
   const kindUse = `
-    # mezd.yaml
-    plugins:
-      ${name}: { hosts: [10.0.0.5] }
-
     # an application
-    mezctl apps register --name first --uri ${name}://10.0.0.5:7000 --agent-hostname node-1
+    mezctl apps register --name first --uri ${name}://127.0.0.1:7000 --agent-hostname node-1
 `
   return `# ${name}
 

@@ -1,9 +1,13 @@
 /** `npm create mezite-plugin`: each kind compiles. `test/packaging/packages.test.ts` runs their tests from packed packages. */
 import { spawnSync } from 'node:child_process'
-import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { AnyPlugin } from '@mezite/core'
 import t from 'tap'
+import { parse } from 'yaml'
+import { createTestHost, createTestHub } from '../../core/testing/index.ts'
 import { KINDS } from '../../oclif-cli/create-mezite-plugin/generator.ts'
 import { root } from '../read-imports.ts'
 
@@ -35,6 +39,47 @@ t.test('the generator writes every kind of plugin, in both languages', (t) => {
     t.match(manifest.scripts.test, '*.test.ts', 'what a build compiles is not tested again')
   }
   t.end()
+})
+
+/** What the README of a plugin says to write into a file, by plugin. */
+function configuredIn(folder: string, file: 'mezhub.yaml' | 'mezd.yaml'): Record<string, unknown> {
+  const text = readFileSync(join(parent, folder, 'README.md'), 'utf8')
+  const block = new RegExp(`^    # ${file}\\n((?:    .*\\n)+)`, 'm').exec(text)?.[1] ?? ''
+  return (
+    (parse(block.replaceAll(/^ {4}/gm, '')) as { plugins?: Record<string, unknown> } | null)?.plugins ?? {}
+  )
+}
+
+t.test('a generated plugin starts with the configuration that its README shows', async (t) => {
+  const half = async (kind: string, file: string): Promise<AnyPlugin | null> => {
+    const path = join(parent, `ts-${kind}`, file)
+    return existsSync(path) ? (await import(pathToFileURL(path).href)).default : null
+  }
+  const plugins: { plugin: AnyPlugin; config: unknown }[] = []
+  for (const kind of kinds) {
+    const [hub, agent] = [await half(kind, 'hub.ts'), await half(kind, 'agent.ts')]
+    const [ofHub, ofAgent] = [
+      configuredIn(`ts-${kind}`, 'mezhub.yaml'),
+      configuredIn(`ts-${kind}`, 'mezd.yaml'),
+    ]
+    t.strictSame(Object.keys(ofHub), hub ? [hub.name] : [], `${kind}: mezhub.yaml`)
+    t.strictSame(Object.keys(ofAgent), agent ? [agent.name] : [], `${kind}: mezd.yaml`)
+    if (hub) plugins.push({ plugin: hub, config: ofHub[hub.name] })
+    if (!agent) continue
+    const started = createTestHost<'agent'>(agent, { config: ofAgent[agent.name] })
+    await started.start()
+    await started.stop()
+  }
+  t.ok(plugins.length > 10, `${plugins.length} plugins`)
+  const hub = await createTestHub({ plugins })
+  t.teardown(hub.stop)
+  type Status = { readonly plugins: readonly { readonly name: string }[] }
+  const { plugins: running } = await hub.api<Status>('GET', '/status?plugins=true')
+  const names = running.map(({ name }) => name)
+  t.strictSame(
+    plugins.map(({ plugin }) => plugin.name).filter((name) => !names.includes(name)),
+    [],
+  )
 })
 
 t.test('generated plugins compile', (t) => {
