@@ -29,7 +29,13 @@ export interface AuditInput {
   readonly clientIp?: string | null
   readonly sessionId?: string | null
   readonly requestId?: string | null
-  /** Fields of this type of event, in their public spelling (`app`, `agent`, `bytes_in`, …). */
+  /**
+   * Fields of this type of event, in their public spelling (`app`, `agent`, `bytes_in`, …): at most 40, with names of small letters,
+   * digits and `_`; others are left out. A value becomes `[redacted]` if its name says that it can be a secret: `query`, `body`, `code`,
+   * `cookie`, `id_token`, and names with `password`, `secret` or `authorization`. In addresses, the query, the fragment and a password
+   * become `[redacted]`, in `path` and fields such as `url`, `uri` or `login_url` also without an origin; so do credentials after
+   * `Bearer` and `Basic`. Nothing of that is recorded anywhere.
+   */
   readonly fields?: Readonly<Record<string, string | number | boolean | null>>
 }
 

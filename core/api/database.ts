@@ -2,6 +2,17 @@ import type { Kysely, Transaction as KyselyTransaction } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import { serviceRef, slotRef } from '../kernel/reference.ts'
 
+// Kysely asks for an index signature, which an interface does not have.
+declare module 'kysely' {
+  interface Kysely<DB> {
+    /** With the tables of a plugin by name: an interface, or a type. */
+    withTables<Tables extends object>(): Kysely<DB & Tables>
+  }
+  interface Transaction<DB> {
+    withTables<Tables extends object>(): Transaction<DB & Tables>
+  }
+}
+
 /**
  * The hub's database. It knows no tables: each owner names its own with `db.withTables<MyTables>()`, so that a misspelled
  * table or column does not compile.

@@ -33,10 +33,16 @@ const PLAIN_PATH = /^[\x21\x22\x24-\x3e\x40-\x5b\x5d-\x7e]*$/
 /** Matches a credential inside another text. */
 const CREDENTIAL = /\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi
 
+/** Names of fields with an address, which may be only a path and a query. */
+const ADDRESS = /(?:^|_)(?:url|uri|href|location|target|referr?er)$/
+/** The query and the fragment of an address inside another text, and its user with a password. */
+const QUERY = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s?#"'<>]*)[?#][^\s"'<>]*/gi
+const USER = /(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/?#@"'<>]*:[^\s/?#@"'<>]*@/gi
+
 type Value = AuditEvent[string]
 
 /** How a field is recorded, by its name alone. */
-type Treatment = 'drop' | 'redact' | 'path' | 'keep'
+type Treatment = 'drop' | 'redact' | 'path' | 'address' | 'keep'
 
 /** Names come from code, so they are few; beyond the bound the treatment is computed each time. */
 const MOST_TREATMENTS = 1_000
@@ -149,6 +155,7 @@ function addFields(made: Record<string, Value>, fields: Readonly<Record<string, 
     else if (value == null || typeof value === 'boolean') made[name] = value ?? null
     else if (typeof value === 'number') made[name] = Number.isFinite(value) ? value : null
     else if (treatment === 'path' && typeof value === 'string') made[name] = pathOf(value)
+    else if (treatment === 'address' && typeof value === 'string') made[name] = addressOf(value)
     else made[name] = textOf(value)
   }
 }
@@ -162,6 +169,7 @@ function treatmentOf(name: string): Treatment {
 function computeTreatment(name: string): Treatment {
   if (CORE.has(name) || !FIELD_NAME.test(name)) return 'drop'
   if (SECRET.test(name)) return 'redact'
+  if (ADDRESS.test(name)) return 'address'
   return name === 'path' ? 'path' : 'keep'
 }
 
@@ -170,6 +178,12 @@ function pathOf(path: string): string {
   if (path.length <= LONGEST_PATH && PLAIN_PATH.test(path)) return path
   const end = path.search(/[?#]/)
   return boundText(end < 0 ? path : path.slice(0, end), LONGEST_PATH)
+}
+
+/** Says that there was a query or a fragment. */
+function addressOf(address: string): string | null {
+  const end = address.search(/[?#]/)
+  return textOf(end < 0 ? address : `${address.slice(0, end)}?[redacted]`)
 }
 
 function rolesOf(roles: readonly unknown[]): readonly string[] {
@@ -182,8 +196,10 @@ function rolesOf(roles: readonly unknown[]): readonly string[] {
 function textOf(value: unknown): string | null {
   if (value == null) return null
   const whole = typeof value === 'string' ? value : stringOf(value)
-  if (whole.length <= LONGEST && PLAIN.test(whole)) return whole
-  return boundText(whole, LONGEST).replace(CREDENTIAL, '$1 [redacted]')
+  const hasAddress = whole.includes('://')
+  if (whole.length <= LONGEST && PLAIN.test(whole) && !hasAddress) return whole
+  const plain = hasAddress ? whole.replace(QUERY, '$1?[redacted]').replace(USER, '$1[redacted]@') : whole
+  return boundText(plain, LONGEST).replace(CREDENTIAL, '$1 [redacted]')
 }
 
 /** The types require strings, but another value must not lose the event. */

@@ -160,6 +160,12 @@ t.test('M160 credentials, cookies and query strings are not recorded', (t) => {
         query: 's3cret',
         body: 's3cret',
         note: 'sent Bearer s3cret-s3cret by hand',
+        password: 's3cret',
+        url: 'https://wiki.example.com/a?token=s3cret',
+        login_url: '/web/login?state=s3cret',
+        target: '/a#s3cret',
+        detail: 'GET postgres://me:s3cret@db.example.com/x?password=s3cret failed: "https://h/?a=s3cret".',
+        issuer: 'https://id.example.com/realms/one',
       },
     },
     recorder,
@@ -168,6 +174,16 @@ t.test('M160 credentials, cookies and query strings are not recorded', (t) => {
   t.equal(event.path, '/a')
   t.notMatch(JSON.stringify(event), /s3cret/)
   t.equal(event.cookie, '[redacted]')
+  t.equal(event.query, '[redacted]')
+  t.equal(event.password, '[redacted]')
+  t.equal(event.url, 'https://wiki.example.com/a?[redacted]')
+  t.equal(event.login_url, '/web/login?[redacted]')
+  t.equal(event.target, '/a?[redacted]')
+  t.equal(
+    event.detail,
+    'GET postgres://[redacted]@db.example.com/x?[redacted] failed: "https://h/?[redacted]".',
+  )
+  t.equal(event.issuer, 'https://id.example.com/realms/one')
   t.end()
 })
 
