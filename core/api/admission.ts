@@ -49,7 +49,10 @@ export interface AdmissionQuery {
   readonly probe?: boolean
   /** A requirement or another sign-in is not a refusal: the caller leads the person's browser to it. */
   readonly interactive?: boolean
-  /** For the record of a refusal; the query of the target is left out. */
+  /**
+   * The HTTP request that is wanted: for policies that look at requests, and for the record of a refusal, which leaves out the query.
+   * Absent, as for a TCP connection or for a program that asks for a token: policies decide about the whole app.
+   */
   readonly request?: { readonly method: string; readonly target: string }
 }
 

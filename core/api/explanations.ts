@@ -29,9 +29,15 @@ export interface Explanation {
 export interface Explanations {
   /**
    * What the gate would decide about a user and an app, and why, for a session that has not met any requirement. Grants and
-   * records nothing. Rejects with `Problem` 404 for an unknown user or app.
+   * records nothing. With `request`, rules about requests decide about it, if the app is one for browsers. Rejects with `Problem` 404
+   * for an unknown user or app.
    */
-  explain(user: string, app: string, way: 'browser' | 'msh' | 'api'): Promise<Explanation>
+  explain(
+    user: string,
+    app: string,
+    way: 'browser' | 'msh' | 'api',
+    request?: { readonly method: string; readonly target: string },
+  ): Promise<Explanation>
 }
 
 /** Explains decisions of the gate. */

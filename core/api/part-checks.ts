@@ -209,7 +209,7 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
     faults: maybe,
   }),
   confirmations: partWith(['pathTo']),
-  verifiers: partWith(['verify'], { name: pathSegment }),
+  verifiers: partWith(['verify'], { name: pathSegment, webSockets: yesOrNo }),
   denialHelp: partWith(['helpFor'], { name: pathSegment, offersTo: maybe }),
   dashboardParts: partWith(['content'], {
     title: name,

@@ -4,7 +4,7 @@ import type { HeaderLines } from './http-hooks.ts'
 
 /**
  * Admits requests that name no caller: a webhook that its sender has signed, a CORS preflight. The hub
- * asks for a request to an app without a credential. An admitted request has no subject: the app gets no identity, but
+ * asks for a request to an app without a credential, or with the cookie of a session that has ended. An admitted request has no subject: the app gets no identity, but
  * `X-Mezite-Verified` with the name of the rule. Locks of the app and its state count as for everybody.
  */
 export interface Verifier {
@@ -15,6 +15,11 @@ export interface Verifier {
    * error admits nothing.
    */
   verify(request: UnidentifiedRequest): Verification | null
+  /**
+   * True if it is also asked for the openings of WebSockets, which live as long as the app and the client want. They have no body,
+   * so that a rule that must check one does not admit them. Default: nobody opens WebSockets without a credential.
+   */
+  readonly webSockets?: boolean
 }
 
 /** A request without a credential. */
@@ -32,6 +37,8 @@ export interface UnidentifiedRequest {
    * body. Null: it is none.
    */
   readonly preflightFrom: string | null
+  /** True if it opens a WebSocket. Only entries with `webSockets` see such requests. */
+  readonly webSocket?: true
 }
 
 /** A rule of the app that admits a request. */

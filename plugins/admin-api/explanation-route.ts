@@ -5,7 +5,27 @@ const Query = Type.Closed({
   user: Type.String({ minLength: 1, maxLength: 1_024 }),
   app: Type.String({ minLength: 1, maxLength: 64 }),
   way: Type.Optional(Type.Union([Type.Literal('browser'), Type.Literal('msh'), Type.Literal('api')])),
+  method: Type.Optional(
+    Type.String({
+      ...{ pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32}$", must: 'a method such as GET' },
+      description: 'Explains a request with this method. Default with `path`: GET',
+    }),
+  ),
+  path: Type.Optional(
+    Type.String({
+      ...{ pattern: '^/', maxLength: 8_192, must: 'a path that begins with /' },
+      description: 'Explains a request for this path and query. Default with `method`: /',
+    }),
+  ),
 })
+
+interface Asked {
+  readonly user: string
+  readonly app: string
+  readonly way?: 'browser' | 'msh' | 'api'
+  readonly method?: string
+  readonly path?: string
+}
 
 const ExplanationSchema = Type.Object({
   effect: Type.String({ description: 'allow, deny or require' }),
@@ -47,7 +67,7 @@ export function explanationRoutes({ explain }: Explanations): WebRoutes {
     name: 'access-explain',
     prefix: '/v1/webapi/access',
     async routes(web) {
-      web.get<{ Querystring: { user: string; app: string; way?: 'browser' | 'msh' | 'api' } }>(
+      web.get<{ Querystring: Asked }>(
         '/explain',
         {
           config: { access: 'admin' },
@@ -57,7 +77,13 @@ export function explanationRoutes({ explain }: Explanations): WebRoutes {
             returns: ExplanationSchema,
           },
         },
-        ({ query: { user, app, way = 'browser' } }) => explain(user, app, way),
+        ({ query: { user, app, way = 'browser', method, path } }) => {
+          const request =
+            method === undefined && path === undefined
+              ? undefined
+              : { method: method ?? 'GET', target: path ?? '/' }
+          return explain(user, app, way, request)
+        },
       )
     },
   }

@@ -212,4 +212,10 @@ t.test('access explain shows the outcome and every rule', async (t) => {
   t.match(text!.out, /^rbac +platform +allow +allow env=prod +prod$/m)
   t.match(hub.seen.at(-1)!.url, /\/access\/explain\?user=ann&app=grafana&way=msh$/)
   t.equal(wrong!.code, 2)
+  const [request] = await runLines(
+    ['access explain --user ann --app grafana --method DELETE --path /api/x?y=1'],
+    { MEZITE_DATA_DIR: hub.dir },
+  )
+  t.match(request!.out, /^ann may open, once .* grafana \(browser, DELETE \/api\/x\?y=1\): /)
+  t.match(hub.seen.at(-1)!.url, /way=browser&method=DELETE&path=%2Fapi%2Fx%3Fy%3D1$/)
 })

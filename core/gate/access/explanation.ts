@@ -66,7 +66,7 @@ export interface ExplanationNeeds {
 export function createExplanation(rooms: ExplanationNeeds): Explanations['explain'] {
   const { catalog, users, accounts, grants, locks, requirements: kinds, decide: ask, clock } = rooms
 
-  return async (userName, appName, way) => {
+  return async (userName, appName, way, request) => {
     const account = accounts.byName(userName)
     if (!account) throw userNotFound(userName)
     const { name: user, bot, roles, profile, holder } = account
@@ -93,7 +93,8 @@ export function createExplanation(rooms: ExplanationNeeds): Explanations['explai
       clientIp: null,
     }
     const cast: ExplainedBallot[] = []
-    const ballots = await ask(new RequestQuery({ subject, app, context }, null), (plugin) => {
+    const received = request !== undefined && catalog.servedByHub(app) ? request : null
+    const ballots = await ask(new RequestQuery({ subject, app, context }, received), (plugin) => {
       const ballot = new ExplainedBallot(plugin, kinds)
       cast.push(ballot)
       return ballot

@@ -58,13 +58,15 @@ export function createVerification({
   }
 
   return (request: UnidentifiedRequest): Caller | VerificationDemand | null => {
-    for (const { name, verify } of kernel.slot(verifiers)) {
+    for (const { name, verify, webSockets } of kernel.slot(verifiers)) {
+      if (request.webSocket && webSockets !== true) continue
       try {
         const found = verify(request)
         if (found === null) continue
         const { rule, body } = found
         if (!RULE.test(rule)) throw new TypeError('a rule needs a name of small letters, digits and hyphens')
         if (body === undefined) return accept(rule, request)
+        if (request.webSocket) throw new TypeError('the opening of a WebSocket has no body to check')
         const limit = Math.min(body.limit, MOST_BYTES)
         return { limit, check: (bytes) => checked(name, found, request, bytes) }
       } catch (error) {

@@ -67,7 +67,8 @@ async function nextLocation(deps: SignInDeps, launch: Launch): Promise<string | 
     clientIp: request.clientIp,
     requestId: request.id,
     interactive: true,
-    request: { method: request.method, target: request.url },
+    // The request that the person wanted: rules about requests decide about it, and not about this page.
+    request: { method: 'GET', target: state.path },
     ...(met ? { met } : {}),
   }
   const outcome = await access.admit(query)

@@ -59,7 +59,6 @@ async function decide(
     requestId: request.id,
     interactive: true,
     probe: true,
-    request: { method: request.method, target: request.url },
   } as const
   const outcome = await deps.access.admit(query)
   if (outcome.outcome === 'admitted') {

@@ -11,7 +11,10 @@ export class AccessExplain extends AdminCommand {
   static override summary = 'Explain whether a user may open an app, and why'
   static override description =
     'Shows each rule that was considered, for a new session that has met no requirement. It grants nothing and is not recorded as a request.'
-  static override examples = ['<%= config.bin %> <%= command.id %> --user alice@example.com --app grafana']
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --user alice@example.com --app grafana',
+    '<%= config.bin %> <%= command.id %> --user alice@example.com --app grafana --method DELETE --path /api/dashboards/1',
+  ]
   static override flags = {
     user: Flags.string({ required: true, description: 'Name of the user', helpValue: 'NAME' }),
     app: Flags.string({ required: true, description: 'Name of the app', helpValue: 'NAME' }),
@@ -20,18 +23,24 @@ export class AccessExplain extends AdminCommand {
       default: 'browser' as const,
       description: 'How the user opens the app',
     })(),
+    method: Flags.string({ description: 'Explain a request with this method. Default with --path: GET' }),
+    path: Flags.string({
+      description: 'Explain a request for this path and query. Default with --method: /',
+    }),
   }
 
   async run(): Promise<void> {
     const { flags } = await this.parse(AccessExplain)
-    const { user, app, way } = flags
+    const { user, app, way, method, path } = flags
+    const request = method === undefined && path === undefined ? null : `${method ?? 'GET'} ${path ?? '/'}`
     const explained = (await this.call(flags, 'GET', '/access/explain', {
-      query: { user, app, way },
+      query: { user, app, way, ...(method !== undefined && { method }), ...(path !== undefined && { path }) },
     })) as Flat
     await this.show(flags, explained, async () => {
       const { effect, reason, lock, connector } = explained as Record<string, Flat | string | null>
       const verb = EFFECTS[String(effect)] ?? String(effect)
-      const parts = [escapeText(`${user} ${verb} ${app} (${way}): ${String(reason)}`)]
+      const asked = request === null ? way : `${way}, ${request}`
+      const parts = [escapeText(`${user} ${verb} ${app} (${asked}): ${String(reason)}`)]
       if (lock) {
         const { id, message } = lock as Flat
         parts.push(`Lock ${showCell(id)}${message ? `: ${showCell(message)}` : ''}`)

@@ -58,41 +58,84 @@ export function admit(
       new Problem(421, 'misdirected', `This stream serves ${titleOf(app)} only.`),
     )
   const proved = certified && ({ kind: 'cert', sessionId: certified.sessionId } as const)
+  const asked: Asked = { deps, request, requestId, protocol, certified: certified !== undefined, client }
   const who = deps.access.callers.ofRequest(request, proved)
-  const admitted = (caller: Caller | null, body: Buffer | null = null) =>
-    admitCaller(deps, request, requestId, protocol, caller, certified, body)
-  if (who instanceof Promise) return who.then((late) => admitted(late))
-  if (who !== null || app === undefined) return admitted(who)
-  const found = verifiedBy(deps, request, app)
-  if (found === null || !('limit' in found)) return admitted(found)
-  if (client === undefined) return admitted(null)
+  return who instanceof Promise ? who.then((late) => decide(asked, late)) : decide(asked, who)
+}
+
+type Eventually<T> = T | Promise<T>
+type Outcome = Eventually<Admitted | HubResponse>
+
+/** A request on its way through the gate. */
+interface Asked {
+  readonly deps: Deps
+  readonly request: AppRequest
+  readonly requestId: string
+  readonly protocol: string
+  readonly certified: boolean
+  readonly client: Client | undefined
+}
+
+/** Asks verifiers about a request without a credential, and about one of a browser whose session has ended. */
+function decide(asked: Asked, who: Caller | null): Outcome {
+  if (who === null) return verified(asked) ?? admitted(asked, null)
+  const outcome = askGate(asked, who)
+  return outcome instanceof Promise
+    ? outcome.then((late) => orVerified(asked, who, late))
+    : orVerified(asked, who, outcome)
+}
+
+/** A browser sends its cookie whatever page asks, so one that has ended says nothing about the request. */
+function orVerified(asked: Asked, who: Caller, outcome: Admission | Refusal): Outcome {
+  const hasEnded = outcome.outcome === 'unauthenticated' && who.kind === 'app' && hidesOf(who) === null
+  return (hasEnded ? verified(asked) : null) ?? settle(asked, who, outcome)
+}
+
+/** The result for a request that a verifier admits, or whose body it wants to see; null: none does. */
+function verified(asked: Asked): Outcome | null {
+  const { deps, request, client } = asked
+  if (request.app === undefined) return null
+  const { app, method, target, clientIp, lines: headers, origin } = request
+  const preflightFrom = request.preflight && origin !== undefined ? origin : null
+  const found = deps.access.verify({
+    ...{ app, method, target, clientIp, headers, preflightFrom },
+    ...(request.upgrade && { webSocket: true }),
+  })
+  if (found === null) return null
+  if (!('limit' in found)) return admitted(asked, found)
+  if (client === undefined) return null
   return readWhole(client, request, found.limit).then(async (body) =>
-    body === null ? admitted(UNREAD) : admitted(await found.check(body), body),
+    body === null ? admitted(asked, UNREAD) : admitted(asked, await found.check(body), body),
   )
+}
+
+function admitted(asked: Asked, who: Caller | null, body: Buffer | null = null): Outcome {
+  const outcome = askGate(asked, who)
+  return outcome instanceof Promise
+    ? outcome.then((late) => settle(asked, who, late, body))
+    : settle(asked, who, outcome, body)
+}
+
+function settle(
+  { deps, request, requestId, certified }: Asked,
+  who: Caller | null,
+  outcome: Admission | Refusal,
+  body: Buffer | null = null,
+): Admitted | HubResponse {
+  return outcome.outcome === 'admitted'
+    ? { kind: 'admitted', request, admission: outcome, hides: hidesOf(who), body }
+    : responseTo(deps, request, requestId, outcome, certified, who)
 }
 
 /** The body that a verifier wants is too long, too slow or broken. */
 const UNREAD: Caller = { kind: 'refused', status: 401, code: 'verification_failed' }
 
-function verifiedBy({ access }: Deps, request: AppRequest, app: App): ReturnType<Deps['access']['verify']> {
-  const { method, target, clientIp, lines, origin } = request
-  const preflightFrom = request.preflight && origin !== undefined ? origin : null
-  return request.upgrade
-    ? null
-    : access.verify({ app, method, target, clientIp, headers: lines, preflightFrom })
-}
-
-function admitCaller(
-  deps: Deps,
-  request: AppRequest,
-  requestId: string,
-  protocol: string,
+function askGate(
+  { deps, request, requestId, protocol }: Asked,
   who: Caller | null,
-  certified: ConnectionInfo['certified'],
-  body: Buffer | null,
-): Admitted | HubResponse | Promise<Admitted | HubResponse> {
+): Eventually<Admission | Refusal> {
   const { app } = request
-  const query: Parameters<Deps['access']['admit']>[0] = {
+  return deps.access.admit({
     who,
     app,
     protocol,
@@ -102,13 +145,7 @@ function admitCaller(
     request,
     objection:
       app !== undefined && !originAllowed(request, app, deps.publicNames) ? 'origin_not_allowed' : null,
-  }
-  const settle = (outcome: Admission | Refusal): Admitted | HubResponse =>
-    outcome.outcome === 'admitted'
-      ? { kind: 'admitted', request, admission: outcome, hides: hidesOf(who), body }
-      : responseTo(deps, request, requestId, outcome, certified !== undefined, who)
-  const outcome = deps.access.admit(query)
-  return outcome instanceof Promise ? outcome.then(settle) : settle(outcome)
+  })
 }
 
 const hidesOf = (who: Caller | null) => (who !== null && 'hides' in who ? (who.hides ?? null) : null)

@@ -8,7 +8,8 @@ const office = defineHubPlugin({
   api: 1,
   summary: 'Denies one app',
   setup({ tap }) {
-    tap.access.decide(({ app }, vote) => {
+    tap.access.decide(({ app, request }, vote) => {
+      if (app.name === 'wiki' && request?.method === 'DELETE') vote.deny('no_deletion')
       if (app.name === 'closed') vote.deny('outside_office_hours')
       if (app.name === 'broken') throw new Error('a bug')
     })
@@ -89,6 +90,19 @@ t.test('each way ends in the outcome of the gate', async (t) => {
     requirements: [{ name: 'connector', met: false }],
   })
   t.match(await explain('bob', 'grafana'), { effect: 'deny', connector }, 'which would not help')
+})
+
+t.test('with a method and a path, rules about requests decide about that request', async (t) => {
+  const asked = async (query: string) =>
+    hub.api<Record<string, unknown>>('GET', `/access/explain?user=bot:ci&app=wiki&way=api${query}`)
+  const vote = { plugin: 'office', effect: 'deny', matcher: 'no_deletion' }
+  const denied = { effect: 'deny', reason: 'no_deletion', votes: [vote, {}] }
+  t.match(await asked('&method=DELETE&path=/api/x'), denied)
+  t.match(await asked('&method=DELETE'), denied, 'of /')
+  t.match(await asked('&path=/api/x'), { effect: 'allow' }, 'GET')
+  t.match(await asked(''), { effect: 'allow' }, 'the whole app')
+  await t.rejects(asked('&path=x'), /invalid_request|bad_request/)
+  await t.rejects(asked('&method=a%20b'), /invalid_request|bad_request/)
 })
 
 t.test('every rule that was considered is listed', async (t) => {

@@ -125,6 +125,14 @@ const verifying = defineHubPlugin({
         return target === '/body' ? { rule: 'by-body', body } : { rule: 'by-head' }
       },
     })
+    provide.verifiers({
+      ...{ name: 'verifying-sockets', webSockets: true },
+      verify({ app, webSocket, headers }) {
+        if (app.name !== 'web' || webSocket !== true || !headers.includes('X-Signed-Socket')) return null
+        const body = { limit: 6, check: () => true }
+        return { rule: 'socket', ...(headers.includes('X-Body') && { body }) }
+      },
+    })
   },
 })
 
@@ -574,6 +582,9 @@ t.test(
   async (t) => {
     const { user, visitor, ended, reach } = await person('by-request')
     await roles('platform', 'events-only')(user)
+    const again = hub.visitor()
+    t.match(await again.open(`${url}/`), { status: 403, text: /path_not_allowed/ }, 'a launch to /')
+    t.equal((await again.open(`${url}/events/none`)).status, 200, 'a launch asks with the wanted path')
     await until(() => ended['open TCP'], 'the stream without a request ends')
     for (const way of WAYS) t.equal(await reach[way](), '403 path_not_allowed', way)
     t.strictSame([ended['open SSE'], ended['open token']], [false, false], 'requests for /events go on')
@@ -597,16 +608,30 @@ t.test('U228 a verifier admits requests without a credential to its app, and to 
   for (const text of ['forged', 'signed.', ''])
     t.equal(await body(text), '401 verification_failed', `the body ${JSON.stringify(text)}`)
   t.equal(await http1([SIGNED, ...UPGRADE]), '401 login_required', 'a WebSocket')
+  const socket = 'X-Signed-Socket: yes'
+  // The app does not speak it.
+  t.equal(await http1([socket, ...UPGRADE]), '400', 'a WebSocket of a rule for them')
+  t.equal(await http1([socket, 'X-Body: yes', ...UPGRADE]), '401 login_required', 'which has no body')
+  t.equal(await http1([socket, ...CLOSE]), '401 login_required', 'nothing else')
+  t.equal(
+    await http1([socket, 'Origin: https://evil.example.com', ...UPGRADE]),
+    '403 origin_not_allowed',
+    'of another site',
+  )
   t.equal(
     await http1([SIGNED, 'Origin: https://evil.example.com', ...CLOSE], '', 'DELETE /'),
     '403 origin_not_allowed',
   )
   const unknown = 'x'.repeat(43)
-  t.equal(
-    await http1([SIGNED, `Cookie: __Host-mezite_app=${unknown}`, ...CLOSE]),
-    '401 login_required',
-    'a cookie',
-  )
+  // A browser sends the cookie of a session that has ended.
+  const cookie = `Cookie: __Host-mezite_app=${unknown}`
+  t.equal(await http1([SIGNED, cookie, ...CLOSE]), '200', 'an ended cookie')
+  t.equal(await http1([socket, cookie, ...UPGRADE]), '400', 'with a WebSocket')
+  const withCookie = (text: string) =>
+    http1([SIGNED, cookie, ...CLOSE, `Content-Length: ${text.length}`], text, 'POST /body')
+  t.equal(await withCookie('signed'), '200')
+  t.equal(await withCookie('forged'), '401 verification_failed')
+  t.equal(await http1([cookie, ...CLOSE]), '401 login_required', 'an ended cookie alone')
   const bearer = `Authorization: Bearer acme_${unknown}`
   t.equal(await http1([SIGNED, bearer, ...CLOSE]), '401 session_ended', 'a token')
   const signed = { headers: { 'X-Signed': 'yes', accept: 'application/json' } }

@@ -5,6 +5,7 @@ import { systemClock } from '@mezite/core/protocol'
 import { testSecretBox } from '@mezite/core/testing'
 import Fastify from 'fastify'
 import type { Kysely } from 'kysely'
+import { duringSetup } from '../../../core/kernel/setup-turn.ts'
 import { testJobs } from '../../../core/testing/job-conformance.ts'
 import { createSignIn } from '../../../core/web/desk/sign-in.ts'
 import { createSignInRate, type SignInRate } from '../../../core/web/desk/sign-in-rate.ts'
@@ -262,7 +263,7 @@ export async function startSignInHost(
   mounted.push(meRoutes({ ...rooms, hubState: tunnel }), pageAssets(pages))
   const provided: Loose = {}
   for (const plugin of [oidc, identityJwt, cliLogin, signIn]) {
-    plugin.setup({
+    const own: Loose = {
       config: {},
       clock: systemClock,
       log,
@@ -285,7 +286,8 @@ export async function startSignInHost(
           provided.assertion = part
         },
       },
-    } as Loose)
+    }
+    duringSetup(plugin.name, () => plugin.setup(own))
   }
   await opened.migrate(owners)
   for (const view of views) (await database.transaction().execute((trx) => view.loadAll(trx)))()
