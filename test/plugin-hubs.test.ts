@@ -16,6 +16,7 @@ await runTogether(import.meta.url, [
   './plugins/metrics/metrics.test.ts',
   './plugins/notifications/notifications.test.ts',
   './plugins/notifiers/notifiers.test.ts',
+  './plugins/rbac/preview.test.ts',
   './plugins/web-api/switched-off.test.ts',
   './plugins/tcp-apps/admission.test.ts',
   './plugins/tcp-apps/http-streams.test.ts',

@@ -1,4 +1,5 @@
 import { type TSchema, Type } from 'typebox'
+import { mapInTurns } from '../kernel/turns.ts'
 import type { Collection } from './collection.ts'
 import type { ResourceDefinition, ResourceForm, ResourceVerb } from './define-resource.ts'
 import { NamedPageQuery, pageOf } from './paging.ts'
@@ -28,9 +29,10 @@ export function collectionRoutes<Item, Row extends object, Input>(
       if (list) {
         const { summary = `All ${noun}s` } = list
         const schema = { summary, querystring: NamedPageQuery, returns: Type.Array(returns) }
-        web.get('/', { config: config(list), schema }, async (request, reply) =>
-          pageOf(request, reply, collection.list(request.subject), sorted).map(collection.show),
-        )
+        web.get('/', { config: config(list), schema }, async (request, reply) => {
+          const page = await pageOf(request, reply, collection.list(request.subject), sorted)
+          return mapInTurns(page, collection.show)
+        })
       }
       if (create) {
         const { summary = `Creates ${aNoun}`, body } = create

@@ -120,6 +120,8 @@ export interface Bots {
    * The account with this name; undefined if there is none. Read from memory, and changed only with the revision.
    */
   find(name: string): Bot | undefined
+  /** The names of all accounts. Read from memory. */
+  names(): Iterable<string>
   /** The same as the transaction sees it. */
   findIn(trx: Transaction, name: string): Promise<Pick<Bot, 'holder'> | undefined>
 }

@@ -1,5 +1,7 @@
 import { serviceRef } from '../kernel/reference.ts'
+import type { App } from './app.ts'
 import type { Decision, VoteLine } from './decision.ts'
+import type { Grant } from './grants.ts'
 
 /** The votes and conditions that decide about a user and an app. */
 export interface Explanation {
@@ -25,6 +27,34 @@ export interface Explanation {
   } | null
 }
 
+/** What the gate would decide about an account and an app, for a session that has not met any requirement. */
+export interface Outlook {
+  /** `require`: the account may open the app once it meets `requirements`. */
+  readonly effect: Decision['effect']
+  readonly reason: string
+  /** The roles that let the account in; none if it is denied. */
+  readonly roles: readonly string[]
+  /** `connector`: people who signed in through another connector must sign in again. */
+  readonly requirements: readonly string[]
+}
+
+/** Accounts that have the same roles and grants. */
+export interface AccountGroup {
+  /** Never empty. `bot`: the account of a program. */
+  readonly accounts: readonly { readonly name: string; readonly bot: boolean }[]
+  /** Assigned and mapped roles. */
+  readonly roles: readonly string[]
+  /** Their live grants. Only an account alone in its group has any. */
+  readonly grants: readonly Grant[]
+  /** Their roles at this app, with those that grants give there. */
+  rolesAt(app: App): readonly string[]
+  /**
+   * Asks the policies once for all accounts of the group, and for each account only if a policy looks at more than roles, such as
+   * the name or the address. Locks are those of now. Never rejects. Does not look at whether the app is enabled.
+   */
+  decide(account: string, app: App): Outlook | Promise<Outlook>
+}
+
 /** Explains decisions of the gate. */
 export interface Explanations {
   /**
@@ -38,6 +68,11 @@ export interface Explanations {
     way: 'browser' | 'msh' | 'api',
     request?: { readonly method: string; readonly target: string },
   ): Promise<Explanation>
+  /**
+   * All accounts, people and programs, by their sets of roles, as they are now. `account`: only the group of this account, with
+   * nobody else; none if there is no such account. What it returns is for one question, since roles change.
+   */
+  groups(account?: string): Promise<readonly AccountGroup[]>
 }
 
 /** Explains decisions of the gate. */

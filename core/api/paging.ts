@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { inTurns } from '../kernel/turns.ts'
 import { Type } from './config-types.ts'
 
 /** Members of the query of every list. Without `limit`, a list is complete. */
@@ -39,32 +40,35 @@ export interface ListOrder<T> {
 /**
  * The entries of a list that the request asks for, by `limit`, `after` and `q`. A page continues after the last key of the page
  * before, so entries that come or go in between shift nothing. If there are more, sets the header `Link` with the next
- * page (RFC 8288, `rel="next"`).
+ * page (RFC 8288, `rel="next"`). Searches in turns (`inTurns`).
  */
-export function pageOf<T>(
+export async function pageOf<T>(
   request: FastifyRequest,
   reply: FastifyReply,
   rows: readonly T[],
   order: ListOrder<T>,
-): readonly T[] {
+): Promise<readonly T[]> {
   const { limit, after, q, name } = request.query as PageParameters
   const { keyOf, textOf, descending = false } = order
   const words = q?.toLowerCase()
-  const found =
-    words === undefined && name === undefined
-      ? rows
-      : rows.filter(
-          (row) =>
-            (name === undefined || keyOf(row) === name) &&
-            (words === undefined || textOf(row).toLowerCase().includes(words)),
-        )
+  const isWanted = (row: T) =>
+    (name === undefined || keyOf(row) === name) &&
+    (words === undefined || textOf(row).toLowerCase().includes(words))
+  let found = rows
+  if (words !== undefined || name !== undefined) {
+    const wanted: T[] = []
+    for await (const row of inTurns(rows)) if (isWanted(row)) wanted.push(row)
+    found = wanted
+  }
   if (limit === undefined) return found
   const sign = descending ? -1 : 1
   const isAfter = (key: string, other: string) => (descending ? key < other : key > other)
-  const sorted = found
-    .map((row) => [keyOf(row), row] as const)
-    .filter(([key]) => after === undefined || isAfter(key, after))
-    .sort(([one], [other]) => (one < other ? -sign : sign))
+  const sorted: (readonly [key: string, row: T])[] = []
+  for await (const row of inTurns(found)) {
+    const key = keyOf(row)
+    if (after === undefined || isAfter(key, after)) sorted.push([key, row])
+  }
+  sorted.sort(([one], [other]) => (one < other ? -sign : sign))
   const page = sorted.slice(0, limit)
   const last = page.at(-1)?.[0]
   if (last !== undefined && sorted.length > limit) {

@@ -79,13 +79,14 @@ export interface Rooms extends Given {
   readonly catalog: RunningCatalog
   readonly certificates: Certificates
   readonly cuts: CutReports
-  /** Asks the policies. Only `decisions` and `explain` need it. */
+  /** Asks the policies. Only `decisions`, `explain` and `groups` need it. */
   readonly decide: HookCalls<HubHooks>['access']['decide']
   readonly createRelay: TunnelNeeds['createRelay']
   readonly decisions: Decisions
   readonly enrolment: Enrolment
   readonly explain: Explanations['explain']
   readonly grants: RunningGrants
+  readonly groups: Explanations['groups']
   readonly help: Pick<Access, 'helpFor' | 'offersTo'>
   readonly hubState: RunningHubState
   readonly jobs: RunningJobs

@@ -8,6 +8,7 @@ import { homeLinks, signInMethods } from '../api/sign-in.ts'
 import { webRoutes } from '../api/web-routes.ts'
 import { sayWhatWaits } from '../base/log/wait-notice.ts'
 import { createAccess } from '../gate/access/access.ts'
+import { createAccountGroups } from '../gate/access/account-groups.ts'
 import { createCallers } from '../gate/access/callers.ts'
 import { createDecisions } from '../gate/access/decisions.ts'
 import { createExplanation } from '../gate/access/explanation.ts'
@@ -131,6 +132,7 @@ export const hubRooms: RoomList = {
       routes: () => kernel.slot(webRoutes),
     }),
   explain: createExplanation,
+  groups: createAccountGroups,
   signIn(rooms) {
     const { secretBox, users, sessions, access, locks, requirements, catalog, audit, revisions } = rooms
     const { explain, pages, kernel, publicNames, clock, log } = rooms
@@ -205,7 +207,7 @@ export function servicesOf(rooms: Rooms): HubServices {
     grants: rooms.grants.service,
     database: rooms.db,
     databaseServer: { url: urlOf(config) },
-    explanations: { explain: rooms.explain },
+    explanations: { explain: rooms.explain, groups: rooms.groups },
     httpHooks: kernel.calls.http,
     hubState: rooms.hubState.service,
     jobs: rooms.jobs.service,

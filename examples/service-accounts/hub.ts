@@ -77,6 +77,7 @@ export default defineHubPlugin({
           const account = accounts.get(name)
           return account && { roles: account.roles, holder: account.key_sha256 }
         },
+        names: () => accounts.keys(),
         findIn: async (_trx, name) => {
           const account = accounts.get(name)
           return account && { holder: account.key_sha256 }

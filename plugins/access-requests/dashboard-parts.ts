@@ -40,7 +40,8 @@ export function dashboardPartsOf(parts: {
       kind: 'person-panel',
       title: 'Use of roles',
       async content(person) {
-        const { since, rows } = await review(person)
+        const { since, rows: all } = await review(person)
+        const rows = await Array.fromAsync(all)
         if (rows.length === 0) return null
         return [
           {

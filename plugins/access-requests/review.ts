@@ -1,6 +1,7 @@
 import {
   type Catalog,
   type Clock,
+  inTurns,
   Problem,
   parseDuration,
   Type,
@@ -26,7 +27,8 @@ export interface StandingAccess {
 /** What people have for good, and whether they use it. Administration is not recorded as use, so `admin` is left out. */
 export interface AccessReview {
   readonly since: number
-  readonly rows: readonly StandingAccess[]
+  /** By person, as they are asked for. */
+  readonly rows: AsyncIterable<StandingAccess>
 }
 
 /** Reviews the access of everybody, or of one person, by the apps that each of their roles opens. */
@@ -51,20 +53,21 @@ export function createAccessReview(parts: {
       opened.set(role, ids)
       return ids
     }
-    const rows = (of === undefined ? users.list() : [of]).flatMap((user) => {
-      const own = uses.get(user.key)
-      const row = (role: string, source: string): StandingAccess => {
-        const apps = appsOf(role)
-        const times = [...(own ?? [])].filter(([app]) => apps.has(app)).map(([, used]) => used)
-        const lastUsed = times.length === 0 ? null : Math.max(...times)
-        return { user: user.name, role, source, apps: apps.size, lastUsed }
+    async function* rows() {
+      for await (const user of inTurns(of === undefined ? users.list() : [of])) {
+        const own = [...(uses.get(user.key) ?? [])]
+        const row = (role: string, source: string): StandingAccess => {
+          const apps = appsOf(role)
+          const times = own.filter(([app]) => apps.has(app)).map(([, used]) => used)
+          const lastUsed = times.length === 0 ? null : Math.max(...times)
+          return { user: user.name, role, source, apps: apps.size, lastUsed }
+        }
+        for (const role of user.ownRoles) if (role !== 'admin') yield row(role, 'assigned')
+        for (const role of user.mappedRoles)
+          if (role !== 'admin') yield row(role, user.connector ?? 'provider')
       }
-      return [
-        ...user.ownRoles.map((role) => row(role, 'assigned')),
-        ...user.mappedRoles.map((role) => row(role, user.connector ?? 'provider')),
-      ].filter(({ role }) => role !== 'admin')
-    })
-    return { since, rows }
+    }
+    return { since, rows: rows() }
   }
 }
 
@@ -106,13 +109,16 @@ export function reviewRoutes(review: ReviewAccess, clock: Clock): WebRoutes {
           if (unused !== undefined && ms === null)
             throw new Problem(400, 'duration_invalid', `"${unused}" is not a duration. Examples: 30d, 90d.`)
           const { since, rows } = await review()
-          return rows
-            .filter(({ lastUsed }) => ms === null || (lastUsed ?? 0) < clock.now() - ms)
-            .map(({ lastUsed, ...row }) => ({
-              ...row,
-              last_used: lastUsed === null ? null : new Date(lastUsed).toISOString(),
-              recorded_since: new Date(since).toISOString(),
-            }))
+          return shown()
+          async function* shown() {
+            for await (const { lastUsed, ...row } of rows)
+              if (ms === null || (lastUsed ?? 0) < clock.now() - ms)
+                yield {
+                  ...row,
+                  last_used: lastUsed === null ? null : new Date(lastUsed).toISOString(),
+                  recorded_since: new Date(since).toISOString(),
+                }
+          }
         },
       )
     },

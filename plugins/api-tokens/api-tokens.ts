@@ -82,6 +82,11 @@ export interface RunningApiTokens {
   revokeOf(trx: Transaction, change: Pick<Change, 'touch' | 'audit'>, key: string, by: Actor): Promise<void>
 }
 
+const ORDER = {
+  keyOf: ({ name, id }: ApiToken) => `${name} ${id}`,
+  textOf: ({ name, id, roles, creator }: ApiToken) => [name, id, creator, ...roles].join(' '),
+}
+
 /** Keeps API tokens in memory by the hash of their secret, up to date by the change sequence. */
 export function createApiTokens(options: {
   readonly db: Database
@@ -176,12 +181,9 @@ export function createApiTokens(options: {
 
   const routes = resource.routes(collection, async (web) => {
     const schema = { summary: 'All API tokens', querystring: PageQuery, returns: Type.Array(TokenDocument) }
-    web.get('/', { config: { access: 'admin' }, schema }, async (request, reply) =>
-      pageOf(request, reply, await list(), {
-        keyOf: ({ name, id }) => `${name} ${id}`,
-        textOf: ({ name, id, roles, creator }) => [name, id, creator, ...roles].join(' '),
-      }).map(tokenDocument),
-    )
+    web.get('/', { config: { access: 'admin' }, schema }, async (request, reply) => {
+      return (await pageOf(request, reply, await list(), ORDER)).map(tokenDocument)
+    })
   })
 
   /** The token's roles that its creator still has; none when either of them is locked. */

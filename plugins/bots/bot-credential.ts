@@ -23,6 +23,7 @@ export function botCredential(bots: Pick<StoredBots, 'items'>): Credential {
         const bot = bots.items.get(user.slice(USER_PREFIX.length))
         return bot && { roles: bot.document.spec.roles, holder: bot.holder }
       },
+      names: () => [...bots.items.values()].map(({ user }) => user),
       async findIn(trx, user) {
         return trx
           .withTables<BotTables>()

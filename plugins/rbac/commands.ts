@@ -3,7 +3,6 @@ import {
   count,
   didYouMean,
   escapeText,
-  type Flat,
   fileFlags,
   type HubClient,
   listOrNull,
@@ -51,18 +50,22 @@ async function unmatched(
 
 type Rule = { app_labels?: Record<string, unknown> } | undefined
 
+interface Changed {
+  readonly users: readonly string[]
+  readonly gains: readonly string[]
+  readonly loses: readonly string[]
+}
 interface Preview {
   readonly role: string
   readonly users: number
-  readonly gains: readonly Flat[]
-  readonly loses: readonly Flat[]
-  readonly truncated: boolean
+  /** By the apps that they gain and lose. */
+  readonly groups: readonly Changed[]
 }
 
 class RolesPreview extends AdminCommand {
   static override summary = 'Show who would gain and who would lose access if roles were saved'
   static override description =
-    'Compares with the roles as they are now, by roles alone: locks and other policies are not considered. Nothing is saved.'
+    'Counts everybody who has the roles, for a time included, in groups who gain and lose the same apps; --json has all names. Compares with the roles as they are now, by roles alone: locks and other policies are not considered. Nothing is saved.'
   static override examples = ['<%= config.bin %> <%= command.id %> --from-file roles.yaml']
   static override flags = { 'from-file': fileFlags('role')['from-file'] }
 
@@ -83,16 +86,27 @@ class RolesPreview extends AdminCommand {
   }
 }
 
-async function previewText({ role, users, gains, loses, truncated }: Preview): Promise<string> {
+/** Names of one cell; `--json` has all of them. */
+const MOST_NAMES = 3
+
+async function previewText({ role, users, groups }: Preview): Promise<string> {
   const holders = `${escapeText(role)} (${count(users, 'user')})`
-  if (gains.length + loses.length === 0) return `${holders}: nobody gains or loses access.`
-  const rows = [
-    ...gains.map(({ user, app }) => ['gains', user, app]),
-    ...loses.map(({ user, app }) => ['loses', user, app]),
-  ]
-  const more = truncated ? '\nThere are more; this list is not complete.' : ''
-  return `${holders}\n${await showTable(['access', 'user', 'app'], rows)}${more}`
+  if (groups.length === 0) return `${holders}: nobody gains or loses access.`
+  const sum = (of: (group: Changed) => number) => groups.reduce((total, group) => total + of(group), 0)
+  const gaining = sum((group) => (group.gains.length > 0 ? group.users.length : 0))
+  const losing = sum((group) => (group.loses.length > 0 ? group.users.length : 0))
+  const verdict = [
+    losing > 0 && `${count(losing, 'user')} lose${losing === 1 ? 's' : ''} access`,
+    gaining > 0 && `${count(gaining, 'user')} gain${gaining === 1 ? 's' : ''} access`,
+  ].filter((part) => part !== false)
+  const rows = groups.map((group) => [few(group.users), few(group.loses), few(group.gains)])
+  return `${holders}: ${verdict.join(', ')}.\n${await showTable(['users', 'lose', 'gain'], rows)}`
 }
+
+const few = (names: readonly string[]) =>
+  names.length <= MOST_NAMES
+    ? names.join(', ')
+    : `${names.length}: ${names.slice(0, MOST_NAMES).join(', ')}, …`
 
 /** The commands of `mezctl` by id. */
 export const COMMANDS = {

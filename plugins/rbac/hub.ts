@@ -6,9 +6,9 @@ import {
   revisions,
   roleRules,
   sessionLimits,
-  users,
   webRoutes,
 } from '@mezite/core'
+import { explanations } from '@mezite/core/administration'
 import { explainRoles } from './explanation.ts'
 import { rbacMigrations } from './migrations.ts'
 import { roleRequirements } from './requirements.ts'
@@ -22,7 +22,7 @@ export default defineHubPlugin({
   name: 'rbac',
   api: 1,
   summary: 'Decides access by roles and labels',
-  needs: { catalog, revisions, users },
+  needs: { catalog, explanations, revisions },
   wants: { roleRules },
   provides: { sessionLimits, migrations, requirements, webRoutes },
   setup({ use, tap, provide, clock, log }) {

@@ -1,17 +1,31 @@
-import { type App, type Catalog, Type, type Users, type WebRoutes } from '@mezite/core'
+import { type App, type Catalog, inTurns, Type, type WebRoutes } from '@mezite/core'
+import type { Explanations } from '@mezite/core/administration'
 import { type RoleDocument, type RoleRule, readRole } from './role-resource.ts'
 import { compileRole, type RoleSet, reachOf } from './role-set.ts'
 
-const Rows = Type.Array(Type.Object({ user: Type.String(), app: Type.String() }))
+const Names = Type.Array(Type.String())
 const schema = {
   summary: 'Who would gain and who would lose access to what if the role were saved',
-  returns: Type.Object({ users: Type.Integer(), gains: Rows, loses: Rows, truncated: Type.Boolean() }),
+  returns: Type.Object({
+    users: Type.Integer({ description: 'How many people and programs have the role' }),
+    groups: Type.Array(
+      Type.Object({
+        users: Names,
+        gains: Type.Array(Type.String({ description: 'Names of apps' })),
+        loses: Names,
+      }),
+      {
+        description:
+          'Everybody whose access changes, by the apps that they gain and lose; the most apps lost first',
+      },
+    ),
+  }),
 }
 
 /** `POST /v1/webapi/roles/preview`. */
 export function previewRoute(
   roles: RoleSet,
-  rooms: { readonly users: Pick<Users, 'list' | 'rolesOf'>; readonly catalog: Pick<Catalog, 'list'> },
+  rooms: { readonly explanations: Pick<Explanations, 'groups'>; readonly catalog: Pick<Catalog, 'list'> },
   rules: readonly RoleRule[] = [],
 ): WebRoutes['routes'] {
   return async (web) => {
@@ -21,58 +35,67 @@ export function previewRoute(
   }
 }
 
-/** Rows of each list of the response. */
-const MOST_ROWS = 500
-/** Pairs of a user and an app that one preview decides about. */
-const MOST_PAIRS = 500_000
-
-/** One user's access to one app. */
-interface Row {
-  readonly user: string
-  readonly app: string
+/** People and programs that gain and lose access to the same apps. */
+interface ChangedGroup {
+  readonly users: readonly string[]
+  readonly gains: readonly string[]
+  readonly loses: readonly string[]
 }
 
-/** The changes of access when a role is saved, as far as roles decide; locks and other policies are not considered. */
+/**
+ * The changes of access when a role is saved, as far as roles decide; locks and other policies are not considered. Complete,
+ * whatever there is of people and apps: decided once for each set of roles.
+ */
 interface RolePreview {
-  /** How many users have the role. */
+  /** How many people and programs have the role, with those that have it for a time. */
   readonly users: number
-  readonly gains: readonly Row[]
-  readonly loses: readonly Row[]
-  /** True if there are more rows, or if there were too many users and apps to check all. */
-  readonly truncated: boolean
+  readonly groups: readonly ChangedGroup[]
 }
 
-/** Compares what the users of a role may open before and after the document is saved. */
-function previewRole(
+/** Compares what those who have a role may open before and after the document is saved. */
+async function previewRole(
   document: RoleDocument,
-  options: {
-    readonly roles: RoleSet
-    readonly users: Pick<Users, 'list' | 'rolesOf'>
-    readonly catalog: Pick<Catalog, 'list'>
-  },
-): RolePreview {
-  const { roles: before, users, catalog } = options
+  options: Parameters<typeof previewRoute>[1] & { readonly roles: RoleSet },
+): Promise<RolePreview> {
+  const { roles: before, explanations, catalog } = options
   const { name } = document.metadata
-  const after = { ...before, items: new Map(before.items).set(name, compileRole(document)) }
-  const having = users.list().filter((user) => users.rolesOf(user.name).includes(name))
-  const apps = catalog.list()
-  const gains: Row[] = []
-  const loses: Row[] = []
-  let pairs = 0
-  let truncated = false
-  for (const user of having) {
-    const roles = users.rolesOf(user.name)
-    for (const app of apps) {
-      pairs += 1
-      if (pairs > MOST_PAIRS) return { users: having.length, gains, loses, truncated: true }
-      const [old, next] = [isAllowed(before, roles, app), isAllowed(after, roles, app)]
-      if (old === next) continue
-      const list = next ? gains : loses
-      if (list.length < MOST_ROWS) list.push({ user: user.name, app: app.name })
-      else truncated = true
-    }
+  const compiled = compileRole(document)
+  const after = { ...before, items: new Map(before.items).set(name, compiled) }
+  const apps: App[] = []
+  for await (const app of inTurns(catalog.list())) {
+    const [old, next] = [before.items.get(name)?.match(app), compiled.match(app)]
+    if (old?.allow !== next.allow || old.deny !== next.deny) apps.push(app)
   }
-  return { users: having.length, gains, loses, truncated }
+  let users = 0
+  /** By the changes, one character for each of `apps`. */
+  const found = new Map<string, string[]>()
+  for await (const group of inTurns(await explanations.groups())) {
+    if (!group.roles.includes(name) && !group.grants.some(({ role }) => role === name)) continue
+    users += group.accounts.length
+    let changes = ''
+    for await (const app of inTurns(apps)) {
+      const here = group.rolesAt(app)
+      const [old, next] = [isAllowed(before, here, app), isAllowed(after, here, app)]
+      changes += old === next || !here.includes(name) ? '=' : next ? '+' : '-'
+    }
+    const names = found.get(changes) ?? []
+    found.set(changes, names)
+    for (const account of group.accounts) names.push(account.name)
+  }
+  const named = (changes: string, mark: string) =>
+    apps.filter((_, at) => changes[at] === mark).map((app) => app.name)
+  const groups = [...found]
+    .map(
+      ([changes, users]): ChangedGroup => ({
+        users,
+        gains: named(changes, '+'),
+        loses: named(changes, '-'),
+      }),
+    )
+    .filter(({ gains, loses }) => gains.length + loses.length > 0)
+  const bySize = (one: ChangedGroup, other: ChangedGroup) =>
+    other.loses.length - one.loses.length || other.gains.length - one.gains.length
+  return { users, groups: groups.sort(bySize) }
 }
 
 function isAllowed(roles: RoleSet, names: readonly string[], app: App): boolean {

@@ -2,6 +2,7 @@ import {
   type App,
   type Catalog,
   entityTags,
+  mapInTurns,
   Problem,
   type Sessions,
   type SignInDesk,
@@ -140,12 +141,12 @@ export function appRoutes(options: {
       web.get('/', { ...admin, schema: list }, async (request, reply) => {
         const counts = new Map<string, number>()
         for (const { appId } of sessions.list()) if (appId) counts.set(appId, (counts.get(appId) ?? 0) + 1)
-        const page = pageOf(request, reply, apps.registered(), {
+        const page = await pageOf(request, reply, apps.registered(), {
           keyOf: (app) => app.name,
           textOf: ({ name, uri, publicAddr, labels }) =>
             [name, uri, publicAddr, ...Object.entries(labels).flat()].join(' '),
         })
-        return page.map((app) => show(app, counts.get(app.id) ?? 0))
+        return mapInTurns(page, (app) => show(app, counts.get(app.id) ?? 0))
       })
       web.post('/', admin, async (request, reply) => {
         const { app } = await apps.put(apps.read(request.body), 'create', request.actor)

@@ -44,12 +44,13 @@ export function tokenRoutes(options: {
         querystring: PageQuery,
         returns: Type.Array(TokenResource),
       }
-      web.get('/', { config: { access: 'admin' }, schema: list }, async (request, reply) =>
-        pageOf(request, reply, await tokens.list(), {
+      web.get('/', { config: { access: 'admin' }, schema: list }, async (request, reply) => {
+        const page = await pageOf(request, reply, await tokens.list(), {
           keyOf: ({ created, id }) => `${created.toISOString()} ${id}`,
           textOf: ({ id, agent_hostname }) => `${id} ${agent_hostname ?? ''}`,
           descending: true,
-        }).map((row) => ({
+        })
+        return page.map((row) => ({
           id: row.id,
           name: null,
           roles: ['app'],
@@ -57,8 +58,8 @@ export function tokenRoutes(options: {
           created: row.created.toISOString(),
           expires: row.expires.toISOString(),
           used_at: row.used_at?.toISOString() ?? null,
-        })),
-      )
+        }))
+      })
       web.post<{ Body: Static<typeof Body> }>(
         '/',
         { config: { access: 'admin' }, schema: { body: Body, returns: NewToken } },

@@ -1,5 +1,6 @@
 import {
   type Catalog,
+  mapInTurns,
   Problem,
   type RequirementKind,
   type Session,
@@ -79,13 +80,13 @@ export function sessionRoutes(options: {
             .filter(
               (one) => (user === undefined || one.user === user) && (app === undefined || appOf(one) === app),
             )
-          const listed = pageOf(request, reply, matching, {
+          const listed = await pageOf(request, reply, matching, {
             keyOf: ({ created, id }) => `${new Date(created).toISOString()} ${id}`,
             textOf: (one) => [one.user, appOf(one) ?? '', one.clientIp, one.id].join(' '),
             descending: true,
           })
           const use = await sessions.activityOf(listed)
-          return listed.map((one) => show(one, use(one)))
+          return mapInTurns(listed, (one) => show(one, use(one)))
         },
       )
       web.delete<{ Params: { id: string } }>('/:id', cutting, async (request) => {

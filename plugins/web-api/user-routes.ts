@@ -1,4 +1,13 @@
-import { entityTags, Problem, ROLE_NAME, Type, type User, type Users, type WebRoutes } from '@mezite/core'
+import {
+  entityTags,
+  mapInTurns,
+  Problem,
+  ROLE_NAME,
+  Type,
+  type User,
+  type Users,
+  type WebRoutes,
+} from '@mezite/core'
 import { type Administration, type Grants, pageOf } from '@mezite/core/administration'
 import { NamedPageQuery } from './named-page-query.ts'
 
@@ -68,11 +77,11 @@ export function userRoutes(options: {
     async routes(web) {
       const list = { summary: 'All users', querystring: NamedPageQuery, returns: Type.Array(UserResource) }
       web.get('/', { ...admin, schema: list }, async (request, reply) => {
-        const page = pageOf(request, reply, users.list(), {
+        const page = await pageOf(request, reply, users.list(), {
           keyOf: (user) => user.name,
           textOf: (user) => [user.name, ...users.rolesOf(user.name)].join(' '),
         })
-        return page.map(show)
+        return mapInTurns(page, show)
       })
       web.post<{ Body: { name: string; roles: string[] } }>(
         '/',

@@ -1,4 +1,4 @@
-import type { dashboardParts, SlotRef } from '@mezite/core'
+import { type dashboardParts, inTurns, type SlotRef } from '@mezite/core'
 import type { Deps } from './deps.ts'
 
 type Part = typeof dashboardParts extends SlotRef<infer P> ? P : never
@@ -10,11 +10,13 @@ export function dashboardPage({ keys, users }: Pick<Deps, 'keys' | 'users'>): Pa
     path: 'passkeys',
     title: 'Passkeys',
     async content() {
-      const found = new Map((await keys.summary()).map((row) => [`${row.user_key}\n${row.holder}`, row]))
-      const people = users.list().map((user) => {
+      const found = new Map<string, Awaited<ReturnType<typeof keys.summary>>[number]>()
+      for await (const row of inTurns(await keys.summary())) found.set(`${row.user_key}\n${row.holder}`, row)
+      const people = await Array.fromAsync(inTurns(users.list()), (user) => {
         const row = found.get(`${user.key}\n${user.holder ?? ''}`)
         return { name: user.name, count: Number(row?.count ?? 0), lastUsed: row?.last_used ?? null }
       })
+      const sorted = people.toSorted((one, other) => one.count - other.count)
       const without = people.filter(({ count }) => count === 0).length
       return [
         {
@@ -25,13 +27,11 @@ export function dashboardPage({ keys, users }: Pick<Deps, 'keys' | 'users'>): Pa
           kind: 'table',
           title: 'People',
           columns: ['Person', 'Passkeys', 'Last used'],
-          rows: people
-            .toSorted((one, other) => one.count - other.count)
-            .map(({ name, count, lastUsed }) => [
-              { text: name, href: `/web/admin/people/${encodeURIComponent(name)}` },
-              count,
-              lastUsed === null ? null : { time: Number(lastUsed) },
-            ]),
+          rows: await Array.fromAsync(inTurns(sorted), ({ name, count, lastUsed }) => [
+            { text: name, href: `/web/admin/people/${encodeURIComponent(name)}` },
+            count,
+            lastUsed === null ? null : { time: Number(lastUsed) },
+          ]),
           empty: 'Nobody has signed in yet.',
         },
       ]

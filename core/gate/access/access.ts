@@ -7,6 +7,7 @@ import type { AccessContext, Decision } from '../../api/decision.ts'
 import type { Session } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
+import { inTurns } from '../../kernel/turns.ts'
 import type { RunningSessions } from '../sessions/sessions.ts'
 import type { LiveStream, StreamEnd } from '../sessions/stream-registry.ts'
 import type { ReceivedRequest } from './access-request.ts'
@@ -37,9 +38,6 @@ export interface RunningAccess extends Access {
 }
 
 type Outcome = Admission | Refusal
-
-/** How many apps are decided before the event loop gets a turn. */
-const SLICE = 200
 
 /** What the gate needs. */
 export interface AccessNeeds extends RevocationNeeds {
@@ -170,9 +168,7 @@ export function createAccess(rooms: AccessNeeds): RunningAccess {
   async function visible(subject: Subject, clientIp: string): Promise<readonly VisibleApp[]> {
     const session = subject.sessionId === null ? undefined : sessions.byId(subject.sessionId)
     const found: VisibleApp[] = []
-    let count = 0
-    for (const app of catalog.list()) {
-      if (++count % SLICE === 0) await new Promise((resolve) => setImmediate(resolve))
+    for await (const app of inTurns(catalog.list())) {
       if (session !== undefined && !isFor(session, app)) continue
       const here = subjectAt(subject, app)
       const decided = decide(session, here, app, { protocol: app.protocol, clientIp }, null)

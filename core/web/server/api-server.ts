@@ -16,6 +16,7 @@ import { drainServer, listenAdminSocket, serveAdminSocket } from './admin-socket
 import { serveDescription } from './api-description.ts'
 import { type Cuts, reportCuts } from './cut-response.ts'
 import { type RenderError, sendError } from './error-response.ts'
+import { writeInTurns } from './long-response.ts'
 import { type Arrival, type GuardOptions, guardRoutes, nothingHere, type Route } from './route-guard.ts'
 import { compilersFactory } from './schema-check.ts'
 import { sharedDecorators } from './shared-decorators.ts'
@@ -95,6 +96,7 @@ export function createApiServer(options: ApiServerOptions): Web {
     arrivalOf: ({ raw }) => arrivals.get(raw) ?? null,
   })
   limitHandlers(app, log)
+  writeInTurns(app)
   if (options.cuts) reportCuts(app, options.cuts)
   app.setNotFoundHandler((request, reply) => {
     throw nothingHere(request, reply, routes)

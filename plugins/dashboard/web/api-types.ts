@@ -46,7 +46,7 @@ export interface Responses {
   'POST /apps/test': { readonly agents: readonly ({ readonly hostname: string; readonly ok: boolean; readonly reason: string | null; readonly error: string | null; readonly ms: number })[] }
   'POST /connectors/{name}/test': { readonly ok: boolean; readonly connector: string; readonly issuer: string; readonly redirect_uri: string; readonly post_logout_redirect_uri: string; readonly backchannel_logout_uri: string; readonly sign_in_test_uri: string; readonly checks: readonly ({ readonly name: string; readonly result: string; readonly detail: string })[] }
   /** Who would gain and who would lose access to what if the role were saved */
-  'POST /roles/preview': { readonly users: number; readonly gains: readonly ({ readonly user: string; readonly app: string })[]; readonly loses: readonly ({ readonly user: string; readonly app: string })[]; readonly truncated: boolean }
+  'POST /roles/preview': { readonly users: number; readonly groups: readonly ({ readonly users: readonly (string)[]; readonly gains: readonly (string)[]; readonly loses: readonly (string)[] })[] }
   'POST /tokens': { readonly id: string; readonly token: string; readonly ca_pin: string; readonly command: string }
   'POST /users/{name}/mfa': { readonly id: string; readonly link: string; readonly expires: string; readonly needs_sign_in: boolean }
 }

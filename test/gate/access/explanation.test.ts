@@ -30,7 +30,11 @@ const programs = defineHubPlugin({
     provide.credentials({
       ...{ name: 'robot', from: 'header', at: 'app', headers: ['x-robot'] },
       read: () => null,
-      bots: { find: (name) => robots.get(name), findIn: async (_trx, name) => robots.get(name) },
+      bots: {
+        find: (name) => robots.get(name),
+        names: () => robots.keys(),
+        findIn: async (_trx, name) => robots.get(name),
+      },
     })
   },
 })

@@ -67,6 +67,7 @@ export default defineHubPlugin({
           const program = byName.get(name)
           return program && { roles: program.roles, holder: program.sha256 }
         },
+        names: () => byName.keys(),
         async findIn(_trx, name) {
           const program = byName.get(name)
           return program && { holder: program.sha256 }

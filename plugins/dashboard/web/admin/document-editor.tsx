@@ -176,29 +176,49 @@ function marksOf(
   })
 }
 
-function Changes({ preview: { users, gains, loses, truncated } }: { readonly preview: Preview }) {
-  const list = (title: string, rows: Preview['gains'], tone: string) => (
-    <>
-      <h3>{title}</h3>
-      <ul class={`changes ${tone}`}>
-        {rows.slice(0, SHOWN_ROWS).map(({ user, app }) => (
-          <li key={`${user} ${app}`}>
-            <strong>{user}</strong> → {app}
-          </li>
-        ))}
-        {rows.length > SHOWN_ROWS && <li>{a('andMore', { count: rows.length - SHOWN_ROWS })}</li>}
-      </ul>
-    </>
-  )
+/** Always about everybody: the names are in groups of people who gain and lose the same applications. */
+function Changes({ preview: { users, groups } }: { readonly preview: Preview }) {
+  const people = (of: 'gains' | 'loses') =>
+    groups.reduce((sum, group) => sum + (group[of].length > 0 ? group.users.length : 0), 0)
+  const [gaining, losing] = [people('gains'), people('loses')]
   return (
     <Section title={a('effect')}>
       <div role="status">
         <p class="quiet">{a('peopleWithRole', { count: users })}</p>
-        {gains.length === 0 && loses.length === 0 && <p>{a('noEffect')}</p>}
-        {gains.length > 0 && list(a('gains'), gains, 'good')}
-        {loses.length > 0 && list(a('loses'), loses, 'bad')}
-        {truncated && <p class="quiet">{a('truncated')}</p>}
+        {groups.length === 0 && <p>{a('noEffect')}</p>}
+        {losing > 0 && <p class="error">{a('peopleLose', { count: losing })}</p>}
+        {gaining > 0 && <p>{a('peopleGain', { count: gaining })}</p>}
       </div>
+      {groups.map(({ users, gains, loses }) => (
+        <details class="changes" key={users[0]}>
+          <summary>
+            {[
+              a('somePeople', { count: users.length }),
+              ...(loses.length > 0 ? [a('loseApps', { count: loses.length })] : []),
+              ...(gains.length > 0 ? [a('gainApps', { count: gains.length })] : []),
+            ].join(' · ')}
+          </summary>
+          <NameList title={a('people')} names={users} />
+          {loses.length > 0 && <NameList title={a('loses')} names={loses} />}
+          {gains.length > 0 && <NameList title={a('gains')} names={gains} />}
+        </details>
+      ))}
     </Section>
+  )
+}
+
+function NameList({ title, names }: { readonly title: string; readonly names: readonly string[] }) {
+  const [all, setAll] = useState(false)
+  const more = names.length - SHOWN_ROWS
+  return (
+    <>
+      <h3>{title}</h3>
+      <p>{(all ? names : names.slice(0, SHOWN_ROWS)).join(', ')}</p>
+      {!all && more > 0 && (
+        <button type="button" class="quiet" onClick={() => setAll(true)}>
+          {a('andMore', { count: more })}
+        </button>
+      )}
+    </>
   )
 }

@@ -1,0 +1,90 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { type Change, defineHubPlugin, type Revisions, revisions, type Transaction } from '../core/index.ts'
+import { largeRows } from './large-rows.ts'
+
+/** How much there is of each. */
+export interface LargeSizes {
+  readonly people: number
+  readonly apps: number
+  readonly roles: number
+  /** Sets of roles that people have. */
+  readonly sets: number
+  readonly agents: number
+  readonly bots: number
+  readonly requests: number
+  readonly locks: number
+  readonly sessions: number
+  readonly grants: number
+}
+
+/** What tests and screenshots of a large company look at. */
+export const STANDING: LargeSizes = {
+  people: 3_000,
+  apps: 400,
+  roles: 60,
+  sets: 33,
+  agents: 30,
+  bots: 20,
+  requests: 50,
+  locks: 15,
+  sessions: 300,
+  grants: 20,
+}
+
+/** Rows of one change: a query has at most 65,535 parameters, and a change at most 8 s. */
+const ROWS = 500
+
+type Rows = readonly Readonly<Record<string, unknown>>[]
+
+/** Writes the data through the change sequence. */
+async function fill(
+  use: { readonly revisions: Revisions },
+  sizes: LargeSizes,
+  appsDomain: string,
+): Promise<void> {
+  const rows = largeRows(sizes, appsDomain)
+  const many = <T>(count: number, row: (index: number) => T): T[] =>
+    Array.from({ length: count }, (_, index) => row(index))
+  const insert = async (table: string, rows: Rows, kind?: string, key = 'id') => {
+    for (let from = 0; from < rows.length; from += ROWS)
+      await use.revisions.write(async (trx: Transaction, change: Change) => {
+        const part = rows.slice(from, from + ROWS)
+        // biome-ignore lint/suspicious/noExplicitAny: the tables are those of several rooms and plugins
+        await trx.withTables<any>().insertInto(table).values(part).execute()
+        if (kind !== undefined) for (const row of part) change.touch(kind, String(row[key]))
+      })
+  }
+  const apps = many(sizes.apps, rows.app)
+  const appAt = (index: number) => apps[(index * 17) % apps.length]!
+  const grants = many(sizes.grants, (index) => rows.grant(index, appAt(index).id))
+  await insert('rbac_roles', many(rows.roles, rows.role), 'role', 'name')
+  await insert('apps', apps, 'app', 'name')
+  await insert('users', many(sizes.people, rows.user), 'user', 'key')
+  await insert('webauthn_keys', many(sizes.people, rows.passkey))
+  await insert('sessions', many(sizes.sessions, rows.session), 'session')
+  await insert('locks', many(sizes.locks, rows.lock), 'lock')
+  await insert('grants', grants, 'grant')
+  const request = (index: number) => rows.request(index, appAt(index), grants[index - sizes.requests])
+  await insert('access_requests', many(sizes.requests + sizes.grants, request), 'access-request')
+  await insert('bots', many(sizes.bots, rows.bot), 'bot', 'name')
+}
+
+/** A plugin that fills its hub with the data of a large company. Resolve `filled` before the first question. */
+export function largeData(sizes: Partial<LargeSizes> = {}, appsDomain = 'apps.mezite.localhost') {
+  const { promise: filled, resolve, reject } = Promise.withResolvers<void>()
+  const plugin = defineHubPlugin({
+    name: 'large-data',
+    api: 1,
+    summary: 'Fills the hub with the data of a large company',
+    needs: { revisions },
+    setup({ use, tap }) {
+      tap.lifecycle.start(async () => {
+        // Changes are possible once the hub has started.
+        void pause(0)
+          .then(() => fill(use, { ...STANDING, ...sizes }, appsDomain))
+          .then(resolve, reject)
+      })
+    },
+  })
+  return { plugin, filled }
+}
