@@ -131,6 +131,10 @@ export interface Bot {
   readonly roles: readonly string[]
   /** Changes when the name is given to another account, so that the next holder gets no session of the former. */
   readonly holder: string
+  /** Whether it may call the hub's API as its roles allow. Default: only the part about itself, `/v1/webapi/me`. */
+  readonly api?: boolean
+  /** Whether it may call the API from this address, in canonical text. Default: any. Policies decide about apps. */
+  allowsFrom?(clientIp: string): boolean
 }
 
 /** How callers identify themselves. */

@@ -238,6 +238,7 @@ function apiServer(rooms: Rooms): Web {
       signIn.missingPages,
     ],
     identify: createCallerLookup(rooms),
+    botOf: (user) => rooms.callers.bots().flatMap((entry) => entry.find(user) ?? [])[0],
     hsts: !certificates.development,
     version: rooms.hubVersion,
     signInUrl: (path) => {

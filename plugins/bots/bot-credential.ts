@@ -21,7 +21,10 @@ export function botCredential(bots: Pick<StoredBots, 'items'>): Credential {
     bots: {
       find(user) {
         const bot = bots.items.get(user.slice(USER_PREFIX.length))
-        return bot && { roles: bot.document.spec.roles, holder: bot.holder }
+        if (!bot) return undefined
+        const { roles, api = false } = bot.document.spec
+        const allowsFrom = (clientIp: string) => bot.allowFrom?.has(clientIp) ?? true
+        return { roles, holder: bot.holder, api, allowsFrom }
       },
       names: () => [...bots.items.values()].map(({ user }) => user),
       async findIn(trx, user) {

@@ -49,6 +49,10 @@ export const BotSpec = Type.Closed({
       description: 'Addresses and networks from which it may connect. Default: any',
       examples: [['10.0.0.0/8']],
     }),
+    api: Type.Boolean({
+      description:
+        "Whether it may call the hub's API as its roles allow, with `admin` all of it. Default: only `/v1/webapi/me`",
+    }),
     max_token_ttl: Type.String({
       pattern: '^[0-9]{1,9}(s|m|h)$',
       must: 'a duration such as 10m or 1h',

@@ -38,6 +38,10 @@ const specFlags = {
     description: 'Addresses and networks from which it may connect: a,b; "" for any',
     helpValue: 'CIDRS',
   }),
+  api: Flags.boolean({
+    description: "Let it call the hub's API as its roles allow; --no-api takes that away",
+    allowNo: true,
+  }),
   ttl: Flags.string({
     description: 'Longest life of its tokens: 1m to 24h (default 1h)',
     helpValue: 'DURATION',
@@ -65,7 +69,7 @@ type Spec = Readonly<Record<string, unknown>>
 
 /** The spec with what the flags say; keys and rules of trust are added to those that it has. */
 function changed(spec: Spec, flags: Partial<InferredFlags<typeof specFlags>>): Spec {
-  const { roles, ttl, key = [], issuer, audience, claim = [] } = flags
+  const { api, roles, ttl, key = [], issuer, audience, claim = [] } = flags
   const { allow_from: allowed, ...rest } = spec
   const from = flags['allow-from'] === undefined ? allowed : list(flags['allow-from'])
   const added = (member: string, more: readonly object[]) => {
@@ -78,6 +82,7 @@ function changed(spec: Spec, flags: Partial<InferredFlags<typeof specFlags>>): S
     ...rest,
     ...(roles === undefined ? {} : { roles: parseRoles(roles) }),
     ...(Array.isArray(from) && from.length > 0 ? { allow_from: from } : {}),
+    ...(api === undefined ? {} : { api }),
     ...(ttl === undefined ? {} : { max_token_ttl: ttl }),
     ...added('trust', rule),
     ...added('keys', key.map(readKey)),

@@ -27,6 +27,8 @@ const COMMON: Readonly<Record<string, string>> = {
     'The agent could not connect to the application. `mezctl apps test NAME` tries it and says what failed.',
   audit_unavailable:
     'The audit trail cannot be written, so no request is admitted. `mezctl status` and `/readyz?deep` say which sink fails; check the database and its disk.',
+  bot_not_allowed:
+    'A bot calls only the part of the API about itself. A program that administers the hub uses an API token, or its document says `api: true` (`mezctl bots update NAME --api`).',
   bot_refused:
     'The bot does not exist, or its proof is not valid. `user.login.failed` in `mezctl audit ls` has the exact reason.',
   bot_secret_not_a_token:

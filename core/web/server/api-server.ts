@@ -26,7 +26,7 @@ const BODY_BYTES = 1024 * 1024
 const LONGEST_NAME = 512
 
 export interface ApiServerOptions
-  extends Pick<GuardOptions, 'callers' | 'identify' | 'revisions' | 'signInUrl'> {
+  extends Pick<GuardOptions, 'botOf' | 'callers' | 'identify' | 'revisions' | 'signInUrl'> {
   readonly publicNames: PublicNames
   readonly routes: readonly WebRoutes[]
   /** False with a development certificate. */

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { CredentialRequest } from '../../api/credentials.ts'
+import type { Bot, CredentialRequest } from '../../api/credentials.ts'
 import { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo } from '../../api/protocol.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
@@ -44,6 +44,8 @@ export interface GuardOptions {
   readonly callers: { ofApiCookie(header: string | undefined): ApiCookie | null }
   /** The subject of the credentials with its current roles; null if unknown. */
   readonly identify: (credentials: ApiCredentials, request: CredentialRequest) => Promise<Subject | null>
+  /** The account of a program; undefined: there is none with this name. Absent: there are none. */
+  readonly botOf?: (user: string) => Bot | undefined
   /** Sessions and roles are valid only while their view is fresh. */
   readonly revisions: Pick<Revisions, 'fresh'>
   /** URL at which a visitor signs in and then continues at this path of the sign-in host. */
@@ -157,6 +159,8 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
         reply.header('www-authenticate', 'Bearer')
         throw new Problem(401, 'login_required', 'Sign in first, or send a valid token.')
       }
+      if (subject.kind === 'bot')
+        requireBotLimits(options.botOf?.(subject.user), request.clientIp, request.routeOptions.url ?? '')
       if (access === 'admin' && !subject.roles.includes('admin')) {
         throw new Problem(403, 'access_denied', 'This requires the role admin.')
       }
@@ -179,6 +183,8 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     const subject = known ? await known().finally(() => entering && underWay.give(address)) : null
     if (subject === null && bearer !== undefined) rates.take(guesses, limits.callsPerMinute.tokens)
     if (subject === null && access === 'page' && isSafe(method)) return reply.redirect(signInUrl(url), 303)
+    // A refusal is recorded with the caller.
+    if (subject !== null) request.subject = subject
     request.subject = authorize(subject)
     arrival.info.authenticated?.()
     request.identifyAgain = async () => (revisions.fresh() && known ? known() : null)
@@ -194,6 +200,19 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     if (request.authorizeAgain) request.subject = await request.authorizeAgain()
   })
   return routes
+}
+
+/** The part of the API about the caller. */
+const OWN_ROUTES = /^\/v1\/webapi\/me(?:\/|$)/
+
+/** Throws `Problem` 403 unless the bot may call this route from this address. */
+function requireBotLimits(bot: Bot | undefined, clientIp: string, route: string): void {
+  if (bot?.allowsFrom?.(clientIp) === false)
+    throw new Problem(403, 'address_not_allowed', 'The bot may not connect from this address.')
+  if (bot?.api === true || OWN_ROUTES.test(route)) return
+  const detail =
+    'A bot calls only the part of the API about itself, unless its document says `api: true`. Programs that administer the hub use an API token.'
+  throw new Problem(403, 'bot_not_allowed', detail)
 }
 
 /** Lists each route that is added, or throws `MEZ_ROUTE_UNGUARDED`. `attempts`: the URLs through which a sign-in may pass. */

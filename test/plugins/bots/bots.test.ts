@@ -1,6 +1,7 @@
 /** Accounts of programs in a running hub: their proofs, their certificates, and what takes access from them. */
 import { createHash, generateKeyPairSync, randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
+import { Agent } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { conformResource } from '@mezite/core/testing'
 import * as jose from 'jose'
@@ -121,6 +122,53 @@ t.test(
       .visitor()
       .fetch(`${tcp.hub.url}/v1/webapi/me/apps`, { headers: { authorization: `Bearer ${body.token}` } })
     t.match(JSON.parse(me.text), [{ name: 'echo' }, { name: 'web' }])
+  },
+)
+
+t.test(
+  'a bot calls only the part of the API about itself, from its addresses, unless its document says so',
+  async (t) => {
+    const rule = { roles: ['admin', 'platform'], keys }
+    const byName = (name: string) => assertion({ claims: { iss: `bot:${name}`, sub: `bot:${name}` } })
+    const ELSEWHERE = '127.0.0.2'
+    const call = async (token: string, method: string, path: string, localAddress = '127.0.0.1') => {
+      const agent = new Agent({ localAddress })
+      const { status, text } = await tcp.hub.visitor().fetch(`${tcp.hub.url}/v1/webapi${path}`, {
+        ...{
+          method,
+          agent,
+          headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        },
+        ...(method === 'GET'
+          ? {}
+          : { body: JSON.stringify({ name: 'mallory@example.com', roles: ['admin'] }) }),
+      })
+      agent.destroy()
+      return { status, code: status < 400 ? undefined : JSON.parse(text).code }
+    }
+    await put('quiet', rule)
+    const quiet = (await ask('quiet', { assertion: await byName('quiet') })).body.token ?? ''
+    t.match(await call(quiet, 'GET', '/me'), { status: 200 })
+    t.match(await call(quiet, 'GET', '/me/apps'), { status: 200 })
+    for (const path of ['/users', '/bots', '/status'])
+      t.match(await call(quiet, 'GET', path), { status: 403, code: 'bot_not_allowed' }, path)
+    t.match(await call(quiet, 'POST', '/users'), { status: 403, code: 'bot_not_allowed' })
+    const names = await tcp.hub.api<{ name: string }[]>('GET', '/users')
+    t.notOk(names.some(({ name }) => name === 'mallory@example.com'))
+    await until(async () => {
+      const all = await tcp.hub.api<{ user: string }[]>(
+        'GET',
+        '/audit?type=request.failed&reason=bot_not_allowed',
+      )
+      return all.some(({ user }) => user === 'bot:quiet')
+    }, 'the refusal is recorded with the name of the bot')
+
+    await put('near', { ...rule, api: true, allow_from: ['127.0.0.1/32'] })
+    const near = (await ask('near', { assertion: await byName('near') })).body.token ?? ''
+    t.match(await call(near, 'GET', '/users'), { status: 200 }, 'its document says so')
+    for (const path of ['/users', '/me'])
+      t.match(await call(near, 'GET', path, ELSEWHERE), { status: 403, code: 'address_not_allowed' }, path)
+    t.match(await call(quiet, 'GET', '/me', ELSEWHERE), { status: 200 }, 'a bot without addresses')
   },
 )
 
