@@ -37,7 +37,7 @@ function unreadableIn(folder: string): readonly string[] {
   })
 }
 
-t.test('every user may read what was built, whatever the umask of who built it', (t) => {
+t.test('every user may read built files, whatever the umask of the build', (t) => {
   for (const { path, folder } of all) t.strictSame(unreadableIn(join(folder, 'dist')), [], path)
   const output = join(t.testdir(), 'web')
   const program = join(root, 'plugins/dashboard/build.ts')
