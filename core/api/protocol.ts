@@ -64,6 +64,8 @@ export interface RoutedRequest {
    * Below the apps' domain, in lower case, without a trailing dot; `port` is null when the request does not name one.
    */
   readonly host: { readonly host: string; readonly port: number | null }
+  /** Names the request in the audit trail, in logs, on pages about errors, and towards the app. */
+  readonly requestId: string
   /** Path and query, starting with `/`: printable ASCII without a fragment. */
   readonly target: string
   /** Length of the body in bytes; null if it is not declared, undefined if there is no body. */

@@ -19,18 +19,19 @@ export function takeHeaderLine(text: string, from: number, lines: string[]): num
   if (at === from || text.charCodeAt(at) !== COLON) return -1
   const name = text.slice(from, at)
   at++
-  while (isSpace(text.charCodeAt(at))) at++
+  // Space or tab. Not a function: it would be called three times for each line of each request.
+  for (let code = text.charCodeAt(at); code === 32 || code === 9; code = text.charCodeAt(at)) at++
   const start = at
   while (at < text.length && kinds[text.charCodeAt(at)] !== CONTROL) at++
   if (at < text.length && !text.startsWith('\r\n', at)) return -1
   let end = at
-  while (end > start && isSpace(text.charCodeAt(end - 1))) end--
+  for (let code = text.charCodeAt(end - 1); end > start && (code === 32 || code === 9); ) {
+    end--
+    code = text.charCodeAt(end - 1)
+  }
   lines.push(name, text.slice(start, end))
   return at + 2
 }
-
-/** SP or HTAB. */
-const isSpace = (code: number): boolean => code === 32 || code === 9
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
@@ -38,6 +39,13 @@ const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 /** Whether this name and value can be sent (RFC 9110 section 5). */
 export function isHeaderLine(name: string, value: string): boolean {
   return TOKEN.test(name) && isHeaderValue(value)
+}
+
+/** Whether all of these names and values, in turn, can be sent. */
+export function areHeaderLines(lines: readonly string[]): boolean {
+  for (let i = 0; i + 1 < lines.length; i += 2)
+    if (!TOKEN.test(lines[i] as string) || !VALUE.test(lines[i + 1] as string)) return false
+  return true
 }
 
 /** Whether this text can be sent as a value or as a reason phrase. */

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { Problem } from '@mezite/core'
 import {
@@ -40,8 +39,7 @@ export class RequestHandler {
   }
 
   serve(client: Client, routed: RoutedRequest): void {
-    const requestId = randomUUID()
-    const { head, info } = routed
+    const { head, info, requestId } = routed
     try {
       const { catalog, access } = this.#deps
       // The one time that it is looked up: every step sees the same app, whatever changes meanwhile.

@@ -20,8 +20,8 @@ interface Cost {
  */
 const MOST: Readonly<Record<'hub' | 'agent', Readonly<Record<'small' | 'browser', Cost>>>> = {
   hub: {
-    small: { kilobytes: 20.4, calls: 427, files: 82 },
-    browser: { kilobytes: 28.8, calls: 638, files: 82 },
+    small: { kilobytes: 15.2, calls: 385, files: 82 },
+    browser: { kilobytes: 22.7, calls: 413, files: 82 },
   },
   agent: {
     small: { kilobytes: 1.9, calls: 7, files: 3 },

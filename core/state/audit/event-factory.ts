@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto'
 import type { Actor, AuditEvent, AuditInput } from '../../api/audit.ts'
+import { randomUuid } from '../../kernel/random-uuid.ts'
 import { boundText } from './text-escaping.ts'
 
 const LONGEST = 1_024
@@ -77,7 +77,7 @@ export function makeEvent(input: AuditInput, { cluster, hub }: Recorder, nowMs: 
   const who = input.by == null ? input : whoOf(input.by)
   const event: Record<string, Value> = {
     // A version 4 UUID has its random bits and variant in the same places as version 7.
-    id: idPrefix + randomUUID().slice(15),
+    id: idPrefix + randomUuid().slice(15),
     type: textOf(input.type),
     time: stampedTime,
     cluster,

@@ -2,6 +2,7 @@ import { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo, RequestHead, RoutedRequest } from '../../api/protocol.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
+import { randomUuid } from '../../kernel/random-uuid.ts'
 import { readFraming } from '../../wire/request-framing.ts'
 import { type HostName, parseHost } from './host.ts'
 
@@ -154,7 +155,8 @@ export function createHostRouter(names: PublicNames, limits: HeadLimits): HostRo
     if (!isApp(named.host) || (named.port ?? port) !== port) return misdirected(info, named.host)
     if (method === 'TRACE') return refuse(405, 'method_not_allowed', 'This method is not supported.')
     const size = framing.length === undefined && bodyFollows ? null : framing.length
-    return { kind: 'app', head, info, host: named, target, length: size, expectsContinue }
+    const requestId = randomUuid()
+    return { kind: 'app', head, info, host: named, requestId, target, length: size, expectsContinue }
   }
 
   return {

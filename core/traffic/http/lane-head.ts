@@ -26,6 +26,7 @@ export function readLaneHead(bytes: Buffer): Required<RequestHead> | null {
     next = takeHeaderLine(text, at, rawHeaders)
     if (next < 0) return null
     const name = rawHeaders[rawHeaders.length - 2] as string
+    if (LENGTHS[name.length] !== true) continue
     switch (effectOf(name)) {
       case 'host':
         hosts += 1
@@ -50,10 +51,16 @@ const OTHER = new Set([
   'transfer-encoding',
   'upgrade',
 ])
-const LENGTHS = new Set([...OTHER, 'host', 'connection'].map(({ length }) => length))
+/** At the length of each such name: true. Few names are compared at all. */
+const LENGTHS: readonly boolean[] = [...OTHER, 'host', 'connection'].reduce<boolean[]>(
+  (found, { length }) => {
+    found[length] = true
+    return found
+  },
+  Array.from({ length: 20 }, () => false),
+)
 
 function effectOf(name: string): 'host' | 'connection' | 'other' | null {
-  if (!LENGTHS.has(name.length)) return null
   const lower = name.toLowerCase()
   if (lower === 'host' || lower === 'connection') return lower
   return OTHER.has(lower) ? 'other' : null

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { LaneResponse, LaneWatcher } from '../../api/protocol.ts'
-import { isHeaderLine, isHeaderValue } from '../../wire/header-line.ts'
+import { areHeaderLines, isHeaderValue } from '../../wire/header-line.ts'
 
 /** How long a connection waits for the next request after the response of an app. */
 export const KEEP_ALIVE_MS = 65_000
@@ -169,13 +169,9 @@ export class LaneWriter implements LaneResponse {
 
 /** Null if a line cannot be sent. */
 function linesText(lines: readonly string[]): string | null {
+  if (!areHeaderLines(lines)) return null
   let text = ''
-  for (let i = 0; i + 1 < lines.length; i += 2) {
-    const name = lines[i] as string
-    const value = lines[i + 1] as string
-    if (!isHeaderLine(name, value)) return null
-    text += `${name}: ${value}\r\n`
-  }
+  for (let i = 0; i + 1 < lines.length; i += 2) text += `${lines[i]}: ${lines[i + 1]}\r\n`
   return text
 }
 

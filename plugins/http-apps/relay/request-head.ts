@@ -10,7 +10,8 @@ import { identityFact } from '../request/identity-parts.ts'
 import { readableBy } from '../request/origin.ts'
 import type { Admitted } from '../session/admission.ts'
 import { isOfPreflight } from '../session/preflights.ts'
-import type { RequestHead } from '../upstream/upstream.ts'
+import { linesText } from '../upstream/http1-upstream.ts'
+import type { HeaderText, RequestHead } from '../upstream/upstream.ts'
 import { ForbiddenHeader, RefusedByPlugin, throughRequestHook } from './request-hook.ts'
 
 const PLAIN = /^[\x21-\x24\x26-\x7e]+$/
@@ -52,28 +53,26 @@ export function requestHead(
 
 function build(deps: Deps, admitted: Admitted, mapping: AppMapping, own: ClientHead): RequestHead {
   const { request, admission } = admitted
-  const { app, subject, requestId } = admission
-  const { method, upgrade, trailers } = request
-  const { target, transforms = [] } = own
-  const changed = transforms.length > 0 && request.length !== undefined
-  const length = changed ? null : request.length
+  const { subject, requestId } = admission
+  const { method, clientIp, length, upgrade, trailers } = request
+  const { target, transforms } = own
   // Anyone can send a preflight, so nothing vouches for it.
-  const vouched = !isOfPreflight(admission)
-  const identity =
+  const verified = admission.verified
+  const vouched = verified === null || !isOfPreflight(admission)
+  const first =
     subject !== null
-      ? identityLines(subject, deps.assertion.sign(subject, app), app, mapping)
-      : vouched && admission.verified !== null
-        ? ['X-Mezite-Verified', admission.verified]
-        : []
-  const lines = [...identity, ...forwardingLines(request, mapping, requestId)]
-  for (let i = 0; i + 1 < own.lines.length; i += 2) {
-    const name = own.lines[i] as string
-    lines.push(name, mappedValue(name, own.lines[i + 1] as string, mapping))
+      ? identityOf(subject, deps.assertion.sign(subject, admission.app), admission.app, clientIp, mapping)
+      : headerText([
+          ...(vouched && verified !== null ? ['X-Mezite-Verified', verified] : []),
+          ...forwardingLines(clientIp, mapping),
+        ])
+  const mapped = mappedLines(own.lines, mapping)
+  const lines = vouched && mapping.setLines.length > 0 ? [...mapped, ...mapping.setLines] : mapped
+  const head = {
+    ...{ method, target, host: mapping.upstreamHost, first, requestId, lines, upgrade, trailers },
   }
-  if (vouched && mapping.setLines.length > 0) lines.push(...mapping.setLines)
-  const host = mapping.upstreamHost
-  const head = { method, target, host, lines, length, upgrade, trailers }
-  return changed ? { ...head, transforms } : head
+  const changed = transforms !== undefined && transforms.length > 0 && length !== undefined
+  return changed ? { ...head, length: null, transforms } : { ...head, length }
 }
 
 /** The Problem for the browser when `clientHead` or `requestHead` threw; anything but a Problem is logged. */
@@ -99,31 +98,46 @@ function ownLines(
   // The app gets only the lines that a browser puts into a preflight.
   if (isOfPreflight(admission)) return filtered(request.lines, (name) => PREFLIGHT.test(name))
   const given = hides === null ? request.lines : filtered(request.lines, (name) => !hides.includes(name))
-  const lines = dropped === null ? [...given] : filtered(given, (name) => !dropped.has(plainHeaderName(name)))
+  const passing = dropped === null ? given : filtered(given, (name) => !dropped.has(plainHeaderName(name)))
+  const more: string[] = []
   if (passed.size > 0)
-    lines.push(...filtered(request.guarded, (name) => passed.has(name) && hides?.includes(name) !== true))
-  if (dropped?.has('cookie')) return lines
-  for (const line of request.cookies) {
-    const own = withoutOurCookies(line)
-    if (own !== undefined) lines.push('Cookie', own)
-  }
-  return lines
+    more.push(...filtered(request.guarded, (name) => passed.has(name) && hides?.includes(name) !== true))
+  if (dropped === null || !dropped.has('cookie'))
+    for (const line of request.cookies) {
+      const own = withoutOurCookies(line)
+      if (own !== undefined) more.push('Cookie', own)
+    }
+  return more.length === 0 ? passing : [...passing, ...more]
 }
 
 function filtered(lines: readonly string[], passes: (name: string) => boolean): string[] {
   return lines.filter((_, i) => passes((lines[i - (i % 2)] as string).toLowerCase()))
 }
 
+/** The lines with the addresses that the app knows; the same array if none of them changes. */
+function mappedLines(lines: readonly string[], mapping: AppMapping): readonly string[] {
+  let made: string[] | null = null
+  for (let i = 0; i + 1 < lines.length; i += 2) {
+    const { length } = lines[i] as string
+    // Few names are compared at all.
+    if (length !== 6 && length !== 7 && length !== 11) continue
+    const value = lines[i + 1] as string
+    const mapped = mappedValue(lines[i] as string, value, mapping)
+    if (mapped === value) continue
+    made ??= [...lines]
+    made[i + 1] = mapped
+  }
+  return made ?? lines
+}
+
 function mappedValue(name: string, value: string, mapping: AppMapping): string {
-  const { length } = name
-  if (length !== 6 && length !== 7 && length !== 11) return value
   const lower = name.toLowerCase()
   const isAddress = lower === 'origin' || lower === 'referer' || lower === 'destination'
   return isAddress ? upstreamAddress(lower, value, mapping) : value
 }
 
 /** A name for a header: as it is when printable, else percent-encoded UTF-8. `%` is encoded too, so names stay distinct. */
-function headerText(name: string): string {
+function headerValue(name: string): string {
   if (PLAIN.test(name)) return name
   let text = ''
   for (const byte of Buffer.from(name, 'utf8')) {
@@ -133,35 +147,43 @@ function headerText(name: string): string {
   return text
 }
 
-interface Identity {
+interface Identity extends HeaderText {
   readonly assertion: string
   readonly app: App
-  readonly lines: readonly string[]
+  readonly clientIp: string
 }
 
-/** The latest identity lines of each subject. */
+/** The latest identity of each subject. */
 const identities = new WeakMap<Subject, Identity>()
 
-/** The caller's identity lines, reused while subject, app and assertion are the same. */
-function identityLines(
+/** The caller's identity and address, reused while subject, app, assertion and address are the same. */
+function identityOf(
   subject: Subject,
   assertion: string,
   app: App,
+  clientIp: string,
   mapping: AppMapping,
-): readonly string[] {
+): HeaderText {
   const known = identities.get(subject)
-  if (known?.assertion === assertion && known.app === app) return known.lines
+  if (known?.assertion === assertion && known.app === app && known.clientIp === clientIp) return known
   checkAssertion(assertion)
-  const user = headerText(subject.user)
+  const user = headerValue(subject.user)
   const roles = headerRoles(subject)
   const lines = ['Mezite-Jwt-Assertion', assertion, 'X-Mezite-User', user, 'X-Mezite-Roles', roles]
   for (const [name, source] of mapping.identity)
     for (const value of identityValues(source, subject, roles, assertion)) lines.push(name, value)
+  lines.push(...forwardingLines(clientIp, mapping))
+  const made = { ...headerText(lines), assertion, app, clientIp }
   // Only an object that cannot change may be a key.
-  if (Object.isFrozen(subject) && Object.isFrozen(subject.roles))
-    identities.set(subject, { assertion, app, lines })
-  return lines
+  if (Object.isFrozen(subject) && Object.isFrozen(subject.roles)) identities.set(subject, made)
+  return made
 }
+
+/** With a flat text, which is never joined again. */
+const headerText = (lines: readonly string[]): HeaderText => ({
+  lines,
+  text: Buffer.from(linesText(lines), 'latin1').toString('latin1'),
+})
 
 /** The lines of one identity header; none without a fact that it needs. */
 function identityValues(
@@ -177,7 +199,7 @@ function identityValues(
   for (const part of source) {
     const value = typeof part === 'string' ? part : identityFact(subject, part.fact)
     if (value === null) return []
-    text += typeof part === 'string' ? part : headerText(value)
+    text += typeof part === 'string' ? part : headerValue(value)
   }
   return [text]
 }
@@ -203,17 +225,11 @@ function headerRoles({ roles }: Subject): string {
   return text
 }
 
-function forwardingLines(
-  { clientIp }: AppRequest,
-  mapping: AppMapping,
-  requestId: string,
-): readonly string[] {
+function forwardingLines(clientIp: string, { publicHost, publicPort }: AppMapping): readonly string[] {
   const node = clientIp.includes(':') ? `"[${clientIp}]"` : clientIp
-  const { publicHost, publicPort } = mapping
   const host = publicHost.includes(':') ? `"${publicHost}"` : publicHost
   return [
     ...['X-Forwarded-For', clientIp, 'X-Forwarded-Host', publicHost, 'X-Forwarded-Proto', 'https'],
     ...['X-Forwarded-Port', publicPort, 'Forwarded', `for=${node};host=${host};proto=https`],
-    ...['X-Request-Id', requestId],
   ]
 }

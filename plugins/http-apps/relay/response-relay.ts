@@ -6,7 +6,7 @@ import { type AppMapping, publicAddresses } from '../request/app-mapping.ts'
 import { pathOf } from '../request/app-request.ts'
 import { BodyPipeline, type NamedTransform } from '../request/body-pipeline.ts'
 import { withoutDomain } from '../request/cookies.ts'
-import { isForbiddenTrailer } from '../request/header-names.ts'
+import { isForbiddenTrailer, learnResponseName, responseNames } from '../request/header-names.ts'
 import type { Admitted } from '../session/admission.ts'
 import type { ResponseHead } from '../upstream/response-parser.ts'
 import { isLines } from './request-hook.ts'
@@ -128,14 +128,15 @@ function responseLines(lines: readonly string[], mapping: AppMapping, status: nu
   let listed: Set<string> | undefined
   for (let i = 0; i < lines.length; i += 2) {
     const name = lines[i] as string
-    const lower = name.toLowerCase()
-    if (isReservedInResponse(lower)) {
-      if (lower === 'connection') listed = listedNames(lines[i + 1] as string, listed)
+    const { lower, fate } = responseNames.get(name) ?? learnResponseName(name)
+    if (fate === 'drop' || (fate === 'length' && !sized)) continue
+    if (fate === 'connection') {
+      listed = listedNames(lines[i + 1] as string, listed)
       continue
     }
-    if (!sized && lower === 'content-length') continue
     if (mapping.droppedInResponse?.has(lower)) continue
-    const value = responseValue(lower, lines[i + 1] as string, mapping)
+    const given = lines[i + 1] as string
+    const value = fate === 'changed' ? responseValue(lower, given, mapping) : given
     if (value !== undefined) kept.push(name, value)
   }
   const passed = listed === undefined ? kept : withoutListed(kept, listed)

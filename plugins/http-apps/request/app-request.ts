@@ -1,6 +1,6 @@
 import { type App, type Catalog, Problem } from '@mezite/core'
 import type { RoutedRequest } from '@mezite/core/protocol'
-import { classify } from './header-names.ts'
+import { learnRequestName, requestNames } from './header-names.ts'
 import { asksForWebSocket } from './web-socket-accept.ts'
 
 /** A request to an app's host, read once, independent of the version of HTTP. */
@@ -81,12 +81,12 @@ export function readRequest(
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string
     const value = raw[i + 1] as string
-    const lower = name.toLowerCase()
+    const { lower, fate } = requestNames.get(name) ?? learnRequestName(name)
     if (credentialHeaders?.has(lower)) {
       proofs ??= []
       proofs.push(lower, value)
     }
-    switch (classify(lower)) {
+    switch (fate) {
       case 'keep':
         lines.push(name, value)
         break

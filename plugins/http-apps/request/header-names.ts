@@ -1,4 +1,4 @@
-import { headerOwner, isReservedInResponse, plainHeaderName } from '@mezite/core/protocol'
+import { headerOwner, isHeaderLine, isReservedInResponse, plainHeaderName } from '@mezite/core/protocol'
 
 /** The request headers that the hub reads, each with its meaning. */
 const READ = {
@@ -24,6 +24,61 @@ const READ = {
 export type Fate = 'keep' | 'guarded' | 'drop' | 'refuse' | (typeof READ)[keyof typeof READ]
 
 const read = new Map<string, Fate>(Object.entries(READ))
+
+/** What is known of a header by the spelling of its name. */
+interface RequestName {
+  readonly lower: string
+  readonly fate: Fate
+}
+
+/** What becomes of a line of a response: `changed` ones have addresses or cookies. */
+interface ResponseName {
+  readonly lower: string
+  readonly fate: 'keep' | 'drop' | 'connection' | 'length' | 'changed'
+}
+
+/**
+ * Clients and apps use few names, and thousands of times. The first ones are remembered, with `learn…` for the others, which
+ * computes them each time: so nobody can fill the memory, and no flood of names takes a usual one away.
+ */
+export const requestNames = new Map<string, RequestName>()
+export const responseNames = new Map<string, ResponseName>()
+const MOST_NAMES = 1_000
+const LONGEST_NAME = 64
+
+export function learnRequestName(name: string): RequestName {
+  const lower = name.toLowerCase()
+  return remember(requestNames, name, { lower, fate: classify(lower) })
+}
+
+const CHANGED = ['set-cookie', 'location', 'content-location', 'link', 'refresh', 'clear-site-data']
+
+export function learnResponseName(name: string): ResponseName {
+  const lower = name.toLowerCase()
+  const reserved = isReservedInResponse(lower)
+  const fate =
+    lower === 'connection'
+      ? 'connection'
+      : reserved
+        ? 'drop'
+        : lower === 'content-length'
+          ? 'length'
+          : CHANGED.includes(lower)
+            ? 'changed'
+            : 'keep'
+  return remember(responseNames, name, { lower, fate })
+}
+
+/** A name may be a part of a whole head, which V8 would keep in memory with it: so a copy is the key. */
+function remember<T extends { readonly lower: string }>(names: Map<string, T>, name: string, known: T): T {
+  // What is not a name has characters that a copy would change into others.
+  if (names.size >= MOST_NAMES || name.length > LONGEST_NAME || !isHeaderLine(name, '')) return known
+  const own = { ...known, lower: copyOf(known.lower) }
+  names.set(copyOf(name), own)
+  return own
+}
+
+const copyOf = (text: string): string => Buffer.from(text, 'latin1').toString('latin1')
 
 /**
  * The fate of a request header from a client, by its lower-case name. A spelling with `_`, `.` or the like that a

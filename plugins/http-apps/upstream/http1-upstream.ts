@@ -150,7 +150,8 @@ export class Http1Upstream implements Upstream {
   }
 }
 
-function headBytes({ method, target, host, lines, length, upgrade }: RequestHead): Buffer {
+/** Three writes, so that the lines which all requests of a session have in common are never copied into one text with others. */
+function headBytes({ method, target, host, first, requestId, lines, length, upgrade }: RequestHead): Buffer {
   const framing = upgrade
     ? 'Connection: Upgrade\r\nUpgrade: websocket\r\n'
     : length === null
@@ -158,11 +159,17 @@ function headBytes({ method, target, host, lines, length, upgrade }: RequestHead
       : length === undefined
         ? ''
         : `Content-Length: ${length}\r\n`
-  const text = `${method} ${target} HTTP/1.1\r\nHost: ${host}\r\n${linesText(lines)}${framing}\r\n`
-  return Buffer.from(text, 'latin1')
+  const begin = `${method} ${target} HTTP/1.1\r\nHost: ${host}\r\n`
+  const end = `X-Request-Id: ${requestId}\r\n${linesText(lines)}${framing}\r\n`
+  const bytes = Buffer.allocUnsafe(begin.length + first.text.length + end.length)
+  let at = bytes.write(begin, 0, 'latin1')
+  at += bytes.write(first.text, at, 'latin1')
+  bytes.write(end, at, 'latin1')
+  return bytes
 }
 
-function linesText(lines: readonly string[]): string {
+/** Header lines in the form of HTTP/1.1. */
+export function linesText(lines: readonly string[]): string {
   let text = ''
   for (let i = 0; i + 1 < lines.length; i += 2) text += `${lines[i]}: ${lines[i + 1]}\r\n`
   return text

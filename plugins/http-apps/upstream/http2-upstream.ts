@@ -261,11 +261,17 @@ const ERRORS = [
 const resetBy = (code: number): Error =>
   new Error(`the app ended the request with the HTTP/2 error ${ERRORS[code] ?? code}`)
 
-function headOf({ method, target, host, lines, length, trailers }: RequestHead, { uri }: App): string[] {
+function headOf(head: RequestHead, { uri }: App): string[] {
+  const { method, target, host, first, requestId, lines, length, trailers } = head
   const scheme = isSecure(uri) ? 'https' : 'http'
   const fields = [':method', method, ':scheme', scheme, ':authority', host, ':path', target]
-  for (let i = 0; i + 1 < lines.length; i += 2)
-    fields.push((lines[i] as string).toLowerCase(), lines[i + 1] as string)
+  const add = (lines: readonly string[]): void => {
+    for (let i = 0; i + 1 < lines.length; i += 2)
+      fields.push((lines[i] as string).toLowerCase(), lines[i + 1] as string)
+  }
+  add(first.lines)
+  fields.push('x-request-id', requestId)
+  add(lines)
   if (typeof length === 'number') fields.push('content-length', String(length))
   if (trailers) fields.push('te', 'trailers')
   return fields

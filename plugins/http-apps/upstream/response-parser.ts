@@ -35,6 +35,8 @@ const SIZE =
 const CHUNKED = /^transfer-encoding: *chunked *$/i
 const LENGTH = /^[0-9]{1,15}$/
 
+const MALFORMED_LINE = 'a header line of the response is malformed'
+
 type State = 'head' | 'length' | 'size' | 'data' | 'data-end' | 'trailers' | 'close' | 'raw' | 'over'
 
 /**
@@ -139,7 +141,8 @@ export class ResponseParser {
     let coding: string | undefined
     let close = minor === '0'
     for (let at = statusLine.length + 2, next = at; at < text.length; at = next) {
-      next = headerLine(text, at, lines)
+      next = takeHeaderLine(text, at, lines)
+      if (next < 0) throw new ResponseError(MALFORMED_LINE)
       if (lines.length >= limits.responseLines * 2)
         throw new ResponseError('the response has too many header lines')
       const name = lines[lines.length - 2] as string
@@ -241,7 +244,7 @@ export class ResponseParser {
       }
       this.#trailerBytes += line.length
       if (this.#trailerBytes > limits.trailerBytes) throw new ResponseError('the trailers are too long')
-      headerLine(line, 0, this.#trailers)
+      if (takeHeaderLine(line, 0, this.#trailers) < 0) throw new ResponseError(MALFORMED_LINE)
       return
     }
     const [, digits] = SIZE.exec(line) ?? []
@@ -260,10 +263,4 @@ export class ResponseParser {
     this.#held = null
     return bytes
   }
-}
-
-function headerLine(text: string, at: number, lines: string[]): number {
-  const next = takeHeaderLine(text, at, lines)
-  if (next < 0) throw new ResponseError('a header line of the response is malformed')
-  return next
 }

@@ -5,6 +5,14 @@ import type { NamedTransform } from '../request/body-pipeline.ts'
 import type { ResponseEvents } from './response-parser.ts'
 import type { UpstreamFailure } from './upstream-failure.ts'
 
+/** Header lines that many requests have in common. */
+export interface HeaderText {
+  /** Name and value in turn. */
+  readonly lines: readonly string[]
+  /** The same for HTTP/1.1. */
+  readonly text: string
+}
+
 /** The head of a request towards the app, independent of the version of HTTP. */
 export interface RequestHead {
   readonly method: string
@@ -12,9 +20,12 @@ export interface RequestHead {
   readonly target: string
   readonly host: string
   /**
-   * Name and value in turn, without host and framing. Identity comes first on the wire, because some servers silently
-   * drop header lines beyond a count.
+   * The identity, and how the request came to the hub. It comes first on the wire, because some servers silently drop
+   * header lines beyond a count.
    */
+  readonly first: HeaderText
+  readonly requestId: string
+  /** Name and value in turn, without host and framing. */
   readonly lines: readonly string[]
   /** Bytes of the body; null: unknown until it ends; undefined: there is none. */
   readonly length: number | null | undefined
