@@ -53,7 +53,7 @@ export type {
 export type { DenialHelp, DeniedAccess, Help, OfferedApp } from './api/denial-help.ts'
 export type { DiagnosticsResponse, DiagnosticsRoute } from './api/diagnostics.ts'
 export type { DnsProvider, DnsRecord } from './api/dns-providers.ts'
-export type { Explanation } from './api/explanations.ts'
+export type { Explanation, Outlook } from './api/explanations.ts'
 export type { Grant, NewGrant } from './api/grants.ts'
 export type {
   BodyTransform,
@@ -128,6 +128,7 @@ export type {
   PluginSide,
 } from './kernel/plugin.ts'
 export type { Contributed, Received, Ref, Refs } from './kernel/reference.ts'
+export type { LocalAgent, LocalAgentOptions } from './program/dev/local-agent.ts'
 export type { Requester } from './traffic/http/refusal.ts'
 export type { StreamMeter } from './wire/bulk-streams.ts'
 export type { HubReach } from './wire/hub-connection.ts'
