@@ -69,6 +69,8 @@ export interface PublicNames {
   readonly appsDomain: string | null
   /** `:port` of public URLs, or an empty string for 443. */
   readonly portSuffix: string
+  /** Whether the hub listens for plain HTTP (`proxy.redirect_addr`). */
+  readonly plainHttp?: boolean
   /** The connector through which people must sign in to reach apps, or null for any. */
   readonly appsOidcConnector: string | null
   /** True if responses carry Strict-Transport-Security. Never with the development certificate. */

@@ -10,19 +10,23 @@ import {
   unknownRoles,
 } from '@mezite/cli'
 
-/** A problem for each agent that has never joined. */
+/** A problem for each agent that has never joined, and has no token to join with. */
 export async function unknownAgents(client: HubClient, hostnames: readonly string[]): Promise<string[]> {
   if (hostnames.length === 0) return []
   const agents = await listOrNull<Flat>(client, '/agents')
   if (agents === null) return []
   const known = agents.map(({ hostname }) => String(hostname))
   const unknown = hostnames.filter((hostname) => !known.includes(hostname))
+  if (unknown.length === 0) return []
+  const awaited = (await listOrNull<Flat>(client, '/tokens'))?.map((token) => token.agent_hostname) ?? []
   return Promise.all(
-    unknown.map(async (hostname) => {
-      const meant = await didYouMean(hostname, known)
-      const next = ` Let it join with a token: mezctl tokens create --roles=app --agent-hostname ${hostname}`
-      return `agent ${hostname} has never joined.${meant || next}`
-    }),
+    unknown
+      .filter((hostname) => !awaited.includes(hostname))
+      .map(async (hostname) => {
+        const meant = await didYouMean(hostname, known)
+        const next = ` Let it join with a token: mezctl tokens create --roles=app --agent-hostname ${hostname}`
+        return `agent ${hostname} has never joined.${meant || next}`
+      }),
   )
 }
 

@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Clock, type Log, type Metrics, messageOf, type Revisions } from '@mezite/core'
 import { type createAccounts, membersOf } from './accounts.ts'
-import { AcmeProblem } from './authority.ts'
+import { AcmeProblem, plain } from './authority.ts'
 import { issuerOf, namesOf } from './chain-check.ts'
 import { type AcmeSettings, isPublic } from './config.ts'
 import type { createDnsProof } from './dns-proof.ts'
@@ -172,7 +172,10 @@ export function createAttempts(parts: AttemptParts) {
     const nextAttempt = retryTime(errors, one.attempts, clock.now())
     const several = errors.length > 1
     const lastError = errors
-      .map(({ directory, error }) => `${several ? `${new URL(directory).host}: ` : ''}${messageOf(error)}`)
+      .map(
+        ({ directory, error }) =>
+          `${several ? `${new URL(directory).host}: ` : ''}${plain(messageOf(error))}`,
+      )
       .join('; ')
     // Only the authority ends an order; one that was not reached, or is overloaded, goes on with it later.
     const ended = errors.some(

@@ -78,6 +78,11 @@ async function load(): Promise<AcmeClient> {
   })
   axios.interceptors.response.use((response) => {
     const { status, data, headers } = response
+    if (/^text\/html\b/i.test(String(headers['content-type'] ?? '')) && (status < 300 || status >= 400)) {
+      const detail = `something else answers in place of the authority, with a web page (HTTP ${status}), such as the sign-in page of a network or a proxy`
+      // The authority itself has ended nothing.
+      throw new AcmeProblem(detail, '', Math.max(status, 503), retryAfterOf(headers['retry-after']))
+    }
     if (status < 300 || data?.type === BAD_NONCE) return response
     const type = String(data?.type ?? '').replace(/^urn:ietf:params:acme:error:/, '')
     const detail = status < 400 ? 'it redirects' : plain(problemText(data) || `it returned HTTP ${status}`)
@@ -99,7 +104,7 @@ export function problemText(problem: unknown): string {
 }
 
 /** A stranger has written it: one line, not too long. */
-const plain = (text: string) => text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ').slice(0, 500)
+export const plain = (text: string) => text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ').slice(0, 500)
 
 function retryAfterOf(header: unknown): number | null {
   if (typeof header !== 'string') return null

@@ -52,7 +52,7 @@ export const COMMANDS = {
     collection: '/certificates',
     noun: 'certificate',
     ls: {
-      summary: 'List the certificates that the hub orders or that were imported',
+      summary: 'List the certificates that the hub serves: ordered, imported, or from files',
       empty: 'No certificates. Set plugins.acme.email in mezhub.yaml, and the hub orders them.',
       columns: [
         ['name', (one) => one.name],

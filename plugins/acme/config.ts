@@ -67,7 +67,8 @@ export const Config = Type.Closed(
       description: 'IP or IP:PORT of DNS servers for the checks before an order',
     }),
     challenge: Type.OneOf(['auto', 'tls-alpn-01', 'http-01'], {
-      description: 'how names are proved without dns; auto tries port 443 first',
+      description:
+        'how names are proved without dns; auto tries port 443 first, then port 80 if proxy.redirect_addr is set',
     }),
     profile: Type.String({ ...TEXT, description: 'certificate profile of the directory' }),
     preferred_chain: Type.String({ ...TEXT, description: 'common name of the root of the wanted chain' }),
@@ -122,7 +123,10 @@ export function configFaults(config: Static<typeof Config>): Fault[] {
 }
 
 /** Null: the plugin is inactive. */
-export function settingsOf(config: Static<typeof Config>) {
+export function settingsOf(
+  config: Static<typeof Config>,
+  { plainHttp = false }: { plainHttp?: boolean } = {},
+) {
   if (config.email === undefined) return null
   const listed = config.directory ?? 'letsencrypt'
   const { external_account: account } = config
@@ -139,6 +143,8 @@ export function settingsOf(config: Static<typeof Config>) {
     dns: config.dns ?? null,
     resolvers: config.resolvers ?? null,
     challenge: config.challenge ?? 'auto',
+    /** Whether HTTP-01 can succeed. */
+    plainHttp,
     profile: config.profile ?? null,
     preferredChain: config.preferred_chain ?? null,
     keyType: config.key_type ?? 'p256',

@@ -14,11 +14,12 @@ import {
   secretBox,
   webRoutes,
 } from '@mezite/core'
+import { hubState } from '@mezite/core/administration'
 import { Config, configFaults, settingsOf } from './config.ts'
 import { chooseProvider, createDnsProof } from './dns-proof.ts'
 import { acmeMigrations } from './migrations.ts'
 import { certificatesPage } from './page.ts'
-import { certificateRoutes } from './routes.ts'
+import { certificateLists, certificateRoutes } from './routes.ts'
 import { createSource, stateOf } from './source.ts'
 import { createStore } from './store.ts'
 import { createUpkeep } from './upkeep.ts'
@@ -32,14 +33,18 @@ export default defineHubPlugin({
   summary: 'Orders and renews certificates from an ACME authority',
   config: Config,
   validate: configFaults,
-  needs: { catalog, database, jobs, metrics, publicNames, revisions, secretBox },
+  needs: { catalog, database, hubState, jobs, metrics, publicNames, revisions, secretBox },
   wants: { dnsProviders },
   provides: { certificates, dashboardParts, migrations, webRoutes },
   setup({ clock, config, log, provide, use }) {
     // A cluster that stops to use it keeps what it has, also in backups.
     provide.migrations(acmeMigrations)
-    const settings = settingsOf(config)
-    if (settings === null) return
+    const settings = settingsOf(config, use.publicNames)
+    const served = () => use.hubState.certificates()
+    if (settings === null) {
+      provide.webRoutes(certificateLists({ store: null, served }))
+      return
+    }
     const provider = settings.dns && chooseProvider(settings.dns, use.dnsProviders, clock)
     if (settings.dns && !provider) {
       const names = ['rfc2136', 'exec', ...use.dnsProviders.map(({ name }) => name)].join(', ')
@@ -83,7 +88,8 @@ export default defineHubPlugin({
       'first',
     )
     provide.certificates(source)
-    provide.webRoutes(certificateRoutes({ store, now: clock.now, covers: source.covers, runSoon }))
+    provide.webRoutes(certificateLists({ store, served }))
+    provide.webRoutes(certificateRoutes({ store, served, now: clock.now, covers: source.covers, runSoon }))
     provide.dashboardParts(certificatesPage(store, clock.now))
   },
 })

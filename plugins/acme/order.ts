@@ -156,6 +156,7 @@ async function prove(options: OrderOptions, authorizations: readonly Authorizati
 
 const waysOf = ({ settings, attempt }: OrderOptions): readonly string[] => {
   if (settings.challenge !== 'auto') return [settings.challenge]
+  if (!settings.plainHttp) return ['tls-alpn-01']
   const ways = ['tls-alpn-01', 'http-01']
   return attempt % 2 === 0 ? ways : ways.reverse()
 }

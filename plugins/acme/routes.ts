@@ -1,8 +1,11 @@
-import { Problem, Type, type WebRoutes } from '@mezite/core'
+import { type certificates, Problem, type SlotRef, Type, type WebRoutes } from '@mezite/core'
 import { audited, waiting } from './attempts.ts'
 import { checkedChain, issuerOf, namesOf } from './chain-check.ts'
 import { stateOf } from './source.ts'
 import type { Certificate, Store } from './store.ts'
+
+type CertificateSource = typeof certificates extends SlotRef<infer T> ? T : never
+type CertificateState = ReturnType<CertificateSource['states']>[number]
 
 const Listed = Type.Object({
   name: Type.String(),
@@ -33,37 +36,78 @@ export const shown = (one: Certificate) => ({
   hub: one.hub,
 })
 
-/** `/v1/webapi/certificates`. */
+/** One certificate that the plugin neither orders nor keeps. */
+const shownOther = ({ subject: name, names, expires, problem }: CertificateState) => ({
+  ...{ name, names: [...names], issuer: null, not_after: timeOf(expires) },
+  ...{ state: problem === null ? 'valid' : 'failing', last_error: problem, next_attempt: null, hub: null },
+})
+
+interface ListParts {
+  /** What the plugin orders and keeps; null: it is inactive. */
+  readonly store: Pick<Store, 'certificates'> | null
+  /** All certificates that the hub serves or waits for. */
+  readonly served: () => readonly CertificateState[]
+}
+
+const admin = { config: { access: 'admin' } } as const
+type Named = { Params: { name: string } }
+
+const unknown = (name: string) =>
+  new Problem(404, 'certificate_not_found', `There is no certificate ${name}. mezctl certs ls lists them.`)
+
+/** `GET /v1/webapi/certificates`: also those of files and of other plugins. */
+export function certificateLists({ store, served }: ListParts): WebRoutes {
+  const all = () => {
+    const own = store?.certificates ?? new Map<string, Certificate>()
+    const others = served().filter(({ subject }) => !own.has(subject))
+    const listed = [...[...own.values()].map(shown), ...others.map(shownOther)]
+    return listed.sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+  return {
+    name: 'certificate-lists',
+    prefix: '/v1/webapi/certificates',
+    async routes(app) {
+      app.get(
+        '/',
+        {
+          ...admin,
+          schema: { summary: 'All certificates that the hub serves', returns: Type.Array(Listed) },
+        },
+        async () => all(),
+      )
+      app.get<Named>(
+        '/:name',
+        { ...admin, schema: { summary: 'One certificate', returns: Listed } },
+        async ({ params }) => {
+          const found = all().find(({ name }) => name === params.name)
+          if (!found) throw unknown(params.name)
+          return found
+        },
+      )
+    },
+  }
+}
+
+/** Changes below `/v1/webapi/certificates`. */
 export function certificateRoutes(options: {
   readonly store: Store
+  readonly served: ListParts['served']
   readonly now: () => number
   /** Whether the hub serves the host. */
   readonly covers: (host: string) => boolean
   readonly runSoon: () => void
 }): WebRoutes {
-  const { store, now, covers, runSoon } = options
+  const { store, served, now, covers, runSoon } = options
   const known = (name: string, found = store.certificates.get(name) ?? null): Certificate => {
     if (found) return found
-    const message = `There is no certificate ${name}. mezctl certs ls lists them.`
-    throw new Problem(404, 'certificate_not_found', message)
+    if (!served().some(({ subject }) => subject === name)) throw unknown(name)
+    const message = `The certificate ${name} is from files or another plugin. Replace it there.`
+    throw new Problem(409, 'certificate_elsewhere', message)
   }
-  const admin = { config: { access: 'admin' } } as const
-  type Named = { Params: { name: string } }
   return {
     name: 'certificates',
     prefix: '/v1/webapi/certificates',
     async routes(app) {
-      const all = () => [...store.certificates.values()].sort((a, b) => (a.name < b.name ? -1 : 1)).map(shown)
-      app.get(
-        '/',
-        { ...admin, schema: { summary: 'All certificates of the plugin acme', returns: Type.Array(Listed) } },
-        all,
-      )
-      app.get<Named>(
-        '/:name',
-        { ...admin, schema: { summary: 'One certificate', returns: Listed } },
-        (request) => Promise.resolve(shown(known(request.params.name))),
-      )
       const renew = async (name: string, actor: Parameters<Store['write']>[1]) => {
         const { imported } = known(name)
         if (imported) {

@@ -55,6 +55,8 @@ export const curesAToH: Readonly<Record<string, string>> = {
     'The certificate was imported from a file, so the hub does not renew it. Import a newer one, or remove it.',
   certificate_invalid:
     'The file is not a certificate with its chain and key, or does not cover the host. Compare the names in it.',
+  certificate_elsewhere:
+    'The certificate is from files of the configuration or another plugin. Replace the files; the hub loads them by itself.',
   certificate_not_found: 'No certificate has this name. `mezctl certs ls` lists them.',
   certificate_superseded:
     'The agent uses an older certificate than its newest one. Two machines may use one `data_dir`; give each its own.',

@@ -55,7 +55,9 @@ function wordsOf(command: string): string[] {
 
 async function run(command: string): Promise<string> {
   const [program, ...args] = wordsOf(command)
-  return (await promisify(execFile)(program!, args, { cwd, env })).stdout
+  const { stdout, stderr } = await promisify(execFile)(program!, args, { cwd, env })
+  t.notMatch(stderr, /has never joined/, `${command} misses no token`)
+  return stdout
 }
 
 /** Starts a program that runs until the end of the test. */

@@ -13,6 +13,10 @@ t.teardown(() => hub.stop())
 const app = (name: string, labels: object) => ({ kind: 'app', metadata: { name, labels }, spec: {} })
 hub.answers.set('/roles', [{ kind: 'role', metadata: { name: 'platform' } }])
 hub.answers.set('/agents', [{ hostname: 'node-1' }])
+hub.answers.set('/tokens', [
+  { id: 't1', agent_hostname: 'awaited' },
+  { id: 't2', agent_hostname: null },
+])
 hub.answers.set('/apps', [app('grafana', { env: 'prod', team: 'platform' }), app('wiki', { env: 'staging' })])
 
 const clientOf = (call: (path: string) => unknown) =>
@@ -94,7 +98,7 @@ const lines: [line: string, warnings: readonly RegExp[]][] = [
   ['apps register --from-file app.yaml', [/agent nod-1 has never joined\. Did you mean "node-1"\?/]],
   ['sso create --from-file oidc.yaml', [/role platfrom does not exist.* Did you mean "platform"\?/]],
   [
-    'apps register --name a --uri http://h --agent-hostname node-1 --agent-hostname elsewhere',
+    'apps register --name a --uri http://h --agent-hostname node-1 --agent-hostname awaited --agent-hostname elsewhere',
     [/agent elsewhere has never joined\. .*mezctl tokens create --roles=app --agent-hostname elsewhere/],
   ],
   ['apps add-agent grafana node1', [/agent node1 has never joined\. Did you mean "node-1"\?/]],

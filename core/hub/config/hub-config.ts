@@ -115,6 +115,7 @@ export function completeConfig(
       signInOrigin: `https://${signInHost}${portSuffix}`,
       appsDomain,
       portSuffix,
+      plainHttp: proxy.redirect_addr !== undefined,
       appsOidcConnector: proxy.apps_oidc_connector ?? null,
       hsts: proxy.https_keypair !== undefined || certified,
     },

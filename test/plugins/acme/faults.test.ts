@@ -129,6 +129,30 @@ t.test('V233 certificates for another key, wrong chains and HTML are not served'
   )
 })
 
+t.test('a captive portal in place of the authority is called one, without its page', async (t) => {
+  const portal = '<!doctype html><html><body>Welcome! <a href="/login">Sign in</a> to use this network.'
+  const inPlaceOf = (path: string) => (asked: Asked, answer: Answer) =>
+    asked.path === path
+      ? { status: 200, headers: { 'content-type': 'text/html; charset=utf-8' }, body: portal }
+      : answer
+  for (const [name, path] of [
+    ['portal', '/order-plz'],
+    ['lobby', '/nonce-plz'],
+  ] as const) {
+    await fault(
+      t,
+      name,
+      /something else answers in place of the authority.* \(HTTP 200\)/,
+      (asked, answer) => {
+        const now = inPlaceOf(path)(asked, answer)
+        return asked.method === 'HEAD' && now !== answer ? { ...now, body: '' } : now
+      },
+    )
+  }
+  const events = await hub.api<{ error: string }[]>('GET', '/audit?type=cert.failed')
+  t.notOk(events.some(({ error }) => /<|Welcome/.test(error)))
+})
+
 t.test('a certificate that is imported during an order stays, however the order ends', async (t) => {
   for (const [name, body] of [
     ['mine', undefined],

@@ -2,12 +2,13 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { testCertificate } from '@mezite/core/testing'
+import { freePort, testCertificate } from '@mezite/core/testing'
 import t from 'tap'
 import { acmeOf, startPebble } from '../../../examples/cluster/pebble.ts'
 import { issuerOf } from '../../../plugins/acme/chain-check.ts'
 import { nameFaults } from '../../../plugins/acme/name-check.ts'
 import { rfc2136Provider } from '../../../plugins/acme/rfc2136-provider.ts'
+import { runLines } from '../../oclif-cli/run-program.ts'
 import { until } from '../../until.ts'
 import { freePorts, HUB, handshake, hostOf, listed, register, startHub } from './hub-with-acme.ts'
 import { startBind } from './start-bind.ts'
@@ -151,6 +152,48 @@ fetch(url + (action === 'present' ? '/set-txt' : '/clear-txt'), {
   for (const [, , variables] of made()) t.strictSame(variables, ['PATH'], 'no secrets of the hub')
 })
 
+t.test('without a port for plain HTTP, names are proved on port 443 alone', async (t) => {
+  const ports = await freePorts()
+  // The authority looks at a port where no hub is.
+  const pebble = await startPebble({ ...ports, tlsPort: await freePort() })
+  t.teardown(() => pebble.close())
+  const hub = await startHub(ports, acmeOf(pebble), {}, { redirect_addr: undefined })
+  t.teardown(() => hub.stop())
+  const failures = async () =>
+    (await hub.api<{ error: string }[]>('GET', '/audit?type=cert.failed')).map(({ error }) => error)
+  for (const count of [1, 2, 3]) {
+    await until(async () => (await failures()).length >= count, `attempt ${count}`)
+    await hub.api('POST', `/certificates/${HUB}/renew`)
+  }
+  t.strictSame(
+    (await failures())
+      .map((error) => /(tls-alpn|http)-01/.exec(error)?.[0])
+      .filter((one) => one !== 'tls-alpn-01'),
+    [],
+  )
+})
+
+t.test('certs ls shows the certificates of files and of other sources, also without ACME', async (t) => {
+  const names = [HUB, '*.apps.mezite.localhost']
+  const own = await testCertificate(names)
+  const folder = t.testdir({ 'cert.pem': own.cert })
+  const https_keypair = { cert_file: join(folder, 'cert.pem'), key_file: join(folder, 'key.pem') }
+  writeFileSync(https_keypair.key_file, own.key, { mode: 0o600 })
+  const hub = await startHub(await freePorts(), {}, {}, { https_keypair })
+  t.teardown(() => hub.stop())
+  const expires = new X509Certificate(own.cert).validToDate
+  t.match(await listed(hub), [
+    { name: 'https_keypair', names, state: 'valid', not_after: expires.toISOString() },
+  ])
+  const [table, one, none] = await runLines(
+    ['certs ls', 'certs get https_keypair --json', 'certs get other'],
+    { MEZITE_DATA_DIR: hub.dataDir },
+  )
+  t.match(table?.out, /^https_keypair +valid +2 +\S/m)
+  t.match(JSON.parse(one?.out ?? ''), { not_after: expires.toISOString() })
+  t.match(none?.err, /There is no certificate other/)
+})
+
 t.test(
   'HTTP-01 works for apps alone, with an external account, short lifetimes, another chain and a second directory',
   async (t) => {
@@ -184,7 +227,8 @@ t.test(
     )
     t.match(await handshake(ports.tlsPort, host, usual), /unable to get|self.signed|UNABLE/i, 'and no other')
     t.equal(await handshake(ports.tlsPort, HUB, own.ca), `DNS:${HUB}`, "the hub's own comes from the files")
-    const [one, ...more] = await listed(hub)
+    const [file, one, ...more] = await listed(hub)
+    t.match(file, { name: 'https_keypair', state: 'valid' })
     t.strictSame(more, [], 'and is not ordered')
     const days = (time: string | null | undefined) =>
       Math.round((Date.parse(time ?? '') - Date.now()) / 86_400_000)
