@@ -100,7 +100,8 @@ export async function startSite(
   let authorities = ''
   const startHub = async (name: string, mezhub: string = MEZHUB): Promise<RunningHub> => {
     const dataDir = join(dir, name)
-    mkdirSync(dataDir, { mode: 0o700 })
+    // A name that starts again, of another build, is an upgrade.
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
     const [port, diagnosticsPort] = await Promise.all([freePort(), freePort()])
     const file = join(dir, `${name}.yaml`)
     const config = {

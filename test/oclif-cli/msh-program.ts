@@ -53,8 +53,9 @@ export interface RunningMsh {
   stop(): Promise<Finished>
 }
 
-export function startMsh(args: readonly string[], env: Env): RunningMsh {
-  const child = startMezctl(args, env, MSH)
+/** `program` is another build of msh. */
+export function startMsh(args: readonly string[], env: Env, program = MSH): RunningMsh {
+  const child = startMezctl(args, env, program)
   const texts = { out: '', err: '' }
   let over = false
   for (const name of ['out', 'err'] as const) {

@@ -1,8 +1,9 @@
 /**
- * `npm run upgrade-check -- [REF]`: runs the hub and the agent of a commit (the one before this, by default) beside
- * those of this checkout, on one PostgreSQL, one replaced by the other as an operator does. Needs the history of git.
+ * `npm run upgrade-check -- [REF]`: upgrades clusters of another version (the last release by default) to this checkout, with
+ * people, passkeys, tokens, a trail, agents and command lines of that version: one on PostgreSQL, where both versions run
+ * beside each other, and one with the embedded database. Needs the history of git.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FakeIssuer, type Visitor } from '../../core/testing/index.ts'
@@ -12,6 +13,9 @@ import { startHttpApp } from '../e2e/start-http-app.ts'
 import { type RunningHub, startSite } from '../e2e/start-two-hubs.ts'
 import { until } from '../until.ts'
 import { checkOut } from './check-out.ts'
+import { upgradeEmbedded } from './embedded-upgrade.ts'
+import { ask, fillCluster, signInAtProvider } from './filled-cluster.ts'
+import { lastRelease } from './last-release.ts'
 
 const CUT_MS = 2_000
 const USER = 'alice@example.com'
@@ -19,6 +23,7 @@ const USER = 'alice@example.com'
 async function upgradeCheck(ref: string, teardown: (close: () => unknown) => void): Promise<boolean> {
   const dir = mkdtempSync(join(tmpdir(), 'mezite-upgrade-'))
   teardown(() => rmSync(dir, { recursive: true, force: true }))
+  process.stdout.write(`upgrades from ${ref}\n`)
   checkOut(ref, dir)
   let good = true
   const check = async (what: string, attempt: () => Promise<unknown>) => {
@@ -40,8 +45,11 @@ async function upgradeCheck(ref: string, teardown: (close: () => unknown) => voi
     response.on('close', () => clearInterval(timer))
   })
 
+  await upgradeEmbedded({ dir, issuer, appPort: port, teardown, check })
+
   const site = await startSite({ teardown })
   const old = await site.startHub('old', join(dir, 'core/mezhub.js'))
+  site.balanceTo(old)
   await connect(old.api, issuer)
   await register(old.api, 'app', port, { agents: ['old-agent', 'new-agent', 'third'] })
   const join_ = async (hostname: string, hub: RunningHub, of: string) => {
@@ -51,27 +59,28 @@ async function upgradeCheck(ref: string, teardown: (close: () => unknown) => voi
     teardown(() => agent.stop())
   }
   const url = site.appUrl('app')
-  const ask = async (visitor: Visitor, hub: RunningHub) => {
+  const askAt = (visitor: Visitor, hub: RunningHub) => {
     site.balanceTo(hub)
-    const { status, text } = await visitor.fetch(`${url}/`, { headers: { accept: 'application/json' } })
-    if (status !== 200) throw new Error(`${status} ${text}`)
+    return ask(site, visitor)
   }
-  const signIn = async (hub: RunningHub): Promise<Visitor> => {
+  const signIn = (hub: RunningHub): Promise<Visitor> => {
     site.balanceTo(hub)
-    const visitor = site.visitor()
-    const { status, url: at } = await visitor.open(`${url}/`)
-    if (status !== 200) throw new Error(`${status} at ${at}`)
-    return visitor
+    return signInAtProvider(site)
   }
   const root = join(import.meta.dirname, '../..')
   await check('the new agent joins the old hub', () => join_('new-agent', old, root))
   const before = await signIn(old)
+  const filled = await fillCluster({ site, hub: old, oldDir: dir, agent: 'new-agent' })
+  teardown(filled.close)
 
   let going = true
   const failed: string[] = []
   const steady = (async () => {
-    while (going) await ask(before, old).catch((error: Error) => failed.push(error.message))
+    while (going) await askAt(before, old).catch((error: Error) => failed.push(error.message))
   })()
+  // As operators of several hubs have it: one certificate, which the command lines of before trust.
+  for (const name of readdirSync(join(site.dir, 'old')).filter((each) => each.startsWith('development-')))
+    cpSync(join(site.dir, 'old', name), join(site.dir, 'new', name))
   const fresh = await site.startHub('new')
   await check('the new hub starts beside the old one', async () => {})
   await check('the old agent joins the new hub', () => join_('old-agent', fresh, dir))
@@ -80,6 +89,8 @@ async function upgradeCheck(ref: string, teardown: (close: () => unknown) => voi
   await check('the old hub serves all the time', async () => {
     if (failed.length > 0) throw new Error(`${failed.length} times not, first ${failed[0]}`)
   })
+  site.balanceTo(fresh)
+  for (const { what, run } of filled.checks(fresh)) await check(what, run)
   const hubs: [RunningHub, RunningHub][] = [
     [old, fresh],
     [fresh, old],
@@ -88,7 +99,7 @@ async function upgradeCheck(ref: string, teardown: (close: () => unknown) => voi
     await check(`a session of the ${one.name} hub holds at the ${other.name} one`, async () => {
       // Trusts both.
       const visitor = await signIn(one)
-      await ask(visitor, other)
+      await askAt(visitor, other)
     })
     await check(`a lock at the ${one.name} hub cuts what is live at the ${other.name} one`, async () => {
       const visitor = await signIn(other)
@@ -110,7 +121,7 @@ async function upgradeCheck(ref: string, teardown: (close: () => unknown) => voi
     const visitor = await signIn(fresh)
     await until(
       () =>
-        ask(visitor, old).then(
+        askAt(visitor, old).then(
           () => true,
           () => false,
         ),
@@ -123,7 +134,7 @@ async function upgradeCheck(ref: string, teardown: (close: () => unknown) => voi
 
 const closers: (() => unknown)[] = []
 try {
-  const good = await upgradeCheck(process.argv[2] ?? 'HEAD^', (close) => void closers.push(close))
+  const good = await upgradeCheck(process.argv[2] ?? lastRelease(), (close) => void closers.push(close))
   process.exitCode = good ? 0 : 1
 } catch (error) {
   process.stderr.write(`${(error as Error).stack}\n`)
