@@ -134,32 +134,16 @@ export class BenchMachine {
     })
   }
 
-  /** Null, with a note, where Apache or its module is not installed. */
-  apache(): Promise<Apache | null> {
-    return this.#once('apache', async () => {
-      if (this.lacks(['apache2'])) return null
-      const includes = 'TLS, session cookie, claims as headers and a signed token, access log, no tunnel'
-      const upstreamPort = await this.upstreamPort()
-      return startApache(this.children, {
-        ...this.certificate(),
-        name: APACHE,
-        dir: this.dir,
-        upstreamPort,
-        includes,
-      })
-    })
-  }
-
-  apacheOverSsh(): Promise<Apache | null> {
-    return this.#once('apache over ssh', async () => {
+  /** Null, with a note, where Apache or its module is not installed. `signs`: it also passes the identity as a signed token. */
+  apacheOverSsh(signs: boolean): Promise<Apache | null> {
+    return this.#once(`apache over ssh${signs ? ', signing' : ''}`, async () => {
       if (this.lacks(['apache2', 'ssh', 'sshd', 'ssh-keygen'])) return null
       const sshd = await this.sshd()
       if (!sshd) return null
       const { port, pid } = await sshd.reverse(await this.upstreamPort())
       return startApache(this.children, {
-        ...{ ...this.certificate(), name: `${APACHE} + ssh -R`, dir: this.dir, upstreamPort: port },
-        more: { sshd: sshd.pid, ssh: pid },
-        includes: 'TLS, session cookie, claims as headers and a signed token, access log, a tunnel',
+        ...{ ...this.certificate(), name: `${APACHE} + ssh -R`, dir: this.dir, upstreamPort: port, signs },
+        ...{ more: { sshd: sshd.pid, ssh: pid }, tunnel: true },
       })
     })
   }
@@ -219,11 +203,12 @@ export class BenchMachine {
     this.#stopped = true
     const made = <T>(name: string) =>
       (this.#made.get(name) as Promise<T | null> | undefined)?.catch(() => null)
-    const names = ['ours', 'ours embedded', 'ours in two processes', 'ours with tokens', 'older']
-    const clusters = await Promise.all(names.map((name) => made<Ours>(name)))
+    const ours = ['ours', 'ours embedded', 'ours in two processes', 'ours with tokens', 'older']
+    const clusters = await Promise.all(ours.map((name) => made<Ours>(name)))
     await Promise.all([...new Set(clusters)].map((ours) => ours?.cluster.stop()))
     await this.children.stop()
-    const apaches = await Promise.all([made<Apache>('apache'), made<Apache>('apache over ssh')])
+    const names = ['apache over ssh', 'apache over ssh, signing']
+    const apaches = await Promise.all(names.map((name) => made<Apache>(name)))
     await Promise.all(apaches.map((apache) => apache?.issuer.close()))
     await (await made<TestPostgres>('postgres'))?.close()
     rmSync(this.dir, { recursive: true, force: true })

@@ -85,8 +85,7 @@ async function startTargets(
   const apache = machine.lacks(['apache2'])
     ? null
     : await startApache(machine.children, {
-        ...{ ...shared, name: `page ${APACHE}` },
-        includes: 'TLS, session cookie, claims as headers and a signed token, access log, no tunnel',
+        ...{ ...shared, name: `page ${APACHE}`, signs: true, tunnel: false },
       })
   if (apache) teardown(() => apache.issuer.close())
   const nginx = machine.lacks(['nginx'])

@@ -20,18 +20,28 @@ export interface Apache {
   visitor(): Promise<Visitor>
 }
 
-/** Apache httpd with the duties of the hub towards a port: sign-in, session cookie, claims as headers and as a signed token, access log. */
+/**
+ * Apache httpd with duties of the hub towards a port: sign-in, session cookie, claims as headers, access log. With `signs`, it
+ * passes the identity as a token, too, which it signs for each request (RS256). The name says which.
+ */
 export async function startApache(
   children: Children,
   options: CertificateFiles & {
     readonly name: string
     readonly dir: string
     readonly upstreamPort: number
-    readonly includes: string
+    readonly signs: boolean
+    /** Whether a tunnel leads to the port. */
+    readonly tunnel: boolean
     readonly more?: Target['processes']
   },
 ): Promise<Apache> {
-  const folder = join(options.dir, options.name.replaceAll(/\W+/g, '-'))
+  const name = `${options.name}, ${options.signs ? 'signed identity' : 'unsigned identity'}`
+  const identity = options.signs
+    ? 'claims as headers and as a token signed for each request'
+    : 'claims as unsigned headers'
+  const includes = `TLS, session cookie, ${identity}, access log, ${options.tunnel ? 'a tunnel' : 'no tunnel'}`
+  const folder = join(options.dir, name.replaceAll(/\W+/g, '-'))
   mkdirSync(folder, { recursive: true })
   const [port, issuer] = await Promise.all([freePort(), FakeIssuer.start()])
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -54,7 +64,7 @@ export async function startApache(
   return {
     ...{ issuer, visitor },
     target: {
-      ...{ name: options.name, port, host: 'baseline.localhost', includes: options.includes },
+      ...{ name, port, host: 'baseline.localhost', includes },
       cookie: (connection) => cookies[connection % SESSIONS] ?? '',
       processes: { apache: child.pid ?? 0, ...options.more },
     },
@@ -66,10 +76,11 @@ function configuration(
     readonly folder: string
     readonly port: number
     readonly upstreamPort: number
+    readonly signs: boolean
     readonly issuer: FakeIssuer
   },
 ): string {
-  const { folder, port, upstreamPort, issuer, keyFile, certFile } = options
+  const { folder, port, upstreamPort, signs, issuer, keyFile, certFile } = options
   const modules = [
     ...['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'socache_shmcb', 'ssl', 'proxy', 'proxy_http'],
     ...['auth_openidc', 'http2'],
@@ -110,8 +121,7 @@ OIDCCryptoPassphrase ${randomBytes(16).toString('hex')}
 OIDCPKCEMethod S256
 OIDCRemoteUserClaim email
 OIDCPassClaimsAs headers
-OIDCPassUserInfoAs signed_jwt
-OIDCPrivateKeyFiles ${folder}/signing-key.pem
+${signs ? `OIDCPassUserInfoAs signed_jwt\nOIDCPrivateKeyFiles ${folder}/signing-key.pem` : ''}
 OIDCCacheType shm
 <Location />
   AuthType openid-connect
