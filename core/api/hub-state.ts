@@ -1,4 +1,5 @@
 import type { PluginStatus } from '../kernel/kernel.ts'
+import type { PartStatus } from '../kernel/parts.ts'
 import { serviceRef } from '../kernel/reference.ts'
 import type { App } from './app.ts'
 import type { CertificateState } from './certificates.ts'
@@ -92,6 +93,8 @@ export interface HubState {
   readJobs(): Promise<readonly JobState[]>
   /** The loaded plugins in the order of their setup. */
   plugins(): readonly PluginRow[]
+  /** The hub's own parts in the order of their start. */
+  parts(): readonly PartStatus[]
   /**
    * With `proxy.processes`, any of the processes gets a request. Offers a value that JSON can carry to the others under
    * this topic, and returns how to read theirs: those that fail or take longer than 2 s are missing. Call it in `setup`.

@@ -1,24 +1,33 @@
 import type { AuthorityName } from '../api/certificate-authorities.ts'
 import type { HubState } from '../api/hub-state.ts'
 import { pluginRows } from '../base/loader/plugin-rows.ts'
-import type { Rooms } from './room.ts'
+import type { House } from './room.ts'
 
 /** The authorities whose certificates expire. */
 const AUTHORITIES: readonly AuthorityName[] = ['hub-ca', 'agent-ca', 'user-ca']
 
-/** The service, and what it learns after the plugins are set up. */
-export interface RunningHubState {
-  readonly service: HubState
-  /** Call it when the public port is open. */
-  watch(port: { readonly connections: number }): void
-}
+type HubStateNeeds = Pick<
+  House,
+  | ('audit' | 'authorities' | 'certificates' | 'describe' | 'group' | 'hubVersion' | 'instanceId' | 'jobs')
+  | (
+      | 'kernel'
+      | 'listener'
+      | 'locks'
+      | 'plugins'
+      | 'ports'
+      | 'registry'
+      | 'revisions'
+      | 'sessions'
+      | 'store'
+      | 'tunnel'
+    )
+>
 
-/** The service `hubState`. The public port is opened after the plugins are set up: `watch` tells of it. */
-export function createHubState(rooms: Rooms): RunningHubState {
+/** What this hub knows of itself. The public port is opened last. */
+export function createHubState(rooms: HubStateNeeds): HubState {
   const { audit, authorities, certificates, group, jobs, locks } = rooms
   const { registry, revisions, sessions, store, tunnel } = rooms
-  let listener: { readonly connections: number } | undefined
-  const service: HubState = {
+  return {
     id: rooms.instanceId,
     version: rooms.hubVersion,
     hubs: registry.list,
@@ -38,7 +47,7 @@ export function createHubState(rooms: Rooms): RunningHubState {
       return revisions.alone
     },
     get connections() {
-      return listener?.connections ?? 0
+      return rooms.ports.public === null ? 0 : rooms.listener.connections
     },
     databaseConnections: () => store.connections(),
     links: tunnel.links,
@@ -70,15 +79,10 @@ export function createHubState(rooms: Rooms): RunningHubState {
     jobs: jobs.states,
     readJobs: jobs.read,
     plugins: () => pluginRows(rooms.kernel.describe(), rooms.plugins),
+    parts: rooms.describe,
     share(topic, contribute) {
       group?.answer(topic, contribute)
       return async () => group?.ask(topic) ?? []
-    },
-  }
-  return {
-    service,
-    watch(port: { readonly connections: number }): void {
-      listener = port
     },
   }
 }

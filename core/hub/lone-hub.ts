@@ -33,6 +33,6 @@ export const loneHub = {
   },
   createPeers: () => undefined,
   createActivity({ sessions }: { sessions: { live: Pick<Sessions['live'], 'countBy'> } }): RunningActivity {
-    return { of: async () => useHere(sessions.live), start: () => async () => {} }
+    return { of: async () => useHere(sessions.live), start() {}, async stop() {} }
   },
 }

@@ -1,13 +1,17 @@
 import type { Access } from '../api/access.ts'
+import type { Administration } from '../api/administration.ts'
 import type { Database } from '../api/database.ts'
 import type { Explanations } from '../api/explanations.ts'
 import type { HubHooks } from '../api/hub-hooks.ts'
+import type { HubState } from '../api/hub-state.ts'
 import type { Pages } from '../api/pages.ts'
 import type { RequirementKind } from '../api/requirement.ts'
 import type { SecretBox } from '../api/secret-box.ts'
+import type { HubTransport } from '../api/transport.ts'
 import type { PublicNames } from '../api/web-routes.ts'
 import type { LoadedPlugin } from '../base/loader/plugin-loader.ts'
 import type { createCounts } from '../base/log/counts.ts'
+import type { PlainPort } from '../base/log/listening-port.ts'
 import type { RunningAccess } from '../gate/access/access.ts'
 import type { RunningCallers } from '../gate/access/callers.ts'
 import type { Decisions } from '../gate/access/decisions.ts'
@@ -27,26 +31,30 @@ import type { Clock } from '../kernel/clock.ts'
 import type { HookCalls } from '../kernel/hook.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { Log } from '../kernel/log.ts'
+import type { Part, PartStatus } from '../kernel/parts.ts'
 import type { RunningAudit } from '../state/audit/audit.ts'
 import type { OpenDatabase } from '../state/database/database.ts'
 import type { Registry } from '../state/hubs/live-hubs.ts'
 import type { RunningJobs } from '../state/jobs/jobs.ts'
 import type { RunningRevisions } from '../state/revisions/revisions.ts'
 import type { Certificates } from '../traffic/certificates/certificates.ts'
+import type { BrowserServer } from '../traffic/http/browser-server.ts'
+import type { Listener } from '../traffic/listener/listener.ts'
 import type { GroupMember } from '../traffic/processes/group-member.ts'
 import type { Peers } from '../traffic/relay/peers.ts'
 import type { CarrierGate } from '../traffic/tunnel/carrier-gate.ts'
 import type { RunningTunnel, TunnelNeeds } from '../traffic/tunnel/tunnel.ts'
 import type { SignIn } from '../web/desk/sign-in.ts'
+import type { Web } from '../web/server/api-server.ts'
 import type { HubConfig } from './config/hub-config.ts'
+import type { HubServices } from './config/hub-services.ts'
 import type { HubParts } from './hub-parts.ts'
-import type { RunningHubState } from './hub-state.ts'
 import type { loneHub } from './lone-hub.ts'
 import type * as severalHubs from './several-hubs.ts'
 
 /** What is there before the rooms of a hub. */
 export interface Given {
-  readonly parts: Pick<HubParts, 'developmentCertificate'>
+  readonly parts: HubParts
   readonly config: HubConfig
   readonly publicNames: PublicNames
   readonly clusterName: string
@@ -62,18 +70,29 @@ export interface Given {
   readonly cluster: typeof loneHub | typeof severalHubs
   /** The processes on one public port, of which this hub is one. */
   readonly group?: GroupMember | undefined
+  /** What the rooms provide to plugins, by the name of the service. */
+  readonly provided: () => Readonly<Record<string, unknown>>
+  readonly describe: () => readonly PartStatus[]
+  /** The ports that are open. */
+  readonly ports: { public: number | null; diagnostics: number | null }
+  /** For `/readyz`. */
+  readonly phase: { now: 'starting' | 'ready' | 'draining' }
   readonly clock: Clock
   readonly log: Log
   readonly onClose: (closer: () => unknown) => void
 }
 
-/** The rooms of a hub by name, and what they are given. */
-export interface Rooms extends Given {
+/** The rooms of a hub by name. `rooms.ts` and `doors.ts` say how each is made. */
+export interface Rooms {
   readonly access: RunningAccess
   readonly accounts: Accounts
+  /** Serves operators on its socket. */
+  readonly adminSocket: unknown
+  readonly administration: Administration
   readonly activity: RunningActivity
   readonly audit: RunningAudit
   readonly authorities: RunningAuthorities
+  readonly browsers: BrowserServer
   readonly callers: RunningCallers
   readonly carriers: CarrierGate
   readonly catalog: RunningCatalog
@@ -82,61 +101,69 @@ export interface Rooms extends Given {
   /** Asks the policies. Only `decisions`, `explain` and `groups` need it. */
   readonly decide: HookCalls<HubHooks>['access']['decide']
   readonly createRelay: TunnelNeeds['createRelay']
+  readonly database: Database
   readonly decisions: Decisions
+  readonly diagnostics: PlainPort
   readonly enrolment: Enrolment
   readonly explain: Explanations['explain']
   readonly grants: RunningGrants
   readonly groups: Explanations['groups']
   readonly help: Pick<Access, 'helpFor' | 'offersTo'>
-  readonly hubState: RunningHubState
+  readonly hubState: HubState
   readonly jobs: RunningJobs
   readonly joins: JoinAcceptor
   readonly joinTokens: JoinTokens
+  /** The public port. */
+  readonly listener: Listener
   readonly locks: RunningLocks
+  readonly offered: readonly HubTransport[]
+  /** Opens the ports of transports that have one. */
+  readonly outside: unknown
   readonly pages: Pages
   readonly peers: Peers | undefined
+  /** Every plugin, which is set up when it is made. */
+  readonly plugged: unknown
+  /** The port that only redirects to https; null: there is none. */
+  readonly redirect: ReturnType<HubParts['redirectServer']> | null
   readonly registry: Registry
   /** The kinds of requirements by name; plugins register theirs in setup. */
   readonly requirements: Map<string, RequirementKind>
   readonly revisions: RunningRevisions
   readonly sessions: RunningSessions
   readonly signIn: SignIn
+  /** Flushes the audit once nothing that records is left. */
+  readonly trail: RunningAudit
   readonly tunnel: RunningTunnel
   readonly users: RunningUsers
   readonly verify: Access['verify']
+  /** The hub's own host. */
+  readonly web: Web
 }
 
-/** How each room is made of what was given and of other rooms. */
-export type RoomList<Start = Given, All extends Start = Rooms & Start> = {
-  readonly [Name in Exclude<keyof All, keyof Start>]: (rooms: All) => All[Name]
-}
+/** The rooms, and what is there before them. */
+export type House = Rooms & Given
+
+type Seen<Names extends keyof Rooms> = Given & Pick<Rooms, Names>
 
 /**
- * Makes each room once, in the order of the list, but what it needs before it. `only`: makes these and what they need. Throws if
- * two rooms need each other while they are made.
+ * Declares a room. Its functions see what is given and the rooms that it names: `needs` are there when it is made, `later` may
+ * need it in turn. `provides`: what plugins get, by the name of the service.
  */
-export function makeRooms<Start extends object, All extends Start>(
-  given: Start,
-  list: RoomList<Start, All>,
-  only?: readonly (keyof typeof list)[],
-): All {
-  const rooms = { ...given } as All
-  const names = Object.keys(list) as (keyof typeof list)[]
-  const underWay: PropertyKey[] = []
-  // Not enumerable, so that copies of all that is there do not make what is not.
-  for (const name of names)
-    Object.defineProperty(rooms, name, {
-      configurable: true,
-      get() {
-        if (underWay.includes(name))
-          throw new Error(`rooms need each other while they are made: ${[...underWay, name].join(', ')}`)
-        underWay.push(name)
-        const value = list[name](rooms)
-        underWay.pop()
-        Object.defineProperty(rooms, name, { value, enumerable: true })
-        return value
-      },
-    })
-  for (const name of only ?? names) void rooms[name]
-  return rooms
-}
+export const room = <
+  Made,
+  const Needs extends keyof Rooms = never,
+  const Later extends keyof Rooms = never,
+>(definition: {
+  readonly needs?: readonly Needs[]
+  readonly later?: readonly Later[]
+  readonly after?: { readonly [Name in keyof Rooms]?: string }
+  make(rooms: Seen<NoInfer<Needs | Later>>): Made
+  readonly provides?: {
+    readonly [Name in keyof HubServices]?: (
+      made: Made,
+      rooms: Seen<NoInfer<Needs | Later>>,
+    ) => HubServices[Name]
+  }
+  start?(made: Made, rooms: Seen<NoInfer<Needs | Later>>): unknown
+  stop?(made: Made, rooms: Seen<NoInfer<Needs | Later>>): unknown
+}): Part<Made> => definition as Part<Made>

@@ -6,14 +6,13 @@ import {
   type Migrations,
   migrations,
 } from '../api/database.ts'
-import { type CertifiedHttp, certifiedHttp } from '../api/protocol.ts'
 import { version } from '../base/loader/runtime-check.ts'
 import { createCounts } from '../base/log/counts.ts'
 import { createLog } from '../base/log/program-log.ts'
 import type { LoadedConfig } from '../hub/config/config-loader.ts'
 import type { HubConfig } from '../hub/config/hub-config.ts'
-import { hubKernel, provided } from '../hub/hub.ts'
-import { openRooms, servicesOf } from '../hub/rooms.ts'
+import { hubKernel } from '../hub/hub.ts'
+import { openRooms } from '../hub/open-rooms.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { hubParts } from './parts/hub-parts.ts'
 
@@ -55,7 +54,7 @@ export async function openOffline(
   try {
     const counts = createCounts(log)
     const kernel = hubKernel({ plugins, log }, systemClock, counts.slowTap)
-    const rooms = await openRooms(
+    const parts = await openRooms(
       {
         parts: hubParts,
         config,
@@ -67,19 +66,19 @@ export async function openOffline(
         clock: systemClock,
         instanceId: uuidv7(),
         onClose: (closer) => closers.push(closer),
+        phase: { now: 'starting' },
+        ports: { public: null, diagnostics: null },
       },
       { patient: true, copiedKey },
     )
-    // No connection arrives.
-    const certified: CertifiedHttp = { accept: (stream) => void stream.destroy() }
-    kernel.setup([...provided(servicesOf(rooms)), [certifiedHttp, certified]])
+    const { store } = parts.make(['plugged'])
     const own = kernel.slot(migrations)
-    await rooms.store.migrate(own)
+    await store.migrate(own)
     return {
       config,
       version: hubVersion,
-      dialect: rooms.store.dialect,
-      database: rooms.store.db,
+      dialect: store.dialect,
+      database: store.db,
       migrations: own,
       checks: kernel.slot(databaseChecks),
       close,

@@ -19,7 +19,9 @@ export default defineHubPlugin({
     const { clusterName } = use.publicNames
     const parts = statusParts({ clusterName, catalog, attention: problems, hubState })
     const others = hubState.share('status', () => combinedParts(parts))
-    provide.webRoutes(statusRoutes({ parts, others, plugins: hubState.plugins, log }))
+    provide.webRoutes(
+      statusRoutes({ parts, others, plugins: hubState.plugins, hubParts: hubState.parts, log }),
+    )
     provide.webRoutes(explanationRoutes(explanations))
   },
 })

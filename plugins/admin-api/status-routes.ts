@@ -8,6 +8,8 @@ export interface StatusOptions {
   readonly parts: Readonly<Record<string, () => unknown>>
   /** The plugin table of `mezctl status --plugins`. */
   readonly plugins: () => readonly Partial<PluginRow>[]
+  /** The hub's own parts, in the same response. Default: none. */
+  readonly hubParts?: () => ReturnType<HubState['parts']>
   /** What other processes on the same port report: each some of the parts. Default: nothing. */
   readonly others?: () => Promise<readonly unknown[]>
   readonly log: Log
@@ -105,10 +107,31 @@ const Status = Type.Object({
       }),
     ),
   ),
+  parts: Type.Optional(
+    Type.Array(
+      Type.Object(
+        {
+          name: Type.String(),
+          needs: Type.Array(Type.String()),
+          after: Type.Record(Type.String(), Type.String(), {
+            description: 'Parts that start before it for another reason, with that reason',
+          }),
+          start_ms: Type.Nullable(Type.Number()),
+        },
+        { description: 'A part of the hub itself, in the order of their start' },
+      ),
+    ),
+  ),
 })
 
 /** GET /v1/webapi/status. A part that fails is null; the others are still returned. */
-export function statusRoutes({ parts, plugins, others = async () => [], log }: StatusOptions): WebRoutes {
+export function statusRoutes({
+  parts,
+  plugins,
+  hubParts = () => [],
+  others = async () => [],
+  log,
+}: StatusOptions): WebRoutes {
   const ask = async (name: string, part: () => unknown): Promise<[string, unknown]> => {
     try {
       return [name, (await part()) ?? null]
@@ -134,7 +157,10 @@ export function statusRoutes({ parts, plugins, others = async () => [], log }: S
         async (request) => {
           const wanted = { ...parts }
           const { plugins: listed } = request.query as { plugins?: string }
-          if (listed === '1' || listed === 'true') wanted.plugins = () => plugins().map(shown)
+          if (listed === '1' || listed === 'true') {
+            wanted.plugins = () => plugins().map(shown)
+            wanted.parts = () => hubParts().map(shown)
+          }
           const [own, theirs] = await Promise.all([
             Promise.all(Object.entries(wanted).map(([name, part]) => ask(name, part))),
             others(),
@@ -146,7 +172,10 @@ export function statusRoutes({ parts, plugins, others = async () => [], log }: S
   }
 }
 
-const shown = ({ startMs, ...plugin }: Partial<PluginRow>) => ({ ...plugin, start_ms: startMs ?? null })
+const shown = ({ startMs, ...row }: Partial<Pick<PluginRow, 'startMs'>>) => ({
+  ...row,
+  start_ms: startMs ?? null,
+})
 
 /** The parts of the cluster's status for `mezctl status`. */
 export function statusParts(options: {

@@ -1,5 +1,5 @@
 import type { Database } from '../../core/api/database.ts'
-import type { Rooms } from '../../core/hub/room.ts'
+import type { House } from '../../core/hub/room.ts'
 
 type Leaf = ((...args: never[]) => unknown) | ReadonlyMap<unknown, unknown> | readonly unknown[] | Database
 
@@ -7,8 +7,8 @@ type Leaf = ((...args: never[]) => unknown) | ReadonlyMap<unknown, unknown> | re
 export type Partly<T> = T extends Leaf ? T : { readonly [K in keyof T]?: Partly<T[K]> }
 
 /** Parts of plain memory, with the members that a test needs. */
-export const partly = <const Name extends keyof Rooms>(
+export const partly = <const Name extends keyof House>(
   parts: {
-    readonly [K in Name]: Partly<Rooms[K]>
+    readonly [K in Name]: Partly<House[K]>
   },
-): Pick<Rooms, Name> => parts as unknown as Pick<Rooms, Name>
+): Pick<House, Name> => parts as unknown as Pick<House, Name>

@@ -81,6 +81,7 @@ hub.answers.set('/status', {
   apps: 3,
   sessions: 4,
   plugins: [{ order: 1, name: 'rbac' }],
+  parts: [{ name: 'trail', needs: ['audit'], after: { plugged: 'sinks are plugins' }, start_ms: 1.5 }],
 })
 
 t.test('every list is a table, one JSON array and one YAML list', async (t) => {
@@ -140,7 +141,7 @@ t.test('an empty list names the next step, and is an empty array for scripts', a
   hub.answers.set('/locks', kept)
 })
 
-t.test('get shows one object; status shows the plugins on request', async (t) => {
+t.test('get shows one object; status shows the parts of the hub and the plugins on request', async (t) => {
   const lines = [
     'apps get grafana',
     'users get alice',
@@ -157,6 +158,10 @@ t.test('get shows one object; status shows the plugins on request', async (t) =>
   }
   const { out } = await mezctl('status --plugins')
   t.match(out, /Cluster +test\nVersion +0\.1\.0\nHubs +1\nAgents +2/)
+  t.match(
+    out,
+    /Parts of the hub\nORDER +NAME +NEEDS +AFTER +START\n1 +trail +audit +plugged: sinks are plugins +1\.5 ms/,
+  )
   t.match(out, /Plugins\nORDER +NAME .*\n1 +rbac/)
   t.equal(hub.seen.at(-1)!.url, api('/status?plugins=1'))
   t.notMatch((await mezctl('status')).out, /rbac/)

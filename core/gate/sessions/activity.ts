@@ -4,8 +4,9 @@ import type { Session, SessionActivity, Sessions } from '../../api/sessions.ts'
 export interface RunningActivity {
   /** See `Sessions.activityOf`. */
   readonly of: Sessions['activityOf']
-  /** Call it after the registry has started: counts are valid only while their hub is live. Returns the stop function. */
-  start(): () => Promise<void>
+  /** Call it after the registry has started: counts are valid only while their hub is live. */
+  start(): void
+  stop(): Promise<void>
 }
 
 /** How a session is used on this hub. */

@@ -86,10 +86,8 @@ export function createActivity(options: {
         return here
       }
     },
-    start() {
-      schedule()
-      return stop
-    },
+    start: schedule,
+    stop,
   }
 
   async function stop(): Promise<void> {

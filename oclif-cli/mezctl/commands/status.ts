@@ -14,7 +14,9 @@ export class Status extends AdminCommand {
   static override summary = 'Show version, hubs, agents and apps, and what needs attention'
   static override description = 'With --check, exits 3 if anything needs attention: for monitoring and cron.'
   static override flags = {
-    plugins: Flags.boolean({ description: "Also show the hub's plugins, in their order" }),
+    plugins: Flags.boolean({
+      description: 'Also show the parts of the hub and its plugins, in the order of their start',
+    }),
     check: Flags.boolean({ description: 'Exit 3 if anything needs attention' }),
   }
 
@@ -43,7 +45,10 @@ export class Status extends AdminCommand {
         if (Array.isArray(objects) && objects.some((object) => typeof object === 'object'))
           parts.push(`${title}\n${await flatTable(listOf(objects))}`)
       }
-      if (flags.plugins) parts.push(`Plugins\n${await pluginTable(listOf(status.plugins))}`)
+      if (flags.plugins) {
+        parts.push(`Parts of the hub\n${await partTable(listOf(status.parts ?? []))}`)
+        parts.push(`Plugins\n${await pluginTable(listOf(status.plugins))}`)
+      }
       if (attention?.length === 0) parts.push('Nothing needs attention.')
       else if (attention !== null) parts.push(`Needs attention\n${await flatTable(attention)}`)
       return parts.join('\n\n')
@@ -86,6 +91,15 @@ function pluginTable(plugins: readonly Flat[]): Promise<string> {
     source,
   ])
   return showTable(['order', 'name', 'version', 'api', 'provides', 'taps', 'rights', 'start', 'source'], rows)
+}
+
+/** The parts of the hub itself, which start before, between and after the plugins. */
+function partTable(parts: readonly Flat[]): Promise<string> {
+  const rows = parts.map(({ name, needs, after, start_ms }, at) => [
+    ...[at + 1, name, needs, Object.entries(after ?? {}).map(([part, why]) => `${part}: ${why}`)],
+    start_ms === null ? null : `${start_ms} ms`,
+  ])
+  return showTable(['order', 'name', 'needs', 'after', 'start'], rows)
 }
 
 /** A table whose columns are the fields of the first row. */

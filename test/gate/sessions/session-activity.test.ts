@@ -29,14 +29,14 @@ async function startHub(instanceId: string, streams: Record<string, number>, clo
     countBy: ({ sessionId = '' }: { sessionId?: string }) => streams[sessionId] ?? 0,
   }
   const activity = createActivity({ ...parts, sessions: { live } })
-  const stop = activity.start()
+  activity.start()
   return {
     streams,
     log,
     activity,
     registry,
     async stop() {
-      await stop()
+      await activity.stop()
       await registry.stop()
     },
   }

@@ -1,11 +1,11 @@
 import type { AuditEvent, AuditSink } from '../../../core/api/audit.ts'
-import type { Rooms } from '../../../core/hub/room.ts'
+import type { House } from '../../../core/hub/room.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import { createAudit } from '../../../core/state/audit/audit.ts'
 import { partly } from '../../hub/partly.ts'
 
 export interface AuditSetting {
-  readonly clock?: Rooms['clock']
+  readonly clock?: House['clock']
   readonly limits?: Parameters<typeof createAudit>[1]
   /** The tap of `audit.event`; without it the hook is empty. */
   readonly event?: (event: AuditEvent) => AuditEvent
@@ -14,7 +14,7 @@ export interface AuditSetting {
 }
 
 /** An audit that is not open yet, in a hub without anything but these sinks. */
-export function auditOf(sinks: readonly AuditSink[], log: Rooms['log'], setting: AuditSetting = {}) {
+export function auditOf(sinks: readonly AuditSink[], log: House['log'], setting: AuditSetting = {}) {
   const { clock = systemClock, limits, event, recorded } = setting
   const tap = (one: AuditEvent) => event?.(one) ?? one
   const rooms = partly({

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely'
 import type { Migrations } from '../../../core/api/database.ts'
-import { roomMigrations } from '../../../core/hub/rooms.ts'
+import { roomMigrations } from '../../../core/hub/plugged-rooms.ts'
 import { databaseMigrations } from '../../../core/state/database/migrations.ts'
 
 /** The statements of every migration of the rooms and the standard plugins, by `owner/name`, as run on nothing. */

@@ -513,7 +513,12 @@ t.test('the hub responds on its own host', async (t) => {
       t.equal(statSync(path).mode & 0o777, 0o600)
       t.equal(statSync(hub.dataDir).mode & 0o077, 0)
       const answer = await overSocket(path, '/v1/webapi/status?plugins=1')
-      t.strictSame(answer, { cluster: 'test', agents: null, plugins: [{ name: 'rbac', start_ms: 2 }] })
+      t.strictSame(answer, {
+        cluster: 'test',
+        agents: null,
+        plugins: [{ name: 'rbac', start_ms: 2 }],
+        parts: [],
+      })
       await t.rejects(hub.web.listenSocket(path), { code: 'MEZ_SOCKET_IN_USE' })
       t.strictSame(await overSocket(path, '/v1/webapi/me'), { user: 'operator@socket' })
     },
