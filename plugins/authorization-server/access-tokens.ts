@@ -16,6 +16,7 @@ import { type Consent, consentOf } from './consent.ts'
 import { boundToken, secretOf } from './credential.ts'
 import type { Records } from './records.ts'
 import { appOf } from './resources.ts'
+import { createFamilies } from './token-families.ts'
 
 /**
  * Stores access tokens. A token for an app is a session of kind `token` for that app alone, opened here and ended with the
@@ -36,6 +37,7 @@ export function createAccessTokens(deps: {
 }) {
   const { records, access, catalog, sessions, users, audit, clock, log, thrown } = deps
   const stored = records.adapter('AccessToken')
+  const families = createFamilies({ records, sessions })
   /** Records that a token for an app was given out. */
   const issued = (token: Issued) => recordIssued(audit, token)
 
@@ -109,6 +111,8 @@ export function createAccessTokens(deps: {
       try {
         await stored.upsert(id, payload, ttlSeconds)
         await records.update('AccessToken', id, { session_id: session.id })
+        // Another use of the same code may have ended the family meanwhile, before it could find this token.
+        await consentFor(payload.grantId)
       } catch (error) {
         await sessions
           .end([session.id], 'revoked', null)
@@ -140,21 +144,12 @@ export function createAccessTokens(deps: {
     },
     async destroy(id) {
       const row = await records.row('AccessToken', id)
-      if (row) await end(await records.remove({ key: row.key }))
+      if (row) await families.revoke({ key: row.key })
     },
-    revokeByGrantId: (grantId) => revoke({ model: 'AccessToken', grant_id: grantId }),
+    revokeByGrantId: families.revokeTokens,
   }
 
-  const end = async (ids: readonly string[]): Promise<void> => {
-    await sessions.end(ids, 'revoked', null)
-  }
-
-  /** Deletes everything of a grant, a client or an account, and cuts the streams of its tokens on every hub. */
-  async function revoke(where: Parameters<Records['remove']>[0]): Promise<void> {
-    await end(await records.remove(where))
-  }
-
-  return { adapter, admitted, open, issued, revoke }
+  return { adapter, admitted, open, issued, revoke: families.revoke, spending: families.spending }
 }
 
 export type AccessTokens = ReturnType<typeof createAccessTokens>

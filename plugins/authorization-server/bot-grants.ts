@@ -36,11 +36,19 @@ export interface BotGrantDeps {
 }
 
 /** Clients of the library: those that it stores, and each bot that a token request presents. */
-export function withBots(stored: Adapter): Adapter {
+export function withBots(stored: Adapter, thrown: Pick<typeof errors, 'InvalidClient'>): Adapter {
   return {
     ...stored,
     async find(id) {
-      if (!id.startsWith(BOT)) return stored.find(id)
+      if (!id.startsWith(BOT)) {
+        const found = await stored.find(id)
+        // Only bots get in by these grants.
+        if (!found && GRANTS.includes(calls.getStore()?.grant ?? ''))
+          throw new thrown.InvalidClient(
+            `no bot has this client_id: it is "${BOT}" and the name, such as ${BOT}ci`,
+          )
+        return found
+      }
       if (calls.getStore()?.bot?.user !== id) return undefined
       // Its proof was taken out of the request: the grant verifies it.
       return {
@@ -59,15 +67,20 @@ export function registerBotGrants(provider: Provider, deps: BotGrantDeps): void 
   const { botLogins, tokens, sessions, catalog, publicNames, audit, clock, thrown } = deps
 
   async function prove(grant: string): Promise<ProvenBot> {
-    const { bot, clientIp, requestId } = calls.getStore()!
+    const call = calls.getStore()!
+    const { bot, clientIp, requestId } = call
     const exchange = grant === TOKEN_EXCHANGE
     const proof = bot?.proof ?? null
     if (bot === undefined || proof === null || exchange !== (proof.kind === 'id_token'))
       throw new thrown.InvalidClientAuth('the request must present exactly one proof that this grant takes')
     try {
-      return await botLogins.prove({ bot: bot.user, proof, clientIp, requestId })
+      const proven = await botLogins.prove({ bot: bot.user, proof, clientIp, requestId })
+      call.provedBot = proven.user
+      return proven
     } catch (error) {
       if (!(error instanceof Problem)) throw error
+      // Its proof was right, and yet it may not come in.
+      if (error.status === 403) call.provedBot = bot.user
       if (error.status === 401) throw new thrown.InvalidClientAuth(error.code)
       if (error.status === 403) throw new thrown.UnauthorizedClient(error.code)
       throw new thrown.TemporarilyUnavailable(error.code)

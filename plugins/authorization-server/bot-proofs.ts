@@ -25,6 +25,8 @@ export interface ReadRequest {
   readonly raw: IncomingMessage
   /** Null: another client. */
   readonly bot: PresentedBot | null
+  /** The parameter `grant_type`; empty without one. */
+  readonly grant: string
 }
 
 async function bodyOf(request: IncomingMessage): Promise<Buffer> {
@@ -58,12 +60,13 @@ export async function readTokenRequest(
   const isForm = /^application\/x-www-form-urlencoded\b/i.test(request.headers['content-type'] ?? '')
   const form = new URLSearchParams(isForm ? body.toString() : '')
   const bot = await presentedBot(form, request.headers.authorization, audiences)
-  if (bot === null) return { raw: again(request, body), bot }
+  const grant = form.get('grant_type') ?? ''
+  if (bot === null) return { raw: again(request, body), bot, grant }
   for (const name of ['client_assertion', 'client_assertion_type', 'client_secret', 'subject_token'])
     form.delete(name)
   form.set('client_id', bot.user)
   const { authorization: _, ...headers } = request.headers
-  return { raw: again(request, Buffer.from(form.toString()), headers), bot }
+  return { raw: again(request, Buffer.from(form.toString()), headers), bot, grant }
 }
 
 /** The request again, with this body. */

@@ -12,6 +12,10 @@ export interface Call {
   readonly userCode?: string
   /** The bot that a token request names; undefined for other clients. */
   readonly bot?: PresentedBot
+  /** The grant that a token request asks for, as it says. */
+  readonly grant?: string
+  /** The bot that has proved itself in this call. */
+  provedBot?: string
   readonly request: Parameters<SignInDesk['sessionOf']>[0]
 }
 

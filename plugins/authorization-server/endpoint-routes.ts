@@ -108,10 +108,10 @@ export function endpointRoutes(options: {
                 303,
               )
             }
-            const { raw, bot } =
+            const { raw, bot, grant } =
               path === ROUTES.token && request.method === 'POST'
                 ? await readTokenRequest(request.raw, audiences)
-                : { raw: request.raw, bot: null }
+                : { raw: request.raw, bot: null, grant: '' }
             reply.hijack()
             protect(reply.raw, publicNames.hsts === true)
             reply.raw.setHeader('x-request-id', request.id)
@@ -121,6 +121,7 @@ export function endpointRoutes(options: {
               hubSession,
               request,
               ...code,
+              grant,
               ...(bot && { bot }),
             }
             await server().serve(raw, reply.raw, call)

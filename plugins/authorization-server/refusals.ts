@@ -79,7 +79,7 @@ function refusedCall(reason: string) {
   return {
     success: false,
     reason,
-    user: call?.hubSession?.user ?? null,
+    user: call?.hubSession?.user ?? call?.provedBot ?? null,
     clientIp: call?.clientIp ?? null,
     requestId: call?.requestId ?? null,
   }

@@ -132,8 +132,8 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
     adapter: (model) => {
       if (model === 'AccessToken') return tokens.adapter
       return model === 'Client'
-        ? withBots(clientAdapter({ ...deps, records, thrown }))
-        : records.adapter(model)
+        ? withBots(clientAdapter({ ...deps, records, thrown }), thrown)
+        : tokens.spending(model, records.adapter(model))
     },
   })
   const server = createServer({

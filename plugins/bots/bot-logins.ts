@@ -1,5 +1,5 @@
-import { type Audit, type Log, messageOf, Problem } from '@mezite/core'
-import type { BotLogins, LockView, ProvenBot } from '@mezite/core/identity'
+import { type Audit, Problem } from '@mezite/core'
+import { type BotLogins, causesOf, type LockView, type ProvenBot } from '@mezite/core/identity'
 import { tokenTtlMs, USER_PREFIX } from './bot-resource.ts'
 import type { StoredBot, StoredBots } from './bots.ts'
 import { IssuerUnreachable } from './issuer-keys.ts'
@@ -9,6 +9,7 @@ import { isSecret } from './secret.ts'
 
 type Input = Parameters<BotLogins['prove']>[0]
 
+const LONGEST_CAUSE = 300
 const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 
 /** Verifies what programs present, and records every refusal. */
@@ -17,9 +18,8 @@ export function createBotLogins(deps: {
   readonly proofs: Proofs
   readonly locks: LockView
   readonly audit: Pick<Audit, 'record' | 'accepting'>
-  readonly log: Log
 }): BotLogins {
-  const { bots, proofs, locks, audit, log } = deps
+  const { bots, proofs, locks, audit } = deps
 
   async function verify(bot: StoredBot, proof: Input['proof']): Promise<string> {
     switch (proof.kind) {
@@ -54,7 +54,7 @@ export function createBotLogins(deps: {
         )
       const name = given.startsWith(USER_PREFIX) ? given.slice(USER_PREFIX.length) : given
       const bot = bots.items.get(name)
-      const refused = (reason: string, cause?: unknown): void => {
+      const refused = (reason: string, more: Readonly<Record<string, string>> = {}): void =>
         audit.record({
           type: 'user.login.failed',
           success: false,
@@ -62,15 +62,9 @@ export function createBotLogins(deps: {
           user: NAME.test(name) ? USER_PREFIX + name : null,
           clientIp,
           requestId,
-          fields: { method: 'bot', proof: proof.kind },
+          fields: { method: 'bot', proof: proof.kind, ...more },
         })
-        // Not the error itself: its message may quote the token.
-        const detail = cause === undefined ? {} : { cause: messageOf(cause) }
-        log.info(
-          { request_id: requestId, client_ip: clientIp, reason, ...detail },
-          'refused the proof of a bot',
-        )
-      }
+
       try {
         if (bot === undefined) throw new ProofRefused('bot_unknown')
         const by = await verify(bot, proof)
@@ -83,16 +77,18 @@ export function createBotLogins(deps: {
           throw error
         }
         if (error instanceof IssuerUnreachable) {
-          refused('issuer_unreachable', error)
+          refused('issuer_unreachable', { cause: causesOf(error).slice(0, LONGEST_CAUSE) })
           throw new Problem(
             503,
             'issuer_unreachable',
             'The issuer of the token cannot be reached. Try again.',
           )
         }
-        refused(reasonOf(error))
-        const detail = 'The bot or its proof is not accepted. The audit trail of the hub has the reason.'
-        throw new Problem(401, 'bot_refused', detail)
+        // Not the message of another error: it may quote the token.
+        const detail = error instanceof ProofRefused ? error.detail : null
+        refused(reasonOf(error), detail === null ? {} : { detail })
+        const sentence = 'The bot or its proof is not accepted. The audit trail of the hub has the reason.'
+        throw new Problem(401, 'bot_refused', sentence)
       }
     },
   }

@@ -5,6 +5,9 @@ export type Claims = Readonly<Record<string, unknown>>
 
 const LONGEST = 4_096
 const MOST_VALUES = 1_000
+/** Of the values of a claim, and of each of them, in an audit event. */
+const MOST_SHOWN = 3
+const LONGEST_SHOWN = 200
 
 /** What is wrong with the value of a claim rule; null: nothing. */
 export function ruleFault(value: string): string | null {
@@ -22,18 +25,28 @@ export function ruleFault(value: string): string | null {
 }
 
 /**
- * Whether the claims meet all rules: an exact value, or `^regex$` (RE2) that matches the whole value, so that `^a|b$` does
- * not match `ax`. A claim that is a list meets a rule by any of its values; one that is missing or an object meets none.
+ * The first rule that the claims do not meet, with their value; null if they meet all: an exact value, or `^regex$` (RE2) that
+ * matches the whole value, so that `^a|b$` does not match `ax`. A claim that is a list meets a rule by any of its values; one
+ * that is missing or an object meets none.
  */
-export function claimsMeet(rules: Readonly<Record<string, string>>, claims: Claims): boolean {
-  return Object.entries(rules).every(([name, rule]) => {
-    // Own properties only, so that a rule about `constructor` is not met by every token.
-    const values = Object.hasOwn(claims, name) ? textsOf(claims[name]) : []
-    if (!rule.startsWith('^')) return values.includes(rule)
+export function unmetRule(rules: Readonly<Record<string, string>>, claims: Claims): string | null {
+  const unmet = Object.entries(rules).find(([name, rule]) => {
+    const values = valuesOf(claims, name)
+    if (!rule.startsWith('^')) return !values.includes(rule)
     const pattern = RE2JS.compile(rule)
-    return values.some((value) => value.length <= LONGEST && pattern.matches(value))
+    return !values.some((value) => value.length <= LONGEST && pattern.matches(value))
   })
+  if (unmet === undefined) return null
+  const [name, rule] = unmet
+  const values = valuesOf(claims, name).slice(0, MOST_SHOWN).map(shown)
+  return `${name} must be ${shown(rule)}, and is ${values.join(', ') || 'missing'}`
 }
+
+// Own properties only, so that a rule about `constructor` is not met by every token.
+const valuesOf = (claims: Claims, name: string): readonly string[] =>
+  Object.hasOwn(claims, name) ? textsOf(claims[name]) : []
+
+const shown = (text: string): string => JSON.stringify(text.slice(0, LONGEST_SHOWN))
 
 function textsOf(value: unknown): readonly string[] {
   if (Array.isArray(value)) return value.slice(0, MOST_VALUES).filter((one) => typeof one === 'string')

@@ -35,7 +35,7 @@ export default defineHubPlugin({
     provide.migrations(botMigrations)
     provide.credentials(botCredential(bots))
     provide.dashboardParts(botsPage(bots, use.sessions))
-    provide.botLogins(createBotLogins({ ...use, bots, proofs, log }))
+    provide.botLogins(createBotLogins({ ...use, bots, proofs }))
     for (const routes of resource.routes(bots, secretRoutes(bots, { ...use, clock })))
       provide.webRoutes(routes)
     tap.access.decide(

@@ -2,7 +2,7 @@ import type { Clock } from '@mezite/core'
 import type { JWK } from 'jose'
 import { ALGORITHMS } from './bot-keys.ts'
 import type { StoredBot } from './bots.ts'
-import { claimsMeet } from './claim-rules.ts'
+import { unmetRule } from './claim-rules.ts'
 import type { IssuerKeys } from './issuer-keys.ts'
 import { ProofRefused } from './refusal-reason.ts'
 import type { SpentProofs } from './spent-proofs.ts'
@@ -13,6 +13,8 @@ const SKEW_SECONDS = 60
 const LONGEST_ASSERTION_MS = 3_600_000
 const LONGEST_ID_TOKEN_MS = 24 * 3_600_000
 const LONGEST_TOKEN = 16_384
+/** Of a bot with many rules of trust, so many are in the audit event. */
+const MOST_UNMET = 3
 
 interface Deps {
   readonly keysOf: IssuerKeys
@@ -78,8 +80,9 @@ export function createProofs({ keysOf, spent, clock }: Deps) {
       const audiences = [payload.aud].flat()
       const addressed = rules.filter(({ audience }) => audiences.includes(audience))
       if (addressed.length === 0) throw new ProofRefused('audience_wrong')
-      if (!addressed.some(({ claims }) => claimsMeet(claims, payload)))
-        throw new ProofRefused('claims_not_met')
+      const unmet = addressed.map(({ claims }) => unmetRule(claims, payload))
+      if (!unmet.includes(null))
+        throw new ProofRefused('claims_not_met', unmet.slice(0, MOST_UNMET).join('; '))
       // Some issuers send no `jti`; then it is the token itself that counts once.
       const id = typeof payload.jti === 'string' ? payload.jti : jwt.slice(0, jwt.lastIndexOf('.'))
       await once(['id_token', named, id], payload.exp as number, LONGEST_ID_TOKEN_MS)

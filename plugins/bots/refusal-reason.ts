@@ -1,9 +1,11 @@
-/** A proof that is refused; `reason` is the code in the audit. */
+/** A proof that is refused; `reason` is the code in the audit, beside `detail`, which says what was expected. */
 export class ProofRefused extends Error {
   readonly reason: string
-  constructor(reason: string, options?: ErrorOptions) {
-    super(reason, options)
+  readonly detail: string | null
+  constructor(reason: string, detail: string | null = null) {
+    super(reason)
     this.reason = reason
+    this.detail = detail
   }
 }
 

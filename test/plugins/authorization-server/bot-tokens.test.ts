@@ -7,7 +7,7 @@ import * as jose from 'jose'
 import t from 'tap'
 import { startStopwatch } from '../../stopwatch.ts'
 import { until } from '../../until.ts'
-import { startWorld, token } from './world.ts'
+import { post, startWorld, token } from './world.ts'
 
 const HERE = '127.0.0.1'
 const ELSEWHERE = '127.0.0.2'
@@ -86,10 +86,11 @@ const given = async (fields: Readonly<Record<string, string>>, headers = {}) => 
   }
 }
 
+const basic = (user: string) => ({
+  authorization: `Basic ${Buffer.from(`${user}:${secret}`).toString('base64')}`,
+})
+
 t.test('a robot gets a token for one app by its key, by an ID token and by its secret', async (t) => {
-  const basic = (user: string) => ({
-    authorization: `Basic ${Buffer.from(`${user}:${secret}`).toString('base64')}`,
-  })
   const { client_id: _, client_secret: __, ...rest } = bySecret()
   for (const [what, fields, headers] of [
     ['key', await byKey(), {}],
@@ -189,6 +190,54 @@ t.test('S203 S209 a caller that is not the robot, or may not open the app, gets 
     open.some(({ user }) => /careful|nobody|far/.test(user)),
     'no session is left',
   )
+})
+
+t.test(
+  'a refusal of a robot that proved itself has its name, and a name without "bot:" gets a sentence',
+  async (t) => {
+    await put('lone', { roles: ['guests'], keys })
+    t.equal((await given(await byKey('lone'))).error, 'unauthorized_client')
+    const refused = async (matches: (event: { user: string | null; detail: string | null }) => boolean) =>
+      until(async () => {
+        const all = await hub.api<{ user: string | null; detail: string | null; success: boolean }[]>(
+          'GET',
+          '/audit?type=token.issued&limit=1000',
+        )
+        return all.some((event) => !event.success && matches(event))
+      }, 'the refusal is in the audit')
+    await refused(({ user, detail }) => user === 'bot:lone' && /label_mismatch/.test(detail ?? ''))
+    for (const [fields, headers] of [
+      [bySecret({ client_id: 'ci' }), {}],
+      [byIdToken({ client_id: 'ci' }), {}],
+      [{ grant_type: CREDENTIALS, resource: resource('one') }, basic('ci')],
+    ] as const) {
+      const { status, body } = await given(fields, headers)
+      t.match({ status, body }, { status: 400, body: { error: 'invalid_client' } })
+      t.match(body.error_description, /client_id.*such as bot:ci/)
+    }
+  },
+)
+
+t.test('a locked robot proves nothing: no session of it waits for the end of the lock', async (t) => {
+  await put('held', { keys })
+  const { id } = await hub.api<{ id: string }>('POST', '/locks', { target: { user: 'bot:held' } })
+  const answer = await given(await byKey('held'))
+  t.match(
+    { status: answer.status, error: answer.error, detail: answer.detail },
+    { status: 400, error: 'unauthorized_client', detail: 'locked' },
+  )
+  const login = await post(hub, '/v1/webapi/user-certs', {
+    ...{ bot: 'held', assertion: await assertion('held', { aud: hub.url }) },
+    public_key: generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({
+      type: 'spki',
+      format: 'pem',
+    }),
+  })
+  t.match(login, { status: 403, text: /"code":"locked"/ })
+  const sessions = await hub.api<{ user: string }[]>('GET', '/sessions')
+  t.notOk(sessions.some(({ user }) => user === 'bot:held'))
+  await hub.api('DELETE', `/locks/${id}`)
+  t.equal((await given(await byKey('held'))).status, 200)
 })
 
 t.test('a robot is not a client of other endpoints', async (t) => {

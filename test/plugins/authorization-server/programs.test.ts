@@ -127,6 +127,28 @@ t.test('S198 at most one of three concurrent refreshes gets tokens', async (t) =
   t.ok(statuses[0] === 200 || statuses[0] === 400, `${statuses[0]}`)
 })
 
+t.test('S198 a code that is used twelve times at once gives no token that lives on', async (t) => {
+  for (let round = 0; round < 3; round++) {
+    const { verifier, challenge } = proofKey()
+    const target = (await consent(hub, alice, {
+      ...{ client_id: clientId, resource: resource('one'), code_challenge: challenge },
+    })) as URL
+    const fields = {
+      ...{ grant_type: 'authorization_code', client_id: clientId, redirect_uri: REDIRECT },
+      ...{ code: target.searchParams.get('code') ?? '', code_verifier: verifier },
+    }
+    const answers = await Promise.all(Array.from({ length: 12 }, () => token(hub, fields)))
+    const won = answers.filter(({ status }) => status === 200)
+    t.ok(won.length <= 1, `${won.length} got tokens`)
+    for (const { status, text } of answers) if (status !== 200) t.match(text, /invalid_grant/, `${status}`)
+    for (const { text } of won) {
+      const tokens = JSON.parse(text) as Tokens
+      t.equal((await open('one', bearer(tokens))).status, 401, 'the access token')
+      t.equal((await refresh(tokens.refresh_token)).status, 400, 'the refresh token')
+    }
+  }
+})
+
 t.test('S198 a code that is used twice ends the tokens of its first use', async (t) => {
   const { verifier, challenge } = proofKey()
   const target = (await consent(hub, alice, {

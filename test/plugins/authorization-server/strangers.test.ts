@@ -142,6 +142,7 @@ t.test('strangers cannot fill the log of the hub', async (t) => {
     ['security event', () => visitor.fetch(`${hub.url}/v1/webapi/oidc/security-events/sso`, secevent)],
     ['of no connector', () => visitor.fetch(`${hub.url}/v1/webapi/oidc/security-events/made-up`, secevent)],
     ['logout token', () => post(hub, '/v1/webapi/oidc/backchannel-logout/sso', logout)],
+    ['proof', () => token(hub, { grant_type: 'client_credentials', client_id: 'bot:x', client_secret: 'y' })],
     ['callback', () => visitor.fetch(`${hub.signInUrl}/v1/webapi/oidc/callback/sso?state=x&code=y`)],
     ['callback of no connector', () => visitor.fetch(`${hub.signInUrl}/v1/webapi/oidc/callback/made-up`)],
   ] as const) {

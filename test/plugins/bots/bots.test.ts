@@ -1,9 +1,9 @@
 /** Accounts of programs in a running hub: their proofs, their certificates, and what takes access from them. */
 import { createHash, generateKeyPairSync, randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
-import { Agent } from 'node:https'
+import { Agent, createServer as createHttps } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { conformResource } from '@mezite/core/testing'
+import { conformResource, testCertificate } from '@mezite/core/testing'
 import * as jose from 'jose'
 import t from 'tap'
 import { botResource } from '../../../plugins/bots/bots.ts'
@@ -267,6 +267,41 @@ t.test('S203 an ID token of a trusted issuer is valid once, if it meets one whol
   )
 })
 
+t.test('a token that meets no rule of trust is recorded with the rule and its value', async (t) => {
+  const { issuer } = tcp
+  const rule = { issuer: issuer.url, audience: AUDIENCE }
+  await put('ruled', {
+    trust: [
+      { ...rule, claims: { repository: 'example/shop', ref: '^refs/heads/(main|rel-.*)$' } },
+      { ...rule, claims: { repository: 'example/docs' } },
+    ],
+  })
+  await ask('ruled', { id_token: issuer.sign(idClaims({ ref: 'refs/pull/7/merge' })) })
+  await ask('ruled', { id_token: issuer.sign(idClaims({ repository: undefined })) })
+  const events = await tcp.events(
+    'user.login.failed',
+    ({ user, reason }) => user === 'bot:ruled' && reason === 'claims_not_met',
+    2,
+  )
+  t.strictSame(events.map(({ detail }) => detail).sort(), [
+    'ref must be "^refs/heads/(main|rel-.*)$", and is "refs/pull/7/merge"; repository must be "example/docs", and is "example/shop"',
+    'repository must be "example/shop", and is missing; repository must be "example/docs", and is missing',
+  ])
+})
+
+t.test('an expression that is not grouped matches a whole value only', async (t) => {
+  const { issuer } = tcp
+  await put('either', { trust: [{ issuer: issuer.url, audience: AUDIENCE, claims: { ref: '^main|rel$' } }] })
+  for (const [ref, status] of [
+    ['main', 200],
+    ['rel', 200],
+    ['main-of-eve', 401],
+    ['evil-rel', 401],
+    ['mainrel', 401],
+  ] as const)
+    t.equal((await ask('either', { id_token: issuer.sign(idClaims({ ref })) })).status, status, ref)
+})
+
 /** Tokens as platforms document them, with a rule for each and the claim of another job. */
 const PLATFORMS = {
   'GitHub Actions': {
@@ -336,6 +371,24 @@ t.test('an issuer that does not respond is a temporary fault, and its ID tokens 
   const token = tcp.issuer.sign(idClaims({ iss: 'http://127.0.0.1:1' }))
   const { status, body } = await ask('away', { id_token: token })
   t.match({ status, code: body.code }, { status: 503, code: 'issuer_unreachable' })
+
+  const certificate = await testCertificate(['localhost'])
+  const stranger = createHttps({ key: certificate.key, cert: certificate.cert }, (_, response) =>
+    response.end(),
+  )
+  await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => stranger.close())
+  const issuer = `https://localhost:${(stranger.address() as AddressInfo).port}`
+  await put('away', { trust: [{ issuer, audience: AUDIENCE, claims: { sub: 'x' } }] })
+  t.equal((await ask('away', { id_token: tcp.issuer.sign(idClaims({ iss: issuer })) })).status, 503)
+  const events = await tcp.events(
+    'user.login.failed',
+    ({ user, reason }) => user === 'bot:away' && reason === 'issuer_unreachable',
+    2,
+  )
+  const causes = events.map(({ cause }) => String(cause)).join('\n')
+  t.match(causes, /ECONNREFUSED|bad port/, 'the trail says why')
+  t.match(causes, /certificate/, 'also that a certificate is not trusted')
 })
 
 t.test(
