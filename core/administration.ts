@@ -7,7 +7,7 @@
  */
 export { type Administration, administration } from './api/administration.ts'
 export type { AppsProposed, ProposedApp } from './api/app-sources.ts'
-export { type Attention, attention } from './api/attention.ts'
+export { type Attention, attention, findings } from './api/attention.ts'
 export type { Collection } from './api/collection.ts'
 export { type AccountGroup, type Explanations, explanations } from './api/explanations.ts'
 export type { Grants } from './api/grants.ts'

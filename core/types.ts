@@ -19,6 +19,7 @@ export type { AdmissionQuery, HiddenHeaders, RefusalReason } from './api/admissi
 export type { AgentHooks, agentHooks, LinkChanged } from './api/agent-hooks.ts'
 export type { AppDisplay, HeaderChange, HttpVersion } from './api/app.ts'
 export type { AppSource } from './api/app-sources.ts'
+export type { Findings } from './api/attention.ts'
 export type { AuthorityKey, AuthorityState, IssuedCertificate } from './api/certificate-authorities.ts'
 export type { CertificateSource, CertificateState, ServerCertificate } from './api/certificates.ts'
 export type { StoredChange } from './api/collection.ts'

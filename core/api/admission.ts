@@ -53,7 +53,7 @@ export interface AdmissionQuery {
    * The HTTP request that is wanted: for policies that look at requests, and for the record of a refusal, which leaves out the query.
    * Absent, as for a TCP connection or for a program that asks for a token: policies decide about the whole app.
    */
-  readonly request?: { readonly method: string; readonly target: string }
+  readonly request?: { readonly method: string; readonly target: string; readonly upgrade?: boolean }
 }
 
 /**

@@ -27,12 +27,22 @@ export interface AccessRequest {
   readonly method: string
   /** As received, without the query. */
   readonly path: string
+  /** As received, without the `?`; empty without one. */
+  readonly query: string
+  /** True for the opening of a WebSocket, whose method is GET. */
+  readonly webSocket: boolean
   /**
    * The decoded segments, without the leading slash; the last one is empty if the path ends in a slash. Null if servers
    * would read the path in different ways (encoded slashes, dot segments, `;`, double slashes or encodings, …): a rule about
-   * paths must then deny.
+   * paths must then deny, or decide about each of `readings`.
    */
   readonly segments: readonly string[] | null
+  /**
+   * The ways in which known servers read the path, 1 to 8, each as decoded segments without the leading slash. The hub forwards the
+   * bytes unchanged, so a rule must hold for each: allow what is allowed in all of them, deny what is denied in one. Null if the list
+   * does not close (a third encoding, bytes that are not UTF-8, a NUL, more than 8): then deny, with the status 400.
+   */
+  readonly readings: readonly (readonly string[])[] | null
 }
 
 /** One rule that a tap of `access.decide` considered, for `mezctl access explain`. */
@@ -52,6 +62,8 @@ export interface DenialDetails {
   readonly message?: string
   /** Where to find help: an `https:` or `mailto:` URL. */
   readonly link?: string
+  /** 400 if the request itself is at fault, and not the person. Default: 403. */
+  readonly status?: 400
 }
 
 /**
@@ -102,4 +114,6 @@ export interface Decision {
   readonly message?: string
   /** Where the person finds help: an `https:` or `mailto:` URL from the policy. */
   readonly link?: string
+  /** The status of a denial that is not 403. */
+  readonly status?: 400
 }

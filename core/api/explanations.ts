@@ -66,7 +66,7 @@ export interface Explanations {
     user: string,
     app: string,
     way: 'browser' | 'msh' | 'api',
-    request?: { readonly method: string; readonly target: string },
+    request?: { readonly method: string; readonly target: string; readonly upgrade?: boolean },
   ): Promise<Explanation>
   /**
    * All accounts, people and programs, by their sets of roles, as they are now. `account`: only the group of this account, with

@@ -56,6 +56,8 @@ export interface HttpRequestContext {
   readonly app: App
   /** Null for a request that a verifier admits, such as a preflight: it carries no identity. */
   readonly subject: Subject | null
+  /** The rule by which a verifier admits the request; null for people and programs. */
+  readonly verified: string | null
   readonly clientIp: string
   readonly requestId: string
   /** True for a WebSocket handshake. */
@@ -90,6 +92,8 @@ export interface HttpResponseContext {
   readonly app: App
   /** Null for a request that a verifier admits, such as a preflight. */
   readonly subject: Subject | null
+  /** As in `HttpRequestContext`. */
+  readonly verified: string | null
   readonly requestId: string
   readonly method: string
   /** As sent to the app, without the query. */

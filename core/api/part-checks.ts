@@ -94,6 +94,7 @@ const SHARED_HEADERS = ['authorization', 'mezite-token', 'dpop']
  */
 export const hubPartTakes: Readonly<Record<string, (part: unknown) => readonly string[]>> = {
   appKinds: (part) => [`app kind "${Object(part).name}"`],
+  findings: (part) => [`findings "${Object(part).name}"`],
   roleRules: (part) => [`role rule "${Object(part).name}"`],
   migrations: (part) => [`migrations of the owner "${Object(part).owner}"`],
   credentials(part) {
@@ -174,6 +175,7 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
     detail: name,
     strictest: maybe,
     isMetBy: maybe,
+    accepts: maybeNames,
   }),
   credentials: (part) => {
     const { from, at } = Object(part) as { from?: unknown; at?: unknown }
@@ -210,6 +212,7 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
   }),
   confirmations: partWith(['pathTo']),
   verifiers: partWith(['verify'], { name: pathSegment, webSockets: yesOrNo }),
+  findings: partWith(['list'], { name: pathSegment }),
   denialHelp: partWith(['helpFor'], { name: pathSegment, offersTo: maybe }),
   dashboardParts: partWith(['content'], {
     title: name,

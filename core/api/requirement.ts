@@ -27,7 +27,11 @@ export interface RequirementKind {
    */
   strictest?(a: Requirement, b: Requirement): Requirement
   /**
-   * Whether an entry of this name in `Subject.satisfied` meets the requirement now. `now` is in milliseconds since the
+   * Names of other kinds whose entries can meet it as well, such as `session-mfa`: `isMetBy` gets them too. Without it they count for nothing.
+   */
+  readonly accepts?: readonly string[]
+  /**
+   * Whether an entry of this name, or of one in `accepts`, in `Subject.satisfied` meets the requirement now. `now` is in milliseconds since the
    * epoch. Default: an entry for this app or for the whole hub session does.
    */
   isMetBy?(

@@ -3,18 +3,22 @@ import { slotRef } from '../kernel/reference.ts'
 import type { App } from './app.ts'
 import type { Vote, VoteLine } from './decision.ts'
 
-/** A member that a plugin adds to `spec.allow` of roles, such as `request`. Its values are an object. */
+/** A member that a plugin adds to `spec.allow` of roles, to `spec.deny`, or to both, such as `request`: an object, or a list of them. */
 export interface RoleRule {
   /** The member's name in `spec.allow`: small letters and `_`. Unique, and not `app_labels`. */
   readonly name: string
   /** For `mezctl explain` and the schema. */
   readonly description: string
+  /** The sides of a role that may have it. Default: `allow` alone. */
+  readonly under?: readonly ('allow' | 'deny')[]
+  /** True if the member is a list of 1 to 200 such objects, in an order that the author of the role chose. Default: one object. */
+  readonly list?: true
   /**
    * Schemas of the value's members. `app_labels` is always one of them, written and compared like `allow.app_labels`.
    */
   readonly members: Readonly<Record<string, TSchema>>
-  /** Faults of a value that fits the schemas, with the path of each below the value. */
-  faults?(value: Readonly<Record<string, unknown>>): readonly RoleFault[]
+  /** Faults of a value that fits the schemas, with the path of each below the value. Of a list, it gets each entry. */
+  faults?(value: Readonly<Record<string, unknown>>, under: 'allow' | 'deny'): readonly RoleFault[]
   /** Called once, before any request, with the roles of this hub. */
   attach(roles: RoleReader): void
 }
@@ -25,12 +29,13 @@ export interface RoleFault {
   readonly message: string
 }
 
-/** A role that has the rule. */
+/** A role that has the rule; of a list, each entry is one of these, in the order of the list. */
 export interface RuledRole {
   readonly role: string
-  /** The value, as `members` and `faults` have accepted it. */
+  readonly under: 'allow' | 'deny'
+  /** The value, as `members` and `faults` have accepted it. It is the same object until the role changes. */
   readonly value: Readonly<Record<string, unknown>>
-  /** Whether the rule's `app_labels` match the app. */
+  /** Whether the rule's `app_labels` match the app. A rule without them matches none; see `value`. */
   matches(app: App): boolean
 }
 
@@ -38,7 +43,7 @@ export interface RuledRole {
 export interface RoleReader {
   /** Whether there is such a role, built-in ones included. */
   exists(role: string): boolean
-  /** The rule of each role that has it, in no order. Roles that are unreadable have none. */
+  /** The rule of each role that has it, roles in no order. Roles that are unreadable have none. */
   ruled(rule: string): readonly RuledRole[]
   /** Whether these roles, by themselves, let people into the app, and whether one of them denies it. */
   reach(roles: readonly string[], app: App): { readonly allowed: boolean; readonly denied: boolean }

@@ -103,7 +103,15 @@ export function conformHttpHooks(
     for (const response of RESPONSES) {
       for (const { request, subject } of visits) {
         const { app } = testQuery()
-        const about = { app, subject, requestId: 'request-1', method: request.method, path: request.path }
+        const verified = subject === null ? 'preflight' : null
+        const about = {
+          app,
+          subject,
+          verified,
+          requestId: 'request-1',
+          method: request.method,
+          path: request.path,
+        }
         const context = { ...about, transform: checkTransform }
         const accept = (answer: HttpResponse) => checkedResponse(answer, response)
         const fault = faultIn(() => calls.http.response(freeze(response), Object.freeze(context), { accept }))
@@ -123,6 +131,7 @@ const contextOf = (
   Object.freeze({
     app: testQuery().app,
     subject,
+    verified: subject === null ? 'preflight' : null,
     clientIp: '203.0.113.7',
     requestId: 'request-1',
     upgrade: false,

@@ -34,7 +34,7 @@ export function testQuery(
     app?: Partial<App>
     subject?: Partial<AccessQuery['subject']>
     context?: Partial<AccessQuery['context']>
-    request?: { readonly method: string; readonly target: string }
+    request?: { readonly method: string; readonly target: string; readonly upgrade?: boolean }
   } = {},
 ): AccessQuery {
   const headers = { set: {}, remove: [] }
@@ -156,6 +156,7 @@ const QUERIES = [
   testQuery(),
   testQuery({ request: { method: 'DELETE', target: '/admin/users/1' } }),
   testQuery({ request: { method: 'GET', target: '/a%2f../b' } }),
+  testQuery({ request: { method: 'GET', target: '/%252525?a=1', upgrade: true } }),
   testQuery({ subject: { user: 'bob', roles: [] } }),
   testQuery({ app: { name: 'redis', protocol: 'tcp', uri: 'tcp://127.0.0.1:1', labels: {} } }),
   // A program with a token has no session; the list of somebody's apps has no address.

@@ -1,7 +1,8 @@
-import type { Catalog, Clock } from '@mezite/core'
-import type { Attention, HubState } from '@mezite/core/administration'
+import { type Catalog, type Clock, messageOf } from '@mezite/core'
+import type { Attention, findings, HubState } from '@mezite/core/administration'
 
 type App = ReturnType<Catalog['list']>[number]
+type Entry = (typeof findings)['T'] & object
 
 const DAY_MS = 24 * 3_600_000
 const EXPIRY_DAYS = 21
@@ -9,17 +10,21 @@ const CLOCK_MS = 5_000
 /** Twice the number of events that a sink writes at once. */
 const QUEUED = 2_000
 const FAILED_RUNS = 3
+/** Of one plugin. */
+const MOST_FINDINGS = 100
 
 /** Where problems are known. */
 export interface Watched {
   readonly catalog: Pick<Catalog, 'list'>
   readonly hubState: HubState
   readonly clock: Clock
+  /** What other plugins have found. */
+  readonly findings?: readonly Entry[]
 }
 
 /** The list `attention` of `GET /v1/webapi/status`, as this hub sees the cluster. */
 export function createAttention(
-  { catalog, hubState, clock }: Watched,
+  { catalog, hubState, clock, findings: entries = [] }: Watched,
   parentNode = process.env.MEZITE_PARENT_NODE,
 ) {
   const startedMs = clock.now()
@@ -110,6 +115,22 @@ export function createAttention(
     return found
   }
 
+  function found(): Attention[] {
+    return entries.flatMap(({ name, list }) => {
+      try {
+        return list()
+          .slice(0, MOST_FINDINGS)
+          .map(({ subject, message }) => ({
+            kind: 'finding',
+            subject: String(subject),
+            message: String(message),
+          }))
+      } catch (error) {
+        return [{ kind: 'finding', subject: name, message: `cannot be listed: ${messageOf(error)}` }]
+      }
+    })
+  }
+
   return {
     /** Records when an agent was last connected; a tap of `tunnel.changed`. */
     changed: ({ hostname }: { readonly hostname: string }): void => void lastSeen.set(hostname, clock.now()),
@@ -120,6 +141,7 @@ export function createAttention(
       ...jobs(),
       ...agents(),
       ...apps(),
+      ...found(),
     ],
   }
 }

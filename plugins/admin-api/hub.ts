@@ -1,5 +1,5 @@
 import { catalog, defineHubPlugin, publicNames, webRoutes } from '@mezite/core'
-import { attention, explanations, hubState } from '@mezite/core/administration'
+import { attention, explanations, findings, hubState } from '@mezite/core/administration'
 import { createAttention } from './attention.ts'
 import { explanationRoutes } from './explanation-route.ts'
 import { combinedParts, statusParts, statusRoutes } from './status-routes.ts'
@@ -10,10 +10,11 @@ export default defineHubPlugin({
   api: 1,
   summary: 'Serves the status of the cluster and the explanation of decisions',
   needs: { catalog, explanations, hubState, publicNames },
+  wants: { findings },
   provides: { attention, webRoutes },
   setup({ clock, log, tap, use, provide }) {
     const { catalog, explanations, hubState } = use
-    const problems = createAttention({ catalog, hubState, clock })
+    const problems = createAttention({ catalog, hubState, clock, findings: use.findings })
     tap.tunnel.changed(problems.changed)
     provide.attention({ list: problems.list })
     const { clusterName } = use.publicNames

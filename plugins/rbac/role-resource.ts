@@ -12,6 +12,10 @@ import {
 import { compileLabels } from './label-matcher.ts'
 
 export type RoleRule = typeof roleRules extends SlotRef<infer R> ? R : never
+export type Side = 'allow' | 'deny'
+export const SIDES: readonly Side[] = ['allow', 'deny']
+
+const isUnder = ({ under = ['allow'] }: RoleRule, side: Side) => under.includes(side)
 
 /** Roles that exist without a document. */
 export const BUILT_IN_ROLES: readonly string[] = ['admin', 'access']
@@ -53,18 +57,24 @@ const Labels = (effect: string) =>
       },
     ),
   )
-const Condition = (effect: string, description: string, rules: readonly RoleRule[] = []) =>
+const Condition = (under: Side, effect: string, description: string, rules: readonly RoleRule[]) =>
   Type.Optional(
     Type.Closed(
       {
         app_labels: Labels(effect),
-        ...Object.fromEntries(rules.map((rule) => [rule.name, ruleSchema(rule)])),
+        ...Object.fromEntries(
+          rules.filter((rule) => isUnder(rule, under)).map((rule) => [rule.name, ruleSchema(rule)]),
+        ),
       },
       { description },
     ),
   )
-const ruleSchema = ({ name, description, members }: RoleRule) =>
-  Type.Optional(Type.Closed({ ...members, app_labels: Labels(`names in ${name}`) }, { description }))
+const MOST_ENTRIES = 200
+function ruleSchema({ name, description, members, list }: RoleRule) {
+  const entry = { ...members, app_labels: Labels(`names in ${name}`) }
+  if (list !== true) return Type.Optional(Type.Closed(entry, { description }))
+  return Type.Optional(Type.Array(Type.Closed(entry), { description, minItems: 1, maxItems: MOST_ENTRIES }))
+}
 
 /** `spec` of `kind: role`, with the rules that plugins add. */
 export const roleSpec = (rules: readonly RoleRule[] = []) =>
@@ -97,8 +107,8 @@ export const roleSpec = (rules: readonly RoleRule[] = []) =>
         { description: 'Conditions for users with this role' },
       ),
     ),
-    allow: Condition('allows', 'Apps that the role allows', rules),
-    deny: Condition('denies', 'Apps that the role denies, whatever other roles allow'),
+    allow: Condition('allow', 'allows', 'Apps that the role allows', rules),
+    deny: Condition('deny', 'denies', 'Apps that the role denies, whatever other roles allow', rules),
   })
 
 export interface RoleSpec {
@@ -110,7 +120,7 @@ export interface RoleSpec {
     readonly mfa_freshness?: string | 0
   }
   readonly allow?: { readonly app_labels?: AppLabels; readonly [rule: string]: unknown }
-  readonly deny?: { readonly app_labels?: AppLabels }
+  readonly deny?: { readonly app_labels?: AppLabels; readonly [rule: string]: unknown }
 }
 
 /** What a role says in a rule of a plugin. */
@@ -144,17 +154,30 @@ export function readRole(
     const { faults } = compileLabels(spec[side]?.app_labels)
     for (const { key, message } of faults) problems.push({ path: ['spec', side, 'app_labels', key], message })
   }
-  for (const rule of rules) {
-    const value = spec.allow?.[rule.name] as RuleValue | undefined
-    if (value === undefined) continue
-    const path = ['spec', 'allow', rule.name]
-    for (const { key, message } of compileLabels(value.app_labels).faults)
-      problems.push({ path: [...path, 'app_labels', key], message })
-    for (const fault of rule.faults?.(value) ?? [])
-      problems.push({ path: [...path, ...fault.path], message: fault.message })
-  }
+  for (const rule of rules)
+    for (const { under, value, path } of entriesOf(spec, rule.name)) {
+      for (const { key, message } of compileLabels(value.app_labels).faults)
+        problems.push({ path: [...path, 'app_labels', key], message })
+      for (const fault of rule.faults?.(value, under) ?? [])
+        problems.push({ path: [...path, ...fault.path], message: fault.message })
+    }
   if (problems.length > 0) throw resourceInvalid(problems)
   return document
+}
+
+/** The values of a rule in a role: one for each side, or each entry of the lists. */
+export function entriesOf(
+  spec: RoleSpec,
+  rule: string,
+): readonly { readonly under: Side; readonly value: RuleValue; readonly path: readonly string[] }[] {
+  return SIDES.flatMap((under) => {
+    const given = spec[under]?.[rule] as RuleValue | readonly RuleValue[] | undefined
+    const path = ['spec', under, rule]
+    if (given === undefined) return []
+    return Array.isArray(given)
+      ? given.map((value: RuleValue, at) => ({ under, value, path: [...path, String(at)] }))
+      : [{ under, value: given as RuleValue, path }]
+  })
 }
 
 /** A duration of a role in milliseconds, or null. */

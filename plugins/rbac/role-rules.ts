@@ -1,12 +1,12 @@
 import { explainRoles } from './explanation.ts'
 import { compileLabels, type LabelMatcher } from './label-matcher.ts'
-import { BUILT_IN_ROLES, type RoleRule, type RuleValue } from './role-resource.ts'
-import { type CompiledRole, type RoleSet, reachOf, voteRequirements } from './role-set.ts'
+import { BUILT_IN_ROLES, entriesOf, type RoleRule, type RuleValue } from './role-resource.ts'
+import { type RoleSet, reachOf, voteRequirements } from './role-set.ts'
 
 type RoleReader = Parameters<RoleRule['attach']>[0]
 
-/** By the role as it is compiled, which a change replaces. */
-const compiled = new WeakMap<CompiledRole, Map<string, LabelMatcher>>()
+/** By the value in the document, which a change replaces. */
+const compiled = new WeakMap<RuleValue, LabelMatcher>()
 
 /** The roles, as plugins that add rules to them read them. */
 export function readRoles(roles: RoleSet): RoleReader {
@@ -14,10 +14,10 @@ export function readRoles(roles: RoleSet): RoleReader {
     exists: (role) => BUILT_IN_ROLES.includes(role) || roles.items.has(role),
     ruled: (rule) =>
       [...roles.items.values()].flatMap((role) => {
-        const value = role.document.spec.allow?.[rule] as RuleValue | undefined
-        if (value === undefined) return []
-        const matches = matcherOf(role, rule, value)
-        return [{ role: role.name, value, matches: (app) => matches(app.labels) }]
+        return entriesOf(role.document.spec, rule).map(({ under, value }) => {
+          const matches = matcherOf(value)
+          return { role: role.name, under, value, matches: (app) => matches(app.labels) }
+        })
       }),
     reach: (names, app) => reachOf(roles, names, app),
     explain(names, app) {
@@ -32,16 +32,11 @@ export function readRoles(roles: RoleSet): RoleReader {
   }
 }
 
-function matcherOf(role: CompiledRole, rule: string, { app_labels: labels }: RuleValue): LabelMatcher {
-  let rules = compiled.get(role)
-  if (rules === undefined) {
-    rules = new Map()
-    compiled.set(role, rules)
-  }
-  let matches = rules.get(rule)
+function matcherOf(value: RuleValue): LabelMatcher {
+  let matches = compiled.get(value)
   if (matches === undefined) {
-    matches = compileLabels(labels).matches
-    rules.set(rule, matches)
+    matches = compileLabels(value.app_labels).matches
+    compiled.set(value, matches)
   }
   return matches
 }

@@ -1,10 +1,13 @@
 import type { AccessQuery, AccessRequest } from '../../api/decision.ts'
+import { readingsOf } from './path-readings.ts'
 
 /** A request as its protocol received it. */
 export interface ReceivedRequest {
   readonly method: string
   /** Path and query. */
   readonly target: string
+  /** It opens a WebSocket. */
+  readonly upgrade?: boolean
 }
 
 /** What decoders of paths disagree about: parameters, backslashes, an encoding in an encoding, control characters. */
@@ -38,9 +41,22 @@ export class RequestQuery implements AccessQuery {
 }
 
 /** Decodes the path as applications do; `segments` is null where they differ. */
-export function readAccessRequest({ method, target }: ReceivedRequest): AccessRequest {
-  const [raw = '/'] = target.split('?', 1)
-  return Object.freeze({ method, path: raw, segments: segmentsOf(raw) })
+export function readAccessRequest({ method, target, upgrade = false }: ReceivedRequest): AccessRequest {
+  const at = target.indexOf('?')
+  const path = at < 0 ? target : target.slice(0, at)
+  let readings: AccessRequest['readings'] | undefined
+  return Object.freeze({
+    method,
+    path,
+    query: at < 0 ? '' : target.slice(at + 1),
+    webSocket: upgrade,
+    segments: segmentsOf(path),
+    // Few policies look at them.
+    get readings() {
+      if (readings === undefined) readings = readingsOf(path)
+      return readings
+    },
+  })
 }
 
 function segmentsOf(raw: string): readonly string[] | null {

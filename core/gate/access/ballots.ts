@@ -96,13 +96,18 @@ const LONGEST_MESSAGE = 1_024
 const LONGEST_LINK = 2_048
 
 /** Throws `TypeError` for a message or link that a page cannot show. */
-function detailsOf({ message, link }: DenialDetails): DenialDetails {
+function detailsOf({ message, link, status }: DenialDetails): DenialDetails {
+  if (status !== undefined && status !== 400) throw new TypeError('deny() needs 400 as its status, or none')
   if (message !== undefined && (typeof message !== 'string' || message.length > LONGEST_MESSAGE))
     throw new TypeError(`deny() needs a message of at most ${LONGEST_MESSAGE} characters`)
   const url = typeof link === 'string' && link.length <= LONGEST_LINK ? URL.parse(link) : null
   if (link !== undefined && url?.protocol !== 'https:' && url?.protocol !== 'mailto:')
     throw new TypeError('deny() needs an https: or mailto: URL as its link')
-  return { ...(message === undefined ? {} : { message }), ...(url === null ? {} : { link: url.href }) }
+  return {
+    ...(message === undefined ? {} : { message }),
+    ...(url === null ? {} : { link: url.href }),
+    ...(status === undefined ? {} : { status }),
+  }
 }
 
 /**
@@ -163,7 +168,7 @@ export function decisionOf(
   return Object.freeze({ effect: 'require', reason, roles, requirements: Object.freeze(unmet) })
 }
 
-export function denied(reason: string, { message, link }: DenialDetails = {}): Decision {
+export function denied(reason: string, { message, link, status }: DenialDetails = {}): Decision {
   return Object.freeze({
     effect: 'deny',
     reason,
@@ -171,5 +176,6 @@ export function denied(reason: string, { message, link }: DenialDetails = {}): D
     requirements: Object.freeze([]),
     ...(message === undefined ? {} : { message }),
     ...(link === undefined ? {} : { link }),
+    ...(status === undefined ? {} : { status }),
   })
 }

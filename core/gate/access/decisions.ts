@@ -171,6 +171,6 @@ export function createDecisions(rooms: DecisionsNeeds): Decisions {
 }
 
 const keyOf = (received: ReceivedRequest | null) =>
-  received === null ? '' : `${received.method} ${received.target}`
+  received === null ? '' : `${received.method}${received.upgrade ? '+' : ''} ${received.target}`
 
 const locked = ({ message }: Lock): Decision => denied('locked', message === null ? {} : { message })

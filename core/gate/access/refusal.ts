@@ -31,8 +31,12 @@ export function unauthenticated(who: Caller | null): Refusal {
   return who?.kind === 'cert' || who?.kind === 'token' ? sessionEnded : loginRequired
 }
 
-export function denial({ reason, message, link }: Decision, subject: Subject | null): Refusal {
-  return { ...refusal('denied', 403, reason, subject), message: message ?? null, link: link ?? null }
+export function denial({ reason, message, link, status }: Decision, subject: Subject | null): Refusal {
+  return {
+    ...refusal('denied', status ?? 403, reason, subject),
+    message: message ?? null,
+    link: link ?? null,
+  }
 }
 
 /** The decision about a session of another connector than the one that apps require. */

@@ -48,7 +48,8 @@ export function isMetBy(
   kinds: Requirements,
 ): boolean {
   const kind = kinds.get(requirement.name)
-  if (kind === undefined || entry.name !== requirement.name) return false
+  if (kind === undefined) return false
+  if (entry.name !== requirement.name && !(kind.isMetBy && kind.accepts?.includes(entry.name))) return false
   if (kind.isMetBy) return kind.isMetBy(requirement, entry, context) === true
   return entry.appId === null || entry.appId === context.appId
 }

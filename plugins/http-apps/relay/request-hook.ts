@@ -43,7 +43,7 @@ export function throughRequestHook(
   mapping: AppMapping,
 ): { readonly target: string; readonly lines: HeaderLines; readonly transforms: readonly NamedTransform[] } {
   const { request, admission } = admitted
-  const { app, subject, requestId } = admission
+  const { app, subject, verified, requestId } = admission
   const { method, target, clientIp, upgrade } = request
   const at = target.indexOf('?')
   const given: HttpRequest = Object.freeze({
@@ -71,7 +71,7 @@ export function throughRequestHook(
       if (over) throw new Error('call transform() in the tap')
       transforms.push({ plugin, make })
     }
-    return Object.freeze({ app, subject, clientIp, requestId, upgrade, refuse, transform })
+    return Object.freeze({ app, subject, verified, clientIp, requestId, upgrade, refuse, transform })
   }
   let accepted = given
   try {

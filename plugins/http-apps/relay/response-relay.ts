@@ -204,11 +204,11 @@ function throughResponseHook(
   status: number,
   lines: readonly string[],
 ): HttpResponse & { readonly transforms: readonly NamedTransform[] } {
-  const { app, subject, requestId } = admission
+  const { app, subject, verified, requestId } = admission
   const transforms: NamedTransform[] = []
   let over = false
   const given: HttpResponse = Object.freeze({ status, headers: Object.freeze([...lines]) })
-  const about = { app, subject, requestId, method: request.method, path: pathOf(target) }
+  const about = { app, subject, verified, requestId, method: request.method, path: pathOf(target) }
   const contextFor = (plugin: string) =>
     Object.freeze({
       ...about,

@@ -4,7 +4,7 @@ import t from 'tap'
 import { hubHooks } from '../../../core/api/hub-hooks.ts'
 import type { Requirement } from '../../../core/api/requirement.ts'
 import { createDecisions } from '../../../core/gate/access/decisions.ts'
-import { registerRequirements } from '../../../core/gate/access/requirements.ts'
+import { isMetBy, registerRequirements } from '../../../core/gate/access/requirements.ts'
 import { readApp } from '../../../core/gate/catalog/app-document.ts'
 import type { Ballots } from '../../../core/kernel/hook.ts'
 import { createHooks } from '../../../core/kernel/hooks.ts'
@@ -178,6 +178,15 @@ t.test('the gate decides by votes, requirements and locks', async (t) => {
     t.match(await on('3'), { effect: 'allow', met: [{ level: '3' }] })
     register({ strictest: (a, b) => (Number(a.least) > Number(b.least) ? a : b) })
     t.match(await decide(), { requirements: [{ least: 3 }] })
+    const accepts = ['session-mfa']
+    const mark = (name: string) => [{ name, level: '3', appId: null, at: 1 }]
+    const kinds = (more: object) => new Map([['floor', { ...floor, ...more }]])
+    const meets = (name: string, more: object) =>
+      isMetBy({ name: 'floor' }, mark(name)[0]!, { appId: 'a', now: 2 }, kinds(more))
+    t.ok(meets('session-mfa', { accepts, isMetBy: () => true }), 'an entry of a kind that it accepts')
+    t.notOk(meets('session-mfa', { accepts, isMetBy: () => false }), 'if it says so')
+    t.notOk(meets('session-mfa', { accepts }), 'and not by default')
+    t.notOk(meets('trusted-device', { accepts, isMetBy: () => true }), 'of no other kind')
     register({ isMetBy: () => 'yes' as unknown as boolean })
     t.match(await on('3'), { effect: 'require' }, 'only true meets it')
     for (const broken of [

@@ -102,6 +102,7 @@ const byRequest = defineHubPlugin({
       (query, vote) => {
         const only = query.subject.roles.includes('events-only')
         if (!only && !query.subject.roles.includes('no-events')) return
+        if (query.request?.readings === null) return vote.deny('path_ambiguous', { status: 400 })
         const isEvents = query.request?.segments?.[0] === 'events'
         if (isEvents !== only) vote.deny('path_not_allowed')
       },
@@ -110,13 +111,16 @@ const byRequest = defineHubPlugin({
   },
 })
 
+/** What plugins saw of requests that were admitted. */
+const verifiedBy = new Set<string | null>()
 /** Admits requests to one app by a header, and those to one path by their body too. */
 const verifying = defineHubPlugin({
   name: 'verifying',
   api: 1,
   summary: 'Admits requests that say so',
   provides: { verifiers },
-  setup({ provide }) {
+  setup({ provide, tap }) {
+    tap.http.response((_response, { verified }) => void verifiedBy.add(verified))
     provide.verifiers({
       name: 'verifying',
       verify({ app, target, headers }) {
@@ -593,6 +597,7 @@ t.test(
     for (const way of WAYS) t.equal(await reach[way](), way === 'WebSocket' ? '400' : '200', way)
     for (const path of ['/events', '/%65vents', '/events/x?y'])
       t.match(await visitor.open(url + path), { status: 403, text: /path_not_allowed/ }, path)
+    t.match(await visitor.open(`${url}/%25252e`), { status: 400, text: /path_ambiguous/ }, 'its own status')
     t.notOk(ended['open verified'], 'a request of nobody has no policy')
   },
 )
@@ -623,6 +628,7 @@ t.test('U228 a verifier admits requests without a credential to its app, and to 
     '403 origin_not_allowed',
   )
   const unknown = 'x'.repeat(43)
+  for (const rule of ['by-head', 'by-body', null]) t.ok(verifiedBy.has(rule), `taps see ${rule}`)
   // A browser sends the cookie of a session that has ended.
   const cookie = `Cookie: __Host-mezite_app=${unknown}`
   t.equal(await http1([SIGNED, cookie, ...CLOSE]), '200', 'an ended cookie')

@@ -56,10 +56,26 @@ t.test('status lists the things that need attention', (t) => {
     clockAheadMs: -7_000,
     fresh: false,
   }
-  const attention = createAttention({ catalog, hubState, clock } as never, '20.1.0')
+  const findings = [
+    { name: 'open', list: () => [{ subject: 'rule "all" of wiki', message: 'admits everybody' }] },
+    {
+      name: 'broken-one',
+      list() {
+        throw new Error('no')
+      },
+    },
+    {
+      name: 'many',
+      list: () => Array.from({ length: 500 }, (_, at) => ({ subject: `m${at}`, message: 'm' })),
+    },
+  ]
+  const attention = createAttention({ catalog, hubState, clock, findings } as never, '20.1.0')
   attention.changed({ hostname: 'gone' })
   t.strictSame(
-    attention.list().map(({ kind, subject }) => `${kind} ${subject}`),
+    attention
+      .list()
+      .filter(({ message }) => message !== 'm')
+      .map(({ kind, subject }) => `${kind} ${subject}`),
     [
       'clock hub-1',
       'database hub-1',
@@ -73,13 +89,17 @@ t.test('status lists the things that need attention', (t) => {
       'app broken',
       'app lonely',
       'app strange',
+      'finding rule "all" of wiki',
+      'finding broken-one',
     ],
   )
+  t.equal(attention.list().filter(({ message }) => message === 'm').length, 100, 'at most 100 of a plugin')
   const messageOf = (name: string) => attention.list().find(({ subject }) => subject === name)?.message
   clock.advance(90 * 60_000)
   t.equal(messageOf('gone'), 'not connected, last seen 1 hour ago; nobody reaches its 2 apps')
   t.equal(messageOf('never'), 'locked, not connected, not seen since the hub started 1 hour ago')
   t.equal(messageOf('broken'), 'unreachable: here cannot reach it: connection_refused (10.0.0.1:80)')
+  t.equal(messageOf('broken-one'), 'cannot be listed: no')
   t.equal(messageOf('lonely'), 'no agent is bound to it')
   t.equal(messageOf('strange'), 'no agent: db-9 has not joined')
   t.match(messageOf('https_keypair'), /^expires in 19 days, /)

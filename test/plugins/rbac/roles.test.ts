@@ -1,9 +1,12 @@
-import { type AuditInput, entityTags, type Log } from '@mezite/core'
+import { type AuditInput, entityTags, type Log, Type } from '@mezite/core'
 import { systemClock } from '@mezite/core/protocol'
-import { testActor } from '@mezite/core/testing'
+import { testActor, testQuery } from '@mezite/core/testing'
+import type { RoleReader, RoleRule } from '@mezite/core/types'
 import t from 'tap'
 import { rbacMigrations } from '../../../plugins/rbac/migrations.ts'
 import { readRole } from '../../../plugins/rbac/role-resource.ts'
+import { readRoles } from '../../../plugins/rbac/role-rules.ts'
+import { compileRole } from '../../../plugins/rbac/role-set.ts'
 import { defineRoles, roleNotFound } from '../../../plugins/rbac/roles.ts'
 import { anyTables } from '../../any-tables.ts'
 import { changesOf, openTestDatabase } from '../../state/database/stores.ts'
@@ -90,4 +93,53 @@ t.test('stored roles are listed, shown, replaced and removed', async (t) => {
     code: 'changed_meanwhile',
   })
   t.same(labelsOf('shared'), { app_labels: { env: 'stage' } }, 'the change of somebody else stays')
+})
+
+t.test('a rule of a plugin can be a list, under allow, deny or both', async (t) => {
+  let reader: RoleReader | undefined
+  const rule: RoleRule = {
+    ...{ name: 'paths', description: 'Paths', under: ['allow', 'deny'], list: true },
+    members: { path: Type.String() },
+    faults: ({ path }, under) => (path === under ? [{ path: ['path'], message: `not ${under}` }] : []),
+    attach: (roles) => {
+      reader = roles
+    },
+  }
+  const under = { ...rule, name: 'denied', under: ['deny'] as const }
+  const rules = [rule, under]
+  const read = (spec: object) =>
+    readRole({ kind: 'role', version: 'v1', metadata: { name: 'dev' }, spec }, { rules })
+  const document = read({
+    allow: {
+      app_labels: { env: 'dev' },
+      paths: [{ path: '/a' }, { path: '/b', app_labels: { tier: 'one' } }],
+    },
+    deny: { paths: [{ path: '/c' }], denied: [{ path: '/d' }] },
+  })
+  const items = new Map([['dev', compileRole(document)]])
+  rule.attach(readRoles({ items, unreadable: new Set() } as never))
+  const app = (labels: object) => testQuery({ app: { labels: labels as never } }).app
+  const found = reader?.ruled('paths') ?? []
+  t.strictSame(
+    found.map(({ role, under, value, matches }) => [role, under, value.path, matches(app({ tier: 'one' }))]),
+    [
+      ['dev', 'allow', '/a', false],
+      ['dev', 'allow', '/b', true],
+      ['dev', 'deny', '/c', false],
+    ],
+  )
+  t.equal(reader?.ruled('paths')[0]?.value, found[0]?.value, 'the same object while the role is the same')
+  t.strictSame(
+    reader?.ruled('denied').map(({ under, value }) => [under, value.path]),
+    [['deny', '/d']],
+  )
+  for (const [spec, path] of [
+    [{ allow: { denied: [{ path: '/d' }] } }, /spec\.allow\.denied/],
+    [{ allow: { paths: { path: '/a' } } }, /spec\.allow\.paths/],
+    [{ allow: { paths: [] } }, /spec\.allow\.paths/],
+    [{ deny: { paths: [{ path: '/a' }, { path: 'deny' }] } }, /spec\.deny\.paths\.1\.path: not deny/],
+    [{ deny: { paths: [{ path: '/a', other: 1 }] } }, /spec\.deny\.paths\.0/],
+    [{ deny: { paths: [{ path: '/a', app_labels: { x: '^([$' } }] } }, /spec\.deny\.paths\.0\.app_labels\.x/],
+  ] as const)
+    t.throws(() => read(spec), { code: 'resource_invalid', message: path })
 })
