@@ -1,3 +1,4 @@
+// together: quick
 import { readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'

@@ -1,3 +1,4 @@
+// together: quick
 /** Titles of tests and comments: the worst turns of phrase stay out. */
 import t from 'tap'
 import { sourcesOf, textOf } from './read-imports.ts'

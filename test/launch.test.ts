@@ -1,9 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
+import { manifestOf, root } from '../examples/packaging/workspaces.ts'
 import { cleanEnv } from './oclif-cli/run-program.ts'
 import { until } from './until.ts'
 
@@ -110,4 +111,25 @@ t.test('an old Node.js without a newer one reports that', async (t) => {
   })
   t.equal(status, 1)
   t.match(stderr, /MEZ_NODE_OLD/)
+})
+
+t.test('a checkout says which Node.js it needs, in every script and for every package', (t) => {
+  const needsNode = join(root, 'needs-node.cjs')
+  const run = (...args: readonly string[]) =>
+    spawnSync(process.execPath, [...args, needsNode], { encoding: 'utf8', env: cleanEnv({}) })
+  t.match(run(), { status: 0, stdout: '', stderr: '' })
+  const old = run('--import', OLD('20.0.0'))
+  t.equal(old.status, 1)
+  t.match(old.stderr, /^error: Mezite needs Node\.js 24 or newer, and this is 20\.0\.0\n/)
+  const { scripts = {}, workspaces = [] } = manifestOf(root)
+  const starting = Object.entries(scripts).filter(([, command]) => /\bnode /.test(command))
+  t.ok(starting.length > 10)
+  for (const [name, command] of starting) t.match(command, /^node needs-node\.cjs && /, name)
+  for (const file of globSync(['package.json', ...workspaces.map((one) => `${one}/package.json`)], {
+    cwd: root,
+  })) {
+    const { engines } = JSON.parse(readFileSync(join(root, file), 'utf8'))
+    t.strictSame(engines, { node: '>=24' }, file)
+  }
+  t.end()
 })

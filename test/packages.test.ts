@@ -1,3 +1,4 @@
+// together: quick
 /** Every package of the repository says what it needs, and needs what it says. */
 import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -118,8 +119,9 @@ t.test('all packages use the same version of a dependency', (t) => {
   t.end()
 })
 
+const surface = readSurface()
+
 t.test('core/reference.md matches the sources, and the changelog names every change', (t) => {
-  const surface = readSurface()
   t.ok(textOf('core/reference.md') === renderReference(surface), 'run npm run reference')
   const changed = unannounced(releasedSurface(), fingerprints(surface), textOf('CHANGELOG.md'))
   t.strictSame(changed, [], 'name these in backticks under "Unreleased" of CHANGELOG.md')
@@ -127,7 +129,7 @@ t.test('core/reference.md matches the sources, and the changelog names every cha
 })
 
 t.test('each interface and class that the contract mentions has a name in one of its entries', (t) => {
-  const contract = readSurface().filter(({ path }) => path.startsWith('@mezite/core'))
+  const contract = surface.filter(({ path }) => path.startsWith('@mezite/core'))
   t.ok(contract.find(({ path }) => path === '@mezite/core/types')!.names.length > 150)
   // The compiler writes a type alias out, but can only name an interface.
   const unnamed = contract.flatMap(({ path, mentioned }) =>

@@ -1,3 +1,4 @@
+// together: quick
 /** What READMEs and pages say of configuration, against the schemas that are enforced. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

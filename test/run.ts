@@ -1,10 +1,11 @@
 /**
- * `npm test`: format and lint, types, every test, and one plain closing line. `--coverage` also counts which lines of the
- * core the tests run, which takes half as long again.
+ * `npm test`: format and lint, types, the build of all packages, every test, and one plain closing line. `--shard 1/3` runs a
+ * third of the tests, and `--coverage` also counts which lines of the core they run, which takes half as long again. Named
+ * files run alone. `npm run check` (`--check`) needs nothing but npm: format and lint, types, and the tests of units and rooms.
  */
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
@@ -12,64 +13,46 @@ import { startPostgres, type TestPostgres } from '../core/testing/postgres.ts'
 import { bundlePrograms } from './bundled-programs.ts'
 import { coverageOf } from './coverage.ts'
 import { memoryFolder } from './memory-folder.ts'
+import { missingOf, provide, thisMachine } from './needed-programs.ts'
+import { root } from './read-imports.ts'
 import { closingLine, readTally, type Tally } from './tally.ts'
 import { runFiles } from './test-files.ts'
 import { TestReport } from './test-report.ts'
+import { needsOf, shardOf, type Unit, unitsOf } from './units.ts'
 
 /** Least share of lines of `core` that the tests must run, in percent. */
 const CORE_COVERAGE = 90
 
-/** Real programs that the tests drive, with the Debian package that each comes from. */
-const PROGRAMS = [
-  {
-    name: 'chromium',
-    package: 'chromium-headless-shell',
-    found: () => ['chromium-headless-shell', 'chromium'].some((name) => existsSync(`/usr/bin/${name}`)),
-  },
-  { name: 'PostgreSQL', package: 'postgresql', found: () => existsSync('/usr/lib/postgresql') },
-  { name: 'redis-server', package: 'redis-server', found: () => existsSync('/usr/bin/redis-server') },
-  { name: 'sshd', package: 'openssh-server', found: () => existsSync('/usr/sbin/sshd') },
-  { name: 'nginx', package: 'nginx', found: () => existsSync('/usr/sbin/nginx') },
-  { name: 'haproxy', package: 'haproxy', found: () => existsSync('/usr/sbin/haproxy') },
-  { name: 'tinyproxy', package: 'tinyproxy', found: () => existsSync('/usr/bin/tinyproxy') },
-  { name: 'zsh', package: 'zsh', found: () => existsSync('/usr/bin/zsh') },
-  { name: 'fish', package: 'fish', found: () => existsSync('/usr/bin/fish') },
-  {
-    name: 'systemd-sysusers',
-    package: 'systemd',
-    found: () => existsSync('/usr/bin/systemd-sysusers'),
-  },
-  { name: 'pebble', package: 'pebble', found: () => existsSync('/usr/bin/pebble') },
-  { name: 'named', package: 'bind9', found: () => existsSync('/usr/sbin/named') },
-  {
-    name: 'mod_auth_openidc of Apache',
-    package: 'libapache2-mod-auth-openidc',
-    found: () => existsSync('/usr/lib/apache2/modules/mod_auth_openidc.so'),
-  },
-  { name: 'prometheus', package: 'prometheus', found: () => existsSync('/usr/bin/prometheus') },
-  { name: 'faketime', package: 'faketime', found: () => existsSync('/usr/bin/faketime') },
-]
-
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { coverage: { type: 'boolean', default: false } },
+  options: {
+    coverage: { type: 'boolean', default: false },
+    check: { type: 'boolean', default: false },
+    shard: { type: 'string', default: '1/1' },
+  },
 })
+/** Everything, what `npm run check` runs, or the files that somebody named. */
+const mode = values.check ? 'check' : positionals.length > 0 ? 'files' : 'all'
+/** The marks of files that start no program and no hub. */
+const QUICK = ['quick', 'rooms']
 
-function provideProgramsOrSay(): void {
-  const missing = PROGRAMS.filter((program) => !program.found())
-  if (missing.length === 0) return
-  const install = `apt-get install -y --no-install-recommends ${missing.map((program) => program.package).join(' ')}`
-  if (!process.env.CI) {
-    process.stderr.write(
-      `The tests drive ${missing.map((program) => program.name).join(', ')}; install with:\n  ${install}\n`,
-    )
-    process.exit(1)
-  }
-  const done = spawnSync('bash', ['-c', `apt-get update -qq && ${install} -qq`], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-  })
-  if (done.status !== 0) process.exit(1)
+function chosenUnits(): readonly Unit[] {
+  if (mode === 'files') return unitsOf(positionals)
+  const all = shardOf(unitsOf(), values.shard)
+  return mode === 'check' ? all.filter(({ name }) => QUICK.includes(name)) : all
+}
+
+/** These units without the files whose programs this machine lacks and cannot get, and what is to be said of those. */
+async function runnable(units: readonly Unit[]): Promise<{ units: readonly Unit[]; notRun: string | null }> {
+  const needs = new Set(units.flatMap(({ files }) => files.flatMap((file) => [...needsOf(file)])))
+  const lacking = missingOf(needs)
+  const missing = mode === 'check' ? lacking : await provide(lacking, thisMachine())
+  const lacks = (file: string) => missing.some((name) => needsOf(file).has(name))
+  const left = units.map(({ name, files }) => ({ name, files: files.filter((file) => !lacks(file)) }))
+  const skipped = units.flatMap(({ files }) => files.filter(lacks))
+  if (skipped.length === 0) return { units, notRun: null }
+  const notRun = `${skipped.length} files not run: they need ${missing.join(', ')}; npm run setup`
+  return { units: left.filter(({ files }) => files.length > 0), notRun: `${skipped.join('\n')}\n${notRun}` }
 }
 
 /** Runs a check beside the tests, and shows its output when it has ended; resolves to whether it succeeded. */
@@ -98,56 +81,23 @@ async function runChecks(): Promise<readonly boolean[]> {
   ]
 }
 
-/**
- * Files that take long, which must not begin when all others have ended. `database-faults` runs beside short ones: it has to
- * make more calls within the database's lock timeout than may wait.
- */
-const LONG = new RegExp(
-  `^test/(${[
-    'agent/mezd',
-    'docs/pages',
-    'e2e/(?!database-faults)',
-    'examples/two-regions',
-    'gate/(access/gate|sessions)',
-    'oclif-cli/(create|msh)',
-    'packaging',
-    'plugins/(acme|audit-database|backup|dashboard|tcp-apps|transport|webauthn)',
-    'state/(database|hubs)',
-    'testing/running',
-    'traffic/listener/balancers',
-  ].join('|')})`,
-)
-
-/** Files that share a process take longest. */
-const rank = (file: string): number => (/^test\/[^/]+$/.test(file) ? 2 : Number(LONG.test(file)))
-
-/** Every test file, except those that another one runs in its process. */
-function allTests(): string[] {
-  const shared = globSync(['test/*.test.ts', 'test/packaging/*.test.ts']).flatMap((group) =>
-    [...readFileSync(group, 'utf8').matchAll(/^(?:import| ) '\.\/(.+\.test\.ts)',?$/gm)].map(
-      ([, file]) => `test/${file}`,
-    ),
-  )
-  const files = globSync('test/**/*.test.ts').filter((file) => !shared.includes(file))
-  return files.sort((one, other) => rank(other) - rank(one) || one.localeCompare(other))
-}
-
 /** Databases that have been migrated once, for tests to copy: migrations take a hub as long as the rest of its start. */
 interface MigratedDatabases {
   /** Folder of an embedded one. */
   readonly folder: string
-  /** URL of one on a PostgreSQL server. */
-  readonly url: string
+  /** URL of one on a PostgreSQL server; null: there is no server. */
+  readonly url: string | null
 }
 
 async function migrateDatabases(
   folder: string,
-  postgres: TestPostgres,
+  postgres: TestPostgres | null,
   env: NodeJS.ProcessEnv,
 ): Promise<MigratedDatabases> {
   const program = join(import.meta.dirname, 'state/database/migrated-database.ts')
-  const url = await postgres.createDatabase()
-  const child = spawn('node', [program, join(folder, 'seed'), url], { stdio: 'inherit', env })
+  const url = (await postgres?.createDatabase()) ?? null
+  const args = [program, join(folder, 'seed'), ...(url === null ? [] : [url])]
+  const child = spawn('node', args, { stdio: 'inherit', env })
   const [code] = await once(child, 'close')
   if (code !== 0) throw new Error('the databases for the tests were not created')
   return { folder: join(folder, 'seed', 'database'), url }
@@ -155,32 +105,44 @@ async function migrateDatabases(
 
 /** The environment of every test, and of the programs that tests start; `folder` is for their temporary files. */
 async function environment(folder: string): Promise<NodeJS.ProcessEnv> {
-  const preload = await bundlePrograms()
+  // A bundle takes longer than it saves one file.
+  const preload = mode === 'all' ? await bundlePrograms() : null
+  const options = ['--conditions=mezite-source', '--disable-warning=ExperimentalWarning']
   return {
     ...process.env,
     // On a disk, a copy of the embedded database takes as much processor time as a start of the hub.
     TMPDIR: folder,
-    NODE_OPTIONS: `--conditions=mezite-source --disable-warning=ExperimentalWarning --import=${preload}`,
-    MEZITE_TEST_PRELOAD: preload,
+    NODE_OPTIONS: [...options, ...(preload === null ? [] : [`--import=${preload}`])].join(' '),
+    ...(preload === null ? {} : { MEZITE_TEST_PRELOAD: preload }),
     // Hundreds of programs load the same sources.
-    NODE_COMPILE_CACHE: join(import.meta.dirname, '../node_modules/.cache/compiled'),
+    NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compiled'),
   }
 }
 
 /** Null: no test ran. */
-async function runTests(files: readonly string[], env: NodeJS.ProcessEnv): Promise<Tally | null> {
+async function runTests(units: readonly Unit[], env: NodeJS.ProcessEnv): Promise<Tally | null> {
   const report = new TestReport((line) => process.stdout.write(`${line}\n`))
-  const tally = await (values.coverage ? runWithCoverage : runFiles)(files, env, report)
+  const tally = await (values.coverage ? runWithCoverage : runFiles)(units, env, report)
   const failures = report.failures()
   if (failures.length > 0) process.stdout.write(`\n# What failed\n${failures.join('\n')}\n`)
   return tally
 }
 
 async function runWithCoverage(
-  files: readonly string[],
+  units: readonly Unit[],
   env: NodeJS.ProcessEnv,
   report: TestReport,
 ): Promise<Tally | null> {
+  // The runner takes files alone.
+  const folder = join(root, '.tap/units')
+  mkdirSync(folder, { recursive: true })
+  const files = units.map(({ name, files }) => {
+    if (files.length === 1) return name
+    const file = join(folder, `${name}.test.ts`)
+    const list = JSON.stringify(files)
+    writeFileSync(file, `process.argv.push(...${list})\nawait import('../../test/together.ts')\n`)
+    return file
+  })
   const child = spawn('tap', ['run', '--reporter=tap', ...files], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env,
@@ -203,26 +165,33 @@ function coverageHolds(): boolean {
   return covered !== null && covered >= CORE_COVERAGE
 }
 
-provideProgramsOrSay()
-const checking = runChecks()
+const { units, notRun } = await runnable(chosenUnits())
+const checking = mode === 'files' ? [] : runChecks()
 // Short, because paths of sockets begin with it; and other users start their programs there.
 const folder = mkdtempSync(join(memoryFolder(), 'mez-'))
 chmodSync(folder, 0o1777)
-const [postgres, env] = await Promise.all([startPostgres(memoryFolder()), environment(folder)])
-const [databases, built] = await Promise.all([
-  migrateDatabases(folder, postgres, env),
-  // Before the tests, which would otherwise all wait for the first one that needs the scripts of the dashboard.
-  check('Build of the packages', 'node', ['examples/packaging/build.ts']),
+const needsServer = units.some(({ files }) => files.some((file) => needsOf(file).has('PostgreSQL')))
+const [postgres, env] = await Promise.all([
+  needsServer ? startPostgres(memoryFolder()) : null,
+  environment(folder),
 ])
-const tally = await runTests(positionals.length > 0 ? positionals : allTests(), {
+const [databases, built] = await Promise.all([
+  needsServer || mode !== 'files' ? migrateDatabases(folder, postgres, env) : null,
+  // Before the tests, which would otherwise all wait for the first one that needs the scripts of the dashboard.
+  mode === 'all' ? check('Build of the packages', 'node', ['examples/packaging/build.ts']) : true,
+])
+const tally = await runTests(units, {
   ...env,
-  MEZITE_TEST_DATABASE: databases.folder,
-  MEZITE_TEST_POSTGRES: databases.url,
+  ...(databases && { MEZITE_TEST_DATABASE: databases.folder }),
+  ...(databases?.url && { MEZITE_TEST_POSTGRES: databases.url }),
 })
-await postgres.close()
+await postgres?.close()
 rmSync(folder, { recursive: true, force: true })
 const checks = [built, ...(await checking)]
 if (values.coverage) checks.push(coverageHolds())
+// Where nobody reads it, a test that does not run is one that fails.
+if (notRun !== null && process.env.CI) checks.push(false)
 const failedChecks = checks.filter((held) => !held).length
+if (notRun !== null) process.stdout.write(`\n${notRun}\n`)
 process.stdout.write(`\n${closingLine(tally, failedChecks)}\n`)
 process.exitCode = failedChecks > 0 || tally === null || tally.failed > 0 ? 1 : 0

@@ -1,13 +1,15 @@
 import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import t from 'tap'
+import { root } from './read-imports.ts'
 import { runFiles } from './test-files.ts'
 import { TestReport } from './test-report.ts'
 
+const tap = JSON.stringify(import.meta.resolve('tap'))
+
 t.test('a file that fails and leaves a port open ends soon, and names the open handles', async (t) => {
   const file = join(t.testdir(), 'leaves.test.ts')
-  const tap = JSON.stringify(import.meta.resolve('tap'))
   writeFileSync(
     file,
     `import { createServer } from 'node:net'
@@ -18,12 +20,40 @@ t.test('fails', async (t) => {
 })`,
   )
   const report = new TestReport(() => {})
-  const tally = await runFiles([file], process.env, report, { longestMs: 300_000, failedMs: 2_000 })
+  const tally = await runFiles([{ name: file, files: [file] }], process.env, report, {
+    longestMs: 300_000,
+    failedMs: 2_000,
+  })
   t.equal(tally.passed, 0)
   t.ok(tally.failed > 0)
   const said = report.failures().join('\n')
   t.match(said, 'it failed')
   t.match(said, /timeout!.*type: Server/s)
+})
+
+const leaving = `import { createServer } from 'node:net'
+import t from ${tap}
+t.test('passes', async (t) => {
+  createServer().listen(0, '127.0.0.1')
+  t.pass('it')
+})`
+
+t.test('a test that leaves a port open fails, alone and in a process with others', async (t) => {
+  const folder = t.testdir({
+    'leaves.test.ts': leaving,
+    'other.test.ts': `import t from ${tap}\nt.pass('ok')`,
+  })
+  const [leaves, other] = ['leaves', 'other'].map((name) => relative(root, join(folder, `${name}.test.ts`)))
+  for (const files of [[leaves!], [leaves!, other!]]) {
+    const report = new TestReport(() => {})
+    const tally = await runFiles(
+      [{ name: 'unit', files }],
+      { ...process.env, MEZITE_TEST_IDLE_MS: '2000' },
+      report,
+    )
+    t.ok(tally.failed > 0, `${files.length} files`)
+    t.match(report.failures().join('\n'), /open: .*TCPServerWrap/)
+  }
 })
 
 t.test('each file runs once, however many run at once', async (t) => {
@@ -33,7 +63,8 @@ t.test('each file runs once, however many run at once', async (t) => {
   )
   for (const file of files) writeFileSync(file, "console.log('ok 1\\n1..1\\n# { total: 1, pass: 1 }')")
   const lines: string[] = []
-  const tally = await runFiles(files, process.env, new TestReport((line) => lines.push(line)))
+  const units = files.map((file) => ({ name: file, files: [file] }))
+  const tally = await runFiles(units, process.env, new TestReport((line) => lines.push(line)))
   t.strictSame(tally, { passed: files.length, failed: 0, skipped: 0 })
   t.strictSame(
     files.filter((file) => lines.filter((line) => line.includes(` - ${file} `)).length !== 1),

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { availableParallelism, cpus } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { readTally, type Tally } from './tally.ts'
 import type { TestReport } from './test-report.ts'
+import type { Unit } from './units.ts'
 
 /** How long a file may take, in seconds: more than the longest group of files takes on a machine that is ten times as slow. */
 const FILE_S = 2_400
@@ -21,27 +23,27 @@ const MORE = { steady: 2, spare: 2, idle: 0.25, everyMs: 1_000 }
 const KILL_AFTER_MS = 20_000
 
 /**
- * Runs test files, each in a process of its own, the first ones first, and reports each as it ends. `tap run` does the
- * same for twice the processor time, because it loads its coverage into every process.
+ * Runs units of test files, each in a process of its own, the first ones first, and reports each as it ends. `tap run` does
+ * the same for twice the processor time, because it loads its coverage into every process.
  */
 export async function runFiles(
-  files: readonly string[],
+  units: readonly Unit[],
   env: NodeJS.ProcessEnv,
   report: TestReport,
   silence = SILENCE,
 ): Promise<Tally> {
-  const waiting = [...files]
+  const waiting = [...units]
   const ended: Tally[] = []
   const runNext = async () => {
-    const file = waiting.shift()
-    if (file === undefined) return
+    const unit = waiting.shift()
+    if (unit === undefined) return
     const started = performance.now()
-    const { lines, tally } = await runFile(file, env, silence)
+    const { lines, tally } = await runUnit(unit, env, silence)
     ended.push(tally)
     const seconds = ((performance.now() - started) / 1_000).toFixed(1)
-    report.line(`# Subtest: ${file}`)
+    report.line(`# Subtest: ${unit.name}`)
     for (const line of lines) report.line(`    ${line}`)
-    report.line(`${tally.failed > 0 ? 'not ok' : 'ok'} ${ended.length} - ${file} # ${seconds} s`)
+    report.line(`${tally.failed > 0 ? 'not ok' : 'ok'} ${ended.length} - ${unit.name} # ${seconds} s`)
   }
   const work = async () => {
     while (waiting.length > 0) await runNext()
@@ -74,17 +76,23 @@ async function idleShare(ms: number): Promise<number> {
   return (after.idle - before.idle) / Math.max(after.all - before.all, 1)
 }
 
-/** The file's output, and its tally; a process that ends badly without a failed test counts as one. */
-async function runFile(
-  file: string,
+const here = (name: string) => join(import.meta.dirname, name)
+
+/** The output of a unit, and its tally; a process that ends badly without a failed test counts as one. */
+async function runUnit(
+  { name, files }: Unit,
   env: NodeJS.ProcessEnv,
   { longestMs, failedMs }: typeof SILENCE,
 ): Promise<{ lines: string[]; tally: Tally }> {
-  const child = spawn(process.execPath, [file], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...env, TAP_TIMEOUT: String(FILE_S) },
-  })
-  // Whatever the file has started may hold its output open.
+  const child = spawn(
+    process.execPath,
+    [`--import=${here('open-handles.ts')}`, ...(files.length > 1 ? [here('together.ts'), name] : files)],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...env, TAP_TIMEOUT: String(FILE_S), MEZITE_TEST_FILES: files.join(' ') },
+    },
+  )
+  // Whatever a test has started may hold its output open.
   const ended = once(child, 'exit')
   const closed = Promise.race([once(child, 'close'), ended.then(() => pause(OUTPUT_MS))])
   let text = ''

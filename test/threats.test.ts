@@ -1,3 +1,4 @@
+// together: quick
 /** Test names and `test/threats.md` speak of the same cases. */
 import { readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'

@@ -1,3 +1,4 @@
+// together: quick
 import { DialRefusal } from '@mezite/core'
 import t from 'tap'
 import { createAllowList } from '../../agent/allow-list.ts'

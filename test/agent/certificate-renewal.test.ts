@@ -1,3 +1,4 @@
+// together: quick
 /** The certificate of an agent that the hub does not renew, or renews late. */
 import 'reflect-metadata'
 import * as x509 from '@peculiar/x509'

@@ -1,3 +1,4 @@
+// together: quick
 import dns from 'node:dns'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'

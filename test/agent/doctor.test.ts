@@ -1,3 +1,4 @@
+// together: hubs
 /** What mezd says about its configuration, its way to a hub, and itself. */
 import { spawn } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'

@@ -1,3 +1,4 @@
+// together: tunnels
 /** A machine between agent and hub that speaks nonsense inside the outer TLS costs its carrier, and nothing else. */
 import { createHash, randomBytes } from 'node:crypto'
 import { createSecureServer } from 'node:http2'

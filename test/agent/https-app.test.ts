@@ -1,3 +1,4 @@
+// together: quick
 import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
 import { createServer as createHttpServer } from 'node:http'

@@ -1,3 +1,4 @@
+// together: quick
 /** What a hub sends costs the agent its link at most. */
 import { once } from 'node:events'
 import { connect, constants } from 'node:http2'

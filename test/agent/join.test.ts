@@ -1,3 +1,4 @@
+// together: tunnels
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import fs, { readdirSync, readFileSync, statSync } from 'node:fs'

@@ -1,3 +1,4 @@
+// together: tunnels
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import t from 'tap'

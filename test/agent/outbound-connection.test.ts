@@ -1,3 +1,4 @@
+// together: quick
 /** HTTP proxies that the environment names: which hubs use them, and what they are sent. */
 import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'

@@ -1,3 +1,4 @@
+// together: tunnels
 import { createServer as createHttp2Server } from 'node:http2'
 import { connect } from 'node:net'
 import t from 'tap'

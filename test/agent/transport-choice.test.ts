@@ -1,3 +1,4 @@
+// together: quick
 /** Which transport an agent uses, and the cause that it logs when one fails. */
 import { PassThrough } from 'node:stream'
 import t from 'tap'

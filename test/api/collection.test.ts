@@ -1,3 +1,4 @@
+// together: rooms
 /** The collection of a declared resource, on a real database: who sees what, unreadable rows, and changes that are rejected. */
 import {
   type AuditInput,

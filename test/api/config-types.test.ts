@@ -1,3 +1,4 @@
+// together: quick
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'

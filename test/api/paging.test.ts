@@ -1,3 +1,4 @@
+// together: quick
 /** Lists by pages. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import t from 'tap'

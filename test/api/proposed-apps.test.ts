@@ -1,3 +1,4 @@
+// together: quick
 import t from 'tap'
 import { collectProposals } from '../../agent/app-proposals.ts'
 import type { AppSource } from '../../core/api/app-sources.ts'

@@ -1,3 +1,4 @@
+// together: quick
 import t from 'tap'
 import { inRounds, voidReason } from './measure.ts'
 import { cpuMicroseconds, shares } from './processes.ts'

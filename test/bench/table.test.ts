@@ -1,3 +1,4 @@
+// together: quick
 import t from 'tap'
 import { type Figure, least, most, verdict } from './row.ts'
 import { showNumber, table } from './table.ts'

@@ -1,3 +1,4 @@
+// together: mezctl
 /** `mezctl docs` and `mezctl help TOPIC`. */
 import t from 'tap'
 import { errorCodes } from '../../core/kernel/error-codes.ts'

@@ -1,3 +1,4 @@
+// together: hubs
 /** Configurations and command lines in the pages, against the schemas and the commands that the programs check. */
 import { generateKeyPairSync } from 'node:crypto'
 import { existsSync } from 'node:fs'

@@ -1,3 +1,4 @@
+// long
 /** The pages of the documentation: generated parts against the sources, links, anchors, codes and tables. */
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'

@@ -1,3 +1,4 @@
+// long
 /**
  * From a denial to the open app and to the cut at the end, by keyboard alone in a real browser, with two built hubs: the
  * person waits at one, and the approver decides at the other. In the end the hub that decides is killed.

@@ -1,3 +1,4 @@
+// long
 /** What is left of the audit trail when a hub is killed in mid-traffic. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+// long
 /** What only a real browser can show: sign-in, and what sibling applications can and cannot do to each other. */
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'

@@ -1,3 +1,5 @@
+// needs: faketime
+// long
 /** The clock of a hub jumps while it runs: what lasts too long, what ends too soon, and what comes back by itself. */
 import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,3 +1,4 @@
+// needs: PostgreSQL
 /** What people and operators see while a real PostgreSQL is away, slow, read-only or full. */
 import { execFile, spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'

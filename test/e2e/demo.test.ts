@@ -1,3 +1,5 @@
+// needs: pebble
+// long
 /** `npm run demo` as somebody runs it who has just cloned the repository: it works, and it leaves nothing behind. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'

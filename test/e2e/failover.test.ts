@@ -1,3 +1,4 @@
+// long
 /** Agents and applications that fail under traffic, and what people see of it. */
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'

@@ -1,3 +1,5 @@
+// needs: pebble
+// long
 /** "Your first application" of the README, each command as printed, with the names and addresses of this machine. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'

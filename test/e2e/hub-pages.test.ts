@@ -1,3 +1,4 @@
+// long
 /** Every page that the hub renders itself, in a real browser: accessible, inert, and within 320 px. */
 
 import { readFileSync } from 'node:fs'

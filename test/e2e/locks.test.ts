@@ -1,3 +1,4 @@
+// long
 /** Locks of every kind against every kind of stream, and streams that are open when the time of their session is over. */
 import t, { type Test } from 'tap'
 import type { Visitor } from '../../core/testing/index.ts'

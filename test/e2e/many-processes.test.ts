@@ -1,3 +1,4 @@
+// long
 /** One hub in five processes, from outside: the agent has links to three of them, and the others relay. */
 import t from 'tap'
 import { FakeIssuer, freePort } from '../../core/testing/index.ts'

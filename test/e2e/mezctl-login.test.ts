@@ -1,3 +1,4 @@
+// long
 /** An administrator without the admin socket: mezctl signs in through the browser and works over HTTPS. */
 import type { ChildProcess } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'

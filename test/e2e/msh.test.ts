@@ -1,3 +1,4 @@
+// long
 /** People with msh: real clients of real servers, that no path leads to but the tunnel, each as a named person. */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'

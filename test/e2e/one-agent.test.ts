@@ -1,3 +1,4 @@
+// long
 /** One agent behind a balancer that leads it to one hub: it keeps a link to each, so every hub serves its apps. */
 import { createHash, randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'

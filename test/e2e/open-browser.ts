@@ -1,3 +1,4 @@
+// needs: chromium
 import { existsSync } from 'node:fs'
 import {
   type Browser,

@@ -1,3 +1,4 @@
+// long
 /** What an operator does to a running cluster of built programs, and what people see of it. */
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'

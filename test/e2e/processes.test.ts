@@ -1,3 +1,4 @@
+// long
 /** One hub in two processes on one public port, from outside: traffic goes on whatever happens to one of them. */
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'

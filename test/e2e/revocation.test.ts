@@ -1,3 +1,4 @@
+// long
 /** How access ends with everything open at two hubs, the notification connection cut in half of the cases. */
 import t from 'tap'
 import { quantile } from '../bench/statistics.ts'

@@ -1,3 +1,4 @@
+// long
 /** Authorities get new keys while two built hubs on one PostgreSQL server, an agent at each and msh are at work. */
 import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'

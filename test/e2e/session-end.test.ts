@@ -1,3 +1,4 @@
+// long
 /** What a page sees when its session ends, in a real browser: 401 for its scripts, a warning, and a renewal beside it. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'

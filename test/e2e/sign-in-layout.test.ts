@@ -1,3 +1,4 @@
+// long
 /** Apps live below the hub's own host, as on managed clusters: people sign in at `login.<hub host>`, which is no app's. */
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'

@@ -1,3 +1,5 @@
+// needs: nginx, tinyproxy
+// long
 /** Agents get through over each transport, also through an HTTP proxy and behind balancers that terminate TLS. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'

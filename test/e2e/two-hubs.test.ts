@@ -1,3 +1,4 @@
+// long
 /** What is done at one hub holds at the other: two built hubs on one PostgreSQL server, an agent at each. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -1,3 +1,4 @@
+// needs: PostgreSQL
 /** Does what examples/backup/README.md says: back up, lose everything, restore. */
 import { execFile } from 'node:child_process'
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'

@@ -1,3 +1,4 @@
+// in: test/packaging/packages.test.ts
 /** Commands of packages, against a hub. `test/packaging/packages.test.ts` runs it from packed packages. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,3 +1,4 @@
+// in: test/packaging/packages.test.ts
 import { readdirSync, readFileSync } from 'node:fs'
 import { agentTransports, transports } from '@mezite/core/protocol'
 import { conformPlugin, conformTransport, createTestHost } from '@mezite/core/testing'

@@ -1,3 +1,4 @@
+// in: test/packaging/packages.test.ts
 /** The examples that need a whole hub, in one hub with an agent. `test/packaging/packages.test.ts` runs it from packed packages. */
 import { createHash, createHmac } from 'node:crypto'
 import { once } from 'node:events'

@@ -1,3 +1,4 @@
+// together: quick
 /** The Helm chart, rendered by Go's own templates and checked against the schemas of Kubernetes. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+// in: test/packaging/packages.test.ts
 /** Larger examples, in one hub with an agent. `test/packaging/packages.test.ts` runs it from packed packages. */
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,3 +1,4 @@
+// in: test/packaging/packages.test.ts
 import {
   conformPlugin,
   createTestHost,

@@ -1,3 +1,4 @@
+// together: quick
 import { conformPlugin, createTestHost } from '@mezite/core/testing'
 import t from 'tap'
 import pathBlock from '../../examples/path-block/hub.ts'

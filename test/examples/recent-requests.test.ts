@@ -1,3 +1,4 @@
+// together: mezctl
 import { join } from 'node:path'
 import t from 'tap'
 import { startFakeHub } from '../oclif-cli/fake-hub.ts'

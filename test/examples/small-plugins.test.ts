@@ -1,3 +1,4 @@
+// in: test/packaging/packages.test.ts
 /** Examples that tap the hooks which no plugin of the standard set needs. */
 
 import { createHmac } from 'node:crypto'

@@ -1,3 +1,4 @@
+// in: test/packaging/packages.test.ts
 /** The sink with a spool. `test/packaging/packages.test.ts` runs it from packed packages. */
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'

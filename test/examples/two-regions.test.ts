@@ -1,3 +1,5 @@
+// needs: haproxy, PostgreSQL
+// long
 /** Two hubs behind HAProxy with PROXY protocol version 2: either may be killed, and the applications stay open. */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

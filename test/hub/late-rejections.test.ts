@@ -1,3 +1,4 @@
+// together: hubs
 /** Handlers of plugins that are async functions and reject: what that costs, and what the log says. */
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'

@@ -1,3 +1,4 @@
+// together: hubs
 /** What a hub makes of plugins whose answers are wrong, hostile or cut short. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'

@@ -1,3 +1,4 @@
+// together: hubs
 /** Who may call what on the hub's own host: every route of the standard set, with tokens for programs turned on, asked as nobody, as a user and as an admin. */
 import { FakeIssuer } from '@mezite/core/testing'
 import t from 'tap'

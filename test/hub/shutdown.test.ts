@@ -1,3 +1,4 @@
+// together: hubs
 /** A hub behind a balancer that looks at /readyz: nobody is refused while it stops. */
 import { once } from 'node:events'
 import { connect as connectHttp2, constants } from 'node:http2'

@@ -1,3 +1,4 @@
+// together: hubs
 /** What loads without being named, in which order it is set up, and who stands on which hook in which order. */
 import { isAbsolute } from 'node:path'
 import t from 'tap'

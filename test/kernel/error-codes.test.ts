@@ -1,3 +1,4 @@
+// together: quick
 /** One list of error codes for hub, agent and command lines. */
 import t from 'tap'
 import { errorCodes } from '../../core/kernel/error-codes.ts'

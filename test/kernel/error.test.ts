@@ -1,3 +1,4 @@
+// together: quick
 import { parseArgs } from 'node:util'
 import t from 'tap'
 import { MezError, printError } from '../../core/kernel/error.ts'

@@ -1,3 +1,4 @@
+// together: quick
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { createLog } from '../../core/base/log/program-log.ts'

@@ -1,3 +1,4 @@
+// together: quick
 import t from 'tap'
 import { type Static, type TSchema, Type } from 'typebox'
 import { createLog } from '../../core/base/log/program-log.ts'

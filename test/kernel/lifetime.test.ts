@@ -1,3 +1,4 @@
+// together: hubs
 import { defineHubPlugin } from '@mezite/core'
 import { createTestHub, memoryLog } from '@mezite/core/testing'
 import t from 'tap'

@@ -1,3 +1,4 @@
+// together: quick
 import t from 'tap'
 import { orderPlugins } from '../../core/kernel/order.ts'
 import type { AnyPlugin } from '../../core/kernel/plugin.ts'

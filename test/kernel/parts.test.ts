@@ -1,3 +1,4 @@
+// together: quick
 /** How parts are made of each other, started and stopped, with parts of plain memory in place of those of a hub. */
 import t from 'tap'
 import { createParts, type Part } from '../../core/kernel/parts.ts'

@@ -1,3 +1,4 @@
+// together: quick
 import t from 'tap'
 import { randomUuid } from '../../core/kernel/random-uuid.ts'
 

@@ -1,3 +1,4 @@
+// together: mezctl
 /** How a code gets from the browser to the program when the browser or the hub misbehaves. */
 import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'

@@ -1,3 +1,4 @@
+// together: mezctl
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'

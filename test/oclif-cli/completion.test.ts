@@ -1,3 +1,5 @@
+// needs: zsh, fish
+// together: mezctl
 /** Completion scripts in the shells that they are for. */
 import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,3 +1,4 @@
+// long
 /** `npm create mezite-plugin`: each kind compiles. `test/packaging/packages.test.ts` runs their tests from packed packages. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'

@@ -1,3 +1,4 @@
+// together: quick
 /** Which bytes on a local port count as a request that a web page of another origin made a browser send. */
 import t from 'tap'
 import {

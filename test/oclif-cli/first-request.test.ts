@@ -1,3 +1,4 @@
+// together: quick
 /** What the first bytes at the local proxy of msh ask for: only its own names lead anywhere. */
 import fc from 'fast-check'
 import t from 'tap'

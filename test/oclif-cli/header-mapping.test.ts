@@ -1,3 +1,4 @@
+// together: quick
 /** Headers between the local name of an app and its public one: what changes, what stays, and what never passes. */
 import t from 'tap'
 import { towardsApp, towardsClient } from '../../oclif-cli/msh/header-mapping.ts'

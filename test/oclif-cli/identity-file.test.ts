@@ -1,3 +1,4 @@
+// together: quick
 /** What an identity file must contain, and how it is written. */
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,3 +1,4 @@
+// together: mezctl
 import t from 'tap'
 import { startFakeHub } from './fake-hub.ts'
 import { runMezctl } from './run-program.ts'

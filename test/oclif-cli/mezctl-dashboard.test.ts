@@ -1,3 +1,4 @@
+// together: hubs
 /** What the dashboard shows, in a terminal: against a real hub. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+// together: quick
 /** What mezctl reports after sending documents to the hub. */
 
 import { writeFileSync } from 'node:fs'

@@ -1,3 +1,4 @@
+// long
 /** Command lines of programs, against a whole hub: a bot that signs in and stays so, one command's app, and the local proxy. */
 import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,3 +1,4 @@
+// together: msh
 import { once } from 'node:events'
 import http, { createServer, type IncomingMessage, type RequestListener } from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'

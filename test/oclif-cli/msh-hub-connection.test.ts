@@ -1,3 +1,4 @@
+// together: msh
 /** The one connection of msh to the hub: lost, drained, asleep, expired, and with somebody who is not the hub. */
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'

@@ -1,3 +1,5 @@
+// needs: PostgreSQL
+// long
 /** Real programs on the ports and tokens of msh, against a whole hub: psql, curl, git, fetch of Node.js, kubectl and Docker by their protocols. */
 import { execFile } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'

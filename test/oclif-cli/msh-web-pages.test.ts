@@ -1,3 +1,4 @@
+// together: msh
 /** The port of a TCP app is closed to web pages, whatever their requests look like, and open to every protocol. */
 import { once } from 'node:events'
 import type { Socket } from 'node:net'

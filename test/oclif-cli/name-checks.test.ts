@@ -1,3 +1,4 @@
+// together: mezctl
 /** Names in command lines and documents that do not exist: which are found, and what each command does about them. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+// together: hubs
 /** The commands in code blocks of every README and of the pages for operators, each as printed, against a real hub. */
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

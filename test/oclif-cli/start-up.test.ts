@@ -1,3 +1,4 @@
+// together: msh
 import {
   chmodSync,
   chownSync,

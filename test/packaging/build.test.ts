@@ -1,3 +1,4 @@
+// long
 /** What `npm run build` leaves, which everything else about packages begins with. */
 import { execFileSync } from 'node:child_process'
 import { appendFileSync, cpSync, globSync, statSync, truncateSync } from 'node:fs'
@@ -37,7 +38,7 @@ function unreadableIn(folder: string): readonly string[] {
   })
 }
 
-t.test('every user may read built files, whatever the umask of the build', (t) => {
+t.test('every user may read the built files, whatever the umask of the build is', (t) => {
   for (const { path, folder } of all) t.strictSame(unreadableIn(join(folder, 'dist')), [], path)
   const output = join(t.testdir(), 'web')
   const program = join(root, 'plugins/dashboard/build.ts')

@@ -1,3 +1,5 @@
+// needs: PostgreSQL, systemd
+// long
 /** The packages as they are published, in a folder that knows nothing of the repository. */
 import { execFile, spawnSync } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,3 +1,4 @@
+// long
 /** `init --service` with a real systemd: the units start hub and agent with all of their restrictions. */
 import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'

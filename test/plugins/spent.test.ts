@@ -1,3 +1,4 @@
+// together: rooms
 /** What may be used once, at two hubs whose clocks differ. */
 import type { Migrations } from '@mezite/core'
 import { testSecretBox } from '@mezite/core/testing'

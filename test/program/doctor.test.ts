@@ -1,3 +1,4 @@
+// together: hubs
 import 'reflect-metadata'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'

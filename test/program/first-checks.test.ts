@@ -1,3 +1,4 @@
+// together: quick
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import t from 'tap'

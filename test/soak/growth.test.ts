@@ -1,3 +1,4 @@
+// together: quick
 import t from 'tap'
 import { growthOf } from './growth.ts'
 

@@ -1,3 +1,4 @@
+// long
 /** The suites that need a running hub: the standard plugins pass them, and each rule finds the flaw that breaks it. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'

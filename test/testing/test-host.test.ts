@@ -1,3 +1,4 @@
+// together: quick
 import t from 'tap'
 import { hubKernel } from '../../core/hub/hub.ts'
 import * as identity from '../../core/identity.ts'

@@ -1,3 +1,4 @@
+// together: quick
 /** Which streams of a connection are told to carry bulk transfers. */
 import { mock } from 'node:test'
 import t, { type Test } from 'tap'

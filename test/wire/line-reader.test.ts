@@ -1,3 +1,4 @@
+// together: quick
 import t from 'tap'
 import { createLineReader, encodeLine } from '../../core/wire/line-reader.ts'
 

@@ -1,3 +1,4 @@
+// together: quick
 import t from 'tap'
 import { lookupLocalhost } from '../../core/wire/localhost-lookup.ts'
 

@@ -1,3 +1,4 @@
+// together: quick
 import fc from 'fast-check'
 import t from 'tap'
 import { canonicalAddress, createTrustedProxies } from '../../core/traffic/listener/trusted-proxies.ts'

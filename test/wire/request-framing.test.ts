@@ -1,3 +1,4 @@
+// together: quick
 import t from 'tap'
 import { readFraming } from '../../core/wire/request-framing.ts'
 

@@ -1,3 +1,4 @@
+// together: quick
 /** Whose unfinished handshake is closed when there are too many. */
 import { fakeClock } from '@mezite/core/testing'
 import t from 'tap'

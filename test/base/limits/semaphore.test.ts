@@ -1,3 +1,4 @@
+// together: quick
 import t from 'tap'
 import { createSemaphore } from '../../../core/base/limits/semaphore.ts'
 import { startStopwatch } from '../../stopwatch.ts'

@@ -1,3 +1,4 @@
+// together: quick
 import t from 'tap'
 import { createSharedRun } from '../../../core/base/limits/shared-run.ts'
 

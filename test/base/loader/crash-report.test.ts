@@ -1,3 +1,4 @@
+// together: quick
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'

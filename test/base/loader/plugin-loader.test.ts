@@ -1,3 +1,4 @@
+// together: quick
 import {
   chmodSync,
   chownSync,

@@ -1,3 +1,4 @@
+// together: quick
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { type Runtime, runtimeProblems } from '../../../core/base/loader/runtime-check.ts'

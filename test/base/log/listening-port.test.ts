@@ -1,3 +1,4 @@
+// together: quick
 import { EventEmitter } from 'node:events'
 import { createServer, type Server } from 'node:net'
 import t from 'tap'

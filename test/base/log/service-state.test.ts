@@ -1,3 +1,4 @@
+// together: quick
 /** Programs started by systemd report their state; `test/agent/mezd.test.ts` and `test/e2e/one-agent.test.ts` start some. */
 import t from 'tap'
 import { reportServiceState } from '../../../core/base/log/service-state.ts'

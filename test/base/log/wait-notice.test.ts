@@ -1,3 +1,4 @@
+// together: quick
 import t from 'tap'
 import { sayWhatWaits } from '../../../core/base/log/wait-notice.ts'
 import { memoryLog } from '../../../core/testing/index.ts'

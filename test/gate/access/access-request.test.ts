@@ -1,3 +1,4 @@
+// together: rooms
 /** Policies that decide by the request: what they see of it, what is remembered, and what becomes of open streams. */
 import type { AccessQuery, Vote } from '@mezite/core'
 import type { Admission } from '@mezite/core/protocol'

@@ -1,3 +1,4 @@
+// together: hubs
 /** The gate with rooms of plain memory: each condition of access alone, and what happens to an admission afterwards. */
 import type { App, AuditInput, Session, Subject } from '@mezite/core'
 import type { Caller } from '@mezite/core/identity'

@@ -1,3 +1,4 @@
+// together: hubs
 /** What the gate would decide about many people at once, which must be what it decides about each. */
 import {
   type App,

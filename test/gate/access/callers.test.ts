@@ -1,3 +1,4 @@
+// together: quick
 /** The slot `credentials`: which caller a request presents, and what the app must not see of it. */
 import type { X509Certificate } from 'node:crypto'
 import { mock } from 'node:test'

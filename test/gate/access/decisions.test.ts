@@ -1,3 +1,4 @@
+// together: rooms
 import assert from 'node:assert'
 import type { AccessQuery, RequirementKind, Subject, Vote } from '@mezite/core'
 import t from 'tap'

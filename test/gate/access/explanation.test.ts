@@ -1,3 +1,4 @@
+// together: hubs
 /** What an administrator learns about a decision: the outcome of the gate, and each rule that was considered. */
 import { type Catalog, catalog, credentials, defineHubPlugin, grants } from '@mezite/core'
 import t from 'tap'

@@ -1,3 +1,4 @@
+// long
 /** Every way to an app by every demand of access, on one running hub: a line for each cell. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'

@@ -1,3 +1,4 @@
+// together: rooms
 /** Access with an end: roles that are granted for a time, and votes that count until a time. */
 import type { AccessQuery, App, Session, Vote } from '@mezite/core'
 import type { Admission } from '@mezite/core/protocol'

@@ -1,3 +1,4 @@
+// together: rooms
 /** Locks beside each other and over time: which of them count, and which of them are kept. */
 import type { Subject } from '@mezite/core'
 import t from 'tap'

@@ -1,3 +1,4 @@
+// together: quick
 import t from 'tap'
 import { Problem } from '../../../core/api/problem.ts'
 import { appDocument, readApp } from '../../../core/gate/catalog/app-document.ts'

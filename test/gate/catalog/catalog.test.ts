@@ -1,3 +1,4 @@
+// together: rooms
 import t from 'tap'
 import { entityTags } from '../../../core/api/resource.ts'
 import { appDocument, readApp } from '../../../core/gate/catalog/app-document.ts'

@@ -1,3 +1,4 @@
+// together: rooms
 import 'reflect-metadata'
 import { generateKeyPairSync, randomBytes, webcrypto, X509Certificate } from 'node:crypto'
 import * as x509 from '@peculiar/x509'

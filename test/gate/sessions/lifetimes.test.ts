@@ -1,3 +1,4 @@
+// together: rooms
 /** A session from its opening to its end: what is recorded of it, what hangs on it, and what ends what is open. */
 
 import type { Session } from '@mezite/core'

@@ -1,3 +1,4 @@
+// long
 /** So many sessions that whoever made them could hold everybody up: how they end, and that others are served meanwhile. */
 import { Agent } from 'node:https'
 import { createTestHub } from '@mezite/core/testing'

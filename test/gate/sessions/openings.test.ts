@@ -1,3 +1,4 @@
+// long
 /** Sessions are opened beside the changes of all hubs: what a revocation still ends, and what stops nobody. */
 import { sql } from 'kysely'
 import t from 'tap'

@@ -1,3 +1,4 @@
+// together: rooms
 /** What is open at several hubs, on one real PostgreSQL. */
 import { sql } from 'kysely'
 import t from 'tap'

@@ -1,3 +1,4 @@
+// together: hubs
 /** What becomes of sessions in the database by and by: when they were used, that they ended, and that they go. */
 import { mock } from 'node:test'
 import type { Session } from '@mezite/core'

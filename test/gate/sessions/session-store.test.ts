@@ -1,3 +1,4 @@
+// together: quick
 /** Sessions in memory when clocks are set, and when all of them are read anew. */
 import type { EndReason } from '@mezite/core/protocol'
 import t from 'tap'

@@ -1,3 +1,4 @@
+// together: rooms
 /** Codes that nobody has issued cost a read each: what they leave of the database to everybody else. */
 import { sql } from 'kysely'
 import t from 'tap'

@@ -1,3 +1,4 @@
+// together: rooms
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import type { App, Session } from '@mezite/core'
 import type { EndReason } from '@mezite/core/protocol'

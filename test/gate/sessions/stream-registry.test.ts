@@ -1,3 +1,4 @@
+// together: quick
 import type { App, Session } from '@mezite/core'
 import type { EndReason } from '@mezite/core/protocol'
 import { memoryLog } from '@mezite/core/testing'

@@ -1,3 +1,4 @@
+// together: quick
 /** What tokens that nobody knows may cost: few reads, a bounded wait, and no memory that grows. */
 import t from 'tap'
 import { hashToken } from '../../../core/gate/sessions/session-insert.ts'

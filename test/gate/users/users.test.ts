@@ -1,3 +1,4 @@
+// together: rooms
 /** Users as they are stored: who is kept an administrator, and what is left when something is wrong. */
 import type { Subject } from '@mezite/core'
 import t from 'tap'

@@ -1,3 +1,4 @@
+// together: plugin-hubs
 /** Requests for access in a terminal, from `msh request create --wait` to the port of a TCP app, and reviews of standing access. */
 
 import { once } from 'node:events'

@@ -1,3 +1,4 @@
+// together: quick
 import type { User } from '@mezite/core'
 import t from 'tap'
 import { createPeople } from '../../../plugins/access-requests/people.ts'

@@ -1,3 +1,4 @@
+// together: plugin-hubs
 /** Requests for access: who may ask, who may approve, what a grant does, and every race between them. */
 import { FakeIssuer, fakeClock } from '@mezite/core/testing'
 import t from 'tap'

@@ -1,3 +1,5 @@
+// needs: pebble
+// long
 /** The plugin acme in a hub, against a real authority. */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'

@@ -1,3 +1,5 @@
+// needs: pebble, PostgreSQL
+// long
 /** Certificates of a cluster: hubs that are programs of their own, on one PostgreSQL database, and a real authority. */
 import t from 'tap'
 import { freePort } from '../../../core/testing/index.ts'

@@ -1,3 +1,5 @@
+// needs: pebble
+// long
 /** What a hub does when an authority, its DNS or its network misbehave: a real authority behind one that distorts its answers. */
 
 import { fakeClock, testCertificate } from '@mezite/core/testing'

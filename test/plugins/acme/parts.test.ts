@@ -1,3 +1,4 @@
+// together: quick
 /** The parts of the plugin acme that need no hub. */
 
 import { X509Certificate } from 'node:crypto'

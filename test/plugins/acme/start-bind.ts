@@ -1,3 +1,4 @@
+// needs: bind
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { Resolver } from 'node:dns/promises'

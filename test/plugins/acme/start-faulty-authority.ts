@@ -1,3 +1,4 @@
+// needs: pebble
 import { once } from 'node:events'
 import { Agent, createServer, request } from 'node:https'
 import type { AddressInfo } from 'node:net'

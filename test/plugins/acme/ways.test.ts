@@ -1,3 +1,5 @@
+// needs: pebble
+// long
 /** The ways to prove names other than TLS-ALPN-01, each in a hub against a real authority; DNS-01 with a real BIND. */
 import { X509Certificate } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'

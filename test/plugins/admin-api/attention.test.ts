@@ -1,3 +1,4 @@
+// together: hubs
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'

@@ -1,3 +1,4 @@
+// together: plugin-hubs
 /** API tokens in memory and in the database: what they may do, and what is kept of them. */
 import type { Subject } from '@mezite/core'
 import { sql } from 'kysely'

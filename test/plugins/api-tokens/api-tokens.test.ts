@@ -1,3 +1,4 @@
+// together: plugin-hubs
 /** API tokens on a whole hub: what they open, what they never open, and how they end. */
 import { spawnSync } from 'node:child_process'
 import type { Subject } from '@mezite/core'

@@ -1,3 +1,4 @@
+// together: plugin-hubs
 /** Apps that agents propose: what is kept, how it is accepted, and what an agent cannot do. */
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,3 +1,4 @@
+// long
 import { randomUUID } from 'node:crypto'
 import { createInterface } from 'node:readline'
 import { testEvent } from '@mezite/core/testing'

@@ -1,3 +1,4 @@
+// long
 /** The thread that writes audit events to PostgreSQL: what it holds counts, and its failures close the gate. */
 import { once } from 'node:events'
 import type { Worker } from 'node:worker_threads'

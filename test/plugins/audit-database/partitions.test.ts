@@ -1,3 +1,4 @@
+// long
 /** The trail in partitions by day, which PostgreSQL alone has. */
 import { randomUUID } from 'node:crypto'
 import type { Database } from '@mezite/core'

@@ -1,3 +1,4 @@
+// together: quick
 /** How the text of a request is cut into the part that it shares with others and its own values. */
 import type { AuditInput } from '@mezite/core'
 import { testEvent } from '@mezite/core/testing'

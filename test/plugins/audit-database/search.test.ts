@@ -1,3 +1,4 @@
+// long
 /** Searches of a long trail: what they find, how much of it they read, and how long they may take. */
 import { sql } from 'kysely'
 import t from 'tap'

@@ -1,3 +1,4 @@
+// together: plugin-hubs
 /** Whoever may read the audit trail no more does not go on following it either. */
 import { text } from 'node:stream/consumers'
 import { createTestHub, FakeIssuer } from '@mezite/core/testing'

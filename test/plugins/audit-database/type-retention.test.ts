@@ -1,3 +1,4 @@
+// long
 /** Retention by type: some events go early, and what stays is as provable as before. */
 import { randomUUID } from 'node:crypto'
 import type { Worker } from 'node:worker_threads'

@@ -1,3 +1,4 @@
+// together: plugin-hubs
 import { randomUUID } from 'node:crypto'
 import { systemClock } from '@mezite/core/protocol'
 import { testEvent, testSecretBox } from '@mezite/core/testing'

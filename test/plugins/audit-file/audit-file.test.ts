@@ -1,3 +1,4 @@
+// together: quick
 import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,

@@ -1,3 +1,4 @@
+// together: programs
 /** Without the plugins `authorization-server` and `bots`, a hub has nothing for programs. */
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -1,3 +1,4 @@
+// together: programs
 /** openid-client as an app that signs people in through the hub, and as a mobile app that acts for a person. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'

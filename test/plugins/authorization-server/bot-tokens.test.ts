@@ -1,3 +1,4 @@
+// together: programs
 /** Robots at the token endpoint, and what their tokens open. */
 import { createHash, generateKeyPairSync, randomUUID } from 'node:crypto'
 import { Agent } from 'node:https'

@@ -1,3 +1,4 @@
+// together: programs
 /** Programs and their pages in Chromium: what only a real browser does, which follows forms, policies and redirects. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -1,3 +1,4 @@
+// together: programs
 /** A program may publish its metadata at its client ID, which the hub then fetches: whose request makes it do so, and how often. */
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'

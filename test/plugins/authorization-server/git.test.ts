@@ -1,3 +1,4 @@
+// together: programs
 /** Real programs with the token of a robot: git clones and pushes by HTTP, and curl reads. */
 import { execFile, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,3 +1,4 @@
+// together: programs
 /** Two hubs on one PostgreSQL database sign ID tokens and logout tokens with one set of keys, and make the library again when it changes. */
 import { randomBytes } from 'node:crypto'
 import { createServer as createHttpServer } from 'node:http'

@@ -1,3 +1,4 @@
+// together: programs
 /** The official MCP SDK as client and, behind the hub and unchanged, as server: how agents find their way to a token. */
 import { randomUUID } from 'node:crypto'
 import { createServer, type ServerResponse } from 'node:http'

@@ -1,3 +1,5 @@
+// needs: prometheus
+// together: programs
 /** npm with a Verdaccio registry, a webhook sender and Prometheus, unchanged, with tokens of bots. */
 import { execFile } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'

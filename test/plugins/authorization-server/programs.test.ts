@@ -1,3 +1,4 @@
+// together: programs
 /** Programs with tokens: a whole hub, an agent, an app that shows what reaches it, and a program that is only HTTP. */
 import { createHash, randomUUID } from 'node:crypto'
 import { request } from 'node:https'

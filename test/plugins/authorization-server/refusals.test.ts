@@ -1,3 +1,4 @@
+// together: programs
 /** What programs must not do, what each attempt leaves in the audit, and that no secret is left anywhere. */
 import { randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'

@@ -1,3 +1,5 @@
+// needs: mod_auth_openidc
+// together: programs
 /** Two real OpenID clients as apps behind the hub: Apache with mod_auth_openidc, and Express with express-openid-connect. */
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type RequestListener, request } from 'node:http'

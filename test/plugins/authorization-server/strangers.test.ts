@@ -1,3 +1,4 @@
+// together: programs
 /** What strangers cannot make the hub do: fetch, redirect, fill its log, or fail. */
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'

@@ -1,3 +1,5 @@
+// needs: PostgreSQL
+// long
 import {
   copyFileSync,
   existsSync,

@@ -1,3 +1,4 @@
+// together: rooms
 import type { Database } from '@mezite/core'
 import { sql } from 'kysely'
 import t from 'tap'

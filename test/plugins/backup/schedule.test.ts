@@ -1,3 +1,4 @@
+// together: quick
 import { readdirSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import { createSchedule } from '../../../plugins/backup/schedule.ts'

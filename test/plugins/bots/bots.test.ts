@@ -1,3 +1,4 @@
+// together: plugin-hubs
 /** Accounts of programs in a running hub: their proofs, their certificates, and what takes access from them. */
 import { createHash, generateKeyPairSync, randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'

@@ -1,3 +1,4 @@
+// together: rooms
 import { createHash } from 'node:crypto'
 import t from 'tap'
 import { useHere } from '../../../core/gate/sessions/activity.ts'

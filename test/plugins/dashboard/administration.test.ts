@@ -1,3 +1,4 @@
+// together: dashboard
 /** What an administrator does on the pages, against a real hub with an agent, a provider and a database. */
 import { readFileSync } from 'node:fs'
 import type { Page } from 'playwright-core'

@@ -1,3 +1,4 @@
+// together: plugin-hubs
 /** The dashboard's types of the JSON API are those of the hub. `UPDATE_API_TYPES=1` writes them again. */
 import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+// together: quick
 /** What the editor of the dashboard suggests at a place of a document. */
 import t from 'tap'
 import { type Schema, suggestionsAt } from '../../../plugins/dashboard/web/admin/completion.ts'

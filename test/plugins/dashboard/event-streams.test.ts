@@ -1,3 +1,4 @@
+// together: plugin-hubs
 /** What an open page of the dashboard is sent, and when that ends. */
 import { createTestHub, FakeIssuer } from '@mezite/core/testing'
 import t from 'tap'

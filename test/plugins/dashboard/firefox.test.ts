@@ -1,3 +1,4 @@
+// together: dashboard
 /** Sign-in, launcher and administration in Firefox. */
 import t from 'tap'
 import { hasFirefox, openFirefox } from '../../e2e/open-firefox.ts'

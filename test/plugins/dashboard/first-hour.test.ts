@@ -1,3 +1,4 @@
+// together: dashboard
 /** An empty hub leads its first administrator to the first application. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,3 +1,4 @@
+// together: dashboard
 /** The dashboard with the keyboard alone. */
 import type { Page } from 'playwright-core'
 import t from 'tap'

@@ -1,3 +1,4 @@
+// together: dashboard
 /** The launcher as people use it. */
 import t from 'tap'
 import { openPage } from '../../screenshots/dashboard-pages.ts'

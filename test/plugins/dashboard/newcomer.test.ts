@@ -1,3 +1,4 @@
+// together: dashboard
 /** The walk of somebody who has never seen the dashboard, from an application to the end of a session, in the browser alone. */
 import t from 'tap'
 import { api, dashboard, hub, openTab } from './browser.ts'

@@ -1,3 +1,4 @@
+// together: dashboard
 /** Every page of the dashboard, in every state, in both themes and at both ends of width. */
 import t from 'tap'
 import { readContents } from '../../../plugins/docs/contents.ts'

@@ -1,3 +1,4 @@
+// long
 /** Pages and panels that plugins add to the dashboard. */
 import { dashboardParts, defineHubPlugin, webRoutes } from '@mezite/core'
 import { conformPlugin, createTestHub, FakeIssuer } from '@mezite/core/testing'

@@ -1,3 +1,4 @@
+// together: quick
 /** What pages of the dashboard read from the API, on a clock of the test. */
 import { mock } from 'node:test'
 import t, { type Test } from 'tap'

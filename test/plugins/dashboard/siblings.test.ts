@@ -1,3 +1,4 @@
+// together: dashboard
 /** What the page of an application can do to the hub with the cookies of its visitor: nothing. */
 import t from 'tap'
 import { api, dashboard, hub, openTab } from './browser.ts'

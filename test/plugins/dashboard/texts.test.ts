@@ -1,3 +1,4 @@
+// together: quick
 /** Sentences of the dashboard with numbers in them. */
 import t from 'tap'
 import { createTexts } from '../../../plugins/dashboard/web/text.ts'

@@ -1,3 +1,4 @@
+// together: rooms
 /** The figures of the charts. */
 
 import { fakeClock } from '@mezite/core/testing'

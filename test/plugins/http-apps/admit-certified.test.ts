@@ -1,3 +1,4 @@
+// together: quick
 /** What a program of msh gets for each refusal of the gate: there is no browser to send to sign-in. */
 import type { App } from '@mezite/core'
 import type { Refusal } from '@mezite/core/protocol'

@@ -1,3 +1,4 @@
+// together: quick
 /** Names, addresses and headers of messages between the two sides of an app. */
 
 import type { App } from '@mezite/core'

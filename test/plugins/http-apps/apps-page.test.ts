@@ -1,3 +1,4 @@
+// together: quick
 /** The pages about the document of an application and its recipes, against the schema that the hub enforces. */
 import { readFileSync } from 'node:fs'
 import t from 'tap'

@@ -1,3 +1,4 @@
+// together: protocols
 /** What plugins do to bodies on their way, and refusals with a status of their own. */
 
 import { once } from 'node:events'

@@ -1,3 +1,4 @@
+// together: quick
 import t from 'tap'
 import { Deadlines, type Waiting } from '../../../plugins/http-apps/deadlines.ts'
 import { until } from '../../until.ts'

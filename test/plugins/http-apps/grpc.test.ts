@@ -1,3 +1,4 @@
+// together: quick
 /** gRPC with its own client and server, through the browser port and through a local port of msh. */
 import { once } from 'node:events'
 import { Agent, createServer as createHttpServer } from 'node:http'

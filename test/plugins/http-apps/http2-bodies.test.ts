@@ -1,3 +1,4 @@
+// together: quick
 /** Bodies of requests over HTTP/2: whole, in time, or seen to be broken. */
 import { once } from 'node:events'
 import t from 'tap'

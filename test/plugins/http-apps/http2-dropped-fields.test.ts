@@ -1,3 +1,4 @@
+// together: quick
 /**
  * Fields of HTTP/2 that Node.js removes before any code of the hub runs. SECURITY.md lists them. Nothing tells the hub that
  * there was one, so the rest of the block must mean the same with it as without.

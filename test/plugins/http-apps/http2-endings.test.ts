@@ -1,3 +1,4 @@
+// together: quick
 /** Streams of browsers over HTTP/2 that end before their answer does: cut, broken off, cancelled, not read. */
 import { once } from 'node:events'
 import t from 'tap'

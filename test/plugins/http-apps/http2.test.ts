@@ -1,3 +1,4 @@
+// together: protocols
 /** Requests of browsers over HTTP/2: what the app sees of them, and what the browser sees of its answers. */
 import type { OutgoingHttpHeaders } from 'node:http2'
 import { queryObjects } from 'node:v8'

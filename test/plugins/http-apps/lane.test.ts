@@ -1,3 +1,4 @@
+// together: protocols
 /** Requests that the hub reads itself, and connections that pass from there to node:http. */
 import { once } from 'node:events'
 import type { TLSSocket } from 'node:tls'

@@ -1,3 +1,4 @@
+// together: quick
 import t from 'tap'
 import { malformedBodies } from './malformed-bodies.ts'
 import { malformedHeads } from './malformed-heads.ts'

@@ -1,3 +1,4 @@
+// together: quick
 /** Answers that are valid HTTP and yet cannot be passed on as they are. */
 import t, { type Test } from 'tap'
 import { openByteApp } from './byte-app.ts'

@@ -1,3 +1,4 @@
+// together: quick
 /** Which idle connections to apps are kept, for whom, and how long. */
 import type { App } from '@mezite/core'
 import type { Pipe } from '@mezite/core/protocol'

@@ -1,3 +1,4 @@
+// together: quick
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'

@@ -1,3 +1,4 @@
+// together: quick
 /** How long each part of an answer may be, and after which bytes its pipe carries no other request. */
 import t from 'tap'
 import { limits } from '../../../plugins/http-apps/limits.ts'

@@ -1,3 +1,4 @@
+// together: quick
 /** What changes between the decision about a request and its way to the app. */
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'

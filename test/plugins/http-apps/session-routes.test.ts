@@ -1,3 +1,4 @@
+// together: quick
 import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { renewedScript, sessionScript, statusOf } from '../../../plugins/http-apps/session/session-routes.ts'

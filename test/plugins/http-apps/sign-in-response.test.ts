@@ -1,3 +1,4 @@
+// together: quick
 import t, { type Test } from 'tap'
 import { OK, openByteApp } from './byte-app.ts'
 import { appAt, openGateway, raw } from './gateway.ts'

@@ -1,3 +1,4 @@
+// together: quick
 /** G104: whatever frames a client sends, the answer through the gateway is the answer of the application, byte for byte. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'

@@ -1,3 +1,4 @@
+// together: quick
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'

@@ -1,3 +1,4 @@
+// together: plugin-hubs
 import { spawnSync } from 'node:child_process'
 import { createHmac, createPublicKey, generateKeyPairSync, type JsonWebKey } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'

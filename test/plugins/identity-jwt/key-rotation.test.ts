@@ -1,3 +1,4 @@
+// together: rooms
 /** Two hubs on one PostgreSQL database keep one set of keys, over weeks by the clock. */
 import { randomBytes } from 'node:crypto'
 import { createSigningKeys } from '@mezite/core/identity'

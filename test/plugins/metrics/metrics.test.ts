@@ -1,3 +1,4 @@
+// together: plugin-hubs
 import { database, defineHubPlugin, metrics } from '@mezite/core'
 import { createTestHub, memoryLog } from '@mezite/core/testing'
 import { sql } from 'kysely'

@@ -1,3 +1,4 @@
+// together: plugin-hubs
 /** Notifications from the sender through the table to the receiver, at least once and without delaying anybody. */
 import {
   defineHubPlugin,

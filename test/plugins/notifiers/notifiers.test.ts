@@ -1,3 +1,4 @@
+// together: plugin-hubs
 /** Each notifier against a real receiver: an HTTP server, and an SMTP server. */
 import { createHmac } from 'node:crypto'
 import { once } from 'node:events'

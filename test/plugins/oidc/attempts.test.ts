@@ -1,3 +1,4 @@
+// together: quick
 import { testSecretBox } from '@mezite/core/testing'
 import t from 'tap'
 import { safePath } from '../../../core/api/local-path.ts'

@@ -1,3 +1,4 @@
+// together: rooms
 /** OpenID Connect Back-Channel Logout: what a provider may say, and what ends by it. */
 import { FakeIssuer, Visitor } from '@mezite/core/testing'
 import t, { type Test } from 'tap'

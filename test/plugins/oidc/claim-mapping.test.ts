@@ -1,3 +1,4 @@
+// together: quick
 /** Names and roles from what a provider says about a person. */
 import t from 'tap'
 import { profileOf, rolesOf, SignInRefused, userNameOf } from '../../../plugins/oidc/claim-mapping.ts'

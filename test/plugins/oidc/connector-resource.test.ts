@@ -1,3 +1,4 @@
+// together: quick
 /** What the API takes as a connector. */
 import { generateKeyPairSync } from 'node:crypto'
 import t from 'tap'

@@ -1,3 +1,4 @@
+// together: rooms
 /** What an administrator is told about a connector that cannot work. */
 import { FakeIssuer } from '@mezite/core/testing'
 import t from 'tap'

@@ -1,3 +1,4 @@
+// together: sign-in
 /** Sign-in and sign-out against oidc-provider: a whole hub, an agent of its own process, and live streams. */
 import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'

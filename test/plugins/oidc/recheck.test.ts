@@ -1,3 +1,4 @@
+// together: sign-in
 /** What a provider says while a session lasts: asked again with refresh tokens, or pushed as security events. */
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'

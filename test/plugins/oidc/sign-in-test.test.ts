@@ -1,3 +1,4 @@
+// together: sign-in
 /** An administrator tests a sign-in: claims and roles are shown, and nobody is signed in. */
 
 import { createTestHub, FakeIssuer, fakeClock } from '@mezite/core/testing'

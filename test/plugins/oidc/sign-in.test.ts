@@ -1,3 +1,4 @@
+// together: sign-in
 import type { ServerResponse } from 'node:http'
 import { FakeIssuer, type Misbehaviour, Visitor } from '@mezite/core/testing'
 import t from 'tap'

@@ -1,3 +1,4 @@
+// together: rooms
 /** What the plugin keeps in the database: what may be used once, and where a session came from. */
 import type { Session } from '@mezite/core'
 import { fakeClock, testSecretBox } from '@mezite/core/testing'

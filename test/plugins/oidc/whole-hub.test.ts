@@ -1,3 +1,4 @@
+// together: sign-in
 /** Connectors in a whole hub: who may take a name, and which connector makes app sessions. */
 
 import { once } from 'node:events'

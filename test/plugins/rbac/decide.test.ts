@@ -1,3 +1,4 @@
+// together: rooms
 import type { AccessQuery, App, Vote } from '@mezite/core'
 import fc from 'fast-check'
 import t from 'tap'

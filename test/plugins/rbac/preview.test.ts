@@ -1,3 +1,4 @@
+// together: plugin-hubs
 /** The preview of a role is about everybody, however many there are. */
 import { catalog, defineHubPlugin, grants } from '@mezite/core'
 import t from 'tap'

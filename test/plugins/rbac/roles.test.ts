@@ -1,3 +1,4 @@
+// together: rooms
 import { type AuditInput, entityTags, type Log, Type } from '@mezite/core'
 import { systemClock } from '@mezite/core/protocol'
 import { testActor, testQuery } from '@mezite/core/testing'

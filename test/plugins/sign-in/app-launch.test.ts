@@ -1,3 +1,4 @@
+// together: rooms
 /** The way into an app for somebody who is signed in: what stops it, and what goes along. */
 import { Problem } from '@mezite/core'
 import { FakeIssuer, Visitor } from '@mezite/core/testing'

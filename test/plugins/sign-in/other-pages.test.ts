@@ -1,3 +1,4 @@
+// together: sign-in
 /** A hub whose pages of sign-in are not those of the plugin `sign-in`: a plugin of somebody else has its own, or there are none. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'

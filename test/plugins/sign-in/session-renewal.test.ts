@@ -1,3 +1,4 @@
+// together: rooms
 import { FakeIssuer, Visitor } from '@mezite/core/testing'
 import t from 'tap'
 import { fakeApp, startSignInHost } from './sign-in-host.ts'

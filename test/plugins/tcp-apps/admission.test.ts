@@ -1,3 +1,4 @@
+// together: plugin-hubs
 import { execFileSync } from 'node:child_process'
 import { createHash, generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'

@@ -1,3 +1,4 @@
+// long
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { resetStream } from '@mezite/core/protocol'

@@ -1,3 +1,4 @@
+// together: protocols
 import { once } from 'node:events'
 import {
   type AuditEvent,

@@ -1,3 +1,4 @@
+// together: plugin-hubs
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'

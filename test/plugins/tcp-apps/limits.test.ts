@@ -1,3 +1,4 @@
+// together: plugin-hubs
 import { generateKeyPairSync } from 'node:crypto'
 import { Agent } from 'node:https'
 import t from 'tap'

@@ -1,3 +1,4 @@
+// together: quick
 /** What a client of msh reads about a stream that does not reach its app. */
 import type { Refusal } from '@mezite/core/protocol'
 import t from 'tap'

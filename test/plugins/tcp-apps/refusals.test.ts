@@ -1,3 +1,4 @@
+// together: plugin-hubs
 /** How a stream, or a whole connection, that is refused hears why and is over, whatever its client does. */
 import { EventEmitter, once } from 'node:events'
 import { type ClientHttp2Stream, connect, createServer, type ServerHttp2Stream } from 'node:http2'

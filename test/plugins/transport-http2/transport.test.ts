@@ -1,3 +1,4 @@
+// together: quick
 import { conformTransport } from '@mezite/core/testing'
 import t from 'tap'
 import agent from '../../../plugins/transport-http2/agent.ts'

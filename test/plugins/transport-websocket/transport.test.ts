@@ -1,3 +1,4 @@
+// together: protocols
 import { conformTransport } from '@mezite/core/testing'
 import t from 'tap'
 import agent from '../../../plugins/transport-websocket/agent.ts'

@@ -1,3 +1,4 @@
+// together: quick
 /** Whatever the bytes are, and however they are cut, the reader of capsules does not throw and keeps little. */
 import fc from 'fast-check'
 import t from 'tap'

@@ -1,3 +1,4 @@
+// long
 /** The suite that every transport passes, and the life of the session around the one stream. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:http2'

@@ -1,3 +1,4 @@
+// together: quick
 /** What is asked of a sign-in and of the authority for a certificate, and what is left when there is none. */
 import { generateKeyPairSync } from 'node:crypto'
 import { type AuditInput, Problem } from '@mezite/core'

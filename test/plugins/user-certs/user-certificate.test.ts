@@ -1,3 +1,4 @@
+// together: quick
 /** Each thing that a user's certificate must be, alone: whatever else protects the door, one fault is enough. */
 import { randomUUID, X509Certificate } from 'node:crypto'
 import t from 'tap'

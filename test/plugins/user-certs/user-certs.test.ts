@@ -1,3 +1,4 @@
+// together: sign-in
 import { generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { connectIssuer, createTestHub, FakeIssuer, programLogin, type TestHub } from '@mezite/core/testing'
 import t from 'tap'

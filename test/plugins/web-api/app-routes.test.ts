@@ -1,3 +1,4 @@
+// together: quick
 import Fastify from 'fastify'
 import t from 'tap'
 import { Type } from '../../../core/api/config-types.ts'

@@ -1,3 +1,4 @@
+// together: rooms
 import Fastify from 'fastify'
 import { sql } from 'kysely'
 import t from 'tap'

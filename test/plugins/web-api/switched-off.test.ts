@@ -1,3 +1,4 @@
+// together: plugin-hubs
 /** A hub without the plugin `web-api`, as an operator runs it who administers another hub of the cluster. */
 import { connectIssuer, createTestHub, FakeIssuer } from '@mezite/core/testing'
 import t from 'tap'

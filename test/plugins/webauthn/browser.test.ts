@@ -1,3 +1,4 @@
+// long
 /** Keys in a real browser against the real cluster: enrol, confirm, and everything that must not work. */
 import type { Page, Request } from 'playwright-core'
 import t from 'tap'

@@ -1,3 +1,4 @@
+// together: rooms
 /** Challenges: for whom, for what, how long, and once. */
 
 import { testSecretBox } from '@mezite/core/testing'

@@ -1,3 +1,4 @@
+// together: quick
 /** Which certificates of an attestation lead to a configured root. */
 import { X509Certificate } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,3 +1,4 @@
+// together: sign-in
 /** What counts as a hardware key, with certificates of a maker that the test invents. */
 import { webcrypto } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,3 +1,4 @@
+// together: rooms
 /** Whose a key is, and what happens to it. */
 import t from 'tap'
 import { createLinks } from '../../../plugins/webauthn/enrolment-links.ts'

@@ -1,3 +1,4 @@
+// together: sign-in
 /** An app that demands a passkey opens in msh after a confirmation in the browser, for this login and this app alone. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

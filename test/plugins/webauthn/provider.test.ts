@@ -1,3 +1,4 @@
+// together: sign-in
 /** People of an identity provider: what links and keys do for them, and what they never do. */
 import { FakeAuthenticator, FakeIssuer, type Visitor } from '@mezite/core/testing'
 import t from 'tap'

@@ -1,3 +1,4 @@
+// together: sign-in
 /** Answers that no honest browser gives, against a whole hub in this process. */
 import type { Revisions, Users } from '@mezite/core'
 import { BACKUP_ELIGIBLE, FakeAuthenticator, programLogin, type ResponseChanges } from '@mezite/core/testing'

@@ -1,3 +1,4 @@
+// together: hubs
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import type { AuditEvent, AuditSink } from '../../../core/api/audit.ts'

@@ -1,3 +1,4 @@
+// together: quick
 import fc from 'fast-check'
 import t from 'tap'
 import type { AuditEvent } from '../../../core/api/audit.ts'

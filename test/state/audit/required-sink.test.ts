@@ -1,3 +1,4 @@
+// together: hubs
 /** A hub whose requests could leave no record starts only when the configuration says that this is meant. */
 import { auditSinks, defineHubPlugin } from '@mezite/core'
 import { createTestHub } from '@mezite/core/testing'

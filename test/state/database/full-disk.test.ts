@@ -1,3 +1,4 @@
+// long
 /** A hub whose data directory, embedded database and all, is on a disk that fills up. */
 import { spawnSync } from 'node:child_process'
 import { appendFileSync, mkdtempSync, rmSync } from 'node:fs'

@@ -1,3 +1,4 @@
+// together: quick
 /** The rule of upgrades: what a database has been through never changes, and what comes next only adds. */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'

@@ -1,3 +1,4 @@
+// long
 import { type Kysely, sql } from 'kysely'
 import t from 'tap'
 import type { Database, Migrations } from '../../../core/api/database.ts'

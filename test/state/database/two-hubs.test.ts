@@ -1,3 +1,4 @@
+// together: rooms
 import { sql } from 'kysely'
 import t from 'tap'
 import type { Actor } from '../../../core/api/audit.ts'

@@ -1,3 +1,4 @@
+// long
 /** Which hubs an agent keeps links to. */
 import t from 'tap'
 import { chooseHubs } from '../../../core/state/hubs/agent-hubs.ts'

@@ -1,3 +1,4 @@
+// long
 /** Which hubs live, and where each is reached, as the hubs of one PostgreSQL server tell each other. */
 import { sql } from 'kysely'
 import t from 'tap'

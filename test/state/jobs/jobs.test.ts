@@ -1,3 +1,4 @@
+// together: rooms
 /** Background work of the cluster, with several hubs on one database. */
 import { sql } from 'kysely'
 import t from 'tap'

@@ -1,3 +1,4 @@
+// together: quick
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import {

@@ -1,3 +1,5 @@
+// needs: nginx
+// together: quick
 /** A way out for browsers whose cookies are too many for a request to be read. */
 import type { ConnectionInfo } from '@mezite/core/protocol'
 import { fakeClock } from '@mezite/core/testing'

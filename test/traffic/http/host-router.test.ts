@@ -1,3 +1,4 @@
+// together: quick
 /** Where a request goes by its head and the connection that brought it. */
 import type { ConnectionInfo } from '@mezite/core/protocol'
 import t from 'tap'

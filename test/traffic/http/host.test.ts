@@ -1,3 +1,4 @@
+// together: quick
 import t from 'tap'
 import { parseHost } from '../../../core/traffic/http/host.ts'
 import { startStopwatch } from '../../stopwatch.ts'

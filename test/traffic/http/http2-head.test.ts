@@ -1,3 +1,4 @@
+// together: quick
 import t from 'tap'
 import { readStreamHead } from '../../../core/traffic/http/http2-head.ts'
 

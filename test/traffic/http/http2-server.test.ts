@@ -1,3 +1,4 @@
+// together: quick
 /** The hub's own host over HTTP/2: the same answers as over HTTP/1.1, and nothing more. */
 import { once } from 'node:events'
 import { type ClientHttp2Session, connect as connectHttp2, type OutgoingHttpHeaders } from 'node:http2'

@@ -1,3 +1,4 @@
+// together: quick
 /** The lane's reader of heads against llhttp, which reads what the lane leaves. */
 import t from 'tap'
 import { compareHeads, randomHeads } from './random-heads.ts'

@@ -1,3 +1,4 @@
+// together: quick
 import { Writable } from 'node:stream'
 import t from 'tap'
 import { LaneWriter } from '../../../core/traffic/http/lane-response.ts'

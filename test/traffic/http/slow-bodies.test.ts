@@ -1,3 +1,4 @@
+// together: hubs
 /** Bodies that do not come, or are no HTTP, whatever the request says of its connection. */
 
 import { setTimeout as pause } from 'node:timers/promises'

@@ -1,3 +1,5 @@
+// needs: nginx, haproxy
+// long
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'

@@ -1,3 +1,4 @@
+// together: quick
 import fc from 'fast-check'
 import t from 'tap'
 import { readClientHello } from '../../../core/traffic/listener/client-hello.ts'

@@ -1,3 +1,4 @@
+// together: quick
 import type { Socket } from 'node:net'
 import { PassThrough } from 'node:stream'
 import t from 'tap'

@@ -1,3 +1,4 @@
+// together: hubs
 /** Hubs hand on the connections of agents that want another one; nobody else can say where a connection comes from. */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'

@@ -1,3 +1,4 @@
+// together: quick
 import 'reflect-metadata'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'

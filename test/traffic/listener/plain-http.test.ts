@@ -1,3 +1,4 @@
+// together: quick
 /** Clients that speak plain HTTP: to the TLS port, and to the port that redirects them. */
 import { once } from 'node:events'
 import { get } from 'node:http'

@@ -1,3 +1,4 @@
+// together: hubs
 /** Which connections of the public port a full hub may close for others: all on which nobody has proved who they are. */
 import { once } from 'node:events'
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2'

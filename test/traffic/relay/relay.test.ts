@@ -1,3 +1,4 @@
+// together: tunnels
 /** Five hubs, of which three have a link to the agent: the others reach it through these, and nobody else does. */
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto'
 import { once } from 'node:events'

@@ -1,3 +1,4 @@
+// together: tunnels
 /** Who may open a carrier: the proof in the request, once, for this request, within a minute. */
 import { createHash } from 'node:crypto'
 import t from 'tap'

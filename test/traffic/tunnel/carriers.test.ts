@@ -1,3 +1,4 @@
+// together: tunnels
 /** The doors of the tunnel on the hub's own host, with the proof of a join token. */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'

@@ -1,3 +1,4 @@
+// together: rooms
 import t from 'tap'
 import { createLog } from '../../../core/base/log/program-log.ts'
 import { startTunnelHub } from './start-tunnel-hub.ts'

@@ -1,3 +1,4 @@
+// together: tunnels
 /** The second connection of an agent, which small exchanges use beside a bulk transfer. */
 import { once } from 'node:events'
 import type { Socket } from 'node:net'

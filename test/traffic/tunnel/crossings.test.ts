@@ -1,3 +1,4 @@
+// together: tunnels
 import 'reflect-metadata'
 import { generateKeyPairSync, type KeyObject, webcrypto } from 'node:crypto'
 import { connect } from 'node:net'

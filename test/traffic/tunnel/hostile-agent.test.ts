@@ -1,3 +1,4 @@
+// together: tunnels
 import { randomBytes } from 'node:crypto'
 import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2'
 import { connect, createServer, type Socket } from 'node:net'

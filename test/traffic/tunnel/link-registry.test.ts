@@ -1,3 +1,4 @@
+// together: quick
 /** Which link serves an agent, which are cut, and what an agent may make the hub do. */
 import { mock } from 'node:test'
 import t from 'tap'

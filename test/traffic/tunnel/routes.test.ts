@@ -1,3 +1,4 @@
+// together: tunnels
 import t from 'tap'
 import { startStopwatch } from '../../stopwatch.ts'
 import { startWeb } from '../../web/server/start-web.ts'

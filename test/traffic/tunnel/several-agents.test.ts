@@ -1,3 +1,4 @@
+// together: tunnels
 import type { Socket } from 'node:net'
 import t from 'tap'
 import type { LiveLink } from '../../../core/traffic/tunnel/link.ts'

@@ -1,3 +1,4 @@
+// together: quick
 /** The template of every page: brand, colours, languages, and what may not get into a page. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,3 +1,4 @@
+// together: hubs
 import { once } from 'node:events'
 import { statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'

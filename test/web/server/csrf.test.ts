@@ -1,3 +1,4 @@
+// together: quick
 import t from 'tap'
 import { checkCsrf, csrfToken } from '../../../core/web/server/csrf.ts'
 import { readCookie } from '../../../core/wire/cookie.ts'

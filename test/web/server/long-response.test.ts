@@ -1,3 +1,4 @@
+// together: hubs
 /** Long lists are written in turns of the event loop, as the same JSON. */
 import Fastify from 'fastify'
 import t from 'tap'

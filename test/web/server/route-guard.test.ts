@@ -1,3 +1,4 @@
+// together: hubs
 /** The guard before every route, with who calls and from where told by the test. */
 
 import type { IncomingHttpHeaders } from 'node:http'

@@ -1,3 +1,4 @@
+// together: quick
 import t from 'tap'
 import { Type } from 'typebox'
 import { checkSchemas } from '../../../core/web/server/schema-check.ts'

@@ -1,0 +1,36 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import t from 'tap'
+
+/** What keeps a process alive, and belongs to nobody once the test that opened it has ended. */
+const OWNED = /^(TCPServerWrap|PipeServerWrap|ProcessWrap|FSEventWrap|UDPWrap)$/
+/** How long what was closed may take to go, in milliseconds. */
+const CLOSING_MS = 2_000
+/** How long a process may live when all of its tests have ended, in milliseconds: files await nothing as long between two tests. */
+const IDLE_MS = Number(process.env.MEZITE_TEST_IDLE_MS ?? 30_000)
+
+const open = () => process.getActiveResourcesInfo().filter((kind) => OWNED.test(kind))
+let before = open()
+
+/** Servers, programs and watchers that are still open, but were not at the last call. */
+export async function openHandles(): Promise<readonly string[]> {
+  const deadline = performance.now() + CLOSING_MS
+  while (open().length > before.length && performance.now() < deadline) await pause(20)
+  const left = open()
+  const more = [...left]
+  for (const kind of before) if (more.includes(kind)) more.splice(more.indexOf(kind), 1)
+  before = left
+  return more
+}
+
+// Tap ends when the process has nothing left to do, so a port that is still open would keep it waiting.
+let idleSince = performance.now()
+const looking = setInterval(() => {
+  const { occupied, queue, count } = t
+  if (occupied || queue.length > 0 || count === 0) idleSince = performance.now()
+  if (performance.now() - idleSince < IDLE_MS) return
+  clearInterval(looking)
+  t.fail(`all tests have ended, but this is still open: ${process.getActiveResourcesInfo().join(', ')}`)
+  t.end()
+  setTimeout(() => process.exit(1), CLOSING_MS)
+}, 1_000)
+looking.unref()
