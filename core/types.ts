@@ -119,6 +119,7 @@ export type {
   TapView,
 } from './kernel/hook.ts'
 export type { PluginStatus } from './kernel/kernel.ts'
+export type { PartStatus } from './kernel/parts.ts'
 export type {
   AppConfigReader,
   ConfiguredApp,
