@@ -43,23 +43,6 @@ const maybeNames = optional(
   rule('a list of texts', (value) => Array.isArray(value) && value.every((one) => typeof one === 'string')),
 )
 
-/**
- * Whether a function reads its first parameter as an array: it iterates it, or calls what only arrays have. Recognises the
- * form that a contract had while it was written for arrays, so that its author learns of it at the start and not by lost data.
- */
-function readsArray(write: unknown): boolean {
-  if (typeof write !== 'function') return false
-  const text = Function.prototype.toString.call(write)
-  const first = (/^(?:async\s+)?([\w$]+)\s*=>/.exec(text) ??
-    /^(?:async\s+)?(?:function\s*)?(?:[\w$]+\s*)?\(\s*([\w$]+)/.exec(text))?.[1]
-  if (first === undefined) return false
-  const name = first.replaceAll('$', '\\$')
-  const methods = 'map|forEach|filter|flatMap|reduce|some|every|find|entries|toSorted'
-  return new RegExp(`\\bof\\s+${name}\\s*\\)|\\.{3}${name}\\b|(?<![\\w$.])${name}\\.(?:${methods})\\(`).test(
-    text,
-  )
-}
-
 /** Part of the URLs that the hub serves for a method. */
 const pathSegment = matching(/^[a-z0-9][a-z0-9-]{0,62}$/, 'at most 63 small letters, digits and hyphens')
 const snakeCase = matching(/^[a-z][a-z0-9_]{0,63}$/, 'a code in snake_case')
@@ -134,12 +117,11 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
     Object(part).takes === 'app-hosts'
       ? partWith(['request', 'upgrade', 'stream', 'drain'], { name })(part)
       : partWith(['accept', 'drain'], { name, takes: oneOf('app-hosts', 'alpn') })(part),
-  auditSinks: (part) =>
-    readsArray(Object(part).write)
-      ? '`write` reads an array of events, its form in an earlier version; it now gets `(lines, batch)`: a text with one event a line'
-      : partWith(['write', 'flush'], { name, guarantee: oneOf('enforced', 'best-effort'), writeIn: maybe })(
-          part,
-        ),
+  auditSinks: partWith(['write', 'flush'], {
+    name,
+    guarantee: oneOf('enforced', 'best-effort'),
+    writeIn: maybe,
+  }),
   webRoutes: partWith(['routes'], {
     name,
     prefix: rule("a path such as '/v1/webapi', or ''", (value) => typeof value === 'string'),

@@ -9,35 +9,6 @@ import * as protocol from '../../core/protocol.ts'
 import { createTestHost, fakeClock } from '../../core/testing/index.ts'
 import { memoryLog } from '../../core/testing/memory-log.ts'
 
-/** `AuditSink.write` as it was when it got an array of events, in the ways in which people write functions. */
-const EARLIER_SINKS: readonly unknown[] = [
-  async (events: { id: string }[]) => events.map(({ id }) => id),
-  async function write(events: object[]) {
-    for (const event of events) JSON.stringify(event)
-  },
-  { write: (events: object[]) => Promise.resolve([...events]) }.write,
-  {
-    async write(events: object[]) {
-      events.forEach((one) => void one)
-    },
-  }.write,
-  // As a minifier writes it.
-  new Function('return async e=>e.flatMap(x=>x)')(),
-]
-/** Today's form, which must not be taken for the earlier one. */
-const SINKS: readonly unknown[] = [
-  async (lines: string) =>
-    void lines
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line)),
-  async (text: string, _batch: number) => {
-    const events = text.split('\n')
-    for (const event of events) JSON.stringify(event)
-  },
-  (...all: unknown[]) => Promise.resolve(all),
-]
-
 t.test('a need without a stand-in and a stand-in without a need are reported', async (t) => {
   const needy = defineHubPlugin({ name: 'needy', api: 1, summary: 'Needs', needs: { catalog }, setup() {} })
   t.throws(() => createTestHost(needy), { code: 'MEZ_SERVICE_MISSING' })
@@ -129,8 +100,6 @@ t.test('names that the hub or the agent does not have are refused when they are 
       /`headers` must be \['authorization'\]: the API reads no other/,
     ],
   )
-  for (const write of EARLIER_SINKS)
-    wrong.push([hub.auditSinks, { ...sink, write }, /now gets `\(lines, batch\)`/])
   for (const [reference, part, message] of wrong) {
     const { id } = reference
     const setup = ({ provide }: { provide: { it(part: unknown): void } }) => provide.it(part)
@@ -144,13 +113,6 @@ t.test('names that the hub or the agent does not have are refused when they are 
     } as const
     t.throws(() => createTestHost(plugin), { code: 'MEZ_PART_INVALID', message }, id)
     t.throws(() => createTestHost(plugin), { message: new RegExp(`plugin 'p' .*'${id}'`) })
-  }
-  for (const write of SINKS) {
-    const { auditSinks } = hub
-    const setup = ({ provide }: { provide: { auditSinks(part: object): void } }) =>
-      provide.auditSinks({ ...sink, write })
-    const plugin = { side: 'hub', name: 'p', api: 1, summary: '', provides: { auditSinks }, setup } as const
-    t.doesNotThrow(() => createTestHost(plugin), String(write))
   }
   const agent = defineAgentPlugin({
     name: 'p',

@@ -103,20 +103,17 @@ export class AdmissionState {
   }
 }
 
-const KEY = Symbol('gate')
+/** Not a member, which plugins could read: the state contains what the tunnel dials. Only `grant` adds one. */
+const states = new WeakMap<object, AdmissionState>()
 
 /** The state of an admission; null for anything that the gate did not grant. */
-export let stateOf: (admission: unknown) => AdmissionState | null
+export const stateOf = (admission: unknown): AdmissionState | null => states.get(admission as object) ?? null
+
+const KEY = Symbol('gate')
 
 /** The only class of `Admission`. Its constructor cannot be used outside this module. */
 class GrantedAdmission implements Omit<Admission, symbol> {
   readonly #state: AdmissionState
-
-  static {
-    // Not a static method, which plugins could call on `admission.constructor`: the state contains what the tunnel dials.
-    stateOf = (admission) =>
-      typeof admission === 'object' && admission !== null && #state in admission ? admission.#state : null
-  }
 
   constructor(key: typeof KEY, state: AdmissionState) {
     if (key !== KEY) throw new TypeError('admissions can only be created by access.admit')
@@ -191,5 +188,7 @@ class GrantedAdmission implements Omit<Admission, symbol> {
 
 /** For the gate only; the architecture tests check that every other room and plugin uses `Access.admit`. */
 export function grant(state: AdmissionState): Admission {
-  return new GrantedAdmission(KEY, state) as unknown as Admission
+  const admission = new GrantedAdmission(KEY, state)
+  states.set(admission, state)
+  return admission as unknown as Admission
 }

@@ -8,7 +8,7 @@ import { asksForUpgrade, clearAfterBody, Http1Connection, hasBody } from './http
 import { createHttp1Refusals } from './http1-refusals.ts'
 import { createHttp1Upgrades } from './http1-upgrades.ts'
 import { Lane, type LaneServer } from './lane.ts'
-import { KEEP_ALIVE_MS } from './lane-response.ts'
+import { KEEP_ALIVE_MS, SlowClients } from './lane-response.ts'
 import { clientOf, refusalResponse } from './refusal.ts'
 
 /** The HTTP/1.1 side of every browser connection. */
@@ -120,7 +120,8 @@ export function createHttp1Server(options: HttpOptions): Http1Server {
     server.emit('connection', socket)
   }
 
-  const lanes: LaneServer | null = app?.bodyless === undefined ? null : { router, app, limits, handOver }
+  const lanes: LaneServer | null =
+    app?.bodyless === undefined ? null : { router, app, limits, slow: new SlowClients(), handOver }
 
   /** Passes a connection from its lane to node:http, with the bytes that it must read first. */
   function handOver(socket: Duplex, bytes: Buffer, headBy: number): void {

@@ -9,6 +9,7 @@ export const KEEP_ALIVE_MS = 65_000
 /** The connection of a response. */
 export interface ResponseLane {
   readonly socket: Duplex
+  readonly slow: SlowClients
   /** The client waits for no response after this one. */
   readonly closing: boolean
   /** The whole response has been written to the socket. */
@@ -26,19 +27,22 @@ const BULK_BYTES = 8 * 1024
 const KEEP = `Connection: keep-alive\r\nKeep-Alive: timeout=${KEEP_ALIVE_MS / 1_000}\r\n`
 const CLOSE = 'Connection: close\r\n'
 
-/** What all responses of this process may hold for clients that read slower than the app sends. */
+/** What the responses of one server may hold for clients that read slower than the app sends. */
 const ALL_WAITING_BYTES = 2 << 20
 /** A fast client is kept busy with this much. */
 const MOST_WAITING_BYTES = 32 * 1024
 /** With less, each chunk would need a system call of its own. */
 const LEAST_WAITING_BYTES = 8 * 1024
-/** How many responses of this process wait for their clients. */
-let waiting = 0
+/** What the responses of one server hold together for their clients. */
+export class SlowClients {
+  /** How many responses wait for their clients. */
+  waiting = 0
 
-/** How many bytes one response may hold before the app must wait. */
-function waitingBytes(): number {
-  const share = Math.floor(ALL_WAITING_BYTES / (waiting + 1))
-  return Math.min(MOST_WAITING_BYTES, Math.max(LEAST_WAITING_BYTES, share))
+  /** How many bytes one more response may hold before the app must wait. */
+  get share(): number {
+    const share = Math.floor(ALL_WAITING_BYTES / (this.waiting + 1))
+    return Math.min(MOST_WAITING_BYTES, Math.max(LEAST_WAITING_BYTES, share))
+  }
 }
 
 /** Writes one response to the connection of a lane (RFC 9112), the head together with the first bytes of its body. */
@@ -97,7 +101,7 @@ export class LaneWriter implements LaneResponse {
   write(chunk: Buffer): boolean {
     if (this.#over) return true
     if (chunk.length >= BULK_BYTES) this.#lane.cork()
-    const full = this.socket.writableLength + chunk.length >= waitingBytes()
+    const full = this.socket.writableLength + chunk.length >= this.#lane.slow.share
     const more = this.#send(chunk, '', full ? (error) => this.#written(error) : undefined)
     if (more && !full) return true
     this.#lane.uncork()
@@ -114,7 +118,7 @@ export class LaneWriter implements LaneResponse {
   #wait(waits: boolean): void {
     if (this.#waits === waits) return
     this.#waits = waits
-    waiting += waits ? 1 : -1
+    this.#lane.slow.waiting += waits ? 1 : -1
   }
 
   end(chunk: Buffer | null, trailers: readonly (readonly [string, string])[]): void {

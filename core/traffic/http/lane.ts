@@ -3,13 +3,14 @@ import type { AppHostProtocol, ConnectionInfo } from '../../api/protocol.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import type { HostRouter } from './host-router.ts'
 import { readLaneHead } from './lane-head.ts'
-import { KEEP_ALIVE_MS, LaneWriter } from './lane-response.ts'
+import { KEEP_ALIVE_MS, LaneWriter, type SlowClients } from './lane-response.ts'
 
 /** What all lanes share. */
 export interface LaneServer {
   readonly router: Pick<HostRouter, 'route'>
   readonly app: AppHostProtocol
   readonly limits: Pick<ProxyLimits, 'headerMs' | 'requestMs'>
+  readonly slow: SlowClients
   /**
    * Passes the connection to node:http, with the bytes that it must read first. Their head must be complete by `headBy`, on
    * the clock of `performance.now()`.
@@ -54,6 +55,10 @@ export class Lane {
     socket.on('drain', this.#ondrain)
     socket.on('end', this.#onend)
     socket.on('close', this.#onclose)
+  }
+
+  get slow(): SlowClients {
+    return this.#server.slow
   }
 
   /** A response is under way. */

@@ -53,16 +53,14 @@ export interface LiveLinkOptions {
   readonly times: LinkTimes
 }
 
+/** Not a member: plugins have the links, and must reach apps only with an admission. */
+const sessions = new WeakMap<LiveLink, ClientHttp2Session>()
+
 /** The HTTP/2 session of a link, whose streams reach every app of the agent. */
-export let http2Of: (link: LiveLink) => ClientHttp2Session
+export const http2Of = (link: LiveLink): ClientHttp2Session => sessions.get(link) as ClientHttp2Session
 
 /** One link to an agent: an HTTP/2 session with the hub as client, and its control stream. */
 export class LiveLink implements Link {
-  static {
-    // Not a member: plugins have the links, and must reach apps only with an admission.
-    http2Of = (link) => link.#session
-  }
-
   readonly hostname: string
   readonly transport: string
   readonly certificate: AgentCertificate
@@ -105,6 +103,7 @@ export class LiveLink implements Link {
     this.since = clock.now()
     this.#socket = socket
     this.#session = connectAgent(socket, tunnelHttp2)
+    sessions.set(this, this.#session)
     this.budget = new UnreadBudget(this.#session)
     this.companions = new CompanionSlot(this, clock)
     this.bulk = new BulkStreams(() => this.companions.ask())

@@ -10,19 +10,17 @@ export interface RelayConnection {
   readonly usable: boolean
 }
 
+/** Not a member: plugins have the links, and must reach apps only with an admission. */
+const connections = new WeakMap<RelayedLink, RelayConnection>()
+
 /** The connection of a link, whose streams reach every agent of the other hub. */
-export let connectionOf: (link: RelayedLink) => RelayConnection
+export const connectionOf = (link: RelayedLink): RelayConnection => connections.get(link) as RelayConnection
 
 /** What another hub says of its link to an agent. */
 export interface ReportedLink extends Pick<Link, 'hostname' | 'version' | 'transport' | 'since'> {}
 
 /** The link of another hub to an agent, which relays streams through it. A hub has thousands of them: they are small. */
 export class RelayedLink implements Link {
-  static {
-    // Not a member: plugins have the links, and must reach apps only with an admission.
-    connectionOf = (link) => link.#connection
-  }
-
   readonly hostname: string
   readonly version: string
   readonly transport: string
@@ -37,6 +35,7 @@ export class RelayedLink implements Link {
 
   constructor(connection: RelayConnection, { hostname, version, transport, since }: ReportedLink) {
     this.#connection = connection
+    connections.set(this, connection)
     this.hostname = hostname
     this.version = version
     this.transport = transport

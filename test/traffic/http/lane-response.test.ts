@@ -1,12 +1,12 @@
 // together: quick
 import { Writable } from 'node:stream'
 import t from 'tap'
-import { LaneWriter } from '../../../core/traffic/http/lane-response.ts'
+import { LaneWriter, SlowClients } from '../../../core/traffic/http/lane-response.ts'
 
 const CHUNK = Buffer.alloc(16 * 1024)
 
 /** A response to a client that takes nothing until `take` is called. */
-function slowResponse() {
+function slowResponse(slow = new SlowClients()) {
   let take: (() => void) | null = null
   const socket = new Writable({
     highWaterMark: 1 << 20,
@@ -14,7 +14,7 @@ function slowResponse() {
       take = done
     },
   })
-  const lane = { closing: false, onflushed() {}, cork() {}, uncork() {}, hurry() {} }
+  const lane = { slow, closing: false, onflushed() {}, cork() {}, uncork() {}, hurry() {} }
   const response = new LaneWriter({ ...lane, socket: socket as never })
   let drained = 0
   response.watcher = {
@@ -47,14 +47,15 @@ function slowResponse() {
 }
 
 t.test('fault 22: a response holds less for its slow client, the more of them there are', async (t) => {
-  const responses = Array.from({ length: 400 }, slowResponse)
+  const slow = new SlowClients()
+  const responses = Array.from({ length: 400 }, () => slowResponse(slow))
   const held = responses.map((one) => one.fill())
   t.ok(held[0]! >= 32 * 1024, 'one alone is kept busy')
   t.ok(held.at(-1)! <= CHUNK.length + 1_024, 'among hundreds, one chunk')
   const all = held.reduce((sum, bytes) => sum + bytes, 0)
   t.ok(all < 400 * 32 * 1024, `${all} bytes`)
   for (const one of responses) one.response.finish()
-  const next = slowResponse()
+  const next = slowResponse(slow)
   t.equal(next.fill(), held[0], 'they no longer count once they are over')
   next.response.finish()
 })
