@@ -27,6 +27,8 @@ export interface ConnectionInfo {
   clientOf?(forwardedFor: string | undefined): string
   /** Call it once a caller has authenticated. Until then, the hub may close the connection to make room for others. */
   authenticated?(): void
+  /** Call it when the client has sent a flood, such as hundreds of pipelined requests: its next connections have to wait. */
+  flooded?(): void
   /** Set when a certificate identified the client: cookies are ignored, and only this app is reachable. */
   readonly certified?: { readonly sessionId: string; readonly appId: string }
 }

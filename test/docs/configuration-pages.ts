@@ -80,7 +80,8 @@ export async function limitsPage(): Promise<string> {
   return `${HEAD}# Limits
 
 A flood costs its sender, and nobody else. Every limit counts on one hub. An address is an IPv4 address or an IPv6 /64 network (for connections and joins also its /48, which gets four times as much);
-behind \`trusted_proxies\`, it is the address of the client. Responses to refused requests carry \`Retry-After\`, and refusals are in
+behind \`trusted_proxies\`, it is the address of the client. A client that has just sent a flood on one connection (more pipelined requests than
+\`requests_per_connection\`, more than 200 cancelled requests at once, or useless frames of HTTP/2) waits 3 s for its next connection. Responses to refused requests carry \`Retry-After\`, and refusals are in
 the audit trail and the log.
 
 ## Public port

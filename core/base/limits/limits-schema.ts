@@ -67,7 +67,7 @@ export const limitsSchema = Section(
       {
         pages: Count(
           12_000,
-          "Pages of sign-in and account, the identity provider's callback, back-channel logout, and the end of a sign-in on the host of an application",
+          "Pages of sign-in and account, the identity provider's callback, back-channel logout, the end of a sign-in on the host of an application, and all other calls of the API without a valid credential",
         ),
         sign_in: Count(300, 'Passkeys, and programs that ask for access'),
         tokens: Count(30, 'Codes for tokens and certificates, joining agents'),

@@ -9,6 +9,8 @@ const ANSWER_SHARE = 64
 /** Allowance for the frame headers, window updates and reset of one request. */
 const REQUEST_FRAMES = 128
 const DATA_FRAME = 16
+/** Requests that a client may cancel at once, and in each second after that; browsers cancel at most 100 at once. */
+export const RESETS = { burst: 200, perSecond: 50 }
 
 /**
  * Detects useless frames by counting the bytes that a connection has sent in addition to the headers and bodies that
@@ -21,6 +23,7 @@ export class FrameBudget {
   #controlBefore = 0
   #forgotten = 0
   #sent = 0
+  #resets = 0
 
   /** Call it for each request. `headerBytes` is the decoded size, which is hardly ever smaller than on the wire. */
   request(headerBytes: number): void {
@@ -37,6 +40,11 @@ export class FrameBudget {
     return ++this.#control - this.#controlBefore > CONTROL_FRAMES_AT_ONCE
   }
 
+  /** Call it for each request that the client has cancelled (CVE-2023-44487). True if this is a flood. */
+  reset(): boolean {
+    return ++this.#resets >= RESETS.burst
+  }
+
   /**
    * Call it once a second with the connection's totals. `unread` returns the bytes of bodies that have not been read yet,
    * and is called only if needed. True if this is a flood.
@@ -44,6 +52,7 @@ export class FrameBudget {
   check(received: number, sent: number, unread: () => number): boolean {
     const spent = received + this.#control * CONTROL_FRAME
     this.#controlBefore = this.#control
+    this.#resets = Math.max(0, this.#resets - RESETS.perSecond)
     this.#useful += (sent - this.#sent) / ANSWER_SHARE
     this.#sent = sent
     // An unused grant does not accumulate.

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { ConnectionInfo } from '../../api/protocol.ts'
 import type { Lane } from './lane.ts'
+import { Turns } from './turns.ts'
 
 const noop = () => {}
 /** How long a new connection of a hub that stops may take to send its first request. */
@@ -15,6 +16,7 @@ const NEW_MS = 1_000
 export class Http1Connection {
   readonly socket: Duplex
   readonly info: ConnectionInfo
+  readonly turns = new Turns()
   /** True once the connection is no longer HTTP and a protocol owns its bytes. */
   upgraded = false
   /** Reads the connection until it passes to node:http. */
@@ -25,6 +27,7 @@ export class Http1Connection {
   readonly #pending: ServerResponse[] = []
   #last: ServerResponse | null = null
   #refused = false
+  #held = false
   readonly #opened = performance.now()
 
   /** `bodyMs`: how long a body may continue after the response to its request. */
@@ -41,7 +44,7 @@ export class Http1Connection {
   take(request: IncomingMessage, response: ServerResponse): boolean {
     this.headBy = Number.POSITIVE_INFINITY
     if (this.#ends) {
-      setImmediate(silence, this.socket)
+      if (!this.#held) setImmediate(silence, this.socket)
       return false
     }
     if (this.#pending.length > 0) readThroughStream(this.socket)
@@ -52,6 +55,19 @@ export class Http1Connection {
       if (!request.complete && !this.socket.destroyed) this.#limitRest(request)
     })
     return true
+  }
+
+  /** Reads no more, and ignores what has been read behind the last request. Its response must end the connection. */
+  hold(): void {
+    this.#held = true
+    if (this.#last !== null) this.#last.shouldKeepAlive = false
+    const { socket } = this
+    readThroughStream(socket)
+    socket.removeAllListeners('data')
+    // Node.js resumes it for the bodies of earlier requests.
+    socket.on('data', () => socket.pause())
+    socket.pause()
+    this.info.flooded?.()
   }
 
   #limitRest(request: IncomingMessage): void {

@@ -5,7 +5,14 @@ import { tooLargeResponse } from './cookie-reset.ts'
 import type { RefusedRoute } from './host-router.ts'
 import type { HttpOptions } from './http-options.ts'
 import { discardRest, type Http1Connection } from './http1-connection.ts'
-import { type HubResponse, REFUSED_BODY_MS, refuseBytes, sendBytes } from './refusal.ts'
+import {
+  HELD_MS,
+  type HubResponse,
+  problemDocument,
+  REFUSED_BODY_MS,
+  refuseBytes,
+  sendBytes,
+} from './refusal.ts'
 
 export type Http1Refusals = ReturnType<typeof createHttp1Refusals>
 
@@ -32,6 +39,16 @@ export function createHttp1Refusals({ router, pages, limits, refused }: HttpOpti
       if (shown === undefined) response.flushHeaders()
       else response.write(shown)
       discardRest(request, REFUSED_BODY_MS, () => response.end())
+    },
+    /** Refuses a request of a client that sends more than it may. Nothing behind it is read, and the connection ends a while later. */
+    hold(connection: Http1Connection, response: ServerResponse, problem: Problem): void {
+      const requestId = note({ problem, record: 'request.failed' }, connection.info.clientIp)
+      connection.hold()
+      const { status, lines, body } = problemDocument(problem, requestId)
+      response.writeHead(status, STATUS_CODES[status], [...lines, 'Content-Length', String(body.length)])
+      response.write(body)
+      const over = setTimeout(() => response.end(), HELD_MS)
+      response.once('close', () => clearTimeout(over))
     },
     /** Sends a refusal on a connection without a request. */
     refuseBare({ socket, info }: Http1Connection, problem: Problem): void {

@@ -29,6 +29,7 @@ const noop = () => {}
 const REQUEST_INVALID = new Problem(400, 'request_invalid', 'The request is not valid HTTP.')
 const METHOD_NOT_ALLOWED = new Problem(405, 'method_not_allowed', 'This method is not supported.')
 const REQUEST_TIMEOUT = new Problem(408, 'request_timeout', 'The request took too long.')
+const PIPELINE_TOO_LONG = new Problem(429, 'pipeline_too_long', 'Too many requests wait on this connection.')
 const HEADERS_TOO_LARGE = new Problem(431, 'headers_too_large', 'The headers of the request are too large.')
 
 /**
@@ -50,6 +51,13 @@ export function createHttp1Server(options: HttpOptions): Http1Server {
     const connection = connections.get(request.socket)
     if (connection === undefined) return void request.socket.destroy()
     if (!connection.take(request, response)) return
+    // One more than apps take: their protocol refuses that one itself, and records for which app.
+    if (connection.pending > limits.requestsPerConnection + 1)
+      return void refusals.hold(connection, response, PIPELINE_TOO_LONG)
+    connection.turns.run(() => response.destroyed || answer(connection, request, response))
+  }
+
+  function answer(connection: Http1Connection, request: IncomingMessage, response: ServerResponse): void {
     if (draining) response.shouldKeepAlive = false
     const { info } = connection
     const route = upgrades.routeOf(request) ?? router.route(request, info)

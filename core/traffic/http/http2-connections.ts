@@ -8,8 +8,9 @@ import type { TLSSocket } from 'node:tls'
 import type { ConnectionInfo, StreamRequest } from '../../api/protocol.ts'
 import { rarely } from '../../base/limits/log-throttle.ts'
 import { releaseListeners } from '../../wire/listener-release.ts'
-import { FrameBudget } from './frame-budget.ts'
+import { FrameBudget, RESETS } from './frame-budget.ts'
 import type { HttpOptions } from './http-options.ts'
+import { Turns } from './turns.ts'
 
 /** HTTP/2 connections of browsers. */
 export interface BrowserSessions {
@@ -122,8 +123,9 @@ export function createBrowserSessions({
       maxSessionRejectedStreams: 100,
       maxOutstandingPings: 10,
       maxSettings: 32,
-      streamResetBurst: 500,
-      streamResetRate: 50,
+      // Beyond, nghttp2 ignores what it has read at once; the budget only learns of it.
+      streamResetBurst: RESETS.burst,
+      streamResetRate: RESETS.perSecond,
       // The head reader rejects these; Node.js would silently drop them.
       strictFieldWhitespaceValidation: false,
       strictSingleValueFields: false,
@@ -152,9 +154,13 @@ export function createBrowserSessions({
     releaseListeners(session)
     socket.once('close', () => opened.delete(one))
     session.setLocalWindowSize(CONNECTION_WINDOW)
+    const turns = new Turns()
     const took = (bytes: number) => one.budget.body(bytes)
     const control = () => {
       if (one.budget.control()) calm(one)
+    }
+    const reset = () => {
+      if (one.budget.reset()) calm(one)
     }
     session.on('remoteSettings', control)
     session.on('ping', control)
@@ -164,24 +170,28 @@ export function createBrowserSessions({
       for (const text of rawHeaders) bytes += text.length + 2
       one.budget.request(bytes)
       // The client has already reset it.
-      if (stream.destroyed || stream.closed) return
+      if (stream.destroyed || stream.closed) return reset()
       one.streams.push(stream)
       one.served = true
       stream.once('close', () => {
         one.streams.splice(one.streams.indexOf(stream), 1)
         one.idleEnd = clock.monotonic() + IDLE_MS
+        if (stream.aborted) reset()
         // Frames already in flight when we reset the stream still arrive.
         if (!stream.readableEnded) one.budget.body(STREAM_WINDOW)
       })
       const ended = (flags & NGHTTP2_FLAG_END_STREAM) !== 0
       if (state === 'leaving') leave(one)
-      take({ stream, rawHeaders, headers, ended, socket, took })
+      turns.run(
+        () => stream.destroyed || stream.closed || take({ stream, rawHeaders, headers, ended, socket, took }),
+      )
     })
     if (state === 'draining') session.close()
   }
 
   /** Ends the connection of a flooding client with a GOAWAY that gives the reason. */
   function calm({ session, socket, info }: Open): void {
+    info.flooded?.()
     if (session.destroyed) return
     warnRarely('flood', `${info.clientIp} sent a flood of HTTP/2 frames`, null)
     session.destroy(NGHTTP2_ENHANCE_YOUR_CALM as never)

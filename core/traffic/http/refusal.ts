@@ -29,6 +29,8 @@ export interface Refusal {
 
 /** How long a client may take to finish a body after its request was rejected, in milliseconds. */
 export const REFUSED_BODY_MS = 500
+/** How long a client that has sent a flood may take to read the refusal. */
+export const HELD_MS = 3_000
 /** How long a client may take to close the connection after that. */
 const CLOSE_MS = 5_000
 
@@ -87,7 +89,8 @@ export function refusalResponse(
   return { kind: 'response', status, ...pageElsewhere(pages, refusalPage(problem, requestId, language)) }
 }
 
-function problemDocument({ status, code, message }: Problem, requestId: string): HubResponse {
+/** A refusal for programs. */
+export function problemDocument({ status, code, message }: Problem, requestId: string): HubResponse {
   const title = STATUS_CODES[status] ?? 'Refused'
   const body = JSON.stringify({ title, status, code, detail: message, request_id: requestId })
   return { kind: 'response', status, lines: [...ownLines, 'Content-Type', 'application/problem+json'], body }

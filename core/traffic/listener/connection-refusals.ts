@@ -36,7 +36,7 @@ export function createConnectionRefusals(options: Pick<ListenerOptions, 'counted
       counted('refused', 'connections_limit')
       socket?.destroy()
     },
-    guard(socket: { destroy(): void }, run: () => void): void {
+    guard(socket: { destroy(): void }, run: () => unknown): void {
       try {
         run()
       } catch (error) {

@@ -5,6 +5,7 @@ import {
   type ConnectionLease,
   createAddressGate,
 } from '../../base/limits/address-gate.ts'
+import { createFloods } from '../../base/limits/floods.ts'
 import { type Handshake, HandshakeTable } from '../../base/limits/handshake-table.ts'
 import { systemClock } from '../../kernel/clock.ts'
 import { clientInfo, sourceReader } from './client-address.ts'
@@ -29,6 +30,7 @@ export function createEntrance(parts: {
   const { log, peers, clock = systemClock } = options
   const { counted, warnRarely, drop, guard } = refusals
   const gate = createAddressGate(limits, clock)
+  const floods = createFloods(clock)
   const trusted = createTrustedProxies(options.trustedProxies ?? [])
   const sockets = new Set<Socket>()
   /** By both ends, because a tls.Server does not report which socket a TLSSocket came from. */
@@ -116,8 +118,14 @@ export function createEntrance(parts: {
             if (!enter(info.clientIp)) return void drop(socket, 'address_limit')
             enterTables(handshake, info.clientIp)
           }
-          handshake.info = Object.freeze({ ...info, authenticated: () => strangers.delete(handshake) })
-          route(socket, handshake, peeked)
+          handshake.info = Object.freeze({
+            ...info,
+            authenticated: () => strangers.delete(handshake),
+            flooded: () => floods.add(info.clientIp),
+          })
+          const wait = floods.waitOf(info.clientIp)
+          if (wait === 0) return route(socket, handshake, peeked)
+          setTimeout(() => guard(socket, () => socket.destroyed || route(socket, handshake, peeked)), wait)
         }),
     })
   }

@@ -182,6 +182,12 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     if (entering) enter()
     const subject = known ? await known().finally(() => entering && underWay.give(address)) : null
     if (subject === null && bearer !== undefined) rates.take(guesses, limits.callsPerMinute.tokens)
+    // Pages whose sign-in has ended ask as well, so strangers have the limit of pages, on all of these routes together.
+    else if (subject === null && !rates.take(`strangers ${address}`, limits.callsPerMinute.pages)) {
+      reply.header('retry-after', '10')
+      const detail = 'Too many calls from this address. Wait a moment.'
+      throw new Problem(429, 'too_many_requests', detail)
+    }
     if (subject === null && access === 'page' && isSafe(method)) return reply.redirect(signInUrl(url), 303)
     // A refusal is recorded with the caller.
     if (subject !== null) request.subject = subject

@@ -172,6 +172,24 @@ t.test('K143 failed tokens are limited by address, and valid tokens are not coun
   t.equal((await get('/me', bearer('user'))).status, 200)
 })
 
+t.test('N173 calls without a valid credential are limited by address on all routes together', async (t) => {
+  const { get, clock } = await start(t)
+  const { pages } = callsPerMinute
+  const cookie = '__Host-mezite_session=unknown'
+  for (let count = 0; count < pages; count++)
+    t.equal((await get(count % 2 ? '/me' : '/admin', count % 3 ? {} : { cookie })).status, 401)
+  for (const headers of [{}, { cookie }] as Record<string, string>[]) {
+    const refused = await get('/me', headers)
+    t.match(refused, { status: 429, code: 'too_many_requests' })
+    t.equal(refused.headers.get('retry-after'), '10')
+  }
+  t.equal((await get('/me', bearer('user'))).status, 200, 'people behind the same address are served')
+  t.equal((await get('/me', { cookie: '__Host-mezite_session=user-1' })).status, 200)
+  t.equal((await get('/me', {}, '192.0.2.2')).status, 401)
+  clock.advance(60_000)
+  t.equal((await get('/me')).status, 401)
+})
+
 t.test('N169 an address has a limit of concurrent calls whose caller is not yet known', async (t) => {
   const { get, held } = await start(t)
   const first = [get('/held'), get('/held')]
