@@ -8,6 +8,7 @@ import {
 } from '@mezite/cli'
 import { type Identity, mshHome } from '@mezite/cli/identity'
 import { appAt, listApps } from './app-lookup.ts'
+import { withAddress } from './confirmation.ts'
 
 /** A clone or a log that is followed ends with its token, so that it lasts as long as the hub allows. */
 const TTL_SECONDS = 3_600
@@ -45,10 +46,14 @@ export interface AppTokens {
 }
 
 export function createAppTokens(
-  { proxy: { name: proxy }, sessionId: session }: Pick<Identity, 'proxy' | 'sessionId'>,
+  identity: Pick<Identity, 'proxy' | 'sessionId'>,
   client: HubClient,
   dir: string = mshHome(),
 ): AppTokens {
+  const {
+    proxy: { name: proxy },
+    sessionId: session,
+  } = identity
   const file = join(dir, 'tokens.json')
 
   /** What is stored and still valid. A damaged file counts as empty. */
@@ -72,7 +77,11 @@ export function createAppTokens(
 
   async function issue(app: string): Promise<AppToken> {
     const body = { app, ttl_seconds: TTL_SECONDS }
-    const answer = await withProgress('Asking the hub', client.call('POST', '/me/tokens', { body }))
+    const answer = await withProgress('Asking the hub', client.call('POST', '/me/tokens', { body })).catch(
+      (error: unknown) => {
+        throw withAddress(error, app, identity)
+      },
+    )
     const { access_token: token, expires, resource } = answer as Readonly<Record<string, string>>
     const issued = { token: String(token), expires: String(expires), host: new URL(String(resource)).host }
     const others = load().filter((one) => one.proxy !== proxy || one.app !== app)

@@ -12,6 +12,7 @@ import type { Identity } from '@mezite/cli/identity'
 import { relaySocket, resetSocket } from '@mezite/core/protocol'
 import { type FoundApp, findApp } from './app-lookup.ts'
 import { guardPort } from './browser-guard.ts'
+import { confirmInBrowser, NEEDS_PASSKEY } from './confirmation.ts'
 import { serveHttp } from './http-listener.ts'
 import type { HubConnection } from './hub-connection.ts'
 import type { AppProtocol } from './hub-stream.ts'
@@ -85,15 +86,9 @@ async function findOrConfirm(options: {
     return await findApp(options)
   } catch (error) {
     // An identity file is for jobs, which have no browser.
-    const confirmable = error instanceof Refusal && error.reason === 'session_mfa_required'
-    if (!confirmable || client === null || identity.sessionId === null) return fail(error)
+    const confirmable = error instanceof Refusal && error.reason === NEEDS_PASSKEY && client !== null
+    if (!confirmable || !(await confirmInBrowser(app, identity))) return fail(error)
   }
-  const { waitForRedirect } = await import('@mezite/cli/login')
-  const page = new URL(`https://${identity.proxy.name}/web/confirm`)
-  page.searchParams.set('session', identity.sessionId)
-  page.searchParams.set('app', app)
-  process.stderr.write(`${app} needs your passkey.\n`)
-  await waitForRedirect(page, identity.proxy, async () => {})
   return findApp(options).catch(fail)
 }
 

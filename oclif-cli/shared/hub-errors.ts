@@ -87,6 +87,7 @@ const NEXT_STEPS: ReadonlyMap<unknown, string> = new Map([
   ],
   ['view_stale', 'Try again in a moment. If it keeps happening, the hub cannot reach its database.'],
   ['agent_not_bound', 'See the agents of the app with `mezctl apps get NAME`.'],
+  ['session_mfa_required', 'Confirm with your passkey in a browser: msh token APP opens the page.'],
   ['key_unknown', 'See passkeys and links with `mezctl users list-mfa NAME`.'],
 ])
 
@@ -94,7 +95,10 @@ function nextStep(status: number, problem: Record<string, unknown>, endpoint: Hu
   const known = NEXT_STEPS.get(problem.code)
   if (known !== undefined) return known
   if (status === 401) return endpoint.renewHint
-  if (status === 403) return `Only role admin may do this. The command used ${endpoint.description}.`
+  if (status === 403)
+    return problem.code === 'access_denied'
+      ? `Only role admin may do this. The command used ${endpoint.description}.`
+      : ''
   if (status === 404) return 'List what exists with the ls command of the same topic.'
   if (status === 429) return 'Wait a moment and try again.'
   if (status >= 500 && typeof problem.request_id === 'string') {

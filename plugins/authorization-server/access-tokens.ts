@@ -51,7 +51,10 @@ export function createAccessTokens(deps: {
     return consent
   }
 
-  /** Asks the gate as for a request to the app. Ends the session again and throws if it would be refused. */
+  /**
+   * Asks the gate as for a request to the app. If it would be refused, ends the session again, and throws with the code of the
+   * refusal as `reason`.
+   */
   async function admitted(session: Session, app: App): Promise<void> {
     const call = calls.getStore()
     const outcome = await access.admit({
@@ -64,7 +67,8 @@ export function createAccessTokens(deps: {
     })
     if (outcome.outcome === 'admitted') return
     await sessions.end([session.id], 'denied', null)
-    throw new thrown.InvalidGrant(`access to the app is refused (${outcome.code})`)
+    const refused = new thrown.InvalidGrant(`access to the app is refused (${outcome.code})`)
+    throw Object.assign(refused, { reason: outcome.code })
   }
 
   /**

@@ -9,6 +9,7 @@ import {
   type WebRoutes,
 } from '@mezite/core'
 import type { AppClients } from './app-clients.ts'
+import { calls } from './calls.ts'
 import { ACCESS_TOKEN } from './credential.ts'
 import { listPrograms } from './programs.ts'
 import { resourceOf } from './resources.ts'
@@ -120,11 +121,17 @@ export function clientRoutes(deps: {
             throw new Problem(403, 'login_required', 'Sign in with msh login or in a browser to get a token.')
           const { tokens } = running()
           const consent = { user: own.user, holder: own.holder, anchor: own.id, program: 'msh' }
-          const { session, token } = await tokens
-            .open(app, consent, Math.min(ttl, LONGEST_SECONDS))
+          const call = { clientIp: request.clientIp, requestId: request.id, hubSession: undefined, request }
+          const { session, token } = await calls
+            .run(call, () => tokens.open(app, consent, Math.min(ttl, LONGEST_SECONDS)))
             .catch((error) => {
               if (!(error instanceof running().refusal)) throw error
-              throw new Problem(403, 'access_denied', `You cannot open ${app.name} from here right now.`)
+              const { reason = 'access_denied' } = error as { reason?: string }
+              const detail =
+                reason === 'session_mfa_required'
+                  ? `${app.name} needs your passkey.`
+                  : `You cannot open ${app.name} from here right now.`
+              throw new Problem(403, reason, detail)
             })
           tokens.issued({ session, app, client: 'msh', program: 'msh', requestId: request.id })
           return reply.code(201).send({

@@ -125,14 +125,14 @@ export function createPages({
         readonly user: string
         readonly app: string
         readonly session: string
-        readonly port: number
+        readonly port: number | null
         readonly hasKey: boolean
       }) => {
         const [before, after] = confirm.opensInTerminal(ask.app)
         return page(
           confirm.title,
           ask.hasKey
-            ? html`<div class="card" data-passkey="program" data-words=${scriptWords(words)} data-session=${ask.session} data-app=${ask.app} data-port=${String(ask.port)}>
+            ? html`<div class="card" data-passkey="program" data-words=${scriptWords(words)} data-session=${ask.session} data-app=${ask.app} data-port=${String(ask.port ?? '')}>
                 ${glyph()}
                 <h1>${confirm.title}</h1>
                 <p>${before}<strong>${ask.user}</strong>${after}</p>

@@ -15,7 +15,7 @@ import { markOf, storeMark } from './mfa-records.ts'
 
 /**
  * `/web/confirm`: the page on which a person confirms with a passkey that their own login of `msh` may open an app. The
- * confirmation counts in that login, for that app, and then the browser returns to the port of `msh` on loopback.
+ * confirmation counts in that login, for that app, and then the browser returns to the port of `msh` on loopback, if it waits there.
  */
 export function programRoutes(deps: Deps): WebRoutes {
   const { desk, keys, catalog, pages, sessions } = deps
@@ -72,7 +72,9 @@ export function programRoutes(deps: Deps): WebRoutes {
       })
 
       personalCall(web, '/finish', { session: text, app: text, port: text, ...proof }, async (request) => {
-        const location = `http://127.0.0.1:${portOf(request.body.port)}/callback?code=confirmed&done=1`
+        const port = portOf(request.body.port)
+        const location =
+          port === null ? '/web/confirm/done' : `http://127.0.0.1:${port}/callback?code=confirmed&done=1`
         const { session, user, program, app, binding } = await bind(request, request.body)
         const found = await takeOwnAssertion(deps, request, { binding, session, user, app: app.name })
         await storeMark(deps, found, program, markOf(deps, found.key), app.id)
@@ -82,8 +84,9 @@ export function programRoutes(deps: Deps): WebRoutes {
   }
 }
 
-/** The loopback port of `msh`. Throws `Problem`. */
-function portOf(given: unknown): number {
+/** The loopback port of `msh`; null if nobody waits there, because a helper has printed the address. Throws `Problem`. */
+function portOf(given: unknown): number | null {
+  if (given === undefined || given === '') return null
   const port = Number(given)
   if (Number.isInteger(port) && port >= 1_024 && port <= 65_535) return port
   throw new Problem(

@@ -26,6 +26,8 @@ interface Kind {
   readonly input: AuditInput
   recorded: number
   aggregated: number
+  /** 2: strangers have written several names, and the sum has none. */
+  users: 1 | 2
 }
 
 /** Aggregates events between `record` and the sinks. */
@@ -60,15 +62,20 @@ export function createDenialAggregation(record: (input: AuditInput) => void): De
     known.clear()
     strangers.clear()
     strangerEvents = 0
-    for (const { input, aggregated } of kinds) {
+    for (const { input, aggregated, users } of kinds) {
       if (aggregated === 0) continue
-      const { requestId: _ofOne, ...shared } = input
-      record({ ...shared, fields: { ...shared.fields, repeated: aggregated } })
+      const { requestId: _ofOne, user, ...shared } = input
+      record({
+        ...shared,
+        ...(users === 1 && user != null && { user }),
+        fields: { ...shared.fields, repeated: aggregated },
+      })
     }
   }
 
   function strangerKind(input: AuditInput): Kind {
-    const key = keyOf(input, input.user ?? addressKey(input.clientIp ?? ''))
+    // Strangers write any name, so it says nothing about who they are; the address does.
+    const key = keyOf(input, addressKey(input.clientIp ?? ''))
     const kind = strangers.get(key)
     if (kind) return kind
     const { type, success, reason = null } = input
@@ -86,6 +93,7 @@ export function createDenialAggregation(record: (input: AuditInput) => void): De
       const kind = stranger
         ? strangerKind(input)
         : kindOf(known, keyOf(input, input.user ?? input.by?.subject.user ?? ''), input)
+      if (input.user !== kind.input.user) kind.users = 2
       const isAllowed = kind.recorded < EACH && (!stranger || strangerEvents < STRANGER_EVENTS)
       if (!isAllowed) kind.aggregated += 1
       else {
@@ -102,7 +110,12 @@ function kindOf(kinds: Map<string, Kind>, key: string, input: AuditInput): Kind 
   const known = kinds.get(key)
   if (known) return known
   // A copy: the input is read again at the end of the window.
-  const kind = { input: { ...input, fields: { ...input.fields } }, recorded: 0, aggregated: 0 }
+  const kind: Kind = {
+    input: { ...input, fields: { ...input.fields } },
+    recorded: 0,
+    aggregated: 0,
+    users: 1,
+  }
   kinds.set(key, kind)
   return kind
 }

@@ -8,6 +8,7 @@ import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import { appAt, listApps, noSuchApp } from '../app-lookup.ts'
 import { wordsAfterDashes } from '../command-line.ts'
+import { withConfirmation } from '../confirmation.ts'
 
 interface Issued {
   readonly access_token: string
@@ -33,7 +34,9 @@ export class Token extends PersonCommand {
     const { args, flags } = await this.parse(Token)
     const ttl_seconds = parseDurationSeconds(flags.ttl, '--ttl', { min: '1m', max: '1h' })
     const body = { app: args.app, ttl_seconds }
-    const issued = (await this.call(flags, 'POST', '/me/tokens', { body })) as Issued
+    const issued = await withConfirmation(args.app, this.identity(flags), () =>
+      this.call<Issued>(flags, 'POST', '/me/tokens', { body }),
+    )
     await this.show(flags, issued, () => showCell(issued.access_token))
   }
 }
@@ -55,7 +58,9 @@ export class Curl extends PersonCommand {
     const app = url?.protocol === 'https:' ? appAt(await listApps(this.hub(flags)), url.host) : undefined
     if (app === undefined) throw noSuchApp(args.url, 'the URL of an app')
     const body = { app: app.name }
-    const { access_token } = (await this.call(flags, 'POST', '/me/tokens', { body })) as Issued
+    const { access_token } = await withConfirmation(app.name, this.identity(flags), () =>
+      this.call<Issued>(flags, 'POST', '/me/tokens', { body }),
+    )
     const words = [args.url, ...(wordsAfterDashes(this.argv) ?? [])]
     const config = nameless(`header = "Authorization: Bearer ${access_token}"\n`)
     const child = spawn('curl', ['--config', '/dev/fd/3', ...words], {

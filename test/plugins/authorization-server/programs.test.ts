@@ -1,7 +1,8 @@
 // together: programs
 /** Programs with tokens: a whole hub, an agent, an app that shows what reaches it, and a program that is only HTTP. */
+
 import { createHash, randomUUID } from 'node:crypto'
-import { request } from 'node:https'
+import { request as httpsRequest, request } from 'node:https'
 import { type Answer, programLogin } from '@mezite/core/testing'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import t from 'tap'
@@ -593,6 +594,47 @@ t.test('a login of a command line gets a short token for one app, which ends wit
   await hub.api('DELETE', `/sessions/${login.session_id}`)
   t.equal((await open('one', bearer(issued))).status, 401)
 })
+
+t.test(
+  'a token of a command line has the address that asked, and not that of its login',
+  { skip: process.platform !== 'linux' && 'only Linux has all of 127.0.0.0/8' },
+  async (t) => {
+    person('olga', 'staff')
+    const login = await programLogin(hub)
+    const { port, hostname } = new URL(hub.url)
+    const status = await new Promise<number | undefined>((resolve, reject) => {
+      const asked = httpsRequest(
+        {
+          ...{ host: '127.0.0.1', port, servername: hostname, ca: hub.ca, localAddress: '127.0.0.77' },
+          ...{ method: 'POST', path: '/v1/webapi/me/tokens' },
+          headers: {
+            host: `${hostname}:${port}`,
+            authorization: `Bearer ${login.token}`,
+            'content-type': 'application/json',
+          },
+        },
+        (answer) => {
+          answer.resume()
+          answer.once('end', () => resolve(answer.statusCode))
+        },
+      )
+      asked.once('error', reject)
+      asked.end(JSON.stringify({ app: 'one' }))
+    })
+    t.equal(status, 201)
+    const issued = async () => {
+      const all = await hub.api<Record<string, string>[]>('GET', '/audit?type=token.issued&limit=1000')
+      return all.filter(({ user }) => user === 'olga@example.com')
+    }
+    await until(async () => (await issued()).length === 1, 'the record')
+    t.match(await issued(), [{ client_ip: '127.0.0.77' }])
+    const tokens = await hub.api<Record<string, string>[]>('GET', '/sessions?user=olga@example.com')
+    t.match(
+      tokens.filter(({ kind }) => kind === 'token'),
+      [{ client_ip: '127.0.0.77' }],
+    )
+  },
+)
 
 t.test('records sign-ins of programs, and consents and tokens that end before their time', async (t) => {
   person('pat', 'staff')

@@ -27,9 +27,17 @@ export interface Holder {
 }
 
 /** A hub in this process with the plugin, two apps behind a role that demands a key, and a clock that tests move. */
-export async function startKeyHub(config: object | false = {}, plugins: TestHubOptions['plugins'] = []) {
+export async function startKeyHub(
+  config: object | false = {},
+  plugins: TestHubOptions['plugins'] = [],
+  others: object = {},
+) {
   const clock: FakeClock = fakeClock()
-  const hub: TestHub = await createTestHub({ config: { plugins: { webauthn: config } }, plugins, clock })
+  const hub: TestHub = await createTestHub({
+    config: { plugins: { ...others, webauthn: config } },
+    plugins,
+    clock,
+  })
   return { clock, ...(await keysOf(hub)) }
 }
 

@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { runMsh, startMsh } from '../../oclif-cli/msh-program.ts'
+import { MSH, runMezctl } from '../../oclif-cli/run-program.ts'
 import { type Holder, startKeyHub } from './key-hub.ts'
 
-const keys = await startKeyHub()
+const keys = await startKeyHub({}, [], { 'authorization-server': { enabled: true } })
 t.teardown(() => keys.hub.stop())
 const homes = mkdtempSync(join(tmpdir(), 'mezite-program-'))
 t.teardown(() => rmSync(homes, { recursive: true, force: true }))
@@ -74,6 +75,45 @@ t.test('a TCP app that needs a passkey opens no port before the confirmation', a
   t.equal((await fetch(location, { redirect: 'manual' })).status, 303)
   await msh.out(/^Tunnel open: 127\.0\.0\.1:\d+ -> db\n/)
   await msh.stop()
+})
+
+t.test(
+  'msh token opens the page as msh app login does, and prints a token then',
+  { timeout: 180_000 },
+  async (t) => {
+    const fay = await person('fay')
+    const msh = startMsh(['token', 'vault'], envOf('fay'))
+    const [, address = ''] = await msh.err(/vault needs your passkey\.\nOpening (https:\S+)/)
+    const port = new URL(address).searchParams.get('redirect_port')!
+    const { location } = await confirm(fay, fay.session, 'vault', port)
+    t.equal((await fetch(location, { redirect: 'manual' })).status, 303)
+    const { code, out, err } = await msh.ended
+    t.equal(code, 0, err)
+    t.match(out, /^mez_at_\S+\n$|^\S{20,}\n$/)
+  },
+)
+
+t.test('helpers of other programs print the address of the page', { timeout: 180_000 }, async (t) => {
+  const gus = await person('gus')
+  const host = new URL(keys.hub.appUrl('vault')).host
+  const helpers: readonly (readonly [args: readonly string[], input: string])[] = [
+    [['kube', 'credential', 'vault'], ''],
+    [['git-credential', 'get'], `protocol=https\nhost=${host}\n\n`],
+    [['docker-credential', 'get'], host],
+  ]
+  const wanted = /vault needs your passkey: open (https:\S+) in a browser, then try again/
+  for (const [args, input] of helpers) {
+    const { code, out, err } = await runMezctl(args, envOf('gus'), input, MSH)
+    t.equal(code, 1)
+    t.match(out + err, wanted, args.join(' '))
+    const address = new URL(wanted.exec(out + err)?.[1] ?? '')
+    t.match((await gus.visitor.open(address.href)).text, /msh opens vault in your terminal/)
+  }
+  t.match(await confirm(gus, gus.session, 'vault', ''), { status: 200, location: '/web/confirm/done' })
+  for (const [args, input] of helpers) {
+    const { code, err } = await runMezctl(args, envOf('gus'), input, MSH)
+    t.equal(code, 0, err)
+  }
 })
 
 t.test('a person can confirm only their own login, with their own passkey', async (t) => {

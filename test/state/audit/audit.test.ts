@@ -450,6 +450,32 @@ t.test('M164 a million denials of a client become ten and a count, and others ar
   t.equal(log.lines.filter(([, line]) => line === 'access denied').length, 11 + 11 + 11 + 11 + 1)
 })
 
+t.test('M164 guesses at a name are recorded with the address that they come from', async (t) => {
+  const memory = memorySink('enforced')
+  const { audit } = auditTo([memory.sink])
+  const failed = (user: string, clientIp: string) =>
+    audit.record({ type: 'user.login.failed', success: false, reason: 'password_wrong', user, clientIp })
+  failed('alice', '192.0.2.1')
+  for (let n = 0; n < 95; n++) failed('alice', '203.0.113.9')
+  for (let n = 0; n < 30; n++) failed(n % 2 ? 'bob' : 'carol', '203.0.113.8')
+  await audit.close()
+  const countOf = (address: string) =>
+    memory
+      .events()
+      .filter(({ client_ip }) => client_ip === address)
+      .reduce((sum, { repeated }) => sum + Number(repeated ?? 1), 0)
+  t.strictSame(['192.0.2.1', '203.0.113.9', '203.0.113.8'].map(countOf), [1, 95, 30])
+  const sums = memory.events().filter(({ repeated }) => repeated !== undefined)
+  t.strictSame(
+    sums.map(({ client_ip, user, repeated }) => [client_ip, user, repeated]),
+    [
+      ['203.0.113.9', 'alice', 85],
+      ['203.0.113.8', null, 20],
+    ],
+    'the sum of several names has none of them',
+  )
+})
+
 t.test('M164 denials of strangers from many addresses are bounded too', async (t) => {
   const memory = memorySink('best-effort')
   const { audit } = auditTo([memory.sink], { limits: { full: 100_000 } })
