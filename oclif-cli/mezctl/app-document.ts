@@ -95,6 +95,7 @@ export function appState({ metadata, status }: Resource): string {
   if (Date.parse(String(metadata?.expires)) <= Date.now()) return 'expired'
   const { state, reason } = status ?? {}
   if (typeof state !== 'string') return '-'
+  if (status?.locked === true) return 'locked'
   const text = state.replaceAll('_', ' ')
   return typeof reason === 'string' && reason !== '' ? `${text} (${reason})` : text
 }

@@ -83,7 +83,7 @@ export abstract class ListCommand extends AdminCommand {
     const objects = listOf<T>(await this.call(flags, 'GET', path, { query }))
     await this.show(flags, objects, async () => {
       if (objects.length === 0) return empty
-      const table = await showTable(
+      const table = showTable(
         columns.map(([title]) => title),
         objects.map((object) => columns.map(([, value]) => value(object))),
       )

@@ -1,4 +1,3 @@
-import { stripVTControlCharacters } from 'node:util'
 import { escapeText } from './text-escaping.ts'
 
 const GAP = 2
@@ -6,12 +5,8 @@ const GAP = 2
 const WHOLE = /^(?:[\da-f]{8}(?:-[\da-f]+)+|\d{4}-\d\d-\d\d(?:[ T][\d:.]+Z?)?|\d+[dhms] ago|in \d+[dhms])$/i
 /** A line may break after a space or one of these characters, and between wide characters. */
 const PIECE = /[^\s,.@/-]*[\s,.@/-]+|[^\s,.@/-]+/gu
-const NO_LINES = Object.fromEntries(
-  [
-    ...['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'],
-    ...['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid'],
-  ].map((name) => [name, '']),
-)
+/** Characters that take one column each. */
+const PLAIN = /^[ -~]*$/
 
 /** The text of a cell: strings are escaped, lists joined with commas, empty and missing values shown as `-`. @public */
 export function showCell(value: unknown): string {
@@ -37,41 +32,65 @@ export function showLabels(labels: Readonly<Record<string, unknown>> | null | un
 /**
  * A table without rules. If it is wider than `columns` (the terminal; unlimited elsewhere), the widest columns are
  * narrowed and their text wraps between words. If that is not enough, lines stay longer than the terminal: text is never
- * cut off, and names, ids and times are never broken.
+ * cut off, and names, ids and times are never broken. The time that it takes grows with the number of rows alone.
  *
  * @public
  */
-export async function showTable(
+export function showTable(
   head: readonly string[],
   rows: readonly (readonly unknown[])[],
   columns: number | undefined = process.stdout.isTTY ? process.stdout.columns : undefined,
-): Promise<string> {
-  const { default: Table } = await import('cli-table3')
+): string {
   const all = [head.map((title) => title.toUpperCase()), ...rows.map((row) => row.map(showCell))]
-  const widths = columns ? narrowed(all, columns) : null
-  const fitted = all.map((row) => row.map((text, at) => (widths ? wrapped(text, widths[at]!) : text)))
-  const table = new Table({
-    chars: { ...NO_LINES, middle: ' '.repeat(GAP) },
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-  })
-  table.push(...fitted)
-  return table
-    .toString()
-    .split('\n')
-    .map((line) => stripVTControlCharacters(line).trimEnd())
-    .filter((line) => line !== '')
-    .join('\n')
+  const wide = widest(all, (text) => displayWidth(text))
+  const narrow = columns === undefined ? null : narrowed(all, wide, columns)
+  const wrappedRows = all.map((row) => row.map((text, at) => wrapped(text, (narrow ?? wide)[at]!)))
+  // Text that wraps between words may need less than the width that it was given.
+  const widths = wide.map(() => 0)
+  for (const cells of wrappedRows)
+    for (const [at, cell] of cells.entries())
+      for (const line of cell) widths[at] = Math.max(widths[at]!, displayWidth(line))
+  const lines: string[] = []
+  for (const cells of wrappedRows) {
+    const height = cells.reduce((most, { length }) => Math.max(most, length), 0)
+    for (let line = 0; line < height; line++) {
+      let shown = ''
+      let end = 0
+      for (const [at, cell] of cells.entries()) {
+        const text = cell[line] ?? ''
+        if (text !== '') shown += ' '.repeat(end - displayWidth(shown)) + text
+        end += widths[at]! + GAP
+      }
+      lines.push(shown)
+    }
+  }
+  return lines.join('\n')
 }
 
-/** The widths of the columns, or null if the table does not fit. */
-function narrowed(rows: readonly (readonly string[])[], columns: number): readonly number[] | null {
-  const widest = (texts: readonly string[]) => Math.max(...texts.map(displayWidth))
-  const widths = rows[0]!.map((_, at) => widest(rows.map((row) => row[at] ?? '')))
-  // The first column contains names.
-  const least = widths.map((width, at) =>
-    at === 0 ? width : widest(rows.flatMap((row) => pieces(row[at] ?? ''))),
-  )
+/** The greatest measure of each column. */
+function widest(
+  rows: readonly (readonly string[])[],
+  measure: (text: string, at: number) => number,
+): number[] {
+  const widths = rows[0]!.map(() => 0)
+  for (const row of rows)
+    for (const [at, text] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, measure(text, at))
+  return widths
+}
+
+/** The widths of the columns in a terminal, or null if the table does not fit. */
+function narrowed(
+  rows: readonly (readonly string[])[],
+  wide: readonly number[],
+  columns: number,
+): readonly number[] | null {
+  const widths = [...wide]
   let over = widths.reduce((sum, width) => sum + width, GAP * (widths.length - 1)) - columns
+  if (over <= 0) return widths
+  const longestPiece = (text: string) =>
+    pieces(text).reduce((most, piece) => Math.max(most, displayWidth(piece)), 0)
+  // The first column contains names.
+  const least = widest(rows, (text, at) => (at === 0 ? wide[0]! : longestPiece(text)))
   for (; over > 0; over--) {
     const most = Math.max(...widths.filter((width, at) => width > least[at]!))
     const at = widths.findIndex((width, at) => width === most && width > least[at]!)
@@ -88,18 +107,20 @@ function pieces(text: string): readonly string[] {
   )
 }
 
-/** The text in lines of at most `width` columns. cli-table3's own wrapping cuts off wide characters. */
-function wrapped(text: string, width: number): string {
+/** The text in lines of at most `width` columns. */
+function wrapped(text: string, width: number): readonly string[] {
+  if (displayWidth(text) <= width) return [text.trimEnd()]
   const lines = ['']
   for (const piece of pieces(text)) {
     if (displayWidth((lines.at(-1)! + piece).trimEnd()) > width) lines.push('')
     lines[lines.length - 1] += piece
   }
-  return lines.map((line) => line.trimEnd()).join('\n')
+  return lines.map((line) => line.trimEnd())
 }
 
 /** The columns that a text takes: wide East Asian characters and emoji take two, combining marks none. */
 function displayWidth(text: string): number {
+  if (PLAIN.test(text)) return text.length
   let width = 0
   for (const char of text.normalize('NFC')) {
     if (/\p{Mn}/u.test(char)) continue

@@ -35,7 +35,7 @@ class AccessReview extends AdminCommand {
     }
     await this.show(flags, rows, async () => {
       if (rows.length === 0) return 'No such roles.'
-      const table = await showTable(
+      const table = showTable(
         ['user', 'role', 'from', 'apps', 'last used'],
         rows.map(({ user, role, source, apps, last_used }) => [
           user,

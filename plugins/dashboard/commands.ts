@@ -39,7 +39,7 @@ class Traffic extends AdminCommand {
   }
 }
 
-const table = (title: string, rows: readonly Flat[], first: (row: Flat) => unknown): Promise<string> =>
+const table = (title: string, rows: readonly Flat[], first: (row: Flat) => unknown): string =>
   showTable(
     [title, 'requests', 'errors', 'p50', 'p95', 'bytes in', 'bytes out'],
     rows.map((row) => [

@@ -100,7 +100,7 @@ async function previewText({ role, users, groups }: Preview): Promise<string> {
     gaining > 0 && `${count(gaining, 'user')} gain${gaining === 1 ? 's' : ''} access`,
   ].filter((part) => part !== false)
   const rows = groups.map((group) => [few(group.users), few(group.loses), few(group.gains)])
-  return `${holders}: ${verdict.join(', ')}.\n${await showTable(['users', 'lose', 'gain'], rows)}`
+  return `${holders}: ${verdict.join(', ')}.\n${showTable(['users', 'lose', 'gain'], rows)}`
 }
 
 const few = (names: readonly string[]) =>

@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
 import { parse } from 'yaml'
 import { showTable } from '../../oclif-cli/shared/table.ts'
+import { startStopwatch } from '../stopwatch.ts'
 import { startFakeHub } from './fake-hub.ts'
 import { runLines, runMezctl } from './run-program.ts'
 
@@ -60,6 +61,11 @@ hub.answers.set('/tokens', [
 hub.answers.set('/agents', [
   { hostname: 'node-1', connected: true, rtt_ms: 3.4, apps: ['grafana'], streams: 0 },
   { hostname: 'n%2', connected: false },
+  {
+    ...{ hostname: 'berlin-01.example.com', connected: true, locked: true, version: '0.10.12' },
+    ...{ transport: 'webtransport', rtt_ms: 123.4, streams: 1_000, apps: ['grafana', 'wiki'] },
+    since: new Date(Date.now() - 600_000).toISOString(),
+  },
 ])
 hub.answers.set('/agents/node-1', { hostname: 'node-1', connected: true })
 hub.answers.set('/api-tokens', [
@@ -72,7 +78,7 @@ hub.answers.set('/auth/rotate/agent-ca', {
   steps: ['finish', 'rollback'],
   waiting: [{ kind: 'agent', name: HOSTILE, until: null }],
 })
-hub.answers.set('/locks', [{ id: 'l1', target: { user: 'alice' }, message: 'm', expires: null }])
+hub.answers.set('/locks', [{ id: 'l1', target: { user: 'alice' }, message: 'm', expires: null, by: 'carol' }])
 hub.answers.set('/sessions', [{ id: 's1', kind: 'hub', user: 'alice', client_ip: '::1', mfa: false }])
 hub.answers.set('/status', {
   cluster: 'test',
@@ -92,9 +98,9 @@ t.test('every list is a table, one JSON array and one YAML list', async (t) => {
     ['roles ls', /platform +env=\[a\|b\]/],
     ['sso ls', /sso +https:\/\/id +m/],
     ['tokens ls', /t1 +any new +- +in 2h +-/],
-    ['agents ls', /node-1 +yes [\s\S]*3 ms +0 +grafana/],
+    ['agents ls', /node-1 +up [\s\S]*3 ms +1\nn%2 +down/],
     ['api-tokens ls', /a1 +ci +admin +evil/],
-    ['locks ls', /l1 +user alice +m +- +never/],
+    ['locks ls', /l1 +user alice +m +carol +- +never/],
     ['sessions ls', /s1 +alice +hub/],
   ]
   const formats = ['', ' --format json', ' --format yaml', ' --json']
@@ -462,6 +468,37 @@ t.test('every command answers --help; --version is one line', async (t) => {
   t.match(await mezctl('--help'), { code: 0, err: '', out: /apps/ })
 })
 
+t.test('a table of 100,000 rows takes a few seconds, in a terminal of 80 columns, too', async (t) => {
+  const rows = Array.from({ length: 100_000 }, (_, at) => [
+    `anna.bauer-${at}@example.com`,
+    ['data-staff', 'ops-staff', 'security-oncall'],
+    'sso',
+    `${at % 60}d ago`,
+  ])
+  for (const columns of [undefined, 80]) {
+    const watch = startStopwatch()
+    const lines = showTable(['name', 'roles', 'connector', 'created'], rows, columns).split('\n')
+    const took = watch.took()
+    t.ok(took < 10_000, `${took} ms`)
+    t.ok(lines.length > 100_000, `${lines.length} lines`)
+    t.match(
+      lines.find((line) => line.startsWith('anna.bauer-99999@')),
+      /^anna\.bauer-99999@example\.com {2}data-staff,/,
+    )
+    if (columns === 80) t.ok(lines.every((line) => line.length <= 80))
+  }
+})
+
+t.test('agents ls fits a terminal of 80 columns, and says which agent is locked', async (t) => {
+  const { out } = await mezctl('agents ls')
+  const lines = out.trimEnd().split('\n')
+  t.ok(
+    lines.every((line) => line.length <= 80),
+    out,
+  )
+  t.match(out, /^berlin-01\.example\.com +locked +\d+m ago +0\.10\.12 +webtransport +123 ms +2$/m)
+})
+
 t.test('a table in a narrow terminal wraps between words, and never within a name, id or time', async (t) => {
   const labels = ['env=prod, team=platform', 'grafana.apps.example.com', 'in 12h']
   const table = (columns: number) =>
@@ -473,5 +510,5 @@ ${ID}  env=prod,      grafana.apps.  in 12h
                                       team=platform  example.com`,
   )
   t.equal((await table(60)).split('\n').length, 2, 'too narrow: the lines are as long as they are')
-  t.match(await showTable(['name', 'note'], [['漢字', '漢字漢字漢字']], 14), /漢字 {2}漢字漢字\n {6}漢字/)
+  t.match(showTable(['name', 'note'], [['漢字', '漢字漢字漢字']], 14), /漢字 {2}漢字漢字\n {6}漢字/)
 })

@@ -66,7 +66,7 @@ export class AccessExplain extends AdminCommand {
           ...[plugin, role, effect, matcher],
           value,
         ])
-        parts.push(await showTable(['plugin', 'role', 'effect', 'rule', 'app has'], rows))
+        parts.push(showTable(['plugin', 'role', 'effect', 'rule', 'app has'], rows))
       }
       return parts.join('\n\n')
     })

@@ -123,7 +123,7 @@ async function rotationText({ type, phase, keys, steps, waiting }: AuthorityRota
     formatTime(changed),
     formatTime(expires),
   ])
-  const lines = [`${type}: ${phase}`, '', await showTable(['key', 'state', 'since', 'expires'], rows)]
+  const lines = [`${type}: ${phase}`, '', showTable(['key', 'state', 'since', 'expires'], rows)]
   const [next] = steps
   const command = `mezctl auth rotate --type=${type} --phase`
   if (waiting.length > 0) {
@@ -145,7 +145,7 @@ async function rotationText({ type, phase, keys, steps, waiting }: AuthorityRota
 async function signingKeysText({ keys }: KeyRotation): Promise<string> {
   const coming = keys.find(({ state }) => state === 'coming')
   const rows = keys.map(({ kid, state, signs_from }) => [kid, state, formatTime(signs_from)])
-  const table = await showTable(['key', 'state', 'signs from'], rows)
+  const table = showTable(['key', 'state', 'signs from'], rows)
   const signs = coming
     ? `A new key is published and signs ${formatTime(coming.signs_from)}.`
     : 'The newest key signs.'

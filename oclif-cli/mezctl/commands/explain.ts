@@ -80,7 +80,7 @@ export class Explain extends AdminCommand {
           shortDefault(key.default),
           key.description,
         ])
-        parts.push(await showTable(['key', 'type', 'default', 'description'], rows))
+        parts.push(showTable(['key', 'type', 'default', 'description'], rows))
       }
       return parts.join('\n\n')
     })

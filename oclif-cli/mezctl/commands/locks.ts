@@ -87,6 +87,7 @@ export const COMMANDS = {
         ['id', (lock) => lock.id],
         ['target', ({ target }) => targetText(target)],
         ['message', (lock) => lock.message],
+        ['by', (lock) => lock.by],
         ['created', (lock) => formatTime(lock.created)],
         ['expires', (lock) => (lock.expires ? formatTime(lock.expires) : 'never')],
       ],

@@ -84,7 +84,7 @@ function countOf(value: unknown): unknown {
   return value
 }
 
-function pluginTable(plugins: readonly Flat[]): Promise<string> {
+function pluginTable(plugins: readonly Flat[]): string {
   const rows = plugins.map(({ name, version, api, provides, taps, rights, source, start_ms }, at) => [
     ...[at + 1, name, version, api, provides, taps, rights],
     start_ms === null ? null : `${start_ms} ms`,
@@ -103,7 +103,7 @@ function partTable(parts: readonly Flat[]): Promise<string> {
 }
 
 /** A table whose columns are the fields of the first row. */
-function flatTable(rows: readonly Flat[]): Promise<string> {
+function flatTable(rows: readonly Flat[]): string {
   const fields = Object.keys(rows[0] ?? { none: '' })
   return showTable(
     fields.map((field) => field.replaceAll('_', ' ')),

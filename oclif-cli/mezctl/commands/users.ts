@@ -93,6 +93,7 @@ export const COMMANDS = {
         'No users yet. Users appear when they sign in. To assign roles beforehand: mezctl users create NAME --roles ROLE',
       columns: [
         ['name', nameOf],
+        ['state', (user) => (user.locked === true ? 'locked' : null)],
         ['roles', (user) => user.roles ?? user.spec?.roles],
         ['connector', (user) => user.connector ?? user.spec?.connector],
         ['created', (user) => formatTime(user.created)],

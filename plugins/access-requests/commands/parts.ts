@@ -1,3 +1,4 @@
+import { formatTime } from '@mezite/cli'
 import * as Args from '@oclif/core/args'
 
 /** A request as the hub shows it. */
@@ -9,6 +10,8 @@ export interface AccessRequest {
   readonly app: string | null
   readonly reason: string
   readonly duration_ms: number
+  /** Null: no access was given. */
+  readonly granted_ms: number | null
   readonly until: string | null
 }
 
@@ -24,6 +27,7 @@ export const columns = [
   ['state', ({ state }: AccessRequest) => state],
   ['user', ({ user }: AccessRequest) => user],
   ['access to', targetOf],
-  ['for', ({ duration_ms }: AccessRequest) => lasts(duration_ms)],
+  ['for', ({ duration_ms, granted_ms }: AccessRequest) => lasts(granted_ms ?? duration_ms)],
+  ['until', ({ until }: AccessRequest) => formatTime(until)],
   ['reason', ({ reason }: AccessRequest) => reason],
 ] as const

@@ -204,7 +204,7 @@ async function reportText(report: Report): Promise<string> {
       return [kind, which, detail, id, time, hub]
     })
     lines.push(`The first altered record of each chain (${extent}):`)
-    lines.push(await showTable(['kind', 'record', 'problem', 'id', 'time (UTC)', 'chain (hub)'], rows))
+    lines.push(showTable(['kind', 'record', 'problem', 'id', 'time (UTC)', 'chain (hub)'], rows))
   }
   if (removed > 0)
     lines.push(`${count(removed, 'event')} between them were removed by retention_by_type, as signed.`)
