@@ -16,6 +16,7 @@ const RequestResource = Type.Object({
   app: Text,
   reason: Type.String(),
   duration_ms: Type.Number(),
+  granted_ms: Type.Nullable(Type.Number({ description: 'For how long access was given' })),
   approvals: Type.Integer({ description: 'How many people must approve' }),
   break_glass: Type.Boolean(),
   created: Text,

@@ -1,6 +1,6 @@
 import type { dashboardParts, SlotRef } from '@mezite/core'
 import { PAGES } from './messages.ts'
-import { stateOf } from './request.ts'
+import { type AccessRequest, grantedMs, stateOf } from './request.ts'
 import type { ReviewAccess } from './review.ts'
 import type { RequestStore } from './store.ts'
 import { showDuration, targetOf, texts } from './texts.ts'
@@ -21,14 +21,22 @@ export function dashboardPartsOf(parts: {
       title: 'Access requests',
       async content() {
         const all = await store.list()
+        const state = (one: AccessRequest) => stateOf(one, clock.now())
+        // Those that wait come first, and among them the one that has waited longest.
+        const waiting = all.filter((one) => state(one) === 'pending').reverse()
+        const others = all.filter((one) => state(one) !== 'pending')
         return [
           {
             kind: 'table',
             title: 'Access requests',
-            columns: ['State', 'Person', 'Access to', 'For', 'Reason', 'Asked'],
-            rows: all.map((one) => [
-              { text: stateOf(one, clock.now()), href: `${PAGES}/${one.id}` },
-              ...[one.user_name, targetOf(texts.en, one), showDuration(one.duration), one.reason],
+            columns: ['State', 'Person', 'Access to', 'For', 'Until', 'Reason', 'Asked'],
+            rows: [...waiting, ...others].map((one) => [
+              { text: state(one), href: `${PAGES}/${one.id}` },
+              { text: one.user_name, href: `/web/admin/people/${encodeURIComponent(one.user_name)}` },
+              targetOf(texts.en, one),
+              timeOf(one),
+              one.until === null ? null : { time: one.until },
+              one.reason,
               { time: one.created },
             ]),
             empty: 'Nobody has asked for access. Roles with `allow.request` let people ask.',
@@ -59,4 +67,11 @@ export function dashboardPartsOf(parts: {
       },
     },
   ]
+}
+
+/** What was granted, and what was asked for if that is more. */
+function timeOf(request: AccessRequest): string {
+  const [asked, granted] = [showDuration(request.duration), grantedMs(request)]
+  if (granted === null || showDuration(granted) === asked) return asked
+  return `${showDuration(granted)} (asked for ${asked})`
 }

@@ -42,6 +42,13 @@ export const fieldsOf = (request: AccessRequest) => ({
 export const isOpenedAtOnce = ({ break_glass, grant_id }: AccessRequest): boolean =>
   break_glass && grant_id !== null
 
+/** For how long access was given, in milliseconds; null: it was not. Approvers can allow less time than was asked for. */
+export function grantedMs({ until, created, reviews }: AccessRequest): number | null {
+  if (until === null) return null
+  const given = reviews.findLast(({ approves }) => approves)?.time ?? created
+  return Math.round((until - given) / 1_000) * 1_000
+}
+
 /** The request as the API shows it. */
 export function shownRequest(request: AccessRequest, now: number) {
   const time = (at: number | null) => (at === null ? null : new Date(at).toISOString())
@@ -53,6 +60,7 @@ export function shownRequest(request: AccessRequest, now: number) {
     app: request.app_name,
     reason: request.reason,
     duration_ms: request.duration,
+    granted_ms: grantedMs(request),
     approvals: request.approvals,
     break_glass: request.break_glass,
     created: time(request.created),

@@ -21,7 +21,7 @@ export interface RequestStore {
   find(id: string): Promise<AccessRequest | undefined>
   /** As the transaction sees it. */
   findIn(trx: Transaction, id: string): Promise<AccessRequest | undefined>
-  /** The newest first, at most 500. */
+  /** The newest first: all that are pending or approved, and of the others the newest, so that 500 are listed or more. */
   list(of?: { readonly key?: string }): Promise<readonly AccessRequest[]>
   /** What is pending or approved of an account, as the transaction sees it. */
   openIn(trx: Transaction, key: string): Promise<readonly AccessRequest[]>
@@ -107,9 +107,8 @@ export function createRequestStore(options: {
   }
   function forgetOld(): void {
     const since = clock.now() - KEPT_MS
-    for (const [id, { stored, created, closed }] of held)
-      if (stored !== 'pending' && stored !== 'approved' && created < since && (closed ?? 0) < since)
-        held.delete(id)
+    for (const [id, one] of held)
+      if (!isOpen(one) && one.created < since && (one.closed ?? 0) < since) held.delete(id)
   }
   revisions.addView(view)
   revisions.onApplied((touched) => {
@@ -125,10 +124,15 @@ export function createRequestStore(options: {
     findIn: async (trx, id) => (await read(trx, [id]))[0],
     async list({ key } = {}) {
       const all = db.selectFrom('access_requests').selectAll().orderBy('id', 'desc').limit(MOST_LISTED)
-      return withReviews(
+      const newest = await withReviews(
         options.database,
         await (key === undefined ? all : all.where('user_key', '=', key)).execute(),
       )
+      // An open request may be older than 500 others.
+      const listed = new Map(newest.map((one) => [one.id, one]))
+      for (const one of held.values())
+        if (isOpen(one) && (key === undefined || one.user_key === key)) listed.set(one.id, one)
+      return [...listed.values()].sort((a, b) => (a.id < b.id ? 1 : -1))
     },
     async openIn(trx, key) {
       const all = trx.withTables<RequestTables>().selectFrom('access_requests').selectAll()
@@ -169,3 +173,5 @@ export function createRequestStore(options: {
     },
   }
 }
+
+const isOpen = ({ stored }: AccessRequest): boolean => stored === 'pending' || stored === 'approved'

@@ -6,10 +6,12 @@ import {
   Problem,
   type Sessions,
   type SignInDesk,
+  type Subject,
   Type,
   type WebRoutes,
 } from '@mezite/core'
 import { type Administration, type HubState, pageOf } from '@mezite/core/administration'
+import type { LockView } from '@mezite/core/identity'
 import { NamedPageQuery } from './named-page-query.ts'
 
 type Apps = Administration['apps']
@@ -30,6 +32,7 @@ const appResource = (spec: Apps['spec']) =>
       etag: Type.String({ description: 'For If-Match of a change' }),
       state: Type.String({ description: 'ready, unreachable, no_agent or disabled' }),
       reason: Type.Nullable(Type.String()),
+      locked: Type.Boolean({ description: 'A lock on the app: nobody may open it' }),
       agents: Type.Array(
         Type.Object({
           hostname: Type.String(),
@@ -55,6 +58,8 @@ const appResource = (spec: Apps['spec']) =>
     }),
   })
 
+/** Only a lock on the app itself concerns it. */
+const NOBODY: Subject = { user: '', roles: [], kind: 'operator', sessionId: null, satisfied: [] }
 const admin = { config: { access: 'admin' } } as const
 /** Agents of one test. */
 const MOST_TESTED = 20
@@ -82,9 +87,10 @@ export function appRoutes(options: {
   readonly administration: Pick<Administration, 'apps'>
   readonly catalog: Pick<Catalog, 'servedByHub' | 'urlOf'>
   readonly hubState: Pick<HubState, 'certificateOf' | 'lastError' | 'links' | 'stateOf'>
+  readonly locks: LockView
   readonly sessions: Pick<Sessions, 'list' | 'live' | 'end'>
 }): WebRoutes {
-  const { catalog, hubState, sessions } = options
+  const { catalog, hubState, locks, sessions } = options
   const { apps } = options.administration
 
   function show(app: App, sessionCount = sessionsOf(app).length) {
@@ -95,6 +101,7 @@ export function appRoutes(options: {
       status: {
         etag: entityTags.of(document),
         ...hubState.stateOf(app),
+        locked: locks.lockFor(NOBODY, app) !== null,
         agents: app.agents.map((hostname) => {
           const link = links.find((each) => each.hostname === hostname)
           return {

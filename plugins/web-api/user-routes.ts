@@ -1,4 +1,5 @@
 import {
+  type Catalog,
   entityTags,
   mapInTurns,
   Problem,
@@ -9,6 +10,7 @@ import {
   type WebRoutes,
 } from '@mezite/core'
 import { type Administration, type Grants, pageOf } from '@mezite/core/administration'
+import type { LockView } from '@mezite/core/identity'
 import { NamedPageQuery } from './named-page-query.ts'
 
 const admin = { config: { access: 'admin' } } as const
@@ -20,6 +22,7 @@ const UpdateBody = Type.Closed({ roles: Roles })
 const UserResource = Type.Object({
   name: Type.String(),
   etag: Type.String({ description: 'For If-Match of a change of own_roles' }),
+  locked: Type.Boolean({ description: 'A lock on the person, or on a role of the person' }),
   roles: Type.Array(Type.String(), { description: 'Own and mapped roles together' }),
   own_roles: Type.Array(Type.String()),
   mapped_roles: Type.Array(Type.String(), { description: 'From the claims of the last sign-in' }),
@@ -32,6 +35,9 @@ const UserResource = Type.Object({
       id: Type.String(),
       role: Type.String(),
       apps: Type.Nullable(Type.Array(Type.String({ description: 'UUIDs of the only apps where it counts' }))),
+      app_names: Type.Nullable(
+        Type.Array(Type.String({ description: 'Their names, of those that are registered' })),
+      ),
       until: Type.String(),
     }),
     { description: 'Roles that the user has for a time' },
@@ -44,13 +50,26 @@ export function userRoutes(options: {
   readonly administration: Pick<Administration, 'users'>
   readonly users: Pick<Users, 'byName' | 'list' | 'rolesOf'>
   readonly grants: Pick<Grants, 'list'>
+  readonly locks: LockView
+  readonly catalog: Pick<Catalog, 'byId'>
 }): WebRoutes {
-  const { users, grants } = options
+  const { users, grants, locks, catalog } = options
   const { users: changes } = options.administration
 
+  const isLocked = (user: string): boolean => {
+    const subject = {
+      user,
+      roles: users.rolesOf(user),
+      kind: 'session',
+      sessionId: null,
+      satisfied: [],
+    } as const
+    return locks.lockFor(subject, null) !== null
+  }
   const show = (user: User) => ({
     name: user.name,
     etag: entityTags.of(JSON.stringify(user.ownRoles)),
+    locked: isLocked(user.name),
     roles: users.rolesOf(user.name),
     own_roles: user.ownRoles,
     mapped_roles: user.mappedRoles,
@@ -62,6 +81,7 @@ export function userRoutes(options: {
       id,
       role,
       apps,
+      app_names: apps?.flatMap((app) => catalog.byId(app)?.name ?? []) ?? null,
       until: new Date(until).toISOString(),
     })),
   })

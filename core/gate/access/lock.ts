@@ -14,6 +14,8 @@ export interface Lock {
   /** Milliseconds since the epoch. */
   readonly created: number
   readonly expires: number | null
+  /** The user name of the administrator who made it; null: unknown. */
+  readonly author: string | null
 }
 
 /** The locks in force, read from memory. */

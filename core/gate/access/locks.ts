@@ -51,16 +51,18 @@ export function createLocks(parts: ResourceParts): RunningLocks {
         message: Type.Nullable(Type.String()),
         created: Type.String(),
         expires: Type.Nullable(Type.String()),
+        by: Type.Nullable(Type.String({ description: 'Who made it' })),
       }),
     },
     example: { target: { user: 'alice@example.com' }, ttl_seconds: 1_800, message: 'Call the help desk' },
     read: (row) => Object.freeze({ ...row }),
-    show: ({ id, kind, target, message, created, expires }) => ({
+    show: ({ id, kind, target, message, created, expires, author }) => ({
       id,
       target: { [kind]: target },
       message,
       created: timeOf(created),
       expires: expires === null ? null : timeOf(expires),
+      by: author,
     }),
     visible: inForce,
     order: ({ created, id }) => `${timeOf(created)} ${id}`,
@@ -84,7 +86,7 @@ export function createLocks(parts: ResourceParts): RunningLocks {
           if (hits(subject, keyOf(kind, target)))
             throw new Problem(409, 'self_lockout', 'This lock would lock you out.')
           const expires = ttl === null ? null : created + ttl * 1_000
-          return { row: { id: uuidv7(), kind, target, message, created, expires } }
+          return { row: { id: uuidv7(), kind, target, message, created, expires, author: subject.user } }
         },
         async within({ trx, row }) {
           const ended = trx.withTables<AccessTables>().deleteFrom('locks')

@@ -24,6 +24,8 @@ export interface LockTable {
   readonly message: string | null
   readonly created: number
   readonly expires: number | null
+  /** The user name of the administrator; null: older than this column. */
+  readonly author: string | null
 }
 
 export interface GrantTable {
@@ -108,6 +110,11 @@ export const accessMigrations: Migrations = {
     '0005-user-profile': {
       async up(db) {
         await sql`ALTER TABLE users ADD COLUMN profile text`.execute(db)
+      },
+    },
+    '0006-lock-author': {
+      async up(db) {
+        await sql`ALTER TABLE locks ADD COLUMN author text`.execute(db)
       },
     },
   },

@@ -37,10 +37,11 @@ const timeOf = (at: Date | number) => new Date(at).toISOString()
 export function createAgents(
   parts: ResourceParts & {
     readonly linkOf: (hostname: string) => Link | undefined
+    readonly isLocked: (hostname: string) => boolean
     readonly catalog: Pick<Catalog, 'list'>
   },
 ): Agents {
-  const { linkOf, catalog } = parts
+  const { linkOf, isLocked, catalog } = parts
   const resource = defineResource<Agent, AgentTable>({
     name: 'agent',
     collection: 'agents',
@@ -50,6 +51,7 @@ export function createAgents(
       flat: Type.Object({
         hostname: Type.String(),
         connected: Type.Boolean(),
+        locked: Type.Boolean({ description: 'A lock keeps it from connecting' }),
         since: Type.Nullable(Type.String()),
         version: Type.Nullable(Type.String()),
         transport: Type.Nullable(Type.String()),
@@ -75,6 +77,7 @@ export function createAgents(
       return {
         hostname,
         connected: link !== undefined,
+        locked: isLocked(hostname),
         since: link ? timeOf(link.since) : null,
         version: link?.version ?? null,
         transport: link?.transport ?? null,

@@ -61,7 +61,10 @@ export function createTunnel(rooms: TunnelNeeds, times: LinkTimes = {}): Running
   /** Agents on other transports are refused. A further stream than an agent's most uses another agent. */
   const { transports: offered, streams_per_agent: streamsPerAgent } = config.tunnel
   const { isAgentLocked } = locks
-  const agents = createAgents({ catalog, revisions, clock, log, linkOf: (hostname) => serving.get(hostname) })
+  const agents = createAgents({
+    ...{ catalog, revisions, clock, log, isLocked: isAgentLocked },
+    linkOf: (hostname) => serving.get(hostname),
+  })
   const rotation = createRotationProgress(rooms, agents)
   const isBarred = (hostname: string): boolean =>
     isAgentLocked(hostname) || agents.get(hostname) === undefined

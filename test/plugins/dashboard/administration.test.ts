@@ -94,7 +94,9 @@ t.test('a role is written with a preview, a person gets it, and it is removed', 
 
   await at(page, '/roles/auditors')
   await editor.fill((await editor.inputValue()).replace('finance', 'nobody'))
-  await page.locator('.changes.bad', { hasText: 'erik@northwind.example' }).waitFor()
+  await page.getByText('1 person loses access to applications.').waitFor()
+  await page.locator('.changes summary', { hasText: '1 person · lose 1 application' }).click()
+  await page.locator('.changes').getByText('erik@northwind.example').waitFor()
   await press(page, 'Remove')
   await dialogOf(page).getByRole('textbox').fill('auditors')
   await dialogOf(page).getByRole('button', { name: 'Remove' }).click()
@@ -332,4 +334,42 @@ t.test('two administrators see each other’s changes, and a conflict loses noth
   })
   await one.getByRole('alert').getByText('Somebody else saved this').waitFor()
   t.equal(await one.getByLabel('Description').first().inputValue(), 'Mine')
+})
+
+t.test('the page of who or what is locked says so, by whom, and unlocks; lists say it, too', async (t) => {
+  const { page, faults } = await openTab(t)
+  const message = 'Laptop stolen, call the help desk'
+  const targets = [
+    ['user', 'carol@northwind.example', '/people'],
+    ['app', 'wiki', '/apps'],
+    ['agent', 'berlin-1', '/agents'],
+  ] as const
+  for (const [kind, name, list] of targets) {
+    await api('POST', '/locks', { target: { [kind]: name }, message, ttl_seconds: 3_600 })
+    await at(page, `${list}/${encodeURIComponent(name)}`)
+    const banner = page.locator('.lock-banner', { hasText: message })
+    await banner.getByText('By operator@socket').waitFor()
+    await banner.getByText('in 60 min').waitFor()
+    await at(page, list)
+    await page.getByRole('row', { name }).getByText('Locked', { exact: true }).first().waitFor()
+    await at(page, `${list}/${encodeURIComponent(name)}`)
+    await banner.getByRole('button', { name: /^Unlock/ }).click()
+    await dialogOf(page).getByRole('button', { name: 'Unlock' }).click()
+    await banner.waitFor({ state: 'detached' })
+  }
+  t.strictSame(faults, [])
+})
+
+t.test('the button that ends a session is inside the table and the window at 1280 px', async (t) => {
+  const { page } = await openTab(t)
+  await page.setViewportSize({ width: 1280, height: 800 })
+  await at(page, '/sessions')
+  const end = page.getByRole('button', { name: /^End: / }).first()
+  await end.waitFor()
+  const [button, table] = [(await end.boundingBox())!, (await page.locator('.table-card').boundingBox())!]
+  t.ok(
+    button.x + button.width <= table.x + table.width,
+    `${button.x + button.width} of ${table.x + table.width}`,
+  )
+  t.ok(table.x + table.width <= 1280)
 })

@@ -7,6 +7,7 @@ import { loneHub } from '../../../core/hub/lone-hub.ts'
 import { MemoryTunnel } from '../../../core/testing/index.ts'
 import { reportCuts } from '../../../core/web/server/cut-response.ts'
 import { sendError } from '../../../core/web/server/error-response.ts'
+import { writeInTurns } from '../../../core/web/server/long-response.ts'
 import { checkSchemas } from '../../../core/web/server/schema-check.ts'
 import { appRoutes } from '../../../plugins/web-api/app-routes.ts'
 import { sessionRoutes } from '../../../plugins/web-api/session-routes.ts'
@@ -25,6 +26,7 @@ t.test('the routes of apps, users, sessions and locks read and change them', asy
   const registry = loneHub.createRegistry(here)
   reportCuts(web, createCutReports({ ...rooms, ...here, registry }))
   web.setValidatorCompiler(checkSchemas)
+  writeInTurns(web)
   web.setErrorHandler((error, request, reply) =>
     sendError(error, request, reply, { log: quiet, renderError: () => '', audit: { record: () => {} } }),
   )
@@ -40,8 +42,8 @@ t.test('the routes of apps, users, sessions and locks read and change them', asy
     certificateOf: () => ({ state: 'valid', error: null }) as const,
   }
   for (const part of [
-    appRoutes({ administration: { apps }, catalog, hubState, sessions }),
-    userRoutes({ administration: { users }, users, grants: rooms.grants.service }),
+    appRoutes({ administration: { apps }, catalog, hubState, locks, sessions }),
+    userRoutes({ administration: { users }, users, grants: rooms.grants.service, locks, catalog }),
     sessionRoutes({ sessions, catalog, requirements: [...requirements.values()] }),
     ...locks.routes,
   ]) {

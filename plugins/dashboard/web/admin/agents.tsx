@@ -5,6 +5,7 @@ import { useResource } from '../live.ts'
 import { DialogButton, FormDialog, RemoveButton } from './dialogs.tsx'
 import { ChoiceField, TextField } from './fields.tsx'
 import { Listing } from './listing.tsx'
+import { AddLock, LockBanner, Locked } from './locks.tsx'
 import {
   Badges,
   type Column,
@@ -22,7 +23,7 @@ import { BASE, to } from './router.ts'
 import { a } from './text.ts'
 
 type Agent = Responses['GET /agents'][number]
-const KINDS = ['agent', 'app']
+const KINDS = ['agent', 'app', 'lock']
 
 const columns: readonly Column<Agent>[] = [
   { title: a('host'), cell: ({ hostname }) => <a href={to('agents', hostname)}>{hostname}</a> },
@@ -39,11 +40,14 @@ const columns: readonly Column<Agent>[] = [
   { title: a('apps'), cell: ({ apps }) => <Badges names={apps} href={(name) => to('apps', name)} /> },
 ]
 
-const AgentState = ({ agent: { connected } }: { readonly agent: Agent }) => (
-  <State
-    of={connected ? 'connected' : 'disconnected'}
-    text={connected ? a('connected') : a('notConnected')}
-  />
+const AgentState = ({ agent: { connected, locked } }: { readonly agent: Agent }) => (
+  <>
+    <State
+      of={connected ? 'connected' : 'disconnected'}
+      text={connected ? a('connected') : a('notConnected')}
+    />{' '}
+    <Locked is={locked} />
+  </>
 )
 
 /** All agents, or one. */
@@ -82,6 +86,11 @@ function One({ agent }: { readonly agent: Agent | undefined }) {
   return (
     <>
       <PageHead title={hostname} back={[`${BASE}/agents`, a('agents')]}>
+        <DialogButton
+          text={a('lock')}
+          class="plain danger"
+          dialog={(close) => <AddLock target={['agent', hostname]} onClose={close} />}
+        />
         <RemoveButton
           name={hostname}
           title={a('removeAgent', { name: hostname })}
@@ -90,6 +99,7 @@ function One({ agent }: { readonly agent: Agent | undefined }) {
           list="/agents"
         />
       </PageHead>
+      <LockBanner kind="agent" name={hostname} />
       <div class="panel">
         <Facts
           rows={[

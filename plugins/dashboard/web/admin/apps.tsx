@@ -5,7 +5,7 @@ import { useResource } from '../live.ts'
 import { AppForm } from './app-form.tsx'
 import { announce, ConfirmButton, DialogButton, RemoveButton } from './dialogs.tsx'
 import { Listing } from './listing.tsx'
-import { AddLock } from './locks.tsx'
+import { AddLock, LockBanner, Locked } from './locks.tsx'
 import { type Column, Facts, Gone, Nothing, PageHead, Section, Shown, State, Table, Time } from './parts.tsx'
 import { PluginPanels } from './plugin-parts.tsx'
 import { BASE, place, to } from './router.ts'
@@ -14,7 +14,7 @@ import { a } from './text.ts'
 import { TrafficCharts } from './traffic.tsx'
 
 export type App = Responses['GET /apps'][number]
-const KINDS = ['app', 'agent', 'session']
+const KINDS = ['app', 'agent', 'session', 'lock']
 
 const appStateText = (state: string): string =>
   state === 'ready'
@@ -41,12 +41,18 @@ const columns: readonly Column<App>[] = [
       </a>
     ),
   },
-  { title: a('state'), cell: ({ status: { state } }) => <State of={state} text={appStateText(state)} /> },
+  { title: a('state'), cell: ({ status }) => <AppState status={status} /> },
   { title: a('target'), cell: ({ spec: { uri } }) => <code>{uri}</code> },
   { title: a('labels'), cell: ({ metadata: { labels } }) => <Labels labels={labels} /> },
   { title: a('sessions'), number: true, cell: ({ status: { sessions } }) => sessions },
   { title: a('streams'), number: true, cell: ({ status: { streams } }) => streams },
 ]
+
+const AppState = ({ status: { state, locked } }: { readonly status: App['status'] }) => (
+  <>
+    <State of={state} text={appStateText(state)} /> <Locked is={locked} />
+  </>
+)
 
 const Labels = ({ labels }: { readonly labels: Readonly<Record<string, string>> }) => (
   <span class="tags">
@@ -138,10 +144,11 @@ function AppPage({ app }: { readonly app: App }) {
           list="/apps"
         />
       </PageHead>
+      <LockBanner kind="app" name={name} />
       <div class="panel">
         <Facts
           rows={[
-            [a('state'), <State key="state" of={status.state} text={appStateText(status.state)} />],
+            [a('state'), <AppState key="state" status={status} />],
             [a('target'), <code key="uri">{spec.uri}</code>],
             [a('publicName'), spec.public_addr],
             [a('labels'), <Labels key="labels" labels={metadata.labels} />],

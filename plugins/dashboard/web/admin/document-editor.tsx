@@ -186,7 +186,7 @@ function Changes({ preview: { users, groups } }: { readonly preview: Preview }) 
       <div role="status">
         <p class="quiet">{a('peopleWithRole', { count: users })}</p>
         {groups.length === 0 && <p>{a('noEffect')}</p>}
-        {losing > 0 && <p class="error">{a('peopleLose', { count: losing })}</p>}
+        {losing > 0 && <p class="notice bad">{a('peopleLose', { count: losing })}</p>}
         {gaining > 0 && <p>{a('peopleGain', { count: gaining })}</p>}
       </div>
       {groups.map(({ users, gains, loses }) => (

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
 import { call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
+import { useResource } from '../live.ts'
 import { announce, ConfirmButton, DialogButton, FormDialog } from './dialogs.tsx'
 import { ChoiceField, TextField } from './fields.tsx'
 import { Listing } from './listing.tsx'
@@ -26,26 +27,72 @@ function targetOf(lock: Lock): string {
 const columns: readonly Column<Lock>[] = [
   { title: a('target'), cell: targetOf },
   { title: a('message'), cell: ({ message }) => message ?? <span class="quiet">–</span> },
+  { title: a('by'), cell: ({ by }) => by ?? <span class="quiet">–</span> },
   { title: a('created'), cell: ({ created }) => <Time at={created} /> },
   { title: a('ends'), cell: ({ expires }) => (expires === null ? a('byHand') : <Time at={expires} />) },
-  {
-    title: a('action'),
-    cell: (lock) => (
-      <ConfirmButton
-        verb={a('unlock')}
-        label={`${a('unlock')}: ${targetOf(lock)}`}
-        class="plain small"
-        title={a('unlockTitle', { name: targetOf(lock) })}
-        confirm={async () => {
-          await call('DELETE', `/locks/${lock.id}`)
-          announce(a('unlocked', { name: targetOf(lock) }))
-        }}
-      >
-        <p>{a('unlockHelp')}</p>
-      </ConfirmButton>
-    ),
-  },
+  { title: a('action'), cell: (lock) => <Unlock lock={lock} class="plain small" /> },
 ]
+
+function Unlock({ lock, ...look }: { readonly lock: Lock; readonly class: string }) {
+  const name = targetOf(lock)
+  return (
+    <ConfirmButton
+      verb={a('unlock')}
+      label={`${a('unlock')}: ${name}`}
+      class={look.class}
+      title={a('unlockTitle', { name })}
+      confirm={async () => {
+        await call('DELETE', `/locks/${lock.id}`)
+        announce(a('unlocked', { name }))
+      }}
+    >
+      <p>{a('unlockHelp')}</p>
+    </ConfirmButton>
+  )
+}
+
+/** Says on the page of a person, app or agent that it is locked, by whom and until when; a person also by a lock of a role. */
+export function LockBanner({
+  kind,
+  name,
+  roles = [],
+}: {
+  readonly kind: LockKind
+  readonly name: string
+  readonly roles?: readonly string[]
+}) {
+  const { data = [] } = useResource<readonly Lock[]>('/locks', ['lock'])
+  const own = data.filter(
+    ({ target }) =>
+      target[kind]?.toLowerCase() === name.toLowerCase() ||
+      (target.role !== undefined && roles.includes(target.role)),
+  )
+  return (
+    <>
+      {own.map((lock) => (
+        <div key={lock.id} class="notice bad lock-banner" role="status">
+          <div>
+            <p>
+              <strong>{a('isLocked', { name: targetOf(lock) })}</strong> {lock.message}
+            </p>
+            <p class="quiet">
+              {lock.by !== null && a('lockedBy', { name: lock.by })} <Time at={lock.created} />
+              {' · '}
+              {lock.expires === null
+                ? a('untilUnlocked')
+                : [a('ends'), ' ', <Time key="ends" at={lock.expires} />]}
+            </p>
+          </div>
+          <Unlock lock={lock} class="plain" />
+        </div>
+      ))}
+    </>
+  )
+}
+
+/** In lists, beside the name or state of what is locked. */
+export const Locked = ({ is }: { readonly is: boolean }) =>
+  is ? <span class="tag bad">{a('lockedState')}</span> : null
 
 /** All locks. */
 export function Locks() {

@@ -3,7 +3,7 @@ import { useResource } from '../live.ts'
 import { DialogButton, RemoveButton } from './dialogs.tsx'
 import { Explain } from './explanation.tsx'
 import { Listing } from './listing.tsx'
-import { AddLock } from './locks.tsx'
+import { AddLock, LockBanner, Locked } from './locks.tsx'
 import { Badges, type Column, Facts, Gone, Nothing, PageHead, Section, Shown, Time } from './parts.tsx'
 import { Passkeys } from './passkeys.tsx'
 import { PluginPanels } from './plugin-parts.tsx'
@@ -14,8 +14,17 @@ import { a } from './text.ts'
 
 export type Person = Responses['GET /users'][number]
 
+const KINDS = ['user', 'lock', 'grant']
+
 const columns: readonly Column<Person>[] = [
-  { title: a('name'), cell: ({ name }) => <a href={to('people', name)}>{name}</a> },
+  {
+    title: a('name'),
+    cell: ({ name, locked }) => (
+      <>
+        <a href={to('people', name)}>{name}</a> <Locked is={locked} />
+      </>
+    ),
+  },
   { title: a('roles'), cell: ({ roles }) => <Badges names={roles} href={(role) => to('roles', role)} /> },
   {
     title: a('signIn'),
@@ -35,7 +44,7 @@ export function People({ name }: { readonly name: string }) {
       </PageHead>
       <Listing<Person>
         path="/users"
-        kinds={['user']}
+        kinds={KINDS}
         label={a('people')}
         columns={columns}
         keyOf={(one) => one.name}
@@ -47,7 +56,7 @@ export function People({ name }: { readonly name: string }) {
 }
 
 function Found({ name }: { readonly name: string }) {
-  const found = useResource<readonly Person[]>(`/users?name=${encodeURIComponent(name)}`, ['user'])
+  const found = useResource<readonly Person[]>(`/users?name=${encodeURIComponent(name)}`, KINDS)
   return <Shown of={found}>{([person]) => <One person={person} />}</Shown>
 }
 
@@ -74,6 +83,7 @@ function One({ person }: { readonly person: Person | undefined }) {
           list="/people"
         />
       </PageHead>
+      <LockBanner kind="user" name={name} roles={person.roles} />
       <div class="panel">
         <Facts
           rows={[
@@ -85,6 +95,15 @@ function One({ person }: { readonly person: Person | undefined }) {
               a('rolesMapped', { connector: person.connector ?? '–' }),
               <Badges key="mapped" names={person.mapped_roles} href={(role) => to('roles', role)} />,
             ],
+            ...person.grants.map(
+              ({ id, role, app_names, until }) =>
+                [
+                  a('grantedRole', { name: role }),
+                  <>
+                    {app_names?.join(', ')} <Time key={id} at={until} />
+                  </>,
+                ] as const,
+            ),
             [a('lastSignIn'), <Time key="last" at={person.last_login} />],
             [a('created'), <Time key="created" at={person.created} />],
             [a('identity'), person.identity && `${person.identity.sub} (${person.identity.issuer})`],

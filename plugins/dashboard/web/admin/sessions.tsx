@@ -2,7 +2,7 @@ import { call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { announce, ConfirmButton } from './dialogs.tsx'
 import { Listing } from './listing.tsx'
-import { type Column, Copyable, Nothing, PageHead, Time } from './parts.tsx'
+import { type Column, Nothing, PageHead, Time } from './parts.tsx'
 import { place, to } from './router.ts'
 import { a } from './text.ts'
 
@@ -26,7 +26,6 @@ const columns: readonly Column<Session>[] = [
   { title: a('streams'), number: true, cell: ({ streams }) => streams },
   { title: a('lastUsed'), cell: ({ last_used }) => <Time at={last_used} /> },
   { title: a('ends'), cell: ({ expires }) => <Time at={expires} /> },
-  { title: a('id'), cell: ({ id }) => <Copyable text={id} short /> },
   { title: a('action'), cell: (session) => <EndSession session={session} /> },
 ]
 
