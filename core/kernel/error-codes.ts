@@ -109,7 +109,7 @@ export const errorCodes = {
   MEZ_LOGIN_ENDED: 'Run `login --proxy HOST[:PORT]` again.',
   MEZ_IDENTITY_INVALID: 'Create another one with `msh login --out FILE`.',
   MEZ_CREDENTIALS_UNSAFE: 'Run chmod 600 on the file, or remove it and sign in again.',
-  MEZ_NAME_UNKNOWN: 'Nothing was changed. Correct the name, or leave --strict out to get a warning only.',
+  MEZ_NAME_UNKNOWN: 'Nothing was changed. Correct the name. Commands with --strict only warn without it.',
   MEZ_ATTENTION_NEEDED: 'Run `mezctl status` again after you have dealt with the list.',
   MEZ_NOT_CONFIRMED: 'Nothing was changed. Add --yes to skip the confirmation.',
   MEZ_AUDIT_ALTERED:

@@ -34,16 +34,29 @@ export async function unknownAgents(client: HubClient, hostnames: readonly strin
 export const LOCK_KINDS = ['user', 'role', 'session', 'app', 'agent'] as const
 export type LockKind = (typeof LOCK_KINDS)[number]
 
+/** Where the objects of a kind are, and how one of them is called in a lock. */
+function collectionOf(kind: LockKind, name: string): { readonly path: string; readonly prefix: string } {
+  if (kind === 'user' && name.startsWith('bot:')) return { path: '/bots', prefix: 'bot:' }
+  if (kind === 'user' && name.startsWith('token:')) return { path: '/api-tokens', prefix: 'token:' }
+  return { path: `/${kind}s`, prefix: '' }
+}
+/** Collections whose objects have no address of their own. */
+const LISTS_ONLY = ['/sessions', '/api-tokens']
+
 /** A problem if a lock names an object that does not exist. */
 export async function unknownLockTarget(client: HubClient, kind: LockKind, name: string): Promise<string[]> {
   if (kind === 'role') return unknownRoles(client, [name])
-  if (kind !== 'session' && (await exists(client, `/${kind}s${path`/${name}`}`)) !== false) return []
-  const objects = await listOrNull<Resource & Flat>(client, `/${kind}s`)
+  const { path: collection, prefix } = collectionOf(kind, name)
+  const one = collection + path`/${name.slice(prefix.length)}`
+  if (!LISTS_ONLY.includes(collection) && (await exists(client, one)) !== false) return []
+  const objects = await listOrNull<Resource & Flat>(client, collection)
   if (objects === null) return []
-  const known = objects.map((object) => String(object.hostname ?? object.id ?? nameOf(object)))
+  const nameIn = (object: Resource & Flat) =>
+    prefix + String(object.hostname ?? (kind === 'session' ? object.id : nameOf(object)))
+  const known = objects.map(nameIn)
   if (known.includes(name)) return []
   const meant = kind === 'session' ? '' : await didYouMean(name, known)
-  return [`${kind} ${name} does not exist; the lock takes effect when it appears.${meant}`]
+  return [`${kind} ${name} does not exist.${meant}`]
 }
 
 /** False if the hub responds with 404; null if it does not respond. */

@@ -31,7 +31,7 @@ export class CliError extends Error {
   /** 2: wrong usage. 3: a check found something. 1: everything else. */
   get exitCode(): 1 | 2 | 3 {
     if (this.code === 'MEZ_USAGE_WRONG') return 2
-    return this.code === 'MEZ_ATTENTION_NEEDED' ? 3 : 1
+    return this.code === 'MEZ_ATTENTION_NEEDED' || this.code === 'MEZ_NAME_UNKNOWN' ? 3 : 1
   }
 }
 

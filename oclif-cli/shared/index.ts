@@ -53,6 +53,6 @@ export {
 } from './resource.ts'
 export { type ResourceAction, type ResourceCommands, resourceCommands } from './resource-commands.ts'
 export { showCell, showFields, showLabels, showTable } from './table.ts'
-export { confirm, withProgress } from './terminal.ts'
+export { confirm, isTerminal, withProgress } from './terminal.ts'
 export { escapeText } from './text-escaping.ts'
 export { formatTime, parseDurationSeconds, parseTime } from './time.ts'

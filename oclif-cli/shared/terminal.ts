@@ -3,6 +3,9 @@ import { escapeText } from './text-escaping.ts'
 
 const SILENT_MS = 500
 
+/** Whether a person can be asked. @public */
+export const isTerminal = (): boolean => process.stdin.isTTY === true && process.stderr.isTTY === true
+
 /**
  * Asks before a destructive command. Throws `MEZ_NOT_CONFIRMED` for any answer but `y` or `yes`, and without a terminal
  * on standard input and error: a script must pass `--yes`.
@@ -11,7 +14,7 @@ const SILENT_MS = 500
  */
 export async function confirm(question: string, yes: boolean): Promise<void> {
   if (yes) return
-  if (!process.stdin.isTTY || !process.stderr.isTTY) {
+  if (!isTerminal()) {
     throw new CliError('MEZ_NOT_CONFIRMED', `cannot ask for confirmation without a terminal: ${question}`)
   }
   const answer = await ask(`${escapeText(question)} [y/N] `)

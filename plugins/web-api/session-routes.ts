@@ -18,6 +18,7 @@ const Filter = Type.Closed({
   ...PageQuery.properties,
   user: Type.Optional(Type.String()),
   app: Type.Optional(Type.String()),
+  program: Type.Optional(Type.String({ description: 'Only sessions of programs whose name contains this' })),
 })
 
 const SessionResource = Type.Object({
@@ -25,6 +26,8 @@ const SessionResource = Type.Object({
   kind: Type.String({ description: 'hub, app, cert or token' }),
   user: Type.String(),
   app: Type.Nullable(Type.String()),
+  apps: Type.Array(Type.String({ description: 'The only apps that the token of a program reaches' })),
+  program: Type.Nullable(Type.String({ description: 'What holds the token of a session of kind token' })),
   parent: Type.Nullable(Type.String({ description: 'The sign-in that an app session depends on' })),
   created: Type.String(),
   last_used: Type.String(),
@@ -43,11 +46,16 @@ export function sessionRoutes(options: {
   const { sessions, catalog, requirements } = options
 
   const appOf = ({ appId }: Session) => (appId === null ? null : (catalog.byId(appId)?.name ?? null))
+  const appsOf = ({ apps }: Session) => apps.flatMap((id) => catalog.byId(id)?.name ?? [])
+  const programOf = ({ kind, client }: Session) => (kind === 'token' ? client : null)
+  const isAt = (session: Session, app: string) => appOf(session) === app || appsOf(session).includes(app)
   const show = (session: Session, { streams, lastUsed }: Activity) => ({
     id: session.id,
     kind: session.kind,
     user: session.user,
     app: appOf(session),
+    apps: appsOf(session),
+    program: programOf(session),
     parent: session.parentId,
     created: new Date(session.created).toISOString(),
     last_used: new Date(lastUsed).toISOString(),
@@ -63,7 +71,7 @@ export function sessionRoutes(options: {
     name: 'sessions',
     prefix: '/v1/webapi/sessions',
     async routes(web) {
-      web.get<{ Querystring: { user?: string; app?: string } }>(
+      web.get<{ Querystring: { user?: string; app?: string; program?: string } }>(
         '/',
         {
           ...admin,
@@ -74,15 +82,22 @@ export function sessionRoutes(options: {
           },
         },
         async (request, reply) => {
-          const { user, app } = request.query
+          const { user, app, program } = request.query
+          const wanted = program?.toLowerCase()
           const matching = sessions
             .list()
             .filter(
-              (one) => (user === undefined || one.user === user) && (app === undefined || appOf(one) === app),
+              (one) =>
+                (user === undefined || one.user === user) &&
+                (app === undefined || isAt(one, app)) &&
+                (wanted === undefined || programOf(one)?.toLowerCase().includes(wanted) === true),
             )
           const listed = await pageOf(request, reply, matching, {
             keyOf: ({ created, id }) => `${new Date(created).toISOString()} ${id}`,
-            textOf: (one) => [one.user, appOf(one) ?? '', one.clientIp, one.id].join(' '),
+            textOf: (one) =>
+              [one.user, appOf(one) ?? '', ...appsOf(one), programOf(one) ?? '', one.clientIp, one.id].join(
+                ' ',
+              ),
             descending: true,
           })
           const use = await sessions.activityOf(listed)

@@ -79,7 +79,18 @@ hub.answers.set('/auth/rotate/agent-ca', {
   waiting: [{ kind: 'agent', name: HOSTILE, until: null }],
 })
 hub.answers.set('/locks', [{ id: 'l1', target: { user: 'alice' }, message: 'm', expires: null, by: 'carol' }])
-hub.answers.set('/sessions', [{ id: 's1', kind: 'hub', user: 'alice', client_ip: '::1', mfa: false }])
+hub.answers.set('/sessions', [
+  { id: 's1', kind: 'hub', user: 'alice', client_ip: '::1', mfa: false },
+  {
+    id: 's2',
+    kind: 'token',
+    user: 'bot:ci',
+    app: null,
+    apps: ['grafana'],
+    program: 'Docker',
+    client_ip: '::1',
+  },
+])
 hub.answers.set('/status', {
   cluster: 'test',
   version: '0.1.0',
@@ -101,7 +112,8 @@ t.test('every list is a table, one JSON array and one YAML list', async (t) => {
     ['agents ls', /node-1 +up [\s\S]*3 ms +1\nn%2 +down/],
     ['api-tokens ls', /a1 +ci +admin +evil/],
     ['locks ls', /l1 +user alice +m +carol +- +never/],
-    ['sessions ls', /s1 +alice +hub/],
+    ['sessions ls', /s1 +alice +hub .*\n.*s2 +bot:ci +Docker at grafana/],
+    ['sessions ls --program docker', /s2 +bot:ci +Docker at grafana/],
   ]
   const formats = ['', ' --format json', ' --format yaml', ' --json']
   const finished = await runAll(tables.flatMap(([line]) => formats.map((more) => line + more)))

@@ -51,12 +51,24 @@ t.test('a lock on an object that does not exist is a problem', async (t) => {
     '/apps/grafana': {},
     '/users/alice': {},
     '/agents/node-1': {},
+    '/bots/ci': {},
+    '/bots': [{ metadata: { name: 'ci' } }],
+    '/api-tokens': [{ id: 't1', name: 'backup' }],
   }
   const client = clientOf((path) => {
     if (path in answers) return answers[path]
     throw new CliError('not_found', 'nothing', { status: 404 })
   })
-  const existing = ['user alice', 'role platform', 'role admin', 'session s1', 'app grafana', 'agent node-1']
+  const existing = [
+    'user bot:ci',
+    'user token:backup',
+    'user alice',
+    'role platform',
+    'role admin',
+    'session s1',
+    'app grafana',
+    'agent node-1',
+  ]
   for (const [kind, name] of existing.map((each) => each.split(' ') as [LockKind, string])) {
     t.strictSame(await unknownLockTarget(client, kind, name), [], `${kind} ${name}`)
     const [problem = ''] = await unknownLockTarget(client, kind, `${name}x`)
@@ -106,7 +118,6 @@ const lines: [line: string, warnings: readonly RegExp[]][] = [
   ['users create bob --roles acess', [/role acess does not exist.* Did you mean "access"\?/]],
   ['users update bob --roles platform,x', [/role x does not exist/]],
   ['api-tokens create --name ci --roles admn', [/role admn does not exist.* Did you mean "admin"\?/]],
-  ['locks create --app grafan --yes', [/app grafan does not exist.* Did you mean "grafana"\?/]],
 ]
 
 const runAll = (...more: string[]) =>
@@ -114,6 +125,20 @@ const runAll = (...more: string[]) =>
     lines.map(([line]) => [...line.replace(/\S+\.yaml/, (file) => join(hub.dir, file)).split(' '), ...more]),
     { MEZITE_DATA_DIR: hub.dir },
   )
+
+t.test('a lock of a mistyped name locks nothing in a script, and exits 3', async (t) => {
+  const [wrong, right] = await runLines(
+    ['locks create --app grafan --yes'.split(' '), 'locks create --app grafana --yes'.split(' ')],
+    { MEZITE_DATA_DIR: hub.dir },
+  )
+  t.match(wrong, { code: 3, out: '' })
+  t.match(
+    wrong!.err,
+    /app grafan does not exist\. Did you mean "grafana"\?.*MEZ_NAME_UNKNOWN[\s\S]*Nothing was locked/,
+  )
+  t.equal(hub.seen.filter(({ method, url }) => method === 'POST' && url.endsWith('/locks')).length, 1)
+  t.match(right, { code: 0, out: /Locked app grafana/ })
+})
 
 t.test('commands warn about names that do not exist, and go ahead', async (t) => {
   for (const [at, { code, out, err }] of (await runAll()).entries()) {
@@ -133,7 +158,7 @@ t.test('commands with --strict fail instead, and change nothing', async (t) => {
   hub.seen.length = 0
   for (const [at, { code, out, err }] of (await runAll('--strict')).entries()) {
     const [line, warnings] = lines[at]!
-    t.match({ code, out }, { code: 1, out: '' }, line)
+    t.match({ code, out }, { code: 3, out: '' }, line)
     t.match(err, /\(MEZ_NAME_UNKNOWN\)/)
     for (const warning of warnings) t.match(err, warning)
   }

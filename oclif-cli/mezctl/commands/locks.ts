@@ -6,9 +6,9 @@ import {
   escapeText,
   type Flat,
   formatTime,
+  isTerminal,
   parseDurationSeconds,
   resourceCommands,
-  strictFlag,
   yesFlag,
 } from '@mezite/cli'
 import * as Flags from '@oclif/core/flags'
@@ -16,6 +16,8 @@ import { LOCK_KINDS, unknownLockTarget } from '../name-checks.ts'
 
 class LocksCreate extends AdminCommand {
   static override summary = 'End access now, live connections included, until the lock is removed or expires'
+  static override description =
+    'A name that does not exist is not locked: on a terminal the command asks, in a script it exits 3.'
   static override examples = [
     '<%= config.bin %> <%= command.id %> --user alice@example.com --message "Call the help desk"',
     '<%= config.bin %> <%= command.id %> --app grafana --ttl 30m --yes',
@@ -34,7 +36,6 @@ class LocksCreate extends AdminCommand {
       description: 'Reason, shown to the people who are locked out',
       helpValue: 'TEXT',
     }),
-    ...strictFlag,
     ...yesFlag,
   }
 
@@ -51,18 +52,30 @@ class LocksCreate extends AdminCommand {
       ...(flags.ttl === undefined ? {} : { ttl_seconds: parseDurationSeconds(flags.ttl, '--ttl') }),
       ...(flags.message === undefined ? {} : { message: flags.message }),
     }
-    await confirm(`Lock ${kind} ${name}? Live connections are cut now.`, flags.yes)
-    const checkName = () => this.checkNames(flags, unknownLockTarget(this.hub(flags), kind, name))
-    if (flags.strict) await checkName()
+    const question = `Lock ${kind} ${name}? Live connections are cut now.`
+    // A script without --yes learns so before the hub is asked anything.
+    if (!isTerminal()) await confirm(question, flags.yes)
+    const [problem] = await unknownLockTarget(this.hub(flags), kind, name)
+    if (problem === undefined) await confirm(question, flags.yes)
+    else await confirmUnknown(problem, flags.yes)
     const lock = ((await this.call(flags, 'POST', '/locks', { body })) ?? {}) as Flat
     await this.show(flags, lock, () => {
       const end = lock.expires ? `expires ${formatTime(lock.expires)}` : 'stays until it is removed'
       const undo = `The lock ${end}. To remove it: mezctl locks rm ${String(lock.id)}`
       return `${escapeText(`Locked ${kind} ${name}.${cutText(lock)}`)}\n${escapeText(undo)}`
     })
-    // Nothing may delay a lock.
-    if (!flags.strict) await checkName()
   }
+}
+
+/** Asks on a terminal whether a name is locked that nobody has yet; a script that mistyped it must notice. */
+async function confirmUnknown(problem: string, yes: boolean): Promise<void> {
+  const refused = new CliError('MEZ_NAME_UNKNOWN', problem, {
+    hint: 'Nothing was locked. Correct the name; on a terminal, without --yes, a name can be locked before it exists.',
+  })
+  if (yes || !isTerminal()) throw refused
+  await confirm(`${problem} Lock it anyway, for when it appears?`, false).catch(() => {
+    throw refused
+  })
 }
 
 /** `user alice` for the target of a lock. */

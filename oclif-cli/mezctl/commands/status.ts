@@ -94,7 +94,7 @@ function pluginTable(plugins: readonly Flat[]): string {
 }
 
 /** The parts of the hub itself, which start before, between and after the plugins. */
-function partTable(parts: readonly Flat[]): Promise<string> {
+function partTable(parts: readonly Flat[]): string {
   const rows = parts.map(({ name, needs, after, start_ms }, at) => [
     ...[at + 1, name, needs, Object.entries(after ?? {}).map(([part, why]) => `${part}: ${why}`)],
     start_ms === null ? null : `${start_ms} ms`,

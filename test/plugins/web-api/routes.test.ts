@@ -120,6 +120,16 @@ t.test('the routes of apps, users, sessions and locks read and change them', asy
   t.equal((await call('GET', '/sessions?app=two')).body.length, 0)
   t.equal((await call('GET', '/sessions?user=ann')).body.length, 2)
   t.match(await call('GET', '/sessions?who=ann'), { status: 400 })
+  const { session: held } = await sessions.open({
+    ...{ kind: 'token', user: 'ann', clientIp: '', expires: first.expires, apps: [appId] },
+    client: 'Docker client',
+  })
+  const [ofProgram, ...others] = (await call('GET', '/sessions?program=docker')).body
+  t.match(ofProgram, { id: held.id, kind: 'token', app: null, apps: ['one'], program: 'Docker client' })
+  t.strictSame(others, [], 'programs alone')
+  t.equal((await call('GET', '/sessions?program=browser')).body.length, 0)
+  t.ok((await call('GET', '/sessions?app=one')).body.some(({ id }: { id: string }) => id === held.id))
+  await call('DELETE', `/sessions/${held.id}`)
   t.match(await call('DELETE', `/sessions/${first.id}`), { body: { cut: { streams: 1, sessions: 2 } } })
   t.match(await call('DELETE', `/sessions/${first.id}`), { status: 404 })
 

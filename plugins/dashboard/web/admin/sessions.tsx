@@ -2,22 +2,29 @@ import { call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { announce, ConfirmButton } from './dialogs.tsx'
 import { Listing } from './listing.tsx'
-import { type Column, Nothing, PageHead, Time } from './parts.tsx'
+import { Badges, type Column, Nothing, PageHead, Time } from './parts.tsx'
 import { place, to } from './router.ts'
 import { a } from './text.ts'
 
 type Session = Responses['GET /sessions'][number]
 
 const KIND = (kind: string): string =>
-  kind === 'app' ? a('appSession') : kind === 'cert' ? a('terminalSession') : a('signInSession')
+  kind === 'app'
+    ? a('appSession')
+    : kind === 'cert'
+      ? a('terminalSession')
+      : kind === 'token'
+        ? a('programToken')
+        : a('signInSession')
 
 const columns: readonly Column<Session>[] = [
   { title: a('person'), cell: ({ user }) => <a href={to('people', user)}>{user}</a> },
   {
     title: a('kind'),
-    cell: ({ kind, app, mfa }) => (
+    cell: ({ kind, app, apps, program, mfa }) => (
       <>
-        {app === null ? KIND(kind) : <a href={to('apps', app)}>{app}</a>}{' '}
+        {program ?? (app === null ? KIND(kind) : <a href={to('apps', app)}>{app}</a>)}{' '}
+        {apps.length > 0 && <Badges names={apps} href={(name) => to('apps', name)} />}{' '}
         {mfa && <span class="tag good">{a('passkey')}</span>}
       </>
     ),

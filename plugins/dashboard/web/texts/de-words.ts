@@ -156,6 +156,7 @@ export const words: Catalogue<typeof english> = {
   plugins: 'Plugins',
   protocol: 'Protokoll',
   publicName: 'Öffentlicher Name',
+  programToken: 'Token eines Programms',
   publish: 'Veröffentlichen',
   queued: 'Wartend',
   reached: 'Erreicht',

@@ -153,6 +153,7 @@ export const words = {
   plugins: 'Plugins',
   protocol: 'Protocol',
   publicName: 'Public name',
+  programToken: 'Token of a program',
   publish: 'Publish',
   queued: 'Queued',
   reached: 'Reached',
