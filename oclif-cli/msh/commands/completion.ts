@@ -1,7 +1,8 @@
 import { type Commands, CompletionCommand } from '@mezite/cli'
+import type { Command } from '@oclif/core/command'
 
 /** The command `completion` of a program with these commands. */
-export const completionOf = (commands: Commands) =>
+export const completionOf = (commands: Commands): Command.Class =>
   class Completion extends CompletionCommand {
     protected async commands() {
       return commands
