@@ -13,10 +13,10 @@ import { guardProtocol } from '../traffic/listener/protocol-guard.ts'
 import { listenOn } from '../traffic/listener/public-port.ts'
 import { openTransports } from '../traffic/tunnel/transports.ts'
 import { refusalPageOf } from '../web/pages/error-pages.ts'
-import { createApiServer } from '../web/server/api-server.ts'
 import { createCallerLookup } from '../web/server/caller.ts'
 import { pageAssets } from '../web/server/page-assets.ts'
 import { readinessChecks, readinessRoute } from '../web/server/readiness-route.ts'
+import { createWebServer } from '../web/server/web-server.ts'
 import { JOIN_ALPN, RELAY_ALPN, TUNNEL_ALPN } from '../wire/tunnel-protocol.ts'
 import { internalListenAddress } from './own-address.ts'
 import { type Given, room } from './room.ts'
@@ -43,7 +43,7 @@ export const doors = {
     ],
     make(rooms) {
       const { certificates, config, kernel, publicNames, signIn } = rooms
-      return createApiServer({
+      return createWebServer({
         ...rooms,
         routes: [
           ...rooms.locks.routes,

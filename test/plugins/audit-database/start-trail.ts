@@ -13,7 +13,7 @@ import { createKernel } from '../../../core/kernel/kernel.ts'
 import { createAudit } from '../../../core/state/audit/audit.ts'
 import type { DatabaseConfig } from '../../../core/state/database/database.ts'
 import { testJobs } from '../../../core/testing/job-conformance.ts'
-import { createApiServer } from '../../../core/web/server/api-server.ts'
+import { createWebServer } from '../../../core/web/server/web-server.ts'
 import auditDatabase from '../../../plugins/audit-database/hub.ts'
 import { partly } from '../../hub/partly.ts'
 import { changesOf, keptLog, open } from '../../state/database/stores.ts'
@@ -60,7 +60,7 @@ export async function startTrail(config: DatabaseConfig, slice: Record<string, u
   await database.migrate(kernel.slot(ref.migrations))
   await revisions.start()
   await kernel.start()
-  const web = createApiServer({
+  const web = createWebServer({
     publicNames: names,
     routes: kernel.slot(ref.webRoutes),
     callers: createCallers({ log }),

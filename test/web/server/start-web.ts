@@ -14,7 +14,7 @@ import type { Refusal } from '../../../core/traffic/http/refusal.ts'
 import { createListener, type ListenerOptions } from '../../../core/traffic/listener/listener.ts'
 import { createErrorPages, refusalPageOf } from '../../../core/web/pages/error-pages.ts'
 import { createPages } from '../../../core/web/pages/pages.ts'
-import { type ApiServerOptions, createApiServer } from '../../../core/web/server/api-server.ts'
+import { createWebServer, type WebServerOptions } from '../../../core/web/server/web-server.ts'
 import { quietLog } from '../../traffic/listener/quiet-log.ts'
 
 export const names: PublicNames = {
@@ -43,7 +43,7 @@ export function subject(user: string, roles: readonly string[]): Subject {
 /** Front and web on a free loopback port; the tokens `alice` and `root` are known. */
 export async function startWeb(
   routes: readonly WebRoutes[],
-  web: Partial<ApiServerOptions> = {},
+  web: Partial<WebServerOptions> = {},
   front: Partial<ListenerOptions> = {},
 ) {
   const dataDir = mkdtempSync(join(tmpdir(), 'mez-web-'))
@@ -59,7 +59,7 @@ export async function startWeb(
   await certificates.open()
   const view = { fresh: true }
   const pages = createPages({ publicNames: names })
-  const theWeb = createApiServer({
+  const theWeb = createWebServer({
     publicNames: names,
     routes,
     hsts: true,

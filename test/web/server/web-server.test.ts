@@ -12,9 +12,9 @@ import { createCallers } from '../../../core/gate/access/callers.ts'
 import { MezError } from '../../../core/kernel/error.ts'
 import { createErrorPages } from '../../../core/web/pages/error-pages.ts'
 import { createPages } from '../../../core/web/pages/pages.ts'
-import { createApiServer } from '../../../core/web/server/api-server.ts'
 import { csrfToken } from '../../../core/web/server/csrf.ts'
 import { sendError } from '../../../core/web/server/error-response.ts'
+import { createWebServer } from '../../../core/web/server/web-server.ts'
 import { statusRoutes } from '../../../plugins/admin-api/status-routes.ts'
 import { quietLog } from '../../traffic/listener/quiet-log.ts'
 import { until } from '../../until.ts'
@@ -252,7 +252,7 @@ t.test('the hub responds on its own host', async (t) => {
   await t.test('K140 a route that does not state its access stops the start', async (t) => {
     const routes = async (app: { get: (path: string, handler: () => Promise<object>) => unknown }) =>
       void app.get('/open', async () => ({}))
-    const web = createApiServer({
+    const web = createWebServer({
       publicNames: names,
       routes: [{ name: 'x', prefix: '/web', routes: routes as never }],
       hsts: true,

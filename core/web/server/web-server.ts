@@ -25,7 +25,7 @@ const BODY_BYTES = 1024 * 1024
 /** In UTF-16 units: a user name has at most 256 characters, each of which may take two. */
 const LONGEST_NAME = 512
 
-export interface ApiServerOptions
+export interface WebServerOptions
   extends Pick<GuardOptions, 'botOf' | 'callers' | 'identify' | 'revisions' | 'signInUrl'> {
   readonly publicNames: PublicNames
   readonly routes: readonly WebRoutes[]
@@ -59,7 +59,7 @@ export interface Web {
 }
 
 /** Fastify for pages and the API; it never receives application traffic. */
-export function createApiServer(options: ApiServerOptions): Web {
+export function createWebServer(options: WebServerOptions): Web {
   const { log, clock = systemClock, renderError, audit } = options
   const limits = { ...defaultLimits, ...options.limits }
   const arrivals = new WeakMap<object, Arrival>()
