@@ -100,6 +100,12 @@ export interface Tunnel {
    * `agent` the host name of the last candidate, or null. No byte of a request is sent before it resolves.
    */
   open(admission: Admission, options?: OpenOptions): Pipe | Promise<Pipe>
+  /**
+   * Posts a form to a path of the app as the hub itself, without a session and without an identity, for messages that nobody's access
+   * decides about, such as a logout token. `path` has the query. Resolves to the status of the response; rejects like `open`,
+   * and with `MEZ_DIAL_FAILED` if there is no response within 10 s.
+   */
+  post(app: App, path: string, form: string): Promise<number>
   links(): readonly Link[]
   /** The state of an app as the agents report it. */
   stateOf(app: App): AppState

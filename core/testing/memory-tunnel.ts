@@ -4,6 +4,7 @@ import type { Admission } from '../api/admission.ts'
 import type { App } from '../api/app.ts'
 import type { AppState, Link, OpenOptions, Pipe, Tunnel } from '../api/tunnel.ts'
 import { openAdmitted } from '../traffic/tunnel/admitted-open.ts'
+import { postAsHub } from '../traffic/tunnel/health-request.ts'
 import { resetSocket } from '../wire/socket-reset.ts'
 
 /**
@@ -57,6 +58,14 @@ export class MemoryTunnel implements Tunnel {
       dial: (app, link, { alpn }) => this.dial(app, link, alpn),
       mayTarget: () => true,
     })
+  }
+
+  async post(app: App, path: string, form: string): Promise<number> {
+    const [link] = this.candidates(app)
+    if (!link) throw dialError('no agent is connected')
+    const status = await postAsHub(await this.dial(app, link), app, path, form)
+    if (typeof status === 'number') return status
+    throw dialError(status)
   }
 
   links(): readonly Link[] {

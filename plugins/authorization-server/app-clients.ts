@@ -42,8 +42,8 @@ export interface AppClients {
   metadata(clientId: string): AdapterPayload | undefined
   /** Whether the secret is that of the client, whose metadata has its hash. */
   accepts(clientId: string, secret: string): boolean
-  /** Whether an app is told of ended sign-ins at this address. */
-  hasLogoutUri(url: string): boolean
+  /** The apps that are told of ended sign-ins at this address. */
+  appsToldAt(url: string): readonly App[]
   /** Makes or changes the client of an app. The secret is returned only when it is new. */
   put(
     app: App,
@@ -107,7 +107,11 @@ export function createAppClients(deps: {
       const held = byClient.get(clientId)
       return held !== undefined && timingSafeEqual(Buffer.from(held.secretHash), Buffer.from(hashOf(secret)))
     },
-    hasLogoutUri: (url) => [...byClient.values()].some(({ logoutUri }) => logoutUri === url),
+    appsToldAt: (url) =>
+      [...byClient.values()].flatMap(({ appId, logoutUri }) => {
+        const app = logoutUri === url ? catalog.byId(appId) : undefined
+        return app ?? []
+      }),
 
     async put(app, { redirectUris, logoutUri, rotateSecret = false }, by) {
       const before = byClient.get(PREFIX + app.id)

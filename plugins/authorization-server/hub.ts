@@ -21,7 +21,7 @@ import {
   webRoutes,
 } from '@mezite/core'
 import { botLogins, createSigningKeys } from '@mezite/core/identity'
-import { access } from '@mezite/core/protocol'
+import { access, tunnel } from '@mezite/core/protocol'
 import { appClientRoutes } from './app-client-routes.ts'
 import { createAppClients } from './app-clients.ts'
 import { clientRoutes } from './client-routes.ts'
@@ -80,6 +80,7 @@ export function createAuthorizationServer(network: Omit<GuardedFetchOptions, 'po
       secretBox,
       sessions,
       signInDesk,
+      tunnel,
       users,
     },
     wants: { botLogins, sessionLimits },

@@ -15,7 +15,7 @@ import type {
   Users,
 } from '@mezite/core'
 import type { SigningKeys } from '@mezite/core/identity'
-import type { Access, EndReason } from '@mezite/core/protocol'
+import type { Access, EndReason, Tunnel } from '@mezite/core/protocol'
 import type { errors } from 'oidc-provider'
 import { type AccessTokens, createAccessTokens } from './access-tokens.ts'
 import type { AppClients } from './app-clients.ts'
@@ -57,6 +57,7 @@ export interface RunningDeps {
   readonly secretBox: SecretBox
   readonly sessionLimits: SessionLimits | undefined
   readonly sessions: Sessions
+  readonly tunnel: Pick<Tunnel, 'post'>
   readonly users: Users
 }
 
@@ -76,7 +77,19 @@ export interface Running {
 
 /** Loads the library and its state. Called at the start of a hub on which the plugin is turned on. */
 export async function startServer(deps: RunningDeps): Promise<Running> {
-  const { access, appClients, audit, clock, database, issuer, keys, log, registration } = deps
+  const {
+    access,
+    appClients,
+    audit,
+    catalog,
+    clock,
+    database,
+    issuer,
+    keys,
+    log,
+    publicNames,
+    registration,
+  } = deps
   const library = await loadLibrary()
   const thrown = library.errors
   const records = createRecords({ ...deps, thrown })
@@ -105,8 +118,13 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
   /** Operators write the addresses of apps; all others come from programs. */
   const fetch: Fetch = (address, options) => {
     const url = String(address instanceof Request ? address.url : address)
-    if (appClients.hasLogoutUri(url))
-      return globalThis.fetch(url, { ...options, dispatcher: undefined } as RequestInit)
+    const told = appClients.appsToldAt(url)
+    const { hostname, port, protocol } = new URL(url)
+    const atHub = protocol === 'https:' && (port === '' ? '' : `:${port}`) === publicNames.portSuffix
+    const own = atHub ? told.find(({ id }) => catalog.byHost(hostname)?.id === id) : undefined
+    // At its own address, the hub would ask itself for a sign-in.
+    if (own !== undefined) return postThrough(deps.tunnel, own, new URL(url), options)
+    if (told.length > 0) return globalThis.fetch(url, { ...options, dispatcher: undefined } as RequestInit)
     // A caller that registers has not signed in, and could use the hub to reach other servers.
     if (calls.getStore()?.request.url.startsWith(ROUTES.registration))
       return Promise.reject(new Error('nothing is fetched for a registration'))
@@ -191,4 +209,15 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
       )
     },
   }
+}
+
+/** Sends the logout token of an app through the tunnel, as the hub. */
+async function postThrough(
+  tunnel: Pick<Tunnel, 'post'>,
+  app: App,
+  { href, pathname, search }: URL,
+  options: RequestInit | undefined,
+): Promise<Response> {
+  const form = await new Request(href, options).text()
+  return new Response(null, { status: await tunnel.post(app, pathname + search, form) })
 }

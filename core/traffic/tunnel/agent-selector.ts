@@ -9,6 +9,7 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import type { Log } from '../../kernel/log.ts'
 import { type LinkChoice, LONGEST_TARGET, openAdmitted } from './admitted-open.ts'
 import type { AppHealth } from './app-health.ts'
+import { healthAlpn, postAsHub } from './health-request.ts'
 import { LiveLink } from './link.ts'
 import type { LiveLinks } from './link-registry.ts'
 import type { ServingLinks } from './serving-links.ts'
@@ -162,6 +163,14 @@ export function createAgentSelector(
       given?.target === undefined
         ? openAdmitted(admission, given, choice)
         : openTarget(admission, given, given.target),
+    async post(app, path, form) {
+      const [link] = candidates(app)
+      if (!link) throw new DialError('MEZ_AGENT_NONE', 'agent_none', `no agent of ${app.name} is connected`)
+      const pipe = await dial(app, link, { alpn: healthAlpn(app) })
+      const status = await postAsHub(pipe, app, path, form)
+      if (typeof status === 'number') return status
+      throw new DialError('MEZ_DIAL_FAILED', 'app_silent', `${app.name}: ${status}`, link.hostname)
+    },
     links: serving.list,
     stateOf: health.stateOf,
     lastError: health.lastError,

@@ -1,4 +1,4 @@
-import { type IncomingMessage, request } from 'node:http'
+import { type IncomingMessage, type RequestOptions, request } from 'node:http'
 import { connect } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { App } from '../../api/app.ts'
@@ -20,6 +20,35 @@ export function healthAlpn({ httpVersion }: App): readonly string[] {
  */
 export async function requestHealth(pipe: Pipe, app: App): Promise<string | null> {
   const { path } = app.health!
+  const headers = { 'user-agent': 'mezite-health', accept: '*/*' }
+  const found = await sendAsHub(pipe, app, { method: 'GET', path, headers })
+  if (typeof found === 'number' && found >= 200 && found < 400) return null
+  return `GET ${path}: ${typeof found === 'number' ? `status ${found}` : found}`
+}
+
+/** Posts a form as nobody; resolves like `sendAsHub`. */
+export const postAsHub = (pipe: Pipe, app: App, path: string, body: string): Promise<number | string> =>
+  sendAsHub(pipe, app, {
+    ...{ method: 'POST', path, body },
+    headers: { 'user-agent': 'mezite', 'content-type': 'application/x-www-form-urlencoded', accept: '*/*' },
+  })
+
+/**
+ * Sends one request of the hub itself: without a session, without an identity. Resolves to the status, or to a sentence for operators
+ * if there is none within 10 s. The connection is closed then.
+ */
+async function sendAsHub(
+  pipe: Pipe,
+  app: App,
+  request: {
+    readonly method: 'GET' | 'POST'
+    /** With the query. */
+    readonly path: string
+    readonly headers: Readonly<Record<string, string>>
+    readonly body?: string
+  },
+): Promise<number | string> {
+  const { method, path, body = '' } = request
   const duplex = new PipeDuplex(pipe)
   const isHttp2 = pipe.alpn === 'h2' || app.httpVersion === 'h2c'
   const host =
@@ -28,16 +57,20 @@ export async function requestHealth(pipe: Pipe, app: App): Promise<string | null
       : app.rewriteHost === 'upstream'
         ? new URL(app.uri).host
         : app.rewriteHost
-  const headers = { 'user-agent': 'mezite-health', 'x-forwarded-proto': 'https', accept: '*/*' }
+  const length = method === 'POST' ? { 'content-length': String(Buffer.byteLength(body)) } : {}
+  const headers = { ...request.headers, ...length, 'x-forwarded-proto': 'https' }
   const late = Promise.withResolvers<string>()
   const deadline = setTimeout(() => late.resolve(`no response within ${RESPONSE_MS / 1_000} s`), RESPONSE_MS)
   try {
     const status = isHttp2
-      ? statusOverHttp2(duplex, app, { ':path': path, ':authority': host, ...headers })
-      : statusOverHttp1(duplex, path, { host, ...headers })
-    const found = await Promise.race([status, late.promise])
-    if (typeof found === 'number' && found >= 200 && found < 400) return null
-    return `GET ${path}: ${typeof found === 'number' ? `status ${found}` : found}`
+      ? statusOverHttp2(
+          duplex,
+          app,
+          { ':method': method, ':path': path, ':authority': host, ...headers },
+          body,
+        )
+      : statusOverHttp1(duplex, { method, path, headers: { host, ...headers } }, body)
+    return await Promise.race([status, late.promise])
   } finally {
     clearTimeout(deadline)
     duplex.destroy()
@@ -48,19 +81,19 @@ const CLOSED = 'the app closed the connection without a response'
 
 function statusOverHttp1(
   duplex: Duplex,
-  path: string,
-  headers: Readonly<Record<string, string>>,
+  options: Pick<RequestOptions, 'method' | 'path' | 'headers'>,
+  body: string,
 ): Promise<number | string> {
   return new Promise((resolve) => {
     // Without an agent, which would open connections of its own from the hub.
-    const sent = request({ path, headers, createConnection: () => duplex })
+    const sent = request({ ...options, createConnection: () => duplex })
     sent.on('error', () => resolve(CLOSED))
     sent.on('response', (response: IncomingMessage) => {
       response.on('error', () => {})
       response.resume()
       resolve(response.statusCode ?? 0)
     })
-    sent.end()
+    sent.end(body)
   })
 }
 
@@ -68,17 +101,19 @@ function statusOverHttp2(
   duplex: Duplex,
   { uri }: App,
   headers: Readonly<Record<string, string>>,
+  body: string,
 ): Promise<number | string> {
   return new Promise((resolve) => {
     const session = connect('http://app', { createConnection: () => duplex, settings: { enablePush: false } })
     session.on('error', () => resolve(CLOSED))
     session.on('close', () => resolve(CLOSED))
     const scheme = uri.startsWith('https:') ? 'https' : 'http'
-    const stream = session.request({ ':scheme': scheme, ...headers })
+    const stream = session.request({ ':scheme': scheme, ...headers }, { endStream: body === '' })
     stream.on('error', () => resolve(CLOSED))
     stream.on('response', (response) => {
       resolve(response[':status'] ?? 0)
       session.destroy()
     })
+    if (body !== '') stream.end(body)
   })
 }

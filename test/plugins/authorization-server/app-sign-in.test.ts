@@ -1,6 +1,6 @@
 // together: programs
 /** openid-client as an app that signs people in through the hub, and as a mobile app that acts for a person. */
-import { createServer } from 'node:http'
+import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Visitor } from '@mezite/core/testing'
 import { createRemoteJWKSet, customFetch as customJwksFetch, decodeJwt, jwtVerify } from 'jose'
@@ -9,6 +9,7 @@ import t from 'tap'
 import { loopbackFetch } from '../../../examples/cluster/loopback-fetch.ts'
 import { settingsOf } from '../../../plugins/authorization-server/commands/app-settings.ts'
 import { runLines } from '../../oclif-cli/run-program.ts'
+import { until } from '../../until.ts'
 import { allow, follow, startWorld } from './world.ts'
 
 const CALLBACK = 'https://one.example.com/login/callback'
@@ -56,7 +57,8 @@ async function signIn(visitor: Visitor, config: openid.Configuration, more: obje
     ...{ code_challenge: await openid.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256' },
     ...more,
   })
-  const target = await follow(visitor, url.href, new URL(CALLBACK).origin)
+  const back = url.searchParams.get('redirect_uri') ?? CALLBACK
+  const target = await follow(visitor, url.href, new URL(back).origin)
   if (!(target instanceof URL)) return target
   return openid.authorizationCodeGrant(config, target, {
     ...{ pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true },
@@ -150,6 +152,54 @@ t.test('S211 the end of a sign-in is sent to the app in a signed token, at least
   await t.rejects(openid.refreshTokenGrant(config, tokens.refresh_token ?? ''), {
     error: 'invalid_grant',
   } as never)
+})
+
+t.test('S211 an app behind an agent is told at its own address through the tunnel, as the hub', async (t) => {
+  const posted: { method?: string; url?: string; headers: IncomingHttpHeaders; body: string }[] = []
+  const app = createServer((request, response) => {
+    let body = ''
+    request.on('data', (chunk) => {
+      body += chunk
+    })
+    request.on('end', () => {
+      const { method = '', url = '', headers } = request
+      posted.push({ method, url, headers, body })
+      response.end()
+    })
+  })
+  await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => app.close())
+  const uri = `http://127.0.0.1:${(app.address() as AddressInfo).port}`
+  await world.register('shop', { uri, identity_headers: { 'X-User': 'user' } })
+  const callback = 'https://shop.example.com/callback'
+  const logout_uri = `${hub.appUrl('shop')}/logout?by=hub`
+  const shop = await hub.api<Client>('PUT', '/app-clients/shop', { redirect_uris: [callback], logout_uri })
+  person('kim', 'ones')
+  const kim = hub.visitor()
+  const config = await openid.discovery(
+    new URL(shop.issuer),
+    shop.client_id,
+    undefined,
+    openid.ClientSecretBasic(shop.client_secret),
+    { [openid.customFetch]: fetch as never },
+  )
+  const tokens = await signIn(kim, config, { redirect_uri: callback })
+  if (!('claims' in tokens)) throw new Error(tokens.text)
+  const { sid } = decodeJwt(tokens.id_token ?? '')
+  const page = await kim.open(`${hub.signInUrl}/web/account`)
+  await kim.submit(page, /\/web\/logout/)
+  await until(() => posted.length > 0, 'the app is told')
+  const [{ method, url, headers, body }] = posted as [(typeof posted)[number]]
+  t.strictSame([method, url], ['POST', '/logout?by=hub'])
+  t.match(decodeJwt(new URLSearchParams(body).get('logout_token') ?? ''), { aud: shop.client_id, sid })
+  t.equal(headers.host, new URL(hub.appUrl('shop')).hostname)
+  t.strictSame(
+    Object.keys(headers).filter((name) => /^x-(?!forwarded-proto)|cookie|authorization/.test(name)),
+    [],
+    'neither an identity nor a session',
+  )
+  const records = await hub.api<Record<string, string>[]>('GET', '/audit?type=access.denied&limit=1000')
+  t.notOk(records.some(({ app }) => app === 'shop'))
 })
 
 t.test(
