@@ -16,6 +16,12 @@ export interface LoadJob {
   readonly echo: boolean
   /** Between an answer and the next request, in milliseconds. */
   readonly pauseMs: number
+  /**
+   * Requests a second of all connections together, each due at its own time; 0: each follows the answer to the one before. The
+   * latency of one that could not be sent when it was due, because its connection still waited for an answer, counts from
+   * then: otherwise a target that stops for a moment would be asked less meanwhile, and look faster (coordinated omission).
+   */
+  readonly perSecond: number
   readonly warmUpMs: number
   /** 0: one exchange on each connection, which then stay open until the next job. */
   readonly ms: number

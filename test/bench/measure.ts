@@ -21,9 +21,9 @@ export interface Sample extends LoadResult {
 /** Starts a job at a generator; resolves when its warm-up is over. `done` resolves with what it counted. */
 export async function begin(
   load: ChildProcess,
-  job: Omit<LoadJob, 'echo' | 'pauseMs' | 'bodyBytes' | 'warmUpMs'> & Partial<LoadJob>,
+  job: Omit<LoadJob, 'echo' | 'pauseMs' | 'perSecond' | 'bodyBytes' | 'warmUpMs'> & Partial<LoadJob>,
 ): Promise<{ done: Promise<LoadResult> }> {
-  load.send({ echo: false, pauseMs: 0, bodyBytes: 0, warmUpMs: 300, ...job } satisfies LoadJob)
+  load.send({ echo: false, pauseMs: 0, perSecond: 0, bodyBytes: 0, warmUpMs: 300, ...job } satisfies LoadJob)
   const first = await report(load)
   if (first.kind !== 'begun') throw new Error('the load generator was done before it began')
   return { done: job.ms === 0 ? Promise.resolve(nothing) : report(load).then(asResult) }

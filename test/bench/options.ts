@@ -1,4 +1,9 @@
+import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+
+/** The file with the commit at which a request cost least, measured beside the one that it had before. */
+export const bestCommit = (): string =>
+  (JSON.parse(readFileSync(new URL('best.json', import.meta.url), 'utf8')) as { commit: string }).commit
 
 export interface BenchOptions {
   /** Rounds that count; one more is run first and dropped. */
@@ -13,7 +18,7 @@ export interface BenchOptions {
   readonly json: string | null
   /** Folder for processor profiles of the hub and the agent. */
   readonly profile: string | null
-  /** A commit whose hub and agent are measured in the same rounds. */
+  /** A commit whose hub and agent are measured in the same rounds, such as the one of `bestCommit`. */
   readonly against: string | null
   readonly progress: (text: string) => void
 }
@@ -52,7 +57,7 @@ export function parseOptions(argv: readonly string[], rows: readonly string[]): 
       json: values.json ?? null,
       profile: values.profile ?? null,
     },
-    against: values.against ?? null,
+    against: values.against === 'BEST' ? bestCommit() : (values.against ?? null),
     progress: (text) => void process.stderr.write(`${text}\n`),
   }
 }
@@ -62,7 +67,7 @@ export function helpText(rows: readonly { readonly name: string; readonly summar
   const width = Math.max(...rows.map(({ name }) => name.length))
   return `Measures the real programs on loopback against other ways to the same application.
 
-  npm run bench -- [--only ROW]... [--rounds N] [--seconds S] [--against COMMIT] [--json FILE] [--profile DIR]
+  npm run bench -- [--only ROW]... [--rounds N] [--seconds S] [--against COMMIT|BEST] [--json FILE] [--profile DIR]
 
   --only ROW     run this row; may be repeated (default: all)
   --rounds N     valid rounds, at least 3 (default 5). One more comes first and is dropped. If other programs ran, or a
@@ -71,8 +76,9 @@ export function helpText(rows: readonly { readonly name: string; readonly summar
   --seconds S    how long each target is measured in each round (default 2)
   --events N     audit events that the rows searches and pruning fill a trail with (default 1000000)
   --against COMMIT
-                 measure hub and agent of this commit in the same rounds (rows requests, browser-requests, http2,
-                 download, upload); it runs with the installed packages
+                 measure hub and agent of this commit in the same rounds (rows requests, browser-requests, latency, http2,
+                 download, upload); it runs with the installed packages. BEST: the commit of test/bench/best.json,
+                 at which a request cost least. Write another one there when it costs less in the same rounds
   --json FILE    also write the figures there
   --profile DIR  write processor profiles of the programs there when they end (.cpuprofile)
 

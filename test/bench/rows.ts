@@ -7,6 +7,7 @@ import { deciding } from './rows/deciding.ts'
 import { farAgent } from './rows/far-agent.ts'
 import { http2 } from './rows/http2.ts'
 import { idleClients } from './rows/idle-clients.ts'
+import { latency } from './rows/latency.ts'
 import { msh } from './rows/msh.ts'
 import { page } from './rows/page.ts'
 import { peers } from './rows/peers.ts'
@@ -36,6 +37,7 @@ export const rows: readonly Row[] = [
   idleClients,
   requests,
   browserRequests,
+  latency,
   peers,
   processes,
   tokens,

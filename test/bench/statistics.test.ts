@@ -1,6 +1,8 @@
 // together: quick
 import t from 'tap'
+import { dueTimes } from './due-times.ts'
 import { inRounds, voidReason } from './measure.ts'
+import { bestCommit, parseOptions } from './options.ts'
 import { cpuMicroseconds, shares } from './processes.ts'
 import { alone, compared } from './row.ts'
 import { interleave, median, quantile, ratios } from './statistics.ts'
@@ -149,4 +151,19 @@ t.test('processor time grows with work, in microseconds', async (t) => {
   const most = used(around)
   const tick = 20_000
   t.ok(counted >= least - tick && counted <= most + tick, `${least} <= ${counted} <= ${most}`)
+})
+
+t.test('requests at a rate are due evenly, in turns of the connections, and none is left out', async (t) => {
+  t.equal(dueTimes({ perSecond: 0, heads: ['a'] }, 0), null)
+  const of = dueTimes({ perSecond: 1_000, heads: ['a', 'b', 'c', 'd'] }, 500)!
+  const times = [0, 1, 2, 3].map(of).flatMap((due) => [due.next(), due.next(), due.next()])
+  t.same(
+    times.toSorted((one, other) => one - other),
+    Array.from({ length: 12 }, (_, at) => 500 + at),
+  )
+})
+
+t.test('BEST is the commit of the one file that names it', async (t) => {
+  t.equal(parseOptions(['--against', 'BEST'], [])?.against, bestCommit())
+  t.match(bestCommit(), /^[0-9a-f]{8,40}$/)
 })

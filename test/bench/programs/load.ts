@@ -1,6 +1,7 @@
 /** The load generator: connections that are kept, requests made beforehand, answers read by their length. */
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { type DueTimes, dueTimes } from '../due-times.ts'
 import type { LoadJob, LoadReport } from '../load-job.ts'
 import { quantile } from '../statistics.ts'
 import { ECHO_FRAME_BYTES, maskedFrame } from '../web-socket-frame.ts'
@@ -19,7 +20,8 @@ async function run(job: LoadJob): Promise<void> {
     open.push(...(await Promise.all(some)))
   }
   const clock = { counting: false, over: job.ms === 0, exchanges: 0, bytes: 0, latencies: [] as number[] }
-  const loops = open.map((socket, index) => drive(socket, job, job.heads[index] ?? '', clock))
+  const dues = dueTimes(job, performance.now())
+  const loops = open.map((socket, index) => drive(socket, job, job.heads[index] ?? '', clock, dues?.(index)))
   if (job.ms === 0) {
     await Promise.all(loops)
     tell({ kind: 'begun' })
@@ -57,7 +59,7 @@ function dial({ port, servername, address = '127.0.0.1' }: LoadJob): Promise<Soc
 type Clock = { counting: boolean; over: boolean; exchanges: number; bytes: number; latencies: number[] }
 
 /** Exchanges until the clock says it is over; rejects when one fails. */
-function drive(socket: Socket, job: LoadJob, head: string, clock: Clock): Promise<void> {
+function drive(socket: Socket, job: LoadJob, head: string, clock: Clock, schedule?: DueTimes): Promise<void> {
   return new Promise((resolve, reject) => {
     const request = Buffer.from(head, 'latin1')
     let sentAt = 0
@@ -69,8 +71,9 @@ function drive(socket: Socket, job: LoadJob, head: string, clock: Clock): Promis
     let known = Buffer.alloc(0)
     let knownLength = 0
 
-    const send = () => {
-      sentAt = performance.now()
+    const send = () => sendDue(performance.now())
+    const sendDue = (since: number) => {
+      sentAt = since
       if (upgraded) {
         due = ECHO_FRAME_BYTES
         socket.write(maskedFrame)
@@ -94,8 +97,16 @@ function drive(socket: Socket, job: LoadJob, head: string, clock: Clock): Promis
         clock.latencies.push(performance.now() - sentAt)
       }
       if (clock.over) resolve()
+      else if (schedule !== undefined) sendNext(schedule)
       else if (job.pauseMs > 0) setTimeout(send, job.pauseMs)
       else send()
+    }
+    const sendNext = (schedule: DueTimes) => {
+      const at = schedule.next()
+      const waitMs = at - performance.now()
+      // A timer that is late is a fault of the generator.
+      if (waitMs > 0) setTimeout(send, waitMs)
+      else sendDue(at)
     }
     const readHead = (chunk: Buffer): void => {
       if (text === '' && known.length > 0 && chunk.subarray(0, known.length).equals(known)) {
@@ -140,7 +151,8 @@ function drive(socket: Socket, job: LoadJob, head: string, clock: Clock): Promis
     socket.removeAllListeners('error')
     socket.on('error', (error) => (clock.over ? resolve() : reject(error)))
     socket.on('close', () => (clock.over ? resolve() : reject(new Error('a connection was closed'))))
-    send()
+    if (schedule === undefined) send()
+    else sendNext(schedule)
   })
 }
 
