@@ -44,14 +44,12 @@ function cookieValue(pair: string, at: number): string | undefined {
 function trim(text: string): string {
   const from = afterSpace(text, 0, text.length)
   let to = text.length
-  while (to > from && isSpace(text, to - 1)) to--
+  while (to > from && (text[to - 1] === ' ' || text[to - 1] === '\t')) to--
   return text.slice(from, to)
 }
 
 function afterSpace(text: string, from: number, to: number): number {
   let at = from
-  while (at < to && isSpace(text, at)) at++
+  while (at < to && (text[at] === ' ' || text[at] === '\t')) at++
   return at
 }
-
-const isSpace = (text: string, at: number): boolean => text[at] === ' ' || text[at] === '\t'

@@ -15,7 +15,6 @@ import { HttpExchange } from './relay/exchange.ts'
 import { recordUnsent } from './relay/outcome.ts'
 import { type ClientHead, clientHead, headProblem, refusalLines } from './relay/request-head.ts'
 import { RefusedByPlugin } from './relay/request-hook.ts'
-import { sharerOf } from './relay/upstream-dialer.ts'
 import { mappingOf } from './request/app-mapping.ts'
 import { type AppRequest, readRequest } from './request/app-request.ts'
 import type { RefusalLog } from './request/refusal-log.ts'
@@ -119,7 +118,7 @@ export class RequestHandler {
       client.respond(problemResponse(this.#deps.pages, request, problem, requestId), true)
       return
     }
-    const overload = this.#deps.load.take(sharerOf(admitted), app.id)
+    const overload = this.#deps.load.take(admitted.sharer, app.id)
     if (overload !== null) {
       admission.deny(overload)
       client.respond(this.#refusal(admitted, overloadProblem(overload, titleOf(app))))
@@ -129,7 +128,7 @@ export class RequestHandler {
     try {
       own = clientHead(this.#deps, admitted, mappingOf(app, this.#deps))
     } catch (error) {
-      this.#deps.load.give(sharerOf(admitted), app.id)
+      this.#deps.load.give(admitted.sharer, app.id)
       const problem = headProblem(this.#deps, admitted, error)
       if (problem instanceof RefusedByPlugin) admission.deny(problem.code)
       else {

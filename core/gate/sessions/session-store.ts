@@ -143,17 +143,16 @@ export function createSessionStore(options: {
     }
   }
 
-  function whyDead(id: string, depth = 0): EndReason | null {
+  function whyDead(id: string, now: number, depth = 0): EndReason | null {
     const one = held.get(id)
     if (!one || depth > MAX_DEPTH) return 'revoked'
     if (!limit(one)) return 'denied'
     const { session, deadline, stored } = one
-    const now = clock.now()
     const shorterMs = stored.expires - session.expires
     if (session.expires <= now || deadline - shorterMs <= clock.monotonic()) return 'expired'
     if (session.idleMs > 0 && now - session.lastUsed >= session.idleMs) return 'idle'
     if (isLocked(id)) return 'locked'
-    return session.parentId === null ? null : whyDead(session.parentId, depth + 1)
+    return session.parentId === null ? null : whyDead(session.parentId, now, depth + 1)
   }
 
   return {
@@ -163,7 +162,7 @@ export function createSessionStore(options: {
     get size() {
       return held.size
     },
-    whyDead: (id) => whyDead(id),
+    whyDead: (id) => whyDead(id, clock.now()),
   }
 }
 

@@ -135,6 +135,7 @@ export class SinkQueue {
     }
     if (count === 0) return undefined
     this.#batches += 1
+    if (taken.length === 1) return taken[0]
     return {
       lines: taken.map((chunk) => chunk.lines).join(''),
       count,

@@ -42,8 +42,9 @@ export class CompanionSlot {
 
   /** Whether the next exchange should use another stream than one of this lane. */
   isLeaving(lane: LiveLink): boolean {
-    const leaves = (link: LiveLink): boolean => link.retired || link.moving
-    return leaves(this.#link) || leaves(lane) || this.#quieterThan(lane) !== null
+    const { retired, moving } = this.#link
+    if (retired || moving || lane.retired || lane.moving) return true
+    return this.#companion !== null && this.#quieterThan(lane) !== null
   }
 
   #quieterThan(lane: LiveLink): LiveLink | null {

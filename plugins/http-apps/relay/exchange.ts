@@ -16,7 +16,7 @@ import { Outcome } from './outcome.ts'
 import { type BodyWatcher, RequestBody } from './request-body.ts'
 import { type ClientHead, headProblem, refusalLines, requestHead } from './request-head.ts'
 import { ResponseRelay } from './response-relay.ts'
-import { type Attempt, DialProblem, openUpstream, sharerOf } from './upstream-dialer.ts'
+import { type Attempt, DialProblem, openUpstream } from './upstream-dialer.ts'
 import { WebSocketRelay } from './web-socket-relay.ts'
 
 const REVOKED = 4401
@@ -29,6 +29,7 @@ const GOING_AWAY = 1001
 export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, Waiting {
   readonly #deps: Deps
   readonly #admitted: Admitted
+  readonly #app: App
   readonly #client: Client
   readonly #mapping: AppMapping
   /** The exchanges of the same connection. */
@@ -53,19 +54,16 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   constructor(deps: Deps, admitted: Admitted, own: ClientHead, client: Client, siblings: HttpExchange[]) {
     this.#deps = deps
     this.#admitted = admitted
+    this.#app = admitted.admission.app
     this.#outcome = new Outcome(admitted.request.receivedAt)
     this.#own = own
     this.#subject = admitted.admission.subject
     this.#client = client
     this.#siblings = siblings
-    this.#mapping = mappingOf(admitted.admission.app, deps)
+    this.#mapping = mappingOf(this.#app, deps)
     this.#response = new ResponseRelay(deps, client, this.#mapping, this)
     client.watch(this)
     admitted.fail = (problem) => this.#fail(problem)
-  }
-
-  get #app(): App {
-    return this.#admitted.admission.app
   }
 
   start(): void {
@@ -130,7 +128,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   onhead(head: ResponseHead): void {
     this.#outcome.responding()
     if (head.status === 101) return void this.#switch(head)
-    if (refusesCookies(head, this.#admitted.request)) {
+    if (head.status >= 400 && refusesCookies(head, this.#admitted.request)) {
       this.#refuse(new Problem(431, 'headers_too_large', `The app refused the cookies (${head.status}).`))
       return
     }
@@ -294,6 +292,6 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.#outcome.bytesOut += this.#relay?.bytesOut ?? 0
     this.#outcome.record(this.#deps, this.#admitted)
     this.#siblings.splice(this.#siblings.indexOf(this), 1)
-    this.#deps.load.give(sharerOf(this.#admitted), this.#app.id)
+    this.#deps.load.give(this.#admitted.sharer, this.#app.id)
   }
 }

@@ -74,20 +74,13 @@ export class Outcome {
 
   /** Where the time went, in milliseconds; parts below half a millisecond are left out, because most are. */
   #addTimings(fields: Record<string, string | number | null>): void {
-    addTiming(fields, 'decide_ms', this.#received, this.#started)
-    addTiming(fields, 'dial_ms', this.#started, this.#sent)
-    addTiming(fields, 'first_byte_ms', this.#sent ?? 0, this.#responding)
+    const decideMs = Math.round(this.#started - this.#received)
+    const dialMs = this.#sent === null ? 0 : Math.round(this.#sent - this.#started)
+    const firstByteMs = this.#responding === null ? 0 : Math.round(this.#responding - (this.#sent ?? 0))
+    if (decideMs > 0) fields.decide_ms = decideMs
+    if (dialMs > 0) fields.dial_ms = dialMs
+    if (firstByteMs > 0) fields.first_byte_ms = firstByteMs
   }
-}
-
-function addTiming(
-  fields: Record<string, string | number | null>,
-  name: string,
-  from: number,
-  to: number | null,
-): void {
-  const ms = to === null ? 0 : Math.round(to - from)
-  if (ms > 0) fields[name] = ms
 }
 
 /** Records an admitted request that ended before an agent was looked for. `status` null: nobody waited for a response. */

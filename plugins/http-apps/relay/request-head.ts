@@ -96,7 +96,8 @@ function ownLines(
   { dropped, passed }: AppMapping,
 ): readonly string[] {
   // The app gets only the lines that a browser puts into a preflight.
-  if (isOfPreflight(admission)) return filtered(request.lines, (name) => PREFLIGHT.test(name))
+  if (admission.verified !== null && isOfPreflight(admission))
+    return filtered(request.lines, (name) => PREFLIGHT.test(name))
   const given = hides === null ? request.lines : filtered(request.lines, (name) => !hides.includes(name))
   const passing = dropped === null ? given : filtered(given, (name) => !dropped.has(plainHeaderName(name)))
   const more: string[] = []

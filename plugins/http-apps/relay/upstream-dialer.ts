@@ -1,5 +1,5 @@
 import { type App, messageOf, Problem } from '@mezite/core'
-import { addressKey, type Pipe } from '@mezite/core/protocol'
+import type { Pipe } from '@mezite/core/protocol'
 import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import { type Admitted, endedProblem } from '../session/admission.ts'
@@ -31,14 +31,6 @@ export interface Attempt {
 }
 
 /**
- * Names the sharer of an app that a request counts against: the person or, for a preflight, which anyone can send without
- * an identity, the address. No user name begins with a line feed.
- */
-export function sharerOf({ admission: { subject }, request }: Admitted): string {
-  return subject?.user ?? `\n${addressKey(request.clientIp)}`
-}
-
-/**
  * Finds a connection to the app of an admitted request: an idle one of the same session, else a new one. Synchronous
  * when an idle connection is found. No byte of the request has left before `done`.
  */
@@ -51,7 +43,7 @@ export function openUpstream(
   const { admission } = admitted
   const { app, session } = admission
   const { request } = admitted
-  const key = session?.id ?? sharerOf(admitted)
+  const key = session?.id ?? admitted.sharer
   let kept: Upstream | undefined
   const idle = (agent: string) => {
     kept = pool.take(key, app, agent, versionFor(app, request))

@@ -12,6 +12,8 @@ export const cookieOf = (lines: readonly string[], name: string): string | undef
 /** The line without the hub's cookies, everything else byte for byte; undefined when nothing is left. */
 export function withoutOurCookies(line: string): string | undefined {
   if (!/__host-mezite/i.test(line)) return line
+  // Mostly it is the only one, or the last one.
+  if (isOurs(line) && !line.includes(';')) return undefined
   const kept = line.split(';').filter((part) => !isOurs(part))
   const text = kept.join(';').replace(/^[ \t]+/, '')
   return text === '' ? undefined : text

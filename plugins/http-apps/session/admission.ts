@@ -2,6 +2,7 @@ import { type App, Problem, type Subject } from '@mezite/core'
 import type { Caller } from '@mezite/core/identity'
 import {
   type Admission,
+  addressKey,
   type ConnectionInfo,
   type HubResponse,
   isNavigation,
@@ -28,6 +29,11 @@ export interface Admitted {
   fail?: (problem: Problem) => void
   /** Lower-case names of the headers that the app must not see; null if there are none. */
   readonly hides: readonly string[] | null
+  /**
+   * Names the sharer of the app that the request counts against: the person or, for a preflight, which anyone can send
+   * without an identity, the address. No user name begins with a line feed.
+   */
+  readonly sharer: string
   /** The body, if a verifier had to read it. */
   readonly body: Buffer | null
 }
@@ -123,7 +129,14 @@ function settle(
   body: Buffer | null = null,
 ): Admitted | HubResponse {
   return outcome.outcome === 'admitted'
-    ? { kind: 'admitted', request, admission: outcome, hides: hidesOf(who), body }
+    ? {
+        kind: 'admitted',
+        request,
+        admission: outcome,
+        hides: hidesOf(who),
+        sharer: sharerOf(outcome, request),
+        body,
+      }
     : responseTo(deps, request, requestId, outcome, certified, who)
 }
 
@@ -147,6 +160,9 @@ function askGate(
       app !== undefined && !originAllowed(request, app, deps.publicNames) ? 'origin_not_allowed' : null,
   })
 }
+
+const sharerOf = ({ subject }: Admission, { clientIp }: AppRequest): string =>
+  subject?.user ?? `\n${addressKey(clientIp)}`
 
 const hidesOf = (who: Caller | null) => (who !== null && 'hides' in who ? (who.hides ?? null) : null)
 
