@@ -1,5 +1,6 @@
 import type { AuditInput } from '../../api/audit.ts'
 import type { Decision } from '../../api/decision.ts'
+import type { Cell } from '../../api/metrics.ts'
 import type { Log } from '../../kernel/log.ts'
 import { createMetrics } from './metrics.ts'
 
@@ -44,14 +45,21 @@ export function createCounts(log: Log) {
   )
   const failedQueries = metrics.counter('mezite_database_failed_queries_total', 'Queries that failed')
 
+  /** By decision, which is the same object for many requests: the name of a cell would be built for each. */
+  const cells = new WeakMap<Decision, Cell>()
   return {
     metrics,
     /** An event is being recorded. */
     event({ type }: Pick<AuditInput, 'type'>): void {
       events(type).value += 1
     },
-    decision({ effect, reason }: Decision): void {
-      decisions(effect, reason).value += 1
+    decision(decision: Decision): void {
+      let cell = cells.get(decision)
+      if (cell === undefined) {
+        cell = decisions(decision.effect, decision.reason)
+        cells.set(decision, cell)
+      }
+      cell.value += 1
     },
     connection(what: 'secured' | 'refused', which: string): void {
       if (what === 'secured') secured(which).value += 1

@@ -50,6 +50,8 @@ const treatments = new Map<string, Treatment>()
 
 /** A busy hub records many events in the same millisecond, which share these texts. */
 let stampedMs = Number.NaN
+let stampedSecond = Number.NaN
+let secondText = ''
 let stampedTime = ''
 let idPrefix = ''
 
@@ -214,7 +216,10 @@ function stringOf(value: unknown): string {
 /** Sets the time, and the beginning of ids that are UUIDs version 7 (RFC 9562, 5.7) of the same millisecond. */
 function stamp(nowMs: number): void {
   const hex = Math.max(0, Math.trunc(nowMs)).toString(16).padStart(12, '0').slice(-12)
-  stampedTime = new Date(nowMs).toISOString()
+  const second = Math.floor(nowMs / 1_000)
+  if (second !== stampedSecond) secondText = new Date(second * 1_000).toISOString().slice(0, -4)
+  stampedSecond = second
+  stampedTime = `${secondText}${String(Math.trunc(nowMs - second * 1_000)).padStart(3, '0')}Z`
   idPrefix = `${hex.slice(0, 8)}-${hex.slice(8)}-7`
   stampedMs = nowMs
 }

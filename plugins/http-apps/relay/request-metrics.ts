@@ -1,5 +1,7 @@
 import type { Metrics } from '@mezite/core'
 
+type Cell = ReturnType<Metrics['counter']>
+
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
 /** A finished request. */
@@ -24,9 +26,13 @@ export function createRequestMetrics(metrics: Metrics): (request: Finished) => v
     SECONDS,
   )
   const traffic = { http: metrics.traffic('http'), websocket: metrics.traffic('websocket') }
+  /** By class of the status, 0 for none: the names of a cell would be joined for each request. */
+  const cells = { http: [] as Cell[], websocket: [] as Cell[] }
   return ({ upgraded, status, bytesIn, bytesOut, durationMs }) => {
     const protocol = upgraded ? 'websocket' : 'http'
-    requests(protocol, status === null ? 'none' : `${Math.floor(status / 100)}xx`).value += 1
+    const kind = status === null ? 0 : Math.floor(status / 100)
+    cells[protocol][kind] ??= requests(protocol, status === null ? 'none' : `${kind}xx`)
+    cells[protocol][kind].value += 1
     traffic[protocol].received.value += bytesIn
     traffic[protocol].sent.value += bytesOut
     if (!upgraded) durations.observe(durationMs / 1_000)

@@ -208,3 +208,15 @@ t.test('events that a plugin returns are checked by the same rules', (t) => {
   t.equal(changed.path, '/\\u0000', 'what was not changed is not escaped twice')
   t.end()
 })
+
+t.test('the time of an event is exact to the millisecond, in and across seconds', (t) => {
+  for (const ms of [
+    0, 1, 999, 1_000, 1_001, 1_764_620_000_007, 1_764_620_000_099, 1_764_619_999_999, -1, 2_000.7,
+  ])
+    t.equal(
+      makeEvent({ type: 'a', success: true }, recorder, ms).time,
+      new Date(ms).toISOString(),
+      String(ms),
+    )
+  t.end()
+})
