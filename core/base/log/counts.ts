@@ -54,11 +54,9 @@ export function createCounts(log: Log) {
       events(type).value += 1
     },
     decision(decision: Decision): void {
-      let cell = cells.get(decision)
-      if (cell === undefined) {
-        cell = decisions(decision.effect, decision.reason)
-        cells.set(decision, cell)
-      }
+      const known = cells.get(decision)
+      const cell = known ?? decisions(decision.effect, decision.reason)
+      if (known === undefined) cells.set(decision, cell)
       cell.value += 1
     },
     connection(what: 'secured' | 'refused', which: string): void {
