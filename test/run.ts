@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { startPostgres, type TestPostgres } from '../core/testing/postgres.ts'
+import { installPackages } from '../examples/packaging/installed-packages.ts'
 import { bundlePrograms } from './bundled-programs.ts'
 import { coverageOf } from './coverage.ts'
 import { memoryFolder } from './memory-folder.ts'
@@ -177,11 +178,12 @@ const [postgres, env] = await Promise.all([
 ])
 const [databases, built] = await Promise.all([
   needsServer || mode !== 'files' ? migrateDatabases(folder, postgres, env) : null,
-  // Before the tests, which would otherwise all wait for the first one that needs the scripts of the dashboard.
-  mode === 'all' ? check('Build of the packages', 'node', ['examples/packaging/build.ts']) : true,
+  // Programs of end-to-end tests are the packages as they are published.
+  mode === 'all' ? check('Packages', 'node', ['examples/packaging/installed-packages.ts']) : true,
 ])
 const tally = await runTests(units, {
   ...env,
+  ...(mode === 'all' && built && { PACKAGES_UNDER_TEST: await installPackages() }),
   ...(databases && { MEZITE_TEST_DATABASE: databases.folder }),
   ...(databases?.url && { MEZITE_TEST_POSTGRES: databases.url }),
 })

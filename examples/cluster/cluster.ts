@@ -8,6 +8,7 @@ import { freePort } from '@mezite/core/testing'
 import { type HubPlace, type HubPlaces, oneHub, twoHubs } from './hub-places.ts'
 import { acmeOf, type Pebble, startPebble } from './pebble.ts'
 import { type Program, type ProgramOptions, startProgram } from './program.ts'
+import { programFile } from './program-file.ts'
 import { findProgram } from './program-lookup.ts'
 import { haveCertificates, isConnected, isReady, isTaken, pause } from './readiness.ts'
 import { hubConfig, resources } from './resources.ts'
@@ -60,9 +61,6 @@ export interface Cluster {
 }
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
-const HUB = here('../../core/mezhub.js')
-const AGENT = here('../../agent/mezd.js')
-const MEZCTL = here('../../oclif-cli/mezctl/mezctl.js')
 const MEZCTL_MS = 90_000
 
 /** Starts hub, identity provider, agent and four applications as separate programs on loopback. */
@@ -105,7 +103,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const mezctlOf =
     (dataDir: string): Mezctl =>
     async (...args) => {
-      const { stdout } = await promisify(execFile)(process.execPath, [MEZCTL, ...args], {
+      const { stdout } = await promisify(execFile)(process.execPath, [programFile('mezctl'), ...args], {
         env: { ...process.env, MEZITE_DATA_DIR: dataDir },
         timeout: MEZCTL_MS,
       })
@@ -132,7 +130,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       writeFileSync(configFile, config, { mode: 0o600 })
       await start({
         name: hub.name,
-        file: HUB,
+        file: programFile('mezhub'),
         args: ['start', '--config', configFile],
         env,
         logFile: logFile(hub.name.replace(' ', '-')),
@@ -209,7 +207,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     const joining = await joinToken(mezctl)
     await start({
       name: 'agent',
-      file: AGENT,
+      file: programFile('mezd'),
       args: [
         'start',
         ...['--proxy', `${hubHost}:${hubPort}`],

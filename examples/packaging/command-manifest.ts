@@ -1,13 +1,13 @@
 /**
- * `node command-manifest.ts FOLDER`: writes what the list of the commands of a staged program shows to `oclif.manifest.json`
- * in its folder. With it `--help` loads no command.
+ * `node command-manifest.ts FOLDER FILE`: writes what the list of the commands of a program shows to a file, which is published as
+ * `oclif.manifest.json`. With it `--help` loads no command. FOLDER is the built package in this repository, where its
+ * dependencies are found, whereas those of a staged one may be nowhere.
  */
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { Config } from '@oclif/core/config'
 import { manifestOf } from './workspaces.ts'
 
-const [folder = ''] = process.argv.slice(2)
+const [folder = '', file = ''] = process.argv.slice(2)
 const pjson = manifestOf(folder)
 const config = await Config.load({
   root: folder,
@@ -26,4 +26,4 @@ const config = await Config.load({
 })
 // The types of oclif leave it out.
 const { manifest } = config.plugins.get(pjson.name) as unknown as { readonly manifest: object }
-writeFileSync(join(folder, 'oclif.manifest.json'), `${JSON.stringify(manifest)}\n`)
+writeFileSync(file, `${JSON.stringify(manifest)}\n`)

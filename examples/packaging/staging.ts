@@ -73,15 +73,14 @@ function withoutYarn(manifest: Manifest, target: string): Manifest {
 /** Builds every package and stages it below `parent` as `<scope>/<name>`; returns their folders. */
 export async function stageAll(parent: string): Promise<readonly string[]> {
   await build()
-  const folders = publishedWorkspaces().map((workspace) => {
+  const program = join(import.meta.dirname, 'command-manifest.ts')
+  return publishedWorkspaces().map((workspace) => {
     const target = join(parent, workspace.manifest.name)
     stage(workspace, target)
+    if (workspace.manifest.oclif?.bin !== undefined)
+      execFileSync(process.execPath, [program, workspace.folder, join(target, 'oclif.manifest.json')])
     return target
   })
-  const program = join(import.meta.dirname, 'command-manifest.ts')
-  for (const folder of folders)
-    if (manifestOf(folder).oclif?.bin !== undefined) execFileSync(process.execPath, [program, folder])
-  return folders
 }
 
 /** Packs staged packages into `target`; returns the paths of the tarballs, in the same order. */

@@ -128,7 +128,12 @@ t.test('--check walks through everything and exits 0', async (t) => {
   if (code !== 0) t.comment(demo.output())
   t.match(demo.output(), /\d+ passed, 0 failed/)
   t.notMatch(demo.output(), 'FAILED')
-  for (const program of PROGRAMS) t.match([...started.values()].join('\n'), program)
+  const lines = [...started.values()].join('\n')
+  for (const program of PROGRAMS) t.match(lines, program)
+  const { PACKAGES_UNDER_TEST: modules } = process.env
+  if (modules !== undefined)
+    for (const file of ['hub/mezhub.js', 'agent/mezd.js', 'msh/msh.js'])
+      t.match(lines, join(modules, '@mezite', file), 'the program as it is published')
   await until(() => survivors(started).length === 0, 'nothing is left')
 })
 

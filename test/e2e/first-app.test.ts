@@ -33,7 +33,7 @@ const pebble = await startPebble({ tlsPort: port, httpPort: await freePort() })
 t.teardown(() => pebble.close())
 const env = {
   ...process.env,
-  PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}`,
+  PATH: `${join(process.env.PACKAGES_UNDER_TEST ?? join(root, 'node_modules'), '.bin')}:${process.env.PATH}`,
   HOME: cwd,
   MEZITE_DATA_DIR: join(cwd, 'data'),
   MEZITE_DIAGNOSTICS_LISTEN_ADDR: `127.0.0.1:${await freePort()}`,

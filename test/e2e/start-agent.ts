@@ -1,13 +1,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import type { AdminClient } from '../../core/testing/index.ts'
 import { type Program, startProgram } from '../../examples/cluster/program.ts'
+import { programFile } from '../../examples/cluster/program-file.ts'
 import { until } from '../until.ts'
 import './plain-programs.ts'
 
-export const MEZD = fileURLToPath(new URL('../../agent/mezd.js', import.meta.url))
+export const MEZD = programFile('mezd')
 
 export interface AgentOptions {
   readonly hostname: string

@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import {
   type AdminClient,
@@ -15,11 +14,12 @@ import {
 } from '../../core/testing/index.ts'
 import { createPostgresDatabase } from '../../core/testing/test-database.ts'
 import { type Program, startProgram } from '../../examples/cluster/program.ts'
+import { programFile } from '../../examples/cluster/program-file.ts'
 import { until } from '../until.ts'
 import './plain-programs.ts'
 import { type Balancer, startBalancer } from './start-balancer.ts'
 
-const MEZHUB = fileURLToPath(new URL('../../core/mezhub.js', import.meta.url))
+const MEZHUB = programFile('mezhub')
 
 export interface RunningHub {
   readonly name: string

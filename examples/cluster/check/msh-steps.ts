@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { Visitor } from '@mezite/core/testing'
 import type { Cluster } from '../cluster.ts'
 import type { Person } from '../people.ts'
+import { programFile } from '../program-file.ts'
 import { expect, type Step, signIn } from './person-steps.ts'
 
-const MSH = fileURLToPath(new URL('../../../oclif-cli/msh/msh.js', import.meta.url))
+const MSH = programFile('msh')
 const STEP_MS = 60_000
 
 /** The steps of a person with msh: sign in through a browser, and open the TCP application on a local port. */
