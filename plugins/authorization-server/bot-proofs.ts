@@ -17,6 +17,8 @@ export interface PresentedBot {
   readonly user: string
   /** Null: nothing, or more than one. */
   readonly proof: BotProof | null
+  /** Whether the request presents nothing but the name. */
+  readonly bare: boolean
 }
 
 /** A token request whose body was read. */
@@ -27,6 +29,8 @@ export interface ReadRequest {
   readonly bot: PresentedBot | null
   /** The parameter `grant_type`; empty without one. */
   readonly grant: string
+  /** The parameter `token`, of a revocation; empty without one, and if there are several. */
+  readonly token: string
 }
 
 async function bodyOf(request: IncomingMessage): Promise<Buffer> {
@@ -61,12 +65,14 @@ export async function readTokenRequest(
   const form = new URLSearchParams(isForm ? body.toString() : '')
   const bot = await presentedBot(form, request.headers.authorization, audiences)
   const grant = form.get('grant_type') ?? ''
-  if (bot === null) return { raw: again(request, body), bot, grant }
+  const tokens = form.getAll('token')
+  const token = tokens.length === 1 ? (tokens[0] ?? '') : ''
+  if (bot === null) return { raw: again(request, body), bot, grant, token }
   for (const name of ['client_assertion', 'client_assertion_type', 'client_secret', 'subject_token'])
     form.delete(name)
   form.set('client_id', bot.user)
   const { authorization: _, ...headers } = request.headers
-  return { raw: again(request, Buffer.from(form.toString()), headers), bot, grant }
+  return { raw: again(request, Buffer.from(form.toString()), headers), bot, grant, token }
 }
 
 /** The request again, with this body. */
@@ -94,7 +100,7 @@ async function presentedBot(
   const names = [
     basic?.user,
     assertion === null ? undefined : await subjectOf(assertion),
-    form.get('client_id'),
+    ...form.getAll('client_id'),
   ]
   const user = names.find((name) => name?.startsWith(BOT))
   if (user == null) return null
@@ -108,10 +114,11 @@ async function presentedBot(
   const token = form.get('subject_token')
   if (token !== null && once('subject_token') && ID_TOKENS.includes(form.get('subject_token_type') ?? ''))
     proofs.push({ kind: 'id_token', jwt: token })
-  const other = names.some((name) => name != null && name !== user)
+  const other = names.some((name) => name != null && name !== user) || form.getAll('client_id').length > 1
   const given = ['client_assertion', 'client_secret', 'subject_token'].filter((name) => form.has(name)).length
   const single = proofs.length === 1 && given + (basic === null ? 0 : 1) === 1 && !other
-  return { user, proof: single ? (proofs[0] as BotProof) : null }
+  const bare = given === 0 && basic === null && !other
+  return { user, proof: single ? (proofs[0] as BotProof) : null, bare }
 }
 
 /** RFC 6749 section 2.3.1: both parts are encoded as in a form, which curl does not do. */

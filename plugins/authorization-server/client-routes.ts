@@ -61,7 +61,7 @@ export function clientRoutes(deps: {
     const { app: name } = body as { app: string }
     const app = catalog.byName(name)
     if (app && catalog.servedByHub(app) && deps.offered(app)) return app
-    throw new Problem(404, 'app_not_found', `There is no web application ${name} that you may open.`)
+    throw noApp(name)
   }
 
   return {
@@ -127,6 +127,8 @@ export function clientRoutes(deps: {
             .catch((error) => {
               if (!(error instanceof running().refusal)) throw error
               const { reason = 'access_denied' } = error as { reason?: string }
+              // Whether there is an app of this name is for people who may open it.
+              if (NO_RIGHT.includes(reason)) throw noApp(app.name)
               const detail =
                 reason === 'session_mfa_required'
                   ? `${app.name} needs your passkey.`
@@ -145,5 +147,11 @@ export function clientRoutes(deps: {
     },
   }
 }
+
+/** Reasons of the gate that mean: nothing lets this person in. */
+const NO_RIGHT: readonly string[] = ['role_missing', 'label_mismatch']
+
+const noApp = (name: string): Problem =>
+  new Problem(404, 'app_not_found', `There is no web application ${name} that you may open.`)
 
 const timeOf = (ms: number): string => new Date(Number(ms)).toISOString()

@@ -28,6 +28,8 @@ const CODE_SECONDS = 60
 const DEVICE_SECONDS = 600
 const INTERACTION_SECONDS = 900
 const SESSION_SECONDS = 30 * 86_400
+/** Clocks of programs may differ by this much. */
+const SKEW_SECONDS = 60
 
 /** Claims about a person, for the apps' own sign-in. `sub` is the id of the account: see `findAccount`. */
 function claimsOf(user: User, users: Pick<Users, 'rolesOf'>) {
@@ -105,9 +107,11 @@ export function configure(deps: ConfigurationDeps): Omit<Configuration, 'jwks'> 
     responseTypes: ['code'],
     subjectTypes: ['public'],
     // One that several servers accept could be passed on by any of them (RFC 7523 section 3).
-    async assertJwtClientAuthClaimsAndHeader(_ctx, { aud }) {
-      if ([aud].flat().length === 1) return
-      throw new errors.InvalidClientAuth('the assertion must have one audience')
+    async assertJwtClientAuthClaimsAndHeader(_ctx, { aud, iat }) {
+      if ([aud].flat().length !== 1)
+        throw new errors.InvalidClientAuth('the assertion must have one audience')
+      if (iat !== undefined && !(Number(iat) * 1_000 <= clock.now() + SKEW_SECONDS * 1_000))
+        throw new errors.InvalidClientAuth('the assertion is of the future (iat)')
     },
     clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
     clientDefaults: {

@@ -28,6 +28,8 @@ export interface ConsentDeps {
   readonly desk: Pick<SignInDesk, 'prepare' | 'adopt'>
   readonly appClients: AppClients
   readonly catalog: Pick<Catalog, 'byHost' | 'byId'>
+  /** Whether the app is offered to programs. */
+  readonly offered: (app: App) => boolean
   readonly sessions: Pick<Sessions, 'open'>
   readonly users: Pick<Users, 'byName' | 'rolesOf'>
   readonly sessionLimits: SessionLimits | undefined
@@ -79,6 +81,9 @@ export function createConsents(deps: ConsentDeps) {
     const path = [page, mets.map((met) => `met=${encodeURIComponent(met)}`).join('&')]
       .filter((part) => part !== '')
       .join('?')
+    for (const [, app] of asked)
+      if (app && !deps.offered(app))
+        throw new Problem(403, 'programs_off', `${app.name} does not accept programs.`)
     for (const [, app] of all) {
       if (app === undefined) throw new Problem(404, 'app_unknown', 'No application has this address.')
       let location: string | null = ''

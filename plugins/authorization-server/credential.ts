@@ -12,6 +12,7 @@ const TOKEN = /^mezite_at_([A-Za-z0-9_-]{43})$/
 const METADATA = '/.well-known/oauth-protected-resource'
 const LONGEST = 4_096
 const REFUSED: Caller = { kind: 'refused', status: 401, code: 'token_invalid' }
+const MISPLACED: Caller = { kind: 'refused', status: 401, code: 'token_misplaced' }
 
 /** The random part of an access token. Throws `TypeError` for another text. */
 export function secretOf(token: string): string {
@@ -40,14 +41,46 @@ function presented(value: string): { readonly token: string; readonly dpop: bool
     case 'dpop':
       return credentials.startsWith(ACCESS_TOKEN) ? { token: credentials, dpop: true } : null
     case 'basic': {
-      if (!/^[A-Za-z0-9+/]+={0,2}$/.test(credentials)) return null
-      const text = Buffer.from(credentials, 'base64').toString('latin1')
-      const password = text.slice(text.indexOf(':') + 1)
-      return text.includes(':') && password.startsWith(ACCESS_TOKEN) ? { token: password, dpop: false } : null
+      const text = basicText(credentials)
+      if (!text.includes(':')) return null
+      // Some programs have the token as the user: `TOKEN:` and `TOKEN:x-oauth-basic`.
+      const parts = [text.slice(text.indexOf(':') + 1), text.slice(0, text.indexOf(':'))]
+      const token = parts.find((part) => part.startsWith(ACCESS_TOKEN))
+      return token === undefined ? null : { token, dpop: false }
     }
     default:
       return null
   }
+}
+
+/** What Basic credentials contain; empty for other text. */
+const basicText = (credentials: string): string =>
+  /^[A-Za-z0-9+/]+={0,2}$/.test(credentials) ? Buffer.from(credentials, 'base64').toString('latin1') : ''
+
+/** Access and refresh tokens, and the secrets of apps; the plugin `bots` looks for its own where tokens may be. */
+const SECRETS = /mezite_(?:at|rt|oc)_/
+const SECRETS_ELSEWHERE = /mezite_(?:at|rt|oc|bot)_/
+
+/** Whether a line contains such a secret, also in the credentials of Basic. */
+function mentions(secrets: RegExp, value: string): boolean {
+  const line = value.slice(0, LONGEST)
+  const [, credentials = ''] = /^basic +(.*)$/i.exec(line) ?? []
+  return [line, basicText(credentials)].some((text) => secrets.test(text))
+}
+
+/**
+ * The entry of `credentials` for headers in which programs send the tokens of other systems. One of the hub's own there is
+ * refused: the app must not read it, also beside a cookie that lets the request in.
+ */
+export const misplacedToken: Extract<Credential, { from: 'header' }> = {
+  name: 'misplaced-token',
+  from: 'header',
+  at: 'app',
+  headers: [
+    ...['private-token', 'job-token', 'deploy-token', 'api-key', 'apikey', 'x-api-key', 'x-access-token'],
+    ...['x-gitlab-token', 'x-token', 'x-vault-token'],
+  ],
+  read: (value) => (mentions(SECRETS_ELSEWHERE, value) ? MISPLACED : null),
 }
 
 /** Programs that ask a registry of images or charts. They fail at a bearer challenge without `realm`, which is Docker's own. */
@@ -79,7 +112,8 @@ export function tokenCredential(options: {
 
   function read(value: string, request: CredentialRequest): Caller | null | Promise<Caller | null> {
     const found = presented(value)
-    if (found === null) return null
+    // A refresh token, or `Authorization: token TOKEN`: see `misplacedToken`.
+    if (found === null) return mentions(SECRETS, value) ? MISPLACED : null
     const secret = TOKEN.exec(found.token)?.[1]
     if (secret === undefined) return REFUSED
     if (!found.dpop) return { kind: 'token', token: secret }

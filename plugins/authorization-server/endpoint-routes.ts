@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { Problem, type PublicNames, type SignInDesk, type WebRoutes } from '@mezite/core'
 import { readTokenRequest } from './bot-proofs.ts'
+import type { RevokeOfBot } from './bot-revocations.ts'
 import type { Server } from './server.ts'
 
 type Request = Parameters<SignInDesk['sessionOf']>[0]
@@ -44,7 +45,15 @@ const ENDPOINTS: readonly Endpoint[] = [
   { path: ROUTES.code_verification, methods: ['GET', 'POST'] as Methods, person: true, rate: 'sign_in' },
   { path: DEVICE_RESUMES, methods: ['GET'], person: true, rate: 'sign_in' },
 ]
-const REGISTRATION: Endpoint = { path: ROUTES.registration, methods: ['POST'], rate: 'sign_in' }
+const REGISTRATION: Endpoint = { path: ROUTES.registration, methods: POST, rate: 'sign_in' }
+/** Endpoints at which bots present themselves. */
+const READ: readonly string[] = [ROUTES.token, ROUTES.revocation]
+const PREFLIGHT = {
+  'access-control-allow-origin': '*',
+  'access-control-allow-methods': 'POST',
+  'access-control-allow-headers': 'content-type',
+  'access-control-max-age': '3600',
+}
 
 /**
  * Headers of the library's own responses; it sends none of them, and the hub's own do not apply to what it sends. Browsers
@@ -65,8 +74,10 @@ export function endpointRoutes(options: {
   readonly desk: Pick<SignInDesk, 'sessionOf' | 'seal'>
   readonly publicNames: Pick<PublicNames, 'hubOrigin' | 'signInOrigin' | 'hsts'>
   readonly registration: boolean
+  /** Ends a token that a bot names. Resolves to the error of RFC 6749; null: done. */
+  readonly revokeOfBot: RevokeOfBot
 }): WebRoutes {
-  const { server, desk, publicNames, registration } = options
+  const { server, desk, publicNames, registration, revokeOfBot } = options
   const { host } = new URL(publicNames.signInOrigin)
   const { signInOrigin, hubOrigin } = publicNames
   const audiences = [...new Set([signInOrigin, signInOrigin + ROUTES.token, hubOrigin])]
@@ -108,10 +119,25 @@ export function endpointRoutes(options: {
                 303,
               )
             }
-            const { raw, bot, grant } =
-              path === ROUTES.token && request.method === 'POST'
+            const { raw, bot, grant, token } =
+              READ.includes(path) && request.method === 'POST'
                 ? await readTokenRequest(request.raw, audiences)
-                : { raw: request.raw, bot: null, grant: '' }
+                : { raw: request.raw, bot: null, grant: '', token: '' }
+            if (bot !== null && path === ROUTES.revocation) {
+              reply.header('cache-control', 'no-store')
+              const refused = await revokeOfBot({
+                bot,
+                token,
+                clientIp: request.clientIp,
+                requestId: request.id,
+              })
+              return refused === null ? reply.code(200).send() : reply.code(401).send(refused)
+            }
+            if (path === ROUTES.registration) {
+              // Programs in browsers register too, and nothing of the person is sent with it.
+              reply.raw.setHeader('access-control-allow-origin', '*')
+              if (request.method === 'OPTIONS') return reply.headers(PREFLIGHT).code(204).send()
+            }
             reply.hijack()
             protect(reply.raw, publicNames.hsts === true)
             reply.raw.setHeader('x-request-id', request.id)

@@ -24,9 +24,10 @@ import { botLogins, createSigningKeys } from '@mezite/core/identity'
 import { access, tunnel } from '@mezite/core/protocol'
 import { appClientRoutes } from './app-client-routes.ts'
 import { createAppClients } from './app-clients.ts'
+import { createBotRevocations } from './bot-revocations.ts'
 import { clientRoutes } from './client-routes.ts'
 import { createConsentPages } from './consent-pages.ts'
-import { tokenCredential } from './credential.ts'
+import { misplacedToken, tokenCredential } from './credential.ts'
 import { createProofCheck } from './dpop.ts'
 import { endpointRoutes } from './endpoint-routes.ts'
 import { createGuardedFetch, type GuardedFetchOptions } from './guarded-fetch.ts'
@@ -103,6 +104,7 @@ export function createAuthorizationServer(network: Omit<GuardedFetchOptions, 'po
       const fetch = createGuardedFetch({ ...network, ports: config.metadata_ports })
       const offered = (app: App) => use.appConfig(app)?.programs !== 'off'
 
+      provide.credentials(misplacedToken)
       provide.credentials(
         tokenCredential({
           issuer,
@@ -113,9 +115,11 @@ export function createAuthorizationServer(network: Omit<GuardedFetchOptions, 'po
           }),
         }),
       )
-      provide.webRoutes(endpointRoutes({ server, desk, publicNames, registration: config.registration }))
+      const { registration } = config
+      const revokeOfBot = createBotRevocations({ botLogins: use.botLogins, sessions: use.sessions })
+      provide.webRoutes(endpointRoutes({ server, desk, publicNames, registration, revokeOfBot }))
       const pages = createConsentPages(use.pages)
-      provide.webRoutes(interactionRoutes({ ...use, server, desk, appClients, clock, pages }))
+      provide.webRoutes(interactionRoutes({ ...use, server, desk, appClients, offered, clock, pages }))
       provide.webRoutes(appClientRoutes({ ...use, appClients, tokens: () => started().tokens }))
       provide.webRoutes(keys.routes)
       provide.webRoutes(clientRoutes({ ...use, appClients, offered, running: started }))
@@ -152,7 +156,6 @@ export function createAuthorizationServer(network: Omit<GuardedFetchOptions, 'po
         if (account != null) await running?.records.remove({ account }, trx)
       })
       tap.lifecycle.start(async () => {
-        const { registration } = config
         running = await startServer({
           ...use,
           appClients,

@@ -48,7 +48,11 @@ export function keepErrors(provider: Provider, isOfApp: (clientId: string) => bo
     provider.on(event as 'server_error', keep as never)
 }
 
-/** Records the requests that the library refuses, each with the code of its error. The rates of the endpoints bound them. */
+/**
+ * Records the requests that the library refuses, each with the code of its error: invalid_client, invalid_grant,
+ * invalid_redirect_uri, invalid_request, invalid_scope, invalid_target, unauthorized_client, unsupported_grant_type, …
+ * The rates of the endpoints bound them.
+ */
 export function recordRefusals(provider: Provider, audit: Pick<Audit, 'record'>): void {
   for (const [event, step] of Object.entries(STEPS))
     provider.on(

@@ -54,21 +54,33 @@ const specFlags = {
   issuer: Flags.string({
     description: 'Issuer of ID tokens that it may show, with --audience and --claim',
     helpValue: 'URL',
-    dependsOn: ['audience', 'claim'],
   }),
-  audience: Flags.string({ description: 'Audience of these ID tokens', dependsOn: ['issuer'] }),
+  audience: Flags.string({ description: 'Audience of these ID tokens' }),
   claim: Flags.string({
     multiple: true,
     description: 'Claim of these ID tokens: the exact value, or ^regex$; again for another claim',
     helpValue: 'NAME=VALUE',
-    dependsOn: ['issuer'],
   }),
+}
+
+/** A rule of trust is whole, or it is none. Throws `CliError` with the flags that are missing. */
+function requireWholeRule({ issuer, audience, claim }: Partial<InferredFlags<typeof specFlags>>): void {
+  const missing = [
+    ...(issuer === undefined ? ['--issuer URL'] : []),
+    ...(audience === undefined ? ['--audience AUDIENCE'] : []),
+    ...(claim === undefined ? ['--claim NAME=VALUE'] : []),
+  ]
+  if (missing.length === 0 || missing.length === 3) return
+  throw new CliError('MEZ_USAGE_WRONG', `a rule of trust also needs ${missing.join(' and ')}`, {
+    hint: 'Name the issuer of the ID tokens, the audience that means this hub, and at least one claim of the job.',
+  })
 }
 
 type Spec = Readonly<Record<string, unknown>>
 
 /** The spec with what the flags say; keys and rules of trust are added to those that it has. */
 function changed(spec: Spec, flags: Partial<InferredFlags<typeof specFlags>>): Spec {
+  requireWholeRule(flags)
   const { api, roles, ttl, key = [], issuer, audience, claim = [] } = flags
   const { allow_from: allowed, ...rest } = spec
   const from = flags['allow-from'] === undefined ? allowed : list(flags['allow-from'])

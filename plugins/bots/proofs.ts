@@ -26,6 +26,11 @@ interface Deps {
 export function createProofs({ keysOf, spent, clock }: Deps) {
   const now = () => new Date(clock.now())
 
+  /** A token of the future would stay valid for longer than its issuer may believe. */
+  function checkIssued({ iat = 0 }: { readonly iat?: number }): void {
+    if (iat * 1_000 > clock.now() + SKEW_SECONDS * 1_000) throw new ProofRefused('proof_not_yet_valid')
+  }
+
   async function once(parts: readonly string[], exp: number, longestMs: number): Promise<void> {
     const expires = exp * 1_000
     if (expires > clock.now() + longestMs + SKEW_SECONDS * 1_000)
@@ -52,6 +57,7 @@ export function createProofs({ keysOf, spent, clock }: Deps) {
         currentDate: now(),
         requiredClaims: ['iss', 'sub', 'aud', 'exp', 'jti'],
       })
+      checkIssued(payload)
       // Another server that it is for could pass it on (RFC 7523 section 3).
       if (![payload.aud].flat().every((audience) => audiences.includes(String(audience))))
         throw new ProofRefused('audience_wrong')
@@ -74,6 +80,7 @@ export function createProofs({ keysOf, spent, clock }: Deps) {
         currentDate: now(),
         requiredClaims: ['sub', 'aud', 'exp', 'iat'],
       })
+      checkIssued(payload)
       // Access tokens and logout tokens of the same issuer say something else.
       const { typ } = protectedHeader
       if (typ !== undefined && typ.toLowerCase() !== 'jwt') throw new ProofRefused('type_wrong')

@@ -78,6 +78,8 @@ async function faultOfOne([program = '', ...words]: readonly string[]): Promise<
       ...(allowNo ? [`--no-${name}`] : []),
       ...(char ? [`-${char}`] : []),
     ])
+    // The other words are those of curl.
+    if (program === 'msh' && names[0] === 'curl') return null
     const wrong = flagsOf(words).find((flag) => !spelled.includes(flag) && flag !== '--help')
     return wrong === undefined ? null : `${names.slice(0, length).join(' ')} has no ${wrong}`
   }

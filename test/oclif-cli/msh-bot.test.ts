@@ -54,6 +54,13 @@ t.test('mezctl creates, changes and shows a bot', async (t) => {
   const made = await mezctl('bots', 'create', 'ci', '--roles', 'platform', '--key', pub)
   t.match(made, { code: 0, out: /Created bot ci\. Apps see it as bot:ci\./ })
   t.match(await mezctl('bots', 'create', 'ci', '--roles', 'platform'), { code: 1, err: /already exists/ })
+  const issuer = ['--issuer', tcp.issuer.url]
+  t.match(await mezctl('bots', 'create', 'job', '--roles', 'platform', ...issuer), {
+    ...{ code: 2, err: /a rule of trust also needs --audience AUDIENCE and --claim NAME=VALUE/ },
+  })
+  t.match(await mezctl('bots', 'update', 'ci', '--claim', 'a=b', ...issuer), {
+    ...{ code: 2, err: /a rule of trust also needs --audience AUDIENCE/ },
+  })
   const changed = await mezctl(
     ...['bots', 'update', 'ci', '--ttl', '20m', '--issuer', tcp.issuer.url, '--audience', 'hub'],
     ...['--claim', 'sub=job-1'],

@@ -44,24 +44,26 @@ export class Token extends PersonCommand {
 export class Curl extends PersonCommand {
   static override summary = 'Run curl with a token for the app of the URL'
   static override description =
-    'Everything after -- goes to curl. The token is passed to it in a file without a name, so that other users of the machine do not see it.'
+    'Options of curl may stand anywhere; after --, also those that msh has itself. The token is passed to it in a file without a name, so that other users of the machine do not see it.'
   static override examples = [
-    '<%= config.bin %> <%= command.id %> https://grafana.apps.example.com/api/health',
-    '<%= config.bin %> <%= command.id %> https://orders.apps.example.com/api/orders -- -X POST -d @order.json',
+    '<%= config.bin %> <%= command.id %> -s https://grafana.apps.example.com/api/health',
+    '<%= config.bin %> <%= command.id %> https://orders.apps.example.com/api/orders -X POST -d @order.json',
   ]
   static override strict = false
   static override args = { url: Args.string({ required: true, description: 'URL of an app' }) }
 
   async run(): Promise<void> {
-    const { args, flags } = await this.parse(Curl)
-    const url = URL.parse(args.url)
-    const app = url?.protocol === 'https:' ? appAt(await listApps(this.hub(flags)), url.host) : undefined
-    if (app === undefined) throw noSuchApp(args.url, 'the URL of an app')
+    const { own, words } = wordsOfCurl(this.argv)
+    const urls = words.filter((word) => URL.parse(word)?.protocol === 'https:')
+    const named = urls[0] ?? words.find((word) => !word.startsWith('-'))
+    const { flags } = await this.parse(Curl, [...own, ...(named === undefined ? [] : [named])])
+    const apps = await listApps(this.hub(flags))
+    const app = urls.map((url) => appAt(apps, new URL(url).host)).find((found) => found !== undefined)
+    if (app === undefined) throw noSuchApp(urls[0] ?? words.join(' '), 'the URL of an app')
     const body = { app: app.name }
     const { access_token } = await withConfirmation(app.name, this.identity(flags), () =>
       this.call<Issued>(flags, 'POST', '/me/tokens', { body }),
     )
-    const words = [args.url, ...(wordsAfterDashes(this.argv) ?? [])]
     const config = nameless(`header = "Authorization: Bearer ${access_token}"\n`)
     const child = spawn('curl', ['--config', '/dev/fd/3', ...words], {
       stdio: ['inherit', 'inherit', 'inherit', config],
@@ -74,6 +76,26 @@ export class Curl extends PersonCommand {
       child.on('close', (code) => resolve(code ?? 1))
     })
   }
+}
+
+/** The flags of `msh` before `--`, and all other words, which are curl's. */
+function wordsOfCurl(argv: readonly string[]): { readonly own: string[]; readonly words: string[] } {
+  const after = wordsAfterDashes(argv)
+  const before = [...(after === null ? argv : argv.slice(0, argv.indexOf('--')))]
+  const own: string[] = []
+  const words: string[] = []
+  const known = new Map<string, boolean>(
+    Object.entries({ ...Curl.baseFlags, ...Curl.flags }).flatMap(([name, { char, type }]) => [
+      [`--${name}`, type === 'option'],
+      ...(char ? [[`-${char}`, type === 'option'] as const] : []),
+    ]) as [string, boolean][],
+  )
+  for (let word = before.shift(); word !== undefined; word = before.shift()) {
+    const takesValue = known.get(word.split('=', 1)[0] ?? '')
+    if (takesValue === undefined) words.push(word)
+    else own.push(word, ...(takesValue && !word.includes('=') ? before.splice(0, 1) : []))
+  }
+  return { own, words: [...words, ...(after ?? [])] }
 }
 
 /**

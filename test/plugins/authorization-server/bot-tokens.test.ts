@@ -241,9 +241,56 @@ t.test('a locked robot proves nothing: no session of it waits for the end of the
   t.equal((await given(await byKey('held'))).status, 200)
 })
 
+t.test('two client_id parameters are refused', async (t) => {
+  for (const more of ['bot:nobody', 'bot:ci', 'other']) {
+    const fields = new URLSearchParams(bySecret())
+    fields.append('client_id', more)
+    const answer = await post(hub, '/v1/oauth/token', fields)
+    t.match(answer, { status: /40[01]/, text: /invalid_client|invalid_request/ }, more)
+    t.notMatch(answer.text, 'access_token')
+  }
+})
+
+t.test('a robot revokes its own tokens, and none of others', async (t) => {
+  await put('one-more', { keys })
+  const revoke = async (fields: Readonly<Record<string, string>>, headers = {}) =>
+    (await post(hub, '/v1/oauth/revoke', new URLSearchParams(fields), headers)).status
+  const held = async (bot = 'ci') => {
+    const { bearer, body } = await given(await byKey(bot))
+    const isLive = async () => (await open('one', bearer)).status === 200
+    t.ok(await isLive())
+    return { token: String(body.access_token), isLive }
+  }
+  for (const [what, present, headers] of [
+    ['by its secret', { client_id: 'bot:ci', client_secret: secret }, {}],
+    ['by the token alone', { client_id: 'bot:ci' }, {}],
+    ['with Basic', {}, basic('bot:ci')],
+    ['by its key', { client_assertion_type: ASSERTION, client_assertion: await assertion('ci') }, {}],
+  ] as const) {
+    const { token, isLive } = await held()
+    t.equal(await revoke({ token, ...present }, headers), 200, what)
+    t.notOk(await isLive(), what)
+    t.equal(await revoke({ token, client_id: 'bot:ci' }), 200, 'again')
+  }
+  const { token, isLive } = await held('one-more')
+  t.equal(await revoke({ token, client_id: 'bot:ci', client_secret: secret }), 200)
+  t.ok(await isLive(), 'the token of another robot')
+  t.equal(
+    await revoke({ token, client_id: 'bot:one-more', client_secret: `${secret}x` }),
+    401,
+    'a wrong secret',
+  )
+  t.ok(await isLive())
+  t.equal(await revoke({ token: 'x', client_id: 'bot:ci' }), 200, 'no token')
+  await until(async () => {
+    const all = await hub.api<{ user: string }[]>('GET', '/audit?type=token.revoked')
+    return all.filter(({ user }) => user === 'bot:ci').length >= 4
+  }, 'token.revoked')
+})
+
 t.test('a robot is not a client of other endpoints', async (t) => {
   const fields = new URLSearchParams({ client_id: 'bot:ci', client_secret: secret, token: 'x' })
-  for (const path of ['/v1/oauth/introspect', '/v1/oauth/device_authorization', '/v1/oauth/revoke']) {
+  for (const path of ['/v1/oauth/introspect', '/v1/oauth/device_authorization']) {
     const { status } = await hub.visitor().fetch(hub.signInUrl + path, {
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded' },

@@ -140,6 +140,13 @@ t.test('msh token and msh curl open one app with a login for a while, and end wi
   const { origin } = new URL(hub.appUrl('one'))
   const read = await runMsh(['curl', `${origin}/`, '--', '-s', '--cacert', hub.caFile], env)
   t.match(read, { code: 0, out: 'for bot:ci' }, read.err)
+  for (const words of [
+    ['-s', '--cacert', hub.caFile, `${origin}/`],
+    ['-sS', `${origin}/`, '--cacert', hub.caFile, '-X', 'POST', '-d', 'x=https://evil.example/'],
+    ['-s', '--proxy', proxy, `${origin}/`, '--', '--cacert', hub.caFile],
+  ])
+    t.match(await runMsh(['curl', ...words], env), { code: 0, out: 'for bot:ci' }, words.join(' '))
+  t.match(await runMsh(['curl', '-s'], env), { code: 2, err: /URL/ })
   t.match(await runMsh(['curl', 'https://other.example/'], env), { code: 2, err: /not the URL of an app/ })
   await hub.api('POST', '/locks', { target: { user: 'bot:ci' } })
   await t.rejects(git(dir, '-c', 'http.proactiveAuth=basic', 'clone', '-q', url, 'seven'), 'S204')

@@ -105,6 +105,104 @@ t.test('a token ends with its revocation, and its open streams within a second',
   t.equal(again.status, 400)
 })
 
+t.test('a program cannot revoke or read the token of another one', async (t) => {
+  const other = await world.client({ client_name: 'Other' })
+  const tokens = await authorize(hub, alice, clientId, resource('one'))
+  for (const secret of [tokens.access_token, tokens.refresh_token]) {
+    const fields = new URLSearchParams({ token: secret, client_id: other })
+    t.ok([200, 400].includes((await post(hub, '/v1/oauth/revoke', fields)).status))
+  }
+  t.equal((await open('one', bearer(tokens))).status, 200, 'the access token')
+  t.equal((await refresh(tokens.refresh_token)).status, 200, 'the refresh token')
+})
+
+t.test(
+  'a token at the user’s place opens the app, and one where the hub does not look never reaches it',
+  async (t) => {
+    const tokens = await authorize(hub, alice, clientId, resource('one'))
+    const { access_token, refresh_token } = tokens
+    const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString('base64')}` })
+    for (const text of [`${access_token}:`, `${access_token}:x-oauth-basic`, `git:${access_token}`]) {
+      t.equal((await open('one', basic(text))).status, 200, text.replace(access_token, 'TOKEN'))
+      t.equal(received.at(-1)?.headers.authorization, undefined)
+    }
+    const cookie = alice.cookies(new URL(hub.appUrl('one')).host)
+    await alice.open(hub.appUrl('one'))
+    const withCookie = { cookie: alice.cookies(new URL(hub.appUrl('one')).host) ?? cookie ?? '' }
+    t.equal((await open('one', withCookie)).status, 200, 'the person has a cookie')
+    const before = received.length
+    for (const headers of [
+      { authorization: `token ${access_token}` },
+      { authorization: `GitLab-Token ${access_token}` },
+      { authorization: `Bearer ${refresh_token}` },
+      { authorization: `Bearer x${access_token}` },
+      basic(`x${access_token}:y`),
+      { 'private-token': access_token },
+      { 'x-api-key': access_token },
+      { 'job-token': `x ${refresh_token}` },
+      { 'mezite-token': refresh_token },
+      { 'private-token': `mezite_bot_${'x'.repeat(43)}` },
+    ])
+      t.match(
+        await open('one', { ...withCookie, ...headers }),
+        { status: 401, text: /token_misplaced|token_invalid/ },
+        Object.keys(headers).join(),
+      )
+    t.equal(received.length, before, 'the app got none of them')
+    t.equal((await open('one', { ...withCookie, 'private-token': 'glpat-of-the-app' })).status, 200)
+    t.equal(received.at(-1)?.headers['private-token'], 'glpat-of-the-app', 'its own tokens pass')
+  },
+)
+
+t.test('a script of another site may register a program, and sees the answer', async (t) => {
+  const origin = 'https://inspector.example'
+  const asked = { origin, 'access-control-request-method': 'POST' }
+  const preflight = await hub.visitor().fetch(`${hub.signInUrl}/v1/oauth/register`, {
+    method: 'OPTIONS',
+    headers: { ...asked, 'access-control-request-headers': 'content-type' },
+  })
+  t.match(preflight, {
+    status: 204,
+    headers: {
+      ...{ 'access-control-allow-origin': '*', 'access-control-allow-methods': 'POST' },
+      'access-control-allow-headers': 'content-type',
+    },
+  })
+  const made = await post(hub, '/v1/oauth/register', { redirect_uris: [REDIRECT] }, { origin })
+  t.match(made, { status: 201, headers: { 'access-control-allow-origin': '*' } })
+  t.equal(made.headers['access-control-allow-credentials'], undefined)
+})
+
+t.test(
+  'no token is issued for an app that is not offered to programs, and the person is told before',
+  async (t) => {
+    const offer = (programs: string) =>
+      world.register('shy', { plugins: { 'authorization-server': { programs } } })
+    await offer('on')
+    const { challenge, verifier } = proofKey()
+    const asked = { client_id: clientId, resource: resource('shy'), code_challenge: challenge }
+    const target = (await consent(hub, alice, asked)) as URL
+    const { refresh_token } = await authorize(hub, alice, clientId, resource('shy'))
+    await offer('off')
+    const code = {
+      ...{ grant_type: 'authorization_code', client_id: clientId, redirect_uri: REDIRECT },
+      ...{ code: target.searchParams.get('code') ?? '', code_verifier: verifier },
+    }
+    t.match(await token(hub, code), { status: 400, text: /invalid_target/ })
+    t.match(await refresh(refresh_token), { status: 400, text: /invalid_target/ })
+    const page = await follow(alice, authorizationUrl(hub, asked), 'http://127.0.0.1:4711')
+    t.match(page, { status: 403, text: /shy does not accept programs/ })
+    const login = await programLogin(hub)
+    const mine = await post(
+      hub,
+      '/v1/webapi/me/tokens',
+      { app: 'shy' },
+      { authorization: `Bearer ${login.token}` },
+    )
+    t.equal(mine.status, 404)
+  },
+)
+
 const refresh = (refresh_token: string, more: object = {}) =>
   token(hub, { grant_type: 'refresh_token', refresh_token, client_id: clientId, ...more })
 
@@ -192,6 +290,11 @@ t.test(
     t.equal(await ask({ ...good, client_id: 'nobody' }), 400)
     t.equal(await ask({ ...good, code_challenge_method: 'plain' }), 'invalid_request')
     t.equal(await ask({ client_id: clientId, resource: resource('one') }), 'invalid_request')
+    const without = new URL(authorizationUrl(hub, { client_id: clientId, resource: resource('one') }))
+    without.searchParams.delete('code_challenge_method')
+    const open = await follow(alice, without.href, 'http://127.0.0.1:4711')
+    if (!(open instanceof URL)) t.fail('S200 a page for a program that sends no PKCE')
+    else t.equal(open.searchParams.get('error'), 'invalid_request', 'S200 nothing of PKCE')
     for (const wrong of ['https://evil.example/', `${hub.url}/`, `${resource('one')}x`, 'one'])
       t.equal(await ask({ ...good, resource: wrong }), 'invalid_target', wrong)
     const target = (await consent(hub, alice, good)) as URL
@@ -470,6 +573,18 @@ t.test('S208 a DPoP token needs a fresh proof of its key for each request', asyn
   t.equal(await status(await prove('GET', `${hub.appUrl('two')}/`, { ath })), 401, 'another URL')
   t.equal(await status(await prove('POST', url, { ath })), 401, 'another method')
   t.equal(await status(await prove('GET', url)), 401, 'no hash of the token')
+  const foreign = createHash('sha256')
+    .update(`mezite_at_${'x'.repeat(43)}`)
+    .digest('base64url')
+  t.equal(await status(await prove('GET', url, { ath: foreign })), 401, 'the hash of another token')
+  const dated = (ageSeconds: number) =>
+    new SignJWT({ htm: 'GET', htu: url, jti: randomUUID(), ath })
+      .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk })
+      .setIssuedAt(Math.floor(Date.now() / 1_000) - ageSeconds)
+      .sign(key.privateKey)
+  t.equal(await status(await dated(600)), 401, 'made ten minutes ago')
+  t.equal(await status(await dated(-600)), 401, 'of the future')
+  t.equal(await status(await dated(20)), 200, 'made some seconds ago')
   const other = await generateKeyPair('ES256')
   t.equal(await status(await prove('GET', url, { ath }, other.privateKey)), 401, 'another key')
   t.match(await refresh(tokens.refresh_token), { status: 400 }, 'a refresh without a proof')
@@ -590,7 +705,18 @@ t.test('a login of a command line gets a short token for one app, which ends wit
   t.equal((await open('one', bearer(issued))).status, 200)
   t.equal((await open('two', bearer(issued))).status, 401)
   t.ok(Date.parse(issued.expires) - Date.now() < 61_000)
-  t.equal((await ask({ app: 'nothing' })).status, 404)
+  const unknown = await ask({ app: 'nothing' })
+  t.equal(unknown.status, 404)
+  await world.register('vault', {}, { env: 'closed' })
+  await hub.api('PUT', '/roles/tests-only', {
+    ...{ kind: 'role', version: 'v1', metadata: { name: 'tests-only' } },
+    spec: { allow: { app_labels: { env: 'test' } } },
+  })
+  person('olga', 'tests-only')
+  const olga = await programLogin(hub)
+  const closed = await ask({ app: 'vault' }, olga.token)
+  const plain = ({ text }: Answer) => text.replaceAll(/nothing|vault|"request_id":"[^"]*"/g, '')
+  t.equal(plain(closed), plain(unknown), 'an app without access is answered as one that does not exist')
   await hub.api('DELETE', `/sessions/${login.session_id}`)
   t.equal((await open('one', bearer(issued))).status, 401)
 })

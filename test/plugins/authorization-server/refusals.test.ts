@@ -151,7 +151,7 @@ t.test('each refused request has a code, and a record with program, step and rea
   for (const [what, fields, reason] of [
     ['S199 a wrong redirect URI', { ...good, redirect_uri: 'https://evil.example/' }, 'invalid_redirect_uri'],
     ['an unknown client', { ...good, client_id: `${stranger}-x` }, 'invalid_client'],
-    ['S200 no PKCE', { ...good, code_challenge: '' }, 'invalid_request'],
+    ['S200 no PKCE', { ...good, code_challenge: '', code_challenge_method: '' }, 'invalid_request'],
   ] as const) {
     const page = await follow(alice, authorizationUrl(hub, fields), new URL(REDIRECT).origin)
     if (page instanceof URL) t.equal(page.searchParams.get('error'), reason, what)
@@ -198,6 +198,7 @@ t.test('S203 the assertion of a program is valid once, for this hub alone', asyn
     ['the same one again', spent],
     ['expired a minute ago', await proof({ exp: now() - 60 })],
     ['valid in a minute', await proof({ nbf: now() + 60 })],
+    ['made in an hour', await proof({ iat: now() + 3_600, exp: now() + 3_660 })],
     ['for another server', await proof({ aud: other })],
     ['for another server too', await proof({ aud: [hub.signInUrl, other] })],
     ['of another program', await proof({ iss: clientId })],
