@@ -9,8 +9,6 @@ export const curesIToZ: Readonly<Record<string, string>> = {
     'An error that nobody expected. The log of the hub has it, by the id of the request. Please report it.',
   invalid_request:
     'A parameter of the authorization request is missing or not valid. The message names it; correct the program.',
-  issuer_unreachable:
-    'The hub cannot reach the issuer of the ID token. Check its address, DNS and the firewall of the hub.',
   key_known: 'This passkey was added before. Nothing is to be done.',
   key_missing:
     'The person has no passkey that fits. Add one at `/web/account`, or get a link from an administrator.',
@@ -101,7 +99,6 @@ export const curesIToZ: Readonly<Record<string, string>> = {
   target_too_long: 'Path and query are longer than `uri_bytes`. Send data in the body, or raise the limit.',
   target_unsupported: 'This kind of application has one fixed target. Use a kind that takes targets.',
   token_exists: 'A token of this name exists. Choose another name, or remove the old one.',
-  token_invalid: 'The join token was used, has expired or is wrong. `mezctl tokens create` prints a new one.',
   token_makes_no_token: 'A token cannot create tokens. Sign in as a person.',
   token_not_found: 'No token has this id. `mezctl tokens ls` and `mezctl api-tokens ls` list them.',
   too_many_keys: 'The person has as many passkeys as one may have. Remove one first.',

@@ -1,5 +1,6 @@
 import { curesAToH } from './reason-cures-a-h.ts'
 import { curesIToZ } from './reason-cures-i-z.ts'
+import { curesOfPrograms } from './reason-cures-programs.ts'
 
 /** Cause and next step of the reason codes that people meet most. */
 const COMMON: Readonly<Record<string, string>> = {
@@ -86,7 +87,9 @@ const COMMON: Readonly<Record<string, string>> = {
   wrong_host: 'Open the page on the sign-in host of the hub.',
 }
 
-const CURES = { ...COMMON, ...curesAToH, ...curesIToZ } as Readonly<Record<string, string>>
+const CURES = { ...COMMON, ...curesAToH, ...curesIToZ, ...curesOfPrograms } as Readonly<
+  Record<string, string>
+>
 
 const BY_STATUS: Readonly<Record<string, string>> = {
   '400':
