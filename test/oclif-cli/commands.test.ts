@@ -501,6 +501,43 @@ t.test('a table of 100,000 rows takes a few seconds, in a terminal of 80 columns
   }
 })
 
+t.test('a lock ends tokens with --end-tokens, and its removal says what works again', async (t) => {
+  hub.answers.set('/users/bob', {})
+  hub.answers.set('/sessions?user=bob', [
+    { id: 'h1', kind: 'hub', user: 'bob' },
+    { id: 'k1', kind: 'token', user: 'bob' },
+    { id: 'k2', kind: 'token', user: 'bob' },
+  ])
+  hub.answers.set('/sessions?user=alice', [
+    { id: 'h2', kind: 'hub', user: 'alice' },
+    { id: 'k3', kind: 'token', user: 'alice' },
+  ])
+  hub.seen.length = 0
+  t.match(await mezctl('locks create --user bob --end-tokens --yes'), {
+    code: 0,
+    out: /^Locked user bob\..* 2 tokens ended\.$/m,
+  })
+  const changes = hub.seen
+    .filter(({ method }) => method !== 'GET')
+    .map(({ method, url }) => `${method} ${url}`)
+  t.strictSame(
+    changes,
+    ['POST', 'DELETE', 'DELETE'].map(
+      (method, at) => `${method} ${api(['/locks', '/sessions/k1', '/sessions/k2'][at]!)}`,
+    ),
+    'the lock first',
+  )
+  t.match(await mezctl('locks create --agent node-1 --end-tokens --yes'), {
+    code: 2,
+    err: /--end-tokens needs/,
+  })
+  const removed = await mezctl('locks rm l1 --yes')
+  t.match(removed, {
+    code: 0,
+    out: 'Removed lock l1. 1 session and 1 token of programs of user alice work again.\n',
+  })
+})
+
 t.test('agents ls fits a terminal of 80 columns, and says which agent is locked', async (t) => {
   const { out } = await mezctl('agents ls')
   const lines = out.trimEnd().split('\n')

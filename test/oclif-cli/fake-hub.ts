@@ -170,7 +170,9 @@ export async function startFakeHub(): Promise<FakeHub> {
       return code
     })
     server.get(`${api}/*`, async ({ url }) => {
-      const found = answers.get(decodeURIComponent(url.split('?')[0]!.slice(api.length)))
+      const asked = decodeURIComponent(url.slice(api.length))
+      const found =
+        answers.get(asked) ?? answers.get(decodeURIComponent(url.split('?')[0]!.slice(api.length)))
       if (found === undefined && url.startsWith(`${api}/traffic`))
         throw problem(404, 'not_found', 'There is nothing at this address.')
       if (found === undefined)

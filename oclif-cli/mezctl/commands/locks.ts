@@ -2,15 +2,20 @@ import {
   AdminCommand,
   CliError,
   confirm,
+  count,
   cutText,
   escapeText,
   type Flat,
   formatTime,
+  type HubClient,
   isTerminal,
+  listOrNull,
   parseDurationSeconds,
+  path,
   resourceCommands,
   yesFlag,
 } from '@mezite/cli'
+import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import { LOCK_KINDS, unknownLockTarget } from '../name-checks.ts'
 
@@ -36,6 +41,10 @@ class LocksCreate extends AdminCommand {
       description: 'Reason, shown to the people who are locked out',
       helpValue: 'TEXT',
     }),
+    'end-tokens': Flags.boolean({
+      description:
+        'Also end the tokens of programs, which would work again without the lock; with --user or --app',
+    }),
     ...yesFlag,
   }
 
@@ -47,6 +56,8 @@ class LocksCreate extends AdminCommand {
       throw new CliError('MEZ_USAGE_WRONG', `give exactly one of --${LOCK_KINDS.join(', --')}`)
     }
     const name = flags[kind]!
+    if (flags['end-tokens'] && kind !== 'user' && kind !== 'app')
+      throw new CliError('MEZ_USAGE_WRONG', '--end-tokens needs --user or --app')
     const body = {
       target: { [kind]: name },
       ...(flags.ttl === undefined ? {} : { ttl_seconds: parseDurationSeconds(flags.ttl, '--ttl') }),
@@ -59,11 +70,70 @@ class LocksCreate extends AdminCommand {
     if (problem === undefined) await confirm(question, flags.yes)
     else await confirmUnknown(problem, flags.yes)
     const lock = ((await this.call(flags, 'POST', '/locks', { body })) ?? {}) as Flat
-    await this.show(flags, lock, () => {
+    // Under the lock nobody gets another token, so none is left out.
+    const ended = flags['end-tokens'] ? await endTokens(this.hub(flags), { [kind]: name }) : null
+    await this.show(flags, ended === null ? lock : { ...lock, ended_tokens: ended }, () => {
       const end = lock.expires ? `expires ${formatTime(lock.expires)}` : 'stays until it is removed'
       const undo = `The lock ${end}. To remove it: mezctl locks rm ${String(lock.id)}`
-      return `${escapeText(`Locked ${kind} ${name}.${cutText(lock)}`)}\n${escapeText(undo)}`
+      return `${escapeText(`Locked ${kind} ${name}.${cutText(lock)}${ended === null ? '' : ` ${count(ended, 'token')} ended.`}`)}\n${escapeText(undo)}`
     })
+  }
+}
+
+type Held = { readonly id: string; readonly kind: string }
+const heldBy = async (client: HubClient, query: Readonly<Record<string, string>>) =>
+  (await listOrNull<Held>(client, `/sessions?${new URLSearchParams(query)}`)) ?? []
+
+/** Ends the tokens of programs, those behind which a program could get others included. Returns their number. */
+async function endTokens(client: HubClient, of: Readonly<Record<string, string>>): Promise<number> {
+  const tokens = (await heldBy(client, of)).filter(({ kind }) => kind === 'token')
+  let ended = 0
+  for (const { id } of tokens) {
+    try {
+      await client.call('DELETE', path`/sessions/${id}`)
+      ended += 1
+    } catch (error) {
+      // It has ended with one before it.
+      if (!(error instanceof CliError && error.status === 404)) throw error
+    }
+  }
+  return ended
+}
+
+/** What a lock has paused, in words; null if nothing waits for its end. */
+async function pausedBy(client: HubClient, [kind, name]: readonly [string, string]): Promise<string | null> {
+  if (kind !== 'user' && kind !== 'app') return null
+  const held = await heldBy(client, { [kind]: name })
+  const tokens = held.filter((one) => one.kind === 'token').length
+  const sessions = held.length - tokens
+  const parts = [
+    ...(sessions > 0 ? [count(sessions, 'session')] : []),
+    ...(tokens > 0 ? [`${count(tokens, 'token')} of programs`] : []),
+  ]
+  return parts.length === 0 ? null : `${parts.join(' and ')} of ${kind} ${name} work again.`
+}
+
+class LocksRm extends AdminCommand {
+  static override summary = 'Remove a lock, so that roles decide about access again'
+  static override description = 'Says which sessions and tokens the lock has paused: they work again.'
+  static override args = { id: Args.string({ required: true, description: 'Id of the lock' }) }
+  static override flags = { ...yesFlag }
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(LocksRm)
+    const question = `Remove lock ${args.id}?`
+    if (!isTerminal()) await confirm(question, flags.yes)
+    const client = this.hub(flags)
+    const locks = (await listOrNull<Flat>(client, '/locks')) ?? []
+    const target = Object.entries(
+      (locks.find(({ id }) => id === args.id)?.target ?? {}) as Record<string, string>,
+    )[0]
+    const paused = target === undefined ? null : await pausedBy(client, target)
+    await confirm(`${question} Roles decide about access again. ${paused ?? ''}`.trimEnd(), flags.yes)
+    const response = await this.call(flags, 'DELETE', path`/locks/${args.id}`)
+    await this.show(flags, response ?? { id: args.id, removed: true }, () =>
+      escapeText(`Removed lock ${args.id}.${paused === null ? '' : ` ${paused}`}`),
+    )
   }
 }
 
@@ -89,6 +159,7 @@ function targetText(target: unknown): string {
 /** The commands of locks by id. */
 export const COMMANDS = {
   'locks:create': LocksCreate,
+  'locks:rm': LocksRm,
   ...resourceCommands<Flat>({
     topic: 'locks',
     noun: 'lock',
@@ -104,10 +175,6 @@ export const COMMANDS = {
         ['created', (lock) => formatTime(lock.created)],
         ['expires', (lock) => (lock.expires ? formatTime(lock.expires) : 'never')],
       ],
-    },
-    rm: {
-      summary: 'Remove a lock, so that roles decide about access again',
-      effect: 'Roles decide about access again.',
     },
   }),
 }
