@@ -3,6 +3,7 @@ import { attention, explanations, findings, hubState } from '@mezite/core/admini
 import { createAttention } from './attention.ts'
 import { explanationRoutes } from './explanation-route.ts'
 import { combinedParts, statusParts, statusRoutes } from './status-routes.ts'
+import { whoAndWhatRoutes } from './who-and-what.ts'
 
 /** What administrators ask of a running hub: its status, what needs attention, and why access is given or denied. */
 export default defineHubPlugin({
@@ -24,5 +25,6 @@ export default defineHubPlugin({
       statusRoutes({ parts, others, plugins: hubState.plugins, hubParts: hubState.parts, log }),
     )
     provide.webRoutes(explanationRoutes(explanations))
+    provide.webRoutes(whoAndWhatRoutes({ explanations, catalog }))
   },
 })

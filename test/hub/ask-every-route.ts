@@ -106,6 +106,8 @@ const MORE: readonly (readonly [method: string, path: string, body?: (count: num
   ['GET', '/access-requests?state=pending'],
   ['GET', '/audit?limit=1000'],
   ['GET', `/access/explain?user=${person}&app=${app}`],
+  ['GET', `/access/who?app=${large.app(0)}`],
+  ['GET', `/access/what?user=${person}`],
   ['GET', `/dashboard/person-panels/${person}`],
   ['GET', `/dashboard/panels/${app}`],
   ...PAGES.map((page) => ['GET', `/dashboard/pages/${page}`] as const),

@@ -37,6 +37,8 @@ const TABLE: Readonly<Record<Access, readonly string[]>> = {
   admin: [
     'GET /v1/webapi/status',
     'GET /v1/webapi/access/explain',
+    'GET /v1/webapi/access/who',
+    'GET /v1/webapi/access/what',
     'GET /v1/webapi/access/review',
     'GET /v1/webapi/schemas/app',
     'GET /v1/webapi/schemas/oidc',

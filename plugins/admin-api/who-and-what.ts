@@ -1,0 +1,118 @@
+import { type App, type Catalog, inTurns, mapInTurns, Problem, Type, type WebRoutes } from '@mezite/core'
+import type { AccountGroup, Explanations } from '@mezite/core/administration'
+
+type Outlook = Awaited<ReturnType<AccountGroup['decide']>>
+
+const Reason = {
+  roles: Type.Array(Type.String({ description: 'That let in' })),
+  requirements: Type.Array(Type.String({ description: 'To be met first, such as session-mfa' })),
+  until: Type.Nullable(
+    Type.String({ description: 'When the last of the roles ends; null: none of them ends' }),
+  ),
+}
+const Who = Type.Array(
+  Type.Object({
+    user: Type.String(),
+    bot: Type.Boolean({ description: 'The account of a program' }),
+    ...Reason,
+  }),
+)
+const What = Type.Array(Type.Object({ app: Type.String(), enabled: Type.Boolean(), ...Reason }))
+const WhoQuery = Type.Closed({ app: Type.String({ minLength: 1, maxLength: 64 }) })
+const WhatQuery = Type.Closed({ user: Type.String({ minLength: 1, maxLength: 1_024 }) })
+const config = { access: 'admin' } as const
+
+/**
+ * `GET /v1/webapi/access/who` and `/what`: who may open an app, and what an account may open, as the gate decides now about a session
+ * that has not met any requirement: with locks, grants and every policy. Decided once for each set of roles.
+ */
+export function whoAndWhatRoutes(rooms: {
+  readonly explanations: Pick<Explanations, 'groups'>
+  readonly catalog: Pick<Catalog, 'byName' | 'list'>
+}): WebRoutes {
+  const { explanations, catalog } = rooms
+
+  async function who(app: App) {
+    const found: {
+      user: string
+      bot: boolean
+      roles: readonly string[]
+      requirements: readonly string[]
+      until: string | null
+    }[] = []
+    for (const group of await explanations.groups())
+      for await (const { name, bot } of inTurns(group.accounts)) {
+        const outlook = await group.decide(name, app)
+        if (outlook.effect !== 'deny') found.push({ user: name, bot, ...reasonOf(group, app, outlook) })
+      }
+    return found.sort((one, other) => (one.user < other.user ? -1 : 1))
+  }
+
+  async function what(group: AccountGroup, user: string) {
+    const found = []
+    for await (const app of inTurns(catalog.list())) {
+      const outlook = await group.decide(user, app)
+      if (outlook.effect !== 'deny')
+        found.push({ app: app.name, enabled: app.enabled, ...reasonOf(group, app, outlook) })
+    }
+    return found
+  }
+
+  return {
+    name: 'access-who-and-what',
+    prefix: '/v1/webapi/access',
+    async routes(web) {
+      web.get<{ Querystring: { app: string } }>(
+        '/who',
+        { config, schema: { summary: 'Who may open an app, and why', querystring: WhoQuery, returns: Who } },
+        async ({ query }) => {
+          const app = catalog.byName(query.app)
+          if (app === undefined)
+            throw new Problem(
+              404,
+              'app_not_found',
+              `There is no app ${query.app}; \`mezctl apps ls\` lists them.`,
+            )
+          return mapInTurns(await who(app), (row) => row)
+        },
+      )
+      web.get<{ Querystring: { user: string } }>(
+        '/what',
+        {
+          config,
+          schema: { summary: 'What a user may open, and why', querystring: WhatQuery, returns: What },
+        },
+        async ({ query: { user } }) => {
+          const [group] = await explanations.groups(user)
+          if (group === undefined)
+            throw new Problem(
+              404,
+              'user_not_found',
+              `There is no user ${user}; \`mezctl users ls\` lists them.`,
+            )
+          return mapInTurns(await what(group, group.accounts[0]!.name), (row) => row)
+        },
+      )
+    },
+  }
+}
+
+/** Why the account may open the app, and until when: as long as one of the roles that let it in has no end there. */
+function reasonOf({ roles: standing, grants }: AccountGroup, app: App, { roles, requirements }: Outlook) {
+  const ends = roles.map((role) =>
+    standing.includes(role)
+      ? Number.POSITIVE_INFINITY
+      : Math.max(
+          0,
+          ...grants
+            .filter((one) => one.role === role && (one.apps === null || one.apps.includes(app.id)))
+            .map((one) => one.until),
+        ),
+  )
+  const last = Math.max(0, ...ends)
+  return {
+    roles,
+    requirements,
+    until: last === 0 || last === Number.POSITIVE_INFINITY ? null : new Date(last).toISOString(),
+  }
+}
