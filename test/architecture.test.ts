@@ -128,6 +128,7 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
     '@mezite/core/protocol',
     '@mezite/core/identity',
     '@mezite/core/administration',
+    '@mezite/core/types',
     '@mezite/core/postgres-session',
     '@mezite/core/drawings',
     '@mezite/cli',
@@ -143,7 +144,7 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   // The reference lists the error codes; an example of a command extends the classes of the command lines.
   examples: [
     ...['@mezite/core', '@mezite/core/protocol', '@mezite/core/identity', '@mezite/core/administration'],
-    ...['@mezite/core/testing', '@mezite/core/error-codes'],
+    ...['@mezite/core/types', '@mezite/core/testing', '@mezite/core/error-codes'],
     '@mezite/cli',
     // The base class of commands of msh.
     '@mezite/cli/identity',
@@ -231,7 +232,7 @@ function usersOf(names: readonly string[]): ReadonlyMap<string, ReadonlySet<stri
 const RULERS = {
   'lines of the core without testing': 38_830,
   'arrows between parts of the core, types included': 186,
-  'names of the contract that one package uses, or none': 60,
+  'names of the contract that one package uses, or none': 59,
   'names of @mezite/core/protocol': 70,
 }
 
@@ -398,6 +399,7 @@ t.test('E80 the gate alone decides, and every way to an app uses it to open conn
   )
   t.strictSame(using(/\btap\.access\.decide\(/), [
     'plugins/access-requests/hub.ts',
+    'plugins/app-rules/hub.ts',
     'plugins/authorization-server/hub.ts',
     'plugins/bots/hub.ts',
     'plugins/rbac/hub.ts',

@@ -39,7 +39,9 @@ const UNSEEN: Readonly<Record<string, readonly string[]>> = {
   agent: [...transports, ...peersOfCore],
   'core/mezhub': [
     ...peersOfCore,
-    ...['audit-file', 'local-authority', ...standardPlugins].map((name) => `@mezite/plugin-${name}`),
+    ...['app-rules', 'audit-file', 'local-authority', ...standardPlugins].map(
+      (name) => `@mezite/plugin-${name}`,
+    ),
   ],
   'examples/cluster': ['@mezite/agent'],
   'examples/packaging': ['@arethetypeswrong/cli', 'publint'],

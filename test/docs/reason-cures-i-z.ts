@@ -46,6 +46,8 @@ export const curesIToZ: Readonly<Record<string, string>> = {
   page_not_found: 'There is no such page. Check the address, or start at `/`.',
   passkey_not_for_sign_in:
     'This passkey confirms, and does not sign in: the person belongs to a provider. Sign in there.',
+  path_ambiguous:
+    'Servers would read the path of the request in different ways. Correct the address; [app-rules](../plugins/app-rules.md) has the list.',
   path_not_absolute: 'The file of a backup needs an absolute path. Write the path from `/`.',
   person_required: 'Only a person with a sign-in may do this, not a token or a bot.',
   pipeline_too_long:
@@ -72,6 +74,8 @@ export const curesIToZ: Readonly<Record<string, string>> = {
   request_exists: 'The person has already asked for this application. `msh request ls` shows the request.',
   request_expired: 'Nobody decided in time. Ask again.',
   request_invalid: 'The request is not valid HTTP. Correct the client, or a proxy that changes it.',
+  request_not_allowed:
+    'No rule of a role allows this request, or one denies it. `mezctl access explain --method M --path P` shows which.',
   request_not_found: 'No request for access has this id. `mezctl requests ls` lists them.',
   request_pending: 'The request waits for a decision. `mezctl requests ls` shows who may decide.',
   request_timeout: 'The request was not complete in time. Send it again over a faster connection.',

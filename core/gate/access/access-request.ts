@@ -44,14 +44,18 @@ export class RequestQuery implements AccessQuery {
 export function readAccessRequest({ method, target, upgrade = false }: ReceivedRequest): AccessRequest {
   const at = target.indexOf('?')
   const path = at < 0 ? target : target.slice(0, at)
+  let segments: AccessRequest['segments'] | undefined
   let readings: AccessRequest['readings'] | undefined
   return Object.freeze({
     method,
     path,
     query: at < 0 ? '' : target.slice(at + 1),
     webSocket: upgrade,
-    segments: segmentsOf(path),
-    // Few policies look at them.
+    // A policy looks at one of both.
+    get segments() {
+      if (segments === undefined) segments = segmentsOf(path)
+      return segments
+    },
     get readings() {
       if (readings === undefined) readings = readingsOf(path)
       return readings

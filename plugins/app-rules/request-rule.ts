@@ -1,0 +1,124 @@
+import { parseDuration } from '@mezite/core'
+import type { AccessRequest, RoleFault, RuledRole } from '@mezite/core/types'
+import { compilePattern, type PathPattern, patternFault } from './path-pattern.ts'
+
+/** An entry of `app_rules`, as the schema has accepted it. */
+interface RuleValue {
+  readonly name?: string
+  readonly methods: readonly string[]
+  readonly paths: readonly string[]
+  readonly query?: { readonly has?: readonly string[]; readonly equals?: Readonly<Record<string, string>> }
+  readonly require?: { readonly confirm_within?: string }
+}
+
+/** A rule, ready to compare. */
+export interface RequestRule {
+  readonly role: string
+  readonly under: 'allow' | 'deny'
+  /** Its name, or what it says. */
+  readonly label: string
+  readonly confirmWithinMs: number | null
+  readonly patterns: readonly PathPattern[]
+  /** Whether it is about requests with this method. */
+  takes(method: string): boolean
+  /** Whether the query is one that it is about; null: every one is. */
+  readonly query: ((query: Query) => boolean) | null
+}
+
+/** The parameters of a query, by name, in every reading: separated by `&`, and by `;` too. */
+export interface Query {
+  readonly plain: URLSearchParams
+  readonly split: URLSearchParams
+}
+
+const METHOD = /^[A-Z][A-Z-]{0,31}$/
+const SHORTEST_MS = 10_000
+const LONGEST_MS = 24 * 3_600_000
+
+/** What the schema cannot say. */
+export function ruleFaults(
+  given: Readonly<Record<string, unknown>>,
+  under: 'allow' | 'deny',
+): readonly RoleFault[] {
+  const { methods, paths, require: demand } = given as unknown as RuleValue
+  const faults: RoleFault[] = []
+  methods.forEach((method, at) => {
+    if (method !== '*' && method !== 'websocket' && !METHOD.test(method))
+      faults.push({
+        path: ['methods', String(at)],
+        message: 'must be a method such as GET, websocket, or "*"',
+      })
+  })
+  paths.forEach((path, at) => {
+    const fault = patternFault(path)
+    if (fault !== null) faults.push({ path: ['paths', String(at)], message: fault })
+  })
+  if (demand === undefined) return faults
+  if (under === 'deny') faults.push({ path: ['require'], message: 'a rule under deny has no requirement' })
+  const ms = parseDuration(demand.confirm_within ?? '')
+  if (ms === null || ms < SHORTEST_MS || ms > LONGEST_MS)
+    faults.push({ path: ['require', 'confirm_within'], message: 'must be from 10s to 24h' })
+  return faults
+}
+
+/** Compiles a rule that `ruleFaults` has accepted. */
+export function compileRule({ role, under, value }: RuledRole): RequestRule {
+  const { name, methods, paths, query, require: demand } = value as unknown as RuleValue
+  const every = methods.includes('*')
+  // A server that ignores the upgrade responds to the GET.
+  const named = new Set(under === 'deny' && methods.includes('GET') ? [...methods, 'websocket'] : methods)
+  return {
+    role,
+    under,
+    label: name ?? `${methods.join(',')} ${paths.join(' ')}`,
+    confirmWithinMs: demand === undefined ? null : parseDuration(demand.confirm_within ?? ''),
+    patterns: paths.map(compilePattern),
+    takes: (method) => every || named.has(method),
+    query:
+      query === undefined
+        ? null
+        : (parameters) => (under === 'deny' ? mayFit(query, parameters) : fits(query, parameters)),
+  }
+}
+
+/** Whether every reading of the query has what the rule wants, and nothing else under these names. */
+function fits({ has = [], equals = {} }: NonNullable<RuleValue['query']>, { plain, split }: Query): boolean {
+  return [plain, split].every(
+    (query) =>
+      has.every((name) => query.has(name)) &&
+      Object.entries(equals).every(([name, value]) => {
+        const all = query.getAll(name)
+        return all.length > 0 && all.every((one) => one === value)
+      }),
+  )
+}
+
+/** Whether some reading of the query has what the rule denies: applications take the first or the last of two values. */
+function mayFit(
+  { has = [], equals = {} }: NonNullable<RuleValue['query']>,
+  { plain, split }: Query,
+): boolean {
+  return [plain, split].some(
+    (query) =>
+      has.every((name) => query.has(name)) &&
+      Object.entries(equals).every(([name, value]) => query.getAll(name).includes(value)),
+  )
+}
+
+/**
+ * The methods that an app may take a request for: its own, `websocket` for an opening instead, and what `_method` in the query of a
+ * POST says. The hub removes the headers that replace a method.
+ */
+export function methodsOf({ method, webSocket, query }: AccessRequest): readonly string[] {
+  if (webSocket) return ['websocket']
+  if (method !== 'POST' || query === '') return [method]
+  const { plain, split } = queryOf(query)
+  const meant = [...plain.getAll('_method'), ...split.getAll('_method')]
+  return [method, ...meant.map((one) => one.toUpperCase())]
+}
+
+/** Reads a query, without the question mark. */
+export const queryOf = (text: string): Query => ({
+  plain: new URLSearchParams(text),
+  split: new URLSearchParams(text.replaceAll(';', '&')),
+})
