@@ -40,6 +40,7 @@ export class Lane {
   #heldBy = Number.POSITIVE_INFINITY
   #hurried = false
   #corked = false
+  readonly slow: SlowClients
   closing = false
   /** The client has sent a request. */
   served = false
@@ -50,15 +51,12 @@ export class Lane {
     this.socket = socket
     this.#info = info
     this.#server = server
+    this.slow = server.slow
     this.deadline = performance.now() + server.limits.headerMs
     socket.on('data', this.#ondata)
     socket.on('drain', this.#ondrain)
     socket.on('end', this.#onend)
     socket.on('close', this.#onclose)
-  }
-
-  get slow(): SlowClients {
-    return this.#server.slow
   }
 
   /** A response is under way. */
