@@ -1,4 +1,4 @@
-import { type LookupAddress, lookup as resolve } from 'node:dns'
+import { type LookupAddress, type LookupAllOptions, lookup as lookupAll } from 'node:dns'
 import type { IncomingMessage } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
@@ -38,8 +38,13 @@ type Fetch = (url: string | URL | Request, options?: RequestInit) => Promise<Res
 export interface GuardedFetchOptions {
   /** Ports that may be connected. */
   readonly ports?: readonly number[]
-  /** For tests: the addresses that count as public, and the authority of the servers there. */
+  /** For tests: the addresses that count as public, those that names have, and the authority of the servers there. */
   readonly accepts?: (address: string) => boolean
+  readonly resolve?: (
+    hostname: string,
+    options: LookupAllOptions,
+    done: (error: NodeJS.ErrnoException | null, found: LookupAddress[]) => void,
+  ) => void
   readonly ca?: string
 }
 
@@ -51,12 +56,14 @@ export interface GuardedFetchOptions {
 export function createGuardedFetch({
   ports = [HTTPS_PORT],
   accepts = isPublicAddress,
+  resolve = lookupAll,
   ca,
 }: GuardedFetchOptions = {}): Fetch {
   const lookup: LookupFunction = (hostname, options, done) => {
     resolve(hostname, { ...options, all: true }, (error, found: LookupAddress[] = []) => {
       const failure =
         error ??
+        // A name with one private address among public ones is refused: which of them is connected is not certain.
         (found.length > 0 && found.every(({ address }) => accepts(address)) ? null : refused(hostname))
       if (failure) return done(failure, '', 0)
       if (options.all) return done(null, found)

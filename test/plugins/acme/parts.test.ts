@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { dnsProviders } from '@mezite/core'
-import { createTestHost, testCertificate } from '@mezite/core/testing'
+import { createTestHost, fakeClock, testCertificate } from '@mezite/core/testing'
 import t from 'tap'
 import cloudflare from '../../../examples/cloudflare-dns/hub.ts'
 import { waiting } from '../../../plugins/acme/attempts.ts'
@@ -19,7 +19,8 @@ import { execProvider } from '../../../plugins/acme/exec-provider.ts'
 import { plan } from '../../../plugins/acme/plan.ts'
 import { mustWait } from '../../../plugins/acme/rate-limits.ts'
 import { overdueTime, renewalId, renewalTime } from '../../../plugins/acme/renewal.ts'
-import type { Attempt } from '../../../plugins/acme/store.ts'
+import { createSource } from '../../../plugins/acme/source.ts'
+import type { Attempt, Store } from '../../../plugins/acme/store.ts'
 import { createUpkeep } from '../../../plugins/acme/upkeep.ts'
 
 const own = ['hub.test']
@@ -128,6 +129,28 @@ t.test('a plan leaves alone certificates that were imported since it was made', 
   t.ok(upkeep.hasWork())
   await upkeep.run(new AbortController().signal)
   t.strictSame(written, [])
+})
+
+t.test("the hub's own host is never an app's, also below the domain of the apps", async (t) => {
+  const { cert, key } = await testCertificate(['*.apps.test'])
+  const wild = { ...waiting('wild', ['*.apps.test']), served: { cert, key }, leaf: new X509Certificate(cert) }
+  const store = { version: 1, certificates: new Map([['wild', wild]]), challenges: new Map() }
+  const of = (own: readonly string[]) =>
+    createSource(
+      store as unknown as Store,
+      { own, hub: ['hub.apps.test', 'sign-in.apps.test'], appsDomain: 'apps.test' },
+      fakeClock(),
+    )
+  const appsOnly = of([])
+  for (const host of ['hub.apps.test', 'sign-in.apps.test']) {
+    t.notOk(appsOnly.covers(host), `${host}: files serve it`)
+    t.equal(appsOnly.certificateFor(host), null, `${host} never gets the certificate of the apps`)
+  }
+  t.ok(appsOnly.covers('wiki.apps.test'))
+  t.equal(appsOnly.certificateFor('wiki.apps.test'), wild.served)
+  for (const host of ['apps.test', '.apps.test', 'apps.test.evil.test', 'wikiapps.test'])
+    t.notOk(appsOnly.covers(host), host)
+  t.ok(of(['hub.apps.test']).covers('hub.apps.test'), 'unless the plugin orders it')
 })
 
 t.test("orders respect the authority's limits", (t) => {

@@ -75,6 +75,28 @@ t.test('S202 private addresses are never connected, by number or by name', async
   listener.close()
 })
 
+t.test('S202 a name with one private address among public ones is refused', async (t) => {
+  const [inside, outside] = ['127.0.0.2', '127.0.0.1']
+  const opens = (...addresses: readonly string[]) => {
+    const found = addresses.map((address) => ({ address, family: 4 }))
+    const guarded = createGuardedFetch({
+      ...{ ports: [serverPort], ca: certificate.ca, accepts: (address: string) => address !== inside },
+      resolve: (_hostname, _options, done) => done(null, found),
+    })
+    return guarded(`${origin}/`).then((response) => response.text())
+  }
+  let connections = 0
+  const count = () => {
+    connections++
+  }
+  server.on('connection', count)
+  for (const addresses of [[outside, inside], [inside, outside], [outside, outside, inside], [inside], []])
+    await t.rejects(opens(...addresses), /public internet/, addresses.join(' and '))
+  t.equal(connections, 0)
+  server.off('connection', count)
+  t.equal(await opens(outside, outside), '{}')
+})
+
 t.test('S202 redirects are not followed; large and slow responses end', async (t) => {
   t.equal(await (await open(`${origin}/`)).text(), '{}')
   t.equal((await open(`${origin}/redirect`)).status, 302)
