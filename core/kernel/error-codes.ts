@@ -18,6 +18,7 @@ export const errorCodes = {
   MEZ_PORT_UNAVAILABLE: 'Stop the other program on the port, or choose another port.',
 
   MEZ_MACHINE_UNFIT: 'Each failed check says who can repair it.',
+  MEZ_UPGRADE_BLOCKED: 'Each line above names what to do first.',
   MEZ_SERVICE_UNINSTALLABLE: 'Write a unit by hand: examples/systemd has one for each program.',
 
   // Plugins.

@@ -34,6 +34,7 @@ const HELP = {
   backup FILE                  back up the cluster while it runs
   restore FILE                 restore a backup into an empty database
   database move                move the cluster to another database
+  upgrade --check              say what this version would change
   dev --plugin PATH            run a hub for developing a plugin
 
   --version, --help
@@ -67,6 +68,7 @@ const LOADED: Readonly<Record<string, (word: string) => Promise<ProgramCommand>>
   backup: (word) => packagedCommand('backup', word),
   restore: (word) => packagedCommand('backup', word),
   database: (word) => packagedCommand('backup', word),
+  upgrade: (word) => packagedCommand('backup', word),
 }
 
 const asksForHelp = (args: readonly string[]) => args.some((arg) => arg === '--help' || arg === '-h')

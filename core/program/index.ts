@@ -11,6 +11,7 @@ export {
   readEncryptionKey,
 } from '../state/secrets/encryption-key.ts'
 export { proveKey } from '../state/secrets/key-verification.ts'
+export { adminClient } from './admin/admin-client.ts'
 export { type AdminStream, streamFromHub } from './admin/admin-stream.ts'
 export { type OfflineCluster, openOffline } from './offline.ts'
 

@@ -33,6 +33,8 @@ export interface OfflineOptions {
   readonly database?: HubConfig['database']
   /** The database gets the rows of a copy, which are encrypted with this key. */
   readonly copiedKey?: Buffer
+  /** Leaves the database as it is: its migrations may be those of another version. */
+  readonly unmigrated?: boolean
 }
 
 /**
@@ -42,7 +44,7 @@ export interface OfflineOptions {
  */
 export async function openOffline(
   { config: configured, plugins }: LoadedConfig,
-  { database = configured.database, copiedKey }: OfflineOptions = {},
+  { database = configured.database, copiedKey, unmigrated }: OfflineOptions = {},
 ): Promise<OfflineCluster> {
   const config = { ...configured, database }
   const log = createLog({ level: 'error', format: 'text' })
@@ -73,7 +75,7 @@ export async function openOffline(
     )
     const { store } = parts.make(['plugged'])
     const own = kernel.slot(migrations)
-    await store.migrate(own)
+    if (!unmigrated) await store.migrate(own)
     return {
       config,
       version: hubVersion,

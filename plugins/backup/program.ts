@@ -2,6 +2,7 @@
 import type { ProgramCommand } from '@mezite/core/program'
 import { runBackup, runRestore } from './program/archive.ts'
 import { runDatabase } from './program/database.ts'
+import { runUpgrade } from './program/upgrade.ts'
 
 export const commands: Readonly<Record<string, ProgramCommand>> = {
   backup: {
@@ -57,5 +58,17 @@ and passkeys go on working.
                    PostgreSQL (PGPASSFILE) gives the password
 `,
     run: runDatabase,
+  },
+  upgrade: {
+    summary: 'say what a version changes, before the upgrade',
+    help: `Usage: mezhub upgrade --check --config FILE
+
+Run it with the program of the new version, while the hubs of the old one run; an embedded database must not be in use. It
+changes nothing, and says what the new version changes: keys of the configuration and plugins that it does not accept,
+migrations and about how long they take, and agents that are too old. Exits 1 if something prevents the upgrade.
+
+  --config FILE   the hub's configuration
+`,
+    run: runUpgrade,
   },
 }
