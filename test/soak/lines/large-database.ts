@@ -71,7 +71,7 @@ export const largeDatabase = {
     const verified = /Verified the audit trail/
     const keyFile = join(dir, 'backup.key')
     const backup = join(dir, 'mezite.backup')
-    const key = await step('backup key', /age1/, 'backup', 'key', keyFile)
+    const key = await step('backup key', /age1/, 'backup', 'key', keyFile, '--config', file(first))
     const recipient = /age1\w+/.exec(key)![0]
     await step('backup', /Wrote/, 'backup', backup, '--config', file(first), '--recipient', recipient)
     figures.push(figure('size of the backup', statSync(backup).size / 1e6, 'MB'))
