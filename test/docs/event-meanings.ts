@@ -1,7 +1,8 @@
 /** What each type of audit event says, in a sentence. */
 const MEANINGS: Readonly<Record<string, string>> = {
   'access.denied': 'A person was not admitted to an application. A flood is one record with `repeated`.',
-  'access_request.cancelled': 'A person took back a request for access.',
+  'access_request.cancelled':
+    'A person took back a request for access, or nobody could be notified of access without approval (`cause`).',
   'access_request.created': 'A person asked for access to an application.',
   'access_request.expired': 'Nobody decided about a request for access in time.',
   'access_request.reviewed': 'Somebody approved or denied a request for access.',
