@@ -13,7 +13,7 @@ import { makeCertificate } from './targets/certificate.ts'
 const JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/
 
 t.test(
-  'the bench compares with Apache that signs and Apache that does not, and says of each what it does',
+  'the bench compares with Apache that signs the identity and Apache that does not, and names the duties of each',
   { skip: findProgram('apache2') === null && 'apache2 is not installed' },
   async (t) => {
     const dir = mkdtempSync(join(tmpdir(), 'mezite-apache-'))
