@@ -2,7 +2,7 @@
 /** openid-client as an app that signs people in through the hub, and as a mobile app that acts for a person. */
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Visitor } from '@mezite/core/testing'
+import { Visitor } from '@mezite/core/testing'
 import { createRemoteJWKSet, customFetch as customJwksFetch, decodeJwt, jwtVerify } from 'jose'
 import * as openid from 'openid-client'
 import t from 'tap'
@@ -152,6 +152,51 @@ t.test('S211 the end of a sign-in is sent to the app in a signed token, at least
   await t.rejects(openid.refreshTokenGrant(config, tokens.refresh_token ?? ''), {
     error: 'invalid_grant',
   } as never)
+})
+
+const HUB_COOKIE = '__Host-mezite_session'
+
+/** A browser that has the cookies of one visitor, but the hub session of another. */
+class Swapped extends Visitor {
+  readonly #first: Visitor
+  readonly #second: Visitor
+
+  constructor(first: Visitor, second: Visitor) {
+    super(hub.ca)
+    this.#first = first
+    this.#second = second
+  }
+
+  override cookies(host: string): string {
+    const pairsOf = (text = '') =>
+      text.split('; ').map((pair) => [pair.split('=', 1)[0] as string, pair] as const)
+    const jar = new Map([...pairsOf(this.#first.cookies(host)), ...pairsOf(super.cookies(host))])
+    for (const [name, pair] of pairsOf(this.#second.cookies(host)))
+      if (name === HUB_COOKIE) jar.set(name, pair)
+    return [...jar.values()].filter(Boolean).join('; ')
+  }
+}
+
+t.test('a session of the library is not found beside another hub session', async (t) => {
+  const config = await relyingParty()
+  const claimsOf = async (visitor: Visitor) => {
+    const tokens = await signIn(visitor, config)
+    if (!('claims' in tokens)) throw new Error(String(tokens.text))
+    const { sub, sid, preferred_username: name } = tokens.claims() as Record<string, string>
+    return { sub, sid, name }
+  }
+  person('lea', 'ones')
+  const [lea, again] = [hub.visitor(), hub.visitor()]
+  const [first, own] = [await claimsOf(lea), await claimsOf(again)]
+  t.not(first.sid, own.sid)
+  person('max', 'ones')
+  const max = hub.visitor()
+  await claimsOf(max)
+  t.equal((await claimsOf(lea)).sid, first.sid, 'beside its own one it is')
+  t.match(await claimsOf(new Swapped(lea, max)), { name: 'max@example.com' })
+  const beside = await claimsOf(new Swapped(lea, again))
+  t.equal(beside.sub, first.sub)
+  t.not(beside.sid, first.sid, 'it would outlive the hub session that it belongs to')
 })
 
 t.test('S211 an app behind an agent is told at its own address through the tunnel, as the hub', async (t) => {
