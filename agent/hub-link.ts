@@ -148,6 +148,7 @@ export function openHubLink(options: {
             type: 'hello',
             protocol: PROTOCOL_VERSION,
             version: options.version,
+            key_exchange: keyExchangeOf(socket),
             ...(takesOver && { takes_over: true }),
             ...(options.companion && { companion: true }),
           })
@@ -175,4 +176,10 @@ export function openHubLink(options: {
     },
     close: () => close('stopped'),
   }
+}
+
+/** The group in which hub and agent agreed on their keys, which Node.js shows to the client alone; null if it shows none. */
+function keyExchangeOf(socket: TLSSocket): string | null {
+  const { name = null } = (socket.getEphemeralKeyInfo?.() ?? {}) as { name?: string }
+  return name
 }

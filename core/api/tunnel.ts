@@ -50,6 +50,8 @@ export interface Link {
   readonly transport: string
   /** The version that mezd reports. */
   readonly version: string
+  /** The group of the key exchange that mezd reports; missing for an older one, and for the link of another hub. */
+  readonly keyExchange?: string | null
   /** Milliseconds since the epoch. */
   readonly since: number
   /** Round-trip time of the last heartbeat; null before the first, and for the link of another hub. */

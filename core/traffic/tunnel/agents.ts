@@ -55,6 +55,9 @@ export function createAgents(
         since: Type.Nullable(Type.String()),
         version: Type.Nullable(Type.String()),
         transport: Type.Nullable(Type.String()),
+        key_exchange: Type.Nullable(
+          Type.String({ description: 'The group of the key exchange of its tunnel, such as X25519MLKEM768' }),
+        ),
         rtt_ms: Type.Nullable(Type.Number()),
         streams: Type.Integer(),
         apps: Type.Array(Type.String()),
@@ -81,6 +84,7 @@ export function createAgents(
         since: link ? timeOf(link.since) : null,
         version: link?.version ?? null,
         transport: link?.transport ?? null,
+        key_exchange: link?.keyExchange ?? null,
         rtt_ms: link?.rttMs ?? null,
         streams: link?.streams ?? 0,
         apps: apps.map(({ name }) => name),

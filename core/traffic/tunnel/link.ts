@@ -68,6 +68,7 @@ export class LiveLink implements Link {
   readonly via: string | null
   readonly since: number
   version = 'unknown'
+  keyExchange: string | null = null
   rttMs: number | null = null
   /** No new streams are opened: a newer link has taken over, or the hub drains. */
   retired = false
@@ -238,6 +239,8 @@ export class LiveLink implements Link {
     }
     const version = message.version
     if (typeof version === 'string' && /^[\w.+-]{1,64}$/.test(version)) this.version = version
+    const group = message.key_exchange
+    if (typeof group === 'string' && /^[\w.+-]{1,64}$/.test(group)) this.keyExchange = group
     this.takesOver = message.takes_over === true
     this.companion = message.companion === true
     clearTimeout(this.#timers[0])
