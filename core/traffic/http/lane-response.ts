@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { LaneResponse, LaneWatcher } from '../../api/protocol.ts'
-import { areHeaderLines, isHeaderValue } from '../../wire/header-line.ts'
+import { headerText, isHeaderValue } from '../../wire/header-line.ts'
 
 /** How long a connection waits for the next request after the response of an app. */
 export const KEEP_ALIVE_MS = 65_000
@@ -69,7 +69,7 @@ export class LaneWriter implements LaneResponse {
   }
 
   inform(status: number, lines: readonly string[]): void {
-    const text = this.#over || this.begun ? null : linesText(lines)
+    const text = this.#over || this.begun ? null : headerText(lines)
     if (text === null) return
     this.socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n${text}\r\n`, 'latin1')
   }
@@ -81,7 +81,7 @@ export class LaneWriter implements LaneResponse {
     body: 'none' | 'sized' | 'chunked',
   ): boolean {
     if (this.#over) return true
-    const text = isHeaderValue(reason) ? linesText(lines) : null
+    const text = isHeaderValue(reason) ? headerText(lines) : null
     if (text === null) return false
     this.begun = true
     if (this.#lane.closing) this.#closes = true
@@ -123,7 +123,7 @@ export class LaneWriter implements LaneResponse {
 
   end(chunk: Buffer | null, trailers: readonly (readonly [string, string])[]): void {
     if (this.#over) return
-    const last = this.#chunked ? `0\r\n${linesText(trailers.flat()) ?? ''}\r\n` : ''
+    const last = this.#chunked ? `0\r\n${headerText(trailers.flat()) ?? ''}\r\n` : ''
     this.#send(chunk, last, this.#lane.onflushed)
     this.#over = true
     this.#lane.uncork()
@@ -169,14 +169,6 @@ export class LaneWriter implements LaneResponse {
     socket.uncork()
     return more
   }
-}
-
-/** Null if a line cannot be sent. */
-function linesText(lines: readonly string[]): string | null {
-  if (!areHeaderLines(lines)) return null
-  let text = ''
-  for (let i = 0; i + 1 < lines.length; i += 2) text += `${lines[i]}: ${lines[i + 1]}\r\n`
-  return text
 }
 
 function names(lines: readonly string[], wanted: string): boolean {
