@@ -271,7 +271,7 @@ export function dashboardShots(hub: { readonly url: string; readonly api: unknow
     admin('admin-role', '/roles/engineers', async (page) => {
       const editor = page.getByLabel('Document')
       await editor.fill((await editor.inputValue()).replace('- dev', '- finance'))
-      await page.getByText('Loses access').waitFor()
+      await page.getByText(/lose.? access to applications/).waitFor()
     }),
     admin('admin-role-fault', '/roles/+', async (page) => {
       await page

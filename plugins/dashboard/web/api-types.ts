@@ -4,6 +4,10 @@
 export interface Responses {
   /** Whether a user may open an app, and why */
   'GET /access/explain': { readonly effect: string; readonly reason: string; readonly votes: readonly ({ readonly plugin: string; readonly role: string | null; readonly effect: string; readonly matcher: string | null; readonly label: string | null; readonly value: string | null })[]; readonly grants: readonly ({ readonly id: string; readonly role: string; readonly until: string })[]; readonly requirements: readonly ({ readonly name: string; readonly met: boolean })[]; readonly lock: { readonly id: string; readonly target: { readonly [name: string]: string }; readonly message: string | null; readonly expires: string | null } | null; readonly connector: { readonly required: string; readonly signed_in_with: string | null; readonly met: boolean } | null }
+  /** What a user may open, and why */
+  'GET /access/what': readonly ({ readonly app: string; readonly enabled: boolean; readonly roles: readonly (string)[]; readonly requirements: readonly (string)[]; readonly until: string | null })[]
+  /** Who may open an app, and why */
+  'GET /access/who': readonly ({ readonly user: string; readonly bot: boolean; readonly roles: readonly (string)[]; readonly requirements: readonly (string)[]; readonly until: string | null })[]
   /** All agents that may connect */
   'GET /agents': readonly ({ readonly hostname: string; readonly connected: boolean; readonly locked: boolean; readonly since: string | null; readonly version: string | null; readonly transport: string | null; readonly key_exchange: string | null; readonly rtt_ms: number | null; readonly streams: number; readonly apps: readonly (string)[]; readonly cert_expires: string })[]
   /** All API tokens */

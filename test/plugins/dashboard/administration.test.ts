@@ -373,3 +373,31 @@ t.test('the button that ends a session is inside the table and the window at 128
   )
   t.ok(table.x + table.width <= 1280)
 })
+
+t.test(
+  'the page of an application says who may open it, and that of a person what, with a file of all',
+  async (t) => {
+    const { page, faults } = await openTab(t)
+    const everybody = await api<{ user: string }[]>('GET', '/access/who?app=wiki')
+    t.ok(everybody.length > 0)
+    await at(page, '/apps/wiki')
+    const sentence = everybody.length === 1 ? '1 account may open' : `${everybody.length} accounts may open`
+    await page.getByText(sentence).waitFor()
+    const table = page.getByRole('table', { name: 'Who may open this' })
+    await table.getByRole('link', { name: everybody[0]!.user }).waitFor()
+    const href = await page.getByRole('link', { name: 'CSV' }).getAttribute('href')
+    t.match(decodeURIComponent(href ?? ''), /name,roles,requirements,until\r\n/)
+    t.equal(decodeURIComponent(href ?? '').split('\r\n').length, everybody.length + 1)
+    await table.getByRole('link', { name: everybody[0]!.user }).click()
+    const own = await api<{ app: string }[]>(
+      'GET',
+      `/access/what?user=${encodeURIComponent(everybody[0]!.user)}`,
+    )
+    await page.getByText(`May open ${own.length} application`).waitFor()
+    await page
+      .getByRole('table', { name: 'What this person may open' })
+      .getByRole('link', { name: 'wiki' })
+      .waitFor()
+    t.strictSame(faults, [])
+  },
+)

@@ -2,6 +2,7 @@ import { call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { AppIcon } from '../app-icon.tsx'
 import { useResource } from '../live.ts'
+import { WhoMayOpen } from './access-lists.tsx'
 import { AppForm } from './app-form.tsx'
 import { announce, ConfirmButton, DialogButton, RemoveButton } from './dialogs.tsx'
 import { Listing } from './listing.tsx'
@@ -157,6 +158,7 @@ function AppPage({ app }: { readonly app: App }) {
           ]}
         />
       </div>
+      <WhoMayOpen app={name} />
       <PluginPanels of="app" name={name} />
       <Section title={a('agents')}>
         <Table

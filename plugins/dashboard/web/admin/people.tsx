@@ -1,5 +1,6 @@
 import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
+import { WhatMayOpen } from './access-lists.tsx'
 import { DialogButton, RemoveButton } from './dialogs.tsx'
 import { Explain } from './explanation.tsx'
 import { Listing } from './listing.tsx'
@@ -110,6 +111,7 @@ function One({ person }: { readonly person: Person | undefined }) {
           ]}
         />
       </div>
+      <WhatMayOpen user={name} />
       <Explain user={name} />
       <Passkeys person={person} />
       <PluginPanels of="person" name={name} />
