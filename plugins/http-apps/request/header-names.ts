@@ -71,7 +71,7 @@ export function learnResponseName(name: string): ResponseName {
 
 /** A name may be a part of a whole head, which V8 would keep in memory with it: so a copy is the key. */
 function remember<T extends { readonly lower: string }>(names: Map<string, T>, name: string, known: T): T {
-  // What is not a name has characters that a copy would change into others.
+  // A copy of another text than a name could be the name of another header.
   if (names.size >= MOST_NAMES || name.length > LONGEST_NAME || !isHeaderLine(name, '')) return known
   const own = { ...known, lower: copyOf(known.lower) }
   names.set(copyOf(name), own)

@@ -54,7 +54,7 @@ t.test('a flood of names is not remembered, and takes no usual name away', (t) =
   t.end()
 })
 
-t.test('what is not a name is not remembered as the name that a copy of it would be', (t) => {
+t.test('a text that is not a name is not remembered as the name that its copy would be', (t) => {
   // As latin1, its first letter is an S.
   t.equal(learnResponseName('\u0153et-Cookie').fate, 'keep')
   t.notOk(responseNames.has('Set-Cookie'))
