@@ -47,11 +47,14 @@ for (const name of readdirSync(plugins)) {
         const written = new RegExp(`^ +(?:# )?${key}:( .*)?$`, 'm').exec(readme)
         t.ok(written, key)
         if (value !== undefined)
-          t.match(written?.[1], new RegExp(`^ ${String(value)}( #.*)?$`), `the default of ${key}`)
+          t.match(written?.[1], new RegExp(`^ ${defaultText(value)}( #.*)?$`), `the default of ${key}`)
       }
     }
   })
 }
+
+const defaultText = (value: unknown): string =>
+  Array.isArray(value) ? `\\[${value.join(', ')}\\]` : String(value)
 
 t.test('the page about abilities of plugins has every hook, service and slot, with an example', (t) => {
   const page = readFileSync(join(plugins, 'docs/pages/build/what-a-plugin-can-do.md'), 'utf8')

@@ -27,7 +27,7 @@ const all = [
 ]
 
 t.test(
-  'the page shows those who wait first, and what was granted rather than what was asked for',
+  'the page shows waiting requests first, and the granted time rather than the requested one',
   async (t) => {
     const [page] = dashboardPartsOf({
       store: { list: async () => all },

@@ -35,7 +35,7 @@ t.test('a request that waits is listed, however many newer ones there are', asyn
   t.equal(states.lastIndexOf('pending'), 619, 'those that wait come first')
 })
 
-t.test('lists and resources say what is locked, and the lock by whom', async (t) => {
+t.test('lists and resources show locks, and who made them', async (t) => {
   const locked = async (path: string, find: (row: never) => boolean) =>
     (await hub.api<never[]>('GET', path)).filter(find)
   const users = () => locked('/users', (row: { locked: boolean }) => row.locked)

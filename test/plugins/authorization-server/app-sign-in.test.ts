@@ -199,53 +199,56 @@ t.test('a session of the library is not found beside another hub session', async
   t.not(beside.sid, first.sid, 'it would outlive the hub session that it belongs to')
 })
 
-t.test('S211 an app behind an agent is told at its own address through the tunnel, as the hub', async (t) => {
-  const posted: { method?: string; url?: string; headers: IncomingHttpHeaders; body: string }[] = []
-  const app = createServer((request, response) => {
-    let body = ''
-    request.on('data', (chunk) => {
-      body += chunk
+t.test(
+  'S211 an app behind an agent gets the logout token at its own address through the tunnel, from the hub',
+  async (t) => {
+    const posted: { method?: string; url?: string; headers: IncomingHttpHeaders; body: string }[] = []
+    const app = createServer((request, response) => {
+      let body = ''
+      request.on('data', (chunk) => {
+        body += chunk
+      })
+      request.on('end', () => {
+        const { method = '', url = '', headers } = request
+        posted.push({ method, url, headers, body })
+        response.end()
+      })
     })
-    request.on('end', () => {
-      const { method = '', url = '', headers } = request
-      posted.push({ method, url, headers, body })
-      response.end()
-    })
-  })
-  await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => app.close())
-  const uri = `http://127.0.0.1:${(app.address() as AddressInfo).port}`
-  await world.register('shop', { uri, identity_headers: { 'X-User': 'user' } })
-  const callback = 'https://shop.example.com/callback'
-  const logout_uri = `${hub.appUrl('shop')}/logout?by=hub`
-  const shop = await hub.api<Client>('PUT', '/app-clients/shop', { redirect_uris: [callback], logout_uri })
-  person('kim', 'ones')
-  const kim = hub.visitor()
-  const config = await openid.discovery(
-    new URL(shop.issuer),
-    shop.client_id,
-    undefined,
-    openid.ClientSecretBasic(shop.client_secret),
-    { [openid.customFetch]: fetch as never },
-  )
-  const tokens = await signIn(kim, config, { redirect_uri: callback })
-  if (!('claims' in tokens)) throw new Error(tokens.text)
-  const { sid } = decodeJwt(tokens.id_token ?? '')
-  const page = await kim.open(`${hub.signInUrl}/web/account`)
-  await kim.submit(page, /\/web\/logout/)
-  await until(() => posted.length > 0, 'the app is told')
-  const [{ method, url, headers, body }] = posted as [(typeof posted)[number]]
-  t.strictSame([method, url], ['POST', '/logout?by=hub'])
-  t.match(decodeJwt(new URLSearchParams(body).get('logout_token') ?? ''), { aud: shop.client_id, sid })
-  t.equal(headers.host, new URL(hub.appUrl('shop')).hostname)
-  t.strictSame(
-    Object.keys(headers).filter((name) => /^x-(?!forwarded-proto)|cookie|authorization/.test(name)),
-    [],
-    'neither an identity nor a session',
-  )
-  const records = await hub.api<Record<string, string>[]>('GET', '/audit?type=access.denied&limit=1000')
-  t.notOk(records.some(({ app }) => app === 'shop'))
-})
+    await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve))
+    t.teardown(() => app.close())
+    const uri = `http://127.0.0.1:${(app.address() as AddressInfo).port}`
+    await world.register('shop', { uri, identity_headers: { 'X-User': 'user' } })
+    const callback = 'https://shop.example.com/callback'
+    const logout_uri = `${hub.appUrl('shop')}/logout?by=hub`
+    const shop = await hub.api<Client>('PUT', '/app-clients/shop', { redirect_uris: [callback], logout_uri })
+    person('kim', 'ones')
+    const kim = hub.visitor()
+    const config = await openid.discovery(
+      new URL(shop.issuer),
+      shop.client_id,
+      undefined,
+      openid.ClientSecretBasic(shop.client_secret),
+      { [openid.customFetch]: fetch as never },
+    )
+    const tokens = await signIn(kim, config, { redirect_uri: callback })
+    if (!('claims' in tokens)) throw new Error(tokens.text)
+    const { sid } = decodeJwt(tokens.id_token ?? '')
+    const page = await kim.open(`${hub.signInUrl}/web/account`)
+    await kim.submit(page, /\/web\/logout/)
+    await until(() => posted.length > 0, 'the app is told')
+    const [{ method, url, headers, body }] = posted as [(typeof posted)[number]]
+    t.strictSame([method, url], ['POST', '/logout?by=hub'])
+    t.match(decodeJwt(new URLSearchParams(body).get('logout_token') ?? ''), { aud: shop.client_id, sid })
+    t.equal(headers.host, new URL(hub.appUrl('shop')).hostname)
+    t.strictSame(
+      Object.keys(headers).filter((name) => /^x-(?!forwarded-proto)|cookie|authorization/.test(name)),
+      [],
+      'neither an identity nor a session',
+    )
+    const records = await hub.api<Record<string, string>[]>('GET', '/audit?type=access.denied&limit=1000')
+    t.notOk(records.some(({ app }) => app === 'shop'))
+  },
+)
 
 t.test(
   'the next holder of a name is another account at the app, and the same person stays one',

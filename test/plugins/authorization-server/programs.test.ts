@@ -174,7 +174,7 @@ t.test('a script of another site may register a program, and sees the answer', a
 })
 
 t.test(
-  'no token is issued for an app that is not offered to programs, and the person is told before',
+  'no token is issued for an app that is not offered to programs, and a page says so before the consent',
   async (t) => {
     const offer = (programs: string) =>
       world.register('shy', { plugins: { 'authorization-server': { programs } } })

@@ -336,29 +336,32 @@ t.test('two administrators see each other’s changes, and a conflict loses noth
   t.equal(await one.getByLabel('Description').first().inputValue(), 'Mine')
 })
 
-t.test('the page of who or what is locked says so, by whom, and unlocks; lists say it, too', async (t) => {
-  const { page, faults } = await openTab(t)
-  const message = 'Laptop stolen, call the help desk'
-  const targets = [
-    ['user', 'carol@northwind.example', '/people'],
-    ['app', 'wiki', '/apps'],
-    ['agent', 'berlin-1', '/agents'],
-  ] as const
-  for (const [kind, name, list] of targets) {
-    await api('POST', '/locks', { target: { [kind]: name }, message, ttl_seconds: 3_600 })
-    await at(page, `${list}/${encodeURIComponent(name)}`)
-    const banner = page.locator('.lock-banner', { hasText: message })
-    await banner.getByText('By operator@socket').waitFor()
-    await banner.getByText('in 60 min').waitFor()
-    await at(page, list)
-    await page.getByRole('row', { name }).getByText('Locked', { exact: true }).first().waitFor()
-    await at(page, `${list}/${encodeURIComponent(name)}`)
-    await banner.getByRole('button', { name: /^Unlock/ }).click()
-    await dialogOf(page).getByRole('button', { name: 'Unlock' }).click()
-    await banner.waitFor({ state: 'detached' })
-  }
-  t.strictSame(faults, [])
-})
+t.test(
+  'pages of locked people, apps and agents show the lock and its maker, and unlock; lists show it',
+  async (t) => {
+    const { page, faults } = await openTab(t)
+    const message = 'Laptop stolen, call the help desk'
+    const targets = [
+      ['user', 'carol@northwind.example', '/people'],
+      ['app', 'wiki', '/apps'],
+      ['agent', 'berlin-1', '/agents'],
+    ] as const
+    for (const [kind, name, list] of targets) {
+      await api('POST', '/locks', { target: { [kind]: name }, message, ttl_seconds: 3_600 })
+      await at(page, `${list}/${encodeURIComponent(name)}`)
+      const banner = page.locator('.lock-banner', { hasText: message })
+      await banner.getByText('By operator@socket').waitFor()
+      await banner.getByText('in 60 min').waitFor()
+      await at(page, list)
+      await page.getByRole('row', { name }).getByText('Locked', { exact: true }).first().waitFor()
+      await at(page, `${list}/${encodeURIComponent(name)}`)
+      await banner.getByRole('button', { name: /^Unlock/ }).click()
+      await dialogOf(page).getByRole('button', { name: 'Unlock' }).click()
+      await banner.waitFor({ state: 'detached' })
+    }
+    t.strictSame(faults, [])
+  },
+)
 
 t.test('the button that ends a session is inside the table and the window at 1280 px', async (t) => {
   const { page } = await openTab(t)
