@@ -1,8 +1,5 @@
-/**
- * `npm run pack`: puts each published package, as npm packs it, into `dist/packages`, with the lock files for the images.
- */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, globSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from './build.ts'
 import { type Manifest, manifestOf, publishedWorkspaces, root, type Workspace } from './workspaces.ts'
@@ -14,8 +11,8 @@ export const packagesFolder = join(root, 'dist/packages')
 
 /**
  * Copies a package to `target` as it is published: only its `files`, with the license, and without the export condition
- * of this repository, which would lead to sources that are not published. Names the
- * repository, from which npm verifies the provenance of a package.
+ * of this repository, which would lead to sources that are not published. Names the repository, from which npm verifies the
+ * provenance of a package.
  */
 export function stage({ path, folder, manifest }: Workspace, target: string): void {
   mkdirSync(target, { recursive: true })
@@ -92,13 +89,4 @@ export function pack(folders: readonly string[], target: string): readonly strin
     const { name, version } = manifestOf(folder)
     return join(target, `${name.replace('@', '').replace('/', '-')}-${version}.tgz`)
   })
-}
-
-if (import.meta.main) {
-  rmSync(packagesFolder, { recursive: true, force: true })
-  const folders = await stageAll(join(packagesFolder, 'staged'))
-  const tarballs = pack(folders, packagesFolder)
-  const { writeImageFolders } = await import('./locks.ts')
-  writeImageFolders(folders, tarballs, packagesFolder)
-  process.stdout.write(`${tarballs.join('\n')}\n`)
 }
