@@ -8,7 +8,7 @@ import { createTestHub } from '../../../core/testing/index.ts'
 
 const CLIENT = fileURLToPath(new URL('./hostile-connection.ts', import.meta.url))
 const HOST = 'hub.mezite.localhost'
-const REQUESTS = 20
+const REQUESTS = 200
 const MOST_TIMES = 3
 
 const hub = await createTestHub({ config: { proxy: { limits: { calls_per_minute: { other: 100_000 } } } } })
