@@ -339,7 +339,8 @@ t.test('hubs share the keys of ID tokens, and a sign-in outlasts their rotation'
   const { payload } = await jwtVerify(token, createLocalJWKSet(await published(a)), {
     ...{ issuer: made.issuer, audience: made.client_id },
   })
-  t.equal(payload.sub, 'alice@example.com')
+  const { holder } = await a.api<{ holder: string }>('GET', '/users/alice@example.com')
+  t.equal(payload.sub, holder, 'the account is the holder of the name')
   pair.balanceTo(a, b)
 })
 

@@ -61,6 +61,8 @@ const TABLE: Readonly<Record<Access, readonly string[]>> = {
     'POST /v1/webapi/apps/{name}/disable',
     'PUT /v1/webapi/apps/{name}/agents/{hostname}',
     'DELETE /v1/webapi/apps/{name}/agents/{hostname}',
+    'GET /v1/webapi/certificates',
+    'GET /v1/webapi/certificates/{name}',
     'GET /v1/webapi/users',
     'POST /v1/webapi/users',
     'GET /v1/webapi/users/{name}',

@@ -57,7 +57,8 @@ async function sendAsHub(
       : app.rewriteHost === 'upstream'
         ? new URL(app.uri).host
         : app.rewriteHost
-  const length = method === 'POST' ? { 'content-length': String(Buffer.byteLength(body)) } : {}
+  const length: Readonly<Record<string, string>> =
+    method === 'POST' ? { 'content-length': String(Buffer.byteLength(body)) } : {}
   const headers = { ...request.headers, ...length, 'x-forwarded-proto': 'https' }
   const late = Promise.withResolvers<string>()
   const deadline = setTimeout(() => late.resolve(`no response within ${RESPONSE_MS / 1_000} s`), RESPONSE_MS)
