@@ -54,7 +54,7 @@ export const doors = {
         ],
         identify: createCallerLookup(rooms),
         botOf: (user) => rooms.callers.bots().flatMap((entry) => entry.find(user) ?? [])[0],
-        hsts: !certificates.development,
+        hsts: () => !certificates.development,
         version: rooms.hubVersion,
         signInUrl: (path) => {
           const state = signIn.desk.seal({ appHost: null, path, nonceHash: null })

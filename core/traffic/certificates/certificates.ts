@@ -36,17 +36,17 @@ export interface HostCertificate {
 
 /** The certificates that browsers see. Its other members may be used once it is open. */
 export interface Certificates {
-  /**
-   * Reads the files and asks the sources. Rejects with `MEZ_CERTIFICATE_…` if the hub must not start with them, and with
-   * `MEZ_SERVICE_TWICE` if two sources claim one ALPN name.
-   */
+  /** Reads the files and asks the sources. Rejects with `MEZ_CERTIFICATE_…` if the hub must not start with them. */
   open(): Promise<void>
   /** Options for a browser-facing TLS server. Changes apply automatically; for connections without a name call it again. */
   browserTls(): TlsOptions
   /** Whether there is a certificate for the name, or for clients that send none. */
   serves(serverName: string | null): boolean
-  /** The ALPN names of sources, each with the certificate that proves control over a host now. */
-  readonly proofs: ReadonlyMap<string, (host: string) => SecureContext | null>
+  /**
+   * The ALPN names of sources, each with the certificate that proves control over a host now. Complete once plugins are set up,
+   * also before `open`. Throws `MEZ_SERVICE_TWICE` if two sources claim one name.
+   */
+  proofs(): ReadonlyMap<string, (host: string) => SecureContext | null>
   /** The body of an HTTP-01 challenge; null if no source knows it. */
   httpChallenge(host: string, token: string): string | null
   /** Certificates that the hub serves or waits for. */
@@ -55,7 +55,7 @@ export interface Certificates {
   stateOf(host: string): HostCertificate
   /** Whether a source covers the host of an app; `sans` are the names in the files. */
   covers(host: string): { readonly ok: boolean; readonly sans: readonly string[] }
-  /** True if the hub's own host has a development certificate, which disables HSTS. */
+  /** True if the hub's own host has a development certificate, which disables HSTS. Known once `open` has resolved. */
   readonly development: boolean
   close(): void
 }
@@ -66,7 +66,6 @@ export function createCertificates(options: CertificatesOptions): Certificates {
   const hosts = [publicNames.hubOrigin, publicNames.signInOrigin].map((origin) => new URL(origin).hostname)
   const appsDomain = publicNames.appsDomain?.toLowerCase() ?? null
   const warnRarely = rarely(log)
-  const proofs = new Map<string, (host: string) => SecureContext | null>()
   let files: CertificateFiles | null = null
   let developed: KeyPair | null = null
   let sources: readonly CertificateSource[] = []
@@ -132,20 +131,6 @@ export function createCertificates(options: CertificatesOptions): Certificates {
   return {
     async open() {
       sources = options.sources?.() ?? []
-      for (const source of sources) {
-        if (source.alpn === undefined) continue
-        if (proofs.has(source.alpn))
-          throw new MezError(
-            'MEZ_SERVICE_TWICE',
-            `two certificate sources claim the ALPN name "${source.alpn}"`,
-          )
-        const proofFor = (host: string) =>
-          ask(source, () => {
-            const found = source.alpnCertificate?.(host) ?? null
-            return found && createSecureContext({ ...found, minVersion: 'TLSv1.2' })
-          })
-        proofs.set(source.alpn, proofFor)
-      }
       const { main, apps, reloadMs } = options
       files = await openCertificateFiles({ main, apps, hosts, appsDomain, clock, log, reloadMs })
       const uncovered = hosts.filter((host) => responsible(host) === undefined)
@@ -175,7 +160,22 @@ export function createCertificates(options: CertificatesOptions): Certificates {
       }
     },
     serves: (serverName) => shownTo(serverName) !== null,
-    proofs,
+    proofs() {
+      const byAlpn = new Map<string, (host: string) => SecureContext | null>()
+      for (const source of options.sources?.() ?? []) {
+        const { alpn } = source
+        if (alpn === undefined) continue
+        if (byAlpn.has(alpn))
+          throw new MezError('MEZ_SERVICE_TWICE', `two certificate sources claim the ALPN name "${alpn}"`)
+        byAlpn.set(alpn, (host) =>
+          ask(source, () => {
+            const found = source.alpnCertificate?.(host) ?? null
+            return found && createSecureContext({ ...found, minVersion: 'TLSv1.2' })
+          }),
+        )
+      }
+      return byAlpn
+    },
     httpChallenge(host, token) {
       for (const source of sources) {
         const body = ask(source, () => source.httpChallenge?.(host, token)) ?? null

@@ -56,7 +56,7 @@ export function createNamedServers(
       },
     })
   }
-  for (const [alpn, contextFor] of certificates.proofs) {
+  for (const [alpn, contextFor] of certificates.proofs()) {
     const server = createServer({
       ALPNProtocols: [alpn],
       SNICallback(host, done) {

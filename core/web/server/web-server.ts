@@ -29,8 +29,8 @@ export interface WebServerOptions
   extends Pick<GuardOptions, 'botOf' | 'callers' | 'identify' | 'revisions' | 'signInUrl'> {
   readonly publicNames: PublicNames
   readonly routes: readonly WebRoutes[]
-  /** False with a development certificate. */
-  readonly hsts: boolean
+  /** Asked with each response, because certificates are read after this is made. False with a development certificate. */
+  readonly hsts: () => boolean
   /** Program version for the OpenAPI document. */
   readonly version: string
   readonly renderError: RenderError
@@ -74,7 +74,7 @@ export function createWebServer(options: WebServerOptions): Web {
     routerOptions: { maxParamLength: LONGEST_NAME },
     schemaController: { compilersFactory },
     frameworkErrors: (error, request, reply) => {
-      setSecurityHeaders(reply, options.hsts)
+      setSecurityHeaders(reply, options.hsts())
       sendError(error, request as FastifyRequest, reply, { log, renderError, audit })
     },
   }) as unknown as FastifyInstance
@@ -85,7 +85,7 @@ export function createWebServer(options: WebServerOptions): Web {
   )
   app.addHook('onSend', async (request, reply, payload) => {
     demandReading(reply.raw, payload, limits.requestMs)
-    setSecurityHeaders(reply, options.hsts)
+    setSecurityHeaders(reply, options.hsts())
     reply.header('x-request-id', request.id)
   })
   const routes = guardRoutes(app, {

@@ -69,7 +69,7 @@ export async function startTrail(config: DatabaseConfig, slice: Record<string, u
     audit: { record: () => {} },
     signInUrl: () => '/',
     revisions,
-    hsts: false,
+    hsts: () => false,
     version: '0',
     log,
   })

@@ -333,9 +333,9 @@ t.test('files take precedence over sources, which must cover the hub’s host ot
   const waiting = await make({ ...real, sources: () => [source] })
   t.teardown(waiting.close)
   t.notOk(waiting.serves('hub.test'), 'it starts, and waits')
-  await t.rejects(make({ ...real, sources: () => [source, sourceOf().source] }), {
-    code: 'MEZ_SERVICE_TWICE',
-  })
+  const twice = await make({ ...real, sources: () => [source, sourceOf().source] })
+  t.teardown(twice.close)
+  t.throws(twice.proofs, { code: 'MEZ_SERVICE_TWICE' })
 })
 
 t.test('V230 a source that throws serves nothing, and does not stop the hub', async (t) => {
@@ -351,6 +351,6 @@ t.test('V230 a source that throws serves nothing, and does not stop the hub', as
   const certificates = await make({ main: await pair('throws', HUB), sources: () => [source] })
   t.teardown(certificates.close)
   t.ok(certificates.serves('b.apps.mezite.localhost'))
-  t.equal(certificates.proofs.get('acme-tls/1')!('a.test'), null)
+  t.equal(certificates.proofs().get('acme-tls/1')!('a.test'), null)
   t.equal(certificates.states().length, 1)
 })

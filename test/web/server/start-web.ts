@@ -62,7 +62,7 @@ export async function startWeb(
   const theWeb = createWebServer({
     publicNames: names,
     routes,
-    hsts: true,
+    hsts: () => true,
     version: '1.2.3',
     revisions: { fresh: () => view.fresh },
     renderError: (page) => createErrorPages(pages, names)('en').error(page),

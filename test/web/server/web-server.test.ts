@@ -255,7 +255,7 @@ t.test('the hub responds on its own host', async (t) => {
     const web = createWebServer({
       publicNames: names,
       routes: [{ name: 'x', prefix: '/web', routes: routes as never }],
-      hsts: true,
+      hsts: () => true,
       version: '1',
       revisions: { fresh: () => true },
       callers: createCallers({ log: quietLog() }),
