@@ -27,13 +27,14 @@ export function readAgentCertificate(
   clusterName: string,
   issuerOf: (certificate: X509Certificate) => string | null,
 ): AgentCertificate | null {
+  // The signature first: Node.js throws for alternative names that a stranger has malformed.
+  const authority = certificate ? issuerOf(certificate) : null
+  if (!certificate || authority === null) return null
   const prefix = `URI:mezite://${clusterName}/agent/`
-  const name = certificate?.subjectAltName
-  if (!certificate || !name?.startsWith(prefix)) return null
+  const name = certificate.subjectAltName
+  if (!name?.startsWith(prefix)) return null
   const hostname = name.slice(prefix.length)
   const notAfter = Date.parse(certificate.validTo)
   if (!isHostname(hostname) || !Number.isFinite(notAfter)) return null
-  const authority = issuerOf(certificate)
-  if (authority === null) return null
   return { hostname, serial: certificate.serialNumber.toLowerCase(), notAfter, authority }
 }

@@ -116,7 +116,7 @@ export function createJoinAcceptor(options: {
           return void socket.destroy()
         }
         const shown = socket.getPeerX509Certificate()
-        const name = shown?.subjectAltName?.split('/agent/')[1]
+        const name = claimedName(shown)
         serveJoin(socket, {
           '/v1/join': (body) => recorded(body.hostname, from, () => join(body, clientIp)),
           '/v1/renew': ({ csr }) => recorded(name, from, () => renew(shown, csr, clientIp)),
@@ -215,4 +215,13 @@ function read(stream: ServerHttp2Stream): Promise<JoinBody> {
       }
     })
   })
+}
+
+/** The name that a certificate claims, for the record; undefined for one whose alternative names cannot be read. */
+function claimedName(certificate: X509Certificate | undefined): string | undefined {
+  try {
+    return certificate?.subjectAltName?.split('/agent/')[1]
+  } catch {
+    return undefined
+  }
 }

@@ -16,9 +16,10 @@ export function readHubCertificate(
   clusterName: string,
   issuerOf: (certificate: X509Certificate) => string | null,
 ): HubCertificate | null {
+  // The signature first: Node.js throws for alternative names that a stranger has malformed.
+  const authority = certificate ? issuerOf(certificate) : null
+  if (!certificate || authority === null) return null
   const prefix = `URI:mezite://${clusterName}/hub/`
-  const name = certificate?.subjectAltName
-  if (!certificate || !name?.startsWith(prefix)) return null
-  const authority = issuerOf(certificate)
-  return authority === null ? null : { id: name.slice(prefix.length), authority }
+  const name = certificate.subjectAltName
+  return name?.startsWith(prefix) ? { id: name.slice(prefix.length), authority } : null
 }
