@@ -73,10 +73,12 @@ t.test('login through the browser names the machine on the page and ends with a 
 })
 
 t.test('an administrator works over HTTPS, under their own name', async (t) => {
+  const leaver = 'leaver@example.test'
+  await cluster.mezctl('users', 'create', leaver, '--roles', 'admin')
   const [apps, status, lock] = await Promise.all([
     mezctlAs(alice, 'apps', 'ls', '--format', 'json'),
     mezctlAs(alice, 'status', '--format', 'json'),
-    mezctlAs(alice, 'locks', 'create', '--user', 'nobody@example.test', '--yes', '--json'),
+    mezctlAs(alice, 'locks', 'create', '--user', leaver, '--yes', '--json'),
   ])
   t.strictSame(
     JSON.parse(apps.out).map((app: { metadata: { name: string } }) => app.metadata.name),

@@ -157,6 +157,8 @@ t.test('the commands of mezctl succeed as they are written', async (t) => {
       const before = name === undefined ? [] : [{ line: null, words: `apps rm ${name} --yes` }]
       return [...before, { line: command, words }]
     })
+  // The pages ask about her, and lock her out.
+  lines.unshift({ line: null, words: 'users create alice@example.com --roles access' })
   const results = await runLines(
     lines.map(({ words }) => words),
     env,

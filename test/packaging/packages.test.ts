@@ -345,7 +345,7 @@ t.test('the suites run under vitest', async (t) => {
   const { NODE_OPTIONS: _, FORCE_COLOR: __, ...env } = process.env
   const options = { cwd: folder, env: { ...env, NO_COLOR: '1' } }
   const { stdout } = await promisify(execFile)(process.execPath, args, options).catch((error) => error)
-  t.match(stdout, /Tests +13 passed/)
+  t.match(stdout, /Tests +14 passed/)
 })
 
 t.test('the hub loads its standard set and a third-party plugin by package name', (t) => {

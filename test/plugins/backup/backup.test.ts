@@ -250,8 +250,8 @@ t.test('a cluster is backed up, moved and restored with everything that people r
     t.strictSame(
       await changed({ driver: 'postgres', url }, stored),
       [
-        { id: 'odd', kind: 'user', target: 'nobody', message: odd, created: 0.1, expires: 1 },
-        { id: '\\N', kind: 'user', target: 'nobody', message: null, created: 0.1, expires: 1 },
+        { id: 'odd', kind: 'user', target: 'nobody', message: odd, created: 0.1, expires: 1, author: null },
+        { id: '\\N', kind: 'user', target: 'nobody', message: null, created: 0.1, expires: 1, author: null },
       ],
       'every character, and what is no text',
     )

@@ -10,6 +10,7 @@ import { testJobs } from '../../../core/testing/job-conformance.ts'
 import { createSignIn } from '../../../core/web/desk/sign-in.ts'
 import { createSignInRate, type SignInRate } from '../../../core/web/desk/sign-in-rate.ts'
 import { sendError } from '../../../core/web/server/error-response.ts'
+import { writeInTurns } from '../../../core/web/server/long-response.ts'
 import { pageAssets } from '../../../core/web/server/page-assets.ts'
 import { guardRoutes } from '../../../core/web/server/route-guard.ts'
 import { sharedDecorators } from '../../../core/web/server/shared-decorators.ts'
@@ -215,6 +216,7 @@ export async function startSignInHost(
   server.register(sharedDecorators)
   const plenty = 1_000_000
   const callsPerMinute = { pages: plenty, sign_in: plenty, tokens: plenty, keys: plenty, other: plenty }
+  writeInTurns(server as Loose)
   guardRoutes(server as Loose, {
     // Administration is called as the operator, everything else over the public port.
     arrivalOf: ({ url }): Loose =>
