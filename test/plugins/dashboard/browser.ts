@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import type { BrowserContext, Page } from 'playwright-core'
 import t from 'tap'
 import { openBrowser } from '../../e2e/open-browser.ts'
+import { shareOpenHandles } from '../../open-handles.ts'
 import { openDashboard } from '../../screenshots/dashboard-pages.ts'
 
 /** What the functions that run in the page see. */
@@ -32,6 +33,7 @@ export const { hub, api, issuer } = dashboard
 
 /** The administrator's browser; each test opens a page of its own. */
 export const administrator = await dashboard.admin()
+shareOpenHandles()
 
 /** A page, and what a person must never see: failures, and requests to other origins. */
 export async function openTab(
