@@ -177,7 +177,7 @@ t.test('the pages for devices show no error of the hub', async (t) => {
   t.strictSame(hub.log.slice(from), [])
 })
 
-t.test('an app that is no longer offered to programs ends the use of live tokens', async (t) => {
+t.test('live tokens stop working once an app is switched off for programs', async (t) => {
   person('erin', 'staff')
   const client_id = await registerClient(hub)
   const tokens = await authorize(hub, hub.visitor(), client_id, resource('one'))
