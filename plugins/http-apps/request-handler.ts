@@ -46,26 +46,26 @@ export class RequestHandler {
       const request = readRequest(routed, app, client.upgrade !== null, access.callers.headers)
       if (request instanceof Problem) {
         this.#refusals.note(info.clientIp, request.code, requestId)
-        client.respond(problemResponse(this.#deps.pages, requesterOf(head), request, requestId), true)
+        client.respond(problemResponse(this.#deps.pages, { ...requesterOf(head), requestId }, request), true)
         return
       }
       const document = info.certified === undefined ? documentFor(this.#deps, request) : null
       if (document !== null) return void client.respond(document)
       if (isHubPath(request.target) && info.certified === undefined) {
-        const leave = this.#enter(client, request, requestId)
+        const leave = this.#enter(client, request)
         if (leave === null) return
-        hubRoute(this.#deps, request, requestId)
+        hubRoute(this.#deps, request)
           .finally(leave)
           .then((response) => client.respond(response))
-          .catch((error: unknown) => this.#failed(client, routed, requestId, error))
+          .catch((error: unknown) => this.#failed(client, routed, error))
         return
       }
-      const result = admit(this.#deps, request, requestId, info.certified, client)
+      const result = admit(this.#deps, request, info.certified, client)
       if (!(result instanceof Promise)) {
         this.#act(client, result, info)
         return
       }
-      const leave = this.#enter(client, request, requestId)
+      const leave = this.#enter(client, request)
       if (leave === null) {
         result.then(giveBack, () => {})
         return
@@ -73,9 +73,9 @@ export class RequestHandler {
       result
         .finally(leave)
         .then((late) => this.#act(client, late, info))
-        .catch((error: unknown) => this.#failed(client, routed, requestId, error))
+        .catch((error: unknown) => this.#failed(client, routed, error))
     } catch (error) {
-      this.#failed(client, routed, requestId, error)
+      this.#failed(client, routed, error)
     }
   }
 
@@ -104,7 +104,7 @@ export class RequestHandler {
 
   #forward(client: Client, admitted: Admitted): void {
     const { request, admission } = admitted
-    const { app, requestId } = admission
+    const { app } = admission
     if (client.gone) {
       recordUnsent(this.#deps, admitted, null, 'client_closed')
       admission.close()
@@ -115,7 +115,7 @@ export class RequestHandler {
       const problem = new Problem(429, 'pipeline_too_long', 'Too many requests wait on this connection.')
       recordUnsent(this.#deps, admitted, problem.status, problem.code)
       admission.close()
-      client.respond(problemResponse(this.#deps.pages, request, problem, requestId), true)
+      client.respond(problemResponse(this.#deps.pages, request, problem), true)
       return
     }
     const overload = this.#deps.load.take(admitted.sharer, app.id)
@@ -145,23 +145,21 @@ export class RequestHandler {
   }
 
   #refusal({ request, admission }: Admitted, problem: Problem): HubResponse {
-    const { app, requestId, subject } = admission
+    const { app, subject } = admission
     const lines = refusalLines(problem, request, app)
-    return problemResponse(this.#deps.pages, request, problem, requestId, lines, personOf(subject))
+    return problemResponse(this.#deps.pages, request, problem, lines, personOf(subject))
   }
 
   /**
    * Counts a request against its address until its caller is known. Call the returned function once; null: the address has
    * too many requests, and this one was refused.
    */
-  #enter(client: Client, request: AppRequest, requestId: string): (() => void) | null {
+  #enter(client: Client, request: AppRequest): (() => void) | null {
     const address = addressKey(request.clientIp)
     if (this.#anonymous.take(address, this.#deps.proxyLimits.anonymousRequestsPerAddress))
       return () => this.#anonymous.give(address)
-    this.#refusals.note(request.clientIp, 'address_limit', requestId)
-    client.respond(
-      problemResponse(this.#deps.pages, request, overloadProblem('address_limit', ''), requestId),
-    )
+    this.#refusals.note(request.clientIp, 'address_limit', request.requestId)
+    client.respond(problemResponse(this.#deps.pages, request, overloadProblem('address_limit', '')))
     return null
   }
 
@@ -178,11 +176,11 @@ export class RequestHandler {
     return made
   }
 
-  #failed(client: Client, { head, info }: RoutedRequest, requestId: string, error: unknown): void {
+  #failed(client: Client, { head, info, requestId }: RoutedRequest, error: unknown): void {
     this.#deps.log.error({ error: String(error), request_id: requestId }, 'failed to serve a request')
     const problem = new Problem(500, 'internal', 'Something went wrong. The error was logged.')
     this.#refusals.note(info.clientIp, problem.code, requestId)
-    client.respond(problemResponse(this.#deps.pages, requesterOf(head), problem, requestId))
+    client.respond(problemResponse(this.#deps.pages, { ...requesterOf(head), requestId }, problem))
   }
 }
 

@@ -13,6 +13,9 @@ import { type Advice, texts } from '../texts.ts'
 
 type Requester = Parameters<typeof isNavigation>[0]
 
+/** A request that is refused; its id leads from the response to the records. */
+type Refused = Requester & { readonly requestId: string }
+
 /** Leads to the person's applications on the hub's own host. */
 export const HOME_PATH = '/.mezite/'
 const ASSETS = '/.mezite/assets/'
@@ -37,13 +40,13 @@ const TARGETS = { home: HOME_PATH, open: '/', retry: '' } as const
 /** A refusal: a page for people, problem+json (RFC 9457) for programs, a status for gRPC calls. */
 export function problemResponse(
   pages: Pages,
-  requester: Requester,
+  requester: Refused,
   problem: Problem,
-  requestId: string,
   lines: string[] = [],
   user: Person = null,
 ): HubResponse {
   const { status, code, message, members } = problem
+  const { requestId } = requester
   if (isGrpcCall(requester.lines ?? [])) return grpcResponse(problem, requestId, lines)
   const waits = (status === 503 || status === 429) && !lines.some((text) => /^retry-after$/i.test(text))
   const extra = waits ? ['Retry-After', '5', ...lines] : lines

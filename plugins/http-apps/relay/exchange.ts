@@ -251,7 +251,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   #refuse(problem: Problem): void {
     this.#upstream?.destroy()
     const { request, admission } = this.#admitted
-    const { app, requestId } = admission
+    const { app } = admission
     const dialled = problem instanceof DialProblem ? problem : null
     this.#outcome.agent ??= dialled?.agent ?? null
     this.#deps.failures.note(problem, this.#admitted, this.#outcome.agent)
@@ -263,8 +263,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     if (this.#body !== null && !this.#client.complete) this.#client.abandonBody()
     const { pages } = this.#deps
     const lines = refusalLines(problem, request, app)
-    const refusal = () =>
-      problemResponse(pages, request, problem, requestId, lines, personOf(admission.subject))
+    const refusal = () => problemResponse(pages, request, problem, lines, personOf(admission.subject))
     this.#client.respond(problem.code === 'headers_too_large' ? tooLargeResponse(pages) : refusal())
   }
 

@@ -12,6 +12,8 @@ export interface AppRequest {
   /** The app of this host or, on a stream of msh, of its certificate; undefined: there is none. */
   readonly app: App | undefined
   readonly clientIp: string
+  /** Names the request in records, logs and pages. */
+  readonly requestId: string
   readonly http10: boolean
   readonly upgrade: boolean
   /** Name and value in turn, identity, forwarding and connection headers already gone. */
@@ -162,6 +164,7 @@ export function readRequest(
     host: routed.host,
     app,
     clientIp: info.clientOf?.(forwardedFor) ?? info.clientIp,
+    requestId: routed.requestId,
     http10,
     upgrade,
     lines: connection === '' ? lines : withoutListed(lines, connection),

@@ -23,10 +23,9 @@ export function recordFailure(
   audit: Audit,
   request: AppRequest,
   { status, code }: Pick<Problem, 'status' | 'code'>,
-  requestId: string,
   { app, verified = null }: { readonly app?: App | undefined; readonly verified?: string | null } = {},
 ): void {
-  const { clientIp, method, target } = request
+  const { clientIp, requestId, method, target } = request
   audit.record({
     type: 'request.failed',
     success: false,

@@ -46,7 +46,6 @@ export interface Admitted {
 export function admit(
   deps: Deps,
   request: AppRequest,
-  requestId: string,
   certified?: ConnectionInfo['certified'],
   client?: Client,
 ): Admitted | HubResponse | Promise<Admitted | HubResponse> {
@@ -57,14 +56,9 @@ export function admit(
     app?.protocol === protocol &&
     (request.host.host !== app.publicAddr || isHubPath(request.target))
   )
-    return refuse(
-      deps,
-      request,
-      requestId,
-      new Problem(421, 'misdirected', `This stream serves ${titleOf(app)} only.`),
-    )
+    return refuse(deps, request, new Problem(421, 'misdirected', `This stream serves ${titleOf(app)} only.`))
   const proved = certified && ({ kind: 'cert', sessionId: certified.sessionId } as const)
-  const asked: Asked = { deps, request, requestId, protocol, certified: certified !== undefined, client }
+  const asked: Asked = { deps, request, protocol, certified: certified !== undefined, client }
   const who = deps.access.callers.ofRequest(request, proved)
   return who instanceof Promise ? who.then((late) => decide(asked, late)) : decide(asked, who)
 }
@@ -76,7 +70,6 @@ type Outcome = Eventually<Admitted | HubResponse>
 interface Asked {
   readonly deps: Deps
   readonly request: AppRequest
-  readonly requestId: string
   readonly protocol: string
   readonly certified: boolean
   readonly client: Client | undefined
@@ -123,7 +116,7 @@ function admitted(asked: Asked, who: Caller | null, body: Buffer | null = null):
 }
 
 function settle(
-  { deps, request, requestId, certified }: Asked,
+  asked: Asked,
   who: Caller | null,
   outcome: Admission | Refusal,
   body: Buffer | null = null,
@@ -131,29 +124,26 @@ function settle(
   return outcome.outcome === 'admitted'
     ? {
         kind: 'admitted',
-        request,
+        request: asked.request,
         admission: outcome,
         hides: hidesOf(who),
-        sharer: sharerOf(outcome, request),
+        sharer: sharerOf(outcome, asked.request),
         body,
       }
-    : responseTo(deps, request, requestId, outcome, certified, who)
+    : responseTo(asked, outcome, who)
 }
 
 /** The body that a verifier wants is too long, too slow or broken. */
 const UNREAD: Caller = { kind: 'refused', status: 401, code: 'verification_failed' }
 
-function askGate(
-  { deps, request, requestId, protocol }: Asked,
-  who: Caller | null,
-): Eventually<Admission | Refusal> {
+function askGate({ deps, request, protocol }: Asked, who: Caller | null): Eventually<Admission | Refusal> {
   const { app } = request
   return deps.access.admit({
     who,
     app,
     protocol,
     clientIp: request.clientIp,
-    requestId,
+    requestId: request.requestId,
     interactive: !isProgram(who) && isNavigation(request),
     request,
     objection:
@@ -169,26 +159,18 @@ const hidesOf = (who: Caller | null) => (who !== null && 'hides' in who ? (who.h
 /** Whether the request has the credential of a program, which cannot follow a redirect to the sign-in. */
 const isProgram = (who: Caller | null) => hidesOf(who) !== null || who?.kind === 'refused'
 
-function responseTo(
-  deps: Deps,
-  request: AppRequest,
-  requestId: string,
-  refusal: Refusal,
-  certified: boolean,
-  who: Caller | null,
-): HubResponse {
+function responseTo({ deps, request, certified }: Asked, refusal: Refusal, who: Caller | null): HubResponse {
   const { app } = request
   const { status, code, subject, message, link } = refusal
   const program = isProgram(who)
   const give = (problem: Problem, lines: readonly string[] = []) => {
     const more = program ? challengeLines(deps, request, problem, true) : []
-    return refuse(deps, request, requestId, problem, app, subject, [...lines, ...more])
+    return refuse(deps, request, problem, { app, subject, lines: [...lines, ...more] })
   }
   const verified = who?.kind === 'verified' ? who.rule : null
   /** The gate records the refusals of people whom it knows, and of certificates. */
   const fail = (problem: Problem, lines?: readonly string[]) => {
-    if (subject === null && !certified)
-      recordFailure(deps.audit, request, problem, requestId, { app, verified })
+    if (subject === null && !certified) recordFailure(deps.audit, request, problem, { app, verified })
     return give(problem, lines)
   }
   const name = app === undefined ? 'This application' : titleOf(app)
@@ -197,12 +179,12 @@ function responseTo(
       return fail(staleProblem())
     case 'unauthenticated':
       if (program) return fail(new Problem(status, code, credentialProblem(code)))
-      if (!certified) return signInResponse(deps, request, requestId, { code, known: subject !== null })
+      if (!certified) return signInResponse(deps, request, { code, known: subject !== null })
       return fail(new Problem(status, code, 'This login has ended. Sign in again: msh login'))
     case 'required':
       if (program)
         return give(new Problem(status, code, `${name} has requirements that this credential cannot meet.`))
-      if (!certified) return signInResponse(deps, request, requestId, { code, known: true })
+      if (!certified) return signInResponse(deps, request, { code, known: true })
       return give(new Problem(status, code, `${name} has requirements that a login of msh cannot meet.`))
     case 'denied': {
       const words = texts[isNavigation(request) ? languageOf(deps.pages, request) : 'en']
@@ -261,15 +243,19 @@ function staleProblem(): Problem {
   return new Problem(503, 'view_stale', 'Access cannot be checked right now. Try again in a moment.')
 }
 
+/** What a refusal shows beside its problem, and to whom. */
+interface Shown {
+  readonly app?: App | undefined
+  readonly subject?: Subject | null
+  readonly lines?: readonly string[]
+}
+
 function refuse(
   { pages }: Deps,
   request: AppRequest,
-  requestId: string,
   problem: Problem,
-  app?: App,
-  subject: Subject | null = null,
-  more: readonly string[] = [],
+  { app, subject = null, lines = [] }: Shown = {},
 ): HubResponse {
-  const lines = ['Vary', 'Origin', ...more, ...readableBy(request, app)]
-  return problemResponse(pages, request, problem, requestId, lines, personOf(subject))
+  const all = ['Vary', 'Origin', ...lines, ...readableBy(request, app)]
+  return problemResponse(pages, request, problem, all, personOf(subject))
 }

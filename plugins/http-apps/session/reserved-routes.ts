@@ -26,30 +26,25 @@ export function isHubPath(target: string): boolean {
 }
 
 /** Serves `/.mezite/`: the end of a sign-in, signing out of this app, and the soft end of a session. */
-export async function hubRoute(deps: Deps, request: AppRequest, requestId: string): Promise<HubResponse> {
+export async function hubRoute(deps: Deps, request: AppRequest): Promise<HubResponse> {
   const url = new URL(request.target, 'https://app.invalid')
   if (url.pathname === '/.mezite/session' && request.method === 'GET')
-    return exchange(deps, request, url.searchParams, requestId)
+    return exchange(deps, request, url.searchParams)
   if (url.pathname === '/.mezite/logout' && /^(?:GET|POST)$/.test(request.method))
-    return logout(deps, request, requestId)
+    return logout(deps, request)
   if (url.pathname === HOME_PATH && isNavigation(request))
     return redirectResponse(302, `${deps.publicNames.signInOrigin}/`, [])
   const asset = request.method === 'GET' ? assetResponse(deps.pages, url.pathname) : undefined
   if (asset !== undefined) return asset
-  const soft = sessionRoute(deps, request, requestId, url.pathname)
+  const soft = sessionRoute(deps, request, url.pathname)
   if (soft !== undefined) return soft
   const problem = new Problem(404, 'not_found', 'The hub has no such page.')
-  recordFailure(deps.audit, request, problem, requestId)
-  return problemResponse(deps.pages, request, problem, requestId)
+  recordFailure(deps.audit, request, problem)
+  return problemResponse(deps.pages, request, problem)
 }
 
-async function exchange(
-  deps: Deps,
-  request: AppRequest,
-  query: URLSearchParams,
-  requestId: string,
-): Promise<HubResponse> {
-  const { app, clientIp } = request
+async function exchange(deps: Deps, request: AppRequest, query: URLSearchParams): Promise<HubResponse> {
+  const { app, clientIp, requestId } = request
   const hash = nonceHash(request)
   const path = query.get('path') ?? '/'
   const code = query.get('code') ?? ''
@@ -61,8 +56,8 @@ async function exchange(
     const text =
       'This sign-in link was already used, has expired, or belongs to another browser. Open the app again.'
     const problem = redeemed ?? new Problem(400, 'handover_refused', text)
-    recordRefusal(deps, request, requestId, problem.code)
-    return problemResponse(deps.pages, request, problem, requestId)
+    recordRefusal(deps, request, problem.code)
+    return problemResponse(deps.pages, request, problem)
   }
   return redirectResponse(303, path, ['Set-Cookie', ourCookie(APP_COOKIE, redeemed.token, null)])
 }
@@ -98,15 +93,15 @@ async function redeem(
  * GET ends the session when the person or the app itself navigates here; from anywhere else it shows a button,
  * so that a foreign page cannot sign people out. POST needs this very origin.
  */
-async function logout(deps: Deps, request: AppRequest, requestId: string): Promise<HubResponse> {
+async function logout(deps: Deps, request: AppRequest): Promise<HubResponse> {
   const own = publicOrigin(request.host.host, deps.publicNames)
   const near = request.site === 'same-origin' || request.site === 'none'
   const posted = request.origin === own || request.site === 'same-origin'
   const meant = request.method === 'POST' ? posted : near && isNavigation(request)
   if (request.method === 'POST' && !meant) {
-    recordRefusal(deps, request, requestId, 'origin_not_allowed')
+    recordRefusal(deps, request, 'origin_not_allowed')
     const text = 'Only pages of this app can sign you out of it.'
-    return problemResponse(deps.pages, request, new Problem(403, 'origin_not_allowed', text), requestId)
+    return problemResponse(deps.pages, request, new Problem(403, 'origin_not_allowed', text))
   }
   const { pages } = deps
   const words = texts[languageOf(pages, request)]
@@ -131,8 +126,8 @@ async function logout(deps: Deps, request: AppRequest, requestId: string): Promi
   return htmlResponse(200, notice(pages, request, content), lines)
 }
 
-function recordRefusal(deps: Deps, request: AppRequest, requestId: string, reason: string): void {
-  const { app, clientIp } = request
+function recordRefusal(deps: Deps, request: AppRequest, reason: string): void {
+  const { app, clientIp, requestId } = request
   const fields = { app: app?.name ?? null }
   deps.audit.record({ type: 'access.denied', success: false, reason, clientIp, requestId, fields })
 }

@@ -20,7 +20,6 @@ const MAX_WARN_MS = 5 * 60_000
 export function sessionRoute(
   deps: Deps,
   request: AppRequest,
-  requestId: string,
   path: string,
 ): HubResponse | Promise<HubResponse> | undefined {
   if (request.method !== 'GET' && request.method !== 'HEAD') return undefined
@@ -30,11 +29,11 @@ export function sessionRoute(
     case '/.mezite/renewed.js':
       return scriptResponse(renewedScript)
     case '/.mezite/session-status':
-      return status(deps, request, requestId)
+      return status(deps, request)
     case '/.mezite/renew':
-      return signInResponse(deps, request, requestId, { renewal: true })
+      return signInResponse(deps, request, { renewal: true })
     case RENEWED_PATH:
-      return renewed(deps, request, requestId)
+      return renewed(deps, request)
     default:
       return undefined
   }
@@ -44,10 +43,10 @@ export function sessionRoute(
  * Returns when the session ends and whose it is, or 403 with a sentence for the person when access is locked or has ended.
  * Only this app's own pages may ask, and asking does not count as use.
  */
-async function status(deps: Deps, request: AppRequest, requestId: string): Promise<HubResponse> {
+async function status(deps: Deps, request: AppRequest): Promise<HubResponse> {
   const failed = (problem: Problem): HubResponse => {
-    recordFailure(deps.audit, request, problem, requestId)
-    return problemResponse(deps.pages, request, problem, requestId)
+    recordFailure(deps.audit, request, problem)
+    return problemResponse(deps.pages, request, problem)
   }
   const foreign = request.origin !== undefined && request.origin !== ownOrigin(deps, request)
   if (foreign || (request.site !== undefined && request.site !== 'same-origin')) {
@@ -59,9 +58,9 @@ async function status(deps: Deps, request: AppRequest, requestId: string): Promi
     return failed(new Problem(503, 'view_stale', text))
   }
   const session = await sessionOf(deps, request)
-  if (session === undefined) return signInResponse(deps, request, requestId, { renewal: true })
+  if (session === undefined) return signInResponse(deps, request, { renewal: true })
   const who = { kind: 'app', sessionId: session.id } as const
-  const { app, clientIp } = request
+  const { app, clientIp, requestId } = request
   const protocol = kindFor(deps.catalog, app)
   const query = { who, app, protocol, clientIp, requestId, probe: true } as const
   const access = await deps.access.admit(query)
@@ -69,7 +68,7 @@ async function status(deps: Deps, request: AppRequest, requestId: string): Promi
     const { accessLocked, accessEnded } = texts[languageOf(deps.pages, request)]
     const text = access.message || (access.code === 'locked' ? accessLocked : accessEnded)
     // Open pages ask again and again, and nobody sees this response.
-    return problemResponse(deps.pages, request, new Problem(403, access.code, text), requestId)
+    return problemResponse(deps.pages, request, new Problem(403, access.code, text))
   }
   return pageResponse('application/json', JSON.stringify(statusOf(session, deps.clock.now())))
 }
@@ -89,9 +88,9 @@ export function statusOf(session: Session, now: number) {
 }
 
 /** The last page of the small window: it notifies the page that opened it, and closes. */
-async function renewed(deps: Deps, request: AppRequest, requestId: string): Promise<HubResponse> {
+async function renewed(deps: Deps, request: AppRequest): Promise<HubResponse> {
   const session = await sessionOf(deps, request)
-  if (session === undefined) return signInResponse(deps, request, requestId, { renewal: true })
+  if (session === undefined) return signInResponse(deps, request, { renewal: true })
   const { renewedTitle, renewedText } = texts[languageOf(deps.pages, request)]
   const content = { title: renewedTitle, sentences: [renewedText], scripts: ['/.mezite/renewed.js'] }
   return pageResponse('text/html; charset=utf-8', notice(deps.pages, request, content))

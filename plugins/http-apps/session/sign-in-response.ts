@@ -47,7 +47,6 @@ export interface SignInOptions {
 export function signInResponse(
   deps: Deps,
   request: AppRequest,
-  requestId: string,
   { renewal = false, code = 'login_required', known = false }: SignInOptions = {},
 ): HubResponse {
   const nonce = nonceOf(request)
@@ -55,9 +54,9 @@ export function signInResponse(
   const safe = request.method === 'GET' || request.method === 'HEAD'
   const url = launchUrl(deps, request, safe, hash(nonce), renewal)
   if (!isNavigation(request)) {
-    if (!known) recordFailure(deps.audit, request, { status: 401, code }, requestId, { app: request.app })
+    if (!known) recordFailure(deps.audit, request, { status: 401, code }, { app: request.app })
     const more = [...lines, ...challengeLines(deps, request, { status: 401, code }, false)]
-    return unauthorized(deps.pages, request, url, code, requestId, more)
+    return unauthorized(deps.pages, request, { url, code, lines: more })
   }
   const words = texts[languageOf(deps.pages, request)]
   const more = html`<div class="actions"><a class="button" href=${url} target="_blank" rel="noopener">${words.signIn}</a></div>`
@@ -82,17 +81,14 @@ export function signInResponse(
 function unauthorized(
   pages: Pages,
   request: AppRequest,
-  url: string,
-  code: string,
-  requestId: string,
-  lines: string[],
+  { url, code, lines }: { readonly url: string; readonly code: string; readonly lines: string[] },
 ): HubResponse {
   const detail =
     code === 'login_required'
       ? 'Sign in first: open login_url in a browser. Without one, run `msh app login APP` and use the address that it prints.'
       : 'This needs more than signing in: open login_url in a browser.'
   const problem = new Problem(401, code, detail, { login_url: url })
-  return problemResponse(pages, request, problem, requestId, [...lines, ...readableBy(request, request.app)])
+  return problemResponse(pages, request, problem, [...lines, ...readableBy(request, request.app)])
 }
 
 /** The address of the sign-in host that asks the gate again, with the header line that it needs. */

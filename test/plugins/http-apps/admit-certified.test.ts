@@ -31,10 +31,17 @@ async function respond(refusal: Partial<Refusal>, more: object = {}, known: App 
     publicNames: { hubOrigin: 'https://hub.test', signInOrigin: 'https://login.test', portSuffix: '' },
   } as unknown as Deps
   const request = {
-    ...{ method: 'GET', target: '/', host: { host: 'a.apps.test' }, app: known, clientIp: '203.0.113.9' },
+    ...{
+      method: 'GET',
+      target: '/',
+      host: { host: 'a.apps.test' },
+      app: known,
+      clientIp: '203.0.113.9',
+      requestId: 'r',
+    },
     ...{ lines: [], cookies: [], proofs: [], preflight: false, ...more },
   } as unknown as AppRequest
-  const result = await admit(deps, request, 'r', { appId: 'a', sessionId: 's' })
+  const result = await admit(deps, request, { appId: 'a', sessionId: 's' })
   const { status, body } = result as { status: number; body: string }
   return {
     ...{ asked, recorded },

@@ -85,10 +85,10 @@ t.test(
     const pages = createPages({ publicNames, routes })
     const address = 'https://hub.example.com/web/docs#agent_none'
     t.equal(pages.explanationOf('agent_none'), address)
-    const requester = { mode: 'navigate' }
+    const requester = { mode: 'navigate', requestId: 'id' }
     const problem = new Problem(503, 'agent_none', 'Nobody is there.')
     const refusal = (user: Person) =>
-      String(problemResponse(pages, requester as never, problem, 'id', [], user).body)
+      String(problemResponse(pages, requester as never, problem, [], user).body)
     t.match(refusal({ name: 'ann', roles: [] }), `href="${address}"`)
     t.notMatch(refusal(null), address)
     t.end()
