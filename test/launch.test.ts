@@ -4,7 +4,7 @@ import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
-import { manifestOf, root } from '../examples/packaging/workspaces.ts'
+import { manifestOf, root } from '../oclif-cli/packaging/workspaces.ts'
 import { cleanEnv } from './oclif-cli/run-program.ts'
 import { until } from './until.ts'
 
@@ -114,7 +114,7 @@ t.test('an old Node.js without a newer one reports that', async (t) => {
 })
 
 t.test('a checkout says which Node.js it needs, in every script and for every package', (t) => {
-  const needsNode = join(root, 'examples/packaging/needs-node.cjs')
+  const needsNode = join(root, 'oclif-cli/packaging/needs-node.cjs')
   const run = (...args: readonly string[]) =>
     spawnSync(process.execPath, [...args, needsNode], { encoding: 'utf8', env: cleanEnv({}) })
   t.match(run(), { status: 0, stdout: '', stderr: '' })
@@ -125,7 +125,7 @@ t.test('a checkout says which Node.js it needs, in every script and for every pa
   const starting = Object.entries(scripts).filter(([, command]) => /\bnode /.test(command))
   t.ok(starting.length > 10)
   for (const [name, command] of starting)
-    t.match(command, /^node examples\/packaging\/needs-node\.cjs && /, name)
+    t.match(command, /^node oclif-cli\/packaging\/needs-node\.cjs && /, name)
   for (const file of globSync(['package.json', ...workspaces.map((one) => `${one}/package.json`)], {
     cwd: root,
   })) {

@@ -10,7 +10,7 @@ import {
   releasedSurface,
   renderReference,
   unannounced,
-} from '../examples/packaging/reference.ts'
+} from '../oclif-cli/packaging/reference.ts'
 import { importsOf, root, sourcesOf, textOf } from './read-imports.ts'
 
 interface Manifest {
@@ -44,7 +44,7 @@ const UNSEEN: Readonly<Record<string, readonly string[]>> = {
     ),
   ],
   'examples/cluster': ['@mezite/agent'],
-  'examples/packaging': ['@arethetypeswrong/cli', 'publint'],
+  'oclif-cli/packaging': ['@arethetypeswrong/cli', 'publint'],
   'plugins/webauthn': ['@simplewebauthn/browser'],
 }
 

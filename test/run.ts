@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { startPostgres, type TestPostgres } from '../core/testing/postgres.ts'
-import { installPackages } from '../examples/packaging/installed-packages.ts'
+import { installPackages } from '../oclif-cli/packaging/installed-packages.ts'
 import { bundlePrograms } from './bundled-programs.ts'
 import { coverageOf } from './coverage.ts'
 import { memoryFolder } from './memory-folder.ts'
@@ -179,7 +179,7 @@ const [postgres, env] = await Promise.all([
 const [databases, built] = await Promise.all([
   needsServer || mode !== 'files' ? migrateDatabases(folder, postgres, env) : null,
   // Programs of end-to-end tests are the packages as they are published.
-  mode === 'all' ? check('Packages', 'node', ['examples/packaging/installed-packages.ts']) : true,
+  mode === 'all' ? check('Packages', 'node', ['oclif-cli/packaging/installed-packages.ts']) : true,
 ])
 const tally = await runTests(units, {
   ...env,

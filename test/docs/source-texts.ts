@@ -7,7 +7,10 @@ const LITERAL = /'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`
 export const programSources = (): string[] =>
   ['core', 'agent', 'plugins', 'oclif-cli']
     .flatMap(sourcesOf)
-    .filter((file) => !/^(core\/(testing|program\/dev)|plugins\/[^/]+\/(web|browser))\//.test(file))
+    .filter(
+      (file) =>
+        !/^(core\/(testing|program\/dev)|oclif-cli\/packaging|plugins\/[^/]+\/(web|browser))\//.test(file),
+    )
 
 /** The literal that begins at an index of a text, after white space; null if there is another expression. */
 function literalAt(text: string, index: number): { value: string; end: number } | null {

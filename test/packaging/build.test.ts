@@ -4,8 +4,8 @@ import { execFileSync } from 'node:child_process'
 import { appendFileSync, cpSync, globSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { build, isBuilt, keysOf } from '../../examples/packaging/build.ts'
-import { publishedWorkspaces, root } from '../../examples/packaging/workspaces.ts'
+import { build, isBuilt, keysOf } from '../../oclif-cli/packaging/build.ts'
+import { publishedWorkspaces, root } from '../../oclif-cli/packaging/workspaces.ts'
 
 const all = publishedWorkspaces()
 await build()

@@ -166,7 +166,7 @@ const renderName = ({ name, stability, signature, doc }: Name, level: string): s
     `\`\`\`ts\n${signature}\n\`\`\`\n`,
   ].join('\n')
 
-/** A hash of each name's signature without its comments, so that a better docstring is no change. */
+/** A hash of each name's signature without its comments, so that a better docstring is not a change. */
 export function fingerprints(surface: readonly EntryPoint[]): Record<string, string> {
   const hashed = surface.flatMap(({ path, names, mentioned }) =>
     [
