@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import { sourcesOf, textOf } from '../oclif-cli/packaging/sources.ts'
+import { root } from '../oclif-cli/packaging/workspaces.ts'
 
-export const root = join(import.meta.dirname, '..')
+export { root, sourcesOf, textOf }
 
 export interface Import {
   readonly from: string
@@ -11,15 +12,6 @@ export interface Import {
   readonly package: string | null
   readonly typeOnly: boolean
 }
-
-export const textOf = (file: string): string => readFileSync(join(root, file), 'utf8')
-
-/** The source files of a folder, as paths from the root. */
-export const sourcesOf = (folder: string): string[] =>
-  readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /\.([jt]s|tsx)$/.test(entry.name))
-    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
-    .filter((file) => !/(^|\/)(node_modules|dist|fixtures|templates)\//.test(file))
 
 const IMPORT =
   /^(?:import|export)\s+(type\s)?(?:[^'"`;]*?\sfrom\s+)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gm

@@ -25,6 +25,8 @@ const compiler = join(root, `node_modules/@typescript/typescript-${process.platf
 const cache = join(root, 'node_modules/.cache/build')
 /** What decides how a package is compiled, whatever its sources are. */
 const TOOLS = ['tsconfig.json', 'node_modules/.package-lock.json', relative(root, import.meta.filename)]
+/** Folders with files that are not part of a package: what it installs, what was built, and what only a checkout reads. */
+const NOT_OF_PACKAGE = /(^|\/)(node_modules|dist|fixtures|generator)$/
 /** Files that the build of a package reads outside of its folder: pages of the documentation are wherever they are written. */
 const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
   'plugins/docs': ['*.md', '*/README.md', '*/*/README.md', 'core/reference.md'],
@@ -80,8 +82,7 @@ export function keysOf(all: readonly Workspace[]): ReadonlyMap<Workspace, string
     const nested = all.filter((other) => other.path.startsWith(`${path}${sep}`)).map((other) => other.path)
     const own = globSync('**/*', {
       cwd: folder,
-      exclude: (file) =>
-        /(^|\/)(node_modules|dist|fixtures)$/.test(file) || nested.includes(join(path, file)),
+      exclude: (file) => NOT_OF_PACKAGE.test(file) || nested.includes(join(path, file)),
     }).map((file) => join(folder, file))
     const others = globSync(ELSEWHERE[path] ?? [], { cwd: root }).map((file) => join(root, file))
     for (const file of [...own, ...others].sort())
@@ -184,7 +185,8 @@ function sourcesOf({ path }: Workspace, all: readonly Workspace[]): readonly str
   return globSync(`${path}/**/*.ts`, {
     cwd: root,
     exclude: (file) =>
-      /(^|\/)(node_modules|dist|fixtures|templates)$/.test(file) ||
+      NOT_OF_PACKAGE.test(file) ||
+      /(^|\/)templates$/.test(file) ||
       nested.includes(file) ||
       // Scripts for browsers, which the build of the package itself compiles.
       existsSync(join(root, file, 'tsconfig.json')),

@@ -1,6 +1,6 @@
 import { hubSchema } from '../../core/hub/config/hub-schema.ts'
+import { numberIn } from '../../plugins/docs/generator/source-texts.ts'
 import { textOf } from '../read-imports.ts'
-import { numberIn } from './source-texts.ts'
 
 /** Versions and limits in sentences of pages: how they are written, and what the sources say. */
 interface Fact {

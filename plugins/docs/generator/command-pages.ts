@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { root } from '../read-imports.ts'
+import { root } from '../../../oclif-cli/packaging/workspaces.ts'
 
 const HEAD = '<!-- Written by `npm run docs`. -->\n\n'
 

@@ -1,6 +1,6 @@
-import { standardPlugins } from '../../core/hub/config/standard-plugins.ts'
-import { eventTypes } from '../../plugins/audit-database/event-types.ts'
-import { textOf } from '../read-imports.ts'
+import { standardPlugins } from '../../../core/hub/config/standard-plugins.ts'
+import { textOf } from '../../../oclif-cli/packaging/sources.ts'
+import { eventTypes } from '../../audit-database/event-types.ts'
 import { meaningOf } from './event-meanings.ts'
 import { programSources, sorted } from './source-texts.ts'
 

@@ -1,5 +1,5 @@
-import { errorCodes } from '../../core/kernel/error-codes.ts'
-import { textOf } from '../read-imports.ts'
+import { errorCodes } from '../../../core/kernel/error-codes.ts'
+import { textOf } from '../../../oclif-cli/packaging/sources.ts'
 import { curedCodes, cureOf } from './reason-cures.ts'
 import { programSources, sorted, type Use, usesOf } from './source-texts.ts'
 

@@ -4,9 +4,10 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { changePages } from '../../plugins/docs/changelog.ts'
-import type { Section } from '../../plugins/docs/contents.ts'
-import { root, textOf } from '../read-imports.ts'
+import { textOf } from '../../../oclif-cli/packaging/sources.ts'
+import { root } from '../../../oclif-cli/packaging/workspaces.ts'
+import { changePages } from '../changelog.ts'
+import type { Section } from '../contents.ts'
 import { buildSite } from './static-site.ts'
 import { writtenPages } from './written-pages.ts'
 

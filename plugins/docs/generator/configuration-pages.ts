@@ -1,6 +1,6 @@
-import { agentSchema } from '../../agent/agent-schema.ts'
-import { limitsSchema } from '../../core/base/limits/limits-schema.ts'
-import { hubSchema } from '../../core/hub/config/hub-schema.ts'
+import { agentSchema } from '../../../agent/agent-schema.ts'
+import { limitsSchema } from '../../../core/base/limits/limits-schema.ts'
+import { hubSchema } from '../../../core/hub/config/hub-schema.ts'
 import { keysOf, type Schema, schemaOfPlugin } from './schema-pages.ts'
 import { numberIn } from './source-texts.ts'
 

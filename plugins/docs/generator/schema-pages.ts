@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { AnyPlugin } from '../../core/kernel/plugin.ts'
-import { root } from '../read-imports.ts'
+import type { AnyPlugin } from '../../../core/kernel/plugin.ts'
+import { root } from '../../../oclif-cli/packaging/workspaces.ts'
 
 const HEAD = '<!-- Written by `npm run docs`. -->\n\n'
 

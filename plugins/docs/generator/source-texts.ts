@@ -1,4 +1,4 @@
-import { sourcesOf, textOf } from '../read-imports.ts'
+import { sourcesOf, textOf } from '../../../oclif-cli/packaging/sources.ts'
 
 /** A string literal or template of the sources, with `…` for what is filled in. */
 const LITERAL = /'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`/y
@@ -9,7 +9,9 @@ export const programSources = (): string[] =>
     .flatMap(sourcesOf)
     .filter(
       (file) =>
-        !/^(core\/(testing|program\/dev)|oclif-cli\/packaging|plugins\/[^/]+\/(web|browser))\//.test(file),
+        !/^(core\/(testing|program\/dev)|oclif-cli\/packaging|plugins\/[^/]+\/(web|browser|generator))\//.test(
+          file,
+        ),
     )
 
 /** The literal that begins at an index of a text, after white space; null if there is another expression. */
