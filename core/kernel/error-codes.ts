@@ -19,7 +19,7 @@ export const errorCodes = {
 
   MEZ_MACHINE_UNFIT: 'Each failed check says who can repair it.',
   MEZ_UPGRADE_BLOCKED: 'Each line above names what to do first.',
-  MEZ_SERVICE_UNINSTALLABLE: 'Write a unit by hand: examples/systemd has one for each program.',
+  MEZ_SERVICE_UNINSTALLABLE: 'Write a unit by hand: examples/operations has one for each program.',
 
   // Plugins.
   MEZ_PLUGIN_NOT_FOUND: 'Install the package, or correct the name or path under `plugins:`.',

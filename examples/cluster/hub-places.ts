@@ -5,7 +5,7 @@ import { freePort, startPostgres } from '@mezite/core/testing'
 import type { ProgramOptions } from './program.ts'
 import { findProgram } from './program-lookup.ts'
 
-const HAPROXY_CONFIG = fileURLToPath(new URL('../two-regions/haproxy.cfg', import.meta.url))
+const HAPROXY_CONFIG = fileURLToPath(new URL('../operations/haproxy.cfg', import.meta.url))
 
 /** Where a hub of the cluster runs. */
 export interface HubPlace {

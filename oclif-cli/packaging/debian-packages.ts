@@ -122,7 +122,7 @@ export function writeDebianPackage(each: DebianPackage, options: DebianOptions):
       overrides(name, comment, ['script-not-executable', 'unusual-interpreter']),
     )
     if (service === undefined) return
-    const unit = readFileSync(join(root, `examples/systemd/${service.name}.service`), 'utf8')
+    const unit = readFileSync(join(root, `examples/operations/${service.name}.service`), 'utf8')
     file(
       `usr/lib/systemd/system/${service.name}.service`,
       unit

@@ -140,7 +140,7 @@ async function checkPrograms(parent: string, tarballs: readonly string[]): Promi
 /** The units of systemd leave an exposure below 3.0. */
 function checkUnits(): void {
   for (const unit of ['mezhub', 'mezd']) {
-    const file = join(root, 'examples/systemd', `${unit}.service`)
+    const file = join(root, 'examples/operations', `${unit}.service`)
     const args = ['security', '--offline=true', '--threshold=30', file]
     report(
       run(root, 'systemd-analyze', ...args)

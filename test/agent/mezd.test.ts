@@ -98,7 +98,7 @@ t.test('--help and --version print their text, and wrong usage exits 2', async (
 })
 
 t.test('the example file has every key and is accepted', async (t) => {
-  const file = join(import.meta.dirname, '../../examples/systemd/mezd.yaml')
+  const file = join(import.meta.dirname, '../../examples/operations/mezd.yaml')
   t.strictSame(
     Object.keys(parse(readFileSync(file, 'utf8'))).sort(),
     Object.keys(agentSchema.properties).sort(),

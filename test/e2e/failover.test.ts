@@ -273,7 +273,7 @@ t.test('K148 only /metrics of the diagnostics listener counts the events', async
     )
   const table = documented('plugins/docs/pages/how-to/monitoring.md')
   t.strictSame([...table].toSorted(), [...families].toSorted(), 'the table of the page about monitoring')
-  const alerts = [...documented('examples/prometheus/alerts.yaml')]
+  const alerts = [...documented('examples/operations/alerts.yaml')]
   // The reference has those of plugins that are not configured here, too; a test compares it with the sources.
   const known = documented('plugins/docs/pages/look-up/metrics.md')
   t.strictSame(

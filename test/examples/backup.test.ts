@@ -1,5 +1,5 @@
 // needs: PostgreSQL
-/** Does what examples/backup/README.md says: back up, lose everything, restore. */
+/** Does what examples/operations/backup.md says: back up, lose everything, restore. */
 import { execFile } from 'node:child_process'
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,7 +16,7 @@ import { until } from '../until.ts'
 const run = promisify(execFile)
 const dir = mkdtempSync(join(tmpdir(), 'mezite-backup-'))
 t.teardown(() => rmSync(dir, { recursive: true, force: true }))
-const readme = readFileSync(join(import.meta.dirname, '../../examples/backup/README.md'), 'utf8')
+const readme = readFileSync(join(import.meta.dirname, '../../examples/operations/backup.md'), 'utf8')
 
 /** What the page tells people to leave out. */
 const leftOut = [...readme.matchAll(/--exclude-table-data=\w+/g)].map(([option]) => option)

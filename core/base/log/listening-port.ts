@@ -4,7 +4,7 @@ import { MezError } from '../../kernel/error.ts'
 
 /** Next steps for errors other than a port that is in use. */
 const HINTS: ReadonlyMap<string, string> = new Map([
-  ['EACCES', 'A port below 1024 takes root or CAP_NET_BIND_SERVICE, as in examples/systemd/mezhub.service.'],
+  ['EACCES', 'A port below 1024 takes root or CAP_NET_BIND_SERVICE: see examples/operations/mezhub.service.'],
   ['EADDRNOTAVAIL', 'Name an address of this machine, or 0.0.0.0 for all.'],
 ])
 

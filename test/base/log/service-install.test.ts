@@ -6,7 +6,7 @@ import t from 'tap'
 import { installService } from '../../../core/base/log/service-install.ts'
 import { launchdPlist, systemdUnit } from '../../../core/base/log/service-unit.ts'
 
-const examples = join(import.meta.dirname, '../../../examples/systemd')
+const examples = join(import.meta.dirname, '../../../examples/operations')
 
 function imageOf(t: { teardown(end: () => unknown): void }): string {
   const root = mkdtempSync(join(tmpdir(), 'mezite-service-'))

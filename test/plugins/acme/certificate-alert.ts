@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { parse } from 'yaml'
 import { root } from '../../read-imports.ts'
 
-const ALERTS = parse(readFileSync(join(root, 'examples/prometheus/alerts.yaml'), 'utf8')) as {
+const ALERTS = parse(readFileSync(join(root, 'examples/operations/alerts.yaml'), 'utf8')) as {
   groups: { rules: { alert: string; expr: string }[] }[]
 }
 
