@@ -42,7 +42,14 @@ export type {
   DashboardValue,
 } from './api/dashboard.ts'
 export type { DatabaseCheck } from './api/database.ts'
-export type { AccessContext, AccessRequest, Decision, DenialDetails, VoteLine } from './api/decision.ts'
+export type {
+  AccessContext,
+  AccessRequest,
+  Decision,
+  DenialDetails,
+  ReceivedRequest,
+  VoteLine,
+} from './api/decision.ts'
 export type {
   NewRow,
   ResourceChange,

@@ -39,7 +39,7 @@ const UNSEEN: Readonly<Record<string, readonly string[]>> = {
   agent: [...transports, ...peersOfCore],
   'core/mezhub': [
     ...peersOfCore,
-    ...['app-rules', 'audit-file', 'local-authority', ...standardPlugins].map(
+    ...['app-rules', 'audit-file', 'authzen', 'local-authority', ...standardPlugins].map(
       (name) => `@mezite/plugin-${name}`,
     ),
   ],

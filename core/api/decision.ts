@@ -45,6 +45,15 @@ export interface AccessRequest {
   readonly readings: readonly (readonly string[])[] | null
 }
 
+/** A request as its protocol received it. */
+export interface ReceivedRequest {
+  readonly method: string
+  /** Path and query. */
+  readonly target: string
+  /** It opens a WebSocket. */
+  readonly upgrade?: boolean
+}
+
 /** One rule that a tap of `access.decide` considered, for `mezctl access explain`. */
 export interface VoteLine {
   readonly role: string | null

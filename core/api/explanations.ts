@@ -1,6 +1,6 @@
 import { serviceRef } from '../kernel/reference.ts'
 import type { App } from './app.ts'
-import type { Decision, VoteLine } from './decision.ts'
+import type { Decision, ReceivedRequest, VoteLine } from './decision.ts'
 import type { Grant } from './grants.ts'
 
 /** The votes and conditions that decide about a user and an app. */
@@ -66,13 +66,14 @@ export interface Explanations {
     user: string,
     app: string,
     way: 'browser' | 'msh' | 'api',
-    request?: { readonly method: string; readonly target: string; readonly upgrade?: boolean },
+    request?: ReceivedRequest,
   ): Promise<Explanation>
   /**
    * All accounts, people and programs, by their sets of roles, as they are now. `account`: only the group of this account, with
-   * nobody else; none if there is no such account. What it returns is for one question, since roles change.
+   * nobody else; none if there is no such account. `request`: rules about requests decide about it too, at apps for browsers. What it
+   * returns is for one question, since roles change.
    */
-  groups(account?: string): Promise<readonly AccountGroup[]>
+  groups(account?: string, request?: ReceivedRequest): Promise<readonly AccountGroup[]>
 }
 
 /** Explains decisions of the gate. */

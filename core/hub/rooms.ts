@@ -175,7 +175,7 @@ export const storedRooms = {
     provides: { explanations: (explain, { groups }) => ({ explain, groups }) },
   }),
   groups: room({
-    needs: ['users', 'accounts', 'callers', 'grants', 'locks', 'requirements', 'decide'],
+    needs: ['catalog', 'users', 'accounts', 'callers', 'grants', 'locks', 'requirements', 'decide'],
     make: createAccountGroups,
   }),
 }

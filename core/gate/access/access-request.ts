@@ -1,14 +1,5 @@
-import type { AccessQuery, AccessRequest } from '../../api/decision.ts'
+import type { AccessQuery, AccessRequest, ReceivedRequest } from '../../api/decision.ts'
 import { readingsOf } from './path-readings.ts'
-
-/** A request as its protocol received it. */
-export interface ReceivedRequest {
-  readonly method: string
-  /** Path and query. */
-  readonly target: string
-  /** It opens a WebSocket. */
-  readonly upgrade?: boolean
-}
 
 /** What decoders of paths disagree about: parameters, backslashes, an encoding in an encoding, control characters. */
 const UNCLEAR = /[;\\/\p{Cc}]|%[0-9a-f]{2}/iu

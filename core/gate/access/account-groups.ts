@@ -1,5 +1,5 @@
 import type { App } from '../../api/app.ts'
-import type { Vote } from '../../api/decision.ts'
+import type { ReceivedRequest, Vote } from '../../api/decision.ts'
 import type { AccountGroup, Explanations, Outlook } from '../../api/explanations.ts'
 import type { Grant } from '../../api/grants.ts'
 import type { HubHooks } from '../../api/hub-hooks.ts'
@@ -7,6 +7,7 @@ import type { Subject } from '../../api/subject.ts'
 import type { Users } from '../../api/users.ts'
 import type { Ballots, HookCalls } from '../../kernel/hook.ts'
 import { inTurns } from '../../kernel/turns.ts'
+import type { RunningCatalog } from '../catalog/catalog.ts'
 import type { Account } from '../users/accounts.ts'
 import { RequestQuery } from './access-request.ts'
 import { Ballot, countBallots, decisionOf } from './ballots.ts'
@@ -24,6 +25,7 @@ type Shared = Eventually<Outlook | null>
 
 /** What groups need. */
 export interface GroupNeeds extends Omit<ExplanationNeeds, 'catalog' | 'users'> {
+  readonly catalog: Pick<RunningCatalog, 'servedByHub'>
   readonly decide: HookCalls<HubHooks>['access']['decide']
   readonly users: Pick<Users, 'byName' | 'list'>
   readonly callers: Pick<RunningCallers, 'bots'>
@@ -37,7 +39,7 @@ export function createAccountGroups(rooms: GroupNeeds): Explanations['groups'] {
   const { accounts, grants, users, callers, locks, requirements: kinds, decide: ask, clock } = rooms
   const connector = rooms.publicNames.appsOidcConnector
 
-  async function groups(only?: string): Promise<readonly AccountGroup[]> {
+  async function groups(only?: string, request?: ReceivedRequest): Promise<readonly AccountGroup[]> {
     const found = new Map<string, { sample: Account; granted: readonly Grant[]; all: Account[] }>()
     for await (const name of inTurns(only === undefined ? names() : [only])) {
       const account = accounts.byName(name)
@@ -48,7 +50,7 @@ export function createAccountGroups(rooms: GroupNeeds): Explanations['groups'] {
       if (group) group.all.push(account)
       else found.set(key, { sample: account, granted, all: [account] })
     }
-    return [...found.values()].map(({ sample, granted, all }) => groupOf(sample, granted, all))
+    return [...found.values()].map(({ sample, granted, all }) => groupOf(sample, granted, all, request))
   }
 
   function* names() {
@@ -56,7 +58,12 @@ export function createAccountGroups(rooms: GroupNeeds): Explanations['groups'] {
     for (const bots of callers.bots()) yield* bots.names()
   }
 
-  function groupOf(sample: Account, granted: readonly Grant[], all: readonly Account[]): AccountGroup {
+  function groupOf(
+    sample: Account,
+    granted: readonly Grant[],
+    all: readonly Account[],
+    request: ReceivedRequest | undefined,
+  ): AccountGroup {
     const known = new Map<string, Shared>()
     const here = (app: App) => (granted.length === 0 ? sample : rolesAt(sample.roles, granted, app.id))
 
@@ -67,13 +74,13 @@ export function createAccountGroups(rooms: GroupNeeds): Explanations['groups'] {
       if (locks.lockFor(subject, app) !== null) return LOCKED
       const shared = known.get(app.id)
       if (shared === undefined) return decideFirst(account, subject, app)
-      const own = (one: Outlook | null) => withConnector(account, one ?? settle(subject, app))
+      const own = (one: Outlook | null) => withConnector(account, one ?? settle(subject, app, request))
       return shared instanceof Promise ? shared.then(own) : own(shared)
     }
 
     function decideFirst(account: Account, subject: Subject, app: App): Eventually<Outlook> {
       const watched = watch(subject)
-      const first = settle(watched.subject, app)
+      const first = settle(watched.subject, app, request)
       const share = (one: Outlook) => (watched.looked() ? null : one)
       known.set(app.id, first instanceof Promise ? first.then(share) : share(first))
       return withConnector(account, first)
@@ -88,10 +95,10 @@ export function createAccountGroups(rooms: GroupNeeds): Explanations['groups'] {
     }
   }
 
-  function settle(subject: Subject, app: App): Eventually<Outlook> {
+  function settle(subject: Subject, app: App, request: ReceivedRequest | undefined): Eventually<Outlook> {
     const query = new RequestQuery(
       { subject, app, context: { protocol: app.protocol, clientIp: null } },
-      null,
+      request !== undefined && rooms.catalog.servedByHub(app) ? request : null,
     )
     const count = (ballots: Ballots<Vote>): Outlook => {
       const now = clock.now()

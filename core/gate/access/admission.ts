@@ -1,10 +1,9 @@
 import type { Admission } from '../../api/admission.ts'
 import type { App } from '../../api/app.ts'
-import type { AccessContext } from '../../api/decision.ts'
+import type { AccessContext, ReceivedRequest } from '../../api/decision.ts'
 import type { EndReason, Session } from '../../api/sessions.ts'
 import type { SatisfiedRequirement, Subject } from '../../api/subject.ts'
 import type { Pipe } from '../../api/tunnel.ts'
-import type { ReceivedRequest } from './access-request.ts'
 import type { RefusalRecord } from './refusal.ts'
 
 /** A cut stream that has not closed after this time is reset. */
