@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import t from 'tap'
+import { runtimeProblems } from '../core/base/loader/runtime-check.ts'
 
 const root = join(import.meta.dirname, '..')
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
@@ -148,3 +149,17 @@ t.test('P184 the data path has at most ten direct dependencies, each with its re
   t.ok(found.size <= 10, [...found].join(' '))
   t.end()
 })
+
+t.test(
+  'P182 the Node.js that a checkout brings along has no security hole that its own programs warn of',
+  (t) => {
+    const { optionalDependencies = {} } = JSON.parse(read('package.json')) as Manifest
+    const pinned = Object.entries(optionalDependencies).filter(([name]) => name.startsWith('node-'))
+    t.ok(pinned.length > 1)
+    t.equal(new Set(pinned.map(([, version]) => version)).size, 1, 'the same on every machine')
+    const runtime = { now: Date.now(), debuggerUrl: undefined }
+    for (const [name, version] of pinned)
+      t.strictSame(runtimeProblems({ ...runtime, version }), [], `${name} ${version}`)
+    t.end()
+  },
+)

@@ -46,6 +46,7 @@ export class PipeDuplex extends Duplex {
 
   override _final(done: () => void): void {
     this.#pipe.end()
+    // At once: node:http2 may still write, and would throw where nobody can catch it (ERR_INTERNAL_ASSERTION in JSStreamSocket).
     done()
   }
 

@@ -2,16 +2,20 @@
 /** What a hub sends costs the agent its link at most. */
 import { once } from 'node:events'
 import { connect, constants } from 'node:http2'
-import { duplexPair } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import t from 'tap'
 import { openHubLink } from '../../agent/hub-link.ts'
 import { systemClock } from '../../core/kernel/clock.ts'
 import { memoryLog } from '../../core/testing/index.ts'
 import { encodeLine } from '../../core/wire/line-reader.ts'
+import { socketPair } from '../socket-pair.ts'
 
-function open(onMessage: () => void) {
-  const [near, far] = duplexPair()
+async function open(onMessage: () => void) {
+  const [near, far] = await socketPair()
+  t.teardown(() => {
+    near.destroy()
+    far.destroy()
+  })
   const closed = new Promise<string>((resolve) =>
     openHubLink({
       ...{ socket: near as TLSSocket, version: '9', clock: systemClock, log: memoryLog().log, onMessage },
@@ -24,7 +28,7 @@ function open(onMessage: () => void) {
 }
 
 t.test('a message without a handler ends the link', async (t) => {
-  const { far, closed } = open(() => {
+  const { far, closed } = await open(() => {
     throw new Error('not understood')
   })
   const session = connect('http://agent', { createConnection: () => far })
@@ -38,7 +42,7 @@ t.test('a message without a handler ends the link', async (t) => {
 })
 
 t.test('a hub that cuts the link ends it with its reason, although the connection stays open', async (t) => {
-  const { far, closed } = open(() => {})
+  const { far, closed } = await open(() => {})
   const session = connect('http://agent', { createConnection: () => far })
   session.on('error', () => {})
   const control = session.request({ ':method': 'POST', ':path': '/v1/control' }, { endStream: false })
@@ -50,7 +54,7 @@ t.test('a hub that cuts the link ends it with its reason, although the connectio
 })
 
 t.test('a control stream that is reset as soon as it is opened ends the link', async (t) => {
-  const { far, closed } = open(() => {})
+  const { far, closed } = await open(() => {})
   far.resume()
   const text = (name: string, value: string) =>
     `\0${String.fromCharCode(name.length)}${name}${String.fromCharCode(value.length)}${value}`

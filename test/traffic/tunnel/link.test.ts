@@ -1,21 +1,21 @@
-/** One link to an agent, from its first byte to its end, over a pair of streams. */
+/** One link to an agent, from its first byte to its end, over a connection of this machine. */
 import type { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
-import { duplexPair } from 'node:stream'
 import { mock } from 'node:test'
 import type { TLSSocket } from 'node:tls'
 import t from 'tap'
 import { readAgentCertificate } from '../../../core/gate/enrolment/agent-certificate.ts'
 import { http2Of, LiveLink } from '../../../core/traffic/tunnel/link.ts'
 import { encodeLine } from '../../../core/wire/line-reader.ts'
+import { socketPair } from '../../socket-pair.ts'
 
 const LIFE_MS = 60_000
 const HELLO = { type: 'hello', protocol: 1, version: '1.2.3' }
 
 /** A link, and its agent, which says what it is told to. */
 async function open(first: object | null = HELLO, lifeMs = LIFE_MS, serial = 'a') {
-  const [near, far] = duplexPair()
+  const [near, far] = await socketPair()
   const messages: object[] = []
   const streams: ServerHttp2Stream[] = []
   const ready = Promise.withResolvers<void>()
@@ -48,7 +48,10 @@ async function open(first: object | null = HELLO, lifeMs = LIFE_MS, serial = 'a'
     onClosed: (_link, reason, wasReady) => closed.resolve([reason, wasReady]),
     times: {},
   })
-  t.teardown(() => link.destroy('over'))
+  t.teardown(() => {
+    link.destroy('over')
+    far.destroy()
+  })
   return {
     ...{ link, messages, near, ready: ready.promise, control: control.promise, closed: closed.promise },
     session: () => session!,
