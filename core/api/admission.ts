@@ -82,6 +82,8 @@ export interface Refusal {
   readonly link: string | null
   /** The unmet requirements; empty unless `required`. */
   readonly requirements: readonly Requirement[]
+  /** The rule that a policy named (`Vote.rule`); null if none did. */
+  readonly rule: string | null
   /** Null while the caller is unknown. */
   readonly subject: Subject | null
 }
@@ -107,6 +109,8 @@ export interface Admission {
   readonly requestId: string
   /** Requirements that the decision depends on. */
   readonly met: readonly SatisfiedRequirement[]
+  /** The rule that a policy named (`Vote.rule`) when it was admitted; null if none did. */
+  readonly rule: string | null
   /** Host name of the agent that carries the connection; null until one is open. */
   readonly agent: string | null
   /** Why it has ended; null while it is valid. */

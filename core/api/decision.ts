@@ -101,6 +101,12 @@ export interface Vote {
    * fails the ballot and therefore denies.
    */
   require(requirement: Requirement): void
+  /**
+   * Names the rule of the policy that decides, such as `developers/no-admin`, for the record of the request and for `mezctl access
+   * explain`; 1 to 256 printable characters. The last call counts, and of a denied request only the ballot that denies. Throws
+   * `TypeError` for an invalid name, which fails the ballot and therefore denies.
+   */
+  rule(name: string): void
 }
 
 /**
@@ -113,6 +119,8 @@ export interface Decision {
   readonly reason: string
   readonly roles: readonly string[]
   readonly requirements: readonly Requirement[]
+  /** The rule that a policy named. */
+  readonly rule?: string
   /** Set if a policy looked at the request, so that the decision is about this request alone. */
   readonly byRequest?: true
   /** When it must be made again, in milliseconds since the epoch; absent if it depends on no time. */

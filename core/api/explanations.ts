@@ -7,6 +7,8 @@ import type { Grant } from './grants.ts'
 export interface Explanation {
   readonly effect: Decision['effect']
   readonly reason: string
+  /** The rule that a policy named (`Vote.rule`); null if none did. */
+  readonly rule: string | null
   /** By the plugin that voted; `effect` is `none` for a role that says nothing about the app. */
   readonly votes: readonly (VoteLine & { readonly plugin: string })[]
   /** Roles that the user has here for a time; `until` in ISO 8601. */

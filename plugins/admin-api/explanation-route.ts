@@ -17,6 +17,9 @@ const Query = Type.Closed({
       description: 'Explains a request for this path and query. Default with `method`: /',
     }),
   ),
+  upgrade: Type.Optional(
+    Type.Literal('websocket', { description: 'Explains the opening of a WebSocket. Its method is GET' }),
+  ),
 })
 
 interface Asked {
@@ -25,11 +28,13 @@ interface Asked {
   readonly way?: 'browser' | 'msh' | 'api'
   readonly method?: string
   readonly path?: string
+  readonly upgrade?: 'websocket'
 }
 
 const ExplanationSchema = Type.Object({
   effect: Type.String({ description: 'allow, deny or require' }),
   reason: Type.String(),
+  rule: Type.Nullable(Type.String({ description: 'The rule that decides, if a policy names one' })),
   votes: Type.Array(
     Type.Object({
       plugin: Type.String(),
@@ -77,11 +82,11 @@ export function explanationRoutes({ explain }: Explanations): WebRoutes {
             returns: ExplanationSchema,
           },
         },
-        ({ query: { user, app, way = 'browser', method, path } }) => {
+        ({ query: { user, app, way = 'browser', method, path, upgrade } }) => {
           const request =
-            method === undefined && path === undefined
+            method === undefined && path === undefined && upgrade === undefined
               ? undefined
-              : { method: method ?? 'GET', target: path ?? '/' }
+              : { method: method ?? 'GET', target: path ?? '/', upgrade: upgrade !== undefined }
           return explain(user, app, way, request)
         },
       )

@@ -36,10 +36,16 @@ export default defineHubPlugin({
       list: true,
       members: {
         name: Type.Optional(
-          Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$', description: 'For explanations' }),
+          Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$', description: 'For records and explanations' }),
         ),
-        methods: Texts('GET, HEAD, …; websocket: the opening of one; "*": all', 32),
+        methods: Texts('GET, HEAD, …; "*": all', 32),
         paths: Texts('/api/**: any number of segments; /users/*/keys: one segment, or a part of it', 100),
+        upgrade: Type.Optional(
+          Type.Literal('websocket', {
+            description:
+              'Only openings of WebSockets, whose method is GET. Without it, GET allows none of them',
+          }),
+        ),
         query: Type.Optional(
           Type.Closed(
             {

@@ -7,6 +7,7 @@ interface RuleValue {
   readonly name?: string
   readonly methods: readonly string[]
   readonly paths: readonly string[]
+  readonly upgrade?: 'websocket'
   readonly query?: { readonly has?: readonly string[]; readonly equals?: Readonly<Record<string, string>> }
   readonly require?: { readonly confirm_within?: string }
 }
@@ -15,12 +16,12 @@ interface RuleValue {
 export interface RequestRule {
   readonly role: string
   readonly under: 'allow' | 'deny'
-  /** Its name, or what it says. */
-  readonly label: string
+  /** The role and its name there, or its place: `dev/read`, `dev/deny.2`. */
+  readonly name: string
   readonly confirmWithinMs: number | null
   readonly patterns: readonly PathPattern[]
-  /** Whether it is about requests with this method. */
-  takes(method: string): boolean
+  /** Methods that it is about; null: all of them. The opening of a WebSocket is `OPENING`. */
+  readonly methods: readonly string[] | null
   /** Whether the query is one that it is about; null: every one is. */
   readonly query: ((query: Query) => boolean) | null
 }
@@ -31,6 +32,8 @@ export interface Query {
   readonly split: URLSearchParams
 }
 
+/** Stands for the method of the opening of a WebSocket, which is a GET: no method has small letters here. */
+const OPENING = 'websocket'
 const METHOD = /^[A-Z][A-Z-]{0,31}$/
 const SHORTEST_MS = 10_000
 const LONGEST_MS = 24 * 3_600_000
@@ -40,15 +43,14 @@ export function ruleFaults(
   given: Readonly<Record<string, unknown>>,
   under: 'allow' | 'deny',
 ): readonly RoleFault[] {
-  const { methods, paths, require: demand } = given as unknown as RuleValue
+  const { methods, paths, upgrade, require: demand } = given as unknown as RuleValue
   const faults: RoleFault[] = []
   methods.forEach((method, at) => {
-    if (method !== '*' && method !== 'websocket' && !METHOD.test(method))
-      faults.push({
-        path: ['methods', String(at)],
-        message: 'must be a method such as GET, websocket, or "*"',
-      })
+    if (method !== '*' && !METHOD.test(method))
+      faults.push({ path: ['methods', String(at)], message: 'must be a method such as GET, or "*"' })
   })
+  if (upgrade !== undefined && !methods.some((method) => method === '*' || method === 'GET'))
+    faults.push({ path: ['upgrade'], message: 'a WebSocket is opened with GET: methods must have it' })
   paths.forEach((path, at) => {
     const fault = patternFault(path)
     if (fault !== null) faults.push({ path: ['paths', String(at)], message: fault })
@@ -61,19 +63,19 @@ export function ruleFaults(
   return faults
 }
 
-/** Compiles a rule that `ruleFaults` has accepted. */
-export function compileRule({ role, under, value }: RuledRole): RequestRule {
-  const { name, methods, paths, query, require: demand } = value as unknown as RuleValue
-  const every = methods.includes('*')
+/** Compiles a rule that `ruleFaults` has accepted; `at` is its place in the list, from 1. */
+export function compileRule({ role, under, value }: RuledRole, at: number): RequestRule {
+  const { name, methods, paths, query, upgrade, require: demand } = value as unknown as RuleValue
+  const every = methods.includes('*') && upgrade === undefined
   // A server that ignores the upgrade responds to the GET.
-  const named = new Set(under === 'deny' && methods.includes('GET') ? [...methods, 'websocket'] : methods)
+  const openings = upgrade !== undefined || (under === 'deny' && methods.includes('GET'))
   return {
     role,
     under,
-    label: name ?? `${methods.join(',')} ${paths.join(' ')}`,
+    name: `${role}/${name ?? `${under}.${at}`}`,
+    methods: every ? null : [...(upgrade === undefined ? methods : []), ...(openings ? [OPENING] : [])],
     confirmWithinMs: demand === undefined ? null : parseDuration(demand.confirm_within ?? ''),
     patterns: paths.map(compilePattern),
-    takes: (method) => every || named.has(method),
     query:
       query === undefined
         ? null
@@ -105,12 +107,14 @@ function mayFit(
   )
 }
 
+const OPENINGS = [OPENING]
+
 /**
- * The methods that an app may take a request for: its own, `websocket` for an opening instead, and what `_method` in the query of a
+ * The methods that an app may take a request for: its own, `OPENING` for the opening of a WebSocket instead, and what `_method` in the query of a
  * POST says. The hub removes the headers that replace a method.
  */
 export function methodsOf({ method, webSocket, query }: AccessRequest): readonly string[] {
-  if (webSocket) return ['websocket']
+  if (webSocket) return OPENINGS
   if (method !== 'POST' || query === '') return [method]
   const { plain, split } = queryOf(query)
   const meant = [...plain.getAll('_method'), ...split.getAll('_method')]

@@ -6,146 +6,19 @@ import { compileRule, methodsOf, type Query, queryOf, type RequestRule } from '.
 /** The member of roles. */
 export const RULE = 'app_rules'
 
-/** The rules that a set of roles has for an app; null: none, so that requests are not looked at. */
+/** The rules that a set of roles has for an app. */
 interface Compiled {
+  /** A role without rules, which allows the whole app; null: there is none. */
+  readonly whole: string | null
+  /** By the methods that rules name. */
+  readonly byMethod: ReadonlyMap<string, Sides>
+  /** For every other method. */
+  readonly otherMethods: Sides
+}
+
+interface Sides {
   readonly deny: Index
   readonly allow: Index
-  /** A role without rules allows the whole app. */
-  readonly whole: boolean
-}
-
-/** Votes about requests by the rules of roles. */
-export interface RuleSet {
-  vote(query: AccessQuery, vote: Vote): void
-}
-
-/**
- * `revision` is the number of the last change of access data. Compiles the rules for each set of roles and app when they are first needed, and forgets them with the next change of access data.
- * Nothing is kept by path: the paths of strangers are without number.
- */
-export function createRuleSet(reader: RoleReader, revision: () => number): RuleSet {
-  let known = new WeakMap<readonly string[], Map<App, Compiled | null>>()
-  let at = revision()
-  const rules = new WeakMap<RuledRole['value'], RequestRule>()
-
-  function ruleOf(ruled: RuledRole): RequestRule {
-    const found = rules.get(ruled.value) ?? compileRule(ruled)
-    rules.set(ruled.value, found)
-    return found
-  }
-
-  function compile(roles: readonly string[], app: App): Compiled | null {
-    const ruled = reader.ruled(RULE).filter(({ role }) => roles.includes(role))
-    if (ruled.length === 0) return null
-    const about = ruled.filter(({ value, matches }) => value.app_labels === undefined || matches(app))
-    const allowing = roles.filter((role) => reader.reach([role], app).allowed)
-    const under = (side: RuledRole['under']) => ruled.filter((one) => one.under === side)
-    const ruledRoles = new Set(under('allow').map(({ role }) => role))
-    const whole = allowing.some((role) => !ruledRoles.has(role))
-    const deny = about.filter((one) => one.under === 'deny').map(ruleOf)
-    const allow = about.filter(({ under, role }) => under === 'allow' && allowing.includes(role)).map(ruleOf)
-    // Whom no role lets in, rbac has denied for that.
-    if (allowing.length === 0) return null
-    if (whole && deny.length === 0 && allow.length === 0) return null
-    return { deny: indexOf(deny), allow: indexOf(allow), whole }
-  }
-
-  function compiledFor(roles: readonly string[], app: App): Compiled | null {
-    const now = revision()
-    if (now !== at) [known, at] = [new WeakMap(), now]
-    let apps = known.get(roles)
-    if (apps === undefined) {
-      apps = new Map()
-      known.set(roles, apps)
-    }
-    let found = apps.get(app)
-    if (found === undefined) {
-      found = compile(roles, app)
-      apps.set(app, found)
-    }
-    return found
-  }
-
-  return {
-    vote(query, vote) {
-      const compiled = compiledFor(query.subject.roles, query.app)
-      // Reading the request makes the decision one about this request alone.
-      if (compiled !== null) voteOn(compiled, query.request, vote)
-    },
-  }
-}
-
-/** A request while its rules are compared, on the path of every request of an app with rules: loops without closures. */
-class Trial {
-  isDenied = false
-  /** How fresh the confirmation must be; `Infinity`: none is needed. */
-  withinMs = Number.POSITIVE_INFINITY
-  readonly #text: string
-  #query: Query | undefined
-  readonly #explain: Vote['explain']
-
-  constructor(query: string, explain: Vote['explain']) {
-    this.#text = query
-    this.#explain = explain
-  }
-
-  /** Decides one way in which the app may take the request. */
-  decide({ deny, allow, whole }: Compiled, method: string, segments: readonly string[]): void {
-    const first = segments[0] ?? ''
-    this.#compare(deny.byFirst.get(first), method, segments)
-    this.#compare(deny.others, method, segments)
-    const named = this.#compare(allow.byFirst.get(first), method, segments)
-    const other = this.#compare(allow.others, method, segments)
-    if (whole || named || other) return
-    this.isDenied = true
-    this.#say(null, 'deny', segments)
-  }
-
-  /** Whether one of the rules is about the request. */
-  #compare(entries: readonly Entry[] | undefined, method: string, segments: readonly string[]): boolean {
-    if (entries === undefined) return false
-    let isAbout = false
-    for (const { rule, fits } of entries) {
-      if (!rule.takes(method) || !fits(segments)) continue
-      this.#query ??= rule.query === null ? undefined : queryOf(this.#text)
-      if (rule.query !== null && !rule.query(this.#query as Query)) continue
-      isAbout = true
-      if (rule.under === 'deny') this.isDenied = true
-      else if (rule.confirmWithinMs !== null) this.withinMs = Math.min(this.withinMs, rule.confirmWithinMs)
-      this.#say(rule, rule.under, segments)
-    }
-    return isAbout
-  }
-
-  #say(rule: RequestRule | null, effect: 'allow' | 'deny', segments: readonly string[]): void {
-    this.#explain?.({
-      role: rule?.role ?? null,
-      effect,
-      matcher: rule === null ? 'request_not_allowed' : `${RULE}: ${rule.label}`,
-      label: 'path',
-      value: `/${segments.join('/')}`,
-    })
-  }
-}
-
-function voteOn(compiled: Compiled, request: AccessQuery['request'], vote: Vote): void {
-  // A list of apps, or a program that asks for a token: each of its requests is decided.
-  if (request === null) return
-  const { readings } = request
-  if (readings === null) {
-    const message = 'Servers would read the address of this request in different ways.'
-    return void vote.deny('path_ambiguous', { status: 400, message })
-  }
-  const trial = new Trial(request.query, vote.explain)
-  // An app may take the request for several methods: it must be allowed with each.
-  const methods = methodsOf(request)
-  for (const reading of readings) {
-    const segments = withoutEnd(reading)
-    for (const method of methods) trial.decide(compiled, method, segments)
-  }
-  if (trial.isDenied) return void vote.deny('request_not_allowed')
-  if (trial.withinMs !== Number.POSITIVE_INFINITY)
-    vote.require({ name: 'recent-confirmation', withinMs: trial.withinMs })
 }
 
 /** Rules by the first segment of the paths that they are about, because most rules are about other paths. */
@@ -158,6 +31,184 @@ interface Index {
 interface Entry {
   readonly rule: RequestRule
   fits(segments: readonly string[]): boolean
+}
+
+/** Votes about requests by the rules of roles. */
+export interface RuleSet {
+  vote(query: AccessQuery, vote: Vote): void
+}
+
+/**
+ * `revision` is the number of the last change of access data. Compiles the rules for each set of roles and app when they are first
+ * needed, and forgets them with the next change of access data. Nothing is kept by path: the paths of strangers are without number.
+ */
+export function createRuleSet(reader: RoleReader, revision: () => number): RuleSet {
+  let known = new WeakMap<readonly string[], Map<App, Compiled | null>>()
+  let ruled: readonly { readonly of: RuledRole; readonly at: number }[] = []
+  let at = Number.NaN
+  const rules = new WeakMap<RuledRole['value'], RequestRule>()
+
+  /** Forgets what was compiled for an earlier state of the roles. */
+  function refresh(now: number): void {
+    const seen = new Map<string, number>()
+    ruled = reader.ruled(RULE).map((of) => {
+      const list = `${of.role}/${of.under}`
+      const at = (seen.get(list) ?? 0) + 1
+      seen.set(list, at)
+      return { of, at }
+    })
+    known = new WeakMap()
+    at = now
+  }
+
+  function ruleOf(one: (typeof ruled)[number]): RequestRule {
+    const found = rules.get(one.of.value) ?? compileRule(one.of, one.at)
+    rules.set(one.of.value, found)
+    return found
+  }
+
+  /** Null: the roles have no rules for the app, so that requests are not looked at. */
+  function compile(roles: readonly string[], app: App): Compiled | null {
+    const own = ruled.filter(({ of }) => roles.includes(of.role))
+    if (own.length === 0) return null
+    const about = own.filter(({ of }) => of.value.app_labels === undefined || of.matches(app))
+    const allowing = roles.filter((role) => reader.reach([role], app).allowed)
+    // Whom no role lets in, rbac has denied for that.
+    if (allowing.length === 0) return null
+    const withRules = new Set(own.filter(({ of }) => of.under === 'allow').map(({ of }) => of.role))
+    const whole = allowing.find((role) => !withRules.has(role)) ?? null
+    const deny = about.filter(({ of }) => of.under === 'deny').map(ruleOf)
+    const allow = about.filter(({ of }) => of.under === 'allow' && allowing.includes(of.role)).map(ruleOf)
+    if (whole !== null && deny.length === 0 && allow.length === 0) return null
+    const sidesOf = (method: string | null): Sides => {
+      const takes = ({ methods }: RequestRule) =>
+        methods === null || (method !== null && methods.includes(method))
+      return { deny: indexOf(deny.filter(takes)), allow: indexOf(allow.filter(takes)) }
+    }
+    const named = [...new Set([...deny, ...allow].flatMap(({ methods }) => methods ?? []))]
+    return {
+      whole,
+      byMethod: new Map(named.map((method) => [method, sidesOf(method)])),
+      otherMethods: sidesOf(null),
+    }
+  }
+
+  return {
+    vote(query, vote) {
+      const { app } = query
+      const { roles } = query.subject
+      const now = revision()
+      if (now !== at) refresh(now)
+      if (ruled.length === 0) return
+      let apps = known.get(roles)
+      if (apps === undefined) {
+        apps = new Map()
+        known.set(roles, apps)
+      }
+      let compiled = apps.get(app)
+      if (compiled === undefined) {
+        compiled = compile(roles, app)
+        apps.set(app, compiled)
+      }
+      // Reading the request makes the decision one about this request alone.
+      if (compiled !== null) voteOn(compiled, query.request, vote)
+    },
+  }
+}
+
+/** A request while its rules are compared, on the path of every request of an app with rules: loops without closures. */
+class Trial {
+  isDenied = false
+  /** The rule that denies; null if none allows. */
+  denying: RequestRule | null = null
+  /** The rule with the shortest time, otherwise the first that allows. */
+  allowing: RequestRule | null = null
+  /** How fresh the confirmation must be; `Infinity`: none is needed. */
+  withinMs = Number.POSITIVE_INFINITY
+  readonly #text: string
+  #query: Query | undefined
+  readonly #explain: Vote['explain']
+
+  constructor(query: string, explain: Vote['explain']) {
+    this.#text = query
+    this.#explain = explain
+  }
+
+  /** Decides one way in which the app may take the request. */
+  decide({ whole, byMethod, otherMethods }: Compiled, method: string, segments: readonly string[]): void {
+    const { deny, allow } = byMethod.get(method) ?? otherMethods
+    const first = segments[0] ?? ''
+    this.#compare(deny.byFirst.get(first), method, segments)
+    this.#compare(deny.others, method, segments)
+    const named = this.#compare(allow.byFirst.get(first), method, segments)
+    const other = this.#compare(allow.others, method, segments)
+    if (named || other) return
+    if (whole === null) this.isDenied = true
+    this.#explain?.({
+      role: whole,
+      effect: whole === null ? 'deny' : 'allow',
+      matcher: whole === null ? 'request_not_allowed' : 'the whole app',
+      ...shown(method, segments),
+    })
+  }
+
+  /** Whether one of the rules is about the request. */
+  #compare(entries: readonly Entry[] | undefined, method: string, segments: readonly string[]): boolean {
+    if (entries === undefined) return false
+    let isAbout = false
+    for (const { rule, fits } of entries) {
+      if (!fits(segments)) continue
+      if (rule.query !== null) {
+        this.#query ??= queryOf(this.#text)
+        if (!rule.query(this.#query)) continue
+      }
+      isAbout = true
+      if (rule.under === 'deny') {
+        this.isDenied = true
+        this.denying ??= rule
+      } else if (rule.confirmWithinMs !== null && rule.confirmWithinMs < this.withinMs) {
+        this.withinMs = rule.confirmWithinMs
+        this.allowing = rule
+      } else this.allowing ??= rule
+      this.#explain?.({
+        role: rule.role,
+        effect: rule.under,
+        matcher: `${RULE}: ${rule.name}`,
+        ...shown(method, segments),
+      })
+    }
+    return isAbout
+  }
+}
+
+/** What a line of an explanation is about. */
+const shown = (method: string, segments: readonly string[]) => ({
+  label: 'request',
+  value: `${method} /${segments.join('/')}`,
+})
+
+function voteOn(compiled: Compiled, request: AccessQuery['request'], vote: Vote): void {
+  // A list of apps, or a program that asks for a token: each of its requests is decided.
+  if (request === null) return
+  const { readings } = request
+  if (readings === null) {
+    const value = `${request.method} ${request.path}`
+    vote.explain?.({ role: null, effect: 'deny', matcher: 'path_ambiguous', label: 'request', value })
+    const message = 'Servers would read the address of this request in different ways.'
+    return void vote.deny('path_ambiguous', { status: 400, message })
+  }
+  const trial = new Trial(request.query, vote.explain)
+  // An app may take the request for several methods: it must be allowed with each.
+  const methods = methodsOf(request)
+  for (const reading of readings) {
+    const segments = withoutEnd(reading)
+    for (const method of methods) trial.decide(compiled, method, segments)
+  }
+  const { isDenied, denying, allowing, withinMs } = trial
+  const rule = isDenied ? denying : allowing
+  if (rule !== null) vote.rule(rule.name)
+  if (isDenied) vote.deny('request_not_allowed')
+  else if (withinMs !== Number.POSITIVE_INFINITY) vote.require({ name: 'recent-confirmation', withinMs })
 }
 
 function indexOf(rules: readonly RequestRule[]): Index {

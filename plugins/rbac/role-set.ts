@@ -114,6 +114,7 @@ export function reachOf(
         denied = true
       },
       require: () => {},
+      rule: () => {},
     },
   )
   return { allowed, denied }

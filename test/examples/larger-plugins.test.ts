@@ -156,7 +156,12 @@ t.test('geo-policy opens applications to the countries of their documents', asyn
   await host.start()
   const denied = (clientIp: string | null, app = rule('FR')) => {
     const heard: string[] = []
-    const ballot = { allow: () => {}, require: () => {}, deny: (reason: string) => void heard.push(reason) }
+    const ballot = {
+      allow: () => {},
+      require: () => {},
+      rule: () => {},
+      deny: (reason: string) => void heard.push(reason),
+    }
     host.calls.access.decide(testQuery({ app, context: { clientIp } }), () => ballot)
     return heard.length > 0
   }

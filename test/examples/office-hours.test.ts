@@ -29,7 +29,7 @@ t.test('change-window denies outside the window of the app, across midnight too'
     const deny = (why: string) => {
       reason = why
     }
-    const ballot = { allow() {}, require() {}, explain() {}, deny }
+    const ballot = { allow() {}, require() {}, rule() {}, explain() {}, deny }
     const app = window === null ? {} : { plugins: { 'change-window': window } }
     const query = testQuery({ app, subject: { roles } })
     const { failed } = await calls.access.decide(query, () => ballot)
@@ -59,7 +59,12 @@ t.test('office-hours denies outside the hours, and is not cached', async (t) => 
   t.equal(host.calls.access.decide.pure, false)
   const denials = () => {
     const heard: string[] = []
-    const ballot = { allow: () => {}, require: () => {}, deny: (reason: string) => void heard.push(reason) }
+    const ballot = {
+      allow: () => {},
+      require: () => {},
+      rule: () => {},
+      deny: (reason: string) => void heard.push(reason),
+    }
     host.calls.access.decide({} as never, () => ballot)
     return heard
   }

@@ -134,6 +134,7 @@ export function createAccess(rooms: AccessNeeds): RunningAccess {
     const refused = whyRefused(state, session.kind, decision, audit.accepting)
     if (refused !== null) return refuse(query, refused, session)
     state.met = decision.met ?? []
+    state.rule = decision.rule ?? null
     if (query.probe) state.close()
     else {
       sessions.touch(session)

@@ -31,6 +31,7 @@ export class AdmissionState {
   /** The HTTP request, for policies that decide by it; null if there is none. */
   readonly received: ReceivedRequest | null
   verified: string | null = null
+  rule: string | null = null
   subject: Subject | null
   met: readonly SatisfiedRequirement[] = []
   /** Number of the change at which it was decided. */
@@ -113,10 +114,12 @@ const KEY = Symbol('gate')
 /** The only class of `Admission`. Its constructor cannot be used outside this module. */
 class GrantedAdmission implements Omit<Admission, symbol> {
   readonly #state: AdmissionState
+  readonly rule: string | null
 
   constructor(key: typeof KEY, state: AdmissionState) {
     if (key !== KEY) throw new TypeError('admissions can only be created by access.admit')
     this.#state = state
+    this.rule = state.rule
   }
 
   get outcome() {

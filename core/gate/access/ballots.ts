@@ -18,6 +18,8 @@ export interface Count {
   /** The earliest end of a counted vote; `Infinity` if none has an end. */
   readonly until: number
   readonly denial: Denial | null
+  /** The rule that a policy named. */
+  readonly rule: string | null
   /** Combined as far as their kinds allow. */
   readonly requirements: readonly Requirement[]
 }
@@ -29,6 +31,7 @@ export class Ballot implements Vote {
   limited: { readonly role: string; readonly until: number }[] | null = null
   readonly denials: Denial[] = []
   readonly requirements: Requirement[] = []
+  named: string | null = null
   #counted = false
   readonly #kinds: Requirements
   readonly #late: () => void
@@ -78,6 +81,15 @@ export class Ballot implements Vote {
     this.requirements.push(Object.freeze({ ...requirement }))
   }
 
+  rule(name: string): void {
+    if (this.#isOver()) return
+    if (typeof name !== 'string' || !RULE.test(name)) {
+      this.#denyAsFailed()
+      throw new TypeError('rule() needs a name of 1 to 256 printable characters')
+    }
+    this.named = name
+  }
+
   /** An unusable vote denies even when its tap catches the error: it must not become an abstention. */
   #denyAsFailed(): number {
     return this.denials.push({ reason: 'policy_failed' }) - 1
@@ -92,6 +104,7 @@ export class Ballot implements Vote {
 
 /** Reason codes appear in responses, metric labels and audit events. */
 const CODE = /^[a-z][a-z0-9_]{0,63}$/
+const RULE = /^[^\p{C}]{1,256}$/u
 const LONGEST_MESSAGE = 1_024
 const LONGEST_LINK = 2_048
 
@@ -125,21 +138,26 @@ export function countBallots(
   const limited = ballots.flatMap((ballot) => ballot.limited ?? []).filter(({ until }) => until > now)
   const all = [...ballots.flatMap((ballot) => ballot.roles), ...limited.map(({ role }) => role)]
   const roles = [...new Set(all)].sort()
-  const [denied] = ballots.flatMap((ballot) => ballot.denials)
+  const denying = ballots.find((ballot) => ballot.denials.length > 0)
   const unmatched = subjectRoles.length === 0 ? 'role_missing' : 'label_mismatch'
   const denial =
     failed.length > 0
       ? { reason: 'policy_failed' }
-      : (denied ?? (roles.length === 0 ? { reason: unmatched } : null))
+      : (denying?.denials[0] ?? (roles.length === 0 ? { reason: unmatched } : null))
+  // A rule that allowed says nothing about a request that another policy denied.
+  const named = denial === null ? ballots.find((ballot) => ballot.named !== null) : denying
   const required = denial === null ? ballots.flatMap((ballot) => ballot.requirements) : []
   const requirements = strictest(required, kinds)
   return Object.freeze({
     roles: Object.freeze(roles),
     until: Math.min(...limited.map(({ until }) => until)),
     denial: denial && Object.freeze(denial),
+    rule: named?.named ?? null,
     requirements: Object.freeze(requirements),
   })
 }
+
+const NOTHING = {}
 
 /** The decision for a subject that has met these requirements; `now` in milliseconds since the epoch. */
 export function decisionOf(
@@ -148,8 +166,9 @@ export function decisionOf(
   context: { readonly appId: string; readonly now: number },
   kinds: Requirements,
 ): Decision {
-  const { roles, denial, requirements, until } = count
-  if (denial !== null) return denied(denial.reason, denial)
+  const { roles, denial, requirements, until, rule } = count
+  const named = rule === null ? NOTHING : { rule }
+  if (denial !== null) return denied(denial.reason, denial, named)
   const meets = (entry: SatisfiedRequirement, one: Requirement) => isMetBy(one, entry, context, kinds)
   const unmet = requirements.filter((one) => !satisfied.some((entry) => meets(entry, one)))
   const [first] = unmet
@@ -161,14 +180,19 @@ export function decisionOf(
       roles,
       requirements: [],
       met: Object.freeze(met),
+      ...named,
       ...(until === Number.POSITIVE_INFINITY ? {} : { until }),
     })
   }
   const reason = kinds.get(first.name)?.reason ?? 'requirement_unknown'
-  return Object.freeze({ effect: 'require', reason, roles, requirements: Object.freeze(unmet) })
+  return Object.freeze({ effect: 'require', reason, roles, requirements: Object.freeze(unmet), ...named })
 }
 
-export function denied(reason: string, { message, link, status }: DenialDetails = {}): Decision {
+export function denied(
+  reason: string,
+  { message, link, status }: DenialDetails = {},
+  named: Pick<Decision, 'rule'> = NOTHING,
+): Decision {
   return Object.freeze({
     effect: 'deny',
     reason,
@@ -177,5 +201,6 @@ export function denied(reason: string, { message, link, status }: DenialDetails 
     ...(message === undefined ? {} : { message }),
     ...(link === undefined ? {} : { link }),
     ...(status === undefined ? {} : { status }),
+    ...named,
   })
 }

@@ -119,6 +119,7 @@ export function createExplanation(rooms: ExplanationNeeds): Explanations['explai
       value: null,
     }))
     return {
+      rule: decision.rule ?? null,
       effect: signsInAgain ? 'require' : decision.effect,
       reason: signsInAgain ? 'connector_not_allowed' : decision.reason,
       votes: [
@@ -146,11 +147,7 @@ export function createExplanation(rooms: ExplanationNeeds): Explanations['explai
 }
 
 /** Checks in the order of the gate: denials, the protocol of the app, requirements, the state of the app. */
-function outcome(
-  app: App,
-  context: AccessContext,
-  decisions: readonly (Decision | null)[],
-): Pick<Decision, 'effect' | 'reason'> {
+function outcome(app: App, context: AccessContext, decisions: readonly (Decision | null)[]): Decision {
   const decision = decisions.find((one) => one !== null) as Decision
   if (decision.effect === 'deny') return decision
   if (app.protocol !== context.protocol) return denied('protocol_mismatch')

@@ -18,7 +18,7 @@ export function refusal(
   code: string,
   subject: Subject | null,
 ): Refusal {
-  return { outcome, status, code, message: null, link: null, requirements: [], subject }
+  return { outcome, status, code, message: null, link: null, requirements: [], rule: null, subject }
 }
 
 /** A caller by its session. */
@@ -31,11 +31,12 @@ export function unauthenticated(who: Caller | null): Refusal {
   return who?.kind === 'cert' || who?.kind === 'token' ? sessionEnded : loginRequired
 }
 
-export function denial({ reason, message, link, status }: Decision, subject: Subject | null): Refusal {
+export function denial({ reason, message, link, status, rule }: Decision, subject: Subject | null): Refusal {
   return {
     ...refusal('denied', status ?? 403, reason, subject),
     message: message ?? null,
     link: link ?? null,
+    rule: rule ?? null,
   }
 }
 
@@ -49,7 +50,7 @@ export function whyRefused(
   decision: Decision,
   accepting: boolean,
 ): Refusal | null {
-  const { effect, reason, requirements } = decision
+  const { effect, reason, requirements, rule } = decision
   const browser = isBrowser(kind)
   // The sign-in host sends the browser to the right connector.
   if (decision === wrongConnector && browser) return refusal('unauthenticated', 401, reason, subject)
@@ -59,7 +60,7 @@ export function whyRefused(
   if (unavailable?.code === 'protocol_mismatch' && (browser || effect !== 'require')) return unavailable
   // A browser meets requirements by signing in, and its scripts get the status for that.
   if (effect === 'require')
-    return { ...refusal('required', browser ? 401 : 403, reason, subject), requirements }
+    return { ...refusal('required', browser ? 401 : 403, reason, subject), requirements, rule: rule ?? null }
   return unavailable
 }
 
@@ -85,6 +86,8 @@ interface Refused {
   readonly requestId: string
   /** The rule by which a verifier admitted the request. */
   readonly verified?: string | null
+  /** The rule that a policy named. */
+  readonly rule?: string | null
 }
 
 /** Writes the trail of the gate: each refusal of a person who is known is one record. */
@@ -100,9 +103,18 @@ export function createRefusalRecord(audit: Pick<Audit, 'record'>): RefusalRecord
   function record(
     type: 'access.denied' | 'request.failed',
     reason: string,
-    { app, session, subject, context: { protocol, clientIp }, requestId, verified = null }: Refused,
+    {
+      app,
+      session,
+      subject,
+      context: { protocol, clientIp },
+      requestId,
+      verified = null,
+      rule = null,
+    }: Refused,
     fields: AuditInput['fields'] = {},
   ): void {
+    const named = { ...(verified !== null && { verified }), ...(rule !== null && { rule }) }
     audit.record({
       type,
       success: false,
@@ -113,7 +125,7 @@ export function createRefusalRecord(audit: Pick<Audit, 'record'>): RefusalRecord
       clientIp,
       sessionId: session?.id ?? null,
       requestId,
-      fields: { app: app?.name ?? null, protocol, ...(verified !== null && { verified }), ...fields },
+      fields: { app: app?.name ?? null, protocol, ...named, ...fields },
     })
   }
 
@@ -121,9 +133,16 @@ export function createRefusalRecord(audit: Pick<Audit, 'record'>): RefusalRecord
     refuse(query, refused, session) {
       if (query.probe || isStep(query, refused)) return refused
       const { who, app, protocol, clientIp, requestId, request } = query
-      const { outcome, status, code, subject } = refused
+      const { outcome, status, code, subject, rule } = refused
       const shown = who !== null && 'sessionId' in who ? { id: who.sessionId } : undefined
-      const known = { app, session: session ?? shown, subject, requestId, context: { protocol, clientIp } }
+      const known = {
+        app,
+        session: session ?? shown,
+        subject,
+        requestId,
+        rule,
+        context: { protocol, clientIp },
+      }
       if (outcome === 'denied' || (outcome === 'required' && session && !isBrowser(session.kind)))
         record('access.denied', code, known)
       else {

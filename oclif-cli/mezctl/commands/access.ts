@@ -27,20 +27,32 @@ export class AccessExplain extends AdminCommand {
     path: Flags.string({
       description: 'Explain a request for this path and query. Default with --method: /',
     }),
+    upgrade: Flags.option({
+      options: ['websocket'] as const,
+      description: 'Explain the opening of a WebSocket; its method is GET',
+    })(),
   }
 
   async run(): Promise<void> {
     const { flags } = await this.parse(AccessExplain)
-    const { user, app, way, method, path } = flags
-    const request = method === undefined && path === undefined ? null : `${method ?? 'GET'} ${path ?? '/'}`
+    const { user, app, way, method, path, upgrade } = flags
+    const hasRequest = [method, path, upgrade].some((one) => one !== undefined)
+    const opening = upgrade === undefined ? '' : `, ${upgrade}`
+    const request = hasRequest ? `${method ?? 'GET'} ${path ?? '/'}${opening}` : null
     const explained = (await this.call(flags, 'GET', '/access/explain', {
-      query: { user, app, way, ...(method !== undefined && { method }), ...(path !== undefined && { path }) },
+      query: {
+        ...{ user, app, way },
+        ...(method !== undefined && { method }),
+        ...(path !== undefined && { path }),
+        ...(upgrade !== undefined && { upgrade }),
+      },
     })) as Flat
     await this.show(flags, explained, async () => {
-      const { effect, reason, lock, connector } = explained as Record<string, Flat | string | null>
+      const { effect, reason, rule, lock, connector } = explained as Record<string, Flat | string | null>
       const verb = EFFECTS[String(effect)] ?? String(effect)
       const asked = request === null ? way : `${way}, ${request}`
       const parts = [escapeText(`${user} ${verb} ${app} (${asked}): ${String(reason)}`)]
+      if (rule) parts.push(`Rule: ${showCell(rule)}`)
       if (lock) {
         const { id, message } = lock as Flat
         parts.push(`Lock ${showCell(id)}${message ? `: ${showCell(message)}` : ''}`)

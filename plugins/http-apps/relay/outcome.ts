@@ -39,7 +39,7 @@ export class Outcome {
     { audit, requestEnded }: Pick<Deps, 'audit' | 'requestEnded'>,
     { request, admission }: Admitted,
   ): void {
-    const { app, subject, session, requestId, verified } = admission
+    const { app, subject, session, requestId, verified, rule } = admission
     // Access that ended while an agent was looked for is recorded as a denial.
     if (this.agent === null && this.reason === 'revoked') return
     const durationMs = Math.round(performance.now() - this.#started)
@@ -58,6 +58,7 @@ export class Outcome {
     this.#addTimings(fields)
     fields.upgrade = upgraded ? 'websocket' : null
     if (verified !== null) fields.verified = verified
+    if (rule !== null) fields.rule = rule
     audit.record({
       type: 'app.request',
       success: this.reason === null,

@@ -259,6 +259,28 @@ t.test('the gate decides by votes, requirements and locks', async (t) => {
     },
   )
 
+  await t.test('a decision names the rule of its policy, and a wrong name denies', async (t) => {
+    const allowed = (name: string) =>
+      rooms.setPolicy((_, vote) => {
+        vote.allow('platform')
+        vote.rule(name)
+      })
+    allowed('dev/read')
+    t.match(await decide(), { effect: 'allow', rule: 'dev/read' })
+    rooms.setPolicy((_, vote) => {
+      vote.allow('platform')
+      vote.rule('dev/read')
+      vote.rule('dev/no-admin')
+      vote.deny('not_here')
+    })
+    t.match(await decide(), { effect: 'deny', reason: 'not_here', rule: 'dev/no-admin' })
+    for (const wrong of ['', 'a\nb', 'x'.repeat(257), 7 as never]) {
+      allowed(wrong)
+      t.match(await decide(), { effect: 'deny', reason: 'policy_failed', rule: undefined }, `"${wrong}"`)
+    }
+    rooms.setPolicy((_, vote) => vote.allow('platform'))
+  })
+
   await t.test('E71 a decision is cached until data changes, and then made again', async (t) => {
     rooms.setPolicy((_, vote) => vote.allow('platform'))
     const who = subject()

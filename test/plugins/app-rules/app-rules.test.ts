@@ -38,9 +38,11 @@ function open(specs: Readonly<Record<string, Spec>>) {
   const ask = (names: readonly string[], method: string, target: string, upgrade = false) => {
     const query = testQuery({ subject: { roles: names }, request: { method, target, upgrade } })
     const votes: string[] = []
+    const named: string[] = []
     const lines: { effect: string; matcher: string | null; value: string | null }[] = []
     const vote = {
       allow: () => {},
+      rule: (name: string) => void named.push(name),
       deny: (reason: string, details: { status?: number } = {}) =>
         void votes.push([reason, details.status].filter(Boolean).join(' ')),
       require: (one: { name: string }) => void votes.push(`${one.name} ${Object(one).withinMs}`),
@@ -48,7 +50,7 @@ function open(specs: Readonly<Record<string, Spec>>) {
     }
     voteByRoles(roles, query, vote as never)
     host.calls.access.decide(query, () => vote as never)
-    return { verdict: votes.join(', ') || 'allowed', lines }
+    return { verdict: votes.join(', ') || 'allowed', rule: named.at(-1) ?? null, lines }
   }
   return { ask, put }
 }
@@ -70,6 +72,13 @@ t.test(
       reader: { allow: { ...everywhere, app_rules: [{ methods: ['GET', 'HEAD'], paths: ['/**'] }] } },
       editor: { allow: { ...everywhere, app_rules: [{ methods: ['*'], paths: ['/api/pages/**'] }] } },
       whole: { allow: everywhere },
+      talker: {
+        allow: {
+          ...everywhere,
+          app_rules: [{ methods: ['GET'], upgrade: 'websocket', paths: ['/live/**'] }],
+        },
+      },
+      quiet: { deny: { app_rules: [{ methods: ['*'], upgrade: 'websocket', paths: ['/**'] }] } },
       careful: { deny: { app_rules: [{ methods: ['DELETE', 'GET'], paths: ['/api/*/secret'] }] } },
       elsewhere: { deny: { app_rules: [{ app_labels: { env: 'dev' }, methods: ['*'], paths: ['/**'] }] } },
       nothing: { allow: { app_labels: { env: 'dev' }, app_rules: [{ methods: ['*'], paths: ['/**'] }] } },
@@ -81,6 +90,11 @@ t.test(
       [['reader'], 'PROPFIND /a', 'request_not_allowed'],
       [['reader'], 'websocket /a', 'request_not_allowed'],
       [['editor'], 'websocket /api/pages/1', 'allowed'],
+      [['talker'], 'websocket /live/1', 'allowed'],
+      [['talker'], 'GET /live/1', 'request_not_allowed'],
+      [['talker'], 'websocket /api', 'request_not_allowed'],
+      [['whole', 'quiet'], 'websocket /live/1', 'request_not_allowed'],
+      [['whole', 'quiet'], 'GET /live/1', 'allowed'],
       [['editor'], 'POST /api/pages', 'allowed'],
       [['editor'], 'GET /api', 'request_not_allowed'],
       [['reader', 'editor'], 'GET /api', 'allowed'],
@@ -183,13 +197,54 @@ t.test('an explanation has the rule that decided, and every reading', async (t) 
     },
   })
   t.match(ask(['dev'], 'GET', '/x/..%2fadmin').lines, [
-    { effect: 'allow', role: 'dev', matcher: 'app_rules: read', label: 'path', value: '/x/../admin' },
-    { effect: 'allow', matcher: 'app_rules: read' },
-    { effect: 'deny', role: 'dev', matcher: 'app_rules: no-admin', value: '/admin' },
-    { effect: 'allow', matcher: 'app_rules: read', value: '/admin' },
+    ...[{ effect: 'allow', role: 'dev', matcher: 'app_rules: dev/read', label: 'request' }],
+    { effect: 'allow', matcher: 'app_rules: dev/read' },
+    { effect: 'deny', role: 'dev', matcher: 'app_rules: dev/no-admin', value: 'GET /admin' },
+    { effect: 'allow', matcher: 'app_rules: dev/read', value: 'GET /admin' },
   ])
-  t.match(ask(['dev'], 'PUT', '/x').lines, [{ effect: 'deny', matcher: 'request_not_allowed', value: '/x' }])
+  const refused = [{ effect: 'deny', role: null, matcher: 'request_not_allowed', value: 'PUT /x' }]
+  t.match(ask(['dev'], 'PUT', '/x').lines, refused)
+  t.match(ask(['dev'], 'GET', '/%25252e').lines, [{ matcher: 'path_ambiguous', value: 'GET /%25252e' }])
+  const both = ask(['dev', 'access'], 'POST', '/x?_method=PUT').lines
+  t.match(both, [
+    { effect: 'allow', role: 'access', matcher: 'the whole app', value: 'POST /x' },
+    { effect: 'allow', role: 'access', matcher: 'the whole app', value: 'PUT /x' },
+  ])
 })
+
+t.test(
+  'the decision names the rule: the one that denies, or that asks for most, or the first that allows',
+  async (t) => {
+    const paths = ['/**']
+    const { ask } = open({
+      dev: {
+        allow: {
+          ...everywhere,
+          app_rules: [
+            { name: 'read', methods: ['GET', 'POST', 'PUT'], paths },
+            { methods: ['POST'], paths, require: { confirm_within: '1h' } },
+            { name: 'soon', methods: ['POST'], paths, require: { confirm_within: '1m' } },
+          ],
+        },
+        deny: {
+          app_rules: [
+            { methods: ['PUT'], paths: ['/a'] },
+            { name: 'no-b', methods: ['PUT'], paths: ['/b'] },
+          ],
+        },
+      },
+    })
+    for (const [request, rule] of [
+      ['GET /', 'dev/read'],
+      ['POST /', 'dev/soon'],
+      ['PUT /a', 'dev/deny.1'],
+      ['PUT /b', 'dev/no-b'],
+      ['DELETE /', null],
+    ] as const)
+      t.equal(ask(['dev'], ...(request.split(' ') as [string, string])).rule, rule, request)
+    t.equal(ask(['dev', 'access'], 'DELETE', '/').rule, null, 'the whole app')
+  },
+)
 
 t.test('rules end with the role that had them', async (t) => {
   const { ask, put } = open({
@@ -210,7 +265,10 @@ t.test('an app without rules is not asked about its requests', async (t) => {
   const query = testQuery()
   const reads: number[] = []
   const watched = Object.create(query, { request: { get: () => reads.push(1) } })
-  host.calls.access.decide(watched, () => ({ allow() {}, deny: t.fail, require: t.fail }) as never)
+  host.calls.access.decide(
+    watched,
+    () => ({ allow() {}, rule: t.fail, deny: t.fail, require: t.fail }) as never,
+  )
   t.equal(reads.length, 0)
 })
 
@@ -219,6 +277,14 @@ t.test('wrong rules are refused with their place', async (t) => {
   const rule = { methods: ['GET'], paths: ['/**'] }
   for (const [spec, message] of [
     [{ allow: { app_rules: [{ ...rule, methods: ['get'] }] } }, /app_rules\.0\.methods\.0: must be a method/],
+    [
+      { allow: { app_rules: [{ ...rule, methods: ['websocket'] }] } },
+      /methods\.0: must be a method such as GET/,
+    ],
+    [
+      { allow: { app_rules: [{ ...rule, methods: ['POST'], upgrade: 'websocket' }] } },
+      /upgrade: a WebSocket is opened with GET/,
+    ],
     [{ allow: { app_rules: [{ ...rule, methods: [] }] } }, /app_rules\.0\.methods/],
     [{ allow: { app_rules: [{ ...rule, paths: ['admin'] }] } }, /paths\.0: a path begins with \//],
     [

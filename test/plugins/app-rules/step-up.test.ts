@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
 import appRules from '../../../plugins/app-rules/hub.ts'
+import { until } from '../../until.ts'
 import { startKeyHub } from '../webauthn/key-hub.ts'
 
 const bench = await startKeyHub({}, [appRules])
@@ -76,19 +77,41 @@ t.test('a path that needs a fresh passkey leads there and back, once', async (t)
 t.test('an administrator sees which rule decides about a request', async (t) => {
   const explain = (query: string) =>
     hub.api<Record<string, unknown>>('GET', `/access/explain?user=dora&app=vault${query}`)
-  t.match(await explain('&method=DELETE&path=/a'), { effect: 'deny', reason: 'request_not_allowed' })
+  t.match(await explain('&method=DELETE&path=/a'), {
+    ...{ effect: 'deny', reason: 'request_not_allowed', rule: null },
+  })
   t.match(await explain('&path=/admin/x'), {
     effect: 'require',
     reason: 'confirmation_required',
+    rule: 'dev/admin',
     requirements: [{ name: 'recent-confirmation', met: false }],
   })
   const { votes } = await explain('&path=/x/..%252fadmin/keys')
-  const read = { plugin: 'app-rules', role: 'dev', effect: 'allow', matcher: 'app_rules: read' }
-  const denial = { ...read, effect: 'deny', matcher: 'app_rules: no-keys', value: '/admin/keys' }
-  for (const vote of [{ ...read, value: '/x/../admin/keys' }, denial])
+  const read = { plugin: 'app-rules', role: 'dev', effect: 'allow', matcher: 'app_rules: dev/read' }
+  const denial = { ...read, effect: 'deny', matcher: 'app_rules: dev/no-keys', value: 'GET /admin/keys' }
+  for (const vote of [{ ...read, value: 'GET /x/../admin/keys' }, denial])
     t.ok(
-      (votes as object[]).some((one) => isDeepStrictEqual(one, { label: 'path', ...vote })),
+      (votes as object[]).some((one) => isDeepStrictEqual(one, { label: 'request', ...vote })),
       `${vote.effect} ${vote.value}`,
     )
   t.match(await explain(''), { effect: 'allow' }, 'the whole app')
+  t.match(await explain('&path=/a'), { effect: 'allow', rule: 'dev/read' })
+  t.match(await explain('&path=/a&upgrade=websocket'), { effect: 'deny', rule: null })
+})
+
+t.test('records of requests have the rule that decided', async (t) => {
+  const rulesOf = async (type: string, path: string) => {
+    const events = await hub.api<{ type: string; path?: string; rule?: string; reason: string }[]>(
+      'GET',
+      `/audit?${new URLSearchParams({ type, user: 'dora' })}`,
+    )
+    return events.filter((event) => event.path === path || path === '').map(({ rule }) => rule ?? null)
+  }
+  await until(
+    async () => (await rulesOf('app.request', '/a')).includes('dev/read'),
+    'the record of a request',
+  )
+  t.ok((await rulesOf('access.denied', '')).includes('dev/no-keys'))
+  t.ok((await rulesOf('access.denied', '')).includes(null), 'a request that no rule allows')
+  t.ok((await rulesOf('request.failed', '/admin/users')).includes('dev/admin'))
 })
