@@ -16,7 +16,7 @@ export interface AccessQuery {
   readonly context: AccessContext
   /**
    * The HTTP request; null where there is none, such as for a TCP connection or a list of apps. Read it only if the vote
-   * depends on it: then the hub remembers the decision for this request alone, and decides about each open stream by its own.
+   * depends on it: then the hub asks about each request again (see `Vote.byRequest`), and decides about each open stream by its own.
    */
   readonly request: AccessRequest | null
 }
@@ -107,6 +107,12 @@ export interface Vote {
    * `TypeError` for an invalid name, which fails the ballot and therefore denies.
    */
   rule(name: string): void
+  /**
+   * Votes by a kind of request: `kindOf` says of which kind a request is, and `cast` votes about that kind with this ballot, at once.
+   * Until access data changes, the hub calls `kindOf` for each further request of the subject to the app, and asks the policies again
+   * for a kind (compared with `===`) that is new. Its result must depend on the request alone, and be one of few. Call it at most once.
+   */
+  byRequest<Kind>(kindOf: (request: AccessRequest | null) => Kind, cast: (kind: Kind) => void): void
 }
 
 /**

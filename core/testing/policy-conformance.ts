@@ -187,7 +187,8 @@ function createPoll(decide: Decide, kinds: ReadonlyMap<string, RequirementKind>)
     async votesOn(query: AccessQuery) {
       const ballots: Ballot[] = []
       const answer = await decide(query, () => {
-        const ballot = new Ballot(kinds, () => void late.push(nameOf(query)))
+        const isLate = () => void late.push(nameOf(query))
+        const ballot = new Ballot(kinds, query, isLate)
         ballots.push(ballot)
         return ballot
       })

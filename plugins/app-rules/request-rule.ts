@@ -12,13 +12,23 @@ interface RuleValue {
   readonly require?: { readonly confirm_within?: string }
 }
 
+/** What the rules say about a request; the same object for each request that a rule decides. */
+export interface Verdict {
+  /** The name of the rule; null if none decides. */
+  readonly rule: string | null
+  readonly denial: 'request_not_allowed' | 'path_ambiguous' | null
+  /** How fresh the confirmation must be; `Infinity`: none is needed. */
+  readonly withinMs: number
+}
+
 /** A rule, ready to compare. */
 export interface RequestRule {
   readonly role: string
   readonly under: 'allow' | 'deny'
   /** The role and its name there, or its place: `dev/read`, `dev/deny.2`. */
   readonly name: string
-  readonly confirmWithinMs: number | null
+  /** The verdict about a request that this rule decides. */
+  readonly verdict: Verdict
   readonly patterns: readonly PathPattern[]
   /** Methods that it is about; null: all of them. The opening of a WebSocket is `OPENING`. */
   readonly methods: readonly string[] | null
@@ -66,15 +76,20 @@ export function ruleFaults(
 /** Compiles a rule that `ruleFaults` has accepted; `at` is its place in the list, from 1. */
 export function compileRule({ role, under, value }: RuledRole, at: number): RequestRule {
   const { name, methods, paths, query, upgrade, require: demand } = value as unknown as RuleValue
+  const ruleName = `${role}/${name ?? `${under}.${at}`}`
   const every = methods.includes('*') && upgrade === undefined
   // A server that ignores the upgrade responds to the GET.
   const openings = upgrade !== undefined || (under === 'deny' && methods.includes('GET'))
   return {
     role,
     under,
-    name: `${role}/${name ?? `${under}.${at}`}`,
+    name: ruleName,
     methods: every ? null : [...(upgrade === undefined ? methods : []), ...(openings ? [OPENING] : [])],
-    confirmWithinMs: demand === undefined ? null : parseDuration(demand.confirm_within ?? ''),
+    verdict: {
+      rule: ruleName,
+      denial: under === 'deny' ? 'request_not_allowed' : null,
+      withinMs: parseDuration(demand?.confirm_within ?? '') ?? Number.POSITIVE_INFINITY,
+    },
     patterns: paths.map(compilePattern),
     query:
       query === undefined

@@ -1,7 +1,14 @@
 import type { AccessQuery, App, Vote } from '@mezite/core'
 import type { RoleReader, RuledRole } from '@mezite/core/types'
 import { withoutEnd } from './path-pattern.ts'
-import { compileRule, methodsOf, type Query, queryOf, type RequestRule } from './request-rule.ts'
+import {
+  compileRule,
+  methodsOf,
+  type Query,
+  queryOf,
+  type RequestRule,
+  type Verdict,
+} from './request-rule.ts'
 
 /** The member of roles. */
 export const RULE = 'app_rules'
@@ -110,21 +117,20 @@ export function createRuleSet(reader: RoleReader, revision: () => number): RuleS
         compiled = compile(roles, app)
         apps.set(app, compiled)
       }
-      // Reading the request makes the decision one about this request alone.
-      if (compiled !== null) voteOn(compiled, query.request, vote)
+      const rules = compiled
+      if (rules !== null)
+        vote.byRequest(
+          (request) => verdictOf(rules, request, vote.explain),
+          (verdict) => cast(verdict, vote),
+        )
     },
   }
 }
 
 /** A request while its rules are compared, on the path of every request of an app with rules: loops without closures. */
 class Trial {
-  isDenied = false
-  /** The rule that denies; null if none allows. */
-  denying: RequestRule | null = null
-  /** The rule with the shortest time, otherwise the first that allows. */
-  allowing: RequestRule | null = null
-  /** How fresh the confirmation must be; `Infinity`: none is needed. */
-  withinMs = Number.POSITIVE_INFINITY
+  /** The strictest so far; null while no rule is about the request. */
+  verdict: Verdict | null = null
   readonly #text: string
   #query: Query | undefined
   readonly #explain: Vote['explain']
@@ -143,7 +149,7 @@ class Trial {
     const named = this.#compare(allow.byFirst.get(first), method, segments)
     const other = this.#compare(allow.others, method, segments)
     if (named || other) return
-    if (whole === null) this.isDenied = true
+    this.#take(whole === null ? UNNAMED : WHOLE)
     this.#explain?.({
       role: whole,
       effect: whole === null ? 'deny' : 'allow',
@@ -163,13 +169,7 @@ class Trial {
         if (!rule.query(this.#query)) continue
       }
       isAbout = true
-      if (rule.under === 'deny') {
-        this.isDenied = true
-        this.denying ??= rule
-      } else if (rule.confirmWithinMs !== null && rule.confirmWithinMs < this.withinMs) {
-        this.withinMs = rule.confirmWithinMs
-        this.allowing = rule
-      } else this.allowing ??= rule
+      this.#take(rule.verdict)
       this.#explain?.({
         role: rule.role,
         effect: rule.under,
@@ -179,6 +179,18 @@ class Trial {
     }
     return isAbout
   }
+
+  /** Keeps the stricter one, and of equal ones the first that names a rule. */
+  #take(other: Verdict): void {
+    const { verdict } = this
+    if (verdict === null || isStricter(other, verdict)) this.verdict = other
+  }
+}
+
+function isStricter(one: Verdict, other: Verdict): boolean {
+  if (one.denial !== other.denial) return other.denial === null
+  if (one.withinMs !== other.withinMs) return one.withinMs < other.withinMs
+  return one.rule !== null && other.rule === null
 }
 
 /** What a line of an explanation is about. */
@@ -187,27 +199,35 @@ const shown = (method: string, segments: readonly string[]) => ({
   value: `${method} /${segments.join('/')}`,
 })
 
-function voteOn(compiled: Compiled, request: AccessQuery['request'], vote: Vote): void {
+const UNNAMED: Verdict = { rule: null, denial: 'request_not_allowed', withinMs: Number.POSITIVE_INFINITY }
+const AMBIGUOUS: Verdict = { ...UNNAMED, denial: 'path_ambiguous' }
+const WHOLE: Verdict = { ...UNNAMED, denial: null }
+
+function verdictOf(compiled: Compiled, request: AccessQuery['request'], explain: Vote['explain']): Verdict {
   // A list of apps, or a program that asks for a token: each of its requests is decided.
-  if (request === null) return
+  if (request === null) return WHOLE
   const { readings } = request
   if (readings === null) {
     const value = `${request.method} ${request.path}`
-    vote.explain?.({ role: null, effect: 'deny', matcher: 'path_ambiguous', label: 'request', value })
-    const message = 'Servers would read the address of this request in different ways.'
-    return void vote.deny('path_ambiguous', { status: 400, message })
+    explain?.({ role: null, effect: 'deny', matcher: AMBIGUOUS.denial, label: 'request', value })
+    return AMBIGUOUS
   }
-  const trial = new Trial(request.query, vote.explain)
+  const trial = new Trial(request.query, explain)
   // An app may take the request for several methods: it must be allowed with each.
   const methods = methodsOf(request)
   for (const reading of readings) {
     const segments = withoutEnd(reading)
     for (const method of methods) trial.decide(compiled, method, segments)
   }
-  const { isDenied, denying, allowing, withinMs } = trial
-  const rule = isDenied ? denying : allowing
-  if (rule !== null) vote.rule(rule.name)
-  if (isDenied) vote.deny('request_not_allowed')
+  return trial.verdict ?? UNNAMED
+}
+
+function cast({ rule, denial, withinMs }: Verdict, vote: Vote): void {
+  if (rule !== null) vote.rule(rule)
+  if (denial === 'path_ambiguous') {
+    const message = 'Servers would read the address of this request in different ways.'
+    vote.deny(denial, { status: 400, message })
+  } else if (denial !== null) vote.deny(denial)
   else if (withinMs !== Number.POSITIVE_INFINITY) vote.require({ name: 'recent-confirmation', withinMs })
 }
 

@@ -115,6 +115,7 @@ export function reachOf(
       },
       require: () => {},
       rule: () => {},
+      byRequest: () => {},
     },
   )
   return { allowed, denied }

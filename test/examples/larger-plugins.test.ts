@@ -160,6 +160,7 @@ t.test('geo-policy opens applications to the countries of their documents', asyn
       allow: () => {},
       require: () => {},
       rule: () => {},
+      byRequest: () => {},
       deny: (reason: string) => void heard.push(reason),
     }
     host.calls.access.decide(testQuery({ app, context: { clientIp } }), () => ballot)

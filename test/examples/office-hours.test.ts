@@ -29,7 +29,7 @@ t.test('change-window denies outside the window of the app, across midnight too'
     const deny = (why: string) => {
       reason = why
     }
-    const ballot = { allow() {}, require() {}, rule() {}, explain() {}, deny }
+    const ballot = { allow() {}, require() {}, rule() {}, byRequest() {}, explain() {}, deny }
     const app = window === null ? {} : { plugins: { 'change-window': window } }
     const query = testQuery({ app, subject: { roles } })
     const { failed } = await calls.access.decide(query, () => ballot)
@@ -63,6 +63,7 @@ t.test('office-hours denies outside the hours, and is not cached', async (t) => 
       allow: () => {},
       require: () => {},
       rule: () => {},
+      byRequest: () => {},
       deny: (reason: string) => void heard.push(reason),
     }
     host.calls.access.decide({} as never, () => ballot)

@@ -11,6 +11,7 @@ export class RequestQuery implements AccessQuery {
   readonly context: AccessQuery['context']
   readonly #received: ReceivedRequest | null
   #read: AccessRequest | null | undefined
+  #isAsked = false
 
   constructor({ subject, app, context }: Omit<AccessQuery, 'request'>, received: ReceivedRequest | null) {
     this.subject = subject
@@ -21,38 +22,54 @@ export class RequestQuery implements AccessQuery {
   }
 
   get request(): AccessRequest | null {
-    if (this.#read === undefined) this.#read = this.#received && readAccessRequest(this.#received)
-    return this.#read
+    this.#isAsked = true
+    return RequestQuery.requestOf(this)
   }
 
-  /** Whether a policy has looked at the request. */
-  static asked(query: RequestQuery): boolean {
-    return query.#read !== undefined
+  /** The request, for `Vote.byRequest`. */
+  static requestOf(query: AccessQuery): AccessRequest | null {
+    if (!(query instanceof RequestQuery)) return query.request
+    if (query.#read === undefined) query.#read = query.#received && readAccessRequest(query.#received)
+    return query.#read
+  }
+
+  /** Whether a policy has looked at the request itself. */
+  static isAsked(query: RequestQuery): boolean {
+    return query.#isAsked
+  }
+}
+
+/** A request for policies. Its path is decoded when a policy looks at it, in one of two ways. Frozen: policies share it. */
+class ReadRequest implements AccessRequest {
+  readonly method: string
+  readonly path: string
+  readonly query: string
+  readonly webSocket: boolean
+  #segments: AccessRequest['segments'] | undefined
+  #readings: AccessRequest['readings'] | undefined
+
+  constructor({ method, target, upgrade = false }: ReceivedRequest) {
+    const at = target.indexOf('?')
+    this.method = method
+    this.path = at < 0 ? target : target.slice(0, at)
+    this.query = at < 0 ? '' : target.slice(at + 1)
+    this.webSocket = upgrade
+    Object.freeze(this)
+  }
+
+  get segments() {
+    if (this.#segments === undefined) this.#segments = segmentsOf(this.path)
+    return this.#segments
+  }
+
+  get readings() {
+    if (this.#readings === undefined) this.#readings = readingsOf(this.path)
+    return this.#readings
   }
 }
 
 /** Decodes the path as applications do; `segments` is null where they differ. */
-export function readAccessRequest({ method, target, upgrade = false }: ReceivedRequest): AccessRequest {
-  const at = target.indexOf('?')
-  const path = at < 0 ? target : target.slice(0, at)
-  let segments: AccessRequest['segments'] | undefined
-  let readings: AccessRequest['readings'] | undefined
-  return Object.freeze({
-    method,
-    path,
-    query: at < 0 ? '' : target.slice(at + 1),
-    webSocket: upgrade,
-    // A policy looks at one of both.
-    get segments() {
-      if (segments === undefined) segments = segmentsOf(path)
-      return segments
-    },
-    get readings() {
-      if (readings === undefined) readings = readingsOf(path)
-      return readings
-    },
-  })
-}
+export const readAccessRequest = (received: ReceivedRequest): AccessRequest => new ReadRequest(received)
 
 function segmentsOf(raw: string): readonly string[] | null {
   const parts = raw.split('/').slice(1)

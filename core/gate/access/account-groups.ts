@@ -111,7 +111,7 @@ export function createAccountGroups(rooms: GroupNeeds): Explanations['groups'] {
       const { effect, reason, roles, requirements } = decision
       return { effect, reason, roles, requirements: requirements.map(({ name }) => name) }
     }
-    const ballots = ask(query, () => new Ballot(kinds, () => {}))
+    const ballots = ask(query, () => new Ballot(kinds, query))
     return ballots instanceof Promise ? ballots.then(count, () => FAILED) : count(ballots)
   }
 

@@ -1,8 +1,9 @@
-import type { Decision, DenialDetails, Vote } from '../../api/decision.ts'
+import type { AccessQuery, AccessRequest, Decision, DenialDetails, Vote } from '../../api/decision.ts'
 import type { Requirement } from '../../api/requirement.ts'
 import type { SatisfiedRequirement } from '../../api/subject.ts'
 import { isRoleName } from '../../api/user-name.ts'
 import type { Ballots } from '../../kernel/hook.ts'
+import { RequestQuery } from './access-request.ts'
 import { isMetBy, type Requirements, strictest } from './requirements.ts'
 
 /** A denial by a policy. */
@@ -13,8 +14,10 @@ interface Denial extends DenialDetails {
 /** The counted ballots, before the subject's met requirements are considered. Frozen. */
 export interface Count {
   readonly roles: readonly string[]
-  /** Set if a policy looked at the request. */
+  /** Set if the ballots depend on the request. */
   readonly byRequest?: true
+  /** By what they depend on it; see `Vote.byRequest`. */
+  readonly kindsOf: readonly KindOf[]
   /** The earliest end of a counted vote; `Infinity` if none has an end. */
   readonly until: number
   readonly denial: Denial | null
@@ -24,6 +27,8 @@ export interface Count {
   readonly requirements: readonly Requirement[]
 }
 
+export type KindOf = (request: AccessRequest | null) => unknown
+
 /** The ballot of one tap. `late` is called for a vote after the count that would have mattered. */
 export class Ballot implements Vote {
   readonly roles: string[] = []
@@ -31,13 +36,16 @@ export class Ballot implements Vote {
   limited: { readonly role: string; readonly until: number }[] | null = null
   readonly denials: Denial[] = []
   readonly requirements: Requirement[] = []
+  readonly kindsOf: KindOf[] = []
   named: string | null = null
   #counted = false
   readonly #kinds: Requirements
   readonly #late: () => void
+  readonly #query: AccessQuery
 
-  constructor(kinds: Requirements, late: () => void) {
+  constructor(kinds: Requirements, query: AccessQuery, late: () => void = () => {}) {
     this.#kinds = kinds
+    this.#query = query
     this.#late = late
   }
 
@@ -88,6 +96,12 @@ export class Ballot implements Vote {
       throw new TypeError('rule() needs a name of 1 to 256 printable characters')
     }
     this.named = name
+  }
+
+  byRequest<Kind>(kindOf: (request: AccessRequest | null) => Kind, cast: (kind: Kind) => void): void {
+    if (this.#isOver()) return
+    this.kindsOf.push(kindOf)
+    cast(kindOf(RequestQuery.requestOf(this.#query)))
   }
 
   /** An unusable vote denies even when its tap catches the error: it must not become an abstention. */
@@ -153,6 +167,7 @@ export function countBallots(
     until: Math.min(...limited.map(({ until }) => until)),
     denial: denial && Object.freeze(denial),
     rule: named?.named ?? null,
+    kindsOf: Object.freeze(ballots.flatMap((ballot) => ballot.kindsOf)),
     requirements: Object.freeze(requirements),
   })
 }

@@ -6,16 +6,16 @@ import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Ballots, HookCalls } from '../../kernel/hook.ts'
 import type { Log } from '../../kernel/log.ts'
-import { RequestQuery } from './access-request.ts'
-import { Ballot, type Count, countBallots, decisionOf, denied } from './ballots.ts'
+import { RequestQuery, readAccessRequest } from './access-request.ts'
+import { Ballot, type Count, countBallots, decisionOf, denied, type KindOf } from './ballots.ts'
 import type { Lock, Locks } from './lock.ts'
 import type { Requirements } from './requirements.ts'
 
 /** Decides about access from policies, locks and requirements. Only the gate calls it. */
 export interface Decisions {
   /**
-   * Checks locks, then asks all `access.decide` taps. When every tap is pure, the decision is cached by (subject, app,
-   * revision) and synchronous. Never throws and never rejects: a failure is a denial. Does not check freshness.
+   * Checks locks, then asks all `access.decide` taps. When every tap is pure, the decision is cached by (subject, app, revision,
+   * kinds of request) and synchronous. Never throws and never rejects: a failure is a denial. Does not check freshness.
    */
   decide(query: AskedQuery): Decision | Promise<Decision>
 }
@@ -25,20 +25,26 @@ export interface AskedQuery extends Omit<AccessQuery, 'request'> {
   readonly received?: ReceivedRequest | null | undefined
 }
 
+/** What is remembered of one subject and app. */
 interface Entry {
   readonly revision: number
   readonly app: AccessQuery['app']
   readonly protocol: string
   readonly clientIp: string | null
+  /** Sorts requests, if the decision depends on them. */
+  readonly kindOf: KindOf | null
+  /** What was decided; by kinds of request with `kindOf`. */
+  readonly kept: Kept | Map<unknown, Kept>
+}
+
+interface Kept {
   readonly count: Count
   /** Set when the decision does not depend on requirements, and so not on the clock. */
   readonly decision: Decision | null
-  /** By method and target, if a policy looked at the request; null if none did. */
-  readonly requests: Map<string, Entry> | null
 }
 
-/** For one subject and app. */
-const MOST_REQUESTS = 256
+/** Kinds of request for one subject and app. */
+const MOST_KINDS = 1_024
 
 /** What decisions need. */
 export interface DecisionsNeeds {
@@ -63,9 +69,9 @@ export function createDecisions(rooms: DecisionsNeeds): Decisions {
 
   const isCurrent = ({ until }: Count) => until === Number.POSITIVE_INFINITY || until > clock.now()
 
-  function newBallot(plugin: string): Ballot {
+  function newBallot(plugin: string, query: RequestQuery): Ballot {
     if (late.has(plugin)) throw new Error('the policy voted after an earlier decision')
-    return new Ballot(kinds, () => {
+    return new Ballot(kinds, query, () => {
       if (late.has(plugin)) return
       late.add(plugin)
       // The ignored votes may have been denials.
@@ -84,18 +90,18 @@ export function createDecisions(rooms: DecisionsNeeds): Decisions {
       if (lock !== null) return locked(lock)
       const { revision } = revisions
       let known = cache.get(subject)?.get(app.id)
-      if (known != null && known.requests !== null) known = known.requests.get(keyOf(received))
       if (
         known?.revision === revision &&
         known.app === app &&
-        isCurrent(known.count) &&
         known.protocol === context.protocol &&
         known.clientIp === context.clientIp
       ) {
-        return known.decision ?? decisionFrom(known.count, given)
-      }
+        const kept = known.kindOf === null ? (known.kept as Kept) : keptFor(known, received)
+        if (kept !== undefined && isCurrent(kept.count))
+          return kept.decision ?? decisionFrom(kept.count, given)
+      } else known = undefined
       const query = new RequestQuery(given, received)
-      const ballots = vote(query, newBallot)
+      const ballots = vote(query, (plugin) => newBallot(plugin, query))
       if (ballots instanceof Promise) {
         return ballots.then(
           (late) => decideLater(query, late),
@@ -104,7 +110,8 @@ export function createDecisions(rooms: DecisionsNeeds): Decisions {
       }
       const count = countOf(query, ballots)
       const decision = decisionFrom(count, query)
-      if (vote.pure && ballots.failed.length === 0) keep(query, received, revision, count, decision)
+      if (vote.pure && ballots.failed.length === 0 && !RequestQuery.isAsked(query))
+        keep(query, revision, count, decision, known)
       return decision
     } catch (error) {
       return failed(error)
@@ -116,7 +123,7 @@ export function createDecisions(rooms: DecisionsNeeds): Decisions {
       log.error({ plugin, cause: messageOf(error) }, 'a policy failed, so access was denied')
     }
     const count = countBallots(ballots, query.subject.roles, kinds, clock.now())
-    return RequestQuery.asked(query) ? { ...count, byRequest: true } : count
+    return RequestQuery.isAsked(query) || count.kindsOf.length > 0 ? { ...count, byRequest: true } : count
   }
 
   function decisionFrom(count: Count, { subject, app }: Pick<AccessQuery, 'subject' | 'app'>): Decision {
@@ -141,15 +148,17 @@ export function createDecisions(rooms: DecisionsNeeds): Decisions {
     return denied('policy_failed')
   }
 
+  /** `known`: what is remembered of the same access data. */
   function keep(
-    { subject, app, context }: RequestQuery,
-    received: ReceivedRequest | null,
+    query: RequestQuery,
     revision: number,
     count: Count,
     decision: Decision,
-  ) {
-    // A mutable object must not be a cache key.
-    if (!Object.isFrozen(subject)) return
+    known: Entry | undefined,
+  ): void {
+    const { subject, app, context } = query
+    // A mutable object must not be a cache key. What two policies sort is asked each time.
+    if (!Object.isFrozen(subject) || count.kindsOf.length > 1) return
     let apps = cache.get(subject)
     if (!apps) {
       apps = new Map()
@@ -157,20 +166,20 @@ export function createDecisions(rooms: DecisionsNeeds): Decisions {
     }
     const { protocol, clientIp } = context
     const timeless = count.denial !== null || count.requirements.length === 0
-    const made = { revision, app, protocol, clientIp, count, decision: timeless ? decision : null }
-    if (!count.byRequest) return void apps.set(app.id, { ...made, requests: null })
-    let requests = apps.get(app.id)?.requests ?? null
-    if (requests === null || requests.size >= MOST_REQUESTS) {
-      requests = new Map()
-      apps.set(app.id, { ...made, requests })
+    const made: Kept = { count, decision: timeless ? decision : null }
+    const [kindOf = null] = count.kindsOf
+    let kept: Entry['kept'] = made
+    if (kindOf !== null) {
+      kept = known?.kept instanceof Map && known.kept.size < MOST_KINDS ? known.kept : new Map()
+      kept.set(kindOf(RequestQuery.requestOf(query)), made)
     }
-    requests.set(keyOf(received), { ...made, requests: null })
+    apps.set(app.id, { revision, app, protocol, clientIp, kindOf, kept })
   }
 
   return { decide }
 }
 
-const keyOf = (received: ReceivedRequest | null) =>
-  received === null ? '' : `${received.method}${received.upgrade ? '+' : ''} ${received.target}`
+const keptFor = ({ kept, kindOf }: Entry, received: ReceivedRequest | null): Kept | undefined =>
+  (kept as Map<unknown, Kept>).get(kindOf?.(received && readAccessRequest(received)))
 
 const locked = ({ message }: Lock): Decision => denied('locked', message === null ? {} : { message })

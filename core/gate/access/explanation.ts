@@ -24,8 +24,8 @@ class ExplainedBallot extends Ballot {
   readonly lines: VoteLine[] = []
   readonly explain = (line: VoteLine): void => void this.lines.push(line)
 
-  constructor(plugin: string, kinds: Requirements) {
-    super(kinds, () => {})
+  constructor(plugin: string, kinds: Requirements, query: RequestQuery) {
+    super(kinds, query)
     this.plugin = plugin
   }
 
@@ -94,8 +94,9 @@ export function createExplanation(rooms: ExplanationNeeds): Explanations['explai
     }
     const cast: ExplainedBallot[] = []
     const received = request !== undefined && catalog.servedByHub(app) ? request : null
-    const ballots = await ask(new RequestQuery({ subject, app, context }, received), (plugin) => {
-      const ballot = new ExplainedBallot(plugin, kinds)
+    const query = new RequestQuery({ subject, app, context }, received)
+    const ballots = await ask(query, (plugin) => {
+      const ballot = new ExplainedBallot(plugin, kinds, query)
       cast.push(ballot)
       return ballot
     })

@@ -43,6 +43,8 @@ function open(specs: Readonly<Record<string, Spec>>) {
     const vote = {
       allow: () => {},
       rule: (name: string) => void named.push(name),
+      byRequest: (kindOf: (of: unknown) => unknown, cast: (kind: unknown) => void) =>
+        cast(kindOf(query.request)),
       deny: (reason: string, details: { status?: number } = {}) =>
         void votes.push([reason, details.status].filter(Boolean).join(' ')),
       require: (one: { name: string }) => void votes.push(`${one.name} ${Object(one).withinMs}`),

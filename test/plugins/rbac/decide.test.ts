@@ -20,8 +20,8 @@ function ask(
   labels: Record<string, string>,
   unreadable: ReadonlySet<string> = new Set(),
 ) {
-  const ballot = new Ballot(kinds, () => {})
   const query = { subject: { roles: names }, app: app(labels) } as unknown as AccessQuery
+  const ballot = new Ballot(kinds, query)
   voteByRoles({ items: roles, unreadable }, query, ballot as Vote)
   const { denial, requirements } = countBallots({ cast: [ballot], failed: [] }, names, kinds, Date.now())
   return { denial: denial?.reason ?? null, requirements }

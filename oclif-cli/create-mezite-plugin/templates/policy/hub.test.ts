@@ -18,7 +18,13 @@ test('it denies on the configured days only', async () => {
   const saturday = new Date(2026, 7, 1, 12).getTime()
   const host = createTestHost(plugin, { config, clock: fakeClock(saturday) })
   const denials: string[] = []
-  const ballot = { allow() {}, require() {}, rule() {}, deny: (reason: string) => void denials.push(reason) }
+  const ballot = {
+    allow() {},
+    require() {},
+    rule() {},
+    byRequest() {},
+    deny: (reason: string) => void denials.push(reason),
+  }
   await host.calls.access.decide(testQuery(), () => ballot)
   host.clock.advance(2 * 24 * 3_600_000)
   await host.calls.access.decide(testQuery(), () => ballot)
