@@ -68,6 +68,13 @@ const apiHeaders = rule(
   (value) => Array.isArray(value) && value.length === 1 && value[0] === 'authorization',
 )
 
+/** Node.js sends the settings of HTTP/2 up to 8 by their names, and throws for a value of 0. */
+const isTransportPath = (value: unknown): boolean =>
+  typeof Object(value).path === 'string' &&
+  Object.entries(Object(value).settings ?? {}).every(
+    ([id, setting]) => +id > 8 && +id < 2 ** 16 && Number(setting) > 0 && Number(setting) < 2 ** 32,
+  )
+
 /** Headers with credentials of several kinds, whose values say which one they are. */
 const SHARED_HEADERS = ['authorization', 'mezite-token', 'dpop']
 
@@ -111,7 +118,12 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
   transports: partWith([], {
     name,
     listen: maybe,
-    path: optional(rule('an object with a `path`', (value) => typeof Object(value).path === 'string')),
+    path: optional(
+      rule(
+        'an object with a `path`, and `settings` from 1 to 2^32 - 1 by identifiers above 8',
+        isTransportPath,
+      ),
+    ),
   }),
   protocols: (part) =>
     Object(part).takes === 'app-hosts'

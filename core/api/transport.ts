@@ -30,6 +30,11 @@ export interface HubTransport {
 export interface TransportPath {
   /** Compared exactly, without the query. */
   readonly path: string
+  /**
+   * Settings of HTTP/2 that Node.js does not know, at most ten by their identifiers, which the hub sends to clients of its own
+   * host. What a client sent of them is in `stream.session.remoteSettings.customSettings`.
+   */
+  readonly settings?: Readonly<Record<number, number>>
   /** Handles an HTTP/1.1 upgrade. An error, also a rejected promise, ends the connection. */
   upgrade?(request: IncomingMessage, socket: Duplex, head: Buffer, deliver: (carrier: Duplex) => void): void
   /** Handles an extended CONNECT over HTTP/2 (RFC 8441): at most one on a connection. An error ends the stream. */

@@ -62,7 +62,12 @@ export async function openTransportBench(
 
   /** The parts of the hub's own host that transports use. */
   function webServer() {
-    const web = createSecureServer({ key, cert, allowHTTP1: true, settings: { enableConnectProtocol: true } })
+    const customSettings = hub.path?.settings ?? {}
+    const web = createSecureServer({
+      ...{ key, cert, allowHTTP1: true },
+      settings: { enableConnectProtocol: true, customSettings },
+      remoteCustomSettings: Object.keys(customSettings).map(Number),
+    })
     web.on('connection', (socket) => {
       // As the hub's listener does.
       socket.setNoDelay(true)

@@ -4,8 +4,10 @@ import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import { defineAgentPlugin, MezError } from '@mezite/core'
 import { agentTransports, type HubTarget } from '@mezite/core/protocol'
-import { createCarrier } from './carrier.ts'
+import { AgentCarrier } from './agent-carrier.ts'
+import { type Library, loadLibrary } from './library.ts'
 import { PATH } from './path.ts'
+import { INITIAL_SETTINGS, READ_SETTINGS } from './windows.ts'
 
 const REFUSED = 'the hub knows neither the certificate nor the join token of this agent (404)'
 /** What the hub may have in flight until the tunnel stands. */
@@ -24,6 +26,7 @@ export default defineAgentPlugin({
 
 async function dial(target: HubTarget): Promise<Duplex> {
   const { host, port, signal, connect } = target
+  const library = await loadLibrary()
   const socket = await connect()
   const authority = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`
   const abort = (): void => void socket.destroy()
@@ -32,7 +35,8 @@ async function dial(target: HubTarget): Promise<Duplex> {
   try {
     const session = connectHttp2(`https://${authority}`, {
       maxSessionMemory: 256,
-      settings: { enablePush: false, initialWindowSize: FIRST_WINDOW },
+      settings: { enablePush: false, initialWindowSize: FIRST_WINDOW, customSettings: INITIAL_SETTINGS },
+      remoteCustomSettings: READ_SETTINGS,
       createConnection: () =>
         connectTls({
           socket,
@@ -42,7 +46,7 @@ async function dial(target: HubTarget): Promise<Duplex> {
           rejectUnauthorized: false,
         }),
     })
-    return await openSession(session, socket, target)
+    return await openSession(session, socket, target, library)
   } catch (error) {
     socket.destroy()
     throw error
@@ -52,7 +56,12 @@ async function dial(target: HubTarget): Promise<Duplex> {
 }
 
 /** Opens the WebTransport session on an HTTP/2 connection, which is closed with the carrier. */
-function openSession(session: ClientHttp2Session, socket: Duplex, { proof }: HubTarget): Promise<Duplex> {
+function openSession(
+  session: ClientHttp2Session,
+  socket: Duplex,
+  { proof }: HubTarget,
+  library: Library,
+): Promise<Duplex> {
   const authorization = proof('CONNECT', PATH)
   return new Promise((resolve, reject) => {
     const fail = (error: Error): void => {
@@ -87,9 +96,13 @@ function openSession(session: ClientHttp2Session, socket: Duplex, { proof }: Hub
       stream.once('response', ({ ':status': status }) => {
         if (status === 404) return fail(new MezError('MEZ_CARRIER_REFUSED', REFUSED))
         if (status !== 200) return fail(new Error(`the hub responded with ${status}`))
-        const carrier = createCarrier(stream)
-        carrier.once('close', () => session.destroy())
-        resolve(carrier)
+        try {
+          const carrier = new AgentCarrier(library, stream)
+          carrier.once('close', () => session.destroy())
+          resolve(carrier)
+        } catch (error) {
+          fail(error as Error)
+        }
       })
     })
   })

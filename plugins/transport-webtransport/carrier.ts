@@ -1,47 +1,38 @@
-import type { Http2Session, Http2Stream } from 'node:http2'
+import type { Http2Stream } from 'node:http2'
 import { Duplex } from 'node:stream'
 import { CapsuleReader, limitCapsules, streamHead } from './capsules.ts'
+import { growingWindows, peerLimits, WINDOW } from './windows.ts'
 
-/** Bytes in flight on an established tunnel: with the 64 KiB of HTTP/2, a round trip of 50 ms allows 1.3 MB/s. */
-const WINDOW = 16 << 20
-/**
- * The windows of HTTP/2 grow once this many bytes have been read. A TLS handshake takes less (OpenSSL reads at most 128 KiB of
- * a ClientHello, 100 KiB of certificates and 64 KiB of a signature), so the peer's certificate has been verified: until then, a peer can
- * make this end hold little. More would end the start of TCP on a long way, which then takes seconds to become fast.
- */
-const VERIFIED_BYTES = 384 << 10
-/**
- * The first stream that a client opens. WebTransport counts from 0, but hubs before version 0.2, whose library counts from 1,
- * fail with 0; a hub accepts both.
- */
+/** The highest id of a client's first stream: WebTransport counts from 0, the library of the agent from 1. */
 const FIRST_STREAM = 1
 
 /**
- * The one stream of a WebTransport session as a byte stream. HTTP/2 holds the peer back when the reader pauses; the limits of
- * WebTransport above that are raised as bytes arrive.
+ * The hub's end of a WebTransport session: its one stream, which the agent opens, as a byte stream. HTTP/2 holds the peer back
+ * when the reader pauses; the limits of WebTransport above that are raised as bytes arrive.
  */
 class Carrier extends Duplex {
   readonly #stream: Http2Stream
-  readonly #took: (bytes: number) => void
-  #id: number | null
+  #id: number | null = null
   #received = 0
   #granted = WINDOW
-  #grown = false
   #sent = 0
-  readonly #limits = { session: WINDOW, stream: WINDOW }
+  readonly #limits: { session: number; stream: number }
   /** What waits for the peer to raise a limit. */
   #waiting: { readonly chunk: Buffer; readonly done: (error?: Error | null) => void } | null = null
 
-  constructor(stream: Http2Stream, id: number | null, took: (bytes: number) => void, opened: () => void) {
+  constructor(stream: Http2Stream, took: (bytes: number) => void, opened: () => void) {
     super({ allowHalfOpen: false })
     this.#stream = stream
-    this.#id = id
-    this.#took = took
+    this.#limits = { ...peerLimits(stream) }
     this.on('error', () => this.destroy())
+    // A peer that has ended takes nothing any more; Node.js then keeps what HTTP/2 has not sent, and its stream open.
+    this.once('end', () => this.destroy())
     const reader = new CapsuleReader({
       data: (streamId, bytes) => {
         if (this.#id === null && streamId <= FIRST_STREAM) {
           this.#id = streamId
+          // For peers that do not read the settings.
+          if (stream.writable) stream.write(limitCapsules(streamId, WINDOW))
           opened()
         }
         if (this.#id !== streamId) return false
@@ -55,28 +46,20 @@ class Carrier extends Duplex {
       },
       over: () => this.destroy(),
     })
+    const grow = growingWindows(stream, () => !this.destroyed)
     stream.on('error', () => {})
     stream.on('data', (chunk: Buffer) => {
-      this.#took(chunk.length)
+      took(chunk.length)
       reader.read(chunk)
-      this.#accept(chunk.length)
+      grow(chunk.length)
+      this.#raise(chunk.length)
     })
     stream.once('end', () => this.push(null))
     stream.once('close', () => this.destroy())
-    // Opens the stream, so that the hub need not wait for the first byte.
-    if (id !== null) stream.write(streamHead(id, 0))
   }
 
-  #accept(bytes: number): void {
+  #raise(bytes: number): void {
     this.#received += bytes
-    const { session } = this.#stream
-    if (!this.#grown && this.#received > VERIFIED_BYTES && session && !session.destroyed) {
-      this.#grown = true
-      // TLS has read these bytes by then, and has ended the carrier if they are not what it expects.
-      setImmediate(() => {
-        if (!this.destroyed && !session.destroyed) growWindows(session)
-      })
-    }
     if (this.#id === null || this.destroyed || this.#received < this.#granted - WINDOW / 2) return
     this.#granted = this.#received + WINDOW
     if (this.#stream.writable) this.#stream.write(limitCapsules(this.#id, this.#granted))
@@ -124,26 +107,11 @@ class Carrier extends Duplex {
   }
 }
 
-function growWindows(session: Http2Session): void {
-  session.settings({ initialWindowSize: WINDOW })
-  const { setLocalWindowSize } = session as Http2Session & { setLocalWindowSize?(bytes: number): void }
-  setLocalWindowSize?.call(session, WINDOW)
-}
-
 /** The hub's end: `opened` is called once the agent has opened its stream, `took` with the length of each chunk. */
 export function acceptCarrier(
   stream: Http2Stream,
   took: (bytes: number) => void,
   opened: (carrier: Duplex) => void,
 ): void {
-  const carrier: Duplex = new Carrier(stream, null, took, () => opened(carrier))
+  const carrier: Duplex = new Carrier(stream, took, () => opened(carrier))
 }
-
-/** The agent's end. */
-export const createCarrier = (stream: Http2Stream): Duplex =>
-  new Carrier(
-    stream,
-    FIRST_STREAM,
-    () => {},
-    () => {},
-  )

@@ -2,6 +2,7 @@ import { defineHubPlugin } from '@mezite/core'
 import { transports } from '@mezite/core/protocol'
 import { acceptCarrier } from './carrier.ts'
 import { PATH } from './path.ts'
+import { HUB_SETTINGS } from './windows.ts'
 
 /** Accepts WebTransport sessions of agents, over HTTP/2, at one path of the hub's own host. */
 export default defineHubPlugin({
@@ -14,6 +15,7 @@ export default defineHubPlugin({
       name: 'webtransport',
       path: {
         path: PATH,
+        settings: HUB_SETTINGS,
         connect({ stream, headers, took }, deliver) {
           stream.on('error', () => {})
           const { session } = stream

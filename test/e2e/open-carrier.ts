@@ -55,6 +55,7 @@ export async function openHttp2({ port, host, localAddress }: HubPort): Promise<
   const session = connect(`https://${host}:${port}`, {
     ...{ host: '127.0.0.1', port, servername: host, rejectUnauthorized: false },
     ...(localAddress && { localAddress }),
+    remoteCustomSettings: [0x2b61, 0x2b62, 0x2b63, 0x2b64, 0x2b65],
   } as never)
   session.on('error', () => {})
   await firstOf(session, 'remoteSettings')

@@ -73,6 +73,8 @@ t.test('names that the hub or the agent does not have are refused when they are 
       /`takes` must be 'app-hosts' or 'alpn', not 'all'/,
     ],
     [protocol.transports, { name: 'x', listen: 7 }, /`listen` must be a function, or left out, not 7/],
+    [protocol.transports, { name: 'x', path: { path: '/x', settings: { 9: 0 } } }, /`settings` from 1/],
+    [protocol.transports, { name: 'x', path: { path: '/x', settings: { 8: 1 } } }, /identifiers above 8/],
     [hub.webRoutes, { name: 'x', prefix: '/web/x' }, /`routes` must be a function/],
     [hub.signInMethods, null, /it must be an object, not null/],
     [

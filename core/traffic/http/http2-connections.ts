@@ -15,15 +15,15 @@ import { Turns } from './turns.ts'
 /** HTTP/2 connections of browsers. */
 export interface BrowserSessions {
   /**
-   * `extendedConnect` enables RFC 8441. Browsers then use it for WebSockets too, so only hosts that serve it may offer
-   * it.
+   * `transports` enables extended CONNECT (RFC 8441), with the settings of transports that need it. Browsers then use it for
+   * WebSockets too, so only hosts that serve it may offer it.
    */
   open(
     socket: TLSSocket,
     info: ConnectionInfo,
     /** Must not throw. */
     take: (request: StreamRequest) => void,
-    extendedConnect: boolean,
+    transports: Readonly<Record<number, number>> | null,
   ): void
   /** Asks every client to stop opening streams, without rejecting any (RFC 9113 section 6.8). */
   announceShutdown(): void
@@ -112,7 +112,7 @@ export function createBrowserSessions({
     socket: TLSSocket,
     info: ConnectionInfo,
     take: (request: StreamRequest) => void,
-    extendedConnect: boolean,
+    transports: Readonly<Record<number, number>> | null,
   ): void {
     socket.on('error', noop)
     if (socket.destroyed) return
@@ -134,8 +134,10 @@ export function createBrowserSessions({
         maxConcurrentStreams: limits.requestsPerConnection,
         maxHeaderListSize: HEADER_LIST_BYTES,
         initialWindowSize: STREAM_WINDOW,
-        enableConnectProtocol: extendedConnect,
+        enableConnectProtocol: transports !== null,
+        customSettings: transports ?? {},
       },
+      remoteCustomSettings: Object.keys(transports ?? {}).map(Number),
     } as never)
     const one: Open = {
       session,

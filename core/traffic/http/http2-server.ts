@@ -37,6 +37,7 @@ export function createHttp2Server(options: HttpOptions): Http2Server {
   const open = new Set<StreamRequest['stream']>()
   let idle: (() => void) | undefined
   const sessions = createBrowserSessions(options)
+  const settings = Object.assign({}, ...[...paths.values()].map((path) => path.settings))
 
   function serve(request: StreamRequest, info: ConnectionInfo, opener: { used: boolean }): void {
     const { stream, rawHeaders, headers, ended } = request
@@ -131,7 +132,7 @@ export function createHttp2Server(options: HttpOptions): Http2Server {
         }
       }
       // On apps' hosts browsers must use HTTP/1.1 for WebSockets.
-      sessions.open(socket, info, take, router.isHub(info.serverName))
+      sessions.open(socket, info, take, router.isHub(info.serverName) ? settings : null)
     },
     announceShutdown: sessions.announceShutdown,
     async drain(signal) {

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { HubHooks } from '../../api/hub-hooks.ts'
 import { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo, StreamRequest } from '../../api/protocol.ts'
-import type { HubTransport } from '../../api/transport.ts'
+import type { HubTransport, TransportPath } from '../../api/transport.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Log } from '../../kernel/log.ts'
@@ -19,7 +19,7 @@ interface Arrival {
 }
 
 /** The handlers of a path of the hub's own host. */
-export interface ReceivingPath {
+export interface ReceivingPath extends Pick<TransportPath, 'settings'> {
   /** Handles an HTTP/1.1 upgrade. */
   upgrade?(request: IncomingMessage, socket: Duplex, head: Buffer, arrival: Arrival): void
   /** Handles an extended CONNECT over HTTP/2. */
@@ -106,16 +106,12 @@ export function transportPaths(
       connection.destroy()
     }
     paths.set(path.path, {
+      ...(path.settings && { settings: path.settings }),
       ...(path.upgrade && {
         upgrade(request, socket, head, arrival) {
           const { headers } = request
-          const asked = {
-            transport: name,
-            method: 'GET',
-            headers,
-            stream: socket,
-            connection: socket,
-          } as const
+          const own = { stream: socket, connection: socket }
+          const asked = { transport: name, method: 'GET', headers, ...own } as const
           open(arrival, asked, (take) => path.upgrade?.(request, socket, head, take)).catch(failed(socket))
         },
       }),

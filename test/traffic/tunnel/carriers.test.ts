@@ -24,6 +24,15 @@ const connectProof = () => prove({ method: 'CONNECT', host, path: WEBTRANSPORT }
 const upgradeProof = () => prove({ method: 'GET', host, path: WEBSOCKET })
 const errors = () => hub.log.filter((line) => /^\S+ ERROR\b/.test(line))
 
+t.test('the hub’s own host sends the first limits of WebTransport, and other hosts none', async (t) => {
+  const session = await openHttp2(at)
+  t.strictSame(session.remoteSettings.customSettings, { 11105: 16 << 20, 11107: 16 << 20, 11109: 1 })
+  session.destroy()
+  const app = await openHttp2({ ...at, host: 'x.apps.mezite.localhost' })
+  t.strictSame(app.remoteSettings.customSettings ?? {}, {})
+  app.destroy()
+})
+
 t.test('R191 one of twelve CONNECTs with a proof at once on one connection is accepted', async (t) => {
   const session = await openHttp2(at)
   const statuses = await Promise.all(
