@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Audit } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { Database, Transaction } from '../../api/database.ts'
+import type { Grant } from '../../api/grants.ts'
 import type { HubHooks } from '../../api/hub-hooks.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Change } from '../../api/revisions.ts'
@@ -17,7 +19,6 @@ import { forgetMet, rememberMet } from './satisfied-requirements.ts'
 import { createSessionEvents, type GrantedRoles } from './session-events.ts'
 import { createSessionOpenings } from './session-openings.ts'
 import { createSessionStore, type Held, listIn } from './session-store.ts'
-import { createSessionSubjects, type SubjectsNeeds } from './session-subjects.ts'
 import { type Ending, endSessions } from './session-termination.ts'
 import { createSessionTickets } from './session-ticket.ts'
 import { createSessionUpkeep } from './session-upkeep.ts'
@@ -50,7 +51,11 @@ export interface SessionsNeeds {
   readonly db: Database
   readonly revisions: RunningRevisions
   readonly accounts: Accounts
-  readonly grants: SubjectsNeeds['grants'] & GrantedRoles
+  readonly grants: GrantedRoles & {
+    /** The live grants of an account. */
+    of(user: string, holder: string | null): readonly Grant[]
+    isLive(grant: Grant): boolean
+  }
   readonly locks: { isSessionLocked(id: string): boolean }
   readonly catalog: Pick<Catalog, 'byId'>
   readonly audit: Pick<Audit, 'record'>
@@ -197,4 +202,46 @@ export function createSessions(rooms: SessionsNeeds): RunningSessions {
     purge: upkeep.purge,
   }
   return sessions
+}
+
+/** A subject that is right for one revision and, if it has grants, until the first ends. */
+interface KnownSubject {
+  readonly revision: number
+  readonly subject: Subject | undefined
+  readonly granted: readonly Grant[]
+}
+
+/** The kind of a person's subject by that of the session. */
+const KINDS = { hub: 'session', app: 'session', cert: 'certificate', token: 'token' } as const
+
+/** See `Sessions.subjectOf`. Keeps the subject of each session while nothing changes. */
+function createSessionSubjects({ revisions, accounts, grants }: SessionsNeeds): Sessions['subjectOf'] {
+  const subjects = new WeakMap<Session, KnownSubject>()
+
+  return (session) => {
+    const { revision } = revisions
+    const known = subjects.get(session)
+    if (known?.revision === revision && known.granted.every(grants.isLive)) return known.subject
+    const account = accounts.byName(session.user)
+    // The name may have been deleted and given to another user since.
+    const same = session.holder === account?.holder
+    const granted = account && same ? grants.of(session.user, session.holder) : []
+    const everywhere = granted.flatMap(({ role, apps }) => (apps === null ? [role] : []))
+    const current: Subject | undefined =
+      account && same
+        ? Object.freeze({
+            user: account.name,
+            roles: Object.freeze([...new Set([...account.roles, ...everywhere])].sort()),
+            ...(account.profile && { profile: account.profile }),
+            kind: account.bot ? 'bot' : KINDS[session.kind],
+            sessionId: session.id,
+            satisfied: session.satisfied,
+            ...(granted.length > 0 && { grants: Object.freeze(granted) }),
+          })
+        : undefined
+    // The same object while it says the same: decisions, assertions and header lines are kept by it.
+    const subject = isDeepStrictEqual(known?.subject, current) ? known?.subject : current
+    subjects.set(session, { revision, subject, granted })
+    return subject
+  }
 }

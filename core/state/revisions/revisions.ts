@@ -9,7 +9,6 @@ import { refuseBesideTransaction } from '../database/transaction-guard.ts'
 import { isSamePosition, type Position, pruneLog, readPosition, type Touched } from './change-log.ts'
 import { type ChangesNeeds, createChanges } from './changes.ts'
 import { retryFor } from './commit.ts'
-import { ageOf, type Moment, momentOf } from './freshness.ts'
 import { pruneOpenings } from './opening-log.ts'
 import { createOpenings, type OpeningBody } from './openings.ts'
 import { type Loaded, loadViews } from './view-loader.ts'
@@ -102,7 +101,7 @@ export function createRevisions(
   }
 
   async function read(): Promise<void> {
-    const moment = momentOf(clock)
+    const moment = { monotonic: clock.monotonic(), wall: clock.now() }
     const from = reload ? null : applied
     reload = false
     try {
@@ -242,4 +241,16 @@ function createPolling(
       clearTimeout(timer)
     },
   }
+}
+
+/** A point in time on both clocks. */
+type Moment = { readonly monotonic: number; readonly wall: number }
+
+/**
+ * Milliseconds since the moment, by the clock that has advanced further: the monotonic clock stops while the machine
+ * sleeps, and the wall clock may be set back.
+ */
+function ageOf(moment: Moment | null, clock: Clock): number {
+  if (moment === null) return Number.POSITIVE_INFINITY
+  return Math.max(clock.monotonic() - moment.monotonic, clock.now() - moment.wall)
 }
