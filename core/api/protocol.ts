@@ -21,8 +21,8 @@ export interface ConnectionInfo {
   /** Name of the transport that carries an agent's connection. */
   readonly transport?: string
   /**
-   * The client of one request, given its X-Forwarded-For: `clientIp` unless the peer is a trusted proxy, otherwise
-   * the last address that is not a trusted proxy. The search stops at text that is not an address.
+   * The client of one request of a trusted proxy, given its X-Forwarded-For: the last address that is not a trusted proxy. The
+   * search stops at text that is not an address. Without it, each request is of `clientIp`.
    */
   clientOf?(forwardedFor: string | undefined): string
   /** Call it once a caller has authenticated. Until then, the hub may close the connection to make room for others. */

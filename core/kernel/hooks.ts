@@ -135,10 +135,9 @@ function createEntry(
   }
   let pure = true
   const { hook, wrap, call } = kindsOf(name, options, log)[kind]()
-  Object.defineProperties(call, {
-    empty: { get: () => hook.taps.length === 0 },
-    pure: { get: () => pure },
-  })
+  /** Plain values instead of getters: every request reads them. */
+  const describe = () => Object.assign(call, { empty: hook.taps.length === 0, pure })
+  describe()
   return {
     room,
     verb,
@@ -152,6 +151,7 @@ function createEntry(
       if (ASYNC.includes(kind)) (hook as AsyncSeriesHook<unknown>).tapPromise(described, wrapped)
       else (hook as SyncHook<unknown>).tap(described, wrapped)
       pure &&= tap.pure === true
+      describe()
     },
     intercept: (around) =>
       hook.intercept({

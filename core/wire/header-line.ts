@@ -42,19 +42,22 @@ export function isHeaderLine(name: string, value: string): boolean {
 }
 
 /**
- * Names and values, in turn, as HTTP/1.1 sends them; null if one cannot be sent. Joined at once: a text that grows line by line
- * takes twice the memory.
+ * Names and values, in turn, as HTTP/1.1 sends them, between two other texts; null if one cannot be sent. Joined at once: a text
+ * that grows line by line takes twice the memory.
  */
-export function headerText(lines: readonly string[]): string | null {
-  const parts = new Array<string>(lines.length * 2)
+export function headerText(lines: readonly string[], before = '', after = ''): string | null {
+  const parts = new Array<string>(lines.length * 2 + 2)
+  parts[0] = before
   for (let i = 0; i + 1 < lines.length; i += 2) {
-    const [name, value] = [lines[i] as string, lines[i + 1] as string]
+    const name = lines[i] as string
+    const value = lines[i + 1] as string
     if (!TOKEN.test(name) || !VALUE.test(value)) return null
-    parts[2 * i] = name
-    parts[2 * i + 1] = ': '
-    parts[2 * i + 2] = value
-    parts[2 * i + 3] = '\r\n'
+    parts[2 * i + 1] = name
+    parts[2 * i + 2] = ': '
+    parts[2 * i + 3] = value
+    parts[2 * i + 4] = '\r\n'
   }
+  parts[lines.length * 2 + 1] = after
   return parts.join('')
 }
 

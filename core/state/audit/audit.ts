@@ -171,7 +171,7 @@ export function createAudit(rooms: AuditNeeds, changed: Partial<DeliveryLimits> 
     },
     get accepting() {
       const known = gatheredOfStranger ? 0 : gathered.length
-      return opened && !closed && deliveries.every((each) => each.accepts(known))
+      return opened && !closed && deliveries.every(({ queue }) => queue.accepts(known))
     },
     get sinks() {
       return deliveries.map(({ sink: { name }, queued, dropped, failures }) => ({

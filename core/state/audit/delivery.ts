@@ -12,8 +12,7 @@ export interface Delivery {
   readonly sink: AuditSink
   /** `lines`: one event each. `ofStranger`: clients that are not signed in caused them. */
   push(lines: readonly string[], ofStranger: boolean): void
-  /** False while an enforced sink fails, or would be full with `more` events that are not queued yet. */
-  accepts(more: number): boolean
+  readonly queue: Pick<SinkQueue, 'accepts'>
   readonly queued: number
   readonly dropped: number
   /** Batches that the sink rejected; each is retried. */
@@ -29,11 +28,9 @@ export function createDelivery(
   deps: { log: Log; clock: Clock; limits: DeliveryLimits },
 ): Delivery {
   const { log, clock, limits } = deps
-  const enforced = sink.guarantee === 'enforced'
   const queue = new SinkQueue(sink, deps)
   const idle = new Set<() => void>()
   let writing = false
-  let failing = false
   let closed = false
   let dropped = 0
   let failures = 0
@@ -83,16 +80,16 @@ export function createDelivery(
     try {
       await withDeadline(() => sink.write(batch.lines, queue.batches), limits.writeMs)
       queue.accepted(batch)
-      if (failing) recovered()
-      failing = false
+      if (queue.failing) recovered()
+      queue.failing = false
       retryMs = limits.firstRetryMs
     } catch (error) {
-      failing = true
+      queue.failing = true
       failures += 1
       report({ error: messageOf(error) })
     }
     writing = false
-    if (failing) {
+    if (queue.failing) {
       schedule(retryMs * (0.75 + Math.random() / 2))
       retryMs = Math.min(retryMs * 2, limits.longestRetryMs)
     } else if (queue.queued >= queue.mostAtOnce || (idle.size > 0 && queue.queued > 0)) writeNow()
@@ -107,17 +104,15 @@ export function createDelivery(
 
   return {
     sink,
+    queue,
     push(lines, ofStranger) {
       const room = queue.push(lines, ofStranger)
       if (room < lines.length) {
         dropped += lines.length - room
         report({ reason: 'the queue is full' })
       }
-      if (queue.queued >= queue.mostAtOnce && !failing && !writing) writeNow()
+      if (queue.queued >= queue.mostAtOnce && !queue.failing && !writing) writeNow()
       else if (queue.queued > 0) schedule(limits.lingerMs)
-    },
-    accepts(more) {
-      return !enforced || (!failing && queue.accepts(more))
     },
     get queued() {
       return queue.queued

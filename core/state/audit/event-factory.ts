@@ -148,7 +148,9 @@ export function withoutFreeText(event: AuditEvent): AuditEvent {
 
 function addFields(made: Record<string, Value>, fields: Readonly<Record<string, unknown>>): void {
   let left = MOST_FIELDS
-  for (const name of Object.keys(fields)) {
+  // A list of the names would be made for each event.
+  for (const name in fields) {
+    if (!Object.hasOwn(fields, name)) continue
     if (left-- === 0) break
     const treatment = treatments.get(name) ?? treatmentOf(name)
     if (treatment === 'drop') continue

@@ -70,6 +70,8 @@ export class SinkQueue {
   /** The batch that is being written or has failed. It stays the same until the sink has accepted it. */
   #batch: Chunk | undefined
   #batches = 0
+  /** The sink has rejected the newest batch. */
+  failing = false
 
   constructor(sink: AuditSink, { limits, clock }: { limits: DeliveryLimits; clock: Clock }) {
     this.#limits = limits
@@ -105,9 +107,10 @@ export class SinkQueue {
     return room
   }
 
-  /** Whether an enforced sink that works takes `more` events that are not queued yet. */
+  /** False while an enforced sink fails, or would be full with `more` events that are not queued yet. */
   accepts(more: number): boolean {
-    if (this.#bytes >= this.#limits.fullBytes) return false
+    if (!this.#enforced) return true
+    if (this.failing || this.#bytes >= this.#limits.fullBytes) return false
     if (this.#queued - this.#strangers + more < this.#limits.full) return true
     // Events that are not queued yet are new.
     return Math.max(0, this.#clock.monotonic() - this.#oldest()) < this.#limits.fullMs

@@ -59,6 +59,8 @@ export interface HostRouter {
   originOf(host: string): string
 }
 
+/** The first ones are remembered, so that a flood of names takes no usual one away. */
+const MOST_HOSTS = 1_000
 const TARGET = /^\/[\x21\x22\x24-\x7e]*$/
 const ABSOLUTE = /^https:\/\/([^/?#]*)/i
 
@@ -70,6 +72,9 @@ export function createHostRouter(names: PublicNames, limits: HeadLimits): HostRo
   const appsDomain = names.appsDomain?.toLowerCase() ?? null
   const suffix = appsDomain === null ? null : `.${appsDomain}`
   const port = names.portSuffix === '' ? 443 : Number(names.portSuffix.slice(1))
+
+  /** What hosts of apps are read as: clients name few, and each of them thousands of times. */
+  const knownHosts = new Map<string, HostName>()
 
   const isApp = (host: string | null): boolean =>
     host !== null && suffix !== null && host.endsWith(suffix) && !hubs.has(host)
@@ -134,7 +139,8 @@ export function createHostRouter(names: PublicNames, limits: HeadLimits): HostRo
       )
     if (host === undefined) return refuse(400, 'host_invalid', 'The request does not name a host.')
     if (hosts > 1) return refuse(400, 'host_invalid', 'The request names more than one host.')
-    const named = parseHost(host)
+    const known = knownHosts.get(host)
+    const named = known ?? parseHost(host)
     if (typeof named === 'string') return refuse(400, 'host_invalid', named)
     // Lists would be valid, but a proxy in front of the hub may use the first or the last entry.
     if (framings > 0) return refuse(400, 'framing_invalid', 'The length of the request is ambiguous.')
@@ -155,6 +161,9 @@ export function createHostRouter(names: PublicNames, limits: HeadLimits): HostRo
     if (!isApp(named.host) || (named.port ?? port) !== port) return misdirected(info, named.host)
     if (method === 'TRACE') return refuse(405, 'method_not_allowed', 'This method is not supported.')
     const size = framing.length === undefined && bodyFollows ? null : framing.length
+    // A copy: V8 would keep the whole head of the request in memory with a part of it.
+    if (known === undefined && knownHosts.size < MOST_HOSTS)
+      knownHosts.set(Buffer.from(host, 'latin1').toString('latin1'), Object.freeze(named))
     const requestId = randomUuid()
     return { kind: 'app', head, info, host: named, requestId, target, length: size, expectsContinue }
   }

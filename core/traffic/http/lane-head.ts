@@ -18,7 +18,7 @@ export function readLaneHead(bytes: Buffer): Required<RequestHead> | null {
   const text = bytes.toString('latin1')
   const end = text.length - HEAD_END.length
   if (end < 0 || text.indexOf(HEAD_END) !== end) return null
-  const [line, method, url] = REQUEST.exec(text) ?? []
+  const { 0: line, 1: method, 2: url } = REQUEST.exec(text) ?? []
   if (line === undefined) return null
   const rawHeaders: string[] = []
   let hosts = 0

@@ -81,14 +81,17 @@ export class LaneWriter implements LaneResponse {
     body: 'none' | 'sized' | 'chunked',
   ): boolean {
     if (this.#over) return true
-    const text = isHeaderValue(reason) ? headerText(lines) : null
+    if (!isHeaderValue(reason)) return false
+    const closes = this.#closes || this.#lane.closing
+    const date = names(lines, 'date') ? '' : `Date: ${httpDate()}\r\n`
+    const coding = body === 'chunked' ? 'Transfer-Encoding: chunked\r\n' : ''
+    const after = `${date}${closes ? CLOSE : KEEP}${coding}\r\n`
+    const text = headerText(lines, `HTTP/1.1 ${status} ${reason}\r\n`, after)
     if (text === null) return false
     this.begun = true
-    if (this.#lane.closing) this.#closes = true
+    this.#closes = closes
     this.#chunked = body === 'chunked'
-    const date = names(lines, 'date') ? '' : `Date: ${httpDate()}\r\n`
-    const coding = this.#chunked ? 'Transfer-Encoding: chunked\r\n' : ''
-    this.#head = `HTTP/1.1 ${status} ${reason}\r\n${text}${date}${this.#closes ? CLOSE : KEEP}${coding}\r\n`
+    this.#head = text
     return true
   }
 
@@ -157,9 +160,9 @@ export class LaneWriter implements LaneResponse {
     if (chunk !== null && before === '' && after === '') return socket.write(chunk, done)
     if (chunk === null || size <= COPIED_BYTES) {
       const bytes = Buffer.allocUnsafe(before.length + size + after.length)
-      bytes.write(before, 0, 'latin1')
-      chunk?.copy(bytes, before.length)
-      bytes.write(after, before.length + size, 'latin1')
+      bytes.write(before, 'latin1')
+      if (chunk !== null) bytes.set(chunk, before.length)
+      if (after !== '') bytes.write(after, before.length + size, 'latin1')
       return socket.write(bytes, done)
     }
     socket.cork()

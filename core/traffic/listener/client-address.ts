@@ -39,7 +39,8 @@ export function clientInfo(
     serverName: hello.serverName,
     ...(source?.via === undefined ? {} : { via: source.via }),
     ...(source?.transport === undefined ? {} : { transport: source.transport }),
-    clientOf: (forwardedFor: string | undefined) =>
-      trustedProxy ? trusted.clientOf(clientIp, forwardedFor) : clientIp,
+    ...(trustedProxy && {
+      clientOf: (forwardedFor: string | undefined) => trusted.clientOf(clientIp, forwardedFor),
+    }),
   })
 }

@@ -8,6 +8,7 @@ import { isMezError, messageOf } from '../../kernel/error.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Log } from '../../kernel/log.ts'
 import { type LinkChoice, LONGEST_TARGET, openAdmitted } from './admitted-open.ts'
+import type { Agents } from './agents.ts'
 import type { AppHealth } from './app-health.ts'
 import { healthAlpn, postAsHub } from './health-request.ts'
 import { LiveLink } from './link.ts'
@@ -32,25 +33,29 @@ export interface SelectorNeeds {
   readonly audit: Pick<Audit, 'record'>
   readonly config: { readonly tunnel: { readonly streams_per_agent: number } }
   readonly kernel: Pick<Kernel<HubHooks>, 'calls' | 'slot'>
+  readonly locks: { isAgentLocked(hostname: string): boolean }
   readonly log: Log
 }
 
 /** Chooses among the live links: least streams in use first, then round robin. */
 export function createAgentSelector(
-  { audit, config, kernel, log }: SelectorNeeds,
+  { audit, config, kernel, locks, log }: SelectorNeeds,
   tunnel: {
     /** The links of this hub, and those through which it reaches agents. */
     readonly links: Pick<LiveLinks, 'get'>
     readonly serving: ServingLinks
     readonly health: Pick<AppHealth, 'record' | 'stateOf' | 'lastError'>
-    /** Whether the agent is locked or removed. */
-    readonly isBarred: (hostname: string) => boolean
+    readonly agents: Pick<Agents, 'get'>
   },
 ): Tunnel {
-  const { links, serving, health, isBarred } = tunnel
+  const { links, agents, serving, health } = tunnel
   const streamsPerAgent = config.tunnel.streams_per_agent
   const hooks = kernel.calls.tunnel
   let turn = 0
+
+  /** Whether the agent is locked or removed. */
+  const isBarred = (hostname: string): boolean =>
+    locks.isAgentLocked(hostname) || agents.get(hostname) === undefined
 
   /**
    * A plugin may reorder or drop links but not add any. If an answer is unusable, no link is used. Each answer is checked at
@@ -70,12 +75,13 @@ export function createAgentSelector(
   }
 
   function candidates(app: App): readonly ServingLink[] {
-    const found: ServingLink[] = []
+    let found: readonly ServingLink[] = []
     for (const hostname of app.agents) {
       const link = serving.get(hostname)
-      if (link?.usable && !isBarred(hostname)) found.push(link)
+      // Mostly there is one, for which a list that grows would be long.
+      if (link?.usable && !isBarred(hostname)) found = found.length === 0 ? [link] : [...found, link]
     }
-    if (found.length > 1) found.sort(byLoad)
+    if (found.length > 1) found = found.toSorted(byLoad)
     if (hooks.route.empty) return found
     return routed(found, app)
   }

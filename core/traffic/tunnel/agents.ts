@@ -98,7 +98,7 @@ export function createAgents(
   const { items } = collection
 
   return {
-    get: (hostname) => items.get(hostname),
+    get: items.get.bind(items),
     list: () => [...items.values()].sort((a, b) => (a.hostname < b.hostname ? -1 : 1)),
     refusalOf(hostname, serial) {
       const agent = items.get(hostname)

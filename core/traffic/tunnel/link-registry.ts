@@ -187,7 +187,7 @@ export function createLinkRegistry(
   return {
     refusalOf,
     all,
-    get: (hostname) => live.get(hostname),
+    get: live.get.bind(live),
     list: () => [...live.values()],
     returned,
     up,

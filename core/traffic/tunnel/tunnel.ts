@@ -66,8 +66,6 @@ export function createTunnel(rooms: TunnelNeeds, times: LinkTimes = {}): Running
     linkOf: (hostname) => serving.get(hostname),
   })
   const rotation = createRotationProgress(rooms, agents)
-  const isBarred = (hostname: string): boolean =>
-    isAgentLocked(hostname) || agents.get(hostname) === undefined
   const links = createLinkRegistry(rooms, agents, rotation, (hostname) => relay?.has(hostname) === true)
   const relay = rooms.createRelay?.({
     agents,
@@ -80,7 +78,7 @@ export function createTunnel(rooms: TunnelNeeds, times: LinkTimes = {}): Running
   })
   const serving: ServingLinks = relay?.serving ?? links
   const health = createAppHealth({ links: serving, catalog, clock })
-  const selector = createAgentSelector(rooms, { links, serving, health, isBarred })
+  const selector = createAgentSelector(rooms, { links, agents, serving, health })
   const offers = (transport: string): boolean => offered?.includes(transport) ?? true
   const carriers = createCarriers()
   let draining = false

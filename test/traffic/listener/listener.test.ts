@@ -292,7 +292,7 @@ t.test('the request goes to the protocol of apps’ hosts, whatever connection b
   const protocol: AppHostProtocol = {
     ...appHosts,
     request({ host, info }, _message, response) {
-      seen.push(`${host.host} ${info.clientOf?.('9.9.9.9')}`)
+      seen.push(`${host.host} ${info.clientOf?.('9.9.9.9') ?? info.clientIp}`)
       response.end('app')
     },
   }
