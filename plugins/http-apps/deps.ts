@@ -3,8 +3,15 @@ import type { Assertion } from '@mezite/core/identity'
 import type { Access, createOverload, HttpHooks, ProxyLimits, RateLimit, Tunnel } from '@mezite/core/protocol'
 import type { Deadlines } from './deadlines.ts'
 import type { FailureLog } from './relay/failure-log.ts'
-import type { createRequestMetrics } from './relay/request-metrics.ts'
 import type { PipePool } from './upstream/pipe-pool.ts'
+
+export interface FinishedRequest {
+  readonly upgraded: boolean
+  readonly status: number | null
+  readonly bytesIn: number
+  readonly bytesOut: number
+  readonly durationMs: number
+}
 
 /** The services and parts that the path of a request uses, gathered once. */
 export interface Deps {
@@ -25,7 +32,7 @@ export interface Deps {
   readonly pool: PipePool
   readonly failures: FailureLog
   /** Counts a finished request. */
-  readonly requestEnded: ReturnType<typeof createRequestMetrics>
+  readonly requestEnded: (request: FinishedRequest) => void
   /** Requests under way, by person and by app. */
   readonly load: ReturnType<typeof createOverload>
   readonly pages: Pages

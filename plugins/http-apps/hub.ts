@@ -25,8 +25,8 @@ import {
 import { AppHosts } from './app-hosts.ts'
 import { Deadlines } from './deadlines.ts'
 import { FailureLog } from './relay/failure-log.ts'
-import { createRequestMetrics } from './relay/request-metrics.ts'
-import { appSession } from './session/app-session.ts'
+import { createRequestMetrics } from './relay/outcome.ts'
+import { appSession } from './request/cookies.ts'
 import { preflights } from './session/preflights.ts'
 import { PipePool } from './upstream/pipe-pool.ts'
 

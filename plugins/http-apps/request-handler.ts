@@ -23,14 +23,21 @@ import { documentFor } from './session/credential-document.ts'
 import { hubRoute, isHubPath } from './session/reserved-routes.ts'
 import { titleOf } from './texts.ts'
 
+/** A connection that has carried a request to an app. */
+interface Connection {
+  /** Those under way. */
+  readonly exchanges: HttpExchange[]
+  /** The hub knows who uses it. */
+  authenticated: boolean
+}
+
 /** Takes each request through the same steps for every version of HTTP: read, admit, forward or respond. */
 export class RequestHandler {
   readonly #deps: Deps
   readonly #refusals: RefusalLog
   /** Requests of callers who are not known yet, by address. */
   readonly #anonymous = createConcurrencyQuota()
-  /** Exchanges under way, by connection. */
-  readonly #exchanges = new Map<Duplex, HttpExchange[]>()
+  readonly #connections = new Map<Duplex, Connection>()
 
   constructor(deps: Deps, refusals: RefusalLog) {
     this.#deps = deps
@@ -49,16 +56,19 @@ export class RequestHandler {
         client.respond(problemResponse(this.#deps.pages, { ...requesterOf(head), requestId }, request), true)
         return
       }
-      const document = info.certified === undefined ? documentFor(this.#deps, request) : null
-      if (document !== null) return void client.respond(document)
-      if (isHubPath(request.target) && info.certified === undefined) {
-        const leave = this.#enter(client, request)
-        if (leave === null) return
-        hubRoute(this.#deps, request)
-          .finally(leave)
-          .then((response) => client.respond(response))
-          .catch((error: unknown) => this.#failed(client, routed, error))
-        return
+      // All paths of documents and of the hub begin like this.
+      if (request.target.startsWith('/.') && info.certified === undefined) {
+        const document = documentFor(this.#deps, request)
+        if (document !== null) return void client.respond(document)
+        if (isHubPath(request.target)) {
+          const leave = this.#enter(client, request)
+          if (leave === null) return
+          hubRoute(this.#deps, request)
+            .finally(leave)
+            .then((response) => client.respond(response))
+            .catch((error: unknown) => this.#failed(client, routed, error))
+          return
+        }
       }
       const result = admit(this.#deps, request, info.certified, client)
       if (!(result instanceof Promise)) {
@@ -81,28 +91,28 @@ export class RequestHandler {
 
   /** Reports a broken body to the last exchange on the connection. False: it has none, or its request is complete. */
   breakBody(connection: Duplex, problem: Problem): boolean {
-    return this.#exchanges.get(connection)?.at(-1)?.breakBody(problem) ?? false
+    return this.#connections.get(connection)?.exchanges.at(-1)?.breakBody(problem) ?? false
   }
 
   /** Whether an exchange is under way on the connection, or on any connection. */
   isBusy(connection?: Duplex): boolean {
-    if (connection !== undefined) return (this.#exchanges.get(connection)?.length ?? 0) > 0
-    for (const { length } of this.#exchanges.values()) if (length > 0) return true
+    if (connection !== undefined) return (this.#connections.get(connection)?.exchanges.length ?? 0) > 0
+    for (const { exchanges } of this.#connections.values()) if (exchanges.length > 0) return true
     return false
   }
 
   /** Ends all exchanges because the hub stops. */
   shutDown(): void {
-    for (const those of [...this.#exchanges.values()]) for (const exchange of [...those]) exchange.shutDown()
+    for (const { exchanges } of [...this.#connections.values()])
+      for (const exchange of [...exchanges]) exchange.shutDown()
   }
 
   #act(client: Client, result: Admitted | HubResponse, info: ConnectionInfo): void {
     if (result.kind === 'response') return void client.respond(result)
-    if (result.admission.subject !== null) info.authenticated?.()
-    this.#forward(client, result)
+    this.#forward(client, result, info)
   }
 
-  #forward(client: Client, admitted: Admitted): void {
+  #forward(client: Client, admitted: Admitted, info: ConnectionInfo): void {
     const { request, admission } = admitted
     const { app } = admission
     if (client.gone) {
@@ -110,7 +120,12 @@ export class RequestHandler {
       admission.close()
       return
     }
-    const exchanges = this.#exchangesOf(client.connection)
+    const connection = this.#entryOf(client.connection)
+    if (!connection.authenticated && admission.subject !== null) {
+      connection.authenticated = true
+      info.authenticated?.()
+    }
+    const { exchanges } = connection
     if (exchanges.length >= this.#deps.proxyLimits.requestsPerConnection) {
       const problem = new Problem(429, 'pipeline_too_long', 'Too many requests wait on this connection.')
       recordUnsent(this.#deps, admitted, problem.status, problem.code)
@@ -163,15 +178,15 @@ export class RequestHandler {
     return null
   }
 
-  #exchangesOf(connection: Duplex): HttpExchange[] {
-    const known = this.#exchanges.get(connection)
+  #entryOf(socket: Duplex): Connection {
+    const known = this.#connections.get(socket)
     if (known !== undefined) return known
-    const made: HttpExchange[] = []
-    this.#exchanges.set(connection, made)
+    const made: Connection = { exchanges: [], authenticated: false }
+    this.#connections.set(socket, made)
     // Responses that wait their turn on a pipelined connection are notified of its end only here.
-    connection.once('close', () => {
-      for (const exchange of [...made]) exchange.onclientgone()
-      this.#exchanges.delete(connection)
+    socket.once('close', () => {
+      for (const exchange of [...made.exchanges]) exchange.onclientgone()
+      this.#connections.delete(socket)
     })
     return made
   }

@@ -21,7 +21,7 @@ import {
 } from '../../core/testing/index.ts'
 import serviceAccounts from '../../examples/service-accounts/hub.ts'
 import signedWebhooks from '../../examples/signed-webhooks/hub.ts'
-import { appSession } from '../../plugins/http-apps/session/app-session.ts'
+import { appSession } from '../../plugins/http-apps/request/cookies.ts'
 import userCerts from '../../plugins/user-certs/hub.ts'
 import { failuresOf, unprovenOf } from './failures.ts'
 

@@ -5,6 +5,7 @@ import { discardRest, type HubResponse, type ProxyLimits } from '@mezite/core/pr
 import { limits } from '../limits.ts'
 import type { ResponseHead } from '../upstream/response-parser.ts'
 import type { BodyReader, Client, ClientWatcher, Upgrade } from './client.ts'
+import { dropTrailer } from './lane-client.ts'
 
 type Waits = Pick<ProxyLimits, 'headerMs' | 'requestMs'>
 
@@ -165,10 +166,4 @@ export class Http1Client implements Client {
   #flushHead(): void {
     if (!this.#bodyBegun) this.#response.flushHeaders()
   }
-}
-
-/** Node.js throws when a response announces trailers but its body cannot have any. */
-export function dropTrailer(lines: string[]): void {
-  for (let i = lines.length - 2; i >= 0; i -= 2)
-    if (lines[i]?.length === 7 && lines[i]?.toLowerCase() === 'trailer') lines.splice(i, 2)
 }

@@ -3,7 +3,6 @@ import type { Duplex } from 'node:stream'
 import type { AppHostProtocol, HubResponse, RoutedRequest } from '@mezite/core/protocol'
 import type { ResponseHead } from '../upstream/response-parser.ts'
 import type { Client, ClientWatcher } from './client.ts'
-import { dropTrailer } from './http1-client.ts'
 
 /** Sends the response to a request that the hub has read itself. */
 export type LaneResponse = Parameters<NonNullable<AppHostProtocol['bodyless']>>[1]
@@ -80,4 +79,10 @@ export class LaneClient implements Client {
   cut(): void {
     this.connection.destroy()
   }
+}
+
+/** A response must not announce trailers that its body cannot have: `node:http` throws. */
+export function dropTrailer(lines: string[]): void {
+  for (let i = lines.length - 2; i >= 0; i -= 2)
+    if (lines[i]?.length === 7 && lines[i]?.toLowerCase() === 'trailer') lines.splice(i, 2)
 }

@@ -4,7 +4,7 @@ import type { Client, ClientWatcher } from '../client/client.ts'
 import { personOf, problemResponse } from '../client/response.ts'
 import type { Waiting } from '../deadlines.ts'
 import type { Deps } from '../deps.ts'
-import { type AppMapping, mappingOf } from '../request/app-mapping.ts'
+import type { AppMapping } from '../request/app-mapping.ts'
 import { acceptsWebSocket, switchingHead } from '../request/web-socket-accept.ts'
 import { type Admitted, endedProblem } from '../session/admission.ts'
 import { titleOf } from '../texts.ts'
@@ -16,7 +16,7 @@ import { Outcome } from './outcome.ts'
 import { type BodyWatcher, RequestBody } from './request-body.ts'
 import { type ClientHead, headProblem, refusalLines, requestHead } from './request-head.ts'
 import { ResponseRelay } from './response-relay.ts'
-import { type Attempt, DialProblem, openUpstream } from './upstream-dialer.ts'
+import { DialProblem, openUpstream } from './upstream-dialer.ts'
 import { WebSocketRelay } from './web-socket-relay.ts'
 
 const REVOKED = 4401
@@ -60,7 +60,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.#subject = admitted.admission.subject
     this.#client = client
     this.#siblings = siblings
-    this.#mapping = mappingOf(this.#app, deps)
+    this.#mapping = own.mapping
     this.#response = new ResponseRelay(deps, client, this.#mapping, this)
     client.watch(this)
     admitted.fail = (problem) => this.#fail(problem)
@@ -69,7 +69,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   start(): void {
     this.#deps.deadlines.add(this)
     this.#admitted.admission.bind(this)
-    this.#open({ avoid: null, fresh: false })
+    this.#open(null, false)
   }
 
   onclientdrain(): void {
@@ -191,14 +191,15 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     if (this.#response.begun) return void this.#fail(failureProblem(titleOf(this.#app), failure))
     if (upstream !== null && !this.#repeated && mayRepeat(request, upstream, failure)) {
       this.#repeated = true
-      this.#open({ avoid: failure.linkLost ? upstream.agent : null, fresh: true })
+      this.#open(failure.linkLost ? upstream.agent : null, true)
       return
     }
     this.#refuse(failureProblem(titleOf(this.#app), failure))
   }
 
-  #open(attempt: Attempt): void {
-    openUpstream(this.#deps, this.#admitted, attempt, (result) => {
+  #open(avoid: string | null, fresh: boolean): void {
+    const { versions } = this.#mapping
+    openUpstream(this.#deps, this.#admitted, { avoid, fresh, versions }, (result) => {
       if (!(result instanceof Problem)) this.#send(result)
       else if (!this.#over && !this.#responded) this.#refuse(result)
     })

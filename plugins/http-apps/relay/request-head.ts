@@ -21,10 +21,14 @@ const JWS = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
 const PREFLIGHT =
   /^(?:accept|accept-(?:encoding|language)|access-control-request-[a-z-]+|cache-control|dnt|origin|pragma|priority|referer|sec-[a-z-]+|user-agent)$/
 
+const NONE: readonly string[] = []
+
 /** Target and header lines of a request as the client, and then plugins, set them. */
 export interface ClientHead {
   readonly target: string
   readonly lines: readonly string[]
+  /** Of the app. */
+  readonly mapping: AppMapping
   /** What plugins do to the body. */
   readonly transforms?: readonly NamedTransform[]
 }
@@ -33,8 +37,8 @@ export interface ClientHead {
 export function clientHead(deps: Deps, admitted: Admitted, mapping: AppMapping): ClientHead {
   const { request } = admitted
   const lines = ownLines(admitted, mapping)
-  if (deps.httpHooks.request.empty) return { target: request.target, lines }
-  return throughRequestHook(deps, admitted, lines, mapping)
+  if (deps.httpHooks.request.empty) return { target: request.target, lines, mapping }
+  return { ...throughRequestHook(deps, admitted, lines, mapping), mapping }
 }
 
 /** Builds the head of an admitted request; `own` null: runs `http.request` first. Returns a Problem when it cannot be sent. */
@@ -68,11 +72,19 @@ function build(deps: Deps, admitted: Admitted, mapping: AppMapping, own: ClientH
         ])
   const mapped = mappedLines(own.lines, mapping)
   const lines = vouched && mapping.setLines.length > 0 ? [...mapped, ...mapping.setLines] : mapped
-  const head = {
-    ...{ method, target, host: mapping.upstreamHost, first, requestId, lines, upgrade, trailers },
-  }
   const changed = transforms !== undefined && transforms.length > 0 && length !== undefined
-  return changed ? { ...head, length: null, transforms } : { ...head, length }
+  return {
+    method,
+    target,
+    host: mapping.upstreamHost,
+    first,
+    requestId,
+    lines,
+    length: changed ? null : length,
+    transforms: changed ? transforms : undefined,
+    upgrade,
+    trailers,
+  }
 }
 
 /** The Problem for the browser when `clientHead` or `requestHead` threw; anything but a Problem is logged. */
@@ -100,15 +112,17 @@ function ownLines(
     return filtered(request.lines, (name) => PREFLIGHT.test(name))
   const given = hides === null ? request.lines : filtered(request.lines, (name) => !hides.includes(name))
   const passing = dropped === null ? given : filtered(given, (name) => !dropped.has(plainHeaderName(name)))
-  const more: string[] = []
-  if (passed.size > 0)
-    more.push(...filtered(request.guarded, (name) => passed.has(name) && hides?.includes(name) !== true))
+  const guarded =
+    passed.size === 0
+      ? NONE
+      : filtered(request.guarded, (name) => passed.has(name) && hides?.includes(name) !== true)
+  let all = guarded.length === 0 ? passing : [...passing, ...guarded]
   if (dropped === null || !dropped.has('cookie'))
     for (const line of request.cookies) {
       const own = withoutOurCookies(line)
-      if (own !== undefined) more.push('Cookie', own)
+      if (own !== undefined) all = [...all, 'Cookie', own]
     }
-  return more.length === 0 ? passing : [...passing, ...more]
+  return all
 }
 
 function filtered(lines: readonly string[], passes: (name: string) => boolean): string[] {
@@ -121,7 +135,7 @@ function mappedLines(lines: readonly string[], mapping: AppMapping): readonly st
   for (let i = 0; i + 1 < lines.length; i += 2) {
     const { length } = lines[i] as string
     // Few names are compared at all.
-    if (length !== 6 && length !== 7 && length !== 11) continue
+    if (length !== 11 && (!mapping.isRenamed || (length !== 6 && length !== 7))) continue
     const value = lines[i + 1] as string
     const mapped = mappedValue(lines[i] as string, value, mapping)
     if (mapped === value) continue
@@ -180,11 +194,13 @@ function identityOf(
   return made
 }
 
-/** With a flat text, which is never joined again. */
-const headerText = (lines: readonly string[]): HeaderText => ({
-  lines,
-  text: Buffer.from(linesText(lines), 'latin1').toString('latin1'),
-})
+function headerText(lines: readonly string[]): HeaderText {
+  const text = linesText(lines)
+  // Memory of its own: it lives as long as its session, and a part of the shared pool would keep all of that.
+  const bytes = Buffer.allocUnsafeSlow(text.length)
+  bytes.write(text, 'latin1')
+  return { lines, bytes }
+}
 
 /** The lines of one identity header; none without a fact that it needs. */
 function identityValues(

@@ -1,12 +1,13 @@
 import { type App, messageOf, Problem } from '@mezite/core'
-import type { Pipe } from '@mezite/core/protocol'
+import { isGrpcCall, type Pipe } from '@mezite/core/protocol'
 import type { Deps } from '../deps.ts'
+import type { HttpVersions } from '../request/app-mapping.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import { type Admitted, endedProblem } from '../session/admission.ts'
 import { titleOf } from '../texts.ts'
 import { Http1Upstream } from '../upstream/http1-upstream.ts'
 import { Http2Upstream } from '../upstream/http2-upstream.ts'
-import { alpnFor, isSecure, type Upstream, versionFor } from '../upstream/upstream.ts'
+import { isSecure, type Upstream } from '../upstream/upstream.ts'
 
 /** No connection to the app could be opened. People get the code, and the audit trail the reason and the agent. */
 export class DialProblem extends Problem {
@@ -28,6 +29,7 @@ export interface Attempt {
   readonly avoid: string | null
   /** Dial a new connection: an idle one has just turned out to be dead. */
   readonly fresh: boolean
+  readonly versions: HttpVersions
 }
 
 /**
@@ -36,31 +38,44 @@ export interface Attempt {
  */
 export function openUpstream(
   { tunnel, pool }: Pick<Deps, 'tunnel' | 'pool'>,
-  admitted: Admitted,
-  { avoid, fresh }: Attempt,
+  { admission, request, sharer }: Admitted,
+  { avoid, fresh, versions }: Attempt,
   done: (result: Upstream | Problem) => void,
 ): void {
-  const { admission } = admitted
   const { app, session } = admission
-  const { request } = admitted
-  const key = session?.id ?? admitted.sharer
+  const key = session?.id ?? sharer
+  const version = versionFor(versions, request)
   let kept: Upstream | undefined
   const idle = (agent: string) => {
-    kept = pool.take(key, app, agent, versionFor(app, request))
+    kept = pool.take(key, app, agent, version)
     return kept?.pipe
   }
-  const alpn = alpnFor(app, request)
+  const alpn = version === '1.1' ? HTTP1 : version === '2' ? HTTP2 : NEGOTIATED
   const opened = tunnel.open(admission, fresh ? { avoid, alpn } : { avoid, alpn, idle })
   if (!(opened instanceof Promise)) return void done(kept as Upstream)
   opened.then(
-    (pipe) => done(kept?.pipe === pipe ? kept : connect(pipe, app, key, request)),
+    (pipe) => done(kept?.pipe === pipe ? kept : connect(pipe, app, key, version)),
     (error: unknown) =>
       done(admission.ended === null ? dialProblem(titleOf(app), error) : endedProblem(admission)),
   )
 }
 
-function connect(pipe: Pipe, app: App, key: string, request: AppRequest): Upstream | Problem {
-  const version = versionFor(app, request) ?? (pipe.alpn === 'h2' ? '2' : '1.1')
+/** Protocols to offer in TLS to the app (ALPN), best first. */
+const HTTP1: readonly string[] = ['http/1.1']
+const HTTP2: readonly string[] = ['h2']
+const NEGOTIATED: readonly string[] = ['h2', 'http/1.1']
+
+/** The version that a request needs of a connection; null: the one that TLS negotiates. WebSockets need HTTP/1.1. */
+function versionFor(
+  { usual, ofGrpcCalls }: HttpVersions,
+  { upgrade, lines }: AppRequest,
+): Upstream['version'] | null {
+  if (upgrade) return '1.1'
+  return usual !== ofGrpcCalls && isGrpcCall(lines) ? ofGrpcCalls : usual
+}
+
+function connect(pipe: Pipe, app: App, key: string, wanted: Upstream['version'] | null): Upstream | Problem {
+  const version = wanted ?? (pipe.alpn === 'h2' ? '2' : '1.1')
   if (version === '1.1') return new Http1Upstream(pipe, app, key)
   if (!isSecure(app.uri) || pipe.alpn === 'h2') return new Http2Upstream(pipe, app, key)
   pipe.onclose = () => {}

@@ -7,8 +7,12 @@ import { publicOrigin } from './origin.ts'
 /** The content of an identity header: the roles in one line or one line for each, the assertion, or facts and text. */
 export type IdentitySource = 'roles' | 'each_role' | 'assertion' | readonly IdentityPart[]
 
-/** How messages of one app change between its two sides: names, addresses and constant header lines. */
+/**
+ * How messages of one app travel, and change between its two sides: versions, names, addresses and constant header lines. All that
+ * its document says about each request is here, so that no request reads it again.
+ */
 export interface AppMapping {
+  readonly versions: HttpVersions
   readonly publicOrigin: string
   readonly publicHost: string
   /** Port of the public origin. */
@@ -17,6 +21,8 @@ export interface AppMapping {
   readonly upstreamHost: string
   /** The app's origin as the app itself knows it. */
   readonly upstreamOrigin: string
+  /** The app knows itself by another origin than browsers. */
+  readonly isRenamed: boolean
   /** Origin in `Destination`, as an app that ignores `X-Forwarded-Proto` knows itself: the scheme of its own port. */
   readonly destinationOrigin: string
   /** Lower-case authorities that mean the app itself. */
@@ -36,6 +42,26 @@ export interface AppMapping {
   readonly responseSetLines: readonly string[]
 }
 
+type Version = '1.1' | '2' | null
+
+/** The versions of HTTP that requests to an app need of a connection; null: the one that TLS negotiates. */
+export interface HttpVersions {
+  readonly usual: Version
+  readonly ofGrpcCalls: Version
+}
+
+/**
+ * Without TLS nothing is negotiated: `auto` is then HTTP/2 for gRPC calls, which exist over nothing else, and otherwise
+ * HTTP/1.1.
+ */
+function versionsOf({ httpVersion }: App, { protocol }: URL): HttpVersions {
+  if (httpVersion === '1.1') return { usual: '1.1', ofGrpcCalls: '1.1' }
+  if (httpVersion !== 'auto') return { usual: '2', ofGrpcCalls: '2' }
+  const isSecure = protocol === 'https:'
+  return isSecure ? { usual: null, ofGrpcCalls: null } : { usual: '1.1', ofGrpcCalls: '2' }
+}
+
+/** By the catalog's own object, which is another one after each change of the document. */
 const cache = new WeakMap<App, AppMapping>()
 
 /** Computed once for each version of an app. Throws what `Catalog.secretHeaders` throws. */
@@ -50,6 +76,8 @@ export function mappingOf(
   const upstreamHost =
     app.rewriteHost === 'preserve' ? publicHost : app.rewriteHost === 'upstream' ? url.host : app.rewriteHost
   const preserved = app.rewriteHost === 'preserve'
+  const origin = publicOrigin(app.publicAddr, names)
+  const upstreamOrigin = preserved ? origin : `${url.protocol}//${upstreamHost}`
   const { request, response } = app.headers
   const secretLines = catalog.secretHeaders(app)
   const identity = Object.entries(app.identityHeaders).map(([name, value]) => {
@@ -64,11 +92,13 @@ export function mappingOf(
     name.toLowerCase(),
   )
   const mapping: AppMapping = {
-    publicOrigin: publicOrigin(app.publicAddr, names),
+    versions: versionsOf(app, url),
+    publicOrigin: origin,
     publicHost,
     publicPort: names.portSuffix.slice(1) || '443',
     upstreamHost,
-    upstreamOrigin: preserved ? publicOrigin(app.publicAddr, names) : `${url.protocol}//${upstreamHost}`,
+    upstreamOrigin,
+    isRenamed: upstreamOrigin !== origin,
     destinationOrigin: `${url.protocol}//${upstreamHost}`,
     upstreamPort: url.port || defaultPort(url),
     own: new Set(

@@ -65,9 +65,11 @@ export function readRequest(
 ): AppRequest | Problem {
   const { head, info, length } = routed
   const raw = head.rawHeaders
-  const lines: string[] = []
+  // Of its final size at once: a list that grows takes twice the memory.
+  const lines = new Array<string>(raw.length)
+  let kept = 0
   const guarded: string[] = []
-  const cookies: string[] = []
+  let cookies = NONE
   let proofs: string[] | null = null
   let connection = ''
   let upgradeTo: string | undefined
@@ -89,67 +91,61 @@ export function readRequest(
       proofs.push(lower, value)
     }
     switch (fate) {
-      case 'keep':
-        lines.push(name, value)
-        break
       case 'guarded':
         guarded.push(name, value)
-        break
+        continue
       // The host router has read these.
       case 'host':
       case 'length':
       case 'encoding':
       case 'expect':
       case 'drop':
-        break
+        continue
       case 'refuse':
         return bad('header_refused', `The header ${name} looks like one of the hub's own.`)
       case 'cookie':
-        cookies.push(value)
-        break
+        cookies = cookies.length === 0 ? [value] : [...cookies, value]
+        continue
       case 'connection':
         connection += `,${value}`
-        break
+        continue
       case 'te':
         trailers ||= /(?:^|,)[ \t]*trailers[ \t]*(?:,|$)/i.test(value)
-        break
+        continue
       case 'upgrade':
         upgradeTo = upgradeTo === undefined ? value : `${upgradeTo},${value}`
-        break
+        continue
+      case 'forwarded-for':
+        forwardedFor = forwardedFor === undefined ? value : `${forwardedFor},${value}`
+        continue
       case 'origin':
         if (origin !== undefined) return bad('origin_invalid', 'The request has two origins.')
         origin = value
-        lines.push(name, value)
         break
       case 'referer':
         referer ??= value
-        lines.push(name, value)
         break
       case 'accept':
         accept ??= value
-        lines.push(name, value)
-        break
-      case 'forwarded-for':
-        forwardedFor = forwardedFor === undefined ? value : `${forwardedFor},${value}`
         break
       case 'site':
         site = site === undefined ? value : 'cross-site'
-        lines.push(name, value)
         break
       case 'mode':
         mode ??= value
-        lines.push(name, value)
         break
       case 'dest':
         dest ??= value
-        lines.push(name, value)
         break
       case 'preflight':
         preflight = true
-        lines.push(name, value)
         break
     }
+    lines[kept] = name
+    lines[kept + 1] = value
+    kept += 2
   }
+  lines.length = kept
 
   const http10 = head.httpVersionMajor === 1 && head.httpVersionMinor === 0
   if (upgrade) {

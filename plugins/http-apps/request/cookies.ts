@@ -1,4 +1,4 @@
-import { readCookie } from '@mezite/core/identity'
+import { type Credential, readCookie } from '@mezite/core/identity'
 
 /** Cookie of an app session on the app's own host. */
 export const APP_COOKIE = '__Host-mezite_app'
@@ -21,9 +21,10 @@ export function withoutOurCookies(line: string): string | undefined {
 
 /** A `Set-Cookie` line from an app as the browser may see it: undefined when it uses a name of the hub; never with `Domain`. */
 export function withoutDomain(line: string): string | undefined {
-  const [pair = '', ...attributes] = line.split(';')
-  if (isOurs(pair) || isOurs(pair.replace(/^[ \t]*=/, ''))) return undefined
+  // The name is at its beginning.
+  if (isOurs(line) || isOurs(line.replace(/^[ \t]*=/, ''))) return undefined
   if (!/domain/i.test(line)) return line
+  const [pair = '', ...attributes] = line.split(';')
   return [pair, ...attributes.filter((text) => !/^[ \t]*domain[ \t]*(?:=|$)/i.test(text))].join(';')
 }
 
@@ -35,3 +36,14 @@ export function ourCookie(name: string, value: string, maxAgeSeconds: number | n
 
 /** Only SP and HTAB are skipped: with another space in front, it is another name. */
 const isOurs = (part: string): boolean => /^[ \t]*__host-mezite/i.test(part)
+
+const TOKEN = /^[A-Za-z0-9_-]{20,128}$/
+
+/** The cookie of a browser's session at one app. */
+export const appSession: Credential = {
+  name: 'app-session',
+  from: 'cookie',
+  at: 'app',
+  cookie: APP_COOKIE,
+  read: (token) => (TOKEN.test(token) ? { kind: 'app', token } : null),
+}

@@ -1,4 +1,4 @@
-import { type App, Problem, type Subject } from '@mezite/core'
+import { type App, Problem, type PublicNames, type Subject } from '@mezite/core'
 import type { Caller } from '@mezite/core/identity'
 import {
   type Admission,
@@ -13,7 +13,7 @@ import { languageOf, personOf, problemResponse, type ShownHelp } from '../client
 import { readWhole } from '../client/whole-body.ts'
 import type { Deps } from '../deps.ts'
 import { type AppRequest, kindFor } from '../request/app-request.ts'
-import { originAllowed, publicOrigin, readableBy } from '../request/origin.ts'
+import { publicOrigin, readableBy } from '../request/origin.ts'
 import { recordFailure } from '../request/refusal-log.ts'
 import { texts, titleOf } from '../texts.ts'
 import { challengeLines } from './challenge-lines.ts'
@@ -149,6 +149,22 @@ function askGate({ deps, request, protocol }: Asked, who: Caller | null): Eventu
     objection:
       app !== undefined && !originAllowed(request, app, deps.publicNames) ? 'origin_not_allowed' : null,
   })
+}
+
+/**
+ * Whether the app accepts requests from this origin, checked against the public names before anything is rewritten.
+ * Sibling apps are same-site, so SameSite cookies do not protect here; only exact origins do. Without `Origin` and
+ * Fetch Metadata (curl, servers) there is no page to protect against.
+ */
+function originAllowed(request: AppRequest, app: App, names: PublicNames): boolean {
+  const { method, origin } = request
+  const safe = method === 'GET' || method === 'HEAD' || (method === 'OPTIONS' && !request.preflight)
+  if (safe && !request.upgrade) return true
+  if (origin !== undefined && app.origins.includes(origin)) return true
+  // Browsers send the forms of a page with `Referrer-Policy: no-referrer` like this. They call a page without an origin cross-site.
+  if (origin === 'null' && request.site === 'same-origin') return true
+  if (origin !== undefined && origin !== publicOrigin(app.publicAddr, names)) return false
+  return request.site === undefined || request.site === 'same-origin' || request.site === 'none'
 }
 
 const sharerOf = ({ subject }: Admission, { clientIp }: AppRequest): string =>

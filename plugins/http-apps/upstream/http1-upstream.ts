@@ -150,7 +150,7 @@ export class Http1Upstream implements Upstream {
   }
 }
 
-/** Several writes, so that no text is copied into a longer one first. */
+/** The identity is copied as it is, and all that follows it is one text. */
 function headBytes({ method, target, host, first, requestId, lines, length, upgrade }: RequestHead): Buffer {
   const framing = upgrade
     ? 'Connection: Upgrade\r\nUpgrade: websocket\r\n'
@@ -160,29 +160,27 @@ function headBytes({ method, target, host, first, requestId, lines, length, upgr
         ? ''
         : `Content-Length: ${length}\r\n`
   const begin = `${method} ${target} HTTP/1.1\r\nHost: ${host}\r\n`
-  const id = `X-Request-Id: ${requestId}\r\n`
-  const own = linesText(lines)
-  const bytes = Buffer.allocUnsafe(
-    begin.length + first.text.length + id.length + own.length + framing.length + 2,
-  )
-  let at = bytes.write(begin, 0, 'latin1')
-  at += bytes.write(first.text, at, 'latin1')
-  at += bytes.write(id, at, 'latin1')
-  at += bytes.write(own, at, 'latin1')
-  bytes.write(`${framing}\r\n`, at, 'latin1')
+  const rest = linesText(lines, `X-Request-Id: ${requestId}\r\n`, `${framing}\r\n`)
+  const { bytes: identity } = first
+  const bytes = Buffer.allocUnsafe(begin.length + identity.length + rest.length)
+  bytes.write(begin, 'latin1')
+  bytes.set(identity, begin.length)
+  bytes.write(rest, begin.length + identity.length, 'latin1')
   return bytes
 }
 
-/** Header lines in the form of HTTP/1.1. */
-export function linesText(lines: readonly string[]): string {
+/** Header lines in the form of HTTP/1.1, between two other texts. */
+export function linesText(lines: readonly string[], before = '', after = ''): string {
   // Joined at once: text that grows line by line takes twice the memory.
-  const parts = new Array<string>(lines.length * 2)
+  const parts = new Array<string>(lines.length * 2 + 2)
+  parts[0] = before
   for (let i = 0; i + 1 < lines.length; i += 2) {
-    parts[2 * i] = lines[i] as string
-    parts[2 * i + 1] = ': '
-    parts[2 * i + 2] = lines[i + 1] as string
-    parts[2 * i + 3] = '\r\n'
+    parts[2 * i + 1] = lines[i] as string
+    parts[2 * i + 2] = ': '
+    parts[2 * i + 3] = lines[i + 1] as string
+    parts[2 * i + 4] = '\r\n'
   }
+  parts[lines.length * 2 + 1] = after
   return parts.join('')
 }
 

@@ -35,6 +35,24 @@ const SIZE =
 const CHUNKED = /^transfer-encoding: *chunked *$/i
 const LENGTH = /^[0-9]{1,15}$/
 
+/** A status line that has been read. */
+interface StatusLine {
+  readonly line: string
+  readonly minor: string
+  readonly status: number
+  readonly reason: string
+}
+
+/** The one before: mostly the next one is the same. */
+let latest: StatusLine = readStatus('HTTP/1.1 200 OK')
+
+function readStatus(line: string): StatusLine {
+  const [, minor = '', code, reason = ''] = STATUS.exec(line) ?? []
+  if (code === undefined || CONTROL.test(reason))
+    throw new ResponseError('the status line of the response is malformed')
+  return { line, minor, status: Number(code), reason }
+}
+
 const MALFORMED_LINE = 'a header line of the response is malformed'
 
 type State = 'head' | 'length' | 'size' | 'data' | 'data-end' | 'trailers' | 'close' | 'raw' | 'over'
@@ -132,10 +150,8 @@ export class ResponseParser {
   #takeHead(text: string, following: number): void {
     const endOfStatus = text.indexOf('\r\n')
     const statusLine = endOfStatus < 0 ? text : text.slice(0, endOfStatus)
-    const [, minor, code, reason = ''] = STATUS.exec(statusLine) ?? []
-    if (code === undefined || CONTROL.test(reason))
-      throw new ResponseError('the status line of the response is malformed')
-    const status = Number(code)
+    if (statusLine !== latest.line) latest = readStatus(statusLine)
+    const { minor, status, reason } = latest
     const lines: string[] = []
     let length: string | undefined
     let coding: string | undefined

@@ -1,6 +1,5 @@
 import type { App } from '@mezite/core'
-import { isGrpcCall, type Pipe } from '@mezite/core/protocol'
-import type { AppRequest } from '../request/app-request.ts'
+import type { Pipe } from '@mezite/core/protocol'
 import type { NamedTransform } from '../request/body-pipeline.ts'
 import type { ResponseEvents } from './response-parser.ts'
 import type { UpstreamFailure } from './upstream-failure.ts'
@@ -10,7 +9,7 @@ export interface HeaderText {
   /** Name and value in turn. */
   readonly lines: readonly string[]
   /** The same for HTTP/1.1. */
-  readonly text: string
+  readonly bytes: Buffer
 }
 
 /** The head of a request towards the app, independent of the version of HTTP. */
@@ -76,25 +75,5 @@ export interface Upstream {
   destroy(): void
 }
 
-/**
- * The version that a request needs of a connection; null: the one that TLS negotiated. WebSockets need HTTP/1.1. Without
- * TLS nothing is negotiated: `auto` is then HTTP/2 for gRPC calls, which exist over nothing else, and otherwise HTTP/1.1.
- */
-export function versionFor(
-  { httpVersion, uri }: App,
-  { upgrade, lines }: Pick<AppRequest, 'upgrade' | 'lines'>,
-): Upstream['version'] | null {
-  if (upgrade || httpVersion === '1.1') return '1.1'
-  if (httpVersion !== 'auto') return '2'
-  if (isSecure(uri)) return null
-  return isGrpcCall(lines) ? '2' : '1.1'
-}
-
 /** Whether the app is reached over TLS. */
 export const isSecure = (uri: string): boolean => uri.startsWith('https:')
-
-/** Protocols to offer in TLS to the app (ALPN), best first. */
-export function alpnFor(app: App, request: AppRequest): readonly string[] {
-  const version = versionFor(app, request)
-  return version === null ? ['h2', 'http/1.1'] : [version === '2' ? 'h2' : 'http/1.1']
-}

@@ -12,7 +12,14 @@ import { until } from '../../until.ts'
 import { appAt } from './gateway.ts'
 
 const HEAD: RequestHead = {
-  ...{ method: 'POST', target: '/', host: 'a', first: { lines: [], text: '' }, requestId: '1', lines: [] },
+  ...{
+    method: 'POST',
+    target: '/',
+    host: 'a',
+    first: { lines: [], bytes: Buffer.alloc(0) },
+    requestId: '1',
+    lines: [],
+  },
   ...{ length: null, upgrade: false, trailers: false },
 }
 const CONNECTIONS = 60
