@@ -1,5 +1,6 @@
 import { type Catalog, type Log, messageOf, Type, type WebRoutes } from '@mezite/core'
 import type { Attention, HubState } from '@mezite/core/administration'
+import { requestSteps } from './request-steps.ts'
 
 type PluginRow = ReturnType<HubState['plugins']>[number]
 
@@ -122,6 +123,18 @@ const Status = Type.Object({
       ),
     ),
   ),
+  steps: Type.Optional(
+    Type.Array(
+      Type.Object(
+        {
+          step: Type.String({ description: 'The hook that the plugins tap, or what they provide' }),
+          runs: Type.String(),
+          plugins: Type.Array(Type.String()),
+        },
+        { description: 'What plugins do on the way of a request, in its order' },
+      ),
+    ),
+  ),
 })
 
 /** GET /v1/webapi/status. A part that fails is null; the others are still returned. */
@@ -160,6 +173,7 @@ export function statusRoutes({
           if (listed === '1' || listed === 'true') {
             wanted.plugins = () => plugins().map(shown)
             wanted.parts = () => hubParts().map(shown)
+            wanted.steps = () => requestSteps(plugins())
           }
           const [own, theirs] = await Promise.all([
             Promise.all(Object.entries(wanted).map(([name, part]) => ask(name, part))),

@@ -157,7 +157,10 @@ interface Row {
 t.test('a running hub reports the same', async (t) => {
   const hub = await createTestHub()
   t.teardown(() => hub.stop())
-  const { plugins } = await hub.api<{ plugins: Row[] }>('GET', '/status?plugins=1')
+  const { plugins, steps } = await hub.api<{
+    plugins: Row[]
+    steps: { step: string; plugins: string[] }[]
+  }>('GET', '/status?plugins=1')
   t.strictSame(
     plugins.map(({ name }) => name),
     ORDER,
@@ -175,4 +178,14 @@ t.test('a running hub reports the same', async (t) => {
   t.strictSame(rowOf('web-api')?.rights, [grants])
   for (const name of ['metrics', 'admin-api']) t.strictSame(rowOf(name)?.rights, [], name)
   t.ok(plugins.every(({ source }) => isAbsolute(source)))
+  t.strictSame(
+    steps.map((one) => [one.step, ...one.plugins]),
+    [
+      ['credentials', 'api-tokens', 'bots', 'http-apps', 'user-certs', 'authorization-server'],
+      ['verifiers', 'http-apps'],
+      ['access.decide', 'bots', 'access-requests', 'rbac'],
+      ['audit.recorded', 'access-requests', 'dashboard'],
+    ],
+    'what the standard set does for each request',
+  )
 })

@@ -100,6 +100,7 @@ hub.answers.set('/status', {
   sessions: 4,
   plugins: [{ order: 1, name: 'rbac' }],
   parts: [{ name: 'trail', needs: ['audit'], after: { plugged: 'sinks are plugins' }, start_ms: 1.5 }],
+  steps: [{ step: 'access.decide', runs: 'for each session and app', plugins: ['rbac', 'app-rules'] }],
 })
 
 t.test('every list is a table, one JSON array and one YAML list', async (t) => {
@@ -160,31 +161,38 @@ t.test('an empty list names the next step, and is an empty array for scripts', a
   hub.answers.set('/locks', kept)
 })
 
-t.test('get shows one object; status shows the parts of the hub and the plugins on request', async (t) => {
-  const lines = [
-    'apps get grafana',
-    'users get alice',
-    'roles get platform',
-    'sso get sso',
-    'agents get node-1',
-  ]
-  const shown = await runAll(lines.flatMap((line) => [`${line} --json`, line]))
-  for (const [at, line] of lines.entries()) {
-    const [topic, , name] = line.split(' ')
-    const kept = hub.answers.get(`/${topic === 'sso' ? 'connectors' : topic}/${name}`)
-    t.same(JSON.parse(shown[at * 2]!.out), kept, line)
-    t.same(parse(shown[at * 2 + 1]!.out), kept, line)
-  }
-  const { out } = await mezctl('status --plugins')
-  t.match(out, /Cluster +test\nVersion +0\.1\.0\nHubs +1\nAgents +2/)
-  t.match(
-    out,
-    /Parts of the hub\nORDER +NAME +NEEDS +AFTER +START\n1 +trail +audit +plugged: sinks are plugins +1\.5 ms/,
-  )
-  t.match(out, /Plugins\nORDER +NAME .*\n1 +rbac/)
-  t.equal(hub.seen.at(-1)!.url, api('/status?plugins=1'))
-  t.notMatch((await mezctl('status')).out, /rbac/)
-})
+t.test(
+  'get shows one object; status shows the parts of the hub, the plugins and their steps on request',
+  async (t) => {
+    const lines = [
+      'apps get grafana',
+      'users get alice',
+      'roles get platform',
+      'sso get sso',
+      'agents get node-1',
+    ]
+    const shown = await runAll(lines.flatMap((line) => [`${line} --json`, line]))
+    for (const [at, line] of lines.entries()) {
+      const [topic, , name] = line.split(' ')
+      const kept = hub.answers.get(`/${topic === 'sso' ? 'connectors' : topic}/${name}`)
+      t.same(JSON.parse(shown[at * 2]!.out), kept, line)
+      t.same(parse(shown[at * 2 + 1]!.out), kept, line)
+    }
+    const { out } = await mezctl('status --plugins')
+    t.match(out, /Cluster +test\nVersion +0\.1\.0\nHubs +1\nAgents +2/)
+    t.match(
+      out,
+      /Parts of the hub\nORDER +NAME +NEEDS +AFTER +START\n1 +trail +audit +plugged: sinks are plugins +1\.5 ms/,
+    )
+    t.match(out, /Plugins\nORDER +NAME .*\n1 +rbac/)
+    t.match(
+      out,
+      /Steps of a request\nSTEP +PLUGINS +RUNS\naccess\.decide +rbac, app-rules +for each session and app/,
+    )
+    t.equal(hub.seen.at(-1)!.url, api('/status?plugins=1'))
+    t.notMatch((await mezctl('status')).out, /rbac/)
+  },
+)
 
 t.test('each change is one request, and its result is printed', async (t) => {
   const document = (name: string, spec: object, labels?: object) => ({

@@ -15,7 +15,7 @@ export class Status extends AdminCommand {
   static override description = 'With --check, exits 3 if anything needs attention: for monitoring and cron.'
   static override flags = {
     plugins: Flags.boolean({
-      description: 'Also show the parts of the hub and its plugins, in the order of their start',
+      description: 'Also show the parts of the hub, its plugins, and what they do for each request',
     }),
     check: Flags.boolean({ description: 'Exit 3 if anything needs attention' }),
   }
@@ -48,6 +48,7 @@ export class Status extends AdminCommand {
       if (flags.plugins) {
         parts.push(`Parts of the hub\n${await partTable(listOf(status.parts ?? []))}`)
         parts.push(`Plugins\n${await pluginTable(listOf(status.plugins))}`)
+        parts.push(`Steps of a request\n${await stepTable(listOf(status.steps ?? []))}`)
       }
       if (attention?.length === 0) parts.push('Nothing needs attention.')
       else if (attention !== null) parts.push(`Needs attention\n${await flatTable(attention)}`)
@@ -101,6 +102,13 @@ function partTable(parts: readonly Flat[]): string {
   ])
   return showTable(['order', 'name', 'needs', 'after', 'start'], rows)
 }
+
+/** What plugins add to the way of each request. */
+const stepTable = (steps: readonly Flat[]): string =>
+  showTable(
+    ['step', 'plugins', 'runs'],
+    steps.map(({ step, plugins, runs }) => [step, plugins, runs]),
+  )
 
 /** A table whose columns are the fields of the first row. */
 function flatTable(rows: readonly Flat[]): string {

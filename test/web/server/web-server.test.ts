@@ -519,6 +519,7 @@ t.test('the hub responds on its own host', async (t) => {
         agents: null,
         plugins: [{ name: 'rbac', start_ms: 2 }],
         parts: [],
+        steps: [],
       })
       await t.rejects(hub.web.listenSocket(path), { code: 'MEZ_SOCKET_IN_USE' })
       t.strictSame(await overSocket(path, '/v1/webapi/me'), { user: 'operator@socket' })
