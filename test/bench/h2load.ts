@@ -9,7 +9,9 @@ const WARM_UP_SECONDS = 1
 /** How long after its time a generator may end. */
 const GRACE_SECONDS = 5
 const ATTEMPTS = 3
-const FIRST_ROUND_SECONDS = 12
+/** V8 goes on compiling for tens of thousands of requests: so long takes the first measurement of a target. */
+const WARMING_SECONDS = 12
+const warm = new WeakSet<Target>()
 /** The same number for every target: each has one cookie, and a target without cookies gets no fewer processes. */
 const MOST_GENERATORS = 64
 
@@ -22,7 +24,7 @@ export interface H2loadJob {
   readonly streams: number
   readonly http2: boolean
   readonly seconds: number
-  /** Round 0 takes longer: V8 goes on compiling for tens of thousands of requests. */
+  /** Round 0 is dropped. */
   readonly round: number
 }
 
@@ -44,7 +46,9 @@ export async function h2load(machine: BenchMachine, target: Target, job: H2loadJ
 class EndlessGenerator extends Error {}
 
 async function measureOnce(machine: BenchMachine, target: Target, given: H2loadJob): Promise<Sample> {
-  const job = given.round > 0 ? given : { ...given, seconds: Math.max(given.seconds, FIRST_ROUND_SECONDS) }
+  const cold = given.round === 0 && !warm.has(target)
+  const job = cold ? { ...given, seconds: Math.max(given.seconds, WARMING_SECONDS) } : given
+  warm.add(target)
   const begun = performance.now()
   const generators = shareOut(target, job.connections).map(([cookie, connections]) =>
     start(machine, target, job, cookie, connections),

@@ -18,6 +18,7 @@ import { revocation } from './rows/revocation.ts'
 import { searches } from './rows/searches.ts'
 import { signIns } from './rows/sign-ins.ts'
 import { starts } from './rows/starts.ts'
+import { steps } from './rows/steps.ts'
 import { tokens } from './rows/tokens.ts'
 import { download, upload } from './rows/transfer.ts'
 import { transforming } from './rows/transforming.ts'
@@ -50,6 +51,7 @@ export const rows: readonly Row[] = [
   msh,
   revocation,
   deciding,
+  steps,
   transforming,
   signIns,
   searches,
