@@ -275,6 +275,7 @@ t.test('only a live admission opens a connection', async (t) => {
   const forged = [
     { ...admission },
     Object.create(admission as object),
+    new Proxy(admission as object, {}),
     Object.create(Object.getPrototypeOf(admission)),
     { outcome: 'admitted', app, subject: null, session: null, ended: null },
     app,
