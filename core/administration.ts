@@ -12,6 +12,6 @@ export type { Collection } from './api/collection.ts'
 export { type AccountGroup, type Explanations, explanations } from './api/explanations.ts'
 export type { Grants } from './api/grants.ts'
 export { type HubState, hubState } from './api/hub-state.ts'
-export { PageQuery, pageOf } from './api/paging.ts'
+export { PageQuery } from './api/paging.ts'
 // Leads the compiler to the names of all types that are mentioned here, for the declarations of plugins.
 export type {} from './types.ts'

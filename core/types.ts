@@ -50,14 +50,7 @@ export type {
   ReceivedRequest,
   VoteLine,
 } from './api/decision.ts'
-export type {
-  NewRow,
-  ResourceChange,
-  ResourceDefinition,
-  ResourceForm,
-  ResourceVerb,
-  WithinChange,
-} from './api/define-resource.ts'
+export type { NewRow, ResourceChange, ResourceDefinition, WithinChange } from './api/define-resource.ts'
 export type { DenialHelp, DeniedAccess, Help, OfferedApp } from './api/denial-help.ts'
 export type { DiagnosticsResponse, DiagnosticsRoute } from './api/diagnostics.ts'
 export type { DnsProvider, DnsRecord } from './api/dns-providers.ts'
@@ -77,11 +70,19 @@ export type { Job, Jobs } from './api/jobs.ts'
 export type { Combination, Histogram, MetricFamily, MetricSample, Reading } from './api/metrics.ts'
 export type { Notifications, NotifierMessage } from './api/notifications.ts'
 export type { Brand, Language, Markup, PageAsset, PageLayout } from './api/pages.ts'
-export type { ListOrder } from './api/paging.ts'
 export type { LaneResponse, LaneWatcher, RequestHead, StreamRequest } from './api/protocol.ts'
 export type { CallRate } from './api/proxy-limits.ts'
 export type { Requirement } from './api/requirement.ts'
 export type { Preconditions, ResourceMetadata, ResourceOptions } from './api/resource.ts'
+export type {
+  ResourceCall,
+  ResourceFace,
+  ResourceForm,
+  ResourceList,
+  ResourceRoute,
+  ResourceVerb,
+  ResourceView,
+} from './api/resource-routes.ts'
 export type { ChangeKind } from './api/revisions.ts'
 export type { RoleFault, RoleReader, RoleRule, RuledRole } from './api/role-rules.ts'
 export type { SecretPlace } from './api/secret-box.ts'

@@ -2,8 +2,8 @@ import { messageOf } from '../kernel/error.ts'
 import type { Actor } from './audit.ts'
 import type { Transaction } from './database.ts'
 import type { ResourceDefinition, ResourceParts, WithinChange } from './define-resource.ts'
-import { Problem } from './problem.ts'
 import { entityTags, type Preconditions } from './resource.ts'
+import { missing } from './resource-routes.ts'
 import type { Change } from './revisions.ts'
 import type { Subject } from './subject.ts'
 import { tableView } from './table-view.ts'
@@ -89,18 +89,10 @@ export function createCollection<Item, Row extends object, Input>(
   const { rowsOf } = view
   revisions.addView(view)
 
-  const missing = (one: string) =>
-    definition.missing?.(one) ??
-    new Problem(
-      404,
-      `${name}_not_found`,
-      `There is no ${noun} ${one}; \`mezctl ${definition.collection} ls\` lists them.`,
-    )
-
   /** Rows that are unreadable can be replaced and removed. */
   function refuseHidden(one: string, { subject }: Actor): void {
     const item = items.get(one)
-    if (item !== undefined && !visible(item, subject)) throw missing(one)
+    if (item !== undefined && !visible(item, subject)) throw missing(definition, one)
   }
 
   function show(item: Item): object {
@@ -141,7 +133,7 @@ export function createCollection<Item, Row extends object, Input>(
     list: (subject) => [...items.values()].filter((item) => visible(item, subject)),
     known(one, subject) {
       const item = items.get(one)
-      if (item === undefined || (subject && !visible(item, subject))) throw missing(one)
+      if (item === undefined || (subject && !visible(item, subject))) throw missing(definition, one)
       return item
     },
     async put(one, input, by, preconditions = {}) {
@@ -169,7 +161,7 @@ export function createCollection<Item, Row extends object, Input>(
       refuseHidden(one, by)
       return change(event, within, by, async (trx) => {
         const [old] = await rowsOf(trx, [one])
-        if (old === undefined) throw missing(one)
+        if (old === undefined) throw missing(definition, one)
         const columns = set(old)
         await anyTables(trx).updateTable(table).set(columns).where(key, '=', one).execute()
         return { row: { ...old, ...columns }, old }
@@ -184,7 +176,7 @@ export function createCollection<Item, Row extends object, Input>(
           .where(key, '=', one)
           .returningAll()
           .executeTakeFirst()
-        if (row === undefined) throw missing(one)
+        if (row === undefined) throw missing(definition, one)
         return { row: row as Row, old: row as Row }
       })
     },

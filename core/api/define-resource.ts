@@ -1,24 +1,21 @@
-import type { TSchema } from 'typebox'
+import { type TSchema, Type } from 'typebox'
 import type { Clock } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Actor } from './audit.ts'
 import { type Collection, createCollection } from './collection.ts'
-import { collectionRoutes } from './collection-routes.ts'
-import type { Problem } from './problem.ts'
+import {
+  type AddRoute,
+  type ResourceFace,
+  type ResourceList,
+  type ResourceVerb,
+  resourceRoutes,
+  schemaOf,
+  withExample,
+} from './resource-routes.ts'
 import type { Revisions } from './revisions.ts'
 import type { RunningChange } from './sessions.ts'
 import type { Subject } from './subject.ts'
-import type { RouteAccess, WebRoutes } from './web-routes.ts'
-
-/** One verb of a resource: who may call it, and whether it can end access. */
-export interface ResourceVerb {
-  /** For the description of the API. Default: a sentence with the name of the resource. */
-  readonly summary?: string
-  /** Default: `admin`. */
-  readonly access?: RouteAccess
-  /** The response lists in `cut` the streams cut on all hubs. */
-  readonly cuts?: boolean
-}
+import type { WebRoutes } from './web-routes.ts'
 
 /** A change of a resource that is under way. */
 export interface ResourceChange<Row> extends RunningChange {
@@ -38,40 +35,16 @@ export interface NewRow<Row> {
   readonly shown?: object
 }
 
-/** The JSON of a resource: a document with a `spec` (`kind`, `version`, `metadata`, `spec`), or flat. */
-export type ResourceForm =
-  | {
-      /** JSON Schema of `spec`, also at `/v1/webapi/schemas/<kind>`. */
-      readonly spec: TSchema
-      /** `kind` of the documents. Default: the name of the resource. */
-      readonly kind?: string
-      /** Schemas of further members of `status`, besides `etag`. */
-      readonly status?: Readonly<Record<string, TSchema>>
-    }
-  | {
-      /** JSON Schema of the whole object. */
-      readonly flat: TSchema
-    }
-
 /**
  * What an administrator names, in one declaration: its table, its JSON, who may do what with it, and what is recorded.
  * `Row` is a row of the table, `Item` what the hub keeps of it in memory, `Input` what `put` or `create` reads.
  */
-export interface ResourceDefinition<Item, Row extends object, Input = unknown> {
-  /** Word for one of them, such as `role`. The events are `role.created`, `role.updated` and `role.deleted`. */
-  readonly name: string
-  /** For people, if it differs from the name: `join token`. */
-  readonly noun?: string
-  /** The path below `/v1/webapi/`, and the topic of `mezctl`: `roles`. */
-  readonly collection: string
+export interface ResourceDefinition<Item, Row extends object, Input = unknown> extends ResourceFace<Item> {
   /** What views call its changes. Default: the name. */
   readonly changeKind?: string
   readonly table: string
   /** The column with the key, which is also the parameter of the paths and a member of the JSON. */
   readonly key: keyof Row & string
-  readonly form: ResourceForm
-  /** A valid one, as `put` or `create` takes it: in the description of the API, and in `conformResource`. */
-  readonly example?: object
   /** Pure. Throws if the row is unreadable. */
   readonly read: (row: Row) => Item
   /** Completes the log line about an unreadable row: "every user who has it is denied access". */
@@ -80,20 +53,12 @@ export interface ResourceDefinition<Item, Row extends object, Input = unknown> {
   readonly show: (item: Item) => object
   /** False: for this caller it does not exist. */
   readonly visible?: (item: Item, subject: Subject) => boolean
-  /** Order of lists, unique. Default: the key. */
-  readonly order?: (item: Item) => string
-  /** Default: false. */
-  readonly newestFirst?: boolean
-  /** What `q` searches in a list. Default: the key. */
-  readonly search?: (item: Item) => string
   /** Called when the copy in memory has changed, synchronously with all other views. */
   readonly swapped?: (items: ReadonlyMap<string, Item>) => void
   /** Fields of the audit events. Never a secret. */
   readonly audited: (row: Row) => Readonly<Record<string, string | number | boolean | null>>
-  /** The response 404. Default: `<name>_not_found`, with the command that lists them. */
-  readonly missing?: (key: string) => Problem
   readonly verbs: {
-    readonly list?: ResourceVerb
+    readonly list?: ResourceList<Item>
     readonly get?: ResourceVerb
     /** `PUT /<collection>/<key>`: creates or replaces, honouring `If-Match` and `If-None-Match`. */
     readonly put?: ResourceVerb & {
@@ -144,7 +109,7 @@ export interface ResourceParts {
  * const bots = defineResource<Bot, BotRow, Resource<BotSpec>>({ name: 'bot', collection: 'bots', … })
  * // in setup
  * const collection = bots.open({ revisions: use.revisions, log, clock })
- * for (const routes of bots.routes(collection)) provide.webRoutes(routes)
+ * provide.webRoutes(bots.routes(collection))
  */
 export function defineResource<Item, Row extends object, Input = unknown>(
   definition: ResourceDefinition<Item, Row, Input>,
@@ -158,11 +123,64 @@ export function defineResource<Item, Row extends object, Input = unknown>(
     readonly clock: Clock
   }): Collection<Item, Row, Input>
   /** The routes for `webRoutes`; `more` adds routes below the same path. */
-  routes(collection: Collection<Item, Row, Input>, more?: WebRoutes['routes']): readonly WebRoutes[]
+  routes(collection: Collection<Item, Row, Input>, more?: (on: AddRoute) => void): WebRoutes
 } {
   return {
     definition,
     open: (parts) => createCollection(definition, parts),
     routes: (collection, more) => collectionRoutes(definition, collection, more),
   }
+}
+
+/** The routes of a resource that `defineResource` declares. */
+function collectionRoutes<Item, Row extends object, Input>(
+  definition: ResourceDefinition<Item, Row, Input>,
+  collection: Collection<Item, Row, Input>,
+  more?: (on: AddRoute) => void,
+): WebRoutes {
+  const { name, noun = name, key, example, verbs } = definition
+  const { list, get, put, create, remove } = verbs
+  const returns = schemaOf(definition)
+  const aNoun = `${/^[aeio]/i.test(noun) ? 'an' : 'a'} ${noun}`
+  type Caller = { readonly subject: Subject }
+  const view = {
+    ...{ ...definition, show: collection.show },
+    ...(list && { list: { rows: ({ subject }: Caller) => collection.list(subject), ...list } }),
+    ...(get && { get: { ...get, find: (key: string, by: Caller) => collection.known(key, by.subject) } }),
+  }
+  return resourceRoutes(view, (on) => {
+    if (create) {
+      const { summary = `Creates ${aNoun}`, body } = create
+      const route = {
+        ...create,
+        summary,
+        body: withExample(body, example),
+        returns: create.returns ?? returns,
+      }
+      on('POST /', route, async (_, { body, actor }) => {
+        const { row, more: members } = await collection.create(body as Input, actor)
+        return { ...collection.show(collection.known(String(row[key]))), ...members }
+      })
+    }
+    if (put) {
+      const { summary = `Creates or replaces ${aNoun}` } = put
+      const result = Type.Object({ created: Type.Boolean(), resource: returns })
+      const route = { ...put, summary, takes: returns, returns: result }
+      on(`PUT /:${key}`, route, async (name, { body, actor, headers }, reply) => {
+        const done = await collection.put(name, put.parse(body, { name }), actor, headers)
+        if (done.created) reply.code(201)
+        return { created: done.created, resource: collection.show(collection.known(name)), ...done.more }
+      })
+    }
+    if (remove) {
+      const { summary = `Removes ${aNoun}` } = remove
+      const result = Type.Object({ [key]: Type.String(), removed: Type.Boolean() })
+      on(`DELETE /:${key}`, { ...remove, summary, returns: result }, async (name, { actor }) => {
+        const { more: members } = await collection.remove(name, actor)
+        const { cut, ...others } = members as { readonly cut?: object }
+        return { [key]: name, ...others, removed: true, ...(cut && { cut }) }
+      })
+    }
+    more?.(on)
+  })
 }

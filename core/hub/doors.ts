@@ -46,8 +46,8 @@ export const doors = {
       return createWebServer({
         ...rooms,
         routes: [
-          ...rooms.locks.routes,
-          ...rooms.tunnel.routes,
+          rooms.locks.routes,
+          rooms.tunnel.routes,
           pageAssets(rooms.pages),
           ...kernel.slot(webRoutes),
           signIn.missingPages,

@@ -1,10 +1,9 @@
-import { Problem, type Subject, Type, type WebRoutes } from '@mezite/core'
+import { Problem, resourceRoutes, type Static, type Subject, Type, type WebRoutes } from '@mezite/core'
+import { PageQuery } from '@mezite/core/administration'
 import { durationOf, reasonOf } from './form-fields.ts'
 import { knownIn, mayRead, type RouteDeps } from './page-routes.ts'
 import { type AccessRequest, shownRequest, stateOf } from './request.ts'
 
-const user = { config: { access: 'user' } } as const
-const cutting = { config: { access: 'user', cuts: true } } as const
 const Text = Type.Nullable(Type.String())
 const RequestResource = Type.Object({
   id: Type.String(),
@@ -40,6 +39,7 @@ const CreateBody = Type.Closed({
 const ApproveBody = Type.Closed({ for: Type.Optional(Type.String({ maxLength: 20 })) })
 const DenyBody = Type.Closed({ reason: Type.Optional(Type.String({ maxLength: 2_000 })) })
 const ListQuery = Type.Closed({
+  ...PageQuery.properties,
   mine: Type.Optional(Type.Boolean({ description: 'Only those of the caller' })),
   state: Type.Optional(Type.String({ maxLength: 20, description: 'Only those in this state' })),
 })
@@ -47,7 +47,6 @@ const WaitQuery = Type.Closed({
   was: Type.Optional(Type.String({ maxLength: 20, description: 'Wait until the state is another one' })),
 })
 const WAIT_MS = 20_000
-type Named = { Params: { id: string } }
 
 /** `/v1/webapi/access-requests`. Callers see their own requests and those that they decide about; administrators see all. */
 export function apiRoutes(deps: RouteDeps): WebRoutes {
@@ -60,104 +59,70 @@ export function apiRoutes(deps: RouteDeps): WebRoutes {
   }
 
   const known = knownIn(deps)
-
-  return {
-    name: 'access-requests',
-    prefix: '/v1/webapi/access-requests',
-    async routes(web) {
-      web.get<{ Querystring: { mine?: boolean; state?: string } }>(
-        '/',
-        {
-          ...user,
-          schema: {
-            summary: 'Requests that concern the caller, the newest first',
-            querystring: ListQuery,
-            returns: Type.Array(RequestResource),
-          },
-        },
-        async ({ subject, query: { mine = false, state } }) => {
+  return resourceRoutes<AccessRequest>(
+    {
+      ...{ name: 'request', collection: 'access-requests', key: 'id', form: { flat: RequestResource }, show },
+      newestFirst: true,
+      search: ({ id, user_name, role, app_name, reason }) =>
+        [id, user_name, role, app_name ?? '', reason].join(' '),
+      list: {
+        access: 'user',
+        summary: 'Requests that concern the caller, the newest first',
+        query: ListQuery,
+        async rows({ subject, query }) {
+          const { mine = false, state } = query as Static<typeof ListQuery>
           const all = await store.list(mine ? { key: users.keyOf(subject.user) } : {})
-          const shown = all
-            .filter((request) =>
-              mine ? people.isBy(request, subject.user) : mayRead(deps, subject, request),
-            )
-            .map((request) => show(request, subject))
-          return state === undefined ? shown : shown.filter((one) => one.state === state)
+          return all.filter(
+            (request) =>
+              (mine ? people.isBy(request, subject.user) : mayRead(deps, subject, request)) &&
+              (state === undefined || stateOf(request, clock.now()) === state),
+          )
         },
+      },
+    },
+    (on) => {
+      const user = { access: 'user', returns: RequestResource } as const
+      const cutting = { ...user, cuts: true }
+      const one = { ...user, summary: 'One request', querystring: WaitQuery }
+      on('GET /:id', one, async (id, request, reply) => {
+        const { subject, query } = request
+        const found = await known(subject, id)
+        if (stateOf(found, clock.now()) !== query.was) return show(found, subject)
+        const gone = new AbortController()
+        reply.raw.once('close', () => gone.abort())
+        await store.changed(found.id, WAIT_MS, gone.signal)
+        const again = await request.identifyAgain()
+        if (again === null) throw new Problem(401, 'login_required', 'Sign in again.')
+        return show(await known(again, id), again)
+      })
+      const ask = { ...user, summary: 'Ask for an app or a role', body: CreateBody }
+      on('POST /', ask, async (_, { body, actor, headers }) => {
+        const { app, role, reason = '', break_glass: breakGlass = false } = body
+        if ((app === undefined) === (role === undefined))
+          throw new Problem(400, 'request_invalid', 'Name an app or a role, and not both.')
+        const input = {
+          ...{ app, role, breakGlass, durationMs: durationOf(body.for), reason: reasonOf(reason) },
+          language: languageOf(headers['accept-language']),
+        }
+        return show(await desk.create(input, actor), actor.subject)
+      })
+      const approve = { ...user, summary: 'Approve a request', body: ApproveBody }
+      on('POST /:id/approve', approve, async (id, { body, actor }) => {
+        const durationMs = body?.for === undefined ? undefined : durationOf(body.for)
+        return show(await desk.approve(id, actor, durationMs), actor.subject)
+      })
+      const deny = { ...user, summary: 'Deny a request', body: DenyBody }
+      on('POST /:id/deny', deny, async (id, { body, actor }) =>
+        show(await desk.deny(id, actor, reasonOf(body?.reason ?? '') || null), actor.subject),
       )
-
-      web.get<Named & { Querystring: { was?: string } }>(
-        '/:id',
-        {
-          ...user,
-          schema: { summary: 'One request', querystring: WaitQuery, returns: RequestResource },
-        },
-        async (request, reply) => {
-          const { subject, params, query } = request
-          const found = await known(subject, params.id)
-          if (stateOf(found, clock.now()) !== query.was) return show(found, subject)
-          const gone = new AbortController()
-          reply.raw.once('close', () => gone.abort())
-          await store.changed(found.id, WAIT_MS, gone.signal)
-          const again = await request.identifyAgain()
-          if (again === null) throw new Problem(401, 'login_required', 'Sign in again.')
-          return show(await known(again, params.id), again)
-        },
+      const cancel = { ...cutting, summary: 'Take back a request, or end the access' }
+      on('POST /:id/cancel', cancel, async (id, { actor }) =>
+        show(await desk.cancel(id, actor), actor.subject),
       )
-
-      web.post<{
-        Body: { app?: string; role?: string; for: string; reason?: string; break_glass?: boolean }
-      }>(
-        '/',
-        {
-          ...user,
-          schema: { summary: 'Ask for an app or a role', body: CreateBody, returns: RequestResource },
-        },
-        async ({ body, actor, headers }, reply) => {
-          const { app, role, reason = '', break_glass: breakGlass = false } = body
-          if ((app === undefined) === (role === undefined))
-            throw new Problem(400, 'request_invalid', 'Name an app or a role, and not both.')
-          const input = {
-            app,
-            role,
-            durationMs: durationOf(body.for),
-            reason: reasonOf(reason),
-            breakGlass,
-            language: languageOf(headers['accept-language']),
-          }
-          reply.code(201)
-          return show(await desk.create(input, actor), actor.subject)
-        },
-      )
-
-      web.post<Named & { Body: { for?: string } | null }>(
-        '/:id/approve',
-        { ...user, schema: { summary: 'Approve a request', body: ApproveBody, returns: RequestResource } },
-        async ({ params, body, actor }) =>
-          show(
-            await desk.approve(params.id, actor, body?.for === undefined ? undefined : durationOf(body.for)),
-            actor.subject,
-          ),
-      )
-      web.post<Named & { Body: { reason?: string } | null }>(
-        '/:id/deny',
-        { ...user, schema: { summary: 'Deny a request', body: DenyBody, returns: RequestResource } },
-        async ({ params, body, actor }) =>
-          show(await desk.deny(params.id, actor, reasonOf(body?.reason ?? '') || null), actor.subject),
-      )
-      web.post<Named>(
-        '/:id/cancel',
-        {
-          ...cutting,
-          schema: { summary: 'Take back a request, or end the access', returns: RequestResource },
-        },
-        async ({ params, actor }) => show(await desk.cancel(params.id, actor), actor.subject),
-      )
-      web.post<Named>(
-        '/:id/revoke',
-        { ...cutting, schema: { summary: 'End the access of a request', returns: RequestResource } },
-        async ({ params, actor }) => show(await desk.revoke(params.id, actor), actor.subject),
+      const revoke = { ...cutting, summary: 'End the access of a request' }
+      on('POST /:id/revoke', revoke, async (id, { actor }) =>
+        show(await desk.revoke(id, actor), actor.subject),
       )
     },
-  }
+  )
 }

@@ -19,7 +19,7 @@ import { Config, configFaults, settingsOf } from './config.ts'
 import { chooseProvider, createDnsProof } from './dns-proof.ts'
 import { acmeMigrations } from './migrations.ts'
 import { certificatesPage } from './page.ts'
-import { certificateLists, certificateRoutes } from './routes.ts'
+import { certificateRoutes } from './routes.ts'
 import { createSource, stateOf } from './source.ts'
 import { createStore } from './store.ts'
 import { createUpkeep } from './upkeep.ts'
@@ -42,7 +42,7 @@ export default defineHubPlugin({
     const settings = settingsOf(config, use.publicNames)
     const served = () => use.hubState.certificates()
     if (settings === null) {
-      provide.webRoutes(certificateLists({ store: null, served }))
+      provide.webRoutes(certificateRoutes(served, null))
       return
     }
     const provider = settings.dns && chooseProvider(settings.dns, use.dnsProviders, clock)
@@ -88,8 +88,7 @@ export default defineHubPlugin({
       'first',
     )
     provide.certificates(source)
-    provide.webRoutes(certificateLists({ store, served }))
-    provide.webRoutes(certificateRoutes({ store, served, now: clock.now, covers: source.covers, runSoon }))
+    provide.webRoutes(certificateRoutes(served, { store, now: clock.now, covers: source.covers, runSoon }))
     provide.dashboardParts(certificatesPage(store, clock.now))
   },
 })

@@ -1,4 +1,4 @@
-import { type certificates, Problem, type SlotRef, Type, type WebRoutes } from '@mezite/core'
+import { type certificates, Problem, resourceRoutes, type SlotRef, Type, type WebRoutes } from '@mezite/core'
 import { audited, waiting } from './attempts.ts'
 import { checkedChain, issuerOf, namesOf } from './chain-check.ts'
 import { stateOf } from './source.ts'
@@ -42,159 +42,108 @@ const shownOther = ({ subject: name, names, expires, problem }: CertificateState
   ...{ state: problem === null ? 'valid' : 'failing', last_error: problem, next_attempt: null, hub: null },
 })
 
-interface ListParts {
-  /** What the plugin orders and keeps; null: it is inactive. */
-  readonly store: Pick<Store, 'certificates'> | null
-  /** All certificates that the hub serves or waits for. */
-  readonly served: () => readonly CertificateState[]
-}
-
-const admin = { config: { access: 'admin' } } as const
-type Named = { Params: { name: string } }
-
 const unknown = (name: string) =>
   new Problem(404, 'certificate_not_found', `There is no certificate ${name}. mezctl certs ls lists them.`)
 
-/** `GET /v1/webapi/certificates`: also those of files and of other plugins. */
-export function certificateLists({ store, served }: ListParts): WebRoutes {
-  const all = () => {
-    const own = store?.certificates ?? new Map<string, Certificate>()
-    const others = served().filter(({ subject }) => !own.has(subject))
-    const listed = [...[...own.values()].map(shown), ...others.map(shownOther)]
-    return listed.sort((a, b) => (a.name < b.name ? -1 : 1))
-  }
-  return {
-    name: 'certificate-lists',
-    prefix: '/v1/webapi/certificates',
-    async routes(app) {
-      app.get(
-        '/',
-        {
-          ...admin,
-          schema: { summary: 'All certificates that the hub serves', returns: Type.Array(Listed) },
-        },
-        async () => all(),
-      )
-      app.get<Named>(
-        '/:name',
-        { ...admin, schema: { summary: 'One certificate', returns: Listed } },
-        async ({ params }) => {
-          const found = all().find(({ name }) => name === params.name)
-          if (!found) throw unknown(params.name)
-          return found
-        },
-      )
-    },
-  }
-}
-
-/** Changes below `/v1/webapi/certificates`. */
-export function certificateRoutes(options: {
+/** What changes of certificates need. */
+export interface CertificateChanges {
   readonly store: Store
-  readonly served: ListParts['served']
   readonly now: () => number
   /** Whether the hub serves the host. */
   readonly covers: (host: string) => boolean
   readonly runSoon: () => void
-}): WebRoutes {
-  const { store, served, now, covers, runSoon } = options
+}
+
+/**
+ * `/v1/webapi/certificates`: also those of files and of other plugins. `served` are all that the hub serves or waits for; `changes` is null
+ * if the plugin is inactive.
+ */
+export function certificateRoutes(
+  served: () => readonly CertificateState[],
+  changes: CertificateChanges | null,
+): WebRoutes {
+  const rows = () => {
+    const own = changes?.store.certificates ?? new Map<string, Certificate>()
+    const others = served().filter(({ subject }) => !own.has(subject))
+    const listed = [...[...own.values()].map(shown), ...others.map(shownOther)]
+    return listed.sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+  const view = {
+    ...{ name: 'certificate', collection: 'certificates', key: 'name', form: { flat: Listed } },
+    missing: unknown,
+    search: ({ name, names, issuer }: ReturnType<typeof shown>) => [name, ...names, issuer ?? ''].join(' '),
+    list: { summary: 'All certificates that the hub serves', rows },
+    get: { find: (name: string) => rows().find((one) => one.name === name) },
+  }
+  if (changes === null) return resourceRoutes(view)
+  const { store, now, covers, runSoon } = changes
   const known = (name: string, found = store.certificates.get(name) ?? null): Certificate => {
     if (found) return found
     if (!served().some(({ subject }) => subject === name)) throw unknown(name)
     const message = `The certificate ${name} is from files or another plugin. Replace it there.`
     throw new Problem(409, 'certificate_elsewhere', message)
   }
-  return {
-    name: 'certificates',
-    prefix: '/v1/webapi/certificates',
-    async routes(app) {
-      const renew = async (name: string, actor: Parameters<Store['write']>[1]) => {
-        const { imported } = known(name)
-        if (imported) {
-          const message = `The certificate ${name} was imported. Import its successor, or remove it.`
-          throw new Problem(409, 'certificate_imported', message)
-        }
-        await store.write(async (to) => {
-          const one = known(name, await to.certificate(name))
-          const renewAt = one.served ? now() : null
-          await to.put({ ...one, renewAt, nextAttempt: null, lastError: null })
-          await to.change.audit({
-            type: 'cert.renewal_requested',
-            success: true,
-            by: actor ?? null,
-            fields: audited(one),
-          })
-        }, actor)
-        runSoon()
-        return shown(known(name))
-      }
-      app.post<Named>(
-        '/:name/renew',
-        { ...admin, schema: { summary: 'Orders the certificate now', returns: Listed } },
-        (request) => renew(request.params.name, request.actor),
-      )
-      const body = Type.Closed({ name: Type.String() })
-      app.post<{ Body: { name: string } }>(
-        '/renew',
-        { ...admin, schema: { summary: 'Orders one certificate now, by name', body, returns: Listed } },
-        (request) => renew(request.body.name, request.actor),
-      )
-      app.delete<Named>(
-        '/:name',
-        { ...admin, schema: { summary: 'Drops the certificate; one that is still needed is ordered again' } },
-        async (request, reply) => {
-          const { name } = known(request.params.name)
-          await store.write(async (to) => {
-            const one = known(name, await to.certificate(name))
-            await to.hide(name)
-            await to.remove(name)
-            await to.change.audit({
-              type: 'cert.removed',
-              success: true,
-              by: request.actor,
-              fields: audited(one),
-            })
-          }, request.actor)
-          runSoon()
-          reply.code(204)
-        },
-      )
-      app.put<Named & { Body: { cert: string; key: string } }>(
-        '/:name',
-        {
-          ...admin,
-          schema: {
-            summary: 'Imports a certificate, which is served and not renewed',
-            body: Import,
-            returns: Listed,
-          },
-        },
-        async (request) => {
-          const { name } = request.params
-          if (!NAME.test(name))
-            throw new Problem(400, 'certificate_invalid', `"${name}" is not a valid name.`)
-          const { cert, leaf, key } = readImport(request.body, now())
-          const names = namesOf(leaf)
-          if (!names.some((one) => covers(one.replace('*', 'any')))) {
-            const message = `The certificate names ${names.join(', ') || 'nothing'}, which this hub does not serve.`
-            throw new Problem(400, 'certificate_invalid', message)
-          }
-          await store.write(async (to) => {
-            await to.hide(name)
-            await to.put({ ...waiting(name, names), imported: true, served: { cert, key } })
-            const fields = {
-              ...audited({ name, names }),
-              issuer: issuerOf(leaf),
-              not_after: leaf.validToDate.toISOString(),
-            }
-            await to.change.audit({ type: 'cert.imported', success: true, by: request.actor, fields })
-          }, request.actor)
-          runSoon()
-          return shown(known(name))
-        },
-      )
-    },
+  async function renew(name: string, actor: Parameters<Store['write']>[1]) {
+    const { imported } = known(name)
+    if (imported) {
+      const message = `The certificate ${name} was imported. Import its successor, or remove it.`
+      throw new Problem(409, 'certificate_imported', message)
+    }
+    await store.write(async (to) => {
+      const one = known(name, await to.certificate(name))
+      const renewAt = one.served ? now() : null
+      await to.put({ ...one, renewAt, nextAttempt: null, lastError: null })
+      await to.change.audit({
+        type: 'cert.renewal_requested',
+        success: true,
+        by: actor ?? null,
+        fields: audited(one),
+      })
+    }, actor)
+    runSoon()
+    return shown(known(name))
   }
+  return resourceRoutes(view, (on) => {
+    const order = { summary: 'Orders the certificate now', returns: Listed }
+    on('POST /:name/renew', order, (name, { actor }) => renew(name, actor))
+    const body = Type.Closed({ name: Type.String() })
+    const orderOne = { summary: 'Orders one certificate now, by name', body, returns: Listed }
+    on('POST /renew', orderOne, (_, { body: { name }, actor }) => renew(name, actor))
+    const drop = { summary: 'Drops the certificate; one that is still needed is ordered again' }
+    on('DELETE /:name', drop, async (key, { actor }) => {
+      const { name } = known(key)
+      await store.write(async (to) => {
+        const one = known(name, await to.certificate(name))
+        await to.hide(name)
+        await to.remove(name)
+        await to.change.audit({ type: 'cert.removed', success: true, by: actor, fields: audited(one) })
+      }, actor)
+      runSoon()
+      return undefined
+    })
+    const summary = 'Imports a certificate, which is served and not renewed'
+    on('PUT /:name', { summary, body: Import, returns: Listed }, async (name, { body, actor }) => {
+      if (!NAME.test(name)) throw new Problem(400, 'certificate_invalid', `"${name}" is not a valid name.`)
+      const { cert, leaf, key } = readImport(body, now())
+      const names = namesOf(leaf)
+      if (!names.some((one) => covers(one.replace('*', 'any')))) {
+        const message = `The certificate names ${names.join(', ') || 'nothing'}, which this hub does not serve.`
+        throw new Problem(400, 'certificate_invalid', message)
+      }
+      await store.write(async (to) => {
+        await to.hide(name)
+        await to.put({ ...waiting(name, names), imported: true, served: { cert, key } })
+        const fields = {
+          ...audited({ name, names }),
+          issuer: issuerOf(leaf),
+          not_after: leaf.validToDate.toISOString(),
+        }
+        await to.change.audit({ type: 'cert.imported', success: true, by: actor, fields })
+      }, actor)
+      runSoon()
+      return shown(known(name))
+    })
+  })
 }
 
 function readImport({ cert, key }: { readonly cert: string; readonly key: string }, now: number) {

@@ -13,11 +13,10 @@ import {
   type Static,
   type Subject,
   type Transaction,
-  Type,
   type Users,
   type WebRoutes,
 } from '@mezite/core'
-import { type Collection, PageQuery, pageOf } from '@mezite/core/administration'
+import { type Collection, PageQuery } from '@mezite/core/administration'
 import type { LockView } from '@mezite/core/identity'
 import { v7 as uuidv7 } from 'uuid'
 import { CreatedToken, NewToken, TokenDocument, tokenDocument } from './token-document.ts'
@@ -70,7 +69,7 @@ export interface ApiToken extends Omit<TokenRow, 'roles' | 'used_at'> {
 export interface RunningApiTokens {
   readonly collection: Collection<ApiToken, TokenRow, NewApiToken>
   /** `/v1/webapi/api-tokens`. A token is shown once, on creation. */
-  readonly routes: readonly WebRoutes[]
+  readonly routes: WebRoutes
   /**
    * The subject of a bearer token, with its current roles: none while the token, or the person whose roles it uses, is
    * locked. Null when it is not a valid API token. Called for every bearer token; reads from memory.
@@ -80,11 +79,6 @@ export interface RunningApiTokens {
   list(): Promise<readonly ApiToken[]>
   /** Removes the tokens that the user with this key created, in the change that takes the name from its holder. */
   revokeOf(trx: Transaction, change: Pick<Change, 'touch' | 'audit'>, key: string, by: Actor): Promise<void>
-}
-
-const ORDER = {
-  keyOf: ({ name, id }: ApiToken) => `${name} ${id}`,
-  textOf: ({ name, id, roles, creator }: ApiToken) => [name, id, creator, ...roles].join(' '),
 }
 
 /** Keeps API tokens in memory by the hash of their secret, up to date by the change sequence. */
@@ -111,11 +105,14 @@ export function createApiTokens(options: {
     example: { name: 'deploy', roles: ['admin'], ttl_seconds: 86_400 },
     read: tokenOf,
     show: tokenDocument,
+    order: ({ name, id }) => `${name} ${id}`,
+    search: ({ name, id, roles, creator }) => [name, id, creator, ...roles].join(' '),
     swapped(tokens) {
       byHash = new Map([...tokens.values()].map((token) => [token.hash, token]))
     },
     audited,
     verbs: {
+      list: { rows: list, query: PageQuery },
       create: { body: NewToken, returns: CreatedToken, row: newToken },
       remove: { within: async ({ row: { name } }) => ({ name }) },
     },
@@ -176,15 +173,9 @@ export function createApiTokens(options: {
 
   const collection = resource.open(options)
 
-  const list = async (): Promise<readonly ApiToken[]> =>
-    (await db.selectFrom('api_tokens').selectAll().orderBy('created').execute()).map(tokenOf)
-
-  const routes = resource.routes(collection, async (web) => {
-    const schema = { summary: 'All API tokens', querystring: PageQuery, returns: Type.Array(TokenDocument) }
-    web.get('/', { config: { access: 'admin' }, schema }, async (request, reply) => {
-      return (await pageOf(request, reply, await list(), ORDER)).map(tokenDocument)
-    })
-  })
+  async function list(): Promise<readonly ApiToken[]> {
+    return (await db.selectFrom('api_tokens').selectAll().orderBy('created').execute()).map(tokenOf)
+  }
 
   /** The token's roles that its creator still has; none when either of them is locked. */
   function subjectOf({ name, roles, creator }: ApiToken): Subject {
@@ -215,7 +206,7 @@ export function createApiTokens(options: {
 
   return {
     collection,
-    routes,
+    routes: resource.routes(collection),
     list,
     identify(secret) {
       if (!SECRET.test(secret)) return null

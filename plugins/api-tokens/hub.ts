@@ -20,7 +20,7 @@ export default defineHubPlugin({
         return subject && { kind: 'subject', subject }
       },
     })
-    for (const routes of tokens.routes) provide.webRoutes(routes)
+    provide.webRoutes(tokens.routes)
     tap.user.released(({ trx, change, key, by }) => tokens.revokeOf(trx, change, key, by))
   },
 })

@@ -39,7 +39,7 @@ export default defineHubPlugin({
       if (!connected) desk.gone(hostname)
     })
     provide.migrations(proposalMigrations)
-    for (const routes of resource.routes(sources)) provide.webRoutes(routes)
+    provide.webRoutes(resource.routes(sources))
     provide.webRoutes(proposalRoutes(proposals, desk))
     provide.dashboardParts(proposalsPage(proposals))
   },

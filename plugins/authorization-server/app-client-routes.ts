@@ -3,14 +3,13 @@ import {
   type Catalog,
   Problem,
   type PublicNames,
-  type Static,
+  resourceRoutes,
   Type,
   type WebRoutes,
 } from '@mezite/core'
 import type { AccessTokens } from './access-tokens.ts'
 import type { AppClient, AppClients } from './app-clients.ts'
 
-const admin = { config: { access: 'admin' } } as const
 const MOST_URIS = 20
 const Uri = Type.String({ maxLength: 1_024 })
 const Body = Type.Closed({
@@ -37,8 +36,7 @@ export function appClientRoutes(deps: {
 }): WebRoutes {
   const { appClients, catalog, publicNames, tokens } = deps
 
-  function appOf(params: unknown): App {
-    const { name } = params as { name: string }
+  function appOf(name: string): App {
     const app = catalog.byName(name)
     if (app) return app
     throw new Problem(404, 'app_not_found', `There is no app ${name}; \`mezctl apps ls\` lists them.`)
@@ -53,48 +51,32 @@ export function appClientRoutes(deps: {
     created: new Date(client.created).toISOString(),
   })
 
-  return {
-    name: 'authorization-server-app-clients',
-    prefix: '/v1/webapi/app-clients',
-    async routes(web) {
-      web.get(
-        '/:name',
-        { ...admin, schema: { summary: 'The OpenID client of an app', returns: Shown } },
-        async ({ params }) => {
-          const app = appOf(params)
-          const client = appClients.of(app)
-          if (client) return show(app, client, null)
-          const detail = `${app.name} has no OpenID client; \`mezctl apps oidc ${app.name} --redirect-uri URI\` makes one.`
-          throw new Problem(404, 'app_client_not_found', detail)
-        },
-      )
-      web.put(
-        '/:name',
-        {
-          ...admin,
-          schema: { summary: 'Makes or changes the OpenID client of an app', body: Body, returns: Shown },
-        },
-        async (request) => {
-          const app = appOf(request.params)
-          const { redirect_uris, logout_uri, rotate_secret } = request.body as Static<typeof Body>
-          for (const uri of redirect_uris ?? []) requireUri(uri, 'redirect URI')
-          if (logout_uri) requireUri(logout_uri, 'logout URI')
-          const change = { redirectUris: redirect_uris, logoutUri: logout_uri, rotateSecret: rotate_secret }
-          const { client, secret } = await appClients.put(app, change, request.actor)
-          return show(app, client, secret)
-        },
-      )
-      web.delete(
-        '/:name',
-        { ...admin, schema: { summary: 'Removes the OpenID client of an app, with what it holds' } },
-        async (request, reply) => {
-          const { clientId } = await appClients.remove(appOf(request.params), request.actor)
-          await tokens().revoke({ client_id: clientId })
-          return reply.code(204).send()
-        },
-      )
-    },
-  }
+  const view = { name: 'client', collection: 'app-clients', key: 'name', form: { flat: Shown } }
+  return resourceRoutes(view, (on) => {
+    on('GET /:name', { summary: 'The OpenID client of an app', returns: Shown }, (name) => {
+      const app = appOf(name)
+      const client = appClients.of(app)
+      if (client) return show(app, client, null)
+      const detail = `${app.name} has no OpenID client; \`mezctl apps oidc ${app.name} --redirect-uri URI\` makes one.`
+      throw new Problem(404, 'app_client_not_found', detail)
+    })
+    const put = { summary: 'Makes or changes the OpenID client of an app', body: Body, returns: Shown }
+    on('PUT /:name', put, async (name, { body, actor }) => {
+      const app = appOf(name)
+      const { redirect_uris: redirectUris, logout_uri: logoutUri, rotate_secret: rotateSecret } = body
+      for (const uri of redirectUris ?? []) requireUri(uri, 'redirect URI')
+      if (logoutUri) requireUri(logoutUri, 'logout URI')
+      const change = { redirectUris, logoutUri, rotateSecret }
+      const { client, secret } = await appClients.put(app, change, actor)
+      return show(app, client, secret)
+    })
+    const remove = { summary: 'Removes the OpenID client of an app, with what it holds' }
+    on('DELETE /:name', remove, async (name, { actor }) => {
+      const { clientId } = await appClients.remove(appOf(name), actor)
+      await tokens().revoke({ client_id: clientId })
+      return undefined
+    })
+  })
 }
 
 /** https, or http to loopback, without a fragment. Throws `Problem` 400 `uri_invalid`. */

@@ -4,10 +4,12 @@ import {
   type Catalog,
   Problem,
   type PublicNames,
+  resourceRoutes,
   type Sessions,
   Type,
   type WebRoutes,
 } from '@mezite/core'
+import { PageQuery } from '@mezite/core/administration'
 import type { AppClients } from './app-clients.ts'
 import { calls } from './calls.ts'
 import { ACCESS_TOKEN } from './credential.ts'
@@ -15,7 +17,6 @@ import { listPrograms } from './programs.ts'
 import { resourceOf } from './resources.ts'
 import type { Running } from './running.ts'
 
-const admin = { config: { access: 'admin' } } as const
 /** How long a token for a person's own command line is valid at most, in seconds. */
 const LONGEST_SECONDS = 3_600
 
@@ -27,22 +28,18 @@ const Shown = Type.Object({
   created: Type.Nullable(Type.String()),
 })
 
-/** Programs for administrators (`mezctl clients`), and short tokens for the caller's own command line (`msh token`). */
+/** Programs for administrators (`mezctl clients`). */
 export function clientRoutes(deps: {
   readonly running: () => Running
   readonly appClients: AppClients
   readonly catalog: Catalog
-  readonly sessions: Pick<Sessions, 'byId'>
-  readonly publicNames: PublicNames
-  /** Whether the app is offered to programs. */
-  readonly offered: (app: App) => boolean
 }): WebRoutes {
-  const { running, appClients, catalog, sessions, publicNames } = deps
+  const { running, appClients, catalog } = deps
 
   const list = () => listPrograms({ records: running().records, appClients, catalog })
 
   /** Throws `Problem` for a client that is not one of a program. */
-  async function remove(id: string, by: Actor): Promise<void> {
+  async function remove(id: string, by: Actor): Promise<undefined> {
     if (appClients.appOf(id) !== undefined) {
       const detail = 'This is the client of an app; `mezctl apps oidc NAME --off` removes it.'
       throw new Problem(400, 'client_of_app', detail)
@@ -56,6 +53,33 @@ export function clientRoutes(deps: {
     await running().removeClient(id, by)
   }
 
+  return resourceRoutes(
+    {
+      ...{ name: 'client', collection: 'clients', key: 'client_id', form: { flat: Shown } },
+      search: ({ client_id, name }) => `${client_id} ${name}`,
+      list: { summary: 'The programs that people let in, and those of apps', rows: list, query: PageQuery },
+    },
+    (on) => {
+      const removal = 'Removes a program, and ends its tokens'
+      on('DELETE /:id', { summary: removal }, (id, { actor }) => remove(id, actor))
+      const body = Type.Closed({ client_id: Type.String({ maxLength: 2_048 }) })
+      const form = { summary: `${removal}: for the form of the dashboard`, body }
+      on('POST /remove', form, (_, { body, actor }) => remove(body.client_id, actor))
+    },
+  )
+}
+
+/** Short tokens for the caller's own command line (`msh token`). */
+export function tokenRoutes(deps: {
+  readonly running: () => Running
+  readonly catalog: Catalog
+  readonly sessions: Pick<Sessions, 'byId'>
+  readonly publicNames: PublicNames
+  /** Whether the app is offered to programs. */
+  readonly offered: (app: App) => boolean
+}): WebRoutes {
+  const { running, catalog, sessions, publicNames } = deps
+
   /** The app that the caller may open from a command line. Throws `Problem`. */
   function appOf(body: unknown): App {
     const { app: name } = body as { app: string }
@@ -65,42 +89,9 @@ export function clientRoutes(deps: {
   }
 
   return {
-    name: 'authorization-server-clients',
+    name: 'authorization-server-tokens',
     prefix: '/v1/webapi',
     async routes(web) {
-      web.get(
-        '/clients',
-        {
-          ...admin,
-          schema: {
-            summary: 'The programs that people let in, and those of apps',
-            returns: Type.Array(Shown),
-          },
-        },
-        list,
-      )
-      web.delete(
-        '/clients/:id',
-        { ...admin, schema: { summary: 'Removes a program, and ends its tokens' } },
-        async (request, reply) => {
-          await remove((request.params as { id: string }).id, request.actor)
-          return reply.code(204).send()
-        },
-      )
-      web.post(
-        '/clients/remove',
-        {
-          ...admin,
-          schema: {
-            summary: 'Removes a program, and ends its tokens: for the form of the dashboard',
-            body: Type.Closed({ client_id: Type.String({ maxLength: 2_048 }) }),
-          },
-        },
-        async (request, reply) => {
-          await remove((request.body as { client_id: string }).client_id, request.actor)
-          return reply.code(204).send()
-        },
-      )
       web.post(
         '/me/tokens',
         {

@@ -36,8 +36,7 @@ export default defineHubPlugin({
     provide.credentials(botCredential(bots))
     provide.dashboardParts(botsPage(bots, use.sessions))
     provide.botLogins(createBotLogins({ ...use, bots, proofs }))
-    for (const routes of resource.routes(bots, secretRoutes(bots, { ...use, clock })))
-      provide.webRoutes(routes)
+    provide.webRoutes(resource.routes(bots, secretRoutes(bots, { ...use, clock })))
     tap.access.decide(
       ({ subject, context: { clientIp } }, vote) => {
         // Nobody connects in an explanation.

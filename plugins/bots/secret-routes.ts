@@ -1,4 +1,4 @@
-import { type Clock, type Sessions, Type, type WebRoutes } from '@mezite/core'
+import { type AddRoute, type Clock, type Sessions, Type } from '@mezite/core'
 import { endSessions, newHolder, type StoredBots } from './bots.ts'
 import { hashSecret, newSecret } from './secret.ts'
 
@@ -9,7 +9,7 @@ const Removed = Type.Object({ name: Type.String(), removed: Type.Boolean() })
 export function secretRoutes(
   bots: StoredBots,
   { sessions, clock }: { readonly sessions: Pick<Sessions, 'listIn' | 'end'>; readonly clock: Clock },
-): WebRoutes['routes'] {
+): (on: AddRoute) => void {
   const within = async ({
     row,
     ...change
@@ -17,35 +17,29 @@ export function secretRoutes(
     await endSessions(sessions, row.name, change)
     return undefined
   }
-  const options = (summary: string, returns: unknown) =>
-    ({ config: { access: 'admin', cuts: true }, schema: { summary, returns } }) as const
-  return async (web) => {
-    web.post<{ Params: { name: string } }>(
-      '/:name/secret',
-      options('Gives a bot a new secret, which replaces the former', Secret),
-      async (request, reply) => {
-        const { name } = request.params
-        const secret = newSecret()
-        const columns = { secret_hash: hashSecret(secret), secret_created: clock.now(), updated: clock.now() }
-        // Nothing was opened by a secret that did not exist.
-        const set = (row: { secret_hash: string | null; holder: string }) =>
-          row.secret_hash === null ? columns : { ...columns, holder: newHolder() }
-        await bots.update(name, request.actor, set, {
-          within: (change) => (change.old?.secret_hash == null ? undefined : within(change)),
-        })
-        reply.code(201)
-        return { name, secret }
-      },
-    )
-    web.delete<{ Params: { name: string } }>(
-      '/:name/secret',
-      options('Removes the secret of a bot', Removed),
-      async (request) => {
-        const { name } = request.params
-        const columns = { secret_hash: null, secret_created: null, updated: clock.now() }
-        await bots.update(name, request.actor, () => ({ ...columns, holder: newHolder() }), { within })
-        return { name, removed: true }
-      },
-    )
+  return (on) => {
+    const given = {
+      summary: 'Gives a bot a new secret, which replaces the former',
+      cuts: true,
+      returns: Secret,
+    }
+    on('POST /:name/secret', given, async (name, { actor }, reply) => {
+      const secret = newSecret()
+      const columns = { secret_hash: hashSecret(secret), secret_created: clock.now(), updated: clock.now() }
+      // Nothing was opened by a secret that did not exist.
+      const set = (row: { secret_hash: string | null; holder: string }) =>
+        row.secret_hash === null ? columns : { ...columns, holder: newHolder() }
+      await bots.update(name, actor, set, {
+        within: (change) => (change.old?.secret_hash == null ? undefined : within(change)),
+      })
+      reply.code(201)
+      return { name, secret }
+    })
+    const removed = { summary: 'Removes the secret of a bot', cuts: true, returns: Removed }
+    on('DELETE /:name/secret', removed, async (name, { actor }) => {
+      const columns = { secret_hash: null, secret_created: null, updated: clock.now() }
+      await bots.update(name, actor, () => ({ ...columns, holder: newHolder() }), { within })
+      return { name, removed: true }
+    })
   }
 }

@@ -1,4 +1,4 @@
-import { Type, type WebRoutes } from '@mezite/core'
+import { type AddRoute, Type } from '@mezite/core'
 import { testConnector } from './connector-test.ts'
 import type { Connectors } from './connectors.ts'
 
@@ -23,12 +23,9 @@ const ReportResource = Type.Object({
 export function connectorTestRoute(
   connectors: Connectors,
   deps: Parameters<typeof testConnector>[1],
-): WebRoutes['routes'] {
-  return async (web) => {
-    web.post<{ Params: { name: string } }>(
-      '/:name/test',
-      { config: { access: 'admin', deadlineMs: 60_000 }, schema: { returns: ReportResource } },
-      ({ params }) => testConnector(connectors.collection.known(params.name), deps),
+): (on: AddRoute) => void {
+  return (on) =>
+    on('POST /:name/test', { deadlineMs: 60_000, returns: ReportResource }, (name) =>
+      testConnector(connectors.collection.known(name), deps),
     )
-  }
 }

@@ -75,8 +75,7 @@ export default defineHubPlugin({
     provide.webRoutes(securityEventRoute(deps))
     use.jobs.add({ name: 'oidc-recheck', everyMs: RECHECK_LOOK_MS, jitterMs: 0, run: createRecheck(deps) })
     const { resource, collection } = connectors
-    for (const routes of resource.routes(collection, connectorTestRoute(connectors, deps)))
-      provide.webRoutes(routes)
+    provide.webRoutes(resource.routes(collection, connectorTestRoute(connectors, deps)))
     provide.webRoutes(signInTest.routes(beginTest))
 
     /** RP-initiated logout, where the provider has an end-session endpoint. */

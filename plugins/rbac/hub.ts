@@ -31,8 +31,7 @@ export default defineHubPlugin({
     provide.migrations(rbacMigrations)
     for (const kind of roleRequirements) provide.requirements(kind)
     provide.sessionLimits(limitsOf(roles))
-    for (const routes of resource.routes(roles, previewRoute(roles, use, use.roleRules)))
-      provide.webRoutes(routes)
+    provide.webRoutes(resource.routes(roles, previewRoute(roles, use, use.roleRules)))
     for (const rule of use.roleRules) rule.attach(readRoles(roles))
     tap.access.decide(
       (query, vote) => {

@@ -1,10 +1,10 @@
-import { type App, type Catalog, inTurns, Type, type WebRoutes } from '@mezite/core'
+import { type AddRoute, type App, type Catalog, inTurns, Type } from '@mezite/core'
 import type { Explanations } from '@mezite/core/administration'
 import { type RoleDocument, type RoleRule, readRole } from './role-resource.ts'
 import { compileRole, type RoleSet, reachOf } from './role-set.ts'
 
 const Names = Type.Array(Type.String())
-const schema = {
+const preview = {
   summary: 'Who would gain and who would lose access to what if the role were saved',
   returns: Type.Object({
     users: Type.Integer({ description: 'How many people and programs have the role' }),
@@ -27,12 +27,9 @@ export function previewRoute(
   roles: RoleSet,
   rooms: { readonly explanations: Pick<Explanations, 'groups'>; readonly catalog: Pick<Catalog, 'list'> },
   rules: readonly RoleRule[] = [],
-): WebRoutes['routes'] {
-  return async (web) => {
-    web.post('/preview', { config: { access: 'admin' }, schema }, async (request) =>
-      previewRole(readRole(request.body, { rules }), { ...rooms, roles }),
-    )
-  }
+): (on: AddRoute) => void {
+  return (on) =>
+    on('POST /preview', preview, (_, { body }) => previewRole(readRole(body, { rules }), { ...rooms, roles }))
 }
 
 /** People and programs that gain and lose access to the same apps. */

@@ -2,69 +2,51 @@ import {
   type App,
   type Catalog,
   entityTags,
-  mapInTurns,
   Problem,
+  resourceRoutes,
   type Sessions,
-  type SignInDesk,
   type Subject,
   Type,
   type WebRoutes,
 } from '@mezite/core'
-import { type Administration, type HubState, pageOf } from '@mezite/core/administration'
+import type { Administration, HubState } from '@mezite/core/administration'
 import type { LockView } from '@mezite/core/identity'
-import { NamedPageQuery } from './named-page-query.ts'
 
-type Apps = Administration['apps']
-type AppInput = ReturnType<Apps['read']>
-
-const appResource = (spec: Apps['spec']) =>
-  Type.Object({
-    kind: Type.String(),
-    version: Type.String(),
-    metadata: Type.Object({
-      name: Type.String(),
-      description: Type.Optional(Type.String()),
-      labels: Type.Record(Type.String(), Type.String()),
-      expires: Type.Optional(Type.String()),
+const status = {
+  state: Type.String({ description: 'ready, unreachable, no_agent or disabled' }),
+  reason: Type.Nullable(Type.String()),
+  locked: Type.Boolean({ description: 'A lock on the app: nobody may open it' }),
+  agents: Type.Array(
+    Type.Object({
+      hostname: Type.String(),
+      connected: Type.Boolean(),
+      since: Type.Nullable(Type.String()),
+      transport: Type.Nullable(Type.String()),
+      rtt_ms: Type.Nullable(Type.Number()),
+      last_error: Type.Nullable(Type.String()),
     }),
-    spec,
-    status: Type.Object({
-      etag: Type.String({ description: 'For If-Match of a change' }),
-      state: Type.String({ description: 'ready, unreachable, no_agent or disabled' }),
-      reason: Type.Nullable(Type.String()),
-      locked: Type.Boolean({ description: 'A lock on the app: nobody may open it' }),
-      agents: Type.Array(
-        Type.Object({
-          hostname: Type.String(),
-          connected: Type.Boolean(),
-          since: Type.Nullable(Type.String()),
-          transport: Type.Nullable(Type.String()),
-          rtt_ms: Type.Nullable(Type.Number()),
-          last_error: Type.Nullable(Type.String()),
-        }),
-      ),
-      url: Type.Nullable(Type.String({ description: 'Where browsers open the app; null if they cannot' })),
-      certificate: Type.Nullable(
-        Type.Object(
-          {
-            state: Type.String({ description: 'valid, ordering or failing' }),
-            error: Type.Nullable(Type.String()),
-          },
-          { description: 'What browsers get; null if they cannot open the app' },
-        ),
-      ),
-      sessions: Type.Integer(),
-      streams: Type.Integer(),
-    }),
-  })
+  ),
+  url: Type.Nullable(Type.String({ description: 'Where browsers open the app; null if they cannot' })),
+  certificate: Type.Nullable(
+    Type.Object(
+      {
+        state: Type.String({ description: 'valid, ordering or failing' }),
+        error: Type.Nullable(Type.String()),
+      },
+      { description: 'What browsers get; null if they cannot open the app' },
+    ),
+  ),
+  sessions: Type.Integer(),
+  streams: Type.Integer(),
+}
 
 /** Only a lock on the app itself concerns it. */
 const NOBODY: Subject = { user: '', roles: [], kind: 'operator', sessionId: null, satisfied: [] }
-const admin = { config: { access: 'admin' } } as const
 /** Agents of one test. */
 const MOST_TESTED = 20
 const test = {
   summary: 'Checks an app document and connects to the app from its agents, without saving it',
+  deadlineMs: 60_000,
   returns: Type.Object({
     agents: Type.Array(
       Type.Object({
@@ -77,11 +59,6 @@ const test = {
     ),
   }),
 }
-const cutting = { config: { access: 'admin', cuts: true } } as const
-type Request = Pick<Parameters<SignInDesk['sessionOf']>[0], 'actor'> & { readonly params: Named['Params'] }
-type Named = { Params: { name: string } }
-type Bound = { Params: { name: string; hostname: string } }
-
 /** `/v1/webapi/apps`. Responses to changes that can end access have `cut`. */
 export function appRoutes(options: {
   readonly administration: Pick<Administration, 'apps'>
@@ -123,115 +100,79 @@ export function appRoutes(options: {
   const sessionsOf = (app: App) => sessions.list().filter(({ appId }) => appId === app.id)
   const known = (name: string): App => {
     const app = apps.registered().find((each) => each.name === name)
-    if (!app)
-      throw new Problem(404, 'app_not_found', `There is no app ${name}; \`mezctl apps ls\` lists them.`)
-    return app
+    if (app) return app
+    throw new Problem(404, 'app_not_found', `There is no app ${name}; \`mezctl apps ls\` lists them.`)
   }
-  const toggle = (enabled: boolean) => async (request: Request) => {
-    const before = known(request.params.name)
-    const app = before.enabled === enabled ? before : await change(request, (old) => ({ ...old, enabled }))
-    return show(app)
-  }
-  const change = (request: Request, next: (app: App) => AppInput) =>
-    apps.change(request.params.name, next, request.actor)
+  const { spec, appConfigs } = apps
+  const plugins = { ...spec.properties.plugins, properties: appConfigs }
 
-  return {
-    name: 'apps',
-    prefix: '/v1/webapi/apps',
-    async routes(web) {
-      const AppResource = appResource(apps.spec)
-      const list = {
+  return resourceRoutes<App>(
+    {
+      ...{ name: 'app', collection: 'apps', key: 'name', show: (app) => show(app) },
+      form: { spec: { ...spec, properties: { ...spec.properties, plugins } }, status },
+      search: ({ name, uri, publicAddr, labels }) =>
+        [name, uri, publicAddr, ...Object.entries(labels).flat()].join(' '),
+      list: {
         summary: 'All apps with their state',
-        querystring: NamedPageQuery,
-        returns: Type.Array(AppResource),
-      }
-      web.get('/', { ...admin, schema: list }, async (request, reply) => {
-        const counts = new Map<string, number>()
-        for (const { appId } of sessions.list()) if (appId) counts.set(appId, (counts.get(appId) ?? 0) + 1)
-        const page = await pageOf(request, reply, apps.registered(), {
-          keyOf: (app) => app.name,
-          textOf: ({ name, uri, publicAddr, labels }) =>
-            [name, uri, publicAddr, ...Object.entries(labels).flat()].join(' '),
-        })
-        return mapInTurns(page, (app) => show(app, counts.get(app.id) ?? 0))
-      })
-      web.post('/', admin, async (request, reply) => {
-        const { app } = await apps.put(apps.read(request.body), 'create', request.actor)
-        reply.code(201)
-        return show(app)
-      })
-      const get = { summary: 'One app with its state', returns: AppResource }
-      web.post(
-        '/test',
-        { config: { ...admin.config, deadlineMs: 60_000 }, schema: test },
-        async (request) => {
-          const input = apps.read(request.body)
-          apps.check(input)
-          const app: App = { ...input, id: 'test' }
-          const agents = app.agents.slice(0, MOST_TESTED)
-          return {
-            agents: await Promise.all(
-              agents.map(async (hostname) => ({ hostname, ...(await apps.probe(app, hostname)) })),
-            ),
-          }
+        rows: () => apps.registered(),
+        async showAll() {
+          const counts = new Map<string, number>()
+          for (const { appId } of sessions.list()) if (appId) counts.set(appId, (counts.get(appId) ?? 0) + 1)
+          return (app) => show(app, counts.get(app.id) ?? 0)
         },
+      },
+      get: { summary: 'One app with its state', find: known },
+    },
+    (on) => {
+      on('POST /', {}, async (_, { body, actor }) =>
+        show((await apps.put(apps.read(body), 'create', actor)).app),
       )
-      web.get<Named>('/:name', { ...admin, schema: get }, async ({ params }) => show(known(params.name)))
-      web.put<Named>('/:name', cutting, async (request, reply) => {
-        const input = apps.read(request.body, request.params.name)
-        const { created, app } = await apps.put(input, 'put', request.actor, request.headers)
+      on('POST /test', test, async (_, { body }) => {
+        const input = apps.read(body)
+        apps.check(input)
+        const app: App = { ...input, id: 'test' }
+        const agents = app.agents.slice(0, MOST_TESTED)
+        return {
+          agents: await Promise.all(
+            agents.map(async (hostname) => ({ hostname, ...(await apps.probe(app, hostname)) })),
+          ),
+        }
+      })
+      on('PUT /:name', { cuts: true }, async (name, { body, actor, headers }, reply) => {
+        const { created, app } = await apps.put(apps.read(body, name), 'put', actor, headers)
         if (created) reply.code(201)
         return { created, resource: show(app) }
       })
-      web.delete<Named>('/:name', cutting, async (request) => {
-        const before = known(request.params.name)
-        const app = await apps.remove(before.name, request.actor)
+      on('DELETE /:name', { cuts: true }, async (name, { actor, subject }) => {
+        const app = await apps.remove(known(name).name, actor)
         const ids = sessionsOf(app).map(({ id }) => id)
-        const ended = ids.length === 0 ? 0 : await sessions.end(ids, 'app_deleted', request.subject)
+        const ended = ids.length === 0 ? 0 : await sessions.end(ids, 'app_deleted', subject)
         return { name: app.name, removed: true, cut: { sessions: ended } }
       })
-      web.post<Named>('/:name/enable', admin, toggle(true))
-      web.post<Named>('/:name/disable', cutting, toggle(false))
-      web.put<Bound>('/:name/agents/:hostname', admin, async (request) => {
-        const hostname = request.params.hostname.toLowerCase()
+      for (const enabled of [true, false])
+        on(`POST /:name/${enabled ? 'enable' : 'disable'}`, { cuts: !enabled }, async (name, { actor }) => {
+          const before = known(name)
+          const change = () => apps.change(name, (old) => ({ ...old, enabled }), actor)
+          return show(before.enabled === enabled ? before : await change())
+        })
+      on('PUT /:name/agents/:hostname', {}, async (name, { params, actor }) => {
+        const hostname = params.hostname!.toLowerCase()
         if (!/^[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?$/.test(hostname)) {
-          throw new Problem(
-            400,
-            'hostname_invalid',
-            `${request.params.hostname} cannot be the host name of an agent.`,
-          )
+          const detail = `${params.hostname} cannot be the host name of an agent.`
+          throw new Problem(400, 'hostname_invalid', detail)
         }
-        return show(
-          await change(request, (app) => ({ ...app, agents: [...new Set([...app.agents, hostname])] })),
-        )
+        const bind = (app: App) => ({ ...app, agents: [...new Set([...app.agents, hostname])] })
+        return show(await apps.change(name, bind, actor))
       })
-      web.delete<Bound>('/:name/agents/:hostname', admin, async (request) => {
-        const hostname = request.params.hostname.toLowerCase()
-        return show(
-          await change(request, (app) => {
-            if (app.agents.includes(hostname))
-              return { ...app, agents: app.agents.filter((one) => one !== hostname) }
-            throw new Problem(404, 'agent_not_bound', `${app.name} is not bound to ${hostname}.`)
-          }),
-        )
+      on('DELETE /:name/agents/:hostname', {}, async (name, { params, actor }) => {
+        const hostname = params.hostname!.toLowerCase()
+        const unbind = (app: App) => {
+          if (app.agents.includes(hostname))
+            return { ...app, agents: app.agents.filter((one) => one !== hostname) }
+          throw new Problem(404, 'agent_not_bound', `${app.name} is not bound to ${hostname}.`)
+        }
+        return show(await apps.change(name, unbind, actor))
       })
     },
-  }
-}
-
-/**
- * `/v1/webapi/schemas/app`: the JSON Schema of an app's `spec`, for `mezctl explain`. Plugins add the schemas of their
- * kinds.
- */
-export const appSchemaRoutes = ({ apps }: Pick<Administration, 'apps'>): WebRoutes => {
-  const { spec, appConfigs } = apps
-  const { plugins } = spec.properties
-  const properties = { ...spec.properties, plugins: { ...plugins, properties: appConfigs } }
-  return {
-    name: 'app-schema',
-    prefix: '/v1/webapi/schemas',
-    async routes(web) {
-      web.get('/app', admin, async () => ({ ...spec, properties }))
-    },
-  }
+  )
 }

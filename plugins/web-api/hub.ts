@@ -12,7 +12,7 @@ import {
 import { administration, hubState } from '@mezite/core/administration'
 import { authorities, locks } from '@mezite/core/identity'
 import { access } from '@mezite/core/protocol'
-import { appRoutes, appSchemaRoutes } from './app-routes.ts'
+import { appRoutes } from './app-routes.ts'
 import { authorityRoutes } from './authority-routes.ts'
 import { tokenRoutes } from './join-token-routes.ts'
 import { meRoutes } from './me-routes.ts'
@@ -42,7 +42,6 @@ export default defineHubPlugin({
   provides: { webRoutes },
   setup({ clock, provide, use }) {
     provide.webRoutes(appRoutes(use))
-    provide.webRoutes(appSchemaRoutes(use.administration))
     provide.webRoutes(userRoutes(use))
     provide.webRoutes(sessionRoutes(use))
     provide.webRoutes(tokenRoutes(use))

@@ -1,5 +1,5 @@
-import { Problem, type PublicNames, type Static, Type, type WebRoutes } from '@mezite/core'
-import { type Administration, PageQuery, pageOf } from '@mezite/core/administration'
+import { Problem, type PublicNames, resourceRoutes, Type, type WebRoutes } from '@mezite/core'
+import { type Administration, PageQuery } from '@mezite/core/administration'
 import type { Authorities } from '@mezite/core/identity'
 
 const DEFAULT_TTL_SECONDS = 3_600
@@ -35,59 +35,43 @@ export function tokenRoutes(options: {
 }): WebRoutes {
   const { authorities } = options
   const { joinTokens: tokens } = options.administration
-  return {
-    name: 'tokens',
-    prefix: '/v1/webapi/tokens',
-    async routes(web) {
-      const list = {
-        summary: 'All join tokens',
-        querystring: PageQuery,
-        returns: Type.Array(TokenResource),
-      }
-      web.get('/', { config: { access: 'admin' }, schema: list }, async (request, reply) => {
-        const page = await pageOf(request, reply, await tokens.list(), {
-          keyOf: ({ created, id }) => `${created.toISOString()} ${id}`,
-          textOf: ({ id, agent_hostname }) => `${id} ${agent_hostname ?? ''}`,
-          descending: true,
-        })
-        return page.map((row) => ({
-          id: row.id,
-          name: null,
-          roles: ['app'],
-          agent_hostname: row.agent_hostname,
-          created: row.created.toISOString(),
-          expires: row.expires.toISOString(),
-          used_at: row.used_at?.toISOString() ?? null,
-        }))
-      })
-      web.post<{ Body: Static<typeof Body> }>(
-        '/',
-        { config: { access: 'admin' }, schema: { body: Body, returns: NewToken } },
-        async (request, reply) => {
-          const { ttl_seconds: ttl = DEFAULT_TTL_SECONDS, agent_hostname: wanted = null } = request.body
-          const input = { agentHostname: wanted, ttlMs: ttl * 1_000, by: request.actor }
-          const { id, token } = await tokens.create(input)
-          const host = wanted === null ? '' : ` --hostname ${wanted.toLowerCase()}`
-          const { host: hubHost, port } = new URL(options.publicNames.hubOrigin)
-          const publicAddr = port === '' ? `${hubHost}:443` : hubHost
-          // The token is passed on standard input, because other users can see command-line arguments.
-          const command = `mezd start --proxy ${publicAddr} --token-file - --ca-pin ${authorities.pin()}${host}`
-          reply.code(201)
-          return { id, token, ca_pin: authorities.pin(), command }
-        },
-      )
-      web.delete<{ Params: { id: string } }>(
-        '/:id',
-        { config: { access: 'admin' } },
-        async (request, reply) => {
-          const { id } = request.params
-          const isUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)
-          if (!isUuid || !(await tokens.remove(id, request.actor))) {
-            throw new Problem(404, 'token_not_found', `There is no join token ${id}.`)
-          }
-          return reply.code(204).send()
-        },
-      )
+  return resourceRoutes(
+    {
+      ...{
+        name: 'token',
+        noun: 'join token',
+        collection: 'tokens',
+        key: 'id',
+        form: { flat: TokenResource },
+      },
+      order: ({ created, id }) => `${created.toISOString()} ${id}`,
+      newestFirst: true,
+      search: ({ id, agent_hostname }) => `${id} ${agent_hostname ?? ''}`,
+      list: { rows: () => tokens.list(), query: PageQuery },
+      show: ({ id, agent_hostname, created, expires, used_at }) => ({
+        ...{ id, name: null, roles: ['app'], agent_hostname },
+        created: created.toISOString(),
+        expires: expires.toISOString(),
+        used_at: used_at?.toISOString() ?? null,
+      }),
     },
-  }
+    (on) => {
+      on('POST /', { body: Body, returns: NewToken }, async (_, { body, actor }) => {
+        const { ttl_seconds: ttl = DEFAULT_TTL_SECONDS, agent_hostname: wanted = null } = body
+        const { id, token } = await tokens.create({ agentHostname: wanted, ttlMs: ttl * 1_000, by: actor })
+        const host = wanted === null ? '' : ` --hostname ${wanted.toLowerCase()}`
+        const { host: hubHost, port } = new URL(options.publicNames.hubOrigin)
+        const publicAddr = port === '' ? `${hubHost}:443` : hubHost
+        // The token is passed on standard input, because other users can see command-line arguments.
+        const command = `mezd start --proxy ${publicAddr} --token-file - --ca-pin ${authorities.pin()}${host}`
+        return { id, token, ca_pin: authorities.pin(), command }
+      })
+      on('DELETE /:id', {}, async (id, { actor }) => {
+        const isUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)
+        if (!isUuid || !(await tokens.remove(id, actor)))
+          throw new Problem(404, 'token_not_found', `There is no join token ${id}.`)
+        return undefined
+      })
+    },
+  )
 }

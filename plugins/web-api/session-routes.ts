@@ -1,19 +1,18 @@
 import {
   type Catalog,
-  mapInTurns,
   Problem,
   type RequirementKind,
+  resourceRoutes,
   type Session,
   type Sessions,
+  type Static,
   Type,
   type WebRoutes,
 } from '@mezite/core'
-import { PageQuery, pageOf } from '@mezite/core/administration'
+import { PageQuery } from '@mezite/core/administration'
 
 type Activity = ReturnType<Awaited<ReturnType<Sessions['activityOf']>>>
 
-const admin = { config: { access: 'admin' } } as const
-const cutting = { config: { access: 'admin', cuts: true } } as const
 const Filter = Type.Closed({
   ...PageQuery.properties,
   user: Type.Optional(Type.String()),
@@ -67,24 +66,20 @@ export function sessionRoutes(options: {
     streams,
   })
 
-  return {
-    name: 'sessions',
-    prefix: '/v1/webapi/sessions',
-    async routes(web) {
-      web.get<{ Querystring: { user?: string; app?: string; program?: string } }>(
-        '/',
-        {
-          ...admin,
-          schema: {
-            summary: 'All live sessions',
-            querystring: Filter,
-            returns: Type.Array(SessionResource),
-          },
-        },
-        async (request, reply) => {
-          const { user, app, program } = request.query
+  return resourceRoutes<Session>(
+    {
+      ...{ name: 'session', collection: 'sessions', key: 'id', form: { flat: SessionResource } },
+      order: ({ created, id }) => `${new Date(created).toISOString()} ${id}`,
+      newestFirst: true,
+      search: (one) =>
+        [one.user, appOf(one) ?? '', ...appsOf(one), programOf(one) ?? '', one.clientIp, one.id].join(' '),
+      list: {
+        summary: 'All live sessions',
+        query: Filter,
+        rows({ query }) {
+          const { user, app, program } = query as Static<typeof Filter>
           const wanted = program?.toLowerCase()
-          const matching = sessions
+          return sessions
             .list()
             .filter(
               (one) =>
@@ -92,21 +87,16 @@ export function sessionRoutes(options: {
                 (app === undefined || isAt(one, app)) &&
                 (wanted === undefined || programOf(one)?.toLowerCase().includes(wanted) === true),
             )
-          const listed = await pageOf(request, reply, matching, {
-            keyOf: ({ created, id }) => `${new Date(created).toISOString()} ${id}`,
-            textOf: (one) =>
-              [one.user, appOf(one) ?? '', ...appsOf(one), programOf(one) ?? '', one.clientIp, one.id].join(
-                ' ',
-              ),
-            descending: true,
-          })
-          const use = await sessions.activityOf(listed)
-          return mapInTurns(listed, (one) => show(one, use(one)))
         },
-      )
-      web.delete<{ Params: { id: string } }>('/:id', cutting, async (request) => {
-        const { id } = request.params
-        const ended = await sessions.end([id], 'revoked', request.subject)
+        async showAll(listed) {
+          const use = await sessions.activityOf(listed)
+          return (one) => show(one, use(one))
+        },
+      },
+    },
+    (on) =>
+      on('DELETE /:id', { cuts: true }, async (id, { subject }) => {
+        const ended = await sessions.end([id], 'revoked', subject)
         if (ended === 0) {
           throw new Problem(
             404,
@@ -115,7 +105,6 @@ export function sessionRoutes(options: {
           )
         }
         return { id, revoked: true, cut: { sessions: ended } }
-      })
-    },
-  }
+      }),
+  )
 }

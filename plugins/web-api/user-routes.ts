@@ -1,20 +1,16 @@
 import {
   type Catalog,
   entityTags,
-  mapInTurns,
-  Problem,
   ROLE_NAME,
+  resourceRoutes,
   Type,
   type User,
   type Users,
   type WebRoutes,
 } from '@mezite/core'
-import { type Administration, type Grants, pageOf } from '@mezite/core/administration'
+import type { Administration, Grants } from '@mezite/core/administration'
 import type { LockView } from '@mezite/core/identity'
-import { NamedPageQuery } from './named-page-query.ts'
 
-const admin = { config: { access: 'admin' } } as const
-const cutting = { config: { access: 'admin', cuts: true } } as const
 const Role = Type.String({ pattern: ROLE_NAME, must: 'the name of a role' })
 const Roles = Type.Array(Role, { maxItems: 200 })
 const CreateBody = Type.Closed({ name: Type.String({ maxLength: 4_096 }), roles: Roles })
@@ -43,7 +39,6 @@ const UserResource = Type.Object({
     { description: 'Roles that the user has for a time' },
   ),
 })
-type Named = { Params: { name: string } }
 
 /** `/v1/webapi/users`. Removing and relinking end the person's sessions; `cut` also contains their number. */
 export function userRoutes(options: {
@@ -85,54 +80,32 @@ export function userRoutes(options: {
       until: new Date(until).toISOString(),
     })),
   })
-  const known = (name: string): User => {
-    const user = users.byName(name)
-    if (!user)
-      throw new Problem(404, 'user_not_found', `There is no user ${name}; \`mezctl users ls\` lists them.`)
-    return user
-  }
-  return {
-    name: 'users',
-    prefix: '/v1/webapi/users',
-    async routes(web) {
-      const list = { summary: 'All users', querystring: NamedPageQuery, returns: Type.Array(UserResource) }
-      web.get('/', { ...admin, schema: list }, async (request, reply) => {
-        const page = await pageOf(request, reply, users.list(), {
-          keyOf: (user) => user.name,
-          textOf: (user) => [user.name, ...users.rolesOf(user.name)].join(' '),
-        })
-        return mapInTurns(page, show)
-      })
-      web.post<{ Body: { name: string; roles: string[] } }>(
-        '/',
-        { ...admin, schema: { body: CreateBody } },
-        async (request, reply) => {
-          const { name, roles } = request.body
-          const user = await changes.create(name, roles, request.actor)
-          reply.code(201)
-          return show(user)
-        },
+  return resourceRoutes<User>(
+    {
+      ...{ name: 'user', collection: 'users', key: 'name', form: { flat: UserResource }, show },
+      search: ({ name }) => [name, ...users.rolesOf(name)].join(' '),
+      list: { rows: () => users.list() },
+      get: { find: (name) => users.byName(name) },
+    },
+    (on) => {
+      on('POST /', { body: CreateBody }, async (_, { body, actor }) =>
+        show(await changes.create(body.name, body.roles, actor)),
       )
-      const get = { summary: 'One user', returns: UserResource }
-      web.get<Named>('/:name', { ...admin, schema: get }, async ({ params }) => show(known(params.name)))
-      web.patch<Named & { Body: { roles: string[] } }>(
-        '/:name',
-        { ...cutting, schema: { body: UpdateBody } },
-        async ({ params, body, actor, headers }) =>
-          show(await changes.update(params.name, body.roles, actor, headers)),
+      on('PATCH /:name', { cuts: true, body: UpdateBody }, async (name, { body, actor, headers }) =>
+        show(await changes.update(name, body.roles, actor, headers)),
       )
-      web.post<Named>('/:name/relink', cutting, async (request) => {
-        const user = await changes.relink(request.params.name, request.actor)
+      on('POST /:name/relink', { cuts: true }, async (name, { actor }) => {
+        const user = await changes.relink(name, actor)
         return { ...show(user), cut: { sessions: user.endedSessions } }
       })
-      web.delete<Named>('/:name/mapped-roles', cutting, async (request) => {
-        const dropped = known(request.params.name).mappedRoles
-        return { ...show(await changes.dropMapped(request.params.name, request.actor)), dropped }
+      on('DELETE /:name/mapped-roles', { cuts: true }, async (name, { actor }) => {
+        const dropped = users.byName(name)?.mappedRoles
+        return { ...show(await changes.dropMapped(name, actor)), dropped }
       })
-      web.delete<Named>('/:name', cutting, async (request) => {
-        const user = await changes.remove(request.params.name, request.actor)
+      on('DELETE /:name', { cuts: true }, async (name, { actor }) => {
+        const user = await changes.remove(name, actor)
         return { name: user.name, removed: true, cut: { sessions: user.endedSessions } }
       })
     },
-  }
+  )
 }

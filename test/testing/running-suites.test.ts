@@ -22,6 +22,7 @@ import {
   signInMethods,
   Type,
   users,
+  type WebRoutes,
   webRoutes,
 } from '../../core/index.ts'
 import { access, PipeDuplex, protocols, tunnel } from '../../core/protocol.ts'
@@ -283,7 +284,8 @@ const notes = (flaw: string) =>
         },
       })
       const collection = resource.open({ revisions: use.revisions, clock, log })
-      const [routes] = resource.routes(collection, async (web) => {
+      const own = resource.routes(collection)
+      const routes: WebRoutes['routes'] = async (web, options) => {
         web.addHook('onRequest', async ({ headers }) => {
           if (flaw !== 'ignores-versions') return
           delete headers['if-match']
@@ -292,8 +294,9 @@ const notes = (flaw: string) =>
         web.addHook('onSend', async ({ method }, _reply, payload) =>
           method === 'DELETE' && flaw === 'hides-removals' ? '{}' : payload,
         )
-      })
-      provide.webRoutes(routes!)
+        await own.routes(web, options)
+      }
+      provide.webRoutes({ ...own, routes })
     },
   })
 

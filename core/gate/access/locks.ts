@@ -13,7 +13,7 @@ import type { Lock, LockKind, Locks } from './lock.ts'
 
 export interface RunningLocks extends Locks {
   readonly collection: Collection<Lock, LockTable, NewLock>
-  readonly routes: readonly WebRoutes[]
+  readonly routes: WebRoutes
 }
 
 /** The body of a request for a lock. */

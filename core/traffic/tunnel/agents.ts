@@ -26,7 +26,7 @@ export interface Agents {
   /** Why the agent may not use the certificate; null: it may. */
   refusalOf(hostname: string, serial: string): AgentRefusal | null
   /** `/v1/webapi/agents`. Removing an agent revokes its certificate and cuts its links. */
-  readonly routes: readonly WebRoutes[]
+  readonly routes: WebRoutes
 }
 
 export type AgentRefusal = 'agent_unknown' | 'certificate_superseded'

@@ -28,7 +28,7 @@ export interface RunningTunnel extends Tunnel {
   /** The offered transports among the provided ones. Throws like `offeredTransports`. */
   offer(provided: readonly HubTransport[]): readonly HubTransport[]
   /** `/v1/webapi/agents`. */
-  readonly routes: readonly WebRoutes[]
+  readonly routes: WebRoutes
   readonly probe: AppAdministration['probe']
   /** All agents that may connect. */
   agents(): readonly Pick<Agent, 'hostname'>[]

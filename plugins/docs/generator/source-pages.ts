@@ -67,7 +67,7 @@ ${sorted(found).join('\n')}
 /** Ports and the first part of every path. */
 export function portsPage(): string {
   const prefixes = programSources().flatMap((file) =>
-    [...textOf(file).matchAll(/^ *(?:prefix: '(\/[^']*)'|collection: '([a-z-]+)')/gm)].map(
+    [...textOf(file).matchAll(/^ *(?:prefix: '(\/[^']*)'|[^*\n]*\bcollection: '([a-z-]+)')/gm)].map(
       ([, prefix, collection]) => {
         const [, owner] = /^plugins\/([^/]+)/.exec(file) ?? []
         const path = prefix ?? `/v1/webapi/${collection}`

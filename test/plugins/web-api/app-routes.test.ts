@@ -3,14 +3,14 @@ import Fastify from 'fastify'
 import t from 'tap'
 import { Type } from '../../../core/api/config-types.ts'
 import { AppSpec } from '../../../core/gate/catalog/app-schema.ts'
-import { appRoutes, appSchemaRoutes } from '../../../plugins/web-api/app-routes.ts'
+import { appRoutes } from '../../../plugins/web-api/app-routes.ts'
 
 t.test('a host name that no agent can have is refused by its name', async (t) => {
   const web = Fastify()
   t.teardown(() => web.close())
-  const { routes } = appRoutes({ administration: { apps: { spec: AppSpec } } } as never)
+  const { routes } = appRoutes({ administration: { apps: { spec: AppSpec, appConfigs: {} } } } as never)
   await web.register(routes)
-  const answer = await web.inject({ method: 'PUT', url: '/grafana/agents/Bad%20host!' })
+  const answer = await web.inject({ method: 'PUT', url: '/apps/grafana/agents/Bad%20host!' })
   t.match(answer.json(), {
     code: 'hostname_invalid',
     message: 'Bad host! cannot be the host name of an agent.',
@@ -22,8 +22,8 @@ t.test('the schema of an app describes every key for mezctl explain', async (t) 
   t.teardown(() => web.close())
   const appConfigs = { curfew: Type.Object({ until: Type.Duration({ description: 'End' }) }) }
   const apps = { spec: AppSpec, appConfigs }
-  await web.register(appSchemaRoutes({ apps } as never).routes)
-  const schema = (await web.inject('/app')).json()
+  await web.register(appRoutes({ administration: { apps } } as never).routes)
+  const schema = (await web.inject('/schemas/app')).json()
   const undescribed = Object.entries(schema.properties as Record<string, { description?: string }>)
     .filter(([, { description }]) => !description)
     .map(([key]) => key)

@@ -45,7 +45,7 @@ t.test('the routes of apps, users, sessions and locks read and change them', asy
     appRoutes({ administration: { apps }, catalog, hubState, locks, sessions }),
     userRoutes({ administration: { users }, users, grants: rooms.grants.service, locks, catalog }),
     sessionRoutes({ sessions, catalog, requirements: [...requirements.values()] }),
-    ...locks.routes,
+    locks.routes,
   ]) {
     await web.register(part.routes, { prefix: part.prefix })
   }

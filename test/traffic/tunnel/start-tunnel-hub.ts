@@ -250,7 +250,7 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
         ...{ administration: { joinTokens }, authorities },
         publicNames: { hubOrigin: 'https://hub.example.com' },
       }),
-      ...tunnel.routes,
+      tunnel.routes,
     ],
     authorities,
     events,

@@ -65,7 +65,7 @@ export default defineHubPlugin({
   provides: { migrations, webRoutes },
   setup({ clock, log, use, provide }) {
     const entries = resource.open({ revisions: use.revisions, log, clock })
-    for (const routes of resource.routes(entries)) provide.webRoutes(routes)
+    provide.webRoutes(resource.routes(entries))
     provide.migrations({
       owner: 'my-plugin',
       migrations: {
