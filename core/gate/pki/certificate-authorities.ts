@@ -1,14 +1,13 @@
 import { KeyObject, type webcrypto } from 'node:crypto'
-import type { PublicKeyType } from '@peculiar/x509'
+import type { Pkcs10CertificateRequest, PublicKeyType } from '@peculiar/x509'
 import type { AuthorityAdministration } from '../../api/administration.ts'
 import type { Authorities, AuthorityName, IssuedCertificate } from '../../api/certificate-authorities.ts'
 import { loadX509 } from '../../base/x509/x509-library.ts'
-import { messageOf } from '../../kernel/error.ts'
+import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { hubName } from '../../wire/tunnel-protocol.ts'
 import { type ActiveKey, type AuthorityKeysNeeds, createAuthorityKeys } from './authority-keys.ts'
 import { createRotate, rotationOf } from './authority-rotation.ts'
-import { verifiedRequest } from './certificate-request.ts'
 import { makeLeaf, newKeyPair } from './certificate-templates.ts'
 
 const DAY_MS = 24 * 60 * 60_000
@@ -179,4 +178,29 @@ async function pemOf(key: CryptoKey): Promise<string> {
   return KeyObject.from(key as webcrypto.CryptoKey)
     .export({ type: 'pkcs8', format: 'pem' })
     .toString()
+}
+
+const CSR_BYTES = 8 * 1024
+
+/**
+ * Reads a CSR and verifies that its sender has the key, which must be P-256. Ignores all requested attributes. Throws
+ * `MEZ_CSR_INVALID`.
+ */
+async function verifiedRequest(pem: string): Promise<Pkcs10CertificateRequest> {
+  const refuse = (what: string, cause?: unknown) =>
+    new MezError('MEZ_CSR_INVALID', `the certificate request ${what}`, { cause })
+  if (pem.length > CSR_BYTES) throw refuse('is too long')
+  const x509 = await loadX509()
+  let request: Pkcs10CertificateRequest
+  let verified: boolean
+  try {
+    request = new x509.Pkcs10CertificateRequest(pem)
+    const { name, namedCurve } = request.publicKey.algorithm as EcKeyAlgorithm
+    if (name !== 'ECDSA' || namedCurve !== 'P-256') throw refuse('does not have a P-256 key')
+    verified = await request.verify()
+  } catch (error) {
+    throw error instanceof MezError ? error : refuse('cannot be read', error)
+  }
+  if (!verified) throw refuse('is not signed by its own key')
+  return request
 }

@@ -14,7 +14,6 @@ import { messageOf } from '../../kernel/error.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { RunningRevisions } from '../../state/revisions/revisions.ts'
-import { dropMappedRoles } from './mapped-roles.ts'
 import type { AccessTables, UserTable } from './migrations.ts'
 import { createNameClaims, takenAway } from './name-claims.ts'
 import { holdersIn, identityOf, profileIn, rolesIn, rolesText } from './stored-identity.ts'
@@ -227,4 +226,21 @@ async function guardAdmins(
   const rows = await readAll()
   if (rows.some((other) => other.key !== row.key && isAdmin(other))) return
   throw new Problem(409, 'last_admin', `${row.name} is the last admin. Give the role to somebody else first.`)
+}
+
+/** Drops the mapped roles of all users who last signed in through this connector; assigned roles stay. */
+async function dropMappedRoles(
+  trx: Transaction,
+  change: Pick<Change, 'touch'>,
+  connector: string,
+): Promise<void> {
+  const rows = await trx
+    .withTables<AccessTables>()
+    .updateTable('users')
+    .set({ mapped_roles: '[]' })
+    .where('connector', '=', connector)
+    .where('mapped_roles', '!=', '[]')
+    .returning('key')
+    .execute()
+  for (const { key } of rows) change.touch('user', key)
 }

@@ -1,5 +1,7 @@
+import type { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import {
+  constants,
   createServer,
   type IncomingHttpHeaders,
   type ServerHttp2Session,
@@ -12,7 +14,7 @@ import type { Authorities } from '../../api/certificate-authorities.ts'
 import type { ConnectionInfo } from '../../api/protocol.ts'
 import type { Pipe } from '../../api/tunnel.ts'
 import type { Clock } from '../../kernel/clock.ts'
-import { messageOf } from '../../kernel/error.ts'
+import { isMezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import {
   AGENT_HEADER,
@@ -31,10 +33,8 @@ import { isHostname, RELAY_ALPN, SESSION_WINDOW, tunnelHttp2 } from '../../wire/
 import { UnreadBudget } from '../../wire/unread-budget.ts'
 import type { LiveLinks } from '../tunnel/link-registry.ts'
 import type { AppFaults } from '../tunnel/serving-links.ts'
-import { DialError } from '../tunnel/tunnel-dialer.ts'
-import { readHubCertificate } from './hub-certificate.ts'
+import { DialError, LINK_LOST_CODE } from '../tunnel/tunnel-dialer.ts'
 import { createLinkFeed } from './link-feed.ts'
-import { splice } from './stream-splice.ts'
 
 /** Serves the other hubs: tells them of the links of this hub, and relays their streams through these links. */
 export interface RelayServer {
@@ -188,4 +188,51 @@ function refuse(stream: ServerHttp2Stream, status: number, reason: string, detai
     },
     { endStream: true },
   )
+}
+
+/** Which hub a certificate belongs to. */
+interface HubCertificate {
+  readonly id: string
+  /** Id of the key of the hub CA that signed it. */
+  readonly authority: string
+}
+
+/**
+ * Reads the hub's id from a certificate that TLS has verified for a client. Null: it belongs to no hub of this cluster.
+ * `issuerOf` verifies its signature by the hub CA.
+ */
+function readHubCertificate(
+  certificate: X509Certificate | undefined,
+  clusterName: string,
+  issuerOf: (certificate: X509Certificate) => string | null,
+): HubCertificate | null {
+  // The signature first: Node.js throws for alternative names that a stranger has malformed.
+  const authority = certificate ? issuerOf(certificate) : null
+  if (!certificate || authority === null) return null
+  const prefix = `URI:mezite://${clusterName}/hub/`
+  const name = certificate.subjectAltName
+  return name?.startsWith(prefix) ? { id: name.slice(prefix.length), authority } : null
+}
+
+/**
+ * Passes bytes between the stream of another hub and the one to the agent, with back-pressure. An end closes its direction,
+ * a reset of one resets the other at once, and the other hub learns when the link to the agent was lost.
+ */
+function splice(theirs: Pipe, agent: Pipe, reset: (code: number) => void): void {
+  join(theirs, agent)
+  join(agent, theirs)
+  theirs.onclose = (error) => {
+    if (error) agent.destroy()
+  }
+  agent.onclose = (error) => {
+    if (error) reset(isMezError(error, 'MEZ_LINK_LOST') ? LINK_LOST_CODE : constants.NGHTTP2_CONNECT_ERROR)
+  }
+}
+
+function join(from: Pipe, to: Pipe): void {
+  from.ondata = (chunk) => {
+    if (!to.write(chunk)) from.pause()
+  }
+  from.onend = () => to.end()
+  to.ondrain = () => from.resume()
 }

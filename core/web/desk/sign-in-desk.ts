@@ -5,7 +5,6 @@ import { DEFAULT_TTL_MS, roleLimits } from '../../base/limits/role-limits.ts'
 import { messageOf } from '../../kernel/error.ts'
 import { clientName } from './client-name.ts'
 import { clearHubCookie, hubSessionOf, setHubCookie } from './hub-cookie.ts'
-import { readTarget } from './return-target.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
 
 const STATE_TTL_MS = 10 * 60_000
@@ -159,4 +158,28 @@ export function sessionTerms(
 ): { readonly expires: number; readonly idleMs: number } {
   const { ttlMs, idleMs } = roleLimits(sessionLimits(), roles)
   return { expires: clock.now() + Math.min(ttlMs, longestMs), idleMs }
+}
+
+const NONCE_HASH = /^[A-Za-z0-9_-]{43}$/
+const HOST = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$/
+
+/** See `SignInDesk.targetOf`. */
+function readTarget(
+  query: Readonly<Record<string, unknown>>,
+  names: { readonly appsDomain: string | null; readonly portSuffix: string },
+): LoginState | null {
+  const { host, path, nonce } = query
+  if (names.appsDomain === null || typeof host !== 'string' || typeof nonce !== 'string') return null
+  const { portSuffix } = names
+  const bare = portSuffix !== '' && host.endsWith(portSuffix) ? host.slice(0, -portSuffix.length) : host
+  if (bare.length > 253 || !HOST.test(bare) || !bare.endsWith(`.${names.appsDomain}`)) return null
+  if (!NONCE_HASH.test(nonce)) return null
+  const { fragment } = query
+  const known = fragment === '1' || fragment === '0'
+  return {
+    appHost: bare,
+    path: safePath(path),
+    nonceHash: nonce,
+    ...(known && { fragment: fragment === '1' }),
+  }
 }

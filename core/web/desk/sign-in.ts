@@ -1,11 +1,11 @@
 import type { FastifyRequest } from 'fastify'
-import type { Problem } from '../../api/problem.ts'
+import { Problem } from '../../api/problem.ts'
 import type { SignInDesk } from '../../api/sign-in.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
+import type { Log } from '../../kernel/log.ts'
 import { createErrorPages, type ErrorPage } from '../pages/error-pages.ts'
 import { AccessDenied } from './access-denied.ts'
 import { meet, next } from './app-launch.ts'
-import { missingPages } from './missing-pages.ts'
 import { prepare } from './program-access.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
 import { createDesk } from './sign-in-desk.ts'
@@ -37,5 +37,32 @@ export function createSignIn(deps: SignInDeps): SignIn {
       return error(page, request.subject && { name: request.subject.user, roles: request.subject.roles })
     },
     missingPages: missingPages(deps.log),
+  }
+}
+
+/** To these the hub and apps send visitors without a session. */
+const PATHS = ['/web/launch', '/web/login', '/web/continue']
+
+/** Responds 503 `sign_in_unavailable` at the paths of sign-in that no plugin serves. */
+function missingPages(log: Pick<Log, 'warn'>): WebRoutes {
+  return {
+    name: 'missing-sign-in-pages',
+    prefix: '',
+    async routes(app) {
+      const missing = PATHS.filter((url) => !app.hasRoute({ method: 'GET', url }))
+      if (missing.length > 0)
+        log.warn(
+          { paths: missing },
+          'no plugin serves the pages of sign-in, so nobody can sign in with a browser',
+        )
+      for (const url of missing)
+        app.get(url, { config: { access: 'public', rate: 'pages' } }, async () => {
+          throw new Problem(
+            503,
+            'sign_in_unavailable',
+            'This hub has no pages for sign-in. Ask your administrator.',
+          )
+        })
+    },
   }
 }

@@ -16,7 +16,6 @@ import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
 import { brandTokens } from './brand-tokens.ts'
 import { icon, MARK, mark } from './icons.ts'
 import { type Logo, readLogo } from './logo.ts'
-import { linksOf } from './navigation.ts'
 import { languageOf, type Texts, texts } from './texts/texts.ts'
 
 /** The operator's brand as configured; the file of the logo was checked when the configuration was loaded. */
@@ -211,4 +210,32 @@ function renderMarkup(markup: Markup): string {
     .map((node) => renderToString(node))
     .join('')
     .replace(DIRECTIONS, '')
+}
+
+/** An entry of the navigation of one person. */
+interface ShownLink {
+  readonly title: string
+  readonly href: string
+  /** What waits there for the person. */
+  readonly count: number
+}
+
+/** The entries that a person sees. An entry that throws is left out. */
+function linksOf(
+  links: readonly HomeLink[],
+  person: { readonly user: string; readonly roles: readonly string[] },
+): readonly ShownLink[] {
+  return links.flatMap((link) => {
+    if (link.role !== undefined && !person.roles.includes(link.role)) return []
+    const count = countOf(link, person)
+    return count === null ? [] : [{ title: link.title, href: link.href, count }]
+  })
+}
+
+function countOf(link: HomeLink, person: Parameters<NonNullable<HomeLink['count']>>[0]): number | null {
+  try {
+    return link.count?.(person) ?? (link.count ? null : 0)
+  } catch {
+    return null
+  }
 }

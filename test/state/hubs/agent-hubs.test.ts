@@ -1,7 +1,7 @@
 // long
 /** Which hubs an agent keeps links to. */
 import t from 'tap'
-import { chooseHubs } from '../../../core/state/hubs/agent-hubs.ts'
+import { chooseHubs } from '../../../core/state/hubs/hub-registry.ts'
 
 const hubs = (count: number): ReadonlyMap<string, string> =>
   new Map(Array.from({ length: count }, (_, at) => [`hub-${at}`, `10.0.0.${at}:443`]))
