@@ -42,6 +42,7 @@ export type {
   DashboardValue,
 } from './api/dashboard.ts'
 export type { DatabaseCheck } from './api/database.ts'
+
 export type {
   AccessContext,
   AccessRequest,
@@ -50,7 +51,14 @@ export type {
   ReceivedRequest,
   VoteLine,
 } from './api/decision.ts'
-export type { NewRow, ResourceChange, ResourceDefinition, WithinChange } from './api/define-resource.ts'
+export type {
+  NewRow,
+  ResourceChange,
+  ResourceDefinition,
+  ResourceParts,
+  WithinChange,
+} from './api/define-resource.ts'
+
 export type { DenialHelp, DeniedAccess, Help, OfferedApp } from './api/denial-help.ts'
 export type { DiagnosticsResponse, DiagnosticsRoute } from './api/diagnostics.ts'
 export type { DnsProvider, DnsRecord } from './api/dns-providers.ts'

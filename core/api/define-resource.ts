@@ -117,11 +117,7 @@ export function defineResource<Item, Row extends object, Input = unknown>(
   /** For `conformResource`. */
   readonly definition: { readonly name: string; readonly collection: string; readonly key: string }
   /** Registers its view, and so belongs into `setup`. */
-  open(parts: {
-    readonly revisions: Pick<Revisions, 'write' | 'addView'>
-    readonly log: Log
-    readonly clock: Clock
-  }): Collection<Item, Row, Input>
+  open(parts: ResourceParts): Collection<Item, Row, Input>
   /** The routes for `webRoutes`; `more` adds routes below the same path. */
   routes(collection: Collection<Item, Row, Input>, more?: (on: AddRoute) => void): WebRoutes
 } {

@@ -15,17 +15,13 @@ export interface ConnectionLease {
 }
 
 /** Limits how much of the public port one client address may use, so that a flood affects only its sender. */
-export interface AddressGate {
-  /** Null if the address has, or has recently opened, too many connections. */
-  enter(address: string): ConnectionLease | null
-}
-
-export function createAddressGate(limits: ProxyLimits, clock: Clock): AddressGate {
+export function createAddressGate(limits: ProxyLimits, clock: Clock) {
   const connections = createConcurrencyQuota()
   const handshakes = createConcurrencyQuota()
   const arrivals = createRateLimit(clock)
   return {
-    enter(address) {
+    /** Null if the address has, or has recently opened, too many connections. */
+    enter(address: string): ConnectionLease | null {
       const shares = addressShares(address)
       const perMinute = limits.connectionsPerAddressPerMinute
       if (!shares.every(({ key, share }) => arrivals.take(key, perMinute * share))) return null

@@ -30,14 +30,6 @@ interface Kind {
   users: 1 | 2
 }
 
-/** Aggregates events between `record` and the sinks. */
-export interface DenialAggregation {
-  /** False if there were too many events of its kind: the event is counted, and recorded later together with others. */
-  takes(input: AuditInput): boolean
-  /** Records the events that were only counted. */
-  flush(): void
-}
-
 /** Whether a client can cause the event without having signed in. */
 export function isOfStranger({ type, user, by }: AuditInput): boolean {
   return AGGREGATED.has(type) && (!OF_PEOPLE.has(type) || (user == null && by == null))
@@ -49,12 +41,13 @@ export function isOfStranger({ type, user, by }: AuditInput): boolean {
  * are not signed in are counted separately, by address; beyond 300 kinds at the same time the address and app are
  * omitted. Strangers therefore never make an event of a known person lose its user, app and address.
  */
-export function createDenialAggregation(record: (input: AuditInput) => void): DenialAggregation {
+export function createDenialAggregation(record: (input: AuditInput) => void) {
   const known = new Map<string, Kind>()
   const strangers = new Map<string, Kind>()
   let strangerEvents = 0
   let timer: NodeJS.Timeout | undefined
 
+  /** Records the events that were only counted. */
   function flush(): void {
     clearTimeout(timer)
     timer = undefined
@@ -85,7 +78,8 @@ export function createDenialAggregation(record: (input: AuditInput) => void): De
   }
 
   return {
-    takes(input) {
+    /** False if there were too many events of its kind: the event is counted, and recorded later together with others. */
+    takes(input: AuditInput): boolean {
       if (!AGGREGATED.has(input.type)) return true
       timer ??= setTimeout(flush, WINDOW_MS).unref()
       const stranger = isOfStranger(input)

@@ -5,17 +5,11 @@ import type { Log } from '../../kernel/log.ts'
 const FIRST_WAIT_MS = 200
 const LONGEST_WAIT_MS = 5_000
 
-export interface PostgresListener {
-  /** Returns the stop function. */
-  listen(channel: string, heard: (payload: string) => void): () => void
-  close(): Promise<void>
-}
-
 /**
  * Receives notifications on one connection, opened for the first listener. Notifications are only hints: those sent
  * while the connection is down are lost. Reconnects with backoff and jitter.
  */
-export function createPostgresListener(url: string, log: Log): PostgresListener {
+export function createPostgresListener(url: string, log: Log) {
   const listeners = new Map<string, Set<(payload: string) => void>>()
   let client: pg.Client | undefined
   let timer: NodeJS.Timeout | undefined
@@ -61,7 +55,8 @@ export function createPostgresListener(url: string, log: Log): PostgresListener 
   }
 
   return {
-    listen(channel, heard) {
+    /** Returns the stop function. */
+    listen(channel: string, heard: (payload: string) => void): () => void {
       const all = listeners.get(channel) ?? new Set()
       const isNew = all.size === 0
       listeners.set(channel, all.add(heard))
@@ -74,7 +69,7 @@ export function createPostgresListener(url: string, log: Log): PostgresListener 
       }
       return () => all.delete(heard)
     },
-    async close() {
+    async close(): Promise<void> {
       closed = true
       clearTimeout(timer)
       const own = client

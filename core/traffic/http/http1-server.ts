@@ -11,16 +11,6 @@ import { Lane, type LaneServer } from './lane.ts'
 import { KEEP_ALIVE_MS, SlowClients } from './lane-response.ts'
 import { clientOf, refusalResponse } from './refusal.ts'
 
-/** The HTTP/1.1 side of every browser connection. */
-export interface Http1Server {
-  accept(socket: Duplex, info: ConnectionInfo): void
-  /** From now on, closes each connection with its next response. */
-  announceShutdown(): void
-  /** Waits until no request is in flight or the signal aborts, then closes every connection. */
-  drain(signal: AbortSignal): Promise<void>
-  close(): void
-}
-
 /** How long protocols may take after a drain is aborted, for example to send WebSocket close frames. */
 const CUT_MS = 700
 const POLL_MS = 50
@@ -33,10 +23,10 @@ const PIPELINE_TOO_LONG = new Problem(429, 'pipeline_too_long', 'Too many reques
 const HEADERS_TOO_LARGE = new Problem(431, 'headers_too_large', 'The headers of the request are too large.')
 
 /**
- * The HTTP/1.1 server for browsers, which routes each request by its host. Its `node:http` server never listens; it
+ * The HTTP/1.1 side of every browser connection, which routes each request by its host. Its `node:http` server never listens; it
  * receives established TLS sockets.
  */
-export function createHttp1Server(options: HttpOptions): Http1Server {
+export function createHttp1Server(options: HttpOptions) {
   const { router, pages, web, app, limits, clock } = options
   const connections = new Map<Duplex, Http1Connection>()
   const refusals = createHttp1Refusals(options)
@@ -153,7 +143,7 @@ export function createHttp1Server(options: HttpOptions): Http1Server {
     )
 
   return {
-    accept(socket, info) {
+    accept(socket: Duplex, info: ConnectionInfo) {
       socket.on('error', noop)
       if (socket.destroyed) return
       const connection = new Http1Connection(socket, info, limits.requestMs)
@@ -168,11 +158,13 @@ export function createHttp1Server(options: HttpOptions): Http1Server {
         return parse(socket, rescued)
       connection.lane = new Lane(socket, info, lanes)
     },
-    announceShutdown() {
+    /** From now on, closes each connection with its next response. */
+    announceShutdown(): void {
       draining = true
       for (const connection of connections.values()) connection.closeSoon()
     },
-    async drain(signal) {
+    /** Waits until no request is in flight or the signal aborts, then closes every connection. */
+    async drain(signal: AbortSignal): Promise<void> {
       let end = Number.POSITIVE_INFINITY
       while (performance.now() < end) {
         server.closeIdleConnections()

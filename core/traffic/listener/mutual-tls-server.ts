@@ -1,27 +1,16 @@
 import { constants } from 'node:crypto'
-import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
+import { createServer, type TLSSocket, type TlsOptions } from 'node:tls'
 import type { Authorities } from '../../api/certificate-authorities.ts'
 import type { NamedProtocol } from '../../api/protocol.ts'
-
-/** A TLS server for one Mezite protocol. It never listens. */
-export interface MutualTlsServer {
-  readonly server: Server
-  /** Loads the key of the hub, and renewed keys and authorities; cheap if nothing has changed. Call it before each connection. */
-  refresh(): Promise<void>
-}
 
 type Keys = Pick<Authorities, 'hubIdentity' | 'bundle'>
 
 /**
- * TLS 1.3 with the hub-CA certificate, and with a client certificate if the protocol names an authority. Without
+ * A TLS server for one Mezite protocol, which never listens: TLS 1.3 with the hub-CA certificate, and with a client certificate if the protocol names an authority. Without
  * tickets, because a ticket outlives the certificate it was created from. The caller must check `isTrusted` before it
  * uses a connection: Node.js itself would close it without a reason.
  */
-export function createMutualTlsServer(
-  protocol: NamedProtocol,
-  authorities: Keys,
-  handshakeMs: number,
-): MutualTlsServer {
+export function createMutualTlsServer(protocol: NamedProtocol, authorities: Keys, handshakeMs: number) {
   let options: TlsOptions = {}
   const server = createServer({
     minVersion: 'TLSv1.3',
@@ -32,7 +21,8 @@ export function createMutualTlsServer(
   })
   return {
     server,
-    async refresh() {
+    /** Loads the key of the hub, and renewed keys and authorities; cheap if nothing has changed. Call it before each connection. */
+    async refresh(): Promise<void> {
       const next = await contextOf(protocol, authorities)
       if (next.key === options.key && next.cert === options.cert && `${next.ca}` === `${options.ca}`) return
       options = next

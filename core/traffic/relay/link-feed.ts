@@ -13,20 +13,13 @@ const MOST_UNREAD = 16 << 20
 
 /**
  * Tells the other hubs which agents have a usable link to this one, and which apps are not reached through these: all at first,
- * then changes.
+ * then changes. Compares instead of listening, so that no way in which a link becomes unusable can be missed.
  */
-export interface LinkFeed {
-  /** Writes to a stream until that closes. */
-  tell(stream: ServerHttp2Stream): void
-  close(): void
-}
-
-/** Compares instead of listening, so that no way in which a link becomes unusable can be missed. */
 export function createLinkFeed(options: {
   readonly links: Pick<LiveLinks, 'list'>
   readonly faults: () => AppFaults
   readonly instanceId: string
-}): LinkFeed {
+}) {
   const { links, faults, instanceId } = options
   const listeners = new Set<ServerHttp2Stream>()
   let known: ReadonlyMap<string, LiveLink> = new Map()
@@ -73,7 +66,8 @@ export function createLinkFeed(options: {
   }
 
   return {
-    tell(stream) {
+    /** Writes to a stream until that closes. */
+    tell(stream: ServerHttp2Stream): void {
       compare()
       compareFaults()
       const hello = encodeLine({ type: 'hello', hub: instanceId })

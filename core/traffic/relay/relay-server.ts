@@ -37,16 +37,6 @@ import { DialError, LINK_LOST_CODE } from '../tunnel/tunnel-dialer.ts'
 import { createLinkFeed } from './link-feed.ts'
 
 /** Serves the other hubs: tells them of the links of this hub, and relays their streams through these links. */
-export interface RelayServer {
-  /** Takes a connection whose sealed line names the hub that it comes from, with its ClientHello unread. */
-  accept(raw: Duplex, info: Pick<ConnectionInfo, 'via' | 'authenticated'>, secured: () => void): void
-  /** Cuts the connections of hubs whose authority is no longer trusted. */
-  recheck(): void
-  /** Relays no new streams; resolves when the open ones have ended, or the signal aborts. */
-  drain(signal: AbortSignal): Promise<void>
-  close(): void
-}
-
 export function createRelayServer(options: {
   readonly links: Pick<LiveLinks, 'list'>
   /** The apps that are not reached through these links. */
@@ -58,7 +48,7 @@ export function createRelayServer(options: {
   readonly instanceId: string
   readonly clock: Clock
   readonly log: Log
-}): RelayServer {
+}) {
   const { authorities, clusterName, clock, log } = options
   const feed = createLinkFeed(options)
   /** Connections by stage: TLS, then the session, with the key that signed the other hub's certificate. */
@@ -131,7 +121,12 @@ export function createRelayServer(options: {
   }
 
   return {
-    accept(raw, { via, authenticated }, secured) {
+    /** Takes a connection whose sealed line names the hub that it comes from, with its ClientHello unread. */
+    accept(
+      raw: Duplex,
+      { via, authenticated }: Pick<ConnectionInfo, 'via' | 'authenticated'>,
+      secured: () => void,
+    ) {
       raw.on('error', () => raw.destroy())
       opening.add(raw)
       raw.once('close', () => opening.delete(raw))
@@ -159,16 +154,18 @@ export function createRelayServer(options: {
         },
       })
     },
-    recheck() {
+    /** Cuts the connections of hubs whose authority is no longer trusted. */
+    recheck(): void {
       for (const [session, authority] of sessions) {
         if (!authorities.trusts('hub-ca', authority)) session.destroy()
       }
     },
-    async drain(signal) {
+    /** Relays no new streams; resolves when the open ones have ended, or the signal aborts. */
+    async drain(signal: AbortSignal): Promise<void> {
       draining = true
       await Promise.allSettled([...relayed].map((stream) => once(stream, 'close', { signal })))
     },
-    close() {
+    close(): void {
       closed = true
       feed.close()
       for (const session of sessions.keys()) session.destroy()
