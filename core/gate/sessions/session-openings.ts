@@ -26,12 +26,6 @@ interface Opened {
  * change. Both functions reject with `Problem` 401 `login_required` if the account was deleted or the name now belongs to
  * another one, and 503 `handover_busy` after 10 s.
  */
-export interface SessionOpenings {
-  /** Throws `TypeError` for a token of another form. */
-  open(input: OpenSession): Promise<{ readonly id: string; readonly token: string }>
-  redeem: SessionTicketDeps['redeem']
-}
-
 export function createSessionOpenings(options: {
   readonly revisions: Pick<RunningRevisions, 'append'>
   readonly accounts: Pick<Accounts, 'holdersIn'>
@@ -39,7 +33,7 @@ export function createSessionOpenings(options: {
   /** Ends sessions in a change, because newer ones exceed a limit. */
   readonly end: (ids: readonly string[]) => Promise<unknown>
   readonly clock: Clock
-}): SessionOpenings {
+}) {
   const { revisions, accounts, living, end, clock } = options
 
   async function write(trx: Transaction, wanted: readonly Wanted[]) {
@@ -89,11 +83,12 @@ export function createSessionOpenings(options: {
   }
 
   return {
-    async open(input) {
+    /** Throws `TypeError` for a token of another form. */
+    async open(input: OpenSession): Promise<{ readonly id: string; readonly token: string }> {
       if (input.token !== undefined && !isToken(input.token))
         throw new TypeError('the token of a session has 43 characters of base64url')
       return (await opened({ input })) as NewSession
     },
-    redeem: (use) => opened({ use }),
+    redeem: ((use) => opened({ use })) satisfies SessionTicketDeps['redeem'],
   }
 }

@@ -12,27 +12,6 @@ import { FrameBudget, RESETS } from './frame-budget.ts'
 import type { HttpOptions } from './http-options.ts'
 import { Turns } from './turns.ts'
 
-/** HTTP/2 connections of browsers. */
-export interface BrowserSessions {
-  /**
-   * `transports` enables extended CONNECT (RFC 8441), with the settings of transports that need it. Browsers then use it for
-   * WebSockets too, so only hosts that serve it may offer it.
-   */
-  open(
-    socket: TLSSocket,
-    info: ConnectionInfo,
-    /** Must not throw. */
-    take: (request: StreamRequest) => void,
-    transports: Readonly<Record<number, number>> | null,
-  ): void
-  /** Asks every client to stop opening streams, without rejecting any (RFC 9113 section 6.8). */
-  announceShutdown(): void
-  /** Rejects new streams; streams in flight continue. */
-  drain(): void
-  /** Closes every connection immediately. */
-  close(): void
-}
-
 const CHECK_MS = 1_000
 const IDLE_MS = 65_000
 /** How long a connection may take to end after its last stream, or after a flood. */
@@ -78,11 +57,7 @@ interface Open {
  * Speaks HTTP/2 on established TLS connections through the stream API of Node.js, and limits the cost of a connection:
  * streams, header bytes, memory, resets, idle time, useless frames (RFC 9113 section 10.5).
  */
-export function createBrowserSessions({
-  limits,
-  clock,
-  log,
-}: Pick<HttpOptions, 'limits' | 'clock' | 'log'>): BrowserSessions {
+export function createBrowserSessions({ limits, clock, log }: Pick<HttpOptions, 'limits' | 'clock' | 'log'>) {
   const warnRarely = rarely(log)
   const opened = new Set<Open>()
   let state: 'open' | 'leaving' | 'draining' = 'open'
@@ -108,6 +83,10 @@ export function createBrowserSessions({
     one.session.goaway(NGHTTP2_NO_ERROR, ANY_STREAM)
   }
 
+  /**
+   * `take` must not throw. `transports` enables extended CONNECT (RFC 8441), with the settings of transports that need it. Browsers then
+   * use it for WebSockets too, so only hosts that serve it may offer it.
+   */
   function open(
     socket: TLSSocket,
     info: ConnectionInfo,
@@ -202,15 +181,18 @@ export function createBrowserSessions({
 
   return {
     open,
-    announceShutdown() {
+    /** Asks every client to stop opening streams, without rejecting any (RFC 9113 section 6.8). */
+    announceShutdown(): void {
       state = 'leaving'
       for (const one of opened) if (one.served) leave(one)
     },
-    drain() {
+    /** Rejects new streams; streams in flight continue. */
+    drain(): void {
       state = 'draining'
       for (const { session } of opened) session.close()
     },
-    close() {
+    /** Closes every connection immediately. */
+    close(): void {
       clearInterval(timer)
       for (const { socket } of opened) socket.destroy()
     },
