@@ -3,6 +3,7 @@ import type { PartStatus } from '../kernel/parts.ts'
 import { serviceRef } from '../kernel/reference.ts'
 import type { App } from './app.ts'
 import type { CertificateState } from './certificates.ts'
+import type { Session } from './sessions.ts'
 import type { AppState, Link } from './tunnel.ts'
 
 /** The queue of one audit sink. */
@@ -69,6 +70,8 @@ export interface HubState {
   lastError(app: App, hostname: string): string | null
   /** Live sessions of the cluster by kind. */
   sessionsByKind(): Readonly<Record<string, number>>
+  /** Whether the person has met a requirement in the session that counts as a second factor. */
+  confirmed(session: Pick<Session, 'satisfied'>): boolean
   /** Live streams to apps on this hub by protocol. */
   streamsByProtocol(): Readonly<Record<string, number>>
   /** Live streams that were cut because access ended, since the start. */

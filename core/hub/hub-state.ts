@@ -9,18 +9,8 @@ const AUTHORITIES: readonly AuthorityName[] = ['hub-ca', 'agent-ca', 'user-ca']
 type HubStateNeeds = Pick<
   House,
   | ('audit' | 'authorities' | 'certificates' | 'describe' | 'group' | 'hubVersion' | 'instanceId' | 'jobs')
-  | (
-      | 'kernel'
-      | 'listener'
-      | 'locks'
-      | 'plugins'
-      | 'ports'
-      | 'registry'
-      | 'revisions'
-      | 'sessions'
-      | 'store'
-      | 'tunnel'
-    )
+  | ('kernel' | 'listener' | 'locks' | 'plugins' | 'ports' | 'registry')
+  | ('requirements' | 'revisions' | 'sessions' | 'store' | 'tunnel')
 >
 
 /** What this hub knows of itself. The public port is opened last. */
@@ -58,6 +48,7 @@ export function createHubState(rooms: HubStateNeeds): HubState {
       for (const { kind } of sessions.list()) counts[kind] = (counts[kind] ?? 0) + 1
       return counts
     },
+    confirmed: ({ satisfied }) => satisfied.some(({ name }) => rooms.requirements.get(name)?.mfa === true),
     streamsByProtocol: () => sessions.live.byProtocol(),
     get revokedStreams() {
       return sessions.live.revoked

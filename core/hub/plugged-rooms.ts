@@ -88,7 +88,7 @@ export const pluggedRooms = {
   hubState: room({
     needs: [
       ...(['audit', 'authorities', 'certificates', 'jobs', 'locks'] as const),
-      ...(['registry', 'revisions', 'sessions', 'tunnel'] as const),
+      ...(['registry', 'requirements', 'revisions', 'sessions', 'tunnel'] as const),
     ],
     later: ['listener'],
     make: createHubState,

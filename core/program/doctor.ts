@@ -262,7 +262,7 @@ interface Status {
 /** Null if no hub runs on the data directory. */
 function runningStatus({ data_dir }: HubConfig): Promise<Status | null> {
   return adminClient(join(data_dir, 'admin.sock'))<Status>('GET', '/status').catch((error) =>
-    // It runs, without the plugin admin-api.
+    // It runs, without the plugin web-api.
     error instanceof ApiError && error.status === 404 ? { attention: null, jobs: null } : null,
   )
 }

@@ -1,7 +1,6 @@
 import {
   type Catalog,
   Problem,
-  type RequirementKind,
   resourceRoutes,
   type Session,
   type Sessions,
@@ -9,7 +8,7 @@ import {
   Type,
   type WebRoutes,
 } from '@mezite/core'
-import { PageQuery } from '@mezite/core/administration'
+import { type HubState, PageQuery } from '@mezite/core/administration'
 
 type Activity = ReturnType<Awaited<ReturnType<Sessions['activityOf']>>>
 
@@ -40,9 +39,9 @@ const SessionResource = Type.Object({
 export function sessionRoutes(options: {
   readonly sessions: Pick<Sessions, 'list' | 'end' | 'activityOf'>
   readonly catalog: Pick<Catalog, 'byId'>
-  readonly requirements: readonly RequirementKind[]
+  readonly hubState: Pick<HubState, 'confirmed'>
 }): WebRoutes {
-  const { sessions, catalog, requirements } = options
+  const { sessions, catalog, hubState } = options
 
   const appOf = ({ appId }: Session) => (appId === null ? null : (catalog.byId(appId)?.name ?? null))
   const appsOf = ({ apps }: Session) => apps.flatMap((id) => catalog.byId(id)?.name ?? [])
@@ -60,9 +59,7 @@ export function sessionRoutes(options: {
     last_used: new Date(lastUsed).toISOString(),
     expires: new Date(session.expires).toISOString(),
     client_ip: session.clientIp,
-    mfa: session.satisfied.some(({ name }) =>
-      requirements.some((kind) => kind.name === name && kind.mfa === true),
-    ),
+    mfa: hubState.confirmed(session),
     streams,
   })
 

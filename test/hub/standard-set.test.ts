@@ -45,7 +45,6 @@ async function wired(plugins: Readonly<Record<string, unknown>> = {}) {
 const ORDER = [
   ...[
     'acme',
-    'admin-api',
     'api-tokens',
     'app-proposals',
     'audit-database',
@@ -55,17 +54,16 @@ const ORDER = [
     'identity-jwt',
     'http-apps',
   ],
-  ...['metrics', 'notifiers', 'notifications', 'oidc'],
+  ...['metrics', 'notifiers', 'oidc'],
   ...['tcp-apps', 'transport-http2', 'transport-websocket', 'transport-webtransport'],
-  ...['user-certs', 'webauthn', 'access-requests', 'rbac', 'authorization-server', 'dashboard', 'backup'],
-  ...['web-api', 'sign-in'],
+  ...['user-certs', 'web-api', 'notifications', 'webauthn', 'access-requests', 'rbac'],
+  ...['authorization-server', 'dashboard', 'backup', 'sign-in'],
 ]
 
 t.test('the standard set has this order of setup, and each plugin provides these services', async (t) => {
   const kernel = await wired()
   t.strictSame(Object.fromEntries(kernel.describe().map(({ name, provides }) => [name, provides])), {
     acme: ['certificates', 'dashboardParts', 'migrations', 'webRoutes'],
-    'admin-api': ['attention', 'webRoutes'],
     'api-tokens': ['credentials', 'webRoutes'],
     'app-proposals': ['dashboardParts', 'migrations', 'webRoutes'],
     'access-requests': ['dashboardParts', 'denialHelp', 'homeLinks', 'migrations', 'roleRules', 'webRoutes'],
@@ -89,7 +87,7 @@ t.test('the standard set has this order of setup, and each plugin provides these
     'transport-websocket': ['transports'],
     'transport-webtransport': ['transports'],
     'user-certs': ['credentials', 'webRoutes'],
-    'web-api': ['webRoutes'],
+    'web-api': ['attention', 'webRoutes'],
     webauthn: ['confirmations', 'dashboardParts', 'migrations', 'signInMethods', 'webRoutes'],
   })
   t.strictSame(
@@ -115,7 +113,7 @@ t.test('the taps of every hook run in this order', async (t) => {
     'access.challenge': ['webauthn'],
     'user.released': ['api-tokens', 'access-requests'],
     'session.ended': ['tcp-apps'],
-    'tunnel.changed': ['admin-api', 'app-proposals', 'dashboard'],
+    'tunnel.changed': ['app-proposals', 'web-api', 'dashboard'],
     'tunnel.proposed': ['app-proposals'],
     'tunnel.route': [],
     'http.request': [],
@@ -176,7 +174,7 @@ t.test('a running hub reports the same', async (t) => {
   })
   t.match(rowOf('http-apps'), { rights: [grants, writes, bodies] })
   t.strictSame(rowOf('web-api')?.rights, [grants])
-  for (const name of ['metrics', 'admin-api']) t.strictSame(rowOf(name)?.rights, [], name)
+  t.strictSame(rowOf('metrics')?.rights, [])
   t.ok(plugins.every(({ source }) => isAbsolute(source)))
   t.strictSame(
     steps.map((one) => [one.step, ...one.plugins]),

@@ -2,7 +2,6 @@
 export const standardPlugins: readonly string[] = [
   'access-requests',
   'acme',
-  'admin-api',
   'api-tokens',
   'app-proposals',
   'audit-database',
@@ -32,7 +31,7 @@ export const standardPlugins: readonly string[] = [
 /** The standard plugin that provides a service, for the error about a missing service. */
 export const standardProviders: Readonly<Record<string, string>> = {
   assertion: 'identity-jwt',
-  attention: 'admin-api',
+  attention: 'web-api',
   botLogins: 'bots',
   commandLogins: 'cli-login',
   confirmations: 'webauthn',

@@ -1,4 +1,5 @@
 // together: rooms
+import type { Session } from '@mezite/core'
 import Fastify from 'fastify'
 import { sql } from 'kysely'
 import t from 'tap'
@@ -39,12 +40,14 @@ t.test('the routes of apps, users, sessions and locks read and change them', asy
   const apps = { ...catalog, probe: async () => ({ ok: true, reason: null, error: null, ms: 0 }) }
   const hubState = {
     ...{ links: () => tunnel.links(), stateOf: tunnel.stateOf.bind(tunnel), lastError: () => null },
+    confirmed: ({ satisfied }: Pick<Session, 'satisfied'>) =>
+      satisfied.some(({ name }) => requirements.get(name)?.mfa === true),
     certificateOf: () => ({ state: 'valid', error: null }) as const,
   }
   for (const part of [
     appRoutes({ administration: { apps }, catalog, hubState, locks, sessions }),
     userRoutes({ administration: { users }, users, grants: rooms.grants.service, locks, catalog }),
-    sessionRoutes({ sessions, catalog, requirements: [...requirements.values()] }),
+    sessionRoutes({ sessions, catalog, hubState }),
     locks.routes,
   ]) {
     await web.register(part.routes, { prefix: part.prefix })

@@ -1,16 +1,7 @@
-// together: hubs
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import t from 'tap'
-import {
-  connectIssuer,
-  createTestAgent,
-  createTestHub,
-  FakeIssuer,
-  fakeClock,
-} from '../../../core/testing/index.ts'
+import { createTestHub, fakeClock } from '../../../core/testing/index.ts'
 import type { Ask } from '../../../core/testing/visitor.ts'
-import { createAttention } from '../../../plugins/admin-api/attention.ts'
+import { createAttention } from '../../../plugins/web-api/attention.ts'
 import { until } from '../../until.ts'
 
 const DAY_MS = 86_400_000
@@ -162,31 +153,4 @@ t.test('a hub reports an app without an agent', async (t) => {
   t.match(metrics, /^mezite_app_ready\{app="grafana"\} 0$/m)
   t.match(metrics, /^mezite_apps_by_state\{state="no_agent"\} 1$/m)
   t.match(metrics, /^mezite_apps_by_state\{state="ready"\} 0$/m)
-})
-
-t.test('`admin-api: false` switches its routes off; sign-in, apps and readiness go on', async (t) => {
-  const upstream = createServer((_request, response) => void response.end('the app'))
-  await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => upstream.close().closeAllConnections())
-  const issuer = await FakeIssuer.start()
-  t.teardown(() => issuer.close())
-  const hub = await createTestHub({ config: { plugins: { 'admin-api': false } } })
-  t.teardown(() => hub.stop())
-  await connectIssuer(hub, issuer, { staff: { allow: { app_labels: { '*': '*' } } } })
-  const agent = await createTestAgent(hub)
-  t.teardown(() => agent.stop())
-  await hub.api('PUT', '/apps/one', {
-    ...{ kind: 'app', version: 'v1', metadata: { name: 'one', labels: { env: 'test' } } },
-    spec: { uri: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`, agents: [agent.hostname] },
-  })
-  for (const path of ['/status', '/access/explain?user=ann&app=one'])
-    await hub.api('GET', path).then(
-      () => t.fail(path),
-      ({ status }) => t.equal(status, 404, path),
-    )
-  issuer.person = { sub: 'ann', email: 'ann@example.com', email_verified: true, groups: ['staff'] }
-  const visitor = hub.visitor()
-  await visitor.open(`${hub.signInUrl}/web/login?connector=sso`)
-  t.match(await visitor.open(hub.appUrl('one')), { status: 200, text: 'the app' })
-  await hub.ready()
 })
