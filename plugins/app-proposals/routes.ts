@@ -1,4 +1,5 @@
-import { Type, type WebRoutes } from '@mezite/core'
+import { resourceRoutes, Type, type WebRoutes } from '@mezite/core'
+import { PageQuery } from '@mezite/core/administration'
 import type { Desk } from './desk.ts'
 import type { Proposal, Proposals } from './proposals.ts'
 
@@ -32,34 +33,23 @@ export const shown = ({ id, agent, app, state, problem, proposed }: Proposal) =>
 })
 
 /** `/v1/webapi/app-proposals`. */
-export function proposalRoutes(proposals: Proposals, desk: Desk): WebRoutes {
-  const admin = { config: { access: 'admin' } } as const
-  type One = { Params: { id: string } }
-  return {
-    name: 'app-proposals',
-    prefix: '/v1/webapi/app-proposals',
-    async routes(web) {
-      const list = { summary: 'Apps that agents propose', returns: Type.Array(Listed) }
-      web.get('/', { ...admin, schema: list }, async () => (await proposals.list()).map(shown))
-      const accepted = Type.Object({ name: Type.String(), accepted: Type.Boolean() })
-      web.post<One>(
-        '/:id/accept',
-        { ...admin, schema: { summary: 'Registers a proposed app, served by its agent', returns: accepted } },
-        async ({ params, actor }) => ({ name: (await desk.accept(params.id, actor)).name, accepted: true }),
-      )
-      web.post<One>(
-        '/:id/refuse',
-        { ...admin, schema: { summary: 'Refuses an app of this agent with this name', returns: Listed } },
-        async ({ params, actor }) => shown(await desk.refuse(params.id, actor)),
-      )
-      web.delete<One>(
-        '/:id',
-        { ...admin, schema: { summary: 'Forgets a proposal; its agent may make it again' } },
-        async ({ params, actor }, reply) => {
-          await desk.remove(params.id, actor)
-          reply.code(204)
-        },
-      )
+export const proposalRoutes = (proposals: Proposals, desk: Desk): WebRoutes =>
+  resourceRoutes<Proposal>(
+    {
+      ...{ name: 'proposal', collection: 'app-proposals', key: 'id', form: { flat: Listed }, show: shown },
+      search: ({ app, agent }) => `${app.name} ${agent} ${app.uri}`,
+      list: { summary: 'Apps that agents propose', query: PageQuery, rows: () => proposals.list() },
     },
-  }
-}
+    (on) => {
+      const accepted = Type.Object({ name: Type.String(), accepted: Type.Boolean() })
+      const accept = { summary: 'Registers a proposed app, served by its agent', returns: accepted }
+      on('POST /:id/accept', accept, async (id, { actor }) => ({
+        name: (await desk.accept(id, actor)).name,
+        accepted: true,
+      }))
+      const refuse = { summary: 'Refuses an app of this agent with this name', returns: Listed }
+      on('POST /:id/refuse', refuse, async (id, { actor }) => shown(await desk.refuse(id, actor)))
+      const forget = { summary: 'Forgets a proposal; its agent may make it again' }
+      on('DELETE /:id', forget, async (id, { actor }) => void (await desk.remove(id, actor)))
+    },
+  )
