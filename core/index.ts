@@ -81,6 +81,6 @@ export { isMezError, MezError, messageOf } from './kernel/error.ts'
 export type { Log } from './kernel/log.ts'
 export type { AnyPlugin } from './kernel/plugin.ts'
 export { type ServiceRef, type SlotRef, serviceRef, slotRef } from './kernel/reference.ts'
-export { inTurns, mapInTurns } from './kernel/turns.ts'
+export { inTurns } from './kernel/turns.ts'
 // Leads the compiler to the names of all types that are mentioned here, for the declarations of plugins.
 export type {} from './types.ts'

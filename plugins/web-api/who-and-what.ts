@@ -1,4 +1,4 @@
-import { type App, type Catalog, inTurns, mapInTurns, Problem, Type, type WebRoutes } from '@mezite/core'
+import { type App, type Catalog, inTurns, Problem, Type, type WebRoutes } from '@mezite/core'
 import type { AccountGroup, Explanations } from '@mezite/core/administration'
 
 type Outlook = Awaited<ReturnType<AccountGroup['decide']>>
@@ -73,7 +73,7 @@ export function whoAndWhatRoutes(rooms: {
               'app_not_found',
               `There is no app ${query.app}; \`mezctl apps ls\` lists them.`,
             )
-          return mapInTurns(await who(app), (row) => row)
+          return inTurns(await who(app))
         },
       )
       web.get<{ Querystring: { user: string } }>(
@@ -90,7 +90,7 @@ export function whoAndWhatRoutes(rooms: {
               'user_not_found',
               `There is no user ${user}; \`mezctl users ls\` lists them.`,
             )
-          return mapInTurns(await what(group, group.accounts[0]!.name), (row) => row)
+          return inTurns(await what(group, group.accounts[0]!.name))
         },
       )
     },

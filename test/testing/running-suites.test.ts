@@ -223,7 +223,9 @@ const RESOURCE_FLAWS = {
 } as const
 
 type Note = { readonly name: string; readonly document: string }
-const note = (name: string) => ({ kind: 'note', version: 'v1', metadata: { name }, spec: { text: 'Closed' } })
+const note = (flaw: string, name: string) => ({
+  ...{ kind: `note-${flaw}`, version: 'v1', metadata: { name }, spec: { text: 'Closed' } },
+})
 
 const tableOf = (flaw: string) => `notes_${flaw.replaceAll('-', '_')}`
 
@@ -235,8 +237,11 @@ const noteResource = (flaw: string) =>
     changeKind: `note-${flaw}`,
     table: tableOf(flaw),
     key: 'name',
-    form: { kind: 'note', spec: Type.Object({ text: Type.String() }, { additionalProperties: false }) },
-    ...(flaw === 'no-example' ? {} : { example: note('one') }),
+    form: {
+      kind: `note-${flaw}`,
+      spec: Type.Object({ text: Type.String() }, { additionalProperties: false }),
+    },
+    ...(flaw === 'no-example' ? {} : { example: note(flaw, 'one') }),
     read: (row) => ({ ...row, shown: JSON.parse(row.document) as object }),
     show: ({ shown }) => (flaw === 'shows-otherwise' ? { ...shown, spec: 'Closed' } : shown),
     audited: ({ name }) => ({ name }),
@@ -249,7 +254,7 @@ const noteResource = (flaw: string) =>
           flaw === 'accepts-all'
             ? (body as Resource<unknown>)
             : parseResource(
-                'note',
+                `note-${flaw}`,
                 Type.Object({ text: Type.String() }, { additionalProperties: false }),
                 body,
                 { name },
@@ -380,7 +385,7 @@ t.test('each rule of the suite for resources fails for its own flaw', async (t) 
   for (const [flaw, expected] of Object.entries(RESOURCE_FLAWS)) {
     const resource = { ...noteResource(flaw).definition, name: 'note' }
     const suite = (t: ConformTest) =>
-      conformResource(t, notes(flaw), { hub: bench.hub, resource, another: note('other') })
+      conformResource(t, notes(flaw), { hub: bench.hub, resource, another: note(flaw, 'other') })
     t.strictSame(await failuresOf(suite, expected), expected, flaw)
     t.strictSame(unprovenOf(suite, RESOURCE_FLAWS), [])
   }
