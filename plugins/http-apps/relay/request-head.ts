@@ -57,17 +57,16 @@ export function requestHead(
 
 function build(deps: Deps, admitted: Admitted, mapping: AppMapping, own: ClientHead): RequestHead {
   const { request, admission } = admitted
-  const { subject, requestId } = admission
+  const { subject, requestId, app } = admission
   const { method, clientIp, length, upgrade, trailers } = request
   const { target, transforms } = own
   // Anyone can send a preflight, so nothing vouches for it.
-  const verified = admission.verified
-  const vouched = verified === null || !isOfPreflight(admission)
+  const vouched = subject !== null || !isOfPreflight(admission)
   const first =
     subject !== null
-      ? identityOf(subject, deps.assertion.sign(subject, admission.app), admission.app, clientIp, mapping)
+      ? identityOf(subject, deps.assertion.sign(subject, app), app, clientIp, mapping)
       : headerText([
-          ...(vouched && verified !== null ? ['X-Mezite-Verified', verified] : []),
+          ...(vouched && admission.verified !== null ? ['X-Mezite-Verified', admission.verified] : []),
           ...forwardingLines(clientIp, mapping),
         ])
   const mapped = mappedLines(own.lines, mapping)
