@@ -5,6 +5,7 @@ import { constants, homedir } from 'node:os'
 import { dirname, join, sep } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import v8 from 'node:v8'
+import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads'
 
 const MINIMUM = 24
 /** The condition of `exports` that selects the TypeScript sources of a package of this repository. */
@@ -44,8 +45,13 @@ export async function launch(name, base, entry) {
   await import(source.href)
 }
 
+/** The threads of a program read it, too: what they start with is a file of their own. */
+const FOLDER = 'mezite:program'
+
 /** Folder of the file that was started, with links followed, which is the package of the program; null: there is none. */
 export function programFolder() {
+  const folder = getEnvironmentData(FOLDER)
+  if (folder !== undefined) return folder
   try {
     return dirname(realpathSync(process.argv[1] ?? ''))
   } catch {
@@ -59,12 +65,15 @@ let looksInProgram = false
  * Looks for packages that are not found otherwise among those that the program brings along. npm puts packages that are
  * installed together beside each other (`npm install --global HUB.tgz PLUGIN.tgz`), each with its own dependencies inside, so
  * that peers (what `@mezite/core` and plugins expect the program to have) are in a folder that only the program looks in.
+ * A thread calls it for itself.
  */
 export function lookInProgram() {
   const folder = programFolder()
   if (looksInProgram || folder === null || !existsSync(join(folder, 'node_modules'))) return
   looksInProgram = true
-  const parentURL = pathToFileURL(join(folder, 'package.json')).href
+  setEnvironmentData(FOLDER, folder)
+  const manifest = join(folder, 'package.json')
+  const parentURL = pathToFileURL(manifest).href
   module.registerHooks({
     resolve(specifier, context, next) {
       try {
@@ -73,6 +82,11 @@ export function lookInProgram() {
         const isMissing = error.code === 'ERR_MODULE_NOT_FOUND' || error.code === 'MODULE_NOT_FOUND'
         if (!isMissing || !PACKAGE.test(specifier)) throw error
         try {
+          // For `require`, Node.js does not look at the parent that a hook names.
+          if (context.conditions.includes('require')) {
+            const url = pathToFileURL(module.createRequire(manifest).resolve(specifier)).href
+            return { url, shortCircuit: true }
+          }
           return next(specifier, { ...context, parentURL })
         } catch {
           throw error

@@ -1,19 +1,29 @@
 // needs: pebble
 // long
 /** "Your first application" of the README, each command as printed, with the names and addresses of this machine. */
-import { execFile, spawn } from 'node:child_process'
+import { execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { parse, stringify } from 'yaml'
 import { seedDatabase } from '../../core/program/dev/database-seed.ts'
 import { adminClient, freePort } from '../../core/testing/index.ts'
 import { startPebble } from '../../examples/cluster/pebble.ts'
+import { publishedWorkspaces } from '../../oclif-cli/packaging/workspaces.ts'
 import { handshake } from '../plugins/acme/hub-with-acme.ts'
 import { root, textOf } from '../read-imports.ts'
 import { until } from '../until.ts'
@@ -33,7 +43,7 @@ const pebble = await startPebble({ tlsPort: port, httpPort: await freePort() })
 t.teardown(() => pebble.close())
 const env = {
   ...process.env,
-  PATH: `${join(process.env.PACKAGES_UNDER_TEST ?? join(root, 'node_modules'), '.bin')}:${process.env.PATH}`,
+  PATH: `${join(cwd, 'global/bin')}:${dirname(process.execPath)}:${process.env.PATH}`,
   HOME: cwd,
   MEZITE_DATA_DIR: join(cwd, 'data'),
   MEZITE_DIAGNOSTICS_LISTEN_ADDR: `127.0.0.1:${await freePort()}`,
@@ -55,6 +65,21 @@ function wordsOf(command: string): string[] {
     .split(' ')
 }
 
+/** Runs a command of npm as its shell does, and installs globally into a folder of this test. */
+function runNpm(command: string, folder: string): void {
+  const { NODE_OPTIONS: _, ...rest } = process.env
+  const own = {
+    npm_config_prefix: join(cwd, 'global'),
+    npm_config_prefer_offline: 'true',
+    npm_config_audit: 'false',
+  }
+  execFileSync('sh', ['-c', command], {
+    cwd: folder,
+    env: { ...rest, ...own },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+}
+
 async function run(command: string): Promise<string> {
   const [program, ...args] = wordsOf(command)
   const { stdout, stderr } = await promisify(execFile)(program!, args, { cwd, env })
@@ -73,12 +98,25 @@ function start(command: string, input = ''): void {
   })
 }
 
-t.test('the first application takes at most six commands', async (t) => {
-  t.ok(commands.length <= 6, `${commands.length} commands`)
+t.test('the first application takes at most seven commands, from a checkout on', async (t) => {
+  t.ok(commands.length <= 7, `${commands.length} commands`)
   const named = (start: string) => commands.find((command) => command.startsWith(start))!
   t.strictSame(
     commands.map((command) => command.split(' ').slice(0, 2).join(' ')),
-    ['npm install', 'mezhub init', 'mezhub start', 'mezctl apps', 'npm install', 'mezd start'],
+    ['npm ci', 'npm install', 'mezhub init', 'mezhub start', 'mezctl apps', 'npm install', 'mezd start'],
+  )
+  const [make = ''] = commands
+  t.match(make, /^npm ci && /)
+  // This test runs in a checkout in which `npm ci` has run.
+  runNpm(make.replace('npm ci && ', ''), root)
+  t.equal(globSync('dist/packages/*.tgz', { cwd: root }).length, publishedWorkspaces().length)
+  t.equal(globSync('dist/packages/images/*/package-lock.json', { cwd: root }).length, 2)
+  cpSync(join(root, 'dist/packages'), join(cwd, 'packages'), { recursive: true })
+  runNpm(named('npm install'), cwd)
+  t.equal(
+    realpathSync(join(cwd, 'global/bin/mezhub')),
+    realpathSync(join(cwd, 'global/lib/node_modules/@mezite/hub/mezhub.js')),
+    'the programs are those of the packs',
   )
 
   const printed = await run(named('mezhub init'))

@@ -48,11 +48,3 @@ t.test('every user may read the built files, whatever the umask of the build is'
   t.strictSame(unreadableIn(output), [])
   t.end()
 })
-
-t.test('npm run pack writes a tarball for each package', (t) => {
-  execFileSync('npm', ['run', '--silent', 'pack'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
-  const { length } = globSync('dist/packages/*.tgz', { cwd: root })
-  t.equal(length, all.length)
-  t.strictSame(globSync('dist/packages/images/*/package-lock.json', { cwd: root }).length, 2)
-  t.end()
-})

@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { parentPort } from 'node:worker_threads'
-import { type messages, PGlite, protocol } from '@electric-sql/pglite'
+import type { PGlite as Engine, messages } from '@electric-sql/pglite'
+import { lookInProgram } from '@mezite/core/launch'
 import { type CopyResult, copyStatement } from './copy-statement.ts'
 
 /** A request to the worker: first the folder to open, then one statement, or to close the database. */
@@ -33,13 +34,16 @@ const COLLECT_MS = 10 * 60_000
 /** Bytes of COPY lie outside of the small heap, so V8 would collect them only after hundreds of megabytes. */
 const COLLECT_BYTES = 32 * 1_024 * 1_024
 
+lookInProgram()
+const { PGlite, protocol } = await import('@electric-sql/pglite')
+
 /** Begins before there is a folder: it takes most of the time of an opening. */
 const program = readFile(new URL('./pglite.wasm', import.meta.resolve('@electric-sql/pglite'))).then(
   (bytes) => WebAssembly.compile(bytes),
 )
 program.catch(() => {})
 
-async function openFolder(folder: string): Promise<PGlite> {
+async function openFolder(folder: string): Promise<Engine> {
   return PGlite.create({
     dataDir: folder,
     pgliteWasmModule: await program,
@@ -51,7 +55,7 @@ if (parentPort) serve(parentPort)
 else if (process.send) await initialise(process.argv[2] ?? '')
 
 function serve(port: NonNullable<typeof parentPort>): void {
-  let database: Promise<PGlite>
+  let database: Promise<Engine>
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   setInterval(collect, COLLECT_MS).unref()
@@ -93,7 +97,7 @@ function serve(port: NonNullable<typeof parentPort>): void {
 
 const inputBytes = ([input]: readonly unknown[]): number => (input as Uint8Array | undefined)?.byteLength ?? 0
 
-async function copy(pg: PGlite, sql: string, [input]: readonly unknown[]): Promise<CopyResult> {
+async function copy(pg: Engine, sql: string, [input]: readonly unknown[]): Promise<CopyResult> {
   const statement = copyStatement(sql)!
   if (statement.direction === 'out') return copyOut(pg, sql)
   // Of a Blob, PGlite calls this method alone. V8 does not count the memory of a real one, and so frees it late.
@@ -106,7 +110,7 @@ async function copy(pg: PGlite, sql: string, [input]: readonly unknown[]): Promi
 }
 
 /** By messages of the protocol, since `query` would return the output as a Blob. */
-async function copyOut(pg: PGlite, sql: string): Promise<CopyResult> {
+async function copyOut(pg: Engine, sql: string): Promise<CopyResult> {
   const { messages } = await pg.runExclusive(() =>
     pg.execProtocol(protocol.serialize.query(sql), { throwOnError: true }),
   )

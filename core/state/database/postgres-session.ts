@@ -4,6 +4,7 @@
  * @beta
  */
 import { createRequire } from 'node:module'
+import { lookInProgram } from '@mezite/core/launch'
 import type { Database } from '../../api/database.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { CountedPool } from './postgres-pool.ts'
@@ -37,6 +38,7 @@ const silent: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () =>
  * may take instead, its waits for locks included.
  */
 export function createPostgresSession(url: string, longestMs?: number): PostgresSession {
+  lookInProgram()
   const patience = longestMs && { statementMs: longestMs, responseMs: longestMs + 1_000, lockMs: longestMs }
   let opening: Promise<CountedPool> | undefined
   // A hub with the embedded database loads this file, and never pg.
