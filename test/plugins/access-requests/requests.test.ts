@@ -70,6 +70,25 @@ t.test('a request is approved, opens the app for its time, and is in every recor
   t.equal(await stateOf(id), 'ended')
 })
 
+t.test(
+  'the list has the requests of the caller, and those that the caller decides about, alone',
+  async (t) => {
+    const id = await created()
+    const sees = async (who: Holder) => (await list(who, '')).some((one) => one.id === id)
+    t.strictSame(
+      await Promise.all([ann, cat, eve].map(sees)),
+      [true, true, false],
+      'who asked, who decides, and somebody else',
+    )
+    t.ok(
+      (await hub.api<Said[]>('GET', '/access-requests')).some((one) => one.id === id),
+      'an administrator',
+    )
+    t.equal((await call(eve, 'GET', `/access-requests/${id}`)).status, 404)
+    t.match(await call(ann, 'POST', `/access-requests/${id}/cancel`), { status: 200 })
+  },
+)
+
 t.test('T213 nobody decides about a request of their own, also with a second account', async (t) => {
   const id = await created({}, bob)
   t.match(await approve(bob, id), { status: 403, code: 'own_request' })
