@@ -72,8 +72,8 @@ export function lookInProgram() {
   if (looksInProgram || folder === null || !existsSync(join(folder, 'node_modules'))) return
   looksInProgram = true
   setEnvironmentData(FOLDER, folder)
-  const manifest = join(folder, 'package.json')
-  const parentURL = pathToFileURL(manifest).href
+  const parentURL = pathToFileURL(join(folder, 'package.json')).href
+  const find = module.createRequire(parentURL)
   module.registerHooks({
     resolve(specifier, context, next) {
       try {
@@ -83,10 +83,8 @@ export function lookInProgram() {
         if (!isMissing || !PACKAGE.test(specifier)) throw error
         try {
           // For `require`, Node.js does not look at the parent that a hook names.
-          if (context.conditions.includes('require')) {
-            const url = pathToFileURL(module.createRequire(manifest).resolve(specifier)).href
-            return { url, shortCircuit: true }
-          }
+          if (context.conditions.includes('require'))
+            return { url: pathToFileURL(find.resolve(specifier)).href, shortCircuit: true }
           return next(specifier, { ...context, parentURL })
         } catch {
           throw error
