@@ -15,6 +15,7 @@ export {
   PROPOSALS_PER_MINUTE,
   readProposedApp,
 } from './api/proposed-apps.ts'
+export { reasonNamed } from './api/reasons.ts'
 export { type AgentTransport, agentTransports, type HubTarget } from './api/transport.ts'
 export { reportCrash } from './base/loader/crash-report.ts'
 export { type LoadedPlugin, loadEachPlugin, loadPlugins } from './base/loader/plugin-loader.ts'

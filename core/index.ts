@@ -30,6 +30,7 @@ export {
   migrations,
   type Transaction,
 } from './api/database.ts'
+export { databaseProblem } from './api/database-problem.ts'
 export type { AccessQuery, Vote } from './api/decision.ts'
 export { defineAgentPlugin, defineHubPlugin } from './api/define-plugin.ts'
 export { defineResource } from './api/define-resource.ts'
@@ -44,7 +45,8 @@ export { jobs } from './api/jobs.ts'
 export { type Cell, type Metrics, metrics } from './api/metrics.ts'
 export { type Notification, type Notifier, notifications, notifiers } from './api/notifications.ts'
 export { html, type Pages, pages } from './api/pages.ts'
-export { databaseProblem, Problem } from './api/problem.ts'
+export { Problem } from './api/problem.ts'
+export { defineReasons, problemFor } from './api/reasons.ts'
 export { type RequirementKind, requirements } from './api/requirement.ts'
 export {
   entityTags,

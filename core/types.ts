@@ -80,6 +80,7 @@ export type { Notifications, NotifierMessage } from './api/notifications.ts'
 export type { Brand, Language, Markup, PageAsset, PageLayout } from './api/pages.ts'
 export type { LaneResponse, LaneWatcher, RequestHead, StreamRequest } from './api/protocol.ts'
 export type { CallRate } from './api/proxy-limits.ts'
+export type { CoreReasons, ProblemMakers } from './api/reasons.ts'
 export type { Requirement } from './api/requirement.ts'
 export type { Preconditions, ResourceMetadata, ResourceOptions } from './api/resource.ts'
 export type {
@@ -145,6 +146,7 @@ export type {
   PluginDefinition,
   PluginSide,
 } from './kernel/plugin.ts'
+export type { Reason, Reasons } from './kernel/reason.ts'
 export type { Contributed, Received, Ref, Refs } from './kernel/reference.ts'
 export type { LocalAgent, LocalAgentOptions } from './program/dev/local-agent.ts'
 export type { Requester } from './traffic/http/refusal.ts'

@@ -1,5 +1,6 @@
 import htm from 'htm'
 import { h, type VNode } from 'preact'
+import type { Reason } from '../kernel/reason.ts'
 import { serviceRef } from '../kernel/reference.ts'
 
 /** The markup of a page. Preact escapes every value, so raw HTML cannot be passed in. */
@@ -79,6 +80,8 @@ export interface Pages {
     readonly user: string
     readonly roles: readonly string[]
   }): readonly { readonly title: string; readonly href: string; readonly count: number }[]
+  /** The reason with this code, of the core or of a plugin. */
+  reasonOf(code: string): Reason | undefined
   /** Address of the page on the sign-in host that explains a reason code; null if no plugin has one. */
   explanationOf(code: string): string | null
 }

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import type { Static, TSchema } from 'typebox'
 import { checkConfig, printPath, type ValueProblem } from '../kernel/config-check.ts'
 import { Type } from './config-types.ts'
-import { Problem } from './problem.ts'
+import type { Problem } from './problem.ts'
+import { problemFor } from './reasons.ts'
 
 /** The `metadata` of every resource document. */
 export interface ResourceMetadata {
@@ -90,7 +91,7 @@ export function resourceInvalid(problems: readonly ValueProblem[]): Problem {
     message,
   }))
   const detail = lines.map(({ path, message }) => `${path}: ${message}`).join('; ')
-  return new Problem(400, 'resource_invalid', detail, { problems: lines })
+  return problemFor('resource_invalid', detail, { problems: lines })
 }
 
 /** Milliseconds since the epoch of an RFC 3339 time with its zone, or null. */
@@ -143,12 +144,11 @@ export const entityTags = {
     const lists = (header: string) => header.split(',').some((one) => ['*', tag].includes(one.trim()))
     const { 'if-match': wanted, 'if-none-match': unwanted } = headers
     if (wanted !== undefined && !(exists && lists(wanted)))
-      throw new Problem(
-        412,
+      throw problemFor(
         'changed_meanwhile',
         'Somebody else has changed this meanwhile. Look at their change first.',
       )
     if (unwanted !== undefined && exists && lists(unwanted))
-      throw new Problem(412, 'changed_meanwhile', 'Something with this name exists already.')
+      throw problemFor('changed_meanwhile', 'Something with this name exists already.')
   },
 }

@@ -1,6 +1,7 @@
 import { serviceRef } from '../kernel/reference.ts'
 import type { App } from './app.ts'
 import type { Transaction } from './database.ts'
+import type { CoreReasons, ReasonCode } from './reasons.ts'
 import type { Change } from './revisions.ts'
 import type { SatisfiedRequirement, Subject } from './subject.ts'
 
@@ -69,26 +70,10 @@ export interface OpenSession {
   readonly idleMs?: number
 }
 
-/** Why a session, or a live stream of it, ended; a reason code of the audit. */
-export type EndReason =
-  | 'logout'
-  | 'revoked'
-  | 'expired'
-  | 'idle'
-  | 'locked'
-  | 'denied'
-  | 'app_disabled'
-  | 'app_deleted'
-  | 'user_deleted'
-  | 'connector_deleted'
-  /** The identity provider no longer vouches for the person, or has not answered for too long. */
-  | 'provider_refused'
-  /** The connector has a new issuer. */
-  | 'connector_changed'
-  | 'code_replayed'
-  /** Newer sessions of the same person exceeded the limit. */
-  | 'superseded'
-  | 'stale_view'
+/** Why a session, or a live stream of it, ended: the reasons of the audit with `ends`. */
+export type EndReason = {
+  [Code in ReasonCode]: CoreReasons[Code] extends { readonly ends: true } ? Code : never
+}[ReasonCode]
 
 /** Sent when a session ends, on every hub that had it in memory. */
 export interface SessionEnded {

@@ -82,7 +82,7 @@ export const doors = {
           (clientIp, close) => rooms.listener.opening(clientIp, close),
         ),
         protocols: guardedProtocols(rooms),
-        refusalPage: refusalPageOf(publicNames),
+        refusalPage: refusalPageOf(publicNames, rooms.pages.reasonOf),
         limits: config.proxy.limits,
         refused: ({ clientIp, problem: { status, code }, requestId, record: type }) => {
           counts.refusedRequest(status, code)

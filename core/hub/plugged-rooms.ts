@@ -100,6 +100,7 @@ export const pluggedRooms = {
         publicNames,
         brand: config.brand,
         navigation: () => kernel.slot(homeLinks),
+        reasonOf: kernel.reasonOf,
         routes: () => kernel.slot(webRoutes),
       }),
     provides: { pages: (pages) => pages },

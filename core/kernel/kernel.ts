@@ -10,6 +10,7 @@ import type { Log } from './log.ts'
 import { type OrderOptions, orderPlugins } from './order.ts'
 import type { AnyPlugin, AppConfigReader, ConfiguredApp, PluginSide } from './plugin.ts'
 import { checkPlugin } from './plugin-check.ts'
+import type { Reason } from './reason.ts'
 import type { Ref, Refs, ServiceRef, SlotRef } from './reference.ts'
 import { duringSetup } from './setup-turn.ts'
 
@@ -74,6 +75,8 @@ export interface Kernel<Tree extends HookTree> {
   /** A service, or undefined when nothing provides it; after `setup`. */
   service<T>(ref: ServiceRef<T>): T | undefined
   describe(): readonly PluginStatus[]
+  /** What a plugin says about a reason code of its own. */
+  reasonOf(code: string): Reason | undefined
   /** The names of the plugins that tap the hook `room.verb`, in the order in which they run. */
   tapsOf(hook: string): readonly string[]
 }
@@ -219,6 +222,7 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
         taps: tapsOf(plugin),
         startMs: lifecycle.startMs(plugin.name),
       })),
+    reasonOf: (code) => order.find(({ reasons = {} }) => Object.hasOwn(reasons, code))?.reasons?.[code],
     tapsOf: hooks.taps,
   }
 }

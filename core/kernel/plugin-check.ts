@@ -1,5 +1,6 @@
 import { MezError, messageOf } from './error.ts'
 import { type AnyPlugin, PLUGIN_API, type PluginSide } from './plugin.ts'
+import { isReasonCode } from './reason.ts'
 
 const NAME = /^[a-z0-9][a-z0-9-]*$/
 const SHAPE = {
@@ -9,6 +10,7 @@ const SHAPE = {
 }
 
 const NO_REF = 'Import the reference from @mezite/core or the plugin that provides it; it may be misspelled.'
+const NO_REASON = 'Name it in snake_case, and say the cause and the next step as `next`.'
 const NO_SCHEMA = 'Create it with Type of @mezite/core, and every object in it with Type.Closed.'
 
 /**
@@ -45,6 +47,9 @@ export function checkPlugin(
     for (const [name, ref] of Object.entries(definition[member] ?? {}))
       if (!['service', 'slot'].includes(ref?.kind))
         throw invalid(`has no reference as '${name}' of its '${member}'`, NO_REF)
+  for (const [code, reason] of Object.entries(definition.reasons ?? {}))
+    if (!isReasonCode(code) || typeof reason?.next !== 'string' || reason.next === '')
+      throw invalid(`has no valid reason '${code}'`, NO_REASON)
   for (const member of ['config', 'appConfig'] as const) {
     const schema = definition[member]
     const fault = schema === undefined ? null : schemaFault(schema, member === 'config')

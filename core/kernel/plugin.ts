@@ -3,6 +3,7 @@ import type { Clock } from './clock.ts'
 import type { ValueProblem } from './config-check.ts'
 import type { HookTree, TapView } from './hook.ts'
 import type { Log } from './log.ts'
+import type { Reasons } from './reason.ts'
 import type { Contributed, Received, Refs, ServiceRef } from './reference.ts'
 
 /** The version of the plugin contract that this kernel supports. */
@@ -82,6 +83,8 @@ export interface PluginDefinition<
   /** Optional parts. The plugin is set up after their providers; of a slot to which it contributes, it gets what the others provide. */
   readonly wants?: Wants
   readonly provides?: Provides
+  /** Hub only: why the plugin refuses, beside the reasons of the core. Made with `defineReasons`. */
+  readonly reasons?: Reasons
   /** Synchronous wiring. Do I/O in `lifecycle.start`. */
   setup(host: Host<Tree, Config, Needs, Wants, Provides, AppConfig>): void
 }
@@ -103,6 +106,7 @@ export interface AnyPlugin {
   readonly needs?: Refs
   readonly wants?: Refs
   readonly provides?: Refs
+  readonly reasons?: Reasons
   // biome-ignore lint/suspicious/noExplicitAny: each plugin's host has its own types
   setup(host: any): void
 }

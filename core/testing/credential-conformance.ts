@@ -9,6 +9,7 @@ import type {
   HeaderCredential,
 } from '../api/credentials.ts'
 import { hubPartChecks } from '../api/part-checks.ts'
+import { isReasonCode } from '../kernel/reason.ts'
 import { isHeaderLine } from '../wire/header-line.ts'
 import { type ConformTest, inTime, testsWith } from './conformance-test.ts'
 import { cpuMs, HARD_TEXTS, MOST_CPU_MS } from './stranger-work.ts'
@@ -105,7 +106,7 @@ export function conformCredential(t: ConformTest, open: () => Promise<Credential
       t.ok(JSON.stringify(who) !== accepted, `${shownOf(value)} is not the accepted caller`)
       if (who?.kind !== 'refused') continue
       t.ok(who.status === 400 || who.status === 401, `the status ${who.status}`)
-      t.ok(/^[a-z][a-z0-9_]{0,63}$/.test(who.code), `the reason code '${who.code}'`)
+      t.ok(isReasonCode(who.code), `the reason code '${who.code}'`)
     }
   })
 

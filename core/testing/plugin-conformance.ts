@@ -5,6 +5,7 @@ import { isLocalPath } from '../api/local-path.ts'
 import { isMezError, messageOf } from '../kernel/error.ts'
 import type { AnyPlugin } from '../kernel/plugin.ts'
 import { checkPlugin } from '../kernel/plugin-check.ts'
+import { isReasonCode } from '../kernel/reason.ts'
 import type { ConformTest } from './conformance-test.ts'
 import { testQuery } from './policy-conformance.ts'
 import { watchEffects } from './side-effects.ts'
@@ -144,7 +145,7 @@ function faultOf(help: unknown): string | null {
     return 'it has no title in one line'
   if (typeof text !== 'string' || text.trim() === '') return 'it has no text'
   if (path !== undefined && (typeof path !== 'string' || !isLocalPath(path))) return `${path} is not a path`
-  const stable = reason === undefined || (typeof reason === 'string' && /^[a-z][a-z0-9_]{0,63}$/.test(reason))
+  const stable = reason === undefined || isReasonCode(reason)
   return stable ? null : `the reason ${JSON.stringify(reason)} is not in snake_case`
 }
 

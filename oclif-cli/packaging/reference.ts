@@ -77,7 +77,7 @@ export function readSurface(): readonly EntryPoint[] {
       const follow = ({ mentions }: Declaration): void => {
         for (const mention of mentions) {
           const [its, at] = declarationOf(mention, moduleOf)
-          if (levels.has(at)) continue
+          if (levels.has(at) || TAG.exec(its.doc)?.[1] === 'internal') continue
           levels.set(at, level)
           if (!named.has(at) && level !== 'internal')
             mentionedBy.get(path)!.push({

@@ -1,4 +1,5 @@
 import { errorCodes } from '@mezite/core/error-codes'
+import { reasonNamed } from '@mezite/core/reasons'
 import { CliError } from './cli-error.ts'
 import type { HubEndpoint } from './hub-endpoint.ts'
 
@@ -67,43 +68,18 @@ function parseProblem(body: string): Record<string, unknown> | null {
   }
 }
 
-/** By code, where the status alone would give no useful next step. */
-const NEXT_STEPS: ReadonlyMap<unknown, string> = new Map([
-  // The code of an address without a route: a missing app or user has a code of its own.
-  [
-    'not_found',
-    'The hub runs without the plugin that this command belongs to, or has another version: mezctl status --plugins.',
-  ],
-  ['invalid_request', 'Correct the value named above; --help shows what the command takes.'],
-  [
-    'token_makes_no_token',
-    'Sign in with `mezctl login --proxy HOST`, or run the command on the hub’s machine.',
-  ],
-  ['roles_exceed_own', 'Name only roles that you have yourself.'],
-  ['rotation_phase', 'Run the command without --phase to see the current phase and the next step.'],
-  [
-    'rotation_waiting',
-    'Run the command without --phase to see what still depends on the old key; --force does not wait.',
-  ],
-  ['view_stale', 'Try again in a moment. If it keeps happening, the hub cannot reach its database.'],
-  ['agent_not_bound', 'See the agents of the app with `mezctl apps get NAME`.'],
-  ['session_mfa_required', 'Confirm with your passkey in a browser: msh token APP opens the page.'],
-  ['key_unknown', 'See passkeys and links with `mezctl users list-mfa NAME`.'],
-])
-
+/** What the catalogue says about the code; of plugins, which have codes of their own, by the status. */
 function nextStep(status: number, problem: Record<string, unknown>, endpoint: HubEndpoint): string {
-  const known = NEXT_STEPS.get(problem.code)
-  if (known !== undefined) return known
+  const { code, request_id: id } = problem
   if (status === 401) return endpoint.renewHint
-  if (status === 403)
-    return problem.code === 'access_denied'
-      ? `Only role admin may do this. The command used ${endpoint.description}.`
-      : ''
+  if (code === 'access_denied')
+    return `Only role admin may do this. The command used ${endpoint.description}.`
+  const known = status === 500 ? undefined : reasonNamed(String(code))
+  if (known !== undefined) return known.next
+  if (status === 403) return ''
   if (status === 404) return 'List what exists with the ls command of the same topic.'
   if (status === 429) return 'Wait a moment and try again.'
-  if (status >= 500 && typeof problem.request_id === 'string') {
-    return `Look for request_id ${problem.request_id} in the log of the hub.`
-  }
+  if (status >= 500 && typeof id === 'string') return `Look for request_id ${id} in the log of the hub.`
   if (status === 409) return 'See the current state with the ls or get command of the same topic.'
   return status < 500 ? 'Correct the value named above; --help shows what the command takes.' : ''
 }

@@ -1,7 +1,8 @@
-import { Problem, resourceRoutes, type Static, type Subject, Type, type WebRoutes } from '@mezite/core'
+import { resourceRoutes, type Static, type Subject, Type, type WebRoutes } from '@mezite/core'
 import { PageQuery } from '@mezite/core/administration'
 import { durationOf, reasonOf } from './form-fields.ts'
 import { knownIn, mayRead, type RouteDeps } from './page-routes.ts'
+import { problemFor } from './reasons.ts'
 import { type AccessRequest, shownRequest, stateOf } from './request.ts'
 
 const Text = Type.Nullable(Type.String())
@@ -92,14 +93,14 @@ export function apiRoutes(deps: RouteDeps): WebRoutes {
         reply.raw.once('close', () => gone.abort())
         await store.changed(found.id, WAIT_MS, gone.signal)
         const again = await request.identifyAgain()
-        if (again === null) throw new Problem(401, 'login_required', 'Sign in again.')
+        if (again === null) throw problemFor('login_required', 'Sign in again.')
         return show(await known(again, id), again)
       })
       const ask = { ...user, summary: 'Ask for an app or a role', body: CreateBody }
       on('POST /', ask, async (_, { body, actor, headers }) => {
         const { app, role, reason = '', break_glass: breakGlass = false } = body
         if ((app === undefined) === (role === undefined))
-          throw new Problem(400, 'request_invalid', 'Name an app or a role, and not both.')
+          throw problemFor('request_invalid', 'Name an app or a role, and not both.')
         const input = {
           ...{ app, role, breakGlass, durationMs: durationOf(body.for), reason: reasonOf(reason) },
           language: languageOf(headers['accept-language']),

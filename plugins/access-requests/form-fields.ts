@@ -1,4 +1,5 @@
-import { Problem, parseDuration } from '@mezite/core'
+import { parseDuration } from '@mezite/core'
+import { problemFor } from './reasons.ts'
 
 const LONGEST_REASON = 500
 const LONGEST_PATH = 2_048
@@ -13,11 +14,7 @@ export function textOf(from: unknown, name: string): string {
 export function durationOf(text: string): number {
   const ms = parseDuration(text)
   if (ms !== null) return ms
-  throw new Problem(
-    400,
-    'duration_invalid',
-    `"${text.slice(0, 40)}" is not a duration. Examples: 30m, 2h, 1d.`,
-  )
+  throw problemFor('duration_invalid', `"${text.slice(0, 40)}" is not a duration. Examples: 30m, 2h, 1d.`)
 }
 
 /** A character that people can see. Fillers and blanks of some scripts are letters or symbols without a picture. */
@@ -30,7 +27,7 @@ export function reasonOf(text: string): string {
     .trim()
   if (!VISIBLE.test(line)) return ''
   if (line.length <= LONGEST_REASON) return line
-  throw new Problem(400, 'reason_too_long', `The reason is too long (at most ${LONGEST_REASON} characters).`)
+  throw problemFor('reason_too_long', `The reason is too long (at most ${LONGEST_REASON} characters).`)
 }
 
 /** Path and query at the app, or null. */

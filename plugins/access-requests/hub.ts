@@ -31,6 +31,7 @@ import { requestMigrations } from './migrations.ts'
 import { pageRoutes } from './page-routes.ts'
 import { createRequestPages } from './pages.ts'
 import { createPeople } from './people.ts'
+import { reasons } from './reasons.ts'
 import { stateOf } from './request.ts'
 import { createAccessReview, reviewRoutes } from './review.ts'
 import { createRequestRules } from './rules.ts'
@@ -60,6 +61,7 @@ export default defineHubPlugin({
   needs: { catalog, database, grants, jobs, locks, pages, publicNames, revisions, sessions, users },
   wants: { confirmations, notifications, notifiers },
   provides: { dashboardParts, denialHelp, homeLinks, migrations, roleRules, webRoutes },
+  reasons,
   setup({ config, clock, log, tap, use, provide }) {
     const rules = createRequestRules()
     const script = createWaitingScript()

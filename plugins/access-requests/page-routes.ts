@@ -7,6 +7,7 @@ import { type Messages, PAGES } from './messages.ts'
 import type { ListView, RequestPages } from './pages.ts'
 import type { People } from './people.ts'
 import { problems } from './problems.ts'
+import { problemFor } from './reasons.ts'
 import { type AccessRequest, stateOf } from './request.ts'
 import type { RequestRules } from './rules.ts'
 import type { RequestStore } from './store.ts'
@@ -153,8 +154,7 @@ export function pageRoutes(deps: RouteDeps): WebRoutes {
             reply.raw.once('close', () => gone.abort())
             await store.changed(found.id, WAIT_MS, gone.signal)
           }
-          if ((await request.identifyAgain()) === null)
-            throw new Problem(401, 'login_required', 'Your sign-in has ended. Open the page again.')
+          if ((await request.identifyAgain()) === null) throw problemFor('login_required')
           const now = await known(subject, params.id)
           return reply
             .header('cache-control', 'no-store')

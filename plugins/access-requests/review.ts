@@ -2,13 +2,13 @@ import {
   type Catalog,
   type Clock,
   inTurns,
-  Problem,
   parseDuration,
   Type,
   type User,
   type Users,
   type WebRoutes,
 } from '@mezite/core'
+import { problemFor } from './reasons.ts'
 import type { RequestRules } from './rules.ts'
 import type { Usage } from './usage.ts'
 
@@ -107,7 +107,7 @@ export function reviewRoutes(review: ReviewAccess, clock: Clock): WebRoutes {
         async ({ query: { unused } }) => {
           const ms = unused === undefined ? null : parseDuration(unused)
           if (unused !== undefined && ms === null)
-            throw new Problem(400, 'duration_invalid', `"${unused}" is not a duration. Examples: 30d, 90d.`)
+            throw problemFor('duration_invalid', `"${unused}" is not a duration. Examples: 30d, 90d.`)
           const { since, rows } = await review()
           return shown()
           async function* shown() {

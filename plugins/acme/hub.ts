@@ -19,6 +19,7 @@ import { Config, configFaults, settingsOf } from './config.ts'
 import { chooseProvider, createDnsProof } from './dns-proof.ts'
 import { acmeMigrations } from './migrations.ts'
 import { certificatesPage } from './page.ts'
+import { reasons } from './reasons.ts'
 import { certificateRoutes } from './routes.ts'
 import { createSource, stateOf } from './source.ts'
 import { createStore } from './store.ts'
@@ -36,6 +37,7 @@ export default defineHubPlugin({
   needs: { catalog, database, hubState, jobs, metrics, publicNames, revisions, secretBox },
   wants: { dnsProviders },
   provides: { certificates, dashboardParts, migrations, webRoutes },
+  reasons,
   setup({ clock, config, log, provide, use }) {
     // A cluster that stops to use it keeps what it has, also in backups.
     provide.migrations(acmeMigrations)

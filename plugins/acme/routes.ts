@@ -1,6 +1,7 @@
-import { type certificates, Problem, resourceRoutes, type SlotRef, Type, type WebRoutes } from '@mezite/core'
+import { type certificates, resourceRoutes, type SlotRef, Type, type WebRoutes } from '@mezite/core'
 import { audited, waiting } from './attempts.ts'
 import { checkedChain, issuerOf, namesOf } from './chain-check.ts'
+import { problemFor } from './reasons.ts'
 import { stateOf } from './source.ts'
 import type { Certificate, Store } from './store.ts'
 
@@ -43,7 +44,7 @@ const shownOther = ({ subject: name, names, expires, problem }: CertificateState
 })
 
 const unknown = (name: string) =>
-  new Problem(404, 'certificate_not_found', `There is no certificate ${name}. mezctl certs ls lists them.`)
+  problemFor('certificate_not_found', `There is no certificate ${name}. mezctl certs ls lists them.`)
 
 /** What changes of certificates need. */
 export interface CertificateChanges {
@@ -81,13 +82,13 @@ export function certificateRoutes(
     if (found) return found
     if (!served().some(({ subject }) => subject === name)) throw unknown(name)
     const message = `The certificate ${name} is from files or another plugin. Replace it there.`
-    throw new Problem(409, 'certificate_elsewhere', message)
+    throw problemFor('certificate_elsewhere', message)
   }
   async function renew(name: string, actor: Parameters<Store['write']>[1]) {
     const { imported } = known(name)
     if (imported) {
       const message = `The certificate ${name} was imported. Import its successor, or remove it.`
-      throw new Problem(409, 'certificate_imported', message)
+      throw problemFor('certificate_imported', message)
     }
     await store.write(async (to) => {
       const one = known(name, await to.certificate(name))
@@ -123,12 +124,12 @@ export function certificateRoutes(
     })
     const summary = 'Imports a certificate, which is served and not renewed'
     on('PUT /:name', { summary, body: Import, returns: Listed }, async (name, { body, actor }) => {
-      if (!NAME.test(name)) throw new Problem(400, 'certificate_invalid', `"${name}" is not a valid name.`)
+      if (!NAME.test(name)) throw problemFor('certificate_invalid', `"${name}" is not a valid name.`)
       const { cert, leaf, key } = readImport(body, now())
       const names = namesOf(leaf)
       if (!names.some((one) => covers(one.replace('*', 'any')))) {
         const message = `The certificate names ${names.join(', ') || 'nothing'}, which this hub does not serve.`
-        throw new Problem(400, 'certificate_invalid', message)
+        throw problemFor('certificate_invalid', message)
       }
       await store.write(async (to) => {
         await to.hide(name)
@@ -153,6 +154,6 @@ function readImport({ cert, key }: { readonly cert: string; readonly key: string
     // The message of OpenSSL may quote the key.
     const said =
       error instanceof Error && !('code' in error) ? error.message : 'certificate or key is not valid PEM'
-    throw new Problem(400, 'certificate_invalid', `The certificate cannot be used: ${said}.`)
+    throw problemFor('certificate_invalid', `The certificate cannot be used: ${said}.`)
   }
 }

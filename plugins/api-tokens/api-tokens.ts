@@ -7,7 +7,6 @@ import {
   defineResource,
   type Log,
   messageOf,
-  Problem,
   type Revisions,
   type RunningChange,
   type Static,
@@ -19,6 +18,7 @@ import {
 import { type Collection, PageQuery } from '@mezite/core/administration'
 import type { LockView } from '@mezite/core/identity'
 import { v7 as uuidv7 } from 'uuid'
+import { problemFor } from './reasons.ts'
 import { CreatedToken, NewToken, TokenDocument, tokenDocument } from './token-document.ts'
 
 /** Secret scanners look for it, and it distinguishes an API token from a session's token. */
@@ -128,20 +128,14 @@ export function createApiTokens(options: {
     created: number,
     { trx, change }: RunningChange,
   ): Promise<{ readonly row: TokenRow; readonly shown: object }> {
-    if (subject.kind === 'token')
-      throw new Problem(
-        403,
-        'token_makes_no_token',
-        'An API token cannot create another one. Sign in to create it.',
-      )
+    if (subject.kind === 'token') throw problemFor('token_makes_no_token')
     const beyond = roles.filter((role) => !subject.roles.includes(role))
     if (beyond.length > 0) {
       const detail = `You cannot grant ${beyond.join(', ')}: a token can only have roles that its creator has.`
-      throw new Problem(403, 'roles_exceed_own', detail)
+      throw problemFor('roles_exceed_own', detail)
     }
     const holder = subject.kind === 'operator' ? null : await users.holderIn(trx, subject.user)
-    if (holder === undefined)
-      throw new Problem(401, 'login_required', 'Your user was just removed. Sign in again.')
+    if (holder === undefined) throw problemFor('login_required', 'Your user was just removed. Sign in again.')
     const tables = trx.withTables<Tables>()
     const expired = await tables
       .deleteFrom('api_tokens')
@@ -155,7 +149,7 @@ export function createApiTokens(options: {
       .execute()
     for (const { id } of expired) change.touch(API_TOKEN, id)
     const taken = await tables.selectFrom('api_tokens').select('id').where('name', '=', name).execute()
-    if (taken.length > 0) throw new Problem(409, 'token_exists', `The API token ${name} already exists.`)
+    if (taken.length > 0) throw problemFor('token_exists', `The API token ${name} already exists.`)
     const secret = PREFIX + randomBytes(32).toString('base64url')
     const row = {
       id: uuidv7(),

@@ -1,6 +1,7 @@
 import { credentials, database, defineHubPlugin, revisions, users, webRoutes } from '@mezite/core'
 import { locks } from '@mezite/core/identity'
 import { createApiTokens } from './api-tokens.ts'
+import { reasons } from './reasons.ts'
 
 export default defineHubPlugin({
   name: 'api-tokens',
@@ -8,6 +9,7 @@ export default defineHubPlugin({
   summary: 'Gives programs credentials for the JSON API',
   needs: { database, locks, revisions, users },
   provides: { credentials, webRoutes },
+  reasons,
   setup({ clock, log, tap, use, provide }) {
     const tokens = createApiTokens({ db: use.database, ...use, clock, log })
     provide.credentials({

@@ -2,6 +2,7 @@ import { type Actor, type App, type Catalog, type Clock, type Log, messageOf, Pr
 import type { AppsProposed, ProposedApp } from '@mezite/core/administration'
 import type { Tunnel } from '@mezite/core/protocol'
 import { idOf, type Proposal, type Proposals } from './proposals.ts'
+import { problemFor } from './reasons.ts'
 import type { Source } from './sources.ts'
 
 /** Decides what becomes of proposals. */
@@ -39,7 +40,7 @@ export function createDesk(options: {
     const found = await proposals.get(id)
     if (found) return found
     const message = `There is no proposal ${id}; \`mezctl app-proposals ls\` lists them.`
-    throw new Problem(404, 'app_proposal_not_found', message)
+    throw problemFor('app_proposal_not_found', message)
   }
 
   /** What the rules admit of the apps, without those whose name is taken, as many as the rules allow. */
@@ -106,14 +107,14 @@ export function createDesk(options: {
       const one = await known(id)
       const { agent, app } = one
       if (one.state === 'refused')
-        throw new Problem(409, 'app_proposal_refused', `The proposal ${id} was refused. Remove it first.`)
+        throw problemFor('app_proposal_refused', `The proposal ${id} was refused. Remove it first.`)
       const source = sourceOf(agent, app)
       if (source === undefined) {
         const message = `No app source admits ${app.name} of ${agent} any more; \`mezctl app-sources ls\` lists them.`
-        throw new Problem(409, 'app_proposal_not_allowed', message)
+        throw problemFor('app_proposal_not_allowed', message)
       }
       if (!tunnel.links().some(({ hostname }) => hostname === agent))
-        throw new Problem(409, 'agent_not_connected', `The agent ${agent} is not connected.`)
+        throw problemFor('agent_not_connected', `The agent ${agent} is not connected.`)
       const registered = await catalog.register(documentOf(one), by)
       await proposals.remove(one, 'accepted', by)
       return registered

@@ -13,6 +13,7 @@ import { createDesk } from './desk.ts'
 import { proposalMigrations } from './migrations.ts'
 import { proposalsPage } from './page.ts'
 import { createProposals } from './proposals.ts'
+import { reasons } from './reasons.ts'
 import { proposalRoutes } from './routes.ts'
 import { sourceResource } from './sources.ts'
 
@@ -25,6 +26,7 @@ export default defineHubPlugin({
   summary: 'Keeps apps that agents propose until somebody accepts them',
   needs: { catalog, database, jobs, revisions, tunnel },
   provides: { dashboardParts, migrations, webRoutes },
+  reasons,
   setup({ clock, log, tap, use, provide }) {
     const resource = sourceResource(() => job.runSoon())
     const sources = resource.open({ revisions: use.revisions, log, clock })

@@ -2,6 +2,7 @@ import { catalog, defineHubPlugin, requirements, revisions, roleRules, Type } fr
 import { findings } from '@mezite/core/administration'
 import { confirmations } from '@mezite/core/identity'
 import type { Requirement, RoleReader } from '@mezite/core/types'
+import { reasons } from './reasons.ts'
 import { ruleFaults } from './request-rule.ts'
 import { createRuleSet, RULE, type RuleSet } from './rule-set.ts'
 
@@ -25,6 +26,7 @@ export default defineHubPlugin({
   needs: { catalog, revisions },
   wants: { confirmations },
   provides: { findings, requirements, roleRules },
+  reasons,
   setup({ use, tap, provide }) {
     let reader: RoleReader | undefined
     let rules: RuleSet | undefined

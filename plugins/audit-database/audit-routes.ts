@@ -2,7 +2,6 @@ import {
   type Actor,
   type Audit,
   type Database,
-  Problem,
   type Revisions,
   type Sessions,
   Type,
@@ -12,6 +11,7 @@ import { createAdminWatch } from './admin-watch.ts'
 import { type Range, readEvents, seqOf } from './event-query.ts'
 import { eventTypes, likelyType, storedTypes } from './event-types.ts'
 import { exportEvents, MOST_EXPORTED } from './export.ts'
+import { problemFor } from './reasons.ts'
 import type { Tail } from './tail.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
@@ -96,7 +96,7 @@ export function auditRoutes(parts: Deps): WebRoutes {
           const { from, to, limit: text = '100', after, before, ...exact } = request.query as Search
           const limit = Number(text)
           if (limit < 1 || limit > LONGEST_LIST)
-            throw new Problem(400, 'bad_request', `limit must be from 1 to ${LONGEST_LIST}.`)
+            throw problemFor('bad_request', `limit must be from 1 to ${LONGEST_LIST}.`)
           const filter = filterOf(exact, from, to)
           const range = await rangeOf(database, after, before)
           const events = await readEvents(database, filter, range, limit)
@@ -144,7 +144,7 @@ export function auditRoutes(parts: Deps): WebRoutes {
 function filterOf(exact: Readonly<Record<string, string>>, from: string | undefined, to: string | undefined) {
   // Stored events never contain NUL, and PostgreSQL rejects it with an error.
   if (Object.values(exact).some((value) => value.includes('\0')))
-    throw new Problem(400, 'bad_request', 'A filter contains a NUL character.')
+    throw problemFor('bad_request', 'A filter contains a NUL character.')
   return { ...exact, from: timeOf(from, 'from'), to: timeOf(to, 'to') }
 }
 
@@ -154,7 +154,7 @@ async function rangeOf(
   before: string | undefined,
 ): Promise<Range> {
   if (after !== undefined && before !== undefined)
-    throw new Problem(400, 'bad_request', 'after and before cannot be combined.')
+    throw problemFor('bad_request', 'after and before cannot be combined.')
   if (after !== undefined) return { after: await numberOf(database, after, 'after') }
   return { before: before === undefined ? null : await numberOf(database, before, 'before') }
 }
@@ -162,7 +162,7 @@ async function rangeOf(
 async function numberOf(database: Database, id: string, name: string): Promise<number> {
   const seq = UUID.test(id) ? await seqOf(database, id) : null
   if (seq === null)
-    throw new Problem(400, 'audit_event_unknown', `${name}: the trail does not contain the event "${id}".`)
+    throw problemFor('audit_event_unknown', `${name}: the trail does not contain the event "${id}".`)
   return seq
 }
 
@@ -172,7 +172,7 @@ async function checkType(database: Database, type: string): Promise<void> {
   if (known.includes(type.slice(0, LONGEST_TYPE))) return
   const likely = likelyType(type, known)
   const hint = likely === null ? '' : ` Did you mean "${likely}"?`
-  throw new Problem(400, 'audit_type_unknown', `"${type}" is not a type of audit event.${hint}`)
+  throw problemFor('audit_type_unknown', `"${type}" is not a type of audit event.${hint}`)
 }
 
 function timeOf(text: string | undefined, name: string): Date | undefined {
@@ -180,7 +180,7 @@ function timeOf(text: string | undefined, name: string): Date | undefined {
   const time = new Date(text)
   const year = time.getUTCFullYear()
   if (Number.isNaN(year) || year < 1970 || year > 9999) {
-    throw new Problem(400, 'bad_request', `${name} is not an RFC 3339 time.`)
+    throw problemFor('bad_request', `${name} is not an RFC 3339 time.`)
   }
   return time
 }

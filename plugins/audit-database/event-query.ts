@@ -1,6 +1,7 @@
-import { type AuditEvent, type Database, Problem, type Transaction } from '@mezite/core'
+import type { AuditEvent, Database, Transaction } from '@mezite/core'
 import { sql } from 'kysely'
 import { all, type EventFilter, inTexts, withinTimes } from './event-filter.ts'
+import { problemFor } from './reasons.ts'
 import { findRequests } from './request-search.ts'
 import { joinRequest, millisecondsIn } from './request-text.ts'
 import { between, orderOf, type TrailSearch } from './request-walk.ts'
@@ -70,8 +71,7 @@ export async function readEvents(
 }
 
 const tooLong = (ms: number) =>
-  new Problem(
-    400,
+  problemFor(
     'audit_search_too_long',
     `The search took longer than ${ms / 1_000} s. Narrow the time with from and to.`,
   )

@@ -20,6 +20,7 @@ import { createDayPartitions } from './day-partitions.ts'
 import { misspelledTypes } from './event-types.ts'
 import { buildIndexes } from './index-builder.ts'
 import { auditMigrations } from './migrations.ts'
+import { reasons } from './reasons.ts'
 import { createPruner } from './retention.ts'
 import { createSink } from './sink.ts'
 import { createTail } from './tail.ts'
@@ -56,6 +57,7 @@ export default defineHubPlugin({
   needs: { audit, revisions, database, databaseServer, jobs, secretBox },
   wants: { sessions },
   provides: { auditSinks, databaseChecks, migrations, webRoutes },
+  reasons,
   setup({ config, clock, log, tap, use, provide }) {
     let opened: CheckpointKey | undefined
     const key = () => {

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
-import { type Database, type Log, messageOf, Problem } from '@mezite/core'
+import { type Database, type Log, messageOf } from '@mezite/core'
 import { lastSeq, readEvents } from './event-query.ts'
+import { problemFor } from './reasons.ts'
 
 const POLL_MS = 500
 const ALIVE_MS = 15_000
@@ -94,7 +95,7 @@ export function createTail(
       // Read before the stream exists, so that no event after the start of the response is missed.
       const end = await lastSeq(database)
       if ([...followers].filter((one) => one.user === user).length >= MOST_PER_PERSON)
-        throw new Problem(429, 'too_many_streams', 'You already follow the audit trail too many times.')
+        throw problemFor('too_many_streams', 'You already follow the audit trail too many times.')
       if (followers.size === 0) seen = end
       const stream = new Readable({ read() {} })
       const follower = { user, stream, stillAllowed }

@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream'
-import { type Audit, type Database, type Log, messageOf, Problem, Type, type WebRoutes } from '@mezite/core'
+import { type Audit, type Database, type Log, messageOf, Type, type WebRoutes } from '@mezite/core'
 import { recordRead } from './audit-routes.ts'
 import type { CheckpointKey } from './checkpoint-key.ts'
+import { problemFor } from './reasons.ts'
 import { type Noted, verifyTrail } from './verification.ts'
 
 const TELL_MS = 1_000
@@ -65,12 +66,7 @@ export function verifyRoute(deps: Deps): WebRoutes {
           schema: { summary: 'Proves that the audit trail is what was recorded', querystring: Query },
         },
         async (request, reply) => {
-          if (running)
-            throw new Problem(
-              429,
-              'verify_running',
-              'The trail is already being verified. Wait until that check has finished.',
-            )
+          if (running) throw problemFor('verify_running')
           const [number, hash] = (request.query as { checkpoint?: string }).checkpoint?.split(':') ?? []
           const noted = number && hash ? { number: Number(number), hash } : null
           recordRead(deps.audit, request.actor, 'audit/verify')

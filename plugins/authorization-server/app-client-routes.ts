@@ -1,14 +1,7 @@
-import {
-  type App,
-  type Catalog,
-  Problem,
-  type PublicNames,
-  resourceRoutes,
-  Type,
-  type WebRoutes,
-} from '@mezite/core'
+import { type App, type Catalog, type PublicNames, resourceRoutes, Type, type WebRoutes } from '@mezite/core'
 import type { AccessTokens } from './access-tokens.ts'
 import type { AppClient, AppClients } from './app-clients.ts'
+import { problemFor } from './reasons.ts'
 
 const MOST_URIS = 20
 const Uri = Type.String({ maxLength: 1_024 })
@@ -39,7 +32,7 @@ export function appClientRoutes(deps: {
   function appOf(name: string): App {
     const app = catalog.byName(name)
     if (app) return app
-    throw new Problem(404, 'app_not_found', `There is no app ${name}; \`mezctl apps ls\` lists them.`)
+    throw problemFor('app_not_found', `There is no app ${name}; \`mezctl apps ls\` lists them.`)
   }
   const show = (app: App, client: AppClient, secret: string | null) => ({
     app: app.name,
@@ -58,7 +51,7 @@ export function appClientRoutes(deps: {
       const client = appClients.of(app)
       if (client) return show(app, client, null)
       const detail = `${app.name} has no OpenID client; \`mezctl apps oidc ${app.name} --redirect-uri URI\` makes one.`
-      throw new Problem(404, 'app_client_not_found', detail)
+      throw problemFor('app_client_not_found', detail)
     })
     const put = { summary: 'Makes or changes the OpenID client of an app', body: Body, returns: Shown }
     on('PUT /:name', put, async (name, { body, actor }) => {
@@ -85,5 +78,5 @@ function requireUri(text: string, what: string): void {
   const local = url !== null && /^(127\.\d+\.\d+\.\d+|\[::1\]|localhost)$/.test(url.hostname)
   const safe = url?.protocol === 'https:' || (url?.protocol === 'http:' && local)
   if (url && safe && url.hash === '' && url.username === '' && url.password === '') return
-  throw new Problem(400, 'uri_invalid', `The ${what} "${text}" must be an https URL without a fragment.`)
+  throw problemFor('uri_invalid', `The ${what} "${text}" must be an https URL without a fragment.`)
 }

@@ -1,15 +1,8 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import {
-  type Actor,
-  type App,
-  type Catalog,
-  type Clock,
-  Problem,
-  type Revisions,
-  type View,
-} from '@mezite/core'
+import type { Actor, App, Catalog, Clock, Revisions, View } from '@mezite/core'
 import type { AdapterPayload } from 'oidc-provider'
 import type { AppClientRow, Tables } from './migrations.ts'
+import { problemFor } from './reasons.ts'
 
 const KIND = 'app-client'
 const PREFIX = 'app-'
@@ -118,7 +111,7 @@ export function createAppClients(deps: {
       const uris = redirectUris ?? before?.redirectUris ?? []
       if (uris.length === 0) {
         const detail = `${app.name} has no redirect URI yet. Name it with --redirect-uri; the app's documentation has it.`
-        throw new Problem(400, 'redirect_uri_missing', detail)
+        throw problemFor('redirect_uri_missing', detail)
       }
       const secret =
         before === undefined || rotateSecret ? `mezite_oc_${randomBytes(32).toString('base64url')}` : null
@@ -152,7 +145,7 @@ export function createAppClients(deps: {
       const held = byClient.get(PREFIX + app.id)
       if (!held) {
         const detail = `${app.name} has no OpenID client; \`mezctl apps oidc ${app.name} --redirect-uri URI\` makes one.`
-        throw new Problem(404, 'app_client_not_found', detail)
+        throw problemFor('app_client_not_found', detail)
       }
       await revisions.write(async (trx, change) => {
         await trx.withTables<Tables>().deleteFrom(TABLE).where('app_id', '=', app.id).execute()

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { Problem } from '@mezite/core'
 import type { BotProof } from '@mezite/core/identity'
+import { problemFor } from './reasons.ts'
 
 /** Names of bots as clients begin with this, as their user names do. */
 export const BOT = 'bot:'
@@ -39,14 +40,13 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   try {
     for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       size += chunk.length
-      if (size > LONGEST_BODY)
-        throw new Problem(413, 'body_too_large', 'The body of a token request has at most 56 KiB.')
+      if (size > LONGEST_BODY) throw problemFor('body_too_large')
       chunks.push(chunk)
     }
   } catch (error) {
     if (error instanceof Problem) throw error
     // The client is gone: not a fault of the hub.
-    throw new Problem(400, 'bad_request', 'The connection ended before the body.')
+    throw problemFor('bad_request', 'The connection ended before the body.')
   }
   return Buffer.concat(chunks)
 }

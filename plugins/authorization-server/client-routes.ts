@@ -14,6 +14,7 @@ import type { AppClients } from './app-clients.ts'
 import { calls } from './calls.ts'
 import { ACCESS_TOKEN } from './credential.ts'
 import { listPrograms } from './programs.ts'
+import { problemFor } from './reasons.ts'
 import { resourceOf } from './resources.ts'
 import type { Running } from './running.ts'
 
@@ -42,14 +43,10 @@ export function clientRoutes(deps: {
   async function remove(id: string, by: Actor): Promise<undefined> {
     if (appClients.appOf(id) !== undefined) {
       const detail = 'This is the client of an app; `mezctl apps oidc NAME --off` removes it.'
-      throw new Problem(400, 'client_of_app', detail)
+      throw problemFor('client_of_app', detail)
     }
     if (!(await list()).some(({ client_id }) => client_id === id))
-      throw new Problem(
-        404,
-        'client_not_found',
-        `There is no program ${id}; \`mezctl clients ls\` lists them.`,
-      )
+      throw problemFor('client_not_found', `There is no program ${id}; \`mezctl clients ls\` lists them.`)
     await running().removeClient(id, by)
   }
 
@@ -143,6 +140,6 @@ export function tokenRoutes(deps: {
 const NO_RIGHT: readonly string[] = ['role_missing', 'label_mismatch']
 
 const noApp = (name: string): Problem =>
-  new Problem(404, 'app_not_found', `There is no web application ${name} that you may open.`)
+  problemFor('app_not_found', `There is no web application ${name} that you may open.`)
 
 const timeOf = (ms: number): string => new Date(Number(ms)).toISOString()

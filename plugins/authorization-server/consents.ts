@@ -1,21 +1,21 @@
-import {
-  type App,
-  type Audit,
-  type Catalog,
-  type Clock,
-  Problem,
-  type PublicNames,
-  type Session,
-  type SessionLimits,
-  type Sessions,
-  type SignInDesk,
-  type Users,
+import type {
+  App,
+  Audit,
+  Catalog,
+  Clock,
+  PublicNames,
+  Session,
+  SessionLimits,
+  Sessions,
+  SignInDesk,
+  Users,
 } from '@mezite/core'
 import type Provider from 'oidc-provider'
 import type { Client } from 'oidc-provider'
 import type { AppClients } from './app-clients.ts'
 import type { Grant } from './consent.ts'
 import { programOf } from './program-name.ts'
+import { problemFor } from './reasons.ts'
 import { APP_SCOPE, appOf, readResource } from './resources.ts'
 
 type Request = Parameters<SignInDesk['sessionOf']>[0]
@@ -82,10 +82,9 @@ export function createConsents(deps: ConsentDeps) {
       .filter((part) => part !== '')
       .join('?')
     for (const [, app] of asked)
-      if (app && !deps.offered(app))
-        throw new Problem(403, 'programs_off', `${app.name} does not accept programs.`)
+      if (app && !deps.offered(app)) throw problemFor('programs_off', `${app.name} does not accept programs.`)
     for (const [, app] of all) {
-      if (app === undefined) throw new Problem(404, 'app_unknown', 'No application has this address.')
+      if (app === undefined) throw problemFor('app_unknown')
       let location: string | null = ''
       for (const met of mets.length === 0 ? [undefined] : mets) {
         const access = await desk.prepare(request, { session, app, path, ...(met !== undefined && { met }) })
@@ -109,8 +108,7 @@ export function createConsents(deps: ConsentDeps) {
   async function allow({ request, session, client, params, provider, prepared }: Allowed): Promise<string> {
     const { apps, satisfied, own } = prepared
     const user = users.byName(session.user)
-    if (user?.holder == null || user.holder !== session.holder)
-      throw new Problem(401, 'login_required', 'Your sign-in has ended. Open the page again.')
+    if (user?.holder == null || user.holder !== session.holder) throw problemFor('login_required')
     const program = programOf(client, params).name
     const grant: Grant = new provider.Grant({ accountId: user.holder, clientId: client.clientId })
     // The library counts every scope among its own, that of apps too.

@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http'
-import { Problem, type PublicNames, type SignInDesk, type WebRoutes } from '@mezite/core'
+import type { PublicNames, SignInDesk, WebRoutes } from '@mezite/core'
 import { readTokenRequest } from './bot-proofs.ts'
 import type { RevokeOfBot } from './bot-revocations.ts'
+import { problemFor } from './reasons.ts'
 import type { Server } from './server.ts'
 
 type Request = Parameters<SignInDesk['sessionOf']>[0]
@@ -85,7 +86,7 @@ export function endpointRoutes(options: {
   /** Also for names of the hub that are not the issuer's: metadata at another origin would name a wrong issuer. */
   function requireIssuer({ headers }: Request): void {
     if ((headers[':authority'] ?? headers.host) === host) return
-    throw new Problem(421, 'wrong_host', `Programs sign in at ${publicNames.signInOrigin} only.`)
+    throw problemFor('wrong_host', `Programs sign in at ${publicNames.signInOrigin} only.`)
   }
 
   return {

@@ -34,6 +34,7 @@ import { createGuardedFetch, type GuardedFetchOptions } from './guarded-fetch.ts
 import { interactionRoutes } from './interactions.ts'
 import { serverMigrations, tokenKeys } from './migrations.ts'
 import { programsPage } from './programs-page.ts'
+import { reasons } from './reasons.ts'
 import { type Running, startServer } from './running.ts'
 
 const DAILY_MS = 86_400_000
@@ -86,6 +87,7 @@ export function createAuthorizationServer(network: Omit<GuardedFetchOptions, 'po
     },
     wants: { botLogins, sessionLimits },
     provides: { credentials, dashboardParts, migrations, webRoutes },
+    reasons,
     setup({ clock, config, log, tap, use, provide }) {
       provide.migrations(serverMigrations)
       if (!config.enabled) return

@@ -1,8 +1,9 @@
-import { Problem, type Session, type Sessions, type SignInDesk, type WebRoutes } from '@mezite/core'
+import type { Session, Sessions, SignInDesk, WebRoutes } from '@mezite/core'
 import { calls } from './calls.ts'
 import type { ConsentPages } from './consent-pages.ts'
 import { type ConsentDeps, createConsents } from './consents.ts'
 import { programOf } from './program-name.ts'
+import { problemFor } from './reasons.ts'
 import type { Server } from './server.ts'
 
 type Request = Parameters<SignInDesk['sessionOf']>[0]
@@ -29,7 +30,7 @@ export function interactionRoutes(deps: InteractionDeps): WebRoutes {
   function hubSessionOf({ subject }: Request): Session {
     const session = sessions.byId(subject.sessionId ?? '')
     if (session) return session
-    throw new Problem(401, 'login_required', 'Your sign-in has ended. Open the page again.')
+    throw problemFor('login_required')
   }
 
   /** Calls the library in the context of this request. */
@@ -40,10 +41,9 @@ export function interactionRoutes(deps: InteractionDeps): WebRoutes {
   async function detailsOf(request: Request, reply: Reply) {
     const provider = server().provider()
     const details = await provider.interactionDetails(request.raw, reply.raw).catch(() => null)
-    if (details === null || details.uid !== uidOf(request))
-      throw new Problem(400, 'request_expired', 'This request has expired. Start again in the program.')
+    if (details === null || details.uid !== uidOf(request)) throw problemFor('request_expired')
     const client = await provider.Client.find(String(details.params.client_id))
-    if (!client) throw new Problem(400, 'client_unknown', 'This program is not known any more.')
+    if (!client) throw problemFor('client_unknown')
     return { provider, details, client }
   }
 
@@ -68,8 +68,7 @@ export function interactionRoutes(deps: InteractionDeps): WebRoutes {
                 303,
               )
             }
-            if (session.holder === null)
-              throw new Problem(401, 'login_required', 'Your sign-in has ended. Open the page again.')
+            if (session.holder === null) throw problemFor('login_required')
             const login = { accountId: session.holder, ts: Math.floor(session.created / 1_000) }
             return reply.redirect(await provider.interactionResult(request.raw, reply.raw, { login }), 303)
           }
@@ -98,8 +97,7 @@ export function interactionRoutes(deps: InteractionDeps): WebRoutes {
           const { provider, details, client } = await detailsOf(request, reply)
           const { met, decision } = Object(request.body) as { met?: unknown; decision?: unknown }
           const { prompt, params } = details
-          if (prompt.name !== 'consent')
-            throw new Problem(400, 'request_expired', 'This request has expired. Start again in the program.')
+          if (prompt.name !== 'consent') throw problemFor('request_expired')
           const program = programOf(client, params)
           if (decision !== 'allow') {
             const error = { error: 'access_denied', error_description: 'the person did not allow it' }

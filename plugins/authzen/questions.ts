@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { Problem, Type } from '@mezite/core'
+import { problemFor, Type } from '@mezite/core'
 import type { Question } from './decision-point.ts'
 
 const MOST_RESULTS = 1_000
@@ -48,10 +48,10 @@ export function readQuestion(
 ): Question {
   const { path = '/' } = resource.properties ?? {}
   if (typeof path !== 'string' || !path.startsWith('/') || path.length > 8_192)
-    throw new Problem(400, 'bad_request', 'resource.properties.path must be a path that begins with /.')
+    throw problemFor('bad_request', 'resource.properties.path must be a path that begins with /.')
   const { satisfied = [] } = context ?? {}
   if (!Array.isArray(satisfied) || !satisfied.every((name) => typeof name === 'string'))
-    throw new Problem(400, 'bad_request', 'context.satisfied must be a list of names of requirements.')
+    throw problemFor('bad_request', 'context.satisfied must be a list of names of requirements.')
   return {
     subjectType: subject.type,
     resourceType: resource.type,
@@ -93,9 +93,5 @@ function readToken(token: string, digest: string): string {
   } catch {
     // As a token of another question.
   }
-  throw new Problem(
-    400,
-    'bad_request',
-    'page.token belongs to another question; ask for the first page again.',
-  )
+  throw problemFor('bad_request', 'page.token belongs to another question; ask for the first page again.')
 }

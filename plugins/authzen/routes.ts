@@ -1,4 +1,4 @@
-import { Problem, Type, type WebRoutes } from '@mezite/core'
+import { problemFor, Type, type WebRoutes } from '@mezite/core'
 import type { DecisionPoint } from './decision-point.ts'
 import { Bodies, type Body, pageOf, readQuestion } from './questions.ts'
 
@@ -23,7 +23,7 @@ export function decisionRoutes(rooms: {
   const routes: WebRoutes['routes'] = async (web) => {
     // Section 10.1.1: each fault of a question is 400.
     web.addContentTypeParser('*', async () => {
-      throw new Problem(400, 'bad_request', 'Send the question as application/json.')
+      throw problemFor('bad_request', 'Send the question as application/json.')
     })
     // Section 10.1.2: callers find their own id again, in place of the hub's.
     web.addHook('onSend', async (request, reply) => {

@@ -1,8 +1,9 @@
 import { isAbsolute } from 'node:path'
 import { Readable } from 'node:stream'
-import { type Audit, type Log, messageOf, Problem, Type, type WebRoutes } from '@mezite/core'
+import { type Audit, type Log, messageOf, Type, type WebRoutes } from '@mezite/core'
 import { type BackupSource, takeBackup } from './archive/backup.ts'
 import { encrypterFor } from './archive/write-archive.ts'
+import { problemFor } from './reasons.ts'
 
 const Body = Type.Closed({
   file: Type.String({ maxLength: 4_096, description: 'absolute path on the machine of the hub' }),
@@ -65,13 +66,12 @@ export function backupRoute({ audit, source, log }: BackupRouteDeps): WebRoutes 
         },
         async (request, reply) => {
           const { file, recipients } = request.body as { file: string; recipients: string[] }
-          if (request.subject.user !== 'operator@socket')
-            throw new Problem(403, 'operator_only', 'Run mezhub backup on the machine of the hub.')
-          if (!isAbsolute(file)) throw new Problem(400, 'path_not_absolute', 'The path must be absolute.')
+          if (request.subject.user !== 'operator@socket') throw problemFor('operator_only')
+          if (!isAbsolute(file)) throw problemFor('path_not_absolute')
           await encrypterFor(recipients).catch((error) => {
-            throw new Problem(400, 'recipient_invalid', `${messageOf(error)}.`)
+            throw problemFor('recipient_invalid', `${messageOf(error)}.`)
           })
-          if (running) throw new Problem(429, 'backup_running', 'A backup is already being written.')
+          if (running) throw problemFor('backup_running')
           running = true
           const record = (failure: string | null) =>
             audit.record({

@@ -15,6 +15,7 @@ import {
 import { databaseServer } from '@mezite/core/postgres-session'
 import type { BackupSource } from './archive/backup.ts'
 import { backupRoute } from './backup-route.ts'
+import { reasons } from './reasons.ts'
 import { createSchedule } from './schedule.ts'
 import { readVersion } from './version.ts'
 
@@ -42,6 +43,7 @@ export default defineHubPlugin({
   }),
   needs: { audit, database, databaseServer, jobs, metrics, migrations, publicNames, secretBox },
   provides: { webRoutes },
+  reasons,
   setup({ clock, config, log, tap, use, provide }) {
     const source = async (): Promise<BackupSource> => ({
       database: use.database,

@@ -4,6 +4,7 @@ import { tokenTtlMs, USER_PREFIX } from './bot-resource.ts'
 import type { StoredBot, StoredBots } from './bots.ts'
 import { IssuerUnreachable } from './issuer-keys.ts'
 import type { Proofs } from './proofs.ts'
+import { problemFor } from './reasons.ts'
 import { ProofRefused, reasonOf } from './refusal-reason.ts'
 import { isSecret } from './secret.ts'
 
@@ -39,19 +40,13 @@ export function createBotLogins(deps: {
     const subject = { user: bot.user, roles, kind: 'bot', sessionId: null, satisfied: [] } as const
     // A session opened during a lock would become valid as soon as the lock is removed.
     const lock = locks.lockFor(subject, null)
-    if (lock !== null) throw new Problem(403, 'locked', lock.message ?? 'The bot is locked.')
-    if (bot.allowFrom !== null && !bot.allowFrom.has(clientIp))
-      throw new Problem(403, 'address_not_allowed', 'The bot may not connect from this address.')
+    if (lock !== null) throw problemFor('locked', lock.message ?? 'The bot is locked.')
+    if (bot.allowFrom !== null && !bot.allowFrom.has(clientIp)) throw problemFor('address_not_allowed')
   }
 
   return {
     async prove({ bot: given, proof, clientIp, requestId }): Promise<ProvenBot> {
-      if (!audit.accepting)
-        throw new Problem(
-          503,
-          'audit_unavailable',
-          'Sign-ins cannot be recorded right now. Try again in a moment.',
-        )
+      if (!audit.accepting) throw problemFor('audit_unavailable')
       const name = given.startsWith(USER_PREFIX) ? given.slice(USER_PREFIX.length) : given
       const bot = bots.items.get(name)
       const refused = (reason: string, more: Readonly<Record<string, string>> = {}): void =>
@@ -78,17 +73,12 @@ export function createBotLogins(deps: {
         }
         if (error instanceof IssuerUnreachable) {
           refused('issuer_unreachable', { cause: causesOf(error).slice(0, LONGEST_CAUSE) })
-          throw new Problem(
-            503,
-            'issuer_unreachable',
-            'The issuer of the token cannot be reached. Try again.',
-          )
+          throw problemFor('issuer_unreachable')
         }
         // Not the message of another error: it may quote the token.
         const detail = error instanceof ProofRefused ? error.detail : null
         refused(reasonOf(error), detail === null ? {} : { detail })
-        const sentence = 'The bot or its proof is not accepted. The audit trail of the hub has the reason.'
-        throw new Problem(401, 'bot_refused', sentence)
+        throw problemFor('bot_refused')
       }
     },
   }

@@ -1,5 +1,5 @@
 import {
-  Problem,
+  type Problem,
   parseDuration,
   parseResource,
   type Resource,
@@ -11,6 +11,7 @@ import {
 import { isLinkLocal, isLoopback, isNetwork } from '@mezite/core/identity'
 import { keyFault } from './bot-keys.ts'
 import { ruleFault } from './claim-rules.ts'
+import { problemFor } from './reasons.ts'
 
 const HOUR_MS = 3_600_000
 const MOST = 50
@@ -129,4 +130,4 @@ export const tokenTtlMs = ({ max_token_ttl: ttl }: BotSpec): number =>
 export const USER_PREFIX = 'bot:'
 
 export const botNotFound = (name: string): Problem =>
-  new Problem(404, 'bot_not_found', `There is no bot ${name}; \`mezctl bots ls\` lists them.`)
+  problemFor('bot_not_found', `There is no bot ${name}; \`mezctl bots ls\` lists them.`)

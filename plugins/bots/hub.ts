@@ -18,6 +18,7 @@ import { botsPage } from './bots-page.ts'
 import { createIssuerKeys } from './issuer-keys.ts'
 import { botMigrations } from './migrations.ts'
 import { createProofs } from './proofs.ts'
+import { reasons } from './reasons.ts'
 import { secretRoutes } from './secret-routes.ts'
 import { createSpentProofs } from './spent-proofs.ts'
 
@@ -27,6 +28,7 @@ export default defineHubPlugin({
   summary: 'Accounts of programs, and the proofs by which they get in',
   needs: { audit, database, locks, revisions, sessions },
   provides: { botLogins, credentials, dashboardParts, migrations, webRoutes },
+  reasons,
   setup({ clock, log, tap, use, provide }) {
     const resource = botResource(use.sessions)
     const bots = resource.open({ revisions: use.revisions, log, clock })

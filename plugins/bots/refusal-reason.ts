@@ -1,15 +1,19 @@
+import type { reasons } from './reasons.ts'
+
+type ProofReason = keyof typeof reasons | 'key_unknown' | 'type_wrong'
+
 /** A proof that is refused; `reason` is the code in the audit, beside `detail`, which says what was expected. */
 export class ProofRefused extends Error {
-  readonly reason: string
+  readonly reason: ProofReason
   readonly detail: string | null
-  constructor(reason: string, detail: string | null = null) {
+  constructor(reason: ProofReason, detail: string | null = null) {
     super(reason)
     this.reason = reason
     this.detail = detail
   }
 }
 
-const CLAIMS: Readonly<Record<string, string>> = {
+const CLAIMS: Readonly<Record<string, ProofReason>> = {
   iss: 'issuer_wrong',
   sub: 'subject_wrong',
   aud: 'audience_wrong',
@@ -20,7 +24,7 @@ const CLAIMS: Readonly<Record<string, string>> = {
 }
 
 /** Reasons by the `code` of an error of jose. */
-const REASONS: Readonly<Record<string, string>> = {
+const REASONS: Readonly<Record<string, ProofReason>> = {
   ERR_JWT_EXPIRED: 'proof_expired',
   ERR_JOSE_ALG_NOT_ALLOWED: 'algorithm_not_allowed',
   ERR_JWKS_NO_MATCHING_KEY: 'key_unknown',
@@ -33,7 +37,7 @@ export const isJoseError = (error: unknown, code: string): boolean =>
   error instanceof Error && (error as { code?: unknown }).code === code
 
 /** The reason code for an error of `jwtVerify` of jose. */
-export function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): ProofReason {
   if (error instanceof ProofRefused) return error.reason
   if (isJoseError(error, 'ERR_JWT_CLAIM_VALIDATION_FAILED'))
     return CLAIMS[(error as { claim?: string }).claim ?? ''] ?? 'claim_invalid'

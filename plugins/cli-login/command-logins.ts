@@ -1,6 +1,7 @@
 import { type Log, Problem, type Sessions, type SignInDesk } from '@mezite/core'
 import type { CommandLogins } from '@mezite/core/identity'
 import type { LoginCodes } from './login-codes.ts'
+import { problemFor } from './reasons.ts'
 
 const VERIFIER = /^[A-Za-z0-9._~-]{43,128}$/
 const LONGEST_CODE = 128
@@ -19,7 +20,7 @@ export function createCommandLogins(deps: {
       const refused = (why: string): Problem => {
         const { requestId, clientIp, method } = input
         log.info({ request_id: requestId, client_ip: clientIp, method, why }, 'refused a login code')
-        return new Problem(400, 'code_invalid', 'The code is unknown, used or expired. Sign in again.')
+        return problemFor('code_invalid')
       }
       if (typeof code !== 'string' || code === '' || code.length > LONGEST_CODE) throw refused('no code')
       if (typeof verifier !== 'string' || !VERIFIER.test(verifier)) throw refused('no verifier')

@@ -12,6 +12,7 @@ import { authorities, commandLogins } from '@mezite/core/identity'
 import { createCommandLogins } from './command-logins.ts'
 import { codeMigrations, createLoginCodes } from './login-codes.ts'
 import { loginRoutes } from './login-routes.ts'
+import { reasons } from './reasons.ts'
 
 export default defineHubPlugin({
   name: 'cli-login',
@@ -19,6 +20,7 @@ export default defineHubPlugin({
   summary: 'Signs in mezctl and msh through the browser',
   needs: { authorities, database, pages, publicNames, sessions, signInDesk },
   provides: { commandLogins, migrations, webRoutes },
+  reasons,
   setup({ clock, log, use, provide }) {
     const { signInDesk: desk, sessions } = use
     const codes = createLoginCodes(use.database, clock)

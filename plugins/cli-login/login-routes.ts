@@ -1,6 +1,7 @@
-import { html, type Pages, Problem, type PublicNames, type SignInDesk, type WebRoutes } from '@mezite/core'
+import { html, type Pages, type PublicNames, type SignInDesk, type WebRoutes } from '@mezite/core'
 import type { Authorities, CommandLogins } from '@mezite/core/identity'
 import type { LoginCodes } from './login-codes.ts'
+import { problemFor } from './reasons.ts'
 import { texts } from './texts.ts'
 
 type Request = Parameters<SignInDesk['sessionOf']>[0]
@@ -145,7 +146,7 @@ function readAsk(given: unknown): Ask {
   const validPort = Number.isInteger(port) && port >= 1_024 && port <= 65_535
   if (!/^[A-Za-z0-9_-]{43}$/.test(challenge) || (!showCode && !validPort)) {
     const detail = 'Part of the address is missing. Start the sign-in again in the terminal.'
-    throw new Problem(400, 'bad_cli_login', detail, { title: 'This link is not complete' })
+    throw problemFor('bad_cli_login', detail, { title: 'This link is not complete' })
   }
   // The name is only shown. Control and bidirectional characters could make the sentence misleading.
   const host =

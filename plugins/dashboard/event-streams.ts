@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
-import { type Log, messageOf, Problem, type Revisions, type Sessions, type Subject } from '@mezite/core'
+import { type Log, messageOf, type Revisions, type Sessions, type Subject } from '@mezite/core'
+import { problemFor } from './reasons.ts'
 
 const ALIVE_MS = 15_000
 /** Changes within this time are sent as one event. */
@@ -130,7 +131,7 @@ export function createEventStreams(options: {
       const ofSession = own.filter(({ subject }) => subject.sessionId === sessionId).length
       const free = MOST_STREAMS - (admin ? 0 : RESERVED) - followers.size
       if (free <= 0 || ofSession >= MOST_PER_SESSION || own.length >= MOST_PER_PERSON)
-        throw new Problem(429, 'too_many_streams', 'Too many pages of the dashboard are open.')
+        throw problemFor('too_many_streams', 'Too many pages of the dashboard are open.')
       const stream = new Readable({ read() {} })
       const follower: Follower = { ...listener, stream, admin }
       followers.add(follower)

@@ -7,7 +7,6 @@ import {
   homeLinks,
   jobs,
   migrations,
-  Problem,
   pages,
   revisions,
   sessions,
@@ -21,6 +20,7 @@ import { createEventStreams } from './event-streams.ts'
 import { adminPage, launcherPage } from './pages.ts'
 import { partRoutes } from './part-routes.ts'
 import type { Page, Panel, PersonPanel } from './parts.ts'
+import { problemFor, reasons } from './reasons.ts'
 import { createTraffic } from './traffic.ts'
 import { trafficRoutes } from './traffic-routes.ts'
 import { createTrafficStore, trafficMigrations } from './traffic-store.ts'
@@ -34,6 +34,7 @@ export default defineHubPlugin({
   needs: { catalog, database, jobs, pages, revisions, sessions, users },
   wants: { dashboardParts },
   provides: { homeLinks, migrations, webRoutes },
+  reasons,
   setup({ clock, log, tap, use, provide }) {
     const assets = createAssets()
     const streams = createEventStreams({ ...use, log })
@@ -74,8 +75,7 @@ export default defineHubPlugin({
       async routes(web) {
         for (const path of ['/', '/*']) {
           web.get(path, { config: { access: 'page' } }, async ({ subject }, reply) => {
-            if (!subject.roles.includes('admin'))
-              throw new Problem(403, 'access_denied', 'Only administrators can open this page.')
+            if (!subject.roles.includes('admin')) throw problemFor('access_denied')
             return reply.page(use.pages.render({ ...adminPage(subject), ...assets.entry('admin') }))
           })
         }

@@ -1,5 +1,6 @@
-import { type Catalog, type Log, Problem, Type, type Users, type WebRoutes } from '@mezite/core'
+import { type Catalog, type Log, Type, type Users, type WebRoutes } from '@mezite/core'
 import { contentOf, type Page, type Panel, type PersonPanel } from './parts.ts'
+import { problemFor } from './reasons.ts'
 
 const Title = { title: Type.String() }
 const Form = Type.Object({
@@ -92,14 +93,10 @@ export function partRoutes(deps: {
         { config: admin, schema: get },
         async ({ params }) => {
           const page = pages.find(({ path }) => path === params.path)
-          if (!page) throw new Problem(404, 'page_not_found', `No plugin has a page "${params.path}".`)
+          if (!page) throw problemFor('page_not_found', `No plugin has a page "${params.path}".`)
           const blocks = await contentOf(page, page.content, log)
           if (blocks) return { title: page.title, blocks }
-          throw new Problem(
-            502,
-            'plugin_failed',
-            'The plugin failed to provide this page. The log has the error.',
-          )
+          throw problemFor('plugin_failed')
         },
       )
       const ofApp = {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { type Pages, Problem, type Subject, Type, type WebRoutes } from '@mezite/core'
+import { type Pages, problemFor, type Subject, Type, type WebRoutes } from '@mezite/core'
 import { readPage, readPicture, type Section } from './contents.ts'
 import { article, frame, overview, results, titleOf } from './layout.ts'
 import { createRenderer, type Rendered } from './markdown.ts'
@@ -30,7 +30,7 @@ export function docsRoutes({
   const kept = new Map<string, Rendered>()
   const rendered = async (name: string): Promise<Rendered> => {
     const page = byName.get(name)
-    if (!page) throw new Problem(404, 'page_not_found', 'The documentation has no such page.')
+    if (!page) throw problemFor('page_not_found', 'The documentation has no such page.')
     const known = kept.get(name)
     if (known) return known
     const fresh = (await renderer()).render(page, readPage(page))
@@ -93,8 +93,7 @@ export function docsRoutes({
         )
       web.get<{ Params: { name: string } }>('/pictures/:name', { config }, async ({ params }, reply) => {
         const picture = readPicture(params.name)
-        if (picture === null)
-          throw new Problem(404, 'page_not_found', 'The documentation has no such picture.')
+        if (picture === null) throw problemFor('page_not_found', 'The documentation has no such picture.')
         return reply
           .type(params.name.endsWith('.svg') ? 'image/svg+xml' : 'image/webp')
           .header('content-security-policy', PICTURE_POLICY)

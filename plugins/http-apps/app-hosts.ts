@@ -1,12 +1,13 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { Problem } from '@mezite/core'
+import type { Problem } from '@mezite/core'
 import type { AppHostProtocol, RoutedRequest } from '@mezite/core/protocol'
 import { Http1Client } from './client/http1-client.ts'
 import { Http2Client, type StreamRequest } from './client/http2-client.ts'
 import { LaneClient, type LaneResponse } from './client/lane-client.ts'
 import type { Deps } from './deps.ts'
 import { limits } from './limits.ts'
+import { problemFor } from './reasons.ts'
 import { RefusalLog } from './request/refusal-log.ts'
 import { RequestHandler } from './request-handler.ts'
 
@@ -73,13 +74,7 @@ export class AppHosts implements AppHostProtocol {
 }
 
 function bodyProblem(code: string): Problem {
-  if (code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW')
-    return new Problem(
-      413,
-      'chunk_extensions_too_long',
-      'The chunk extensions of the request body are too long.',
-    )
-  if (code === 'HPE_HEADER_OVERFLOW')
-    return new Problem(431, 'trailers_too_large', 'The trailers of the request are too large.')
-  return new Problem(400, 'request_invalid', 'The body of the request is not valid HTTP.')
+  if (code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW') return problemFor('chunk_extensions_too_long')
+  if (code === 'HPE_HEADER_OVERFLOW') return problemFor('trailers_too_large')
+  return problemFor('request_invalid', 'The body of the request is not valid HTTP.')
 }

@@ -24,6 +24,7 @@ import {
 } from '@mezite/core/protocol'
 import { AppHosts } from './app-hosts.ts'
 import { Deadlines } from './deadlines.ts'
+import { reasons } from './reasons.ts'
 import { FailureLog } from './relay/failure-log.ts'
 import { createRequestMetrics } from './relay/outcome.ts'
 import { appSession } from './request/cookies.ts'
@@ -63,6 +64,7 @@ export default defineHubPlugin({
   },
   provides: { appKinds, credentials, protocols, verifiers },
 
+  reasons,
   setup(host) {
     const deadlines = new Deadlines(host.clock)
     const pool = new PipePool(deadlines, host.use.tunnel)

@@ -11,6 +11,7 @@ import {
 import type { Client } from './client/client.ts'
 import { personOf, problemResponse } from './client/response.ts'
 import type { Deps } from './deps.ts'
+import { problemAbout, problemFor } from './reasons.ts'
 import { HttpExchange } from './relay/exchange.ts'
 import { recordUnsent } from './relay/outcome.ts'
 import { type ClientHead, clientHead, headProblem, refusalLines } from './relay/request-head.ts'
@@ -127,7 +128,7 @@ export class RequestHandler {
     }
     const { exchanges } = connection
     if (exchanges.length >= this.#deps.proxyLimits.requestsPerConnection) {
-      const problem = new Problem(429, 'pipeline_too_long', 'Too many requests wait on this connection.')
+      const problem = problemFor('pipeline_too_long')
       recordUnsent(this.#deps, admitted, problem.status, problem.code)
       admission.close()
       client.respond(problemResponse(this.#deps.pages, request, problem), true)
@@ -193,7 +194,7 @@ export class RequestHandler {
 
   #failed(client: Client, { head, info, requestId }: RoutedRequest, error: unknown): void {
     this.#deps.log.error({ error: String(error), request_id: requestId }, 'failed to serve a request')
-    const problem = new Problem(500, 'internal', 'Something went wrong. The error was logged.')
+    const problem = problemFor('internal')
     this.#refusals.note(info.clientIp, problem.code, requestId)
     client.respond(problemResponse(this.#deps.pages, { ...requesterOf(head), requestId }, problem))
   }
@@ -208,12 +209,7 @@ function overloadProblem(
   reason: NonNullable<ReturnType<Deps['load']['take']>> | 'address_limit',
   app: string,
 ): Problem {
-  if (reason === 'app_limit')
-    return new Problem(
-      503,
-      reason,
-      `${app} has reached its limit of concurrent requests. Try again in a moment.`,
-    )
-  const whose = reason === 'person_limit' ? 'You have' : 'This address has'
-  return new Problem(429, reason, `${whose} too many requests under way. Wait for some of them to end.`)
+  return reason === 'address_limit'
+    ? problemFor(reason, 'This address has too many requests under way. Wait for some of them to end.')
+    : problemAbout(reason, app)
 }

@@ -3,15 +3,22 @@ import type { App } from '@mezite/core'
 /** The name by which people know an app. */
 export const titleOf = ({ display, name }: Pick<App, 'display' | 'name'>): string => display?.name ?? name
 
-/** The parts of a refusal's page beside the refusal itself. */
-export interface Advice {
+/** What a refusal's page says to do. */
+interface Advice {
   readonly title: string
   readonly next: string | null
   /** The best first. */
   readonly steps: readonly Step[]
 }
 
-export type Step = 'home' | 'open' | 'retry'
+type Step = 'home' | 'open' | 'retry'
+
+/** Links of the pages of reasons that say all of it themselves, the best first. */
+export const ownSteps: Readonly<Record<string, readonly Step[]>> = {
+  handover_busy: ['retry'],
+  handover_refused: ['open', 'home'],
+  not_found: ['open', 'home'],
+}
 
 const waitEn = 'Try again in a moment. If this continues, contact your administrator.'
 const askEn = 'If you need it, ask an administrator and give them the two codes below.'
@@ -43,17 +50,7 @@ const en = {
     503: { title: 'Not available right now', next: waitEn, steps: ['retry', 'home'] },
     504: { title: 'The application did not respond in time', next: waitEn, steps: ['retry', 'home'] },
   } as Readonly<Record<number, Advice>>,
-  byCode: {
-    handover_busy: { title: 'One moment, please', next: null, steps: ['retry'] },
-    handover_refused: { title: 'This sign-in link no longer works', next: null, steps: ['open', 'home'] },
-    locked: { title: 'Your access is locked', next: askEn, steps: ['home'] },
-    not_found: { title: 'There is no such page', next: null, steps: ['open', 'home'] },
-  } as Readonly<Record<string, Advice>>,
   otherwise: { title: 'Refused', next: 'Go back and try another way.', steps: ['home'] } as Advice,
-  /** In place of a problem's own sentence, which is English, by reason code. */
-  sentences: {
-    handover_busy: 'Many people are signing in right now. This page continues by itself.',
-  } as Readonly<Record<string, string>>,
   denied: (user: string, app: string) => `You are signed in as ${user}, but you may not use ${app}.`,
   signIn: 'Sign in',
   signInTitle: 'Sign in to continue',
@@ -108,45 +105,10 @@ export const texts: Readonly<Record<'en' | 'de', Texts>> = {
         steps: ['retry', 'home'],
       },
     },
-    byCode: {
-      handover_busy: { title: 'Einen Moment, bitte', next: null, steps: ['retry'] },
-      handover_refused: { title: 'Dieser Anmeldelink gilt nicht mehr', next: null, steps: ['open', 'home'] },
-      locked: { title: 'Ihr Zugang ist gesperrt', next: askDe, steps: ['home'] },
-      not_found: { title: 'Diese Seite gibt es nicht', next: null, steps: ['open', 'home'] },
-    },
     otherwise: {
       title: 'Abgelehnt',
       next: 'Gehen Sie zurück, und versuchen Sie einen anderen Weg.',
       steps: ['home'],
-    },
-    sentences: {
-      address_limit: 'Von dieser Adresse sind zu viele Anfragen zugleich unterwegs.',
-      agent_choice_failed: 'Die Anwendung antwortet zurzeit nicht.',
-      agent_limit: 'Die Wege zu dieser Anwendung sind zurzeit ausgelastet.',
-      agent_none: 'Die Anwendung antwortet zurzeit nicht.',
-      agent_unbound: 'Diese Anwendung ist noch nicht fertig eingerichtet.',
-      answer_invalid: 'Die Anwendung hat etwas gesendet, das kein gültiges HTTP ist.',
-      app_disabled: 'Diese Anwendung ist zurzeit abgeschaltet.',
-      app_limit: 'Diese Anwendung hat die Grenze gleichzeitiger Anfragen erreicht.',
-      app_reset: 'Die Anwendung hat die Verbindung ohne Antwort geschlossen.',
-      app_timeout: 'Die Anwendung hat nicht rechtzeitig geantwortet.',
-      app_unknown: 'Unter dieser Adresse gibt es keine Web-Anwendung.',
-      app_unreachable: 'Die Verbindung zu dieser Anwendung kam nicht zustande.',
-      audit_unavailable: 'Zugriffe können zurzeit nicht aufgezeichnet werden.',
-      handover_busy: 'Gerade melden sich viele an. Diese Seite geht von selbst weiter.',
-      handover_refused:
-        'Dieser Link wurde schon benutzt, ist abgelaufen oder gehört zu einem anderen Browser. Öffnen Sie die Anwendung noch einmal.',
-      headers_too_large: 'Die Anwendung hat die Cookies abgelehnt, weil sie zu groß sind.',
-      link_lost:
-        'Die Verbindung zu dieser Anwendung ist abgebrochen. Vielleicht wurde Ihre Anfrage trotzdem ausgeführt.',
-      not_found: 'Unter dieser Adresse hat der Hub keine Seite.',
-      origin_not_allowed: 'Die Seite, von der diese Anfrage kommt, darf das nicht.',
-      person_limit: 'Sie haben zu viele Anfragen zugleich unterwegs.',
-      revoked: 'Ihr Zugang ist gerade beendet worden.',
-      roles_too_long:
-        'Ihre Anfrage passt nicht durch. Wenden Sie sich mit den beiden Codes an Ihre Administration.',
-      too_many_requests: 'Das waren zu viele Anfragen. Laden Sie diese Seite gleich noch einmal.',
-      view_stale: 'Der Zugang kann gerade nicht geprüft werden.',
     },
     denied: (user, app) => `Sie sind angemeldet als ${user}, dürfen ${app} aber nicht benutzen.`,
     signIn: 'Anmelden',

@@ -14,6 +14,7 @@ import { attention } from '@mezite/core/administration'
 import { createAttentionWatch } from './attention-watch.ts'
 import { createDelivery } from './delivery.ts'
 import { notificationMigrations } from './migrations.ts'
+import { reasons } from './reasons.ts'
 import { notificationRoutes } from './routes.ts'
 import { createStore } from './store.ts'
 import { createUrgent } from './urgent.ts'
@@ -38,6 +39,7 @@ export default defineHubPlugin({
   needs: { database, jobs, metrics, publicNames },
   wants: { attention, notifiers },
   provides: { migrations, notifications, webRoutes },
+  reasons,
   setup({ config, log, provide, use }) {
     const { publicNames } = use
     const store = createStore(use.database)

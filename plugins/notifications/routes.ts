@@ -1,6 +1,7 @@
-import { messageOf, type Notification, type Notifier, Problem, Type, type WebRoutes } from '@mezite/core'
+import { messageOf, type Notification, type Notifier, Type, type WebRoutes } from '@mezite/core'
 import { v7 as uuid } from 'uuid'
 import { DELIVERY_MS, type Delivery } from './delivery.ts'
+import { problemFor } from './reasons.ts'
 import type { Store } from './store.ts'
 
 const Listed = Type.Object({
@@ -77,7 +78,7 @@ export function notificationRoutes({
           const chosen = notifiers.filter((one) => name === undefined || one.name === name)
           if (name !== undefined && chosen.length === 0) {
             const names = notifiers.map((one) => one.name).join(', ') || 'none'
-            throw new Problem(404, 'notifier_not_found', `There is no notifier ${name}, only: ${names}.`)
+            throw problemFor('notifier_not_found', `There is no notifier ${name}, only: ${names}.`)
           }
           return Promise.all(chosen.map((one) => test(one, request.subject.user)))
         },

@@ -6,13 +6,7 @@ import { type Claims, SignInRefused } from './claim-mapping.ts'
 import { asClient } from './client-authentication.ts'
 import type { Connector } from './connectors.ts'
 import { type Provider, printable, providerError, SKEW_SECONDS, unreachable } from './providers.ts'
-
-/** The sentences that people read; the details are in the log. */
-const SENTENCES = {
-  token_refused: 'Your identity provider did not complete this sign-in.',
-  id_token_refused: 'The identity provider’s statement about you could not be verified.',
-  userinfo_refused: 'Your identity provider did not say who you are.',
-}
+import { problemFor } from './reasons.ts'
 
 /** An ID token older than this, in seconds, was not made for this sign-in. Entra ID dates its own 300 s back. */
 const MAX_AGE_SECONDS = 300
@@ -43,7 +37,7 @@ export async function redeemCallback(input: {
   const { provider, attempt, callbackUrl, connector } = input
   const { metadata, methods } = provider
   const [client, { jwtVerify }] = await Promise.all([import('openid-client'), import('jose')])
-  const refusing = async <T>(reason: keyof typeof SENTENCES, step: () => Promise<T>): Promise<T> => {
+  const refusing = async <T>(reason: Parameters<typeof refused>[0], step: () => Promise<T>): Promise<T> => {
     try {
       return await step()
     } catch (error) {
@@ -96,9 +90,12 @@ export function mergeClaims(userinfo: Claims, idToken: Claims): Claims {
   return foreign ? { ...merged, email_verified: undefined } : merged
 }
 
-function refused(reason: keyof typeof SENTENCES, cause: unknown): SignInRefused {
+function refused(
+  reason: 'id_token_refused' | 'token_refused' | 'userinfo_refused',
+  cause: unknown,
+): SignInRefused {
   const next = 'Try again. If this continues, contact your administrator.'
-  return new SignInRefused(reason, `${SENTENCES[reason]} ${next}`, { cause })
+  return new SignInRefused(reason, `${problemFor(reason).message} ${next}`, { cause })
 }
 
 function refusedByProvider(error: AuthorizationResponseError): SignInRefused {

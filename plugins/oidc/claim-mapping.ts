@@ -1,13 +1,17 @@
 import type { User } from '@mezite/core'
 import { RE2JS } from 're2js'
 import { type ConnectorSpec, isPattern } from './connector-resource.ts'
+import type { reasons } from './reasons.ts'
 
 export type Claims = Readonly<Record<string, unknown>>
 
+/** Why a provider or its claims do not sign a person in. */
+type SignInReason = Exclude<keyof typeof reasons, 'connector_unknown'> | 'provider_refused' | 'token_refused'
+
 /** A sign-in that is refused: `reason` is the code in audit and on the page, the message is for people, the cause for the log. */
 export class SignInRefused extends Error {
-  readonly reason: string
-  constructor(reason: string, message: string, options?: ErrorOptions) {
+  readonly reason: SignInReason
+  constructor(reason: SignInReason, message: string, options?: ErrorOptions) {
     super(message, options)
     this.reason = reason
   }

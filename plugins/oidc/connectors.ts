@@ -5,7 +5,7 @@ import {
   type Clock,
   defineResource,
   type Log,
-  Problem,
+  type Problem,
   type PublicNames,
   type Revisions,
   type RunningChange,
@@ -24,6 +24,7 @@ import {
   readConnector,
 } from './connector-resource.ts'
 import type { OidcTables } from './migrations.ts'
+import { problemFor } from './reasons.ts'
 
 /** A connector in memory. A new object for each version, so it can key caches. */
 export interface Connector {
@@ -114,7 +115,7 @@ export function createConnectors(deps: {
     },
     audited: ({ name }) => ({ connector: name }),
     missing: (name) =>
-      new Problem(404, 'connector_unknown', `There is no connector ${name}; \`mezctl sso ls\` lists them.`),
+      problemFor('connector_unknown', `There is no connector ${name}; \`mezctl sso ls\` lists them.`),
     verbs: {
       list: {},
       get: {},
@@ -128,7 +129,7 @@ export function createConnectors(deps: {
           if (secret === undefined && old?.sealedSecret && moved(old.document, document)) {
             const detail =
               'A connector with a new issuer or client needs its client_secret or private_key again.'
-            throw new Problem(400, 'resource_invalid', detail)
+            throw problemFor('resource_invalid', detail)
           }
           requireFitting(document, secret ?? (old ? secretOf(old) : null))
           const sealed =
@@ -182,11 +183,7 @@ const connectorOf = ({ name, document, client_secret: sealed }: ConnectorRow): C
 export type Connectors = ReturnType<typeof createConnectors>
 
 export function connectorChanged(): Problem {
-  return new Problem(
-    403,
-    'connector_changed',
-    'The settings of this sign-in have just changed. Sign in again.',
-  )
+  return problemFor('connector_changed')
 }
 
 const secretPlace = (name: string) => ({ table: 'oidc_connectors', id: name, purpose: 'client-secret' })
@@ -202,5 +199,5 @@ function requireFitting({ spec }: ConnectorDocument, secret: string | null): voi
   const needs = wanted === 'private_key_jwt' ? 'private_key' : 'client_secret'
   const has = secret === null ? null : isPrivateKey(secret) ? 'private_key' : 'client_secret'
   if (has === needs || (has === null && needs === 'client_secret')) return
-  throw new Problem(400, 'resource_invalid', `spec.token_auth: ${wanted} needs spec.${needs}`)
+  throw problemFor('resource_invalid', `spec.token_auth: ${wanted} needs spec.${needs}`)
 }

@@ -24,6 +24,7 @@ import { loginSteps } from './login.ts'
 import { createLogins } from './logins.ts'
 import { oidcMigrations } from './migrations.ts'
 import { createProviders, isAllowedUrl } from './providers.ts'
+import { reasons } from './reasons.ts'
 import { createRecheck, RECHECK_LOOK_MS } from './recheck.ts'
 import { securityEventRoute } from './security-events.ts'
 import { createSignInTest } from './sign-in-test.ts'
@@ -47,6 +48,7 @@ export default defineHubPlugin({
     secretBox,
   },
   provides: { migrations, signInMethods, webRoutes },
+  reasons,
   setup({ clock, log, use, provide }) {
     const { secretBox, database, publicNames } = use
     const connectors = createConnectors({ ...use, clock, log })

@@ -16,7 +16,8 @@ import { type Identity, redeemCallback } from './callback.ts'
 import { profileOf, rolesOf, SignInRefused, userNameOf } from './claim-mapping.ts'
 import { type Connector, type Connectors, callbackUrl, connectorChanged } from './connectors.ts'
 import type { Logins } from './logins.ts'
-import { PROVIDER_FAULT, type Providers, providerError } from './providers.ts'
+import { type Providers, providerError } from './providers.ts'
+import { atProvider, problemFor, reasons } from './reasons.ts'
 import { nextCheckOf } from './recheck.ts'
 import type { SignInTest } from './sign-in-test.ts'
 import type { Spent } from './spent-tokens.ts'
@@ -48,7 +49,7 @@ export function loginSteps(deps: LoginDeps): Required<Pick<SignInMethod, 'begin'
   function connectorOf(name: string): Connector {
     const connector = connectors.byName(name)
     if (connector) return connector
-    throw new Problem(404, 'connector_unknown', 'This way to sign in no longer exists. Open the page again.')
+    throw problemFor('connector_unknown', 'This way to sign in no longer exists. Open the page again.')
   }
 
   async function personOf(connector: Connector, identity: Identity, request: Request) {
@@ -117,15 +118,12 @@ export function loginSteps(deps: LoginDeps): Required<Pick<SignInMethod, 'begin'
       const state = url.searchParams.getAll('state')
       const found = state.length === 1 ? attempts.find(request.headers.cookie, state[0]!) : null
       if (!found || found.attempt.connector !== connector.name) {
-        const detail =
-          'This browser did not start this sign-in, or the sign-in took too long. Open the page again.'
-        throw new SignInFailure(400, 'state_invalid', detail, { recorded: false })
+        throw unrecorded('state_invalid')
       }
       const { attempt } = found
       reply.header('set-cookie', found.removal)
       if (!(await spent.spend('state', attempt.state, STATE_TTL_MS))) {
-        const detail = 'This sign-in link was already used. Open the page again.'
-        throw new SignInFailure(400, 'state_spent', detail, { recorded: false })
+        throw unrecorded('state_spent')
       }
       const identify = async () => {
         const provider = await providers.of(connector)
@@ -163,23 +161,20 @@ export function loginSteps(deps: LoginDeps): Required<Pick<SignInMethod, 'begin'
   }
 }
 
-/** Reasons that concern the person; all others concern the exchange with the provider. */
-const ABOUT_PERSON = [
-  'name_taken',
-  'name_invalid',
-  'email_unverified',
-  'username_missing',
-  'provider_refused',
-]
+/** Anybody can cause it, without having started a sign-in. */
+function unrecorded(reason: 'state_invalid' | 'state_spent'): SignInFailure {
+  const { status, en } = reasons[reason]
+  return new SignInFailure(status, reason, en, { recorded: false })
+}
 
 /** Adds the link to try again and the provider's error. */
 function asFailure(error: unknown, state: string): unknown {
   const fields = providerError(error)
   if (error instanceof SignInRefused) {
     const { reason, message, cause } = error
-    const title = reason === 'name_taken' ? 'Your user name is taken' : PROVIDER_FAULT
-    const status = ABOUT_PERSON.includes(reason) ? 403 : 400
-    return new SignInFailure(status, reason, message, { title, state, fields, cause })
+    const { title } = reason === 'name_taken' ? reasons.name_taken : { title: atProvider }
+    const { status } = problemFor(reason, message)
+    return new SignInFailure(status, reason, message, { title: title.en, state, fields, cause })
   }
   const problem = error instanceof Problem ? error : databaseProblem(error)
   if (problem === null) return error

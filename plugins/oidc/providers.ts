@@ -9,6 +9,7 @@ import type {
 } from 'openid-client'
 import { authenticationsOf, type ClientMethod, RESPONSE_BODY_ERROR } from './client-authentication.ts'
 import type { Connector, Connectors } from './connectors.ts'
+import { atProvider, problemFor } from './reasons.ts'
 
 /** Signature algorithms that are accepted when the provider announces them: none symmetric, and never `none`. */
 const ALGORITHMS = [
@@ -33,9 +34,6 @@ const REFETCH_MS = 30_000
 const JWKS_TTL_MS = 10 * 60_000
 /** The message with which openid-client wraps an error of a fetch. */
 const EMPTY_WRAPPER = 'something went wrong'
-
-/** The heading of every page about a fault of the provider. */
-export const PROVIDER_FAULT = 'Sign-in failed at your provider'
 
 /** The use of a key: anyone can send logout tokens, so they must not use up the refetch that a sign-in may need. */
 export type KeyUse = 'sign-in' | 'logout'
@@ -160,7 +158,7 @@ export type Providers = ReturnType<typeof createProviders>
 /** The problem that a visitor reads. The cause is for the log and for `mezctl sso test`: it may name internal hosts. */
 export function unreachable(connector: string, cause: unknown): Problem {
   const detail = `The identity provider "${connector}" is not responding. Try again in a moment. If this continues, contact your administrator.`
-  const problem = new Problem(502, 'provider_unreachable', detail, { title: PROVIDER_FAULT })
+  const problem = problemFor('provider_unreachable', detail, { title: atProvider.en })
   problem.cause = cause
   return problem
 }

@@ -15,6 +15,7 @@ import type { Attempt } from './attempts.ts'
 import { type Claims, rolesOf, SignInRefused, userNameOf } from './claim-mapping.ts'
 import type { Connector, Connectors } from './connectors.ts'
 import { words } from './providers.ts'
+import { problemFor } from './reasons.ts'
 import { type TestFailure, type TestResult, testPage } from './sign-in-test-page.ts'
 
 type Request = Parameters<SignInDesk['complete']>[0]
@@ -140,7 +141,7 @@ export function createSignInTest(deps: SignInTestDeps): SignInTest {
             const { connector } = request.params
             const session = requireAdmin(sessions.byId(request.subject.sessionId ?? ''))
             if (!connectors.byName(connector))
-              throw new Problem(404, 'connector_unknown', `There is no connector ${connector}.`)
+              throw problemFor('connector_unknown', `There is no connector ${connector}.`)
             if (clock.now() - session.created > FRESH_MS) {
               const path = `/web/oidc/test/${encodeURIComponent(connector)}`
               const state = desk.seal({ appHost: null, path, nonceHash: null })

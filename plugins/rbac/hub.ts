@@ -11,6 +11,7 @@ import {
 import { explanations } from '@mezite/core/administration'
 import { explainRoles } from './explanation.ts'
 import { rbacMigrations } from './migrations.ts'
+import { reasons } from './reasons.ts'
 import { roleRequirements } from './requirements.ts'
 import { previewRoute } from './role-preview.ts'
 import { readRoles } from './role-rules.ts'
@@ -25,6 +26,7 @@ export default defineHubPlugin({
   needs: { catalog, explanations, revisions },
   wants: { roleRules },
   provides: { sessionLimits, migrations, requirements, webRoutes },
+  reasons,
   setup({ use, tap, provide, clock, log }) {
     const resource = defineRoles(use.roleRules)
     const roles = resource.open({ revisions: use.revisions, log, clock })

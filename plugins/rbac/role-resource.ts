@@ -1,5 +1,4 @@
 import {
-  Problem,
   parseDuration,
   parseResource,
   type Resource,
@@ -10,6 +9,7 @@ import {
   Type,
 } from '@mezite/core'
 import { compileLabels } from './label-matcher.ts'
+import { problemFor } from './reasons.ts'
 
 export type RoleRule = typeof roleRules extends SlotRef<infer R> ? R : never
 export type Side = 'allow' | 'deny'
@@ -23,7 +23,7 @@ export const BUILT_IN_ROLES: readonly string[] = ['admin', 'access']
 /** Throws `Problem` 400 `role_reserved`. */
 export function refuseBuiltIn(name: string): void {
   if (BUILT_IN_ROLES.includes(name))
-    throw new Problem(400, 'role_reserved', `The role ${name} is built in and cannot be changed.`)
+    throw problemFor('role_reserved', `The role ${name} is built in and cannot be changed.`)
 }
 
 const DURATION = { pattern: '^(0|[0-9]{1,9}(ms|s|m|h|d))$', must: 'a duration such as 30s, 15m or 12h' }

@@ -1,5 +1,6 @@
-import { defineResource, Problem } from '@mezite/core'
+import { defineResource, type Problem } from '@mezite/core'
 import type { Collection } from '@mezite/core/administration'
+import { problemFor } from './reasons.ts'
 import {
   BUILT_IN_ROLES,
   type RoleDocument,
@@ -52,6 +53,6 @@ export const defineRoles = (rules: readonly RoleRule[] = []) =>
 
 export function roleNotFound(name: string): Problem {
   if (BUILT_IN_ROLES.includes(name))
-    return new Problem(404, 'role_not_found', `The role ${name} is built in and has no document.`)
-  return new Problem(404, 'role_not_found', `There is no role ${name}; \`mezctl roles ls\` lists them.`)
+    return problemFor('role_not_found', `The role ${name} is built in and has no document.`)
+  return problemFor('role_not_found', `There is no role ${name}; \`mezctl roles ls\` lists them.`)
 }

@@ -1,4 +1,4 @@
-import { Problem, type Session } from '@mezite/core'
+import { problemFor, type Session } from '@mezite/core'
 import type { ShownRole, ShownSession } from './account-page.ts'
 import type { Deps, Request, Web } from './deps.ts'
 import { queryField } from './query-field.ts'
@@ -31,7 +31,7 @@ export function accountRoutes(app: Web, deps: Deps): void {
   function currentOf({ subject }: Request): Session {
     const session = sessions.byId(subject.sessionId ?? '')
     if (session) return session
-    throw new Problem(401, 'login_required', 'Your sign-in has ended. Open the page again.')
+    throw problemFor('login_required')
   }
 
   function rolesOf(name: string): ShownRole[] {
@@ -88,7 +88,7 @@ export function accountRoutes(app: Web, deps: Deps): void {
     const current = currentOf(request)
     const id = queryField(request.body, 'id')
     const session = ownOf(current).find((each) => each.id === id)
-    if (!session) throw new Problem(404, 'session_not_found', 'This session has already ended.')
+    if (!session) throw problemFor('session_not_found', 'This session has already ended.')
     const own = session.id === current.id
     await sessions.end([session.id], own ? 'logout' : 'revoked', request.subject)
     if (!own) return reply.redirect(`${PATH}#sessions`, 303)

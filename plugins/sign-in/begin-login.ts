@@ -1,4 +1,4 @@
-import { Problem } from '@mezite/core'
+import { Problem, problemFor } from '@mezite/core'
 import type { Deps, Reply } from './deps.ts'
 
 /**
@@ -26,7 +26,7 @@ export function beginLogin(
   const choices = methods.flatMap((method) => method.choices().map((choice) => ({ method, choice })))
   if (choices.length === 0) {
     deps.log.warn('nobody can sign in: add an identity provider with mezctl sso create')
-    throw new Problem(503, 'sign_in_unavailable', 'Nobody can sign in yet. Ask your administrator.')
+    throw problemFor('sign_in_unavailable', 'Nobody can sign in yet. Ask your administrator.')
   }
   // Only app sessions require the configured connector; the hub's own pages accept any.
   const wanted = connector ?? (choices.length === 1 ? choices[0]!.choice.id : null)

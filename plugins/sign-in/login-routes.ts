@@ -1,4 +1,4 @@
-import { databaseProblem, Problem, SignInFailure, type SignInMethod } from '@mezite/core'
+import { databaseProblem, Problem, problemFor, SignInFailure, type SignInMethod } from '@mezite/core'
 import { causesOf, rarely } from '@mezite/core/identity'
 import type { Deps, Reply, Request, Web } from './deps.ts'
 import { queryField } from './query-field.ts'
@@ -105,12 +105,12 @@ export function loginRoutes(app: Web, { audit, desk, log, methods }: Deps): void
 
 function requireChoice(method: SignInMethod, choice: string): void {
   if (method.choices().some(({ id }) => id === choice)) return
-  throw new Problem(404, 'connector_unknown', 'This way to sign in does not exist. Open the page again.')
+  throw problemFor('connector_unknown', 'This way to sign in does not exist. Open the page again.')
 }
 
 const onlyOf = (choices: ReturnType<SignInMethod['choices']>) =>
   choices.length === 1 ? choices[0] : undefined
 
 export function expired(): Problem {
-  return new Problem(400, 'state_expired', 'This sign-in link has expired. Open the page again.')
+  return problemFor('state_expired', 'This sign-in link has expired. Open the page again.')
 }

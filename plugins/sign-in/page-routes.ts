@@ -1,4 +1,4 @@
-import { messageOf, Problem, type Session, type WebRoutes } from '@mezite/core'
+import { messageOf, Problem, problemFor, type Session, type WebRoutes } from '@mezite/core'
 import { beginLogin } from './begin-login.ts'
 import type { Deps, LoginState, Request, Web } from './deps.ts'
 import { fragmentScript, fragmentScriptPath } from './fragment-script.ts'
@@ -22,7 +22,7 @@ export function servePages(app: Web, { publicNames }: Deps): void {
     const host = request.headers[':authority'] ?? request.headers.host
     if (host === signInHost || request.url === fragmentScriptPath) return
     if (!['GET', 'HEAD', 'OPTIONS'].includes(request.method))
-      throw new Problem(421, 'wrong_host', `This page is at ${publicNames.signInOrigin}.`)
+      throw problemFor('wrong_host', `This page is at ${publicNames.signInOrigin}.`)
     return reply.redirect(publicNames.signInOrigin + request.url, 302)
   })
 }
@@ -63,8 +63,7 @@ export function pageRoutes(app: Web, deps: Deps): void {
 
   app.get('/web/launch', page, async (request, reply) => {
     const target = desk.targetOf(request.query as Record<string, unknown>)
-    if (!target)
-      throw new Problem(400, 'bad_target', 'Part of the address is missing. Open the application again.')
+    if (!target) throw problemFor('bad_target', 'Part of the address is missing. Open the application again.')
     const renewal = queryField(request.query, 'renew') === '1'
     const session = renewal ? await desk.sessionOf(request) : undefined
     if (!session || !endsSoon(session, clock.now())) return launch(deps, request, reply, target)
@@ -135,9 +134,9 @@ export function pageRoutes(app: Web, deps: Deps): void {
 
 /** Rejects form posts that do not come from the sign-in host's own pages. The hub has checked what browsers say besides. */
 function requireOwnOrigin({ publicNames }: Deps, { headers: { origin } }: Request): void {
-  if (origin === undefined) throw new Problem(403, 'csrf', 'The call has no Origin header.')
+  if (origin === undefined) throw problemFor('csrf', 'The call has no Origin header.')
   if (origin !== publicNames.signInOrigin)
-    throw new Problem(403, 'csrf', 'The call does not come from a page of this host.')
+    throw problemFor('csrf', 'The call does not come from a page of this host.')
 }
 
 /** True if less than ten minutes, or less than half of the session, is left. */

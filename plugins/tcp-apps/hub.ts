@@ -15,6 +15,7 @@ import { TcpAppsConfig } from './deps.ts'
 import { tcpAppsMigrations } from './migrations.ts'
 import { createOpenConnections } from './open-connections.ts'
 import { TcpApps } from './protocol.ts'
+import { reasons } from './reasons.ts'
 
 export default defineHubPlugin({
   name: 'tcp-apps',
@@ -25,6 +26,7 @@ export default defineHubPlugin({
   wants: { certifiedHttp },
   provides: { appKinds, migrations, protocols },
 
+  reasons,
   setup({ config, clock, log, tap, use, provide }) {
     const open = createOpenConnections({ ...use, clock, log })
     const load = createOverload({

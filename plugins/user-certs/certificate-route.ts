@@ -4,12 +4,12 @@ import {
   type Clock,
   type Log,
   messageOf,
-  Problem,
   type PublicNames,
   type Sessions,
   type WebRoutes,
 } from '@mezite/core'
 import type { Authorities, BotLogins, BotProof, CommandLogins } from '@mezite/core/identity'
+import { problemFor } from './reasons.ts'
 
 const HOUR_MS = 3_600_000
 const DEFAULT_TTL_MS = 12 * HOUR_MS
@@ -45,7 +45,7 @@ export function certificateRoute(deps: CertificateDeps): WebRoutes {
     { longestMs, clientIp, requestId }: { longestMs: number; clientIp: string; requestId: string },
   ) {
     if (botLogins === undefined)
-      throw new Problem(400, 'invalid_request', 'This hub has no accounts of programs (plugin bots).')
+      throw problemFor('invalid_request', 'This hub has no accounts of programs (plugin bots).')
     const proven = await botLogins.prove({ bot, proof, clientIp, requestId })
     const { user, holder, roles, by } = proven
     const { session, token } = await sessions.open({
@@ -108,7 +108,7 @@ export function certificateRoute(deps: CertificateDeps): WebRoutes {
         } catch (error) {
           log.error({ cause: messageOf(error) }, 'failed to issue a certificate')
           await sessions.end([session.id], 'denied', null)
-          throw new Problem(503, 'certificate_failed', 'The certificate could not be issued. Sign in again.')
+          throw problemFor('certificate_failed')
         }
       })
     },
@@ -118,20 +118,20 @@ export function certificateRoute(deps: CertificateDeps): WebRoutes {
 /** Validates the whole request before the code is spent. */
 function readAsk(body: unknown) {
   if (typeof body !== 'object' || body === null || Array.isArray(body))
-    throw new Problem(400, 'invalid_request', 'The body must be a JSON object.')
+    throw problemFor('invalid_request', 'The body must be a JSON object.')
   const unknown = Object.keys(body).find((name) => !FIELDS.has(name))
-  if (unknown !== undefined) throw new Problem(400, 'invalid_request', `Unknown field "${unknown}".`)
+  if (unknown !== undefined) throw problemFor('invalid_request', `Unknown field "${unknown}".`)
   const fields = body as Readonly<Record<string, unknown>>
   const publicKey = readPublicKey(fields.public_key)
   if (publicKey === null)
-    throw new Problem(400, 'public_key_invalid', 'public_key must be a P-256 public key in PEM (SPKI).')
+    throw problemFor('public_key_invalid', 'public_key must be a P-256 public key in PEM (SPKI).')
   const { ttl_seconds: ttl = DEFAULT_TTL_MS / 1_000 } = fields
   if (typeof ttl !== 'number' || !Number.isFinite(ttl) || ttl < 1)
-    throw new Problem(400, 'ttl_invalid', 'ttl_seconds must be a number above 0.')
+    throw problemFor('ttl_invalid', 'ttl_seconds must be a number above 0.')
   const ttlMs = Math.min(Math.floor(ttl) * 1_000, LONGEST_TTL_MS)
   const { code, verifier, bot } = fields
   if (bot !== undefined && (typeof bot !== 'string' || bot.length > LONGEST_BOT))
-    throw new Problem(400, 'invalid_request', 'bot must be the name of a bot.')
+    throw problemFor('invalid_request', 'bot must be the name of a bot.')
   return { code, verifier, bot, publicKey, ttlMs }
 }
 
@@ -143,7 +143,7 @@ function readProof(body: unknown, { hubOrigin, signInOrigin }: PublicNames): Bot
   })
   const [proof] = given
   if (proof === undefined || given.length > 1)
-    throw new Problem(400, 'invalid_request', 'Send one of assertion, id_token and secret.')
+    throw problemFor('invalid_request', 'Send one of assertion, id_token and secret.')
   const { kind, text } = proof
   if (kind === 'secret') return { kind, secret: text }
   if (kind === 'id_token') return { kind, jwt: text }

@@ -2,6 +2,7 @@ import type { X509Certificate } from 'node:crypto'
 import { audit, credentials, defineHubPlugin, publicNames, sessions, webRoutes } from '@mezite/core'
 import { authorities, botLogins, commandLogins } from '@mezite/core/identity'
 import { certificateRoute } from './certificate-route.ts'
+import { reasons } from './reasons.ts'
 import { readUserCertificate } from './user-certificate.ts'
 
 export default defineHubPlugin({
@@ -11,6 +12,7 @@ export default defineHubPlugin({
   needs: { audit, authorities, commandLogins, publicNames, sessions },
   wants: { botLogins },
   provides: { credentials, webRoutes },
+  reasons,
   setup({ clock, log, use, provide }) {
     const { clusterName } = use.publicNames
     const issuerOf = (certificate: X509Certificate) => use.authorities.issuerOf('user-ca', certificate)

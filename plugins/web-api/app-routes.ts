@@ -2,7 +2,6 @@ import {
   type App,
   type Catalog,
   entityTags,
-  Problem,
   resourceRoutes,
   type Sessions,
   type Subject,
@@ -11,6 +10,7 @@ import {
 } from '@mezite/core'
 import type { Administration, HubState } from '@mezite/core/administration'
 import type { LockView } from '@mezite/core/identity'
+import { problemFor } from './reasons.ts'
 
 const status = {
   state: Type.String({ description: 'ready, unreachable, no_agent or disabled' }),
@@ -101,7 +101,7 @@ export function appRoutes(options: {
   const known = (name: string): App => {
     const app = apps.registered().find((each) => each.name === name)
     if (app) return app
-    throw new Problem(404, 'app_not_found', `There is no app ${name}; \`mezctl apps ls\` lists them.`)
+    throw problemFor('app_not_found', `There is no app ${name}; \`mezctl apps ls\` lists them.`)
   }
   const { spec, appConfigs } = apps
   const plugins = { ...spec.properties.plugins, properties: appConfigs }
@@ -159,7 +159,7 @@ export function appRoutes(options: {
         const hostname = params.hostname!.toLowerCase()
         if (!/^[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?$/.test(hostname)) {
           const detail = `${params.hostname} cannot be the host name of an agent.`
-          throw new Problem(400, 'hostname_invalid', detail)
+          throw problemFor('hostname_invalid', detail)
         }
         const bind = (app: App) => ({ ...app, agents: [...new Set([...app.agents, hostname])] })
         return show(await apps.change(name, bind, actor))
@@ -169,7 +169,7 @@ export function appRoutes(options: {
         const unbind = (app: App) => {
           if (app.agents.includes(hostname))
             return { ...app, agents: app.agents.filter((one) => one !== hostname) }
-          throw new Problem(404, 'agent_not_bound', `${app.name} is not bound to ${hostname}.`)
+          throw problemFor('agent_not_bound', `${app.name} is not bound to ${hostname}.`)
         }
         return show(await apps.change(name, unbind, actor))
       })

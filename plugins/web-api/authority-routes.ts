@@ -1,6 +1,7 @@
-import { type Clock, Problem, type Sessions, type Static, Type, type WebRoutes } from '@mezite/core'
+import { type Clock, type Sessions, type Static, Type, type WebRoutes } from '@mezite/core'
 import type { Administration } from '@mezite/core/administration'
 import type { Authorities, AuthorityName } from '@mezite/core/identity'
+import { problemFor } from './reasons.ts'
 
 type RotationStep = Parameters<Administration['authorities']['rotate']>[1]
 
@@ -100,7 +101,7 @@ async function refuseLosses(name: AuthorityName, step: RotationStep, deps: Autho
   if (found.length === 0) return
   const [first] = found
   const who = `${first?.kind} ${first?.name}${found.length > 1 ? ` and ${found.length - 1} more` : ''}`
-  throw new Problem(409, 'rotation_waiting', `${step} would lock out ${who}. Wait, or force the step.`)
+  throw problemFor('rotation_waiting', `${step} would lock out ${who}. Wait, or force the step.`)
 }
 
 /**

@@ -17,6 +17,7 @@ import { authorityRoutes } from './authority-routes.ts'
 import { explanationRoutes } from './explanation-route.ts'
 import { tokenRoutes } from './join-token-routes.ts'
 import { meRoutes } from './me-routes.ts'
+import { reasons } from './reasons.ts'
 import { sessionRoutes } from './session-routes.ts'
 import { combinedParts, statusParts, statusRoutes } from './status-routes.ts'
 import { userRoutes } from './user-routes.ts'
@@ -46,6 +47,7 @@ export default defineHubPlugin({
   },
   wants: { findings },
   provides: { attention, webRoutes },
+  reasons,
   setup({ clock, log, provide, tap, use }) {
     const { catalog, explanations, hubState, publicNames } = use
     const problems = createAttention({ ...use, clock })

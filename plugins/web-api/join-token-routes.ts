@@ -1,6 +1,7 @@
-import { Problem, type PublicNames, resourceRoutes, Type, type WebRoutes } from '@mezite/core'
+import { type PublicNames, resourceRoutes, Type, type WebRoutes } from '@mezite/core'
 import { type Administration, PageQuery } from '@mezite/core/administration'
 import type { Authorities } from '@mezite/core/identity'
+import { problemFor } from './reasons.ts'
 
 const DEFAULT_TTL_SECONDS = 3_600
 const LONGEST_TTL_SECONDS = 30 * 24 * 3_600
@@ -69,7 +70,7 @@ export function tokenRoutes(options: {
       on('DELETE /:id', {}, async (id, { actor }) => {
         const isUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)
         if (!isUuid || !(await tokens.remove(id, actor)))
-          throw new Problem(404, 'token_not_found', `There is no join token ${id}.`)
+          throw problemFor('token_not_found', `There is no join token ${id}.`)
         return undefined
       })
     },

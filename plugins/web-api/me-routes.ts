@@ -2,7 +2,6 @@ import {
   type App,
   type Catalog,
   type Pages,
-  Problem,
   type PublicNames,
   type Sessions,
   Type,
@@ -11,6 +10,7 @@ import {
 import type { HubState } from '@mezite/core/administration'
 import type { LockView } from '@mezite/core/identity'
 import type { Access } from '@mezite/core/protocol'
+import { problemFor } from './reasons.ts'
 
 const user = { config: { access: 'user' } } as const
 const AppsQuery = Type.Closed({
@@ -143,7 +143,7 @@ export const meRoutes = (deps: {
         const found = visible.find(({ app: { name } }) => name === params.name)
         const [, type, data] = DATA_URL.exec(found?.app.display?.icon ?? '') ?? []
         if (type === undefined || data === undefined)
-          throw new Problem(404, 'icon_not_found', `There is no uploaded icon of an app ${params.name}.`)
+          throw problemFor('icon_not_found', `There is no uploaded icon of an app ${params.name}.`)
         return reply
           .type(type)
           .header('cache-control', 'private, max-age=3600')

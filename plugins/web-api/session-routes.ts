@@ -1,6 +1,5 @@
 import {
   type Catalog,
-  Problem,
   resourceRoutes,
   type Session,
   type Sessions,
@@ -9,6 +8,7 @@ import {
   type WebRoutes,
 } from '@mezite/core'
 import { type HubState, PageQuery } from '@mezite/core/administration'
+import { problemFor } from './reasons.ts'
 
 type Activity = ReturnType<Awaited<ReturnType<Sessions['activityOf']>>>
 
@@ -95,8 +95,7 @@ export function sessionRoutes(options: {
       on('DELETE /:id', { cuts: true }, async (id, { subject }) => {
         const ended = await sessions.end([id], 'revoked', subject)
         if (ended === 0) {
-          throw new Problem(
-            404,
+          throw problemFor(
             'session_not_found',
             `There is no session ${id}; \`mezctl sessions ls\` lists them.`,
           )

@@ -1,5 +1,6 @@
-import { type App, type Catalog, inTurns, Problem, Type, type WebRoutes } from '@mezite/core'
+import { type App, type Catalog, inTurns, Type, type WebRoutes } from '@mezite/core'
 import type { AccountGroup, Explanations } from '@mezite/core/administration'
+import { problemFor } from './reasons.ts'
 
 type Outlook = Awaited<ReturnType<AccountGroup['decide']>>
 
@@ -68,11 +69,7 @@ export function whoAndWhatRoutes(rooms: {
         async ({ query }) => {
           const app = catalog.byName(query.app)
           if (app === undefined)
-            throw new Problem(
-              404,
-              'app_not_found',
-              `There is no app ${query.app}; \`mezctl apps ls\` lists them.`,
-            )
+            throw problemFor('app_not_found', `There is no app ${query.app}; \`mezctl apps ls\` lists them.`)
           return inTurns(await who(app))
         },
       )
@@ -85,11 +82,7 @@ export function whoAndWhatRoutes(rooms: {
         async ({ query: { user } }) => {
           const [group] = await explanations.groups(user)
           if (group === undefined)
-            throw new Problem(
-              404,
-              'user_not_found',
-              `There is no user ${user}; \`mezctl users ls\` lists them.`,
-            )
+            throw problemFor('user_not_found', `There is no user ${user}; \`mezctl users ls\` lists them.`)
           return inTurns(await what(group, group.accounts[0]!.name))
         },
       )

@@ -1,4 +1,4 @@
-import { Problem, type Session, type Transaction, Type, type User, type WebRoutes } from '@mezite/core'
+import { type Session, type Transaction, Type, type User, type WebRoutes } from '@mezite/core'
 import type { Binding } from './ceremonies.ts'
 import {
   askAssertion,
@@ -15,6 +15,7 @@ import {
 import { type Deps, isLocal, type Request } from './deps.ts'
 import { dropMarks } from './mfa-records.ts'
 import type { Who } from './passkeys.ts'
+import { problemFor } from './reasons.ts'
 import { askNewKey, takeNewKey } from './registration-challenge.ts'
 
 /** A person's own passkeys, on the page "My account". Adding and removing require a fresh sign-in and an existing passkey. */
@@ -30,21 +31,16 @@ export function accountRoutes(deps: Deps): WebRoutes {
   async function freshPerson(request: Request) {
     const person = await personOf(deps, request)
     if (isFresh(person.session)) return person
-    throw new Problem(403, 'sign_in_again', 'Your sign-in is more than 10 minutes old. Sign in again first.')
+    throw problemFor('sign_in_again')
   }
 
   /** Spends the confirmation with an existing passkey; the first passkey of a person needs none. */
   async function requirePermit(session: Session, user: User, permit: string | undefined): Promise<void> {
     const has = (await keys.of(user)).length > 0
     if (!has && firstKey === 'admin') {
-      throw new Problem(
-        403,
-        'first_key_by_admin',
-        'To add your first passkey, you need a link from an administrator.',
-      )
+      throw problemFor('first_key_by_admin')
     }
-    if (has && permit === undefined)
-      throw new Problem(403, 'key_required', 'Confirm with one of your passkeys first.')
+    if (has && permit === undefined) throw problemFor('key_required')
     if (permit !== undefined) await ceremonies.spend(permit, bind('permit', session, user))
   }
 
@@ -121,7 +117,7 @@ export function accountRoutes(deps: Deps): WebRoutes {
         const { user } = await personOf(deps, request)
         const { id, name } = request.body
         if (!(await keys.rename(user, id, name)))
-          throw new Problem(404, 'key_unknown', 'This passkey does not exist.')
+          throw problemFor('key_unknown', 'This passkey does not exist.')
         return { id, name }
       })
 

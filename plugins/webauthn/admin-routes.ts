@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { isMezError, Problem, type RunningChange, Type, type User, type WebRoutes } from '@mezite/core'
+import { isMezError, type RunningChange, Type, type User, type WebRoutes } from '@mezite/core'
 import { type Deps, isLocal, LOCAL_ISSUER, PASSKEY, type Request } from './deps.ts'
 import { enrolUrl } from './enrol-routes.ts'
+import { problemFor } from './reasons.ts'
 
 const admin = { config: { access: 'admin' } } as const
 const cutting = { config: { access: 'admin', cuts: true } } as const
@@ -44,15 +45,14 @@ export function adminRoutes(deps: Deps): WebRoutes {
   const known = (name: string): User => {
     const user = users.byName(name)
     if (user) return user
-    throw new Problem(404, 'user_not_found', `There is no user ${name}; \`mezctl users ls\` lists them.`)
+    throw problemFor('user_not_found', `There is no user ${name}; \`mezctl users ls\` lists them.`)
   }
 
   /** Assigns the name to a person without a provider, as a first sign-in does for a person of a provider. */
   async function makeLocal(user: User): Promise<User> {
     if (isLocal(user)) return user
     if (user.identity !== null) {
-      throw new Problem(
-        409,
+      throw problemFor(
         'user_has_provider',
         `${user.name} signs in through ${user.connector ?? 'a provider'}.`,
       )
@@ -68,7 +68,7 @@ export function adminRoutes(deps: Deps): WebRoutes {
       })
     } catch (error) {
       if (!isMezError(error, 'MEZ_USER_NAME_TAKEN')) throw error
-      throw new Problem(409, 'user_has_provider', `${user.name} has just signed in through a provider.`)
+      throw problemFor('user_has_provider', `${user.name} has just signed in through a provider.`)
     }
   }
 
@@ -135,7 +135,7 @@ export function adminRoutes(deps: Deps): WebRoutes {
             endSessions(user, request, within),
           )
           if (id !== null && gone + revoked === 0) {
-            throw new Problem(404, 'key_unknown', `${user.name} does not have a passkey or link ${id}.`)
+            throw problemFor('key_unknown', `${user.name} does not have a passkey or link ${id}.`)
           }
           return { name: user.name, keys: gone, links: revoked, cut: { sessions: ended } }
         },

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Clock, Database, SecretBox } from '@mezite/core'
 import type { WebauthnTables } from './migrations.ts'
-import { refused } from './response-verification.ts'
+import { problemFor } from './reasons.ts'
 
 /** The purpose of a challenge; a response is valid for exactly this. */
 export interface Binding {
@@ -46,7 +46,7 @@ export function createCeremonies(database: Database, secretBox: SecretBox, clock
     async spend(ceremony: string, binding: Binding): Promise<string> {
       const { expires, challenge, fields } = open(ceremony)
       const now = clock.now()
-      if (expires <= now) throw refused('challenge_expired', 'This took too long. Try again.')
+      if (expires <= now) throw problemFor('challenge_expired')
       await db
         .deleteFrom('webauthn_spent')
         .where('expires', '<', now - KEEP_MS)
@@ -58,9 +58,9 @@ export function createCeremonies(database: Database, secretBox: SecretBox, clock
         .onConflict((conflict) => conflict.column('hash').doNothing())
         .returning('hash')
         .executeTakeFirst()
-      if (!first) throw refused('challenge_spent', 'This confirmation was already used. Try again.')
+      if (!first) throw problemFor('challenge_spent')
       if (JSON.stringify(fields) !== JSON.stringify(fieldsOf(binding))) {
-        throw refused('challenge_foreign', 'This confirmation is for another page. Open the page again.')
+        throw problemFor('challenge_foreign')
       }
       return challenge
     },
@@ -73,7 +73,7 @@ export function createCeremonies(database: Database, secretBox: SecretBox, clock
       const [expires, challenge, fields] = JSON.parse(text) as [number, string, unknown]
       return { expires, challenge, fields }
     } catch {
-      throw refused('challenge_unknown', 'This hub did not request this confirmation. Open the page again.')
+      throw problemFor('challenge_unknown')
     }
   }
 }

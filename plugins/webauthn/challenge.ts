@@ -3,6 +3,7 @@ import { Problem, type Session, type Static, Type, type User, type WebRoutes } f
 import type { Binding } from './ceremonies.ts'
 import type { Deps, Reply, Request } from './deps.ts'
 import type { KeyRow } from './migrations.ts'
+import { problemFor } from './reasons.ts'
 import { verifyAssertion } from './response-verification.ts'
 
 /** Responses of one person per minute, valid or not. */
@@ -59,13 +60,12 @@ export function sentHome({ publicNames }: Deps, request: Request, reply: Reply):
 export function requireOwnPage({ publicNames, revisions }: Deps, request: Request): void {
   const host = request.headers[':authority'] ?? request.headers.host
   if (host !== new URL(publicNames.signInOrigin).host) {
-    throw new Problem(421, 'wrong_host', `This page is served at ${publicNames.signInOrigin} only.`)
+    throw problemFor('wrong_host', `This page is served at ${publicNames.signInOrigin} only.`)
   }
   if (request.headers.origin !== publicNames.signInOrigin) {
-    throw new Problem(403, 'csrf', 'The request does not come from a page of this host.')
+    throw problemFor('csrf')
   }
-  if (!revisions.fresh())
-    throw new Problem(503, 'view_stale', 'Access cannot be checked right now. Try again in a moment.')
+  if (!revisions.fresh()) throw problemFor('view_stale')
 }
 
 /** The signed-in person of this browser. Throws `Problem` 401, with the text `missing`, when there is none. */
@@ -81,12 +81,12 @@ export async function personOf(
 }
 
 export const sessionEnded = (detail = 'Your session has ended. Open the page again.') =>
-  new Problem(401, 'login_required', detail)
+  problemFor('login_required', detail)
 
 /** Counts one more response of this person, or of the address while the person is unknown. Throws `Problem` 429. */
 export function countResponse({ rates }: Deps, key: string): void {
   if (rates.take(key, RESPONSES_PER_MINUTE)) return
-  throw new Problem(429, 'too_many_requests', 'Too many attempts. Try again in a minute.')
+  throw problemFor('too_many_requests', 'Too many attempts. Try again in a minute.')
 }
 
 /** Creates a challenge for an assertion by one of these passkeys; without any, by one that the browser finds. */
@@ -106,7 +106,7 @@ export async function askAssertion(deps: Deps, binding: Binding, keys: readonly 
 
 /** Creates a challenge for one of these passkeys of a person. Throws `Problem` 409 if there is none. */
 export async function askOneOf(deps: Deps, binding: Binding, able: readonly KeyRow[]) {
-  if (able.length === 0) throw new Problem(409, 'key_missing', 'You have no passkey yet.')
+  if (able.length === 0) throw problemFor('key_missing')
   return askAssertion(deps, binding, able)
 }
 
@@ -158,7 +158,7 @@ export async function takeAssertion(
     if (!(await keys.use(found.key, counter))) {
       const detail =
         'The counter of your passkey went back, so a copy of it may exist. Contact your administrator.'
-      throw new Problem(400, 'counter_went_back', detail)
+      throw problemFor('counter_went_back', detail)
     }
     record(true, null)
     return found

@@ -1,8 +1,9 @@
-import { Problem, type WebRoutes } from '@mezite/core'
+import type { WebRoutes } from '@mezite/core'
 import type { Binding } from './ceremonies.ts'
 import { askOneOf, personalCall, personalPage, personOf, proof, takeOwnAssertion, text } from './challenge.ts'
 import type { Deps, Request } from './deps.ts'
 import { markOf, storeMark } from './mfa-records.ts'
+import { problemFor } from './reasons.ts'
 
 const PATH = '/web/confirm-action'
 
@@ -18,7 +19,7 @@ export function confirmRoutes(deps: Deps): WebRoutes {
     const path = typeof given === 'string' ? given : ''
     const url = path.length <= 2_048 && /^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/.test(path)
     if (url && URL.parse(path, publicNames.signInOrigin)?.origin === publicNames.signInOrigin) return path
-    throw new Problem(400, 'bad_target', 'Part of the address is missing. Start again.')
+    throw problemFor('bad_target', 'Part of the address is missing. Start again.')
   }
 
   async function bind(request: Request) {

@@ -1,4 +1,4 @@
-import { Problem, type WebRoutes } from '@mezite/core'
+import type { WebRoutes } from '@mezite/core'
 import { addressKey } from '@mezite/core/protocol'
 import type { Binding } from './ceremonies.ts'
 import {
@@ -15,6 +15,7 @@ import {
 } from './challenge.ts'
 import { confirmLocal, type Deps, isLocal, PASSKEY, type Request } from './deps.ts'
 import { linkRefused } from './enrolment-links.ts'
+import { problemFor } from './reasons.ts'
 import { askNewKey, takeNewKey } from './registration-challenge.ts'
 
 const TOKEN = /^[A-Za-z0-9_-]{43}$/
@@ -33,7 +34,7 @@ export function enrolRoutes(deps: Deps): WebRoutes {
     countResponse(deps, `enrol ${addressKey(request.clientIp)}`)
     if (!TOKEN.test(token)) {
       const detail = 'This link is not complete. Copy the whole link, or ask an administrator for a new one.'
-      throw new Problem(400, 'link_refused', detail)
+      throw problemFor('link_refused', detail)
     }
     const link = await links.find(token)
     const user = link && users.byName(link.user_key)
@@ -48,18 +49,13 @@ export function enrolRoutes(deps: Deps): WebRoutes {
       const first = 'Sign in first, then come back to this page and continue.'
       const person = await personOf(deps, request, first)
       if (person.user.key !== user.key) {
-        throw new Problem(
-          403,
+        throw problemFor(
           'link_of_another',
           `This link is for another person; you are signed in as ${person.user.name}.`,
         )
       }
       if (clock.now() - person.session.created > FRESH_MS) {
-        throw new Problem(
-          401,
-          'login_required',
-          'Your sign-in is more than 10 minutes old. Sign in again first.',
-        )
+        throw problemFor('login_required', 'Your sign-in is more than 10 minutes old. Sign in again first.')
       }
       session = person.session.id
     }

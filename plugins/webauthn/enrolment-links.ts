@@ -1,14 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
-import {
-  type Actor,
-  type Clock,
-  type Database,
-  Problem,
-  type Revisions,
-  type Transaction,
-  type User,
-} from '@mezite/core'
+import type { Actor, Clock, Database, Problem, Revisions, Transaction, User } from '@mezite/core'
 import type { LinkRow, WebauthnTables } from './migrations.ts'
+import { problemFor } from './reasons.ts'
 
 /** An administrator may allow more, up to an hour. */
 const TTL_MS = 15 * 60_000
@@ -96,5 +89,5 @@ export type Links = ReturnType<typeof createLinks>
 
 export function linkRefused(): Problem {
   const detail = 'This link was used, has expired or was revoked. Ask an administrator for a new one.'
-  return new Problem(400, 'link_refused', detail)
+  return problemFor('link_refused', detail)
 }

@@ -33,6 +33,7 @@ import { webauthnMigrations } from './migrations.ts'
 import { createPages } from './pages.ts'
 import { createKeys } from './passkeys.ts'
 import { programRoutes } from './program-routes.ts'
+import { reasons } from './reasons.ts'
 import { signInForm, signInRoutes, signInUrl } from './sign-in-routes.ts'
 
 /** Passkeys: confirmation for each app session, if a role requires it, and sign-in without a provider. */
@@ -43,6 +44,7 @@ export default defineHubPlugin({
   config: WebauthnConfig,
   needs: { audit, catalog, revisions, database, pages, publicNames, sessions, signInDesk, users, secretBox },
   provides: { confirmations, dashboardParts, migrations, signInMethods, webRoutes },
+  reasons,
   setup({ config, clock, log, tap, use, provide }) {
     const settings: WebauthnSettings = config
     const { publicNames } = use

@@ -1,4 +1,4 @@
-import { Problem, Type, type User, type WebRoutes } from '@mezite/core'
+import { Type, type User, type WebRoutes } from '@mezite/core'
 import type { Binding } from './ceremonies.ts'
 import {
   askOneOf,
@@ -12,6 +12,7 @@ import {
 } from './challenge.ts'
 import type { Deps, Request } from './deps.ts'
 import { markOf, storeMark } from './mfa-records.ts'
+import { problemFor } from './reasons.ts'
 
 type Level = 'webauthn' | 'hardware_key'
 
@@ -28,7 +29,7 @@ export function mfaRoutes(deps: Deps): WebRoutes {
     const opened = desk.open(state)
     const app = opened?.appHost ? catalog.byHost(opened.appHost) : undefined
     if (app) return app
-    throw new Problem(400, 'state_expired', 'This page has expired. Open the application again.')
+    throw problemFor('state_expired', 'This page has expired. Open the application again.')
   }
 
   const usable = async (user: User, level: unknown) =>

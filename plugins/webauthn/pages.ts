@@ -1,6 +1,7 @@
 import { html, type Pages, type PublicNames } from '@mezite/core'
 import type { Assets } from './assets.ts'
 import type { Request } from './deps.ts'
+import { problemsIn, type ScriptWords } from './script-problems.ts'
 import { texts, type Words } from './texts.ts'
 
 /** A passkey as its owner sees it. */
@@ -31,7 +32,8 @@ type Body = Parameters<Pages['render']>[0]['body']
 
 const status = () => html`<p class="status" role="status" aria-live="polite"></p>`
 const noScript = ({ noScript: text }: Words) => html`<noscript><p class="status bad">${text}</p></noscript>`
-const scriptWords = ({ script, keyName }: Words) => JSON.stringify({ ...script, keyName })
+const scriptWords = ({ script, ...more }: ScriptWords) =>
+  JSON.stringify({ ...script, keyName: more.keyName, problems: more.problems })
 const glyph = () => html`<div class="badge"><svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
   <path d="M9 4a4 4 0 1 0 0 8a4 4 0 0 0 0-8M2.5 20c0-3.6 2.9-6 6.5-6c1.2 0 2.3.3 3.3.7M17 10.5a2.75 2.75 0 1 0 0 5.5a2.75 2.75 0 0 0 0-5.5M17 16v5l1.6-1.4" /></svg></div>`
 const day = (at: number) => {
@@ -54,7 +56,7 @@ export function createPages({
 
   return ({ headers }: Pick<Request, 'headers'>) => {
     const language = pages.languageOf(headers['accept-language'])
-    const words = texts[language]
+    const words = { ...texts[language], problems: problemsIn(language, pages) }
     const { confirm } = words
     const page = (title: string, body: Body, user: string | null = null) =>
       pages.render({ title, body, language, scripts, user: user === null ? null : { name: user, roles: [] } })
@@ -195,7 +197,7 @@ const useKey = (words: Words) =>
   ${status()}${noScript(words)}`
 
 /** The part of the page of an enrolment link that its script fills. */
-function enrolCard(words: Words, signInUrl: string, contact: string | null) {
+function enrolCard(words: ScriptWords, signInUrl: string, contact: string | null) {
   const { enrol } = words
   return html`<div class="card" data-passkey="enrol" data-words=${scriptWords(words)}>
     ${glyph()}
@@ -219,7 +221,7 @@ function enrolCard(words: Words, signInUrl: string, contact: string | null) {
 }
 
 /** The browser suggests passkeys in the field, and the button asks for one directly. */
-function signInForm(words: Words, { state, alone }: { state: string; alone: boolean }) {
+function signInForm(words: ScriptWords, { state, alone }: { state: string; alone: boolean }) {
   const { field, select, use } = words.signIn
   return html`<div data-passkey="sign-in" data-words=${scriptWords(words)} data-state=${state}>
     <div data-autofill hidden>
@@ -234,7 +236,7 @@ function signInForm(words: Words, { state, alone }: { state: string; alone: bool
 const nameField = ({ newName }: Words, label: string) => html`<label for="name">${label}</label>
   <input id="name" name="name" maxlength="64" value=${newName} autocomplete="off" />`
 
-function accountSection(words: Words, account: Account) {
+function accountSection(words: ScriptWords, account: Account) {
   const { title, local, confirms, none, continue: onward } = words.account
   const { keys, continueUrl } = account
   return html`<section class="card" id="passkeys" data-passkey="account" data-words=${scriptWords(words)} data-keys=${String(keys.length)}>

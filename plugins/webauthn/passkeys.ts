@@ -10,6 +10,7 @@ import {
   type User,
 } from '@mezite/core'
 import type { KeyRow, WebauthnTables } from './migrations.ts'
+import { problemFor } from './reasons.ts'
 import type { NewKey } from './response-verification.ts'
 
 const MAX_KEYS = 20
@@ -65,7 +66,7 @@ export function createKeys(database: Database, revisions: Pick<Revisions, 'write
         const left = tables.deleteFrom('webauthn_keys').where('user_key', '=', user.key)
         await left.where('holder', '!=', holder).execute()
         if ((await own(tables, user).execute()).length >= MAX_KEYS) {
-          throw new Problem(409, 'too_many_keys', `There are already ${MAX_KEYS} passkeys. Remove one first.`)
+          throw problemFor('too_many_keys', `There are already ${MAX_KEYS} passkeys. Remove one first.`)
         }
         const row = { ...key, user_key: user.key, holder, created: clock.now(), last_used: null }
         const added = await tables
@@ -74,7 +75,7 @@ export function createKeys(database: Database, revisions: Pick<Revisions, 'write
           .onConflict((conflict) => conflict.column('id').doNothing())
           .returning('id')
           .executeTakeFirst()
-        if (!added) throw new Problem(409, 'key_known', 'This passkey has already been added.')
+        if (!added) throw problemFor('key_known')
         const fields = { credential_id: key.id, name: user.name, via, aaguid: key.aaguid }
         await change.audit({ ...who, type: 'mfa.enrolled', success: true, fields })
       })
@@ -101,10 +102,9 @@ export function createKeys(database: Database, revisions: Pick<Revisions, 'write
       await revisions.write(async (trx, change) => {
         const tables = trx.withTables<WebauthnTables>()
         const all = await own(tables, user).execute()
-        if (!all.some((key) => key.id === id))
-          throw new Problem(404, 'key_unknown', 'This passkey does not exist.')
+        if (!all.some((key) => key.id === id)) throw problemFor('key_unknown', 'This passkey does not exist.')
         if (all.length === 1) {
-          throw new Problem(409, 'last_key', 'Only an administrator can remove your last passkey.')
+          throw problemFor('last_key')
         }
         await tables.deleteFrom('webauthn_keys').where('id', '=', id).execute()
         const fields = { credential_id: id, name: user.name }

@@ -1,4 +1,4 @@
-import { Problem, type Session, type WebRoutes } from '@mezite/core'
+import type { Session, WebRoutes } from '@mezite/core'
 import type { Binding } from './ceremonies.ts'
 import {
   askOneOf,
@@ -12,6 +12,7 @@ import {
 } from './challenge.ts'
 import type { Deps, Request } from './deps.ts'
 import { markOf, storeMark } from './mfa-records.ts'
+import { problemFor } from './reasons.ts'
 
 /**
  * `/web/confirm`: the page on which a person confirms with a passkey that their own login of `msh` may open an app. The
@@ -25,10 +26,10 @@ export function programRoutes(deps: Deps): WebRoutes {
     const { session, user } = await personOf(deps, request)
     const program = sessions.byId(String(given.session ?? ''))
     if (program?.kind !== 'cert' || program.user !== session.user || !sessions.subjectOf(program)) {
-      throw new Problem(404, 'session_unknown', 'This login has ended. Run msh login in the terminal again.')
+      throw problemFor('session_unknown')
     }
     const app = catalog.byName(String(given.app ?? ''))
-    if (!app) throw new Problem(404, 'app_unknown', 'There is no application with this name.')
+    if (!app) throw problemFor('app_unknown', 'There is no application with this name.')
     const binding: Binding = {
       purpose: 'program',
       session: `${session.id} ${program.id}`,
@@ -89,9 +90,5 @@ function portOf(given: unknown): number | null {
   if (given === undefined || given === '') return null
   const port = Number(given)
   if (Number.isInteger(port) && port >= 1_024 && port <= 65_535) return port
-  throw new Problem(
-    400,
-    'bad_target',
-    'Part of the address is missing. Start msh app login in the terminal again.',
-  )
+  throw problemFor('bad_target', 'Part of the address is missing. Start msh app login in the terminal again.')
 }

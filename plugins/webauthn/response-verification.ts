@@ -2,6 +2,7 @@ import { Problem } from '@mezite/core'
 import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server'
 import type { HardwareKeys } from './hardware-keys.ts'
 import type { KeyRow } from './migrations.ts'
+import { problemFor } from './reasons.ts'
 
 /** The RP: the sign-in host, its exact name and origin. */
 export interface Party {
@@ -31,7 +32,7 @@ export async function verifyAssertion(
   checkClientData(given?.response?.clientDataJSON, 'webauthn.get', challenge, party)
   const { userHandle } = given.response
   if (userHandle !== undefined && userHandle !== null && userHandle !== key.holder) {
-    throw new Problem(400, 'user_handle_wrong', 'This passkey belongs to another person.')
+    throw problemFor('user_handle_wrong')
   }
   try {
     const { parseAuthenticatorData } = await import('@simplewebauthn/server/helpers')
@@ -47,7 +48,7 @@ export async function verifyAssertion(
     if (!verified) throw new Error('the signature does not match')
     return authenticationInfo.newCounter
   } catch (error) {
-    throw asProblem(error, 'assertion_invalid', 'The response of your passkey is not valid.')
+    throw asProblem(error, 'assertion_invalid')
   }
 }
 
@@ -105,7 +106,7 @@ export async function verifyNewKey(
       attested_root: root,
     }
   } catch (error) {
-    throw asProblem(error, 'key_invalid', 'The new passkey is not valid.')
+    throw asProblem(error, 'key_invalid')
   }
 }
 
@@ -118,12 +119,7 @@ const expected = (challenge: string, { origin, rpId }: Party) => ({
 })
 
 function requireVerified({ uv }: { readonly uv: boolean }): void {
-  if (!uv)
-    throw new Problem(
-      400,
-      'user_not_verified',
-      'Your passkey did not verify you. Use its PIN or your fingerprint.',
-    )
+  if (!uv) throw problemFor('user_not_verified')
 }
 
 /** Formats of the registry "WebAuthn Attestation Statement Format Identifiers" of IANA. */
@@ -171,9 +167,8 @@ const TRANSPORTS = new Set(['ble', 'cable', 'hybrid', 'internal', 'nfc', 'smart-
 const transportsOf = (given: unknown): string[] =>
   Array.isArray(given) ? [...new Set(given)].filter((one) => TRANSPORTS.has(one)) : []
 
-function asProblem(error: unknown, code: string, detail: string): Problem {
-  return error instanceof Problem ? error : refused(code, detail)
-}
+const asProblem = (error: unknown, code: 'assertion_invalid' | 'key_invalid'): Problem =>
+  error instanceof Problem ? error : problemFor(code)
 
 const MAX_CLIENT_DATA = 4_096
 
@@ -189,13 +184,12 @@ function checkClientData(
   { origin }: Party,
 ): void {
   const data = read(encoded)
-  if (data.type !== type) throw refused('type_wrong', 'This response is of the wrong type.')
-  if (data.challenge !== challenge)
-    throw refused('challenge_wrong', 'This response is for another challenge.')
-  if (data.origin !== origin) throw refused('origin_wrong', 'This response is for another page.')
+  if (data.type !== type) throw problemFor('type_wrong')
+  if (data.challenge !== challenge) throw problemFor('challenge_wrong')
+  if (data.origin !== origin) throw problemFor('origin_wrong')
   const framed = data.crossOrigin !== undefined && data.crossOrigin !== false
   if (framed || data.topOrigin !== undefined) {
-    throw refused('cross_origin', 'This page must not be inside another page. Open it in its own tab.')
+    throw problemFor('cross_origin')
   }
 }
 
@@ -208,10 +202,5 @@ function read(encoded: unknown): Record<string, unknown> {
   } catch {
     // Reported below.
   }
-  throw refused('client_data_invalid', 'The response of the browser is invalid.')
-}
-
-/** A response of a passkey that the hub does not accept. */
-export function refused(code: string, detail: string): Problem {
-  return new Problem(400, code, detail)
+  throw problemFor('client_data_invalid')
 }

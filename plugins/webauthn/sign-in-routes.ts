@@ -17,6 +17,7 @@ import {
 } from './challenge.ts'
 import { confirmLocal, type Deps, isLocal, PASSKEY, type Reply, type Request } from './deps.ts'
 import { markOf } from './mfa-records.ts'
+import { problemFor } from './reasons.ts'
 
 /** Ties a sign-in to the browser that began it, before there is a session. */
 const COOKIE = '__Host-mezite_passkey'
@@ -46,8 +47,7 @@ export function signInRoutes(deps: Deps): WebRoutes {
 
   function bind(request: Request): Binding {
     const held = readCookie(request.headers.cookie, COOKIE)
-    if (held === undefined)
-      throw new Problem(400, 'cookie_missing', 'Cookies are needed to sign in. Open the page again.')
+    if (held === undefined) throw problemFor('cookie_missing')
     return { purpose: 'sign-in', session: sha256(held), user: null }
   }
 
@@ -58,7 +58,7 @@ export function signInRoutes(deps: Deps): WebRoutes {
       web.get<{ Querystring: { state?: string } }>('/', page, async (request, reply) => {
         if (sentHome(deps, request, reply)) return reply
         const state = String(request.query.state ?? '')
-        if (!desk.open(state)) throw new Problem(400, 'state_expired', 'Open the page that you want again.')
+        if (!desk.open(state)) throw problemFor('state_expired', 'Open the page that you want again.')
         tie(request, reply)
         return reply.page(pages(request).signIn(state))
       })
@@ -72,7 +72,7 @@ export function signInRoutes(deps: Deps): WebRoutes {
         requireOwnPage(deps, request)
         countResponse(deps, `sign-in ${addressKey(request.clientIp)}`)
         const { state, ceremony, response } = request.body
-        if (!desk.open(state)) throw new Problem(400, 'state_expired', 'Open the page that you want again.')
+        if (!desk.open(state)) throw problemFor('state_expired', 'Open the page that you want again.')
         const { key, user } = await takeAssertion(deps, request, {
           ceremony,
           binding: bind(request),
@@ -114,14 +114,10 @@ export function signInRoutes(deps: Deps): WebRoutes {
 function refusalFor(user: User, response: object): Problem | null {
   if (!isLocal(user)) {
     const detail = 'Sign in through your identity provider: this passkey can only confirm that it is you.'
-    return new Problem(403, 'passkey_not_for_sign_in', detail)
+    return problemFor('passkey_not_for_sign_in', detail)
   }
   if (!(response as { response?: { userHandle?: unknown } }).response?.userHandle) {
-    return new Problem(
-      400,
-      'user_handle_missing',
-      'This passkey does not contain its owner. Ask an administrator for a new link.',
-    )
+    return problemFor('user_handle_missing')
   }
   return null
 }

@@ -77,8 +77,6 @@ const en = {
       AbortError: 'This was cancelled. Try again.',
       NotSupportedError: 'This browser cannot use this kind of passkey.',
     },
-    /** In place of the hub's own sentences, which are English, by reason code. */
-    problems: {} as Readonly<Record<string, string>>,
     noResponse: 'The hub did not respond. Try again.',
     addedFor: ['Passkey added for ', '.'],
     confirmed: 'Confirmed. Now create the new passkey.',
@@ -171,38 +169,6 @@ const de: Words = {
       SecurityError: 'Diese Seite darf Ihren Passkey nicht verwenden.',
       AbortError: 'Das wurde abgebrochen. Versuchen Sie es noch einmal.',
       NotSupportedError: 'Dieser Browser kann diese Art von Passkey nicht verwenden.',
-    },
-    problems: {
-      address_limit: 'Zu viel auf einmal. Warten Sie einen Moment.',
-      challenge_foreign: 'Diese Bestätigung gehört zu einer anderen Seite. Öffnen Sie die Seite noch einmal.',
-      challenge_spent: 'Diese Bestätigung wurde schon verwendet. Versuchen Sie es noch einmal.',
-      challenge_unknown: 'Der Hub hat diese Bestätigung nicht verlangt. Öffnen Sie die Seite noch einmal.',
-      cookie_missing: 'Zum Anmelden werden Cookies gebraucht. Öffnen Sie die Seite noch einmal.',
-      counter_went_back:
-        'Der Zähler Ihres Passkeys ging zurück, es gibt also vielleicht eine Kopie. Wenden Sie sich an Ihre Administration.',
-      first_key_by_admin: 'Für Ihren ersten Passkey brauchen Sie einen Link Ihrer Administration.',
-      key_known: 'Dieser Passkey wurde schon hinzugefügt.',
-      key_missing: 'Sie haben noch keinen Passkey.',
-      key_required: 'Bestätigen Sie zuerst mit einem Ihrer Passkeys.',
-      key_unknown: 'Dieser Passkey ist keiner von Ihren.',
-      last_key: 'Nur die Administration kann Ihren letzten Passkey entfernen.',
-      link_of_another: 'Dieser Link ist für jemand anderen als das Konto, mit dem Sie angemeldet sind.',
-      link_refused:
-        'Dieser Link ist unvollständig, abgelaufen, widerrufen oder schon benutzt. Bitten Sie Ihre Administration um einen neuen.',
-      login_required: 'Ihre Anmeldung ist beendet oder zu alt. Melden Sie sich noch einmal an.',
-      passkey_not_for_sign_in:
-        'Melden Sie sich über Ihren Identitätsanbieter an: Mit diesem Passkey können Sie nur bestätigen, dass Sie es sind.',
-      session_unknown: 'Diese Anmeldung ist beendet. Führen Sie im Terminal noch einmal msh login aus.',
-      sign_in_again: 'Ihre Anmeldung ist mehr als 10 Minuten alt. Melden Sie sich zuerst noch einmal an.',
-      state_expired: 'Diese Seite ist abgelaufen. Öffnen Sie die Anwendung noch einmal.',
-      too_many_keys: 'Sie haben schon so viele Passkeys wie erlaubt. Entfernen Sie zuerst einen.',
-      too_many_requests: 'Zu viele Versuche. Versuchen Sie es in einer Minute noch einmal.',
-      user_handle_missing:
-        'Dieser Passkey enthält seinen Besitzer nicht. Bitten Sie Ihre Administration um einen neuen Link.',
-      user_handle_wrong: 'Dieser Passkey gehört jemand anderem.',
-      user_not_verified:
-        'Ihr Passkey hat Sie nicht geprüft. Verwenden Sie seine PIN oder Ihren Fingerabdruck.',
-      view_stale: 'Der Zugang kann gerade nicht geprüft werden. Versuchen Sie es gleich noch einmal.',
     },
     noResponse: 'Der Hub hat nicht geantwortet. Versuchen Sie es noch einmal.',
     addedFor: ['Passkey hinzugefügt für ', '.'],

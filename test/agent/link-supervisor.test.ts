@@ -101,7 +101,7 @@ t.test('fault 29: a clock jump of three hours neither ends a link nor delays ano
     // A heartbeat each way.
     await new Promise((resolve) => before && http2Of(before).ping(resolve))
     t.equal(linkOf(hub), before, `${hours} h: the link goes on`)
-    before?.destroy('test')
+    before?.destroy('refused')
     await hub.until(() => linkOf(hub) !== undefined && linkOf(hub) !== before, 'it is back')
   }
 })

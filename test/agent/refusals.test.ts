@@ -59,7 +59,7 @@ t.test('J130 a removed agent learns that it must join again', async (t) => {
   await remove(hub)
   await heard('lost the link to the hub', 'agent_unknown')
   await heard('the hub did not accept the link', 'agent_unknown')
-  t.match(lines.find((line) => line.reason)?.hint, /was removed; join again with a new token/)
+  t.match(lines.find((line) => line.reason)?.hint, /was removed. Create a token/)
 })
 
 t.test('J129 a replaced agent learns of its replacement, and a stopping hub sends its stop', async (t) => {

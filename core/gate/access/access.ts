@@ -7,6 +7,7 @@ import type { AccessContext, Decision, ReceivedRequest } from '../../api/decisio
 import type { Session } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
+import type { ForeignReason } from '../../kernel/reason.ts'
 import { inTurns } from '../../kernel/turns.ts'
 import type { RunningSessions } from '../sessions/sessions.ts'
 import type { LiveStream, StreamEnd } from '../sessions/stream-registry.ts'
@@ -77,7 +78,7 @@ export function createAccess(rooms: AccessNeeds): RunningAccess {
     const { who, app } = query
     // Before sign-in all hosts respond alike, so that nobody can probe which apps exist.
     if (who === null || who.kind === 'subject') return unauthenticated(who)
-    if (who.kind === 'refused') return refusal('unauthenticated', who.status, who.code, null)
+    if (who.kind === 'refused') return refusal('unauthenticated', who.code as ForeignReason, null, who.status)
     if (app === undefined && (who.kind === 'app' || who.kind === 'token')) return unauthenticated(who)
     if (!revisions.fresh())
       return 'sessionId' in who ? refuse(query, stale, sessions.byId(who.sessionId)) : stale
@@ -100,10 +101,11 @@ export function createAccess(rooms: AccessNeeds): RunningAccess {
     // Signing in again would not help.
     if (known === undefined)
       return refuse(query, session.kind === 'hub' ? userUnknown : unauthenticated(who), session)
-    if (app === undefined) return refuse(query, refusal('unavailable', 404, 'app_unknown', known), session)
+    if (app === undefined) return refuse(query, refusal('unavailable', 'app_unknown', known), session)
     const here = subjectAt(known, app)
     const subject = query.met === undefined ? here : withMet(here, query.met)
-    if (query.objection != null) return refuse(query, denial(denied(query.objection), subject), session)
+    if (query.objection != null)
+      return refuse(query, denial(denied(query.objection as ForeignReason), subject), session)
     const context = { protocol: query.protocol, clientIp: query.clientIp }
     const { revision } = revisions
     const state = new AdmissionState(
@@ -148,9 +150,9 @@ export function createAccess(rooms: AccessNeeds): RunningAccess {
   function admitVerified(query: AdmissionQuery, who: Extract<Caller, { kind: 'verified' }>): Outcome {
     const app = currentOf(query.app)
     if (app === undefined || !isAccepted(who, app)) return unauthenticated(null)
-    if (query.objection != null) return denial(denied(query.objection), null)
+    if (query.objection != null) return denial(denied(query.objection as ForeignReason), null)
     const lock = locks.appLock(app)
-    if (lock !== null) return { ...refusal('denied', 403, 'locked', null), message: lock.message }
+    if (lock !== null) return { ...refusal('denied', 'locked', null), message: lock.message }
     const unavailable = whyUnavailable(app, query.protocol, null, audit.accepting)
     if (unavailable !== null) return unavailable
     const context = { protocol: query.protocol, clientIp: query.clientIp }

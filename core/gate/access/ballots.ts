@@ -1,14 +1,16 @@
 import type { AccessQuery, AccessRequest, Decision, DenialDetails, Vote } from '../../api/decision.ts'
+import type { AnyReason, ReasonCode } from '../../api/reasons.ts'
 import type { Requirement } from '../../api/requirement.ts'
 import type { SatisfiedRequirement } from '../../api/subject.ts'
 import { isRoleName } from '../../api/user-name.ts'
 import type { Ballots } from '../../kernel/hook.ts'
+import { isReasonCode } from '../../kernel/reason.ts'
 import { RequestQuery } from './access-request.ts'
 import { isMetBy, type Requirements, strictest } from './requirements.ts'
 
 /** A denial by a policy. */
 interface Denial extends DenialDetails {
-  readonly reason: string
+  readonly reason: AnyReason
 }
 
 /** The counted ballots, before the subject's met requirements are considered. Frozen. */
@@ -70,7 +72,7 @@ export class Ballot implements Vote {
   deny(reason: string, details: DenialDetails = {}): void {
     if (this.#isOver()) return
     const at = this.#denyAsFailed()
-    if (typeof reason !== 'string' || !CODE.test(reason))
+    if (!isReasonCode(reason))
       throw new TypeError(
         `deny() needs a reason in snake_case, such as outside_office_hours, not ${JSON.stringify(String(reason))}`,
       )
@@ -116,8 +118,6 @@ export class Ballot implements Vote {
   }
 }
 
-/** Reason codes appear in responses, metric labels and audit events. */
-const CODE = /^[a-z][a-z0-9_]{0,63}$/
 const RULE = /^[^\p{C}]{1,256}$/u
 const LONGEST_MESSAGE = 1_024
 const LONGEST_LINK = 2_048
@@ -154,7 +154,7 @@ export function countBallots(
   const roles = [...new Set(all)].sort()
   const denying = ballots.find((ballot) => ballot.denials.length > 0)
   const unmatched = subjectRoles.length === 0 ? 'role_missing' : 'label_mismatch'
-  const denial =
+  const denial: Denial | null =
     failed.length > 0
       ? { reason: 'policy_failed' }
       : (denying?.denials[0] ?? (roles.length === 0 ? { reason: unmatched } : null))
@@ -191,7 +191,7 @@ export function decisionOf(
     const met = satisfied.filter((entry) => requirements.some((one) => meets(entry, one)))
     return Object.freeze({
       effect: 'allow',
-      reason: 'allowed',
+      reason: 'allowed' satisfies ReasonCode,
       roles,
       requirements: [],
       met: Object.freeze(met),
@@ -199,12 +199,12 @@ export function decisionOf(
       ...(until === Number.POSITIVE_INFINITY ? {} : { until }),
     })
   }
-  const reason = kinds.get(first.name)?.reason ?? 'requirement_unknown'
+  const reason = kinds.get(first.name)?.reason ?? ('requirement_unknown' satisfies ReasonCode)
   return Object.freeze({ effect: 'require', reason, roles, requirements: Object.freeze(unmet), ...named })
 }
 
 export function denied(
-  reason: string,
+  reason: AnyReason,
   { message, link, status }: DenialDetails = {},
   named: Pick<Decision, 'rule'> = NOTHING,
 ): Decision {

@@ -2,7 +2,7 @@ import { v7 as uuidv7 } from 'uuid'
 import type { Actor, AuditInput } from '../../api/audit.ts'
 import type { Transaction } from '../../api/database.ts'
 import type { Grant, Grants, NewGrant } from '../../api/grants.ts'
-import { Problem } from '../../api/problem.ts'
+import { problemFor } from '../../api/reasons.ts'
 import type { Revisions, View } from '../../api/revisions.ts'
 import type { RunningChange, Session } from '../../api/sessions.ts'
 import { foldName, isRoleName } from '../../api/user-name.ts'
@@ -201,11 +201,11 @@ async function rowFor(
   started: number,
   holdersOf: (names: readonly string[]) => ReturnType<Accounts['holdersIn']>,
 ): Promise<GrantTable> {
-  const invalid = (detail: string) => new Problem(400, 'grant_invalid', detail)
+  const invalid = (detail: string) => problemFor('grant_invalid', detail)
   if (!isRoleName(role)) throw invalid('A grant needs the name of a role.')
   if (!Number.isFinite(until) || until <= started) throw invalid('A grant must end in the future.')
   const holder = (await holdersOf([user])).get(user)
-  if (holder === undefined) throw new Problem(404, 'user_not_found', `There is no user ${user}.`)
+  if (holder === undefined) throw problemFor('user_not_found', `There is no user ${user}.`)
   const list = apps === null ? null : JSON.stringify(apps)
   return { id: uuidv7(), user_name: user, holder, role, apps: list, started, until, ended: null }
 }

@@ -2,7 +2,7 @@ import { v7 as uuidv7 } from 'uuid'
 import type { Collection } from '../../api/collection.ts'
 import { Type } from '../../api/config-types.ts'
 import { defineResource, type ResourceParts } from '../../api/define-resource.ts'
-import { Problem } from '../../api/problem.ts'
+import { problemFor } from '../../api/reasons.ts'
 import { DNS_LABEL } from '../../api/resource.ts'
 import type { Subject } from '../../api/subject.ts'
 import { foldName, isRoleName, parseUserName } from '../../api/user-name.ts'
@@ -84,7 +84,7 @@ export function createLocks(parts: ResourceParts): RunningLocks {
         row({ target: targets, ttl_seconds: ttl = null, message = null }, { subject }, created) {
           const [kind, target] = onlyTarget(targets)
           if (hits(subject, keyOf(kind, target)))
-            throw new Problem(409, 'self_lockout', 'This lock would lock you out.')
+            throw problemFor('self_lockout', 'This lock would lock you out.')
           const expires = ttl === null ? null : created + ttl * 1_000
           return { row: { id: uuidv7(), kind, target, message, created, expires, author: subject.user } }
         },
@@ -147,7 +147,7 @@ const NAMES: Readonly<Record<LockKind, { readonly fits: (name: string) => boolea
 
 /** The one target of a lock. Throws `Problem` 400 `lock_target_invalid`. */
 function onlyTarget(targets: NewLock['target']): readonly [LockKind, string] {
-  const invalid = (detail: string) => new Problem(400, 'lock_target_invalid', detail)
+  const invalid = (detail: string) => problemFor('lock_target_invalid', detail)
   const [only, ...others] = Object.entries(targets) as [LockKind, string][]
   if (!only || others.length > 0)
     throw invalid('A lock needs exactly one target: user, role, session, app or agent.')

@@ -2,21 +2,24 @@ import type { AdmissionQuery, Caller, Refusal, RefusalReason } from '../../api/a
 import type { App } from '../../api/app.ts'
 import type { Audit, AuditInput } from '../../api/audit.ts'
 import type { AccessContext, Decision } from '../../api/decision.ts'
+import { type AnyReason, type RespondingReason, statusOf } from '../../api/reasons.ts'
 import type { Session, SessionKind } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
+import type { ForeignReason } from '../../kernel/reason.ts'
 import type { AdmissionState } from './admission.ts'
 import { denied } from './ballots.ts'
 
-export const stale = refusal('stale', 503, 'view_stale', null)
-export const userUnknown = refusal('unauthenticated', 401, 'user_unknown', null)
-const loginRequired = refusal('unauthenticated', 401, 'login_required', null)
-const sessionEnded = refusal('unauthenticated', 401, 'session_ended', null)
+export const stale = refusal('stale', 'view_stale', null)
+export const userUnknown = refusal('unauthenticated', 'user_unknown', null)
+const loginRequired = refusal('unauthenticated', 'login_required', null)
+const sessionEnded = refusal('unauthenticated', 'session_ended', null)
 
-export function refusal(
+/** A refusal with the status of its code, or another one. */
+export function refusal<Code extends AnyReason>(
   outcome: RefusalReason,
-  status: number,
-  code: string,
+  code: Code,
   subject: Subject | null,
+  ...[status = statusOf(code)]: Code extends RespondingReason ? [status?: number] : [status: number]
 ): Refusal {
   return { outcome, status, code, message: null, link: null, requirements: [], rule: null, subject }
 }
@@ -33,7 +36,7 @@ export function unauthenticated(who: Caller | null): Refusal {
 
 export function denial({ reason, message, link, status, rule }: Decision, subject: Subject | null): Refusal {
   return {
-    ...refusal('denied', status ?? 403, reason, subject),
+    ...refusal('denied', reason as ForeignReason, subject, status ?? 403),
     message: message ?? null,
     link: link ?? null,
     rule: rule ?? null,
@@ -53,14 +56,19 @@ export function whyRefused(
   const { effect, reason, requirements, rule } = decision
   const browser = isBrowser(kind)
   // The sign-in host sends the browser to the right connector.
-  if (decision === wrongConnector && browser) return refusal('unauthenticated', 401, reason, subject)
+  if (decision === wrongConnector && browser)
+    return refusal('unauthenticated', 'connector_not_allowed', subject, 401)
   if (effect === 'deny') return denial(decision, subject)
   const unavailable = whyUnavailable(app, context.protocol, subject, accepting)
   // msh learns the protocol of an app from this refusal, so its requirements are checked first.
   if (unavailable?.code === 'protocol_mismatch' && (browser || effect !== 'require')) return unavailable
   // A browser meets requirements by signing in, and its scripts get the status for that.
   if (effect === 'require')
-    return { ...refusal('required', browser ? 401 : 403, reason, subject), requirements, rule: rule ?? null }
+    return {
+      ...refusal('required', reason as ForeignReason, subject, browser ? 401 : 403),
+      requirements,
+      rule: rule ?? null,
+    }
   return unavailable
 }
 
@@ -71,9 +79,9 @@ export function whyUnavailable(
   subject: Subject | null,
   accepting: boolean,
 ): Refusal | null {
-  if (app.protocol !== protocol) return refusal('unavailable', 400, 'protocol_mismatch', subject)
-  if (!app.enabled) return refusal('disabled', 503, 'app_disabled', subject)
-  if (!accepting) return refusal('unavailable', 503, 'audit_unavailable', subject)
+  if (app.protocol !== protocol) return refusal('unavailable', 'protocol_mismatch', subject)
+  if (!app.enabled) return refusal('disabled', 'app_disabled', subject)
+  if (!accepting) return refusal('unavailable', 'audit_unavailable', subject)
   return null
 }
 

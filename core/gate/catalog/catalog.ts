@@ -5,7 +5,8 @@ import { appKinds } from '../../api/app-kinds.ts'
 import type { Actor } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { Transaction } from '../../api/database.ts'
-import { Problem } from '../../api/problem.ts'
+import type { Problem } from '../../api/problem.ts'
+import { problemFor } from '../../api/reasons.ts'
 import { entityTags, resourceInvalid } from '../../api/resource.ts'
 import type { Change, Revisions } from '../../api/revisions.ts'
 import type { SecretBox } from '../../api/secret-box.ts'
@@ -110,8 +111,7 @@ export function createCatalog(rooms: CatalogNeeds): RunningCatalog {
       const old = await index.findIn(trx, input.name)
       entityTags.check(preconditions, old?.app ? appDocument(old.app) : old?.row)
       if (old && mode === 'create') {
-        throw new Problem(
-          409,
+        throw problemFor(
           'app_exists',
           `The app ${input.name} already exists; \`mezctl apps update\` changes it.`,
         )
@@ -190,8 +190,8 @@ function warnOfSharedUri(app: App, registered: readonly App[], log: Log): void {
 }
 
 const addressTaken = (host: string, name: string): Problem =>
-  new Problem(409, 'public_addr_taken', `spec.public_addr: ${host} is taken by the app ${name}`)
+  problemFor('public_addr_taken', `spec.public_addr: ${host} is taken by the app ${name}`)
 
 export function appNotFound(name: string): Problem {
-  return new Problem(404, 'app_not_found', `There is no app ${name}; \`mezctl apps ls\` lists them.`)
+  return problemFor('app_not_found', `There is no app ${name}; \`mezctl apps ls\` lists them.`)
 }

@@ -1,13 +1,14 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import type { Authorities, IssuedCertificate } from '../../api/certificate-authorities.ts'
 import type { Transaction } from '../../api/database.ts'
+import { problemFor } from '../../api/reasons.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { isHostname } from '../../wire/tunnel-protocol.ts'
 import type { AgentTables } from './agent-tables.ts'
-import { JoinRefusal, type JoinTokens, tokenRefused } from './join-tokens.ts'
+import { type JoinTokens, tokenRefused } from './join-tokens.ts'
 
-/** Issues the certificates of agents. All methods throw `JoinRefusal` when they refuse the agent. */
+/** Issues the certificates of agents. All methods throw `Problem` when they refuse the agent. */
 export interface Enrolment {
   /**
    * Exchanges a join token for a certificate. An agent that missed the response may send the same token with the same key
@@ -42,18 +43,14 @@ export function createEnrolment(options: {
     try {
       return await authorities.issueAgent({ csr, hostname, generation })
     } catch {
-      throw new JoinRefusal(400, 'csr_invalid', 'The certificate request is not valid.')
+      throw problemFor('csr_invalid', 'The certificate request is not valid.')
     }
   }
 
   return {
     join({ token, csr, hostname, clientIp }) {
       if (typeof token !== 'string' || typeof csr !== 'string' || !isHostname(hostname)) {
-        throw new JoinRefusal(
-          400,
-          'join_invalid',
-          'The fields token, csr and hostname (in lower case) are required.',
-        )
+        throw problemFor('join_invalid', 'The fields token, csr and hostname (in lower case) are required.')
       }
       return revisions.write(async (trx, change) => {
         const tables = trx.withTables<AgentTables>()
@@ -64,7 +61,7 @@ export function createEnrolment(options: {
           .where('hostname', '=', hostname)
           .execute()
         if (spent.agent_hostname !== null && spent.agent_hostname !== hostname) {
-          throw new JoinRefusal(403, 'hostname_refused', 'The join token is for another host name.')
+          throw problemFor('hostname_refused', 'The join token is for another host name.')
         }
         const repeated = spent.used_key !== null
         if (
@@ -72,8 +69,7 @@ export function createEnrolment(options: {
           spent.agent_hostname === null &&
           (before || (await catalog.bindsIn(trx, hostname)))
         ) {
-          throw new JoinRefusal(
-            403,
+          throw problemFor(
             'hostname_refused',
             'The host name is taken or has apps: make a token with --agent-hostname.',
           )
@@ -113,7 +109,7 @@ export function createEnrolment(options: {
     },
     async renew(hostname, serial, csr) {
       if (typeof csr !== 'string')
-        throw new JoinRefusal(400, 'csr_invalid', 'The field csr (a certificate request) is required.')
+        throw problemFor('csr_invalid', 'The field csr (a certificate request) is required.')
       return revisions.write(async (trx, change) => {
         const tables = trx.withTables<AgentTables>()
         const [row] = await tables
@@ -122,9 +118,9 @@ export function createEnrolment(options: {
           .where('hostname', '=', hostname)
           .forUpdate()
           .execute()
-        if (!row) throw new JoinRefusal(403, 'agent_unknown', 'The agent was removed.')
+        if (!row) throw problemFor('agent_unknown', 'The agent was removed.')
         if (serial !== row.cert_serial && serial !== row.previous_serial) {
-          throw new JoinRefusal(403, 'certificate_superseded', 'A newer certificate of this agent is in use.')
+          throw problemFor('certificate_superseded', 'A newer certificate of this agent is in use.')
         }
         const generation = row.generation + 1
         const issued = await sign(csr, hostname, generation)

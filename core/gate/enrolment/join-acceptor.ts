@@ -4,8 +4,10 @@ import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { Audit } from '../../api/audit.ts'
 import type { Authorities } from '../../api/certificate-authorities.ts'
+import { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo } from '../../api/protocol.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
+import { problemFor } from '../../api/reasons.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import { addressShares } from '../../base/limits/address-key.ts'
 import { createRateLimit } from '../../base/limits/rate-limit.ts'
@@ -17,7 +19,6 @@ import { acceptTls, createCarriers } from '../../wire/tls-acceptor.ts'
 import { JOIN_ALPN } from '../../wire/tunnel-protocol.ts'
 import { RENEWAL_GRACE_MS, readAgentCertificate } from './agent-certificate.ts'
 import type { Enrolment } from './enrolment.ts'
-import { JoinRefusal } from './join-tokens.ts'
 
 type JoinOrigin = Pick<ConnectionInfo, 'clientIp' | 'authenticated'>
 
@@ -66,14 +67,13 @@ export function createJoinAcceptor(options: {
   /** TLS has verified that the agent has the key of the certificate; the validity dates are checked here. */
   async function renew(shown: X509Certificate | undefined, csr: unknown, clientIp: string): Promise<object> {
     const old = readAgentCertificate(shown, clusterName, (one) => authorities.issuerOf('agent-ca', one))
-    if (!old)
-      throw new JoinRefusal(403, 'certificate_refused', 'A certificate issued by this cluster is required.')
+    if (!old) throw problemFor('certificate_refused', 'A certificate issued by this cluster is required.')
     if (old.notAfter + RENEWAL_GRACE_MS <= clock.now()) {
-      throw new JoinRefusal(403, 'certificate_expired', 'The certificate expired too long ago.')
+      throw problemFor('certificate_expired', 'The certificate expired too long ago.')
     }
     await revisions.catchUp()
     if (locks.isAgentLocked(old.hostname)) {
-      throw new JoinRefusal(403, 'agent_locked', 'The agent is locked.')
+      throw problemFor('agent_locked', 'The agent is locked.')
     }
     const { certificate } = await enrolment.renew(old.hostname, old.serial, csr)
     log.info({ agent: old.hostname, client_ip: clientIp }, 'agent renewed an expired certificate')
@@ -90,7 +90,7 @@ export function createJoinAcceptor(options: {
       authenticated?.()
       return answer
     } catch (error) {
-      const reason = error instanceof JoinRefusal ? error.code : 'internal_error'
+      const reason = error instanceof Problem ? error.code : 'internal_error'
       const fields = { agent: typeof agent === 'string' ? agent.slice(0, 255) : null }
       audit.record({ type: 'agent.rejected', success: false, reason, clientIp, fields })
       log.warn({ ...fields, client_ip: clientIp, error: messageOf(error) }, 'an agent could not join')
@@ -141,7 +141,7 @@ type JoinBody = Readonly<Record<string, unknown>>
 
 /**
  * Serves one POST with a small JSON body over HTTP/2, by path, then closes; any other request on the connection is
- * refused. Handlers throw `JoinRefusal` for errors that the client may see; any other error becomes 500 without details.
+ * refused. Handlers throw `Problem` for errors that the client may see; any other error becomes 500 without details.
  */
 function serveJoin(
   socket: TLSSocket,
@@ -174,7 +174,7 @@ function serveJoin(
       .then(handler)
       .then((body) => respond(stream, 200, body))
       .catch((error: unknown) => {
-        if (error instanceof JoinRefusal) {
+        if (error instanceof Problem) {
           return respond(stream, error.status, { code: error.code, detail: error.message })
         }
         respond(stream, 500, { code: 'internal_error' })
@@ -191,8 +191,7 @@ function respond(stream: ServerHttp2Stream, status: number, body: object): void 
 }
 
 function read(stream: ServerHttp2Stream): Promise<JoinBody> {
-  const invalid = (): JoinRefusal =>
-    new JoinRefusal(400, 'join_invalid', 'The body must be a small JSON object.')
+  const invalid = (): Problem => problemFor('join_invalid', 'The body must be a small JSON object.')
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0

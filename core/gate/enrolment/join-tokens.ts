@@ -4,30 +4,18 @@ import { v4 as uuid } from 'uuid'
 import type { JoinTokenAdministration } from '../../api/administration.ts'
 import type { Actor } from '../../api/audit.ts'
 import type { Database, Transaction } from '../../api/database.ts'
-import { Problem } from '../../api/problem.ts'
+import type { Problem } from '../../api/problem.ts'
+import { problemFor } from '../../api/reasons.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { isHostname } from '../../wire/tunnel-protocol.ts'
 import type { AgentTables, JoinTokenTable } from './agent-tables.ts'
 
-/** Why a request to join or renew was refused. `code` is a stable reason code. */
-export class JoinRefusal extends Error {
-  override readonly name = 'JoinRefusal'
-  readonly code: string
-  readonly status: number
-
-  constructor(status: number, code: string, message: string) {
-    super(message)
-    this.status = status
-    this.code = code
-  }
-}
-
 /** One-use tokens that admit an agent. Only their SHA-256 is stored, which is enough for 256 random bits. */
 export interface JoinTokens extends JoinTokenAdministration {
   /**
    * Marks the token as used in one statement, so that of many agents at once only one succeeds. A token that `hostname`
-   * itself has used is returned too, with a `used_key`: its agent may have missed the response. Throws `JoinRefusal`.
+   * itself has used is returned too, with a `used_key`: its agent may have missed the response. Throws `Problem`.
    */
   spend(trx: Transaction, token: string, hostname: string): Promise<JoinTokenTable>
   /** The stored hash of the token with this `joinTokenId`, if it has not expired. */
@@ -63,7 +51,7 @@ export function createJoinTokens(options: {
     async create({ agentHostname: wanted, ttlMs, by }) {
       const agentHostname = wanted?.toLowerCase() ?? null
       if (agentHostname !== null && !isHostname(agentHostname))
-        throw new Problem(400, 'hostname_invalid', `${wanted} cannot be the host name of an agent.`)
+        throw problemFor('hostname_invalid', `${wanted} cannot be the host name of an agent.`)
       const id = uuid()
       const token = randomBytes(32).toString('base64url')
       const now = clock.now()
@@ -153,5 +141,5 @@ export function createJoinTokens(options: {
   }
 }
 
-export const tokenRefused = (): JoinRefusal =>
-  new JoinRefusal(403, 'token_refused', 'The join token is unknown, expired or used.')
+export const tokenRefused = (): Problem =>
+  problemFor('token_refused', 'The join token is unknown, expired or used.')

@@ -1,6 +1,7 @@
 import type { AuthorityAdministration, RotationPhase, RotationStep } from '../../api/administration.ts'
 import type { AuthorityKey, AuthorityName } from '../../api/certificate-authorities.ts'
-import { Problem } from '../../api/problem.ts'
+import type { Problem } from '../../api/problem.ts'
+import { problemFor } from '../../api/reasons.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { AuthorityTable, KeysTables } from './migrations.ts'
@@ -70,8 +71,7 @@ export function createRotate(options: {
 
 function impossible(name: string, step: string, phase: RotationPhase): Problem {
   const possible = STEPS_OF[phase].join(' or ')
-  return new Problem(
-    409,
+  return problemFor(
     'rotation_phase',
     `The ${name} is in phase "${phase}": "${step}" is not possible now. Possible: ${possible}.`,
   )

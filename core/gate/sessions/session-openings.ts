@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { Transaction } from '../../api/database.ts'
-import { Problem } from '../../api/problem.ts'
+import { problemFor } from '../../api/reasons.ts'
 import type { OpenSession } from '../../api/sessions.ts'
 import { createBatches, untilServed } from '../../base/limits/batches.ts'
 import type { Clock } from '../../kernel/clock.ts'
@@ -78,7 +78,7 @@ export function createSessionOpenings(options: {
     const { outcome, trimmed } = await openTogether(wanted)
     await trimmed
     if (outcome === 'removed')
-      throw new Problem(401, 'login_required', 'The user has just been removed. Sign in again.')
+      throw problemFor('login_required', 'The user has just been removed. Sign in again.')
     return outcome
   }
 

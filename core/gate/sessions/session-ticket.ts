@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Database, Transaction } from '../../api/database.ts'
-import { Problem } from '../../api/problem.ts'
+import type { Problem } from '../../api/problem.ts'
+import { problemFor } from '../../api/reasons.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import type { OpenSession, Session, SessionTickets } from '../../api/sessions.ts'
 import { createBatches, untilServed } from '../../base/limits/batches.ts'
@@ -23,8 +24,7 @@ export interface TicketUse {
 }
 
 /** The error for callers that have waited too long; nothing was done. */
-export const handoverBusy = (): Problem =>
-  new Problem(503, 'handover_busy', 'Many people are signing in right now. Reload this page in a moment.')
+export const handoverBusy = (): Problem => problemFor('handover_busy')
 
 export interface SessionTicketDeps {
   readonly db: Database

@@ -4,7 +4,7 @@ import type { Catalog } from '../../api/catalog.ts'
 import type { Database, Transaction } from '../../api/database.ts'
 import type { Grant } from '../../api/grants.ts'
 import type { HubHooks } from '../../api/hub-hooks.ts'
-import { Problem } from '../../api/problem.ts'
+import { problemFor } from '../../api/reasons.ts'
 import type { Change } from '../../api/revisions.ts'
 import { sessionLimits } from '../../api/session-limits.ts'
 import type { EndReason, RunningChange, Session, Sessions } from '../../api/sessions.ts'
@@ -128,16 +128,12 @@ export function createSessions(rooms: SessionsNeeds): RunningSessions {
   const sessions: RunningSessions = {
     async open(input) {
       if (input.parentId && !living(input.parentId)) {
-        throw new Problem(401, 'login_required', 'Your sign-in has ended. Sign in again.')
+        throw problemFor('login_required', 'Your sign-in has ended. Sign in again.')
       }
       const { id, token } = await openings.open(input)
       const session = store.byId(id)?.session
       if (!session)
-        throw new Problem(
-          503,
-          'sign_in_failed',
-          'The session ended while it was being opened. Sign in again.',
-        )
+        throw problemFor('sign_in_failed', 'The session ended while it was being opened. Sign in again.')
       events.opened(session)
       return { session, token }
     },

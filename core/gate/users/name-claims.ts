@@ -1,5 +1,6 @@
 import type { Transaction } from '../../api/database.ts'
-import { Problem } from '../../api/problem.ts'
+import type { Problem } from '../../api/problem.ts'
+import { problemFor } from '../../api/reasons.ts'
 import { holderOf, isRoleName, parseUserName } from '../../api/user-name.ts'
 import type { SignIn } from '../../api/users.ts'
 import type { Clock } from '../../kernel/clock.ts'
@@ -83,5 +84,5 @@ export function createNameClaims({
 }
 
 export function takenAway(): Problem {
-  return new Problem(401, 'login_required', 'Your user name was just released. Sign in again.')
+  return problemFor('login_required', 'Your user name was just released. Sign in again.')
 }

@@ -2,7 +2,8 @@ import type { UserAdministration } from '../../api/administration.ts'
 import type { Actor } from '../../api/audit.ts'
 import type { Transaction } from '../../api/database.ts'
 import type { HubHooks } from '../../api/hub-hooks.ts'
-import { Problem } from '../../api/problem.ts'
+import type { Problem } from '../../api/problem.ts'
+import { problemFor } from '../../api/reasons.ts'
 import { entityTags } from '../../api/resource.ts'
 import type { Change } from '../../api/revisions.ts'
 import type { Sessions } from '../../api/sessions.ts'
@@ -122,16 +123,11 @@ export function createUsers(rooms: UsersNeeds): RunningUsers {
     async create(given, roles, actor) {
       const parsed = parseUserName(given)
       if (!parsed) {
-        throw new Problem(
-          400,
-          'user_name_invalid',
-          'A user name has 1 to 256 characters, no comma, no control or invisible character and no space at ' +
-            'either end; operator@socket and names that begin with token: or bot: are reserved.',
-        )
+        throw problemFor('user_name_invalid')
       }
       const { key, name } = parsed
       await revisions.write(async (trx, change) => {
-        if (await rowOf(trx, key)) throw new Problem(409, 'user_exists', `The user ${name} already exists.`)
+        if (await rowOf(trx, key)) throw problemFor('user_exists', `The user ${name} already exists.`)
         const own_roles = rolesText(roles)
         const row = { key, name, own_roles, mapped_roles: '[]', created: clock.now() }
         await trx.withTables<AccessTables>().insertInto('users').values(row).execute()
@@ -202,7 +198,7 @@ function userIn(row: UserTable, log: Log): User | null {
 }
 
 export function userNotFound(name: string): Problem {
-  return new Problem(404, 'user_not_found', `There is no user ${name}; \`mezctl users ls\` lists them.`)
+  return problemFor('user_not_found', `There is no user ${name}; \`mezctl users ls\` lists them.`)
 }
 
 /** An unreadable user has no access and so is not an administrator; otherwise nobody could remove it. */
@@ -222,10 +218,10 @@ async function guardAdmins(
 ): Promise<void> {
   if (!isAdmin(row)) return
   if (subject.kind !== 'operator' && foldName(subject.user) === row.key)
-    throw new Problem(409, 'self_lockout', 'You cannot take the role admin from yourself. Ask another admin.')
+    throw problemFor('self_lockout', 'You cannot take the role admin from yourself. Ask another admin.')
   const rows = await readAll()
   if (rows.some((other) => other.key !== row.key && isAdmin(other))) return
-  throw new Problem(409, 'last_admin', `${row.name} is the last admin. Give the role to somebody else first.`)
+  throw problemFor('last_admin', `${row.name} is the last admin. Give the role to somebody else first.`)
 }
 
 /** Drops the mapped roles of all users who last signed in through this connector; assigned roles stay. */

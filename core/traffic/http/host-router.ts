@@ -1,6 +1,7 @@
 import { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo, RequestHead, RoutedRequest } from '../../api/protocol.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
+import { problemFor } from '../../api/reasons.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
 import { randomUuid } from '../../kernel/random-uuid.ts'
 import { readFraming } from '../../wire/request-framing.ts'
@@ -89,7 +90,7 @@ export function createHostRouter(names: PublicNames, limits: HeadLimits): HostRo
 
   function misdirected(info: ConnectionInfo, host: string): RefusedRoute {
     const detail = `The host of this address is not served here. The pages of this hub are at ${names.hubOrigin}.`
-    const problem = new Problem(421, 'misdirected_request', detail)
+    const problem = problemFor('misdirected_request', detail)
     // Browsers reuse HTTP/2 connections for other names of the certificate, and retry by themselves.
     const { serverName } = info
     const ordinary = serverName !== null && serverName !== host && isServed(serverName) && isServed(host)
@@ -123,33 +124,24 @@ export function createHostRouter(names: PublicNames, limits: HeadLimits): HostRo
         encoding = value
       }
     }
-    const refuse = (status: number, code: string, detail: string): RefusedRoute =>
-      refused(new Problem(status, code, detail), info, host)
+    const refuse = (problem: Problem): RefusedRoute => refused(problem, info, host)
 
-    if (major !== (bodyFollows === undefined ? 1 : 2))
-      return refuse(505, 'version_unsupported', 'Only HTTP/1.1 and HTTP/1.0 are supported here.')
-    if (url.length > limits.uriBytes) return refuse(414, 'target_too_long', 'The URL is too long.')
-    if (rawHeaders.length > 2 * limits.headerCount)
-      return refuse(431, 'headers_too_many', 'The request has too many header lines.')
-    if (bytes > limits.headerBytes)
-      return refuse(
-        431,
-        'headers_too_large',
-        'The headers of the request, perhaps its cookies, are too large.',
-      )
-    if (host === undefined) return refuse(400, 'host_invalid', 'The request does not name a host.')
-    if (hosts > 1) return refuse(400, 'host_invalid', 'The request names more than one host.')
+    if (major !== (bodyFollows === undefined ? 1 : 2)) return refuse(problemFor('version_unsupported'))
+    if (url.length > limits.uriBytes) return refuse(problemFor('target_too_long'))
+    if (rawHeaders.length > 2 * limits.headerCount) return refuse(problemFor('headers_too_many'))
+    if (bytes > limits.headerBytes) return refuse(problemFor('headers_too_large'))
+    if (host === undefined) return refuse(problemFor('host_invalid', 'The request does not name a host.'))
+    if (hosts > 1) return refuse(problemFor('host_invalid', 'The request names more than one host.'))
     const known = knownHosts.get(host)
     const named = known ?? parseHost(host)
-    if (typeof named === 'string') return refuse(400, 'host_invalid', named)
+    if (typeof named === 'string') return refuse(problemFor('host_invalid', named))
     // Lists would be valid, but a proxy in front of the hub may use the first or the last entry.
-    if (framings > 0) return refuse(400, 'framing_invalid', 'The length of the request is ambiguous.')
+    if (framings > 0) return refuse(problemFor('framing_invalid'))
     const framing = readFraming({ http10: major === 1 && minor === 0, length, encoding, expect })
-    if ('status' in framing) return refuse(framing.status, framing.code, framing.detail)
-    if (url === '*' && method === 'OPTIONS')
-      return refuse(405, 'method_not_allowed', 'This method is not supported.')
+    if ('status' in framing) return refuse(new Problem(framing.status, framing.code, framing.detail))
+    if (url === '*' && method === 'OPTIONS') return refuse(problemFor('method_not_allowed'))
     const target = targetOf(url, host)
-    if (target === null) return refuse(400, 'target_invalid', 'The request target is malformed.')
+    if (target === null) return refuse(problemFor('target_invalid', 'The request target is malformed.'))
 
     const { expectsContinue } = framing
     const trusted = info.trustedProxy || info.serverName === null || info.serverName === named.host
@@ -159,7 +151,7 @@ export function createHostRouter(names: PublicNames, limits: HeadLimits): HostRo
     if (origin !== undefined && info.certified === undefined)
       return { kind: 'web', origin, target, expectsContinue }
     if (!isApp(named.host) || (named.port ?? port) !== port) return misdirected(info, named.host)
-    if (method === 'TRACE') return refuse(405, 'method_not_allowed', 'This method is not supported.')
+    if (method === 'TRACE') return refuse(problemFor('method_not_allowed'))
     const size = framing.length === undefined && bodyFollows ? null : framing.length
     // A copy: V8 would keep the whole head of the request in memory with a part of it.
     if (known === undefined && knownHosts.size < MOST_HOSTS)

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { Problem } from '../../api/problem.ts'
+import type { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo } from '../../api/protocol.ts'
+import { problemFor } from '../../api/reasons.ts'
 import { CookieRescue, resetOf, tooLargeResponse } from './cookie-reset.ts'
 import type { HttpOptions } from './http-options.ts'
 import { asksForUpgrade, clearAfterBody, Http1Connection, hasBody } from './http1-connection.ts'
@@ -16,11 +17,11 @@ const CUT_MS = 700
 const POLL_MS = 50
 const noop = () => {}
 
-const REQUEST_INVALID = new Problem(400, 'request_invalid', 'The request is not valid HTTP.')
-const METHOD_NOT_ALLOWED = new Problem(405, 'method_not_allowed', 'This method is not supported.')
-const REQUEST_TIMEOUT = new Problem(408, 'request_timeout', 'The request took too long.')
-const PIPELINE_TOO_LONG = new Problem(429, 'pipeline_too_long', 'Too many requests wait on this connection.')
-const HEADERS_TOO_LARGE = new Problem(431, 'headers_too_large', 'The headers of the request are too large.')
+const REQUEST_INVALID = problemFor('request_invalid', 'The request is not valid HTTP.')
+const METHOD_NOT_ALLOWED = problemFor('method_not_allowed')
+const REQUEST_TIMEOUT = problemFor('request_timeout')
+const PIPELINE_TOO_LONG = problemFor('pipeline_too_long')
+const HEADERS_TOO_LARGE = problemFor('headers_too_large', 'The headers of the request are too large.')
 
 /**
  * The HTTP/1.1 side of every browser connection, which routes each request by its host. Its `node:http` server never listens; it

@@ -3,6 +3,7 @@ import { constants, Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo, StreamRequest } from '../../api/protocol.ts'
+import { problemFor } from '../../api/reasons.ts'
 import { messageOf } from '../../kernel/error.ts'
 import { resetOf, tooLargeResponse } from './cookie-reset.ts'
 import type { RefusedRoute } from './host-router.ts'
@@ -26,7 +27,7 @@ export interface Http2Server {
 const BODY_BYTES = 1024 * 1024
 /** Destroys a stream with an error, because `close` would first end the response, which would then look complete. */
 const CUT = new Error('the stream is cut')
-const SECOND_CARRIER = new Problem(404, 'not_found', 'This connection has already opened a tunnel.')
+const SECOND_CARRIER = problemFor('not_found', 'This connection has already opened a tunnel.')
 
 /**
  * The HTTP/2 server for browsers, which routes each request by its host. Apps get raw streams; only the hub's own host
@@ -50,7 +51,7 @@ export function createHttp2Server(options: HttpOptions): Http2Server {
     }
     const head = readStreamHead(rawHeaders)
     if (typeof head === 'string') {
-      const problem = new Problem(400, 'request_invalid', head)
+      const problem = problemFor('request_invalid', head)
       return void refuse(request, { kind: 'refused', problem, record }, info)
     }
     const route = router.route(head, info, !ended)

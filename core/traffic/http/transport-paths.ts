@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { HubHooks } from '../../api/hub-hooks.ts'
-import { Problem } from '../../api/problem.ts'
+import type { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo, StreamRequest } from '../../api/protocol.ts'
+import { problemFor } from '../../api/reasons.ts'
 import type { HubTransport, TransportPath } from '../../api/transport.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
@@ -38,9 +39,9 @@ export interface CarrierOrigin {
 /** The part of a request target that is compared with the paths of transports. */
 export const pathOf = (target: string): string => target.split('?', 1)[0] as string
 
-const BROWSER = new Problem(403, 'origin_refused', 'Browsers cannot open tunnels.')
+const BROWSER = problemFor('origin_refused')
 /** The same as for a path that does not exist. */
-const STRANGER = new Problem(404, 'not_found', 'There is nothing at this address.')
+const STRANGER = problemFor('not_found')
 
 /** What the paths of transports need. */
 export interface PathsNeeds {

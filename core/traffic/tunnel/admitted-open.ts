@@ -1,5 +1,6 @@
 import type { Admission } from '../../api/admission.ts'
 import type { App } from '../../api/app.ts'
+import type { ReasonCode } from '../../api/reasons.ts'
 import type { Link, OpenOptions, Pipe } from '../../api/tunnel.ts'
 import { type AdmissionState, stateOf } from '../../gate/access/admission.ts'
 import { isMezError, messageOf } from '../../kernel/error.ts'
@@ -56,7 +57,7 @@ function targetFault(
   target: string,
   { mayTarget }: Pick<LinkChoice<Link>, 'mayTarget'>,
 ): DialError | null {
-  const refuse = (reason: string, why: string) =>
+  const refuse = (reason: ReasonCode, why: string) =>
     new DialError('MEZ_DIAL_FAILED', reason, `${app.name}: ${why}`)
   if (mayTarget?.(app) !== true) return refuse('target_unsupported', 'its kind of app does not take targets')
   const fits = target.length <= LONGEST_TARGET && TARGET.test(target) && authorityOf(target) !== null

@@ -7,6 +7,7 @@ import type { OpenOptions, Pipe, Tunnel } from '../../api/tunnel.ts'
 import { isMezError, messageOf } from '../../kernel/error.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Log } from '../../kernel/log.ts'
+import type { ForeignReason } from '../../kernel/reason.ts'
 import { type LinkChoice, LONGEST_TARGET, openAdmitted } from './admitted-open.ts'
 import type { Agents } from './agents.ts'
 import type { AppHealth } from './app-health.ts'
@@ -180,6 +181,6 @@ export function createAgentSelector(
     links: serving.list,
     stateOf: health.stateOf,
     lastError: health.lastError,
-    disconnect: (hostname, reason) => links.get(hostname)?.destroy(reason),
+    disconnect: (hostname, reason) => links.get(hostname)?.destroy(reason as ForeignReason),
   }
 }

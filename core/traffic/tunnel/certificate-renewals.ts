@@ -1,7 +1,7 @@
 import type { Authorities } from '../../api/certificate-authorities.ts'
+import { Problem } from '../../api/problem.ts'
 import { createRateLimit } from '../../base/limits/rate-limit.ts'
 import type { Enrolment } from '../../gate/enrolment/enrolment.ts'
-import { JoinRefusal } from '../../gate/enrolment/join-tokens.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
@@ -43,7 +43,7 @@ export function createCertificateRenewals(
           link.send({ type: 'certificate', certificate, hub_ca: authorities.bundle('hub-ca') }),
         )
         .catch((error: unknown) => {
-          const code = error instanceof JoinRefusal ? error.code : 'internal_error'
+          const code = error instanceof Problem ? error.code : 'internal_error'
           log.warn({ agent: link.hostname, error: messageOf(error) }, 'failed to renew a certificate')
           link.send({ type: 'renew_refused', code })
         })

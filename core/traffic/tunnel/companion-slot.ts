@@ -1,3 +1,4 @@
+import type { AnyReason } from '../../api/reasons.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { LiveLink } from './link.ts'
 
@@ -76,11 +77,11 @@ export class CompanionSlot {
   }
 
   /** Lets the open streams of the companion end. */
-  retire(reason: string): void {
+  retire(reason: AnyReason): void {
     this.#companion?.retire(reason)
   }
 
-  destroy(reason: string): void {
+  destroy(reason: AnyReason): void {
     this.#companion?.destroy(reason)
   }
 

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
 import type { Audit } from '../../api/audit.ts'
 import type { Authorities } from '../../api/certificate-authorities.ts'
+import type { ReasonCode } from '../../api/reasons.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import { addressKey } from '../../base/limits/address-key.ts'
 import { createRateLimit } from '../../base/limits/rate-limit.ts'
@@ -83,7 +84,7 @@ export function createLinkAcceptor(
   }
 
   /** Why the agent is refused; null: it gets a link. */
-  async function refusalOf(socket: TLSSocket, certificate: AgentCertificate): Promise<string | null> {
+  async function refusalOf(socket: TLSSocket, certificate: AgentCertificate): Promise<ReasonCode | null> {
     if (revisions.fresh() && links.refusalOf(certificate) === null) return null
     const until = clock.monotonic() + FRESH_MS
     while (true) {
@@ -100,7 +101,7 @@ export function createLinkAcceptor(
 
   return (raw, { clientIp, transport = 'unknown', via = null, authenticated }, secured) => {
     /** `socket`: given for an agent of this cluster, which is sent the reason. */
-    const reject = (reason: string, hostname: string | null, socket?: TLSSocket): void => {
+    const reject = (reason: ReasonCode, hostname: string | null, socket?: TLSSocket): void => {
       if (socket && !socket.destroyed) refuseLink(socket, reason)
       else raw.destroy()
       const fields = { agent: hostname, transport }

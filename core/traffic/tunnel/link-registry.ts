@@ -2,6 +2,7 @@ import type { Audit } from '../../api/audit.ts'
 import type { Authorities } from '../../api/certificate-authorities.ts'
 import type { HubHooks } from '../../api/hub-hooks.ts'
 import { PROPOSALS_PER_MINUTE, readProposedApps } from '../../api/proposed-apps.ts'
+import type { ReasonCode } from '../../api/reasons.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import { createRateLimit } from '../../base/limits/rate-limit.ts'
 import type { AgentCertificate } from '../../gate/enrolment/agent-certificate.ts'
@@ -20,7 +21,7 @@ const MOVE_MS = 10_000
 /** The links of this hub by agent, from their hello until they close. */
 export interface LiveLinks {
   /** Why the certificate is refused now; null: it is accepted. */
-  refusalOf(certificate: AgentCertificate): string | null
+  refusalOf(certificate: AgentCertificate): ReasonCode | null
   /** Links of all stages. The caller adds each one that it creates. */
   readonly all: Set<LiveLink>
   get(hostname: string): LiveLink | undefined
@@ -66,7 +67,7 @@ export function createLinkRegistry(
   const proposals = createRateLimit(clock)
   const returning = new ReturningAgents()
 
-  function refusalOf(certificate: AgentCertificate): string | null {
+  function refusalOf(certificate: AgentCertificate): ReasonCode | null {
     if (certificate.notAfter <= clock.now()) return 'certificate_expired'
     if (locks.isAgentLocked(certificate.hostname)) return 'agent_locked'
     if (!authorities.trusts('agent-ca', certificate.authority)) return 'certificate_authority_retired'
@@ -99,13 +100,16 @@ export function createLinkRegistry(
   /** Its link owns it; it never becomes the live link of its agent. */
   function upCompanion(companion: LiveLink): void {
     if (live.get(companion.hostname)?.companions.adopt(companion)) return
-    audit.record({ ...event('agent.rejected', companion), reason: 'companion_unexpected' })
+    audit.record({
+      ...event('agent.rejected', companion),
+      reason: 'companion_unexpected' satisfies ReasonCode,
+    })
     companion.destroy('companion_unexpected')
   }
 
   /** The newest link wins. A replacement that the agent planned lets the older link finish its streams. */
   function replace(before: LiveLink, link: LiveLink): void {
-    audit.record({ ...event('agent.disconnected', before), reason: 'replaced' })
+    audit.record({ ...event('agent.disconnected', before), reason: 'replaced' satisfies ReasonCode })
     if (link.takesOver || before.moving || before.certificate.serial !== link.certificate.serial) {
       before.retire('replaced')
       return

@@ -6,6 +6,7 @@ import {
   constants,
 } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
+import type { AnyReason } from '../../api/reasons.ts'
 import type { Link } from '../../api/tunnel.ts'
 import type { AgentCertificate } from '../../gate/enrolment/agent-certificate.ts'
 import type { Clock } from '../../kernel/clock.ts'
@@ -92,7 +93,7 @@ export class LiveLink implements Link {
   #ready = false
   #open = 0
   #idle = 0
-  #reason = 'connection_lost'
+  #reason: AnyReason = 'connection_lost'
 
   constructor(options: LiveLinkOptions) {
     const { socket, certificate, clock, times } = options
@@ -189,7 +190,7 @@ export class LiveLink implements Link {
   }
 
   /** Lets the open streams end, then closes. */
-  retire(reason: string): void {
+  retire(reason: AnyReason): void {
     this.retired = true
     this.#reason = reason
     this.companions.retire(reason)
@@ -197,7 +198,7 @@ export class LiveLink implements Link {
   }
 
   /** Cuts the link at once; the agent finds the reason in the GOAWAY frame. */
-  destroy(reason: string): void {
+  destroy(reason: AnyReason): void {
     if (!this.#session.destroyed) {
       this.#reason = reason
       this.#session.goaway(constants.NGHTTP2_NO_ERROR, 0, Buffer.from(reason))

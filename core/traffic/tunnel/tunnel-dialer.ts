@@ -1,8 +1,10 @@
 import { type ClientHttp2Stream, constants } from 'node:http2'
 import type { App } from '../../api/app.ts'
+import type { AnyReason } from '../../api/reasons.ts'
 import type { Pipe } from '../../api/tunnel.ts'
 import { isMezError, MezError, messageOf } from '../../kernel/error.ts'
 import type { ErrorCode } from '../../kernel/error-codes.ts'
+import { isReasonCode } from '../../kernel/reason.ts'
 import {
   AGENT_HEADER,
   ALPN_HEADER,
@@ -176,13 +178,11 @@ function lost(link: ServingLink, why: string): DialError {
 }
 
 /** Agents are not trusted: only text in the form of a reason code is passed on. */
-function reasonOf(value: unknown): string {
-  return typeof value === 'string' && /^[a-z0-9_]{1,64}$/.test(value) ? value : 'refused'
-}
+const reasonOf = (value: unknown): AnyReason => (isReasonCode(value) ? value : 'refused')
 
 /** Why a connection to an app failed. `reason` is a reason code of the agent or of the hub. */
 export class DialError extends MezError {
-  readonly reason: string
+  readonly reason: AnyReason
   /** Host name of the agent that failed to connect; null if none was asked. */
   readonly agent: string | null
   /** What the agent says about it; null: nothing. */
@@ -190,7 +190,7 @@ export class DialError extends MezError {
 
   constructor(
     code: ErrorCode,
-    reason: string,
+    reason: AnyReason,
     message: string,
     agent: string | null = null,
     detail: string | null = null,

@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { AdmissionQuery } from '../../api/admission.ts'
 import type { App } from '../../api/app.ts'
 import { Problem } from '../../api/problem.ts'
+import { problemFor } from '../../api/reasons.ts'
 import type { Session } from '../../api/sessions.ts'
 import type { LoginState, SignInDesk } from '../../api/sign-in.ts'
 import type { SatisfiedRequirement } from '../../api/subject.ts'
@@ -35,14 +36,13 @@ export async function meet(
   if (!deps.revisions.fresh()) throw stale()
   const state = desk.open(sealed)
   const app = state?.appHost ? deps.catalog.byHost(state.appHost) : undefined
-  if (!state || !app)
-    throw new Problem(400, 'state_expired', 'This sign-in link has expired. Open the page again.')
+  if (!state || !app) throw problemFor('state_expired', 'This sign-in link has expired. Open the page again.')
   const met = [{ ...satisfied, appId: app.id }]
   if (state.nonceHash === null)
     return metForProgram(deps, desk, request, { session, app, path: state.path }, met)
   const location = await nextLocation(deps, { desk, request, state, app, session, met })
   if (location !== null) return location
-  throw new Problem(401, 'login_required', 'Your session has ended. Open the page again.')
+  throw problemFor('login_required', 'Your session has ended. Open the page again.')
 }
 
 /** A person on the way to an app. `met`: requirements that were met on the way. */

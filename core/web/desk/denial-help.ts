@@ -5,6 +5,7 @@ import { safePath } from '../../api/local-path.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Log } from '../../kernel/log.ts'
+import { isReasonCode } from '../../kernel/reason.ts'
 
 /** The reason codes of a denial without a denying vote: no policy allows. */
 const UNMATCHED: ReadonlySet<string> = new Set(['role_missing', 'label_mismatch'])
@@ -58,7 +59,6 @@ function checked(help: Help): Help {
     throw new TypeError('helpFor() must return a title and a text, or null')
   if (path !== undefined && safePath(path) !== path)
     throw new TypeError('`path` must be a path of the sign-in host')
-  if (reason !== undefined && !/^[a-z][a-z0-9_]{0,63}$/.test(reason))
-    throw new TypeError('`reason` must be in snake_case')
+  if (reason !== undefined && !isReasonCode(reason)) throw new TypeError('`reason` must be in snake_case')
   return help
 }

@@ -3,6 +3,7 @@ import type { Refusal } from '../../api/admission.ts'
 import type { App } from '../../api/app.ts'
 import type { Challenge, HubHooks, Reply } from '../../api/hub-hooks.ts'
 import { Problem } from '../../api/problem.ts'
+import { problemAbout, problemFor } from '../../api/reasons.ts'
 import type { LoginState, SignInDesk } from '../../api/sign-in.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { HookCalls } from '../../kernel/hook.ts'
@@ -13,7 +14,7 @@ import type { SignInDeps } from './sign-in-deps.ts'
 
 /** Access cannot be decided from data that is this old. */
 export function stale(): Problem {
-  return new Problem(503, 'view_stale', 'Access cannot be checked right now. Try again in a moment.')
+  return problemFor('view_stale')
 }
 
 /** A refusal that a requirement of the app explains. */
@@ -77,17 +78,16 @@ export async function problemOf(deps: SignInDeps, denial: Denial): Promise<Probl
   const { outcome, status, code, subject, message, link } = denial.refusal
   const name = app?.display?.name ?? app?.name ?? ''
   if (outcome === 'stale') return stale()
-  if (code === 'app_unknown') return new Problem(404, code, 'No application has this address.')
+  if (code === 'app_unknown') return problemFor(code)
   if (code === 'protocol_mismatch') {
     const detail = `${name} is not a web application. Open it from a terminal: msh app login ${app?.name}`
-    return new Problem(404, 'app_unknown', detail)
+    return problemFor('app_unknown', detail)
   }
-  if (outcome === 'disabled') return new Problem(status, code, `${name} is switched off right now.`)
-  if (outcome === 'unavailable')
-    return new Problem(status, code, 'Access cannot be recorded right now, so nobody gets in.')
+  if (outcome === 'disabled') return problemAbout('app_disabled', name)
+  if (outcome === 'unavailable') return problemFor('audit_unavailable')
   const who = { app: name, user: subject?.user ?? 'This user', message }
   const members = link === null ? {} : { link }
-  const detail = denialText(texts.en.error, code, who)
+  const detail = denialText(texts.en.error, code, who, pages.reasonOf(code)?.en)
   if (!app || !subject) return new Problem(status, code, detail, members)
   const found = subject.roles.includes('admin')
     ? await explain(subject.user, app.name, 'browser').catch((error: unknown) => {

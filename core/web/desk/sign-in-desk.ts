@@ -1,5 +1,6 @@
 import { safePath } from '../../api/local-path.ts'
 import { Problem } from '../../api/problem.ts'
+import { problemFor } from '../../api/reasons.ts'
 import type { LoginState, SignInDesk } from '../../api/sign-in.ts'
 import { DEFAULT_TTL_MS, roleLimits } from '../../base/limits/role-limits.ts'
 import { messageOf } from '../../kernel/error.ts'
@@ -107,7 +108,7 @@ export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'next' | 'meet' |
       if (!subject) throw ended()
       // A session opened during a lock would become valid as soon as the lock is removed.
       const lock = locks.lockFor(subject, null)
-      if (lock !== null) throw new Problem(403, 'locked', lock.message ?? 'Your access is locked.')
+      if (lock !== null) throw problemFor('locked', lock.message ?? 'Your access is locked.')
       rate.signIn(allowing.user)
       const roles = users.rolesOf(allowing.user)
       const { expires, idleMs } = sessionTerms(deps, roles, longestMs)
@@ -142,10 +143,9 @@ export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'next' | 'meet' |
   }
 }
 
-const unrecorded = () =>
-  new Problem(503, 'audit_unavailable', 'Sign-ins cannot be recorded right now. Try again in a moment.')
-const notKept = () => new Problem(503, 'sign_in_failed', 'The sign-in could not be stored. Try again.')
-const ended = () => new Problem(401, 'login_required', 'Your sign-in has ended. Sign in again.')
+const unrecorded = () => problemFor('audit_unavailable')
+const notKept = () => problemFor('sign_in_failed', 'The sign-in could not be stored. Try again.')
+const ended = () => problemFor('login_required', 'Your sign-in has ended. Sign in again.')
 
 /**
  * The lifetime of a session with these roles, at most `longestMs` (12 h); `expires` is in milliseconds since the epoch.

@@ -1,4 +1,4 @@
-import { Problem } from '../../api/problem.ts'
+import { problemFor } from '../../api/reasons.ts'
 import { createRateLimit } from '../../base/limits/rate-limit.ts'
 import type { Clock } from '../../kernel/clock.ts'
 
@@ -19,7 +19,7 @@ export function createSignInRate(clock: Clock): SignInRate {
   const rates = createRateLimit(clock)
   const count = (key: string, perMinute: number): void => {
     if (rates.take(key, perMinute)) return
-    throw new Problem(429, 'too_many_sign_ins', 'You have signed in too often. Try again in a minute.')
+    throw problemFor('too_many_sign_ins')
   }
   return {
     signIn: (user) => count(`sign-in ${user}`, SIGN_INS_PER_MINUTE),

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
-import { Problem } from '../../api/problem.ts'
+import type { Problem } from '../../api/problem.ts'
+import { problemFor } from '../../api/reasons.ts'
 import type { SignInDesk } from '../../api/sign-in.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
 import type { Log } from '../../kernel/log.ts'
@@ -57,8 +58,7 @@ function missingPages(log: Pick<Log, 'warn'>): WebRoutes {
         )
       for (const url of missing)
         app.get(url, { config: { access: 'public', rate: 'pages' } }, async () => {
-          throw new Problem(
-            503,
+          throw problemFor(
             'sign_in_unavailable',
             'This hub has no pages for sign-in. Ask your administrator.',
           )

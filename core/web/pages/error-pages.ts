@@ -55,11 +55,12 @@ export function createErrorPages(template: Pages, { hubOrigin }: Pick<PublicName
       /** An error for a person, with one line that support can search for. */
       error: (problem: ErrorPage, person: Person | null = null) => {
         const { code, status, retryUrl, link } = problem
-        const known = Object.hasOwn(error.titles, code) ? error.titles[code] : undefined
+        const reason = template.reasonOf(code)
+        const known = reason?.title?.[language]
         // A problem's own heading is English.
         const title =
           (language !== 'en' && known) || problem.title || known || STATUS_CODES[status] || error.refused
-        const detail = Object.hasOwn(error.details, code) ? error.details[code] : problem.detail
+        const detail = sentenceOf(reason, language, problem.detail)
         // The hub has no pages on hosts other than its own.
         const there = status === 421 ? `${hubOrigin}/` : '/'
         return page(
@@ -81,14 +82,15 @@ export function createErrorPages(template: Pages, { hubOrigin }: Pick<PublicName
       /** A person may not open an app. Administrators see what decided. */
       denied: (problem: ErrorPage, details: DenialDetails) => {
         const { app, user, state, help, explanation: why } = details
-        const title = (problem.code === 'locked' && error.titles.locked) || error.denied(app)
+        const reason = template.reasonOf(problem.code)
+        const title = (problem.code === 'locked' && reason?.title?.[language]) || error.denied(app)
         return page(
           title,
           html`<div class="stack">
             <div class="card">
               <div class="badge bad">${icon(problem.code === 'locked' ? 'lock' : 'refused')}</div>
               <h1>${title}</h1>
-              <p>${denialText(error, problem.code, details)}</p>
+              <p>${denialText(error, problem.code, details, reason?.[language])}</p>
               <div class="actions">
                 <a class=${help.length > 0 ? 'button plain' : 'button'} href="/">${error.home}</a>
                 ${problem.link ? html`<a class="button plain" href=${problem.link} rel="noreferrer">${error.learnMore}</a>` : null}
@@ -129,30 +131,36 @@ export function createErrorPages(template: Pages, { hubOrigin }: Pick<PublicName
 
 /** The page of a request that is refused before it reaches a route of the hub, or on a host of an app. */
 export const refusalPageOf =
-  ({ hubOrigin }: Pick<PublicNames, 'hubOrigin'>) =>
+  ({ hubOrigin }: Pick<PublicNames, 'hubOrigin'>, reasonOf: Pages['reasonOf']) =>
   ({ status, code, message }: Problem, requestId: string, language: Language): PageLayout => {
-    const { titles, details, ...words } = texts[language].error
-    const title = (Object.hasOwn(titles, code) && titles[code]) || STATUS_CODES[status] || words.refused
+    const words = texts[language].error
+    const reason = reasonOf(code)
+    const title = reason?.title?.[language] ?? STATUS_CODES[status] ?? words.refused
     // A host that is not served has no pages.
     const home = status === 421 ? `${hubOrigin}/` : '/'
     const body = html`<div class="card">
     <h1>${title}</h1>
-    <p>${Object.hasOwn(details, code) ? details[code] : message}</p>
+    <p>${sentenceOf(reason, language, message)}</p>
     <div class="actions"><a class="button" href=${home}>${status === 421 ? words.home : words.start}</a></div>
     <dl class="facts"><dt>${words.reason}</dt><dd><code>${code}</code></dd><dt>${words.request}</dt><dd><code>${requestId}</code></dd></dl>
   </div>`
     return { title, body, language }
   }
 
-/** Says who may not open which app, and the message of the operator or the next step. */
+/** The sentence for the person. A problem's own one, which may have names in it, is English. */
+const sentenceOf = (reason: ReturnType<Pages['reasonOf']>, language: Language, detail: string): string =>
+  (language !== 'en' && reason?.[language]) || detail
+
+/** Says who may not open which app, and the message of the operator or the policy, or the next step. */
 export function denialText(
   words: Texts['error'],
   code: string,
   { app, user, message, help = [] }: Pick<DenialDetails, 'app' | 'user' | 'message'> & Partial<DenialDetails>,
+  ofReason?: string,
 ): string {
   const text = code === 'locked' ? words.lockedText(user, app) : words.deniedText(user, app)
   if (message === null && help.length > 0) return text
   // A role helps only if no role of the person reaches the app.
   const next = code === 'role_missing' || code === 'label_mismatch' ? words.askForAccess : words.askWhy
-  return `${text} ${message ?? next}`
+  return `${text} ${message ?? ofReason ?? next}`
 }

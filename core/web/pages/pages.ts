@@ -11,6 +11,7 @@ import {
   type PageLayout,
   type Pages,
 } from '../../api/pages.ts'
+import { reasonNamed } from '../../api/reasons.ts'
 import type { HomeLink } from '../../api/sign-in.ts'
 import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
 import { brandTokens } from './brand-tokens.ts'
@@ -55,6 +56,8 @@ export function createPages(options: {
   readonly brand?: BrandConfig
   /** Called for each page: more entries of the navigation. */
   readonly navigation?: () => readonly HomeLink[]
+  /** What plugins say about a reason code. */
+  readonly reasonOf?: Pages['reasonOf']
   /** Called for each reason code: the first entry that explains codes does. */
   readonly routes?: () => readonly Pick<WebRoutes, 'helpFor'>[]
 }): Pages {
@@ -172,6 +175,7 @@ export function createPages(options: {
     elsewherePolicy: pagePolicy({ style: `'sha256-${hash}'` }),
     languageOf,
     navigationOf: (person) => linksOf(navigation(), person),
+    reasonOf: (code) => reasonNamed(code) ?? options.reasonOf?.(code),
     explanationOf(code) {
       const path = routes()
         .find(({ helpFor }) => helpFor)

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import { Problem } from '../../api/problem.ts'
+import type { Problem } from '../../api/problem.ts'
+import { problemFor } from '../../api/reasons.ts'
 
 /** Header with the token: the hub sends it in responses to safe calls, the page returns it with other calls. */
 export const CSRF_HEADER = 'x-mezite-csrf'
@@ -51,5 +52,5 @@ export function checkCsrf({ method, path, headers, ownOrigin, cookie }: CsrfQues
 }
 
 function refused(detail: string): Problem {
-  return new Problem(403, 'csrf', detail)
+  return problemFor('csrf', detail)
 }

@@ -1,7 +1,9 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { Audit } from '../../api/audit.ts'
-import { databaseProblem, Problem } from '../../api/problem.ts'
+import { databaseProblem } from '../../api/database-problem.ts'
+import { Problem } from '../../api/problem.ts'
+import { problemFor } from '../../api/reasons.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { ErrorPage } from '../pages/error-pages.ts'
@@ -40,12 +42,12 @@ export function problemOf(error: unknown): Problem {
   const ofDatabase = databaseProblem(error)
   if (ofDatabase) return ofDatabase
   const { statusCode, code = '', validation } = error as Partial<FastifyError>
-  if (code === 'FST_ERR_MAX_PARAM_LENGTH') return new Problem(404, 'not_found', 'The name is too long.')
-  if (validation) return new Problem(400, 'invalid_request', messageOf(error))
+  if (code === 'FST_ERR_MAX_PARAM_LENGTH') return problemFor('not_found', 'The name is too long.')
+  if (validation) return problemFor('invalid_request', messageOf(error))
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return new Problem(statusCode, OWN_CODES[code] ?? 'bad_request', messageOf(error))
   }
-  return new Problem(500, 'internal_error', 'Something went wrong. The error was logged.')
+  return problemFor('internal_error')
 }
 
 /** Sends an error as a page to a browser that navigates, and as problem+json (RFC 9457) to every other caller. */

@@ -1,5 +1,5 @@
 import type { Pages } from '../../api/pages.ts'
-import { Problem } from '../../api/problem.ts'
+import { problemFor } from '../../api/reasons.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
 import { ASSET_PATHS } from '../pages/pages.ts'
 
@@ -14,7 +14,7 @@ export function pageAssets(pages: Pick<Pages, 'asset'>): WebRoutes {
         { config: { access: 'public', rate: 'pages' } },
         (request, reply) => {
           const asset = pages.asset(request.params.name)
-          if (asset === undefined) throw new Problem(404, 'not_found', 'There is no such file.')
+          if (asset === undefined) throw problemFor('not_found', 'There is no such file.')
           if (asset.policy !== undefined) reply.header('content-security-policy', asset.policy)
           return reply
             .type(asset.type)

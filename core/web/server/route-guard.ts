@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Bot, CredentialRequest } from '../../api/credentials.ts'
-import { Problem } from '../../api/problem.ts'
+import type { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo } from '../../api/protocol.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
+import { problemFor } from '../../api/reasons.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import type { Subject } from '../../api/subject.ts'
 import type { RouteAccess } from '../../api/web-routes.ts'
@@ -68,8 +69,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
 
   app.addHook('onRequest', async (request, reply) => {
     // Names never contain it, and PostgreSQL rejects it.
-    if (request.url.includes('%00'))
-      throw new Problem(400, 'bad_request', 'The address contains a NUL character.')
+    if (request.url.includes('%00')) throw problemFor('bad_request', 'The address contains a NUL character.')
     const arrival = arrivalOf(request)
     if (arrival === 'operator') {
       request.subject = operator
@@ -77,7 +77,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
       return
     }
     if (arrival === null) {
-      throw new Problem(421, 'misdirected_request', 'This connection does not serve that host.')
+      throw problemFor('misdirected_request')
     }
     const { info, origin } = arrival
     const { headers, method, url } = request
@@ -98,15 +98,11 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     const enter = (): void => {
       if (underWay.take(address, limits.anonymousRequestsPerAddress)) return
       reply.header('retry-after', '1')
-      throw new Problem(
-        429,
-        'address_limit',
-        'Too many calls from this address are under way. Wait a moment.',
-      )
+      throw problemFor('address_limit')
     }
 
     if (access === 'public' || access === 'page') {
-      if (reply.raw.destroyed) throw new Problem(400, 'client_closed', 'The client has disconnected.')
+      if (reply.raw.destroyed) throw problemFor('client_closed')
       enter()
       // Somebody who is signed in is counted by address and person: many people share the address of an office.
       const person =
@@ -120,7 +116,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
       const key = `${request.routeOptions.url ?? '*'} ${address}${person ? ` ${person.user}` : ''}`
       if (!rates.take(key, limits.callsPerMinute[rate])) {
         reply.header('retry-after', '10')
-        throw new Problem(429, 'too_many_requests', 'Too many calls from this address. Wait a moment.')
+        throw problemFor('too_many_requests', 'Too many calls from this address. Wait a moment.')
       }
       // Failures and attempts under way count. A token that was given out for a valid code proves its caller.
       if (rate === 'tokens') reply.raw.once('finish', () => reply.statusCode < 400 && rates.give(key))
@@ -129,11 +125,11 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
       }
       const { signInOrigin } = options
       if (access === 'page' && origin !== signInOrigin) {
-        if (!isSafe(method)) throw new Problem(421, 'wrong_host', `This page is at ${signInOrigin}.`)
+        if (!isSafe(method)) throw problemFor('wrong_host', `This page is at ${signInOrigin}.`)
         return reply.redirect(signInOrigin + url, 302)
       }
       if (access === 'page' && !isSafe(method) && headers.origin === undefined)
-        throw new Problem(403, 'csrf', 'The call has no Origin header.')
+        throw problemFor('csrf', 'The call has no Origin header.')
       // Pages post forms without a token header, and the routes read the cookie themselves.
       if (!anyOrigin) checkCsrf({ ...forgery, path: '/web/', cookie })
       if (access === 'public') return
@@ -150,24 +146,23 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     const demandFresh = (): void => {
       if (revisions.fresh()) return
       reply.header('retry-after', '1')
-      throw new Problem(503, 'view_stale', 'Access cannot be checked right now. Try again in a moment.')
+      throw problemFor('view_stale')
     }
     const authorize = (subject: Subject | null): Subject => {
       if (subject === null) {
-        if (access === 'page')
-          throw new Problem(401, 'login_required', 'Your sign-in has ended. Open the page again.')
+        if (access === 'page') throw problemFor('login_required')
         reply.header('www-authenticate', 'Bearer')
-        throw new Problem(401, 'login_required', 'Sign in first, or send a valid token.')
+        throw problemFor('login_required', 'Sign in first, or send a valid token.')
       }
       if (subject.kind === 'bot')
         requireBotLimits(options.botOf?.(subject.user), request.clientIp, request.routeOptions.url ?? '')
       if (access === 'admin' && !subject.roles.includes('admin')) {
-        throw new Problem(403, 'access_denied', 'This requires the role admin.')
+        throw problemFor('access_denied', 'This requires the role admin.')
       }
       if (access === 'admin' && subject.kind === 'certificate') {
         const detail =
           'An msh login cannot administer the hub. Sign in with mezctl login, or use an API token.'
-        throw new Problem(403, 'msh_login_not_allowed', detail)
+        throw problemFor('msh_login_not_allowed', detail)
       }
       return subject
     }
@@ -176,7 +171,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     if (bearer !== undefined && !rates.has(guesses, limits.callsPerMinute.tokens)) {
       reply.header('retry-after', '10')
       const detail = 'Too many calls with unknown tokens from this address. Wait a moment.'
-      throw new Problem(429, 'too_many_requests', detail)
+      throw problemFor('too_many_requests', detail)
     }
     const entering = credentials && access !== 'page'
     if (entering) enter()
@@ -186,7 +181,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     else if (subject === null && !rates.take(`strangers ${address}`, limits.callsPerMinute.pages)) {
       reply.header('retry-after', '10')
       const detail = 'Too many calls from this address. Wait a moment.'
-      throw new Problem(429, 'too_many_requests', detail)
+      throw problemFor('too_many_requests', detail)
     }
     if (subject === null && access === 'page' && isSafe(method)) return reply.redirect(signInUrl(url), 303)
     // A refusal is recorded with the caller.
@@ -213,12 +208,11 @@ const OWN_ROUTES = /^\/v1\/webapi\/me(?:\/|$)/
 
 /** Throws `Problem` 403 unless the bot may call this route from this address. */
 function requireBotLimits(bot: Bot | undefined, clientIp: string, route: string): void {
-  if (bot?.allowsFrom?.(clientIp) === false)
-    throw new Problem(403, 'address_not_allowed', 'The bot may not connect from this address.')
+  if (bot?.allowsFrom?.(clientIp) === false) throw problemFor('address_not_allowed')
   if (bot?.api === true || OWN_ROUTES.test(route)) return
   const detail =
     'A bot calls only the part of the API about itself, unless its document says `api: true`. Programs that administer the hub use an API token.'
-  throw new Problem(403, 'bot_not_allowed', detail)
+  throw problemFor('bot_not_allowed', detail)
 }
 
 /** Lists each route that is added, or throws `MEZ_ROUTE_UNGUARDED`. `attempts`: the URLs through which a sign-in may pass. */
@@ -266,10 +260,9 @@ export function nothingHere(
   const path = url.split('?', 1)[0] ?? ''
   const fitting = routes.filter((route) => matchesPattern(route.url, path))
   const allowed = new Set(fitting.map((route) => route.method))
-  if (allowed.size === 0 || allowed.has(method))
-    return new Problem(404, 'not_found', 'There is nothing at this address.')
+  if (allowed.size === 0 || allowed.has(method)) return problemFor('not_found')
   reply.header('allow', [...allowed].sort().join(', '))
-  return new Problem(405, 'method_not_allowed', `${method} is not supported here.`)
+  return problemFor('method_not_allowed', `${method} is not supported here.`)
 }
 
 /** Whether a route pattern (`/apps/:name`, `/files/*`) matches the path. Used only to distinguish 405 from 404. */

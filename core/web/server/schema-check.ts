@@ -2,7 +2,7 @@ import type { FastifySchemaCompiler } from 'fastify'
 import type { TSchema } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import { Convert, Default } from 'typebox/value'
-import { Problem } from '../../api/problem.ts'
+import { problemFor } from '../../api/reasons.ts'
 import { mustBe } from '../../kernel/config-check.ts'
 
 /**
@@ -25,7 +25,7 @@ export const checkSchemas: FastifySchemaCompiler<TSchema> = ({ schema, httpPart 
     // TypeBox reports this for a key that is not in the schema.
     const problem = first?.message === 'schema is false' ? 'is unknown' : (first?.message ?? 'is not valid')
     const why = must === undefined ? problem : `must be ${must}`
-    return { error: new Problem(400, 'invalid_request', `${where} ${why}.`) }
+    return { error: problemFor('invalid_request', `${where} ${why}.`) }
   }
 }
 

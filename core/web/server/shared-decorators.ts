@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { pagePolicy } from '../../api/page-policy.ts'
-import { Problem } from '../../api/problem.ts'
+import { problemFor } from '../../api/reasons.ts'
 import type { Subject } from '../../api/subject.ts'
 import { parseStrictJson } from './strict-json.ts'
 
@@ -44,8 +44,7 @@ function parseBodies(app: FastifyInstance): void {
     async (_request: unknown, body: Buffer) => {
       const fields: Record<string, string> = Object.create(null)
       for (const [name, value] of new URLSearchParams(body.toString('utf8'))) {
-        if (name in fields)
-          throw new Problem(400, 'bad_form', `The field "${name.slice(0, 64)}" is duplicated.`)
+        if (name in fields) throw problemFor('bad_form', `The field "${name.slice(0, 64)}" is duplicated.`)
         fields[name] = value
       }
       return fields

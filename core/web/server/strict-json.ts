@@ -1,4 +1,5 @@
 import { Problem } from '../../api/problem.ts'
+import { problemFor } from '../../api/reasons.ts'
 
 const MAX_DEPTH = 32
 const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype'])
@@ -76,5 +77,5 @@ function endOfString(text: string, start: number): number {
 }
 
 function bad(detail: string): Problem {
-  return new Problem(400, 'bad_json', detail)
+  return problemFor('bad_json', detail)
 }

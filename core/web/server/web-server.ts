@@ -4,8 +4,8 @@ import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { v7 as uuidv7 } from 'uuid'
 import type { Audit } from '../../api/audit.ts'
 import { pagePolicy } from '../../api/page-policy.ts'
-import { Problem } from '../../api/problem.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
+import { problemFor } from '../../api/reasons.ts'
 import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
 import { defaultLimits } from '../../base/limits/limits.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
@@ -189,7 +189,7 @@ function limitHandlers(app: FastifyInstance, log: Log): void {
       }
       log.error(fields, 'a route handler did not respond in time')
       const detail = 'The request took too long. Its changes may still be made.'
-      reply.send(new Problem(503, 'handler_timeout', detail))
+      reply.send(problemFor('handler_timeout', detail))
     }, waitMs)
     // A response that was already destroyed does not emit close.
     timer.unref()

@@ -1,7 +1,9 @@
+import { reasons } from '../../../core/api/reasons.ts'
+import { standardPlugins } from '../../../core/hub/config/standard-plugins.ts'
 import { errorCodes } from '../../../core/kernel/error-codes.ts'
-import { textOf } from '../../../oclif-cli/packaging/sources.ts'
-import { curedCodes, cureOf } from './reason-cures.ts'
-import { programSources, sorted, type Use, usesOf } from './source-texts.ts'
+import type { AnyPlugin } from '../../../core/kernel/plugin.ts'
+import type { Reason, Reasons } from '../../../core/kernel/reason.ts'
+import { sorted, type Use, usesOf } from './source-texts.ts'
 
 const MOST_TEXTS = 6
 const HEAD = '<!-- Written by `npm run docs`. -->\n\n'
@@ -31,61 +33,30 @@ ${sections.join('\n\n')}
 `
 }
 
-const SNAKE = '[a-z][a-z0-9]*(?:_[a-z0-9]+)*'
-/** Where a reason code is in the sources. */
-const PLACES = [
-  new RegExp(
-    `new (?:Problem|SignInFailure|AccessDenied)\\(\\s*(?<status>\\d{3}|[\\w.]+),\\s*'(?<code>${SNAKE})'`,
-    'g',
-  ),
-  new RegExp(`new DialError\\(\\s*'MEZ_[A-Z_]+',\\s*'(?<code>${SNAKE})'`, 'g'),
-  new RegExp(`vote\\.deny\\(\\s*'(?<code>${SNAKE})'`, 'g'),
-  new RegExp(`\\b(?:reason|code): '(?<code>${SNAKE})'`, 'g'),
-  new RegExp(
-    `\\b(?:denied|refuse|refused|failed|ended|reject|fail)\\(\\s*(?:(?<status>\\d{3}),\\s*)?'(?<code>${SNAKE})'`,
-    'g',
-  ),
-  new RegExp(`\\[(?:(?<status>\\d{3}),\\s*)?'(?<code>${SNAKE}_${SNAKE})',\\s*['\`"][A-Z]`, 'g'),
-]
-/** Keys of records whose values explain the code, and members of a type. */
-const TABLES: readonly [file: string, pattern: RegExp][] = [
-  ['agent/refusals.ts', new RegExp(`^ {2}(?<code>${SNAKE}):(?<text>\\s*'[^']*'|\\s*"[^"]*")`, 'gm')],
-  ['core/api/sessions.ts', new RegExp(`^ {2}\\| '(?<code>${SNAKE})'`, 'gm')],
-  ['core/web/pages/texts/en.ts', new RegExp(`^ {6}(?<code>${SNAKE}):(?<text>\\s*'[^']*')`, 'gm')],
-]
-
-/** Every reason code of responses and audit records. */
-export function reasonCodes(): ReadonlyMap<string, readonly Use[]> {
-  const uses = [
-    ...PLACES.flatMap(usesOf),
-    ...TABLES.flatMap(([file, pattern]) =>
-      [...textOf(file).matchAll(pattern)].map(({ groups }) => ({
-        ...{ code: groups!.code!, status: null, file },
-        text: groups!.text?.trim().slice(1, -1) ?? null,
-      })),
-    ),
-  ]
-  // Codes that are put together from tables in more places than the patterns know.
-  const words = new Set(
-    programSources().flatMap((file) => textOf(file).match(/\b[a-z]+(?:_[a-z0-9]+)+\b/g) ?? []),
-  )
-  for (const code of curedCodes) if (words.has(code)) uses.push({ code, text: null, status: null, file: '' })
-  const found = Map.groupBy(uses, ({ code }) => code)
-  return new Map(sorted(found.keys()).map((code) => [code, found.get(code)!]))
+/** The reasons of a plugin. */
+const reasonsOf = async (plugin: string): Promise<Reasons> => {
+  const { default: definition } = (await import(`../../${plugin}/hub.ts`)) as { default: AnyPlugin }
+  return definition.reasons ?? {}
 }
 
-/** Every reason code, with the sentences that people see and the next step. */
-export function reasonCodePage(): string {
-  const sections = [...reasonCodes()].map(([code, uses]) => {
-    const texts = textsOf(uses)
-    const statuses = sorted(uses.flatMap(({ status }) => (/^\d{3}$/.test(status ?? '') ? [status!] : [])))
-    return [
+/** Every reason of the core and the standard plugins by its code, sorted. */
+export async function allReasons(): Promise<readonly (readonly [code: string, reason: Reason])[]> {
+  const declared = await Promise.all(standardPlugins.map(reasonsOf))
+  return [reasons, ...declared]
+    .flatMap((some) => Object.entries<Reason>(some))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+}
+
+/** Every reason code, with the sentence that people see and the next step. */
+export async function reasonCodePage(): Promise<string> {
+  const sections = (await allReasons()).map(([code, { status, en, next }]) =>
+    [
       `## ${code}`,
-      ...(statuses.length === 0 ? [] : [`Status ${statuses.join(', ')}.`]),
-      ...(texts.length === 0 ? [] : ['Shown as:', texts.map((text) => `- ${codeSpan(text)}`).join('\n')]),
-      `**Cause and next step:** ${cureOf(code, statuses)}`,
-    ].join('\n\n')
-  })
+      ...(status === undefined ? [] : [`Status ${status}.`]),
+      ...(en === undefined ? [] : [`Shown as: ${codeSpan(en)}`]),
+      `**Cause and next step:** ${next}`,
+    ].join('\n\n'),
+  )
   return `${HEAD}# Reason codes
 
 A response that refuses a request has a reason code: in small print on a page, and as \`code\` in \`problem+json\`. The audit

@@ -30,13 +30,12 @@ function literalAt(text: string, index: number): { value: string; end: number } 
 export interface Use {
   readonly code: string
   readonly text: string | null
-  readonly status: string | null
   readonly file: string
 }
 
 /**
- * Codes that match, wherever one is an argument of a call (`new Problem(404, 'not_found', 'No such page.')`), an element of
- * a pair or a value. Each with the literal that follows.
+ * Codes that match, wherever one is an argument of a call (`new MezError('MEZ_USAGE_WRONG', 'NAME is missing')`), an element of a
+ * pair or a value. Each with the literal that follows.
  */
 export function usesOf(pattern: RegExp): Use[] {
   return programSources().flatMap((file) => {
@@ -46,7 +45,7 @@ export function usesOf(pattern: RegExp): Use[] {
       const end = match.index + match[0].length
       const comma = /^\s*,/.exec(text.slice(end))
       const sentence = comma === null ? null : literalAt(text, end + comma[0].length)
-      return { code, text: sentence?.value ?? null, status: match.groups!.status ?? null, file }
+      return { code, text: sentence?.value ?? null, file }
     })
   })
 }

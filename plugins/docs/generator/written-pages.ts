@@ -24,7 +24,7 @@ export async function writtenPages(): Promise<Readonly<Record<string, string>>> 
       'look-up/metrics.md': metricsPage(),
       'look-up/plugin-configuration.md': await pluginConfigurationPage(),
       'look-up/ports.md': portsPage(),
-      'look-up/reason-codes.md': reasonCodePage(),
+      'look-up/reason-codes.md': await reasonCodePage(),
     }
     // A hub of a test is at another port each time.
     const own = new RegExp(`hub\\.mezite\\.localhost(?::${hub.ports.public})?`, 'g')

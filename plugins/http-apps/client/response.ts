@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import { html, type Pages, type Problem, type Subject } from '@mezite/core'
+import { html, type Pages, Problem, type Subject } from '@mezite/core'
 import {
   formLines,
   framedLines,
@@ -9,7 +9,7 @@ import {
   isNavigation,
   ownLines,
 } from '@mezite/core/protocol'
-import { type Advice, texts } from '../texts.ts'
+import { ownSteps, texts } from '../texts.ts'
 
 type Requester = Parameters<typeof isNavigation>[0]
 
@@ -51,16 +51,15 @@ export function problemResponse(
   const waits = (status === 503 || status === 429) && !lines.some((text) => /^retry-after$/i.test(text))
   const extra = waits ? ['Retry-After', '5', ...lines] : lines
   if (!isNavigation(requester)) {
-    const { title } = adviceFor('en', status, code)
+    const { title } = adviceFor(pages, 'en', problem)
     const document = { title, status, code, detail: message, request_id: requestId, ...members }
     return textResponse(status, JSON.stringify(document), 'application/problem+json', extra)
   }
   const language = languageOf(pages, requester)
   const words = texts[language]
-  const { title, next, steps } = adviceFor(language, status, code)
+  const { title, next, steps, sentence } = adviceFor(pages, language, problem)
   const { link } = members
   const help = Array.isArray(members.help) ? (members.help as ShownHelp[]) : []
-  const sentence = Object.hasOwn(words.sentences, code) ? words.sentences[code] : message
   const { contact } = pages.brand
   // The documentation asks for a sign-in, unless it is public.
   const explanation = user === null ? null : pages.explanationOf(code)
@@ -102,10 +101,22 @@ function grpcResponse(
   }
 }
 
-function adviceFor(language: 'en' | 'de', status: number, code: string): Advice {
-  const { byCode, byStatus, otherwise } = texts[language]
-  if (Object.hasOwn(byCode, code)) return byCode[code]!
-  return byStatus[status] ?? { ...otherwise, title: STATUS_CODES[status] ?? otherwise.title }
+/** A refusal whose sentence is in the language of the person already. */
+export class TranslatedProblem extends Problem {}
+
+/** What the page of a problem says: by its reason, and otherwise by its status. The sentence of a problem is English. */
+function adviceFor(pages: Pages, language: 'en' | 'de', problem: Problem) {
+  const { code, status, message } = problem
+  const { byStatus, otherwise } = texts[language]
+  const advice = byStatus[status] ?? { ...otherwise, title: STATUS_CODES[status] ?? otherwise.title }
+  const reason = pages.reasonOf(code)
+  const steps = Object.hasOwn(ownSteps, code) ? ownSteps[code] : undefined
+  return {
+    title: reason?.title?.[language] ?? advice.title,
+    next: steps === undefined ? advice.next : null,
+    steps: steps ?? advice.steps,
+    sentence: (language !== 'en' && !(problem instanceof TranslatedProblem) && reason?.[language]) || message,
+  }
 }
 
 /** The language of the person, for pages. */

@@ -4,6 +4,7 @@ import type { Client, ClientWatcher } from '../client/client.ts'
 import { personOf, problemResponse } from '../client/response.ts'
 import type { Waiting } from '../deadlines.ts'
 import type { Deps } from '../deps.ts'
+import { problemFor } from '../reasons.ts'
 import type { AppMapping } from '../request/app-mapping.ts'
 import { acceptsWebSocket, switchingHead } from '../request/web-socket-accept.ts'
 import { type Admitted, endedProblem } from '../session/admission.ts'
@@ -129,7 +130,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.#outcome.responding()
     if (head.status === 101) return void this.#switch(head)
     if (head.status >= 400 && refusesCookies(head, this.#admitted.request)) {
-      this.#refuse(new Problem(431, 'headers_too_large', `The app refused the cookies (${head.status}).`))
+      this.#refuse(problemFor('headers_too_large', `The app refused the cookies (${head.status}).`))
       return
     }
     let status: number | null

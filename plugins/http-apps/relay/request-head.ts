@@ -2,6 +2,7 @@ import { type App, MezError, messageOf, Problem, type Subject } from '@mezite/co
 import { plainHeaderName } from '@mezite/core/protocol'
 import type { Deps } from '../deps.ts'
 import { limits } from '../limits.ts'
+import { problemFor } from '../reasons.ts'
 import { type AppMapping, type IdentitySource, upstreamAddress } from '../request/app-mapping.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import type { NamedTransform } from '../request/body-pipeline.ts'
@@ -90,9 +91,8 @@ function build(deps: Deps, admitted: Admitted, mapping: AppMapping, own: ClientH
 export function headProblem({ log }: Deps, { admission }: Admitted, error: unknown): Problem {
   if (error instanceof Problem) return error
   log.error({ error: messageOf(error), request_id: admission.requestId }, 'failed to prepare a request')
-  if (error instanceof Error && error.cause instanceof ForbiddenHeader)
-    return new Problem(500, 'forward_refused', 'A plugin set a header that only the hub may set.')
-  return new Problem(500, 'forward_failed', 'Something went wrong. The error was logged.')
+  if (error instanceof Error && error.cause instanceof ForbiddenHeader) return problemFor('forward_refused')
+  return problemFor('forward_failed')
 }
 
 /** Lines of the hub's response to a request that is refused. */
@@ -230,14 +230,8 @@ function checkAssertion(given: unknown): void {
 
 function headerRoles({ roles }: Subject): string {
   const text = roles.join(',')
-  if (text.length > limits.rolesBytes)
-    throw new Problem(
-      500,
-      'roles_too_long',
-      'Your roles do not fit into one request. Ask an administrator to give you fewer.',
-    )
-  if (!roles.every((role) => ROLE.test(role)))
-    throw new Problem(500, 'roles_invalid', 'One of your roles has a name that cannot be sent.')
+  if (text.length > limits.rolesBytes) throw problemFor('roles_too_long')
+  if (!roles.every((role) => ROLE.test(role))) throw problemFor('roles_invalid')
   return text
 }
 

@@ -1,6 +1,7 @@
 import { type HttpRequest, Problem } from '@mezite/core'
 import { isHeaderLine, isReservedInResponse, ownLines } from '@mezite/core/protocol'
 import type { Deps } from '../deps.ts'
+import { problemFor } from '../reasons.ts'
 import type { AppMapping } from '../request/app-mapping.ts'
 import type { BodyTransform, NamedTransform } from '../request/body-pipeline.ts'
 import { withoutOurCookies } from '../request/cookies.ts'
@@ -93,7 +94,7 @@ export function throughRequestHook(
   }
 }
 
-const failed = () => new Problem(500, 'forward_failed', 'Something went wrong. The error was logged.')
+const failed = () => problemFor('forward_failed')
 
 /** Statuses on which browsers and proxies act by themselves. */
 const KEPT = [401, 407, 421, 431]

@@ -1,6 +1,7 @@
 import { type App, messageOf, Problem } from '@mezite/core'
 import { isGrpcCall, type Pipe } from '@mezite/core/protocol'
 import type { Deps } from '../deps.ts'
+import { problemAbout } from '../reasons.ts'
 import type { HttpVersions } from '../request/app-mapping.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import { type Admitted, endedProblem } from '../session/admission.ts'
@@ -80,7 +81,7 @@ function connect(pipe: Pipe, app: App, key: string, wanted: Upstream['version'] 
   if (!isSecure(app.uri) || pipe.alpn === 'h2') return new Http2Upstream(pipe, app, key)
   pipe.onclose = () => {}
   pipe.destroy()
-  const problem = new Problem(502, 'http2_unavailable', `${titleOf(app)} is not set up correctly.`)
+  const problem = problemAbout('http2_unavailable', titleOf(app))
   problem.cause =
     'TLS did not negotiate HTTP/2: set http.version of the app to auto or 1.1, or upgrade the agent'
   return problem
@@ -95,22 +96,14 @@ function dialProblem(app: string, error: unknown): Problem {
 
 const REASON = /^[a-z0-9_]{1,64}$/
 
+/** What people are told; everything else is a matter of operators. */
+const SHOWN = ['agent_unbound', 'agent_none', 'agent_limit', 'agent_choice_failed'] as const
+
 function problemOf(app: string, error: unknown): Problem {
   const { code, reason } = (error ?? {}) as { readonly code?: unknown; readonly reason?: unknown }
-  if (code === 'MEZ_DIAL_TIMEOUT')
-    return new Problem(504, 'app_timeout', `${app} could not be reached in time.`)
-  switch (reason) {
-    case 'agent_unbound':
-      return new Problem(502, reason, `${app} is not set up completely yet.`)
-    case 'agent_none':
-      return new Problem(502, reason, `${app} is not responding right now.`)
-    case 'agent_limit':
-      return new Problem(503, reason, `${app} is busy right now.`)
-  }
-  const problem =
-    reason === 'agent_choice_failed'
-      ? new Problem(502, reason, `${app} is not responding right now.`)
-      : new Problem(502, 'app_unreachable', `${app} cannot be reached.`)
-  problem.cause = messageOf(error)
+  if (code === 'MEZ_DIAL_TIMEOUT') return problemAbout('app_timeout', app)
+  const shown = SHOWN.find((one) => one === reason) ?? 'app_unreachable'
+  const problem = problemAbout(shown, app)
+  if (shown === 'agent_choice_failed' || shown === 'app_unreachable') problem.cause = messageOf(error)
   return problem
 }

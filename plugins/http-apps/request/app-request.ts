@@ -1,5 +1,6 @@
-import { type App, type Catalog, Problem } from '@mezite/core'
+import type { App, Catalog, Problem } from '@mezite/core'
 import type { RoutedRequest } from '@mezite/core/protocol'
+import { problemFor } from '../reasons.ts'
 import { learnRequestName, requestNames } from './header-names.ts'
 import { asksForWebSocket } from './web-socket-accept.ts'
 
@@ -102,7 +103,7 @@ export function readRequest(
       case 'drop':
         continue
       case 'refuse':
-        return bad('header_refused', `The header ${name} looks like one of the hub's own.`)
+        return problemFor('header_refused', `The header ${name} looks like one of the hub's own.`)
       case 'cookie':
         cookies = cookies.length === 0 ? [value] : [...cookies, value]
         continue
@@ -119,7 +120,7 @@ export function readRequest(
         forwardedFor = forwardedFor === undefined ? value : `${forwardedFor},${value}`
         continue
       case 'origin':
-        if (origin !== undefined) return bad('origin_invalid', 'The request has two origins.')
+        if (origin !== undefined) return problemFor('origin_invalid')
         origin = value
         break
       case 'referer':
@@ -151,8 +152,9 @@ export function readRequest(
   if (upgrade) {
     const wanted = upgradeTo?.trim().toLowerCase() === 'websocket' && head.method === 'GET' && !http10
     if (!wanted || length !== undefined)
-      return bad('upgrade_invalid', 'A connection can be upgraded to websocket only.')
-    if (!asksForWebSocket(lines)) return bad('upgrade_invalid', 'The WebSocket handshake is malformed.')
+      return problemFor('upgrade_invalid', 'A connection can be upgraded to websocket only.')
+    if (!asksForWebSocket(lines))
+      return problemFor('upgrade_invalid', 'The WebSocket handshake is malformed.')
   }
   return {
     method: head.method ?? 'GET',
@@ -188,8 +190,4 @@ function withoutListed(lines: string[], connection: string): string[] {
   for (const name of OPTIONAL) listed.delete(name)
   if (listed.size === 0) return lines
   return lines.filter((_, i) => !listed.has((lines[i - (i % 2)] as string).toLowerCase()))
-}
-
-function bad(code: string, detail: string): Problem {
-  return new Problem(400, code, detail)
 }

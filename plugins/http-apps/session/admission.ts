@@ -9,9 +9,16 @@ import {
   type Refusal,
 } from '@mezite/core/protocol'
 import type { Client } from '../client/client.ts'
-import { languageOf, personOf, problemResponse, type ShownHelp } from '../client/response.ts'
+import {
+  languageOf,
+  personOf,
+  problemResponse,
+  type ShownHelp,
+  TranslatedProblem,
+} from '../client/response.ts'
 import { readWhole } from '../client/whole-body.ts'
 import type { Deps } from '../deps.ts'
+import { problemAbout, problemFor } from '../reasons.ts'
 import { type AppRequest, kindFor } from '../request/app-request.ts'
 import { publicOrigin, readableBy } from '../request/origin.ts'
 import { recordFailure } from '../request/refusal-log.ts'
@@ -56,7 +63,7 @@ export function admit(
     app?.protocol === protocol &&
     (request.host.host !== app.publicAddr || isHubPath(request.target))
   )
-    return refuse(deps, request, new Problem(421, 'misdirected', `This stream serves ${titleOf(app)} only.`))
+    return refuse(deps, request, problemAbout('misdirected', titleOf(app)))
   const proved = certified && ({ kind: 'cert', sessionId: certified.sessionId } as const)
   const asked: Asked = { deps, request, protocol, certified: certified !== undefined, client }
   const who = deps.access.callers.ofRequest(request, proved)
@@ -192,9 +199,9 @@ function responseTo({ deps, request, certified }: Asked, refusal: Refusal, who: 
   const name = app === undefined ? 'This application' : titleOf(app)
   switch (refusal.outcome) {
     case 'stale':
-      return fail(staleProblem())
+      return fail(problemFor('view_stale'))
     case 'unauthenticated':
-      if (program) return fail(new Problem(status, code, credentialProblem(code)))
+      if (program) return fail(new Problem(status, code, credentialText(code)))
       if (!certified) return signInResponse(deps, request, { code, known: subject !== null })
       return fail(new Problem(status, code, 'This login has ended. Sign in again: msh login'))
     case 'required':
@@ -203,21 +210,18 @@ function responseTo({ deps, request, certified }: Asked, refusal: Refusal, who: 
       if (!certified) return signInResponse(deps, request, { code, known: true })
       return give(new Problem(status, code, `${name} has requirements that a login of msh cannot meet.`))
     case 'denied': {
-      const words = texts[isNavigation(request) ? languageOf(deps.pages, request) : 'en']
-      const text =
-        code === 'origin_not_allowed'
-          ? `The page that sent this request may not use ${name}.`
-          : [words.denied(subject?.user ?? '', name), message ?? ''].join(' ').trimEnd()
+      const language = isNavigation(request) ? languageOf(deps.pages, request) : 'en'
+      if (code === 'origin_not_allowed') return fail(problemAbout(code, name))
+      const why = message ?? deps.pages.reasonOf(code)?.[language] ?? ''
+      const text = `${texts[language].denied(subject?.user ?? '', name)} ${why}`.trimEnd()
       const { help, lines, reason } = helpOf(deps, request, refusal)
       const members = { ...(link !== null && { link }), ...(help.length > 0 && { help }) }
-      return fail(new Problem(status, reason ?? code, text, members), lines)
+      return fail(new TranslatedProblem(status, reason ?? code, text, members), lines)
     }
     case 'disabled':
-      return fail(new Problem(status, code, `${name} is switched off right now.`))
+      return fail(problemAbout('app_disabled', name))
     case 'unavailable':
-      if (code === 'audit_unavailable')
-        return fail(new Problem(status, code, 'Access cannot be recorded right now. Try again in a moment.'))
-      return fail(new Problem(404, 'app_unknown', 'There is no such web application.'))
+      return fail(problemFor(code === 'audit_unavailable' ? code : 'app_unknown'))
   }
 }
 
@@ -244,19 +248,14 @@ function helpOf(
   return { help, lines: launch.lines, ...(shown !== undefined && { reason: shown }) }
 }
 
-function credentialProblem(code: string): string {
-  if (code === 'verification_failed') return 'The sender of this request could not be verified.'
-  if (code === 'credentials_ambiguous') return 'The request has two credentials. Send one of them.'
-  return 'The credential of this request is not valid here, or has ended.'
-}
+const CREDENTIAL_FAULTS = ['verification_failed', 'credentials_ambiguous'] as const
+
+const credentialText = (code: string): string =>
+  problemFor(CREDENTIAL_FAULTS.find((one) => one === code) ?? 'credential_failed').message
 
 /** The refusal when access ends while an agent is dialled. The gate has recorded it. */
 export function endedProblem({ ended }: Admission): Problem {
-  return ended === 'stale_view' ? staleProblem() : new Problem(403, 'revoked', 'Your access has just ended.')
-}
-
-function staleProblem(): Problem {
-  return new Problem(503, 'view_stale', 'Access cannot be checked right now. Try again in a moment.')
+  return ended === 'stale_view' ? problemFor('view_stale') : problemFor('revoked')
 }
 
 /** What a refusal shows beside its problem, and to whom. */

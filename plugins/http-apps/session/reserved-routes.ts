@@ -12,6 +12,7 @@ import {
   redirectResponse,
 } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
+import { problemFor } from '../reasons.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import { APP_COOKIE, cookieOf, ourCookie } from '../request/cookies.ts'
 import { publicOrigin } from '../request/origin.ts'
@@ -38,7 +39,7 @@ export async function hubRoute(deps: Deps, request: AppRequest): Promise<HubResp
   if (asset !== undefined) return asset
   const soft = sessionRoute(deps, request, url.pathname)
   if (soft !== undefined) return soft
-  const problem = new Problem(404, 'not_found', 'The hub has no such page.')
+  const problem = problemFor('not_found', 'The hub has no such page.')
   recordFailure(deps.audit, request, problem)
   return problemResponse(deps.pages, request, problem)
 }
@@ -55,7 +56,7 @@ async function exchange(deps: Deps, request: AppRequest, query: URLSearchParams)
   if (redeemed === null || redeemed instanceof Problem) {
     const text =
       'This sign-in link was already used, has expired, or belongs to another browser. Open the app again.'
-    const problem = redeemed ?? new Problem(400, 'handover_refused', text)
+    const problem = redeemed ?? problemFor('handover_refused', text)
     recordRefusal(deps, request, problem.code)
     return problemResponse(deps.pages, request, problem)
   }
@@ -70,8 +71,7 @@ async function redeem(
 ) {
   const address = addressKey(input.clientIp)
   if (!deps.handovers.take(address, deps.proxyLimits.callsPerMinute.pages))
-    return new Problem(
-      429,
+    return problemFor(
       'too_many_requests',
       'Too many sign-ins are finishing right now. Reload this page in a moment.',
     )
@@ -101,7 +101,7 @@ async function logout(deps: Deps, request: AppRequest): Promise<HubResponse> {
   if (request.method === 'POST' && !meant) {
     recordRefusal(deps, request, 'origin_not_allowed')
     const text = 'Only pages of this app can sign you out of it.'
-    return problemResponse(deps.pages, request, new Problem(403, 'origin_not_allowed', text))
+    return problemResponse(deps.pages, request, problemFor('origin_not_allowed', text))
   }
   const { pages } = deps
   const words = texts[languageOf(pages, request)]

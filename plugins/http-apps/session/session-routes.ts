@@ -4,6 +4,7 @@ import { Problem, type Session } from '@mezite/core'
 import type { HubResponse } from '@mezite/core/protocol'
 import { languageOf, notice, pageResponse, problemResponse, scriptResponse } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
+import { problemFor } from '../reasons.ts'
 import { type AppRequest, kindFor } from '../request/app-request.ts'
 import { APP_COOKIE, cookieOf } from '../request/cookies.ts'
 import { publicOrigin } from '../request/origin.ts'
@@ -51,11 +52,11 @@ async function status(deps: Deps, request: AppRequest): Promise<HubResponse> {
   const foreign = request.origin !== undefined && request.origin !== ownOrigin(deps, request)
   if (foreign || (request.site !== undefined && request.site !== 'same-origin')) {
     const text = 'Only pages of this app may ask about its session.'
-    return failed(new Problem(403, 'origin_not_allowed', text))
+    return failed(problemFor('origin_not_allowed', text))
   }
   if (!deps.revisions.fresh()) {
     const text = 'Sessions cannot be checked right now. Try again in a moment.'
-    return failed(new Problem(503, 'view_stale', text))
+    return failed(problemFor('view_stale', text))
   }
   const session = await sessionOf(deps, request)
   if (session === undefined) return signInResponse(deps, request, { renewal: true })

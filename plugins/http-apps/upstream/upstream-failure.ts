@@ -1,4 +1,5 @@
-import { Problem } from '@mezite/core'
+import type { Problem } from '@mezite/core'
+import { problemAbout } from '../reasons.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -34,18 +35,8 @@ export function mayRepeat(request: AppRequest, upstream: Upstream, failure: Upst
 
 /** The problem for the browser; its cause is for the log. */
 export function failureProblem(app: string, failure: UpstreamFailure): Problem {
-  const problem = publicProblem(app, failure)
+  const code = failure.broken ? 'answer_invalid' : failure.linkLost ? 'link_lost' : 'app_reset'
+  const problem = problemAbout(code, app)
   problem.cause = failure.detail
   return problem
-}
-
-function publicProblem(app: string, { broken, linkLost }: UpstreamFailure): Problem {
-  if (broken) return new Problem(502, 'answer_invalid', `${app} sent a response that is not valid HTTP.`)
-  if (linkLost)
-    return new Problem(
-      502,
-      'link_lost',
-      `The connection to ${app} broke. Your request may or may not have been processed.`,
-    )
-  return new Problem(502, 'app_reset', `${app} closed the connection without a response.`)
 }

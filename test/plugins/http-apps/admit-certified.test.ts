@@ -27,7 +27,7 @@ async function respond(refusal: Partial<Refusal>, more: object = {}, known: App 
         return { message: null, link: null, requirements: [], subject: { user: 'ada' }, ...refusal }
       },
     },
-    pages: { languageOf: () => 'en' },
+    pages: { languageOf: () => 'en', reasonOf: () => undefined },
     publicNames: { hubOrigin: 'https://hub.test', signInOrigin: 'https://login.test', portSuffix: '' },
   } as unknown as Deps
   const request = {

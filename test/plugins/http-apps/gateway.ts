@@ -23,12 +23,14 @@ import { verifiers } from '../../../core/api/verifiers.ts'
 import { defaultLimits } from '../../../core/base/limits/limits.ts'
 import type { LiveStream } from '../../../core/gate/sessions/stream-registry.ts'
 import { createHooks } from '../../../core/kernel/hooks.ts'
+import type { Reasons } from '../../../core/kernel/reason.ts'
 import { createBrowserServer } from '../../../core/traffic/http/browser-server.ts'
 import { refusalPageOf } from '../../../core/web/pages/error-pages.ts'
 import { createPages } from '../../../core/web/pages/pages.ts'
 import { AppHosts } from '../../../plugins/http-apps/app-hosts.ts'
 import { Deadlines } from '../../../plugins/http-apps/deadlines.ts'
 import type { Deps } from '../../../plugins/http-apps/deps.ts'
+import { reasons } from '../../../plugins/http-apps/reasons.ts'
 import { FailureLog } from '../../../plugins/http-apps/relay/failure-log.ts'
 import { appSession } from '../../../plugins/http-apps/request/cookies.ts'
 import { preflights } from '../../../plugins/http-apps/session/preflights.ts'
@@ -253,14 +255,14 @@ export async function openGateway(
     load: createOverload({ perPerson: 1_000, perApp: 1_000, ...caps }),
     proxyLimits: { ...defaultLimits, ...caps },
     handovers: createRateLimit(systemClock),
-    pages: createPages({ publicNames }),
+    pages: createPages({ publicNames, reasonOf: (code) => (reasons as Reasons)[code] }),
   } as unknown as Deps
   const hosts = new AppHosts(deps)
   const { onLane, protocol } = countLane(hosts, lane === 'lane')
   const browsers = createBrowserServer({
     publicNames,
     pages: deps.pages,
-    refusalPage: refusalPageOf(publicNames),
+    refusalPage: refusalPageOf(publicNames, deps.pages.reasonOf),
     web: (_request, response) => response.end('hub'),
     protocols: [protocol],
     limits: deps.proxyLimits,

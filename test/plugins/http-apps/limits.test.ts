@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { MezError, Problem } from '@mezite/core'
+import { MezError, problemFor } from '@mezite/core'
 import t, { type Test } from 'tap'
 import type { RequestHead } from '../../../core/api/protocol.ts'
 import { defaultLimits } from '../../../core/base/limits/limits.ts'
@@ -102,7 +102,7 @@ t.test('a code that cannot be looked up is not reported as wrong, and no error i
   const { gateway } = await open(t, {})
   const reasons = [
     [new MezError('MEZ_DATABASE_UNAVAILABLE', 'too many queries wait'), 'database_unavailable'],
-    [new Problem(503, 'handover_busy', 'Load this page again.'), 'handover_busy'],
+    [problemFor('handover_busy'), 'handover_busy'],
   ] as const
   for (const [error, code] of reasons) {
     gateway.state.redeemFails = error
@@ -111,7 +111,7 @@ t.test('a code that cannot be looked up is not reported as wrong, and no error i
     t.match(answer, /\r\nRetry-After: \d/)
   }
   t.strictSame(gateway.errors, [])
-  gateway.state.redeemFails = new Problem(503, 'handover_busy', 'Load this page again.')
+  gateway.state.redeemFails = problemFor('handover_busy')
   const page = await raw(
     gateway,
     endOfSignIn('good-code-good-code').replace(

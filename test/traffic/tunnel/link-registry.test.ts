@@ -2,7 +2,7 @@
 /** Which link serves an agent, which are cut, and what an agent may make the hub do. */
 import { mock } from 'node:test'
 import t from 'tap'
-import { JoinRefusal } from '../../../core/gate/enrolment/join-tokens.ts'
+import { problemFor } from '../../../core/api/reasons.ts'
 import { memoryLog } from '../../../core/testing/index.ts'
 import type { LiveLink } from '../../../core/traffic/tunnel/link.ts'
 import { createLinkRegistry } from '../../../core/traffic/tunnel/link-registry.ts'
@@ -330,7 +330,7 @@ t.test(
     t.equal(hub.count('renew'), 1, 'the second at once is not heard')
     await settled()
     t.same(heard(), ['certificate'])
-    const failures = [new JoinRefusal(403, 'agent_unknown', 'gone'), new Error('SELECT secret')]
+    const failures = [problemFor('agent_unknown', 'gone'), new Error('SELECT secret')]
     for (const failure of failures) {
       hub.world.answer = () => Promise.reject(failure)
       ask()

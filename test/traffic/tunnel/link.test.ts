@@ -49,7 +49,7 @@ async function open(first: object | null = HELLO, lifeMs = LIFE_MS, serial = 'a'
     times: {},
   })
   t.teardown(() => {
-    link.destroy('over')
+    link.destroy('closed')
     far.destroy()
   })
   return {
@@ -116,9 +116,9 @@ t.test('a link serves from its hello until its end', async (t) => {
   ;(await control).write(encodeLine({ type: 'answer' }))
   while (messages.length === 0) await new Promise(setImmediate)
   t.same(messages, [{ type: 'answer' }], 'its hello is no message')
-  link.destroy('test')
+  link.destroy('refused')
   t.equal(link.usable, false)
-  t.same(await closed, ['test', true])
+  t.same(await closed, ['refused', true])
   link.send({ type: 'too late' })
 })
 

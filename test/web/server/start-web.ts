@@ -79,7 +79,7 @@ export async function startWeb(
   const browsers = createBrowserServer({
     publicNames: names,
     pages,
-    refusalPage: refusalPageOf(names),
+    refusalPage: refusalPageOf(names, pages.reasonOf),
     web: theWeb.serve,
     protocols: front.protocols ?? [],
     limits: { ...web.limits, ...front.limits },

@@ -1,7 +1,5 @@
 import type { Texts } from './texts.ts'
 
-const providerFault = 'Die Anmeldung bei Ihrem Anbieter ist fehlgeschlagen'
-
 export const de: Texts = {
   template: {
     skip: 'Zum Inhalt',
@@ -15,89 +13,6 @@ export const de: Texts = {
     copied: 'Kopiert',
   },
   error: {
-    titles: {
-      app_unknown: 'Diese Anwendung gibt es nicht',
-      not_found: 'Diese Seite gibt es nicht',
-      misdirected_request: 'Unter dieser Adresse ist nichts',
-      state_expired: 'Diese Anmeldung ist abgelaufen',
-      state_invalid: 'Diese Anmeldung kann nicht weitergehen',
-      state_spent: 'Diese Anmeldung kann nicht weitergehen',
-      bad_target: 'Dieser Link ist unvollständig',
-      role_missing: 'Sie können diese Anwendung nicht öffnen',
-      label_mismatch: 'Sie können diese Anwendung nicht öffnen',
-      label_denied: 'Sie können diese Anwendung nicht öffnen',
-      locked: 'Ihr Zugang ist gesperrt',
-      app_disabled: 'Diese Anwendung ist abgeschaltet',
-      sign_in_unavailable: 'Anmelden ist zurzeit nicht möglich',
-      login_required: 'Ihre Anmeldung ist beendet',
-      view_stale: 'Einen Moment, bitte',
-      handover_busy: 'Einen Moment, bitte',
-      handler_timeout: 'Das hat zu lange gedauert',
-      internal_error: 'Etwas ist schiefgegangen',
-      sign_in_failed: 'Die Anmeldung ist fehlgeschlagen',
-      bad_cli_login: 'Dieser Link ist unvollständig',
-      device_trust_required: 'Ein vertrautes Gerät wird gebraucht',
-      email_unverified: providerFault,
-      name_invalid: providerFault,
-      name_taken: 'Ihr Benutzername ist vergeben',
-      provider_refused: providerFault,
-      provider_unreachable: providerFault,
-      session_mfa_required: 'Ein Passkey wird gebraucht',
-      id_token_refused: providerFault,
-      token_refused: providerFault,
-      userinfo_refused: providerFault,
-      username_missing: providerFault,
-    },
-    details: {
-      address_limit: 'Von dieser Adresse kommen zu viele Aufrufe. Warten Sie einen Moment.',
-      app_disabled: 'Diese Anwendung ist zurzeit abgeschaltet.',
-      app_unknown:
-        'Unter dieser Adresse gibt es keine Anwendung für Browser. Was in ein Terminal gehört, öffnet „msh app login NAME“.',
-      audit_unavailable: 'Zugriffe können zurzeit nicht aufgezeichnet werden, deshalb kommt niemand hinein.',
-      bad_cli_login: 'Ein Teil der Adresse fehlt. Beginnen Sie die Anmeldung im Terminal von vorn.',
-      bad_target: 'Ein Teil der Adresse fehlt. Beginnen Sie dort von vorn, wo der Link herkam.',
-      connector_unknown: 'Diesen Weg zur Anmeldung gibt es nicht. Öffnen Sie die Seite noch einmal.',
-      csrf: 'Diese Anfrage kommt nicht von einer Seite des Hubs. Öffnen Sie die Seite noch einmal.',
-      database_unavailable: 'Die Datenbank ist nicht erreichbar.',
-      device_trust_required:
-        'Diese Anwendung öffnet sich nur auf Geräten, denen Ihre Organisation vertraut, und dieses gehört nicht dazu. Wenden Sie sich an Ihre Administration.',
-      email_unverified:
-        'Ihre E-Mail-Adresse ist bei Ihrem Identitätsanbieter nicht bestätigt. Bestätigen Sie sie dort, und melden Sie sich dann wieder an.',
-      handler_timeout: 'Das hat zu lange gedauert. Vielleicht wird es trotzdem noch ausgeführt.',
-      id_token_refused:
-        'Die Aussage Ihres Identitätsanbieters über Sie war nicht zu prüfen. Versuchen Sie es noch einmal.',
-      internal_error: 'Der Fehler wurde protokolliert. Versuchen Sie es noch einmal.',
-      login_required: 'Ihre Anmeldung ist beendet. Öffnen Sie die Seite noch einmal.',
-      misdirected_request: 'Der Hub bedient diese Adresse nicht.',
-      name_invalid:
-        'Ihr Identitätsanbieter nennt einen Namen für Sie, der hier nicht gültig ist. Wenden Sie sich an Ihre Administration.',
-      name_taken:
-        'Ihr Benutzername gehört bei Ihrem Identitätsanbieter jemand anderem. Die Administration gibt ihn Ihnen mit „mezctl users relink“.',
-      not_found: 'Unter dieser Adresse ist nichts.',
-      provider_unreachable:
-        'Der Identitätsanbieter ist nicht erreichbar. Versuchen Sie es gleich noch einmal.',
-      session_mfa_required:
-        'Diese Anwendung öffnet sich nur, wenn Sie mit einem Passkey bestätigen, und das geht hier nicht. Wenden Sie sich an Ihre Administration.',
-      session_unknown: 'Diese Anmeldung ist beendet. Führen Sie im Terminal noch einmal msh login aus.',
-      sign_in_failed: 'Die Anmeldung ist an einem Fehler gescheitert. Versuchen Sie es noch einmal.',
-      sign_in_unavailable:
-        'Dieser Weg zur Anmeldung ist zurzeit nicht möglich. Öffnen Sie die Seite noch einmal, oder wenden Sie sich an Ihre Administration.',
-      state_expired: 'Dieser Link ist abgelaufen. Öffnen Sie die gewünschte Seite noch einmal.',
-      state_invalid:
-        'Diese Anmeldung begann in einem anderen Browser oder vor zu langer Zeit. Öffnen Sie die Seite noch einmal.',
-      state_spent: 'Dieser Link wurde schon benutzt. Öffnen Sie die Seite noch einmal.',
-      token_refused:
-        'Ihr Identitätsanbieter hat die Anmeldung nicht abgeschlossen. Versuchen Sie es noch einmal.',
-      too_many_requests: 'Das waren zu viele Anfragen. Warten Sie einen Moment.',
-      too_many_sign_ins: 'Sie haben sich zu oft angemeldet. Versuchen Sie es in einer Minute noch einmal.',
-      user_unknown: 'Ihr Benutzerkonto gibt es nicht mehr.',
-      userinfo_refused:
-        'Ihr Identitätsanbieter hat nicht gesagt, wer Sie sind. Versuchen Sie es noch einmal.',
-      username_missing:
-        'Ihr Identitätsanbieter nennt keinen Benutzernamen für Sie. Wenden Sie sich an Ihre Administration.',
-      view_stale: 'Der Zugang kann gerade nicht geprüft werden. Versuchen Sie es gleich noch einmal.',
-      handover_busy: 'Gerade melden sich viele an. Diese Seite geht von selbst weiter.',
-    },
     tryAgain: 'Noch einmal versuchen',
     home: 'Ihre Anwendungen',
     start: 'Startseite',

@@ -12,32 +12,6 @@ export const en = {
     copied: 'Copied',
   },
   error: {
-    /** Headings that replace the plain status phrase, by reason code. */
-    titles: {
-      app_unknown: 'No such application',
-      not_found: 'No such page',
-      misdirected_request: 'There is nothing at this address',
-      state_expired: 'This sign-in has expired',
-      state_invalid: 'This sign-in cannot continue',
-      state_spent: 'This sign-in cannot continue',
-      bad_target: 'This link is not complete',
-      role_missing: 'You cannot open this application',
-      label_mismatch: 'You cannot open this application',
-      label_denied: 'You cannot open this application',
-      locked: 'Your access is locked',
-      app_disabled: 'This application is switched off',
-      sign_in_unavailable: 'Sign-in is not available',
-      login_required: 'Your sign-in has ended',
-      view_stale: 'One moment, please',
-      handover_busy: 'One moment, please',
-      handler_timeout: 'This took too long',
-      internal_error: 'Something went wrong',
-      sign_in_failed: 'Sign-in failed',
-    } as Readonly<Record<string, string>>,
-    /** In place of a problem's own sentence, which is English, by reason code. */
-    details: {
-      handover_busy: 'Many people are signing in right now. This page continues by itself.',
-    } as Readonly<Record<string, string>>,
     tryAgain: 'Try again',
     home: 'Your applications',
     start: 'Start page',
