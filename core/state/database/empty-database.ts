@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -28,10 +28,10 @@ type Entry = readonly [path: string, length?: number]
 export async function packEmptyDatabase(source: string, target: string): Promise<void> {
   const entries: Entry[] = []
   const contents: Buffer[] = []
-  for (const each of await readdir(source, { recursive: true, withFileTypes: true })) {
-    const path = join(each.parentPath, each.name)
-    const name = path.slice(source.length + 1)
-    if (each.isDirectory()) entries.push([name])
+  // In one order whatever the file system's is; a folder comes before what is in it.
+  for (const name of (await readdir(source, { recursive: true })).sort()) {
+    const path = join(source, name)
+    if ((await stat(path)).isDirectory()) entries.push([name])
     else {
       const content = await readFile(path)
       contents.push(content)
@@ -77,8 +77,10 @@ export function packedEmptyDatabase(): string | null {
   }
 }
 
-function fileName(): string {
+const fileName = (): string => `empty-database-${emptyDatabaseVersion()}.zst`
+
+/** The version of PGlite that opens it. */
+export function emptyDatabaseVersion(): string {
   const [modules = ''] = require.resolve('@electric-sql/pglite').split(/(?<=node_modules)[\\/]@electric-sql/)
-  const { version } = require(join(modules, '@electric-sql/pglite/package.json')) as { version: string }
-  return `empty-database-${version}.zst`
+  return (require(join(modules, '@electric-sql/pglite/package.json')) as { version: string }).version
 }
