@@ -13,10 +13,16 @@ const { zstdDecompressSync } = require('node:zlib')
 /** `files` are pairs of path and size, in the order of their contents in the asset `contents`. */
 const { program, entry, id, files } = JSON.parse(getAsset('program', 'utf8'))
 
+const isWindows = process.platform === 'win32'
+/** The variable that names the folder of caches, and where that is without it. */
+const [variable, cachesBelowHome] = isWindows
+  ? ['LOCALAPPDATA', ['AppData', 'Local']]
+  : ['XDG_CACHE_HOME', process.platform === 'darwin' ? ['Library', 'Caches'] : ['.cache']]
+
 function fail(problem) {
   process.stderr.write(`error: cannot unpack ${program}: ${problem} (MEZ_FILE_UNWRITABLE)\n`)
   process.stderr.write(
-    'Set XDG_CACHE_HOME to a folder that belongs to this user and that no other user can write to.\n',
+    `Set ${variable} to a folder that belongs to this user and that no other user can write to.\n`,
   )
   process.exit(1)
 }
@@ -24,6 +30,8 @@ function fail(problem) {
 /** Creates a missing folder. Code runs from it, so that no other user may be able to write to it. */
 function ensurePrivate(folder) {
   fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+  // Windows closes a profile to other users by its access lists, and reports modes that mean nothing.
+  if (isWindows) return
   const { uid, mode } = fs.statSync(folder)
   if (uid !== process.getuid()) fail(`${folder} belongs to another user`)
   if ((mode & 0o022) !== 0) fail(`other users can write to ${folder}`)
@@ -55,7 +63,7 @@ function unpack(folder) {
 
 function unpacked() {
   try {
-    const caches = process.env.XDG_CACHE_HOME || join(homedir(), '.cache')
+    const caches = process.env[variable] || join(homedir(), ...cachesBelowHome)
     const parent = join(caches, 'mezite')
     ensurePrivate(caches)
     ensurePrivate(parent)

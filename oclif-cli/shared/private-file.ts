@@ -29,7 +29,8 @@ export function readPrivateFile(file: string): string | null {
   }
   try {
     const { mode, uid } = fstatSync(handle)
-    if ((mode & 0o077) !== 0) {
+    // Windows closes the folder of a person to others by its access lists, and reports modes that mean nothing.
+    if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
       const text = `${file} is accessible to other users (mode 0${(mode & 0o777).toString(8)})`
       throw new CliError('MEZ_CREDENTIALS_UNSAFE', text)
     }
