@@ -19,6 +19,8 @@ export const errorCodes = {
 
   MEZ_MACHINE_UNFIT: 'Each failed check says who can repair it.',
   MEZ_UPGRADE_BLOCKED: 'Each line above names what to do first.',
+  MEZ_PROGRAM_CHANGED: 'Install this version again, and check the download first as SECURITY.md says.',
+  MEZ_PROGRAM_UNATTESTED: 'Only releases have an attestation; a build of a checkout has none.',
   MEZ_SERVICE_UNINSTALLABLE: 'Write a unit by hand: examples/operations has one for each program.',
 
   // Plugins.

@@ -31,6 +31,7 @@ const HELP = {
   config check --config FILE   list all problems of a configuration
   config schema                print the JSON Schema of the configuration
   doctor --config FILE         examine this machine and the running hub
+  version --verify             compare the files of this program with their attestation
   backup FILE                  back up the cluster while it runs
   restore FILE                 restore a backup into an empty database
   database move                move the cluster to another database
@@ -69,6 +70,7 @@ const LOADED: Readonly<Record<string, (word: string) => Promise<ProgramCommand>>
   restore: (word) => packagedCommand('backup', word),
   database: (word) => packagedCommand('backup', word),
   upgrade: (word) => packagedCommand('backup', word),
+  version: (word) => packagedCommand('backup', word),
 }
 
 const asksForHelp = (args: readonly string[]) => args.some((arg) => arg === '--help' || arg === '-h')

@@ -3,6 +3,7 @@ import type { ProgramCommand } from '@mezite/core/program'
 import { runBackup, runRestore } from './program/archive.ts'
 import { runDatabase } from './program/database.ts'
 import { runUpgrade } from './program/upgrade.ts'
+import { versionCommand } from './program/version.ts'
 
 export const commands: Readonly<Record<string, ProgramCommand>> = {
   backup: {
@@ -71,4 +72,5 @@ migrations and about how long they take, and agents that are too old. Exits 1 if
 `,
     run: runUpgrade,
   },
+  version: versionCommand,
 }
