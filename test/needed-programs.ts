@@ -30,6 +30,8 @@ export const PROGRAMS: Readonly<Record<string, NeededProgram>> = {
     paths: ['/usr/lib/apache2/modules/mod_auth_openidc.so'],
   },
   prometheus: { package: 'prometheus', paths: ['/usr/bin/prometheus'] },
+  runc: { package: 'runc', paths: ['/usr/sbin/runc', '/usr/bin/runc'] },
+  osslsigncode: { package: 'osslsigncode', paths: ['/usr/bin/osslsigncode'] },
   faketime: { package: 'faketime', paths: ['/usr/bin/faketime'] },
 }
 

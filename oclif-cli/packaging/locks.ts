@@ -1,7 +1,7 @@
-/** Lock files of what is published and of the images: the versions and hashes of this repository's own lock file. */
+/** Lock files of what is published: the versions and hashes of this repository's own lock file. */
 import { createHash } from 'node:crypto'
-import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { basename, join, relative } from 'node:path'
+import { globSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { pack } from './staging.ts'
 import { type Manifest, manifestOf, publishedWorkspaces, root } from './workspaces.ts'
 
@@ -35,8 +35,6 @@ export interface OwnPack {
   /** Its staged folder. */
   readonly folder: string
   readonly integrity: string
-  /** Where npm finds the tarball. Default: the registry. */
-  readonly resolved?: string
 }
 
 /** How npm writes the hash of a tarball. */
@@ -99,13 +97,13 @@ export function lockOf(top: Manifest, folder: string, own: ReadonlyMap<string, O
     }
   }
 
-  function addOwn(name: string, { folder, integrity, resolved }: OwnPack): void {
+  function addOwn(name: string, { folder, integrity }: OwnPack): void {
     const target = `node_modules/${name}`
     const { path } = publishedWorkspaces().find(({ manifest }) => manifest.name === name)!
     if (sources.has(target)) return
     moved.set(path, target)
     sources.set(target, path)
-    const entry = { ...ownEntry(manifestOf(folder)), ...(resolved && { resolved }), integrity }
+    const entry = { ...ownEntry(manifestOf(folder)), integrity }
     packages[target] = entry
     addDependencies(target, path, entry, folder)
   }
@@ -168,51 +166,4 @@ export function packForRelease(folders: readonly string[], target: string): read
     tarballs.push(note(folder, pack([folder], target)[0]!))
   }
   return tarballs
-}
-
-/** What each image installs. */
-const IMAGES = {
-  hub: (name: string) => !['create-mezite-plugin', '@mezite/msh'].includes(name),
-  agent: (name: string) => /^@mezite\/(core|agent|plugin-transport-.*)$/.test(name),
-}
-
-/**
- * Writes `images/hub` and `images/agent` beside the tarballs, each with a package.json and the lock file with which `npm ci`
- * installs the program for an image.
- */
-export function writeImageFolders(
-  folders: readonly string[],
-  tarballs: readonly string[],
-  target: string,
-): void {
-  for (const [image, has] of Object.entries(IMAGES)) {
-    const own = new Map<string, OwnPack>()
-    const folder = join(target, 'images', image)
-    for (const [index, staged] of folders.entries()) {
-      const { name } = manifestOf(staged)
-      const tarball = tarballs[index]!
-      const resolved = `file:${relative(folder, join(target, basename(tarball)))}`
-      if (has(name)) own.set(name, { folder: staged, integrity: integrityOf(tarball), resolved })
-    }
-    const dependencies = Object.fromEntries([...own].map(([name, { resolved }]) => [name, resolved!]))
-    const manifest = { name: `mezite-${image}`, version: '0.0.0', private: true, dependencies }
-    mkdirSync(folder, { recursive: true })
-    const write = (file: string, value: object) =>
-      writeFileSync(join(folder, file), `${JSON.stringify(value, null, 2)}\n`)
-    write('package.json', manifest)
-    write('package-lock.json', lockOf(manifest, folder, own))
-  }
-}
-
-const DIGEST = /^[\w.-]+(?::\d+)?(?:\/[\w.-]+)+:[\w.-]+@sha256:[0-9a-f]{64}$/
-
-/** A Dockerfile whose base is this image. Throws for an image without a digest, since its tag may move. */
-export function withNodeImage(dockerfile: string, image: string | undefined): string {
-  if (image === undefined || !DIGEST.test(image))
-    throw new Error(
-      `--node-image ${image ?? ''}: name the base image with its digest, such as docker.io/library/node:24-trixie-slim@sha256:…`,
-    )
-  const pinned = dockerfile.replace(/^ARG NODE_IMAGE=.*$/m, `ARG NODE_IMAGE=${image}`)
-  if (!pinned.includes(`ARG NODE_IMAGE=${image}\n`)) throw new Error('the Dockerfile has no ARG NODE_IMAGE')
-  return pinned
 }

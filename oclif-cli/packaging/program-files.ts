@@ -1,6 +1,7 @@
 /** The files that a program needs, without npm: its package and everything that it depends on, as they are installed here. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
+import { isUnread } from '../../plugins/backup/program/package-digest.ts'
 import { type Manifest, manifestOf, publishedWorkspaces, root } from './workspaces.ts'
 
 /** The packages of the programs, by program. Each has the program's name as its `bin`. */
@@ -18,8 +19,7 @@ export interface ProgramFile {
   readonly source: string
 }
 
-/** Files that no program reads: types, source maps, documentation; and of other projects their tools and tests. */
-const UNREAD = /(?:\.map|\.d\.[cm]?ts|\.flow|\.tsbuildinfo|(?:^|\/)(?:CHANGELOG|README|HISTORY)[^/]*)$/i
+/** Of packages of other projects, their tools and tests. */
 const TOOLS =
   /^(?:tests?|spec|docs|examples?|bench(?:marks?)?|integration)\/|(?:^|\/)\.|\.(?:sh|ps1|cmd|html)$/
 
@@ -38,7 +38,7 @@ export const isLicense = (path: string): boolean =>
 export function programFiles(names: readonly Program[], staged: string): readonly ProgramFile[] {
   return installedPackages(names, staged).flatMap(({ folder, target, own, commandsOnly }) =>
     filesBelow(folder, own ? ['node_modules', 'testing'] : ['node_modules'])
-      .filter((path) => !UNREAD.test(path) && (own || !TOOLS.test(path)))
+      .filter((path) => !isUnread(path) && (own || !TOOLS.test(path)))
       .filter((path) => !commandsOnly || COMMAND_FILES.test(path))
       .sort()
       .map((path) => ({ path: join(target, path), source: join(folder, path) })),

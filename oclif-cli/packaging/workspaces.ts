@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
@@ -38,6 +39,10 @@ export const root = resolve(import.meta.dirname, '../..')
 
 export const manifestOf = (folder: string): Manifest =>
   JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+
+/** When this commit was made, in seconds since 1970: the time in everything that is built from it. */
+export const commitSeconds = (): number =>
+  Number(execFileSync('git', ['log', '-1', '--format=%ct'], { cwd: root, encoding: 'utf8' }))
 
 /** The packages that are published, each after the packages that it depends on. */
 export function publishedWorkspaces(): readonly Workspace[] {

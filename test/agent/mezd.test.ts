@@ -9,6 +9,7 @@ import { parse } from 'yaml'
 import { readAgentConfig } from '../../agent/agent-config.ts'
 import { agentSchema } from '../../agent/agent-schema.ts'
 import { printError } from '../../core/kernel/error.ts'
+import { images } from '../../oclif-cli/packaging/images.ts'
 import '../e2e/plain-programs.ts'
 import { startServiceManager } from '../base/log/service-manager.ts'
 import { drain, startApp } from '../traffic/tunnel/start-app.ts'
@@ -115,8 +116,10 @@ t.test(
     const folder = join(import.meta.dirname, '../../examples/containers')
     const file = join(folder, 'mezd.yaml')
     await readAgentConfig(['--config', file], { program: join(import.meta.dirname, '../../agent') })
-    const [, agentImage = ''] = readFileSync(join(folder, 'Dockerfile'), 'utf8').split(' AS agent\n')
-    t.match(agentImage, `http://${parse(readFileSync(file, 'utf8')).diagnostics.listen_addr}/healthz`)
+    t.equal(
+      images.agent.health,
+      `http://${parse(readFileSync(file, 'utf8')).diagnostics.listen_addr}/healthz`,
+    )
   },
 )
 

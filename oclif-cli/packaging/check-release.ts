@@ -1,0 +1,140 @@
+/** Proves a release: each form is installed and opens an app, and a second build is equal. */
+import { execFileSync } from 'node:child_process'
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { CHECKSUMS, filesIn, sha256Of } from './checksums.ts'
+import { forms } from './installed-forms.ts'
+import { openApp } from './open-app.ts'
+import { root } from './workspaces.ts'
+
+/** Beside the release and not part of it: two machines run different forms. */
+export const CHECKS = 'CHECKS.md'
+
+/**
+ * Installs the forms of a release whose names contain one of `wanted` (all without any) and opens an app through each; without `wanted`
+ * it also makes the release again. Writes the table `CHECKS.md` beside the folder. Throws if one fails.
+ */
+export async function checkRelease(
+  release: string,
+  wanted: readonly string[],
+  say: (line: string) => void,
+): Promise<void> {
+  checkSums(release)
+  const rows: string[] = []
+  let failed = false
+  const note = (what: string, result: string) => {
+    rows.push(`| ${what} | ${result.split('\n')[0]} |`)
+    say(`${what}: ${result}`)
+  }
+  for (const form of forms) {
+    if (wanted.length > 0 && !wanted.some((name) => form.name.includes(name))) continue
+    const missing = form.whyNot()
+    if (missing !== null) {
+      note(form.name, `not run: ${missing}`)
+      continue
+    }
+    // Debian's programs and containers run as other users.
+    const parent = mkdtempSync('/var/tmp/mezite-check-')
+    const folder = join(parent, 'form')
+    const data = join(parent, 'data')
+    for (const one of [folder, data]) mkdirSync(one)
+    let remove = () => {}
+    try {
+      const installed = form.install(release, folder)
+      remove = installed.remove ?? remove
+      note(form.name, await openApp(installed.form, data))
+    } catch (error) {
+      failed = true
+      note(form.name, `FAILED: ${(error as Error).message}`)
+    } finally {
+      remove()
+      rmSync(parent, { recursive: true, force: true })
+    }
+  }
+  if (wanted.length === 0) {
+    const different = secondBuild(release)
+    failed ||= different.length > 0
+    note(
+      'a second build',
+      different.length === 0 ? 'equal byte for byte' : `FAILED: other ${different.join(', ')}`,
+    )
+  }
+  const table = `| form | what was run on this machine |\n|---|---|\n${rows.join('\n')}\n`
+  writeFileSync(join(release, '..', CHECKS), table)
+  if (failed) throw new Error('the release did not pass its checks')
+}
+
+/** Throws if a file differs from its checksum, or has none. */
+export function checkSums(release: string): void {
+  if (!existsSync(join(release, CHECKSUMS)))
+    throw new Error(`${release} has no release; make it with: npm run release -- --dry-run`)
+  const lines = readFileSync(join(release, CHECKSUMS), 'utf8').trim().split('\n')
+  const sums = new Map(lines.map((line) => [line.slice(66), line.slice(0, 64)]))
+  for (const file of filesIn(release))
+    if (sums.get(file) !== sha256Of(readFileSync(join(release, file))))
+      throw new Error(`${file} does not match ${CHECKSUMS}`)
+}
+
+/** Builds this commit again from a clone in another folder, without any cache but downloads; returns the files that differ. */
+function secondBuild(release: string): readonly string[] {
+  const folder = mkdtempSync(join(tmpdir(), 'mezite-again-'))
+  const clone = join(folder, 'another place')
+  try {
+    const run = (command: string, ...args: readonly string[]) =>
+      execFileSync(command, args, {
+        cwd: existsSync(clone) ? clone : root,
+        stdio: ['ignore', 'ignore', 'inherit'],
+      })
+    run('git', 'clone', '--quiet', root, clone)
+    appendFileSync(join(clone, '.git/info/exclude'), 'node_modules\n')
+    // Links of npm to packages of this repository are relative, so that they lead into the clone.
+    run('cp', '--archive', '--link', join(root, 'node_modules'), join(clone, 'node_modules'))
+    for (const file of execFileSync('git', ['ls-files', '*/package.json'], { cwd: root, encoding: 'utf8' })
+      .trim()
+      .split('\n')) {
+      const nested = file.replace('package.json', 'node_modules')
+      if (existsSync(join(root, nested)))
+        run('cp', '--archive', '--link', join(root, nested), join(clone, nested))
+    }
+    rmSync(join(clone, 'node_modules/.cache'), { recursive: true })
+    for (const name of ['node', 'debian']) {
+      const cache = join('node_modules/.cache', name)
+      if (existsSync(join(root, cache))) cpSync(join(root, cache), join(clone, cache), { recursive: true })
+    }
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    const released = filesIn(release)
+      .find((file) => file.startsWith('mezhub_'))
+      ?.split('_')[1]
+    const bump = released === version ? 'none' : 'minor'
+    const again = join(folder, 'release')
+    execFileSync(
+      'sh',
+      [
+        '-c',
+        `umask 077; exec npm run --silent release -- --dry-run --bump ${bump} --target "$1"`,
+        'sh',
+        again,
+      ],
+      {
+        cwd: clone,
+        env: { ...process.env, TZ: 'Pacific/Auckland' },
+        stdio: ['ignore', 'ignore', 'inherit'],
+      },
+    )
+    const names = new Set([...filesIn(release), ...filesIn(again)])
+    const bytes = (file: string) => (existsSync(file) ? sha256Of(readFileSync(file)) : '')
+    return [...names].filter((name) => bytes(join(release, name)) !== bytes(join(again, name)))
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}

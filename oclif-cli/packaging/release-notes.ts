@@ -1,0 +1,45 @@
+/** The notes of a release: which form is for what, and what runs it before it is published. */
+
+const HERE = '`npm run release -- --check`'
+const NOT = 'nothing: this machine cannot run it'
+
+/** A form of a release on a system, and what opens an app through it before it is published. */
+const FORMS: readonly (readonly [form: string, system: string, runBy: string])[] = [
+  ['npm packages', 'Linux x64 with Node.js 24', HERE],
+  ['Debian packages', 'Debian 13 amd64', HERE],
+  ['Debian packages', 'Debian 13 arm64', `${NOT}; the workflow's arm64 runner`],
+  ['executables', 'Linux x64', HERE],
+  ['executables', 'Linux arm64', `${NOT}; the workflow's arm64 runner`],
+  ['executables of msh and mezctl', 'Windows x64', `${NOT}; the workflow's Windows runner starts them`],
+  ['executables of msh and mezctl', 'macOS arm64', 'made and started by the workflow on a Mac alone'],
+  ['images', 'linux/amd64', HERE],
+  ['images', 'linux/arm64', `${NOT}; the workflow's arm64 runner`],
+  [
+    'Helm chart',
+    'Kubernetes 1.27',
+    'rendered and checked against the schemas by `npm test`; no cluster runs it',
+  ],
+  ['Homebrew formulas', 'macOS, Linux', 'nothing: Homebrew is not on this machine'],
+  ['winget manifests', 'Windows x64', 'nothing: winget is not on this machine'],
+]
+
+/** `changes` are those of the changelog, `packs` the files for npm. */
+export function releaseNotes(version: string, changes: string, packs: readonly string[]): string {
+  const rows = FORMS.map((cells) => `| ${cells.join(' | ')} |`)
+  return `# Mezite ${version}
+
+${changes}
+
+## Files
+
+| form | system | what opens an app through it before it is published |
+|---|---|---|
+${rows.join('\n')}
+
+\`CHECKS.md\` says what that command ran on the machine of this release. \`SHA256SUMS\` has a checksum for each file, \`sbom.cdx.json\`
+what they contain, and \`vex.openvex.json\` what known vulnerabilities of that mean here. The executables for Windows and macOS
+are signed only if the file says so.
+
+${packs.length} npm packages: ${packs.join(', ')}.
+`
+}
