@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import module from 'node:module'
 import { constants, homedir } from 'node:os'
 import { dirname, join, sep } from 'node:path'
@@ -39,7 +39,10 @@ export async function launch(name, base, entry) {
   if (!fileURLToPath(import.meta.url).startsWith(own)) lookInProgram()
   const source = new URL(`${entry}.ts`, base)
   // A checkout runs its sources unbuilt; a published package has only dist.
-  if (!existsSync(source)) return import(new URL(`dist/${entry}.js`, base).href)
+  if (!existsSync(source)) {
+    useBundles()
+    return import(new URL(`dist/${entry}.js`, base).href)
+  }
   // The flag on the command line costs nothing, whereas a hook runs for each of a thousand modules.
   if (!process.execArgv.includes(`--conditions=${SOURCE}`)) preferSources()
   await import(source.href)
@@ -90,6 +93,32 @@ export function lookInProgram() {
           throw error
         }
       }
+    },
+  })
+}
+
+/**
+ * Loads libraries of hundreds of modules from the few files that the build made of them (`dist/bundled`), for everybody who would
+ * load the same copy of such a library: two copies in one program would not know each other's formats and classes.
+ */
+function useBundles() {
+  const folder = new URL('dist/bundled/', import.meta.url)
+  if (!existsSync(folder)) return
+  const bundled = new Map()
+  for (const [entry, file] of Object.entries(
+    JSON.parse(readFileSync(new URL('bundled.json', folder), 'utf8')),
+  )) {
+    try {
+      bundled.set(import.meta.resolve(entry), new URL(file, folder).href)
+    } catch {
+      // An agent has no database.
+    }
+  }
+  module.registerHooks({
+    resolve(specifier, context, next) {
+      const found = next(specifier, context)
+      const url = context.conditions.includes('import') ? bundled.get(found.url) : undefined
+      return url === undefined ? found : { ...found, url, format: 'module' }
     },
   })
 }

@@ -29,6 +29,7 @@ const TOOLS = ['tsconfig.json', 'node_modules/.package-lock.json', relative(root
 const NOT_OF_PACKAGE = /(^|\/)(node_modules|dist|fixtures|generator)$/
 /** Files that the build of a package reads outside of its folder: pages of the documentation are wherever they are written. */
 const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
+  core: ['oclif-cli/packaging/bundles.ts'],
   'core/mezhub': ['oclif-cli/packaging/empty-database.ts'],
   'plugins/docs': ['*.md', '*/README.md', '*/*/README.md', 'examples/operations/*.md', 'core/reference.md'],
 }
