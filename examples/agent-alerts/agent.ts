@@ -6,7 +6,7 @@ export default defineAgentPlugin({
   name: 'agent-alerts',
   api: 1,
   summary: 'Keeps a file while the agent is connected',
-  config: Type.Object({ file: Type.String({ minLength: 1 }) }, { additionalProperties: false }),
+  config: Type.Closed({ file: Type.String({ minLength: 1 }) }),
   setup({ config, log, tap }) {
     const hubs = new Set<string>()
     const remove = () => rmSync(config.file, { force: true })

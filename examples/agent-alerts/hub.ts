@@ -1,30 +1,49 @@
-import { defineHubPlugin, messageOf, Type } from '@mezite/core'
+import { defineHubPlugin, messageOf, notifiers, Type } from '@mezite/core'
 
 const POST_MS = 5_000
 
-/** Posts JSON to a webhook when the hub is ready and when an agent connects or disconnects. */
+/**
+ * Posts JSON to a webhook: notifications for operators, and an alert when the hub is ready and when an agent connects or
+ * disconnects. The hub repeats a notification that failed; an alert that failed is in the log.
+ */
 export default defineHubPlugin({
   name: 'agent-alerts',
   api: 1,
-  summary: 'Reports connected and lost agents to a webhook',
-  config: Type.Object({ url: Type.String({ pattern: '^https?://' }) }, { additionalProperties: false }),
-  setup({ config, clock, log, tap }) {
+  summary: 'Reports notifications and lost agents to a webhook',
+  config: Type.Closed({ url: Type.String({ pattern: '^https?://' }) }),
+  provides: { notifiers },
+  setup({ config, clock, log, provide, tap }) {
+    async function post(body: object, signal: AbortSignal, key: string | null = null): Promise<void> {
+      const headers = {
+        'content-type': 'application/json',
+        ...(key !== null && { 'idempotency-key': key }),
+      }
+      const options = { method: 'POST', headers, body: JSON.stringify(body), signal }
+      const response = await fetch(config.url, { ...options, redirect: 'error' })
+      await response.body?.cancel()
+      if (!response.ok) throw new Error(`status ${response.status}`)
+    }
+
+    provide.notifiers({
+      name: 'agent-alerts',
+      // One for a person would have `user`.
+      takes: ({ user }) => user === undefined,
+      // The hub repeats a delivery that failed: the receiver can drop an id that it has.
+      deliver: ({ id, severity, title, text, url }, signal) =>
+        post({ event: 'notification', severity, title, text, url }, signal, id),
+    })
+
     const pending = new Set<Promise<void>>()
-    const post = (alert: object) => {
-      const body = JSON.stringify({ time: new Date(clock.now()).toISOString(), ...alert })
-      const headers = { 'content-type': 'application/json' }
-      const signal = AbortSignal.timeout(POST_MS)
-      const posted: Promise<void> = fetch(config.url, { method: 'POST', headers, body, signal })
-        .then((response) => {
-          if (!response.ok) throw new Error(`status ${response.status}`)
-        })
+    const alert = (event: object) => {
+      const time = new Date(clock.now()).toISOString()
+      const posted: Promise<void> = post({ time, ...event }, AbortSignal.timeout(POST_MS))
         .catch((error) => log.warn({ error: messageOf(error) }, 'the webhook did not accept an alert'))
         .finally(() => pending.delete(posted))
       pending.add(posted)
     }
-    tap.lifecycle.ready(() => post({ event: 'hub_ready' }))
+    tap.lifecycle.ready(() => alert({ event: 'hub_ready' }))
     tap.tunnel.changed(({ hostname, connected, reason }) =>
-      post({ event: connected ? 'agent_connected' : 'agent_lost', agent: hostname, reason }),
+      alert({ event: connected ? 'agent_connected' : 'agent_lost', agent: hostname, reason }),
     )
     tap.lifecycle.drain(async () => void (await Promise.all(pending)))
   },

@@ -33,5 +33,5 @@ export default defineAgentPlugin({
   api: 1,
   summary: 'Connects to the hub in frames',
   provides: { agentTransports },
-  setup: ({ provide }) => provide.agentTransports({ name: 'framed', dial }),
+  setup: ({ provide }) => provide.agentTransports({ name: 'framed-transport', dial }),
 })

@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream'
 
-export const PATH = '/v1/tunnel/framed'
+export const PATH = '/v1/tunnel/framed-transport'
 const HEADER = 4
 
 /** A connection whose bytes are sent in frames: a length of four bytes, then the data. */

@@ -10,7 +10,7 @@ export default defineHubPlugin({
   provides: { transports },
   setup({ provide }) {
     provide.transports({
-      name: 'framed',
+      name: 'framed-transport',
       path: {
         path: PATH,
         upgrade(_request, socket, head, deliver) {

@@ -89,7 +89,7 @@ export default defineHubPlugin({
       const left = (await Promise.allSettled(open.values())).flatMap((one) =>
         one.status === 'fulfilled' ? [one.value.id] : [],
       )
-      await use.sessions.end(left, 'revoked', null)
+      if (left.length > 0) await use.sessions.end(left, 'revoked', null)
     })
   },
 })

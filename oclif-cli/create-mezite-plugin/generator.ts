@@ -3,46 +3,74 @@ import module from 'node:module'
 import { basename, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
-/** The kinds of plugin; each is a folder of templates. */
+interface KindOf {
+  readonly purpose: string
+  /** The folder below `examples` that it is made from. */
+  readonly example: string
+  /** Of a command: how it is called. */
+  readonly use?: string
+}
+
+/** The kinds of plugin. */
 export const KINDS = {
-  policy: 'decides who may open which application',
-  'denial-help': 'offers something to people whom no policy lets in',
-  'http-hook': 'changes or refuses requests to applications',
-  'audit-sink': 'delivers audit events',
-  'sign-in': 'signs people in',
-  credential: 'lets programs in by a credential of its own',
-  verifier: 'admits requests that nobody stands behind',
-  notifier: 'delivers notifications to operators',
-  job: 'does work in the background, on one hub of the cluster at a time',
-  resource: 'keeps what administrators name, with its API',
-  certificate: 'provides certificates for host names',
-  transport: 'carries tunnels between agents and hubs',
-  'app-kind': 'adds a kind of application: its protocol, and how to dial it',
-  'app-source': 'proposes applications that it finds beside an agent',
-  command: 'adds a command to mezctl',
-  'msh-command': 'adds a command to msh that calls the hub as the person',
-} as const
+  policy: { example: 'office-hours', purpose: 'decides who may open which application' },
+  'denial-help': { example: 'self-service', purpose: 'offers something to people whom no policy lets in' },
+  'http-hook': { example: 'http-rules', purpose: 'changes or refuses requests to applications' },
+  'audit-sink': { example: 'webhook-sink', purpose: 'delivers audit events' },
+  'sign-in': { example: 'password-sign-in', purpose: 'signs people in' },
+  credential: { example: 'service-accounts', purpose: 'lets programs in by a credential of its own' },
+  verifier: { example: 'signed-webhooks', purpose: 'admits requests that nobody stands behind' },
+  notifier: { example: 'agent-alerts', purpose: 'delivers notifications to operators' },
+  job: {
+    example: 'daily-report',
+    purpose: 'does work in the background, on one hub of the cluster at a time',
+  },
+  resource: { example: 'app-notes', purpose: 'keeps what administrators name, with its API' },
+  certificate: { example: 'certificate-folder', purpose: 'provides certificates for host names' },
+  transport: { example: 'framed-transport', purpose: 'carries tunnels between agents and hubs' },
+  'app-kind': {
+    example: 'line-protocol',
+    purpose: 'adds a kind of application: its protocol, and how to dial it',
+  },
+  'app-source': { example: 'app-folder', purpose: 'proposes applications that it finds beside an agent' },
+  command: {
+    example: 'recent-requests',
+    purpose: 'adds a command to mezctl',
+    use: 'mezctl requests --app NAME',
+  },
+  'msh-command': {
+    example: 'app-bookmarks',
+    purpose: 'adds a command to msh that calls the hub as the person',
+    use: 'msh bookmarks',
+  },
+} as const satisfies Readonly<Record<string, KindOf>>
 
 type Kind = keyof typeof KINDS
+const kindOf = (kind: Kind): KindOf => KINDS[kind]
 
 /** The program that gets the commands of this kind of plugin; null for a plugin of the hub or the agent. */
-const programOf = (kind: Kind) => (kind === 'command' ? 'mezctl' : kind === 'msh-command' ? 'msh' : null)
+const programOf = (kind: Kind) => kindOf(kind).use?.split(' ')[0] ?? null
 
 const USAGE = `Usage: npm create mezite-plugin -- FOLDER --kind KIND [--javascript]
 
 Writes a plugin with its tests into FOLDER, whose name becomes the name of the plugin.
 
 ${Object.entries(KINDS)
-  .map(([kind, purpose]) => `  --kind ${kind.padEnd(12)} ${purpose}`)
+  .map(([kind, { purpose }]) => `  --kind ${kind.padEnd(12)} ${purpose}`)
   .join('\n')}
   --javascript        plain JavaScript instead of TypeScript
 `
 
 const NAME = /^[a-z][a-z0-9-]{0,50}$/
-/** The name in the templates. */
-const PLACEHOLDER = 'my-plugin'
 const here = import.meta.dirname
-const packageFolder = basename(here) === 'dist' ? join(here, '..') : here
+const isBuilt = basename(here) === 'dist'
+const packageFolder = isBuilt ? join(here, '..') : here
+/** The examples: in the package, what its build has copied of them. */
+const examples = isBuilt ? join(here, 'templates') : join(here, '../../examples')
+const exampleOf = (kind: Kind) => join(examples, kindOf(kind).example)
+/** What a plugin gets of its example: sources, tests, and configurations for `npm run dev`. */
+export const isTemplate = (file: string): boolean => /\.(?:ts|yaml)$/.test(file)
+
 const { version } = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8')) as {
   version: string
 }
@@ -97,15 +125,17 @@ function writePlugin(options: {
   readonly javascript: boolean
 }): void {
   const { folder, name, kind, javascript } = options
-  const templates = join(packageFolder, 'templates', kind)
-  const files = readdirSync(templates).map((file) => {
-    const text = readFileSync(join(templates, file), 'utf8')
-      .replaceAll(PLACEHOLDER, name)
-      .replaceAll(PLACEHOLDER.replace('-', '_'), name.replaceAll('-', '_'))
-    return javascript && file.endsWith('.ts')
-      ? ([file.replace(/\.ts$/, '.js'), asJavaScript(text)] as const)
-      : ([file, text] as const)
-  })
+  const { example } = KINDS[kind]
+  const files = readdirSync(exampleOf(kind))
+    .filter(isTemplate)
+    .map((file) => {
+      const text = readFileSync(join(exampleOf(kind), file), 'utf8')
+        .replaceAll(example, name)
+        .replaceAll(example.replaceAll('-', '_'), name.replaceAll('-', '_'))
+      return javascript && file.endsWith('.ts')
+        ? ([file.replace(/\.ts$/, '.js'), asJavaScript(text)] as const)
+        : ([file, text] as const)
+    })
   const sources = files.map(([file]) => file).filter((file) => !/\.test\.|\.yaml$/.test(file))
   const write = (file: string, text: string) => writeFileSync(join(folder, file), text)
   mkdirSync(folder, { recursive: true })
@@ -148,6 +178,12 @@ const TSCONFIG = {
   include: ['*.ts'],
 }
 
+/** The members of an example's `package.json` that a plugin takes over. */
+interface Needs {
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly peerDependencies?: Readonly<Record<string, string>>
+}
+
 function manifest(name: string, kind: Kind, sources: readonly string[], javascript: boolean): object {
   const built = (file: string) =>
     javascript
@@ -156,17 +192,28 @@ function manifest(name: string, kind: Kind, sources: readonly string[], javascri
   const program = programOf(kind)
   const main = program ? '@mezite/cli' : '@mezite/core'
   const exports = Object.fromEntries(
-    sources.map((file) => [`./${file.replace(/\.[jt]s$/, '')}`, built(file)]),
+    sources
+      .filter((file) => /^(?:hub|agent|commands)\./.test(file))
+      .map((file) => [`./${file.replace(/\.[jt]s$/, '')}`, built(file)]),
   )
   // `mezhub dev` reads sources in TypeScript without a build.
   const option = (flag: string, file: string) =>
-    existsSync(join(packageFolder, 'templates', kind, file)) ? ` --${flag} ${file}` : ''
+    existsSync(join(exampleOf(kind), file)) ? ` --${flag} ${file}` : ''
   const dev = `mezhub dev --plugin .${option('config', 'dev.yaml')}${option('agent-config', 'dev-agent.yaml')}`
-  const commands = { strategy: 'pattern', target: javascript ? '.' : './dist', globPatterns: ['hello.js'] }
+  const commands = {
+    strategy: 'explicit',
+    target: javascript ? './commands.js' : './dist/commands.js',
+    identifier: 'COMMANDS',
+  }
+  const needs = JSON.parse(readFileSync(join(exampleOf(kind), 'package.json'), 'utf8')) as Needs
+  const ofOthers = (list: Readonly<Record<string, string>> = {}) =>
+    Object.fromEntries(Object.entries(list).filter(([needed]) => !needed.startsWith('@mezite/')))
+  const dependencies = ofOthers(needs.dependencies)
+  const peers = ofOthers(needs.peerDependencies)
   return {
     name: `mezite-plugin-${name}`,
     version: '0.1.0',
-    description: `A plugin of Mezite that ${KINDS[kind]}`,
+    description: `A plugin of Mezite that ${KINDS[kind].purpose}`,
     type: 'module',
     license: 'UNLICENSED',
     engines: { node: '>=24' },
@@ -180,9 +227,11 @@ function manifest(name: string, kind: Kind, sources: readonly string[], javascri
     },
     ...(program ? { oclif: { topicSeparator: ' ', commands } } : {}),
     // Until 1.0, a minor version may change names that are not public yet.
-    peerDependencies: { [main]: `^${version}` },
+    peerDependencies: { [main]: `^${version}`, ...peers },
+    ...(Object.keys(dependencies).length > 0 ? { dependencies } : {}),
     devDependencies: {
       [main]: version,
+      ...peers,
       // The kit for tests and `mezhub dev` run a real hub and a real agent.
       ...(program ? { '@mezite/core': version } : { '@mezite/agent': version }),
       '@mezite/hub': version,
@@ -193,7 +242,7 @@ function manifest(name: string, kind: Kind, sources: readonly string[], javascri
 
 /** The part of a configuration file, as a block of Markdown, that switches a half of a plugin on with what it must be told. */
 function configured(name: string, kind: Kind, half: 'hub' | 'agent'): string {
-  const file = join(packageFolder, 'templates', kind, half === 'hub' ? 'dev.yaml' : 'dev-agent.yaml')
+  const file = join(exampleOf(kind), half === 'hub' ? 'dev.yaml' : 'dev-agent.yaml')
   const lines = existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : []
   const options = lines.filter((line) => !line.startsWith('#')).map((line) => `  ${line}`)
   const all = [
@@ -209,11 +258,9 @@ function configured(name: string, kind: Kind, half: 'hub' | 'agent'): string {
 
 function readme(name: string, kind: Kind, javascript: boolean): string {
   const program = programOf(kind)
-  const halves = (['hub', 'agent'] as const).filter((half) =>
-    existsSync(join(packageFolder, 'templates', kind, `${half}.ts`)),
-  )
+  const halves = (['hub', 'agent'] as const).filter((half) => existsSync(join(exampleOf(kind), `${half}.ts`)))
   const use = program
-    ? `    ${program} plugins install mezite-plugin-${name}\n    ${program} hello\n`
+    ? `    ${program} plugins install mezite-plugin-${name}\n    ${kindOf(kind).use}\n`
     : halves.map((half) => configured(name, kind, half)).join('\n')
   const kindUse = `
     # an application
@@ -221,7 +268,7 @@ function readme(name: string, kind: Kind, javascript: boolean): string {
 `
   return `# ${name}
 
-A plugin of Mezite that ${KINDS[kind]}.
+A plugin of Mezite that ${KINDS[kind].purpose}.
 
     npm install${javascript ? '' : '\n    npm run build'}
     npm test

@@ -27,10 +27,11 @@ const cache = join(root, 'node_modules/.cache/build')
 const TOOLS = ['tsconfig.json', 'node_modules/.package-lock.json', relative(root, import.meta.filename)]
 /** Folders with files that are not part of a package: what it installs, what was built, and what only a checkout reads. */
 const NOT_OF_PACKAGE = /(^|\/)(node_modules|dist|fixtures|generator)$/
-/** Files that the build of a package reads outside of its folder: pages of the documentation are wherever they are written. */
+/** Files that the build of a package reads outside of its folder: pages wherever they are written, and examples. */
 const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
   core: ['oclif-cli/packaging/bundles.ts'],
   'core/mezhub': ['oclif-cli/packaging/empty-database.ts'],
+  'oclif-cli/create-mezite-plugin': ['examples/*/*.{ts,yaml,json}'],
   'plugins/docs': ['*.md', '*/README.md', '*/*/README.md', 'examples/operations/*.md', 'core/reference.md'],
 }
 
@@ -188,7 +189,6 @@ function sourcesOf({ path }: Workspace, all: readonly Workspace[]): readonly str
     cwd: root,
     exclude: (file) =>
       NOT_OF_PACKAGE.test(file) ||
-      /(^|\/)templates$/.test(file) ||
       nested.includes(file) ||
       // Scripts for browsers, which the build of the package itself compiles.
       existsSync(join(root, file, 'tsconfig.json')),

@@ -11,10 +11,10 @@ import { memoryLog } from '@mezite/core/testing'
 import t from 'tap'
 import { createAllowList } from '../../agent/allow-list.ts'
 import { dialApp } from '../../agent/app-dialer.ts'
-import unixSocketDialer from '../../examples/unix-socket-dialer/agent.ts'
 import http2Transport from '../../plugins/transport-http2/agent.ts'
 import { drain, startApp } from '../traffic/tunnel/start-app.ts'
 import { startTunnelHub, testApp } from '../traffic/tunnel/start-tunnel-hub.ts'
+import unixSocketDialer from './unix-socket-dialer.ts'
 
 t.test(
   'dial.open: a plugin reaches an application behind a Unix socket, others are dialled as ever',

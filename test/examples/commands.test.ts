@@ -57,7 +57,7 @@ const folderOf = (example: string) => join(dirname(import.meta.dirname), '../exa
 
 t.test('a command of msh calls the hub as the person', async (t) => {
   const home = t.testdir()
-  const installed = await run('msh', ['plugins', 'install', folderOf('bookmarks'), '--no-install'], home)
+  const installed = await run('msh', ['plugins', 'install', folderOf('app-bookmarks'), '--no-install'], home)
   t.match(installed, { code: 0 }, installed.err)
   t.match(await run('msh', ['bookmarks'], home), { code: 1, out: '', err: /MEZ_NOT_LOGGED_IN/ })
   const login = ['login', '--proxy', new URL(hub.url).host, '--ca-file', hub.caFile]

@@ -2,34 +2,26 @@
 /** The examples that need a whole hub, in one hub with an agent. `test/packaging/packages.test.ts` runs it from packed packages. */
 import { createHash, createHmac } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { duplexPair } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
+import { DialRefusal, defineAgentPlugin, defineHubPlugin } from '@mezite/core'
+import { appKinds } from '@mezite/core/protocol'
 import { conformPlugin, createTestHost, openProtocolBench, testTarget } from '@mezite/core/testing'
 import t from 'tap'
 import appFolder from '../../examples/app-folder/agent.ts'
 import appNotes from '../../examples/app-notes/hub.ts'
-import environmentBanner from '../../examples/environment-banner/hub.ts'
-import pathBlock from '../../examples/path-block/hub.ts'
-import rateLimit from '../../examples/rate-limit/hub.ts'
+import httpRules from '../../examples/http-rules/hub.ts'
 import selfService from '../../examples/self-service/hub.ts'
 import serviceAccounts from '../../examples/service-accounts/hub.ts'
 import signedWebhooks from '../../examples/signed-webhooks/hub.ts'
-import siteAgent from '../../examples/static-site/agent.ts'
-import siteHub from '../../examples/static-site/hub.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mezite-site-'))
-const site = join(folder, 'site')
-mkdirSync(join(site, 'sub'), { recursive: true })
-writeFileSync(join(folder, 'secret.txt'), 'secret')
-writeFileSync(join(site, 'index.html'), '<h1>Handbook</h1>')
-writeFileSync(join(site, 'sub/index.html'), '<h1>Chapter</h1>')
-writeFileSync(join(site, '.hidden'), 'secret')
-symlinkSync('../secret.txt', join(site, 'link.txt'))
 const proposed = join(folder, 'apps')
 mkdirSync(proposed)
 
@@ -60,7 +52,38 @@ const app = createServer((request, response) => {
 })
 await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve))
 
-const sites = { handbook: site, gone: join(folder, 'gone') }
+/** A kind of application that the hub serves to browsers, and that the agent has in memory. */
+const siteHub = defineHubPlugin({
+  name: 'site',
+  api: 1,
+  summary: 'Publishes sites as applications',
+  provides: { appKinds },
+  setup({ provide }) {
+    provide.appKinds({ name: 'site', schemes: ['site'], servedByHub: true })
+  },
+})
+const siteAgent = defineAgentPlugin({
+  name: 'site',
+  api: 1,
+  summary: 'Serves sites as applications',
+  setup({ tap }) {
+    tap.dial.open(({ uri }) => {
+      const { protocol, hostname } = new URL(uri)
+      if (protocol !== 'site:') return null
+      if (hostname !== 'handbook') throw new DialRefusal('site_unknown', `there is no site ${hostname}`)
+      // The server listens nowhere: a connection of the tunnel is one end of a pair in memory.
+      const [near, far] = duplexPair()
+      near.once('close', () => far.destroy())
+      far.on('error', () => {}).once('close', () => near.destroy())
+      createServer(({ url }, response) => void response.end(`<h1>Handbook ${url}</h1>`)).emit(
+        'connection',
+        far,
+      )
+      return near
+    })
+  },
+})
+
 const key = 'a key of 256 bits, in real life'
 const accounts = {
   ci: { key_sha256: createHash('sha256').update(key).digest('hex'), roles: ['reaches'], apps: ['echo'] },
@@ -73,18 +96,14 @@ const blocked = { echo: ['/admin', '/metrics/'] }
 const banners = { pages: 'Test <system>' }
 const bench = await openProtocolBench(
   [
-    ...[{ plugin: siteHub }, { plugin: appNotes }, { plugin: pathBlock, config: { blocked } }],
-    ...[{ plugin: rateLimit }, { plugin: environmentBanner, config: { banners } }],
+    ...[{ plugin: siteHub }, { plugin: appNotes }, { plugin: httpRules, config: { blocked, banners } }],
     ...[
       { plugin: signedWebhooks, config: { hooks } },
       { plugin: selfService, config: offer },
       { plugin: serviceAccounts, config: { accounts } },
     ],
   ],
-  [
-    { plugin: siteAgent, config: { sites } },
-    { plugin: appFolder, config: { folder: proposed, interval: '100ms' } },
-  ],
+  [{ plugin: siteAgent }, { plugin: appFolder, config: { folder: proposed, interval: '100ms' } }],
 )
 const { hub, agent } = bench
 t.teardown(async () => {
@@ -97,10 +116,10 @@ const register = (name: string, spec: object, labels = { conform: 'yes' }) =>
     ...{ kind: 'app', version: 'v1', metadata: { name, labels } },
     spec: { ...spec, agents: [agent.hostname] },
   })
-await register('handbook', { uri: 'site://handbook:80', protocol: 'static-site' })
+await register('handbook', { uri: 'site://handbook:80', protocol: 'site' })
 await register('echo', { uri: `http://127.0.0.1:${(app.address() as AddressInfo).port}` })
 const address = `http://127.0.0.1:${(app.address() as AddressInfo).port}`
-await register('pages', { uri: address, plugins: { 'rate-limit': { per_minute: 4 } } })
+await register('pages', { uri: address, plugins: { 'http-rules': { per_minute: 4 } } })
 await register('private', { uri: 'site://handbook:80' }, { conform: 'no' })
 /** Events are written a moment after what they record. */
 async function recorded(query: string, fits: (event: object) => boolean = () => true): Promise<unknown> {
@@ -113,29 +132,15 @@ async function recorded(query: string, fits: (event: object) => boolean = () => 
 const ann = await bench.person('ann', ['reaches'])
 
 t.test('they keep the rules of plugins', async (t) => {
-  conformPlugin(t, siteHub)
-  conformPlugin(t, siteAgent, { config: { sites }, refused: [{}, { sites: [] }] })
-  conformPlugin(t, rateLimit)
-  conformPlugin(t, environmentBanner, { config: { banners }, refused: [{}, { banners: { pages: '' } }] })
-  conformPlugin(t, pathBlock, { config: { blocked }, refused: [{}, { blocked: { echo: ['admin'] } }] })
-  const use = { access: {}, catalog: {}, database: {}, pages: {}, revisions: {} }
+  const refused = [{ banners: { pages: '' } }, { blocked: { echo: ['admin'] } }]
+  conformPlugin(t, httpRules, { config: { blocked, banners }, refused })
+  const use = { access: {}, catalog: {}, pages: {}, revisions: { addView() {} } }
   conformPlugin(t, appNotes, { use, refused: [{ notes: {} }] })
 })
 
-t.test('a static site is an application like any other', async (t) => {
-  t.match(await ann.open(`${hub.appUrl('handbook')}/`), { status: 200, text: '<h1>Handbook</h1>' })
-  t.match(await ann.open(`${hub.appUrl('handbook')}/sub/`), { text: '<h1>Chapter</h1>' })
-  for (const path of [
-    '/none',
-    '/link.txt',
-    '/.hidden',
-    '/%2e%2e/secret.txt',
-    '/..%2fsecret.txt',
-    '/sub',
-    '/%00',
-  ])
-    t.equal((await ann.fetch(hub.appUrl('handbook') + path)).status, 404, path)
-  t.equal((await ann.fetch(`${hub.appUrl('handbook')}/`, { method: 'PUT' })).status, 405)
+t.test('an application of a kind that a plugin adds is an application like any other', async (t) => {
+  t.match(await ann.open(`${hub.appUrl('handbook')}/`), { status: 200, text: '<h1>Handbook /</h1>' })
+  t.match(await ann.open(`${hub.appUrl('handbook')}/sub/`), { text: '<h1>Handbook /sub/</h1>' })
   t.equal(
     (await ann.open(`${hub.appUrl('private')}/`)).status,
     403,
@@ -144,8 +149,8 @@ t.test('a static site is an application like any other', async (t) => {
   t.equal((await hub.visitor().fetch(`${hub.appUrl('handbook')}/`)).status, 401)
 })
 
-t.test('its agent dials configured sites only', async (t) => {
-  const { calls } = createTestHost<'agent'>(siteAgent, { config: { sites } })
+t.test('its agent dials its own kind only', async (t) => {
+  const { calls } = createTestHost<'agent'>(siteAgent)
   t.equal(await calls.dial.open(testTarget('web', 'http://handbook:80')), null)
   await t.rejects(calls.dial.open(testTarget('none', 'site://none:80')), {
     cause: { reason: 'site_unknown' },
@@ -166,32 +171,34 @@ t.test('a blocked path reaches no application, and headers change in both direct
     const { status, text } = await ann.fetch(hub.appUrl('echo') + path)
     t.match({ status, text }, { status: 403, text: /path_blocked/ }, path)
   }
-  t.strictSame(received.splice(0), ['/ path-block'])
+  t.strictSame(received.splice(0), ['/ http-rules'])
   const { status, headers } = await ann.fetch(`${hub.appUrl('echo')}/administrators`)
   t.match({ status, headers }, { status: 200, headers: { 'x-frame-options': 'DENY', server: undefined } })
   t.equal(headers['x-powered-by'], undefined)
-  t.strictSame(received, ['/administrators path-block'])
+  t.strictSame(received, ['/administrators http-rules'])
 })
 
 t.test('notes are stored and recorded, and people see those of their applications', async (t) => {
   const page = () => ann.open(`${hub.signInUrl}/web/app-notes`)
   t.match((await page()).text, /There are no notes/)
-  await hub.api('PUT', '/app-notes/echo', { text: 'Read-only until <b>Monday</b>' })
-  await hub.api('PUT', '/app-notes/private', { text: 'Nothing for ann' })
-  await hub.api('PUT', '/app-notes/echo', { text: 'Read-only until <i>Tuesday</i>' })
-  t.match(await hub.api('GET', '/app-notes'), [{ app: 'echo' }, { app: 'private' }])
+  const put = (name: string, text: string) =>
+    hub.api('PUT', `/app-notes/${name}`, {
+      ...{ kind: 'app_notes', version: 'v1', metadata: { name }, spec: { text } },
+    })
+  await put('echo', 'Read-only until <b>Monday</b>')
+  await put('private', 'Nothing for ann')
+  await put('echo', 'Read-only until <i>Tuesday</i>')
+  const listed = await hub.api<{ metadata: { name: string } }[]>('GET', '/app-notes')
+  t.strictSame(listed.map(({ metadata }) => metadata.name).sort(), ['echo', 'private'])
   const { text } = await page()
   t.match(text, /Read-only until &lt;i>Tuesday/)
   t.notMatch(text, /Monday|Nothing for ann/)
-  for (const [path, body] of [
-    ['/app-notes/none', { text: 'x' }],
-    ['/app-notes/echo', { text: '' }],
-  ] as const)
-    await t.rejects(hub.api('PUT', path, body))
+  await t.rejects(put('none', 'x'), { code: 'app_not_found' })
+  await t.rejects(put('echo', ''), { code: 'resource_invalid' })
   t.equal((await ann.fetch(`${hub.url}/v1/webapi/app-notes`)).status, 403, 'administrators only')
   await hub.api('DELETE', '/app-notes/echo')
   t.match((await page()).text, /There are no notes/)
-  t.match(await hub.api('GET', '/audit?type=app.note.removed'), [{ app: 'echo' }])
+  t.match(await hub.api('GET', '/audit?type=app_notes.deleted'), [{ app: 'echo' }])
 })
 
 t.test('pages get a banner, and requests beyond the rate get 429 with the time to wait', async (t) => {

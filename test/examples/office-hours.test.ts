@@ -8,7 +8,6 @@ import {
   testQuery,
 } from '@mezite/core/testing'
 import t from 'tap'
-import changeWindow from '../../examples/change-window/hub.ts'
 import officeHours from '../../examples/office-hours/hub.ts'
 
 const at = (hour: number) => new Date(2026, 10, 25, hour, 30).getTime()
@@ -18,19 +17,23 @@ t.test('it keeps the rules of plugins', async (t) => {
     config: { from: 9, to: 17 },
     refused: [{}, { from: 9 }, { from: -1, to: 25 }],
   })
-  conformPlugin(t, changeWindow, { refused: [{ exempt_roles: 'admin' }] })
+  conformPlugin(t, officeHours, {
+    config: { from: 9, to: 17, exempt_roles: ['oncall'] },
+    refused: [{ from: 9, to: 17, exempt_roles: 'admin' }],
+  })
 })
 
-t.test('change-window denies outside the window of the app, across midnight too', async (t) => {
-  const clock = fakeClock(Date.UTC(2026, 10, 25, 23))
-  const { calls } = createTestHost(changeWindow, { config: { exempt_roles: ['oncall'] }, clock })
+t.test('office-hours denies outside the hours of the app, across midnight too', async (t) => {
+  const clock = fakeClock(new Date(2026, 10, 25, 23).getTime())
+  const config = { from: 22, to: 24, exempt_roles: ['oncall'] }
+  const { calls } = createTestHost(officeHours, { config, clock })
   const denied = async (window: object | null, roles: readonly string[] = []) => {
     let reason: string | null = null
     const deny = (why: string) => {
       reason = why
     }
     const ballot = { allow() {}, require() {}, rule() {}, byRequest() {}, explain() {}, deny }
-    const app = window === null ? {} : { plugins: { 'change-window': window } }
+    const app = window === null ? {} : { plugins: { 'office-hours': window } }
     const query = testQuery({ app, subject: { roles } })
     const { failed } = await calls.access.decide(query, () => ballot)
     return failed.length > 0 ? failed[0]!.error : reason
@@ -41,10 +44,11 @@ t.test('change-window denies outside the window of the app, across midnight too'
   ]
   t.equal(await denied(null), null)
   t.equal(await denied(night), null)
-  t.equal(await denied(day), 'outside_change_window')
+  t.equal(await denied(day), 'outside_office_hours')
   t.equal(await denied(day, ['oncall']), null)
   clock.advance(7 * 3_600_000)
-  t.equal(await denied(night), 'outside_change_window')
+  t.equal(await denied(null), 'outside_office_hours', 'the hours of all')
+  t.equal(await denied(night), 'outside_office_hours')
   t.equal(await denied(day), null)
   t.match(
     await denied({ from: 'noon', to: 6 }),
@@ -66,7 +70,7 @@ t.test('office-hours denies outside the hours, and is not cached', async (t) => 
       byRequest: () => {},
       deny: (reason: string) => void heard.push(reason),
     }
-    host.calls.access.decide({} as never, () => ballot)
+    host.calls.access.decide(testQuery(), () => ballot)
     return heard
   }
   t.strictSame(denials(), ['outside_office_hours'])
@@ -84,7 +88,7 @@ t.test('a hub with it refuses a person at night and lets the same person in by d
   const issuer = await FakeIssuer.start()
   t.teardown(() => issuer.close())
   const hub = await createTestHub({
-    plugins: [{ plugin: officeHours, config }, changeWindow],
+    plugins: [{ plugin: officeHours, config }],
     clock,
   })
   t.teardown(() => hub.stop())
@@ -118,20 +122,20 @@ t.test('a hub with it refuses a person at night and lets the same person in by d
       metadata: { name: 'wiki' },
       spec: { uri: 'http://127.0.0.1:9', agents: [], plugins },
     })
-  const utc = new Date(clock.now()).getUTCHours()
-  const closed = { from: (utc + 2) % 24, to: (utc + 3) % 24 }
-  await put({ 'change-window': closed })
+  const now = new Date(clock.now()).getHours()
+  const closed = { from: (now + 2) % 24, to: (now + 3) % 24 }
+  await put({ 'office-hours': closed })
   const outside = await visitor.open(`${hub.appUrl('wiki')}/`)
   t.equal(outside.status, 403, 'a slice of the document takes effect without a restart')
-  t.match(outside.text, 'outside_change_window')
-  t.match(await hub.api('GET', '/apps/wiki'), { spec: { plugins: { 'change-window': closed } } })
-  const invalid = { 'change-window': { from: 25 }, nobody: {} }
+  t.match(outside.text, 'outside_office_hours')
+  t.match(await hub.api('GET', '/apps/wiki'), { spec: { plugins: { 'office-hours': closed } } })
+  const invalid = { 'office-hours': { from: 25 }, nobody: {} }
   t.match(await put(invalid).catch((error) => error), {
     code: 'resource_invalid',
     message: /spec\.plugins\.nobody/,
   })
   t.match(await hub.api('GET', '/schemas/app'), {
-    properties: { plugins: { properties: { 'change-window': { properties: { from: { maximum: 23 } } } } } },
+    properties: { plugins: { properties: { 'office-hours': { properties: { from: { maximum: 24 } } } } } },
   })
   await put({})
   t.equal((await visitor.open(`${hub.appUrl('wiki')}/`)).status, 502)

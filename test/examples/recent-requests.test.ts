@@ -33,7 +33,7 @@ t.test('a command of msh calls the hub as the person, and rejects an identity fi
   const home = t.testdir()
   const folders = { XDG_DATA_HOME: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home }
   const env = { ...mshEnv(hub), ...folders }
-  const folder = join(import.meta.dirname, '../../examples/bookmarks')
+  const folder = join(import.meta.dirname, '../../examples/app-bookmarks')
   t.match(await runMsh(['plugins', 'install', folder, '--no-install'], env), { code: 0 })
   t.match(await runMsh(['bookmarks'], env), { code: 1, out: '', err: /MEZ_NOT_LOGGED_IN/ })
   t.match(await loginMsh(hub, env), { code: 0 })

@@ -4,7 +4,7 @@
 import { createHmac } from 'node:crypto'
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { json, text as textOf } from 'node:stream/consumers'
 import type { AuditEvent, Notification } from '@mezite/core'
@@ -12,35 +12,33 @@ import { appSources, auditSinks, certificates, signInMethods } from '@mezite/cor
 import {
   conformAppSource,
   conformCertificates,
-  conformDialer,
   conformJob,
   conformPlugin,
   createTestHost,
   testCertificate,
   testJobs,
-  testTarget,
 } from '@mezite/core/testing'
 import t from 'tap'
 import type { Link } from '../../core/api/tunnel.ts'
 import agentHalf from '../../examples/agent-alerts/agent.ts'
 import alerts from '../../examples/agent-alerts/hub.ts'
 import appFolder from '../../examples/app-folder/agent.ts'
-import redaction from '../../examples/audit-redaction/hub.ts'
 import certificateFolder from '../../examples/certificate-folder/hub.ts'
 import dailyReport from '../../examples/daily-report/hub.ts'
+import lineProtocol from '../../examples/line-protocol/hub.ts'
 import passwordSignIn from '../../examples/password-sign-in/hub.ts'
-import socksDialer from '../../examples/socks-dialer/agent.ts'
 import webhookSink from '../../examples/webhook-sink/hub.ts'
-import zoneRouting from '../../examples/zone-routing/hub.ts'
 
-const zones = { zone: 'a', zones: { near: 'a', far: 'b' } }
+const secretEnv = (t: { teardown(run: () => unknown): void }) => {
+  process.env.EXAMPLE_SECRET = 'correct horse'
+  t.teardown(() => delete process.env.EXAMPLE_SECRET)
+  return { env: 'EXAMPLE_SECRET' }
+}
 
 t.test('they keep the rules of plugins', async (t) => {
   conformPlugin(t, alerts, { config: { url: 'http://127.0.0.1:1' }, refused: [{}, { url: 'ftp://x' }] })
   conformPlugin(t, agentHalf, { config: { file: '/run/x' }, refused: [{}] })
   conformPlugin(t, appFolder, { config: { folder: '/none' }, refused: [{}, { folder: 'relative' }] })
-  conformPlugin(t, zoneRouting, { config: zones, refused: [{ zone: 'a' }] })
-  conformPlugin(t, redaction)
   const stands = { catalog: {}, notifications: {}, sessions: {}, users: {} }
   conformPlugin(t, dailyReport, { use: { ...stands, jobs: testJobs() }, refused: [{ every: '1m' }] })
   const folder = { folder: '/none', hosts: ['a.test'] }
@@ -184,17 +182,20 @@ t.test('agent-alerts keeps its file while a link is up', async (t) => {
   t.notOk(existsSync(file), 'not after a stop')
 })
 
-t.test('zone-routing chooses agents of the zone while one is connected', async (t) => {
-  const { calls } = createTestHost(zoneRouting, { config: zones })
+t.test('line-protocol chooses the agents that it prefers while one is connected', async (t) => {
+  const use = { access: {}, audit: {}, catalog: {}, tunnel: {} }
+  const { calls } = createTestHost(lineProtocol, { config: { prefer: ['near'] }, use })
   const links = ['far', 'near', 'unknown'].map((hostname) => ({ hostname })) as unknown as Link[]
-  const route = (from: readonly Link[]) =>
-    calls.tunnel.route(from, {} as never).map(({ hostname }) => hostname)
+  const route = (from: readonly Link[], protocol = 'line-protocol') =>
+    calls.tunnel.route(from, { protocol } as never).map(({ hostname }) => hostname)
   t.strictSame(route(links), ['near'])
   t.strictSame(route([links[0]!, links[2]!]), ['far', 'unknown'])
+  t.strictSame(route(links, 'http'), ['far', 'near', 'unknown'], 'other kinds of application')
 })
 
-t.test('audit-redaction shortens addresses and nothing else', async (t) => {
-  const { calls } = createTestHost(redaction)
+t.test('webhook-sink shortens addresses and nothing else', async (t) => {
+  const config = { url: 'http://127.0.0.1:1', secret: secretEnv(t), shorten_addresses: true }
+  const { calls } = createTestHost(webhookSink, { config })
   const addresses = [
     ['203.0.113.7', '203.0.113.0'],
     ['2001:db8:1:2::3', '2001:db8:1::'],
@@ -208,12 +209,6 @@ t.test('audit-redaction shortens addresses and nothing else', async (t) => {
     })
   t.match(calls.audit.event({ client_ip: null } as unknown as AuditEvent, undefined), { client_ip: null })
 })
-
-const secretEnv = (t: { teardown(run: () => unknown): void }) => {
-  process.env.EXAMPLE_SECRET = 'correct horse'
-  t.teardown(() => delete process.env.EXAMPLE_SECRET)
-  return { env: 'EXAMPLE_SECRET' }
-}
 
 t.test(
   'webhook-sink posts each batch with its number and signature, and fails when the webhook does',
@@ -264,33 +259,3 @@ t.test('password-sign-in signs in a person with the right password, and asks eve
   await attempt(basic('ann:correct horse'))
   t.match(signedIn, [{ user: { name: 'ann', mappedRoles: ['access'] }, method: 'password', state: 's' }])
 })
-
-t.test(
-  'socks-dialer reaches its hosts through the proxy, and reports why one cannot be reached',
-  async (t) => {
-    // Echoes for echo.internal; refuses everything else.
-    const proxy = createTcpServer({ allowHalfOpen: true }, (socket) => {
-      socket.on('error', () => {})
-      socket.once('data', () => {
-        socket.write(Buffer.from([5, 0]))
-        socket.once('data', (request) => {
-          const name = request.subarray(5, 5 + request[4]!).toString()
-          const reply = name === 'echo.internal' ? 0 : 5
-          socket.write(Buffer.from([5, reply, 0, 1, 127, 0, 0, 1, 0, 80]))
-          if (reply === 0) socket.pipe(socket)
-        })
-      })
-    })
-    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
-    t.teardown(() => proxy.close())
-    const address = `127.0.0.1:${(proxy.address() as AddressInfo).port}`
-    const config = { proxy: address, hosts: ['echo.internal', 'gone.internal'] }
-    conformPlugin(t, socksDialer, { config, refused: [{}, { proxy: address, hosts: [] }] })
-    conformDialer(t, socksDialer, {
-      config,
-      echo: testTarget('echo', 'tcp://echo.internal:7', { connectMs: 20_000 }),
-      unreachable: testTarget('gone', 'tcp://gone.internal:7', { connectMs: 20_000 }),
-      foreign: testTarget('web', 'http://127.0.0.1:1'),
-    })
-  },
-)

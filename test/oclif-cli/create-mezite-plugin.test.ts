@@ -20,6 +20,8 @@ symlinkSync(join(root, 'node_modules'), join(parent, 'node_modules'))
 const create = (...args: string[]) =>
   spawnSync(process.execPath, [program, ...args], { cwd: parent, encoding: 'utf8' })
 const kinds = Object.keys(KINDS)
+// What the configurations of generated plugins read from the environment.
+for (const name of ['ALICE_PASSWORD', 'HOOK_SECRET', 'WEBHOOK_SECRET']) process.env[name] = 'a secret'
 
 t.test('wrong usage exits 2, and a folder with files is left alone', (t) => {
   for (const args of [[], ['a'], ['a', '--kind', 'none'], ['A B', '--kind', 'policy'], ['--no-such-flag']])

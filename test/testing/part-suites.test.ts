@@ -4,7 +4,7 @@ import { type Database, defineHubPlugin, migrations } from '@mezite/core'
 import { conformCommand, conformHttpHooks, conformMigrations } from '@mezite/core/testing'
 import t from 'tap'
 import appNotes from '../../examples/app-notes/hub.ts'
-import pathBlock from '../../examples/path-block/hub.ts'
+import httpRules from '../../examples/http-rules/hub.ts'
 import { COMMANDS } from '../../examples/recent-requests/commands.ts'
 import { failuresOf, unprovenOf } from './failures.ts'
 
@@ -76,7 +76,7 @@ const hooks = (flaw: string) =>
 
 t.test('each rule fails for its own flaw of taps of http.request and http.response', async (t) => {
   const config = { blocked: { wiki: ['/a%2Fb'] } }
-  t.strictSame(await failuresOf((t) => conformHttpHooks(t, pathBlock, { config })), [], 'path-block')
+  t.strictSame(await failuresOf((t) => conformHttpHooks(t, httpRules, { config })), [], 'http-rules')
   for (const [flaw, expected] of Object.entries(HTTP_FLAWS))
     t.strictSame(await failuresOf((t) => conformHttpHooks(t, hooks(flaw))), expected, flaw)
   t.strictSame(
@@ -142,7 +142,7 @@ const tables = (flaw: string) =>
   })
 
 t.test('each rule fails for its own flaw of migrations', async (t) => {
-  const use = { access: {}, catalog: {}, database: {}, pages: {}, revisions: {} }
+  const use = { access: {}, catalog: {}, pages: {}, revisions: { addView() {} } }
   t.strictSame(await failuresOf((t) => conformMigrations(t, appNotes, { use })), [], 'app-notes')
   for (const [flaw, expected] of Object.entries(MIGRATION_FLAWS))
     t.strictSame(await failuresOf((t) => conformMigrations(t, tables(flaw))), expected, flaw)

@@ -46,7 +46,7 @@ import {
   testTarget,
 } from '../../core/testing/index.ts'
 import officeHours from '../../examples/office-hours/hub.ts'
-import unixSocketDialer from '../../examples/unix-socket-dialer/agent.ts'
+import unixSocketDialer from '../agent/unix-socket-dialer.ts'
 import { root } from '../read-imports.ts'
 import { failuresOf, unprovenOf } from './failures.ts'
 

@@ -3,7 +3,7 @@
 import { dashboardParts, defineHubPlugin, webRoutes } from '@mezite/core'
 import { conformPlugin, createTestHub, FakeIssuer } from '@mezite/core/testing'
 import t from 'tap'
-import appOwners from '../../../examples/app-owners/hub.ts'
+import appNotes from '../../../examples/app-notes/hub.ts'
 import { newPerson, openBrowser } from '../../e2e/open-browser.ts'
 
 /** What the functions that run in the page see. */
@@ -85,7 +85,7 @@ const wide = defineHubPlugin({
 
 const issuer = await FakeIssuer.start()
 const hub = await createTestHub({
-  plugins: [{ plugin: appOwners, config: { label: 'owner' } }, { plugin: wide }],
+  plugins: [{ plugin: appNotes }, { plugin: wide }],
 })
 t.teardown(async () => {
   await hub.stop()
@@ -102,8 +102,14 @@ await hub.api('POST', '/users', { name: admin.email, roles: ['admin'] })
 await hub.api('POST', '/apps', {
   kind: 'app',
   version: 'v1',
-  metadata: { name: 'wiki', labels: { owner: 'Docs team' } },
+  metadata: { name: 'wiki' },
   spec: { uri: 'http://127.0.0.1:9' },
+})
+await hub.api('PUT', '/app-notes/wiki', {
+  kind: 'app_notes',
+  version: 'v1',
+  metadata: { name: 'wiki' },
+  spec: { text: 'Read-only until Monday' },
 })
 const role = (spec: object) => ({ kind: 'role', version: 'v1', metadata: { name: 'staff' }, spec })
 await hub.api('PUT', '/roles/staff', role({ allow: { app_labels: { env: 'prod' } } }))
@@ -112,10 +118,9 @@ issuer.person = { ...admin }
 const browser = await openBrowser(t)
 
 t.test('the example passes the suite of plugins', async (t) => {
-  conformPlugin(t, appOwners, {
-    config: { label: 'owner' },
-    use: { catalog: {} },
-    refused: [{}, { label: '' }],
+  conformPlugin(t, appNotes, {
+    use: { access: {}, catalog: {}, pages: {}, revisions: { addView() {} } },
+    refused: [{ notes: {} }],
   })
 })
 
@@ -123,7 +128,7 @@ t.test('only administrators load the content', async (t) => {
   issuer.person = { sub: 'carol-1', email: 'carol@example.com', email_verified: true }
   const visitor = hub.visitor()
   await visitor.open(`${hub.url}/`)
-  for (const path of ['pages', 'pages/app-owners', 'panels/wiki'])
+  for (const path of ['pages', 'pages/app-notes', 'panels/wiki'])
     t.equal((await visitor.fetch(`${hub.url}/v1/webapi/dashboard/${path}`)).status, 403, path)
   issuer.person = { ...admin }
 })
@@ -136,7 +141,7 @@ t.test('a plugin that throws, or returns invalid content, loses this page alone'
     await t.rejects(hub.api('GET', `/dashboard/pages/${path}`), { code: 'plugin_failed' }, path)
   await t.rejects(hub.api('GET', '/dashboard/pages/nothing'), { code: 'page_not_found' })
   t.strictSame(await hub.api('GET', '/dashboard/panels/wiki'), [
-    { title: 'Owner', blocks: [{ kind: 'facts', facts: [['Owner', 'Docs team']] }] },
+    { title: 'Note', blocks: [{ kind: 'facts', facts: [['Note', 'Read-only until Monday']] }] },
     { title: 'Broken panel', blocks: null },
   ])
 })
@@ -256,12 +261,12 @@ t.test('L150 L151 the browser shows pages and panels of plugins, inert and usabl
   page.on('pageerror', (error) => faults.push(error.message))
 
   await page.goto(`${hub.url}/web/admin/apps/wiki`)
-  await page.getByRole('heading', { name: 'Owner' }).waitFor()
-  t.match(await page.textContent('.admin-main'), 'Docs team')
+  await page.getByRole('heading', { name: 'Note', exact: true }).waitFor()
+  t.match(await page.textContent('.admin-main'), 'Read-only until Monday')
   await page.getByText('The plugin failed to provide this panel').waitFor()
 
-  await page.getByRole('link', { name: 'Owners' }).click()
-  await page.getByRole('cell', { name: 'Docs team' }).waitFor()
+  await page.getByRole('navigation', { name: 'Administration' }).getByRole('link', { name: 'Notes' }).click()
+  await page.getByRole('cell', { name: 'Read-only until Monday' }).waitFor()
   await page.getByRole('link', { name: 'Passkeys' }).click()
   await page.getByRole('row', { name: /root@example.com 0/ }).waitFor()
 
