@@ -160,13 +160,14 @@ t.test(
     const main = join(hub, 'mezhub.mjs')
     writeFileSync(
       main,
-      `import { versionCommand } from '${source}/plugins/backup/program/version.ts'
-import { printError } from '${source}/core/kernel/error.ts'
-await versionCommand.run(process.argv.slice(2), (text) => process.stdout.write(text)).catch((error) => { process.exitCode = printError(error) })
+      `const [source, ...args] = process.argv.slice(2)
+const { versionCommand } = await import(source + '/plugins/backup/program/version.ts')
+const { printError } = await import(source + '/core/kernel/error.ts')
+await versionCommand.run(args, (text) => process.stdout.write(text)).catch((error) => { process.exitCode = printError(error) })
 `,
     )
     const run = (...args: readonly string[]) =>
-      spawnSync(process.execPath, ['--conditions=mezite-source', main, ...args], { encoding: 'utf8' })
+      spawnSync(process.execPath, ['--conditions=mezite-source', main, source, ...args], { encoding: 'utf8' })
     t.match(run(), { status: 0, stdout: `mezhub ${version}\n` })
     t.match(run('--verify'), { status: 1, stderr: /built without an attestation \(MEZ_PROGRAM_UNATTESTED\)/ })
     const by = signer
