@@ -45,6 +45,7 @@ const UNSEEN: Readonly<Record<string, readonly string[]>> = {
   ],
   'examples/cluster': ['@mezite/agent'],
   'oclif-cli/packaging': ['@arethetypeswrong/cli', 'publint'],
+  'plugins/transport-webtransport': ['@fails-components/webtransport'],
   'plugins/webauthn': ['@simplewebauthn/browser'],
 }
 
