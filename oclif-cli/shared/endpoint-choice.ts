@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { CliError } from './cli-error.ts'
 import { type HubEndpoint, parseProxy, proxyEndpoint, readCaFile, socketEndpoint } from './hub-endpoint.ts'
-import { programHome } from './private-file.ts'
+import { programHome, programSecrets } from './private-file.ts'
 import { createProfileStore, notLoggedIn } from './profile-store.ts'
 
 const DEFAULT_DATA_DIR = '/var/lib/mezite'
@@ -21,9 +21,10 @@ export function chooseEndpoint(dataDir: string | undefined): HubEndpoint {
   return storedLogin() ?? adminSocket(DEFAULT_DATA_DIR, 'default data_dir, no stored login')
 }
 
-/** The logins of mezctl, in MEZCTL_HOME or ~/.mezctl. */
+/** The logins of mezctl: in MEZCTL_HOME, or in ~/.mezctl with their secrets in the system's store. */
 export function adminLogins() {
-  return createProfileStore(programHome('MEZCTL_HOME', '.mezctl'))
+  const secrets = programSecrets('MEZCTL_HOME', 'mezite-mezctl')
+  return createProfileStore(programHome('MEZCTL_HOME', '.mezctl'), [], secrets)
 }
 
 function adminSocket(dataDir: string, why: string): HubEndpoint {

@@ -14,6 +14,7 @@ import {
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { CliError } from './cli-error.ts'
+import { type SecretStore, systemSecrets } from './secret-store.ts'
 
 /**
  * The text of a file that contains secrets; null if it does not exist. Throws `MEZ_CREDENTIALS_UNSAFE` if other users can
@@ -81,6 +82,10 @@ function unreadable(file: string, cause: unknown): CliError {
 export function programHome(variable: string, folder: string): string {
   return process.env[variable] || join(homedir(), folder)
 }
+
+/** The store of the system for the secrets of a program; null if `variable` names the folder in which everything is to be. */
+export const programSecrets = (variable: string, service: string): SecretStore | null =>
+  process.env[variable] ? null : systemSecrets(service)
 
 /** Creates the folder if needed, and closes it to other users (0700). */
 export function makePrivateFolder(dir: string): void {

@@ -3,6 +3,7 @@ import { CliError, messageOf } from './cli-error.ts'
 import { createHubClient } from './hub-client.ts'
 import { parseProxy, proxyEndpoint } from './hub-endpoint.ts'
 import { makePrivateFolder, readPrivateFile, writePrivateFile } from './private-file.ts'
+import type { SecretStore } from './secret-store.ts'
 import { showCell } from './table.ts'
 
 /** A login at one hub, as stored on disk. */
@@ -24,6 +25,7 @@ export interface ProfileStore<P extends Profile = Profile> {
   readonly file: string
   /** The login at `proxy`, or the latest login; null if there is none. */
   get(proxy?: string): P | null
+  /** All logins; the secrets that the system keeps are empty. */
   list(): readonly P[]
   /** Stores a login and makes it the latest one. */
   put(profile: P): void
@@ -32,17 +34,23 @@ export interface ProfileStore<P extends Profile = Profile> {
 
 interface Stored<P> {
   readonly current: string | null
-  readonly profiles: Readonly<Record<string, P>>
+  /** `kept` of a login names the store of the system that has its secrets. */
+  readonly profiles: Readonly<Record<string, P & { readonly kept?: string }>>
 }
 
+/** The fields of a login that open something. */
+const SECRET = ['token', 'key']
+
 /**
- * Logins in `<dir>/credentials.json`: mode 0600 in a folder of mode 0700, replaced atomically. Throws
+ * Logins in `<dir>/credentials.json`: mode 0600 in a folder of mode 0700, replaced atomically. Their secrets are in `secrets`, the
+ * store of the system; where there is none, or it does not take them, they are in the file. Throws
  * `MEZ_CREDENTIALS_UNSAFE` for a file that other users can access, `MEZ_FILE_UNREADABLE` for a damaged one. `more` names
  * the string fields that a profile has in addition to `Profile`.
  */
 export function createProfileStore<P extends Profile = Profile>(
   dir: string,
   more: readonly (keyof P)[] = [],
+  secrets: SecretStore | null = null,
 ): ProfileStore<P> {
   const file = join(dir, 'credentials.json')
   const strings: readonly (keyof P)[] = ['proxy', 'token', 'expires', 'user', 'cluster', ...more]
@@ -73,19 +81,43 @@ export function createProfileStore<P extends Profile = Profile>(
     writePrivateFile(file, `${JSON.stringify(stored, null, 2)}\n`)
   }
 
+  /** The login as the file has it, once the system has taken its secrets. */
+  function withoutSecrets(profile: P): P & { readonly kept?: string } {
+    const held = Object.entries(profile).filter(([field]) => SECRET.includes(field))
+    if (secrets?.put(profile.proxy, JSON.stringify(Object.fromEntries(held))) !== true) return profile
+    return { ...profile, ...Object.fromEntries(held.map(([field]) => [field, ''])), kept: secrets.name }
+  }
+
+  function complete(name: string, { kept, ...profile }: P & { readonly kept?: string }): P {
+    if (kept === undefined) return profile as unknown as P
+    const text = secrets?.get(name) ?? null
+    if (text !== null) return { ...profile, ...JSON.parse(text) }
+    throw new CliError(
+      'MEZ_FILE_UNREADABLE',
+      `the login at ${name} is in ${kept}, which does not return it`,
+      {
+        hint: 'Unlock it, or sign in again.',
+      },
+    )
+  }
+
   return {
     file,
     get(proxy) {
       const { current, profiles } = load()
       const name = proxy ?? current
-      return name !== null && Object.hasOwn(profiles, name) ? profiles[name]! : null
+      return name !== null && Object.hasOwn(profiles, name) ? complete(name, profiles[name]!) : null
     },
     list: () => Object.values(load().profiles),
     put(profile) {
-      save({ current: profile.proxy, profiles: { ...load().profiles, [profile.proxy]: profile } })
+      save({
+        current: profile.proxy,
+        profiles: { ...load().profiles, [profile.proxy]: withoutSecrets(profile) },
+      })
     },
     remove(proxy) {
       const { current, profiles } = load()
+      if (profiles[proxy]?.kept !== undefined) secrets?.remove(proxy)
       const { [proxy]: _removed, ...rest } = profiles
       save({ current: current === proxy ? (Object.keys(rest)[0] ?? null) : current, profiles: rest })
     },

@@ -9,7 +9,7 @@ import { readUserCertificate } from './certificate-facts.ts'
 import { CliError } from './cli-error.ts'
 import { createHubClient, type HubClient } from './hub-client.ts'
 import { type ProxyAddress, parseProxy, proxyEndpoint } from './hub-endpoint.ts'
-import { programHome, readPrivateFile, writePrivateFile } from './private-file.ts'
+import { programHome, programSecrets, readPrivateFile, writePrivateFile } from './private-file.ts'
 import { createProfileStore, type Profile, type ProfileStore } from './profile-store.ts'
 import type { BotLogin } from './proof-source.ts'
 
@@ -55,7 +55,11 @@ export function mshHome(): string {
 
 /** The stored logins, one for each hub. */
 export function loginStore(): ProfileStore<MshProfile> {
-  return createProfileStore<MshProfile>(mshHome(), ['key', 'certificate'])
+  return createProfileStore<MshProfile>(
+    mshHome(),
+    ['key', 'certificate'],
+    programSecrets('MSH_HOME', 'mezite-msh'),
+  )
 }
 
 /** The login to store, from the hub's response to a login and the key that it certified. */

@@ -15,7 +15,7 @@ import * as Flags from '@oclif/core/flags'
 class Login extends BaseCommand {
   static override summary = 'Sign in to a hub through the browser, and store a short-lived credential'
   static override description =
-    'The credential is stored in MEZCTL_HOME (default ~/.mezctl) with mode 0600. MEZITE_BROWSER names a program to open instead of the default browser.'
+    'The credential is stored in the Keychain, the Credential Manager or the Secret Service of a desktop; without one, or with MEZCTL_HOME, in a file of that folder (default ~/.mezctl) with mode 0600. MEZITE_BROWSER names a program to open instead of the default browser.'
   static override flags = {
     proxy: Flags.string({ required: true, description: 'HOST[:PORT] of the hub', helpValue: 'HOST[:PORT]' }),
     ...loginFlags,

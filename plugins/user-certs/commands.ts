@@ -31,7 +31,7 @@ const CLOCK_SECONDS = 300
 class Login extends BaseCommand {
   static override summary = 'Sign in to a hub through the browser, and get a certificate for this machine'
   static override description =
-    'The key is generated on this machine and never leaves it. Key and certificate are stored in MSH_HOME (default ~/.msh) with mode 0600. MEZITE_BROWSER names a program to open instead of the default browser.'
+    'The key is generated on this machine and never leaves it. It is stored in the Keychain, the Credential Manager or the Secret Service of a desktop; without one, or with MSH_HOME, in a file of that folder (default ~/.msh) with mode 0600. MEZITE_BROWSER names a program to open instead of the default browser.'
   static override examples = [
     '<%= config.bin %> login --proxy mezite.example.com',
     '<%= config.bin %> login --proxy mezite.example.com --ttl 4h --out ci.pem',
