@@ -11,6 +11,7 @@ import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { startPostgres, type TestPostgres } from '../core/testing/postgres.ts'
 import { installPackages } from '../oclif-cli/packaging/installed-packages.ts'
+import { bundleDependencies } from './bundled-dependencies.ts'
 import { bundlePrograms } from './bundled-programs.ts'
 import { coverageOf } from './coverage.ts'
 import { memoryFolder } from './memory-folder.ts'
@@ -34,20 +35,29 @@ const { positionals, values } = parseArgs({
 })
 /** Everything, what `npm run check` runs, or the files that somebody named. */
 const mode = values.check ? 'check' : positionals.length > 0 ? 'files' : 'all'
-/** The marks of files that start no program and no hub. */
-const QUICK = ['quick', 'rooms']
+/** The marks of files that start no program and no hub. `npm run check` runs each in so many processes: some files only wait. */
+const QUICK: Readonly<Record<string, number>> = { quick: 2, rooms: 2 }
 
 function chosenUnits(): readonly Unit[] {
   if (mode === 'files') return unitsOf(positionals)
   const all = shardOf(unitsOf(), values.shard)
-  return mode === 'check' ? all.filter(({ name }) => QUICK.includes(name)) : all
+  if (mode !== 'check') return all
+  return all.flatMap(({ name, files }) => {
+    const parts = QUICK[name] ?? 0
+    // What needs a program is left to `npm test`, so that a check is the same everywhere.
+    const own = files.filter((file) => needsOf(file).size === 0)
+    return Array.from({ length: parts }, (_, part) => ({
+      name: `${name} ${part + 1}/${parts}`,
+      files: own.filter((_, at) => at % parts === part),
+    }))
+  })
 }
 
 /** These units without the files whose programs this machine lacks and cannot get, and what is to be said of those. */
 async function runnable(units: readonly Unit[]): Promise<{ units: readonly Unit[]; notRun: string | null }> {
   const needs = new Set(units.flatMap(({ files }) => files.flatMap((file) => [...needsOf(file)])))
   const lacking = missingOf(needs)
-  const missing = mode === 'check' ? lacking : await provide(lacking, thisMachine())
+  const missing = await provide(lacking, thisMachine())
   const lacks = (file: string) => missing.some((name) => needsOf(file).has(name))
   const left = units.map(({ name, files }) => ({ name, files: files.filter((file) => !lacks(file)) }))
   const skipped = units.flatMap(({ files }) => files.filter(lacks))
@@ -106,8 +116,9 @@ async function migrateDatabases(
 
 /** The environment of every test, and of the programs that tests start; `folder` is for their temporary files. */
 async function environment(folder: string): Promise<NodeJS.ProcessEnv> {
-  // A bundle takes longer than it saves one file.
-  const preload = mode === 'all' ? await bundlePrograms() : null
+  // A bundle takes longer than it saves one file, and a check starts no program.
+  const bundles = { all: bundlePrograms, check: bundleDependencies, files: () => null }
+  const preload = await bundles[mode]()
   const options = ['--conditions=mezite-source', '--disable-warning=ExperimentalWarning']
   return {
     ...process.env,
@@ -121,9 +132,17 @@ async function environment(folder: string): Promise<NodeJS.ProcessEnv> {
 }
 
 /** Null: no test ran. */
-async function runTests(units: readonly Unit[], env: NodeJS.ProcessEnv): Promise<Tally | null> {
+async function runTests(
+  units: readonly Unit[],
+  env: NodeJS.ProcessEnv,
+  complete: Promise<NodeJS.ProcessEnv>,
+): Promise<Tally | null> {
   const report = new TestReport((line) => process.stdout.write(`${line}\n`))
-  const tally = await (values.coverage ? runWithCoverage : runFiles)(units, env, report)
+  // Units and rooms start no program: they run while the packages are made.
+  const envOf = async ({ name }: Unit) => (name in QUICK ? env : complete)
+  const tally = await (values.coverage
+    ? runWithCoverage(units, await complete, report)
+    : runFiles(units, envOf, report))
   const failures = report.failures()
   if (failures.length > 0) process.stdout.write(`\n# What failed\n${failures.join('\n')}\n`)
   return tally
@@ -176,20 +195,25 @@ const [postgres, env] = await Promise.all([
   needsServer ? startPostgres(memoryFolder()) : null,
   environment(folder),
 ])
-const [databases, built] = await Promise.all([
-  needsServer || mode !== 'files' ? migrateDatabases(folder, postgres, env) : null,
-  // Programs of end-to-end tests are the packages as they are published.
-  mode === 'all' ? check('Packages', 'node', ['oclif-cli/packaging/installed-packages.ts']) : true,
-])
-const tally = await runTests(units, {
+// Programs of end-to-end tests are the packages as they are published.
+const built =
+  mode === 'all'
+    ? check('Packages', 'node', ['oclif-cli/packaging/installed-packages.ts'])
+    : Promise.resolve(true)
+const databases = needsServer || mode !== 'files' ? await migrateDatabases(folder, postgres, env) : null
+const withDatabases = {
   ...env,
-  ...(mode === 'all' && built && { PACKAGES_UNDER_TEST: await installPackages() }),
   ...(databases && { MEZITE_TEST_DATABASE: databases.folder }),
   ...(databases?.url && { MEZITE_TEST_POSTGRES: databases.url }),
-})
+}
+const complete = built.then(async (held) => ({
+  ...withDatabases,
+  ...(mode === 'all' && held && { PACKAGES_UNDER_TEST: await installPackages() }),
+}))
+const tally = await runTests(units, withDatabases, complete)
 await postgres?.close()
 rmSync(folder, { recursive: true, force: true })
-const checks = [built, ...(await checking)]
+const checks = [await built, ...(await checking)]
 if (values.coverage) checks.push(coverageHolds())
 // Where nobody reads it, a test that does not run is one that fails.
 if (notRun !== null && process.env.CI) checks.push(false)

@@ -20,7 +20,7 @@ t.test('fails', async (t) => {
 })`,
   )
   const report = new TestReport(() => {})
-  const tally = await runFiles([{ name: file, files: [file] }], process.env, report, {
+  const tally = await runFiles([{ name: file, files: [file] }], async () => process.env, report, {
     longestMs: 300_000,
     failedMs: 2_000,
   })
@@ -48,7 +48,7 @@ t.test('a test that leaves a port open fails, alone and in a process with others
     const report = new TestReport(() => {})
     const tally = await runFiles(
       [{ name: 'unit', files }],
-      { ...process.env, MEZITE_TEST_IDLE_MS: '2000' },
+      async () => ({ ...process.env, MEZITE_TEST_IDLE_MS: '2000' }),
       report,
     )
     t.ok(tally.failed > 0, `${files.length} files`)
@@ -64,7 +64,7 @@ t.test('each file runs once, however many run at once', async (t) => {
   for (const file of files) writeFileSync(file, "console.log('ok 1\\n1..1\\n# { total: 1, pass: 1 }')")
   const lines: string[] = []
   const units = files.map((file) => ({ name: file, files: [file] }))
-  const tally = await runFiles(units, process.env, new TestReport((line) => lines.push(line)))
+  const tally = await runFiles(units, async () => process.env, new TestReport((line) => lines.push(line)))
   t.strictSame(tally, { passed: files.length, failed: 0, skipped: 0 })
   t.strictSame(
     files.filter((file) => lines.filter((line) => line.includes(` - ${file} `)).length !== 1),

@@ -23,12 +23,13 @@ const MORE = { steady: 2, spare: 2, idle: 0.25, everyMs: 1_000 }
 const KILL_AFTER_MS = 20_000
 
 /**
- * Runs units of test files, each in a process of its own, the first ones first, and reports each as it ends. `tap run` does
- * the same for twice the processor time, because it loads its coverage into every process.
+ * Runs units of test files, each in a process of its own, the first ones first, and reports each as it ends. `envOf` is the
+ * environment of a unit, which waits for it. `tap run` does the same for twice the processor time, because it loads its
+ * coverage into every process.
  */
 export async function runFiles(
   units: readonly Unit[],
-  env: NodeJS.ProcessEnv,
+  envOf: (unit: Unit) => Promise<NodeJS.ProcessEnv>,
   report: TestReport,
   silence = SILENCE,
 ): Promise<Tally> {
@@ -37,6 +38,7 @@ export async function runFiles(
   const runNext = async () => {
     const unit = waiting.shift()
     if (unit === undefined) return
+    const env = await envOf(unit)
     const started = performance.now()
     const { lines, tally } = await runUnit(unit, env, silence)
     ended.push(tally)

@@ -12,7 +12,10 @@ export interface Unit {
 /**
  * Lines with which a test file, or a module that tests import, says what `npm test` must know of it:
  *
- * - `// together: hubs`: runs in one process with the other files of this mark, because loading sources takes longer
+ * - `// together: hubs`: runs in one process with the other files of this mark, because loading sources takes a second of
+ *   processor time: `quick` takes less than that, `rooms` uses a database, `hubs`, `plugin-hubs`, `tunnels`, `protocols`,
+ *   `sign-in` and `programs` start a hub, `mezctl` and `msh` are command lines, `dashboard` has a browser; a file that
+ *   measures memory runs alone
  * - `// in: test/packaging/packages.test.ts`: that file runs it
  * - `// long`: begins early, because nothing may be left to run when all others have ended
  * - `// needs: nginx, chromium`: programs that it starts
@@ -42,8 +45,11 @@ export function needsOf(file: string): ReadonlySet<string> {
   return needs
 }
 
-/** Files of one mark take longest, and then those marked as long; equals in the order of their names. */
-const rank = ({ name, files }: Unit) => (files.length > 1 ? 2 : Number(marksOf(name).long !== undefined))
+/** These run while the packages are made; then files of one mark, which take longest, and those marked as long. */
+const FIRST = ['quick', 'rooms']
+/** Equals are in the order of their names. */
+const rank = ({ name, files }: Unit) =>
+  FIRST.includes(name) ? 3 : files.length > 1 ? 2 : Number(marksOf(name).long !== undefined)
 
 /** These test files, or all of them, as the processes in which they run; first those that must begin first. */
 export function unitsOf(files?: readonly string[]): readonly Unit[] {

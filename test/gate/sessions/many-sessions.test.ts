@@ -5,7 +5,7 @@ import { createTestHub } from '@mezite/core/testing'
 import pg from 'pg'
 import t from 'tap'
 import { hashToken, newToken } from '../../../core/gate/sessions/session-insert.ts'
-import { postgresStore } from '../../state/database/stores.ts'
+import { postgresStore } from '../../state/database/postgres-stores.ts'
 import { startStopwatch } from '../../stopwatch.ts'
 import { until } from '../../until.ts'
 

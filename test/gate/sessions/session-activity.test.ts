@@ -10,7 +10,8 @@ import { type Clock, systemClock } from '../../../core/kernel/clock.ts'
 import { compareClocks, createRegistry } from '../../../core/state/hubs/hub-registry.ts'
 import { hubsMigrations } from '../../../core/state/hubs/migrations.ts'
 import { partly } from '../../hub/partly.ts'
-import { keptLog, open, postgresStore } from '../../state/database/stores.ts'
+import { postgresStore } from '../../state/database/postgres-stores.ts'
+import { keptLog, open } from '../../state/database/stores.ts'
 import { until } from '../../until.ts'
 
 const store = await postgresStore()

@@ -10,7 +10,8 @@ import { auditMigrations } from '../../../plugins/audit-database/migrations.ts'
 import { createSink } from '../../../plugins/audit-database/sink.ts'
 import { batchesTo, linesOf } from '../../event-lines.ts'
 import { auditOf } from '../../state/audit/open-audit.ts'
-import { keptLog, open, ownPostgresStore } from '../../state/database/stores.ts'
+import { ownPostgresStore } from '../../state/database/postgres-stores.ts'
+import { keptLog, open } from '../../state/database/stores.ts'
 import { until } from '../../until.ts'
 
 const store = await ownPostgresStore()

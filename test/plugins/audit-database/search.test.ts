@@ -7,14 +7,8 @@ import { type Range, readEvents, readEventsIn } from '../../../plugins/audit-dat
 import { buildIndexes } from '../../../plugins/audit-database/index-builder.ts'
 import { auditMigrations } from '../../../plugins/audit-database/migrations.ts'
 import { noteSpans } from '../../../plugins/audit-database/trail-spans.ts'
-import {
-  keptLog,
-  open,
-  PATIENT,
-  pgliteStore,
-  postgresStore,
-  type Store,
-} from '../../state/database/stores.ts'
+import { postgresStore } from '../../state/database/postgres-stores.ts'
+import { keptLog, open, PATIENT, pgliteStore, type Store } from '../../state/database/stores.ts'
 import { fillTrail, HOUR_MS, requestIdOf, sessionOf, TRAIL } from './long-trail.ts'
 
 type Tap = typeof t

@@ -19,14 +19,8 @@ import { type TrailReport, verifyTrail } from '../../../plugins/audit-database/v
 import { readDatabase } from '../../../plugins/backup/database/read-rows.ts'
 import { writeDatabase } from '../../../plugins/backup/database/write-rows.ts'
 import { batchesTo } from '../../event-lines.ts'
-import {
-  keptLog,
-  open,
-  PATIENT,
-  pgliteStore,
-  postgresStore,
-  type Store,
-} from '../../state/database/stores.ts'
+import { postgresStore } from '../../state/database/postgres-stores.ts'
+import { keptLog, open, PATIENT, pgliteStore, type Store } from '../../state/database/stores.ts'
 
 type Tap = typeof t
 

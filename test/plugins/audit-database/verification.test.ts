@@ -18,7 +18,8 @@ import {
 import { batchesTo, linesOf } from '../../event-lines.ts'
 import { runMezctl } from '../../oclif-cli/run-program.ts'
 import { textOf } from '../../read-imports.ts'
-import { keptLog, open, pgliteStore, postgresStore, type Store } from '../../state/database/stores.ts'
+import { postgresStore } from '../../state/database/postgres-stores.ts'
+import { keptLog, open, pgliteStore, type Store } from '../../state/database/stores.ts'
 import { until } from '../../until.ts'
 import { startTrail } from './start-trail.ts'
 

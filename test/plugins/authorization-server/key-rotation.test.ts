@@ -12,7 +12,8 @@ import { loadLibrary } from '../../../plugins/authorization-server/library.ts'
 import { serverMigrations, tokenKeys } from '../../../plugins/authorization-server/migrations.ts'
 import { createRecords } from '../../../plugins/authorization-server/records.ts'
 import { createServer } from '../../../plugins/authorization-server/server.ts'
-import { changesOf, open, postgresStore } from '../../state/database/stores.ts'
+import { postgresStore } from '../../state/database/postgres-stores.ts'
+import { changesOf, open } from '../../state/database/stores.ts'
 
 const MINUTE = 60_000
 const ISSUER = 'https://hub.example.com'

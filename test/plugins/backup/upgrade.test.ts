@@ -10,7 +10,8 @@ import { openDatabase } from '../../../core/state/database/database.ts'
 import { memoryLog } from '../../../core/testing/memory-log.ts'
 import { comparedMigrations, rehearse } from '../../../plugins/backup/database/rehearsal.ts'
 import { commands } from '../../../plugins/backup/program.ts'
-import { pgliteStore, postgresStore } from '../../state/database/stores.ts'
+import { postgresStore } from '../../state/database/postgres-stores.ts'
+import { pgliteStore } from '../../state/database/stores.ts'
 import { until } from '../../until.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'mezite-upgrade-test-'))

@@ -9,7 +9,8 @@ import type { SigningKeyRow } from '../../../core/api/signing-keys.ts'
 import { verifyAssertion } from '../../../examples/verify-assertion/node/verify-assertion.ts'
 import { createAssertion } from '../../../plugins/identity-jwt/assertion.ts'
 import { assertionKeys, identityJwtMigrations } from '../../../plugins/identity-jwt/migrations.ts'
-import { changesOf, open, postgresStore } from '../../state/database/stores.ts'
+import { postgresStore } from '../../state/database/postgres-stores.ts'
+import { changesOf, open } from '../../state/database/stores.ts'
 import { fakeApp } from '../sign-in/sign-in-host.ts'
 
 const MINUTE = 60_000

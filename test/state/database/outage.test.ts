@@ -12,7 +12,8 @@ import { postgresLimits } from '../../../core/state/database/postgres-pool.ts'
 import { startStopwatch } from '../../stopwatch.ts'
 import { until } from '../../until.ts'
 import { loseCommits } from './lose-commits.ts'
-import { changesOf, keptLog, open, ownPostgresStore } from './stores.ts'
+import { ownPostgresStore } from './postgres-stores.ts'
+import { changesOf, keptLog, open } from './stores.ts'
 
 const store = await ownPostgresStore()
 t.teardown(() => store.close())

@@ -10,7 +10,8 @@ import { loadViews } from '../../../core/state/revisions/view-loader.ts'
 import { anyTables } from '../../any-tables.ts'
 import { startStopwatch } from '../../stopwatch.ts'
 import { until } from '../../until.ts'
-import { changesOf, open, pgliteStore, postgresStore, type Store } from './stores.ts'
+import { postgresStore } from './postgres-stores.ts'
+import { changesOf, open, pgliteStore, type Store } from './stores.ts'
 
 const things: Migrations = {
   owner: 'things',

@@ -1,4 +1,3 @@
-// needs: PostgreSQL
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,8 +13,7 @@ import {
 } from '../../../core/state/database/database.ts'
 import { postgresLimits } from '../../../core/state/database/postgres-pool.ts'
 import { createRevisions, type RevisionsLimits } from '../../../core/state/revisions/revisions.ts'
-import { startPostgres, type TestPostgres } from '../../../core/testing/postgres.ts'
-import { createPostgresDatabase, createTestDatabase } from '../../../core/testing/test-database.ts'
+import { createTestDatabase } from '../../../core/testing/test-database.ts'
 import { partly } from '../../hub/partly.ts'
 import { memoryFolder } from '../../memory-folder.ts'
 
@@ -46,34 +44,6 @@ export async function pgliteStore(): Promise<Store> {
       return { driver: 'embedded', dataDir }
     },
     close: () => rm(folder, { recursive: true, force: true }),
-  }
-}
-
-/** On the server that all tests share, if there is one. */
-export async function postgresStore(): Promise<Store> {
-  if (process.env.MEZITE_TEST_POSTGRES === undefined) return ownPostgresStore()
-  const drops: (() => Promise<void>)[] = []
-  return {
-    name: 'PostgreSQL',
-    async config(content = 'empty') {
-      const { url, drop } = (await createPostgresDatabase(content))!
-      drops.push(drop)
-      return { driver: 'postgres', url }
-    },
-    async close() {
-      for (const drop of drops) await drop()
-    },
-  }
-}
-
-/** On a server of its own, for tests that stop it. */
-export async function ownPostgresStore(): Promise<Store & { server: TestPostgres }> {
-  const server = await startPostgres()
-  return {
-    name: 'PostgreSQL',
-    server,
-    config: async () => ({ driver: 'postgres', url: await server.createDatabase() }),
-    close: () => server.close(),
   }
 }
 

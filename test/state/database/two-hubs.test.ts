@@ -12,7 +12,8 @@ import { tunnelMigrations } from '../../../core/traffic/tunnel/migrations.ts'
 import { anyTables } from '../../any-tables.ts'
 import { startStopwatch } from '../../stopwatch.ts'
 import { until } from '../../until.ts'
-import { changesOf, keptLog, open, postgresStore } from './stores.ts'
+import { postgresStore } from './postgres-stores.ts'
+import { changesOf, keptLog, open } from './stores.ts'
 
 const store = await postgresStore()
 t.teardown(() => store.close())

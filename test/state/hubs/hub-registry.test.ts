@@ -9,7 +9,8 @@ import { hubsMigrations } from '../../../core/state/hubs/migrations.ts'
 import { createSecretBox } from '../../../core/state/secrets/secret-box.ts'
 import { createPeers } from '../../../core/traffic/relay/peers.ts'
 import { until } from '../../until.ts'
-import { keptLog, open, ownPostgresStore } from '../database/stores.ts'
+import { ownPostgresStore } from '../database/postgres-stores.ts'
+import { keptLog, open } from '../database/stores.ts'
 
 const store = await ownPostgresStore()
 t.teardown(() => store.close())

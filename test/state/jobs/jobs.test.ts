@@ -9,7 +9,8 @@ import { createJobs } from '../../../core/state/jobs/jobs.ts'
 import { jobsMigrations } from '../../../core/state/jobs/migrations.ts'
 import { testJobs } from '../../../core/testing/job-conformance.ts'
 import { until } from '../../until.ts'
-import { keptLog, open, openTestDatabase, postgresStore } from '../database/stores.ts'
+import { postgresStore } from '../database/postgres-stores.ts'
+import { keptLog, open, openTestDatabase } from '../database/stores.ts'
 
 /** A busy machine may keep a hub from its renewals for a second. */
 const LEASE_MS = 3_000

@@ -13,7 +13,8 @@ import {
 import { openSecretBox } from '../../../core/state/secrets/key-verification.ts'
 import { createSecretBox } from '../../../core/state/secrets/secret-box.ts'
 import { loseCommits } from '../database/lose-commits.ts'
-import { open, postgresStore } from '../database/stores.ts'
+import { postgresStore } from '../database/postgres-stores.ts'
+import { open } from '../database/stores.ts'
 
 const place = { table: 'connectors', id: 'okta', purpose: 'client-secret' }
 
