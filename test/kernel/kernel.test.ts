@@ -5,6 +5,7 @@ import { createLog } from '../../core/base/log/program-log.ts'
 import { first, parallel, series, tells } from '../../core/kernel/hook.ts'
 import { createKernel, type KernelOptions } from '../../core/kernel/kernel.ts'
 import { type AnyPlugin, type Host, pluginDefiner } from '../../core/kernel/plugin.ts'
+import type { Reasons } from '../../core/kernel/reason.ts'
 import { type Refs, serviceRef, slotRef } from '../../core/kernel/reference.ts'
 import { memoryLog } from '../../core/testing/memory-log.ts'
 
@@ -210,6 +211,26 @@ t.test('an invalid reference is reported with its plugin and place', (t) => {
       message,
     })
   }
+  t.end()
+})
+
+t.test('a reason without a form or a next step is reported with its plugin and code', (t) => {
+  const plain = { side: 'hub', name: 'p', api: 1, summary: '', setup() {} } as const
+  const next = 'Do this.'
+  for (const [code, reason] of Object.entries({
+    'no-snake': { next },
+    half: {},
+    empty: { next: '' },
+    none: null,
+  })) {
+    const reasons = { [code]: reason } as unknown as Reasons
+    const message = new RegExp(`'p' has no valid reason '${code}'`)
+    t.throws(() => kernelOf([{ ...plain, reasons }]).setup(), { code: 'MEZ_PLUGIN_INVALID', message })
+  }
+  const kernel = kernelOf([{ ...plain, reasons: { closed_today: { next } } }])
+  kernel.setup()
+  t.same(kernel.reasonOf('closed_today'), { next })
+  t.equal(kernel.reasonOf('toString'), undefined)
   t.end()
 })
 

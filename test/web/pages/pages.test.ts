@@ -6,8 +6,10 @@ import { join } from 'node:path'
 import t from 'tap'
 import { html } from '../../../core/api/pages.ts'
 import { Problem } from '../../../core/index.ts'
+import type { Reasons } from '../../../core/kernel/reason.ts'
 import { clientName } from '../../../core/web/desk/client-name.ts'
 import { brandTokens } from '../../../core/web/pages/brand-tokens.ts'
+import { createErrorPages } from '../../../core/web/pages/error-pages.ts'
 import { readLogo } from '../../../core/web/pages/logo.ts'
 import { createPages } from '../../../core/web/pages/pages.ts'
 import { languageOf } from '../../../core/web/pages/texts/texts.ts'
@@ -73,6 +75,34 @@ t.test('a logo is a small image of a known type, and runs nothing', (t) => {
   })
   t.match(pages.asset(pages.brand.logo ?? '')?.policy, /default-src 'none'.*sandbox/)
   t.equal(pages.asset('../../etc/passwd'), undefined)
+  t.end()
+})
+
+t.test('a page says in the language of the person what a plugin declared for its reason', (t) => {
+  const own: Reasons = {
+    closed_today: {
+      status: 403,
+      title: { en: 'Closed', de: 'Geschlossen' },
+      en: 'Come back tomorrow.',
+      de: 'Kommen Sie morgen wieder.',
+      next: 'The policy closes the application on some days.',
+    },
+  }
+  const pages = createPages({ publicNames, reasonOf: (code) => own[code] })
+  const errors = createErrorPages(pages, { hubOrigin: 'https://hub.example.com' })
+  const problem = {
+    status: 403,
+    title: '',
+    code: 'closed_today',
+    detail: 'Grafana is closed.',
+    requestId: 'r',
+  }
+  t.match(errors('de').error(problem), /Geschlossen[\s\S]*Kommen Sie morgen wieder\./)
+  t.match(errors('en').error(problem), /Closed[\s\S]*Grafana is closed\./, 'with the names of the problem')
+  const state = { app: 'Grafana', user: 'ann', message: null, state: '', help: [], explanation: null }
+  t.match(errors('de').denied(problem, state), /ann darf Grafana nicht öffnen\. Kommen Sie morgen wieder\./)
+  const known = errors('en').error({ ...problem, code: 'app_disabled', detail: 'Wiki is switched off.' })
+  t.match(known, /This application is switched off[\s\S]*Wiki is switched off\./)
   t.end()
 })
 
