@@ -1,4 +1,4 @@
-import { defineResource, Problem, parseResource, type Resource, Type } from '@mezite/core'
+import { defineResource, parseResource, problemFor, type Resource, Type } from '@mezite/core'
 
 const Spec = Type.Closed({
   text: Type.String({ minLength: 1, maxLength: 1_000, description: 'What people read' }),
@@ -49,7 +49,7 @@ export const notesOf = (isApp: (name: string) => boolean) =>
           ...{ name: document.metadata.name, document: JSON.stringify(document), updated },
         }),
         async within({ row: { name } }) {
-          if (!isApp(name)) throw new Problem(404, 'app_not_found', `There is no application ${name}.`)
+          if (!isApp(name)) throw problemFor('app_not_found', `There is no application ${name}.`)
           return undefined
         },
       },
