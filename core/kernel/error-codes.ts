@@ -35,6 +35,8 @@ export const errorCodes = {
   MEZ_PLUGIN_CYCLE: 'One of the plugins must stop needing the other.',
   MEZ_PLUGIN_UNSAFE:
     'Only root and the user of this program may own or write the plugin and the folders above it.',
+  MEZ_PLUGIN_CHANGED:
+    'Find out who changed it. If you trust what it is now, run mezhub plugins accept --config FILE.',
   MEZ_TAP_INVALID: 'A tap is a function with the options `stage` (early, normal, late) and `pure`.',
   MEZ_SETUP_FAILED: 'The cause says what the plugin could not set up.',
   MEZ_SETUP_OVER: 'Tap hooks and provide services inside setup(), synchronously.',

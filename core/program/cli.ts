@@ -31,6 +31,7 @@ const HELP = {
   config check --config FILE   list all problems of a configuration
   config schema                print the JSON Schema of the configuration
   doctor --config FILE         examine this machine and the running hub
+  plugins accept               lock the plugins of others as they are now
   version --verify             compare the files of this program with their attestation
   backup FILE                  back up the cluster while it runs
   restore FILE                 restore a backup into an empty database
@@ -71,6 +72,7 @@ const LOADED: Readonly<Record<string, (word: string) => Promise<ProgramCommand>>
   database: (word) => packagedCommand('backup', word),
   upgrade: (word) => packagedCommand('backup', word),
   version: (word) => packagedCommand('backup', word),
+  plugins: (word) => packagedCommand('backup', word),
 }
 
 const asksForHelp = (args: readonly string[]) => args.some((arg) => arg === '--help' || arg === '-h')

@@ -4,7 +4,8 @@
  * @internal
  */
 
-export { type LoadedConfig, loadConfig } from '../hub/config/config-loader.ts'
+export { type LockedPlugin, PLUGIN_LOCK, readPluginLock } from '../base/loader/plugin-lock.ts'
+export { foreignPlugins, type LoadedConfig, loadConfig } from '../hub/config/config-loader.ts'
 export {
   hasEncryptionKey,
   installEncryptionKey,

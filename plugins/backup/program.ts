@@ -2,6 +2,7 @@
 import type { ProgramCommand } from '@mezite/core/program'
 import { runBackup, runRestore } from './program/archive.ts'
 import { runDatabase } from './program/database.ts'
+import { pluginsCommand } from './program/plugins.ts'
 import { runUpgrade } from './program/upgrade.ts'
 import { versionCommand } from './program/version.ts'
 
@@ -73,4 +74,5 @@ migrations and about how long they take, and agents that are too old. Exits 1 if
     run: runUpgrade,
   },
   version: versionCommand,
+  plugins: pluginsCommand,
 }

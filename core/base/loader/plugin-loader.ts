@@ -7,6 +7,7 @@ import { isMezError, MezError, messageOf } from '../../kernel/error.ts'
 import type { AnyPlugin, PluginSide } from '../../kernel/plugin.ts'
 import { checkPlugin } from '../../kernel/plugin-check.ts'
 import { locatePlugin, type PluginFile } from './plugin-locator.ts'
+import { requireLocked } from './plugin-lock.ts'
 
 export interface LoadOptions {
   readonly side: PluginSide
@@ -59,6 +60,7 @@ export async function loadPlugins(options: LoadOptions): Promise<readonly Loaded
   const results = await Promise.allSettled(
     [...wanted].map(async ([key, config]): Promise<LoadedPlugin> => {
       const file = await locatePlugin(key, options)
+      if (!standard.includes(key)) await requireLocked(key, file, options.folder)
       return { key, config, file: file.path, plugin: await importPlugin(key, file, options) }
     }),
   )
@@ -90,7 +92,8 @@ export async function loadEachPlugin(options: LoadOptions): Promise<readonly Loa
   return (await Promise.all(each)).flat()
 }
 
-const bareName = (key: string): string => (key.startsWith(OWN) ? key.slice(OWN.length) : key)
+/** The key of a plugin without the scope of this project. */
+export const bareName = (key: string): string => (key.startsWith(OWN) ? key.slice(OWN.length) : key)
 
 /** Rejects a misspelled `name: false`, which would leave the plugin on. */
 function refuseSlip(name: string, options: LoadOptions): void {

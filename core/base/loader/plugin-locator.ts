@@ -9,6 +9,8 @@ import type { LoadOptions } from './plugin-loader.ts'
 
 export interface PluginFile {
   readonly path: string
+  /** Of a package or a folder with a package.json. */
+  readonly folder?: string
   /** The version in its package.json, if any. */
   readonly version?: string
 }
@@ -89,7 +91,7 @@ async function locateHalf(
     const path = join(folder, target)
     if (!(await stat(path).catch(() => null))?.isFile()) continue
     const file = await safePluginFile(key, path, { program, groupWrites })
-    return typeof version === 'string' ? { path: file, version } : { path: file }
+    return { path: file, folder, ...(typeof version === 'string' && { version }) }
   }
   const other = side === 'hub' ? 'agent' : 'hub'
   if (half(side).length === 0 && half(other).length > 0) {
@@ -113,7 +115,8 @@ function targets(entry: unknown): string[] {
   )
 }
 
-async function packageFolder(name: string, base: string): Promise<string | null> {
+/** The folder of a package as Node.js finds it from `base`; null if it is not installed. */
+export async function packageFolder(name: string, base: string): Promise<string | null> {
   for (let folder = resolve(base); ; folder = dirname(folder)) {
     const candidate = join(folder, 'node_modules', name)
     if (await stat(join(candidate, 'package.json')).catch(() => null)) return candidate

@@ -1,6 +1,14 @@
 import { dirname, resolve } from 'node:path'
 import { certificates } from '../../api/certificates.ts'
-import { type LoadedPlugin, loadEachPlugin, loadPlugins } from '../../base/loader/plugin-loader.ts'
+import {
+  bareName,
+  type LoadedPlugin,
+  type LoadOptions,
+  loadEachPlugin,
+  loadPlugins,
+} from '../../base/loader/plugin-loader.ts'
+import { locatePlugin } from '../../base/loader/plugin-locator.ts'
+import { type LockedPlugin, lockedPlugin } from '../../base/loader/plugin-lock.ts'
 import { runtimeProblems } from '../../base/loader/runtime-check.ts'
 import {
   type ConfigProblem,
@@ -37,6 +45,32 @@ export interface LoadedConfig {
   readonly warnings: readonly string[]
 }
 
+function loadOptions(
+  file: string,
+  value: unknown,
+  standard: readonly string[] = standardPlugins,
+): LoadOptions {
+  const named = (value as { plugins?: unknown } | null)?.plugins ?? {}
+  const plugins = typeof named === 'object' ? (named as Record<string, unknown>) : {}
+  return { side: 'hub', standard, plugins, folder: dirname(resolve(file)), program: import.meta.dirname }
+}
+
+/** The configured plugins outside the standard set as they are on the disk, by their keys. Runs nothing of them. */
+export async function foreignPlugins(file: string): Promise<Readonly<Record<string, LockedPlugin>>> {
+  const { value, problems } = await readConfigFile(file)
+  if (problems.length > 0) throw configError(problems)
+  const load = loadOptions(file, value)
+  const keys = Object.keys(load.plugins).filter(
+    (key) => load.plugins[key] !== false && !load.standard.includes(bareName(key)),
+  )
+  const found = await Promise.all(
+    keys.map(
+      async (key) => [bareName(key), await lockedPlugin(await locatePlugin(bareName(key), load))] as const,
+    ),
+  )
+  return Object.fromEntries(found)
+}
+
 /**
  * Reads the configuration (defaults, then the file, then `MEZITE_*` variables) and loads its plugins. Throws all
  * problems together: MEZ_CONFIG_INVALID with all problems of values, and the errors of plugins.
@@ -52,14 +86,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
   const warnings = [...environment.warnings]
 
   const failed: unknown[] = []
-  const named = (read.value as { plugins?: unknown } | null)?.plugins ?? {}
-  const load = {
-    side: 'hub',
-    standard: options.standard ?? standardPlugins,
-    plugins: typeof named === 'object' ? (named as Record<string, unknown>) : {},
-    folder: dirname(resolve(options.file)),
-    program: import.meta.dirname,
-  } as const
+  const load = loadOptions(options.file, read.value, options.standard)
   const plugins = await loadPlugins(load).catch((error: unknown) => {
     failed.push(...(error instanceof AggregateError ? error.errors : [error]))
     return loadEachPlugin(load)
