@@ -5,6 +5,8 @@ import type { SatisfiedRequirement } from './subject.ts'
 export interface Requirement {
   /** The name of a registered `RequirementKind`. */
   readonly name: string
+  /** If a passkey meets it: how old the confirmation may be, in milliseconds. Programs learn it (RFC 9470). */
+  readonly maxAgeMs?: number
   readonly [detail: string]: unknown
 }
 

@@ -2,6 +2,7 @@ import { catalog, defineHubPlugin, requirements, revisions, roleRules, Type } fr
 import { findings } from '@mezite/core/administration'
 import { confirmations } from '@mezite/core/identity'
 import type { Requirement, RoleReader } from '@mezite/core/types'
+import { createRoleNetworks } from './client-networks.ts'
 import { reasons } from './reasons.ts'
 import { ruleFaults } from './request-rule.ts'
 import { createRuleSet, RULE, type RuleSet } from './rule-set.ts'
@@ -12,7 +13,7 @@ const CLOCK_SKEW_MS = 5_000
 /** A passkey that was confirmed a short time ago. */
 interface RecentConfirmation extends Requirement {
   readonly name: 'recent-confirmation'
-  readonly withinMs: number
+  readonly maxAgeMs: number
 }
 
 const Texts = (description: string, most: number) =>
@@ -30,6 +31,8 @@ export default defineHubPlugin({
   setup({ use, tap, provide }) {
     let reader: RoleReader | undefined
     let rules: RuleSet | undefined
+    const networks = createRoleNetworks()
+    provide.roleRules(networks.rule)
     provide.roleRules({
       name: RULE,
       description:
@@ -73,7 +76,7 @@ export default defineHubPlugin({
       faults: ruleFaults,
       attach(roles) {
         reader = roles
-        rules = createRuleSet(roles, () => use.revisions.revision)
+        rules = createRuleSet(roles, { revision: () => use.revisions.revision, networks })
       },
     })
     provide.requirements({
@@ -83,11 +86,11 @@ export default defineHubPlugin({
       detail: 'This needs a fresh confirmation with a passkey, which is not possible here.',
       mfa: true,
       accepts: ['session-mfa'],
-      strictest: (a: RecentConfirmation, b: RecentConfirmation) => (a.withinMs <= b.withinMs ? a : b),
-      isMetBy: ({ withinMs }: RecentConfirmation, entry, { appId, now }) => {
+      strictest: (a: RecentConfirmation, b: RecentConfirmation) => (a.maxAgeMs <= b.maxAgeMs ? a : b),
+      isMetBy: ({ maxAgeMs }: RecentConfirmation, entry, { appId, now }) => {
         const age = now - entry.at
         const isForThis = entry.appId === null || entry.appId === appId
-        return entry.name === 'session-mfa' && isForThis && age <= withinMs && age >= -CLOCK_SKEW_MS
+        return entry.name === 'session-mfa' && isForThis && age <= maxAgeMs && age >= -CLOCK_SKEW_MS
       },
     })
     provide.findings({

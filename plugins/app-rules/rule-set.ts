@@ -1,5 +1,7 @@
 import type { AccessQuery, App, Vote } from '@mezite/core'
+import type { Networks } from '@mezite/core/identity'
 import type { RoleReader, RuledRole } from '@mezite/core/types'
+import { NETWORKS, type RoleNetworks } from './client-networks.ts'
 import { withoutEnd } from './path-pattern.ts'
 import {
   compileRule,
@@ -12,6 +14,19 @@ import {
 
 /** The member of roles. */
 export const RULE = 'app_rules'
+
+/** What a set of roles says about an app. */
+interface Known {
+  /** Roles that allow the app from some networks only. */
+  readonly bound: readonly Bound[]
+  /** By which of `bound` allow; null: requests are not looked at. */
+  readonly compiled: Map<string, Compiled | null | 'elsewhere'>
+}
+
+interface Bound {
+  readonly role: string
+  readonly networks: Networks
+}
 
 /** The rules that a set of roles has for an app. */
 interface Compiled {
@@ -49,9 +64,13 @@ export interface RuleSet {
  * `revision` is the number of the last change of access data. Compiles the rules for each set of roles and app when they are first
  * needed, and forgets them with the next change of access data. Nothing is kept by path: the paths of strangers are without number.
  */
-export function createRuleSet(reader: RoleReader, revision: () => number): RuleSet {
-  let known = new WeakMap<readonly string[], Map<App, Compiled | null>>()
+export function createRuleSet(
+  reader: RoleReader,
+  { revision, networks }: { readonly revision: () => number; readonly networks: Pick<RoleNetworks, 'all'> },
+): RuleSet {
+  let known = new WeakMap<readonly string[], Map<App, Known>>()
   let ruled: readonly { readonly of: RuledRole; readonly at: number }[] = []
+  let networksOf: ReadonlyMap<string, Networks> = new Map()
   let at = Number.NaN
   const rules = new WeakMap<RuledRole['value'], RequestRule>()
 
@@ -64,6 +83,7 @@ export function createRuleSet(reader: RoleReader, revision: () => number): RuleS
       seen.set(list, at)
       return { of, at }
     })
+    networksOf = networks.all()
     known = new WeakMap()
     at = now
   }
@@ -74,12 +94,24 @@ export function createRuleSet(reader: RoleReader, revision: () => number): RuleS
     return found
   }
 
-  /** Null: the roles have no rules for the app, so that requests are not looked at. */
-  function compile(roles: readonly string[], app: App): Compiled | null {
+  function boundOf(roles: readonly string[], app: App): readonly Bound[] {
+    return roles.flatMap((role) => {
+      const networks = networksOf.get(role)
+      return networks !== undefined && reader.reach([role], app).allowed ? [{ role, networks }] : []
+    })
+  }
+
+  /** Null: the roles have no rules for the app, so that requests are not looked at. `excluded`: roles that do not allow from here. */
+  function compile(
+    roles: readonly string[],
+    app: App,
+    excluded: readonly string[],
+  ): Compiled | null | 'elsewhere' {
+    const allowing = roles.filter((role) => !excluded.includes(role) && reader.reach([role], app).allowed)
+    if (allowing.length === 0 && excluded.length > 0) return 'elsewhere'
     const own = ruled.filter(({ of }) => roles.includes(of.role))
     if (own.length === 0) return null
     const about = own.filter(({ of }) => of.value.app_labels === undefined || of.matches(app))
-    const allowing = roles.filter((role) => reader.reach([role], app).allowed)
     // Whom no role lets in, rbac has denied for that.
     if (allowing.length === 0) return null
     const withRules = new Set(own.filter(({ of }) => of.under === 'allow').map(({ of }) => of.role))
@@ -106,16 +138,33 @@ export function createRuleSet(reader: RoleReader, revision: () => number): RuleS
       const { roles } = query.subject
       const now = revision()
       if (now !== at) refresh(now)
-      if (ruled.length === 0) return
+      if (ruled.length === 0 && networksOf.size === 0) return
       let apps = known.get(roles)
       if (apps === undefined) {
         apps = new Map()
         known.set(roles, apps)
       }
-      let compiled = apps.get(app)
+      let here = apps.get(app)
+      if (here === undefined) {
+        here = { bound: boundOf(roles, app), compiled: new Map() }
+        apps.set(app, here)
+      }
+      const { clientIp } = query.context
+      const excluded: string[] = []
+      // Nobody connects in an explanation.
+      if (clientIp !== null)
+        for (const { role, networks } of here.bound) if (!networks.has(clientIp)) excluded.push(role)
+      const key = excluded.join(' ')
+      let compiled = here.compiled.get(key)
       if (compiled === undefined) {
-        compiled = compile(roles, app)
-        apps.set(app, compiled)
+        compiled = compile(roles, app, excluded)
+        here.compiled.set(key, compiled)
+      }
+      for (const { role } of here.bound)
+        vote.explain?.({ role, effect: 'none', matcher: NETWORKS, label: 'address', value: clientIp })
+      if (compiled === 'elsewhere') {
+        vote.rule(`${excluded[0]}/${NETWORKS}`)
+        return void vote.deny('address_not_allowed')
       }
       const rules = compiled
       if (rules !== null)
@@ -228,7 +277,8 @@ function cast({ rule, denial, withinMs }: Verdict, vote: Vote): void {
     const message = 'Servers would read the address of this request in different ways.'
     vote.deny(denial, { status: 400, message })
   } else if (denial !== null) vote.deny(denial)
-  else if (withinMs !== Number.POSITIVE_INFINITY) vote.require({ name: 'recent-confirmation', withinMs })
+  else if (withinMs !== Number.POSITIVE_INFINITY)
+    vote.require({ name: 'recent-confirmation', maxAgeMs: withinMs })
 }
 
 function indexOf(rules: readonly RequestRule[]): Index {

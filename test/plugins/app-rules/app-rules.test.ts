@@ -35,8 +35,15 @@ function open(specs: Readonly<Record<string, Spec>>) {
   }
   for (const [name, spec] of Object.entries(specs)) put(name, spec)
   for (const rule of rules) rule.attach(readRoles(roles))
-  const ask = (names: readonly string[], method: string, target: string, upgrade = false) => {
-    const query = testQuery({ subject: { roles: names }, request: { method, target, upgrade } })
+  const ask = (
+    names: readonly string[],
+    method: string,
+    target: string,
+    upgrade = false,
+    clientIp: string | null = '203.0.113.7',
+  ) => {
+    const context = { clientIp }
+    const query = testQuery({ subject: { roles: names }, request: { method, target, upgrade }, context })
     const votes: string[] = []
     const named: string[] = []
     const lines: { effect: string; matcher: string | null; value: string | null }[] = []
@@ -47,7 +54,7 @@ function open(specs: Readonly<Record<string, Spec>>) {
         cast(kindOf(query.request)),
       deny: (reason: string, details: { status?: number } = {}) =>
         void votes.push([reason, details.status].filter(Boolean).join(' ')),
-      require: (one: { name: string }) => void votes.push(`${one.name} ${Object(one).withinMs}`),
+      require: (one: { name: string }) => void votes.push(`${one.name} ${Object(one).maxAgeMs}`),
       explain: (line: (typeof lines)[number]) => void lines.push(line),
     }
     voteByRoles(roles, query, vote as never)
@@ -153,6 +160,41 @@ t.test(
     t.equal(rules.ask(['narrow'], 'GET', '/public/%25252e').verdict, 'path_ambiguous 400')
   },
 )
+
+t.test('a role allows from its networks only, and elsewhere another role may', async (t) => {
+  const { ask } = open({
+    office: { allow: { ...everywhere, client_networks: { networks: ['10.0.0.0/8', '2001:db8::/32'] } } },
+    lab: {
+      allow: {
+        ...everywhere,
+        client_networks: { networks: ['10.1.0.0/16', '192.0.2.7'] },
+        app_rules: [{ name: 'write', methods: ['GET', 'POST'], paths: ['/**'] }],
+      },
+    },
+    reader: { allow: { ...everywhere, app_rules: [{ name: 'read', methods: ['GET'], paths: ['/**'] }] } },
+    elsewhere: { allow: { app_labels: { env: 'dev' }, client_networks: { networks: ['192.0.2.7'] } } },
+  })
+  for (const [roles, address, request, verdict, rule] of [
+    [['office'], '10.2.3.4', 'DELETE /a', 'allowed', null],
+    [['office'], '2001:db8::7', 'DELETE /a', 'allowed', null],
+    [['office'], '203.0.113.7', 'GET /a', 'address_not_allowed', 'office/client_networks'],
+    [['office'], null, 'GET /a', 'allowed', null],
+    [['office', 'reader'], '10.2.3.4', 'DELETE /a', 'allowed', null],
+    [['office', 'reader'], '203.0.113.7', 'DELETE /a', 'request_not_allowed', null],
+    [['office', 'reader'], '203.0.113.7', 'GET /a', 'allowed', 'reader/read'],
+    [['lab', 'reader'], '192.0.2.7', 'POST /a', 'allowed', 'lab/write'],
+    [['lab', 'reader'], '192.0.2.8', 'POST /a', 'request_not_allowed', null],
+    [['lab', 'office'], '203.0.113.7', 'GET /a', 'address_not_allowed', 'lab/client_networks'],
+    [['lab', 'office'], '10.1.0.1', 'DELETE /a', 'allowed', null],
+    [['access', 'office'], '203.0.113.7', 'GET /a', 'allowed', null],
+    // A role that is not about the app changes nothing.
+    [['elsewhere', 'reader'], '203.0.113.7', 'GET /a', 'allowed', 'reader/read'],
+  ] as const) {
+    const [method = '', target = ''] = request.split(' ')
+    const found = ask(roles, method, target, false, address)
+    t.match(found, { verdict, rule }, `${roles} from ${address}: ${request}`)
+  }
+})
 
 t.test('queries, replaced methods and confirmations', async () => {
   const rules = open({
@@ -299,6 +341,12 @@ t.test('wrong rules are refused with their place', async (t) => {
     ],
     [{ deny: { app_rules: [{ ...rule, require: { confirm_within: '5m' } }] } }, /require: a rule under deny/],
     [{ allow: { app_rules: rule } }, /app_rules/],
+    [
+      { allow: { client_networks: { networks: ['10.0.0.0/33'] } } },
+      /networks\.0: is not an address or network/,
+    ],
+    [{ allow: { client_networks: { networks: [] } } }, /client_networks\.networks/],
+    [{ deny: { client_networks: { networks: ['10.0.0.1'] } } }, /client_networks/],
     [{ allow: { app_rules: [{ ...rule, path: ['/a'] }] } }, /path/],
   ] as const)
     t.throws(() => put('dev', spec), { code: 'resource_invalid', message })
