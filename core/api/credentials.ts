@@ -100,6 +100,8 @@ export interface CredentialRefusal {
   readonly code: string
   /** Whether the request presented a credential in a header. */
   readonly presented: boolean
+  /** `Requirement.maxAgeMs` of the requirement that is not met; null if there is none. */
+  readonly maxAgeMs: number | null
   /** Path and query as the client sent them. */
   readonly target: string
   /** The value of `User-Agent`; empty without one. */

@@ -17,6 +17,11 @@ export interface LoginState {
   readonly nonceHash: string | null
   /** Whether the browser has stored a fragment for the end of the sign-in; undefined while that is not known. */
   readonly fragment?: boolean | undefined
+  /**
+   * The request that the gate decides about instead of a GET of `path`: method and target, with `websocket` for the opening of one
+   * (`POST /users`, `GET /live websocket`).
+   */
+  readonly wanted?: string | undefined
 }
 
 /**

@@ -125,13 +125,22 @@ export function tokenCredential(options: {
   }
 
   function challenge(refusal: CredentialRefusal): string | null {
-    const { origin, status, code, presented } = refusal
+    const { origin, status, code, presented, maxAgeMs } = refusal
     if (status === 401 && knowsOnlyBasic(refusal)) return 'Basic realm="Mezite"'
     const stepUp = status === 403 && presented && /_required$/.test(code)
     if (status !== 401 && !stepUp) return null
-    const error = stepUp ? 'insufficient_scope' : presented ? 'invalid_token' : null
+    // RFC 9470: the program gets a token with a sign-in that is as fresh.
+    const isOld = status === 401 && presented && maxAgeMs !== null
+    const error = isOld
+      ? 'insufficient_user_authentication'
+      : stepUp
+        ? 'insufficient_scope'
+        : presented
+          ? 'invalid_token'
+          : null
     return [
       ...(error === null ? [] : [`error="${error}"`]),
+      ...(isOld ? [`max_age="${Math.floor(maxAgeMs / 1_000)}"`] : []),
       `resource_metadata="${origin}${METADATA}"`,
       `scope="${APP_SCOPE}"`,
     ]

@@ -55,6 +55,12 @@ const en = {
   signIn: 'Sign in',
   signInTitle: 'Sign in to continue',
   signInFrame: 'Sign in on a new tab, then come back here and reload this page.',
+  confirmTitle: 'Confirm to continue',
+  confirm: 'Confirm',
+  confirmForm: 'This needs your confirmation, so nothing was sent yet. Confirm, and your form is sent.',
+  confirmReload:
+    'This needs your confirmation, so nothing was sent. Confirm, come back to this page, and reload it to send everything again.',
+  sendAgain: 'Send again',
   signInAgainTitle: 'Sign in, then send it again',
   signInAgain:
     'Your session has ended, so nothing was sent. Sign in, come back to this page, and send it again.',
@@ -114,6 +120,13 @@ export const texts: Readonly<Record<'en' | 'de', Texts>> = {
     signIn: 'Anmelden',
     signInTitle: 'Melden Sie sich an, um fortzufahren',
     signInFrame: 'Melden Sie sich in einem neuen Tab an, und laden Sie dann diese Seite neu.',
+    confirmTitle: 'Bestätigen Sie, um fortzufahren',
+    confirm: 'Bestätigen',
+    confirmForm:
+      'Dafür wird Ihre Bestätigung gebraucht, deshalb wurde noch nichts gesendet. Nach der Bestätigung wird Ihr Formular gesendet.',
+    confirmReload:
+      'Dafür wird Ihre Bestätigung gebraucht, deshalb wurde nichts gesendet. Bestätigen Sie, und laden Sie dann diese Seite neu, um alles noch einmal zu senden.',
+    sendAgain: 'Noch einmal senden',
     signInAgainTitle: 'Melden Sie sich an, und senden Sie es dann noch einmal',
     signInAgain:
       'Ihre Sitzung ist beendet, deshalb wurde nichts gesendet. Melden Sie sich an, und senden Sie es auf dieser Seite noch einmal.',

@@ -15,7 +15,7 @@ import { markOf, storeMark } from './mfa-records.ts'
 import { problemFor } from './reasons.ts'
 
 /**
- * `/web/confirm`: the page on which a person confirms with a passkey that their own login of `msh` may open an app. The
+ * `/web/confirm`: the page on which a person confirms with a passkey that their own login of `msh`, or a program that acts for them, may open an app. The
  * confirmation counts in that login, for that app, and then the browser returns to the port of `msh` on loopback, if it waits there.
  */
 export function programRoutes(deps: Deps): WebRoutes {
@@ -25,7 +25,8 @@ export function programRoutes(deps: Deps): WebRoutes {
   async function bind(request: Request, given: { session?: unknown; app?: unknown }) {
     const { session, user } = await personOf(deps, request)
     const program = sessions.byId(String(given.session ?? ''))
-    if (program?.kind !== 'cert' || program.user !== session.user || !sessions.subjectOf(program)) {
+    const isOfProgram = program?.kind === 'cert' || program?.kind === 'token'
+    if (!isOfProgram || program.user !== session.user || !sessions.subjectOf(program)) {
       throw problemFor('session_unknown')
     }
     const app = catalog.byName(String(given.app ?? ''))

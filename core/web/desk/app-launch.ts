@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { AdmissionQuery } from '../../api/admission.ts'
 import type { App } from '../../api/app.ts'
+import type { ReceivedRequest } from '../../api/decision.ts'
 import { Problem } from '../../api/problem.ts'
 import { problemFor } from '../../api/reasons.ts'
 import type { Session } from '../../api/sessions.ts'
@@ -55,6 +56,11 @@ interface Launch {
   readonly met?: readonly SatisfiedRequirement[]
 }
 
+function requestOf({ path, wanted }: LoginState): ReceivedRequest {
+  const [method = '', target = '/', upgrade] = (wanted ?? `GET ${path}`).split(' ')
+  return { method, target, upgrade: upgrade !== undefined }
+}
+
 /** The next URL of the browser: the app with a ticket, or the page of an unmet requirement. Null for sign-in. */
 async function nextLocation(deps: SignInDeps, launch: Launch): Promise<string | null> {
   const { access, catalog, sessions, publicNames, rate } = deps
@@ -68,7 +74,7 @@ async function nextLocation(deps: SignInDeps, launch: Launch): Promise<string | 
     requestId: request.id,
     interactive: true,
     // The request that the person wanted: rules about requests decide about it, and not about this page.
-    request: { method: 'GET', target: state.path },
+    request: requestOf(state),
     ...(met ? { met } : {}),
   }
   const outcome = await access.admit(query)

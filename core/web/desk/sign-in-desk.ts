@@ -13,7 +13,14 @@ const MAX_SEALED = 12_000
 const place = { table: 'sign_in', id: 'state', purpose: 'login-state' }
 
 /** What `JSON.stringify` makes of a state; an older hub has sealed no fragment. */
-type Sealed = [expires: number, appHost: string, path: string, nonceHash: string, fragment?: boolean | null]
+type Sealed = [
+  expires: number,
+  appHost: string,
+  path: string,
+  nonceHash: string,
+  fragment?: boolean | null,
+  wanted?: string,
+]
 
 /** Completes every sign-in: sealed return targets, sessions and their lifetimes. */
 export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'next' | 'meet' | 'prepare'> {
@@ -38,8 +45,9 @@ export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'next' | 'meet' |
 
   return {
     adopt,
-    seal: ({ appHost, path, nonceHash, fragment }) => {
-      const text = JSON.stringify([clock.now() + STATE_TTL_MS, appHost, safePath(path), nonceHash, fragment])
+    seal: ({ appHost, path, nonceHash, fragment, wanted }) => {
+      const target = [appHost, safePath(path), nonceHash, fragment, wanted]
+      const text = JSON.stringify([clock.now() + STATE_TTL_MS, ...target])
       return secretBox.seal(place, Buffer.from(text)).toString('base64url')
     },
 
@@ -47,9 +55,9 @@ export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'next' | 'meet' |
       if (sealed.length > MAX_SEALED || !/^[A-Za-z0-9_-]+$/.test(sealed)) return null
       try {
         const opened = secretBox.open(place, Buffer.from(sealed, 'base64url')).toString('utf8')
-        const [expires, appHost, path, nonceHash, fragment] = JSON.parse(opened) as Sealed
+        const [expires, appHost, path, nonceHash, fragment, wanted] = JSON.parse(opened) as Sealed
         if (expires <= clock.now()) return null
-        return { appHost, path, nonceHash, fragment: fragment ?? undefined } satisfies LoginState
+        return { appHost, path, nonceHash, fragment: fragment ?? undefined, wanted: wanted ?? undefined }
       } catch {
         return null
       }
@@ -160,6 +168,9 @@ export function sessionTerms(
   return { expires: clock.now() + Math.min(ttlMs, longestMs), idleMs }
 }
 
+/** As long as the longest path, with its method. */
+const MAX_WANTED = 2_450
+const WANTED = /^[A-Z][A-Z-]{0,31} (\/[\x21-\x7e]*)(?: websocket)?$/
 const NONCE_HASH = /^[A-Za-z0-9_-]{43}$/
 const HOST = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$/
 
@@ -174,12 +185,13 @@ function readTarget(
   const bare = portSuffix !== '' && host.endsWith(portSuffix) ? host.slice(0, -portSuffix.length) : host
   if (bare.length > 253 || !HOST.test(bare) || !bare.endsWith(`.${names.appsDomain}`)) return null
   if (!NONCE_HASH.test(nonce)) return null
-  const { fragment } = query
+  const { fragment, wanted } = query
   const known = fragment === '1' || fragment === '0'
   return {
     appHost: bare,
     path: safePath(path),
     nonceHash: nonce,
     ...(known && { fragment: fragment === '1' }),
+    ...(typeof wanted === 'string' && wanted.length <= MAX_WANTED && WANTED.test(wanted) && { wanted }),
   }
 }

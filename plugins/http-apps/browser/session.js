@@ -4,7 +4,7 @@
   // Absolute, because a page may set its own <base>.
   const base = `${location.origin}/.mezite/`
   const lang = navigator.languages.find((one) => /^(de|en)\b/.test(one)) ?? 'en'
-  const [over, signIn, other, reload, soon, renew, close] = /^de/.test(lang)
+  const [over, signIn, other, reload, soon, renew, close, needs, confirm] = /^de/.test(lang)
     ? [
         'Ihre Sitzung ist beendet. Diese Seite bleibt, wie sie ist.',
         'Anmelden',
@@ -13,6 +13,8 @@
         'Ihre Sitzung endet um ',
         'Erneuern',
         'Schließen',
+        'Dafür wird Ihre Bestätigung gebraucht.',
+        'Bestätigen',
       ]
     : [
         'Your session has ended. This page stays as it is.',
@@ -22,8 +24,10 @@
         'Your session ends at ',
         'Renew',
         'Close',
+        'This needs your confirmation.',
+        'Confirm',
       ]
-  let user, whose, ends, warns, denied, host, text, link, shown, closed, timer, again
+  let user, whose, ends, warns, denied, challenge, host, text, link, shown, closed, timer, again
   let turn = 0
 
   function build() {
@@ -43,7 +47,6 @@ a{text-decoration:none;border-color:#0000;background:light-dark(#2f55d4,#93adff)
     text = add('span')
     text.role = 'status'
     link = add('a')
-    link.href = `${base}renew`
     link.target = '_blank'
     link.rel = 'noopener'
     link.onclick = (event) => {
@@ -69,6 +72,7 @@ a{text-decoration:none;border-color:#0000;background:light-dark(#2f55d4,#93adff)
     document.documentElement.append(host)
     shown = state
     link.textContent = label
+    link.href = state === needs ? challenge : `${base}renew`
     text.textContent = words
   }
 
@@ -84,6 +88,7 @@ a{text-decoration:none;border-color:#0000;background:light-dark(#2f55d4,#93adff)
     const time = { hour: 'numeric', minute: '2-digit' }
     if (denied) show(denied, reload)
     else if (now >= ends) show(over, signIn)
+    else if (challenge) show(needs, confirm)
     else if (user !== whose) show(other, reload, `${other + whose}.`)
     else if (now >= warns) show(soon, renew, `${soon + new Date(ends).toLocaleTimeString([], time)}.`)
     else hide()
@@ -122,9 +127,17 @@ a{text-decoration:none;border-color:#0000;background:light-dark(#2f55d4,#93adff)
   try {
     new BroadcastChannel('mezite-session').onmessage = () => {
       again = 1
+      challenge = 0
       ask()
     }
   } catch {}
+  // A page that got 401 with a challenge_url: it sends its request again on `mezite-renewed`.
+  addEventListener('mezite-confirm', ({ detail }) => {
+    if (!/^\w+s:\/\//.test(detail)) return
+    challenge = detail
+    closed = 0
+    look()
+  })
   for (const name of ['focus', 'pageshow', 'mezite-check']) addEventListener(name, ask)
   document.addEventListener('visibilitychange', ask)
   ask()

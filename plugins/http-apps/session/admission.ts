@@ -24,6 +24,8 @@ import { publicOrigin, readableBy } from '../request/origin.ts'
 import { recordFailure } from '../request/refusal-log.ts'
 import { texts, titleOf } from '../texts.ts'
 import { challengeLines } from './challenge-lines.ts'
+import { programPage } from './program-refusal.ts'
+import { fieldsOf } from './resent-form.ts'
 import { isHubPath } from './reserved-routes.ts'
 import { launchLink, signInResponse } from './sign-in-response.ts'
 
@@ -127,7 +129,7 @@ function settle(
   who: Caller | null,
   outcome: Admission | Refusal,
   body: Buffer | null = null,
-): Admitted | HubResponse {
+): Outcome {
   return outcome.outcome === 'admitted'
     ? {
         kind: 'admitted',
@@ -182,12 +184,17 @@ const hidesOf = (who: Caller | null) => (who !== null && 'hides' in who ? (who.h
 /** Whether the request has the credential of a program, which cannot follow a redirect to the sign-in. */
 const isProgram = (who: Caller | null) => hidesOf(who) !== null || who?.kind === 'refused'
 
-function responseTo({ deps, request, certified }: Asked, refusal: Refusal, who: Caller | null): HubResponse {
+function responseTo(
+  { deps, request, certified, client }: Asked,
+  refusal: Refusal,
+  who: Caller | null,
+): Eventually<HubResponse> {
   const { app } = request
   const { status, code, subject, message, link } = refusal
   const program = isProgram(who)
+  const maxAgeMs = refusal.requirements[0]?.maxAgeMs ?? null
   const give = (problem: Problem, lines: readonly string[] = []) => {
-    const more = program ? challengeLines(deps, request, problem, true) : []
+    const more = program ? challengeLines(deps, request, problem, true, maxAgeMs) : []
     return refuse(deps, request, problem, { app, subject, lines: [...lines, ...more] })
   }
   const verified = who?.kind === 'verified' ? who.rule : null
@@ -204,11 +211,23 @@ function responseTo({ deps, request, certified }: Asked, refusal: Refusal, who: 
       if (program) return fail(new Problem(status, code, credentialText(code)))
       if (!certified) return signInResponse(deps, request, { code, known: subject !== null })
       return fail(new Problem(status, code, 'This login has ended. Sign in again: msh login'))
-    case 'required':
-      if (program)
-        return give(new Problem(status, code, `${name} has requirements that this credential cannot meet.`))
-      if (!certified) return signInResponse(deps, request, { code, known: true })
-      return give(new Problem(status, code, `${name} has requirements that a login of msh cannot meet.`))
+    case 'required': {
+      if (!certified && !program) {
+        const options = { code, known: true, required: true }
+        if (client === undefined || request.length === undefined || !isNavigation(request))
+          return signInResponse(deps, request, options)
+        return fieldsOf(deps, request, client).then((fields) =>
+          signInResponse(deps, request, { ...options, fields }),
+        )
+      }
+      const page = programPage(deps, refusal, app)
+      const text =
+        page === null
+          ? `${name} has requirements that this login cannot meet.`
+          : `${name} needs your passkey: open challenge_url in a browser, then send the request again.`
+      const how = maxAgeMs !== null && !certified ? 401 : status
+      return give(new Problem(how, code, text, page === null ? {} : { challenge_url: page }))
+    }
     case 'denied': {
       const language = isNavigation(request) ? languageOf(deps.pages, request) : 'en'
       if (code === 'origin_not_allowed') return fail(problemAbout(code, name))

@@ -12,11 +12,12 @@ export function challengeLines(
   { host, target, lines }: Pick<AppRequest, 'host' | 'target' | 'lines'>,
   { status, code }: Pick<Problem, 'status' | 'code'>,
   presented: boolean,
+  maxAgeMs: number | null = null,
 ): string[] {
   const origin = publicOrigin(host.host, publicNames)
   const at = lines.findIndex((name, at) => at % 2 === 0 && name.toLowerCase() === 'user-agent')
   const userAgent = at === -1 ? '' : (lines[at + 1] ?? '')
   return access.callers
-    .challenges({ origin, status, code, presented, target, userAgent })
+    .challenges({ origin, status, code, presented, maxAgeMs, target, userAgent })
     .flatMap((text) => ['WWW-Authenticate', text])
 }

@@ -29,6 +29,8 @@ export function sessionRoute(
       return scriptResponse(sessionScript)
     case '/.mezite/renewed.js':
       return scriptResponse(renewedScript)
+    case '/.mezite/resend.js':
+      return scriptResponse(resendScript)
     case '/.mezite/session-status':
       return status(deps, request)
     case '/.mezite/renew':
@@ -112,6 +114,9 @@ function ownOrigin(deps: Deps, request: AppRequest): string {
 export const sessionScript = served('session.js')
 /** The script of the page with which the small window closes. */
 export const renewedScript = served('renewed.js')
+
+/** The script of the page that sends a form again. */
+const resendScript = served('resend.js')
 
 /** Reads a script once, so that a broken installation fails at start-up; removes comments and indentation. */
 function served(name: string): string {

@@ -16,6 +16,7 @@ import { readableBy } from '../request/origin.ts'
 import { recordFailure } from '../request/refusal-log.ts'
 import { texts } from '../texts.ts'
 import { challengeLines } from './challenge-lines.ts'
+import { confirmationPage, type FormFields } from './resent-form.ts'
 
 const NONCE = /^[A-Za-z0-9_-]{43}$/
 const NONCE_SECONDS = 600
@@ -37,6 +38,10 @@ export interface SignInOptions {
   readonly code?: string
   /** The gate knows the person, and has recorded the refusal. */
   readonly known?: boolean
+  /** The request needs more than a sign-in: the person meets the requirement beside the page, which then sends it again. */
+  readonly required?: boolean
+  /** The fields of the form that was posted, to be sent again. */
+  readonly fields?: FormFields | null
 }
 
 /**
@@ -47,16 +52,23 @@ export interface SignInOptions {
 export function signInResponse(
   deps: Deps,
   request: AppRequest,
-  { renewal = false, code = 'login_required', known = false }: SignInOptions = {},
+  {
+    renewal = false,
+    code = 'login_required',
+    known = false,
+    required = false,
+    fields = null,
+  }: SignInOptions = {},
 ): HubResponse {
   const nonce = nonceOf(request)
   const lines = ['Set-Cookie', ourCookie(NONCE_COOKIE, nonce, NONCE_SECONDS), 'Vary', 'Origin']
   const safe = request.method === 'GET' || request.method === 'HEAD'
   const url = launchUrl(deps, request, safe, hash(nonce), renewal)
+  const challenge = required ? challengeUrl(deps, request, hash(nonce)) : null
   if (!isNavigation(request)) {
     if (!known) recordFailure(deps.audit, request, { status: 401, code }, { app: request.app })
     const more = [...lines, ...challengeLines(deps, request, { status: 401, code }, false)]
-    return unauthorized(deps.pages, request, { url, code, lines: more })
+    return unauthorized(deps.pages, request, { url, challenge, code, lines: more })
   }
   const words = texts[languageOf(deps.pages, request)]
   const more = html`<div class="actions"><a class="button" href=${url} target="_blank" rel="noopener">${words.signIn}</a></div>`
@@ -71,6 +83,8 @@ export function signInResponse(
     const near = `'self' https://*.${appsDomain}${portSuffix}`
     return framedResponse(401, page, near, lines)
   }
+  if (challenge !== null && (!safe || request.length !== undefined))
+    return confirmationPage(deps, request, { challenge, fields, lines })
   if (!safe || request.length !== undefined) {
     const content = { title: words.signInAgainTitle, sentences: [words.signInAgain], more }
     return htmlResponse(401, notice(deps.pages, request, content), lines)
@@ -81,13 +95,24 @@ export function signInResponse(
 function unauthorized(
   pages: Pages,
   request: AppRequest,
-  { url, code, lines }: { readonly url: string; readonly code: string; readonly lines: string[] },
+  {
+    url,
+    challenge,
+    code,
+    lines,
+  }: {
+    readonly url: string
+    readonly challenge: string | null
+    readonly code: string
+    readonly lines: string[]
+  },
 ): HubResponse {
   const detail =
     code === 'login_required'
       ? 'Sign in first: open login_url in a browser. Without one, run `msh app login APP` and use the address that it prints.'
-      : 'This needs more than signing in: open login_url in a browser.'
-  const problem = new Problem(401, code, detail, { login_url: url })
+      : 'This needs more than signing in: open challenge_url in a browser, then send the request again.'
+  const members = { login_url: url, ...(challenge !== null && { challenge_url: challenge }) }
+  const problem = new Problem(401, code, detail, members)
   return problemResponse(pages, request, problem, [...lines, ...readableBy(request, request.app)])
 }
 
@@ -109,6 +134,17 @@ function launchUrl(deps: Deps, request: AppRequest, safe: boolean, nonce: string
   const path = encodeURIComponent(renewal ? RENEWED_PATH : here)
   const { signInOrigin } = deps.publicNames
   return `${signInOrigin}/web/launch?host=${request.host.host}&path=${path}&nonce=${nonce}${renewal ? '&renew=1' : ''}`
+}
+
+/** Where a small window meets the requirement of exactly this request, and then tells the page. */
+function challengeUrl(
+  { publicNames }: Deps,
+  { host, method, target, upgrade }: AppRequest,
+  nonce: string,
+): string {
+  const wanted = `${method} ${target.replaceAll('\\', '%5C')}${upgrade ? ' websocket' : ''}`
+  const query = new URLSearchParams({ host: host.host, path: RENEWED_PATH, nonce, wanted })
+  return `${publicNames.signInOrigin}/web/launch?${query}`
 }
 
 /** An existing nonce is kept, or the second of two tabs would invalidate the first. */

@@ -143,6 +143,7 @@ t.test('challenges and documents come from the entries', async (t) => {
     code: 'login_required',
     target: '/',
     userAgent: '',
+    maxAgeMs: null,
   }
   t.strictSame(callers.challenges({ ...refusal, presented: false }), ['Bearer from="https://wiki.apps.test"'])
   t.strictSame(callers.challenges({ ...refusal, presented: true }), ['Bearer error="invalid_token"'])
