@@ -1,0 +1,190 @@
+// long
+/** Every way into an app by every demand of a rule and every kind of request, on one running hub: a line for each cell. */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { connect as connectHttp2 } from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { type Catalog, catalog, credentials, defineHubPlugin, type Sessions, sessions } from '@mezite/core'
+import t from 'tap'
+import appRules from '../../../plugins/app-rules/hub.ts'
+import { open, startTcpHub } from '../tcp-apps/start-tcp-hub.ts'
+
+let opened: Sessions
+let apps: Catalog
+/** Bearer tokens of a third party. */
+const tokens = defineHubPlugin({
+  name: 'tokens',
+  api: 1,
+  summary: 'Lets programs in by a token',
+  needs: { catalog, sessions },
+  provides: { credentials },
+  setup({ use, provide }) {
+    opened = use.sessions
+    apps = use.catalog
+    provide.credentials({
+      name: 'token',
+      from: 'header',
+      at: 'app',
+      headers: ['authorization'],
+      read(value) {
+        const token = /^Bearer acme_([A-Za-z0-9_-]{43})$/.exec(value)?.[1]
+        return token === undefined ? null : { kind: 'token', token }
+      },
+    })
+  },
+})
+const tcp = await startTcpHub({ plugins: [appRules, tokens] })
+const { hub } = tcp
+const received: string[] = []
+const web = createServer((request, response) => {
+  received.push(`${request.method} ${request.url}`)
+  request.resume()
+  response.end('hello')
+})
+// What the app says about an opening does not matter: it got it.
+web.on('upgrade', (request, socket) => {
+  received.push(`websocket ${request.url}`)
+  socket.on('error', () => {})
+  socket.end('HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+})
+await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', resolve))
+t.teardown(async () => {
+  web.closeAllConnections()
+  web.close()
+  await tcp.stop()
+})
+const put = (kind: string, name: string, metadata: object, spec: object) =>
+  hub.api('PUT', `/${kind}s/${name}`, { kind, version: 'v1', metadata: { name, ...metadata }, spec })
+const uri = `http://127.0.0.1:${(web.address() as AddressInfo).port}`
+await put('app', 'web', { labels: { ruled: 'yes' } }, { uri, agents: ['node-1'] })
+await put(
+  'role',
+  'dev',
+  {},
+  {
+    allow: {
+      app_labels: { ruled: 'yes' },
+      app_rules: [
+        { name: 'read', methods: ['GET', 'HEAD', 'POST'], paths: ['/**'] },
+        { name: 'live', methods: ['GET'], upgrade: 'websocket', paths: ['/live/**'] },
+        { name: 'admin', methods: ['*'], paths: ['/admin/**'], require: { confirm_within: '5m' } },
+      ],
+    },
+    deny: { app_rules: [{ name: 'no-keys', methods: ['*'], paths: ['/admin/keys/**'] }] },
+  },
+)
+
+const url = hub.appUrl('web')
+const { host, hostname } = new URL(url)
+const tls = (ALPNProtocols: string[]) => {
+  const at = { host: '127.0.0.1', port: hub.ports.public, servername: hostname, ca: hub.ca }
+  const socket = connectTls({ ...at, ALPNProtocols })
+  socket.on('error', () => {})
+  return socket
+}
+const outcomeOf = (status: number, body: string) =>
+  [status, /"code":"(\w+)"/.exec(body)?.[1]].filter(Boolean).join(' ')
+const UPGRADE = [
+  ...['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'],
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+]
+const linesOf = (method: string) =>
+  method === 'websocket' ? UPGRADE : ['Connection: close', ...(method === 'GET' ? [] : ['Content-Length: 0'])]
+const headOf = (method: string, path: string, lines: readonly string[]) =>
+  [
+    `${method === 'websocket' ? 'GET' : method} ${path} HTTP/1.1`,
+    ...[`Host: ${host}`, 'Accept: application/json', `Origin: ${url}`, ...lines, ...linesOf(method)],
+  ]
+    .map((line) => `${line}\r\n`)
+    .join('')
+    .concat('\r\n')
+
+async function http1(method: string, path: string, line: string): Promise<string> {
+  const socket = tls(['http/1.1'])
+  socket.write(headOf(method, path, [line]))
+  let text = ''
+  for await (const chunk of socket) text += chunk
+  return outcomeOf(Number(text.slice(9, 12)), text)
+}
+
+async function http2(method: string, path: string, cookie: string): Promise<string> {
+  const session = connectHttp2(url, { createConnection: () => tls(['h2']) })
+  session.on('error', () => {})
+  const stream = session.request({ ':method': method, ':path': path, cookie, origin: url })
+  const [head] = await once(stream, 'response')
+  let text = ''
+  for await (const chunk of stream) text += chunk
+  session.destroy()
+  return outcomeOf(Number(head[':status']), text)
+}
+
+await hub.api('POST', '/users', { name: 'dora@example.com', roles: ['dev'] })
+const login = await tcp.login('dora', [])
+const visitor = hub.visitor()
+await visitor.open(`${url}/`)
+const cookie = visitor.cookies(host) ?? ''
+async function msh(method: string, path: string): Promise<string> {
+  const session = tcp.msh(login)
+  const { status, reason, stream } = await open(session, 'web', { 'mezite-protocol': 'http' })
+  if (status !== 200) return `${status} ${reason}`
+  stream.write(headOf(method, path, []))
+  let text = ''
+  for await (const chunk of stream) text += chunk
+  session.destroy()
+  return outcomeOf(Number(text.slice(9, 12)), text)
+}
+await put('bot', 'ci', {}, { roles: ['dev'] })
+const tokenOf = async (user: string) => {
+  const input = {
+    kind: 'token',
+    user,
+    connector: 'sso',
+    clientIp: '127.0.0.1',
+    apps: [apps.byName('web')?.id ?? ''],
+  } as const
+  const { token } = await opened.open({ ...input, expires: Date.now() + 3_600_000 })
+  return `Authorization: Bearer acme_${token}`
+}
+const [ofPerson, ofBot] = [await tokenOf('dora@example.com'), await tokenOf('bot:ci')]
+
+type Ask = (method: string, path: string) => Promise<string>
+/** How each way says that a passkey is needed: a certificate has no other status for it. */
+const WAYS: Readonly<
+  Record<string, { readonly ask: Ask; readonly needsKey: string; readonly sockets: boolean }>
+> = {
+  'HTTP/1.1': { ask: (...of) => http1(...of, `Cookie: ${cookie}`), needsKey: '401', sockets: true },
+  'HTTP/2': { ask: (...of) => http2(...of, cookie), needsKey: '401', sockets: false },
+  msh: { ask: msh, needsKey: '403', sockets: true },
+  token: { ask: (...of) => http1(...of, ofPerson), needsKey: '401', sockets: true },
+  bot: { ask: (...of) => http1(...of, ofBot), needsKey: '401', sockets: true },
+}
+const DEMANDS: Readonly<Record<string, readonly string[]>> = {
+  '200': [
+    'GET /',
+    'GET /a/b?c=d',
+    'POST /a',
+    'GET /group%2Fproject',
+    'websocket /live/1',
+    'POST /a?_method=GET',
+  ],
+  '403 request_not_allowed': [
+    ...['DELETE /a', 'PROPFIND /', 'websocket /a', 'POST /a?_method=DELETE', 'GET /admin/keys/1'],
+    ...['GET /x/..%2fadmin/keys', 'websocket /admin/keys', 'GET /admin//keys'],
+  ],
+  key: ['GET /admin', 'DELETE /admin/users/1', 'GET /x/..%2fadmin', 'websocket /admin/live', 'POST /admin/x'],
+  '400 path_ambiguous': ['GET /%25252e', 'GET /a%00b', 'DELETE /%ff'],
+}
+
+for (const [way, { ask, needsKey, sockets }] of Object.entries(WAYS))
+  for (const [demand, requests] of Object.entries(DEMANDS))
+    t.test(`${way}: ${demand}`, async (t) => {
+      for (const request of requests) {
+        const [method = '', path = ''] = request.split(' ')
+        if (method === 'websocket' && !sockets) continue
+        received.length = 0
+        const expected = demand === 'key' ? `${needsKey} confirmation_required` : demand
+        t.equal(await ask(method, path), expected, request)
+        t.strictSame(received, demand === '200' ? [request] : [], `${request}: what reached the app`)
+      }
+    })
