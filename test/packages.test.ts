@@ -39,7 +39,7 @@ const UNSEEN: Readonly<Record<string, readonly string[]>> = {
   agent: [...transports, ...peersOfCore],
   'core/mezhub': [
     ...peersOfCore,
-    ...['app-rules', 'audit-file', 'authzen', 'local-authority', ...standardPlugins].map(
+    ...['audit-file', 'authzen', 'local-authority', ...standardPlugins].map(
       (name) => `@mezite/plugin-${name}`,
     ),
   ],

@@ -10,7 +10,6 @@ import { agentSchema } from '../../agent/agent-schema.ts'
 import { hubSchema } from '../../core/hub/config/hub-schema.ts'
 import { checkConfig, checkPluginConfig } from '../../core/kernel/config-check.ts'
 import type { AnyPlugin } from '../../core/kernel/plugin.ts'
-import appRules from '../../plugins/app-rules/hub.ts'
 import { root, textOf } from '../read-imports.ts'
 import { faultOf } from './command-lines.ts'
 import { blocksOf, inlineCode, pageTexts } from './page-texts.ts'
@@ -54,7 +53,7 @@ async function faultsOfHub(written: Mapping): Promise<readonly object[]> {
 }
 
 t.test('the hub, the agent or mezctl accepts every YAML in a page', async (t) => {
-  const hub = await createTestHub({ plugins: [appRules] })
+  const hub = await createTestHub()
   t.teardown(() => hub.stop())
   const blocks = pages
     .flatMap(({ name, text }) => blocksOf(name, text))

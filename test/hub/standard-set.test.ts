@@ -56,7 +56,7 @@ const ORDER = [
   ],
   ...['metrics', 'notifiers', 'oidc'],
   ...['tcp-apps', 'transport-http2', 'transport-websocket', 'transport-webtransport'],
-  ...['user-certs', 'web-api', 'notifications', 'webauthn', 'access-requests', 'rbac'],
+  ...['user-certs', 'webauthn', 'app-rules', 'web-api', 'notifications', 'access-requests', 'rbac'],
   ...['authorization-server', 'dashboard', 'backup', 'sign-in'],
 ]
 
@@ -66,6 +66,7 @@ t.test('the standard set has this order of setup, and each plugin provides these
     acme: ['certificates', 'dashboardParts', 'migrations', 'webRoutes'],
     'api-tokens': ['credentials', 'webRoutes'],
     'app-proposals': ['dashboardParts', 'migrations', 'webRoutes'],
+    'app-rules': ['findings', 'requirements', 'roleRules'],
     'access-requests': ['dashboardParts', 'denialHelp', 'homeLinks', 'migrations', 'roleRules', 'webRoutes'],
     'audit-database': ['auditSinks', 'databaseChecks', 'migrations', 'webRoutes'],
     'authorization-server': ['credentials', 'dashboardParts', 'migrations', 'webRoutes'],
@@ -109,8 +110,8 @@ t.test('the taps of every hook run in this order', async (t) => {
     'lifecycle.ready': [],
     'lifecycle.drain': ['audit-database', 'dashboard'],
     'lifecycle.stop': ['dashboard', 'access-requests', 'tcp-apps', 'http-apps', 'audit-database'],
-    'access.decide': ['bots', 'access-requests', 'rbac'],
-    'access.challenge': ['webauthn'],
+    'access.decide': ['bots', 'app-rules', 'access-requests', 'rbac'],
+    'access.challenge': ['webauthn', 'app-rules'],
     'user.released': ['api-tokens', 'access-requests'],
     'session.ended': ['tcp-apps'],
     'tunnel.changed': ['app-proposals', 'web-api', 'dashboard'],
@@ -181,7 +182,7 @@ t.test('a running hub reports the same', async (t) => {
     [
       ['credentials', 'api-tokens', 'bots', 'http-apps', 'user-certs', 'authorization-server'],
       ['verifiers', 'http-apps'],
-      ['access.decide', 'bots', 'access-requests', 'rbac'],
+      ['access.decide', 'bots', 'app-rules', 'access-requests', 'rbac'],
       ['audit.recorded', 'access-requests', 'dashboard'],
     ],
     'what the standard set does for each request',

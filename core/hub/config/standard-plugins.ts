@@ -4,6 +4,7 @@ export const standardPlugins: readonly string[] = [
   'acme',
   'api-tokens',
   'app-proposals',
+  'app-rules',
   'audit-database',
   'authorization-server',
   'backup',

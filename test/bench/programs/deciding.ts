@@ -7,7 +7,6 @@ import { createHash } from 'node:crypto'
 import { catalog, type Database, defineHubPlugin, migrations, sessionLimits } from '@mezite/core'
 import { access } from '@mezite/core/protocol'
 import { createTestHub } from '../../../core/testing/index.ts'
-import appRules from '../../../plugins/app-rules/hub.ts'
 import { anyTables } from '../../any-tables.ts'
 import type { DecidingResult } from '../rows/deciding.ts'
 import { median } from '../statistics.ts'
@@ -169,7 +168,7 @@ const plugin = defineHubPlugin({
 })
 
 let measure: (round: number) => DecidingResult
-const hub = await createTestHub({ plugins: [plugin, appRules] })
+const hub = await createTestHub({ plugins: [plugin] })
 process.on('SIGTERM', () => void hub.stop().then(() => process.exit(0)))
 let rounds = 0
 process.on('message', () => {

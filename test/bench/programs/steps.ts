@@ -5,7 +5,6 @@
 import { audit, catalog, defineHubPlugin } from '@mezite/core'
 import { access } from '@mezite/core/protocol'
 import { connectIssuer, createTestHub, FakeIssuer } from '../../../core/testing/index.ts'
-import appRules from '../../../plugins/app-rules/hub.ts'
 import type { StepsResult } from '../rows/steps.ts'
 
 /** Of these the fastest counts: whatever else ran made the others slower. */
@@ -81,7 +80,7 @@ async function startHub(off: readonly string[], rules: readonly object[]): Promi
     },
   })
   const hub = await createTestHub({
-    plugins: rules.length > 0 ? [appRules, plugin] : [plugin],
+    plugins: [plugin],
     config: { plugins: Object.fromEntries(off.map((name) => [name, false])) },
   })
   await connectIssuer(hub, issuer, {

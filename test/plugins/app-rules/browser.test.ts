@@ -8,7 +8,6 @@ import { join } from 'node:path'
 import type { BrowserContext, Page } from 'playwright-core'
 import t from 'tap'
 import { createTestHub, FakeIssuer } from '../../../core/testing/index.ts'
-import appRules from '../../../plugins/app-rules/hub.ts'
 import { newPerson, openBrowser } from '../../e2e/open-browser.ts'
 import { connect, register } from '../../e2e/resources.ts'
 import { startAgent } from '../../e2e/start-agent.ts'
@@ -44,7 +43,7 @@ t.teardown(() => server.close().closeAllConnections())
 
 const issuer = await FakeIssuer.start()
 t.teardown(() => issuer.close())
-const hub = await createTestHub({ config: { plugins: { webauthn: {} } }, plugins: [appRules] })
+const hub = await createTestHub({ config: { plugins: { webauthn: {} } } })
 t.teardown(() => hub.stop())
 const agent = await startAgent({ hostname: 'node', proxy: new URL(hub.url).host, api: hub.api, dir })
 t.teardown(() => agent.stop())

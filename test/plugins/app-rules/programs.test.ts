@@ -2,12 +2,10 @@
 /** A path that needs a fresh passkey, asked for by a program: it learns what is missing, and its person confirms for it. */
 import { FakeAuthenticator } from '@mezite/core/testing'
 import t from 'tap'
-import appRules from '../../../plugins/app-rules/hub.ts'
 import { authorize, startWorld } from '../authorization-server/world.ts'
 import { keysOf } from '../webauthn/key-hub.ts'
 
 const world = await startWorld(t, {
-  more: [appRules],
   roles: {
     dev: {
       allow: {

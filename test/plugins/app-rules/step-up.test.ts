@@ -1,11 +1,10 @@
 /** Rules inside an app in a running hub: refusals, a fresh passkey for one path, and the explanation. */
 import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
-import appRules from '../../../plugins/app-rules/hub.ts'
 import { until } from '../../until.ts'
 import { startKeyHub } from '../webauthn/key-hub.ts'
 
-const bench = await startKeyHub({}, [appRules])
+const bench = await startKeyHub()
 const { hub, clock, person, post, origin } = bench
 t.teardown(hub.stop)
 const url = hub.appUrl('vault')

@@ -7,7 +7,6 @@ import type { AddressInfo } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { type Catalog, catalog, credentials, defineHubPlugin, type Sessions, sessions } from '@mezite/core'
 import t from 'tap'
-import appRules from '../../../plugins/app-rules/hub.ts'
 import { open, startTcpHub } from '../tcp-apps/start-tcp-hub.ts'
 
 let opened: Sessions
@@ -34,7 +33,7 @@ const tokens = defineHubPlugin({
     })
   },
 })
-const tcp = await startTcpHub({ plugins: [appRules, tokens] })
+const tcp = await startTcpHub({ plugins: [tokens] })
 const { hub } = tcp
 const received: string[] = []
 const web = createServer((request, response) => {

@@ -3,7 +3,6 @@
 import t from 'tap'
 import { FakeIssuer } from '../../../core/testing/fake-issuer.ts'
 import { createTestHub } from '../../../core/testing/test-hub.ts'
-import appRules from '../../../plugins/app-rules/hub.ts'
 import authzen from '../../../plugins/authzen/hub.ts'
 
 /** People and records of the public search scenario (openid/authzen, interop/authzen-search-demo). */
@@ -38,7 +37,7 @@ function may(person: Person, action: Action, { owner, department }: (typeof RECO
 }
 
 const hub = await createTestHub({
-  plugins: [appRules, { plugin: authzen, config: { resource_type: 'record', actions: ACTIONS } }],
+  plugins: [{ plugin: authzen, config: { resource_type: 'record', actions: ACTIONS } }],
 })
 t.teardown(() => hub.stop())
 const issuer = await FakeIssuer.start()
