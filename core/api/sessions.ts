@@ -159,7 +159,7 @@ export interface Sessions {
   ): Promise<number>
   /**
    * Stores a satisfied requirement in a session. In a hub session it counts for all apps (`appId` is null) while it is
-   * fresh enough for the requirement; in a `cert` session, for the app `appId` until the session ends. Keeps the newest
+   * fresh enough for the requirement; in a `cert` or `token` session, for the app `appId` until the session ends. Keeps the newest
    * entry for each name, level, `by` and app. Does nothing if the session has ended.
    */
   remember(

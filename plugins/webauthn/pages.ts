@@ -129,8 +129,10 @@ export function createPages({
         readonly session: string
         readonly port: number | null
         readonly hasKey: boolean
+        /** It is not a login of `msh`. */
+        readonly byToken: boolean
       }) => {
-        const [before, after] = confirm.opensInTerminal(ask.app)
+        const [before, after] = ask.byToken ? confirm.letsProgram(ask.app) : confirm.opensInTerminal(ask.app)
         return page(
           confirm.title,
           ask.hasKey
@@ -138,7 +140,7 @@ export function createPages({
                 ${glyph()}
                 <h1>${confirm.title}</h1>
                 <p>${before}<strong>${ask.user}</strong>${after}</p>
-                <p class="quiet">${confirm.onlyIf}</p>
+                <p class="quiet">${ask.byToken ? confirm.onlyIfProgram : confirm.onlyIf}</p>
                 ${useKey(words)}
               </div>`
             : neededCard(words, { app: ask.app, missing: confirm.missing.none, addUrl: '/web/account' }),

@@ -57,6 +57,7 @@ export function programRoutes(deps: Deps): WebRoutes {
             session: bound.program.id,
             port: portOf(redirect_port),
             hasKey,
+            byToken: bound.program.kind === 'token',
           }
           return reply.page(pages(request).confirmProgram(shown))
         },

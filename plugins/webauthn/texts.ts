@@ -9,6 +9,11 @@ const en = {
       '.',
     ],
     continues: ['You continue after you confirm that it is you, ', '.'],
+    letsProgram: (app: string) => [
+      `A program goes on at ${app} in your name after you confirm that it is you, `,
+      '.',
+    ],
+    onlyIfProgram: 'Continue only if you use this program yourself and it has just asked for this.',
     onlyIf: 'Continue only if you have just started msh app login yourself.',
     use: 'Use your passkey',
     cancel: 'Cancel',
@@ -101,6 +106,12 @@ const de: Words = {
       '.',
     ],
     continues: ['Es geht weiter, wenn Sie bestätigen, dass Sie es sind: ', '.'],
+    letsProgram: (app) => [
+      `Ein Programm macht bei ${app} in Ihrem Namen weiter, wenn Sie bestätigen, dass Sie es sind: `,
+      '.',
+    ],
+    onlyIfProgram:
+      'Fahren Sie nur fort, wenn Sie dieses Programm selbst benutzen und es gerade danach gefragt hat.',
     onlyIf: 'Fahren Sie nur fort, wenn Sie msh app login gerade selbst gestartet haben.',
     use: 'Passkey verwenden',
     cancel: 'Abbrechen',

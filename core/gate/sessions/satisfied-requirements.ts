@@ -17,7 +17,7 @@ export async function rememberMet(
     .selectFrom('sessions')
     .select('satisfied')
     .where('id', '=', sessionId)
-    .where('kind', '=', appId === null ? 'hub' : 'cert')
+    .where('kind', 'in', appId === null ? ['hub'] : ['cert', 'token'])
     .where('ended', 'is', null)
     .executeTakeFirst()
   if (!row) return
