@@ -55,7 +55,7 @@ export function confirmationPage(
     fields === null
       ? html`<div class="actions">${confirm}</div>`
       : html`<form method="post" action=${request.target} data-resend>
-          ${fields.map(([name, value]) => html`<input type="hidden" name=${name} value=${value}>`)}
+          ${fields.map(([name, value]) => html`<input type="hidden" name=${name} value=${value} />`)}
           <div class="actions">${confirm}<button class="plain">${words.sendAgain}</button></div>
         </form>`
   const page = notice(pages, request, {
