@@ -123,15 +123,10 @@ export function createPages({
       },
 
       /** A login of `msh` needs a passkey before this app opens. */
-      confirmProgram: (ask: {
-        readonly user: string
-        readonly app: string
-        readonly session: string
-        readonly port: number | null
-        readonly hasKey: boolean
-        /** It is not a login of `msh`. */
-        readonly byToken: boolean
-      }) => {
+      confirmProgram: (
+        ask: Readonly<Record<'user' | 'app' | 'session', string>> &
+          Readonly<Record<'hasKey' | 'byToken', boolean>> & { readonly port: number | null },
+      ) => {
         const [before, after] = ask.byToken ? confirm.letsProgram(ask.app) : confirm.opensInTerminal(ask.app)
         return page(
           confirm.title,
