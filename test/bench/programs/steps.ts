@@ -106,7 +106,7 @@ process.on('SIGTERM', () => {
     .then(() => process.exit(0))
 })
 process.on('message', async () => {
-  while (!standard.accepts() || !without.accepts())
+  while (![standard, without, ruled].every((hub) => hub.accepts()))
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
   process.send?.({
     decided: standard.decideUs(1),
