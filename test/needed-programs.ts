@@ -30,8 +30,6 @@ export const PROGRAMS: Readonly<Record<string, NeededProgram>> = {
     paths: ['/usr/lib/apache2/modules/mod_auth_openidc.so'],
   },
   prometheus: { package: 'prometheus', paths: ['/usr/bin/prometheus'] },
-  runc: { package: 'runc', paths: ['/usr/sbin/runc', '/usr/bin/runc'] },
-  osslsigncode: { package: 'osslsigncode', paths: ['/usr/bin/osslsigncode'] },
   'secret-tool': { package: 'libsecret-tools', paths: ['/usr/bin/secret-tool'] },
   'gnome-keyring': { package: 'gnome-keyring', paths: ['/usr/bin/gnome-keyring-daemon'] },
   faketime: { package: 'faketime', paths: ['/usr/bin/faketime'] },
