@@ -10,6 +10,7 @@ import {
   globSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -20,7 +21,7 @@ import {
 } from 'node:fs'
 import { get, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { connect } from 'node:tls'
 import { promisify } from 'node:util'
 import t from 'tap'
@@ -159,15 +160,36 @@ const bins = new Map(
   ),
 )
 
-/** Runs a published program without this repository's export condition. */
-function run(program: string, ...args: string[]): { status: number | null; output: string } {
+/** Runs a published program of a folder, without this repository's export condition. */
+function runIn(cwd: string, program: string, ...args: string[]): { status: number | null; output: string } {
   const { NODE_OPTIONS: _, ...env } = process.env
-  const { status, stdout, stderr } = spawnSync(process.execPath, [bins.get(program)!, ...args], {
-    cwd: folder,
-    env: { ...env, HOME: folder },
-    encoding: 'utf8',
-  })
+  const file = join(cwd, 'node_modules', relative(modules, bins.get(program)!))
+  const options = { cwd, env: { ...env, HOME: cwd }, encoding: 'utf8' } as const
+  const { status, stdout, stderr } = spawnSync(process.execPath, [file, ...args], options)
   return { status, output: stdout + stderr }
+}
+const run = (program: string, ...args: string[]) => runIn(folder, program, ...args)
+
+/**
+ * A folder outside of the repository, as an author has it: what npm has installed from the packs, which `npm test` says in
+ * `PACKAGES_UNDER_TEST`, with the compiler. If this file runs alone, it is the folder with the staged packages.
+ */
+function authorsFolder(): string {
+  const installed = process.env.PACKAGES_UNDER_TEST
+  if (installed === undefined) return folder
+  const author = mkdtempSync(join(tmpdir(), 'mezite-author-'))
+  t.teardown(() => rmSync(author, { recursive: true }))
+  mkdirSync(join(author, 'node_modules'))
+  const tools = ['typescript', '@typescript', '@types']
+  const linked = (from: string, names: readonly string[]) => {
+    for (const name of names) symlinkSync(join(from, name), join(author, 'node_modules', name))
+  }
+  linked(
+    installed,
+    readdirSync(installed).filter((name) => !tools.includes(name)),
+  )
+  linked(join(root, 'node_modules'), tools)
+  return author
 }
 
 t.test('the four programs and the generator of plugins run', (t) => {
@@ -204,40 +226,42 @@ t.test('the four programs and the generator of plugins run', (t) => {
 
 t.test('generated plugins of every kind pass their own tests, and load', async (t) => {
   const kinds = Object.keys(KINDS)
+  const author = authorsFolder()
+  const run = (program: string, ...args: string[]) => runIn(author, program, ...args)
   for (const kind of kinds) {
     t.equal(run('create-mezite-plugin', `ts-${kind}`, '--kind', kind).status, 0)
     t.equal(run('create-mezite-plugin', `js-${kind}`, '--kind', kind, '--javascript').status, 0)
   }
   // As `npm run build` in each of them does, in one program.
   await t.test('and their declarations compile, as do those of one-line helpers', async (t) => {
-    cpSync(join(import.meta.dirname, 'fixtures/one-line-helpers.ts'), join(folder, 'helpers/one-line.ts'))
-    writeFileSync(join(folder, 'helpers/package.json'), '{"type":"module"}')
+    cpSync(join(import.meta.dirname, 'fixtures/one-line-helpers.ts'), join(author, 'helpers/one-line.ts'))
+    writeFileSync(join(author, 'helpers/package.json'), '{"type":"module"}')
     const options = {
       extends: './ts-policy/tsconfig.json',
       compilerOptions: { rootDir: '.', outDir: 'declared' },
     }
     writeFileSync(
-      join(folder, 'tsconfig.json'),
+      join(author, 'tsconfig.json'),
       JSON.stringify({ ...options, include: ['ts-*/*.ts', 'helpers/*.ts'] }),
     )
-    const compiled = spawnSync(process.execPath, [join(modules, 'typescript/bin/tsc')], {
-      cwd: folder,
+    const compiled = spawnSync(process.execPath, [join(author, 'node_modules/typescript/bin/tsc')], {
+      cwd: author,
       encoding: 'utf8',
     })
     t.equal(compiled.stdout, '', 'no error')
-    const declared = globSync(['declared/ts-*/*.d.ts'], { cwd: folder })
-    t.equal(declared.length, globSync('ts-*/*.ts', { cwd: folder }).length)
-    const helpers = readFileSync(join(folder, 'declared/helpers/one-line.d.ts'), 'utf8')
+    const declared = globSync(['declared/ts-*/*.d.ts'], { cwd: author })
+    t.equal(declared.length, globSync('ts-*/*.ts', { cwd: author }).length)
+    const helpers = readFileSync(join(author, 'declared/helpers/one-line.d.ts'), 'utf8')
     const named = helpers.match(/import\("@mezite\/core\/types"\)\.\w+/g) ?? []
     t.ok(new Set(named).size > 15, `${new Set(named).size} types have a name in @mezite/core/types alone`)
   })
   const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, TAP: ___, ...env } = process.env
-  const written = globSync(['ts-*/*.test.ts', 'js-*/*.test.js'], { cwd: folder })
+  const written = globSync(['ts-*/*.test.ts', 'js-*/*.test.js'], { cwd: author })
   t.equal(written.length, 2 * kinds.length)
   // The tests of these kinds start a hub, which once is enough. One process loads the core once.
   const files = written.filter((file) => !/js-(sign-in|app-kind|resource|denial-help)/.test(file))
   const args = ['--test', '--test-reporter=tap', '--test-isolation=none', ...files]
-  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: folder, env }).catch(
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: author, env }).catch(
     (error) => error,
   )
   t.match(stdout, /^# fail 0$/m, stdout)
@@ -246,13 +270,13 @@ t.test('generated plugins of every kind pass their own tests, and load', async (
     ['mezd', 'agent', 'proxy_addr: hub.localhost:443\ndata_dir: agent\n'],
   ] as const) {
     const plugins = kinds
-      .filter((kind) => existsSync(join(folder, `js-${kind}/${side}.js`)))
+      .filter((kind) => existsSync(join(author, `js-${kind}/${side}.js`)))
       .map((kind) => {
-        const config = join(folder, `js-${kind}`, side === 'hub' ? 'dev.yaml' : 'dev-agent.yaml')
+        const config = join(author, `js-${kind}`, side === 'hub' ? 'dev.yaml' : 'dev-agent.yaml')
         const lines = existsSync(config) ? readFileSync(config, 'utf8').trimEnd().split('\n') : []
         return `  ./js-${kind}:\n${lines.map((line) => `    ${line}\n`).join('')}`
       })
-    writeFileSync(join(folder, `${side}.yaml`), `${settings}plugins:\n${plugins.join('')}`)
+    writeFileSync(join(author, `${side}.yaml`), `${settings}plugins:\n${plugins.join('')}`)
     // What these configurations read from the environment.
     for (const name of ['ALICE_PASSWORD', 'HOOK_SECRET', 'WEBHOOK_SECRET']) process.env[name] = 'a secret'
     const { status, output } = run(program, 'config', 'check', '--config', `${side}.yaml`)
