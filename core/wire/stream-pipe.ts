@@ -1,10 +1,13 @@
 import { constants, type Http2Stream } from 'node:http2'
 import type { Pipe } from '../api/tunnel.ts'
+import { collectForEach } from '../kernel/collected-bytes.ts'
 import type { StreamMeter } from './bulk-streams.ts'
 import type { StreamAccount, UnreadBudget } from './unread-budget.ts'
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_CONNECT_ERROR } = constants
 const nothing = (): void => {}
+/** Of all streams, the bytes that were received since the last collection: the most garbage that they can be. */
+const countReceived = collectForEach(16 << 20, 'minor')
 
 /**
  * Bytes in both directions over one accepted HTTP/2 stream. Reading starts after the current microtasks, when the owner
@@ -49,6 +52,7 @@ export class StreamPipe implements Pipe {
     stream.once('close', () => this.#atClose())
     queueMicrotask(() => {
       stream.on('data', (chunk: Buffer) => {
+        countReceived(chunk.length)
         this.#account?.received(chunk.length)
         this.#meter?.moved(chunk.length)
         this.ondata(chunk)

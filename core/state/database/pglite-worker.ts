@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { parentPort } from 'node:worker_threads'
 import type { PGlite as Engine, messages } from '@electric-sql/pglite'
 import { lookInProgram } from '@mezite/core/launch'
+import { collectForEach } from '../../kernel/collected-bytes.ts'
 import { type CopyResult, copyStatement } from './copy-statement.ts'
 
 /** A request to the worker: first the folder to open, then one statement, or to close the database. */
@@ -56,16 +55,8 @@ else if (process.send) await initialise(process.argv[2] ?? '')
 
 function serve(port: NonNullable<typeof parentPort>): void {
   let database: Promise<Engine>
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
-  setInterval(collect, COLLECT_MS).unref()
-  let copied = 0
-  const collectAfter = (bytes: number): void => {
-    copied += bytes
-    if (copied < COLLECT_BYTES) return
-    copied = 0
-    collect()
-  }
+  const collectAfter = collectForEach(COLLECT_BYTES, 'major')
+  setInterval(() => collectAfter(COLLECT_BYTES), COLLECT_MS).unref()
   port.on('message', async (request: WorkerRequest) => {
     if ('folder' in request) {
       database = openFolder(request.folder)
