@@ -55,7 +55,7 @@ export {
   type Resource,
   resourceInvalid,
 } from './api/resource.ts'
-export { type AddRoute, resourceRoutes } from './api/resource-routes.ts'
+export { type AddRoute, apiRoutes, resourceRoutes } from './api/resource-routes.ts'
 export { type Change, type Revisions, revisions, type View } from './api/revisions.ts'
 export { roleRules } from './api/role-rules.ts'
 export { type SecretBox, secretBox } from './api/secret-box.ts'

@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest, HTTPMethods, RouteHandlerMethod } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods, RouteHandlerMethod } from 'fastify'
 import { type Static, type TSchema, Type } from 'typebox'
 import { mapInTurns } from '../kernel/turns.ts'
 import { NamedPageQuery, pageOf } from './paging.ts'
@@ -56,14 +56,14 @@ export interface ResourceFace<Item> {
   readonly missing?: (key: string) => Problem
 }
 
-/** A call of a route of a resource. */
+/** A call of a route of the JSON API. */
 export type ResourceCall<Body = unknown, Query = unknown> = FastifyRequest<{
   Params: Readonly<Record<string, string>>
   Body: Body
   Querystring: Query
 }>
 
-/** What a route of a resource takes and returns; all of it is in the description of the API. */
+/** What a route takes and returns; all of it is in the description of the API. */
 export interface ResourceRoute<Body extends TSchema, Query extends TSchema> extends ResourceVerb {
   readonly body?: Body
   /** As `body`, if the route checks it itself. */
@@ -73,7 +73,7 @@ export interface ResourceRoute<Body extends TSchema, Query extends TSchema> exte
 }
 
 /**
- * Adds a route: `at` is its method and its path below the resource, such as `POST /:name/enable`. `run` gets the first parameter of the
+ * Adds a route: `at` is its method and its path below the collection, such as `POST /:name/enable`. `run` gets the first parameter of the
  * path, and returns the response; nothing is 204, and that of `POST /` is 201.
  */
 export type AddRoute = <Body extends TSchema, Query extends TSchema>(
@@ -83,7 +83,7 @@ export type AddRoute = <Body extends TSchema, Query extends TSchema>(
     key: string,
     call: ResourceCall<Static<Body>, Static<Query>>,
     reply: FastifyReply,
-  ) => object | undefined | Promise<object | undefined>,
+  ) => object | string | undefined | Promise<object | string | undefined>,
 ) => void
 
 /** The list of a resource. */
@@ -130,22 +130,10 @@ export function resourceRoutes<Item>(view: ResourceView<Item>, more?: (on: AddRo
   const { order = (item: Item) => String((item as Record<string, unknown>)[key]) } = view
   const { search = order, newestFirst = false } = view
   const returns = schemaOf(view)
-  const routes: WebRoutes['routes'] = async (web) => {
-    const on: AddRoute = (at, { access = 'admin', cuts, deadlineMs, ...route }, run) => {
-      const [method, path] = at.split(' ') as [HTTPMethods, string]
-      const config = { access, ...(cuts && { cuts }), ...(deadlineMs !== undefined && { deadlineMs }) }
-      const schema = Object.fromEntries(Object.entries(route).filter(([member]) => SCHEMA.includes(member)))
-      const handler: RouteHandlerMethod = async (request, reply) => {
-        const call = request as ResourceCall<never, never>
-        if (at === 'POST /') reply.code(201)
-        return (await run(Object.values(call.params)[0] ?? '', call, reply)) ?? reply.code(204).send()
-      }
-      for (const end of path === '/' ? ['', '/'] : [path])
-        web.route({ ...{ method, config, schema, handler }, url: `/${collection}${end}` })
-    }
+  return apiRoutes(collection, (on, web) => {
     if (list) {
-      const { rows = () => [], query = NamedPageQuery, showAll, summary = `All ${noun}s` } = list
-      const route = { ...list, summary, querystring: query, returns: Type.Array(returns) }
+      const { rows = () => [], query = NamedPageQuery, showAll, summary = `All ${noun}s`, ...verb } = list
+      const route = { ...verb, summary, querystring: query, returns: Type.Array(returns) }
       on('GET /', route, async (_, call, reply) => {
         const sorted = { keyOf: order, textOf: search, descending: newestFirst }
         const page = await pageOf(call, reply, await rows(call), sorted)
@@ -164,12 +152,28 @@ export function resourceRoutes<Item>(view: ResourceView<Item>, more?: (on: AddRo
     if (!('spec' in form)) return
     const { kind = name, spec } = form
     web.get(`/schemas/${kind}`, { config: { access: 'admin' } }, async () => spec)
+  })
+}
+
+/** Routes of the JSON API below `/v1/webapi/<collection>`, for administrators unless a route has another `access`. */
+export function apiRoutes(collection: string, add: (on: AddRoute, web: FastifyInstance) => void): WebRoutes {
+  const routes: WebRoutes['routes'] = async (web) => {
+    const on: AddRoute = (at, { access = 'admin', cuts, deadlineMs, ...schema }, run) => {
+      const [method, path] = at.split(' ') as [HTTPMethods, string]
+      const config = { access, ...(cuts && { cuts }), ...(deadlineMs !== undefined && { deadlineMs }) }
+      const handler: RouteHandlerMethod = async (request, reply) => {
+        const call = request as ResourceCall<never, never>
+        if (at === 'POST /') reply.code(201)
+        const answer = await run(Object.values(call.params)[0] ?? '', call, reply)
+        return reply.sent ? reply : (answer ?? reply.code(204).send())
+      }
+      for (const end of path === '/' ? ['', '/'] : [path])
+        web.route({ ...{ method, config, schema, handler }, url: `/${collection}${end}` })
+    }
+    add(on, web)
   }
   return { name: collection, prefix: '/v1/webapi', routes }
 }
-
-/** The members of a route that the description of the API has. */
-const SCHEMA = ['summary', 'body', 'takes', 'querystring', 'returns']
 
 /** Schema of the JSON of one resource. */
 export function schemaOf({ name, form, example }: ResourceFace<never>): TSchema {

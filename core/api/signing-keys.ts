@@ -3,6 +3,7 @@ import { promisify } from 'node:util'
 import type { Clock } from '../kernel/clock.ts'
 import type { Actor } from './audit.ts'
 import type { Transaction } from './database.ts'
+import { apiRoutes } from './resource-routes.ts'
 import type { Revisions, View } from './revisions.ts'
 import type { SecretBox } from './secret-box.ts'
 import type { WebRoutes } from './web-routes.ts'
@@ -244,23 +245,15 @@ function signingKeyRoutes(
       signs_from: new Date(activeFrom).toISOString(),
     })),
   })
-  const admin = (summary: string) => ({ config: { access: 'admin' }, schema: { summary } }) as const
-  return {
-    name: `${name}-keys`,
-    prefix: '/v1/webapi/auth',
-    async routes(web) {
-      web.get(`/rotate/${name}`, admin(`The keys that sign ${signs}`), () => show())
-      web.post(
-        `/rotate/${name}`,
-        admin(`Publishes a new key for ${signs}, which signs in six minutes`),
-        async ({ actor }) => {
-          await keys.rotate(actor)
-          return show()
-        },
-      )
-      web.get(`/export/${name}`, admin(`The public keys of ${signs}, as a JWKS`), (_request, reply) =>
-        reply.type('application/json; charset=utf-8').send(JSON.stringify({ keys: keys.published() })),
-      )
-    },
-  }
+  return apiRoutes('auth', (on) => {
+    on(`GET /rotate/${name}`, { summary: `The keys that sign ${signs}` }, show)
+    const rotation = { summary: `Publishes a new key for ${signs}, which signs in six minutes` }
+    on(`POST /rotate/${name}`, rotation, async (_, { actor }) => {
+      await keys.rotate(actor)
+      return show()
+    })
+    on(`GET /export/${name}`, { summary: `The public keys of ${signs}, as a JWKS` }, (_, _call, reply) =>
+      reply.type('application/json; charset=utf-8').send(JSON.stringify({ keys: keys.published() })),
+    )
+  })
 }

@@ -1,6 +1,7 @@
 import {
   type Actor,
   type Audit,
+  apiRoutes,
   type Database,
   type Revisions,
   type Sessions,
@@ -78,67 +79,45 @@ interface Deps {
 export function auditRoutes(parts: Deps): WebRoutes {
   const { database, audit } = parts
   const watch = createAdminWatch(parts)
-  return {
-    name: 'audit',
-    prefix: '/v1/webapi',
-    async routes(app) {
-      app.get(
-        '/audit',
-        {
-          config: { access: 'admin' },
-          schema: {
-            summary: 'The newest matching events of the audit trail, oldest first',
-            querystring: Query,
-            returns: Type.Array(Event),
-          },
-        },
-        async (request) => {
-          const { from, to, limit: text = '100', after, before, ...exact } = request.query as Search
-          const limit = Number(text)
-          if (limit < 1 || limit > LONGEST_LIST)
-            throw problemFor('bad_request', `limit must be from 1 to ${LONGEST_LIST}.`)
-          const filter = filterOf(exact, from, to)
-          const range = await rangeOf(database, after, before)
-          const events = await readEvents(database, filter, range, limit)
-          if (events.length === 0 && exact.type !== undefined) await checkType(database, exact.type)
-          // One record for a list, however many pages it has.
-          if (after === undefined && before === undefined) recordRead(audit, request.actor, 'audit')
-          return events.map(({ event }) => event)
-        },
-      )
-      app.get(
-        '/audit/export',
-        {
-          config: { access: 'admin', deadlineMs: 0 },
-          schema: {
-            summary: `Matching events as a file, newest first, at most ${MOST_EXPORTED}`,
-            querystring: ExportQuery,
-          },
-        },
-        async (request, reply) => {
-          const { format = 'jsonl', from, to, ...exact } = request.query as ExportSearch
-          const filter = filterOf(exact, from, to)
-          recordRead(audit, request.actor, 'audit/export')
-          const stream = exportEvents({ database, filter, format, allowed: watch(request) })
-          reply.raw.once('close', () => stream.destroy())
-          return reply
-            .type(format === 'csv' ? 'text/csv; charset=utf-8; header=present' : 'application/x-ndjson')
-            .header('content-disposition', `attachment; filename="audit.${format}"`)
-            .send(stream)
-        },
-      )
-      app.get(
-        '/audit/tail',
-        { config: { access: 'admin' }, schema: { summary: 'Events as they happen, one JSON object a line' } },
-        async (request, reply) => {
-          recordRead(audit, request.actor, 'audit/tail')
-          const stream = await parts.tail.follow(request.subject.user, watch(request))
-          reply.raw.once('close', () => stream.destroy())
-          return reply.type('application/x-ndjson').header('cache-control', 'no-store').send(stream)
-        },
-      )
-    },
-  }
+  return apiRoutes('audit', (on) => {
+    const list = {
+      summary: 'The newest matching events of the audit trail, oldest first',
+      querystring: Query,
+      returns: Type.Array(Event),
+    }
+    on('GET /', list, async (_, request) => {
+      const { from, to, limit: text = '100', after, before, ...exact } = request.query as Search
+      const limit = Number(text)
+      if (limit < 1 || limit > LONGEST_LIST)
+        throw problemFor('bad_request', `limit must be from 1 to ${LONGEST_LIST}.`)
+      const filter = filterOf(exact, from, to)
+      const range = await rangeOf(database, after, before)
+      const events = await readEvents(database, filter, range, limit)
+      if (events.length === 0 && exact.type !== undefined) await checkType(database, exact.type)
+      // One record for a list, however many pages it has.
+      if (after === undefined && before === undefined) recordRead(audit, request.actor, 'audit')
+      return events.map(({ event }) => event)
+    })
+    const summary = `Matching events as a file, newest first, at most ${MOST_EXPORTED}`
+    on('GET /export', { deadlineMs: 0, summary, querystring: ExportQuery }, (_, request, reply) => {
+      const { format = 'jsonl', from, to, ...exact } = request.query as ExportSearch
+      const filter = filterOf(exact, from, to)
+      recordRead(audit, request.actor, 'audit/export')
+      const stream = exportEvents({ database, filter, format, allowed: watch(request) })
+      reply.raw.once('close', () => stream.destroy())
+      return reply
+        .type(format === 'csv' ? 'text/csv; charset=utf-8; header=present' : 'application/x-ndjson')
+        .header('content-disposition', `attachment; filename="audit.${format}"`)
+        .send(stream)
+    })
+    const tail = { summary: 'Events as they happen, one JSON object a line' }
+    on('GET /tail', tail, async (_, request, reply) => {
+      recordRead(audit, request.actor, 'audit/tail')
+      const stream = await parts.tail.follow(request.subject.user, watch(request))
+      reply.raw.once('close', () => stream.destroy())
+      return reply.type('application/x-ndjson').header('cache-control', 'no-store').send(stream)
+    })
+  })
 }
 
 function filterOf(exact: Readonly<Record<string, string>>, from: string | undefined, to: string | undefined) {

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { type Audit, type Database, type Log, messageOf, Type, type WebRoutes } from '@mezite/core'
+import { type Audit, apiRoutes, type Database, type Log, messageOf, Type, type WebRoutes } from '@mezite/core'
 import { recordRead } from './audit-routes.ts'
 import type { CheckpointKey } from './checkpoint-key.ts'
 import { problemFor } from './reasons.ts'
@@ -55,28 +55,18 @@ export function verifyRoute(deps: Deps): WebRoutes {
     }
   }
 
-  return {
-    name: 'audit-verify',
-    prefix: '/v1/webapi',
-    async routes(app) {
-      app.get(
-        '/audit/verify',
-        {
-          config: { access: 'admin' },
-          schema: { summary: 'Proves that the audit trail is what was recorded', querystring: Query },
-        },
-        async (request, reply) => {
-          if (running) throw problemFor('verify_running')
-          const [number, hash] = (request.query as { checkpoint?: string }).checkpoint?.split(':') ?? []
-          const noted = number && hash ? { number: Number(number), hash } : null
-          recordRead(deps.audit, request.actor, 'audit/verify')
-          running = true
-          const stream = Readable.from(report(noted))
-          stream.on('error', () => {})
-          reply.raw.once('close', () => stream.destroy())
-          return reply.type('application/x-ndjson').header('cache-control', 'no-store').send(stream)
-        },
-      )
-    },
-  }
+  return apiRoutes('audit', (on) => {
+    const summary = 'Proves that the audit trail is what was recorded'
+    on('GET /verify', { summary, querystring: Query }, (_, { query, actor }, reply) => {
+      if (running) throw problemFor('verify_running')
+      const [number, hash] = query.checkpoint?.split(':') ?? []
+      const noted = number && hash ? { number: Number(number), hash } : null
+      recordRead(deps.audit, actor, 'audit/verify')
+      running = true
+      const stream = Readable.from(report(noted))
+      stream.on('error', () => {})
+      reply.raw.once('close', () => stream.destroy())
+      return reply.type('application/x-ndjson').header('cache-control', 'no-store').send(stream)
+    })
+  })
 }

@@ -1,6 +1,7 @@
 import {
   type Actor,
   type App,
+  apiRoutes,
   type Catalog,
   Problem,
   type PublicNames,
@@ -78,62 +79,54 @@ export function tokenRoutes(deps: {
   const { running, catalog, sessions, publicNames } = deps
 
   /** The app that the caller may open from a command line. Throws `Problem`. */
-  function appOf(body: unknown): App {
-    const { app: name } = body as { app: string }
+  function appOf(name: string): App {
     const app = catalog.byName(name)
     if (app && catalog.servedByHub(app) && deps.offered(app)) return app
     throw noApp(name)
   }
 
-  return {
-    name: 'authorization-server-tokens',
-    prefix: '/v1/webapi',
-    async routes(web) {
-      web.post(
-        '/me/tokens',
-        {
-          config: { access: 'user' },
-          schema: {
-            summary: 'A short token with which the caller opens an app',
-            body: Type.Closed({
-              app: Type.String({ maxLength: 63 }),
-              ttl_seconds: Type.Optional(Type.Integer({ minimum: 60, maximum: 3_600 })),
-            }),
-          },
-        },
-        async (request, reply) => {
-          const app = appOf(request.body)
-          const { ttl_seconds: ttl = 900 } = request.body as { ttl_seconds?: number }
-          const own = sessions.byId(request.subject.sessionId ?? '')
-          if (!own || own.kind === 'token')
-            throw new Problem(403, 'login_required', 'Sign in with msh login or in a browser to get a token.')
-          const { tokens } = running()
-          const consent = { user: own.user, holder: own.holder, anchor: own.id, program: 'msh' }
-          const call = { clientIp: request.clientIp, requestId: request.id, hubSession: undefined, request }
-          const { session, token } = await calls
-            .run(call, () => tokens.open(app, consent, Math.min(ttl, LONGEST_SECONDS)))
-            .catch((error) => {
-              if (!(error instanceof running().refusal)) throw error
-              const { reason = 'access_denied' } = error as { reason?: string }
-              // Whether there is an app of this name is for people who may open it.
-              if (NO_RIGHT.includes(reason)) throw noApp(app.name)
-              const detail =
-                reason === 'session_mfa_required'
-                  ? `${app.name} needs your passkey.`
-                  : `You cannot open ${app.name} from here right now.`
-              throw new Problem(403, reason, detail)
-            })
-          tokens.issued({ session, app, client: 'msh', program: 'msh', requestId: request.id })
-          return reply.code(201).send({
-            access_token: ACCESS_TOKEN + token,
-            token_type: 'Bearer',
-            expires: timeOf(session.expires),
-            resource: resourceOf(app, publicNames),
-          })
-        },
-      )
-    },
-  }
+  return apiRoutes('me', (on) => {
+    const route = {
+      access: 'user',
+      summary: 'A short token with which the caller opens an app',
+      body: Type.Closed({
+        app: Type.String({ maxLength: 63 }),
+        ttl_seconds: Type.Optional(Type.Integer({ minimum: 60, maximum: 3_600 })),
+      }),
+    } as const
+    on('POST /tokens', route, async (_, request, reply) => {
+      const app = appOf(request.body.app)
+      const { ttl_seconds: ttl = 900 } = request.body
+      const own = sessions.byId(request.subject.sessionId ?? '')
+      if (!own || own.kind === 'token')
+        throw new Problem(403, 'login_required', 'Sign in with msh login or in a browser to get a token.')
+      const { tokens } = running()
+      const consent = { user: own.user, holder: own.holder, anchor: own.id, program: 'msh' }
+      const { clientIp, id: requestId } = request
+      const call = { clientIp, requestId, hubSession: undefined, request }
+      const { session, token } = await calls
+        .run(call, () => tokens.open(app, consent, Math.min(ttl, LONGEST_SECONDS)))
+        .catch((error) => {
+          if (!(error instanceof running().refusal)) throw error
+          const { reason = 'access_denied' } = error as { reason?: string }
+          // Whether there is an app of this name is for people who may open it.
+          if (NO_RIGHT.includes(reason)) throw noApp(app.name)
+          const detail =
+            reason === 'session_mfa_required'
+              ? `${app.name} needs your passkey.`
+              : `You cannot open ${app.name} from here right now.`
+          throw new Problem(403, reason, detail)
+        })
+      tokens.issued({ session, app, client: 'msh', program: 'msh', requestId })
+      reply.code(201)
+      return {
+        access_token: ACCESS_TOKEN + token,
+        token_type: 'Bearer',
+        expires: timeOf(session.expires),
+        resource: resourceOf(app, publicNames),
+      }
+    })
+  })
 }
 
 /** Reasons of the gate that mean: nothing lets this person in. */

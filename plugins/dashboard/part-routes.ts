@@ -1,4 +1,4 @@
-import { type Catalog, type Log, Type, type Users, type WebRoutes } from '@mezite/core'
+import { apiRoutes, type Catalog, type Log, Type, type Users, type WebRoutes } from '@mezite/core'
 import { contentOf, type Page, type Panel, type PersonPanel } from './parts.ts'
 import { problemFor } from './reasons.ts'
 
@@ -47,7 +47,6 @@ const Blocks = Type.Array(
     Form,
   ]),
 )
-const admin = { access: 'admin' } as const
 
 /** `/v1/webapi/dashboard`: the pages and panels that plugins add. */
 export function partRoutes(deps: {
@@ -73,54 +72,35 @@ export function partRoutes(deps: {
     return shown.flat()
   }
 
-  return {
-    name: 'dashboard-parts',
-    prefix: '/v1/webapi/dashboard',
-    async routes(web) {
-      const list = {
-        summary: 'Pages that plugins add to the dashboard',
-        returns: Type.Array(Type.Object({ path: Type.String(), ...Title })),
-      }
-      web.get('/pages', { config: admin, schema: list }, async () =>
-        pages.map(({ path, title }) => ({ path, title })),
-      )
-      const get = {
-        summary: 'The content of a page that a plugin adds',
-        returns: Type.Object({ ...Title, blocks: Blocks }),
-      }
-      web.get<{ Params: { path: string } }>(
-        '/pages/:path',
-        { config: admin, schema: get },
-        async ({ params }) => {
-          const page = pages.find(({ path }) => path === params.path)
-          if (!page) throw problemFor('page_not_found', `No plugin has a page "${params.path}".`)
-          const blocks = await contentOf(page, page.content, log)
-          if (blocks) return { title: page.title, blocks }
-          throw problemFor('plugin_failed')
-        },
-      )
-      const ofApp = {
-        summary: 'The panels that plugins add to the page of an app',
-        returns: Type.Array(Type.Object({ ...Title, blocks: Type.Nullable(Blocks) })),
-      }
-      web.get<{ Params: { name: string } }>(
-        '/panels/:name',
-        { config: admin, schema: ofApp },
-        async ({ params }) => {
-          const app = catalog.list().find(({ name }) => name === params.name)
-          if (!app) return []
-          return shownOf(panels, (panel) => panel.content(app))
-        },
-      )
-      const ofPerson = { ...ofApp, summary: 'The panels that plugins add to the page of a person' }
-      web.get<{ Params: { name: string } }>(
-        '/person-panels/:name',
-        { config: admin, schema: ofPerson },
-        async ({ params }) => {
-          const person = users.byName(params.name)
-          return person ? shownOf(personPanels, (panel) => panel.content(person)) : []
-        },
-      )
-    },
-  }
+  return apiRoutes('dashboard', (on) => {
+    const list = {
+      summary: 'Pages that plugins add to the dashboard',
+      returns: Type.Array(Type.Object({ path: Type.String(), ...Title })),
+    }
+    on('GET /pages', list, () => pages.map(({ path, title }) => ({ path, title })))
+    const get = {
+      summary: 'The content of a page that a plugin adds',
+      returns: Type.Object({ ...Title, blocks: Blocks }),
+    }
+    on('GET /pages/:path', get, async (wanted) => {
+      const page = pages.find(({ path }) => path === wanted)
+      if (!page) throw problemFor('page_not_found', `No plugin has a page "${wanted}".`)
+      const blocks = await contentOf(page, page.content, log)
+      if (blocks) return { title: page.title, blocks }
+      throw problemFor('plugin_failed')
+    })
+    const ofApp = {
+      summary: 'The panels that plugins add to the page of an app',
+      returns: Type.Array(Type.Object({ ...Title, blocks: Type.Nullable(Blocks) })),
+    }
+    on('GET /panels/:name', ofApp, (wanted) => {
+      const app = catalog.list().find(({ name }) => name === wanted)
+      return app ? shownOf(panels, (panel) => panel.content(app)) : []
+    })
+    const ofPerson = { ...ofApp, summary: 'The panels that plugins add to the page of a person' }
+    on('GET /person-panels/:name', ofPerson, (name) => {
+      const person = users.byName(name)
+      return person ? shownOf(personPanels, (panel) => panel.content(person)) : []
+    })
+  })
 }

@@ -1,5 +1,5 @@
-import { Type, type WebRoutes } from '@mezite/core'
-import { RANGES, type Range, type Traffic } from './traffic.ts'
+import { apiRoutes, Type, type WebRoutes } from '@mezite/core'
+import { RANGES, type Traffic } from './traffic.ts'
 
 const Latency = Type.Nullable(Type.Number())
 const Query = Type.Closed({
@@ -22,38 +22,17 @@ const Apps = Type.Array(Type.Object({ app: Type.String(), ...figures }))
 const { app: _app, ...AppsQuery } = Query.properties
 
 /** `GET /v1/webapi/traffic` and `/apps`: what the cluster forwarded in the last hour or day. */
-export function trafficRoutes(traffic: Traffic): WebRoutes {
-  return {
-    name: 'traffic',
-    prefix: '/v1/webapi/traffic',
-    async routes(web) {
-      web.get<{ Querystring: { range?: Range; app?: string } }>(
-        '/',
-        {
-          config: { access: 'admin' },
-          schema: {
-            summary: 'Requests, errors, latency and bytes over time, summed over all hubs',
-            querystring: Query,
-            returns: Series,
-          },
-        },
-        async ({ query: { range = 'hour', app } }) => ({
-          step_seconds: RANGES[range].stepMs / 1_000,
-          points: await traffic.points(range, app),
-        }),
-      )
-      web.get<{ Querystring: { range?: Range } }>(
-        '/apps',
-        {
-          config: { access: 'admin' },
-          schema: {
-            summary: 'Requests, errors, latency and bytes by app, those with most requests first',
-            querystring: Type.Closed(AppsQuery),
-            returns: Apps,
-          },
-        },
-        async ({ query: { range = 'hour' } }) => traffic.apps(range),
-      )
-    },
-  }
-}
+export const trafficRoutes = (traffic: Traffic): WebRoutes =>
+  apiRoutes('traffic', (on) => {
+    const summary = 'Requests, errors, latency and bytes over time, summed over all hubs'
+    on('GET /', { summary, querystring: Query, returns: Series }, async (_, { query }) => {
+      const { range = 'hour', app } = query
+      return { step_seconds: RANGES[range].stepMs / 1_000, points: await traffic.points(range, app) }
+    })
+    const byApp = {
+      summary: 'Requests, errors, latency and bytes by app, those with most requests first',
+      querystring: Type.Closed(AppsQuery),
+      returns: Apps,
+    }
+    on('GET /apps', byApp, (_, { query: { range = 'hour' } }) => traffic.apps(range))
+  })

@@ -1,4 +1,4 @@
-import { messageOf, type Notification, type Notifier, Type, type WebRoutes } from '@mezite/core'
+import { apiRoutes, messageOf, type Notification, type Notifier, Type, type WebRoutes } from '@mezite/core'
 import { v7 as uuid } from 'uuid'
 import { DELIVERY_MS, type Delivery } from './delivery.ts'
 import { problemFor } from './reasons.ts'
@@ -51,38 +51,21 @@ export function notificationRoutes({
       return { name, delivered: false, error: messageOf(error) }
     }
   }
-  return {
-    name: 'notifications',
-    prefix: '/v1/webapi/notifications',
-    async routes(app) {
-      app.get(
-        '/',
-        {
-          config: { access: 'admin' },
-          schema: { summary: `The last ${MOST} notifications`, returns: Type.Array(Listed) },
-        },
-        () => store.list(MOST),
-      )
-      app.post(
-        '/test',
-        {
-          config: { access: 'admin' },
-          schema: {
-            summary: 'Sends a test through each notifier, or one, and returns what came of it',
-            body: Type.Closed({ name: Type.Optional(Type.String()) }),
-            returns: Type.Array(Tested),
-          },
-        },
-        (request) => {
-          const { name } = request.body as { name?: string }
-          const chosen = notifiers.filter((one) => name === undefined || one.name === name)
-          if (name !== undefined && chosen.length === 0) {
-            const names = notifiers.map((one) => one.name).join(', ') || 'none'
-            throw problemFor('notifier_not_found', `There is no notifier ${name}, only: ${names}.`)
-          }
-          return Promise.all(chosen.map((one) => test(one, request.subject.user)))
-        },
-      )
-    },
-  }
+  return apiRoutes('notifications', (on) => {
+    const list = { summary: `The last ${MOST} notifications`, returns: Type.Array(Listed) }
+    on('GET /', list, () => store.list(MOST))
+    const tested = {
+      summary: 'Sends a test through each notifier, or one, and returns what came of it',
+      body: Type.Closed({ name: Type.Optional(Type.String()) }),
+      returns: Type.Array(Tested),
+    }
+    on('POST /test', tested, (_, { body: { name }, subject }) => {
+      const chosen = notifiers.filter((one) => name === undefined || one.name === name)
+      if (name !== undefined && chosen.length === 0) {
+        const names = notifiers.map((one) => one.name).join(', ') || 'none'
+        throw problemFor('notifier_not_found', `There is no notifier ${name}, only: ${names}.`)
+      }
+      return Promise.all(chosen.map((one) => test(one, subject.user)))
+    })
+  })
 }

@@ -1,4 +1,4 @@
-import { type Clock, type Sessions, type Static, Type, type WebRoutes } from '@mezite/core'
+import { apiRoutes, type Clock, type Sessions, Type, type WebRoutes } from '@mezite/core'
 import type { Administration } from '@mezite/core/administration'
 import type { Authorities, AuthorityName } from '@mezite/core/identity'
 import { problemFor } from './reasons.ts'
@@ -7,7 +7,6 @@ type RotationStep = Parameters<Administration['authorities']['rotate']>[1]
 
 const STEPS: readonly RotationStep[] = ['start', 'switch', 'finish', 'rollback']
 const NAMES: readonly AuthorityName[] = ['hub-ca', 'agent-ca', 'user-ca']
-const admin = { config: { access: 'admin' } } as const
 const Body = Type.Closed({
   step: Type.Union(STEPS.map((step) => Type.Literal(step))),
   force: Type.Optional(
@@ -49,29 +48,20 @@ export function authorityRoutes(deps: AuthorityDeps): WebRoutes {
     }
   }
 
-  return {
-    name: 'authorities',
-    prefix: '/v1/webapi/auth',
-    async routes(web) {
-      for (const name of NAMES) {
-        web.get(`/export/${name}`, admin, async (_request, reply) => {
-          reply.type('application/x-pem-file')
-          return `${authorities.bundle(name).join('\n').trim()}\n`
-        })
-        web.get(`/rotate/${name}`, admin, () => show(name))
-        web.post<{ Body: Static<typeof Body> }>(
-          `/rotate/${name}`,
-          { ...admin, schema: { body: Body } },
-          async (request) => {
-            const { step, force = false } = request.body
-            if (!force && step !== 'start' && step !== 'rollback') await refuseLosses(name, step, deps)
-            await rotation.rotate(name, step, request.actor)
-            return show(name)
-          },
-        )
-      }
-    },
-  }
+  return apiRoutes('auth', (on) => {
+    for (const name of NAMES) {
+      on(`GET /export/${name}`, {}, (_, _call, reply) => {
+        reply.type('application/x-pem-file')
+        return `${authorities.bundle(name).join('\n').trim()}\n`
+      })
+      on(`GET /rotate/${name}`, {}, () => show(name))
+      on(`POST /rotate/${name}`, { body: Body }, async (_, { body: { step, force = false }, actor }) => {
+        if (!force && step !== 'start' && step !== 'rollback') await refuseLosses(name, step, deps)
+        await rotation.rotate(name, step, actor)
+        return show(name)
+      })
+    }
+  })
 }
 
 /** The agents, join tokens and logins that the next forward step would lock out. */

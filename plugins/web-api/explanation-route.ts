@@ -1,4 +1,4 @@
-import { Type, type WebRoutes } from '@mezite/core'
+import { apiRoutes, Type, type WebRoutes } from '@mezite/core'
 import type { Explanations } from '@mezite/core/administration'
 
 const Query = Type.Closed({
@@ -21,15 +21,6 @@ const Query = Type.Closed({
     Type.Literal('websocket', { description: 'Explains the opening of a WebSocket. Its method is GET' }),
   ),
 })
-
-interface Asked {
-  readonly user: string
-  readonly app: string
-  readonly way?: 'browser' | 'msh' | 'api'
-  readonly method?: string
-  readonly path?: string
-  readonly upgrade?: 'websocket'
-}
 
 const ExplanationSchema = Type.Object({
   effect: Type.String({ description: 'allow, deny or require' }),
@@ -67,29 +58,15 @@ const ExplanationSchema = Type.Object({
 })
 
 /** `GET /v1/webapi/access/explain`. */
-export function explanationRoutes({ explain }: Explanations): WebRoutes {
-  return {
-    name: 'access-explain',
-    prefix: '/v1/webapi/access',
-    async routes(web) {
-      web.get<{ Querystring: Asked }>(
-        '/explain',
-        {
-          config: { access: 'admin' },
-          schema: {
-            summary: 'Whether a user may open an app, and why',
-            querystring: Query,
-            returns: ExplanationSchema,
-          },
-        },
-        ({ query: { user, app, way = 'browser', method, path, upgrade } }) => {
-          const request =
-            method === undefined && path === undefined && upgrade === undefined
-              ? undefined
-              : { method: method ?? 'GET', target: path ?? '/', upgrade: upgrade !== undefined }
-          return explain(user, app, way, request)
-        },
-      )
-    },
-  }
-}
+export const explanationRoutes = ({ explain }: Explanations): WebRoutes =>
+  apiRoutes('access', (on) => {
+    const summary = 'Whether a user may open an app, and why'
+    on('GET /explain', { summary, querystring: Query, returns: ExplanationSchema }, (_, { query }) => {
+      const { user, app, way = 'browser', method, path } = query
+      const request =
+        method === undefined && path === undefined
+          ? undefined
+          : { method: method ?? 'GET', target: path ?? '/' }
+      return explain(user, app, way, request)
+    })
+  })

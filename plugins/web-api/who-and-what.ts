@@ -1,4 +1,4 @@
-import { type App, type Catalog, inTurns, Type, type WebRoutes } from '@mezite/core'
+import { type App, apiRoutes, type Catalog, inTurns, Type, type WebRoutes } from '@mezite/core'
 import type { AccountGroup, Explanations } from '@mezite/core/administration'
 import { problemFor } from './reasons.ts'
 
@@ -21,7 +21,6 @@ const Who = Type.Array(
 const What = Type.Array(Type.Object({ app: Type.String(), enabled: Type.Boolean(), ...Reason }))
 const WhoQuery = Type.Closed({ app: Type.String({ minLength: 1, maxLength: 64 }) })
 const WhatQuery = Type.Closed({ user: Type.String({ minLength: 1, maxLength: 1_024 }) })
-const config = { access: 'admin' } as const
 
 /**
  * `GET /v1/webapi/access/who` and `/what`: who may open an app, and what an account may open, as the gate decides now about a session
@@ -59,35 +58,20 @@ export function whoAndWhatRoutes(rooms: {
     return found
   }
 
-  return {
-    name: 'access-who-and-what',
-    prefix: '/v1/webapi/access',
-    async routes(web) {
-      web.get<{ Querystring: { app: string } }>(
-        '/who',
-        { config, schema: { summary: 'Who may open an app, and why', querystring: WhoQuery, returns: Who } },
-        async ({ query }) => {
-          const app = catalog.byName(query.app)
-          if (app === undefined)
-            throw problemFor('app_not_found', `There is no app ${query.app}; \`mezctl apps ls\` lists them.`)
-          return inTurns(await who(app))
-        },
-      )
-      web.get<{ Querystring: { user: string } }>(
-        '/what',
-        {
-          config,
-          schema: { summary: 'What a user may open, and why', querystring: WhatQuery, returns: What },
-        },
-        async ({ query: { user } }) => {
-          const [group] = await explanations.groups(user)
-          if (group === undefined)
-            throw problemFor('user_not_found', `There is no user ${user}; \`mezctl users ls\` lists them.`)
-          return inTurns(await what(group, group.accounts[0]!.name))
-        },
-      )
-    },
-  }
+  return apiRoutes('access', (on) => {
+    const whoRoute = { summary: 'Who may open an app, and why', querystring: WhoQuery, returns: Who }
+    on('GET /who', whoRoute, async (_, { query }) => {
+      const app = catalog.byName(query.app)
+      if (app) return inTurns(await who(app))
+      throw problemFor('app_not_found', `There is no app ${query.app}; \`mezctl apps ls\` lists them.`)
+    })
+    const whatRoute = { summary: 'What a user may open, and why', querystring: WhatQuery, returns: What }
+    on('GET /what', whatRoute, async (_, { query: { user } }) => {
+      const [group] = await explanations.groups(user)
+      if (group) return inTurns(await what(group, group.accounts[0]!.name))
+      throw problemFor('user_not_found', `There is no user ${user}; \`mezctl users ls\` lists them.`)
+    })
+  })
 }
 
 /** Why the account may open the app, and until when: as long as one of the roles that let it in has no end there. */

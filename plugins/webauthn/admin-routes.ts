@@ -1,12 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { isMezError, type RunningChange, Type, type User, type WebRoutes } from '@mezite/core'
+import { apiRoutes, isMezError, type RunningChange, Type, type User, type WebRoutes } from '@mezite/core'
 import { type Deps, isLocal, LOCAL_ISSUER, PASSKEY, type Request } from './deps.ts'
 import { enrolUrl } from './enrol-routes.ts'
 import { problemFor } from './reasons.ts'
-
-const admin = { config: { access: 'admin' } } as const
-const cutting = { config: { access: 'admin', cuts: true } } as const
-type Named = { Params: { name: string } }
 
 const IssueBody = Type.Closed({
   type: Type.OneOf(['webauthn']),
@@ -72,81 +68,61 @@ export function adminRoutes(deps: Deps): WebRoutes {
     }
   }
 
-  return {
-    name: 'webauthn-admin',
-    prefix: '/v1/webapi/users',
-    async routes(web) {
-      web.post<Named & { Body: { type: string; sign_in?: boolean; ttl_seconds?: number } }>(
-        '/:name/mfa',
-        { ...admin, schema: { body: IssueBody, returns: IssuedLink } },
-        async (request, reply) => {
-          const found = known(request.params.name)
-          const user = request.body.sign_in === true ? await makeLocal(found) : found
-          const { ttl_seconds: ttl } = request.body
-          const ttlMs = ttl === undefined ? undefined : ttl * 1_000
-          const { id, token, expires } = await links.issue(user, request.actor, ttlMs)
-          reply.code(201)
-          const link = enrolUrl(publicNames.signInOrigin, token)
-          return { id, link, expires: new Date(expires).toISOString(), needs_sign_in: !isLocal(user) }
-        },
-      )
+  return apiRoutes('users', (on) => {
+    on('POST /:name/mfa', { body: IssueBody, returns: IssuedLink }, async (name, { body, actor }, reply) => {
+      const found = known(name)
+      const user = body.sign_in === true ? await makeLocal(found) : found
+      const ttlMs = body.ttl_seconds === undefined ? undefined : body.ttl_seconds * 1_000
+      const { id, token, expires } = await links.issue(user, actor, ttlMs)
+      reply.code(201)
+      const link = enrolUrl(publicNames.signInOrigin, token)
+      return { id, link, expires: new Date(expires).toISOString(), needs_sign_in: !isLocal(user) }
+    })
 
-      web.get<Named>('/:name/mfa', { ...admin, schema: list }, async (request) => {
-        const user = known(request.params.name)
-        const [held, open] = await Promise.all([keys.of(user), links.of(user)])
-        return [
-          ...held.map((key) => ({
-            id: key.id,
-            kind: 'key',
-            type: 'webauthn',
-            name: key.name,
-            level: hardware.qualifies(key) ? 'hardware_key' : 'webauthn',
-            synced: key.backup_eligible !== 0,
-            aaguid: key.aaguid,
-            created: time(key.created),
-            last_used: time(key.last_used),
-            expires: null,
-          })),
-          ...open.map((link) => ({
-            id: link.id,
-            kind: 'link',
-            type: 'webauthn',
-            name: null,
-            level: null,
-            synced: null,
-            aaguid: null,
-            created: time(link.created),
-            last_used: null,
-            expires: time(link.expires),
-          })),
-        ]
-      })
+    on('GET /:name/mfa', list, async (name) => {
+      const user = known(name)
+      const [held, open] = await Promise.all([keys.of(user), links.of(user)])
+      return [
+        ...held.map((key) => ({
+          ...{ id: key.id, kind: 'key', type: 'webauthn', name: key.name },
+          level: hardware.qualifies(key) ? 'hardware_key' : 'webauthn',
+          synced: key.backup_eligible !== 0,
+          aaguid: key.aaguid,
+          created: time(key.created),
+          last_used: time(key.last_used),
+          expires: null,
+        })),
+        ...open.map((link) => ({
+          ...{ id: link.id, kind: 'link', type: 'webauthn', name: null, level: null, synced: null },
+          ...{ aaguid: null, created: time(link.created), last_used: null, expires: time(link.expires) },
+        })),
+      ]
+    })
 
-      web.delete<Named & { Querystring: { id?: string } }>(
-        '/:name/mfa',
-        { ...cutting, schema: { querystring: Which } },
-        async (request) => {
-          const user = known(request.params.name)
-          const { id = null } = request.query
-          const { actor } = request
-          // Links first, or a link could add a passkey right after the reset.
-          const revoked = await links.revoke(user, id, actor)
-          const { gone, ended } = await keys.reset(user, id, actor, (within) =>
-            endSessions(user, request, within),
-          )
-          if (id !== null && gone + revoked === 0) {
-            throw problemFor('key_unknown', `${user.name} does not have a passkey or link ${id}.`)
-          }
-          return { name: user.name, keys: gone, links: revoked, cut: { sessions: ended } }
-        },
+    on('DELETE /:name/mfa', { cuts: true, querystring: Which }, async (name, request) => {
+      const user = known(name)
+      const { actor, query } = request
+      const { id = null } = query
+      // Links first, or a link could add a passkey right after the reset.
+      const revoked = await links.revoke(user, id, actor)
+      const { gone, ended } = await keys.reset(user, id, actor, (within) =>
+        endSessions(user, request, within),
       )
-    },
-  }
+      if (id !== null && gone + revoked === 0) {
+        throw problemFor('key_unknown', `${user.name} does not have a passkey or link ${id}.`)
+      }
+      return { name: user.name, keys: gone, links: revoked, cut: { sessions: ended } }
+    })
+  })
 
   /** Ends the sessions that were opened with a passkey that is no longer trusted. */
-  async function endSessions(user: User, request: Request, within: RunningChange): Promise<number> {
+  async function endSessions(
+    user: User,
+    { subject }: Pick<Request, 'subject'>,
+    within: RunningChange,
+  ): Promise<number> {
     const ids = (await sessions.listIn(within.trx, { user: user.name })).map(({ id }) => id)
-    return sessions.end(ids, 'revoked', request.subject, within)
+    return sessions.end(ids, 'revoked', subject, within)
   }
 }
 

@@ -67,13 +67,15 @@ ${sorted(found).join('\n')}
 /** Ports and the first part of every path. */
 export function portsPage(): string {
   const prefixes = programSources().flatMap((file) =>
-    [...textOf(file).matchAll(/^ *(?:prefix: '(\/[^']*)'|[^*\n]*\bcollection: '([a-z-]+)')/gm)].map(
-      ([, prefix, collection]) => {
-        const [, owner] = /^plugins\/([^/]+)/.exec(file) ?? []
-        const path = prefix ?? `/v1/webapi/${collection}`
-        return `- \`${path}\`: ${owner === undefined ? 'the hub' : `plugin ${owner}`}`
-      },
-    ),
+    [
+      ...textOf(file).matchAll(
+        /^ *(?:prefix: '(\/[^']*)'|[^*\n]*(?:\bcollection: |\bapiRoutes\()'([a-z-]+)')/gm,
+      ),
+    ].map(([, prefix, collection]) => {
+      const [, owner] = /^plugins\/([^/]+)/.exec(file) ?? []
+      const path = prefix ?? `/v1/webapi/${collection}`
+      return `- \`${path}\`: ${owner === undefined ? 'the hub' : `plugin ${owner}`}`
+    }),
   )
   return `${HEAD}# Ports and paths
 
