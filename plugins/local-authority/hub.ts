@@ -1,4 +1,5 @@
 import {
+  apiRoutes,
   certificates,
   database,
   defineHubPlugin,
@@ -66,20 +67,14 @@ export default defineHubPlugin({
     }
     provide.certificates(source)
     provide.migrations(localAuthorityMigrations)
-    provide.webRoutes({
-      name: 'local-authority',
-      prefix: '/v1/webapi',
-      async routes(app) {
-        app.get(
-          '/local-authority/root.pem',
-          {
-            config: { access: 'public' },
-            schema: { summary: "The root certificate of the hub's own authority, PEM" },
-          },
-          (_request, reply) => reply.type('application/x-pem-file').send(root === null ? '' : root.cert),
+    provide.webRoutes(
+      apiRoutes('local-authority', (on) => {
+        const summary = "The root certificate of the hub's own authority, PEM"
+        on('GET /root.pem', { access: 'public', summary }, (_, _call, reply) =>
+          reply.type('application/x-pem-file').send(root === null ? '' : root.cert),
         )
-      },
-    })
+      }),
+    )
     tap.lifecycle.start(async () => {
       await renew()
       timer = setInterval(() => void renew().catch(() => {}), LOOK_MS).unref()

@@ -1,5 +1,6 @@
 import {
   type App,
+  apiRoutes,
   type Catalog,
   type Pages,
   type PublicNames,
@@ -12,7 +13,7 @@ import type { LockView } from '@mezite/core/identity'
 import type { Access } from '@mezite/core/protocol'
 import { problemFor } from './reasons.ts'
 
-const user = { config: { access: 'user' } } as const
+const user = { access: 'user' } as const
 const AppsQuery = Type.Closed({
   disabled: Type.Optional(
     Type.Boolean({ default: false, description: 'Also list apps that are switched off' }),
@@ -63,14 +64,12 @@ export const meRoutes = (deps: {
   readonly pages: Pages
   readonly publicNames: PublicNames
   readonly sessions: Sessions
-}): WebRoutes => ({
-  name: 'me',
-  prefix: '',
-  async routes(app) {
-    const { access, catalog, hubState, locks, pages, publicNames, sessions } = deps
+}): WebRoutes => {
+  const { access, catalog, hubState, locks, pages, publicNames, sessions } = deps
 
-    app.get(
-      '/v1/webapi/brand',
+  return apiRoutes('me', (on, web) => {
+    web.get(
+      '/brand',
       {
         config: { access: 'public', rate: 'pages' },
         schema: {
@@ -90,74 +89,60 @@ export const meRoutes = (deps: {
       },
     )
 
-    app.get(
-      '/v1/webapi/me',
-      { ...user, schema: { summary: 'The signed-in person', returns: Me } },
-      async ({ subject }) => {
-        const lock = locks.lockFor(subject, null)
-        return { user: subject.user, roles: subject.roles, locked: lock && { message: lock.message } }
-      },
-    )
+    on('GET /', { ...user, summary: 'The signed-in person', returns: Me }, (_, { subject }) => {
+      const lock = locks.lockFor(subject, null)
+      return { user: subject.user, roles: subject.roles, locked: lock && { message: lock.message } }
+    })
 
-    app.get<{ Querystring: { disabled: boolean; requestable: boolean } }>(
-      '/v1/webapi/me/apps',
-      {
-        ...user,
-        schema: {
-          summary: 'The apps that the person may open',
-          querystring: AppsQuery,
-          returns: Type.Array(MyApp),
-        },
-      },
-      async ({ subject, clientIp, query: { disabled, requestable } }) => {
-        const visible = await access.visible(subject, clientIp)
-        const listed = (one: App, requirements: readonly string[], path: string | null) => ({
-          name: one.name,
-          protocol: one.protocol,
-          public_addr: one.publicAddr,
-          labels: one.labels,
-          ...shown(one),
-          url: catalog.urlOf(one),
-          state: personalState(hubState.stateOf(one).state),
-          requirements,
-          request_path: path,
-        })
-        const mine = visible.filter(({ app: { enabled } }) => enabled || disabled)
-        // A locked person cannot get access by asking.
-        const offers = requestable && locks.lockFor(subject, null) === null ? access.offersTo(subject) : []
-        const known = new Set(visible.map(({ app: { id } }) => id))
-        return [
-          ...mine.map(({ app: one, requirements }) => listed(one, requirements, null)),
-          ...offers
-            .filter(({ app: { id } }) => !known.has(id))
-            .map(({ app: one, path }) => listed(one, [], path)),
-        ]
-      },
-    )
+    const list = {
+      ...user,
+      summary: 'The apps that the person may open',
+      querystring: AppsQuery,
+      returns: Type.Array(MyApp),
+    }
+    on('GET /apps', list, async (_, { subject, clientIp, query: { disabled, requestable } }) => {
+      const visible = await access.visible(subject, clientIp)
+      const listed = (one: App, requirements: readonly string[], path: string | null) => ({
+        name: one.name,
+        protocol: one.protocol,
+        public_addr: one.publicAddr,
+        labels: one.labels,
+        ...shown(one),
+        url: catalog.urlOf(one),
+        state: personalState(hubState.stateOf(one).state),
+        requirements,
+        request_path: path,
+      })
+      const mine = visible.filter(({ app: { enabled } }) => enabled || disabled)
+      // A locked person cannot get access by asking.
+      const offers = requestable && locks.lockFor(subject, null) === null ? access.offersTo(subject) : []
+      const known = new Set(visible.map(({ app: { id } }) => id))
+      return [
+        ...mine.map(({ app: one, requirements }) => listed(one, requirements, null)),
+        ...offers
+          .filter(({ app: { id } }) => !known.has(id))
+          .map(({ app: one, path }) => listed(one, [], path)),
+      ]
+    })
 
-    app.get<{ Params: { name: string } }>(
-      '/v1/webapi/me/apps/:name/icon',
-      { ...user, schema: { summary: 'The uploaded icon of an app that the person may open' } },
-      async ({ subject, clientIp, params }, reply) => {
-        const visible = await access.visible(subject, clientIp)
-        const found = visible.find(({ app: { name } }) => name === params.name)
-        const [, type, data] = DATA_URL.exec(found?.app.display?.icon ?? '') ?? []
-        if (type === undefined || data === undefined)
-          throw problemFor('icon_not_found', `There is no uploaded icon of an app ${params.name}.`)
-        return reply
-          .type(type)
-          .header('cache-control', 'private, max-age=3600')
-          .send(Buffer.from(data, 'base64'))
-      },
-    )
+    const icon = { ...user, summary: 'The uploaded icon of an app that the person may open' }
+    on('GET /apps/:name/icon', icon, async (wanted, { subject, clientIp }, reply) => {
+      const visible = await access.visible(subject, clientIp)
+      const found = visible.find(({ app: { name } }) => name === wanted)
+      const [, type, data] = DATA_URL.exec(found?.app.display?.icon ?? '') ?? []
+      if (type === undefined || data === undefined)
+        throw problemFor('icon_not_found', `There is no uploaded icon of an app ${wanted}.`)
+      reply.type(type).header('cache-control', 'private, max-age=3600')
+      return Buffer.from(data, 'base64')
+    })
 
-    app.delete('/v1/webapi/me/session', user, async ({ subject }) => {
+    on('DELETE /session', user, async (_, { subject }) => {
       const ended =
         subject.sessionId === null ? 0 : await sessions.end([subject.sessionId], 'logout', subject)
       return { ended }
     })
-  },
-})
+  })
+}
 
 function shown({ name, description, display }: App) {
   const icon = display?.icon ?? null

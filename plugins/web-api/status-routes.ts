@@ -1,4 +1,4 @@
-import { type Catalog, type Log, messageOf, Type, type WebRoutes } from '@mezite/core'
+import { apiRoutes, type Catalog, type Log, messageOf, Type, type WebRoutes } from '@mezite/core'
 import type { Attention, HubState } from '@mezite/core/administration'
 import { requestSteps } from './request-steps.ts'
 
@@ -153,37 +153,23 @@ export function statusRoutes({
       return [name, null]
     }
   }
-  return {
-    name: 'status',
-    prefix: '/v1/webapi',
-    async routes(app) {
-      app.get(
-        '/status',
-        {
-          config: { access: 'admin' },
-          schema: {
-            summary: 'The status of this cluster',
-            querystring: Type.Object({ plugins: Type.Optional(Type.String()) }),
-            returns: Status,
-          },
-        },
-        async (request) => {
-          const wanted = { ...parts }
-          const { plugins: listed } = request.query as { plugins?: string }
-          if (listed === '1' || listed === 'true') {
-            wanted.plugins = () => plugins().map(shown)
-            wanted.parts = () => hubParts().map(shown)
-            wanted.steps = () => requestSteps(plugins())
-          }
-          const [own, theirs] = await Promise.all([
-            Promise.all(Object.entries(wanted).map(([name, part]) => ask(name, part))),
-            others(),
-          ])
-          return combine(Object.fromEntries(own), theirs as readonly Parts[])
-        },
-      )
-    },
-  }
+  return apiRoutes('status', (on) => {
+    const querystring = Type.Object({ plugins: Type.Optional(Type.String()) })
+    const route = { summary: 'The status of this cluster', querystring, returns: Status }
+    on('GET /', route, async (_, { query: { plugins: listed } }) => {
+      const wanted = { ...parts }
+      if (listed === '1' || listed === 'true') {
+        wanted.plugins = () => plugins().map(shown)
+        wanted.parts = () => hubParts().map(shown)
+        wanted.steps = () => requestSteps(plugins())
+      }
+      const [own, theirs] = await Promise.all([
+        Promise.all(Object.entries(wanted).map(([name, part]) => ask(name, part))),
+        others(),
+      ])
+      return combine(Object.fromEntries(own), theirs as readonly Parts[])
+    })
+  })
 }
 
 const shown = ({ startMs, ...row }: Partial<Pick<PluginRow, 'startMs'>>) => ({
