@@ -73,8 +73,8 @@ export interface ResourceRoute<Body extends TSchema, Query extends TSchema> exte
 }
 
 /**
- * Adds a route: `at` is its method and its path below the collection, such as `POST /:name/enable`. `run` gets the first parameter of the
- * path, and returns the response; nothing is 204, and that of `POST /` is 201.
+ * Adds a route. `at`: `POST /:name/enable`, below the collection; `GET /` works with and without the slash, `GET` without. `run` gets the
+ * first parameter of the path, and returns the response; nothing is 204, and that of `POST /` is 201.
  */
 export type AddRoute = <Body extends TSchema, Query extends TSchema>(
   at: string,
@@ -159,7 +159,7 @@ export function resourceRoutes<Item>(view: ResourceView<Item>, more?: (on: AddRo
 export function apiRoutes(collection: string, add: (on: AddRoute, web: FastifyInstance) => void): WebRoutes {
   const routes: WebRoutes['routes'] = async (web) => {
     const on: AddRoute = (at, { access = 'admin', cuts, deadlineMs, ...schema }, run) => {
-      const [method, path] = at.split(' ') as [HTTPMethods, string]
+      const [method, path = ''] = at.split(' ') as [HTTPMethods, string?]
       const config = { access, ...(cuts && { cuts }), ...(deadlineMs !== undefined && { deadlineMs }) }
       const handler: RouteHandlerMethod = async (request, reply) => {
         const call = request as ResourceCall<never, never>

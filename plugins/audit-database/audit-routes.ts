@@ -85,7 +85,7 @@ export function auditRoutes(parts: Deps): WebRoutes {
       querystring: Query,
       returns: Type.Array(Event),
     }
-    on('GET /', list, async (_, request) => {
+    on('GET', list, async (_, request) => {
       const { from, to, limit: text = '100', after, before, ...exact } = request.query as Search
       const limit = Number(text)
       if (limit < 1 || limit > LONGEST_LIST)

@@ -89,7 +89,7 @@ export const meRoutes = (deps: {
       },
     )
 
-    on('GET /', { ...user, summary: 'The signed-in person', returns: Me }, (_, { subject }) => {
+    on('GET', { ...user, summary: 'The signed-in person', returns: Me }, (_, { subject }) => {
       const lock = locks.lockFor(subject, null)
       return { user: subject.user, roles: subject.roles, locked: lock && { message: lock.message } }
     })

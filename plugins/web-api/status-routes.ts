@@ -156,7 +156,7 @@ export function statusRoutes({
   return apiRoutes('status', (on) => {
     const querystring = Type.Object({ plugins: Type.Optional(Type.String()) })
     const route = { summary: 'The status of this cluster', querystring, returns: Status }
-    on('GET /', route, async (_, { query: { plugins: listed } }) => {
+    on('GET', route, async (_, { query: { plugins: listed } }) => {
       const wanted = { ...parts }
       if (listed === '1' || listed === 'true') {
         wanted.plugins = () => plugins().map(shown)
