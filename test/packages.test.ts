@@ -37,7 +37,7 @@ const peersOfCore = Object.keys(core.peerDependencies ?? {})
 /** The plugins of the programs, the packages that the hub's half of the core needs, and a script that pages load. */
 const UNSEEN: Readonly<Record<string, readonly string[]>> = {
   agent: [...transports, ...peersOfCore],
-  mezhub: [
+  'core/mezhub': [
     ...peersOfCore,
     ...['audit-file', 'authzen', 'local-authority', ...standardPlugins].map(
       (name) => `@mezite/plugin-${name}`,

@@ -30,7 +30,7 @@ const NOT_OF_PACKAGE = /(^|\/)(node_modules|dist|fixtures|generator)$/
 /** Files that the build of a package reads outside of its folder: pages wherever they are written, and examples. */
 const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
   core: ['oclif-cli/packaging/bundles.ts'],
-  mezhub: ['oclif-cli/packaging/empty-database.ts'],
+  'core/mezhub': ['oclif-cli/packaging/empty-database.ts'],
   'oclif-cli/create-mezite-plugin': ['examples/*/*.{ts,yaml,json}'],
   'plugins/docs': ['*.md', '*/README.md', '*/*/README.md', 'examples/operations/*.md', 'core/reference.md'],
 }

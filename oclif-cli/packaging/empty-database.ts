@@ -30,4 +30,4 @@ async function reproducibleDatabase(): Promise<string> {
   return made
 }
 
-await packEmptyDatabase(await reproducibleDatabase(), process.argv[2] ?? join(root, 'mezhub/dist'))
+await packEmptyDatabase(await reproducibleDatabase(), process.argv[2] ?? join(root, 'core/mezhub/dist'))

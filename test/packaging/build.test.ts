@@ -13,7 +13,7 @@ await build()
 t.test('P181 a package is packed only after a build of its current sources', (t) => {
   const keys = keysOf(all)
   for (const one of all) t.ok(isBuilt(one, keys.get(one)!), one.path)
-  const [rbac, hub] = ['plugins/rbac', 'mezhub'].map((path) => all.find((one) => one.path === path)!)
+  const [rbac, hub] = ['plugins/rbac', 'core/mezhub'].map((path) => all.find((one) => one.path === path)!)
   const copy = t.testdir()
   cpSync(rbac!.folder, copy, { recursive: true })
   const copied = { ...rbac!, folder: copy }

@@ -17,7 +17,7 @@ import { createTestHub, freePort } from '../../../core/testing/index.ts'
 import { until } from '../../until.ts'
 import { keptLog, open } from './stores.ts'
 
-const HUB_PACKAGE = fileURLToPath(new URL('../../../mezhub', import.meta.url))
+const HUB_PACKAGE = fileURLToPath(new URL('../../../core/mezhub', import.meta.url))
 
 async function folderFor(t: { teardown(end: () => unknown): void }): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'mezite-embedded-'))
