@@ -7,7 +7,11 @@ import { marksOf, needsOf, shardOf, unitsOf } from './units.ts'
 function machine(changes: Partial<Installer>, works = true) {
   const [ran, said]: [string[], string[]] = [[], []]
   const installer: Installer = {
-    ...{ root: false, debian: true, sudo: true, ci: false, ask: null },
+    root: false,
+    debian: true,
+    sudo: true,
+    ci: false,
+    ask: null,
     say: (line) => void said.push(line),
     run: (command, args) => {
       ran.push([command, ...args].join(' '))

@@ -28,7 +28,8 @@ export const importsOf = (files: readonly string[]): Import[] =>
         .map((name) => name.trim())
       const onlyTypes = names?.filter(Boolean).every((name) => name.startsWith('type ')) ?? false
       return {
-        ...{ from, to },
+        from,
+        to,
         package: /^(\.|node:)/.test(target) ? null : /^(?:@[^/]+\/)?[^/]+/.exec(target)![0],
         typeOnly:
           type !== undefined ||

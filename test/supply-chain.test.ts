@@ -42,7 +42,10 @@ t.test('P181 every version is exact and every package is known by its hash', (t)
   t.ok(installed.length > 300 && manifests.length > 10)
   for (const [folder, { dependencies, devDependencies, optionalDependencies, peerDependencies }] of manifests)
     for (const [name, version] of Object.entries({
-      ...{ ...dependencies, ...devDependencies, ...optionalDependencies, ...peerDependencies },
+      ...dependencies,
+      ...devDependencies,
+      ...optionalDependencies,
+      ...peerDependencies,
     }))
       t.match(version, /^\d+\.\d+\.\d+(-[\w.]+)?$/, `${folder || 'the root'}: ${name}`)
   const loose = installed.filter(

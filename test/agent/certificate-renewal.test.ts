@@ -50,8 +50,11 @@ t.test('a certificate for the key of an earlier request is not stored', async (t
     )
   const [first, earlier] = [await makeKeyRequest('a'), await makeKeyRequest('a')]
   const current = {
-    ...{ hostname: 'a', clusterName: 'test', hubCa: [] },
-    ...{ key: first.key, certificate: await certify(first.csr, Date.now() - 1_000) },
+    hostname: 'a',
+    clusterName: 'test',
+    hubCa: [],
+    key: first.key,
+    certificate: await certify(first.csr, Date.now() - 1_000),
   }
   const stored: Identity[] = []
   const asked = Promise.withResolvers<string>()

@@ -72,8 +72,14 @@ t.test('config check reports every problem, and nothing is started', async (t) =
 t.test('R189 an agent whose proof the hub rejects reports that, with possible causes', async (t) => {
   const { log, lines } = memoryLog()
   const agent = createAgent({
-    ...{ proxyAddr: proxy, token: 'unknown', caPin: `sha256:${'0'.repeat(64)}`, hostname: 'unknown', log },
-    ...{ dataDir: t.testdir(), plugins: [webSocket, webTransport], env: {} },
+    proxyAddr: proxy,
+    token: 'unknown',
+    caPin: `sha256:${'0'.repeat(64)}`,
+    hostname: 'unknown',
+    log,
+    dataDir: t.testdir(),
+    plugins: [webSocket, webTransport],
+    env: {},
   })
   const started = agent.start()
   t.teardown(() => agent.stop(0))

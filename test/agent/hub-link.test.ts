@@ -18,7 +18,11 @@ async function open(onMessage: () => void) {
   })
   const closed = new Promise<string>((resolve) =>
     openHubLink({
-      ...{ socket: near as TLSSocket, version: '9', clock: systemClock, log: memoryLog().log, onMessage },
+      socket: near as TLSSocket,
+      version: '9',
+      clock: systemClock,
+      log: memoryLog().log,
+      onMessage,
       dial: () => Promise.reject(new Error('nothing to dial')),
       onUp() {},
       onClosed: resolve,

@@ -40,7 +40,9 @@ t.test('J126 of 50 that join with one token at once, exactly one gets in', async
     Array.from({ length: 50 }, async () =>
       joinCluster({
         connect: () => connectPinned({ carrier: carrier(hub.port), host, caPin }),
-        ...{ token, hostname: 'node-1', request: await makeKeyRequest('node-1') },
+        token,
+        hostname: 'node-1',
+        request: await makeKeyRequest('node-1'),
       }),
     ),
   )
@@ -59,7 +61,9 @@ t.test('J126 an agent that missed the response joins again with the same token a
   const join = (token: string, request = first, hostname = 'node-1') =>
     joinCluster({
       connect: () => connectPinned({ carrier: carrier(hub.port), host, caPin }),
-      ...{ token, hostname, request },
+      token,
+      hostname,
+      request,
     })
   const refused = { code: 'MEZ_TOKEN_REFUSED' }
   for (const token of [await hub.token('node-1'), await hub.token(null)]) {
@@ -157,7 +161,9 @@ t.test('J128 a token for a free name does not admit a name that an app binds, ev
         const carrier = await connectOutbound(address, AbortSignal.timeout(30_000), {})
         return connectPinned({ carrier, host: address.host, caPin })
       },
-      ...{ token, hostname, request: await makeKeyRequest(hostname) },
+      token,
+      hostname,
+      request: await makeKeyRequest(hostname),
     })
   for (const name of ['lasting', 'brief'])
     await t.rejects(joinAs(`host-of-${name}`), /taken or has apps/, name)
@@ -369,8 +375,14 @@ t.test('dials to two hubs at once renew an expired certificate once', async (t) 
   const { log } = memoryLog()
   const transports = [{ name: 'tcp', dial: ({ connect }: HubTarget) => connect() }]
   const identity = createAgentIdentity({
-    ...{ dataDir, address, log, hostname: 'node-1', clock: systemClock },
-    ...{ token: undefined, tokenProblem: undefined, caPin: undefined },
+    dataDir,
+    address,
+    log,
+    hostname: 'node-1',
+    clock: systemClock,
+    token: undefined,
+    tokenProblem: undefined,
+    caPin: undefined,
     choice: createTransportChoice({ address, transports, env: {}, log }),
   })
   const { signal } = new AbortController()
@@ -384,7 +396,9 @@ t.test('J138 a renewal needs the key of a certificate of this cluster', async (t
   t.teardown(() => hub.close())
   const renew = async (shown: object) => {
     const socket = connectTls({
-      ...{ socket: carrier(hub.port), ALPNProtocols: ['mezite-join/1'], rejectUnauthorized: false },
+      socket: carrier(hub.port),
+      ALPNProtocols: ['mezite-join/1'],
+      rejectUnauthorized: false,
       ...shown,
     })
     const secured = once(socket, 'secureConnect')
@@ -400,7 +414,9 @@ t.test('J138 a renewal needs the key of a certificate of this cluster', async (t
   t.teardown(() => other.close())
   const stranger = await joinCluster({
     connect: () => connectPinned({ carrier: carrier(other.port), host, caPin: other.authorities.pin() }),
-    ...{ token: await other.token(), hostname: 'node-1', request: await makeKeyRequest('node-1') },
+    token: await other.token(),
+    hostname: 'node-1',
+    request: await makeKeyRequest('node-1'),
   })
   t.equal(await renew({ key: stranger.key, cert: stranger.certificate }), null, 'of another cluster')
   t.equal(hub.events.filter(({ reason }) => reason === 'certificate_refused').length, 3)

@@ -236,7 +236,10 @@ t.test('an agent with another link does not spend its join token on a hub that h
   let calls = 0
   const hangUp = (raw: Duplex): void =>
     acceptTls(raw, {
-      ...{ authorities: a.authorities, alpn: 'mezite-tunnel/1', agentCertificate: 'optional', failed() {} },
+      authorities: a.authorities,
+      alpn: 'mezite-tunnel/1',
+      agentCertificate: 'optional',
+      failed() {},
       secured(socket) {
         calls += 1
         socket.destroy()

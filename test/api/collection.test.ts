@@ -92,7 +92,11 @@ const notes = defineResource<NoteRow, NoteRow, NewNote>({
 await revisions.start()
 
 const person = (user: string, ...roles: string[]): Subject => ({
-  ...{ user, roles, kind: 'session', sessionId: null, satisfied: [] },
+  user,
+  roles,
+  kind: 'session',
+  sessionId: null,
+  satisfied: [],
 })
 const by = (user: string, ...roles: string[]) => ({ ...testActor, subject: person(user, ...roles) })
 const types = () => events.splice(0).map(({ type, fields }) => `${type} ${fields?.note}`)

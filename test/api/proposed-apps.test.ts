@@ -73,7 +73,9 @@ t.test('an agent collects the proposals of its sources in one message that a hub
   t.match(lines.join(), /a proposed app is not valid.*Wrong|Wrong.*a proposed app is not valid/)
   t.match(lines.join(), /a source of apps has failed/)
   const long = Array.from({ length: 150 }, (_, at) => ({
-    ...{ name: `app-${at}`, uri, description: 'd'.repeat(256) },
+    name: `app-${at}`,
+    uri,
+    description: 'd'.repeat(256),
     labels: { a: 'v'.repeat(256), b: 'v'.repeat(256) },
   }))
   first!(long)

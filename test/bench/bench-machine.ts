@@ -81,7 +81,8 @@ export class BenchMachine {
       const postgres = await this.postgres()
       const url = await postgres?.createDatabase()
       const older = await startOurs({
-        ...{ dir: join(this.dir, 'ours-older'), upstreamPort: await this.upstreamPort() },
+        dir: join(this.dir, 'ours-older'),
+        upstreamPort: await this.upstreamPort(),
         postgres: postgres && url ? { url, pid: postgres.pid } : null,
       })
       return { ...older, many: { ...older.many, name: `ours at ${commit}` } }
@@ -142,8 +143,13 @@ export class BenchMachine {
       if (!sshd) return null
       const { port, pid } = await sshd.reverse(await this.upstreamPort())
       return startApache(this.children, {
-        ...{ ...this.certificate(), name: `${APACHE} + ssh -R`, dir: this.dir, upstreamPort: port, signs },
-        ...{ more: { sshd: sshd.pid, ssh: pid }, tunnel: true },
+        ...this.certificate(),
+        name: `${APACHE} + ssh -R`,
+        dir: this.dir,
+        upstreamPort: port,
+        signs,
+        more: { sshd: sshd.pid, ssh: pid },
+        tunnel: true,
       })
     })
   }
@@ -157,7 +163,11 @@ export class BenchMachine {
       const more = { sshd: sshd.pid, ssh: pid }
       const name = 'nginx + ssh -R'
       return startNginx(this.children, {
-        ...{ ...this.certificate(), name, dir: this.dir, upstreamPort: port, more },
+        ...this.certificate(),
+        name,
+        dir: this.dir,
+        upstreamPort: port,
+        more,
         includes: 'TLS and a tunnel, no sign-in, no record',
       })
     })

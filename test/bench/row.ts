@@ -32,7 +32,12 @@ export const alone = (
   values: readonly number[],
   goal: Goal | null = null,
 ): Figure => ({
-  ...{ what, unit, goal, ours: median(values), against: null, ratio: null },
+  what,
+  unit,
+  goal,
+  ours: median(values),
+  against: null,
+  ratio: null,
   range: values.length > 1 ? rangeOf(values) : null,
 })
 
@@ -46,7 +51,12 @@ export function compared(
 ): Figure {
   const each = ratios(ours, theirs.values)
   return {
-    ...{ what, unit, goal, ours: median(ours), ratio: median(each), range: rangeOf(each) },
+    what,
+    unit,
+    goal,
+    ours: median(ours),
+    ratio: median(each),
+    range: rangeOf(each),
     against: { name: theirs.name, value: median(theirs.values) },
   }
 }

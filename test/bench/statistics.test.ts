@@ -49,7 +49,12 @@ t.test('a round is void when strangers or idleness take more than a tenth of the
 })
 
 const target = (name: string) => ({
-  ...{ name, port: 1, host: 'x', cookie: null, includes: '', processes: {} },
+  name,
+  port: 1,
+  host: 'x',
+  cookie: null,
+  includes: '',
+  processes: {},
 })
 
 /** Rounds of two targets, with what was noted. `strangers` says for each round whether others used the machine. */
@@ -57,7 +62,13 @@ async function twoInRounds(strangers: (round: number) => boolean, workMs: () => 
   const [one, other] = [target('one'), target('other')]
   const notes: string[] = []
   const options = {
-    ...{ rounds: 3, seconds: 1, events: 0, only: [], json: null, profile: null, against: null },
+    rounds: 3,
+    seconds: 1,
+    events: 0,
+    only: [],
+    json: null,
+    profile: null,
+    against: null,
     progress: () => {},
   }
   const of = inRounds(

@@ -14,7 +14,8 @@ export interface Block {
 export const blocksOf = (page: string, text: string): Block[] =>
   [...text.matchAll(/^( *)```(\w*)\n([\s\S]*?)^ *```$/gm)].map(
     ([, indent = '', language = '', code = '']) => ({
-      ...{ page, language },
+      page,
+      language,
       text: code.replaceAll(new RegExp(`^ {${indent.length}}`, 'gm'), ''),
     }),
   )

@@ -199,7 +199,10 @@ export async function fuzzStrangers(targets: StrangerTargets, seed: number, coun
   }
   async function join(): Promise<void> {
     const socket = connectTls({
-      ...{ port: targets.port, host: '127.0.0.1', servername: targets.host, rejectUnauthorized: false },
+      port: targets.port,
+      host: '127.0.0.1',
+      servername: targets.host,
+      rejectUnauthorized: false,
       ALPNProtocols: ['mezite-join/1'],
     })
     const session = connectHttp2('https://hub', { createConnection: () => socket })

@@ -219,11 +219,15 @@ t.test('N174, R190, H113 invalid bytes at every listener and stage end no proces
   const api = adminClient(adminSocket)
   const { token } = await joinToken(api, 'node-1')
   await api('PUT', '/apps/a', {
-    ...{ kind: 'app', version: 'v1', metadata: { name: 'a' } },
+    kind: 'app',
+    version: 'v1',
+    metadata: { name: 'a' },
     spec: { uri: 'http://127.0.0.1:9', agents: ['node-1'] },
   })
   const behind = {
-    ...{ port: publicPort, host: HOST, appHost: 'a.apps.mezite.localhost' },
+    port: publicPort,
+    host: HOST,
+    appHost: 'a.apps.mezite.localhost',
     prove: proveJoin(token, systemClock),
   }
   const [listeners, strangers] = await Promise.all([

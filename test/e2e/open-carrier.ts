@@ -53,7 +53,10 @@ function nothingIfEnded(error: unknown): readonly unknown[] {
 /** An HTTP/2 connection to the hub's own host that has its settings. Rejects with `ConnectionEnded` if the hub ends it. */
 export async function openHttp2({ port, host, localAddress }: HubPort): Promise<ClientHttp2Session> {
   const session = connect(`https://${host}:${port}`, {
-    ...{ host: '127.0.0.1', port, servername: host, rejectUnauthorized: false },
+    host: '127.0.0.1',
+    port,
+    servername: host,
+    rejectUnauthorized: false,
     ...(localAddress && { localAddress }),
     remoteCustomSettings: [0x2b61, 0x2b62, 0x2b63, 0x2b64, 0x2b65],
   } as never)
@@ -90,7 +93,10 @@ export async function upgradeCarrier(
   path = WEBSOCKET,
 ): Promise<{ readonly status: number; readonly socket: TLSSocket }> {
   const socket = connectTls({
-    ...{ port, host: '127.0.0.1', servername: host, rejectUnauthorized: false },
+    port,
+    host: '127.0.0.1',
+    servername: host,
+    rejectUnauthorized: false,
     ...(localAddress && { localAddress }),
   } as never)
   socket.on('error', () => {})

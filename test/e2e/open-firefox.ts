@@ -77,7 +77,8 @@ export async function openFirefox(t: { teardown(fn: () => unknown): void }): Pro
     },
     async evaluate<T>(expression: string) {
       const found = (await send('script.evaluate', {
-        ...{ expression: `Promise.resolve(${expression}).then(JSON.stringify)`, awaitPromise: true },
+        expression: `Promise.resolve(${expression}).then(JSON.stringify)`,
+        awaitPromise: true,
         target: { context },
       })) as { type: string; result?: { value?: string }; exceptionDetails?: { text: string } }
       if (found.type !== 'success') throw new Error(`${expression}: ${found.exceptionDetails?.text}`)

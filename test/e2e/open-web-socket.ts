@@ -6,7 +6,8 @@ import { lookupLocalhost } from '../../core/wire/localhost-lookup.ts'
 export function openWebSocket(visitor: Visitor, appUrl: string, path = '/'): Promise<WebSocket> {
   const { host, origin } = new URL(appUrl)
   const socket = new WebSocket(`wss://${host}${path}`, {
-    ...{ ca: visitor.ca, lookup: lookupLocalhost },
+    ca: visitor.ca,
+    lookup: lookupLocalhost,
     origin,
     headers: { cookie: visitor.cookies(host) ?? '' },
   })

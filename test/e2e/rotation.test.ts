@@ -331,14 +331,18 @@ t.test('hubs share the keys of ID tokens, and a sign-in outlasts their rotation'
       'content-type': 'application/x-www-form-urlencoded',
     },
     body: new URLSearchParams({
-      ...{ grant_type: 'authorization_code', code, redirect_uri: redirect, code_verifier: verifier },
+      grant_type: 'authorization_code',
+      code,
+      redirect_uri: redirect,
+      code_verifier: verifier,
     }).toString(),
   })
   t.equal(redeemed.status, 200, redeemed.text)
   const { id_token: token } = JSON.parse(redeemed.text)
   t.equal(decodeProtectedHeader(token).kid, old, 'the new key is published before it signs')
   const { payload } = await jwtVerify(token, createLocalJWKSet(await published(a)), {
-    ...{ issuer: made.issuer, audience: made.client_id },
+    issuer: made.issuer,
+    audience: made.client_id,
   })
   t.equal(payload.sub, holderOf({ issuer: issuer.url, sub: 'a' }), 'the account is the holder of the name')
   pair.balanceTo(a, b)

@@ -35,7 +35,8 @@ export async function startAgent(options: AgentOptions): Promise<Program> {
   const folder = join(dir, hostname)
   mkdirSync(folder, { recursive: true })
   const config = {
-    ...{ proxy_addr: proxy, hostname },
+    proxy_addr: proxy,
+    hostname,
     ...(allow ? { apps: { allow } } : {}),
     ...(TRANSPORT ? { tunnel: { transports: [TRANSPORT] } } : {}),
   }

@@ -40,7 +40,11 @@ export async function startTestCluster(
   const { url, drop } = await createTestDatabase(dataDir)
   const cluster = await startCluster({
     ...options,
-    ...{ dir, hubPort: 0, idpPort: 0, onStep: () => {}, transport: process.env.MEZITE_TEST_TRANSPORT },
+    dir,
+    hubPort: 0,
+    idpPort: 0,
+    onStep: () => {},
+    transport: process.env.MEZITE_TEST_TRANSPORT,
     ...(url === null ? {} : { databaseUrl: url }),
   })
   const api = adminClient(join(dataDir, 'admin.sock'))

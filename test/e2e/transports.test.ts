@@ -141,7 +141,8 @@ t.test(
     await run(t, port, 'tinyproxy', '-d', '-c', file)
     for (const transport of ['http2', 'websocket', 'webtransport']) {
       const { shown } = await start(t, hub, {
-        ...{ proxyAddr: `${name}:${target}`, transports: [transport] },
+        proxyAddr: `${name}:${target}`,
+        transports: [transport],
         env: { HTTPS_PROXY: `http://agent:s3cret@127.0.0.1:${port}` },
       })
       await until(async () => (await shown()).connected, 'the hub sees it')
@@ -150,7 +151,12 @@ t.test(
     const { token, ca_pin: caPin } = await joinToken(hub.api, 'refused')
     const { log, lines } = memoryLog()
     const refused = createAgent({
-      ...{ proxyAddr: `${name}:${target}`, token, caPin, hostname: 'refused', plugins: [http2], log },
+      proxyAddr: `${name}:${target}`,
+      token,
+      caPin,
+      hostname: 'refused',
+      plugins: [http2],
+      log,
       ...{ dataDir: join(dir, 'refused'), env: { HTTPS_PROXY: `http://127.0.0.1:${port}` } },
     })
     t.teardown(() => refused.stop(0))

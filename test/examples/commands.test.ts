@@ -24,7 +24,9 @@ for (const [name, spec] of [
   ['redis', { uri: 'tcp://127.0.0.1:1' }],
 ] as const)
   await hub.api('PUT', `/apps/${name}`, {
-    ...{ kind: 'app', version: 'v1', metadata: { name, labels: { conform: 'yes' } } },
+    kind: 'app',
+    version: 'v1',
+    metadata: { name, labels: { conform: 'yes' } },
     spec: { ...spec, agents: [agent.hostname] },
   })
 const ann = await bench.person('ann', ['reaches'])
@@ -34,8 +36,13 @@ function start(program: 'msh' | 'mezctl', args: readonly string[], home: string)
   const kept = Object.entries(process.env).filter(([name]) => !/^(MEZITE_|MEZCTL_|MSH_|NODE_|TAP)/.test(name))
   const env = {
     ...Object.fromEntries(kept),
-    ...{ HOME: home, XDG_DATA_HOME: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home, NO_COLOR: '1' },
-    ...{ MSH_HOME: join(home, 'msh'), MEZITE_DATA_DIR: hub.dataDir },
+    HOME: home,
+    XDG_DATA_HOME: home,
+    XDG_CONFIG_HOME: home,
+    XDG_CACHE_HOME: home,
+    NO_COLOR: '1',
+    MSH_HOME: join(home, 'msh'),
+    MEZITE_DATA_DIR: hub.dataDir,
     // The test follows the printed address itself.
     MEZITE_BROWSER: '/bin/true',
   }

@@ -113,7 +113,9 @@ t.teardown(async () => {
 })
 const register = (name: string, spec: object, labels = { conform: 'yes' }) =>
   hub.api('PUT', `/apps/${name}`, {
-    ...{ kind: 'app', version: 'v1', metadata: { name, labels } },
+    kind: 'app',
+    version: 'v1',
+    metadata: { name, labels },
     spec: { ...spec, agents: [agent.hostname] },
   })
 await register('handbook', { uri: 'site://handbook:80', protocol: 'site' })
@@ -183,7 +185,10 @@ t.test('notes are stored and recorded, and people see those of their application
   t.match((await page()).text, /There are no notes/)
   const put = (name: string, text: string) =>
     hub.api('PUT', `/app-notes/${name}`, {
-      ...{ kind: 'app_notes', version: 'v1', metadata: { name }, spec: { text } },
+      kind: 'app_notes',
+      version: 'v1',
+      metadata: { name },
+      spec: { text },
     })
   await put('echo', 'Read-only until <b>Monday</b>')
   await put('private', 'Nothing for ann')
@@ -232,7 +237,8 @@ t.test('U227 a webhook is admitted by its signature, and forwarded once, unchang
   const sign = (body: string) => `sha256=${createHmac('sha256', 'webhook secret').update(body).digest('hex')}`
   const send = (body: string, more: Record<string, string> = {}, path = '/hook') =>
     sender.fetch(hub.appUrl('echo') + path, {
-      ...{ method: 'POST', body },
+      method: 'POST',
+      body,
       headers: { 'x-hub-signature-256': sign(body), 'x-mezite-user': 'admin', ...more },
     })
   heads.length = 0
@@ -370,7 +376,9 @@ t.test('a person whom no policy admits takes a role for an hour, with a reason',
   t.notMatch((await ann.open(url)).text, /Open it for a time/, 'without the label')
   const labels = { conform: 'no', offered: 'yes' }
   await hub.api('PUT', '/roles/oncall', {
-    ...{ kind: 'role', version: 'v1', metadata: { name: 'oncall' } },
+    kind: 'role',
+    version: 'v1',
+    metadata: { name: 'oncall' },
     spec: { allow: { app_labels: { offered: 'yes' } } },
   })
   await register('staging', { uri: `http://127.0.0.1:${(app.address() as AddressInfo).port}` }, labels)

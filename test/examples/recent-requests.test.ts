@@ -12,7 +12,9 @@ t.test('a command of a package shows requests of an app, as a table and as JSON'
   const home = t.testdir()
   const env = {
     MEZITE_DATA_DIR: hub.dir,
-    ...{ XDG_DATA_HOME: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home },
+    XDG_DATA_HOME: home,
+    XDG_CONFIG_HOME: home,
+    XDG_CACHE_HOME: home,
   }
   const [time, user, path] = ['2026-11-25T08:00:00.123Z', 'alice', '/d/\u001b[2J']
   const request = { id: 'e1', type: 'app.request', time, user, app: 'grafana', method: 'GET', path }

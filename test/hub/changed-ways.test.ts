@@ -53,7 +53,9 @@ async function open(t: Test) {
   const port = await appSaying(t, 'first')
   const put = (spec: object = {}) =>
     hub.api('PUT', '/apps/wiki', {
-      ...{ kind: 'app', version: 'v1', metadata: { name: 'wiki', labels: { team: 'platform' } } },
+      kind: 'app',
+      version: 'v1',
+      metadata: { name: 'wiki', labels: { team: 'platform' } },
       spec: { uri: `http://127.0.0.1:${port}`, agents: [agent.hostname], ...spec },
     })
   await put()
@@ -68,7 +70,11 @@ async function open(t: Test) {
   let opened = 0
   const get = async (): Promise<Seen> => {
     const sent = request({
-      ...{ agent: connections, host: '127.0.0.1', port: url.port, servername: url.hostname, ca: hub.ca },
+      agent: connections,
+      host: '127.0.0.1',
+      port: url.port,
+      servername: url.hostname,
+      ca: hub.ca,
       headers: { host: url.host, cookie: visitor.cookies(url.host) ?? '', accept: '*/*' },
     })
     sent.on('socket', (socket) => socket.once('secureConnect', () => (opened += 1)))

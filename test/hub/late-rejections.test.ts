@@ -32,7 +32,10 @@ const hub = await createTestHub({
       setup({ provide }) {
         provide.protocols({ ...NAMED, name: 'open', alpn: 'open/1', clientAuthority: null, accept: late })
         provide.protocols({
-          ...{ ...NAMED, name: 'closed', alpn: 'closed/1', clientAuthority: 'user-ca' },
+          ...NAMED,
+          name: 'closed',
+          alpn: 'closed/1',
+          clientAuthority: 'user-ca',
           accept: late,
           refused: late,
         })
@@ -51,7 +54,10 @@ t.test('R194 late rejections in accept and refused of a protocol end their conne
   for (const alpn of ['open/1', 'closed/1']) {
     const before = named()
     const socket = connectTls({
-      ...{ port: at.port, host: '127.0.0.1', servername: host, rejectUnauthorized: false },
+      port: at.port,
+      host: '127.0.0.1',
+      servername: host,
+      rejectUnauthorized: false,
       ALPNProtocols: [alpn],
     })
     socket.on('error', () => {})

@@ -384,7 +384,11 @@ t.test('Q187 audit.event cannot lose an event or change its type', (t) => {
   )
   const changed = keepRules(event, {
     ...event,
-    ...{ id: 'x', type: 'y', time: 'z', hub: 'other', ['__proto__']: { admin: true } },
+    id: 'x',
+    type: 'y',
+    time: 'z',
+    hub: 'other',
+    ['__proto__']: { admin: true },
     ...JSON.parse('{"__proto__":{"admin":true},"Upper":1,"a b":2}'),
     constructor: 'c',
   })

@@ -465,7 +465,10 @@ t.test('a slow tap is logged once a minute, and counted each time', (t) => {
     },
   })
   const kernel = createKernel({
-    ...{ tree: watched, side: 'hub', plugins: [plugin], log },
+    tree: watched,
+    side: 'hub',
+    plugins: [plugin],
+    log,
     slowTap: (...of) => void counted.push(of.slice(0, 2).join(' ')),
   })
   kernel.setup()
@@ -553,7 +556,10 @@ t.test('a member that a plugin did not declare, or the other half has, is report
   ]).setup()
   t.throws(later, { code: 'MEZ_PLUGIN_INVALID', message: /'p' reads use.number/ }, 'in a tap, too')
   const lenient = define({
-    ...{ name: 'p', api: 1, summary: '', wants: { words } },
+    name: 'p',
+    api: 1,
+    summary: '',
+    wants: { words },
     setup({ use, tap }) {
       t.strictSame({ ...use }, { words: [] }, 'what it declares can be spread')
       t.equal(String(use), '[object Object]')

@@ -134,7 +134,10 @@ t.test(
     for (const { name, startMs } of describe()) t.ok(Number(startMs) >= 0, `${name}: ${startMs} ms`)
     t.strictSame(describe()[1], {
       ...describe()[1]!,
-      ...{ name: 'cellar', needs: [], after: { loft: 'it is built from above' }, provides: [] },
+      name: 'cellar',
+      needs: [],
+      after: { loft: 'it is built from above' },
+      provides: [],
     })
     t.match(lines.join('\n'), /the parts have started[\s\S]*the parts have stopped/)
   },

@@ -22,7 +22,9 @@ async function waiting(t: Tap, redeem: (code: string) => Promise<string>) {
   const outcome = { settled: false }
   const proxy = { host: 'hub.test', port: 443, name: 'hub.test' }
   const login = loginWithBrowser({
-    ...{ program: 'msh', proxy, browser: true },
+    program: 'msh',
+    proxy,
+    browser: true,
     redeem: ({ code }) => redeem(code),
   }).finally(() => {
     outcome.settled = true

@@ -30,7 +30,9 @@ const app = {
     enabled: true,
   },
   status: {
-    ...{ state: 'ready', reason: null, sessions: 2 },
+    state: 'ready',
+    reason: null,
+    sessions: 2,
     agents: [{ hostname: 'node-1', connected: true }],
     url: 'https://grafana.apps.example.com:8443/',
   },
@@ -62,8 +64,14 @@ hub.answers.set('/agents', [
   { hostname: 'node-1', connected: true, rtt_ms: 3.4, apps: ['grafana'], streams: 0 },
   { hostname: 'n%2', connected: false },
   {
-    ...{ hostname: 'berlin-01.example.com', connected: true, locked: true, version: '0.10.12' },
-    ...{ transport: 'webtransport', rtt_ms: 123.4, streams: 1_000, apps: ['grafana', 'wiki'] },
+    hostname: 'berlin-01.example.com',
+    connected: true,
+    locked: true,
+    version: '0.10.12',
+    transport: 'webtransport',
+    rtt_ms: 123.4,
+    streams: 1_000,
+    apps: ['grafana', 'wiki'],
     since: new Date(Date.now() - 600_000).toISOString(),
   },
 ])
@@ -365,7 +373,8 @@ t.test('documents are created or replaced, and mezctl reports which', async (t) 
   t.match(refused.err, `${file}:6: spec.allow.app_labels: must be a mapping`)
   writeFileSync(file, `${role('fine')}---\n${role('endless').replace('{}', '&all\n  allow: *all')}`)
   t.match(await mezctl(['roles', 'create', '--from-file', file]), {
-    ...{ code: 1, out: '' },
+    code: 1,
+    out: '',
     err: /^error: 1 problem .* \(MEZ_DOCUMENT_INVALID\)\n .*:6: an alias/,
   })
   t.match(await mezctl('roles create --from-file /nowhere'), { code: 1, err: /MEZ_FILE_UNREADABLE/ })

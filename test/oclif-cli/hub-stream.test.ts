@@ -61,7 +61,8 @@ t.test('a stream that is refused or given up closes on both sides', async (t) =>
   const message = 'Call “the desk” \u001b[2J'
   arrivals.push((stream) => refuseStream(stream, { status: 403, reason: 'locked', message }))
   t.match(await failure(), {
-    ...{ status: 403, reason: 'locked' },
+    status: 403,
+    reason: 'locked',
     message: /: Call “the desk” \\x1b\[2J$/,
   })
 

@@ -13,9 +13,17 @@ t.test('each filter of audit ls is a parameter of the request', async (t) => {
   )
   const { searchParams } = new URL(hub.seen.at(-1)!.url, 'http://hub')
   t.strictSame(Object.fromEntries(searchParams), {
-    ...{ type: 'access.denied', user: 'bob', app: 'wiki', agent: 'node-1', request: 'r1', session: 's1' },
-    ...{ ip: '::1', reason: 'locked', limit: '101' },
-    ...{ from: '2026-11-25T00:00:00.000Z', to: '2026-11-26T00:00:00.000Z' },
+    type: 'access.denied',
+    user: 'bob',
+    app: 'wiki',
+    agent: 'node-1',
+    request: 'r1',
+    session: 's1',
+    ip: '::1',
+    reason: 'locked',
+    limit: '101',
+    from: '2026-11-25T00:00:00.000Z',
+    to: '2026-11-26T00:00:00.000Z',
   })
 })
 

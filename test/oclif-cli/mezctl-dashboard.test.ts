@@ -25,7 +25,10 @@ const file = (name: string, ...documents: object[]) => {
 }
 const port = await startHttpApp(t, (_request, response) => response.end())
 const agent = await startAgent({
-  ...{ hostname: 'node-2', proxy: new URL(hub.url).host, api: hub.api, dir: hub.dataDir },
+  hostname: 'node-2',
+  proxy: new URL(hub.url).host,
+  api: hub.api,
+  dir: hub.dataDir,
 })
 t.teardown(() => agent.stop())
 await hub.api('POST', '/apps', app('wiki'))

@@ -188,7 +188,10 @@ t.test('without a terminal a destructive command needs --yes', async (t) => {
 
 t.test('access explain shows the outcome and every rule', async (t) => {
   hub.answers.set('/access/explain', {
-    ...{ effect: 'require', reason: 'session_mfa_required', lock: null, connector: null },
+    effect: 'require',
+    reason: 'session_mfa_required',
+    lock: null,
+    connector: null,
     votes: [
       {
         plugin: 'rbac',

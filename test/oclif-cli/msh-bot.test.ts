@@ -30,7 +30,9 @@ t.teardown(async () => {
 await tcp.publish('echo', (socket) => void socket.pipe(socket))
 for (const name of ['web', 'docs'])
   await hub.api('PUT', `/apps/${name}`, {
-    ...{ kind: 'app', version: 'v1', metadata: { name, labels: { team: 'platform' } } },
+    kind: 'app',
+    version: 'v1',
+    metadata: { name, labels: { team: 'platform' } },
     spec: { uri: `http://127.0.0.1:${(web.address() as AddressInfo).port}`, agents: ['node-1'] },
   })
 
@@ -56,10 +58,12 @@ t.test('mezctl creates, changes and shows a bot', async (t) => {
   t.match(await mezctl('bots', 'create', 'ci', '--roles', 'platform'), { code: 1, err: /already exists/ })
   const issuer = ['--issuer', tcp.issuer.url]
   t.match(await mezctl('bots', 'create', 'job', '--roles', 'platform', ...issuer), {
-    ...{ code: 2, err: /a rule of trust also needs --audience AUDIENCE and --claim NAME=VALUE/ },
+    code: 2,
+    err: /a rule of trust also needs --audience AUDIENCE and --claim NAME=VALUE/,
   })
   t.match(await mezctl('bots', 'update', 'ci', '--claim', 'a=b', ...issuer), {
-    ...{ code: 2, err: /a rule of trust also needs --audience AUDIENCE/ },
+    code: 2,
+    err: /a rule of trust also needs --audience AUDIENCE/,
   })
   const changed = await mezctl(
     ...['bots', 'update', 'ci', '--ttl', '20m', '--issuer', tcp.issuer.url, '--audience', 'hub'],
@@ -81,12 +85,22 @@ t.test('a bot signs in by its key, by an ID token and by its secret, without a b
   t.match(await runMsh(['status'], env), { out: /User +bot:ci/ })
   const now = Math.floor(Date.now() / 1_000)
   const token = tcp.issuer.sign({
-    ...{ iss: tcp.issuer.url, sub: 'job-1', aud: 'hub', iat: now, exp: now + 60, jti: 'a' },
+    iss: tcp.issuer.url,
+    sub: 'job-1',
+    aud: 'hub',
+    iat: now,
+    exp: now + 60,
+    jti: 'a',
   })
   const idToken = { ...home('id-token'), MEZITE_ID_TOKEN: token }
   t.match(await login('ci', [], idToken), { code: 0 })
   const mounted = tcp.issuer.sign({
-    ...{ iss: tcp.issuer.url, sub: 'job-1', aud: 'hub', iat: now, exp: now + 60, jti: 'k8s' },
+    iss: tcp.issuer.url,
+    sub: 'job-1',
+    aud: 'hub',
+    iat: now,
+    exp: now + 60,
+    jti: 'k8s',
   })
   const byFile = home('file')
   t.match(await login('ci', ['--id-token-file', file('token', `${mounted}\n`)], byFile), { code: 0 })

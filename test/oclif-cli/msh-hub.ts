@@ -90,7 +90,11 @@ export async function startMshHub(): Promise<MshHub> {
       return json(200, {
         certificate: await userCa!.user(body.public_key, uri, notAfter),
         hub_ca: hubCa!.pem,
-        ...{ user: USER, roles: ['platform'], cluster: 'test', session_id: session, token: hub.token },
+        user: USER,
+        roles: ['platform'],
+        cluster: 'test',
+        session_id: session,
+        token: hub.token,
         expires: new Date(notAfter).toISOString(),
       })
     }
@@ -102,7 +106,10 @@ export async function startMshHub(): Promise<MshHub> {
     }
     if (page.pathname === '/v1/webapi/me/apps') {
       const apps = [...hub.apps].map(([name, { protocol }]) => ({
-        ...{ name, protocol, public_addr: `${name}.apps.localhost`, labels: { env: 'prod' } },
+        name,
+        protocol,
+        public_addr: `${name}.apps.localhost`,
+        labels: { env: 'prod' },
         ...(protocol === 'http' && { url: `https://${name}.apps.localhost:8443/` }),
       }))
       return json(200, apps as never)
@@ -153,8 +160,15 @@ export async function startMshHub(): Promise<MshHub> {
   }
 
   const hub: MshHub = {
-    ...{ dir, caFile, apps: new Map(), seen: [], asked: [], ttlSeconds: null, locked: null },
-    ...{ signedIn: true, token: 'token-of-alice' },
+    dir,
+    caFile,
+    apps: new Map(),
+    seen: [],
+    asked: [],
+    ttlSeconds: null,
+    locked: null,
+    signedIn: true,
+    token: 'token-of-alice',
     sessions: new Set(),
     get proxy() {
       return `hub.localhost:${port}`

@@ -42,7 +42,9 @@ t.teardown(async () => {
 })
 const document = (name: string, spec: object) =>
   hub.api('PUT', `/apps/${name}`, {
-    ...{ kind: 'app', version: 'v1', metadata: { name, labels: { team: 'platform' } } },
+    kind: 'app',
+    version: 'v1',
+    metadata: { name, labels: { team: 'platform' } },
     spec: { agents: ['node-1'], ...spec },
   })
 const uri = `http://127.0.0.1:${(web.address() as AddressInfo).port}`

@@ -169,10 +169,17 @@ t.test('other protocols pass at once, including their half-close', { timeout: 12
   t.equal(String((await once(socket, 'data'))[0]), 'HELO x\r\n')
   socket.destroy()
   const firsts = {
-    ...{ redis: '*1\r\n$4\r\nPING\r\n', inline: 'PING\r\n', memcached: 'get key\r\n', slash: 'GET /key\r\n' },
+    redis: '*1\r\n$4\r\nPING\r\n',
+    inline: 'PING\r\n',
+    memcached: 'get key\r\n',
+    slash: 'GET /key\r\n',
     ...{ url: 'get https://key\r\n', rtsp: 'OPTIONS / RTSP/1.0\r\nCSeq: 1\r\n\r\n', ssh: 'SSH-2.0-x\r\n' },
-    ...{ postgres: '\x00\x00\x00\x08\x04\xd2\x16\x2f', tls: '\x16\x03\x01\x02\x00', binary: '\xff\x00/' },
-    ...{ word: 'hello', letter: 'G', 'part of a start': 'GET htt' },
+    postgres: '\x00\x00\x00\x08\x04\xd2\x16\x2f',
+    tls: '\x16\x03\x01\x02\x00',
+    binary: '\xff\x00/',
+    word: 'hello',
+    letter: 'G',
+    'part of a start': 'GET htt',
   }
   const watch = startStopwatch()
   for (const [what, first] of Object.entries(firsts)) {

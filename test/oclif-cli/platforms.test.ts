@@ -45,7 +45,9 @@ function startExecutable(platform: string, env: Readonly<Record<string, string>>
   const require = createRequire(import.meta.url)
   const files = [['node_modules/@mezite/msh/msh.js', 'hello']] as const
   const description = {
-    ...{ program: 'msh', entry: files[0][0], id: '1.2.3-abc' },
+    program: 'msh',
+    entry: files[0][0],
+    id: '1.2.3-abc',
     files: files.map(([path, content]) => [path, content.length]),
   }
   const contents = zstdCompressSync(Buffer.from(files.map(([, content]) => content).join('')))

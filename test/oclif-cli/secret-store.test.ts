@@ -17,8 +17,14 @@ interface Login extends Profile {
   readonly key: string
 }
 const login = (proxy = 'hub.example.com:8443'): Login => ({
-  ...{ proxy, token: SECRETS[0]!, key: SECRETS[1]!, expires: '2030-01-01T00:00:00Z' },
-  ...{ user: 'alice', cluster: 'example', ca: null, hub_ca: null },
+  proxy,
+  token: SECRETS[0]!,
+  key: SECRETS[1]!,
+  expires: '2030-01-01T00:00:00Z',
+  user: 'alice',
+  cluster: 'example',
+  ca: null,
+  hub_ca: null,
 })
 
 /** Runs on another platform, whose commands are in `bin`. */

@@ -521,7 +521,11 @@ export default defineHubPlugin({ name: 'tables', api: 1, summary: 'Reads', setup
 t.test('a single executable unpacks its program once, for its user alone', async (t) => {
   const targets = [process.arch === 'arm64' ? 'linux-arm64' : 'linux-x64'] as const
   const [executable] = await writeExecutables({
-    ...{ program: 'msh', targets, staged: modules, folder, level: 1 },
+    program: 'msh',
+    targets,
+    staged: modules,
+    folder,
+    level: 1,
   })
   const cache = join(folder, 'cache')
   const start = (...args: string[]) =>

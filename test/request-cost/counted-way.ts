@@ -66,7 +66,9 @@ export async function openCountedWay(t: Test): Promise<CountedWay> {
     platform: { allow: { app_labels: { team: 'platform' } } },
   })
   await api('PUT', '/apps/bench', {
-    ...{ kind: 'app', version: 'v1', metadata: { name: 'bench', labels: { team: 'platform' } } },
+    kind: 'app',
+    version: 'v1',
+    metadata: { name: 'bench', labels: { team: 'platform' } },
     spec: { uri: `http://127.0.0.1:${port}`, agents: [hostname] },
   })
   issuer.person = { sub: 'ann', email: 'ann@example.com', email_verified: true, groups: ['platform'] }
@@ -76,7 +78,11 @@ export async function openCountedWay(t: Test): Promise<CountedWay> {
 
   const { host, hostname: name, port: hubPort } = new URL(appUrl)
   const target: Target = {
-    ...{ name: 'hub', port: Number(hubPort), host: name, includes: '', processes: {} },
+    name: 'hub',
+    port: Number(hubPort),
+    host: name,
+    includes: '',
+    processes: {},
     cookie: () => visitor.cookies(host) ?? '',
   }
   const socket = connect({ host: '127.0.0.1', port: Number(hubPort), servername: name, ca })

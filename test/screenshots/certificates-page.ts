@@ -25,7 +25,10 @@ async function content() {
     { ...waiting(`payroll.${DOMAIN}`, [`payroll.${DOMAIN}`]), leaf: null },
     {
       ...waiting(`jenkins.${DOMAIN}`, [`jenkins.${DOMAIN}`]),
-      ...{ leaf: null, attempts: 3, lastError: error, nextAttempt: now + 480_000 },
+      leaf: null,
+      attempts: 3,
+      lastError: error,
+      nextAttempt: now + 480_000,
     },
   ]
   const store = { certificates: new Map(all.map((one) => [one.name, one])) } as unknown as Store

@@ -73,7 +73,9 @@ export async function openDashboard(t: { teardown(fn: () => unknown): void }, br
 
   const { api } = hub
   await api('PUT', '/connectors/sso', {
-    ...{ kind: 'oidc', version: 'v1', metadata: { name: 'sso', description: 'Northwind SSO' } },
+    kind: 'oidc',
+    version: 'v1',
+    metadata: { name: 'sso', description: 'Northwind SSO' },
     spec: {
       ...issuer.spec,
       claims_to_roles: [
@@ -97,7 +99,9 @@ export async function openDashboard(t: { teardown(fn: () => unknown): void }, br
 
   const app = (name: string, labels: object, display: object, description: string, spec: object = {}) =>
     api('PUT', `/apps/${name}`, {
-      ...{ kind: 'app', version: 'v1', metadata: { name, labels, description } },
+      kind: 'app',
+      version: 'v1',
+      metadata: { name, labels, description },
       spec: { uri: target, agents: ['berlin-1'], display, ...spec },
     })
   const platform = { env: 'prod', team: 'platform' }
@@ -166,14 +170,20 @@ export async function openDashboard(t: { teardown(fn: () => unknown): void }, br
   await api('POST', '/users', { name: `nils@${DOMAIN}`, roles: ['interns'] })
   await api('POST', '/users', { name: ADMIN, roles: ['admin', 'finance'] })
   await api('POST', '/locks', {
-    ...{ target: { user: `nils@${DOMAIN}` }, message: 'On leave until Monday', ttl_seconds: 86_400 },
+    target: { user: `nils@${DOMAIN}` },
+    message: 'On leave until Monday',
+    ttl_seconds: 86_400,
   })
   await api('POST', '/api-tokens', { name: 'backup', roles: ['admin'], ttl_seconds: 2_592_000 })
   const { publicKey } = generateKeyPairSync('ed25519')
   await api('PUT', '/bots/ci', {
-    ...{ kind: 'bot', version: 'v1', metadata: { name: 'ci' } },
+    kind: 'bot',
+    version: 'v1',
+    metadata: { name: 'ci' },
     spec: {
-      ...{ roles: ['engineers'], allow_from: ['10.0.0.0/8'], max_token_ttl: '15m' },
+      roles: ['engineers'],
+      allow_from: ['10.0.0.0/8'],
+      max_token_ttl: '15m',
       trust: [
         {
           ...{ issuer: 'https://token.actions.githubusercontent.com', audience: `https://${DOMAIN}` },
@@ -191,7 +201,16 @@ export async function openDashboard(t: { teardown(fn: () => unknown): void }, br
   await api('POST', '/tokens', { roles: ['app'], ttl_seconds: 3_600, agent_hostname: 'berlin-2' })
 
   return {
-    ...{ hub, issuer, api, app, role, person, visitor, claimsOf, target, dir },
+    hub,
+    issuer,
+    api,
+    app,
+    role,
+    person,
+    visitor,
+    claimsOf,
+    target,
+    dir,
     admin: () => person(claimsOf(ADMIN)),
     carol: () => person(claimsOf(CAROL, [])),
   }
@@ -219,7 +238,8 @@ export function dashboardShots(hub: { readonly url: string; readonly api: unknow
         if (/\/(me|events)$/.test(route.request().url())) return route.fallback()
         if (answer === 'slow') return
         await route.fulfill({
-          ...{ status: 503, contentType: 'application/problem+json' },
+          status: 503,
+          contentType: 'application/problem+json',
           json: { code: 'database', detail: 'The database is unreachable.', request_id: 'b7f0e1d2' },
         })
       })

@@ -29,7 +29,9 @@ export async function openHubPages(t: { teardown(fn: () => unknown): void }, bro
   const issuer = await FakeIssuer.start()
   t.teardown(() => issuer.close())
   const brand = {
-    ...{ name: 'Northwind', logo_file: logo, color: '#0a7d5c' },
+    name: 'Northwind',
+    logo_file: logo,
+    color: '#0a7d5c',
     ...{ contact: 'IT service desk: +49 30 5550 0100', help_url: 'https://help.example.com/' },
   }
   const hub = await createTestHub({
@@ -41,12 +43,16 @@ export async function openHubPages(t: { teardown(fn: () => unknown): void }, bro
   t.teardown(() => hub.stop())
   const { api } = hub
   await api('PUT', '/connectors/sso', {
-    ...{ kind: 'oidc', version: 'v1', metadata: { name: 'sso', description: 'Northwind SSO' } },
+    kind: 'oidc',
+    version: 'v1',
+    metadata: { name: 'sso', description: 'Northwind SSO' },
     spec: issuer.spec,
   })
   const app = (name: string, labels: object, spec: object = {}) =>
     api('PUT', `/apps/${name}`, {
-      ...{ kind: 'app', version: 'v1', metadata: { name, labels, description: HOSTILE } },
+      kind: 'app',
+      version: 'v1',
+      metadata: { name, labels, description: HOSTILE },
       spec: { uri: 'http://127.0.0.1:9', agents: ['node-1'], ...spec },
     })
   await app('grafana', { env: 'prod', team: 'platform' }, { display: { name: 'Grafana' } })
@@ -54,7 +60,9 @@ export async function openHubPages(t: { teardown(fn: () => unknown): void }, bro
   await app('vault', { tier: 'vault' })
   const role = (name: string, labels: object, options: object = {}) =>
     api('PUT', `/roles/${name}`, {
-      ...{ kind: 'role', version: 'v1', metadata: { name } },
+      kind: 'role',
+      version: 'v1',
+      metadata: { name },
       spec: { options, allow: { app_labels: labels } },
     })
   await role('platform', { env: 'prod', team: 'platform' })

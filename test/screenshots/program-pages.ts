@@ -34,8 +34,14 @@ function authorization(
 ): string {
   const challenge = createHash('sha256').update(randomBytes(32)).digest('base64url')
   const query = new URLSearchParams({
-    ...{ client_id, response_type: 'code', redirect_uri: REDIRECT, scope: 'app', prompt: 'consent' },
-    ...{ code_challenge: challenge, code_challenge_method: 'S256', ...more },
+    client_id,
+    response_type: 'code',
+    redirect_uri: REDIRECT,
+    scope: 'app',
+    prompt: 'consent',
+    code_challenge: challenge,
+    code_challenge_method: 'S256',
+    ...more,
   })
   for (const name of apps) query.append('resource', `${hub.appUrl(name)}/`)
   return `${hub.signInUrl}/v1/oauth/authorize?${query}`
@@ -52,7 +58,9 @@ export async function letIn(hub: TestHub, visitor: Visitor, name: string, app: s
 export async function openProgramPages(hub: TestHub, api: AdminClient, issuer: FakeIssuer): Promise<Shot[]> {
   const { signInUrl } = hub
   await api('PUT', '/roles/olga', {
-    ...{ kind: 'role', version: 'v1', metadata: { name: 'olga' } },
+    kind: 'role',
+    version: 'v1',
+    metadata: { name: 'olga' },
     spec: { allow: { app_labels: { env: 'prod' } } },
   })
   await api('POST', '/users', { name: OLGA, roles: ['olga'] })

@@ -3,8 +3,12 @@ import type { Proposal, Proposals } from '../../plugins/app-proposals/proposals.
 import type { Shot } from './hub-pages.ts'
 
 const proposal = (name: string, port: number, more: Partial<Proposal> = {}): Proposal => ({
-  ...{ id: '3f2a9c1b20d4e6f8', agent: 'shop-1', state: 'pending', problem: null },
-  ...{ proposed: Date.now() - 5_400_000, ...more },
+  id: '3f2a9c1b20d4e6f8',
+  agent: 'shop-1',
+  state: 'pending',
+  problem: null,
+  proposed: Date.now() - 5_400_000,
+  ...more,
   app: { name, uri: `http://127.0.0.1:${port}`, labels: { env: 'test', team: 'shop' } },
 })
 const ALL: readonly Proposal[] = [

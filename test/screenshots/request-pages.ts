@@ -35,8 +35,10 @@ export async function openRequestPages(
   await put('role', 'chief', { allow: { review: { app_labels: { desk: 'sales' } } } })
   await put('role', 'guard', { allow: { review: { app_labels: { desk: 'guarded' }, passkey: true } } })
   const people = {
-    ...{ rita: ['seller', 'chief', 'guard', 'closer'], olaf: ['seller', 'closer'] },
-    ...{ lea: ['chief', 'second'], ida: ['second'] },
+    rita: ['seller', 'chief', 'guard', 'closer'],
+    olaf: ['seller', 'closer'],
+    lea: ['chief', 'second'],
+    ida: ['second'],
   }
   const visitors = new Map<string, Visitor>()
   for (const [name, roles] of Object.entries(people)) {
@@ -153,7 +155,10 @@ async function expire(t: { teardown(fn: () => unknown): void }, issuer: FakeIssu
   const put = (kind: string, name: string, document: object) =>
     hub.api('PUT', `/${kind}s/${name}`, { kind, version: 'v1', metadata: { name }, ...document })
   await hub.api('PUT', '/connectors/sso', {
-    ...{ kind: 'oidc', version: 'v1', metadata: { name: 'sso' }, spec: issuer.spec },
+    kind: 'oidc',
+    version: 'v1',
+    metadata: { name: 'sso' },
+    spec: issuer.spec,
   })
   await put('role', 'seller', { spec: { allow: { app_labels: { desk: 'sales' } } } })
   await put('role', 'asker', { spec: { allow: { request: { roles: ['seller'] } } } })

@@ -83,9 +83,13 @@ async function sampleTraffic(route: Route): Promise<void> {
     const requests = Math.round(140 * wave)
     return {
       time: new Date(now - (count - 1 - index) * stepMs).toISOString(),
-      ...{ requests, errors: index % 13 === 5 ? 6 : index % 4 === 0 ? 1 : 0 },
-      ...{ p50_ms: Math.round(11 + 4 * wave), p95_ms: Math.round(48 + 30 * wave) },
-      ...{ bytes_in: requests * 900, bytes_out: requests * 21_000, sessions: Math.round(30 + 9 * wave) },
+      requests,
+      errors: index % 13 === 5 ? 6 : index % 4 === 0 ? 1 : 0,
+      p50_ms: Math.round(11 + 4 * wave),
+      p95_ms: Math.round(48 + 30 * wave),
+      bytes_in: requests * 900,
+      bytes_out: requests * 21_000,
+      sessions: Math.round(30 + 9 * wave),
     }
   })
   await route.fulfill({ json: { step_seconds: stepMs / 1_000, points } })

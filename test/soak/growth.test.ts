@@ -7,7 +7,10 @@ const every = (values: readonly number[]) => values.map((value, at) => ({ atMs: 
 
 t.test('a leak counts as growth, and one peak does not', (t) => {
   t.match(growthOf('a leak', 'MB', every([50, 60, 70, 80, 90, 100, 110, 120]), tolerance), {
-    ...{ start: 70, end: 120, slopePerMinute: 10, verdict: 'growing' },
+    start: 70,
+    end: 120,
+    slopePerMinute: 10,
+    verdict: 'growing',
   })
   t.match(growthOf('a peak', 'MB', every([50, 60, 61, 60, 61, 140, 60, 61]), tolerance), { verdict: 'flat' })
   t.match(growthOf('a warm-up', 'MB', every([10, 50, 60, 60, 61, 60, 61, 60]), tolerance), {

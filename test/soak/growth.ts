@@ -49,7 +49,11 @@ export function growthOf(
   const grown = slope * (last.atMs - first.atMs)
   const allowed = tolerance.absolute + tolerance.share * first.value
   return {
-    ...{ what, unit, start: first.value, end: last.value, slopePerMinute: slope * 60_000 },
+    what,
+    unit,
+    start: first.value,
+    end: last.value,
+    slopePerMinute: slope * 60_000,
     verdict: grown > allowed ? 'growing' : 'flat',
   }
 }

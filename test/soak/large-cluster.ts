@@ -130,15 +130,26 @@ async function runSql(postgres: TestPostgres, url: string, sql: string, rows?: s
 
 function eventOf(n: number, person: number, sessionId: string, hub: string, at: number) {
   const shared = {
-    ...{ success: true, user: `person-${person}@example.com`, roles: ['access'], sessionId },
-    ...{ requestId: randomUUID(), clientIp: `203.0.113.${person % 250}` },
+    success: true,
+    user: `person-${person}@example.com`,
+    roles: ['access'],
+    sessionId,
+    requestId: randomUUID(),
+    clientIp: `203.0.113.${person % 250}`,
   }
   const source = { cluster: 'soak.example.com', hub, at }
   if (n % OTHERS === 0)
     return testEvent({ ...shared, type: 'user.login', fields: { method: 'oidc' } }, source)
   const fields = {
-    ...{ app: `app-${person % 200}`, agent: 'node-1', method: 'GET', path: `/items/${n % 977}` },
-    ...{ status: 200, bytes_in: 0, bytes_out: n % 65_536, duration_ms: n % 97, upgrade: null },
+    app: `app-${person % 200}`,
+    agent: 'node-1',
+    method: 'GET',
+    path: `/items/${n % 977}`,
+    status: 200,
+    bytes_in: 0,
+    bytes_out: n % 65_536,
+    duration_ms: n % 97,
+    upgrade: null,
   }
   return testEvent({ ...shared, type: 'app.request', fields }, source)
 }

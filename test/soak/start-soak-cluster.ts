@@ -75,7 +75,11 @@ export async function startSoakCluster(
   const node = (at: 0 | 1 | 2 | 3): Promise<Part> => {
     const proxy = `hub.mezite.localhost:${networks[at]?.port}`
     const agent: AgentOptions = {
-      ...{ hostname: `node-${at + 1}`, proxy, api: at < 2 ? a.api : b.api, dir, env },
+      hostname: `node-${at + 1}`,
+      proxy,
+      api: at < 2 ? a.api : b.api,
+      dir,
+      env,
     }
     return startPart(
       t,

@@ -58,7 +58,9 @@ t.test('each rule fails for its own flaw of a credential', async (t) => {
     let reads = 0
     return {
       credential: {
-        ...{ name: 'acme', from: 'header', at: 'app' },
+        name: 'acme',
+        from: 'header',
+        at: 'app',
         headers: flaw === 'header' ? ['cookie'] : ['authorization', 'acme-key'],
         read(value, request) {
           reads += 1
@@ -131,7 +133,9 @@ t.test('each rule fails for its own flaw of a credential in a cookie', async (t)
     let reads = 0
     return {
       credential: {
-        ...{ name: 'acme', from: 'cookie', at: 'app' },
+        name: 'acme',
+        from: 'cookie',
+        at: 'app',
         cookie: flaw === 'cookie' ? 'session' : '__Host-mezite_acme',
         read(token: string): Caller | null {
           reads += 1
@@ -142,7 +146,10 @@ t.test('each rule fails for its own flaw of a credential in a cookie', async (t)
           return /^[a-z]{7,8}$/.test(token) || flaw === 'greedy' ? { kind: 'app', token } : null
         },
       },
-      ...{ valid: 'accepted', invalid: ['unknown'], foreign: ['A VALUE'], close: async () => {} },
+      valid: 'accepted',
+      invalid: ['unknown'],
+      foreign: ['A VALUE'],
+      close: async () => {},
     }
   }
   for (const [flaw, expected] of Object.entries(FLAWS))
@@ -184,7 +191,10 @@ t.test('each rule fails for its own flaw of a credential in a certificate', asyn
   }
   const ca = new X509Certificate(ours.certificate.toString('pem'))
   const use = {
-    ...{ audit: {}, commandLogins: {}, publicNames: { clusterName: 'test' }, sessions: {} },
+    audit: {},
+    commandLogins: {},
+    publicNames: { clusterName: 'test' },
+    sessions: {},
     authorities: { issuerOf: (_: string, one: X509Certificate) => (one.verify(ca.publicKey) ? 'key' : null) },
   }
   const [valid, other, expired, forged] = await Promise.all([
@@ -232,7 +242,10 @@ t.test('each rule fails for its own flaw of a verifier', async (t) => {
   const { app } = testQuery()
   const sentAt = (time: string, from: UnidentifiedRequest['app'] = app) => ({
     request: {
-      ...{ app: from, method: 'POST', target: '/hook', clientIp: '203.0.113.7' },
+      app: from,
+      method: 'POST',
+      target: '/hook',
+      clientIp: '203.0.113.7',
       headers: ['X-Time', time, 'X-Signature', sign(time, BODY)],
       preflightFrom: null,
     },
@@ -335,7 +348,8 @@ t.test('each rule fails for its own flaw of a source of apps', async (t) => {
     }
     if (flaw === 'same-name') apps = [app('one'), app('one')]
     return {
-      ...{ source, expected: ['one', 'two'] },
+      source,
+      expected: ['one', 'two'],
       async change() {
         apps = [app('one'), app('three'), app('four')]
         for (const listener of listeners) listener()

@@ -90,7 +90,10 @@ const protocol = (flaw: string) =>
         const admit = (token: string) =>
           use.access.admit({
             who: { kind: 'cert', token },
-            ...{ app: use.catalog.byName(app), protocol: 'tcp', clientIp, requestId: crypto.randomUUID() },
+            app: use.catalog.byName(app),
+            protocol: 'tcp',
+            clientIp,
+            requestId: crypto.randomUUID(),
           })
         let admission = await admit(token)
         if (admission.outcome !== 'admitted' && flaw === 'falls-back') admission = await admit(admitted)
@@ -121,7 +124,10 @@ const protocol = (flaw: string) =>
         socket.pipe(upstream, { end: flaw !== 'forgets-app' }).pipe(socket)
       }
       provide.protocols({
-        ...{ name: `line-${flaw}`, takes: 'alpn', alpn: `line-${flaw}/1`, clientAuthority: null },
+        name: `line-${flaw}`,
+        takes: 'alpn',
+        alpn: `line-${flaw}/1`,
+        clientAuthority: null,
         accept(socket, { clientIp }) {
           open.add(socket)
           socket.on('error', () => {}).once('close', () => open.delete(socket))
@@ -142,7 +148,11 @@ const clientOf =
     const token = visitor === null ? 'nobody' : (await programLogin(hub, {}, visitor)).token
     const { hostname: host, port } = new URL(hub.url)
     const socket = connectTls({
-      ...{ host, port: Number(port), lookup: lookupLocalhost, servername: host, rejectUnauthorized: false },
+      host,
+      port: Number(port),
+      lookup: lookupLocalhost,
+      servername: host,
+      rejectUnauthorized: false,
       ALPNProtocols: [`line-${flaw}/1`],
     })
     await once(socket, 'secureConnect')
@@ -224,7 +234,10 @@ const RESOURCE_FLAWS = {
 
 type Note = { readonly name: string; readonly document: string }
 const note = (flaw: string, name: string) => ({
-  ...{ kind: `note-${flaw}`, version: 'v1', metadata: { name }, spec: { text: 'Closed' } },
+  kind: `note-${flaw}`,
+  version: 'v1',
+  metadata: { name },
+  spec: { text: 'Closed' },
 })
 
 const tableOf = (flaw: string) => `notes_${flaw.replaceAll('-', '_')}`
@@ -344,7 +357,9 @@ t.test('the protocol for TCP apps passes its suite', async (t) =>
 
 t.test('the protocol for HTTP apps passes its suite', async (t) =>
   conformProtocol(t, {
-    ...{ kind: 'http', connect: connectWebSocket, bench: shared },
+    kind: 'http',
+    connect: connectWebSocket,
+    bench: shared,
     uri: (port) => `http://127.0.0.1:${port}`,
     app: (socket) => void webApp.emit('connection', socket),
   }),
@@ -360,7 +375,11 @@ t.test('sign-in with OpenID Connect passes its suite', async (t) => {
   }
   const forge = (claims: Record<string, unknown>) => void Object.assign(claims, { nonce: 'forged' })
   conformSignIn(t, oidc, {
-    ...{ hub, choice: 'sso', user: 'olga@example.com', signIn: person(), fail: person(forge as never) },
+    hub,
+    choice: 'sso',
+    user: 'olga@example.com',
+    signIn: person(),
+    fail: person(forge as never),
   })
 })
 
@@ -372,11 +391,13 @@ t.test('roles, locks, connectors and API tokens are resources like those of any 
   conformResource(t, rbac, { hub, resource: lock, another: { target: { agent: 'node-9' } } })
   const spec = { issuer_url: 'https://other.example.com', client_id: 'mezite' }
   conformResource(t, oidc, {
-    ...{ hub, resource: { name: 'connector', collection: 'connectors', key: 'name' } },
+    hub,
+    resource: { name: 'connector', collection: 'connectors', key: 'name' },
     another: { kind: 'oidc', version: 'v1', metadata: { name: 'other' }, spec },
   })
   conformResource(t, apiTokens, {
-    ...{ hub, resource: { name: 'token', collection: 'api-tokens', key: 'id' } },
+    hub,
+    resource: { name: 'token', collection: 'api-tokens', key: 'id' },
     another: { name: 'other', roles: ['admin'] },
   })
 })
@@ -413,8 +434,11 @@ t.test('each rule of the suites for protocols and sign-in methods fails for its 
       visit.visitor.open(visit.url, { headers: { authorization } })
     const suite = (t: ConformTest) =>
       conformSignIn(t, signInMethod(flaw), {
-        ...{ hub: bench.hub, choice: `password-${flaw}`, user: `alice-${flaw}` },
-        ...{ signIn: attempt('right'), fail: attempt('wrong') },
+        hub: bench.hub,
+        choice: `password-${flaw}`,
+        user: `alice-${flaw}`,
+        signIn: attempt('right'),
+        fail: attempt('wrong'),
       })
     t.strictSame(await failuresOf(suite, expected), expected, `sign-in: ${flaw}`)
     t.strictSame(unprovenOf(suite, SIGN_IN_FLAWS), [])
@@ -422,8 +446,10 @@ t.test('each rule of the suites for protocols and sign-in methods fails for its 
   const check = async ([flaw, expected]: [string, readonly string[]]) => {
     const suite = (t: ConformTest) =>
       conformProtocol(t, {
-        ...{ kind: 'tcp', alpn: `line-${flaw}/1`, connect: clientOf(flaw) },
-        ...{ bench: flaw === 'never-drains' ? bench : shared },
+        kind: 'tcp',
+        alpn: `line-${flaw}/1`,
+        connect: clientOf(flaw),
+        bench: flaw === 'never-drains' ? bench : shared,
       })
     t.strictSame(await failuresOf(suite, expected), expected, `protocol: ${flaw}`)
     t.strictSame(unprovenOf(suite, PROTOCOL_FLAWS), [])

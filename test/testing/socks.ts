@@ -48,7 +48,8 @@ export async function readTarget(socket: Socket, signal: AbortSignal): Promise<S
     return `[${groups.join(':')}]`
   }
   return {
-    ...{ user, password },
+    user,
+    password,
     accept: () => void socket.write(Buffer.from([1, 0])),
     async target() {
       const [version, command, , kind = 0] = await read(4)

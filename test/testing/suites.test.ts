@@ -395,7 +395,9 @@ t.test('each rule fails for its own flaw of a source of certificates', async (t)
       flaw === 'wrong-name' ? other : flaw === 'wrong-key' ? { cert: one.cert, key: other.key } : one
     const expires = new X509Certificate(served.cert).validToDate.getTime()
     const state = {
-      ...{ subject: 'a.test', names: ['a.test'], problem: null },
+      subject: 'a.test',
+      names: ['a.test'],
+      problem: null,
       expires: flaw === 'wrong-expiry' ? expires / 1_000 : expires,
     }
     const source: CertificateSource = {
@@ -430,7 +432,8 @@ t.test('each rule fails for its own flaw of a job', async (t) => {
     const name = flaw === 'bad-name' ? 'Job' : 'job'
     return {
       job: {
-        ...{ name, everyMs: flaw === 'too-often' ? 10 : 60_000 },
+        name,
+        everyMs: flaw === 'too-often' ? 10 : 60_000,
         async run(signal) {
           if (flaw === 'deaf' && signal.aborted) return new Promise(() => {})
           if (flaw === 'once' && ran) throw new Error('again')
@@ -476,7 +479,10 @@ t.test('each rule fails for its own flaw of a package', async (t) => {
       range,
     )
   const bad = {
-    ...{ name: 'curfew', version: '1', type: 'module', scripts: { postinstall: 'true' } },
+    name: 'curfew',
+    version: '1',
+    type: 'module',
+    scripts: { postinstall: 'true' },
     exports: { './hub': { types: './dist/none.d.ts', default: './dist/hub.js' } },
   }
   const failed = await failuresOf((t) => conformPackage(t, write('bad', bad, 'export default {}')))

@@ -12,8 +12,11 @@ t.test('a kind with targets reaches those that agents allow, and nothing else', 
   const dial = async ({ hub, app, visitor }: ProtocolVisit, port = echo, host = '127.0.0.1') => {
     const token = visitor === null ? 'nobody' : (await programLogin(hub, {}, visitor)).token
     const socket = connect({
-      ...{ host: '127.0.0.1', port: hub.ports.public, servername: new URL(hub.url).hostname },
-      ...{ ALPNProtocols: ['socks-network/1'], rejectUnauthorized: false },
+      host: '127.0.0.1',
+      port: hub.ports.public,
+      servername: new URL(hub.url).hostname,
+      ALPNProtocols: ['socks-network/1'],
+      rejectUnauthorized: false,
     })
     await once(socket, 'secureConnect')
     const text = (value: string) => [value.length, ...Buffer.from(value)]
@@ -27,7 +30,9 @@ t.test('a kind with targets reaches those that agents allow, and nothing else', 
     return socket
   }
   conformProtocol(t, {
-    ...{ kind: 'socks-network', alpn: 'socks-network/1', plugins: [{ plugin: socksNetwork }] },
+    kind: 'socks-network',
+    alpn: 'socks-network/1',
+    plugins: [{ plugin: socksNetwork }],
     uri(port) {
       echo = port
       return `tcp://127.0.0.1:${port}`

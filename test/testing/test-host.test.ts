@@ -162,7 +162,10 @@ t.test(
       const provides = { it: reference as typeof webRoutes }
       const plugin = (name: string, parts: readonly object[]) =>
         defineHubPlugin({
-          ...{ name, api: 1, summary: '', provides },
+          name,
+          api: 1,
+          summary: '',
+          provides,
           setup: ({ provide }) => parts.forEach((part) => void provide.it(part as never)),
         })
       t.throws(() => createTestHost(plugin('a', [one, other])), {
@@ -176,7 +179,10 @@ t.test(
     }
     const bearers = ['a', 'b'].map((name) => ({ ...key, name, headers: ['authorization', 'mezite-token'] }))
     const shared = defineHubPlugin({
-      ...{ name: 'p', api: 1, summary: '', provides: { it: hub.credentials } },
+      name: 'p',
+      api: 1,
+      summary: '',
+      provides: { it: hub.credentials },
       setup: ({ provide }) => bearers.forEach((part) => void provide.it(part as never)),
     })
     t.doesNotThrow(() => createTestHost(shared), 'headers whose values say what they are')

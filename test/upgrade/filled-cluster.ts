@@ -74,7 +74,10 @@ export async function fillCluster({ site, hub, oldDir, agent }: FillOptions): Pr
   const alice = await signInAtProvider(site)
   const keys = async (of: RunningHub) =>
     keysOf({
-      ...{ api: of.api, signInUrl: site.hubUrl, appUrl: site.appUrl, visitor: site.visitor },
+      api: of.api,
+      signInUrl: site.hubUrl,
+      appUrl: site.appUrl,
+      visitor: site.visitor,
     } as unknown as TestHub)
   const kate: Holder = await (await keys(hub)).person('kate', ['access'])
   const { token } = await hub.api<{ token: string }>('POST', '/api-tokens', { name: 'ci', roles: ['admin'] })

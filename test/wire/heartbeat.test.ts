@@ -62,7 +62,9 @@ t.test('a heartbeat measures the round trip again and again, also while the peer
   const times: number[] = []
   let heard = 0
   startHeartbeat(session, {
-    ...{ clock, intervalMs: INTERVAL_MS, bytesRead: () => ++heard },
+    clock,
+    intervalMs: INTERVAL_MS,
+    bytesRead: () => ++heard,
     onDead: () => t.fail('the peer is heard'),
     onRtt: (ms) => void (times.push(ms) === 5 && resolve(times)),
   })
@@ -75,7 +77,8 @@ t.test('a heartbeat sends nothing while the peer is heard', async (t) => {
   let heard = 0
   let silent = false
   startHeartbeat(session, {
-    ...{ clock, intervalMs: INTERVAL_MS },
+    clock,
+    intervalMs: INTERVAL_MS,
     bytesRead() {
       if (!silent) heard += 1
       if (heard === 6) heardOften.resolve()
@@ -95,7 +98,9 @@ t.test('a peer that falls silent is dead, once', async (t) => {
   let dead = 0
   const began = performance.now()
   startHeartbeat(session, {
-    ...{ clock, intervalMs: INTERVAL_MS, bytesRead: () => socket.bytesRead },
+    clock,
+    intervalMs: INTERVAL_MS,
+    bytesRead: () => socket.bytesRead,
     onDead() {
       dead += 1
       resolve()
@@ -106,7 +111,9 @@ t.test('a peer that falls silent is dead, once', async (t) => {
   let checks = 0
   const later = Promise.withResolvers<void>()
   startHeartbeat(session, {
-    ...{ clock, intervalMs: INTERVAL_MS, onDead() {} },
+    clock,
+    intervalMs: INTERVAL_MS,
+    onDead() {},
     bytesRead: () => {
       checks += 1
       if (checks === 6) later.resolve()
@@ -154,7 +161,9 @@ t.test('a peer that is closing its session, and answers, is not dead', async (t)
   const { session, socket } = await sessionTo(t, server)
   await closing(t, session)
   startHeartbeat(session, {
-    ...{ clock, intervalMs: INTERVAL_MS, bytesRead: () => socket.bytesRead },
+    clock,
+    intervalMs: INTERVAL_MS,
+    bytesRead: () => socket.bytesRead,
     onDead: () => t.fail('the peer answers'),
   })
   await asked.promise
@@ -190,7 +199,9 @@ t.test('heartbeats of many sessions wake the process for many of them at once', 
   for (let at = 0; at < SESSIONS; at++) {
     let heard = 0
     startHeartbeat(session, {
-      ...{ clock, intervalMs: 10 * INTERVAL_MS, onDead: () => t.fail('it is heard') },
+      clock,
+      intervalMs: 10 * INTERVAL_MS,
+      onDead: () => t.fail('it is heard'),
       bytesRead() {
         heard += 1
         // The first time is when it starts.

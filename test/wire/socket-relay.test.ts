@@ -13,8 +13,14 @@ function notingPipe() {
   const owned: Buffer[] = []
   const read: Buffer[] = []
   const pipe = {
-    ...{ ondata: noop, onend: noop, ondrain: noop, onclose: noop },
-    ...{ end: noop, destroy: noop, pause: noop, resume: noop },
+    ondata: noop,
+    onend: noop,
+    ondrain: noop,
+    onclose: noop,
+    end: noop,
+    destroy: noop,
+    pause: noop,
+    resume: noop,
     write: (chunk: Buffer) => read.push(chunk) > 0,
   }
   return { owned, read, pipe, own: (chunk: Buffer) => owned.push(chunk) > 0 }

@@ -158,7 +158,9 @@ async function fullStream(t: Test, roundTripMs: number, tookMs: (window: number,
   t.intercept(performance, 'now', { value: () => now })
   let pong: ((error: null) => void) | undefined
   const session = {
-    ...{ destroyed: false, closed: false, once() {} },
+    destroyed: false,
+    closed: false,
+    once() {},
     ping: (done: (error: null) => void) => {
       pong = done
     },

@@ -78,7 +78,9 @@ t.test('N169 an IPv6 client is counted by its /64, however its address is writte
 t.test('N169 the owner of an IPv6 /48 has four times what one of its /64 has', async (t) => {
   const limits = {
     ...defaultLimits,
-    ...{ connectionsPerAddress: 3, handshakesPerAddress: 2, connectionsPerAddressPerMinute: 1_000 },
+    connectionsPerAddress: 3,
+    handshakesPerAddress: 2,
+    connectionsPerAddressPerMinute: 1_000,
   }
   const gate = createAddressGate(limits, fakeClock(0))
   let client = 0

@@ -52,7 +52,10 @@ const project = (
     const folder = join(dir, 'node_modules', path)
     mkdirSync(folder, { recursive: true })
     const manifest = {
-      ...{ name: path, version, type: 'module', exports: { './hub': './hub.js' } },
+      name: path,
+      version,
+      type: 'module',
+      exports: { './hub': './hub.js' },
       ...(range === undefined ? {} : { peerDependencies: { '@mezite/core': range } }),
     }
     writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest))

@@ -70,18 +70,23 @@ async function fill(db: Database): Promise<void> {
       updated: now,
     }))
     await insert(db, 'apps', 1, () => ({
-      ...{ id: kind, name: kind, public_addr: `${kind}.apps.mezite.localhost` },
+      id: kind,
+      name: kind,
+      public_addr: `${kind}.apps.mezite.localhost`,
       document: document(
         'app',
         { name: kind, labels: { kind } },
         { uri: 'http://127.0.0.1:1', agents: ['bench'] },
       ),
-      ...{ created: now, updated: now },
+      created: now,
+      updated: now,
     }))
     await insert(db, 'users', 1, () => ({
-      ...{ key: `${kind}@example.test`, name: `${kind}@example.test` },
+      key: `${kind}@example.test`,
+      name: `${kind}@example.test`,
       own_roles: JSON.stringify(Array.from({ length: RULED_ROLES }, (_, role) => `${kind}-${role}`)),
-      ...{ mapped_roles: '[]', created: now },
+      mapped_roles: '[]',
+      created: now,
     }))
     await insert(db, 'sessions', 1, () => ({
       ...{
@@ -91,29 +96,45 @@ async function fill(db: Database): Promise<void> {
         user_name: `${kind}@example.test`,
         app_id: kind,
       },
-      ...{ client_ip: '127.0.0.1', satisfied: '[]', created: now, last_used: now },
-      ...{ expires: now + HOUR_MS, idle_ms: 0 },
+      client_ip: '127.0.0.1',
+      satisfied: '[]',
+      created: now,
+      last_used: now,
+      expires: now + HOUR_MS,
+      idle_ms: 0,
     }))
   }
   await insert(db, 'apps', APPS, (at) => ({
-    ...{ id: `app-${at}`, name: `app-${at}`, public_addr: `app-${at}.apps.mezite.localhost` },
+    id: `app-${at}`,
+    name: `app-${at}`,
+    public_addr: `app-${at}.apps.mezite.localhost`,
     document: document(
       'app',
       { name: `app-${at}`, labels: { env: 'demo', team: `team-${teamOf(at)}` } },
       { uri: 'http://127.0.0.1:1', agents: ['bench'] },
     ),
-    ...{ created: now, updated: now },
+    created: now,
+    updated: now,
   }))
   await insert(db, 'users', USERS, (at) => ({
-    ...{ key: `user-${at}@example.test`, name: `user-${at}@example.test` },
+    key: `user-${at}@example.test`,
+    name: `user-${at}@example.test`,
     own_roles: JSON.stringify([0, 1, 2, 3, 4].map((role) => `team-${teamOf(at * 7 + role)}`)),
-    ...{ mapped_roles: '[]', created: now },
+    mapped_roles: '[]',
+    created: now,
   }))
   await insert(db, 'sessions', SESSIONS, (at) => ({
-    ...{ id: `session-${at}`, hash: hashOf(tokenOf(at)), kind: 'app' },
-    ...{ user_name: `user-${at % USERS}@example.test`, app_id: `app-${appOf(at)}` },
-    ...{ client_ip: '127.0.0.1', satisfied: '[]', created: now, last_used: now },
-    ...{ expires: now + HOUR_MS, idle_ms: 0 },
+    id: `session-${at}`,
+    hash: hashOf(tokenOf(at)),
+    kind: 'app',
+    user_name: `user-${at % USERS}@example.test`,
+    app_id: `app-${appOf(at)}`,
+    client_ip: '127.0.0.1',
+    satisfied: '[]',
+    created: now,
+    last_used: now,
+    expires: now + HOUR_MS,
+    idle_ms: 0,
   }))
 }
 
@@ -130,7 +151,8 @@ const plugin = defineHubPlugin({
     const request = { method: 'GET', target: '/reports/2026?page=2' }
     const decide = (host: string, token: string, more: object): void => {
       const outcome = use.access.admit({
-        ...{ ...query, ...more },
+        ...query,
+        ...more,
         who: { kind: 'app', token },
         app: use.catalog.byHost(host),
       })

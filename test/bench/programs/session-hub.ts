@@ -40,7 +40,11 @@ async function signIn(n: number): Promise<Session> {
   const name = people[n % PEOPLE]!
   const user = await users.signIn({ name, issuer, sub: name, connector: 'sso', mappedRoles: [] })
   const { session } = await sessions.open({
-    ...{ kind: 'hub', user: user.name, holder: user.holder, connector: 'sso', clientIp: '192.0.2.1' },
+    kind: 'hub',
+    user: user.name,
+    holder: user.holder,
+    connector: 'sso',
+    clientIp: '192.0.2.1',
     expires: systemClock.now() + 3_600_000,
   })
   return session

@@ -51,17 +51,32 @@ async function startHub(off: readonly string[], rules: readonly object[]): Promi
           sessionId = String(event.session_id)
       })
       const event = {
-        ...{ type: 'app.request', success: true, reason: null, user: 'ann@example.com' },
-        ...{ roles: Object.freeze(['bench']), clientIp: '127.0.0.1', requestId: 'bench' },
+        type: 'app.request',
+        success: true,
+        reason: null,
+        user: 'ann@example.com',
+        roles: Object.freeze(['bench']),
+        clientIp: '127.0.0.1',
+        requestId: 'bench',
         fields: {
-          ...{ app: 'bench', agent: 'node-1', method: 'GET', path: '/reports', status: 200 },
-          ...{ bytes_in: 0, bytes_out: 1_024, duration_ms: 3, upgrade: null },
+          app: 'bench',
+          agent: 'node-1',
+          method: 'GET',
+          path: '/reports',
+          status: 200,
+          bytes_in: 0,
+          bytes_out: 1_024,
+          duration_ms: 3,
+          upgrade: null,
         },
       }
       const decide = (target: string): void => {
         const outcome = use.access.admit({
-          ...{ protocol: 'http', clientIp: '127.0.0.1', requestId: 'bench' },
-          ...{ who: { kind: 'hub', sessionId }, app: use.catalog.byName('bench') },
+          protocol: 'http',
+          clientIp: '127.0.0.1',
+          requestId: 'bench',
+          who: { kind: 'hub', sessionId },
+          app: use.catalog.byName('bench'),
           request: { method: 'GET', target, upgrade: false },
         })
         if (outcome instanceof Promise || outcome.outcome !== 'admitted')
@@ -87,7 +102,9 @@ async function startHub(off: readonly string[], rules: readonly object[]): Promi
     bench: { allow: { app_labels: { team: 'bench' }, ...(rules.length > 0 && { app_rules: rules }) } },
   })
   await hub.api('PUT', '/apps/bench', {
-    ...{ kind: 'app', version: 'v1', metadata: { name: 'bench', labels: { team: 'bench' } } },
+    kind: 'app',
+    version: 'v1',
+    metadata: { name: 'bench', labels: { team: 'bench' } },
     spec: { uri: 'http://127.0.0.1:1', agents: ['node-1'] },
   })
   issuer.person = { sub: 'ann', email: 'ann@example.com', email_verified: true, groups: ['bench'] }

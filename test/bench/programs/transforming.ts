@@ -63,7 +63,9 @@ process.on('SIGTERM', () => {
 })
 for (const name of ['plain', 'changed'])
   await hub.api('PUT', `/apps/${name}`, {
-    ...{ kind: 'app', version: 'v1', metadata: { name, labels: { conform: 'yes' } } },
+    kind: 'app',
+    version: 'v1',
+    metadata: { name, labels: { conform: 'yes' } },
     spec: { uri: `http://127.0.0.1:${(app.address() as AddressInfo).port}`, agents: [agent.hostname] },
   })
 const ann = await bench.person('ann', ['reaches'])

@@ -19,7 +19,9 @@ export const besideDownload = {
       const ms = machine.options.seconds * 1000
       const common = { port: target.port, servername: target.host }
       const { done } = await begin(downloader, {
-        ...{ ...common, ms: ms + 700, heads: heads(target, 1, `GET /bytes/${DOWNLOAD_BYTES}`) },
+        ...common,
+        ms: ms + 700,
+        heads: heads(target, 1, `GET /bytes/${DOWNLOAD_BYTES}`),
       })
       const small = heads(target, CONNECTIONS, 'GET /bytes/1024')
       const [measured] = await Promise.all([

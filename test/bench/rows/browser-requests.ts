@@ -38,7 +38,9 @@ export const browserRequests = {
     const what = ', heads of a browser and an application'
     return [
       ...costsAgainst(what, [many, of(many)], [plain, of(plain)], {
-        ...{ hub: most(1.05, 0.85), agent: most(0.25, 0.18), database: most(0.12, 0.07) },
+        hub: most(1.05, 0.85),
+        agent: most(0.25, 0.18),
+        database: most(0.12, 0.07),
       }),
       ...ratesAgainst(
         `requests${what}`,

@@ -68,18 +68,27 @@ async function measureWay(
   }
   const first = agents.get('http2') as Target
   const bare: Target = {
-    ...{ name: 'bare TCP', port: await machine.upstreamPort(), host: 'localhost', cookie: null },
-    ...{ includes: 'nothing', processes: {} },
+    name: 'bare TCP',
+    port: await machine.upstreamPort(),
+    host: 'localhost',
+    cookie: null,
+    includes: 'nothing',
+    processes: {},
   }
   const [load, downloader] = await Promise.all([machine.load(), machine.load('downloader')])
   const ms = Math.max(machine.options.seconds, LEAST_SECONDS) * 1_000
   const to = ({ port, host }: Target) => ({ port, servername: host })
   const download = (from: Target) => ({
-    ...{ ms, warmUpMs: WARM_UP_MS, heads: heads(from, 1, `GET /bytes/${BODY_BYTES}`) },
+    ms,
+    warmUpMs: WARM_UP_MS,
+    heads: heads(from, 1, `GET /bytes/${BODY_BYTES}`),
   })
   const askSmall = () =>
     sample(load, first, {
-      ...{ ...to(first), ms, heads: heads(first, CONNECTIONS, 'GET /bytes/1024'), pauseMs: PAUSE_MS },
+      ...to(first),
+      ms,
+      heads: heads(first, CONNECTIONS, 'GET /bytes/1024'),
+      pauseMs: PAUSE_MS,
     })
   const names: Run['name'][] = ['bare TCP', ...transports]
   if (small) names.push('alone', 'beside a download')

@@ -24,8 +24,12 @@ export const http2 = {
       present([many, plain, older]),
       (target, round) =>
         h2load(machine, target, {
-          ...{ path: '/bytes/1024', connections: CONNECTIONS, streams: STREAMS, http2: true },
-          ...{ seconds: machine.options.seconds, round },
+          path: '/bytes/1024',
+          connections: CONNECTIONS,
+          streams: STREAMS,
+          http2: true,
+          seconds: machine.options.seconds,
+          round,
         }),
       { saturated: true },
     )

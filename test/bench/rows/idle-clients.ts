@@ -23,7 +23,9 @@ export const idleClients = {
     const load = await machine.load()
     const hold = (count: number) =>
       begin(load, {
-        ...{ port: many.port, servername: many.host, ms: 0 },
+        port: many.port,
+        servername: many.host,
+        ms: 0,
         heads: heads(many, count, 'GET /bytes/1024'),
       })
     // What the first connections bring along is not theirs: compiled code, tables, the first heap.

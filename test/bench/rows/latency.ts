@@ -21,8 +21,11 @@ export const latency = {
     for (const perSecond of RATES) {
       const of = await inRounds(machine, present([many, plain, older]), (target) =>
         sample(load, target, {
-          ...{ port: target.port, servername: target.host, ms: machine.options.seconds * 1000, perSecond },
-          ...{ heads: heads(target, CONNECTIONS, 'GET /bytes/1024') },
+          port: target.port,
+          servername: target.host,
+          ms: machine.options.seconds * 1000,
+          perSecond,
+          heads: heads(target, CONNECTIONS, 'GET /bytes/1024'),
         }),
       )
       for (const [what, read, goal] of [

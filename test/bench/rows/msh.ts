@@ -45,13 +45,18 @@ export const msh = {
     const { ports } = await openMshPath(machine, { 'bench-redis': redisPort, 'bench-bytes': appPort })
     const ours: Path = {
       includes: 'user certificate, session, decision, tunnel, audit record',
-      ...{ ...plain, name: 'msh', port: ports['bench-bytes'] ?? 0, redisPort: ports['bench-redis'] ?? 0 },
+      ...plain,
+      name: 'msh',
+      port: ports['bench-bytes'] ?? 0,
+      redisPort: ports['bench-redis'] ?? 0,
     }
     const overSsh = async (port: number) => (await sshd.local((await sshd.reverse(port)).port)).port
     const theirs: Path = {
-      ...{ ...plain, name: 'ssh -L + ssh -R' },
+      ...plain,
+      name: 'ssh -L + ssh -R',
       includes: 'SSH keys and a tunnel, no sign-in, no record',
-      ...{ port: await overSsh(appPort), redisPort: await overSsh(redisPort) },
+      port: await overSsh(appPort),
+      redisPort: await overSsh(redisPort),
     }
     const of = await inRounds(machine, [ours, theirs], (path) => measure(machine, path))
     for (const { name, includes } of [ours, theirs]) machine.note(`${name} includes: ${includes}`)
@@ -78,7 +83,10 @@ async function measure(machine: BenchMachine, path: Path): Promise<Sample> {
   const load = await machine.load()
   const stream = async (line: string, bodyBytes: number, fields: readonly string[]) => {
     const { done } = await begin(load, {
-      ...{ port: path.port, servername: null, ms: seconds * 500, bodyBytes },
+      port: path.port,
+      servername: null,
+      ms: seconds * 500,
+      bodyBytes,
       // No `Origin`: msh takes a connection that begins like a web page's for one, and resets it.
       heads: [[`${line} HTTP/1.1`, 'Host: 127.0.0.1', ...fields, '\r\n'].join('\r\n')],
     })

@@ -75,7 +75,9 @@ async function startTargets(
   const { first } = await machine.children.program<{ port: number }>('page-app')
   const url = ours.url.replace('//bench.', '//page.')
   await ours.api('PUT', '/apps/page', {
-    ...{ kind: 'app', version: 'v1', metadata: { name: 'page', labels: { env: 'demo', team: 'platform' } } },
+    kind: 'app',
+    version: 'v1',
+    metadata: { name: 'page', labels: { env: 'demo', team: 'platform' } },
     spec: { uri: `http://127.0.0.1:${first.port}`, agents: ['demo-node'] },
   })
   const { host } = new URL(url)
@@ -85,13 +87,17 @@ async function startTargets(
   const apache = machine.lacks(['apache2'])
     ? null
     : await startApache(machine.children, {
-        ...{ ...shared, name: `page ${APACHE}`, signs: true, tunnel: false },
+        ...shared,
+        name: `page ${APACHE}`,
+        signs: true,
+        tunnel: false,
       })
   if (apache) teardown(() => apache.issuer.close())
   const nginx = machine.lacks(['nginx'])
     ? null
     : await startNginx(machine.children, {
-        ...{ ...shared, name: 'page nginx' },
+        ...shared,
+        name: 'page nginx',
         includes: 'TLS, no tunnel, no sign-in, no record',
       })
   const named = (target: Target | null, name: string) => target && { ...target, name }

@@ -23,8 +23,12 @@ export const peers = {
       [many, ...targets],
       (each, round) =>
         h2load(machine, each, {
-          ...{ path: '/bytes/1024', connections: 64, streams: 1, http2: false },
-          ...{ seconds: machine.options.seconds, round },
+          path: '/bytes/1024',
+          connections: 64,
+          streams: 1,
+          http2: false,
+          seconds: machine.options.seconds,
+          round,
         }),
       { saturated: true },
     )

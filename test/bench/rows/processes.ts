@@ -33,8 +33,12 @@ export const processes = {
             [ours.many, one.many, plain],
             (target, round) =>
               h2load(machine, target, {
-                ...{ path: '/bytes/1024', connections, streams: 1, http2: false },
-                ...{ seconds: machine.options.seconds, round },
+                path: '/bytes/1024',
+                connections,
+                streams: 1,
+                http2: false,
+                seconds: machine.options.seconds,
+                round,
               }),
             { saturated: true },
           )
@@ -47,7 +51,8 @@ export const processes = {
               goal,
             ),
             compared(`requests, two processes, ${connections} connections`, 'req/s', rates(of(ours.many)), {
-              ...{ name: 'ours, one process', values: rates(of(one.many)) },
+              name: 'ours, one process',
+              values: rates(of(one.many)),
             }),
             ...costsAgainst(
               `, two processes, ${connections} connections`,

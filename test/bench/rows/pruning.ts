@@ -89,7 +89,11 @@ async function oneByOne(machine: BenchMachine, trail: Trail): Promise<Figure[]> 
 /** Deletes what is older than so many milliseconds after the beginning of the trail; resolves with how long it took. */
 async function prune({ db, url, log, key }: Trail, olderThanMs: number): Promise<number> {
   const pruner = createPruner({
-    ...{ database: db, url, retentionRole: null, key, log },
+    database: db,
+    url,
+    retentionRole: null,
+    key,
+    log,
     periods: { others: RETENTION_MS, byType: {} },
     clock: { now: () => TRAIL.beginning + olderThanMs + RETENTION_MS } as never,
   })

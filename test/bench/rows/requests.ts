@@ -27,8 +27,13 @@ export const askedBy = (
     targets,
     (target, round) =>
       h2load(machine, target, {
-        ...{ path, fields, connections, streams: 1, http2: false },
-        ...{ seconds: machine.options.seconds, round },
+        path,
+        fields,
+        connections,
+        streams: 1,
+        http2: false,
+        seconds: machine.options.seconds,
+        round,
       }),
     { saturated: true },
   )
@@ -117,7 +122,9 @@ export const requests = {
     }
     return [
       ...costsAgainst('', [many, of(many)], [plain, of(plain)], {
-        ...{ hub: most(0.8, 0.72), agent: most(0.25, 0.18), database: most(0.12, 0.07) },
+        hub: most(0.8, 0.72),
+        agent: most(0.25, 0.18),
+        database: most(0.12, 0.07),
       }),
       ...peers.flatMap((peer) =>
         Object.keys(peer.processes).map((name) =>

@@ -49,9 +49,13 @@ export const revocation = {
 
 function figures(where: string, took: readonly number[], limitMs: number): Figure[] {
   const figure = (share: number, name: string): Figure => ({
-    ...{ what: `revoked to cut, ${where}, ${name}`, ours: quantile(took, share), unit: 'ms' },
-    ...{ against: null, ratio: null, range: rangeOf(took) },
-    ...{ goal: share > 0.9 ? most(limitMs, limitMs) : null },
+    what: `revoked to cut, ${where}, ${name}`,
+    ours: quantile(took, share),
+    unit: 'ms',
+    against: null,
+    ratio: null,
+    range: rangeOf(took),
+    goal: share > 0.9 ? most(limitMs, limitMs) : null,
   })
   return [figure(0.5, 'p50'), figure(0.99, 'p99')]
 }

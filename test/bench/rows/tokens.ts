@@ -41,11 +41,15 @@ export const tokens = {
 /** A program that may open the application, and proves itself by ID tokens of the issuer or by a secret. */
 async function admitBot({ api }: Ours, issuer: FakeIssuer): Promise<void> {
   await api('PUT', '/roles/bench-programs', {
-    ...{ kind: 'role', version: 'v1', metadata: { name: 'bench-programs' } },
+    kind: 'role',
+    version: 'v1',
+    metadata: { name: 'bench-programs' },
     spec: { allow: { app_labels: { team: 'platform' } } },
   })
   await api('PUT', '/bots/bench', {
-    ...{ kind: 'bot', version: 'v1', metadata: { name: 'bench' } },
+    kind: 'bot',
+    version: 'v1',
+    metadata: { name: 'bench' },
     spec: {
       roles: ['bench-programs'],
       trust: [{ issuer: issuer.url, audience: AUDIENCE, claims: { repository: 'bench' } }],
@@ -63,7 +67,9 @@ async function withTokens({ api, cluster, many, url }: Ours): Promise<Target> {
   const lines: string[] = []
   while (lines.length < TOKENS) {
     const { status, text } = await visitor.fetch(`${cluster.hubUrl}/v1/oauth/token`, {
-      ...{ method: 'POST', headers, body },
+      method: 'POST',
+      headers,
+      body,
     })
     if (status !== 200) throw new Error(`no token: ${status} ${text}`)
     lines.push(`Bearer ${JSON.parse(text).access_token}`)
@@ -82,8 +88,12 @@ async function requestRates(machine: BenchMachine, cookies: Target, programs: Ta
     [programs, cookies],
     (target, round) =>
       h2load(machine, target, {
-        ...{ path: '/bytes/1024', connections: TOKENS, streams: 1, http2: false },
-        ...{ seconds: machine.options.seconds, round },
+        path: '/bytes/1024',
+        connections: TOKENS,
+        streams: 1,
+        http2: false,
+        seconds: machine.options.seconds,
+        round,
       }),
     { saturated: true },
   )
@@ -114,8 +124,11 @@ async function requestRates(machine: BenchMachine, cookies: Target, programs: Ta
 async function exchangeRate(machine: BenchMachine, ours: Ours, issuer: FakeIssuer): Promise<Figure[]> {
   const { hubUrl } = ours.cluster
   const target: Target = {
-    ...{ name: 'token exchange', port: ours.hubPort, host: new URL(hubUrl).hostname, cookie: null },
-    ...{ includes: 'TLS, ID token of an issuer, rules, gate, session, audit record' },
+    name: 'token exchange',
+    port: ours.hubPort,
+    host: new URL(hubUrl).hostname,
+    cookie: null,
+    includes: 'TLS, ID token of an issuer, rules, gate, session, audit record',
     processes: ours.many.processes,
   }
   const of = await inRounds(machine, [target], () => exchange(ours, issuer, target, machine.options.seconds))
@@ -144,20 +157,33 @@ async function exchange(ours: Ours, issuer: FakeIssuer, target: Target, seconds:
   const now = Math.floor(Date.now() / 1_000)
   const proofs = Array.from({ length: seconds * MOST_EXCHANGES }, (_, at) =>
     issuer.sign({
-      ...{ iss: issuer.url, sub: 'bench', aud: AUDIENCE, repository: 'bench' },
-      ...{ iat: now, exp: now + 3_600, jti: `${now}-${at}` },
+      iss: issuer.url,
+      sub: 'bench',
+      aud: AUDIENCE,
+      repository: 'bench',
+      iat: now,
+      exp: now + 3_600,
+      jti: `${now}-${at}`,
     }),
   )
   const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE })
   const send = (token: string): Promise<void> =>
     new Promise((resolve, reject) => {
       const body = new URLSearchParams({
-        ...{ grant_type: EXCHANGE, client_id: 'bot:bench', resource: `${ours.url}/` },
-        ...{ subject_token: token, subject_token_type: ID_TOKEN },
+        grant_type: EXCHANGE,
+        client_id: 'bot:bench',
+        resource: `${ours.url}/`,
+        subject_token: token,
+        subject_token_type: ID_TOKEN,
       }).toString()
       const options = {
-        ...{ agent, host: '127.0.0.1', port: target.port, servername: target.host, ca: ours.cluster.ca },
-        ...{ method: 'POST', path: '/v1/oauth/token' },
+        agent,
+        host: '127.0.0.1',
+        port: target.port,
+        servername: target.host,
+        ca: ours.cluster.ca,
+        method: 'POST',
+        path: '/v1/oauth/token',
         headers: {
           host: `${target.host}:${target.port}`,
           'content-type': 'application/x-www-form-urlencoded',
@@ -194,8 +220,13 @@ async function exchange(ours: Ours, issuer: FakeIssuer, target: Target, seconds:
   times.sort((a, b) => a - b)
   const at = (share: number) => times[Math.floor(times.length * share)] ?? Number.NaN
   return {
-    ...{ exchanges: times.length, seconds: elapsed, bytes: 0, p50Ms: at(0.5), p99Ms: at(0.99) },
-    ...{ machine: use(), loadShare: 0 },
+    exchanges: times.length,
+    seconds: elapsed,
+    bytes: 0,
+    p50Ms: at(0.5),
+    p99Ms: at(0.99),
+    machine: use(),
+    loadShare: 0,
     cpuUs: Object.fromEntries(
       Object.keys(target.processes).map((name, each) => [name, (used[each] ?? 0) / times.length]),
     ),

@@ -16,8 +16,11 @@ interface Direction {
 const directions: readonly Direction[] = [
   { name: 'download', line: `GET /bytes/${BODY_BYTES}`, fields: [], bodyBytes: 0, overSsh: least(0.95, 1.1) },
   {
-    ...{ name: 'upload', line: 'POST /upload', bodyBytes: BODY_BYTES },
-    ...{ fields: [`Content-Length: ${BODY_BYTES}`], overSsh: least(0.95, 1.1) },
+    name: 'upload',
+    line: 'POST /upload',
+    bodyBytes: BODY_BYTES,
+    fields: [`Content-Length: ${BODY_BYTES}`],
+    overSsh: least(0.95, 1.1),
   },
 ]
 
@@ -38,7 +41,9 @@ export const [download, upload] = directions.map((direction) => ({
     const load = await machine.load()
     const of = await inRounds(machine, [many, ...baselines], (target) =>
       sample(load, target, {
-        ...{ port: target.port, servername: target.host, ms: machine.options.seconds * 1000 },
+        port: target.port,
+        servername: target.host,
+        ms: machine.options.seconds * 1000,
         heads: heads(target, 1, direction.line, direction.fields),
         bodyBytes: direction.bodyBytes,
       }),

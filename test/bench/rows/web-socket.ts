@@ -23,7 +23,10 @@ export const webSocket = {
     const load = await machine.load()
     const of = await inRounds(machine, [many, ...baselines], (target) =>
       sample(load, target, {
-        ...{ port: target.port, servername: target.host, ms: machine.options.seconds * 1000, echo: true },
+        port: target.port,
+        servername: target.host,
+        ms: machine.options.seconds * 1000,
+        echo: true,
         heads: heads(target, CONNECTIONS, 'GET /echo', UPGRADE),
       }),
     )

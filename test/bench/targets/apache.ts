@@ -62,9 +62,13 @@ export async function startApache(
   while (cookies.length < SESSIONS)
     cookies.push((await visitor()).cookies(`baseline.localhost:${port}`) ?? '')
   return {
-    ...{ issuer, visitor },
+    issuer,
+    visitor,
     target: {
-      ...{ name, port, host: 'baseline.localhost', includes },
+      name,
+      port,
+      host: 'baseline.localhost',
+      includes,
       cookie: (connection) => cookies[connection % SESSIONS] ?? '',
       processes: { apache: child.pid ?? 0, ...options.more },
     },

@@ -44,7 +44,10 @@ https://baseline.localhost:${port} {
   )
   await untilListening(port)
   return {
-    ...{ name: 'Caddy', port, host: 'baseline.localhost', cookie: null },
+    name: 'Caddy',
+    port,
+    host: 'baseline.localhost',
+    cookie: null,
     includes: 'TLS, no tunnel, no sign-in, no record',
     processes: { caddy: child.pid ?? 0 },
   }

@@ -26,7 +26,10 @@ export async function startNginx(
   const child = children.spawn(findProgram('nginx') ?? 'nginx', ['-p', folder, '-c', file, '-e', 'stderr'])
   await untilListening(port)
   return {
-    ...{ name: options.name, port, host: 'baseline.localhost', cookie: null },
+    name: options.name,
+    port,
+    host: 'baseline.localhost',
+    cookie: null,
     includes: options.includes,
     processes: { nginx: child.pid ?? 0, ...options.more },
   }

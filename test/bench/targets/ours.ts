@@ -42,7 +42,10 @@ export async function startOurs(options: {
   const { dir, upstreamPort, postgres, processes = 1, tokens = false } = options
   const before = new Set(processTree(process.pid))
   const cluster = await startCluster({
-    ...{ dir, hubPort: 0, idpPort: 0, onStep: () => {} },
+    dir,
+    hubPort: 0,
+    idpPort: 0,
+    onStep: () => {},
     ...(postgres ? { databaseUrl: postgres.url } : {}),
     ...(tokens && { plugins: { 'authorization-server': { enabled: true } } }),
     ...(postgres && {
@@ -74,14 +77,21 @@ export async function startOurs(options: {
     const [hubPid, agentPid] = [childRunning('mezhub.js', before), childRunning('mezd.js', before)]
     const hubPort = Number(new URL(url).port)
     const target = (name: string, sessions: number): Target => ({
-      ...{ name, port: hubPort, host: hostname },
+      name,
+      port: hubPort,
+      host: hostname,
       includes:
         'TLS, session, decision, tunnel over mutual TLS, identity headers with a signed assertion, audit record',
       cookie: (connection) => cookies[connection % sessions] ?? '',
       processes: { hub: hubPid, agent: agentPid, ...(postgres ? { database: postgres.pid } : {}) },
     })
     return {
-      ...{ cluster, hubPort, hubPid, agentPid, url, visitor },
+      cluster,
+      hubPort,
+      hubPid,
+      agentPid,
+      url,
+      visitor,
       api: adminClient(join(cluster.dataDir, 'admin.sock')),
       many: target(processes === 1 ? 'ours' : `ours, ${processes} processes`, SESSIONS),
       single: target('ours, one session', 1),

@@ -31,7 +31,10 @@ async function start(
     ...[keyFile, certFile, String(upstreamPort)],
   )
   return {
-    ...{ name, port: first.port, host: 'baseline.localhost', cookie: null },
+    name,
+    port: first.port,
+    host: 'baseline.localhost',
+    cookie: null,
     includes: 'TLS, no tunnel, no sign-in, no record',
     processes: { proxy: child.pid ?? 0 },
   }

@@ -60,7 +60,10 @@ export async function startSshd(children: Children, parent: string): Promise<Pri
     return { port: at, pid: ssh.pid ?? 0 }
   }
   return {
-    ...{ pid: sshd.pid ?? 0, port, hostKey: join(dir, 'host.pub'), clientKey: join(dir, 'client') },
+    pid: sshd.pid ?? 0,
+    port,
+    hostKey: join(dir, 'host.pub'),
+    clientKey: join(dir, 'client'),
     reverse: (to) => forward('-R', to),
     local: (to) => forward('-L', to),
   }

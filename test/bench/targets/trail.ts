@@ -27,7 +27,11 @@ export async function openTrail(url: string) {
   const log = keptLog()
   const clock = { at: TRAIL.beginning, now: () => clock.at }
   const days = createDayPartitions({
-    ...{ database: db, url, retentionRole: null, clock: clock as never, log },
+    database: db,
+    url,
+    retentionRole: null,
+    clock: clock as never,
+    log,
     smallest: 0,
   })
   const fill = async (stretch: Partial<Stretch>): Promise<void> => {

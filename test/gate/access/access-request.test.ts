@@ -13,15 +13,22 @@ const { access, catalog, clock, sessions, users } = rooms
 const { app } = await catalog.put(readApp(appBody('wiki'), publicNames), 'create', actor)
 await users.create('ann', ['dev'], actor)
 const { session } = await sessions.open({
-  ...{ kind: 'hub', user: 'ann', clientIp: '10.0.0.9', expires: clock.now() + 3_600_000 },
+  kind: 'hub',
+  user: 'ann',
+  clientIp: '10.0.0.9',
+  expires: clock.now() + 3_600_000,
 })
 sessions.start()
 t.teardown(() => rooms.stop())
 
 const admit = (method: string, target: string) =>
   access.admit({
-    ...{ who: { kind: 'hub', sessionId: session.id }, app, protocol: 'http', clientIp: '10.0.0.9' },
-    ...{ requestId: 'r', request: { method, target } },
+    who: { kind: 'hub', sessionId: session.id },
+    app,
+    protocol: 'http',
+    clientIp: '10.0.0.9',
+    requestId: 'r',
+    request: { method, target },
   })
 const codeOf = async (method: string, target: string) => {
   const outcome = await admit(method, target)

@@ -18,7 +18,9 @@ import { testApp } from '../../traffic/tunnel/start-tunnel-hub.ts'
 
 const allowed: Decision = { effect: 'allow', reason: 'allowed', roles: ['dev'], requirements: [] }
 const required: Decision = {
-  ...{ effect: 'require', reason: 'session_mfa_required', roles: ['dev'] },
+  effect: 'require',
+  reason: 'session_mfa_required',
+  roles: ['dev'],
   requirements: [{ name: 'session-mfa', level: 'webauthn', freshnessMs: 0 }],
 }
 const listed = 'https://other.example.com'
@@ -27,9 +29,17 @@ const app: App = testApp('http://10.0.0.1:3000', ['node-1'], { protocol: 'http',
 /** A world in which all is well, for a session of this kind at the app. */
 function world(kind: Session['kind'] = 'app') {
   const state = {
-    ...{ fresh: true, ageMs: 0, revision: 1, accepting: true, connector: null as string | null },
-    ...{ app: app as App | undefined, alive: true, user: true, appLocked: false },
-    ...{ decision: allowed as Decision | Promise<Decision>, over: null as EndReason | null },
+    fresh: true,
+    ageMs: 0,
+    revision: 1,
+    accepting: true,
+    connector: null as string | null,
+    app: app as App | undefined,
+    alive: true,
+    user: true,
+    appLocked: false,
+    decision: allowed as Decision | Promise<Decision>,
+    over: null as EndReason | null,
     session: { id: 's1', kind, user: 'ann', connector: 'sso', appId: kind === 'app' ? app.id : null },
   }
   const records: AuditInput[] = []
@@ -81,11 +91,17 @@ function world(kind: Session['kind'] = 'app') {
         publicNames: { appsOidcConnector: state.connector },
         config: { sessions: { stream_staleness: 30_000 } },
         counts: { decision() {} },
-        ...{ clock: systemClock, log: {} },
+        clock: systemClock,
+        log: {},
       }),
     )
   return {
-    ...{ state, records, live, ends, asked, access },
+    state,
+    records,
+    live,
+    ends,
+    asked,
+    access,
     touched: () => touched,
     async admit(
       who: Caller | null = { kind, token: 'token' },
@@ -176,8 +192,11 @@ t.test('each fault refuses a session, for every way to show it, and leaves no li
             : outcome !== 'stale' && !(code === 'protocol_mismatch' && kind === 'cert')
         const denial = outcome === 'denied' || (outcome === 'required' && kind === 'cert')
         const event = {
-          ...{ type: denial ? 'access.denied' : 'request.failed', success: false, reason: expected.code },
-          ...{ user: 'alive' in wrong ? null : 'ann', sessionId: 'alive' in wrong ? null : 's1' },
+          type: denial ? 'access.denied' : 'request.failed',
+          success: false,
+          reason: expected.code,
+          user: 'alive' in wrong ? null : 'ann',
+          sessionId: 'alive' in wrong ? null : 's1',
           fields: { app: app.name, protocol: 'http', ...(!denial && { status: expected.status }) },
         }
         t.match(one.records, known ? [{ ...event, requestId: 'r1' }] : [])

@@ -31,7 +31,10 @@ const watching = defineHubPlugin({
     explained = use.explanations
     given = use.grants
     provide.credentials({
-      ...{ name: 'probe', from: 'header', at: 'app', headers: ['x-probe'] },
+      name: 'probe',
+      from: 'header',
+      at: 'app',
+      headers: ['x-probe'],
       read: () => null,
       bots: {
         find: (name) => robots.get(name),

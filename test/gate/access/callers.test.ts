@@ -53,7 +53,9 @@ t.test('a cookie counts only without another recognised credential', async (t) =
     'S212 of the app itself',
   )
   t.strictSame(of(['authorization', 'Bearer ours_x']), {
-    ...{ kind: 'token', token: 'x', hides: ['authorization'] },
+    kind: 'token',
+    token: 'x',
+    hides: ['authorization'],
   })
   t.strictSame(of([], { certified }), certified, 'cookies do not count beside a certificate')
   t.strictSame(of(['authorization', 'Bearer theirs'], { certified }), certified)
@@ -67,7 +69,9 @@ t.test('two credentials that are not cookies are refused', async (t) => {
   t.strictSame(of(['authorization', 'Bearer ours_x', 'authorization', 'Bearer ours_x']), both, 'twice')
   t.strictSame(of(['mezite-token', 'ours_y'], { certified }), both, 'with a certificate')
   t.strictSame(of(['authorization', 'Bearer theirs', 'mezite-token', 'ours_y']), {
-    ...{ kind: 'token', token: 'y', hides: ['mezite-token'] },
+    kind: 'token',
+    token: 'y',
+    hides: ['mezite-token'],
   })
 })
 
@@ -95,7 +99,8 @@ t.test('an entry that fails refuses the request, and never falls back to the coo
 t.test('an entry sees the request, and of its headers only those that carry credentials', async (t) => {
   const seen: unknown[] = []
   const { of } = callersOf({
-    ...{ ...bearer, headers: ['dpop', 'authorization'] },
+    ...bearer,
+    headers: ['dpop', 'authorization'],
     async read(value: string, { method, url, clientIp, header }: CredentialRequest) {
       if (value !== 'DPoP t') return null
       seen.push(method, url, clientIp, header('dpop'), header('cookie'))
@@ -103,7 +108,9 @@ t.test('an entry sees the request, and of its headers only those that carry cred
     },
   } as Credential)
   t.strictSame(await of(['dpop', 'proof', 'authorization', 'DPoP t']), {
-    ...{ kind: 'token', token: 't', hides: ['authorization', 'dpop'] },
+    kind: 'token',
+    token: 't',
+    hides: ['authorization', 'dpop'],
   })
   t.strictSame(seen, ['GET', 'https://wiki.apps.test:3080/a?b', '192.0.2.1', ['proof'], []])
 })
@@ -132,7 +139,8 @@ t.test('challenges and documents come from the entries', async (t) => {
   const path = '/.well-known/tokens'
   const document = { path, of: () => ({ a: 1 }) }
   const entry = {
-    ...{ ...bearer, document },
+    ...bearer,
+    document,
     challenge: ({ origin, presented }: { origin: string; presented: boolean }) =>
       presented ? `Bearer error="invalid_token"` : `Bearer from="${origin}"`,
   } as Credential

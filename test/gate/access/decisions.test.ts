@@ -33,8 +33,12 @@ function decideBy(taps: Readonly<Record<string, (query: AccessQuery, vote: Vote)
     hooks.view(plugin).access.decide(tap as () => void, { pure: true })
   const decisions = createDecisions(
     partly({
-      ...{ decide: hooks.calls.access.decide, log, clock: { now: () => 0, monotonic: () => 0 } },
-      ...{ requirements: new Map(), locks: { lockFor: () => null }, revisions: { revision: 1 } },
+      decide: hooks.calls.access.decide,
+      log,
+      clock: { now: () => 0, monotonic: () => 0 },
+      requirements: new Map(),
+      locks: { lockFor: () => null },
+      revisions: { revision: 1 },
     }),
   )
   const who = subject()
@@ -214,7 +218,11 @@ t.test('the gate decides by votes, requirements and locks', async (t) => {
       return { cast: [vote], failed: [] }
     }
     const slow = createDecisions({
-      ...{ requirements, locks, revisions: rooms.revisions, clock: rooms.clock, log: quiet },
+      requirements,
+      locks,
+      revisions: rooms.revisions,
+      clock: rooms.clock,
+      log: quiet,
       decide: Object.assign(decide, { empty: false, pure: true }),
     })
     const ask = () => slow.decide({ subject: subject(), app, context })

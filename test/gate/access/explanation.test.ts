@@ -29,7 +29,10 @@ const programs = defineHubPlugin({
     given = use.grants
     known = use.catalog
     provide.credentials({
-      ...{ name: 'robot', from: 'header', at: 'app', headers: ['x-robot'] },
+      name: 'robot',
+      from: 'header',
+      at: 'app',
+      headers: ['x-robot'],
       read: () => null,
       bots: {
         find: (name) => robots.get(name),
@@ -46,7 +49,9 @@ const hub = await createTestHub({
 t.teardown(() => hub.stop())
 
 const document = (kind: string, name: string, spec: object, labels: object = {}) => ({
-  ...{ kind, version: 'v1', spec },
+  kind,
+  version: 'v1',
+  spec,
   metadata: kind === 'app' ? { name, labels } : { name },
 })
 const uri = 'http://127.0.0.1:1'
@@ -87,11 +92,16 @@ t.test('each way ends in the outcome of the gate', async (t) => {
   // Nobody has signed in through the connector that apps require.
   const connector = { required: 'sso', signed_in_with: null, met: false }
   t.match(await explain('carl', 'grafana', 'msh'), {
-    ...{ effect: 'deny', reason: 'connector_not_allowed', connector, requirements: { length: 0 } },
+    effect: 'deny',
+    reason: 'connector_not_allowed',
+    connector,
+    requirements: { length: 0 },
   })
   // A browser signs in again, with the right one.
   t.match(await explain('carl', 'grafana'), {
-    ...{ effect: 'require', reason: 'connector_not_allowed', connector },
+    effect: 'require',
+    reason: 'connector_not_allowed',
+    connector,
     requirements: [{ name: 'connector', met: false }],
   })
   t.match(await explain('bob', 'grafana'), { effect: 'deny', connector }, 'which would not help')
@@ -112,7 +122,12 @@ t.test('with a method and a path, rules about requests decide about that request
 
 t.test('every rule that was considered is listed', async (t) => {
   const rule = (effect: string, matcher: string, label: string, value: string | null) => ({
-    ...{ plugin: 'rbac', role: 'platform', effect, matcher, label, value },
+    plugin: 'rbac',
+    role: 'platform',
+    effect,
+    matcher,
+    label,
+    value,
   })
   const others = [
     { plugin: 'rbac', role: 'nothing', effect: 'none' },

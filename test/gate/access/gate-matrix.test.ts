@@ -131,7 +131,8 @@ const verifying = defineHubPlugin({
       },
     })
     provide.verifiers({
-      ...{ name: 'verifying-sockets', webSockets: true },
+      name: 'verifying-sockets',
+      webSockets: true,
       verify({ app, webSocket, headers }) {
         if (app.name !== 'web' || webSocket !== true || !headers.includes('X-Signed-Socket')) return null
         const body = { limit: 6, check: () => true }
@@ -180,7 +181,8 @@ const world = defineHubPlugin({
     changes = use.revisions
     given = use.grants
     provide.auditSinks({
-      ...{ name: 'world', guarantee: 'enforced' },
+      name: 'world',
+      guarantee: 'enforced',
       async write(lines: string) {
         if (full) throw new Error('full')
         for (const line of lines.trimEnd().split('\n')) trail.push(JSON.parse(line))
@@ -232,7 +234,10 @@ t.teardown(async () => {
   await tcp.stop()
 })
 const document = (kind: string, name: string, metadata: object, spec: object) => ({
-  ...{ kind, version: 'v1', metadata: { name, ...metadata }, spec },
+  kind,
+  version: 'v1',
+  metadata: { name, ...metadata },
+  spec,
 })
 const labels = { team: 'platform' }
 const uri = `http://127.0.0.1:${(web.address() as AddressInfo).port}`
@@ -345,7 +350,11 @@ async function person(name: string, granted = false) {
   const cookie = visitor.cookies(host) ?? ''
   const { token } = login
   const session = await opened.open({
-    ...{ kind: 'token', user, connector: 'sso', clientIp: '127.0.0.1', apps: [webId()] },
+    kind: 'token',
+    user,
+    connector: 'sso',
+    clientIp: '127.0.0.1',
+    apps: [webId()],
     expires: Date.now() + 3_600_000,
   })
   const mezite = { 'mezite-token': `acme_${session.token}` }
@@ -438,7 +447,8 @@ interface Demand {
 
 const DEMANDS: Readonly<Record<string, Demand>> = {
   connector: {
-    ...{ browser: '401 connector_not_allowed', other: '403 connector_not_allowed' },
+    browser: '401 connector_not_allowed',
+    other: '403 connector_not_allowed',
     // As if another connector had signed the person in.
     make: (user) =>
       changes.write(async (trx, change) => {
@@ -459,33 +469,43 @@ const DEMANDS: Readonly<Record<string, Demand>> = {
       }),
   },
   MFA: {
-    ...{ browser: '401 session_mfa_required', other: '403 session_mfa_required' },
+    browser: '401 session_mfa_required',
+    other: '403 session_mfa_required',
     make: roles('platform', 'careful'),
   },
   'device trust': {
-    ...{ browser: '401 device_trust_required', other: '403 device_trust_required' },
+    browser: '401 device_trust_required',
+    other: '403 device_trust_required',
     make: roles('platform', 'devices'),
   },
   'lock of the user': { browser: '403 locked', other: '403 locked', make: (user) => lock({ user })() },
   'lock of a role': { browser: '403 locked', other: '403 locked', make: lock({ role: 'platform' }) },
   'lock of the app': {
-    ...{ browser: '403 locked', other: '403 locked', verified: '403 locked' },
+    browser: '403 locked',
+    other: '403 locked',
+    verified: '403 locked',
     make: async () => {
       const ends = [await lock({ app: 'web' })(), await lock({ app: 'echo' })(), await lock({ app: 'net' })()]
       return () => Promise.all(ends.map((end) => end()))
     },
   },
   'session lifetime': {
-    ...{ browser: '401 login_required', other: '401 session_ended', nameless: true },
+    browser: '401 login_required',
+    other: '401 session_ended',
+    nameless: true,
     make: roles('platform', 'short'),
   },
   'idle time': {
-    ...{ browser: '401 login_required', other: '401 session_ended', nameless: true },
+    browser: '401 login_required',
+    other: '401 session_ended',
+    nameless: true,
     make: roles('platform', 'idler'),
   },
   'role removed': { browser: '403 role_missing', other: '403 role_missing', make: roles() },
   'end of a grant': {
-    ...{ browser: '403 role_missing', other: '403 role_missing', granted: true },
+    browser: '403 role_missing',
+    other: '403 role_missing',
+    granted: true,
     // It follows another one, which was ended before.
     make: async (user) => {
       const [first] = given.list(user)
@@ -494,34 +514,49 @@ const DEMANDS: Readonly<Record<string, Demand>> = {
     },
   },
   'grant taken away': {
-    ...{ browser: '403 role_missing', other: '403 role_missing', granted: true },
+    browser: '403 role_missing',
+    other: '403 role_missing',
+    granted: true,
     make: (user) => {
       const ids = given.list(user).map(({ id }) => id)
       return given.end(ids, 'revoked', null)
     },
   },
   'lock of a user with a grant': {
-    ...{ browser: '403 locked', other: '403 locked', granted: true, threat: 'T216' },
+    browser: '403 locked',
+    other: '403 locked',
+    granted: true,
+    threat: 'T216',
     make: (user) => lock({ user })(),
   },
   'lock of a granted role': {
-    ...{ browser: '403 locked', other: '403 locked', granted: true, threat: 'T216' },
+    browser: '403 locked',
+    other: '403 locked',
+    granted: true,
+    threat: 'T216',
     make: lock({ role: 'platform' }),
   },
   'deny rule against a grant': {
-    ...{ browser: '403 label_denied', other: '403 label_denied', granted: true, threat: 'T216' },
+    browser: '403 label_denied',
+    other: '403 label_denied',
+    granted: true,
+    threat: 'T216',
     make: roles('denier'),
   },
   'app disabled': {
-    ...{ browser: '503 app_disabled', other: '503 app_disabled', verified: '503 app_disabled' },
+    browser: '503 app_disabled',
+    other: '503 app_disabled',
+    verified: '503 app_disabled',
     make: async () => {
       await every('disable')
       return () => every('enable')
     },
   },
   'audit full': {
-    ...{ browser: '503 audit_unavailable', other: '503 audit_unavailable' },
-    ...{ verified: '503 audit_unavailable', keeps: true },
+    browser: '503 audit_unavailable',
+    other: '503 audit_unavailable',
+    verified: '503 audit_unavailable',
+    keeps: true,
     make: async (_user, reach) => {
       full = true
       while ((await reach()) === '200');
@@ -532,8 +567,11 @@ const DEMANDS: Readonly<Record<string, Demand>> = {
     },
   },
   'view stale': {
-    ...{ browser: '503 view_stale', other: '503 view_stale', verified: '503 view_stale' },
-    ...{ keeps: true, nameless: true },
+    browser: '503 view_stale',
+    other: '503 view_stale',
+    verified: '503 view_stale',
+    keeps: true,
+    nameless: true,
     // A change that does not end keeps the embedded database from everybody else.
     make: async (_user, reach) => {
       const { promise, resolve } = Promise.withResolvers<void>()

@@ -30,14 +30,20 @@ rooms.setPolicy(byRole)
 async function person(name: string) {
   await users.create(name, ['dev'], actor)
   const { session } = await sessions.open({
-    ...{ kind: 'hub', user: name, clientIp: '10.0.0.9', expires: clock.now() + 12 * HOUR },
+    kind: 'hub',
+    user: name,
+    clientIp: '10.0.0.9',
+    expires: clock.now() + 12 * HOUR,
   })
   return session
 }
 const admit = (session: Session, app: App) =>
   access.admit({
-    ...{ who: { kind: 'hub', sessionId: session.id }, app, protocol: 'http' },
-    ...{ clientIp: '10.0.0.9', requestId: 'r' },
+    who: { kind: 'hub', sessionId: session.id },
+    app,
+    protocol: 'http',
+    clientIp: '10.0.0.9',
+    requestId: 'r',
   })
 const codeOf = async (session: Session, app: App) => {
   const outcome = await admit(session, app)
@@ -107,8 +113,12 @@ t.test('records of sessions at an app name the grants that count there', async (
     grants.start({ user: 'max', role: 'oncall', apps, until: clock.now() + HOUR }, actor)
   const [everywhere, here, elsewhere] = [await grant(null), await grant([wiki.id]), await grant([shop.id])]
   const { session } = await sessions.open({
-    ...{ kind: 'app', user: 'max', clientIp: '10.0.0.9', expires: clock.now() + HOUR },
-    ...{ appId: wiki.id, parentId: max.id },
+    kind: 'app',
+    user: 'max',
+    clientIp: '10.0.0.9',
+    expires: clock.now() + HOUR,
+    appId: wiki.id,
+    parentId: max.id,
   })
   const about = () =>
     events
@@ -168,7 +178,10 @@ t.test('a grant for an unknown person belongs to the identity that signs in firs
   await users.signIn(identity)
   t.strictSame(grants.list('pia'), [grant])
   const { session } = await sessions.open({
-    ...{ kind: 'hub', user: 'pia', clientIp: '10.0.0.9', expires: clock.now() + HOUR },
+    kind: 'hub',
+    user: 'pia',
+    clientIp: '10.0.0.9',
+    expires: clock.now() + HOUR,
   })
   t.strictSame(rolesOf(session), ['dev', 'oncall'])
   t.equal(await codeOf(session, wiki), 'admitted')
@@ -192,7 +205,9 @@ t.test(
     async function hubAt(wall: number, monotonic: number) {
       const times = { wall, monotonic }
       const revisions = changesOf({
-        ...{ db: rooms.db, reserved: rooms.db, dialect: 'embedded' },
+        db: rooms.db,
+        reserved: rooms.db,
+        dialect: 'embedded',
         listen: () => () => {},
         notify: async () => {},
       })

@@ -46,7 +46,8 @@ t.test('the catalog stores apps and reports faults', async (t) => {
     const now = entityTags.of(appDocument(theirs.app))
     await catalog.put(input('shared'), 'put', actor, { 'if-match': `"other", ${now}` })
     await t.rejects(catalog.put(input('nothing'), 'put', actor, { 'if-match': '*' }), {
-      ...{ status: 412, code: 'changed_meanwhile' },
+      status: 412,
+      code: 'changed_meanwhile',
     })
     t.equal(catalog.byName('nothing'), undefined)
   })
@@ -123,7 +124,9 @@ t.test('the catalog stores apps and reports faults', async (t) => {
       const withSecret = (value: object, more: object = {}) =>
         input('sealed', { headers: { request: { set: { Authorization: value, 'X-A': 'b' } } }, ...more })
       await t.rejects(catalog.put(withSecret({ stored: true }), 'create', actor), {
-        ...{ status: 400, code: 'resource_invalid', message: /Authorization: no value is stored/ },
+        status: 400,
+        code: 'resource_invalid',
+        message: /Authorization: no value is stored/,
       })
       const { app } = await catalog.put(withSecret({ value: 'Bearer s3cret' }), 'create', actor)
       t.same(catalog.secretHeaders(app), ['Authorization', 'Bearer s3cret'])

@@ -55,7 +55,10 @@ async function twoHubs(
 
 const signIn = (rooms: Rooms, over: object = {}) =>
   rooms.sessions.open({
-    ...{ kind: 'hub', user: 'ann', connector: 'sso', clientIp: '192.0.2.1' },
+    kind: 'hub',
+    user: 'ann',
+    connector: 'sso',
+    clientIp: '192.0.2.1',
     expires: Date.now() + 3_600_000,
     ...over,
   })

@@ -96,7 +96,11 @@ async function startCutting(instanceId: string) {
   let reports = 0
   const cuts = createCutReports(
     partly({
-      ...{ db, instanceId, revisions, clock, log: hub.log },
+      db,
+      instanceId,
+      revisions,
+      clock,
+      log: hub.log,
       sessions: { live, byId: (id: string) => (id === 'known' ? one : undefined) } as never,
       registry: {
         list: hub.registry.list,
@@ -108,7 +112,10 @@ async function startCutting(instanceId: string) {
     }),
   )
   return {
-    ...{ clock, live, begin: cuts.begin, stop: hub.stop },
+    clock,
+    live,
+    begin: cuts.begin,
+    stop: hub.stop,
     reports: () => reports,
     /** Resolves once every hub has said that it has checked after the last change. */
     settled: () =>

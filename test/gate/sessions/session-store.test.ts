@@ -28,7 +28,9 @@ const row = (id: string, more: Partial<SessionTable> = {}): SessionTable => ({
     idle_ms: 0,
     last_used: 0,
   },
-  ...{ ended: null, end_reason: null, ...more },
+  ended: null,
+  end_reason: null,
+  ...more,
 })
 
 /** A store that reads `rows`, on clocks that are set by hand. */

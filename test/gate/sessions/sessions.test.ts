@@ -250,7 +250,8 @@ t.test('sessions are opened, found, listed and ended', async (t) => {
     })
     const dora = {
       ...{ name: 'dora', issuer: 'https://id.example.com', sub: 'dora', connector: 'sso' },
-      ...{ mappedRoles: ['dev'], profile: { name: 'Dora', email: 'dora@example.com' } },
+      mappedRoles: ['dev'],
+      profile: { name: 'Dora', email: 'dora@example.com' },
     }
     await users.signIn(dora)
     const { session } = await hub({ user: 'dora', connector: 'sso' })
@@ -259,8 +260,11 @@ t.test('sessions are opened, found, listed and ended', async (t) => {
     /** Of a request; or why it was refused. */
     const ask = async () => {
       const outcome = await rooms.access.admit({
-        ...{ who: { kind: 'app', token }, app: catalog.byId(app.id) },
-        ...{ protocol: 'http', clientIp: '10.0.0.9', requestId: 'r1' },
+        who: { kind: 'app', token },
+        app: catalog.byId(app.id),
+        protocol: 'http',
+        clientIp: '10.0.0.9',
+        requestId: 'r1',
       })
       if (outcome.outcome !== 'admitted') return { refused: outcome.outcome }
       outcome.close()
@@ -423,7 +427,9 @@ t.test('sessions are opened, found, listed and ended', async (t) => {
       await sessions.remember(parent, mark('kept'))
       const codeOf = (by: string) =>
         sessions.tickets.issue({
-          ...{ hubSession: parent, app: other, nonceHash },
+          hubSession: parent,
+          app: other,
+          nonceHash,
           satisfied: [{ ...mark(by), appId: other.id }],
         })
       const redeem = (code: string) =>

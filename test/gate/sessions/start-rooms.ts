@@ -72,7 +72,13 @@ export async function startRooms(
   const rooms = openTestRooms({
     only: ['users', 'access'],
     given: {
-      ...{ store, db: store.db, clock, log, publicNames, plugins: [], secretBox: testSecretBox() },
+      store,
+      db: store.db,
+      clock,
+      log,
+      publicNames,
+      plugins: [],
+      secretBox: testSecretBox(),
       config: { sessions: { stream_staleness: 30_000 } },
       counts: { decision() {} },
       kernel: {
@@ -93,7 +99,10 @@ export async function startRooms(
       revisions: ({ audit, registry }) =>
         createRevisions(
           {
-            ...{ store, audit, registry, log: quiet },
+            store,
+            audit,
+            registry,
+            log: quiet,
             clock: { now: Date.now, monotonic: () => performance.now() },
           },
           limits,
@@ -116,9 +125,22 @@ export async function startRooms(
   const { revisions, locks, sessions, catalog, users, accounts, callers, grants, access } = rooms
   await revisions.start()
   return {
-    ...{ db: store.db, migrate: store.migrate, revisions, clock, catalog, users, accounts, callers, grants },
+    db: store.db,
+    migrate: store.migrate,
+    revisions,
+    clock,
+    catalog,
+    users,
+    accounts,
+    callers,
+    grants,
     locks: { ...locks, ...lockChanges(locks) },
-    ...{ releases, access, sessions, events, ended, warnings },
+    releases,
+    access,
+    sessions,
+    events,
+    ended,
+    warnings,
     decisions: rooms.decisions,
     requirements: rooms.requirements,
     types: () => events.map(({ type }) => type),

@@ -95,7 +95,8 @@ function oneStream(endOf: Parameters<typeof createStreamRegistry>[0]['endOf']) {
   const cuts: EndReason[] = []
   live.add({
     session: { id: 's0', expires: Number.POSITIVE_INFINITY } as Session,
-    ...{ app: { id: 'app', name: 'app' } as App, agent: null },
+    app: { id: 'app', name: 'app' } as App,
+    agent: null,
     context: { protocol: 'http', clientIp: '10.0.0.1' },
     index: -1,
     cut: (reason) => void cuts.push(reason),

@@ -30,7 +30,10 @@ function start() {
     clock: { now: () => ms, monotonic: () => ms },
   })
   return {
-    ...{ find, reads, state, known },
+    find,
+    reads,
+    state,
+    known,
     advance(by: number) {
       ms += by
     },

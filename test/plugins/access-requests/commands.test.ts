@@ -32,7 +32,9 @@ t.teardown(async () => {
   await issuer.close()
 })
 await hub.api('PUT', '/apps/orders-db', {
-  ...{ kind: 'app', version: 'v1', metadata: { name: 'orders-db', labels: { tier: 'db' } } },
+  kind: 'app',
+  version: 'v1',
+  metadata: { name: 'orders-db', labels: { tier: 'db' } },
   spec: {
     ...{ uri: `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`, protocol: 'tcp' },
     agents: ['node-1'],
@@ -82,7 +84,8 @@ t.test('a request by msh waits, is approved by mezctl, and opens a TCP app', asy
   const table = await runMezctl(['requests', 'ls'], MEZCTL)
   t.match(table.out, /pending +ann@example\.com +orders-db +1h +- +TICKET-7/)
   t.match(await runMezctl(['requests', 'approve', request!.id], OPERATOR), {
-    ...{ code: 1, err: /\(person_required\)/ },
+    code: 1,
+    err: /\(person_required\)/,
   })
   const done = await runMezctl(['requests', 'approve', request!.id, '--for', '30m'], MEZCTL)
   t.match(done, { code: 0, out: /^Approved\. ann@example\.com has access to orders-db until / })
@@ -139,7 +142,8 @@ t.test('access review lists the roles that nobody has used, also as CSV', async 
   t.match(out, /^user,role,source,apps,last_used,recorded_since\n/)
   t.match(out, /\n'=cmd\(\),access,assigned,1,,20/, 'no spreadsheet takes it for a formula')
   t.match(await runMezctl(['access', 'review', '--unused', 'long'], OPERATOR), {
-    ...{ code: 1, err: /\(duration_invalid\)/ },
+    code: 1,
+    err: /\(duration_invalid\)/,
   })
   await hub.api('PATCH', '/users/ann@example.com', { roles: ['access'] })
   const msh = await openApps(['orders-db'], MSH)

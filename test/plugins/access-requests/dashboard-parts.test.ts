@@ -8,15 +8,38 @@ const HOUR = 3_600_000
 const NOW = 1_800_000_000_000
 
 const request = (id: string, more: Partial<AccessRequest>): AccessRequest => ({
-  ...{ id, user_name: `${id}@example.com`, user_key: id, holder: null, role: 'oncall', via: 'dev' },
-  ...{ app: 'b2a1', app_name: 'orders-db', reason: 'TICKET-7', duration: 2 * HOUR, approvals: 1 },
-  ...{ break_glass: false, path: null, created: NOW - HOUR, expires: NOW + HOUR, stored: 'pending' },
-  ...{ closed: null, grant_id: null, until: null, used: null, language: 'en', reviews: [] },
+  id,
+  user_name: `${id}@example.com`,
+  user_key: id,
+  holder: null,
+  role: 'oncall',
+  via: 'dev',
+  app: 'b2a1',
+  app_name: 'orders-db',
+  reason: 'TICKET-7',
+  duration: 2 * HOUR,
+  approvals: 1,
+  break_glass: false,
+  path: null,
+  created: NOW - HOUR,
+  expires: NOW + HOUR,
+  stored: 'pending',
+  closed: null,
+  grant_id: null,
+  until: null,
+  used: null,
+  language: 'en',
+  reviews: [],
   ...more,
 })
 const review = {
-  ...{ request: 'less', reviewer: 'lead', reviewer_name: 'lead@example.com', approves: true },
-  ...{ reason: null, time: NOW - HOUR / 2, confirmed: null },
+  request: 'less',
+  reviewer: 'lead',
+  reviewer_name: 'lead@example.com',
+  approves: true,
+  reason: null,
+  time: NOW - HOUR / 2,
+  confirmed: null,
 }
 const less = request('less', { stored: 'approved', until: NOW + HOUR / 2 + 3, reviews: [review] })
 const all = [

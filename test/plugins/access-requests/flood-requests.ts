@@ -26,8 +26,12 @@ export async function floodRequests(options: FloodOptions): Promise<() => Promis
   const head = `POST ${pathname} HTTP/1.1\r\n${lines.join('')}content-length: `
   const sockets = Array.from({ length: options.connections }, () =>
     connect({
-      ...{ host: hostname, port: Number(port), lookup: lookupLocalhost, servername: hostname },
-      ...{ ALPNProtocols: ['http/1.1'], ...(options.ca === undefined ? {} : { ca: options.ca }) },
+      host: hostname,
+      port: Number(port),
+      lookup: lookupLocalhost,
+      servername: hostname,
+      ALPNProtocols: ['http/1.1'],
+      ...(options.ca === undefined ? {} : { ca: options.ca }),
     }),
   )
   await Promise.all(sockets.map((socket) => once(socket, 'secureConnect')))

@@ -14,17 +14,37 @@ const REASON =
 export async function hostileRequest() {
   const sent: Notification[] = []
   const messages = createMessages({
-    ...{ confirmations: undefined, notifiers: [], users: { list: () => [] }, approves: () => false },
+    confirmations: undefined,
+    notifiers: [],
+    users: { list: () => [] },
+    approves: () => false,
     notifications: { send: async (one) => void sent.push(one), sendUrgently: async () => false },
     publicNames: { signInOrigin: 'https://hub.test' },
   })
   const reason = reasonOf(REASON)
   const request = requestOf(
     {
-      ...{ id: 'r1', user_name: 'eve@b.test', user_key: 'eve@b.test', holder: null, role: 'dev', via: 'dev' },
-      ...{ app: 'a1', app_name: 'orders', reason, duration: 3_600_000, approvals: 1, break_glass: false },
-      ...{ path: null, created: 0, expires: 1, state: 'pending', closed: null, grant_id: null, until: null },
-      ...{ used: null, language: 'en' },
+      id: 'r1',
+      user_name: 'eve@b.test',
+      user_key: 'eve@b.test',
+      holder: null,
+      role: 'dev',
+      via: 'dev',
+      app: 'a1',
+      app_name: 'orders',
+      reason,
+      duration: 3_600_000,
+      approvals: 1,
+      break_glass: false,
+      path: null,
+      created: 0,
+      expires: 1,
+      state: 'pending',
+      closed: null,
+      grant_id: null,
+      until: null,
+      used: null,
+      language: 'en',
     },
     [],
   )

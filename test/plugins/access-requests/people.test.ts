@@ -4,8 +4,16 @@ import t from 'tap'
 import { createPeople } from '../../../plugins/access-requests/people.ts'
 
 const account = (name: string, more: Partial<User> = {}): User => ({
-  ...{ name, key: name, ownRoles: [], mappedRoles: [], identity: null, holder: null, connector: null },
-  ...{ created: 0, lastLogin: null, ...more },
+  name,
+  key: name,
+  ownRoles: [],
+  mappedRoles: [],
+  identity: null,
+  holder: null,
+  connector: null,
+  created: 0,
+  lastLogin: null,
+  ...more,
 })
 const mail = (email: string | null) => ({ profile: { name: null, email } })
 

@@ -7,8 +7,15 @@ import type { AccessRequest } from '../../../plugins/access-requests/request.ts'
 import { createReviewers } from '../../../plugins/access-requests/reviewers.ts'
 
 const user = (name: string): User => ({
-  ...{ key: name, name, ownRoles: [], mappedRoles: [], identity: null, holder: null, connector: null },
-  ...{ created: 0, lastLogin: null },
+  key: name,
+  name,
+  ownRoles: [],
+  mappedRoles: [],
+  identity: null,
+  holder: null,
+  connector: null,
+  created: 0,
+  lastLogin: null,
 })
 const known = new Map(['anna', 'lead', 'eve'].map((name) => [name, user(name)]))
 const subject = (
@@ -16,13 +23,35 @@ const subject = (
   kind: Subject['kind'] = 'session',
   roles: readonly string[] = [],
 ): Subject => ({
-  ...{ user: name, roles, kind, sessionId: null, satisfied: [] },
+  user: name,
+  roles,
+  kind,
+  sessionId: null,
+  satisfied: [],
 })
 const request: AccessRequest = {
-  ...{ id: 'r1', user_name: 'anna', user_key: 'anna', holder: null, role: 'oncall', via: 'dev' },
-  ...{ app: null, app_name: null, reason: 'TICKET-7', duration: 3_600_000, approvals: 1 },
-  ...{ break_glass: false, path: null, created: 0, expires: 2_000, stored: 'pending' },
-  ...{ closed: null, grant_id: null, until: null, used: null, language: 'en', reviews: [] },
+  id: 'r1',
+  user_name: 'anna',
+  user_key: 'anna',
+  holder: null,
+  role: 'oncall',
+  via: 'dev',
+  app: null,
+  app_name: null,
+  reason: 'TICKET-7',
+  duration: 3_600_000,
+  approvals: 1,
+  break_glass: false,
+  path: null,
+  created: 0,
+  expires: 2_000,
+  stored: 'pending',
+  closed: null,
+  grant_id: null,
+  until: null,
+  used: null,
+  language: 'en',
+  reviews: [],
 }
 const people = {
   rolesOf: (name: string) => (name === 'lead' ? ['lead'] : []),
@@ -33,7 +62,10 @@ const people = {
 const users = { byName: (name: string) => known.get(name) }
 const reviewers = createReviewers({
   rules: { reviewer: (roles: readonly string[]) => (roles.includes('lead') ? { passkey: false } : null) },
-  ...{ people, users, catalog: { byId: () => undefined }, clock: { now: () => 1_000 } },
+  people,
+  users,
+  catalog: { byId: () => undefined },
+  clock: { now: () => 1_000 },
   requireConfirmation: () => 0,
 } as unknown as Parameters<typeof createReviewers>[0])
 

@@ -332,10 +332,15 @@ t.test('T220 10,000 requests of one person leave ten rows, and the hub serves th
     return JSON.stringify({ role: names[asked++ % names.length], for: '1h', reason: 'x' })
   }
   const flood = await floodRequests({
-    ...{ url: `${bench.origin}/v1/webapi/access-requests`, ca: eli.visitor.ca, connections: 32, next },
+    url: `${bench.origin}/v1/webapi/access-requests`,
+    ca: eli.visitor.ca,
+    connections: 32,
+    next,
     headers: {
-      ...{ accept: 'application/json', 'content-type': 'application/json', origin: bench.origin },
-      ...{ 'x-mezite-csrf': String(me.headers['x-mezite-csrf']) },
+      accept: 'application/json',
+      'content-type': 'application/json',
+      origin: bench.origin,
+      'x-mezite-csrf': String(me.headers['x-mezite-csrf']),
       cookie: eli.visitor.cookies(new URL(bench.origin).host) ?? '',
     },
     onStatus: (status) => statuses.set(status, (statuses.get(status) ?? 0) + 1),
@@ -521,18 +526,23 @@ t.test('a notification is in the language in which the request was made', async 
   const asked = await ute.visitor.open(`${bench.origin}/web/access-requests`, {
     method: 'POST',
     headers: {
-      ...{ 'accept-language': 'de-DE', 'content-type': 'application/x-www-form-urlencoded' },
+      'accept-language': 'de-DE',
+      'content-type': 'application/x-www-form-urlencoded',
       origin: bench.origin,
     },
     body: new URLSearchParams({
-      ...{ app: 'orders', for: '1h', reason: 'Störung', path: '/deep?q=1' },
+      app: 'orders',
+      for: '1h',
+      reason: 'Störung',
+      path: '/deep?q=1',
     }).toString(),
   })
   const id = asked.url.split('/').at(-1)!
   const about = () => sent.filter(({ path }) => path?.endsWith(id))
   await until(() => about().length > 0, 'the notification')
   t.match(about()[0], {
-    ...{ title: 'ute fragt Zugriff an: orders', text: 'Für: orders, 1h\nGrund: Störung' },
+    title: 'ute fragt Zugriff an: orders',
+    text: 'Für: orders, 1h\nGrund: Störung',
   })
   await approve(cat, id)
   await until(() => about().some(({ user }) => user === 'ute'), 'the outcome')
@@ -591,14 +601,29 @@ t.test('forgets a closed request, with its reviews, after 400 days', async (t) =
   t.teardown(() => close())
   const time = fakeClock()
   const store = createRequestStore({
-    ...{ database: db, clock: time },
+    database: db,
+    clock: time,
     revisions: { addView() {}, onApplied: () => () => {} },
   })
   const kept = async () => (await store.list()).map(({ id, reviews }) => [id, reviews.length])
   const row = {
-    ...{ user_name: 'ann', user_key: 'ann', holder: null, role: 'oncall', via: 'dev', app: null },
-    ...{ app_name: null, reason: 'x', duration: HOUR, approvals: 1, break_glass: false, path: null },
-    ...{ created: time.now(), expires: time.now() + HOUR, grant_id: null, until: null, used: null },
+    user_name: 'ann',
+    user_key: 'ann',
+    holder: null,
+    role: 'oncall',
+    via: 'dev',
+    app: null,
+    app_name: null,
+    reason: 'x',
+    duration: HOUR,
+    approvals: 1,
+    break_glass: false,
+    path: null,
+    created: time.now(),
+    expires: time.now() + HOUR,
+    grant_id: null,
+    until: null,
+    used: null,
   }
   const review = { reviewer: 'cat', reviewer_name: 'cat', approves: false, reason: null, confirmed: null }
   await db.transaction().execute(async (trx) => {

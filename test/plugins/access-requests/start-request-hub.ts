@@ -45,7 +45,9 @@ export async function startRequestHub() {
     deliver: () => new Promise(() => {}),
   }
   const receiver = defineHubPlugin({
-    ...{ name: 'receiver', api: 1, summary: 'Keeps notifications' },
+    name: 'receiver',
+    api: 1,
+    summary: 'Keeps notifications',
     provides: { notifiers },
     setup({ provide }) {
       provide.notifiers(deaf)
@@ -57,12 +59,17 @@ export async function startRequestHub() {
 
   const app = (name: string, labels: object, more: object = {}) =>
     hub.api('PUT', `/apps/${name}`, {
-      ...{ kind: 'app', version: 'v1', metadata: { name, labels } },
+      kind: 'app',
+      version: 'v1',
+      metadata: { name, labels },
       spec: { uri: 'http://127.0.0.1:9', agents: ['none'], ...more },
     })
   const role = (name: string, allow: object, more: object = {}) =>
     hub.api('PUT', `/roles/${name}`, {
-      ...{ kind: 'role', version: 'v1', metadata: { name }, spec: { allow, ...more } },
+      kind: 'role',
+      version: 'v1',
+      metadata: { name },
+      spec: { allow, ...more },
     })
 
   /** A call to the API by a person's browser. */
@@ -72,7 +79,9 @@ export async function startRequestHub() {
     const answer = await who.visitor.fetch(`${origin}/v1/webapi${path}`, {
       method,
       headers: {
-        ...{ accept: 'application/json', origin, 'x-mezite-csrf': token },
+        accept: 'application/json',
+        origin,
+        'x-mezite-csrf': token,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -63,7 +63,9 @@ t.test('fault 44: another hub completes the order of a hub that is killed', asyn
   // hub-b orders, and the authority reaches only hub-c.
   site.balanceTo(c)
   await b.api('POST', '/apps', {
-    ...{ kind: 'app', version: 'v1', metadata: { name: 'wiki' } },
+    kind: 'app',
+    version: 'v1',
+    metadata: { name: 'wiki' },
     spec: { uri: 'http://127.0.0.1:9', agents: ['node-1'], public_addr: hostOf('wiki') },
   })
   for (const { name, port } of [b, c])

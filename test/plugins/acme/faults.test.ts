@@ -63,7 +63,8 @@ const isValid = (host: string) =>
     return one?.state === 'valid'
   }, `${host} is valid`)
 const problem = (status: number, type: string, detail: string, headers: Answer['headers'] = {}): Answer => ({
-  ...{ status, headers: { 'content-type': 'application/problem+json', ...headers } },
+  status,
+  headers: { 'content-type': 'application/problem+json', ...headers },
   body: JSON.stringify({ type: `urn:ietf:params:acme:error:${type}`, detail }),
 })
 const ordersOf = (host: string) =>

@@ -115,7 +115,10 @@ t.test('a plan leaves alone certificates that were imported since it was made', 
   const note = async (one: { name: string } | string) => void written.push(JSON.stringify(one))
   const to = {
     certificate: async (name: string) => ({ ...row(name), imported: true }),
-    ...{ put: note, remove: note, hide: async () => {}, change: { audit: note } },
+    put: note,
+    remove: note,
+    hide: async () => {},
+    change: { audit: note },
   }
   const upkeep = createUpkeep({
     store: {
@@ -157,7 +160,11 @@ t.test("orders respect the authority's limits", (t) => {
   const now = Date.UTC(2030, 0, 8)
   const hour = 3_600_000
   const attempt = (more: Partial<Attempt>): Attempt => ({
-    ...{ names: ['a'], at: now - hour, renewal: false, issued: true, failed: [] },
+    names: ['a'],
+    at: now - hour,
+    renewal: false,
+    issued: true,
+    failed: [],
     ...more,
   })
   const next = { names: ['z'], renewal: false }

@@ -81,7 +81,8 @@ export async function startBind(
   }, 'named answers')
   return {
     address: `127.0.0.1:${port}`,
-    ...{ keyName, keySecret },
+    keyName,
+    keySecret,
     txt: (name) =>
       resolver.resolveTxt(name).then(
         (found) => found.map((parts) => parts.join('')),

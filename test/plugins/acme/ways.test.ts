@@ -39,8 +39,12 @@ t.test('DNS-01 at a BIND with a TSIG key gets one wildcard certificate for all a
   t.teardown(() => bind.close())
   const signal = AbortSignal.timeout(60_000)
   const options = {
-    ...{ server: bind.address, zone: null, keyName: bind.keyName, keySecret: bind.keySecret },
-    ...{ algorithm: 'hmac-sha256' as const, now: Date.now },
+    server: bind.address,
+    zone: null,
+    keyName: bind.keyName,
+    keySecret: bind.keySecret,
+    algorithm: 'hmac-sha256' as const,
+    now: Date.now,
   }
   const record = (value: string, name = proof('apps')) => ({ name, value })
   const provider = rfc2136Provider(options)
@@ -67,7 +71,10 @@ t.test('DNS-01 at a BIND with a TSIG key gets one wildcard certificate for all a
     const found = async (names: readonly string[], publicOnly: boolean) =>
       Object.fromEntries(
         await nameFaults(names, {
-          ...{ resolvers: [bind.address], authority: ['ca.example'], connects: true, publicOnly },
+          resolvers: [bind.address],
+          authority: ['ca.example'],
+          connects: true,
+          publicOnly,
         }),
       )
     const at = (name: string) => `${name}.${ZONE}`
@@ -94,7 +101,9 @@ t.test('DNS-01 at a BIND with a TSIG key gets one wildcard certificate for all a
   process.env.MEZITE_TEST_TSIG = bind.keySecret
   t.teardown(() => delete process.env.MEZITE_TEST_TSIG)
   const dns = {
-    ...{ provider: 'rfc2136', server: bind.address, key_name: bind.keyName },
+    provider: 'rfc2136',
+    server: bind.address,
+    key_name: bind.keyName,
     key_secret: { env: 'MEZITE_TEST_TSIG' },
   }
   const hub = await startHub(ports, acmeOf(pebble, { dns }))
@@ -202,7 +211,9 @@ t.test(
     const ports = await freePorts()
     const mac = Buffer.alloc(32, 7).toString('base64url')
     const pebble = await startPebble({
-      ...{ ...ports, validitySeconds: 6 * 86_400, accounts: { 'kid-1': mac } },
+      ...ports,
+      validitySeconds: 6 * 86_400,
+      accounts: { 'kid-1': mac },
       env: { PEBBLE_ALTERNATE_ROOTS: '1' },
     })
     t.teardown(() => pebble.close())
@@ -211,7 +222,8 @@ t.test(
     const [usual, other] = [await pebble.root(0), await pebble.root(1)]
     const acme = acmeOf(pebble, {
       directory: ['https://127.0.0.1:9/dir', pebble.directory],
-      ...{ challenge: 'http-01', for: 'apps' },
+      challenge: 'http-01',
+      for: 'apps',
       preferred_chain: issuerOf(new X509Certificate(other)),
       external_account: { kid: 'kid-1', hmac: { env: 'MEZITE_TEST_HMAC' } },
     })

@@ -19,7 +19,11 @@ const by = (subject: Subject) => ({ subject, clientIp: '', id: 'request-1' })
 await users.create('Root', ['admin', 'platform'], by(operator))
 await users.create('ann', ['dev'], by(operator))
 const root: Subject = {
-  ...{ user: 'Root', roles: ['admin', 'platform'], kind: 'session', sessionId: 's', satisfied: [] },
+  user: 'Root',
+  roles: ['admin', 'platform'],
+  kind: 'session',
+  sessionId: 's',
+  satisfied: [],
 }
 const make = async (name: string, more: { roles?: string[]; ttlMs?: number; subject?: Subject } = {}) => {
   const { roles = ['admin'], ttlMs = MINUTE, subject = root } = more

@@ -84,8 +84,11 @@ conformMigrations(t, plugin, {
 
 t.test('the plugin and its resource pass their suites', async (t) => {
   const use = {
-    ...{ catalog: {}, database: { withTables: () => ({}) }, jobs: testJobs() },
-    ...{ revisions: { addView() {} }, tunnel: {} },
+    catalog: {},
+    database: { withTables: () => ({}) },
+    jobs: testJobs(),
+    revisions: { addView() {} },
+    tunnel: {},
   }
   conformPlugin(t, plugin, { use })
   conformRoutes(t, plugin, { hub, use })
@@ -118,7 +121,9 @@ t.test('a pattern matches with * for any characters, in linear time', async (t) 
 
 t.test('U230 an agent proposes only allowed apps, and cannot take an existing name', async (t) => {
   await hub.api('PUT', '/apps/shop-taken', {
-    ...{ kind: 'app', version: 'v1', metadata: { name: 'shop-taken', labels } },
+    kind: 'app',
+    version: 'v1',
+    metadata: { name: 'shop-taken', labels },
     spec: { uri: 'http://127.0.0.1:1', agents: ['another'] },
   })
   propose([

@@ -60,7 +60,10 @@ t.test('the person confirms on the page that the refusal names, and the same tok
   const begun = await keys.post(visitor, '/web/confirm/begin', named)
   const response = key.get(begun.options)
   const done = await keys.post(visitor, '/web/confirm/finish', {
-    ...{ ...named, port: '', ceremony: begun.ceremony, response },
+    ...named,
+    port: '',
+    ceremony: begun.ceremony,
+    response,
   })
   t.equal(done.status, 200)
   t.match(await ask('DELETE', '/admin/users'), { status: 200 })

@@ -35,7 +35,9 @@ async function confirm(page: string) {
   const begun = await post(dora.visitor, '/web/confirm-action/begin', {})
   const response = dora.key.get(begun.options)
   const done = await post(dora.visitor, '/web/confirm-action/finish', {
-    ...{ target, ceremony: begun.ceremony, response },
+    target,
+    ceremony: begun.ceremony,
+    response,
   })
   return dora.visitor.open(new URL(done.location, origin).href)
 }
@@ -77,7 +79,9 @@ t.test('an administrator sees which rule decides about a request', async (t) => 
   const explain = (query: string) =>
     hub.api<Record<string, unknown>>('GET', `/access/explain?user=dora&app=vault${query}`)
   t.match(await explain('&method=DELETE&path=/a'), {
-    ...{ effect: 'deny', reason: 'request_not_allowed', rule: null },
+    effect: 'deny',
+    reason: 'request_not_allowed',
+    rule: null,
   })
   t.match(await explain('&path=/admin/x'), {
     effect: 'require',

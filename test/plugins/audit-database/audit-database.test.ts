@@ -110,8 +110,12 @@ async function suite(t: Tap, store: Store): Promise<void> {
   await t.test('finds an event by request, session, address, agent and reason', async (t) => {
     await empty()
     const of = (n: number, long = '') => ({
-      ...{ type: 'app.request', success: false, clientIp: `192.0.2.${n}`, sessionId: `s-${n}${long}` },
-      ...{ requestId: `r-${n}${long}`, reason: n === 3 ? 'agent_none' : null },
+      type: 'app.request',
+      success: false,
+      clientIp: `192.0.2.${n}`,
+      sessionId: `s-${n}${long}`,
+      requestId: `r-${n}${long}`,
+      reason: n === 3 ? 'agent_none' : null,
       fields: { agent: n === 3 ? null : `db-${n}` },
     })
     const long = 'x'.repeat(900)
@@ -137,11 +141,23 @@ async function suite(t: Tap, store: Store): Promise<void> {
     const ids = [1, 2, 3].map(() => randomUUID())
     for (const n of [1, 2, 3])
       audit.record({
-        ...{ type: 'app.request', success: n < 3, reason: n < 3 ? null : 'agent_none', user: `user-${n}` },
-        ...{ clientIp: `192.0.2.${n}`, sessionId: `s-${n}`, requestId: ids[n - 1]! },
+        type: 'app.request',
+        success: n < 3,
+        reason: n < 3 ? null : 'agent_none',
+        user: `user-${n}`,
+        clientIp: `192.0.2.${n}`,
+        sessionId: `s-${n}`,
+        requestId: ids[n - 1]!,
         fields: {
-          ...{ app: `app-${n}`, agent: n < 3 ? `db-${n}` : null, method: 'GET', path: '/', status: 200 },
-          ...{ bytes_in: 0, bytes_out: 1, duration_ms: 1, upgrade: null },
+          app: `app-${n}`,
+          agent: n < 3 ? `db-${n}` : null,
+          method: 'GET',
+          path: '/',
+          status: 200,
+          bytes_in: 0,
+          bytes_out: 1,
+          duration_ms: 1,
+          upgrade: null,
         },
       })
     await audit.flush()

@@ -89,11 +89,23 @@ const isWaiting = async () => {
 const request = (n: number) =>
   testEvent(
     {
-      ...{ type: 'app.request', success: true, user: `user${n % 50}@example.com`, roles: ['access'] },
-      ...{ clientIp: `203.0.113.${n % 200}`, sessionId: sessions[n % 50]!, requestId: crypto.randomUUID() },
+      type: 'app.request',
+      success: true,
+      user: `user${n % 50}@example.com`,
+      roles: ['access'],
+      clientIp: `203.0.113.${n % 200}`,
+      sessionId: sessions[n % 50]!,
+      requestId: crypto.randomUUID(),
       fields: {
-        ...{ app: `app-${n % 20}`, agent: 'node-1', method: 'GET', path: '/api/health', status: 200 },
-        ...{ bytes_in: 0, bytes_out: 1024, duration_ms: 3, upgrade: null },
+        app: `app-${n % 20}`,
+        agent: 'node-1',
+        method: 'GET',
+        path: '/api/health',
+        status: 200,
+        bytes_in: 0,
+        bytes_out: 1024,
+        duration_ms: 3,
+        upgrade: null,
       },
     },
     { cluster: 'demo.example.com', hub: sessions[0]! },
@@ -104,8 +116,17 @@ const event = (type: string) => ({ type, success: true })
 const lines = (...types: string[]) =>
   linesOf(
     types.map((type) => ({
-      ...{ id: crypto.randomUUID(), type, time: new Date().toISOString(), cluster: 'c', hub: 'h' },
-      ...{ user: null, roles: null, client_ip: null, session_id: null, request_id: null, reason: null },
+      id: crypto.randomUUID(),
+      type,
+      time: new Date().toISOString(),
+      cluster: 'c',
+      hub: 'h',
+      user: null,
+      roles: null,
+      client_ip: null,
+      session_id: null,
+      request_id: null,
+      reason: null,
       success: true,
     })),
   )

@@ -20,7 +20,10 @@ export interface Stretch {
 
 /** A trail of five days: each context has 40 requests among those of others, and every twentieth event is no request. */
 export const TRAIL = {
-  ...{ events: 20_000, ofContext: 40, before: 0, former: 1 / 5 },
+  events: 20_000,
+  ofContext: 40,
+  before: 0,
+  former: 1 / 5,
   beginning: Date.UTC(2026, 0, 1),
   hours: 120,
 } as const satisfies Stretch

@@ -38,8 +38,13 @@ const changed = (at = NOW) =>
 const requested = (at = NOW, sessionId = 's-1') =>
   testEvent(
     {
-      ...{ type: 'app.request', success: true, user: 'alice', roles: ['dev'], clientIp: '192.0.2.1' },
-      ...{ sessionId, requestId: randomUUID() },
+      type: 'app.request',
+      success: true,
+      user: 'alice',
+      roles: ['dev'],
+      clientIp: '192.0.2.1',
+      sessionId,
+      requestId: randomUUID(),
       fields: {
         ...{
           app: 'grafana',
@@ -50,7 +55,8 @@ const requested = (at = NOW, sessionId = 's-1') =>
           bytes_in: 0,
           bytes_out: 9,
         },
-        ...{ duration_ms: 3, upgrade: null },
+        duration_ms: 3,
+        upgrade: null,
       },
     },
     { cluster: 'c', hub: 'a', at },
@@ -70,7 +76,11 @@ async function openTrail(t: Tap) {
   const key = await openCheckpointKey(db, SECRETS)
   const checkpoints = createCheckpoints({ database: db, key: () => key, clock: clock as never, log })
   const days = createDayPartitions({
-    ...{ database: db, url: config.url, retentionRole: null, clock: clock as never, log },
+    database: db,
+    url: config.url,
+    retentionRole: null,
+    clock: clock as never,
+    log,
     smallest: 0,
   })
   const verify = async (database = db): Promise<TrailReport> => {
@@ -89,7 +99,8 @@ async function openTrail(t: Tap) {
         retentionRole: null,
         key: () => key,
       },
-      ...{ clock: { now: () => NOW } as never, log },
+      clock: { now: () => NOW } as never,
+      log,
     }).prune()
   const all = async (table: string) =>
     (await sql<{ seq: number; n: number }>`SELECT seq, n FROM ${sql.table(table)} ORDER BY seq`.execute(db))
@@ -368,8 +379,12 @@ t.test('a partitioned trail is copied to a database without partitions, and veri
     t.equal(stored.length, 4)
     if (config.driver === 'embedded') continue
     await createDayPartitions({
-      ...{ database: target.db, url: config.url, retentionRole: null, clock: { now: () => NOW } as never },
-      ...{ log: keptLog(), smallest: 0 },
+      database: target.db,
+      url: config.url,
+      retentionRole: null,
+      clock: { now: () => NOW } as never,
+      log: keptLog(),
+      smallest: 0,
     }).keep()
     t.equal((await listPartitions(target.db)).length > 0, true)
     await batchesTo(createSink(target.db))([requested(), changed()])
@@ -451,8 +466,11 @@ t.test(
     const log = keptLog()
     const key = await openCheckpointKey(db, SECRETS)
     const shared = {
-      ...{ database: hub.db, url: url.href, retentionRole: 'types_retention' },
-      ...{ clock: clock as never, log },
+      database: hub.db,
+      url: url.href,
+      retentionRole: 'types_retention',
+      clock: clock as never,
+      log,
     }
     const days = createDayPartitions({ ...shared, smallest: 0 })
     for (const ago of [40, 0]) {
@@ -462,7 +480,8 @@ t.test(
       await checkpoints.take()
     }
     const { prune } = createPruner({
-      ...{ ...shared, key: () => key },
+      ...shared,
+      key: () => key,
       periods: { others: 365 * DAY_MS, byType: { 'app.request': 30 * DAY_MS } },
     })
     t.equal(await prune(), 1 + 2, 'of the table of before, and of a day')

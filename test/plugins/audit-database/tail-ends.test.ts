@@ -63,8 +63,10 @@ t.test('a cell that a spreadsheet would run as a formula begins with an apostrop
 
 t.test('an export stops before the page that its reader may no longer read', async (t) => {
   const stream = exportEvents({
-    ...{ database: null as never, filter: { from: undefined, to: undefined } },
-    ...{ format: 'csv', allowed: () => false },
+    database: null as never,
+    filter: { from: undefined, to: undefined },
+    format: 'csv',
+    allowed: () => false,
   })
   await t.rejects(text(stream), /not an administrator any more/)
 })

@@ -38,11 +38,23 @@ const signedIn = (at: number) =>
 const requested = (at: number, sessionId = 's-1', hub = 'a') =>
   testEvent(
     {
-      ...{ type: 'app.request', success: true, user: 'alice', roles: ['dev'], clientIp: '192.0.2.1' },
-      ...{ sessionId, requestId: randomUUID() },
+      type: 'app.request',
+      success: true,
+      user: 'alice',
+      roles: ['dev'],
+      clientIp: '192.0.2.1',
+      sessionId,
+      requestId: randomUUID(),
       fields: {
-        ...{ app: 'grafana', agent: 'db-1', method: 'GET', path: '/', status: 200, bytes_in: 0 },
-        ...{ bytes_out: 9, duration_ms: 3, upgrade: null },
+        app: 'grafana',
+        agent: 'db-1',
+        method: 'GET',
+        path: '/',
+        status: 200,
+        bytes_in: 0,
+        bytes_out: 9,
+        duration_ms: 3,
+        upgrade: null,
       },
     },
     { cluster: 'c', hub, at },
@@ -65,7 +77,10 @@ async function openTrail(t: Tap, store: Store, byDay: boolean) {
   const key = await openCheckpointKey(db, testSecretBox())
   const checkpoints = createCheckpoints({ ...shared, key: () => key })
   const days = createDayPartitions({
-    ...{ ...shared, url: url ?? '', retentionRole: null, smallest: 0 },
+    ...shared,
+    url: url ?? '',
+    retentionRole: null,
+    smallest: 0,
   })
   const write = batchesTo(createSink(db))
   const at = async (daysAgo: number) => {
@@ -74,7 +89,11 @@ async function openTrail(t: Tap, store: Store, byDay: boolean) {
   }
   const prune = (periods = YEAR, signal?: AbortSignal) =>
     createPruner({
-      ...{ ...shared, url, periods, retentionRole: null, key: () => key },
+      ...shared,
+      url,
+      periods,
+      retentionRole: null,
+      key: () => key,
     }).prune(signal)
   const verify = async (database = db): Promise<TrailReport> => {
     const reading = verifyTrail(database, key, { byCaller: null, byHub: null })

@@ -26,7 +26,9 @@ t.teardown(async () => {
   upstream.close()
 })
 await hub.api('PUT', '/apps/one', {
-  ...{ kind: 'app', version: 'v1', metadata: { name: 'one', labels: { env: 'test' } } },
+  kind: 'app',
+  version: 'v1',
+  metadata: { name: 'one', labels: { env: 'test' } },
   spec: { uri: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`, agents: [agent.hostname] },
 })
 issuer.person = { sub: 'ann', email: 'ann@example.com', email_verified: true, groups: ['staff'] }

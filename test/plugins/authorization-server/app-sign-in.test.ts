@@ -53,15 +53,22 @@ async function signIn(visitor: Visitor, config: openid.Configuration, more: obje
   const verifier = openid.randomPKCECodeVerifier()
   const [state, nonce] = [openid.randomState(), openid.randomNonce()]
   const url = openid.buildAuthorizationUrl(config, {
-    ...{ redirect_uri: CALLBACK, scope: 'openid profile email groups', state, nonce },
-    ...{ code_challenge: await openid.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256' },
+    redirect_uri: CALLBACK,
+    scope: 'openid profile email groups',
+    state,
+    nonce,
+    code_challenge: await openid.calculatePKCECodeChallenge(verifier),
+    code_challenge_method: 'S256',
     ...more,
   })
   const back = url.searchParams.get('redirect_uri') ?? CALLBACK
   const target = await follow(visitor, url.href, new URL(back).origin)
   if (!(target instanceof URL)) return target
   return openid.authorizationCodeGrant(config, target, {
-    ...{ pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true },
+    pkceCodeVerifier: verifier,
+    expectedState: state,
+    expectedNonce: nonce,
+    idTokenExpected: true,
   })
 }
 
@@ -71,7 +78,9 @@ t.test('an app signs people in without a second prompt, with claims of the hub',
   const tokens = await signIn(hub.visitor(), config)
   if (!('claims' in tokens)) throw new Error(tokens.text)
   t.match(tokens.claims(), {
-    ...{ sub: /^[\w-]{43}$/, email: 'alice@example.com', preferred_username: 'alice@example.com' },
+    sub: /^[\w-]{43}$/,
+    email: 'alice@example.com',
+    preferred_username: 'alice@example.com',
     groups: ['ones'],
   })
   const info = await openid.fetchUserInfo(config, tokens.access_token, tokens.claims()!.sub)
@@ -103,7 +112,9 @@ t.test('the client of an app gets no token for other apps, and needs its secret'
   const other = await follow(
     ivan,
     openid.buildAuthorizationUrl(config, {
-      ...{ redirect_uri: CALLBACK, scope: 'app', resource: `${hub.appUrl('two')}/` },
+      redirect_uri: CALLBACK,
+      scope: 'app',
+      resource: `${hub.appUrl('two')}/`,
     }).href,
     new URL(CALLBACK).origin,
   )
@@ -142,7 +153,9 @@ t.test('S211 the end of a sign-in is sent to the app in a signed token, at least
     [customJwksFetch]: fetch,
   })
   const { payload, protectedHeader } = await jwtVerify(told[0] ?? '', keys, {
-    ...{ issuer: made.issuer, audience: made.client_id, typ: 'logout+jwt' },
+    issuer: made.issuer,
+    audience: made.client_id,
+    typ: 'logout+jwt',
   })
   t.match(payload, { sid, events: { 'http://schemas.openid.net/event/backchannel-logout': {} } })
   t.equal(protectedHeader.alg, 'RS256')
@@ -342,8 +355,10 @@ t.test('a mobile app gets in by code and PKCE with its library, for each app, an
   const config = await openid.dynamicClientRegistration(
     new URL(made.issuer),
     {
-      ...{ client_name: 'Orders for phones', redirect_uris: [redirect_uri] },
-      ...{ grant_types: ['authorization_code', 'refresh_token'], token_endpoint_auth_method: 'none' },
+      client_name: 'Orders for phones',
+      redirect_uris: [redirect_uri],
+      grant_types: ['authorization_code', 'refresh_token'],
+      token_endpoint_auth_method: 'none',
     },
     openid.None(),
     { [openid.customFetch]: fetch as never },
@@ -354,7 +369,10 @@ t.test('a mobile app gets in by code and PKCE with its library, for each app, an
   const state = openid.randomState()
   const [one, two] = [world.resource('one'), world.resource('two')]
   const parameters = new URLSearchParams({
-    ...{ redirect_uri, scope: 'app', state, code_challenge_method: 'S256' },
+    redirect_uri,
+    scope: 'app',
+    state,
+    code_challenge_method: 'S256',
     code_challenge: await openid.calculatePKCECodeChallenge(code_verifier),
   })
   for (const resource of [one, two]) parameters.append('resource', resource)

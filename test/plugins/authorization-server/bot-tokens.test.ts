@@ -41,7 +41,9 @@ const keys = [{ kid: 'one', jwk: publicKey.export({ format: 'jwk' }) }]
 const trust = [{ issuer: issuer.url, audience: AUDIENCE, claims: { repository: 'example/shop' } }]
 const put = (name: string, spec: object) =>
   hub.api('PUT', `/bots/${name}`, {
-    ...{ kind: 'bot', version: 'v1', metadata: { name } },
+    kind: 'bot',
+    version: 'v1',
+    metadata: { name },
     spec: { roles: ['staff'], ...spec },
   })
 await put('ci', { keys, trust, max_token_ttl: '10m' })
@@ -50,28 +52,47 @@ const { secret } = await hub.api<{ secret: string }>('POST', '/bots/ci/secret')
 const now = () => Math.floor(Date.now() / 1_000)
 const assertion = (bot = 'ci', claims: object = {}) =>
   new jose.SignJWT({
-    ...{ iss: `bot:${bot}`, sub: `bot:${bot}`, aud: hub.signInUrl, exp: now() + 60, jti: randomUUID() },
+    iss: `bot:${bot}`,
+    sub: `bot:${bot}`,
+    aud: hub.signInUrl,
+    exp: now() + 60,
+    jti: randomUUID(),
     ...claims,
   })
     .setProtectedHeader({ alg: 'ES256', kid: 'one' })
     .sign(privateKey)
 const idToken = (claims: object = {}) =>
   issuer.sign({
-    ...{ iss: issuer.url, sub: 'repo', aud: AUDIENCE, iat: now(), exp: now() + 60, jti: randomUUID() },
-    ...{ repository: 'example/shop', ...claims },
+    iss: issuer.url,
+    sub: 'repo',
+    aud: AUDIENCE,
+    iat: now(),
+    exp: now() + 60,
+    jti: randomUUID(),
+    repository: 'example/shop',
+    ...claims,
   })
 const byKey = async (bot = 'ci', more: Readonly<Record<string, string>> = {}) => ({
-  ...{ grant_type: CREDENTIALS, client_assertion_type: ASSERTION, client_assertion: await assertion(bot) },
+  grant_type: CREDENTIALS,
+  client_assertion_type: ASSERTION,
+  client_assertion: await assertion(bot),
   resource: resource('one'),
   ...more,
 })
 const bySecret = (more: Readonly<Record<string, string>> = {}) => ({
-  ...{ grant_type: CREDENTIALS, client_id: 'bot:ci', client_secret: secret, resource: resource('one') },
+  grant_type: CREDENTIALS,
+  client_id: 'bot:ci',
+  client_secret: secret,
+  resource: resource('one'),
   ...more,
 })
 const byIdToken = (more: Readonly<Record<string, string>> = {}) => ({
-  ...{ grant_type: EXCHANGE, client_id: 'bot:ci', resource: resource('one') },
-  ...{ subject_token: idToken(), subject_token_type: ID_TOKEN, ...more },
+  grant_type: EXCHANGE,
+  client_id: 'bot:ci',
+  resource: resource('one'),
+  subject_token: idToken(),
+  subject_token_type: ID_TOKEN,
+  ...more,
 })
 const open = (name: string, headers: Readonly<Record<string, string>>, path = '/') =>
   hub.visitor().fetch(hub.appUrl(name) + path, { headers: { accept: 'application/json', ...headers } })
@@ -228,7 +249,8 @@ t.test('a locked robot proves nothing: no session of it waits for the end of the
     { status: 400, error: 'unauthorized_client', detail: 'locked' },
   )
   const login = await post(hub, '/v1/webapi/user-certs', {
-    ...{ bot: 'held', assertion: await assertion('held', { aud: hub.url }) },
+    bot: 'held',
+    assertion: await assertion('held', { aud: hub.url }),
     public_key: generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({
       type: 'spki',
       format: 'pem',

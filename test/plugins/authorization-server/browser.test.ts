@@ -45,8 +45,11 @@ function asked() {
     await page.waitForURL(`${redirect_uri}?*`)
     const code = new URL(page.url()).searchParams.get('code') ?? ''
     const answer = await token(hub, {
-      ...{ grant_type: 'authorization_code', client_id: clientId, redirect_uri },
-      ...{ code, code_verifier: verifier },
+      grant_type: 'authorization_code',
+      client_id: clientId,
+      redirect_uri,
+      code,
+      code_verifier: verifier,
     })
     if (answer.status !== 200) throw new Error(answer.text)
     return JSON.parse(answer.text)
@@ -71,7 +74,10 @@ t.test(
     t.equal(await page.textContent('body'), 'back in the program')
     t.equal((await open(tokens)).status, 200)
     const denied = authorizationUrl(hub, {
-      ...{ client_id: clientId, redirect_uri, resource: resource('two'), prompt: 'consent' },
+      client_id: clientId,
+      redirect_uri,
+      resource: resource('two'),
+      prompt: 'consent',
       code_challenge: proofKey().challenge,
     })
     await page.goto(denied)
@@ -99,7 +105,8 @@ t.test('156 S207 two clicks on the page of a device confirm its code', async (t)
   await page.getByText('Your device is connected').waitFor()
   const answer = await token(hub, {
     grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
-    ...{ device_code, client_id: clientId },
+    device_code,
+    client_id: clientId,
   })
   t.equal(answer.status, 200)
   t.equal((await open(JSON.parse(answer.text))).status, 200)

@@ -18,7 +18,9 @@ const publisher = createServer({ key: certificate.key, cert: certificate.cert },
   response.setHeader('content-type', 'application/json')
   response.end(
     JSON.stringify({
-      ...{ client_id: origin + request.url, client_name: 'Published', redirect_uris: [REDIRECT] },
+      client_id: origin + request.url,
+      client_name: 'Published',
+      redirect_uris: [REDIRECT],
       token_endpoint_auth_method: 'none',
     }),
   )
@@ -49,7 +51,9 @@ async function signedIn(name: string): Promise<Visitor> {
 async function fetchesOf(visitor: Visitor, path: string, headers: Readonly<Record<string, string>>) {
   const before = fetched.length
   const url = authorizationUrl(hub, {
-    ...{ client_id: origin + path, resource: resource('one'), code_challenge: proofKey().challenge },
+    client_id: origin + path,
+    resource: resource('one'),
+    code_challenge: proofKey().challenge,
   })
   const { status } = await visitor.fetch(url, { headers })
   return { status, fetches: fetched.length - before }

@@ -23,8 +23,12 @@ const server = createServer((request: IncomingMessage, response: ServerResponse)
   const { pathname, search } = new URL(request.url ?? '/', 'http://git')
   const child = spawn('git', ['http-backend'], {
     env: {
-      ...{ PATH: process.env.PATH, GIT_PROJECT_ROOT: dir, GIT_HTTP_EXPORT_ALL: '1' },
-      ...{ REQUEST_METHOD: request.method, PATH_INFO: pathname, QUERY_STRING: search.slice(1) },
+      PATH: process.env.PATH,
+      GIT_PROJECT_ROOT: dir,
+      GIT_HTTP_EXPORT_ALL: '1',
+      REQUEST_METHOD: request.method,
+      PATH_INFO: pathname,
+      QUERY_STRING: search.slice(1),
       REMOTE_USER: String(request.headers['x-mezite-user']),
       CONTENT_TYPE: request.headers['content-type'] ?? '',
       HTTP_CONTENT_ENCODING: request.headers['content-encoding'] ?? '',
@@ -54,12 +58,16 @@ t.teardown(() => {
 })
 await world.register('git', { uri: `http://127.0.0.1:${(server.address() as AddressInfo).port}` })
 await hub.api('PUT', '/bots/ci', {
-  ...{ kind: 'bot', version: 'v1', metadata: { name: 'ci' } },
+  kind: 'bot',
+  version: 'v1',
+  metadata: { name: 'ci' },
   spec: { roles: ['staff'] },
 })
 const { secret } = await hub.api<{ secret: string }>('POST', '/bots/ci/secret')
 const answer = await token(hub, {
-  ...{ grant_type: 'client_credentials', client_id: 'bot:ci', client_secret: secret },
+  grant_type: 'client_credentials',
+  client_id: 'bot:ci',
+  client_secret: secret,
   resource: resource('git'),
 })
 const { access_token: access } = JSON.parse(answer.text)
@@ -71,9 +79,14 @@ const git = (cwd: string, ...args: string[]) =>
   run('git', ['-c', `http.sslCAInfo=${hub.caFile}`, '-c', `http.curloptResolve=${resolve}`, ...args], {
     cwd,
     env: {
-      ...{ PATH: process.env.PATH, HOME: dir, GIT_TERMINAL_PROMPT: '0', GIT_CONFIG_NOSYSTEM: '1' },
-      ...{ GIT_AUTHOR_NAME: 'ci', GIT_AUTHOR_EMAIL: 'ci@example.com' },
-      ...{ GIT_COMMITTER_NAME: 'ci', GIT_COMMITTER_EMAIL: 'ci@example.com' },
+      PATH: process.env.PATH,
+      HOME: dir,
+      GIT_TERMINAL_PROMPT: '0',
+      GIT_CONFIG_NOSYSTEM: '1',
+      GIT_AUTHOR_NAME: 'ci',
+      GIT_AUTHOR_EMAIL: 'ci@example.com',
+      GIT_COMMITTER_NAME: 'ci',
+      GIT_COMMITTER_EMAIL: 'ci@example.com',
     },
     timeout: 180_000,
   })

@@ -80,7 +80,9 @@ t.test('S202 a name with one private address among public ones is refused', asyn
   const opens = (...addresses: readonly string[]) => {
     const found = addresses.map((address) => ({ address, family: 4 }))
     const guarded = createGuardedFetch({
-      ...{ ports: [serverPort], ca: certificate.ca, accepts: (address: string) => address !== inside },
+      ports: [serverPort],
+      ca: certificate.ca,
+      accepts: (address: string) => address !== inside,
       resolve: (_hostname, _options, done) => done(null, found),
     })
     return guarded(`${origin}/`).then((response) => response.text())

@@ -38,7 +38,10 @@ async function startHub() {
   let told = ''
   let made = 0
   const server = createServer({
-    ...{ library, issuer: ISSUER, keys, log: memoryLog().log },
+    library,
+    issuer: ISSUER,
+    keys,
+    log: memoryLog().log,
     configuration: {
       clients: [
         {
@@ -70,7 +73,10 @@ async function startHub() {
     await database.close()
   })
   return {
-    ...{ keys, revisions, server, made: () => made },
+    keys,
+    revisions,
+    server,
+    made: () => made,
     /** As an app fetches them. */
     async published(): Promise<JSONWebKeySet> {
       const answer = await fetch(`http://127.0.0.1:${(web.address() as AddressInfo).port}${ROUTES.jwks}`)

@@ -65,7 +65,9 @@ const publisher = createHttps({ key: certificate.key, cert: certificate.cert }, 
   response.setHeader('content-type', 'application/json')
   response.end(
     JSON.stringify({
-      ...{ client_id: clientUrl, client_name: 'Example agent', redirect_uris: [REDIRECT] },
+      client_id: clientUrl,
+      client_name: 'Example agent',
+      redirect_uris: [REDIRECT],
       token_endpoint_auth_method: 'none',
     }),
   )
@@ -95,7 +97,9 @@ function programOf(metadataUrl?: string) {
     redirectUrl: REDIRECT,
     ...(metadataUrl === undefined ? {} : { clientMetadataUrl: metadataUrl }),
     clientMetadata: {
-      ...{ client_name: 'SDK program', redirect_uris: [REDIRECT], token_endpoint_auth_method: 'none' },
+      client_name: 'SDK program',
+      redirect_uris: [REDIRECT],
+      token_endpoint_auth_method: 'none',
     },
     clientInformation: () => kept.client,
     saveClientInformation: (information) => {
@@ -160,7 +164,10 @@ t.test('S202 the metadata of a program is fetched only after somebody has signed
   const before = fetches
   const other = `${clientUrl}?other`
   const query = new URLSearchParams({
-    ...{ client_id: other, response_type: 'code', redirect_uri: REDIRECT, scope: 'app' },
+    client_id: other,
+    response_type: 'code',
+    redirect_uri: REDIRECT,
+    scope: 'app',
   })
   const answer = await hub.visitor().fetch(`${hub.signInUrl}/v1/oauth/authorize?${query}`)
   t.match(answer, { status: 303, headers: { location: /\/web\/login\?/ } })
@@ -199,9 +206,11 @@ t.test('a call streams, resumes after a lost connection, and ends when access is
   t.strictSame(progress.slice(0, 3), [1, 2, 3])
   const resumed = await fetch(endpoint, {
     headers: {
-      ...{ accept: 'text/event-stream', 'last-event-id': ids[0] ?? '' },
+      accept: 'text/event-stream',
+      'last-event-id': ids[0] ?? '',
       authorization: `Bearer ${(program.kept.tokens as unknown as { access_token: string }).access_token}`,
-      ...{ 'mcp-session-id': transport.sessionId ?? '', 'mcp-protocol-version': '2025-06-18' },
+      'mcp-session-id': transport.sessionId ?? '',
+      'mcp-protocol-version': '2025-06-18',
     },
   })
   t.equal(resumed.status, 200)

@@ -27,7 +27,9 @@ const proxy = await startConnectProxy(t)
 /** A bot with a secret. */
 async function bot(name: string, more: object = {}): Promise<string> {
   await hub.api('PUT', `/bots/${name}`, {
-    ...{ kind: 'bot', version: 'v1', metadata: { name } },
+    kind: 'bot',
+    version: 'v1',
+    metadata: { name },
     spec: { roles: ['staff'], ...more },
   })
   return (await hub.api<{ secret: string }>('POST', `/bots/${name}/secret`)).secret
@@ -47,7 +49,9 @@ t.test('npm publishes to Verdaccio and installs from it, with a token in .npmrc'
   await until(() => ping().catch(() => false), `Verdaccio starts: ${output.join('')}`)
   await register('npm', { uri: `http://127.0.0.1:${port}` })
   const issued = await token(hub, {
-    ...{ grant_type: 'client_credentials', client_id: 'bot:ci', client_secret: await bot('ci') },
+    grant_type: 'client_credentials',
+    client_id: 'bot:ci',
+    client_secret: await bot('ci'),
     resource: resource('npm'),
   })
   const { access_token } = JSON.parse(issued.text)
@@ -100,7 +104,8 @@ t.test('a webhook sender that can set a header delivers for a day, until the bot
   })
   await register('deploys', { uri: `http://127.0.0.1:${(app.address() as AddressInfo).port}` })
   const issued = await token(hub, {
-    ...{ grant_type: 'client_credentials', client_id: 'bot:forge' },
+    grant_type: 'client_credentials',
+    client_id: 'bot:forge',
     ...{
       client_secret: await bot('forge', { roles: ['senders'], max_token_ttl: '24h' }),
       resource: resource('deploys'),
@@ -159,11 +164,17 @@ t.test('Prometheus scrapes as a bot, and no longer once the bot is locked', asyn
       global: { scrape_interval: '500ms', scrape_timeout: '500ms' },
       scrape_configs: [
         {
-          ...{ job_name: 'orders', scheme: 'https', tls_config, proxy_url: proxy },
+          job_name: 'orders',
+          scheme: 'https',
+          tls_config,
+          proxy_url: proxy,
           static_configs: [{ targets: [new URL(hub.appUrl('orders')).host] }],
           oauth2: {
-            ...{ client_id: 'bot:prometheus', client_secret_file: secret, tls_config, proxy_url: proxy },
-            ...{ token_url: `${hub.signInUrl}/v1/oauth/token` },
+            client_id: 'bot:prometheus',
+            client_secret_file: secret,
+            tls_config,
+            proxy_url: proxy,
+            token_url: `${hub.signInUrl}/v1/oauth/token`,
             endpoint_params: { resource: resource('orders') },
           },
         },

@@ -100,7 +100,9 @@ t.test('a token ends with its revocation, and its open streams within a second',
   t.ok(took < 1_000, `${took} ms`)
   t.equal((await open('one', bearer(tokens))).status, 401)
   const again = await token(hub, {
-    ...{ grant_type: 'refresh_token', refresh_token: tokens.refresh_token, client_id: clientId },
+    grant_type: 'refresh_token',
+    refresh_token: tokens.refresh_token,
+    client_id: clientId,
   })
   t.equal(again.status, 400)
 })
@@ -164,7 +166,8 @@ t.test('a script of another site may register a program, and sees the answer', a
   t.match(preflight, {
     status: 204,
     headers: {
-      ...{ 'access-control-allow-origin': '*', 'access-control-allow-methods': 'POST' },
+      'access-control-allow-origin': '*',
+      'access-control-allow-methods': 'POST',
       'access-control-allow-headers': 'content-type',
     },
   })
@@ -185,8 +188,11 @@ t.test(
     const { refresh_token } = await authorize(hub, alice, clientId, resource('shy'))
     await offer('off')
     const code = {
-      ...{ grant_type: 'authorization_code', client_id: clientId, redirect_uri: REDIRECT },
-      ...{ code: target.searchParams.get('code') ?? '', code_verifier: verifier },
+      grant_type: 'authorization_code',
+      client_id: clientId,
+      redirect_uri: REDIRECT,
+      code: target.searchParams.get('code') ?? '',
+      code_verifier: verifier,
     }
     t.match(await token(hub, code), { status: 400, text: /invalid_target/ })
     t.match(await refresh(refresh_token), { status: 400, text: /invalid_target/ })
@@ -231,11 +237,16 @@ t.test('S198 a code that is used twelve times at once gives no token that lives 
   for (let round = 0; round < 3; round++) {
     const { verifier, challenge } = proofKey()
     const target = (await consent(hub, alice, {
-      ...{ client_id: clientId, resource: resource('one'), code_challenge: challenge },
+      client_id: clientId,
+      resource: resource('one'),
+      code_challenge: challenge,
     })) as URL
     const fields = {
-      ...{ grant_type: 'authorization_code', client_id: clientId, redirect_uri: REDIRECT },
-      ...{ code: target.searchParams.get('code') ?? '', code_verifier: verifier },
+      grant_type: 'authorization_code',
+      client_id: clientId,
+      redirect_uri: REDIRECT,
+      code: target.searchParams.get('code') ?? '',
+      code_verifier: verifier,
     }
     const answers = await Promise.all(Array.from({ length: 12 }, () => token(hub, fields)))
     const won = answers.filter(({ status }) => status === 200)
@@ -252,11 +263,16 @@ t.test('S198 a code that is used twelve times at once gives no token that lives 
 t.test('S198 a code that is used twice ends the tokens of its first use', async (t) => {
   const { verifier, challenge } = proofKey()
   const target = (await consent(hub, alice, {
-    ...{ client_id: clientId, resource: resource('one'), code_challenge: challenge },
+    client_id: clientId,
+    resource: resource('one'),
+    code_challenge: challenge,
   })) as URL
   const fields = {
-    ...{ grant_type: 'authorization_code', client_id: clientId, redirect_uri: REDIRECT },
-    ...{ code: target.searchParams.get('code') ?? '', code_verifier: verifier },
+    grant_type: 'authorization_code',
+    client_id: clientId,
+    redirect_uri: REDIRECT,
+    code: target.searchParams.get('code') ?? '',
+    code_verifier: verifier,
   }
   const first = await token(hub, fields)
   t.equal(first.status, 200)
@@ -301,8 +317,11 @@ t.test(
     t.equal(target.searchParams.get('iss'), hub.signInUrl)
     t.equal(target.searchParams.get('state'), 'the-state')
     const other = await token(hub, {
-      ...{ grant_type: 'authorization_code', client_id: clientId, redirect_uri: REDIRECT },
-      ...{ code: target.searchParams.get('code') ?? '', code_verifier: proofKey().verifier },
+      grant_type: 'authorization_code',
+      client_id: clientId,
+      redirect_uri: REDIRECT,
+      code: target.searchParams.get('code') ?? '',
+      code_verifier: proofKey().verifier,
     })
     t.equal(other.status, 400)
   },
@@ -328,8 +347,12 @@ t.test('a program gets nothing if the person declines or the gate denies', async
 t.test('each token names its app, with two apps in one consent and with one in each request', async (t) => {
   const { verifier, challenge } = proofKey()
   const query = new URLSearchParams({
-    ...{ response_type: 'code', client_id: clientId, redirect_uri: REDIRECT, scope: 'app' },
-    ...{ code_challenge: challenge, code_challenge_method: 'S256' },
+    response_type: 'code',
+    client_id: clientId,
+    redirect_uri: REDIRECT,
+    scope: 'app',
+    code_challenge: challenge,
+    code_challenge_method: 'S256',
   })
   for (const name of ['one', 'two']) query.append('resource', resource(name))
   const page = (await follow(
@@ -340,8 +363,12 @@ t.test('each token names its app, with two apps in one consent and with one in e
   t.match(page.text, /<li>one<\/li><li>two<\/li>/)
   const target = (await allow(alice, page)) as URL
   const fields = {
-    ...{ grant_type: 'authorization_code', client_id: clientId, redirect_uri: REDIRECT },
-    ...{ code: target.searchParams.get('code') ?? '', code_verifier: verifier, resource: resource('one') },
+    grant_type: 'authorization_code',
+    client_id: clientId,
+    redirect_uri: REDIRECT,
+    code: target.searchParams.get('code') ?? '',
+    code_verifier: verifier,
+    resource: resource('one'),
   }
   const one = JSON.parse((await token(hub, fields)).text) as Tokens
   t.equal((await open('one', bearer(one))).status, 200)
@@ -418,7 +445,11 @@ function statusAt(url: string, host: string): Promise<number | undefined> {
   const { hostname, port, pathname } = new URL(url)
   return new Promise((resolve, reject) => {
     const options = {
-      ...{ host: '127.0.0.1', port, path: pathname, servername: hostname, ca: hub.ca },
+      host: '127.0.0.1',
+      port,
+      path: pathname,
+      servername: hostname,
+      ca: hub.ca,
       headers: { host },
     }
     request({ ...options, agent: false }, (response) => resolve(response.resume().statusCode))
@@ -482,7 +513,8 @@ t.test('an app has protected resource metadata, and its 401 links to it', async 
   t.equal(url, `${hub.appUrl('one')}/.well-known/oauth-protected-resource`)
   const document = JSON.parse((await hub.visitor().fetch(url ?? '')).text)
   t.match(document, {
-    ...{ resource: resource('one'), authorization_servers: [hub.signInUrl] },
+    resource: resource('one'),
+    authorization_servers: [hub.signInUrl],
     scopes_supported: ['app'],
   })
 })
@@ -499,7 +531,8 @@ t.test('S207 a device gets a token after a person types its code, and must not p
   const poll = () =>
     token(hub, {
       grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
-      ...{ device_code: device.device_code, client_id: clientId },
+      device_code: device.device_code,
+      client_id: clientId,
     })
   t.match(await poll(), { status: 400, text: /authorization_pending/ })
   // A busy machine may take longer for a call than a program has to wait.
@@ -625,7 +658,9 @@ t.test('S206 the page about a program cannot be framed, and accepts only its ori
 
 t.test('S209 a role that demands a passkey gives no token without one', async (t) => {
   await hub.api('PUT', '/roles/strict', {
-    ...{ kind: 'role', version: 'v1', metadata: { name: 'strict' } },
+    kind: 'role',
+    version: 'v1',
+    metadata: { name: 'strict' },
     spec: { options: { require_session_mfa: true }, allow: { app_labels: { env: 'test' } } },
   })
   await hub.api('POST', '/users', { name: 'sam@example.com', roles: ['strict'] })
@@ -675,7 +710,9 @@ t.test('people see and end programs on their page, administrators remove them', 
   await nina.submit(page, /\/web\/sessions\/end$/, { id: consentId })
   t.equal((await open('one', bearer(held))).status, 401, 'the person ends it, and its tokens with it')
   const refused = await token(hub, {
-    ...{ grant_type: 'refresh_token', refresh_token: held.refresh_token, client_id: another },
+    grant_type: 'refresh_token',
+    refresh_token: held.refresh_token,
+    client_id: another,
   })
   t.match(refused, { status: 400, text: /invalid_grant/ })
   const form = (
@@ -709,7 +746,9 @@ t.test('a login of a command line gets a short token for one app, which ends wit
   t.equal(unknown.status, 404)
   await world.register('vault', {}, { env: 'closed' })
   await hub.api('PUT', '/roles/tests-only', {
-    ...{ kind: 'role', version: 'v1', metadata: { name: 'tests-only' } },
+    kind: 'role',
+    version: 'v1',
+    metadata: { name: 'tests-only' },
     spec: { allow: { app_labels: { env: 'test' } } },
   })
   person('olga', 'tests-only')
@@ -731,8 +770,13 @@ t.test(
     const status = await new Promise<number | undefined>((resolve, reject) => {
       const asked = httpsRequest(
         {
-          ...{ host: '127.0.0.1', port, servername: hostname, ca: hub.ca, localAddress: '127.0.0.77' },
-          ...{ method: 'POST', path: '/v1/webapi/me/tokens' },
+          host: '127.0.0.1',
+          port,
+          servername: hostname,
+          ca: hub.ca,
+          localAddress: '127.0.0.77',
+          method: 'POST',
+          path: '/v1/webapi/me/tokens',
           headers: {
             host: `${hostname}:${port}`,
             authorization: `Bearer ${login.token}`,

@@ -24,7 +24,10 @@ import {
 
 let db: Database
 const reader = defineHubPlugin({
-  ...{ name: 'database-reader', api: 1, summary: 'Lets the test read what is stored', needs: { database } },
+  name: 'database-reader',
+  api: 1,
+  summary: 'Lets the test read what is stored',
+  needs: { database },
   setup({ use }) {
     db = use.database
   },
@@ -87,8 +90,11 @@ async function codeFor(fields: Readonly<Record<string, string>> = {}) {
   const code = target.searchParams.get('code') ?? ''
   secrets.add(code)
   return {
-    ...{ grant_type: 'authorization_code', client_id: clientId, redirect_uri: REDIRECT },
-    ...{ code, code_verifier: verifier },
+    grant_type: 'authorization_code',
+    client_id: clientId,
+    redirect_uri: REDIRECT,
+    code,
+    code_verifier: verifier,
   }
 }
 
@@ -108,7 +114,9 @@ t.test('each refused request has a code, and a record with program, step and rea
     return { grant_type: 'refresh_token', refresh_token, client_id: clientId }
   }
   const bot = {
-    ...{ grant_type: 'client_credentials', client_id: 'bot:ghost', resource: resource('one') },
+    grant_type: 'client_credentials',
+    client_id: 'bot:ghost',
+    resource: resource('one'),
     client_secret: `mezite_bot_${'x'.repeat(43)}`,
   }
   const elsewhere = { redirect_uri: 'http://127.0.0.1:1/callback' }
@@ -177,13 +185,21 @@ t.test('S203 the assertion of a program is valid once, for this hub alone', asyn
   const foreign = await generateKeyPair('ES256')
   const jwk = { ...(await exportJWK(own.publicKey)), kid: 'own', use: 'sig', alg: 'ES256' }
   const id = await world.client({
-    ...{ client_name: 'Backend', token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [jwk] } },
+    client_name: 'Backend',
+    token_endpoint_auth_method: 'private_key_jwt',
+    jwks: { keys: [jwk] },
   })
   const now = () => Math.floor(Date.now() / 1_000)
   const proof = async (claims: object = {}, key = own.privateKey) => ({
     client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
     client_assertion: await new SignJWT({
-      ...{ iss: id, sub: id, aud: hub.signInUrl, iat: now(), exp: now() + 60, jti: randomUUID(), ...claims },
+      iss: id,
+      sub: id,
+      aud: hub.signInUrl,
+      iat: now(),
+      exp: now() + 60,
+      jti: randomUUID(),
+      ...claims,
     })
       .setProtectedHeader({ alg: 'ES256', kid: 'own' })
       .sign(key),
@@ -225,7 +241,11 @@ t.test('S203 the assertion of a program is valid once, for this hub alone', asyn
   const current = JSON.parse(ahead.text) as Tokens
   const itself = async () => ({ client_id: id, ...(await proof()) })
   t.match(await introspect(current.access_token, await itself()), {
-    ...{ status: 200, active: true, sub: /^[\w-]{43}$/, aud: resource('one'), client_id: id },
+    status: 200,
+    active: true,
+    sub: /^[\w-]{43}$/,
+    aud: resource('one'),
+    client_id: id,
   })
   const theirs = await authorized(hub, alice, clientId, resource('one'))
   const nothing = { status: 200, active: false }
@@ -256,8 +276,11 @@ t.test('a token without an audience opens no app, and a granted app always gives
   const asked = { client_id: own, scope: 'openid profile', code_challenge: challenge }
   const target = (await consent(hub, alice, asked)) as URL
   const answer = await ask({
-    ...{ grant_type: 'authorization_code', client_id: own, redirect_uri: REDIRECT },
-    ...{ code: target.searchParams.get('code') ?? '', code_verifier: verifier },
+    grant_type: 'authorization_code',
+    client_id: own,
+    redirect_uri: REDIRECT,
+    code: target.searchParams.get('code') ?? '',
+    code_verifier: verifier,
   })
   t.equal(answer.status, 200)
   const reader = JSON.parse(answer.text) as Tokens
@@ -297,7 +320,9 @@ t.test("a role's max_session_ttl limits consents and tokens, counted from the si
 t.test('an unmet requirement returns 403 with insufficient_scope, and the app gets nothing', async (t) => {
   const guard = (options: object) =>
     hub.api('PUT', '/roles/guard', {
-      ...{ kind: 'role', version: 'v1', metadata: { name: 'guard' } },
+      kind: 'role',
+      version: 'v1',
+      metadata: { name: 'guard' },
       spec: { options, allow: { app_labels: { env: 'test' } } },
     })
   await guard({})
@@ -324,7 +349,8 @@ t.test('a script of a browser calls the token endpoint from the origin of its re
   const id = await world.client({ redirect_uris: [redirect_uri], client_name: 'Single page' })
   const fields = async () => ({
     ...(await codeFor({ client_id: id, redirect_uri })),
-    ...{ client_id: id, redirect_uri },
+    client_id: id,
+    redirect_uri,
   })
   const foreign = await ask(await fields(), { origin: 'https://evil.example' })
   t.equal(foreign.status, 400)

@@ -62,7 +62,10 @@ t.test('S202 nothing is fetched for a program that registers, then or later', as
       .setExpirationTime('1m')
       .sign(privateKey)
     await token(hub, {
-      ...{ grant_type: 'authorization_code', code: 'x', redirect_uri: REDIRECT, client_id: String(id) },
+      grant_type: 'authorization_code',
+      code: 'x',
+      redirect_uri: REDIRECT,
+      client_id: String(id),
       ...{
         client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
         client_assertion,
@@ -117,7 +120,10 @@ function abandon(path: string): Promise<void> {
   const { hostname, host } = new URL(hub.signInUrl)
   return new Promise((resolve) => {
     const socket = connect({
-      ...{ host: '127.0.0.1', port: hub.ports.public, servername: hostname, ca: hub.ca },
+      host: '127.0.0.1',
+      port: hub.ports.public,
+      servername: hostname,
+      ca: hub.ca,
       ALPNProtocols: ['http/1.1'],
     })
     socket.on('error', () => {}).on('close', () => resolve())

@@ -78,7 +78,9 @@ export async function startWorld(
   const port = (upstream.address() as AddressInfo).port
   const register = (name: string, spec: object = {}, labels: object = { env: 'test' }) =>
     hub.api('PUT', `/apps/${name}`, {
-      ...{ kind: 'app', version: 'v1', metadata: { name, labels } },
+      kind: 'app',
+      version: 'v1',
+      metadata: { name, labels },
       spec: { uri: `http://127.0.0.1:${port}`, agents: [agent.hostname], ...spec },
     })
   await register('one')
@@ -145,7 +147,10 @@ export function proofKey(): { readonly verifier: string; readonly challenge: str
 /** The address at which a program starts in the browser. */
 export function authorizationUrl(hub: TestHub, fields: Readonly<Record<string, string>>): string {
   const query = new URLSearchParams({
-    ...{ response_type: 'code', redirect_uri: REDIRECT, scope: 'app', state: 'the-state' },
+    response_type: 'code',
+    redirect_uri: REDIRECT,
+    scope: 'app',
+    state: 'the-state',
     code_challenge_method: 'S256',
     ...fields,
   })
@@ -212,8 +217,11 @@ export async function authorize(
   const answer = await token(
     hub,
     {
-      ...{ grant_type: 'authorization_code', code, client_id },
-      ...{ redirect_uri: more.redirect_uri ?? REDIRECT, code_verifier: verifier },
+      grant_type: 'authorization_code',
+      code,
+      client_id,
+      redirect_uri: more.redirect_uri ?? REDIRECT,
+      code_verifier: verifier,
     },
     headers,
   )

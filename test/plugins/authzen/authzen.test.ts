@@ -43,7 +43,10 @@ t.teardown(() => hub.stop())
 const issuer = await FakeIssuer.start()
 t.teardown(() => issuer.close())
 await hub.api('PUT', '/connectors/sso', {
-  ...{ kind: 'oidc', version: 'v1', metadata: { name: 'sso' }, spec: issuer.spec },
+  kind: 'oidc',
+  version: 'v1',
+  metadata: { name: 'sso' },
+  spec: issuer.spec,
 })
 
 const put = (path: string, kind: string, name: string, more: object) =>

@@ -75,7 +75,10 @@ function operator(dataDir: string, path: string, body: string): Promise<{ status
   const headers = { host: 'localhost', 'content-type': 'application/json' }
   return new Promise((resolve, reject) => {
     const call = request({
-      ...{ socketPath: join(dataDir, 'admin.sock'), path: `/v1/webapi${path}`, method: 'POST', headers },
+      socketPath: join(dataDir, 'admin.sock'),
+      path: `/v1/webapi${path}`,
+      method: 'POST',
+      headers,
     })
     call.on('error', reject)
     call.on('response', async (response) => {

@@ -33,7 +33,9 @@ const trust = () => [
 
 const put = (name: string, spec: object) =>
   tcp.hub.api<{ cut: { streams: number } }>('PUT', `/bots/${name}`, {
-    ...{ kind: 'bot', version: 'v1', metadata: { name } },
+    kind: 'bot',
+    version: 'v1',
+    metadata: { name },
     spec: { roles: ['platform'], ...spec },
   })
 
@@ -50,7 +52,8 @@ async function ask(bot: string, proof: object, key = P256()): Promise<Answer & {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
-      ...{ bot, public_key: key.publicKey.export({ type: 'spki', format: 'pem' }) },
+      bot,
+      public_key: key.publicKey.export({ type: 'spki', format: 'pem' }),
       ...proof,
     }),
   })
@@ -76,8 +79,15 @@ function assertion({ claims = {}, header = {}, key = privateKey }: Wrong = {}): 
 function idClaims(claims: object = {}) {
   const now = Math.floor(Date.now() / 1_000)
   return {
-    ...{ iss: tcp.issuer.url, sub: 'repo:example/shop', aud: AUDIENCE, iat: now, exp: now + 300 },
-    ...{ jti: randomUUID(), repository: 'example/shop', ref: 'refs/heads/main', ...claims },
+    iss: tcp.issuer.url,
+    sub: 'repo:example/shop',
+    aud: AUDIENCE,
+    iat: now,
+    exp: now + 300,
+    jti: randomUUID(),
+    repository: 'example/shop',
+    ref: 'refs/heads/main',
+    ...claims,
   }
 }
 
@@ -95,7 +105,9 @@ t.before(async () => {
   await tcp.publish('echo', (socket) => void socket.pipe(socket))
   httpUrl = tcp.hub.appUrl('web')
   await tcp.hub.api('PUT', '/apps/web', {
-    ...{ kind: 'app', version: 'v1', metadata: { name: 'web', labels: { team: 'platform' } } },
+    kind: 'app',
+    version: 'v1',
+    metadata: { name: 'web', labels: { team: 'platform' } },
     spec: { uri: `http://127.0.0.1:${(web.address() as AddressInfo).port}`, agents: ['node-1'] },
   })
   await put('ci', { keys, trust: trust() })
@@ -315,10 +327,19 @@ const PLATFORMS = {
         repository: 'example/shop',
         ref: 'refs/heads/main',
       },
-      ...{ repository_owner: 'example', repository_id: '74', run_id: '6', run_attempt: '2', actor: 'ann' },
-      ...{ workflow: 'deploy', head_ref: '', base_ref: '', event_name: 'push', ref_type: 'branch' },
-      ...{ job_workflow_ref: 'example/shop/.github/workflows/deploy.yml@refs/heads/main' },
-      ...{ environment: 'production', runner_environment: 'github-hosted' },
+      repository_owner: 'example',
+      repository_id: '74',
+      run_id: '6',
+      run_attempt: '2',
+      actor: 'ann',
+      workflow: 'deploy',
+      head_ref: '',
+      base_ref: '',
+      event_name: 'push',
+      ref_type: 'branch',
+      job_workflow_ref: 'example/shop/.github/workflows/deploy.yml@refs/heads/main',
+      environment: 'production',
+      runner_environment: 'github-hosted',
     },
     rule: { repository: 'example/shop', environment: 'production', ref: '^refs/heads/(main|release-.*)$' },
     other: { ref: 'refs/pull/7/merge' },
@@ -331,8 +352,15 @@ const PLATFORMS = {
         namespace_id: '1',
         namespace_path: 'example',
       },
-      ...{ project_id: '2', project_path: 'example/shop', user_login: 'ann', pipeline_id: '3', job_id: '4' },
-      ...{ pipeline_source: 'push', ref: 'main', ref_type: 'branch', ref_protected: 'true' },
+      project_id: '2',
+      project_path: 'example/shop',
+      user_login: 'ann',
+      pipeline_id: '3',
+      job_id: '4',
+      pipeline_source: 'push',
+      ref: 'main',
+      ref_type: 'branch',
+      ref_protected: 'true',
     },
     rule: { project_path: 'example/shop', ref_protected: 'true' },
     other: { ref_protected: 'false' },
@@ -340,7 +368,9 @@ const PLATFORMS = {
   },
   Kubernetes: {
     claims: {
-      ...{ aud: [AUDIENCE], sub: 'system:serviceaccount:shop:deployer', jti: undefined },
+      aud: [AUDIENCE],
+      sub: 'system:serviceaccount:shop:deployer',
+      jti: undefined,
       'kubernetes.io': {
         namespace: 'shop',
         serviceaccount: { name: 'deployer', uid: '5' },
@@ -539,7 +569,9 @@ conformResource(t, bots, {
   },
   resource: botResource({} as never).definition,
   another: {
-    ...{ kind: 'bot', version: 'v1', metadata: { name: 'nightly' } },
+    kind: 'bot',
+    version: 'v1',
+    metadata: { name: 'nightly' },
     spec: { roles: ['access'] },
   },
 })

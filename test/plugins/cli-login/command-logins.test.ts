@@ -17,7 +17,9 @@ t.test('B32 a session that another hub has just ended admits no command line', a
   await rooms.migrate([codeMigrations])
   const log = quiet
   const revisions = changesOf({
-    ...{ db, reserved: db, dialect: 'embedded' },
+    db,
+    reserved: db,
+    dialect: 'embedded',
     listen: () => () => {},
     notify: async () => {},
   })
@@ -25,7 +27,16 @@ t.test('B32 a session that another hub has just ended admits no command line', a
   const ended = Object.assign(() => {}, { empty: true, pure: true })
   const elsewhere = createSessions(
     partly({
-      ...{ db, revisions, accounts, grants, locks, catalog, audit, access, clock, log },
+      db,
+      revisions,
+      accounts,
+      grants,
+      locks,
+      catalog,
+      audit,
+      access,
+      clock,
+      log,
       activity: { of: async () => useHere(rooms.sessions.live) },
       kernel: { calls: { session: { ended } }, service: () => undefined },
     }),

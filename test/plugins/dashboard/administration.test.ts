@@ -227,7 +227,9 @@ t.test('a bot appears with its proofs, and is removed once its name is typed', a
   const { page, faults } = await openTab(t)
   const save = (roles: readonly string[]) =>
     api('PUT', '/bots/nightly', {
-      ...{ kind: 'bot', version: 'v1', metadata: { name: 'nightly' } },
+      kind: 'bot',
+      version: 'v1',
+      metadata: { name: 'nightly' },
       spec: {
         roles,
         trust: [{ issuer: 'https://ci.example', audience: 'hub', claims: { ref: '^refs/(a|b)$' } }],
@@ -329,7 +331,9 @@ t.test('two administrators see each other’s changes, and a conflict loses noth
   await one.getByLabel('Description').first().fill('Mine')
   const wiki = await api<{ metadata: { labels: object }; spec: object }>('GET', '/apps/wiki')
   await api('PUT', '/apps/wiki', {
-    ...{ kind: 'app', version: 'v1', spec: wiki.spec },
+    kind: 'app',
+    version: 'v1',
+    spec: wiki.spec,
     metadata: { name: 'wiki', description: 'Theirs', labels: wiki.metadata.labels },
   })
   await one.getByRole('alert').getByText('Somebody else saved this').waitFor()

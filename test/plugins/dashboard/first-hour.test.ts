@@ -27,7 +27,10 @@ t.test('an empty hub shows five steps from sign-in to launch, each checked for r
   t.teardown(() => rmSync(dir, { recursive: true, force: true }))
   const args = ['start', ...options.replace('--token-file -', '').split(/\s+/), '--data-dir', dir]
   const agent = await startProgram({
-    ...{ name: 'node-1', file: MEZD, logFile: join(dir, 'log'), env: { MEZITE_JOIN_TOKEN: token } },
+    name: 'node-1',
+    file: MEZD,
+    logFile: join(dir, 'log'),
+    env: { MEZITE_JOIN_TOKEN: token },
     args,
     ready: () => dialog.getByText('node-1 has joined').waitFor(),
   })

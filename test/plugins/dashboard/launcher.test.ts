@@ -115,8 +115,16 @@ t.test('applications are links without scripts', async (t) => {
 t.test('156 the tile of a switched-off application is readable, and its initials are letters', async (t) => {
   const { page } = await openTab(t)
   const app = (display_name: string, state: string) => ({
-    ...{ name: display_name.toLowerCase(), display_name, description: null, group: null, icon: null, state },
-    ...{ protocol: 'http', labels: {}, requirements: [], url: hub.appUrl('wiki') },
+    name: display_name.toLowerCase(),
+    display_name,
+    description: null,
+    group: null,
+    icon: null,
+    state,
+    protocol: 'http',
+    labels: {},
+    requirements: [],
+    url: hub.appUrl('wiki'),
   })
   const names = ['(Old) [time] sheets', '"Zeit"', 'Ünal 7', '((()))']
   const apps = names.flatMap((name) => [app(name, 'disabled'), app(`${name} 2`, 'ready')])
@@ -139,8 +147,13 @@ t.test('2,000 applications load a page at a time as the person scrolls', async (
       description: 'One of many',
       group: `G${index % 40}`,
     },
-    ...{ icon: null, protocol: 'http', labels: { env: 'prod' }, state: 'ready', requirements: [] },
-    ...{ url: hub.appUrl(`app-${index}`), request_path: null },
+    icon: null,
+    protocol: 'http',
+    labels: { env: 'prod' },
+    state: 'ready',
+    requirements: [],
+    url: hub.appUrl(`app-${index}`),
+    request_path: null,
   }))
   await page.route('**/v1/webapi/me/apps*', (route) => route.fulfill({ json: apps }))
   await page.goto(`${hub.url}/`)

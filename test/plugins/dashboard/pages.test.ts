@@ -28,7 +28,9 @@ t.test('150 texts from outside are text on every page', async (t) => {
   await role('hostile', { allow: { app_labels: { env: HOSTILE } } })
   const lock = await api<{ id: string }>('POST', '/locks', { target: { app: 'chat' }, message: HOSTILE })
   const token = await api<{ id: string }>('POST', '/api-tokens', {
-    ...{ name: 'hostile', roles: ['admin'], ttl_seconds: 3_600 },
+    name: 'hostile',
+    roles: ['admin'],
+    ttl_seconds: 3_600,
   })
   // A name at the provider, a user agent, a path and a sign-in that fails.
   const name = `<img/src=x/onerror=window.pwned=true>@northwind.example`
@@ -36,7 +38,9 @@ t.test('150 texts from outside are text on every page', async (t) => {
     userAgent: `Mozilla/5.0 ${HOSTILE.slice(0, -1)}`,
   })
   await api('PUT', '/connectors/hostile', {
-    ...{ kind: 'oidc', version: 'v1', metadata: { name: 'hostile', description: HOSTILE } },
+    kind: 'oidc',
+    version: 'v1',
+    metadata: { name: 'hostile', description: HOSTILE },
     spec: { ...issuer.spec, claims_to_roles: [{ claim: HOSTILE, value: HOSTILE, roles: ['everyone'] }] },
   })
   const tab = await visitor.newPage()

@@ -52,7 +52,10 @@ const wide = defineHubPlugin({
     const call = { kind: 'form', title: 'x', method: 'POST', submit: 'x' }
     page('other-call-in-table', async () => [
       {
-        ...{ kind: 'table', title: 'x', columns: ['x'], empty: '' },
+        kind: 'table',
+        title: 'x',
+        columns: ['x'],
+        empty: '',
         rows: [[{ ...call, path: '/web/logout', fields: [] }]],
       },
     ])

@@ -133,7 +133,8 @@ t.test('142 a form of a sibling origin, and requests that name no origin, are re
     'no origin, no token': {},
   })) {
     const { status, text } = await dana.fetch(`${hub.url}/v1/webapi/locks`, {
-      ...{ method: 'POST', body },
+      method: 'POST',
+      body,
       headers: { 'content-type': 'application/json', ...(more as Record<string, string>) },
     })
     t.equal(status, 403, title)

@@ -80,7 +80,9 @@ t.test('an app beyond the limit counts in the sum only, and a failing database l
   const store = createTrafficStore(database.db, 'busy')
   let broken = true
   const hub = createTraffic({
-    ...{ sessions, clock, log: keptLog() },
+    sessions,
+    clock,
+    log: keptLog(),
     store: {
       ...store,
       write: async (rows) => (broken ? Promise.reject(new Error('down')) : store.write(rows)),

@@ -9,7 +9,11 @@ import type { AppRequest } from '../../../plugins/http-apps/request/app-request.
 import { admit } from '../../../plugins/http-apps/session/admission.ts'
 
 const app = {
-  ...{ id: 'a', name: 'a', publicAddr: 'a.apps.test', protocol: 'http', origins: [] },
+  id: 'a',
+  name: 'a',
+  publicAddr: 'a.apps.test',
+  protocol: 'http',
+  origins: [],
 } as unknown as App
 
 /** The status and the code of the response; `asked` is what the gate was asked. */
@@ -39,12 +43,17 @@ async function respond(refusal: Partial<Refusal>, more: object = {}, known: App 
       clientIp: '203.0.113.9',
       requestId: 'r',
     },
-    ...{ lines: [], cookies: [], proofs: [], preflight: false, ...more },
+    lines: [],
+    cookies: [],
+    proofs: [],
+    preflight: false,
+    ...more,
   } as unknown as AppRequest
   const result = await admit(deps, request, { appId: 'a', sessionId: 's' })
   const { status, body } = result as { status: number; body: string }
   return {
-    ...{ asked, recorded },
+    asked,
+    recorded,
     status,
     code: result.kind === 'admitted' ? null : (JSON.parse(body) as { code: string }).code,
   }

@@ -84,7 +84,8 @@ export type Caps = Partial<ProxyLimits> & { readonly perPerson?: number; readonl
 function countLane(hosts: AppHosts, lane: boolean) {
   const onLane: string[] = []
   const protocol: AppHostProtocol = {
-    ...{ name: hosts.name, takes: hosts.takes },
+    name: hosts.name,
+    takes: hosts.takes,
     request: (...all) => hosts.request(...all),
     upgrade: (...all) => hosts.upgrade(...all),
     stream: (...all) => hosts.stream(...all),

@@ -25,7 +25,9 @@ import {
 
 const bytes = (value: Buffer) => value
 const method = (name: string, requestStream: boolean, responseStream: boolean) => ({
-  ...{ path: `/test.Echo/${name}`, requestStream, responseStream },
+  path: `/test.Echo/${name}`,
+  requestStream,
+  responseStream,
   ...{
     requestSerialize: bytes,
     requestDeserialize: bytes,
@@ -122,7 +124,10 @@ async function startMsh(t: Test, gateway: Gateway): Promise<number> {
       },
     })
     gateway.browsers.accept(hub, {
-      ...{ clientIp: '192.0.2.9', clientPort: 1, trustedProxy: false, serverName: null },
+      clientIp: '192.0.2.9',
+      clientPort: 1,
+      trustedProxy: false,
+      serverName: null,
       certified: { sessionId: 'c1', appId: 'app-a' },
     })
     return socket as never

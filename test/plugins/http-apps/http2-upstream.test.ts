@@ -20,7 +20,9 @@ const HEAD: RequestHead = {
     requestId: '1',
     lines: [],
   },
-  ...{ length: null, upgrade: false, trailers: false },
+  length: null,
+  upgrade: false,
+  trailers: false,
 }
 const CONNECTIONS = 60
 const LONGEST_MS = 20
@@ -56,7 +58,8 @@ async function startApp(end: (socket: Socket) => void) {
   })
   for (const server of [app, relay]) await once(server.listen(0, '127.0.0.1'), 'listening')
   return {
-    ...{ sockets, port: portOf(relay) },
+    sockets,
+    port: portOf(relay),
     close() {
       for (const socket of sockets) socket.destroy()
       relay.close()

@@ -32,7 +32,9 @@ function start() {
     return made as unknown as Pipe & { onclose(error: Error | null): void }
   }
   return {
-    ...{ pool, state, closed },
+    pool,
+    state,
+    closed,
     /** A connection after a clean exchange. */
     give(session: string, app: App, agent = 'node-1') {
       const under = pipe(agent)

@@ -196,8 +196,11 @@ t.test(
     let touched = 0
     Object.assign(gateway.deps.sessions, { touch: () => touched++ })
     gateway.state.decision = {
-      ...{ effect: 'deny', reason: 'locked', message: 'Your laptop was reported lost.' },
-      ...{ roles: [], requirements: [] },
+      effect: 'deny',
+      reason: 'locked',
+      message: 'Your laptop was reported lost.',
+      roles: [],
+      requirements: [],
     }
     const locked = await raw(gateway, ask('GET /.mezite/session-status', ...OWN))
     t.match(locked, /^HTTP\/1.1 403 /)

@@ -31,7 +31,10 @@ t.teardown(() => database.close())
 const { db } = database
 const live = () => new AbortController().signal
 const about = (title: string, more: Partial<Notification> = {}): Notification => ({
-  ...{ kind: 'test', severity: 'info', title, ...more },
+  kind: 'test',
+  severity: 'info',
+  title,
+  ...more,
 })
 
 /** A receiver that does what `respond` says. */

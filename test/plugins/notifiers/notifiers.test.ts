@@ -223,7 +223,12 @@ t.test('the mail notifier delivers', async (t) => {
     const mails: { readonly to: readonly string[]; readonly raw: string }[] = []
     const state = { hangs: false, secure: [] as boolean[] }
     const server = new SMTPServer({
-      ...{ key, cert, authOptional: true, logger: false, closeTimeout: 100, ...options },
+      key,
+      cert,
+      authOptional: true,
+      logger: false,
+      closeTimeout: 100,
+      ...options,
       onAuth({ username, password }, _session, done) {
         if (username === 'hub' && password === 'secret') return done(null, { user: 'hub' })
         done(new Error('wrong password'))

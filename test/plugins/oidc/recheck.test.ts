@@ -29,7 +29,9 @@ t.teardown(async () => {
   await Promise.all([hub.stop(), issuer.close()])
 })
 await hub.api('PUT', '/apps/live', {
-  ...{ kind: 'app', version: 'v1', metadata: { name: 'live' } },
+  kind: 'app',
+  version: 'v1',
+  metadata: { name: 'live' },
   spec: { uri: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, agents: ['node-1'] },
 })
 

@@ -60,7 +60,9 @@ t.test('C47 a name of another identity is refused and recorded, until it is reli
 t.test('apps_oidc_connector admits app sessions of that connector only', async (t) => {
   const seen: unknown[] = []
   const observer = defineHubPlugin({
-    ...{ name: 'observer', api: 1, summary: 'Notes what policies see' },
+    name: 'observer',
+    api: 1,
+    summary: 'Notes what policies see',
     setup({ tap }) {
       tap.access.decide(({ subject }) => void seen.push(subject.profile))
     },
@@ -165,7 +167,10 @@ t.test(
     const page = await hub.visitor().open(`${hub.appUrl('app')}/`)
     t.equal(page.text, 'hello')
     t.match(seen.at(-1), {
-      ...{ authorization: 'token s3cret', 'x-login': 'dora', 'x-name': 'Dora', 'x-role': 'access' },
+      authorization: 'token s3cret',
+      'x-login': 'dora',
+      'x-name': 'Dora',
+      'x-role': 'access',
     })
   },
 )

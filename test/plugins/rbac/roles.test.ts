@@ -99,7 +99,10 @@ t.test('stored roles are listed, shown, replaced and removed', async (t) => {
 t.test('a rule of a plugin can be a list, under allow, deny or both', async (t) => {
   let reader: RoleReader | undefined
   const rule: RoleRule = {
-    ...{ name: 'paths', description: 'Paths', under: ['allow', 'deny'], list: true },
+    name: 'paths',
+    description: 'Paths',
+    under: ['allow', 'deny'],
+    list: true,
     members: { path: Type.String() },
     faults: ({ path }, under) => (path === under ? [{ path: ['path'], message: `not ${under}` }] : []),
     attach: (roles) => {

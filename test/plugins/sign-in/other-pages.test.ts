@@ -14,7 +14,9 @@ const textOf = (from: unknown, name: string) => String(Object(from)[name] ?? '')
 
 /** Signs people in on a page of its own, with a password that is their name twice. */
 const ownSignIn = defineHubPlugin({
-  ...{ name: 'own-sign-in', api: 1, summary: 'Own pages of sign-in' },
+  name: 'own-sign-in',
+  api: 1,
+  summary: 'Own pages of sign-in',
   needs: { pages, sessions, signInDesk, users },
   provides: { webRoutes },
   setup({ use, provide }) {
@@ -29,7 +31,8 @@ const ownSignIn = defineHubPlugin({
         </form>`,
       })
     provide.webRoutes({
-      ...{ name: 'own-sign-in', prefix: '' },
+      name: 'own-sign-in',
+      prefix: '',
       async routes(app) {
         type Request = Parameters<typeof desk.next>[0]
         type Reply = Parameters<typeof desk.complete>[1]

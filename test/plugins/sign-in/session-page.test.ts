@@ -30,7 +30,9 @@ async function signedIn() {
   const more = { user: hub.user, clientIp: '192.0.2.1', lastUsed: Date.now() }
   const { session: app } = await host.sessions.open({
     ...more,
-    ...{ kind: 'app', appId: 'id-grafana', parentId: hub.id },
+    kind: 'app',
+    appId: 'id-grafana',
+    parentId: hub.id,
   })
   const { session: other } = await host.sessions.open({ ...more, kind: 'cert', clientIp: '198.51.100.7' })
   for (const one of [hub, app, other]) Object.assign(one, { created: Date.now(), lastUsed: Date.now() })
@@ -40,7 +42,10 @@ async function signedIn() {
 t.test('a person sees their own sessions, and only those', async (t) => {
   const { visitor, hub, app, other } = await signedIn()
   const { session: stranger } = await host.sessions.open({
-    ...{ kind: 'hub', user: 'mallory', clientIp: '203.0.113.9', lastUsed: 0 },
+    kind: 'hub',
+    user: 'mallory',
+    clientIp: '203.0.113.9',
+    lastUsed: 0,
   })
   const shown = await visitor.open(page)
   t.equal(shown.status, 200)
@@ -58,7 +63,10 @@ t.test('a person sees their own sessions, and only those', async (t) => {
 t.test('E77 nobody can end the session of another person, or end one through a foreign page', async (t) => {
   const { visitor, app } = await signedIn()
   const { session: stranger } = await host.sessions.open({
-    ...{ kind: 'hub', user: 'mallory', clientIp: '203.0.113.9', lastUsed: 0 },
+    kind: 'hub',
+    user: 'mallory',
+    clientIp: '203.0.113.9',
+    lastUsed: 0,
   })
   t.equal((await post(visitor, '/end', `id=${stranger.id}`)).status, 404)
   t.equal((await post(visitor, '/end', 'id=none')).status, 404)
@@ -77,7 +85,10 @@ t.test(
   async (t) => {
     const { visitor, hub, app, other } = await signedIn()
     const { session: stranger } = await host.sessions.open({
-      ...{ kind: 'hub', user: 'mallory', clientIp: '203.0.113.9', lastUsed: 0 },
+      kind: 'hub',
+      user: 'mallory',
+      clientIp: '203.0.113.9',
+      lastUsed: 0,
     })
     const elsewhere = await signedIn()
     const shown = await visitor.open(`${host.url}/web/logout`)

@@ -20,7 +20,9 @@ const write = (...parts: unknown[]) => void lines.push(String(parts.at(-1)))
 const log = { debug() {}, info: write, warn: write, error: write } as never
 
 const endOf = (requestId: string, end_reason = 'closed'): AuditInput => ({
-  ...{ type: 'app.session.end', success: true, requestId },
+  type: 'app.session.end',
+  success: true,
+  requestId,
   fields: { app: 'echo', protocol: 'tcp', agent: 'node-1', end_reason },
 })
 const idOf = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`

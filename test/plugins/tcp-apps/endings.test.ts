@@ -166,7 +166,10 @@ t.test('an end is recorded once, although the database has lost the connection',
     recorded.push({ id, known: known(id) })
   }
   const connections = createOpenConnections({
-    ...{ database: db(), revisions: { write: revisions().write, alone: false }, clock, log },
+    database: db(),
+    revisions: { write: revisions().write, alone: false },
+    clock,
+    log,
     audit: { record },
   })
   connections.start()

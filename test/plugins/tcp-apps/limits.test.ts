@@ -95,7 +95,9 @@ async function botLogin(bot: string, secret: string, localAddress = '127.0.0.1')
   const agent = new Agent({ localAddress })
   const body = { bot, secret, public_key: key.publicKey.export({ type: 'spki', format: 'pem' }) }
   const { status, text } = await tcp.hub.visitor().fetch(`${tcp.hub.url}/v1/webapi/user-certs`, {
-    ...{ agent, method: 'POST', body: JSON.stringify(body) },
+    agent,
+    method: 'POST',
+    body: JSON.stringify(body),
     headers: { 'content-type': 'application/json' },
   })
   agent.destroy()

@@ -11,7 +11,9 @@ t.test(
     t.strictSame(refusalOf(refusal), { status: 403, reason: 'locked' })
     const link = 'https://wiki.example.com/hours'
     t.strictSame(refusalOf({ ...refusal, message: 'Call the desk.', link }), {
-      ...{ status: 403, reason: 'locked', message: `Call the desk. ${link}` },
+      status: 403,
+      reason: 'locked',
+      message: `Call the desk. ${link}`,
     })
   },
 )

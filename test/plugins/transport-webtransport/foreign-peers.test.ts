@@ -35,7 +35,8 @@ Object.assign(console, { log, error })
 const carriers: Duplex[] = []
 const settings = hub.path?.settings ?? {}
 const web = createSecureServer({
-  ...{ key, cert },
+  key,
+  cert,
   settings: { enableConnectProtocol: true, customSettings: settings },
   remoteCustomSettings: Object.keys(settings).map(Number),
 })
@@ -64,7 +65,11 @@ async function openClient() {
 }
 
 const server = new Http2Server({
-  ...{ port: 0, host: '127.0.0.1', secret: 'unused', cert, privKey: key },
+  port: 0,
+  host: '127.0.0.1',
+  secret: 'unused',
+  cert,
+  privKey: key,
   // By default it announces 16 KiB in its settings and raises them after 7.5 MiB, so that its own client stalls too.
   initialSessionFlowControlWindow: 15 << 20,
 } as never)
@@ -79,7 +84,10 @@ t.teardown(() => sockets.forEach((socket) => void socket.destroy()))
 
 async function openAgent() {
   const dialled = agent.dial({
-    ...{ host: HOST, port: serverPort, signal: AbortSignal.timeout(60_000), proof: () => 'proof' },
+    host: HOST,
+    port: serverPort,
+    signal: AbortSignal.timeout(60_000),
+    proof: () => 'proof',
     connect: () =>
       new Promise((resolve, reject) => {
         const socket = connectTcp(serverPort, '127.0.0.1', () => resolve(socket))

@@ -49,7 +49,9 @@ async function start(broken = false) {
   await web.register(certificateRoute(parts).routes)
   const ask = async (payload: object | string) => {
     const answer = await web.inject({
-      ...{ method: 'POST', url: '/', headers: { 'content-type': 'application/json' } },
+      method: 'POST',
+      url: '/',
+      headers: { 'content-type': 'application/json' },
       payload: typeof payload === 'string' ? payload : JSON.stringify(payload),
     })
     return { status: answer.statusCode, ...answer.json() }

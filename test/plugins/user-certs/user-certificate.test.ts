@@ -13,8 +13,12 @@ const uri = `mezite://test/user/ada%40example.com?session=${sessionId}`
 const { certificate: ca, keys } = await makeAuthority('user-ca', 'test', now, 24 * HOUR_MS)
 const { publicKey } = await newKeyPair()
 const good = {
-  ...{ publicKey, commonName: 'ada@example.com', purpose: 'client' as const, notBefore: now },
-  ...{ notAfter: now + HOUR_MS, names: [{ type: 'url' as 'url' | 'dns', value: uri }] },
+  publicKey,
+  commonName: 'ada@example.com',
+  purpose: 'client' as const,
+  notBefore: now,
+  notAfter: now + HOUR_MS,
+  names: [{ type: 'url' as 'url' | 'dns', value: uri }],
 }
 
 async function leaf(
@@ -32,7 +36,10 @@ const read = (certificate: X509Certificate, at = now, issuer: string | null = 'k
 
 t.test('a certificate of a user names the person and the session', async (t) => {
   t.strictSame(read(await leaf()), {
-    ...{ kind: 'cert', user: 'ada@example.com', sessionId, expires: now + HOUR_MS },
+    kind: 'cert',
+    user: 'ada@example.com',
+    sessionId,
+    expires: now + HOUR_MS,
   })
 })
 

@@ -39,7 +39,9 @@ t.test('the routes of apps, users, sessions and locks read and change them', asy
   const tunnel = new MemoryTunnel()
   const apps = { ...catalog, probe: async () => ({ ok: true, reason: null, error: null, ms: 0 }) }
   const hubState = {
-    ...{ links: () => tunnel.links(), stateOf: tunnel.stateOf.bind(tunnel), lastError: () => null },
+    links: () => tunnel.links(),
+    stateOf: tunnel.stateOf.bind(tunnel),
+    lastError: () => null,
     confirmed: ({ satisfied }: Pick<Session, 'satisfied'>) =>
       satisfied.some(({ name }) => requirements.get(name)?.mfa === true),
     certificateOf: () => ({ state: 'valid', error: null }) as const,
@@ -115,7 +117,12 @@ t.test('the routes of apps, users, sessions and locks read and change them', asy
   t.same((await call('GET', '/sessions?user=bob')).body, [])
   const appId = catalog.byName('one')!.id
   const { session: beside } = await sessions.open({
-    ...{ kind: 'app', user: 'ann', clientIp: '', expires: first.expires, appId, parentId: first.id },
+    kind: 'app',
+    user: 'ann',
+    clientIp: '',
+    expires: first.expires,
+    appId,
+    parentId: first.id,
     satisfied: [{ name: 'session-mfa', level: 'webauthn', appId, at: 0 }],
   })
   t.match(await call('GET', '/sessions?app=one'), { body: [{ id: beside.id, app: 'one', mfa: true }] })
@@ -124,7 +131,11 @@ t.test('the routes of apps, users, sessions and locks read and change them', asy
   t.equal((await call('GET', '/sessions?user=ann')).body.length, 2)
   t.match(await call('GET', '/sessions?who=ann'), { status: 400 })
   const { session: held } = await sessions.open({
-    ...{ kind: 'token', user: 'ann', clientIp: '', expires: first.expires, apps: [appId] },
+    kind: 'token',
+    user: 'ann',
+    clientIp: '',
+    expires: first.expires,
+    apps: [appId],
     client: 'Docker client',
   })
   const [ofProgram, ...others] = (await call('GET', '/sessions?program=docker')).body

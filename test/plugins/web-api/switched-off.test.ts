@@ -31,7 +31,9 @@ t.test('`web-api: false` switches its routes off; sign-in, apps, locks and readi
   const agent = await createTestAgent(before)
   t.teardown(() => agent.stop())
   await before.api('PUT', '/apps/one', {
-    ...{ kind: 'app', version: 'v1', metadata: { name: 'one', labels: { env: 'test' } } },
+    kind: 'app',
+    version: 'v1',
+    metadata: { name: 'one', labels: { env: 'test' } },
     spec: { uri: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`, agents: [agent.hostname] },
   })
   await before.stop()

@@ -15,8 +15,14 @@ let count = 0
 
 async function add(user: ReturnType<typeof userOf>, id = `key-${++count}`): Promise<KeyRow> {
   const key = {
-    ...{ id, name: 'Key', public_key: new Uint8Array(1), counter: 0, transports: '[]' },
-    ...{ aaguid: '', backup_eligible: 0, attested_root: null },
+    id,
+    name: 'Key',
+    public_key: new Uint8Array(1),
+    counter: 0,
+    transports: '[]',
+    aaguid: '',
+    backup_eligible: 0,
+    attested_root: null,
   }
   await keys.add(user, key, who, 'account')
   return (await keys.byId(id)) as KeyRow

@@ -33,7 +33,10 @@ async function confirm(holder: Holder, session: string, app: string, port: strin
   if (asked.status !== 200) return asked
   const response = signer.key.get(asked.options)
   return keys.post(holder.visitor, '/web/confirm/finish', {
-    ...{ session, app, port: String(port), ceremony: asked.ceremony },
+    session,
+    app,
+    port: String(port),
+    ceremony: asked.ceremony,
     response,
   })
 }
@@ -64,7 +67,9 @@ t.test('msh opens the page, waits for the passkey, and goes on', { timeout: 180_
 
 t.test('a TCP app that needs a passkey opens no port before the confirmation', async (t) => {
   await keys.hub.api('PUT', '/apps/db', {
-    ...{ kind: 'app', version: 'v1', metadata: { name: 'db', labels: { tier: 'vault' } } },
+    kind: 'app',
+    version: 'v1',
+    metadata: { name: 'db', labels: { tier: 'vault' } },
     spec: { uri: 'tcp://127.0.0.1:9', agents: ['none'] },
   })
   const dan = await person('dan')
@@ -126,7 +131,10 @@ t.test('a person can confirm only their own login, with their own passkey', asyn
   const foreign = await begin(bob, bob.session, 'other')
   t.match(
     await keys.post(bob.visitor, '/web/confirm/finish', {
-      ...{ session: bob.session, app: 'vault', port: '50000', ceremony: foreign.ceremony },
+      session: bob.session,
+      app: 'vault',
+      port: '50000',
+      ceremony: foreign.ceremony,
       response: bob.key.get(foreign.options),
     }),
     { status: 400, code: 'challenge_foreign' },

@@ -44,7 +44,10 @@ export const flaps = {
     const share = (asked: readonly Asked[]) =>
       (asked.filter(({ status }) => status === 200).length / asked.length) * 100
     const figure = (what: string, value: number, least: number): SoakFigure => ({
-      ...{ what, value, unit: '%', limit: { kind: 'least', value: least } as const },
+      what,
+      value,
+      unit: '%',
+      limit: { kind: 'least', value: least } as const,
     })
     const unserved = two.filter(({ status }) => status !== 200)
     for (const text of new Set(unserved.map(({ status, text }) => `${status} ${text}`)))

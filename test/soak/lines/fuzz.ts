@@ -31,7 +31,9 @@ export const fuzz = {
     const dataDir = join(site.dir, hub.name)
     const host = 'hub.mezite.localhost'
     const targets = {
-      ...{ publicPort, diagnosticsPort, adminSocket: join(dataDir, 'admin.sock') },
+      publicPort,
+      diagnosticsPort,
+      adminSocket: join(dataDir, 'admin.sock'),
       hosts: [host, appHost, 'elsewhere.example'],
     }
     let exits = 0
@@ -75,7 +77,9 @@ export const fuzz = {
         { what: 'capsules to an agent', value: sent, unit: '', limit: { kind: 'least', value: ROUND } },
         {
           what: 'slowest answer to a person at work, after a round',
-          ...{ value: slowest, unit: 'ms', limit: { kind: 'most', value: ANSWER_MS } },
+          value: slowest,
+          unit: 'ms',
+          limit: { kind: 'most', value: ANSWER_MS },
         },
         { what: 'exits of the hub', value: exits, ...none },
         { what: 'errors in its log', value: errors.length, ...none },

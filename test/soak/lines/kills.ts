@@ -57,7 +57,10 @@ export const kills = {
       )
     }
     const most = (what: string, values: readonly number[], limit: number): SoakFigure => ({
-      ...{ what, value: Math.max(...values), unit: 'ms', limit: { kind: 'most', value: limit } as const },
+      what,
+      value: Math.max(...values),
+      unit: 'ms',
+      limit: { kind: 'most', value: limit } as const,
     })
     return {
       growths: watches.flatMap((watch) => watch.growths()),
@@ -71,7 +74,8 @@ export const kills = {
           15_000,
         ),
         {
-          ...{ what: `failed requests at the other hub, of ${asked.length}`, unit: '' },
+          what: `failed requests at the other hub, of ${asked.length}`,
+          unit: '',
           ...{
             value: asked.filter(({ status }) => status !== 200).length,
             limit: { kind: 'most', value: 0 },

@@ -68,7 +68,9 @@ export const largeInstallation = {
     }
     const started = nextMessage(browsers)
     browsers.send({
-      ...{ port: Number(new URL(one.liveUrl).port), ca, people },
+      port: Number(new URL(one.liveUrl).port),
+      ca,
+      people,
       perSecond: options.requests / 60,
     } satisfies ManyPeopleJob)
     await started
@@ -218,7 +220,8 @@ async function admitPeople(
   await until(async () => (await listed()) >= size.people, 'the hub knows their sessions', 60_000)
   const host = new URL(liveUrl).hostname
   return tokens.map((token, at) => ({
-    ...{ host: host.replace(/^live\b/, `app-${at % size.apps}`), cookie: `${APP_COOKIE}=${token}` },
+    host: host.replace(/^live\b/, `app-${at % size.apps}`),
+    cookie: `${APP_COOKIE}=${token}`,
   }))
 }
 

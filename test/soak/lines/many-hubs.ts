@@ -30,8 +30,12 @@ export const manyHubs = {
     teardown(() => children.stop())
     const { child } = await children.program(new URL('../programs/many-hubs.ts', import.meta.url))
     child.send({
-      ...{ url: site.databaseUrl, clusterName: 'pair', encryptionKey, port: hub.port },
-      ...{ hubs: HUBS, agents: AGENTS },
+      url: site.databaseUrl,
+      clusterName: 'pair',
+      encryptionKey,
+      port: hub.port,
+      hubs: HUBS,
+      agents: AGENTS,
     } satisfies ManyHubsJob)
     const { links } = (await nextMessage(child)) as { links: number }
     options.progress(`  ${links} links`)

@@ -103,6 +103,8 @@ function recoveryFigures(recoveries: ReadonlyMap<string, readonly number[]>): So
     .filter(([, times]) => times.length > 0)
     .map(([name, times]) => ({
       what: `${name}: served again after, at most, of ${times.length}`,
-      ...{ value: Math.max(...times), unit: 'ms', limit: { kind: 'most', value: RECOVERY_MS } as const },
+      value: Math.max(...times),
+      unit: 'ms',
+      limit: { kind: 'most', value: RECOVERY_MS } as const,
     }))
 }

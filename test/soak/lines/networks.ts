@@ -94,7 +94,10 @@ export const networks = {
       )
     }
     const most = (what: string, value: number, limit: number): SoakFigure => ({
-      ...{ what, value, unit: 'ms', limit: { kind: 'most', value: limit } as const },
+      what,
+      value,
+      unit: 'ms',
+      limit: { kind: 'most', value: limit } as const,
     })
     return {
       growths: watches.flatMap((watch) => watch.growths()),
@@ -108,7 +111,9 @@ export const networks = {
         most('it is back after its network works again, at most', Math.max(...backMs), 10_000),
         most('slowest request meanwhile', Math.max(...asked.map(({ tookMs }) => tookMs)), 15_000),
         {
-          ...{ what: `failed requests of ${asked.length}`, unit: '', limit: { kind: 'most', value: 0 } },
+          what: `failed requests of ${asked.length}`,
+          unit: '',
+          limit: { kind: 'most', value: 0 },
           value: asked.filter(({ status }) => status !== 200).length,
         },
       ],

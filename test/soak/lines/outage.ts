@@ -72,11 +72,20 @@ export const outage = {
 }
 
 const atMost = (what: string, value: number, limit: number): SoakFigure => ({
-  ...{ what, value, unit: 'ms', limit: { kind: 'most', value: limit } as const },
+  what,
+  value,
+  unit: 'ms',
+  limit: { kind: 'most', value: limit } as const,
 })
 const atLeast = (what: string, value: number, limit: number): SoakFigure => ({
-  ...{ what, value, unit: 'ms', limit: { kind: 'least', value: limit } as const },
+  what,
+  value,
+  unit: 'ms',
+  limit: { kind: 'least', value: limit } as const,
 })
 const none = (what: string, value: number): SoakFigure => ({
-  ...{ what, value, unit: '', limit: { kind: 'most', value: 0 } as const },
+  what,
+  value,
+  unit: '',
+  limit: { kind: 'most', value: 0 } as const,
 })

@@ -65,7 +65,9 @@ export const reconnects = {
       joined.push(await gathered(second))
     }
     const most = (what: string, values: readonly number[], limit: number | null): SoakFigure => ({
-      ...{ what, value: Math.max(...values), unit: 'ms' },
+      what,
+      value: Math.max(...values),
+      unit: 'ms',
       limit: limit === null ? null : { kind: 'most', value: limit },
     })
     return {
@@ -75,7 +77,9 @@ export const reconnects = {
         most('processor time of the hub until then, at most', cpuMs, null),
         most(`${AGENTS} agents have a link to a second hub that starts after, at most`, joined, LIMIT_MS),
         {
-          ...{ what: 'links to the other hub meanwhile, at least', value: kept, unit: '' },
+          what: 'links to the other hub meanwhile, at least',
+          value: kept,
+          unit: '',
           limit: { kind: 'least', value: AGENTS },
         },
       ],

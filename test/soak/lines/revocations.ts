@@ -29,8 +29,14 @@ export const revocations = {
 }
 
 const most = (what: string, value: number, unit: string, limit: number): SoakFigure => ({
-  ...{ what, value, unit, limit: { kind: 'most', value: limit } as const },
+  what,
+  value,
+  unit,
+  limit: { kind: 'most', value: limit } as const,
 })
 const least = (what: string, value: number, unit: string, limit: number): SoakFigure => ({
-  ...{ what, value, unit, limit: { kind: 'least', value: limit } as const },
+  what,
+  value,
+  unit,
+  limit: { kind: 'least', value: limit } as const,
 })

@@ -59,7 +59,10 @@ export const slowClients = {
 }
 
 const most = (what: string, value: number, unit: string, limit: number): SoakFigure => ({
-  ...{ what, value, unit, limit: { kind: 'most', value: limit } as const },
+  what,
+  value,
+  unit,
+  limit: { kind: 'most', value: limit } as const,
 })
 
 const crowd = ({ publicPort, appHost }: OneHub, then: (socket: TLSSocket) => void) =>

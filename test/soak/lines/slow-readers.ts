@@ -49,15 +49,21 @@ export const slowReaders = {
         ...(['hub', 'agent'] as const).flatMap((name) => [
           {
             what: `${name}: gained after a collection`,
-            ...{ value: held[name] - heldBefore[name], unit: 'MB', limit: limit(50) },
+            value: held[name] - heldBefore[name],
+            unit: 'MB',
+            limit: limit(50),
           },
           {
             what: `${name}: most resident memory, above that before the first reader`,
-            ...{ value: slow[name] - before[name], unit: 'MB', limit: limit(100) },
+            value: slow[name] - before[name],
+            unit: 'MB',
+            limit: limit(100),
           },
           {
             what: `${name}: most resident memory`,
-            ...{ value: slow[name], unit: 'MB', limit: null },
+            value: slow[name],
+            unit: 'MB',
+            limit: null,
           },
         ]),
         { what: 'requests of others that failed', value: busy.failed, unit: '', limit: limit(0) },

@@ -28,7 +28,9 @@ export const transportFigures = {
         values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN
       figures.push(
         {
-          ...{ what: `${name}: p99 of a small exchange`, unit: 'ms', limit: { kind: 'most', value: 5 } },
+          what: `${name}: p99 of a small exchange`,
+          unit: 'ms',
+          limit: { kind: 'most', value: 5 },
           value: median(rounds.map(({ smallP99Ms }) => smallP99Ms)),
         },
         {
@@ -40,7 +42,9 @@ export const transportFigures = {
           value: median(rounds.map(({ slowPathMBs }) => slowPathMBs)),
         },
         {
-          ...{ what: `${name}: one stream at 50 ms, 1 % of the packets lost`, unit: 'MB/s', limit: null },
+          what: `${name}: one stream at 50 ms, 1 % of the packets lost`,
+          unit: 'MB/s',
+          limit: null,
           value: median(rounds.map(({ lossyPathMBs }) => lossyPathMBs)),
         },
       )

@@ -31,7 +31,8 @@ export async function habitsOf(cluster: SoakCluster): Promise<{ habits: Habit[];
   const habits: Habit[] = [
     {
       name: 'requests',
-      ...{ workers: 4, pauseMs: 5 },
+      workers: 4,
+      pauseMs: 5,
       act: async () =>
         mustBe(
           await retryUnanswered((reuse) =>
@@ -41,7 +42,8 @@ export async function habitsOf(cluster: SoakCluster): Promise<{ habits: Habit[];
     },
     {
       name: 'requests, each with its handshake',
-      ...{ workers: 1, pauseMs: 30 },
+      workers: 1,
+      pauseMs: 30,
       act: async () => mustBe(await bob.fetch(`${liveUrl}/download?bytes=${KB}`)),
     },
     { name: 'uploads', workers: 1, pauseMs: 100, act: () => upload(bob, liveUrl) },
@@ -52,12 +54,14 @@ export async function habitsOf(cluster: SoakCluster): Promise<{ habits: Habit[];
     { name: 'TCP connections', workers: 2, pauseMs: 50, act: () => echo(echoPort, 256 * KB) },
     {
       name: 'sign-ins',
-      ...{ workers: 1, pauseMs: 500 },
+      workers: 1,
+      pauseMs: 500,
       act: () => signInAndOut(cluster, `guest-${guests++ % 20}`, hubUrl),
     },
     {
       name: 'command lines',
-      ...{ workers: 1, pauseMs: 4_000 },
+      workers: 1,
+      pauseMs: 4_000,
       act: async () => {
         const { code, err } = await runMezctl(['apps', 'ls', '--format', 'json'], {
           MEZITE_DATA_DIR: `${cluster.dir}/hub-a`,

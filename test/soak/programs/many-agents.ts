@@ -23,7 +23,12 @@ async function run({ proxy, pin, dir, joins }: ManyAgentsJob): Promise<void> {
     for (let next = left.pop(); next; next = left.pop()) {
       const { hostname, token } = next
       const agent = createAgent({
-        ...{ proxyAddr: proxy, token, caPin: pin, hostname, dataDir: join(dir, hostname), log },
+        proxyAddr: proxy,
+        token,
+        caPin: pin,
+        hostname,
+        dataDir: join(dir, hostname),
+        log,
         plugins: [transport],
       })
       await agent.start()

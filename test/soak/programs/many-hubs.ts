@@ -64,10 +64,18 @@ async function run(job: ManyHubsJob): Promise<void> {
     const measured = () =>
       new Map([...registry.reachable].filter(([id]) => !registries.some((other) => other.instanceId === id)))
     const relay = createAgentRelay({
-      ...{ ...base, instanceId, peers, streamsPerAgent: 9_000, changed() {} },
+      ...base,
+      instanceId,
+      peers,
+      streamsPerAgent: 9_000,
+      changed() {},
       faults: () => new Map(),
       links: {
-        ...{ all: new Set(), up() {}, down() {}, receive() {}, refusalOf: () => null },
+        all: new Set(),
+        up() {},
+        down() {},
+        receive() {},
+        refusalOf: () => null,
         get: (hostname) => share.get(hostname),
         list: () => [...share.values()],
         returned: async () => false,
@@ -127,9 +135,14 @@ async function run(job: ManyHubsJob): Promise<void> {
         .insertInto('agents')
         .values(
           some.map((hostname) => ({
-            ...{ hostname, created: new Date(), previous_serial: null, generation: 1 },
-            ...{ cert_serial: certificates.get(hostname)?.serial ?? hostname, cert_authority: authority },
-            ...{ cert_expires: new Date(Date.now() + DAY_MS), hub_ca_pins: null },
+            hostname,
+            created: new Date(),
+            previous_serial: null,
+            generation: 1,
+            cert_serial: certificates.get(hostname)?.serial ?? hostname,
+            cert_authority: authority,
+            cert_expires: new Date(Date.now() + DAY_MS),
+            hub_ca_pins: null,
           })),
         )
         .execute()
@@ -141,12 +154,20 @@ async function run(job: ManyHubsJob): Promise<void> {
     const { key, certificate } = certificates.get(hostname)!
     const carrier = connectTcp(job.port, '127.0.0.1')
     const socket = await connectHub({
-      ...{ carrier, host: '127.0.0.1', alpn: [TUNNEL_ALPN], hubCa: authorities.bundle('hub-ca') },
-      ...{ clusterName, key, certificate },
+      carrier,
+      host: '127.0.0.1',
+      alpn: [TUNNEL_ALPN],
+      hubCa: authorities.bundle('hub-ca'),
+      clusterName,
+      key,
+      certificate,
     })
     const up = Promise.withResolvers<void>()
     openHubLink({
-      ...{ socket, clock, log, version: '1.0.0' },
+      socket,
+      clock,
+      log,
+      version: '1.0.0',
       dial: () => Promise.reject(new Error('there is no app')),
       onUp: () => up.resolve(),
       onMessage() {},

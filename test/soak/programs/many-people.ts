@@ -44,8 +44,11 @@ interface Sent {
 }
 
 const nothing = () => ({
-  ...{ ok: 0, connections: 0, failed: {} as Record<string, number> },
-  ...{ times: [] as number[], connecting: [] as number[] },
+  ok: 0,
+  connections: 0,
+  failed: {} as Record<string, number>,
+  times: [] as number[],
+  connecting: [] as number[],
 })
 let since = performance.now()
 let counted = nothing()
@@ -70,7 +73,11 @@ function start({ port, ca, perSecond, people }: ManyPeopleJob): void {
       at: performance.now(),
       over: false,
       request: request({
-        ...{ agent, host: '127.0.0.1', port, servername: host, path: '/download?bytes=1000' },
+        agent,
+        host: '127.0.0.1',
+        port,
+        servername: host,
+        path: '/download?bytes=1000',
         headers: { host: `${host}:${port}`, cookie, accept: 'application/json' },
       }),
     }
@@ -126,8 +133,13 @@ process.once('message', (job: ManyPeopleJob) => {
     // JSON has no NaN.
     const of = (values: readonly number[], share: number): number => percentile(values, share) || 0
     const count: ManyPeopleCount = {
-      ...{ seconds: (now - since) / 1_000, ok, failed, connections },
-      ...{ p50Ms: of(times, 0.5), p99Ms: of(times, 0.99), connectionP99Ms: of(connecting, 0.99) },
+      seconds: (now - since) / 1_000,
+      ok,
+      failed,
+      connections,
+      p50Ms: of(times, 0.5),
+      p99Ms: of(times, 0.99),
+      connectionP99Ms: of(connecting, 0.99),
       waiting: waiting.filter(({ over }) => !over).length,
     }
     since = now

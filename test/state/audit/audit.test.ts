@@ -44,8 +44,17 @@ const event = (type: string) => ({ type, success: true })
 const EVENT_BYTES =
   2 *
     JSON.stringify({
-      ...{ id: crypto.randomUUID(), type: 'x', time: new Date(0).toISOString(), cluster: 'c', hub: 'h' },
-      ...{ user: null, roles: null, client_ip: null, session_id: null, request_id: null, success: true },
+      id: crypto.randomUUID(),
+      type: 'x',
+      time: new Date(0).toISOString(),
+      cluster: 'c',
+      hub: 'h',
+      user: null,
+      roles: null,
+      client_ip: null,
+      session_id: null,
+      request_id: null,
+      success: true,
       reason: null,
     }).length +
   2
@@ -113,8 +122,12 @@ t.test(
     memory.state.hanging = true
     const { audit, log } = auditTo([memory.sink], {
       limits: {
-        ...{ full: 10, fullMs: 0, overfullBytes: 20 * EVENT_BYTES, writeMs: 200 },
-        ...{ firstRetryMs: 20, longestRetryMs: 50 },
+        full: 10,
+        fullMs: 0,
+        overfullBytes: 20 * EVENT_BYTES,
+        writeMs: 200,
+        firstRetryMs: 20,
+        longestRetryMs: 50,
       },
     })
     for (let n = 0; n < 9; n++) audit.record(event('x'))
@@ -421,7 +434,10 @@ t.test('M164 a million denials of a client become ten and a count, and others ar
   for (let n = 0; n < 30; n++) audit.record(denied(null, `2001:db8::${n.toString(16)}`, 'grafana'))
   for (let n = 0; n < 30; n++)
     audit.record({
-      ...{ type: 'user.login.failed', success: false, reason: 'state_spent', clientIp: '192.0.2.1' },
+      type: 'user.login.failed',
+      success: false,
+      reason: 'state_spent',
+      clientIp: '192.0.2.1',
       fields: { connector: n % 2 === 0 ? 'sso' : 'other' },
     })
   for (let n = 0; n < 50; n++) audit.record({ type: 'app.request', success: true, user: 'alice' })
@@ -500,7 +516,11 @@ t.test(
     const { audit } = auditTo([memory.sink])
     memory.state.failing = true
     const denied = (user: string | null, clientIp: string, app: string) => ({
-      ...{ type: 'access.denied', success: false, reason: 'access_denied', user, clientIp },
+      type: 'access.denied',
+      success: false,
+      reason: 'access_denied',
+      user,
+      clientIp,
       fields: { app },
     })
     const flood = () => {

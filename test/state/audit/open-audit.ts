@@ -26,7 +26,8 @@ export function auditOf(sinks: readonly AuditSink[], log: House['log'], setting:
         audit: {
           event: Object.assign(tap, { empty: event === undefined, pure: true }),
           recorded: Object.assign((one: AuditEvent) => recorded?.(one), {
-            ...{ empty: recorded === undefined, pure: true },
+            empty: recorded === undefined,
+            pure: true,
           }),
         },
       },

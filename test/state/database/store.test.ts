@@ -276,7 +276,9 @@ async function suite(t: Tap, store: Store): Promise<void> {
     const { revisions, copy } = await hubOn(database, { pollMs: 60_000 })
     t.teardown(() => revisions.stop())
     const by = (name: string) => ({
-      ...{ subject: { user: name } as Subject, clientIp: '', id: 'request-1' },
+      subject: { user: name } as Subject,
+      clientIp: '',
+      id: 'request-1',
       stillMay: async () => {
         if (copy.get(`lock-${name}`) !== undefined) throw new Error('locked')
       },

@@ -23,7 +23,10 @@ async function startHub(instanceId: string) {
   let [hints, hear] = [0, () => {}]
   const registry = createRegistry({
     ...database,
-    ...{ instanceId, version: '0', clock: systemClock, log },
+    instanceId,
+    version: '0',
+    clock: systemClock,
+    log,
     notify(channel) {
       hints += 1
       return database.notify(channel)

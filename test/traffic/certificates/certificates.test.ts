@@ -244,7 +244,10 @@ function sourceOf(more: Partial<CertificateSource> = {}) {
 /** What a client sees that sends this name and these ALPN names: names of the certificate, ALPN name, or the error. */
 async function handshake(port: number, servername: string | null, ...ALPNProtocols: string[]) {
   const socket = connect({
-    ...{ port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols },
+    port,
+    host: '127.0.0.1',
+    rejectUnauthorized: false,
+    ALPNProtocols,
     ...(servername !== null && { servername }),
   })
   const failed = once(socket, 'error').then(([error]) => String(error.reason ?? error.code))

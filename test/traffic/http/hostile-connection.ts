@@ -50,8 +50,12 @@ const { alpn, start } = kinds[kind] as (typeof kinds)[string] & object
 
 function open(): void {
   const socket = connect({
-    ...{ port: Number(port), host: '127.0.0.1', localAddress: '127.66.0.1', servername: host },
-    ...{ rejectUnauthorized: false, ALPNProtocols: [alpn] },
+    port: Number(port),
+    host: '127.0.0.1',
+    localAddress: '127.66.0.1',
+    servername: host,
+    rejectUnauthorized: false,
+    ALPNProtocols: [alpn],
   } as never)
   socket.on('error', () => {})
   socket.once('secureConnect', () => {

@@ -186,9 +186,16 @@ t.test('a connection that the other hub has kept past its handshake is not a str
   t.teardown(() => mock.timers.reset())
   const router = createAgentRouter({
     takers: { 'mezite-tunnel/1': () => {} },
-    ...{ alpnTransport: 'http2', peers: peersOf('hub-1'), group: undefined },
-    ...{ relay: { handOn() {} }, maxBytes: 1, handshakeMs: 1, table: new Map() as never },
-    ...{ linked() {}, drop() {}, refuse() {} },
+    alpnTransport: 'http2',
+    peers: peersOf('hub-1'),
+    group: undefined,
+    relay: { handOn() {} },
+    maxBytes: 1,
+    handshakeMs: 1,
+    table: new Map() as never,
+    linked() {},
+    drop() {},
+    refuse() {},
   })
   const pass = () => {
     let known = false

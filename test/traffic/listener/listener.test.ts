@@ -329,7 +329,10 @@ t.test(
     t.teardown(hub.stop)
     const open = async (localAddress: string): Promise<TLSSocket> => {
       const socket = connect({
-        ...{ port: hub.port, host: '127.0.0.1', ca: hub.ca, servername: 'hub.mezite.localhost' },
+        port: hub.port,
+        host: '127.0.0.1',
+        ca: hub.ca,
+        servername: 'hub.mezite.localhost',
         localAddress,
       } as never)
       socket.on('error', () => {})

@@ -71,7 +71,9 @@ t.test(
     }
     const joined: Identity = await joinCluster({
       connect: () => connectPinned({ carrier: dial('127.0.0.1'), host, caPin }),
-      ...{ token, hostname: 'node-1', request: await makeKeyRequest('node-1') },
+      token,
+      hostname: 'node-1',
+      request: await makeKeyRequest('node-1'),
     })
 
     const rows: readonly (readonly [
@@ -114,8 +116,13 @@ t.test(
         async (from) => {
           const { hubCa, clusterName, key, certificate } = joined
           const socket = await connectHub({
-            ...{ carrier: dial(from), host, alpn: ['mezite-tunnel/1'] },
-            ...{ hubCa, clusterName, key, certificate },
+            carrier: dial(from),
+            host,
+            alpn: ['mezite-tunnel/1'],
+            hubCa,
+            clusterName,
+            key,
+            certificate,
           })
           await once(socket, 'data', { signal: AbortSignal.timeout(60_000) })
           return socket.resume()

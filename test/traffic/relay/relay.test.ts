@@ -280,8 +280,12 @@ async function dialRelay(
   await once(carrier, 'connect')
   carrier.write(peers.header(hub.id, { address: '127.0.0.1', port: 1 }))
   const socket = await connectHub({
-    ...{ carrier, host: '127.0.0.1', alpn: [RELAY_ALPN], hubCa: hub.authorities.bundle('hub-ca') },
-    ...{ clusterName: 'test', ...identity },
+    carrier,
+    host: '127.0.0.1',
+    alpn: [RELAY_ALPN],
+    hubCa: hub.authorities.bundle('hub-ca'),
+    clusterName: 'test',
+    ...identity,
   })
   socket.on('error', () => {})
   return socket
@@ -312,7 +316,10 @@ t.test('J273 nobody but a hub of the cluster gets anything from the relay', asyn
     String(key.export({ type: 'pkcs8', format: 'pem' }))
   const user = pair()
   const userCertificate = await authorities.issueUser({
-    ...{ publicKey: user.publicKey, user: 'alice', sessionId: 's', notAfter: Date.now() + 60_000 },
+    publicKey: user.publicKey,
+    user: 'alice',
+    sessionId: 's',
+    notAfter: Date.now() + 60_000,
   })
   const { key, cert } = await authorities.hubIdentity()
   const own = await authorities.peerIdentity('hub-9')
@@ -483,7 +490,11 @@ t.test(
     const shown = { identity: authorities.hubIdentity(), bundle: authorities.bundle('hub-ca') }
     const link = { hostname: 'node-9', usable: true, version: '1.0.0', transport: 'http2', since: Date.now() }
     const relay = createRelayServer({
-      ...{ clusterName: 'test', instanceId: 'hub-9', clock, log: quiet, faults: () => new Map() },
+      clusterName: 'test',
+      instanceId: 'hub-9',
+      clock,
+      log: quiet,
+      faults: () => new Map(),
       links: { list: () => [link as unknown as LiveLink] },
       dial: () => Promise.reject(new Error('there is no agent')),
       authorities: {

@@ -33,7 +33,10 @@ function gateOf(options: { hashes?: readonly string[]; joinsPerMinute?: number }
   let queries = 0
   const gate = createCarrierGate(
     partly({
-      ...{ authorities: hub.authorities, clusterName: 'test', clock, log: quiet },
+      authorities: hub.authorities,
+      clusterName: 'test',
+      clock,
+      log: quiet,
       config: joining(options.joinsPerMinute ?? 30),
       joinTokens: {
         async findHash(id) {
@@ -162,7 +165,11 @@ t.test('R189 a query that fails admits nobody', async (t) => {
   const clock = fakeClock()
   const gate = createCarrierGate(
     partly({
-      ...{ authorities: hub.authorities, clusterName: 'test', clock, log: quiet, config: joining(30) },
+      authorities: hub.authorities,
+      clusterName: 'test',
+      clock,
+      log: quiet,
+      config: joining(30),
       joinTokens: { findHash: () => Promise.reject(new Error('no database')) },
     }),
   )

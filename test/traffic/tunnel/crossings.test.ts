@@ -114,7 +114,9 @@ t.test('J138 an agent of another cluster is refused, and itself refuses this hub
   const [token, caPin] = [await other.token('node-1'), other.authorities.pin()]
   const identity = await joinCluster({
     connect: () => connectPinned({ carrier: carrier(other.port), host, caPin }),
-    ...{ token, hostname: 'node-1', request: await makeKeyRequest('node-1') },
+    token,
+    hostname: 'node-1',
+    request: await makeKeyRequest('node-1'),
   })
   const { key, certificate } = identity
   t.equal(await refusal(hub, { key, certificate }), 'certificate_refused')
@@ -159,7 +161,9 @@ t.test('J127 guessing tokens is limited to 30 a minute from one address', async 
   const guess = (at: number) =>
     joinCluster({
       connect: () => connectPinned({ carrier: carrier(hub.port), host, caPin }),
-      ...{ token: `guess-${at}`, hostname: 'node-1', request },
+      token: `guess-${at}`,
+      hostname: 'node-1',
+      request,
     }).then(
       () => 'joined',
       (error: { code: string }) => error.code,

@@ -32,7 +32,9 @@ async function start(
   const [token, caPin] = [await hub.token('evil'), hub.authorities.pin()]
   const identity = await joinCluster({
     connect: () => connectPinned({ carrier: carrier(hub.port), host, caPin }),
-    ...{ token, hostname: 'evil', request: await makeKeyRequest('evil') },
+    token,
+    hostname: 'evil',
+    request: await makeKeyRequest('evil'),
   })
   await hub.until(() => hub.tunnel.links().length === 1, 'the honest agent is connected')
   return { hub, identity }
@@ -83,7 +85,10 @@ const reset = (stream: number, code: number) => frame(3, 0, stream, Buffer.from(
 /** A client of the join door, and its connection's start. */
 async function atJoinDoor(hub: TunnelHub): Promise<TLSSocket> {
   const socket = connectTls({
-    ...{ port: hub.port, host, rejectUnauthorized: false, ALPNProtocols: ['mezite-join/1'] },
+    port: hub.port,
+    host,
+    rejectUnauthorized: false,
+    ALPNProtocols: ['mezite-join/1'],
     servername: 'hub.test.mezite.internal',
   })
   socket.on('error', () => {})
@@ -218,7 +223,11 @@ t.test('J131 an agent with an impossible server name and origins affects no link
   const origin = Buffer.from('\0\x10https://a.bcd.ef', 'latin1')
   for (const servername of ['999.999.999.999', 'agent.example']) {
     const socket = connectTls({
-      ...{ port: hub.port, host, servername, rejectUnauthorized: false, ALPNProtocols: ['mezite-tunnel/1'] },
+      port: hub.port,
+      host,
+      servername,
+      rejectUnauthorized: false,
+      ALPNProtocols: ['mezite-tunnel/1'],
       key: identity.key,
       cert: identity.certificate,
     })

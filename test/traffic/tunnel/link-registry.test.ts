@@ -87,7 +87,11 @@ function start() {
     const made = {
       hostname: 'node-1',
       certificate: { hostname: 'node-1', serial, notAfter: NOW + 1_000, authority: 'key-1' },
-      ...{ via, transport: 'http2', clientIp: '192.0.2.1', moving: false, retired: false },
+      via,
+      transport: 'http2',
+      clientIp: '192.0.2.1',
+      moving: false,
+      retired: false,
       sent: [] as { type: string; code?: string }[],
       ended: null as string | null,
       send: (message: { type: string }) => void made.sent.push(message),

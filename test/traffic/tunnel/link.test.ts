@@ -40,7 +40,9 @@ async function open(first: object | null = HELLO, lifeMs = LIFE_MS, serial = 'a'
   const link = new LiveLink({
     socket: near as TLSSocket,
     certificate: { hostname: 'node-1', serial, notAfter: lifeMs, authority: 'key-1' },
-    ...{ transport: 'http2', clientIp: '192.0.2.1', via: null },
+    transport: 'http2',
+    clientIp: '192.0.2.1',
+    via: null,
     clock: { now: () => now, monotonic: () => now },
     greeting: { type: 'greeting' },
     onReady: () => ready.resolve(),
@@ -53,7 +55,12 @@ async function open(first: object | null = HELLO, lifeMs = LIFE_MS, serial = 'a'
     far.destroy()
   })
   return {
-    ...{ link, messages, near, ready: ready.promise, control: control.promise, closed: closed.promise },
+    link,
+    messages,
+    near,
+    ready: ready.promise,
+    control: control.promise,
+    closed: closed.promise,
     session: () => session!,
     /** A stream to an application, answered. */
     async stream() {
@@ -210,7 +217,9 @@ async function openTwo(serial = 'a') {
   await Promise.all([first.ready, second.ready])
   const { companions } = first.link
   return {
-    ...{ first, second, companions },
+    first,
+    second,
+    companions,
     adopt: () => companions.adopt(second.link),
     /** A bulk transfer, until the result is called. */
     bulk(on = first) {

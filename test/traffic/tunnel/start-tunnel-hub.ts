@@ -177,7 +177,13 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
   const { authorities, joins, joinTokens, tunnel } = openTestRooms({
     only: ['joins', 'tunnel'],
     given: {
-      ...{ db, secretBox, instanceId, clock, log, clusterName: 'test', hubVersion: '0.1.0' },
+      db,
+      secretBox,
+      instanceId,
+      clock,
+      log,
+      clusterName: 'test',
+      hubVersion: '0.1.0',
       config: {
         proxy: { limits: { callsPerMinute: { tokens: options.joinsPerMinute ?? 1_000 } } },
         tunnel: { streams_per_agent: 9_000, ...(options.offered && { transports: options.offered }) },
@@ -186,7 +192,8 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
         slot: () => [{ name: 'network', schemes: ['tcp'], servedByHub: false, targets: true }] as never,
         calls: {
           tunnel: {
-            ...{ route, proposed: hook(() => {}, true) },
+            route,
+            proposed: hook(() => {}, true),
             changed: hook((event: TunnelChanged) => void changed.push(event)),
           },
         },
@@ -247,7 +254,8 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
     tunnel,
     routes: [
       tokenRoutes({
-        ...{ administration: { joinTokens }, authorities },
+        administration: { joinTokens },
+        authorities,
         publicNames: { hubOrigin: 'https://hub.example.com' },
       }),
       tunnel.routes,
@@ -260,7 +268,10 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
     apps,
     revisions,
     db,
-    ...{ secretBox, sockets, peerSockets, store },
+    secretBox,
+    sockets,
+    peerSockets,
+    store,
     cluster,
     route: null,
     open: async (app) => tunnel.open(admissionTo(app)),

@@ -53,7 +53,9 @@ async function start(
   })
   for (const method of ['GET', 'POST'] as const)
     app.route({
-      ...{ method, url: '/web/mine', config: { access: 'page' } },
+      method,
+      url: '/web/mine',
+      config: { access: 'page' },
       handler: async ({ subject }, reply) => reply.page(`<p>${subject.user}</p>`),
     })
   app.get('/open', { config: { access: 'public' } }, async ({ clientIp }) => ({ clientIp }))
