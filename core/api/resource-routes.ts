@@ -178,7 +178,11 @@ export function apiRoutes(collection: string, add: (on: AddRoute, web: FastifyIn
 /** Schema of the JSON of one resource. */
 export function schemaOf({ name, form, example }: ResourceFace<never>): TSchema {
   if ('flat' in form) return form.flat
-  const { kind = name, spec, status = {} } = form
+  const { kind = name, spec } = form
+  const shown = Type.Object({
+    etag: Type.String({ description: 'For If-Match of a change' }),
+    ...form.status,
+  })
   const schema = Type.Object({
     kind: Type.Literal(kind),
     version: Type.Literal('v1'),
@@ -189,9 +193,8 @@ export function schemaOf({ name, form, example }: ResourceFace<never>): TSchema 
       expires: Type.Optional(Type.String()),
     }),
     spec,
-    status: Type.Optional(
-      Type.Object({ etag: Type.String({ description: 'For If-Match of a change' }), ...status }),
-    ),
+    // A kind with members of its own always shows them.
+    status: form.status === undefined ? Type.Optional(shown) : shown,
   })
   return withExample(schema, example)
 }

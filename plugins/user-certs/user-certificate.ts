@@ -19,7 +19,7 @@ export function readUserCertificate(
   if (keyUsage?.length !== 1 || keyUsage[0] !== CLIENT_AUTH) return null
   const notAfter = Date.parse(certificate.validTo)
   if (!(Date.parse(certificate.validFrom) <= now && now < notAfter)) return null
-  const uri = onlyUri(certificate.subjectAltName)
+  const uri = onlyUri(namesOf(certificate))
   const prefix = `mezite://${clusterName}/user/`
   if (!uri?.startsWith(prefix)) return null
   const [, name, sessionId] = /^([^/?#]+)\?session=([0-9a-f-]{36})$/.exec(uri.slice(prefix.length)) ?? []
@@ -28,6 +28,15 @@ export function readUserCertificate(
     return { kind: 'cert', user: decodeURIComponent(name), sessionId, expires: notAfter }
   } catch {
     return null
+  }
+}
+
+/** The alternative names; undefined for those that Node.js cannot format, for which it throws. */
+function namesOf(certificate: X509Certificate): string | undefined {
+  try {
+    return certificate.subjectAltName
+  } catch {
+    return undefined
   }
 }
 

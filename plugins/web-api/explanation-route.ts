@@ -62,11 +62,11 @@ export const explanationRoutes = ({ explain }: Explanations): WebRoutes =>
   apiRoutes('access', (on) => {
     const summary = 'Whether a user may open an app, and why'
     on('GET /explain', { summary, querystring: Query, returns: ExplanationSchema }, (_, { query }) => {
-      const { user, app, way = 'browser', method, path } = query
+      const { user, app, way = 'browser', method, path, upgrade } = query
       const request =
-        method === undefined && path === undefined
+        method === undefined && path === undefined && upgrade === undefined
           ? undefined
-          : { method: method ?? 'GET', target: path ?? '/' }
+          : { method: method ?? 'GET', target: path ?? '/', upgrade: upgrade !== undefined }
       return explain(user, app, way, request)
     })
   })

@@ -22,7 +22,7 @@ const classes: Readonly<Record<string, Classes>> = {
 }
 /** Commands of packages that people install, which pages of examples name. */
 const OF_EXAMPLES = /^(?:mezctl requests recent|msh bookmarks|mezctl plugins|msh plugins)\b/
-const HUB_COMMANDS = 'init start doctor backup restore database upgrade dev'.split(' ')
+const HUB_COMMANDS = 'init start doctor plugins version backup restore database upgrade dev'.split(' ')
 
 /** Words of a command line up to what only a shell reads. */
 function wordsOf(line: string): string[] {

@@ -471,7 +471,7 @@ t.test('wrong usage exits 2, a refusal 1, with the code and a next step on stand
   )
   t.match(await mezctl('apps register --name taken --uri http://x'), {
     code: 1,
-    err: /^error: .+ \(app_exists\)\n.+ls or get/,
+    err: /^error: .+ \(app_exists\)\n.+mezctl apps update/,
   })
   for (const line of ['apps ls --data-dir /nowhere', '--data-dir /nowhere apps ls']) {
     t.match(await mezctl(line), {

@@ -49,6 +49,12 @@ const OF_OTHERS: Readonly<Record<string, string>> = {
   npm: 'installs from the registry, or runs the tests themselves; packages-check installs the packs with npm',
   apt: 'installs a package on the machine; packaging/packages.test.ts installs it with dpkg in a folder',
   systemctl: 'starts services of the machine; log/service-install.test.ts checks the units',
+  podman: 'needs a container engine; npm run release -- --check starts the images with runc',
+  cosign: 'checks a release with a program of others; packaging/release-workflow.test.ts reads what signs it',
+  'slsa-verifier':
+    'checks a release with a program of others; plugins/backup/version.test.ts checks the same statements',
+  sha256sum:
+    'checks files of a release that is not here; packaging/release-files.test.ts compares the checksums',
   docker: 'needs a container engine; packaging/packages.test.ts checks what the images run',
   rm: 'removes the data of an installation',
   ln: 'switches the version of an installation',

@@ -20,12 +20,12 @@ interface Cost {
  */
 const MOST: Readonly<Record<'hub' | 'agent', Readonly<Record<'small' | 'browser', Cost>>>> = {
   hub: {
-    small: { kilobytes: 14.1, calls: 331, files: 63 },
-    browser: { kilobytes: 19.4, calls: 360, files: 63 },
+    small: { kilobytes: 14.1, calls: 336, files: 64 },
+    browser: { kilobytes: 19.4, calls: 364, files: 64 },
   },
   agent: {
-    small: { kilobytes: 1.9, calls: 7, files: 3 },
-    browser: { kilobytes: 1.9, calls: 7, files: 3 },
+    small: { kilobytes: 1.9, calls: 7, files: 4 },
+    browser: { kilobytes: 1.9, calls: 7, files: 4 },
   },
 }
 

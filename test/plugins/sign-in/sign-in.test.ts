@@ -1,10 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { Problem, type Session } from '@mezite/core'
+import type { Session } from '@mezite/core'
 import { FakeIssuer, fakeClock, Visitor } from '@mezite/core/testing'
 import t from 'tap'
 import { safePath } from '../../../core/api/local-path.ts'
+import { handoverBusy } from '../../../core/gate/sessions/session-ticket.ts'
 import { createSignInRate } from '../../../core/web/desk/sign-in-rate.ts'
 import { fakeApp, startSignInHost } from './sign-in-host.ts'
 
@@ -254,7 +255,7 @@ t.test('a person signs in', async (t) => {
 
 t.test('N238 a sign-in that has to wait for others shows that, and continues by itself', async (t) => {
   const busy = async () => {
-    throw new Problem(503, 'handover_busy', 'Many people are signing in right now.')
+    throw handoverBusy()
   }
   const { open, tickets } = host.sessions
   host.sessions.open = busy

@@ -66,7 +66,7 @@ t.test(
       const session = connectHttp2('https://hub', { createConnection: () => socket, settings })
       const { csr } = await makeKeyRequest(hostname)
       const status = await ask(session, '/v1/join', { token: secret, csr, hostname })
-      t.equal(status, secret === 'wrong' ? 403 : 200, 'the hub answered the request to join')
+      t.equal(status, secret === 'wrong' ? 400 : 200, 'the hub answered the request to join')
       return session
     }
     const joined: Identity = await joinCluster({

@@ -37,7 +37,7 @@ export function AppForm({ app }: { readonly app?: App }) {
     () => [
       ...new Set(
         (others.data ?? []).flatMap((one) =>
-          Object.entries(one.metadata.labels).map((pair) => pair.join('=')),
+          Object.entries(one.metadata.labels ?? {}).map((pair) => pair.join('=')),
         ),
       ),
     ],

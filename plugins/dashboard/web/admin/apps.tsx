@@ -44,7 +44,7 @@ const columns: readonly Column<App>[] = [
   },
   { title: a('state'), cell: ({ status }) => <AppState status={status} /> },
   { title: a('target'), cell: ({ spec: { uri } }) => <code>{uri}</code> },
-  { title: a('labels'), cell: ({ metadata: { labels } }) => <Labels labels={labels} /> },
+  { title: a('labels'), cell: ({ metadata: { labels = {} } }) => <Labels labels={labels} /> },
   { title: a('sessions'), number: true, cell: ({ status: { sessions } }) => sessions },
   { title: a('streams'), number: true, cell: ({ status: { streams } }) => streams },
 ]
@@ -152,7 +152,7 @@ function AppPage({ app }: { readonly app: App }) {
             [a('state'), <AppState key="state" status={status} />],
             [a('target'), <code key="uri">{spec.uri}</code>],
             [a('publicName'), spec.public_addr],
-            [a('labels'), <Labels key="labels" labels={metadata.labels} />],
+            [a('labels'), <Labels key="labels" labels={metadata.labels ?? {}} />],
             [a('sessions'), status.sessions],
             [a('streams'), status.streams],
           ]}
