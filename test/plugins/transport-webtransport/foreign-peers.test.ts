@@ -199,7 +199,7 @@ for (const [name, open] of [
     t.pass('it is closed')
   })
 
-  t.test(`${name}: a stream that is no longer read ends the carrier`, async (t) => {
+  t.test(`${name}: the carrier closes when the library cancels its reading`, async (t) => {
     const { readable, carrier } = await open()
     carrier.resume()
     await (readable as never as ReadableStream).cancel({ code: 7 } as never).catch(() => {})
