@@ -93,6 +93,7 @@ export type {
   ResourceView,
 } from './api/resource-routes.ts'
 export type { ChangeKind } from './api/revisions.ts'
+export type { AdminRight, AdminVerb } from './api/rights.ts'
 export type { RoleFault, RoleReader, RoleRule, RuledRole } from './api/role-rules.ts'
 export type { SecretPlace } from './api/secret-box.ts'
 export type {

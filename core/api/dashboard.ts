@@ -1,5 +1,6 @@
 import { slotRef } from '../kernel/reference.ts'
 import type { App } from './app.ts'
+import type { AdminRight } from './rights.ts'
 import type { User } from './users.ts'
 
 /**
@@ -61,11 +62,11 @@ export type DashboardBlock =
   | DashboardForm
 
 /**
- * A page of the administration, or a panel on the page of an app or a person. Its content is data, loaded for administrators only,
- * within 5 s, and has at most a million characters as JSON; a plugin that throws or returns anything else loses its page or
+ * A page of the administration, or a panel on the page of an app or a person. Its content is data, loaded within 5 s for
+ * administrators with the `right` only, and has at most a million characters as JSON; a plugin that throws or returns anything else loses its page or
  * panel, and the log says why. For a link in the navigation of everybody, use `homeLinks`.
  */
-export type DashboardPart =
+export type DashboardPart = { readonly right: AdminRight } & (
   | {
       readonly kind: 'page'
       /** Last part of the page's address: small letters, digits and `-`. */
@@ -85,6 +86,7 @@ export type DashboardPart =
       /** Null for a person whom the panel does not concern. */
       readonly content: (person: User) => Promise<readonly DashboardBlock[] | null>
     }
+)
 
 /** Pages and panels that plugins add to the dashboard. */
 export const dashboardParts = slotRef<DashboardPart>('dashboardParts')

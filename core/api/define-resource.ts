@@ -40,8 +40,6 @@ export interface NewRow<Row> {
  * `Row` is a row of the table, `Item` what the hub keeps of it in memory, `Input` what `put` or `create` reads.
  */
 export interface ResourceDefinition<Item, Row extends object, Input = unknown> extends ResourceFace<Item> {
-  /** What views call its changes. Default: the name. */
-  readonly changeKind?: string
   readonly table: string
   /** The column with the key, which is also the parameter of the paths and a member of the JSON. */
   readonly key: keyof Row & string
@@ -134,7 +132,7 @@ function collectionRoutes<Item, Row extends object, Input>(
   collection: Collection<Item, Row, Input>,
   more?: (on: AddRoute) => void,
 ): WebRoutes {
-  const { name, noun = name, key, example, verbs } = definition
+  const { name, noun = name, changeKind = name, key, example, verbs } = definition
   const { list, get, put, create, remove } = verbs
   const returns = schemaOf(definition)
   const aNoun = `${/^[aeio]/i.test(noun) ? 'an' : 'a'} ${noun}`
@@ -148,6 +146,7 @@ function collectionRoutes<Item, Row extends object, Input>(
     if (create) {
       const { summary = `Creates ${aNoun}`, body } = create
       const route = {
+        access: `${changeKind}.create` as const,
         ...create,
         summary,
         body: withExample(body, example),
@@ -161,7 +160,8 @@ function collectionRoutes<Item, Row extends object, Input>(
     if (put) {
       const { summary = `Creates or replaces ${aNoun}` } = put
       const result = Type.Object({ created: Type.Boolean(), resource: returns })
-      const route = { ...put, summary, takes: returns, returns: result }
+      const access = `${changeKind}.update` as const
+      const route = { access, ...put, summary, takes: returns, returns: result }
       on(`PUT /:${key}`, route, async (name, { body, actor, headers }, reply) => {
         const done = await collection.put(name, put.parse(body, { name }), actor, headers)
         if (done.created) reply.code(201)
@@ -171,7 +171,8 @@ function collectionRoutes<Item, Row extends object, Input>(
     if (remove) {
       const { summary = `Removes ${aNoun}` } = remove
       const result = Type.Object({ [key]: Type.String(), removed: Type.Boolean() })
-      on(`DELETE /:${key}`, { ...remove, summary, returns: result }, async (name, { actor }) => {
+      const access = `${changeKind}.delete` as const
+      on(`DELETE /:${key}`, { access, ...remove, summary, returns: result }, async (name, { actor }) => {
         const { more: members } = await collection.remove(name, actor)
         const { cut, ...others } = members as { readonly cut?: object }
         return { [key]: name, ...others, removed: true, ...(cut && { cut }) }

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import { headerOwner } from './header-names.ts'
 import { safePath } from './local-path.ts'
+import { isAdminRight } from './rights.ts'
 
 type Check = (part: unknown) => string | null
 
@@ -211,6 +212,7 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
   dashboardParts: partWith(['content'], {
     title: name,
     kind: oneOf('page', 'panel', 'person-panel'),
+    right: rule('the right that its readers need, such as `app.read`', isAdminRight),
     path: optional(pathSegment),
   }),
   homeLinks: partWith([], {

@@ -10,7 +10,7 @@ import type { RouteAccess, WebRoutes } from './web-routes.ts'
 export interface ResourceVerb {
   /** For the description of the API. Default: a sentence with the name of the resource. */
   readonly summary?: string
-  /** Default: `admin`. */
+  /** Default: the right to this verb: `role.list`, `role.read`, `role.update` for `put`, `role.create`, `role.delete`. */
   readonly access?: RouteAccess
   /** The response lists in `cut` the streams cut on all hubs. */
   readonly cuts?: boolean
@@ -37,6 +37,8 @@ export type ResourceForm =
 export interface ResourceFace<Item> {
   /** Word for one of them, such as `role`. The events are `role.created`, `role.updated` and `role.deleted`. */
   readonly name: string
+  /** What views and rights call it. Default: the name. */
+  readonly changeKind?: string
   /** For people, if it differs from the name: `join token`. */
   readonly noun?: string
   /** The path below `/v1/webapi/`, and the topic of `mezctl`: `roles`. */
@@ -65,6 +67,7 @@ export type ResourceCall<Body = unknown, Query = unknown> = FastifyRequest<{
 
 /** What a route takes and returns; all of it is in the description of the API. */
 export interface ResourceRoute<Body extends TSchema, Query extends TSchema> extends ResourceVerb {
+  readonly access: RouteAccess
   readonly body?: Body
   /** As `body`, if the route checks it itself. */
   readonly takes?: TSchema
@@ -122,10 +125,11 @@ export function missing(face: ResourceFace<never>, key: string): Problem {
  *
  * @example
  * const programs = { name: 'program', collection: 'programs', key: 'id', form: { flat: Shown }, show, list: { rows } }
- * provide.webRoutes(resourceRoutes(programs, (on) => on('DELETE /:id', {}, (id, { actor }) => remove(id, actor))))
+ * const access = 'program.delete'
+ * provide.webRoutes(resourceRoutes(programs, (on) => on('DELETE /:id', { access }, (id, { actor }) => remove(id, actor))))
  */
 export function resourceRoutes<Item>(view: ResourceView<Item>, more?: (on: AddRoute) => void): WebRoutes {
-  const { name, noun = name, collection, key, form, list, get } = view
+  const { name, noun = name, changeKind = name, collection, key, form, list, get } = view
   const { show = (item: Item) => item as object } = view
   const { order = (item: Item) => String((item as Record<string, unknown>)[key]) } = view
   const { search = order, newestFirst = false } = view
@@ -133,7 +137,8 @@ export function resourceRoutes<Item>(view: ResourceView<Item>, more?: (on: AddRo
   return apiRoutes(collection, (on, web) => {
     if (list) {
       const { rows = () => [], query = NamedPageQuery, showAll, summary = `All ${noun}s`, ...verb } = list
-      const route = { ...verb, summary, querystring: query, returns: Type.Array(returns) }
+      const access = `${changeKind}.list` as const
+      const route = { access, ...verb, summary, querystring: query, returns: Type.Array(returns) }
       on('GET /', route, async (_, call, reply) => {
         const sorted = { keyOf: order, textOf: search, descending: newestFirst }
         const page = await pageOf(call, reply, await rows(call), sorted)
@@ -142,7 +147,7 @@ export function resourceRoutes<Item>(view: ResourceView<Item>, more?: (on: AddRo
     }
     if (get) {
       const { find, summary = `One ${noun}` } = get
-      on(`GET /:${key}`, { ...get, summary, returns }, async (one, call) => {
+      on(`GET /:${key}`, { access: `${changeKind}.read`, ...get, summary, returns }, async (one, call) => {
         const item = await find(one, call)
         if (item === undefined) throw missing(view, one)
         return show(item, call.subject)
@@ -151,14 +156,14 @@ export function resourceRoutes<Item>(view: ResourceView<Item>, more?: (on: AddRo
     more?.(on)
     if (!('spec' in form)) return
     const { kind = name, spec } = form
-    web.get(`/schemas/${kind}`, { config: { access: 'admin' } }, async () => spec)
+    web.get(`/schemas/${kind}`, { config: { access: `${changeKind}.read` } }, async () => spec)
   })
 }
 
-/** Routes of the JSON API below `/v1/webapi/<collection>`, for administrators unless a route has another `access`. */
+/** Routes of the JSON API below `/v1/webapi/<collection>`. */
 export function apiRoutes(collection: string, add: (on: AddRoute, web: FastifyInstance) => void): WebRoutes {
   const routes: WebRoutes['routes'] = async (web) => {
-    const on: AddRoute = (at, { access = 'admin', cuts, deadlineMs, ...schema }, run) => {
+    const on: AddRoute = (at, { access, cuts, deadlineMs, ...schema }, run) => {
       const [method, path = ''] = at.split(' ') as [HTTPMethods, string?]
       const config = { access, ...(cuts && { cuts }), ...(deadlineMs !== undefined && { deadlineMs }) }
       const handler: RouteHandlerMethod = async (request, reply) => {

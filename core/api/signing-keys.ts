@@ -246,13 +246,16 @@ function signingKeyRoutes(
     })),
   })
   return apiRoutes('auth', (on) => {
-    on(`GET /rotate/${name}`, { summary: `The keys that sign ${signs}` }, show)
-    const rotation = { summary: `Publishes a new key for ${signs}, which signs in six minutes` }
+    const access = 'authority.read'
+    on(`GET /rotate/${name}`, { access, summary: `The keys that sign ${signs}` }, show)
+    const summary = `Publishes a new key for ${signs}, which signs in six minutes`
+    const rotation = { access: 'authority.update', summary } as const
     on(`POST /rotate/${name}`, rotation, async (_, { actor }) => {
       await keys.rotate(actor)
       return show()
     })
-    on(`GET /export/${name}`, { summary: `The public keys of ${signs}, as a JWKS` }, (_, _call, reply) =>
+    const shown = { access, summary: `The public keys of ${signs}, as a JWKS` } as const
+    on(`GET /export/${name}`, shown, (_, _call, reply) =>
       reply.type('application/json; charset=utf-8').send(JSON.stringify({ keys: keys.published() })),
     )
   })

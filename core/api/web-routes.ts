@@ -4,6 +4,7 @@ import type { AppDisplay } from './app.ts'
 import type { Actor } from './audit.ts'
 import type { Markup } from './pages.ts'
 import type { CallRate } from './proxy-limits.ts'
+import type { AdminRight } from './rights.ts'
 import type { Session } from './sessions.ts'
 import type { HomeLink } from './sign-in.ts'
 import type { Subject } from './subject.ts'
@@ -11,7 +12,7 @@ import type { AppState } from './tunnel.ts'
 
 /**
  * Routes on the hub's own host: an ordinary Fastify plugin, mounted in its own scope. Every route must set
- * `config: { access: 'public' | 'page' | 'user' | 'admin' }`; otherwise the hub does not start.
+ * `config: { access: 'public' | 'page' | 'user' | 'KIND.VERB' }`; otherwise the hub does not start.
  */
 export interface WebRoutes {
   readonly name: string
@@ -83,9 +84,9 @@ export interface PublicNames {
  * - `page`: people signed in with a browser; the hub sends others to sign in and back. Only on the sign-in host,
  *   by cookie only, and a call that is not safe (RFC 9110 section 9.2.1) must come from that host's own pages.
  * - `user`: people and programs with a session or a token.
- * - `admin`: people and programs with the role admin, and the operator on the admin socket.
+ * - a right such as `app.update`: administrators who have it, and the operator on the admin socket.
  */
-export type RouteAccess = 'public' | 'page' | 'user' | 'admin'
+export type RouteAccess = 'public' | 'page' | 'user' | AdminRight
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -57,7 +57,8 @@ export const errorCodes = {
   MEZ_CERTIFICATE_MISSING:
     'Set `proxy.https_keypair`, or `proxy.development_certificate: true` to try things out.',
   MEZ_SOCKET_IN_USE: 'Stop the other mezhub that uses this data_dir.',
-  MEZ_ROUTE_UNGUARDED: "Give the route `config: { access: 'public' | 'user' | 'admin' }`.",
+  MEZ_ROUTE_UNGUARDED:
+    'Give the route `config: { access: … }`: `public`, `page`, `user`, or the right that it needs, such as `app.update`.',
   MEZ_AUTHORITY_UNREADABLE:
     'Start the hub with the encryption key and the database that created the authorities.',
   MEZ_CSR_INVALID: 'Send a PKCS #10 request in PEM, signed with its own P-256 key.',

@@ -72,6 +72,7 @@ export default defineHubPlugin({
 
     provide.dashboardParts({
       kind: 'page',
+      right: 'note.list',
       path: 'app-notes',
       title: 'Notes',
       content: async () => [
@@ -89,6 +90,7 @@ export default defineHubPlugin({
     })
     provide.dashboardParts({
       kind: 'panel',
+      right: 'note.read',
       title: 'Note',
       content: async ({ name }) => [{ kind: 'facts', facts: { Note: notes.items.get(name)?.text ?? null } }],
     })

@@ -17,6 +17,7 @@ export function dashboardPartsOf(parts: {
   return [
     {
       kind: 'page',
+      right: 'request.list',
       path: 'access-requests',
       title: 'Access requests',
       async content() {
@@ -46,6 +47,7 @@ export function dashboardPartsOf(parts: {
     },
     {
       kind: 'person-panel',
+      right: 'access.read',
       title: 'Use of roles',
       async content(person) {
         const { since, rows: all } = await review(person)

@@ -97,7 +97,7 @@ export function reviewRoutes(review: ReviewAccess, clock: Clock): WebRoutes {
       web.get<{ Querystring: { unused?: string } }>(
         '/',
         {
-          config: { access: 'admin' },
+          config: { access: 'access.read' },
           schema: {
             summary: 'Which roles people have, and when they last used them',
             querystring: Query,

@@ -10,6 +10,7 @@ const DAY_MS = 24 * 3_600_000
 export function certificatesPage(store: Store, now: () => number): DashboardPart {
   return {
     kind: 'page',
+    right: 'certificate.list',
     path: 'certificates',
     title: 'Certificates',
     async content() {

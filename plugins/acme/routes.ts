@@ -105,12 +105,21 @@ export function certificateRoutes(
     return shown(known(name))
   }
   return resourceRoutes(view, (on) => {
-    const order = { summary: 'Orders the certificate now', returns: Listed }
+    const access = 'certificate.update'
+    const order = { access, summary: 'Orders the certificate now', returns: Listed } as const
     on('POST /:name/renew', order, (name, { actor }) => renew(name, actor))
     const body = Type.Closed({ name: Type.String() })
-    const orderOne = { summary: 'Orders one certificate now, by name', body, returns: Listed }
+    const orderOne = {
+      access,
+      summary: 'Orders one certificate now, by name',
+      body,
+      returns: Listed,
+    } as const
     on('POST /renew', orderOne, (_, { body: { name }, actor }) => renew(name, actor))
-    const drop = { summary: 'Drops the certificate; one that is still needed is ordered again' }
+    const drop = {
+      access: 'certificate.delete',
+      summary: 'Drops the certificate; one that is still needed is ordered again',
+    } as const
     on('DELETE /:name', drop, async (key, { actor }) => {
       const { name } = known(key)
       await store.write(async (to) => {
@@ -123,7 +132,7 @@ export function certificateRoutes(
       return undefined
     })
     const summary = 'Imports a certificate, which is served and not renewed'
-    on('PUT /:name', { summary, body: Import, returns: Listed }, async (name, { body, actor }) => {
+    on('PUT /:name', { access, summary, body: Import, returns: Listed }, async (name, { body, actor }) => {
       if (!NAME.test(name)) throw problemFor('certificate_invalid', `"${name}" is not a valid name.`)
       const { cert, leaf, key } = readImport(body, now())
       const names = namesOf(leaf)

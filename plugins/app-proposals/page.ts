@@ -10,6 +10,7 @@ const MOST_FORMS = 20
 /** The page "Proposed apps" of the dashboard. */
 export const proposalsPage = (proposals: Proposals): DashboardPart => ({
   kind: 'page',
+  right: 'proposal.list',
   path: 'app-proposals',
   title: 'Proposed apps',
   async content() {

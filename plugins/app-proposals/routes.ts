@@ -42,14 +42,26 @@ export const proposalRoutes = (proposals: Proposals, desk: Desk): WebRoutes =>
     },
     (on) => {
       const accepted = Type.Object({ name: Type.String(), accepted: Type.Boolean() })
-      const accept = { summary: 'Registers a proposed app, served by its agent', returns: accepted }
+      const access = 'proposal.review'
+      const accept = {
+        access,
+        summary: 'Registers a proposed app, served by its agent',
+        returns: accepted,
+      } as const
       on('POST /:id/accept', accept, async (id, { actor }) => ({
         name: (await desk.accept(id, actor)).name,
         accepted: true,
       }))
-      const refuse = { summary: 'Refuses an app of this agent with this name', returns: Listed }
+      const refuse = {
+        access,
+        summary: 'Refuses an app of this agent with this name',
+        returns: Listed,
+      } as const
       on('POST /:id/refuse', refuse, async (id, { actor }) => shown(await desk.refuse(id, actor)))
-      const forget = { summary: 'Forgets a proposal; its agent may make it again' }
+      const forget = {
+        access: 'proposal.delete',
+        summary: 'Forgets a proposal; its agent may make it again',
+      } as const
       on('DELETE /:id', forget, async (id, { actor }) => void (await desk.remove(id, actor)))
     },
   )

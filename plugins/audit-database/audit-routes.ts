@@ -81,10 +81,11 @@ export function auditRoutes(parts: Deps): WebRoutes {
   const watch = createAdminWatch(parts)
   return apiRoutes('audit', (on) => {
     const list = {
+      access: 'audit.list',
       summary: 'The newest matching events of the audit trail, oldest first',
       querystring: Query,
       returns: Type.Array(Event),
-    }
+    } as const
     on('GET', list, async (_, request) => {
       const { from, to, limit: text = '100', after, before, ...exact } = request.query as Search
       const limit = Number(text)
@@ -98,8 +99,13 @@ export function auditRoutes(parts: Deps): WebRoutes {
       if (after === undefined && before === undefined) recordRead(audit, request.actor, 'audit')
       return events.map(({ event }) => event)
     })
-    const summary = `Matching events as a file, newest first, at most ${MOST_EXPORTED}`
-    on('GET /export', { deadlineMs: 0, summary, querystring: ExportQuery }, (_, request, reply) => {
+    const file = {
+      access: 'audit.read',
+      deadlineMs: 0,
+      summary: `Matching events as a file, newest first, at most ${MOST_EXPORTED}`,
+      querystring: ExportQuery,
+    } as const
+    on('GET /export', file, (_, request, reply) => {
       const { format = 'jsonl', from, to, ...exact } = request.query as ExportSearch
       const filter = filterOf(exact, from, to)
       recordRead(audit, request.actor, 'audit/export')
@@ -110,7 +116,7 @@ export function auditRoutes(parts: Deps): WebRoutes {
         .header('content-disposition', `attachment; filename="audit.${format}"`)
         .send(stream)
     })
-    const tail = { summary: 'Events as they happen, one JSON object a line' }
+    const tail = { access: 'audit.list', summary: 'Events as they happen, one JSON object a line' } as const
     on('GET /tail', tail, async (_, request, reply) => {
       recordRead(audit, request.actor, 'audit/tail')
       const stream = await parts.tail.follow(request.subject.user, watch(request))

@@ -57,7 +57,7 @@ export function verifyRoute(deps: Deps): WebRoutes {
 
   return apiRoutes('audit', (on) => {
     const summary = 'Proves that the audit trail is what was recorded'
-    on('GET /verify', { summary, querystring: Query }, (_, { query, actor }, reply) => {
+    on('GET /verify', { access: 'audit.read', summary, querystring: Query }, (_, { query, actor }, reply) => {
       if (running) throw problemFor('verify_running')
       const [number, hash] = query.checkpoint?.split(':') ?? []
       const noted = number && hash ? { number: Number(number), hash } : null

@@ -46,14 +46,20 @@ export function appClientRoutes(deps: {
 
   const view = { name: 'client', collection: 'app-clients', key: 'name', form: { flat: Shown } }
   return resourceRoutes(view, (on) => {
-    on('GET /:name', { summary: 'The OpenID client of an app', returns: Shown }, (name) => {
+    const get = { access: 'app-client.read', summary: 'The OpenID client of an app', returns: Shown } as const
+    on('GET /:name', get, (name) => {
       const app = appOf(name)
       const client = appClients.of(app)
       if (client) return show(app, client, null)
       const detail = `${app.name} has no OpenID client; \`mezctl apps oidc ${app.name} --redirect-uri URI\` makes one.`
       throw problemFor('app_client_not_found', detail)
     })
-    const put = { summary: 'Makes or changes the OpenID client of an app', body: Body, returns: Shown }
+    const put = {
+      access: 'app-client.update',
+      summary: 'Makes or changes the OpenID client of an app',
+      body: Body,
+      returns: Shown,
+    } as const
     on('PUT /:name', put, async (name, { body, actor }) => {
       const app = appOf(name)
       const { redirect_uris: redirectUris, logout_uri: logoutUri, rotate_secret: rotateSecret } = body
@@ -63,7 +69,10 @@ export function appClientRoutes(deps: {
       const { client, secret } = await appClients.put(app, change, actor)
       return show(app, client, secret)
     })
-    const remove = { summary: 'Removes the OpenID client of an app, with what it holds' }
+    const remove = {
+      access: 'app-client.delete',
+      summary: 'Removes the OpenID client of an app, with what it holds',
+    } as const
     on('DELETE /:name', remove, async (name, { actor }) => {
       const { clientId } = await appClients.remove(appOf(name), actor)
       await tokens().revoke({ client_id: clientId })

@@ -59,9 +59,10 @@ export function clientRoutes(deps: {
     },
     (on) => {
       const removal = 'Removes a program, and ends its tokens'
-      on('DELETE /:id', { summary: removal }, (id, { actor }) => remove(id, actor))
+      on('DELETE /:id', { access: 'client.delete', summary: removal }, (id, { actor }) => remove(id, actor))
       const body = Type.Closed({ client_id: Type.String({ maxLength: 2_048 }) })
-      const form = { summary: `${removal}: for the form of the dashboard`, body }
+      const summary = `${removal}: for the form of the dashboard`
+      const form = { access: 'client.delete', summary, body } as const
       on('POST /remove', form, (_, { body, actor }) => remove(body.client_id, actor))
     },
   )

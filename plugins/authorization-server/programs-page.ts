@@ -22,6 +22,7 @@ export function programsPage(deps: {
   const { running, appClients, catalog, sessions } = deps
   return {
     kind: 'page',
+    right: 'client.list',
     path: 'programs',
     title: 'Programs',
     async content() {

@@ -3,7 +3,7 @@ import type { DecisionPoint } from './decision-point.ts'
 import { Bodies, type Body, pageOf, readQuestion } from './questions.ts'
 
 const PREFIX = '/access/v1'
-const config = { access: 'admin' } as const
+const config = { access: 'access.read' } as const
 const REQUEST_ID = /^[\x21-\x7e]{1,256}$/
 
 /** `/access/v1/evaluation`, `/access/v1/search/*` and the document by which clients find them (AuthZEN Authorization API 1.0). */

@@ -61,7 +61,7 @@ export function backupRoute({ audit, source, log }: BackupRouteDeps): WebRoutes 
       app.post(
         '/backups',
         {
-          config: { access: 'admin', deadlineMs: 60_000 },
+          config: { access: 'backup.create', deadlineMs: 60_000 },
           schema: { summary: 'Writes an encrypted backup to a file of the machine of the hub', body: Body },
         },
         async (request, reply) => {

@@ -8,6 +8,7 @@ type Part = typeof dashboardParts extends SlotRef<infer P> ? P : never
 export function botsPage(bots: Pick<StoredBots, 'items'>, sessions: Pick<Sessions, 'list'>): Part {
   return {
     kind: 'page',
+    right: 'bot.list',
     path: 'bots',
     title: 'Bots',
     async content() {

@@ -19,10 +19,11 @@ export function secretRoutes(
   }
   return (on) => {
     const given = {
+      access: 'bot.update',
       summary: 'Gives a bot a new secret, which replaces the former',
       cuts: true,
       returns: Secret,
-    }
+    } as const
     on('POST /:name/secret', given, async (name, { actor }, reply) => {
       const secret = newSecret()
       const columns = { secret_hash: hashSecret(secret), secret_created: clock.now(), updated: clock.now() }
@@ -35,7 +36,12 @@ export function secretRoutes(
       reply.code(201)
       return { name, secret }
     })
-    const removed = { summary: 'Removes the secret of a bot', cuts: true, returns: Removed }
+    const removed = {
+      access: 'bot.update',
+      summary: 'Removes the secret of a bot',
+      cuts: true,
+      returns: Removed,
+    } as const
     on('DELETE /:name/secret', removed, async (name, { actor }) => {
       const columns = { secret_hash: null, secret_created: null, updated: clock.now() }
       await bots.update(name, actor, () => ({ ...columns, holder: newHolder() }), { within })

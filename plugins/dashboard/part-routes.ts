@@ -74,14 +74,16 @@ export function partRoutes(deps: {
 
   return apiRoutes('dashboard', (on) => {
     const list = {
+      access: 'dashboard.list',
       summary: 'Pages that plugins add to the dashboard',
       returns: Type.Array(Type.Object({ path: Type.String(), ...Title })),
-    }
+    } as const
     on('GET /pages', list, () => pages.map(({ path, title }) => ({ path, title })))
     const get = {
+      access: 'dashboard.read',
       summary: 'The content of a page that a plugin adds',
       returns: Type.Object({ ...Title, blocks: Blocks }),
-    }
+    } as const
     on('GET /pages/:path', get, async (wanted) => {
       const page = pages.find(({ path }) => path === wanted)
       if (!page) throw problemFor('page_not_found', `No plugin has a page "${wanted}".`)
@@ -90,14 +92,19 @@ export function partRoutes(deps: {
       throw problemFor('plugin_failed')
     })
     const ofApp = {
+      access: 'app.read',
       summary: 'The panels that plugins add to the page of an app',
       returns: Type.Array(Type.Object({ ...Title, blocks: Type.Nullable(Blocks) })),
-    }
+    } as const
     on('GET /panels/:name', ofApp, (wanted) => {
       const app = catalog.list().find(({ name }) => name === wanted)
       return app ? shownOf(panels, (panel) => panel.content(app)) : []
     })
-    const ofPerson = { ...ofApp, summary: 'The panels that plugins add to the page of a person' }
+    const ofPerson = {
+      ...ofApp,
+      access: 'user.read',
+      summary: 'The panels that plugins add to the page of a person',
+    } as const
     on('GET /person-panels/:name', ofPerson, (name) => {
       const person = users.byName(name)
       return person ? shownOf(personPanels, (panel) => panel.content(person)) : []

@@ -24,15 +24,21 @@ const { app: _app, ...AppsQuery } = Query.properties
 /** `GET /v1/webapi/traffic` and `/apps`: what the cluster forwarded in the last hour or day. */
 export const trafficRoutes = (traffic: Traffic): WebRoutes =>
   apiRoutes('traffic', (on) => {
-    const summary = 'Requests, errors, latency and bytes over time, summed over all hubs'
-    on('GET /', { summary, querystring: Query, returns: Series }, async (_, { query }) => {
+    const series = {
+      access: 'traffic.read',
+      summary: 'Requests, errors, latency and bytes over time, summed over all hubs',
+      querystring: Query,
+      returns: Series,
+    } as const
+    on('GET /', series, async (_, { query }) => {
       const { range = 'hour', app } = query
       return { step_seconds: RANGES[range].stepMs / 1_000, points: await traffic.points(range, app) }
     })
     const byApp = {
+      access: 'traffic.list',
       summary: 'Requests, errors, latency and bytes by app, those with most requests first',
       querystring: Type.Closed(AppsQuery),
       returns: Apps,
-    }
+    } as const
     on('GET /apps', byApp, (_, { query: { range = 'hour' } }) => traffic.apps(range))
   })

@@ -52,13 +52,15 @@ export function notificationRoutes({
     }
   }
   return apiRoutes('notifications', (on) => {
-    const list = { summary: `The last ${MOST} notifications`, returns: Type.Array(Listed) }
+    const summary = `The last ${MOST} notifications`
+    const list = { access: 'notification.list', summary, returns: Type.Array(Listed) } as const
     on('GET /', list, () => store.list(MOST))
     const tested = {
+      access: 'notification.create',
       summary: 'Sends a test through each notifier, or one, and returns what came of it',
       body: Type.Closed({ name: Type.Optional(Type.String()) }),
       returns: Type.Array(Tested),
-    }
+    } as const
     on('POST /test', tested, (_, { body: { name }, subject }) => {
       const chosen = notifiers.filter((one) => name === undefined || one.name === name)
       if (name !== undefined && chosen.length === 0) {

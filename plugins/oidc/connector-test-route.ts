@@ -25,7 +25,9 @@ export function connectorTestRoute(
   deps: Parameters<typeof testConnector>[1],
 ): (on: AddRoute) => void {
   return (on) =>
-    on('POST /:name/test', { deadlineMs: 60_000, returns: ReportResource }, (name) =>
-      testConnector(connectors.collection.known(name), deps),
+    on(
+      'POST /:name/test',
+      { access: 'connector.read', deadlineMs: 60_000, returns: ReportResource },
+      (name) => testConnector(connectors.collection.known(name), deps),
     )
 }

@@ -5,6 +5,7 @@ import { compileRole, type RoleSet, reachOf } from './role-set.ts'
 
 const Names = Type.Array(Type.String())
 const preview = {
+  access: 'role.read',
   summary: 'Who would gain and who would lose access to what if the role were saved',
   returns: Type.Object({
     users: Type.Integer({ description: 'How many people and programs have the role' }),
@@ -20,7 +21,7 @@ const preview = {
       },
     ),
   }),
-}
+} as const
 
 /** `POST /v1/webapi/roles/preview`. */
 export function previewRoute(

@@ -45,6 +45,7 @@ const NOBODY: Subject = { user: '', roles: [], kind: 'operator', sessionId: null
 /** Agents of one test. */
 const MOST_TESTED = 20
 const test = {
+  access: 'app.update',
   summary: 'Checks an app document and connects to the app from its agents, without saving it',
   deadlineMs: 60_000,
   returns: Type.Object({
@@ -58,7 +59,7 @@ const test = {
       }),
     ),
   }),
-}
+} as const
 /** `/v1/webapi/apps`. Responses to changes that can end access have `cut`. */
 export function appRoutes(options: {
   readonly administration: Pick<Administration, 'apps'>
@@ -124,7 +125,7 @@ export function appRoutes(options: {
       get: { summary: 'One app with its state', find: known },
     },
     (on) => {
-      on('POST /', {}, async (_, { body, actor }) =>
+      on('POST /', { access: 'app.create' }, async (_, { body, actor }) =>
         show((await apps.put(apps.read(body), 'create', actor)).app),
       )
       on('POST /test', test, async (_, { body }) => {
@@ -138,24 +139,32 @@ export function appRoutes(options: {
           ),
         }
       })
-      on('PUT /:name', { cuts: true }, async (name, { body, actor, headers }, reply) => {
-        const { created, app } = await apps.put(apps.read(body, name), 'put', actor, headers)
-        if (created) reply.code(201)
-        return { created, resource: show(app) }
-      })
-      on('DELETE /:name', { cuts: true }, async (name, { actor, subject }) => {
+      on(
+        'PUT /:name',
+        { access: 'app.update', cuts: true },
+        async (name, { body, actor, headers }, reply) => {
+          const { created, app } = await apps.put(apps.read(body, name), 'put', actor, headers)
+          if (created) reply.code(201)
+          return { created, resource: show(app) }
+        },
+      )
+      on('DELETE /:name', { access: 'app.delete', cuts: true }, async (name, { actor, subject }) => {
         const app = await apps.remove(known(name).name, actor)
         const ids = sessionsOf(app).map(({ id }) => id)
         const ended = ids.length === 0 ? 0 : await sessions.end(ids, 'app_deleted', subject)
         return { name: app.name, removed: true, cut: { sessions: ended } }
       })
       for (const enabled of [true, false])
-        on(`POST /:name/${enabled ? 'enable' : 'disable'}`, { cuts: !enabled }, async (name, { actor }) => {
-          const before = known(name)
-          const change = () => apps.change(name, (old) => ({ ...old, enabled }), actor)
-          return show(before.enabled === enabled ? before : await change())
-        })
-      on('PUT /:name/agents/:hostname', {}, async (name, { params, actor }) => {
+        on(
+          `POST /:name/${enabled ? 'enable' : 'disable'}`,
+          { access: 'app.enable', cuts: !enabled },
+          async (name, { actor }) => {
+            const before = known(name)
+            const change = () => apps.change(name, (old) => ({ ...old, enabled }), actor)
+            return show(before.enabled === enabled ? before : await change())
+          },
+        )
+      on('PUT /:name/agents/:hostname', { access: 'app.update' }, async (name, { params, actor }) => {
         const hostname = params.hostname!.toLowerCase()
         if (!/^[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?$/.test(hostname)) {
           const detail = `${params.hostname} cannot be the host name of an agent.`
@@ -164,7 +173,7 @@ export function appRoutes(options: {
         const bind = (app: App) => ({ ...app, agents: [...new Set([...app.agents, hostname])] })
         return show(await apps.change(name, bind, actor))
       })
-      on('DELETE /:name/agents/:hostname', {}, async (name, { params, actor }) => {
+      on('DELETE /:name/agents/:hostname', { access: 'app.update' }, async (name, { params, actor }) => {
         const hostname = params.hostname!.toLowerCase()
         const unbind = (app: App) => {
           if (app.agents.includes(hostname))

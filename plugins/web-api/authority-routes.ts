@@ -50,12 +50,13 @@ export function authorityRoutes(deps: AuthorityDeps): WebRoutes {
 
   return apiRoutes('auth', (on) => {
     for (const name of NAMES) {
-      on(`GET /export/${name}`, {}, (_, _call, reply) => {
+      on(`GET /export/${name}`, { access: 'authority.read' }, (_, _call, reply) => {
         reply.type('application/x-pem-file')
         return `${authorities.bundle(name).join('\n').trim()}\n`
       })
-      on(`GET /rotate/${name}`, {}, () => show(name))
-      on(`POST /rotate/${name}`, { body: Body }, async (_, { body: { step, force = false }, actor }) => {
+      on(`GET /rotate/${name}`, { access: 'authority.read' }, () => show(name))
+      const change = { access: 'authority.update', body: Body } as const
+      on(`POST /rotate/${name}`, change, async (_, { body: { step, force = false }, actor }) => {
         if (!force && step !== 'start' && step !== 'rollback') await refuseLosses(name, step, deps)
         await rotation.rotate(name, step, actor)
         return show(name)

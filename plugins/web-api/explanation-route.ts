@@ -60,8 +60,13 @@ const ExplanationSchema = Type.Object({
 /** `GET /v1/webapi/access/explain`. */
 export const explanationRoutes = ({ explain }: Explanations): WebRoutes =>
   apiRoutes('access', (on) => {
-    const summary = 'Whether a user may open an app, and why'
-    on('GET /explain', { summary, querystring: Query, returns: ExplanationSchema }, (_, { query }) => {
+    const route = {
+      access: 'access.read',
+      summary: 'Whether a user may open an app, and why',
+      querystring: Query,
+      returns: ExplanationSchema,
+    } as const
+    on('GET /explain', route, (_, { query }) => {
       const { user, app, way = 'browser', method, path, upgrade } = query
       const request =
         method === undefined && path === undefined && upgrade === undefined

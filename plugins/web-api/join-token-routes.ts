@@ -57,7 +57,7 @@ export function tokenRoutes(options: {
       }),
     },
     (on) => {
-      on('POST /', { body: Body, returns: NewToken }, async (_, { body, actor }) => {
+      on('POST /', { access: 'token.create', body: Body, returns: NewToken }, async (_, { body, actor }) => {
         const { ttl_seconds: ttl = DEFAULT_TTL_SECONDS, agent_hostname: wanted = null } = body
         const { id, token } = await tokens.create({ agentHostname: wanted, ttlMs: ttl * 1_000, by: actor })
         const host = wanted === null ? '' : ` --hostname ${wanted.toLowerCase()}`
@@ -67,7 +67,7 @@ export function tokenRoutes(options: {
         const command = `mezd start --proxy ${publicAddr} --token-file - --ca-pin ${authorities.pin()}${host}`
         return { id, token, ca_pin: authorities.pin(), command }
       })
-      on('DELETE /:id', {}, async (id, { actor }) => {
+      on('DELETE /:id', { access: 'token.delete' }, async (id, { actor }) => {
         const isUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)
         if (!isUuid || !(await tokens.remove(id, actor)))
           throw problemFor('token_not_found', `There is no join token ${id}.`)

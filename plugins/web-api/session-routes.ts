@@ -92,7 +92,7 @@ export function sessionRoutes(options: {
       },
     },
     (on) =>
-      on('DELETE /:id', { cuts: true }, async (id, { subject }) => {
+      on('DELETE /:id', { access: 'session.end', cuts: true }, async (id, { subject }) => {
         const ended = await sessions.end([id], 'revoked', subject)
         if (ended === 0) {
           throw problemFor(

@@ -155,7 +155,8 @@ export function statusRoutes({
   }
   return apiRoutes('status', (on) => {
     const querystring = Type.Object({ plugins: Type.Optional(Type.String()) })
-    const route = { summary: 'The status of this cluster', querystring, returns: Status }
+    const summary = 'The status of this cluster'
+    const route = { access: 'status.read', summary, querystring, returns: Status } as const
     on('GET', route, async (_, { query: { plugins: listed } }) => {
       const wanted = { ...parts }
       if (listed === '1' || listed === 'true') {

@@ -88,21 +88,22 @@ export function userRoutes(options: {
       get: { find: (name) => users.byName(name) },
     },
     (on) => {
-      on('POST /', { body: CreateBody }, async (_, { body, actor }) =>
+      on('POST /', { access: 'user.create', body: CreateBody }, async (_, { body, actor }) =>
         show(await changes.create(body.name, body.roles, actor)),
       )
-      on('PATCH /:name', { cuts: true, body: UpdateBody }, async (name, { body, actor, headers }) =>
+      const update = { access: 'user.update', cuts: true } as const
+      on('PATCH /:name', { ...update, body: UpdateBody }, async (name, { body, actor, headers }) =>
         show(await changes.update(name, body.roles, actor, headers)),
       )
-      on('POST /:name/relink', { cuts: true }, async (name, { actor }) => {
+      on('POST /:name/relink', update, async (name, { actor }) => {
         const user = await changes.relink(name, actor)
         return { ...show(user), cut: { sessions: user.endedSessions } }
       })
-      on('DELETE /:name/mapped-roles', { cuts: true }, async (name, { actor }) => {
+      on('DELETE /:name/mapped-roles', update, async (name, { actor }) => {
         const dropped = users.byName(name)?.mappedRoles
         return { ...show(await changes.dropMapped(name, actor)), dropped }
       })
-      on('DELETE /:name', { cuts: true }, async (name, { actor }) => {
+      on('DELETE /:name', { access: 'user.delete', cuts: true }, async (name, { actor }) => {
         const user = await changes.remove(name, actor)
         return { name: user.name, removed: true, cut: { sessions: user.endedSessions } }
       })

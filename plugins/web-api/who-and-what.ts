@@ -59,13 +59,24 @@ export function whoAndWhatRoutes(rooms: {
   }
 
   return apiRoutes('access', (on) => {
-    const whoRoute = { summary: 'Who may open an app, and why', querystring: WhoQuery, returns: Who }
+    const access = 'access.read'
+    const whoRoute = {
+      access,
+      summary: 'Who may open an app, and why',
+      querystring: WhoQuery,
+      returns: Who,
+    } as const
     on('GET /who', whoRoute, async (_, { query }) => {
       const app = catalog.byName(query.app)
       if (app) return inTurns(await who(app))
       throw problemFor('app_not_found', `There is no app ${query.app}; \`mezctl apps ls\` lists them.`)
     })
-    const whatRoute = { summary: 'What a user may open, and why', querystring: WhatQuery, returns: What }
+    const whatRoute = {
+      access,
+      summary: 'What a user may open, and why',
+      querystring: WhatQuery,
+      returns: What,
+    } as const
     on('GET /what', whatRoute, async (_, { query: { user } }) => {
       const [group] = await explanations.groups(user)
       if (group) return inTurns(await what(group, group.accounts[0]!.name))

@@ -31,7 +31,12 @@ const Listed = Type.Object({
   last_used: Text,
   expires: Text,
 })
-const list = { summary: 'Passkeys and open enrolment links of a user', returns: Type.Array(Listed) }
+const issue = { access: 'passkey.create', body: IssueBody, returns: IssuedLink } as const
+const list = {
+  access: 'passkey.list',
+  summary: 'Passkeys and open enrolment links of a user',
+  returns: Type.Array(Listed),
+} as const
 const Which = Type.Closed({ id: Type.Optional(Type.String({ maxLength: 1_400 })) })
 
 /** `/v1/webapi/users/:name/mfa`: enrolment links, and the passkeys that an administrator lists and removes. */
@@ -69,7 +74,7 @@ export function adminRoutes(deps: Deps): WebRoutes {
   }
 
   return apiRoutes('users', (on) => {
-    on('POST /:name/mfa', { body: IssueBody, returns: IssuedLink }, async (name, { body, actor }, reply) => {
+    on('POST /:name/mfa', issue, async (name, { body, actor }, reply) => {
       const found = known(name)
       const user = body.sign_in === true ? await makeLocal(found) : found
       const ttlMs = body.ttl_seconds === undefined ? undefined : body.ttl_seconds * 1_000
@@ -99,7 +104,8 @@ export function adminRoutes(deps: Deps): WebRoutes {
       ]
     })
 
-    on('DELETE /:name/mfa', { cuts: true, querystring: Which }, async (name, request) => {
+    const reset = { access: 'passkey.delete', cuts: true, querystring: Which } as const
+    on('DELETE /:name/mfa', reset, async (name, request) => {
       const user = known(name)
       const { actor, query } = request
       const { id = null } = query

@@ -7,6 +7,7 @@ type Part = typeof dashboardParts extends SlotRef<infer P> ? P : never
 export function dashboardPage({ keys, users }: Pick<Deps, 'keys' | 'users'>): Part {
   return {
     kind: 'page',
+    right: 'passkey.list',
     path: 'passkeys',
     title: 'Passkeys',
     async content() {

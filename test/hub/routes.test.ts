@@ -3,6 +3,7 @@
 import { FakeIssuer } from '@mezite/core/testing'
 import t from 'tap'
 import { createTestHub } from '../../core/testing/test-hub.ts'
+import { RIGHTS } from './route-rights.ts'
 
 type Access = 'public' | 'user' | 'admin'
 
@@ -34,112 +35,7 @@ const TABLE: Readonly<Record<Access, readonly string[]>> = {
     'DELETE /v1/webapi/me/session',
     'POST /v1/webapi/me/tokens',
   ],
-  admin: [
-    'GET /v1/webapi/status',
-    'GET /v1/webapi/access/explain',
-    'GET /v1/webapi/access/who',
-    'GET /v1/webapi/access/what',
-    'GET /v1/webapi/access/review',
-    'GET /v1/webapi/schemas/app',
-    'GET /v1/webapi/schemas/oidc',
-    'GET /v1/webapi/schemas/role',
-    'GET /v1/webapi/apps',
-    'POST /v1/webapi/apps',
-    'POST /v1/webapi/apps/test',
-    'POST /v1/webapi/roles/preview',
-    'GET /v1/webapi/traffic',
-    'GET /v1/webapi/traffic/apps',
-    'GET /v1/webapi/dashboard/pages',
-    'GET /v1/webapi/dashboard/pages/{path}',
-    'GET /v1/webapi/dashboard/panels/{name}',
-    'GET /v1/webapi/dashboard/person-panels/{name}',
-    'GET /v1/webapi/audit/export',
-    'GET /v1/webapi/apps/{name}',
-    'PUT /v1/webapi/apps/{name}',
-    'DELETE /v1/webapi/apps/{name}',
-    'POST /v1/webapi/apps/{name}/enable',
-    'POST /v1/webapi/apps/{name}/disable',
-    'PUT /v1/webapi/apps/{name}/agents/{hostname}',
-    'DELETE /v1/webapi/apps/{name}/agents/{hostname}',
-    'GET /v1/webapi/certificates',
-    'GET /v1/webapi/certificates/{name}',
-    'GET /v1/webapi/users',
-    'POST /v1/webapi/users',
-    'GET /v1/webapi/users/{name}',
-    'PATCH /v1/webapi/users/{name}',
-    'DELETE /v1/webapi/users/{name}',
-    'POST /v1/webapi/users/{name}/relink',
-    'DELETE /v1/webapi/users/{name}/mapped-roles',
-    'GET /v1/webapi/users/{name}/mfa',
-    'POST /v1/webapi/users/{name}/mfa',
-    'DELETE /v1/webapi/users/{name}/mfa',
-    'GET /v1/webapi/roles',
-    'GET /v1/webapi/roles/{name}',
-    'PUT /v1/webapi/roles/{name}',
-    'DELETE /v1/webapi/roles/{name}',
-    'GET /v1/webapi/connectors',
-    'GET /v1/webapi/connectors/{name}',
-    'PUT /v1/webapi/connectors/{name}',
-    'DELETE /v1/webapi/connectors/{name}',
-    'POST /v1/webapi/connectors/{name}/test',
-    'GET /v1/webapi/tokens',
-    'POST /v1/webapi/tokens',
-    'DELETE /v1/webapi/tokens/{id}',
-    'GET /v1/webapi/api-tokens',
-    'POST /v1/webapi/api-tokens',
-    'DELETE /v1/webapi/api-tokens/{id}',
-    'GET /v1/webapi/app-proposals',
-    'POST /v1/webapi/app-proposals/{id}/accept',
-    'POST /v1/webapi/app-proposals/{id}/refuse',
-    'DELETE /v1/webapi/app-proposals/{id}',
-    'GET /v1/webapi/app-sources',
-    'GET /v1/webapi/app-sources/{name}',
-    'PUT /v1/webapi/app-sources/{name}',
-    'DELETE /v1/webapi/app-sources/{name}',
-    'GET /v1/webapi/schemas/app_source',
-    'GET /v1/webapi/bots',
-    'GET /v1/webapi/bots/{name}',
-    'PUT /v1/webapi/bots/{name}',
-    'DELETE /v1/webapi/bots/{name}',
-    'POST /v1/webapi/bots/{name}/secret',
-    'DELETE /v1/webapi/bots/{name}/secret',
-    'GET /v1/webapi/schemas/bot',
-    'GET /v1/webapi/agents',
-    'GET /v1/webapi/agents/{hostname}',
-    'DELETE /v1/webapi/agents/{hostname}',
-    'GET /v1/webapi/sessions',
-    'DELETE /v1/webapi/sessions/{id}',
-    'GET /v1/webapi/locks',
-    'POST /v1/webapi/locks',
-    'DELETE /v1/webapi/locks/{id}',
-    'POST /v1/webapi/backups',
-    'GET /v1/webapi/notifications',
-    'POST /v1/webapi/notifications/test',
-    'GET /v1/webapi/audit',
-    'GET /v1/webapi/audit/tail',
-    'GET /v1/webapi/audit/verify',
-    'GET /v1/webapi/clients',
-    'DELETE /v1/webapi/clients/{id}',
-    'POST /v1/webapi/clients/remove',
-    'GET /v1/webapi/app-clients/{name}',
-    'PUT /v1/webapi/app-clients/{name}',
-    'DELETE /v1/webapi/app-clients/{name}',
-    'GET /v1/webapi/auth/rotate/oidc',
-    'POST /v1/webapi/auth/rotate/oidc',
-    'GET /v1/webapi/auth/export/oidc',
-    'GET /v1/webapi/auth/rotate/app-jwt',
-    'POST /v1/webapi/auth/rotate/app-jwt',
-    'GET /v1/webapi/auth/rotate/hub-ca',
-    'POST /v1/webapi/auth/rotate/hub-ca',
-    'GET /v1/webapi/auth/rotate/agent-ca',
-    'POST /v1/webapi/auth/rotate/agent-ca',
-    'GET /v1/webapi/auth/rotate/user-ca',
-    'POST /v1/webapi/auth/rotate/user-ca',
-    'GET /v1/webapi/auth/export/app-jwt',
-    'GET /v1/webapi/auth/export/hub-ca',
-    'GET /v1/webapi/auth/export/agent-ca',
-    'GET /v1/webapi/auth/export/user-ca',
-  ],
+  admin: Object.values(RIGHTS).flat(),
 }
 
 const issuer = await FakeIssuer.start()
@@ -186,11 +82,22 @@ async function call(route: string, token: string | null): Promise<number> {
 
 t.test('K140 the API has exactly the listed routes', async (t) => {
   const { text } = await hub.visitor().fetch(`${hub.url}/v1/webapi/openapi.json`)
-  const { paths } = JSON.parse(text) as { paths: Record<string, Record<string, unknown>> }
+  const { paths } = JSON.parse(text) as {
+    paths: Record<string, Record<string, { readonly 'x-right'?: string }>>
+  }
   const described = Object.entries(paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   )
   t.same(described.sort(), Object.values(TABLE).flat().sort())
+  const declared = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).flatMap(([method, { 'x-right': right }]) =>
+      right === undefined ? [] : [`${right}: ${method.toUpperCase()} ${path}`],
+    ),
+  )
+  const listed = Object.entries(RIGHTS).flatMap(([right, routes]) =>
+    routes.map((route) => `${right}: ${route}`),
+  )
+  t.same(declared.sort(), listed.sort())
 })
 
 t.test('K140 E77 each route admits the callers in the table, and nobody else', async (t) => {

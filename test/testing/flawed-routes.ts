@@ -36,7 +36,7 @@ export const routes = (flaw: string) =>
           const isOpen = flaw === 'public-in-the-hub' && use.catalog.list !== undefined
           web.get('/', { config: { access: isOpen ? 'public' : 'user' } }, async () => ({}))
           const deadlineMs = flaw === 'hangs' ? 50 : 5_000
-          web.put('/:name', { config: { access: 'admin', deadlineMs } }, ({ body, params }) => {
+          web.put('/:name', { config: { access: 'thing.update', deadlineMs } }, ({ body, params }) => {
             if (flaw === 'hangs') return new Promise(() => {})
             if (flaw === 'fails-on-parameters') JSON.parse((params as { name: string }).name)
             return { size: flaw === 'fails-on-bodies' ? (body as { size: number }).size.toFixed() : 1 }
@@ -68,6 +68,7 @@ export const parts = (flaw: string) =>
       if (flaw === 'no-parts') return
       provide.dashboardParts({
         kind: 'page',
+        right: 'thing.list',
         path: `parts-${flaw}`,
         title: `Page ${flaw}`,
         async content() {
@@ -81,6 +82,7 @@ export const parts = (flaw: string) =>
       })
       provide.dashboardParts({
         kind: 'panel',
+        right: 'thing.read',
         title: `Panel ${flaw}`,
         content: async () => (flaw === 'panel-rejects' ? Promise.reject(new Error('broken')) : null),
       })

@@ -1,4 +1,5 @@
 import Fastify, { type FastifyInstance, type RouteOptions } from 'fastify'
+import { isAdminRight } from '../../api/rights.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
 import { compilersFactory } from './schema-check.ts'
 
@@ -67,8 +68,10 @@ async function describe(
       url: url.replace(/\/$/, ''),
     }),
   })
-  for (const { method, url, schema } of mounted)
-    app.route({ method, url, ...(schema && { schema }), handler: async () => {} })
+  for (const { method, url, schema, config } of mounted) {
+    const right = isAdminRight(config?.access) && { 'x-right': config.access }
+    app.route({ method, url, schema: { ...schema, ...right }, handler: async () => {} })
+  }
   await app.ready()
   return app.swagger()
 }

@@ -5,6 +5,7 @@ import type { ConnectionInfo } from '../../api/protocol.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import { problemFor } from '../../api/reasons.ts'
 import type { Revisions } from '../../api/revisions.ts'
+import { isAdminRight } from '../../api/rights.ts'
 import type { Subject } from '../../api/subject.ts'
 import type { RouteAccess } from '../../api/web-routes.ts'
 import { addressKey } from '../../base/limits/address-key.ts'
@@ -22,7 +23,7 @@ import { CSRF_HEADER, checkCsrf, csrfToken, isSafe } from './csrf.ts'
  */
 const PUBLIC_BODY_BYTES = 64 * 1024
 
-const ACCESS: readonly unknown[] = ['public', 'page', 'user', 'admin'] satisfies RouteAccess[]
+const OPEN: readonly unknown[] = ['public', 'page', 'user'] satisfies RouteAccess[]
 
 export interface Route {
   readonly method: string
@@ -156,10 +157,11 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
       }
       if (subject.kind === 'bot')
         requireBotLimits(options.botOf?.(subject.user), request.clientIp, request.routeOptions.url ?? '')
-      if (access === 'admin' && !subject.roles.includes('admin')) {
-        throw problemFor('access_denied', 'This requires the role admin.')
+      if (!isAdminRight(access)) return subject
+      if (!subject.roles.includes('admin')) {
+        throw problemFor('access_denied', `This requires the right ${access}, which the role admin has.`)
       }
-      if (access === 'admin' && subject.kind === 'certificate') {
+      if (subject.kind === 'certificate') {
         const detail =
           'An msh login cannot administer the hub. Sign in with mezctl login, or use an API token.'
         throw problemFor('msh_login_not_allowed', detail)
@@ -222,7 +224,7 @@ function tableOf(app: FastifyInstance): { readonly routes: Route[]; readonly att
   app.addHook('onRoute', (route) => {
     const { method, url, config } = route
     const access = config?.access
-    if (access === undefined || !ACCESS.includes(access)) {
+    if (access === undefined || !(OPEN.includes(access) || isAdminRight(access))) {
       throw new MezError('MEZ_ROUTE_UNGUARDED', `the route ${String(method)} ${url} has no config.access`)
     }
     if (access === 'public' || access === 'page') route.bodyLimit ??= PUBLIC_BODY_BYTES

@@ -88,6 +88,8 @@ ${sections.join('\n\n')}
 }
 
 interface Operation {
+  /** What the caller needs, if it is for administrators. */
+  readonly 'x-right'?: string
   readonly summary?: string
   readonly description?: string
   readonly requestBody?: { readonly content?: Readonly<Record<string, { readonly schema?: Schema }>> }
@@ -131,11 +133,13 @@ export function apiPage({ paths }: ApiDescription): string {
     .toSorted(([one], [other]) => one.localeCompare(other, 'en'))
     .map(([topic, entries]) => {
       const operations = entries.flatMap(([path, methods]) =>
-        Object.entries(methods).map(([method, { summary = '', parameters = [], requestBody }]) => {
+        Object.entries(methods).map(([method, operation]) => {
+          const { summary = '', parameters = [], requestBody, 'x-right': right } = operation
           const query = parameters.filter((one) => one.in === 'query').map(({ name }) => `\`${name}\``)
           const body = Object.values(requestBody?.content ?? {})[0]?.schema?.properties ?? {}
           return [
             `- \`${method.toUpperCase()} ${path}\`${summary ? `: ${summary.replace(/\.$/, '')}.` : ''}`,
+            right === undefined ? '' : ` Right: \`${right}\`.`,
             query.length > 0 ? ` Query: ${query.join(', ')}.` : '',
             Object.keys(body).length > 0
               ? ` Body: ${Object.keys(body)
@@ -150,7 +154,8 @@ export function apiPage({ paths }: ApiDescription): string {
   return `${HEAD}# API
 
 The hub describes its API itself: \`GET /v1/webapi/openapi.json\` is its OpenAPI 3.1 document, with the schema and an example of
-each body. Everything that \`mezctl\` does goes through this API.
+each body. Everything that \`mezctl\` does goes through this API. \`Right\` is what an administrator needs for a call: a kind of things, and a
+verb. The role \`admin\` has all rights.
 
 Programs authenticate with \`Authorization: Bearer TOKEN\`; \`mezctl api-tokens create --name ci --roles admin\` prints a
 token. On the hub's own machine, the admin socket in \`data_dir\` needs none. Errors are \`application/problem+json\` with a

@@ -20,7 +20,13 @@ const wide = defineHubPlugin({
   provides: { dashboardParts, webRoutes },
   setup({ provide }) {
     const page = (path: string, content: () => unknown) =>
-      provide.dashboardParts({ kind: 'page', path, title: path, content: content as never })
+      provide.dashboardParts({
+        kind: 'page',
+        right: 'thing.list',
+        path,
+        title: path,
+        content: content as never,
+      })
     page('hostile', async () => [
       { kind: 'text', text: HOSTILE },
       { kind: 'table', title: HOSTILE, columns: [HOSTILE], rows: [[HOSTILE], []], empty: '' },
@@ -69,15 +75,21 @@ const wide = defineHubPlugin({
     page('unknown-kind', async () => [{ kind: 'html', html: '<b>x</b>' }])
     provide.dashboardParts({
       kind: 'panel',
+      right: 'thing.read',
       title: 'Broken panel',
       content: () => Promise.reject(new Error('x')),
     })
-    provide.dashboardParts({ kind: 'panel', title: 'Of others', content: async () => null })
+    provide.dashboardParts({
+      kind: 'panel',
+      right: 'thing.read',
+      title: 'Of others',
+      content: async () => null,
+    })
     provide.webRoutes({
       name: 'wide',
       prefix: '/v1/webapi/wide',
       async routes(web) {
-        web.put('/', { config: { access: 'admin' } }, async ({ body }) => {
+        web.put('/', { config: { access: 'thing.update' } }, async ({ body }) => {
           saved.push(body)
           return {}
         })

@@ -24,7 +24,7 @@ const api: WebRoutes = {
       user: subject.user,
       clientIp,
     }))
-    app.post('/things', { config: { access: 'admin' }, schema: { body } }, async ({ body }) => body)
+    app.post('/things', { config: { access: 'thing.update' }, schema: { body } }, async ({ body }) => body)
     app.post('/echo', { config: { access: 'public' } }, async ({ body }) => ({ got: body }))
     app.get('/large', { config: { access: 'public' } }, async () => 'x'.repeat(300_000))
     app.get('/broken', { config: { access: 'public' } }, async (_request, reply) =>

@@ -148,7 +148,7 @@ t.test('E79 a caller who loses access before the body has arrived is refused', a
     name: 'admin',
     prefix: '/admin',
     async routes(web) {
-      web.post('/x', { config: { access: 'admin' } }, async (request) => {
+      web.post('/x', { config: { access: 'thing.update' } }, async (request) => {
         done.push(request.subject.user)
         await request.actor.stillMay?.()
         return {}

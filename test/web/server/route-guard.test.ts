@@ -65,7 +65,7 @@ async function start(
     () => new Promise<object>((go) => held.push(() => go({}))),
   )
   app.get('/me', { config: { access: 'user' } }, async ({ subject }) => ({ user: subject.user }))
-  app.get('/admin', { config: { access: 'admin' } }, async ({ subject }) => ({ user: subject.user }))
+  app.get('/admin', { config: { access: 'thing.update' } }, async ({ subject }) => ({ user: subject.user }))
   app.get('/again', { config: { access: 'user' } }, async (request) => {
     view.fresh = false
     return { again: await request.identifyAgain() }

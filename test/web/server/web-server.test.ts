@@ -34,7 +34,7 @@ const api: WebRoutes = {
   async routes(app) {
     const body = Type.Object({ name: Type.String() }, { additionalProperties: false })
     app.get('/me', { config: { access: 'user' } }, async ({ subject }) => ({ user: subject.user }))
-    app.post('/things', { config: { access: 'admin' }, schema: { body } }, async ({ body }) => body)
+    app.post('/things', { config: { access: 'thing.update' }, schema: { body } }, async ({ body }) => body)
     app.post('/cli/token', { config: { access: 'public', rate: 'tokens' } }, async ({ body }) => ({
       got: body,
     }))
