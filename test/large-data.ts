@@ -59,6 +59,7 @@ async function fill(
   const grants = many(sizes.grants, (index) => rows.grant(index, appAt(index).id))
   await insert('rbac_roles', many(rows.roles, rows.role), 'role', 'name')
   await insert('apps', apps, 'app', 'name')
+  await insert('agents', many(sizes.agents, rows.agent), 'agent', 'hostname')
   await insert('users', many(sizes.people, rows.user), 'user', 'key')
   await insert('webauthn_keys', many(sizes.people, rows.passkey))
   await insert('sessions', many(sizes.sessions, rows.session), 'session')

@@ -18,6 +18,14 @@ const LAST =
   'bauer berg costa dahl engel fischer gruber hansen ito jansen keller lang meyer novak olsen peters roth silva tanaka vogel'.split(
     ' ',
   )
+/** What products are for; the launcher groups them by it. */
+const GROUPS: readonly (readonly [group: string, products: string])[] = [
+  ['Monitoring', 'alertmanager grafana hubble jaeger kiali loki opencost prometheus sentry'],
+  ['Development', 'argocd artifactory backstage bitbucket gitea gitlab harbor jenkins jira nexus sonarqube'],
+  ['Data', 'airflow elastic kafka kibana jupyter metabase minio mlflow pgadmin redash superset'],
+]
+const groupOf = (product: string): string =>
+  GROUPS.find(([, products]) => products.split(' ').includes(product))?.[0] ?? 'Office'
 const title = (word: string) => word[0]!.toUpperCase() + word.slice(1)
 const pick = <T>(from: readonly T[], at: number): T => from[at % from.length] as T
 
@@ -36,6 +44,13 @@ export const large = {
       pick(TEAMS, at),
       pick(['staff', 'lead', 'oncall', 'guest', 'audit'], Math.floor(at / TEAMS.length)),
     ].join('-'),
+  agent: (at: number) => `${pick(SITES, at)}-${Math.floor(at / SITES.length) + 1}`,
+  /** The agent that serves an app: one at its site, if each site has one. */
+  agentOf: (at: number, agents: number) => {
+    const site = Math.floor(at / PRODUCTS.length) % SITES.length
+    const atSite = Math.floor((agents - 1 - site) / SITES.length) + 1
+    return large.agent(atSite < 1 ? at % agents : site + SITES.length * (at % atSite))
+  },
   /** The roles of a person who has the set with this index. */
   set: (at: number, roles: number) => [
     ...new Set([0, at, at * 7 + 3, at * 5 + 1].map((role) => large.role(role % roles))),
@@ -55,6 +70,7 @@ export function largeRows(sizes: LargeSizes, appsDomain: string) {
     app: (index: number) => appRow(index, at(index), sizes, appsDomain),
     user: (index: number) => userRow(index, at(index), rolesOf(index)),
     passkey: (index: number) => passkeyRow(index, at(index)),
+    agent: (index: number) => agentRow(index, at(index), now),
     bot: (index: number) => botRow(index, at(index), rolesOf(index)),
     session: (index: number) => sessionRow(index, now),
     lock: (index: number) => lockRow(index, now),
@@ -77,7 +93,7 @@ const roleRow = (index: number, time: number) => {
     allow: { app_labels: allow },
     ...(index % 20 === 7 && { deny: { app_labels: { env: 'prod', team } } }),
   }
-  const metadata = { name, description: `${title(team)} people` }
+  const metadata = { name, description: index === 0 ? 'Everybody' : `${title(team)} people` }
   return {
     name,
     document: JSON.stringify({ kind: 'role', version: 'v1', metadata, spec }),
@@ -95,7 +111,7 @@ const appRow = (index: number, time: number, sizes: LargeSizes, appsDomain: stri
   }
   const display = {
     name: `${title(pick(PRODUCTS, index))} ${title(labels.site)}`,
-    group: title(labels.team),
+    group: groupOf(pick(PRODUCTS, index)),
   }
   const document = {
     kind: 'app',
@@ -105,7 +121,7 @@ const appRow = (index: number, time: number, sizes: LargeSizes, appsDomain: stri
       uri: `http://10.0.${Math.floor(index / 250)}.${(index % 250) + 1}:3000`,
       public_addr: `${name}.${appsDomain}`,
       protocol: 'http',
-      agents: [`agent-${(index % sizes.agents) + 1}`],
+      agents: [large.agentOf(index, sizes.agents)],
       enabled: index % 40 !== 39,
       display,
     },
@@ -180,10 +196,21 @@ const sessionRow = (index: number, now: number) => ({
 const lockRow = (index: number, now: number) => ({
   id: uuidv7(),
   kind: pick(['user', 'app', 'agent'], index),
-  target: pick([large.person(index * 20 + 5), large.app(index * 11 + 4), `agent-${index + 1}`], index),
+  target: pick([large.person(index * 20 + 5), large.app(index * 11 + 4), large.agent(index)], index),
   message: 'Laptop stolen, call the help desk',
   created: now - index * 3_600_000,
   expires: index % 2 === 0 ? now + DAY_MS : null,
+})
+
+const agentRow = (index: number, time: number, now: number) => ({
+  hostname: large.agent(index),
+  created: new Date(time),
+  cert_serial: randomBytes(16).toString('hex'),
+  previous_serial: null,
+  cert_expires: new Date(now + DAY_MS),
+  generation: 1,
+  cert_authority: null,
+  hub_ca_pins: null,
 })
 
 const grantRow = (index: number, now: number, appId: string) => ({

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods, RouteHandlerMethod } from 'fastify'
 import { type Static, type TSchema, Type } from 'typebox'
 import { mapInTurns } from '../kernel/turns.ts'
-import { NamedPageQuery, pageOf } from './paging.ts'
+import { NamedPageQuery, pageOf, type Sorts, sortedQuery } from './paging.ts'
 import { Problem } from './problem.ts'
 import type { Subject } from './subject.ts'
 import type { RouteAccess, WebRoutes } from './web-routes.ts'
@@ -52,8 +52,13 @@ export interface ResourceFace<Item> {
   readonly order?: (item: Item) => string
   /** Default: false. */
   readonly newestFirst?: boolean
-  /** What `q` searches in a list. Default: the key. */
-  readonly search?: (item: Item) => string
+  /**
+   * What `q` searches in a list: what people call it first, then the rest, labels as `team=data` and states as `state:ready`, which
+   * the list also counts. Default: the key.
+   */
+  readonly search?: (item: Item) => string | readonly string[]
+  /** By what else `sort` can sort a list: `{ last_used: ({ lastUsed }) => lastUsed }`. */
+  readonly sorts?: Sorts<Item>
   /** The response 404. Default: `<name>_not_found`, with the command that lists them. */
   readonly missing?: (key: string) => Problem
 }
@@ -132,15 +137,16 @@ export function resourceRoutes<Item>(view: ResourceView<Item>, more?: (on: AddRo
   const { name, noun = name, changeKind = name, collection, key, form, list, get } = view
   const { show = (item: Item) => item as object } = view
   const { order = (item: Item) => String((item as Record<string, unknown>)[key]) } = view
-  const { search = order, newestFirst = false } = view
+  const { search = order, sorts = {}, newestFirst = false } = view
   const returns = schemaOf(view)
   return apiRoutes(collection, (on, web) => {
     if (list) {
       const { rows = () => [], query = NamedPageQuery, showAll, summary = `All ${noun}s`, ...verb } = list
       const access = `${changeKind}.list` as const
-      const route = { access, ...verb, summary, querystring: query, returns: Type.Array(returns) }
+      const querystring = sortedQuery(query, Object.keys(sorts))
+      const route = { access, ...verb, summary, querystring, returns: Type.Array(returns) }
       on('GET /', route, async (_, call, reply) => {
-        const sorted = { keyOf: order, textOf: search, descending: newestFirst }
+        const sorted = { keyOf: order, textOf: search, sorts, descending: newestFirst }
         const page = await pageOf(call, reply, await rows(call), sorted)
         return mapInTurns(page, (await showAll?.(page)) ?? ((item) => show(item, call.subject)))
       })

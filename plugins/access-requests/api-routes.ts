@@ -64,8 +64,15 @@ export function apiRoutes(deps: RouteDeps): WebRoutes {
     {
       ...{ name: 'request', collection: 'access-requests', key: 'id', form: { flat: RequestResource }, show },
       newestFirst: true,
-      search: ({ id, user_name, role, app_name, reason }) =>
-        [id, user_name, role, app_name ?? '', reason].join(' '),
+      search: (request) => [
+        ...[request.user_name, request.app_name ?? '', request.role, request.reason, request.id],
+        `state:${stateOf(request, clock.now())}`,
+      ],
+      sorts: {
+        user: ({ user_name }) => user_name,
+        created: ({ created }) => Number(created),
+        until: ({ until }) => (until === null ? null : Number(until)),
+      },
       list: {
         access: 'user',
         summary: 'Requests that concern the caller, the newest first',

@@ -72,7 +72,14 @@ export function certificateRoutes(
   const view = {
     ...{ name: 'certificate', collection: 'certificates', key: 'name', form: { flat: Listed } },
     missing: unknown,
-    search: ({ name, names, issuer }: ReturnType<typeof shown>) => [name, ...names, issuer ?? ''].join(' '),
+    search: ({ name, names, issuer, state }: ReturnType<typeof shown>) => [
+      ...[name, ...names, issuer ?? ''],
+      `state:${state}`,
+    ],
+    sorts: {
+      name: ({ name }: ReturnType<typeof shown>) => name,
+      not_after: ({ not_after }: ReturnType<typeof shown>) => not_after,
+    },
     list: { summary: 'All certificates that the hub serves', rows },
     get: { find: (name: string) => rows().find((one) => one.name === name) },
   }

@@ -106,7 +106,16 @@ export function createApiTokens(options: {
     read: tokenOf,
     show: tokenDocument,
     order: ({ name, id }) => `${name} ${id}`,
-    search: ({ name, id, roles, creator }) => [name, id, creator, ...roles].join(' '),
+    search: ({ name, id, roles, creator, expires }) => [
+      ...[name, id, creator, ...roles.map((role) => `role:${role}`)],
+      `state:${expires <= clock.now() ? 'expired' : 'valid'}`,
+    ],
+    sorts: {
+      name: ({ name }) => name,
+      created: ({ created }) => created,
+      expires: ({ expires }) => expires,
+      used: ({ usedAt }) => usedAt,
+    },
     swapped(tokens) {
       byHash = new Map([...tokens.values()].map((token) => [token.hash, token]))
     },

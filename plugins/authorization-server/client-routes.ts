@@ -54,7 +54,8 @@ export function clientRoutes(deps: {
   return resourceRoutes(
     {
       ...{ name: 'client', collection: 'clients', key: 'client_id', form: { flat: Shown } },
-      search: ({ client_id, name }) => `${client_id} ${name}`,
+      search: ({ client_id, name }) => [name, client_id],
+      sorts: { name: ({ name }) => name },
       list: { summary: 'The programs that people let in, and those of apps', rows: list, query: PageQuery },
     },
     (on) => {

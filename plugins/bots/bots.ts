@@ -61,6 +61,11 @@ export function botResource(sessions: Pick<Sessions, 'listIn' | 'end'>) {
       ...document,
       status: { secret_created: secretCreated === null ? null : new Date(secretCreated).toISOString() },
     }),
+    search: ({ name, user, document: { metadata, spec } }) => [
+      ...[name, user, metadata.description ?? ''],
+      ...spec.roles.map((role) => `role:${role}`),
+    ],
+    sorts: { name: ({ name }) => name, secret_created: ({ secretCreated }) => secretCreated },
     audited: ({ name }) => ({ name, bot: name }),
     missing: botNotFound,
     verbs: {

@@ -37,6 +37,13 @@ export const defineRoles = (rules: readonly RoleRule[] = []) =>
     read: ({ name, document }) => compileRole(readRole(JSON.parse(document), { name, rules })),
     unreadable: 'every user who has it is denied access',
     show: ({ document }) => document,
+    search: ({ document: { metadata, spec } }) => [
+      ...[metadata.name, metadata.description ?? ''],
+      ...Object.entries(spec.allow?.app_labels ?? {}).flatMap(([key, values]) =>
+        [values].flat().map((value) => `${key}=${value}`),
+      ),
+    ],
+    sorts: { name: ({ document }) => document.metadata.name },
     audited: ({ name }) => ({ name, role: name }),
     missing: roleNotFound,
     verbs: {

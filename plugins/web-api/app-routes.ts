@@ -111,8 +111,19 @@ export function appRoutes(options: {
     {
       ...{ name: 'app', collection: 'apps', key: 'name', show: (app) => show(app) },
       form: { spec: { ...spec, properties: { ...spec.properties, plugins } }, status },
-      search: ({ name, uri, publicAddr, labels }) =>
-        [name, uri, publicAddr, ...Object.entries(labels).flat()].join(' '),
+      search: (app) => [
+        app.display?.name ?? app.name,
+        ...[app.name, app.description ?? '', app.display?.group ?? '', app.uri, app.publicAddr],
+        ...Object.entries(app.labels).map(([key, value]) => `${key}=${value}`),
+        ...app.agents.map((hostname) => `agent:${hostname}`),
+        ...[`state:${hubState.stateOf(app).state}`, locks.lockFor(NOBODY, app) ? 'state:locked' : ''],
+      ],
+      sorts: {
+        name: ({ name }) => name,
+        state: (app) => hubState.stateOf(app).state,
+        streams: ({ id }) => sessions.live.countBy({ appId: id }),
+        group: ({ display }) => display?.group ?? '',
+      },
       list: {
         summary: 'All apps with their state',
         rows: () => apps.registered(),

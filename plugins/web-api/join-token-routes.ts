@@ -47,7 +47,15 @@ export function tokenRoutes(options: {
       },
       order: ({ created, id }) => `${created.toISOString()} ${id}`,
       newestFirst: true,
-      search: ({ id, agent_hostname }) => `${id} ${agent_hostname ?? ''}`,
+      search: ({ id, agent_hostname, used_at }) => [
+        ...[agent_hostname ?? id, id],
+        `state:${used_at === null ? 'unused' : 'used'}`,
+      ],
+      sorts: {
+        agent_hostname: ({ agent_hostname }) => agent_hostname,
+        created: ({ created }) => created.getTime(),
+        expires: ({ expires }) => expires.getTime(),
+      },
       list: { rows: () => tokens.list(), query: PageQuery },
       show: ({ id, agent_hostname, created, expires, used_at }) => ({
         ...{ id, name: null, roles: ['app'], agent_hostname },

@@ -26,6 +26,9 @@ const SessionResource = Type.Object({
   app: Type.Nullable(Type.String()),
   apps: Type.Array(Type.String({ description: 'The only apps that the token of a program reaches' })),
   program: Type.Nullable(Type.String({ description: 'What holds the token of a session of kind token' })),
+  client: Type.Nullable(
+    Type.String({ description: 'Browser and system, or the program, as it calls itself' }),
+  ),
   parent: Type.Nullable(Type.String({ description: 'The sign-in that an app session depends on' })),
   created: Type.String(),
   last_used: Type.String(),
@@ -54,6 +57,7 @@ export function sessionRoutes(options: {
     app: appOf(session),
     apps: appsOf(session),
     program: programOf(session),
+    client: session.client,
     parent: session.parentId,
     created: new Date(session.created).toISOString(),
     last_used: new Date(lastUsed).toISOString(),
@@ -68,8 +72,23 @@ export function sessionRoutes(options: {
       ...{ name: 'session', collection: 'sessions', key: 'id', form: { flat: SessionResource } },
       order: ({ created, id }) => `${new Date(created).toISOString()} ${id}`,
       newestFirst: true,
-      search: (one) =>
-        [one.user, appOf(one) ?? '', ...appsOf(one), programOf(one) ?? '', one.clientIp, one.id].join(' '),
+      search: (one) => [
+        ...[
+          one.user,
+          appOf(one) ?? '',
+          ...appsOf(one),
+          programOf(one) ?? '',
+          one.client ?? '',
+          one.clientIp,
+          one.id,
+        ],
+        `state:${one.kind}`,
+      ],
+      sorts: {
+        user: ({ user }) => user,
+        created: ({ created }) => created,
+        expires: ({ expires }) => expires,
+      },
       list: {
         summary: 'All live sessions',
         query: Filter,

@@ -17,6 +17,7 @@ const CreateBody = Type.Closed({ name: Type.String({ maxLength: 4_096 }), roles:
 const UpdateBody = Type.Closed({ roles: Roles })
 const UserResource = Type.Object({
   name: Type.String(),
+  display_name: Type.Nullable(Type.String({ description: 'As the identity provider says it' })),
   etag: Type.String({ description: 'For If-Match of a change of own_roles' }),
   locked: Type.Boolean({ description: 'A lock on the person, or on a role of the person' }),
   roles: Type.Array(Type.String(), { description: 'Own and mapped roles together' }),
@@ -63,6 +64,7 @@ export function userRoutes(options: {
   }
   const show = (user: User) => ({
     name: user.name,
+    display_name: user.profile?.name ?? null,
     etag: entityTags.of(JSON.stringify(user.ownRoles)),
     locked: isLocked(user.name),
     roles: users.rolesOf(user.name),
@@ -83,7 +85,17 @@ export function userRoutes(options: {
   return resourceRoutes<User>(
     {
       ...{ name: 'user', collection: 'users', key: 'name', form: { flat: UserResource }, show },
-      search: ({ name }) => [name, ...users.rolesOf(name)].join(' '),
+      search: ({ name, profile, connector, lastLogin }) => [
+        ...[profile?.name ?? name, name, profile?.email ?? '', `connector:${connector ?? 'none'}`],
+        ...users.rolesOf(name).map((role) => `role:${role}`),
+        `state:${isLocked(name) ? 'locked' : lastLogin === null ? 'never_signed_in' : 'active'}`,
+        ...(grants.list(name).length > 0 ? ['state:granted'] : []),
+      ],
+      sorts: {
+        name: ({ name }) => name,
+        last_login: ({ lastLogin }) => lastLogin,
+        created: ({ created }) => created,
+      },
       list: { rows: () => users.list() },
       get: { find: (name) => users.byName(name) },
     },

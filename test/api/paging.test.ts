@@ -13,8 +13,8 @@ const order = { keyOf: ({ name }: Row) => name, textOf: ({ name }: Row) => `${na
 async function page(rows: readonly Row[], query: Record<string, unknown>, more: object = {}) {
   let link = ''
   const reply = {
-    header(_name: string, value: string) {
-      link = value
+    header(name: string, value: string) {
+      if (name === 'link') link = value
     },
   } as unknown as FastifyReply
   const search = new URLSearchParams(query as Record<string, string>)
@@ -47,7 +47,7 @@ t.test('a search is kept from page to page; without a limit, the list is complet
   const many = Array.from({ length: 30 }, (_, number) => ({ name: `App-${number}` }))
   const { names, next } = await page(many, { limit: 5, q: 'aPP-1' })
   t.equal(names.length, 5)
-  t.match(next, { q: 'aPP-1', after: names.at(-1)! })
+  t.match(next, { q: 'aPP-1', after: new RegExp(`\\t${names.at(-1)}$`) })
   t.equal((await page(many, next!)).names.length, 5)
   t.strictSame((await page(many, { q: 'app-29' })).names, ['App-29'])
   t.strictSame((await page(many, { name: 'App-2' })).names, ['App-2'])

@@ -67,7 +67,15 @@ export function createLocks(parts: ResourceParts): RunningLocks {
     visible: inForce,
     order: ({ created, id }) => `${timeOf(created)} ${id}`,
     newestFirst: true,
-    search: ({ id, target, message }) => [id, target, message ?? ''].join(' '),
+    search: ({ id, kind, target, message, author }) => [
+      ...[target, message ?? '', author ?? '', id],
+      `state:${kind}`,
+    ],
+    sorts: {
+      target: ({ target }) => target,
+      created: ({ created }) => created,
+      expires: ({ expires }) => expires,
+    },
     swapped(locks) {
       index = Map.groupBy(locks.values(), ({ kind, target }) => keyOf(kind, target))
     },

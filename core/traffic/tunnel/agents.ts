@@ -91,6 +91,18 @@ export function createAgents(
         cert_expires: timeOf(certExpires),
       }
     },
+    search: ({ hostname }) => [
+      ...[hostname, linkOf(hostname)?.version ?? '', linkOf(hostname)?.transport ?? ''],
+      ...[
+        linkOf(hostname) ? 'state:connected' : 'state:disconnected',
+        isLocked(hostname) ? 'state:locked' : '',
+      ],
+    ],
+    sorts: {
+      hostname: ({ hostname }) => hostname,
+      since: ({ hostname }) => linkOf(hostname)?.since ?? null,
+      streams: ({ hostname }) => linkOf(hostname)?.streams ?? 0,
+    },
     audited: ({ hostname }) => ({ agent: hostname }),
     verbs: { list: { summary: 'All agents that may connect' }, get: {}, remove: { cuts: true } },
   })
