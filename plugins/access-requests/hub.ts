@@ -21,7 +21,7 @@ import {
 } from '@mezite/core'
 import { confirmations, locks } from '@mezite/core/identity'
 import { apiRoutes } from './api-routes.ts'
-import { createWaitingScript } from './assets.ts'
+import { createScript } from './assets.ts'
 import { dashboardPartsOf } from './dashboard-parts.ts'
 import { createDenialHelp } from './denial-help.ts'
 import { createRequestDesk, type RequestDesk } from './desk.ts'
@@ -64,7 +64,7 @@ export default defineHubPlugin({
   reasons,
   setup({ config, clock, log, tap, use, provide }) {
     const rules = createRequestRules()
-    const script = createWaitingScript()
+    const scripts = { waiting: createScript('waiting'), inbox: createScript('inbox') }
     const store = createRequestStore({ ...use, clock })
     const people = createPeople(use)
     const messages = createMessages({
@@ -82,13 +82,13 @@ export default defineHubPlugin({
     })
     const sweep = createSweep({ ...use, store, desk, messages, clock, log })
     const usage = createUsage({ ...use, store, clock, log })
-    const requestPages = createRequestPages({ pages: use.pages, script: script.path })
+    const requestPages = createRequestPages({ pages: use.pages, scripts })
     const parts = { ...use, store, rules, people, messages, desk, clock, pages: requestPages }
 
     provide.migrations(requestMigrations)
     for (const rule of rules.entries) provide.roleRules(rule)
     provide.denialHelp(createDenialHelp(parts))
-    provide.webRoutes(script.webRoutes)
+    for (const { webRoutes } of Object.values(scripts)) provide.webRoutes(webRoutes)
     const routes = { ...parts, languageOf: use.pages.languageOf }
     provide.webRoutes(apiRoutes(routes))
     provide.webRoutes(pageRoutes(routes))

@@ -192,8 +192,13 @@ function listView(deps: RouteDeps, subject: Subject, all: readonly AccessRequest
   const roles = me === undefined ? [] : people.rolesOf(me.name)
   return {
     reviews: rules.reviews(roles),
+    now: clock.now(),
+    ownerOf: ({ app }) => catalog.byId(app ?? '')?.labels.owner ?? '',
     waiting: recent.filter((one) => one.state === 'pending' && decides(one)),
-    live: recent.filter((one) => one.state === 'approved' && decides(one)),
+    // Access that ends soon is first.
+    live: recent
+      .filter((one) => one.state === 'approved' && decides(one))
+      .sort((one, other) => (one.request.until ?? 0) - (other.request.until ?? 0)),
     decided: recent.filter((one) => !OPEN.has(one.state) && decides(one)).slice(0, MOST_ROWS),
     own: all.slice(0, MOST_ROWS).map(shown),
     roles: rules.requestable(roles),

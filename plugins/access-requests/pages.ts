@@ -1,11 +1,15 @@
 import { html, type Pages, type Subject } from '@mezite/core'
 import { accountSection } from './account-section.ts'
 import { type Body, form, time } from './form.ts'
+import { inbox } from './inbox.ts'
 import { PAGES } from './messages.ts'
 import { type AccessRequest, isOpenedAtOnce } from './request.ts'
 import { rows, type ShownRequest } from './request-rows.ts'
 import { type ReviewView, reviewPage } from './review-page.ts'
 import { type Language, showDuration, targetOf, texts } from './texts.ts'
+
+/** What a page lists without folding it. */
+const FEW = 12
 
 export interface ListView {
   readonly reviews: boolean
@@ -13,6 +17,9 @@ export interface ListView {
   readonly live: readonly ShownRequest[]
   readonly own: readonly ShownRequest[]
   readonly decided: readonly ShownRequest[]
+  /** Who is responsible for what a request is about; empty if nobody is named. */
+  readonly ownerOf: (request: AccessRequest) => string
+  readonly now: number
   /** Apps and roles that the reader may ask for. */
   readonly apps: readonly { readonly name: string; readonly title: string }[]
   readonly roles: readonly string[]
@@ -21,8 +28,11 @@ export interface ListView {
 export type RequestPages = ReturnType<typeof createRequestPages>
 
 /** The plugin's pages. All values are escaped, and everything works without a script. */
-export function createRequestPages(options: { readonly pages: Pages; readonly script: string }) {
-  const { pages, script } = options
+export function createRequestPages(options: {
+  readonly pages: Pages
+  readonly scripts: Readonly<Record<'waiting' | 'inbox', { readonly path: string }>>
+}) {
+  const { pages, scripts } = options
 
   function render(
     subject: Subject,
@@ -95,7 +105,7 @@ export function createRequestPages(options: { readonly pages: Pages; readonly sc
               <form method="post" action=${`${action}/cancel`}><button class="plain">${wait.cancel}</button></form>
             </div>
           </div>`,
-          { scripts: [script] },
+          { scripts: [scripts.waiting.path] },
         )
       const title = state === 'approved' ? wait.approvedTitle : wait[`${state}Title` as const]
       const again =
@@ -146,17 +156,23 @@ export function createRequestPages(options: { readonly pages: Pages; readonly sc
         list.title,
         html`<div class="stack">
           <h1>${list.title}</h1>
-          ${view.reviews ? card(list.forYou, rows(words, view.waiting, asks, list.none)) : null}
+          ${view.reviews ? card(`${list.forYou} (${view.waiting.length})`, inbox(words, view, asks)) : null}
           ${view.live.length > 0 ? card(list.live, rows(words, view.live, asks, list.none)) : null}
-          ${able.length > 0 ? card(list.ask, html`<ul class="list">${able.map(({ title, href }) => html`<li><a href=${href}>${title}</a></li>`)}</ul>`) : null}
+          ${able.length > 0 ? card(list.ask, folded(list.askCount(able.length), able)) : null}
           ${card(
             list.own,
             rows(words, view.own, (one) => targetOf(words, one), list.noOwn),
           )}
           ${view.decided.length > 0 ? card(list.earlier, rows(words, view.decided, asks, list.none)) : null}
         </div>`,
-        { width: 'column' },
+        { width: 'column', scripts: [scripts.inbox.path] },
       )
     },
   }
+}
+
+/** Links as a list, folded if they are many. */
+function folded(title: string, links: readonly { readonly title: string; readonly href: string }[]): Body {
+  const all = html`<ul class="list">${links.map(({ title, href }) => html`<li><a href=${href}>${title}</a></li>`)}</ul>`
+  return links.length <= FEW ? all : html`<details><summary>${title}</summary>${all}</details>`
 }

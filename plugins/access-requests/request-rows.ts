@@ -2,7 +2,7 @@ import { html } from '@mezite/core'
 import { time } from './form.ts'
 import type { Gain } from './gains.ts'
 import { PAGES } from './messages.ts'
-import type { AccessRequest } from './request.ts'
+import { type AccessRequest, grantedMs } from './request.ts'
 import { showDuration, type Words } from './texts.ts'
 
 export type State = keyof Words['state']
@@ -30,7 +30,11 @@ function row(words: Words, { request, state }: ShownRequest, title: string) {
       <span class="quiet small">${
         ends
           ? [words.list.ends, ' ', time(request.until as number)]
-          : [words.list.asked(showDuration(request.duration)), ' ', time(request.created)]
+          : [
+              words.list.asked(showDuration(grantedMs(request) ?? request.duration)),
+              ' ',
+              time(request.created),
+            ]
       }</span>
     </div>
     ${stateTag(words, state)}

@@ -63,6 +63,11 @@ const en = {
     earlier: 'Decided',
     asked: (time: string) => `for ${time}, asked`,
     ends: 'ends',
+    waitsFor: (time: string) => `waits for ${time}`,
+    approveMarked: 'Approve',
+    denyMarked: 'Deny',
+    keys: 'Keys: j and k go to the next and the previous one, x marks it, a approves, d denies.',
+    askCount: (count: number) => `Show all ${count}`,
   },
   review: {
     asks: (user: string, app: string) => `${user} asks for ${app}`,
@@ -183,6 +188,11 @@ const de: Words = {
     earlier: 'Entschieden',
     asked: (time) => `für ${time}, angefragt`,
     ends: 'endet',
+    waitsFor: (time) => `wartet seit ${time}`,
+    approveMarked: 'Genehmigen',
+    denyMarked: 'Ablehnen',
+    keys: 'Tasten: j und k gehen weiter und zurück, x markiert, a genehmigt, d lehnt ab.',
+    askCount: (count) => `Alle ${count} zeigen`,
   },
   review: {
     asks: (user, app) => `${user} fragt Zugriff an: ${app}`,

@@ -495,6 +495,42 @@ t.test(
   },
 )
 
+t.test(
+  'several requests are decided at once from the list, which has reason, role, age and owner',
+  async (t) => {
+    clock.advance(HOUR)
+    const [one, two, three] = await Promise.all(
+      ['tia', 'tom', 'tim'].map(async (name) =>
+        created({ reason: `Ticket of ${name}` }, await person(name, ['dev'])),
+      ),
+    )
+    clock.advance(34 * MINUTE)
+    const path = `${bench.origin}/web/access-requests`
+    const page = await cat.visitor.open(path)
+    for (const text of ['Ticket of tia', 'Role dev', 'Owner Orders team', 'waits for 34 min'])
+      t.match(page.text, text)
+    const decide = (verdict: string, ids: readonly (string | undefined)[]) =>
+      cat.visitor.open(`${path}/decide`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-www-form-urlencoded', origin: bench.origin },
+        body: new URLSearchParams({
+          ...Object.fromEntries(ids.map((id) => [`request-${id}`, '1'])),
+          verdict,
+        }).toString(),
+      })
+    t.equal((await decide('approve', [one, two])).status, 200)
+    t.strictSame(
+      [await stateOf(one!), await stateOf(two!), await stateOf(three!)],
+      ['approved', 'approved', 'pending'],
+    )
+    t.equal((await decide('deny', [three])).status, 200)
+    t.equal(await stateOf(three!), 'denied')
+    t.equal((await decide('approve', [])).status, 400, 'nothing is marked')
+    t.equal((await decide('perhaps', [three])).status, 400)
+    t.equal((await decide('approve', ['no-such-request'])).status, 404)
+  },
+)
+
 t.test('an approver sees which apps the person would gain, by the rules that would admit them', async (t) => {
   clock.advance(MINUTE)
   const pam = await person('pam', ['dev'])
