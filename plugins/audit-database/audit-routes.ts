@@ -126,7 +126,11 @@ export function auditRoutes(parts: Deps): WebRoutes {
   })
 }
 
-function filterOf(exact: Readonly<Record<string, string>>, from: string | undefined, to: string | undefined) {
+export function filterOf(
+  exact: Readonly<Record<string, string>>,
+  from: string | undefined,
+  to: string | undefined,
+) {
   // Stored events never contain NUL, and PostgreSQL rejects it with an error.
   if (Object.values(exact).some((value) => value.includes('\0')))
     throw problemFor('bad_request', 'A filter contains a NUL character.')

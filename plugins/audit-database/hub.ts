@@ -27,6 +27,7 @@ import { createTail } from './tail.ts'
 import { noteSpans } from './trail-spans.ts'
 import { verifyTrail } from './verification.ts'
 import { verifyRoute } from './verification-route.ts'
+import { visitRoutes } from './visit-routes.ts'
 
 const RETENTION_MS = 10 * 60_000
 /** What is newer is read event by event by searches. */
@@ -111,6 +112,7 @@ export default defineHubPlugin({
     const sink = createSink(use.database, url)
     provide.auditSinks(sink)
     provide.webRoutes(auditRoutes({ ...use, tail }))
+    provide.webRoutes(visitRoutes(use))
     provide.webRoutes(verifyRoute({ ...use, key, newest: checkpoints.newest, log }))
     tap.lifecycle.start(async () => {
       opened = await openCheckpointKey(use.database, use.secretBox)

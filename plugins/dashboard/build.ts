@@ -43,7 +43,7 @@ async function compile(): Promise<void> {
     root: web,
     base: '/web/dashboard/',
     logLevel: 'warn',
-    // The drawings of the hub's pages, in a checkout unbuilt.
+    // The drawings of the hub's pages and its search, in a checkout unbuilt.
     resolve: { conditions: ['mezite-source', 'module', 'browser', 'production'] },
     oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
     build: {

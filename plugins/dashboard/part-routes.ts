@@ -1,4 +1,4 @@
-import { apiRoutes, type Catalog, type Log, Type, type Users, type WebRoutes } from '@mezite/core'
+import { apiRoutes, type Catalog, inTurns, type Log, Type, type Users, type WebRoutes } from '@mezite/core'
 import { contentOf, type Page, type Panel, type PersonPanel } from './parts.ts'
 import { problemFor } from './reasons.ts'
 
@@ -53,7 +53,7 @@ export function partRoutes(deps: {
   readonly pages: readonly Page[]
   readonly panels: readonly Panel[]
   readonly personPanels: readonly PersonPanel[]
-  readonly users: Pick<Users, 'byName'>
+  readonly users: Pick<Users, 'byName' | 'list' | 'rolesOf'>
   readonly catalog: Pick<Catalog, 'list'>
   readonly log: Log
 }): WebRoutes {
@@ -79,6 +79,17 @@ export function partRoutes(deps: {
       returns: Type.Array(Type.Object({ path: Type.String(), ...Title })),
     } as const
     on('GET /pages', list, () => pages.map(({ path, title }) => ({ path, title })))
+    const counts = {
+      access: 'user.list',
+      summary: 'How many people have each role',
+      returns: Type.Record(Type.String(), Type.Integer()),
+    } as const
+    on('GET /people-by-role', counts, async () => {
+      const people = new Map<string, number>()
+      for await (const { name } of inTurns(users.list()))
+        for (const role of users.rolesOf(name)) people.set(role, (people.get(role) ?? 0) + 1)
+      return Object.fromEntries(people)
+    })
     const get = {
       access: 'dashboard.read',
       summary: 'The content of a page that a plugin adds',

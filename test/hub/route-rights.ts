@@ -34,7 +34,7 @@ export const RIGHTS: Readonly<Record<string, readonly string[]>> = {
   'app_source.list': ['GET /v1/webapi/app-sources'],
   'app_source.read': ['GET /v1/webapi/app-sources/{name}', 'GET /v1/webapi/schemas/app_source'],
   'app_source.update': ['PUT /v1/webapi/app-sources/{name}'],
-  'audit.list': ['GET /v1/webapi/audit', 'GET /v1/webapi/audit/tail'],
+  'audit.list': ['GET /v1/webapi/audit', 'GET /v1/webapi/audit/tail', 'GET /v1/webapi/visits'],
   'audit.read': ['GET /v1/webapi/audit/export', 'GET /v1/webapi/audit/verify'],
   'authority.read': [
     'GET /v1/webapi/auth/rotate/oidc',
@@ -110,7 +110,7 @@ export const RIGHTS: Readonly<Record<string, readonly string[]>> = {
   'traffic.read': ['GET /v1/webapi/traffic'],
   'user.create': ['POST /v1/webapi/users'],
   'user.delete': ['DELETE /v1/webapi/users/{name}'],
-  'user.list': ['GET /v1/webapi/users'],
+  'user.list': ['GET /v1/webapi/dashboard/people-by-role', 'GET /v1/webapi/users'],
   'user.read': ['GET /v1/webapi/dashboard/person-panels/{name}', 'GET /v1/webapi/users/{name}'],
   'user.update': [
     'PATCH /v1/webapi/users/{name}',

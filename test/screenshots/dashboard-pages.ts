@@ -37,6 +37,14 @@ export async function openPage(page: Page, url: string): Promise<void> {
   await page.locator('.loading').first().waitFor({ state: 'detached' })
 }
 
+/** Presses the first button with this name; one in the menu of further actions, if it is there alone. */
+export async function press(page: Page, name: string): Promise<void> {
+  const button = page.getByRole('button', { name, exact: true }).first()
+  const menu = page.locator('.page-head .menu:not([open]) > summary')
+  if ((await button.count()) === 0 && (await menu.count()) > 0) await menu.click()
+  await button.click()
+}
+
 async function follow(page: Page, url: string): Promise<void> {
   await page.evaluate((to) => {
     history.pushState(null, '', to)
@@ -225,8 +233,7 @@ export function dashboardShots(hub: { readonly url: string; readonly api: unknow
       await then?.(page)
     },
   })
-  const press = (name: string) => (page: Page) =>
-    page.getByRole('button', { name, exact: true }).first().click()
+  const pressing = (name: string) => (page: Page) => press(page, name)
   const admin = (name: string, path: string, then?: (page: Page) => Promise<unknown>) =>
     at(name, `/web/admin${path}`, then)
   /** What the hub answers for some paths of its API, for one page. */
@@ -270,13 +277,13 @@ export function dashboardShots(hub: { readonly url: string; readonly api: unknow
       await page.locator('.help.bad').first().waitFor()
     }),
     admin('admin-app-edit', '/apps/grafana?edit'),
-    admin('admin-app-remove', '/apps/grafana', press('Remove')),
-    admin('admin-app-disable', '/apps/grafana', press('Switch off')),
+    admin('admin-app-remove', '/apps/grafana', pressing('Remove')),
+    admin('admin-app-disable', '/apps/grafana', pressing('Switch off')),
     admin('admin-agents', '/agents'),
     admin('admin-agent', '/agents/berlin-1'),
-    admin('admin-agent-add', '/agents', press('Add an agent')),
+    admin('admin-agent-add', '/agents', pressing('Add an agent')),
     admin('admin-agent-add-command', '/agents', async (page) => {
-      await press('Add an agent')(page)
+      await press(page, 'Add an agent')
       await page.getByRole('dialog').locator('button[type=submit]').click()
       await page.getByRole('dialog').locator('.steps').waitFor()
     }),
@@ -285,8 +292,8 @@ export function dashboardShots(hub: { readonly url: string; readonly api: unknow
       await page.getByLabel('Application').selectOption('grafana')
       await page.locator('.answer').waitFor()
     }),
-    admin('admin-person-add', '/people', press('Add a person')),
-    admin('admin-person-roles', `/people/${CAROL}`, press('Edit roles')),
+    admin('admin-person-add', '/people', pressing('Add a person')),
+    admin('admin-person-roles', `/people/${CAROL}`, pressing('Edit roles')),
     admin('admin-roles', '/roles'),
     admin('admin-role', '/roles/engineers', async (page) => {
       const editor = page.getByLabel('Document')
@@ -303,7 +310,7 @@ export function dashboardShots(hub: { readonly url: string; readonly api: unknow
     admin('admin-connector', '/sign-in/sso'),
     admin('admin-connector-add', '/sign-in/+'),
     admin('admin-locks', '/locks'),
-    admin('admin-lock-add', '/locks', press('Add a lock')),
+    admin('admin-lock-add', '/locks', pressing('Add a lock')),
     admin('admin-sessions', '/sessions'),
     admin('admin-session-end', '/sessions', (page) =>
       page
@@ -322,14 +329,14 @@ export function dashboardShots(hub: { readonly url: string; readonly api: unknow
     }),
     admin('admin-requests-none', '/requests?app=nowhere'),
     admin('admin-tokens', '/tokens'),
-    admin('admin-token-add', '/tokens', press('Add an API token')),
+    admin('admin-token-add', '/tokens', pressing('Add an API token')),
     admin('admin-cluster', '/cluster'),
     certificatesShot(hub.url),
     proposalsShot(hub.url),
     admin('admin-programs', '/plugins/programs'),
-    admin('admin-program-remove', '/plugins/programs', press('Remove the program')),
+    admin('admin-program-remove', '/plugins/programs', pressing('Remove the program')),
     admin('admin-bots', '/plugins/bots'),
-    admin('admin-bot-remove', '/plugins/bots', press('Remove the bot ci?')),
+    admin('admin-bot-remove', '/plugins/bots', pressing('Remove the bot ci?')),
     admin('admin-no-page', '/nowhere'),
     state('admin-slow', '/web/admin/apps', 'slow'),
     state('admin-error', '/web/admin/apps', 'error'),

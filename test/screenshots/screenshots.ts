@@ -1,6 +1,6 @@
 /**
- * `npm run screenshots [-- FOLDER [NAME…]]`: a picture of every page, in both themes and at two widths, in `dist/screenshots`
- * unless a folder is named. The pictures of the README are made of two of them.
+ * `npm run screenshots [-- [--large] FOLDER [NAME…]]`: a picture of every page, in both themes and at two widths, in `dist/screenshots`
+ * unless a folder is named; with `--large`, of the pages of a large company. The pictures of the README are made of two of them.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -10,6 +10,7 @@ import { openAccessOverTime } from './access-pages.ts'
 import { dashboardShots, openDashboard, openPage } from './dashboard-pages.ts'
 import { openEmptyHub } from './empty-hub.ts'
 import { openHubPages, type Shot } from './hub-pages.ts'
+import { largeShots, openLargeHub } from './large-hub.ts'
 import { OLGA } from './program-pages.ts'
 import { RITA } from './request-pages.ts'
 
@@ -22,7 +23,8 @@ const PICTURES: Readonly<Record<string, { readonly name: string; readonly height
   'admin-overview': { name: 'overview', height: 1_000 },
 }
 
-const [folder = 'dist/screenshots', ...names] = process.argv.slice(2)
+const isLarge = process.argv.includes('--large')
+const [folder = 'dist/screenshots', ...names] = process.argv.slice(2).filter((word) => word !== '--large')
 mkdirSync(folder, { recursive: true })
 const closers: (() => unknown)[] = []
 const t = { teardown: (fn: () => unknown) => void closers.push(fn) }
@@ -71,7 +73,7 @@ async function shoot(context: BrowserContext, shots: readonly Shot[]) {
   await page.close()
 }
 
-const wanted = (name: RegExp) => names.length === 0 || names.some((each) => name.test(each))
+const wanted = (name: RegExp) => !isLarge && (names.length === 0 || names.some((each) => name.test(each)))
 
 /** A working day in place of the seconds that this hub has run. */
 async function sampleTraffic(route: Route): Promise<void> {
@@ -97,6 +99,10 @@ async function sampleTraffic(route: Route): Promise<void> {
 
 try {
   const browser = await openBrowser(t)
+  if (isLarge) {
+    const { hub, context } = await openLargeHub(t, browser)
+    await shoot(context, largeShots(hub))
+  }
   if (wanted(/^(launcher|admin)/)) {
     const dashboard = await openDashboard(t, browser)
     const { hub, admin, carol, person, claimsOf } = dashboard

@@ -1,6 +1,8 @@
 import './style.css'
 import './admin/frame.css'
 import './admin/table.css'
+import './admin/list.css'
+import './admin/palette.css'
 import './admin/form.css'
 import './admin/overview.css'
 import { render } from 'preact'

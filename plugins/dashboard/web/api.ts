@@ -46,13 +46,41 @@ async function send(method: string, path: string, body: unknown, more: Headers =
 export const replaces = (tag: string | null): Headers =>
   tag === null ? { 'if-none-match': '*' } : { 'if-match': tag }
 
+/** What the hub counts of a list. */
+export interface Counts {
+  readonly found: number
+  readonly all: number
+  /** Nothing matches but for a typing mistake. */
+  readonly near: boolean
+  /** Of those that match but for the state, by state. */
+  readonly states: ReadonlyMap<string, number>
+}
+
 /** Loads a page of a list, and the path of the next one; null after the last. Rejects with `ApiError`. */
-export async function loadPage<T>(path: string): Promise<{ rows: readonly T[]; next: string | null }> {
+export async function loadPage<T>(
+  path: string,
+): Promise<{ rows: readonly T[]; next: string | null; counts: Counts }> {
   const response = await send('GET', path, undefined)
   const rows = await read<readonly T[]>(response)
+  const list = dictionary(response.headers.get('x-mezite-list'))
+  const counts = {
+    found: list.get('found') ?? rows.length,
+    all: list.get('all') ?? rows.length,
+    near: list.has('near'),
+    states: dictionary(response.headers.get('x-mezite-states')),
+  }
   const [, next] = /^<([^>]*)>; rel="next"$/.exec(response.headers.get('link') ?? '') ?? []
-  return { rows, next: next?.startsWith(BASE) ? next.slice(BASE.length) : null }
+  return { rows, next: next?.startsWith(BASE) ? next.slice(BASE.length) : null, counts }
 }
+
+/** A dictionary of numbers (RFC 9651); a key without one is 1. */
+const dictionary = (header: string | null): ReadonlyMap<string, number> =>
+  new Map(
+    (header ?? '').split(', ').flatMap((member) => {
+      const [key = '', value = '1'] = member.split('=')
+      return key === '' ? [] : [[key, Number(value)] as const]
+    }),
+  )
 
 /** Calls the API, and resolves to the response's document. Rejects with `ApiError`. */
 export async function call<T>(method: string, path: string, body?: unknown, headers?: Headers): Promise<T> {

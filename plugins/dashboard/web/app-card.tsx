@@ -9,11 +9,36 @@ import { t } from './text.ts'
 export type LauncherApp = Responses['GET /me/apps'][number]
 
 /** One card of the launcher. */
-export function AppCard({ app, user }: { readonly app: LauncherApp; readonly user: string }) {
+export function AppCard(props: {
+  readonly app: LauncherApp
+  readonly user: string
+  readonly isFavourite: boolean
+  onFavour(): void
+  /** In the person's own order: how the card is moved, by keys or by dragging another one here. */
+  readonly onMove?: { by(step: 1 | -1): void; here(dragged: string): void } | undefined
+}) {
+  const { app, user, isFavourite, onFavour, onMove } = props
   const { name, display_name: title, description, url, state, requirements, request_path: asking } = app
   const command = `msh app login ${name}`
   return (
-    <li class={`card app ${state}`}>
+    <li
+      class={`card app ${state}`}
+      draggable={onMove !== undefined}
+      onDragStart={(event) => onMove && event.dataTransfer?.setData(DRAGGED, name)}
+      onDragOver={(event) => onMove && event.dataTransfer?.types.includes(DRAGGED) && event.preventDefault()}
+      onDrop={(event) => {
+        const dragged = event.dataTransfer?.getData(DRAGGED)
+        if (!onMove || !dragged) return
+        event.preventDefault()
+        onMove.here(dragged)
+      }}
+      onKeyDown={(event) => {
+        const step = ({ ArrowLeft: -1, ArrowRight: 1 } as const)[event.key]
+        if (!onMove || !event.altKey || step === undefined) return
+        event.preventDefault()
+        onMove.by(step)
+      }}
+    >
       <AppIcon name={title} icon={app.icon} />
       <div class="app-text">
         <h3>
@@ -43,9 +68,24 @@ export function AppCard({ app, user }: { readonly app: LauncherApp; readonly use
           </div>
         )}
       </div>
+      {asking === null && (
+        <button
+          type="button"
+          class="icon-button favour"
+          aria-pressed={isFavourite}
+          aria-label={t('favour', { name: title })}
+          title={onMove ? t('favourOrder') : undefined}
+          onClick={onFavour}
+        >
+          <Glyph path={STAR} />
+        </button>
+      )}
     </li>
   )
 }
+
+const DRAGGED = 'application/x-mezite-app'
+const STAR = 'M12 3.5l2.6 5.4 5.9.8-4.3 4.1 1 5.9-5.2-2.8-5.2 2.8 1-5.9-4.3-4.1 5.9-.8z'
 
 /** The hub builds these URLs; anything else than a web address is not a link. */
 const isWeb = (url: string | null): url is string => url?.startsWith('https://') ?? false

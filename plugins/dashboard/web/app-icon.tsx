@@ -2,17 +2,18 @@ import { drawings } from '@mezite/core/drawings'
 
 /** Well-known apps and their presets, by a part of the name. */
 const KNOWN: readonly (readonly [RegExp, string])[] = [
-  [/grafana|kibana|superset|metabase|dashboard/, 'chart'],
-  [/prometheus|alert|monitor|uptime|zabbix|nagios/, 'pulse'],
-  [/jenkins|argo|drone|ci\b|build|deploy/, 'build'],
-  [/git|gitea|code|sourcegraph|phabricator/, 'code'],
-  [/wiki|docs?\b|confluence|bookstack|handbook|outline/, 'book'],
-  [/postgres|mysql|maria|redis|mongo|sql|database|clickhouse/, 'database'],
+  [/grafana|kibana|superset|metabase|redash|kiali|opencost|looker|dashboard/, 'chart'],
+  [/prometheus|alert|monitor|uptime|zabbix|nagios|sentry|jaeger|hubble|loki|pulse/, 'pulse'],
+  [/jenkins|argo|drone|airflow|backstage|rundeck|tekton|mlflow|ci\b|build|deploy/, 'build'],
+  [/git|gitea|bitbucket|code|sonarqube|sourcegraph|phabricator|jupyter/, 'code'],
+  [/wiki|docs?\b|confluence|bookstack|handbook|outline|penpot/, 'book'],
+  [/postgres|mysql|maria|redis|mongo|sql|pgadmin|database|clickhouse|elastic|kafka/, 'database'],
   [/ssh|shell|terminal|console|bastion/, 'terminal'],
+  [/rancher|nomad|consul|kubernetes|fleet|portainer/, 'server'],
   [/vault|secret|passbolt|bitwarden|identity|keycloak/, 'shield'],
   [/mail|roundcube|smtp/, 'mail'],
   [/chat|mattermost|matrix|rocket/, 'chat'],
-  [/file|nextcloud|minio|nas|storage/, 'folder'],
+  [/file|nextcloud|minio|nas\b|storage|artifactory|nexus|harbor|registry/, 'folder'],
   [/jira|ticket|issue|redmine|youtrack/, 'check'],
   [/live|stream|video|camera/, 'play'],
 ]
@@ -37,14 +38,25 @@ function initialsOf(name: string): string {
   return letters.join('').toLocaleUpperCase()
 }
 
+/** The product that a name speaks of, or its first word, and the drawing of a known one. Apps of one product have one colour. */
+function productOf(name: string): readonly [product: string, drawing?: string] {
+  const lower = name.toLowerCase()
+  for (const [pattern, drawing] of KNOWN) {
+    const [found] = pattern.exec(lower) ?? []
+    if (found !== undefined) return [found, drawing]
+  }
+  return [lower.split(/[\s._-]+/)[0] ?? lower]
+}
+
 /** An app's uploaded image, preset, or initials. Decoration: the name stands beside it. */
 export function AppIcon({ name, icon }: { readonly name: string; readonly icon: string | null }) {
   if (icon?.startsWith('/'))
     return <img class="tile" src={icon} alt="" loading="lazy" width="44" height="44" />
-  const preset = icon ?? KNOWN.find(([pattern]) => pattern.test(name.toLowerCase()))?.[1]
+  const [product = '', known] = productOf(name)
+  const preset = icon ?? known
   const path = preset === undefined ? undefined : (drawings as Readonly<Record<string, string>>)[preset]
   return (
-    <span class={`tile tone-${toneOf(name)}`} aria-hidden="true">
+    <span class={`tile tone-${toneOf(product)}`} aria-hidden="true">
       {path === undefined ? initialsOf(name) : <Glyph path={path} />}
     </span>
   )

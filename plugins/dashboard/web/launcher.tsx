@@ -1,13 +1,16 @@
 import './style.css'
 import './launcher.css'
 import { drawings } from '@mezite/core/drawings'
+import { searchFor } from '@mezite/core/search'
 import { render } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { Responses } from './api-types.ts'
-import { AppCard, type LauncherApp } from './app-card.tsx'
+import type { LauncherApp } from './app-card.tsx'
+import { Groups } from './app-groups.tsx'
 import { Glyph } from './app-icon.tsx'
 import { connect, useResource } from './live.ts'
-import { recentApps } from './recents.ts'
+import { type Preferences, readPreferences, writePreferences } from './preferences.ts'
+import { rememberApp } from './recents.ts'
 import { ConnectionNotice, Failure, SignedOut } from './states.tsx'
 import { loadTexts, t } from './text.ts'
 
@@ -18,9 +21,6 @@ interface View {
 
 /** From this number of apps on, those that were opened recently are also listed first. */
 const MANY = 9
-/** Cards that are rendered at once; more follow as the person scrolls. */
-const BATCH = 120
-
 function Launcher({ user }: View) {
   const [query, setQuery] = useState('')
   const { data, error } = useResource<readonly LauncherApp[]>('/me/apps?disabled=true&requestable=true', [
@@ -32,6 +32,18 @@ function Launcher({ user }: View) {
   ])
   const me = useResource<Responses['GET /me']>('/me', ['user', 'lock', 'role'])
   const found = useMemo(() => matching(data ?? [], query), [data, query])
+  const [preferences, setPreferences] = useState(() => readPreferences(user))
+  const prefer = (change: Partial<Preferences>) => {
+    const next = { ...preferences, ...change }
+    setPreferences(next)
+    writePreferences(user, next)
+  }
+  const openFirst = () => {
+    const first = found.find(({ url, state }) => url?.startsWith('https://') && state !== 'disabled')
+    if (query.trim() === '' || !first?.url) return
+    rememberApp(user, first.name)
+    location.assign(first.url)
+  }
   if (!data)
     return (
       <>
@@ -53,7 +65,17 @@ function Launcher({ user }: View) {
     <>
       <div class="page-head">
         <h1>{t('applications')}</h1>
-        <SearchField value={query} onChange={setQuery} />
+        {data.length >= MANY && (
+          <button
+            type="button"
+            class="plain small"
+            aria-pressed={preferences.compact}
+            onClick={() => prefer({ compact: !preferences.compact })}
+          >
+            {t('compact')}
+          </button>
+        )}
+        <SearchField value={query} onChange={setQuery} onEnter={openFirst} />
       </div>
       <p class="visually-hidden" role="status">
         {query === '' ? '' : t('found', { count: found.length })}
@@ -70,95 +92,37 @@ function Launcher({ user }: View) {
           apps={found.filter((app) => app.request_path === null)}
           requestable={found.filter((app) => app.request_path !== null)}
           user={user}
+          isSearch={query.trim() !== ''}
           withRecents={query === '' && data.length >= MANY}
+          preferences={preferences}
+          prefer={prefer}
         />
       )}
     </>
   )
 }
 
+/** The apps that match, the best first; all in their order if nothing is wanted. Mistyped names match if no other does. */
 function matching(apps: readonly LauncherApp[], query: string): readonly LauncherApp[] {
-  const words = query.toLocaleLowerCase().split(/\s+/).filter(Boolean)
-  if (words.length === 0) return apps
-  return apps.filter((app) => {
-    const text = [app.name, app.display_name, app.description, app.group, ...Object.values(app.labels)]
-      .join(' ')
-      .toLocaleLowerCase()
-    return words.every((word) => text.includes(word))
-  })
+  if (query.trim() === '') return apps
+  const search = searchFor(query)
+  const ranked = (spelling: 'exact' | 'near') =>
+    apps
+      .map((app) => [search.rank(textsOf(app), spelling), app] as const)
+      .filter(([rank]) => rank > 0)
+      .sort(([one], [other]) => other - one)
+      .map(([, app]) => app)
+  const found = ranked('exact')
+  return found.length > 0 ? found : ranked('near')
 }
 
-/** Apps by group, those without one last. */
-function grouped(
-  apps: readonly LauncherApp[],
-): readonly (readonly [string | null, readonly LauncherApp[]])[] {
-  const groups = new Map<string | null, LauncherApp[]>()
-  for (const app of apps) groups.set(app.group, [...(groups.get(app.group) ?? []), app])
-  const name = (a: LauncherApp) => a.display_name
-  for (const list of groups.values()) list.sort((a, b) => name(a).localeCompare(name(b)))
-  return [...groups].sort(([a], [b]) => (a === null ? 1 : b === null ? -1 : a.localeCompare(b)))
-}
+const textsOf = (app: LauncherApp): readonly string[] => [
+  ...[app.display_name, app.name, app.description ?? '', app.group ?? ''],
+  ...Object.entries(app.labels).map(([key, value]) => `${key}=${value}`),
+]
 
-function Groups(props: {
-  readonly apps: readonly LauncherApp[]
-  readonly requestable: readonly LauncherApp[]
-  readonly user: string
-  readonly withRecents: boolean
-}) {
-  const { apps, requestable, user, withRecents } = props
-  const [shown, setShown] = useState(BATCH)
-  const end = useRef<HTMLDivElement>(null)
-  const more = apps.length > shown
-  useEffect(() => {
-    if (!end.current || !more) return
-    const watch = new IntersectionObserver(
-      (seen) => seen.some(({ isIntersecting }) => isIntersecting) && setShown((count) => count + BATCH),
-      { rootMargin: '800px' },
-    )
-    watch.observe(end.current)
-    return () => watch.disconnect()
-  }, [more, shown])
-  const recent = withRecents
-    ? recentApps(user).flatMap(
-        (name) => apps.find((app) => app.name === name && app.state !== 'disabled') ?? [],
-      )
-    : []
-  const groups = useMemo(() => grouped(apps), [apps])
-  let left = shown
-  return (
-    <>
-      {recent.length > 0 && <Group title={t('recent')} apps={recent} user={user} />}
-      {groups.map(([group, list]) => {
-        const part = list.slice(0, Math.max(left, 0))
-        left -= list.length
-        const title = group ?? (groups.length > 1 ? t('otherApps') : recent.length > 0 ? t('allApps') : null)
-        return part.length > 0 && <Group key={group} title={title} apps={part} user={user} />
-      })}
-      {more && <div ref={end} class="more" />}
-      {!more && requestable.length > 0 && <Group title={t('requestable')} apps={requestable} user={user} />}
-    </>
-  )
-}
-
-function Group(props: {
-  readonly title: string | null
-  readonly apps: readonly LauncherApp[]
-  readonly user: string
-}) {
-  const { title, apps, user } = props
-  return (
-    <section class="app-group" aria-label={title ?? t('applications')}>
-      <h2 class={title === null ? 'visually-hidden' : undefined}>{title ?? t('applications')}</h2>
-      <ul class="cards">
-        {apps.map((app) => (
-          <AppCard key={app.name} app={app} user={user} />
-        ))}
-      </ul>
-    </section>
-  )
-}
-
-function SearchField({ value, onChange }: { readonly value: string; onChange(value: string): void }) {
+function SearchField(props: { readonly value: string; onChange(value: string): void; onEnter(): void }) {
+  const { value, onChange, onEnter } = props
   const field = useRef<HTMLInputElement>(null)
   useEffect(() => {
     const focus = (event: KeyboardEvent) => {
@@ -186,6 +150,7 @@ function SearchField({ value, onChange }: { readonly value: string; onChange(val
         onInput={(event) => onChange(event.currentTarget.value)}
         onKeyDown={(event) => {
           if (event.key === 'Escape') onChange('')
+          if (event.key === 'Enter') onEnter()
         }}
       />
       <kbd title={t('searchHint')}>/</kbd>

@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { call, loadPage, signedOut } from './api.ts'
+import { type Counts, call, loadPage, signedOut } from './api.ts'
 import { createResources, type Loaded } from './resources.ts'
 
 export type { Loaded }
@@ -23,28 +23,31 @@ export function useResource<T>(path: string | null, kinds: readonly string[]): L
 export interface LoadedList<T> extends Loaded<readonly T[]> {
   /** Loads another page; null if the list is complete. */
   readonly more: (() => void) | null
+  readonly counts: Counts | undefined
 }
 
 const PAGE = 100
 interface Pages<T> {
   readonly rows: readonly T[]
   readonly complete: boolean
+  readonly counts: Counts
 }
 
 /** The list at a path of the API, page by page; loaded again like other resources. */
-export function useList<T>(path: string, kinds: readonly string[]): LoadedList<T> {
+export function useList<T>(path: string, kinds: readonly string[], size = PAGE): LoadedList<T> {
   const [count, setCount] = useState({ path, pages: 1 })
   const pages = count.path === path ? count.pages : 1
-  const first = `${path}${path.includes('?') ? '&' : '?'}limit=${PAGE}`
+  const first = `${path}${path.includes('?') ? '&' : '?'}limit=${size}`
   const loaded = useEntry<Pages<T>>(`${first} ${pages}`, kinds, async () => {
-    const rows: T[] = []
-    let next: string | null = first
-    for (let page = 0; page < pages && next !== null; page++) {
+    const { counts, ...start } = await loadPage<T>(first)
+    const rows = [...start.rows]
+    let { next } = start
+    for (let page = 1; page < pages && next !== null; page++) {
       const found: Awaited<ReturnType<typeof loadPage<T>>> = await loadPage<T>(next)
       rows.push(...found.rows)
       next = found.next
     }
-    return { rows, complete: next === null }
+    return { rows, complete: next === null, counts }
   })
   // While another page is loaded, or another search runs, the table does not disappear.
   const shown = useRef<Pages<T> | undefined>(undefined)
@@ -54,6 +57,7 @@ export function useList<T>(path: string, kinds: readonly string[]): LoadedList<T
     data: data?.rows,
     error: loaded.error,
     loading: loaded.loading,
+    counts: data?.counts,
     more: data && !data.complete ? () => setCount({ path, pages: pages + 1 }) : null,
   }
 }

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import type { Page } from 'playwright-core'
 import t from 'tap'
-import { openPage } from '../../screenshots/dashboard-pages.ts'
+import { openPage, press } from '../../screenshots/dashboard-pages.ts'
 import { register } from '../../screenshots/program-pages.ts'
 import { until } from '../../until.ts'
 import { plugIn } from '../webauthn/virtual-key.ts'
@@ -11,7 +11,6 @@ import { api, browser, dashboard, hub, openTab } from './browser.ts'
 
 const at = (page: Page, path: string) => openPage(page, `${hub.url}/web/admin${path}`)
 const dialogOf = (page: Page) => page.locator('dialog[open]')
-const press = (page: Page, name: string) => page.getByRole('button', { name, exact: true }).first().click()
 /** What the page says has happened. */
 const said = (page: Page, text: string) => page.locator('.notices', { hasText: text }).waitFor()
 
@@ -305,7 +304,7 @@ t.test('requests are searched by filter and live, and exported', async (t) => {
   t.equal((await marc.open(`${hub.appUrl('grafana')}/slow/just-now`)).status, 200)
   const row = page.locator('tbody tr', { hasText: '/just-now' })
   await row.waitFor()
-  await row.getByRole('link').click()
+  await row.getByRole('link', { name: 'app.request' }).click()
   await page.getByText('/just-now').waitFor()
   await page.getByRole('term').filter({ hasText: 'Bytes to the person' }).waitFor()
   t.notMatch(await page.textContent('main'), /client_ip|bytes_|session_id/)
@@ -392,9 +391,13 @@ t.test(
     await page.getByText(sentence).waitFor()
     const table = page.getByRole('table', { name: 'Who may open this' })
     await table.getByRole('link', { name: everybody[0]!.user }).waitFor()
-    const href = await page.getByRole('link', { name: 'CSV' }).getAttribute('href')
-    t.match(decodeURIComponent(href ?? ''), /name,roles,requirements,until\r\n/)
-    t.equal(decodeURIComponent(href ?? '').split('\r\n').length, everybody.length + 1)
+    const download = page.waitForEvent('download')
+    const list = page.locator('section', { has: table })
+    await list.getByRole('button', { name: 'CSV' }).click()
+    const file = await (await (await download).createReadStream()).toArray()
+    const lines = Buffer.concat(file).toString().split('\r\n')
+    t.equal(lines[0], 'user,bot,roles,requirements,until')
+    t.equal(lines.length, everybody.length + 1)
     await table.getByRole('link', { name: everybody[0]!.user }).click()
     const own = await api<{ app: string }[]>(
       'GET',

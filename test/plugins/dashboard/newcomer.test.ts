@@ -33,7 +33,7 @@ t.test(
     await page.locator('.sidebar').getByRole('link', { name: 'Requests and audit' }).click()
     const row = page.locator('tbody tr', { hasText: 'second GET /' }).first()
     await row.waitFor()
-    await row.getByRole('link').click()
+    await row.getByRole('link', { name: 'app.request' }).click()
     await page.locator('.panel', { hasText: 'dana@northwind.example' }).waitFor()
 
     const { page: carol } = await openTab(t, await dashboard.carol())

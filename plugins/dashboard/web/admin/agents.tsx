@@ -5,7 +5,7 @@ import { useResource } from '../live.ts'
 import { DialogButton, FormDialog, RemoveButton } from './dialogs.tsx'
 import { ChoiceField, TextField } from './fields.tsx'
 import { Listing } from './listing.tsx'
-import { AddLock, LockBanner, Locked } from './locks.tsx'
+import { AddLock, LockBanner, Locked, lockAction } from './locks.tsx'
 import {
   Badges,
   type Column,
@@ -19,16 +19,21 @@ import {
   State,
   Time,
 } from './parts.tsx'
-import { BASE, to } from './router.ts'
+import { BASE, place, to } from './router.ts'
 import { a } from './text.ts'
 
 type Agent = Responses['GET /agents'][number]
 const KINDS = ['agent', 'app', 'lock']
 
 const columns: readonly Column<Agent>[] = [
-  { title: a('host'), cell: ({ hostname }) => <a href={to('agents', hostname)}>{hostname}</a> },
-  { title: a('state'), cell: (agent) => <AgentState agent={agent} /> },
-  { title: a('since'), cell: ({ since }) => <Time at={since} /> },
+  {
+    title: a('host'),
+    sort: 'hostname',
+    narrow: 'first',
+    cell: ({ hostname }) => <a href={to('agents', hostname)}>{hostname}</a>,
+  },
+  { title: a('state'), narrow: 'corner', cell: (agent) => <AgentState agent={agent} /> },
+  { title: a('since'), sort: 'since', cell: ({ since }) => <Time at={since} /> },
   { title: a('version'), cell: ({ version }) => version ?? '–' },
   { title: a('transport'), cell: ({ transport }) => transport ?? '–' },
   {
@@ -36,8 +41,16 @@ const columns: readonly Column<Agent>[] = [
     number: true,
     cell: ({ rtt_ms }) => (rtt_ms === null ? '–' : `${rtt_ms.toFixed(1)} ms`),
   },
-  { title: a('streams'), number: true, cell: ({ streams }) => streams },
-  { title: a('apps'), cell: ({ apps }) => <Badges names={apps} href={(name) => to('apps', name)} /> },
+  { title: a('streams'), number: true, sort: 'streams', cell: ({ streams }) => streams },
+  {
+    title: a('apps'),
+    narrow: 'second',
+    cell: ({ hostname, apps }) => (
+      <a href={`${BASE}/apps?q=${encodeURIComponent(`agent:${hostname}`)}`}>
+        {a('countApps', { count: apps.length })}
+      </a>
+    ),
+  },
 ]
 
 const AgentState = ({ agent: { connected, locked } }: { readonly agent: Agent }) => (
@@ -65,6 +78,8 @@ export function Agents({ name }: { readonly name: string }) {
         columns={columns}
         keyOf={({ hostname }) => hostname}
         search={a('host')}
+        states={{ connected: a('connected'), disconnected: a('notConnected'), locked: a('lockedState') }}
+        actions={[lockAction(({ hostname }) => ['agent', hostname])]}
         empty={
           <Nothing title={a('noAgents')} help={a('noAgentsHelp')}>
             <AddAgent />
@@ -122,7 +137,12 @@ function One({ agent }: { readonly agent: Agent | undefined }) {
 
 /** A button that opens the dialog. */
 const AddAgent = () => (
-  <DialogButton text={a('addAgent')} class="" dialog={(close) => <AddAgentDialog onClose={close} />} />
+  <DialogButton
+    text={a('addAgent')}
+    class=""
+    isOpen={place.value.query.has('add')}
+    dialog={(close) => <AddAgentDialog onClose={close} />}
+  />
 )
 
 /** Creates a join token, shows the command that spends it, and notices when the agent has joined. */

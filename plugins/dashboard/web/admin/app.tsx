@@ -7,8 +7,10 @@ import { useResource } from '../live.ts'
 import { ConnectionNotice, SignedOut } from '../states.tsx'
 import { t } from '../text.ts'
 import { Notices } from './dialogs.tsx'
+import { NAVIGATION } from './navigation.ts'
+import { Palette } from './palette.tsx'
 import { BASE, place, to } from './router.ts'
-import { a, type Key } from './text.ts'
+import { a } from './text.ts'
 
 type Page = ComponentType<{ readonly name: string }>
 
@@ -28,38 +30,6 @@ const PAGES: Readonly<Record<string, () => Promise<Page>>> = {
   plugins: async () => (await import('./plugin-parts.tsx')).PluginPage,
 }
 
-const NAVIGATION: readonly (readonly [
-  Key | null,
-  readonly (readonly [string, Key, keyof typeof drawings])[],
-])[] = [
-  [null, [['', 'overview', 'home']]],
-  [
-    'publish',
-    [
-      ['apps', 'apps', 'grid'],
-      ['agents', 'agents', 'server'],
-    ],
-  ],
-  [
-    'decide',
-    [
-      ['people', 'people', 'people'],
-      ['roles', 'roles', 'shield'],
-      ['sign-in', 'signIn', 'signin'],
-      ['locks', 'locks', 'lock'],
-    ],
-  ],
-  [
-    'watch',
-    [
-      ['sessions', 'sessions', 'session'],
-      ['requests', 'requests', 'list'],
-      ['tokens', 'tokens', 'ticket'],
-      ['cluster', 'cluster', 'cloud'],
-    ],
-  ],
-]
-
 /** The frame of the administration: navigation beside the current page. */
 export function App() {
   const { path } = place.value
@@ -76,6 +46,7 @@ export function App() {
     <div class="admin">
       <ConnectionNotice />
       <nav class="sidebar" ref={sidebar} aria-label={t('administration')}>
+        <Palette />
         {NAVIGATION.map(([group, pages]) => (
           <div key={group ?? ''} class="nav-group">
             {group !== null && <p>{a(group)}</p>}

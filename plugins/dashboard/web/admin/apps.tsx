@@ -5,30 +5,37 @@ import { useResource } from '../live.ts'
 import { WhoMayOpen } from './access-lists.tsx'
 import { AppForm } from './app-form.tsx'
 import { announce, ConfirmButton, DialogButton, RemoveButton } from './dialogs.tsx'
+import type { ListAction } from './list-tools.tsx'
 import { Listing } from './listing.tsx'
-import { AddLock, LockBanner, Locked } from './locks.tsx'
-import { type Column, Facts, Gone, Nothing, PageHead, Section, Shown, State, Table, Time } from './parts.tsx'
+import { AddLock, LockBanner, Locked, lockAction } from './locks.tsx'
+import {
+  Badges,
+  type Column,
+  Facts,
+  Gone,
+  Nothing,
+  PageHead,
+  Section,
+  Shown,
+  State,
+  Table,
+  Time,
+} from './parts.tsx'
 import { PluginPanels } from './plugin-parts.tsx'
 import { BASE, place, to } from './router.ts'
 import { SessionList } from './sessions.tsx'
 import { a } from './text.ts'
 import { TrafficCharts } from './traffic.tsx'
+import { Visits } from './visits.tsx'
 
 export type App = Responses['GET /apps'][number]
 const KINDS = ['app', 'agent', 'session', 'lock']
 
-const appStateText = (state: string): string =>
-  state === 'ready'
-    ? a('ready')
-    : state === 'disabled'
-      ? a('disabled')
-      : state === 'no_agent'
-        ? a('noAgentConnected')
-        : a('unreachable')
-
 const columns: readonly Column<App>[] = [
   {
     title: a('app'),
+    sort: 'name',
+    narrow: 'first',
     cell: ({ metadata: { name, description }, spec: { display } }) => (
       <a class="app-link" href={to('apps', name)}>
         <AppIcon
@@ -36,34 +43,71 @@ const columns: readonly Column<App>[] = [
           icon={display?.icon?.startsWith('data:') ? null : (display?.icon ?? null)}
         />
         <span>
-          <strong>{name}</strong>
-          {description && <span class="quiet clamp">{description}</span>}
+          <strong>{display?.name ?? name}</strong> <span class="quiet">{description ?? name}</span>
         </span>
       </a>
     ),
   },
-  { title: a('state'), cell: ({ status }) => <AppState status={status} /> },
-  { title: a('target'), cell: ({ spec: { uri } }) => <code>{uri}</code> },
-  { title: a('labels'), cell: ({ metadata: { labels = {} } }) => <Labels labels={labels} /> },
+  {
+    title: a('state'),
+    sort: 'state',
+    narrow: 'corner',
+    cell: ({ status }) => <AppState status={status} />,
+  },
+  { title: a('name'), hidden: true, cell: ({ metadata: { name } }) => name },
+  { title: a('group'), sort: 'group', hidden: true, cell: ({ spec }) => spec.display?.group ?? '–' },
+  { title: a('target'), narrow: 'second', cell: ({ spec: { uri } }) => <code>{uri}</code> },
+  {
+    title: a('publicName'),
+    hidden: true,
+    cell: ({ spec, status }) => <PublicName spec={spec} status={status} />,
+  },
+  { title: a('labels'), cell: ({ metadata: { labels = {} } }) => <Labels labels={labels} few /> },
+  {
+    title: a('agents'),
+    hidden: true,
+    cell: ({ spec }) => <Badges few names={spec.agents ?? []} href={(host) => to('agents', host)} />,
+  },
   { title: a('sessions'), number: true, cell: ({ status: { sessions } }) => sessions },
-  { title: a('streams'), number: true, cell: ({ status: { streams } }) => streams },
+  { title: a('streams'), number: true, sort: 'streams', cell: ({ status: { streams } }) => streams },
 ]
 
 const AppState = ({ status: { state, locked } }: { readonly status: App['status'] }) => (
   <>
-    <State of={state} text={appStateText(state)} /> <Locked is={locked} />
+    <State of={state} text={states[state as keyof typeof states]} /> <Locked is={locked} />
   </>
 )
 
-const Labels = ({ labels }: { readonly labels: Readonly<Record<string, string>> }) => (
-  <span class="tags">
-    {Object.entries(labels).map(([key, value]) => (
-      <span key={key} class="tag">
-        {key}={value}
-      </span>
-    ))}
-  </span>
+const Labels = (props: { readonly labels: Readonly<Record<string, string>>; readonly few?: boolean }) => (
+  <Badges
+    names={Object.entries(props.labels).map(([key, value]) => `${key}=${value}`)}
+    href={(label) => `${BASE}/apps?q=${encodeURIComponent(label)}`}
+    few={props.few ?? false}
+  />
 )
+
+const PublicName = ({ spec, status: { url } }: Pick<App, 'spec' | 'status'>) =>
+  url ? (
+    <a href={url} rel="noreferrer">
+      {spec.public_addr}
+    </a>
+  ) : (
+    <span>{spec.public_addr}</span>
+  )
+
+const states = {
+  ready: a('ready'),
+  unreachable: a('unreachable'),
+  no_agent: a('noAgentConnected'),
+  disabled: a('disabled'),
+  locked: a('lockedState'),
+}
+const pathOf = ({ metadata }: App) => `/apps/${encodeURIComponent(metadata.name)}`
+const actions: readonly ListAction<App>[] = [
+  { verb: a('enable'), help: a('enableHelp'), call: (app) => ['POST', `${pathOf(app)}/enable`] },
+  { verb: a('disable'), help: a('disableAllHelp'), call: (app) => ['POST', `${pathOf(app)}/disable`] },
+  lockAction((app) => ['app', app.metadata.name]),
+]
 
 /** All apps, a form for another, or one app. */
 export function Apps({ name }: { readonly name: string }) {
@@ -83,6 +127,8 @@ export function Apps({ name }: { readonly name: string }) {
         columns={columns}
         keyOf={({ metadata }) => metadata.name}
         search={a('appFilter')}
+        states={states}
+        actions={actions}
         empty={
           <Nothing title={a('noApps')} help={a('noAppsHelp')}>
             <a class="button" href={to('apps', '+')}>
@@ -113,7 +159,43 @@ function AppPage({ app }: { readonly app: App }) {
   const off = spec.enabled === false
   return (
     <>
-      <PageHead title={name} help={metadata.description ?? ''} back={[`${BASE}/apps`, a('apps')]}>
+      <PageHead
+        title={spec.display?.name ?? name}
+        help={[spec.display?.name && name, metadata.description].filter(Boolean).join(' · ')}
+        back={[`${BASE}/apps`, a('apps')]}
+        icon={
+          <AppIcon
+            name={spec.display?.name ?? name}
+            icon={spec.display?.icon?.startsWith('data:') ? null : (spec.display?.icon ?? null)}
+          />
+        }
+        menu={
+          <>
+            <ConfirmButton
+              title={off ? a('enableTitle', { name }) : a('disableTitle', { name })}
+              verb={off ? a('enable') : a('disable')}
+              confirm={async () => {
+                await call('POST', `${path}/${off ? 'enable' : 'disable'}`)
+                announce(off ? a('enabled', { name }) : a('disabledNow', { name }))
+              }}
+            >
+              <p>{off ? a('enableHelp') : a('disableHelp', { count: status.streams })}</p>
+            </ConfirmButton>
+            <DialogButton
+              text={a('lock')}
+              class="plain danger"
+              dialog={(close) => <AddLock target={['app', name]} onClose={close} />}
+            />
+            <RemoveButton
+              name={name}
+              title={a('removeApp', { name })}
+              help={a('removeAppHelp', { sessions: status.sessions, count: status.streams })}
+              path={path}
+              list="/apps"
+            />
+          </>
+        }
+      >
         {status.url && !off && (
           <a class="button plain" href={status.url} rel="noreferrer">
             {a('open')}
@@ -122,28 +204,6 @@ function AppPage({ app }: { readonly app: App }) {
         <a class="button plain" href={`${to('apps', name)}?edit`}>
           {a('edit')}
         </a>
-        <ConfirmButton
-          title={off ? a('enableTitle', { name }) : a('disableTitle', { name })}
-          verb={off ? a('enable') : a('disable')}
-          confirm={async () => {
-            await call('POST', `${path}/${off ? 'enable' : 'disable'}`)
-            announce(off ? a('enabled', { name }) : a('disabledNow', { name }))
-          }}
-        >
-          <p>{off ? a('enableHelp') : a('disableHelp', { count: status.streams })}</p>
-        </ConfirmButton>
-        <DialogButton
-          text={a('lock')}
-          class="plain danger"
-          dialog={(close) => <AddLock target={['app', name]} onClose={close} />}
-        />
-        <RemoveButton
-          name={name}
-          title={a('removeApp', { name })}
-          help={a('removeAppHelp', { sessions: status.sessions, count: status.streams })}
-          path={path}
-          list="/apps"
-        />
       </PageHead>
       <LockBanner kind="app" name={name} />
       <div class="panel">
@@ -151,7 +211,7 @@ function AppPage({ app }: { readonly app: App }) {
           rows={[
             [a('state'), <AppState key="state" status={status} />],
             [a('target'), <code key="uri">{spec.uri}</code>],
-            [a('publicName'), spec.public_addr],
+            [a('publicName'), <PublicName key="name" spec={spec} status={status} />],
             [a('labels'), <Labels key="labels" labels={metadata.labels ?? {}} />],
             [a('sessions'), status.sessions],
             [a('streams'), status.streams],
@@ -159,6 +219,7 @@ function AppPage({ app }: { readonly app: App }) {
         />
       </div>
       <WhoMayOpen app={name} />
+      <Visits app={name} />
       <PluginPanels of="app" name={name} />
       <Section title={a('agents')}>
         <Table

@@ -11,7 +11,7 @@ const linkOf = ({ kind, subject }: Attention): string =>
   kind === 'agent' ? to('agents', subject) : kind === 'app' ? to('apps', subject) : `${BASE}/cluster`
 
 /** What an operator should look at. */
-export function AttentionList({ items }: { readonly items: readonly Attention[] }) {
+function AttentionList({ items }: { readonly items: readonly Attention[] }) {
   if (items.length === 0) return <p class="notice good">{a('allWell')}</p>
   return (
     <ul class="attention">

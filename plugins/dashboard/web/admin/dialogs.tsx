@@ -229,9 +229,14 @@ export function DialogButton(props: {
   readonly text: string
   readonly class?: string
   readonly label?: string | undefined
+  /** Whether the dialog is open at first. Default: false. */
+  readonly isOpen?: boolean
   dialog(close: () => void): ComponentChildren
 }) {
-  const [open, setOpen] = useState(false)
+  const [open, setOpen] = useState(props.isOpen ?? false)
+  useEffect(() => {
+    if (props.isOpen) setOpen(true)
+  }, [props.isOpen])
   return (
     <>
       <button

@@ -17,9 +17,11 @@ export function FirstHour() {
   /** The dialog stays when its step is done, to say so. */
   const [adding, setAdding] = useState(false)
   const connectors = useResource<Responses['GET /connectors']>('/connectors', ['connector'])
-  const agents = useResource<Responses['GET /agents']>('/agents?limit=1000', ['agent', 'app'])
-  const apps = useResource<Responses['GET /apps']>('/apps?limit=1000', ['app', 'agent', 'session'])
-  const people = useResource<Responses['GET /users']>('/users?limit=1000', ['user'])
+  const agents = useResource<Responses['GET /agents']>('/agents?q=state:connected&limit=1', ['agent'])
+  const apps = useResource<Responses['GET /apps']>('/apps?limit=1', ['app', 'agent', 'session'])
+  const ready = useResource<Responses['GET /apps']>('/apps?q=state:ready&limit=1', ['app', 'agent'])
+  const people = useResource<Responses['GET /users']>('/users?limit=100', ['user'])
+  const keyOnly = useResource<Responses['GET /users']>('/users?q=connector:passkey&limit=1', ['user'])
   const launches = useResource<Responses['GET /audit']>('/audit?type=app.request&limit=1', [
     'session',
     'traffic',
@@ -30,7 +32,7 @@ export function FirstHour() {
     {
       title: a('stepSignIn'),
       help: a('stepSignInHelp'),
-      done: connectors.data.length > 0 || people.data.some(({ connector }) => connector === 'passkey'),
+      done: connectors.data.length > 0 || (keyOnly.data?.length ?? 0) > 0,
       action: (
         <>
           <a class="button" href={to('sign-in', '+')}>
@@ -45,7 +47,7 @@ export function FirstHour() {
     {
       title: a('stepAgent'),
       help: a('stepAgentHelp'),
-      done: agents.data.some(({ connected }) => connected),
+      done: agents.data.length > 0,
       action: (
         <button type="button" onClick={() => setAdding(true)}>
           {a('addAgent')}
@@ -55,7 +57,7 @@ export function FirstHour() {
     {
       title: a('stepApp'),
       help: a('stepAppHelp'),
-      done: apps.data.some(({ status }) => status.state === 'ready'),
+      done: (ready.data?.length ?? 0) > 0,
       action: (
         <a class="button" href={to('apps', '+')}>
           {a('addApp')}

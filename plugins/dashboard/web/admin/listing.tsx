@@ -1,14 +1,21 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
+import { call } from '../api.ts'
 import { useList } from '../live.ts'
-import { TextField } from './fields.tsx'
+import { csvOf, save } from './csv.ts'
+import { ActionError, useAction } from './dialogs.tsx'
+import { ColumnChoice, type ListAction, SelectionBar, StateChips } from './list-tools.tsx'
+import { useView } from './list-view.ts'
 import { type Column, Nothing, Shown, Table } from './parts.tsx'
 import { a } from './text.ts'
 
-const SEARCH_MS = 250
+const SEARCH_MS = 200
 
-/** A list of the API as a table: searched by the hub, and loaded page by page. */
-export function Listing<T>(props: {
+/**
+ * A list of the API as a table: searched, sorted and counted by the hub, and loaded page by page. A list with a search keeps
+ * its view in the address of the page.
+ */
+export function Listing<T extends object>(props: {
   readonly path: string
   readonly kinds: readonly string[]
   readonly label: string
@@ -17,33 +24,91 @@ export function Listing<T>(props: {
   readonly empty: ComponentChildren
   /** What a search finds; without it, the list has no search. */
   readonly search?: string
-  readonly query?: string
+  /** What people call a state. */
+  readonly states?: Readonly<Record<string, string>>
+  /** What can be done with several at once. */
+  readonly actions?: readonly ListAction<T>[]
 }) {
-  const { path, kinds, label, columns, keyOf, empty, search } = props
-  const [query, setQuery] = useState(props.query ?? '')
-  const [sent, setSent] = useState(query)
+  const { path, kinds, label, columns, keyOf, empty, search, states = {}, actions = [] } = props
+  const [view, setView] = useView(search !== undefined, path.split('?', 1)[0]!)
+  const [typed, setTyped] = useState(view.q)
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set())
+  const exporting = useAction()
+  useEffect(() => setTyped((now) => (now.trim() === view.q ? now : view.q)), [view.q])
   useEffect(() => {
-    const timer = setTimeout(() => setSent(query.trim()), SEARCH_MS)
+    const timer = setTimeout(() => typed.trim() !== view.q && setView({ q: typed.trim() }), SEARCH_MS)
     return () => clearTimeout(timer)
-  }, [query])
-  const more = sent === '' ? '' : `${path.includes('?') ? '&' : '?'}q=${encodeURIComponent(sent)}`
-  const list = useList<T>(path + more, kinds)
-  const nothingToFind = query === '' && sent === '' && list.data?.length === 0
+  }, [typed])
+  const query = new URLSearchParams({ ...(view.q && { q: view.q }), ...(view.sort && { sort: view.sort }) })
+  const asked = `${path}${query.size === 0 ? '' : `${path.includes('?') ? '&' : '?'}${query}`}`
+  const list = useList<T>(asked, kinds)
+  const { counts } = list
+  const shown = columns.filter(({ title, hidden }) => view.columns?.includes(title) ?? !hidden)
+  const nothingToFind = typed === '' && view.q === '' && counts?.all === 0
+  const choose = (keys: readonly string[], on: boolean) =>
+    setChosen(
+      (before) => new Set(on ? [...before, ...keys] : [...before].filter((key) => !keys.includes(key))),
+    )
+  const exportAll = async () =>
+    save(csvOf(await call<readonly object[]>('GET', asked)), `${path.split(/[/?]/)[1]}.csv`)
+  const rowsChosen = list.data?.filter((row) => chosen.has(keyOf(row))) ?? []
   return (
     <>
-      {search !== undefined && !nothingToFind && (
-        <div class="filters">
-          <TextField label={a('filter')} value={query} placeholder={search} onChange={setQuery} />
+      {!nothingToFind && (
+        <div class="list-tools">
+          {search !== undefined && (
+            <input
+              type="search"
+              aria-label={a('filter')}
+              placeholder={search}
+              value={typed}
+              autocomplete="off"
+              spellcheck={false}
+              onInput={(event) => setTyped(event.currentTarget.value)}
+            />
+          )}
+          {counts && (
+            <StateChips counts={counts.states} texts={states} q={view.q} onChange={(q) => setView({ q })} />
+          )}
+          <span class="list-end">
+            {counts && (
+              <span class="quiet" role="status">
+                {view.q === ''
+                  ? a('shownOfAll', { shown: list.data?.length ?? 0, all: counts.all })
+                  : a('foundOfAll', { found: counts.found, all: counts.all })}
+              </span>
+            )}
+            {columns.length > 2 && (
+              <ColumnChoice all={columns} shown={shown} onChange={(columns) => setView({ columns })} />
+            )}
+            <button
+              type="button"
+              class="plain small"
+              disabled={exporting.busy}
+              onClick={() => void exporting.run(exportAll)}
+            >
+              CSV
+            </button>
+          </span>
         </div>
+      )}
+      <ActionError error={exporting.error} />
+      {counts?.near && view.q !== '' && <p class="quiet">{a('nearMatches', { query: view.q })}</p>}
+      {rowsChosen.length > 0 && (
+        <SelectionBar rows={rowsChosen} keyOf={keyOf} actions={actions} onDone={() => setChosen(new Set())} />
       )}
       <Shown of={list}>
         {(rows) => (
           <Table
             label={label}
-            columns={columns}
+            columns={shown}
             rows={rows}
             keyOf={keyOf}
-            empty={sent === '' ? empty : <Nothing title={a('nothingFound')} />}
+            empty={view.q === '' ? empty : <Nothing title={a('nothingFound')} />}
+            sort={view.sort}
+            onSort={(sort) => setView({ sort })}
+            isList
+            selection={actions.length === 0 ? undefined : { chosen, choose }}
           />
         )}
       </Shown>

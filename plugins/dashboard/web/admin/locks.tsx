@@ -4,8 +4,10 @@ import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
 import { announce, ConfirmButton, DialogButton, FormDialog } from './dialogs.tsx'
 import { ChoiceField, TextField } from './fields.tsx'
+import type { ListAction } from './list-tools.tsx'
 import { Listing } from './listing.tsx'
 import { type Column, Nothing, PageHead, Time } from './parts.tsx'
+import { place, to } from './router.ts'
 import { a } from './text.ts'
 
 type Lock = Responses['GET /locks'][number]
@@ -25,13 +27,49 @@ function targetOf(lock: Lock): string {
 }
 
 const columns: readonly Column<Lock>[] = [
-  { title: a('target'), cell: targetOf },
-  { title: a('message'), cell: ({ message }) => message ?? <span class="quiet">–</span> },
+  { title: a('target'), sort: 'target', narrow: 'first', cell: (lock) => <Target lock={lock} /> },
+  { title: a('message'), narrow: 'second', cell: ({ message }) => message ?? <span class="quiet">–</span> },
   { title: a('by'), cell: ({ by }) => by ?? <span class="quiet">–</span> },
-  { title: a('created'), cell: ({ created }) => <Time at={created} /> },
-  { title: a('ends'), cell: ({ expires }) => (expires === null ? a('byHand') : <Time at={expires} />) },
-  { title: a('action'), cell: (lock) => <Unlock lock={lock} class="plain small" /> },
+  { title: a('created'), sort: 'created', cell: ({ created }) => <Time at={created} /> },
+  {
+    title: a('ends'),
+    sort: 'expires',
+    narrow: 'corner',
+    cell: ({ expires }) => (expires === null ? a('byHand') : <Time at={expires} />),
+  },
+  { title: a('action'), narrow: 'act', cell: (lock) => <Unlock lock={lock} class="plain small" /> },
 ]
+
+const PAGES: Readonly<Record<string, string>> = {
+  user: 'people',
+  role: 'roles',
+  app: 'apps',
+  agent: 'agents',
+}
+
+function Target({ lock }: { readonly lock: Lock }) {
+  const [[kind, name] = ['', '']] = Object.entries(lock.target)
+  const page = PAGES[kind]
+  return page === undefined ? (
+    <span>{targetOf(lock)}</span>
+  ) : (
+    <>
+      <a href={to(page, name)}>{name}</a>{' '}
+      <span class="quiet">{KINDS.find(([each]) => each === kind)?.[1]}</span>
+    </>
+  )
+}
+
+/** Locks several rows of a list. */
+export const lockAction = <T,>(target: (row: T) => readonly [LockKind, string]): ListAction<T> => ({
+  verb: a('lock'),
+  destructive: true,
+  help: a('lockHelp'),
+  call(row) {
+    const [kind, name] = target(row)
+    return ['POST', '/locks', { target: { [kind]: name } }]
+  },
+})
 
 function Unlock({ lock, ...look }: { readonly lock: Lock; readonly class: string }) {
   const name = targetOf(lock)
@@ -99,7 +137,12 @@ export function Locks() {
   return (
     <>
       <PageHead title={a('locks')} help={a('locksHelp')}>
-        <DialogButton text={a('addLock')} class="" dialog={(close) => <AddLock onClose={close} />} />
+        <DialogButton
+          text={a('addLock')}
+          class=""
+          isOpen={place.value.query.has('add')}
+          dialog={(close) => <AddLock onClose={close} />}
+        />
       </PageHead>
       <Listing<Lock>
         path="/locks"
@@ -107,6 +150,15 @@ export function Locks() {
         label={a('locks')}
         columns={columns}
         keyOf={({ id }) => id}
+        search={a('lockFilter')}
+        states={Object.fromEntries(KINDS)}
+        actions={[
+          {
+            verb: a('unlock'),
+            help: a('unlockHelp'),
+            call: ({ id }) => ['DELETE', `/locks/${encodeURIComponent(id)}`],
+          },
+        ]}
         empty={<Nothing title={a('noLocks')} help={a('noLocksHelp')} />}
       />
     </>

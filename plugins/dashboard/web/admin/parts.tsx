@@ -6,19 +6,23 @@ import { language, t } from '../text.ts'
 import { DocsLink } from './docs-link.tsx'
 import { a } from './text.ts'
 
+export { type Column, Table } from './table.tsx'
+
 interface Children {
   readonly children?: ComponentChildren
 }
 
-/** The head of a page: where it is, its title, what it is for, and its actions. */
+/** The head of a page: where it is, its title, what it is for, its first actions, and the others in a menu. */
 export function PageHead(
   props: Children & {
     readonly title: string
     readonly help?: string
     readonly back?: readonly [string, string]
+    readonly icon?: ComponentChildren
+    readonly menu?: ComponentChildren
   },
 ) {
-  const { title, help, back, children } = props
+  const { title, help, back, icon, menu, children } = props
   return (
     <div class="page-head">
       <div>
@@ -27,11 +31,24 @@ export function PageHead(
             ‹ {back[1]}
           </a>
         )}
-        <h1>{title}</h1>
+        <h1 class={icon ? 'with-icon' : undefined}>
+          {icon}
+          {title}
+        </h1>
         {help && <p class="quiet">{help}</p>}
-        <DocsLink />
       </div>
-      {children && <div class="tools">{children}</div>}
+      <div class="tools">
+        <DocsLink />
+        {children}
+        {menu && (
+          <details class="menu">
+            <summary class="button plain" aria-label={a('moreActions')}>
+              ⋯
+            </summary>
+            <div class="menu-body">{menu}</div>
+          </details>
+        )}
+      </div>
     </div>
   )
 }
@@ -51,51 +68,6 @@ export function Shown<T>(props: { readonly of: Loaded<T>; children(data: T): Com
       </>
     )
   return error ? <Failure error={error} /> : <p class="loading">{t('loading')}</p>
-}
-
-export interface Column<T> {
-  readonly title: string
-  readonly cell: (row: T) => ComponentChildren
-  /** Aligned to the right, with digits of one width. */
-  readonly number?: boolean
-}
-
-/** A table that becomes a list of cards on narrow screens. */
-export function Table<T>(props: {
-  readonly label: string
-  readonly columns: readonly Column<T>[]
-  readonly rows: readonly T[]
-  readonly keyOf: (row: T) => string
-  readonly empty: ComponentChildren
-}) {
-  const { label, columns, rows, keyOf, empty } = props
-  if (rows.length === 0) return <div class="empty-card">{empty}</div>
-  return (
-    <div class="table-card">
-      <table aria-label={label}>
-        <thead>
-          <tr>
-            {columns.map(({ title, number }) => (
-              <th key={title} scope="col" class={number ? 'number' : ''}>
-                {title}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row) => (
-            <tr key={keyOf(row)}>
-              {columns.map(({ title, cell, number }) => (
-                <td key={title} data-label={title} class={number ? 'number' : ''}>
-                  {cell(row)}
-                </td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  )
 }
 
 const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'short' })
@@ -162,12 +134,22 @@ export const State = ({ of, text }: { readonly of: string; readonly text?: strin
   <span class={`tag state ${TONES[of] ?? ''}`}>{text ?? of}</span>
 )
 
-/** Names as tags, each a link if `href` gives one. */
-export function Badges({ names, href }: { readonly names: readonly string[]; href?(name: string): string }) {
+/** Chips of one row. */
+const FEW = 3
+
+/** Names as tags, each a link if `href` gives one. `few`: one line, which counts those that it leaves out. */
+export function Badges(props: {
+  readonly names: readonly string[]
+  href?(name: string): string
+  readonly few?: boolean
+}) {
+  const { names, href, few } = props
   if (names.length === 0) return <span class="quiet">–</span>
+  const shown = few && names.length > FEW ? names.slice(0, FEW - 1) : names
+  const rest = names.slice(shown.length)
   return (
-    <span class="tags">
-      {names.map((name) =>
+    <span class={few ? 'tags few' : 'tags'}>
+      {shown.map((name) =>
         href ? (
           <a key={name} class="tag" href={href(name)}>
             {name}
@@ -177,6 +159,11 @@ export function Badges({ names, href }: { readonly names: readonly string[]; hre
             {name}
           </span>
         ),
+      )}
+      {rest.length > 0 && (
+        <span class="rest" title={rest.join(', ')}>
+          +{rest.length}
+        </span>
       )}
     </span>
   )

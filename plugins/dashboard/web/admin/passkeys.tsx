@@ -4,7 +4,8 @@ import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
 import { DialogButton, FormDialog } from './dialogs.tsx'
 import { CheckField } from './fields.tsx'
-import { Copyable, Nothing, Section, Shown, Table, Time } from './parts.tsx'
+import { LocalListing } from './local-listing.tsx'
+import { Copyable, Nothing, Section, Shown, Time } from './parts.tsx'
 import type { Person } from './people.tsx'
 import { a } from './text.ts'
 
@@ -32,14 +33,27 @@ export function Passkeys({ person }: { readonly person: Person }) {
     >
       <Shown of={keys}>
         {(rows) => (
-          <Table
+          <LocalListing
             label={a('passkeys')}
+            file={`passkeys-${user}.csv`}
             rows={rows}
             keyOf={({ id }) => id}
             columns={[
-              { title: a('name'), cell: (key) => key.name ?? a('enrolmentLink') },
-              { title: a('created'), cell: (key) => <Time at={key.created} /> },
-              { title: a('lastUsed'), cell: (key) => <Time at={key.last_used} /> },
+              {
+                title: a('name'),
+                value: (key) => key.name ?? '',
+                cell: (key) => key.name ?? a('enrolmentLink'),
+              },
+              {
+                title: a('created'),
+                value: (key) => key.created ?? '',
+                cell: (key) => <Time at={key.created} />,
+              },
+              {
+                title: a('lastUsed'),
+                value: (key) => key.last_used ?? '',
+                cell: (key) => <Time at={key.last_used} />,
+              },
             ]}
             empty={<Nothing title={a('noPasskeys')} />}
           />

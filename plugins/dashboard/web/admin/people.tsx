@@ -1,17 +1,19 @@
+import { call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
 import { WhatMayOpen } from './access-lists.tsx'
-import { DialogButton, RemoveButton } from './dialogs.tsx'
+import { announce, ConfirmButton, DialogButton, RemoveButton } from './dialogs.tsx'
 import { Explain } from './explanation.tsx'
 import { Listing } from './listing.tsx'
-import { AddLock, LockBanner, Locked } from './locks.tsx'
+import { AddLock, LockBanner, Locked, lockAction } from './locks.tsx'
 import { Badges, type Column, Facts, Gone, Nothing, PageHead, Section, Shown, Time } from './parts.tsx'
 import { Passkeys } from './passkeys.tsx'
 import { PluginPanels } from './plugin-parts.tsx'
 import { AddPerson, EditRoles } from './role-forms.tsx'
-import { BASE, to } from './router.ts'
-import { SessionList } from './sessions.tsx'
+import { BASE, place, to } from './router.ts'
+import { Devices } from './sessions.tsx'
 import { a } from './text.ts'
+import { Visits } from './visits.tsx'
 
 export type Person = Responses['GET /users'][number]
 
@@ -20,19 +22,31 @@ const KINDS = ['user', 'lock', 'grant']
 const columns: readonly Column<Person>[] = [
   {
     title: a('name'),
-    cell: ({ name, locked }) => (
+    sort: 'name',
+    narrow: 'first',
+    cell: ({ name, display_name, locked }) => (
       <>
-        <a href={to('people', name)}>{name}</a> <Locked is={locked} />
+        <a href={to('people', name)}>{display_name ?? name}</a>{' '}
+        {display_name !== null && <span class="quiet">{name}</span>} <Locked is={locked} />
       </>
     ),
   },
-  { title: a('roles'), cell: ({ roles }) => <Badges names={roles} href={(role) => to('roles', role)} /> },
+  {
+    title: a('roles'),
+    narrow: 'second',
+    cell: ({ roles }) => <Badges few names={roles} href={(role) => to('roles', role)} />,
+  },
   {
     title: a('signIn'),
     cell: ({ connector }) => connector ?? <span class="quiet">{a('neverSignedIn')}</span>,
   },
-  { title: a('lastSignIn'), cell: ({ last_login }) => <Time at={last_login} /> },
-  { title: a('created'), cell: ({ created }) => <Time at={created} /> },
+  {
+    title: a('lastSignIn'),
+    sort: 'last_login',
+    narrow: 'corner',
+    cell: ({ last_login }) => <Time at={last_login} />,
+  },
+  { title: a('created'), sort: 'created', cell: ({ created }) => <Time at={created} /> },
 ]
 
 /** All people, or one. */
@@ -41,7 +55,12 @@ export function People({ name }: { readonly name: string }) {
   return (
     <>
       <PageHead title={a('people')} help={a('peopleHelp')}>
-        <DialogButton text={a('addPerson')} class="" dialog={(close) => <AddPerson onClose={close} />} />
+        <DialogButton
+          text={a('addPerson')}
+          class=""
+          isOpen={place.value.query.has('add')}
+          dialog={(close) => <AddPerson onClose={close} />}
+        />
       </PageHead>
       <Listing<Person>
         path="/users"
@@ -50,6 +69,13 @@ export function People({ name }: { readonly name: string }) {
         columns={columns}
         keyOf={(one) => one.name}
         search={a('peopleFilter')}
+        states={{
+          active: a('activePeople'),
+          locked: a('lockedState'),
+          never_signed_in: a('neverSignedIn'),
+          granted: a('withGrants'),
+        }}
+        actions={[lockAction(({ name }) => ['user', name])]}
         empty={<Nothing title={a('noPeople')} help={a('noPeopleHelp')} />}
       />
     </>
@@ -66,23 +92,33 @@ function One({ person }: { readonly person: Person | undefined }) {
   const { name } = person
   return (
     <>
-      <PageHead title={name} back={[`${BASE}/people`, a('people')]}>
+      <PageHead
+        title={person.display_name ?? name}
+        help={person.display_name === null ? '' : name}
+        back={[`${BASE}/people`, a('people')]}
+        menu={
+          <>
+            {' '}
+            <DialogButton
+              text={a('lock')}
+              class="plain danger"
+              dialog={(close) => <AddLock target={['user', name]} onClose={close} />}
+            />
+            <RemoveButton
+              name={name}
+              title={a('removePerson', { name })}
+              help={a('removePersonHelp')}
+              path={`/users/${encodeURIComponent(name)}`}
+              list="/people"
+            />
+          </>
+        }
+      >
         <DialogButton
           text={a('editRoles')}
           dialog={(close) => <EditRoles person={person} onClose={close} />}
         />
-        <DialogButton
-          text={a('lock')}
-          class="plain danger"
-          dialog={(close) => <AddLock target={['user', name]} onClose={close} />}
-        />
-        <RemoveButton
-          name={name}
-          title={a('removePerson', { name })}
-          help={a('removePersonHelp')}
-          path={`/users/${encodeURIComponent(name)}`}
-          list="/people"
-        />
+        <EndAllAccess user={name} />
       </PageHead>
       <LockBanner kind="user" name={name} roles={person.roles} />
       <div class="panel">
@@ -112,6 +148,7 @@ function One({ person }: { readonly person: Person | undefined }) {
         />
       </div>
       <WhatMayOpen user={name} />
+      <Visits user={name} />
       <Explain user={name} />
       <Passkeys person={person} />
       <PluginPanels of="person" name={name} />
@@ -120,13 +157,36 @@ function One({ person }: { readonly person: Person | undefined }) {
   )
 }
 
+/** Locks the person, which cuts everything at once, and ends all sessions, so that nothing comes back with the lock removed. */
+const EndAllAccess = ({ user }: { readonly user: string }) => (
+  <ConfirmButton
+    verb={a('endAllAccess')}
+    class="danger"
+    title={a('endAllAccessOf', { name: user })}
+    confirm={async () => {
+      await call('POST', '/locks', { target: { user }, message: null, ttl_seconds: null })
+      const sessions = await call<Responses['GET /sessions']>(
+        'GET',
+        `/sessions?user=${encodeURIComponent(user)}`,
+      )
+      // Those that depend on a sign-in end with it.
+      const ids = new Set(sessions.map(({ id }) => id))
+      const signIns = sessions.filter(({ parent }) => parent === null || !ids.has(parent))
+      for (const { id } of signIns) await call('DELETE', `/sessions/${id}`)
+      announce(a('endedAllAccess', { name: user, count: sessions.length }))
+    }}
+  >
+    <p>{a('endAllAccessHelp')}</p>
+  </ConfirmButton>
+)
+
 function PersonSessions({ user }: { readonly user: string }) {
   return (
     <Section
-      title={a('sessions')}
+      title={a('devices')}
       tools={<a href={`${BASE}/requests?user=${encodeURIComponent(user)}`}>{a('itsRequests')}</a>}
     >
-      <SessionList filter={`user=${encodeURIComponent(user)}`} />
+      <Devices user={user} />
     </Section>
   )
 }

@@ -21,9 +21,11 @@ export function plot(
     readonly lines: readonly Line[]
     readonly unit: string
     readonly bytes: boolean
+    /** Called with the index of the time that a person clicks on. */
+    readonly onPick: (index: number) => void
   },
 ): () => void {
-  const { times, lines, unit, bytes } = options
+  const { times, lines, unit, bytes, onPick } = options
   const style = getComputedStyle(host)
   const grid = { stroke: 'rgb(128 128 128 / 18%)', width: 1 }
   const font = `12px ${style.fontFamily}`
@@ -44,7 +46,7 @@ export function plot(
       height: HEIGHT,
       padding: [8, 24, 0, 0],
       cursor: { y: false, drag: { x: false, y: false } },
-      legend: { live: false, show: lines.length > 1 },
+      legend: { live: true },
       axes: [
         {
           stroke: color('--quiet'),
@@ -69,7 +71,10 @@ export function plot(
         y: { range: (_chart, _min, max) => [0, Math.max(bytes ? 1_000 : 2, roundUp(max))] },
       },
       series: [
-        { label: '' },
+        {
+          label: '',
+          value: (_chart, time: number | null) => (time === null ? '' : clock.format(time * 1_000)),
+        },
         ...lines.map(({ label, color: name, values }) => ({
           label,
           stroke: color(name),
@@ -84,6 +89,11 @@ export function plot(
     [times, ...lines.map(({ values }) => values)] as uPlot.AlignedData,
     host,
   )
+  chart.over.style.cursor = 'pointer'
+  chart.over.addEventListener('click', () => {
+    const { idx } = chart.cursor
+    if (typeof idx === 'number') onPick(idx)
+  })
   const theme = matchMedia('(prefers-color-scheme: dark)')
   const redraw = () => chart.redraw()
   theme.addEventListener('change', redraw)

@@ -4,7 +4,8 @@ import type { Responses } from '../api-types.ts'
 import { reload, useResource } from '../live.ts'
 import { ActionError, announce, Confirm, DialogButton, useAction } from './dialogs.tsx'
 import { CheckField, ChoiceField, TextField } from './fields.tsx'
-import { Facts, PageHead, Section, Shown, Table, Time } from './parts.tsx'
+import { LocalListing } from './local-listing.tsx'
+import { Facts, PageHead, Section, Shown, Time } from './parts.tsx'
 import { a } from './text.ts'
 
 type Block = Responses['GET /dashboard/pages/{path}']['blocks'][number]
@@ -72,18 +73,49 @@ function OneBlock({ block, level }: Level & { readonly block: Block }) {
       </div>
     )
   return (
-    <Table
+    <LocalListing
       label={block.title}
+      file={`${block.title}.csv`}
       rows={block.rows}
       keyOf={keyOfRow}
       columns={block.columns.map((title, at) => ({
         title,
+        value: (row: Row) => plain(row[at] ?? null),
         number: block.rows.every((row) => typeof row[at] === 'number'),
+        ...narrowPlace(block.rows, at),
         cell: (row: Row) => <Cell value={row[at] ?? null} />,
       }))}
       empty={<p>{block.empty}</p>}
     />
   )
+}
+
+/** On a phone a row has the first two columns, and its last two buttons. */
+function narrowPlace(
+  rows: readonly Row[],
+  at: number,
+): { readonly narrow?: 'first' | 'second' | 'corner' | 'act' } {
+  const buttons = [...(rows[0] ?? [])].flatMap((_, column) =>
+    rows.some((row) => isForm(row[column] ?? null)) ? [column] : [],
+  )
+  const narrow =
+    at === 0
+      ? 'first'
+      : at === buttons.at(-1)
+        ? 'act'
+        : at === buttons.at(-2)
+          ? 'corner'
+          : at === 1
+            ? 'second'
+            : null
+  return narrow === null ? {} : { narrow }
+}
+
+/** A value as it is searched, sorted and written to a file. */
+function plain(value: Value): string | number {
+  if (value === null || isForm(value)) return ''
+  if (typeof value !== 'object') return value
+  return 'time' in value ? new Date(value.time).toISOString() : value.text
 }
 
 /** A row with a button keeps its question open while its other values change. */

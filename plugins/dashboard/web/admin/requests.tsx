@@ -3,8 +3,9 @@ import { ApiError, call } from '../api.ts'
 import { Failure } from '../states.tsx'
 import { t } from '../text.ts'
 import { followAudit } from './audit-tail.ts'
-import { ChoiceField, TextField } from './fields.tsx'
+import { TextField } from './fields.tsx'
 import { type Column, Moment, Nothing, PageHead, Table } from './parts.tsx'
+import { PeriodFields } from './period.tsx'
 import { type Event, OneRequest, Outcome, text } from './request.tsx'
 import { go, place, to } from './router.ts'
 import { a, type Key } from './text.ts'
@@ -21,21 +22,25 @@ const SHOWN: readonly (readonly [(typeof FILTERS)[number], Key])[] = [
 ]
 const PAGE = 100
 const MOST_LIVE = 500
-const DAY = 86_400_000
 
 const columns: readonly Column<Event>[] = [
-  { title: a('time'), cell: ({ time }) => <Moment at={time} /> },
+  { title: a('time'), narrow: 'corner', cell: ({ time }) => <Moment at={time} /> },
   {
     title: a('event'),
+    narrow: 'first',
     cell: (event) =>
       event.request_id ? <a href={to('requests', event.request_id)}>{event.type}</a> : event.type,
   },
-  { title: a('person'), cell: ({ user }) => text(user) || <span class="quiet">–</span> },
+  {
+    title: a('person'),
+    narrow: 'second',
+    cell: ({ user }) => (user ? <a href={to('people', user)}>{user}</a> : <span class="quiet">–</span>),
+  },
   {
     title: a('what'),
     cell: (event) => (
       <span class="request-line">
-        {typeof event.app === 'string' && <strong>{event.app}</strong>}{' '}
+        {typeof event.app === 'string' && <a href={to('apps', event.app)}>{event.app}</a>}{' '}
         {event.path ? (
           <code>{`${text(event.method)} ${text(event.path)}`}</code>
         ) : (
@@ -44,7 +49,7 @@ const columns: readonly Column<Event>[] = [
       </span>
     ),
   },
-  { title: a('result'), cell: (event) => <Outcome event={event} /> },
+  { title: a('result'), narrow: 'act', cell: (event) => <Outcome event={event} /> },
   {
     title: a('duration'),
     number: true,
@@ -104,12 +109,14 @@ function Trail() {
     )
   }, [live, search])
 
-  const set = (name: string, value: string) => {
+  const setAll = (values: Readonly<Record<string, string>>) => {
     const next = new URLSearchParams(search)
-    if (value === '') next.delete(name)
-    else next.set(name, value)
+    for (const [name, value] of Object.entries(values))
+      if (value === '') next.delete(name)
+      else next.set(name, value)
     go(`/requests?${next}`, true)
   }
+  const set = (name: string, value: string) => setAll({ [name]: value })
   const oldest = events?.at(-1)
   return (
     <>
@@ -148,27 +155,17 @@ function Trail() {
             onChange={(value) => set(name, value)}
           />
         ))}
-        <ChoiceField
-          label={a('period')}
-          value={filter.from ? 'some' : ''}
-          options={[
-            ['', a('anyTime')],
-            [String(DAY / 24), a('lastHour')],
-            [String(DAY), a('lastDay')],
-            [String(DAY * 7), a('days', { count: 7 })],
-            ...(filter.from
-              ? [['some', a('sinceTime', { time: new Date(filter.from).toLocaleString() })] as const]
-              : []),
-          ]}
-          onChange={(ms) =>
-            ms !== 'some' && set('from', ms === '' ? '' : new Date(Date.now() - Number(ms)).toISOString())
-          }
+        <PeriodFields
+          from={filter.from ?? ''}
+          to={filter.to ?? ''}
+          onChange={(period) => setAll({ ...period })}
         />
       </div>
       {error && <Failure error={error} />}
       {events === null && !error && <p class="loading">{t('loading')}</p>}
       {events !== null && (
         <Table
+          isList
           label={a('requests')}
           columns={columns}
           rows={events}

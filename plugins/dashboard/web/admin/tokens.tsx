@@ -4,10 +4,11 @@ import type { Responses } from '../api-types.ts'
 import { reload } from '../live.ts'
 import { announce, ConfirmButton, DialogButton, FormDialog } from './dialogs.tsx'
 import { ChoiceField, TextField } from './fields.tsx'
+import type { ListAction } from './list-tools.tsx'
 import { Listing } from './listing.tsx'
 import { Badges, Copyable, Nothing, PageHead, Section, Time } from './parts.tsx'
 import { RoleChoice } from './role-forms.tsx'
-import { BASE } from './router.ts'
+import { BASE, place } from './router.ts'
 import { a } from './text.ts'
 
 type ApiToken = Responses['GET /api-tokens'][number]
@@ -19,7 +20,12 @@ export function Tokens() {
   return (
     <>
       <PageHead title={a('tokens')} help={a('tokensHelp')}>
-        <DialogButton text={a('addToken')} class="" dialog={(close) => <AddToken onClose={close} />} />
+        <DialogButton
+          text={a('addToken')}
+          class=""
+          isOpen={place.value.query.has('add')}
+          dialog={(close) => <AddToken onClose={close} />}
+        />
       </PageHead>
       <Section title={a('apiTokens')}>
         <Listing<ApiToken>
@@ -28,17 +34,26 @@ export function Tokens() {
           label={a('apiTokens')}
           keyOf={({ id }) => id}
           columns={[
-            { title: a('name'), cell: ({ name }) => name },
-            { title: a('roles'), cell: ({ roles }) => <Badges names={roles} /> },
+            { title: a('name'), sort: 'name', narrow: 'first', cell: ({ name }) => name },
+            { title: a('roles'), narrow: 'second', cell: ({ roles }) => <Badges few names={roles} /> },
             { title: a('createdBy'), cell: ({ creator }) => creator },
-            { title: a('created'), cell: ({ created }) => <Time at={created} /> },
-            { title: a('lastUsed'), cell: ({ used_at }) => <Time at={used_at} /> },
-            { title: a('ends'), cell: ({ expires }) => <Time at={expires} /> },
+            { title: a('created'), sort: 'created', cell: ({ created }) => <Time at={created} /> },
+            { title: a('lastUsed'), sort: 'used', cell: ({ used_at }) => <Time at={used_at} /> },
+            {
+              title: a('ends'),
+              sort: 'expires',
+              narrow: 'corner',
+              cell: ({ expires }) => <Time at={expires} />,
+            },
             {
               title: a('action'),
+              narrow: 'act',
               cell: (token) => <Revoke path="/api-tokens" id={token.id} name={token.name} />,
             },
           ]}
+          search={a('tokenFilter')}
+          states={{ valid: a('valid'), expired: a('expired') }}
+          actions={[removal('/api-tokens')]}
           empty={<Nothing title={a('noTokens')} help={a('noTokensHelp')} />}
         />
       </Section>
@@ -49,22 +64,42 @@ export function Tokens() {
           label={a('joinTokens')}
           keyOf={({ id }) => id}
           columns={[
-            { title: a('host'), cell: ({ agent_hostname }) => agent_hostname ?? a('anyHost') },
-            { title: a('created'), cell: ({ created }) => <Time at={created} /> },
-            { title: a('ends'), cell: ({ expires }) => <Time at={expires} /> },
+            {
+              title: a('host'),
+              sort: 'agent_hostname',
+              narrow: 'first',
+              cell: ({ agent_hostname }) => agent_hostname ?? a('anyHost'),
+            },
+            { title: a('created'), sort: 'created', cell: ({ created }) => <Time at={created} /> },
+            {
+              title: a('ends'),
+              sort: 'expires',
+              narrow: 'corner',
+              cell: ({ expires }) => <Time at={expires} />,
+            },
             { title: a('used'), cell: ({ used_at }) => <Time at={used_at} /> },
-            { title: a('id'), cell: ({ id }) => <Copyable text={id} short /> },
+            { title: a('id'), narrow: 'second', cell: ({ id }) => <Copyable text={id} short /> },
             {
               title: a('action'),
+              narrow: 'act',
               cell: ({ id, agent_hostname }) => <Revoke path="/tokens" id={id} name={agent_hostname ?? id} />,
             },
           ]}
+          states={{ unused: a('unused'), used: a('used') }}
+          actions={[removal('/tokens')]}
           empty={<Nothing title={a('noJoinTokens')} help={a('noJoinTokensHelp')} />}
         />
       </Section>
     </>
   )
 }
+
+const removal = (path: string): ListAction<{ readonly id: string }> => ({
+  verb: a('remove'),
+  destructive: true,
+  help: a('removeTokenHelp'),
+  call: ({ id }) => ['DELETE', `${path}/${encodeURIComponent(id)}`],
+})
 
 function Revoke({ path, id, name }: { readonly path: string; readonly id: string; readonly name: string }) {
   return (

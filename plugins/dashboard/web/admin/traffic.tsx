@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Responses } from '../api-types.ts'
 import { reload, useResource } from '../live.ts'
 import { formatBytes, Section, Shown } from './parts.tsx'
+import { go } from './router.ts'
 import { a } from './text.ts'
 
 type Point = Responses['GET /traffic']['points'][number]
@@ -36,23 +37,27 @@ export function TrafficCharts({ app }: { readonly app?: string }) {
   )
   return (
     <Section title={a('traffic')} tools={choice}>
-      <Shown of={traffic}>
-        {({ points }) => <Charts points={points} withSessions={app === undefined} />}
-      </Shown>
+      <Shown of={traffic}>{({ points }) => <Charts points={points} app={app} />}</Shown>
     </Section>
   )
 }
 
-function Charts({
-  points,
-  withSessions,
-}: {
-  readonly points: readonly Point[]
-  readonly withSessions: boolean
-}) {
+const timeOf = (seconds: number): string => new Date(seconds * 1_000).toISOString()
+
+function Charts({ points, app }: { readonly points: readonly Point[]; readonly app: string | undefined }) {
   const times = points.map(({ time }) => Date.parse(time) / 1_000)
+  const step = times.length > 1 ? times[1]! - times[0]! : 60
+  /** The requests of the time that a person points at. */
+  const onPick = (index: number) => {
+    const from = times[index]
+    if (from === undefined) return
+    const period = { from: timeOf(from), to: timeOf(from + step) }
+    go(`/requests?${new URLSearchParams({ ...(app && { app }), type: 'app.request', ...period })}`)
+  }
   const sum = (read: (point: Point) => number) => points.reduce((total, point) => total + read(point), 0)
   const requests = sum((point) => point.requests)
+  if (app !== undefined && requests === 0 && sum((p) => p.bytes_in + p.bytes_out) === 0)
+    return <p class="quiet">{a('noTraffic')}</p>
   const errors = sum((point) => point.errors)
   const slowest = points.findLast((point) => point.p95_ms !== null)
   const line = (label: string, color: string, read: (point: Point) => number | null): Line => ({
@@ -66,6 +71,7 @@ function Charts({
         title={a('requestsChart')}
         figure={a('requestsFigure', { requests, errors })}
         times={times}
+        onPick={onPick}
         lines={[
           line(a('requestsLine'), '--plot', (point) => point.requests),
           line(a('errorsLine'), '--danger', (point) => point.errors),
@@ -75,6 +81,7 @@ function Charts({
         title={a('latencyChart')}
         figure={slowest ? a('latencyFigure', { p50: slowest.p50_ms ?? 0, p95: slowest.p95_ms ?? 0 }) : '–'}
         times={times}
+        onPick={onPick}
         unit="ms"
         lines={[
           line('p50', '--plot', (point) => point.p50_ms),
@@ -88,17 +95,19 @@ function Charts({
           out: formatBytes(sum((p) => p.bytes_out)),
         })}
         times={times}
+        onPick={onPick}
         bytes
         lines={[
           line(a('bytesOut'), '--plot', (point) => point.bytes_out),
           line(a('bytesIn'), '--good', (point) => point.bytes_in),
         ]}
       />
-      {withSessions && (
+      {app === undefined && (
         <Chart
           title={a('sessionsChart')}
           figure={String(points.at(-1)?.sessions ?? 0)}
           times={times}
+          onPick={onPick}
           lines={[line(a('sessions'), '--plot', (point) => point.sessions)]}
         />
       )}
@@ -107,6 +116,8 @@ function Charts({
 }
 
 interface ChartProps {
+  /** Called with the index of the time that a person clicks on. */
+  readonly onPick: (index: number) => void
   readonly title: string
   /** The chart in words. */
   readonly figure: string
@@ -116,14 +127,19 @@ interface ChartProps {
   readonly bytes?: boolean
 }
 
-function Chart({ title, figure, times, lines, unit, bytes }: ChartProps) {
+function Chart({ title, figure, times, lines, unit, bytes, onPick }: ChartProps) {
+  const pick = useRef(onPick)
+  pick.current = onPick
   const host = useRef<HTMLDivElement>(null)
   useEffect(() => {
     let remove: (() => void) | undefined
     let closed = false
     void import('./plot.ts').then(({ plot }) => {
       if (!closed && host.current)
-        remove = plot(host.current, { times, lines, unit: unit ?? '', bytes: bytes ?? false })
+        remove = plot(host.current, {
+          ...{ times, lines, unit: unit ?? '', bytes: bytes ?? false },
+          onPick: (index) => pick.current(index),
+        })
     })
     return () => {
       closed = true

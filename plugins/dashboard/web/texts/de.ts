@@ -37,4 +37,8 @@ export const de: Catalogue<typeof en> = {
   tryAgain: 'Noch einmal versuchen',
   forSupport: 'Für den Support:',
   loading: 'Wird geladen …',
+  compact: 'Kompakt',
+  favourites: 'Favoriten',
+  favour: '{name} ist ein Favorit',
+  favourOrder: 'Favoriten ziehen, oder Alt und Pfeiltaste, um sie zu ordnen',
 }

@@ -34,4 +34,8 @@ export const en = {
   tryAgain: 'Try again',
   forSupport: 'For support:',
   loading: 'Loading…',
+  compact: 'Compact',
+  favourites: 'Favourites',
+  favour: '{name} is a favourite',
+  favourOrder: 'Drag favourites, or press Alt and an arrow, to order them',
 } as const

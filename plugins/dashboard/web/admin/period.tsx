@@ -1,0 +1,82 @@
+import { useId } from 'preact/hooks'
+import { ChoiceField } from './fields.tsx'
+import { a } from './text.ts'
+
+const HOUR = 3_600_000
+
+interface Period {
+  /** RFC 3339, or empty: since ever, and until now. */
+  readonly from: string
+  readonly to: string
+}
+
+/** The beginning of a day in the time zone of the browser; `before` days ago. */
+function dayStart(before: number): Date {
+  const day = new Date()
+  day.setHours(0, 0, 0, 0)
+  day.setDate(day.getDate() - before)
+  return day
+}
+
+const since = (ms: number): Period => ({ from: new Date(Date.now() - ms).toISOString(), to: '' })
+
+const CHOICES: Readonly<Record<string, () => Period>> = {
+  ever: () => ({ from: '', to: '' }),
+  hour: () => since(HOUR),
+  day: () => since(24 * HOUR),
+  today: () => ({ from: dayStart(0).toISOString(), to: '' }),
+  yesterday: () => ({ from: dayStart(1).toISOString(), to: dayStart(0).toISOString() }),
+  week: () => since(7 * 24 * HOUR),
+}
+
+/** What `datetime-local` shows and returns: the time of the browser's zone. */
+function localOf(time: string): string {
+  const date = new Date(time)
+  if (Number.isNaN(date.getTime())) return ''
+  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16)
+}
+
+/** A period by its name, or by its beginning and end. */
+export function PeriodFields(props: Period & { onChange(period: Period): void }) {
+  const { from, to, onChange } = props
+  const id = useId()
+  const isYesterday = from === CHOICES.yesterday!().from && to === CHOICES.yesterday!().to
+  const chosen = from === '' && to === '' ? 'ever' : isYesterday ? 'yesterday' : 'own'
+  const moment = (name: 'from' | 'to', title: string, value: string) => (
+    <div class="field">
+      <label for={`${id}-${name}`}>{title}</label>
+      <input
+        id={`${id}-${name}`}
+        type="datetime-local"
+        value={localOf(value)}
+        onChange={(event) => {
+          const { value } = event.currentTarget
+          onChange({ from, to, [name]: value === '' ? '' : new Date(value).toISOString() })
+        }}
+      />
+    </div>
+  )
+  return (
+    <>
+      <ChoiceField
+        label={a('period')}
+        value={chosen}
+        options={[
+          ['ever', a('anyTime')],
+          ['hour', a('lastHour')],
+          ['day', a('lastDay')],
+          ['today', a('today')],
+          ['yesterday', a('yesterday')],
+          ['week', a('days', { count: 7 })],
+          ...(chosen === 'own' ? [['own', a('ownPeriod')] as const] : []),
+        ]}
+        onChange={(name) => {
+          const period = CHOICES[name]
+          if (period) onChange(period())
+        }}
+      />
+      {moment('from', a('periodFrom'), from)}
+      {moment('to', a('periodTo'), to)}
+    </>
+  )
+}

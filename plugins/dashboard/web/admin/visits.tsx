@@ -1,0 +1,71 @@
+import { useState } from 'preact/hooks'
+import type { Responses } from '../api-types.ts'
+import { useResource } from '../live.ts'
+import { LocalListing } from './local-listing.tsx'
+import { Section, Shown, Time } from './parts.tsx'
+import { PeriodFields } from './period.tsx'
+import { BASE, to } from './router.ts'
+import { a } from './text.ts'
+
+type Visit = Responses['GET /visits'][number]
+
+const DAY_MS = 86_400_000
+
+/** Who opened an app, or what a person opened, in a period. Nothing without the plugin that stores the audit trail. */
+export function Visits({ app, user }: { readonly app?: string; readonly user?: string }) {
+  const [period, setPeriod] = useState(() => ({
+    from: new Date(Date.now() - DAY_MS).toISOString(),
+    to: '',
+  }))
+  const who = { ...(app && { app }), ...(user && { user }) }
+  const query = new URLSearchParams({ ...who, from: period.from || new Date(0).toISOString() })
+  if (period.to !== '') query.set('to', period.to)
+  const found = useResource<readonly Visit[]>(`/visits?${query}`, [])
+  if (found.error?.status === 404) return null
+  const nameOf = (visit: Visit) => (app === undefined ? visit.app : visit.user) ?? '–'
+  return (
+    <Section
+      title={app === undefined ? a('opened') : a('openedBy')}
+      tools={<a href={`${BASE}/requests?${new URLSearchParams(who)}`}>{a('itsRequests')}</a>}
+    >
+      <div class="filters">
+        <PeriodFields {...period} onChange={setPeriod} />
+      </div>
+      <Shown of={found}>
+        {(visits) => (
+          <LocalListing
+            label={app === undefined ? a('opened') : a('openedBy')}
+            file={`visits-${app ?? user}.csv`}
+            rows={visits}
+            keyOf={nameOf}
+            first={10}
+            columns={[
+              {
+                title: app === undefined ? a('app') : a('person'),
+                narrow: 'first',
+                value: nameOf,
+                cell: (visit) => (
+                  <a href={to(app === undefined ? 'apps' : 'people', nameOf(visit))}>{nameOf(visit)}</a>
+                ),
+              },
+              {
+                title: a('lastOpened'),
+                narrow: 'corner',
+                value: ({ last }) => last,
+                cell: ({ last }) => <Time at={last} />,
+              },
+              {
+                title: a('requestsChart'),
+                number: true,
+                narrow: 'second',
+                value: ({ requests }) => requests,
+                cell: ({ requests }) => requests,
+              },
+            ]}
+            empty={<p class="quiet">{a('openedNone')}</p>}
+          />
+        )}
+      </Shown>
+    </Section>
+  )
+}
