@@ -283,6 +283,7 @@ t.test('L150 L151 the browser shows pages and panels of plugins, inert and usabl
   await page.getByRole('navigation', { name: 'Administration' }).getByRole('link', { name: 'Notes' }).click()
   await page.getByRole('cell', { name: 'Read-only until Monday' }).waitFor()
   await page.getByRole('link', { name: 'Passkeys' }).click()
+  await page.getByLabel('Filter: People').fill('root@')
   await page.getByRole('row', { name: /root@example.com 0/ }).waitFor()
 
   await page.getByRole('link', { name: 'hostile' }).click()
