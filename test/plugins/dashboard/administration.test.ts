@@ -411,3 +411,65 @@ t.test(
     t.strictSame(faults, [])
   },
 )
+
+t.test(
+  'the page of an application lists its visitors of a period, and that of a person the applications opened',
+  async (t) => {
+    const { page, faults } = await openTab(t)
+    const since = (ms: number) => new Date(Date.now() - ms).toISOString()
+    const visits = (query: Record<string, string>) =>
+      api<{ user: string; app: string; requests: number; last: string }[]>(
+        'GET',
+        `/visits?${new URLSearchParams(query)}`,
+      )
+    const own = { user: 'lena@northwind.example', app: 'gitlab' }
+    await until(async () => (await visits({ ...own, from: since(86_400_000) })).length === 1, 'the visit')
+    const [visit] = await visits({ ...own, from: since(86_400_000) })
+    t.match(visit, { ...own, requests: 1 })
+    t.ok(Date.parse(visit!.last) > Date.now() - 86_400_000)
+    t.strictSame(
+      await visits({ ...own, from: since(172_800_000), to: since(86_400_000) }),
+      [],
+      'not yesterday',
+    )
+    t.match(await api('GET', '/visits?from=yesterday').catch((error) => error), { status: 400 })
+
+    await at(page, '/apps/gitlab')
+    const table = page.getByRole('table', { name: 'Who opened this' })
+    await table.getByRole('link', { name: own.user }).click()
+    await page
+      .getByRole('table', { name: 'What this person opened' })
+      .getByRole('link', { name: 'gitlab', exact: true })
+      .waitFor()
+    const section = page.locator('section', { hasText: 'What this person opened' })
+    await section.getByLabel('Period').selectOption('yesterday')
+    await section.getByText('Nothing was opened in this period.').waitFor()
+    t.strictSame(faults, [])
+  },
+)
+
+t.test('one button ends all access of a person, and it stays ended when the lock is removed', async (t) => {
+  const { page } = await openTab(t)
+  const user = 'tina@northwind.example'
+  const tina = await dashboard.visitor(dashboard.claimsOf(user))
+  await tina.open(`${hub.appUrl('grafana')}/`)
+  const status = async () => (await tina.fetch(`${hub.appUrl('grafana')}/`)).status
+  t.equal(await status(), 200)
+  await at(page, `/people/${user}`)
+  await page
+    .getByRole('table', { name: 'Devices and their sessions' })
+    .getByRole('link', { name: 'grafana' })
+    .waitFor()
+  await press(page, 'End all access')
+  await dialogOf(page).getByRole('button', { name: 'End all access' }).click()
+  await said(page, 'has no access any more')
+  t.not(await status(), 200)
+  t.strictSame(await api('GET', `/sessions?user=${user}`), [])
+  await page
+    .locator('.lock-banner')
+    .getByRole('button', { name: /^Unlock/ })
+    .click()
+  await dialogOf(page).getByRole('button', { name: 'Unlock' }).click()
+  await said(page, 'Unlocked')
+  t.not(await status(), 200)
+})
