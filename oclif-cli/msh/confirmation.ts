@@ -1,5 +1,7 @@
-import { CliError } from '@mezite/cli'
+import type { IncomingMessage } from 'node:http'
+import { CliError, isTerminal, messageOf } from '@mezite/cli'
 import type { Identity } from '@mezite/cli/identity'
+import { REASON_HEADER } from '@mezite/core/protocol'
 
 /** The hub opens the app after a confirmation with a passkey. Its reason, also in `Refusal`. */
 export const NEEDS_PASSKEY = 'session_mfa_required'
@@ -48,7 +50,43 @@ export function withAddress(
 ): unknown {
   const page = needsPasskey(error) ? pageFor(app, identity) : null
   if (page === null) return error
-  return new CliError(NEEDS_PASSKEY, `${app} needs your passkey: open ${page} in a browser, then try again`)
+  return new CliError(NEEDS_PASSKEY, addressOf(app, page))
 }
+
+/** Whether the hub has refused a request until the person confirms. Apps cannot send the header. */
+export const isPasskeyRefusal = ({ headers }: Pick<IncomingMessage, 'headers'>): boolean =>
+  headers[REASON_HEADER] === NEEDS_PASSKEY || headers[REASON_HEADER] === 'confirmation_required'
+
+/**
+ * Asks for the passkey while the port of an app is open: the returned function resolves to whether the person has confirmed. Requests
+ * that come meanwhile wait for the same page. Without a terminal nobody would see it: then it prints the address alone.
+ */
+export function confirmationsFor(
+  app: string,
+  identity: Identity,
+  note: (text: string) => void,
+): () => Promise<boolean> {
+  let asked: Promise<boolean> | null = null
+  return async () => {
+    const page = pageFor(app, identity)
+    if (page === null) return false
+    if (!isTerminal()) {
+      note(addressOf(app, page))
+      return false
+    }
+    asked ??= confirmInBrowser(app, identity)
+      .catch((error: unknown) => {
+        note(`${app}: ${messageOf(error)}`)
+        return false
+      })
+      .finally(() => {
+        asked = null
+      })
+    return asked
+  }
+}
+
+const addressOf = (app: string, page: URL) =>
+  `${app} needs your passkey: open ${page} in a browser, then try again`
 
 const needsPasskey = (error: unknown): boolean => error instanceof CliError && error.code === NEEDS_PASSKEY

@@ -10,10 +10,12 @@ import {
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net'
 import { type Duplex, pipeline } from 'node:stream'
 import { resetSocket } from '@mezite/core/protocol'
+import { isPasskeyRefusal } from './confirmation.ts'
 import { type OriginNames, towardsApp, towardsClient } from './header-mapping.ts'
 import { AppAgent, relayHttp2 } from './http2-relay.ts'
 import type { HubConnection } from './hub-connection.ts'
 import { relayInterim } from './interim-responses.ts'
+import { hasBody, keepBody } from './kept-body.ts'
 import { describeFailure, failureStatus } from './refusal.ts'
 import { isWebSocket, rejectionOf, toOriginForm } from './request-rejection.ts'
 
@@ -32,6 +34,8 @@ export interface LocalOrigin {
   readonly via?: 'http' | 'https'
   /** Whether a connection may use the port; default: each may. */
   readonly admits?: (socket: Socket) => Promise<boolean>
+  /** Asks the person for the passkey that a request needs; resolves to whether they confirmed. */
+  readonly confirm: () => Promise<boolean>
 }
 
 /**
@@ -106,24 +110,41 @@ function serveHttp1(origin: LocalOrigin, agent: AppAgent): HttpServer {
     const names = namesOf(incoming, origin)
     let upstream: ClientRequest | null = null
     outgoing.once('close', () => upstream?.destroy())
+    const kept = keepBody(incoming)
 
-    const send = (retry: boolean): void => {
+    const send = (retry: boolean, again: Buffer | null = null): void => {
       const sent = forward(incoming, names, agent)
       upstream = sent
       if (incoming.httpVersion !== '1.0')
         relayInterim(sent, names, (status, lines) => outgoing.writeInformation(status, [...lines]))
       let responded = false
-      sent.once('response', (response) => {
+      let asking = false
+      sent.once('response', async (response) => {
         responded = true
-        relayResponse(response, outgoing, names)
+        if (again !== null || !isPasskeyRefusal(response)) return relayResponse(response, outgoing, names)
+        const confirmed = origin.confirm()
+        if (kept === null) return relayResponse(response, outgoing, names)
+        response.on('error', () => {})
+        asking = true
+        if (!(await confirmed)) {
+          if (!response.destroyed) return relayResponse(response, outgoing, names)
+          return sendRejection(outgoing, 403, `${origin.app} needs your passkey (confirmation_required).`)
+        }
+        response.resume()
+        const body = await kept()
+        if (!outgoing.destroyed) send(false, body)
       })
       sent.on('error', (error) => {
+        if (asking) return
         if (outgoing.destroyed || responded) return void outgoing.destroy()
         // The hub may have just closed an idle connection; the app has not received the request.
         if (retry && sent.reusedSocket && isRepeatable(incoming)) return send(false)
         sendRejection(outgoing, failureStatus(error), describeFailure(error, origin.app))
       })
+      if (again !== null) return void sent.end(again)
       if (!hasBody(incoming)) return void sent.end()
+      // The end of the refused request must not end the client's, whose body is sent again.
+      if (kept !== null) return void incoming.pipe(sent)
       pipeline(incoming, sent, (error) => {
         if (error && incoming.errored) sent.destroy()
       })
@@ -132,10 +153,6 @@ function serveHttp1(origin: LocalOrigin, agent: AppAgent): HttpServer {
   })
   serveUpgrades(server, origin)
   return server
-}
-
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
 function isRepeatable(incoming: IncomingMessage): boolean {
@@ -238,6 +255,7 @@ function serveUpgrades(server: HttpServer, origin: LocalOrigin): void {
       joinSockets(socket, app)
     })
     upstream.once('response', (response) => {
+      if (isPasskeyRefusal(response)) void origin.confirm()
       const { statusCode = 502, statusMessage, rawHeaders } = response
       // The app declined. A second request on this connection would bypass the checks above.
       const headers = [...towardsClient(rawHeaders, names), 'Connection', 'close']

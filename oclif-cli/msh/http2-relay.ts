@@ -3,6 +3,7 @@ import { constants, createServer, type Http2Server, type ServerHttp2Stream } fro
 import type { Duplex } from 'node:stream'
 import { grpcErrorLines, isGrpcCall, PipeDuplex, resetStream } from '@mezite/core/protocol'
 import { crossOriginProblem } from './browser-guard.ts'
+import { isPasskeyRefusal } from './confirmation.ts'
 import { type OriginNames, towardsApp, towardsClient } from './header-mapping.ts'
 import type { LocalOrigin } from './http-listener.ts'
 import type { HubConnection } from './hub-connection.ts'
@@ -35,11 +36,12 @@ export function relayHttp2(origin: LocalOrigin, agent: AppAgent): Http2Server {
     const mapped = towardsApp(lines, names)
     const hasBody = !stream.endAfterHeaders
     if (headers['content-length'] === undefined && hasBody) mapped.push('Transfer-Encoding', 'chunked')
-    relay(stream, request({ agent, method, path, headers: mapped }), names, origin.app, {
-      method,
-      lines,
-      hasBody,
+    const upstream = request({ agent, method, path, headers: mapped })
+    // The client sends its call again: its messages are gone.
+    upstream.once('response', (response) => {
+      if (isPasskeyRefusal(response)) void origin.confirm()
     })
+    relay(stream, upstream, names, origin.app, { method, lines, hasBody })
   })
   return server
 }

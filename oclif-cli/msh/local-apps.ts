@@ -12,7 +12,7 @@ import type { Identity } from '@mezite/cli/identity'
 import { relaySocket, resetSocket } from '@mezite/core/protocol'
 import { type FoundApp, findApp } from './app-lookup.ts'
 import { guardPort } from './browser-guard.ts'
-import { confirmInBrowser, NEEDS_PASSKEY } from './confirmation.ts'
+import { confirmationsFor, confirmInBrowser, NEEDS_PASSKEY } from './confirmation.ts'
 import { serveHttp } from './http-listener.ts'
 import type { HubConnection } from './hub-connection.ts'
 import type { AppProtocol } from './hub-stream.ts'
@@ -59,7 +59,9 @@ export async function openApps(options: {
   }
   for (const { app, protocol, publicHost } of found) {
     const create = (): Server =>
-      protocol === 'tcp' ? serveTcp({ app, hub, note, admits }) : serveHttp({ app, publicHost, hub, admits })
+      protocol === 'tcp'
+        ? serveTcp({ app, hub, note, admits })
+        : serveHttp({ app, publicHost, hub, admits, confirm: confirmationsFor(app, identity, note) })
     const port = await listen(create, options.port, ports.get(identity.proxy.name, app))
     try {
       ports.put(identity.proxy.name, app, port)

@@ -1,7 +1,9 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { type SecureContext, TLSSocket } from 'node:tls'
 import type { HubClient } from '@mezite/cli'
+import type { Identity } from '@mezite/cli/identity'
 import { appAt, findApp, listApps } from './app-lookup.ts'
+import { confirmationsFor } from './confirmation.ts'
 import { parseFirstRequest, readFirstHead } from './first-request.ts'
 import { serveHttp } from './http-listener.ts'
 import type { HubConnection } from './hub-connection.ts'
@@ -30,9 +32,10 @@ export function createLocalProxy(options: {
   readonly hub: Pick<HubConnection, 'open'>
   readonly client: HubClient | null
   readonly certificates: ProxyCertificates | null
+  readonly identity: Identity
   readonly note: (text: string) => void
 }): Server {
-  const { hub, client, certificates, note } = options
+  const { hub, client, certificates, identity, note } = options
   const ownerOf = createOwnerCheck()
   const servers = new Map<string, Promise<Server>>()
 
@@ -48,7 +51,8 @@ export function createLocalProxy(options: {
         if (via === 'https') return [publicHost, ...(publicHost.includes(':') ? [] : [`${publicHost}:443`])]
         return [`${name}:${port}`, ...(via === 'http' || port === 80 ? [name, `${name}:80`] : [])]
       }
-      return serveHttp({ app, publicHost, hub, hosts, ...(via && { via }) })
+      const confirm = confirmationsFor(app, identity, note)
+      return serveHttp({ app, publicHost, hub, hosts, confirm, ...(via && { via }) })
     })
     servers.set(key, made)
     // Access may be given in a moment.

@@ -1,10 +1,10 @@
 /** Runs msh as people do: signs in against a stand-in for a hub, opens ports, and is stopped. */
-import type { ChildProcess } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import https from 'node:https'
 import { join } from 'node:path'
 import { until } from '../until.ts'
 import type { MshHub } from './msh-hub.ts'
-import { type Finished, MSH, runMezctl, startMezctl } from './run-program.ts'
+import { cleanEnv, type Finished, MSH, runMezctl, startMezctl } from './run-program.ts'
 
 export type Env = Readonly<Record<string, string>>
 
@@ -53,9 +53,27 @@ export interface RunningMsh {
   stop(): Promise<Finished>
 }
 
+/** Starts msh at a terminal; its standard error is part of what it prints. */
+export function startAtTerminal(args: readonly string[], env: Env): RunningMsh {
+  const line = [process.execPath, MSH, ...args].map((part) => `'${part}'`).join(' ')
+  const child = spawn('script', ['--quiet', '--return', '--command', line, '/dev/null'], {
+    env: cleanEnv(env),
+  })
+  const running = watch(child)
+  return {
+    ...running,
+    stop() {
+      child.stdin.write('\u0003')
+      return running.ended
+    },
+  }
+}
+
 /** `program` is another build of msh. */
-export function startMsh(args: readonly string[], env: Env, program = MSH): RunningMsh {
-  const child = startMezctl(args, env, program)
+export const startMsh = (args: readonly string[], env: Env, program = MSH): RunningMsh =>
+  watch(startMezctl(args, env, program))
+
+function watch(child: ChildProcess): RunningMsh {
   const texts = { out: '', err: '' }
   let over = false
   for (const name of ['out', 'err'] as const) {

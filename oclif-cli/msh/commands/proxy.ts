@@ -50,7 +50,7 @@ export class LocalProxy extends MshCommand {
     try {
       await session.hub.connect()
       const certificates = flags.ca === undefined ? null : await authorityOf(session, flags.ca)
-      const port = await listenOn(createLocalProxy({ ...session, certificates }), flags.port)
+      const port = await listenOn(createLocalProxy({ ...session, identity, certificates }), flags.port)
       this.write(
         this.formatOf(flags) === 'text'
           ? `Proxy open: http://NAME.localhost:${port}`

@@ -6,6 +6,7 @@ import {
   type ConnectionInfo,
   type HubResponse,
   isNavigation,
+  REASON_HEADER,
   type Refusal,
 } from '@mezite/core/protocol'
 import type { Client } from '../client/client.ts'
@@ -226,7 +227,9 @@ function responseTo(
           ? `${name} has requirements that this login cannot meet.`
           : `${name} needs your passkey: open challenge_url in a browser, then send the request again.`
       const how = maxAgeMs !== null && !certified ? 401 : status
-      return give(new Problem(how, code, text, page === null ? {} : { challenge_url: page }))
+      // So that msh, which does not read bodies, opens the page.
+      const lines = certified && page !== null ? [REASON_HEADER, code] : []
+      return give(new Problem(how, code, text, page === null ? {} : { challenge_url: page }), lines)
     }
     case 'denied': {
       const language = isNavigation(request) ? languageOf(deps.pages, request) : 'en'

@@ -131,7 +131,10 @@ async function msh(method: string, path: string): Promise<string> {
   let text = ''
   for await (const chunk of stream) text += chunk
   session.destroy()
-  return outcomeOf(Number(text.slice(9, 12)), text)
+  const outcome = outcomeOf(Number(text.slice(9, 12)), text)
+  // By this msh knows that it must open the page of the passkey.
+  const isNamed = /^mezite-reason: confirmation_required\r$/im.test(text)
+  return isNamed === outcome.endsWith('confirmation_required') ? outcome : `${outcome}, named ${isNamed}`
 }
 await put('bot', 'ci', {}, { roles: ['dev'] })
 const tokenOf = async (user: string) => {

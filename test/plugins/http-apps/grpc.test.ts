@@ -132,7 +132,10 @@ async function startMsh(t: Test, gateway: Gateway): Promise<number> {
     })
     return socket as never
   }
-  const http2 = relayHttp2({ app: 'a', publicHost: 'a.apps.test', hub: {} as never }, agent as never)
+  const http2 = relayHttp2(
+    { app: 'a', publicHost: 'a.apps.test', hub: {} as never, confirm: async () => false },
+    agent as never,
+  )
   const server = createTcpServer((socket) => void http2.emit('connection', socket))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
