@@ -26,6 +26,7 @@ export const strangerParsers: Readonly<Record<string, { readonly fuzz: string } 
     'markdown-it': { why: 'reads the pages of the documentation' },
     'markdown-it-anchor': { why: 'reads the pages of the documentation' },
     minisearch: { why: 'looks up at most ten words of a question, and parses nothing' },
+    'mmdb-lib': { why: 'reads a file that an administrator names, by addresses that the hub has read' },
     nodemailer: { why: 'reads the responses of a mail server that an administrator configured' },
     'openid-client': { why: 'reads the responses of identity providers that an administrator configured' },
     pg: { why: 'reads the responses of the database' },

@@ -3,7 +3,7 @@ import type { Reasons } from '../kernel/reason.ts'
 /** About who may do what: sign-in, sessions, users, applications and their rules. */
 export const accessReasons = {
   access_denied: { status: 403, en: 'Only administrators can open this page.', next: 'Ask an administrator. `mezctl access explain --user NAME --app APP` shows which role or lock decided.' },
-  address_not_allowed: { status: 403, en: 'This is not possible from your address.', next: 'The bot may not connect from this address (`mezctl bots update NAME --allow-from CIDRS`), or every role that would let the person in has `client_networks` without it.' },
+  address_not_allowed: { status: 403, en: 'This is not possible from your address.', next: 'The bot may not connect from this address (`mezctl bots update NAME --allow-from CIDRS`), or every role that would let the person in has `client_networks` or `countries` without it.' },
   allowed: { next: 'The decision was positive: access is allowed. Nothing is to be done.' },
   app_deleted: { ends: true, next: 'An administrator removed the application.' },
   app_disabled: {

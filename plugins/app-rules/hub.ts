@@ -2,7 +2,8 @@ import { catalog, defineHubPlugin, requirements, revisions, roleRules, Type } fr
 import { findings } from '@mezite/core/administration'
 import { confirmations } from '@mezite/core/identity'
 import type { Requirement, RoleReader } from '@mezite/core/types'
-import { createRoleNetworks } from './client-networks.ts'
+import { createCountries } from './countries.ts'
+import { createCountryRule, createNetworkRule } from './origins.ts'
 import { reasons } from './reasons.ts'
 import { ruleFaults } from './request-rule.ts'
 import { createRuleSet, RULE, type RuleSet } from './rule-set.ts'
@@ -24,15 +25,31 @@ export default defineHubPlugin({
   name: 'app-rules',
   api: 1,
   summary: 'Decides requests inside apps by rules of roles',
+  config: Type.Closed({
+    country_database: Type.Optional(
+      Type.String({
+        pattern: '^/.',
+        description:
+          'absolute path of a database of countries in the format of MaxMind (.mmdb), for `allow.countries` of roles',
+      }),
+    ),
+  }),
   needs: { catalog, revisions },
   wants: { confirmations },
   provides: { findings, requirements, roleRules },
   reasons,
-  setup({ use, tap, provide }) {
+  setup({ config, use, tap, provide, log }) {
     let reader: RoleReader | undefined
     let rules: RuleSet | undefined
-    const networks = createRoleNetworks()
-    provide.roleRules(networks.rule)
+    const countries =
+      config.country_database === undefined ? null : createCountries(config.country_database, log)
+    if (countries !== null) {
+      tap.lifecycle.start(() => countries.start())
+      tap.lifecycle.stop(() => countries.stop())
+    }
+    const ofCountries = createCountryRule((address) => countries?.of(address) ?? null)
+    const origins = [createNetworkRule(), ofCountries]
+    for (const { rule } of origins) provide.roleRules(rule)
     provide.roleRules({
       name: RULE,
       description:
@@ -76,7 +93,7 @@ export default defineHubPlugin({
       faults: ruleFaults,
       attach(roles) {
         reader = roles
-        rules = createRuleSet(roles, { revision: () => use.revisions.revision, networks })
+        rules = createRuleSet(roles, { revision: () => use.revisions.revision, origins })
       },
     })
     provide.requirements({
@@ -95,18 +112,27 @@ export default defineHubPlugin({
     })
     provide.findings({
       name: 'app-rules',
-      list: () =>
-        [
-          ...new Set(
-            (reader?.ruled(RULE) ?? []).filter(({ under }) => under === 'allow').map(({ role }) => role),
-          ),
-        ]
-          .filter((role) => !use.catalog.list().some((app) => reader?.reach([role], app).allowed))
-          .map((role) => ({
-            subject: `role ${role}`,
-            message: `its ${RULE} count for no app, since it allows none`,
-          })),
+      list: () => [...withoutApps(), ...withoutCountries()],
     })
+    function withoutApps() {
+      const allowing = (reader?.ruled(RULE) ?? []).filter(({ under }) => under === 'allow')
+      return [...new Set(allowing.map(({ role }) => role))]
+        .filter((role) => !use.catalog.list().some((app) => reader?.reach([role], app).allowed))
+        .map((role) => ({
+          subject: `role ${role}`,
+          message: `its ${RULE} count for no app, since it allows none`,
+        }))
+    }
+    function withoutCountries() {
+      if (countries?.fault != null)
+        return [{ subject: 'country database', message: `cannot read the newest file: ${countries.fault}` }]
+      if (countries !== null) return []
+      return [...ofCountries.all().keys()].map((role) => ({
+        subject: `role ${role}`,
+        message:
+          'it allows nothing, since it has countries and plugins.app-rules.country_database is not set',
+      }))
+    }
     tap.access.decide((query, vote) => rules?.vote(query, vote), { pure: true })
     tap.access.challenge(({ requirement, state }) =>
       requirement.name === 'recent-confirmation' && use.confirmations !== undefined

@@ -3,7 +3,7 @@ import type { AccessRequest, RoleFault, RuledRole } from '@mezite/core/types'
 import { compilePattern, type PathPattern, patternFault } from './path-pattern.ts'
 
 /** An entry of `app_rules`, as the schema has accepted it. */
-interface RuleValue {
+export interface RuleValue {
   readonly name?: string
   readonly methods: readonly string[]
   readonly paths: readonly string[]
@@ -71,6 +71,19 @@ export function ruleFaults(
   if (ms === null || ms < SHORTEST_MS || ms > LONGEST_MS)
     faults.push({ path: ['require', 'confirm_within'], message: 'must be from 10s to 24h' })
   return faults
+}
+
+/** Rules with the place of each in the list of its role, from 1. */
+export function placesOf(
+  ruled: readonly RuledRole[],
+): readonly { readonly of: RuledRole; readonly at: number }[] {
+  const seen = new Map<string, number>()
+  return ruled.map((of) => {
+    const list = `${of.role}/${of.under}`
+    const at = (seen.get(list) ?? 0) + 1
+    seen.set(list, at)
+    return { of, at }
+  })
 }
 
 /** Compiles a rule that `ruleFaults` has accepted; `at` is its place in the list, from 1. */

@@ -1,11 +1,11 @@
 import type { AccessQuery, App, Vote } from '@mezite/core'
-import type { Networks } from '@mezite/core/identity'
 import type { RoleReader, RuledRole } from '@mezite/core/types'
-import { NETWORKS, type RoleNetworks } from './client-networks.ts'
+import type { Origin, OriginRule } from './origins.ts'
 import { withoutEnd } from './path-pattern.ts'
 import {
   compileRule,
   methodsOf,
+  placesOf,
   type Query,
   queryOf,
   type RequestRule,
@@ -17,7 +17,7 @@ export const RULE = 'app_rules'
 
 /** What a set of roles says about an app. */
 interface Known {
-  /** Roles that allow the app from some networks only. */
+  /** Roles that allow the app from some addresses only. */
   readonly bound: readonly Bound[]
   /** By which of `bound` allow; null: requests are not looked at. */
   readonly compiled: Map<string, Compiled | null | 'elsewhere'>
@@ -25,7 +25,9 @@ interface Known {
 
 interface Bound {
   readonly role: string
-  readonly networks: Networks
+  /** The member of the role that says from where. */
+  readonly member: string
+  readonly origin: Origin
 }
 
 /** The rules that a set of roles has for an app. */
@@ -66,24 +68,20 @@ export interface RuleSet {
  */
 export function createRuleSet(
   reader: RoleReader,
-  { revision, networks }: { readonly revision: () => number; readonly networks: Pick<RoleNetworks, 'all'> },
+  { revision, origins }: { readonly revision: () => number; readonly origins: readonly OriginRule[] },
 ): RuleSet {
   let known = new WeakMap<readonly string[], Map<App, Known>>()
-  let ruled: readonly { readonly of: RuledRole; readonly at: number }[] = []
-  let networksOf: ReadonlyMap<string, Networks> = new Map()
+  let ruled: ReturnType<typeof placesOf> = []
+  let allBound: readonly Bound[] = []
   let at = Number.NaN
   const rules = new WeakMap<RuledRole['value'], RequestRule>()
 
   /** Forgets what was compiled for an earlier state of the roles. */
   function refresh(now: number): void {
-    const seen = new Map<string, number>()
-    ruled = reader.ruled(RULE).map((of) => {
-      const list = `${of.role}/${of.under}`
-      const at = (seen.get(list) ?? 0) + 1
-      seen.set(list, at)
-      return { of, at }
-    })
-    networksOf = networks.all()
+    ruled = placesOf(reader.ruled(RULE))
+    allBound = origins.flatMap(({ rule, all }) =>
+      [...all()].map(([role, origin]) => ({ role, member: rule.name, origin })),
+    )
     known = new WeakMap()
     at = now
   }
@@ -95,10 +93,9 @@ export function createRuleSet(
   }
 
   function boundOf(roles: readonly string[], app: App): readonly Bound[] {
-    return roles.flatMap((role) => {
-      const networks = networksOf.get(role)
-      return networks !== undefined && reader.reach([role], app).allowed ? [{ role, networks }] : []
-    })
+    return roles.flatMap((role) =>
+      allBound.filter((one) => one.role === role && reader.reach([role], app).allowed),
+    )
   }
 
   /** Null: the roles have no rules for the app, so that requests are not looked at. `excluded`: roles that do not allow from here. */
@@ -132,38 +129,47 @@ export function createRuleSet(
     }
   }
 
+  function knownOf(roles: readonly string[], app: App): Known {
+    let apps = known.get(roles)
+    if (apps === undefined) {
+      apps = new Map()
+      known.set(roles, apps)
+    }
+    let here = apps.get(app)
+    if (here === undefined) {
+      here = { bound: boundOf(roles, app), compiled: new Map() }
+      apps.set(app, here)
+    }
+    return here
+  }
+
+  function compiledOf(here: Known, roles: readonly string[], app: App, excluded: readonly string[]) {
+    const key = excluded.join(' ')
+    let compiled = here.compiled.get(key)
+    if (compiled === undefined) {
+      compiled = compile(roles, app, excluded)
+      here.compiled.set(key, compiled)
+    }
+    return compiled
+  }
+
   return {
     vote(query, vote) {
       const { app } = query
       const { roles } = query.subject
       const now = revision()
       if (now !== at) refresh(now)
-      if (ruled.length === 0 && networksOf.size === 0) return
-      let apps = known.get(roles)
-      if (apps === undefined) {
-        apps = new Map()
-        known.set(roles, apps)
-      }
-      let here = apps.get(app)
-      if (here === undefined) {
-        here = { bound: boundOf(roles, app), compiled: new Map() }
-        apps.set(app, here)
-      }
+      if (ruled.length === 0 && allBound.length === 0) return
+      const here = knownOf(roles, app)
       const { clientIp } = query.context
-      const excluded: string[] = []
       // Nobody connects in an explanation.
-      if (clientIp !== null)
-        for (const { role, networks } of here.bound) if (!networks.has(clientIp)) excluded.push(role)
-      const key = excluded.join(' ')
-      let compiled = here.compiled.get(key)
-      if (compiled === undefined) {
-        compiled = compile(roles, app, excluded)
-        here.compiled.set(key, compiled)
-      }
-      for (const { role } of here.bound)
-        vote.explain?.({ role, effect: 'none', matcher: NETWORKS, label: 'address', value: clientIp })
+      const elsewhere = clientIp === null ? [] : here.bound.filter(({ origin }) => !origin.has(clientIp))
+      const excluded = elsewhere.map(({ role }) => role)
+      const compiled = compiledOf(here, roles, app, excluded)
+      for (const { role, member } of here.bound)
+        vote.explain?.({ role, effect: 'none', matcher: member, label: 'address', value: clientIp })
       if (compiled === 'elsewhere') {
-        vote.rule(`${excluded[0]}/${NETWORKS}`)
+        vote.rule(`${elsewhere[0]?.role}/${elsewhere[0]?.member}`)
         return void vote.deny('address_not_allowed')
       }
       const rules = compiled

@@ -346,6 +346,9 @@ t.test('wrong rules are refused with their place', async (t) => {
       /networks\.0: is not an address or network/,
     ],
     [{ allow: { client_networks: { networks: [] } } }, /client_networks\.networks/],
+    [{ allow: { countries: { codes: ['de'] } } }, /countries\.codes\.0/],
+    [{ allow: { countries: { codes: [] } } }, /countries\.codes/],
+    [{ deny: { countries: { codes: ['DE'] } } }, /countries/],
     [{ deny: { client_networks: { networks: ['10.0.0.1'] } } }, /client_networks/],
     [{ allow: { app_rules: [{ ...rule, path: ['/a'] }] } }, /path/],
   ] as const)
