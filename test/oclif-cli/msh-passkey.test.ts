@@ -109,7 +109,7 @@ t.test('at a terminal msh opens the page, and sends the requests that waited aga
 })
 
 t.test(
-  'what msh does not keep gets the response of the hub, and the page opens for the next attempt',
+  'a longer request gets the response of the hub, and the page opens for the next attempt',
   async (t) => {
     const { running, port, confirm } = await atTerminal()
     t.match(await ask(port, 'POST', '/admin', 'x'.repeat(70_000)), { status: 403, body: /challenge_url/ })
