@@ -81,6 +81,7 @@ export type { Brand, Language, Markup, PageAsset, PageLayout } from './api/pages
 export type { LaneResponse, LaneWatcher, RequestHead, StreamRequest } from './api/protocol.ts'
 export type { CallRate } from './api/proxy-limits.ts'
 export type { CoreReasons, ProblemMakers } from './api/reasons.ts'
+export type { RecordedRequest, RecordedRequests } from './api/recorded-requests.ts'
 export type { Requirement } from './api/requirement.ts'
 export type { Preconditions, ResourceMetadata, ResourceOptions } from './api/resource.ts'
 export type {
@@ -94,7 +95,14 @@ export type {
 } from './api/resource-routes.ts'
 export type { ChangeKind } from './api/revisions.ts'
 export type { AdminRight, AdminVerb } from './api/rights.ts'
-export type { RoleFault, RoleReader, RoleRule, RuledRole } from './api/role-rules.ts'
+export type {
+  RequestPreview,
+  RoleChange,
+  RoleFault,
+  RoleReader,
+  RoleRule,
+  RuledRole,
+} from './api/role-rules.ts'
 export type { SecretPlace } from './api/secret-box.ts'
 export type {
   OpenSession,

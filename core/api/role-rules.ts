@@ -2,6 +2,7 @@ import type { TSchema } from 'typebox'
 import { slotRef } from '../kernel/reference.ts'
 import type { App } from './app.ts'
 import type { Vote, VoteLine } from './decision.ts'
+import type { AccountGroup } from './explanations.ts'
 
 /** A member that a plugin adds to `spec.allow` of roles, to `spec.deny`, or to both, such as `request`: an object, or a list of them. */
 export interface RoleRule {
@@ -19,8 +20,33 @@ export interface RoleRule {
   readonly members: Readonly<Record<string, TSchema>>
   /** Faults of a value that fits the schemas, with the path of each below the value. Of a list, it gets each entry. */
   faults?(value: Readonly<Record<string, unknown>>, under: 'allow' | 'deny'): readonly RoleFault[]
+  /** What saving a role would change inside apps, for its preview; null: the rule has nothing to say. */
+  preview?(change: RoleChange): Promise<RequestPreview | null>
   /** Called once, before any request, with the roles of this hub. */
   attach(roles: RoleReader): void
+}
+
+/** A role that somebody edits, and has not saved. */
+export interface RoleChange {
+  readonly before: RoleReader
+  /** The roles as they would be. */
+  readonly after: RoleReader
+  /** Everybody who has the role, for a time included. */
+  readonly groups: readonly Pick<AccountGroup, 'accounts' | 'rolesAt'>[]
+}
+
+/** What a change of rules would do to the requests of the last day. */
+export interface RequestPreview {
+  /** How many requests were compared, and of how many people and programs. */
+  readonly requests: number
+  readonly users: number
+  /** False: there were more requests, or it took too long to read them. */
+  readonly complete: boolean
+  /** How many of them would be refused, and the most frequent of those, at most 100. */
+  readonly refused: number
+  readonly examples: readonly (Record<'user' | 'app' | 'method' | 'path', string> & {
+    readonly count: number
+  })[]
 }
 
 /** What is wrong with the value of a rule. */

@@ -1,12 +1,23 @@
-import { catalog, defineHubPlugin, requirements, revisions, roleRules, Type } from '@mezite/core'
-import { findings } from '@mezite/core/administration'
+import {
+  catalog,
+  dashboardParts,
+  defineHubPlugin,
+  requirements,
+  revisions,
+  roleRules,
+  Type,
+} from '@mezite/core'
+import { findings, recordedRequests } from '@mezite/core/administration'
 import { confirmations } from '@mezite/core/identity'
 import type { Requirement, RoleReader } from '@mezite/core/types'
 import { createCountries } from './countries.ts'
 import { createCountryRule, createNetworkRule } from './origins.ts'
 import { reasons } from './reasons.ts'
+import { previewRequests } from './request-preview.ts'
 import { ruleFaults } from './request-rule.ts'
-import { createRuleSet, RULE, type RuleSet } from './rule-set.ts'
+import { createRuleSet, type RuleSet } from './rule-set.ts'
+import { rulesPanel } from './rules-panel.ts'
+import { RULE } from './verdict.ts'
 
 /** How much the clocks of two hubs may differ. */
 const CLOCK_SKEW_MS = 5_000
@@ -17,8 +28,12 @@ interface RecentConfirmation extends Requirement {
   readonly maxAgeMs: number
 }
 
-const Texts = (description: string, most: number) =>
-  Type.Array(Type.String({ minLength: 1, maxLength: 1_024 }), { minItems: 1, maxItems: most, description })
+const Texts = (description: string, most: number, examples: readonly string[] = []) =>
+  Type.Array(
+    Type.String({ minLength: 1, maxLength: 1_024, ...(examples.length > 0 && { examples: [...examples] }) }),
+    { minItems: 1, maxItems: most, description },
+  )
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', '*']
 
 /** `app_rules` of roles: methods, paths and queries that are allowed or denied, and a fresh passkey for the dangerous ones. */
 export default defineHubPlugin({
@@ -35,8 +50,8 @@ export default defineHubPlugin({
     ),
   }),
   needs: { catalog, revisions },
-  wants: { confirmations },
-  provides: { findings, requirements, roleRules },
+  wants: { confirmations, recordedRequests },
+  provides: { dashboardParts, findings, requirements, roleRules },
   reasons,
   setup({ config, use, tap, provide, log }) {
     let reader: RoleReader | undefined
@@ -60,7 +75,7 @@ export default defineHubPlugin({
         name: Type.Optional(
           Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$', description: 'For records and explanations' }),
         ),
-        methods: Texts('GET, HEAD, …; "*": all', 32),
+        methods: Texts('GET, HEAD, …; "*": all', 32, METHODS),
         paths: Texts('/api/**: any number of segments; /users/*/keys: one segment, or a part of it', 100),
         upgrade: Type.Optional(
           Type.Literal('websocket', {
@@ -91,6 +106,10 @@ export default defineHubPlugin({
         ),
       },
       faults: ruleFaults,
+      preview: async (change) => {
+        const { recordedRequests: recorded, catalog } = use
+        return recorded === undefined ? null : previewRequests(change, { recorded, catalog })
+      },
       attach(roles) {
         reader = roles
         rules = createRuleSet(roles, { revision: () => use.revisions.revision, origins })
@@ -110,6 +129,13 @@ export default defineHubPlugin({
         return entry.name === 'session-mfa' && isForThis && age <= maxAgeMs && age >= -CLOCK_SKEW_MS
       },
     })
+    provide.dashboardParts(
+      rulesPanel({
+        ruled: () => reader?.ruled(RULE) ?? [],
+        reaches: (role, app) => reader?.reach([role], app).allowed ?? false,
+        recorded: use.recordedRequests,
+      }),
+    )
     provide.findings({
       name: 'app-rules',
       list: () => [...withoutApps(), ...withoutCountries()],

@@ -12,6 +12,7 @@ import {
   Type,
   webRoutes,
 } from '@mezite/core'
+import { recordedRequests } from '@mezite/core/administration'
 import { databaseServer } from '@mezite/core/postgres-session'
 import { auditRoutes } from './audit-routes.ts'
 import { type CheckpointKey, openCheckpointKey } from './checkpoint-key.ts'
@@ -21,6 +22,7 @@ import { misspelledTypes } from './event-types.ts'
 import { buildIndexes } from './index-builder.ts'
 import { auditMigrations } from './migrations.ts'
 import { reasons } from './reasons.ts'
+import { createRecordedRequests } from './recorded-requests.ts'
 import { createPruner } from './retention.ts'
 import { createSink } from './sink.ts'
 import { createTail } from './tail.ts'
@@ -57,7 +59,7 @@ export default defineHubPlugin({
   validate: ({ retention_by_type = {} }) => misspelledTypes(Object.keys(retention_by_type)),
   needs: { audit, revisions, database, databaseServer, jobs, secretBox },
   wants: { sessions },
-  provides: { auditSinks, databaseChecks, migrations, webRoutes },
+  provides: { auditSinks, databaseChecks, migrations, recordedRequests, webRoutes },
   reasons,
   setup({ config, clock, log, tap, use, provide }) {
     let opened: CheckpointKey | undefined
@@ -111,6 +113,7 @@ export default defineHubPlugin({
     })
     const sink = createSink(use.database, url)
     provide.auditSinks(sink)
+    provide.recordedRequests(createRecordedRequests(use.database, clock))
     provide.webRoutes(auditRoutes({ ...use, tail }))
     provide.webRoutes(visitRoutes(use))
     provide.webRoutes(verifyRoute({ ...use, key, newest: checkpoints.newest, log }))

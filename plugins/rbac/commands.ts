@@ -60,12 +60,28 @@ interface Preview {
   readonly users: number
   /** By the apps that they gain and lose. */
   readonly groups: readonly Changed[]
+  /** Requests of the last day; null: there is nothing to compare with. Absent from hubs of the version before. */
+  readonly requests?: ComparedRequests | null
+}
+
+interface ComparedRequests {
+  readonly requests: number
+  readonly users: number
+  readonly complete: boolean
+  readonly refused: number
+  readonly examples: readonly {
+    readonly user: string
+    readonly app: string
+    readonly method: string
+    readonly path: string
+    readonly count: number
+  }[]
 }
 
 class RolesPreview extends AdminCommand {
   static override summary = 'Show who would gain and who would lose access if roles were saved'
   static override description =
-    'Counts everybody who has the roles, for a time included, in groups who gain and lose the same apps; --json has all names. Compares with the roles as they are now, by roles alone: locks and other policies are not considered. Nothing is saved.'
+    'Counts everybody who has the roles, for a time included, in groups who gain and lose the same apps; --json has all names. Compares with the roles as they are now, by roles alone: locks and other policies are not considered. Rules about requests are tried on the requests of the last day. Nothing is saved.'
   static override examples = ['<%= config.bin %> <%= command.id %> --from-file roles.yaml']
   static override flags = { 'from-file': fileFlags('role')['from-file'] }
 
@@ -79,17 +95,18 @@ class RolesPreview extends AdminCommand {
       >
       previews.push({ role: name, ...found })
     }
-    await this.show(flags, previews, async () => {
-      const parts = await Promise.all(previews.map(previewText))
-      return parts.join('\n\n')
-    })
+    await this.show(flags, previews, async () =>
+      previews
+        .map((preview) => [previewText(preview), requestsText(preview.requests)].filter(Boolean).join('\n'))
+        .join('\n\n'),
+    )
   }
 }
 
 /** Names of one cell; `--json` has all of them. */
 const MOST_NAMES = 3
 
-async function previewText({ role, users, groups }: Preview): Promise<string> {
+function previewText({ role, users, groups }: Preview): string {
   const holders = `${escapeText(role)} (${count(users, 'user')})`
   if (groups.length === 0) return `${holders}: nobody gains or loses access.`
   const sum = (of: (group: Changed) => number) => groups.reduce((total, group) => total + of(group), 0)
@@ -101,6 +118,22 @@ async function previewText({ role, users, groups }: Preview): Promise<string> {
   ].filter((part) => part !== false)
   const rows = groups.map((group) => [few(group.users), few(group.loses), few(group.gains)])
   return `${holders}: ${verdict.join(', ')}.\n${showTable(['users', 'lose', 'gain'], rows)}`
+}
+
+/** Requests that are listed; `--json` has more. */
+const MOST_REQUESTS = 20
+
+/** Empty if there is nothing to compare with. */
+function requestsText(compared: Preview['requests']): string {
+  if (!compared || compared.requests === 0) return ''
+  const { requests, users, complete, refused, examples } = compared
+  const from = `Of ${complete ? '' : 'the newest '}${count(requests, 'request')} of ${count(users, 'user')} in the last day`
+  if (refused === 0) return `${from} none would be refused.`
+  const rows = examples
+    .slice(0, MOST_REQUESTS)
+    .map(({ user, app, method, path, count }) => [user, app, `${method} ${path}`, String(count)])
+  const more = examples.length > MOST_REQUESTS ? '\nThe most frequent ones; --json has more.' : ''
+  return `${from} these ${refused} would be refused:\n${showTable(['user', 'app', 'request', 'times'], rows)}${more}`
 }
 
 const few = (names: readonly string[]) =>

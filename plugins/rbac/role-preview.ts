@@ -1,11 +1,14 @@
 import { type AddRoute, type App, type Catalog, inTurns, Type } from '@mezite/core'
-import type { Explanations } from '@mezite/core/administration'
+import type { AccountGroup, Explanations } from '@mezite/core/administration'
+import type { RequestPreview } from '@mezite/core/types'
 import { type RoleDocument, type RoleRule, readRole } from './role-resource.ts'
+import { readRoles } from './role-rules.ts'
 import { compileRole, type RoleSet, reachOf } from './role-set.ts'
 
 const Names = Type.Array(Type.String())
 const preview = {
-  access: 'role.read',
+  // It names people and the paths that they used.
+  access: 'audit.list',
   summary: 'Who would gain and who would lose access to what if the role were saved',
   returns: Type.Object({
     users: Type.Integer({ description: 'How many people and programs have the role' }),
@@ -20,6 +23,27 @@ const preview = {
           'Everybody whose access changes, by the apps that they gain and lose; the most apps lost first',
       },
     ),
+    // Null: nothing keeps requests.
+    requests: Type.Nullable(
+      Type.Object({
+        requests: Type.Integer({
+          description: 'How many requests of the last day were compared, of those who have the role',
+        }),
+        users: Type.Integer({ description: 'Of how many people and programs' }),
+        complete: Type.Boolean({ description: 'False: there were more requests than were compared' }),
+        refused: Type.Integer({ description: 'How many of them would be refused' }),
+        examples: Type.Array(
+          Type.Object({
+            user: Type.String(),
+            app: Type.String(),
+            method: Type.String(),
+            path: Type.String(),
+            count: Type.Integer(),
+          }),
+          { description: 'What would be refused, the most frequent first; at most 100' },
+        ),
+      }),
+    ),
   }),
 } as const
 
@@ -30,7 +54,9 @@ export function previewRoute(
   rules: readonly RoleRule[] = [],
 ): (on: AddRoute) => void {
   return (on) =>
-    on('POST /preview', preview, (_, { body }) => previewRole(readRole(body, { rules }), { ...rooms, roles }))
+    on('POST /preview', preview, (_, { body }) =>
+      previewRole(readRole(body, { rules }), { ...rooms, roles, rules }),
+    )
 }
 
 /** People and programs that gain and lose access to the same apps. */
@@ -48,14 +74,18 @@ interface RolePreview {
   /** How many people and programs have the role, with those that have it for a time. */
   readonly users: number
   readonly groups: readonly ChangedGroup[]
+  readonly requests: RequestPreview | null
 }
 
 /** Compares what those who have a role may open before and after the document is saved. */
 async function previewRole(
   document: RoleDocument,
-  options: Parameters<typeof previewRoute>[1] & { readonly roles: RoleSet },
+  options: Parameters<typeof previewRoute>[1] & {
+    readonly roles: RoleSet
+    readonly rules: readonly RoleRule[]
+  },
 ): Promise<RolePreview> {
-  const { roles: before, explanations, catalog } = options
+  const { roles: before, explanations, catalog, rules } = options
   const { name } = document.metadata
   const compiled = compileRole(document)
   const after = { ...before, items: new Map(before.items).set(name, compiled) }
@@ -65,11 +95,13 @@ async function previewRole(
     if (old?.allow !== next.allow || old.deny !== next.deny) apps.push(app)
   }
   let users = 0
+  const holders: AccountGroup[] = []
   /** By the changes, one character for each of `apps`. */
   const found = new Map<string, string[]>()
   for await (const group of inTurns(await explanations.groups())) {
     if (!group.roles.includes(name) && !group.grants.some(({ role }) => role === name)) continue
     users += group.accounts.length
+    holders.push(group)
     let changes = ''
     for await (const app of inTurns(apps)) {
       const here = group.rolesAt(app)
@@ -93,7 +125,10 @@ async function previewRole(
     .filter(({ gains, loses }) => gains.length + loses.length > 0)
   const bySize = (one: ChangedGroup, other: ChangedGroup) =>
     other.loses.length - one.loses.length || other.gains.length - one.gains.length
-  return { users, groups: groups.sort(bySize) }
+  const change = { before: readRoles(before), after: readRoles(after), groups: holders }
+  let requests: RequestPreview | null = null
+  for (const rule of rules) requests ??= (await rule.preview?.(change)) ?? null
+  return { users, groups: groups.sort(bySize), requests }
 }
 
 function isAllowed(roles: RoleSet, names: readonly string[], app: App): boolean {

@@ -34,7 +34,12 @@ export const RIGHTS: Readonly<Record<string, readonly string[]>> = {
   'app_source.list': ['GET /v1/webapi/app-sources'],
   'app_source.read': ['GET /v1/webapi/app-sources/{name}', 'GET /v1/webapi/schemas/app_source'],
   'app_source.update': ['PUT /v1/webapi/app-sources/{name}'],
-  'audit.list': ['GET /v1/webapi/audit', 'GET /v1/webapi/audit/tail', 'GET /v1/webapi/visits'],
+  'audit.list': [
+    'GET /v1/webapi/audit',
+    'GET /v1/webapi/audit/tail',
+    'GET /v1/webapi/visits',
+    'POST /v1/webapi/roles/preview',
+  ],
   'audit.read': ['GET /v1/webapi/audit/export', 'GET /v1/webapi/audit/verify'],
   'authority.read': [
     'GET /v1/webapi/auth/rotate/oidc',
@@ -94,11 +99,7 @@ export const RIGHTS: Readonly<Record<string, readonly string[]>> = {
   ],
   'role.delete': ['DELETE /v1/webapi/roles/{name}'],
   'role.list': ['GET /v1/webapi/roles'],
-  'role.read': [
-    'GET /v1/webapi/schemas/role',
-    'POST /v1/webapi/roles/preview',
-    'GET /v1/webapi/roles/{name}',
-  ],
+  'role.read': ['GET /v1/webapi/schemas/role', 'GET /v1/webapi/roles/{name}'],
   'role.update': ['PUT /v1/webapi/roles/{name}'],
   'session.end': ['DELETE /v1/webapi/sessions/{id}'],
   'session.list': ['GET /v1/webapi/sessions'],

@@ -37,6 +37,20 @@ t.test('the editor completes keys of an item of a list', async (t) => {
   ])
 })
 
+t.test('the editor completes the entries of a list', async (t) => {
+  const methods = { type: 'array', items: { type: 'string', examples: ['GET', 'HEAD', 'DELETE', '*'] } }
+  const schema: Schema = { properties: { rules: { items: { properties: { methods, paths: {} } } } } }
+  const at = (text: string) => namesAt(`rules:\n  - ${text}`, schema)
+  t.strictSame(at('methods: [|'), ['GET', 'HEAD', 'DELETE', '*'])
+  t.strictSame(at('methods: [D|'), ['DELETE'])
+  t.strictSame(at('methods: [GET, |'), ['HEAD', 'DELETE', '*'])
+  t.strictSame(at('methods: ["GET", H|'), ['HEAD'])
+  t.strictSame(at('methods:\n      - |'), ['GET', 'HEAD', 'DELETE', '*'])
+  t.strictSame(at('paths: [|'), [])
+  const text = 'rules:\n  - methods: ['
+  t.match(suggestionsAt(text, text.length, schema).at(-1), { insert: '"*"', from: text.length })
+})
+
 t.test('the editor completes nothing in mid-line, and begins an object on its own line', async (t) => {
   t.strictSame(namesAt('sp|ec: {}'), [])
   t.strictSame(namesAt('# a comment |'), [])

@@ -118,6 +118,8 @@ t.test(
   },
 )
 
+const NO_REQUESTS = { requests: 0, users: 0, complete: true, refused: 0, examples: [] }
+
 t.test('the preview counts those who have the role for a time, where they have it', async (t) => {
   const role = 'for-a-time'
   await hub.api('POST', '/users', { name: 'new@example.com', roles: [] })
@@ -131,6 +133,11 @@ t.test('the preview counts those who have the role for a time, where they have i
   t.strictSame(await hub.api('POST', '/roles/preview', saved({ '*': '*' })), {
     users: 1,
     groups: [{ users: ['new@example.com'], gains: [large.app(5)], loses: [] }],
+    requests: NO_REQUESTS,
   })
-  t.strictSame(await hub.api('POST', '/roles/preview', saved({ team: 'nobody' })), { users: 1, groups: [] })
+  t.strictSame(await hub.api('POST', '/roles/preview', saved({ team: 'nobody' })), {
+    users: 1,
+    groups: [],
+    requests: NO_REQUESTS,
+  })
 })

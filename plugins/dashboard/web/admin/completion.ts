@@ -4,6 +4,7 @@ export interface Schema {
   readonly type?: string
   readonly const?: unknown
   readonly enum?: readonly unknown[]
+  readonly examples?: readonly unknown[]
   readonly anyOf?: readonly Schema[]
   readonly properties?: Readonly<Record<string, Schema>>
   readonly items?: Schema
@@ -20,6 +21,8 @@ export interface Suggestion {
 
 const KEY = /^(\s*(?:- )?)([\w-]*)$/
 const VALUE = /^(\s*(?:- )?)([\w-]+):[ ]+([\w-]*)$/
+/** An entry of a list in brackets, after others. */
+const ENTRY = /^(\s*(?:- )?)([\w-]+):[ ]+\[((?:[^[\]]*,)?\s*)([\w-]*)$/
 const MOST = 12
 const STEP = '  '
 
@@ -38,9 +41,16 @@ export function suggestionsAt(text: string, caret: number, schema: Schema): read
       .filter((one) => one.startsWith(typed) && one !== typed)
       .map((name) => ({ name, description: '', insert: name, from: caret - typed.length }))
   }
+  const entry = ENTRY.exec(line)
+  if (entry) {
+    const [, lead = '', key = '', others = '', typed = ''] = entry
+    const list = schemaAt(schema, [...parentsOf(text, start, lead), key])
+    return entriesOf(list?.items, others, typed, caret)
+  }
   const [, lead, typed = ''] = KEY.exec(line) ?? []
   if (lead === undefined) return []
   const around = schemaAt(schema, parentsOf(text, start, lead))
+  if (around?.type === 'string') return entriesOf(around, '', typed, caret)
   const present = siblingsOf(text, start, lead.length)
   return Object.entries(around?.properties ?? {})
     .filter(([name]) => name.startsWith(typed) && name !== typed && !present.has(name))
@@ -50,6 +60,24 @@ export function suggestionsAt(text: string, caret: number, schema: Schema): read
       description: inner.description ?? '',
       from: caret - typed.length,
       insert: inner.properties ? `${name}:\n${' '.repeat(lead.length)}${STEP}` : `${name}: `,
+    }))
+}
+
+/** Values of a list that are not among its `others` yet. */
+function entriesOf(
+  schema: Schema | undefined,
+  others: string,
+  typed: string,
+  caret: number,
+): readonly Suggestion[] {
+  const present = new Set(others.split(',').map((other) => other.trim().replaceAll('"', '')))
+  return valuesOf(schema)
+    .filter((one) => one.startsWith(typed) && one !== typed && !present.has(one))
+    .map((name) => ({
+      name,
+      description: '',
+      insert: /^\w+$/.test(name) ? name : `"${name}"`,
+      from: caret - typed.length,
     }))
 }
 
@@ -65,6 +93,8 @@ function parentsOf(text: string, start: number, lead: string): readonly string[]
     // A key in the same item of a list: the list is around both.
     if (isItem && before.length === indent && path[0] !== '') path.unshift('')
     else if (before.length < indent && !isItem) path.unshift(key)
+    // The list is the value of the first key of an item.
+    else if (before.length < indent && path[0] === '') path.unshift('', key)
     else continue
     indent = outer
   }
@@ -100,5 +130,6 @@ function valuesOf(schema: Schema | undefined): readonly string[] {
   if (schema.anyOf) return schema.anyOf.flatMap(valuesOf)
   if (schema.const !== undefined) return [String(schema.const)]
   if (schema.enum) return schema.enum.map(String)
+  if (schema.type === 'string' && schema.examples) return schema.examples.map(String)
   return schema.type === 'boolean' ? ['true', 'false'] : []
 }

@@ -177,7 +177,7 @@ function marksOf(
 }
 
 /** Always about everybody: the names are in groups of people who gain and lose the same applications. */
-function Changes({ preview: { users, groups } }: { readonly preview: Preview }) {
+function Changes({ preview: { users, groups, requests } }: { readonly preview: Preview }) {
   const people = (of: 'gains' | 'loses') =>
     groups.reduce((sum, group) => sum + (group[of].length > 0 ? group.users.length : 0), 0)
   const [gaining, losing] = [people('gains'), people('loses')]
@@ -188,6 +188,7 @@ function Changes({ preview: { users, groups } }: { readonly preview: Preview }) 
         {groups.length === 0 && <p>{a('noEffect')}</p>}
         {losing > 0 && <p class="notice bad">{a('peopleLose', { count: losing })}</p>}
         {gaining > 0 && <p>{a('peopleGain', { count: gaining })}</p>}
+        {requests !== null && requests.requests > 0 && <Requests preview={requests} />}
       </div>
       {groups.map(({ users, gains, loses }) => (
         <details class="changes" key={users[0]}>
@@ -204,6 +205,31 @@ function Changes({ preview: { users, groups } }: { readonly preview: Preview }) 
         </details>
       ))}
     </Section>
+  )
+}
+
+/** What the rules of the role would do to the requests of the last day. */
+function Requests({ preview }: { readonly preview: NonNullable<Preview['requests']> }) {
+  const { requests, users, complete, refused, examples } = preview
+  const of = [
+    a(complete ? 'ofRequests' : 'ofNewestRequests', { count: requests }),
+    a('somePeople', { count: users }),
+  ].join(' · ')
+  if (refused === 0) return <p>{`${of}: ${a('noneRefused')}`}</p>
+  return (
+    <>
+      <p class="notice bad">{`${of}: ${a('wouldBeRefused', { count: refused })}`}</p>
+      <details class="changes">
+        <summary>{a('refusedRequests')}</summary>
+        <ul>
+          {examples.map(({ user, app, method, path, count }) => (
+            <li key={`${user} ${app} ${method} ${path}`}>
+              <code>{`${method} ${path}`}</code> {`${app} · ${user} · ${count}`}
+            </li>
+          ))}
+        </ul>
+      </details>
+    </>
   )
 }
 
