@@ -8,7 +8,11 @@ import { LISTS, openLargeHub } from '../../screenshots/large-hub.ts'
 
 /** What the functions that run in the page see. */
 declare const document: {
-  querySelectorAll(selector: string): Iterable<{ getBoundingClientRect(): { height: number } }>
+  querySelectorAll(selector: string): Iterable<{
+    getBoundingClientRect(): { height: number }
+    readonly scrollWidth: number
+    readonly clientWidth: number
+  }>
   documentElement: { scrollWidth: number; clientWidth: number; scrollHeight: number }
 }
 
@@ -16,7 +20,7 @@ const browser = await openBrowser(t)
 const { hub, page } = await openLargeHub(t, browser, { people: 300, sessions: 150 })
 const at = (path: string) => openPage(page, `${hub.url}/web/admin${path}`)
 
-/** The highest row of the page's lists, and whether the page is wider than its window. */
+/** The highest row of the page's lists, and whether the page or a list is wider than there is room. */
 const measure = (page: Page) =>
   page.evaluate(() => ({
     highest: Math.max(
@@ -25,7 +29,10 @@ const measure = (page: Page) =>
         (row) => row.getBoundingClientRect().height,
       ),
     ),
-    isWide: document.documentElement.scrollWidth > document.documentElement.clientWidth,
+    isPageWide: document.documentElement.scrollWidth > document.documentElement.clientWidth,
+    isWide: [...document.querySelectorAll('.table-card.list')].some(
+      ({ scrollWidth, clientWidth }) => scrollWidth > clientWidth,
+    ),
   }))
 const rows = () => page.locator('.table-card.list').first().locator('tbody tr')
 
@@ -40,9 +47,11 @@ t.test(
       for (const list of LISTS) {
         await at(`/${list}`)
         await page.locator('.table-card.list, .empty-card').first().waitFor()
-        const { highest, isWide } = await measure(page)
+        const { highest, isWide, isPageWide } = await measure(page)
         t.ok(highest <= most, `${list} at ${width}: the highest row has ${highest} px`)
-        t.notOk(isWide, `${list} at ${width} fits its window`)
+        // The list of programs has two buttons a row, and scrolls beside the page on a small screen.
+        t.ok(!isWide || list === 'plugins/bots', `${list} at ${width} fits its window`)
+        t.notOk(isPageWide, `the page of ${list} at ${width} fits its window`)
       }
     }
     await page.setViewportSize({ width: 1280, height: 800 })

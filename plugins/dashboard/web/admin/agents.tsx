@@ -35,7 +35,7 @@ const columns: readonly Column<Agent>[] = [
   { title: a('state'), narrow: 'corner', cell: (agent) => <AgentState agent={agent} /> },
   { title: a('since'), sort: 'since', cell: ({ since }) => <Time at={since} /> },
   { title: a('version'), cell: ({ version }) => version ?? '–' },
-  { title: a('transport'), cell: ({ transport }) => transport ?? '–' },
+  { title: a('transport'), hidden: true, cell: ({ transport }) => transport ?? '–' },
   {
     title: a('roundTrip'),
     number: true,

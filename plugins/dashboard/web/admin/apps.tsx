@@ -69,7 +69,13 @@ const columns: readonly Column<App>[] = [
     cell: ({ spec }) => <Badges few names={spec.agents ?? []} href={(host) => to('agents', host)} />,
   },
   { title: a('sessions'), number: true, cell: ({ status: { sessions } }) => sessions },
-  { title: a('streams'), number: true, sort: 'streams', cell: ({ status: { streams } }) => streams },
+  {
+    title: a('streams'),
+    number: true,
+    sort: 'streams',
+    hidden: true,
+    cell: ({ status: { streams } }) => streams,
+  },
 ]
 
 const AppState = ({ status: { state, locked } }: { readonly status: App['status'] }) => (

@@ -35,7 +35,7 @@ export function Palette() {
         type="button"
         class="palette-button"
         aria-keyshortcuts="Control+K Meta+K"
-        aria-label={a('searchAll')}
+        title={a('searchAll')}
         onClick={() => setOpen(true)}
       >
         <Glyph path={drawings.search} />
