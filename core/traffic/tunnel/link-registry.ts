@@ -179,8 +179,9 @@ export function createLinkRegistry(
         if (rotated && live.get(link.hostname) === link) rotation.announce(link)
         continue
       }
-      if (live.get(link.hostname) === link)
-        sessions.live.cutAgent(link.hostname, refusal === 'agent_locked' ? 'locked' : 'revoked')
+      // Other refusals are of the certificate alone: the agent still serves, and its requests go on over its next link.
+      const lost = refusal === 'agent_locked' ? 'locked' : refusal === 'agent_unknown' ? 'revoked' : null
+      if (lost !== null && live.get(link.hostname) === link) sessions.live.cutAgent(link.hostname, lost)
       link.destroy(refusal)
     }
   })
