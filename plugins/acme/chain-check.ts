@@ -5,12 +5,19 @@ const MOST_CERTIFICATES = 10
 /** Clocks of hub and authority may differ. */
 const SKEW_MS = 3_600_000
 
-/** The names of a certificate, in lower case. */
-export const namesOf = ({ subjectAltName = '' }: X509Certificate): string[] =>
-  subjectAltName
+/** The names of a certificate, in lower case. Throws an `Error` for a malformed list of names, which Node.js cannot format. */
+export function namesOf(certificate: X509Certificate): string[] {
+  let names: string | undefined
+  try {
+    names = certificate.subjectAltName
+  } catch {
+    throw new Error('the names in the certificate (subjectAltName) are malformed')
+  }
+  return (names ?? '')
     .split(', ')
     .filter((name) => name.startsWith('DNS:'))
     .map((name) => name.slice(4).toLowerCase())
+}
 
 /** Common name of the issuer, or the whole of its name. */
 export const issuerOf = ({ issuer }: X509Certificate): string => /^CN=(.+)$/m.exec(issuer)?.[1] ?? issuer

@@ -26,6 +26,7 @@ import {
   startHub,
   states,
 } from './hub-with-acme.ts'
+import { malformedNames } from './malformed-names.ts'
 
 t.setTimeout(2_000_000)
 
@@ -295,6 +296,10 @@ t.test('a hub without certificate files orders its certificates', async (t) => {
     const other = await testCertificate(['evil.test'], clock.now())
     await t.rejects(hub.api('PUT', '/certificates/bad', { cert, key: other.key }), {
       code: 'certificate_invalid',
+    })
+    await t.rejects(hub.api('PUT', '/certificates/bad', { ...(await malformedNames(clock.now())) }), {
+      code: 'certificate_invalid',
+      message: /subjectAltName\) are malformed/,
     })
     await t.rejects(hub.api('PUT', '/certificates/bad', { cert: other.cert, key: other.key }), {
       message: /names evil\.test, which this hub does not serve/,

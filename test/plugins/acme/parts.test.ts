@@ -22,6 +22,7 @@ import { overdueTime, renewalId, renewalTime } from '../../../plugins/acme/renew
 import { createSource } from '../../../plugins/acme/source.ts'
 import type { Attempt, Store } from '../../../plugins/acme/store.ts'
 import { createUpkeep } from '../../../plugins/acme/upkeep.ts'
+import { malformedNames } from './malformed-names.ts'
 
 const own = ['hub.test']
 const ordered = (name: string, names: readonly string[], ready = true) => ({
@@ -209,6 +210,8 @@ t.test('V233 chains that browsers would reject are refused', async (t) => {
   t.throws(() => check(`${leaf}${other.ca}`), /did not issue/)
   t.throws(() => check(`${leaf}${other.cert}`), /did not issue/, 'a leaf is not an authority')
   t.throws(() => check('<html>'), /no certificate/)
+  const malformed = await malformedNames(now)
+  t.throws(() => check(malformed.cert, null, malformed.key), /subjectAltName\) are malformed/)
   t.throws(() => check(`${good.cert}${good.ca.repeat(20)}`), /has 22 certificates/)
   t.throws(() => check(good.cert, null, good.key, now + 91 * 86_400_000), /expired/)
   t.throws(() => check(good.cert, null, good.key, now - 86_400_000), /not valid yet/)
