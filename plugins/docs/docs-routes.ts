@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { type Pages, problemFor, type Subject, Type, type WebRoutes } from '@mezite/core'
 import { readPage, readPicture, type Section } from './contents.ts'
-import { article, frame, overview, results, titleOf } from './layout.ts'
-import { createRenderer, type Rendered } from './markdown.ts'
+import { article, frame, overview, readingList, results, titleOf } from './layout.ts'
+import { createRenderer, plainMarkdown, type Rendered } from './markdown.ts'
 import { createSearch } from './search.ts'
 
 const PREFIX = '/web/docs'
@@ -99,10 +99,16 @@ export function docsRoutes({
           .header('content-security-policy', PICTURE_POLICY)
           .send(picture)
       })
+      web.get('/llms.txt', { config }, async (_request, reply) =>
+        reply.type('text/plain; charset=utf-8').send(readingList(contents)),
+      )
       web.get<{ Params: { '*': string } }>('/*', { config }, async ({ params, subject }, reply) => {
         const name = params['*']
+        const plain = name.endsWith('.md') ? byName.get(name.slice(0, -'.md'.length)) : undefined
+        if (plain)
+          return reply.type('text/markdown; charset=utf-8').send(plainMarkdown(all, plain, readPage(plain)))
         const content = await rendered(name)
-        const body = frame(contents, name, article(content))
+        const body = frame(contents, name, article(content, name))
         return reply.page(
           pages.render({ ...parts, title: titleOf(byName.get(name)!), body, user: userOf(subject) }),
         )

@@ -44,13 +44,14 @@ export function frame(
 }
 
 /** The content of one page. Its HTML comes from `markdown.ts`, which escapes everything. */
-export function article({ html: body, passages }: Rendered): Markup {
+export function article({ html: body, passages }: Rendered, name: string): Markup {
   const end = body.indexOf('</h1>') + '</h1>'.length
   const headings = passages.filter(({ level, anchor }) => level === 2 && anchor !== '')
   return html`<article>
     <div dangerouslySetInnerHTML=${{ __html: body.slice(0, end) }}></div>
     ${headings.length > SHORT && headings.length < LONGEST_TOC ? tableOf(headings) : null}
     <div dangerouslySetInnerHTML=${{ __html: body.slice(end) }}></div>
+    <p class="quiet"><a href=${`${ROOT}/${name}.md`}>This page as Markdown</a></p>
   </article>`
 }
 
@@ -69,7 +70,19 @@ export function overview(contents: readonly Section[]): Markup {
           ({ name, title }) => html`<li><a href=${`${ROOT}/${name}`}>${title}</a></li>`,
         )}</ul>`,
     )}
+    <p class="quiet"><a href="${ROOT}/llms.txt">All pages as Markdown, listed for programs</a></p>
   </article>`
+}
+
+/** The list of all pages for programs that read (llmstxt.org): their titles, with links to their Markdown. */
+export function readingList(contents: readonly Section[]): string {
+  const parts = contents.map(
+    ({ title, about, pages }) =>
+      `## ${title}\n\n${about}\n\n${pages.map((page) => `- [${page.title}](${page.name}.md)\n`).join('')}`,
+  )
+  const about =
+    'Mezite gives people and programs access to internal applications without a VPN and without an open port.'
+  return `# Mezite\n\n> ${about} This is the documentation of the version that serves it.\n\n${parts.join('\n')}`
 }
 
 /** The results of a search without script. */

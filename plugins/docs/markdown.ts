@@ -14,12 +14,18 @@ export interface Passage {
 export interface Rendered {
   readonly html: string
   readonly passages: readonly Passage[]
+  /** The words by which people look for the page, from the comment in its head: `<!-- search: gdpr, privacy -->`. */
+  readonly words: string
 }
 
 /** Renders pages of Markdown. Raw HTML in a page is text. */
 export interface Renderer {
   render(page: Page, markdown: string): Rendered
 }
+
+const wordsOf = (markdown: string): string => /^<!-- search: ([\s\S]*?)\s+-->$/m.exec(markdown)?.[1] ?? ''
+/** The text of a page without comments, which GitHub does not show. */
+export const withoutComments = (text: string): string => text.replaceAll(/^<!--[\s\S]*?-->\n*/gm, '')
 
 /** Where files of the repository are that are not a page. */
 const REPOSITORY = 'https://github.com/mezite/mezite/blob/main/'
@@ -48,30 +54,18 @@ export async function createRenderer(pages: readonly Page[]): Promise<Renderer> 
   LANGUAGES.forEach((name, index) => {
     highlighter.registerLanguage(name, languages[index].default)
   })
-  const bySource = new Map(pages.map((page) => [page.source, page.name]))
+  const targetOf = targets(pages, ({ picture, page }) =>
+    picture === undefined ? `/web/docs/${page}` : `/web/docs/pictures/${picture}`,
+  )
   const markdown = new MarkdownIt({
     html: false,
     linkify: false,
     highlight: (code, language) =>
       highlighter.getLanguage(language) ? highlighter.highlight(code, { language }).value : '',
   })
-  // GitHub does not show a comment; a page must not show it as text.
-  const withoutComments = (text: string) => text.replaceAll(/^<!--[\s\S]*?-->\n*/gm, '')
   markdown.use(anchors, { slugify: anchorOf, level: [2, 3, 4] })
   markdown.renderer.rules.table_open = () => '<div class="table" tabindex="0"><table>\n'
   markdown.renderer.rules.table_close = () => '</table></div>\n'
-
-  function targetOf(href: string, source: string): string {
-    if (/^[a-z]+:/i.test(href) || href.startsWith('#')) return href
-    const [path = '', hash] = href.split('#')
-    const file = posix.join(posix.dirname(source), path)
-    const picture = /^plugins\/docs\/pages\/pictures\/(.+)$/.exec(file)?.[1]
-    if (picture !== undefined) return `/web/docs/pictures/${picture}`
-    const name = bySource.get(file)
-    return (
-      (name === undefined ? REPOSITORY + file : `/web/docs/${name}`) + (hash === undefined ? '' : `#${hash}`)
-    )
-  }
 
   return {
     render({ source }, text) {
@@ -85,9 +79,45 @@ export async function createRenderer(pages: readonly Page[]): Promise<Renderer> 
       }
       const html = markdown.renderer.render(tokens, markdown.options, {})
       // People without a mouse scroll a wide block only if it takes the focus. Code has no tags.
-      return { html: html.replaceAll('<pre>', '<pre tabindex="0">'), passages: passagesOf(tokens) }
+      return {
+        html: html.replaceAll('<pre>', '<pre tabindex="0">'),
+        passages: passagesOf(tokens),
+        words: wordsOf(text),
+      }
     },
   }
+}
+
+/** Where links of pages lead: to another page or a picture by `place`, and otherwise into the repository. */
+function targets(
+  pages: readonly Page[],
+  place: (target: { readonly page?: string; readonly picture?: string }) => string,
+) {
+  const bySource = new Map(pages.map((page) => [page.source, page.name]))
+  return (href: string, source: string): string => {
+    if (/^[a-z]+:/i.test(href) || href.startsWith('#')) return href
+    const [path = '', hash] = href.split('#')
+    const file = posix.join(posix.dirname(source), path)
+    const picture = /^plugins\/docs\/pages\/pictures\/(.+)$/.exec(file)?.[1]
+    if (picture !== undefined) return place({ picture })
+    const page = bySource.get(file)
+    return (page === undefined ? REPOSITORY + file : place({ page })) + (hash === undefined ? '' : `#${hash}`)
+  }
+}
+
+/** A page as Markdown for programs: without comments, its links relative to `NAME.md`. */
+export function plainMarkdown(pages: readonly Page[], { name, source }: Page, text: string): string {
+  const targetOf = targets(pages, ({ picture, page }) =>
+    posix.relative(posix.dirname(name), picture === undefined ? `${page}.md` : `pictures/${picture}`),
+  )
+  return withoutComments(text)
+    .split(/(^```[\s\S]*?^```$)/m)
+    .map((part) =>
+      part.startsWith('```')
+        ? part
+        : part.replaceAll(/\]\(([^)\s]+)\)/g, (_, href: string) => `](${targetOf(href, source)})`),
+    )
+    .join('')
 }
 
 interface Token {

@@ -37,9 +37,17 @@ const EXCERPT = 160
 /** Characters; a longer page is a list of things to look up. */
 const LONGEST_WHOLE = 12_000
 const OPTIONS = {
-  fields: ['heading', 'title', 'text'],
+  fields: ['heading', 'title', 'words', 'text'],
   storeFields: ['title', 'heading', 'excerpt', 'rank'],
-  searchOptions: { boost: { heading: 4, title: 2 }, prefix: true, fuzzy: 0.2 },
+  searchOptions: { boost: { heading: 4, title: 2, words: 3 }, prefix: true, fuzzy: 0.2 },
+}
+
+/** The searches for these words, the strictest first. `search.js` has the same for the browser. */
+function queriesOf(words: readonly string[]) {
+  const all = (queries: readonly string[]) => ({ combineWith: 'AND' as const, queries: [...queries] })
+  const butOne = words.map((_, at) => all(words.toSpliced(at, 1)))
+  const any = { combineWith: 'OR' as const, queries: [...words] }
+  return [all(words), ...(words.length > 2 ? [{ combineWith: 'OR' as const, queries: butOne }] : []), any]
 }
 
 /** Builds the index in small steps, between which the hub serves other requests. */
@@ -55,6 +63,7 @@ export async function createSearch(
       id: anchor === '' ? page.name : `${page.name}#${anchor}`,
       title: page.title,
       heading,
+      words: level === 1 ? rendered.words : '',
       text: level === 1 && whole.length < LONGEST_WHOLE ? whole : text,
       rank:
         (RANKS.find(([start]) => page.name.startsWith(start))?.[1] ?? 1) * (anchor === '' ? WHOLE_PAGE : 1),
@@ -68,13 +77,11 @@ export async function createSearch(
     find(query) {
       const all = query.toLowerCase().split(/[\s?!.,]+/)
       const words = all.filter((word) => !stop.includes(word)).filter(Boolean)
-      const text = (words.length === 0 ? all : words).slice(0, MOST_WORDS).join(' ')
+      const wanted = (words.length === 0 ? all : words).slice(0, MOST_WORDS)
       const boostDocument = (_id: string, _term: string, stored?: Record<string, unknown>) =>
         Number(stored?.rank)
-      // First what has every word, then what has some of them.
-      const found = (['AND', 'OR'] as const).flatMap((combineWith) =>
-        index.search(text, { combineWith, boostDocument }),
-      )
+      // First what has every word, then all but one of them, then any.
+      const found = queriesOf(wanted).flatMap((query) => index.search(query, { boostDocument }))
       return found
         .filter(({ id }, place) => found.findIndex((other) => other.id === id) === place)
         .slice(0, RESULTS) as unknown as Found[]

@@ -1,7 +1,8 @@
 // long
 /** The pages of the documentation: generated parts against the sources, links, anchors, codes and tables. */
 import { existsSync, globSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, posix } from 'node:path'
+import { createTestHub } from '@mezite/core/testing'
 import t from 'tap'
 import { errorCodes } from '../../core/kernel/error-codes.ts'
 import { changePages, changesOf } from '../../plugins/docs/changelog.ts'
@@ -15,6 +16,7 @@ import { openBrowser } from '../e2e/open-browser.ts'
 import { root, textOf } from '../read-imports.ts'
 import { facts } from './facts.ts'
 import { pageTexts } from './page-texts.ts'
+import { known, unseen } from './plain-questions.ts'
 import { questions } from './questions.ts'
 import { drawingFaults, siteFaults } from './site-checks.ts'
 
@@ -181,6 +183,74 @@ t.test(
     }
   },
 )
+
+t.test('the search answers questions in plain words that it was not tuned to', async (t) => {
+  const renderer = await createRenderer(pages)
+  const search = await createSearch(
+    pages.map((page) => ({ page, rendered: renderer.render(page, readPage(page)) })),
+  )
+  t.equal(known.length + unseen.length, 200)
+  for (const { question, answers } of [...known, ...unseen])
+    for (const answer of answers)
+      t.ok(
+        pages.some(({ name }) => name === answer),
+        `${question}: ${answer}`,
+      )
+  /** The questions whose answer is none of the first three pages. */
+  const missed = (questions: typeof known) =>
+    questions.filter(({ question, answers }) => {
+      const found = search.find(question).slice(0, 3)
+      return !found.some(({ id }) => answers.includes(id.split('#')[0]!))
+    })
+  for (const [kind, questions] of Object.entries({ known, unseen })) {
+    const failed = missed(questions)
+    t.comment(`${kind}: ${questions.length - failed.length} of ${questions.length}`)
+    // 27 of 30.
+    t.ok(
+      failed.length <= questions.length / 10,
+      `${kind}: ${failed.map(({ question }) => question).join('; ')}`,
+    )
+  }
+})
+
+t.test('each page for operators says in its head by which words people look for it', (t) => {
+  const inner = pages.filter(({ name }) => !/^(build|plugins|changes)\//.test(name))
+  for (const page of inner) t.match(readPage(page), /^<!-- search: [\s\S]+?\s-->$/m, page.name)
+  t.ok(inner.length > 50)
+  t.end()
+})
+
+t.test('each page is also Markdown, and llms.txt lists them', async (t) => {
+  const hub = await createTestHub({ config: { plugins: { docs: { public: true } } } })
+  t.teardown(() => hub.stop())
+  const visitor = hub.visitor()
+  const get = (path: string) => visitor.fetch(`${hub.signInUrl}/web/docs/${path}`)
+  const list = await get('llms.txt')
+  t.match(list, { status: 200, headers: { 'content-type': /^text\/plain/ } })
+  t.match(
+    list.text,
+    /^# Mezite\n\n> .+\n\n## Start\n\nFor the first hour\.\n\n- \[What Mezite is\]\(start\/idea\.md\)/,
+  )
+  const listed = [...list.text.matchAll(/\]\(([^)]+)\.md\)/g)].map(([, name]) => name)
+  t.strictSame(
+    listed,
+    pages.map(({ name }) => name),
+  )
+  for (const name of ['how-to/everyday', 'look-up/mezctl', 'changes/next']) {
+    const page = await get(`${name}.md`)
+    t.match(page, { status: 200, headers: { 'content-type': /^text\/markdown/ } }, name)
+    t.match(page.text, /^# /)
+    t.notMatch(page.text, '<!--')
+    for (const [, href = ''] of withoutCode(page.text).matchAll(/\]\(([^)\s#]+\.md)/g))
+      if (!/^[a-z]+:/.test(href))
+        t.ok(listed.includes(posix.join(dirname(name), href).slice(0, -'.md'.length)), `${name}: ${href}`)
+  }
+  t.equal((await get('how-to/nothing.md')).status, 404)
+  const closed = await createTestHub()
+  t.teardown(() => closed.stop())
+  const refused = await closed.visitor().fetch(`${closed.signInUrl}/web/docs/llms.txt`)
+  t.not(refused.status, 200, 'only for people who have signed in, unless the documentation is public')
+})
 
 t.test(
   'the static site has every page, its links and anchors lead somewhere, and axe finds nothing',

@@ -42,12 +42,17 @@ async function show() {
   if (input.value !== query) return
   const typed = query.toLowerCase().split(/[\s?!.,]+/)
   const kept = typed.filter((word) => !stop.includes(word)).filter(Boolean)
-  const words = kept.length === 0 ? typed : kept
+  const words = (kept.length === 0 ? typed : kept).slice(0, 10)
   const boostDocument = (_id, _term, { rank }) => rank
-  // First what has every word, then what has some of them.
-  const all = ['AND', 'OR'].flatMap((combineWith) =>
-    search.search(words.join(' '), { combineWith, boostDocument }),
-  )
+  // First what has every word, then all but one of them, then any; as on the hub.
+  const every = (queries) => ({ combineWith: 'AND', queries })
+  const butOne = words.map((_, at) => every(words.toSpliced(at, 1)))
+  const queries = [
+    every(words),
+    ...(words.length > 2 ? [{ combineWith: 'OR', queries: butOne }] : []),
+    { combineWith: 'OR', queries: words },
+  ]
+  const all = queries.flatMap((one) => search.search(one, { boostDocument }))
   const found = all
     .filter(({ id }, index) => all.findIndex((other) => other.id === id) === index)
     .slice(0, results)
