@@ -22,7 +22,7 @@ export const commands: Commands = {
   ...topic('apps', ['ls', 'get', 'add-agent', 'rm-agent', 'enable', 'disable', 'rm'], apps),
   ...topic(
     'users',
-    ['create', 'update', 'relink', 'ls', 'get', 'rm', 'drop-mapped-roles'],
+    ['create', 'add-role', 'remove-role', 'update', 'relink', 'ls', 'get', 'rm', 'drop-mapped-roles'],
     () => import('./commands/users.ts'),
   ),
   ...topic('tokens', ['create', 'ls', 'rm'], () => import('./commands/tokens.ts')),

@@ -11,6 +11,7 @@ export interface ListedApp {
   /** Where a browser opens the app; null if it cannot, and missing from older hubs. */
   readonly url?: string | null
   readonly labels: Readonly<Record<string, unknown>>
+  readonly state?: string
 }
 
 /** The apps that the user may reach now. */

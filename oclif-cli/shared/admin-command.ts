@@ -2,9 +2,8 @@ import * as Flags from '@oclif/core/flags'
 import { BaseCommand, type Format } from './base-command.ts'
 import { CliError } from './cli-error.ts'
 import { chooseEndpoint } from './endpoint-choice.ts'
-import { type CallOptions, createHubClient, type HubClient, type Query } from './hub-client.ts'
-import { listOf } from './resource.ts'
-import { showTable } from './table.ts'
+import { type CallOptions, createHubClient, type HubClient } from './hub-client.ts'
+import { withSuggestion } from './name-suggestions.ts'
 import { withProgress } from './terminal.ts'
 import { escapeText } from './text-escaping.ts'
 
@@ -46,7 +45,11 @@ export abstract class AdminCommand extends BaseCommand {
     path: string,
     options: CallOptions = {},
   ): Promise<unknown> {
-    return withProgress('Waiting for the hub', this.hub(flags).call(method, path, options))
+    const client = this.hub(flags)
+    const calling = client.call(method, path, options).catch(async (error) => {
+      throw await withSuggestion(client, path, options, error)
+    })
+    return withProgress('Waiting for the hub', calling)
   }
 
   /** Prints the problems as warnings. With `--strict` throws `MEZ_NAME_UNKNOWN` instead, so call it before the change. */
@@ -57,38 +60,5 @@ export abstract class AdminCommand extends BaseCommand {
     const problems = await checked
     if (problems.length > 0 && flags.strict) throw new CliError('MEZ_NAME_UNKNOWN', problems.join('\n'))
     for (const problem of problems) this.note(escapeText(`warning: ${problem}`))
-  }
-}
-
-/** A column of a table: its title, and its value for one object. @public */
-export type Column<T> = readonly [title: string, value: (object: T) => unknown]
-
-/** A list of the hub and how a table shows it. @public */
-export interface Listing<T> {
-  readonly path: string
-  readonly query?: Query
-  readonly columns: readonly Column<T>[]
-  /** Printed instead of an empty table: the next step. */
-  readonly empty: string
-  /** Lines below the table. */
-  readonly below?: (objects: readonly T[]) => readonly string[]
-}
-
-/** A command that prints a list: a table for people, one array for scripts. @public */
-export abstract class ListCommand extends AdminCommand {
-  protected async list<T>(
-    flags: AdminFlags,
-    { path, query = {}, columns, empty, below = () => [] }: Listing<T>,
-  ): Promise<void> {
-    const objects = listOf<T>(await this.call(flags, 'GET', path, { query }))
-    await this.show(flags, objects, async () => {
-      if (objects.length === 0) return empty
-      const table = showTable(
-        columns.map(([title]) => title),
-        objects.map((object) => columns.map(([, value]) => value(object))),
-      )
-      const lines = below(objects)
-      return lines.length === 0 ? table : `${table}\n\n${lines.join('\n')}`
-    })
   }
 }

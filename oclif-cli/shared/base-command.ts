@@ -10,6 +10,7 @@ type FormatFlags = { readonly format: Format; readonly json: boolean }
 export abstract class BaseCommand extends Command {
   static override baseFlags = {
     format: Flags.option({
+      char: 'o',
       description: 'Output format',
       options: ['text', 'json', 'yaml'] as const,
       default: 'text' as const,
@@ -56,7 +57,7 @@ export abstract class BaseCommand extends Command {
 }
 
 /** JSON with an indentation of two spaces. Hazardous characters are escaped without changing the value. */
-function showJson(data: unknown): string {
+export function showJson(data: unknown): string {
   return escapeQuoted(JSON.stringify(data, null, 2))
 }
 

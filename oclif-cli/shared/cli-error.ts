@@ -1,4 +1,5 @@
 import { type ErrorCode, errorCodes } from '@mezite/core/error-codes'
+import type { Format } from './base-command.ts'
 import { escapeLines, escapeText } from './text-escaping.ts'
 
 /** The next step and the origin of a `CliError`. @public */
@@ -51,20 +52,43 @@ export interface CommandLine {
   /** The words before the first flag, and every command there is: for a command that does not exist. */
   readonly words?: readonly string[]
   readonly known?: readonly string[]
+  /** The output format. Default: text. */
+  readonly format?: Format
 }
 
-/** Prints `error: WHAT (CODE)` and the next step on standard error; returns the exit status. */
+/** The format that a command line asks for, before anything has parsed it. */
+export function formatIn(argv: readonly string[]): Format {
+  const end = argv.indexOf('--')
+  const words = end === -1 ? argv : argv.slice(0, end)
+  if (words.includes('--json')) return 'json'
+  const given = /(?:^|\n)(?:--format[=\n]|-o=?\n?)(json|yaml)(?:\n|$)/.exec(words.join('\n'))?.[1]
+  return given === 'json' || given === 'yaml' ? given : 'text'
+}
+
+/** Prints `error: WHAT (CODE)` and the next step on standard error, in JSON and YAML as one object; returns the exit status. */
 export async function reportError(error: unknown, line: CommandLine): Promise<number> {
   const exit = (error as { oclif?: { exit?: number } })?.oclif?.exit
   if ((error as { code?: string })?.code === 'EEXIT') return exit ?? 0
   const failure = isCliError(error) ? error : await fromOclif(error, line)
+  const { format = 'text' } = line
+  if (format !== 'text') {
+    const { code, message, status, members } = failure
+    const hint = hintOf(failure, line)
+    const shown = { error: { code, message, hint, ...(status !== null && { status, ...members }) } }
+    const { showJson, showYaml } = await import('./base-command.ts')
+    process.stderr.write(`${format === 'json' ? showJson(shown) : await showYaml(shown)}\n`)
+    return failure.exitCode
+  }
   const [first = '', ...rest] = failure.message.split('\n')
   process.stderr.write(`error: ${escapeText(first)} (${escapeText(failure.code)})\n`)
   for (const text of rest) process.stderr.write(`${escapeText(text)}\n`)
-  const hint = failure.hint === errorCodes.MEZ_USAGE_WRONG ? usageHint(line) : failure.hint
+  const hint = hintOf(failure, line)
   if (hint !== '') process.stderr.write(`${escapeLines(hint)}\n`)
   return failure.exitCode
 }
+
+const hintOf = ({ hint }: CliError, line: CommandLine): string =>
+  hint === errorCodes.MEZ_USAGE_WRONG ? usageHint(line) : hint
 
 const usageHint = ({ command }: CommandLine): string => `See what it takes: ${command} --help`
 

@@ -8,6 +8,8 @@ export interface CompletedFlag {
   readonly values: readonly string[] | null
   /** The value is a file or a folder. */
   readonly file: boolean
+  /** What its value names, such as `apps`; null: nothing that the hub lists. */
+  readonly names: string | null
 }
 
 export interface CompletedCommand {
@@ -17,6 +19,8 @@ export interface CompletedCommand {
   readonly flags: readonly CompletedFlag[]
   /** The values of the first argument; empty if it is free text. */
   readonly values: readonly string[]
+  /** What each argument names, as `names` of a flag. */
+  readonly names: readonly (string | null)[]
 }
 
 export interface CompletionTree {
@@ -27,8 +31,8 @@ export interface CompletionTree {
 }
 
 /**
- * A completion script that contains every command, flag and fixed value: it runs neither the program nor a request, writes
- * no cache, and adds only its own text to the start of a shell.
+ * A completion script that contains every command, flag and fixed value. Only for names it runs the program, which keeps them for a
+ * minute. It adds only its own text to the start of a shell.
  */
 export function completionScript(shell: (typeof SHELLS)[number], tree: CompletionTree): string {
   return `${{ bash, zsh, fish }[shell](tree)}\n`
@@ -70,23 +74,32 @@ const spellings = ({ name, char }: CompletedFlag): string[] => [
 interface Dialect {
   /** The statements that offer these words. */
   readonly offer: (words: readonly Word[]) => string
-  /** The same for the value of a flag: one of these, or a file. */
+  /** The same for the value of a flag: one of these, a file, or a name. */
   readonly fixed: (values: readonly string[]) => string
   readonly files: string
+  readonly named: (kind: string) => string
+  /** Offers names of a kind beside the words, if the cursor is at this argument. */
+  readonly argument: (kind: string, place: number) => string
+}
+
+/** The value of a flag: one of some, a file, a name, or anything. */
+function flagValue({ values, file, names }: CompletedFlag, { fixed, files, named }: Dialect): string {
+  if (values !== null && values.length > 0) return fixed(values)
+  return names !== null ? named(names) : file ? files : 'return'
 }
 
 /** The end of the function of bash or zsh, which completes by `$command` and `$prev`. */
-function cases(tree: CompletionTree, { offer, fixed, files }: Dialect): string[] {
+function cases(tree: CompletionTree, dialect: Dialect): string[] {
+  const { offer, argument } = dialect
   const commands = placed(tree)
   const { first, after } = wordsOf(tree)
   return [
     '  case "$command $prev" in',
     ...commands.flatMap((command) =>
       command.flags.flatMap((flag) => {
-        const { values, file } = flag
-        if (values === null) return []
+        if (flag.values === null) return []
         const patterns = spellings(flag).map((spelling) => quote(`${idOf(command)} ${spelling}`))
-        return `    ${patterns.join('|')}) ${values.length > 0 ? fixed(values) : file ? files : 'return'};;`
+        return `    ${patterns.join('|')}) ${flagValue(flag, dialect)};;`
       }),
     ),
     '  esac',
@@ -98,7 +111,10 @@ function cases(tree: CompletionTree, { offer, fixed, files }: Dialect): string[]
       const pattern = command.words.length === 1 ? `${quote(id)}|${quote(`${id} `)}*` : quote(id)
       const values = command.values.map((value): Word => [value, ''])
       const flags = command.flags.map(({ name, summary }): Word => [`--${name}`, summary])
-      return `    ${pattern}) ${offer([...values, ...flags])};;`
+      const named = command.names.flatMap((kind, at) =>
+        kind === null ? [] : [`; ${argument(kind, command.words.length + at)}`],
+      )
+      return `    ${pattern}) ${offer([...values, ...flags])}${named.join('')};;`
     }),
     '  esac',
     '}',
@@ -108,6 +124,8 @@ function cases(tree: CompletionTree, { offer, fixed, files }: Dialect): string[]
 function bash(tree: CompletionTree): string {
   const { program } = tree
   const reply = (words: readonly string[]) => `COMPREPLY=($(compgen -W ${list(words)} -- "$cur"))`
+  const ofNames = (kind: string) =>
+    `$(compgen -W "$(${program} completion bash --names ${kind} 2>/dev/null)" -- "$cur")`
   const lines = [
     `# Completion of ${program} for bash. Load it with: source <(${program} completion bash)`,
     `_${program}() {`,
@@ -123,6 +141,9 @@ function bash(tree: CompletionTree): string {
       offer: (words) => reply(words.map(([word]) => word)),
       fixed: (values) => `${reply(values)}; return`,
       files: 'compopt -o default 2>/dev/null; COMPREPLY=(); return',
+      named: (kind) => `COMPREPLY=(${ofNames(kind)}); return`,
+      argument: (kind, place) =>
+        `[[ $COMP_CWORD == ${place + 1} && $cur != -* ]] && COMPREPLY=(${ofNames(kind)} "\${COMPREPLY[@]}")`,
     }),
     `complete -F _${program} ${program}`,
   ]
@@ -131,6 +152,7 @@ function bash(tree: CompletionTree): string {
 
 function zsh(tree: CompletionTree): string {
   const { program } = tree
+  const ofNames = (kind: string) => `\${(f)"$(${program} completion zsh --names ${kind} 2>/dev/null)"}`
   // In a zsh description a colon ends the word.
   const described = (words: readonly Word[]) =>
     words.map(([word, summary]) => quote(`${word.replaceAll(':', '\\:')}:${summary}`)).join(' ')
@@ -149,6 +171,9 @@ function zsh(tree: CompletionTree): string {
       offer: (words) => `found=(${described(words)}); _describe -V ${program} found`,
       fixed: (values) => `compadd -- ${values.map(quote).join(' ')}; return`,
       files: '_files; return',
+      named: (kind) => `compadd -- ${ofNames(kind)}; return`,
+      argument: (kind, place) =>
+        `[[ $CURRENT == ${place + 2} && \${words[CURRENT]} != -* ]] && compadd -- ${ofNames(kind)}`,
     }),
     // Works as a file in $fpath and with source.
     `if [[ \${funcstack[1]} == _${program} ]]; then _${program} "$@"; else compdef _${program} ${program}; fi`,
@@ -173,16 +198,21 @@ function fish(tree: CompletionTree): string {
     const none = `${seen([topic])}; and not __fish_seen_subcommand_from ${words.map(([word]) => word).join(' ')}`
     for (const [word, summary] of words) lines.push(line(none, `-a ${word} -d ${text(summary)}`))
   }
-  for (const { words, flags, values } of commands) {
+  const ofNames = (kind: string) => `(${program} completion fish --names ${kind} 2>/dev/null)`
+  for (const { words, flags, values, names } of commands) {
     if (values.length > 0) lines.push(line(seen(words), `-a ${text(values.join(' '))}`))
-    for (const { name, char, summary, values: allowed, file } of flags) {
+    for (const [at, kind] of names.entries()) {
+      const here = `${seen(words)}; and test (count (commandline -opc)) -eq ${words.length + at + 1}`
+      if (kind !== null) lines.push(line(here, `-a ${text(ofNames(kind))}`))
+    }
+    for (const { name, char, summary, values: allowed, file, names: kind } of flags) {
       const short = char === null ? '' : `-s ${char} `
       const value =
         allowed === null
           ? ''
           : file
             ? '-r -F '
-            : `-x ${allowed.length > 0 ? `-a ${text(allowed.join(' '))} ` : ''}`
+            : `-x ${allowed.length > 0 ? `-a ${text(allowed.join(' '))} ` : kind === null ? '' : `-a ${text(ofNames(kind))} `}`
       lines.push(line(seen(words), `-l ${name} ${short}${value}-d ${text(summary)}`))
     }
   }

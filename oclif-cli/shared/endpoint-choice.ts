@@ -21,10 +21,13 @@ export function chooseEndpoint(dataDir: string | undefined): HubEndpoint {
   return storedLogin() ?? adminSocket(DEFAULT_DATA_DIR, 'default data_dir, no stored login')
 }
 
+/** The folder of mezctl's files. */
+export const mezctlHome = (): string => programHome('MEZCTL_HOME', '.mezctl')
+
 /** The logins of mezctl: in MEZCTL_HOME, or in ~/.mezctl with their secrets in the system's store. */
 export function adminLogins() {
   const secrets = programSecrets('MEZCTL_HOME', 'mezite-mezctl')
-  return createProfileStore(programHome('MEZCTL_HOME', '.mezctl'), [], secrets)
+  return createProfileStore(mezctlHome(), [], secrets)
 }
 
 function adminSocket(dataDir: string, why: string): HubEndpoint {

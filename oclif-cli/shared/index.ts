@@ -3,21 +3,14 @@
  *
  * @internal
  */
-export {
-  AdminCommand,
-  type AdminFlags,
-  type Column,
-  ListCommand,
-  type Listing,
-  yesFlag,
-} from './admin-command.ts'
+export { AdminCommand, type AdminFlags, yesFlag } from './admin-command.ts'
 export { BaseCommand, type Format, showJsonLine, showYaml } from './base-command.ts'
 export type { Commands } from './bundled-commands.ts'
 export { CliError, didYouMean, messageOf, reportError, suggest } from './cli-error.ts'
 export { CompletionCommand } from './completion-command.ts'
 export { fileFlags, PutCommand, putDocuments } from './document-upload.ts'
 export { type ResourceDocument, readDocuments } from './documents.ts'
-export { adminLogins } from './endpoint-choice.ts'
+export { adminLogins, chooseEndpoint, mezctlHome } from './endpoint-choice.ts'
 export { type EnrolmentLink, enrolmentText } from './enrolment-link.ts'
 export { type CallOptions, createHubClient, type HubClient, path, type Query } from './hub-client.ts'
 export {
@@ -28,6 +21,17 @@ export {
   readCaFile,
 } from './hub-endpoint.ts'
 export { jwkThumbprint } from './jwk-thumbprint.ts'
+export { ListCommand, type Listing, showRows } from './list-command.ts'
+export {
+  type Arrangement,
+  appsWith,
+  arranged,
+  type Column,
+  chosen,
+  isPast,
+  type ListFlags,
+  listFlags,
+} from './list-flags.ts'
 export { listOrNull, parseRoles, strictFlag, unknownRoles } from './name-checks.ts'
 export {
   checkPrivateFile,

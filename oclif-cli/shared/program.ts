@@ -10,7 +10,7 @@ import { Command } from '@oclif/core/command'
 import { Config } from '@oclif/core/config'
 import { settings } from '@oclif/core/settings'
 import { bundledPackages, type Commands } from './bundled-commands.ts'
-import { messageOf, reportError } from './cli-error.ts'
+import { formatIn, messageOf, reportError } from './cli-error.ts'
 import { manifestOf } from './program-start.ts'
 
 export interface ProgramOptions {
@@ -91,6 +91,7 @@ export async function runProgram(options: ProgramOptions): Promise<void> {
         ...bundled.installed(),
         ...Object.keys(pjson.oclif.topics ?? {}),
       ],
+      format: formatIn(argv),
     })
   }
 }

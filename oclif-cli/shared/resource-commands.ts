@@ -1,12 +1,15 @@
 import * as Args from '@oclif/core/args'
 import type { Command } from '@oclif/core/command'
 import type * as Interfaces from '@oclif/core/interfaces'
-import { AdminCommand, type Column, ListCommand, yesFlag } from './admin-command.ts'
+import { AdminCommand, yesFlag } from './admin-command.ts'
 import { showYaml } from './base-command.ts'
 import { fileFlags, PutCommand } from './document-upload.ts'
 import type { ResourceDocument } from './documents.ts'
 import { type HubClient, path } from './hub-client.ts'
-import { cutText } from './resource.ts'
+import { ListCommand } from './list-command.ts'
+import { type Arrangement, listFlags } from './list-flags.ts'
+import { keyOf } from './name-suggestions.ts'
+import { cutText, type Flat, listOf, type Resource } from './resource.ts'
 import { confirm } from './terminal.ts'
 import { escapeText } from './text-escaping.ts'
 
@@ -42,18 +45,18 @@ export interface ResourceCommands<T> {
   readonly noun: string
   /** The member that identifies one, and the argument of the commands. Default: `name`. */
   readonly key?: 'name' | 'id' | 'hostname'
-  readonly ls: {
+  /** A key for the examples in the help: `grafana`. Default: `NAME`, by the key. */
+  readonly example?: string
+  readonly ls: Arrangement<T> & {
     readonly summary: string
+    /** Default: one with `--q`. */
     readonly examples?: readonly string[]
     /** Their values are the query. */
     readonly filters?: Interfaces.FlagInput
-    readonly columns: readonly Column<T>[]
     /** Lines below the table. */
     readonly below?: (objects: readonly T[]) => readonly string[]
     /** Printed instead of an empty table: the next step. */
     readonly empty: string
-    /** The same if there are filters. Default: `empty`. */
-    readonly noMatch?: string
   }
   /** The summary of `get`; without it there is no such command. */
   readonly get?: string
@@ -80,6 +83,9 @@ export interface ResourceCommands<T> {
 /** The usual commands of a resource by their oclif id: `roles:ls`, `roles:get`, `roles:rm`, `roles:create`. @public */
 export function resourceCommands<T>(definition: ResourceCommands<T>): Record<string, Command.Class> {
   const { topic, collection = `/${topic}`, noun, key = 'name', ls, get, rm, create, actions } = definition
+  const command = '<%= config.bin %> <%= command.id %>'
+  const { example = key.toUpperCase() } = definition
+  const examples = [`${command} ${example}`]
   const args: Interfaces.ArgInput = {
     [key]: Args.string({ required: true, description: `${KEY_WORDS[key]} of the ${noun}` }),
   }
@@ -88,19 +94,23 @@ export function resourceCommands<T>(definition: ResourceCommands<T>): Record<str
 
   class Ls extends ListCommand {
     static override summary = ls.summary
-    static override examples = [...(ls.examples ?? [])]
-    static override flags = ls.filters ?? {}
+    static override examples = [...(ls.examples ?? [`${command} --q ${example}`])]
+    static override flags: Interfaces.FlagInput = { ...ls.filters, ...listFlags(ls) }
+    /** For completion: the argument that is one of the names. */
+    static key = key
+    static names = async (client: HubClient) =>
+      listOf<Resource & Flat>(await client.call('GET', collection)).map(keyOf)
 
     async run(): Promise<void> {
       const { flags } = await this.parse({ flags: Ls.flags, baseFlags })
-      const query = Object.fromEntries(Object.keys(Ls.flags).map((name) => [name, flags[name]]))
-      const isFiltered = Object.values(query).some((value) => value !== undefined)
-      const empty = (isFiltered && ls.noMatch) || ls.empty
-      await this.list<T>(flags, { ...ls, path: collection, query, empty })
+      const query = Object.fromEntries(Object.keys(ls.filters ?? {}).map((name) => [name, flags[name]]))
+      const noMatch = `No ${noun}s match. To list all of them: mezctl ${topic} ls`
+      await this.list<T>(flags, { ...ls, path: collection, query, noMatch })
     }
   }
   class Get extends AdminCommand {
     static override summary = get ?? ''
+    static override examples = examples
     static override args = args
 
     async run(): Promise<void> {
@@ -112,6 +122,7 @@ export function resourceCommands<T>(definition: ResourceCommands<T>): Record<str
   class Create extends PutCommand {
     static override summary = create?.summary ?? ''
     static override description = create?.description ?? ''
+    static override examples = [`${command} --from-file ${topic}.yaml`]
     static override flags = fileFlags(create?.kind ?? '')
 
     async run(): Promise<void> {
@@ -125,7 +136,7 @@ export function resourceCommands<T>(definition: ResourceCommands<T>): Record<str
     return class extends AdminCommand {
       static override summary = action.summary
       static override description = action.description
-      static override examples = [...(action.examples ?? [])]
+      static override examples = [...(action.examples ?? examples)]
       static override args = args
       static override flags: Interfaces.FlagInput = { ...fields, ...(question && yesFlag) }
 

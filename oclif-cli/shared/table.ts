@@ -4,7 +4,10 @@ const GAP = 2
 /** Ids and times are never broken: they are read and copied whole. */
 const WHOLE = /^(?:[\da-f]{8}(?:-[\da-f]+)+|\d{4}-\d\d-\d\d(?:[ T][\d:.]+Z?)?|\d+[dhms] ago|in \d+[dhms])$/i
 /** A line may break after a space or one of these characters, and between wide characters. */
-const PIECE = /[^\s,.@/-]*[\s,.@/-]+|[^\s,.@/-]+/gu
+const PIECE = /[^\s,.@/_-]*[\s,.@/_-]+|[^\s,.@/_-]+/gu
+/** Columns of a terminal; a longer piece may be broken, or one name would make a whole table too wide. */
+const LONGEST_PIECE = 40
+const SHORT = new RegExp(`.{1,${LONGEST_PIECE}}`, 'gsu')
 /** Characters that take one column each. */
 const PLAIN = /^[ -~]*$/
 
@@ -32,14 +35,14 @@ export function showLabels(labels: Readonly<Record<string, unknown>> | null | un
 /**
  * A table without rules. If it is wider than `columns` (the terminal; unlimited elsewhere), the widest columns are
  * narrowed and their text wraps between words. If that is not enough, lines stay longer than the terminal: text is never
- * cut off, and names, ids and times are never broken. The time that it takes grows with the number of rows alone.
+ * cut off, and names of at most 40 characters, ids and times are never broken. The time that it takes grows with the number of rows alone.
  *
  * @public
  */
 export function showTable(
   head: readonly string[],
   rows: readonly (readonly unknown[])[],
-  columns: number | undefined = process.stdout.isTTY ? process.stdout.columns : undefined,
+  columns: number | undefined = terminalColumns(),
 ): string {
   const all = [head.map((title) => title.toUpperCase()), ...rows.map((row) => row.map(showCell))]
   const wide = widest(all, (text) => displayWidth(text))
@@ -67,6 +70,27 @@ export function showTable(
   return lines.join('\n')
 }
 
+const terminalColumns = () => (process.stdout.isTTY ? process.stdout.columns : undefined)
+
+/** A text in lines that fit the terminal. */
+export const folded = (text: string, columns = terminalColumns()): string =>
+  columns === undefined ? text : wrapped(text, columns).join('\n')
+
+/** A table without as many of the last columns as it takes to fit the terminal, and their titles. The first column always stays. */
+export function showListing(
+  head: readonly string[],
+  rows: readonly (readonly unknown[])[],
+  columns: number | undefined = terminalColumns(),
+): { readonly text: string; readonly hidden: readonly string[] } {
+  if (columns === undefined) return { text: showTable(head, rows, columns), hidden: [] }
+  const least = leastWidths([head, ...rows.map((row) => row.map(showCell))])
+  let fitting = head.length
+  const widthOf = (count: number) => least.slice(0, count).reduce((sum, width) => sum + width + GAP, -GAP)
+  while (fitting > 1 && widthOf(fitting) > columns) fitting--
+  const cells = fitting === head.length ? rows : rows.map((row) => row.slice(0, fitting))
+  return { text: showTable(head.slice(0, fitting), cells, columns), hidden: head.slice(fitting) }
+}
+
 /** The greatest measure of each column. */
 function widest(
   rows: readonly (readonly string[])[],
@@ -87,10 +111,7 @@ function narrowed(
   const widths = [...wide]
   let over = widths.reduce((sum, width) => sum + width, GAP * (widths.length - 1)) - columns
   if (over <= 0) return widths
-  const longestPiece = (text: string) =>
-    pieces(text).reduce((most, piece) => Math.max(most, displayWidth(piece)), 0)
-  // The first column contains names.
-  const least = widest(rows, (text, at) => (at === 0 ? wide[0]! : longestPiece(text)))
+  const least = leastWidths(rows)
   for (; over > 0; over--) {
     const most = Math.max(...widths.filter((width, at) => width > least[at]!))
     const at = widths.findIndex((width, at) => width === most && width > least[at]!)
@@ -100,10 +121,18 @@ function narrowed(
   return widths
 }
 
+/** The least width of each column in which nothing breaks that must stay whole. The first column contains names. */
+const leastWidths = (rows: readonly (readonly string[])[]): number[] =>
+  widest(rows, (text, at) => {
+    const whole = at === 0 ? displayWidth(text) : Number.POSITIVE_INFINITY
+    if (whole <= LONGEST_PIECE) return whole
+    return pieces(text).reduce((most, piece) => Math.max(most, displayWidth(piece)), 0)
+  })
+
 function pieces(text: string): readonly string[] {
   if (WHOLE.test(text)) return [text]
   return (text.match(PIECE) ?? []).flatMap((piece) =>
-    displayWidth(piece) > piece.length ? [...piece] : [piece],
+    displayWidth(piece) > piece.length ? [...piece] : (piece.match(SHORT) ?? []),
   )
 }
 

@@ -1,5 +1,6 @@
 import { CliError } from './cli-error.ts'
 
+const DAY_MS = 86_400_000
 const SECONDS = { d: 86_400, h: 3_600, m: 60, s: 1 } as const
 
 /** The shortest and the longest duration that a flag accepts, such as `1m` and `366d`. */
@@ -30,16 +31,20 @@ function secondsIn(text: string): number {
   return Number(count) * SECONDS[unit as keyof typeof SECONDS]
 }
 
-/** An RFC 3339 time, a date, or a duration before now (`24h`), as RFC 3339. Throws `MEZ_USAGE_WRONG` naming `flag`. */
+const DAYS: Readonly<Record<string, number>> = { today: 0, yesterday: 1 }
+
+/** An RFC 3339 time, a date, `today` or `yesterday` (their first moment, UTC), or a duration before now (`24h`), as RFC 3339. Throws `MEZ_USAGE_WRONG` naming `flag`. */
 export function parseTime(text: string, flag: string, now: number = Date.now()): string {
   if (/^\d{1,9}[smhd]$/.test(text)) {
     return new Date(now - parseDurationSeconds(text, flag) * 1000).toISOString()
   }
+  const back = DAYS[text]
+  if (back !== undefined) return new Date(Math.floor(now / DAY_MS - back) * DAY_MS).toISOString()
   const day = /^\d{4}-\d{2}-\d{2}/.exec(text)?.[0]
   const at = day !== undefined && isDay(day) ? Date.parse(text) : Number.NaN
   if (Number.isNaN(at)) {
     throw new CliError('MEZ_USAGE_WRONG', `${flag} ${JSON.stringify(text)} is not a time`, {
-      hint: 'Examples: 24h (24 hours ago), 2026-11-25, 2026-11-25T08:00:00Z.',
+      hint: 'Examples: 24h (24 hours ago), yesterday, 2026-11-25, 2026-11-25T08:00:00Z.',
     })
   }
   return new Date(at).toISOString()

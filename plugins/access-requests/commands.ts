@@ -1,7 +1,7 @@
 import { AdminCommand, type Flat, formatTime, listOf, resourceCommands, showTable } from '@mezite/cli'
 import * as Flags from '@oclif/core/flags'
 import { RequestCancel, RequestCreate, RequestLs } from './commands/msh.ts'
-import { type AccessRequest, columns, targetOf } from './commands/parts.ts'
+import { type AccessRequest, columns, states, targetOf } from './commands/parts.ts'
 
 class AccessReview extends AdminCommand {
   static override summary = 'List the roles that people have, and when they last used them'
@@ -64,17 +64,13 @@ export const COMMANDS = {
     collection: '/access-requests',
     noun: 'request',
     key: 'id',
+    example: '0190b2c4-3930-733d-b419-54bdf06c4dcb',
     ls: {
       summary: 'List requests for access that you decide about; as administrator, all',
       examples: ['<%= config.bin %> <%= command.id %> --state pending'],
-      filters: {
-        state: Flags.string({
-          options: ['pending', 'approved', 'denied', 'cancelled', 'expired', 'revoked', 'ended'],
-          description: 'Only those in this state',
-          helpValue: 'STATE',
-        }),
-      },
       columns,
+      states,
+      apps: ({ app }) => [app],
       empty: 'No requests for access.',
     },
     get: 'Show a request for access',

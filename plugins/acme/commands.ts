@@ -51,16 +51,24 @@ export const COMMANDS = {
     topic: 'certs',
     collection: '/certificates',
     noun: 'certificate',
+    example: 'hub.example.com',
     ls: {
       summary: 'List the certificates that the hub serves: ordered, imported, or from files',
+      examples: ['<%= config.bin %> <%= command.id %> --sort expires'],
       empty: 'No certificates. Set plugins.acme.email in mezhub.yaml, and the hub orders them.',
       columns: [
         ['name', (one) => one.name],
         ['state', (one) => one.state],
         ['names', (one) => (Array.isArray(one.names) ? one.names.length : null)],
-        ['expires', (one) => formatTime(one.not_after)],
-        ['next attempt', (one) => formatTime(one.next_attempt)],
+        ['expires', (one) => one.not_after, 'deadline'],
+        ['next attempt', (one) => one.next_attempt, 'deadline'],
       ],
+      states: Object.fromEntries(
+        ['valid', 'ordering', 'failing', 'imported'].map((state) => [
+          state,
+          (one: Flat) => one.state === state,
+        ]),
+      ),
       // They are too long for a column.
       below: (all) =>
         all

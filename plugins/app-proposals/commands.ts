@@ -1,4 +1,4 @@
-import { type Flat, formatTime, resourceCommands, showCell, showLabels } from '@mezite/cli'
+import { type Flat, resourceCommands, showCell, showLabels } from '@mezite/cli'
 
 /** The commands of `mezctl` by id. */
 export const COMMANDS = {
@@ -6,8 +6,10 @@ export const COMMANDS = {
     topic: 'app-proposals',
     noun: 'proposal',
     key: 'id',
+    example: '3f2a9c1b20d4e6f8',
     ls: {
       summary: 'List the apps that agents propose',
+      examples: ['<%= config.bin %> <%= command.id %> --state pending'],
       empty: 'No agent proposes an app. `mezctl app-sources create` says which agents may.',
       columns: [
         ['id', (one) => one.id],
@@ -16,9 +18,13 @@ export const COMMANDS = {
         ['agent', (one) => one.agent],
         ['labels', (one) => showLabels(one.labels as Record<string, string>)],
         ['state', (one) => one.state],
-        ['proposed', (one) => formatTime(one.proposed)],
+        ['proposed', (one) => one.proposed, 'time'],
         ['problem', (one) => one.problem],
       ],
+      states: {
+        pending: ({ state }) => state === 'pending',
+        refused: ({ state }) => state === 'refused',
+      },
     },
     rm: { summary: 'Forget a proposal or a refusal', effect: 'Its agent can propose the app again.' },
     actions: {
@@ -26,14 +32,12 @@ export const COMMANDS = {
         summary: 'Register a proposed app, which its agent then serves',
         description:
           'The id stands for what the list showed: if the agent has changed the proposal since, there is none with this id. Who may open the app is decided by roles.',
-        examples: ['<%= config.bin %> <%= command.id %> 3f2a9c1b20d4e6f8'],
         done: (_id, { name }) => `Registered app ${showCell(name)}.`,
       },
       refuse: {
         summary: 'Refuse a proposed app',
         description:
           'The agent can propose no app with this name any more, until `app-proposals rm` removes the refusal.',
-        examples: ['<%= config.bin %> <%= command.id %> 3f2a9c1b20d4e6f8'],
         done: (_id, { name, agent }) => `Refused app ${showCell(name)} of ${showCell(agent)}.`,
       },
     },
@@ -41,6 +45,7 @@ export const COMMANDS = {
   ...resourceCommands<{ metadata: { name: string }; spec: Record<string, unknown> }>({
     topic: 'app-sources',
     noun: 'app source',
+    example: 'compose-hosts',
     ls: {
       summary: 'List the rules about which apps agents may propose',
       empty: 'No agent may propose apps. `mezctl app-sources create --from-file F` adds a rule.',

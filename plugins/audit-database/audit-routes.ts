@@ -31,6 +31,7 @@ const Query = Type.Closed(
     ip: Type.String({ maxLength: LONGEST_NAME, description: 'address of the client' }),
     agent: Type.String({ maxLength: LONGEST_NAME, description: 'host name of the agent' }),
     reason: Type.String({ maxLength: LONGEST_NAME, description: 'reason code' }),
+    changes: Type.Literal('true', { description: 'only what somebody or something has changed' }),
     from: Type.String({ maxLength: 40, description: 'not before, RFC 3339' }),
     to: Type.String({ maxLength: 40, description: 'not after, RFC 3339' }),
     limit: Type.String({ pattern: '^[0-9]{1,6}$', description: `1 to ${LONGEST_LIST}` }),
@@ -99,6 +100,14 @@ export function auditRoutes(parts: Deps): WebRoutes {
       if (after === undefined && before === undefined) recordRead(audit, request.actor, 'audit')
       return events.map(({ event }) => event)
     })
+    const types = {
+      access: 'audit.list',
+      summary: 'The types of events',
+      returns: Type.Array(Type.String()),
+    } as const
+    on('GET /types', types, async () =>
+      [...new Set([...eventTypes, ...(await storedTypes(database))])].sort(),
+    )
     const file = {
       access: 'audit.read',
       deadlineMs: 0,
@@ -134,7 +143,7 @@ export function filterOf(
   // Stored events never contain NUL, and PostgreSQL rejects it with an error.
   if (Object.values(exact).some((value) => value.includes('\0')))
     throw problemFor('bad_request', 'A filter contains a NUL character.')
-  return { ...exact, from: timeOf(from, 'from'), to: timeOf(to, 'to') }
+  return { ...exact, changes: exact.changes !== undefined, from: timeOf(from, 'from'), to: timeOf(to, 'to') }
 }
 
 async function rangeOf(

@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
+import { passing } from './event-types.ts'
 import { isRequestId } from './request-text.ts'
 import { filedName } from './stored-name.ts'
 
@@ -12,6 +13,8 @@ export interface EventFilter {
   readonly ip?: string | undefined
   readonly agent?: string | undefined
   readonly reason?: string | undefined
+  /** Only events of changes, not of requests, sign-ins and the like. */
+  readonly changes?: boolean | undefined
   /** Not before. */
   readonly from?: Date | undefined
   /** Not after. */
@@ -36,6 +39,7 @@ export function inTexts(filter: EventFilter): Condition {
   const { request } = filter
   return all([
     is(sql`type`, filter.type),
+    filter.changes === true ? sql`type <> ALL (${passing}::text[])` : null,
     isName(sql`user_name`, filter.user),
     isName(sql`app`, filter.app),
     is(field('session_id'), filter.session),

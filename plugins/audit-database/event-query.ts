@@ -112,7 +112,7 @@ export async function readEventsIn(
     const texts = await findTexts(trx, search, part, wanted)
     check()
     const requests =
-      filter.type === undefined || filter.type === 'app.request'
+      filter.changes !== true && (filter.type === undefined || filter.type === 'app.request')
         ? await findRequests(trx, search, near, part, wanted)
         : []
     const both = [...texts, ...requests].sort((a, b) => (forward ? a - b : b - a))

@@ -74,6 +74,14 @@ export const eventTypes: readonly string[] = [
   'user.updated',
 ]
 
+/** Types of the events that change nothing that stays: requests, sign-ins, reads, and what agents and authorities report. */
+export const passing: readonly string[] = [
+  ...['access.denied', 'agent.connected', 'agent.disconnected', 'agent.rejected', 'app.request'],
+  ...['app.session.end', 'app.session.start', 'app.target', 'audit.read', 'backup.created', 'cert.failed'],
+  ...['connector.tested', 'mfa.failed', 'mfa.verified', 'request.failed', 'token.issued'],
+  ...['user.cert.issued', 'user.login', 'user.login.failed', 'user.logout'],
+]
+
 /** Types of the events that are stored as text, also those of other plugins: one index lookup for each. At most 1,000. */
 export async function storedTypes(database: Database): Promise<readonly string[]> {
   const { rows } = await sql<{ type: string }>`WITH RECURSIVE found (type) AS (

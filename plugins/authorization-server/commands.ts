@@ -1,4 +1,4 @@
-import { AdminCommand, type Flat, formatTime, path, resourceCommands, showCell } from '@mezite/cli'
+import { AdminCommand, type Flat, path, resourceCommands, showCell } from '@mezite/cli'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import { settingsOf } from './commands/app-settings.ts'
@@ -91,16 +91,22 @@ export const COMMANDS = {
     topic: 'clients',
     noun: 'program',
     key: 'id',
+    example: '01a2177e-3930-733d-b419-54bdf06c4dcb',
     ls: {
       summary: 'List the programs that people let in, and the clients of apps',
+      examples: ['<%= config.bin %> <%= command.id %> --state unused'],
       empty: 'No programs. People let them in when they start them.',
       columns: [
         ['client id', ({ client_id }) => client_id],
         ['name', ({ name }) => name],
         ['kind', ({ kind }) => kind],
         ['people', ({ people }) => people],
-        ['created', ({ created }) => formatTime(created)],
+        ['created', ({ created }) => created, 'time'],
       ],
+      states: {
+        used: ({ people }) => Number(people) > 0,
+        unused: ({ people }) => !(Number(people) > 0),
+      },
     },
     actions: {
       rm: {

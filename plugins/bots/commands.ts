@@ -206,6 +206,7 @@ class BotsUpdate extends AdminCommand {
   static override summary = 'Change a bot: its roles, limits, keys and trusted issuers'
   static override description =
     'Keys and issuers are added to those that it has; --remove-keys and --remove-issuers take all of them away first. A change of anything but the roles ends the sessions of the bot: its programs get new tokens.'
+  static override examples = ['<%= config.bin %> <%= command.id %> ci --roles deploy,metrics']
   static override args = { name }
   static override flags = {
     ...specFlags,
@@ -239,6 +240,7 @@ class BotsSecret extends AdminCommand {
   static override summary = 'Give a bot a secret, for machines that have neither a key nor an issuer'
   static override description =
     'The secret is printed once, and does not expire. It replaces an earlier one, whose sessions end. Prefer --key or --issuer: a secret can be copied.'
+  static override examples = ['<%= config.bin %> <%= command.id %> ci']
   static override args = { name }
   static override flags = { off: Flags.boolean({ description: 'Remove the secret' }), ...yesFlag }
 
@@ -268,6 +270,7 @@ export const COMMANDS = {
   ...resourceCommands<Resource>({
     topic: 'bots',
     noun: 'bot',
+    example: 'ci',
     ls: {
       summary: 'List the accounts of programs',
       empty: 'No bots yet. Create one for a program: mezctl bots create NAME --roles ROLE --key FILE',
@@ -278,6 +281,10 @@ export const COMMANDS = {
         ['allow from', (bot) => spec(bot).allow_from],
         ['longest token', (bot) => spec(bot).max_token_ttl ?? '1h'],
       ],
+      states: {
+        ready: (bot) => proofsOf(bot).length > 0,
+        'no-proof': (bot) => proofsOf(bot).length === 0,
+      },
     },
     get: 'Show a bot, with its keys and the issuers that it trusts',
     rm: { summary: 'Remove a bot, and end its sessions', effect: 'Its programs are rejected from now on.' },

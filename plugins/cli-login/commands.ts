@@ -14,6 +14,7 @@ import * as Flags from '@oclif/core/flags'
 
 class Login extends BaseCommand {
   static override summary = 'Sign in to a hub through the browser, and store a short-lived credential'
+  static override examples = ['<%= config.bin %> <%= command.id %> --proxy mezite.example.com']
   static override description =
     'The credential is stored in the Keychain, the Credential Manager or the Secret Service of a desktop; without one, or with MEZCTL_HOME, in a file of that folder (default ~/.mezctl) with mode 0600. MEZITE_BROWSER names a program to open instead of the default browser.'
   static override flags = {
@@ -48,6 +49,7 @@ class Login extends BaseCommand {
 
 class Logout extends BaseCommand {
   static override summary = 'End the login at the hub, and delete its credential'
+  static override examples = ['<%= config.bin %> <%= command.id %>']
   static override flags = { proxy: Flags.string({ description: 'The hub; default: the latest login' }) }
 
   async run(): Promise<void> {

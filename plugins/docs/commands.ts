@@ -11,6 +11,8 @@ class Docs extends BaseCommand {
     '<%= config.bin %> <%= command.id %> limits',
     '<%= config.bin %> <%= command.id %> MEZ_AUDIT_MISSING',
   ]
+  /** For completion. */
+  static names = async () => pageList().map(({ name }) => name.split('/').at(-1)!)
   static override args = {
     topic: Args.string({ description: 'name of a page, or a code' }),
   }

@@ -1,12 +1,4 @@
-import {
-  AdminCommand,
-  CliError,
-  type Flat,
-  formatTime,
-  listOf,
-  resourceCommands,
-  showTable,
-} from '@mezite/cli'
+import { AdminCommand, CliError, type Flat, listOf, resourceCommands, showTable } from '@mezite/cli'
 import * as Args from '@oclif/core/args'
 
 class NotifyTest extends AdminCommand {
@@ -37,6 +29,8 @@ class NotifyTest extends AdminCommand {
   }
 }
 
+const stateOf = ({ state }: Flat) => (state === 'given_up' ? 'given up' : state)
+
 /** The commands of `mezctl` by id. */
 export const COMMANDS = {
   'notify:test': NotifyTest,
@@ -44,18 +38,27 @@ export const COMMANDS = {
     topic: 'notify',
     collection: '/notifications',
     noun: 'notification',
+    key: 'id',
+    example: 'ops-mail',
     ls: {
       summary: 'List the last notifications and whether they were delivered',
+      examples: ['<%= config.bin %> <%= command.id %> --state given-up'],
       empty: 'No notifications in the last 30 days.',
       columns: [
-        ['time', ({ created }) => formatTime(created)],
+        ['time', ({ created }) => created, 'time'],
         ['notifier', ({ notifier }) => notifier],
-        ['state', ({ state }) => (state === 'given_up' ? 'given up' : state)],
+        ['state', stateOf],
         ['attempts', ({ attempts }) => attempts],
         ['severity', ({ severity }) => severity],
         ['title', ({ title }) => title],
         ['error', ({ error }) => error],
       ],
+      states: Object.fromEntries(
+        ['delivered', 'waiting', 'given up'].map((state) => [
+          state.replace(' ', '-'),
+          (one: Flat) => stateOf(one) === state,
+        ]),
+      ),
     },
   }),
 }

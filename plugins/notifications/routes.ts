@@ -1,4 +1,12 @@
-import { apiRoutes, messageOf, type Notification, type Notifier, Type, type WebRoutes } from '@mezite/core'
+import {
+  messageOf,
+  type Notification,
+  type Notifier,
+  resourceRoutes,
+  Type,
+  type WebRoutes,
+} from '@mezite/core'
+import { PageQuery } from '@mezite/core/administration'
 import { v7 as uuid } from 'uuid'
 import { DELIVERY_MS, type Delivery } from './delivery.ts'
 import { problemFor } from './reasons.ts'
@@ -20,6 +28,8 @@ const Tested = Type.Object({
   delivered: Type.Boolean(),
   error: Type.Nullable(Type.String()),
 })
+
+type Shown = Awaited<ReturnType<Store['list']>>[number]
 
 const MOST = 200
 
@@ -51,10 +61,15 @@ export function notificationRoutes({
       return { name, delivered: false, error: messageOf(error) }
     }
   }
-  return apiRoutes('notifications', (on) => {
-    const summary = `The last ${MOST} notifications`
-    const list = { access: 'notification.list', summary, returns: Type.Array(Listed) } as const
-    on('GET /', list, () => store.list(MOST))
+  const view = {
+    ...{ name: 'notification', collection: 'notifications', key: 'id', form: { flat: Listed } },
+    order: ({ created, id }: Shown) => `${created} ${id}`,
+    newestFirst: true,
+    search: ({ notifier, kind, severity, title, error }: Shown) =>
+      [notifier, kind, severity, title, error ?? ''].join(' '),
+    list: { summary: `The last ${MOST} notifications`, query: PageQuery, rows: () => store.list(MOST) },
+  }
+  return resourceRoutes<Shown>(view, (on) => {
     const tested = {
       access: 'notification.create',
       summary: 'Sends a test through each notifier, or one, and returns what came of it',

@@ -49,6 +49,7 @@ class SsoTest extends AdminCommand {
   static override summary = 'Check the connection between the hub and an identity provider'
   static override description =
     'Nobody is signed in. Exits 1 if a check fails. Also prints the page where you sign in for a test and see the claims and the roles that they give.'
+  static override examples = ['<%= config.bin %> <%= command.id %> okta']
   static override args = args
 
   async run(): Promise<void> {
@@ -87,6 +88,7 @@ export const COMMANDS = {
     topic: 'sso',
     collection: '/connectors',
     noun: 'connector',
+    example: 'okta',
     create: {
       summary: 'Create or replace OpenID Connect connectors from a file',
       description: 'Warns about claims that are mapped to roles that do not exist.',

@@ -1,5 +1,6 @@
 import {
   AdminCommand,
+  CliError,
   count,
   didYouMean,
   escapeText,
@@ -7,17 +8,25 @@ import {
   type HubClient,
   listOrNull,
   nameOf,
+  PutCommand,
+  path,
   type Resource,
   type ResourceDocument,
   readDocuments,
   resourceCommands,
+  resourceOf,
   showLabels,
   showTable,
+  strictFlag,
   suggest,
 } from '@mezite/cli'
+import * as Flags from '@oclif/core/flags'
 
 /** A problem for each label of a role that no app has. Empty while no app has a label. */
-async function unmatchedLabels(client: HubClient, roles: readonly ResourceDocument[]): Promise<string[]> {
+async function unmatchedLabels(
+  client: HubClient,
+  roles: readonly Pick<ResourceDocument, 'name' | 'value'>[],
+): Promise<string[]> {
   const apps = await listOrNull<Resource>(client, '/apps')
   if (apps === null) return []
   const values = new Map<string, Set<string>>()
@@ -49,6 +58,74 @@ async function unmatched(
 }
 
 type Rule = { app_labels?: Record<string, unknown> } | undefined
+
+const LABEL = { multiple: true, multipleNonGreedy: true, helpValue: 'KEY=VALUE' } as const
+
+class RolesCreate extends PutCommand {
+  static override summary = 'Create a role, or create and replace the roles of a file'
+  static override description =
+    'A role lets people open the apps that have all labels of --allow; of a label that is given twice, either value will do. --deny takes apps away again. `mezctl explain role` describes the other keys of the document. Warns about labels that no app has.'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --name developers --allow team=dev --deny env=prod',
+    '<%= config.bin %> <%= command.id %> --from-file roles.yaml',
+  ]
+  static override flags = {
+    name: Flags.string({ description: 'Name of the new role', helpValue: 'NAME' }),
+    allow: Flags.string({ description: 'Label of the apps that it opens; again for another', ...LABEL }),
+    deny: Flags.string({ description: 'Label of apps that it never opens; again for another', ...LABEL }),
+    description: Flags.string({ description: 'What it is for', helpValue: 'TEXT' }),
+    'from-file': Flags.string({
+      char: 'f',
+      description: 'YAML or JSON file with documents of kind role; - reads standard input',
+      helpValue: 'FILE',
+    }),
+    ...strictFlag,
+  }
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(RolesCreate)
+    const { name, allow, deny, description, 'from-file': file } = flags
+    if (file !== undefined) {
+      if ([name, allow, deny, description].some((one) => one !== undefined))
+        throw new CliError('MEZ_USAGE_WRONG', '--from-file cannot be combined with other flags')
+      const check = unmatchedLabels
+      return this.put(flags, file, { kind: 'role', noun: 'role', collection: '/roles', check })
+    }
+    if (name === undefined || (allow === undefined && deny === undefined))
+      throw new CliError('MEZ_USAGE_WRONG', 'give --name and --allow, or --from-file')
+    const spec = {
+      ...(allow && { allow: { app_labels: labelsOf(allow, '--allow') } }),
+      ...(deny && { deny: { app_labels: labelsOf(deny, '--deny') } }),
+    }
+    const metadata = { name, ...(description !== undefined && { description }) }
+    const body = { kind: 'role', version: 'v1', metadata, spec }
+    await this.checkNames(flags, unmatchedLabels(this.hub(flags), [{ name, value: { spec } }]))
+    const target = path`/roles/${name}`
+    const created = this.call(flags, 'PUT', target, { body, ifNew: true }).catch((error) => {
+      if (!(error instanceof CliError && error.status === 412)) throw error
+      const hint = `See it: mezctl roles get ${name}. To replace it, write a file: mezctl roles create --from-file FILE`
+      throw new CliError('changed_meanwhile', `the role ${name} already exists`, { hint, status: 412 })
+    })
+    await this.show(flags, resourceOf(await created), () =>
+      escapeText(`Created role ${name}. Give it to somebody: mezctl users add-role USER ${name}`),
+    )
+  }
+}
+
+/** `KEY=VALUE` pairs as labels; a key that is given twice has a list of values. */
+function labelsOf(pairs: readonly string[], flag: string): Record<string, string | string[]> {
+  const labels = new Map<string, string[]>()
+  for (const pair of pairs) {
+    const at = pair.indexOf('=')
+    if (at < 1 || at === pair.length - 1)
+      throw new CliError('MEZ_USAGE_WRONG', `${flag}: ${JSON.stringify(pair)} is not KEY=VALUE`)
+    const [key, value] = [pair.slice(0, at), pair.slice(at + 1)]
+    labels.set(key, [...(labels.get(key) ?? []), value])
+  }
+  return Object.fromEntries(
+    [...labels].map(([key, [first = '', ...more]]) => [key, more.length === 0 ? first : [first, ...more]]),
+  )
+}
 
 interface Changed {
   readonly users: readonly string[]
@@ -146,24 +223,22 @@ export const COMMANDS = {
   ...resourceCommands<Resource>({
     topic: 'roles',
     noun: 'role',
-    create: {
-      summary: 'Create or replace roles from a file',
-      description: 'Warns about labels that no app has.',
-      kind: 'role',
-      check: unmatchedLabels,
-    },
+    example: 'developers',
     ls: {
       summary: 'List the roles',
-      empty: 'No roles yet. Create one: mezctl roles create --from-file roles.yaml',
+      examples: ['<%= config.bin %> <%= command.id %> --label team=dev'],
+      empty: 'No roles yet. Create one: mezctl roles create --name NAME --allow team=dev',
       columns: [
         ['name', nameOf],
         ['allow', (role) => showLabels((role.spec?.allow as Rule)?.app_labels)],
         ['deny', (role) => showLabels((role.spec?.deny as Rule)?.app_labels)],
         ['description', (role) => role.metadata?.description],
       ],
+      labels: (role) => ({ ...role.metadata?.labels, ...(role.spec?.allow as Rule)?.app_labels }),
     },
     get: 'Show a role',
     rm: { summary: 'Remove a role', effect: 'Users who have access through it lose that access now.' },
   }),
+  'roles:create': RolesCreate,
   'roles:preview': RolesPreview,
 }

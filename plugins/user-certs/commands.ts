@@ -164,6 +164,7 @@ function botOf(
 
 class Logout extends BaseCommand {
   static override summary = 'End the login at the hub with its open connections, and delete its key'
+  static override examples = ['<%= config.bin %> <%= command.id %>']
   static override flags = {
     proxy: Flags.string({
       description: 'The hub; default: the latest login',

@@ -19,6 +19,12 @@ const Filter = Type.Closed({
   program: Type.Optional(Type.String({ description: 'Only sessions of programs whose name contains this' })),
 })
 
+const Ended = Type.Closed({
+  user: Type.Optional(Type.String({ minLength: 1 })),
+  app: Type.Optional(Type.String({ minLength: 1 })),
+  all: Type.Optional(Type.Literal('true')),
+})
+
 const SessionResource = Type.Object({
   id: Type.String(),
   kind: Type.String({ description: 'hub, app, cert or token' }),
@@ -110,7 +116,22 @@ export function sessionRoutes(options: {
         },
       },
     },
-    (on) =>
+    (on) => {
+      const all = {
+        access: 'session.end',
+        cuts: true,
+        summary: 'Ends the sessions of a user, at an app, or all',
+        querystring: Ended,
+      } as const
+      on('DELETE /', all, async (_, { query: { user, app, all }, subject }) => {
+        if ([user, app, all].filter((one) => one !== undefined).length !== 1)
+          throw problemFor('bad_request', 'Name a user, an app, or all=true, and one of them only.')
+        const wanted = sessions
+          .list()
+          .filter((one) => all || one.user === user || (app !== undefined && isAt(one, app)))
+        const ids = wanted.map(({ id }) => id)
+        return { revoked: true, cut: { sessions: await sessions.end(ids, 'revoked', subject) } }
+      })
       on('DELETE /:id', { access: 'session.end', cuts: true }, async (id, { subject }) => {
         const ended = await sessions.end([id], 'revoked', subject)
         if (ended === 0) {
@@ -120,6 +141,7 @@ export function sessionRoutes(options: {
           )
         }
         return { id, revoked: true, cut: { sessions: ended } }
-      }),
+      })
+    },
   )
 }

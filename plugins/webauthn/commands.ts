@@ -7,7 +7,6 @@ import {
   enrolmentText,
   escapeText,
   type Flat,
-  formatTime,
   ListCommand,
   path,
   yesFlag,
@@ -19,6 +18,7 @@ const args = { name: Args.string({ required: true, description: 'Name of the use
 
 class UsersAddMfa extends AdminCommand {
   static override summary = 'Create a one-use link with which a user adds a passkey'
+  static override examples = ['<%= config.bin %> <%= command.id %> alice@example.com --type=webauthn']
   static override args = args
   static override flags = {
     type: Flags.string({ required: true, options: ['webauthn'], description: 'Kind of credential' }),
@@ -34,6 +34,7 @@ class UsersAddMfa extends AdminCommand {
 
 class UsersListMfa extends ListCommand {
   static override summary = 'List the passkeys of a user, and the links that can still add one'
+  static override examples = ['<%= config.bin %> <%= command.id %> alice@example.com']
   static override args = args
 
   async run(): Promise<void> {
@@ -45,10 +46,10 @@ class UsersListMfa extends ListCommand {
         ['id', ({ id }) => id],
         ['kind', ({ kind }) => (kind === 'key' ? 'passkey' : kind)],
         ['name', ({ name }) => name],
+        ['last used', ({ last_used }) => last_used, 'time'],
+        ['expires', ({ expires }) => expires, 'deadline'],
+        ['created', ({ created }) => created, 'time'],
         ['level', ({ level }) => level],
-        ['created', ({ created }) => formatTime(created)],
-        ['last used', ({ last_used }) => formatTime(last_used)],
-        ['expires', ({ expires }) => formatTime(expires)],
       ],
     })
   }
@@ -62,6 +63,7 @@ interface Reset {
 
 class UsersResetWebauthn extends AdminCommand {
   static override summary = 'Remove the passkeys of a user, revoke open links, and end the user’s sessions'
+  static override examples = ['<%= config.bin %> <%= command.id %> alice@example.com']
   static override args = args
   static override flags = {
     id: Flags.string({ description: 'Only this passkey or link; list-mfa shows the ids', helpValue: 'ID' }),

@@ -6,6 +6,9 @@ import type { Finished } from './run-program.ts'
 const manifest = new URL('../../oclif-cli/mezctl/package.json', import.meta.url)
 const stdout = process.stdout.write.bind(process.stdout)
 const finished: Finished[] = []
+// As in a terminal of this width.
+if (process.env.BATCH_COLUMNS)
+  Object.assign(process.stdout, { isTTY: true, columns: Number(process.env.BATCH_COLUMNS) })
 for (const argv of JSON.parse(process.argv[2]!) as string[][]) {
   const texts = { out: '', err: '' }
   const writeTo = (name: 'out' | 'err') => (chunk: string | Uint8Array) => {

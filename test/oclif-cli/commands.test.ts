@@ -114,13 +114,13 @@ hub.answers.set('/status', {
 t.test('every list is a table, one JSON array and one YAML list', async (t) => {
   const tables: [string, RegExp][] = [
     ['apps ls', /^NAME +STATE[\s\S]*grafana +ready +https:\/\/grafana\.apps\.example\.com:8443 /],
-    ['users list', /NAME[\s\S]* a, b +- +\d+m ago/],
+    ['users list', /NAME[\s\S]* a, b +- +- +\d+m ago/],
     ['roles ls', /platform +env=\[a\|b\]/],
     ['sso ls', /sso +https:\/\/id +m/],
-    ['tokens ls', /t1 +any new +- +in 2h +-/],
+    ['tokens ls', /t1 +any new +in 2h +- +-/],
     ['agents ls', /node-1 +up [\s\S]*3 ms +1\nn%2 +down/],
-    ['api-tokens ls', /a1 +ci +admin +evil/],
-    ['locks ls', /l1 +user alice +m +carol +- +never/],
+    ['api-tokens ls', /a1 +ci +admin +- +- +evil/],
+    ['locks ls', /l1 +user alice +m +carol +never +-/],
     ['sessions ls', /s1 +alice +hub .*\n.*s2 +bot:ci +Docker at grafana/],
     ['sessions ls --program docker', /s2 +bot:ci +Docker at grafana/],
   ]
@@ -421,7 +421,6 @@ t.test('wrong usage exits 2, a refusal 1, with the code and a next step on stand
     'apps ls --bogus',
     'roles create --from-file',
     'help bogus',
-    'apps ls --json --bogus',
     'apps rm',
     'apps bogus',
     'bogus',
@@ -432,7 +431,7 @@ t.test('wrong usage exits 2, a refusal 1, with the code and a next step on stand
     'locks create --user a --ttl soon',
     'apps register --name x',
     'apps register --name x --uri http://x --labels broken',
-    'audit ls --from yesterday',
+    'audit ls --from someday',
     'audit ls --limit 0',
     'auth export',
     'auth rotate',
@@ -490,7 +489,7 @@ t.test('every command answers --help; --version is one line', async (t) => {
     return out.split('USAGE\n  $ ')[1]
   })
   for (const [at, name] of names.entries()) t.match(usages[at], new RegExp(`^mezctl ${name}( |\n)`), name)
-  t.match(usages[names.indexOf('sessions revoke')], /^mezctl sessions revoke ID .*ID {2}Id of the session/s)
+  t.match(usages[names.indexOf('sessions revoke')], /^mezctl sessions revoke \[ID\] .*\[ID\] {2}Id of the session/s)
   t.match(usages[names.indexOf('agents rm')], /^mezctl agents rm HOSTNAME /)
   t.match(await mezctl('roles delete --help'), { code: 0, err: '', out: 'USAGE\n  $ mezctl roles rm ' })
   t.match(await mezctl('--version'), { code: 0, out: /^mezctl \d+\.\d+\.\d+\n$/, err: '' })

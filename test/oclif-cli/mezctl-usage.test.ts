@@ -34,7 +34,7 @@ t.test(
       ['apps register --name x', /give --name and --uri.*\n.*: mezctl apps register --help/],
       ['apps register --name a --name b --uri http://x', /--name is given twice/],
       ['apps ls --format', /--format needs a value: text, json, yaml/],
-      ['--json apps ls', /--json comes before the command/],
+      ['--yes apps ls', /--yes comes before the command/],
       [
         'apps add-agent',
         /NAME and HOSTNAME are missing: mezctl apps add-agent NAME HOSTNAME \(MEZ_USAGE_WRONG/,

@@ -47,7 +47,10 @@ export function runMezctl(
 
 const BATCH = fileURLToPath(new URL('batch.ts', import.meta.url))
 
-/** Runs command lines of mezctl one after the other in one process, which is much faster than a process for each. */
+/**
+ * Runs command lines of mezctl one after the other in one process, which is much faster than a process for each; with `BATCH_COLUMNS` in
+ * `env` as in a terminal of this width.
+ */
 export async function runLines(
   lines: readonly (string | readonly string[])[],
   env: Readonly<Record<string, string>>,

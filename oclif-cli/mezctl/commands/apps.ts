@@ -90,6 +90,7 @@ class AppsRegister extends PutCommand {
 
 class AppsUpdate extends AdminCommand {
   static override summary = 'Change an app; everything that is not named stays as it is'
+  static override examples = ['<%= config.bin %> <%= command.id %> grafana --uri http://10.0.3.13:3000']
   static override args = { name }
   static override flags = {
     ...appFlags,
@@ -132,6 +133,7 @@ class AppsUpdate extends AdminCommand {
 
 class AppsAddAgent extends AdminCommand {
   static override summary = 'Let an agent serve an app'
+  static override examples = ['<%= config.bin %> <%= command.id %> grafana node-1']
   static override args = { name, hostname }
   static override flags = strictFlag
 
@@ -148,6 +150,7 @@ class AppsAddAgent extends AdminCommand {
 
 class AppsRmAgent extends AdminCommand {
   static override summary = 'Stop an agent from serving an app'
+  static override examples = ['<%= config.bin %> <%= command.id %> grafana node-1']
   static override args = { name, hostname }
   static override flags = yesFlag
 
@@ -170,8 +173,13 @@ export const COMMANDS = {
   ...resourceCommands<Resource>({
     topic: 'apps',
     noun: 'app',
+    example: 'grafana',
     ls: {
       summary: 'List the apps and their state',
+      examples: [
+        '<%= config.bin %> <%= command.id %> --state unreachable',
+        '<%= config.bin %> <%= command.id %> --q grafana --label team=data --sort state',
+      ],
       empty:
         'No apps yet. Register one: mezctl apps register --name NAME --uri http://HOST:PORT --agent-hostname AGENT',
       columns: [
@@ -181,6 +189,12 @@ export const COMMANDS = {
         ['agents', (app) => app.spec?.agents],
         ['labels', (app) => showLabels(app.metadata?.labels)],
       ],
+      states: Object.fromEntries(
+        ['ready', 'unreachable', 'no agent', 'disabled', 'locked', 'expired'].map((state) => [
+          state.replace(' ', '-'),
+          (app: Resource) => appState(app).startsWith(state),
+        ]),
+      ),
     },
     get: 'Show an app: its document, its state and its agents',
     rm: {

@@ -17,6 +17,7 @@ const TYPES = [...SIGNING_KEYS, 'user-ca', 'agent-ca', 'hub-ca'] as const
 class AuthExport extends AdminCommand {
   static override summary =
     'Print public keys: app-jwt and oidc as a JWKS, the certificate authorities as PEM'
+  static override examples = ['<%= config.bin %> <%= command.id %> --type=app-jwt']
   static override flags = {
     type: Flags.option({
       options: TYPES,

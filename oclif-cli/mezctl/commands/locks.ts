@@ -116,6 +116,7 @@ async function pausedBy(client: HubClient, [kind, name]: readonly [string, strin
 class LocksRm extends AdminCommand {
   static override summary = 'Remove a lock, so that roles decide about access again'
   static override description = 'Says which sessions and tokens the lock has paused: they work again.'
+  static override examples = ['<%= config.bin %> <%= command.id %> 01a2177e-3930-733d-b419-54bdf06c4dcb']
   static override args = { id: Args.string({ required: true, description: 'Id of the lock' }) }
   static override flags = { ...yesFlag }
 
@@ -164,17 +165,21 @@ export const COMMANDS = {
     topic: 'locks',
     noun: 'lock',
     key: 'id',
+    example: '01a2177e-3930-733d-b419-54bdf06c4dcb',
     ls: {
       summary: 'List the locks in force',
+      examples: ['<%= config.bin %> <%= command.id %> --state permanent'],
       empty: 'No locks. To end someone’s access now: mezctl locks create --user NAME',
       columns: [
         ['id', (lock) => lock.id],
         ['target', ({ target }) => targetText(target)],
         ['message', (lock) => lock.message],
         ['by', (lock) => lock.by],
-        ['created', (lock) => formatTime(lock.created)],
-        ['expires', (lock) => (lock.expires ? formatTime(lock.expires) : 'never')],
+        ['expires', (lock) => lock.expires ?? 'never', 'deadline'],
+        ['created', (lock) => lock.created, 'time'],
       ],
+      states: { permanent: ({ expires }) => !expires, temporary: ({ expires }) => Boolean(expires) },
+      apps: ({ target }) => [(target as Flat | undefined)?.app],
     },
   }),
 }

@@ -12,6 +12,10 @@ import * as Flags from '@oclif/core/flags'
 
 export class Status extends AdminCommand {
   static override summary = 'Show version, hubs, agents and apps, and what needs attention'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --check',
+  ]
   static override description = 'With --check, exits 3 if anything needs attention: for monitoring and cron.'
   static override flags = {
     plugins: Flags.boolean({

@@ -1,7 +1,7 @@
 import {
   AdminCommand,
   type Flat,
-  formatTime,
+  isPast,
   parseDurationSeconds,
   resourceCommands,
   showCell,
@@ -10,6 +10,7 @@ import * as Flags from '@oclif/core/flags'
 
 class TokensCreate extends AdminCommand {
   static override summary = 'Create a one-use token with which an agent joins the cluster'
+  static override examples = ['<%= config.bin %> <%= command.id %> --roles=app --agent-hostname node-1']
   static override flags = {
     roles: Flags.string({ required: true, options: ['app'], description: 'What joins: an agent for apps' }),
     ttl: Flags.string({
@@ -44,17 +45,24 @@ export const COMMANDS = {
     topic: 'tokens',
     noun: 'join token',
     key: 'id',
+    example: '01a2177e-3930-733d-b419-54bdf06c4dcb',
     ls: {
       summary: 'List the join tokens',
+      examples: ['<%= config.bin %> <%= command.id %> --state open'],
       empty:
         'No join tokens. Create one for a new agent: mezctl tokens create --roles=app --agent-hostname HOST',
       columns: [
         ['id', (token) => token.id],
         ['agent', (token) => token.agent_hostname ?? 'any new'],
-        ['created', (token) => formatTime(token.created)],
-        ['expires', (token) => formatTime(token.expires)],
-        ['used', (token) => formatTime(token.used_at)],
+        ['expires', (token) => token.expires, 'deadline'],
+        ['used', (token) => token.used_at, 'time'],
+        ['created', (token) => token.created, 'time'],
       ],
+      states: {
+        open: ({ used_at, expires }) => !used_at && !isPast(expires),
+        used: ({ used_at }) => Boolean(used_at),
+        expired: ({ used_at, expires }) => !used_at && isPast(expires),
+      },
     },
     rm: {
       summary: 'Revoke a join token',

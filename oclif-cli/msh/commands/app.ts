@@ -1,34 +1,54 @@
 import {
+  type Arrangement,
   addressOf,
   CliError,
+  chosen,
   escapeText,
   type HubClient,
+  listFlags,
   reportError,
   showJsonLine,
-  showTable,
+  showRows,
 } from '@mezite/cli'
 import { MshCommand, PersonCommand } from '@mezite/cli/identity'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
-import { listApps } from '../app-lookup.ts'
+import { type ListedApp, listApps } from '../app-lookup.ts'
 
 const APP_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 
+const isIn = (state: string) => (app: ListedApp) => app.state === state
+const arrangement: Arrangement<ListedApp> = {
+  columns: [
+    ['name', ({ name }) => name],
+    ['protocol', ({ protocol }) => protocol],
+    ['public address', (app) => addressOf(app.url, app.public_addr)],
+    ['labels', ({ labels }) => labels],
+  ],
+  states: { ready: isIn('ready'), unreachable: isIn('unreachable'), disabled: isIn('disabled') },
+}
+
 export class AppLs extends PersonCommand {
   static override summary = 'List the apps that you may open'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --label team=data --sort protocol',
+  ]
+  static override flags = listFlags(arrangement)
+  /** For completion. */
+  static names = async (client: HubClient) => (await listApps(client)).map(({ name }) => name)
 
   async run(): Promise<void> {
     const { flags } = await this.parse(AppLs)
     const client = this.hub(flags)
     const apps = await listApps(client)
-    await this.show(flags, apps, async () =>
-      apps.length === 0
-        ? await whyNone(client)
-        : showTable(
-            ['name', 'protocol', 'public address', 'labels'],
-            apps.map((app) => [app.name, app.protocol, addressOf(app.url, app.public_addr), app.labels]),
-          ),
-    )
+    const found = chosen(apps, flags, arrangement)
+    await this.show(flags, found, async () => {
+      if (apps.length === 0) return await whyNone(client)
+      return found.length === 0
+        ? 'No apps match. To list all of them: msh app ls'
+        : showRows(found, arrangement)
+    })
   }
 }
 
@@ -109,7 +129,7 @@ export class AppLogin extends MshCommand {
       const error = await over.promise
       if (error) throw error
     } catch (error) {
-      exit = await reportError(error, { command: 'msh app login' })
+      exit = await reportError(error, { command: 'msh app login', format: this.formatOf(flags) })
     }
     close()
     // Ends the listeners and their connections too.

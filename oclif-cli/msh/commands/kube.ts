@@ -76,6 +76,7 @@ export class KubeConfig extends PersonCommand {
 
 export class KubeCredential extends PersonCommand {
   static override summary = 'Give kubectl a token for an app (the exec plugin of msh kube config)'
+  static override examples = ['<%= config.bin %> <%= command.id %> cluster']
   static override args = { app: Args.string({ required: true, description: 'Name of an HTTP app' }) }
 
   async run(): Promise<void> {

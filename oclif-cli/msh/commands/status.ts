@@ -3,6 +3,7 @@ import { hubClientOf, type Identity, loginStore, MshCommand, renewHint } from '@
 
 export class Status extends MshCommand {
   static override summary = 'Show your user, hub, roles and the end of your login'
+  static override examples = ['<%= config.bin %> <%= command.id %>']
   static override description =
     'The roles come from the hub. If it is unreachable, the roles at the time of the login are shown. Exits 1 if the login has ended.'
 

@@ -1,16 +1,18 @@
 import {
   CliError,
+  chosen,
   escapeText,
   formatTime,
   type HubClient,
+  listFlags,
   listOf,
   path,
-  showTable,
+  showRows,
   withProgress,
 } from '@mezite/cli'
 import { PersonCommand } from '@mezite/cli/identity'
 import * as Flags from '@oclif/core/flags'
-import { type AccessRequest, columns, id, targetOf } from './parts.ts'
+import { type AccessRequest, columns, id, states, targetOf } from './parts.ts'
 
 /** How long one question of `--wait` may take; the hub answers after 20 s at the latest. */
 const QUESTION_MS = 40_000
@@ -78,24 +80,31 @@ function outcomeOf(request: AccessRequest): string {
 
 export class RequestLs extends PersonCommand {
   static override summary = 'List your requests for access'
+  static override examples = ['<%= config.bin %> <%= command.id %> --state approved']
+  static override flags = listFlags({ columns, states })
+  /** For completion: the argument that is one of the names. */
+  static key = 'id'
+  static names = async (client: HubClient) => (await ownRequests(client)).map(({ id }) => id)
 
   async run(): Promise<void> {
     const { flags } = await this.parse(RequestLs)
-    const query = { mine: 'true' }
-    const own = listOf<AccessRequest>(await this.call(flags, 'GET', '/access-requests', { query }))
-    await this.show(flags, own, () =>
-      own.length === 0
-        ? 'You have not asked for access yet.'
-        : showTable(
-            columns.map(([title]) => title),
-            own.map((one) => columns.map(([, value]) => value(one))),
-          ),
-    )
+    const own = await ownRequests(this.hub(flags))
+    const found = chosen(own, flags, { columns, states })
+    await this.show(flags, found, () => {
+      if (own.length === 0) return 'You have not asked for access yet.'
+      return found.length === 0
+        ? 'No requests match. To list all of them: msh request ls'
+        : showRows(found, { columns })
+    })
   }
 }
 
+const ownRequests = async (client: HubClient) =>
+  listOf<AccessRequest>(await client.call('GET', '/access-requests', { query: { mine: 'true' } }))
+
 export class RequestCancel extends PersonCommand {
   static override summary = 'Take back a request, or end the access that it has given'
+  static override examples = ['<%= config.bin %> <%= command.id %> 0190b2c4-3930-733d-b419-54bdf06c4dcb']
   static override args = id
 
   async run(): Promise<void> {

@@ -1,4 +1,4 @@
-import { formatTime } from '@mezite/cli'
+import type { Column } from '@mezite/cli'
 import * as Args from '@oclif/core/args'
 
 /** A request as the hub shows it. */
@@ -22,12 +22,18 @@ const lasts = (ms: number): string => {
   return minutes % 60 === 0 ? `${minutes / 60}h` : `${minutes}m`
 }
 export const targetOf = ({ app, role }: AccessRequest) => app ?? `role ${role}`
-export const columns = [
-  ['id', ({ id }: AccessRequest) => id],
-  ['state', ({ state }: AccessRequest) => state],
-  ['user', ({ user }: AccessRequest) => user],
+export const columns: readonly Column<AccessRequest>[] = [
+  ['id', ({ id }) => id],
+  ['state', ({ state }) => state],
+  ['user', ({ user }) => user],
   ['access to', targetOf],
-  ['for', ({ duration_ms, granted_ms }: AccessRequest) => lasts(granted_ms ?? duration_ms)],
-  ['until', ({ until }: AccessRequest) => formatTime(until)],
-  ['reason', ({ reason }: AccessRequest) => reason],
-] as const
+  ['for', ({ duration_ms, granted_ms }) => lasts(granted_ms ?? duration_ms)],
+  ['until', ({ until }) => until, 'deadline'],
+  ['reason', ({ reason }) => reason],
+]
+export const states = Object.fromEntries(
+  ['pending', 'approved', 'denied', 'cancelled', 'expired', 'revoked', 'ended'].map((state) => [
+    state,
+    (request: AccessRequest) => request.state === state,
+  ]),
+)

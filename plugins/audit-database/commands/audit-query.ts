@@ -20,18 +20,24 @@ export async function* readSince(
   }
 }
 
-/** The newest matching events, newest first, at most `limit`; `cut` is true if older ones match too. */
+/**
+ * The newest matching events, newest first, at most `limit`; `cut` is true if older ones match too. `isWanted` looks at events that the
+ * hub has found.
+ */
 export async function readNewest(
   client: HubClient,
   query: Query,
   limit: number,
+  isWanted: ((event: Flat) => boolean) | null = null,
 ): Promise<{ readonly events: readonly Flat[]; readonly cut: boolean }> {
   const events: Flat[] = []
   let before: string | undefined
   while (events.length <= limit) {
     // One more than the limit shows whether older events match.
-    const page = await readPage(client, { ...query, before }, limit + 1 - events.length)
-    events.push(...page.toReversed())
+    const left = isWanted === null ? limit + 1 - events.length : PAGE
+    const page = await readPage(client, { ...query, before }, left)
+    const newest = page.toReversed()
+    events.push(...(isWanted === null ? newest : newest.filter(isWanted)))
     const first = page[0]?.id
     if (page.length < PAGE || typeof first !== 'string' || first === before) break
     before = first

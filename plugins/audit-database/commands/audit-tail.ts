@@ -16,6 +16,7 @@ const CATCH_UP = 10_000
 
 export class AuditTail extends AdminCommand {
   static override summary = 'Follow the audit trail until Ctrl-C; in JSON, one event a line'
+  static override examples = ['<%= config.bin %> <%= command.id %> --json']
 
   async run(): Promise<void> {
     const { flags } = await this.parse(AuditTail)

@@ -1,11 +1,20 @@
 import {
   AdminCommand,
+  type Arrangement,
+  appsWith,
+  arranged,
   CliError,
   count,
   escapeText,
   type Flat,
+  type HubClient,
+  type ListFlags,
+  listFlags,
+  listOf,
   parseTime,
+  type Resource,
   showJsonLine,
+  showRows,
   showTable,
 } from '@mezite/cli'
 import * as Flags from '@oclif/core/flags'
@@ -14,6 +23,15 @@ import { readNewest } from './audit-query.ts'
 const filterFlags = {
   type: Flags.string({ description: 'Type of event, such as access.denied', helpValue: 'TYPE' }),
   user: Flags.string({ description: 'Name of the user', helpValue: 'NAME' }),
+  by: Flags.string({
+    description: 'What this person or program did; the same as --user',
+    helpValue: 'NAME',
+    exclusive: ['user'],
+  }),
+  changes: Flags.boolean({
+    description: 'Only what somebody or something changed: no requests, sign-ins, denials and reads',
+    exclusive: ['type'],
+  }),
   app: Flags.string({ description: 'Name of the app', helpValue: 'NAME' }),
   agent: Flags.string({ description: 'Host name of the agent', helpValue: 'HOST' }),
   request: Flags.string({ description: 'Request id', helpValue: 'ID' }),
@@ -21,18 +39,23 @@ const filterFlags = {
   ip: Flags.string({ description: 'Address of the client', helpValue: 'ADDRESS' }),
   reason: Flags.string({ description: 'Reason code of a refusal', helpValue: 'CODE' }),
   from: Flags.string({
-    description: 'Not before: 24h (ago), a date, or an RFC 3339 time',
+    description: 'Not before: 24h (ago), today, yesterday, a date, or an RFC 3339 time',
     helpValue: 'TIME',
   }),
   to: Flags.string({ description: 'Not after; written like --from', helpValue: 'TIME' }),
 }
 
 /** The parameters of a request for the events that match the flags. */
-function queryOf(flags: { readonly [K in keyof typeof filterFlags]?: string | undefined }) {
-  const { type, user, app, agent, request, session, ip, reason, from, to } = flags
+function queryOf(
+  flags: { readonly [K in Exclude<keyof typeof filterFlags, 'changes'>]?: string | undefined } & {
+    readonly changes: boolean
+  },
+) {
+  const { type, by, user = by, changes, app, agent, request, session, ip, reason, from, to } = flags
   return {
     type,
     user,
+    changes: changes ? 'true' : undefined,
     app,
     agent,
     request,
@@ -44,17 +67,48 @@ function queryOf(flags: { readonly [K in keyof typeof filterFlags]?: string | un
   }
 }
 
+const arrangement: Arrangement<Flat> = {
+  columns: [
+    ['time (UTC)', ({ time }) => time, 'time'],
+    ['type', ({ type }) => type],
+    ['user', ({ user }) => user],
+    ['app', ({ app }) => app],
+    ['result', (event) => (event.success === false ? (event.reason ?? 'failed') : 'ok')],
+    ['details', details],
+  ],
+  states: { ok: ({ success }) => success !== false, failed: ({ success }) => success === false },
+  apps: ({ app }) => [app],
+}
+
+/** Whether an event that the hub has found is what `--q`, `--state` and `--label` ask for; null if they ask for nothing. */
+async function choiceOf(client: HubClient, flags: ListFlags): Promise<((event: Flat) => boolean) | null> {
+  const { q, state, label } = flags
+  if (q === undefined && state === undefined && label === undefined) return null
+  const apps = label && appsWith(listOf<Resource>(await client.call('GET', '/apps')), label)
+  const words = (q ?? '').toLowerCase().split(/\s+/)
+  return (event) => {
+    const text = JSON.stringify(event).toLowerCase()
+    const isFound = words.every((word) => text.includes(word))
+    return isFound && arranged([event], { state, label }, arrangement, apps).length > 0
+  }
+}
+
 export class AuditLs extends AdminCommand {
   static override summary = 'Search the audit trail, newest event first'
   static override description =
     'A request id from an error page or a log line finds its event with --request. Times are UTC.'
   static override examples = [
     '<%= config.bin %> <%= command.id %> --app grafana --from 24h',
+    '<%= config.bin %> <%= command.id %> --by alice@example.com --from yesterday --to today',
+    '<%= config.bin %> <%= command.id %> --changes --from 7d',
     '<%= config.bin %> <%= command.id %> --request 01a2177e-3930-733d-b419-54bdf06c4dcb',
     '<%= config.bin %> <%= command.id %> --type access.denied --user alice@example.com --all --json',
   ]
+  /** For completion. */
+  static names = async (client: HubClient) => listOf<string>(await client.call('GET', '/audit/types'))
   static override flags = {
     ...filterFlags,
+    ...listFlags(arrangement),
     limit: Flags.integer({
       default: 100,
       min: 1,
@@ -70,11 +124,15 @@ export class AuditLs extends AdminCommand {
     if (flags.all && !metadata.flags.limit?.setFromDefault)
       throw new CliError('MEZ_USAGE_WRONG', '--all cannot be combined with --limit')
     const limit = flags.all ? Number.POSITIVE_INFINITY : flags.limit
-    const { events, cut } = await readNewest(this.hub(flags), queryOf(flags), limit)
-    await this.show(flags, events, () =>
-      events.length === 0
+    const client = this.hub(flags)
+    const { events, cut } = await readNewest(client, queryOf(flags), limit, await choiceOf(client, flags))
+    const shown = arranged(events, { sort: flags.sort }, arrangement)
+    await this.show(flags, shown, () =>
+      shown.length === 0
         ? 'No events match. Search with an earlier --from or fewer filters.'
-        : showTable(['time (UTC)', 'type', 'user', 'app', 'result', 'details'], events.map(row)),
+        : showRows(shown, {
+            columns: [['time (UTC)', ({ time }) => utc(time)], ...arrangement.columns.slice(1)],
+          }),
     )
     if (cut)
       this.note(`note: only the newest ${count(limit, 'event')} shown; use --limit N or --all to see more`)
@@ -125,13 +183,10 @@ export class AuditExport extends AdminCommand {
   }
 }
 
-function row(event: Flat): readonly unknown[] {
-  const time = String(event.time ?? '-')
+const utc = (time: unknown): string =>
+  String(time ?? '-')
     .replace('T', ' ')
     .replace(/\.\d+Z$/, '')
-  const result = event.success === false ? (event.reason ?? 'failed') : 'ok'
-  return [time, event.type, event.user, event.app, result, details(event)]
-}
 
 /** The request, or the target, agent, credential or resource of an event. */
 function details(event: Flat): unknown {
@@ -158,6 +213,7 @@ interface Report {
 
 export class AuditVerify extends AdminCommand {
   static override summary = 'Verify that nobody has altered the audit trail; exits 1 if it was altered'
+  static override examples = ['<%= config.bin %> <%= command.id %>']
   static override flags = {
     checkpoint: Flags.string({
       description: 'Checkpoint that an earlier run printed; the trail must still contain it',

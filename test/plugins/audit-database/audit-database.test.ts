@@ -180,6 +180,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
     t.equal(await found(`after=${first?.id}`), '23')
     t.equal(await found(`before=${last?.id}`), '12')
     t.equal((await ask(`/audit?after=${randomUUID()}`)).status, 400)
+    t.equal(await found('changes=true'), '', 'a request changes nothing')
     const { rows } = await sql`EXPLAIN SELECT seq FROM audit_database_requests
       WHERE (uuid_hash(request_id) & 65535) = (uuid_hash(${ids[0]}::uuid) & 65535) LIMIT 1`.execute(db)
     t.match(JSON.stringify(rows), /audit_database_requests_request_id/, 'an index finds it in a long trail')
@@ -188,6 +189,11 @@ async function suite(t: Tap, store: Store): Promise<void> {
   await t.test('an unknown type is an error with a suggestion', async (t) => {
     await empty()
     await batchesTo(createSink(db))([made('plugin.thing'), made('user.login')])
+    const changes = (await list('/audit?changes=true')).map(({ type }) => type)
+    t.strictSame(changes, ['plugin.thing'], 'a sign-in changes nothing that stays')
+    t.equal((await ask('/audit?changes=yes')).status, 400)
+    const types = (await ask('/audit/types')).json as readonly string[]
+    for (const type of ['plugin.thing', 'app.created']) t.ok(types.includes(type), type)
     t.match(await ask('/audit?type=acces.denied'), {
       status: 400,
       json: { code: 'audit_type_unknown', detail: /access\.denied/ },

@@ -147,6 +147,16 @@ t.test('the routes of apps, users, sessions and locks read and change them', asy
   t.match(await call('DELETE', `/sessions/${first.id}`), { body: { cut: { streams: 1, sessions: 2 } } })
   t.match(await call('DELETE', `/sessions/${first.id}`), { status: 404 })
 
+  for (const query of ['', '?user=ann&app=one', '?all=false', '?user='])
+    t.match(await call('DELETE', `/sessions${query}`), { status: 400 }, `it says whose: ${query}`)
+  await open()
+  t.match(await call('DELETE', '/sessions?user=bob'), { body: { cut: { sessions: 0, streams: 0 } } })
+  t.match(await call('DELETE', '/sessions?user=ann'), { body: { revoked: true, cut: { streams: 1 } } })
+  t.strictSame((await call('GET', '/sessions?user=ann')).body, [])
+  await open()
+  t.match(await call('DELETE', '/sessions?all=true'), { body: { cut: { streams: 1 } } })
+  t.strictSame((await call('GET', '/sessions')).body, [])
+
   await open()
   const locked = await call('POST', '/locks', { target: { user: 'ann' }, ttl_seconds: 60, message: 'm' })
   t.match(locked, { status: 201, body: { target: { user: 'ann' }, message: 'm', cut: { streams: 1 } } })
