@@ -25,7 +25,7 @@ export interface Renderer {
 
 const wordsOf = (markdown: string): string => /^<!-- search: ([\s\S]*?)\s+-->$/m.exec(markdown)?.[1] ?? ''
 /** The text of a page without comments, which GitHub does not show. */
-export const withoutComments = (text: string): string => text.replaceAll(/^<!--[\s\S]*?-->\n*/gm, '')
+const withoutComments = (text: string): string => text.replaceAll(/^<!--[\s\S]*?-->\n*/gm, '')
 
 /** Where files of the repository are that are not a page. */
 const REPOSITORY = 'https://github.com/mezite/mezite/blob/main/'

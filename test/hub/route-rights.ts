@@ -37,6 +37,7 @@ export const RIGHTS: Readonly<Record<string, readonly string[]>> = {
   'audit.list': [
     'GET /v1/webapi/audit',
     'GET /v1/webapi/audit/tail',
+    'GET /v1/webapi/audit/types',
     'GET /v1/webapi/visits',
     'POST /v1/webapi/roles/preview',
   ],
@@ -101,7 +102,7 @@ export const RIGHTS: Readonly<Record<string, readonly string[]>> = {
   'role.list': ['GET /v1/webapi/roles'],
   'role.read': ['GET /v1/webapi/schemas/role', 'GET /v1/webapi/roles/{name}'],
   'role.update': ['PUT /v1/webapi/roles/{name}'],
-  'session.end': ['DELETE /v1/webapi/sessions/{id}'],
+  'session.end': ['DELETE /v1/webapi/sessions', 'DELETE /v1/webapi/sessions/{id}'],
   'session.list': ['GET /v1/webapi/sessions'],
   'status.read': ['GET /v1/webapi/status'],
   'token.create': ['POST /v1/webapi/tokens'],

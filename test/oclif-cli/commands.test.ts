@@ -489,7 +489,10 @@ t.test('every command answers --help; --version is one line', async (t) => {
     return out.split('USAGE\n  $ ')[1]
   })
   for (const [at, name] of names.entries()) t.match(usages[at], new RegExp(`^mezctl ${name}( |\n)`), name)
-  t.match(usages[names.indexOf('sessions revoke')], /^mezctl sessions revoke \[ID\] .*\[ID\] {2}Id of the session/s)
+  t.match(
+    usages[names.indexOf('sessions revoke')],
+    /^mezctl sessions revoke \[ID\] .*\[ID\] {2}Id of the session/s,
+  )
   t.match(usages[names.indexOf('agents rm')], /^mezctl agents rm HOSTNAME /)
   t.match(await mezctl('roles delete --help'), { code: 0, err: '', out: 'USAGE\n  $ mezctl roles rm ' })
   t.match(await mezctl('--version'), { code: 0, out: /^mezctl \d+\.\d+\.\d+\n$/, err: '' })
