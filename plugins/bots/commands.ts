@@ -26,11 +26,7 @@ import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import type { InferredFlags } from '@oclif/core/interfaces'
 
-const list = (text: string): string[] =>
-  text
-    .split(',')
-    .map((one) => one.trim())
-    .filter((one) => one !== '')
+const list = (text: string): string[] => text.match(/[^,\s]+/g) ?? []
 
 const specFlags = {
   roles: Flags.string({ description: 'Roles of the bot: a,b', helpValue: 'ROLES' }),
