@@ -5,8 +5,11 @@ import { Type } from '../../../core/api/config-types.ts'
 import { AppSpec } from '../../../core/gate/catalog/app-schema.ts'
 import { appRoutes } from '../../../plugins/web-api/app-routes.ts'
 
+/** As in the hub, where `must` is the sentence about a pattern. */
+const OWN_KEYWORDS = { ajv: { customOptions: { keywords: ['must'] } } }
+
 t.test('a host name that no agent can have is refused by its name', async (t) => {
-  const web = Fastify()
+  const web = Fastify(OWN_KEYWORDS)
   t.teardown(() => web.close())
   const { routes } = appRoutes({ administration: { apps: { spec: AppSpec, appConfigs: {} } } } as never)
   await web.register(routes)
@@ -18,7 +21,7 @@ t.test('a host name that no agent can have is refused by its name', async (t) =>
 })
 
 t.test('the schema of an app describes every key for mezctl explain', async (t) => {
-  const web = Fastify()
+  const web = Fastify(OWN_KEYWORDS)
   t.teardown(() => web.close())
   const appConfigs = { curfew: Type.Object({ until: Type.Duration({ description: 'End' }) }) }
   const apps = { spec: AppSpec, appConfigs }
