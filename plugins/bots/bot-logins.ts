@@ -6,7 +6,7 @@ import { IssuerUnreachable } from './issuer-keys.ts'
 import type { Proofs } from './proofs.ts'
 import { problemFor } from './reasons.ts'
 import { ProofRefused, reasonOf } from './refusal-reason.ts'
-import { isSecret } from './secret.ts'
+import type { SecretUses } from './secret-uses.ts'
 
 type Input = Parameters<BotLogins['prove']>[0]
 
@@ -17,10 +17,11 @@ const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 export function createBotLogins(deps: {
   readonly bots: Pick<StoredBots, 'items'>
   readonly proofs: Proofs
+  readonly uses: Pick<SecretUses, 'use'>
   readonly locks: LockView
   readonly audit: Pick<Audit, 'record' | 'accepting'>
 }): BotLogins {
-  const { bots, proofs, locks, audit } = deps
+  const { bots, proofs, uses, locks, audit } = deps
 
   async function verify(bot: StoredBot, proof: Input['proof']): Promise<string> {
     switch (proof.kind) {
@@ -28,9 +29,11 @@ export function createBotLogins(deps: {
         return `key ${await proofs.assertion(bot, proof.jwt, proof.audiences)}`
       case 'id_token':
         return proofs.idToken(bot, proof.jwt)
-      case 'secret':
-        if (!isSecret(proof.secret, bot.secretHash)) throw new ProofRefused('secret_wrong')
-        return 'secret'
+      case 'secret': {
+        const secret = uses.use(bot, proof.secret)
+        if (secret === null) throw new ProofRefused('secret_wrong')
+        return secret
+      }
     }
   }
 

@@ -5,6 +5,14 @@ import { createNetworks, type Networks } from '@mezite/core/identity'
 import { type BotDocument, BotSpec, botNotFound, readBot, USER_PREFIX } from './bot-resource.ts'
 import type { BotRow } from './migrations.ts'
 
+/** A secret of a bot; times in milliseconds since the epoch. */
+export interface BotSecret {
+  readonly hash: string
+  readonly created: number
+  /** The last use, within an hour; null: it was never used. */
+  readonly used: number | null
+}
+
 /** A bot as every hub of the cluster has it in memory. */
 export interface StoredBot {
   readonly name: string
@@ -12,9 +20,9 @@ export interface StoredBot {
   readonly user: string
   readonly document: BotDocument
   readonly holder: string
-  readonly secretHash: string | null
-  /** Milliseconds since the epoch. */
-  readonly secretCreated: number | null
+  readonly secret: BotSecret | null
+  /** The one before, which still counts for a time. */
+  readonly oldSecret: (BotSecret & { readonly until: number }) | null
   /** Null: any address. */
   readonly allowFrom: Networks | null
 }
@@ -28,6 +36,29 @@ const proofsOf = (document: string): string => {
   const { roles: _, ...rest } = (JSON.parse(document) as BotDocument).spec
   return JSON.stringify(rest)
 }
+
+type SecretColumns = Pick<
+  BotRow,
+  'secret_hash' | 'secret_created' | 'secret_used' | 'old_hash' | 'old_created' | 'old_used' | 'old_until'
+>
+
+/** The columns of a bot without a secret before the present one. */
+export const NO_OLD_SECRET = { old_hash: null, old_created: null, old_used: null, old_until: null }
+export const NO_SECRET: SecretColumns = {
+  ...{ secret_hash: null, secret_created: null, secret_used: null },
+  ...NO_OLD_SECRET,
+}
+
+function secretOf(hash: string | null, created: number | null, used: number | null): BotSecret | null {
+  return hash === null ? null : { hash, created: Number(created), used: used === null ? null : Number(used) }
+}
+
+function oldSecretOf({ old_hash, old_created, old_used, old_until }: SecretColumns): StoredBot['oldSecret'] {
+  const old = secretOf(old_hash, old_created, old_used)
+  return old && { ...old, until: Number(old_until) }
+}
+
+const timeOf = (at: number | null | undefined) => (at == null ? null : new Date(at).toISOString())
 
 /** The declaration of the resource `bot`. */
 export function botResource(sessions: Pick<Sessions, 'listIn' | 'end'>) {
@@ -43,7 +74,7 @@ export function botResource(sessions: Pick<Sessions, 'listIn' | 'end'>) {
       metadata: { name: 'ci', description: 'Jobs of the shop' },
       spec: { roles: ['deploy'], allow_from: ['10.0.0.0/8'], max_token_ttl: '15m' },
     },
-    read: ({ name, document, holder, secret_hash, secret_created }) => {
+    read: ({ name, document, holder, ...row }) => {
       const read = readBot(JSON.parse(document), { name })
       const { allow_from: allowFrom } = read.spec
       return {
@@ -51,21 +82,25 @@ export function botResource(sessions: Pick<Sessions, 'listIn' | 'end'>) {
         user: USER_PREFIX + name,
         document: read,
         holder,
-        secretHash: secret_hash,
-        secretCreated: secret_created === null ? null : Number(secret_created),
+        secret: secretOf(row.secret_hash, row.secret_created, row.secret_used),
+        oldSecret: oldSecretOf(row),
         allowFrom: allowFrom === undefined ? null : createNetworks(allowFrom),
       }
     },
     unreadable: 'it is denied access',
-    show: ({ document, secretCreated }) => ({
+    show: ({ document, secret, oldSecret }) => ({
       ...document,
-      status: { secret_created: secretCreated === null ? null : new Date(secretCreated).toISOString() },
+      status: {
+        ...{ secret_created: timeOf(secret?.created), secret_used: timeOf(secret?.used) },
+        ...{ old_secret_created: timeOf(oldSecret?.created), old_secret_used: timeOf(oldSecret?.used) },
+        old_secret_until: timeOf(oldSecret?.until),
+      },
     }),
     search: ({ name, user, document: { metadata, spec } }) => [
       ...[name, user, metadata.description ?? ''],
       ...spec.roles.map((role) => `role:${role}`),
     ],
-    sorts: { name: ({ name }) => name, secret_created: ({ secretCreated }) => secretCreated },
+    sorts: { name: ({ name }) => name, secret_created: ({ secret }) => secret?.created ?? null },
     audited: ({ name }) => ({ name, bot: name }),
     missing: botNotFound,
     verbs: {
@@ -78,8 +113,7 @@ export function botResource(sessions: Pick<Sessions, 'listIn' | 'end'>) {
           const document = JSON.stringify(bot)
           const kept = old !== undefined && proofsOf(old.document) === proofsOf(document)
           const holder = kept ? old.holder : newHolder()
-          const { secret_hash = null, secret_created = null } = old ?? {}
-          return { name: bot.metadata.name, document, holder, secret_hash, secret_created, updated }
+          return { ...NO_SECRET, ...old, name: bot.metadata.name, document, holder, updated }
         },
         within: async ({ row, old, ...change }) => {
           if (old !== undefined && old.holder !== row.holder) await endSessions(sessions, row.name, change)

@@ -3,10 +3,9 @@ import { readFileSync } from 'node:fs'
 import {
   AdminCommand,
   CliError,
-  confirm,
   cutText,
   escapeText,
-  type Flat,
+  formatTime,
   jwkThumbprint,
   messageOf,
   nameOf,
@@ -17,14 +16,13 @@ import {
   type ResourceDocument,
   resourceCommands,
   resourceOf,
-  showCell,
   strictFlag,
   unknownRoles,
-  yesFlag,
 } from '@mezite/cli'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import type { InferredFlags } from '@oclif/core/interfaces'
+import { BotsSecret } from './commands/secret.ts'
 
 const list = (text: string): string[] => text.match(/[^,\s]+/g) ?? []
 
@@ -232,29 +230,6 @@ class BotsUpdate extends AdminCommand {
   }
 }
 
-class BotsSecret extends AdminCommand {
-  static override summary = 'Give a bot a secret, for machines that have neither a key nor an issuer'
-  static override description =
-    'The secret is printed once, and does not expire. It replaces an earlier one, whose sessions end. Prefer --key or --issuer: a secret can be copied.'
-  static override examples = ['<%= config.bin %> <%= command.id %> ci']
-  static override args = { name }
-  static override flags = { off: Flags.boolean({ description: 'Remove the secret' }), ...yesFlag }
-
-  async run(): Promise<void> {
-    const { args, flags } = await this.parse(BotsSecret)
-    const target = path`/bots/${args.name}/secret`
-    if (flags.off) {
-      await confirm(`Remove the secret of bot ${args.name}? Its sessions end now.`, flags.yes)
-      const response = await this.call(flags, 'DELETE', target)
-      return this.show(flags, response, () =>
-        escapeText(`Removed the secret of bot ${args.name}.${cutText(response)}`),
-      )
-    }
-    const response = (await this.call(flags, 'POST', target)) as Flat
-    await this.show(flags, response, () => `Secret: ${showCell(response.secret)}`)
-  }
-}
-
 const spec = (bot: Resource) =>
   (bot.spec ?? {}) as { keys?: unknown[]; trust?: { issuer?: unknown }[] } & Spec
 
@@ -276,6 +251,10 @@ export const COMMANDS = {
         ['proofs', proofsOf],
         ['allow from', (bot) => spec(bot).allow_from],
         ['longest token', (bot) => spec(bot).max_token_ttl ?? '1h'],
+        ['secret since', (bot) => formatTime(bot.status?.secret_created)],
+        ['last used', (bot) => formatTime(bot.status?.secret_used)],
+        ['old secret until', (bot) => formatTime(bot.status?.old_secret_until)],
+        ['last used', (bot) => formatTime(bot.status?.old_secret_used)],
       ],
       states: {
         ready: (bot) => proofsOf(bot).length > 0,

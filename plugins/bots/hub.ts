@@ -9,6 +9,7 @@ import {
   sessions,
   webRoutes,
 } from '@mezite/core'
+import { findings } from '@mezite/core/administration'
 import { botLogins, locks } from '@mezite/core/identity'
 import { botCredential } from './bot-credential.ts'
 import { createBotLogins } from './bot-logins.ts'
@@ -20,6 +21,7 @@ import { botMigrations } from './migrations.ts'
 import { createProofs } from './proofs.ts'
 import { reasons } from './reasons.ts'
 import { secretRoutes } from './secret-routes.ts'
+import { createSecretUses } from './secret-uses.ts'
 import { createSpentProofs } from './spent-proofs.ts'
 
 export default defineHubPlugin({
@@ -27,17 +29,19 @@ export default defineHubPlugin({
   api: 1,
   summary: 'Accounts of programs, and the proofs by which they get in',
   needs: { audit, database, locks, revisions, sessions },
-  provides: { botLogins, credentials, dashboardParts, migrations, webRoutes },
+  provides: { botLogins, credentials, dashboardParts, findings, migrations, webRoutes },
   reasons,
   setup({ clock, log, tap, use, provide }) {
     const resource = botResource(use.sessions)
     const bots = resource.open({ revisions: use.revisions, log, clock })
     const spent = createSpentProofs(use.database, clock)
     const proofs = createProofs({ keysOf: createIssuerKeys({ clock }), spent, clock })
+    const uses = createSecretUses({ ...use, bots, clock, log })
     provide.migrations(botMigrations)
+    provide.findings({ name: 'bots', list: uses.findings })
     provide.credentials(botCredential(bots))
     provide.dashboardParts(botsPage(bots, use.sessions))
-    provide.botLogins(createBotLogins({ ...use, bots, proofs }))
+    provide.botLogins(createBotLogins({ ...use, bots, proofs, uses }))
     provide.webRoutes(resource.routes(bots, secretRoutes(bots, { ...use, clock })))
     tap.access.decide(
       ({ subject, context: { clientIp } }, vote) => {

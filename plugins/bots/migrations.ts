@@ -11,6 +11,13 @@ export interface BotRow {
   readonly secret_hash: string | null
   /** Milliseconds since the epoch. */
   readonly secret_created: number | null
+  /** When it was last used, within an hour. */
+  readonly secret_used: number | null
+  /** The secret before, which counts until `old_until`. */
+  readonly old_hash: string | null
+  readonly old_created: number | null
+  readonly old_used: number | null
+  readonly old_until: number | null
   readonly updated: number
 }
 
@@ -38,6 +45,18 @@ export const botMigrations: Migrations = {
           .createTable('bots_spent')
           .addColumn('hash', 'text', (column) => column.primaryKey())
           .addColumn('expires', 'bigint', (column) => column.notNull())
+          .execute()
+      },
+    },
+    '0002-old-secret': {
+      async up(db: Database) {
+        await db.schema
+          .alterTable('bots')
+          .addColumn('secret_used', 'bigint')
+          .addColumn('old_hash', 'text')
+          .addColumn('old_created', 'bigint')
+          .addColumn('old_used', 'bigint')
+          .addColumn('old_until', 'bigint')
           .execute()
       },
     },

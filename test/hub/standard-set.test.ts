@@ -71,7 +71,7 @@ t.test('the standard set has this order of setup, and each plugin provides these
     'audit-database': ['auditSinks', 'databaseChecks', 'migrations', 'recordedRequests', 'webRoutes'],
     'authorization-server': ['credentials', 'dashboardParts', 'migrations', 'webRoutes'],
     backup: ['webRoutes'],
-    bots: ['botLogins', 'credentials', 'dashboardParts', 'migrations', 'webRoutes'],
+    bots: ['botLogins', 'credentials', 'dashboardParts', 'findings', 'migrations', 'webRoutes'],
     'cli-login': ['commandLogins', 'migrations', 'webRoutes'],
     dashboard: ['homeLinks', 'migrations', 'webRoutes'],
     docs: ['homeLinks', 'webRoutes'],

@@ -450,6 +450,49 @@ t.test(
   },
 )
 
+t.test(
+  'a secret before the newest one counts for the time that its change says, and both show their use',
+  async (t) => {
+    await put('grace', {})
+    const give = (query = '') => tcp.hub.api<{ secret: string }>('POST', `/bots/grace/secret${query}`)
+    const status = async () =>
+      (await tcp.hub.api<{ status: Record<string, string | null> }>('GET', '/bots/grace')).status
+    const { secret: first } = await give('?keep_old_seconds=60')
+    const unused = { secret_used: null, old_secret_created: null, old_secret_until: null }
+    t.match(await status(), { secret_created: String, ...unused }, 'there was none before')
+    const { login } = await ask('grace', { secret: first })
+    await until(async () => (await status()).secret_used !== null, 'its use is stored')
+    const { secret: second } = await give('?keep_old_seconds=86400')
+    t.match(await status(), { secret_used: null, old_secret_used: String, old_secret_until: String })
+    const left = Date.parse((await status()).old_secret_until ?? '') - Date.now()
+    t.ok(left > 86_000_000 && left <= 86_400_000, `${left} ms`)
+    t.equal((await open(tcp.msh(login), 'echo')).status, 200, 'no session has ended')
+    t.equal((await ask('grace', { secret: first })).status, 200)
+    t.equal((await ask('grace', { secret: second })).status, 200)
+    const [record] = await tcp.events(
+      'user.login',
+      ({ user, proof }) => user === 'bot:grace' && proof === 'old secret',
+    )
+    t.ok(record, 'the record says which secret')
+    const { secret: third } = await give('?keep_old_seconds=60')
+    t.equal((await ask('grace', { secret: first })).status, 401, 'a third one ends the first')
+    t.equal((await ask('grace', { secret: second })).status, 200)
+    for (const query of [
+      '?keep_old_seconds=59',
+      '?keep_old_seconds=2592001',
+      '?keep_old_seconds=x',
+      '?keep_old_seconds=-1',
+    ])
+      await t.rejects(give(query), { code: 'invalid_request' }, query)
+    t.equal((await ask('grace', { secret: third })).status, 200, 'a refused change changes nothing')
+    await give()
+    for (const secret of [second, third])
+      t.equal((await ask('grace', { secret })).status, 401, 'without a grace, all former ones end')
+    t.match(await status(), unused)
+    await tcp.hub.api('DELETE', '/bots/grace')
+  },
+)
+
 t.test('S205 a secret is shown once, is stored as a hash, and opens nothing by itself', async (t) => {
   const { secret } = await tcp.hub.api<{ secret: string }>('POST', '/bots/ci/secret')
   t.match(secret, /^mezite_bot_[A-Za-z0-9_-]{43}$/)
