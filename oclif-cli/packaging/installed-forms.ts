@@ -51,15 +51,22 @@ const npm: Form = {
   },
 }
 
+/** Debian's and the image's name of each processor. */
+const ARCHITECTURES = { amd64: 'x64', arm64: 'arm64' } as const
+type Architecture = keyof typeof ARCHITECTURES
+
+/** Why programs for Linux on this processor do not run here; null if they do. */
+const otherMachine = (arch: string): string | null =>
+  process.platform === 'linux' && process.arch === arch
+    ? null
+    : `this machine is ${process.platform} ${process.arch}`
+
 /** In a copy of this system that shares its files until they are changed, so that packages run their scripts and change nothing here. */
-const debian: Form = {
-  name: 'Debian packages, amd64',
+const debian = (architecture: Architecture): Form => ({
+  name: `Debian packages, ${architecture}`,
   whyNot: () =>
-    !isRoot() || !has('dpkg') || !has('unshare')
-      ? 'needs root, dpkg and unshare'
-      : process.arch !== 'x64'
-        ? `this machine is ${process.arch}`
-        : null,
+    otherMachine(ARCHITECTURES[architecture]) ??
+    (isRoot() && has('dpkg') && has('mount') ? null : 'needs root, dpkg and mount'),
   install(release, folder) {
     const at = (name: string) => join(folder, name)
     for (const name of ['space', 'root']) mkdirSync(at(name))
@@ -77,7 +84,7 @@ const debian: Form = {
       const shared = dirname(folder)
       run('mount', '--bind', shared, join(at('root'), shared))
       const packages = filesOf(release, '{mezhub,mezd,mezite-cli}_*_all.deb').concat(
-        filesOf(release, 'mezite-node_*_amd64.deb'),
+        filesOf(release, `mezite-node_*_${architecture}.deb`),
       )
       for (const file of packages) run('cp', file, join(at('root'), 'var/tmp'))
       const names = packages.map((file) => `/var/tmp/${file.split('/').at(-1)}`)
@@ -94,14 +101,11 @@ const debian: Form = {
       remove,
     }
   },
-}
+})
 
 const executables = (target: Target, arch: string): Form => ({
   name: `executables, ${target}`,
-  whyNot: () =>
-    process.platform === 'linux' && process.arch === arch
-      ? null
-      : `this machine is ${process.platform} ${process.arch}`,
+  whyNot: () => otherMachine(arch),
   install(release, folder) {
     const bin = join(folder, 'bin')
     mkdirSync(bin)
@@ -184,21 +188,17 @@ function bundle(folder: string, { rootfs, user, env, args, shared }: Container):
   )
 }
 
-const image: Form = {
-  name: 'images, linux/amd64',
+const image = (architecture: Architecture): Form => ({
+  name: `images, linux/${architecture}`,
   whyNot: () =>
-    !isRoot() || !has('runc')
-      ? 'needs root and runc'
-      : process.arch !== 'x64'
-        ? `this machine is ${process.arch}`
-        : null,
+    otherMachine(ARCHITECTURES[architecture]) ?? (isRoot() && has('runc') ? null : 'needs root and runc'),
   install(release, folder) {
     let runs = 0
     const unpacked = Object.entries(images).map(([name, { name: file }]) => {
       const place = join(folder, name)
       mkdirSync(place)
       const [archive] = filesOf(release, `${file}-*.oci.tar`)
-      return [name, unpackImage(archive!, 'amd64', place).config] as const
+      return [name, unpackImage(archive!, architecture, place).config] as const
     })
     const configs = new Map(unpacked)
     return {
@@ -221,7 +221,7 @@ const image: Form = {
       },
     }
   },
-}
+})
 
 function giveTo(path: string, user: number): void {
   chownSync(path, user, user)
@@ -233,8 +233,10 @@ function giveTo(path: string, user: number): void {
 /** Forms that are made for other machines are here as well, so that the table says why they did not run. */
 export const forms: readonly Form[] = [
   npm,
-  debian,
+  debian('amd64'),
+  debian('arm64'),
   executables('linux-x64', 'x64'),
   executables('linux-arm64', 'arm64'),
-  image,
+  image('amd64'),
+  image('arm64'),
 ]

@@ -11,7 +11,11 @@ const FORMS: readonly (readonly [form: string, system: string, runBy: string])[]
   ['executables', 'Linux x64', HERE],
   ['executables', 'Linux arm64', `${NOT}; the workflow's arm64 runner`],
   ['executables of msh and mezctl', 'Windows x64', `${NOT}; the workflow's Windows runner starts them`],
-  ['executables of msh and mezctl', 'macOS arm64', 'made and started by the workflow on a Mac alone'],
+  [
+    'npm packages of msh and mezctl',
+    'macOS arm64 with Node.js 24',
+    `${NOT}; the workflow's Mac runner starts them. There are no executables for macOS`,
+  ],
   ['images', 'linux/amd64', HERE],
   ['images', 'linux/arm64', `${NOT}; the workflow's arm64 runner`],
   [

@@ -36,6 +36,23 @@ t.test('P181 a release is published without a long-lived token, by the jobs that
   t.end()
 })
 
+t.test('P181 each action is a commit, so that whoever moves its tag changes no release', (t) => {
+  const used = [...text.matchAll(/\buses: (\S+)(.*)/g)].map(([, action, rest]) => [action!, rest!] as const)
+  t.ok(used.length > 15, `${used.length} uses`)
+  // The generator refuses to run unless it is named by the tag of a version.
+  for (const [action, rest] of used)
+    if (action !== jobs.provenance!.uses) {
+      t.match(action, /@[0-9a-f]{40}$/, action)
+      t.match(rest, /^ # v\d+\.\d+\.\d+$/, `${action} says its version`)
+    }
+  t.equal(
+    new Set(used.map(([action]) => action)).size,
+    new Set(used.map(([action]) => action.split('@')[0])).size,
+    'one version of each',
+  )
+  t.end()
+})
+
 t.test('P181 a job that no step can change signs the provenance of each form before it is published', (t) => {
   const { build, provenance, publish } = jobs
   t.match(
