@@ -22,7 +22,12 @@ interface Manifest {
   readonly peerDependencies?: Readonly<Record<string, string>>
   readonly oclif?: { readonly plugins?: readonly string[]; readonly commands?: { readonly target: string } }
   /** Of a program: the commands of packages that it brings along. */
-  readonly mezite?: { readonly commands: Readonly<Record<string, readonly string[]>> }
+  readonly mezite?: {
+    readonly commands?: Readonly<Record<string, readonly string[]>>
+    readonly status?: string
+    readonly readsStrangers?: boolean
+    readonly fuzzed?: boolean
+  }
 }
 interface Package {
   readonly folder: string
@@ -95,11 +100,11 @@ t.test('P181 a package declares all its imports, and nothing else', (t) => {
 })
 
 t.test('a program lists the commands of its packages, each as the package has it', async (t) => {
-  const programs = own.filter(({ manifest }) => manifest.mezite !== undefined)
+  const programs = own.filter(({ manifest }) => manifest.mezite?.commands !== undefined)
   t.strictSame(programs.map(({ manifest }) => manifest.name).sort(), ['@mezite/mezctl', '@mezite/msh'])
   const listed: Record<string, readonly string[]> = {}
   for (const { manifest } of programs)
-    for (const [name, ids] of Object.entries(manifest.mezite!.commands))
+    for (const [name, ids] of Object.entries(manifest.mezite!.commands!))
       listed[name] = [...(listed[name] ?? []), ...ids]
   const found: Record<string, readonly string[]> = {}
   for (const { folder, manifest } of own.filter(({ folder }) => folder.startsWith('plugins/'))) {
@@ -109,6 +114,23 @@ t.test('a program lists the commands of its packages, each as the package has it
     found[manifest.name] = Object.keys(COMMANDS).map((id) => id.replaceAll(':', ' '))
   }
   t.strictSame(listed, found)
+})
+
+t.test('each plugin declares its status, and whether a fuzz sends it what it reads of strangers', (t) => {
+  for (const { folder, manifest } of own.filter(({ folder }) => folder.startsWith('plugins/'))) {
+    const { status = '', readsStrangers, fuzzed } = manifest.mezite ?? {}
+    t.ok(['stable', 'beta', 'experimental'].includes(status), `${folder}: status "${status}"`)
+    t.type(readsStrangers, 'boolean', `${folder}: readsStrangers`)
+    t.type(fuzzed, 'boolean', `${folder}: fuzzed`)
+    t.notOk(fuzzed && !readsStrangers, `${folder}: only what reads bytes of strangers is fuzzed with them`)
+    // The standard set runs in every hub.
+    if (standardPlugins.some((name) => folder === `plugins/${name}`))
+      t.ok(
+        !readsStrangers || fuzzed,
+        `${folder} is in the standard set and reads bytes of strangers, so it is fuzzed`,
+      )
+  }
+  t.end()
 })
 
 t.test('all packages use the same version of a dependency', (t) => {

@@ -39,6 +39,15 @@ export interface PluginRow extends PluginStatus {
    * runs in the process of the hub and could do more.
    */
   readonly rights: readonly string[]
+  /** What its package.json says under `mezite`; null: nothing, or nothing that can be read. */
+  readonly declared: {
+    readonly status: 'stable' | 'beta' | 'experimental' | null
+    /** Whether it reads bytes of people and programs that nobody has identified, and whether a fuzz sends it such bytes. */
+    readonly readsStrangers: boolean | null
+    readonly fuzzed: boolean | null
+    /** The only rights that it may have: the hub does not start with a plugin that has another. */
+    readonly rights: readonly string[] | null
+  }
 }
 
 /**

@@ -3,6 +3,7 @@ import { type CertifiedHttp, certifiedHttp } from '../api/protocol.ts'
 import { sessionLimits } from '../api/session-limits.ts'
 import { homeLinks, signInMethods } from '../api/sign-in.ts'
 import { webRoutes } from '../api/web-routes.ts'
+import { pluginRows, refuseUndeclared } from '../base/loader/plugin-rows.ts'
 import { catalogMigrations } from '../gate/catalog/migrations.ts'
 import { createJoinAcceptor } from '../gate/enrolment/join-acceptor.ts'
 import { keysMigrations } from '../gate/pki/migrations.ts'
@@ -146,6 +147,7 @@ export const pluggedRooms = {
       kernel.tap('the routes of the hub').lifecycle.drain((signal) => rooms.web.drain(signal))
       const certified: CertifiedHttp = { accept: (stream, info) => rooms.browsers.accept(stream, info) }
       kernel.setup([...handed(provided()), [certifiedHttp, certified]])
+      refuseUndeclared(pluginRows(kernel.describe(), rooms.plugins))
     },
     start: (_, { kernel }) => kernel.start(),
     stop: (_, { kernel }) => kernel.stop(),

@@ -31,6 +31,7 @@ const HELP = {
   config check --config FILE   list all problems of a configuration
   config schema                print the JSON Schema of the configuration
   doctor --config FILE         examine this machine and the running hub
+  plugins add PACKAGE          show what a plugin of others asks for, install it and lock it
   plugins accept               lock the plugins of others as they are now
   version --verify             compare the files of this program with their attestation
   backup FILE                  back up the cluster while it runs
@@ -64,21 +65,17 @@ plugin's configuration; --agent-config that of the agent's half, if it differs.
 } as const
 
 /** Commands with flags of their own, by first word. Each is loaded when it runs. */
-const LOADED: Readonly<Record<string, (word: string) => Promise<ProgramCommand>>> = {
+const LOADED: Readonly<Record<string, () => Promise<ProgramCommand>>> = {
   init: async () => (await import('./init.ts')).init,
   doctor: async () => (await import('./doctor.ts')).doctor,
-  backup: (word) => packagedCommand('backup', word),
-  restore: (word) => packagedCommand('backup', word),
-  database: (word) => packagedCommand('backup', word),
-  upgrade: (word) => packagedCommand('backup', word),
-  version: (word) => packagedCommand('backup', word),
-  plugins: (word) => packagedCommand('backup', word),
 }
+/** Those of the package backup. */
+const PACKAGED = ['backup', 'restore', 'database', 'upgrade', 'version', 'plugins']
 
 const asksForHelp = (args: readonly string[]) => args.some((arg) => arg === '--help' || arg === '-h')
 
-async function packagedCommand(owner: string, word: string): Promise<ProgramCommand> {
-  const name = `@mezite/plugin-${owner}`
+async function packagedCommand(word: string): Promise<ProgramCommand> {
+  const name = '@mezite/plugin-backup'
   try {
     const { commands } = (await import(`${name}/program`)) as { commands: Record<string, ProgramCommand> }
     return commands[word]!
@@ -109,8 +106,8 @@ async function run(
 ): Promise<void> {
   const [word = '', ...rest] = args
   if (word === 'dev' && !asksForHelp(args)) return (await import('./dev/dev-command.ts')).runDev(rest, print)
-  if (Object.hasOwn(LOADED, word)) {
-    const command = await LOADED[word]!(word)
+  if (PACKAGED.includes(word) || Object.hasOwn(LOADED, word)) {
+    const command = await (LOADED[word]?.() ?? packagedCommand(word))
     if (asksForHelp(args)) return print(command.help)
     return command.run(rest, print, warn)
   }

@@ -180,6 +180,8 @@ const TSCONFIG = {
 
 /** The members of an example's `package.json` that a plugin takes over. */
 interface Needs {
+  /** What it declares of itself: its status, its posture and its rights. */
+  readonly mezite?: object
   readonly dependencies?: Readonly<Record<string, string>>
   readonly peerDependencies?: Readonly<Record<string, string>>
 }
@@ -218,6 +220,7 @@ function manifest(name: string, kind: Kind, sources: readonly string[], javascri
     license: 'UNLICENSED',
     engines: { node: '>=24' },
     exports,
+    ...(needs.mezite && { mezite: needs.mezite }),
     files: javascript ? sources : ['dist', '!dist/*.test.*'],
     scripts: {
       ...(javascript ? {} : { build: 'tsc' }),

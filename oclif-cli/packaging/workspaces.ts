@@ -16,7 +16,7 @@ export interface Manifest {
   readonly scripts?: Readonly<Record<string, string>>
   readonly files?: readonly string[]
   /** Of a program: the commands of packages that it brings along. */
-  readonly mezite?: { readonly commands: Readonly<Record<string, readonly string[]>> }
+  readonly mezite?: { readonly commands?: Readonly<Record<string, readonly string[]>> }
   /** Of a program with commands, and of a package that has some. */
   readonly oclif?: { readonly bin?: string }
   readonly dependencies?: Readonly<Record<string, string>>

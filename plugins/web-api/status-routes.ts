@@ -104,6 +104,17 @@ const Status = Type.Object({
         taps: Type.Array(Type.String()),
         source: Type.Nullable(Type.String({ description: 'The file that the hub has loaded' })),
         rights: Type.Array(Type.String({ description: 'grants access, writes the database or sees bodies' })),
+        status: Type.Nullable(
+          Type.String({
+            description: 'stable, beta or experimental, as its package declares; null: not declared',
+          }),
+        ),
+        reads_strangers: Type.Nullable(
+          Type.Boolean({
+            description: 'It reads bytes of callers that nobody has identified, as it declares',
+          }),
+        ),
+        fuzzed: Type.Nullable(Type.Boolean({ description: 'A fuzz sends it such bytes, as it declares' })),
         start_ms: Type.Nullable(Type.Number()),
       }),
     ),
@@ -160,7 +171,13 @@ export function statusRoutes({
     on('GET', route, async (_, { query: { plugins: listed } }) => {
       const wanted = { ...parts }
       if (listed === '1' || listed === 'true') {
-        wanted.plugins = () => plugins().map(shown)
+        wanted.plugins = () =>
+          plugins().map(({ declared, ...row }) => ({
+            ...shown(row),
+            status: declared?.status ?? null,
+            reads_strangers: declared?.readsStrangers ?? null,
+            fuzzed: declared?.fuzzed ?? null,
+          }))
         wanted.parts = () => hubParts().map(shown)
         wanted.steps = () => requestSteps(plugins())
       }

@@ -49,7 +49,7 @@ const PATHS = [
   ...['/v1/oauth/userinfo', '/v1/oauth/keys', '/.well-known/oauth-authorization-server', '/web/oauth/x'],
   ...['/.well-known/openid-configuration', '/.well-known/oauth-protected-resource', '/v1/oauth/authorize?'],
   ...['/v1/webapi/user-certs', '/v1/webapi/me/tokens', '/v1/webapi/clients', '/v1/webapi/bots/x/secret'],
-  ...[WEBSOCKET, WEBTRANSPORT, '/%00', '/..%2f', '//'],
+  ...['/web/docs/search?q=', '/web/docs/pictures/x', ...[WEBSOCKET, WEBTRANSPORT, '/%00', '/..%2f', '//']],
 ]
 const APP_PATHS = [
   '/',

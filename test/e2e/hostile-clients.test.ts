@@ -40,7 +40,7 @@ proxy:
   apps_domain: apps.mezite.localhost
   shutdown_delay: '0'
 diagnostics: { listen_addr: 127.0.0.1:${diagnosticsPort} }
-plugins: { authorization-server: { enabled: true, registration: true } }
+plugins: { authorization-server: { enabled: true, registration: true }, docs: { public: true } }
 `,
   { mode: 0o600 },
 )

@@ -34,6 +34,8 @@ export interface LoadedPlugin {
   /** Its key under `plugins:`. */
   readonly key: string
   readonly file: string
+  /** What its package.json says under `mezite`. */
+  readonly declared?: unknown
   /** Its configuration, not yet checked; undefined if the configuration does not name the plugin. */
   readonly config: unknown
 }
@@ -61,7 +63,8 @@ export async function loadPlugins(options: LoadOptions): Promise<readonly Loaded
     [...wanted].map(async ([key, config]): Promise<LoadedPlugin> => {
       const file = await locatePlugin(key, options)
       if (!standard.includes(key)) await requireLocked(key, file, options.folder)
-      return { key, config, file: file.path, plugin: await importPlugin(key, file, options) }
+      const { path, declared } = file
+      return { key, config, file: path, declared, plugin: await importPlugin(key, file, options) }
     }),
   )
   const errors = results

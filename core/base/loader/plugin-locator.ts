@@ -13,6 +13,8 @@ export interface PluginFile {
   readonly folder?: string
   /** The version in its package.json, if any. */
   readonly version?: string
+  /** What its package.json says under `mezite`. */
+  readonly declared?: unknown
 }
 
 /** A checkout runs its sources unbuilt; a published kernel is JavaScript and loads published plugins. */
@@ -74,9 +76,10 @@ async function locateHalf(
     JSON.parse(await readFile(manifest, 'utf8')) as {
       exports?: unknown
       version?: unknown
+      mezite?: unknown
       peerDependencies?: Readonly<Record<string, unknown>>
     }
-  const { exports, version, peerDependencies } = await read().catch((cause: unknown) => {
+  const { exports, version, mezite, peerDependencies } = await read().catch((cause: unknown) => {
     throw new MezError('MEZ_PLUGIN_NOT_FOUND', `plugin '${key}': ${folder} has no readable package.json`, {
       hint: `Give it a package.json that exports './${side}', or name the file itself.`,
       cause,
@@ -91,7 +94,7 @@ async function locateHalf(
     const path = join(folder, target)
     if (!(await stat(path).catch(() => null))?.isFile()) continue
     const file = await safePluginFile(key, path, { program, groupWrites })
-    return { path: file, folder, ...(typeof version === 'string' && { version }) }
+    return { path: file, folder, declared: mezite, ...(typeof version === 'string' && { version }) }
   }
   const other = side === 'hub' ? 'agent' : 'hub'
   if (half(side).length === 0 && half(other).length > 0) {

@@ -36,7 +36,7 @@ export function runtimeProblems(runtime: Runtime = thisRuntime()): string[] {
   const problems: string[] = []
   if (ends !== undefined && now >= Date.parse(ends) + DAY_MS)
     problems.push(`Node.js ${version} has had no security fixes since ${ends}`)
-  else if (safeFrom !== undefined && isBefore(version, safeFrom))
+  else if (safeFrom !== undefined && version.localeCompare(safeFrom, 'en', { numeric: true }) < 0)
     problems.push(`Node.js ${version} has known security holes, which ${safeFrom} closes`)
   if (runtime.debuggerUrl !== undefined)
     problems.push(
@@ -46,17 +46,6 @@ export function runtimeProblems(runtime: Runtime = thisRuntime()): string[] {
 }
 
 const DAY_MS = 24 * 3_600_000
-
-function isBefore(version: string, other: string): boolean {
-  const [own, others] = [version, other].map((text) =>
-    text.split('.').map((part) => Number.parseInt(part, 10)),
-  )
-  for (const [at, part] of (others ?? []).entries()) {
-    const mine = own?.[at] ?? 0
-    if (mine !== part) return mine < part
-  }
-  return false
-}
 
 /** The version of this package, whether it runs from its sources or from dist. */
 export async function version(): Promise<string> {

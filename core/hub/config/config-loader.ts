@@ -18,7 +18,7 @@ import {
   type ValueProblem,
 } from '../../kernel/config-check.ts'
 import { readConfigFile } from '../../kernel/config-file.ts'
-import { MezError } from '../../kernel/error.ts'
+import { isMezError, MezError } from '../../kernel/error.ts'
 import { orderPlugins } from '../../kernel/order.ts'
 import { applyEnvironment } from './environment.ts'
 import { checkFiles } from './file-check.ts'
@@ -64,9 +64,14 @@ export async function foreignPlugins(file: string): Promise<Readonly<Record<stri
     (key) => load.plugins[key] !== false && !load.standard.includes(bareName(key)),
   )
   const found = await Promise.all(
-    keys.map(
-      async (key) => [bareName(key), await lockedPlugin(await locatePlugin(bareName(key), load))] as const,
-    ),
+    keys.map(bareName).map(async (key) => {
+      // Agents check the list beside their own configuration.
+      const half = await locatePlugin(key, load).catch((error) => {
+        if (isMezError(error, 'MEZ_PLUGIN_SIDE')) return locatePlugin(key, { ...load, side: 'agent' })
+        throw error
+      })
+      return [key, await lockedPlugin(half)] as const
+    }),
   )
   return Object.fromEntries(found)
 }

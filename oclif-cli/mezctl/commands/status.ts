@@ -90,13 +90,24 @@ function countOf(value: unknown): unknown {
 }
 
 function pluginTable(plugins: readonly Flat[]): string {
-  const rows = plugins.map(({ name, version, api, provides, taps, rights, source, start_ms }, at) => [
-    ...[at + 1, name, version, api, provides, taps, rights],
+  const rows = plugins.map(({ name, version, api, provides, taps, rights, source, start_ms, ...row }, at) => [
+    ...[at + 1, name, version, row.status ?? 'not declared', api, provides, taps, rights, posture(row)],
     start_ms === null ? null : `${start_ms} ms`,
     source,
   ])
-  return showTable(['order', 'name', 'version', 'api', 'provides', 'taps', 'rights', 'start', 'source'], rows)
+  const columns = ['order', 'name', 'version', 'status', 'api', 'provides', 'taps', 'rights', 'strangers']
+  return showTable([...columns, 'start', 'source'], rows)
 }
+
+/** What strangers can send it, as it declares; a hub of an earlier version says nothing. */
+const posture = ({ reads_strangers: reads, fuzzed }: Flat): string =>
+  typeof reads !== 'boolean'
+    ? 'not declared'
+    : !reads
+      ? 'reads no bytes of theirs'
+      : fuzzed === true
+        ? 'reads their bytes, fuzzed'
+        : 'reads their bytes, not fuzzed'
 
 /** The parts of the hub itself, which start before, between and after the plugins. */
 function partTable(parts: readonly Flat[]): string {

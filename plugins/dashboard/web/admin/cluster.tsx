@@ -26,6 +26,10 @@ function AttentionList({ items }: { readonly items: readonly Attention[] }) {
   )
 }
 
+/** What a plugin declares about bytes of callers that nobody has identified. */
+const postureOf = ({ reads_strangers: reads, fuzzed }: NonNullable<Status['plugins']>[number]) =>
+  reads === null ? 'notDeclared' : !reads ? 'readsNone' : fuzzed === true ? 'readsFuzzed' : 'readsUnfuzzed'
+
 /** Hubs, plugins, certificates, database and queues. */
 export function Cluster() {
   const status = useResource<Status>('/status?plugins=1', ['agent', 'app', 'key', 'hub'])
@@ -96,6 +100,8 @@ export function Cluster() {
                   { title: a('name'), cell: ({ name }) => name },
                   { title: a('summary'), cell: ({ summary }) => summary },
                   { title: a('version'), cell: (plugin) => plugin.version ?? '–' },
+                  { title: a('status'), cell: ({ status }) => status ?? a('notDeclared') },
+                  { title: a('strangers'), cell: (plugin) => a(postureOf(plugin)) },
                 ]}
                 empty={null}
               />
