@@ -116,22 +116,25 @@ t.test('a program lists the commands of its packages, each as the package has it
   t.strictSame(listed, found)
 })
 
-t.test('each plugin declares its status, and whether a fuzz sends it what it reads of strangers', (t) => {
-  for (const { folder, manifest } of own.filter(({ folder }) => folder.startsWith('plugins/'))) {
-    const { status = '', readsStrangers, fuzzed } = manifest.mezite ?? {}
-    t.ok(['stable', 'beta', 'experimental'].includes(status), `${folder}: status "${status}"`)
-    t.type(readsStrangers, 'boolean', `${folder}: readsStrangers`)
-    t.type(fuzzed, 'boolean', `${folder}: fuzzed`)
-    t.notOk(fuzzed && !readsStrangers, `${folder}: only what reads bytes of strangers is fuzzed with them`)
-    // The standard set runs in every hub.
-    if (standardPlugins.some((name) => folder === `plugins/${name}`))
-      t.ok(
-        !readsStrangers || fuzzed,
-        `${folder} is in the standard set and reads bytes of strangers, so it is fuzzed`,
-      )
-  }
-  t.end()
-})
+t.test(
+  'each plugin declares its status, and whether a fuzz covers the bytes that it reads of strangers',
+  (t) => {
+    for (const { folder, manifest } of own.filter(({ folder }) => folder.startsWith('plugins/'))) {
+      const { status = '', readsStrangers, fuzzed } = manifest.mezite ?? {}
+      t.ok(['stable', 'beta', 'experimental'].includes(status), `${folder}: status "${status}"`)
+      t.type(readsStrangers, 'boolean', `${folder}: readsStrangers`)
+      t.type(fuzzed, 'boolean', `${folder}: fuzzed`)
+      t.notOk(fuzzed && !readsStrangers, `${folder}: only what reads bytes of strangers is fuzzed with them`)
+      // The standard set runs in every hub.
+      if (standardPlugins.some((name) => folder === `plugins/${name}`))
+        t.ok(
+          !readsStrangers || fuzzed,
+          `${folder} is in the standard set and reads bytes of strangers, so it is fuzzed`,
+        )
+    }
+    t.end()
+  },
+)
 
 t.test('all packages use the same version of a dependency', (t) => {
   const chosen = new Map<string, string>()

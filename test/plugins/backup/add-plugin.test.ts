@@ -72,7 +72,7 @@ const GEO = {
 }
 
 t.test(
-  'P181 it shows what a package asks for, runs nothing of it, and accepts only what it has shown',
+  'P181 a package runs nothing before it is accepted, and only the files that were shown are accepted',
   async (t) => {
     const { at, add, fault, configure, printed } = site(t, { geo: GEO })
     await t.rejects(add(at('geo')), { code: 'MEZ_USAGE_WRONG', hint: /--yes/ }, 'nobody can be asked here')
