@@ -6,7 +6,7 @@ import {
   withProgress,
   writePrivateFile,
 } from '@mezite/cli'
-import { type Identity, mshHome } from '@mezite/cli/identity'
+import { type Identity, mshHome, mshSecrets } from '@mezite/cli/identity'
 import { appAt, listApps } from './app-lookup.ts'
 import { withAddress } from './confirmation.ts'
 
@@ -25,6 +25,8 @@ export interface AppToken {
 }
 
 interface Stored extends AppToken {
+  /** The store of the system has the token, which is empty here. */
+  readonly kept?: boolean
   readonly proxy: string
   readonly session: string | null
   readonly app: string
@@ -33,7 +35,8 @@ interface Stored extends AppToken {
 }
 
 /**
- * Tokens of this login for programs that ask often: each is kept in `<dir>/tokens.json` and given again for five minutes. Every method throws `CliError`.
+ * Tokens of this login for programs that ask often: each is kept in `<dir>/tokens.json`, or in the store of the system under the host of its
+ * app, and given again for five minutes. Every method throws `CliError`.
  */
 export interface AppTokens {
   of(app: string): Promise<AppToken>
@@ -49,6 +52,7 @@ export function createAppTokens(
   identity: Pick<Identity, 'proxy' | 'sessionId'>,
   client: HubClient,
   dir: string = mshHome(),
+  secrets: ReturnType<typeof mshSecrets> = mshSecrets(),
 ): AppTokens {
   const {
     proxy: { name: proxy },
@@ -56,19 +60,32 @@ export function createAppTokens(
   } = identity
   const file = join(dir, 'tokens.json')
 
-  /** What is stored and still valid. A damaged file counts as empty. */
-  function load(): readonly Stored[] {
+  /** A damaged file counts as empty. */
+  function stored(): readonly Stored[] {
     const text = readPrivateFile(file)
     try {
-      const all = JSON.parse(text ?? '[]') as readonly Stored[]
-      // A former login at this hub has ended, and its tokens with it.
-      const isLive = (one: Stored) => one.proxy !== proxy || one.session === session
-      return all.filter((one) => isLive(one) && Date.parse(one.expires) > Date.now())
+      const all: unknown = JSON.parse(text ?? '[]')
+      return Array.isArray(all) ? all : []
     } catch {
       return []
     }
   }
+  /** What is stored and still valid: a former login at this hub has ended, and its tokens with it. */
+  const load = () =>
+    stored().filter(
+      (one) => (one.proxy !== proxy || one.session === session) && Date.parse(one.expires) > Date.now(),
+    )
+  /** Under which the store of the system has a token, beside the logins. */
+  const accountOf = ({ host }: Pick<Stored, 'host'>) => `token:${host}`
+  /** With its token; undefined if the store of the system does not return it. */
+  function complete(one: Stored | undefined): Stored | undefined {
+    if (one?.kept !== true) return one
+    const token = secrets?.get(accountOf(one)) ?? null
+    return token === null ? undefined : { ...one, token }
+  }
   function save(all: readonly Stored[]): void {
+    for (const one of stored())
+      if (one.kept === true && !all.some(({ host }) => host === one.host)) secrets?.remove(accountOf(one))
     makePrivateFolder(dir)
     writePrivateFile(file, `${JSON.stringify(all, null, 2)}\n`)
   }
@@ -87,22 +104,23 @@ export function createAppTokens(
     const others = load().filter((one) => one.proxy !== proxy || one.app !== app)
     const left = Date.parse(issued.expires) - Date.now()
     const reused_until = Date.now() + Math.min(REUSED_MS, left / 4)
-    save([...others, { ...issued, proxy, session, app, reused_until }])
+    const kept = secrets?.put(accountOf(issued), issued.token) === true
+    save([...others, { ...issued, ...(kept && { token: '', kept }), proxy, session, app, reused_until }])
     return issued
   }
 
   return {
-    of: async (app) => mine().find((one) => one.app === app && fresh(one)) ?? issue(app),
+    of: async (app) => complete(mine().find((one) => one.app === app && fresh(one))) ?? issue(app),
     async at(host) {
-      const known = mine().find((one) => one.host === host && fresh(one))
+      const known = complete(mine().find((one) => one.host === host && fresh(one)))
       if (known) return known
       const app = appAt(await listApps(client), host)
       return app === undefined ? null : issue(app.name)
     },
     forget(host) {
       const all = load()
-      const kept = all.filter((one) => one.proxy !== proxy || one.host !== host)
-      if (kept.length < all.length) save(kept)
+      const others = all.filter((one) => one.proxy !== proxy || one.host !== host)
+      if (others.length < all.length) save(others)
     },
     hosts: () => mine().map(({ host }) => host),
   }

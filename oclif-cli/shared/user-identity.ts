@@ -12,6 +12,7 @@ import { type ProxyAddress, parseProxy, proxyEndpoint } from './hub-endpoint.ts'
 import { programHome, programSecrets, readPrivateFile, writePrivateFile } from './private-file.ts'
 import { createProfileStore, type Profile, type ProfileStore } from './profile-store.ts'
 import type { BotLogin } from './proof-source.ts'
+import type { SecretStore } from './secret-store.ts'
 
 /** A user at one hub, with the credentials that prove it: from a stored login or an identity file. */
 export interface Identity {
@@ -53,14 +54,12 @@ export function mshHome(): string {
   return programHome('MSH_HOME', '.msh')
 }
 
+/** The store of the system for the secrets of msh; null where there is none, and with MSH_HOME. */
+export const mshSecrets = (): SecretStore | null => programSecrets('MSH_HOME', 'mezite-msh')
+
 /** The stored logins, one for each hub. */
-export function loginStore(): ProfileStore<MshProfile> {
-  return createProfileStore<MshProfile>(
-    mshHome(),
-    ['key', 'certificate'],
-    programSecrets('MSH_HOME', 'mezite-msh'),
-  )
-}
+export const loginStore = (): ProfileStore<MshProfile> =>
+  createProfileStore<MshProfile>(mshHome(), ['key', 'certificate'], mshSecrets())
 
 /** The login to store, from the hub's response to a login and the key that it certified. */
 export function profileOf(options: {

@@ -14,6 +14,7 @@ import t from 'tap'
 import { parse } from 'yaml'
 import { startTcpHub } from '../plugins/tcp-apps/start-tcp-hub.ts'
 import { type Env, runMsh, startMsh } from './msh-program.ts'
+import { otherPlatform } from './other-platform.ts'
 import { cleanEnv, MSH, runMezctl } from './run-program.ts'
 
 const DOCKER = fileURLToPath(new URL('../../oclif-cli/msh/docker-credential-mezite.js', import.meta.url))
@@ -115,14 +116,19 @@ t.test('app run connects psql to a database through its own tunnel, and exits wi
 
 t.test('app run passes signals on, and ends with the command and its tunnel', async (t) => {
   const script = 'trap "exit 9" TERM; trap "exit 8" HUP; echo port $PGPORT; while :; do sleep 0.05; done'
-  for (const [signal, code] of [
-    ['SIGTERM', 9],
-    ['SIGHUP', 8],
+  for (const [signal, code, platform] of [
+    ['SIGTERM', 9, null],
+    ['SIGHUP', 8, null],
+    // A console of Windows that is closed, and a terminal of macOS.
+    ['SIGHUP', 8, 'win32'],
+    ['SIGHUP', 8, 'darwin'],
   ] as const) {
-    const running = startMsh(['app', 'run', 'orders-db', '--', 'sh', '-c', script], env)
+    const { NODE_OPTIONS = '' } = process.env
+    const faked = platform && { NODE_OPTIONS: `${NODE_OPTIONS} --require=${otherPlatform(platform, dir)}` }
+    const running = startMsh(['app', 'run', 'orders-db', '--', 'sh', '-c', script], { ...env, ...faked })
     const [, port] = await running.out(/port (\d+)\n/)
     running.child.kill(signal)
-    t.match(await running.ended, { code }, signal)
+    t.match(await running.ended, { code }, `${signal} ${platform ?? 'linux'}`)
     const refused = await new Promise((resolve) => {
       connect(Number(port), '127.0.0.1')
         .once('error', () => resolve(true))

@@ -5,9 +5,12 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import t, { type Test } from 'tap'
+import { createAppTokens } from '../../oclif-cli/msh/app-tokens.ts'
+import type { HubClient } from '../../oclif-cli/shared/hub-client.ts'
 import { programSecrets } from '../../oclif-cli/shared/private-file.ts'
 import { createProfileStore, type Profile } from '../../oclif-cli/shared/profile-store.ts'
 import { systemSecrets } from '../../oclif-cli/shared/secret-store.ts'
+import type { Identity } from '../../oclif-cli/shared/user-identity.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mezite-secrets-'))
 t.teardown(() => rmSync(folder, { recursive: true, force: true }))
@@ -122,6 +125,64 @@ if (ask.do === 'get') process.stdout.write(fs.readFileSync(file))
   t.match(seen, 'PasswordVault')
   for (const secret of SECRETS) t.notOk(seen.includes(Buffer.from(secret).toString('base64').slice(0, 16)))
   t.end()
+})
+
+t.test('short tokens for git, Docker and kubectl are in the store of the system as well', async (t) => {
+  const bin = join(folder, 'tokens')
+  const dir = join(folder, 'tokens-home')
+  command(
+    bin,
+    'security',
+    `cd ${bin}
+case $1 in
+  -i) read -r _ _ _ service _ account _ hex; printf %s "$hex" | sed 's/../\\\\x&/g' | xargs -0 printf > "item-$account";;
+  find-generic-password) cat "item-$5" 2>/dev/null || exit 44; echo;;
+  delete-generic-password) rm "item-$5" 2>/dev/null || exit 44;;
+esac
+`,
+  )
+  let issued = 0
+  const call = async () => ({
+    access_token: `mezite_at_${++issued}`,
+    expires: new Date(Date.now() + 3_600_000).toISOString(),
+    resource: 'https://git.apps.example.com:8443/',
+  })
+  const tokensOf = (sessionId: string) =>
+    createAppTokens(
+      { proxy: { name: 'hub.example.com' }, sessionId } as unknown as Identity,
+      { call } as unknown as HubClient,
+      dir,
+      on('darwin', bin, () => systemSecrets('mezite-test')),
+    )
+  const { PATH } = process.env
+  process.env.PATH = `${bin}${delimiter}${PATH}`
+  t.teardown(() => {
+    process.env.PATH = PATH
+  })
+  const item = join(bin, 'item-token:git.apps.example.com:8443')
+  const tokens = tokensOf('one')
+  t.equal((await tokens.of('git')).token, 'mezite_at_1')
+  t.equal((await tokens.of('git')).token, 'mezite_at_1', 'given again')
+  t.equal((await tokens.at('git.apps.example.com:8443'))?.token, 'mezite_at_1')
+  t.notMatch(readFileSync(join(dir, 'tokens.json'), 'utf8'), 'mezite_at_1')
+  rmSync(item)
+  t.equal((await tokens.of('git')).token, 'mezite_at_2', 'a store that lost it')
+  tokens.forget('git.apps.example.com:8443')
+  t.notOk(existsSync(item), 'forgotten in the store too')
+  await tokens.of('git')
+  t.ok(existsSync(item))
+  t.strictSame(tokensOf('two').hosts(), [], 'not for the next login')
+  await tokensOf('two').of('git')
+  t.equal((await tokensOf('two').of('git')).token, 'mezite_at_4')
+  command(bin, 'security', 'exit 1\n')
+  const locked = tokensOf('three')
+  t.equal((await locked.of('git')).token, 'mezite_at_5')
+  t.match(
+    readFileSync(join(dir, 'tokens.json'), 'utf8'),
+    'mezite_at_5',
+    'in the file where the store is locked',
+  )
+  t.equal((await locked.of('git')).token, 'mezite_at_5')
 })
 
 t.test('a store that does not take a secret leaves it in the file of the user', (t) => {

@@ -1,7 +1,4 @@
 import { spawn } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { CliError, parseDurationSeconds, showCell } from '@mezite/cli'
 import { PersonCommand } from '@mezite/cli/identity'
 import * as Args from '@oclif/core/args'
@@ -9,6 +6,7 @@ import * as Flags from '@oclif/core/flags'
 import { appAt, listApps, noSuchApp } from '../app-lookup.ts'
 import { wordsAfterDashes } from '../command-line.ts'
 import { withConfirmation } from '../confirmation.ts'
+import { curlConfig } from '../curl-config.ts'
 
 interface Issued {
   readonly access_token: string
@@ -64,17 +62,15 @@ export class Curl extends PersonCommand {
     const { access_token } = await withConfirmation(app.name, this.identity(flags), () =>
       this.call<Issued>(flags, 'POST', '/me/tokens', { body }),
     )
-    const config = nameless(`header = "Authorization: Bearer ${access_token}"\n`)
-    const child = spawn('curl', ['--config', '/dev/fd/3', ...words], {
-      stdio: ['inherit', 'inherit', 'inherit', config],
-    })
-    closeSync(config)
+    const config = curlConfig(`header = "Authorization: Bearer ${access_token}"\n`)
+    const child = spawn('curl', ['--config', config.path, ...words], { stdio: config.stdio })
+    config.started()
     process.exitCode = await new Promise<number>((resolve, reject) => {
       child.on('error', (cause) =>
         reject(new CliError('MEZ_USAGE_WRONG', 'curl cannot be started', { cause })),
       )
       child.on('close', (code) => resolve(code ?? 1))
-    })
+    }).finally(config.ended)
   }
 }
 
@@ -96,19 +92,4 @@ function wordsOfCurl(argv: readonly string[]): { readonly own: string[]; readonl
     else own.push(word, ...(takesValue && !word.includes('=') ? before.splice(0, 1) : []))
   }
   return { own, words: [...words, ...(after ?? [])] }
-}
-
-/**
- * Opens a file with this text that no name leads to any more. curl opens the descriptor again, which it cannot do with the
- * sockets that Node.js gives to programs as pipes.
- */
-function nameless(text: string): number {
-  const dir = mkdtempSync(join(tmpdir(), 'msh-curl-'))
-  try {
-    const file = join(dir, 'config')
-    writeFileSync(file, text, { mode: 0o600 })
-    return openSync(file, 'r')
-  } finally {
-    rmSync(dir, { recursive: true, force: true })
-  }
 }
