@@ -21,6 +21,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'mezhub backup': 'plugins/backup/backup.test.ts',
   'mezhub restore': 'plugins/backup/backup.test.ts',
   'mezhub database': 'plugins/backup/backup.test.ts',
+  'mezhub plugins': 'plugins/backup/add-plugin.test.ts',
   'msh login': 'e2e/msh.test.ts',
   'msh app': 'e2e/msh.test.ts',
   'msh -i': 'oclif-cli/identity-file.test.ts',
@@ -161,10 +162,13 @@ t.test('the commands of mezctl succeed as they are written', async (t) => {
       const words = command.replace(/^mezctl /, '').replace(/(?<=--from-file )(\S+)/, `${hub.dataDir}/$1`)
       // Two sections register the same application.
       const before = name === undefined ? [] : [{ line: null, words: `apps rm ${name} --yes` }]
+      if (command.startsWith('mezctl bots create ci ')) before.push({ line: null, words: 'bots rm ci --yes' })
       return [...before, { line: command, words }]
     })
   // The pages ask about her, and lock her out.
   lines.unshift({ line: null, words: 'users create alice@example.com --roles access' })
+  // The page about bots replaces its secret.
+  lines.unshift({ line: null, words: 'bots create ci --roles access' })
   const results = await runLines(
     lines.map(({ words }) => words),
     env,
