@@ -85,7 +85,7 @@ export async function pageOf<T>(
   const { keyOf, textOf, sorts = {}, descending = false } = order
   if (limit === undefined && name === undefined && q === '' && sort === '') return rows
   const search = searchFor(q)
-  const by = sorts[sort.replace('-', '')]
+  const by = sort === '' ? undefined : sorts[sort.replace('-', '')]
   const down = by ? sort.startsWith('-') : descending
   const sortedBy = (row: T, rank: number): string => {
     if (by) return `${sortable(by(row))}\t${keyOf(row)}`

@@ -1,8 +1,5 @@
-import { readFile, unwatchFile, watchFile } from 'node:fs'
-import { promisify } from 'node:util'
+import { readFile, stat } from 'node:fs/promises'
 import { type Log, messageOf } from '@mezite/core'
-
-const read = promisify(readFile)
 
 /** How often the file is looked at. */
 const EVERY_MS = 60_000
@@ -28,9 +25,20 @@ interface Place {
 export function createCountries(path: string, log: Log, everyMs = EVERY_MS): Countries {
   let find: ((address: string) => Place | null) | undefined
   let fault: string | null = null
+  /** Which file was read last; empty: none. */
+  let stamp = ''
+  let timer: NodeJS.Timeout | undefined
+  let stopped = false
+
+  async function stampOf(): Promise<string> {
+    const { ino, size, mtimeMs } = await stat(path)
+    return `${ino} ${size} ${mtimeMs}`
+  }
 
   async function load(): Promise<void> {
-    const bytes = await read(path)
+    // First, so that a file that comes while this one is read is found at the next look.
+    stamp = await stampOf()
+    const bytes = await readFile(path)
     const { Reader } = await import('mmdb-lib')
     const reader = new Reader<never>(bytes)
     const { ipVersion, databaseType } = reader.metadata
@@ -43,14 +51,21 @@ export function createCountries(path: string, log: Log, everyMs = EVERY_MS): Cou
     log.info({ path, type: databaseType }, 'read the database of countries')
   }
 
-  async function reload(): Promise<void> {
+  async function look(): Promise<void> {
     try {
+      if (fault === null && (await stampOf()) === stamp) return
       await load()
       fault = null
     } catch (error) {
-      fault = messageOf(error)
-      log.error({ path, cause: fault }, 'cannot read the new database of countries: the one before stays')
+      const cause = messageOf(error)
+      if (cause !== fault)
+        log.error({ path, cause }, 'cannot read the new database of countries: the one before stays')
+      fault = cause
     }
+  }
+
+  function lookLater(): void {
+    if (!stopped) timer = setTimeout(() => look().finally(lookLater), everyMs).unref()
   }
 
   return {
@@ -62,9 +77,12 @@ export function createCountries(path: string, log: Log, everyMs = EVERY_MS): Cou
           cause,
         })
       }
-      watchFile(path, { interval: everyMs, persistent: false }, () => void reload())
+      lookLater()
     },
-    stop: () => unwatchFile(path),
+    stop() {
+      stopped = true
+      clearTimeout(timer)
+    },
     of(address) {
       let place: Place | null
       try {

@@ -517,7 +517,7 @@ t.test('the hub responds on its own host', async (t) => {
       t.strictSame(answer, {
         cluster: 'test',
         agents: null,
-        plugins: [{ name: 'rbac', start_ms: 2 }],
+        plugins: [{ name: 'rbac', start_ms: 2, status: null, reads_strangers: null, fuzzed: null }],
         parts: [],
         steps: [],
       })
