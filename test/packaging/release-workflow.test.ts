@@ -36,7 +36,7 @@ t.test('P181 a release is published without a long-lived token, by the jobs that
   t.end()
 })
 
-t.test('P181 each action is a commit, so that whoever moves its tag changes no release', (t) => {
+t.test('P181 the workflow names each action by its commit, so a moved tag changes no release', (t) => {
   const used = [...text.matchAll(/\buses: (\S+)(.*)/g)].map(([, action, rest]) => [action!, rest!] as const)
   t.ok(used.length > 15, `${used.length} uses`)
   // The generator refuses to run unless it is named by the tag of a version.
