@@ -8,6 +8,11 @@ export interface Confirmations {
    * that is fresh, and only once.
    */
   pathTo(path: string): string
+  /**
+   * Path of the page where the person confirms that a change of administration in this session, of a browser or of a command
+   * line, is their own. The confirmation is an entry `session-mfa` in `Session.satisfied` of that session.
+   */
+  pathOf(session: string): string
 }
 
 /** Confirmations with a passkey, for actions other than opening an app. */

@@ -205,7 +205,7 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
     ),
     faults: maybe,
   }),
-  confirmations: partWith(['pathTo']),
+  confirmations: partWith(['pathTo', 'pathOf']),
   verifiers: partWith(['verify'], { name: pathSegment, webSockets: yesOrNo }),
   findings: partWith(['list'], { name: pathSegment }),
   denialHelp: partWith(['helpFor'], { name: pathSegment, offersTo: maybe }),

@@ -1,4 +1,5 @@
 import { serviceRef } from '../kernel/reference.ts'
+import type { Session } from './sessions.ts'
 
 /**
  * The session limits that a user's roles set. The hub reads them again after each change of access data and applies the
@@ -10,8 +11,16 @@ export interface SessionLimits {
    * limits too.
    */
   ttlMs(roles: readonly string[]): number
-  /** Shortest non-zero `idle_timeout`, in milliseconds; 0 for no idle limit. */
-  idleMs(roles: readonly string[]): number
+  /**
+   * Shortest non-zero `idle_timeout`, and for sessions of the kind `hub`, which reach the API, `admin_idle_timeout`, in milliseconds; 0
+   * for no idle limit.
+   */
+  idleMs(roles: readonly string[], kind?: Session['kind']): number
+  /**
+   * Shortest non-zero `confirm_changes`, in milliseconds: a change of administration needs a confirmation with a passkey that is
+   * not older. 0 or absent: none is needed.
+   */
+  confirmMs?(roles: readonly string[]): number
 }
 
 /** Limits of the duration of sessions. Provided by rbac. */

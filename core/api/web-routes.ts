@@ -97,8 +97,8 @@ declare module 'fastify' {
     /** The caller, for changes and their records: `subject`, `clientIp`, the request's id, and `stillMay`. */
     readonly actor: Actor
     /**
-     * Identifies the caller again, for long-lived responses; null if the session has ended or the view is too old. Like
-     * every call it counts as use of the session. Always null on `public` routes.
+     * Identifies the caller again, for long-lived responses; null if the session has ended or the view is too old. It does
+     * not count as use of the session. Always null on `public` routes.
      */
     identifyAgain: () => Promise<Subject | null>
     /**

@@ -1,8 +1,10 @@
 import type { Server } from 'node:net'
 import { join } from 'node:path'
 import { formatAddress } from '../api/address.ts'
+import { confirmations } from '../api/confirmations.ts'
 import { type DiagnosticsRoute, diagnosticsRoutes } from '../api/diagnostics.ts'
 import { protocols } from '../api/protocol.ts'
+import { sessionLimits } from '../api/session-limits.ts'
 import { transports } from '../api/transport.ts'
 import { webRoutes } from '../api/web-routes.ts'
 import { createDiagnosticsListener, healthRoute } from '../base/log/diagnostics-listener.ts'
@@ -54,6 +56,10 @@ export const doors = {
         ],
         identify: createCallerLookup(rooms),
         botOf: (user) => rooms.callers.bots().flatMap((entry) => entry.find(user) ?? [])[0],
+        confirmation: {
+          msFor: (roles) => kernel.service(sessionLimits)?.confirmMs?.(roles) ?? 0,
+          pathOf: (session) => kernel.service(confirmations)?.pathOf(session) ?? null,
+        },
         hsts: () => !certificates.development,
         version: rooms.hubVersion,
         signInUrl: (path) => {

@@ -46,10 +46,15 @@ export abstract class AdminCommand extends BaseCommand {
     options: CallOptions = {},
   ): Promise<unknown> {
     const client = this.hub(flags)
-    const calling = client.call(method, path, options).catch(async (error) => {
-      throw await withSuggestion(client, path, options, error)
-    })
-    return withProgress('Waiting for the hub', calling)
+    const send = () => withProgress('Waiting for the hub', client.call(method, path, options))
+    return send()
+      .catch(async (error: unknown) => {
+        if (!(await confirmed(error))) throw error
+        return send()
+      })
+      .catch(async (error: unknown) => {
+        throw await withSuggestion(client, path, options, error)
+      })
   }
 
   /** Prints the problems as warnings. With `--strict` throws `MEZ_NAME_UNKNOWN` instead, so call it before the change. */
@@ -61,4 +66,15 @@ export abstract class AdminCommand extends BaseCommand {
     if (problems.length > 0 && flags.strict) throw new CliError('MEZ_NAME_UNKNOWN', problems.join('\n'))
     for (const problem of problems) this.note(escapeText(`warning: ${problem}`))
   }
+}
+
+/** Lets the person confirm in the browser, if the hub has refused a change until then. False for other errors. */
+async function confirmed(error: unknown): Promise<boolean> {
+  if (!(error instanceof CliError) || error.code !== 'confirmation_required') return false
+  const url = URL.parse(String(error.members.confirm_url ?? ''))
+  if (url?.protocol !== 'https:') return false
+  process.stderr.write('This change needs your passkey.\n')
+  const { waitForRedirect } = await import('./browser-login.ts')
+  await waitForRedirect(url, { name: url.host }, async () => {})
+  return true
 }

@@ -6,6 +6,7 @@ import {
   revisions,
   roleRules,
   sessionLimits,
+  Type,
   webRoutes,
 } from '@mezite/core'
 import { explanations } from '@mezite/core/administration'
@@ -23,16 +24,33 @@ export default defineHubPlugin({
   name: 'rbac',
   api: 1,
   summary: 'Decides access by roles and labels',
+  config: Type.Closed({
+    admin: Type.Optional(
+      Type.Closed(
+        Type.Optionals({
+          confirm_changes: Type.Duration({
+            description: 'Each change needs a confirmation with a passkey that is not older',
+          }),
+          admin_idle_timeout: Type.Duration({
+            description:
+              'A sign-in to the dashboard or a command line ends after this time without a request',
+          }),
+        }),
+        { description: 'Options of the built-in role admin, which has no document' },
+      ),
+    ),
+  }),
   needs: { catalog, explanations, revisions },
   wants: { roleRules },
   provides: { sessionLimits, migrations, requirements, webRoutes },
   reasons,
-  setup({ use, tap, provide, clock, log }) {
+  setup({ config, use, tap, provide, clock, log }) {
     const resource = defineRoles(use.roleRules)
     const roles = resource.open({ revisions: use.revisions, log, clock })
     provide.migrations(rbacMigrations)
     for (const kind of roleRequirements) provide.requirements(kind)
-    provide.sessionLimits(limitsOf(roles))
+    const { confirm_changes: confirmMs = 0, admin_idle_timeout: idleMs = 0 } = config.admin ?? {}
+    provide.sessionLimits(limitsOf(roles, { confirmMs, idleMs }))
     provide.webRoutes(resource.routes(roles, previewRoute(roles, use, use.roleRules)))
     for (const rule of use.roleRules) rule.attach(readRoles(roles))
     tap.access.decide(

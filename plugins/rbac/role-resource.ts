@@ -76,6 +76,11 @@ function ruleSchema({ name, description, members, list }: RoleRule) {
   return Type.Optional(Type.Array(Type.Closed(entry), { description, minItems: 1, maxItems: MOST_ENTRIES }))
 }
 
+const DURATIONS = [
+  ...(['max_session_ttl', 'idle_timeout', 'mfa_freshness', 'confirm_changes'] as const),
+  'admin_idle_timeout' as const,
+]
+
 /** `spec` of `kind: role`, with the rules that plugins add. */
 export const roleSpec = (rules: readonly RoleRule[] = []) =>
   Type.Closed({
@@ -99,6 +104,14 @@ export const roleSpec = (rules: readonly RoleRule[] = []) =>
               description: 'Apps that this role allows need a trusted device. Default: false',
             }),
           ),
+          confirm_changes: Duration(
+            0,
+            'Each change of administration needs a confirmation with a passkey that is not older; 0: none is needed',
+          ),
+          admin_idle_timeout: Duration(
+            0,
+            'A sign-in to the dashboard or a command line ends after this time without a request, also of an app that was opened from it; 0: never',
+          ),
           mfa_freshness: Duration(
             0,
             'How long a confirmation is also valid for other apps; 0: each app asks',
@@ -118,6 +131,8 @@ export interface RoleSpec {
     readonly require_session_mfa?: boolean | 'webauthn' | 'hardware_key' | 'off'
     readonly require_device_trust?: boolean
     readonly mfa_freshness?: string | 0
+    readonly confirm_changes?: string | 0
+    readonly admin_idle_timeout?: string | 0
   }
   readonly allow?: { readonly app_labels?: AppLabels; readonly [rule: string]: unknown }
   readonly deny?: { readonly app_labels?: AppLabels; readonly [rule: string]: unknown }
@@ -142,7 +157,7 @@ export function readRole(
   const problems: { path: string[]; message: string }[] = []
   if (metadata.expires !== undefined)
     problems.push({ path: ['metadata', 'expires'], message: 'a role does not expire; delete it' })
-  for (const key of ['max_session_ttl', 'idle_timeout', 'mfa_freshness'] as const) {
+  for (const key of DURATIONS) {
     const value = spec.options?.[key]
     if (value === undefined) continue
     const ms = durationMs(value)

@@ -20,6 +20,13 @@ export interface CompiledRole {
   readonly deviceTrust: boolean
   readonly ttlMs: number
   readonly idleMs: number
+  readonly admin: AdminLimits
+}
+
+/** What a role demands of administration, in milliseconds; 0: nothing. */
+export interface AdminLimits {
+  readonly confirmMs: number
+  readonly idleMs: number
 }
 
 /** The stored roles; an unreadable one denies every app to everyone who has it. */
@@ -55,6 +62,10 @@ export function compileRole(document: RoleDocument): CompiledRole {
     deviceTrust: options.require_device_trust ?? false,
     ttlMs: durationMs(options.max_session_ttl ?? '12h') ?? 0,
     idleMs: durationMs(options.idle_timeout ?? 0) ?? 0,
+    admin: {
+      confirmMs: durationMs(options.confirm_changes ?? 0) ?? 0,
+      idleMs: durationMs(options.admin_idle_timeout ?? 0) ?? 0,
+    },
   }
 }
 
@@ -121,20 +132,34 @@ export function reachOf(
   return { allowed, denied }
 }
 
-/** The strictest limits among the roles. */
-export function limitsOf({ items }: RoleSet): SessionLimits {
+/** The shortest of the limits; 0 is none. */
+const shortest = (limits: readonly number[]): number => {
+  const set = limits.filter((ms) => ms > 0)
+  return set.length === 0 ? 0 : Math.min(...set)
+}
+
+/** The strictest limits among the roles. `admin`: those of the built-in role. */
+export function limitsOf({ items, unreadable }: RoleSet, admin: AdminLimits): SessionLimits {
   const compiled = (names: readonly string[]) =>
     names.map((name) => items.get(name)).filter((role) => role !== undefined)
+  const adminLimits = (names: readonly string[]): readonly AdminLimits[] => [
+    ...compiled(names).map((role) => role.admin),
+    ...(names.includes('admin') ? [admin] : []),
+  ]
   return {
     ttlMs(names) {
       const limits = compiled(names).map(({ ttlMs }) => ttlMs)
       return limits.length === 0 ? DEFAULT_TTL_MS : Math.min(...limits)
     },
-    idleMs(names) {
-      const limits = compiled(names)
-        .map(({ idleMs }) => idleMs)
-        .filter((ms) => ms > 0)
-      return limits.length === 0 ? 0 : Math.min(...limits)
-    },
+    idleMs: (names, kind) =>
+      shortest([
+        ...compiled(names).map(({ idleMs }) => idleMs),
+        ...(kind === 'hub' ? adminLimits(names).map(({ idleMs }) => idleMs) : []),
+      ]),
+    // Nobody knows what an unreadable role demands, so each change needs a confirmation of its own.
+    confirmMs: (names) =>
+      names.some((name) => unreadable.has(name))
+        ? 1
+        : shortest(adminLimits(names).map(({ confirmMs }) => confirmMs)),
   }
 }

@@ -10,6 +10,10 @@ const PATH = '/web/confirm-action'
 /** The page on which a person confirms, and from which the browser goes on to a path of the sign-in host. */
 export const confirmPath = (path: string): string => `${PATH}?return=${encodeURIComponent(path)}`
 
+/** The page on which a person confirms changes of administration in one of their sessions. */
+export const confirmSessionPath = (session: string): string =>
+  `/web/confirm?session=${encodeURIComponent(session)}`
+
 /** `/web/confirm-action`: a confirmation for an action of another plugin, remembered in the hub session with its time. */
 export function confirmRoutes(deps: Deps): WebRoutes {
   const { keys, pages, publicNames, firstKey } = deps

@@ -22,7 +22,7 @@ import { adminRoutes } from './admin-routes.ts'
 import { createAssets } from './assets.ts'
 import { createCeremonies } from './ceremonies.ts'
 import { WebauthnConfig, type WebauthnSettings } from './config.ts'
-import { confirmPath, confirmRoutes } from './confirm-routes.ts'
+import { confirmPath, confirmRoutes, confirmSessionPath } from './confirm-routes.ts'
 import { dashboardPage } from './dashboard-page.ts'
 import { type Deps, isLocal, PASSKEY } from './deps.ts'
 import { enrolRoutes } from './enrol-routes.ts'
@@ -77,7 +77,7 @@ export default defineHubPlugin({
     }
 
     provide.migrations(webauthnMigrations)
-    provide.confirmations({ pathTo: confirmPath })
+    provide.confirmations({ pathTo: confirmPath, pathOf: confirmSessionPath })
     provide.webRoutes(confirmRoutes(deps))
     provide.signInMethods({
       name: 'webauthn',

@@ -1,45 +1,15 @@
 import { html, type Pages, type PublicNames } from '@mezite/core'
+import { type Account, accountSection } from './account-pages.ts'
 import type { Assets } from './assets.ts'
 import type { Request } from './deps.ts'
+import { nameField, noScript, scriptWords, status } from './page-parts.ts'
 import { problemsIn, type ScriptWords } from './script-problems.ts'
 import { texts, type Words } from './texts.ts'
 
-/** A passkey as its owner sees it. */
-export interface ShownKey {
-  readonly id: string
-  readonly name: string
-  readonly created: number
-  readonly lastUsed: number | null
-  readonly hardware: boolean
-  readonly synced: boolean
-}
-
-/** The passkeys of a person, for the section of "My account". */
-export interface Account {
-  readonly keys: readonly ShownKey[]
-  /** The person signs in with a passkey alone. */
-  readonly local: boolean
-  /** Passkeys may be changed now; else `againUrl` leads to a fresh sign-in. */
-  readonly fresh: boolean
-  readonly againUrl: string
-  /** The page that the person wanted, once there is a passkey. */
-  readonly continueUrl: string | null
-  /** The first passkey needs a link from an administrator. */
-  readonly byAdmin: boolean
-}
-
 type Body = Parameters<Pages['render']>[0]['body']
 
-const status = () => html`<p class="status" role="status" aria-live="polite"></p>`
-const noScript = ({ noScript: text }: Words) => html`<noscript><p class="status bad">${text}</p></noscript>`
-const scriptWords = ({ script, ...more }: ScriptWords) =>
-  JSON.stringify({ ...script, keyName: more.keyName, problems: more.problems })
 const glyph = () => html`<div class="badge"><svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
   <path d="M9 4a4 4 0 1 0 0 8a4 4 0 0 0 0-8M2.5 20c0-3.6 2.9-6 6.5-6c1.2 0 2.3.3 3.3.7M17 10.5a2.75 2.75 0 1 0 0 5.5a2.75 2.75 0 0 0 0-5.5M17 16v5l1.6-1.4" /></svg></div>`
-const day = (at: number) => {
-  const text = new Date(at).toISOString()
-  return html`<time datetime=${text} data-show="day">${text.slice(0, 10)}</time>`
-}
 
 /** The plugin's pages, in the language of a request. All arguments are escaped; scripts read their data from data attributes. */
 export function createPages({
@@ -84,7 +54,7 @@ export function createPages({
                 ${useKey(words)}
               </div>`
             : neededCard(words, {
-                app: ask.app,
+                needs: confirm.needs(ask.app),
                 missing: confirm.missing[ask.missing.why],
                 addUrl: ask.missing.addUrl,
               }),
@@ -124,21 +94,34 @@ export function createPages({
 
       /** A login of `msh` needs a passkey before this app opens. */
       confirmProgram: (
-        ask: Readonly<Record<'user' | 'app' | 'session', string>> &
-          Readonly<Record<'hasKey' | 'byToken', boolean>> & { readonly port: number | null },
+        ask: Readonly<Record<'user' | 'session', string>> &
+          Readonly<Record<'hasKey' | 'byToken', boolean>> & {
+            readonly port: number | null
+            /** Null: changes of administration. */
+            readonly app: string | null
+          },
       ) => {
-        const [before, after] = ask.byToken ? confirm.letsProgram(ask.app) : confirm.opensInTerminal(ask.app)
+        const { app } = ask
+        const [before, after] =
+          app === null
+            ? confirm.changes
+            : ask.byToken
+              ? confirm.letsProgram(app)
+              : confirm.opensInTerminal(app)
+        const only =
+          app === null ? confirm.onlyIfChanges : ask.byToken ? confirm.onlyIfProgram : confirm.onlyIf
+        const needs = app === null ? confirm.changesNeed : confirm.needs(app)
         return page(
           confirm.title,
           ask.hasKey
-            ? html`<div class="card" data-passkey="program" data-words=${scriptWords(words)} data-session=${ask.session} data-app=${ask.app} data-port=${String(ask.port ?? '')}>
+            ? html`<div class="card" data-passkey="program" data-words=${scriptWords(words)} data-session=${ask.session} data-app=${app ?? ''} data-port=${String(ask.port ?? '')}>
                 ${glyph()}
                 <h1>${confirm.title}</h1>
                 <p>${before}<strong>${ask.user}</strong>${after}</p>
-                <p class="quiet">${ask.byToken ? confirm.onlyIfProgram : confirm.onlyIf}</p>
+                <p class="quiet">${only}</p>
                 ${useKey(words)}
               </div>`
-            : neededCard(words, { app: ask.app, missing: confirm.missing.none, addUrl: '/web/account' }),
+            : neededCard(words, { needs, missing: confirm.missing.none, addUrl: '/web/account' }),
           ask.user,
         )
       },
@@ -178,11 +161,11 @@ export function createPages({
 /** The person has no passkey that opens this app. */
 const neededCard = (
   words: Words,
-  { app, missing, addUrl }: { app: string; missing: string; addUrl: string | null },
+  { needs, missing, addUrl }: { needs: string; missing: string; addUrl: string | null },
 ) => html`<div class="card">
   ${glyph()}
   <h1>${words.confirm.missingTitle}</h1>
-  <p>${words.confirm.needs(app)} ${missing}</p>
+  <p>${needs} ${missing}</p>
   <div class="actions">
     ${addUrl === null ? null : html`<a class="button" href=${addUrl}>${words.add}</a>`}
     <a class="button plain" href="/">${words.apps}</a>
@@ -228,70 +211,4 @@ function signInForm(words: ScriptWords, { state, alone }: { state: string; alone
     <div class="actions"><button data-go class=${alone ? '' : 'wide'}>${use}</button></div>
     ${status()}${noScript(words)}
   </div>`
-}
-
-const nameField = ({ newName }: Words, label: string) => html`<label for="name">${label}</label>
-  <input id="name" name="name" maxlength="64" value=${newName} autocomplete="off" />`
-
-function accountSection(words: ScriptWords, account: Account) {
-  const { title, local, confirms, none, continue: onward } = words.account
-  const { keys, continueUrl } = account
-  return html`<section class="card" id="passkeys" data-passkey="account" data-words=${scriptWords(words)} data-keys=${String(keys.length)}>
-    <h2>${title}</h2>
-    <p class="quiet small">${account.local ? local : confirms}</p>
-    ${keys.length === 0 ? html`<p>${none}</p>` : keyList(words.account, account)}
-    ${
-      continueUrl !== null && keys.length > 0
-        ? html`<div class="actions"><a class="button" data-continue href=${continueUrl}>${onward}</a></div>`
-        : null
-    }
-    ${additions(words, account)}
-    ${status()}
-    ${noScript(words)}
-  </section>`
-}
-
-function keyList(words: Words['account'], { keys, fresh }: Account) {
-  return html`<ul class="list keys">
-    ${keys.map(
-      (key) => html`<li data-key=${key.id}>
-        <div>
-          <strong data-name>${key.name}</strong>
-          <p class="quiet">${words.added} ${day(key.created)}, ${key.lastUsed === null ? words.unused : html`${words.lastUsed} ${day(key.lastUsed)}`}</p>
-          ${
-            key.hardware || key.synced
-              ? html`<ul class="tags"><li>${key.hardware ? words.hardware : words.synced}</li></ul>`
-              : null
-          }
-        </div>
-        <div class="tools">
-          <button class="plain small" data-rename aria-label=${words.renameNamed(key.name)}>${words.rename}</button>
-          ${
-            fresh && keys.length > 1
-              ? html`<details class="confirm">
-                <summary class="danger plain" aria-label=${words.removeNamed(key.name)}>${words.remove}</summary>
-                <div>
-                  <p>${words.removeText(key.name)}</p>
-                  <button class="danger small" data-remove>${words.removeNamed(key.name)}</button>
-                </div>
-              </details>`
-              : null
-          }
-        </div>
-      </li>`,
-    )}
-  </ul>`
-}
-
-function additions(words: Words, { keys, fresh, againUrl, byAdmin }: Account) {
-  const { byAdmin: ask, stale, again, newKeyName, firstConfirm, last } = words.account
-  if (byAdmin) return html`<p>${ask[0]}<code>mezctl users add-mfa</code>${ask[1]}</p>`
-  if (!fresh) {
-    return html`<p class="note">${stale}</p>
-      <div class="actions"><a class="button plain" href=${againUrl}>${again}</a></div>`
-  }
-  return html`${nameField(words, newKeyName)}
-    ${keys.length > 0 ? html`<p class="quiet small">${firstConfirm}</p>` : null}
-    ${keys.length === 1 ? html`<p class="quiet small">${last}</p>` : null}
-    <div class="actions"><button data-add class=${keys.length > 0 ? 'plain' : ''}>${words.add}</button></div>`
 }

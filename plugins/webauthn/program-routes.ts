@@ -17,6 +17,7 @@ import { problemFor } from './reasons.ts'
 /**
  * `/web/confirm`: the page on which a person confirms with a passkey that their own login of `msh`, or a program that acts for them, may open an app. The
  * confirmation counts in that login, for that app, and then the browser returns to the port of `msh` on loopback, if it waits there.
+ * Without an app, for a session of a browser or of `mezctl`, the person confirms changes of administration in that session.
  */
 export function programRoutes(deps: Deps): WebRoutes {
   const { desk, keys, catalog, pages, sessions } = deps
@@ -26,16 +27,20 @@ export function programRoutes(deps: Deps): WebRoutes {
     const { session, user } = await personOf(deps, request)
     const program = sessions.byId(String(given.session ?? ''))
     const isOfProgram = program?.kind === 'cert' || program?.kind === 'token'
-    if (!isOfProgram || program.user !== session.user || !sessions.subjectOf(program)) {
+    if (
+      !(isOfProgram || program?.kind === 'hub') ||
+      program.user !== session.user ||
+      !sessions.subjectOf(program)
+    ) {
       throw problemFor('session_unknown')
     }
-    const app = catalog.byName(String(given.app ?? ''))
-    if (!app) throw problemFor('app_unknown', 'There is no application with this name.')
+    const app = isOfProgram ? catalog.byName(String(given.app ?? '')) : null
+    if (app === undefined) throw problemFor('app_unknown', 'There is no application with this name.')
     const binding: Binding = {
       purpose: 'program',
       session: `${session.id} ${program.id}`,
       user: user.key,
-      app: app.id,
+      app: app?.id ?? null,
     }
     return { session, user, program: program as Session, app, binding }
   }
@@ -53,7 +58,7 @@ export function programRoutes(deps: Deps): WebRoutes {
           const hasKey = (await keys.of(bound.user)).length > 0
           const shown = {
             user: bound.user.name,
-            app: bound.app.name,
+            app: bound.app?.name ?? null,
             session: bound.program.id,
             port: portOf(redirect_port),
             hasKey,
@@ -79,8 +84,10 @@ export function programRoutes(deps: Deps): WebRoutes {
         const location =
           port === null ? '/web/confirm/done' : `http://127.0.0.1:${port}/callback?code=confirmed&done=1`
         const { session, user, program, app, binding } = await bind(request, request.body)
-        const found = await takeOwnAssertion(deps, request, { binding, session, user, app: app.name })
-        await storeMark(deps, found, program, markOf(deps, found.key), app.id)
+        const found = await takeOwnAssertion(deps, request, {
+          ...{ binding, session, user, app: app?.name ?? null },
+        })
+        await storeMark(deps, found, program, markOf(deps, found.key), app?.id)
         return { location }
       })
     },

@@ -13,6 +13,9 @@ const en = {
       `A program goes on at ${app} in your name after you confirm that it is you, `,
       '.',
     ],
+    changes: ['You make changes to this cluster after you confirm that it is you, ', '.'],
+    changesNeed: 'Your role requires a passkey for changes to this cluster.',
+    onlyIfChanges: 'Continue only if you have just made a change yourself, in the dashboard or with mezctl.',
     onlyIfProgram: 'Continue only if you use this program yourself and it has just asked for this.',
     onlyIf: 'Continue only if you have just started msh app login yourself.',
     use: 'Use your passkey',
@@ -110,6 +113,10 @@ const de: Words = {
       `Ein Programm macht bei ${app} in Ihrem Namen weiter, wenn Sie bestätigen, dass Sie es sind: `,
       '.',
     ],
+    changes: ['Sie ändern diesen Cluster, wenn Sie bestätigen, dass Sie es sind: ', '.'],
+    changesNeed: 'Ihre Rolle verlangt für Änderungen an diesem Cluster einen Passkey.',
+    onlyIfChanges:
+      'Fahren Sie nur fort, wenn Sie gerade selbst etwas geändert haben, im Dashboard oder mit mezctl.',
     onlyIfProgram:
       'Fahren Sie nur fort, wenn Sie dieses Programm selbst benutzen und es gerade danach gefragt hat.',
     onlyIf: 'Fahren Sie nur fort, wenn Sie msh app login gerade selbst gestartet haben.',

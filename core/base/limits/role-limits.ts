@@ -1,4 +1,5 @@
 import type { SessionLimits } from '../../api/session-limits.ts'
+import type { Session } from '../../api/sessions.ts'
 import { MezError } from '../../kernel/error.ts'
 
 /** The session lifetime for roles without a limit; also the longest lifetime of a browser session. */
@@ -11,9 +12,13 @@ export interface RoleLimits {
 }
 
 /** Reads the limits from the plugin that provides them, if any. Throws `MEZ_HOOK_FAILED` if they are not valid. */
-export function roleLimits(limits: SessionLimits | undefined, roles: readonly string[]): RoleLimits {
+export function roleLimits(
+  limits: SessionLimits | undefined,
+  roles: readonly string[],
+  kind?: Session['kind'],
+): RoleLimits {
   if (limits === undefined) return { ttlMs: DEFAULT_TTL_MS, idleMs: 0 }
-  return { ttlMs: checked(limits.ttlMs(roles)), idleMs: checked(limits.idleMs(roles)) }
+  return { ttlMs: checked(limits.ttlMs(roles)), idleMs: checked(limits.idleMs(roles, kind)) }
 }
 
 /** Rejects NaN: every comparison with it is false, so the limit would never be reached. */

@@ -80,7 +80,7 @@ export function createSessions(rooms: SessionsNeeds): RunningSessions {
   const store = createSessionStore({
     revisions,
     isLocked: locks.isSessionLocked,
-    limitsOf: ({ user }) => roleLimits(kernel.service(sessionLimits), accounts.rolesOf(user)),
+    limitsOf: ({ user, kind }) => roleLimits(kernel.service(sessionLimits), accounts.rolesOf(user), kind),
     ended(event) {
       live.cutSession(event.session.id, event.reason)
       hooks.ended(event)

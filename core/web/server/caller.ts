@@ -1,8 +1,7 @@
-import type { CredentialRequest } from '../../api/credentials.ts'
 import type { Session, Sessions } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
 import type { RunningCallers } from '../../gate/access/callers.ts'
-import type { ApiCredentials } from './route-guard.ts'
+import type { GuardOptions } from './route-guard.ts'
 
 /** What callers of routes are looked up in. */
 export interface CallerNeeds {
@@ -14,17 +13,13 @@ export interface CallerNeeds {
 /**
  * Looks up the caller of a route on the hub's own host. Cookies and bearer tokens are what entries of `credentials` recognise,
  * such as the session of a browser or an API token; another bearer token is a session of a command line. Null: unknown. A locked user is
- * known but has no roles.
+ * known but has no roles. `unused`: the call does not count as use of the session.
  */
-export function createCallerLookup({
-  callers,
-  sessions,
-  locks,
-}: CallerNeeds): (credentials: ApiCredentials, request: CredentialRequest) => Promise<Subject | null> {
+export function createCallerLookup({ callers, sessions, locks }: CallerNeeds): GuardOptions['identify'] {
   const sessionOf = async (token: string): Promise<Session | undefined> =>
     (await sessions.find('hub', token)) ?? (await sessions.find('cert', token))
 
-  return async (credentials, request) => {
+  return async (credentials, request, unused = false) => {
     // First, because looking up a token that is not a session's costs a read of the database.
     const who =
       credentials.kind === 'cookie' ? credentials.who : await callers.ofApi(request, credentials.token)
@@ -38,7 +33,7 @@ export function createCallerLookup({
           : sessions.byId(who.sessionId)
     const subject = session && sessions.subjectOf(session)
     if (!session || !subject || (who !== null && session.kind !== who.kind)) return null
-    sessions.touch(session)
+    if (!unused) sessions.touch(session)
     return locks.lockFor(subject, null) === null ? subject : Object.freeze({ ...subject, roles: [] })
   }
 }

@@ -12,9 +12,9 @@ import { addressKey } from '../../base/limits/address-key.ts'
 import { createConcurrencyQuota } from '../../base/limits/concurrency-quota.ts'
 import { createRateLimit } from '../../base/limits/rate-limit.ts'
 import type { ApiCookie } from '../../gate/access/callers.ts'
-import type { Clock } from '../../kernel/clock.ts'
 import { MezError } from '../../kernel/error.ts'
 import { operator } from './admin-socket.ts'
+import { type ConfirmationOptions, requireConfirmation } from './confirmation.ts'
 import { CSRF_HEADER, checkCsrf, csrfToken, isSafe } from './csrf.ts'
 
 /**
@@ -22,6 +22,9 @@ import { CSRF_HEADER, checkCsrf, csrfToken, isSafe } from './csrf.ts'
  * body.
  */
 const PUBLIC_BODY_BYTES = 64 * 1024
+
+/** In calls of pages that nobody has caused. */
+const BACKGROUND_HEADER = 'x-mezite-background'
 
 const OPEN: readonly unknown[] = ['public', 'page', 'user'] satisfies RouteAccess[]
 
@@ -39,22 +42,24 @@ export type ApiCredentials =
   | ({ readonly kind: 'cookie' } & ApiCookie)
   | { readonly kind: 'bearer'; readonly token: string }
 
-export interface GuardOptions {
+export interface GuardOptions extends ConfirmationOptions {
   /** Null if the request was not routed here; it is then rejected. */
   readonly arrivalOf: (request: FastifyRequest) => Arrival | null
   /** Recognises the cookies of the hub's own host in a `Cookie` header; null: none. */
   readonly callers: { ofApiCookie(header: string | undefined): ApiCookie | null }
-  /** The subject of the credentials with its current roles; null if unknown. */
-  readonly identify: (credentials: ApiCredentials, request: CredentialRequest) => Promise<Subject | null>
+  /** The subject of the credentials with its current roles; null if unknown. `unused`: this is not a use of the session. */
+  readonly identify: (
+    credentials: ApiCredentials,
+    request: CredentialRequest,
+    unused?: boolean,
+  ) => Promise<Subject | null>
   /** The account of a program; undefined: there is none with this name. Absent: there are none. */
   readonly botOf?: (user: string) => Bot | undefined
   /** Sessions and roles are valid only while their view is fresh. */
   readonly revisions: Pick<Revisions, 'fresh'>
   /** URL at which a visitor signs in and then continues at this path of the sign-in host. */
   readonly signInUrl: (path: string) => string
-  readonly signInOrigin: string
   readonly limits: Pick<ProxyLimits, 'callsPerMinute' | 'anonymousRequestsPerAddress'>
-  readonly clock: Clock
 }
 
 /**
@@ -143,7 +148,11 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
         : shown === null
           ? undefined
           : { kind: 'cookie', ...shown }
-    const known = credentials && (() => identify(credentials, presentedOf(request, origin)))
+    const presented = presentedOf(request, origin)
+    // A page that loads what has changed does not show that somebody sits at it.
+    const known =
+      credentials &&
+      ((unused = headers[BACKGROUND_HEADER] !== undefined) => identify(credentials, presented, unused))
     const demandFresh = (): void => {
       if (revisions.fresh()) return
       reply.header('retry-after', '1')
@@ -166,6 +175,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
           'An msh login cannot administer the hub. Sign in with mezctl login, or use an API token.'
         throw problemFor('msh_login_not_allowed', detail)
       }
+      if (!/\.(list|read)$/.test(access)) requireConfirmation(subject, options)
       return subject
     }
     demandFresh()
@@ -190,7 +200,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     if (subject !== null) request.subject = subject
     request.subject = authorize(subject)
     arrival.info.authenticated?.()
-    request.identifyAgain = async () => (revisions.fresh() && known ? known() : null)
+    request.identifyAgain = async () => (revisions.fresh() && known ? known(true) : null)
     request.authorizeAgain = async () => {
       demandFresh()
       return authorize(known ? await known() : null)

@@ -26,7 +26,7 @@ const BODY_BYTES = 1024 * 1024
 const LONGEST_NAME = 512
 
 export interface WebServerOptions
-  extends Pick<GuardOptions, 'botOf' | 'callers' | 'identify' | 'revisions' | 'signInUrl'> {
+  extends Pick<GuardOptions, 'botOf' | 'callers' | 'confirmation' | 'identify' | 'revisions' | 'signInUrl'> {
   readonly publicNames: PublicNames
   readonly routes: readonly WebRoutes[]
   /** Asked with each response, because certificates are read after this is made. False with a development certificate. */

@@ -46,6 +46,9 @@ async function send(method: string, path: string, body: unknown, more: Headers =
 export const replaces = (tag: string | null): Headers =>
   tag === null ? { 'if-none-match': '*' } : { 'if-match': tag }
 
+/** Headers of a call that nobody has caused: it does not keep an idle session alive. */
+export const BACKGROUND: Headers = { 'x-mezite-background': '1' }
+
 /** What the hub counts of a list. */
 export interface Counts {
   readonly found: number
@@ -59,8 +62,9 @@ export interface Counts {
 /** Loads a page of a list, and the path of the next one; null after the last. Rejects with `ApiError`. */
 export async function loadPage<T>(
   path: string,
+  headers: Headers = {},
 ): Promise<{ rows: readonly T[]; next: string | null; counts: Counts }> {
-  const response = await send('GET', path, undefined)
+  const response = await send('GET', path, undefined, headers)
   const rows = await read<readonly T[]>(response)
   const list = dictionary(response.headers.get('x-mezite-list'))
   const counts = {
@@ -82,14 +86,23 @@ const dictionary = (header: string | null): ReadonlyMap<string, number> =>
     }),
   )
 
-/** Calls the API, and resolves to the response's document. Rejects with `ApiError`. */
+let confirm: (url: string) => Promise<boolean> = async () => false
+
+/** Sets what lets the person confirm with a passkey, on the page at `url`; resolves to whether the person has. */
+export const confirmWith = (ask: typeof confirm): void => {
+  confirm = ask
+}
+
+/** Calls the API, after a confirmation with a passkey if the caller's role demands one, and resolves to the response's document. Rejects with `ApiError`. */
 export async function call<T>(method: string, path: string, body?: unknown, headers?: Headers): Promise<T> {
   let response = await send(method, path, body, headers)
   if (response.status === 403 && method !== 'GET') {
     const problem = await problemOf(response)
+    const { code, confirm_url: url } = problem
     // The session is another one than that of the token: this browser signed in again in another tab.
-    if (problem.code !== 'csrf') throw new ApiError(403, problem)
-    token = null
+    if (code === 'csrf') token = null
+    else if (!(code === 'confirmation_required' && typeof url === 'string' && (await confirm(url))))
+      throw new ApiError(403, problem)
     response = await send(method, path, body, headers)
   }
   return read(response)

@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { type Counts, call, loadPage, signedOut } from './api.ts'
+import { BACKGROUND, type Counts, call, loadPage, signedOut } from './api.ts'
 import { createResources, type Loaded } from './resources.ts'
 
 export type { Loaded }
@@ -16,7 +16,7 @@ export const connected = signal(true)
  * one of these kinds. A null path loads nothing.
  */
 export function useResource<T>(path: string | null, kinds: readonly string[]): Loaded<T> {
-  return useEntry<T>(path, kinds, () => call('GET', path!))
+  return useEntry<T>(path, kinds, (again) => call('GET', path!, undefined, again ? BACKGROUND : {}))
 }
 
 /** A list, of which more pages are loaded on demand. */
@@ -38,12 +38,13 @@ export function useList<T>(path: string, kinds: readonly string[], size = PAGE):
   const [count, setCount] = useState({ path, pages: 1 })
   const pages = count.path === path ? count.pages : 1
   const first = `${path}${path.includes('?') ? '&' : '?'}limit=${size}`
-  const loaded = useEntry<Pages<T>>(`${first} ${pages}`, kinds, async () => {
-    const { counts, ...start } = await loadPage<T>(first)
+  const loaded = useEntry<Pages<T>>(`${first} ${pages}`, kinds, async (again) => {
+    const headers = again ? BACKGROUND : {}
+    const { counts, ...start } = await loadPage<T>(first, headers)
     const rows = [...start.rows]
     let { next } = start
     for (let page = 1; page < pages && next !== null; page++) {
-      const found: Awaited<ReturnType<typeof loadPage<T>>> = await loadPage<T>(next)
+      const found: Awaited<ReturnType<typeof loadPage<T>>> = await loadPage<T>(next, headers)
       rows.push(...found.rows)
       next = found.next
     }
@@ -62,7 +63,11 @@ export function useList<T>(path: string, kinds: readonly string[], size = PAGE):
   }
 }
 
-function useEntry<T>(path: string | null, kinds: readonly string[], load: () => Promise<unknown>): Loaded<T> {
+function useEntry<T>(
+  path: string | null,
+  kinds: readonly string[],
+  load: (again: boolean) => Promise<unknown>,
+): Loaded<T> {
   const resource = path === null ? null : resources.at(path, kinds, load)
   useEffect(
     () => (path === null || resource === null ? undefined : resources.follow(path, resource)),

@@ -11,7 +11,8 @@ export interface Loaded<T> {
 
 /** A resource as all its readers share it. */
 export interface Resource {
-  readonly load: () => Promise<unknown>
+  /** `again`: nobody has asked for it, it has changed. */
+  readonly load: (again: boolean) => Promise<unknown>
   readonly state: Signal<Loaded<unknown>>
   readonly kinds: readonly string[]
   readers: number
@@ -30,7 +31,7 @@ const KEPT_MS = 5_000
 /** The resources of the API that pages read, by path. */
 export interface Resources {
   /** The resource at a path; it follows changes of these kinds while it has readers. */
-  at(path: string, kinds: readonly string[], load: () => Promise<unknown>): Resource
+  at(path: string, kinds: readonly string[], load: Resource['load']): Resource
   /** Adds a reader. The first one loads the resource; call the returned function once to remove the reader. */
   follow(path: string, resource: Resource): () => void
   /** Loads the resources of these kinds again; null: all. */
@@ -43,12 +44,12 @@ export function createResources(): Resources {
   /** Those with readers, also one whose path has another resource by now. */
   const followed = new Set<Resource>()
 
-  async function load(resource: Resource): Promise<void> {
+  async function load(resource: Resource, again: boolean): Promise<void> {
     const { state } = resource
     state.value = { ...state.peek(), loading: true }
     resource.stale = false
     try {
-      const data = await resource.load()
+      const data = await resource.load(again)
       state.value = { data, error: undefined, loading: false }
     } catch (error) {
       const failure =
@@ -63,7 +64,7 @@ export function createResources(): Resources {
   function refresh(resource: Resource): void {
     if (resource.readers === 0) return
     if (resource.state.peek().loading) resource.stale = true
-    else void load(resource)
+    else void load(resource, true)
   }
 
   /** Removes this resource only: another one may be at its path by now. */
@@ -84,7 +85,7 @@ export function createResources(): Resources {
       resource.readers += 1
       clearTimeout(resource.removal)
       followed.add(resource)
-      if (resource.readers === 1) void load(resource)
+      if (resource.readers === 1) void load(resource, false)
       return () => {
         resource.readers -= 1
         if (resource.readers > 0) return

@@ -81,6 +81,8 @@
       const response = await assert(begun)
       const done = { session, app, port, ceremony: begun.ceremony, response }
       const { location } = await post('/web/confirm/finish', done)
+      // The dashboard waits in the window that has opened this one.
+      globalThis.opener?.postMessage('mezite-confirmed', globalThis.location.origin)
       globalThis.location.assign(location)
     },
 

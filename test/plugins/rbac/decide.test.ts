@@ -181,7 +181,7 @@ t.test('the shortest limit of all roles applies', async (t) => {
   const roles = new Map<string, CompiledRole>()
   roles.set('a', compileRole(role('a', { options: { max_session_ttl: '8h', idle_timeout: 0 } })))
   roles.set('b', compileRole(role('b', { options: { max_session_ttl: '30d', idle_timeout: '15m' } })))
-  const limits = limitsOf({ items: roles, unreadable: new Set() })
+  const limits = limitsOf({ items: roles, unreadable: new Set() }, { confirmMs: 5, idleMs: 4 })
   t.equal(limits.ttlMs(['a', 'b', 'nobody']), 8 * 3_600_000)
   t.equal(limits.ttlMs(['b']), 30 * 24 * 3_600_000)
   t.equal(limits.ttlMs(['nobody']), 12 * 3_600_000, 'where no role says anything')
@@ -189,6 +189,16 @@ t.test('the shortest limit of all roles applies', async (t) => {
   t.equal(limits.idleMs(['a', 'b']), 900_000)
   roles.set('c', compileRole(role('c', { options: { idle_timeout: '5m' } })))
   t.equal(limits.idleMs(['a', 'b', 'c']), 300_000)
+  const strict = { confirm_changes: '10m', admin_idle_timeout: '3m' }
+  roles.set('d', compileRole(role('d', { options: strict })))
+  t.equal(limits.idleMs(['c', 'd'], 'app'), 300_000)
+  t.equal(limits.idleMs(['c', 'd'], 'hub'), 180_000, 'sessions that reach the API end sooner')
+  t.equal(limits.idleMs(['d', 'admin'], 'hub'), 4, 'the configuration has the option of the role admin')
+  t.equal(limits.confirmMs?.(['a', 'b']), 0)
+  t.equal(limits.confirmMs?.(['a', 'd']), 600_000)
+  t.equal(limits.confirmMs?.(['d', 'admin']), 5)
+  const broken = limitsOf({ items: roles, unreadable: new Set(['x']) }, { confirmMs: 0, idleMs: 0 })
+  t.equal(broken.confirmMs?.(['a', 'x']), 1, 'nobody knows what an unreadable role demands')
 })
 
 t.test('a wrong role document is refused with every fault and its place', async (t) => {

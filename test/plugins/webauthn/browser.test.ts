@@ -328,3 +328,33 @@ t.test('people without a provider sign in with a passkey alone', async (t) => {
   t.equal((await passkey.credentials()).length, 1)
   await person.context.close()
 })
+
+t.test('the dashboard asks for the passkey that a change needs, and then makes the change', async (t) => {
+  await putRole('careful', { tier: 'none' }, { confirm_changes: '10m' })
+  const person = await newPerson(browser)
+  const passkey = await plugIn(person.page)
+  const { enrolment } = await json('users', 'create', 'dora', '--roles', 'admin,careful', '--passkey')
+  await person.page.goto(enrolment.link)
+  await person.page.locator('#name').fill('Phone')
+  await go(person.page)
+  await said(person.page, /added for dora/)
+  await person.page.goto(`${hub}/web/admin/locks`)
+  await person.page.getByRole('button', { name: 'Add a lock' }).click()
+  const form = person.page.getByRole('dialog', { name: 'Add a lock' })
+  await form.getByLabel('Name *').fill('nobody@example.test')
+  await form.getByRole('button', { name: 'Lock', exact: true }).click()
+  const question = person.page.getByRole('dialog', { name: 'Confirm with your passkey' })
+  await question.waitFor()
+  t.equal((await cluster.api<object[]>('GET', '/locks')).length, 0, 'nothing is locked before')
+  const [popup] = await Promise.all([
+    person.page.waitForEvent('popup'),
+    question.getByRole('button', { name: 'Use your passkey' }).click(),
+  ])
+  await passkey.copyTo(popup)
+  t.match(await popup.textContent('main'), 'You make changes to this cluster after you confirm')
+  await go(popup)
+  await question.waitFor({ state: 'detached' })
+  await form.waitFor({ state: 'detached' })
+  t.match(await cluster.api('GET', '/locks'), [{ target: { user: 'nobody@example.test' } }])
+  await person.context.close()
+})

@@ -6,6 +6,7 @@ import { Glyph } from '../app-icon.tsx'
 import { useResource } from '../live.ts'
 import { ConnectionNotice, SignedOut } from '../states.tsx'
 import { t } from '../text.ts'
+import { Confirmation } from './confirmation.tsx'
 import { Notices } from './dialogs.tsx'
 import { NAVIGATION } from './navigation.ts'
 import { Palette } from './palette.tsx'
@@ -66,6 +67,7 @@ export function App() {
         </Guarded>
       </div>
       <Notices />
+      <Confirmation />
       <SignedOut />
     </div>
   )

@@ -87,7 +87,7 @@ interface DialogProps {
 }
 
 /** A modal dialog. Escape and a click beside it close it. */
-function Dialog({ title, children, onClose }: DialogProps) {
+export function Dialog({ title, children, onClose }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   const id = useId()
   useEffect(() => {

@@ -3,6 +3,10 @@ import type { sentences as english } from './en-sentences.ts'
 
 /** German. */
 export const sentences: Catalogue<typeof english> = {
+  confirmHelp:
+    'Ihre Rolle verlangt für Änderungen einen Passkey. Die Änderung geht weiter, wenn Sie bestätigt haben.',
+  confirmTitle: 'Mit Ihrem Passkey bestätigen',
+  confirmVerb: 'Passkey verwenden',
   suggestionCount: 'Vorschläge: {count}. Pfeiltasten und Eingabetaste wählen aus.',
   panelFailed: 'Das Plugin konnte diesen Abschnitt nicht liefern. Der Fehler steht im Protokoll des Hubs.',
   accessRole: 'Öffnet jede Anwendung',

@@ -1,5 +1,8 @@
 /** Sentences of the administration. */
 export const sentences = {
+  confirmHelp: 'Your role requires a passkey for changes. The change goes on when you have confirmed.',
+  confirmTitle: 'Confirm with your passkey',
+  confirmVerb: 'Use your passkey',
   suggestionCount: 'Suggestions: {count}. Use the arrow keys and Enter.',
   panelFailed: 'The plugin failed to provide this panel. The log of the hub has the error.',
   accessRole: 'Opens every application',
