@@ -77,7 +77,7 @@ export {
 export type { Subject } from './api/subject.ts'
 export { ROLE_NAME, type User, type Users, users } from './api/users.ts'
 export { verifiers } from './api/verifiers.ts'
-export { type PublicNames, publicNames, type WebRoutes, webRoutes } from './api/web-routes.ts'
+export { appsDomainOf, type PublicNames, publicNames, type WebRoutes, webRoutes } from './api/web-routes.ts'
 export type { Clock } from './kernel/clock.ts'
 export { isMezError, MezError, messageOf } from './kernel/error.ts'
 export type { Log } from './kernel/log.ts'

@@ -1,4 +1,5 @@
 import type { IdentityValue } from './identity-value.ts'
+import type { PublicNames } from './web-routes.ts'
 
 /** Header lines that an app's document removes and then sets; names are in lower case. */
 export interface HeaderChange {
@@ -34,9 +35,15 @@ export interface App {
   readonly protocol: string
   /** The host name of the app towards browsers, lower case. */
   readonly publicAddr: string
+  /** Its other hosts, lower case: names, and wildcards such as `*.preview.apps.example.com`, which cover one label. */
+  readonly aliases?: readonly string[]
+  /** Names of apps that its pages call: a launch opens their sessions too. */
+  readonly requiredApps?: readonly string[]
   /** Host names of the agents that may serve it. */
   readonly agents: readonly string[]
   readonly enabled: boolean
+  /** The only connector whose sign-ins may open it; absent: that of all apps. See `connectorOf`. */
+  readonly connector?: string
   readonly tls: {
     readonly verify: boolean
     readonly serverName: string | null
@@ -75,3 +82,9 @@ export interface App {
   /** Milliseconds since the epoch, or null: never. */
   readonly expires: number | null
 }
+
+/** The connector through which people must sign in to open this app, or an unknown one; null: any. */
+export const connectorOf = (
+  app: Pick<App, 'connector'> | undefined,
+  names: Pick<PublicNames, 'appsOidcConnector'>,
+): string | null => app?.connector ?? names.appsOidcConnector

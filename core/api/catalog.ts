@@ -4,7 +4,7 @@ import type { Actor } from './audit.ts'
 
 /** The apps, read synchronously from memory. The change sequence keeps them up to date. */
 export interface Catalog {
-  /** Looks up an app by its public host name in canonical (lower case) form. */
+  /** Looks up an app by one of its host names, aliases included, in canonical (lower case) form. */
   byHost(host: string): App | undefined
   byName(name: string): App | undefined
   byId(id: string): App | undefined

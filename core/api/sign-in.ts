@@ -37,6 +37,8 @@ export interface LoginState {
 export interface SignInDesk {
   /** Encrypts the state, valid for ten minutes; the hub does not store it. */
   seal(state: LoginState): string
+  /** The connector through which people must sign in for this host of an app; null: any. Unknown hosts are like most. */
+  connectorFor(appHost: string): string | null
   /** Null when the text was not sealed by this cluster, was changed, or has expired. */
   open(sealed: string): LoginState | null
   /**

@@ -67,7 +67,10 @@ export interface PublicNames {
   readonly hubOrigin: string
   /** Origin of the sign-in host; equals `hubOrigin` unless the apps' domain is or contains the hub's host. */
   readonly signInOrigin: string
+  /** The domain of apps that name no other: the first of `appsDomains`; null: the hub serves no apps. */
   readonly appsDomain: string | null
+  /** The domains of apps, in lower case; none contains another. */
+  readonly appsDomains: readonly string[]
   /** `:port` of public URLs, or an empty string for 443. */
   readonly portSuffix: string
   /** Whether the hub listens for plain HTTP (`proxy.redirect_addr`). */
@@ -77,6 +80,13 @@ export interface PublicNames {
   /** True if responses carry Strict-Transport-Security. Never with the development certificate. */
   readonly hsts?: boolean
 }
+
+/** The apps' domain that this host, in lower case, is below; null: it cannot be the host of an app. */
+export const appsDomainOf = (
+  host: string,
+  { appsDomains }: Pick<PublicNames, 'appsDomains'>,
+): string | null =>
+  appsDomains.find((domain) => host.endsWith(`.${domain}`) && host.length > domain.length + 1) ?? null
 
 /**
  * The callers that a route on the hub's own host accepts.

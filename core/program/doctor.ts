@@ -72,7 +72,7 @@ const DATABASE = 'the administrator of the database'
 async function* examineMachine(config: HubConfig): AsyncGenerator<Finding> {
   const { proxy, signInHost } = config
   const hosts = new Set([proxy.public_addr.host, signInHost])
-  if (proxy.apps_domain !== undefined) hosts.add(`app.${proxy.apps_domain}`)
+  for (const domain of proxy.apps_domain ?? []) hosts.add(`app.${domain}`)
   for (const host of hosts) yield await names(host)
   const status = await runningStatus(config)
   yield await port(proxy.listen_addr, status !== null)

@@ -31,7 +31,7 @@ export async function firstChecks(
     ...new Set([
       proxy.public_addr.host,
       signInHost,
-      ...(proxy.apps_domain ? [`app.${proxy.apps_domain}`] : []),
+      ...(proxy.apps_domain ?? []).map((domain) => `app.${domain}`),
     ]),
   ]
   const greeting = randomBytes(16).toString('hex')

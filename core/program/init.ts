@@ -250,7 +250,7 @@ function report(
     '',
     'DNS records, both to the address of this machine:',
     `  ${proxy.public_addr.host}.`,
-    `  *.${proxy.apps_domain}.`,
+    ...publicNames.appsDomains.map((domain) => `  *.${domain}.`),
     '',
     'Checks:',
     ...checks.map(({ what, missing }) => (missing === null ? `  ok       ${what}` : `  missing  ${missing}`)),

@@ -55,18 +55,24 @@ export default defineHubPlugin({
     }
     const { hubOrigin, signInOrigin } = use.publicNames
     const hub = [...new Set([hubOrigin, signInOrigin].map((origin) => new URL(origin).hostname))]
-    const appsDomain = use.publicNames.appsDomain?.toLowerCase() ?? null
+    const { publicNames: names } = use
     const own = settings.appsOnly ? [] : hub
-    const hosts = () => ({
-      own,
-      apps: use.catalog
+    const hosts = () => {
+      const apps = use.catalog
         .list()
         .filter(use.catalog.servedByHub)
-        .map(({ publicAddr }) => publicAddr),
-      wildcard: provider && appsDomain !== null ? `*.${appsDomain}` : null,
-    })
+        .flatMap(({ publicAddr, aliases = [] }) => [publicAddr, ...aliases])
+      const isWildcard = (host: string) => host.startsWith('*.')
+      const domains = names.appsDomains.map((domain) => `*.${domain}`)
+      return {
+        own,
+        apps: apps.filter((host) => !isWildcard(host)),
+        // Only DNS proves a wildcard.
+        wildcards: provider ? [...domains, ...apps.filter(isWildcard)] : [],
+      }
+    }
     const store = createStore({ db: use.database, box: use.secretBox, revisions: use.revisions })
-    const source = createSource(store, { own, hub, appsDomain }, clock)
+    const source = createSource(store, { own, hub, names }, clock)
     const dns = provider ? createDnsProof(provider, settings.resolvers) : null
     const upkeep = createUpkeep({ ...use, settings, store, hosts, dns, clock, log })
     const { runSoon } = use.jobs.add({

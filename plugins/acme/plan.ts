@@ -22,25 +22,25 @@ export const covers = (name: string, host: string): boolean =>
   name === host || (name.startsWith('*.') && host.slice(host.indexOf('.')) === name.slice(1))
 
 /**
- * Names that belong together get one certificate. `own` are the hub's hosts, none if files serve them; `wildcard` is the
- * name that covers apps, or null if each gets its own.
+ * Names that belong together get one certificate. `own` are the hub's hosts, none if files serve them; `wildcards` are
+ * the names that cover apps, or empty if each gets its own.
  */
 export function plan(
   hosts: {
     readonly own: readonly string[]
     readonly apps: readonly string[]
-    readonly wildcard: string | null
+    readonly wildcards: readonly string[]
   },
   certificates: readonly Planned[],
 ): Plan {
-  const { own, apps, wildcard } = hosts
+  const { own, apps, wildcards } = hosts
   const all = [...new Set([...own, ...apps])]
   const imported = certificates.filter((one) => one.imported)
   const ordered = certificates.filter((one) => !one.imported)
   const covered = (host: string) =>
-    (wildcard !== null && covers(wildcard, host)) ||
+    wildcards.some((name) => covers(name, host)) ||
     imported.some(({ names }) => names.some((name) => covers(name, host)))
-  const wanted = new Set([...(wildcard === null ? [] : [wildcard]), ...all.filter((host) => !covered(host))])
+  const wanted = new Set([...wildcards, ...all.filter((host) => !covered(host))])
 
   /** Whether a certificate that stays serves the host. */
   const readyElsewhere = (host: string, but: Planned) =>
@@ -57,15 +57,15 @@ export function plan(
   for (const one of ordered) {
     const kept = one.names.filter((name) => wanted.has(name) && !taken.has(name))
     for (const name of kept) taken.add(name)
-    // Until the wildcard is there, the certificates of before serve on.
+    // Until the wildcards are there, the certificates of before serve on.
     const serves = one.ready && one.names.some((name) => all.includes(name) && !readyElsewhere(name, one))
     if (kept.length === 0 && !serves) remove.push(one.name)
     else if (kept.length > 0 && kept.length < one.names.length) change.push({ name: one.name, names: kept })
   }
 
   const missing = [...wanted].filter((name) => !taken.has(name))
-  // With a wildcard the hub's names share its certificate.
-  const first = missing.filter((name) => own.includes(name) || name === wildcard)
+  // With wildcards the hub's names share its certificate.
+  const first = missing.filter((name) => own.includes(name) || wildcards.includes(name))
   const rest = missing.filter((name) => !first.includes(name)).sort()
   const groups = first.length > 0 ? [first] : []
   for (let at = 0; at < rest.length; at += MOST_NAMES) groups.push(rest.slice(at, at + MOST_NAMES))

@@ -1,4 +1,4 @@
-import type { Clock, certificates, SlotRef } from '@mezite/core'
+import { appsDomainOf, type Clock, type certificates, type PublicNames, type SlotRef } from '@mezite/core'
 import { namesOf } from './chain-check.ts'
 import { overdueTime } from './renewal.ts'
 import type { Certificate, Served, Store } from './store.ts'
@@ -28,11 +28,10 @@ export function createSource(
     readonly own: readonly string[]
     /** All hosts of the hub, which never are apps. */
     readonly hub: readonly string[]
-    readonly appsDomain: string | null
+    readonly names: Pick<PublicNames, 'appsDomains'>
   },
   clock: Clock,
 ): CertificateSource {
-  const below = hosts.appsDomain === null ? null : `.${hosts.appsDomain}`
   let indexed = -1
   let byName = new Map<string, Certificate>()
 
@@ -60,8 +59,7 @@ export function createSource(
     return byName
   }
   const covers = (host: string): boolean =>
-    hosts.own.includes(host) ||
-    (below !== null && host.endsWith(below) && host.length > below.length && !hosts.hub.includes(host))
+    hosts.own.includes(host) || (appsDomainOf(host, hosts.names) !== null && !hosts.hub.includes(host))
   const wildcard = (host: string) => `*${host.slice(host.indexOf('.'))}`
 
   return {

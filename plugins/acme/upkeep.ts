@@ -51,9 +51,9 @@ export function createUpkeep(parts: UpkeepParts) {
 
   /** The hub's own names first, then hosts without a certificate. */
   function nextDue(): Certificate | undefined {
-    const { own, wildcard } = parts.hosts()
+    const { own, wildcards } = parts.hosts()
     const rank = ({ names, served }: Certificate) =>
-      names.some((name) => own.includes(name) || name === wildcard) ? 0 : served === null ? 1 : 2
+      names.some((name) => own.includes(name) || wildcards.includes(name)) ? 0 : served === null ? 1 : 2
     return [...store.certificates.values()].filter(isDue).sort((a, b) => rank(a) - rank(b))[0]
   }
 

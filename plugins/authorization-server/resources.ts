@@ -1,4 +1,4 @@
-import type { App, Catalog, PublicNames } from '@mezite/core'
+import { type App, appsDomainOf, type Catalog, type PublicNames } from '@mezite/core'
 
 /** The scope of access to an app. */
 export const APP_SCOPE = 'app'
@@ -13,14 +13,13 @@ export const resourceOf = (app: App, { portSuffix }: Pick<PublicNames, 'portSuff
  */
 export function readResource(
   text: string,
-  { appsDomain, portSuffix }: Pick<PublicNames, 'appsDomain' | 'portSuffix'>,
+  names: Pick<PublicNames, 'appsDomains' | 'portSuffix'>,
 ): string | null {
   const url = text.length <= 512 ? URL.parse(text) : null
   if (url?.protocol !== 'https:' || url.search !== '' || url.hash !== '' || url.pathname !== '/') return null
   if (url.username !== '' || url.password !== '') return null
-  if (url.port !== portSuffix.slice(1)) return null
-  const below = appsDomain !== null && url.hostname.endsWith(`.${appsDomain.toLowerCase()}`)
-  return below ? `${url.origin}/` : null
+  if (url.port !== names.portSuffix.slice(1)) return null
+  return appsDomainOf(url.hostname, names) === null ? null : `${url.origin}/`
 }
 
 /** The app of a resource indicator in the form of `readResource`. */

@@ -142,7 +142,7 @@ export class RequestHandler {
     }
     let own: ClientHead
     try {
-      own = clientHead(this.#deps, admitted, mappingOf(app, this.#deps))
+      own = clientHead(this.#deps, admitted, mappingOf(app, admitted.request.host.host, this.#deps))
     } catch (error) {
       this.#deps.load.give(admitted.sharer, app.id)
       const problem = headProblem(this.#deps, admitted, error)

@@ -29,9 +29,9 @@ export default defineHubPlugin({
   needs: { database, publicNames, secretBox },
   provides: { certificates, migrations, webRoutes },
   setup({ clock, log, provide, tap, use }) {
-    const { hubOrigin, signInOrigin, appsDomain } = use.publicNames
+    const { hubOrigin, signInOrigin, appsDomains } = use.publicNames
     const hosts = [...new Set([hubOrigin, signInOrigin].map((origin) => new URL(origin).hostname))]
-    const names = appsDomain === null ? hosts : [...hosts, `*.${appsDomain}`]
+    const names = [...hosts, ...appsDomains.map((domain) => `*.${domain}`)]
     let root: Issued | null = null
     let leaf: Issued | null = null
     let problem: string | null = 'the hub has not started yet'
@@ -40,12 +40,7 @@ export default defineHubPlugin({
     async function renew(): Promise<void> {
       if (leaf !== null && leaf.expires - clock.now() > RENEW_BEFORE_MS) return
       try {
-        root ??= await openRoot(
-          use.database,
-          use.secretBox,
-          appsDomain === null ? hosts : [...hosts, appsDomain],
-          clock.now(),
-        )
+        root ??= await openRoot(use.database, use.secretBox, [...hosts, ...appsDomains], clock.now())
         leaf = await issueLeaf(root, names, clock.now())
         problem = null
       } catch (error) {
@@ -55,10 +50,8 @@ export default defineHubPlugin({
       }
     }
 
-    const isApp = (host: string) =>
-      appsDomain !== null &&
-      host.endsWith(`.${appsDomain}`) &&
-      !host.slice(0, -appsDomain.length - 1).includes('.')
+    // A wildcard covers one label.
+    const isApp = (host: string) => appsDomains.includes(host.slice(host.indexOf('.') + 1))
     const source: CertificateSource = {
       name: 'local-authority',
       covers: (host) => hosts.includes(host) || isApp(host),

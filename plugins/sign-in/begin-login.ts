@@ -10,26 +10,28 @@ export function beginLogin(
   reply: Reply,
   {
     state,
-    connector,
+    chosen = null,
     appHost,
     another = false,
   }: {
     readonly state: string
-    readonly connector: string | null
+    /** The connector that the person chose; what the app requires counts before it. */
+    readonly chosen?: string | null
     /** The app's host that the person asked for, which the page names. */
     readonly appHost: string | null
     /** The provider asks which account to use. */
     readonly another?: boolean
   },
 ): Reply {
-  const { methods, pages, publicNames } = deps
+  const { desk, methods, pages, publicNames } = deps
   const choices = methods.flatMap((method) => method.choices().map((choice) => ({ method, choice })))
   if (choices.length === 0) {
     deps.log.warn('nobody can sign in: add an identity provider with mezctl sso create')
     throw problemFor('sign_in_unavailable', 'Nobody can sign in yet. Ask your administrator.')
   }
-  // Only app sessions require the configured connector; the hub's own pages accept any.
-  const wanted = connector ?? (choices.length === 1 ? choices[0]!.choice.id : null)
+  // Only app sessions require a connector; the hub's own pages accept any.
+  const required = appHost === null ? null : desk.connectorFor(appHost)
+  const wanted = required ?? chosen ?? (choices.length === 1 ? choices[0]!.choice.id : null)
   if (wanted === null) {
     const forms = new Map(methods.map((method) => [method, method.form?.(reply, { state }) ?? null]))
     const query = `state=${encodeURIComponent(state)}${another ? '&another=1' : ''}`
@@ -48,8 +50,11 @@ export function beginLogin(
   }
   const found = choices.find(({ choice }) => choice.id === wanted)
   if (!found) {
-    const required = publicNames.appsOidcConnector === wanted
-    if (required) deps.log.warn({ connector: wanted }, 'proxy.apps_oidc_connector names no connector')
+    if (required !== null)
+      deps.log.warn(
+        { connector: wanted, host: appHost },
+        'an application requires a connector that does not exist',
+      )
     const detail = required
       ? 'Sign-in to applications is not available. Ask your administrator.'
       : 'This way to sign in no longer exists. Open the page again.'

@@ -15,10 +15,7 @@ export async function launch(deps: Deps, request: Request, reply: Reply, state: 
   const direct = location?.startsWith(`https://${state.appHost}${publicNames.portSuffix}/`) ?? false
   if (!direct && mayHaveFragment(request, state))
     return reply.page(pages(request).keepFragment(`${request.url}&fragment=`))
-  if (location === null) {
-    const connector = state.appHost === null ? null : publicNames.appsOidcConnector
-    return beginLogin(deps, reply, { state: desk.seal(state), connector, appHost: state.appHost })
-  }
+  if (location === null) return beginLogin(deps, reply, { state: desk.seal(state), appHost: state.appHost })
   reply.header('referrer-policy', 'no-referrer')
   return state.fragment ? reply.page(pages(request).restoreFragment(location)) : reply.redirect(location, 303)
 }

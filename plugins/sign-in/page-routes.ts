@@ -29,7 +29,7 @@ export function servePages(app: Web, { publicNames }: Deps): void {
 
 /** Sign-in, home and sign-out. Every route reads the hub's cookie itself and needs no credentials. */
 export function pageRoutes(app: Web, deps: Deps): void {
-  const { desk, sessions, access, pages, publicNames, clock } = deps
+  const { desk, sessions, access, pages, clock } = deps
 
   app.get(fragmentScriptPath, page, (_request, reply) =>
     reply
@@ -68,10 +68,8 @@ export function pageRoutes(app: Web, deps: Deps): void {
     const session = renewal ? await desk.sessionOf(request) : undefined
     if (!session || !endsSoon(session, clock.now())) return launch(deps, request, reply, target)
     // An app session never outlives the hub session, and sessions are never extended, so the person signs in again.
-    const connector = publicNames.appsOidcConnector
     return beginLogin(deps, reply.header('cache-control', 'no-store'), {
       state: desk.seal(target),
-      connector,
       appHost: target.appHost,
     })
   })
@@ -82,9 +80,8 @@ export function pageRoutes(app: Web, deps: Deps): void {
     const { state: sealed } = request.query as Record<string, unknown>
     const state = sealed === undefined ? home : stateOf(request)
     const chosen = queryField(request.query, 'connector') ?? null
-    const connector = (state.appHost === null ? null : publicNames.appsOidcConnector) ?? chosen
     const another = queryField(request.query, 'another') === '1'
-    return beginLogin(deps, reply, { state: desk.seal(state), connector, another, appHost: state.appHost })
+    return beginLogin(deps, reply, { state: desk.seal(state), chosen, another, appHost: state.appHost })
   })
 
   app.get('/web/logout', page, async (request, reply) => {

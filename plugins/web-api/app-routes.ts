@@ -99,6 +99,7 @@ export function appRoutes(options: {
     }
   }
   const sessionsOf = (app: App) => sessions.list().filter(({ appId }) => appId === app.id)
+  const hostsOf = ({ publicAddr, aliases = [] }: App) => [publicAddr, ...aliases]
   const known = (name: string): App => {
     const app = apps.registered().find((each) => each.name === name)
     if (app) return app
@@ -113,7 +114,7 @@ export function appRoutes(options: {
       form: { spec: { ...spec, properties: { ...spec.properties, plugins } }, status },
       search: (app) => [
         app.display?.name ?? app.name,
-        ...[app.name, app.description ?? '', app.display?.group ?? '', app.uri, app.publicAddr],
+        ...[app.name, app.description ?? '', app.display?.group ?? '', app.uri, ...hostsOf(app)],
         ...Object.entries(app.labels).map(([key, value]) => `${key}=${value}`),
         ...app.agents.map((hostname) => `agent:${hostname}`),
         ...[`state:${hubState.stateOf(app).state}`, locks.lockFor(NOBODY, app) ? 'state:locked' : ''],
@@ -153,9 +154,15 @@ export function appRoutes(options: {
       on(
         'PUT /:name',
         { access: 'app.update', cuts: true },
-        async (name, { body, actor, headers }, reply) => {
+        async (name, { body, actor, headers, subject }, reply) => {
+          const before = apps.registered().find((each) => each.name === name)
           const { created, app } = await apps.put(apps.read(body, name), 'put', actor, headers)
           if (created) reply.code(201)
+          // A host that the app has left may become that of another app.
+          if (before !== undefined && hostsOf(before).some((host) => !hostsOf(app).includes(host))) {
+            const ids = sessionsOf(app).map(({ id }) => id)
+            if (ids.length > 0) await sessions.end(ids, 'revoked', subject)
+          }
           return { created, resource: show(app) }
         },
       )

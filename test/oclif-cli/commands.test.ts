@@ -231,6 +231,18 @@ t.test('each change is one request, and its result is printed', async (t) => {
       { kind: 'app', version: 'v1', metadata: app.metadata, spec: { ...app.spec, uri: 'http://new' } },
       /^Updated app grafana/,
     ],
+    [
+      'apps move grafana --domain apps.example.org --yes',
+      'PUT',
+      '/apps/grafana',
+      {
+        kind: 'app',
+        version: 'v1',
+        metadata: app.metadata,
+        spec: { ...app.spec, domain: 'apps.example.org' },
+      },
+      /^Moved app grafana from /,
+    ],
     ['apps add-agent grafana n%2', 'PUT', '/apps/grafana/agents/n%252', null, /n%2 now serves app grafana/],
     ['apps rm-agent grafana n --yes', 'DELETE', '/apps/grafana/agents/n', null, /no longer serves/],
     ['apps enable a/../b', 'POST', '/apps/a%2F..%2Fb/enable', null, /^Enabled app a\/\.\.\/b/],
@@ -442,6 +454,7 @@ t.test('wrong usage exits 2, a refusal 1, with the code and a next step on stand
     'plugins --bogus',
     'users create x --roles ,',
     'apps update grafana',
+    'apps move grafana',
   ]
   for (const [at, { code, out, err }] of (await runAll(wrong)).entries()) {
     t.equal(code, 2, wrong[at]!)

@@ -59,8 +59,7 @@ export interface AccessNeeds extends RevocationNeeds {
  * makes.
  */
 export function createAccess(rooms: AccessNeeds): RunningAccess {
-  const { catalog, decisions, sessions, locks, revisions, audit, counts } = rooms
-  const connector = rooms.publicNames.appsOidcConnector
+  const { catalog, decisions, sessions, locks, revisions, audit, counts, publicNames } = rooms
   const { live } = sessions
   const { refuse, ...trail } = createRefusalRecord(audit)
   const { confirm, endOf, watchEnd } = createRevocation(rooms, decide)
@@ -124,7 +123,8 @@ export function createAccess(rooms: AccessNeeds): RunningAccess {
     context: AccessContext,
     received: ReceivedRequest | null,
   ) {
-    // A program's own account has no connector.
+    // `connectorOf`, without a call for each request. A program's own account has no connector.
+    const connector = app.connector ?? publicNames.appsOidcConnector
     if (connector !== null && session?.connector !== connector && subject.kind !== 'bot')
       return wrongConnector
     return decisions.decide({ subject, app, context, received })

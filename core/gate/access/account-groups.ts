@@ -1,4 +1,4 @@
-import type { App } from '../../api/app.ts'
+import { type App, connectorOf } from '../../api/app.ts'
 import type { ReceivedRequest, Vote } from '../../api/decision.ts'
 import type { AccountGroup, Explanations, Outlook } from '../../api/explanations.ts'
 import type { Grant } from '../../api/grants.ts'
@@ -37,7 +37,6 @@ export interface GroupNeeds extends Omit<ExplanationNeeds, 'catalog' | 'users'> 
  */
 export function createAccountGroups(rooms: GroupNeeds): Explanations['groups'] {
   const { accounts, grants, users, callers, locks, requirements: kinds, decide: ask, clock } = rooms
-  const connector = rooms.publicNames.appsOidcConnector
 
   async function groups(only?: string, request?: ReceivedRequest): Promise<readonly AccountGroup[]> {
     const found = new Map<string, { sample: Account; granted: readonly Grant[]; all: Account[] }>()
@@ -74,7 +73,7 @@ export function createAccountGroups(rooms: GroupNeeds): Explanations['groups'] {
       if (locks.lockFor(subject, app) !== null) return LOCKED
       const shared = known.get(app.id)
       if (shared === undefined) return decideFirst(account, subject, app)
-      const own = (one: Outlook | null) => withConnector(account, one ?? settle(subject, app, request))
+      const own = (one: Outlook | null) => withConnector(account, app, one ?? settle(subject, app, request))
       return shared instanceof Promise ? shared.then(own) : own(shared)
     }
 
@@ -83,7 +82,7 @@ export function createAccountGroups(rooms: GroupNeeds): Explanations['groups'] {
       const first = settle(watched.subject, app, request)
       const share = (one: Outlook) => (watched.looked() ? null : one)
       known.set(app.id, first instanceof Promise ? first.then(share) : share(first))
-      return withConnector(account, first)
+      return withConnector(account, app, first)
     }
 
     return {
@@ -116,10 +115,11 @@ export function createAccountGroups(rooms: GroupNeeds): Explanations['groups'] {
   }
 
   /** Somebody who signed in elsewhere has to sign in again; a program's own account has no connector. */
-  function withConnector(account: Account, outlook: Eventually<Outlook>): Eventually<Outlook> {
+  function withConnector(account: Account, app: App, outlook: Eventually<Outlook>): Eventually<Outlook> {
+    const connector = connectorOf(app, rooms.publicNames)
     if (connector === null || account.bot || users.byName(account.name)?.connector === connector)
       return outlook
-    if (outlook instanceof Promise) return outlook.then((one) => withConnector(account, one))
+    if (outlook instanceof Promise) return outlook.then((one) => withConnector(account, app, one))
     if (outlook.effect === 'deny') return outlook
     const requirements = ['connector', ...outlook.requirements]
     return { ...outlook, effect: 'require', reason: 'connector_not_allowed', requirements }

@@ -1,4 +1,4 @@
-import type { App } from '../../api/app.ts'
+import { type App, connectorOf } from '../../api/app.ts'
 import type { AccessContext, Decision, VoteLine } from '../../api/decision.ts'
 import type { Explanations } from '../../api/explanations.ts'
 import type { HubHooks } from '../../api/hub-hooks.ts'
@@ -70,11 +70,11 @@ export function createExplanation(rooms: ExplanationNeeds): Explanations['explai
     const account = accounts.byName(userName)
     if (!account) throw userNotFound(userName)
     const { name: user, bot, roles, profile, holder } = account
-    // A program's own account has no connector.
-    const required = bot ? null : rooms.publicNames.appsOidcConnector
     const signedInWith = users.byName(user)?.connector ?? null
     const app = catalog.registered().find(({ name }) => name === appName)
     if (!app) throw appNotFound(appName)
+    // A program's own account has no connector.
+    const required = bot ? null : connectorOf(app, rooms.publicNames)
     const granted = grants.of(user, holder)
     const subject = subjectAt(
       Object.freeze({

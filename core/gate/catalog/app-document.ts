@@ -1,5 +1,4 @@
 import { X509Certificate } from 'node:crypto'
-import { isIP } from 'node:net'
 import type { TSchema } from 'typebox'
 import type { AppInput } from '../../api/administration.ts'
 import type { AppDisplay } from '../../api/app.ts'
@@ -15,6 +14,7 @@ import {
 import type { PublicNames } from '../../api/web-routes.ts'
 import { checkConfig, type ValueProblem } from '../../kernel/config-check.ts'
 import { headersDocument, readHeaders } from './app-headers.ts'
+import { aliasFault, hostFault } from './app-hosts.ts'
 import { AppSpec } from './app-schema.ts'
 
 const AGENT = /^[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?$/
@@ -63,11 +63,17 @@ export function readApp(body: unknown, names: PublicNames, options: AppOptions =
     )
 
   // An app that browsers cannot reach does not need a host.
-  const hostless = names.appsDomain === null && kind?.servedByHub === false && spec.public_addr === undefined
-  const publicAddr = hostless
-    ? ''
-    : (spec.public_addr ?? `${metadata.name}.${names.appsDomain}`).toLowerCase()
-  if (!hostless) fault('public_addr', publicAddrFault(publicAddr, names))
+  const domain = spec.domain?.toLowerCase() ?? names.appsDomain
+  const hostless = domain === null && kind?.servedByHub === false && spec.public_addr === undefined
+  const publicAddr = hostless ? '' : (spec.public_addr ?? `${metadata.name}.${domain}`).toLowerCase()
+  if (spec.domain !== undefined && !names.appsDomains.includes(domain!))
+    fault('domain', `must be in proxy.apps_domain: ${names.appsDomains.join(' or ') || 'it is not set'}`)
+  else if (spec.domain !== undefined && !publicAddr.endsWith(`.${domain}`))
+    fault('public_addr', `must be below ${domain}, as domain says`)
+  else if (!hostless) fault('public_addr', hostFault(publicAddr, names))
+  const aliases = [...new Set((spec.aliases ?? []).map((alias) => alias.toLowerCase()))]
+  for (const [at, alias] of aliases.entries())
+    fault(`aliases.${at}`, hostless ? 'needs public_addr' : aliasFault(alias, names))
 
   const agents = [...new Set((spec.agents ?? []).map((agent) => agent.toLowerCase()))]
   for (const [at, agent] of (spec.agents ?? []).entries()) {
@@ -88,7 +94,14 @@ export function readApp(body: unknown, names: PublicNames, options: AppOptions =
     fault('http.version', 'must be h2c for an http:// uri')
   const { identityHeaders, headers, headerSecrets } = readHeaders(spec, fault)
   for (const [at, origin] of (spec.origins ?? []).entries()) {
-    if (!isOrigin(origin)) fault(`origins.${at}`, 'must be an origin such as https://spa.apps.example.com')
+    const wildcard = aliases.some((alias) => origin === `https://${alias}${names.portSuffix}`)
+    // A stored one that is a wildcard of nothing matches nothing.
+    const plain = isOrigin(origin) && (appConfigs === undefined || !origin.includes('*'))
+    if (!plain && !wildcard)
+      fault(
+        `origins.${at}`,
+        'must be an origin such as https://spa.apps.example.com, or a wildcard of aliases',
+      )
   }
   const ms = (key: 'connect' | 'response' | 'idle', text = '0') => {
     const value = parseDuration(text)
@@ -120,8 +133,11 @@ export function readApp(body: unknown, names: PublicNames, options: AppOptions =
     uri: spec.uri,
     protocol,
     publicAddr,
+    ...(aliases.length > 0 ? { aliases } : {}),
+    ...(spec.required_apps?.length ? { requiredApps: [...new Set(spec.required_apps)] } : {}),
     agents,
     enabled: spec.enabled ?? true,
+    ...(spec.connector === undefined ? {} : { connector: spec.connector }),
     tls: { verify, serverName: serverName?.toLowerCase() ?? null, ca: ca ?? null },
     rewriteHost,
     httpVersion,
@@ -151,10 +167,13 @@ export function appDocument(app: AppInput): Resource<AppSpec> {
     spec: {
       uri: app.uri,
       ...(app.publicAddr === '' ? {} : { public_addr: app.publicAddr }),
+      ...(app.aliases ? { aliases: [...app.aliases] } : {}),
+      ...(app.requiredApps ? { required_apps: [...app.requiredApps] } : {}),
       ...(app.display ? { display: displayDocument(app.display) } : {}),
       protocol: app.protocol,
       agents: [...app.agents],
       enabled: app.enabled,
+      ...(app.connector === undefined ? {} : { connector: app.connector }),
       tls: {
         verify: tls.verify,
         ...(tls.serverName === null ? {} : { server_name: tls.serverName }),
@@ -228,28 +247,3 @@ function appUriFault(uri: string, schemes: readonly string[]): string | null {
   if (host.includes('..') || host.endsWith('.') || URL.parse(uri) === null) return 'must have a valid host'
   return null
 }
-
-const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
-
-/**
- * The fault of a host name of an app, given in lower case, or null: it must be one or more labels below the
- * apps' domain, and neither the hub's own nor the sign-in host.
- */
-function publicAddrFault(host: string, names: PublicNames): string | null {
-  const domain = names.appsDomain
-  if (domain === null) return 'cannot be used: the hub has no proxy.apps_domain'
-  if (host.includes('*')) return 'must not be a wildcard'
-  if (host.endsWith('.')) return 'must not end with a dot'
-  if (isIP(host.replace(/^\[|\]$/g, '')) !== 0) return 'must be a name, not an address'
-  if (host.includes(':')) return 'must be a host name without scheme and port'
-  if (host.length > 253 || !host.split('.').every((label) => LABEL.test(label))) {
-    return 'must be a host name: labels of letters, digits and hyphens (IDN in its xn-- form)'
-  }
-  if (host === domain) return `must be below ${domain}, not ${domain} itself`
-  if (!host.endsWith(`.${domain}`)) return `must be below ${domain}`
-  if (host === hostOf(names.hubOrigin)) return "must not be the hub's own host"
-  if (host === hostOf(names.signInOrigin)) return 'must not be the host where people sign in'
-  return null
-}
-
-const hostOf = (origin: string) => new URL(origin).hostname.toLowerCase()

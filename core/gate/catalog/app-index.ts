@@ -13,6 +13,7 @@ import { messageOf } from '../../kernel/error.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Log } from '../../kernel/log.ts'
 import { readApp } from './app-document.ts'
+import { clashOf, hostsOf } from './app-hosts.ts'
 import type { HeaderSecrets } from './header-secrets.ts'
 import type { AppTable } from './migrations.ts'
 
@@ -28,8 +29,8 @@ export interface AppIndex
     Pick<AppAdministration, 'registered'> {
   /** The app with this name, even an expired one. */
   named(name: string): App | undefined
-  /** The app that has this host, even an expired one. */
-  holderOf(host: string): App | undefined
+  /** Another app than `but`, perhaps an expired one, that one of these hosts leads to. */
+  holderOf(hosts: readonly string[], but: string): App | undefined
   /** The app with this name, even an expired one, as the transaction sees it. */
   findIn(trx: Transaction, name: string): Promise<StoredApp | null>
   /** Whether an app, even an expired one, names this agent, as the transaction sees it. */
@@ -52,13 +53,15 @@ export function createAppIndex(
 ): AppIndex {
   const byName = new Map<string, App>()
   const byId = new Map<string, App>()
+  /** By hosts, and by wildcards such as `*.preview.apps.example.com`. */
   const byHost = new Map<string, App>()
   let sorted: readonly App[] | null = null
 
   function read(row: AppTable): App | null {
     try {
-      const names = { ...publicNames, appsDomain: domainOf(row, publicNames) }
-      const read = readApp(JSON.parse(row.document), names, { kinds: kernel.slot(appKinds) })
+      const read = readApp(JSON.parse(row.document), namesFor(row, publicNames), {
+        kinds: kernel.slot(appKinds),
+      })
       const app = deepFreeze<App>({ ...read, id: row.id })
       secrets.note(app, row)
       return app
@@ -79,13 +82,13 @@ export function createAppIndex(
         if (!old) continue
         byName.delete(name)
         byId.delete(old.id)
-        if (byHost.get(old.publicAddr) === old) byHost.delete(old.publicAddr)
+        for (const host of hostsOf(old)) if (byHost.get(host) === old) byHost.delete(host)
       }
       for (const app of rows.map(read)) {
         if (app === null) continue
         byName.set(app.name, app)
         byId.set(app.id, app)
-        if (app.publicAddr !== '') byHost.set(app.publicAddr, app)
+        for (const host of hostsOf(app)) byHost.set(host, app)
       }
       sorted = null
     },
@@ -100,7 +103,7 @@ export function createAppIndex(
   }
 
   return {
-    byHost: (host) => living(byHost.get(host)),
+    byHost: (host) => living(byHost.get(host) ?? byHost.get(`*${host.slice(host.indexOf('.'))}`)),
     byName: (name) => living(byName.get(name)),
     byId: (id) => living(byId.get(id)),
     list: () => {
@@ -110,7 +113,8 @@ export function createAppIndex(
     },
     registered,
     named: (name) => byName.get(name),
-    holderOf: (host) => byHost.get(host),
+    holderOf: (hosts, but) =>
+      registered().find((app) => app.name !== but && clashOf(hosts, hostsOf(app)) !== null),
     async findIn(trx, name) {
       const [row] = await view.rowsOf(trx, [name])
       return row === undefined ? null : { app: read(row), row }
@@ -123,6 +127,5 @@ export function createAppIndex(
 }
 
 /** A TCP app that was registered without a host does not get one when the hub gets a domain for apps. */
-function domainOf({ public_addr: host }: AppTable, names: PublicNames): string | null {
-  return host === null ? null : names.appsDomain
-}
+const namesFor = ({ public_addr: host }: AppTable, names: PublicNames): PublicNames =>
+  host === null ? { ...names, appsDomain: null } : names

@@ -88,6 +88,26 @@ export const AppSpec = Type.Closed({
       description: 'Host name towards browsers, below the apps domain. Default: NAME.<apps_domain>',
       examples: ['grafana.apps.example.com'],
     }),
+    aliases: Type.Array(Type.String({ minLength: 1, maxLength: 253 }), {
+      maxItems: 50,
+      default: [],
+      description:
+        'Other hosts of the app below a domain of the apps: names, or *.LABEL.<apps_domain> for an app that makes hosts. Each has a session of its own',
+      examples: [['wiki-assets.apps.example.com', '*.preview.apps.example.com']],
+    }),
+    required_apps: Type.Array(Type.String({ minLength: 1, maxLength: 63 }), {
+      maxItems: 3,
+      default: [],
+      description:
+        'Apps that the pages of this app call: opening it also opens their sessions, if the person may open them',
+      examples: [['api']],
+    }),
+    domain: Type.String({
+      minLength: 1,
+      maxLength: 253,
+      description: 'The domain of the app, if proxy.apps_domain lists several. Default: the first of them',
+      examples: ['apps.example.org'],
+    }),
     protocol: Type.String({
       minLength: 1,
       maxLength: 63,
@@ -118,6 +138,11 @@ export const AppSpec = Type.Closed({
         group: Text(64, 'Heading under which the launcher lists the app', ['Monitoring']),
       },
       { default: {}, description: 'How the launcher shows the app' },
+    ),
+    connector: Text(
+      63,
+      'The only connector whose sign-ins may open this app, in place of proxy.apps_oidc_connector',
+      ['partners'],
     ),
     enabled: Type.Boolean({
       default: true,
@@ -205,7 +230,8 @@ export const AppSpec = Type.Closed({
     origins: Type.Array(Type.String({ maxLength: 512 }), {
       maxItems: 100,
       default: [],
-      description: 'Other origins whose pages may send non-safe requests and preflights, and open WebSockets',
+      description:
+        'Other origins whose pages may send non-safe requests and preflights, and open WebSockets. A wildcard of `aliases` may be one: https://*.preview.apps.example.com',
       examples: [['https://spa.apps.example.com']],
     }),
     timeouts: Type.Closed(

@@ -13,6 +13,7 @@ import type { SecretBox } from '../../api/secret-box.ts'
 import type { LoadedPlugin } from '../../base/loader/plugin-loader.ts'
 import type { Log } from '../../kernel/log.ts'
 import { type AppConfigs, appDocument, appKind, readApp } from './app-document.ts'
+import { clashOf, hostsOf } from './app-hosts.ts'
 import { type AppIndex, type AppIndexNeeds, createAppIndex, type StoredApp } from './app-index.ts'
 import { AppSpec } from './app-schema.ts'
 import { createHeaderSecrets } from './header-secrets.ts'
@@ -52,12 +53,15 @@ export function createCatalog(rooms: CatalogNeeds): RunningCatalog {
       ...(name !== undefined && { name }),
     })
 
-  function checkCertificate({ publicAddr }: AppInput): void {
-    if (publicAddr === '') return
-    const { ok, sans } = certificates.covers(publicAddr)
-    if (ok) return
-    const message = `is not covered by the certificate, which is for ${sans.join(', ') || 'no name'}`
-    throw resourceInvalid([{ path: ['spec', 'public_addr'], message }])
+  function checkCertificate(input: AppInput): void {
+    const faults = hostsOf(input).flatMap((host, at) => {
+      const { ok, sans } = certificates.covers(host.replace('*', 'any'))
+      const message = `is not covered by the certificate, which is for ${sans.join(', ') || 'no name'}`
+      return ok
+        ? []
+        : [{ path: ['spec', ...(at === 0 ? ['public_addr'] : ['aliases', `${at - 1}`])], message }]
+    })
+    if (faults.length > 0) throw resourceInvalid(faults)
   }
 
   function warnOfUnserved(app: App): void {
@@ -78,14 +82,29 @@ export function createCatalog(rooms: CatalogNeeds): RunningCatalog {
     by: Actor | null,
   ): Promise<void> {
     const db = trx.withTables<CatalogTables>()
-    if (input.publicAddr !== '') {
-      const taken = await db
+    const hosts = hostsOf(input)
+    if (hosts.length > 0) {
+      // Changes of the hub and of other hubs take their turn, so what is read here is still true at the end.
+      const others = await db
         .selectFrom('apps')
-        .select('name')
-        .where('public_addr', '=', input.publicAddr)
+        .select(['name', 'document'])
         .where('name', '!=', input.name)
-        .executeTakeFirst()
-      if (taken) throw addressTaken(input.publicAddr, taken.name)
+        .where((where) =>
+          where.or([
+            where('public_addr', 'in', hosts),
+            where('document', 'like', '%"aliases":%'),
+            ...hosts
+              .filter((host) => host.startsWith('*.'))
+              .map((host) => where('public_addr', 'like', `%${host.slice(1)}`)),
+          ]),
+        )
+        .execute()
+      for (const { name, document } of others) {
+        const { spec } = JSON.parse(document) as { spec: Pick<AppSpec, 'public_addr' | 'aliases'> }
+        const its = hostsOf({ publicAddr: spec.public_addr ?? '', aliases: spec.aliases ?? [] })
+        const clash = clashOf(hosts, its)
+        if (clash !== null) throw addressTaken(clash, name)
+      }
     }
     const now = clock.now()
     const id = old?.row.id ?? uuid()
@@ -143,8 +162,9 @@ export function createCatalog(rooms: CatalogNeeds): RunningCatalog {
 
     check(input) {
       checkCertificate(input)
-      const holder = index.holderOf(input.publicAddr)
-      if (holder && holder.name !== input.name) throw addressTaken(input.publicAddr, holder.name)
+      const hosts = hostsOf(input)
+      const holder = index.holderOf(hosts, input.name)
+      if (holder) throw addressTaken(clashOf(hosts, hostsOf(holder)) ?? input.publicAddr, holder.name)
     },
     put,
     register: async (document, by) => (await put(readDocument(document), 'create', by)).app,
@@ -190,7 +210,7 @@ function warnOfSharedUri(app: App, registered: readonly App[], log: Log): void {
 }
 
 const addressTaken = (host: string, name: string): Problem =>
-  problemFor('public_addr_taken', `spec.public_addr: ${host} is taken by the app ${name}`)
+  problemFor('public_addr_taken', `spec: ${host} is taken by the app ${name}`)
 
 export function appNotFound(name: string): Problem {
   return problemFor('app_not_found', `There is no app ${name}; \`mezctl apps ls\` lists them.`)

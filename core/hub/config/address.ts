@@ -25,12 +25,24 @@ export function parseInternalAddress(text: string): Address | null {
   return address
 }
 
-/** Parses the domain of applications. Null if it is not valid; throws for one label that is not local. */
-export function parseAppsDomain(text: string): string | null {
-  const domain = parseHostName(text)
-  if (domain !== null && !domain.includes('.') && !isLocalhostName(domain))
-    throw new RangeError('must have two labels at least')
-  return domain
+/**
+ * Parses the domains of applications. Throws if one is not valid, has one label and is not local, or contains another: a
+ * host would belong to both.
+ */
+export function parseAppsDomains(texts: readonly string[]): readonly string[] {
+  const domains = texts.map((text) => {
+    const domain = parseHostName(text)
+    if (domain === null)
+      throw new RangeError('must be a domain name without port or wildcard, or a list of them')
+    if (!domain.includes('.') && !isLocalhostName(domain))
+      throw new RangeError('must have two labels at least')
+    return domain
+  })
+  for (const [at, domain] of domains.entries()) {
+    const other = domains.find((one, index) => index !== at && `.${one}`.endsWith(`.${domain}`))
+    if (other !== undefined) throw new RangeError(`must not contain each other: ${other} and ${domain}`)
+  }
+  return domains
 }
 
 /** Parses where people get help. Null for other schemes than https: and mailto:. */

@@ -90,9 +90,9 @@ async function checkCertificates(
   const [key, files, pair] = proxy.apps_keypair
     ? (['apps_keypair', proxy.apps_keypair, apps] as const)
     : (['https_keypair', proxy.https_keypair, main] as const)
-  if (!pair || proxy.apps_domain === undefined || certified) return problems
+  if (!pair || certified) return problems
   try {
-    checkAppNames(pair, proxy.apps_domain)
+    for (const domain of proxy.apps_domain ?? []) checkAppNames(pair, domain)
   } catch (error) {
     problems.push({ path: ['proxy', key], message: `${files?.certFile}: ${messageOf(error)}` })
   }

@@ -59,7 +59,7 @@ export function completeConfig(
   })
   const listen = proxy.listen_addr ?? NOWHERE
   const publicAddr = proxy.public_addr ?? NOWHERE
-  const appsDomain = proxy.apps_domain ?? null
+  const appsDomains = proxy.apps_domain ?? []
 
   const isPublicPort = (address: Address | undefined) =>
     address !== undefined && address.port !== 0 && address.port === listen.port
@@ -82,7 +82,7 @@ export function completeConfig(
       )
   }
   for (const key of ['apps_keypair', 'apps_oidc_connector'] as const)
-    if (proxy[key] !== undefined && appsDomain === null)
+    if (proxy[key] !== undefined && appsDomains.length === 0)
       warnings.push(`proxy.${key} does nothing without proxy.apps_domain`)
   const clusterName = cluster_name ?? publicAddr.host
   if (parseClusterName(clusterName) === null)
@@ -91,8 +91,8 @@ export function completeConfig(
       `is missing, and the host of proxy.public_addr is too long for it; it must be ${CLUSTER_NAME}`,
     )
   // Applications share cookies and an RP ID with their domain, so sign-in needs a host that no app can use.
-  const covers = appsDomain !== null && `.${publicAddr.host}`.endsWith(`.${appsDomain}`)
-  const signInHost = covers ? `login.${appsDomain}` : publicAddr.host
+  const around = appsDomains.find((domain) => `.${publicAddr.host}`.endsWith(`.${domain}`))
+  const signInHost = around === undefined ? publicAddr.host : `login.${around}`
   const portSuffix = publicAddr.port === 443 ? '' : `:${publicAddr.port}`
   const config: HubConfig = {
     ...read,
@@ -113,7 +113,8 @@ export function completeConfig(
       clusterName,
       hubOrigin: `https://${publicAddr.host}${portSuffix}`,
       signInOrigin: `https://${signInHost}${portSuffix}`,
-      appsDomain,
+      appsDomain: appsDomains[0] ?? null,
+      appsDomains,
       portSuffix,
       plainHttp: proxy.redirect_addr !== undefined,
       appsOidcConnector: proxy.apps_oidc_connector ?? null,

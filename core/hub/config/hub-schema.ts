@@ -6,7 +6,7 @@ import type { KeyPairFiles } from '../../base/x509/key-pair.ts'
 import {
   CLUSTER_NAME,
   isCidr,
-  parseAppsDomain,
+  parseAppsDomains,
   parseClusterName,
   parseHelpUrl,
   parseInternalAddress,
@@ -155,8 +155,12 @@ export const hubSchema = Type.Closed({
     }),
     https_keypair: Keypair('Omitted: certificates of a plugin, or a development certificate'),
     apps_domain: Type.Optional(
-      Parsed(parseAppsDomain, 'a domain name without port or wildcard', {
-        description: 'Applications are below this domain; omitted: application access is off',
+      Type.Unsafe<readonly string[]>({
+        anyOf: [{ type: 'array', minItems: 1, maxItems: 20, items: { type: 'string' } }, { type: 'string' }],
+        must: 'a domain name without port or wildcard, or a list of them',
+        description:
+          'Applications are below this domain, or below one of a list, whose first is for those that name none; omitted: application access is off',
+        decode: (given: string | readonly string[]) => parseAppsDomains([given].flat()),
       }),
     ),
     apps_keypair: Keypair(

@@ -1,4 +1,5 @@
 import type { CertificateSource, CertificateState } from '../../api/certificates.ts'
+import { appsDomainOf } from '../../api/web-routes.ts'
 import { type KeyPair, type KeyPairFiles, namesHost, readKeyPair } from '../../base/x509/key-pair.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
@@ -14,7 +15,7 @@ export interface CertificateFilesOptions {
   readonly apps: KeyPairFiles | null
   /** The hub's own hosts, which never get the certificate of the apps. */
   readonly hosts: readonly string[]
-  readonly appsDomain: string | null
+  readonly appsDomains: readonly string[]
   readonly clock: Clock
   readonly log: Log
   /** How often the files are checked, in milliseconds. Default: 2 s. */
@@ -33,7 +34,7 @@ export interface CertificateFiles extends CertificateSource {
  * is broken. Rejects with `MEZ_CERTIFICATE_INVALID` if one cannot be used or has expired.
  */
 export async function openCertificateFiles(options: CertificateFilesOptions): Promise<CertificateFiles> {
-  const { hosts, appsDomain, clock, log } = options
+  const { hosts, clock, log } = options
   let main = options.main && (await readKeyPair(options.main))
   let apps = options.apps && (await readKeyPair(options.apps))
   const refused = new Map<string, { readonly reason: string; readonly at: number }>()
@@ -87,7 +88,7 @@ export async function openCertificateFiles(options: CertificateFilesOptions): Pr
 
   const pairFor = (host: string): KeyPair | null => {
     if (apps === null || hosts.includes(host)) return main
-    return appsDomain !== null && host.endsWith(`.${appsDomain}`) ? apps : main
+    return appsDomainOf(host, options) === null ? main : apps
   }
   return {
     name: 'files',

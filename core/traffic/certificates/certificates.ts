@@ -64,7 +64,7 @@ export interface Certificates {
 export function createCertificates(options: CertificatesOptions): Certificates {
   const { publicNames, log, clock = systemClock } = options
   const hosts = [publicNames.hubOrigin, publicNames.signInOrigin].map((origin) => new URL(origin).hostname)
-  const appsDomain = publicNames.appsDomain?.toLowerCase() ?? null
+  const { appsDomains } = publicNames
   const warnRarely = rarely(log)
   let files: CertificateFiles | null = null
   let developed: KeyPair | null = null
@@ -132,15 +132,17 @@ export function createCertificates(options: CertificatesOptions): Certificates {
     async open() {
       sources = options.sources?.() ?? []
       const { main, apps, reloadMs } = options
-      files = await openCertificateFiles({ main, apps, hosts, appsDomain, clock, log, reloadMs })
+      files = await openCertificateFiles({ main, apps, hosts, appsDomains, clock, log, reloadMs })
       const uncovered = hosts.filter((host) => responsible(host) === undefined)
       if (main === null && uncovered.length > 0) {
-        const domain = appsDomain === null || sources.length > 0 ? [] : [appsDomain]
-        developed = await options.develop([...new Set([...uncovered, ...domain.map((name) => `*.${name}`)])])
+        const domains = sources.length > 0 ? [] : appsDomains
+        developed = await options.develop([...new Set([...uncovered, ...domains.map((name) => `*.${name}`)])])
       }
-      const shown = appsDomain === null ? null : configured(`any.${appsDomain}`)
       // A source may cover single apps.
-      if (shown && appsDomain !== null && sources.length === 0) checkAppNames(shown, appsDomain)
+      for (const domain of sources.length > 0 ? [] : appsDomains) {
+        const shown = configured(`any.${domain}`)
+        if (shown) checkAppNames(shown, domain)
+      }
       for (const host of main === null ? [] : new Set(uncovered)) {
         if (!files.covers(host)) log.warn(`the certificate does not cover ${host}; browsers will refuse it`)
       }

@@ -50,7 +50,7 @@ export function createBrowserServer(options: BrowserServerOptions): BrowserServe
   const { web, pages, refusalPage, clock = systemClock, log, refused = () => {} } = options
   const app = appHostProtocol(options.protocols)
   const limits = { ...defaultLimits, ...options.limits }
-  const names = app === undefined ? { ...options.publicNames, appsDomain: null } : options.publicNames
+  const names = app === undefined ? { ...options.publicNames, appsDomains: [] } : options.publicNames
   const router = createHostRouter(names, limits)
   const common = {
     router,

@@ -1,6 +1,7 @@
 import { pageElsewhere } from '../../api/page-lines.ts'
 import { html, type Pages } from '../../api/pages.ts'
 import type { ConnectionInfo, RequestHead } from '../../api/protocol.ts'
+import { appsDomainOf, type PublicNames } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { parseHost } from './host.ts'
 import type { HostRoute } from './host-router.ts'
@@ -57,29 +58,31 @@ export class CookieRescue {
   }
 }
 
+type AppsDomains = Pick<PublicNames, 'appsDomains'>
+
 /** The response if the request is a cookie reset on a served host, or if its head is too large. */
 export function resetOf(
   route: HostRoute,
   head: RequestHead,
   info: ConnectionInfo,
   pages: Pages,
-  appsDomain: string | null,
+  names: AppsDomains,
 ): HubResponse | undefined {
   if (info.certified !== undefined || (route.kind === 'refused' && route.problem.status !== 431))
     return undefined
-  return resetResponse(head, pages, appsDomain)
+  return resetResponse(head, pages, names)
 }
 
 /**
  * The response to `POST /.mezite/reset`, served on every host for a head of any size: expires each received cookie by
- * name, on this host and the domains above it up to `appsDomain`. Cookies of the domains above belong to other systems.
+ * name, on this host and the domains above it up to the apps' domain. Cookies of the domains above belong to other systems.
  * Only a click in this host's own page may request it (`Sec-Fetch-User`, W3C Fetch Metadata section 2.4), and the hub's
  * own cookies stay, so an app cannot sign people out. Undefined if the request is not for the reset.
  */
 export function resetResponse(
   { method, url, rawHeaders }: RequestHead,
   pages: Pages,
-  appsDomain: string | null,
+  names: AppsDomains,
 ): HubResponse | undefined {
   if (method !== 'POST' || url !== RESET_PATH) return undefined
   const value = (name: string): string | undefined => valuesOf(rawHeaders, name)[0]
@@ -105,7 +108,7 @@ export function resetResponse(
     kind: 'response',
     status: 200,
     ...response,
-    lines: [...response.lines, ...expiries(rawHeaders, host, appsDomain)],
+    lines: [...response.lines, ...expiries(rawHeaders, host, names)],
   }
 }
 
@@ -124,11 +127,12 @@ export function tooLargeResponse(pages: Pages): HubResponse {
 }
 
 /** `Set-Cookie` lines that expire each cookie on the host and on each domain from there up to the apps' domain. */
-function expiries(rawHeaders: readonly string[], host: string, appsDomain: string | null): string[] {
+function expiries(rawHeaders: readonly string[], host: string, served: AppsDomains): string[] {
+  const above = appsDomainOf(host, served)
   const labels = host.split('.')
   const domains = labels
     .map((_, at) => labels.slice(at).join('.'))
-    .filter((domain) => domain === host || (appsDomain !== null && `.${domain}`.endsWith(`.${appsDomain}`)))
+    .filter((domain) => domain === host || (above !== null && `.${domain}`.endsWith(`.${above}`)))
     .map((domain) => `; Domain=${domain}`)
   const names = new Set<string>()
   for (const line of valuesOf(rawHeaders, 'cookie'))

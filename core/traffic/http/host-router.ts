@@ -2,7 +2,7 @@ import { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo, RequestHead, RoutedRequest } from '../../api/protocol.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import { problemFor } from '../../api/reasons.ts'
-import type { PublicNames } from '../../api/web-routes.ts'
+import { appsDomainOf, type PublicNames } from '../../api/web-routes.ts'
 import { randomUuid } from '../../kernel/random-uuid.ts'
 import { readFraming } from '../../wire/request-framing.ts'
 import { type HostName, parseHost } from './host.ts'
@@ -42,8 +42,8 @@ export type HostRoute = WebRoute | AppRoute | RefusedRoute
 export interface HostRouter {
   /** Origin of the hub's own pages. */
   readonly hubOrigin: string
-  /** Domain of the apps' hosts, in lower case; null: none is served. */
-  readonly appsDomain: string | null
+  /** Domains of the apps' hosts, in lower case; empty: none is served. */
+  readonly appsDomains: readonly string[]
   /**
    * Routes one request other than CONNECT. The name in the Host header, in an absolute request target and in the TLS
    * handshake must be the same, unless a trusted proxy made the connection. `bodyFollows` is for HTTP/2 only, where a
@@ -54,7 +54,7 @@ export interface HostRouter {
   isHub(serverName: string | null): boolean
   /** How a refusal is recorded that happens before a host is read. */
   recordFor(serverName: string | null): RefusalRecord
-  /** Whether the server name is a host below the apps' domain. */
+  /** Whether the server name is a host below a domain of the apps. */
   isApp(serverName: string | null): boolean
   /** The origin for a host in the form of a `Host` header; the origin of the hub if the host is not served. */
   originOf(host: string): string
@@ -70,15 +70,13 @@ export function createHostRouter(names: PublicNames, limits: HeadLimits): HostRo
   const hubs = new Map(
     [names.hubOrigin, names.signInOrigin].map((origin) => [new URL(origin).hostname, new URL(origin).origin]),
   )
-  const appsDomain = names.appsDomain?.toLowerCase() ?? null
-  const suffix = appsDomain === null ? null : `.${appsDomain}`
   const port = names.portSuffix === '' ? 443 : Number(names.portSuffix.slice(1))
 
   /** What hosts of apps are read as: clients name few, and each of them thousands of times. */
   const knownHosts = new Map<string, HostName>()
 
   const isApp = (host: string | null): boolean =>
-    host !== null && suffix !== null && host.endsWith(suffix) && !hubs.has(host)
+    host !== null && appsDomainOf(host, names) !== null && !hubs.has(host)
   const isServed = (host: string): boolean => hubs.has(host) || isApp(host)
 
   const recordFor = (...hosts: readonly (string | null | undefined)[]) =>
@@ -150,7 +148,9 @@ export function createHostRouter(names: PublicNames, limits: HeadLimits): HostRo
     // Operators may also reach the hub's own host through forwarded ports; the origin of an app must match exactly.
     if (origin !== undefined && info.certified === undefined)
       return { kind: 'web', origin, target, expectsContinue }
-    if (!isApp(named.host) || (named.port ?? port) !== port) return misdirected(info, named.host)
+    // Only hosts of apps are remembered.
+    const isOfApp = known !== undefined || isApp(named.host)
+    if (!isOfApp || (named.port ?? port) !== port) return misdirected(info, named.host)
     if (method === 'TRACE') return refuse(problemFor('method_not_allowed'))
     const size = framing.length === undefined && bodyFollows ? null : framing.length
     // A copy: V8 would keep the whole head of the request in memory with a part of it.
@@ -162,7 +162,7 @@ export function createHostRouter(names: PublicNames, limits: HeadLimits): HostRo
 
   return {
     hubOrigin: names.hubOrigin,
-    appsDomain,
+    appsDomains: names.appsDomains,
     route,
     isHub: (serverName) => serverName !== null && hubs.has(serverName),
     isApp,

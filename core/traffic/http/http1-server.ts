@@ -52,7 +52,7 @@ export function createHttp1Server(options: HttpOptions) {
     if (draining) response.shouldKeepAlive = false
     const { info } = connection
     const route = upgrades.routeOf(request) ?? router.route(request, info)
-    const reset = resetOf(route, request, info, pages, router.appsDomain)
+    const reset = resetOf(route, request, info, pages, router)
     if (reset !== undefined) return void send(request, response, reset)
     if (route.kind === 'app') return void app?.request(route, request, response)
     if (route.kind === 'refused') {

@@ -55,7 +55,7 @@ export function createHttp2Server(options: HttpOptions): Http2Server {
       return void refuse(request, { kind: 'refused', problem, record }, info)
     }
     const route = router.route(head, info, !ended)
-    const reset = resetOf(route, head, info, pages, router.appsDomain)
+    const reset = resetOf(route, head, info, pages, router)
     if (reset !== undefined) return void sendOnStream(request, reset)
     if (route.kind === 'app') return void app?.stream(route, request)
     if (route.kind === 'refused') return void refuse(request, route, info)

@@ -99,7 +99,7 @@ async function nextLocation(deps: SignInDeps, launch: Launch): Promise<string | 
         nonceHash: state.nonceHash as string,
         satisfied,
       })
-      const target = new URL(`https://${outcome.app.publicAddr}${publicNames.portSuffix}/.mezite/session`)
+      const target = new URL(`https://${state.appHost}${publicNames.portSuffix}/.mezite/session`)
       target.searchParams.set('code', code)
       target.searchParams.set('path', state.path)
       return target.href

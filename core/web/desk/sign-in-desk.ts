@@ -1,7 +1,9 @@
+import { connectorOf } from '../../api/app.ts'
 import { safePath } from '../../api/local-path.ts'
 import { Problem } from '../../api/problem.ts'
 import { problemFor } from '../../api/reasons.ts'
 import type { LoginState, SignInDesk } from '../../api/sign-in.ts'
+import { appsDomainOf, type PublicNames } from '../../api/web-routes.ts'
 import { DEFAULT_TTL_MS, roleLimits } from '../../base/limits/role-limits.ts'
 import { messageOf } from '../../kernel/error.ts'
 import { clientName } from './client-name.ts'
@@ -63,6 +65,7 @@ export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'next' | 'meet' |
       }
     },
 
+    connectorFor: (appHost) => connectorOf(deps.catalog.byHost(appHost), publicNames),
     sessionOf: (request) => hubSessionOf(request, sessions),
     clearCookie: clearHubCookie,
     targetOf: (query) => readTarget(query, publicNames),
@@ -177,13 +180,13 @@ const HOST = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,6
 /** See `SignInDesk.targetOf`. */
 function readTarget(
   query: Readonly<Record<string, unknown>>,
-  names: { readonly appsDomain: string | null; readonly portSuffix: string },
+  names: Pick<PublicNames, 'appsDomains' | 'portSuffix'>,
 ): LoginState | null {
   const { host, path, nonce } = query
-  if (names.appsDomain === null || typeof host !== 'string' || typeof nonce !== 'string') return null
+  if (typeof host !== 'string' || typeof nonce !== 'string') return null
   const { portSuffix } = names
   const bare = portSuffix !== '' && host.endsWith(portSuffix) ? host.slice(0, -portSuffix.length) : host
-  if (bare.length > 253 || !HOST.test(bare) || !bare.endsWith(`.${names.appsDomain}`)) return null
+  if (bare.length > 253 || !HOST.test(bare) || appsDomainOf(bare, names) === null) return null
   if (!NONCE_HASH.test(nonce)) return null
   const { fragment, wanted } = query
   const known = fragment === '1' || fragment === '0'

@@ -131,6 +131,43 @@ class AppsUpdate extends AdminCommand {
   }
 }
 
+class AppsMove extends AdminCommand {
+  static override summary = 'Move an app to another domain of proxy.apps_domain, and end its sessions'
+  static override examples = ['<%= config.bin %> <%= command.id %> shop --domain apps.example.org']
+  static override args = { name }
+  static override flags = {
+    ...yesFlag,
+    domain: Flags.string({
+      description: 'The domain, one of proxy.apps_domain',
+      helpValue: 'DOMAIN',
+      required: true,
+    }),
+  }
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(AppsMove)
+    const target = path`/apps/${args.name}`
+    const app = resourceOf(await this.call(flags, 'GET', target))
+    const before = String(app.spec?.public_addr ?? '')
+    await confirm(
+      `Move app ${args.name} from ${before} to ${flags.domain}? Its address changes, and its sessions end now.`,
+      flags.yes,
+    )
+    const { status, ...document } = app
+    const { public_addr: _, ...spec } = document.spec ?? {}
+    const response = await this.call(flags, 'PUT', target, {
+      body: { ...document, spec: { ...spec, domain: flags.domain } },
+      ifMatch: typeof status?.etag === 'string' ? status.etag : undefined,
+    })
+    const moved = resourceOf(response)
+    await this.show(flags, moved, () =>
+      escapeText(
+        `Moved app ${args.name} from ${before} to ${String(moved.spec?.public_addr)}.${cutText(response)}`,
+      ),
+    )
+  }
+}
+
 class AppsAddAgent extends AdminCommand {
   static override summary = 'Let an agent serve an app'
   static override examples = ['<%= config.bin %> <%= command.id %> grafana node-1']
@@ -170,6 +207,7 @@ class AppsRmAgent extends AdminCommand {
 export const COMMANDS = {
   'apps:register': AppsRegister,
   'apps:update': AppsUpdate,
+  'apps:move': AppsMove,
   ...resourceCommands<Resource>({
     topic: 'apps',
     noun: 'app',

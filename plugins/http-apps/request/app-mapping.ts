@@ -61,22 +61,41 @@ function versionsOf({ httpVersion }: App, { protocol }: URL): HttpVersions {
   return isSecure ? { usual: null, ofGrpcCalls: null } : { usual: '1.1', ofGrpcCalls: '2' }
 }
 
-/** By the catalog's own object, which is another one after each change of the document. */
+/** By the catalog's own object, which is another one after each change of the document, for the host of each app. */
 const cache = new WeakMap<App, AppMapping>()
+/** The same for aliases, of which a wildcard has any number. */
+const aliased = new WeakMap<App, Map<string, AppMapping>>()
+const MOST_ALIASED = 200
 
-/** Computed once for each version of an app. Throws what `Catalog.secretHeaders` throws. */
-export function mappingOf(
+/** Computed once for each version of an app and each of its hosts. Throws what `Catalog.secretHeaders` throws. */
+export function mappingOf(app: App, host: string, deps: Pick<Deps, 'publicNames' | 'catalog'>): AppMapping {
+  if (host === app.publicAddr) {
+    const known = cache.get(app)
+    if (known !== undefined) return known
+    const made = makeMapping(app, host, deps)
+    cache.set(app, made)
+    return made
+  }
+  const byHost = aliased.get(app) ?? new Map<string, AppMapping>()
+  const known = byHost.get(host)
+  if (known !== undefined) return known
+  if (byHost.size >= MOST_ALIASED) byHost.clear()
+  const made = makeMapping(app, host, deps)
+  aliased.set(app, byHost.set(host, made))
+  return made
+}
+
+function makeMapping(
   app: App,
+  host: string,
   { publicNames: names, catalog }: Pick<Deps, 'publicNames' | 'catalog'>,
 ): AppMapping {
-  const known = cache.get(app)
-  if (known !== undefined) return known
   const url = new URL(app.uri)
-  const publicHost = app.publicAddr + names.portSuffix
+  const publicHost = host + names.portSuffix
   const upstreamHost =
     app.rewriteHost === 'preserve' ? publicHost : app.rewriteHost === 'upstream' ? url.host : app.rewriteHost
   const preserved = app.rewriteHost === 'preserve'
-  const origin = publicOrigin(app.publicAddr, names)
+  const origin = publicOrigin(host, names)
   const upstreamOrigin = preserved ? origin : `${url.protocol}//${upstreamHost}`
   const { request, response } = app.headers
   const secretLines = catalog.secretHeaders(app)
@@ -91,7 +110,7 @@ export function mappingOf(
   const droppedInResponse = [...Object.keys(response.set), ...response.remove].map((name) =>
     name.toLowerCase(),
   )
-  const mapping: AppMapping = {
+  return {
     versions: versionsOf(app, url),
     publicOrigin: origin,
     publicHost,
@@ -102,13 +121,9 @@ export function mappingOf(
     destinationOrigin: `${url.protocol}//${upstreamHost}`,
     upstreamPort: url.port || defaultPort(url),
     own: new Set(
-      [
-        publicHost,
-        app.publicAddr,
-        url.host,
-        `${url.hostname}:${url.port || defaultPort(url)}`,
-        upstreamHost,
-      ].map((host) => host.toLowerCase()),
+      [publicHost, host, url.host, `${url.hostname}:${url.port || defaultPort(url)}`, upstreamHost].map(
+        (host) => host.toLowerCase(),
+      ),
     ),
     identity,
     identityNames,
@@ -118,8 +133,6 @@ export function mappingOf(
     droppedInResponse: setOrNull(droppedInResponse),
     responseSetLines: Object.entries(response.set).flat(),
   }
-  cache.set(app, mapping)
-  return mapping
 }
 
 /** The addresses in a header of a response as the browser must see them: the app's own names become its public origin. */

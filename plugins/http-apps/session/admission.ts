@@ -21,7 +21,7 @@ import { readWhole } from '../client/whole-body.ts'
 import type { Deps } from '../deps.ts'
 import { problemAbout, problemFor } from '../reasons.ts'
 import { type AppRequest, kindFor } from '../request/app-request.ts'
-import { publicOrigin, readableBy } from '../request/origin.ts'
+import { listsOrigin, publicOrigin, readableBy } from '../request/origin.ts'
 import { recordFailure } from '../request/refusal-log.ts'
 import { texts, titleOf } from '../texts.ts'
 import { challengeLines } from './challenge-lines.ts'
@@ -170,10 +170,10 @@ function originAllowed(request: AppRequest, app: App, names: PublicNames): boole
   const { method, origin } = request
   const safe = method === 'GET' || method === 'HEAD' || (method === 'OPTIONS' && !request.preflight)
   if (safe && !request.upgrade) return true
-  if (origin !== undefined && app.origins.includes(origin)) return true
+  if (origin !== undefined && listsOrigin(app, origin)) return true
   // Browsers send the forms of a page with `Referrer-Policy: no-referrer` like this. They call a page without an origin cross-site.
   if (origin === 'null' && request.site === 'same-origin') return true
-  if (origin !== undefined && origin !== publicOrigin(app.publicAddr, names)) return false
+  if (origin !== undefined && origin !== publicOrigin(request.host.host, names)) return false
   return request.site === undefined || request.site === 'same-origin' || request.site === 'none'
 }
 
@@ -256,7 +256,7 @@ function helpOf(
   const { app } = request
   if (subject === null || app === undefined) return { help: [], lines: [] }
   const { access, pages, publicNames } = deps
-  const url = publicOrigin(app.publicAddr, publicNames) + request.target
+  const url = publicOrigin(request.host.host, publicNames) + request.target
   const offers = access.helpFor({ subject, app, reason, url, language: languageOf(pages, request) })
   if (offers.length === 0) return { help: [], lines: [] }
   // The page of the sign-in host about the same denial has the forms.

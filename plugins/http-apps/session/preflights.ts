@@ -1,4 +1,5 @@
 import type { App } from '@mezite/core'
+import { listsOrigin } from '../request/origin.ts'
 
 const RULE = 'preflight'
 
@@ -6,7 +7,7 @@ const RULE = 'preflight'
 export const preflights = {
   name: RULE,
   verify: ({ app, preflightFrom }: { readonly app: App; readonly preflightFrom: string | null }) =>
-    preflightFrom !== null && app.origins.includes(preflightFrom) ? { rule: RULE } : null,
+    preflightFrom !== null && listsOrigin(app, preflightFrom) ? { rule: RULE } : null,
 }
 
 /** Whether the admission is of a preflight, which anyone can send by naming a listed origin. */

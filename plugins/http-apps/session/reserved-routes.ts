@@ -18,6 +18,7 @@ import { APP_COOKIE, cookieOf, ourCookie } from '../request/cookies.ts'
 import { publicOrigin } from '../request/origin.ts'
 import { recordFailure } from '../request/refusal-log.ts'
 import { texts } from '../texts.ts'
+import { nextHost } from './companions.ts'
 import { sessionRoute } from './session-routes.ts'
 import { nonceHash } from './sign-in-response.ts'
 
@@ -53,14 +54,18 @@ async function exchange(deps: Deps, request: AppRequest, query: URLSearchParams)
     app !== undefined && hash !== undefined && isLocalPath(path) && /^[A-Za-z0-9_.-]{16,512}$/.test(code)
       ? await redeem(deps, { code, app, nonceHash: hash, clientIp }, requestId)
       : null
-  if (redeemed === null || redeemed instanceof Problem) {
+  if (redeemed === null || redeemed instanceof Problem || app === undefined) {
     const text =
       'This sign-in link was already used, has expired, or belongs to another browser. Open the app again.'
-    const problem = redeemed ?? problemFor('handover_refused', text)
+    const problem = redeemed instanceof Problem ? redeemed : problemFor('handover_refused', text)
     recordRefusal(deps, request, problem.code)
     return problemResponse(deps.pages, request, problem)
   }
-  return redirectResponse(303, path, ['Set-Cookie', ourCookie(APP_COOKIE, redeemed.token, null)])
+  // The hub's own pages, such as that of a small window, are for this host alone.
+  const next = isHubPath(path)
+    ? path
+    : await nextHost(deps, { app, clientIp }, { host: request.host.host, path, at: 0 }, redeemed.session)
+  return redirectResponse(303, next, ['Set-Cookie', ourCookie(APP_COOKIE, redeemed.token, null)])
 }
 
 /** Redeems the code. Returns a Problem when it cannot be checked now: it may be valid, and the same address works later. */

@@ -10,6 +10,7 @@ import { APP_COOKIE, cookieOf } from '../request/cookies.ts'
 import { publicOrigin } from '../request/origin.ts'
 import { recordFailure } from '../request/refusal-log.ts'
 import { texts } from '../texts.ts'
+import { OPEN_PATH, openHere } from './companions.ts'
 import { RENEWED_PATH, signInResponse } from './sign-in-response.ts'
 
 const MAX_WARN_MS = 5 * 60_000
@@ -37,6 +38,8 @@ export function sessionRoute(
       return signInResponse(deps, request, { renewal: true })
     case RENEWED_PATH:
       return renewed(deps, request)
+    case OPEN_PATH:
+      return sessionOf(deps, request).then((session) => openHere(deps, request, session))
     default:
       return undefined
   }

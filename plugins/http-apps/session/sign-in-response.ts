@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { html, type Pages, Problem } from '@mezite/core'
+import { appsDomainOf, html, type Pages, Problem } from '@mezite/core'
 import { type HubResponse, isNavigation } from '@mezite/core/protocol'
 import {
   framedResponse,
@@ -79,8 +79,8 @@ export function signInResponse(
       more,
     })
     // Browsers send no session cookie in frames of other sites, so this page can only open a tab.
-    const { appsDomain, portSuffix } = deps.publicNames
-    const near = `'self' https://*.${appsDomain}${portSuffix}`
+    const domain = appsDomainOf(request.host.host, deps.publicNames)
+    const near = domain === null ? "'self'" : `'self' https://*.${domain}${deps.publicNames.portSuffix}`
     return framedResponse(401, page, near, lines)
   }
   if (challenge !== null && (!safe || request.length !== undefined))

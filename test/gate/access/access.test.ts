@@ -221,6 +221,17 @@ t.test('sessions of another kind or app, unknown apps and copies of apps open no
   t.equal((await admitted(world(), undefined, { app: copy })).app, app, 'the catalog says where an app is')
 })
 
+t.test('the connector of an app counts in place of the one of all apps', async (t) => {
+  for (const kind of ['app', 'hub', 'cert'] as const) {
+    const one = world(kind)
+    Object.assign(one.state, { connector: 'sso', app: { ...app, connector: 'partners' } })
+    Object.assign(one.state.session, { connector: 'sso' })
+    t.match(await one.admit(), { code: 'connector_not_allowed' }, kind)
+    Object.assign(one.state.session, { connector: 'partners' })
+    await admitted(one)
+  }
+})
+
 t.test('apps_oidc_connector applies to every kind of session', async (t) => {
   for (const kind of ['app', 'hub', 'cert'] as const)
     for (const connector of ['passkey', null]) {

@@ -188,7 +188,8 @@ t.test('http.version fits the uri, and headers leave alone those that the hub se
 
 t.test('a plugin adds a kind of app with its own schemes', async (t) => {
   const kinds = [{ name: 'ssh', schemes: ['ssh'], servedByHub: false }]
-  const ssh = (spec: object) => readApp(appBody('x', spec), { ...publicNames, appsDomain: null }, { kinds })
+  const ssh = (spec: object) =>
+    readApp(appBody('x', spec), { ...publicNames, appsDomain: null, appsDomains: [] }, { kinds })
   t.match(ssh({ uri: 'ssh://host:22' }), { protocol: 'ssh', publicAddr: '' })
   t.match(ssh({ uri: 'tcp://host:22' }), { protocol: 'tcp' })
   for (const spec of [

@@ -25,6 +25,7 @@ export const publicNames = {
   hubOrigin: 'https://mezite.example.com',
   signInOrigin: 'https://login.apps.example.com',
   appsDomain: 'apps.example.com',
+  appsDomains: ['apps.example.com'],
   portSuffix: '',
   appsOidcConnector: null,
 }

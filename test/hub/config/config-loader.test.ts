@@ -77,6 +77,7 @@ t.test('defaults fill everything but the public address', async (t) => {
       signInOrigin: 'https://hub.mezite.localhost:3443',
       portSuffix: ':3443',
       appsDomain: null,
+      appsDomains: [],
       hsts: false,
     },
     tunnel: { transports: undefined },
@@ -95,7 +96,7 @@ t.test(
       t,
       `${MINIMAL}  apps_domain: a.example.com\ncluster_name: file\n`,
       {
-        MEZITE_PROXY_APPS_DOMAIN: 'b.example.com',
+        MEZITE_PROXY_APPS_DOMAIN: 'b.example.com, c.example.org',
         MEZITE_PROXY_TRUSTED_PROXIES: '10.0.0.0/8, fd00::/8',
         MEZITE_PROXY_DEVELOPMENT_CERTIFICATE: 'true',
         MEZITE_PROXY_LIMITS_CONNECTIONS_PER_ADDRESS: '50',
@@ -112,7 +113,7 @@ t.test(
       cluster_name: 'file',
       data_dir: '/srv/mezite',
       proxy: {
-        apps_domain: 'b.example.com',
+        apps_domain: ['b.example.com', 'c.example.org'],
         trusted_proxies: ['10.0.0.0/8', 'fd00::/8'],
         limits: {
           connectionsPerAddress: 50,
@@ -324,6 +325,28 @@ t.test('no app can take the sign-in host', async (t) => {
   t.equal(await signIn('mezite.example.com', 'example.com'), 'login.example.com', 'the parent')
   t.equal(await signIn('mezite.example.com', 'apps.mezite.example.com'), 'mezite.example.com', 'below')
   t.equal(await signIn('mezite.example.com', 'ample.com'), 'mezite.example.com', 'a suffix that is no parent')
+  t.equal(
+    await signIn('mezite.example.com', '[apps.example.org, example.com]'),
+    'login.example.com',
+    'a later one',
+  )
+})
+
+t.test('apps may have several domains, none of which contains another', async (t) => {
+  const of = (list: string) => `${MINIMAL}  apps_domain: ${list}`
+  const { config } = await load(t, of('[Apps.Example.com, apps.example.org]'))
+  t.match(config.publicNames, {
+    appsDomain: 'apps.example.com',
+    appsDomains: ['apps.example.com', 'apps.example.org'],
+  })
+  for (const [list, problem] of [
+    ['[apps.example.com, example.com]', /apps_domain: must not contain each other: apps\.example\.com and/],
+    ['[apps.example.com, apps.example.com]', /must not contain each other/],
+    ['[]', /apps_domain: must be a domain name without port or wildcard, or a list/],
+    ['[1]', /apps_domain: must be a domain name/],
+    ['{ a: b }', /apps_domain: must be a domain name/],
+  ] as const)
+    t.match(await problems(t, of(list)), [problem], list)
 })
 
 t.test('invalid host names are refused', async (t) => {
@@ -345,6 +368,8 @@ t.test('invalid host names are refused', async (t) => {
   }
   for (const host of ['com', '10.0.0.1', 'example.com:8443', '.example.com', 'example.com.']) {
     t.match(await problems(t, `${MINIMAL}  apps_domain: "${host}"`), [/apps_domain: must/], host)
+    const second = `${MINIMAL}  apps_domain: [apps.example.org, "${host}"]`
+    t.match(await problems(t, second), [/apps_domain: must/], `${host} as one of several`)
   }
 })
 

@@ -34,7 +34,7 @@ const ordered = (name: string, names: readonly string[], ready = true) => ({
 
 t.test('names that wait together share certificates of at most 50', (t) => {
   const apps = Array.from({ length: 120 }, (_, at) => `app-${String(at).padStart(3, '0')}.apps.test`)
-  const { add } = plan({ own, apps, wildcard: null }, [])
+  const { add } = plan({ own, apps, wildcards: [] }, [])
   t.strictSame(
     add.map(({ name, names }) => [name, names.length]),
     [
@@ -46,7 +46,7 @@ t.test('names that wait together share certificates of at most 50', (t) => {
     "the hub's own name first, and alone",
   )
   const next = plan(
-    { own, apps: [...apps, 'later.apps.test'], wildcard: null },
+    { own, apps: [...apps, 'later.apps.test'], wildcards: [] },
     add.map((one) => ordered(one.name, one.names)),
   )
   t.strictSame(next, {
@@ -63,12 +63,12 @@ t.test("a removed app's certificate is dropped, and a shared one loses the name"
     ordered('a.apps.test', ['a.apps.test']),
     ordered('b.apps.test', ['b.apps.test', 'c.apps.test']),
   ]
-  t.strictSame(plan({ own, apps: ['c.apps.test'], wildcard: null }, certificates), {
+  t.strictSame(plan({ own, apps: ['c.apps.test'], wildcards: [] }, certificates), {
     add: [],
     change: [{ name: 'b.apps.test', names: ['c.apps.test'] }],
     remove: ['a.apps.test'],
   })
-  const again = plan({ own, apps: ['b.apps.test', 'c.apps.test'], wildcard: null }, [
+  const again = plan({ own, apps: ['b.apps.test', 'c.apps.test'], wildcards: [] }, [
     ordered('hub.test', own),
     ordered('b.apps.test', ['c.apps.test']),
   ])
@@ -77,7 +77,7 @@ t.test("a removed app's certificate is dropped, and a shared one loses the name"
 })
 
 t.test('a wildcard replaces single certificates, and an imported name is not ordered', (t) => {
-  const hosts = { own, apps: ['a.apps.test', 'x.y.apps.test'], wildcard: '*.apps.test' }
+  const hosts = { own, apps: ['a.apps.test', 'x.y.apps.test'], wildcards: ['*.apps.test'] }
   const first = plan(hosts, [])
   t.strictSame(
     first.add.map(({ names }) => names),
@@ -89,7 +89,7 @@ t.test('a wildcard replaces single certificates, and an imported name is not ord
   const both = [...old, ordered('w', ['*.apps.test']), ordered('x', ['x.y.apps.test'])]
   t.strictSame(plan(hosts, both), { add: [], change: [], remove: ['a.apps.test'] })
   const imported = { name: 'bought', names: ['*.apps.test'], ready: true, imported: true }
-  t.strictSame(plan({ ...hosts, wildcard: null }, [ordered('hub.test', own), imported]).add, [
+  t.strictSame(plan({ ...hosts, wildcards: [] }, [ordered('hub.test', own), imported]).add, [
     { name: 'x.y.apps.test', names: ['x.y.apps.test'] },
   ])
   const replaced = [
@@ -99,11 +99,11 @@ t.test('a wildcard replaces single certificates, and an imported name is not ord
   ]
   const bought = { name: 'bought', names: ['a.apps.test'], ready: true, imported: true }
   t.strictSame(
-    plan({ ...hosts, wildcard: null }, [...replaced, bought]).remove,
+    plan({ ...hosts, wildcards: [] }, [...replaced, bought]).remove,
     ['a.apps.test'],
     'an import takes over',
   )
-  const covered = plan({ own: ['hub.apps.test'], apps: [], wildcard: '*.apps.test' }, [])
+  const covered = plan({ own: ['hub.apps.test'], apps: [], wildcards: ['*.apps.test'] }, [])
   t.strictSame(covered.add[0]!.names, ['*.apps.test'], 'authorities refuse names that a wildcard covers')
   t.end()
 })
@@ -126,7 +126,7 @@ t.test('a plan leaves alone certificates that were imported since it was made', 
       certificates: new Map(planned.map((one) => [one.name, { ...one, nextAttempt: Infinity }])),
       write: (body: (statements: typeof to) => Promise<void>) => body(to),
     },
-    hosts: () => ({ own, apps: ['a.apps.test', 'b.apps.test'], wildcard: null }),
+    hosts: () => ({ own, apps: ['a.apps.test', 'b.apps.test'], wildcards: [] }),
     metrics: { counters: () => () => ({ value: 0 }) },
     clock: { now: Date.now },
   } as never)
@@ -142,7 +142,7 @@ t.test("the hub's own host is never an app's, also below the domain of the apps"
   const of = (own: readonly string[]) =>
     createSource(
       store as unknown as Store,
-      { own, hub: ['hub.apps.test', 'sign-in.apps.test'], appsDomain: 'apps.test' },
+      { own, hub: ['hub.apps.test', 'sign-in.apps.test'], names: { appsDomains: ['apps.test'] } },
       fakeClock(),
     )
   const appsOnly = of([])

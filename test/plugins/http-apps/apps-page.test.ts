@@ -15,6 +15,7 @@ const names = {
   hubOrigin: 'https://hub.example.com',
   signInOrigin: 'https://hub.example.com',
   appsDomain: 'apps.example.com',
+  appsDomains: ['apps.example.com'],
   portSuffix: '',
   appsOidcConnector: null,
 }

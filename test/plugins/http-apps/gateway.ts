@@ -155,6 +155,7 @@ export async function openGateway(
     hubOrigin: 'https://hub.test',
     signInOrigin: 'https://hub.test',
     appsDomain: 'apps.test',
+    appsDomains: ['apps.test'],
     portSuffix: '',
     appsOidcConnector: null,
     hsts: true,

@@ -340,7 +340,7 @@ t.test('N172 header values of 100 KB are read in linear time, whatever they cont
     ...['Sec-WebSocket-Key', 'X-Other', 'Host'],
   ]
   const heads = { headerCount: 100, headerBytes: 1e6, uriBytes: 200_000 }
-  const router = createHostRouter({ ...publicNames, appsDomain: 'apps.test' }, heads)
+  const router = createHostRouter({ ...publicNames, appsDomains: ['apps.test'] }, heads)
   const info = { clientIp: '192.0.2.7', clientPort: 1, trustedProxy: false, serverName: 'a.apps.test' }
   const read = (head: RequestHead, upgrade = false) => {
     const route = router.route(head, info)

@@ -121,6 +121,43 @@ t.test('apps_oidc_connector admits app sessions of that connector only', async (
   )
 })
 
+t.test('an app may require another connector than the rest', async (t) => {
+  const hub = await createTestHub({ config: { proxy: { apps_oidc_connector: 'corp' } } })
+  t.teardown(() => hub.stop())
+  await connector(hub, 'corp', first)
+  await connector(hub, 'partners', second)
+  first.person = { sub: 'c-2', email: 'carl@example.com', email_verified: true, groups: ['platform-team'] }
+  second.person = { sub: 'p-2', email: 'pia@example.com', email_verified: true, groups: ['platform-team'] }
+  await register(hub.api, 'wiki', 1, { agents: [] })
+  await register(hub.api, 'portal', 1, { agents: [], connector: 'partners' })
+  t.match(await hub.api('GET', '/apps/portal'), { spec: { connector: 'partners' } })
+  const usersOf = async (app: string) => {
+    const sessions = await hub.api<{ user: string; app: string | null }[]>('GET', '/sessions')
+    return sessions.filter((session) => session.app === app).map(({ user }) => user)
+  }
+
+  const employee = hub.visitor()
+  t.equal((await employee.open(`${hub.appUrl('wiki')}/`)).status, 502, 'no agent serves it')
+  t.strictSame(await usersOf('wiki'), ['carl@example.com'])
+  const partner = hub.visitor()
+  t.equal((await partner.open(`${hub.appUrl('portal')}/`)).status, 502)
+  t.strictSame(await usersOf('portal'), ['pia@example.com'])
+  const logins = second.authorizations.length
+  t.equal((await employee.open(`${hub.appUrl('portal')}/`)).status, 502)
+  t.equal(second.authorizations.length, logins + 1, 'an employee signs in at the provider of the partners')
+  const explained = (user: string, app: string) =>
+    hub.api<{ effect: string; connector: unknown }>('GET', `/access/explain?user=${user}&app=${app}`)
+  t.match(await explained('carl@example.com', 'portal'), {
+    connector: { required: 'partners', signed_in_with: 'corp', met: false },
+  })
+  t.match(await explained('pia@example.com', 'portal'), { effect: 'allow', connector: { met: true } })
+
+  await register(hub.api, 'portal', 1, { agents: [], connector: 'gone' })
+  const gone = await hub.visitor().open(`${hub.appUrl('portal')}/`)
+  t.equal(gone.status, 503, 'a connector that does not exist opens nothing')
+  t.notMatch(gone.text, 'gone')
+})
+
 t.test(
   'an app gets the profile that its provider vouches for, its secret header, and a state by its health',
   async (t) => {

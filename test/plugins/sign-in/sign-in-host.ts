@@ -185,6 +185,7 @@ export async function startSignInHost(
       return names.origin
     },
     appsDomain: APPS_DOMAIN,
+    appsDomains: [APPS_DOMAIN],
     portSuffix: ':3080',
     appsOidcConnector: options.appsOidcConnector ?? null,
   }

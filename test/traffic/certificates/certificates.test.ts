@@ -99,6 +99,7 @@ t.test('the development certificate is limited to loopback unless more is reques
     hubOrigin: 'https://hub.test',
     signInOrigin: 'https://hub.test',
     appsDomain: 'a.test',
+    appsDomains: ['a.test'],
   }
   const real = { publicNames, listenAddr: '0.0.0.0:3080', dataDir: join(root, 'real') }
   await t.rejects(make(real), { code: 'MEZ_CERTIFICATE_MISSING' })

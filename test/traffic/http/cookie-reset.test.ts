@@ -67,11 +67,9 @@ function reset(
   }
   const rawHeaders = Object.entries(lines).flat()
   const version = { httpVersionMajor: 1, httpVersionMinor: 1 }
-  return resetResponse(
-    { method: 'POST', url: RESET_PATH, rawHeaders, ...version, ...head },
-    pages,
-    appsDomain,
-  )
+  return resetResponse({ method: 'POST', url: RESET_PATH, rawHeaders, ...version, ...head }, pages, {
+    appsDomains: appsDomain === null ? [] : [appsDomain],
+  })
 }
 
 t.test(

@@ -22,6 +22,7 @@ export const names: PublicNames = {
   hubOrigin: 'https://hub.mezite.localhost',
   signInOrigin: 'https://hub.mezite.localhost',
   appsDomain: 'apps.mezite.localhost',
+  appsDomains: ['apps.mezite.localhost'],
   portSuffix: '',
   appsOidcConnector: null,
 }
