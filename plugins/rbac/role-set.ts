@@ -20,7 +20,7 @@ export interface CompiledRole {
   readonly deviceTrust: boolean
   readonly ttlMs: number
   readonly idleMs: number
-  readonly admin: AdminLimits
+  readonly adminLimits: AdminLimits
 }
 
 /** What a role demands of administration, in milliseconds; 0: nothing. */
@@ -62,7 +62,7 @@ export function compileRole(document: RoleDocument): CompiledRole {
     deviceTrust: options.require_device_trust ?? false,
     ttlMs: durationMs(options.max_session_ttl ?? '12h') ?? 0,
     idleMs: durationMs(options.idle_timeout ?? 0) ?? 0,
-    admin: {
+    adminLimits: {
       confirmMs: durationMs(options.confirm_changes ?? 0) ?? 0,
       idleMs: durationMs(options.admin_idle_timeout ?? 0) ?? 0,
     },
@@ -142,8 +142,8 @@ const shortest = (limits: readonly number[]): number => {
 export function limitsOf({ items, unreadable }: RoleSet, admin: AdminLimits): SessionLimits {
   const compiled = (names: readonly string[]) =>
     names.map((name) => items.get(name)).filter((role) => role !== undefined)
-  const adminLimits = (names: readonly string[]): readonly AdminLimits[] => [
-    ...compiled(names).map((role) => role.admin),
+  const limitsOfAdmins = (names: readonly string[]): readonly AdminLimits[] => [
+    ...compiled(names).map(({ adminLimits }) => adminLimits),
     ...(names.includes('admin') ? [admin] : []),
   ]
   return {
@@ -154,12 +154,12 @@ export function limitsOf({ items, unreadable }: RoleSet, admin: AdminLimits): Se
     idleMs: (names, kind) =>
       shortest([
         ...compiled(names).map(({ idleMs }) => idleMs),
-        ...(kind === 'hub' ? adminLimits(names).map(({ idleMs }) => idleMs) : []),
+        ...(kind === 'hub' ? limitsOfAdmins(names).map(({ idleMs }) => idleMs) : []),
       ]),
     // Nobody knows what an unreadable role demands, so each change needs a confirmation of its own.
     confirmMs: (names) =>
       names.some((name) => unreadable.has(name))
         ? 1
-        : shortest(adminLimits(names).map(({ confirmMs }) => confirmMs)),
+        : shortest(limitsOfAdmins(names).map(({ confirmMs }) => confirmMs)),
   }
 }
