@@ -1,14 +1,13 @@
 // together: programs
 /** Real programs with the token of a robot: git clones and pushes by HTTP, and curl reads. */
-import { execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { runMsh } from '../../oclif-cli/msh-program.ts'
+import { gitIn, startGitServer } from './git-programs.ts'
 import { startWorld, token } from './world.ts'
 
 const run = promisify(execFile)
@@ -17,46 +16,9 @@ const world = await startWorld(t)
 const { hub, resource } = world
 const seen: (string | undefined)[] = []
 
-/** Serves the repositories of a folder by git's own program (CGI, RFC 3875), and trusts the user that the hub names. */
-const server = createServer((request: IncomingMessage, response: ServerResponse) => {
-  seen.push(request.headers.authorization)
-  const { pathname, search } = new URL(request.url ?? '/', 'http://git')
-  const child = spawn('git', ['http-backend'], {
-    env: {
-      PATH: process.env.PATH,
-      GIT_PROJECT_ROOT: dir,
-      GIT_HTTP_EXPORT_ALL: '1',
-      REQUEST_METHOD: request.method,
-      PATH_INFO: pathname,
-      QUERY_STRING: search.slice(1),
-      REMOTE_USER: String(request.headers['x-mezite-user']),
-      CONTENT_TYPE: request.headers['content-type'] ?? '',
-      HTTP_CONTENT_ENCODING: request.headers['content-encoding'] ?? '',
-      GIT_PROTOCOL: String(request.headers['git-protocol'] ?? ''),
-    },
-  })
-  child.stdin.on('error', () => {})
-  request.pipe(child.stdin)
-  const chunks: Buffer[] = []
-  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
-  child.once('close', () => {
-    const all = Buffer.concat(chunks)
-    const end = all.indexOf('\r\n\r\n')
-    for (const line of all.toString('latin1', 0, end).split('\r\n')) {
-      const [name = '', value = ''] = line.split(/: (.*)/)
-      if (name === 'Status') response.statusCode = Number(value.slice(0, 3))
-      else response.setHeader(name, value)
-    }
-    response.end(all.subarray(end + 4))
-  })
-})
-await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-t.teardown(() => {
-  server.closeAllConnections()
-  server.close()
-  rmSync(dir, { recursive: true, force: true })
-})
-await world.register('git', { uri: `http://127.0.0.1:${(server.address() as AddressInfo).port}` })
+const served = await startGitServer(t, dir, (authorization) => seen.push(authorization))
+t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+await world.register('git', { uri: served })
 await hub.api('PUT', '/bots/ci', {
   kind: 'bot',
   version: 'v1',
@@ -73,23 +35,7 @@ const answer = await token(hub, {
 const { access_token: access } = JSON.parse(answer.text)
 
 const { hostname, port } = new URL(hub.appUrl('git'))
-/** The tests' names are not in DNS. */
-const resolve = `${hostname}:${port}:127.0.0.1`
-const git = (cwd: string, ...args: string[]) =>
-  run('git', ['-c', `http.sslCAInfo=${hub.caFile}`, '-c', `http.curloptResolve=${resolve}`, ...args], {
-    cwd,
-    env: {
-      PATH: process.env.PATH,
-      HOME: dir,
-      GIT_TERMINAL_PROMPT: '0',
-      GIT_CONFIG_NOSYSTEM: '1',
-      GIT_AUTHOR_NAME: 'ci',
-      GIT_AUTHOR_EMAIL: 'ci@example.com',
-      GIT_COMMITTER_NAME: 'ci',
-      GIT_COMMITTER_EMAIL: 'ci@example.com',
-    },
-    timeout: 180_000,
-  })
+const git = gitIn(dir, hub)
 
 t.test('git clones and pushes with a token as the password', async (t) => {
   await run('git', ['init', '-q', '--bare', '-b', 'main', join(dir, 'shop.git')])

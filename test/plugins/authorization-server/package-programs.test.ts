@@ -4,19 +4,18 @@
 import { execFile } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { freePort } from '@mezite/core/testing'
 import t from 'tap'
 import { until } from '../../until.ts'
 import { startConnectProxy, startProgram } from './local-programs.ts'
+import { npmIn, startVerdaccio } from './npm-programs.ts'
 import { startWorld, token } from './world.ts'
 
 const run = promisify(execFile)
-const { resolve } = createRequire(import.meta.url)
 const dir = mkdtempSync(join(tmpdir(), 'mezite-programs-'))
 t.teardown(() => rmSync(dir, { recursive: true, force: true }))
 const reach = { allow: { app_labels: { env: 'test' } } }
@@ -36,17 +35,7 @@ async function bot(name: string, more: object = {}): Promise<string> {
 }
 
 t.test('npm publishes to Verdaccio and installs from it, with a token in .npmrc', async (t) => {
-  const port = await freePort()
-  const config = join(dir, 'verdaccio.yaml')
-  // The hub has decided who comes in, so the registry asks nobody.
-  const packages = { '**': { access: '$all', publish: '$all' } }
-  writeFileSync(config, JSON.stringify({ storage: join(dir, 'storage'), packages, log: { level: 'warn' } }))
-  const verdaccio = join(dirname(resolve('verdaccio/package.json')), 'bin/verdaccio')
-  const { output } = startProgram(t, process.execPath, [
-    ...[verdaccio, '--config', config, '--listen', `127.0.0.1:${port}`],
-  ])
-  const ping = () => fetch(`http://127.0.0.1:${port}/-/ping`).then(({ ok }) => ok)
-  await until(() => ping().catch(() => false), `Verdaccio starts: ${output.join('')}`)
+  const { port, output } = await startVerdaccio(t, dir)
   await register('npm', { uri: `http://127.0.0.1:${port}` })
   const issued = await token(hub, {
     grant_type: 'client_credentials',
@@ -55,25 +44,8 @@ t.test('npm publishes to Verdaccio and installs from it, with a token in .npmrc'
     resource: resource('npm'),
   })
   const { access_token } = JSON.parse(issued.text)
-  const registry = resource('npm')
-  const npmrc = join(dir, '.npmrc')
-  const settings = (secret: string) =>
-    writeFileSync(
-      npmrc,
-      [
-        ...[`registry=${registry}`, `${registry.replace('https:', '')}:_authToken=${secret}`],
-        ...[`cafile=${hub.caFile}`, `https-proxy=${proxy}`, 'noproxy=', `cache=${join(dir, 'cache')}`],
-        ...['audit=false', 'fund=false', 'update-notifier=false', 'fetch-retries=0'],
-      ].join('\n'),
-    )
+  const { npm, settings } = npmIn(dir, { registry: resource('npm'), caFile: hub.caFile, proxy })
   settings(access_token)
-  const cli = join(dirname(resolve('npm/package.json')), 'bin/npm-cli.js')
-  const npm = (cwd: string, ...args: string[]) =>
-    run(process.execPath, [cli, ...args, '--userconfig', npmrc, '--loglevel', 'warn'], {
-      cwd,
-      env: { PATH: process.env.PATH, HOME: dir },
-      timeout: 180_000,
-    })
   const [library, user] = ['library', 'user'].map((name) => join(dir, name)) as [string, string]
   for (const folder of [library, user]) mkdirSync(folder)
   writeFileSync(join(library, 'package.json'), JSON.stringify({ name: 'shop-library', version: '1.2.3' }))
