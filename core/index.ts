@@ -47,6 +47,7 @@ export { type Notification, type Notifier, notifications, notifiers } from './ap
 export { html, type Pages, pages } from './api/pages.ts'
 export { Problem } from './api/problem.ts'
 export { defineReasons, problemFor } from './api/reasons.ts'
+export { requestHolds } from './api/request-holds.ts'
 export { type RequirementKind, requirements } from './api/requirement.ts'
 export {
   entityTags,

@@ -24,6 +24,7 @@ export type { AuthorityKey, AuthorityState, IssuedCertificate } from './api/cert
 export type { CertificateSource, CertificateState, ServerCertificate } from './api/certificates.ts'
 export type { StoredChange } from './api/collection.ts'
 export type { BoundedOptions, ConfigTypes, TypeOptions } from './api/config-types.ts'
+export type { PasskeySignature, Statement, Statements } from './api/confirmations.ts'
 export type {
   Bot,
   Bots,
@@ -82,6 +83,7 @@ export type { LaneResponse, LaneWatcher, RequestHead, StreamRequest } from './ap
 export type { CallRate } from './api/proxy-limits.ts'
 export type { CoreReasons, ProblemMakers } from './api/reasons.ts'
 export type { RecordedRequest, RecordedRequests } from './api/recorded-requests.ts'
+export type { HeldRequest, Hold, RequestHold } from './api/request-holds.ts'
 export type { Requirement } from './api/requirement.ts'
 export type { Preconditions, ResourceMetadata, ResourceOptions } from './api/resource.ts'
 export type {

@@ -452,6 +452,8 @@ t.test('E80 the gate alone decides, and every way to an app uses it to open conn
     'plugins/http-apps/session/admission.ts',
     // Asks for the state of access with `probe`, which opens nothing.
     'plugins/http-apps/session/session-routes.ts',
+    // Asks whether another person may send a request, with `probe`.
+    'plugins/signed-intent/intents.ts',
     'plugins/tcp-apps/client-connection.ts',
   ])
   t.end()

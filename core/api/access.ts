@@ -4,6 +4,7 @@ import type { Admission, AdmissionQuery, Caller, Refusal } from './admission.ts'
 import type { App } from './app.ts'
 import type { CertifiedCaller, CredentialDocument, CredentialRefusal } from './credentials.ts'
 import type { DeniedAccess, Help, OfferedApp } from './denial-help.ts'
+import type { RequestHold } from './request-holds.ts'
 import type { Subject } from './subject.ts'
 import type { UnidentifiedRequest } from './verifiers.ts'
 
@@ -25,6 +26,8 @@ export interface Access {
    * before; null if none does. Never throws.
    */
   verify(request: UnidentifiedRequest): Caller | VerificationDemand | null
+  /** The entry of `requestHolds` that meets all that a refused request lacks; undefined if none does, or more is required. */
+  holdFor(refusal: Refusal): RequestHold | undefined
   /** What plugins offer to somebody whom no policy lets in; empty for another reason. Never throws. */
   helpFor(denial: DeniedAccess): readonly Help[]
   /** Enabled apps that plugins offer the subject to ask for; those that it may open are among them. Never throws. */

@@ -9,6 +9,8 @@ export interface Assertion {
    * stays true.
    */
   sign(subject: Subject, app: App): string
+  /** The same with more claims and the type `typ` in its header, for one request; never kept. */
+  signOnce(subject: Subject, app: App, typ: string, claims: Readonly<Record<string, unknown>>): string
 }
 
 /** Signs the identity assertion. Provided by identity-jwt. */

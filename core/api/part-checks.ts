@@ -114,7 +114,7 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
     servedByHub: oneOf(true, false),
     targets: yesOrNo,
   }),
-  assertion: partWith(['sign']),
+  assertion: partWith(['sign', 'signOnce']),
   sessionLimits: partWith(['ttlMs', 'idleMs']),
   transports: partWith([], {
     name,
@@ -205,7 +205,8 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
     ),
     faults: maybe,
   }),
-  confirmations: partWith(['pathTo', 'pathOf']),
+  confirmations: partWith(['pathTo', 'pathOf', 'add']),
+  requestHolds: partWith(['hold'], { requirement: pathSegment }),
   verifiers: partWith(['verify'], { name: pathSegment, webSockets: yesOrNo }),
   findings: partWith(['list'], { name: pathSegment }),
   denialHelp: partWith(['helpFor'], { name: pathSegment, offersTo: maybe }),

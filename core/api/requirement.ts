@@ -7,6 +7,8 @@ export interface Requirement {
   readonly name: string
   /** If a passkey meets it: how old the confirmation may be, in milliseconds. Programs learn it (RFC 9470). */
   readonly maxAgeMs?: number
+  /** Each request meets it by itself, through an entry of `requestHolds`: opening the app does not ask for it. */
+  readonly perRequest?: true
   readonly [detail: string]: unknown
 }
 

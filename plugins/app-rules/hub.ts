@@ -97,9 +97,17 @@ export default defineHubPlugin({
         require: Type.Optional(
           Type.Closed(
             {
-              confirm_within: Type.String({
-                description: 'How fresh a confirmation with a passkey must be: 5m',
-              }),
+              confirm_within: Type.Optional(
+                Type.String({ description: 'How fresh a confirmation with a passkey must be: 5m' }),
+              ),
+              signature: Type.Optional(
+                Type.Literal(true, {
+                  description: 'The person signs each such request with a passkey before the app gets it',
+                }),
+              ),
+              signer: Type.Optional(
+                Type.Literal('other', { description: 'Another person signs, who may send the request too' }),
+              ),
             },
             { description: 'What is needed besides' },
           ),

@@ -9,7 +9,11 @@ export interface RuleValue {
   readonly paths: readonly string[]
   readonly upgrade?: 'websocket'
   readonly query?: { readonly has?: readonly string[]; readonly equals?: Readonly<Record<string, string>> }
-  readonly require?: { readonly confirm_within?: string }
+  readonly require?: {
+    readonly confirm_within?: string
+    readonly signature?: true
+    readonly signer?: 'other'
+  }
 }
 
 /** What the rules say about a request; the same object for each request that a rule decides. */
@@ -19,6 +23,8 @@ export interface Verdict {
   readonly denial: 'request_not_allowed' | 'path_ambiguous' | null
   /** How fresh the confirmation must be; `Infinity`: none is needed. */
   readonly withinMs: number
+  /** Whose signature the request needs; null: none. */
+  readonly signer: 'self' | 'other' | null
 }
 
 /** A rule, ready to compare. */
@@ -67,7 +73,16 @@ export function ruleFaults(
   })
   if (demand === undefined) return faults
   if (under === 'deny') faults.push({ path: ['require'], message: 'a rule under deny has no requirement' })
-  const ms = parseDuration(demand.confirm_within ?? '')
+  const { confirm_within: within, signature, signer } = demand
+  if (signature === true) {
+    if (within !== undefined)
+      faults.push({ path: ['require', 'confirm_within'], message: 'a signature is a fresh confirmation' })
+    if (upgrade !== undefined)
+      faults.push({ path: ['require', 'signature'], message: 'a WebSocket cannot be signed' })
+    return faults
+  }
+  if (signer !== undefined) faults.push({ path: ['require', 'signer'], message: 'needs signature: true' })
+  const ms = parseDuration(within ?? '')
   if (ms === null || ms < SHORTEST_MS || ms > LONGEST_MS)
     faults.push({ path: ['require', 'confirm_within'], message: 'must be from 10s to 24h' })
   return faults
@@ -102,6 +117,7 @@ export function compileRule({ role, under, value }: RuledRole, at: number): Requ
       rule: ruleName,
       denial: under === 'deny' ? 'request_not_allowed' : null,
       withinMs: parseDuration(demand?.confirm_within ?? '') ?? Number.POSITIVE_INFINITY,
+      signer: demand?.signature === true ? (demand.signer ?? 'self') : null,
     },
     patterns: paths.map(compilePattern),
     query:

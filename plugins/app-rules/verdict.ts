@@ -94,6 +94,8 @@ class Trial {
 
 function isStricter(one: Verdict, other: Verdict): boolean {
   if (one.denial !== other.denial) return other.denial === null
+  // A signature is a confirmation of this very request, so it is stricter than any that is fresh.
+  if (one.signer !== other.signer) return one.signer === 'other' || other.signer === null
   if (one.withinMs !== other.withinMs) return one.withinMs < other.withinMs
   return one.rule !== null && other.rule === null
 }
@@ -104,7 +106,12 @@ const shown = (method: string, segments: readonly string[]) => ({
   value: `${method} /${segments.join('/')}`,
 })
 
-const UNNAMED: Verdict = { rule: null, denial: 'request_not_allowed', withinMs: Number.POSITIVE_INFINITY }
+const UNNAMED: Verdict = {
+  rule: null,
+  denial: 'request_not_allowed',
+  withinMs: Number.POSITIVE_INFINITY,
+  signer: null,
+}
 const AMBIGUOUS: Verdict = { ...UNNAMED, denial: 'path_ambiguous' }
 const WHOLE: Verdict = { ...UNNAMED, denial: null }
 
@@ -133,12 +140,14 @@ export function verdictOf(
 }
 
 /** Votes as the verdict says. */
-export function cast({ rule, denial, withinMs }: Verdict, vote: Vote): void {
+export function cast({ rule, denial, withinMs, signer }: Verdict, vote: Vote): void {
   if (rule !== null) vote.rule(rule)
   if (denial === 'path_ambiguous') {
     const message = 'Servers would read the address of this request in different ways.'
     vote.deny(denial, { status: 400, message })
   } else if (denial !== null) vote.deny(denial)
+  // Without the plugin signed-intent, this vote fails, and so denies.
+  else if (signer !== null) vote.require({ name: 'signed-intent', perRequest: true, signer })
   else if (withinMs !== Number.POSITIVE_INFINITY)
     vote.require({ name: 'recent-confirmation', maxAgeMs: withinMs })
 }

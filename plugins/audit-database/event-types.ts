@@ -48,6 +48,8 @@ export const eventTypes: readonly string[] = [
   'consent.revoked',
   'grant.ended',
   'grant.started',
+  'intent.declined',
+  'intent.signed',
   'key.created',
   'key.rotated',
   'lock.created',

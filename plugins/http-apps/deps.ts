@@ -2,6 +2,7 @@ import type { Audit, Catalog, Clock, Log, Pages, PublicNames, Revisions, Session
 import type { Assertion } from '@mezite/core/identity'
 import type { Access, createOverload, HttpHooks, ProxyLimits, RateLimit, Tunnel } from '@mezite/core/protocol'
 import type { Deadlines } from './deadlines.ts'
+import type { HeldRequests } from './held/held-requests.ts'
 import type { FailureLog } from './relay/failure-log.ts'
 import type { PipePool } from './upstream/pipe-pool.ts'
 
@@ -24,6 +25,7 @@ export interface Deps {
   readonly publicNames: PublicNames
   readonly assertion: Assertion
   readonly httpHooks: HttpHooks
+  readonly held: HeldRequests
   /** The plugins that refused a request after their tap of `http.request` had returned. */
   readonly lateRefusers: Set<string>
   readonly clock: Clock

@@ -24,6 +24,7 @@ import {
 } from '@mezite/core/protocol'
 import { AppHosts } from './app-hosts.ts'
 import { Deadlines } from './deadlines.ts'
+import { HeldRequests } from './held/held-requests.ts'
 import { reasons } from './reasons.ts'
 import { FailureLog } from './relay/failure-log.ts'
 import { createRequestMetrics } from './relay/outcome.ts'
@@ -69,7 +70,9 @@ export default defineHubPlugin({
     const deadlines = new Deadlines(host.clock)
     const pool = new PipePool(deadlines, host.use.tunnel)
     host.tap.lifecycle.start(() => deadlines.start())
+    const held = new HeldRequests()
     host.tap.lifecycle.stop(() => {
+      held.close()
       pool.close()
       deadlines.stop()
     })
@@ -85,7 +88,7 @@ export default defineHubPlugin({
     const requestEnded = createRequestMetrics(host.use.metrics)
     const { clock, log } = host
     const handovers = createRateLimit(clock)
-    const parts = { clock, log, deadlines, pool, load, failures, requestEnded, handovers }
+    const parts = { clock, log, deadlines, pool, held, load, failures, requestEnded, handovers }
     host.provide.appKinds({ name: 'http', schemes: ['http', 'https'], servedByHub: true })
     host.provide.credentials(appSession)
     host.provide.verifiers(preflights)

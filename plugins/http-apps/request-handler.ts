@@ -19,7 +19,7 @@ import { RefusedByPlugin } from './relay/request-hook.ts'
 import { mappingOf } from './request/app-mapping.ts'
 import { type AppRequest, readRequest } from './request/app-request.ts'
 import type { RefusalLog } from './request/refusal-log.ts'
-import { type Admitted, admit } from './session/admission.ts'
+import { type Admitted, admit, continueHeld } from './session/admission.ts'
 import { documentFor } from './session/credential-document.ts'
 import { hubRoute, isHubPath } from './session/reserved-routes.ts'
 import { titleOf } from './texts.ts'
@@ -58,6 +58,10 @@ export class RequestHandler {
         return
       }
       // All paths of documents and of the hub begin like this.
+      if (request.target.startsWith('/.')) {
+        const continued = continueHeld(this.#deps, request, info.certified, client)
+        if (continued !== null) return void this.#later(client, routed, request, continued)
+      }
       if (request.target.startsWith('/.') && info.certified === undefined) {
         const document = documentFor(this.#deps, request)
         if (document !== null) return void client.respond(document)
@@ -76,18 +80,27 @@ export class RequestHandler {
         this.#act(client, result, info)
         return
       }
-      const leave = this.#enter(client, request)
-      if (leave === null) {
-        result.then(giveBack, () => {})
-        return
-      }
-      result
-        .finally(leave)
-        .then((late) => this.#act(client, late, info))
-        .catch((error: unknown) => this.#failed(client, routed, error))
+      this.#later(client, routed, request, result)
     } catch (error) {
       this.#failed(client, routed, error)
     }
+  }
+
+  #later(
+    client: Client,
+    routed: RoutedRequest,
+    request: AppRequest,
+    result: Promise<Admitted | HubResponse>,
+  ): void {
+    const leave = this.#enter(client, request)
+    if (leave === null) {
+      result.then(giveBack, () => {})
+      return
+    }
+    result
+      .finally(leave)
+      .then((late) => this.#act(client, late, routed.info))
+      .catch((error: unknown) => this.#failed(client, routed, error))
   }
 
   /** Reports a broken body to the last exchange on the connection. False: it has none, or its request is complete. */
@@ -110,16 +123,17 @@ export class RequestHandler {
 
   #act(client: Client, result: Admitted | HubResponse, info: ConnectionInfo): void {
     if (result.kind === 'response') return void client.respond(result)
-    this.#forward(client, result, info)
+    if (!this.#forward(client, result, info)) result.held?.end()
   }
 
-  #forward(client: Client, admitted: Admitted, info: ConnectionInfo): void {
+  /** False: the request was refused. */
+  #forward(client: Client, admitted: Admitted, info: ConnectionInfo): boolean {
     const { request, admission } = admitted
     const { app } = admission
     if (client.gone) {
       recordUnsent(this.#deps, admitted, null, 'client_closed')
       admission.close()
-      return
+      return false
     }
     const connection = this.#entryOf(client.connection)
     if (!connection.authenticated && admission.subject !== null) {
@@ -132,13 +146,13 @@ export class RequestHandler {
       recordUnsent(this.#deps, admitted, problem.status, problem.code)
       admission.close()
       client.respond(problemResponse(this.#deps.pages, request, problem), true)
-      return
+      return false
     }
     const overload = this.#deps.load.take(admitted.sharer, app.id)
     if (overload !== null) {
       admission.deny(overload)
       client.respond(this.#refusal(admitted, overloadProblem(overload, titleOf(app))))
-      return
+      return false
     }
     let own: ClientHead
     try {
@@ -153,11 +167,12 @@ export class RequestHandler {
         admission.close()
       }
       client.respond(this.#refusal(admitted, problem))
-      return
+      return false
     }
     const exchange = new HttpExchange(this.#deps, admitted, own, client, exchanges)
     exchanges.push(exchange)
     exchange.start()
+    return true
   }
 
   #refusal({ request, admission }: Admitted, problem: Problem): HubResponse {
@@ -201,7 +216,9 @@ export class RequestHandler {
 }
 
 function giveBack(result: Admitted | HubResponse): void {
-  if (result.kind === 'admitted') result.admission.close()
+  if (result.kind !== 'admitted') return
+  result.admission.close()
+  result.held?.end()
 }
 
 /** The problem for a person, an app or an address at its limit; others are not affected. */

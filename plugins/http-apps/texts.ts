@@ -61,6 +61,12 @@ const en = {
   confirmReload:
     'This needs your confirmation, so nothing was sent. Confirm, come back to this page, and reload it to send everything again.',
   sendAgain: 'Send again',
+  signTitle: 'Sign this first',
+  signText:
+    'This must be signed with your passkey, so nothing was sent yet. Sign it, and it is sent as it is.',
+  signedTitle: 'Signed',
+  signedText: 'Your request is being sent.',
+  continue: 'Continue',
   signInAgainTitle: 'Sign in, then send it again',
   signInAgain:
     'Your session has ended, so nothing was sent. Sign in, come back to this page, and send it again.',
@@ -127,6 +133,12 @@ export const texts: Readonly<Record<'en' | 'de', Texts>> = {
     confirmReload:
       'Dafür wird Ihre Bestätigung gebraucht, deshalb wurde nichts gesendet. Bestätigen Sie, und laden Sie dann diese Seite neu, um alles noch einmal zu senden.',
     sendAgain: 'Noch einmal senden',
+    signTitle: 'Unterschreiben Sie zuerst',
+    signText:
+      'Das muss mit Ihrem Passkey unterschrieben werden, deshalb wurde noch nichts gesendet. Danach wird es gesendet, wie es ist.',
+    signedTitle: 'Unterschrieben',
+    signedText: 'Ihre Anfrage wird gesendet.',
+    continue: 'Weiter',
     signInAgainTitle: 'Melden Sie sich an, und senden Sie es dann noch einmal',
     signInAgain:
       'Ihre Sitzung ist beendet, deshalb wurde nichts gesendet. Melden Sie sich an, und senden Sie es auf dieser Seite noch einmal.',

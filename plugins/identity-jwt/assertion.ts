@@ -49,9 +49,17 @@ export function createAssertion(deps: {
     apps.set(id, signed)
   }
 
-  function signNow(key: SigningKey, issuer: string, subject: Subject, app: App): string {
+  function signNow(
+    key: SigningKey,
+    issuer: string,
+    subject: Subject,
+    app: App,
+    head = headerOf(key),
+    more: Readonly<Record<string, unknown>> = {},
+  ): string {
     const now = Math.floor(clock.now() / 1_000)
     const claims = {
+      ...more,
       iss: issuer,
       aud: app.uri,
       sub: subject.user,
@@ -64,15 +72,26 @@ export function createAssertion(deps: {
       exp: now + LIFE_SECONDS,
       jti: randomUUID(),
     }
-    const data = `${headerOf(key)}.${base64url(claims)}`
+    const data = `${head}.${base64url(claims)}`
     const signature = sign('sha256', Buffer.from(data), { key: key.privateKey, dsaEncoding: 'ieee-p1363' })
     return `${data}.${signature.toString('base64url')}`
   }
 
+  function currentKey(): SigningKey {
+    const key = keys.current()
+    if (!key) throw new MezError('MEZ_ASSERTION_KEYLESS', 'there is no key for identity assertions')
+    return key
+  }
+
   return {
+    signOnce(subject, app, typ, claims) {
+      const key = currentKey()
+      const head = base64url({ alg: 'ES256', kid: key.kid, typ })
+      return signNow(key, publicNames.hubOrigin, subject, app, head, claims)
+    },
+
     sign(subject, app) {
-      const key = keys.current()
-      if (!key) throw new MezError('MEZ_ASSERTION_KEYLESS', 'there is no key for identity assertions')
+      const key = currentKey()
       const issuer = publicNames.hubOrigin
       const now = clock.monotonic()
       const wall = clock.now()

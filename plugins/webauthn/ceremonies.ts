@@ -5,14 +5,14 @@ import { problemFor } from './reasons.ts'
 
 /** The purpose of a challenge; a response is valid for exactly this. */
 export interface Binding {
-  readonly purpose: 'sign-in' | 'session-mfa' | 'program' | 'confirm' | 'action' | 'permit' | 'enrol'
+  readonly purpose: 'sign-in' | 'session-mfa' | 'program' | 'confirm' | 'action' | 'permit' | 'enrol' | 'sign'
   /** Id of the hub session, or the hash of the browser's cookie before it has a session. */
   readonly session: string
   /** Key of the user; null while the challenge is to find out the user. */
   readonly user: string | null
   /** Id of the app that requires a confirmation per session. */
   readonly app?: string | null
-  /** Id of an enrolment link. */
+  /** Id of an enrolment link, or of a statement. */
   readonly link?: string | null
 }
 
@@ -32,8 +32,11 @@ export function createCeremonies(database: Database, secretBox: SecretBox, clock
   const db = database.withTables<WebauthnTables>()
 
   return {
-    begin(binding: Binding): { readonly challenge: string; readonly ceremony: string } {
-      const challenge = randomBytes(32).toString('base64url')
+    /** `challenge`: the digest of what is signed. Default: 32 random bytes. */
+    begin(
+      binding: Binding,
+      challenge = randomBytes(32).toString('base64url'),
+    ): { readonly challenge: string; readonly ceremony: string } {
       const expires = clock.now() + (binding.purpose === 'permit' ? PERMIT_MS : TTL_MS)
       const sealed = secretBox.seal(
         place,
@@ -44,14 +47,15 @@ export function createCeremonies(database: Database, secretBox: SecretBox, clock
 
     /** Spends and returns the challenge. Throws `Problem` 400 when it is unknown, expired, for another purpose, or spent. */
     async spend(ceremony: string, binding: Binding): Promise<string> {
-      const { expires, challenge, fields } = open(ceremony)
+      const { expires, challenge, fields, sealed } = open(ceremony)
       const now = clock.now()
       if (expires <= now) throw problemFor('challenge_expired')
       await db
         .deleteFrom('webauthn_spent')
         .where('expires', '<', now - KEEP_MS)
         .execute()
-      const hash = createHash('sha256').update(challenge).digest('base64url')
+      // Of the ceremony: a statement that is asked for again has the same challenge.
+      const hash = createHash('sha256').update(sealed).digest('base64url')
       const first = await db
         .insertInto('webauthn_spent')
         .values({ hash, expires })
@@ -69,9 +73,10 @@ export function createCeremonies(database: Database, secretBox: SecretBox, clock
   function open(ceremony: string) {
     try {
       if (ceremony.length > MAX_SEALED || !/^[A-Za-z0-9_-]+$/.test(ceremony)) throw new Error('not sealed')
-      const text = secretBox.open(place, Buffer.from(ceremony, 'base64url')).toString('utf8')
+      const sealed = Buffer.from(ceremony, 'base64url')
+      const text = secretBox.open(place, sealed).toString('utf8')
       const [expires, challenge, fields] = JSON.parse(text) as [number, string, unknown]
-      return { expires, challenge, fields }
+      return { expires, challenge, fields, sealed }
     } catch {
       throw problemFor('challenge_unknown')
     }

@@ -89,9 +89,15 @@ export function countResponse({ rates }: Deps, key: string): void {
   throw problemFor('too_many_requests', 'Too many attempts. Try again in a minute.')
 }
 
-/** Creates a challenge for an assertion by one of these passkeys; without any, by one that the browser finds. */
-export async function askAssertion(deps: Deps, binding: Binding, keys: readonly KeyRow[]) {
-  const { challenge, ceremony } = deps.ceremonies.begin(binding)
+/** Creates a challenge, which is `statement` if given, for an assertion by one of these passkeys; without any, by one that the browser finds. */
+export async function askAssertion(
+  deps: Deps,
+  binding: Binding,
+  keys: readonly KeyRow[],
+  statement?: Uint8Array,
+) {
+  const given = statement && Buffer.from(statement).toString('base64url')
+  const { challenge, ceremony } = deps.ceremonies.begin(binding, given)
   // Loaded with the first ceremony, because many hubs never have one.
   const { generateAuthenticationOptions } = await import('@simplewebauthn/server')
   const options = await generateAuthenticationOptions({
@@ -104,10 +110,15 @@ export async function askAssertion(deps: Deps, binding: Binding, keys: readonly 
   return { options, ceremony }
 }
 
-/** Creates a challenge for one of these passkeys of a person. Throws `Problem` 409 if there is none. */
-export async function askOneOf(deps: Deps, binding: Binding, able: readonly KeyRow[]) {
+/** Creates a challenge, which is `statement` if given, for one of these passkeys of a person. Throws `Problem` 409 if there is none. */
+export async function askOneOf(
+  deps: Deps,
+  binding: Binding,
+  able: readonly KeyRow[],
+  statement?: Uint8Array,
+) {
   if (able.length === 0) throw problemFor('key_missing')
-  return askAssertion(deps, binding, able)
+  return askAssertion(deps, binding, able, statement)
 }
 
 /** Counts the response in the body of a call by a signed-in person, and accepts it as `takeAssertion` if the passkey is theirs. */

@@ -11,6 +11,7 @@ import type {
   Users,
 } from '@mezite/core'
 import type { RateLimit } from '@mezite/core/protocol'
+import type { Language, Statements } from '@mezite/core/types'
 import type { Ceremonies } from './ceremonies.ts'
 import type { Links } from './enrolment-links.ts'
 import type { HardwareKeys } from './hardware-keys.ts'
@@ -27,6 +28,8 @@ export interface Deps {
   readonly firstKey: 'self' | 'admin'
   readonly party: Party
   readonly pages: ReturnType<typeof createPages>
+  readonly languageOf: (request: Pick<Request, 'headers'>) => Language
+  readonly statements: readonly Statements[]
   readonly rates: RateLimit
   readonly users: Users
   readonly sessions: Sessions

@@ -17,6 +17,7 @@ import {
 } from '@mezite/core'
 import { confirmations } from '@mezite/core/identity'
 import { createRateLimit } from '@mezite/core/protocol'
+import type { Statements } from '@mezite/core/types'
 import { accountRoutes } from './account-routes.ts'
 import { adminRoutes } from './admin-routes.ts'
 import { createAssets } from './assets.ts'
@@ -35,6 +36,7 @@ import { createKeys } from './passkeys.ts'
 import { programRoutes } from './program-routes.ts'
 import { reasons } from './reasons.ts'
 import { signInForm, signInRoutes, signInUrl } from './sign-in-routes.ts'
+import { statementRoutes } from './statement-routes.ts'
 
 /** Passkeys: confirmation for each app session, if a role requires it, and sign-in without a provider. */
 export default defineHubPlugin({
@@ -49,6 +51,7 @@ export default defineHubPlugin({
     const settings: WebauthnSettings = config
     const { publicNames } = use
     const assets = createAssets()
+    const statements: Statements[] = []
     const deps: Deps = {
       ceremonies: createCeremonies(use.database, use.secretBox, clock),
       keys: createKeys(use.database, use.revisions, clock),
@@ -64,6 +67,8 @@ export default defineHubPlugin({
         },
       },
       pages: createPages({ pages: use.pages, publicNames, assets }),
+      languageOf: ({ headers }) => use.pages.languageOf(headers['accept-language']),
+      statements,
       rates: createRateLimit(clock),
       users: use.users,
       sessions: use.sessions,
@@ -77,7 +82,11 @@ export default defineHubPlugin({
     }
 
     provide.migrations(webauthnMigrations)
-    provide.confirmations({ pathTo: confirmPath, pathOf: confirmSessionPath })
+    provide.confirmations({
+      pathTo: confirmPath,
+      pathOf: confirmSessionPath,
+      add: (one) => void statements.push(one),
+    })
     provide.webRoutes(confirmRoutes(deps))
     provide.signInMethods({
       name: 'webauthn',
@@ -96,7 +105,15 @@ export default defineHubPlugin({
           }
         : null,
     )
-    const routes = [mfaRoutes, programRoutes, signInRoutes, accountRoutes, enrolRoutes, adminRoutes]
+    const routes = [
+      mfaRoutes,
+      programRoutes,
+      statementRoutes,
+      signInRoutes,
+      accountRoutes,
+      enrolRoutes,
+      adminRoutes,
+    ]
     for (const make of routes) provide.webRoutes(make(deps))
     provide.webRoutes(assets.webRoutes)
     provide.dashboardParts(dashboardPage(deps))

@@ -2,14 +2,11 @@ import { html, type Pages, type PublicNames } from '@mezite/core'
 import { type Account, accountSection } from './account-pages.ts'
 import type { Assets } from './assets.ts'
 import type { Request } from './deps.ts'
-import { nameField, noScript, scriptWords, status } from './page-parts.ts'
+import { glyph, nameField, noScript, scriptWords, status } from './page-parts.ts'
 import { problemsIn, type ScriptWords } from './script-problems.ts'
 import { texts, type Words } from './texts.ts'
 
 type Body = Parameters<Pages['render']>[0]['body']
-
-const glyph = () => html`<div class="badge"><svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
-  <path d="M9 4a4 4 0 1 0 0 8a4 4 0 0 0 0-8M2.5 20c0-3.6 2.9-6 6.5-6c1.2 0 2.3.3 3.3.7M17 10.5a2.75 2.75 0 1 0 0 5.5a2.75 2.75 0 0 0 0-5.5M17 16v5l1.6-1.4" /></svg></div>`
 
 /** The plugin's pages, in the language of a request. All arguments are escaped; scripts read their data from data attributes. */
 export function createPages({
@@ -32,6 +29,8 @@ export function createPages({
       pages.render({ title, body, language, scripts, user: user === null ? null : { name: user, roles: [] } })
 
     return {
+      words,
+      page,
       /** A role requires a passkey before this app opens. `missing`: why the person has no passkey for it. */
       confirm: (ask: {
         readonly user: string

@@ -24,6 +24,13 @@ export const { reasons, problemFor } = defineReasons({
   passkey_not_for_sign_in: { status: 403, de: 'Melden Sie sich über Ihren Identitätsanbieter an: Mit diesem Passkey können Sie nur bestätigen, dass Sie es sind.', next: 'This passkey confirms, and does not sign in: the person belongs to a provider. Sign in there.' },
   session_unknown: { status: 404, en: 'This login has ended. Run msh login in the terminal again.', de: 'Diese Anmeldung ist beendet. Führen Sie im Terminal noch einmal msh login aus.', next: 'The session has ended or never existed. Sign in again.' },
   sign_in_again: { status: 403, en: 'Your sign-in is more than 10 minutes old. Sign in again first.', de: 'Ihre Anmeldung ist mehr als 10 Minuten alt. Melden Sie sich zuerst noch einmal an.', next: 'The action needs a sign-in of the last 10 minutes. Sign in again.' },
+  statement_unknown: {
+    status: 404,
+    title: { en: 'There is nothing to sign here', de: 'Hier gibt es nichts zu unterschreiben' },
+    en: 'This was signed or declined already, took too long, or is for somebody else.',
+    de: 'Das wurde schon unterschrieben oder abgelehnt, hat zu lange gedauert oder ist für jemand anderen.',
+    next: 'What was to be signed is over, or for another person. Send the request again, and open the new address.',
+  },
   too_many_keys: { status: 409, de: 'Sie haben schon so viele Passkeys wie erlaubt. Entfernen Sie zuerst einen.', next: 'The person has as many passkeys as one may have. Remove one first.' },
   user_handle_missing: { status: 400, en: 'This passkey does not contain its owner. Ask an administrator for a new link.', de: 'Dieser Passkey enthält seinen Besitzer nicht. Bitten Sie Ihre Administration um einen neuen Link.', next: 'The passkey did not say whose it is. Add it again at `/web/account`.' },
   user_handle_wrong: { status: 400, en: 'This passkey belongs to another person.', de: 'Dieser Passkey gehört jemand anderem.', next: 'The passkey says that it belongs to somebody else. Choose another one.' },

@@ -31,6 +31,11 @@ const en = {
     doneTitle: 'Confirmed',
     done: 'Close this page and return to the terminal.',
   },
+  sign: {
+    as: ['You sign this as ', '. Until then, nothing is sent.'],
+    use: 'Sign with your passkey',
+    decline: 'Decline',
+  },
   apps: 'Your applications',
   add: 'Add a passkey',
   signIn: {
@@ -133,6 +138,11 @@ const de: Words = {
     },
     doneTitle: 'Bestätigt',
     done: 'Schließen Sie diese Seite und kehren Sie zum Terminal zurück.',
+  },
+  sign: {
+    as: ['Sie unterschreiben das als ', '. Bis dahin wird nichts gesendet.'],
+    use: 'Mit Ihrem Passkey unterschreiben',
+    decline: 'Ablehnen',
   },
   apps: 'Ihre Anwendungen',
   add: 'Passkey hinzufügen',

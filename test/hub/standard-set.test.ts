@@ -57,7 +57,7 @@ const ORDER = [
   ...['metrics', 'notifiers', 'oidc'],
   ...['tcp-apps', 'transport-http2', 'transport-websocket', 'transport-webtransport'],
   ...['user-certs', 'webauthn', 'app-rules', 'web-api', 'notifications', 'access-requests', 'rbac'],
-  ...['authorization-server', 'dashboard', 'backup', 'sign-in'],
+  ...['authorization-server', 'dashboard', 'signed-intent', 'backup', 'sign-in'],
 ]
 
 t.test('the standard set has this order of setup, and each plugin provides these services', async (t) => {
@@ -83,6 +83,7 @@ t.test('the standard set has this order of setup, and each plugin provides these
     oidc: ['migrations', 'signInMethods', 'webRoutes'],
     rbac: ['sessionLimits', 'migrations', 'requirements', 'webRoutes'],
     'sign-in': ['webRoutes'],
+    'signed-intent': ['migrations', 'requestHolds', 'requirements', 'webRoutes'],
     'tcp-apps': ['appKinds', 'migrations', 'protocols'],
     'transport-http2': ['transports'],
     'transport-websocket': ['transports'],
@@ -109,7 +110,9 @@ t.test('the taps of every hook run in this order', async (t) => {
     ],
     'lifecycle.ready': [],
     'lifecycle.drain': ['audit-database', 'dashboard'],
-    'lifecycle.stop': ['dashboard', 'access-requests', 'tcp-apps', 'http-apps', 'audit-database'],
+    'lifecycle.stop': [
+      ...['signed-intent', 'dashboard', 'access-requests', 'tcp-apps', 'http-apps', 'audit-database'],
+    ],
     'access.decide': ['bots', 'app-rules', 'access-requests', 'rbac'],
     'access.challenge': ['webauthn', 'app-rules'],
     'user.released': ['api-tokens', 'access-requests'],

@@ -4,9 +4,12 @@ import type { App } from '../../api/app.ts'
 import type { Audit } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { AccessContext, Decision, ReceivedRequest } from '../../api/decision.ts'
+import type { HubHooks } from '../../api/hub-hooks.ts'
+import { requestHolds } from '../../api/request-holds.ts'
 import type { Session } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
 import type { ForeignReason } from '../../kernel/reason.ts'
 import { inTurns } from '../../kernel/turns.ts'
 import type { RunningSessions } from '../sessions/sessions.ts'
@@ -48,6 +51,7 @@ export interface AccessNeeds extends RevocationNeeds {
   readonly counts: { decision(decision: Decision): void }
   readonly decisions: Decisions
   readonly help: Pick<Access, 'helpFor' | 'offersTo'>
+  readonly kernel: Pick<Kernel<HubHooks>, 'slot'>
   readonly publicNames: Pick<PublicNames, 'appsOidcConnector'>
   readonly sessions: RunningSessions
   readonly verify: Access['verify']
@@ -101,8 +105,7 @@ export function createAccess(rooms: AccessNeeds): RunningAccess {
     if (known === undefined)
       return refuse(query, session.kind === 'hub' ? userUnknown : unauthenticated(who), session)
     if (app === undefined) return refuse(query, refusal('unavailable', 'app_unknown', known), session)
-    const here = subjectAt(known, app)
-    const subject = query.met === undefined ? here : withMet(here, query.met)
+    const subject = subjectAt(known, app, query.met)
     if (query.objection != null)
       return refuse(query, denial(denied(query.objection as ForeignReason), subject), session)
     const context = { protocol: query.protocol, clientIp: query.clientIp }
@@ -136,6 +139,7 @@ export function createAccess(rooms: AccessNeeds): RunningAccess {
     const refused = whyRefused(state, session.kind, decision, audit.accepting)
     if (refused !== null) return refuse(query, refused, session)
     state.met = decision.met ?? []
+    state.own = query.met
     state.rule = decision.rule ?? null
     if (query.probe) state.close()
     else {
@@ -187,6 +191,10 @@ export function createAccess(rooms: AccessNeeds): RunningAccess {
     recheckUnowned() {
       for (const state of unowned) void confirm(state)
     },
+    holdFor: ({ requirements: [only, ...more] }) =>
+      only?.perRequest && more.length === 0
+        ? rooms.kernel.slot(requestHolds).find(({ requirement }) => requirement === only.name)
+        : undefined,
     verify: rooms.verify,
     callers: rooms.callers,
     ...rooms.help,
@@ -197,8 +205,4 @@ export function createAccess(rooms: AccessNeeds): RunningAccess {
 function isFor({ kind, appId, apps }: Session, app: App | undefined): boolean {
   if (kind === 'app') return appId === app?.id
   return kind !== 'token' || (app !== undefined && apps.includes(app.id))
-}
-
-function withMet(subject: Subject, met: AdmissionQuery['met'] & object): Subject {
-  return Object.freeze({ ...subject, satisfied: Object.freeze([...subject.satisfied, ...met]) })
 }

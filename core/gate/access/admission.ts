@@ -34,6 +34,8 @@ export class AdmissionState {
   rule: string | null = null
   subject: Subject | null
   met: readonly SatisfiedRequirement[] = []
+  /** What only this request has met, for decisions that are made again. */
+  own: readonly SatisfiedRequirement[] | undefined = undefined
   /** Number of the change at which it was decided. */
   revision: number
   ended: EndReason | 'closed' | null = null

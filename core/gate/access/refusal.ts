@@ -165,16 +165,17 @@ export function createRefusalRecord(audit: Pick<Audit, 'record'>): RefusalRecord
 }
 
 /**
- * A refusal that leads on: to a sign-in, to a requirement that a browser is asked to meet, or, when msh looks up the
- * protocol of an app, to its port.
+ * A refusal that leads on: to a sign-in, to a requirement that a browser is asked to meet or for which the request is held, or, when msh
+ * looks up the protocol of an app, to its port.
  */
 function isStep(
   { who, interactive, protocol }: AdmissionQuery,
-  { outcome, code, subject }: Refusal,
+  { outcome, code, subject, requirements }: Refusal,
 ): boolean {
   if (who === null || who.kind === 'subject' || who.kind === 'verified' || who.kind === 'refused') return true
   if (outcome === 'unauthenticated' && who.kind !== 'cert')
     return code !== 'user_unknown' && (subject === null || interactive === true)
-  if (outcome === 'required') return interactive === true
+  if (outcome === 'required')
+    return interactive === true || requirements.every(({ perRequest }) => perRequest === true)
   return code === 'protocol_mismatch' && who.kind === 'cert' && protocol === 'http'
 }

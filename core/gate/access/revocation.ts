@@ -62,7 +62,7 @@ export function createRevocation(
     const current = sessions.byId(session.id)
     const known = current && sessions.subjectOf(current)
     if (known === undefined) return end(sessions.whyOver(session.id) ?? 'user_deleted')
-    const subject = subjectAt(known, app)
+    const subject = subjectAt(known, app, state.own)
     const settled = (decision: Decision): boolean => {
       if (state.ended !== null) return false
       const { effect, reason } = decision
@@ -78,7 +78,7 @@ export function createRevocation(
 
   /** See `RunningAccess.endOf`. */
   function endOf(
-    { session, app, context, received = null }: LiveStream,
+    { session, app, context, received = null, own }: LiveStream,
     alone = false,
   ): StreamEnd | Promise<StreamEnd> {
     if (revisions.ageMs() > streamStalenessMs) return 'stale_view'
@@ -91,10 +91,10 @@ export function createRevocation(
     const now = sessions.byId(session.id) ?? session
     const known = sessions.subjectOf(now)
     if (!known) return 'user_deleted'
-    const subject = subjectAt(known, current)
+    const subject = subjectAt(known, current, own)
     const reasonOf = (decision: Decision): StreamEnd => {
       const { effect, reason, byRequest } = decision
-      if (byRequest && !alone) return 'each'
+      if ((byRequest || own !== undefined) && !alone) return 'each'
       if (effect !== 'allow') return reason === 'locked' ? 'locked' : 'denied'
       watchEnd(subject, decision)
       return null

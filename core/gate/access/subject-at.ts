@@ -1,12 +1,16 @@
 import type { App } from '../../api/app.ts'
 import type { Grant } from '../../api/grants.ts'
-import type { Subject } from '../../api/subject.ts'
+import type { SatisfiedRequirement, Subject } from '../../api/subject.ts'
 
 /** By the subject of a session, which lives as long as its roles stay the same. */
 const known = new WeakMap<Subject, Map<string, Subject>>()
 
-/** The subject with the roles that count at this app: its grants may be for some apps only. */
-export function subjectAt(subject: Subject, app: App): Subject {
+/** The subject with the roles that count at this app, since its grants may be for some apps only, and with what its request has met. */
+export function subjectAt(subject: Subject, app: App, met?: readonly SatisfiedRequirement[]): Subject {
+  if (met !== undefined) {
+    const here = subjectAt(subject, app)
+    return Object.freeze({ ...here, satisfied: Object.freeze([...here.satisfied, ...met]) })
+  }
   const { grants } = subject
   if (grants === undefined) return subject
   let apps = known.get(subject)

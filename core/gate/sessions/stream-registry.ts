@@ -15,6 +15,8 @@ export interface LiveStream extends RosterMember {
   readonly context: AccessContext
   /** The request that opened it, as it was received; null if there is none. */
   readonly received?: AdmissionQuery['request'] | null
+  /** What only this request has met. */
+  readonly own?: AdmissionQuery['met']
   /** Closes both sides at once. Called at most once, synchronously, after the stream was removed from the registry. */
   cut(reason: EndReason): void
 }

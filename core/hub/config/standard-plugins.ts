@@ -20,6 +20,7 @@ export const standardPlugins: readonly string[] = [
   'oidc',
   'rbac',
   'sign-in',
+  'signed-intent',
   'tcp-apps',
   'transport-http2',
   'transport-websocket',

@@ -54,6 +54,8 @@ interface Launch {
   readonly app: App | undefined
   readonly session: Session | undefined
   readonly met?: readonly SatisfiedRequirement[]
+  /** The request meets the rest by itself, at the app. */
+  readonly whole?: true
 }
 
 function requestOf({ path, wanted }: LoginState): ReceivedRequest {
@@ -64,7 +66,7 @@ function requestOf({ path, wanted }: LoginState): ReceivedRequest {
 /** The next URL of the browser: the app with a ticket, or the page of an unmet requirement. Null for sign-in. */
 async function nextLocation(deps: SignInDeps, launch: Launch): Promise<string | null> {
   const { access, catalog, sessions, publicNames, rate } = deps
-  const { desk, request, state, app, session, met } = launch
+  const { desk, request, state, app, session, met, whole } = launch
   const query: AdmissionQuery = {
     who: session ? { kind: 'hub', sessionId: session.id } : null,
     app: state.nonceHash === null ? undefined : app,
@@ -74,7 +76,7 @@ async function nextLocation(deps: SignInDeps, launch: Launch): Promise<string | 
     requestId: request.id,
     interactive: true,
     // The request that the person wanted: rules about requests decide about it, and not about this page.
-    request: requestOf(state),
+    ...(!whole && { request: requestOf(state) }),
     ...(met ? { met } : {}),
   }
   const outcome = await access.admit(query)
@@ -83,6 +85,8 @@ async function nextLocation(deps: SignInDeps, launch: Launch): Promise<string | 
       if (outcome.code !== 'user_unknown') return null
       throw audited(new Problem(403, outcome.code, 'Your user no longer exists.'))
     case 'required': {
+      if (!whole && outcome.requirements.every(({ perRequest }) => perRequest))
+        return nextLocation(deps, { ...launch, whole: true })
       const found = app && (await challengeOf(deps, { desk, state, app, refusal: outcome }))
       if (found) return found
       await access.admit({ ...query, objection: outcome.code })

@@ -25,13 +25,13 @@ interface Unmet {
   readonly refusal: Refusal
 }
 
-/** The page that meets the first unmet requirement; null if no tap knows it. */
+/** The page that meets the first unmet requirement, of those that are not met at the app; null if no tap knows it. */
 export async function challengeOf(
   { challenge }: Pick<SignInDeps, 'challenge'>,
   { desk, state, app, refusal }: Unmet,
 ): Promise<string | null> {
   const { requirements, subject } = refusal
-  const [requirement] = requirements
+  const requirement = requirements.find(({ perRequest }) => !perRequest)
   if (!requirement || !subject) return null
   const reply = await challenge({ requirement, subject, app, state: desk.seal(state) })
   return reply?.location ?? null

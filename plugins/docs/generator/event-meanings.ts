@@ -46,6 +46,8 @@ const MEANINGS: Readonly<Record<string, string>> = {
   'consent.revoked': 'A program lost the consent of a person, and its tokens with it.',
   'grant.ended': 'A role that a person had for a time has ended.',
   'grant.started': 'A person got a role for a time.',
+  'intent.declined': 'A person declined a request that waited for a signature, so it was not sent.',
+  'intent.signed': 'A person signed a request with a passkey; `mezctl audit prove` writes the proof.',
   'key.created': 'The cluster made a signing key or an authority.',
   'key.rotated': 'A signing key or an authority was rotated, with its `phase`.',
   'lock.created': 'An administrator denied access by a lock, which cuts live connections.',

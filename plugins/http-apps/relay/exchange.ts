@@ -70,7 +70,8 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   start(): void {
     this.#deps.deadlines.add(this)
     this.#admitted.admission.bind(this)
-    this.#open(null, false)
+    // A held request is sent once, and so on a connection that cannot be an old one.
+    this.#open(null, this.#admitted.held !== undefined)
   }
 
   onclientdrain(): void {
@@ -188,9 +189,9 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     if (this.#over || this.#response.ended) return
     if (this.#relay !== null) return void this.#relay.appGone()
     upstream?.destroy()
-    const { request } = this.#admitted
+    const { request, held } = this.#admitted
     if (this.#response.begun) return void this.#fail(failureProblem(titleOf(this.#app), failure))
-    if (upstream !== null && !this.#repeated && mayRepeat(request, upstream, failure)) {
+    if (upstream !== null && !this.#repeated && !held && mayRepeat(request, upstream, failure)) {
       this.#repeated = true
       this.#open(failure.linkLost ? upstream.agent : null, true)
       return
@@ -208,7 +209,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
 
   #send(upstream: Upstream): void {
     if (this.#over || this.#responded) return void upstream.destroy()
-    const { request, admission, body } = this.#admitted
+    const { request, admission, held, body } = this.#admitted
     if (admission.subject !== this.#subject) this.#own = null
     const head = requestHead(this.#deps, this.#admitted, this.#mapping, this.#own)
     if (head instanceof Problem) {
@@ -226,8 +227,8 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     upstream.send(head)
     if (request.length === undefined) return
     this.deadline = this.#deps.deadlines.now + this.#app.timeouts.idleMs
-    if (request.expectsContinue && body === null) this.#client.welcomeBody()
-    this.#body = new RequestBody(this.#client, upstream, this, head.transforms, body)
+    if (request.expectsContinue && !held && body === null) this.#client.welcomeBody()
+    this.#body = new RequestBody(this.#client, upstream, this, head.transforms, held ?? body)
   }
 
   #switch(head: ResponseHead): void {
@@ -287,6 +288,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.#over = true
     this.#deps.deadlines.remove(this)
     this.#admitted.admission.close()
+    this.#admitted.held?.end()
     this.#upstream?.destroy()
     this.#upstream = null
     this.#outcome.bytesIn += this.#relay?.bytesIn ?? 0

@@ -1,4 +1,5 @@
 import type { BodyReader, Client } from '../client/client.ts'
+import { HeldBody } from '../held/held-body.ts'
 import { BodyPipeline, type NamedTransform } from '../request/body-pipeline.ts'
 import { isForbiddenTrailer } from '../request/header-names.ts'
 import type { Upstream } from '../upstream/upstream.ts'
@@ -18,6 +19,7 @@ export class RequestBody implements BodyReader {
   readonly #upstream: Upstream
   readonly #watcher: BodyWatcher
   readonly #pipeline: BodyPipeline | null
+  #held: HeldBody | null = null
 
   /** `transforms`: what plugins do to the body; undefined: nothing. `whole`: the body, if it has been read. */
   constructor(
@@ -25,14 +27,30 @@ export class RequestBody implements BodyReader {
     upstream: Upstream,
     watcher: BodyWatcher,
     transforms: readonly NamedTransform[] | undefined,
-    whole: Buffer | null,
+    whole: Buffer | HeldBody | null,
   ) {
     this.#pipeline = transforms ? new BodyPipeline(transforms) : null
     this.#client = client
     this.#upstream = upstream
     this.#watcher = watcher
     if (whole === null) client.readBody(this)
+    else if (whole instanceof HeldBody) this.#sendHeld(whole)
     else this.#replay(whole)
+  }
+
+  #sendHeld(held: HeldBody): void {
+    this.#held = held
+    void held.send({
+      write: (piece) => {
+        this.#watcher.onrequestbytes(piece.length)
+        return this.#upstream.gone || this.#upstream.writeBody(piece)
+      },
+      end: () => this.onrequestend([]),
+      failed: (error) => {
+        this.#upstream.destroy()
+        this.#watcher.onbodyfailed(error)
+      },
+    })
   }
 
   #replay(whole: Buffer): void {
@@ -42,7 +60,8 @@ export class RequestBody implements BodyReader {
 
   /** The app accepts more. */
   resume(): void {
-    this.#client.resumeBody()
+    if (this.#held === null) this.#client.resumeBody()
+    else this.#held.resume()
   }
 
   onrequestdata(chunk: Buffer): void {

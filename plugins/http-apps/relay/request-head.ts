@@ -71,8 +71,12 @@ function build(deps: Deps, admitted: Admitted, mapping: AppMapping, own: ClientH
           ...forwardingLines(clientIp, mapping),
         ])
   const mapped = mappedLines(own.lines, mapping)
-  const lines = vouched && mapping.setLines.length > 0 ? [...mapped, ...mapping.setLines] : mapped
+  const held = admitted.held?.lines ?? NONE
   const changed = transforms !== undefined && transforms.length > 0 && length !== undefined
+  // The person saw what came, and the app must get nothing else.
+  if (held !== NONE && (changed || target !== request.target)) throw problemFor('held_changed')
+  const set = vouched && mapping.setLines.length > 0 ? [...mapped, ...mapping.setLines] : mapped
+  const lines = held === NONE ? set : [...set, ...held]
   return {
     method,
     target,

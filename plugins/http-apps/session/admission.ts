@@ -1,4 +1,4 @@
-import { type App, Problem, type PublicNames, type Subject } from '@mezite/core'
+import { type App, Problem, type PublicNames } from '@mezite/core'
 import type { Caller } from '@mezite/core/identity'
 import {
   type Admission,
@@ -10,25 +10,22 @@ import {
   type Refusal,
 } from '@mezite/core/protocol'
 import type { Client } from '../client/client.ts'
-import {
-  languageOf,
-  personOf,
-  problemResponse,
-  type ShownHelp,
-  TranslatedProblem,
-} from '../client/response.ts'
+import { languageOf, TranslatedProblem } from '../client/response.ts'
 import { readWhole } from '../client/whole-body.ts'
 import type { Deps } from '../deps.ts'
+import type { HeldBody } from '../held/held-body.ts'
+import { type Continuation, type HoldCall, heldIdOf, hold, resume } from '../held/hold.ts'
 import { problemAbout, problemFor } from '../reasons.ts'
 import { type AppRequest, kindFor } from '../request/app-request.ts'
-import { listsOrigin, publicOrigin, readableBy } from '../request/origin.ts'
+import { listsOrigin, publicOrigin } from '../request/origin.ts'
 import { recordFailure } from '../request/refusal-log.ts'
 import { texts, titleOf } from '../texts.ts'
 import { challengeLines } from './challenge-lines.ts'
 import { programPage } from './program-refusal.ts'
+import { credentialText, helpOf, refuse } from './refusal-response.ts'
 import { fieldsOf } from './resent-form.ts'
 import { isHubPath } from './reserved-routes.ts'
-import { launchLink, signInResponse } from './sign-in-response.ts'
+import { signInResponse } from './sign-in-response.ts'
 
 /** A request that may be forwarded. */
 export interface Admitted {
@@ -46,6 +43,8 @@ export interface Admitted {
   readonly sharer: string
   /** The body, if a verifier had to read it. */
   readonly body: Buffer | null
+  /** The body of a request that was held; it ends with the request. */
+  readonly held?: HeldBody
 }
 
 /**
@@ -67,10 +66,53 @@ export function admit(
     (request.host.host !== app.publicAddr || isHubPath(request.target))
   )
     return refuse(deps, request, problemAbout('misdirected', titleOf(app)))
-  const proved = certified && ({ kind: 'cert', sessionId: certified.sessionId } as const)
   const asked: Asked = { deps, request, protocol, certified: certified !== undefined, client }
-  const who = deps.access.callers.ofRequest(request, proved)
+  const who = callerOf(asked, certified)
   return who instanceof Promise ? who.then((late) => decide(asked, late)) : decide(asked, who)
+}
+
+function callerOf({ deps, request }: Asked, certified: ConnectionInfo['certified']) {
+  const proved = certified && ({ kind: 'cert', sessionId: certified.sessionId } as const)
+  return deps.access.callers.ofRequest(request, proved)
+}
+
+/** Continues the held request that this one asks for; null: it asks for none. */
+export function continueHeld(
+  deps: Deps,
+  request: AppRequest,
+  certified: ConnectionInfo['certified'],
+  client: Client,
+): Promise<Admitted | HubResponse> | null {
+  const id = heldIdOf(request)
+  if (id === null) return null
+  const protocol = kindFor(deps.catalog, request.app)
+  const asked: Asked = { deps, request, protocol, certified: certified !== undefined, client }
+  const resumed = async () => {
+    const who = await callerOf(asked, certified)
+    return fromHold(who, await resume(holdCall(asked, client, who, null), id))
+  }
+  return resumed()
+}
+
+function fromHold(who: Caller | null, next: Continuation): Admitted | HubResponse {
+  if ('status' in next) return next
+  const { admission, body, request } = next
+  const sharer = sharerOf(admission, request)
+  return { kind: 'admitted', request, admission, hides: hidesOf(who), sharer, body: null, held: body }
+}
+
+function holdCall(asked: Asked, client: Client, who: Caller | null, whole: Buffer | null): HoldCall {
+  const { deps, request, certified } = asked
+  const program = certified || isProgram(who)
+  return {
+    ...{ deps, request, client, whole, program, page: !program && isNavigation(request) },
+    ask: async ({ request, met, objection }) =>
+      askGate({ ...asked, request }, who, {
+        ...(met !== undefined && { met }),
+        ...(objection !== undefined && { objection }),
+      }),
+    refuse: async (refusal) => (await responseTo(asked, refusal, who)) as HubResponse,
+  }
 }
 
 type Eventually<T> = T | Promise<T>
@@ -140,13 +182,17 @@ function settle(
         sharer: sharerOf(outcome, asked.request),
         body,
       }
-    : responseTo(asked, outcome, who)
+    : responseTo(asked, outcome, who, body)
 }
 
 /** The body that a verifier wants is too long, too slow or broken. */
 const UNREAD: Caller = { kind: 'refused', status: 401, code: 'verification_failed' }
 
-function askGate({ deps, request, protocol }: Asked, who: Caller | null): Eventually<Admission | Refusal> {
+function askGate(
+  { deps, request, protocol }: Asked,
+  who: Caller | null,
+  more?: Pick<Parameters<Deps['access']['admit']>[0], 'met' | 'objection'>,
+): Eventually<Admission | Refusal> {
   const { app } = request
   return deps.access.admit({
     who,
@@ -158,6 +204,7 @@ function askGate({ deps, request, protocol }: Asked, who: Caller | null): Eventu
     request,
     objection:
       app !== undefined && !originAllowed(request, app, deps.publicNames) ? 'origin_not_allowed' : null,
+    ...more,
   })
 }
 
@@ -185,11 +232,8 @@ const hidesOf = (who: Caller | null) => (who !== null && 'hides' in who ? (who.h
 /** Whether the request has the credential of a program, which cannot follow a redirect to the sign-in. */
 const isProgram = (who: Caller | null) => hidesOf(who) !== null || who?.kind === 'refused'
 
-function responseTo(
-  { deps, request, certified, client }: Asked,
-  refusal: Refusal,
-  who: Caller | null,
-): Eventually<HubResponse> {
+function responseTo(asked: Asked, refusal: Refusal, who: Caller | null, body: Buffer | null = null): Outcome {
+  const { deps, request, certified, client } = asked
   const { app } = request
   const { status, code, subject, message, link } = refusal
   const program = isProgram(who)
@@ -213,6 +257,9 @@ function responseTo(
       if (!certified) return signInResponse(deps, request, { code, known: subject !== null })
       return fail(new Problem(status, code, 'This login has ended. Sign in again: msh login'))
     case 'required': {
+      const entry = deps.access.holdFor(refusal)
+      if (entry !== undefined && client !== undefined)
+        return hold(holdCall(asked, client, who, body), refusal, entry).then((next) => fromHold(who, next))
       if (!certified && !program) {
         const options = { code, known: true, required: true }
         if (client === undefined || request.length === undefined || !isNavigation(request))
@@ -247,52 +294,7 @@ function responseTo(
   }
 }
 
-/** What plugins offer to somebody whom no policy lets in, and header lines that the links need. */
-function helpOf(
-  deps: Deps,
-  request: AppRequest,
-  { code: reason, subject }: Refusal,
-): { readonly help: readonly ShownHelp[]; readonly lines: readonly string[]; readonly reason?: string } {
-  const { app } = request
-  if (subject === null || app === undefined) return { help: [], lines: [] }
-  const { access, pages, publicNames } = deps
-  const url = publicOrigin(request.host.host, publicNames) + request.target
-  const offers = access.helpFor({ subject, app, reason, url, language: languageOf(pages, request) })
-  if (offers.length === 0) return { help: [], lines: [] }
-  // The page of the sign-in host about the same denial has the forms.
-  const launch = launchLink(deps, request)
-  const help = offers.map(({ title, text, path }) => ({
-    title,
-    text,
-    url: path === undefined ? launch.url : publicNames.signInOrigin + path,
-  }))
-  const shown = offers.find((one) => one.reason !== undefined)?.reason
-  return { help, lines: launch.lines, ...(shown !== undefined && { reason: shown }) }
-}
-
-const CREDENTIAL_FAULTS = ['verification_failed', 'credentials_ambiguous'] as const
-
-const credentialText = (code: string): string =>
-  problemFor(CREDENTIAL_FAULTS.find((one) => one === code) ?? 'credential_failed').message
-
 /** The refusal when access ends while an agent is dialled. The gate has recorded it. */
 export function endedProblem({ ended }: Admission): Problem {
   return ended === 'stale_view' ? problemFor('view_stale') : problemFor('revoked')
-}
-
-/** What a refusal shows beside its problem, and to whom. */
-interface Shown {
-  readonly app?: App | undefined
-  readonly subject?: Subject | null
-  readonly lines?: readonly string[]
-}
-
-function refuse(
-  { pages }: Deps,
-  request: AppRequest,
-  problem: Problem,
-  { app, subject = null, lines = [] }: Shown = {},
-): HubResponse {
-  const all = ['Vary', 'Origin', ...lines, ...readableBy(request, app)]
-  return problemResponse(pages, request, problem, all, personOf(subject))
 }

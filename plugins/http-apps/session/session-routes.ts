@@ -32,6 +32,8 @@ export function sessionRoute(
       return scriptResponse(renewedScript)
     case '/.mezite/resend.js':
       return scriptResponse(resendScript)
+    case '/.mezite/held.js':
+      return scriptResponse(heldScript)
     case '/.mezite/session-status':
       return status(deps, request)
     case '/.mezite/renew':
@@ -120,6 +122,8 @@ export const renewedScript = served('renewed.js')
 
 /** The script of the page that sends a form again. */
 const resendScript = served('resend.js')
+/** The script of the page that sends a held request again. */
+const heldScript = served('held.js')
 
 /** Reads a script once, so that a broken installation fails at start-up; removes comments and indentation. */
 function served(name: string): string {

@@ -86,6 +86,21 @@
       globalThis.location.assign(location)
     },
 
+    async sign() {
+      const { name, id } = card.dataset
+      const begun = await post('/web/sign/begin', { name, id })
+      const response = await assert(begun)
+      const done = { name, id, ceremony: begun.ceremony, response }
+      const { location } = await post('/web/sign/finish', done)
+      globalThis.location.assign(location)
+    },
+
+    async decline() {
+      const { name, id } = card.dataset
+      const { location } = await post('/web/sign/decline', { name, id })
+      globalThis.location.assign(location)
+    },
+
     async 'sign-in'() {
       const begun = await post('/web/passkey/begin', {})
       await signedIn(begun, await assert(begun))
@@ -241,6 +256,7 @@
     if (!button) return
     const row = button.closest('[data-key]')
     if ('go' in button.dataset) run(card.dataset.passkey)
+    else if ('decline' in button.dataset) run('decline')
     else if ('add' in button.dataset) run('add')
     else if ('remove' in button.dataset) run('remove', row.dataset.key)
     else if ('rename' in button.dataset) edit(row, button)

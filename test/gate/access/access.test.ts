@@ -5,6 +5,7 @@ import type { Caller } from '@mezite/core/identity'
 import type { Admission, EndReason, Pipe, Refusal } from '@mezite/core/protocol'
 import t from 'tap'
 import type { Decision } from '../../../core/api/decision.ts'
+import type { RequestHold } from '../../../core/api/request-holds.ts'
 import { createAccess } from '../../../core/gate/access/access.ts'
 import { denied } from '../../../core/gate/access/ballots.ts'
 import { createCallers } from '../../../core/gate/access/callers.ts'
@@ -25,6 +26,9 @@ const required: Decision = {
 }
 const listed = 'https://other.example.com'
 const app: App = testApp('http://10.0.0.1:3000', ['node-1'], { protocol: 'http', origins: [listed] })
+
+/** What meets a requirement of single requests. */
+const hold = { requirement: 'signed', withinMs: 1, hold: async () => null } as unknown as RequestHold
 
 /** A world in which all is well, for a session of this kind at the app. */
 function world(kind: Session['kind'] = 'app') {
@@ -55,6 +59,7 @@ function world(kind: Session['kind'] = 'app') {
         catalog: { byId: (id) => (state.app?.id === id ? state.app : undefined), list: () => [] },
         callers: createCallers({ log: {} as never }),
         help: { helpFor: () => [], offersTo: () => [] },
+        kernel: { slot: (ref) => (ref.id === 'requestHolds' ? [hold] : []) as never },
         verify: () => null,
         decisions: {
           decide: ({ subject }) => {
@@ -258,6 +263,22 @@ t.test('an objection of the protocol is a denial of the person, before any polic
   t.strictSame(one.asked, [])
   t.match(await one.admit(null, { objection: 'origin_not_allowed' }), { outcome: 'unauthenticated' })
   t.match(await one.admit(undefined, { objection: '' }), { outcome: 'denied' }, 'without a reason, too')
+})
+
+t.test('a request is held if its own requirement is the only one that it has not met', async (t) => {
+  const one = world()
+  const own = { name: 'signed', perRequest: true } as const
+  const holdFor = async (...requirements: Decision['requirements']) => {
+    one.state.decision = { ...required, requirements }
+    return one.access().holdFor((await one.admit()) as Refusal)
+  }
+  t.equal(await holdFor(own), hold)
+  t.equal(await holdFor({ name: 'signed' }), undefined)
+  t.equal(await holdFor({ ...own, name: 'other' }), undefined, 'nobody meets it')
+  t.equal(await holdFor(own, ...required.requirements), undefined, 'more is required')
+  one.records.length = 0
+  await holdFor(own)
+  t.strictSame(one.records, [], 'it leads on, so it is no refusal yet')
 })
 
 t.test('a requirement that was met just now counts for this decision alone', async (t) => {

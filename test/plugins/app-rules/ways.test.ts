@@ -33,11 +33,17 @@ const tokens = defineHubPlugin({
     })
   },
 })
-const tcp = await startTcpHub({ plugins: [tokens] })
+const tcp = await startTcpHub({
+  plugins: [tokens],
+  config: { plugins: { 'signed-intent': { requests_per_person: 100 } } },
+})
 const { hub } = tcp
 const received: string[] = []
+/** The header lines of the last request that reached the app. */
+let lines = ''
 const web = createServer((request, response) => {
   received.push(`${request.method} ${request.url}`)
+  lines = request.rawHeaders.join('\n')
   request.resume()
   response.end('hello')
 })
@@ -68,6 +74,13 @@ await put(
         { name: 'read', methods: ['GET', 'HEAD', 'POST'], paths: ['/**'] },
         { name: 'live', methods: ['GET'], upgrade: 'websocket', paths: ['/live/**'] },
         { name: 'admin', methods: ['*'], paths: ['/admin/**'], require: { confirm_within: '5m' } },
+        { name: 'sign', methods: ['*'], paths: ['/sign/**'], require: { signature: true } },
+        {
+          name: 'other',
+          methods: ['*'],
+          paths: ['/sign/2/**'],
+          require: { signature: true, signer: 'other' },
+        },
       ],
     },
     deny: { app_rules: [{ name: 'no-keys', methods: ['*'], paths: ['/admin/keys/**'] }] },
@@ -93,7 +106,8 @@ const linesOf = (method: string) =>
 const headOf = (method: string, path: string, lines: readonly string[]) =>
   [
     `${method === 'websocket' ? 'GET' : method} ${path} HTTP/1.1`,
-    ...[`Host: ${host}`, 'Accept: application/json', `Origin: ${url}`, ...lines, ...linesOf(method)],
+    ...[`Host: ${host}`, 'Accept: application/json', `Origin: ${url}`, 'Prefer: respond-async'],
+    ...[...lines, ...linesOf(method)],
   ]
     .map((line) => `${line}\r\n`)
     .join('')
@@ -107,10 +121,24 @@ async function http1(method: string, path: string, line: string): Promise<string
   return outcomeOf(Number(text.slice(9, 12)), text)
 }
 
+/** A GET on a connection that stays, which the hub reads without node:http. */
+async function lane(method: string, path: string, line: string): Promise<string> {
+  const socket = tls(['http/1.1'])
+  socket.write(headOf(method, path, [line]).replace('Connection: close\r\n', ''))
+  let text = ''
+  for await (const chunk of socket) {
+    text += chunk
+    const [, bytes] = /^content-length: (\d+)\r$/im.exec(text) ?? []
+    const end = text.indexOf('\r\n\r\n')
+    if (end >= 0 && text.length >= end + 4 + Number(bytes)) break
+  }
+  return outcomeOf(Number(text.slice(9, 12)), text)
+}
+
 async function http2(method: string, path: string, cookie: string): Promise<string> {
   const session = connectHttp2(url, { createConnection: () => tls(['h2']) })
   session.on('error', () => {})
-  const stream = session.request({ ':method': method, ':path': path, cookie, origin: url })
+  const stream = session.request({ ':method': method, ':path': path, cookie, origin: url }).end()
   const [head] = await once(stream, 'response')
   let text = ''
   for await (const chunk of stream) text += chunk
@@ -151,15 +179,32 @@ const tokenOf = async (user: string) => {
 const [ofPerson, ofBot] = [await tokenOf('dora@example.com'), await tokenOf('bot:ci')]
 
 type Ask = (method: string, path: string) => Promise<string>
-/** How each way says that a passkey is needed: a certificate has no other status for it. */
-const WAYS: Readonly<
-  Record<string, { readonly ask: Ask; readonly needsKey: string; readonly sockets: boolean }>
-> = {
-  'HTTP/1.1': { ask: (...of) => http1(...of, `Cookie: ${cookie}`), needsKey: '401', sockets: true },
-  'HTTP/2': { ask: (...of) => http2(...of, cookie), needsKey: '401', sockets: false },
-  msh: { ask: msh, needsKey: '403', sockets: true },
-  token: { ask: (...of) => http1(...of, ofPerson), needsKey: '401', sockets: true },
-  bot: { ask: (...of) => http1(...of, ofBot), needsKey: '401', sockets: true },
+interface Way {
+  readonly ask: Ask
+  /** How it says that a passkey is needed: a certificate has no other status for it. */
+  readonly key: string
+  /** The same about a signature of the caller: a page's script sends its request again, a program comes back for the outcome. */
+  readonly signature: string
+  /** And about that of another person. */
+  readonly second: string
+  /** Methods that it does not send. */
+  readonly never: readonly string[]
+}
+const [AGAIN, LATER, NEVER] = ['401 signature_required', '202 signature_required', '403 hold_impossible']
+const [CONFIRM, CONFIRM_CERTIFIED] = ['401 confirmation_required', '403 confirmation_required']
+const person = { key: CONFIRM, signature: AGAIN, second: AGAIN, never: [] }
+const program = { key: CONFIRM, signature: LATER, second: LATER, never: [] }
+const WAYS: Readonly<Record<string, Way>> = {
+  'HTTP/1.1': { ...person, ask: (...of) => http1(...of, `Cookie: ${cookie}`) },
+  lane: {
+    ...person,
+    ask: (...of) => lane(...of, `Cookie: ${cookie}`),
+    never: ['POST', 'DELETE', 'PROPFIND', 'websocket'],
+  },
+  'HTTP/2': { ...person, ask: (...of) => http2(...of, cookie), never: ['websocket'] },
+  msh: { ...program, ask: msh, key: CONFIRM_CERTIFIED },
+  token: { ...program, ask: (...of) => http1(...of, ofPerson) },
+  bot: { ...program, ask: (...of) => http1(...of, ofBot), signature: NEVER },
 }
 const DEMANDS: Readonly<Record<string, readonly string[]>> = {
   '200': [
@@ -175,18 +220,58 @@ const DEMANDS: Readonly<Record<string, readonly string[]>> = {
     ...['GET /x/..%2fadmin/keys', 'websocket /admin/keys', 'GET /admin//keys'],
   ],
   key: ['GET /admin', 'DELETE /admin/users/1', 'GET /x/..%2fadmin', 'websocket /admin/live', 'POST /admin/x'],
+  signature: ['GET /sign', 'DELETE /sign/1', 'POST /x/..%2fsign/1', 'POST /sign//1?a=b'],
+  second: ['GET /sign/2', 'DELETE /sign/2/3', 'POST /sign/2;x=y/3'],
+  '403 hold_impossible': ['websocket /sign/live', 'websocket /sign/2/live'],
   '400 path_ambiguous': ['GET /%25252e', 'GET /a%00b', 'DELETE /%ff'],
 }
 
-for (const [way, { ask, needsKey, sockets }] of Object.entries(WAYS))
+for (const [way, { ask, never, ...says }] of Object.entries(WAYS))
   for (const [demand, requests] of Object.entries(DEMANDS))
     t.test(`${way}: ${demand}`, async (t) => {
       for (const request of requests) {
         const [method = '', path = ''] = request.split(' ')
-        if (method === 'websocket' && !sockets) continue
+        if (never.includes(method)) continue
         received.length = 0
-        const expected = demand === 'key' ? `${needsKey} confirmation_required` : demand
+        const expected = demand in says ? says[demand as keyof typeof says] : demand
         t.equal(await ask(method, path), expected, request)
         t.strictSame(received, demand === '200' ? [request] : [], `${request}: what reached the app`)
       }
     })
+
+/** Headers by which proxies and frameworks name another path or method; oauth2-proxy believed the first one. */
+const ELSEWHERE = [
+  ...['X-Forwarded-Uri', 'X-Forwarded-Path', 'X-Forwarded-Prefix', 'X-Original-Url', 'X-Original-Uri'],
+  ...['X-Rewrite-Url', 'X_Rewrite_Url'],
+]
+const OTHERWISE = [
+  ...[
+    'X-HTTP-Method-Override',
+    'X-HTTP-Method',
+    'X-Method-Override',
+    'X-Original-Method',
+    'X-Forwarded-Method',
+  ],
+]
+
+t.test('a header that names another path or method decides nothing, and reaches no app', async (t) => {
+  const ask = (method: string, path: string, line: string) =>
+    http1(method, path, `Cookie: ${cookie}\r\n${line}`)
+  for (const name of ELSEWHERE) {
+    received.length = 0
+    t.equal(await ask('GET', '/admin', `${name}: /a`), CONFIRM, `${name} names an allowed path`)
+    t.equal(await ask('DELETE', '/a', `${name}: /sign/1`), '403 request_not_allowed', name)
+    t.equal(await ask('GET', '/a', `${name}: /admin`), '200', `${name} names another path`)
+    t.strictSame(received, ['GET /a'])
+    t.notMatch(lines, '/admin', `the app does not see ${name}`)
+  }
+  for (const name of OTHERWISE) {
+    received.length = 0
+    t.equal(await ask('DELETE', '/a', `${name}: GET`), '403 request_not_allowed', name)
+    t.equal(await ask('POST', '/a', `${name}: DELETE`), '200', name)
+    t.strictSame(received, ['POST /a'])
+    t.notMatch(lines, 'DELETE', `the app does not see ${name}`)
+  }
+  for (const path of ['/admin?/a', '/admin#/a', '/admin?x=/a#/a'])
+    t.not(await ask('GET', path, 'X-Other: 1'), '200', `${path} is not /a`)
+})

@@ -7,6 +7,7 @@ import {
   connectIssuer,
   createTestAgent,
   createTestHub,
+  type FakeClock,
   FakeIssuer,
   type TestHub,
   type Visitor,
@@ -32,12 +33,13 @@ interface WorldOptions {
   readonly roles?: object
   /** Configuration of other plugins. */
   readonly plugins?: object
+  readonly clock?: FakeClock
 }
 
 /** A hub with the authorization server, an agent, and two apps that show the requests that they receive; gone with the test. */
 export async function startWorld(
   t: { teardown(fn: () => unknown): void },
-  { config = {}, plugin, more = [], roles = {}, plugins = {} }: WorldOptions = {},
+  { config = {}, plugin, more = [], roles = {}, plugins = {}, clock }: WorldOptions = {},
 ) {
   const own = { enabled: true, registration: true, ...config }
   const received: { url: string; headers: IncomingHttpHeaders }[] = []
@@ -52,6 +54,7 @@ export async function startWorld(
   await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
   const issuer = await FakeIssuer.start()
   const hub = await createTestHub({
+    ...(clock && { clock }),
     config: {
       proxy: {
         limits: {

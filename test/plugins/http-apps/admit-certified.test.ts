@@ -25,6 +25,7 @@ async function respond(refusal: Partial<Refusal>, more: object = {}, known: App 
     access: {
       callers: createCallers({ log: {} as never }),
       helpFor: () => [],
+      holdFor: () => undefined,
       verify: () => null,
       admit(query: unknown) {
         asked.push(query)
