@@ -11,7 +11,7 @@ async function missing(acme: string | null, port: number, more: object = {}): Pr
   const proxy = {
     listen_addr: { host: '127.0.0.1', port: await freePort() },
     public_addr: { host: 'hub.localhost', port },
-    apps_domain: 'apps.localhost',
+    apps_domain: ['apps.localhost'],
     ...more,
   }
   const config = { proxy, signInHost: 'hub.localhost', data_dir: '/var/lib/mezite' }

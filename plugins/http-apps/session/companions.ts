@@ -37,11 +37,11 @@ interface Step {
  */
 export async function nextHost(
   deps: Deps,
-  { app, clientIp }: Pick<AppRequest, 'clientIp'> & { readonly app: App },
+  { app, clientIp, here }: Pick<AppRequest, 'clientIp'> & { readonly app: App; readonly here: string },
   { host, path, at }: Step,
   session: Session,
 ): Promise<string> {
-  const back = `${publicOrigin(host, deps.publicNames)}${path}`
+  const back = host === here ? path : `${publicOrigin(host, deps.publicNames)}${path}`
   const companions = companionsOf(deps, app, host)
   if (at >= companions.length) return back
   const signIn = session.parentId === null ? undefined : deps.sessions.byId(session.parentId)
@@ -79,5 +79,6 @@ export async function openHere(
   }
   if (session === undefined) return signInResponse(deps, request)
   const { clientIp } = request
-  return redirectResponse(303, await nextHost(deps, { app, clientIp }, { host, path, at }, session), [])
+  const next = await nextHost(deps, { app, clientIp, here: request.host.host }, { host, path, at }, session)
+  return redirectResponse(303, next, [])
 }

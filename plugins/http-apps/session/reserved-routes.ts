@@ -62,9 +62,10 @@ async function exchange(deps: Deps, request: AppRequest, query: URLSearchParams)
     return problemResponse(deps.pages, request, problem)
   }
   // The hub's own pages, such as that of a small window, are for this host alone.
+  const here = request.host.host
   const next = isHubPath(path)
     ? path
-    : await nextHost(deps, { app, clientIp }, { host: request.host.host, path, at: 0 }, redeemed.session)
+    : await nextHost(deps, { app, clientIp, here }, { host: here, path, at: 0 }, redeemed.session)
   return redirectResponse(303, next, ['Set-Cookie', ourCookie(APP_COOKIE, redeemed.token, null)])
 }
 
