@@ -1,6 +1,7 @@
+import type { KeyObject } from 'node:crypto'
 import { readFileSync, readSync } from 'node:fs'
 import { hostname as machineName } from 'node:os'
-import { dirname, resolve } from 'node:path'
+import { dirname, isAbsolute, resolve } from 'node:path'
 import { isatty } from 'node:tty'
 import { parseArgs } from 'node:util'
 import {
@@ -22,6 +23,7 @@ import {
 import { type AgentFile, agentSchema, CONFIG_HINT } from './agent-schema.ts'
 import { createAllowList } from './allow-list.ts'
 import { readHubAddress } from './hub-address.ts'
+import { releaseKey } from './updates/release.ts'
 
 const STANDARD = ['transport-http2', 'transport-websocket', 'transport-webtransport']
 const LOG_LEVELS = ['info', 'debug', 'warn', 'error'] as const
@@ -43,6 +45,12 @@ export interface AgentConfig {
   readonly plugins: readonly LoadedPlugin[]
   /** `diagnostics.listen_addr`, or null if there is no diagnostics listener. */
   readonly diagnosticsAddr: string | null
+  /** Where newer versions come from, and who must have signed them; null: this agent never replaces itself. */
+  readonly updates: {
+    readonly source: string
+    readonly keys: readonly KeyObject[]
+    readonly threshold: number
+  } | null
   readonly logLevel: LogLevel
   /** Warnings to log once the log exists. */
   readonly warnings: readonly string[]
@@ -125,6 +133,14 @@ export async function readAgentConfig(
     add({ path: ['diagnostics', 'listen_addr'], message: 'must be host:port' })
   }
 
+  const updates = file.updates === undefined ? null : readUpdates(file.updates, add)
+  const tokenFile = flags['token-file'] ?? (file.join_token && resolve(folder, file.join_token.file))
+  if (updates !== null && tokenFile === '-')
+    add({
+      path: ['updates'],
+      message: 'needs the join token in a file or a variable: it starts several processes',
+    })
+
   const { runtime = runtimeProblems() } = options
   const errors: unknown[] = file.strict_runtime
     ? runtime.map((what) => new MezError('MEZ_RUNTIME_UNSAFE', what))
@@ -152,7 +168,6 @@ export async function readAgentConfig(
   if (errors.length > 1) throw new AggregateError(errors, 'the configuration is not valid')
   if (errors.length === 1) throw errors[0]
 
-  const tokenFile = flags['token-file'] ?? (file.join_token && resolve(folder, file.join_token.file))
   const { token, problem: tokenProblem } = readToken(
     tokenFile,
     // Once the agent has joined, the token may be gone.
@@ -169,6 +184,7 @@ export async function readAgentConfig(
     allow: file.apps.allow ?? null,
     plugins,
     diagnosticsAddr: file.diagnostics?.listen_addr ?? null,
+    updates,
     logLevel: logLevel as LogLevel,
     warnings: file.strict_runtime ? [] : runtime,
   }
@@ -176,6 +192,27 @@ export async function readAgentConfig(
 
 function invalid(problems: readonly (ConfigProblem | ValueProblem)[]): MezError {
   return new MezError('MEZ_CONFIG_INVALID', configError(problems).message, { hint: CONFIG_HINT })
+}
+
+/** Keys that are not valid are left out and added as problems. */
+function readUpdates(
+  { source, keys, threshold }: NonNullable<AgentFile['updates']>,
+  add: (problem: ValueProblem) => void,
+): NonNullable<AgentConfig['updates']> {
+  const read = keys.map((text, at) => {
+    const key = keys.indexOf(text) < at ? null : releaseKey(text)
+    const message = keys.indexOf(text) < at ? 'is listed twice' : 'must be ed25519: and 32 bytes in base64'
+    if (key === null) add({ path: ['updates', 'keys', String(at)], message })
+    return key
+  })
+  if (!isAbsolute(source) && !/^https:\/\/.+\/$/.test(source))
+    add({
+      path: ['updates', 'source'],
+      message: 'must be an https URL that ends with /, or an absolute path',
+    })
+  if (threshold > keys.length)
+    add({ path: ['updates', 'threshold'], message: `is more than the number of keys (${keys.length})` })
+  return { source, threshold, keys: read.filter((key) => key !== null) }
 }
 
 const isLogLevel = (text: string): text is LogLevel => LOG_LEVELS.some((level) => level === text)

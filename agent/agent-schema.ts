@@ -60,6 +60,28 @@ export const agentSchema = Type.Object(
         closed,
       ),
     ),
+    updates: Type.Optional(
+      Type.Object(
+        {
+          source: Type.String({
+            description:
+              'Where releases are: an https URL that ends with /, or the absolute path of a folder',
+          }),
+          keys: Type.Array(Type.String(), {
+            minItems: 1,
+            description: 'Public keys of the people who may release: ed25519: and 32 bytes in base64',
+          }),
+          threshold: Type.Integer({
+            minimum: 1,
+            description: 'How many of the keys must have signed a release',
+          }),
+        },
+        {
+          ...closed,
+          description: 'Lets the agent replace itself by newer versions; omitted: it never does',
+        },
+      ),
+    ),
     plugins: Type.Record(Type.String(), Type.Unknown(), {
       default: {},
       description: 'Name, package or path of a plugin to its configuration, or false to turn it off',

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { isSea } from 'node:sea'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import {
@@ -10,6 +11,7 @@ import {
   createLog,
   hubHooks,
   installService,
+  type Log,
   lockFile,
   MezError,
   messageOf,
@@ -30,6 +32,7 @@ import { type HubAddress, readHubAddress } from './hub-address.ts'
 import { createIdentityStore } from './identity-store.ts'
 import { writeConfiguration } from './init.ts'
 import { selectTransports } from './transport-choice.ts'
+import { isSupervised, reportLink } from './updates/supervisor.ts'
 
 const HELP = `mezd keeps a tunnel to a Mezite hub and dials applications for it.
 
@@ -154,9 +157,46 @@ function ownProof({ dataDir, token }: Pick<AgentConfig, 'dataDir' | 'token'>): P
   }
 }
 
+const UPDATE_EVERY_MS = 6 * 3_600_000
+const UPDATE_LINK_MS = 60_000
+
+/** Runs the agent in a process of its own that a newer version may replace, and ends with it. */
+async function supervise(
+  args: readonly string[],
+  { dataDir, updates: { source, ...keys } }: AgentConfig & { updates: object },
+  log: Log,
+): Promise<never> {
+  const [{ superviseAgent }, { openStagedReleases }] = await Promise.all([
+    import('./updates/supervisor.ts'),
+    import('./updates/staged-releases.ts'),
+  ])
+  const target = `${process.platform}-${process.arch}`
+  const releases = openStagedReleases({
+    dataDir,
+    source,
+    trust: () => ({ ...keys, target, now: Date.now() }),
+  })
+  const stop = new AbortController()
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (stop.signal.aborted) {
+      log.warn({ signal }, 'second signal, ending at once')
+      process.exit(1)
+    }
+    void reportServiceState('STOPPING=1', log)
+    stop.abort()
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, onSignal)
+  const own = { version: version(), path: isSea() ? process.execPath : process.argv[1]! }
+  const times = { everyMs: UPDATE_EVERY_MS, linkMs: UPDATE_LINK_MS }
+  const options = { releases, own, args: ['start', ...args], ...times, log }
+  process.exit(await superviseAgent(options, stop.signal))
+}
+
 async function start(args: readonly string[]): Promise<void> {
   const config = await readAgentConfig(args, { program: here })
   const log = createLog({ level: config.logLevel })
+  const { updates } = config
+  if (updates !== null && !isSupervised()) return supervise(args, { ...config, updates }, log)
   for (const warning of config.warnings) log.warn(warning)
   lockDataDir(config.dataDir)
   const agent = createAgent({
@@ -182,7 +222,8 @@ async function start(args: readonly string[]): Promise<void> {
       process.exit(1)
     }
     log.info({ signal }, 'draining')
-    void reportServiceState('STOPPING=1', log)
+    // While a newer version replaces this one, the service does not stop.
+    if (!isSupervised()) void reportServiceState('STOPPING=1', log)
     agent.stop().then(
       () => process.exit(0),
       (error) => {
@@ -203,6 +244,7 @@ async function start(args: readonly string[]): Promise<void> {
   const listenAddr = config.diagnosticsAddr
   if (listenAddr !== null) await openDiagnostics(listenAddr, agent, version(), log)
   const linked = agent.start()
+  reportLink(linked, () => signals === 0 && stop('SIGTERM'))
   const late = new AbortController()
   await Promise.race([linked, setTimeout(READY_MS, undefined, { signal: late.signal })])
   late.abort()
