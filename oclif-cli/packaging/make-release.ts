@@ -1,12 +1,12 @@
 /** Every form of a release, made by one command. */
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { ATTESTATION, packageDigest } from '../../plugins/backup/program/package-digest.ts'
 import { billOfMaterials, vulnerabilities } from './bill-of-materials.ts'
 import { filesIn, sha256Of, writeChecksums } from './checksums.ts'
 import { debianPackages, writeDebianPackage, writeNodePackage } from './debian-packages.ts'
-import { isMadeFor, TARGETS, writeExecutables } from './executables.ts'
+import { executableName, isMadeFor, ON_MAC, TARGETS, writeExecutables } from './executables.ts'
 import { images, writeImage } from './images.ts'
 import { packForRelease } from './locks.ts'
 import { type Program, programs } from './program-files.ts'
@@ -25,6 +25,8 @@ export interface ReleaseOptions {
   readonly fast?: boolean
   /** A signed statement about `packageSums`, which the hub's package brings along. */
   readonly attestation?: string
+  /** A folder with executables that another machine has made, which the release takes along. */
+  readonly with?: string
 }
 
 /** Puts the attestation into the package of the hub, from which every form takes it. */
@@ -52,12 +54,22 @@ export async function writePackageSums(version: string, file: string): Promise<v
   }
 }
 
+/** The executables for macOS in a folder. Throws if one is missing. */
+function madeOnMac(folder: string): readonly string[] {
+  const found = filesIn(folder)
+  return PEOPLE.map((program) => {
+    const file = executableName(program, ON_MAC)
+    if (!found.includes(file)) throw new Error(`${folder} has no ${file}`)
+    return file
+  })
+}
+
 /** Writes every form of a version into a folder, which it replaces; returns the names of the files. `say` gets lines about the progress. */
 export async function makeRelease(
   version: string,
   folder: string,
   say: (line: string) => void,
-  { fast = false, attestation }: ReleaseOptions = {},
+  { fast = false, attestation, with: others }: ReleaseOptions = {},
 ): Promise<readonly string[]> {
   const seconds = commitSeconds()
   const write = (name: string, content: string | Buffer) => writeFileSync(join(folder, name), content)
@@ -80,6 +92,10 @@ export async function makeRelease(
     for (const program of Object.keys(programs) as Program[]) {
       const targets = TARGETS.filter((target) => isMadeFor(program, target))
       await writeExecutables({ program, targets, staged, folder, ...(fast && { level: 1 }) })
+    }
+    for (const file of others === undefined ? [] : madeOnMac(others)) {
+      copyFileSync(join(others!, file), join(folder, file))
+      chmodSync(join(folder, file), 0o755)
     }
     say('executables')
 

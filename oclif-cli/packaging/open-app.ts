@@ -1,5 +1,5 @@
 /** Opens an app through an installed Mezite: a hub, an agent, an app on this machine, and a bot that opens it. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -7,7 +7,8 @@ import { request } from 'node:https'
 import { type AddressInfo, createServer as createPort } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Program } from './program-files.ts'
+import { promisify } from 'node:util'
+import { type Program, programs } from './program-files.ts'
 
 /** How the programs of a form are run. */
 export interface InstalledForm {
@@ -16,6 +17,27 @@ export interface InstalledForm {
   readonly env?: Readonly<Record<string, string>>
 }
 
+/**
+ * Runs `--version` and `--help` of each program of a form; returns the versions. Rejects if one fails, or says nothing: a file that was left
+ * out shows here.
+ */
+export async function startPrograms(form: InstalledForm, folder: string): Promise<string> {
+  const versions: string[] = []
+  const { NODE_OPTIONS: _, ...env } = process.env
+  for (const program of Object.keys(programs) as Program[])
+    for (const flag of ['--version', '--help']) {
+      const command = form.command(program, [flag], folder)
+      if (command === null) continue
+      const [file, ...args] = command
+      const options = { cwd: folder, env: { ...env, ...form.env }, timeout: DEADLINE_MS }
+      const { stdout } = await run(file!, args, options)
+      if (!stdout.includes(program)) throw new Error(`${program} ${flag} printed ${JSON.stringify(stdout)}`)
+      if (flag === '--version') versions.push(stdout.trim().split('\n')[0]!)
+    }
+  return versions.join(', ')
+}
+
+const run = promisify(execFile)
 const DEADLINE_MS = 180_000
 const PAUSE_MS = 200
 

@@ -4,6 +4,6 @@ declare module 'postject' {
     executable: string,
     resource: string,
     data: Buffer,
-    options: { readonly sentinelFuse: string },
+    options: { readonly sentinelFuse: string; readonly machoSegmentName: string },
   ): Promise<void>
 }

@@ -14,7 +14,12 @@ const FORMS: readonly (readonly [form: string, system: string, runBy: string])[]
   [
     'npm packages of msh and mezctl',
     'macOS arm64 with Node.js 24',
-    `${NOT}; the workflow's Mac runner starts them. There are no executables for macOS`,
+    `${NOT}; the workflow's Mac runner starts them`,
+  ],
+  [
+    'executables of msh and mezctl, if they are below',
+    'macOS arm64',
+    "nothing here; the workflow's Mac runner makes, signs (for nobody in particular) and starts them",
   ],
   ['images', 'linux/amd64', HERE],
   ['images', 'linux/arm64', `${NOT}; the workflow's arm64 runner`],

