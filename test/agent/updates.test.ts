@@ -68,7 +68,7 @@ t.test('a release is staged when all of it is as it was signed, and newer than w
 })
 
 t.test(
-  'an accepted release runs only while it is what was signed, and newer than the installed one',
+  'an accepted release runs only if its file is still the signed one, and newer than the installed one',
   async (t) => {
     const { at, offer, releases } = site(t)
     offer()
