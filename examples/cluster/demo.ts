@@ -6,8 +6,9 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { check } from './check/check.ts'
 import { type Cluster, type ClusterOptions, startCluster } from './cluster.ts'
-import { administrator, passkeyPerson, people } from './people.ts'
+import { administrator, colleague, passkeyPerson, people } from './people.ts'
 import { isTaken } from './readiness.ts'
+import { createRobot, robot, robotKey } from './robot.ts'
 
 const HUB_PORT = 3080
 const IDP_PORT = 3090
@@ -105,7 +106,8 @@ async function runDemo(hubPort: number, dir: string, variant: Variant): Promise<
   const started = performance.now()
   const cluster = await start({ dir, hubPort, idpPort: IDP_PORT, onStep, signal, ...variant })
   try {
-    onStep('Creating a link for the person without an identity provider')
+    onStep('Creating the robot, and a link for the person without an identity provider')
+    await createRobot(cluster)
     const link = await enrolmentLink(cluster)
     if (!signal.aborted)
       print(welcome(cluster, link, (performance.now() - started) / 1000, variant.acme === true))
@@ -154,6 +156,9 @@ ${passkeyPerson.name} has no account at the provider and signs in with a passkey
 
   ${link}
 
+${colleague.name} opens the launcher in a private window, sees Live, and may ask for Identity: open it, write why, and leave the page
+open. ${people[0].name} finds the request in the menu of the launcher and approves it; then the page of ${colleague.name} goes on to Identity.
+
 Leave Live open and end its session in another tab (Hub, Your sessions): the page stays open, and continues after a new
 sign-in.
 
@@ -161,6 +166,12 @@ To open a TCP application (${cluster.redis === 'redis' ? 'a real Redis' : 'an ec
 
   npx msh login --proxy ${new URL(cluster.hubUrl).host} --ca-file ${cluster.caFile}
   npx msh app login redis --port 6380
+
+A robot has an account of its own, ${`bot:${robot.name}`}, and proves itself with a key instead of a browser:
+
+  export MSH_HOME=${join(cluster.dataDir, '..', 'robot')}
+  npx msh login --bot ${robot.name} --key ${robotKey(cluster)} --proxy ${new URL(cluster.hubUrl).host} --ca-file ${cluster.caFile}
+  npx msh app run ${robot.opens} -- sh -c 'curl -s "$MEZITE_APP_URL"'
 
 In another terminal, as the operator:
 

@@ -37,6 +37,9 @@ export const people = [
 /** The person of the provider who administers the hub. */
 export const administrator = people.find(({ id }) => id === 'dana')!
 
+/** The person who is refused an application, and asks for it. */
+export const colleague = people.find(({ id }) => id === 'bob')!
+
 /** A person without an account at the provider, who signs in with a passkey. */
 export const passkeyPerson = {
   name: 'erin',

@@ -45,10 +45,24 @@ export function resources(options: {
       { name, description, labels: { env: 'demo', team } },
       { uri: `http://127.0.0.1:${port}`, agents: ['demo-node'] },
     )
+  const platformApps = { env: 'demo', team: 'platform' }
   return {
     'roles.yaml': [
-      document('role', { name: 'platform' }, { allow: { app_labels: { env: 'demo' } } }),
-      document('role', { name: 'support' }, { allow: { app_labels: { env: 'demo', team: 'support' } } }),
+      document(
+        'role',
+        { name: 'platform' },
+        { allow: { app_labels: { env: 'demo' }, review: { app_labels: platformApps } } },
+      ),
+      document(
+        'role',
+        { name: 'support' },
+        {
+          allow: {
+            app_labels: { env: 'demo', team: 'support' },
+            request: { app_labels: platformApps, max_duration: '4h', reason: 'required' },
+          },
+        },
+      ),
       document(
         'role',
         { name: 'vault' },

@@ -101,6 +101,7 @@ async function upAndDown(
     demo.exited.then((code) => Promise.reject(new Error(`it ended with ${code}: ${demo.output()}`))),
   ])
   t.match(demo.output(), /Ready after [^\n]*\n\n {2}Dashboard {2}https:/, 'the dashboard comes first')
+  t.match(demo.output(), 'msh login --bot reporter --key ', 'and how the robot signs in')
   const started = family(demo.child.pid ?? 0)
   const lines = [...started.values()].join('\n')
   for (const program of PROGRAMS) t.match(lines, program, `${program} runs`)
@@ -128,6 +129,13 @@ t.test('--check walks through everything and exits 0', async (t) => {
   if (code !== 0) t.comment(demo.output())
   t.match(demo.output(), /\d+ passed, 0 failed/)
   t.notMatch(demo.output(), 'FAILED')
+  for (const step of [
+    'Bob Support sees live on the launcher, and may ask for identity',
+    'Bob Support asks on the page that refuses identity',
+    'Alice Platform reads the reason and approves; identity opens for Bob Support',
+    'The robot reporter signs in with its key and reads live',
+  ])
+    t.match(demo.output(), step, step)
   const lines = [...started.values()].join('\n')
   for (const program of PROGRAMS) t.match(lines, program)
   const { PACKAGES_UNDER_TEST: modules } = process.env

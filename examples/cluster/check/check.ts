@@ -1,10 +1,11 @@
 import type { Visitor } from '@mezite/core/testing'
 import type { Cluster } from '../cluster.ts'
 import { people } from '../people.ts'
-import { mshSteps } from './msh-steps.ts'
+import { mshSteps, robotSteps } from './msh-steps.ts'
 import { operatorSteps } from './operator-steps.ts'
 import { passkeySteps } from './passkey-steps.ts'
 import { personSteps, trafficSteps } from './person-steps.ts'
+import { requestSteps } from './request-steps.ts'
 
 /** Uses the cluster as each person and as the operator, and prints a table. True if every step succeeded. */
 export async function check(cluster: Cluster, print: (line: string) => void): Promise<boolean> {
@@ -13,9 +14,11 @@ export async function check(cluster: Cluster, print: (line: string) => void): Pr
   const visitor = () => visitors.get(alice.id)!
   const steps = [
     ...personSteps(cluster, visitors),
+    ...requestSteps(cluster, visitors),
     ...trafficSteps(cluster, visitor, alice),
     ...mshSteps(cluster, alice),
     ...operatorSteps(cluster, visitor, alice),
+    ...robotSteps(cluster),
     // Last, because the sign-in page offers a choice from then on.
     ...passkeySteps(cluster),
   ]

@@ -5,6 +5,7 @@ import { Visitor } from '@mezite/core/testing'
 import type { Cluster } from '../cluster.ts'
 import type { Person } from '../people.ts'
 import { programFile } from '../program-file.ts'
+import { createRobot, robot, robotKey } from '../robot.ts'
 import { expect, type Step, signIn } from './person-steps.ts'
 
 const MSH = programFile('msh')
@@ -12,12 +13,7 @@ const STEP_MS = 60_000
 
 /** The steps of a person with msh: sign in through a browser, and open the TCP application on a local port. */
 export function mshSteps(cluster: Cluster, person: Person): Step[] {
-  const start = (...args: readonly string[]): ChildProcess =>
-    spawn(process.execPath, [MSH, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      // The check itself acts as the browser, with the address from the terminal.
-      env: { ...process.env, MSH_HOME: join(cluster.dataDir, 'check-msh'), MEZITE_BROWSER: '/bin/true' },
-    })
+  const start = mshIn(cluster, 'check-msh')
   return [
     {
       name: `msh signs ${person.name} in through the browser`,
@@ -50,6 +46,43 @@ export function mshSteps(cluster: Cluster, person: Person): Step[] {
     },
   ]
 }
+
+/** The steps of a program that has an account of its own, and a key in place of a browser. */
+export function robotSteps(cluster: Cluster): Step[] {
+  const start = mshIn(cluster, 'check-robot')
+  const { name, opens } = robot
+  const read = 'fetch(process.env.MEZITE_APP_URL).then((it) => it.text()).then((it) => console.log(it))'
+  return [
+    {
+      name: `The robot ${name} signs in with its key and reads ${opens}`,
+      run: async () => {
+        await createRobot(cluster)
+        const proxy = ['--proxy', new URL(cluster.hubUrl).host, '--ca-file', cluster.caFile]
+        const login = start('login', '--bot', name, '--key', robotKey(cluster), ...proxy)
+        await lineOf(login, /(as bot:)/)
+        const run = start('app', 'run', opens, '--', process.execPath, '-e', read)
+        await lineOf(run, new RegExp(`(bot:${name})`))
+      },
+    },
+    {
+      name: `The robot ${name} gets no application of another team`,
+      run: async () => {
+        const run = start('app', 'run', 'identity', '--', process.execPath, '-e', read)
+        expect((await ended(run)) !== 0, 'it could open identity')
+      },
+    },
+  ]
+}
+
+/** Starts msh with a folder of its own for what it keeps. */
+const mshIn =
+  (cluster: Cluster, folder: string) =>
+  (...args: readonly string[]): ChildProcess =>
+    spawn(process.execPath, [MSH, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // The check itself acts as the browser, with the address from the terminal.
+      env: { ...process.env, MSH_HOME: join(cluster.dataDir, folder), MEZITE_BROWSER: '/bin/true' },
+    })
 
 function ended(child: ChildProcess): Promise<number> {
   if (child.exitCode !== null) return Promise.resolve(child.exitCode)
