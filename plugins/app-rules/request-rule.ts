@@ -1,6 +1,6 @@
 import { parseDuration } from '@mezite/core'
-import type { AccessRequest, RoleFault, RuledRole } from '@mezite/core/types'
-import { compilePattern, type PathPattern, patternFault } from './path-pattern.ts'
+import { compilePathPattern, pathPatternFault } from '@mezite/core/identity'
+import type { AccessRequest, PathPattern, RoleFault, RuledRole } from '@mezite/core/types'
 
 /** An entry of `app_rules`, as the schema has accepted it. */
 export interface RuleValue {
@@ -68,7 +68,7 @@ export function ruleFaults(
   if (upgrade !== undefined && !methods.some((method) => method === '*' || method === 'GET'))
     faults.push({ path: ['upgrade'], message: 'a WebSocket is opened with GET: methods must have it' })
   paths.forEach((path, at) => {
-    const fault = patternFault(path)
+    const fault = pathPatternFault(path)
     if (fault !== null) faults.push({ path: ['paths', String(at)], message: fault })
   })
   if (demand === undefined) return faults
@@ -119,7 +119,7 @@ export function compileRule({ role, under, value }: RuledRole, at: number): Requ
       withinMs: parseDuration(demand?.confirm_within ?? '') ?? Number.POSITIVE_INFINITY,
       signer: demand?.signature === true ? (demand.signer ?? 'self') : null,
     },
-    patterns: paths.map(compilePattern),
+    patterns: paths.map(compilePathPattern),
     query:
       query === undefined
         ? null

@@ -1,5 +1,5 @@
 import type { AccessQuery, Vote } from '@mezite/core'
-import { withoutEnd } from './path-pattern.ts'
+import { withoutEndSlash } from '@mezite/core/identity'
 import { methodsOf, type Query, queryOf, type RequestRule, type Verdict } from './request-rule.ts'
 
 /** The member of roles. */
@@ -133,7 +133,7 @@ export function verdictOf(
   // An app may take the request for several methods: it must be allowed with each.
   const methods = methodsOf(request)
   for (const reading of readings) {
-    const segments = withoutEnd(reading)
+    const segments = withoutEndSlash(reading)
     for (const method of methods) trial.decide(compiled, method, segments)
   }
   return trial.verdict ?? UNNAMED

@@ -1,9 +1,9 @@
 /** Rules of roles about requests: which are allowed, denied, or need a fresh passkey. */
 import { conformPlugin, conformPolicy, createTestHost, testQuery } from '@mezite/core/testing'
 import t from 'tap'
+import { compilePathPattern, pathPatternFault, withoutEndSlash } from '../../../core/api/path-pattern.ts'
 import { roleRules } from '../../../core/api/role-rules.ts'
 import appRules from '../../../plugins/app-rules/hub.ts'
-import { compilePattern, patternFault, withoutEnd } from '../../../plugins/app-rules/path-pattern.ts'
 import { readRole } from '../../../plugins/rbac/role-resource.ts'
 import { readRoles } from '../../../plugins/rbac/role-rules.ts'
 import { compileRole, voteByRoles } from '../../../plugins/rbac/role-set.ts'
@@ -376,7 +376,11 @@ t.test('patterns compare segments', (t) => {
     ['/a*b*c', '/ac', false],
     ['/aa*aa', '/aaa', false],
   ] as const)
-    t.equal(compilePattern(pattern).fits(withoutEnd(path.split('/').slice(1))), fits, `${pattern} ${path}`)
+    t.equal(
+      compilePathPattern(pattern).fits(withoutEndSlash(path.split('/').slice(1))),
+      fits,
+      `${pattern} ${path}`,
+    )
   for (const wrong of [
     '',
     'a',
@@ -390,9 +394,9 @@ t.test('patterns compare segments', (t) => {
     '/\0',
     `/${'a'.repeat(2_000)}`,
   ])
-    t.type(patternFault(wrong), 'string', wrong.slice(0, 20))
+    t.type(pathPatternFault(wrong), 'string', wrong.slice(0, 20))
   const [slow, segments] = [
-    compilePattern(`/${'**/a/'.repeat(100)}b`),
+    compilePathPattern(`/${'**/a/'.repeat(100)}b`),
     Array.from({ length: 2_000 }, () => 'a'),
   ]
   const begun = process.cpuUsage()

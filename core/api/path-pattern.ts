@@ -1,4 +1,4 @@
-/** A pattern, ready to compare. */
+/** A pattern of paths inside an app, ready to compare with one of `AccessRequest.readings`. */
 export interface PathPattern {
   /** The first segment, if every path that fits begins with it; empty for `/`; null if paths differ in it. */
   readonly first: string | null
@@ -9,7 +9,7 @@ export interface PathPattern {
 const LONGEST = 1_024
 
 /** Why a text is not a pattern, or null. */
-export function patternFault(text: string): string | null {
+export function pathPatternFault(text: string): string | null {
   if (!text.startsWith('/')) return 'a path begins with /'
   if (text.length > LONGEST) return `a path has at most ${LONGEST} characters`
   // A pattern is compared with what servers decode.
@@ -25,15 +25,15 @@ export function patternFault(text: string): string | null {
  * `*` is one segment or a part of one, `**` any number of segments, also none. A slash at the end makes no difference, as for most
  * servers. Compared case-sensitively, in linear time for each `**`.
  */
-export function compilePattern(text: string): PathPattern {
-  const parts = withoutEnd(text.split('/').slice(1))
+export function compilePathPattern(text: string): PathPattern {
+  const parts = withoutEndSlash(text.split('/').slice(1))
   const tests = parts.map((part) => (part === '**' ? null : globOf(part)))
   const [first = ''] = parts
   return { first: first.includes('*') ? null : first, fits: (segments) => matches(tests, segments) }
 }
 
 /** The segments of a path without the empty one that a slash at the end leaves. */
-export const withoutEnd = (segments: readonly string[]) =>
+export const withoutEndSlash = (segments: readonly string[]) =>
   segments.at(-1) === '' ? segments.slice(0, -1) : segments
 
 /** Goes back only to the last `**`, since what an earlier one could take, the last one can, too. */
