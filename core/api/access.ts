@@ -23,9 +23,9 @@ export interface Access {
   visible(subject: Subject, clientIp: string): Promise<readonly VisibleApp[]>
   /**
    * The caller by which an entry of `verifiers` admits a request without a credential, or what it must see of the body
-   * before; null if none does. Never throws.
+   * before; null if none does. `cookie`: the request has the cookie of a session that has not been asked. Never throws.
    */
-  verify(request: UnidentifiedRequest): Caller | VerificationDemand | null
+  verify(request: Omit<UnidentifiedRequest, 'readings'>, cookie?: boolean): Caller | VerificationDemand | null
   /** The entry of `requestHolds` that meets all that a refused request lacks; undefined if none does, or more is required. */
   holdFor(refusal: Refusal): RequestHold | undefined
   /** What plugins offer to somebody whom no policy lets in; empty for another reason. Never throws. */
@@ -40,6 +40,8 @@ export interface Access {
 export interface VerificationDemand {
   /** Bytes. */
   readonly limit: number
+  /** The caller if the body cannot be read. */
+  readonly unread: Caller
   /** Resolves to the caller, of kind `verified` or `refused`. */
   check(body: Buffer): Promise<Caller>
 }

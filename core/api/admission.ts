@@ -19,9 +19,14 @@ export type Caller =
   /** A caller of the hub's API without a session. It reaches no app. */
   | { readonly kind: 'subject'; readonly subject: Subject; readonly hides?: HiddenHeaders }
   /** A request that a verifier has accepted; only what `Access.verify` returned is valid. */
-  | { readonly kind: 'verified'; readonly rule: string }
-  /** A credential that is not accepted, with the reason code. */
-  | { readonly kind: 'refused'; readonly status: 400 | 401; readonly code: string }
+  | { readonly kind: 'verified'; readonly rule: string; readonly hides?: HiddenHeaders }
+  /** A credential that is not accepted, with the reason code, or a request that a verifier refuses by `rule`. */
+  | {
+      readonly kind: 'refused'
+      readonly status: 400 | 401 | 429
+      readonly code: string
+      readonly rule?: string
+    }
 
 /** Lower-case names of the request headers that the app must not see, because they carry the credential. */
 export type HiddenHeaders = readonly string[]

@@ -207,7 +207,7 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
   }),
   confirmations: partWith(['pathTo', 'pathOf', 'add']),
   requestHolds: partWith(['hold'], { requirement: pathSegment }),
-  verifiers: partWith(['verify'], { name: pathSegment, webSockets: yesOrNo }),
+  verifiers: partWith(['verify'], { name: pathSegment, webSockets: yesOrNo, besideCookies: yesOrNo }),
   findings: partWith(['list'], { name: pathSegment }),
   denialHelp: partWith(['helpFor'], { name: pathSegment, offersTo: maybe }),
   dashboardParts: partWith(['content'], {

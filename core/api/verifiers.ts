@@ -1,11 +1,13 @@
 import { slotRef } from '../kernel/reference.ts'
+import type { HiddenHeaders } from './admission.ts'
 import type { App } from './app.ts'
+import type { AccessRequest } from './decision.ts'
 import type { HeaderLines } from './http-hooks.ts'
 
 /**
  * Admits requests that name no caller: a webhook that its sender has signed, a CORS preflight. The hub
  * asks for a request to an app without a credential, or with the cookie of a session that has ended. An admitted request has no subject: the app gets no identity, but
- * `X-Mezite-Verified` with the name of the rule. Locks of the app and its state count as for everybody.
+ * `Mezite-Verified` with the name of the rule. Locks of the app and its state count as for everybody.
  */
 export interface Verifier {
   /** Small letters, digits and hyphens; unique. */
@@ -20,6 +22,12 @@ export interface Verifier {
    * so that a rule that must check one does not admit them. Default: nobody opens WebSockets without a credential.
    */
   readonly webSockets?: boolean
+  /**
+   * True if it is asked before the cookie of a session counts, about apps whose document has a part of the plugin `name`. What it
+   * admits has no subject and no cookie of the hub. Default: it is asked about a request with such a cookie only once that session has
+   * ended.
+   */
+  readonly besideCookies?: boolean
 }
 
 /** A request without a credential. */
@@ -28,6 +36,8 @@ export interface UnidentifiedRequest {
   readonly method: string
   /** As received: path and query. */
   readonly target: string
+  /** See `AccessRequest.readings`: a rule about paths must hold for each. */
+  readonly readings: AccessRequest['readings']
   /** Canonical text. */
   readonly clientIp: string
   /** As received, without headers that only the hub sets. */
@@ -45,6 +55,10 @@ export interface UnidentifiedRequest {
 export interface Verification {
   /** The name of the rule, which the app and the records get: small letters, digits and hyphens. */
   readonly rule: string
+  /** The head is enough to refuse the request, with this reason: its proof is not valid, or its sender uses the rule too often. */
+  readonly refuse?: 'verification_failed' | 'too_many_requests'
+  /** Lower-case names of headers that the app must not see, because they carry a secret. */
+  readonly hides?: HiddenHeaders
   /** What must be checked in the body, if the head is not enough. */
   readonly body?: {
     /** A longer body is refused; at most 1,048,576 bytes. */

@@ -1,12 +1,14 @@
 import { hubPartChecks } from '../api/part-checks.ts'
 import type { UnidentifiedRequest, Verifier } from '../api/verifiers.ts'
+import { readingsOf } from '../gate/access/path-readings.ts'
 import { deepFreeze } from '../kernel/deep-freeze.ts'
 import { type ConformTest, inTime, testsWith } from './conformance-test.ts'
 import { cpuMs, HARD_TEXTS, MOST_CPU_MS } from './stranger-work.ts'
 
 /** A request as a sender makes it. */
 export interface SentRequest {
-  readonly request: UnidentifiedRequest
+  /** The suite reads the path. */
+  readonly request: Omit<UnidentifiedRequest, 'readings'>
   readonly body: Buffer
 }
 
@@ -40,8 +42,8 @@ export function conformVerifier(t: ConformTest, open: () => Promise<VerifierUnde
   ) =>
     opened(name, (t, under) =>
       run(t, under, async ({ request, body }) => {
-        const found = under.verifier.verify(deepFreeze(request))
-        if (found === null) return 'refused'
+        const found = under.verifier.verify(asked(request))
+        if (found === null || found.refuse !== undefined) return 'refused'
         if (found.body === undefined) return 'admitted'
         if (body.length > found.body.limit) return 'refused'
         const result = await inTime(Promise.resolve(found.body.check(body)), 'check', 2_000)
@@ -53,7 +55,7 @@ export function conformVerifier(t: ConformTest, open: () => Promise<VerifierUnde
   test('it has a name, and admits by a rule with a name', async (t, { verifier, sent }) => {
     const fault = hubPartChecks.verifiers?.(verifier) ?? null
     t.ok(fault === null, fault ?? 'valid')
-    const found = verifier.verify(deepFreeze(sent.request))
+    const found = verifier.verify(asked(sent.request))
     t.ok(/^[a-z0-9][a-z0-9-]{0,62}$/.test(found?.rule ?? ''), `the rule '${found?.rule}'`)
     const limit = found?.body?.limit ?? 1
     t.ok(Number.isInteger(limit) && limit > 0 && limit <= 1_048_576, `at most ${limit} bytes`)
@@ -86,7 +88,7 @@ export function conformVerifier(t: ConformTest, open: () => Promise<VerifierUnde
     verifier,
     sent,
   }, outcomeOf) => {
-    if (verifier.verify(deepFreeze(sent.request))?.body === undefined) return void t.ok(true, 'it does not')
+    if (verifier.verify(asked(sent.request))?.body === undefined) return void t.ok(true, 'it does not')
     for (const [what, body] of Object.entries(otherBodies(sent.body))) {
       const outcome = await outcomeOf({ ...sent, body })
       t.ok(outcome === 'refused', `${what}: ${outcome}`)
@@ -114,7 +116,7 @@ export function conformVerifier(t: ConformTest, open: () => Promise<VerifierUnde
         { ...sent.request, method: text, target: `/${text}` },
       ]
       for (const request of requests) {
-        const { ms } = cpuMs(() => verifier.verify(deepFreeze(request)))
+        const { ms } = cpuMs(() => verifier.verify(asked(request)))
         t.ok(ms < MOST_CPU_MS, `${shown}: ${ms} ms of work`)
         const outcome = await outcomeOf({ ...sent, request })
         if (proofs.length > 0 && request.target === sent.request.target)
@@ -123,6 +125,10 @@ export function conformVerifier(t: ConformTest, open: () => Promise<VerifierUnde
     }
   })
 }
+
+/** The request as the hub passes it. */
+const asked = (request: SentRequest['request']): UnidentifiedRequest =>
+  deepFreeze({ ...request, readings: readingsOf(request.target.split('?', 1)[0] as string) })
 
 /** Values that the header has instead of its one. */
 const DAMAGES: Readonly<Record<string, (value: string) => readonly string[]>> = {

@@ -14,7 +14,7 @@ export interface RequestStep {
 /** In the order in which a request reaches them. */
 const PLACES: readonly (readonly [step: string, runs: string])[] = [
   ['credentials', 'for each request, on its cookies and on the header lines that an entry names'],
-  ['verifiers', 'for each request without a valid session, to an app that names one'],
+  ['verifiers', 'for each request without a valid session; with one, to apps with rules that stand above it'],
   ['access.decide', 'for each session and app; again after a change, or for each path that a policy reads'],
   ['http.request', 'for each request, before it is sent'],
   ['tunnel.route', 'for each request, when its agent is chosen'],

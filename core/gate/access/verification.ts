@@ -6,11 +6,11 @@ import { withDeadline } from '../../kernel/deadline.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Log } from '../../kernel/log.ts'
+import { readingsOf } from './path-readings.ts'
 
 const DEADLINE_MS = 2_000
 const MOST_BYTES = 1_048_576
 const RULE = /^[a-z0-9][a-z0-9-]{0,62}$/
-const REFUSED: Caller = { kind: 'refused', status: 401, code: 'verification_failed' }
 
 /** Callers that a verifier has accepted; no other object admits a request. */
 const accepted = new WeakMap<object, UnidentifiedRequest['app']>()
@@ -27,8 +27,8 @@ export function createVerification({
   readonly kernel: Pick<Kernel<HubHooks>, 'slot'>
   readonly log: Log
 }) {
-  function accept(rule: string, { app }: UnidentifiedRequest): Caller {
-    const who: Caller = Object.freeze({ kind: 'verified', rule })
+  function accept({ rule, hides }: Verification, { app }: UnidentifiedRequest): Caller {
+    const who: Caller = Object.freeze({ kind: 'verified', rule, ...(hides && { hides }) })
     accepted.set(who, app)
     return who
   }
@@ -38,41 +38,58 @@ export function createVerification({
     return null
   }
 
-  async function checked(
-    name: string,
-    { rule, body }: Verification,
-    request: UnidentifiedRequest,
-    bytes: Buffer,
-  ) {
+  async function checked(name: string, found: Verification, request: UnidentifiedRequest, bytes: Buffer) {
     try {
       const result = await withDeadline(
-        async () => body?.check(bytes),
+        async () => found.body?.check(bytes),
         DEADLINE_MS,
         () => new Error(`it took longer than ${DEADLINE_MS} ms`),
       )
-      return result === true ? accept(rule, request) : REFUSED
+      return result === true ? accept(found, request) : refused(found)
     } catch (error) {
       failed(name, error)
-      return REFUSED
+      return refused(found)
     }
   }
 
-  return (request: UnidentifiedRequest): Caller | VerificationDemand | null => {
-    for (const { name, verify, webSockets } of kernel.slot(verifiers)) {
+  return (
+    received: Omit<UnidentifiedRequest, 'readings'>,
+    cookie = false,
+  ): Caller | VerificationDemand | null => {
+    const request = withReadings(received)
+    for (const { name, verify, webSockets, besideCookies } of kernel.slot(verifiers)) {
       if (request.webSocket && webSockets !== true) continue
+      if (cookie && !(besideCookies && Object.hasOwn(request.app.plugins ?? {}, name))) continue
       try {
         const found = verify(request)
         if (found === null) continue
         const { rule, body } = found
         if (!RULE.test(rule)) throw new TypeError('a rule needs a name of small letters, digits and hyphens')
-        if (body === undefined) return accept(rule, request)
+        if (found.refuse !== undefined) return refused(found)
+        if (body === undefined) return accept(found, request)
         if (request.webSocket) throw new TypeError('the opening of a WebSocket has no body to check')
         const limit = Math.min(body.limit, MOST_BYTES)
-        return { limit, check: (bytes) => checked(name, found, request, bytes) }
+        return { limit, unread: refused(found), check: (bytes) => checked(name, found, request, bytes) }
       } catch (error) {
         failed(name, error)
       }
     }
     return null
+  }
+}
+
+function refused({ rule, refuse: code = 'verification_failed' }: Verification): Caller {
+  return { kind: 'refused', status: code === 'too_many_requests' ? 429 : 401, code, rule }
+}
+
+/** Its path is read when an entry looks at it. */
+function withReadings(received: Omit<UnidentifiedRequest, 'readings'>): UnidentifiedRequest {
+  let known: UnidentifiedRequest['readings'] | undefined
+  return {
+    ...received,
+    get readings() {
+      if (known === undefined) known = readingsOf(received.target.split('?', 1)[0] as string)
+      return known
+    },
   }
 }

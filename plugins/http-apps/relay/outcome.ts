@@ -1,5 +1,7 @@
-import type { Metrics } from '@mezite/core'
+import type { Metrics, Problem } from '@mezite/core'
+import type { Admission } from '@mezite/core/protocol'
 import type { Deps } from '../deps.ts'
+import { problemFor } from '../reasons.ts'
 import { pathOf } from '../request/app-request.ts'
 import type { Admitted } from '../session/admission.ts'
 
@@ -126,4 +128,9 @@ export function createRequestMetrics(metrics: Metrics): Deps['requestEnded'] {
     traffic[protocol].sent.value += bytesOut
     if (!upgraded) durations.observe(durationMs / 1_000)
   }
+}
+
+/** The refusal when access ends while an agent is dialled. The gate has recorded it. */
+export function endedProblem({ ended }: Admission): Problem {
+  return ended === 'stale_view' ? problemFor('view_stale') : problemFor('revoked')
 }

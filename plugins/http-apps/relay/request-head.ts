@@ -67,7 +67,7 @@ function build(deps: Deps, admitted: Admitted, mapping: AppMapping, own: ClientH
     subject !== null
       ? identityOf(subject, deps.assertion.sign(subject, app), app, clientIp, mapping)
       : headerText([
-          ...(vouched && admission.verified !== null ? ['X-Mezite-Verified', admission.verified] : []),
+          ...(vouched && admission.verified !== null ? verifiedLines(admission.verified) : []),
           ...forwardingLines(clientIp, mapping),
         ])
   const mapped = mappedLines(own.lines, mapping)
@@ -104,6 +104,9 @@ export const refusalLines = (problem: Problem, request: AppRequest, app: App): s
   ...['Vary', 'Origin', ...readableBy(request, app)],
   ...(problem instanceof RefusedByPlugin ? problem.lines : []),
 ]
+
+/** The second name is that of earlier versions. */
+const verifiedLines = (rule: string) => ['Mezite-Verified', rule, 'X-Mezite-Verified', rule]
 
 /** Header lines of the client that may pass, cookies last. */
 function ownLines(

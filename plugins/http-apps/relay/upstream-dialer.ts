@@ -4,11 +4,12 @@ import type { Deps } from '../deps.ts'
 import { problemAbout } from '../reasons.ts'
 import type { HttpVersions } from '../request/app-mapping.ts'
 import type { AppRequest } from '../request/app-request.ts'
-import { type Admitted, endedProblem } from '../session/admission.ts'
+import type { Admitted } from '../session/admission.ts'
 import { titleOf } from '../texts.ts'
 import { Http1Upstream } from '../upstream/http1-upstream.ts'
 import { Http2Upstream } from '../upstream/http2-upstream.ts'
 import { isSecure, type Upstream } from '../upstream/upstream.ts'
+import { endedProblem } from './outcome.ts'
 
 /** No connection to the app could be opened. People get the code, and the audit trail the reason and the agent. */
 export class DialProblem extends Problem {

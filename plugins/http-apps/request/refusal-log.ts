@@ -17,13 +17,21 @@ export class RefusalLog {
 
 /**
  * Records an error response to an unknown caller that no other event explains, so that the id on its page leads to the
- * reason. `verified`: the rule by which a verifier accepted the request.
+ * reason. `verified`: the rule by which a verifier accepted the request; `rule`: by which it refused the request.
  */
 export function recordFailure(
   audit: Audit,
   request: AppRequest,
   { status, code }: Pick<Problem, 'status' | 'code'>,
-  { app, verified = null }: { readonly app?: App | undefined; readonly verified?: string | null } = {},
+  {
+    app,
+    verified = null,
+    rule,
+  }: {
+    readonly app?: App | undefined
+    readonly verified?: string | null
+    readonly rule?: string | undefined
+  } = {},
 ): void {
   const { clientIp, requestId, method, target } = request
   audit.record({
@@ -38,6 +46,7 @@ export function recordFailure(
       path: pathOf(target),
       status,
       ...(verified !== null && { verified }),
+      ...(rule !== undefined && { rule }),
     },
   })
 }

@@ -130,6 +130,9 @@ interface Asked {
 /** Asks verifiers about a request without a credential, and about one of a browser whose session has ended. */
 function decide(asked: Asked, who: Caller | null): Outcome {
   if (who === null) return verified(asked) ?? admitted(asked, null)
+  // Only an app with a part of a plugin has rules that stand above a session.
+  const early = asked.request.app?.plugins !== undefined && isCookie(who) ? verified(asked, true) : null
+  if (early !== null) return early
   const outcome = askGate(asked, who)
   return outcome instanceof Promise
     ? outcome.then((late) => orVerified(asked, who, late))
@@ -138,25 +141,27 @@ function decide(asked: Asked, who: Caller | null): Outcome {
 
 /** A browser sends its cookie whatever page asks, so one that has ended says nothing about the request. */
 function orVerified(asked: Asked, who: Caller, outcome: Admission | Refusal): Outcome {
-  const hasEnded = outcome.outcome === 'unauthenticated' && who.kind === 'app' && hidesOf(who) === null
+  const hasEnded = outcome.outcome === 'unauthenticated' && isCookie(who)
   return (hasEnded ? verified(asked) : null) ?? settle(asked, who, outcome)
 }
 
+const isCookie = (who: Caller): boolean => who.kind === 'app' && hidesOf(who) === null
+
 /** The result for a request that a verifier admits, or whose body it wants to see; null: none does. */
-function verified(asked: Asked): Outcome | null {
+function verified(asked: Asked, cookie = false): Outcome | null {
   const { deps, request, client } = asked
   if (request.app === undefined) return null
   const { app, method, target, clientIp, lines: headers, origin } = request
   const preflightFrom = request.preflight && origin !== undefined ? origin : null
-  const found = deps.access.verify({
-    ...{ app, method, target, clientIp, headers, preflightFrom },
-    ...(request.upgrade && { webSocket: true }),
-  })
+  const found = deps.access.verify(
+    { app, method, target, clientIp, headers, preflightFrom, ...(request.upgrade && { webSocket: true }) },
+    cookie,
+  )
   if (found === null) return null
   if (!('limit' in found)) return admitted(asked, found)
   if (client === undefined) return null
   return readWhole(client, request, found.limit).then(async (body) =>
-    body === null ? admitted(asked, UNREAD) : admitted(asked, await found.check(body), body),
+    body === null ? admitted(asked, found.unread) : admitted(asked, await found.check(body), body),
   )
 }
 
@@ -184,9 +189,6 @@ function settle(
       }
     : responseTo(asked, outcome, who, body)
 }
-
-/** The body that a verifier wants is too long, too slow or broken. */
-const UNREAD: Caller = { kind: 'refused', status: 401, code: 'verification_failed' }
 
 function askGate(
   { deps, request, protocol }: Asked,
@@ -243,9 +245,10 @@ function responseTo(asked: Asked, refusal: Refusal, who: Caller | null, body: Bu
     return refuse(deps, request, problem, { app, subject, lines: [...lines, ...more] })
   }
   const verified = who?.kind === 'verified' ? who.rule : null
+  const rule = who?.kind === 'refused' ? who.rule : undefined
   /** The gate records the refusals of people whom it knows, and of certificates. */
   const fail = (problem: Problem, lines?: readonly string[]) => {
-    if (subject === null && !certified) recordFailure(deps.audit, request, problem, { app, verified })
+    if (subject === null && !certified) recordFailure(deps.audit, request, problem, { app, verified, rule })
     return give(problem, lines)
   }
   const name = app === undefined ? 'This application' : titleOf(app)
@@ -292,9 +295,4 @@ function responseTo(asked: Asked, refusal: Refusal, who: Caller | null, body: Bu
     case 'unavailable':
       return fail(problemFor(code === 'audit_unavailable' ? code : 'app_unknown'))
   }
-}
-
-/** The refusal when access ends while an agent is dialled. The gate has recorded it. */
-export function endedProblem({ ended }: Admission): Problem {
-  return ended === 'stale_view' ? problemFor('view_stale') : problemFor('revoked')
 }

@@ -30,7 +30,7 @@ export function helpOf(
   return { help, lines: launch.lines, ...(shown !== undefined && { reason: shown }) }
 }
 
-const CREDENTIAL_FAULTS = ['verification_failed', 'credentials_ambiguous'] as const
+const CREDENTIAL_FAULTS = ['verification_failed', 'credentials_ambiguous', 'too_many_requests'] as const
 
 export const credentialText = (code: string): string =>
   problemFor(CREDENTIAL_FAULTS.find((one) => one === code) ?? 'credential_failed').message
