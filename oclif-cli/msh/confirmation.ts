@@ -58,16 +58,20 @@ export const isPasskeyRefusal = ({ headers }: Pick<IncomingMessage, 'headers'>):
   headers[REASON_HEADER] === NEEDS_PASSKEY || headers[REASON_HEADER] === 'confirmation_required'
 
 /**
- * Asks for the passkey while the port of an app is open: the returned function resolves to whether the person has confirmed. Requests
- * that come meanwhile wait for the same page. Without a terminal nobody would see it: then it prints the address alone.
+ * Asks for the passkey while the port of an app is open: the returned function gets when the refused request was sent, in ms of
+ * `performance.now()`, and resolves to whether the person has confirmed since. Requests that come meanwhile wait for the same page.
+ * Without a terminal nobody would see it: then it prints the address alone.
  */
 export function confirmationsFor(
   app: string,
   identity: Identity,
   note: (text: string) => void,
-): () => Promise<boolean> {
+): (sentAt: number) => Promise<boolean> {
   let asked: Promise<boolean> | null = null
-  return async () => {
+  let confirmedAt = Number.NEGATIVE_INFINITY
+  return async (sentAt) => {
+    // The refusal of a request that was sent before may arrive late.
+    if (sentAt < confirmedAt) return true
     const page = pageFor(app, identity)
     if (page === null) return false
     if (!isTerminal()) {
@@ -75,6 +79,10 @@ export function confirmationsFor(
       return false
     }
     asked ??= confirmInBrowser(app, identity)
+      .then((confirmed) => {
+        if (confirmed) confirmedAt = performance.now()
+        return confirmed
+      })
       .catch((error: unknown) => {
         note(`${app}: ${messageOf(error)}`)
         return false

@@ -34,8 +34,11 @@ export interface LocalOrigin {
   readonly via?: 'http' | 'https'
   /** Whether a connection may use the port; default: each may. */
   readonly admits?: (socket: Socket) => Promise<boolean>
-  /** Asks the person for the passkey that a request needs; resolves to whether they confirmed. */
-  readonly confirm: () => Promise<boolean>
+  /**
+   * Asks the person for the passkey that a request needs, which was sent at this time of `performance.now()`, in ms; resolves to
+   * whether they confirmed since.
+   */
+  readonly confirm: (sentAt: number) => Promise<boolean>
 }
 
 /**
@@ -114,6 +117,7 @@ function serveHttp1(origin: LocalOrigin, agent: AppAgent): HttpServer {
 
     const send = (retry: boolean, again: Buffer | null = null): void => {
       const sent = forward(incoming, names, agent)
+      const sentAt = performance.now()
       upstream = sent
       if (incoming.httpVersion !== '1.0')
         relayInterim(sent, names, (status, lines) => outgoing.writeInformation(status, [...lines]))
@@ -122,7 +126,7 @@ function serveHttp1(origin: LocalOrigin, agent: AppAgent): HttpServer {
       sent.once('response', async (response) => {
         responded = true
         if (again !== null || !isPasskeyRefusal(response)) return relayResponse(response, outgoing, names)
-        const confirmed = origin.confirm()
+        const confirmed = origin.confirm(sentAt)
         if (kept === null) return relayResponse(response, outgoing, names)
         response.on('error', () => {})
         asking = true
@@ -239,6 +243,7 @@ function serveUpgrades(server: HttpServer, origin: LocalOrigin): void {
     const names = namesOf(incoming, origin)
     const upgrade = ['Connection', 'Upgrade', 'Upgrade', incoming.headers.upgrade ?? '']
     const upstream = forward(incoming, names, agent, upgrade)
+    const sentAt = performance.now()
     const drop = () => upstream.destroy()
     socket.once('close', drop)
     upstream.on('error', (error) => {
@@ -255,7 +260,7 @@ function serveUpgrades(server: HttpServer, origin: LocalOrigin): void {
       joinSockets(socket, app)
     })
     upstream.once('response', (response) => {
-      if (isPasskeyRefusal(response)) void origin.confirm()
+      if (isPasskeyRefusal(response)) void origin.confirm(sentAt)
       const { statusCode = 502, statusMessage, rawHeaders } = response
       // The app declined. A second request on this connection would bypass the checks above.
       const headers = [...towardsClient(rawHeaders, names), 'Connection', 'close']

@@ -37,9 +37,10 @@ export function relayHttp2(origin: LocalOrigin, agent: AppAgent): Http2Server {
     const hasBody = !stream.endAfterHeaders
     if (headers['content-length'] === undefined && hasBody) mapped.push('Transfer-Encoding', 'chunked')
     const upstream = request({ agent, method, path, headers: mapped })
+    const sentAt = performance.now()
     // The client sends its call again: its messages are gone.
     upstream.once('response', (response) => {
-      if (isPasskeyRefusal(response)) void origin.confirm()
+      if (isPasskeyRefusal(response)) void origin.confirm(sentAt)
     })
     relay(stream, upstream, names, origin.app, { method, lines, hasBody })
   })
