@@ -17,7 +17,7 @@ const apps = () => import('./commands/apps.ts')
  */
 export const commands: Commands = {
   status: async () => (await import('./commands/status.ts')).Status,
-  ...topic('apps', ['register', 'update'], apps),
+  ...topic('apps', ['register', 'update', 'move'], apps),
   'apps test': async () => (await import('./commands/apps-test.ts')).AppsTest,
   ...topic('apps', ['ls', 'get', 'add-agent', 'rm-agent', 'enable', 'disable', 'rm'], apps),
   ...topic(

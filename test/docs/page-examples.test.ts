@@ -1,15 +1,18 @@
 // together: hubs
 /** Configurations and command lines in the pages, against the schemas and the commands that the programs check. */
 import { generateKeyPairSync } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createTestHub } from '@mezite/core/testing'
 import t from 'tap'
 import { parse, parseAllDocuments } from 'yaml'
 import { agentSchema } from '../../agent/agent-schema.ts'
 import { hubSchema } from '../../core/hub/config/hub-schema.ts'
+import { systemClock } from '../../core/kernel/clock.ts'
 import { checkConfig, checkPluginConfig } from '../../core/kernel/config-check.ts'
 import type { AnyPlugin } from '../../core/kernel/plugin.ts'
+import { developmentCertificate, developmentFiles } from '../../core/program/parts/development-certificate.ts'
 import { root, textOf } from '../read-imports.ts'
 import { faultOf } from './command-lines.ts'
 import { blocksOf, inlineCode, pageTexts } from './page-texts.ts'
@@ -27,15 +30,22 @@ const pages = pageTexts()
 
 const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 
-/** mezctl reads secrets from files and variables, and sends values. A page leaves out the numbers of a key. */
-const withValues = (value: unknown): unknown => {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return Array.isArray(value) ? value.map(withValues) : value
+/**
+ * mezctl reads secrets from files and variables, and sends values. A page leaves out the numbers of a key, and has domains of its own,
+ * without the port of the test's hub.
+ */
+const withValues = (value: unknown, port: number): unknown => {
+  if (typeof value === 'string') {
+    const here = value.replaceAll('apps.example.com', 'apps.mezite.localhost')
+    return here.startsWith('https://*.') ? `${here}:${port}` : here
+  }
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map((one) => withValues(one, port))
   const keys = Object.keys(value)
   const [only = ''] = keys.length === 1 ? keys : []
   if (/^(?:file|env)$/.test(only) && typeof (value as Mapping)[only] === 'string') return { value: 'secret' }
   if ('kty' in value) return publicKey.export({ format: 'jwk' })
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, withValues(one)]))
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, withValues(one, port)]))
 }
 
 async function faultsOfHub(written: Mapping): Promise<readonly object[]> {
@@ -53,7 +63,12 @@ async function faultsOfHub(written: Mapping): Promise<readonly object[]> {
 }
 
 t.test('the hub, the agent or mezctl accepts every YAML in a page', async (t) => {
-  const hub = await createTestHub()
+  const dir = mkdtempSync(join(tmpdir(), 'mezite-page-examples-'))
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  const names = ['hub.mezite.localhost', '*.apps.mezite.localhost', '*.preview.apps.mezite.localhost']
+  await developmentCertificate(dir, names, systemClock)
+  const keypair = { cert_file: join(dir, developmentFiles.cert), key_file: join(dir, developmentFiles.key) }
+  const hub = await createTestHub({ config: { proxy: { https_keypair: keypair } } })
   t.teardown(() => hub.stop())
   const blocks = pages
     .flatMap(({ name, text }) => blocksOf(name, text))
@@ -70,7 +85,7 @@ t.test('the hub, the agent or mezctl accepts every YAML in a page', async (t) =>
     const beside = kind === 'app' ? { labels, description } : {}
     const own = kind === 'app' ? spec : { ...spec, labels, description }
     const metadata = { name: 'example', ...beside }
-    const body = { kind, version: 'v1', metadata, spec: withValues(own) }
+    const body = { kind, version: 'v1', metadata, spec: withValues(own, hub.ports.public) }
     await t.resolves(hub.api('PUT', `/${path}/example`, body), title)
   }
   for (const { page, text } of blocks) {
@@ -83,8 +98,12 @@ t.test('the hub, the agent or mezctl accepts every YAML in a page', async (t) =>
       else if (kind === 'oidc' || 'issuer_url' in value) await put('connectors', 'oidc', spec ?? value, title)
       else if (kind === 'role' || kind === 'bot') await put(`${kind}s`, kind, spec ?? {}, title)
       else if (kind === 'app_source') await put('app-sources', kind, spec ?? {}, title)
-      else if (first in agentSchema.properties && 'proxy_addr' in value)
-        t.strictSame(checkConfig(agentSchema, value).problems, [], title)
+      else if (first in agentSchema.properties && ('proxy_addr' in value || !(first in hubSchema.properties)))
+        t.strictSame(
+          checkConfig(agentSchema, { proxy_addr: 'hub.example.com', ...value }).problems,
+          [],
+          title,
+        )
       else if (first in hubSchema.properties) t.strictSame(await faultsOfHub(value), [], title)
       else if (first === 'hub') {
         const { hub: chart } = value as { hub: { config: string } }

@@ -61,6 +61,7 @@ const OF_OTHERS: Readonly<Record<string, string>> = {
   ln: 'switches the version of an installation',
   mv: 'switches the version of an installation',
   openssl: 'makes a key with a program of others',
+  echo: 'shows what openssl has made',
   curl: 'asks the hub of the example by its name',
   psql: 'a client of others, for an application of the example',
   ssh: 'a client of others, for an application of the example',
@@ -140,7 +141,9 @@ t.test('the commands of mezctl succeed as they are written', async (t) => {
   const issuer = await FakeIssuer.start()
   t.teardown(() => issuer.close())
   // Commands about programs need what the page turns on.
-  const hub = await createTestHub({ config: { plugins: { 'authorization-server': { enabled: true } } } })
+  const proxy = { apps_domain: ['apps.mezite.localhost', 'apps.example.org'] }
+  const plugins = { 'authorization-server': { enabled: true } }
+  const hub = await createTestHub({ config: { proxy, plugins } })
   t.teardown(() => hub.stop())
   const agent = await createTestAgent(hub)
   t.teardown(() => agent.stop(200))
@@ -167,6 +170,8 @@ t.test('the commands of mezctl succeed as they are written', async (t) => {
     })
   // The pages ask about her, and lock her out.
   lines.unshift({ line: null, words: 'users create alice@example.com --roles access' })
+  // A page moves it to another domain.
+  lines.unshift({ line: null, words: 'apps register --name shop --uri http://127.0.0.1:8000' })
   // The page about bots replaces its secret.
   lines.unshift({ line: null, words: 'bots create ci --roles access' })
   const results = await runLines(

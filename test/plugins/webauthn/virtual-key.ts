@@ -20,15 +20,24 @@ const OPTIONS = {
   automaticPresenceSimulation: true,
 } as const
 
-/** Plugs a virtual key into the page. `usb` keys can be used beside an internal one. */
-export async function plugIn(page: Page, transport: 'internal' | 'usb' = 'internal'): Promise<VirtualKey> {
+/**
+ * Plugs a virtual key into the page. `usb` keys can be used beside an internal one. `rpIds` are the relying parties of its credentials
+ * by their ids, because Chromium does not say that of a credential that was added to a key.
+ */
+export async function plugIn(
+  page: Page,
+  transport: 'internal' | 'usb' = 'internal',
+  rpIds: ReadonlyMap<string, string> = new Map(),
+): Promise<VirtualKey> {
   const cdp = await page.context().newCDPSession(page)
   await cdp.send('WebAuthn.enable')
   const { authenticatorId: id } = await cdp.send('WebAuthn.addVirtualAuthenticator', {
     options: { ...OPTIONS, transport },
   })
-  const credentials = async () =>
-    (await cdp.send('WebAuthn.getCredentials', { authenticatorId: id })).credentials
+  const credentials = async () => {
+    const { credentials } = await cdp.send('WebAuthn.getCredentials', { authenticatorId: id })
+    return credentials.map((one) => ({ ...one, rpId: one.rpId ?? rpIds.get(one.credentialId) ?? '' }))
+  }
   return {
     cdp,
     id,
@@ -37,10 +46,10 @@ export async function plugIn(page: Page, transport: 'internal' | 'usb' = 'intern
       await cdp.send('WebAuthn.setUserVerified', { authenticatorId: id, isUserVerified })
     },
     async copyTo(other) {
-      const copy = await plugIn(other, transport)
-      for (const credential of await credentials()) {
+      const own = await credentials()
+      const copy = await plugIn(other, transport, new Map(own.map((one) => [one.credentialId, one.rpId])))
+      for (const credential of own)
         await copy.cdp.send('WebAuthn.addCredential', { authenticatorId: copy.id, credential })
-      }
       return copy
     },
     async remove() {
