@@ -53,13 +53,13 @@ const columns: readonly Column<Agent>[] = [
   },
 ]
 
-const AgentState = ({ agent: { connected, locked } }: { readonly agent: Agent }) => (
+const AgentState = ({ agent: { hostname, connected, locked } }: { readonly agent: Agent }) => (
   <>
     <State
       of={connected ? 'connected' : 'disconnected'}
       text={connected ? a('connected') : a('notConnected')}
     />{' '}
-    <Locked is={locked} />
+    <Locked is={locked} kind="agent" name={hostname} />
   </>
 )
 

@@ -52,7 +52,7 @@ const columns: readonly Column<App>[] = [
     title: a('state'),
     sort: 'state',
     narrow: 'corner',
-    cell: ({ status }) => <AppState status={status} />,
+    cell: (app) => <AppState {...app} />,
   },
   { title: a('name'), hidden: true, cell: ({ metadata: { name } }) => name },
   { title: a('group'), sort: 'group', hidden: true, cell: ({ spec }) => spec.display?.group ?? '–' },
@@ -78,9 +78,10 @@ const columns: readonly Column<App>[] = [
   },
 ]
 
-const AppState = ({ status: { state, locked } }: { readonly status: App['status'] }) => (
+const AppState = ({ metadata: { name }, status: { state, locked } }: Pick<App, 'metadata' | 'status'>) => (
   <>
-    <State of={state} text={states[state as keyof typeof states]} /> <Locked is={locked} />
+    <State of={state} text={states[state as keyof typeof states]} />{' '}
+    <Locked is={locked} kind="app" name={name} />
   </>
 )
 
@@ -215,7 +216,7 @@ function AppPage({ app }: { readonly app: App }) {
       <div class="panel">
         <Facts
           rows={[
-            [a('state'), <AppState key="state" status={status} />],
+            [a('state'), <AppState key="state" metadata={metadata} status={status} />],
             [a('target'), <code key="uri">{spec.uri}</code>],
             [a('publicName'), <PublicName key="name" spec={spec} status={status} />],
             [a('labels'), <Labels key="labels" labels={metadata.labels ?? {}} />],

@@ -7,6 +7,7 @@ import { useResource } from '../live.ts'
 import { t } from '../text.ts'
 import type { Schema } from './completion.ts'
 import { ActionError, announce, useAction } from './dialogs.tsx'
+import { LockBanner } from './locks.tsx'
 import { ConflictNotice, PageHead, Section } from './parts.tsx'
 import { BASE, go, place } from './router.ts'
 import { a } from './text.ts'
@@ -103,6 +104,7 @@ export function DocumentEditor(props: {
       <PageHead title={title} back={[`${BASE}/${back}`, back === 'roles' ? a('roles') : a('signIn')]}>
         {children}
       </PageHead>
+      {kind === 'role' && !isNew && <LockBanner kind="role" name={document.metadata.name} />}
       {conflict && (
         <ConflictNotice
           text={a('documentChanged')}

@@ -2,7 +2,15 @@ import { useState } from 'preact/hooks'
 import { call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
-import { announce, ConfirmButton, DialogButton, FormDialog } from './dialogs.tsx'
+import {
+  ActionError,
+  announce,
+  ConfirmButton,
+  Dialog,
+  DialogButton,
+  FormDialog,
+  useAction,
+} from './dialogs.tsx'
 import { ChoiceField, TextField } from './fields.tsx'
 import type { ListAction } from './list-tools.tsx'
 import { Listing } from './listing.tsx'
@@ -89,48 +97,91 @@ function Unlock({ lock, ...look }: { readonly lock: Lock; readonly class: string
   )
 }
 
-/** Says on the page of a person, app or agent that it is locked, by whom and until when; a person also by a lock of a role. */
-export function LockBanner({
-  kind,
-  name,
-  roles = [],
-}: {
+/** What a lock is about; a person is also locked by a lock of one of the roles. */
+interface LockTarget {
   readonly kind: LockKind
   readonly name: string
   readonly roles?: readonly string[]
-}) {
+}
+
+/** The locks of a target. They are loaded once for the whole page. */
+function useLocksOf({ kind, name, roles = [] }: LockTarget): readonly Lock[] {
   const { data = [] } = useResource<readonly Lock[]>('/locks', ['lock'])
-  const own = data.filter(
+  return data.filter(
     ({ target }) =>
       target[kind]?.toLowerCase() === name.toLowerCase() ||
       (target.role !== undefined && roles.includes(target.role)),
   )
-  return (
-    <>
-      {own.map((lock) => (
-        <div key={lock.id} class="notice bad lock-banner" role="status">
-          <div>
-            <p>
-              <strong>{a('isLocked', { name: targetOf(lock) })}</strong> {lock.message}
-            </p>
-            <p class="quiet">
-              {lock.by !== null && a('lockedBy', { name: lock.by })} <Time at={lock.created} />
-              {' · '}
-              {lock.expires === null
-                ? a('untilUnlocked')
-                : [a('ends'), ' ', <Time key="ends" at={lock.expires} />]}
-            </p>
-          </div>
-          <Unlock lock={lock} class="plain" />
-        </div>
-      ))}
-    </>
-  )
 }
 
-/** In lists, beside the name or state of what is locked. */
-export const Locked = ({ is }: { readonly is: boolean }) =>
-  is ? <span class="tag bad">{a('lockedState')}</span> : null
+/** Why something is locked, by whom and until when. */
+const LockText = ({ lock }: { readonly lock: Lock }) => (
+  <div>
+    <p>
+      <strong>{a('isLocked', { name: targetOf(lock) })}</strong> {lock.message}
+    </p>
+    <p class="quiet">
+      {lock.by !== null && a('lockedBy', { name: lock.by })} <Time at={lock.created} />
+      {' · '}
+      {lock.expires === null ? a('untilUnlocked') : [a('ends'), ' ', <Time key="ends" at={lock.expires} />]}
+    </p>
+  </div>
+)
+
+/** Says on the page of a person, role, app or agent that it is locked, by whom and until when. */
+export const LockBanner = (target: LockTarget) =>
+  useLocksOf(target).map((lock) => (
+    <div key={lock.id} class="notice bad lock-banner" role="status">
+      <LockText lock={lock} />
+      <Unlock lock={lock} class="plain" />
+    </div>
+  ))
+
+/** In lists, beside the name or state of what is locked: opens the message, by whom and until when, with a button to unlock. */
+export const Locked = ({ is, ...target }: LockTarget & { readonly is: boolean }) =>
+  is ? (
+    <DialogButton
+      text={a('lockedState')}
+      class="tag bad"
+      label={`${a('lockedState')}: ${target.name}`}
+      dialog={(close) => <LockDialog {...target} onClose={close} />}
+    />
+  ) : null
+
+function LockDialog({ onClose, ...target }: LockTarget & { onClose(): void }) {
+  const locks = useLocksOf(target)
+  const action = useAction()
+  const unlock = async (lock: Lock) => {
+    await call('DELETE', `/locks/${lock.id}`)
+    announce(a('unlocked', { name: targetOf(lock) }))
+    onClose()
+  }
+  return (
+    <Dialog title={a('isLocked', { name: target.name })} onClose={onClose}>
+      {locks.map((lock) => (
+        <div key={lock.id} class="notice bad lock-banner">
+          <LockText lock={lock} />
+          <button
+            type="button"
+            class="plain"
+            disabled={action.busy}
+            aria-label={`${a('unlock')}: ${targetOf(lock)}`}
+            onClick={() => void action.run(() => unlock(lock))}
+          >
+            {a('unlock')}
+          </button>
+        </div>
+      ))}
+      <ActionError error={action.error} />
+      <p class="quiet">{a('unlockHelp')}</p>
+      <div class="actions">
+        <button type="button" class="plain" onClick={onClose}>
+          {a('cancel')}
+        </button>
+      </div>
+    </Dialog>
+  )
+}
 
 /** All locks. */
 export function Locks() {

@@ -24,10 +24,11 @@ const columns: readonly Column<Person>[] = [
     title: a('name'),
     sort: 'name',
     narrow: 'first',
-    cell: ({ name, display_name, locked }) => (
+    cell: ({ name, display_name, locked, roles }) => (
       <>
         <a href={to('people', name)}>{display_name ?? name}</a>{' '}
-        {display_name !== null && <span class="quiet">{name}</span>} <Locked is={locked} />
+        {display_name !== null && <span class="quiet">{name}</span>}{' '}
+        <Locked is={locked} kind="user" name={name} roles={roles} />
       </>
     ),
   },

@@ -4,13 +4,26 @@ import { Failure } from '../states.tsx'
 import { t } from '../text.ts'
 import { followAudit } from './audit-tail.ts'
 import { TextField } from './fields.tsx'
+import { subjectOf } from './last-changes.tsx'
 import { type Column, Moment, Nothing, PageHead, Table } from './parts.tsx'
 import { PeriodFields } from './period.tsx'
 import { type Event, OneRequest, Outcome, text } from './request.tsx'
 import { go, place, to } from './router.ts'
 import { a, type Key } from './text.ts'
 
-const FILTERS = ['type', 'user', 'app', 'session', 'request', 'ip', 'agent', 'reason', 'from', 'to'] as const
+const FILTERS = [
+  'changes',
+  'type',
+  'user',
+  'app',
+  'session',
+  'request',
+  'ip',
+  'agent',
+  'reason',
+  'from',
+  'to',
+] as const
 type Filter = Partial<Record<(typeof FILTERS)[number], string>>
 const SHOWN: readonly (readonly [(typeof FILTERS)[number], Key])[] = [
   ['user', 'person'],
@@ -43,8 +56,10 @@ const columns: readonly Column<Event>[] = [
         {typeof event.app === 'string' && <a href={to('apps', event.app)}>{event.app}</a>}{' '}
         {event.path ? (
           <code>{`${text(event.method)} ${text(event.path)}`}</code>
+        ) : typeof event.app === 'string' ? (
+          ''
         ) : (
-          text(event.agent ?? event.name ?? '')
+          subjectOf(event)
         )}
       </span>
     ),
@@ -64,6 +79,8 @@ const matches = (event: Event, filter: Filter): boolean =>
   Object.entries(filter).every(([name, value]) => {
     if (name === 'from') return event.time >= value
     if (name === 'to') return event.time <= value
+    // Which types change something is known to the hub.
+    if (name === 'changes') return true
     const member =
       { user: 'user', session: 'session_id', request: 'request_id', ip: 'client_ip' }[name] ?? name
     return event[member] === value
@@ -102,6 +119,10 @@ function Trail() {
     if (!live) return
     return followAudit(
       (fresh) => {
+        if (filter.changes !== undefined) {
+          if (fresh.some(({ type }) => type !== 'app.request')) void load()
+          return
+        }
         const wanted = fresh.filter((event) => matches(event, filter)).toReversed()
         if (wanted.length > 0) setEvents((old) => distinct([...wanted, ...(old ?? [])]).slice(0, MOST_LIVE))
       },
@@ -160,6 +181,14 @@ function Trail() {
           to={filter.to ?? ''}
           onChange={(period) => setAll({ ...period })}
         />
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={filter.changes !== undefined}
+            onChange={(event) => set('changes', event.currentTarget.checked ? 'true' : '')}
+          />
+          <span>{a('onlyChanges')}</span>
+        </label>
       </div>
       {error && <Failure error={error} />}
       {events === null && !error && <p class="loading">{t('loading')}</p>}
