@@ -4,13 +4,15 @@ import type { AdminRight } from './rights.ts'
 import type { User } from './users.ts'
 
 /**
- * A value that the dashboard shows: text, a link to a path of the hub's own host, a time in milliseconds, or nothing. A form
- * without fields is shown as its button, which always asks before it calls.
+ * A value that the dashboard shows: text, a word of the plugin, which is shown in the reader's language, a link (also of a
+ * word) to a path of the hub's own host, a time in milliseconds, or nothing. A form without fields is shown as its button, which always asks
+ * before it calls.
  */
 export type DashboardValue =
   | string
   | number
   | null
+  | { readonly word: string; readonly href?: string }
   | { readonly text: string; readonly href: string }
   | { readonly time: number }
   | DashboardForm
@@ -66,7 +68,14 @@ export type DashboardBlock =
  * administrators with the `right` only, and has at most a million characters as JSON; a plugin that throws or returns anything else loses its page or
  * panel, and the log says why. For a link in the navigation of everybody, use `homeLinks`.
  */
-export type DashboardPart = { readonly right: AdminRight } & (
+export type DashboardPart = {
+  readonly right: AdminRight
+  /**
+   * The part in other languages: by language, such as `de`, and by the English text of a title, column, label, button, fact,
+   * sentence or `word`. `{}` in both stands for anything, in the same order. A text without one stays English.
+   */
+  readonly texts?: Readonly<Record<string, Readonly<Record<string, string>>>>
+} & (
   | {
       readonly kind: 'page'
       /** Last part of the page's address: small letters, digits and `-`. */

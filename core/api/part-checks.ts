@@ -44,6 +44,14 @@ const maybeNames = optional(
   rule('a list of texts', (value) => Array.isArray(value) && value.every((one) => typeof one === 'string')),
 )
 
+const isRecordOf = (value: unknown, fits: (one: unknown) => boolean): boolean =>
+  typeof value === 'object' && value !== null && Object.values(value).every(fits)
+const translations = optional(
+  rule('an object of objects of texts, by language and by their English', (value) =>
+    isRecordOf(value, (words) => isRecordOf(words, (said) => typeof said === 'string')),
+  ),
+)
+
 /** Part of the URLs that the hub serves for a method. */
 const pathSegment = matching(/^[a-z0-9][a-z0-9-]{0,62}$/, 'at most 63 small letters, digits and hyphens')
 const snakeCase = matching(/^[a-z][a-z0-9_]{0,63}$/, 'a code in snake_case')
@@ -215,6 +223,7 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
     kind: oneOf('page', 'panel', 'person-panel'),
     right: rule('the right that its readers need, such as `app.read`', isAdminRight),
     path: optional(pathSegment),
+    texts: translations,
   }),
   homeLinks: partWith([], {
     title: name,

@@ -20,6 +20,7 @@ export function dashboardPartsOf(parts: {
       right: 'request.list',
       path: 'access-requests',
       title: 'Access requests',
+      texts: { de: german },
       async content() {
         const all = await store.list()
         const state = (one: AccessRequest) => stateOf(one, clock.now())
@@ -32,10 +33,10 @@ export function dashboardPartsOf(parts: {
             title: 'Access requests',
             columns: ['State', 'Person', 'Access to', 'For', 'Until', 'Reason', 'Asked'],
             rows: [...waiting, ...others].map((one) => [
-              { text: state(one), href: `${PAGES}/${one.id}` },
+              { word: state(one), href: `${PAGES}/${one.id}` },
               { text: one.user_name, href: `/web/admin/people/${encodeURIComponent(one.user_name)}` },
-              targetOf(texts.en, one),
-              timeOf(one),
+              { word: targetOf(texts.en, one) },
+              { word: timeOf(one) },
               one.until === null ? null : { time: one.until },
               one.reason,
               { time: one.created },
@@ -49,6 +50,7 @@ export function dashboardPartsOf(parts: {
       kind: 'person-panel',
       right: 'access.read',
       title: 'Use of roles',
+      texts: { de: german },
       async content(person) {
         const { since, rows: all } = await review(person)
         const rows = await Array.fromAsync(all)
@@ -60,7 +62,7 @@ export function dashboardPartsOf(parts: {
             columns: ['Role', 'From', 'Applications', 'Last used'],
             rows: rows.map(({ role, source, apps, lastUsed }) => [
               { text: role, href: `/web/admin/roles/${role}` },
-              ...[source, apps, lastUsed === null ? 'never' : { time: lastUsed }],
+              ...[{ word: source }, apps, lastUsed === null ? { word: 'never' } : { time: lastUsed }],
             ]),
             empty: 'This person has no roles.',
           },
@@ -76,4 +78,27 @@ function timeOf(request: AccessRequest): string {
   const [asked, granted] = [showDuration(request.duration), grantedMs(request)]
   if (granted === null || showDuration(granted) === asked) return asked
   return `${showDuration(granted)} (asked for ${asked})`
+}
+
+const german = {
+  ...texts.de.state,
+  'the role {}': 'die Rolle {}',
+  'Access requests': 'Anfragen nach Zugang',
+  State: 'Zustand',
+  'Access to': 'Zugang zu',
+  For: 'Für',
+  Until: 'Bis',
+  Reason: 'Grund',
+  Asked: 'Gefragt',
+  '{} (asked for {})': '{} (gefragt war {})',
+  'Nobody has asked for access. Roles with `allow.request` let people ask.':
+    'Niemand hat um Zugang gebeten. Rollen mit `allow.request` erlauben es.',
+  'Use of roles': 'Gebrauch der Rollen',
+  Role: 'Rolle',
+  From: 'Von',
+  Applications: 'Anwendungen',
+  'Last used': 'Zuletzt benutzt',
+  never: 'nie',
+  'This person has no roles.': 'Diese Person hat keine Rollen.',
+  'Recorded since': 'Aufgezeichnet seit',
 }

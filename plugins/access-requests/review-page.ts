@@ -2,7 +2,7 @@ import { html } from '@mezite/core'
 import { type Body, durations, time } from './form.ts'
 import type { Gain } from './gains.ts'
 import { PAGES } from './messages.ts'
-import { isOpenedAtOnce } from './request.ts'
+import { grantedMs, isOpenedAtOnce } from './request.ts'
 import { gainList, rows, type ShownRequest, stateTag } from './request-rows.ts'
 import { showDuration, targetOf, type Words } from './texts.ts'
 
@@ -18,6 +18,15 @@ export interface ReviewView extends ShownRequest {
   readonly own: boolean
   /** Null: nobody can confirm. */
   readonly confirmUrl: string | null
+}
+
+/** What was granted, and what was asked for if that is more. */
+function grantedTime({ review }: Words, request: ShownRequest['request']): string {
+  const [asked, granted] = [
+    showDuration(request.duration),
+    showDuration(grantedMs(request) ?? request.duration),
+  ]
+  return granted === asked ? asked : review.granted(granted, asked)
 }
 
 /** A request as somebody who decides sees it. */
@@ -36,7 +45,7 @@ export function reviewPage(words: Words, view: ReviewView): { readonly title: st
         ${fact(review.who, html`<strong>${request.user_name}</strong>`)}
         ${request.app_name === null ? null : fact(review.what, request.app_name)}
         ${request.via === request.role ? null : fact(review.role, request.role)}
-        ${fact(review.duration, showDuration(request.duration))}
+        ${fact(review.duration, grantedTime(words, request))}
         ${fact(review.reason, request.reason || review.noReason)}
         ${fact(review.asked, time(request.created))}
         ${owner === null ? null : fact(review.owner, owner)}

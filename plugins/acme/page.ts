@@ -13,6 +13,7 @@ export function certificatesPage(store: Store, now: () => number): DashboardPart
     right: 'certificate.list',
     path: 'certificates',
     title: 'Certificates',
+    texts: { de: german },
     async content() {
       const all = [...store.certificates.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
       const renewable = all.filter(({ imported }) => !imported).map(({ name }) => name)
@@ -64,4 +65,20 @@ export function certificatesPage(store: Store, now: () => number): DashboardPart
       ]
     },
   }
+}
+
+const german = {
+  Certificates: 'Zertifikate',
+  State: 'Zustand',
+  Names: 'Namen',
+  '{} and {} more': '{} und {} weitere',
+  'Days left': 'Tage übrig',
+  'Next attempt': 'Nächster Versuch',
+  'No certificates yet. The hub orders them when it has started.':
+    'Noch keine Zertifikate. Der Hub bestellt sie, sobald er gestartet ist.',
+  'Last errors': 'Letzte Fehler',
+  'Last error': 'Letzter Fehler',
+  'Renew a certificate': 'Ein Zertifikat erneuern',
+  Certificate: 'Zertifikat',
+  'Renew now': 'Jetzt erneuern',
 }

@@ -13,6 +13,7 @@ export const proposalsPage = (proposals: Proposals): DashboardPart => ({
   right: 'proposal.list',
   path: 'app-proposals',
   title: 'Proposed apps',
+  texts: { de: german },
   async content() {
     const all = (await proposals.list()).map(shown)
     const pending = all.filter(({ state }) => state === 'pending').slice(0, MOST_FORMS)
@@ -30,7 +31,7 @@ export const proposalsPage = (proposals: Proposals): DashboardPart => ({
           Object.entries(labels)
             .map(([key, value]) => `${key}=${value}`)
             .join(', '),
-          ...[state, { time: Date.parse(proposed) }, problem],
+          ...[{ word: state }, { time: Date.parse(proposed) }, problem],
         ]),
         empty: 'No agent proposes an app. `mezctl app-sources create` says which agents may.',
       },
@@ -56,3 +57,23 @@ export const proposalsPage = (proposals: Proposals): DashboardPart => ({
     ]
   },
 })
+
+const german = {
+  'Proposed apps': 'Vorgeschlagene Apps',
+  'Agents propose these apps. Nobody can reach one before you accept it; then roles decide, as for any other app.':
+    'Agenten schlagen diese Anwendungen vor. Niemand erreicht eine, bevor Sie sie annehmen; dann entscheiden Rollen, wie bei jeder anderen.',
+  Proposals: 'Vorschläge',
+  Address: 'Adresse',
+  State: 'Zustand',
+  Proposed: 'Vorgeschlagen',
+  Problem: 'Hindernis',
+  'No agent proposes an app. `mezctl app-sources create` says which agents may.':
+    'Kein Agent schlägt eine Anwendung vor. `mezctl app-sources create` sagt, welche es dürfen.',
+  'Accept {}, which {} serves from {}': '{} annehmen, das {} von {} anbietet',
+  'Refuse {} of {}': '{} von {} ablehnen',
+  'Accept {}': '{} annehmen',
+  'Refuse {}': '{} ablehnen',
+  pending: 'wartet',
+  accepted: 'angenommen',
+  refused: 'abgelehnt',
+}

@@ -14,6 +14,7 @@ export function rulesPanel(rooms: {
     // It says what people did.
     right: 'audit.list',
     title: 'Rules inside the app',
+    texts: { de: german },
     async content(app) {
       const rules = placesOf(rooms.ruled()).filter(
         ({ of: { role, under, value, matches } }) =>
@@ -44,10 +45,12 @@ export function rulesPanel(rooms: {
             return [
               name,
               { text: role, href: `/web/admin/roles/${encodeURIComponent(role)}` },
-              under === 'allow' ? 'allows' : 'denies',
+              { word: under === 'allow' ? 'allows' : 'denies' },
               upgrade === undefined ? methods.join(' ') : 'WebSocket',
               paths.join(' '),
-              demand?.confirm_within === undefined ? null : `passkey within ${demand.confirm_within}`,
+              demand?.confirm_within === undefined
+                ? null
+                : { word: `passkey within ${demand.confirm_within}` },
               // The trail has the path of a denied request in no record of its own.
               rooms.recorded === undefined || under === 'deny' ? null : (hit?.count ?? 0),
               rooms.recorded === undefined || under === 'deny' ? null : (hit?.users.size ?? 0),
@@ -61,3 +64,22 @@ export function rulesPanel(rooms: {
 }
 
 const NONE = { requests: [], complete: true }
+
+const german = {
+  'Rules inside the app': 'Regeln in der Anwendung',
+  'Rules, with the requests of the last day that they decided':
+    'Regeln, mit den Anfragen des letzten Tages, die sie entschieden haben',
+  'Rules, with those of the newest {} requests that they decided':
+    'Regeln, mit denen der neuesten {} Anfragen, die sie entschieden haben',
+  Rule: 'Regel',
+  Role: 'Rolle',
+  Effect: 'Wirkung',
+  Methods: 'Methoden',
+  Paths: 'Pfade',
+  Needs: 'Verlangt',
+  Requests: 'Anfragen',
+  People: 'Personen',
+  allows: 'erlaubt',
+  denies: 'verbietet',
+  'passkey within {}': 'Passkey innerhalb von {}',
+}

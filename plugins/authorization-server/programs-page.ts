@@ -25,6 +25,7 @@ export function programsPage(deps: {
     right: 'client.list',
     path: 'programs',
     title: 'Programs',
+    texts: { de: german },
     async content() {
       const { records } = running()
       const programs = await listPrograms({ records, appClients, catalog })
@@ -43,7 +44,7 @@ export function programsPage(deps: {
           rows: programs.map(({ client_id, name, kind, people, created }) => [
             kind === 'app' ? { text: name, href: `/web/admin/apps/${encodeURIComponent(name)}` } : name,
             client_id,
-            KINDS[kind],
+            { word: KINDS[kind] },
             people,
             created === null ? null : { time: Date.parse(created) },
           ]),
@@ -80,4 +81,25 @@ export function programsPage(deps: {
       ]
     },
   }
+}
+
+const german = {
+  Programs: 'Programme',
+  Program: 'Programm',
+  'Client ID': 'Kennung',
+  'How it is known': 'Woher bekannt',
+  People: 'Personen',
+  Since: 'Seit',
+  Until: 'Bis',
+  Consents: 'Zustimmungen',
+  'sign-in of an application': 'Anmeldung einer Anwendung',
+  'registered itself': 'hat sich selbst angemeldet',
+  'published its metadata': 'veröffentlicht seine Angaben',
+  'No programs. People let them in when they start them.':
+    'Keine Programme. Personen lassen sie ein, wenn sie sie starten.',
+  'Nobody has let a program in. A consent is a session too: the page "Sessions" ends one.':
+    'Niemand hat ein Programm eingelassen. Eine Zustimmung ist auch eine Sitzung: Die Seite „Sitzungen“ beendet sie.',
+  'Remove a program': 'Ein Programm entfernen',
+  'Remove the program': 'Das Programm entfernen',
+  'Its tokens and connections end at once.': 'Seine Tokens und Verbindungen enden sofort.',
 }

@@ -11,6 +11,7 @@ export function botsPage(bots: Pick<StoredBots, 'items'>, sessions: Pick<Session
     right: 'bot.list',
     path: 'bots',
     title: 'Bots',
+    texts: { de: german },
     async content() {
       const open = new Map<string, number>()
       for (const { user } of sessions.list()) open.set(user, (open.get(user) ?? 0) + 1)
@@ -36,8 +37,8 @@ export function botsPage(bots: Pick<StoredBots, 'items'>, sessions: Pick<Session
             name,
             spec.roles.join(', '),
             proofsOf(spec, secret !== null),
-            spec.allow_from?.join(', ') ?? 'any address',
-            spec.api ? 'as its roles allow' : 'about itself',
+            spec.allow_from?.join(', ') ?? { word: 'any address' },
+            { word: spec.api ? 'as its roles allow' : 'about itself' },
             spec.max_token_ttl ?? '1h',
             secret === null ? null : { time: secret.created },
             secret?.used == null ? null : { time: secret.used },
@@ -103,4 +104,34 @@ function proofTables(all: readonly (readonly [name: string, spec: BotSpec])[]) {
   return tables.flatMap((table) =>
     table.rows.length === 0 ? [] : [{ kind: 'table' as const, ...table, empty: '' }],
   )
+}
+
+const german = {
+  Roles: 'Rollen',
+  Proofs: 'Nachweise',
+  From: 'Von',
+  'Longest token': 'Längstes Token',
+  'Secret since': 'Geheimnis seit',
+  'Secret last used': 'Geheimnis zuletzt benutzt',
+  'Old secret until': 'Altes Geheimnis bis',
+  'Sessions now': 'Sitzungen jetzt',
+  Action: 'Aktion',
+  'any address': 'jeder Adresse',
+  'as its roles allow': 'wie seine Rollen erlauben',
+  'about itself': 'über sich selbst',
+  'No bots. `mezctl bots create NAME --roles ROLE` makes one.':
+    'Keine Bots. `mezctl bots create NAME --roles ROLLE` legt einen an.',
+  'A lock of the user bot:NAME cuts a bot at once. mezctl bots update changes its roles, limits and proofs.':
+    'Eine Sperre der Person bot:NAME trennt einen Bot sofort. mezctl bots update ändert seine Rollen, Grenzen und Nachweise.',
+  'Remove the bot {}?': 'Den Bot {} entfernen?',
+  'Its sessions end, and its programs are refused at once.':
+    'Seine Sitzungen enden, und seine Programme werden sofort abgewiesen.',
+  Remove: 'Entfernen',
+  'Rules of trust': 'Regeln des Vertrauens',
+  Issuer: 'Aussteller',
+  Audience: 'Empfänger',
+  Keys: 'Schlüssel',
+  'Key ID': 'Kennung',
+  Type: 'Art',
+  none: 'keine',
 }

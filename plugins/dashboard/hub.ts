@@ -65,7 +65,8 @@ export default defineHubPlugin({
     const personPanels = use.dashboardParts.filter(
       (part): part is PersonPanel => part.kind === 'person-panel',
     )
-    const parts = { pages, panels, personPanels, catalog: use.catalog, users: use.users, log }
+    const { languageOf } = use.pages
+    const parts = { pages, panels, personPanels, languageOf, catalog: use.catalog, users: use.users, log }
     provide.webRoutes(partRoutes(parts))
     provide.webRoutes({
       name: 'dashboard',

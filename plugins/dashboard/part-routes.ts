@@ -1,4 +1,14 @@
-import { apiRoutes, type Catalog, inTurns, type Log, Type, type Users, type WebRoutes } from '@mezite/core'
+import {
+  apiRoutes,
+  type Catalog,
+  inTurns,
+  type Log,
+  type Pages,
+  Type,
+  type Users,
+  type WebRoutes,
+} from '@mezite/core'
+import { type Say, sayIn } from './part-texts.ts'
 import { contentOf, type Page, type Panel, type PersonPanel } from './parts.ts'
 import { problemFor } from './reasons.ts'
 
@@ -48,9 +58,15 @@ const Blocks = Type.Array(
   ]),
 )
 
+/** What the language of a caller depends on. */
+interface Caller {
+  readonly headers: { readonly 'accept-language'?: string | undefined }
+}
+
 /** `/v1/webapi/dashboard`: the pages and panels that plugins add. */
 export function partRoutes(deps: {
   readonly pages: readonly Page[]
+  readonly languageOf: Pages['languageOf']
   readonly panels: readonly Panel[]
   readonly personPanels: readonly PersonPanel[]
   readonly users: Pick<Users, 'byName' | 'list' | 'rolesOf'>
@@ -58,15 +74,20 @@ export function partRoutes(deps: {
   readonly log: Log
 }): WebRoutes {
   const { pages, panels, personPanels, catalog, users, log } = deps
+  /** How a part is shown to the caller, by the languages of the browser. */
+  const sayTo = ({ headers }: Caller, { texts }: Pick<Page, 'texts'>): Say =>
+    sayIn(texts, deps.languageOf(headers['accept-language']))
   /** The panels that concern the app or person; null blocks of one that has failed. */
   async function shownOf<P extends Panel | PersonPanel>(
     all: readonly P[],
+    caller: Caller,
     load: (panel: P) => ReturnType<P['content']>,
   ) {
     const shown = await Promise.all(
       all.map(async (panel) => {
-        const blocks = await contentOf(panel, () => load(panel), log)
-        return blocks === null ? [] : [{ title: panel.title, blocks: blocks ?? null }]
+        const say = sayTo(caller, panel)
+        const blocks = await contentOf(panel, () => load(panel), say, log)
+        return blocks === null ? [] : [{ title: say(panel.title), blocks: blocks ?? null }]
       }),
     )
     return shown.flat()
@@ -78,7 +99,9 @@ export function partRoutes(deps: {
       summary: 'Pages that plugins add to the dashboard',
       returns: Type.Array(Type.Object({ path: Type.String(), ...Title })),
     } as const
-    on('GET /pages', list, () => pages.map(({ path, title }) => ({ path, title })))
+    on('GET /pages', list, (_, caller) =>
+      pages.map((page) => ({ path: page.path, title: sayTo(caller, page)(page.title) })),
+    )
     const counts = {
       access: 'user.list',
       summary: 'How many people have each role',
@@ -95,11 +118,12 @@ export function partRoutes(deps: {
       summary: 'The content of a page that a plugin adds',
       returns: Type.Object({ ...Title, blocks: Blocks }),
     } as const
-    on('GET /pages/:path', get, async (wanted) => {
+    on('GET /pages/:path', get, async (wanted, caller) => {
       const page = pages.find(({ path }) => path === wanted)
       if (!page) throw problemFor('page_not_found', `No plugin has a page "${wanted}".`)
-      const blocks = await contentOf(page, page.content, log)
-      if (blocks) return { title: page.title, blocks }
+      const say = sayTo(caller, page)
+      const blocks = await contentOf(page, page.content, say, log)
+      if (blocks) return { title: say(page.title), blocks }
       throw problemFor('plugin_failed')
     })
     const ofApp = {
@@ -107,18 +131,18 @@ export function partRoutes(deps: {
       summary: 'The panels that plugins add to the page of an app',
       returns: Type.Array(Type.Object({ ...Title, blocks: Type.Nullable(Blocks) })),
     } as const
-    on('GET /panels/:name', ofApp, (wanted) => {
+    on('GET /panels/:name', ofApp, (wanted, caller) => {
       const app = catalog.list().find(({ name }) => name === wanted)
-      return app ? shownOf(panels, (panel) => panel.content(app)) : []
+      return app ? shownOf(panels, caller, (panel) => panel.content(app)) : []
     })
     const ofPerson = {
       ...ofApp,
       access: 'user.read',
       summary: 'The panels that plugins add to the page of a person',
     } as const
-    on('GET /person-panels/:name', ofPerson, (name) => {
+    on('GET /person-panels/:name', ofPerson, (name, caller) => {
       const person = users.byName(name)
-      return person ? shownOf(personPanels, (panel) => panel.content(person)) : []
+      return person ? shownOf(personPanels, caller, (panel) => panel.content(person)) : []
     })
   })
 }

@@ -1,6 +1,8 @@
 import { type dashboardParts, type Log, messageOf, type SlotRef } from '@mezite/core'
+import type { Say } from './part-texts.ts'
 
 type Part = typeof dashboardParts extends SlotRef<infer P> ? P : never
+export type Texts = Part['texts']
 export type Page = Extract<Part, { kind: 'page' }>
 export type Panel = Extract<Part, { kind: 'panel' }>
 export type PersonPanel = Extract<Part, { kind: 'person-panel' }>
@@ -26,6 +28,7 @@ export type Shown =
 export async function contentOf(
   part: Pick<Part, 'kind' | 'title'>,
   load: () => Promise<readonly Given[] | null>,
+  say: Say,
   log: Log,
 ): Promise<readonly Shown[] | null | undefined> {
   let timer: NodeJS.Timeout | undefined
@@ -36,7 +39,7 @@ export async function contentOf(
     // In a function, because a plugin may throw at once.
     const blocks = await Promise.race([(async () => load())(), late])
     if (blocks === null) return null
-    const shown = blocks.map(readBlock)
+    const shown = blocks.map((block) => readBlock(block, say))
     if (JSON.stringify(shown).length > MOST_CHARACTERS)
       throw new Error(`its content has more than ${MOST_CHARACTERS} characters`)
     return shown
@@ -53,35 +56,37 @@ export async function contentOf(
 }
 
 /** Copies the known members with their types, so that a page can rely on them. */
-function readBlock(block: Given): Shown {
+function readBlock(block: Given, say: Say): Shown {
   switch (block.kind) {
     case 'text':
-      return { kind: 'text', text: String(block.text) }
+      return { kind: 'text', text: say(String(block.text)) }
     case 'facts':
       return {
         kind: 'facts',
-        facts: Object.entries(block.facts).map(([term, value]) => [term, readValue(value)] as const),
+        facts: Object.entries(block.facts).map(
+          ([term, value]) => [say(term), readValue(value, say)] as const,
+        ),
       }
     case 'table': {
       const { columns } = block
       return {
         kind: 'table',
-        title: String(block.title),
-        columns: columns.map(String),
+        title: say(String(block.title)),
+        columns: columns.map((column) => say(String(column))),
         rows: block.rows
           .slice(0, MOST_ROWS)
-          .map((row) => columns.map((_column, index) => readValue(row[index] ?? null))),
-        empty: String(block.empty),
+          .map((row) => columns.map((_column, index) => readValue(row[index] ?? null, say))),
+        empty: say(String(block.empty)),
       }
     }
     case 'form':
-      return readForm(block)
+      return readForm(block, say)
     default:
       throw new Error(`"${(block as { kind: unknown }).kind}" is not a kind of content`)
   }
 }
 
-function readForm(form: Block<'form'>): Block<'form'> {
+function readForm(form: Block<'form'>, say: Say): Block<'form'> {
   const { method, path, destructive = false, effect, confirm } = form
   if (!['POST', 'PUT', 'PATCH', 'DELETE'].includes(method))
     throw new Error(`${method} cannot be the method of a form`)
@@ -90,14 +95,14 @@ function readForm(form: Block<'form'>): Block<'form'> {
     kind: 'form',
     method,
     path,
-    title: String(form.title),
-    submit: String(form.submit),
+    title: say(String(form.title)),
+    submit: say(String(form.submit)),
     destructive: destructive === true,
-    ...(effect === undefined ? {} : { effect: String(effect) }),
+    ...(effect === undefined ? {} : { effect: say(String(effect)) }),
     ...(confirm === undefined ? {} : { confirm: String(confirm) }),
     fields: form.fields.map(({ name, label, type = 'text', value = '', options }) => ({
       name: String(name),
-      label: String(label),
+      label: say(String(label)),
       type,
       value,
       ...(options === undefined ? {} : { options: options.map(String) }),
@@ -105,15 +110,17 @@ function readForm(form: Block<'form'>): Block<'form'> {
   }
 }
 
-function readValue(value: Value): Value {
+function readValue(value: Value, say: Say): Value {
   if (value === null || typeof value === 'string' || typeof value === 'number') return value
   if ('kind' in value) {
     if (value.fields.length > 0) throw new Error(`the form "${value.title}" has fields, and is not a block`)
-    return readForm(value)
+    return readForm(value, say)
   }
   if ('time' in value) return { time: new Date(value.time).getTime() }
-  if (!isOwnPath(value.href)) throw new Error(`"${value.href}" is not a path of the hub's own host`)
-  return { text: String(value.text), href: value.href }
+  if ('word' in value && value.href === undefined) return say(String(value.word))
+  if (value.href === undefined || !isOwnPath(value.href))
+    throw new Error(`"${value.href}" is not a path of the hub's own host`)
+  return { text: 'word' in value ? say(String(value.word)) : String(value.text), href: value.href }
 }
 
 const BASE = 'https://hub.invalid'

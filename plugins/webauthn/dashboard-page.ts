@@ -10,6 +10,7 @@ export function dashboardPage({ keys, users }: Pick<Deps, 'keys' | 'users'>): Pa
     right: 'passkey.list',
     path: 'passkeys',
     title: 'Passkeys',
+    texts: { de: german },
     async content() {
       const found = new Map<string, Awaited<ReturnType<typeof keys.summary>>[number]>()
       for await (const row of inTurns(await keys.summary())) found.set(`${row.user_key}\n${row.holder}`, row)
@@ -38,4 +39,13 @@ export function dashboardPage({ keys, users }: Pick<Deps, 'keys' | 'users'>): Pa
       ]
     },
   }
+}
+
+const german = {
+  'People with a passkey': 'Personen mit Passkey',
+  'People without': 'Personen ohne',
+  People: 'Personen',
+  Person: 'Person',
+  'Last used': 'Zuletzt benutzt',
+  'Nobody has signed in yet.': 'Noch niemand hat sich angemeldet.',
 }

@@ -60,7 +60,12 @@ t.test(
     if (page?.kind !== 'page') throw new Error('no page')
     const [table] = await page.content()
     if (table?.kind !== 'table') throw new Error('no table')
-    const cells = table.rows.map((row) => row.map((cell) => (cell as { text?: string } | null)?.text ?? cell))
+    const cells = table.rows.map((row) =>
+      row.map((cell) => {
+        const { text, word } = (cell ?? {}) as { text?: string; word?: string }
+        return text ?? word ?? cell
+      }),
+    )
     t.strictSame(
       cells.map(([state, person, target, lasts, until]) => [state, person, target, lasts, until]),
       [

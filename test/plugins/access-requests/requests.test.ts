@@ -247,6 +247,8 @@ t.test('an approver may allow less time, and several may be needed', async (t) =
   t.match(await approve(cat, short, { for: '2h' }), { status: 400, code: 'duration_too_long' })
   const said = await approve(cat, short, { for: '15m' })
   t.equal(Date.parse(said.until ?? '') - clock.now(), 900_000)
+  const { text } = await cat.visitor.open(`${bench.origin}/web/access-requests/${short}`)
+  t.match(text, '15m (asked for 1h)', 'the page of the request says what was granted')
   await call(ann, 'POST', `/access-requests/${short}/cancel`)
 
   await role('careful', { request: { app_labels: { env: 'prod' }, approvals: 2 } })

@@ -1,7 +1,7 @@
 // long
 /** Pages and panels that plugins add to the dashboard. */
 import { dashboardParts, defineHubPlugin, webRoutes } from '@mezite/core'
-import { conformPlugin, createTestHub, FakeIssuer } from '@mezite/core/testing'
+import { conformPlugin, createTestHub, FakeIssuer, Visitor } from '@mezite/core/testing'
 import t from 'tap'
 import appNotes from '../../../examples/app-notes/hub.ts'
 import { newPerson, openBrowser } from '../../e2e/open-browser.ts'
@@ -9,6 +9,8 @@ import { newPerson, openBrowser } from '../../e2e/open-browser.ts'
 /** What the functions that run in the page see. */
 declare const window: { pwned?: boolean }
 
+/** Words that German has too. */
+const SAME = new Set(['API', 'Agent', 'Bot', 'Bots', 'Labels', 'Name', 'Passkeys', 'Person'])
 const HOSTILE = `<img src=x onerror="window.pwned=true">`
 const saved: unknown[] = []
 
@@ -71,6 +73,49 @@ const wide = defineHubPlugin({
         facts: { x: { ...call, path: '/v1/webapi/wide', fields: [{ name: 'a', label: 'a' }] } },
       },
     ])
+    provide.dashboardParts({
+      kind: 'page',
+      right: 'thing.list',
+      path: 'words',
+      title: 'Stock',
+      texts: {
+        de: {
+          Stock: 'Bestand',
+          Item: 'Ding',
+          open: 'offen',
+          'Remove {} of {}?': '{} von {} entfernen?',
+          Remove: 'Entfernen',
+          'Open things': 'Offene Dinge',
+          'Nothing.': 'Nichts.',
+        },
+      },
+      content: async () =>
+        [
+          { kind: 'facts', facts: { 'Open things': 1, toString: { word: 'toString' } } },
+          {
+            kind: 'table',
+            title: 'Stock',
+            columns: ['Item', 'Other'],
+            empty: 'Nothing.',
+            rows: [
+              ['open', { word: 'open' }],
+              [
+                { word: 'open', href: '/web/x' },
+                { text: 'open', href: '/web/x' },
+              ],
+            ],
+          },
+          {
+            ...call,
+            kind: 'form',
+            title: 'Remove a (b) of c?',
+            submit: 'Remove',
+            path: '/v1/webapi/wide',
+            fields: [],
+          },
+        ] as never,
+    })
+    page('word-link', async () => [{ kind: 'facts', facts: { a: { word: 'x', href: '//evil.example' } } }])
     page('too-long', async () => [{ kind: 'text', text: 'x'.repeat(1_000_000) }])
     page('unknown-kind', async () => [{ kind: 'html', html: '<b>x</b>' }])
     provide.dashboardParts({
@@ -150,7 +195,7 @@ t.test('only administrators load the content', async (t) => {
 
 t.test('a plugin that throws, or returns invalid content, loses this page alone', async (t) => {
   for (const path of [
-    ...['throws', 'script-link', 'other-host', 'other-call', 'too-long', 'unknown-kind'],
+    ...['throws', 'script-link', 'word-link', 'other-host', 'other-call', 'too-long', 'unknown-kind'],
     ...['other-call-in-table', 'fields-in-facts'],
   ])
     await t.rejects(hub.api('GET', `/dashboard/pages/${path}`), { code: 'plugin_failed' }, path)
@@ -159,6 +204,77 @@ t.test('a plugin that throws, or returns invalid content, loses this page alone'
     { title: 'Note', blocks: [{ kind: 'facts', facts: [['Note', 'Read-only until Monday']] }] },
     { title: 'Broken panel', blocks: null },
   ])
+})
+
+t.test("a plugin's own words are in the reader's language, and data stays as it is", async (t) => {
+  const visitor = new Visitor(hub.ca)
+  await visitor.open(`${hub.url}/`)
+  const read = async (path: string, language: string) => {
+    const headers = { accept: 'application/json', 'accept-language': language }
+    const { text } = await visitor.fetch(`${hub.url}/v1/webapi/dashboard/${path}`, { headers })
+    return JSON.parse(text)
+  }
+  const german = await read('pages/words', 'de-DE,de;q=0.9')
+  t.strictSame(german, {
+    title: 'Bestand',
+    blocks: [
+      {
+        kind: 'facts',
+        facts: [
+          ['Offene Dinge', 1],
+          ['toString', 'toString'],
+        ],
+      },
+      {
+        kind: 'table',
+        title: 'Bestand',
+        columns: ['Ding', 'Other'],
+        rows: [
+          ['open', 'offen'],
+          [
+            { text: 'offen', href: '/web/x' },
+            { text: 'open', href: '/web/x' },
+          ],
+        ],
+        empty: 'Nichts.',
+      },
+      {
+        kind: 'form',
+        method: 'POST',
+        path: '/v1/webapi/wide',
+        title: 'a (b) von c entfernen?',
+        submit: 'Entfernen',
+        destructive: false,
+        fields: [],
+      },
+    ],
+  })
+  t.match(await read('pages/words', 'en'), { title: 'Stock', blocks: [{}, { columns: ['Item'] }] })
+  t.match(await read('pages/words', 'fr'), { title: 'Stock' }, 'a language without texts')
+  const titles = async (language: string) =>
+    new Map((await read('pages', language)).map(({ path, title }: Record<string, string>) => [path, title]))
+  const [en, de] = [await titles('en'), await titles('de')]
+  t.equal(de.get('words'), 'Bestand')
+  t.equal(de.get('form'), 'form', 'a plugin without texts')
+
+  // Every page of the standard set.
+  const words = ({ title, blocks }: { title: string; blocks: Record<string, unknown>[] }) => [
+    title,
+    ...blocks.flatMap((block) => [block.title, block.text, block.empty, block.columns].flat()),
+  ]
+  const standard = ['access-requests', 'app-proposals', 'bots', 'passkeys', 'programs'].filter((path) =>
+    en.has(path),
+  )
+  t.ok(standard.length >= 4, standard.join())
+  for (const path of standard) {
+    const [own, said] = [words(await read(`pages/${path}`, 'en')), words(await read(`pages/${path}`, 'de'))]
+    const same = own.filter((word, at) => word === said[at] && word !== undefined && word !== '')
+    t.strictSame(
+      same.filter((word) => !SAME.has(String(word))),
+      [],
+      `${path} is German as a whole`,
+    )
+  }
 })
 
 t.test('changes of two administrators at once are both shown, and none is lost', async (t) => {
