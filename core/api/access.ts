@@ -72,6 +72,8 @@ export interface PresentedRequest {
   readonly target: string
   readonly host: { readonly host: string; readonly port: number | null }
   readonly clientIp: string
+  /** Name and value, in turn, of the lines that may go to the app; for `CredentialRequest.userAgent`. */
+  readonly lines?: readonly string[]
   /** The `Cookie` lines. */
   readonly cookies: readonly string[]
   /** Lower-case name and value, in turn, of each line that `Callers.headers` names. */

@@ -45,6 +45,7 @@ export interface HeaderCredential extends NamedCredential {
   /**
    * Lower-case names of the headers that may carry it. At the API, only bearer tokens in `authorization`. Entries share
    * `authorization`, `mezite-token` and `dpop`, whose values say what they are; every other header is one entry's own.
+   * Of the names that begin with `mezite-`, only `mezite-token` and `mezite-device` may carry one.
    */
   readonly headers: readonly string[]
   /**
@@ -87,6 +88,8 @@ export interface CredentialRequest {
   readonly url: string
   /** Canonical text. */
   readonly clientIp: string
+  /** The value of `User-Agent` of a request to an app; empty without one. Absent at the API. */
+  readonly userAgent?: string
   /** The values of one of the entry's `headers`, by its lower-case name. */
   header(name: string): readonly string[]
 }

@@ -102,6 +102,13 @@ export interface Vote {
    */
   require(requirement: Requirement): void
   /**
+   * The subject meets requirements of the entry's own name by another way than a confirmation, such as a device that a role allows: the
+   * entry counts in this decision as one of `Subject.satisfied`, but not for kinds that only accept its name. With `until`
+   * (milliseconds since the epoch), only before that time. Throws `TypeError` for an entry without a name, which fails the ballot and
+   * therefore denies.
+   */
+  meet(entry: SatisfiedRequirement, limit?: { readonly until: number }): void
+  /**
    * Names the rule of the policy that decides, such as `developers/no-admin`, for the record of the request and for `mezctl access
    * explain`; 1 to 256 printable characters. The last call counts, and of a denied request only the ballot that denies. Throws
    * `TypeError` for an invalid name, which fails the ballot and therefore denies.

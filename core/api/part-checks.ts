@@ -62,7 +62,7 @@ const mayCarryCredential = (value: unknown) =>
   /^[a-z0-9-]{1,63}$/.test(value) &&
   !['cookie', 'origin', 'referer', 'accept'].includes(value) &&
   !value.startsWith('sec-') &&
-  (headerOwner(value) === 'anybody' || value === 'mezite-token')
+  (headerOwner(value) === 'anybody' || value === 'mezite-token' || value === 'mezite-device')
 
 const credentialHeaders = rule(
   'a list of different lower-case names of headers that the hub does not use itself',
@@ -124,7 +124,6 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
   }),
   assertion: partWith(['sign', 'signOnce']),
   sessionLimits: partWith(['ttlMs', 'idleMs']),
-  adminRoles: partWith(['rulesOf']),
   transports: partWith([], {
     name,
     listen: maybe,

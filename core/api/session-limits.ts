@@ -8,9 +8,9 @@ import type { Session } from './sessions.ts'
 export interface SessionLimits {
   /**
    * Shortest `max_session_ttl` among the roles, in milliseconds; 12 h when none sets one. Callers apply their own
-   * limits too.
+   * limits too. For sessions of the kind `device`, which have an end of their own, only what a role sets.
    */
-  ttlMs(roles: readonly string[]): number
+  ttlMs(roles: readonly string[], kind?: Session['kind']): number
   /**
    * Shortest non-zero `idle_timeout`, and for sessions of the kind `hub`, which reach the API, `admin_idle_timeout`, in milliseconds; 0
    * for no idle limit.

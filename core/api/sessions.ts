@@ -7,9 +7,10 @@ import type { SatisfiedRequirement, Subject } from './subject.ts'
 
 /**
  * `hub`: a browser at the hub's own host; `app`: a browser at one app; `cert`: a certificate of msh; `token`: a program with
- * a credential of a plugin, for the apps in `Session.apps`.
+ * a credential of a plugin, for the apps in `Session.apps`; `device`: a person's phone or other client that can only send a secret, for the
+ * apps in `Session.apps`. Nobody can confirm anything in it, and limits of roles count if a role sets them.
  */
-export type SessionKind = 'hub' | 'app' | 'cert' | 'token'
+export type SessionKind = 'hub' | 'app' | 'cert' | 'token' | 'device'
 
 /** One session as every hub of the cluster sees it. Neither it nor the database contains the cookie's value. */
 export interface Session {
@@ -25,7 +26,7 @@ export interface Session {
   /** For an app session: the app's UUID and the hub session that it depends on. */
   readonly appId: string | null
   readonly parentId: string | null
-  /** UUIDs of the only apps that a session of kind `token` reaches; empty for other kinds. */
+  /** UUIDs of the only apps that a session of kind `token` or `device` reaches; empty for other kinds. */
   readonly apps: readonly string[]
   readonly clientIp: string
   /** Browser and system, or the program, as the person knows it; null if it is not known. Never decides anything. */
@@ -52,7 +53,7 @@ export interface OpenSession {
   readonly connector?: string | null
   readonly appId?: string | null
   readonly parentId?: string | null
-  /** For kind `token`. */
+  /** For the kinds `token` and `device`. */
   readonly apps?: readonly string[]
   /**
    * The secret token, if the caller has made it: 256 random bits in 43 characters of base64url. Default: a new one.

@@ -9,8 +9,8 @@ export interface Subject {
   readonly roles: readonly string[]
   /** What the identity provider vouches for. Absent: nothing. */
   readonly profile?: Profile
-  /** `token`: an API token, or a person's session of kind `token`; `bot`: a program with an account of its own. */
-  readonly kind: 'session' | 'certificate' | 'token' | 'bot' | 'operator'
+  /** `token`: an API token, or a person's session of kind `token`; `device`: a person's session of that kind; `bot`: a program with an account of its own. */
+  readonly kind: 'session' | 'certificate' | 'token' | 'device' | 'bot' | 'operator'
   /** Public id of the session; null for an API token and the operator. */
   readonly sessionId: string | null
   /** Live grants, set only if there are any. Those for some apps are part of `roles` at these apps only. */

@@ -34,7 +34,7 @@ export type CredentialUnderTest =
   | Tried<CookieCredential, string>
   | Tried<CertificateCredential, X509Certificate>
 
-const SESSIONS = ['app', 'cert', 'hub', 'token']
+const SESSIONS = ['app', 'cert', 'device', 'hub', 'token']
 const OTHER_SCHEMES = [
   '',
   'Basic dXNlcjpwYXNz',

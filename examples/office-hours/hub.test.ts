@@ -24,7 +24,7 @@ test('it denies outside the hours of the application, or of all', async () => {
     const host = createTestHost(plugin, { config: configured, clock })
     const denials: string[] = []
     const deny = (reason: string) => void denials.push(reason)
-    const ballot = { allow() {}, require() {}, rule() {}, byRequest() {}, deny }
+    const ballot = { allow() {}, require() {}, rule() {}, byRequest() {}, meet() {}, deny }
     await host.calls.access.decide(testQuery({ app }), () => ballot)
     return denials.length > 0
   }

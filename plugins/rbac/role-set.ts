@@ -1,9 +1,7 @@
 import type { AccessQuery, App, SessionLimits, Subject, Vote } from '@mezite/core'
-import type { AdminRules } from '@mezite/core/types'
-import { rightsIn } from './admin-rules.ts'
 import { compileLabels, type LabelMatcher } from './label-matcher.ts'
 import type { SessionMfa } from './requirements.ts'
-import { durationMs, type RoleDocument, type RoleRule } from './role-resource.ts'
+import { durationMs, entriesOf, type RoleDocument } from './role-resource.ts'
 import type { Roles } from './roles.ts'
 
 const DEFAULT_TTL_MS = 12 * 3_600_000
@@ -22,8 +20,9 @@ export interface CompiledRole {
   readonly deviceTrust: boolean
   readonly ttlMs: number
   readonly idleMs: number
+  /** The limits of sessions of the kind `device`: what the role sets, unless it says something about devices. */
+  readonly device: { readonly ttlMs: number; readonly idleMs: number }
   readonly adminLimits: AdminLimits
-  readonly rights: AdminRules
 }
 
 /** What a role demands of administration, in milliseconds; 0: nothing. */
@@ -36,17 +35,19 @@ export interface AdminLimits {
 export type RoleSet = Pick<Roles, 'items' | 'unreadable'>
 
 /** Compiles a document that `readRole` has accepted. */
-export function compileRole(document: RoleDocument, rules: readonly RoleRule[] = []): CompiledRole {
+export function compileRole(document: RoleDocument): CompiledRole {
   const { metadata, spec } = document
   const allow = matcher(spec.allow?.app_labels)
   const deny = matcher(spec.deny?.app_labels)
   const { options = {} } = spec
   const known = new WeakMap<App, Match>()
   const demand = options.require_session_mfa ?? false
+  const ttlMs = durationMs(options.max_session_ttl ?? '12h') ?? 0
+  const idleMs = durationMs(options.idle_timeout ?? 0) ?? 0
+  const limitsDevices = entriesOf(spec, 'devices').length === 0
   return {
     name: metadata.name,
     document,
-    rights: rightsIn(spec, rules),
     match(app) {
       let match = known.get(app)
       if (!match) {
@@ -64,8 +65,12 @@ export function compileRole(document: RoleDocument, rules: readonly RoleRule[] =
             freshnessMs: durationMs(options.mfa_freshness ?? 0) ?? 0,
           },
     deviceTrust: options.require_device_trust ?? false,
-    ttlMs: durationMs(options.max_session_ttl ?? '12h') ?? 0,
-    idleMs: durationMs(options.idle_timeout ?? 0) ?? 0,
+    ttlMs,
+    idleMs,
+    device: {
+      ttlMs: limitsDevices && options.max_session_ttl !== undefined ? ttlMs : Number.POSITIVE_INFINITY,
+      idleMs: limitsDevices ? idleMs : 0,
+    },
     adminLimits: {
       confirmMs: durationMs(options.confirm_changes ?? 0) ?? 0,
       idleMs: durationMs(options.admin_idle_timeout ?? 0) ?? 0,
@@ -129,6 +134,7 @@ export function reachOf(
         denied = true
       },
       require: () => {},
+      meet: () => {},
       rule: () => {},
       byRequest: () => {},
     },
@@ -151,13 +157,14 @@ export function limitsOf({ items, unreadable }: RoleSet, admin: AdminLimits): Se
     ...(names.includes('admin') ? [admin] : []),
   ]
   return {
-    ttlMs(names) {
+    ttlMs(names, kind) {
+      if (kind === 'device') return Math.min(...compiled(names).map(({ device }) => device.ttlMs))
       const limits = compiled(names).map(({ ttlMs }) => ttlMs)
       return limits.length === 0 ? DEFAULT_TTL_MS : Math.min(...limits)
     },
     idleMs: (names, kind) =>
       shortest([
-        ...compiled(names).map(({ idleMs }) => idleMs),
+        ...compiled(names).map(({ idleMs, device }) => (kind === 'device' ? device.idleMs : idleMs)),
         ...(kind === 'hub' ? limitsOfAdmins(names).map(({ idleMs }) => idleMs) : []),
       ]),
     // Nobody knows what an unreadable role demands, so each change needs a confirmation of its own.

@@ -79,7 +79,7 @@ export function accountBody(words: Texts['account'], { user, roles, sections, se
 }
 
 const iconOf = (kind: SessionKind, name: string) =>
-  kind === 'app' ? 'apps' : kind === 'hub' && name !== 'mezctl' ? 'device' : 'terminal'
+  kind === 'app' ? 'apps' : kind === 'device' || (kind === 'hub' && name !== 'mezctl') ? 'device' : 'terminal'
 
 function row(words: Texts['account'], session: ShownSession, now: number): unknown {
   const { id, kind, current, since, lastUsed, from, sameAddress, confirmed: met, streams, below } = session

@@ -32,7 +32,7 @@ t.test('office-hours denies outside the hours of the app, across midnight too', 
     const deny = (why: string) => {
       reason = why
     }
-    const ballot = { allow() {}, require() {}, rule() {}, byRequest() {}, explain() {}, deny }
+    const ballot = { allow() {}, require() {}, rule() {}, byRequest() {}, meet() {}, explain() {}, deny }
     const app = window === null ? {} : { plugins: { 'office-hours': window } }
     const query = testQuery({ app, subject: { roles } })
     const { failed } = await calls.access.decide(query, () => ballot)
@@ -68,6 +68,7 @@ t.test('office-hours denies outside the hours, and is not cached', async (t) => 
       require: () => {},
       rule: () => {},
       byRequest: () => {},
+      meet: () => {},
       deny: (reason: string) => void heard.push(reason),
     }
     host.calls.access.decide(testQuery(), () => ballot)

@@ -17,8 +17,9 @@ export function roleLimits(
   roles: readonly string[],
   kind?: Session['kind'],
 ): RoleLimits {
-  if (limits === undefined) return { ttlMs: DEFAULT_TTL_MS, idleMs: 0 }
-  return { ttlMs: checked(limits.ttlMs(roles)), idleMs: checked(limits.idleMs(roles, kind)) }
+  if (limits === undefined)
+    return { ttlMs: kind === 'device' ? Number.POSITIVE_INFINITY : DEFAULT_TTL_MS, idleMs: 0 }
+  return { ttlMs: checked(limits.ttlMs(roles, kind)), idleMs: checked(limits.idleMs(roles, kind)) }
 }
 
 /** Rejects NaN: every comparison with it is false, so the limit would never be reached. */

@@ -82,7 +82,8 @@ export function createAccess(rooms: AccessNeeds): RunningAccess {
     // Before sign-in all hosts respond alike, so that nobody can probe which apps exist.
     if (who === null || who.kind === 'subject') return unauthenticated(who)
     if (who.kind === 'refused') return refusal('unauthenticated', who.code as ForeignReason, null, who.status)
-    if (app === undefined && (who.kind === 'app' || who.kind === 'token')) return unauthenticated(who)
+    if (app === undefined && (who.kind === 'app' || who.kind === 'token' || who.kind === 'device'))
+      return unauthenticated(who)
     if (!revisions.fresh())
       return 'sessionId' in who ? refuse(query, stale, sessions.byId(who.sessionId)) : stale
     if (who.kind === 'verified') return admitVerified(query, who)
@@ -204,5 +205,5 @@ export function createAccess(rooms: AccessNeeds): RunningAccess {
 /** Whether the session is one for this app; those of browsers at the hub and of certificates are for every app. */
 function isFor({ kind, appId, apps }: Session, app: App | undefined): boolean {
   if (kind === 'app') return appId === app?.id
-  return kind !== 'token' || (app !== undefined && apps.includes(app.id))
+  return (kind !== 'token' && kind !== 'device') || (app !== undefined && apps.includes(app.id))
 }

@@ -27,6 +27,8 @@ export interface Count {
   readonly rule: string | null
   /** Combined as far as their kinds allow. */
   readonly requirements: readonly Requirement[]
+  /** What policies said that the subject has met, for requirements of the same name. */
+  readonly met: readonly SatisfiedRequirement[]
 }
 
 export type KindOf = (request: AccessRequest | null) => unknown
@@ -38,6 +40,8 @@ export class Ballot implements Vote {
   limited: { readonly role: string; readonly until: number }[] | null = null
   readonly denials: Denial[] = []
   readonly requirements: Requirement[] = []
+  /** Null while there are none. */
+  met: { readonly entry: SatisfiedRequirement; readonly until: number }[] | null = null
   readonly kindsOf: KindOf[] = []
   named: string | null = null
   #counted = false
@@ -91,6 +95,16 @@ export class Ballot implements Vote {
     this.requirements.push(Object.freeze({ ...requirement }))
   }
 
+  meet(entry: SatisfiedRequirement, { until }: { readonly until: number } = FOREVER): void {
+    if (this.#isOver()) return
+    if (typeof Object(entry).name !== 'string' || typeof until !== 'number' || Number.isNaN(until)) {
+      this.#denyAsFailed()
+      throw new TypeError('meet() needs an entry with a name, and its end as milliseconds since the epoch')
+    }
+    this.met ??= []
+    this.met.push({ entry: Object.freeze({ ...entry }), until })
+  }
+
   rule(name: string): void {
     if (this.#isOver()) return
     if (typeof name !== 'string' || !RULE.test(name)) {
@@ -118,6 +132,7 @@ export class Ballot implements Vote {
   }
 }
 
+const FOREVER = { until: Number.POSITIVE_INFINITY }
 const RULE = /^[^\p{C}]{1,256}$/u
 const LONGEST_MESSAGE = 1_024
 const LONGEST_LINK = 2_048
@@ -150,6 +165,7 @@ export function countBallots(
   const ballots = cast as readonly Ballot[]
   for (const ballot of ballots) ballot.close()
   const limited = ballots.flatMap((ballot) => ballot.limited ?? []).filter(({ until }) => until > now)
+  const met = ballots.flatMap((ballot) => ballot.met ?? []).filter(({ until }) => until > now)
   const all = [...ballots.flatMap((ballot) => ballot.roles), ...limited.map(({ role }) => role)]
   const roles = [...new Set(all)].sort()
   const denying = ballots.find((ballot) => ballot.denials.length > 0)
@@ -164,11 +180,12 @@ export function countBallots(
   const requirements = strictest(required, kinds)
   return Object.freeze({
     roles: Object.freeze(roles),
-    until: Math.min(...limited.map(({ until }) => until)),
+    until: Math.min(...[...limited, ...met].map(({ until }) => until)),
     denial: denial && Object.freeze(denial),
     rule: named?.named ?? null,
     kindsOf: Object.freeze(ballots.flatMap((ballot) => ballot.kindsOf)),
     requirements: Object.freeze(requirements),
+    met: Object.freeze(met.map(({ entry }) => entry)),
   })
 }
 
@@ -185,7 +202,9 @@ export function decisionOf(
   const named = rule === null ? NOTHING : { rule }
   if (denial !== null) return denied(denial.reason, denial, named)
   const meets = (entry: SatisfiedRequirement, one: Requirement) => isMetBy(one, entry, context, kinds)
-  const unmet = requirements.filter((one) => !satisfied.some((entry) => meets(entry, one)))
+  const isVoted = (one: Requirement) =>
+    count.met.some((entry) => entry.name === one.name && meets(entry, one))
+  const unmet = requirements.filter((one) => !satisfied.some((entry) => meets(entry, one)) && !isVoted(one))
   const [first] = unmet
   if (!first) {
     const met = satisfied.filter((entry) => requirements.some((one) => meets(entry, one)))

@@ -206,11 +206,22 @@ const inTime = <T>(work: Promise<T>): Promise<T> =>
   )
 
 /** The request as an entry may read it: only headers that carry credentials. */
-function readable({ method, target, host, clientIp, proofs }: PresentedRequest): CredentialRequest {
+function readable({
+  method,
+  target,
+  host,
+  clientIp,
+  lines = [],
+  proofs,
+}: PresentedRequest): CredentialRequest {
   return {
     method,
     url: `https://${host.host}${host.port === null ? '' : `:${host.port}`}${target}`,
     clientIp,
+    get userAgent() {
+      const at = lines.findIndex((name, at) => at % 2 === 0 && name.toLowerCase() === 'user-agent')
+      return at === -1 ? '' : (lines[at + 1] ?? '')
+    },
     header: (name) => proofs.filter((_, i) => i % 2 === 1 && proofs[i - 1] === name),
   }
 }

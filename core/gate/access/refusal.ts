@@ -31,7 +31,9 @@ export type SessionCaller = Extract<Caller, { kind: SessionKind }>
 const isBrowser = (kind: SessionKind): boolean => kind === 'hub' || kind === 'app'
 
 export function unauthenticated(who: Caller | null): Refusal {
-  return who?.kind === 'cert' || who?.kind === 'token' ? sessionEnded : loginRequired
+  return who?.kind === 'cert' || who?.kind === 'token' || who?.kind === 'device'
+    ? sessionEnded
+    : loginRequired
 }
 
 export function denial({ reason, message, link, status, rule }: Decision, subject: Subject | null): Refusal {

@@ -38,7 +38,7 @@ export async function insertSessions(
     connector: input.connector ?? null,
     app_id: input.appId ?? null,
     parent_id: input.parentId ?? null,
-    apps: input.kind === 'token' ? JSON.stringify(input.apps ?? []) : null,
+    apps: input.kind === 'token' || input.kind === 'device' ? JSON.stringify(input.apps ?? []) : null,
     client_ip: input.clientIp,
     client: input.client ?? null,
     satisfied: JSON.stringify(input.satisfied ?? []),
@@ -96,7 +96,8 @@ export async function superseded(
   )
   const byUser = (kinds: readonly SessionKind[]) =>
     all.flatMap(([at, { input }]) => (kinds.includes(input.kind) ? [[at, input.user] as const] : []))
-  await look(byUser(['token']), sql`user_name = wanted.one AND kind = 'token'`, MOST_OF_USER)
+  for (const kind of ['token', 'device'] as const)
+    await look(byUser([kind]), sql`user_name = wanted.one AND kind = ${sql.lit(kind)}`, MOST_OF_USER)
   await look(byUser(['hub', 'cert']), sql`user_name = wanted.one AND kind IN ('hub', 'cert')`, MOST_OF_USER)
   return found
 }

@@ -208,7 +208,13 @@ interface KnownSubject {
 }
 
 /** The kind of a person's subject by that of the session. */
-const KINDS = { hub: 'session', app: 'session', cert: 'certificate', token: 'token' } as const
+const KINDS = {
+  hub: 'session',
+  app: 'session',
+  cert: 'certificate',
+  token: 'token',
+  device: 'device',
+} as const
 
 /** See `Sessions.subjectOf`. Keeps the subject of each session while nothing changes. */
 function createSessionSubjects({ revisions, accounts, grants }: SessionsNeeds): Sessions['subjectOf'] {

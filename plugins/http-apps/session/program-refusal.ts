@@ -9,8 +9,9 @@ export function programPage(
   app?: App,
 ): string | null {
   const isMet = requirements.every(({ name, maxAgeMs }) => name === 'session-mfa' || maxAgeMs !== undefined)
-  if (!isMet || app === undefined || subject === null || subject.sessionId === null || subject.kind === 'bot')
-    return null
+  if (!isMet || app === undefined || subject === null || subject.sessionId === null) return null
+  // Neither has somebody who confirms in its session.
+  if (subject.kind === 'bot' || subject.kind === 'device') return null
   const query = new URLSearchParams({ session: subject.sessionId, app: app.name })
   return `${publicNames.signInOrigin}/web/confirm?${query}`
 }

@@ -50,7 +50,7 @@ export const de: typeof en = {
     thisBrowser: 'dieser Browser',
     confirmed: 'mit Passkey bestätigt',
     open: (count) => (count === 1 ? 'eine offene Verbindung' : `${count} offene Verbindungen`),
-    unnamed: { hub: 'Browser', app: 'Anwendung', cert: 'Terminal', token: 'Programm' },
+    unnamed: { hub: 'Browser', app: 'Anwendung', cert: 'Terminal', token: 'Programm', device: 'Gerät' },
     end: 'Beenden',
     endNamed: (name) => `${name} beenden`,
     endText: (name, below) =>

@@ -51,7 +51,7 @@ export const en = {
     thisBrowser: 'this browser',
     confirmed: 'confirmed with a passkey',
     open: (count: number) => (count === 1 ? '1 open connection' : `${count} open connections`),
-    unnamed: { hub: 'Browser', app: 'Application', cert: 'Terminal', token: 'Program' },
+    unnamed: { hub: 'Browser', app: 'Application', cert: 'Terminal', token: 'Program', device: 'Device' },
     end: 'End',
     endNamed: (name: string) => `End ${name}`,
     endText: (name: string, below: number) =>
