@@ -422,6 +422,7 @@ t.test('E80 the gate alone decides, and every way to an app uses it to open conn
     'plugins/app-rules/hub.ts',
     'plugins/authorization-server/hub.ts',
     'plugins/bots/hub.ts',
+    'plugins/devices/hub.ts',
     'plugins/rbac/hub.ts',
   ])
   t.strictSame(

@@ -32,6 +32,8 @@ export const PROGRAMS: Readonly<Record<string, NeededProgram>> = {
   prometheus: { package: 'prometheus', paths: ['/usr/bin/prometheus'] },
   'secret-tool': { package: 'libsecret-tools', paths: ['/usr/bin/secret-tool'] },
   'gnome-keyring': { package: 'gnome-keyring', paths: ['/usr/bin/gnome-keyring-daemon'] },
+  radicale: { package: 'radicale', paths: ['/usr/bin/radicale'] },
+  vdirsyncer: { package: 'vdirsyncer', paths: ['/usr/bin/vdirsyncer'] },
   faketime: { package: 'faketime', paths: ['/usr/bin/faketime'] },
 }
 

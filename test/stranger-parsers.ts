@@ -38,6 +38,7 @@ export const strangerParsers: Readonly<Record<string, { readonly fuzz: string } 
     'reflect-metadata': { why: 'parses nothing' },
     semver: { why: 'reads the versions of plugins' },
     tapable: { why: 'parses nothing' },
+    uqr: { why: 'draws addresses of the hub' },
     uuid: { why: 'parses nothing' },
     yaml: { why: 'reads files and documents of administrators' },
   }

@@ -1,6 +1,5 @@
 import {
   type Actor,
-  type AdminRights,
   type Audit,
   apiRoutes,
   type Database,
@@ -71,7 +70,6 @@ type Search = Partial<Record<keyof (typeof Query)['properties'], string>>
 
 interface Deps {
   readonly database: Database
-  readonly adminRights: AdminRights
   readonly audit: Audit
   readonly revisions: Revisions
   readonly sessions: Sessions | undefined

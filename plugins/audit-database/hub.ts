@@ -1,5 +1,4 @@
 import {
-  adminRights,
   audit,
   auditSinks,
   database,
@@ -58,7 +57,7 @@ export default defineHubPlugin({
     ),
   }),
   validate: ({ retention_by_type = {} }) => misspelledTypes(Object.keys(retention_by_type)),
-  needs: { adminRights, audit, revisions, database, databaseServer, jobs, secretBox },
+  needs: { audit, revisions, database, databaseServer, jobs, secretBox },
   wants: { sessions },
   provides: { auditSinks, databaseChecks, migrations, recordedRequests, webRoutes },
   reasons,

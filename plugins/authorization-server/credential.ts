@@ -57,9 +57,9 @@ function presented(value: string): { readonly token: string; readonly dpop: bool
 const basicText = (credentials: string): string =>
   /^[A-Za-z0-9+/]+={0,2}$/.test(credentials) ? Buffer.from(credentials, 'base64').toString('latin1') : ''
 
-/** Access and refresh tokens, and the secrets of apps; the plugin `bots` looks for its own where tokens may be. */
+/** Access and refresh tokens, and the secrets of apps; the plugins `bots` and `devices` look for their own where tokens may be. */
 const SECRETS = /mezite_(?:at|rt|oc)_/
-const SECRETS_ELSEWHERE = /mezite_(?:at|rt|oc|bot)_/
+const SECRETS_ELSEWHERE = /mezite_(?:at|rt|oc|bot|dev)_/
 
 /** Whether a line contains such a secret, also in the credentials of Basic. */
 function mentions(secrets: RegExp, value: string): boolean {

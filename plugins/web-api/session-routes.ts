@@ -27,11 +27,15 @@ const Ended = Type.Closed({
 
 const SessionResource = Type.Object({
   id: Type.String(),
-  kind: Type.String({ description: 'hub, app, cert or token' }),
+  kind: Type.String({ description: 'hub, app, cert, token or device' }),
   user: Type.String(),
   app: Type.Nullable(Type.String()),
-  apps: Type.Array(Type.String({ description: 'The only apps that the token of a program reaches' })),
-  program: Type.Nullable(Type.String({ description: 'What holds the token of a session of kind token' })),
+  apps: Type.Array(
+    Type.String({ description: 'The only apps that the token of a program, or a device, reaches' }),
+  ),
+  program: Type.Nullable(
+    Type.String({ description: 'What holds the token of a session of kind token, or the name of a device' }),
+  ),
   client: Type.Nullable(
     Type.String({ description: 'Browser and system, or the program, as it calls itself' }),
   ),
@@ -54,7 +58,7 @@ export function sessionRoutes(options: {
 
   const appOf = ({ appId }: Session) => (appId === null ? null : (catalog.byId(appId)?.name ?? null))
   const appsOf = ({ apps }: Session) => apps.flatMap((id) => catalog.byId(id)?.name ?? [])
-  const programOf = ({ kind, client }: Session) => (kind === 'token' ? client : null)
+  const programOf = ({ kind, client }: Session) => (kind === 'token' || kind === 'device' ? client : null)
   const isAt = (session: Session, app: string) => appOf(session) === app || appsOf(session).includes(app)
   const show = (session: Session, { streams, lastUsed }: Activity) => ({
     id: session.id,

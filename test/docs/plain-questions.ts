@@ -30,7 +30,7 @@ active directory: compare/missing how-to/sign-in-providers
 saml login: compare/missing how-to/sign-in-providers
 does the agent run on windows: compare/missing how-to/install
 remote desktop rdp: compare/missing
-is there a mobile app: compare/missing
+is there a mobile app: compare/missing how-to/phones
 scim provisioning: compare/missing
 udp traffic: compare/missing
 what is not supported: compare/missing

@@ -56,7 +56,16 @@ const ORDER = [
   ],
   ...['metrics', 'notifiers', 'oidc'],
   ...['tcp-apps', 'transport-http2', 'transport-websocket', 'transport-webtransport'],
-  ...['user-certs', 'webauthn', 'app-rules', 'web-api', 'notifications', 'access-requests', 'rbac'],
+  ...[
+    'user-certs',
+    'webauthn',
+    'app-rules',
+    'web-api',
+    'notifications',
+    'access-requests',
+    'devices',
+    'rbac',
+  ],
   ...['authorization-server', 'dashboard', 'signed-intent', 'backup', 'sign-in'],
 ]
 
@@ -74,6 +83,7 @@ t.test('the standard set has this order of setup, and each plugin provides these
     bots: ['botLogins', 'credentials', 'dashboardParts', 'findings', 'migrations', 'webRoutes'],
     'cli-login': ['commandLogins', 'migrations', 'webRoutes'],
     dashboard: ['homeLinks', 'migrations', 'webRoutes'],
+    devices: ['credentials', 'dashboardParts', 'migrations', 'roleRules', 'webRoutes'],
     docs: ['homeLinks', 'webRoutes'],
     'identity-jwt': ['assertion', 'migrations', 'webRoutes'],
     'http-apps': ['appKinds', 'credentials', 'protocols', 'verifiers'],
@@ -81,7 +91,7 @@ t.test('the standard set has this order of setup, and each plugin provides these
     notifications: ['migrations', 'notifications', 'webRoutes'],
     notifiers: ['notifiers'],
     oidc: ['migrations', 'signInMethods', 'webRoutes'],
-    rbac: ['adminRoles', 'sessionLimits', 'migrations', 'requirements', 'webRoutes'],
+    rbac: ['sessionLimits', 'migrations', 'requirements', 'webRoutes'],
     'sign-in': ['webRoutes'],
     'signed-intent': ['migrations', 'requestHolds', 'requirements', 'webRoutes'],
     'tcp-apps': ['appKinds', 'migrations', 'protocols'],
@@ -113,7 +123,7 @@ t.test('the taps of every hook run in this order', async (t) => {
     'lifecycle.stop': [
       ...['signed-intent', 'dashboard', 'access-requests', 'tcp-apps', 'http-apps', 'audit-database'],
     ],
-    'access.decide': ['bots', 'app-rules', 'access-requests', 'rbac'],
+    'access.decide': ['bots', 'app-rules', 'access-requests', 'devices', 'rbac'],
     'access.challenge': ['webauthn', 'app-rules'],
     'user.released': ['api-tokens', 'access-requests'],
     'session.ended': ['tcp-apps'],
@@ -183,9 +193,9 @@ t.test('a running hub reports the same', async (t) => {
   t.strictSame(
     steps.map((one) => [one.step, ...one.plugins]),
     [
-      ['credentials', 'api-tokens', 'bots', 'http-apps', 'user-certs', 'authorization-server'],
+      ['credentials', 'api-tokens', 'bots', 'http-apps', 'user-certs', 'devices', 'authorization-server'],
       ['verifiers', 'http-apps'],
-      ['access.decide', 'bots', 'app-rules', 'access-requests', 'rbac'],
+      ['access.decide', 'bots', 'app-rules', 'access-requests', 'devices', 'rbac'],
       ['audit.recorded', 'access-requests', 'dashboard'],
     ],
     'what the standard set does for each request',

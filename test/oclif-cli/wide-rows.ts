@@ -97,6 +97,17 @@ export const wideRows = (): Readonly<Record<string, readonly object[]>> => ({
       created: ago(9),
     },
   ],
+  '/devices': [
+    {
+      ...{ id: ID, user: PERSON, name: 'Phone of Anna with the long name', app: 'grafana-berlin-production' },
+      ...{ paths: [], created: ago(9), expires: ahead(2_000), first_used: null, moved: ago(1) },
+      last_used: {
+        time: ago(1),
+        client_ip: '2001:db8:1234:5678::1',
+        user_agent: 'DAVx5/4.5.5-ose Android/16',
+      },
+    },
+  ],
   '/access-requests': [
     {
       ...{ id: ID, state: 'approved', user: PERSON, role: 'oncall', app: 'grafana-berlin-production' },

@@ -131,6 +131,7 @@ export async function openHubPages(t: { teardown(fn: () => unknown): void }, bro
     { name: 'passkey-needed', open: (page) => page.goto(`${hub.appUrl('vault')}/`) },
     { name: 'not-responding', open: (page) => page.goto(`${hub.appUrl('grafana')}/`) },
     { name: 'account', open: (page) => page.goto(`${hub.signInUrl}/web/account`) },
+    { name: 'device-new', open: (page) => page.goto(`${hub.signInUrl}/web/devices/new`) },
     { name: 'documentation', open: (page) => page.goto(`${hub.signInUrl}/web/docs`) },
     {
       name: 'documentation-picture',

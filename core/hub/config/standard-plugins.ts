@@ -11,6 +11,7 @@ export const standardPlugins: readonly string[] = [
   'bots',
   'cli-login',
   'dashboard',
+  'devices',
   'docs',
   'http-apps',
   'identity-jwt',
@@ -32,7 +33,6 @@ export const standardPlugins: readonly string[] = [
 
 /** The standard plugin that provides a service, for the error about a missing service. */
 export const standardProviders: Readonly<Record<string, string>> = {
-  adminRoles: 'rbac',
   assertion: 'identity-jwt',
   attention: 'web-api',
   botLogins: 'bots',

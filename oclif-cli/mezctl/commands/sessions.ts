@@ -13,11 +13,11 @@ import {
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 
-/** The app, or what the session is; of the token of a program, the program and its apps. */
+/** The app, or what the session is; of the token of a program or a device, its name and its apps. */
 function placeOf({ kind, app, apps, program }: Flat): unknown {
-  if (kind !== 'token') return app ?? kind
+  if (kind !== 'token' && kind !== 'device') return app ?? kind
   const at = Array.isArray(apps) && apps.length > 0 ? ` at ${apps.join(', ')}` : ''
-  return `${String(program ?? 'token')}${at}`
+  return `${String(program ?? kind)}${at}`
 }
 
 class SessionsRevoke extends AdminCommand {

@@ -16,7 +16,9 @@ const KIND = (kind: string): string =>
       ? a('terminalSession')
       : kind === 'token'
         ? a('programToken')
-        : a('signInSession')
+        : kind === 'device'
+          ? a('deviceSession')
+          : a('signInSession')
 
 /** What a session opens. */
 const what = ({ kind, app, apps, program, mfa }: Session) => (
@@ -85,6 +87,7 @@ export function SessionList({ filter = '', search }: { readonly filter?: string;
         app: a('appSession'),
         cert: a('terminalSession'),
         token: a('programToken'),
+        device: a('deviceSession'),
       }}
       actions={[
         {

@@ -158,6 +158,7 @@ export const words: Catalogue<typeof english> = {
   protocol: 'Protokoll',
   publicName: 'Öffentlicher Name',
   programToken: 'Token eines Programms',
+  deviceSession: 'Gerät',
   publish: 'Veröffentlichen',
   queued: 'Wartend',
   reached: 'Erreicht',

@@ -155,6 +155,7 @@ export const words = {
   protocol: 'Protocol',
   publicName: 'Public name',
   programToken: 'Token of a program',
+  deviceSession: 'Device',
   publish: 'Publish',
   queued: 'Queued',
   reached: 'Reached',
