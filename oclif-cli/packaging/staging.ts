@@ -1,5 +1,14 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, globSync, mkdirSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { build } from './build.ts'
 import { type Manifest, manifestOf, publishedWorkspaces, root, type Workspace } from './workspaces.ts'
@@ -80,8 +89,9 @@ export async function stageAll(parent: string): Promise<readonly string[]> {
   })
 }
 
-/** Packs staged packages into `target`; returns the paths of the tarballs, in the same order. */
+/** Packs staged packages into `target`; returns the paths of the tarballs, in the same order. Changes the modes of the files. */
 export function pack(folders: readonly string[], target: string): readonly string[] {
+  for (const folder of folders) setModes(folder)
   const args = ['pack', '--silent', '--pack-destination', target, ...folders]
   const { status, stderr } = spawnSync('npm', args, { encoding: 'utf8', cwd: target })
   if (status !== 0) throw new Error(`npm pack failed: ${stderr}`)
@@ -89,4 +99,13 @@ export function pack(folders: readonly string[], target: string): readonly strin
     const { name, version } = manifestOf(folder)
     return join(target, `${name.replace('@', '').replace('/', '-')}-${version}.tgz`)
   })
+}
+
+/** Gives files the modes that they have with the usual mask: npm packs modes as they are, and a checkout has those of its maker's mask. */
+function setModes(folder: string): void {
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    const path = join(entry.parentPath, entry.name)
+    chmodSync(path, statSync(path).mode & 0o100 ? 0o755 : 0o644)
+  }
 }

@@ -1,6 +1,6 @@
 /** What a release contains beside its programs: archives, the manifests of stores, the chart, the bill of materials. */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -10,6 +10,7 @@ import { basePackages } from '../../oclif-cli/packaging/base-files.ts'
 import { billOfMaterials, vulnerabilities } from '../../oclif-cli/packaging/bill-of-materials.ts'
 import { checkSums } from '../../oclif-cli/packaging/check-release.ts'
 import { filesIn, writeChecksums } from '../../oclif-cli/packaging/checksums.ts'
+import { pack } from '../../oclif-cli/packaging/staging.ts'
 import { chartArchive, homebrewFormula, wingetManifest } from '../../oclif-cli/packaging/store-manifests.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'mezite-release-'))
@@ -28,6 +29,29 @@ t.test('an archive has long names and links as tar reads them', (t) => {
   t.match(listed, `-rwxr-xr-x 0/0               4 2023-11-14 22:13 ${long}\n`)
   t.match(listed, `link -> ${long}\n`)
   t.match(listed, /drwx------ 65532\/65532 .* own\/\n/)
+  t.end()
+})
+
+t.test('P181 a package for npm is the same whatever mask the checkout was made with', (t) => {
+  const packedWith = (mask: number) => {
+    const before = process.umask(mask)
+    try {
+      const target = mkdtempSync(join(scratch, 'packs-'))
+      const folder = join(target, 'one')
+      mkdirSync(join(folder, 'inner'), { recursive: true })
+      writeFileSync(join(folder, 'package.json'), '{"name":"one","version":"1.2.3"}')
+      writeFileSync(join(folder, 'inner/text.js'), 'text')
+      writeFileSync(join(folder, 'run.js'), 'run', { mode: 0o777 })
+      return pack([folder], target)[0]!
+    } finally {
+      process.umask(before)
+    }
+  }
+  const [usual, strict] = [packedWith(0o022), packedWith(0o077)]
+  const listed = execFileSync('tar', ['-tvzf', strict], { encoding: 'utf8' })
+  t.match(listed, /^-rw-r--r-- .* package\/inner\/text\.js$/m)
+  t.match(listed, /^-rwxr-xr-x .* package\/run\.js$/m)
+  t.ok(readFileSync(strict).equals(readFileSync(usual)))
   t.end()
 })
 
