@@ -58,6 +58,7 @@ export {
 } from './api/resource.ts'
 export { type AddRoute, apiRoutes, resourceRoutes } from './api/resource-routes.ts'
 export { type Change, type Revisions, revisions, type View } from './api/revisions.ts'
+export { ADMIN_VERBS, type AdminRights, type AdminRule, adminRights, adminRoles } from './api/rights.ts'
 export { roleRules } from './api/role-rules.ts'
 export { type SecretBox, secretBox } from './api/secret-box.ts'
 export { type SessionLimits, sessionLimits } from './api/session-limits.ts'

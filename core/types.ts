@@ -20,6 +20,7 @@ export type { AgentHooks, agentHooks, LinkChanged } from './api/agent-hooks.ts'
 export type { AppDisplay, HeaderChange, HttpVersion } from './api/app.ts'
 export type { AppSource } from './api/app-sources.ts'
 export type { Findings } from './api/attention.ts'
+export type { GivenRights } from './api/audit.ts'
 export type { AuthorityKey, AuthorityState, IssuedCertificate } from './api/certificate-authorities.ts'
 export type { CertificateSource, CertificateState, ServerCertificate } from './api/certificates.ts'
 export type { StoredChange } from './api/collection.ts'
@@ -43,7 +44,6 @@ export type {
   DashboardValue,
 } from './api/dashboard.ts'
 export type { DatabaseCheck } from './api/database.ts'
-
 export type {
   AccessContext,
   AccessRequest,
@@ -59,7 +59,6 @@ export type {
   ResourceParts,
   WithinChange,
 } from './api/define-resource.ts'
-
 export type { DenialHelp, DeniedAccess, Help, OfferedApp } from './api/denial-help.ts'
 export type { DiagnosticsResponse, DiagnosticsRoute } from './api/diagnostics.ts'
 export type { DnsProvider, DnsRecord } from './api/dns-providers.ts'
@@ -97,7 +96,7 @@ export type {
   ResourceView,
 } from './api/resource-routes.ts'
 export type { ChangeKind } from './api/revisions.ts'
-export type { AdminRight, AdminVerb } from './api/rights.ts'
+export type { AdminRight, AdminRoles, AdminRules, AdminVerb, RowLabels } from './api/rights.ts'
 export type {
   RequestPreview,
   RoleChange,
@@ -129,7 +128,7 @@ export type { TransportPath } from './api/transport.ts'
 export type { AppState, Link, OpenOptions, TunnelChanged } from './api/tunnel.ts'
 export type { NameRelease, Profile, SignIn } from './api/users.ts'
 export type { UnidentifiedRequest, Verification, Verifier } from './api/verifiers.ts'
-export type { AccountSection, HomeApp, HomeView, RouteAccess } from './api/web-routes.ts'
+export type { AccountSection, HomeApp, HomeView, RouteAccess, RowAccess } from './api/web-routes.ts'
 export type { ConcurrencyQuota, Load, Overload } from './base/limits/concurrency-quota.ts'
 export type { ValueProblem } from './kernel/config-check.ts'
 export type {

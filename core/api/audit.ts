@@ -1,6 +1,7 @@
 import { serviceRef, slotRef } from '../kernel/reference.ts'
 import type { Transaction } from './database.ts'
 import type { Grant } from './grants.ts'
+import type { AdminRule } from './rights.ts'
 import type { Subject } from './subject.ts'
 
 /** The caller of a route that makes a change. */
@@ -12,6 +13,22 @@ export interface Actor {
   readonly id: string
   /** Rejects with the response if the caller may no longer call the route. Absent if the permission cannot be lost. */
   readonly stillMay?: () => Promise<void>
+  /**
+   * Throws `Problem` 403 `roles_exceed_own` unless the caller has every right of administration that the roles or rules give or deny: for
+   * whatever lets somebody have or lose them. With `user`: what lets somebody act as this user. Call it in the change. Absent:
+   * nobody is limited.
+   */
+  readonly mayGive?: (given: GivenRights) => void
+}
+
+/** What a change gives to somebody, or takes away. */
+export interface GivenRights {
+  readonly roles?: Iterable<string>
+  readonly rules?: readonly AdminRule[]
+  /** Who gets the roles, if it is one account: what its other roles allow for things of its roles counts too. */
+  readonly to?: string
+  /** All roles of this account, those for a time included. */
+  readonly user?: string
 }
 
 /** An event to record. Recording adds the id, the time, the cluster and the hub. */

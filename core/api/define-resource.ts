@@ -13,6 +13,7 @@ import {
   withExample,
 } from './resource-routes.ts'
 import type { Revisions } from './revisions.ts'
+import type { RowLabels } from './rights.ts'
 import type { RunningChange } from './sessions.ts'
 import type { Subject } from './subject.ts'
 import type { WebRoutes } from './web-routes.ts'
@@ -126,6 +127,10 @@ export function defineResource<Item, Row extends object, Input = unknown>(
   }
 }
 
+/** The labels of a document that has been checked. */
+const labelsIn = (document: object): RowLabels =>
+  (document as { metadata?: { labels?: RowLabels } }).metadata?.labels ?? {}
+
 /** The routes of a resource that `defineResource` declares. */
 function collectionRoutes<Item, Row extends object, Input>(
   definition: ResourceDefinition<Item, Row, Input>,
@@ -137,8 +142,16 @@ function collectionRoutes<Item, Row extends object, Input>(
   const returns = schemaOf(definition)
   const aNoun = `${/^[aeio]/i.test(noun) ? 'an' : 'a'} ${noun}`
   type Caller = { readonly subject: Subject }
+  const labels = 'spec' in definition.form && {
+    of: (item: Item) => labelsIn(collection.show(item)),
+    at(key: string) {
+      const item = collection.items.get(key)
+      if (item === undefined) return collection.unreadable.has(key) ? {} : undefined
+      return labelsIn(collection.show(item))
+    },
+  }
   const view = {
-    ...{ ...definition, show: collection.show },
+    ...{ ...definition, show: collection.show, ...(labels && { labels }) },
     ...(list && { list: { rows: ({ subject }: Caller) => collection.list(subject), ...list } }),
     ...(get && { get: { ...get, find: (key: string, by: Caller) => collection.known(key, by.subject) } }),
   }
@@ -162,8 +175,10 @@ function collectionRoutes<Item, Row extends object, Input>(
       const result = Type.Object({ created: Type.Boolean(), resource: returns })
       const access = `${changeKind}.update` as const
       const route = { access, ...put, summary, takes: returns, returns: result }
-      on(`PUT /:${key}`, route, async (name, { body, actor, headers }, reply) => {
-        const done = await collection.put(name, put.parse(body, { name }), actor, headers)
+      on(`PUT /:${key}`, route, async (name, { body, actor, headers, requireRow }, reply) => {
+        const input = put.parse(body, { name })
+        if (labels) requireRow(labelsIn(body as object))
+        const done = await collection.put(name, input, actor, headers)
         if (done.created) reply.code(201)
         return { created: done.created, resource: collection.show(collection.known(name)), ...done.more }
       })

@@ -124,6 +124,7 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
   }),
   assertion: partWith(['sign', 'signOnce']),
   sessionLimits: partWith(['ttlMs', 'idleMs']),
+  adminRoles: partWith(['rulesOf']),
   transports: partWith([], {
     name,
     listen: maybe,

@@ -3,8 +3,9 @@ import { type Static, type TSchema, Type } from 'typebox'
 import { mapInTurns } from '../kernel/turns.ts'
 import { NamedPageQuery, pageOf, type Sorts, sortedQuery } from './paging.ts'
 import { Problem } from './problem.ts'
+import type { RowLabels } from './rights.ts'
 import type { Subject } from './subject.ts'
-import type { RouteAccess, WebRoutes } from './web-routes.ts'
+import type { RouteAccess, RowAccess, WebRoutes } from './web-routes.ts'
 
 /** One verb of a resource: who may call it, and whether it can end access. */
 export interface ResourceVerb {
@@ -16,6 +17,8 @@ export interface ResourceVerb {
   readonly cuts?: boolean
   /** As `deadlineMs` of a route. */
   readonly deadlineMs?: number
+  /** As `everyRight` of a route. */
+  readonly everyRight?: boolean
 }
 
 /** The JSON of a resource: a document with a `spec` (`kind`, `version`, `metadata`, `spec`), or flat. */
@@ -73,6 +76,8 @@ export type ResourceCall<Body = unknown, Query = unknown> = FastifyRequest<{
 /** What a route takes and returns; all of it is in the description of the API. */
 export interface ResourceRoute<Body extends TSchema, Query extends TSchema> extends ResourceVerb {
   readonly access: RouteAccess
+  /** As `rows` of a route. Default: by `labels` of the resource, if the path names one. */
+  readonly rows?: RowAccess
   readonly body?: Body
   /** As `body`, if the route checks it itself. */
   readonly takes?: TSchema
@@ -113,6 +118,12 @@ export interface ResourceView<Item> extends ResourceFace<Item> {
     /** Undefined: there is none, or none that the caller may see. */
     readonly find: (key: string, call: ResourceCall) => Item | undefined | Promise<Item | undefined>
   }
+  /** The labels by which roles give rights for some of them only. Absent: for all or none. */
+  readonly labels?: {
+    of(item: Item): RowLabels
+    /** From memory; undefined: there is none. One that is unreadable has none that fit. */
+    at(key: string): RowLabels | undefined
+  }
   /** The JSON. Default: the item itself. */
   readonly show?: (item: Item, subject: Subject) => object
 }
@@ -139,15 +150,28 @@ export function resourceRoutes<Item>(view: ResourceView<Item>, more?: (on: AddRo
   const { order = (item: Item) => String((item as Record<string, unknown>)[key]) } = view
   const { search = order, sorts = {}, newestFirst = false } = view
   const returns = schemaOf(view)
-  return apiRoutes(collection, (on, web) => {
+  const { labels } = view
+  const one: RowAccess | undefined = labels && {
+    labelsOf: labels.at,
+    missing: (key) => missing(view, key),
+  }
+  const asks = labels && { rows: 'asks' as const }
+  return apiRoutes(collection, (add, web) => {
+    const on: AddRoute = (at, route, run) => {
+      const named = one !== undefined && at.split(' ')[1]?.startsWith(`/:${key}`)
+      add(at, named ? { rows: one, ...route } : route, run)
+    }
     if (list) {
       const { rows = () => [], query = NamedPageQuery, showAll, summary = `All ${noun}s`, ...verb } = list
       const access = `${changeKind}.list` as const
       const querystring = sortedQuery(query, Object.keys(sorts))
-      const route = { access, ...verb, summary, querystring, returns: Type.Array(returns) }
+      const route = { access, ...asks, ...verb, summary, querystring, returns: Type.Array(returns) }
       on('GET /', route, async (_, call, reply) => {
         const sorted = { keyOf: order, textOf: search, sorts, descending: newestFirst }
-        const page = await pageOf(call, reply, await rows(call), sorted)
+        const all = await rows(call)
+        const { mayRow } = call
+        const own = labels && mayRow ? all.filter((item) => mayRow(labels.of(item))) : all
+        const page = await pageOf(call, reply, own, sorted)
         return mapInTurns(page, (await showAll?.(page)) ?? ((item) => show(item, call.subject)))
       })
     }
@@ -162,16 +186,22 @@ export function resourceRoutes<Item>(view: ResourceView<Item>, more?: (on: AddRo
     more?.(on)
     if (!('spec' in form)) return
     const { kind = name, spec } = form
-    web.get(`/schemas/${kind}`, { config: { access: `${changeKind}.read` } }, async () => spec)
+    web.get(`/schemas/${kind}`, { config: { access: `${changeKind}.read`, ...asks } }, async () => spec)
   })
 }
 
 /** Routes of the JSON API below `/v1/webapi/<collection>`. */
 export function apiRoutes(collection: string, add: (on: AddRoute, web: FastifyInstance) => void): WebRoutes {
   const routes: WebRoutes['routes'] = async (web) => {
-    const on: AddRoute = (at, { access, cuts, deadlineMs, ...schema }, run) => {
+    const on: AddRoute = (at, { access, cuts, deadlineMs, rows, everyRight, ...schema }, run) => {
       const [method, path = ''] = at.split(' ') as [HTTPMethods, string?]
-      const config = { access, ...(cuts && { cuts }), ...(deadlineMs !== undefined && { deadlineMs }) }
+      const config = {
+        access,
+        ...(cuts && { cuts }),
+        ...(deadlineMs !== undefined && { deadlineMs }),
+        ...(rows && { rows }),
+        ...(everyRight && { everyRight }),
+      }
       const handler: RouteHandlerMethod = async (request, reply) => {
         const call = request as ResourceCall<never, never>
         if (at === 'POST /') reply.code(201)

@@ -1,5 +1,8 @@
+import { serviceRef } from '../kernel/reference.ts'
+import type { Subject } from './subject.ts'
+
 /** What administrators do with the things of one kind. */
-const ADMIN_VERBS = [
+export const ADMIN_VERBS = [
   ...(['list', 'read', 'create', 'update', 'delete'] as const),
   ...(['enable', 'end', 'review', 'invite'] as const),
 ] as const
@@ -13,3 +16,53 @@ const RIGHT = new RegExp(`^[a-z][a-z0-9_-]*\\.(${ADMIN_VERBS.join('|')})$`)
 /** Whether a value is a right. */
 export const isAdminRight = (value: unknown): value is AdminRight =>
   typeof value === 'string' && RIGHT.test(value)
+
+/** The labels of a thing, such as an app. */
+export type RowLabels = Readonly<Record<string, string>>
+
+/** One entry of `allow.admin` or `deny.admin` of a role. */
+export interface AdminRule {
+  /** Kinds of things; `*` is all of them. */
+  readonly kinds: readonly string[]
+  /** Verbs; `*` is all of them. */
+  readonly verbs: readonly (AdminVerb | '*')[]
+  /**
+   * Only things with all of these labels. `{{user.name}}` stands for the name of the caller, `{{user.roles}}` for each role of the
+   * caller. Absent: all things of the kinds.
+   */
+  readonly labels?: Readonly<Record<string, string | readonly string[]>>
+}
+
+/** What a role says about administration. */
+export interface AdminRules {
+  readonly allow: readonly AdminRule[]
+  /** Counts more than what any role allows, except for people who have the role `admin`. */
+  readonly deny: readonly AdminRule[]
+  /** Other roles that people get by this one, such as those that they may ask for. */
+  readonly leadsTo: readonly string[]
+}
+
+/** What the roles say about administration, read from memory. */
+export interface AdminRoles {
+  /** Null: the role is unreadable, so whoever has it has no right by any role but `admin`. Undefined: there is no such role. */
+  rulesOf(role: string): AdminRules | null | undefined
+}
+
+/** What the roles say about administration. Provided by rbac; without it, the role `admin` alone has rights. */
+export const adminRoles = serviceRef<AdminRoles>('adminRoles')
+
+/** Decides who may administer what. */
+export interface AdminRights {
+  /**
+   * Whether the subject has a right, by its roles: for the things with these labels; without labels: for all things of the kind. The
+   * role `admin` has every right.
+   */
+  may(subject: Pick<Subject, 'user' | 'roles'>, right: AdminRight, labels?: RowLabels): boolean
+  /** Whether the subject has any right at all, were it for few things only. */
+  any(subject: Pick<Subject, 'user' | 'roles'>): boolean
+  /** Whether the subject has every right that these roles give, or lead to, and every one that they deny. */
+  covers(subject: Pick<Subject, 'user' | 'roles'>, roles: Iterable<string>): boolean
+}
+
+/** Decides who may administer what. */
+export const adminRights = serviceRef<AdminRights>('adminRights')

@@ -20,6 +20,8 @@ export interface RoleRule {
   readonly members: Readonly<Record<string, TSchema>>
   /** Faults of a value that fits the schemas, with the path of each below the value. Of a list, it gets each entry. */
   faults?(value: Readonly<Record<string, unknown>>, under: 'allow' | 'deny'): readonly RoleFault[]
+  /** Other roles that people get by a value, such as those that they may ask for: nobody lets others get more rights than they have. */
+  leadsTo?(value: Readonly<Record<string, unknown>>): readonly string[]
   /** What saving a role would change inside apps, for its preview; null: the rule has nothing to say. */
   preview?(change: RoleChange): Promise<RequestPreview | null>
   /** Called once, before any request, with the roles of this hub. */

@@ -72,8 +72,16 @@ export interface Users {
   claim(input: SignIn): Promise<User>
   /** `User.holder` as the transaction sees it; undefined when there is no such user. */
   holderIn(trx: Transaction, name: string): Promise<string | null | undefined>
-  /** Removes the mapped roles of all users who last signed in through this connector, in the change that removes it. */
-  dropMappedRoles(trx: Transaction, change: Pick<Change, 'touch'>, connector: string): Promise<void>
+  /**
+   * Removes the mapped roles of all users who last signed in through this connector, in the change that removes it. Throws `Problem` 409
+   * `last_admin`.
+   */
+  dropMappedRoles(
+    trx: Transaction,
+    change: Pick<Change, 'touch'>,
+    connector: string,
+    by?: Actor,
+  ): Promise<void>
 }
 
 /** A name is taken from the identity that holds it: the user is removed or relinked. */

@@ -1,10 +1,11 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { serviceRef, slotRef } from '../kernel/reference.ts'
 import type { AppDisplay } from './app.ts'
-import type { Actor } from './audit.ts'
+import type { Actor, GivenRights } from './audit.ts'
 import type { Markup } from './pages.ts'
+import type { Problem } from './problem.ts'
 import type { CallRate } from './proxy-limits.ts'
-import type { AdminRight } from './rights.ts'
+import type { AdminRight, RowLabels } from './rights.ts'
 import type { Session } from './sessions.ts'
 import type { HomeLink } from './sign-in.ts'
 import type { Subject } from './subject.ts'
@@ -98,13 +99,18 @@ export const appsDomainOf = (
  */
 export type RouteAccess = 'public' | 'page' | 'user' | AdminRight
 
+/** The things that the first parameter of a path names: their labels, undefined if there is none, and the response then. */
+export type RowAccess =
+  | 'asks'
+  | { labelsOf(key: string): RowLabels | undefined; missing(key: string): Problem }
+
 declare module 'fastify' {
   interface FastifyRequest {
     /** The caller, set before the handler of the route runs; null on `public` routes. */
     subject: Subject
     /** Address of the client after PROXY protocol and trusted proxies; empty on the admin socket. */
     clientIp: string
-    /** The caller, for changes and their records: `subject`, `clientIp`, the request's id, and `stillMay`. */
+    /** The caller, for changes and their records: `subject`, `clientIp`, the request's id, `stillMay` and `mayGive`. */
     readonly actor: Actor
     /**
      * Identifies the caller again, for long-lived responses; null if the session has ended or the view is too old. It does
@@ -115,6 +121,18 @@ declare module 'fastify' {
      * For the guard only: identifies the caller again, or rejects as the guard would. Null if the result cannot change.
      */
     authorizeAgain: (() => Promise<Subject>) | null
+    /** For `actor` only: throws as `Actor.mayGive`. Null outside the hub. */
+    mayGive: ((subject: Subject, given: GivenRights) => void) | null
+    /**
+     * For a route with `config.rows: 'asks'`: null if the caller has the right for everything, otherwise whether the caller has it for a
+     * thing with these labels.
+     */
+    mayRow: ((labels: RowLabels) => boolean) | null
+    /**
+     * As `mayRow`, of what is to be stored: throws `Problem` 403 unless the caller has the right for it, now and when the change is
+     * made.
+     */
+    requireRow: (labels: RowLabels) => void
     /**
      * For the hub's own sign-in only: the person whom this call signs in is known, so that the calls on the way here no
      * longer count against the address.
@@ -145,6 +163,13 @@ declare module 'fastify' {
      * request. The route sends its own CORS headers.
      */
     anyOrigin?: boolean
+    /**
+     * What callers get who have the right for some things only. `asks`: the route itself asks with `mayRow` or `requireRow`. Absent: the
+     * route refuses them.
+     */
+    rows?: RowAccess
+    /** Only callers with every right may call it, because it decides who has which. */
+    everyRight?: boolean
     /** `page`: an error is a page for every caller, because browsers come here although the path is below `/v1/`. */
     errors?: 'page'
     /** For a change that can end access: the response, an object, lists in `cut` the streams cut on all hubs. */

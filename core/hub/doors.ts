@@ -40,8 +40,8 @@ export const doors = {
   }),
   web: room({
     needs: [
-      ...(['audit', 'callers', 'certificates', 'cuts', 'locks', 'pages', 'plugged'] as const),
-      ...(['revisions', 'sessions', 'signIn', 'tunnel'] as const),
+      ...(['accounts', 'adminRights', 'audit', 'callers', 'certificates', 'cuts', 'grants'] as const),
+      ...(['locks', 'pages', 'plugged', 'revisions', 'sessions', 'signIn', 'tunnel'] as const),
     ],
     make(rooms) {
       const { certificates, config, kernel, publicNames, signIn } = rooms
@@ -55,6 +55,10 @@ export const doors = {
           signIn.missingPages,
         ],
         identify: createCallerLookup(rooms),
+        rolesHeld: (user) => [
+          ...rooms.accounts.rolesOf(user),
+          ...rooms.grants.service.list(user).map(({ role }) => role),
+        ],
         botOf: (user) => rooms.callers.bots().flatMap((entry) => entry.find(user) ?? [])[0],
         confirmation: {
           msFor: (roles) => kernel.service(sessionLimits)?.confirmMs?.(roles) ?? 0,

@@ -13,6 +13,7 @@ import type { LoadedPlugin } from '../base/loader/plugin-loader.ts'
 import type { createCounts } from '../base/log/counts.ts'
 import type { PlainPort } from '../base/log/listening-port.ts'
 import type { RunningAccess } from '../gate/access/access.ts'
+import type { RunningAdminRights } from '../gate/access/admin-rights.ts'
 import type { RunningCallers } from '../gate/access/callers.ts'
 import type { Decisions } from '../gate/access/decisions.ts'
 import type { RunningGrants } from '../gate/access/grants.ts'
@@ -116,6 +117,7 @@ export interface Rooms {
   /** The public port. */
   readonly listener: Listener
   readonly locks: RunningLocks
+  readonly adminRights: RunningAdminRights
   readonly offered: readonly HubTransport[]
   /** Opens the ports of transports that have one. */
   readonly outside: unknown

@@ -6,6 +6,7 @@ import { type RequirementKind, requirements as requirementKinds } from '../api/r
 import { sayWhatWaits } from '../base/log/wait-notice.ts'
 import { createAccess } from '../gate/access/access.ts'
 import { createAccountGroups } from '../gate/access/account-groups.ts'
+import { createAdminRights } from '../gate/access/admin-rights.ts'
 import { createCallers } from '../gate/access/callers.ts'
 import { createDecisions } from '../gate/access/decisions.ts'
 import { createExplanation } from '../gate/access/explanation.ts'
@@ -123,7 +124,8 @@ export const storedRooms = {
     start: (grants) => grants.watch(),
     stop: (grants) => grants.stop(),
   }),
-  locks: room({ needs: ['revisions'], make: createLocks, provides: { locks: (locks) => locks } }),
+  locks: room({ needs: ['revisions', 'users'], make: createLocks, provides: { locks: (locks) => locks } }),
+  adminRights: room({ make: createAdminRights, provides: { adminRights: (rights) => rights } }),
   decide: room({ make: ({ kernel }) => kernel.calls.access.decide }),
   decisions: room({ needs: ['decide', 'requirements', 'locks', 'revisions'], make: createDecisions }),
   sessions: room({

@@ -77,6 +77,9 @@ export interface RequestRules {
   because(wanted: Pick<Wanted, 'role' | 'via'>, app: App): readonly string[]
 }
 
+const rolesIn = ({ roles }: Readonly<Record<string, unknown>>): readonly string[] =>
+  (roles as readonly string[] | undefined) ?? []
+
 export function createRequestRules(): RequestRules {
   let reader: RoleReader | null = null
   const attach = (roles: RoleReader): void => {
@@ -129,6 +132,7 @@ export function createRequestRules(): RequestRules {
           if (ms !== null && ms >= SHORTEST_MS && ms <= LONGEST_MS) return []
           return [{ path: ['max_duration'], message: 'must be from 1m to 30d' }]
         },
+        leadsTo: rolesIn,
         attach,
       },
       {
@@ -138,6 +142,7 @@ export function createRequestRules(): RequestRules {
           roles: Roles,
           passkey: Type.Boolean({ description: 'Each approval needs a passkey' }),
         }),
+        leadsTo: rolesIn,
         attach: () => {},
       },
     ],

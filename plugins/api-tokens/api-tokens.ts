@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import {
   type Actor,
+  type AdminRights,
   type Change,
   type Clock,
   type Database,
@@ -87,10 +88,11 @@ export function createApiTokens(options: {
   readonly revisions: Pick<Revisions, 'write' | 'addView'>
   readonly users: Pick<Users, 'byName' | 'rolesOf' | 'holderIn' | 'keyOf'>
   readonly locks: LockView
+  readonly adminRights: Pick<AdminRights, 'covers'>
   readonly clock: Clock
   readonly log: Log
 }): RunningApiTokens {
-  const { users, locks, clock, log } = options
+  const { users, locks, adminRights, clock, log } = options
   const db = options.db.withTables<Tables>()
   let byHash = new Map<string, ApiToken>()
   const usedAt = new Map<string, number>()
@@ -133,7 +135,7 @@ export function createApiTokens(options: {
    */
   async function newToken(
     { name, roles, ttl_seconds: ttl = DEFAULT_TTL_SECONDS }: NewApiToken,
-    { subject }: Actor,
+    { subject, mayGive }: Actor,
     created: number,
     { trx, change }: RunningChange,
   ): Promise<{ readonly row: TokenRow; readonly shown: object }> {
@@ -143,6 +145,7 @@ export function createApiTokens(options: {
       const detail = `You cannot grant ${beyond.join(', ')}: a token can only have roles that its creator has.`
       throw problemFor('roles_exceed_own', detail)
     }
+    mayGive?.({ roles })
     const holder = subject.kind === 'operator' ? null : await users.holderIn(trx, subject.user)
     if (holder === undefined) throw problemFor('login_required', 'Your user was just removed. Sign in again.')
     const tables = trx.withTables<Tables>()
@@ -186,7 +189,9 @@ export function createApiTokens(options: {
     const own = creator === OPERATOR ? ['admin'] : users.rolesOf(creator)
     const locked =
       locks.lockFor(holder, null) ?? locks.lockFor({ ...holder, user: creator, roles: own }, null)
-    const granted = locked === null ? roles.filter((role) => own.includes(role)) : []
+    const kept = locked === null ? roles.filter((role) => own.includes(role)) : []
+    // Another role of the creator may deny what the token's role allows.
+    const granted = adminRights.covers({ user: creator, roles: own }, kept) ? kept : []
     return Object.freeze({ ...holder, roles: granted })
   }
 

@@ -1,4 +1,12 @@
-import { credentials, database, defineHubPlugin, revisions, users, webRoutes } from '@mezite/core'
+import {
+  adminRights,
+  credentials,
+  database,
+  defineHubPlugin,
+  revisions,
+  users,
+  webRoutes,
+} from '@mezite/core'
 import { locks } from '@mezite/core/identity'
 import { createApiTokens } from './api-tokens.ts'
 import { reasons } from './reasons.ts'
@@ -7,7 +15,7 @@ export default defineHubPlugin({
   name: 'api-tokens',
   api: 1,
   summary: 'Gives programs credentials for the JSON API',
-  needs: { database, locks, revisions, users },
+  needs: { adminRights, database, locks, revisions, users },
   provides: { credentials, webRoutes },
   reasons,
   setup({ clock, log, tap, use, provide }) {

@@ -1,4 +1,4 @@
-import type { Revisions, Sessions, Subject } from '@mezite/core'
+import type { AdminRights, Revisions, Sessions, Subject } from '@mezite/core'
 
 /** The sender of a request. */
 export interface Asker {
@@ -7,23 +7,29 @@ export interface Asker {
 }
 
 interface Deps {
+  readonly adminRights: Pick<AdminRights, 'may'>
   readonly revisions: Pick<Revisions, 'fresh' | 'onApplied'>
   readonly sessions: Pick<Sessions, 'byId' | 'subjectOf'> | undefined
 }
 
 /**
- * Returns a function that checks, at every poll, whether the reader is still an admin and not locked. The operator always
+ * Returns a function that checks, at every poll, whether the reader still has the right to read events, and is not locked. The operator always
  * is. A lock takes effect at the second poll.
  */
-export function createAdminWatch({ revisions, sessions }: Deps): (request: Asker) => () => boolean {
+export function createAdminWatch({
+  adminRights,
+  revisions,
+  sessions,
+}: Deps): (request: Asker) => () => boolean {
   let changed = 0
+  const mayRead = (subject: Subject | null | undefined) => !!subject && adminRights.may(subject, 'audit.list')
   revisions.onApplied((touched) => {
-    if (touched === null || touched.has('lock') || touched.has('user')) changed += 1
+    if (touched === null || touched.has('lock') || touched.has('user') || touched.has('role')) changed += 1
   })
   return (request) => {
     const { kind, sessionId } = request.subject
     if (kind === 'operator') return () => true
-    const again = askAgain(request)
+    const again = askAgain(request, mayRead)
     const poll = () => {
       again.ask()
       return again.allowed
@@ -36,19 +42,19 @@ export function createAdminWatch({ revisions, sessions }: Deps): (request: Asker
       seen = changed
       const session = sessions?.byId(sessionId)
       const now = session && sessions?.subjectOf(session)
-      return again.allowed && revisions.fresh() && (now?.roles.includes('admin') ?? false)
+      return again.allowed && revisions.fresh() && mayRead(now)
     }
   }
 }
 
 /** Authenticates the credentials again; the result takes effect at the next poll. */
-function askAgain(request: Asker) {
+function askAgain(request: Asker, mayRead: (subject: Subject | null) => boolean) {
   const again = {
     allowed: true,
     ask(): void {
       request.identifyAgain().then(
         (subject) => {
-          again.allowed = subject?.roles.includes('admin') ?? false
+          again.allowed = mayRead(subject)
         },
         () => {
           again.allowed = false

@@ -1,5 +1,6 @@
 import {
   type Actor,
+  type AdminRights,
   type Audit,
   apiRoutes,
   type Database,
@@ -70,6 +71,7 @@ type Search = Partial<Record<keyof (typeof Query)['properties'], string>>
 
 interface Deps {
   readonly database: Database
+  readonly adminRights: AdminRights
   readonly audit: Audit
   readonly revisions: Revisions
   readonly sessions: Sessions | undefined

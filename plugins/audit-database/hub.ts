@@ -1,4 +1,5 @@
 import {
+  adminRights,
   audit,
   auditSinks,
   database,
@@ -57,7 +58,7 @@ export default defineHubPlugin({
     ),
   }),
   validate: ({ retention_by_type = {} }) => misspelledTypes(Object.keys(retention_by_type)),
-  needs: { audit, revisions, database, databaseServer, jobs, secretBox },
+  needs: { adminRights, audit, revisions, database, databaseServer, jobs, secretBox },
   wants: { sessions },
   provides: { auditSinks, databaseChecks, migrations, recordedRequests, webRoutes },
   reasons,

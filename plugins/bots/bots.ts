@@ -116,6 +116,7 @@ export function botResource(sessions: Pick<Sessions, 'listIn' | 'end'>) {
           return { ...NO_SECRET, ...old, name: bot.metadata.name, document, holder, updated }
         },
         within: async ({ row, old, ...change }) => {
+          requireRoles(change.by, [row, ...(old ? [old] : [])])
           if (old !== undefined && old.holder !== row.holder) await endSessions(sessions, row.name, change)
           return undefined
         },
@@ -123,12 +124,25 @@ export function botResource(sessions: Pick<Sessions, 'listIn' | 'end'>) {
       remove: {
         cuts: true,
         within: async ({ row, ...change }) => {
+          requireRoles(change.by, [row])
           await endSessions(sessions, row.name, change)
           return undefined
         },
       },
     },
   })
+}
+
+/** Whoever changes a bot can act as it, so they need all rights that its roles give. An unreadable bot has no roles. */
+export function requireRoles(by: Actor, rows: readonly BotRow[]): void {
+  const roles = rows.flatMap(({ name, document }) => {
+    try {
+      return readBot(JSON.parse(document), { name }).spec.roles
+    } catch {
+      return []
+    }
+  })
+  by.mayGive?.({ roles })
 }
 
 /** Ends all sessions of a bot as part of a change. */

@@ -1,5 +1,5 @@
 import { type AddRoute, type Clock, type Sessions, Type } from '@mezite/core'
-import { endSessions, NO_OLD_SECRET, NO_SECRET, newHolder, type StoredBots } from './bots.ts'
+import { endSessions, NO_OLD_SECRET, NO_SECRET, newHolder, requireRoles, type StoredBots } from './bots.ts'
 import type { BotRow } from './migrations.ts'
 import { hashSecret, newSecret } from './secret.ts'
 
@@ -52,8 +52,10 @@ export function secretRoutes(
           : { ...fresh, old_hash, old_created, old_used, old_until: now + seconds * 1_000 }
       }
       await bots.update(name, actor, set, {
-        within: (change) =>
-          change.old?.secret_hash == null || seconds !== undefined ? undefined : within(change),
+        async within(change) {
+          requireRoles(change.by, [change.row])
+          return change.old?.secret_hash == null || seconds !== undefined ? undefined : within(change)
+        },
       })
       reply.code(201)
       return { name, secret }

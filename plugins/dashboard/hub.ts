@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import {
+  adminRights,
   catalog,
   dashboardParts,
   database,
@@ -31,7 +32,7 @@ export default defineHubPlugin({
   api: 1,
   summary: 'The launcher for people and the administration for operators',
   config: Type.Closed({}),
-  needs: { catalog, database, jobs, pages, revisions, sessions, users },
+  needs: { adminRights, catalog, database, jobs, pages, revisions, sessions, users },
   wants: { dashboardParts },
   provides: { homeLinks, migrations, webRoutes },
   reasons,
@@ -55,7 +56,10 @@ export default defineHubPlugin({
       await traffic.stop()
     })
     tap.tunnel.changed(({ hostname }) => streams.publish(new Map([['agent', new Set([hostname])]])))
-    provide.homeLinks({ title: 'Administration', href: '/web/admin', role: 'admin' })
+    provide.homeLinks({
+      ...{ title: 'Administration', href: '/web/admin' },
+      count: (person) => (use.adminRights.any(person) ? 0 : null),
+    })
     provide.webRoutes(assets.webRoutes)
     provide.webRoutes(eventRoutes(streams))
     provide.migrations(trafficMigrations)
@@ -66,7 +70,16 @@ export default defineHubPlugin({
       (part): part is PersonPanel => part.kind === 'person-panel',
     )
     const { languageOf } = use.pages
-    const parts = { pages, panels, personPanels, languageOf, catalog: use.catalog, users: use.users, log }
+    const parts = {
+      pages,
+      panels,
+      personPanels,
+      languageOf,
+      catalog: use.catalog,
+      users: use.users,
+      rights: use.adminRights,
+      log,
+    }
     provide.webRoutes(partRoutes(parts))
     provide.webRoutes({
       name: 'dashboard',
@@ -76,7 +89,7 @@ export default defineHubPlugin({
       async routes(web) {
         for (const path of ['/', '/*']) {
           web.get(path, { config: { access: 'page' } }, async ({ subject }, reply) => {
-            if (!subject.roles.includes('admin')) throw problemFor('access_denied')
+            if (!use.adminRights.any(subject)) throw problemFor('access_denied')
             return reply.page(use.pages.render({ ...adminPage(subject), ...assets.entry('admin') }))
           })
         }

@@ -1,9 +1,11 @@
 import {
+  type AdminRights,
   apiRoutes,
   type Catalog,
   inTurns,
   type Log,
   type Pages,
+  type Subject,
   Type,
   type Users,
   type WebRoutes,
@@ -58,8 +60,9 @@ const Blocks = Type.Array(
   ]),
 )
 
-/** What the language of a caller depends on. */
+/** What the language and the rights of a caller depend on. */
 interface Caller {
+  readonly subject: Subject
   readonly headers: { readonly 'accept-language'?: string | undefined }
 }
 
@@ -71,9 +74,18 @@ export function partRoutes(deps: {
   readonly personPanels: readonly PersonPanel[]
   readonly users: Pick<Users, 'byName' | 'list' | 'rolesOf'>
   readonly catalog: Pick<Catalog, 'list'>
+  readonly rights: Pick<AdminRights, 'may'>
   readonly log: Log
 }): WebRoutes {
-  const { pages, panels, personPanels, catalog, users, log } = deps
+  const { pages, panels, personPanels, catalog, users, rights, log } = deps
+  /** The parts whose right the caller has. */
+  const openTo = <P extends Pick<Page, 'right'>>({ subject }: Caller, parts: readonly P[]) =>
+    parts.filter(({ right }) => rights.may(subject, right))
+  const named = (wanted: string) => catalog.list().find(({ name }) => name === wanted)
+  const appRows = {
+    labelsOf: (name: string) => named(name)?.labels,
+    missing: () => problemFor('page_not_found', 'There is no such app.'),
+  }
   /** How a part is shown to the caller, by the languages of the browser. */
   const sayTo = ({ headers }: Caller, { texts }: Pick<Page, 'texts'>): Say =>
     sayIn(texts, deps.languageOf(headers['accept-language']))
@@ -84,7 +96,7 @@ export function partRoutes(deps: {
     load: (panel: P) => ReturnType<P['content']>,
   ) {
     const shown = await Promise.all(
-      all.map(async (panel) => {
+      openTo(caller, all).map(async (panel) => {
         const say = sayTo(caller, panel)
         const blocks = await contentOf(panel, () => load(panel), say, log)
         return blocks === null ? [] : [{ title: say(panel.title), blocks: blocks ?? null }]
@@ -100,7 +112,7 @@ export function partRoutes(deps: {
       returns: Type.Array(Type.Object({ path: Type.String(), ...Title })),
     } as const
     on('GET /pages', list, (_, caller) =>
-      pages.map((page) => ({ path: page.path, title: sayTo(caller, page)(page.title) })),
+      openTo(caller, pages).map((page) => ({ path: page.path, title: sayTo(caller, page)(page.title) })),
     )
     const counts = {
       access: 'user.list',
@@ -119,7 +131,7 @@ export function partRoutes(deps: {
       returns: Type.Object({ ...Title, blocks: Blocks }),
     } as const
     on('GET /pages/:path', get, async (wanted, caller) => {
-      const page = pages.find(({ path }) => path === wanted)
+      const page = openTo(caller, pages).find(({ path }) => path === wanted)
       if (!page) throw problemFor('page_not_found', `No plugin has a page "${wanted}".`)
       const say = sayTo(caller, page)
       const blocks = await contentOf(page, page.content, say, log)
@@ -131,8 +143,8 @@ export function partRoutes(deps: {
       summary: 'The panels that plugins add to the page of an app',
       returns: Type.Array(Type.Object({ ...Title, blocks: Type.Nullable(Blocks) })),
     } as const
-    on('GET /panels/:name', ofApp, (wanted, caller) => {
-      const app = catalog.list().find(({ name }) => name === wanted)
+    on('GET /panels/:name', { ...ofApp, rows: appRows }, (wanted, caller) => {
+      const app = named(wanted)
       return app ? shownOf(panels, caller, (panel) => panel.content(app)) : []
     })
     const ofPerson = {

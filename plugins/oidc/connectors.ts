@@ -69,7 +69,7 @@ export function createConnectors(deps: {
     { trx, change, by }: RunningChange & { readonly by: Actor },
   ): Promise<number> {
     await trx.withTables<OidcTables>().deleteFrom('oidc_logins').where('connector', '=', name).execute()
-    await users.dropMappedRoles(trx, change, name)
+    await users.dropMappedRoles(trx, change, name, by)
     const ids = (await sessions.listIn(trx, { connector: name })).map(({ id }) => id)
     return sessions.end(ids, reason, by.subject, { trx, change })
   }
@@ -121,6 +121,7 @@ export function createConnectors(deps: {
       get: {},
       put: {
         cuts: true,
+        everyRight: true,
         parse: readConnector,
         // Without a new secret the stored one stays, unless the issuer or the client changes.
         row({ document, secret }, row, updated) {
@@ -147,6 +148,7 @@ export function createConnectors(deps: {
       },
       remove: {
         cuts: true,
+        everyRight: true,
         within: async ({ row: { name }, ...change }) => ({
           cut: { sessions: await endTrust(name, 'connector_deleted', change) },
         }),

@@ -1,4 +1,5 @@
 import {
+  adminRoles,
   catalog,
   defineHubPlugin,
   migrations,
@@ -42,7 +43,7 @@ export default defineHubPlugin({
   }),
   needs: { catalog, explanations, revisions },
   wants: { roleRules },
-  provides: { sessionLimits, migrations, requirements, webRoutes },
+  provides: { adminRoles, sessionLimits, migrations, requirements, webRoutes },
   reasons,
   setup({ config, use, tap, provide, clock, log }) {
     const resource = defineRoles(use.roleRules)
@@ -51,6 +52,9 @@ export default defineHubPlugin({
     for (const kind of roleRequirements) provide.requirements(kind)
     const { confirm_changes: confirmMs = 0, admin_idle_timeout: idleMs = 0 } = config.admin ?? {}
     provide.sessionLimits(limitsOf(roles, { confirmMs, idleMs }))
+    provide.adminRoles({
+      rulesOf: (role) => (roles.unreadable.has(role) ? null : roles.items.get(role)?.rights),
+    })
     provide.webRoutes(resource.routes(roles, previewRoute(roles, use, use.roleRules)))
     for (const rule of use.roleRules) rule.attach(readRoles(roles))
     tap.access.decide(

@@ -1,6 +1,19 @@
 import type { Database, Migrations } from '@mezite/core'
+import { STANDARD_ROLES } from './standard-roles.ts'
 
 export type RbacTables = { rbac_roles: { name: string; document: string; updated: number } }
+
+/** Whether somebody may have a role already: a name that had no document until now must not begin to give rights. */
+async function isNew(db: Database): Promise<boolean> {
+  const any = db.withTables<RbacTables & { users: { key: string }; pg_tables: { tablename: string } }>()
+  const users = any.selectFrom('pg_tables').select('tablename').where('tablename', '=', 'users')
+  if ((await users.executeTakeFirst()) === undefined) return false
+  const [user, role] = await Promise.all([
+    any.selectFrom('users').select('key').limit(1).executeTakeFirst(),
+    any.selectFrom('rbac_roles').select('name').limit(1).executeTakeFirst(),
+  ])
+  return user === undefined && role === undefined
+}
 
 export const rbacMigrations: Migrations = {
   owner: 'rbac',
@@ -13,6 +26,15 @@ export const rbacMigrations: Migrations = {
           .addColumn('document', 'text', (column) => column.notNull())
           .addColumn('updated', 'double precision', (column) => column.notNull())
           .execute()
+      },
+    },
+    '0002-roles-of-administrators': {
+      async up(db: Database) {
+        if (!(await isNew(db))) return
+        const rows = STANDARD_ROLES.map((role) => {
+          return { name: role.metadata.name, document: JSON.stringify(role), updated: 0 }
+        })
+        await db.withTables<RbacTables>().insertInto('rbac_roles').values(rows).execute()
       },
     },
   },

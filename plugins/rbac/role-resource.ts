@@ -1,4 +1,6 @@
 import {
+  ADMIN_VERBS,
+  type AdminRule,
   parseDuration,
   parseResource,
   type Resource,
@@ -57,11 +59,63 @@ const Labels = (effect: string) =>
       },
     ),
   )
+
+/** An entry of `allow.admin` and `deny.admin` as in documents. */
+interface AdminEntry {
+  readonly kinds: readonly string[]
+  readonly verbs: AdminRule['verbs']
+  readonly where?: { readonly labels: AppLabels }
+}
+const AdminEntries = (effect: string) =>
+  Type.Optional(
+    Type.Array(
+      Type.Closed({
+        kinds: Type.Array(
+          Type.String({ pattern: '^([a-z][a-z0-9_-]{0,62}|\\*)$', must: 'a kind such as app, or *' }),
+          {
+            minItems: 1,
+            maxItems: 100,
+            description: 'Kinds of things, as in the rights of the page look-up/api, such as app; * is all',
+          },
+        ),
+        verbs: Type.Array(Type.OneOf([...ADMIN_VERBS, '*']), {
+          minItems: 1,
+          maxItems: ADMIN_VERBS.length + 1,
+          description: 'What may be done with them; * is everything',
+        }),
+        where: Type.Optional(
+          Type.Closed(
+            {
+              labels: Type.Map(
+                Type.Unsafe<LabelValue>({
+                  type: ['string', 'array'],
+                  minLength: 1,
+                  maxLength: 256,
+                  items: { type: 'string', minLength: 1, maxLength: 256 },
+                  minItems: 1,
+                  maxItems: 100,
+                }),
+                {
+                  minProperties: 1,
+                  description:
+                    'All of these labels, exactly, or one of a list; {{user.name}} is the caller, {{user.roles}} each role of the caller',
+                  examples: [{ owner: '{{user.name}}' }],
+                },
+              ),
+            },
+            { description: 'Only things with these labels. Default: all' },
+          ),
+        ),
+      }),
+      { description: `Rights of administration that the role ${effect}`, minItems: 1, maxItems: 100 },
+    ),
+  )
 const Condition = (under: Side, effect: string, description: string, rules: readonly RoleRule[]) =>
   Type.Optional(
     Type.Closed(
       {
         app_labels: Labels(effect),
+        admin: AdminEntries(effect),
         ...Object.fromEntries(
           rules.filter((rule) => isUnder(rule, under)).map((rule) => [rule.name, ruleSchema(rule)]),
         ),
@@ -134,14 +188,23 @@ export interface RoleSpec {
     readonly confirm_changes?: string | 0
     readonly admin_idle_timeout?: string | 0
   }
-  readonly allow?: { readonly app_labels?: AppLabels; readonly [rule: string]: unknown }
-  readonly deny?: { readonly app_labels?: AppLabels; readonly [rule: string]: unknown }
+  readonly allow?: RoleSide
+  readonly deny?: RoleSide
+}
+
+interface RoleSide {
+  readonly app_labels?: AppLabels
+  readonly admin?: readonly AdminEntry[]
+  readonly [rule: string]: unknown
 }
 
 /** What a role says in a rule of a plugin. */
 export type RuleValue = Readonly<Record<string, unknown>> & { readonly app_labels?: AppLabels }
 
 export type RoleDocument = Resource<RoleSpec>
+
+/** What a label in `where` can say about the caller. */
+const TEMPLATES: readonly string[] = ['{{user.name}}', '{{user.roles}}']
 
 /** Reads a role document. Throws `Problem` 400 `resource_invalid` with all faults. */
 export function readRole(
@@ -169,6 +232,14 @@ export function readRole(
     const { faults } = compileLabels(spec[side]?.app_labels)
     for (const { key, message } of faults) problems.push({ path: ['spec', side, 'app_labels', key], message })
   }
+  for (const side of SIDES)
+    for (const [at, { where }] of (spec[side]?.admin ?? []).entries())
+      for (const [key, value] of Object.entries(where?.labels ?? {}))
+        if ([value].flat().some((one) => one.includes('{{') && !TEMPLATES.includes(one)))
+          problems.push({
+            path: ['spec', side, 'admin', String(at), 'where', 'labels', key],
+            message: `has no other template than ${TEMPLATES.join(' and ')}, each a whole value`,
+          })
   for (const rule of rules)
     for (const { under, value, path } of entriesOf(spec, rule.name)) {
       for (const { key, message } of compileLabels(value.app_labels).faults)

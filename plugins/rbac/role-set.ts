@@ -1,7 +1,9 @@
 import type { AccessQuery, App, SessionLimits, Subject, Vote } from '@mezite/core'
+import type { AdminRules } from '@mezite/core/types'
+import { rightsIn } from './admin-rules.ts'
 import { compileLabels, type LabelMatcher } from './label-matcher.ts'
 import type { SessionMfa } from './requirements.ts'
-import { durationMs, entriesOf, type RoleDocument } from './role-resource.ts'
+import { durationMs, entriesOf, type RoleDocument, type RoleRule } from './role-resource.ts'
 import type { Roles } from './roles.ts'
 
 const DEFAULT_TTL_MS = 12 * 3_600_000
@@ -23,6 +25,7 @@ export interface CompiledRole {
   /** The limits of sessions of the kind `device`: what the role sets, unless it says something about devices. */
   readonly device: { readonly ttlMs: number; readonly idleMs: number }
   readonly adminLimits: AdminLimits
+  readonly rights: AdminRules
 }
 
 /** What a role demands of administration, in milliseconds; 0: nothing. */
@@ -35,7 +38,7 @@ export interface AdminLimits {
 export type RoleSet = Pick<Roles, 'items' | 'unreadable'>
 
 /** Compiles a document that `readRole` has accepted. */
-export function compileRole(document: RoleDocument): CompiledRole {
+export function compileRole(document: RoleDocument, rules: readonly RoleRule[] = []): CompiledRole {
   const { metadata, spec } = document
   const allow = matcher(spec.allow?.app_labels)
   const deny = matcher(spec.deny?.app_labels)
@@ -48,6 +51,7 @@ export function compileRole(document: RoleDocument): CompiledRole {
   return {
     name: metadata.name,
     document,
+    rights: rightsIn(spec, rules),
     match(app) {
       let match = known.get(app)
       if (!match) {

@@ -1,5 +1,6 @@
-import { defineResource, type Problem } from '@mezite/core'
+import { type Actor, defineResource, type Problem } from '@mezite/core'
 import type { Collection } from '@mezite/core/administration'
+import { changedRights, namesRoles, rightsIn } from './admin-rules.ts'
 import { problemFor } from './reasons.ts'
 import {
   BUILT_IN_ROLES,
@@ -21,8 +22,27 @@ export interface RoleRow {
 export type Roles = Collection<CompiledRole, RoleRow, RoleDocument>
 
 /** Roles with a document, and the rules that plugins add to it. The built-in roles have none. */
-export const defineRoles = (rules: readonly RoleRule[] = []) =>
-  defineResource<CompiledRole, RoleRow, RoleDocument>({
+export const defineRoles = (rules: readonly RoleRule[] = []) => {
+  let items: ReadonlyMap<string, CompiledRole> = new Map()
+  /** An unreadable role denies everything, so that whoever changes it needs every right. */
+  const rightsOf = (row: RoleRow | undefined) => {
+    if (row === undefined) return rightsIn({}, rules)
+    try {
+      return rightsIn(readRole(JSON.parse(row.document), { name: row.name, rules }).spec, rules)
+    } catch {
+      return null
+    }
+  }
+  /** What people with a role that they may now ask for can then do by other roles, which say `{{user.roles}}`. */
+  const widened = () =>
+    [...items.values()].flatMap(({ rights: { allow, deny } }) => [...allow, ...deny].filter(namesRoles))
+  function requireRights(by: Actor, old: RoleRow | undefined, next: RoleRow | undefined): undefined {
+    const [before, after] = [rightsOf(old), rightsOf(next)]
+    if (before === null || after === null) return void by.mayGive?.({ roles: ['admin'] })
+    const { roles, rules: changed } = changedRights(before, after)
+    by.mayGive?.({ roles, rules: roles.length > 0 ? [...changed, ...widened()] : changed })
+  }
+  return defineResource<CompiledRole, RoleRow, RoleDocument>({
     name: 'role',
     collection: 'roles',
     table: 'rbac_roles',
@@ -34,9 +54,12 @@ export const defineRoles = (rules: readonly RoleRule[] = []) =>
       metadata: { name: 'platform', description: 'The platform team' },
       spec: { options: { max_session_ttl: '8h' }, allow: { app_labels: { team: 'platform' } } },
     },
-    read: ({ name, document }) => compileRole(readRole(JSON.parse(document), { name, rules })),
+    read: ({ name, document }) => compileRole(readRole(JSON.parse(document), { name, rules }), rules),
     unreadable: 'every user who has it is denied access',
     show: ({ document }) => document,
+    swapped(roles) {
+      items = roles
+    },
     search: ({ document: { metadata, spec } }) => [
       ...[metadata.name, metadata.description ?? ''],
       ...Object.entries(spec.allow?.app_labels ?? {}).flatMap(([key, values]) =>
@@ -53,10 +76,16 @@ export const defineRoles = (rules: readonly RoleRule[] = []) =>
         cuts: true,
         parse: (body, options) => readRole(body, { ...options, rules }),
         row: (role, _old, updated) => ({ name: role.metadata.name, document: JSON.stringify(role), updated }),
+        within: async ({ row, old, by }) => requireRights(by, old, row),
       },
-      remove: { cuts: true, refuse: refuseBuiltIn },
+      remove: {
+        cuts: true,
+        refuse: refuseBuiltIn,
+        within: async ({ row, by }) => requireRights(by, row, undefined),
+      },
     },
   })
+}
 
 export function roleNotFound(name: string): Problem {
   if (BUILT_IN_ROLES.includes(name))

@@ -100,17 +100,20 @@ export function appRoutes(options: {
   }
   const sessionsOf = (app: App) => sessions.list().filter(({ appId }) => appId === app.id)
   const hostsOf = ({ publicAddr, aliases = [] }: App) => [publicAddr, ...aliases]
+  const named = (name: string) => apps.registered().find((each) => each.name === name)
+  const missing = (name: string) =>
+    problemFor('app_not_found', `There is no app ${name}; \`mezctl apps ls\` lists them.`)
   const known = (name: string): App => {
-    const app = apps.registered().find((each) => each.name === name)
+    const app = named(name)
     if (app) return app
-    throw problemFor('app_not_found', `There is no app ${name}; \`mezctl apps ls\` lists them.`)
+    throw missing(name)
   }
   const { spec, appConfigs } = apps
   const plugins = { ...spec.properties.plugins, properties: appConfigs }
 
   return resourceRoutes<App>(
     {
-      ...{ name: 'app', collection: 'apps', key: 'name', show: (app) => show(app) },
+      ...{ name: 'app', collection: 'apps', key: 'name', show: (app) => show(app), missing },
       form: { spec: { ...spec, properties: { ...spec.properties, plugins } }, status },
       search: (app) => [
         app.display?.name ?? app.name,
@@ -134,12 +137,15 @@ export function appRoutes(options: {
           return (app) => show(app, counts.get(app.id) ?? 0)
         },
       },
+      labels: { of: ({ labels }) => labels, at: (name) => named(name)?.labels },
       get: { summary: 'One app with its state', find: known },
     },
     (on) => {
-      on('POST /', { access: 'app.create' }, async (_, { body, actor }) =>
-        show((await apps.put(apps.read(body), 'create', actor)).app),
-      )
+      on('POST /', { access: 'app.create', rows: 'asks' }, async (_, { body, actor, requireRow }) => {
+        const input = apps.read(body)
+        requireRow(input.labels)
+        return show((await apps.put(input, 'create', actor)).app)
+      })
       on('POST /test', test, async (_, { body }) => {
         const input = apps.read(body)
         apps.check(input)
@@ -154,9 +160,11 @@ export function appRoutes(options: {
       on(
         'PUT /:name',
         { access: 'app.update', cuts: true },
-        async (name, { body, actor, headers, subject }, reply) => {
-          const before = apps.registered().find((each) => each.name === name)
-          const { created, app } = await apps.put(apps.read(body, name), 'put', actor, headers)
+        async (name, { body, actor, headers, subject, requireRow }, reply) => {
+          const before = named(name)
+          const input = apps.read(body, name)
+          requireRow(input.labels)
+          const { created, app } = await apps.put(input, 'put', actor, headers)
           if (created) reply.code(201)
           // A host that the app has left may become that of another app.
           if (before !== undefined && hostsOf(before).some((host) => !hostsOf(app).includes(host))) {

@@ -76,6 +76,7 @@ export function adminRoutes(deps: Deps): WebRoutes {
   return apiRoutes('users', (on) => {
     on('POST /:name/mfa', issue, async (name, { body, actor }, reply) => {
       const found = known(name)
+      actor.mayGive?.({ user: found.name })
       const user = body.sign_in === true ? await makeLocal(found) : found
       const ttlMs = body.ttl_seconds === undefined ? undefined : body.ttl_seconds * 1_000
       const { id, token, expires } = await links.issue(user, actor, ttlMs)
@@ -108,6 +109,7 @@ export function adminRoutes(deps: Deps): WebRoutes {
     on('DELETE /:name/mfa', reset, async (name, request) => {
       const user = known(name)
       const { actor, query } = request
+      actor.mayGive?.({ user: user.name })
       const { id = null } = query
       // Links first, or a link could add a passkey right after the reset.
       const revoked = await links.revoke(user, id, actor)

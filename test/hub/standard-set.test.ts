@@ -91,7 +91,7 @@ t.test('the standard set has this order of setup, and each plugin provides these
     notifications: ['migrations', 'notifications', 'webRoutes'],
     notifiers: ['notifiers'],
     oidc: ['migrations', 'signInMethods', 'webRoutes'],
-    rbac: ['sessionLimits', 'migrations', 'requirements', 'webRoutes'],
+    rbac: ['adminRoles', 'sessionLimits', 'migrations', 'requirements', 'webRoutes'],
     'sign-in': ['webRoutes'],
     'signed-intent': ['migrations', 'requestHolds', 'requirements', 'webRoutes'],
     'tcp-apps': ['appKinds', 'migrations', 'protocols'],

@@ -6,6 +6,7 @@ import { problemFor } from '../../api/reasons.ts'
 import { DNS_LABEL } from '../../api/resource.ts'
 import type { Subject } from '../../api/subject.ts'
 import { foldName, isRoleName, parseUserName } from '../../api/user-name.ts'
+import type { Users } from '../../api/users.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
 import { isHostname } from '../../wire/tunnel-protocol.ts'
 import type { AccessTables, LockTable } from '../users/migrations.ts'
@@ -23,6 +24,11 @@ export interface NewLock {
   readonly message?: string | null
 }
 
+/** What the locks need. */
+export interface LocksNeeds extends ResourceParts {
+  readonly users: Pick<Users, 'list' | 'rolesOf'>
+}
+
 /** Locks that ended this long ago are deleted when the next lock is created. */
 const KEPT_MS = 24 * 3_600_000
 const Name = Type.Optional(Type.String({ minLength: 1, maxLength: 1_024 }))
@@ -32,12 +38,24 @@ const keyOf = (kind: LockKind, target: string) =>
   `${kind}:${kind === 'user' ? foldName(target) : kind === 'agent' ? target.toLowerCase() : target}`
 
 /** Keeps locks in memory, up to date by the change sequence. Expired locks have no effect. A new lock cuts live streams. */
-export function createLocks(parts: ResourceParts): RunningLocks {
-  const { clock } = parts
+export function createLocks(parts: LocksNeeds): RunningLocks {
+  const { clock, users } = parts
   let index = new Map<string, Lock[]>()
   const inForce = (lock: Lock) => lock.expires === null || lock.expires > clock.now()
   const find = (kind: LockKind, target: string): Lock | null =>
     index.size === 0 ? null : (index.get(keyOf(kind, target))?.find(inForce) ?? null)
+
+  /** Throws `Problem` 409 `last_admin` if the lock with this key would lock out the last administrator who is not locked. */
+  function keepAnAdmin(key: string): void {
+    const admins = users
+      .list()
+      .map(({ name: user }): Subject => {
+        return { user, roles: users.rolesOf(user), kind: 'session', sessionId: null, satisfied: [] }
+      })
+      .filter((one) => one.roles.includes('admin') && locks.lockFor(one, null) === null)
+    if (admins.length > 0 && admins.every((one) => hits(one, key)))
+      throw problemFor('last_admin', 'This lock would lock out the last admin.')
+  }
 
   const resource = defineResource<Lock, LockTable, NewLock>({
     name: 'lock',
@@ -93,6 +111,7 @@ export function createLocks(parts: ResourceParts): RunningLocks {
           const [kind, target] = onlyTarget(targets)
           if (hits(subject, keyOf(kind, target)))
             throw problemFor('self_lockout', 'This lock would lock you out.')
+          if (subject.kind !== 'operator') keepAnAdmin(keyOf(kind, target))
           const expires = ttl === null ? null : created + ttl * 1_000
           return { row: { id: uuidv7(), kind, target, message, created, expires, author: subject.user } }
         },
@@ -102,12 +121,20 @@ export function createLocks(parts: ResourceParts): RunningLocks {
           return undefined
         },
       },
-      remove: {},
+      remove: {
+        // It gives the locked their rights back.
+        async within({ row: { kind, target }, by }) {
+          if (kind === 'user') by.mayGive?.({ user: target })
+          if (kind === 'role') by.mayGive?.({ roles: [target] })
+          if (kind === 'session' || target.startsWith('token:')) by.mayGive?.({ roles: ['admin'] })
+          return undefined
+        },
+      },
     },
   })
   const collection = resource.open(parts)
 
-  return {
+  const locks: RunningLocks = {
     collection,
     routes: resource.routes(collection),
     lockFor(subject, app) {
@@ -122,6 +149,7 @@ export function createLocks(parts: ResourceParts): RunningLocks {
     isAgentLocked: (hostname) => find('agent', hostname) !== null,
     list: () => [...collection.items.values()].filter(inForce).sort((a, b) => a.created - b.created),
   }
+  return locks
 }
 
 /** Whether a lock with this key would deny the caller. */

@@ -135,6 +135,8 @@ export function createCatalog(rooms: CatalogNeeds): RunningCatalog {
           `The app ${input.name} already exists; \`mezctl apps update\` changes it.`,
         )
       }
+      // Nobody knows its labels.
+      if (old && !old.app) actor?.mayGive?.({ rules: [{ kinds: ['app'], verbs: ['update'] }] })
       await store(trx, change, input, old, old ? 'app.updated' : 'app.created', actor)
       return old === null
     }, actor)

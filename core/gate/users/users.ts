@@ -77,6 +77,9 @@ export function createUsers(rooms: UsersNeeds): RunningUsers {
     const key = foldName(name)
     await revisions.write(async (trx, change) => {
       const row = await existing(trx, name)
+      actor.mayGive?.(
+        'issuer' in set ? { user: row.name } : { roles: changedRoles(row, { ...row, ...set }), to: row.name },
+      )
       if (!isAdmin({ ...row, ...set })) await guardAdmins(row, () => view.rowsOf(trx, null), actor)
       await trx.withTables<AccessTables>().updateTable('users').set(set).where('key', '=', key).execute()
       await also?.(trx, change, key, row)
@@ -118,7 +121,8 @@ export function createUsers(rooms: UsersNeeds): RunningUsers {
     signIn: (input, stands) => take(input, clock.now(), { stands }),
     confirm: (input, stands) => take(input, clock.now(), { known: true, stands }),
     claim: (input) => take(input, null),
-    dropMappedRoles,
+    dropMappedRoles: (trx, change, connector, by) =>
+      dropMappedRoles(trx, change, connector, by, (trx) => view.rowsOf(trx, null)),
 
     async create(given, roles, actor) {
       const parsed = parseUserName(given)
@@ -128,6 +132,7 @@ export function createUsers(rooms: UsersNeeds): RunningUsers {
       const { key, name } = parsed
       await revisions.write(async (trx, change) => {
         if (await rowOf(trx, key)) throw problemFor('user_exists', `The user ${name} already exists.`)
+        actor.mayGive?.({ roles })
         const own_roles = rolesText(roles)
         const row = { key, name, own_roles, mapped_roles: '[]', created: clock.now() }
         await trx.withTables<AccessTables>().insertInto('users').values(row).execute()
@@ -155,6 +160,7 @@ export function createUsers(rooms: UsersNeeds): RunningUsers {
       revisions.write(async (trx, change) => {
         const row = await existing(trx, name)
         const { key } = row
+        actor.mayGive?.({ user: row.name })
         await guardAdmins(row, () => view.rowsOf(trx, null), actor)
         await trx.withTables<AccessTables>().deleteFrom('users').where('key', '=', key).execute()
         const endedSessions = await released({ trx, change, key, by: actor, name: row.name })
@@ -201,14 +207,24 @@ export function userNotFound(name: string): Problem {
   return problemFor('user_not_found', `There is no user ${name}; \`mezctl users ls\` lists them.`)
 }
 
-/** An unreadable user has no access and so is not an administrator; otherwise nobody could remove it. */
-function isAdmin({ own_roles, mapped_roles }: Pick<UserTable, 'own_roles' | 'mapped_roles'>): boolean {
+type RoleColumns = Pick<UserTable, 'own_roles' | 'mapped_roles'>
+
+/** An unreadable user has no access, and so no roles; otherwise nobody could remove it. */
+function heldIn({ own_roles, mapped_roles }: RoleColumns): readonly string[] {
   try {
-    return [rolesIn(own_roles), rolesIn(mapped_roles)].flat().includes('admin')
+    return [rolesIn(own_roles), rolesIn(mapped_roles)].flat()
   } catch {
-    return false
+    return []
   }
 }
+
+const isAdmin = (row: RoleColumns): boolean => heldIn(row).includes('admin')
+
+/** The roles that are in one of the rows only. */
+const changedRoles = (before: RoleColumns, after: RoleColumns): readonly string[] => [
+  ...heldIn(before).filter((role) => !heldIn(after).includes(role)),
+  ...heldIn(after).filter((role) => !heldIn(before).includes(role)),
+]
 
 /** Keeps administrators from locking out themselves or the last administrator. `row`: the user that would not be one any more. */
 async function guardAdmins(
@@ -229,7 +245,10 @@ async function dropMappedRoles(
   trx: Transaction,
   change: Pick<Change, 'touch'>,
   connector: string,
+  by: Actor | undefined,
+  readAll: (trx: Transaction) => Promise<readonly UserTable[]>,
 ): Promise<void> {
+  const hadAdmin = (await readAll(trx)).some(isAdmin)
   const rows = await trx
     .withTables<AccessTables>()
     .updateTable('users')
@@ -239,4 +258,9 @@ async function dropMappedRoles(
     .returning('key')
     .execute()
   for (const { key } of rows) change.touch('user', key)
+  if (by && by.subject.kind !== 'operator' && hadAdmin && !(await readAll(trx)).some(isAdmin))
+    throw problemFor(
+      'last_admin',
+      `All admins got the role by the connector ${connector}. Give it to somebody first.`,
+    )
 }

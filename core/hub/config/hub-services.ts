@@ -13,6 +13,7 @@ import { metrics } from '../../api/metrics.ts'
 import { pages } from '../../api/pages.ts'
 import { proxyLimits } from '../../api/proxy-limits.ts'
 import { revisions } from '../../api/revisions.ts'
+import { adminRights } from '../../api/rights.ts'
 import { secretBox } from '../../api/secret-box.ts'
 import { sessions } from '../../api/sessions.ts'
 import { signInDesk } from '../../api/sign-in.ts'
@@ -24,6 +25,7 @@ import type { Received } from '../../kernel/reference.ts'
 /** The services that the hub itself provides to plugins. */
 export const hubServices = {
   access,
+  adminRights,
   administration,
   audit,
   authorities,

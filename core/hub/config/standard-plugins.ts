@@ -33,6 +33,7 @@ export const standardPlugins: readonly string[] = [
 
 /** The standard plugin that provides a service, for the error about a missing service. */
 export const standardProviders: Readonly<Record<string, string>> = {
+  adminRoles: 'rbac',
   assertion: 'identity-jwt',
   attention: 'web-api',
   botLogins: 'bots',

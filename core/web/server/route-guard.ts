@@ -14,6 +14,7 @@ import { createRateLimit } from '../../base/limits/rate-limit.ts'
 import type { ApiCookie } from '../../gate/access/callers.ts'
 import { MezError } from '../../kernel/error.ts'
 import { operator } from './admin-socket.ts'
+import { type AdministratorOptions, limitToRows, requireGivable, requireRight } from './administrator.ts'
 import { type ConfirmationOptions, requireConfirmation } from './confirmation.ts'
 import { CSRF_HEADER, checkCsrf, csrfToken, isSafe } from './csrf.ts'
 
@@ -42,7 +43,7 @@ export type ApiCredentials =
   | ({ readonly kind: 'cookie' } & ApiCookie)
   | { readonly kind: 'bearer'; readonly token: string }
 
-export interface GuardOptions extends ConfirmationOptions {
+export interface GuardOptions extends AdministratorOptions, ConfirmationOptions {
   /** Null if the request was not routed here; it is then rejected. */
   readonly arrivalOf: (request: FastifyRequest) => Arrival | null
   /** Recognises the cookies of the hub's own host in a `Cookie` header; null: none. */
@@ -77,6 +78,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     // Names never contain it, and PostgreSQL rejects it.
     if (request.url.includes('%00')) throw problemFor('bad_request', 'The address contains a NUL character.')
     const arrival = arrivalOf(request)
+    request.mayGive = (subject, given) => requireGivable(subject, given, options)
     if (arrival === 'operator') {
       request.subject = operator
       request.identifyAgain = async () => operator
@@ -167,9 +169,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
       if (subject.kind === 'bot')
         requireBotLimits(options.botOf?.(subject.user), request.clientIp, request.routeOptions.url ?? '')
       if (!isAdminRight(access)) return subject
-      if (!subject.roles.includes('admin')) {
-        throw problemFor('access_denied', `This requires the right ${access}, which the role admin has.`)
-      }
+      requireRight(subject, access, request, options)
       if (subject.kind === 'certificate') {
         const detail =
           'An msh login cannot administer the hub. Sign in with mezctl login, or use an API token.'
@@ -210,7 +210,10 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
   })
   // A lock may have been set while the body arrived.
   app.addHook('preHandler', async (request) => {
-    if (request.authorizeAgain) request.subject = await request.authorizeAgain()
+    if (!request.authorizeAgain) return
+    request.subject = await request.authorizeAgain()
+    const { access } = request.routeOptions.config
+    if (isAdminRight(access)) limitToRows(request, access, request.subject, options)
   })
   return routes
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
+import type { GivenRights } from '../../api/audit.ts'
 import { pagePolicy } from '../../api/page-policy.ts'
 import { problemFor } from '../../api/reasons.ts'
 import type { Subject } from '../../api/subject.ts'
@@ -15,10 +16,21 @@ export const sharedDecorators = fastifyPlugin(
     app.decorateRequest('identifyAgain', async () => null)
     app.decorateRequest('authorizeAgain', null)
     app.decorateRequest('attemptSucceeded', null)
+    app.decorateRequest('mayGive', null)
+    app.decorateRequest('mayRow', null)
+    app.decorateRequest('requireRow', () => {})
     app.decorateRequest('actor', {
       getter() {
-        const { subject, clientIp, id, authorizeAgain } = this
-        return { subject, clientIp, id, stillMay: async () => void (await authorizeAgain?.()) }
+        const { subject, clientIp, id, authorizeAgain, mayGive } = this
+        // The rights count that the caller has at the time of the change.
+        let latest = subject
+        return {
+          ...{ subject, clientIp, id },
+          stillMay: async () => {
+            latest = (await authorizeAgain?.()) ?? latest
+          },
+          ...(mayGive && { mayGive: (given: GivenRights) => mayGive(latest, given) }),
+        }
       },
     })
     app.decorateReply('page', function (this: FastifyReply, html: string, { formTargets = [] } = {}) {

@@ -26,7 +26,12 @@ const BODY_BYTES = 1024 * 1024
 const LONGEST_NAME = 512
 
 export interface WebServerOptions
-  extends Pick<GuardOptions, 'botOf' | 'callers' | 'confirmation' | 'identify' | 'revisions' | 'signInUrl'> {
+  extends Pick<
+    GuardOptions,
+    'botOf' | 'callers' | 'confirmation' | 'identify' | 'revisions' | 'rolesHeld' | 'signInUrl'
+  > {
+  /** Absent: the role `admin` alone has rights. */
+  readonly adminRights?: NonNullable<GuardOptions['rights']>
   readonly publicNames: PublicNames
   readonly routes: readonly WebRoutes[]
   /** Asked with each response, because certificates are read after this is made. False with a development certificate. */
@@ -90,6 +95,7 @@ export function createWebServer(options: WebServerOptions): Web {
   })
   const routes = guardRoutes(app, {
     ...options,
+    ...(options.adminRights && { rights: options.adminRights }),
     signInOrigin: options.publicNames.signInOrigin,
     limits,
     clock,

@@ -3,6 +3,7 @@
 import type { Subject } from '@mezite/core'
 import { sql } from 'kysely'
 import t from 'tap'
+import { adminsOnly } from '../../../core/gate/access/admin-rights.ts'
 import { createApiTokens } from '../../../plugins/api-tokens/api-tokens.ts'
 import { anyTables } from '../../any-tables.ts'
 import { operator, quiet, startRooms } from '../../gate/sessions/start-rooms.ts'
@@ -13,7 +14,7 @@ const MONTH = 30 * 24 * 60 * MINUTE
 const rooms = await startRooms()
 t.teardown(() => rooms.stop())
 const { db, revisions, users, locks, events } = rooms
-const tokens = createApiTokens({ ...rooms, log: quiet })
+const tokens = createApiTokens({ ...rooms, adminRights: adminsOnly, log: quiet })
 rooms.releases.push(({ trx, change, key, by }) => tokens.revokeOf(trx, change, key, by))
 const by = (subject: Subject) => ({ subject, clientIp: '', id: 'request-1' })
 await users.create('Root', ['admin', 'platform'], by(operator))

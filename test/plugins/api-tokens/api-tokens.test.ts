@@ -5,6 +5,7 @@ import type { Subject } from '@mezite/core'
 import { createTestHub, FakeIssuer, fakeClock } from '@mezite/core/testing'
 import fc from 'fast-check'
 import t from 'tap'
+import { adminsOnly } from '../../../core/gate/access/admin-rights.ts'
 import { createApiTokens } from '../../../plugins/api-tokens/api-tokens.ts'
 import { anyTables } from '../../any-tables.ts'
 import { operator, quiet, startRooms } from '../../gate/sessions/start-rooms.ts'
@@ -185,7 +186,7 @@ t.test(
     const rooms = await startRooms()
     t.teardown(() => rooms.stop())
     const { db, revisions, users } = rooms
-    const tokens = createApiTokens({ ...rooms, log: quiet })
+    const tokens = createApiTokens({ ...rooms, adminRights: adminsOnly, log: quiet })
     rooms.releases.push(({ trx, change, key, by }) => tokens.revokeOf(trx, change, key, by))
     const taken = { name: 'kim', issuer: 'https://idp', connector: 'sso', mappedRoles: ['admin'] }
     const who = { subject: operator, clientIp: '', id: 'request-1' }

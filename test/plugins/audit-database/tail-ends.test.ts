@@ -77,6 +77,7 @@ t.test('following does not extend a session, and is checked again only after a c
   const subject = { user: 'ann', roles: ['admin'], kind: 'session', sessionId: 's1', satisfied: [] } as const
   let now: typeof subject | null = subject
   const watch = createAdminWatch({
+    adminRights: { may: ({ roles }) => roles.includes('admin') },
     revisions: {
       fresh: () => true,
       onApplied(listener) {
@@ -115,6 +116,7 @@ t.test(
     }
     let applied: (touched: ReadonlyMap<string, ReadonlySet<string>> | null) => void = () => {}
     const watch = createAdminWatch({
+      adminRights: { may: ({ roles }) => roles.includes('admin') },
       revisions: {
         fresh: () => state.fresh,
         onApplied(listener) {

@@ -18,7 +18,7 @@ t.test('the editor completes missing keys of the object around the caret', async
   t.strictSame(namesAt('kind: role\nmetadata:\n  name: x\nspec:\n  |'), ['options', 'allow', 'deny'])
   t.strictSame(namesAt('spec:\n  allow:\n    app_labels:\n      env: prod\n  |\n  deny: {}'), ['options'])
   t.strictSame(namesAt('spec:\n  options:\n    mfa|'), ['mfa_freshness'])
-  t.strictSame(namesAt('spec:\n  allow:\n    |'), ['app_labels'])
+  t.strictSame(namesAt('spec:\n  allow:\n    |'), ['app_labels', 'admin'])
   t.strictSame(namesAt('spec:\n  allow:\n    app_labels:\n      |'), [])
 })
 

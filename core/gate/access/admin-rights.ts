@@ -1,0 +1,142 @@
+import type { HubHooks } from '../../api/hub-hooks.ts'
+import { problemFor } from '../../api/reasons.ts'
+import {
+  type AdminRight,
+  type AdminRights,
+  type AdminRule,
+  type AdminRules,
+  adminRoles,
+  type RowLabels,
+} from '../../api/rights.ts'
+import type { Subject } from '../../api/subject.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+
+/** Whose rights: the roles and the name are all that counts. */
+type Holder = Pick<Subject, 'user' | 'roles'>
+
+/** Where a right counts: for all things of the kind, for those with some labels, or nowhere. */
+export type Reach = 'all' | 'some' | 'none'
+
+/** The rights of administrators, as the gate asks for them. */
+export interface RunningAdminRights extends AdminRights {
+  reach(holder: Holder, right: AdminRight): Reach
+  /**
+   * Throws `Problem` 403 `roles_exceed_own` with the first right that somebody would gain, or no longer be denied, by one of the roles or
+   * rules, and that the holder lacks. `beside`: roles that the receiver has, whose rules may be about those with the new ones.
+   */
+  requireCover(
+    holder: Holder,
+    given: {
+      readonly roles: readonly string[]
+      readonly rules?: readonly AdminRule[]
+      readonly beside?: readonly string[]
+    },
+  ): void
+}
+
+const ADMIN = 'admin'
+/** In labels of a rule. */
+const ROLES = '{{user.roles}}'
+const EVERYTHING: AdminRule = { kinds: ['*'], verbs: ['*'] }
+const NOTHING: AdminRules = { allow: [], deny: [], leadsTo: [] }
+const UNREADABLE: AdminRules = { allow: [EVERYTHING], deny: [EVERYTHING], leadsTo: [] }
+const FULL: AdminRules = { allow: [EVERYTHING], deny: [], leadsTo: [] }
+
+/** Decides who may administer what, by what the roles say. */
+export function createAdminRights({
+  kernel,
+}: {
+  readonly kernel: Pick<Kernel<HubHooks>, 'service'>
+}): RunningAdminRights {
+  function rulesOf(role: string): AdminRules {
+    if (role === ADMIN) return FULL
+    const rules = kernel.service(adminRoles)?.rulesOf(role)
+    return rules === null ? UNREADABLE : (rules ?? NOTHING)
+  }
+  const sideOf = ({ roles }: Holder, side: 'allow' | 'deny') => roles.flatMap((role) => rulesOf(role)[side])
+
+  function reach(holder: Holder, right: AdminRight): Reach {
+    if (holder.roles.includes(ADMIN)) return 'all'
+    const denied = sideOf(holder, 'deny').filter((rule) => concerns(rule, right))
+    if (denied.some(({ labels }) => labels === undefined)) return 'none'
+    const allowed = sideOf(holder, 'allow').filter((rule) => concerns(rule, right))
+    if (allowed.length === 0) return 'none'
+    return denied.length === 0 && allowed.some(({ labels }) => labels === undefined) ? 'all' : 'some'
+  }
+
+  /** The rules of the roles, and of all roles to which they lead. */
+  function rulesBehind(roles: Iterable<string>): readonly AdminRule[] {
+    const seen = new Set<string>(roles)
+    const found: AdminRule[] = []
+    // The set grows while it is read.
+    for (const role of seen) {
+      const { allow, deny, leadsTo } = rulesOf(role)
+      found.push(...allow, ...deny)
+      for (const next of leadsTo) seen.add(next)
+    }
+    return found
+  }
+
+  /** A rule with labels is covered only by one for all things: whose name `{{user.name}}` would be is not known. */
+  function covers(holder: Holder, { kinds, verbs }: AdminRule): boolean {
+    if (holder.roles.includes(ADMIN)) return true
+    if (sideOf(holder, 'deny').some((rule) => overlap(rule.kinds, kinds) && overlap(rule.verbs, verbs)))
+      return false
+    const own = sideOf(holder, 'allow').filter(({ labels }) => labels === undefined)
+    return kinds.every((kind) =>
+      verbs.every((verb) => own.some((rule) => has(rule.kinds, kind) && has(rule.verbs, verb))),
+    )
+  }
+
+  return {
+    reach,
+    may(holder, right, labels) {
+      const reached = reach(holder, right)
+      if (reached !== 'some' || labels === undefined) return reached === 'all'
+      const fits = (rule: AdminRule) => concerns(rule, right) && matches(rule, labels, holder)
+      return !sideOf(holder, 'deny').some(fits) && sideOf(holder, 'allow').some(fits)
+    },
+    any: (holder) =>
+      sideOf(holder, 'allow').length > 0 &&
+      (holder.roles.includes(ADMIN) || !sideOf(holder, 'deny').some(isEverything)),
+    covers: (holder, roles) => rulesBehind(roles).every((rule) => covers(holder, rule)),
+    requireCover(holder, { roles, rules = [], beside = [] }) {
+      const widened = roles.length === 0 ? [] : rulesBehind(beside).filter(namesRoles)
+      const lacking = [...rules, ...rulesBehind(roles), ...widened].find((rule) => !covers(holder, rule))
+      if (lacking === undefined) return
+      const right = `${lacking.kinds.join(', ')} (${lacking.verbs.join(', ')})`
+      throw problemFor(
+        'roles_exceed_own',
+        `This is about rights of administration that you do not have for everything: ${right}.`,
+      )
+    },
+  }
+}
+
+/** Without plugins, the role `admin` alone has rights. */
+export const adminsOnly = createAdminRights({ kernel: { service: () => undefined } })
+
+const has = (list: readonly string[], one: string): boolean => list.includes('*') || list.includes(one)
+const overlap = (one: readonly string[], other: readonly string[]): boolean =>
+  one.includes('*') || other.some((each) => has(one, each)) || other.includes('*')
+/** Whether a rule is about more things when its holder gets another role. */
+const namesRoles = ({ labels = {} }: AdminRule): boolean => Object.values(labels).flat().includes(ROLES)
+
+const isEverything = ({ kinds, verbs, labels }: AdminRule) =>
+  labels === undefined && kinds.includes('*') && verbs.includes('*')
+
+function concerns({ kinds, verbs }: AdminRule, right: AdminRight): boolean {
+  const dot = right.lastIndexOf('.')
+  return has(kinds, right.slice(0, dot)) && has(verbs, right.slice(dot + 1))
+}
+
+/** Whether the labels are those of the rule. A rule without labels is about everything. */
+function matches({ labels }: AdminRule, own: RowLabels, { user, roles }: Holder): boolean {
+  return Object.entries(labels ?? {}).every(([key, wanted]) => {
+    if (!Object.hasOwn(own, key)) return false
+    const values = [wanted]
+      .flat()
+      .flatMap((value) => (value === '{{user.name}}' ? [user] : value === ROLES ? roles : [value]))
+    return values.includes(own[key] ?? '')
+  })
+}
