@@ -12,6 +12,9 @@ import { createSearch } from './search.ts'
 const PREFIX = '/web/docs'
 /** A drawing has its style in it, and runs nothing. */
 const PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+/** The one page for people who open applications. */
+const FOR_PEOPLE = 'start/people'
+const isPerson = (subject: Subject | null): boolean => subject !== null && !subject.roles.includes('admin')
 const CODES = /^MEZ_[A-Z_]+$/
 
 /** The pages, the search and the files that they load. Pages are rendered at their first visit. */
@@ -64,6 +67,8 @@ export function docsRoutes({
       `${PREFIX}/look-up/${CODES.test(code) ? 'error' : 'reason'}-codes#${code.toLowerCase()}`,
     async routes(web) {
       web.get('/', { config }, async ({ subject }, reply) => {
+        // The list of pages is for operators.
+        if (isPerson(subject)) return reply.redirect(`${PREFIX}/${FOR_PEOPLE}`, 302)
         const body = frame(contents, null, overview(contents))
         return reply.page(pages.render({ ...parts, title: 'Documentation', body, user: userOf(subject) }))
       })
@@ -73,7 +78,10 @@ export function docsRoutes({
         { config, schema: { querystring } },
         async (request, reply) => {
           const { q = '' } = request.query
-          const body = frame(contents, null, results(q, (await search()).find(q)), q)
+          const body = frame(contents, null, results(q, (await search()).find(q)), {
+            query: q,
+            isFolded: isPerson(request.subject),
+          })
           return reply.page(pages.render({ ...parts, title: 'Search', body, user: userOf(request.subject) }))
         },
       )
@@ -108,7 +116,7 @@ export function docsRoutes({
         if (plain)
           return reply.type('text/markdown; charset=utf-8').send(plainMarkdown(all, plain, readPage(plain)))
         const content = await rendered(name)
-        const body = frame(contents, name, article(content, name))
+        const body = frame(contents, name, article(content, name), { isFolded: isPerson(subject) })
         return reply.page(
           pages.render({ ...parts, title: titleOf(byName.get(name)!), body, user: userOf(subject) }),
         )

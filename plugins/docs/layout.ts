@@ -21,12 +21,12 @@ export function frame(
   contents: readonly Section[],
   current: string | null,
   content: Markup,
-  query?: string,
+  more: { readonly query?: string; readonly isFolded?: boolean } = {},
 ): Markup {
   return html`<div class="docs">
     <aside>
-      ${form(query)}
-      <details open>
+      ${form(more.query)}
+      <details class=${more.isFolded ? 'folded' : undefined} open=${more.isFolded !== true}>
         <summary>All pages</summary>
         <nav aria-label="Documentation">
           ${contents.map(

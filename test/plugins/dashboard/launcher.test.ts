@@ -81,6 +81,19 @@ t.test('a person without an application sees the next step, and cannot administe
   t.match(await page.textContent('main'), 'carol@northwind.example')
   t.strictSame(await violations(page), [])
   t.equal((await page.goto(`${hub.url}/web/admin`))?.status(), 403)
+
+  await page.goto(`${hub.url}/web/docs`)
+  await page.getByRole('heading', { name: 'Help for people' }).waitFor()
+  t.notOk(
+    await page.getByRole('link', { name: 'Several hubs and processes' }).isVisible(),
+    'pages for operators are folded',
+  )
+  await page.getByText('All pages', { exact: true }).click()
+  t.ok(await page.getByRole('link', { name: 'Several hubs and processes' }).isVisible())
+  t.strictSame(await violations(page), [])
+  const other = await openTab(t)
+  await other.page.goto(`${hub.url}/web/docs`)
+  await other.page.getByRole('heading', { name: 'Documentation', exact: true }).waitFor()
 })
 
 t.test('the page reports a hub that does not respond, and continues by itself', async (t) => {
