@@ -7,8 +7,10 @@ import { useResource } from '../live.ts'
 import { t } from '../text.ts'
 import type { Schema } from './completion.ts'
 import { ActionError, announce, useAction } from './dialogs.tsx'
+import { TextField } from './fields.tsx'
 import { LockBanner } from './locks.tsx'
 import { ConflictNotice, PageHead, Section } from './parts.tsx'
+import { RedirectUri } from './redirect-uri.tsx'
 import { BASE, go, place } from './router.ts'
 import { a } from './text.ts'
 import { type Mark, YamlEditor } from './yaml-editor.tsx'
@@ -50,6 +52,7 @@ export function DocumentEditor(props: {
   const [preview, setPreview] = useState<Preview | null>(null)
   const [refused, setRefused] = useState<ApiError | null>(null)
   const schema = useResource<Schema>(`/schemas/${kind}`, [])
+  const [secret, setSecret] = useState('')
   const save = useAction()
   const read = useMemo(() => parseDocument(text), [text])
   const fault = read.errors[0]
@@ -89,10 +92,11 @@ export function DocumentEditor(props: {
     const { resource } = await call<{ resource: { status: { etag: string } } }>(
       'PUT',
       `/${path}/${encodeURIComponent(name)}`,
-      value,
+      secret === '' ? value : { ...value, spec: { ...value?.spec, client_secret: { value: secret } } },
       replaces(name === document.metadata.name ? seen.at(-1)! : null),
     )
     announce(a('saved', { name }))
+    setSecret('')
     setOriginal(text)
     see(resource.status.etag)
     go(`/${back}/${encodeURIComponent(name)}`, !isNew)
@@ -138,7 +142,18 @@ export function DocumentEditor(props: {
         />
         <div>
           <p class="help">{a('editorHelp')}</p>
-          {kind === 'oidc' && <p class="help">{a('secretHelp')}</p>}
+          {kind === 'oidc' && (
+            <>
+              {name !== '' && <RedirectUri name={name} />}
+              <TextField
+                label={a('clientSecret')}
+                help={a('secretHelp')}
+                isSecret
+                value={secret}
+                onChange={setSecret}
+              />
+            </>
+          )}
           {/* The editor lists faults that have a place in the text. */}
           {marks.length === 0 && <ActionError error={refused ?? save.error} />}
           {preview && <Changes preview={preview} />}
@@ -146,7 +161,11 @@ export function DocumentEditor(props: {
             <button
               type="submit"
               disabled={
-                save.busy || value === null || name === '' || conflict || (text === original && !isNew)
+                save.busy ||
+                value === null ||
+                name === '' ||
+                conflict ||
+                (text === original && secret === '' && !isNew)
               }
             >
               {save.busy ? t('loading') : a('save')}

@@ -42,11 +42,13 @@ export function TextField(
     readonly placeholder?: string
     readonly disabled?: boolean
     readonly lines?: number
+    /** Shows dots in place of the characters. */
+    readonly isSecret?: boolean
     readonly options?: readonly string[]
     onChange(value: string): void
   },
 ) {
-  const { value, placeholder, disabled, lines, options, onChange, error, required } = props
+  const { value, placeholder, disabled, lines, isSecret, options, onChange, error, required } = props
   return (
     <Field {...props}>
       {(id, described) => {
@@ -69,6 +71,8 @@ export function TextField(
           <>
             <input
               {...common}
+              type={isSecret ? 'password' : undefined}
+              autocomplete={isSecret ? 'new-password' : 'off'}
               list={options && `${id}-options`}
               onInput={(event) => onChange(event.currentTarget.value)}
             />

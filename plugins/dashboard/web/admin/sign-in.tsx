@@ -5,28 +5,16 @@ import { useResource } from '../live.ts'
 import { ActionError, RemoveButton, useAction } from './dialogs.tsx'
 import { DocumentEditor } from './document-editor.tsx'
 import { Copyable, Facts, Gone, Nothing, PageHead, Section, Shown, State, Table } from './parts.tsx'
+import { AddProvider } from './provider-presets.tsx'
 import { BASE, place, to } from './router.ts'
 import { a } from './text.ts'
 
 type Connector = Responses['GET /connectors'][number]
 
-const template = {
-  kind: 'oidc',
-  version: 'v1',
-  metadata: { name: 'sso', description: 'Our identity provider' },
-  spec: {
-    issuer_url: 'https://id.example.com',
-    client_id: 'mezite',
-    client_secret: '',
-    claims_to_roles: [{ claim: 'groups', value: 'platform-team', roles: ['platform'] }],
-  },
-}
-
 /** All connectors, or one. */
 export function SignIn({ name }: { readonly name: string }) {
   const connectors = useResource<readonly Connector[]>('/connectors', ['connector'])
-  if (name === '+')
-    return <DocumentEditor kind="oidc" path="connectors" document={template} tag={null} back="sign-in" />
+  if (name === '+') return <AddProvider />
   if (name !== '')
     return (
       <Shown of={connectors}>

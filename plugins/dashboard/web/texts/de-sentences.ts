@@ -122,7 +122,7 @@ export const sentences: Catalogue<typeof english> = {
   rolesMapped: 'Rollen von {connector}',
   runOnHost: 'Führen Sie das auf dem Rechner des Agenten aus:',
   saved: '{name} wurde gespeichert.',
-  secretHelp: 'Ein leeres client_secret behält das gespeicherte.',
+  secretHelp: 'Verschlüsselt gespeichert und nie gezeigt. Leer: Das gespeicherte bleibt.',
   sessionEnded:
     '{sessions:Sitzung|Sitzungen} beendet. {count:offene Verbindung|offene Verbindungen} getrennt.',
   sessionFilter: 'Person, Anwendung oder Adresse',

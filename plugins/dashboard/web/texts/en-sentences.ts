@@ -114,7 +114,7 @@ export const sentences = {
   rolesMapped: 'Roles from {connector}',
   runOnHost: 'Run this on the host of the agent:',
   saved: 'Saved {name}.',
-  secretHelp: 'An empty client_secret keeps the stored one.',
+  secretHelp: 'Stored encrypted and never shown. Empty: the stored one stays.',
   sessionEnded: 'Ended {sessions:session|sessions}. {count:live connection|live connections} cut.',
   sessionFilter: 'Person, application or address',
   sessionsHelp: 'Everybody who is signed in now.',
