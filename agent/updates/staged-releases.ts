@@ -16,6 +16,8 @@ const DOWNLOAD_MS = 600_000
 interface State {
   /** The version that runs in place of the installed one, since its link came up. */
   readonly accepted: string | null
+  /** The newest version that was ever accepted: the source leads back to none before it, also when it has failed since. */
+  readonly newest: string | null
   /** Versions whose link did not come up, with the day; none of them is tried again. */
   readonly failed: Readonly<Record<string, string>>
 }
@@ -30,8 +32,11 @@ export interface Staged {
 export interface StagedReleases {
   /** The accepted version if it is newer than `own` and still what the keys have signed; null: run the installed program. */
   current(own: string): Promise<Staged | null>
-  /** Fetches what the source offers if it is newer than `than` and has not failed here; null: there is nothing to do. */
-  stage(than: string): Promise<Staged | null>
+  /**
+   * Fetches what the source offers if it is newer than `than` and than all that were accepted, and has not failed here; null: there is
+   * nothing to do. Rejects soon after `stop` aborts.
+   */
+  stage(than: string, stop?: AbortSignal): Promise<Staged | null>
   /** Its link came up. */
   accept(version: string): Promise<void>
   /** Its link did not come up. */
@@ -56,11 +61,12 @@ export function openStagedReleases({ dataDir, source, trust }: StagedOptions): S
       if (error.code === 'ENOENT') return null
       throw error
     })
-    if (text === null) return { accepted: null, failed: {} }
-    const { accepted, failed } = JSON.parse(text)
-    if ((accepted !== null && !isVersion(accepted)) || typeof failed !== 'object' || failed === null)
+    if (text === null) return { accepted: null, newest: null, failed: {} }
+    const { accepted, newest = accepted, failed } = JSON.parse(text)
+    const areVersions = [accepted, newest].every((one) => one === null || isVersion(one))
+    if (!areVersions || typeof failed !== 'object' || failed === null)
       throw new Error(`${stateFile} is damaged; remove it to begin again with the installed program`)
-    return { accepted, failed }
+    return { accepted, newest, failed }
   }
   async function writeState(state: State): Promise<void> {
     const draft = `${stateFile}.draft`
@@ -81,9 +87,9 @@ export function openStagedReleases({ dataDir, source, trust }: StagedOptions): S
   }
   const staged = (version: string): Staged => ({ version, path: join(folder, version, PROGRAM) })
 
-  async function* bytesOf(name: string, most: number): AsyncGenerator<Buffer> {
+  async function* bytesOf(name: string, most: number, stop: AbortSignal): AsyncGenerator<Buffer> {
     let size = 0
-    const signal = AbortSignal.timeout(DOWNLOAD_MS)
+    const signal = AbortSignal.any([stop, AbortSignal.timeout(DOWNLOAD_MS)])
     const from = isAbsolute(source)
       ? createReadStream(join(source, name), { signal })
       : await fetched(name, signal)
@@ -100,22 +106,32 @@ export function openStagedReleases({ dataDir, source, trust }: StagedOptions): S
     return Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0])
   }
 
-  async function download(release: Release, statement: string): Promise<void> {
+  async function download(release: Release, statement: string, stop: AbortSignal): Promise<void> {
     const draft = `${join(folder, release.version)}.draft`
+    try {
+      await fill(draft, release, statement, stop)
+      await rm(join(folder, release.version), { recursive: true, force: true })
+      await rename(draft, join(folder, release.version))
+    } catch (error) {
+      // A source that breaks off fills no disk.
+      await rm(draft, { recursive: true, force: true })
+      throw error
+    }
+  }
+  async function fill(draft: string, release: Release, statement: string, stop: AbortSignal): Promise<void> {
     await rm(draft, { recursive: true, force: true })
     await mkdir(draft, { recursive: true, mode: 0o700 })
     await writeFile(join(draft, STATEMENT), statement, { mode: 0o600, flush: true })
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
     const file = await open(join(draft, PROGRAM), flags, 0o700)
     try {
-      for await (const chunk of bytesOf(release.file.name, release.file.size)) await file.writeFile(chunk)
+      for await (const chunk of bytesOf(release.file.name, release.file.size, stop))
+        await file.writeFile(chunk)
       await file.sync()
     } finally {
       await file.close()
     }
     await verify(release.version, draft)
-    await rm(join(folder, release.version), { recursive: true, force: true })
-    await rename(draft, join(folder, release.version))
   }
 
   return {
@@ -125,27 +141,30 @@ export function openStagedReleases({ dataDir, source, trust }: StagedOptions): S
       await verify(accepted, join(folder, accepted))
       return staged(accepted)
     },
-    async stage(than) {
-      const parts = await Array.fromAsync(bytesOf(STATEMENT, STATEMENT_BYTES))
+    async stage(than, stop = new AbortController().signal) {
+      const parts = await Array.fromAsync(bytesOf(STATEMENT, STATEMENT_BYTES, stop))
       const statement = Buffer.concat(parts).toString()
       const release = readRelease(statement, trust())
-      const { failed } = await readState()
-      if (compareVersions(release.version, than) <= 0 || Object.hasOwn(failed, release.version)) return null
+      const { failed, newest } = await readState()
+      const isNewer = [than, newest ?? than].every((one) => compareVersions(release.version, one) > 0)
+      if (!isNewer || Object.hasOwn(failed, release.version)) return null
       await mkdir(folder, { recursive: true, mode: 0o700 })
-      await download(release, statement)
+      await download(release, statement, stop)
       return staged(release.version)
     },
     async accept(version) {
-      const { failed } = await readState()
-      await writeState({ accepted: version, failed })
+      const { failed, newest } = await readState()
+      const isNewest = newest === null || compareVersions(version, newest) > 0
+      await writeState({ accepted: version, newest: isNewest ? version : newest, failed })
       // Versions before it are not needed any more: a later rollback leads to the installed program or to this one.
       for (const name of await readdir(folder))
         if (isVersion(name) && name !== version)
           await rm(join(folder, name), { recursive: true, force: true })
     },
     async reject(version) {
-      const { accepted, failed } = await readState()
+      const { accepted, newest, failed } = await readState()
       await writeState({
+        newest,
         accepted: accepted === version ? null : accepted,
         failed: { ...failed, [version]: new Date().toISOString().slice(0, 10) },
       })

@@ -150,10 +150,16 @@ export async function superviseAgent(options: SupervisorOptions, stop: AbortSign
     pause.abort()
     if (code !== null) return code
     if (stop.aborted) break
-    const staged = await releases.stage(running.staged.version).catch((error: unknown) => {
-      log.warn({ error: messageOf(error) }, 'cannot get a new version')
+    const fetching = new AbortController()
+    const until = AbortSignal.any([fetching.signal, stop])
+    const fetched = releases.stage(running.staged.version, until).catch((error: unknown) => {
+      if (!until.aborted) log.warn({ error: messageOf(error) }, 'cannot get a new version')
       return null
     })
+    // A slow source must keep nobody from stopping the agent, nor hide that it has ended.
+    const staged = await Promise.race([running.ended, fetched])
+    fetching.abort()
+    if (typeof staged === 'number') return staged
     if (staged !== null && !stop.aborted) running = await tryNew(running, staged)
   }
   return end(running)

@@ -1,6 +1,6 @@
 /** Agents that replace themselves, as processes with a hub: by a signed release, and back if the link does not come up. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
@@ -155,4 +155,40 @@ t.test('an accepted version that ends before it has a link gives way to the inst
   t.equal(state().accepted, null)
   t.match(output(), /the version before runs again/)
   await end()
+})
+
+t.test('a source that does not answer neither delays a stop nor hides the end of the agent', async (t) => {
+  for (const [what, onTerm, code] of [
+    ['stops', 'process.exit(0)', 0],
+    ['ends by itself', '', 3],
+  ] as const) {
+    const { at } = site(t)
+    const path = at('agent.js')
+    const end = code === 0 ? '' : `setTimeout(() => process.exit(${code}), 1_000)`
+    writeFileSync(
+      path,
+      `process.send('mezd-linked'); process.on('SIGTERM', () => { ${onTerm} }); setInterval(() => {}, 1_000); ${end}`,
+    )
+    const asked = new EventEmitter()
+    const releases = {
+      current: async () => null,
+      stage: (_than: string, stop?: AbortSignal) => {
+        asked.emit('stage')
+        return new Promise<never>((_, reject) =>
+          stop!.addEventListener('abort', () => reject(new Error('stopped'))),
+        )
+      },
+      accept: async () => {},
+      reject: async () => {},
+    }
+    const stop = new AbortController()
+    const staging = once(asked, 'stage')
+    const { log, lines } = memoryLog()
+    const own = { version: '9.0.0', path }
+    const ended = superviseAgent({ releases, own, args: [], everyMs: 1, linkMs: 60_000, log }, stop.signal)
+    await staging
+    if (code === 0) stop.abort()
+    t.equal(await ended, code, what)
+    t.notMatch(lines.join('\n'), /cannot get a new version/)
+  }
 })

@@ -59,12 +59,40 @@ t.test('a release is staged when all of it is as it was signed, and newer than w
     writeFileSync(at('source/mezd-linux-x64'), content)
     rmSync(at('data/updates/9.1.0'), { recursive: true, force: true })
     await t.rejects(releases.stage('9.0.9'), content)
-    t.notOk(existsSync(at('data/updates/9.1.0')), 'nothing under its name')
+    t.strictSame(readdirSync(at('data/updates')), [], 'nothing under its name, and no part of it')
   }
   offer({ signers: [first] })
   await t.rejects(releases.stage('9.0.9'), { message: /1 of the configured keys/ })
   writeFileSync(at('source', STATEMENT), 'x'.repeat(70_000))
   await t.rejects(releases.stage('9.0.9'), { message: /larger than/ })
+})
+
+t.test(
+  'a source never leads back behind a version that was accepted, also if that one fails later',
+  async (t) => {
+    const { at, offer, releases } = site(t)
+    offer({ version: '9.3.0' })
+    await releases.stage('9.0.0')
+    await releases.accept('9.3.0')
+    await releases.reject('9.3.0')
+    t.equal(await releases.current('9.0.0'), null)
+    for (const version of ['9.1.0', '9.2.9', '9.3.0']) {
+      offer({ version })
+      t.equal(await releases.stage('9.0.0'), null, version)
+    }
+    offer({ version: '9.3.1' })
+    t.equal((await releases.stage('9.0.0'))?.version, '9.3.1')
+    writeFileSync(at('data/updates/state.json'), '{"accepted":"9.3.0","failed":{}}')
+    offer({ version: '9.2.0' })
+    t.equal(await releases.stage('9.0.0'), null, 'as an earlier version wrote it')
+  },
+)
+
+t.test('a download stops when its agent must stop', async (t) => {
+  const { at, offer, releases } = site(t)
+  offer()
+  await t.rejects(releases.stage('9.0.0', AbortSignal.abort()), { name: 'AbortError' })
+  t.notOk(existsSync(at('data/updates')))
 })
 
 t.test(
@@ -88,7 +116,12 @@ t.test(
     t.equal(await releases.stage('9.2.0'), null, 'a release that has failed is not tried again')
     offer({ version: '9.3.1' })
     t.equal((await releases.stage('9.2.0'))?.version, '9.3.1', 'the one after it is')
-    for (const text of ['{', '{"accepted":"../x","failed":{}}', '{"accepted":null,"failed":null}']) {
+    for (const text of [
+      '{',
+      '{"accepted":"../x","failed":{}}',
+      '{"accepted":null,"failed":null}',
+      '{"accepted":null,"newest":1,"failed":{}}',
+    ]) {
       writeFileSync(at('data/updates/state.json'), text)
       await t.rejects(releases.current('9.0.0'), text)
     }
