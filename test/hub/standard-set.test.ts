@@ -54,7 +54,7 @@ const ORDER = [
     'identity-jwt',
     'http-apps',
   ],
-  ...['metrics', 'notifiers', 'oidc'],
+  ...['metrics', 'notifiers', 'oidc', 'public-paths'],
   ...['tcp-apps', 'transport-http2', 'transport-websocket', 'transport-webtransport'],
   ...[
     'user-certs',
@@ -91,6 +91,7 @@ t.test('the standard set has this order of setup, and each plugin provides these
     notifications: ['migrations', 'notifications', 'webRoutes'],
     notifiers: ['notifiers'],
     oidc: ['migrations', 'signInMethods', 'webRoutes'],
+    'public-paths': ['dashboardParts', 'findings', 'migrations', 'verifiers'],
     rbac: ['adminRoles', 'sessionLimits', 'migrations', 'requirements', 'webRoutes'],
     'sign-in': ['webRoutes'],
     'signed-intent': ['migrations', 'requestHolds', 'requirements', 'webRoutes'],
@@ -194,7 +195,7 @@ t.test('a running hub reports the same', async (t) => {
     steps.map((one) => [one.step, ...one.plugins]),
     [
       ['credentials', 'api-tokens', 'bots', 'http-apps', 'user-certs', 'devices', 'authorization-server'],
-      ['verifiers', 'http-apps'],
+      ['verifiers', 'http-apps', 'public-paths'],
       ['access.decide', 'bots', 'app-rules', 'access-requests', 'devices', 'rbac'],
       ['audit.recorded', 'access-requests', 'dashboard'],
     ],

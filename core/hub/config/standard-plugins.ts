@@ -19,6 +19,7 @@ export const standardPlugins: readonly string[] = [
   'notifications',
   'notifiers',
   'oidc',
+  'public-paths',
   'rbac',
   'sign-in',
   'signed-intent',

@@ -1,0 +1,47 @@
+import type { App } from '@mezite/core'
+import type { Rule } from './rules.ts'
+import { keyOf } from './signature.ts'
+
+/** What an operator should know about the public paths of an app. */
+export function findingsOf(
+  app: App,
+  rulesOf: (app: App) => readonly Rule[],
+  secrets: ReadonlyMap<string, string>,
+): readonly { readonly subject: string; readonly message: string }[] {
+  const subject = `app ${app.name}`
+  let rules: readonly Rule[]
+  try {
+    rules = rulesOf(app)
+  } catch {
+    return [
+      { subject, message: 'its public paths cannot be read, so none is open; write the document again' },
+    ]
+  }
+  return rules.flatMap((rule) => {
+    const { name, check, methods, paths } = rule
+    const about = { subject: `${subject}, rule ${name}` }
+    if (check.kind === 'anyone')
+      return [{ ...about, message: `anyone may send ${methods.join(', ')} to ${paths.join(', ')}` }]
+    if (check.kind === 'networks') return []
+    const missing = check.secrets.filter((one) => !secrets.has(one))
+    const shared =
+      check.kind === 'secret' && check.hidden
+        ? [{ ...about, message: 'a shared secret names nobody; prefer a device or a bot' }]
+        : []
+    const misshapen =
+      check.kind === 'signature'
+        ? check.secrets.filter(
+            (one) => keyOf(check.form, secrets.get(one) ?? 'whsec_AAAAAAAAAAAAAAAAAAAAAAAA') === null,
+          )
+        : []
+    return [
+      ...shared,
+      ...(missing.length === 0
+        ? []
+        : [{ ...about, message: `plugins.public-paths.secrets has no ${missing.join(', ')}` }]),
+      ...(misshapen.length === 0
+        ? []
+        : [{ ...about, message: `${misshapen.join(', ')} is not a secret of this sender (whsec_…)` }]),
+    ]
+  })
+}
