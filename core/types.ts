@@ -77,6 +77,15 @@ export type { IdentityFact, IdentityValue } from './api/identity-value.ts'
 export type { Job, Jobs } from './api/jobs.ts'
 export type { Combination, Histogram, MetricFamily, MetricSample, Reading } from './api/metrics.ts'
 export type { Notifications, NotifierMessage } from './api/notifications.ts'
+export type {
+  OperationReader,
+  OperationRefusal,
+  OperationResponse,
+  ReadableRequest,
+  ReadOperations,
+  RefusedOperation,
+  RequestOperations,
+} from './api/operation-readers.ts'
 export type { Brand, Language, Markup, PageAsset, PageLayout } from './api/pages.ts'
 export type { PathPattern } from './api/path-pattern.ts'
 export type { LaneResponse, LaneWatcher, RequestHead, StreamRequest } from './api/protocol.ts'

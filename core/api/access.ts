@@ -4,6 +4,7 @@ import type { Admission, AdmissionQuery, Caller, Refusal } from './admission.ts'
 import type { App } from './app.ts'
 import type { CertifiedCaller, CredentialDocument, CredentialRefusal } from './credentials.ts'
 import type { DeniedAccess, Help, OfferedApp } from './denial-help.ts'
+import type { OperationReader } from './operation-readers.ts'
 import type { RequestHold } from './request-holds.ts'
 import type { Subject } from './subject.ts'
 import type { UnidentifiedRequest } from './verifiers.ts'
@@ -28,6 +29,8 @@ export interface Access {
   verify(request: Omit<UnidentifiedRequest, 'readings'>, cookie?: boolean): Caller | VerificationDemand | null
   /** The entry of `requestHolds` that meets all that a refused request lacks; undefined if none does, or more is required. */
   holdFor(refusal: Refusal): RequestHold | undefined
+  /** The entry of `operationReaders` whose reading is all that a refused request lacks; undefined if none is, or more is required. */
+  readerFor(refusal: Refusal): OperationReader | undefined
   /** What plugins offer to somebody whom no policy lets in; empty for another reason. Never throws. */
   helpFor(denial: DeniedAccess): readonly Help[]
   /** Enabled apps that plugins offer the subject to ask for; those that it may open are among them. Never throws. */

@@ -1,5 +1,5 @@
 import type { App } from './app.ts'
-import type { AccessContext } from './decision.ts'
+import type { AccessContext, ReceivedRequest } from './decision.ts'
 import type { Requirement } from './requirement.ts'
 import type { EndReason, Session, SessionKind } from './sessions.ts'
 import type { SatisfiedRequirement, Subject } from './subject.ts'
@@ -58,7 +58,7 @@ export interface AdmissionQuery {
    * The HTTP request that is wanted: for policies that look at requests, and for the record of a refusal, which leaves out the query.
    * Absent, as for a TCP connection or for a program that asks for a token: policies decide about the whole app.
    */
-  readonly request?: { readonly method: string; readonly target: string; readonly upgrade?: boolean }
+  readonly request?: ReceivedRequest
 }
 
 /**

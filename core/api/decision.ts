@@ -1,4 +1,5 @@
 import type { App } from './app.ts'
+import type { RequestOperations } from './operation-readers.ts'
 import type { Requirement } from './requirement.ts'
 import type { SatisfiedRequirement, Subject } from './subject.ts'
 
@@ -43,6 +44,8 @@ export interface AccessRequest {
    * does not close (a third encoding, bytes that are not UTF-8, a NUL, more than 8): then deny, with the status 400.
    */
   readonly readings: readonly (readonly string[])[] | null
+  /** What it asks the app to do, once a requirement of an entry of `operationReaders` has let the hub read that; null before. */
+  readonly operations: RequestOperations | null
 }
 
 /** A request as its protocol received it. */
@@ -52,6 +55,8 @@ export interface ReceivedRequest {
   readonly target: string
   /** It opens a WebSocket. */
   readonly upgrade?: boolean
+  /** What an entry of `operationReaders` has read. */
+  readonly operations?: RequestOperations
 }
 
 /** One rule that a tap of `access.decide` considered, for `mezctl access explain`. */

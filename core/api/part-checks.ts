@@ -216,6 +216,7 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
   }),
   confirmations: partWith(['pathTo', 'pathOf', 'add']),
   requestHolds: partWith(['hold'], { requirement: pathSegment }),
+  operationReaders: partWith(['bodyBytes', 'read'], { requirement: pathSegment }),
   verifiers: partWith(['verify'], { name: pathSegment, webSockets: yesOrNo, besideCookies: yesOrNo }),
   findings: partWith(['list'], { name: pathSegment }),
   denialHelp: partWith(['helpFor'], { name: pathSegment, offersTo: maybe }),

@@ -60,7 +60,8 @@ function matches(
   return test === tests.length
 }
 
-function globOf(pattern: string): (part: string) => boolean {
+/** `*` is any number of characters. */
+export function globOf(pattern: string): (part: string) => boolean {
   if (!pattern.includes('*')) return (part) => part === pattern
   const [first = '', ...rest] = pattern.split('*')
   const last = rest.pop() as string

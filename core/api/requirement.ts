@@ -7,7 +7,7 @@ export interface Requirement {
   readonly name: string
   /** If a passkey meets it: how old the confirmation may be, in milliseconds. Programs learn it (RFC 9470). */
   readonly maxAgeMs?: number
-  /** Each request meets it by itself, through an entry of `requestHolds`: opening the app does not ask for it. */
+  /** Each request meets it by itself, through an entry of `requestHolds` or `operationReaders`: opening the app does not ask for it. */
   readonly perRequest?: true
   readonly [detail: string]: unknown
 }

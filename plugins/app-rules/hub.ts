@@ -2,6 +2,7 @@ import {
   catalog,
   dashboardParts,
   defineHubPlugin,
+  operationReaders,
   requirements,
   revisions,
   roleRules,
@@ -11,13 +12,14 @@ import { findings, recordedRequests } from '@mezite/core/administration'
 import { confirmations } from '@mezite/core/identity'
 import type { Requirement, RoleReader } from '@mezite/core/types'
 import { createCountries } from './countries.ts'
+import { createReader } from './operations/reader.ts'
 import { createCountryRule, createNetworkRule } from './origins.ts'
 import { reasons } from './reasons.ts'
 import { previewRequests } from './request-preview.ts'
 import { ruleFaults } from './request-rule.ts'
 import { createRuleSet, type RuleSet } from './rule-set.ts'
 import { rulesPanel } from './rules-panel.ts'
-import { RULE } from './verdict.ts'
+import { OPERATION, RULE } from './verdict.ts'
 
 /** How much the clocks of two hubs may differ. */
 const CLOCK_SKEW_MS = 5_000
@@ -48,10 +50,16 @@ export default defineHubPlugin({
           'absolute path of a database of countries in the format of MaxMind (.mmdb), for `allow.countries` of roles',
       }),
     ),
+    body_bytes: Type.Count({
+      default: 1024 * 1024,
+      max: 16 * 1024 * 1024,
+      description:
+        'Bytes of the body of a request that rules with `operations` decide; a longer one is denied',
+    }),
   }),
   needs: { catalog, revisions },
   wants: { confirmations, recordedRequests },
-  provides: { dashboardParts, findings, requirements, roleRules },
+  provides: { dashboardParts, findings, operationReaders, requirements, roleRules },
   reasons,
   setup({ config, use, tap, provide, log }) {
     let reader: RoleReader | undefined
@@ -92,6 +100,19 @@ export default defineHubPlugin({
               ),
             },
             { description: 'Conditions on the query; all must hold' },
+          ),
+        ),
+        operations: Type.Optional(
+          Type.Closed(
+            {
+              mcp: Type.Optional(Texts('tools/list; tools/call:search_*: calls of some tools', 100)),
+              jsonrpc: Type.Optional(Texts('Methods: ledger.read, ledger.*', 100)),
+              grpc: Type.Optional(Texts('pkg.Service/Method, pkg.Service/*', 100)),
+              record: Type.Optional(
+                Texts('Arguments whose values records contain; without it, records have none', 32),
+              ),
+            },
+            { description: 'What the request asks the app to do, by one protocol: the hub reads it first' },
           ),
         ),
         require: Type.Optional(
@@ -136,6 +157,15 @@ export default defineHubPlugin({
         const isForThis = entry.appId === null || entry.appId === appId
         return entry.name === 'session-mfa' && isForThis && age <= maxAgeMs && age >= -CLOCK_SKEW_MS
       },
+    })
+    provide.operationReaders(createReader(config.body_bytes))
+    // The hub reads the request, and asks again: nothing that a person can do meets it.
+    provide.requirements({
+      name: OPERATION,
+      reason: 'operation_unreadable',
+      title: 'This request cannot be read',
+      detail: 'A rule decides by what this request asks for, and that cannot be read here.',
+      isMetBy: () => false,
     })
     provide.dashboardParts(
       rulesPanel({

@@ -1,6 +1,13 @@
 import { parseDuration } from '@mezite/core'
 import { compilePathPattern, pathPatternFault } from '@mezite/core/identity'
 import type { AccessRequest, PathPattern, RoleFault, RuledRole } from '@mezite/core/types'
+import {
+  compileOperations,
+  type OperationRule,
+  type OperationsValue,
+  operationFaults,
+  type Protocol,
+} from './operations/operation-rule.ts'
 
 /** An entry of `app_rules`, as the schema has accepted it. */
 export interface RuleValue {
@@ -9,6 +16,7 @@ export interface RuleValue {
   readonly paths: readonly string[]
   readonly upgrade?: 'websocket'
   readonly query?: { readonly has?: readonly string[]; readonly equals?: Readonly<Record<string, string>> }
+  readonly operations?: OperationsValue
   readonly require?: {
     readonly confirm_within?: string
     readonly signature?: true
@@ -20,7 +28,14 @@ export interface RuleValue {
 export interface Verdict {
   /** The name of the rule; null if none decides. */
   readonly rule: string | null
-  readonly denial: 'request_not_allowed' | 'path_ambiguous' | null
+  readonly denial:
+    | 'request_not_allowed'
+    | 'path_ambiguous'
+    | 'operation_not_allowed'
+    | 'operation_unreadable'
+    | null
+  /** How the hub must read the request before it can decide; null: it has decided. */
+  readonly reads: Protocol | null
   /** How fresh the confirmation must be; `Infinity`: none is needed. */
   readonly withinMs: number
   /** Whose signature the request needs; null: none. */
@@ -40,6 +55,8 @@ export interface RequestRule {
   readonly methods: readonly string[] | null
   /** Whether the query is one that it is about; null: every one is. */
   readonly query: ((query: Query) => boolean) | null
+  /** Operations that it is about; null: it does not look at them. */
+  readonly operations: OperationRule | null
 }
 
 /** The parameters of a query, by name, in every reading: separated by `&`, and by `;` too. */
@@ -59,7 +76,7 @@ export function ruleFaults(
   given: Readonly<Record<string, unknown>>,
   under: 'allow' | 'deny',
 ): readonly RoleFault[] {
-  const { methods, paths, upgrade, require: demand } = given as unknown as RuleValue
+  const { methods, paths, upgrade, operations, require: demand } = given as unknown as RuleValue
   const faults: RoleFault[] = []
   methods.forEach((method, at) => {
     if (method !== '*' && !METHOD.test(method))
@@ -71,6 +88,11 @@ export function ruleFaults(
     const fault = pathPatternFault(path)
     if (fault !== null) faults.push({ path: ['paths', String(at)], message: fault })
   })
+  if (operations !== undefined) {
+    faults.push(...operationFaults(operations, under))
+    if (upgrade !== undefined)
+      faults.push({ path: ['operations'], message: 'the operations of a WebSocket cannot be read' })
+  }
   if (demand === undefined) return faults
   if (under === 'deny') faults.push({ path: ['require'], message: 'a rule under deny has no requirement' })
   const { confirm_within: within, signature, signer } = demand
@@ -103,7 +125,7 @@ export function placesOf(
 
 /** Compiles a rule that `ruleFaults` has accepted; `at` is its place in the list, from 1. */
 export function compileRule({ role, under, value }: RuledRole, at: number): RequestRule {
-  const { name, methods, paths, query, upgrade, require: demand } = value as unknown as RuleValue
+  const { name, methods, paths, query, upgrade, operations, require: demand } = value as unknown as RuleValue
   const ruleName = `${role}/${name ?? `${under}.${at}`}`
   const every = methods.includes('*') && upgrade === undefined
   // A server that ignores the upgrade responds to the GET.
@@ -115,11 +137,14 @@ export function compileRule({ role, under, value }: RuledRole, at: number): Requ
     methods: every ? null : [...(upgrade === undefined ? methods : []), ...(openings ? [OPENING] : [])],
     verdict: {
       rule: ruleName,
-      denial: under === 'deny' ? 'request_not_allowed' : null,
+      denial:
+        under === 'allow' ? null : operations === undefined ? 'request_not_allowed' : 'operation_not_allowed',
+      reads: null,
       withinMs: parseDuration(demand?.confirm_within ?? '') ?? Number.POSITIVE_INFINITY,
       signer: demand?.signature === true ? (demand.signer ?? 'self') : null,
     },
     patterns: paths.map(compilePathPattern),
+    operations: operations === undefined ? null : compileOperations(operations, under),
     query:
       query === undefined
         ? null

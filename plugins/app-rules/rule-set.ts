@@ -1,5 +1,6 @@
 import type { AccessQuery, App, Vote } from '@mezite/core'
 import type { AccessRequest, RoleReader, RuledRole } from '@mezite/core/types'
+import { ReadRequest } from './operations/read-request.ts'
 import type { Origin, OriginRule } from './origins.ts'
 import { compileRule, placesOf, type RequestRule, type Verdict } from './request-rule.ts'
 import { type Compiled, cast, indexOf, RULE, type Sides, verdictOf } from './verdict.ts'
@@ -149,9 +150,24 @@ export function createRuleSet(
       const rules = compiled
       if (rules !== null)
         vote.byRequest(
-          (request) => verdictOf(rules, request, vote.explain),
+          (request) => {
+            const read = request?.operations
+            if (!(read instanceof ReadRequest)) return verdictOf(rules, request, vote.explain)
+            read.mayDo = (operation) =>
+              verdictOf(rules, asking(request as AccessRequest, operation)).denial === null
+            return verdictOf(rules, request, vote.explain, (names) => (read.recorded = names))
+          },
           (verdict) => cast(verdict, vote),
         )
     },
   }
 }
+
+/** The same request with another operation. */
+const asking = (
+  { method, path, query, webSocket, segments, readings, operations }: AccessRequest,
+  operation: string,
+): AccessRequest => ({
+  ...{ method, path, query, webSocket, segments, readings },
+  operations: { protocol: operations?.protocol ?? '', names: [operation], fault: null, record: {} },
+})

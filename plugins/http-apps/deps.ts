@@ -1,6 +1,14 @@
 import type { Audit, Catalog, Clock, Log, Pages, PublicNames, Revisions, Sessions } from '@mezite/core'
 import type { Assertion } from '@mezite/core/identity'
-import type { Access, createOverload, HttpHooks, ProxyLimits, RateLimit, Tunnel } from '@mezite/core/protocol'
+import type {
+  Access,
+  createConcurrencyQuota,
+  createOverload,
+  HttpHooks,
+  ProxyLimits,
+  RateLimit,
+  Tunnel,
+} from '@mezite/core/protocol'
 import type { Deadlines } from './deadlines.ts'
 import type { HeldRequests } from './held/held-requests.ts'
 import type { FailureLog } from './relay/failure-log.ts'
@@ -26,6 +34,8 @@ export interface Deps {
   readonly assertion: Assertion
   readonly httpHooks: HttpHooks
   readonly held: HeldRequests
+  /** Bodies that are read for the decision, by person. */
+  readonly reading: ReturnType<typeof createConcurrencyQuota>
   /** The plugins that refused a request after their tap of `http.request` had returned. */
   readonly lateRefusers: Set<string>
   readonly clock: Clock

@@ -15,6 +15,7 @@ import { assertion } from '@mezite/core/identity'
 import {
   access,
   appKinds,
+  createConcurrencyQuota,
   createOverload,
   createRateLimit,
   httpHooks,
@@ -88,7 +89,8 @@ export default defineHubPlugin({
     const requestEnded = createRequestMetrics(host.use.metrics)
     const { clock, log } = host
     const handovers = createRateLimit(clock)
-    const parts = { clock, log, deadlines, pool, held, load, failures, requestEnded, handovers }
+    const reading = createConcurrencyQuota()
+    const parts = { clock, log, deadlines, pool, held, reading, load, failures, requestEnded, handovers }
     host.provide.appKinds({ name: 'http', schemes: ['http', 'https'], servedByHub: true })
     host.provide.credentials(appSession)
     host.provide.verifiers(preflights)

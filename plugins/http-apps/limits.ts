@@ -22,6 +22,9 @@ export const limits = {
   discardBytes: 64 * 1024,
   /** How long the body that a verifier checks may take to arrive. */
   verifyMs: 10_000,
+  /** Requests of one person, and of all, whose bodies are read at once for a decision. */
+  readingPerPerson: 32,
+  reading: 128,
   /** How long a client may go on sending a body after the response has ended. */
   lingerMs: 5_000,
   /** How long a cut WebSocket waits for the app's frame to end, then for the client to close. */

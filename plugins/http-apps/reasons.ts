@@ -50,6 +50,12 @@ export const { reasons, problemFor, problemAbout } = defineReasons({
     de: 'Zu viele Anfragen warten auf eine Unterschrift. Unterschreiben Sie zuerst, oder lehnen Sie ab.',
     next: 'The person, or everybody together, has as many requests that wait for a signature as one hub holds. Sign them, or wait two minutes.',
   },
+  too_many_read: {
+    status: 429,
+    en: 'Too many requests are being read for a decision. Send this again in a moment.',
+    de: 'Zu viele Anfragen werden gerade für eine Entscheidung gelesen. Senden Sie diese gleich noch einmal.',
+    next: 'Rules with `operations` read bodies of requests before they decide: at most 32 of one person and 128 of everybody at once on one hub.',
+  },
   trailers_too_large: { status: 431, en: 'The trailers of the request are too large.', next: 'The trailers of a message are larger than 16 KiB. Correct the application or the client.' },
   upgrade_invalid: { status: 400, next: 'The client asks for another protocol than WebSocket, or its handshake is malformed. Correct the client.' },
 })

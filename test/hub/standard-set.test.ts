@@ -75,7 +75,7 @@ t.test('the standard set has this order of setup, and each plugin provides these
     acme: ['certificates', 'dashboardParts', 'migrations', 'webRoutes'],
     'api-tokens': ['credentials', 'webRoutes'],
     'app-proposals': ['dashboardParts', 'migrations', 'webRoutes'],
-    'app-rules': ['dashboardParts', 'findings', 'requirements', 'roleRules'],
+    'app-rules': ['dashboardParts', 'findings', 'operationReaders', 'requirements', 'roleRules'],
     'access-requests': ['dashboardParts', 'denialHelp', 'homeLinks', 'migrations', 'roleRules', 'webRoutes'],
     'audit-database': ['auditSinks', 'databaseChecks', 'migrations', 'recordedRequests', 'webRoutes'],
     'authorization-server': ['credentials', 'dashboardParts', 'migrations', 'webRoutes'],

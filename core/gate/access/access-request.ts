@@ -45,15 +45,17 @@ class ReadRequest implements AccessRequest {
   readonly path: string
   readonly query: string
   readonly webSocket: boolean
+  readonly operations: AccessRequest['operations']
   #segments: AccessRequest['segments'] | undefined
   #readings: AccessRequest['readings'] | undefined
 
-  constructor({ method, target, upgrade = false }: ReceivedRequest) {
+  constructor({ method, target, upgrade = false, operations }: ReceivedRequest) {
     const at = target.indexOf('?')
     this.method = method
     this.path = at < 0 ? target : target.slice(0, at)
     this.query = at < 0 ? '' : target.slice(at + 1)
     this.webSocket = upgrade
+    this.operations = operations ?? null
     Object.freeze(this)
   }
 

@@ -5,6 +5,7 @@ import type { Audit } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { AccessContext, Decision, ReceivedRequest } from '../../api/decision.ts'
 import type { HubHooks } from '../../api/hub-hooks.ts'
+import { operationReaders } from '../../api/operation-readers.ts'
 import { requestHolds } from '../../api/request-holds.ts'
 import type { Session } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
@@ -192,15 +193,22 @@ export function createAccess(rooms: AccessNeeds): RunningAccess {
     recheckUnowned() {
       for (const state of unowned) void confirm(state)
     },
-    holdFor: ({ requirements: [only, ...more] }) =>
-      only?.perRequest && more.length === 0
-        ? rooms.kernel.slot(requestHolds).find(({ requirement }) => requirement === only.name)
-        : undefined,
+    holdFor: (refused) => entryFor(refused, rooms.kernel.slot(requestHolds)),
+    readerFor: (refused) => entryFor(refused, rooms.kernel.slot(operationReaders)),
     verify: rooms.verify,
     callers: rooms.callers,
     ...rooms.help,
   }
 }
+
+/** The entry that meets all that a refused request lacks. */
+const entryFor = <Entry extends { readonly requirement: string }>(
+  { requirements: [only, ...more] }: Refusal,
+  entries: readonly Entry[],
+): Entry | undefined =>
+  only?.perRequest && more.length === 0
+    ? entries.find(({ requirement }) => requirement === only.name)
+    : undefined
 
 /** Whether the session is one for this app; those of browsers at the hub and of certificates are for every app. */
 function isFor({ kind, appId, apps }: Session, app: App | undefined): boolean {

@@ -204,7 +204,12 @@ export function decisionOf(
   const meets = (entry: SatisfiedRequirement, one: Requirement) => isMetBy(one, entry, context, kinds)
   const isVoted = (one: Requirement) =>
     count.met.some((entry) => entry.name === one.name && meets(entry, one))
-  const unmet = requirements.filter((one) => !satisfied.some((entry) => meets(entry, one)) && !isVoted(one))
+  const missing = requirements.filter((one) => !satisfied.some((entry) => meets(entry, one)) && !isVoted(one))
+  // A request is read or held only after the person has met everything else.
+  const unmet = [
+    ...missing.filter(({ perRequest }) => !perRequest),
+    ...missing.filter(({ perRequest }) => perRequest),
+  ]
   const [first] = unmet
   if (!first) {
     const met = satisfied.filter((entry) => requirements.some((one) => meets(entry, one)))

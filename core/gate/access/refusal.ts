@@ -1,7 +1,7 @@
 import type { AdmissionQuery, Caller, Refusal, RefusalReason } from '../../api/admission.ts'
 import type { App } from '../../api/app.ts'
 import type { Audit, AuditInput } from '../../api/audit.ts'
-import type { AccessContext, Decision } from '../../api/decision.ts'
+import type { AccessContext, Decision, ReceivedRequest } from '../../api/decision.ts'
 import { type AnyReason, type RespondingReason, statusOf } from '../../api/reasons.ts'
 import type { Session, SessionKind } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
@@ -98,6 +98,7 @@ interface Refused {
   readonly verified?: string | null
   /** The rule that a policy named. */
   readonly rule?: string | null
+  readonly received?: ReceivedRequest | null
 }
 
 /** Writes the trail of the gate: each refusal of a person who is known is one record. */
@@ -154,14 +155,19 @@ export function createRefusalRecord(audit: Pick<Audit, 'record'>): RefusalRecord
         context: { protocol, clientIp },
       }
       if (outcome === 'denied' || (outcome === 'required' && session && !isBrowser(session.kind)))
-        record('access.denied', code, known)
+        record('access.denied', code, known, request?.operations?.record)
       else {
         const path = request && { method: request.method, path: request.target.split('?', 1)[0] as string }
-        record('request.failed', code, known, { agent: null, ...path, status })
+        record('request.failed', code, known, {
+          agent: null,
+          ...path,
+          status,
+          ...request?.operations?.record,
+        })
       }
       return refused
     },
-    denied: (state, reason) => record('access.denied', reason, state),
+    denied: (state, reason) => record('access.denied', reason, state, state.received?.operations?.record),
     failed: (state, reason, agent) => record('request.failed', reason, state, { agent }),
   }
 }

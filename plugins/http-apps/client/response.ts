@@ -204,6 +204,11 @@ export function redirectResponse(status: 302 | 303, location: string, lines: rea
   return { kind: 'response', status, lines: [...ownLines, 'Location', location, ...lines], body: '' }
 }
 
-function textResponse(status: number, body: string, type: string, lines: readonly string[]): HubResponse {
+export function textResponse(
+  status: number,
+  body: string,
+  type: string,
+  lines: readonly string[],
+): HubResponse {
   return { kind: 'response', status, lines: [...ownLines, 'Content-Type', type, ...lines], body }
 }

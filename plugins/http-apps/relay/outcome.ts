@@ -62,6 +62,7 @@ export class Outcome {
     fields.upgrade = upgraded ? 'websocket' : null
     if (verified !== null) fields.verified = verified
     if (rule !== null) fields.rule = rule
+    if (request.operations !== undefined) Object.assign(fields, request.operations.record)
     audit.record({
       type: 'app.request',
       success: this.reason === null,

@@ -1,5 +1,6 @@
 import type { HttpResponse } from '@mezite/core'
 import { isHeaderLine, isReservedInResponse } from '@mezite/core/protocol'
+import type { OperationResponse } from '@mezite/core/types'
 import type { Client } from '../client/client.ts'
 import type { Deps } from '../deps.ts'
 import { type AppMapping, publicAddresses } from '../request/app-mapping.ts'
@@ -62,14 +63,16 @@ export class ResponseRelay {
   head(head: ResponseHead, admitted: Admitted, target: string): number | null {
     let { status, length } = head
     let lines = responseLines(head.lines, this.#mapping, status)
+    const transforms = operationTransforms(admitted, { status, headers: lines })
     if (!this.#deps.httpHooks.response.empty) {
       const made = throughResponseHook(this.#deps, admitted, target, status, lines)
       ;({ status, lines } = { status: made.status, lines: [...made.headers] })
-      if (made.transforms.length > 0) {
-        lines = withoutListed(lines, LENGTHS)
-        length = null
-        if (head.hasBody) this.#pipeline = new BodyPipeline(made.transforms)
-      }
+      transforms.push(...made.transforms)
+    }
+    if (transforms.length > 0) {
+      lines = withoutListed(lines, LENGTHS)
+      length = null
+      if (head.hasBody) this.#pipeline = new BodyPipeline(transforms)
     }
     this.#secured(lines)
     // 205 has no content (RFC 9110 section 15.3.6), whatever the app says.
@@ -113,6 +116,12 @@ export class ResponseRelay {
       return null
     }
   }
+}
+
+/** What the reader of the request's operations does to the response, before plugins see it. */
+function operationTransforms({ request }: Admitted, head: OperationResponse): NamedTransform[] {
+  const make = request.operations?.response?.(head) ?? null
+  return make === null ? [] : [{ plugin: 'operationReaders', make }]
 }
 
 const TAKEN = new Set(['cookies', '*'])

@@ -1,5 +1,6 @@
 import type { App, Catalog, Problem } from '@mezite/core'
 import type { RoutedRequest } from '@mezite/core/protocol'
+import type { ReadOperations } from '@mezite/core/types'
 import { problemFor } from '../reasons.ts'
 import { learnRequestName, requestNames } from './header-names.ts'
 import { asksForWebSocket } from './web-socket-accept.ts'
@@ -38,6 +39,8 @@ export interface AppRequest {
   readonly length: number | null | undefined
   /** When its head had been read, on the clock of `performance.now()`. */
   readonly receivedAt: number
+  /** What it asks the app to do, if a rule wants to know that. */
+  readonly operations?: ReadOperations
 }
 
 /** The kind of app that a request of a browser is for: `http`, unless a plugin's kind reaches browsers too. */

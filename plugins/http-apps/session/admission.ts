@@ -1,4 +1,4 @@
-import { type App, Problem, type PublicNames } from '@mezite/core'
+import { Problem } from '@mezite/core'
 import type { Caller } from '@mezite/core/identity'
 import {
   type Admission,
@@ -15,14 +15,15 @@ import { readWhole } from '../client/whole-body.ts'
 import type { Deps } from '../deps.ts'
 import type { HeldBody } from '../held/held-body.ts'
 import { type Continuation, type HoldCall, heldIdOf, hold, resume } from '../held/hold.ts'
+import { hiddenWith, readOperations } from '../operations/read-operations.ts'
 import { problemAbout, problemFor } from '../reasons.ts'
 import { type AppRequest, kindFor } from '../request/app-request.ts'
-import { listsOrigin, publicOrigin } from '../request/origin.ts'
+import { originAllowed } from '../request/origin.ts'
 import { recordFailure } from '../request/refusal-log.ts'
 import { texts, titleOf } from '../texts.ts'
 import { challengeLines } from './challenge-lines.ts'
 import { programPage } from './program-refusal.ts'
-import { credentialText, helpOf, refuse } from './refusal-response.ts'
+import { credentialText, helpOf, refuse, refuseOperation } from './refusal-response.ts'
 import { fieldsOf } from './resent-form.ts'
 import { isHubPath } from './reserved-routes.ts'
 import { signInResponse } from './sign-in-response.ts'
@@ -97,8 +98,8 @@ export function continueHeld(
 function fromHold(who: Caller | null, next: Continuation): Admitted | HubResponse {
   if ('status' in next) return next
   const { admission, body, request } = next
-  const sharer = sharerOf(admission, request)
-  return { kind: 'admitted', request, admission, hides: hidesOf(who), sharer, body: null, held: body }
+  const [sharer, hides] = [sharerOf(admission, request), hiddenWith(request, hidesOf(who))]
+  return { kind: 'admitted', request, admission, hides, sharer, body: null, held: body }
 }
 
 function holdCall(asked: Asked, client: Client, who: Caller | null, whole: Buffer | null): HoldCall {
@@ -183,7 +184,7 @@ function settle(
         kind: 'admitted',
         request: asked.request,
         admission: outcome,
-        hides: hidesOf(who),
+        hides: hiddenWith(asked.request, hidesOf(who)),
         sharer: sharerOf(outcome, asked.request),
         body,
       }
@@ -210,22 +211,6 @@ function askGate(
   })
 }
 
-/**
- * Whether the app accepts requests from this origin, checked against the public names before anything is rewritten.
- * Sibling apps are same-site, so SameSite cookies do not protect here; only exact origins do. Without `Origin` and
- * Fetch Metadata (curl, servers) there is no page to protect against.
- */
-function originAllowed(request: AppRequest, app: App, names: PublicNames): boolean {
-  const { method, origin } = request
-  const safe = method === 'GET' || method === 'HEAD' || (method === 'OPTIONS' && !request.preflight)
-  if (safe && !request.upgrade) return true
-  if (origin !== undefined && listsOrigin(app, origin)) return true
-  // Browsers send the forms of a page with `Referrer-Policy: no-referrer` like this. They call a page without an origin cross-site.
-  if (origin === 'null' && request.site === 'same-origin') return true
-  if (origin !== undefined && origin !== publicOrigin(request.host.host, names)) return false
-  return request.site === undefined || request.site === 'same-origin' || request.site === 'none'
-}
-
 const sharerOf = ({ subject }: Admission, { clientIp }: AppRequest): string =>
   subject?.user ?? `\n${addressKey(clientIp)}`
 
@@ -236,11 +221,15 @@ const isProgram = (who: Caller | null) => hidesOf(who) !== null || who?.kind ===
 
 function responseTo(asked: Asked, refusal: Refusal, who: Caller | null, body: Buffer | null = null): Outcome {
   const { deps, request, certified, client } = asked
+  const { access } = deps
   const { app } = request
   const { status, code, subject, message, link } = refusal
   const program = isProgram(who)
   const maxAgeMs = refusal.requirements[0]?.maxAgeMs ?? null
   const give = (problem: Problem, lines: readonly string[] = []) => {
+    // A browser's script is led to the confirmation as for every other request.
+    const own = program || refusal.outcome === 'denied' ? refuseOperation(request, problem, app) : undefined
+    if (own !== undefined) return own
     const more = program ? challengeLines(deps, request, problem, true, maxAgeMs) : []
     return refuse(deps, request, problem, { app, subject, lines: [...lines, ...more] })
   }
@@ -260,12 +249,23 @@ function responseTo(asked: Asked, refusal: Refusal, who: Caller | null, body: Bu
       if (!certified) return signInResponse(deps, request, { code, known: subject !== null })
       return fail(new Problem(status, code, 'This login has ended. Sign in again: msh login'))
     case 'required': {
-      const entry = deps.access.holdFor(refusal)
+      const reader = request.operations === undefined ? access.readerFor(refusal) : undefined
+      if (reader !== undefined && client !== undefined)
+        return readOperations({ deps, request, client }, refusal, reader).then(async (read) => {
+          if (read instanceof Problem) {
+            const seen = await askGate(asked, who, { objection: read.code })
+            if (seen.outcome === 'admitted') seen.close()
+            return give(read)
+          }
+          const again = { ...asked, request: read.request }
+          return settle(again, who, await askGate(again, who), read.body)
+        })
+      const entry = access.holdFor(refusal)
       if (entry !== undefined && client !== undefined)
         return hold(holdCall(asked, client, who, body), refusal, entry).then((next) => fromHold(who, next))
       if (!certified && !program) {
         const options = { code, known: true, required: true }
-        if (client === undefined || request.length === undefined || !isNavigation(request))
+        if (client === undefined || body !== null || request.length === undefined || !isNavigation(request))
           return signInResponse(deps, request, options)
         return fieldsOf(deps, request, client).then((fields) =>
           signInResponse(deps, request, { ...options, fields }),

@@ -1,6 +1,6 @@
 import type { App, Problem, Subject } from '@mezite/core'
 import type { HubResponse, Refusal } from '@mezite/core/protocol'
-import { languageOf, personOf, problemResponse, type ShownHelp } from '../client/response.ts'
+import { languageOf, personOf, problemResponse, type ShownHelp, textResponse } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import { problemFor } from '../reasons.ts'
 import type { AppRequest } from '../request/app-request.ts'
@@ -51,4 +51,17 @@ export function refuse(
 ): HubResponse {
   const all = ['Vary', 'Origin', ...lines, ...readableBy(request, app)]
   return problemResponse(pages, request, problem, all, personOf(subject))
+}
+
+/** The same refusal in the form of the protocol whose operations were read; undefined if the request was not read, or has no such form. */
+export function refuseOperation(
+  request: AppRequest,
+  { status, code, message, members }: Problem,
+  app: App | undefined,
+): HubResponse | undefined {
+  const { operations, requestId } = request
+  const made = operations?.refuse({ status, code, message, requestId, members })
+  if (made == null) return undefined
+  const all = ['Vary', 'Origin', ...readableBy(request, app)]
+  return textResponse(made.status, made.body, made.contentType, all)
 }
