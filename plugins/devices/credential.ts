@@ -29,15 +29,16 @@ export function deviceCredentials(needs: {
     if (presented === null) return null
     if (presented === 'misplaced') return MISPLACED
     if (presented === 'malformed') return UNKNOWN
+    const { token } = presented
     const known = (session: Awaited<ReturnType<Sessions['find']>>): Caller => {
       if (session === undefined) return UNKNOWN
       const device = store.byId(session.id)
       // The gate refuses a request to another app, so it does not count as a use.
       if (device !== undefined && catalog.byHost(hostOf(request))?.id === device.app)
         uses.note(device, request.clientIp, request.userAgent ?? '')
-      return { kind: 'device', sessionId: session.id }
+      return { kind: 'device', token }
     }
-    const found = sessions.find('device', presented.token)
+    const found = sessions.find('device', token)
     return found instanceof Promise ? found.then(known) : known(found)
   }
 

@@ -324,9 +324,10 @@ const BROWSERS = ['HTTP/1.1', 'HTTP/2', 'WebSocket', 'SSE'] as const
 const WAYS = [
   ...BROWSERS,
   ...(['msh HTTP', 'msh TCP', 'third party', 'target', 'token', 'access token', 'git password'] as const),
+  ...(['device', 'device password'] as const),
 ] as const
 /** These cannot be led to a sign-in. */
-const PROGRAMS = /msh|party|target|token|password/
+const PROGRAMS = /msh|party|target|token|password|device/
 const OTHERS = ['bearer', 'API token', 'admin socket'] as const
 const CLOSE = ['Connection: close', 'Accept: application/json']
 /** What a verifier accepts. */
@@ -337,6 +338,24 @@ const UPGRADE = [
   'Sec-WebSocket-Version: 13',
   'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
 ]
+
+/** The secret of a device of the person for the app, as the plugin stores one. */
+async function openDevice(user: string): Promise<string> {
+  const expires = Date.now() + 3_600_000
+  const { session, token } = await opened.open({
+    ...{ kind: 'device', user, connector: 'sso', clientIp: '127.0.0.1', apps: [webId()], expires },
+  })
+  await changes.write(async (trx, change) => {
+    const times = { confirmed: Date.now(), created: Date.now(), expires }
+    const row = { id: session.id, user_name: user, user_key: session.id, app: webId(), name: 'Phone' }
+    await anyTables(trx)
+      .insertInto('devices')
+      .values({ ...row, ...times, paths: '[]', language: 'en', seen: '{"networks":[],"agents":[]}' })
+      .execute()
+    change.touch('device', session.id)
+  })
+  return `mezite_dev_${token}`
+}
 
 /** Somebody with a role, or with a grant of it, and a session of each kind, and what they reach on each way. */
 async function person(name: string, granted = false) {
@@ -358,7 +377,11 @@ async function person(name: string, granted = false) {
     expires: Date.now() + 3_600_000,
   })
   const mezite = { 'mezite-token': `acme_${session.token}` }
-  const ended = { 'open SSE': false, 'open TCP': false, 'open token': false, 'open verified': false }
+  const device = await openDevice(user)
+  const ended = {
+    ...{ 'open SSE': false, 'open TCP': false, 'open token': false, 'open device': false },
+    'open verified': false,
+  }
   const watch = async (stream: keyof typeof ended, by: Visitor, headers: Record<string, string> = {}) => {
     const events = await by.stream(`${url}/events`, { headers })
     events
@@ -369,6 +392,7 @@ async function person(name: string, granted = false) {
     events.resume()
   }
   await watch('open token', hub.visitor(), mezite)
+  await watch('open device', hub.visitor(), { 'mezite-device': device })
   await watch('open SSE', visitor)
   await watch('open verified', hub.visitor(), { 'X-Signed': 'yes' })
   const { stream } = await open(tcp.msh(login), 'echo')
@@ -389,6 +413,11 @@ async function person(name: string, granted = false) {
     'access token': () => http1([`Authorization: Bearer mezite_at_${session.token}`, ...CLOSE]),
     'git password': () => {
       const basic = Buffer.from(`git:mezite_at_${session.token}`).toString('base64')
+      return http1([`Authorization: Basic ${basic}`, ...CLOSE])
+    },
+    device: () => http1([`Mezite-Device: ${device}`, ...CLOSE]),
+    'device password': () => {
+      const basic = Buffer.from(`device:${device}`).toString('base64')
       return http1([`Authorization: Basic ${basic}`, ...CLOSE])
     },
     bearer: () => http1([`Authorization: Bearer ${token}`, ...CLOSE]),
@@ -606,8 +635,12 @@ for (const [name, demand] of Object.entries(DEMANDS))
       ...[...WAYS, ...OTHERS].map((way) => reach[way]()),
     ])
     t.equal(signed, verified, `${name} × verified: ${signed}`)
-    for (const [at, way] of WAYS.entries())
-      t.equal(found[at], PROGRAMS.test(way) ? other : browser, `${name} × ${way}: ${found[at]}`)
+    for (const [at, way] of WAYS.entries()) {
+      // A secret whose session has ended is one that nobody knows.
+      const ofDevice =
+        other === '401 session_ended' && way.startsWith('device') ? '401 device_unknown' : other
+      t.equal(found[at], PROGRAMS.test(way) ? ofDevice : browser, `${name} × ${way}: ${found[at]}`)
+    }
     for (const [at, way] of OTHERS.entries()) {
       const expected = way === 'admin socket' ? '200' : '401 login_required'
       t.equal(found[WAYS.length + at], expected, `${name} × ${way}: ${found[WAYS.length + at]}`)
@@ -630,9 +663,16 @@ t.test(
     t.equal((await again.open(`${url}/events/none`)).status, 200, 'a launch asks with the wanted path')
     await until(() => ended['open TCP'], 'the stream without a request ends')
     for (const way of WAYS) t.equal(await reach[way](), '403 path_not_allowed', way)
-    t.strictSame([ended['open SSE'], ended['open token']], [false, false], 'requests for /events go on')
+    t.strictSame(
+      [ended['open SSE'], ended['open token'], ended['open device']],
+      [false, false, false],
+      'requests for /events go on',
+    )
     await roles('platform', 'no-events')(user)
-    await until(() => ended['open SSE'] && ended['open token'], 'requests for /events end')
+    await until(
+      () => ended['open SSE'] && ended['open token'] && ended['open device'],
+      'requests for /events end',
+    )
     for (const way of WAYS) t.equal(await reach[way](), way === 'WebSocket' ? '400' : '200', way)
     for (const path of ['/events', '/%65vents', '/events/x?y'])
       t.match(await visitor.open(url + path), { status: 403, text: /path_not_allowed/ }, path)
