@@ -90,12 +90,18 @@ export function agentsIn(documents: readonly ResourceDocument[]): string[] {
   return [...new Set(agents)]
 }
 
-/** The state of an app for people: `ready`, `unreachable (REASON)`, `no agent`, `disabled` or `expired`. */
-export function appState({ metadata, status }: Resource): string {
+/** The state of an app for people: `ready`, `unreachable (REASON)`, `no agent`, `disabled` or `expired`, and whether strangers may enter. */
+export function appState({ metadata, spec, status }: Resource): string {
   if (Date.parse(String(metadata?.expires)) <= Date.now()) return 'expired'
   const { state, reason } = status ?? {}
   if (typeof state !== 'string') return '-'
   if (status?.locked === true) return 'locked'
-  const text = state.replaceAll('_', ' ')
+  const text = `${state.replaceAll('_', ' ')}${isForAnyone(spec) ? ', PATHS FOR ANYONE' : ''}`
   return typeof reason === 'string' && reason !== '' ? `${text} (${reason})` : text
+}
+
+/** Whether the document of the app opens paths to everybody (plugin public-paths). */
+function isForAnyone(spec: Resource['spec']): boolean {
+  const { 'public-paths': slice } = (spec?.plugins ?? {}) as { 'public-paths'?: { rules?: unknown } }
+  return listOf<{ verify?: unknown }>(slice?.rules).some(({ verify }) => verify === 'anyone')
 }

@@ -2,6 +2,7 @@
 /** What the document of an app may say about public paths, and what operators see of it. */
 import t from 'tap'
 import { checkConfig } from '../../../core/kernel/config-check.ts'
+import { appState } from '../../../oclif-cli/mezctl/app-document.ts'
 import { findingsOf } from '../../../plugins/public-paths/open-paths.ts'
 import { AppPublicPaths } from '../../../plugins/public-paths/rules.ts'
 import { HOOK, hmac, open, SECRETS } from './open-verifier.ts'
@@ -84,4 +85,15 @@ t.test('a rule whose secret is not configured admits nothing', async (t) => {
     await open([hmac('github', 'nowhere')]).send('/hook', senders.github!.sign('', 0)),
     'verification_failed',
   )
+})
+
+t.test('lists of apps say which have paths for anyone', (t) => {
+  const app = (verify: unknown) => ({
+    spec: { plugins: { 'public-paths': { rules: [{ ...HOOK, verify }] } } },
+    status: { state: 'ready' },
+  })
+  t.equal(appState(app('anyone')), 'ready, PATHS FOR ANYONE')
+  t.equal(appState(app({ networks: ['192.0.2.1'] })), 'ready')
+  t.equal(appState({ status: { state: 'ready' } }), 'ready')
+  t.end()
 })

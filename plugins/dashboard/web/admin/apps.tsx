@@ -78,10 +78,15 @@ const columns: readonly Column<App>[] = [
   },
 ]
 
-const AppState = ({ metadata: { name }, status: { state, locked } }: Pick<App, 'metadata' | 'status'>) => (
+const AppState = ({ metadata: { name }, spec, status }: Pick<App, 'metadata' | 'spec' | 'status'>) => (
   <>
-    <State of={state} text={states[state as keyof typeof states]} />{' '}
-    <Locked is={locked} kind="app" name={name} />
+    <State of={status.state} text={states[status.state as keyof typeof states]} />{' '}
+    {spec.plugins?.['public-paths']?.rules.some(({ verify }) => verify === 'anyone') && (
+      <>
+        <State of="deny" text={a('openToAnyone')} />{' '}
+      </>
+    )}
+    <Locked is={status.locked} kind="app" name={name} />
   </>
 )
 
@@ -216,7 +221,7 @@ function AppPage({ app }: { readonly app: App }) {
       <div class="panel">
         <Facts
           rows={[
-            [a('state'), <AppState key="state" metadata={metadata} status={status} />],
+            [a('state'), <AppState key="state" metadata={metadata} spec={spec} status={status} />],
             [a('target'), <code key="uri">{spec.uri}</code>],
             [a('publicName'), <PublicName key="name" spec={spec} status={status} />],
             [a('labels'), <Labels key="labels" labels={metadata.labels ?? {}} />],

@@ -109,6 +109,7 @@ export const words: Catalogue<typeof english> = {
   by: 'Von',
   lock: 'Sperren',
   lockedState: 'Gesperrt',
+  openToAnyone: 'Pfade für jeden',
   lockMessageHelp: 'Wird der Person angezeigt.',
   locks: 'Sperren',
   loses: 'Verliert Zugriff',

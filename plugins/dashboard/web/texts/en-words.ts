@@ -106,6 +106,7 @@ export const words = {
   by: 'By',
   lock: 'Lock',
   lockedState: 'Locked',
+  openToAnyone: 'Paths for anyone',
   lockMessageHelp: 'Shown to the person.',
   locks: 'Locks',
   loses: 'Loses access',
