@@ -121,6 +121,8 @@ declare module 'fastify' {
      * For the guard only: identifies the caller again, or rejects as the guard would. Null if the result cannot change.
      */
     authorizeAgain: (() => Promise<Subject>) | null
+    /** For `actor` only: see `Actor.allowedBy`. Null for reading, and for routes that need no right. */
+    allowedBy: NonNullable<Actor['allowedBy']> | null
     /** For `actor` only: throws as `Actor.mayGive`. Null outside the hub. */
     mayGive: ((subject: Subject, given: GivenRights) => void) | null
     /**

@@ -297,6 +297,28 @@ t.test(
   },
 )
 
+t.test('the record of a change says which right and role allowed it', async (t) => {
+  const body = { target: { user: 'somebody@example.com' } }
+  const made = await call(people.helpdesk, 'POST', '/locks', body)
+  t.equal(made.status, 201)
+  await call(people.admin, 'DELETE', `/locks/${(made.value as { id: string }).id}`)
+  const put = app('mine', { owner: 'owner@example.com' })
+  t.equal((await call(people['app-owner'], 'PUT', '/apps/mine', put)).status, 200)
+  interface Event {
+    readonly type: string
+    readonly user: string
+    readonly right?: string
+    readonly right_role?: string
+  }
+  const events = await hub.api<Event[]>('GET', '/audit?changes=true&limit=1000')
+  const last = (user: string, type: string) =>
+    events.filter((event) => event.user === user && event.type === type)[0]
+  t.match(last('helpdesk@example.com', 'lock.created'), { right: 'lock.create', right_role: 'helpdesk' })
+  t.match(last('root@example.com', 'lock.deleted'), { right: 'lock.delete', right_role: 'admin' })
+  t.match(last('owner@example.com', 'app.updated'), { right: 'app.update', right_role: 'app-owner' })
+  t.equal(last('operator@socket', 'role.updated')?.right, undefined, 'the socket needs no right')
+})
+
 t.test('a page of a plugin shows its rows only to who has the right to them', async (t) => {
   const pages = async (token: string) =>
     ((await call(token, 'GET', '/dashboard/pages')).value as { path: string }[]).map(({ path }) => path)

@@ -20,6 +20,8 @@ export type Reach = 'all' | 'some' | 'none'
 /** The rights of administrators, as the gate asks for them. */
 export interface RunningAdminRights extends AdminRights {
   reach(holder: Holder, right: AdminRight): Reach
+  /** The role by which the holder has a right, for a thing with these labels or for some thing; null: none. */
+  roleFor(holder: Holder, right: AdminRight, labels?: RowLabels): string | null
   /**
    * Throws `Problem` 403 `roles_exceed_own` with the first right that somebody would gain, or no longer be denied, by one of the roles or
    * rules, and that the holder lacks. `beside`: roles that the receiver has, whose rules may be about those with the new ones.
@@ -90,6 +92,12 @@ export function createAdminRights({
 
   return {
     reach,
+    roleFor(holder, right, labels) {
+      if (holder.roles.includes(ADMIN)) return ADMIN
+      const fits = (rule: AdminRule) =>
+        concerns(rule, right) && (labels === undefined || matches(rule, labels, holder))
+      return holder.roles.find((role) => rulesOf(role).allow.some(fits)) ?? null
+    },
     may(holder, right, labels) {
       const reached = reach(holder, right)
       if (reached !== 'some' || labels === undefined) return reached === 'all'

@@ -94,6 +94,11 @@ export function makeEvent(input: AuditInput, { cluster, hub }: Recorder, nowMs: 
   }
   if (who.grants !== undefined && who.grants.length > 0)
     event.grant_id = textOf(who.grants.map((grant) => grant.id).join(','))
+  const allowed = input.by?.allowedBy
+  if (allowed) {
+    event.right = textOf(allowed.right)
+    event.right_role = textOf(allowed.role)
+  }
   if (input.fields != null) addFields(event, input.fields)
   return event as AuditEvent
 }

@@ -8,7 +8,7 @@ import { adminsOnly, type RunningAdminRights } from '../../gate/access/admin-rig
 /** Who may administer what. */
 export interface AdministratorOptions {
   /** Default: the role `admin` alone has rights. */
-  readonly rights?: Pick<RunningAdminRights, 'covers' | 'may' | 'reach' | 'requireCover'>
+  readonly rights?: Pick<RunningAdminRights, 'covers' | 'may' | 'reach' | 'requireCover' | 'roleFor'>
   /** All roles of an account, those for a time included. Absent: it has none. */
   readonly rolesHeld?: (user: string) => readonly string[]
 }
@@ -33,7 +33,7 @@ export function requireRight(
   if (rows === undefined)
     throw denied(`This requires the right ${right} for everything, not for some labels only.`)
   if (rows !== 'asks') {
-    const [key = ''] = Object.values(request.params as Readonly<Record<string, string>>)
+    const key = keyOf(request)
     const labels = rows.labelsOf(key)
     // A route that makes a new thing asks with the labels that the thing gets.
     if (labels !== undefined && !rights.may(subject, right, labels))
@@ -42,6 +42,13 @@ export function requireRight(
   for (const labels of wanted.get(request) ?? [])
     if (!rights.may(subject, right, labels)) throw lacking(right)
 }
+
+/** What the first parameter of the path names. */
+const keyOf = ({ params }: FastifyRequest): string =>
+  Object.values(params as Readonly<Record<string, string>>)[0] ?? ''
+
+/** Whether a right changes nothing. */
+export const isReading = (right: AdminRight): boolean => /\.(list|read)$/.test(right)
 
 const lacking = (right: AdminRight) =>
   problemFor('access_denied', `You have the right ${right} only for other labels.`)
@@ -56,13 +63,17 @@ function mayRead(
   return (['read', 'list'] as const).some((verb) => rights.may(subject, `${kind}.${verb}`, labels))
 }
 
-/** Adds what routes ask about single things: see `FastifyRequest.mayRow` and `requireRow`. */
+/** Adds what routes ask about single things, and by which role the call is allowed: see `mayRow`, `requireRow` and `allowedBy`. */
 export function limitToRows(
   request: FastifyRequest,
   right: AdminRight,
   subject: Subject,
   { rights = adminsOnly }: AdministratorOptions,
 ): void {
+  const { rows } = request.routeOptions.config
+  const labels = typeof rows === 'object' ? rows.labelsOf(keyOf(request)) : undefined
+  const role = rights.roleFor(subject, right, labels) ?? rights.roleFor(subject, right)
+  if (role !== null && !isReading(right)) request.allowedBy = { right, role }
   request.mayRow =
     rights.reach(subject, right) === 'all' ? null : (labels) => rights.may(subject, right, labels)
   // Kept also for a caller who has the right for everything, and may have less when the change is made.

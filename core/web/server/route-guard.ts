@@ -14,7 +14,13 @@ import { createRateLimit } from '../../base/limits/rate-limit.ts'
 import type { ApiCookie } from '../../gate/access/callers.ts'
 import { MezError } from '../../kernel/error.ts'
 import { operator } from './admin-socket.ts'
-import { type AdministratorOptions, limitToRows, requireGivable, requireRight } from './administrator.ts'
+import {
+  type AdministratorOptions,
+  isReading,
+  limitToRows,
+  requireGivable,
+  requireRight,
+} from './administrator.ts'
 import { type ConfirmationOptions, requireConfirmation } from './confirmation.ts'
 import { CSRF_HEADER, checkCsrf, csrfToken, isSafe } from './csrf.ts'
 
@@ -175,7 +181,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
           'An msh login cannot administer the hub. Sign in with mezctl login, or use an API token.'
         throw problemFor('msh_login_not_allowed', detail)
       }
-      if (!/\.(list|read)$/.test(access)) requireConfirmation(subject, options)
+      if (!isReading(access)) requireConfirmation(subject, options)
       return subject
     }
     demandFresh()

@@ -16,12 +16,13 @@ export const sharedDecorators = fastifyPlugin(
     app.decorateRequest('identifyAgain', async () => null)
     app.decorateRequest('authorizeAgain', null)
     app.decorateRequest('attemptSucceeded', null)
+    app.decorateRequest('allowedBy', null)
     app.decorateRequest('mayGive', null)
     app.decorateRequest('mayRow', null)
     app.decorateRequest('requireRow', () => {})
     app.decorateRequest('actor', {
       getter() {
-        const { subject, clientIp, id, authorizeAgain, mayGive } = this
+        const { subject, clientIp, id, authorizeAgain, allowedBy, mayGive } = this
         // The rights count that the caller has at the time of the change.
         let latest = subject
         return {
@@ -29,6 +30,7 @@ export const sharedDecorators = fastifyPlugin(
           stillMay: async () => {
             latest = (await authorizeAgain?.()) ?? latest
           },
+          ...(allowedBy && { allowedBy }),
           ...(mayGive && { mayGive: (given: GivenRights) => mayGive(latest, given) }),
         }
       },
