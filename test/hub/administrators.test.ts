@@ -6,6 +6,9 @@ import { createTestHub } from '../../core/testing/test-hub.ts'
 import { STANDARD_ROLES } from '../../plugins/rbac/standard-roles.ts'
 import { RIGHTS } from './route-rights.ts'
 
+// Each route is asked for each role.
+t.setTimeout(300_000)
+
 const issuer = await FakeIssuer.start()
 t.teardown(() => issuer.close())
 const hub = await createTestHub({

@@ -8,6 +8,7 @@ import { databaseServer } from '@mezite/core/postgres-session'
 import { systemClock } from '@mezite/core/protocol'
 import { testSecretBox } from '@mezite/core/testing'
 import { hubHooks } from '../../../core/api/hub-hooks.ts'
+import { adminsOnly } from '../../../core/gate/access/admin-rights.ts'
 import { createCallers } from '../../../core/gate/access/callers.ts'
 import { createKernel } from '../../../core/kernel/kernel.ts'
 import { createAudit } from '../../../core/state/audit/audit.ts'
@@ -48,6 +49,7 @@ export async function startTrail(config: DatabaseConfig, slice: Record<string, u
     subjectOf: () => ({ roles: ['admin'] }),
   } as unknown as Sessions
   kernel.setup([
+    [ref.adminRights, adminsOnly],
     [ref.database, database.db],
     [databaseServer, { url: config.driver === 'postgres' ? config.url : null }],
     [ref.revisions, revisions],
