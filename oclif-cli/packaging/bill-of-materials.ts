@@ -38,7 +38,12 @@ export function billOfMaterials(version: string, seconds: number): string {
     (one['bom-ref'] ?? one.ref ?? '') < (other['bom-ref'] ?? other.ref ?? '') ? -1 : 1
   const bill = {
     ...rest,
-    metadata: { ...metadata, timestamp: new Date(seconds * 1_000).toISOString() },
+    metadata: {
+      ...metadata,
+      // Npm writes the name of the folder.
+      component: { ...metadata.component, name: manifestOf(root).name, version },
+      timestamp: new Date(seconds * 1_000).toISOString(),
+    },
     components: [...components, ...platformComponents()].sort(byRef),
     dependencies: dependencies.sort(byRef),
   }

@@ -98,6 +98,7 @@ t.test(
     t.notOk(purls.some((purl: string) => /@mezite%?\/.*@0\.1\.0/.test(purl)))
     t.match(serialNumber, /^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/)
     t.equal(metadata.timestamp, '2023-11-14T22:13:20.000Z')
+    t.match(metadata.component, { name: 'mezite', version: '1.2.3' }, 'whatever folder the checkout is in')
     const { statements } = JSON.parse(vulnerabilities('1.2.3', 1_700_000_000))
     t.ok(statements.length > 0)
     for (const { products, status, justification, action_statement } of statements) {
