@@ -1,7 +1,7 @@
 import type { RoleFault } from '@mezite/core/types'
 
 /** How the hub reads what a request asks for. */
-export type Protocol = 'mcp' | 'jsonrpc' | 'grpc' | 'graphql'
+export type Protocol = 'mcp' | 'jsonrpc' | 'grpc'
 
 /** `operations` of a rule, as the schema has accepted it. */
 export type OperationsValue = { readonly [protocol in Protocol]?: readonly string[] } & {
@@ -18,19 +18,17 @@ export interface OperationRule {
   goesAlong(operation: string): boolean
 }
 
-const PROTOCOLS: readonly Protocol[] = ['mcp', 'jsonrpc', 'grpc', 'graphql']
+const PROTOCOLS: readonly Protocol[] = ['mcp', 'jsonrpc', 'grpc']
 
 const PATTERNS: Readonly<Record<Protocol, RegExp>> = {
   mcp: /^(?:[\x21-\x39\x3b-\x7e]+|[\x21-\x29\x2b-\x39\x3b-\x7e]+:[^\p{Cc}]+)$/u,
   jsonrpc: /^[\x21-\x7e]+$/,
   grpc: /^(?:\*|[\w.*]+\/[\w*]+)$/,
-  graphql: /^(?:\*|(?:query|mutation|subscription)(?::[\w*]+)?)$/,
 }
 const EXAMPLES: Readonly<Record<Protocol, string>> = {
   mcp: 'tools/list, tools/call:search_*',
   jsonrpc: 'ledger.read, ledger.*',
   grpc: 'pkg.Service/Method, pkg.Service/*',
-  graphql: 'query, mutation:createIssue',
 }
 
 /** What the schema cannot say. */
@@ -77,10 +75,10 @@ export function compileOperations(value: OperationsValue, under: 'allow' | 'deny
 /** A text without what case-insensitive servers do not tell apart. */
 export const folded = (text: string): string => text.normalize('NFKC').toLowerCase()
 
-/** A pattern of MCP or GraphQL without a colon covers whatever follows one. */
+/** A pattern of MCP without a colon covers whatever follows one. */
 function testOf(pattern: string, protocol: Protocol): (operation: string) => boolean {
   const fits = globOf(pattern)
-  if (pattern.includes(':') || protocol === 'grpc' || protocol === 'jsonrpc') return fits
+  if (pattern.includes(':') || protocol !== 'mcp') return fits
   return (operation) => fits(operation.split(':', 1)[0] as string)
 }
 

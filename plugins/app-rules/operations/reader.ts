@@ -6,7 +6,7 @@ import { readMcp } from './mcp.ts'
 import type { Protocol } from './operation-rule.ts'
 import { type Found, ReadRequest } from './read-request.ts'
 
-const READERS: Readonly<Partial<Record<Protocol, (request: ReadableRequest) => Found>>> = {
+const READERS: Readonly<Record<Protocol, (request: ReadableRequest) => Found>> = {
   mcp: readMcp,
   jsonrpc: readJsonRpc,
   grpc: readGrpc,
@@ -18,9 +18,6 @@ export const createReader = (bodyBytes: number): OperationReader => ({
   bodyBytes: ({ protocol }) => (protocol === 'grpc' ? null : bodyBytes),
   read(request) {
     const protocol = request.requirement.protocol as Protocol
-    const read = READERS[protocol]
-    // A request that fails is not forwarded.
-    if (read === undefined) throw new Error(`no reader for ${protocol}`)
-    return new ReadRequest(protocol, read(request))
+    return new ReadRequest(protocol, READERS[protocol](request))
   },
 })
