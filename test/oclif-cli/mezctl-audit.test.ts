@@ -51,3 +51,25 @@ t.test('audit ls shows the target of a lock and of a revoked session', async (t)
   t.match(out, /session\.revoked .* carol *\n/)
   hub.events.length = 0
 })
+
+t.test(
+  'audit ls --operation shows requests with such an operation, those of a batch among them',
+  async (t) => {
+    const at = { time: '2026-11-25T08:00:00.000Z', type: 'app.request', user: 'ann', success: true }
+    hub.events.push(
+      { ...at, id: 'e1', operation: 'tools/call:search_docs' },
+      { ...at, id: 'e2', operation: 'tools/list, tools/call:search_code' },
+      { ...at, id: 'e3', operation: 'tools/call:delete_all' },
+      { ...at, id: 'e4' },
+    )
+    const idsOf = async (pattern: string) => {
+      const { out } = await mezctl(`audit ls --json --operation ${pattern}`)
+      return (JSON.parse(out) as { id: string }[]).map(({ id }) => id)
+    }
+    t.strictSame((await idsOf('tools/call:search_*')).sort(), ['e1', 'e2'])
+    t.strictSame(await idsOf('tools/call:*_all'), ['e3'])
+    t.strictSame(await idsOf('tools/list'), ['e2'])
+    t.strictSame(await idsOf('tools/call'), [])
+    hub.events.length = 0
+  },
+)

@@ -80,17 +80,38 @@ const arrangement: Arrangement<Flat> = {
   apps: ({ app }) => [app],
 }
 
-/** Whether an event that the hub has found is what `--q`, `--state` and `--label` ask for; null if they ask for nothing. */
-async function choiceOf(client: HubClient, flags: ListFlags): Promise<((event: Flat) => boolean) | null> {
-  const { q, state, label } = flags
-  if (q === undefined && state === undefined && label === undefined) return null
+/** Whether an event that the hub has found is what `--q`, `--state`, `--label` and `--operation` ask for; null if they ask for nothing. */
+async function choiceOf(
+  client: HubClient,
+  flags: ListFlags & { readonly operation?: string | undefined },
+): Promise<((event: Flat) => boolean) | null> {
+  const { q, state, label, operation } = flags
+  if (q === undefined && state === undefined && label === undefined && operation === undefined) return null
+  // The record of a batch lists its operations.
+  const isAsked = (event: Flat) =>
+    operation === undefined ||
+    (typeof event.operation === 'string' &&
+      event.operation.split(', ').some((one) => matchesGlob(operation, one)))
   const apps = label && appsWith(listOf<Resource>(await client.call('GET', '/apps')), label)
   const words = (q ?? '').toLowerCase().split(/\s+/)
   return (event) => {
     const text = JSON.stringify(event).toLowerCase()
     const isFound = words.every((word) => text.includes(word))
-    return isFound && arranged([event], { state, label }, arrangement, apps).length > 0
+    return isFound && isAsked(event) && arranged([event], { state, label }, arrangement, apps).length > 0
   }
+}
+
+/** `*` is any number of characters. */
+function matchesGlob(pattern: string, text: string): boolean {
+  const [first = '', ...rest] = pattern.split('*')
+  if (rest.length === 0) return text === pattern
+  let at = text.startsWith(first) ? first.length : -1
+  const last = rest.pop() as string
+  for (const piece of rest) {
+    const found = at < 0 ? -1 : text.indexOf(piece, at)
+    at = found < 0 ? -1 : found + piece.length
+  }
+  return at >= 0 && text.length - last.length >= at && text.endsWith(last)
 }
 
 export class AuditLs extends AdminCommand {
@@ -101,6 +122,7 @@ export class AuditLs extends AdminCommand {
     '<%= config.bin %> <%= command.id %> --app grafana --from 24h',
     '<%= config.bin %> <%= command.id %> --by alice@example.com --from yesterday --to today',
     '<%= config.bin %> <%= command.id %> --changes --from 7d',
+    '<%= config.bin %> <%= command.id %> --operation "tools/call:*" --from 24h',
     '<%= config.bin %> <%= command.id %> --request 01a2177e-3930-733d-b419-54bdf06c4dcb',
     '<%= config.bin %> <%= command.id %> --type access.denied --user alice@example.com --all --json',
   ]
@@ -115,6 +137,10 @@ export class AuditLs extends AdminCommand {
       max: 100_000,
       description: 'Most events to show',
       helpValue: 'N',
+    }),
+    operation: Flags.string({
+      description: 'Operation of a request, such as "tools/call:search_*"',
+      helpValue: 'PATTERN',
     }),
     all: Flags.boolean({ description: 'Show every matching event, however many there are' }),
   }
