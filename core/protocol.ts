@@ -7,6 +7,7 @@
 export { type Access, access } from './api/access.ts'
 export type { Admission, Refusal } from './api/admission.ts'
 export { type AppKind, appKinds } from './api/app-kinds.ts'
+export { type AppVerdicts, appVerdicts } from './api/app-verdicts.ts'
 export { headerOwner, isReservedInResponse, plainHeaderName } from './api/header-names.ts'
 export { type HttpHooks, httpHooks } from './api/hub-hooks.ts'
 export { formLines, framedLines, ownLines } from './api/page-lines.ts'

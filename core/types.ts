@@ -19,6 +19,7 @@ export type { AdmissionQuery, HiddenHeaders, RefusalReason } from './api/admissi
 export type { AgentHooks, agentHooks, LinkChanged } from './api/agent-hooks.ts'
 export type { AppDisplay, HeaderChange, HttpVersion } from './api/app.ts'
 export type { AppSource } from './api/app-sources.ts'
+export type { AppVerdict, ProxiedRequest } from './api/app-verdicts.ts'
 export type { Findings } from './api/attention.ts'
 export type { GivenRights } from './api/audit.ts'
 export type { AuthorityKey, AuthorityState, IssuedCertificate } from './api/certificate-authorities.ts'

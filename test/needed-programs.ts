@@ -19,6 +19,7 @@ export const PROGRAMS: Readonly<Record<string, NeededProgram>> = {
   sshd: { package: 'openssh-server', paths: ['/usr/sbin/sshd'] },
   nginx: { package: 'nginx', paths: ['/usr/sbin/nginx'] },
   haproxy: { package: 'haproxy', paths: ['/usr/sbin/haproxy'] },
+  caddy: { package: 'caddy', paths: ['/usr/bin/caddy'] },
   tinyproxy: { package: 'tinyproxy', paths: ['/usr/bin/tinyproxy'] },
   zsh: { package: 'zsh', paths: ['/usr/bin/zsh'] },
   fish: { package: 'fish', paths: ['/usr/bin/fish'] },

@@ -103,6 +103,7 @@ export const accessReasons = {
   rotation_phase: { status: 409, next: 'The rotation is in another phase. Run `mezctl auth rotate` without --phase to see the current phase and the next step.' },
   rotation_waiting: { status: 409, next: 'Some agents do not trust the new authority yet. `mezctl auth rotate` without --phase shows what still depends on the old key; --force does not wait.' },
   self_lockout: { status: 409, next: 'The change would lock the caller out. Make it as another administrator.' },
+  served_by_proxy: { next: 'The document has `uri: none`: a proxy of your own serves this application and asks the hub about each request. The hub does not know whether the application responds, and cannot cut connections that are open.' },
   session_ended: { status: 401, msh: 'your login has ended', next: 'The sign-in, consent or token behind the request has ended: it expired, was revoked, or the person lost the access. Sign in again; a program gets a new token.' },
   session_mfa_required: {
     title: { en: 'A passkey is required', de: 'Ein Passkey wird gebraucht' },

@@ -29,7 +29,10 @@ export interface App {
   /** Absent if the document does not say anything about it. */
   readonly display?: AppDisplay
   readonly labels: Readonly<Record<string, string>>
-  /** The URI that the agent dials, byte for byte as registered. */
+  /**
+   * The URI that the agent dials, byte for byte as registered; `none`: no agent reaches it, because a proxy of its operator serves
+   * it and asks the hub about each request (`appVerdicts`).
+   */
   readonly uri: string
   /** Name of its kind: `http`, `tcp`, or one that a plugin contributes to `appKinds`. */
   readonly protocol: string
@@ -82,6 +85,9 @@ export interface App {
   /** Milliseconds since the epoch, or null: never. */
   readonly expires: number | null
 }
+
+/** Whether the hub carries the requests to this app; otherwise it only decides about them. */
+export const isCarried = ({ uri }: Pick<App, 'uri'>): boolean => uri !== 'none'
 
 /** The connector through which people must sign in to open this app, or an unknown one; null: any. */
 export const connectorOf = (

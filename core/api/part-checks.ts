@@ -122,6 +122,7 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
     servedByHub: oneOf(true, false),
     targets: yesOrNo,
   }),
+  appVerdicts: partWith(['judge']),
   assertion: partWith(['sign', 'signOnce']),
   sessionLimits: partWith(['ttlMs', 'idleMs']),
   adminRoles: partWith(['rulesOf']),

@@ -17,6 +17,7 @@ export const requestReasons = {
   database_unavailable: { status: 503, en: 'The database is unreachable.', de: 'Die Datenbank ist nicht erreichbar.', next: 'The hub cannot reach its database. Check that PostgreSQL runs, and `database.url`.' },
   expectation_failed: { status: 417, next: 'The client sent an `Expect` header with another value than `100-continue`. Correct the client.' },
   framing_invalid: { status: 400, en: 'The length of the request is ambiguous.', next: 'The request says in two ways how long it is, which is an attack or a broken client. Correct the client.' },
+  caller_unknown: { status: 403, en: 'Only programs of the operator may call this.', next: 'The call does not have the secret of a program that may make it, or comes from another network than the configuration of the plugin says. Compare both.' },
   handler_timeout: { status: 503, title: { en: 'This took too long', de: 'Das hat zu lange gedauert' }, de: 'Das hat zu lange gedauert. Vielleicht wird es trotzdem noch ausgeführt.', next: 'The hub did not complete the call in time. Look at its load and its database, and repeat the call.' },
   headers_too_large: {
     status: 431,

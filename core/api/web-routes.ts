@@ -172,6 +172,12 @@ declare module 'fastify' {
     rows?: RowAccess
     /** Only callers with every right may call it, because it decides who has which. */
     everyRight?: boolean
+    /**
+     * For `public` routes that only programs of the operator call, such as his proxies: whether this caller has proved to be one, by a
+     * secret. `peer`: the address from which it calls. Its calls have no limit; all others are refused with 403 `caller_unknown`, and count
+     * against their address.
+     */
+    knows?: (request: FastifyRequest, peer: string) => boolean
     /** `page`: an error is a page for every caller, because browsers come here although the path is below `/v1/`. */
     errors?: 'page'
     /** For a change that can end access: the response, an object, lists in `cut` the streams cut on all hubs. */

@@ -15,6 +15,7 @@ import { assertion } from '@mezite/core/identity'
 import {
   access,
   appKinds,
+  appVerdicts,
   createConcurrencyQuota,
   createOverload,
   createRateLimit,
@@ -32,6 +33,7 @@ import { createRequestMetrics } from './relay/outcome.ts'
 import { appSession } from './request/cookies.ts'
 import { preflights } from './session/preflights.ts'
 import { PipePool } from './upstream/pipe-pool.ts'
+import { createAppVerdicts } from './verdict/app-verdicts.ts'
 
 const Count = (value: number, description: string) =>
   Type.Count({ default: value, max: 100_000, description })
@@ -64,7 +66,7 @@ export default defineHubPlugin({
     sessions,
     tunnel,
   },
-  provides: { appKinds, credentials, protocols, verifiers },
+  provides: { appKinds, appVerdicts, credentials, protocols, verifiers },
 
   reasons,
   setup(host) {
@@ -94,6 +96,8 @@ export default defineHubPlugin({
     host.provide.appKinds({ name: 'http', schemes: ['http', 'https'], servedByHub: true })
     host.provide.credentials(appSession)
     host.provide.verifiers(preflights)
-    host.provide.protocols(new AppHosts({ ...host.use, ...parts, lateRefusers: new Set() }))
+    const deps = { ...host.use, ...parts, lateRefusers: new Set<string>() }
+    host.provide.protocols(new AppHosts(deps))
+    host.provide.appVerdicts(createAppVerdicts(deps))
   },
 })

@@ -3,6 +3,13 @@ import { defineReasons } from '@mezite/core'
 /** Why this plugin refuses, beside the reasons of the core. */
 export const { reasons, problemFor, problemAbout } = defineReasons({
   answer_invalid: { status: 502, en: 'APP sent a response that is not valid HTTP.', de: 'Die Anwendung hat etwas gesendet, das kein gültiges HTTP ist.', next: 'The application sent a response that is not valid HTTP. Its log or `curl` on the machine of the agent shows it; update the application.' },
+  app_elsewhere: {
+    status: 502,
+    title: { en: 'This application is not served here', de: 'Diese Anwendung wird hier nicht bedient' },
+    en: 'Another proxy serves APP, and this request did not come through it.',
+    de: 'Ein anderer Proxy bedient diese Anwendung, und diese Anfrage kam nicht über ihn.',
+    next: 'The document has `uri: none`, so the hub carries no requests to the application. Let the name of the host lead to your proxy, which sends only `/.mezite/` to the hub.',
+  },
   app_timeout: { status: 504, en: 'APP did not respond in time.', de: 'Die Anwendung hat nicht rechtzeitig geantwortet.', next: 'The application did not respond in time. Read its log, or raise its `timeouts`.' },
   chunk_extensions_too_long: { status: 413, en: 'The chunk extensions of the request body are too long.', next: 'The request has chunk extensions of an unreasonable length. Correct the client.' },
   forward_failed: { status: 500, en: 'Something went wrong. The error was logged.', next: 'A plugin failed while the request was prepared. The log names the plugin.' },
@@ -31,7 +38,9 @@ export const { reasons, problemFor, problemAbout } = defineReasons({
     next: 'WebSockets, addresses of more than 2,048 characters and programs that act for no person cannot be signed for. Change the rule, or send another request.',
   },
   header_refused: { status: 400, next: 'The request has a header that only the hub sets, or one that looks like it. Correct the client, or the proxy in front of the hub.' },
+  headers_unmarked: { status: 400, next: 'The proxy that asks for a verdict passes a header on with which a client could pretend something to the application, and which a hub that carries the request removes. Take it off in the proxy, or allow it with `headers.request.pass` of the document.' },
   http2_unavailable: { status: 502, en: 'APP is not set up correctly.', next: 'The document demands HTTP/2, and the application does not speak it. Set `http.version` to `1.1` or `auto`.' },
+  verdict_impossible: { status: 403, en: 'APP cannot be used in this way.', next: 'A plugin changes requests to this application, or demands what only a hub that carries the request can do. Take the rule away, or let the hub serve the application.' },
   misdirected: { status: 421, en: 'This stream serves APP only.', next: 'The stream of `msh` is for another application. Close the local port and open it again.' },
   origin_not_allowed: { status: 403, en: 'The page that sent this request may not use APP.', de: 'Die Seite, von der diese Anfrage kommt, darf das nicht.', next: 'A page of another site sent the request. Allow the origin in the document of the application if that is intended.' },
   origin_invalid: { status: 400, en: 'The request has two origins.', next: 'The client sent two `Origin` headers. Correct it.' },

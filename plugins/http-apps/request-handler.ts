@@ -140,6 +140,7 @@ export class RequestHandler {
       connection.authenticated = true
       info.authenticated?.()
     }
+    if (app.uri === 'none') return this.#refuseElsewhere(client, admitted)
     const { exchanges } = connection
     if (exchanges.length >= this.#deps.proxyLimits.requestsPerConnection) {
       const problem = problemFor('pipeline_too_long')
@@ -173,6 +174,15 @@ export class RequestHandler {
     exchanges.push(exchange)
     exchange.start()
     return true
+  }
+
+  /** No agent reaches the app, so a request that came past its proxy ends here. */
+  #refuseElsewhere(client: Client, admitted: Admitted): false {
+    const problem = problemAbout('app_elsewhere', titleOf(admitted.admission.app))
+    recordUnsent(this.#deps, admitted, problem.status, problem.code)
+    admitted.admission.close()
+    client.respond(this.#refusal(admitted, problem))
+    return false
   }
 
   #refusal({ request, admission }: Admitted, problem: Problem): HubResponse {

@@ -61,7 +61,7 @@ export function createAssertion(deps: {
     const claims = {
       ...more,
       iss: issuer,
-      aud: app.uri,
+      aud: audienceOf(app),
       sub: subject.user,
       roles: subject.roles,
       app: app.name,
@@ -117,6 +117,9 @@ export function createAssertion(deps: {
     },
   }
 }
+
+/** Apps that the hub does not carry have no URI that tells them apart. */
+const audienceOf = ({ uri, publicAddr }: App): string => (uri === 'none' ? `https://${publicAddr}` : uri)
 
 /** Whether assertions for both say the same about the app. Their id is the same. */
 const isSameApp = (one: Kept['app'], other: Kept['app']): boolean =>

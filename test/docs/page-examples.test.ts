@@ -13,6 +13,7 @@ import { systemClock } from '../../core/kernel/clock.ts'
 import { checkConfig, checkPluginConfig } from '../../core/kernel/config-check.ts'
 import type { AnyPlugin } from '../../core/kernel/plugin.ts'
 import { developmentCertificate, developmentFiles } from '../../core/program/parts/development-certificate.ts'
+import verdicts from '../../plugins/verdicts/hub.ts'
 import { root, textOf } from '../read-imports.ts'
 import { faultOf } from './command-lines.ts'
 import { blocksOf, inlineCode, pageTexts } from './page-texts.ts'
@@ -68,7 +69,12 @@ t.test('the hub, the agent or mezctl accepts every YAML in a page', async (t) =>
   const names = ['hub.mezite.localhost', '*.apps.mezite.localhost', '*.preview.apps.mezite.localhost']
   await developmentCertificate(dir, names, systemClock)
   const keypair = { cert_file: join(dir, developmentFiles.cert), key_file: join(dir, developmentFiles.key) }
-  const hub = await createTestHub({ config: { proxy: { https_keypair: keypair } } })
+  process.env.MEZITE_TEST_PROXY_SECRET = 'e'.repeat(32)
+  const edge = { kind: 'nginx', secret: { env: 'MEZITE_TEST_PROXY_SECRET' } }
+  const hub = await createTestHub({
+    plugins: [{ plugin: verdicts, config: { proxies: { edge } } }],
+    config: { proxy: { https_keypair: keypair } },
+  })
   t.teardown(() => hub.stop())
   const blocks = pages
     .flatMap(({ name, text }) => blocksOf(name, text))

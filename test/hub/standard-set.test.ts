@@ -86,7 +86,7 @@ t.test('the standard set has this order of setup, and each plugin provides these
     devices: ['credentials', 'dashboardParts', 'migrations', 'roleRules', 'webRoutes'],
     docs: ['homeLinks', 'webRoutes'],
     'identity-jwt': ['assertion', 'migrations', 'webRoutes'],
-    'http-apps': ['appKinds', 'credentials', 'protocols', 'verifiers'],
+    'http-apps': ['appKinds', 'appVerdicts', 'credentials', 'protocols', 'verifiers'],
     metrics: ['diagnosticsRoutes'],
     notifications: ['migrations', 'notifications', 'webRoutes'],
     notifiers: ['notifiers'],

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import type { TSchema } from 'typebox'
 import type { AppInput } from '../../api/administration.ts'
-import type { AppDisplay } from '../../api/app.ts'
+import { type AppDisplay, isCarried } from '../../api/app.ts'
 import type { AppKind } from '../../api/app-kinds.ts'
 import { formatDuration, parseDuration } from '../../api/duration.ts'
 import {
@@ -17,6 +17,7 @@ import { headersDocument, readHeaders } from './app-headers.ts'
 import { aliasFault, hostFault } from './app-hosts.ts'
 import { AppSpec } from './app-schema.ts'
 
+const NOT_CARRIED = 'with uri none, a proxy of your own serves the app'
 const AGENT = /^[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?$/
 const HOST = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/
 
@@ -93,6 +94,14 @@ export function readApp(body: unknown, names: PublicNames, options: AppOptions =
   if (httpVersion === 'h2' && !spec.uri.startsWith('https:'))
     fault('http.version', 'must be h2c for an http:// uri')
   const { identityHeaders, headers, headerSecrets } = readHeaders(spec, fault)
+  if (!isCarried(spec)) {
+    const { request = {}, response = {} } = spec.headers ?? {}
+    const changes = [request.set, request.remove, response.set, response.remove]
+    if (agents.length > 0) fault('agents', `must be empty: ${NOT_CARRIED}`)
+    if (spec.health) fault('health', `is not possible: ${NOT_CARRIED}`)
+    if (changes.some((one) => Object.keys(one ?? {}).length > 0))
+      fault('headers', `must be changed by the proxy: ${NOT_CARRIED}`)
+  }
   for (const [at, origin] of (spec.origins ?? []).entries()) {
     const wildcard = aliases.some((alias) => origin === `https://${alias}${names.portSuffix}`)
     // A stored one that is a wildcard of nothing matches nothing.
@@ -122,7 +131,8 @@ export function readApp(body: unknown, names: PublicNames, options: AppOptions =
   }
   if (health && (health.intervalMs < 1_000 || health.intervalMs > 86_400_000))
     fault('health.interval', 'must be a duration from 1s to 24h')
-  if (health && kind?.name !== 'http') fault('health', 'is for web applications (protocol http)')
+  if (health && isCarried(spec) && kind?.name !== 'http')
+    fault('health', 'is for web applications (protocol http)')
   if (appConfigs) problems.push(...slicesProblems({ ...spec.plugins }, appConfigs))
   if (problems.length > 0) throw resourceInvalid(problems)
   return {
@@ -236,7 +246,9 @@ const URI =
   /^([a-z][a-z0-9+.-]*):\/\/(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252}))(?::([0-9]{1,5}))?\/?$/
 
 /** Why an agent cannot dial the URI, or null. The agent's allow-list still applies. */
-function appUriFault(uri: string, schemes: readonly string[]): string | null {
+function appUriFault(uri: string, known: readonly string[]): string | null {
+  if (!isCarried({ uri }) && known.includes(uri)) return null
+  const schemes = known.filter((scheme) => isCarried({ uri: scheme }))
   const match = URI.exec(uri)
   const [, scheme = '', host = '', port] = match ?? []
   if (!schemes.includes(scheme))

@@ -78,7 +78,8 @@ export const AppSpec = Type.Closed({
   uri: Type.String({
     minLength: 1,
     maxLength: 512,
-    description: 'Address that the agent dials: http://host:port, https://host:port or tcp://host:port',
+    description:
+      'Address that the agent dials: http://host:port, https://host:port or tcp://host:port; none: a proxy of your own serves the app and asks the hub (plugin verdicts)',
     examples: ['http://127.0.0.1:3000'],
   }),
   ...Type.Optionals({
@@ -111,7 +112,7 @@ export const AppSpec = Type.Closed({
     protocol: Type.String({
       minLength: 1,
       maxLength: 63,
-      description: 'Protocol towards people. Default: tcp for a tcp:// uri, else http',
+      description: 'Protocol towards people. Default: tcp for a tcp:// uri, verdict for none, else http',
     }),
     agents: Type.Array(Type.String(), {
       maxItems: 1_000,

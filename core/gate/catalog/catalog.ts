@@ -1,6 +1,6 @@
 import { v4 as uuid } from 'uuid'
 import type { AppAdministration, AppInput } from '../../api/administration.ts'
-import type { App } from '../../api/app.ts'
+import { type App, isCarried } from '../../api/app.ts'
 import { appKinds } from '../../api/app-kinds.ts'
 import type { Actor } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
@@ -201,6 +201,7 @@ export function createCatalog(rooms: CatalogNeeds): RunningCatalog {
 }
 
 function warnOfSharedUri(app: App, registered: readonly App[], log: Log): void {
+  if (!isCarried(app)) return
   const same = registered.filter(({ uri, id }) => uri === app.uri && id !== app.id)
   if (same.length === 0) return
   // The audience of an assertion is the URI, so each app could use its assertions at the other one.

@@ -1,5 +1,5 @@
 import type { ProbeResult } from '../../api/administration.ts'
-import type { App } from '../../api/app.ts'
+import { type App, isCarried } from '../../api/app.ts'
 import type { AppState } from '../../api/tunnel.ts'
 import type { RunningCatalog } from '../../gate/catalog/catalog.ts'
 import type { Clock } from '../../kernel/clock.ts'
@@ -167,6 +167,8 @@ export function createAppHealth(options: {
     },
     stateOf(app) {
       if (!app.enabled) return { state: 'disabled', reason: null }
+      // Nobody here knows more of it.
+      if (!isCarried(app)) return { state: 'ready', reason: 'served_by_proxy' }
       const connected = app.agents.filter((hostname) => links.get(hostname)?.usable)
       if (connected.length === 0) return { state: 'no_agent', reason: null }
       const reasons = connected.map((hostname) => faultOf(app, hostname)?.reason ?? null)

@@ -37,3 +37,9 @@ export function createCallerLookup({ callers, sessions, locks }: CallerNeeds): G
     return locks.lockFor(subject, null) === null ? subject : Object.freeze({ ...subject, roles: [] })
   }
 }
+
+/** The token in an `Authorization` header; an empty string if the header is present but unusable. */
+export function bearerOf(authorization: string | undefined): string | undefined {
+  if (authorization === undefined) return undefined
+  return /^Bearer ([A-Za-z0-9._~+/=-]{1,4096})$/i.exec(authorization)?.[1] ?? ''
+}

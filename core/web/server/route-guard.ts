@@ -21,6 +21,7 @@ import {
   requireGivable,
   requireRight,
 } from './administrator.ts'
+import { bearerOf } from './caller.ts'
 import { type ConfirmationOptions, requireConfirmation } from './confirmation.ts'
 import { CSRF_HEADER, checkCsrf, csrfToken, isSafe } from './csrf.ts'
 
@@ -107,6 +108,9 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     const shown = callers.ofApiCookie(headers.cookie)
     const cookie = shown?.token
 
+    const { knows } = request.routeOptions.config
+    if (knows?.(request, info.clientIp)) return void info.authenticated?.()
+
     const address = addressKey(request.clientIp)
     /** Counts the call against its address until the caller is known. */
     const enter = (): void => {
@@ -146,6 +150,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
         throw problemFor('csrf', 'The call has no Origin header.')
       // Pages post forms without a token header, and the routes read the cookie themselves.
       if (!anyOrigin) checkCsrf({ ...forgery, path: '/web/', cookie })
+      if (knows !== undefined) throw problemFor('caller_unknown')
       if (access === 'public') return
     }
     const bearer = access === 'page' ? undefined : bearerOf(headers.authorization)
@@ -247,10 +252,10 @@ function tableOf(app: FastifyInstance): { readonly routes: Route[]; readonly att
       throw new MezError('MEZ_ROUTE_UNGUARDED', `the route ${String(method)} ${url} has no config.access`)
     }
     if (access === 'public' || access === 'page') route.bodyLimit ??= PUBLIC_BODY_BYTES
-    if (config?.anyOrigin && access !== 'public')
+    if ((config?.anyOrigin || config?.knows) && access !== 'public')
       throw new MezError(
         'MEZ_ROUTE_UNGUARDED',
-        `the route ${String(method)} ${url} has anyOrigin and is not public`,
+        `the route ${String(method)} ${url} has anyOrigin or knows and is not public`,
       )
     if (access === 'public' && (config?.rate === 'pages' || config?.rate === 'sign_in')) attempts.add(url)
     for (const one of [method].flat()) routes.push({ method: one, url, access })
@@ -264,12 +269,6 @@ function presentedOf({ method, url, clientIp, headers }: FastifyRequest, origin:
   const header = (name: string) =>
     name === 'authorization' && authorization !== undefined ? [authorization] : []
   return { method, url: origin + url, clientIp, header }
-}
-
-/** The token in an `Authorization` header; an empty string if the header is present but unusable. */
-function bearerOf(authorization: string | undefined): string | undefined {
-  if (authorization === undefined) return undefined
-  return /^Bearer ([A-Za-z0-9._~+/=-]{1,4096})$/i.exec(authorization)?.[1] ?? ''
 }
 
 /** The error if no route matches: 404, or 405 with `Allow` if the path has routes for other methods. */

@@ -21,6 +21,8 @@ export class Outcome {
   bytesIn = 0
   bytesOut = 0
   upgraded = false
+  /** The proxy that carries the request in place of the hub. */
+  proxy: string | null = null
 
   /** `received` is on the clock of `performance.now()`. */
   constructor(received: number) {
@@ -60,6 +62,7 @@ export class Outcome {
     }
     this.#addTimings(fields)
     fields.upgrade = upgraded ? 'websocket' : null
+    if (this.proxy !== null) fields.proxy = this.proxy
     if (verified !== null) fields.verified = verified
     if (rule !== null) fields.rule = rule
     if (request.operations !== undefined) Object.assign(fields, request.operations.record)

@@ -1,5 +1,5 @@
 import { type App, MezError, messageOf, Problem, type Subject } from '@mezite/core'
-import { plainHeaderName } from '@mezite/core/protocol'
+import { type Admission, plainHeaderName } from '@mezite/core/protocol'
 import type { Deps } from '../deps.ts'
 import { limits } from '../limits.ts'
 import { problemFor } from '../reasons.ts'
@@ -19,7 +19,8 @@ const PLAIN = /^[\x21-\x24\x26-\x7e]+$/
 const ROLE = /^[\x21-\x2b\x2d-\x7e]+$/
 /** Compact serialisation of a JWS (RFC 7515, 7.1). */
 const JWS = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
-const PREFLIGHT =
+/** The lines that a browser puts into a preflight, by their lower-case names. */
+export const PREFLIGHT =
   /^(?:accept|accept-(?:encoding|language)|access-control-request-[a-z-]+|cache-control|dnt|origin|pragma|priority|referer|sec-[a-z-]+|user-agent)$/
 
 const NONE: readonly string[] = []
@@ -58,18 +59,11 @@ export function requestHead(
 
 function build(deps: Deps, admitted: Admitted, mapping: AppMapping, own: ClientHead): RequestHead {
   const { request, admission } = admitted
-  const { subject, requestId, app } = admission
-  const { method, clientIp, length, upgrade, trailers } = request
+  const { requestId } = admission
+  const { method, length, upgrade, trailers } = request
   const { target, transforms } = own
-  // Anyone can send a preflight, so nothing vouches for it.
-  const vouched = subject !== null || !isOfPreflight(admission)
-  const first =
-    subject !== null
-      ? identityOf(subject, deps.assertion.sign(subject, app), app, clientIp, mapping)
-      : headerText([
-          ...(vouched && admission.verified !== null ? verifiedLines(admission.verified) : []),
-          ...forwardingLines(clientIp, mapping),
-        ])
+  const vouched = isVouched(admission)
+  const first = hubLines(deps, admitted, mapping)
   const mapped = mappedLines(own.lines, mapping)
   const held = admitted.held?.lines ?? NONE
   const changed = transforms !== undefined && transforms.length > 0 && length !== undefined
@@ -89,6 +83,20 @@ function build(deps: Deps, admitted: Admitted, mapping: AppMapping, own: ClientH
     upgrade,
     trailers,
   }
+}
+
+/** Anyone can send a preflight, so nothing vouches for it. */
+const isVouched = (admission: Admission): boolean => admission.subject !== null || !isOfPreflight(admission)
+
+/** What the hub itself says about a request: who sends it, or the rule that admits it, and from where. */
+export function hubLines(deps: Deps, { request, admission }: Admitted, mapping: AppMapping): HeaderText {
+  const { subject, verified, app } = admission
+  const { clientIp } = request
+  if (subject !== null) return identityOf(subject, deps.assertion.sign(subject, app), app, clientIp, mapping)
+  return headerText([
+    ...(isVouched(admission) && verified !== null ? verifiedLines(verified) : []),
+    ...forwardingLines(clientIp, mapping),
+  ])
 }
 
 /** The Problem for the browser when `clientHead` or `requestHead` threw; anything but a Problem is logged. */

@@ -90,7 +90,8 @@ function makeMapping(
   host: string,
   { publicNames: names, catalog }: Pick<Deps, 'publicNames' | 'catalog'>,
 ): AppMapping {
-  const url = new URL(app.uri)
+  // A proxy of the operator keeps the public name.
+  const url = new URL(app.uri === 'none' ? publicOrigin(host, names) : app.uri)
   const publicHost = host + names.portSuffix
   const upstreamHost =
     app.rewriteHost === 'preserve' ? publicHost : app.rewriteHost === 'upstream' ? url.host : app.rewriteHost
