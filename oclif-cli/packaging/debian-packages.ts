@@ -130,7 +130,7 @@ export function writeDebianPackage(each: DebianPackage, options: DebianOptions):
         .replace('[Unit]\n', `[Unit]\nConditionPathExists=/etc/mezite/${service.name}.yaml\n`),
     )
     file(`usr/lib/sysusers.d/${service.name}.conf`, systemUser(service))
-    mkdirSync(join(folder, 'etc/mezite'), { recursive: true, mode: 0o755 })
+    makeFolder(folder, 'etc/mezite')
     for (const [script, text] of Object.entries(maintainerScripts(service)))
       file(`DEBIAN/${script}`, text, 0o755)
   })
@@ -225,16 +225,21 @@ ${described.description}
   }
 }
 
-/** Writes files below a folder. Packages must not depend on the umask. */
+/** Makes a folder below another, and those on the way. Packages must not depend on the umask. */
+function makeFolder(folder: string, path: string): void {
+  let parent = folder
+  for (const part of path.split('/')) {
+    parent = join(parent, part)
+    mkdirSync(parent, { recursive: true })
+    chmodSync(parent, 0o755)
+  }
+}
+
+/** Writes files below a folder, with modes that do not depend on the umask. */
 const fileWriter =
   (folder: string) =>
   (path: string, content: string | Buffer, mode = 0o644): void => {
-    let parent = folder
-    for (const part of dirname(path).split('/')) {
-      parent = join(parent, part)
-      mkdirSync(parent, { recursive: true })
-      chmodSync(parent, 0o755)
-    }
+    makeFolder(folder, dirname(path))
     writeFileSync(join(folder, path), content)
     chmodSync(join(folder, path), mode)
   }

@@ -551,7 +551,11 @@ t.test('the Debian package of the agent is installed, removed and purged', async
   mkdirSync(join(admin, 'info'), { recursive: true })
   mkdirSync(join(admin, 'updates'))
   writeFileSync(join(admin, 'status'), '')
+  const before = process.umask(0o077)
   const file = writeDebianPackage(debianPackages.mezd, { staged: modules, target: folder, fast: true })
+  process.umask(before)
+  const { stdout: contents } = spawnSync('dpkg-deb', ['--contents', file], { encoding: 'utf8' })
+  t.match(contents, /^drwxr-xr-x root\/root .* \.\/etc\/mezite\/$/m, 'whatever mask its maker has')
   const dpkg = (...args: string[]) => {
     // Scripts run outside of the root, which has no shell.
     const options = [`--root=${root}`, '--force-script-chrootless', '--force-not-root', '--force-depends']
