@@ -11,9 +11,12 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { build } from './build.ts'
+import { joinModules } from './joined-modules.ts'
 import { type Manifest, manifestOf, publishedWorkspaces, root, type Workspace } from './workspaces.ts'
 
 const SOURCE = 'mezite-source'
+/** The packages whose modules a start of a hub loads. */
+const LOADED_BY_HUBS = /^(core|plugins\/.+)$/
 
 /** Where `npm run pack` writes folders and tarballs. */
 export const packagesFolder = join(root, 'dist/packages')
@@ -76,17 +79,20 @@ function withoutYarn(manifest: Manifest, target: string): Manifest {
   }
 }
 
-/** Builds every package and stages it below `parent` as `<scope>/<name>`; returns their folders. */
+/** Builds every package and stages it, with few modules, below `parent` as `<scope>/<name>`; returns their folders. */
 export async function stageAll(parent: string): Promise<readonly string[]> {
   await build()
   const program = join(import.meta.dirname, 'command-manifest.ts')
-  return publishedWorkspaces().map((workspace) => {
+  const targets: string[] = []
+  for (const workspace of publishedWorkspaces()) {
     const target = join(parent, workspace.manifest.name)
     stage(workspace, target)
+    if (LOADED_BY_HUBS.test(workspace.path)) await joinModules(target, workspace.manifest)
     if (workspace.manifest.oclif?.bin !== undefined)
       execFileSync(process.execPath, [program, workspace.folder, join(target, 'oclif.manifest.json')])
-    return target
-  })
+    targets.push(target)
+  }
+  return targets
 }
 
 /** Packs staged packages into `target`; returns the paths of the tarballs, in the same order. Changes the modes of the files. */
