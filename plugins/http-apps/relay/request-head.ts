@@ -62,14 +62,13 @@ function build(deps: Deps, admitted: Admitted, mapping: AppMapping, own: ClientH
   const { requestId } = admission
   const { method, length, upgrade, trailers } = request
   const { target, transforms } = own
-  const vouched = isVouched(admission)
   const first = hubLines(deps, admitted, mapping)
   const mapped = mappedLines(own.lines, mapping)
   const held = admitted.held?.lines ?? NONE
   const changed = transforms !== undefined && transforms.length > 0 && length !== undefined
   // The person saw what came, and the app must get nothing else.
   if (held !== NONE && (changed || target !== request.target)) throw problemFor('held_changed')
-  const set = vouched && mapping.setLines.length > 0 ? [...mapped, ...mapping.setLines] : mapped
+  const set = mapping.setLines.length > 0 && isVouched(admission) ? [...mapped, ...mapping.setLines] : mapped
   const lines = held === NONE ? set : [...set, ...held]
   return {
     method,
@@ -90,9 +89,10 @@ const isVouched = (admission: Admission): boolean => admission.subject !== null 
 
 /** What the hub itself says about a request: who sends it, or the rule that admits it, and from where. */
 export function hubLines(deps: Deps, { request, admission }: Admitted, mapping: AppMapping): HeaderText {
-  const { subject, verified, app } = admission
+  const { subject, app } = admission
   const { clientIp } = request
   if (subject !== null) return identityOf(subject, deps.assertion.sign(subject, app), app, clientIp, mapping)
+  const { verified } = admission
   return headerText([
     ...(isVouched(admission) && verified !== null ? verifiedLines(verified) : []),
     ...forwardingLines(clientIp, mapping),

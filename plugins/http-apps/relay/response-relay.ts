@@ -63,7 +63,10 @@ export class ResponseRelay {
   head(head: ResponseHead, admitted: Admitted, target: string): number | null {
     let { status, length } = head
     let lines = responseLines(head.lines, this.#mapping, status)
-    const transforms = operationTransforms(admitted, { status, headers: lines })
+    const transforms =
+      admitted.request.operations === undefined
+        ? []
+        : operationTransforms(admitted, { status, headers: lines })
     if (!this.#deps.httpHooks.response.empty) {
       const made = throughResponseHook(this.#deps, admitted, target, status, lines)
       ;({ status, lines } = { status: made.status, lines: [...made.headers] })

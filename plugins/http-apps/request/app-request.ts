@@ -1,8 +1,9 @@
-import type { App, Catalog, Problem } from '@mezite/core'
+import type { App, Catalog, Problem, PublicNames } from '@mezite/core'
 import type { RoutedRequest } from '@mezite/core/protocol'
 import type { ReadOperations } from '@mezite/core/types'
 import { problemFor } from '../reasons.ts'
 import { learnRequestName, requestNames } from './header-names.ts'
+import { listsOrigin, publicOrigin } from './origin.ts'
 import { asksForWebSocket } from './web-socket-accept.ts'
 
 /** A request to an app's host, read once, independent of the version of HTTP. */
@@ -193,4 +194,20 @@ function withoutListed(lines: string[], connection: string): string[] {
   for (const name of OPTIONAL) listed.delete(name)
   if (listed.size === 0) return lines
   return lines.filter((_, i) => !listed.has((lines[i - (i % 2)] as string).toLowerCase()))
+}
+
+/**
+ * Whether the app accepts requests from this origin, checked against the public names before anything is rewritten.
+ * Sibling apps are same-site, so SameSite cookies do not protect here; only exact origins do. Without `Origin` and
+ * Fetch Metadata (curl, servers) there is no page to protect against.
+ */
+export function originAllowed(request: AppRequest, app: App, names: PublicNames): boolean {
+  const { method, origin } = request
+  const safe = method === 'GET' || method === 'HEAD' || (method === 'OPTIONS' && !request.preflight)
+  if (safe && !request.upgrade) return true
+  if (origin !== undefined && listsOrigin(app, origin)) return true
+  // Browsers send the forms of a page with `Referrer-Policy: no-referrer` like this. They call a page without an origin cross-site.
+  if (origin === 'null' && request.site === 'same-origin') return true
+  if (origin !== undefined && origin !== publicOrigin(request.host.host, names)) return false
+  return request.site === undefined || request.site === 'same-origin' || request.site === 'none'
 }

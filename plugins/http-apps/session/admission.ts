@@ -17,8 +17,7 @@ import type { HeldBody } from '../held/held-body.ts'
 import { type Continuation, type HoldCall, heldIdOf, hold, resume } from '../held/hold.ts'
 import { hiddenWith, readOperations } from '../operations/read-operations.ts'
 import { problemAbout, problemFor } from '../reasons.ts'
-import { type AppRequest, kindFor } from '../request/app-request.ts'
-import { originAllowed } from '../request/origin.ts'
+import { type AppRequest, kindFor, originAllowed } from '../request/app-request.ts'
 import { recordFailure } from '../request/refusal-log.ts'
 import { texts, titleOf } from '../texts.ts'
 import { challengeLines } from './challenge-lines.ts'
@@ -184,7 +183,7 @@ function settle(
         kind: 'admitted',
         request: asked.request,
         admission: outcome,
-        hides: hiddenWith(asked.request, hidesOf(who)),
+        hides: asked.request.operations ? hiddenWith(asked.request, hidesOf(who)) : hidesOf(who),
         sharer: sharerOf(outcome, asked.request),
         body,
       }
