@@ -244,11 +244,11 @@ function usersOf(names: readonly string[]): ReadonlyMap<string, ReadonlySet<stri
 
 /** What may only become smaller. `RULERS` has the value of today: set it to what the test prints when yours is smaller. */
 const RULERS = {
-  'lines of the core without testing': 42_000,
-  'lines of all sources, without tests and examples': 122_000,
+  'lines of the core without testing': 40_986,
+  'lines of all sources, without tests and examples': 118_171,
   'arrows between parts of the core, types included': 186,
-  'names of the contract that one package uses, or none': 75,
-  'names of @mezite/core/protocol': 75,
+  'names of the contract that one package uses, or none': 61,
+  'names of @mezite/core/protocol': 72,
 }
 
 const linesOf = (files: readonly string[]) =>
