@@ -1,4 +1,4 @@
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { certificates } from '../../api/certificates.ts'
 import {
   bareName,
@@ -52,7 +52,9 @@ function loadOptions(
 ): LoadOptions {
   const named = (value as { plugins?: unknown } | null)?.plugins ?? {}
   const plugins = typeof named === 'object' ? (named as Record<string, unknown>) : {}
-  return { side: 'hub', standard, plugins, folder: dirname(resolve(file)), program: import.meta.dirname }
+  // Executables, Debian packages and images have no folder of a module that has become part of another file.
+  const program = join(import.meta.dirname, '../..')
+  return { side: 'hub', standard, plugins, folder: dirname(resolve(file)), program }
 }
 
 /** The configured plugins outside the standard set as they are on the disk, by their keys. Runs nothing of them. */
