@@ -1,6 +1,6 @@
 /**
  * Joins the compiled modules of a package into few files, because every module costs a start some of its time: Node.js looks for it,
- * reads it and links it. A hub would load about 800 modules of ours.
+ * reads it and links it. A hub would load about 800 of the project's modules.
  */
 import { chmodSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
@@ -20,7 +20,7 @@ const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*['"](\.[^'"]+\.js)['"]/g
  */
 export async function joinModules(folder: string, { exports = {} }: Manifest): Promise<void> {
   const dist = join(folder, 'dist')
-  // What the compiler wrote has declarations: scripts for browsers and libraries have none, and stay as they are.
+  // A file that the compiler wrote has declarations: scripts for browsers and libraries have none, and stay as they are.
   const modules = globSync('**/*.js', { cwd: dist })
     .filter((file) => existsSync(join(dist, file.replace(/\.js$/, '.d.ts'))) && !OF_COMMANDS.test(file))
     .sort()
@@ -36,7 +36,7 @@ export async function joinModules(folder: string, { exports = {} }: Manifest): P
     tsconfig: false,
     transform: { target: 'esnext' },
     treeshake: false,
-    // What the compiler of the bundler needs of its own becomes part of the file.
+    // Parts of the bundler that its output needs become part of the file.
     external: (id) => !/^[./\0]|^@oxc-project\//.test(id),
     plugins: [asCompiled(dist)],
   })

@@ -46,7 +46,7 @@ function packageOf(t: Test): string {
     },
   })
 }
-t.test('entries share what they import, and a module knows its place as before', async (t) => {
+t.test('entries share the modules that they import, and a module knows its place as before', async (t) => {
   const folder = packageOf(t)
   const load = (file: string) => import(pathToFileURL(join(folder, 'dist', file)).href)
   await joinModules(folder, manifest)

@@ -26,6 +26,7 @@ async function respond(refusal: Partial<Refusal>, more: object = {}, known: App 
       callers: createCallers({ log: {} as never }),
       helpFor: () => [],
       holdFor: () => undefined,
+      readerFor: () => undefined,
       verify: () => null,
       admit(query: unknown) {
         asked.push(query)

@@ -32,6 +32,9 @@ t.test('the routes of apps, users, sessions and locks read and change them', asy
     sendError(error, request, reply, { log: quiet, renderError: () => '', audit: { record: () => {} } }),
   )
   web.decorateRequest('actor', { getter: () => actor })
+  // An operator has every right.
+  web.decorateRequest('mayRow', null)
+  web.decorateRequest('requireRow', () => {})
   web.addHook('onRequest', async (request) => {
     request.subject = operator
     request.clientIp = ''
