@@ -62,6 +62,7 @@ const OF_OTHERS: Readonly<Record<string, string>> = {
   mv: 'switches the version of an installation',
   openssl: 'makes a key with a program of others',
   echo: 'shows what openssl has made',
+  chmod: 'hides a file of the example from others',
   curl: 'asks the hub of the example by its name',
   psql: 'a client of others, for an application of the example',
   ssh: 'a client of others, for an application of the example',
