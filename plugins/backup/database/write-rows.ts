@@ -7,6 +7,8 @@ import { listIndexes, listTables, type Table } from './tables.ts'
 
 /** Rows that a database has before a hub has ever started on it. */
 const FROM_MIGRATIONS = new Set(['change_log', 'change_sequence', 'encryption_key_check'])
+/** Roles that a migration has made have no time; those that somebody has stored since have one. */
+const ROLES = 'rbac_roles'
 
 /** Every database of a cluster has this table. Its comment names the transaction that wrote all rows of a copy. */
 const MARKED = 'change_sequence'
@@ -25,7 +27,8 @@ export async function refuseUsed(database: Database): Promise<void> {
   const copiedBy = text.startsWith(MARK) ? text.slice(MARK.length) : null
   for (const { name } of await listTables(database)) {
     if (copiedBy === null && FROM_MIGRATIONS.has(name)) continue
-    const later = copiedBy === null ? sql`` : sql`WHERE xmin::text <> ${copiedBy}`
+    const stored = name === ROLES ? sql`WHERE updated <> 0` : sql``
+    const later = copiedBy === null ? stored : sql`WHERE xmin::text <> ${copiedBy}`
     const { rows } = await sql`SELECT 1 FROM ${sql.table(name)} ${later} LIMIT 1`.execute(database)
     if (rows.length > 0)
       throw new MezError('MEZ_COPY_REFUSED', `the target already contains a cluster (rows in ${name})`)
