@@ -46,7 +46,7 @@ export function pageRoutes(deps: {
         const { device, app, secret } = added
         const origin = new URL(catalog.urlOf(app) ?? publicNames.signInOrigin).origin
         const words = texts[language]
-        const body = secretPage(words, { name: device.name, secret, origin })
+        const body = await secretPage(words, { name: device.name, secret, origin })
         const title = words.shown.title(device.name)
         return reply.page(pages.render({ title, body, language, user: userOf(subject) }))
       })

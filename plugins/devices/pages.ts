@@ -1,5 +1,4 @@
 import { type App, html, type Pages } from '@mezite/core'
-import { encode } from 'uqr'
 import { DEFAULT_DAYS, type NewDevice, type OfferedApp } from './desk.ts'
 import type { Device } from './store.ts'
 import type { Texts } from './texts.ts'
@@ -89,10 +88,10 @@ export function addForm(words: Texts, apps: readonly OfferedApp[], given: NewDev
 }
 
 /** The new device with its secret, which nobody sees again. */
-export function secretPage(
+export async function secretPage(
   words: Texts,
   { name, secret, origin }: { readonly name: string; readonly secret: string; readonly origin: string },
-): Body {
+): Promise<Body> {
   const { shown } = words
   const url = origin.replace('://', `://${USER}:${secret}@`)
   return html`<div class="card">
@@ -105,13 +104,15 @@ export function secretPage(
     <h2>${shown.url}</h2>
     <p><code data-copy>${`${url}/`}</code></p>
     <h2>${shown.code}</h2>
-    <p>${code(`${url}/`, shown.code)}</p>
+    <p>${await code(`${url}/`, shown.code)}</p>
     <div class="actions"><a class="button" href="/web/account#devices">${shown.done}</a></div>
   </div>`
 }
 
 /** A QR code (ISO/IEC 18004) as a drawing: black on white in both themes, because cameras expect that. */
-function code(text: string, label: string) {
+async function code(text: string, label: string) {
+  // Loaded with the first device, because many hubs never have one.
+  const { encode } = await import('uqr')
   const { data, size } = encode(text, { ecc: 'L', border: 4 })
   const path = data.flatMap((line, y) => line.map((dark, x) => (dark ? `M${x} ${y}h1v1h-1z` : ''))).join('')
   return html`<svg viewBox=${`0 0 ${size} ${size}`} width="264" height="264" role="img" aria-label=${label} shape-rendering="crispEdges"><rect width=${size} height=${size} fill="white" /><path d=${path} fill="black" /></svg>`

@@ -84,13 +84,13 @@ t.test('fault 28 a log on a full disk loses lines, and nothing else is affected'
 t.test('a reader that falls behind loses lines, and gets their number', async (t) => {
   const child = logger('pipe')
   await once(child.stdout!, 'data')
-  let lines = 0
+  let [lines, missed] = [0, 0]
   for await (const line of createInterface({ input: child.stderr! })) {
-    const { msg, lost } = JSON.parse(line) as { msg: string; lost?: number }
+    const { msg, lost = 0 } = JSON.parse(line) as { msg: string; lost?: number }
     if (msg === 'line') lines += 1
-    if (msg !== 'log lines were lost') continue
-    t.ok(lost! > 0 && lines > 0 && lines + lost! >= 10_000, `${lines} lines, ${lost} lost`)
-    child.stdin!.end('stop')
+    // On a busy machine the reader may fall behind several times.
+    if (msg === 'log lines were lost') missed += lost
+    if (lines + missed >= 10_000) child.stdin!.end('stop')
   }
-  t.ok(lines < 10_000)
+  t.ok(lines > 0 && lines < 10_000 && lines + missed >= 10_000, `${lines} lines, ${missed} lost`)
 })
