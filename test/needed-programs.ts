@@ -24,6 +24,7 @@ export const PROGRAMS: Readonly<Record<string, NeededProgram>> = {
   zsh: { package: 'zsh', paths: ['/usr/bin/zsh'] },
   fish: { package: 'fish', paths: ['/usr/bin/fish'] },
   systemd: { package: 'systemd', paths: ['/usr/bin/systemd-sysusers'] },
+  runc: { package: 'runc', paths: ['/usr/sbin/runc', '/usr/bin/runc'] },
   pebble: { package: 'pebble', paths: ['/usr/bin/pebble'] },
   bind: { package: 'bind9', paths: ['/usr/sbin/named'] },
   mod_auth_openidc: {

@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process'
 import {
   existsSync,
   globSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -13,6 +14,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Member, membersOf } from './archive.ts'
 import { sha256Of } from './checksums.ts'
@@ -59,15 +61,29 @@ export function baseFiles(architecture: ImageArchitecture): readonly Member[] {
         )
       execFileSync('dpkg-deb', ['--extract', fileOf(one), folder])
     }
-    return membersOf(folder)
+    return membersOf(folder).filter(isOfBase)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+const isOfBase = ({ path }: Pick<Member, 'path'>): boolean =>
+  (/^(?:usr\/)?lib/.test(path) && !path.includes('/gconv/') && !path.includes('/audit/')) ||
+  /^usr\/share\/doc\/.*\/copyright$/.test(path)
+
+/** The files of the base as this Debian has them installed, of whatever version: tests download nothing. */
+export function installedBaseFiles(): readonly Member[] {
+  const folder = mkdtempSync(join(tmpdir(), 'mezite-base-'))
+  try {
+    const listed = execFileSync('dpkg-query', ['--listfiles', ...NAMES], { encoding: 'utf8' }).split('\n')
+    const files = listed
+      .map((path) => path.slice(1))
       .filter(
-        ({ path }) => /^(?:usr\/)?lib/.test(path) && !path.includes('/gconv/') && !path.includes('/audit/'),
+        (path) =>
+          isOfBase({ path }) && lstatSync(`/${path}`, { throwIfNoEntry: false })?.isDirectory() === false,
       )
-      .concat(
-        membersOf(join(folder, 'usr/share/doc'), 'usr/share/doc').filter(({ path }) =>
-          path.endsWith('/copyright'),
-        ),
-      )
+    execFileSync('cp', ['--archive', '--parents', ...files, folder], { cwd: '/' })
+    return membersOf(folder)
   } finally {
     rmSync(folder, { recursive: true })
   }

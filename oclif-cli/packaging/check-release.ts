@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { CHECKSUMS, filesIn, sha256Of } from './checksums.ts'
-import { forms } from './installed-forms.ts'
+import { type Form, forms } from './installed-forms.ts'
 import { openApp, startPrograms } from './open-app.ts'
 import { root } from './workspaces.ts'
 
@@ -58,23 +58,11 @@ export async function checkRelease(
       note(form.name, `not run: ${missing}`)
       continue
     }
-    // Debian's programs and containers run as other users.
-    const parent = mkdtempSync('/var/tmp/mezite-check-')
-    const folder = join(parent, 'form')
-    const data = join(parent, 'data')
-    for (const one of [folder, data]) mkdirSync(one)
-    let remove = () => {}
     try {
-      const installed = form.install(release, folder)
-      remove = installed.remove ?? remove
-      const versions = await startPrograms(installed.form, data)
-      note(form.name, `${await openApp(installed.form, data)}, ${versions}`)
+      note(form.name, await tryForm(form, release))
     } catch (error) {
       failed = true
       note(form.name, `FAILED: ${(error as Error).message}`)
-    } finally {
-      remove()
-      rmSync(parent, { recursive: true, force: true })
     }
   }
   if (isWanted(SECOND)) {
@@ -84,6 +72,24 @@ export async function checkRelease(
   }
   writeFileSync(table, `${head}${[...rows.values()].join('\n')}\n`)
   if (failed) throw new Error('the release did not pass its checks')
+}
+
+/** Installs a form of a release, opens an app through it, and takes it away again; returns what the app and each program's `--version` said. */
+export async function tryForm(form: Form, release: string): Promise<string> {
+  const parent = mkdtempSync(join(tmpdir(), 'mezite-check-'))
+  const folder = join(parent, 'form')
+  const data = join(parent, 'data')
+  for (const one of [folder, data]) mkdirSync(one)
+  let remove = () => {}
+  try {
+    const installed = form.install(release, folder)
+    remove = installed.remove ?? remove
+    const versions = await startPrograms(installed.form, data)
+    return `${await openApp(installed.form, data)}, ${versions}`
+  } finally {
+    remove()
+    rmSync(parent, { recursive: true, force: true })
+  }
 }
 
 /** Throws if a file differs from its checksum, or has none. */

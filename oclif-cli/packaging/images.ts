@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { gzipped, type Member, tarOf } from './archive.ts'
 import { baseFiles, IMAGE_ARCHITECTURES, type ImageArchitecture } from './base-files.ts'
 import { sha256Of } from './checksums.ts'
-import { nodeBinary } from './executables.ts'
+import { linuxOn, nodeBinary } from './executables.ts'
 import { type Program, programFiles, programs } from './program-files.ts'
 import { commitSeconds, manifestOf, root } from './workspaces.ts'
 
@@ -52,6 +52,8 @@ export interface ImageOptions {
   readonly folder: string
   /** Default: both. */
   readonly architectures?: readonly ImageArchitecture[]
+  /** The files of the base for a processor. Default: those that `base-packages.json` locks. */
+  readonly base?: (architecture: ImageArchitecture) => readonly Member[]
   /** Of gzip, 1 to 9. Default: 9. */
   readonly level?: number
 }
@@ -66,7 +68,7 @@ interface Descriptor {
 /** Writes `NAME-VERSION.oci.tar`; returns its path and the digest by which registries know the image. */
 export function writeImage(
   image: Image,
-  { staged, folder, architectures = IMAGE_ARCHITECTURES, level = 9 }: ImageOptions,
+  { staged, folder, architectures = IMAGE_ARCHITECTURES, base = baseFiles, level = 9 }: ImageOptions,
 ): { readonly path: string; readonly digest: string } {
   const { version } = manifestOf(join(staged, programs[image.entry]))
   const seconds = commitSeconds()
@@ -87,7 +89,7 @@ export function writeImage(
   }
   const shared = [systemMembers(image), programMembers(image, staged)]
   const manifests = architectures.map((architecture) => {
-    const layers = [baseFiles(architecture), [nodeMember(architecture)], ...shared].map((members) => {
+    const layers = [base(architecture), [nodeMember(architecture)], ...shared].map((members) => {
       const tar = tarOf(members, seconds)
       const mediaType = 'application/vnd.oci.image.layer.v1.tar+gzip'
       const sum = sha256Of(tar)
@@ -182,7 +184,7 @@ const systemMembers = ({ entry, dataFolder }: Image): readonly Member[] => [
 
 const nodeMember = (architecture: ImageArchitecture): Member => ({
   path: 'usr/bin/node',
-  content: readFileSync(nodeBinary(`linux-${architecture === 'amd64' ? 'x64' : architecture}`)),
+  content: readFileSync(nodeBinary(linuxOn(architecture))),
   mode: 0o755,
 })
 

@@ -24,7 +24,8 @@ export interface Form {
 }
 
 const has = (program: string) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0
-const isRoot = () => process.getuid?.() === 0
+/** Root of many containers may not mount, which both checks need. */
+const mayMount = () => process.getuid?.() === 0 && spawnSync('unshare', ['--mount', 'true']).status === 0
 const filesOf = (release: string, pattern: string) =>
   globSync(pattern, { cwd: release }).map((file) => join(release, file))
 const run = (command: string, ...args: readonly string[]) =>
@@ -66,7 +67,7 @@ const debian = (architecture: Architecture): Form => ({
   name: `Debian packages, ${architecture}`,
   whyNot: () =>
     otherMachine(ARCHITECTURES[architecture]) ??
-    (isRoot() && has('dpkg') && has('mount') ? null : 'needs root, dpkg and mount'),
+    (mayMount() && has('dpkg') ? null : 'needs dpkg, and root that may mount'),
   install(release, folder) {
     const at = (name: string) => join(folder, name)
     for (const name of ['space', 'root']) mkdirSync(at(name))
@@ -191,7 +192,8 @@ function bundle(folder: string, { rootfs, user, env, args, shared }: Container):
 const image = (architecture: Architecture): Form => ({
   name: `images, linux/${architecture}`,
   whyNot: () =>
-    otherMachine(ARCHITECTURES[architecture]) ?? (isRoot() && has('runc') ? null : 'needs root and runc'),
+    otherMachine(ARCHITECTURES[architecture]) ??
+    (mayMount() && has('runc') ? null : 'needs runc, and root that may mount'),
   install(release, folder) {
     let runs = 0
     const unpacked = Object.entries(images).map(([name, { name: file }]) => {

@@ -3,11 +3,12 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { ATTESTATION, packageDigest } from '../../plugins/backup/program/package-digest.ts'
+import { IMAGE_ARCHITECTURES, type ImageArchitecture } from './base-files.ts'
 import { billOfMaterials, vulnerabilities } from './bill-of-materials.ts'
 import { filesIn, sha256Of, writeChecksums } from './checksums.ts'
 import { debianPackages, writeDebianPackage, writeNodePackage } from './debian-packages.ts'
-import { executableName, isMadeFor, ON_MAC, TARGETS, writeExecutables } from './executables.ts'
-import { images, writeImage } from './images.ts'
+import { executableName, isMadeFor, linuxOn, ON_MAC, TARGETS, writeExecutables } from './executables.ts'
+import { type ImageOptions, images, writeImage } from './images.ts'
 import { packForRelease } from './locks.ts'
 import { type Program, programs } from './program-files.ts'
 import { releaseNotes } from './release-notes.ts'
@@ -64,6 +65,41 @@ function madeOnMac(folder: string): readonly string[] {
   })
 }
 
+export interface FormsOptions {
+  /** The folder that contains the packages of this repository as they are published, by name. */
+  readonly staged: string
+  readonly folder: string
+  readonly fast?: boolean
+  /** The only processor that they are for; default: all systems and processors. */
+  readonly processor?: ImageArchitecture
+  /** Where the files of the base of images come from. Default: those that `base-packages.json` locks. */
+  readonly base?: ImageOptions['base']
+  readonly say?: (line: string) => void
+}
+
+/** Writes the forms that contain the programs: Debian packages, executables, images. Returns the digest of each image. */
+export function writeForms(options: FormsOptions): Readonly<Record<'hub' | 'agent', string>> {
+  const { staged, folder, fast = false, processor, base, say = () => {} } = options
+  const architectures = processor === undefined ? IMAGE_ARCHITECTURES : [processor]
+  for (const each of Object.values(debianPackages)) writeDebianPackage(each, { staged, target: folder, fast })
+  for (const architecture of architectures) writeNodePackage(architecture, { staged, target: folder, fast })
+  say('Debian packages')
+
+  const level = fast && { level: 1 }
+  const systems = processor === undefined ? TARGETS : [linuxOn(processor)]
+  for (const program of Object.keys(programs) as Program[]) {
+    const targets = systems.filter((target) => isMadeFor(program, target))
+    writeExecutables({ program, targets, staged, folder, ...level })
+  }
+  say('executables')
+
+  const digestOf = (name: 'hub' | 'agent') =>
+    writeImage(images[name], { staged, folder, architectures, ...(base && { base }), ...level }).digest
+  const digests = { hub: digestOf('hub'), agent: digestOf('agent') }
+  say('images')
+  return digests
+}
+
 /** Writes every form of a version into a folder, which it replaces; returns the names of the files. `say` gets lines about the progress. */
 export async function makeRelease(
   version: string,
@@ -83,30 +119,15 @@ export async function makeRelease(
     const packs = packForRelease(folders, folder)
     say(`${packs.length} npm packages`)
 
-    for (const each of Object.values(debianPackages))
-      writeDebianPackage(each, { staged, target: folder, fast })
-    for (const architecture of ['amd64', 'arm64'] as const)
-      writeNodePackage(architecture, { staged, target: folder, fast })
-    say('Debian packages')
-
-    for (const program of Object.keys(programs) as Program[]) {
-      const targets = TARGETS.filter((target) => isMadeFor(program, target))
-      await writeExecutables({ program, targets, staged, folder, ...(fast && { level: 1 }) })
-    }
+    const digests = writeForms({ staged, folder, fast, say })
     for (const file of others === undefined ? [] : madeOnMac(others)) {
       copyFileSync(join(others!, file), join(folder, file))
       chmodSync(join(folder, file), 0o755)
     }
-    say('executables')
 
-    const digests: Record<'hub' | 'agent', string> = { hub: '', agent: '' }
-    for (const name of ['hub', 'agent'] as const) {
-      const { digest } = writeImage(images[name], { staged, folder, ...(fast && { level: 1 }) })
-      digests[name] = `${REGISTRY}/${images[name].name}:${version}@${digest}`
-    }
-    say('images')
-
-    write(`mezite-chart-${version}.tgz`, chartArchive(version, digests, seconds))
+    const nameOf = (name: 'hub' | 'agent') => `${REGISTRY}/${images[name].name}:${version}@${digests[name]}`
+    const named = { hub: nameOf('hub'), agent: nameOf('agent') }
+    write(`mezite-chart-${version}.tgz`, chartArchive(version, named, seconds))
     const sums = new Map(filesIn(folder).map((file) => [file, sha256Of(readFileSync(join(folder, file)))]))
     for (const name of PEOPLE) {
       const { description: summary = '' } = manifestOf(join(staged, programs[name]))

@@ -134,7 +134,7 @@ export async function openApp(form: InstalledForm, folder: string): Promise<stri
     const data = join(folder, 'hub')
     mkdirSync(join(folder, 'config'), { recursive: true })
     const config = join(folder, 'config/mezhub.yaml')
-    const proxy = `{ listen_addr: 127.0.0.1:${port}, public_addr: hub.localhost:${port}, apps_domain: apps.localhost }`
+    const proxy = `{ listen_addr: 127.0.0.1:${port}, public_addr: hub.localhost:${port}, apps_domain: apps.localhost, shutdown_delay: 0s }`
     const plugins = '{ authorization-server: { enabled: true } }'
     writeFileSync(
       config,

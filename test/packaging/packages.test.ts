@@ -520,7 +520,7 @@ export default defineHubPlugin({ name: 'tables', api: 1, summary: 'Reads', setup
 
 t.test('a single executable unpacks its program once, for its user alone', async (t) => {
   const targets = [process.arch === 'arm64' ? 'linux-arm64' : 'linux-x64'] as const
-  const [executable] = await writeExecutables({
+  const [executable] = writeExecutables({
     program: 'msh',
     targets,
     staged: modules,
