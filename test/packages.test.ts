@@ -39,7 +39,7 @@ interface Package {
 const transports = ['http2', 'websocket', 'webtransport'].map((name) => `@mezite/plugin-transport-${name}`)
 const core = JSON.parse(textOf('core/package.json')) as Manifest
 const peersOfCore = Object.keys(core.peerDependencies ?? {})
-/** The plugins of the programs, the packages that the hub's half of the core needs, and a script that pages load. */
+/** The plugins of the programs, the packages that the hub's half of the core needs, programs, and a script that pages load. */
 const UNSEEN: Readonly<Record<string, readonly string[]>> = {
   agent: [...transports, ...peersOfCore],
   'core/mezhub': [
@@ -49,7 +49,7 @@ const UNSEEN: Readonly<Record<string, readonly string[]>> = {
     ),
   ],
   'examples/cluster': ['@mezite/agent'],
-  'oclif-cli/packaging': ['@arethetypeswrong/cli', 'publint'],
+  'oclif-cli/packaging': ['@arethetypeswrong/cli', 'postject', 'publint'],
   'plugins/transport-webtransport': ['@fails-components/webtransport'],
   'plugins/webauthn': ['@simplewebauthn/browser'],
 }
