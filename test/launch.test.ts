@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
@@ -132,5 +132,32 @@ t.test('a checkout says which Node.js it needs, in every script and for every pa
     const { engines } = JSON.parse(readFileSync(join(root, file), 'utf8'))
     t.strictSame(engines, { node: '>=24' }, file)
   }
+  t.end()
+})
+
+t.test('the first command of a newcomer says nothing about the Node.js of single packages', (t) => {
+  const folder = t.testdir()
+  const { workspaces } = manifestOf(root)
+  const files = ['package.json', 'package-lock.json', '.npmrc']
+  for (const file of [
+    ...files,
+    ...globSync(
+      workspaces!.map((each) => `${each}/package.json`),
+      { cwd: root },
+    ),
+  ])
+    cpSync(join(root, file), join(folder, file))
+  const old = join(folder, 'old.cjs')
+  writeFileSync(old, "Object.defineProperty(process, 'version', { value: 'v20.19.0' })\n")
+  const install = () => {
+    const args = ['ci', '--dry-run', '--offline', '--no-audit', '--no-fund']
+    const env = cleanEnv({ HOME: folder, NODE_OPTIONS: `--require=${old}` })
+    const { status, stderr } = spawnSync('npm', args, { cwd: folder, env, encoding: 'utf8' })
+    t.equal(status, 0, stderr)
+    return stderr
+  }
+  t.notMatch(install(), 'EBADENGINE')
+  rmSync(join(folder, '.npmrc'))
+  t.match(install(), 'EBADENGINE', 'npm itself would')
   t.end()
 })

@@ -1,7 +1,7 @@
 // needs: pebble
 // long
 /** "Your first application" of the README, each command as printed, with the names and addresses of this machine. */
-import { execFile, execFileSync, spawn } from 'node:child_process'
+import { execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
   cpSync,
@@ -73,11 +73,10 @@ function runNpm(command: string, folder: string): void {
     npm_config_prefer_offline: 'true',
     npm_config_audit: 'false',
   }
-  execFileSync('sh', ['-c', command], {
-    cwd: folder,
-    env: { ...rest, ...own },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
+  const options = { cwd: folder, env: { ...rest, ...own }, encoding: 'utf8' } as const
+  const { status, stderr } = spawnSync('sh', ['-c', command], options)
+  t.equal(status, 0, stderr)
+  t.notMatch(stderr, 'EBADENGINE')
 }
 
 async function run(command: string): Promise<string> {
