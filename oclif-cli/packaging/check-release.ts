@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -121,14 +122,15 @@ function secondBuild(release: string, made: Made): readonly string[] {
       })
     run('git', 'clone', '--quiet', root, clone)
     appendFileSync(join(clone, '.git/info/exclude'), 'node_modules\n')
-    // Links of npm to packages of this repository are relative, so that they lead into the clone.
-    run('cp', '--archive', '--link', join(root, 'node_modules'), join(clone, 'node_modules'))
+    // Links of npm to packages of this repository are relative, so that they lead into the clone. A temporary folder may be in memory.
+    const linked = statSync(folder).dev === statSync(root).dev ? ['--link'] : []
+    run('cp', '--archive', ...linked, join(root, 'node_modules'), join(clone, 'node_modules'))
     for (const file of execFileSync('git', ['ls-files', '*/package.json'], { cwd: root, encoding: 'utf8' })
       .trim()
       .split('\n')) {
       const nested = file.replace('package.json', 'node_modules')
       if (existsSync(join(root, nested)))
-        run('cp', '--archive', '--link', join(root, nested), join(clone, nested))
+        run('cp', '--archive', ...linked, join(root, nested), join(clone, nested))
     }
     rmSync(join(clone, 'node_modules/.cache'), { recursive: true })
     for (const name of ['node', 'debian']) {
