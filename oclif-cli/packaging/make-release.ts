@@ -149,6 +149,7 @@ export async function makeRelease(
         version,
         changesOf(released, version),
         packs.map((file) => basename(file)),
+        attestation !== undefined,
       ),
     )
     writeChecksums(folder)

@@ -32,8 +32,18 @@ const FORMS: readonly (readonly [form: string, system: string, runBy: string])[]
   ['winget manifests', 'Windows x64', 'nothing: winget is not on this machine'],
 ]
 
-/** `changes` are those of the changelog, `packs` the files for npm. */
-export function releaseNotes(version: string, changes: string, packs: readonly string[]): string {
+const UNATTESTED = `
+
+No workflow of a forge has made these files: nobody has signed where they come from, and \`mezhub version --verify\` has no statement to
+compare with.`
+
+/** `changes` are those of the changelog, `packs` the files for npm; `attested` says whether the hub brings a signed statement along. */
+export function releaseNotes(
+  version: string,
+  changes: string,
+  packs: readonly string[],
+  attested: boolean,
+): string {
   const rows = FORMS.map((cells) => `| ${cells.join(' | ')} |`)
   return `# Mezite ${version}
 
@@ -47,7 +57,7 @@ ${rows.join('\n')}
 
 \`CHECKS.md\` says what that command ran on the machine of this release. \`SHA256SUMS\` has a checksum for each file, \`sbom.cdx.json\`
 what they contain, and \`vex.openvex.json\` what known vulnerabilities of that mean here. The executables for Windows and macOS
-are signed only if the file says so.
+are signed only if the file says so.${attested ? '' : UNATTESTED}
 
 ${packs.length} npm packages: ${packs.join(', ')}.
 `

@@ -10,6 +10,7 @@ import { basePackages } from '../../oclif-cli/packaging/base-files.ts'
 import { billOfMaterials, vulnerabilities } from '../../oclif-cli/packaging/bill-of-materials.ts'
 import { checkSums } from '../../oclif-cli/packaging/check-release.ts'
 import { filesIn, writeChecksums } from '../../oclif-cli/packaging/checksums.ts'
+import { releaseNotes } from '../../oclif-cli/packaging/release-notes.ts'
 import { pack } from '../../oclif-cli/packaging/staging.ts'
 import { chartArchive, homebrewFormula, wingetManifest } from '../../oclif-cli/packaging/store-manifests.ts'
 
@@ -52,6 +53,17 @@ t.test('P181 a package for npm is the same whatever mask the checkout was made w
   t.match(listed, /^-rw-r--r-- .* package\/inner\/text\.js$/m)
   t.match(listed, /^-rwxr-xr-x .* package\/run\.js$/m)
   t.ok(readFileSync(strict).equals(readFileSync(usual)))
+  t.end()
+})
+
+t.test('notes say what no machine has run, and whether a workflow has signed the files', (t) => {
+  const [local, signed] = [false, true].map((attested) =>
+    releaseNotes('1.2.3', '- A change.', ['a.tgz'], attested),
+  )
+  for (const system of ['Debian 13 arm64', 'Linux arm64', 'Windows x64', 'macOS arm64', 'linux/arm64'])
+    t.match(local, new RegExp(`^\\| .* \\| ${system}.* \\| nothing.*workflow`, 'm'), system)
+  t.match(local, 'No workflow of a forge has made these files')
+  t.notMatch(signed, 'No workflow of a forge')
   t.end()
 })
 
