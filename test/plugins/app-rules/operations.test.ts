@@ -2,6 +2,8 @@
 /** Rules about operations of JSON-RPC and gRPC, what documents may say, and what the bodies of other apps cost. */
 
 import { request } from 'node:https'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { gzipSync } from 'node:zlib'
 import * as grpc from '@grpc/grpc-js'
 import t from 'tap'
 import { serve, startOperations } from './operations-world.ts'
@@ -15,6 +17,7 @@ const world = await startOperations(
       allow: {
         app_rules: [
           { ...rpc, operations: { jsonrpc: ['ledger.*'], record: ['account'] } },
+          { methods: ['POST'], paths: ['/mcp'], operations: { mcp: ['tools/call:read'] } },
           { methods: ['POST'], paths: ['/plain'] },
           { methods: ['POST'], paths: ['/both'], operations: { jsonrpc: ['a'] } },
           { methods: ['POST'], paths: ['/both'], operations: { mcp: ['*'] } },
@@ -93,6 +96,66 @@ t.test(
     t.equal(received.length, before)
   },
 )
+
+t.test('a body in pieces of any size is decided as a whole, and a compressed one is refused', async (t) => {
+  let bearer = ''
+  await fetchAs('clerk', 'ledger', (value) => {
+    bearer = value
+  })
+  const { hostname, port } = new URL(hub.appUrl('ledger'))
+  const post = (path: string, body: Buffer, size: number, more: object = {}) =>
+    new Promise<string>((resolve, reject) => {
+      const sent = request({
+        ...{ host: '127.0.0.1', port, servername: hostname, ca: hub.ca, path, method: 'POST' },
+        headers: {
+          host: `${hostname}:${port}`,
+          authorization: `Bearer ${bearer}`,
+          'content-type': 'application/json',
+          ...more,
+        },
+      })
+      sent.on('error', reject)
+      sent.on('response', async (response) => {
+        const pieces: Buffer[] = []
+        for await (const piece of response) pieces.push(piece as Buffer)
+        resolve(Buffer.concat(pieces).toString())
+      })
+      const write = async () => {
+        for (let at = 0; at < body.length; at += size) {
+          sent.write(body.subarray(at, at + size))
+          await sleep(1)
+        }
+        sent.end()
+      }
+      write().catch(reject)
+    })
+  const call = (name: string) => message('tools/call', { params: { name, arguments: { text: 'é' } } })
+  for (const [path, good, bad] of [
+    [
+      '/rpc',
+      message('ledger.read', { params: { text: 'é' } }),
+      message('ledger.close', { params: { text: 'é' } }),
+    ],
+    ['/mcp', call('read'), call('drop')],
+  ] as const) {
+    const [allowed, denied] = [good, bad].map((one) => Buffer.from(JSON.stringify(one))) as [Buffer, Buffer]
+    for (const size of [1, 2, 7, 33]) {
+      t.match(await post(path, allowed, size), /"result"/)
+      t.equal(received.at(-1), allowed.toString())
+      const before = received.length
+      t.match(await post(path, denied, size), /operation_not_allowed/)
+      t.equal(received.length, before)
+    }
+    const before = received.length
+    for (const encoding of ['gzip', 'br', 'identity, gzip'])
+      t.match(
+        await post(path, gzipSync(allowed), 7, { 'content-encoding': encoding }),
+        /operation_unreadable/,
+        encoding,
+      )
+    t.equal(received.length, before)
+  }
+})
 
 t.test('two protocols at one address are denied, and bodies of other addresses are not read', async (t) => {
   t.match(await send('/both', message('a')), { status: 400, text: /operation_unreadable/ })
