@@ -15,12 +15,15 @@ const env = mshEnv(hub)
 await loginMsh(hub, env)
 
 let confirmed = false
+/** The refusal of a request for `/late` waits for it. */
+let late = Promise.withResolvers<void>()
 const received: string[] = []
 /** Responds as the hub does until the person has confirmed, and then as the app. */
 const server = createServer(async (request, response) => {
   request.on('error', () => {})
   if (!confirmed) {
     received.push(`refused ${request.method} ${request.url}`)
+    if (request.url === '/late') await late.promise
     response.writeHead(403, {
       'mezite-reason': 'confirmation_required',
       'content-type': 'application/problem+json',
@@ -49,6 +52,7 @@ t.teardown(async () => {
 })
 t.beforeEach(() => {
   confirmed = false
+  late = Promise.withResolvers<void>()
   received.length = 0
 })
 
@@ -106,6 +110,18 @@ t.test('at a terminal msh opens the page, and sends the requests that waited aga
   t.strictSame(received.slice(3).sort(), ['DELETE /admin/1 0', 'POST /admin/2 60000', 'PUT /admin/3 0'])
   const { out } = await running.stop()
   t.equal(out.match(/Opening https:/g)?.length, 1, 'one page for all of them')
+})
+
+t.test('a refusal that arrives after the confirmation opens no second page', async (t) => {
+  const { running, port, confirm } = await atTerminal()
+  const waiting = [ask(port, 'DELETE', '/admin/1'), ask(port, 'DELETE', '/late')]
+  await until(() => received.length === 2, 'both are at the hub')
+  await confirm()
+  t.equal((await waiting[0])?.status, 200)
+  late.resolve()
+  t.equal((await waiting[1])?.status, 200)
+  const { out } = await running.stop()
+  t.equal(out.match(/Opening https:/g)?.length, 1, 'one page for both')
 })
 
 t.test(
