@@ -19,6 +19,7 @@ export {
 } from './api/audit.ts'
 export { type Catalog, catalog } from './api/catalog.ts'
 export { certificates } from './api/certificates.ts'
+export { changeHolds } from './api/change-holds.ts'
 export { Type } from './api/config-types.ts'
 export { credentials } from './api/credentials.ts'
 export { dashboardParts } from './api/dashboard.ts'

@@ -24,6 +24,14 @@ export type { Findings } from './api/attention.ts'
 export type { GivenRights } from './api/audit.ts'
 export type { AuthorityKey, AuthorityState, IssuedCertificate } from './api/certificate-authorities.ts'
 export type { CertificateSource, CertificateState, ServerCertificate } from './api/certificates.ts'
+export type {
+  AdminCall,
+  AdminCalls,
+  AskedCall,
+  CallAnswer,
+  CallMakers,
+  ChangeHold,
+} from './api/change-holds.ts'
 export type { StoredChange } from './api/collection.ts'
 export type { BoundedOptions, ConfigTypes, TypeOptions } from './api/config-types.ts'
 export type { PasskeySignature, Statement, Statements } from './api/confirmations.ts'

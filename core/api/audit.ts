@@ -13,8 +13,11 @@ export interface Actor {
   readonly id: string
   /** Rejects with the response if the caller may no longer call the route. Absent if the permission cannot be lost. */
   readonly stillMay?: () => Promise<void>
-  /** The right that the route needed and the role that gave it, for the record of a change. Absent on the admin socket. */
-  readonly allowedBy?: { readonly right: string; readonly role: string }
+  /**
+   * The right that the route needed and the role that gave it, for the record of a change, and the other person who approved it. Absent on
+   * the admin socket.
+   */
+  readonly allowedBy?: { readonly right: string; readonly role: string; readonly approver?: string }
   /**
    * Throws `Problem` 403 `roles_exceed_own` unless the caller has every right of administration that the roles or rules give or deny: for
    * whatever lets somebody have or lose them. With `user`: what lets somebody act as this user. Call it in the change. Absent:

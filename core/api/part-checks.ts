@@ -216,6 +216,7 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
     faults: maybe,
   }),
   confirmations: partWith(['pathTo', 'pathOf', 'add']),
+  changeHolds: partWith(['opened', 'hold']),
   requestHolds: partWith(['hold'], { requirement: pathSegment }),
   operationReaders: partWith(['bodyBytes', 'read'], { requirement: pathSegment }),
   verifiers: partWith(['verify'], { name: pathSegment, webSockets: yesOrNo, besideCookies: yesOrNo }),

@@ -1,6 +1,7 @@
 import type { Server } from 'node:net'
 import { join } from 'node:path'
 import { formatAddress } from '../api/address.ts'
+import { changeHolds } from '../api/change-holds.ts'
 import { confirmations } from '../api/confirmations.ts'
 import { type DiagnosticsRoute, diagnosticsRoutes } from '../api/diagnostics.ts'
 import { protocols } from '../api/protocol.ts'
@@ -64,6 +65,7 @@ export const doors = {
           msFor: (roles) => kernel.service(sessionLimits)?.confirmMs?.(roles) ?? 0,
           pathOf: (session) => kernel.service(confirmations)?.pathOf(session) ?? null,
         },
+        holds: kernel.slot(changeHolds),
         hsts: () => !certificates.development,
         version: rooms.hubVersion,
         signInUrl: (path) => {

@@ -98,6 +98,7 @@ export function makeEvent(input: AuditInput, { cluster, hub }: Recorder, nowMs: 
   if (allowed) {
     event.right = textOf(allowed.right)
     event.right_role = textOf(allowed.role)
+    if (allowed.approver !== undefined) event.approved_by = textOf(allowed.approver)
   }
   if (input.fields != null) addFields(event, input.fields)
   return event as AuditEvent

@@ -44,7 +44,7 @@ export function requireRight(
 }
 
 /** What the first parameter of the path names. */
-const keyOf = ({ params }: FastifyRequest): string =>
+export const keyOf = ({ params }: FastifyRequest): string =>
   Object.values(params as Readonly<Record<string, string>>)[0] ?? ''
 
 /** Whether a right changes nothing. */

@@ -1,18 +1,16 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { ChangeHold } from '../../api/change-holds.ts'
 import type { Bot, CredentialRequest } from '../../api/credentials.ts'
-import type { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo } from '../../api/protocol.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import { problemFor } from '../../api/reasons.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import { isAdminRight } from '../../api/rights.ts'
 import type { Subject } from '../../api/subject.ts'
-import type { RouteAccess } from '../../api/web-routes.ts'
 import { addressKey } from '../../base/limits/address-key.ts'
 import { createConcurrencyQuota } from '../../base/limits/concurrency-quota.ts'
 import { createRateLimit } from '../../base/limits/rate-limit.ts'
 import type { ApiCookie } from '../../gate/access/callers.ts'
-import { MezError } from '../../kernel/error.ts'
 import { operator } from './admin-socket.ts'
 import {
   type AdministratorOptions,
@@ -24,26 +22,14 @@ import {
 import { bearerOf } from './caller.ts'
 import { type ConfirmationOptions, requireConfirmation } from './confirmation.ts'
 import { CSRF_HEADER, checkCsrf, csrfToken, isSafe } from './csrf.ts'
-
-/**
- * Limit for unknown callers: an address may have many concurrent calls, each of which holds the received part of its
- * body.
- */
-const PUBLIC_BODY_BYTES = 64 * 1024
+import { askHolds, enterMade, type Made } from './made-calls.ts'
+import { nothingHere, type Route, tableOf } from './route-table.ts'
 
 /** In calls of pages that nobody has caused. */
 const BACKGROUND_HEADER = 'x-mezite-background'
 
-const OPEN: readonly unknown[] = ['public', 'page', 'user'] satisfies RouteAccess[]
-
-export interface Route {
-  readonly method: string
-  readonly url: string
-  readonly access: RouteAccess
-}
-
-/** How a request arrived: over the admin socket, or at the hub's own host, with the origin that it named. */
-export type Arrival = 'operator' | { readonly info: ConnectionInfo; readonly origin: string }
+/** How a request arrived: over the admin socket, from the hub itself, or at the hub's own host, with the origin that it named. */
+export type Arrival = 'operator' | Made | { readonly info: ConnectionInfo; readonly origin: string }
 
 /** The credentials of an API request: a cookie of the hub's own host, or an `Authorization: Bearer` header. */
 export type ApiCredentials =
@@ -68,6 +54,8 @@ export interface GuardOptions extends AdministratorOptions, ConfirmationOptions 
   /** URL at which a visitor signs in and then continues at this path of the sign-in host. */
   readonly signInUrl: (path: string) => string
   readonly limits: Pick<ProxyLimits, 'callsPerMinute' | 'anonymousRequestsPerAddress'>
+  /** What may keep changes waiting. Absent: nothing. */
+  readonly holds?: readonly ChangeHold[]
 }
 
 /**
@@ -94,6 +82,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     if (arrival === null) {
       throw problemFor('misdirected_request')
     }
+    if ('made' in arrival) return enterMade(request, arrival, options)
     const { info, origin } = arrival
     const { headers, method, url } = request
     request.clientIp = info.clientOf?.(headers['x-forwarded-for']?.toString()) ?? info.clientIp
@@ -220,11 +209,13 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
       reply.header(CSRF_HEADER, csrfToken(credentials.token))
   })
   // A lock may have been set while the body arrived.
-  app.addHook('preHandler', async (request) => {
-    if (!request.authorizeAgain) return
-    request.subject = await request.authorizeAgain()
-    const { access } = request.routeOptions.config
-    if (isAdminRight(access)) limitToRows(request, access, request.subject, options)
+  app.addHook('preHandler', async (request, reply) => {
+    if (request.authorizeAgain) {
+      request.subject = await request.authorizeAgain()
+      const { access } = request.routeOptions.config
+      if (isAdminRight(access)) limitToRows(request, access, request.subject, options)
+    }
+    return askHolds(request, reply, arrivalOf(request), options)
   })
   return routes
 }
@@ -241,59 +232,10 @@ function requireBotLimits(bot: Bot | undefined, clientIp: string, route: string)
   throw problemFor('bot_not_allowed', detail)
 }
 
-/** Lists each route that is added, or throws `MEZ_ROUTE_UNGUARDED`. `attempts`: the URLs through which a sign-in may pass. */
-function tableOf(app: FastifyInstance): { readonly routes: Route[]; readonly attempts: Set<string> } {
-  const routes: Route[] = []
-  const attempts = new Set<string>()
-  app.addHook('onRoute', (route) => {
-    const { method, url, config } = route
-    const access = config?.access
-    if (access === undefined || !(OPEN.includes(access) || isAdminRight(access))) {
-      throw new MezError('MEZ_ROUTE_UNGUARDED', `the route ${String(method)} ${url} has no config.access`)
-    }
-    if (access === 'public' || access === 'page') route.bodyLimit ??= PUBLIC_BODY_BYTES
-    if ((config?.anyOrigin || config?.knows) && access !== 'public')
-      throw new MezError(
-        'MEZ_ROUTE_UNGUARDED',
-        `the route ${String(method)} ${url} has anyOrigin or knows and is not public`,
-      )
-    if (access === 'public' && (config?.rate === 'pages' || config?.rate === 'sign_in')) attempts.add(url)
-    for (const one of [method].flat()) routes.push({ method: one, url, access })
-  })
-  return { routes, attempts }
-}
-
 /** What an entry of `credentials` may read of a call. */
 function presentedOf({ method, url, clientIp, headers }: FastifyRequest, origin: string): CredentialRequest {
   const { authorization } = headers
   const header = (name: string) =>
     name === 'authorization' && authorization !== undefined ? [authorization] : []
   return { method, url: origin + url, clientIp, header }
-}
-
-/** The error if no route matches: 404, or 405 with `Allow` if the path has routes for other methods. */
-export function nothingHere(
-  { method, url }: FastifyRequest,
-  reply: FastifyReply,
-  routes: readonly Route[],
-): Problem {
-  const path = url.split('?', 1)[0] ?? ''
-  const fitting = routes.filter((route) => matchesPattern(route.url, path))
-  const allowed = new Set(fitting.map((route) => route.method))
-  if (allowed.size === 0 || allowed.has(method)) return problemFor('not_found')
-  reply.header('allow', [...allowed].sort().join(', '))
-  return problemFor('method_not_allowed', `${method} is not supported here.`)
-}
-
-/** Whether a route pattern (`/apps/:name`, `/files/*`) matches the path. Used only to distinguish 405 from 404. */
-export function matchesPattern(pattern: string, path: string): boolean {
-  const wanted = pattern.split('/')
-  const given = path.split('/')
-  for (const [index, part] of wanted.entries()) {
-    if (part === '*') return true
-    const there = given[index]
-    if (there === undefined) return false
-    if (part.startsWith(':') ? there === '' : part !== there) return false
-  }
-  return wanted.length === given.length
 }

@@ -6,6 +6,7 @@ import type { Audit } from '../../api/audit.ts'
 import { pagePolicy } from '../../api/page-policy.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import { problemFor } from '../../api/reasons.ts'
+import { isAdminRight } from '../../api/rights.ts'
 import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
 import { defaultLimits } from '../../base/limits/limits.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
@@ -13,11 +14,14 @@ import { isMezError, MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { ServeWeb } from '../../traffic/http/http-options.ts'
 import { drainServer, listenAdminSocket, serveAdminSocket } from './admin-socket.ts'
+import { isReading } from './administrator.ts'
 import { serveDescription } from './api-description.ts'
 import { type Cuts, reportCuts } from './cut-response.ts'
 import { type RenderError, sendError } from './error-response.ts'
 import { writeInTurns } from './long-response.ts'
-import { type Arrival, type GuardOptions, guardRoutes, nothingHere, type Route } from './route-guard.ts'
+import { createAdminCalls } from './made-calls.ts'
+import { type Arrival, type GuardOptions, guardRoutes } from './route-guard.ts'
+import { nothingHere, type Route } from './route-table.ts'
 import { compilersFactory } from './schema-check.ts'
 import { sharedDecorators } from './shared-decorators.ts'
 
@@ -28,7 +32,7 @@ const LONGEST_NAME = 512
 export interface WebServerOptions
   extends Pick<
     GuardOptions,
-    'botOf' | 'callers' | 'confirmation' | 'identify' | 'revisions' | 'rolesHeld' | 'signInUrl'
+    'botOf' | 'callers' | 'confirmation' | 'holds' | 'identify' | 'revisions' | 'rolesHeld' | 'signInUrl'
   > {
   /** Absent: the role `admin` alone has rights. */
   readonly adminRights?: NonNullable<GuardOptions['rights']>
@@ -93,13 +97,14 @@ export function createWebServer(options: WebServerOptions): Web {
     setSecurityHeaders(reply, options.hsts())
     reply.header('x-request-id', request.id)
   })
+  const calls = createAdminCalls(app)
   const routes = guardRoutes(app, {
     ...options,
     ...(options.adminRights && { rights: options.adminRights }),
     signInOrigin: options.publicNames.signInOrigin,
     limits,
     clock,
-    arrivalOf: ({ raw }) => arrivals.get(raw) ?? null,
+    arrivalOf: ({ raw }) => arrivals.get(raw) ?? calls.arrivalOf(raw),
   })
   limitHandlers(app, log)
   writeInTurns(app)
@@ -115,6 +120,9 @@ export function createWebServer(options: WebServerOptions): Web {
     routes,
     async start() {
       await app.ready()
+      const rights = new Set(routes.map(({ access }) => access).filter(isAdminRight))
+      const changing = [...rights].filter((right) => !isReading(right))
+      for (const hold of options.holds ?? []) hold.opened(calls, changing)
     },
     serve(request, response, arrival) {
       arrivals.set(request, arrival)
