@@ -69,11 +69,11 @@ tags for applications: how-to/roles look-up/app-document
 what is the difference between role and label: how-to/roles understand/glossary
 test a role before saving: how-to/roles
 everybody may open the intranet: how-to/roles
-approval workflow: how-to/temporary-access plugins/access-requests
+approval workflow: how-to/temporary-access plugins/access-requests plugins/change-approvals
 just in time access: how-to/temporary-access plugins/access-requests
 on call engineer needs prod for 2 hours: how-to/temporary-access plugins/access-requests
 ask a manager for permission: how-to/temporary-access plugins/access-requests
-break glass: how-to/temporary-access how-to/everyday troubleshoot/symptoms how-to/second-administrator
+break glass: plugins/change-approvals how-to/temporary-access how-to/everyday troubleshoot/symptoms how-to/second-administrator
 publish an internal website: start/first-application how-to/applications
 expose a server behind nat: start/idea start/first-application understand/tunnel
 do i have to open a firewall port: start/idea look-up/ports understand/tunnel

@@ -95,7 +95,7 @@ const NAMES: Readonly<Record<string, string>> = {
   bots: 'ci-1',
   'app-clients': app,
 }
-const PAGES = ['passkeys', 'bots', 'devices', 'access-requests', 'app-proposals', 'backups']
+const PAGES = ['passkeys', 'bots', 'devices', 'access-requests', 'app-proposals', 'backups', 'changes']
 /** Calls with a body, and those with a query that asks for more than the plain call. */
 const MORE: readonly (readonly [method: string, path: string, body?: (count: number) => object])[] = [
   ['GET', '/users?q=anna'],

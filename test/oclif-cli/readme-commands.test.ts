@@ -38,6 +38,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   // Their ids are those of a proposal.
   'mezctl app-proposals': 'plugins/app-proposals/proposals.test.ts',
   'mezctl app-sources': 'plugins/app-proposals/proposals.test.ts',
+  'mezctl changes': 'plugins/change-approvals/hubs.test.ts',
   'msh kube': 'oclif-cli/msh-programs.test.ts',
   'msh token': 'plugins/authorization-server/git.test.ts',
   'msh curl': 'plugins/authorization-server/git.test.ts',

@@ -114,6 +114,23 @@ export const wideRows = (): Readonly<Record<string, readonly object[]>> => ({
       ...{ reason: 'TICKET-7: disk is full', duration_ms: 7_200_000, granted_ms: null, until: ahead(2) },
     },
   ],
+  '/changes': [
+    {
+      ...{
+        id: ID,
+        state: 'pending',
+        right: 'connector.update',
+        name: 'company-single-sign-on',
+        user: PERSON,
+      },
+      ...{
+        created: ago(1),
+        decided_by: PERSON,
+        reason: 'INC-42: nobody can sign in',
+        problem: 'change_outdated',
+      },
+    },
+  ],
   '/app-proposals': [
     {
       ...{ id: '3f2a9c1b20d4e6f8', name: 'grafana-berlin-production', uri: 'http://10.120.130.140:3000' },

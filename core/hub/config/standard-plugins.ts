@@ -9,6 +9,7 @@ export const standardPlugins: readonly string[] = [
   'authorization-server',
   'backup',
   'bots',
+  'change-approvals',
   'cli-login',
   'dashboard',
   'devices',

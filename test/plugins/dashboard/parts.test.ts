@@ -262,8 +262,8 @@ t.test("a plugin's own words are in the reader's language, and data stays as it 
     title,
     ...blocks.flatMap((block) => [block.title, block.text, block.empty, block.columns].flat()),
   ]
-  const standard = ['access-requests', 'app-proposals', 'bots', 'passkeys', 'programs'].filter((path) =>
-    en.has(path),
+  const standard = ['access-requests', 'app-proposals', 'bots', 'changes', 'passkeys', 'programs'].filter(
+    (path) => en.has(path),
   )
   t.ok(standard.length >= 4, standard.join())
   for (const path of standard) {
