@@ -142,6 +142,8 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
         if (people.isLocked(request.user_name, request.role, app)) throw problems.requesterLocked()
         if (people.requester(request) === undefined || !stillFits(request, app))
           throw problems.requesterMayNot()
+        // A role for some apps only gives no right of administration.
+        if (request.app === null) by.mayGive?.({ roles: [request.role], to: request.user_name })
         await review(parts, { request, user, by, approves: true, reason: null, confirmed }, running)
         const { trx } = running
         // Somebody who allowed less time is not overruled by the next.

@@ -70,6 +70,31 @@ t.test('a request is approved, opens the app for its time, and is in every recor
   t.equal(await stateOf(id), 'ended')
 })
 
+t.test('nobody approves a role with rights of administration that they lack', async (t) => {
+  const locks = { admin: [{ kinds: ['lock'], verbs: ['*'] }] }
+  await role('locker', locks)
+  await role('asks', { request: { roles: ['locker', 'oncall'], max_duration: '8h' } })
+  await role('approves', { review: { roles: ['locker', 'oncall'] } })
+  await role('owner', {
+    admin: [{ kinds: ['app'], verbs: ['read'], where: { labels: { owner: '{{user.roles}}' } } }],
+  })
+  const fay = await person('fay', ['asks'])
+  const own = await person('own', ['asks', 'owner'])
+  const gus = await person('gus', ['approves'])
+  const guard = await person('guard', ['approves', 'locker'])
+  const wants = async (who: Holder, name: string) => (await ask(who, { app: undefined, role: name })).id
+  const id = await wants(fay, 'locker')
+  t.match(await approve(gus, id), { status: 403, code: 'roles_exceed_own' })
+  t.equal(await stateOf(id), 'pending')
+  t.match(await approve(guard, id), { status: 200, state: 'approved' })
+  t.match(await approve(gus, await wants(fay, 'oncall')), { status: 200, state: 'approved' })
+  t.match(
+    await approve(gus, await wants(own, 'oncall')),
+    { status: 403, code: 'roles_exceed_own' },
+    'whose rights are about things of each of their roles',
+  )
+})
+
 t.test(
   'the list has the requests of the caller, and those that the caller decides about, alone',
   async (t) => {
