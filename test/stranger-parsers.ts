@@ -5,6 +5,7 @@
 export const strangerParsers: Readonly<Record<string, { readonly fuzz: string } | { readonly why: string }>> =
   {
     fastify: { fuzz: 'test/e2e/fuzz-strangers.ts' },
+    graphql: { fuzz: 'test/plugins/app-rules/fuzz-graphql.ts' },
     jose: { fuzz: 'test/e2e/fuzz-strangers.ts' },
     'oidc-provider': { fuzz: 'test/e2e/fuzz-strangers.ts' },
     typebox: { fuzz: 'test/e2e/fuzz-strangers.ts' },

@@ -13,8 +13,8 @@ export interface OperationReader {
   readonly requirement: string
   /** Bytes of the body that it reads; null: the head of the request is enough, and the body streams. */
   bodyBytes(requirement: Requirement): number | null
-  /** Reads a request. One that it cannot read has a `fault`. If it throws, the request fails. */
-  read(request: ReadableRequest): ReadOperations
+  /** Reads a request. One that it cannot read has a `fault`. If it throws or rejects, the request fails. */
+  read(request: ReadableRequest): ReadOperations | Promise<ReadOperations>
 }
 
 /** A request whose operations are wanted. Texts are those of its sender. */

@@ -108,6 +108,7 @@ export default defineHubPlugin({
               mcp: Type.Optional(Texts('tools/list; tools/call:search_*: calls of some tools', 100)),
               jsonrpc: Type.Optional(Texts('Methods: ledger.read, ledger.*', 100)),
               grpc: Type.Optional(Texts('pkg.Service/Method, pkg.Service/*', 100)),
+              graphql: Type.Optional(Texts('query; mutation:createIssue: some fields at the root', 100)),
               record: Type.Optional(
                 Texts('Arguments whose values records contain; without it, records have none', 32),
               ),

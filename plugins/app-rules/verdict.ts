@@ -187,6 +187,7 @@ const READS: Readonly<Record<Protocol, Verdict>> = {
   mcp: { ...WHOLE, reads: 'mcp' },
   jsonrpc: { ...WHOLE, reads: 'jsonrpc' },
   grpc: { ...WHOLE, reads: 'grpc' },
+  graphql: { ...WHOLE, reads: 'graphql' },
 }
 
 /** The verdict about a request, whatever the app takes it for. */

@@ -15,14 +15,20 @@ export function headerOf(headers: ReadableRequest['headers'], name: string): str
 
 const JSON_TYPE = /^application\/(?:json|[a-z0-9.!#$&^_-]+\+json)[ \t]*(?:;[ \t]*charset="?utf-8"?[ \t]*)?$/i
 
-/** The JSON of a body that no server reads as anything else. Throws `Unreadable`. */
-export function jsonBodyOf({ headers, body, unread }: ReadableRequest): unknown {
+/** A body that was read and is not compressed. Throws `Unreadable`. */
+export function bodyOf({ headers, body, unread }: ReadableRequest): Buffer {
   if (unread || body === null) throw new Unreadable('The body is too long, too slow or has trailers.')
-  if (!JSON_TYPE.test(headerOf(headers, 'content-type') ?? ''))
-    throw new Unreadable('The body must be of the type application/json.')
   const encoding = headerOf(headers, 'content-encoding')
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
     throw new Unreadable('A compressed body cannot be read.')
+  return body
+}
+
+/** The JSON of a body that no server reads as anything else. Throws `Unreadable`. */
+export function jsonBodyOf(request: ReadableRequest): unknown {
+  const body = bodyOf(request)
+  if (!JSON_TYPE.test(headerOf(request.headers, 'content-type') ?? ''))
+    throw new Unreadable('The body must be of the type application/json.')
   try {
     return readStrictJson(body)
   } catch (error) {

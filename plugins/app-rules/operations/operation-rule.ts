@@ -1,7 +1,7 @@
 import type { RoleFault } from '@mezite/core/types'
 
 /** How the hub reads what a request asks for. */
-export type Protocol = 'mcp' | 'jsonrpc' | 'grpc'
+export type Protocol = 'mcp' | 'jsonrpc' | 'grpc' | 'graphql'
 
 /** `operations` of a rule, as the schema has accepted it. */
 export type OperationsValue = { readonly [protocol in Protocol]?: readonly string[] } & {
@@ -18,17 +18,19 @@ export interface OperationRule {
   goesAlong(operation: string): boolean
 }
 
-const PROTOCOLS: readonly Protocol[] = ['mcp', 'jsonrpc', 'grpc']
+const PROTOCOLS: readonly Protocol[] = ['mcp', 'jsonrpc', 'grpc', 'graphql']
 
 const PATTERNS: Readonly<Record<Protocol, RegExp>> = {
   mcp: /^(?:[\x21-\x39\x3b-\x7e]+|[\x21-\x29\x2b-\x39\x3b-\x7e]+:[^\p{Cc}]+)$/u,
   jsonrpc: /^[\x21-\x7e]+$/,
   grpc: /^(?:\*|[\w.*]+\/[\w*]+)$/,
+  graphql: /^(?:\*|(?:query|mutation|subscription)(?::[\w*]+)?)$/,
 }
 const EXAMPLES: Readonly<Record<Protocol, string>> = {
   mcp: 'tools/list, tools/call:search_*',
   jsonrpc: 'ledger.read, ledger.*',
   grpc: 'pkg.Service/Method, pkg.Service/*',
+  graphql: 'query, mutation:createIssue',
 }
 
 /** What the schema cannot say. */
@@ -49,8 +51,11 @@ export function operationFaults(value: OperationsValue, under: 'allow' | 'deny')
   return faults
 }
 
-/** What every client of MCP sends before and beside its calls. */
-const ALONG = /^(?:initialize|ping|server\/discover|notifications\/[\w/]+|response|GET|DELETE)$/
+/** What clients send before and beside their calls; of GraphQL, the name of the type at the root. */
+const ALONG: { readonly [protocol in Protocol]?: RegExp } = {
+  mcp: /^(?:initialize|ping|server\/discover|notifications\/[\w/]+|response|GET|DELETE)$/,
+  graphql: /^(?:query|mutation):__typename$/,
+}
 
 /**
  * Compiles operations that `operationFaults` has accepted. Allowed is what is written exactly so; denied also in another spelling, since servers
@@ -60,7 +65,7 @@ export function compileOperations(value: OperationsValue, under: 'allow' | 'deny
   const protocol = PROTOCOLS.find((name) => value[name] !== undefined) as Protocol
   const deny = under === 'deny'
   const tests = (value[protocol] ?? []).map((pattern) => testOf(deny ? folded(pattern) : pattern, protocol))
-  const along = protocol === 'mcp' && !deny
+  const along = deny ? undefined : ALONG[protocol]
   return {
     protocol,
     record: value.record ?? [],
@@ -68,17 +73,17 @@ export function compileOperations(value: OperationsValue, under: 'allow' | 'deny
       const name = deny ? folded(operation) : operation
       return tests.some((test) => test(name))
     },
-    goesAlong: (operation) => along && ALONG.test(operation),
+    goesAlong: (operation) => along?.test(operation) === true,
   }
 }
 
 /** A text without what case-insensitive servers do not tell apart. */
 export const folded = (text: string): string => text.normalize('NFKC').toLowerCase()
 
-/** A pattern of MCP without a colon covers whatever follows one. */
+/** A pattern of MCP or GraphQL without a colon covers whatever follows one. */
 function testOf(pattern: string, protocol: Protocol): (operation: string) => boolean {
   const fits = globOf(pattern)
-  if (pattern.includes(':') || protocol !== 'mcp') return fits
+  if (pattern.includes(':') || (protocol !== 'mcp' && protocol !== 'graphql')) return fits
   return (operation) => fits(operation.split(':', 1)[0] as string)
 }
 

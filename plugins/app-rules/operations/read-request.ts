@@ -47,8 +47,9 @@ export class ReadRequest implements ReadOperations {
   get record(): Readonly<Record<string, string>> {
     const { names } = this.#found
     if (names.length === 0) return {}
+    const prefix = this.protocol === 'graphql' ? 'graphql ' : ''
     const given = this.recorded.size === 0 ? '' : this.#arguments()
-    return { operation: listed(names), ...(given !== '' && { arguments: given }) }
+    return { operation: prefix + listed(names), ...(given !== '' && { arguments: given }) }
   }
 
   refuse(problem: RefusedOperation): OperationRefusal | null {

@@ -45,7 +45,7 @@ export async function readOperations(
   }
   const unread = most !== null && body === null
   const about = { requirement, app, subject, method, target, headers: lines, body, unread }
-  return { request: { ...request, operations: reader.read(about) }, body }
+  return { request: { ...request, operations: await reader.read(about) }, body }
 }
 
 /** The headers that the app must not see: a response that the hub changes must not be compressed. */
