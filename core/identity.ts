@@ -25,7 +25,7 @@ export type {
   CredentialRequest,
 } from './api/credentials.ts'
 export { isLocalPath } from './api/local-path.ts'
-export { compilePathPattern, pathPatternFault, withoutEndSlash } from './api/path-pattern.ts'
+export { compilePathPattern, globOf, pathPatternFault, withoutEndSlash } from './api/path-pattern.ts'
 export {
   CACHED_MS,
   createSigningKeys,

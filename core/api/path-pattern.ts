@@ -60,7 +60,7 @@ function matches(
   return test === tests.length
 }
 
-/** `*` is any number of characters. */
+/** Compares whole texts with a pattern in which `*` is any number of characters. Linear in the text for each `*`. */
 export function globOf(pattern: string): (part: string) => boolean {
   if (!pattern.includes('*')) return (part) => part === pattern
   const [first = '', ...rest] = pattern.split('*')

@@ -1,3 +1,4 @@
+import { globOf } from '@mezite/core/identity'
 import type { RoleFault } from '@mezite/core/types'
 
 /** How the hub reads what a request asks for. */
@@ -85,23 +86,4 @@ function testOf(pattern: string, protocol: Protocol): (operation: string) => boo
   const fits = globOf(pattern)
   if (pattern.includes(':') || (protocol !== 'mcp' && protocol !== 'graphql')) return fits
   return (operation) => fits(operation.split(':', 1)[0] as string)
-}
-
-/** `*` is any number of characters. Linear in the text for each `*`. */
-function globOf(pattern: string): (text: string) => boolean {
-  const [first = '', ...rest] = pattern.split('*')
-  const last = rest.pop()
-  if (last === undefined) return (text) => text === pattern
-  return (text) => {
-    if (text.length < first.length + last.length || !text.startsWith(first) || !text.endsWith(last))
-      return false
-    const middle = text.slice(first.length, text.length - last.length)
-    let from = 0
-    for (const piece of rest) {
-      const found = middle.indexOf(piece, from)
-      if (found < 0) return false
-      from = found + piece.length
-    }
-    return true
-  }
 }
