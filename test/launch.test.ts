@@ -151,7 +151,11 @@ t.test('the first command of a newcomer says nothing about the Node.js of single
   writeFileSync(old, "Object.defineProperty(process, 'version', { value: 'v20.19.0' })\n")
   const install = () => {
     const args = ['ci', '--dry-run', '--offline', '--no-audit', '--no-fund']
-    const env = cleanEnv({ HOME: folder, NODE_OPTIONS: `--require=${old}` })
+    // `npm test` tells its programs the level of `.npmrc`, which a newcomer's first command does not have from there.
+    const { npm_config_loglevel: _ofTheRunner, ...env } = cleanEnv({
+      HOME: folder,
+      NODE_OPTIONS: `--require=${old}`,
+    })
     const { status, stderr } = spawnSync('npm', args, { cwd: folder, env, encoding: 'utf8' })
     t.equal(status, 0, stderr)
     return stderr

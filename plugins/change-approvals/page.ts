@@ -117,6 +117,7 @@ const german = {
   'Decided by': 'Entschieden von',
   Reason: 'Grund',
   Problem: 'Hindernis',
+  Id: 'Kennung',
   'No change waits. `require_approval` of the plugin change-approvals chooses which changes do.':
     'Keine Änderung wartet. `require_approval` des Plugins change-approvals bestimmt, welche warten.',
   Place: 'Stelle',
