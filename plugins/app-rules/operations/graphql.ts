@@ -166,7 +166,8 @@ function checkText(text: string): void {
   if (text.includes('"""'))
     throw new Unreadable('A block string cannot be read: send the text as a variable.')
   let depth = 0
-  for (const [piece] of text.matchAll(/#[^\r\n]*|"(?:\\.|[^"\\\r\n])*"|[{}[\]()]/g)) {
+  // A text that never ends matches too: otherwise the search would begin again at each quote of it.
+  for (const [piece] of text.matchAll(/#[^\r\n]*|"(?:\\.|[^"\\\r\n])*"?|[{}[\]()]/g)) {
     if (piece === '{' || piece === '[' || piece === '(') depth += 1
     else if (piece === '}' || piece === ']' || piece === ')') depth -= 1
     if (depth > DEEPEST) throw new Unreadable(`The document has more than ${DEEPEST} levels.`)
