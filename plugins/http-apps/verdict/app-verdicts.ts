@@ -31,6 +31,9 @@ const REPLACES = /^x-(?:original-|rewrite-|(?:http-)?host)/
 /** Of a verdict, these are for the proxy itself, which knows better. */
 const FORWARDING = /^(?:x-forwarded-|forwarded$)/i
 
+/** Headers with what only the hub may see that every proxy takes away or replaces; a proof of DPoP is worth nothing without its token. */
+const TAKEN_AWAY: readonly string[] = ['authorization', 'cookie', 'dpop', 'mezite-device', 'mezite-token']
+
 /** Decides about requests to apps that the hub does not carry. */
 export function createAppVerdicts(deps: Deps): AppVerdicts {
   return {
@@ -95,7 +98,9 @@ function admittedVerdict(
     // A change of the address or the body would be lost on the way back, and perhaps it takes something away.
     const changed = own.target !== request.target || (own.transforms?.length ?? 0) > 0
     const spare = isOfPreflight(admission) && linesOf(request.lines).some(([name]) => !PREFLIGHT.test(name))
-    if (changed || spare) return refuse(problemAbout('verdict_impossible', titleOf(app)))
+    // Such as the secret of a public path: the proxy would pass it on to the application.
+    const leaks = admitted.hides?.some((name) => !TAKEN_AWAY.includes(name)) === true
+    if (changed || spare || leaks) return refuse(problemAbout('verdict_impossible', titleOf(app)))
     const outcome = new Outcome(request.receivedAt)
     outcome.proxy = proxy
     outcome.upgraded = request.upgrade

@@ -30,6 +30,16 @@ const ROLES = {
   guest: { allow: { app_labels: { team: 'other' } } },
 }
 
+/** What a sender without a person proves itself with. */
+export const SENDER = 'the secret of a sender, of 40 characters'
+const OPEN = [
+  {
+    ...{ name: 'keyed', methods: ['GET'], paths: ['/keyed/**'] },
+    verify: { secret_header: { header: 'X-Feed-Key', secret: 'sender' } },
+  },
+  { name: 'near', methods: ['GET'], paths: ['/near/**'], verify: { networks: ['192.0.2.0/24'] } },
+]
+
 /** What reached the application. */
 export interface Arrived {
   readonly line: string
@@ -51,6 +61,9 @@ export async function startBehind(t: Test, more: object = {}) {
   const far = join(folder, 'far-secret')
   writeFileSync(far, 'f'.repeat(32), { mode: 0o600 })
   proxies.far = { kind: 'nginx', secret: { file: far }, networks: ['10.9.0.0/16'] }
+
+  const sender = join(folder, 'sender-secret')
+  writeFileSync(sender, SENDER, { mode: 0o600 })
 
   const arrived: Arrived[] = []
   const app = createServer((request, response) => {
@@ -78,6 +91,7 @@ export async function startBehind(t: Test, more: object = {}) {
   const hub = await createTestHub({
     plugins: [{ plugin: verdicts, config: { proxies } }],
     config: {
+      plugins: { 'public-paths': { secrets: { sender: { file: sender } } } },
       proxy: {
         listen_addr: `127.0.0.1:${hubPort}`,
         public_addr: `hub.mezite.localhost:${publicPort}`,
@@ -86,7 +100,11 @@ export async function startBehind(t: Test, more: object = {}) {
     },
   })
   t.teardown(() => hub.stop())
-  for (const [name, spec] of Object.entries({ wiki: {}, second: {} }))
+  for (const [name, spec] of Object.entries({
+    wiki: {},
+    second: {},
+    feed: { plugins: { 'public-paths': { rules: OPEN } } },
+  }))
     await hub.api('PUT', `/apps/${name}`, {
       kind: 'app',
       version: 'v1',

@@ -6,7 +6,7 @@ import { connect as connectHttp2 } from 'node:http2'
 import { connect as connectTls } from 'node:tls'
 import t from 'tap'
 import { until } from '../../until.ts'
-import { described, KINDS, startBehind } from './start-behind.ts'
+import { described, KINDS, SENDER, startBehind } from './start-behind.ts'
 
 const behind = await startBehind(t)
 const { hub, call, ports, appHost } = behind
@@ -377,6 +377,22 @@ t.test(
     })
   },
 )
+
+t.test('a public path opens to a sender, but not where the proxy would pass its secret on', async (t) => {
+  const host = appHost.replace('wiki.', 'feed.')
+  for (const kind of KINDS) {
+    t.match(
+      await ask(kind, { host, target: '/near/1' }),
+      { status: 200, headers: { 'mezite-verified': 'near' } },
+      kind,
+    )
+    const keyed = await ask(kind, { host, target: '/keyed/1' }, [['X-Feed-Key', SENDER]])
+    t.match(keyed, { status: 403, text: /verdict_impossible/ }, kind)
+    t.notOk(JSON.stringify(keyed.headers).includes(SENDER))
+    const wrong = await ask(kind, { host, target: '/keyed/1' }, [['X-Feed-Key', 'x'.repeat(40)]])
+    t.equal(wrong.status, 401, kind)
+  }
+})
 
 t.test('documents that make no sense without an agent are refused', async (t) => {
   const put = (spec: object) =>
