@@ -84,6 +84,15 @@ export function createChangeDesk(parts: DeskParts) {
     adminRights.may(subject, 'change.list') ||
     (subject.kind === 'session' && (isAsker(row, subject) || hasRight(row, subject)))
 
+  /**
+   * Whether somebody who may read the row may see its thing of today: a thing that has changed since may have got labels that are not of
+   * their right.
+   */
+  const maySee = (row: Readable, subject: Subject, isUnchanged: boolean): boolean =>
+    adminRights.may(subject, 'change.list') ||
+    adminRights.may(subject, row.right as AdminCall['right']) ||
+    (isUnchanged && hasRight(row, subject))
+
   async function known(id: string, subject: Subject): Promise<ChangeRow> {
     const row = /^[0-9a-f-]{36}$/.test(id) ? await store.byId(id) : undefined
     if (row === undefined || !mayRead(row, subject))
@@ -180,6 +189,7 @@ export function createChangeDesk(parts: DeskParts) {
   return {
     known,
     mayRead,
+    maySee,
     async approve(id: string, { by, again }: Decider): Promise<ChangeRow> {
       const row = await known(id, by.subject)
       requireOther(row, by)

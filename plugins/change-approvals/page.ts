@@ -50,9 +50,8 @@ export const changesPage = (parts: {
     for (const row of waiting) {
       const whole = await parts.store.byId(row.id)
       if (whole === undefined) continue
-      const { difference, current, effect } = await parts.detailsOf(whole)
+      const { difference, current, effect } = await parts.detailsOf(whole, () => true)
       const title = `${titleOf(row)}, asked by ${row.user_name}`
-      const path = `/v1/webapi/changes/${row.id}`
       blocks.push({
         kind: 'table',
         title,
@@ -78,22 +77,16 @@ export const changesPage = (parts: {
             .map(({ users, gains, loses }) => [namesOf(users), namesOf(gains), namesOf(loses)]),
           empty: 'Nobody gains or loses an application.',
         })
-      const form = { kind: 'form' as const, method: 'POST' as const, fields: [] }
-      blocks.push({
-        ...form,
-        title: `Approve ${title}`,
-        path: `${path}/approve`,
-        submit: 'Approve',
-        destructive: true,
+      const form = (submit: string, end: string, destructive: boolean): Block => ({
+        ...{ kind: 'form', method: 'POST', fields: [], submit, destructive },
+        title: `${submit} ${title}`,
+        path: `/v1/webapi/changes/${row.id}/${end}`,
       })
-      blocks.push({
-        ...form,
-        title: `Deny ${title}`,
-        path: `${path}/deny`,
-        submit: 'Deny',
-        destructive: true,
-      })
-      blocks.push({ ...form, title: `Take back ${title}`, path: `${path}/cancel`, submit: 'Take back' })
+      blocks.push(
+        form('Approve', 'approve', true),
+        form('Deny', 'deny', true),
+        form('Take back', 'cancel', false),
+      )
     }
     return blocks
   },

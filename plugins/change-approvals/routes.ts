@@ -60,19 +60,21 @@ const shownChange = (row: ListedChange, now: number) => ({
 })
 const timeOf = (at: number) => new Date(Number(at)).toISOString()
 
-/** What a change that waits would do now. */
+/** What a change that waits would do now. `sees`: whether the thing of today may be shown, by whether it is still as it was. */
 export function createDetails(parts: { readonly store: ChangeStore; readonly calls: () => AdminCalls }) {
-  return async (row: ChangeRow): Promise<ChangeDetails> => {
+  return async (row: ChangeRow, sees: (isUnchanged: boolean) => boolean): Promise<ChangeDetails> => {
     const kept = parts.store.keptOf(row)
     if (kept === null) return { current: null, difference: [], effect: null }
     const thing = row.thing_path === null ? null : { path: row.thing_path, key: row.thing_key ?? '' }
     const now = await readThing(parts.calls(), { url: row.url, thing })
+    const current = now.print === row.print
+    if (!sees(current)) return { current, difference: [], effect: null }
     const after = row.method === 'DELETE' && row.url === row.thing_path ? null : kept.body
     // A body that names some members only changes no others.
     const whole = row.method === 'PUT' || after === null
     const before = whole ? now.document : partOf(now.document, after)
     return {
-      current: now.print === row.print,
+      current,
       difference: differenceOf(before, after),
       effect: await effectOf(row, after),
     }
@@ -130,7 +132,7 @@ export function changeRoutes(parts: {
       const one = { access: 'user', returns: Whole, summary: 'One change, with its difference' } as const
       on('GET /:id', one, async (id, { subject }) => {
         const row = await desk.known(id, subject)
-        return { ...shown(row), ...(await detailsOf(row)) }
+        return { ...shown(row), ...(await detailsOf(row, (same) => desk.maySee(row, subject, same))) }
       })
       const approve = { ...user, summary: 'Approve a change, which makes it' }
       on('POST /:id/approve', approve, async (id, call) => shown(await desk.approve(id, decider(call))))

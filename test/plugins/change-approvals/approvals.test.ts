@@ -190,6 +190,16 @@ t.test('people with a right for some labels ask and approve for their things onl
   const away = await ask(ann, 'PUT', '/apps/shop', app('shop', { team: 'other' }))
   t.match(await approve(ulf, away), { status: 403, code: 'access_denied' }, 'not out of their labels')
   t.match((await call(ann, 'GET', '/apps/shop')).value.metadata.labels, { team: 'shop' })
+  const own = await ask(una, 'PUT', '/apps/shop', app('shop', { team: 'shop' }, 'http://127.0.0.1:11'))
+  const seen = async (token: string) => (await call(token, 'GET', `/changes/${own}`)).value
+  t.match((await seen(una)).difference.at(-1), { path: 'spec.uri', after: '"http://127.0.0.1:11"' })
+  await hub.api('PUT', '/apps/shop', app('shop', { team: 'other' }, 'http://127.0.0.1:12'))
+  t.equal((await call(una, 'GET', '/apps/shop')).status, 404)
+  const gone = await seen(una)
+  t.match(gone, { state: 'pending', current: false, effect: null })
+  t.same(gone.difference, [], 'what was taken out of their labels is not shown to them here either')
+  t.match((await seen(ann)).difference.at(-1), { before: '"http://127.0.0.1:12"' })
+  t.equal((await call(una, 'POST', `/changes/${own}/cancel`)).status, 200)
   await call(ann, 'POST', `/changes/${foreign}/cancel`)
 })
 
