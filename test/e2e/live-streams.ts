@@ -86,11 +86,15 @@ export async function startDripApp(): Promise<DripApp> {
 
 const listen = (server: Server) => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 
-/** A download, an event stream and a WebSocket of the app, in this order. */
-export async function openInBrowser(visitor: Visitor, appUrl: string): Promise<OpenStream[]> {
+/** A download, an event stream and a WebSocket of the app, in this order; `headers` are the credential of a client. */
+export async function openInBrowser(
+  visitor: Visitor,
+  appUrl: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<OpenStream[]> {
   const transfer = async (kind: 'download' | 'events'): Promise<OpenStream> => {
     const response = await soon(async () => {
-      const answer = await visitor.stream(`${appUrl}/${kind}`, { timeoutMs: 60_000 })
+      const answer = await visitor.stream(`${appUrl}/${kind}`, { timeoutMs: 60_000, headers })
       answer.on('error', () => {})
       if (answer.statusCode === 200) return answer
       answer.destroy()
@@ -105,7 +109,7 @@ export async function openInBrowser(visitor: Visitor, appUrl: string): Promise<O
     return { kind, ended }
   }
   const webSocket = async (): Promise<OpenStream> => {
-    const socket = await soon(() => openWebSocket(visitor, appUrl))
+    const socket = await soon(() => openWebSocket(visitor, appUrl, '/', headers))
     const ended = new Promise<Ending>((resolve) =>
       socket.on('close', (code) => resolve({ how: `closed ${code}`, at: performance.now() })),
     )

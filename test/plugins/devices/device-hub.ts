@@ -127,13 +127,27 @@ export async function startDeviceHub(
   await register('two', { env: 'test' })
   await role('staff', { allow: { app_labels: { env: 'test' } } })
 
+  // Confirmations are told apart by their time.
+  const ways = devicesOf(hub, keys, () => clock.advance(1))
+
+  return {
+    ...{ hub, keys, clock, agent, notified, received: upstream.received },
+    ...{ register, role, ...ways },
+  }
+}
+
+/** The way of a person to a device at a hub with the app `one`, and the requests of clients. */
+export function devicesOf(
+  hub: Pick<TestHub, 'api' | 'appUrl' | 'signInUrl' | 'visitor'>,
+  keys: Awaited<ReturnType<typeof keysOf>>,
+  beforeConfirming: () => void = () => {},
+) {
   const devices = (user?: string) =>
     hub.api<ListedDevice[]>('GET', `/devices${user === undefined ? '' : `?user=${user}`}`)
 
   /** The person confirms with a passkey for the page that adds devices. */
   async function confirm({ visitor, key }: Holder) {
-    // Confirmations are told apart by their time.
-    clock.advance(1)
+    beforeConfirming()
     const asked = await keys.post(visitor, '/web/confirm-action/begin', {})
     const done = await keys.post(visitor, '/web/confirm-action/finish', {
       ...{ target: '/web/devices/new', ceremony: asked.ceremony },
@@ -188,10 +202,7 @@ export async function startDeviceHub(
     }
   }
 
-  return {
-    ...{ hub, keys, clock, agent, notified, received: upstream.received },
-    ...{ register, role, devices, confirm, submit, add, ask },
-  }
+  return { devices, confirm, submit, add, ask }
 }
 
 export const basic = (user: string, password: string) =>
