@@ -36,6 +36,7 @@ export const PROGRAMS: Readonly<Record<string, NeededProgram>> = {
   'gnome-keyring': { package: 'gnome-keyring', paths: ['/usr/bin/gnome-keyring-daemon'] },
   radicale: { package: 'radicale', paths: ['/usr/bin/radicale'] },
   vdirsyncer: { package: 'vdirsyncer', paths: ['/usr/bin/vdirsyncer'] },
+  zbar: { package: 'zbar-tools', paths: ['/usr/bin/zbarimg'] },
   faketime: { package: 'faketime', paths: ['/usr/bin/faketime'] },
 }
 

@@ -77,7 +77,7 @@ for (const [first, other] of [
   [a, b],
   [b, a],
 ] as const) {
-  t.test(`X242 a device that is removed at ${first.name} is cut at ${other.name} within 2 s`, async (t) => {
+  t.test(`X240 a device that is removed at ${first.name} is cut at ${other.name} within 2 s`, async (t) => {
     pair.balanceTo(first)
     const { secret, id } = await add(ann, { name: `Of ${first.name}` })
     const kept = await add(ann, { name: `Kept at ${first.name}` })
