@@ -1,9 +1,13 @@
 // long
 /** Every way to an app by every demand of access, on one running hub: a line for each cell. */
+import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import {
   type App,
@@ -26,6 +30,7 @@ import type { ProposedApp } from '@mezite/core/administration'
 import { type Access, access, appKinds, type ConnectionInfo, protocols, tunnel } from '@mezite/core/protocol'
 import type { Visitor } from '@mezite/core/testing'
 import t from 'tap'
+import verdicts from '../../../plugins/verdicts/hub.ts'
 import { anyTables } from '../../any-tables.ts'
 import { closed, type Login, open, ROLES, startTcpHub } from '../../plugins/tcp-apps/start-tcp-hub.ts'
 import { until } from '../../until.ts'
@@ -209,18 +214,32 @@ const proposing = defineAgentPlugin({
   },
 })
 
+const folder = mkdtempSync(join(tmpdir(), 'mezite-matrix-'))
+const file = join(folder, 'secret')
+/** What the proxy of the app `behind` and the sender of a webhook prove themselves with. */
+const SECRET = 'a-secret-that-has-forty-characters-or-so'
+writeFileSync(file, SECRET, { mode: 0o600 })
+const proxies = { edge: { kind: 'haproxy', secret: { file }, networks: ['127.0.0.0/8'] } }
+
 const tcp = await startTcpHub({
   agentPlugins: [proposing],
-  plugins: [acme, world, byContext, byRequest, tokens, verifying],
+  plugins: [
+    ...[acme, world, byContext, byRequest, tokens, verifying],
+    { plugin: verdicts, config: { proxies } },
+  ],
   config: {
     proxy: { apps_oidc_connector: 'sso' },
     database: { driver: 'embedded' },
-    plugins: { 'authorization-server': { enabled: true } },
+    plugins: {
+      'authorization-server': { enabled: true },
+      'public-paths': { secrets: { sender: { file } } },
+    },
   },
 })
 const { hub } = tcp
 const web = createServer((request, response) => {
-  if (request.url === '/events') return void response.writeHead(200).write('data: 1\n\n')
+  if (/^(?:\/public)?\/events$/.test(request.url ?? ''))
+    return void response.writeHead(200).write('data: 1\n\n')
   response.end('hello')
 })
 web.on('upgrade', (_request, socket) => {
@@ -232,6 +251,7 @@ t.teardown(async () => {
   web.closeAllConnections()
   web.close()
   await tcp.stop()
+  rmSync(folder, { recursive: true })
 })
 const document = (kind: string, name: string, metadata: object, spec: object) => ({
   kind,
@@ -241,7 +261,20 @@ const document = (kind: string, name: string, metadata: object, spec: object) =>
 })
 const labels = { team: 'platform' }
 const uri = `http://127.0.0.1:${(web.address() as AddressInfo).port}`
-await hub.api('PUT', '/apps/web', document('app', 'web', { labels }, { uri, agents: ['node-1'] }))
+const rules = [
+  {
+    ...{ name: 'hook', methods: ['POST'], paths: ['/hook'] },
+    verify: { hmac: { preset: 'github', secret: 'sender' } },
+  },
+  { name: 'near', methods: ['GET'], paths: ['/public/**'], verify: { networks: ['127.0.0.0/8'] } },
+]
+const openPaths = { 'public-paths': { rules } }
+await hub.api(
+  'PUT',
+  '/apps/web',
+  document('app', 'web', { labels }, { uri, agents: ['node-1'], plugins: openPaths }),
+)
+await hub.api('PUT', '/apps/behind', document('app', 'behind', { labels }, { uri: 'none' }))
 const webId = () => apps.byName('web')?.id ?? ''
 target = `tcp://127.0.0.1:${await tcp.publish('echo', (socket) => void socket.pipe(socket))}`
 const net = { uri: 'tcp://127.0.0.1:1', protocol: 'acme-net', agents: ['node-1'] }
@@ -260,11 +293,12 @@ const { token: apiToken } = await hub.api<{ token: string }>('POST', '/api-token
 
 const url = hub.appUrl('web')
 const { host, hostname } = new URL(url)
-const tls = (ALPNProtocols: string[]) => {
+const { host: behindHost } = new URL(hub.appUrl('behind'))
+const tls = (ALPNProtocols: string[], servername = hostname) => {
   const options = {
     host: '127.0.0.1',
     port: hub.ports.public,
-    servername: hostname,
+    servername,
     ca: hub.ca,
     ALPNProtocols,
   }
@@ -279,8 +313,9 @@ function outcomeOf(status: number, body: string): string {
   return code === undefined ? String(status) : `${status} ${code}`
 }
 
-async function http1(lines: readonly string[], body = '', start = 'GET /'): Promise<string> {
-  const socket = tls(['http/1.1'])
+async function http1(lines: readonly string[], body = '', start = 'GET /', at = url): Promise<string> {
+  const { host, hostname } = new URL(at)
+  const socket = tls(['http/1.1'], hostname)
   const head = [`${start} HTTP/1.1`, `Host: ${host}`, ...lines].map((line) => `${line}\r\n`).join('')
   socket.write(`${head}\r\n${body}`)
   let text = ''
@@ -324,7 +359,7 @@ const BROWSERS = ['HTTP/1.1', 'HTTP/2', 'WebSocket', 'SSE'] as const
 const WAYS = [
   ...BROWSERS,
   ...(['msh HTTP', 'msh TCP', 'third party', 'target', 'token', 'access token', 'git password'] as const),
-  ...(['device', 'device password'] as const),
+  ...(['device', 'device password', 'verdict'] as const),
 ] as const
 /** These cannot be led to a sign-in. */
 const PROGRAMS = /msh|party|target|token|password|device/
@@ -332,6 +367,21 @@ const OTHERS = ['bearer', 'API token', 'admin socket'] as const
 const CLOSE = ['Connection: close', 'Accept: application/json']
 /** What a verifier accepts. */
 const SIGNED = 'X-Signed: yes'
+const HOOK = '{"action":"opened"}'
+/** A webhook whose signature the rule of the document accepts. */
+const webhook = (body = HOOK) => {
+  const mac = createHmac('sha256', SECRET).update(HOOK).digest('hex')
+  const lines = [`X-Hub-Signature-256: sha256=${mac}`, `Content-Length: ${body.length}`]
+  return http1([...lines, ...CLOSE], body, 'POST /hook')
+}
+/** What the proxy of the app `behind` is told about a request of a client that sends these lines. */
+const verdict = (...lines: string[]) => {
+  const described = [
+    ...[`Mezite-Proxy-Secret: ${SECRET}`, 'Mezite-Original-Method: GET', 'Mezite-Original-Uri: /'],
+    ...[`Mezite-Original-Host: ${behindHost}`, 'Mezite-Original-Address: 127.0.0.1'],
+  ]
+  return http1([...described, ...lines, ...CLOSE], '', 'GET /v1/verdict', hub.url)
+}
 const UPGRADE = [
   'Connection: Upgrade',
   'Upgrade: websocket',
@@ -367,6 +417,10 @@ async function person(name: string, granted = false) {
   const { status } = await visitor.open(`${url}/`)
   if (status !== 200) throw new Error(`${name} cannot sign in: ${status}`)
   const cookie = visitor.cookies(host) ?? ''
+  // Through the hub itself, which then says that another proxy serves the app.
+  const past = await visitor.open(`${hub.appUrl('behind')}/`)
+  if (past.status !== 502) throw new Error(`${name} is not signed in at the app of a proxy: ${past.status}`)
+  const behindCookie = visitor.cookies(behindHost) ?? ''
   const { token } = login
   const session = await opened.open({
     kind: 'token',
@@ -380,10 +434,15 @@ async function person(name: string, granted = false) {
   const device = await openDevice(user)
   const ended = {
     ...{ 'open SSE': false, 'open TCP': false, 'open token': false, 'open device': false },
-    'open verified': false,
+    ...{ 'open verified': false, 'open public path': false },
   }
-  const watch = async (stream: keyof typeof ended, by: Visitor, headers: Record<string, string> = {}) => {
-    const events = await by.stream(`${url}/events`, { headers })
+  const watch = async (
+    stream: keyof typeof ended,
+    by: Visitor,
+    headers: Record<string, string> = {},
+    path = '/events',
+  ) => {
+    const events = await by.stream(url + path, { headers })
     events
       .on('error', () => {})
       .once('close', () => {
@@ -395,6 +454,7 @@ async function person(name: string, granted = false) {
   await watch('open device', hub.visitor(), { 'mezite-device': device })
   await watch('open SSE', visitor)
   await watch('open verified', hub.visitor(), { 'X-Signed': 'yes' })
+  await watch('open public path', hub.visitor(), {}, '/public/events')
   const { stream } = await open(tcp.msh(login), 'echo')
   stream.resume()
   void closed(stream).then(() => {
@@ -420,6 +480,7 @@ async function person(name: string, granted = false) {
       const basic = Buffer.from(`device:${device}`).toString('base64')
       return http1([`Authorization: Basic ${basic}`, ...CLOSE])
     },
+    verdict: () => verdict(`Cookie: ${behindCookie}`),
     bearer: () => http1([`Authorization: Bearer ${token}`, ...CLOSE]),
     'API token': () => http1([`Authorization: Bearer ${apiToken}`, ...CLOSE]),
     'admin socket': () => hub.api('GET', '/locks').then(() => '200'),
@@ -453,8 +514,8 @@ const roles =
   async (user: string) => {
     await hub.api('PATCH', `/users/${user}`, { roles: names })
   }
-const every = (verb: string) =>
-  Promise.all(['web', 'echo', 'net'].map((app) => hub.api('POST', `/apps/${app}/${verb}`)))
+const APPS = ['web', 'echo', 'net', 'behind']
+const every = (verb: string) => Promise.all(APPS.map((app) => hub.api('POST', `/apps/${app}/${verb}`)))
 
 interface Demand {
   /** What a browser gets, and what anybody else gets. */
@@ -514,7 +575,7 @@ const DEMANDS: Readonly<Record<string, Demand>> = {
     other: '403 locked',
     verified: '403 locked',
     make: async () => {
-      const ends = [await lock({ app: 'web' })(), await lock({ app: 'echo' })(), await lock({ app: 'net' })()]
+      const ends = await Promise.all(APPS.map((app) => lock({ app })()))
       return () => Promise.all(ends.map((end) => end()))
     },
   },
@@ -626,15 +687,16 @@ for (const [name, demand] of Object.entries(DEMANDS))
     const { browser, other, verified = '200', keeps, nameless, granted, make } = demand
     const { user, ended, reach } = await person(name.replaceAll(' ', '-').toLowerCase(), granted)
     const end = await make(user, observer.reach['HTTP/1.1'])
-    const ends = (stream: string) => !keeps && (stream !== 'open verified' || verified !== '200')
+    const ends = (stream: string) => !keeps && (!/verified|public/.test(stream) || verified !== '200')
     const settled = () => Object.entries(ended).every(([stream, over]) => over || !ends(stream))
     await until(settled, 'open streams end')
     // All at once: some demands do not last.
-    const [signed, ...found] = await Promise.all([
-      http1([SIGNED, ...CLOSE]),
+    const [signed, sent, ...found] = await Promise.all([
+      ...[http1([SIGNED, ...CLOSE]), webhook()],
       ...[...WAYS, ...OTHERS].map((way) => reach[way]()),
     ])
     t.equal(signed, verified, `${name} × verified: ${signed}`)
+    t.equal(sent, verified, `${name} × public path: ${sent}`)
     for (const [at, way] of WAYS.entries()) {
       // A secret whose session has ended is one that nobody knows.
       const ofDevice =
@@ -677,7 +739,7 @@ t.test(
     for (const path of ['/events', '/%65vents', '/events/x?y'])
       t.match(await visitor.open(url + path), { status: 403, text: /path_not_allowed/ }, path)
     t.match(await visitor.open(`${url}/%25252e`), { status: 400, text: /path_ambiguous/ }, 'its own status')
-    t.notOk(ended['open verified'], 'a request of nobody has no policy')
+    t.notOk(ended['open verified'] || ended['open public path'], 'a request of nobody has no policy')
   },
 )
 
@@ -691,6 +753,9 @@ t.test('U228 a verifier admits requests without a credential to its app, and to 
   t.equal(await body('signed'), '200')
   for (const text of ['forged', 'signed.', ''])
     t.equal(await body(text), '401 verification_failed', `the body ${JSON.stringify(text)}`)
+  t.equal(await webhook('{"action":"forged"}'), '401 verification_failed', 'a webhook with another body')
+  t.equal(await verdict(), '401 login_required', 'an app of a proxy, without a credential')
+  t.equal(await verdict(SIGNED), '401 login_required', 'and with what a verifier accepts elsewhere')
   t.equal(await http1([SIGNED, ...UPGRADE]), '401 login_required', 'a WebSocket')
   const socket = 'X-Signed-Socket: yes'
   // The app does not speak it.
@@ -801,7 +866,7 @@ t.test('E76 lists of apps agree with the gate about address, protocol and connec
   const opened = async (name: string) => (await visitor.open(`${hub.appUrl(name)}/`)).status
   t.strictSame([await opened('near'), await opened('far')], [200, 403])
   const { named, home } = await lists()
-  t.strictSame(named, Array(2).fill(['echo', 'near', 'net', 'web']))
+  t.strictSame(named, Array(2).fill(['behind', 'echo', 'near', 'net', 'web']))
   t.match(home, hub.appUrl('near'))
   t.notMatch(home, hub.appUrl('far'))
   await DEMANDS.connector?.make(user, reach['HTTP/1.1'])
@@ -824,6 +889,10 @@ t.test('records of requests that a verifier admits name the rule and no user', a
   )
   for (const one of [
     'app.request by-head null web',
+    'app.request hook null web',
+    'app.request near revoked web',
+    'request.failed hook locked web',
+    'request.failed hook app_disabled web',
     'app.request by-body null web',
     'app.request by-head revoked web',
     'request.failed by-head locked web',
@@ -853,7 +922,7 @@ t.test('each refusal of a known person is one record, with session and roles', a
         `${name}: ${reason} names the grant`,
       )
       t.match(session_id, /^[0-9a-f-]{36}$/, `${name}: ${reason} names the session`)
-      t.match(protocol, /^(?:http|tcp|acme-net)$/, name)
+      t.match(protocol, /^(?:http|tcp|acme-net|verdict)$/, name)
       if (!/^(?:session_ended|view_stale)$/.test(String(reason)))
         t.ok(Array.isArray(roles), `${name}: ${reason}`)
     }
