@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { PublicNames, SignInDesk, WebRoutes } from '@mezite/core'
+import type { Audit, PublicNames, SignInDesk, WebRoutes } from '@mezite/core'
 import { readTokenRequest } from './bot-proofs.ts'
 import type { RevokeOfBot } from './bot-revocations.ts'
 import { problemFor } from './reasons.ts'
@@ -45,8 +45,15 @@ const ENDPOINTS: readonly Endpoint[] = [
   { path: `${ROUTES.authorization}/:uid`, methods: ['GET'], person: true, rate: 'sign_in' },
   { path: ROUTES.code_verification, methods: ['GET', 'POST'] as Methods, person: true, rate: 'sign_in' },
   { path: DEVICE_RESUMES, methods: ['GET'], person: true, rate: 'sign_in' },
+  // Also while it is off: a program that registers nevertheless gets a sentence instead of a 404.
+  { path: ROUTES.registration, methods: POST, rate: 'sign_in' },
 ]
-const REGISTRATION: Endpoint = { path: ROUTES.registration, methods: POST, rate: 'sign_in' }
+/** As of RFC 7591 section 3.2.2. The metadata of the server does not name the endpoint while registration is off. */
+const REGISTRATION_OFF = {
+  error: 'access_denied',
+  error_description:
+    'Programs cannot register themselves at this hub. A program that publishes its metadata has the https URL of it as client_id and needs no registration. For any other, an operator makes a client, or sets "registration: true" for the plugin authorization-server.',
+}
 /** Endpoints at which bots present themselves. */
 const READ: readonly string[] = [ROUTES.token, ROUTES.revocation]
 const PREFLIGHT = {
@@ -74,11 +81,13 @@ export function endpointRoutes(options: {
   readonly server: () => Server
   readonly desk: Pick<SignInDesk, 'sessionOf' | 'seal'>
   readonly publicNames: Pick<PublicNames, 'hubOrigin' | 'signInOrigin' | 'hsts'>
+  /** Whether programs may register themselves. */
   readonly registration: boolean
+  readonly audit: Pick<Audit, 'record'>
   /** Ends a token that a bot names. Resolves to the error of RFC 6749; null: done. */
   readonly revokeOfBot: RevokeOfBot
 }): WebRoutes {
-  const { server, desk, publicNames, registration, revokeOfBot } = options
+  const { server, desk, publicNames, registration, audit, revokeOfBot } = options
   const { host } = new URL(publicNames.signInOrigin)
   const { signInOrigin, hubOrigin } = publicNames
   const audiences = [...new Set([signInOrigin, signInOrigin + ROUTES.token, hubOrigin])]
@@ -96,9 +105,7 @@ export function endpointRoutes(options: {
       // The library reads bodies itself, at most 56 KiB.
       web.removeAllContentTypeParsers()
       web.addContentTypeParser('*', (_request, _payload, done) => done(null))
-      for (const { path, methods, person = false, rate } of registration
-        ? [...ENDPOINTS, REGISTRATION]
-        : ENDPOINTS)
+      for (const { path, methods, person = false, rate } of ENDPOINTS)
         web.route({
           method: [...methods],
           url: path,
@@ -138,6 +145,17 @@ export function endpointRoutes(options: {
               // Programs in browsers register too, and nothing of the person is sent with it.
               reply.raw.setHeader('access-control-allow-origin', '*')
               if (request.method === 'OPTIONS') return reply.headers(PREFLIGHT).code(204).send()
+              if (!registration) {
+                audit.record({
+                  type: 'client.registered',
+                  success: false,
+                  reason: 'registration_off',
+                  clientIp: request.clientIp,
+                  requestId: request.id,
+                  fields: { step: 'registration', detail: null },
+                })
+                return reply.header('cache-control', 'no-store').code(403).send(REGISTRATION_OFF)
+              }
             }
             reply.hijack()
             protect(reply.raw, publicNames.hsts === true)

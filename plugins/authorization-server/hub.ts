@@ -101,7 +101,7 @@ export function createAuthorizationServer(network: Omit<GuardedFetchOptions, 'po
       }
       const server = () => started().server
       const appClients = createAppClients({ ...use, clock })
-      const { signInDesk: desk, publicNames, sessionLimits } = use
+      const { signInDesk: desk, sessionLimits } = use
 
       const fetch = createGuardedFetch({ ...network, ports: config.metadata_ports })
       const offered = (app: App) => use.appConfig(app)?.programs !== 'off'
@@ -119,7 +119,7 @@ export function createAuthorizationServer(network: Omit<GuardedFetchOptions, 'po
       )
       const { registration } = config
       const revokeOfBot = createBotRevocations({ botLogins: use.botLogins, sessions: use.sessions })
-      provide.webRoutes(endpointRoutes({ server, desk, publicNames, registration, revokeOfBot }))
+      provide.webRoutes(endpointRoutes({ ...use, server, desk, registration, revokeOfBot }))
       const pages = createConsentPages(use.pages)
       provide.webRoutes(interactionRoutes({ ...use, server, desk, appClients, offered, clock, pages }))
       provide.webRoutes(appClientRoutes({ ...use, appClients, tokens: () => started().tokens }))
