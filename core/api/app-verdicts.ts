@@ -14,6 +14,8 @@ export interface ProxiedRequest {
   readonly clientIp: string
   /** The lines of the client; without those of the proxy. */
   readonly headers: HeaderLines
+  /** Headers, in lower case, that the proxy passes on to the app, whatever the verdict says. */
+  readonly leaves?: readonly string[]
   /** Goes into every record about the request. */
   readonly requestId: string
 }

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import type { HeaderLines } from '@mezite/core/types'
-import { linesOf, SECRET } from './lines.ts'
+import { linesOf, REMOVES, SECRET } from './lines.ts'
 import type { AskingProxy } from './proxies.ts'
 import { problemFor } from './reasons.ts'
 
@@ -38,6 +38,7 @@ const VOCABULARIES: Readonly<Record<AskingProxy['kind'], Vocabulary>> = {
   traefik: FORWARDED,
 }
 
+const AUTHORIZATION = 'authorization'
 const HOST =
   /^((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)(?::([0-9]{1,5}))?$/
 
@@ -48,6 +49,8 @@ export interface DescribedRequest {
   readonly host: string
   readonly clientIp: string
   readonly headers: HeaderLines
+  /** Headers that the proxy passes on, whatever the verdict says. */
+  readonly leaves: readonly string[]
 }
 
 /**
@@ -79,11 +82,14 @@ export function readProxied(
   // Proxies ask with GET, or as Envoy does with the method of the client.
   if (method !== 'GET' && (kind !== 'envoy' || method !== described.method))
     throw invalid(names.method, 'is not the method of this call')
-  const own = new Set([SECRET, ...Object.values(names)])
+  const removes = kind === 'caddy' ? lines.filter(([name]) => name === REMOVES) : []
+  if (removes.length > 1) throw invalid(REMOVES, 'is there twice')
+  const isLeft = kind === 'caddy' && removes[0]?.[1].toLowerCase() !== AUTHORIZATION
+  const own = new Set([SECRET, ...Object.values(names), ...removes.map(([name]) => name)])
   const headers = lines.filter(
     ([name]) => !own.has(name) && !(kind === 'envoy' && name.startsWith('x-envoy-')),
   )
-  return { ...described, headers: headers.flat() }
+  return { ...described, headers: headers.flat(), leaves: isLeft ? [AUTHORIZATION] : [] }
 }
 
 function hostOf(text: string, port: number, name: string): string {

@@ -1,5 +1,6 @@
 import type { WebRoutes } from '@mezite/core'
 import type { AppVerdicts } from '@mezite/core/protocol'
+import { REMOVE } from './lines.ts'
 import { readProxied } from './proxied-request.ts'
 import type { AskingProxy, Proxies } from './proxies.ts'
 
@@ -58,6 +59,7 @@ function send(reply: Reply, { kind }: AskingProxy, { admitted, status, lines, bo
     // Fastify itself appends to Set-Cookie alone.
     const isMore = before !== undefined && name.toLowerCase() !== 'set-cookie'
     reply.header(name, isMore ? [before, value].flat() : value)
+    if (kind === 'caddy' && value === '' && name === 'Authorization') reply.header(REMOVE, name)
   }
   if (admitted) return reply.code(200).send('')
   const refused = status >= 300 && status <= 599 ? status : 500

@@ -82,7 +82,7 @@ async function judge(deps: Deps, proxied: ProxiedRequest): Promise<AppVerdict> {
 
 function admittedVerdict(
   deps: Deps,
-  { proxy }: ProxiedRequest,
+  { proxy, leaves }: ProxiedRequest,
   admitted: Admitted,
   mapping: AppMapping,
 ): AppVerdict {
@@ -99,7 +99,8 @@ function admittedVerdict(
     const changed = own.target !== request.target || (own.transforms?.length ?? 0) > 0
     const spare = isOfPreflight(admission) && linesOf(request.lines).some(([name]) => !PREFLIGHT.test(name))
     // Such as the secret of a public path: the proxy would pass it on to the application.
-    const leaks = admitted.hides?.some((name) => !TAKEN_AWAY.includes(name)) === true
+    const leaks =
+      admitted.hides?.some((name) => !TAKEN_AWAY.includes(name) || leaves?.includes(name)) === true
     if (changed || spare || leaks) return refuse(problemAbout('verdict_impossible', titleOf(app)))
     const outcome = new Outcome(request.receivedAt)
     outcome.proxy = proxy

@@ -51,7 +51,7 @@ t.test('a camera reads the address with the secret of the device, and it opens t
   }
 })
 
-t.test('each device has a code of its own, and a drawing without its squares is no code', async (t) => {
+t.test('each device has a code of its own, and a drawing without squares says nothing', async (t) => {
   const [one, other] = [await add(ann, { name: 'One' }), await add(ann, { name: 'Other' })]
   t.not(await read(one.page.text), await read(other.page.text))
   await t.rejects(read(one.page.text.replace(/<path d="[^"]*" fill="black"/, '<path d="" fill="black"')))

@@ -182,6 +182,27 @@ for (const [name, program] of Object.entries({ nginx, haproxy, caddy }))
       t.notMatch(JSON.stringify(headers), new RegExp(behind.secrets[name] as string), 'nor the secret')
 
       arrived.length = 0
+      const token = await behind.token()
+      const basic = `Basic ${Buffer.from(`git:${token}`).toString('base64')}`
+      for (const more of [
+        { authorization: `Bearer ${token}` },
+        { authorization: basic },
+        { 'mezite-token': token, authorization: 'Bearer of-the-app' },
+        { 'mezite-token': token },
+      ]) {
+        const asked = await stranger.fetch(`${url}/page`, { headers: more })
+        t.equal(asked.text, 'hello bot:ci', JSON.stringify(Object.keys(more)))
+        const { headers = {} } = arrived.pop() ?? {}
+        t.equal(
+          headers.authorization || undefined,
+          more.authorization === 'Bearer of-the-app' ? more.authorization : undefined,
+        )
+        t.notMatch(JSON.stringify(headers), token, 'no token of the hub')
+        t.notMatch(JSON.stringify(headers), basic.slice(6))
+        t.equal(headers['mezite-remove'], undefined)
+      }
+
+      arrived.length = 0
       const denied = [
         await alice.fetch(`${url}/secret/x`),
         await alice.fetch(`${url}/%73ecret/x`),

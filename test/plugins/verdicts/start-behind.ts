@@ -91,7 +91,10 @@ export async function startBehind(t: Test, more: object = {}) {
   const hub = await createTestHub({
     plugins: [{ plugin: verdicts, config: { proxies } }],
     config: {
-      plugins: { 'public-paths': { secrets: { sender: { file: sender } } } },
+      plugins: {
+        'authorization-server': { enabled: true },
+        'public-paths': { secrets: { sender: { file: sender } } },
+      },
       proxy: {
         listen_addr: `127.0.0.1:${hubPort}`,
         public_addr: `hub.mezite.localhost:${publicPort}`,
@@ -116,7 +119,7 @@ export async function startBehind(t: Test, more: object = {}) {
   const call = (
     path: string,
     lines: readonly (readonly [string, string])[],
-    { method = 'GET', host = `hub.mezite.localhost:${publicPort}` } = {},
+    { method = 'GET', host = `hub.mezite.localhost:${publicPort}`, body = '' } = {},
   ) =>
     new Promise<{ status: number; headers: IncomingHttpHeaders; text: string }>((resolve, reject) => {
       const request = requestHttps({
@@ -132,13 +135,27 @@ export async function startBehind(t: Test, more: object = {}) {
         for await (const chunk of response) text += chunk
         resolve({ status: response.statusCode ?? 0, headers: response.headers, text })
       })
-      request.end()
+      request.end(body)
     })
 
   return {
     ...{ hub, issuer, arrived, call, folder, secrets, ports: { publicPort, hubPort, appPort, askPort } },
     connect: () => connectIssuer(hub, issuer, ROLES),
     appHost: `wiki.apps.mezite.localhost:${publicPort}`,
+    /** An access token of a bot for the application. */
+    async token(): Promise<string> {
+      const about = { kind: 'bot', version: 'v1', metadata: { name: 'ci' }, spec: { roles: ['staff'] } }
+      await hub.api('PUT', '/bots/ci', about)
+      const { secret } = await hub.api<{ secret: string }>('POST', '/bots/ci/secret')
+      const fields = { grant_type: 'client_credentials', client_id: 'bot:ci', client_secret: secret }
+      const resource = `https://wiki.apps.mezite.localhost:${publicPort}/`
+      const { text } = await call(
+        '/v1/oauth/token',
+        [['Content-Type', 'application/x-www-form-urlencoded']],
+        { method: 'POST', body: new URLSearchParams({ ...fields, resource }).toString() },
+      )
+      return JSON.parse(text).access_token
+    },
     person(name: string, groups: readonly string[]) {
       issuer.person = { sub: name, email: `${name}@example.com`, email_verified: true, groups }
     },

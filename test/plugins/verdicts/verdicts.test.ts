@@ -394,6 +394,43 @@ t.test('a public path opens to a sender, but not where the proxy would pass its 
   }
 })
 
+t.test(
+  'a token in Authorization is taken away by each proxy, or refused where it would pass on',
+  async (t) => {
+    const token = await behind.token()
+    const basic = `Basic ${Buffer.from(`git:${token}`).toString('base64')}`
+    const removes = ['Mezite-Proxy-Removes', 'Authorization'] as const
+    for (const line of [`Bearer ${token}`, basic]) {
+      const lines = [['Authorization', line]] as const
+      for (const kind of KINDS) {
+        const { status, headers, text } = await ask(kind, {}, lines)
+        if (kind === 'caddy') {
+          t.match({ status, text }, { status: 403, text: /verdict_impossible/ }, 'an older configuration')
+          continue
+        }
+        t.equal(status, 200, kind)
+        t.match(headers, { authorization: '', 'x-mezite-user': 'bot:ci' })
+        t.equal(headers['mezite-remove'], undefined)
+      }
+      const removed = await ask('caddy', {}, [removes, ...lines])
+      t.match(removed, { status: 200, headers: { 'mezite-remove': 'Authorization' } })
+      t.notMatch(JSON.stringify(removed.headers), token)
+      for (const wrong of [[removes, removes], [['Mezite-Proxy-Removes', 'Cookie']]] as const)
+        t.equal((await ask('caddy', {}, [...wrong, ...lines])).status, 403, JSON.stringify(wrong))
+      t.equal((await ask('nginx', {}, [removes, ...lines])).status, 403, 'nobody else may say so')
+    }
+    const own = await ask('caddy', {}, [removes, ['Authorization', 'Bearer of-the-app'], ...signedIn])
+    t.match(own, { status: 200, headers: { authorization: 'Bearer of-the-app' } })
+    t.equal(own.headers['mezite-remove'], undefined)
+    t.equal(
+      (await ask('caddy', {}, [['Mezite-Token', token]])).status,
+      200,
+      'another header is always removed',
+    )
+    t.equal((await ask('caddy', {}, [['Mezite-Remove', 'Authorization'], ...signedIn])).status, 400)
+  },
+)
+
 t.test('documents that make no sense without an agent are refused', async (t) => {
   const put = (spec: object) =>
     hub.api('PUT', '/apps/odd', { kind: 'app', version: 'v1', metadata: { name: 'odd' }, spec })
