@@ -32,6 +32,7 @@ export {
   type SigningKey,
   type SigningKeys,
 } from './api/signing-keys.ts'
+export { shownAs } from './api/subject.ts'
 export { rarely } from './base/limits/log-throttle.ts'
 export { causesOf } from './kernel/error.ts'
 // Leads the compiler to the names of all types that are mentioned here, for the declarations of plugins.

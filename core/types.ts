@@ -141,7 +141,7 @@ export type {
   SignInForm,
 } from './api/sign-in.ts'
 export type { ListedKey } from './api/signing-keys.ts'
-export type { SatisfiedRequirement } from './api/subject.ts'
+export type { Principal, SatisfiedRequirement } from './api/subject.ts'
 export type { TransportPath } from './api/transport.ts'
 export type { AppState, Link, OpenOptions, TunnelChanged } from './api/tunnel.ts'
 export type { NameRelease, Profile, SignIn } from './api/users.ts'

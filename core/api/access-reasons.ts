@@ -39,6 +39,13 @@ export const accessReasons = {
     msh: 'the hub cannot record access right now, so it grants none; try again later',
     next: 'The audit trail cannot be written, so no request is admitted. `mezctl status` and `/readyz?deep` say which sink fails; check the database and its disk.',
   },
+  bot_request_limit: {
+    status: 429,
+    en: 'The program has sent too many requests. Try again in a minute.',
+    de: 'Das Programm hat zu viele Anfragen gesendet. In einer Minute geht es weiter.',
+    msh: 'the program has sent too many requests; try again in a minute',
+    next: 'The bot has sent as many requests in this minute as `requests_per_minute` of its document allows (`mezctl bots get NAME`). Let it send fewer, or raise the limit.',
+  },
   bot_not_allowed: { status: 403, next: 'A bot calls only the part of the API about itself. A program that administers the hub uses an API token, or its document says `api: true` (`mezctl bots update NAME --api`).' },
   code_replayed: { ends: true, next: 'A code was used twice, which may be an attack. Its session has ended; sign in again, and look at the trail.' },
   confirmation_required: { status: 403, next: 'The action needs a fresh confirmation with a passkey. The page leads there; a command prints the address.' },

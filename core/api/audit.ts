@@ -42,12 +42,14 @@ export interface AuditInput {
   readonly success: boolean
   /** A reason code when `success` is false. */
   readonly reason?: string | null
-  /** The caller, instead of `user`, `roles`, `grants`, `clientIp`, `sessionId` and `requestId`. */
+  /** The caller, instead of `user`, `roles`, `grants`, `actsFor`, `clientIp`, `sessionId` and `requestId`. */
   readonly by?: Actor | null
   readonly user?: string | null
   readonly roles?: readonly string[] | null
   /** `Subject.grants`: the event names them as `grant_id`, separated by commas. */
   readonly grants?: readonly Pick<Grant, 'id'>[] | undefined
+  /** `Subject.actsFor`: the event names the person as `acts_for`. */
+  readonly actsFor?: Pick<Subject, 'user'> | undefined
   readonly clientIp?: string | null
   readonly sessionId?: string | null
   readonly requestId?: string | null

@@ -128,7 +128,7 @@ export interface Bots {
   /** The names of all accounts. Read from memory. */
   names(): Iterable<string>
   /** The same as the transaction sees it. */
-  findIn(trx: Transaction, name: string): Promise<Pick<Bot, 'holder'> | undefined>
+  findIn(trx: Transaction, name: string): Promise<Pick<Bot, 'holder' | 'actsFor'> | undefined>
 }
 
 /** One account of a program. The gate makes a subject of kind `bot` from it. */
@@ -140,6 +140,13 @@ export interface Bot {
   readonly api?: boolean
   /** Whether it may call the API from this address, in canonical text. Default: any. Policies decide about apps. */
   allowsFrom?(clientIp: string): boolean
+  /**
+   * The person for whom it acts, who has agreed: it may do what both may, and never calls the API as its roles allow. While no user has this
+   * name and holder, there is no such account.
+   */
+  readonly actsFor?: { readonly user: string; readonly holder: string }
+  /** Counts a request to an app at this hub, once it is admitted. False: the account has had its share. Default: no limit. */
+  takeRequest?(): boolean
 }
 
 /** How callers identify themselves. */

@@ -27,6 +27,8 @@ export interface Explanation {
     readonly signed_in_with: string | null
     readonly met: boolean
   } | null
+  /** The person for whom a program acts, and what was decided about them: the stricter of both counts. Absent: nobody. */
+  readonly acts_for?: { readonly user: string; readonly effect: Decision['effect']; readonly reason: string }
 }
 
 /** What the gate would decide about an account and an app, for a session that has not met any requirement. */
@@ -46,6 +48,8 @@ export interface AccountGroup {
   readonly accounts: readonly { readonly name: string; readonly bot: boolean }[]
   /** Assigned and mapped roles. */
   readonly roles: readonly string[]
+  /** The group of the person for whom the one program of this group acts; what either may not, `decide` denies. */
+  readonly actsFor?: AccountGroup
   /** Their live grants. Only an account alone in its group has any. */
   readonly grants: readonly Grant[]
   /** Their roles at this app, with those that grants give there. */

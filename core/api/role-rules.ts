@@ -34,7 +34,7 @@ export interface RoleChange {
   /** The roles as they would be. */
   readonly after: RoleReader
   /** Everybody who has the role, for a time included. */
-  readonly groups: readonly Pick<AccountGroup, 'accounts' | 'rolesAt'>[]
+  readonly groups: readonly Pick<AccountGroup, 'accounts' | 'actsFor' | 'rolesAt'>[]
 }
 
 /** What a change of rules would do to the requests of the last day. */

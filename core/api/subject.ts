@@ -17,6 +17,21 @@ export interface Subject {
   readonly grants?: readonly Grant[]
   /** Requirements that this session has already met. */
   readonly satisfied: readonly SatisfiedRequirement[]
+  /** The person for whom an agent acts. It may do what both may; what is set here decides beside it, not instead of it. */
+  readonly actsFor?: Principal
+}
+
+/** A person as an agent acts for them: with their roles of now, and without anything that they have met. */
+export interface Principal extends Subject {
+  /** See `User.connector`. */
+  readonly connector: string | null
+}
+
+/** Who an app sees: for an agent its person, with the roles that both have. */
+export function shownAs(subject: Subject): Pick<Subject, 'user' | 'roles' | 'profile'> {
+  const { actsFor, roles } = subject
+  if (actsFor === undefined) return subject
+  return { ...actsFor, roles: Object.freeze(roles.filter((role) => actsFor.roles.includes(role))) }
 }
 
 /** A requirement that was met, with how and when. */

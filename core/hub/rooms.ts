@@ -141,7 +141,7 @@ export const storedRooms = {
   access: room({
     needs: [
       ...(['audit', 'callers', 'catalog', 'decisions', 'help'] as const),
-      ...(['locks', 'revisions', 'sessions', 'verify'] as const),
+      ...(['locks', 'requirements', 'revisions', 'sessions', 'verify'] as const),
     ],
     make(rooms) {
       const access = createAccess(rooms)

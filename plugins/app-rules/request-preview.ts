@@ -13,15 +13,18 @@ export async function previewRequests(
     readonly catalog: Pick<Catalog, 'byName'>
   },
 ): Promise<RequestPreview> {
-  const rolesOf = new Map<string, (app: App) => readonly string[]>()
-  for (const { accounts, rolesAt } of groups) {
-    const known = new Map<App, readonly string[]>()
-    const here = (app: App): readonly string[] => {
-      const roles = known.get(app) ?? rolesAt(app)
-      known.set(app, roles)
-      return roles
-    }
-    for (const { name } of accounts) rolesOf.set(name, here)
+  /** What decides about an account: its roles, and for an agent those of its person too. */
+  const rolesOf = new Map<string, readonly ((app: App) => readonly string[])[]>()
+  for (const { accounts, rolesAt, actsFor } of groups) {
+    const sides = [rolesAt, ...(actsFor ? [actsFor.rolesAt] : [])].map((rolesAt) => {
+      const known = new Map<App, readonly string[]>()
+      return (app: App): readonly string[] => {
+        const roles = known.get(app) ?? rolesAt(app)
+        known.set(app, roles)
+        return roles
+      }
+    })
+    for (const { name } of accounts) rolesOf.set(name, sides)
   }
   const [now, then] = [before, after].map(
     (reader: RoleReader) => createRuleSet(reader, { revision: () => 0, origins: [] }).denialOf,
@@ -31,16 +34,17 @@ export async function previewRequests(
   const found = new Map<string, { readonly example: Example; isRefused: boolean; count: number }>()
   let compared = 0
   for await (const { user, app: name, method, target, upgrade = false } of inTurns(requests)) {
-    const [app, rolesAt] = [rooms.catalog.byName(name), rolesOf.get(user)]
-    if (app === undefined || rolesAt === undefined) continue
+    const [app, sides] = [rooms.catalog.byName(name), rolesOf.get(user)]
+    if (app === undefined || sides === undefined) continue
     compared += 1
     users.add(user)
     const key = [user, name, method, upgrade, target].join(' ')
     let known = found.get(key)
     if (known === undefined) {
-      const roles = rolesAt(app)
       const request = readAccessRequest({ method, target, upgrade })
-      const isRefused = now(roles, app, request) === null && then(roles, app, request) !== null
+      const allows = (denialOf: Denial) =>
+        sides.every((rolesAt) => denialOf(rolesAt(app), app, request) === null)
+      const isRefused = allows(now) && !allows(then)
       known = { example: { user, app: name, method, path: target }, isRefused, count: 0 }
       found.set(key, known)
     }

@@ -148,12 +148,14 @@ export function createRuleSet(
         return void vote.deny('address_not_allowed')
       }
       const rules = compiled
+      // An agent and its person are asked one after the other, and lists have what both may.
+      const half = query.subject.actsFor === undefined ? 'own' : 'agent'
       if (rules !== null)
         vote.byRequest(
           (request) => {
             const read = request?.operations
             if (!(read instanceof ReadRequest)) return verdictOf(rules, request, vote.explain)
-            read.mayDo = (operation) =>
+            read.mayDo[half] = (operation) =>
               verdictOf(rules, asking(request as AccessRequest, operation)).denial === null
             return verdictOf(rules, request, vote.explain, (names) => (read.recorded = names))
           },

@@ -1,6 +1,6 @@
 import { randomUUID, sign } from 'node:crypto'
 import { type App, type Clock, MezError, type PublicNames, type Subject } from '@mezite/core'
-import type { Assertion, SigningKey, SigningKeys } from '@mezite/core/identity'
+import { type Assertion, type SigningKey, type SigningKeys, shownAs } from '@mezite/core/identity'
 
 const LIFE_SECONDS = 120
 const REUSE_MS = 30_000
@@ -58,12 +58,15 @@ export function createAssertion(deps: {
     more: Readonly<Record<string, unknown>> = {},
   ): string {
     const now = Math.floor(clock.now() / 1_000)
+    const { user, roles } = shownAs(subject)
     const claims = {
       ...more,
       iss: issuer,
       aud: audienceOf(app),
-      sub: subject.user,
-      roles: subject.roles,
+      sub: user,
+      // RFC 8693, section 4.1: who acts for the person.
+      ...(subject.actsFor && { act: { sub: subject.user } }),
+      roles,
       app: app.name,
       app_id: app.id,
       app_host: app.publicAddr,

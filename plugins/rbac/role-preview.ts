@@ -99,14 +99,13 @@ async function previewRole(
   /** By the changes, one character for each of `apps`. */
   const found = new Map<string, string[]>()
   for await (const group of inTurns(await explanations.groups())) {
-    if (!group.roles.includes(name) && !group.grants.some(({ role }) => role === name)) continue
+    if (!hasRole(group, name)) continue
     users += group.accounts.length
     holders.push(group)
     let changes = ''
     for await (const app of inTurns(apps)) {
-      const here = group.rolesAt(app)
-      const [old, next] = [isAllowed(before, here, app), isAllowed(after, here, app)]
-      changes += old === next || !here.includes(name) ? '=' : next ? '+' : '-'
+      const [old, next] = [before, after].map((roles) => mayOpen(roles, group, app))
+      changes += old === next ? '=' : next ? '+' : '-'
     }
     const names = found.get(changes) ?? []
     found.set(changes, names)
@@ -129,6 +128,19 @@ async function previewRole(
   let requests: RequestPreview | null = null
   for (const rule of rules) requests ??= (await rule.preview?.(change)) ?? null
   return { users, groups: groups.sort(bySize), requests }
+}
+
+/** An agent has the roles of its person beside its own: either can be what it lacks. */
+function hasRole({ roles, grants, actsFor }: AccountGroup, name: string): boolean {
+  return (
+    roles.includes(name) ||
+    grants.some(({ role }) => role === name) ||
+    (actsFor !== undefined && hasRole(actsFor, name))
+  )
+}
+
+function mayOpen(roles: RoleSet, { rolesAt, actsFor }: AccountGroup, app: App): boolean {
+  return isAllowed(roles, rolesAt(app), app) && (actsFor === undefined || mayOpen(roles, actsFor, app))
 }
 
 function isAllowed(roles: RoleSet, names: readonly string[], app: App): boolean {

@@ -186,6 +186,7 @@ export class AppConnection {
       user: subject?.user ?? null,
       roles: subject?.roles ?? null,
       grants: subject?.grants,
+      actsFor: subject?.actsFor,
       clientIp: context.clientIp,
       sessionId: session?.id ?? null,
       requestId,

@@ -55,6 +55,12 @@ const ExplanationSchema = Type.Object({
       met: Type.Boolean(),
     }),
   ),
+  acts_for: Type.Optional(
+    Type.Object(
+      { user: Type.String(), effect: Type.String(), reason: Type.String() },
+      { description: 'The person for whom a bot acts: the stricter of both counts' },
+    ),
+  ),
 })
 
 /** `GET /v1/webapi/access/explain`. */

@@ -43,7 +43,8 @@ export function whoAndWhatRoutes(rooms: {
     for (const group of await explanations.groups())
       for await (const { name, bot } of inTurns(group.accounts)) {
         const outlook = await group.decide(name, app)
-        if (outlook.effect !== 'deny') found.push({ user: name, bot, ...reasonOf(group, app, outlook) })
+        if (outlook.effect !== 'deny')
+          found.push({ user: name, bot, ...(await reasonOf(group, app, outlook)) })
       }
     return found.sort((one, other) => (one.user < other.user ? -1 : 1))
   }
@@ -53,7 +54,7 @@ export function whoAndWhatRoutes(rooms: {
     for await (const app of inTurns(catalog.list())) {
       const outlook = await group.decide(user, app)
       if (outlook.effect !== 'deny')
-        found.push({ app: app.name, enabled: app.enabled, ...reasonOf(group, app, outlook) })
+        found.push({ app: app.name, enabled: app.enabled, ...(await reasonOf(group, app, outlook)) })
     }
     return found
   }
@@ -85,8 +86,19 @@ export function whoAndWhatRoutes(rooms: {
   })
 }
 
-/** Why the account may open the app, and until when: as long as one of the roles that let it in has no end there. */
-function reasonOf({ roles: standing, grants }: AccountGroup, app: App, { roles, requirements }: Outlook) {
+/** Why the account may open the app, and until when: an agent no longer than its person. */
+async function reasonOf(group: AccountGroup, app: App, { roles, requirements }: Outlook) {
+  const { actsFor } = group
+  const person = actsFor && (await actsFor.decide(actsFor.accounts[0]!.name, app))
+  const end = Math.min(
+    endOf(group, app, roles),
+    actsFor && person ? endOf(actsFor, app, person.roles) : Number.POSITIVE_INFINITY,
+  )
+  return { roles, requirements, until: end === Number.POSITIVE_INFINITY ? null : new Date(end).toISOString() }
+}
+
+/** As long as one of the roles that let the account in has no end there, it has none; in milliseconds since the epoch. */
+function endOf({ roles: standing, grants }: AccountGroup, app: App, roles: readonly string[]): number {
   const ends = roles.map((role) =>
     standing.includes(role)
       ? Number.POSITIVE_INFINITY
@@ -97,10 +109,5 @@ function reasonOf({ roles: standing, grants }: AccountGroup, app: App, { roles, 
             .map((one) => one.until),
         ),
   )
-  const last = Math.max(0, ...ends)
-  return {
-    roles,
-    requirements,
-    until: last === 0 || last === Number.POSITIVE_INFINITY ? null : new Date(last).toISOString(),
-  }
+  return Math.max(0, ...ends) || Number.POSITIVE_INFINITY
 }

@@ -16,7 +16,9 @@ import { inTurns } from '../../kernel/turns.ts'
 import type { RunningSessions } from '../sessions/sessions.ts'
 import type { LiveStream, StreamEnd } from '../sessions/stream-registry.ts'
 import { AdmissionState, type Gate, grant } from './admission.ts'
+import { type AgentNeeds, agentNeeds, decideForBoth } from './agents.ts'
 import { denied } from './ballots.ts'
+import type { RunningCallers } from './callers.ts'
 import type { Decisions } from './decisions.ts'
 import {
   createRefusalRecord,
@@ -46,7 +48,7 @@ type Outcome = Admission | Refusal
 /** What the gate needs. */
 export interface AccessNeeds extends RevocationNeeds {
   readonly audit: Pick<Audit, 'record' | 'accepting'>
-  readonly callers: Callers
+  readonly callers: Callers & Pick<RunningCallers, 'bots'>
   readonly catalog: Pick<Catalog, 'byId' | 'list'>
   /** Counts each decision. */
   readonly counts: { decision(decision: Decision): void }
@@ -54,6 +56,7 @@ export interface AccessNeeds extends RevocationNeeds {
   readonly help: Pick<Access, 'helpFor' | 'offersTo'>
   readonly kernel: Pick<Kernel<HubHooks>, 'slot'>
   readonly publicNames: Pick<PublicNames, 'appsOidcConnector'>
+  readonly requirements: AgentNeeds['requirements']
   readonly sessions: RunningSessions
   readonly verify: Access['verify']
 }
@@ -66,6 +69,7 @@ export interface AccessNeeds extends RevocationNeeds {
 export function createAccess(rooms: AccessNeeds): RunningAccess {
   const { catalog, decisions, sessions, locks, revisions, audit, counts, publicNames } = rooms
   const { live } = sessions
+  const both = agentNeeds(rooms)
   const { refuse, ...trail } = createRefusalRecord(audit)
   const { confirm, endOf, watchEnd } = createRevocation(rooms, decide)
 
@@ -132,13 +136,21 @@ export function createAccess(rooms: AccessNeeds): RunningAccess {
     const connector = app.connector ?? publicNames.appsOidcConnector
     if (connector !== null && session?.connector !== connector && subject.kind !== 'bot')
       return wrongConnector
-    return decisions.decide({ subject, app, context, received })
+    const own = decisions.decide({ subject, app, context, received })
+    const { actsFor } = subject
+    if (actsFor === undefined) return own
+    if (connector !== null && actsFor.connector !== connector) return wrongConnector
+    return decideForBoth(own, decisions.decide({ subject: actsFor, app, context, received }), both)
   }
 
   function settle(query: AdmissionQuery, state: AdmissionState, decision: Decision): Outcome {
     counts.decision(decision)
     const session = state.session as Session
-    const refused = whyRefused(state, session.kind, decision, audit.accepting)
+    const refused =
+      whyRefused(state, session.kind, decision, audit.accepting) ??
+      (state.subject?.kind !== 'bot' || query.probe || hasShare(session.user)
+        ? null
+        : refusal('denied', 'bot_request_limit', state.subject))
     if (refused !== null) return refuse(query, refused, session)
     state.met = decision.met ?? []
     state.own = query.met
@@ -151,6 +163,10 @@ export function createAccess(rooms: AccessNeeds): RunningAccess {
     }
     return grant(state)
   }
+
+  /** Whether the program has requests left at this hub, of which this is one. */
+  const hasShare = (user: string): boolean =>
+    rooms.callers.bots().every((entry) => entry.find(user)?.takeRequest?.() !== false)
 
   /** A request of nobody, so only the app is checked. */
   function admitVerified(query: AdmissionQuery, who: Extract<Caller, { kind: 'verified' }>): Outcome {

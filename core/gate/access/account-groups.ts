@@ -1,5 +1,5 @@
 import { type App, connectorOf } from '../../api/app.ts'
-import type { ReceivedRequest, Vote } from '../../api/decision.ts'
+import type { Decision, ReceivedRequest, Vote } from '../../api/decision.ts'
 import type { AccountGroup, Explanations, Outlook } from '../../api/explanations.ts'
 import type { Grant } from '../../api/grants.ts'
 import type { HubHooks } from '../../api/hub-hooks.ts'
@@ -8,12 +8,14 @@ import type { Users } from '../../api/users.ts'
 import type { Ballots, HookCalls } from '../../kernel/hook.ts'
 import { inTurns } from '../../kernel/turns.ts'
 import type { RunningCatalog } from '../catalog/catalog.ts'
+import { accountSubject, BY_AGENT } from '../users/account-subject.ts'
 import type { Account } from '../users/accounts.ts'
 import { RequestQuery } from './access-request.ts'
+import { agentNeeds, decideForBoth } from './agents.ts'
 import { Ballot, countBallots, decisionOf } from './ballots.ts'
 import type { RunningCallers } from './callers.ts'
 import type { ExplanationNeeds } from './explanation.ts'
-import { rolesAt } from './subject-at.ts'
+import { rolesAt, subjectAt } from './subject-at.ts'
 
 /** What all accounts of a group share: a policy that reads more of the subject decides for each of them. */
 const SHARED: ReadonlySet<PropertyKey> = new Set(['roles', 'grants', 'kind', 'sessionId', 'satisfied'])
@@ -44,12 +46,16 @@ export function createAccountGroups(rooms: GroupNeeds): Explanations['groups'] {
       const account = accounts.byName(name)
       if (account === undefined) continue
       const granted = grants.of(account.name, account.holder)
-      const key = [account.bot, ...account.roles, ...granted.map(({ id }) => id)].join(' ')
+      const alone = account.actsFor && [account.name]
+      const key = [account.bot, ...account.roles, ...granted.map(({ id }) => id), ...(alone ?? [])].join(' ')
       const group = found.get(key)
       if (group) group.all.push(account)
       else found.set(key, { sample: account, granted, all: [account] })
     }
-    return [...found.values()].map(({ sample, granted, all }) => groupOf(sample, granted, all, request))
+    return [...found.values()].map(({ sample, granted, all }) => {
+      const own = groupOf(sample, granted, all, request)
+      return sample.actsFor === undefined ? own : agentGroup(own, sample.actsFor, request)
+    })
   }
 
   function* names() {
@@ -57,11 +63,35 @@ export function createAccountGroups(rooms: GroupNeeds): Explanations['groups'] {
     for (const bots of callers.bots()) yield* bots.names()
   }
 
+  /** The group of an agent, which may do what both may. */
+  function agentGroup(
+    own: AccountGroup,
+    person: Account,
+    request: ReceivedRequest | undefined,
+  ): AccountGroup {
+    const granted = grants.of(person.name, person.holder)
+    const theirs = groupOf(person, granted, [person], request, BY_AGENT.kind)
+    const both = (own: Outlook, theirs: Outlook): Eventually<Outlook> => {
+      const decided = decideForBoth(asDecision(own), asDecision(theirs), agentNeeds(rooms))
+      return decided instanceof Promise ? decided.then(asOutlook) : asOutlook(decided)
+    }
+    return {
+      ...own,
+      actsFor: theirs,
+      decide(name, app) {
+        const [mine, other] = [own.decide(name, app), theirs.decide(person.name, app)]
+        if (!(mine instanceof Promise) && !(other instanceof Promise)) return both(mine, other)
+        return Promise.all([mine, other]).then(([mine, other]) => both(mine, other))
+      },
+    }
+  }
+
   function groupOf(
     sample: Account,
     granted: readonly Grant[],
     all: readonly Account[],
     request: ReceivedRequest | undefined,
+    kind: Subject['kind'] = 'session',
   ): AccountGroup {
     const known = new Map<string, Shared>()
     const here = (app: App) => (granted.length === 0 ? sample : rolesAt(sample.roles, granted, app.id))
@@ -69,7 +99,7 @@ export function createAccountGroups(rooms: GroupNeeds): Explanations['groups'] {
     function decide(name: string, app: App): Eventually<Outlook> {
       const account = accounts.byName(name)
       if (account === undefined) return NOBODY
-      const subject = subjectOf(account, here(app))
+      const subject = subjectAt(accountSubject(account, { ...BY_AGENT, kind }, grants.of), app)
       if (locks.lockFor(subject, app) !== null) return LOCKED
       const shared = known.get(app.id)
       if (shared === undefined) return decideFirst(account, subject, app)
@@ -128,26 +158,21 @@ export function createAccountGroups(rooms: GroupNeeds): Explanations['groups'] {
   return groups
 }
 
+const asDecision = ({ requirements, ...outlook }: Outlook): Decision => ({
+  ...outlook,
+  requirements: requirements.map((name) => ({ name })),
+})
+
+const asOutlook = ({ effect, reason, roles, requirements }: Decision): Outlook => ({
+  ...{ effect, reason, roles },
+  requirements: requirements.map(({ name }) => name),
+})
+
 const denial = (reason: string): Outlook =>
   Object.freeze({ effect: 'deny', reason, roles: [], requirements: [] })
 const LOCKED = denial('locked')
 const NOBODY = denial('user_unknown')
 const FAILED = denial('policy_failed')
-
-function subjectOf(
-  { name: user, bot, profile }: Account,
-  { roles, grants = [] }: Pick<Subject, 'roles' | 'grants'>,
-): Subject {
-  return Object.freeze({
-    user,
-    roles: Object.freeze([...roles]),
-    ...(profile && { profile }),
-    kind: bot ? 'bot' : 'session',
-    sessionId: null,
-    ...(grants.length > 0 && { grants }),
-    satisfied: Object.freeze([]),
-  })
-}
 
 /** A subject that notices whether a policy reads more of it than what its group shares. */
 function watch(subject: Subject): { readonly subject: Subject; looked(): boolean } {

@@ -1,15 +1,17 @@
 import { type App, connectorOf } from '../../api/app.ts'
-import type { AccessContext, Decision, VoteLine } from '../../api/decision.ts'
-import type { Explanations } from '../../api/explanations.ts'
+import type { AccessContext, Decision, ReceivedRequest, VoteLine } from '../../api/decision.ts'
+import type { Explanation, Explanations } from '../../api/explanations.ts'
 import type { HubHooks } from '../../api/hub-hooks.ts'
-import type { Users } from '../../api/users.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { HookCalls } from '../../kernel/hook.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
 import { appNotFound, type RunningCatalog } from '../catalog/catalog.ts'
-import type { Accounts } from '../users/accounts.ts'
+import { accountSubject, BY_AGENT } from '../users/account-subject.ts'
+import type { Account, Accounts } from '../users/accounts.ts'
 import { userNotFound } from '../users/users.ts'
 import { RequestQuery } from './access-request.ts'
+import { agentNeeds, decideForBoth } from './agents.ts'
 import { Ballot, countBallots, decisionOf, denied } from './ballots.ts'
 import type { RunningGrants } from './grants.ts'
 import type { Locks } from './lock.ts'
@@ -49,11 +51,11 @@ class ExplainedBallot extends Ballot {
 /** What explanations need. */
 export interface ExplanationNeeds {
   readonly catalog: Pick<RunningCatalog, 'registered' | 'servedByHub'>
-  readonly users: Pick<Users, 'byName'>
   readonly accounts: Pick<Accounts, 'byName'>
   readonly grants: Pick<RunningGrants, 'of'>
   readonly locks: Pick<Locks, 'lockFor'>
   readonly requirements: Requirements
+  readonly kernel: Pick<Kernel<HubHooks>, 'slot'>
   readonly decide: HookCalls<HubHooks>['access']['decide']
   readonly publicNames: Pick<PublicNames, 'appsOidcConnector'>
   readonly clock: Clock
@@ -64,30 +66,18 @@ export interface ExplanationNeeds {
  * that has not met any requirement. It grants and records nothing.
  */
 export function createExplanation(rooms: ExplanationNeeds): Explanations['explain'] {
-  const { catalog, users, accounts, grants, locks, requirements: kinds, decide: ask, clock } = rooms
+  const { catalog, accounts, grants, locks, requirements: kinds, decide: ask, clock } = rooms
 
-  return async (userName, appName, way, request) => {
-    const account = accounts.byName(userName)
-    if (!account) throw userNotFound(userName)
-    const { name: user, bot, roles, profile, holder } = account
-    const signedInWith = users.byName(user)?.connector ?? null
-    const app = catalog.registered().find(({ name }) => name === appName)
-    if (!app) throw appNotFound(appName)
+  const explain = async (
+    account: Account,
+    app: App,
+    way: keyof typeof KINDS,
+    request?: ReceivedRequest,
+  ): Promise<Explanation> => {
+    const { bot, connector: signedInWith } = account
     // A program's own account has no connector.
     const required = bot ? null : connectorOf(app, rooms.publicNames)
-    const granted = grants.of(user, holder)
-    const subject = subjectAt(
-      Object.freeze({
-        user,
-        roles: Object.freeze([...roles]),
-        ...(profile && { profile }),
-        kind: bot ? 'bot' : KINDS[way],
-        sessionId: null,
-        ...(granted.length > 0 && { grants: granted }),
-        satisfied: Object.freeze([]),
-      }),
-      app,
-    )
+    const subject = subjectAt(accountSubject(account, { ...BY_AGENT, kind: KINDS[way] }, grants.of), app)
     const context: AccessContext = {
       protocol: way === 'browser' && !catalog.servedByHub(app) ? 'http' : app.protocol,
       clientIp: null,
@@ -145,7 +135,35 @@ export function createExplanation(rooms: ExplanationNeeds): Explanations['explai
       connector: required === null ? null : { required, signed_in_with: signedInWith, met: !wrongConnector },
     }
   }
+
+  return async (userName, appName, way, request) => {
+    const account = accounts.byName(userName)
+    if (!account) throw userNotFound(userName)
+    const app = catalog.registered().find(({ name }) => name === appName)
+    if (!app) throw appNotFound(appName)
+    const own = await explain(account, app, way, request)
+    const { actsFor } = account
+    if (actsFor === undefined) return own
+    // It comes as with a program of the person; see `decideForBoth`.
+    const theirs = await explain(actsFor, app, 'api', request)
+    const both = await decideForBoth(asDecision(own), asDecision(theirs), agentNeeds(rooms))
+    const { effect, reason } = both
+    return {
+      ...own,
+      ...{ effect, reason, rule: own.effect === 'allow' ? theirs.rule : own.rule },
+      requirements: both.requirements.map(({ name }) => ({ name, met: false })),
+      votes: [...own.votes, ...theirs.votes],
+      ...{ lock: own.lock ?? theirs.lock, connector: theirs.connector },
+      acts_for: { user: actsFor.name, effect: theirs.effect, reason: theirs.reason },
+    }
+  }
 }
+
+/** What an explanation says, as a decision. */
+const asDecision = ({ effect, reason, requirements }: Explanation): Decision => ({
+  ...{ effect, reason, roles: [] },
+  requirements: requirements.map(({ name }) => ({ name })),
+})
 
 /** Checks in the order of the gate: denials, the protocol of the app, requirements, the state of the app. */
 function outcome(app: App, context: AccessContext, decisions: readonly (Decision | null)[]): Decision {

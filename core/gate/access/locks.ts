@@ -139,9 +139,10 @@ export function createLocks(parts: LocksNeeds): RunningLocks {
     routes: resource.routes(collection),
     lockFor(subject, app) {
       if (index.size === 0) return null
-      const { user, roles, sessionId } = subject
+      const { user, roles, sessionId, actsFor } = subject
       let found = find('user', user) ?? (sessionId === null ? null : find('session', sessionId))
       for (const role of roles) found ??= find('role', role)
+      if (actsFor !== undefined) found ??= locks.lockFor(actsFor, null)
       return found ?? (app === null ? null : find('app', app.name))
     },
     appLock: (app) => find('app', app.name),

@@ -133,6 +133,7 @@ export function createRefusalRecord(audit: Pick<Audit, 'record'>): RefusalRecord
       user: subject?.user ?? session?.user ?? null,
       roles: subject?.roles ?? null,
       grants: subject?.grants,
+      actsFor: subject?.actsFor,
       clientIp,
       sessionId: session?.id ?? null,
       requestId,

@@ -20,6 +20,8 @@ export interface RevocationNeeds {
   readonly sessions: Pick<RunningSessions, 'byId' | 'subjectOf' | 'whyOver' | 'decideAgain'>
 }
 
+const NO_END = {}
+
 /** Decides again, with `decide` of the gate, about access that it has granted, and takes it back if the answer has changed. */
 export function createRevocation(
   rooms: RevocationNeeds,
@@ -35,8 +37,9 @@ export function createRevocation(
   const streamStalenessMs = rooms.config.sessions.stream_staleness
 
   /** Cuts streams on time whose access was given until then. */
-  function watchEnd({ grants }: Subject, { until }: Decision): void {
-    if (until !== undefined) sessions.decideAgain(until)
+  function watchEnd({ grants, actsFor }: Subject, decision: Pick<Decision, 'until'>): void {
+    if (decision.until !== undefined) sessions.decideAgain(decision.until)
+    if (actsFor !== undefined) watchEnd(actsFor, NO_END)
     if (grants === undefined) return
     for (const { until } of grants) sessions.decideAgain(until)
   }

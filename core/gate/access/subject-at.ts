@@ -11,8 +11,8 @@ export function subjectAt(subject: Subject, app: App, met?: readonly SatisfiedRe
     const here = subjectAt(subject, app)
     return Object.freeze({ ...here, satisfied: Object.freeze([...here.satisfied, ...met]) })
   }
-  const { grants } = subject
-  if (grants === undefined) return subject
+  const { grants, actsFor } = subject
+  if (grants === undefined && actsFor?.grants === undefined) return subject
   let apps = known.get(subject)
   if (apps === undefined) {
     apps = new Map()
@@ -20,7 +20,14 @@ export function subjectAt(subject: Subject, app: App, met?: readonly SatisfiedRe
   }
   let here = apps.get(app.id)
   if (here === undefined) {
-    here = Object.freeze({ ...subject, ...rolesAt(subject.roles, grants, app.id) })
+    here = Object.freeze({
+      ...subject,
+      ...(grants && rolesAt(subject.roles, grants, app.id)),
+      // Nothing that the agent has met counts for its person.
+      ...(actsFor && {
+        actsFor: Object.freeze({ ...subjectAt(actsFor, app), connector: actsFor.connector }),
+      }),
+    })
     apps.set(app.id, here)
   }
   return here

@@ -14,6 +14,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { RunningRevisions } from '../../state/revisions/revisions.ts'
+import { accountSubject } from '../users/account-subject.ts'
 import type { Accounts } from '../users/accounts.ts'
 import { forgetMet, rememberMet } from './satisfied-requirements.ts'
 import { createSessionEvents, type GrantedRoles } from './session-events.ts'
@@ -80,7 +81,15 @@ export function createSessions(rooms: SessionsNeeds): RunningSessions {
   const store = createSessionStore({
     revisions,
     isLocked: locks.isSessionLocked,
-    limitsOf: ({ user, kind }) => roleLimits(kernel.service(sessionLimits), accounts.rolesOf(user), kind),
+    limitsOf({ user, kind }) {
+      const { roles = [], actsFor } = accounts.byName(user) ?? {}
+      const own = roleLimits(kernel.service(sessionLimits), roles, kind)
+      if (actsFor === undefined) return own
+      // An agent lasts no longer than a program of its person.
+      const theirs = roleLimits(kernel.service(sessionLimits), actsFor.roles, kind)
+      const [ttlMs, idleMs] = [Math.min(own.ttlMs, theirs.ttlMs), Math.min(own.idleMs, theirs.idleMs)]
+      return { ttlMs, idleMs: idleMs || own.idleMs || theirs.idleMs }
+    },
     ended(event) {
       live.cutSession(event.session.id, event.reason)
       hooks.ended(event)
@@ -227,20 +236,9 @@ function createSessionSubjects({ revisions, accounts, grants }: SessionsNeeds): 
     const account = accounts.byName(session.user)
     // The name may have been deleted and given to another user since.
     const same = session.holder === account?.holder
-    const granted = account && same ? grants.of(session.user, session.holder) : []
-    const everywhere = granted.flatMap(({ role, apps }) => (apps === null ? [role] : []))
-    const current: Subject | undefined =
-      account && same
-        ? Object.freeze({
-            user: account.name,
-            roles: Object.freeze([...new Set([...account.roles, ...everywhere])].sort()),
-            ...(account.profile && { profile: account.profile }),
-            kind: account.bot ? 'bot' : KINDS[session.kind],
-            sessionId: session.id,
-            satisfied: session.satisfied,
-            ...(granted.length > 0 && { grants: Object.freeze(granted) }),
-          })
-        : undefined
+    const coming = { kind: KINDS[session.kind], sessionId: session.id, satisfied: session.satisfied }
+    const current = account && same ? accountSubject(account, coming, grants.of) : undefined
+    const granted = [...(current?.grants ?? []), ...(current?.actsFor?.grants ?? [])]
     // The same object while it says the same: decisions, assertions and header lines are kept by it.
     const subject = isDeepStrictEqual(known?.subject, current) ? known?.subject : current
     subjects.set(session, { revision, subject, granted })

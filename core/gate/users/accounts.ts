@@ -13,8 +13,12 @@ export interface Account {
   /** See `Session.holder`. */
   readonly holder: string | null
   readonly roles: readonly string[]
+  /** See `User.connector`; null for a program. */
+  readonly connector: string | null
   /** See `User.profile`. */
   readonly profile?: Profile
+  /** The person for whom a program acts. */
+  readonly actsFor?: Account
 }
 
 /** Whoever can have a session: users, and the accounts of programs that entries of `credentials` keep. */
@@ -37,12 +41,19 @@ export function createAccounts({ users, callers }: AccountsNeeds): Accounts {
     if (!name.startsWith(BOT)) {
       const user = users.byName(name)
       if (!user) return undefined
-      const { holder, profile } = user
-      return { name: user.name, bot: false, holder, roles: users.rolesOf(name), ...(profile && { profile }) }
+      const { holder, connector, profile } = user
+      const roles = users.rolesOf(name)
+      return { name: user.name, bot: false, holder, roles, connector, ...(profile && { profile }) }
     }
     for (const entry of callers.bots()) {
       const found = entry.find(name)
-      if (found) return { name, bot: true, holder: found.holder, roles: [...new Set(found.roles)].sort() }
+      if (!found) continue
+      const bot = { name, bot: true, holder: found.holder, roles: [...new Set(found.roles)].sort() }
+      if (found.actsFor === undefined) return { ...bot, connector: null }
+      const { user, holder } = found.actsFor
+      // Never another agent; and whoever has the name now may be somebody else.
+      const person = user.startsWith(BOT) ? undefined : byName(user)
+      return person?.holder === holder ? { ...bot, connector: null, actsFor: person } : undefined
     }
     return undefined
   }
@@ -57,8 +68,12 @@ export function createAccounts({ users, callers }: AccountsNeeds): Accounts {
       for (const name of all.filter((name) => name.startsWith(BOT)))
         for (const entry of callers.bots()) {
           const bot = await entry.findIn(trx, name)
-          if (bot) found.set(name, bot.holder)
-          if (bot) break
+          if (!bot) continue
+          const { actsFor } = bot
+          const people = await holdersIn(trx, actsFor === undefined ? [] : [actsFor.user])
+          if (actsFor === undefined || people.get(actsFor.user) === actsFor.holder)
+            found.set(name, bot.holder)
+          break
         }
       return found
     },

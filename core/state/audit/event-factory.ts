@@ -94,6 +94,7 @@ export function makeEvent(input: AuditInput, { cluster, hub }: Recorder, nowMs: 
   }
   if (who.grants !== undefined && who.grants.length > 0)
     event.grant_id = textOf(who.grants.map((grant) => grant.id).join(','))
+  if (who.actsFor !== undefined) event.acts_for = textOf(who.actsFor.user)
   const allowed = input.by?.allowedBy
   if (allowed) {
     event.right = textOf(allowed.right)
@@ -105,8 +106,8 @@ export function makeEvent(input: AuditInput, { cluster, hub }: Recorder, nowMs: 
 }
 
 function whoOf({ subject, clientIp, id }: Actor) {
-  const { user, roles, grants, sessionId } = subject
-  return { user, roles, grants, sessionId, clientIp: clientIp || null, requestId: id }
+  const { user, roles, grants, actsFor, sessionId } = subject
+  return { user, roles, grants, actsFor, sessionId, clientIp: clientIp || null, requestId: id }
 }
 
 /**

@@ -133,7 +133,12 @@ export function createAgentSelector(
   /** Records where the admission led, and whether it got there. */
   async function openTarget(admission: Admission, given: OpenOptions, target: string): Promise<Pipe> {
     const { app, subject, session, context, requestId } = admission
-    const about = { user: subject?.user ?? null, roles: subject?.roles ?? null, grants: subject?.grants }
+    const about = {
+      user: subject?.user ?? null,
+      roles: subject?.roles ?? null,
+      grants: subject?.grants,
+      actsFor: subject?.actsFor,
+    }
     const record = ({ reason, agent }: { readonly reason: string | null; readonly agent: string | null }) =>
       audit.record({
         type: 'app.target',

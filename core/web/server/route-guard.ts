@@ -226,7 +226,7 @@ const OWN_ROUTES = /^\/v1\/webapi\/me(?:\/|$)/
 /** Throws `Problem` 403 unless the bot may call this route from this address. */
 function requireBotLimits(bot: Bot | undefined, clientIp: string, route: string): void {
   if (bot?.allowsFrom?.(clientIp) === false) throw problemFor('address_not_allowed')
-  if (bot?.api === true || OWN_ROUTES.test(route)) return
+  if ((bot?.api === true && bot.actsFor === undefined) || OWN_ROUTES.test(route)) return
   const detail =
     'A bot calls only the part of the API about itself, unless its document says `api: true`. Programs that administer the hub use an API token.'
   throw problemFor('bot_not_allowed', detail)

@@ -48,10 +48,24 @@ export class AccessExplain extends AdminCommand {
       },
     })) as Flat
     await this.show(flags, explained, async () => {
-      const { effect, reason, rule, lock, connector } = explained as Record<string, Flat | string | null>
+      const {
+        acts_for: person,
+        effect,
+        reason,
+        rule,
+        lock,
+        connector,
+      } = explained as Record<string, Flat | string | null>
       const verb = EFFECTS[String(effect)] ?? String(effect)
       const asked = request === null ? way : `${way}, ${request}`
       const parts = [escapeText(`${user} ${verb} ${app} (${asked}): ${String(reason)}`)]
+      if (person) {
+        const { user: theirs, effect, reason } = person as Flat
+        const may = EFFECTS[String(effect)] ?? String(effect)
+        parts.push(
+          `Acts for ${showCell(theirs)}, who ${may} it: ${showCell(reason)}. The stricter of both counts.`,
+        )
+      }
       if (rule) parts.push(`Rule: ${showCell(rule)}`)
       if (lock) {
         const { id, message } = lock as Flat

@@ -18,6 +18,8 @@ export interface Found {
   filter?(head: OperationResponse, mayDo: (operation: string) => boolean): (() => BodyTransform) | null
 }
 
+type MayDo = (operation: string) => boolean
+
 const LONGEST_NAMES = 256
 const LONGEST_VALUE = 256
 const LONGEST_ARGUMENTS = 2_048
@@ -27,8 +29,8 @@ export class ReadRequest implements ReadOperations {
   readonly protocol: Protocol
   /** Names of the arguments that rules want in records. */
   recorded: ReadonlySet<string> = new Set()
-  /** Whether the rules of the caller allow another operation at the same address. */
-  mayDo: (operation: string) => boolean = () => false
+  /** Whether the rules of the caller allow another operation at the same address; for an agent, also those of its own. */
+  readonly mayDo: { own?: MayDo; agent?: MayDo } = {}
   readonly #found: Found
 
   constructor(protocol: Protocol, found: Found) {
@@ -60,7 +62,12 @@ export class ReadRequest implements ReadOperations {
     const { filter } = this.#found
     return filter === undefined
       ? null
-      : (head: OperationResponse) => filter(head, (operation) => this.mayDo(operation))
+      : (head: OperationResponse) => filter(head, (operation) => this.#mayDo(operation))
+  }
+
+  #mayDo(operation: string): boolean {
+    const rules = Object.values(this.mayDo)
+    return rules.length > 0 && rules.every((mayDo) => mayDo(operation))
   }
 
   /** The arguments that rules name. Records say that there were others, and not which values they had. */

@@ -73,6 +73,7 @@ export class Outcome {
       user: subject?.user ?? null,
       roles: subject?.roles ?? null,
       grants: subject?.grants,
+      actsFor: subject?.actsFor,
       clientIp: request.clientIp,
       sessionId: session?.id ?? null,
       requestId,

@@ -1,4 +1,5 @@
 import { type App, MezError, messageOf, Problem, type Subject } from '@mezite/core'
+import { shownAs } from '@mezite/core/identity'
 import { type Admission, plainHeaderName } from '@mezite/core/protocol'
 import type { Deps } from '../deps.ts'
 import { limits } from '../limits.ts'
@@ -196,11 +197,13 @@ function identityOf(
   const known = identities.get(subject)
   if (known?.assertion === assertion && known.app === app && known.clientIp === clientIp) return known
   checkAssertion(assertion)
-  const user = headerValue(subject.user)
-  const roles = headerRoles(subject)
+  // The same person as in the assertion.
+  const shown = shownAs(subject)
+  const user = headerValue(shown.user)
+  const roles = headerRoles(shown)
   const lines = ['Mezite-Jwt-Assertion', assertion, 'X-Mezite-User', user, 'X-Mezite-Roles', roles]
   for (const [name, source] of mapping.identity)
-    for (const value of identityValues(source, subject, roles, assertion)) lines.push(name, value)
+    for (const value of identityValues(source, shown, roles, assertion)) lines.push(name, value)
   lines.push(...forwardingLines(clientIp, mapping))
   const made = { ...headerText(lines), assertion, app, clientIp }
   // Only an object that cannot change may be a key.
@@ -216,10 +219,12 @@ function headerText(lines: readonly string[]): HeaderText {
   return { lines, bytes }
 }
 
+type Shown = ReturnType<typeof shownAs>
+
 /** The lines of one identity header; none without a fact that it needs. */
 function identityValues(
   source: IdentitySource,
-  subject: Subject,
+  subject: Shown,
   roles: string,
   assertion: string,
 ): readonly string[] {
@@ -243,7 +248,7 @@ function checkAssertion(given: unknown): void {
   throw new MezError('MEZ_PART_INVALID', "the service 'assertion' did not return a signed token")
 }
 
-function headerRoles({ roles }: Subject): string {
+function headerRoles({ roles }: Pick<Subject, 'roles'>): string {
   const text = roles.join(',')
   if (text.length > limits.rolesBytes) throw problemFor('roles_too_long')
   if (!roles.every((role) => ROLE.test(role))) throw problemFor('roles_invalid')

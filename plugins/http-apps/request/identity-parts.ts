@@ -15,7 +15,10 @@ export function identityParts(value: string): readonly IdentityPart[] {
 }
 
 /** A fact about this person; null: the provider does not vouch for it, or the name has no such part. */
-export function identityFact({ user, profile }: Subject, fact: string): string | null {
+export function identityFact(
+  { user, profile }: Pick<Subject, 'user' | 'profile'>,
+  fact: string,
+): string | null {
   if (fact === 'name') return profile?.name ?? null
   const [of, part] = fact.split('.')
   const whole = of === 'email' ? (profile?.email ?? null) : user

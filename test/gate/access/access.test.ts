@@ -61,6 +61,7 @@ function world(kind: Session['kind'] = 'app') {
         help: { helpFor: () => [], offersTo: () => [] },
         kernel: { slot: (ref) => (ref.id === 'requestHolds' ? [hold] : []) as never },
         verify: () => null,
+        requirements: new Map(),
         decisions: {
           decide: ({ subject }) => {
             asked.push(subject)

@@ -8,8 +8,11 @@ import {
   defineHubPlugin,
   grants,
   type ServiceRef,
+  type Users,
+  users,
 } from '@mezite/core'
 import { type Explanations, explanations } from '@mezite/core/administration'
+import type { Bots } from '@mezite/core/types'
 import t from 'tap'
 import { createTestHub } from '../../../core/testing/test-hub.ts'
 import { largeData } from '../../large-data.ts'
@@ -19,15 +22,19 @@ let known: Catalog
 let explained: Explanations
 let given: typeof grants extends ServiceRef<infer G> ? G : never
 let asked = 0
-const robots = new Map([['bot:probe', { roles: ['access'], holder: 'first' }]])
+const robots = new Map<string, NonNullable<ReturnType<Bots['find']>>>([
+  ['bot:probe', { roles: ['access'], holder: 'first' }],
+])
+let everybody = undefined as unknown as Users
 const watching = defineHubPlugin({
   name: 'watching',
   api: 1,
   summary: 'Denies by what it reads of the subject, and lends the services to the test',
-  needs: { catalog, explanations, grants },
+  needs: { catalog, explanations, grants, users },
   provides: { credentials },
   setup({ tap, use, provide }) {
     known = use.catalog
+    everybody = use.users
     explained = use.explanations
     given = use.grants
     provide.credentials({
@@ -66,13 +73,31 @@ await data.filled
 await hub.api('POST', '/users', { name: 'new@example.com', roles: ['access'] })
 await hub.api('POST', '/locks', { target: { role: large.role(5) } })
 
+/** Agents of people, each with a role that lets it into everything, and one whose person is somebody else now. */
+const AGENTS = 40
+for (const { name, holder } of everybody.list().slice(0, AGENTS))
+  robots.set(`bot:of-${robots.size}`, {
+    ...{ roles: ['access'], holder: 'first' },
+    actsFor: { user: name, holder: holder ?? '' },
+  })
+robots.set('bot:orphan', {
+  ...{ roles: ['access'], holder: 'first' },
+  actsFor: { user: everybody.list()[0]?.name ?? '', holder: 'another' },
+})
+robots.set('bot:of-a-bot', {
+  ...{ roles: ['access'], holder: 'first' },
+  actsFor: { user: 'bot:probe', holder: 'first' },
+})
+
 const wantedApps = (): readonly App[] => known.list()
 
 t.test('the outlook of everybody is what the gate explains about each pair', async (t) => {
   const groups = await explained.groups()
   const accounts = groups.flatMap((group) => group.accounts.map((account) => ({ ...account, group })))
-  t.equal(accounts.length, 150 + 4 + 1 + 1)
-  t.ok(groups.length < 30, `${groups.length} groups`)
+  const agents = accounts.filter(({ group }) => group.actsFor !== undefined)
+  t.ok(agents.length > AGENTS / 2, `${agents.length} agents`)
+  t.equal(accounts.length, 150 + 4 + 1 + 1 + agents.length)
+  t.ok(groups.length < 30 + agents.length, `${groups.length} groups`)
   const effects = new Map<string, number>()
   for (const { name, group } of accounts)
     for (const app of wantedApps().slice(0, 12)) {
@@ -109,6 +134,36 @@ t.test('the outlook of everybody is what the gate explains about each pair', asy
     t.ok(effects.has(outcome), `${outcome}: ${effects.get(outcome)}`)
 })
 
+t.test(
+  'an agent may do what it and its person may, and nobody is an agent of a bot or of somebody who is gone',
+  async (t) => {
+    const groups = await explained.groups()
+    let [both, denied] = [0, 0]
+    for (const group of groups) {
+      if (group.actsFor === undefined) continue
+      const [agent, person] = [group.accounts[0]!.name, group.actsFor.accounts[0]!.name]
+      for (const app of wantedApps().slice(0, 12)) {
+        const { effect, roles } = await group.decide(agent, app)
+        const theirs = await group.actsFor.decide(person, app)
+        // What the person has to meet first, no agent meets.
+        t.equal(
+          effect === 'allow',
+          theirs.effect === 'allow',
+          `${agent} ${person} ${app.name} ${theirs.reason}`,
+        )
+        if (effect === 'allow') t.strictSame(roles, ['access'])
+        both += effect === 'allow' ? 1 : 0
+        denied += effect === 'deny' ? 1 : 0
+      }
+    }
+    t.ok(both > 0 && denied > 0, `${both} allowed, ${denied} denied`)
+    for (const nobody of ['bot:orphan', 'bot:of-a-bot']) {
+      t.strictSame(await explained.groups(nobody), [])
+      await t.rejects(explained.explain(nobody, wantedApps()[0]!.name, 'api'), /There is no user/)
+    }
+  },
+)
+
 t.test('policies decide once for each set of roles, unless they look at the person', async (t) => {
   const groups = await explained.groups()
   const countOf = async (app: App) => {
@@ -117,7 +172,8 @@ t.test('policies decide once for each set of roles, unless they look at the pers
     return asked - before
   }
   const [shared, personal] = [known.byName(large.app(7))!, known.byName(large.app(1))!]
-  t.ok((await countOf(shared)) <= groups.length)
+  const agents = groups.filter(({ actsFor }) => actsFor !== undefined)
+  t.ok((await countOf(shared)) <= groups.length + agents.length, 'for an agent also about its person')
   const all = groups.reduce((sum, { accounts }) => sum + accounts.length, 0)
   t.ok((await countOf(personal)) > all / 2, 'each person by themselves')
 })

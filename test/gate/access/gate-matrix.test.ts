@@ -24,11 +24,14 @@ import {
   revisions,
   type Sessions,
   sessions,
+  type Users,
+  users,
   verifiers,
 } from '@mezite/core'
 import type { ProposedApp } from '@mezite/core/administration'
 import { type Access, access, appKinds, type ConnectionInfo, protocols, tunnel } from '@mezite/core/protocol'
 import type { Visitor } from '@mezite/core/testing'
+import type { Bots } from '@mezite/core/types'
 import t from 'tap'
 import verdicts from '../../../plugins/verdicts/hub.ts'
 import { anyTables } from '../../any-tables.ts'
@@ -151,21 +154,30 @@ let changes: Revisions
 let given: NonNullable<(typeof grants)['T']>
 let opened: Sessions
 let apps: Catalog
-/** Bearer tokens of a third party. */
+let people: Users
+/** Agents by their names, with whom they act for. */
+const agents = new Map<string, NonNullable<ReturnType<Bots['find']>>>()
+/** Bearer tokens of a third party, also for agents that act for somebody. */
 const tokens = defineHubPlugin({
   name: 'tokens',
   api: 1,
   summary: 'Lets programs in by a token',
-  needs: { catalog, sessions },
+  needs: { catalog, sessions, users },
   provides: { credentials },
   setup({ use, provide }) {
     opened = use.sessions
     apps = use.catalog
+    people = use.users
     provide.credentials({
       name: 'token',
       from: 'header',
       at: 'app',
       headers: ['authorization', 'mezite-token'],
+      bots: {
+        find: (name) => agents.get(name),
+        names: () => agents.keys(),
+        findIn: async (_trx, name) => agents.get(name),
+      },
       read(value) {
         const token = /^(?:Bearer )?acme_([A-Za-z0-9_-]{43})$/.exec(value)?.[1]
         return token === undefined ? null : { kind: 'token', token }
@@ -359,10 +371,10 @@ const BROWSERS = ['HTTP/1.1', 'HTTP/2', 'WebSocket', 'SSE'] as const
 const WAYS = [
   ...BROWSERS,
   ...(['msh HTTP', 'msh TCP', 'third party', 'target', 'token', 'access token', 'git password'] as const),
-  ...(['device', 'device password', 'verdict'] as const),
+  ...(['agent', 'device', 'device password', 'verdict'] as const),
 ] as const
 /** These cannot be led to a sign-in. */
-const PROGRAMS = /msh|party|target|token|password|device/
+const PROGRAMS = /msh|party|target|token|password|agent|device/
 const OTHERS = ['bearer', 'API token', 'admin socket'] as const
 const CLOSE = ['Connection: close', 'Accept: application/json']
 /** What a verifier accepts. */
@@ -407,6 +419,18 @@ async function openDevice(user: string): Promise<string> {
   return `mezite_dev_${token}`
 }
 
+/** The token of an agent of the person, which has the role that most people here have. */
+async function openAgent(name: string, user: string): Promise<string> {
+  const bot = `bot:of-${name}`
+  const person = { user, holder: people.byName(user)?.holder ?? '' }
+  agents.set(bot, { roles: ['platform'], holder: name, api: true, actsFor: person })
+  const expires = Date.now() + 3_600_000
+  const { token } = await opened.open({
+    ...{ kind: 'token', user: bot, clientIp: '127.0.0.1', apps: [webId()], expires },
+  })
+  return `acme_${token}`
+}
+
 /** Somebody with a role, or with a grant of it, and a session of each kind, and what they reach on each way. */
 async function person(name: string, granted = false) {
   const user = `${name}@example.com`
@@ -432,9 +456,10 @@ async function person(name: string, granted = false) {
   })
   const mezite = { 'mezite-token': `acme_${session.token}` }
   const device = await openDevice(user)
+  const agent = await openAgent(name, user)
   const ended = {
     ...{ 'open SSE': false, 'open TCP': false, 'open token': false, 'open device': false },
-    ...{ 'open verified': false, 'open public path': false },
+    ...{ 'open agent': false, 'open verified': false, 'open public path': false },
   }
   const watch = async (
     stream: keyof typeof ended,
@@ -451,6 +476,7 @@ async function person(name: string, granted = false) {
     events.resume()
   }
   await watch('open token', hub.visitor(), mezite)
+  await watch('open agent', hub.visitor(), { 'mezite-token': agent })
   await watch('open device', hub.visitor(), { 'mezite-device': device })
   await watch('open SSE', visitor)
   await watch('open verified', hub.visitor(), { 'X-Signed': 'yes' })
@@ -475,6 +501,7 @@ async function person(name: string, granted = false) {
       const basic = Buffer.from(`git:mezite_at_${session.token}`).toString('base64')
       return http1([`Authorization: Basic ${basic}`, ...CLOSE])
     },
+    agent: () => http1([`Mezite-Token: ${agent}`, ...CLOSE]),
     device: () => http1([`Mezite-Device: ${device}`, ...CLOSE]),
     'device password': () => {
       const basic = Buffer.from(`device:${device}`).toString('base64')
@@ -529,6 +556,8 @@ interface Demand {
   readonly granted?: true
   /** The security case, if it is not E71. */
   readonly threat?: string
+  /** What an agent of the person gets; default: what others get. */
+  readonly agent?: '200'
   /** Its browser has no session that is alive or could be checked, so that nobody knows whose request it is. */
   readonly nameless?: true
   /** Makes the demand; returns what ends it. */
@@ -539,6 +568,8 @@ const DEMANDS: Readonly<Record<string, Demand>> = {
   connector: {
     browser: '401 connector_not_allowed',
     other: '403 connector_not_allowed',
+    // The person last signed in through the right one; those sessions are not the agent's.
+    agent: '200',
     // As if another connector had signed the person in.
     make: (user) =>
       changes.write(async (trx, change) => {
@@ -684,10 +715,12 @@ t.test('a person with access enters on every way to apps, and API credentials op
 
 for (const [name, demand] of Object.entries(DEMANDS))
   t.test(`${demand.threat ?? 'E71'} ${name}`, async (t) => {
-    const { browser, other, verified = '200', keeps, nameless, granted, make } = demand
+    const { browser, other, verified = '200', keeps, nameless, granted, agent = other, make } = demand
     const { user, ended, reach } = await person(name.replaceAll(' ', '-').toLowerCase(), granted)
     const end = await make(user, observer.reach['HTTP/1.1'])
-    const ends = (stream: string) => !keeps && (!/verified|public/.test(stream) || verified !== '200')
+    const stays = (stream: string) =>
+      stream === 'open agent' ? agent === '200' : /verified|public/.test(stream) && verified === '200'
+    const ends = (stream: string) => !keeps && !stays(stream)
     const settled = () => Object.entries(ended).every(([stream, over]) => over || !ends(stream))
     await until(settled, 'open streams end')
     // All at once: some demands do not last.
@@ -701,7 +734,8 @@ for (const [name, demand] of Object.entries(DEMANDS))
       // A secret whose session has ended is one that nobody knows.
       const ofDevice =
         other === '401 session_ended' && way.startsWith('device') ? '401 device_unknown' : other
-      t.equal(found[at], PROGRAMS.test(way) ? ofDevice : browser, `${name} × ${way}: ${found[at]}`)
+      const wanted = way === 'agent' ? agent : PROGRAMS.test(way) ? ofDevice : browser
+      t.equal(found[at], wanted, `${name} × ${way}: ${found[at]}`)
     }
     for (const [at, way] of OTHERS.entries()) {
       const expected = way === 'admin socket' ? '200' : '401 login_required'
@@ -710,7 +744,7 @@ for (const [name, demand] of Object.entries(DEMANDS))
     for (const [stream, over] of Object.entries(ended))
       t.equal(over, ends(stream), `${name} × ${stream}: ${over ? 'ended' : 'goes on'}`)
     if (typeof end === 'function') await end()
-    const known = WAYS.filter((way) => !nameless || /msh|party|target/.test(way))
+    const known = WAYS.filter((way) => way !== 'agent' && (!nameless || /msh|party|target/.test(way)))
     const reasons = known.map((way) => (PROGRAMS.test(way) ? other : browser).slice(4))
     refusals.push({ name, user, reasons, granted: granted === true })
   })
@@ -726,13 +760,13 @@ t.test(
     await until(() => ended['open TCP'], 'the stream without a request ends')
     for (const way of WAYS) t.equal(await reach[way](), '403 path_not_allowed', way)
     t.strictSame(
-      [ended['open SSE'], ended['open token'], ended['open device']],
-      [false, false, false],
+      [ended['open SSE'], ended['open token'], ended['open agent'], ended['open device']],
+      [false, false, false, false],
       'requests for /events go on',
     )
     await roles('platform', 'no-events')(user)
     await until(
-      () => ended['open SSE'] && ended['open token'] && ended['open device'],
+      () => ended['open SSE'] && ended['open token'] && ended['open agent'] && ended['open device'],
       'requests for /events end',
     )
     for (const way of WAYS) t.equal(await reach[way](), way === 'WebSocket' ? '400' : '200', way)
@@ -900,6 +934,26 @@ t.test('records of requests that a verifier admits name the rule and no user', a
     'request.failed by-head origin_not_allowed web',
   ])
     t.ok(names.has(one), `${one}: ${[...names].join(', ')}`)
+})
+
+t.test('each refusal of an agent is one record, with the agent and its person', async (t) => {
+  for (const { name, user, reasons } of refusals) {
+    const bot = `bot:of-${name.replaceAll(' ', '-').toLowerCase()}`
+    const found = trail.filter(
+      (event) => event.user === bot && !event.success && event.type !== 'app.request',
+    )
+    // Without a subject, nobody is known for whom it acts; and a connector of a session is not the agent's.
+    const wanted = /^(?:session|idle|view)/.test(name) || name === 'connector' ? [] : [reasons[0]]
+    const named = found.filter(({ reason }) => !/^(?:session_ended|view_stale)$/.test(String(reason)))
+    t.strictSame(
+      named.map(({ reason, acts_for }) => [reason, acts_for]),
+      wanted.map((reason) => [reason, user]),
+      name,
+    )
+  }
+  const requests = trail.filter(({ type, user }) => type === 'app.request' && user === 'bot:of-nobody')
+  t.ok(requests.length > 0)
+  for (const one of requests) t.equal(one.acts_for, 'nobody@example.com')
 })
 
 t.test('each refusal of a known person is one record, with session and roles', async (t) => {
