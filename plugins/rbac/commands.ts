@@ -5,6 +5,7 @@ import {
   didYouMean,
   escapeText,
   fileFlags,
+  formatTime,
   type HubClient,
   listOrNull,
   nameOf,
@@ -17,9 +18,11 @@ import {
   resourceOf,
   showLabels,
   showTable,
+  showYaml,
   strictFlag,
   suggest,
 } from '@mezite/cli'
+import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 
 /** A problem for each label of a role that no app has. Empty while no app has a label. */
@@ -180,6 +183,53 @@ class RolesPreview extends AdminCommand {
   }
 }
 
+interface Version {
+  readonly version: number
+  readonly saved: string | null
+  readonly saved_by: string | null
+  readonly document: object
+}
+
+class RolesVersions extends AdminCommand {
+  static override summary = 'List the last versions of a role, or print one of them'
+  static override description =
+    'The newest version is the one in force. To go back to an earlier one, print it with --show, see who would gain and lose access with `mezctl roles preview`, and store it with `mezctl roles create`.'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> developers',
+    '<%= config.bin %> <%= command.id %> developers --show 3 >developers.json',
+  ]
+  static override args = { name: Args.string({ description: 'Name of the role', required: true }) }
+  static override flags = {
+    show: Flags.integer({ description: 'Print this version for --from-file', helpValue: 'VERSION', min: 1 }),
+  }
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(RolesVersions)
+    const { name } = args
+    const target = path`/roles/${name}/versions`
+    const versions = (await this.call(flags, 'GET', target)) as readonly Version[]
+    if (flags.show === undefined)
+      return this.show(flags, versions, () =>
+        versions.length === 0
+          ? escapeText(`The role ${name} has not been changed since its versions are kept.`)
+          : showTable(
+              ['version', 'saved', 'by'],
+              versions.map(({ version, saved, saved_by }) => [
+                String(version),
+                saved === null ? 'with the cluster' : formatTime(saved),
+                saved_by ?? 'unknown',
+              ]),
+            ),
+      )
+    const found = versions.find(({ version }) => version === flags.show)
+    if (found === undefined)
+      throw new CliError('MEZ_USAGE_WRONG', `there is no version ${flags.show} of the role ${name}`, {
+        hint: `See those that are kept: mezctl roles versions ${name}`,
+      })
+    await this.show(flags, found.document, () => showYaml(found.document))
+  }
+}
+
 /** Names of one cell; `--json` has all of them. */
 const MOST_NAMES = 3
 
@@ -241,4 +291,5 @@ export const COMMANDS = {
   }),
   'roles:create': RolesCreate,
   'roles:preview': RolesPreview,
+  'roles:versions': RolesVersions,
 }

@@ -1,6 +1,7 @@
 import {
   adminRoles,
   catalog,
+  database,
   defineHubPlugin,
   migrations,
   requirements,
@@ -18,6 +19,7 @@ import { roleRequirements } from './requirements.ts'
 import { previewRoute } from './role-preview.ts'
 import { readRoles } from './role-rules.ts'
 import { limitsOf, voteByRoles } from './role-set.ts'
+import { versionsRoute } from './role-versions.ts'
 import { defineRoles } from './roles.ts'
 
 /** Decides access by roles and labels. The page how-to/roles of the documentation has the rules. */
@@ -41,7 +43,7 @@ export default defineHubPlugin({
       ),
     ),
   }),
-  needs: { catalog, explanations, revisions },
+  needs: { catalog, database, explanations, revisions },
   wants: { roleRules },
   provides: { adminRoles, sessionLimits, migrations, requirements, webRoutes },
   reasons,
@@ -55,7 +57,14 @@ export default defineHubPlugin({
     provide.adminRoles({
       rulesOf: (role) => (roles.unreadable.has(role) ? null : roles.items.get(role)?.rights),
     })
-    provide.webRoutes(resource.routes(roles, previewRoute(roles, use, use.roleRules)))
+    const preview = previewRoute(roles, use, use.roleRules)
+    const versions = versionsRoute(use.database, use.roleRules)
+    provide.webRoutes(
+      resource.routes(roles, (on) => {
+        preview(on)
+        versions(on)
+      }),
+    )
     for (const rule of use.roleRules) rule.attach(readRoles(roles))
     tap.access.decide(
       (query, vote) => {

@@ -1,7 +1,17 @@
 import type { Database, Migrations } from '@mezite/core'
 import { STANDARD_ROLES } from './standard-roles.ts'
 
-export type RbacTables = { rbac_roles: { name: string; document: string; updated: number } }
+export type RbacTables = {
+  rbac_roles: { name: string; document: string; updated: number }
+  rbac_role_versions: {
+    name: string
+    /** Counts from 1 for each role. */
+    number: number
+    document: string
+    saved: number
+    saved_by: string | null
+  }
+}
 
 /** Whether somebody may have a role already: a name that had no document until now must not begin to give rights. */
 async function isNew(db: Database): Promise<boolean> {
@@ -35,6 +45,19 @@ export const rbacMigrations: Migrations = {
           return { name: role.metadata.name, document: JSON.stringify(role), updated: 0 }
         })
         await db.withTables<RbacTables>().insertInto('rbac_roles').values(rows).execute()
+      },
+    },
+    '0003-role-versions': {
+      async up(db: Database) {
+        await db.schema
+          .createTable('rbac_role_versions')
+          .addColumn('name', 'text', (column) => column.notNull())
+          .addColumn('number', 'integer', (column) => column.notNull())
+          .addColumn('document', 'text', (column) => column.notNull())
+          .addColumn('saved', 'double precision', (column) => column.notNull())
+          .addColumn('saved_by', 'text')
+          .addPrimaryKeyConstraint('rbac_role_versions_pkey', ['name', 'number'])
+          .execute()
       },
     },
   },

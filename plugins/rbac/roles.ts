@@ -11,6 +11,7 @@ import {
   roleSpec,
 } from './role-resource.ts'
 import { type CompiledRole, compileRole } from './role-set.ts'
+import { dropVersions, keepVersion } from './role-versions.ts'
 
 /** A row of `rbac_roles`. */
 export interface RoleRow {
@@ -76,12 +77,20 @@ export const defineRoles = (rules: readonly RoleRule[] = []) => {
         cuts: true,
         parse: (body, options) => readRole(body, { ...options, rules }),
         row: (role, _old, updated) => ({ name: role.metadata.name, document: JSON.stringify(role), updated }),
-        within: async ({ row, old, by }) => requireRights(by, old, row),
+        async within(change) {
+          requireRights(change.by, change.old, change.row)
+          await keepVersion(change)
+          return undefined
+        },
       },
       remove: {
         cuts: true,
         refuse: refuseBuiltIn,
-        within: async ({ row, by }) => requireRights(by, row, undefined),
+        async within(change) {
+          requireRights(change.by, change.row, undefined)
+          await dropVersions(change)
+          return undefined
+        },
       },
     },
   })

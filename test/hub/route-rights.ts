@@ -103,7 +103,11 @@ export const RIGHTS: Readonly<Record<string, readonly string[]>> = {
   ],
   'role.delete': ['DELETE /v1/webapi/roles/{name}'],
   'role.list': ['GET /v1/webapi/roles'],
-  'role.read': ['GET /v1/webapi/schemas/role', 'GET /v1/webapi/roles/{name}'],
+  'role.read': [
+    'GET /v1/webapi/schemas/role',
+    'GET /v1/webapi/roles/{name}',
+    'GET /v1/webapi/roles/{name}/versions',
+  ],
   'role.update': ['PUT /v1/webapi/roles/{name}'],
   'session.end': ['DELETE /v1/webapi/sessions', 'DELETE /v1/webapi/sessions/{id}'],
   'session.list': ['GET /v1/webapi/sessions'],

@@ -11,6 +11,7 @@ import { TextField } from './fields.tsx'
 import { LockBanner } from './locks.tsx'
 import { ConflictNotice, PageHead, Section } from './parts.tsx'
 import { RedirectUri } from './redirect-uri.tsx'
+import { RoleVersions } from './role-versions.tsx'
 import { BASE, go, place } from './router.ts'
 import { a } from './text.ts'
 import { type Mark, YamlEditor } from './yaml-editor.tsx'
@@ -157,6 +158,9 @@ export function DocumentEditor(props: {
           {/* The editor lists faults that have a place in the text. */}
           {marks.length === 0 && <ActionError error={refused ?? save.error} />}
           {preview && <Changes preview={preview} />}
+          {kind === 'role' && !isNew && (
+            <RoleVersions name={document.metadata.name} onUse={(earlier) => setText(stringify(earlier))} />
+          )}
           <div class="actions">
             <button
               type="submit"
