@@ -116,8 +116,8 @@ export function apiRoutes(deps: RouteDeps): WebRoutes {
       })
       const approve = { ...user, summary: 'Approve a request', body: ApproveBody }
       on('POST /:id/approve', approve, async (id, { body, actor }) => {
-        const durationMs = body?.for === undefined ? undefined : durationOf(body.for)
-        return show(await desk.approve(id, actor, durationMs), actor.subject)
+        const forMs = body?.for === undefined ? undefined : durationOf(body.for)
+        return show(await desk.approve(id, actor, { forMs }), actor.subject)
       })
       const deny = { ...user, summary: 'Deny a request', body: DenyBody }
       on('POST /:id/deny', deny, async (id, { body, actor }) =>

@@ -30,8 +30,12 @@ export interface DeskParts {
 /** Takes requests and decisions about them. Every method throws `Problem`. */
 export interface RequestDesk {
   create(input: NewRequest, by: Actor): Promise<AccessRequest>
-  /** `forMs`: for less time than was asked for. */
-  approve(id: string, by: Actor, forMs?: number): Promise<AccessRequest>
+  /** `forMs`: for less time than was asked for. `atMostMs`: for this time, or for what was asked for if that is less. */
+  approve(
+    id: string,
+    by: Actor,
+    time?: { readonly forMs?: number | undefined; readonly atMostMs?: number | undefined },
+  ): Promise<AccessRequest>
   deny(id: string, by: Actor, reason: string | null): Promise<AccessRequest>
   /** The person who asked takes the request back, or ends the access. */
   cancel(id: string, by: Actor): Promise<AccessRequest>
@@ -131,11 +135,11 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
       return breakGlass ? openAtOnce(created, user, { input, by }) : created
     },
 
-    approve: (id, by, forMs) =>
+    approve: (id, by, { forMs, atMostMs = Number.POSITIVE_INFINITY } = {}) =>
       changing(id, by, async (request, running) => {
         const user = personOf(by)
         const confirmed = requireReviewer(request, user, by)
-        const lasts = forMs ?? request.duration
+        const lasts = forMs ?? Math.min(atMostMs, request.duration)
         if (lasts < SHORTEST_MS) throw problems.tooShort()
         if (lasts > request.duration) throw problems.tooLong(showDuration(request.duration))
         const app = appOf(request)

@@ -22,6 +22,9 @@ const choices = (maxMs: number) => {
 }
 export const durations = ({ id, maxMs, chosen = maxMs }: { id: string; maxMs: number; chosen?: number }) =>
   html`<select id=${id} name="for">${choices(maxMs).map((ms) => html`<option value=${showDuration(ms)} selected=${ms === chosen}>${showDuration(ms)}</option>`)}</select>`
+/** Times for several requests at once, the longest of which was asked for `maxMs`: none, or at most one. */
+export const atMost = ({ id, maxMs, asked }: { id: string; maxMs: number; asked: string }) =>
+  html`<select id=${id} name="for"><option value="" selected>${asked}</option>${CHOICES_MS.filter((ms) => ms < maxMs).map((ms) => html`<option value=${showDuration(ms)}>${showDuration(ms)}</option>`)}</select>`
 /** A time that the reader's browser shows in its own zone. */
 export function time(at: number) {
   const text = new Date(at).toISOString()

@@ -83,7 +83,7 @@ export default defineHubPlugin({
     const sweep = createSweep({ ...use, store, desk, messages, clock, log })
     const usage = createUsage({ ...use, store, clock, log })
     const requestPages = createRequestPages({ pages: use.pages, scripts })
-    const parts = { ...use, store, rules, people, messages, desk, clock, pages: requestPages }
+    const parts = { ...use, store, rules, people, messages, desk, clock, log, pages: requestPages }
 
     provide.migrations(requestMigrations)
     for (const rule of rules.entries) provide.roleRules(rule)

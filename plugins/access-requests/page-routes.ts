@@ -1,4 +1,12 @@
-import { type Catalog, type Clock, Problem, type Subject, type Users, type WebRoutes } from '@mezite/core'
+import {
+  type Catalog,
+  type Clock,
+  type Log,
+  Problem,
+  type Subject,
+  type Users,
+  type WebRoutes,
+} from '@mezite/core'
 import { actionRoutes } from './action-routes.ts'
 import type { RequestDesk } from './desk.ts'
 import { durationOf, pathOf, reasonOf, textOf } from './form-fields.ts'
@@ -24,6 +32,7 @@ export interface RouteDeps {
   readonly users: Pick<Users, 'byName' | 'keyOf' | 'rolesOf'>
   readonly catalog: Pick<Catalog, 'byName' | 'byId' | 'list' | 'urlOf'>
   readonly clock: Clock
+  readonly log: Pick<Log, 'error'>
   readonly languageOf: (acceptLanguage: string | undefined) => Language
 }
 
@@ -161,7 +170,26 @@ export function pageRoutes(deps: RouteDeps): WebRoutes {
             .send({ state: stateOf(now, clock.now()), url: urlOf(now) })
         },
       )
-      actionRoutes(web, desk)
+      actionRoutes(web, desk, {
+        log: deps.log,
+        listAfter: async ({ subject, headers }, { verdict, decided, refused }) =>
+          pages.list(
+            subject,
+            languageOf(headers['accept-language']),
+            listView(deps, subject, await ownOf(subject)),
+            {
+              verdict,
+              decided: decided.map(shown),
+              refused: await Promise.all(
+                refused.map(async ({ id, problem }) => {
+                  const request = await store.find(id)
+                  const seen = request !== undefined && mayRead(deps, subject, request)
+                  return { id, problem, request: seen ? request : null }
+                }),
+              ),
+            },
+          ),
+      })
     },
 
     async account(request, session) {

@@ -1,7 +1,7 @@
-import { html, type Pages, type Subject } from '@mezite/core'
+import { html, type Pages, type Problem, type Subject } from '@mezite/core'
 import { accountSection } from './account-section.ts'
 import { type Body, form, time } from './form.ts'
-import { inbox } from './inbox.ts'
+import { inbox, type OutcomeView, outcomeCard } from './inbox.ts'
 import { PAGES } from './messages.ts'
 import { type AccessRequest, isOpenedAtOnce } from './request.ts'
 import { rows, type ShownRequest } from './request-rows.ts'
@@ -44,6 +44,14 @@ export function createRequestPages(options: {
     const user = { name: subject.user, roles: subject.roles }
     return pages.render({ title, body, language, user, current: PAGES, ...more })
   }
+
+  /** The reason why a request was not decided. A problem's own sentence is English. */
+  const sentenceIn =
+    (language: Language) =>
+    ({ code, message }: Pick<Problem, 'code' | 'message'>): string => {
+      if (code === 'confirmation_required') return texts[language].review.confirmText
+      return (language !== 'en' && pages.reasonOf(code)?.[language]) || message
+    }
 
   return {
     form,
@@ -139,7 +147,7 @@ export function createRequestPages(options: {
     },
 
     /** Everything that concerns the reader. */
-    list(subject: Subject, language: Language, view: ListView): string {
+    list(subject: Subject, language: Language, view: ListView, outcome: OutcomeView | null = null): string {
       const words = texts[language]
       const { list, review } = words
       const asks = (one: AccessRequest) =>
@@ -156,6 +164,7 @@ export function createRequestPages(options: {
         list.title,
         html`<div class="stack">
           <h1>${list.title}</h1>
+          ${outcome === null ? null : outcomeCard(words, outcome, { title: asks, sentence: sentenceIn(language) })}
           ${view.reviews ? card(`${list.forYou} (${view.waiting.length})`, inbox(words, view, asks)) : null}
           ${view.live.length > 0 ? card(list.live, rows(words, view.live, asks, list.none)) : null}
           ${able.length > 0 ? card(list.ask, folded(list.askCount(able.length), able)) : null}

@@ -559,7 +559,13 @@ t.test(
     t.equal(await stateOf(three!), 'denied')
     t.equal((await decide('approve', [])).status, 400, 'nothing is marked')
     t.equal((await decide('perhaps', [three])).status, 400)
-    t.equal((await decide('approve', ['no-such-request'])).status, 404)
+    const mixed = await decide('approve', ['no-such-request', three])
+    t.match(mixed, {
+      status: 200,
+      text: /Not decided: 2[\s\S]*There is no such request\.[\s\S]*already denied/,
+    })
+    const many = Array.from({ length: 101 }, (_, at) => `many-${at}`)
+    t.equal((await decide('approve', many)).status, 400, 'more than a page of them')
   },
 )
 
