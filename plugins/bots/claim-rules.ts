@@ -25,19 +25,29 @@ export function ruleFault(value: string): string | null {
 }
 
 /**
- * The first rule that the claims do not meet, with their value; null if they meet all: an exact value, or `^regex$` (RE2) that
- * matches the whole value, so that `^a|b$` does not match `ax`. A claim that is a list meets a rule by any of its values; one
- * that is missing or an object meets none.
+ * The rules that the claims do not meet, each with its value: an exact value, or `^regex$` (RE2) that matches the whole value, so
+ * that `^a|b$` does not match `ax`. A claim that is a list meets a rule by any of its values; one that is missing or an object
+ * meets none.
  */
+export const unmetRules = (rules: Readonly<Record<string, string>>, claims: Claims): readonly string[] =>
+  Object.entries(rules).flatMap((rule) => (isMet(rule, claims) ? [] : [unmet(rule, claims)]))
+
+/** The first of `unmetRules`; null if the claims meet all. */
 export function unmetRule(rules: Readonly<Record<string, string>>, claims: Claims): string | null {
-  const unmet = Object.entries(rules).find(([name, rule]) => {
-    const values = valuesOf(claims, name)
-    if (!rule.startsWith('^')) return !values.includes(rule)
-    const pattern = RE2JS.compile(rule)
-    return !values.some((value) => value.length <= LONGEST && pattern.matches(value))
-  })
-  if (unmet === undefined) return null
-  const [name, rule] = unmet
+  const first = Object.entries(rules).find((rule) => !isMet(rule, claims))
+  return first === undefined ? null : unmet(first, claims)
+}
+
+type Rule = readonly [name: string, rule: string]
+
+function isMet([name, rule]: Rule, claims: Claims): boolean {
+  const values = valuesOf(claims, name)
+  if (!rule.startsWith('^')) return values.includes(rule)
+  const pattern = RE2JS.compile(rule)
+  return values.some((value) => value.length <= LONGEST && pattern.matches(value))
+}
+
+function unmet([name, rule]: Rule, claims: Claims): string {
   const values = valuesOf(claims, name).slice(0, MOST_SHOWN).map(shown)
   return `${name} must be ${shown(rule)}, and is ${values.join(', ') || 'missing'}`
 }
@@ -46,7 +56,8 @@ export function unmetRule(rules: Readonly<Record<string, string>>, claims: Claim
 const valuesOf = (claims: Claims, name: string): readonly string[] =>
   Object.hasOwn(claims, name) ? textsOf(claims[name]) : []
 
-const shown = (text: string): string => JSON.stringify(text.slice(0, LONGEST_SHOWN))
+/** A value in quotes, cut. */
+export const shown = (text: string): string => JSON.stringify(text.slice(0, LONGEST_SHOWN))
 
 function textsOf(value: unknown): readonly string[] {
   if (Array.isArray(value)) return value.slice(0, MOST_VALUES).filter((one) => typeof one === 'string')

@@ -22,6 +22,7 @@ import {
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import type { InferredFlags } from '@oclif/core/interfaces'
+import { ProgramsDoctor } from './commands/doctor.ts'
 import { BotsSecret } from './commands/secret.ts'
 
 const list = (text: string): string[] => text.match(/[^,\s]+/g) ?? []
@@ -264,6 +265,7 @@ export const COMMANDS = {
     get: 'Show a bot, with its keys and the issuers that it trusts',
     rm: { summary: 'Remove a bot, and end its sessions', effect: 'Its programs are rejected from now on.' },
   }),
+  'programs:doctor': ProgramsDoctor,
 }
 
 /** `2 keys, token.actions.githubusercontent.com, secret`. */

@@ -1,10 +1,12 @@
 import {
   audit,
+  catalog,
   credentials,
   dashboardParts,
   database,
   defineHubPlugin,
   migrations,
+  publicNames,
   revisions,
   sessions,
   webRoutes,
@@ -16,8 +18,10 @@ import { createBotLogins } from './bot-logins.ts'
 import { USER_PREFIX } from './bot-resource.ts'
 import { botResource } from './bots.ts'
 import { botsPage } from './bots-page.ts'
+import { checkRoutes } from './check-route.ts'
 import { createIssuerKeys } from './issuer-keys.ts'
 import { botMigrations } from './migrations.ts'
+import { createProofCheck } from './proof-check.ts'
 import { createProofs } from './proofs.ts'
 import { reasons } from './reasons.ts'
 import { secretRoutes } from './secret-routes.ts'
@@ -28,14 +32,15 @@ export default defineHubPlugin({
   name: 'bots',
   api: 1,
   summary: 'Accounts of programs, and the proofs by which they get in',
-  needs: { audit, database, locks, revisions, sessions },
+  needs: { audit, catalog, database, locks, publicNames, revisions, sessions },
   provides: { botLogins, credentials, dashboardParts, findings, migrations, webRoutes },
   reasons,
   setup({ clock, log, tap, use, provide }) {
     const resource = botResource(use.sessions)
     const bots = resource.open({ revisions: use.revisions, log, clock })
     const spent = createSpentProofs(use.database, clock)
-    const proofs = createProofs({ keysOf: createIssuerKeys({ clock }), spent, clock })
+    const keysOf = createIssuerKeys({ clock })
+    const proofs = createProofs({ keysOf, spent, clock })
     const uses = createSecretUses({ ...use, bots, clock, log })
     provide.migrations(botMigrations)
     provide.findings({ name: 'bots', list: uses.findings })
@@ -43,6 +48,7 @@ export default defineHubPlugin({
     provide.dashboardParts(botsPage(bots, use.sessions))
     provide.botLogins(createBotLogins({ ...use, bots, proofs, uses }))
     provide.webRoutes(resource.routes(bots, secretRoutes(bots, { ...use, clock })))
+    provide.webRoutes(checkRoutes(bots, createProofCheck({ ...use, bots, keysOf, spent, clock })))
     tap.access.decide(
       ({ subject, context: { clientIp } }, vote) => {
         // Nobody connects in an explanation.

@@ -12,13 +12,14 @@ const SKEW_SECONDS = 60
 /** The longest that a proof may still be valid: it is remembered for as long. */
 const LONGEST_ASSERTION_MS = 3_600_000
 const LONGEST_ID_TOKEN_MS = 24 * 3_600_000
-const LONGEST_TOKEN = 16_384
+/** In characters. */
+export const LONGEST_TOKEN = 16_384
 /** Of a bot with many rules of trust, so many are in the audit event. */
 const MOST_UNMET = 3
 
 interface Deps {
   readonly keysOf: IssuerKeys
-  readonly spent: SpentProofs
+  readonly spent: Pick<SpentProofs, 'spend'>
   readonly clock: Clock
 }
 

@@ -20,16 +20,28 @@ export function createSpentProofs(database: Database, clock: Clock) {
       .execute()
   }
 
+  const hashOf = (parts: readonly string[]) =>
+    createHash('sha256').update(parts.join('\0')).digest('base64url')
+
   return {
     /** True for the first caller in the cluster, false for every other. `expires` is in milliseconds since the epoch. */
     async spend(parts: readonly string[], expires: number): Promise<boolean> {
       await prune()
-      const hash = createHash('sha256').update(parts.join('\0')).digest('base64url')
+      const hash = hashOf(parts)
       const row = await db
         .insertInto('bots_spent')
         .values({ hash, expires })
         .onConflict((conflict) => conflict.column('hash').doNothing())
         .returning('hash')
+        .executeTakeFirst()
+      return row !== undefined
+    },
+    /** Whether `spend` was called with these parts; remembers nothing. */
+    async isSpent(parts: readonly string[]): Promise<boolean> {
+      const row = await db
+        .selectFrom('bots_spent')
+        .select('hash')
+        .where('hash', '=', hashOf(parts))
         .executeTakeFirst()
       return row !== undefined
     },

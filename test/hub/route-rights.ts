@@ -64,7 +64,7 @@ export const RIGHTS: Readonly<Record<string, readonly string[]>> = {
   'backup.create': ['POST /v1/webapi/backups'],
   'bot.delete': ['DELETE /v1/webapi/bots/{name}'],
   'bot.list': ['GET /v1/webapi/bots'],
-  'bot.read': ['GET /v1/webapi/bots/{name}', 'GET /v1/webapi/schemas/bot'],
+  'bot.read': ['GET /v1/webapi/bots/{name}', 'GET /v1/webapi/schemas/bot', 'POST /v1/webapi/programs/check'],
   'bot.update': [
     'PUT /v1/webapi/bots/{name}',
     'POST /v1/webapi/bots/{name}/secret',

@@ -15,6 +15,7 @@ const PAGES = [
 ]
 /** Commands that start something or need a person, and the test that runs each. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
+  'mezctl programs doctor': 'plugins/bots/doctor.test.ts',
   'mezhub init': 'e2e/first-app.test.ts',
   'mezhub start': 'e2e/first-app.test.ts',
   'mezd start': 'e2e/first-app.test.ts',
