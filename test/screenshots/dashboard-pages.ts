@@ -45,6 +45,14 @@ export async function press(page: Page, name: string): Promise<void> {
   await button.click()
 }
 
+/** Chooses a name in a field for several, as with the mouse. */
+export async function choose(page: Page, label: string, name: string): Promise<void> {
+  const within = (await page.locator('dialog[open]').count()) > 0 ? page.locator('dialog[open]') : page
+  await within.getByRole('combobox', { name: label }).fill(name)
+  await within.getByRole('option', { name }).first().click()
+  await within.getByRole('button', { name: `Remove ${name}` }).waitFor()
+}
+
 async function follow(page: Page, url: string): Promise<void> {
   await page.evaluate((to) => {
     history.pushState(null, '', to)

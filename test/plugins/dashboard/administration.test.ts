@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import type { Page } from 'playwright-core'
 import t from 'tap'
-import { openPage, press } from '../../screenshots/dashboard-pages.ts'
+import { choose, openPage, press } from '../../screenshots/dashboard-pages.ts'
 import { register } from '../../screenshots/program-pages.ts'
 import { until } from '../../until.ts'
 import { plugIn } from '../webauthn/virtual-key.ts'
@@ -32,7 +32,7 @@ t.test(
     await page.getByText(/must be SCHEME/).waitFor()
     await page.getByLabel('Target *').fill(dashboard.target)
     await page.getByLabel('Labels').fill('team=platform')
-    await page.getByLabel('berlin-1').check()
+    await choose(page, 'Agents', 'berlin-1')
     await press(page, 'Test')
     await page.getByText('Reached', { exact: true }).waitFor()
     await add.click()
@@ -85,7 +85,7 @@ t.test('a role is written with a preview, a person gets it, and it is removed', 
   await at(page, '/people')
   await press(page, 'Add a person')
   await dialogOf(page).getByLabel('Name *').fill('erik@northwind.example')
-  await dialogOf(page).getByLabel('auditors').check()
+  await choose(page, 'Roles', 'auditors')
   await dialogOf(page).getByRole('button', { name: 'Add a person' }).click()
   await page.getByRole('heading', { name: 'erik@northwind.example' }).waitFor()
   await page.getByLabel('Application').selectOption('payroll')
@@ -233,7 +233,7 @@ t.test('an API token works until it is removed, and a passkey link enrols', asyn
   await at(page, '/tokens')
   await press(page, 'Add an API token')
   await dialogOf(page).getByLabel('Name *').fill('ci')
-  await dialogOf(page).getByLabel('admin').check()
+  await choose(page, 'Roles', 'admin')
   await dialogOf(page).getByRole('button', { name: 'Create the token' }).click()
   const token = await dialogOf(page).locator('.copyable code').textContent()
   await press(page, 'Done')

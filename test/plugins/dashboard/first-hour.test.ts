@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { startProgram } from '../../../examples/cluster/program.ts'
 import { MEZD } from '../../e2e/start-agent.ts'
+import { choose } from '../../screenshots/dashboard-pages.ts'
 import { openEmptyHub } from '../../screenshots/empty-hub.ts'
 import { browser, dashboard, violations } from './browser.ts'
 
@@ -43,7 +44,7 @@ t.test('an empty hub shows five steps from sign-in to launch, each checked for r
   await current.getByRole('link', { name: 'Add an application' }).click()
   await page.getByLabel('Name *').first().fill('wiki')
   await page.getByLabel('Target *').fill(dashboard.target)
-  await page.getByLabel('node-1').check()
+  await choose(page, 'Agents', 'node-1')
   await page.getByRole('button', { name: 'Add an application' }).click()
   await page.locator('.panel .tag.state.good').waitFor()
   await page.locator('.sidebar').getByText('Overview').click()
@@ -52,7 +53,7 @@ t.test('an empty hub shows five steps from sign-in to launch, each checked for r
   await current.getByRole('link', { name: 'People' }).click()
   await page.getByRole('link', { name: 'dana' }).click()
   await page.getByRole('button', { name: 'Edit roles' }).click()
-  await dialog.getByLabel('access').check()
+  await choose(page, 'Roles', 'access')
   await dialog.getByRole('button', { name: 'Save' }).click()
   await page.locator('.sidebar').getByText('Overview').click()
 

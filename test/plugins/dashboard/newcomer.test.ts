@@ -1,6 +1,7 @@
 // together: dashboard
 /** The walk of somebody who has never seen the dashboard, from an application to the end of a session, in the browser alone. */
 import t from 'tap'
+import { choose } from '../../screenshots/dashboard-pages.ts'
 import { api, dashboard, hub, openTab } from './browser.ts'
 
 const CAROL = 'carol@northwind.example'
@@ -15,7 +16,7 @@ t.test(
     await page.getByRole('link', { name: 'Add an application' }).click()
     await page.getByLabel('Name *').first().fill('second')
     await page.getByLabel('Target *').fill(dashboard.target)
-    await page.getByLabel('berlin-1').check()
+    await choose(page, 'Agents', 'berlin-1')
     await page.getByLabel('Labels').fill('team=platform')
     await page.getByRole('button', { name: 'Test', exact: true }).click()
     await page.getByText('Reached', { exact: true }).waitFor()
@@ -47,7 +48,7 @@ t.test(
     await page.getByLabel('Application').selectOption('second')
     await page.getByText('role_missing').waitFor()
     await page.getByRole('button', { name: 'Edit roles' }).click()
-    await page.getByLabel('engineers').check()
+    await choose(page, 'Roles', 'engineers')
     await page.getByRole('button', { name: 'Save' }).click()
     await page.locator('.answer', { hasText: 'Allowed' }).waitFor()
     await carol.goto(`${hub.appUrl('second')}/`)

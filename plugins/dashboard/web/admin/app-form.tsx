@@ -7,7 +7,8 @@ import { t } from '../text.ts'
 import { type AppDocument, documentOf, type Faults, faultsOf, useAppDraft } from './app-draft.ts'
 import type { App } from './apps.tsx'
 import { ActionError, announce, useAction } from './dialogs.tsx'
-import { CheckField, readNames, readPairs, TextField } from './fields.tsx'
+import { readNames, readPairs, TextField } from './fields.tsx'
+import { NamesField } from './names-field.tsx'
 import { ConflictNotice, PageHead, Section, State } from './parts.tsx'
 import { BASE, go, to } from './router.ts'
 import { type Help, SpecFields } from './spec-fields.tsx'
@@ -96,29 +97,22 @@ export function AppForm({ app }: { readonly app?: App }) {
             placeholder="http://127.0.0.1:3000"
             onChange={(uri) => setSpec({ uri })}
           />
-          <fieldset class="field">
-            <legend>{a('agents')}</legend>
-            <p class="help">{help?.agents?.description}</p>
-            {agents.data?.map(({ hostname, connected }) => (
-              <CheckField
-                key={hostname}
-                label={`${hostname}${connected ? '' : ` (${a('notConnected')})`}`}
-                value={spec.agents?.includes(hostname) ?? false}
-                onChange={(on) =>
-                  setSpec({
-                    agents: on
-                      ? [...(spec.agents ?? []), hostname]
-                      : (spec.agents ?? []).filter((one) => one !== hostname),
-                  })
-                }
-              />
-            ))}
+          <NamesField
+            label={a('agents')}
+            help={help?.agents?.description}
+            options={(agents.data ?? []).map(({ hostname, connected }) => ({
+              name: hostname,
+              more: connected ? undefined : a('notConnected'),
+            }))}
+            chosen={spec.agents ?? []}
+            onChange={(names) => setSpec({ agents: [...names] })}
+          >
             {agents.data?.length === 0 && (
               <p class="notice warn">
                 {a('noAgents')} <a href={`${BASE}/agents`}>{a('addAgent')}</a>
               </p>
             )}
-          </fieldset>
+          </NamesField>
           <TextField
             label={a('labels')}
             help={a('labelsHelp', { examples: known.slice(0, 4).join(', ') || 'env=prod' })}

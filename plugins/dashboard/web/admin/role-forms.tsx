@@ -3,7 +3,8 @@ import { call, replaces } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
 import { announce, FormDialog } from './dialogs.tsx'
-import { CheckField, readNames, TextField } from './fields.tsx'
+import { TextField } from './fields.tsx'
+import { NamesField } from './names-field.tsx'
 import { ConflictNotice } from './parts.tsx'
 import type { Person } from './people.tsx'
 import { go } from './router.ts'
@@ -71,36 +72,19 @@ export function EditRoles({ person, onClose }: { readonly person: Person; onClos
   )
 }
 
-/** The roles that exist as check boxes, and room for others. */
-export function RoleChoice(props: {
+/** Roles that exist, found by typing. */
+export function RoleChoice({
+  chosen,
+  onChange,
+}: {
   readonly chosen: readonly string[]
   onChange(roles: readonly string[]): void
 }) {
-  const { chosen, onChange } = props
   const roles = useResource<readonly Role[]>('/roles', ['role'])
-  const known = ['admin', 'access', ...(roles.data ?? []).map(({ metadata }) => metadata.name)]
-  const others = chosen.filter((name) => !known.includes(name))
-  return (
-    <fieldset class="field">
-      <legend>{a('roles')}</legend>
-      {known.map((name) => (
-        <CheckField
-          key={name}
-          label={name}
-          help={name === 'admin' ? a('adminRole') : name === 'access' ? a('accessRole') : undefined}
-          value={chosen.includes(name)}
-          onChange={(on) => onChange(on ? [...chosen, name] : chosen.filter((one) => one !== name))}
-        />
-      ))}
-      {others.length > 0 && (
-        <TextField
-          label={a('otherRoles')}
-          value={others.join(' ')}
-          onChange={(text) =>
-            onChange([...chosen.filter((name) => known.includes(name)), ...readNames(text)])
-          }
-        />
-      )}
-    </fieldset>
-  )
+  const options = [
+    { name: 'admin', more: a('adminRole') },
+    { name: 'access', more: a('accessRole') },
+    ...(roles.data ?? []).map(({ metadata: { name, description } }) => ({ name, more: description })),
+  ]
+  return <NamesField label={a('roles')} options={options} chosen={chosen} onChange={onChange} />
 }

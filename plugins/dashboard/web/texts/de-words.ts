@@ -147,7 +147,6 @@ export const words: Catalogue<typeof english> = {
   oneRequest: 'Anfrage',
   open: 'Öffnen',
   origins: 'Andere Ursprünge',
-  otherRoles: 'Andere Rollen',
   overview: 'Überblick',
   pageFailed: 'Diese Seite ist fehlgeschlagen',
   passkey: 'Passkey',

@@ -144,7 +144,6 @@ export const words = {
   oneRequest: 'Request',
   open: 'Open',
   origins: 'Other origins',
-  otherRoles: 'Other roles',
   overview: 'Overview',
   pageFailed: 'This page failed',
   passkey: 'Passkey',

@@ -1,0 +1,77 @@
+// together: dashboard
+/** Agents and roles are chosen in a search field with suggestions, with the keyboard and a screen reader. */
+import type { Page } from 'playwright-core'
+import t from 'tap'
+import { openPage } from '../../screenshots/dashboard-pages.ts'
+import { api, hub, openTab, violations } from './browser.ts'
+
+const NAME = 'frida@northwind.example'
+const chips = (page: Page) => page.getByRole('list', { name: 'Chosen' }).getByRole('listitem')
+const isOpen = async (page: Page) => (await page.getByRole('listbox', { name: 'Suggestions' }).count()) > 0
+
+t.test('roles are chosen, taken away and saved with the keyboard alone', async (t) => {
+  const { page, faults } = await openTab(t)
+  await openPage(page, `${hub.url}/web/admin/people?add`)
+  await page.getByLabel('Name *').fill(NAME)
+  await page.keyboard.press('Tab')
+  const field = page.getByRole('combobox', { name: 'Roles' })
+  t.ok(await field.evaluate((one) => one.matches(':focus')), 'one stop of the tab key')
+  t.notOk(await isOpen(page))
+  t.equal(await page.locator('dialog[open]').getByRole('checkbox').count(), 0, 'no column of check boxes')
+
+  await page.keyboard.type('engin')
+  await page.getByRole('option', { name: 'engineers' }).waitFor()
+  const active = await field.getAttribute('aria-activedescendant')
+  t.equal(await page.getByRole('option', { selected: true }).getAttribute('id'), active, 'it is announced')
+  t.strictSame(await violations(page), [])
+  await page.keyboard.press('Enter')
+  t.strictSame(await chips(page).allTextContents(), ['engineers'])
+  t.equal(await field.inputValue(), '')
+  await page.getByRole('status').getByText('engineers chosen').waitFor()
+
+  await page.keyboard.press('ArrowDown')
+  const first = await page.getByRole('option', { selected: true }).textContent()
+  await page.keyboard.press('ArrowDown')
+  t.not(await page.getByRole('option', { selected: true }).textContent(), first)
+  t.equal(await page.getByRole('option', { name: 'engineers' }).count(), 0, 'it is chosen already')
+  await page.keyboard.press('Escape')
+  t.notOk(await isOpen(page))
+  t.equal(await page.locator('dialog[open]').count(), 1, 'Escape closes the suggestions, and not the dialog')
+
+  await page.keyboard.type('finance')
+  await page.getByRole('option', { name: 'finance' }).waitFor()
+  await page.keyboard.press('Enter')
+  t.strictSame(await chips(page).allTextContents(), ['engineers', 'finance'])
+  await page.keyboard.press('Backspace')
+  t.strictSame(await chips(page).allTextContents(), ['engineers'], 'Backspace takes the last away')
+  t.strictSame(await violations(page), [])
+
+  await page.keyboard.type('no-such-role')
+  await page.getByText('Nothing matches.').waitFor()
+  await page.keyboard.press('Enter')
+  await page.getByRole('button', { name: 'Add a person', exact: true }).last().click()
+  t.equal(await page.locator('dialog[open]').count(), 1, 'a name that was typed and not chosen is not lost')
+  await field.fill('')
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: NAME }).waitFor()
+  t.match(await api('GET', `/users/${NAME}`), { own_roles: ['engineers'] })
+  await api('DELETE', `/users/${NAME}`)
+  t.strictSame(faults, [])
+})
+
+t.test('an agent is found by a part of its name, and its chip takes it away', async (t) => {
+  const { page } = await openTab(t)
+  await openPage(page, `${hub.url}/web/admin/apps/+`)
+  const field = page.getByRole('combobox', { name: 'Agents' })
+  await field.click()
+  t.ok(await isOpen(page), 'a click lists the first')
+  await field.fill('lin-1')
+  await page.getByRole('option', { name: 'berlin-1' }).click()
+  t.strictSame(await chips(page).allTextContents(), ['berlin-1'])
+  await page.getByRole('button', { name: 'Remove berlin-1' }).click()
+  t.equal(await chips(page).count(), 0)
+  t.ok(await field.evaluate((one) => one.matches(':focus')), 'the focus stays in the field')
+  await field.fill('berlin-1')
+  await page.getByLabel('Description').first().focus()
+  t.strictSame(await chips(page).allTextContents(), ['berlin-1'], 'a whole name needs no Enter')
+})
