@@ -34,6 +34,7 @@ import { createGuardedFetch, type GuardedFetchOptions } from './guarded-fetch.ts
 import { interactionRoutes } from './interactions.ts'
 import { serverMigrations, tokenKeys } from './migrations.ts'
 import { programsPage } from './programs-page.ts'
+import { ORIGIN } from './publishers.ts'
 import { reasons } from './reasons.ts'
 import { type Running, startServer } from './running.ts'
 
@@ -56,6 +57,14 @@ export function createAuthorizationServer(network: Omit<GuardedFetchOptions, 'po
         default: false,
         description: 'whether any program may register itself (RFC 7591)',
       }),
+      clients: Type.Optional(
+        Type.Array(Type.String({ pattern: ORIGIN, must: 'an origin such as https://claude.ai' }), {
+          maxItems: 200,
+          description:
+            'Origins of the publishers whose programs people may let in; [] for none. Default: any. Programs without published metadata do not count',
+          examples: [['https://claude.ai']],
+        }),
+      ),
       metadata_ports: Type.Array(Type.Integer({ minimum: 1, maximum: 65_535 }), {
         minItems: 1,
         maxItems: 20,
@@ -162,6 +171,7 @@ export function createAuthorizationServer(network: Omit<GuardedFetchOptions, 'po
         running = await startServer({
           ...use,
           appClients,
+          clients: config.clients,
           clock,
           fetch,
           issuer,
@@ -172,6 +182,7 @@ export function createAuthorizationServer(network: Omit<GuardedFetchOptions, 'po
           sessionLimits,
           botLogins: use.botLogins,
         })
+        await running.endRefusedClients()
       })
     },
   })

@@ -3,6 +3,7 @@ import { calls } from './calls.ts'
 import type { ConsentPages } from './consent-pages.ts'
 import { type ConsentDeps, createConsents } from './consents.ts'
 import { programOf } from './program-name.ts'
+import { refusedHostOf } from './publishers.ts'
 import { problemFor } from './reasons.ts'
 import type { Server } from './server.ts'
 
@@ -42,7 +43,10 @@ export function interactionRoutes(deps: InteractionDeps): WebRoutes {
     const provider = server().provider()
     const details = await provider.interactionDetails(request.raw, reply.raw).catch(() => null)
     if (details === null || details.uid !== uidOf(request)) throw problemFor('request_expired')
-    const client = await provider.Client.find(String(details.params.client_id))
+    const client = await provider.Client.find(String(details.params.client_id)).catch((error: unknown) => {
+      if (refusedHostOf(error) === null) throw error
+      throw problemFor('publisher_not_allowed')
+    })
     if (!client) throw problemFor('client_unknown')
     return { provider, details, client }
   }

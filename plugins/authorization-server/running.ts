@@ -28,6 +28,7 @@ import { ROUTES } from './endpoint-routes.ts'
 import { loadLibrary } from './library.ts'
 import { createLogouts, type Logouts } from './logouts.ts'
 import { createMetadataFetches } from './metadata-fetches.ts'
+import { createPublishers } from './publishers.ts'
 import { createRecords, type Records } from './records.ts'
 import { keepErrors, recordRefusals } from './refusals.ts'
 import { createRevocationRecord } from './revocation-record.ts'
@@ -42,6 +43,8 @@ export interface RunningDeps {
   readonly audit: Audit
   readonly botLogins: Parameters<typeof registerBotGrants>[1]['botLogins'] | undefined
   readonly catalog: Catalog
+  /** Origins of the publishers whose programs people may let in; undefined: any. */
+  readonly clients: readonly string[] | undefined
   readonly clock: Clock
   readonly database: Database
   /** For addresses that programs write. */
@@ -71,6 +74,8 @@ export interface Running {
   readonly refusal: typeof errors.InvalidGrant
   /** Removes a program that registered or published itself, and ends its tokens. */
   removeClient(id: string, by: Actor): Promise<void>
+  /** Ends what people gave to programs of publishers that the configuration does not name any more. */
+  endRefusedClients(): Promise<void>
   /** A session of the hub has ended: deletes what depended on it, notes which apps to tell, and records what was revoked. */
   ended(session: Session, reason: EndReason): Promise<void>
 }
@@ -131,6 +136,7 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
     return deps.fetch(url, options)
   }
 
+  const publishers = createPublishers(deps.clients, thrown)
   const metadata = createMetadataFetches({
     clock,
     isKnown: async (clientId) => (await records.list('Grant', { client_id: clientId })).length > 0,
@@ -165,7 +171,10 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
       if (botLogins) registerBotGrants(provider, { ...deps, botLogins, tokens, thrown })
       const { Client } = provider
       const find = Client.find.bind(Client)
-      Client.find = (id) => metadata.find(id, () => find(id))
+      Client.find = async (id) => {
+        publishers.check(id)
+        return metadata.find(id, () => find(id))
+      }
       const { compareClientSecret } = Client.prototype
       Client.prototype.compareClientSecret = function (actual) {
         return appClients.appOf(this.clientId) === undefined
@@ -177,6 +186,12 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
     },
   })
   const revoked = createRevocationRecord({ ...deps, records })
+
+  /** Ends everything that people gave a program. `by`: null for the configuration. */
+  async function endClient(id: string, by: Actor | null): Promise<void> {
+    await deps.sessions.end(await records.anchorsOf(id), 'revoked', by?.subject ?? null)
+    await tokens.revoke({ client_id: id })
+  }
   const logouts = createLogouts({ database, provider: server.provider, clock, log })
 
   return {
@@ -186,12 +201,11 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
     logouts,
     refusal: thrown.InvalidGrant,
     async removeClient(id, by) {
-      const anchors = (await records.list('Grant', { client_id: id })).flatMap(
-        ({ session_id }) => session_id ?? [],
-      )
-      await deps.sessions.end(anchors, 'revoked', by.subject)
-      await tokens.revoke({ client_id: id })
+      await endClient(id, by)
       audit.record({ type: 'client.removed', success: true, by, fields: { client: id } })
+    },
+    async endRefusedClients() {
+      for (const id of await records.clientsLetIn()) if (!publishers.admits(id)) await endClient(id, null)
     },
     async ended(session, reason) {
       await revoked(session, reason)

@@ -23,6 +23,8 @@ const en = {
   errorTitle: 'This program cannot continue',
   errorText:
     'The program sent a request that is not valid, so nothing was allowed. Start again in the program.',
+  publisherRefused: (host: string) =>
+    `Your organization does not allow programs of ${host}. Ask your administrator if you need this one.`,
   errorDetails: 'Details for the maker of the program',
 }
 
@@ -57,6 +59,8 @@ export const texts: Readonly<Record<'en' | 'de', Texts>> = {
     errorTitle: 'Dieses Programm kann nicht weitermachen',
     errorText:
       'Das Programm hat eine ungültige Anfrage gesendet, deshalb wurde nichts zugelassen. Beginnen Sie im Programm neu.',
+    publisherRefused: (host) =>
+      `Ihre Organisation lässt Programme von ${host} nicht zu. Fragen Sie Ihre Administration, wenn Sie dieses brauchen.`,
     errorDetails: 'Einzelheiten für den Hersteller des Programms',
   },
 }
