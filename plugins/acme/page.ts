@@ -23,7 +23,7 @@ export function certificatesPage(store: Store, now: () => number): DashboardPart
           one.name,
           one.state,
           one.names.length > 3
-            ? `${one.names.slice(0, 3).join(', ')} and ${one.names.length - 3} more`
+            ? { word: `${one.names.slice(0, 3).join(', ')} and ${one.names.length - 3} more` }
             : one.names.join(', '),
           left,
           one.next_attempt === null ? null : { time: Date.parse(one.next_attempt) },

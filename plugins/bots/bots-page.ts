@@ -23,7 +23,8 @@ export function botsPage(bots: Pick<StoredBots, 'items'>, sessions: Pick<Session
           columns: [
             'Bot',
             'Roles',
-            'Proofs',
+            'Keys',
+            'Rules of trust',
             'From',
             'API',
             'Longest token',
@@ -36,7 +37,8 @@ export function botsPage(bots: Pick<StoredBots, 'items'>, sessions: Pick<Session
           rows: all.map(({ name, user, secret, oldSecret, document: { spec } }) => [
             name,
             spec.roles.join(', '),
-            proofsOf(spec, secret !== null),
+            spec.keys?.length ?? 0,
+            spec.trust?.length ?? 0,
             spec.allow_from?.join(', ') ?? { word: 'any address' },
             { word: spec.api ? 'as its roles allow' : 'about itself' },
             spec.max_token_ttl ?? '1h',
@@ -56,17 +58,6 @@ export function botsPage(bots: Pick<StoredBots, 'items'>, sessions: Pick<Session
       ]
     },
   }
-}
-
-function proofsOf({ keys = [], trust = [] }: BotSpec, secret: boolean): string {
-  const all = [
-    ...(keys.length === 0 ? [] : [keys.length === 1 ? '1 key' : `${keys.length} keys`]),
-    ...(trust.length === 0
-      ? []
-      : [trust.length === 1 ? '1 rule of trust' : `${trust.length} rules of trust`]),
-    ...(secret ? ['secret'] : []),
-  ]
-  return all.length === 0 ? 'none' : all.join(', ')
 }
 
 const sessionsOf = (user: string, count: number) =>
@@ -108,7 +99,6 @@ function proofTables(all: readonly (readonly [name: string, spec: BotSpec])[]) {
 
 const german = {
   Roles: 'Rollen',
-  Proofs: 'Nachweise',
   From: 'Von',
   'Longest token': 'Längstes Token',
   'Secret since': 'Geheimnis seit',
@@ -133,5 +123,4 @@ const german = {
   Keys: 'Schlüssel',
   'Key ID': 'Kennung',
   Type: 'Art',
-  none: 'keine',
 }
