@@ -12,7 +12,7 @@ export type { Collection } from './api/collection.ts'
 export { type AccountGroup, type Explanations, explanations } from './api/explanations.ts'
 export type { Grants } from './api/grants.ts'
 export { type HubState, hubState } from './api/hub-state.ts'
-export { PageQuery } from './api/paging.ts'
+export { PageQuery, pageOf, sortedQuery } from './api/paging.ts'
 export { recordedRequests } from './api/recorded-requests.ts'
 export { readAccessRequest } from './gate/access/access-request.ts'
 // Leads the compiler to the names of all types that are mentioned here, for the declarations of plugins.

@@ -56,7 +56,10 @@ export type DashboardBlock =
       readonly kind: 'table'
       readonly title: string
       readonly columns: readonly string[]
-      /** At most 1,000 rows are shown. */
+      /**
+       * Of a page, any number: the hub searches, sorts and sends a long table in parts. A panel shows the first 1,000, and how many there
+       * are.
+       */
       readonly rows: readonly (readonly DashboardValue[])[]
       /** Shown instead of a table without rows. */
       readonly empty: string
@@ -65,7 +68,7 @@ export type DashboardBlock =
 
 /**
  * A page of the administration, or a panel on the page of an app or a person. Its content is data, loaded within 5 s for
- * administrators with the `right` only, and has at most a million characters as JSON; a plugin that throws or returns anything else loses its page or
+ * administrators with the `right` only, and has at most a million characters as JSON, of each table the first 1,000 rows; a plugin that throws or returns anything else loses its page or
  * panel, and the log says why. For a link in the navigation of everybody, use `homeLinks`.
  */
 export type DashboardPart = {

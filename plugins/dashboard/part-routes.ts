@@ -10,8 +10,9 @@ import {
   type Users,
   type WebRoutes,
 } from '@mezite/core'
+import { PageQuery, pageOf, sortedQuery } from '@mezite/core/administration'
 import { type Say, sayIn } from './part-texts.ts'
-import { contentOf, type Page, type Panel, type PersonPanel } from './parts.ts'
+import { contentOf, type Page, type Panel, type PersonPanel, rowsOf, type TableRow } from './parts.ts'
 import { problemFor } from './reasons.ts'
 
 const Title = { title: Type.String() }
@@ -54,11 +55,42 @@ const Blocks = Type.Array(
       ...Title,
       columns: Type.Array(Type.String()),
       rows: Type.Array(Type.Array(Value)),
+      total: Type.Optional(Type.Integer({ description: 'All rows, if only the first 1,000 are here' })),
       empty: Type.String(),
     }),
     Form,
   ]),
 )
+
+/** The first columns of a table of a plugin, by which a long one can be sorted. */
+const SORTED_COLUMNS = Array.from({ length: 30 }, (_, column) => String(column))
+
+type Cell = TableRow['cells'][number]
+
+/** A value as it is searched. */
+function textOfCell(cell: Cell | undefined): string {
+  if (cell == null) return ''
+  if (typeof cell !== 'object') return String(cell)
+  if ('time' in cell) return new Date(cell.time).toISOString()
+  return 'text' in cell ? cell.text : ''
+}
+
+/** So that negative numbers come before positive ones in the text by which lists are sorted. */
+const BEYOND_NEGATIVE = 1e15
+
+function sortOfCell(cell: Cell | undefined): string | number {
+  if (typeof cell === 'number') return cell + BEYOND_NEGATIVE
+  return textOfCell(cell)
+}
+
+/** How the rows of a table of a plugin are searched and sorted; without a search, they are in the order of the plugin. */
+const rowOrder = {
+  keyOf: ({ at }: TableRow) => String(at).padStart(9, '0'),
+  textOf: ({ cells }: TableRow) => cells.map(textOfCell),
+  sorts: Object.fromEntries(
+    SORTED_COLUMNS.map((column) => [column, ({ cells }: TableRow) => sortOfCell(cells[Number(column)])]),
+  ),
+}
 
 /** What the language and the rights of a caller depend on. */
 interface Caller {
@@ -137,6 +169,20 @@ export function partRoutes(deps: {
       const blocks = await contentOf(page, page.content, say, log)
       if (blocks) return { title: say(page.title), blocks }
       throw problemFor('plugin_failed')
+    })
+    const table = {
+      access: 'dashboard.read',
+      summary:
+        'The rows of a table on a page that a plugin adds: that at this place among the blocks of the page',
+      querystring: sortedQuery(PageQuery, SORTED_COLUMNS),
+      returns: Type.Array(Type.Array(Value)),
+    } as const
+    on('GET /pages/:path/tables/:place', table, async (wanted, caller, reply) => {
+      const page = openTo(caller, pages).find(({ path }) => path === wanted)
+      const rows = page && (await rowsOf(page, Number(caller.params.place), sayTo(caller, page), log))
+      if (page && rows === undefined) throw problemFor('plugin_failed')
+      if (!rows) throw problemFor('page_not_found', `No plugin has such a table on a page "${wanted}".`)
+      return (await pageOf(caller, reply, rows, rowOrder)).map(({ cells }) => cells)
     })
     const ofApp = {
       access: 'app.read',

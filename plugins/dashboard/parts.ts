@@ -1,4 +1,4 @@
-import { type dashboardParts, type Log, messageOf, type SlotRef } from '@mezite/core'
+import { type dashboardParts, inTurns, type Log, messageOf, type SlotRef } from '@mezite/core'
 import type { Say } from './part-texts.ts'
 
 type Part = typeof dashboardParts extends SlotRef<infer P> ? P : never
@@ -11,6 +11,7 @@ type Block<Kind extends Given['kind']> = Extract<Given, { kind: Kind }>
 type Value = Block<'facts'>['facts'][string]
 
 const CONTENT_MS = 5_000
+/** Rows of a table that are sent with its page; the rest of a longer one is read from `rowsOf`. */
 const MOST_ROWS = 1_000
 const MOST_CHARACTERS = 1_000_000
 
@@ -18,19 +19,60 @@ const MOST_CHARACTERS = 1_000_000
 export type Shown =
   | Block<'text'>
   | { readonly kind: 'facts'; readonly facts: readonly (readonly [string, Value])[] }
-  | Block<'table'>
+  | (Block<'table'> & {
+      /** All rows, if only the first ones are here. */
+      readonly total?: number
+    })
   | Block<'form'>
+
+type Load = () => Promise<readonly Given[] | null>
 
 /**
  * The content of a page or panel; null for a panel that does not concern the app. Undefined if the plugin failed, which
  * the log then reports: the other pages and panels are unaffected.
  */
-export async function contentOf(
+export const contentOf = (
   part: Pick<Part, 'kind' | 'title'>,
-  load: () => Promise<readonly Given[] | null>,
+  load: Load,
   say: Say,
   log: Log,
-): Promise<readonly Shown[] | null | undefined> {
+): Promise<readonly Shown[] | null | undefined> =>
+  loaded(part, load, log, async (blocks) => {
+    const shown = blocks.map((block) => readBlock(block, say))
+    if (JSON.stringify(shown).length > MOST_CHARACTERS)
+      throw new Error(`its content has more than ${MOST_CHARACTERS} characters`)
+    return shown
+  })
+
+/** A row of a table with its place in it. */
+export interface TableRow {
+  readonly at: number
+  readonly cells: readonly Value[]
+}
+
+/** All rows of a table: that at this place among the blocks of a page. Null: there is no such table. Otherwise as `contentOf`. */
+export const rowsOf = (
+  page: Page,
+  place: number,
+  say: Say,
+  log: Log,
+): Promise<readonly TableRow[] | null | undefined> =>
+  loaded(page, page.content, log, async (blocks) => {
+    const table = blocks[place]
+    if (table?.kind !== 'table') return null
+    const rows: TableRow[] = []
+    for await (const row of inTurns(table.rows))
+      rows.push({ at: rows.length, cells: cellsOf(table, row, say) })
+    return rows
+  })
+
+/** What `read` makes of the content; undefined, with a line in the log, if the plugin or reading fails. */
+async function loaded<T>(
+  part: Pick<Part, 'kind' | 'title'>,
+  load: Load,
+  log: Log,
+  read: (blocks: readonly Given[]) => Promise<T>,
+): Promise<T | null | undefined> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`timed out after ${CONTENT_MS / 1_000} s`)), CONTENT_MS)
@@ -39,10 +81,7 @@ export async function contentOf(
     // In a function, because a plugin may throw at once.
     const blocks = await Promise.race([(async () => load())(), late])
     if (blocks === null) return null
-    const shown = blocks.map((block) => readBlock(block, say))
-    if (JSON.stringify(shown).length > MOST_CHARACTERS)
-      throw new Error(`its content has more than ${MOST_CHARACTERS} characters`)
-    return shown
+    return await read(blocks)
   } catch (error) {
     const { kind, title } = part
     log.error(
@@ -68,14 +107,13 @@ function readBlock(block: Given, say: Say): Shown {
         ),
       }
     case 'table': {
-      const { columns } = block
+      const { columns, rows } = block
       return {
         kind: 'table',
         title: say(String(block.title)),
         columns: columns.map((column) => say(String(column))),
-        rows: block.rows
-          .slice(0, MOST_ROWS)
-          .map((row) => columns.map((_column, index) => readValue(row[index] ?? null, say))),
+        rows: rows.slice(0, MOST_ROWS).map((row) => cellsOf(block, row, say)),
+        ...(rows.length > MOST_ROWS && { total: rows.length }),
         empty: say(String(block.empty)),
       }
     }
@@ -85,6 +123,12 @@ function readBlock(block: Given, say: Say): Shown {
       throw new Error(`"${(block as { kind: unknown }).kind}" is not a kind of content`)
   }
 }
+
+const cellsOf = (
+  { columns }: Block<'table'>,
+  row: Block<'table'>['rows'][number],
+  say: Say,
+): readonly Value[] => columns.map((_column, index) => readValue(row[index] ?? null, say))
 
 function readForm(form: Block<'form'>, say: Say): Block<'form'> {
   const { method, path, destructive = false, effect, confirm } = form

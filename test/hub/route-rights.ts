@@ -83,7 +83,10 @@ export const RIGHTS: Readonly<Record<string, readonly string[]>> = {
   ],
   'connector.update': ['PUT /v1/webapi/connectors/{name}'],
   'dashboard.list': ['GET /v1/webapi/dashboard/pages'],
-  'dashboard.read': ['GET /v1/webapi/dashboard/pages/{path}'],
+  'dashboard.read': [
+    'GET /v1/webapi/dashboard/pages/{path}',
+    'GET /v1/webapi/dashboard/pages/{path}/tables/{place}',
+  ],
   'device.delete': ['DELETE /v1/webapi/devices/{id}'],
   'device.list': ['GET /v1/webapi/devices'],
   'device.read': ['GET /v1/webapi/devices/{id}'],

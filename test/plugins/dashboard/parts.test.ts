@@ -115,6 +115,27 @@ const wide = defineHubPlugin({
           },
         ] as never,
     })
+    provide.dashboardParts({
+      kind: 'page',
+      right: 'thing.list',
+      path: 'long',
+      title: 'Long',
+      texts: { de: { odd: 'ungerade', even: 'gerade' } },
+      content: async () => [
+        { kind: 'text', text: 'x' },
+        {
+          kind: 'table',
+          title: 'Long',
+          columns: ['Thing', 'Kind', 'Size'],
+          empty: '',
+          rows: Array.from({ length: 2_500 }, (_, at) => [
+            `thing-${at}`,
+            { word: at % 2 === 0 ? 'even' : 'odd' },
+            at === 7 ? -1 : at,
+          ]),
+        },
+      ],
+    })
     page('word-link', async () => [{ kind: 'facts', facts: { a: { word: 'x', href: '//evil.example' } } }])
     page('too-long', async () => [{ kind: 'text', text: 'x'.repeat(1_000_000) }])
     page('unknown-kind', async () => [{ kind: 'html', html: '<b>x</b>' }])
@@ -188,7 +209,7 @@ t.test('only administrators load the content', async (t) => {
   issuer.person = { sub: 'carol-1', email: 'carol@example.com', email_verified: true }
   const visitor = hub.visitor()
   await visitor.open(`${hub.url}/`)
-  for (const path of ['pages', 'pages/app-notes', 'panels/wiki'])
+  for (const path of ['pages', 'pages/app-notes', 'pages/long/tables/1', 'panels/wiki'])
     t.equal((await visitor.fetch(`${hub.url}/v1/webapi/dashboard/${path}`)).status, 403, path)
   issuer.person = { ...admin }
 })
@@ -204,6 +225,51 @@ t.test('a plugin that throws, or returns invalid content, loses this page alone'
     { title: 'Note', blocks: [{ kind: 'facts', facts: [['Note', 'Read-only until Monday']] }] },
     { title: 'Broken panel', blocks: null },
   ])
+})
+
+t.test(
+  'a table of a plugin with more than 1,000 rows is searched, sorted and paged by the hub',
+  async (t) => {
+    const visitor = new Visitor(hub.ca)
+    await visitor.open(`${hub.url}/`)
+    const read = async (path: string, language = 'en') => {
+      const { headers, text, status } = await visitor.fetch(`${hub.url}/v1/webapi/dashboard/pages/${path}`, {
+        headers: { accept: 'application/json', 'accept-language': language },
+      })
+      return { status, value: JSON.parse(text), list: headers['x-mezite-list'], link: String(headers.link) }
+    }
+    const { value: whole } = await read('long')
+    t.equal(whole.blocks[1].rows.length, 1_000)
+    t.equal(whole.blocks[1].total, 2_500, 'the page says how many there are')
+    const first = await read('long/tables/1?limit=100')
+    t.equal(first.list, 'found=2500, all=2500')
+    t.same(first.value[99], ['thing-99', 'odd', 99], 'in the order of the plugin')
+    const [, next = ''] = /<\/v1\/webapi\/dashboard\/pages\/([^>]+)>; rel="next"/.exec(first.link) ?? []
+    t.same((await read(next)).value[0], ['thing-100', 'even', 100])
+    t.same((await read('long/tables/1?q=thing-2345', 'de')).value, [['thing-2345', 'ungerade', 2_345]])
+    t.same((await read('long/tables/1?sort=2&limit=2')).value[0], ['thing-7', 'odd', -1])
+    t.same((await read('long/tables/1?sort=-2&limit=1')).value, [['thing-2499', 'odd', 2_499]])
+    for (const path of ['long/tables/0', 'long/tables/2', 'long/tables/-1', 'long/tables/x', 'none/tables/1'])
+      t.match(await read(path), { status: 404, value: { code: 'page_not_found' } }, path)
+    t.match(await read('long/tables/1?sort=30'), { status: 400 })
+    t.match(await read('throws/tables/0'), { value: { code: 'plugin_failed' } })
+  },
+)
+
+t.test('a long table of a plugin is searched and followed page by page in a browser', async (t) => {
+  const { page } = await newPerson(browser)
+  t.teardown(() => page.context().close())
+  await page.goto(`${hub.url}/`)
+  await page.goto(`${hub.url}/web/admin/plugins/long`)
+  await page.getByText('100 of 2500').waitFor()
+  await page.getByRole('button', { name: 'Show more' }).click()
+  await page.getByRole('cell', { name: 'thing-199' }).waitFor()
+  await page.getByRole('searchbox').fill('thing-2345')
+  await page.getByRole('cell', { name: 'thing-2345' }).waitFor()
+  t.equal(await page.locator('tbody tr').count(), 1)
+  await page.getByRole('searchbox').fill('')
+  await page.getByRole('button', { name: 'Size' }).click()
+  await page.getByRole('cell', { name: 'thing-7', exact: true }).waitFor()
 })
 
 t.test("a plugin's own words are in the reader's language, and data stays as it is", async (t) => {

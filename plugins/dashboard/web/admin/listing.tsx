@@ -28,8 +28,21 @@ export function Listing<T extends object>(props: {
   readonly states?: Readonly<Record<string, string>>
   /** What can be done with several at once. */
   readonly actions?: readonly ListAction<T>[]
+  /** A row in a file. Default: the row itself. */
+  readonly lineOf?: (row: T) => object
 }) {
-  const { path, kinds, label, columns, keyOf, empty, search, states = {}, actions = [] } = props
+  const {
+    path,
+    kinds,
+    label,
+    columns,
+    keyOf,
+    empty,
+    search,
+    states = {},
+    actions = [],
+    lineOf = (row: T) => row,
+  } = props
   const [view, setView] = useView(search !== undefined, path.split('?', 1)[0]!)
   const [typed, setTyped] = useState(view.q)
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set())
@@ -50,7 +63,7 @@ export function Listing<T extends object>(props: {
       (before) => new Set(on ? [...before, ...keys] : [...before].filter((key) => !keys.includes(key))),
     )
   const exportAll = async () =>
-    save(csvOf(await call<readonly object[]>('GET', asked)), `${path.split(/[/?]/)[1]}.csv`)
+    save(csvOf((await call<readonly T[]>('GET', asked)).map(lineOf)), `${path.split(/[/?]/)[1]}.csv`)
   const rowsChosen = list.data?.filter((row) => chosen.has(keyOf(row))) ?? []
   return (
     <>

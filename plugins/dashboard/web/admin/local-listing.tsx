@@ -25,8 +25,10 @@ export function LocalListing<T>(props: {
   readonly empty: ComponentChildren
   /** Rows at first. Default: 50. */
   readonly first?: number
+  /** All that there are, if the page does not have all. */
+  readonly total?: number | undefined
 }) {
-  const { label, file, columns, rows, keyOf, empty, first = FIRST_ROWS } = props
+  const { label, file, columns, rows, keyOf, empty, first = FIRST_ROWS, total } = props
   const [query, setQuery] = useState('')
   const [sort, setSort] = useState('')
   const [all, setAll] = useState(false)
@@ -69,7 +71,7 @@ export function LocalListing<T>(props: {
         <span class="list-end">
           <span class="quiet" role="status">
             {query === ''
-              ? a('shownOfAll', { shown: shown.length, all: rows.length })
+              ? a('shownOfAll', { shown: shown.length, all: total ?? rows.length })
               : a('foundOfAll', { found: found.length, all: rows.length })}
           </span>
           <button type="button" class="plain small" onClick={() => save(csvOf(rows.map(lineOf)), file)}>

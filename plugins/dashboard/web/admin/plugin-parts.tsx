@@ -4,6 +4,7 @@ import type { Responses } from '../api-types.ts'
 import { reload, useResource } from '../live.ts'
 import { ActionError, announce, Confirm, DialogButton, useAction } from './dialogs.tsx'
 import { CheckField, ChoiceField, TextField } from './fields.tsx'
+import { Listing } from './listing.tsx'
 import { LocalListing } from './local-listing.tsx'
 import { Facts, PageHead, Section, Shown, Time } from './parts.tsx'
 import { a } from './text.ts'
@@ -29,7 +30,7 @@ export function PluginPage({ name }: { readonly name: string }) {
       {({ title, blocks }) => (
         <>
           <PageHead title={title} />
-          <Blocks of={blocks} level={2} />
+          <Blocks of={blocks} level={2} page={name} />
         </>
       )}
     </Shown>
@@ -52,16 +53,19 @@ export function PluginPanels({ of, name }: { readonly of: 'app' | 'person'; read
 interface Level {
   /** Of the headings in a block. */
   readonly level: 2 | 3
+  /** The page that they are on, whose long tables the hub searches; absent on a panel. */
+  readonly page?: string
 }
 
-const Blocks = ({ of, level }: Level & { readonly of: readonly Block[] }) =>
+const Blocks = ({ of, ...level }: Level & { readonly of: readonly Block[] }) =>
   of.map((block, index) => (
-    <OneBlock key={block.kind === 'form' ? callOf(block) : index} block={block} level={level} />
+    <OneBlock key={block.kind === 'form' ? callOf(block) : index} block={block} place={index} {...level} />
   ))
 
 const callOf = ({ method, path }: Form): string => `${method} ${path}`
 
-function OneBlock({ block, level }: Level & { readonly block: Block }) {
+function OneBlock(props: Level & { readonly block: Block; readonly place: number }) {
+  const { block, place, level, page } = props
   if (block.kind === 'text') return <p>{block.text}</p>
   if (block.kind === 'form') return <CallForm form={block} level={level} />
   if (block.kind === 'facts')
@@ -72,19 +76,34 @@ function OneBlock({ block, level }: Level & { readonly block: Block }) {
         />
       </div>
     )
+  const columns = block.columns.map((title, at) => ({
+    title,
+    value: (row: Row) => plain(row[at] ?? null),
+    number: block.rows.every((row) => typeof row[at] === 'number'),
+    ...narrowPlace(block.rows, at),
+    cell: (row: Row) => <Cell value={row[at] ?? null} />,
+  }))
+  if (page !== undefined && block.total !== undefined)
+    return (
+      <Listing<Row>
+        path={`/dashboard/pages/${encodeURIComponent(page)}/tables/${place}`}
+        kinds={KINDS}
+        label={block.title}
+        columns={columns.map((column, at) => ({ ...column, sort: String(at) }))}
+        keyOf={keyOfRow}
+        search={a('filter')}
+        empty={<p>{block.empty}</p>}
+        lineOf={(row) => Object.fromEntries(columns.map(({ title, value }) => [title, value(row)]))}
+      />
+    )
   return (
     <LocalListing
       label={block.title}
       file={`${block.title}.csv`}
       rows={block.rows}
+      total={block.total}
       keyOf={keyOfRow}
-      columns={block.columns.map((title, at) => ({
-        title,
-        value: (row: Row) => plain(row[at] ?? null),
-        number: block.rows.every((row) => typeof row[at] === 'number'),
-        ...narrowPlace(block.rows, at),
-        cell: (row: Row) => <Cell value={row[at] ?? null} />,
-      }))}
+      columns={columns}
       empty={<p>{block.empty}</p>}
     />
   )

@@ -4,6 +4,7 @@ import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
 import { ActionError, RemoveButton, useAction } from './dialogs.tsx'
 import { DocumentEditor } from './document-editor.tsx'
+import { LocalListing } from './local-listing.tsx'
 import { Copyable, Facts, Gone, Nothing, PageHead, Section, Shown, State, Table } from './parts.tsx'
 import { AddProvider } from './provider-presets.tsx'
 import { BASE, place, to } from './router.ts'
@@ -30,18 +31,32 @@ export function SignIn({ name }: { readonly name: string }) {
       </PageHead>
       <Shown of={connectors}>
         {(rows) => (
-          <Table
+          <LocalListing
             label={a('signIn')}
+            file="connectors.csv"
             rows={rows}
             keyOf={({ metadata }) => metadata.name}
             columns={[
               {
                 title: a('name'),
+                value: ({ metadata }) => metadata.name,
                 cell: ({ metadata }) => <a href={to('sign-in', metadata.name)}>{metadata.name}</a>,
               },
-              { title: a('description'), cell: ({ metadata }) => metadata.description ?? '–' },
-              { title: a('issuer'), cell: ({ spec }) => <code>{spec.issuer_url}</code> },
-              { title: a('client'), cell: ({ spec }) => spec.client_id },
+              {
+                title: a('description'),
+                value: ({ metadata }) => metadata.description ?? '',
+                cell: ({ metadata }) => metadata.description ?? '–',
+              },
+              {
+                title: a('issuer'),
+                value: ({ spec }) => spec.issuer_url,
+                cell: ({ spec }) => <code>{spec.issuer_url}</code>,
+              },
+              {
+                title: a('client'),
+                value: ({ spec }) => spec.client_id,
+                cell: ({ spec }) => spec.client_id,
+              },
             ]}
             empty={<Nothing title={a('noConnectors')} help={a('noConnectorsHelp')} />}
           />
