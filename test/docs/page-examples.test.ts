@@ -22,6 +22,7 @@ type Mapping = Record<string, unknown>
 
 /** First keys of files of other programs, and whose they are. */
 const OF_OTHERS: Readonly<Record<string, string>> = {
+  permissions: 'GitHub Actions; the action is that of `test/examples/ci-login.test.ts`',
   scrape_configs: 'Prometheus',
   sources: 'Vector',
   spec: 'an app of a kind or with a policy of an example, whose own test registers it',
