@@ -4,6 +4,7 @@ import { besideDownload } from './rows/beside-download.ts'
 import { browserRequests } from './rows/browser-requests.ts'
 import { dashboard } from './rows/dashboard.ts'
 import { deciding } from './rows/deciding.ts'
+import { devices } from './rows/devices.ts'
 import { farAgent } from './rows/far-agent.ts'
 import { http2 } from './rows/http2.ts'
 import { idleClients } from './rows/idle-clients.ts'
@@ -42,6 +43,7 @@ export const rows: readonly Row[] = [
   peers,
   processes,
   tokens,
+  devices,
   http2,
   download,
   upload,

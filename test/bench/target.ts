@@ -7,7 +7,7 @@ export interface Target {
   /** The `Cookie` of the connection with this number; null where nobody is asked who they are. */
   readonly cookie: ((connection: number) => string) | null
   /** The header that carries `cookie`; default: `Cookie`. */
-  readonly header?: 'Cookie' | 'Authorization'
+  readonly header?: 'Cookie' | 'Authorization' | 'Mezite-Device'
   /** What it does for each request, so that a row compares like with like. */
   readonly includes: string
   /** Whose processor time counts, by name. */

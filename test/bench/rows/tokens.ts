@@ -30,7 +30,7 @@ export const tokens = {
       // Exchanges need no program of others.
       const rates = machine.lacks(['h2load'])
         ? []
-        : await requestRates(machine, ours.many, await withTokens(ours))
+        : await requestRates(machine, ours.many, await withTokens(ours), 'token')
       return [...rates, ...(await exchangeRate(machine, ours, issuer))]
     } finally {
       await issuer.close()
@@ -82,7 +82,13 @@ async function withTokens({ api, cluster, many, url }: Ours): Promise<Target> {
   }
 }
 
-async function requestRates(machine: BenchMachine, cookies: Target, programs: Target): Promise<Figure[]> {
+/** Requests a second with another credential against those with cookies. */
+export async function requestRates(
+  machine: BenchMachine,
+  cookies: Target,
+  programs: Target,
+  credential: string,
+): Promise<Figure[]> {
   const of = await inRounds(
     machine,
     [programs, cookies],
@@ -107,13 +113,13 @@ async function requestRates(machine: BenchMachine, cookies: Target, programs: Ta
     )
   return [
     against(
-      'requests with a token, 64 connections',
+      `requests with a ${credential}, 64 connections`,
       'req/s',
       least(0.95, 1),
       (one) => one.exchanges / one.seconds,
     ),
     against(
-      'processor time of the hub with a token',
+      `processor time of the hub with a ${credential}`,
       'us/request',
       most(1.05, 1),
       ({ cpuUs }) => cpuUs.hub ?? Number.NaN,
