@@ -137,7 +137,7 @@ export const accessReasons = {
   user_name_invalid: { status: 400, en: 'A user name has 1 to 256 characters, no comma, no control or invisible character and no space at either end; operator@socket and names that begin with token: or bot: are reserved.', next: 'The name has characters that a user name may not have. Correct it.' },
   user_not_found: { status: 404, next: 'No person has this name. `mezctl users ls` lists them.' },
   user_unknown: { status: 401, de: 'Ihr Benutzerkonto gibt es nicht mehr.', next: 'Nobody of this name has signed in. Check the spelling, or create the person.' },
-  verification_failed: { status: 401, en: 'The sender of this request could not be verified.', next: 'The signature of the sender is not valid or too old. Compare the secret at both ends, and the clocks.' },
+  verification_failed: { status: 401, en: 'The sender of this request could not be verified.', next: 'The signature or certificate of the sender is not valid, too old, or of somebody else. Compare the secret at both ends, the clocks, and the names in the rule; the record says why a certificate is not valid.' },
   view_stale: {
     status: 503,
     title: { en: 'One moment, please', de: 'Einen Moment, bitte' },

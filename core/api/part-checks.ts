@@ -219,7 +219,12 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
   changeHolds: partWith(['opened', 'hold']),
   requestHolds: partWith(['hold'], { requirement: pathSegment }),
   operationReaders: partWith(['bodyBytes', 'read'], { requirement: pathSegment }),
-  verifiers: partWith(['verify'], { name: pathSegment, webSockets: yesOrNo, besideCookies: yesOrNo }),
+  verifiers: partWith(['verify'], {
+    name: pathSegment,
+    webSockets: yesOrNo,
+    besideCookies: yesOrNo,
+    clientCas: maybe,
+  }),
   findings: partWith(['list'], { name: pathSegment }),
   denialHelp: partWith(['helpFor'], { name: pathSegment, offersTo: maybe }),
   dashboardParts: partWith(['content'], {

@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { serviceRef, slotRef } from '../kernel/reference.ts'
+import type { ClientCertificate } from './verifiers.ts'
 
 /** Information about a connection that the listener passes to a protocol. */
 export interface ConnectionInfo {
@@ -29,6 +30,10 @@ export interface ConnectionInfo {
   authenticated?(): void
   /** Call it when the client has sent a flood, such as hundreds of pipelined requests: its next connections have to wait. */
   flooded?(): void
+  /** The client's certificate, at a host whose app asks for one (`Verifier.clientCas`). It identifies nobody. */
+  readonly certificate?: ClientCertificate
+  /** The code of TLS that says why the certificate it has sent there is not valid. */
+  readonly certificateFault?: string
   /** Set when a certificate identified the client: cookies are ignored, and only this app is reachable. */
   readonly certified?: { readonly sessionId: string; readonly appId: string }
 }

@@ -28,6 +28,28 @@ export interface Verifier {
    * ended.
    */
   readonly besideCookies?: boolean
+  /**
+   * The certificate authorities, as PEM, of the clients that this app wants to see; empty: none. Asked at each connection to a host of an
+   * app whose document has a part of the plugin `name`, so return the same array for the same list. TLS then asks for a certificate and
+   * admits every client, without one or with another one too: only `UnidentifiedRequest.certificate` says whom it has verified. The first entry
+   * with a list decides.
+   */
+  clientCas?(app: App): readonly string[]
+}
+
+/** The certificate of a client that TLS has verified, and whose key the client has. Frozen. */
+export interface ClientCertificate {
+  /** Whom it names, on one line, at most 256 characters. */
+  readonly subject: string
+  /** SHA-256 of the certificate in lower-case hexadecimal digits. */
+  readonly fingerprint256: string
+  /** Its alternative names by their kind: `dns:` in lower case, `uri:` and `email:` as written. Those of other kinds, or with other characters than usual ones, are left out. */
+  readonly names: readonly string[]
+  /** From when to when it and those that the client has sent with it are valid, in milliseconds since the epoch. A connection may outlive it. */
+  readonly validFrom: number
+  readonly validTo: number
+  /** The list of `Verifier.clientCas` by which it was verified: the same array. A verifier must compare it with its own of now. */
+  readonly authorities: readonly string[]
 }
 
 /** A request without a credential. */
@@ -49,6 +71,10 @@ export interface UnidentifiedRequest {
   readonly preflightFrom: string | null
   /** True if it opens a WebSocket. Only entries with `webSockets` see such requests. */
   readonly webSocket?: true
+  /** The certificate of the client, which TLS has verified. Never from a header, nor from a proxy that ends TLS. */
+  readonly certificate?: ClientCertificate
+  /** Why the certificate that the client has sent proves nothing, such as `CERT_HAS_EXPIRED`. `TRUSTED_PROXY`: a proxy ends TLS, so that no certificate arrives. */
+  readonly certificateFault?: string
 }
 
 /** A rule of the app that admits a request. */

@@ -9,6 +9,7 @@ import { sessionLimits } from '../api/session-limits.ts'
 import { transports } from '../api/transport.ts'
 import { webRoutes } from '../api/web-routes.ts'
 import { createDiagnosticsListener, healthRoute } from '../base/log/diagnostics-listener.ts'
+import { clientCasOf } from '../gate/access/verification.ts'
 import { createBrowserServer } from '../traffic/http/browser-server.ts'
 import { transportPaths } from '../traffic/http/transport-paths.ts'
 import { createListener } from '../traffic/listener/listener.ts'
@@ -106,9 +107,9 @@ export const doors = {
     stop: (browsers) => browsers.close(),
   }),
   listener: room({
-    needs: ['authorities', 'browsers', 'certificates', 'joins', 'peers', 'sessions', 'tunnel'],
+    needs: ['authorities', 'browsers', 'catalog', 'certificates', 'joins', 'peers', 'sessions', 'tunnel'],
     make(rooms) {
-      const { browsers, config, counts, group, joins, kernel, sessions, store, tunnel } = rooms
+      const { browsers, catalog, config, counts, group, joins, kernel, sessions, store, tunnel } = rooms
       const { proxy } = config
       return createListener({
         ...rooms,
@@ -119,6 +120,7 @@ export const doors = {
         proxyProtocol: proxy.proxy_protocol,
         protocols: guardedProtocols(rooms),
         browsers: browsers.accept,
+        clientCas: (serverName) => clientCasOf(catalog.byHost(serverName), rooms),
         plainHttp: browsers.refusePlainHttp,
         counted: counts.connection,
         sessionAddresses: () => sessions.list().map(({ clientIp }) => clientIp),

@@ -1,4 +1,4 @@
-import { parseDuration, Type } from '@mezite/core'
+import { messageOf, parseDuration, Type } from '@mezite/core'
 import {
   compilePathPattern,
   createNetworks,
@@ -8,6 +8,7 @@ import {
 } from '@mezite/core/identity'
 import { headerOwner } from '@mezite/core/protocol'
 import type { PathPattern } from '@mezite/core/types'
+import { MOST_BYTES, RuleForm, type RuleValue, type SignatureValue } from './rule-form.ts'
 import { GENERAL, hasTime, PRESETS, type SignatureForm } from './signature.ts'
 
 /** Proves that a request comes from a sender. */
@@ -33,6 +34,13 @@ export type Check =
       /** Whether the app does not see the header. */
       readonly hidden: boolean
     }
+  | {
+      readonly kind: 'certificate'
+      readonly shown: string
+      /** Name of the authority. */
+      readonly ca: string
+      readonly names: readonly string[]
+    }
   | { readonly kind: 'anyone'; readonly shown: 'anyone' }
 
 /** A rule of an app, ready to compare. */
@@ -45,170 +53,33 @@ export interface Rule {
   readonly perMinute: number
 }
 
-const MOST_BYTES = 1_048_576
 const DEFAULT_TOLERANCE = '5m'
-const HEADER = "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$"
-const SECRET = '^[a-z0-9][a-z0-9-]{0,62}$'
 
-const SecretNames = Type.Union(
-  [
-    Type.String({ pattern: SECRET }),
-    Type.Array(Type.String({ pattern: SECRET }), { minItems: 1, maxItems: 3 }),
-  ],
-  {
-    must: 'the name of a secret in `plugins.public-paths.secrets`, or up to three of them',
-    description: 'Name of a secret of the configuration; a list while the sender moves to another one',
-  },
-)
-
-const Signature = Type.Closed({
-  preset: Type.Optional(
-    Type.OneOf([...Object.keys(PRESETS), 'gitlab'] as const, {
-      description: 'How a known sender signs. gitlab sends its secret itself',
-    }),
-  ),
-  header: Type.Optional(
-    Type.String({ pattern: HEADER, description: 'Header with the signature, of a sender without a preset' }),
-  ),
-  secret: SecretNames,
-  algorithm: Type.Optional(
-    Type.OneOf(['sha1', 'sha256', 'sha384', 'sha512'], { description: 'Default: sha256' }),
-  ),
-  encoding: Type.Optional(Type.OneOf(['hex', 'base64'], { description: 'Default: hex' })),
-  prefix: Type.Optional(
-    Type.String({
-      maxLength: 32,
-      pattern: '^[!-~]*$',
-      description: 'Text before the signature, such as `sha256=`',
-    }),
-  ),
-  timestamp_header: Type.Optional(
-    Type.String({ pattern: HEADER, description: 'Header with the time of the signature, in seconds' }),
-  ),
-  signed: Type.Optional(
-    Type.String({
-      maxLength: 128,
-      pattern: '^[ -z|~]*(\\{timestamp\\}[ -z|~]*)?\\{body\\}$',
-      must: 'a text that ends in {body}, perhaps with one {timestamp} before',
-      description: 'What is signed. Default: `{body}`',
-      examples: ['{timestamp}.{body}'],
-    }),
-  ),
-  tolerance: Type.Optional(
-    Type.String({ description: 'How old a signature with a time may be, from 10s to 1h. Default: 5m' }),
-  ),
-  replay: Type.Optional(
-    Type.String({
-      description:
-        'How long the same signed content is refused, up to 24h. Default: twice `tolerance` for signatures with a time, otherwise 0',
-    }),
-  ),
-  max_body: Type.Optional(
-    Type.Integer({
-      minimum: 1,
-      maximum: MOST_BYTES,
-      description: 'Bytes of the body, which the hub reads whole. Default: 1048576',
-    }),
-  ),
+const Rules = Type.Array(RuleForm, {
+  maxItems: 50,
+  description: 'The first rule whose path and method fit, and whose proof the request has, decides',
 })
 
-const Verify = Type.Union(
-  [
-    Type.Literal('anyone'),
-    Type.Closed({ hmac: Signature }),
-    Type.Closed({
-      networks: Type.Array(Type.String({ maxLength: 64 }), {
-        minItems: 1,
-        maxItems: 100,
-        description: 'Addresses and networks of clients',
-      }),
-    }),
-    Type.Closed({
-      secret_header: Type.Closed({
-        header: Type.String({
-          pattern: HEADER,
-          description: 'Header that has the secret. The app does not see it',
-        }),
-        secret: SecretNames,
-      }),
-    }),
-  ],
-  {
-    must: 'hmac, networks, secret_header, or the word anyone',
-    description:
-      'What a request must prove: a signature, its network, a secret in a header, or nothing (anyone)',
-  },
-)
-
-const RuleForm = Type.Closed({
-  name: Type.String({
-    // The rule of http-apps for CORS preflights.
-    pattern: '^(?!preflight$)[a-z0-9][a-z0-9-]{0,62}$',
-    must: 'small letters, digits and hyphens, and not preflight',
-    description: 'For records, and for the app in `Mezite-Verified`',
-    examples: ['push'],
-  }),
-  methods: Type.Array(
-    Type.String({
-      pattern: '^(?!CONNECT$|TRACE$)[A-Z][A-Z-]{0,31}$',
-      must: 'a method such as POST; there is none for all of them',
-      examples: ['POST'],
-    }),
-    { minItems: 1, maxItems: 16, description: 'HEAD is one of its own' },
-  ),
-  paths: Type.Array(Type.String({ minLength: 1, maxLength: 1_024 }), {
-    minItems: 1,
-    maxItems: 50,
-    description: 'Patterns as in `app_rules`: * is one segment or a part of one, ** any number',
-    examples: [['/hooks/push']],
-  }),
-  verify: Verify,
-  rate: Type.Optional(
-    Type.String({
-      pattern: '^[1-9][0-9]{0,4}/[sm]$',
-      must: 'a rate such as 60/m or 5/s',
-      description: 'Requests by this rule of one address to one hub. Default: 600/m',
-    }),
-  ),
-})
-
-/** The plugin gets compiled rules. */
-const DecodedRule = Object.assign(RuleForm, {
-  decode: (value: unknown) => compileRule(value as RuleValue),
-}) as unknown as ReturnType<typeof Type.Unsafe<Rule>>
-
-/** The rules of an app in its document. A fault that the schema cannot say refuses the document, too. */
+/** The rules of an app in its document; the plugin gets compiled ones. A fault that the schema cannot say refuses the document, too. */
 export const AppPublicPaths = Type.Closed({
-  rules: Type.Array(DecodedRule, {
-    maxItems: 50,
-    description: 'The first rule whose path and method fit, and whose proof the request has, decides',
-  }),
+  rules: Object.assign(Rules, {
+    decode: (values: unknown) => compileRules(values as readonly RuleValue[]),
+  }) as unknown as ReturnType<typeof Type.Unsafe<readonly Rule[]>>,
 })
 
-interface SignatureValue {
-  readonly preset?: keyof typeof PRESETS | 'gitlab'
-  readonly header?: string
-  readonly secret: string | readonly string[]
-  readonly algorithm?: SignatureForm['algorithm']
-  readonly encoding?: SignatureForm['encoding']
-  readonly prefix?: string
-  readonly timestamp_header?: string
-  readonly signed?: string
-  readonly tolerance?: string
-  readonly replay?: string
-  readonly max_body?: number
-}
-
-interface RuleValue {
-  readonly name: string
-  readonly methods: readonly string[]
-  readonly paths: readonly string[]
-  readonly verify:
-    | 'anyone'
-    | { readonly hmac: SignatureValue }
-    | { readonly networks: readonly string[] }
-    | { readonly secret_header: { readonly header: string; readonly secret: string | readonly string[] } }
-  readonly rate?: string
+function compileRules(values: readonly RuleValue[]): readonly Rule[] {
+  const rules = values.map((value) => {
+    try {
+      return compileRule(value)
+    } catch (error) {
+      throw new Error(`rule ${value.name}: ${messageOf(error)}`)
+    }
+  })
+  // TLS verifies a certificate before the hub knows the path.
+  const [first, other] = new Set(rules.flatMap(({ check }) => (check.kind === 'certificate' ? check.ca : [])))
+  if (other !== undefined)
+    throw new Error(`the rules name the authorities ${first} and ${other}; the hosts of an app ask for one`)
+  return rules
 }
 
 function compileRule({ name, methods, paths, verify, rate = '600/m' }: RuleValue): Rule {
@@ -235,6 +106,10 @@ function checkOf(verify: RuleValue['verify']): Check {
     return { kind: 'networks', networks: createNetworks(verify.networks), shown: verify.networks.join(' ') }
   }
   if ('hmac' in verify) return signatureCheck(verify.hmac)
+  if ('client_certificate' in verify) {
+    const { ca, names } = verify.client_certificate
+    return { kind: 'certificate', shown: `certificate of ${ca}: ${names.join(' ')}`, ca, names }
+  }
   const { header, secret } = verify.secret_header
   return {
     kind: 'secret',

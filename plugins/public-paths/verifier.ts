@@ -3,6 +3,8 @@ import type { App, Clock, Log } from '@mezite/core'
 import { withoutEndSlash } from '@mezite/core/identity'
 import { addressKey, type RateLimit } from '@mezite/core/protocol'
 import type { UnidentifiedRequest, Verification, Verifier } from '@mezite/core/types'
+import type { Authority } from './authority.ts'
+import { provesSender } from './client-certificate.ts'
 import type { Check, Rule } from './rules.ts'
 import { isSecret, isSigned, keyOf, type Presented, readHead } from './signature.ts'
 import type { Uses } from './uses.ts'
@@ -13,6 +15,10 @@ export interface VerifierNeeds {
   readonly rulesOf: (app: App) => readonly Rule[]
   /** By the names that rules use. */
   readonly secrets: ReadonlyMap<string, string>
+  /** By the names that rules use. */
+  readonly authorities: ReadonlyMap<string, Authority>
+  /** Gets the ids of apps whose senders come through a proxy that keeps their certificates. */
+  readonly proxied: Set<string>
   readonly rates: RateLimit
   readonly uses: Uses
   readonly clock: Clock
@@ -21,7 +27,7 @@ export interface VerifierNeeds {
 
 /** Admits requests to the paths that the documents of apps open, by what their rules ask for. */
 export function createVerifier(name: string, needs: VerifierNeeds): Verifier {
-  const { rates, secrets, uses, clock, log } = needs
+  const { authorities, rates, secrets, uses, clock, log } = needs
   const unreadable = new WeakSet<App>()
 
   function rulesOf(app: App): readonly Rule[] {
@@ -34,6 +40,11 @@ export function createVerifier(name: string, needs: VerifierNeeds): Verifier {
     }
   }
 
+  function showsCertificate({ app, certificate, certificateFault }: UnidentifiedRequest): boolean {
+    if (certificateFault === 'TRUSTED_PROXY') needs.proxied.add(app.id)
+    return certificate !== undefined || (certificateFault ?? 'TRUSTED_PROXY') !== 'TRUSTED_PROXY'
+  }
+
   /** What the rule says about a request that its methods and paths fit; null: the request does not try to prove anything. */
   function outcomeOf(rule: Rule, request: UnidentifiedRequest): Verification | null {
     const { check } = rule
@@ -42,9 +53,12 @@ export function createVerifier(name: string, needs: VerifierNeeds): Verifier {
       const proof = check.kind === 'secret' ? check.header : check.form.header
       if (valuesOf(request, proof).length === 0) return null
     }
+    if (check.kind === 'certificate' && !showsCertificate(request)) return null
     const key = `${request.app.id}\n${rule.name}\n${addressKey(request.clientIp)}`
     if (!rates.take(key, rule.perMinute)) return { rule: rule.name, refuse: 'too_many_requests' }
     if (check.kind === 'signature') return signatureOutcome(rule.name, check, request)
+    if (check.kind === 'certificate' && !provesSender(check, request, authorities, clock.now()))
+      return refusedBy(rule.name)
     if (check.kind !== 'secret') return { rule: rule.name }
     const [given = '', ...more] = valuesOf(request, check.header)
     if (more.length > 0 || !isSecret(known(check.secrets), given)) return refusedBy(rule.name)
@@ -87,12 +101,19 @@ export function createVerifier(name: string, needs: VerifierNeeds): Verifier {
       if (app.plugins === undefined || !Object.hasOwn(app.plugins, name)) return null
       const rules = rulesOf(app).filter((rule) => rule.methods.includes(method))
       if (rules.length === 0 || readings === null || namesMethod(target)) return null
+      let refused: Verification | null = null
       for (const rule of rules) {
         if (!isPublic(rule, readings)) continue
         const outcome = outcomeOf(rule, request)
-        if (outcome !== null) return outcome
+        // A client shows one certificate, whatever it asks for: another rule may mean it, or need none.
+        if (rule.check.kind === 'certificate' && outcome?.refuse !== undefined) refused ??= outcome
+        else if (outcome !== null) return outcome
       }
-      return null
+      return refused
+    },
+    clientCas(app) {
+      const asks = rulesOf(app).flatMap(({ check }) => (check.kind === 'certificate' ? check.ca : []))
+      return authorities.get(asks[0] ?? '')?.pems ?? []
     },
   }
 }

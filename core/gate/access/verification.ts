@@ -1,5 +1,6 @@
 import type { VerificationDemand } from '../../api/access.ts'
 import type { Caller } from '../../api/admission.ts'
+import type { App } from '../../api/app.ts'
 import type { HubHooks } from '../../api/hub-hooks.ts'
 import { type UnidentifiedRequest, type Verification, verifiers } from '../../api/verifiers.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
@@ -76,6 +77,24 @@ export function createVerification({
     }
     return null
   }
+}
+
+/** The certificate authorities of the clients that a verifier wants to see at this app; null: none does. */
+export function clientCasOf(
+  app: App | undefined,
+  { kernel, log }: Parameters<typeof createVerification>[0],
+): readonly string[] | null {
+  if (app?.plugins === undefined) return null
+  for (const { name, clientCas } of kernel.slot(verifiers)) {
+    if (clientCas === undefined || !Object.hasOwn(app.plugins, name)) continue
+    try {
+      const found = clientCas(app)
+      if (found.length > 0) return found
+    } catch (error) {
+      log.error({ verifier: name, cause: messageOf(error) }, 'no client is asked for its certificate')
+    }
+  }
+  return null
 }
 
 function refused({ rule, refuse: code = 'verification_failed' }: Verification): Caller {

@@ -40,6 +40,8 @@ export interface Certificates {
   open(): Promise<void>
   /** Options for a browser-facing TLS server. Changes apply automatically; for connections without a name call it again. */
   browserTls(): TlsOptions
+  /** The pair for the name, or for clients that send none; null: there is none. Another object after each change. */
+  shownTo(serverName: string | null): Pick<KeyPair, 'cert' | 'key'> | null
   /** Whether there is a certificate for the name, or for clients that send none. */
   serves(serverName: string | null): boolean
   /**
@@ -161,6 +163,7 @@ export function createCertificates(options: CertificatesOptions): Certificates {
         ...(pair && { key: pair.key, cert: pair.cert }),
       }
     },
+    shownTo,
     serves: (serverName) => shownTo(serverName) !== null,
     proofs() {
       const byAlpn = new Map<string, (host: string) => SecureContext | null>()

@@ -13,7 +13,7 @@ import type { TakeAgent } from './agent-router.ts'
 export interface ListenerOptions {
   /** `host:port` or `[v6]:port`; port 0 selects a free one. */
   readonly listenAddr: string
-  readonly certificates: Pick<Certificates, 'browserTls' | 'serves' | 'proofs'>
+  readonly certificates: Pick<Certificates, 'browserTls' | 'serves' | 'shownTo' | 'proofs'>
   /** For protocols that require client certificates. */
   readonly authorities: Pick<Authorities, 'hubIdentity' | 'bundle'>
   /** CIDRs. */
@@ -22,6 +22,8 @@ export interface ListenerOptions {
   readonly protocols: readonly Protocol[]
   /** Handles the TLS connections of browsers; ALPN has selected `h2` or `http/1.1`. */
   readonly browsers: (socket: TLSSocket, info: ConnectionInfo) => void
+  /** The certificate authorities of clients at this host; null, the default: no client is asked. The same array for the same list. */
+  readonly clientCas?: (serverName: string) => readonly string[] | null
   /** Responds to a client that speaks plain HTTP here, given its first bytes, and closes the connection. */
   readonly plainHttp?: (socket: Socket, bytes: Buffer) => void
   /** Handlers of agents, by ALPN name. */

@@ -6,6 +6,7 @@ import { defaultLimits } from '../../base/limits/limits.ts'
 import type { Handle } from '../processes/node-handles.ts'
 import { type AgentRouter, createAgentRouter } from './agent-router.ts'
 import { routeAlpn } from './alpn-router.ts'
+import { createAskingServers } from './asking-servers.ts'
 import { ALERT_ALPN, ALERT_NAME, HELLO_BYTES, type Peeked } from './connection-preamble.ts'
 import { createConnectionRefusals } from './connection-refusals.ts'
 import { createEntrance } from './entrance.ts'
@@ -60,6 +61,7 @@ export function createListener(options: ListenerOptions): Listener {
   })
   takeHandshakes(browser, options.browsers)
 
+  const asking = createAskingServers(options, handshakeMs, takeHandshakes)
   const named = createNamedServers(options, handshakeMs, takeHandshakes)
   const agents = createAgentRouter({
     takers: options.mezite ?? {},
@@ -105,6 +107,9 @@ export function createListener(options: ListenerOptions): Listener {
     if (info.via !== undefined) return refuse(socket, ALERT_ALPN, 'relayed to the wrong hub')
     if (target.kind === 'browser') {
       if (!certificates.serves(info.serverName)) return refuse(socket, ALERT_NAME, 'no_certificate')
+      // A trusted proxy ends the TLS of its clients.
+      const asks = info.serverName !== null && !info.trustedProxy && options.clientCas?.(info.serverName)
+      if (asks) return void asking(asks).emit('connection', socket)
       const current = certificates.browserTls()
       if (current.cert !== shown.cert) browser.setSecureContext(current)
       shown = current

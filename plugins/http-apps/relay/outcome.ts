@@ -3,6 +3,7 @@ import type { Admission } from '@mezite/core/protocol'
 import type { Deps } from '../deps.ts'
 import { problemFor } from '../reasons.ts'
 import { pathOf } from '../request/app-request.ts'
+import { certificateFields } from '../request/refusal-log.ts'
 import type { Admitted } from '../session/admission.ts'
 
 /** The outcome of one admitted request: collected on the way, recorded once at its end. */
@@ -63,7 +64,7 @@ export class Outcome {
     this.#addTimings(fields)
     fields.upgrade = upgraded ? 'websocket' : null
     if (this.proxy !== null) fields.proxy = this.proxy
-    if (verified !== null) fields.verified = verified
+    if (verified !== null) Object.assign(fields, { verified }, certificateFields(request))
     if (rule !== null) fields.rule = rule
     if (request.operations !== undefined) Object.assign(fields, request.operations.record)
     audit.record({

@@ -1,5 +1,5 @@
 import type { App, Catalog, Problem, PublicNames } from '@mezite/core'
-import type { RoutedRequest } from '@mezite/core/protocol'
+import type { ConnectionInfo, RoutedRequest } from '@mezite/core/protocol'
 import type { ReadOperations } from '@mezite/core/types'
 import { problemFor } from '../reasons.ts'
 import { learnRequestName, requestNames } from './header-names.ts'
@@ -38,6 +38,8 @@ export interface AppRequest {
   readonly trailers: boolean
   /** Bytes of the body, null when it is chunked, undefined when there is none. */
   readonly length: number | null | undefined
+  /** The connection that it came by. */
+  readonly connection: Pick<ConnectionInfo, 'certificate' | 'certificateFault' | 'trustedProxy'>
   /** When its head had been read, on the clock of `performance.now()`. */
   readonly receivedAt: number
   /** What it asks the app to do, if a rule wants to know that. */
@@ -184,6 +186,7 @@ export function readRequest(
     expectsContinue: routed.expectsContinue,
     trailers,
     length,
+    connection: info,
     receivedAt: performance.now(),
   }
 }

@@ -15,6 +15,14 @@ export class RefusalLog {
   }
 }
 
+/** What a record says about the certificate of a client, beside the rule that admits or refuses it. */
+export function certificateFields({ connection }: AppRequest): Readonly<Record<string, string>> {
+  const { certificate, certificateFault } = connection
+  if (certificateFault !== undefined) return { certificate_fault: certificateFault }
+  if (certificate === undefined) return {}
+  return { certificate: certificate.fingerprint256, certificate_subject: certificate.subject }
+}
+
 /**
  * Records an error response to an unknown caller that no other event explains, so that the id on its page leads to the
  * reason. `verified`: the rule by which a verifier accepted the request; `rule`: by which it refused the request.
@@ -47,6 +55,7 @@ export function recordFailure(
       status,
       ...(verified !== null && { verified }),
       ...(rule !== undefined && { rule }),
+      ...((rule !== undefined || verified !== null) && certificateFields(request)),
     },
   })
 }

@@ -26,6 +26,7 @@ import { credentialText, helpOf, refuse, refuseOperation } from './refusal-respo
 import { fieldsOf } from './resent-form.ts'
 import { isHubPath } from './reserved-routes.ts'
 import { signInResponse } from './sign-in-response.ts'
+import { unidentified } from './unidentified.ts'
 
 /** A request that may be forwarded. */
 export interface Admitted {
@@ -150,13 +151,8 @@ const isCookie = (who: Caller): boolean => who.kind === 'app' && hidesOf(who) ==
 /** The result for a request that a verifier admits, or whose body it wants to see; null: none does. */
 function verified(asked: Asked, cookie = false): Outcome | null {
   const { deps, request, client } = asked
-  if (request.app === undefined) return null
-  const { app, method, target, clientIp, lines: headers, origin } = request
-  const preflightFrom = request.preflight && origin !== undefined ? origin : null
-  const found = deps.access.verify(
-    { app, method, target, clientIp, headers, preflightFrom, ...(request.upgrade && { webSocket: true }) },
-    cookie,
-  )
+  const asking = unidentified(request)
+  const found = asking && deps.access.verify(asking, cookie)
   if (found === null) return null
   if (!('limit' in found)) return admitted(asked, found)
   if (client === undefined) return null

@@ -5,8 +5,10 @@ import { checkConfig } from '../../../core/kernel/config-check.ts'
 import { appState } from '../../../oclif-cli/mezctl/app-document.ts'
 import { findingsOf } from '../../../plugins/public-paths/open-paths.ts'
 import { AppPublicPaths } from '../../../plugins/public-paths/rules.ts'
-import { HOOK, hmac, open, SECRETS } from './open-verifier.ts'
+import { AUTHORITIES, HOOK, hmac, NOW, open, SECRETS } from './open-verifier.ts'
 import { senders } from './senders.ts'
+
+const parts = { proxied: new Set<string>(), authorities: AUTHORITIES, secrets: SECRETS, now: NOW * 1_000 }
 
 t.test('a document opens nothing by mistake', async (t) => {
   const faultsOf = (rule: object) =>
@@ -64,7 +66,7 @@ t.test('operators see each rule for anyone, for a shared secret, or for a secret
     { ...HOOK, name: 'misshapen', verify: { hmac: { preset: 'standard-webhooks', secret: 'short' } } },
     { ...HOOK, name: 'fine', verify: { hmac: { preset: 'github', secret: 'github' } } },
   ])
-  const found = findingsOf(app, () => compiled, SECRETS)
+  const found = findingsOf(app, { ...parts, rulesOf: () => compiled })
   t.strictSame(
     found.map(({ subject }) => subject.replace(/^app \S+, /, '')),
     ['rule hook', 'rule shared', 'rule gone', 'rule misshapen'],
@@ -74,7 +76,7 @@ t.test('operators see each rule for anyone, for a shared secret, or for a secret
   const broken = () => {
     throw new Error('of another version')
   }
-  t.match(findingsOf(app, broken, SECRETS)[0]!.message, /none is open/)
+  t.match(findingsOf(app, { ...parts, rulesOf: broken })[0]!.message, /none is open/)
   t.end()
 })
 

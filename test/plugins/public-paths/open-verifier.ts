@@ -16,17 +16,25 @@ export const SECRETS = new Map([
   ['short', 'whsec_AAAA'],
 ])
 
+export const AUTHORITIES = new Map([
+  ['partners', { pems: Object.freeze(['the root of partners']), validTo: (NOW + 60) * 1_000 }],
+  ['ended', { pems: Object.freeze(['an old root']), validTo: (NOW - 60) * 1_000 }],
+])
+
 /** A verifier with these rules, at `NOW` unless said otherwise. `once`: whether a copy of a request is one, for the rules that refuse it. */
 export function open(rules: readonly object[], now = NOW * 1_000, once = true) {
   const clock = fakeClock(now)
   const { value, problems } = checkConfig(AppPublicPaths, { rules })
   if (problems.length > 0) throw new Error(problems[0]!.message)
   const { app } = testQuery({ app: { plugins: { 'public-paths': { rules } } } })
+  const proxied = new Set<string>()
   const seen = new Map<string, number>()
   const compiled = (value as { rules: readonly Rule[] }).rules
   const verifier = createVerifier('public-paths', {
     rulesOf: () => compiled,
     secrets: SECRETS,
+    authorities: AUTHORITIES,
+    proxied,
     rates: createRateLimit(clock),
     uses: {
       isFirst: async (hash, ms) => {
@@ -57,7 +65,7 @@ export function open(rules: readonly object[], now = NOW * 1_000, once = true) {
   }
   const send = (target: string, headers: readonly string[] = [], body = '', more = {}) =>
     outcome(verifier.verify(request(target, headers, more)), body)
-  return { app, clock, compiled, request, send, verifier }
+  return { app, proxied, clock, compiled, request, send, verifier }
 }
 
 export const HOOK = { name: 'hook', methods: ['POST'], paths: ['/hook'] }
