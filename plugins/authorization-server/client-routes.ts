@@ -15,6 +15,7 @@ import type { AppClients } from './app-clients.ts'
 import { calls } from './calls.ts'
 import { ACCESS_TOKEN } from './credential.ts'
 import { listPrograms } from './programs.ts'
+import { listProgramsNow, type ProgramNow } from './programs-now.ts'
 import { problemFor } from './reasons.ts'
 import { resourceOf } from './resources.ts'
 import type { Running } from './running.ts'
@@ -67,6 +68,31 @@ export function clientRoutes(deps: {
       on('POST /remove', form, (_, { body, actor }) => remove(body.client_id, actor))
     },
   )
+}
+
+const ShownNow = Type.Object({
+  id: Type.String({ description: 'the session whose end takes the access away' }),
+  program: Type.String({ description: 'as it names itself; the way in, for a bot' }),
+  client_id: Type.Nullable(Type.String()),
+  user: Type.String({ description: 'the person for whom it acts, or the bot' }),
+  apps: Type.Array(Type.String(), { description: 'for which it has a token now' }),
+  ...{ last_used: Type.String(), created: Type.String(), expires: Type.String() },
+})
+
+/** Programs that have access now (`mezctl programs ls`). */
+export function nowRoutes(deps: {
+  readonly running: () => Running
+  readonly catalog: Catalog
+  readonly sessions: Pick<Sessions, 'list' | 'activityOf'>
+}): WebRoutes {
+  const rows = () => listProgramsNow({ ...deps, records: deps.running().records })
+  return resourceRoutes<ProgramNow>({
+    ...{ name: 'program', changeKind: 'client', collection: 'clients/now', key: 'id' },
+    form: { flat: ShownNow },
+    search: ({ program, user, apps, client_id }) => [program, user, ...apps, client_id ?? ''],
+    sorts: { last_used: ({ last_used }) => last_used, program: ({ program }) => program },
+    list: { summary: 'The programs that have access now', rows, query: PageQuery },
+  })
 }
 
 /** Short tokens for the caller's own command line (`msh token`). */

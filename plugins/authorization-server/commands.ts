@@ -1,4 +1,4 @@
-import { AdminCommand, type Flat, path, resourceCommands, showCell } from '@mezite/cli'
+import { AdminCommand, type Flat, listOf, path, resourceCommands, showCell } from '@mezite/cli'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import { settingsOf } from './commands/app-settings.ts'
@@ -118,6 +118,35 @@ export const COMMANDS = {
         done: (id) => `Removed the program ${id}.`,
         result: (id) => ({ client_id: id }),
       },
+    },
+  }),
+  ...resourceCommands<Flat>({
+    topic: 'programs',
+    collection: '/clients/now',
+    noun: 'program',
+    key: 'id',
+    example: 'alice@example.com',
+    ls: {
+      summary: 'List the programs that have access now, for whom, and when they last used it',
+      examples: [
+        '<%= config.bin %> <%= command.id %> --sort last-used --limit 20',
+        '<%= config.bin %> <%= command.id %> --q alice@example.com',
+      ],
+      empty: 'No program has access now.',
+      below: () => ['End the access of one: mezctl sessions revoke ID'],
+      columns: [
+        ['id', ({ id }) => id],
+        ['program', ({ program }) => program],
+        ['apps', ({ apps }) => apps],
+        ['user', ({ user }) => user],
+        ['last used', ({ last_used: used }) => used, 'time'],
+        ['until', ({ expires }) => expires, 'deadline'],
+      ],
+      states: {
+        person: ({ user }) => !String(user).startsWith('bot:'),
+        bot: ({ user }) => String(user).startsWith('bot:'),
+      },
+      apps: ({ apps }) => listOf(apps),
     },
   }),
 }

@@ -25,7 +25,7 @@ import { access, tunnel } from '@mezite/core/protocol'
 import { appClientRoutes } from './app-client-routes.ts'
 import { createAppClients } from './app-clients.ts'
 import { createBotRevocations } from './bot-revocations.ts'
-import { clientRoutes, tokenRoutes } from './client-routes.ts'
+import { clientRoutes, nowRoutes, tokenRoutes } from './client-routes.ts'
 import { createConsentPages } from './consent-pages.ts'
 import { misplacedToken, tokenCredential } from './credential.ts'
 import { createProofCheck } from './dpop.ts'
@@ -134,6 +134,7 @@ export function createAuthorizationServer(network: Omit<GuardedFetchOptions, 'po
       provide.webRoutes(appClientRoutes({ ...use, appClients, tokens: () => started().tokens }))
       provide.webRoutes(keys.routes)
       provide.webRoutes(clientRoutes({ ...use, appClients, running: started }))
+      provide.webRoutes(nowRoutes({ ...use, running: started }))
       provide.webRoutes(tokenRoutes({ ...use, offered, running: started }))
       provide.dashboardParts(programsPage({ ...use, appClients, running: started }))
       use.jobs.add({ name: 'authorization-server-keys', everyMs: DAILY_MS, run: keys.tend })

@@ -1,7 +1,7 @@
 import type { Catalog, dashboardParts, Sessions, SlotRef } from '@mezite/core'
 import type { AppClients } from './app-clients.ts'
-import { consentOf } from './consent.ts'
 import { type ListedProgram, listPrograms } from './programs.ts'
+import { listProgramsNow, type ProgramNow } from './programs-now.ts'
 import type { Running } from './running.ts'
 
 type Part = typeof dashboardParts extends SlotRef<infer P> ? P : never
@@ -16,8 +16,8 @@ const KINDS: Readonly<Record<ListedProgram['kind'], string>> = {
 export function programsPage(deps: {
   readonly running: () => Running
   readonly appClients: AppClients
-  readonly catalog: Pick<Catalog, 'list'>
-  readonly sessions: Pick<Sessions, 'byId'>
+  readonly catalog: Pick<Catalog, 'list' | 'byId'>
+  readonly sessions: Pick<Sessions, 'list' | 'activityOf'>
 }): Part {
   const { running, appClients, catalog, sessions } = deps
   return {
@@ -29,14 +29,26 @@ export function programsPage(deps: {
     async content() {
       const { records } = running()
       const programs = await listPrograms({ records, appClients, catalog })
-      const consents = (await records.list('Grant')).flatMap((grant) => {
-        const consent = consentOf(grant)
-        const anchor = consent && sessions.byId(consent.anchor)
-        // An app's own sign-in is not a consent: it ends with the person's session.
-        return consent && anchor?.kind === 'token' ? [{ ...consent, anchor, created: grant.created }] : []
-      })
+      const now = await listProgramsNow({ records, sessions, catalog })
       const removable = programs.filter(({ kind }) => kind !== 'app').map(({ client_id }) => client_id)
       return [
+        { kind: 'text', text: 'These programs have access now:' },
+        {
+          kind: 'table',
+          title: 'Programs now',
+          columns: ['Program', 'Person', 'Applications', 'Last used', 'Since', 'Until', 'Action'],
+          rows: now.slice(0, MOST_SHOWN).map(rowOf),
+          empty: 'No program has access now.',
+        },
+        ...(now.length > MOST_SHOWN
+          ? [
+              {
+                kind: 'text' as const,
+                text: `${now.length} programs have access now: mezctl programs ls lists all of them.`,
+              },
+            ]
+          : []),
+        { kind: 'text', text: 'All programs that people let in, and those of applications:' },
         {
           kind: 'table',
           title: 'Programs',
@@ -49,18 +61,6 @@ export function programsPage(deps: {
             created === null ? null : { time: Date.parse(created) },
           ]),
           empty: 'No programs. People let them in when they start them.',
-        },
-        {
-          kind: 'table',
-          title: 'Consents',
-          columns: ['Person', 'Program', 'Since', 'Until'],
-          rows: consents.map(({ user, program, anchor, created }) => [
-            { text: user, href: `/web/admin/people/${encodeURIComponent(user)}` },
-            program,
-            { time: Number(created) },
-            { time: anchor.expires },
-          ]),
-          empty: 'Nobody has let a program in. A consent is a session too: the page "Sessions" ends one.',
         },
         ...(removable.length === 0
           ? []
@@ -83,6 +83,23 @@ export function programsPage(deps: {
   }
 }
 
+const MOST_SHOWN = 500
+
+const rowOf = ({ id, program, user, apps, last_used, created, expires }: ProgramNow) => [
+  program,
+  user.startsWith('bot:') ? user : { text: user, href: `/web/admin/people/${encodeURIComponent(user)}` },
+  apps.join(', ') || { word: 'none' },
+  { time: Date.parse(last_used) },
+  { time: Date.parse(created) },
+  { time: Date.parse(expires) },
+  {
+    ...{ kind: 'form' as const, method: 'DELETE' as const, path: `/v1/webapi/sessions/${id}`, fields: [] },
+    title: `End the access of ${program} for ${user}?`,
+    effect: 'Its tokens and connections end at once.',
+    ...{ submit: 'End', destructive: true },
+  },
+]
+
 const german = {
   Programs: 'Programme',
   Program: 'Programm',
@@ -91,14 +108,25 @@ const german = {
   People: 'Personen',
   Since: 'Seit',
   Until: 'Bis',
-  Consents: 'Zustimmungen',
+  'Programs now': 'Programme jetzt',
+  'These programs have access now:': 'Diese Programme haben jetzt Zugriff:',
+  'All programs that people let in, and those of applications:':
+    'Alle Programme, die Personen eingelassen haben, und die von Anwendungen:',
+  Applications: 'Anwendungen',
+  Person: 'Person',
+  'Last used': 'Zuletzt benutzt',
+  Action: 'Aktion',
+  End: 'Beenden',
+  none: 'keine',
+  'End the access of {} for {}?': 'Den Zugriff von {} für {} beenden?',
+  'No program has access now.': 'Kein Programm hat jetzt Zugriff.',
+  '{} programs have access now: mezctl programs ls lists all of them.':
+    '{} Programme haben jetzt Zugriff: mezctl programs ls zeigt alle.',
   'sign-in of an application': 'Anmeldung einer Anwendung',
   'registered itself': 'hat sich selbst angemeldet',
   'published its metadata': 'veröffentlicht seine Angaben',
   'No programs. People let them in when they start them.':
     'Keine Programme. Personen lassen sie ein, wenn sie sie starten.',
-  'Nobody has let a program in. A consent is a session too: the page "Sessions" ends one.':
-    'Niemand hat ein Programm eingelassen. Eine Zustimmung ist auch eine Sitzung: Die Seite „Sitzungen“ beendet sie.',
   'Remove a program': 'Ein Programm entfernen',
   'Remove the program': 'Das Programm entfernen',
   'Its tokens and connections end at once.': 'Seine Tokens und Verbindungen enden sofort.',

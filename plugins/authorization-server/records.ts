@@ -15,10 +15,8 @@ export interface Records {
   update(model: string, id: string, values: Partial<RecordRow>): Promise<void>
   /** Rows of a model, newest first; at most 1,000. */
   list(model: string, where?: Partial<RecordRow>): Promise<readonly RecordRow[]>
-  /** The ids of all programs that somebody has let in. */
-  clientsLetIn(): Promise<readonly string[]>
-  /** The sessions that stand for all consents to a program. */
-  anchorsOf(clientId: string): Promise<readonly string[]>
+  /** Who is let in now: for each consent the session that stands for it, and the client. */
+  letIn(clientId?: string): Promise<readonly { readonly anchor: string; readonly clientId: string }[]>
   /**
    * Deletes rows, except sessions of the library, which end with those of the hub, and resolves to the ids of the sessions of the access tokens among them, which the caller ends.
    */
@@ -113,23 +111,12 @@ export function createRecords(deps: {
         query = query.where(column as 'key', '=', value as string)
       return (await query.orderBy('created', 'desc').limit(1_000).execute()) as RecordRow[]
     },
-    async clientsLetIn() {
-      const rows = await living()
-        .clearSelect()
-        .select('client_id')
-        .distinct()
-        .where('model', '=', 'Grant')
-        .execute()
-      return [...new Set(rows.flatMap(({ client_id }) => client_id ?? []))]
-    },
-    async anchorsOf(clientId) {
-      const rows = await living()
-        .clearSelect()
-        .select('session_id')
-        .where('model', '=', 'Grant')
-        .where('client_id', '=', clientId)
-        .execute()
-      return rows.flatMap(({ session_id }) => session_id ?? [])
+    async letIn(clientId) {
+      const all = living().clearSelect().select(['session_id', 'client_id']).where('model', '=', 'Grant')
+      const rows = await (clientId === undefined ? all : all.where('client_id', '=', clientId)).execute()
+      return rows.flatMap(({ session_id: anchor, client_id }) =>
+        anchor === null || client_id === null ? [] : [{ anchor, clientId: client_id }],
+      )
     },
     remove,
     sessionEnded: (id, logouts) =>

@@ -189,7 +189,8 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
 
   /** Ends everything that people gave a program. `by`: null for the configuration. */
   async function endClient(id: string, by: Actor | null): Promise<void> {
-    await deps.sessions.end(await records.anchorsOf(id), 'revoked', by?.subject ?? null)
+    const anchors = (await records.letIn(id)).map(({ anchor }) => anchor)
+    await deps.sessions.end(anchors, 'revoked', by?.subject ?? null)
     await tokens.revoke({ client_id: id })
   }
   const logouts = createLogouts({ database, provider: server.provider, clock, log })
@@ -205,7 +206,8 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
       audit.record({ type: 'client.removed', success: true, by, fields: { client: id } })
     },
     async endRefusedClients() {
-      for (const id of await records.clientsLetIn()) if (!publishers.admits(id)) await endClient(id, null)
+      const clients = new Set((await records.letIn()).map(({ clientId }) => clientId))
+      for (const id of clients) if (!publishers.admits(id)) await endClient(id, null)
     },
     async ended(session, reason) {
       await revoked(session, reason)
