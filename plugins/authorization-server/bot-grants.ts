@@ -75,12 +75,12 @@ export function registerBotGrants(provider: Provider, deps: BotGrantDeps): void 
       throw new thrown.InvalidClientAuth('the request must present exactly one proof that this grant takes')
     try {
       const proven = await botLogins.prove({ bot: bot.user, proof, clientIp, requestId })
-      call.provedBot = proven.user
+      call.provenUser = proven.user
       return proven
     } catch (error) {
       if (!(error instanceof Problem)) throw error
       // Its proof was right, and yet it may not come in.
-      if (error.status === 403) call.provedBot = bot.user
+      if (error.status === 403) call.provenUser = bot.user
       if (error.status === 401) throw new thrown.InvalidClientAuth(error.code)
       if (error.status === 403) throw new thrown.UnauthorizedClient(error.code)
       throw new thrown.TemporarilyUnavailable(error.code)

@@ -14,8 +14,8 @@ export interface Call {
   readonly bot?: PresentedBot
   /** The grant that a token request asks for, as it says. */
   readonly grant?: string
-  /** The bot that has proved itself in this call. */
-  provedBot?: string
+  /** The bot, or the person of an assertion, that was proven in this call. */
+  provenUser?: string
   readonly request: Parameters<SignInDesk['sessionOf']>[0]
 }
 

@@ -16,6 +16,7 @@ import {
   sessionLimits,
   sessions,
   signInDesk,
+  signInMethods,
   Type,
   users,
   webRoutes,
@@ -30,6 +31,7 @@ import { createConsentPages } from './consent-pages.ts'
 import { misplacedToken, tokenCredential } from './credential.ts'
 import { createProofCheck } from './dpop.ts'
 import { endpointRoutes } from './endpoint-routes.ts'
+import { EnterpriseTrust } from './enterprise.ts'
 import { createGuardedFetch, type GuardedFetchOptions } from './guarded-fetch.ts'
 import { interactionRoutes } from './interactions.ts'
 import { serverMigrations, tokenKeys } from './migrations.ts'
@@ -71,6 +73,11 @@ export function createAuthorizationServer(network: Omit<GuardedFetchOptions, 'po
         default: [443],
         description: 'Ports of the addresses at which programs publish their metadata and keys',
       }),
+      enterprise: Type.Array(EnterpriseTrust, {
+        maxItems: 20,
+        default: [],
+        description: 'Providers that let their people use programs without a consent of each person (ID-JAG)',
+      }),
     }),
     appConfig: Type.Closed({
       programs: Type.Optional(
@@ -94,7 +101,7 @@ export function createAuthorizationServer(network: Omit<GuardedFetchOptions, 'po
       tunnel,
       users,
     },
-    wants: { botLogins, sessionLimits },
+    wants: { botLogins, sessionLimits, signInMethods },
     provides: { credentials, dashboardParts, migrations, webRoutes },
     reasons,
     setup({ clock, config, log, tap, use, provide }) {
@@ -174,6 +181,7 @@ export function createAuthorizationServer(network: Omit<GuardedFetchOptions, 'po
           appClients,
           clients: config.clients,
           clock,
+          enterprise: config.enterprise,
           fetch,
           issuer,
           keys,

@@ -14,7 +14,7 @@ const MOST_REMEMBERED = 10_000
  */
 export function createMetadataFetches(deps: {
   readonly clock: Clock
-  /** Whether somebody has let this program in. */
+  /** Whether somebody has let this program in, or the configuration names it. */
   readonly isKnown: (clientId: string) => Promise<boolean>
 }) {
   const { clock, isKnown } = deps

@@ -8,7 +8,7 @@ export const { reasons, problemFor } = defineReasons({
   invalid_client: {
     next: 'The program is not known here, or did not prove itself. A bot is `bot:NAME` as client_id and presents exactly one proof; `mezctl audit ls --type user.login.failed` has the reason of a refused proof. Programs of a publisher that `clients` of the plugin does not name are refused. A person’s program registers again.',
   },
-  invalid_grant: { next: 'The code or refresh token was used before, has expired, or belongs to another program, or the person’s access has ended. A second use ends all tokens of the consent: the person lets the program in again.' },
+  invalid_grant: { next: 'The code or refresh token was used before, has expired, or belongs to another program, or the person’s access has ended. A second use ends all tokens of the consent: the person lets the program in again. For an assertion of a provider, `detail` of the record says what is wrong with it.' },
   invalid_redirect_uri: { next: 'The redirect URI is not one of those of the program. It is compared byte by byte; only the port of a loopback address is free.' },
   invalid_scope: { next: 'The program asks for a scope that the hub does not have. Tokens for applications have the scope `app`.' },
   invalid_target: { next: 'The parameter `resource` is not the address of one application that accepts programs, such as https://grafana.apps.example.com/, or not one that the person allowed.' },
@@ -25,5 +25,5 @@ export const { reasons, problemFor } = defineReasons({
   token_invalid: { next: 'A token at an application has the wrong form, or no valid proof of its key: `msh token APP` prints a new one, and a program refreshes its own. A join token of an agent was used, has expired or is wrong: `mezctl tokens create` prints a new one.' },
   token_misplaced: { next: 'A token or secret of the hub came in a header where the hub does not take it, and was kept from the application. Send an access token as `Authorization: Bearer TOKEN`, as user or password of Basic, or as `Mezite-Token`.' },
   unauthorized_client: { next: 'The bot proved itself, but may not open the application: `error_description` has the reason of the gate. `mezctl access explain --user bot:NAME --app APP` shows which role or lock decided.' },
-  unsupported_grant_type: { next: 'The hub does not have this grant. Programs of people use authorization_code, refresh_token and device_code; bots client_credentials and token exchange.' },
+  unsupported_grant_type: { next: 'The hub does not have this grant. Programs of people use authorization_code, refresh_token and device_code, or jwt-bearer where `enterprise` of the plugin names a provider; bots client_credentials and token exchange.' },
 })

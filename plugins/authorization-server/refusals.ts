@@ -83,7 +83,7 @@ function refusedCall(reason: string) {
   return {
     success: false,
     reason,
-    user: call?.hubSession?.user ?? call?.provedBot ?? null,
+    user: call?.hubSession?.user ?? call?.provenUser ?? null,
     clientIp: call?.clientIp ?? null,
     requestId: call?.requestId ?? null,
   }

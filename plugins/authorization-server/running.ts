@@ -12,6 +12,7 @@ import type {
   Session,
   SessionLimits,
   Sessions,
+  SignInMethod,
   Users,
 } from '@mezite/core'
 import type { SigningKeys } from '@mezite/core/identity'
@@ -25,6 +26,8 @@ import { clientAdapter } from './client-adapter.ts'
 import { configure } from './configuration.ts'
 import { consentOf } from './consent.ts'
 import { ROUTES } from './endpoint-routes.ts'
+import type { EnterpriseTrust } from './enterprise.ts'
+import { createEnterpriseGrant } from './enterprise-grant.ts'
 import { loadLibrary } from './library.ts'
 import { createLogouts, type Logouts } from './logouts.ts'
 import { createMetadataFetches } from './metadata-fetches.ts'
@@ -47,6 +50,8 @@ export interface RunningDeps {
   readonly clients: readonly string[] | undefined
   readonly clock: Clock
   readonly database: Database
+  /** Providers that let their people use programs. */
+  readonly enterprise: readonly EnterpriseTrust[]
   /** For addresses that programs write. */
   readonly fetch: Fetch
   readonly issuer: string
@@ -60,6 +65,7 @@ export interface RunningDeps {
   readonly secretBox: SecretBox
   readonly sessionLimits: SessionLimits | undefined
   readonly sessions: Sessions
+  readonly signInMethods: readonly SignInMethod[]
   readonly tunnel: Pick<Tunnel, 'post'>
   readonly users: Users
 }
@@ -139,7 +145,9 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
   const publishers = createPublishers(deps.clients, thrown)
   const metadata = createMetadataFetches({
     clock,
-    isKnown: async (clientId) => (await records.list('Grant', { client_id: clientId })).length > 0,
+    isKnown: async (clientId) =>
+      deps.enterprise.some(({ client_ids }) => client_ids.includes(clientId)) ||
+      (await records.list('Grant', { client_id: clientId })).length > 0,
   })
   const configuration = configure({
     ...deps,
@@ -148,6 +156,7 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
     admits,
     fetch,
     registration,
+    enterprise: deps.enterprise.length > 0,
     mayFetch: metadata.mayFetch,
     async consentBehind(grantId) {
       const row = await records.row('Grant', grantId)
@@ -160,6 +169,10 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
         : tokens.spending(model, records.adapter(model))
     },
   })
+  const enterprise =
+    deps.enterprise.length === 0
+      ? null
+      : createEnterpriseGrant({ ...deps, trusts: deps.enterprise, records, thrown })
   const server = createServer({
     library,
     issuer,
@@ -169,6 +182,7 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
     prepare(provider) {
       const { botLogins } = deps
       if (botLogins) registerBotGrants(provider, { ...deps, botLogins, tokens, thrown })
+      enterprise?.register(provider)
       const { Client } = provider
       const find = Client.find.bind(Client)
       Client.find = async (id) => {

@@ -15,24 +15,27 @@ const METADATA = {
   token_endpoint_auth_method: 'none',
 }
 
-t.test('a program that needs a registration is told what to do instead, and is recorded', async (t) => {
-  const { hub } = await startWorld(t, { config: { registration: false } })
-  const answer = await post(hub, PATH, METADATA, { origin: 'https://program.example' })
-  t.equal(answer.status, 403)
-  t.match(answer.headers['content-type'], /^application\/json/)
-  t.match(answer.headers, { 'access-control-allow-origin': '*', 'cache-control': 'no-store' })
-  const { error, error_description: description, ...rest } = JSON.parse(answer.text)
-  t.equal(error, 'access_denied')
-  t.strictSame(rest, {})
-  t.match(description, /publishes its metadata/)
-  t.match(description, /an operator makes a client/)
-  t.match(description, /"registration: true"/)
-  t.match(description, /^[\x20-\x7e]+$/)
-  await until(async () => {
-    const events = await hub.api<Recorded[]>('GET', '/audit?type=client.registered&limit=50')
-    return events.some(({ success, reason }) => !success && reason === 'registration_off')
-  }, 'the record')
-})
+t.test(
+  'a program that needs a registration gets a sentence about the other ways, and a record',
+  async (t) => {
+    const { hub } = await startWorld(t, { config: { registration: false } })
+    const answer = await post(hub, PATH, METADATA, { origin: 'https://program.example' })
+    t.equal(answer.status, 403)
+    t.match(answer.headers['content-type'], /^application\/json/)
+    t.match(answer.headers, { 'access-control-allow-origin': '*', 'cache-control': 'no-store' })
+    const { error, error_description: description, ...rest } = JSON.parse(answer.text)
+    t.equal(error, 'access_denied')
+    t.strictSame(rest, {})
+    t.match(description, /publishes its metadata/)
+    t.match(description, /an operator makes a client/)
+    t.match(description, /"registration: true"/)
+    t.match(description, /^[\x20-\x7e]+$/)
+    await until(async () => {
+      const events = await hub.api<Recorded[]>('GET', '/audit?type=client.registered&limit=50')
+      return events.some(({ success, reason }) => !success && reason === 'registration_off')
+    }, 'the record')
+  },
+)
 
 t.test('it stays off: nothing is stored, read or advertised', async (t) => {
   const { hub } = await startWorld(t, { config: { registration: false } })

@@ -26,7 +26,8 @@ export interface Tokens {
 export const REDIRECT = 'http://127.0.0.1:4711/callback'
 
 interface WorldOptions {
-  readonly config?: object
+  /** Of the plugin; what depends on the provider of the people gets it. */
+  readonly config?: object | ((issuer: FakeIssuer) => object)
   /** Instead of the plugin of the standard set. */
   readonly plugin?: AnyPlugin
   readonly more?: readonly AnyPlugin[]
@@ -41,7 +42,6 @@ export async function startWorld(
   t: { teardown(fn: () => unknown): void },
   { config = {}, plugin, more = [], roles = {}, plugins = {}, clock }: WorldOptions = {},
 ) {
-  const own = { enabled: true, registration: true, ...config }
   const received: { url: string; headers: IncomingHttpHeaders }[] = []
   const upstream = createServer((request, response) => {
     request.resume()
@@ -53,6 +53,8 @@ export async function startWorld(
   })
   await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
   const issuer = await FakeIssuer.start()
+  const given = typeof config === 'function' ? config(issuer) : config
+  const own = { enabled: true, registration: true, ...given }
   const hub = await createTestHub({
     ...(clock && { clock }),
     config: {
