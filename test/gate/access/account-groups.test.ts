@@ -135,7 +135,7 @@ t.test('the outlook of everybody is what the gate explains about each pair', asy
 })
 
 t.test(
-  'an agent may do what it and its person may, and nobody is an agent of a bot or of somebody who is gone',
+  'an agent has the access that it and its person share, and nobody is an agent of a bot or of somebody who is gone',
   async (t) => {
     const groups = await explained.groups()
     let [both, denied] = [0, 0]
