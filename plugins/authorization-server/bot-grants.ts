@@ -29,21 +29,27 @@ export interface BotGrantDeps {
   /** Whether the app is offered to programs. */
   readonly offered: (app: App) => boolean
   readonly clock: Clock
+  /** Token exchange of a program that is not a bot; undefined: there is none. */
+  readonly exchange?: ((ctx: KoaContextWithOIDC) => Promise<void>) | undefined
   readonly thrown: Pick<
     typeof errors,
     'InvalidClient' | 'InvalidClientAuth' | 'InvalidTarget' | 'TemporarilyUnavailable' | 'UnauthorizedClient'
   >
 }
 
-/** Clients of the library: those that it stores, and each bot that a token request presents. */
-export function withBots(stored: Adapter, thrown: Pick<typeof errors, 'InvalidClient'>): Adapter {
+/** Clients of the library: those that it stores, and each bot that a token request presents. `isNamed`: programs that exchange tokens too. */
+export function withBots(
+  stored: Adapter,
+  isNamed: (clientId: string) => boolean,
+  thrown: Pick<typeof errors, 'InvalidClient'>,
+): Adapter {
   return {
     ...stored,
     async find(id) {
       if (!id.startsWith(BOT)) {
         const found = await stored.find(id)
         // Only bots get in by these grants.
-        if (!found && GRANTS.includes(calls.getStore()?.grant ?? ''))
+        if (!found && !isNamed(id) && GRANTS.includes(calls.getStore()?.grant ?? ''))
           throw new thrown.InvalidClient(
             `no bot has this client_id: it is "${BOT}" and the name, such as ${BOT}ci`,
           )
@@ -89,6 +95,7 @@ export function registerBotGrants(provider: Provider, deps: BotGrantDeps): void 
 
   const handlerOf = (name: string) => async (ctx: KoaContextWithOIDC) => {
     const call = calls.getStore()!
+    if (name === TOKEN_EXCHANGE && call.bot === undefined && deps.exchange) return deps.exchange(ctx)
     const { user, holder, roles, longestMs, by } = await prove(name)
     const { resource } = ctx.oidc.params as { resource?: unknown }
     const known = typeof resource === 'string' ? readResource(resource, publicNames) : null

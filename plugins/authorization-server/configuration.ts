@@ -16,7 +16,7 @@ import { calls } from './calls.ts'
 import type { Consent, Grant } from './consent.ts'
 import { devicePages } from './device-pages.ts'
 import { ROUTES } from './endpoint-routes.ts'
-import { ID_JAG_PROFILE } from './enterprise.ts'
+import { ID_JAG_PROFILE, ID_JAG_TOKEN } from './enterprise.ts'
 import { errorPage } from './error-page.ts'
 import { interactionPath } from './interactions.ts'
 import type { Library } from './library.ts'
@@ -56,6 +56,8 @@ interface ConfigurationDeps {
   readonly registration: boolean
   /** Whether providers may let their people use programs: see `enterprise-grant.ts`. */
   readonly enterprise: boolean
+  /** Whether programs get assertions for other authorization servers: see `assertion-issuing.ts`. */
+  readonly issuesAssertions: boolean
   readonly audit: Pick<Audit, 'record'>
   readonly appClients: Pick<AppClients, 'appOf'>
   /** Whether the gate lets the person of the call into all of these apps now; undefined: there is no such app. */
@@ -180,7 +182,10 @@ export function configure(deps: ConfigurationDeps): Omit<Configuration, 'jwks'> 
       sector_identifier_uri: 1_024,
     },
     features: featuresOf(deps),
-    ...(deps.enterprise && { discovery: { authorization_grant_profiles_supported: [ID_JAG_PROFILE] } }),
+    discovery: {
+      ...(deps.enterprise && { authorization_grant_profiles_supported: [ID_JAG_PROFILE] }),
+      ...(deps.issuesAssertions && { identity_chaining_requested_token_types_supported: [ID_JAG_TOKEN] }),
+    },
   }
 }
 

@@ -2,6 +2,8 @@ import { type Static, Type, type User, type Users } from '@mezite/core'
 
 /** The grant by which a program presents an assertion (RFC 7523). */
 export const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
+/** The type of an assertion, as RFC 8693 names it. */
+export const ID_JAG_TOKEN = 'urn:ietf:params:oauth:token-type:id-jag'
 /** As metadata of authorization servers name the use of identity assertions. */
 export const ID_JAG_PROFILE = 'urn:ietf:params:oauth:grant-profile:id-jag'
 

@@ -21,10 +21,11 @@ import {
   users,
   webRoutes,
 } from '@mezite/core'
-import { botLogins, createSigningKeys } from '@mezite/core/identity'
+import { botLogins, createSigningKeys, locks } from '@mezite/core/identity'
 import { access, tunnel } from '@mezite/core/protocol'
 import { appClientRoutes } from './app-client-routes.ts'
 import { createAppClients } from './app-clients.ts'
+import { IssuedAssertions } from './assertion-issuing.ts'
 import { createBotRevocations } from './bot-revocations.ts'
 import { clientRoutes, nowRoutes, tokenRoutes } from './client-routes.ts'
 import { createConsentPages } from './consent-pages.ts'
@@ -78,6 +79,12 @@ export function createAuthorizationServer(network: Omit<GuardedFetchOptions, 'po
         default: [],
         description: 'Providers that let their people use programs without a consent of each person (ID-JAG)',
       }),
+      assertions: Type.Array(IssuedAssertions, {
+        maxItems: 100,
+        default: [],
+        description:
+          'Other authorization servers for which programs get assertions about their people (ID-JAG)',
+      }),
     }),
     appConfig: Type.Closed({
       programs: Type.Optional(
@@ -92,6 +99,7 @@ export function createAuthorizationServer(network: Omit<GuardedFetchOptions, 'po
       catalog,
       database,
       jobs,
+      locks,
       pages,
       publicNames,
       revisions,
@@ -181,6 +189,7 @@ export function createAuthorizationServer(network: Omit<GuardedFetchOptions, 'po
           appClients,
           clients: config.clients,
           clock,
+          assertions: config.assertions,
           enterprise: config.enterprise,
           fetch,
           issuer,

@@ -4,7 +4,7 @@ import type { EnterpriseTrust } from './enterprise.ts'
 import type { createEnterpriseKeys } from './enterprise-keys.ts'
 
 /** The `typ` of an identity assertion authorization grant (ID-JAG). */
-const ID_JAG = 'oauth-id-jag+jwt'
+export const ID_JAG = 'oauth-id-jag+jwt'
 /** The longest that an assertion is valid, in seconds. */
 const LONGEST_SECONDS = 300
 /** Clocks of providers may differ by this much. */

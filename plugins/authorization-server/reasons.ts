@@ -11,7 +11,7 @@ export const { reasons, problemFor } = defineReasons({
   invalid_grant: { next: 'The code or refresh token was used before, has expired, or belongs to another program, or the person’s access has ended. A second use ends all tokens of the consent: the person lets the program in again. For an assertion of a provider, `detail` of the record says what is wrong with it.' },
   invalid_redirect_uri: { next: 'The redirect URI is not one of those of the program. It is compared byte by byte; only the port of a loopback address is free.' },
   invalid_scope: { next: 'The program asks for a scope that the hub does not have. Tokens for applications have the scope `app`.' },
-  invalid_target: { next: 'The parameter `resource` is not the address of one application that accepts programs, such as https://grafana.apps.example.com/, or not one that the person allowed.' },
+  invalid_target: { next: 'The parameter `resource` is not the address of one application that accepts programs, such as https://grafana.apps.example.com/, or not one that the person allowed. For an assertion, no rule in `assertions` of the plugin fits program, person and audience.' },
   programs_off: { status: 403, next: 'The application does not accept programs. Its document says `plugins: { authorization-server: { programs: off } }`; people open it in a browser.' },
   publisher_not_allowed: {
     status: 403,

@@ -15,11 +15,12 @@ import type {
   SignInMethod,
   Users,
 } from '@mezite/core'
-import type { SigningKeys } from '@mezite/core/identity'
+import type { LockView, SigningKeys } from '@mezite/core/identity'
 import type { Access, EndReason, Tunnel } from '@mezite/core/protocol'
 import type { errors } from 'oidc-provider'
 import { type AccessTokens, createAccessTokens } from './access-tokens.ts'
 import type { AppClients } from './app-clients.ts'
+import { createAssertionIssuing, type IssuedAssertions, registerIssuing } from './assertion-issuing.ts'
 import { registerBotGrants, withBots } from './bot-grants.ts'
 import { calls } from './calls.ts'
 import { clientAdapter } from './client-adapter.ts'
@@ -43,6 +44,8 @@ type Fetch = NonNullable<Parameters<typeof configure>[0]['fetch']>
 export interface RunningDeps {
   readonly access: Pick<Access, 'admit'>
   readonly appClients: AppClients
+  /** Other authorization servers for which programs get assertions. */
+  readonly assertions: readonly IssuedAssertions[]
   readonly audit: Audit
   readonly botLogins: Parameters<typeof registerBotGrants>[1]['botLogins'] | undefined
   readonly catalog: Catalog
@@ -56,6 +59,7 @@ export interface RunningDeps {
   readonly fetch: Fetch
   readonly issuer: string
   readonly keys: SigningKeys
+  readonly locks: LockView
   readonly log: Log
   /** Whether the app is offered to programs. */
   readonly offered: (app: App) => boolean
@@ -149,6 +153,7 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
       deps.enterprise.some(({ client_ids }) => client_ids.includes(clientId)) ||
       (await records.list('Grant', { client_id: clientId })).length > 0,
   })
+  const issuing = deps.assertions.length === 0 ? null : createAssertionIssuing({ ...deps, records, thrown })
   const configuration = configure({
     ...deps,
     library,
@@ -157,6 +162,7 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
     fetch,
     registration,
     enterprise: deps.enterprise.length > 0,
+    issuesAssertions: deps.assertions.length > 0,
     mayFetch: metadata.mayFetch,
     async consentBehind(grantId) {
       const row = await records.row('Grant', grantId)
@@ -165,7 +171,7 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
     adapter: (model) => {
       if (model === 'AccessToken') return tokens.adapter
       return model === 'Client'
-        ? withBots(clientAdapter({ ...deps, records, thrown }), thrown)
+        ? withBots(clientAdapter({ ...deps, records, thrown }), (id) => issuing?.names(id) ?? false, thrown)
         : tokens.spending(model, records.adapter(model))
     },
   })
@@ -181,7 +187,9 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
     log,
     prepare(provider) {
       const { botLogins } = deps
-      if (botLogins) registerBotGrants(provider, { ...deps, botLogins, tokens, thrown })
+      const exchange = issuing?.exchange
+      if (botLogins) registerBotGrants(provider, { ...deps, botLogins, tokens, exchange, thrown })
+      if (issuing) registerIssuing(provider, issuing, botLogins !== undefined)
       enterprise?.register(provider)
       const { Client } = provider
       const find = Client.find.bind(Client)
