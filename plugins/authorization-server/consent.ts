@@ -13,6 +13,8 @@ export interface Consent {
   readonly anchor: string
   /** The program as the person knows it. */
   readonly program: string
+  /** The provider whose assertion stands for the person's consent; absent: the person consented. */
+  readonly assertedBy?: string
 }
 
 /** The consent of a stored grant; undefined if it has none. */

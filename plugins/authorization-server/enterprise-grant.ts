@@ -118,7 +118,13 @@ export function createEnterpriseGrant(deps: EnterpriseGrantDeps) {
       if (!isConnected(trust)) throw new thrown.InvalidGrant('no connector of this name leads to the issuer')
       const grant: Grant = new provider.Grant({ accountId: user.holder, clientId: client.clientId })
       grant.addResourceScope(resource, APP_SCOPE)
-      grant.consent = { user: user.name, holder: user.holder, anchor: anchor.id, program }
+      grant.consent = {
+        user: user.name,
+        holder: user.holder,
+        anchor: anchor.id,
+        program,
+        assertedBy: trust.issuer,
+      }
       const grantId = await grant.save()
       ctx.oidc.entity('Grant', grant)
       audit.record({

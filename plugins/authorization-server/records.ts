@@ -1,9 +1,16 @@
 import type { Clock, Database, SecretBox } from '@mezite/core'
 import { sql } from 'kysely'
 import type { Adapter, AdapterPayload, errors } from 'oidc-provider'
+import { consentOf } from './consent.ts'
 import type { RecordRow, Tables } from './migrations.ts'
 import { createRecordAdapter } from './record-adapter.ts'
 import { createRecordFormat, keyOf, livingRows, TABLE } from './record-format.ts'
+
+interface LetIn {
+  readonly anchor: string
+  readonly clientId: string
+  readonly assertedBy: string | undefined
+}
 
 /** What the library stores, in the hub's database. Ids that are secrets are stored as hashes. */
 export interface Records {
@@ -15,8 +22,8 @@ export interface Records {
   update(model: string, id: string, values: Partial<RecordRow>): Promise<void>
   /** Rows of a model, newest first; at most 1,000. */
   list(model: string, where?: Partial<RecordRow>): Promise<readonly RecordRow[]>
-  /** Who is let in now: for each consent the session that stands for it, and the client. */
-  letIn(clientId?: string): Promise<readonly { readonly anchor: string; readonly clientId: string }[]>
+  /** Who is let in now: for each consent the session that stands for it, the client, and the provider that asserted it. */
+  letIn(clientId?: string): Promise<readonly LetIn[]>
   /**
    * Deletes rows, except sessions of the library, which end with those of the hub, and resolves to the ids of the sessions of the access tokens among them, which the caller ends.
    */
@@ -112,10 +119,15 @@ export function createRecords(deps: {
       return (await query.orderBy('created', 'desc').limit(1_000).execute()) as RecordRow[]
     },
     async letIn(clientId) {
-      const all = living().clearSelect().select(['session_id', 'client_id']).where('model', '=', 'Grant')
+      const all = living()
+        .clearSelect()
+        .select(['session_id', 'client_id', 'payload'])
+        .where('model', '=', 'Grant')
       const rows = await (clientId === undefined ? all : all.where('client_id', '=', clientId)).execute()
-      return rows.flatMap(({ session_id: anchor, client_id }) =>
-        anchor === null || client_id === null ? [] : [{ anchor, clientId: client_id }],
+      return rows.flatMap(({ session_id: anchor, client_id, payload }) =>
+        anchor === null || client_id === null
+          ? []
+          : [{ anchor, clientId: client_id, assertedBy: consentOf({ payload })?.assertedBy }],
       )
     },
     remove,

@@ -84,7 +84,7 @@ export interface Running {
   readonly refusal: typeof errors.InvalidGrant
   /** Removes a program that registered or published itself, and ends its tokens. */
   removeClient(id: string, by: Actor): Promise<void>
-  /** Ends what people gave to programs of publishers that the configuration does not name any more. */
+  /** Ends what people gave to programs of publishers that the configuration does not name any more, and what a former provider did. */
   endRefusedClients(): Promise<void>
   /** A session of the hub has ended: deletes what depended on it, notes which apps to tell, and records what was revoked. */
   ended(session: Session, reason: EndReason): Promise<void>
@@ -228,8 +228,19 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
       audit.record({ type: 'client.removed', success: true, by, fields: { client: id } })
     },
     async endRefusedClients() {
-      const clients = new Set((await records.letIn()).map(({ clientId }) => clientId))
+      const all = await records.letIn()
+      const clients = new Set(all.map(({ clientId }) => clientId))
       for (const id of clients) if (!publishers.admits(id)) await endClient(id, null)
+      const untrusted = all.filter(
+        ({ clientId, assertedBy }) =>
+          assertedBy !== undefined &&
+          !deps.enterprise.some((one) => one.issuer === assertedBy && one.client_ids.includes(clientId)),
+      )
+      await deps.sessions.end(
+        untrusted.map(({ anchor }) => anchor),
+        'revoked',
+        null,
+      )
     },
     async ended(session, reason) {
       await revoked(session, reason)

@@ -86,14 +86,10 @@ t.test(
     const hub = await start(['https://claude.ai', 'https://localhost', `https://localhost:${port + 1}`])
     t.teardown(() => hub.stop())
     t.match(await consents(hub), [/^[0-9a-f-]{36}$/], 'the program that registered itself stays')
-    const events = await hub.api<{ type: string; program?: string; success: boolean }[]>(
-      'GET',
-      '/audit?limit=200',
-    )
-    t.ok(
-      events.some(({ type }) => type === 'consent.revoked'),
-      'its end is recorded',
-    )
+    await until(async () => {
+      const events = await hub.api<{ type: string }[]>('GET', '/audit?limit=200')
+      return events.some(({ type }) => type === 'consent.revoked')
+    }, 'its end is recorded')
     const visitor = await signedIn(hub)
     fetched.length = 0
     const page = await consent(hub, visitor, asking(hub, `${origin}/one`))
