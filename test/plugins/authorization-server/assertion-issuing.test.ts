@@ -1,5 +1,6 @@
 // together: programs
 /** A program exchanges the person's ID token for an assertion (ID-JAG) that another authorization server takes. */
+import { discoverAndRequestJwtAuthGrant } from '@modelcontextprotocol/client'
 import { createRemoteJWKSet, customFetch, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose'
 import t from 'tap'
 import { loopbackFetch } from '../../../examples/cluster/loopback-fetch.ts'
@@ -97,6 +98,27 @@ t.test(
     t.strictSame(JSON.parse(text).identity_chaining_requested_token_types_supported, [ID_JAG])
   },
 )
+
+t.test('the official MCP SDK finds the token endpoint, and gets an assertion', async (t) => {
+  const secure = loopbackFetch(hub.ca) as never as typeof globalThis.fetch
+  const result = await discoverAndRequestJwtAuthGrant({
+    idpUrl: hub.signInUrl,
+    audience: THERE,
+    resource: 'https://tickets.example/mcp',
+    scope: 'read write',
+    idToken: ana,
+    clientId: client.id,
+    // The SDK knows secrets alone: the program adds the proof of its key.
+    async fetchFn(url, options) {
+      if (options?.method !== 'POST') return secure(url, options)
+      const form = new URLSearchParams(String(options.body))
+      for (const [name, value] of Object.entries(await client.proof(hub.signInUrl))) form.set(name, value)
+      return secure(url, { ...options, body: form.toString() })
+    },
+  })
+  t.match(result, { expiresIn: 300, scope: 'read write' })
+  t.match(decodeJwt(result.jwtAuthGrant), { aud: THERE, client_id: client.id, scope: 'read write' })
+})
 
 t.test('S303 an assertion for another server, scope, program or person is refused', async (t) => {
   const [head, , signature] = ana.split('.') as [string, string, string]
