@@ -127,6 +127,21 @@ export function createEnterpriseGrant(deps: EnterpriseGrantDeps) {
       }
       const grantId = await grant.save()
       ctx.oidc.entity('Grant', grant)
+      const token = new provider.AccessToken({
+        accountId: user.holder,
+        client,
+        grantId,
+        gty: JWT_BEARER,
+        expiresWithSession: false,
+        scope: APP_SCOPE,
+      } as never)
+      token.resourceServer = new provider.ResourceServer(resource, {
+        scope: APP_SCOPE,
+        audience: resource,
+        accessTokenFormat: 'opaque',
+      })
+      const access_token = await token.save().catch(asGrantError)
+      // Once the gate has let the person in.
       audit.record({
         type: 'user.login',
         success: true,
@@ -143,20 +158,6 @@ export function createEnterpriseGrant(deps: EnterpriseGrantDeps) {
           session: anchor.id,
         },
       })
-      const token = new provider.AccessToken({
-        accountId: user.holder,
-        client,
-        grantId,
-        gty: JWT_BEARER,
-        expiresWithSession: false,
-        scope: APP_SCOPE,
-      } as never)
-      token.resourceServer = new provider.ResourceServer(resource, {
-        scope: APP_SCOPE,
-        audience: resource,
-        accessTokenFormat: 'opaque',
-      })
-      const access_token = await token.save().catch(asGrantError)
       ctx.body = { access_token, token_type: token.tokenType, expires_in: token.expiration, scope: APP_SCOPE }
     } catch (error) {
       await sessions.end([anchor.id], 'denied', null)

@@ -278,6 +278,12 @@ t.test('S301 the gate decides: a locked person, and one without a role, get no t
   }
   await hub.api('DELETE', `/locks/${id}`)
   t.match(await present(assertionOf('lee')), { status: 200 })
+  await recorded('user.login', 'the sign-in', ({ user, method }) => {
+    return user === 'lee@example.com' && method === 'id_jag'
+  })
+  const logins = await hub.api<Recorded[]>('GET', '/audit?type=user.login&limit=1000')
+  const refused = logins.filter(({ user, method }) => method === 'id_jag' && /^(?:gus|mia)@/.test(user ?? ''))
+  t.strictSame(refused, [], 'no sign-in is recorded for the others')
 })
 
 t.test(
