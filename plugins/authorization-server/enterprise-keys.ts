@@ -26,12 +26,25 @@ export function createEnterpriseKeys({ clock }: { readonly clock: Clock }) {
       url?.protocol === 'http:' && [issuer, url.href].every((at) => isLoopback(new URL(at).hostname))
     if (!url || isLinkLocal(url.hostname) || (url.protocol !== 'https:' && !plain))
       throw new Error('the issuer has no usable jwks_uri')
-    return createRemoteJWKSet(url, {
-      cooldownDuration: REFETCH_MS,
+    const remote = createRemoteJWKSet(url, {
+      // Looked up again below: the library would not do so right after a regular fetch.
+      cooldownDuration: KEPT_MS,
       cacheMaxAge: KEPT_MS,
       timeoutDuration: DEADLINE_MS,
       [customFetch]: fetch as FetchImplementation,
     })
+    let refetched = Number.NEGATIVE_INFINITY
+    return async (header, token) => {
+      try {
+        return await remote(header, token)
+      } catch (error) {
+        const unknown = codeOf(error) === 'ERR_JWKS_NO_MATCHING_KEY'
+        if (!unknown || clock.monotonic() - refetched < REFETCH_MS) throw error
+        refetched = clock.monotonic()
+        await remote.reload()
+        return remote(header, token)
+      }
+    }
   }
 
   function keysOf(trust: EnterpriseTrust): Promise<JWTVerifyGetKey> {
@@ -54,11 +67,13 @@ export function createEnterpriseKeys({ clock }: { readonly clock: Clock }) {
       try {
         return await getKey(header, token)
       } catch (error) {
-        const silent = gaveNoResponse(error) || (error as { code?: unknown }).code === 'ERR_JWKS_TIMEOUT'
+        const silent = gaveNoResponse(error) || codeOf(error) === 'ERR_JWKS_TIMEOUT'
         throw silent ? new IssuerSilent(messageOf(error), { cause: error }) : error
       }
     }
 }
+
+const codeOf = (error: unknown): unknown => (Object(error) as { code?: unknown }).code
 
 async function discover(issuer: string, fetch: ReturnType<typeof createBoundedFetch>): Promise<string> {
   const response = await fetch(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`)

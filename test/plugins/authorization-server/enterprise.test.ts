@@ -104,6 +104,20 @@ t.test('an assertion of the provider opens one app for the person, without a con
   })
 })
 
+t.test('a new key of the provider counts at once, and unknown keys cause few fetches', async (t) => {
+  const asked = () => issuer.asked.get('/jwks') ?? 0
+  const former = assertionOf('alice')
+  issuer.rotateKey()
+  t.match(await present(assertionOf('alice')), { status: 200 }, 'the new key')
+  t.match(await present(former), { status: 400, error: 'invalid_grant' }, 'the former one is gone')
+  const before = asked()
+  for (let at = 0; at < 5; at++) {
+    const unknown = assertionOf('alice', {}, { kid: `unknown-${at}` })
+    t.match(await present(unknown), { status: 400, error: 'invalid_grant' })
+  }
+  t.ok(asked() - before <= 1, `${asked() - before} fetches for unknown keys`)
+})
+
 t.test('the metadata say that the hub takes assertions, only where a provider is configured', async (t) => {
   const read = async (url: string) =>
     JSON.parse((await hub.visitor().fetch(`${url}/.well-known/oauth-authorization-server`)).text)
