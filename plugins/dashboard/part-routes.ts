@@ -157,6 +157,20 @@ export function partRoutes(deps: {
         for (const role of users.rolesOf(name)) people.set(role, (people.get(role) ?? 0) + 1)
       return Object.fromEntries(people)
     })
+    const labels = {
+      access: 'app.list',
+      rows: 'asks',
+      summary: 'The labels of apps, as `team=data`, and how many apps have each',
+      returns: Type.Record(Type.String(), Type.Integer()),
+    } as const
+    on('GET /labels', labels, async (_, { mayRow }) => {
+      const found = new Map<string, number>()
+      for await (const { labels } of inTurns(catalog.list()))
+        if (mayRow?.(labels) !== false)
+          for (const pair of Object.entries(labels).map(([key, value]) => `${key}=${value}`))
+            found.set(pair, (found.get(pair) ?? 0) + 1)
+      return Object.fromEntries([...found].sort(([one], [other]) => (one < other ? -1 : 1)))
+    })
     const get = {
       access: 'dashboard.read',
       summary: 'The content of a page that a plugin adds',

@@ -138,6 +138,9 @@ interface Changed {
 interface Preview {
   readonly role: string
   readonly users: number
+  /** Of how many `apps` the role opens. Absent from hubs of the version before. */
+  readonly opens?: number
+  readonly apps?: number
   /** By the apps that they gain and lose. */
   readonly groups: readonly Changed[]
   /** Requests of the last day; null: there is nothing to compare with. Absent from hubs of the version before. */
@@ -233,8 +236,9 @@ class RolesVersions extends AdminCommand {
 /** Names of one cell; `--json` has all of them. */
 const MOST_NAMES = 3
 
-function previewText({ role, users, groups }: Preview): string {
-  const holders = `${escapeText(role)} (${count(users, 'user')})`
+function previewText({ role, users, opens, apps, groups }: Preview): string {
+  const reach = opens === undefined || apps === undefined ? '' : `, opens ${opens} of ${count(apps, 'app')}`
+  const holders = `${escapeText(role)} (${count(users, 'user')}${reach})`
   if (groups.length === 0) return `${holders}: nobody gains or loses access.`
   const sum = (of: (group: Changed) => number) => groups.reduce((total, group) => total + of(group), 0)
   const gaining = sum((group) => (group.gains.length > 0 ? group.users.length : 0))

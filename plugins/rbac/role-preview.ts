@@ -12,6 +12,10 @@ const preview = {
   summary: 'Who would gain and who would lose access to what if the role were saved',
   returns: Type.Object({
     users: Type.Integer({ description: 'How many people and programs have the role' }),
+    opens: Type.Integer({
+      description: 'How many apps the role would allow, as far as its own rules decide',
+    }),
+    apps: Type.Integer({ description: 'Of how many apps' }),
     groups: Type.Array(
       Type.Object({
         users: Names,
@@ -73,6 +77,9 @@ interface ChangedGroup {
 interface RolePreview {
   /** How many people and programs have the role, with those that have it for a time. */
   readonly users: number
+  /** How many of `apps` the role would allow by itself. */
+  readonly opens: number
+  readonly apps: number
   readonly groups: readonly ChangedGroup[]
   readonly requests: RequestPreview | null
 }
@@ -90,8 +97,11 @@ async function previewRole(
   const compiled = compileRole(document)
   const after = { ...before, items: new Map(before.items).set(name, compiled) }
   const apps: App[] = []
-  for await (const app of inTurns(catalog.list())) {
+  const all = catalog.list()
+  let opens = 0
+  for await (const app of inTurns(all)) {
     const [old, next] = [before.items.get(name)?.match(app), compiled.match(app)]
+    if (next.allow && !next.deny) opens++
     if (old?.allow !== next.allow || old.deny !== next.deny) apps.push(app)
   }
   let users = 0
@@ -127,7 +137,7 @@ async function previewRole(
   const change = { before: readRoles(before), after: readRoles(after), groups: holders }
   let requests: RequestPreview | null = null
   for (const rule of rules) requests ??= (await rule.preview?.(change)) ?? null
-  return { users, groups: groups.sort(bySize), requests }
+  return { users, opens, apps: all.length, groups: groups.sort(bySize), requests }
 }
 
 /** An agent has the roles of its person beside its own: either can be what it lacks. */

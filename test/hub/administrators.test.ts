@@ -112,7 +112,7 @@ function reachOf(name: Role, right: string): 'all' | 'some' | 'none' {
 }
 
 /** Routes that take a right for some labels only, because they ask about each thing. */
-const BY_ROW = /^(GET|PUT|DELETE|POST) \/(apps$|apps\/\{name\}|schemas\/app$|dashboard\/panels)/
+const BY_ROW = /^(GET|PUT|DELETE|POST) \/(apps$|apps\/\{name\}|schemas\/app$|dashboard\/(?:panels|labels))/
 
 t.test(
   'each role may call the routes whose right it has, for its own things and for no others',

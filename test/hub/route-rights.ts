@@ -18,7 +18,7 @@ export const RIGHTS: Readonly<Record<string, readonly string[]>> = {
   'app.create': ['POST /v1/webapi/apps'],
   'app.delete': ['DELETE /v1/webapi/apps/{name}'],
   'app.enable': ['POST /v1/webapi/apps/{name}/enable', 'POST /v1/webapi/apps/{name}/disable'],
-  'app.list': ['GET /v1/webapi/apps'],
+  'app.list': ['GET /v1/webapi/apps', 'GET /v1/webapi/dashboard/labels'],
   'app.read': [
     'GET /v1/webapi/schemas/app',
     'GET /v1/webapi/dashboard/panels/{name}',

@@ -84,8 +84,11 @@ t.test('apps test reports each agent, and saves nothing', async (t) => {
 
 t.test('roles preview shows who gains and loses, and saves nothing', async (t) => {
   const text = of(lines[6]!)
-  t.match(text, { code: 0, out: /staff \(1 user\): 1 user loses access\.\n.*\ncarol +wiki/ })
-  t.match(text.out, /new \(0 users\)/)
+  t.match(text, {
+    code: 0,
+    out: /staff \(1 user, opens 0 of 1 app\): 1 user loses access\.\n.*\ncarol +wiki/,
+  })
+  t.match(text.out, /new \(0 users, opens 1 of 1 app\)/)
   t.match(JSON.parse(of(lines[7]!).out), [
     { role: 'staff', users: 1, groups: [{ users: ['carol'], gains: [], loses: ['wiki'] }] },
     { role: 'new', users: 0 },

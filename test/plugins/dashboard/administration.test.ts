@@ -79,6 +79,23 @@ t.test('a role is written with a preview, a person gets it, and it is removed', 
     'kind: role\nversion: v1\nmetadata:\n  name: auditors\nspec:\n  allow:\n    app_labels:\n      team: finance\n',
   )
   await page.getByText('0 people have this role.').waitFor()
+  const opens = page.getByRole('combobox', { name: 'Opens applications with', exact: true })
+  await editor.fill((await editor.inputValue()).replace('spec:', '# kept\nspec:'))
+  await opens.fill('dience=all')
+  await page.getByRole('option', { name: /^audience=all \d+ applications$/ }).waitFor()
+  await opens.press('Enter')
+  t.match(
+    await editor.inputValue(),
+    /# kept\nspec:\n {2}allow:\n {4}app_labels:\n {6}team: finance\n {6}audience: all\n/,
+  )
+  await page.getByText(/^The role opens 0 of \d+ applications\.$/).waitFor()
+  await page.getByRole('button', { name: 'Remove audience=all' }).click()
+  t.notMatch(await editor.inputValue(), 'audience')
+  await page.getByText(/^The role opens [1-9]\d* of \d+ applications\.$/).waitFor()
+  await page.getByLabel('Each session needs a passkey').check()
+  t.match(await editor.inputValue(), 'require_session_mfa: true')
+  await page.getByLabel('Each session needs a passkey').uncheck()
+  t.notMatch(await editor.inputValue(), 'options', 'nothing is left of it')
   await save.click()
   await said(page, 'Saved auditors.')
 

@@ -131,11 +131,15 @@ t.test('the preview counts those who have the role for a time, where they have i
     spec: { allow: { app_labels: labels } },
   })
   t.strictSame(await hub.api('POST', '/roles/preview', saved({ '*': '*' })), {
+    opens: 400,
+    apps: 400,
     users: 1,
     groups: [{ users: ['new@example.com'], gains: [large.app(5)], loses: [] }],
     requests: NO_REQUESTS,
   })
   t.strictSame(await hub.api('POST', '/roles/preview', saved({ team: 'nobody' })), {
+    opens: 0,
+    apps: 400,
     users: 1,
     groups: [],
     requests: NO_REQUESTS,

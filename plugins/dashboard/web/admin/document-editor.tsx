@@ -11,6 +11,7 @@ import { TextField } from './fields.tsx'
 import { LockBanner } from './locks.tsx'
 import { ConflictNotice, PageHead, Section } from './parts.tsx'
 import { RedirectUri } from './redirect-uri.tsx'
+import { RoleFields } from './role-fields.tsx'
 import { RoleVersions } from './role-versions.tsx'
 import { BASE, go, place } from './router.ts'
 import { a } from './text.ts'
@@ -132,15 +133,20 @@ export function DocumentEditor(props: {
           void save.run(submit)
         }}
       >
-        <YamlEditor
-          label={a('document')}
-          text={text}
-          kind={kind}
-          schema={schema.data}
-          marks={marks}
-          at={place.value.query.get('at')}
-          onChange={setText}
-        />
+        <div>
+          {kind === 'role' && value !== null && (
+            <RoleFields value={value} text={text} isNew={isNew} onChange={setText} />
+          )}
+          <YamlEditor
+            label={a('document')}
+            text={text}
+            kind={kind}
+            schema={schema.data}
+            marks={marks}
+            at={place.value.query.get('at')}
+            onChange={setText}
+          />
+        </div>
         <div>
           <p class="help">{a('editorHelp')}</p>
           {kind === 'oidc' && (
@@ -202,13 +208,14 @@ function marksOf(
 }
 
 /** Always about everybody: the names are in groups of people who gain and lose the same applications. */
-function Changes({ preview: { users, groups, requests } }: { readonly preview: Preview }) {
+function Changes({ preview: { users, opens, apps, groups, requests } }: { readonly preview: Preview }) {
   const people = (of: 'gains' | 'loses') =>
     groups.reduce((sum, group) => sum + (group[of].length > 0 ? group.users.length : 0), 0)
   const [gaining, losing] = [people('gains'), people('loses')]
   return (
     <Section title={a('effect')}>
       <div role="status">
+        <p>{a('roleReach', { opens, count: apps })}</p>
         <p class="quiet">{a('peopleWithRole', { count: users })}</p>
         {groups.length === 0 && <p>{a('noEffect')}</p>}
         {losing > 0 && <p class="notice bad">{a('peopleLose', { count: losing })}</p>}
