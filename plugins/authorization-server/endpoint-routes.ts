@@ -52,7 +52,7 @@ const ENDPOINTS: readonly Endpoint[] = [
 const REGISTRATION_OFF = {
   error: 'access_denied',
   error_description:
-    'Programs cannot register themselves at this hub. A program that publishes its metadata has the https URL of it as client_id and needs no registration. For any other, an operator makes a client, or sets "registration: true" for the plugin authorization-server.',
+    'Programs cannot register themselves at this hub. A program that publishes its metadata has the https URL of it as client_id and needs no registration. For a job without a person, an operator makes a bot. For any other program, an operator sets "registration: true" for the plugin authorization-server.',
 }
 /** Endpoints at which bots present themselves. */
 const READ: readonly string[] = [ROUTES.token, ROUTES.revocation]

@@ -20,7 +20,7 @@ export const { reasons, problemFor } = defineReasons({
     next: 'The program is known by metadata at an address whose origin is not in `clients` of the plugin `authorization-server`. Add the origin there and restart the hub, or refuse the wish.',
   },
   redirect_uri_missing: { status: 400, next: 'The client has no redirect URI. Add it with `mezctl apps oidc`.' },
-  registration_off: { next: 'A program tried to register itself, which is off. If it can publish its metadata, give it the https URL of them as client_id; else make a client for it, or set `registration: true` for the plugin `authorization-server`, which lets any program register.' },
+  registration_off: { next: 'A program tried to register itself, which is off. If it can publish its metadata, give it the https URL of them as client_id; a job without a person gets a bot (`mezctl bots create`); else set `registration: true` for the plugin `authorization-server`, which lets any program register.' },
   request_expired: { status: 400, en: 'This request has expired. Start again in the program.', next: 'Nobody decided in time. Ask again.' },
   token_invalid: { next: 'A token at an application has the wrong form, or no valid proof of its key: `msh token APP` prints a new one, and a program refreshes its own. A join token of an agent was used, has expired or is wrong: `mezctl tokens create` prints a new one.' },
   token_misplaced: { next: 'A token or secret of the hub came in a header where the hub does not take it, and was kept from the application. Send an access token as `Authorization: Bearer TOKEN`, as user or password of Basic, or as `Mezite-Token`.' },

@@ -27,7 +27,7 @@ t.test(
     t.equal(error, 'access_denied')
     t.strictSame(rest, {})
     t.match(description, /publishes its metadata/)
-    t.match(description, /an operator makes a client/)
+    t.match(description, /an operator makes a bot/)
     t.match(description, /"registration: true"/)
     t.match(description, /^[\x20-\x7e]+$/)
     await until(async () => {
