@@ -71,6 +71,7 @@ export type {
 export type { DenialHelp, DeniedAccess, Help, OfferedApp } from './api/denial-help.ts'
 export type { DiagnosticsResponse, DiagnosticsRoute } from './api/diagnostics.ts'
 export type { DnsProvider, DnsRecord } from './api/dns-providers.ts'
+export type { DocumentationPlace } from './api/documentation.ts'
 export type { Explanation, Outlook } from './api/explanations.ts'
 export type { Grant, NewGrant } from './api/grants.ts'
 export type {

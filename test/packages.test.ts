@@ -44,7 +44,7 @@ const UNSEEN: Readonly<Record<string, readonly string[]>> = {
   agent: [...transports, ...peersOfCore],
   'core/mezhub': [
     ...peersOfCore,
-    ...['audit-file', 'authzen', 'local-authority', 'verdicts', ...standardPlugins].map(
+    ...['audit-file', 'authzen', 'local-authority', 'mcp', 'verdicts', ...standardPlugins].map(
       (name) => `@mezite/plugin-${name}`,
     ),
   ],

@@ -2,6 +2,7 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { serviceRef, slotRef } from '../kernel/reference.ts'
 import type { AppDisplay } from './app.ts'
 import type { Actor, GivenRights } from './audit.ts'
+import type { AdminCall, CallAnswer } from './change-holds.ts'
 import type { Markup } from './pages.ts'
 import type { Problem } from './problem.ts'
 import type { CallRate } from './proxy-limits.ts'
@@ -117,6 +118,14 @@ declare module 'fastify' {
      * not count as use of the session. Always null on `public` routes.
      */
     identifyAgain: () => Promise<Subject | null>
+    /**
+     * Makes a call of the API in the name of the caller of this request, whose rights are checked again: one that needs a right and
+     * changes nothing. With `onlyCheck`, one that would change something: 204 says that the caller may make it, and nothing is changed.
+     * Always 401 on `public` routes.
+     */
+    callApi: (
+      call: Pick<AdminCall, 'method' | 'url' | 'body'> & { readonly onlyCheck?: boolean },
+    ) => Promise<CallAnswer>
     /**
      * For the guard only: identifies the caller again, or rejects as the guard would. Null if the result cannot change.
      */

@@ -80,6 +80,7 @@ export const eventTypes: readonly string[] = [
   'token.deleted',
   'token.issued',
   'token.revoked',
+  'tool.called',
   'user.cert.issued',
   'user.created',
   'user.deleted',
@@ -93,7 +94,7 @@ export const eventTypes: readonly string[] = [
 export const passing: readonly string[] = [
   ...['access.denied', 'agent.connected', 'agent.disconnected', 'agent.rejected', 'app.request'],
   ...['app.session.end', 'app.session.start', 'app.target', 'audit.read', 'backup.created', 'cert.failed'],
-  ...['connector.tested', 'mfa.failed', 'mfa.verified', 'request.failed', 'token.issued'],
+  ...['connector.tested', 'mfa.failed', 'mfa.verified', 'request.failed', 'token.issued', 'tool.called'],
   ...['user.cert.issued', 'user.login', 'user.login.failed', 'user.logout'],
 ]
 

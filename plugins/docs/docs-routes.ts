@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { type Pages, problemFor, type Subject, Type, type WebRoutes } from '@mezite/core'
+import { type Documentation, type Pages, problemFor, type Subject, Type, type WebRoutes } from '@mezite/core'
 import { readPage, readPicture, type Section } from './contents.ts'
 import { article, frame, overview, readingList, results, titleOf } from './layout.ts'
 import { createRenderer, plainMarkdown, type Rendered } from './markdown.ts'
@@ -17,7 +17,7 @@ const FOR_PEOPLE = 'start/people'
 const isPerson = (subject: Subject | null): boolean => subject !== null && !subject.roles.includes('admin')
 const CODES = /^MEZ_[A-Z_]+$/
 
-/** The pages, the search and the files that they load. Pages are rendered at their first visit. */
+/** The pages, the search and the files that they load, also for other plugins. Pages are rendered at their first visit. */
 export function docsRoutes({
   contents,
   pages,
@@ -26,7 +26,7 @@ export function docsRoutes({
   readonly contents: readonly Section[]
   readonly pages: Pages
   readonly access: 'public' | 'page'
-}): WebRoutes {
+}): { readonly routes: WebRoutes; readonly documentation: Documentation } {
   const all = contents.flatMap((section) => section.pages)
   const byName = new Map(all.map((page) => [page.name, page]))
   const renderer = lazily(() => createRenderer(all))
@@ -60,7 +60,14 @@ export function docsRoutes({
     access === 'public' || subject === null ? null : { name: subject.user, roles: subject.roles }
   const config = { access, rate: 'pages' as const }
 
-  return {
+  const documentation: Documentation = {
+    find: async (question) => (await search()).find(question),
+    async page(name) {
+      const page = byName.get(name)
+      return page ? plainMarkdown(all, page, readPage(page)) : null
+    },
+  }
+  const routes: WebRoutes = {
     name: 'docs',
     prefix: PREFIX,
     helpFor: (code) =>
@@ -112,9 +119,8 @@ export function docsRoutes({
       )
       web.get<{ Params: { '*': string } }>('/*', { config }, async ({ params, subject }, reply) => {
         const name = params['*']
-        const plain = name.endsWith('.md') ? byName.get(name.slice(0, -'.md'.length)) : undefined
-        if (plain)
-          return reply.type('text/markdown; charset=utf-8').send(plainMarkdown(all, plain, readPage(plain)))
+        const plain = name.endsWith('.md') ? await documentation.page(name.slice(0, -'.md'.length)) : null
+        if (plain !== null) return reply.type('text/markdown; charset=utf-8').send(plain)
         const content = await rendered(name)
         const body = frame(contents, name, article(content, name), { isFolded: isPerson(subject) })
         return reply.page(
@@ -123,6 +129,7 @@ export function docsRoutes({
       })
     },
   }
+  return { routes, documentation }
 }
 
 /** The one style sheet and the one script of the pages, whose names change with their content. */

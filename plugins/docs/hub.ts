@@ -1,4 +1,4 @@
-import { defineHubPlugin, homeLinks, pages, Type, webRoutes } from '@mezite/core'
+import { defineHubPlugin, documentation, homeLinks, pages, Type, webRoutes } from '@mezite/core'
 import { readContents } from './contents.ts'
 import { docsRoutes } from './docs-routes.ts'
 
@@ -14,11 +14,12 @@ export default defineHubPlugin({
     }),
   }),
   needs: { pages },
-  provides: { homeLinks, webRoutes },
+  provides: { documentation, homeLinks, webRoutes },
   setup({ config, use, provide }) {
     provide.homeLinks({ title: 'Documentation', href: '/web/docs' })
-    provide.webRoutes(
-      docsRoutes({ contents: readContents(), pages: use.pages, access: config.public ? 'public' : 'page' }),
-    )
+    const access = config.public ? 'public' : 'page'
+    const docs = docsRoutes({ contents: readContents(), pages: use.pages, access })
+    provide.webRoutes(docs.routes)
+    provide.documentation(docs.documentation)
   },
 })

@@ -1,7 +1,7 @@
 import { html } from '@mezite/core'
+import type { DocumentationPlace } from '@mezite/core/types'
 import type { Page, Section } from './contents.ts'
 import type { Passage, Rendered } from './markdown.ts'
-import type { Found } from './search.ts'
 
 type Markup = ReturnType<typeof html>
 
@@ -86,7 +86,7 @@ export function readingList(contents: readonly Section[]): string {
 }
 
 /** The results of a search without script. */
-export function results(query: string, found: readonly Found[]): Markup {
+export function results(query: string, found: readonly DocumentationPlace[]): Markup {
   return html`<article>
     <h1>${query === '' ? 'Search' : `Results for “${query}”`}</h1>
     ${

@@ -1,18 +1,10 @@
+import type { DocumentationPlace } from '@mezite/core/types'
 import type { Page } from './contents.ts'
 import type { Rendered } from './markdown.ts'
 
-/** One place of a page that a search found. */
-export interface Found {
-  /** Page and anchor: `look-up/limits#public-port`. */
-  readonly id: string
-  readonly title: string
-  readonly heading: string
-  readonly excerpt: string
-}
-
 /** The search over all pages. */
 export interface Search {
-  find(query: string): readonly Found[]
+  find(query: string): readonly DocumentationPlace[]
   /** For the script of the pages: the index with its options. */
   readonly json: string
 }
@@ -84,7 +76,7 @@ export async function createSearch(
       const found = queriesOf(wanted).flatMap((query) => index.search(query, { boostDocument }))
       return found
         .filter(({ id }, place) => found.findIndex((other) => other.id === id) === place)
-        .slice(0, RESULTS) as unknown as Found[]
+        .slice(0, RESULTS) as unknown as DocumentationPlace[]
     },
     json: JSON.stringify({ stop, results: RESULTS, options: OPTIONS, index }),
   }

@@ -86,7 +86,7 @@ t.test('the standard set has this order of setup, and each plugin provides these
     'cli-login': ['commandLogins', 'migrations', 'webRoutes'],
     dashboard: ['homeLinks', 'migrations', 'webRoutes'],
     devices: ['credentials', 'dashboardParts', 'migrations', 'roleRules', 'webRoutes'],
-    docs: ['homeLinks', 'webRoutes'],
+    docs: ['documentation', 'homeLinks', 'webRoutes'],
     'identity-jwt': ['assertion', 'migrations', 'webRoutes'],
     'http-apps': ['appKinds', 'appVerdicts', 'credentials', 'protocols', 'verifiers'],
     metrics: ['diagnosticsRoutes'],

@@ -9,6 +9,7 @@ import type { Subject } from '../../api/subject.ts'
 import { operator } from './admin-socket.ts'
 import { isReading, keyOf, requireGivable, requireRight } from './administrator.ts'
 import { requireConfirmation } from './confirmation.ts'
+import { requireCaller } from './route-caller.ts'
 import type { Arrival, GuardOptions } from './route-guard.ts'
 
 /** A call that the hub makes itself. `right`: the one that was asked for; null: it only reads. */
@@ -17,6 +18,8 @@ export interface Made {
     readonly right: AdminRight | null
     readonly by: CallMakers | null
     readonly onlyCheck: boolean
+    /** The request whose caller makes it. */
+    readonly within?: FastifyRequest
   }
 }
 
@@ -25,7 +28,7 @@ const TIMES_OF_GUARD = 2
 /** Never from the network: there, every request has arrived in another way. */
 const MADE_HEADER = 'x-mezite-made'
 
-/** Makes calls inside the hub; `arrivalOf` recognises them. */
+/** Makes calls inside the hub, also those of `callApi` of each request; `arrivalOf` recognises them. */
 export function createAdminCalls(
   app: FastifyInstance,
 ): AdminCalls & { arrivalOf(raw: IncomingMessage): Made | null } {
@@ -53,6 +56,9 @@ export function createAdminCalls(
       under.delete(key)
     }
   }
+  app.decorateRequest('callApi', function (this: FastifyRequest, { onlyCheck = false, body, ...one }) {
+    return call({ right: null, by: null, onlyCheck, within: this }, { ...one, body })
+  })
   return {
     read: (one) => call({ right: null, by: null, onlyCheck: false }, one),
     make: (one, by, { onlyCheck = false } = {}) => call({ right: one.right, by, onlyCheck }, one),
@@ -63,11 +69,12 @@ export function createAdminCalls(
 /** Guards a call that the hub makes: both makers need the right, now and when the change has its turn. */
 export async function enterMade(
   request: FastifyRequest,
-  { made: { right, by } }: Made,
+  { made: { right, by, within, onlyCheck } }: Made,
   options: GuardOptions,
 ): Promise<void> {
   const { access } = request.routeOptions.config
   if (request.is404) throw problemFor('not_found')
+  if (within) return enterWithin(request, within, onlyCheck, options)
   if (!isAdminRight(access) || (by === null ? !isReading(access) : access !== right))
     throw problemFor('access_denied', 'This call needs another right than the one that was asked for.')
   if (by === null) {
@@ -96,6 +103,32 @@ export async function enterMade(
     if (approver !== null) requireGivable(approver, given, options)
   }
   request.subject = await request.authorizeAgain()
+}
+
+/** Guards a call that the caller of another request makes: only its own rights count, and nothing is changed. */
+async function enterWithin(
+  request: FastifyRequest,
+  within: FastifyRequest,
+  onlyCheck: boolean,
+  options: GuardOptions,
+): Promise<void> {
+  const { access } = request.routeOptions.config
+  if (!isAdminRight(access) || isReading(access) === onlyCheck)
+    throw problemFor(
+      'access_denied',
+      `This is for calls alone that need a right to ${onlyCheck ? 'change' : 'read'} something.`,
+    )
+  request.clientIp = within.clientIp
+  request.identifyAgain = () => within.identifyAgain()
+  request.authorizeAgain = async () => {
+    if (!options.revisions.fresh()) throw problemFor('view_stale')
+    const subject = await within.identifyAgain()
+    if (subject === null) throw problemFor('login_required')
+    // A refusal is recorded with the caller.
+    request.subject = subject
+    return requireCaller(subject, request, options)
+  }
+  await request.authorizeAgain()
 }
 
 /** Asks what holds changes; of a made call, adds who approved it. */

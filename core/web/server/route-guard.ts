@@ -12,17 +12,12 @@ import { createConcurrencyQuota } from '../../base/limits/concurrency-quota.ts'
 import { createRateLimit } from '../../base/limits/rate-limit.ts'
 import type { ApiCookie } from '../../gate/access/callers.ts'
 import { operator } from './admin-socket.ts'
-import {
-  type AdministratorOptions,
-  isReading,
-  limitToRows,
-  requireGivable,
-  requireRight,
-} from './administrator.ts'
+import { type AdministratorOptions, limitToRows, requireGivable } from './administrator.ts'
 import { bearerOf } from './caller.ts'
-import { type ConfirmationOptions, requireConfirmation } from './confirmation.ts'
+import type { ConfirmationOptions } from './confirmation.ts'
 import { CSRF_HEADER, checkCsrf, csrfToken, isSafe } from './csrf.ts'
 import { askHolds, enterMade, type Made } from './made-calls.ts'
+import { requireCaller } from './route-caller.ts'
 import { nothingHere, type Route, tableOf } from './route-table.ts'
 
 /** In calls of pages that nobody has caused. */
@@ -166,17 +161,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
         reply.header('www-authenticate', 'Bearer')
         throw problemFor('login_required', 'Sign in first, or send a valid token.')
       }
-      if (subject.kind === 'bot')
-        requireBotLimits(options.botOf?.(subject.user), request.clientIp, request.routeOptions.url ?? '')
-      if (!isAdminRight(access)) return subject
-      requireRight(subject, access, request, options)
-      if (subject.kind === 'certificate') {
-        const detail =
-          'An msh login cannot administer the hub. Sign in with mezctl login, or use an API token.'
-        throw problemFor('msh_login_not_allowed', detail)
-      }
-      if (!isReading(access)) requireConfirmation(subject, options)
-      return subject
+      return requireCaller(subject, request, options)
     }
     demandFresh()
     const guesses = `guesses ${address}`
@@ -218,18 +203,6 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     return askHolds(request, reply, arrivalOf(request), options)
   })
   return routes
-}
-
-/** The part of the API about the caller. */
-const OWN_ROUTES = /^\/v1\/webapi\/me(?:\/|$)/
-
-/** Throws `Problem` 403 unless the bot may call this route from this address. */
-function requireBotLimits(bot: Bot | undefined, clientIp: string, route: string): void {
-  if (bot?.allowsFrom?.(clientIp) === false) throw problemFor('address_not_allowed')
-  if ((bot?.api === true && bot.actsFor === undefined) || OWN_ROUTES.test(route)) return
-  const detail =
-    'A bot calls only the part of the API about itself, unless its document says `api: true`. Programs that administer the hub use an API token.'
-  throw problemFor('bot_not_allowed', detail)
 }
 
 /** What an entry of `credentials` may read of a call. */
