@@ -33,6 +33,7 @@ export {
   type SigningKeys,
 } from './api/signing-keys.ts'
 export { shownAs } from './api/subject.ts'
+export { holderOf, parseUserName } from './api/user-name.ts'
 export { rarely } from './base/limits/log-throttle.ts'
 export { causesOf } from './kernel/error.ts'
 // Leads the compiler to the names of all types that are mentioned here, for the declarations of plugins.

@@ -2,6 +2,7 @@
  * Types alone: every type that a name of `@mezite/core` and its other entries mentions, for authors who name one and for the
  * compiler, which writes them into the declarations of a plugin. Each is as stable as the names that mention it.
  */
+
 export type { Callers, PresentedRequest, VerificationDemand, VisibleApp } from './api/access.ts'
 export type {
   AppAdministration,
@@ -9,6 +10,7 @@ export type {
   AuthorityAdministration,
   JoinToken,
   JoinTokenAdministration,
+  NewHolder,
   ProbeResult,
   RotationPhase,
   RotationStep,
@@ -145,6 +147,7 @@ export type { ListedKey } from './api/signing-keys.ts'
 export type { Principal, SatisfiedRequirement } from './api/subject.ts'
 export type { TransportPath } from './api/transport.ts'
 export type { AppState, Link, OpenOptions, TunnelChanged } from './api/tunnel.ts'
+export type { UserName } from './api/user-name.ts'
 export type { NameRelease, Profile, SignIn } from './api/users.ts'
 export type { UnidentifiedRequest, Verification, Verifier } from './api/verifiers.ts'
 export type { AccountSection, HomeApp, HomeView, RouteAccess, RowAccess } from './api/web-routes.ts'

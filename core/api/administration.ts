@@ -4,7 +4,8 @@ import type { App } from './app.ts'
 import type { Actor } from './audit.ts'
 import type { AuthorityName } from './certificate-authorities.ts'
 import type { Preconditions, Resource } from './resource.ts'
-import type { User } from './users.ts'
+import type { RunningChange } from './sessions.ts'
+import type { SignIn, User } from './users.ts'
 
 /** An app without the id that the catalog gives it. */
 export interface AppInput extends Omit<App, 'id'> {
@@ -52,10 +53,16 @@ export interface ProbeResult {
   readonly ms: number
 }
 
+/** Who holds a new name from the start, instead of the first identity that presents it. */
+export interface NewHolder extends Pick<SignIn, 'issuer' | 'sub' | 'connector'> {
+  /** Part of the change; if it throws, there is no user. */
+  within(change: RunningChange): Promise<void>
+}
+
 /** Creates, changes and removes users. */
 export interface UserAdministration {
   /** Throws `Problem` 409 `user_exists` and 400 `user_name_invalid`. */
-  create(name: string, roles: readonly string[], actor: Actor): Promise<User>
+  create(name: string, roles: readonly string[], actor: Actor, holder?: NewHolder): Promise<User>
   /**
    * Replaces the assigned roles. `preconditions` are about `entityTags.of(JSON.stringify(user.ownRoles))`. Throws `Problem`
    * 404, 409 `last_admin` or `self_lockout`, and 412 `changed_meanwhile`.

@@ -120,7 +120,8 @@ export interface ResourceView<Item> extends ResourceFace<Item> {
   }
   /** The labels by which roles give rights for some of them only. Absent: for all or none. */
   readonly labels?: {
-    of(item: Item): RowLabels
+    /** Several: the right must be for each of them. */
+    of(item: Item): RowLabels | readonly RowLabels[]
     /** From memory; undefined: there is none. One that is unreadable has none that fit. */
     at(key: string): RowLabels | undefined
   }
@@ -170,7 +171,7 @@ export function resourceRoutes<Item>(view: ResourceView<Item>, more?: (on: AddRo
         const sorted = { keyOf: order, textOf: search, sorts, descending: newestFirst }
         const all = await rows(call)
         const { mayRow } = call
-        const own = labels && mayRow ? all.filter((item) => mayRow(labels.of(item))) : all
+        const own = labels && mayRow ? all.filter((item) => [labels.of(item)].flat().every(mayRow)) : all
         const page = await pageOf(call, reply, own, sorted)
         return mapInTurns(page, (await showAll?.(page)) ?? ((item) => show(item, call.subject)))
       })

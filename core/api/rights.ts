@@ -62,6 +62,8 @@ export interface AdminRights {
   any(subject: Pick<Subject, 'user' | 'roles'>): boolean
   /** Whether the subject has every right that these roles give, or lead to, and every one that they deny. */
   covers(subject: Pick<Subject, 'user' | 'roles'>, roles: Iterable<string>): boolean
+  /** Whether there is such a role: it has a document, or is one of `admin` and `access`, which have none. */
+  roleExists(role: string): boolean
 }
 
 /** Decides who may administer what. */

@@ -69,6 +69,10 @@ export default defineHubPlugin({
     const alarm = async (one: Notification, trx?: Transaction): Promise<void> => {
       await use.notifications?.send(one, trx)
     }
+    const chosen = (right: string) => patterns.some((pattern) => fits(pattern, right))
+    // An invitation makes a user, only later.
+    const needsApproval = (right: string) =>
+      chosen(right) || (right === 'invitation.create' && chosen('user.create'))
     const store = createChangeStore({ ...use, clock })
     const desk = createChangeDesk({ ...use, store, clock, alarm, calls, breakGlass: config.break_glass })
     const detailsOf = createDetails({ store, calls })
@@ -86,7 +90,7 @@ export default defineHubPlugin({
       },
       hold: createHold({
         ...{ store, users: use.users, clock, alarm, pendingMs: config.pending_for },
-        needsApproval: (right) => patterns.some((pattern) => fits(pattern, right)),
+        needsApproval,
         read: (call) => readThing(calls(), call),
       }),
     })

@@ -1,5 +1,6 @@
 import {
   AdminCommand,
+  CliError,
   confirm,
   count,
   cutText,
@@ -7,8 +8,12 @@ import {
   enrolmentText,
   escapeText,
   type Flat,
+  formatTime,
   ListCommand,
+  parseDurationSeconds,
+  parseRoles,
   path,
+  resourceCommands,
   yesFlag,
 } from '@mezite/cli'
 import * as Args from '@oclif/core/args'
@@ -86,9 +91,75 @@ class UsersResetWebauthn extends AdminCommand {
   }
 }
 
+interface Invitation extends Flat {
+  readonly name: string
+  readonly roles: readonly string[]
+  readonly link: string
+  readonly expires: string
+}
+
+class UsersInvite extends AdminCommand {
+  static override summary = 'Invite a person without an identity provider by a link'
+  static override description =
+    'The link works once. Who opens it creates a passkey, and gets the account with these roles. It works only while you have the right to invite and all rights that the roles give.'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> erin@example.com --roles team',
+    '<%= config.bin %> <%= command.id %> erin@example.com --roles team --expires 12h',
+  ]
+  static override args = { name: Args.string({ required: true, description: 'Name of the new user' }) }
+  static override flags = {
+    roles: Flags.string({ required: true, description: 'Roles to assign: a,b', helpValue: 'ROLES' }),
+    expires: Flags.string({
+      default: '3d',
+      description: 'How long the link works, 5m to 30d',
+      helpValue: 'DURATION',
+    }),
+  }
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(UsersInvite)
+    const roles = parseRoles(flags.roles)
+    if (roles.length === 0) throw new CliError('MEZ_USAGE_WRONG', '--roles is empty')
+    const ttl_seconds = parseDurationSeconds(flags.expires, '--expires', { min: '5m', max: '30d' })
+    const body = { name: args.name, roles, ttl_seconds }
+    const made = (await this.call(flags, 'POST', '/invitations', { body })) as Invitation
+    await this.show(flags, made, () => {
+      const { name, link, expires } = made
+      const what = escapeText(`Invited ${name} with roles ${made.roles.join(', ')}.`)
+      const how = `Send it to this person alone. It works once and expires ${formatTime(expires)}.`
+      return `${what}\nLink: ${escapeText(link)}\n${how}`
+    })
+  }
+}
+
 /** The commands of `mezctl` by id. */
 export const COMMANDS = {
   'users:add-mfa': UsersAddMfa,
   'users:list-mfa': UsersListMfa,
   'users:reset-webauthn': UsersResetWebauthn,
+  'users:invite': UsersInvite,
+  ...resourceCommands<Flat>({
+    topic: 'invitations',
+    noun: 'invitation',
+    key: 'id',
+    example: '3f1b8c52-6a0e-4a58-9d8e-2f4f9f0f7a11',
+    ls: {
+      summary: 'List invitations that nobody has used yet, and whether they work',
+      examples: ['<%= config.bin %> <%= command.id %> --q erin'],
+      empty: 'No open invitations. Invite somebody: mezctl users invite NAME --roles ROLE',
+      columns: [
+        ['id', ({ id }) => id],
+        ['name', ({ name }) => name],
+        ['roles', ({ roles }) => roles],
+        ['state', ({ state }) => state],
+        ['invited by', ({ inviter }) => inviter],
+        ['created', ({ created }) => created, 'time'],
+        ['expires', ({ expires }) => expires, 'deadline'],
+      ],
+    },
+    rm: {
+      summary: 'Remove an invitation: its link does not work any more',
+      effect: 'Its link does not work any more.',
+    },
+  }),
 }

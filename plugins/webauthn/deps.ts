@@ -10,11 +10,14 @@ import type {
   User,
   Users,
 } from '@mezite/core'
+import type { Administration } from '@mezite/core/administration'
 import type { RateLimit } from '@mezite/core/protocol'
 import type { Language, Statements } from '@mezite/core/types'
 import type { Ceremonies } from './ceremonies.ts'
 import type { Links } from './enrolment-links.ts'
 import type { HardwareKeys } from './hardware-keys.ts'
+import type { Invitations } from './invitations.ts'
+import type { Inviters } from './inviters.ts'
 import type { createPages } from './pages.ts'
 import type { Keys } from './passkeys.ts'
 import type { Party } from './response-verification.ts'
@@ -24,6 +27,9 @@ export interface Deps {
   readonly ceremonies: Ceremonies
   readonly keys: Keys
   readonly links: Links
+  readonly invitations: Invitations
+  readonly inviters: Inviters
+  readonly administration: Pick<Administration, 'users'>
   readonly hardware: HardwareKeys
   readonly firstKey: 'self' | 'admin'
   readonly party: Party
@@ -50,7 +56,10 @@ export const LOCAL_ISSUER = 'mezite:local'
 /** The connector name of a sign-in by passkey. */
 export const PASSKEY = 'passkey'
 
-export const isLocal = (user: User): boolean => user.identity?.issuer === LOCAL_ISSUER
+/** Whose a passkey is, or will be. */
+export type KeyOwner = Pick<User, 'name' | 'key' | 'holder' | 'identity'>
+
+export const isLocal = ({ identity }: Pick<User, 'identity'>): boolean => identity?.issuer === LOCAL_ISSUER
 
 /** Confirms the name of a person without a provider: its owner may have lost it meanwhile, and a passkey must not assign it again. */
 export function confirmLocal({ users }: Deps, { name, identity }: User): Promise<User> {

@@ -1,9 +1,11 @@
 import {
+  adminRights,
   audit,
   catalog,
   dashboardParts,
   database,
   defineHubPlugin,
+  grants,
   migrations,
   pages,
   publicNames,
@@ -15,7 +17,8 @@ import {
   users,
   webRoutes,
 } from '@mezite/core'
-import { confirmations } from '@mezite/core/identity'
+import { administration } from '@mezite/core/administration'
+import { confirmations, locks } from '@mezite/core/identity'
 import { createRateLimit } from '@mezite/core/protocol'
 import type { Statements } from '@mezite/core/types'
 import { accountRoutes } from './account-routes.ts'
@@ -29,6 +32,10 @@ import { type Deps, isLocal, PASSKEY } from './deps.ts'
 import { enrolRoutes } from './enrol-routes.ts'
 import { createLinks } from './enrolment-links.ts'
 import { createHardwareKeys } from './hardware-keys.ts'
+import { invitationPage } from './invitation-page.ts'
+import { invitationRoutes } from './invitation-routes.ts'
+import { createInvitations } from './invitations.ts'
+import { createInviters } from './inviters.ts'
 import { mfaRoutes, mfaUrl } from './mfa-routes.ts'
 import { webauthnMigrations } from './migrations.ts'
 import { createPages } from './pages.ts'
@@ -44,7 +51,10 @@ export default defineHubPlugin({
   api: 1,
   summary: 'Asks for passkeys, to confirm and to sign in',
   config: WebauthnConfig,
-  needs: { audit, catalog, revisions, database, pages, publicNames, sessions, signInDesk, users, secretBox },
+  needs: {
+    ...{ administration, adminRights, audit, catalog, database, grants, locks, pages, publicNames },
+    ...{ revisions, secretBox, sessions, signInDesk, users },
+  },
   provides: { confirmations, dashboardParts, migrations, signInMethods, webRoutes },
   reasons,
   setup({ config, clock, log, tap, use, provide }) {
@@ -56,6 +66,9 @@ export default defineHubPlugin({
       ceremonies: createCeremonies(use.database, use.secretBox, clock),
       keys: createKeys(use.database, use.revisions, clock),
       links: createLinks(use.database, use.revisions, clock),
+      invitations: createInvitations(use.database, use.revisions, clock),
+      inviters: createInviters(use),
+      administration: use.administration,
       hardware: createHardwareKeys(settings.hardware_key, log),
       firstKey: settings.first_key ?? 'self',
       party: {
@@ -113,6 +126,8 @@ export default defineHubPlugin({
       accountRoutes,
       enrolRoutes,
       adminRoutes,
+      invitationPage,
+      invitationRoutes,
     ]
     for (const make of routes) provide.webRoutes(make(deps))
     provide.webRoutes(assets.webRoutes)

@@ -34,16 +34,39 @@ export interface LinkRow {
   readonly used_at: number | null
 }
 
+/** An invitation that can be used, or could have been until it expired. */
+export interface InvitationRow {
+  readonly id: string
+  /** SHA-256 of the token, base64url. */
+  readonly hash: string
+  /** The name that the person will have, as `User.name` and `User.key`. */
+  readonly name: string
+  readonly user_key: string
+  /** JSON list. */
+  readonly roles: string
+  /** What the person will be identified by: `sub` of the identity. */
+  readonly sub: string
+  /** Name of who invites; the key and holder of that account are null for the operator on the hub's machine. */
+  readonly inviter: string
+  readonly inviter_key: string | null
+  readonly inviter_holder: string | null
+  /** The role by which the inviter had the right. */
+  readonly right_role: string | null
+  readonly created: number
+  readonly expires: number
+}
+
 export type WebauthnTables = {
   webauthn_keys: KeyRow
   webauthn_links: LinkRow
+  webauthn_invitations: InvitationRow
   /** Spent challenges, until they would have expired anyway. */
   webauthn_spent: { hash: string; expires: number }
 }
 
 export const webauthnMigrations: Migrations = {
   owner: 'webauthn',
-  transient: ['webauthn_links'],
+  transient: ['webauthn_links', 'webauthn_invitations'],
   migrations: {
     '0001-keys': {
       async up(db: Database) {
@@ -78,6 +101,21 @@ export const webauthnMigrations: Migrations = {
           .addColumn('hash', 'text', (column) => column.primaryKey())
           .addColumn('expires', 'double precision', (column) => column.notNull())
           .execute()
+      },
+    },
+    '0002-invitations': {
+      async up(db: Database) {
+        let table = db.schema
+          .createTable('webauthn_invitations')
+          .addColumn('id', 'text', (column) => column.primaryKey())
+          .addColumn('hash', 'text', (column) => column.notNull().unique())
+        for (const name of ['name', 'user_key', 'roles', 'sub', 'inviter'])
+          table = table.addColumn(name, 'text', (column) => column.notNull())
+        for (const name of ['inviter_key', 'inviter_holder', 'right_role'])
+          table = table.addColumn(name, 'text')
+        for (const name of ['created', 'expires'])
+          table = table.addColumn(name, 'double precision', (column) => column.notNull())
+        await table.execute()
       },
     },
   },

@@ -151,6 +151,9 @@ export function createPages({
       /** The page of an enrolment link. The token is in the fragment, which only the script sees. */
       enrol: (signInUrl: string) => page(words.add, enrolCard(words, signInUrl, contact)),
 
+      /** The page of an invitation, with its token like that of an enrolment link. */
+      invitation: () => page(words.invitation.title, invitationCard(words, publicNames.clusterName, contact)),
+
       /** A person's own passkeys, a section of "My account". */
       account: (account: Account) => ({ scripts, body: accountSection(words, account) }),
     }
@@ -193,6 +196,28 @@ function enrolCard(words: ScriptWords, signInUrl: string, contact: string | null
     <div class="actions" data-when="done" hidden><a class="button" href="/">${words.apps}</a></div>
     <div data-when="link_refused" hidden>
       <p class="quiet">${enrol.once}${contact === null ? '' : ` ${enrol.contact}: ${contact}`}</p>
+      <div class="actions"><a class="button plain" href="/">${words.signIn.title}</a></div>
+    </div>
+    ${noScript(words)}
+  </div>`
+}
+
+/** The part of the page of an invitation that the same script fills. */
+function invitationCard(words: ScriptWords, cluster: string, contact: string | null) {
+  const { enrol, invitation } = words
+  return html`<div class="card" data-passkey="enrol" data-at="/web/invitation" data-words=${scriptWords(words)}>
+    ${glyph()}
+    <h1>${invitation.title}</h1>
+    <div data-when="ready" hidden>
+      <p>${invitation.to(cluster)}<strong data-user></strong>${invitation.until[0]}<time data-expires></time>${invitation.until[1]}</p>
+      <p class="quiet">${invitation.device}</p>
+      ${nameField(words, words.keyName)}
+      <div class="actions"><button data-go>${enrol.create}</button></div>
+    </div>
+    ${status()}
+    <div class="actions" data-when="done" hidden><a class="button" href="/">${words.apps}</a></div>
+    <div data-when="link_refused" hidden>
+      <p class="quiet">${invitation.once}${contact === null ? '' : ` ${enrol.contact}: ${contact}`}</p>
       <div class="actions"><a class="button plain" href="/">${words.signIn.title}</a></div>
     </div>
     ${noScript(words)}

@@ -9,11 +9,14 @@ import {
   type Transaction,
   type User,
 } from '@mezite/core'
+import type { KeyOwner } from './deps.ts'
 import type { KeyRow, WebauthnTables } from './migrations.ts'
 import { problemFor } from './reasons.ts'
 import type { NewKey } from './response-verification.ts'
 
 const MAX_KEYS = 20
+
+type NamedKey = NewKey & { readonly name: string }
 
 /** The person who makes the change, for the audit. */
 export type Who = Pick<AuditInput, 'user' | 'roles' | 'clientIp' | 'sessionId' | 'requestId'>
@@ -21,16 +24,42 @@ export type Who = Pick<AuditInput, 'user' | 'roles' | 'clientIp' | 'sessionId' |
 /** The passkeys of people. They are not kept in memory, because only ceremonies read them. */
 export function createKeys(database: Database, revisions: Pick<Revisions, 'write'>, clock: Clock) {
   const db = database.withTables<WebauthnTables>()
-  const own = (source: Pick<typeof db, 'selectFrom'>, user: User) =>
+  const own = (source: Pick<typeof db, 'selectFrom'>, user: Pick<User, 'key' | 'holder'>) =>
     source
       .selectFrom('webauthn_keys')
       .selectAll()
       .where('user_key', '=', user.key)
       .where('holder', '=', user.holder ?? '')
 
+  async function addIn(
+    { trx, change }: RunningChange,
+    user: KeyOwner,
+    added: { readonly key: NamedKey; readonly who: Who; readonly via: 'account' | 'link' | 'invitation' },
+  ): Promise<void> {
+    const { holder } = user
+    const { key, who, via } = added
+    if (holder === null) throw new Problem(409, 'user_unknown', 'This user has never signed in.')
+    const tables = trx.withTables<WebauthnTables>()
+    const left = tables.deleteFrom('webauthn_keys').where('user_key', '=', user.key)
+    await left.where('holder', '!=', holder).execute()
+    if ((await own(tables, user).execute()).length >= MAX_KEYS) {
+      throw problemFor('too_many_keys', `There are already ${MAX_KEYS} passkeys. Remove one first.`)
+    }
+    const row = { ...key, user_key: user.key, holder, created: clock.now(), last_used: null }
+    const stored = await tables
+      .insertInto('webauthn_keys')
+      .values(row)
+      .onConflict((conflict) => conflict.column('id').doNothing())
+      .returning('id')
+      .executeTakeFirst()
+    if (!stored) throw problemFor('key_known')
+    const fields = { credential_id: key.id, name: user.name, via, aaguid: key.aaguid }
+    await change.audit({ ...who, type: 'mfa.enrolled', success: true, fields })
+  }
+
   return {
     /** Passkeys that this person enrolled, without those of earlier holders of the name. */
-    async of(user: User): Promise<readonly KeyRow[]> {
+    async of(user: Pick<User, 'key' | 'holder'>): Promise<readonly KeyRow[]> {
       return (await own(db, user).orderBy('created').execute()) as KeyRow[]
     },
 
@@ -52,34 +81,20 @@ export function createKeys(database: Database, revisions: Pick<Revisions, 'write
 
     /** Enrols a passkey. `also` runs first in the same transaction; if it throws, nothing is stored. */
     async add(
-      user: User,
-      key: NewKey & { readonly name: string },
+      user: KeyOwner,
+      key: NamedKey,
       who: Who,
       via: 'account' | 'link',
       also?: (trx: Transaction) => Promise<void>,
     ): Promise<void> {
-      const { holder } = user
-      if (holder === null) throw new Problem(409, 'user_unknown', 'This user has never signed in.')
       await revisions.write(async (trx, change) => {
-        const tables = trx.withTables<WebauthnTables>()
         await also?.(trx)
-        const left = tables.deleteFrom('webauthn_keys').where('user_key', '=', user.key)
-        await left.where('holder', '!=', holder).execute()
-        if ((await own(tables, user).execute()).length >= MAX_KEYS) {
-          throw problemFor('too_many_keys', `There are already ${MAX_KEYS} passkeys. Remove one first.`)
-        }
-        const row = { ...key, user_key: user.key, holder, created: clock.now(), last_used: null }
-        const added = await tables
-          .insertInto('webauthn_keys')
-          .values(row)
-          .onConflict((conflict) => conflict.column('id').doNothing())
-          .returning('id')
-          .executeTakeFirst()
-        if (!added) throw problemFor('key_known')
-        const fields = { credential_id: key.id, name: user.name, via, aaguid: key.aaguid }
-        await change.audit({ ...who, type: 'mfa.enrolled', success: true, fields })
+        await addIn({ trx, change }, user, { key, who, via })
       })
     },
+
+    /** Enrols a passkey as a part of a change. */
+    addIn,
 
     async rename(user: User, id: string, name: string): Promise<boolean> {
       const { numUpdatedRows } = await db

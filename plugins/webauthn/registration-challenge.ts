@@ -1,10 +1,9 @@
-import type { User } from '@mezite/core'
 import type { Binding } from './ceremonies.ts'
-import { type Deps, isLocal } from './deps.ts'
+import { type Deps, isLocal, type KeyOwner } from './deps.ts'
 import { ALGORITHMS, type NewKey, verifyNewKey } from './response-verification.ts'
 
 /** Creates a challenge for a new passkey. A passkey for sign-in must be stored on the authenticator; others need not be. */
-export async function askNewKey(deps: Deps, binding: Binding, user: User) {
+export async function askNewKey(deps: Deps, binding: Binding, user: KeyOwner) {
   const { ceremonies, keys, hardware, party, publicNames } = deps
   const { challenge, ceremony } = ceremonies.begin(binding)
   const { generateRegistrationOptions } = await import('@simplewebauthn/server')

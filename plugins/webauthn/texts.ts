@@ -54,6 +54,14 @@ const en = {
     once: 'Each link works once and for 15 minutes.',
     contact: 'Contact',
   },
+  invitation: {
+    title: 'Your invitation',
+    to: (cluster: string) => `You get an account at ${cluster} with the name `,
+    until: [' when you create a passkey here. The link works once, until ', '.'],
+    device:
+      'You sign in with this passkey from now on, without a password. Continue on the device, or with the security key, that you want to use.',
+    once: 'An invitation works once and for some days, and can be taken back.',
+  },
   keyName: 'Name of the passkey',
   newName: 'My passkey',
   account: {
@@ -162,6 +170,14 @@ const de: Words = {
     create: 'Passkey anlegen',
     once: 'Jeder Link gilt einmal und 15 Minuten lang.',
     contact: 'Kontakt',
+  },
+  invitation: {
+    title: 'Ihre Einladung',
+    to: (cluster) => `Sie erhalten bei ${cluster} ein Konto mit dem Namen `,
+    until: [', sobald Sie hier einen Passkey anlegen. Der Link gilt einmal, bis ', '.'],
+    device:
+      'Mit diesem Passkey melden Sie sich von jetzt an an, ohne Passwort. Fahren Sie auf dem Gerät oder mit dem Sicherheitsschlüssel fort, den Sie verwenden wollen.',
+    once: 'Eine Einladung gilt einmal und einige Tage lang, und sie kann zurückgenommen werden.',
   },
   keyName: 'Name des Passkeys',
   newName: 'Mein Passkey',

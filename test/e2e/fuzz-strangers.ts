@@ -28,7 +28,16 @@ const CAPSULES = [
 ]
 const NUMBERS = [0, 1, 2, 3, 4, 63, 64, 16_383, 16_384, 2 ** 30 - 1, 2 ** 30, 2 ** 53, 2 ** 61]
 const PATHS = [
-  ...['/', '/web/login', '/web/continue', '/web/launch', '/web/enrol', '/v1/webapi/me', '/v1/webapi/apps'],
+  ...[
+    '/',
+    '/web/login',
+    '/web/continue',
+    '/web/launch',
+    '/web/enrol',
+    '/web/invitation',
+    '/v1/webapi/me',
+    '/v1/webapi/apps',
+  ],
   ...[
     '/v1/webapi/oidc/callback',
     '/v1/webapi/oidc/backchannel-logout',

@@ -181,6 +181,19 @@ t.test('pages are in German if the browser prefers it', async (t) => {
   await page.goto('about:blank')
   await page.goto(`${hub.signInUrl}/web/enrol#${'x'.repeat(43)}`)
   await page.locator('.status.bad', { hasText: 'Bitten Sie Ihre Administration' }).waitFor()
+  const invited = { name: 'nora', roles: ['platform'] }
+  const made = await hub.api<{ link: string }>('POST', '/invitations', invited)
+  for (const [address, text] of [
+    [made.link, 'ein Konto mit dem Namen nora, sobald Sie hier einen Passkey anlegen.'],
+    [
+      `${hub.signInUrl}/web/invitation#x`,
+      'Dieser Link ist unvollständig, abgelaufen, widerrufen oder schon benutzt.',
+    ],
+  ] as const) {
+    await page.goto('about:blank')
+    await page.goto(address)
+    await page.locator('main', { hasText: text }).waitFor()
+  }
 })
 
 t.test('the pages have the same content without scripts', async (t) => {

@@ -15,6 +15,17 @@ export const wideRows = (): Readonly<Record<string, readonly object[]>> => ({
     ),
     app('shop', { team: 'shop' }, { state: 'no_agent' }),
   ],
+  '/invitations': [
+    {
+      id: '3f1b8c52-6a0e-4a58-9d8e-2f4f9f0f7a11',
+      name: 'a-new-colleague-with-a-long-name@subsidiary.example.com',
+      roles: ['data-engineers-production', 'everyone'],
+      inviter: 'administrator@subsidiary.example.com',
+      created: '2026-11-25T08:00:00.000Z',
+      expires: '2099-11-25T08:00:00.000Z',
+      state: 'inviter_locked',
+    },
+  ],
   '/users': [
     user('bob@example.com', { last_login: ago(30), locked: true }),
     user('new@example.com', { last_login: null }),

@@ -108,6 +108,8 @@ export async function openDashboard(t: { teardown(fn: () => unknown): void }, br
     allow: { app_labels: { team: 'finance' } },
     options: { require_session_mfa: true },
   })
+  for (const name of ['erin@example.com', 'a-new-colleague-with-a-long-name@subsidiary.northwind.example'])
+    await api('POST', '/invitations', { name, roles: ['engineers', 'everyone'] })
   await role('interns', {
     allow: { app_labels: { audience: 'all' } },
     deny: { app_labels: { team: 'finance' } },
@@ -301,6 +303,7 @@ export function dashboardShots(hub: { readonly url: string; readonly api: unknow
       await page.locator('.answer').waitFor()
     }),
     admin('admin-person-add', '/people', pressing('Add a person')),
+    admin('admin-person-invite', '/people', pressing('Invite a person')),
     admin('admin-person-roles', `/people/${CAROL}`, pressing('Edit roles')),
     admin('admin-roles', '/roles'),
     admin('admin-role', '/roles/engineers', async (page) => {

@@ -74,6 +74,10 @@ export async function openHubPages(t: { teardown(fn: () => unknown): void }, bro
     return made.link
   }
   await link()
+  const invitation = async () => {
+    const invited = { name: 'erin@example.com', roles: ['platform'] }
+    return (await api<{ link: string }>('POST', '/invitations', invited)).link
+  }
   const person = async (options: object = {}): Promise<BrowserContext> => {
     const context = await browser.newContext({ ignoreHTTPSErrors: true, ...options })
     context.setDefaultTimeout(60_000)
@@ -108,6 +112,22 @@ export async function openHubPages(t: { teardown(fn: () => unknown): void }, bro
       async open(page) {
         await page.goto('about:blank')
         await page.goto(`${hub.signInUrl}/web/enrol#${'x'.repeat(43)}`)
+        await page.locator('.status.bad').waitFor()
+      },
+    },
+    {
+      name: 'invitation',
+      async open(page) {
+        await page.goto('about:blank')
+        await page.goto(await invitation())
+        await page.locator('[data-go]').waitFor()
+      },
+    },
+    {
+      name: 'invitation-dead',
+      async open(page) {
+        await page.goto('about:blank')
+        await page.goto(`${hub.signInUrl}/web/invitation#${'x'.repeat(43)}`)
         await page.locator('.status.bad').waitFor()
       },
     },

@@ -37,6 +37,7 @@ export interface RunningAdminRights extends AdminRights {
 }
 
 const ADMIN = 'admin'
+const ACCESS = 'access'
 /** In labels of a rule. */
 const ROLES = '{{user.roles}}'
 const EVERYTHING: AdminRule = { kinds: ['*'], verbs: ['*'] }
@@ -107,6 +108,8 @@ export function createAdminRights({
     any: (holder) =>
       sideOf(holder, 'allow').length > 0 &&
       (holder.roles.includes(ADMIN) || !sideOf(holder, 'deny').some(isEverything)),
+    roleExists: (role) =>
+      role === ADMIN || role === ACCESS || kernel.service(adminRoles)?.rulesOf(role) !== undefined,
     covers: (holder, roles) => rulesBehind(roles).every((rule) => covers(holder, rule)),
     requireCover(holder, { roles, rules = [], beside = [] }) {
       const widened = roles.length === 0 ? [] : rulesBehind(beside).filter(namesRoles)

@@ -124,7 +124,7 @@ export function createUsers(rooms: UsersNeeds): RunningUsers {
     dropMappedRoles: (trx, change, connector, by) =>
       dropMappedRoles(trx, change, connector, by, (trx) => view.rowsOf(trx, null)),
 
-    async create(given, roles, actor) {
+    async create(given, roles, actor, holder) {
       const parsed = parseUserName(given)
       if (!parsed) {
         throw problemFor('user_name_invalid')
@@ -135,7 +135,10 @@ export function createUsers(rooms: UsersNeeds): RunningUsers {
         actor.mayGive?.({ roles })
         const own_roles = rolesText(roles)
         const row = { key, name, own_roles, mapped_roles: '[]', created: clock.now() }
-        await trx.withTables<AccessTables>().insertInto('users').values(row).execute()
+        const { within, ...identity } = holder ?? {}
+        const values = { ...row, ...identity }
+        await trx.withTables<AccessTables>().insertInto('users').values(values).execute()
+        await within?.({ trx, change })
         await note(change, 'user.created', row, actor)
       }, actor)
       return now(key, name)

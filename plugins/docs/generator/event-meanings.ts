@@ -61,6 +61,10 @@ const MEANINGS: Readonly<Record<string, string>> = {
   'grant.started': 'A person got a role for a time.',
   'intent.declined': 'A person declined a request that waited for a signature, so it was not sent.',
   'intent.signed': 'A person signed a request with a passkey; `mezctl audit prove` writes the proof.',
+  'invitation.created': 'A person was invited by a link, with the roles in `assigned_roles`.',
+  'invitation.deleted': 'An invitation was removed before anybody used it.',
+  'invitation.used':
+    'A person accepted an invitation of `inviter` with a new passkey, which made the account.',
   'key.created': 'The cluster made a signing key or an authority.',
   'key.rotated': 'A signing key or an authority was rotated, with its `phase`.',
   'lock.created': 'An administrator denied access by a lock, which cuts live connections.',

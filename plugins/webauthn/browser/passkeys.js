@@ -107,10 +107,10 @@
     },
 
     async enrol() {
-      const begun = await post('/web/enrol/begin', { token })
+      const begun = await post(`${at}/begin`, { token })
       const response = await create(begun)
       const ready = card.querySelector('[data-user]').textContent
-      await post('/web/enrol/finish', { token, ceremony: begun.ceremony, response, name: keyName() })
+      await post(`${at}/finish`, { token, ceremony: begun.ceremony, response, name: keyName() })
       sessionStorage.removeItem(TOKEN)
       token = ''
       say(words.addedFor.join(ready))
@@ -183,22 +183,24 @@
     }
   }
 
-  /** The token of an enrolment link survives a sign-in in this tab, and leaves the address bar at once. */
-  const TOKEN = 'mezite-enrolment'
+  /** The token of an enrolment link survives a sign-in in this tab, and leaves the address bar at once; so does that of an invitation. */
+  const { at = '/web/enrol' } = card.dataset
+  const TOKEN = `mezite-enrolment${at}`
   let token = ''
   let after = ''
 
   async function look() {
     token = globalThis.location.hash.slice(1) || sessionStorage.getItem(TOKEN) || ''
-    history.replaceState(null, '', '/web/enrol')
+    history.replaceState(null, '', at)
     sessionStorage.setItem(TOKEN, token)
     try {
-      const { user, expires, sign_in } = await post('/web/enrol/look', { token })
+      const { user, expires, sign_in } = await post(`${at}/look`, { token })
       for (const one of card.querySelectorAll('[data-user]')) one.textContent = user
       const time = card.querySelector('[data-expires]')
       time.dateTime = expires
       time.title = expires
-      time.textContent = new Date(expires).toLocaleTimeString([], { hour: 'numeric', minute: '2-digit' })
+      const style = at === '/web/enrol' ? { timeStyle: 'short' } : { dateStyle: 'medium', timeStyle: 'short' }
+      time.textContent = new Date(expires).toLocaleString([], style)
       after = 'ready'
       show(sign_in ? 'login_required' : 'ready')
     } catch (error) {

@@ -70,6 +70,22 @@ t.test('two hubs make a change once, and know of each other', async (t) => {
   t.match(await second.approve(bob, other), { status: 409, code: 'change_outdated' })
 })
 
+t.test('an invitation needs approval if a new user needs it', async (t) => {
+  const at = await startApprovalHub({ require_approval: ['user.create'] }, {}, issuer)
+  t.teardown(() => at.stop())
+  await at.connect()
+  const [ann, bob] = [await at.signIn('ann', ['admin']), await at.signIn('bob', ['admin'])]
+  const body = { name: 'erin', roles: ['admin'] }
+  const asked = await at.call(ann, 'POST', '/invitations', body)
+  t.match(asked, { status: 409, code: 'approval_required' })
+  t.same(await at.hub.api('GET', '/invitations'), [])
+  t.match(await at.approve(bob, asked.change), { status: 200, value: { state: 'done' } })
+  t.match(await at.hub.api('GET', '/invitations'), [
+    { name: 'erin', inviter: 'ann@example.com', state: 'open' },
+  ])
+  t.match(await at.call(ann, 'POST', `/changes/${asked.change}/answer`), { value: { link: /#[\w-]{43}$/ } })
+})
+
 t.test('mezctl says that a change waits, shows it, and approves it', async (t) => {
   const at = await startApprovalHub(RULES, {}, issuer)
   t.teardown(() => at.stop())

@@ -280,6 +280,54 @@ t.test('an API token works until it is removed, and a passkey link enrols', asyn
   t.match(await nils.textContent('main'), 'On leave until Monday', 'signed in, and locked')
 })
 
+t.test('a person is invited by a link that is shown once, and an invitation is taken back', async (t) => {
+  const { page } = await openTab(t)
+  await at(page, '/people')
+  const invite = async (name: string) => {
+    await press(page, 'Invite a person')
+    const dialog = dialogOf(page)
+    await dialog.getByLabel('Name *').fill(name)
+    await choose(page, 'Roles', 'access')
+    await dialog.getByRole('button', { name: 'Invite', exact: true }).click()
+    const link = (await dialog.locator('.copyable code').textContent()) ?? ''
+    t.match(link, `${hub.signInUrl}/web/invitation#`)
+    await press(page, 'Done')
+    t.notMatch(await page.content(), link, 'the link is not shown again')
+    return link
+  }
+  const [link] = [await invite('Zoe <b>'), await invite('yves')]
+  const rows = page.getByRole('table', { name: 'Open invitations' }).getByRole('row')
+  await rows.filter({ hasText: 'Zoe <b>' }).filter({ hasText: 'open' }).waitFor()
+  await page.getByRole('button', { name: 'Remove: yves' }).click()
+  await dialogOf(page).getByRole('button', { name: 'Remove' }).click()
+  await said(page, 'Removed yves.')
+  await rows.filter({ hasText: 'yves' }).waitFor({ state: 'detached' })
+
+  const context = await browser.newContext({ ignoreHTTPSErrors: true })
+  t.teardown(() => context.close())
+  const zoe = await context.newPage()
+  await plugIn(zoe)
+  const sent: string[] = []
+  zoe.on('request', (request) => {
+    sent.push(request.url(), request.headers().referer ?? '')
+  })
+  await zoe.goto(link)
+  await zoe.locator('[data-user]', { hasText: 'Zoe <b>' }).waitFor()
+  t.equal(zoe.url(), `${hub.signInUrl}/web/invitation`, 'the token has left the address')
+  await zoe.reload()
+  await zoe.locator('[data-go]').click()
+  await zoe.locator('[data-when="done"] a').click()
+  await zoe.waitForURL(`${hub.signInUrl}/`)
+  await zoe.goto(`${hub.url}/v1/webapi/me`)
+  t.match(await zoe.textContent('body'), '"user":"Zoe <b>"', 'signed in')
+  t.notMatch(sent.join(' '), link.split('#')[1] ?? '', 'no address and no Referer has the token')
+  await rows.filter({ hasText: 'Zoe' }).waitFor({ state: 'detached' })
+  await page.getByRole('link', { name: 'Zoe <b>' }).waitFor()
+  await zoe.goto('about:blank')
+  await zoe.goto(link)
+  await zoe.locator('.status.bad', { hasText: 'does not work any more' }).waitFor()
+})
+
 t.test('a bot appears with its proofs, and is removed once its name is typed', async (t) => {
   const { page, faults } = await openTab(t)
   const save = (roles: readonly string[]) =>

@@ -4,6 +4,7 @@ import { useResource } from '../live.ts'
 import { WhatMayOpen } from './access-lists.tsx'
 import { announce, ConfirmButton, DialogButton, RemoveButton } from './dialogs.tsx'
 import { Explain } from './explanation.tsx'
+import { Invitations, InvitePerson } from './invitations.tsx'
 import { Listing } from './listing.tsx'
 import { AddLock, LockBanner, Locked, lockAction } from './locks.tsx'
 import { Badges, type Column, Facts, Gone, Nothing, PageHead, Section, Shown, Time } from './parts.tsx'
@@ -62,7 +63,9 @@ export function People({ name }: { readonly name: string }) {
           isOpen={place.value.query.has('add')}
           dialog={(close) => <AddPerson onClose={close} />}
         />
+        <InvitePerson />
       </PageHead>
+      <Invitations />
       <Listing<Person>
         path="/users"
         kinds={KINDS}

@@ -3,7 +3,7 @@ import { call, replaces } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
 import { announce, FormDialog } from './dialogs.tsx'
-import { TextField } from './fields.tsx'
+import { readNames, TextField } from './fields.tsx'
 import { NamesField } from './names-field.tsx'
 import { ConflictNotice } from './parts.tsx'
 import type { Person } from './people.tsx'
@@ -86,5 +86,16 @@ export function RoleChoice({
     { name: 'access', more: a('accessRole') },
     ...(roles.data ?? []).map(({ metadata: { name, description } }) => ({ name, more: description })),
   ]
+  // Somebody who may not list roles knows the names of those to give.
+  if (roles.error !== undefined) return <RoleNames onChange={onChange} />
   return <NamesField label={a('roles')} options={options} chosen={chosen} onChange={onChange} />
+}
+
+function RoleNames({ onChange }: { onChange(roles: readonly string[]): void }) {
+  const [text, setText] = useState('')
+  const typed = (next: string) => {
+    setText(next)
+    onChange(readNames(next))
+  }
+  return <TextField label={a('roles')} value={text} onChange={typed} />
 }

@@ -12,6 +12,16 @@ export const sentences: Catalogue<typeof english> = {
   accessRole: 'Öffnet jede Anwendung',
   addAgentHelp:
     'Ein Agent läuft neben Ihren Anwendungen und verbindet sich mit diesem Hub. Er braucht keinen offenen Port.',
+  invitationInviterGone: 'gilt nicht: Wer eingeladen hat, ist nicht mehr da',
+  invitationInviterLocked: 'gilt nicht: Wer eingeladen hat, ist gesperrt',
+  invitationMade: 'Senden Sie diesen Link nur an {name}. Er gilt einmal, und Sie sehen ihn nur hier.',
+  invitationNameTaken: 'gilt nicht: Jemand hat diesen Namen inzwischen',
+  invitationRightLost: 'gilt nicht: Wer eingeladen hat, hat das Recht verloren',
+  invitationRoleGone: 'gilt nicht: Eine der Rollen gibt es nicht mehr',
+  invitePersonHelp:
+    'Für Personen ohne Konto bei einem Identitätsanbieter. Sie erhalten einen Link; wer ihn öffnet, legt einen Passkey an und meldet sich von da an damit an.',
+  removeInvitation: 'Die Einladung von {name} entfernen?',
+  removeInvitationHelp: 'Ihr Link gilt dann nicht mehr.',
   addPersonHelp: 'Die Rollen gelten, sobald sich jemand mit diesem Namen anmeldet.',
   adminRole: 'Darf hier alles ändern; öffnet allein keine Anwendung',
   agentJoined: '{name} ist beigetreten und verbunden.',

@@ -1,0 +1,98 @@
+import type { Actor, AdminRights, Subject, Users } from '@mezite/core'
+import type { Grants } from '@mezite/core/administration'
+import type { LockView } from '@mezite/core/identity'
+import type { InvitationRow } from './migrations.ts'
+import { problemFor } from './reasons.ts'
+
+/** Whether an invitation works now, and otherwise why not. */
+export type InvitationState =
+  | 'open'
+  | 'name_taken'
+  | 'role_gone'
+  | 'inviter_gone'
+  | 'inviter_locked'
+  | 'right_lost'
+export const INVITATION_STATES: readonly InvitationState[] = [
+  ...(['open', 'name_taken', 'role_gone', 'inviter_gone', 'inviter_locked', 'right_lost'] as const),
+]
+
+/** What inviters are found in. */
+export interface InvitersNeeds {
+  readonly users: Pick<Users, 'byName' | 'rolesOf'>
+  readonly grants: Pick<Grants, 'list'>
+  readonly locks: Pick<LockView, 'lockFor'>
+  readonly adminRights: Pick<AdminRights, 'may' | 'covers' | 'roleExists'>
+}
+
+type Known = Pick<InvitationRow, 'name' | 'user_key' | 'roles' | 'inviter' | 'inviter_key' | 'inviter_holder'>
+
+const RIGHT = 'invitation.create'
+
+export const rolesOf = ({ roles }: Pick<InvitationRow, 'roles'>): readonly string[] => JSON.parse(roles)
+
+/**
+ * What the right to invitations can be limited to: those of a person, into a role, for names that end in a domain. An invitation into
+ * several roles needs the right for each.
+ */
+export const labelsOf = ({ name, inviter, roles }: Pick<Known, 'name' | 'inviter' | 'roles'>) =>
+  rolesOf({ roles }).map((role) => ({
+    ...{ role, inviter },
+    domain: name.includes('@') ? name.slice(name.lastIndexOf('@') + 1).toLowerCase() : '',
+  }))
+
+/** Who invites, with the rights of the moment: an invitation is worth as much as its inviter could give by hand now. */
+export function createInviters(needs: InvitersNeeds) {
+  const { users, grants, locks, adminRights } = needs
+
+  /** The inviter with today's roles; null: the account is gone, or of somebody else now. */
+  function subjectOf({ inviter, inviter_key, inviter_holder }: Known): Subject | null {
+    const more = { sessionId: null, satisfied: [] }
+    if (inviter_key === null) return { user: inviter, roles: ['admin'], kind: 'operator', ...more }
+    const user = users.byName(inviter)
+    if (user === undefined || user.key !== inviter_key || user.holder !== inviter_holder) return null
+    const granted = grants.list(user.name).flatMap(({ role, apps }) => (apps === null ? [role] : []))
+    const roles = [...new Set([...users.rolesOf(user.name), ...granted])]
+    return { user: user.name, roles, kind: 'session', ...more }
+  }
+
+  function stateOf(row: Known): InvitationState {
+    const subject = subjectOf(row)
+    if (users.byName(row.name) !== undefined) return 'name_taken'
+    if (subject === null) return 'inviter_gone'
+    if (subject.kind !== 'operator' && locks.lockFor(subject, null) !== null) return 'inviter_locked'
+    if (!rolesOf(row).every(adminRights.roleExists)) return 'role_gone'
+    const may =
+      labelsOf(row).every((labels) => adminRights.may(subject, RIGHT, labels)) &&
+      adminRights.covers(subject, rolesOf(row))
+    return may ? 'open' : 'right_lost'
+  }
+
+  function requireOpen(row: Known): Subject {
+    const subject = subjectOf(row)
+    if (subject === null || stateOf(row) !== 'open') throw invitationRefused()
+    return subject
+  }
+
+  return {
+    roleExists: adminRights.roleExists,
+    stateOf,
+    /** The inviter as the one who makes the change when the invitation is used. Throws `Problem` if it does not work. */
+    actorOf(row: InvitationRow, requestId: string): Actor {
+      const subject = requireOpen(row)
+      return {
+        ...{ subject, clientIp: '', id: requestId },
+        stillMay: async () => void requireOpen(row),
+        ...(row.right_role !== null && { allowedBy: { right: RIGHT, role: row.right_role } }),
+        mayGive: ({ roles = [] }) => {
+          if (!adminRights.covers(requireOpen(row), roles)) throw invitationRefused()
+        },
+      }
+    },
+  }
+}
+
+export type Inviters = ReturnType<typeof createInviters>
+
+/** The same whatever is wrong with the link: it says nothing about accounts, roles and administrators. */
+export const invitationRefused = () =>
+  problemFor('link_refused', 'This invitation does not work any more. Ask for a new one.')
