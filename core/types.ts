@@ -99,6 +99,7 @@ export type {
   RequestOperations,
 } from './api/operation-readers.ts'
 export type { Brand, Language, Markup, PageAsset, PageLayout } from './api/pages.ts'
+export type { ListOrder } from './api/paging.ts'
 export type { PathPattern } from './api/path-pattern.ts'
 export type { LaneResponse, LaneWatcher, RequestHead, StreamRequest } from './api/protocol.ts'
 export type { CallRate } from './api/proxy-limits.ts'

@@ -108,6 +108,13 @@ export const wideRows = (): Readonly<Record<string, readonly object[]>> => ({
       created: ago(9),
     },
   ],
+  '/clients/now': [
+    {
+      ...{ id: ID, program: 'Example Assistant for Desktops', client_id: 'https://claude.ai/oauth/metadata' },
+      ...{ user: PERSON, apps: ['grafana-berlin-production', 'wiki-muenchen-production'] },
+      ...{ last_used: ago(1), created: ago(9), expires: ahead(2) },
+    },
+  ],
   '/devices': [
     {
       ...{ id: ID, user: PERSON, name: 'Phone of Anna with the long name', app: 'grafana-berlin-production' },
