@@ -1,21 +1,28 @@
 import {
+  adminRights,
   adminRoles,
   catalog,
+  dashboardParts,
   database,
   defineHubPlugin,
+  grants,
   migrations,
   requirements,
   revisions,
   roleRules,
   sessionLimits,
   Type,
+  users,
   webRoutes,
 } from '@mezite/core'
 import { explanations } from '@mezite/core/administration'
+import { locks } from '@mezite/core/identity'
+import { adminExplanationRoute } from './admin-explanation.ts'
 import { explainRoles } from './explanation.ts'
 import { rbacMigrations } from './migrations.ts'
 import { reasons } from './reasons.ts'
 import { roleRequirements } from './requirements.ts'
+import { rightsPanel } from './rights-panel.ts'
 import { previewRoute } from './role-preview.ts'
 import { readRoles } from './role-rules.ts'
 import { limitsOf, voteByRoles } from './role-set.ts'
@@ -43,9 +50,9 @@ export default defineHubPlugin({
       ),
     ),
   }),
-  needs: { catalog, database, explanations, revisions },
+  needs: { adminRights, catalog, database, explanations, grants, locks, revisions, users },
   wants: { roleRules },
-  provides: { adminRoles, sessionLimits, migrations, requirements, webRoutes },
+  provides: { adminRoles, dashboardParts, sessionLimits, migrations, requirements, webRoutes },
   reasons,
   setup({ config, use, tap, provide, clock, log }) {
     const resource = defineRoles(use.roleRules)
@@ -57,6 +64,8 @@ export default defineHubPlugin({
     provide.adminRoles({
       rulesOf: (role) => (roles.unreadable.has(role) ? null : roles.items.get(role)?.rights),
     })
+    provide.webRoutes(adminExplanationRoute({ ...use, roles }))
+    provide.dashboardParts(rightsPanel({ ...use, roles }))
     const preview = previewRoute(roles, use, use.roleRules)
     const versions = versionsRoute(use.database, use.roleRules)
     provide.webRoutes(

@@ -1,5 +1,17 @@
-import { AdminCommand, escapeText, type Flat, formatTime, listOf, showCell, showTable } from '@mezite/cli'
+import {
+  AdminCommand,
+  type AdminFlags,
+  CliError,
+  escapeText,
+  type Flat,
+  formatTime,
+  listOf,
+  showCell,
+  showTable,
+} from '@mezite/cli'
+import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
+import { adminExplanationText } from './admin-explanation.ts'
 
 const EFFECTS: Readonly<Record<string, string>> = {
   allow: 'may open',
@@ -14,10 +26,21 @@ export class AccessExplain extends AdminCommand {
   static override examples = [
     '<%= config.bin %> <%= command.id %> --user alice@example.com --app grafana',
     '<%= config.bin %> <%= command.id %> --user alice@example.com --app grafana --method DELETE --path /api/dashboards/1',
+    '<%= config.bin %> <%= command.id %> --admin alice@example.com update app grafana',
   ]
+  static override args = {
+    verb: Args.string({ description: 'With --admin: the verb of the right, such as update' }),
+    kind: Args.string({ description: 'With --admin: the kind of the right, such as app' }),
+    name: Args.string({ description: 'With --admin: the name of an app or a role' }),
+  }
   static override flags = {
-    user: Flags.string({ required: true, description: 'Name of the user', helpValue: 'NAME' }),
-    app: Flags.string({ required: true, description: 'Name of the app', helpValue: 'NAME' }),
+    user: Flags.string({ description: 'Name of the user', helpValue: 'NAME' }),
+    app: Flags.string({ description: 'Name of the app', helpValue: 'NAME' }),
+    admin: Flags.string({
+      description: 'Explain a right of administration of this user instead',
+      helpValue: 'NAME',
+      exclusive: ['user', 'app', 'method', 'path', 'upgrade'],
+    }),
     way: Flags.option({
       options: ['browser', 'msh', 'api'] as const,
       default: 'browser' as const,
@@ -34,8 +57,11 @@ export class AccessExplain extends AdminCommand {
   }
 
   async run(): Promise<void> {
-    const { flags } = await this.parse(AccessExplain)
+    const { flags, args } = await this.parse(AccessExplain)
     const { user, app, way, method, path, upgrade } = flags
+    if (flags.admin !== undefined) return this.#explainRight(flags, flags.admin, args)
+    if (user === undefined || app === undefined || args.verb !== undefined)
+      throw new CliError('MEZ_USAGE_WRONG', 'this needs --user and --app, or --admin with a verb and a kind')
     const hasRequest = [method, path, upgrade].some((one) => one !== undefined)
     const opening = upgrade === undefined ? '' : `, ${upgrade}`
     const request = hasRequest ? `${method ?? 'GET'} ${path ?? '/'}${opening}` : null
@@ -96,5 +122,18 @@ export class AccessExplain extends AdminCommand {
       }
       return parts.join('\n\n')
     })
+  }
+
+  async #explainRight(
+    flags: AdminFlags,
+    user: string,
+    { verb, kind, name }: Readonly<Record<'verb' | 'kind' | 'name', string | undefined>>,
+  ): Promise<void> {
+    if (verb === undefined || kind === undefined)
+      throw new CliError('MEZ_USAGE_WRONG', '--admin needs a verb and a kind, such as update app')
+    const query = { user, verb, kind, ...(name !== undefined && { name }) }
+    const explained = (await this.call(flags, 'GET', '/access/explain-admin', { query })) as Flat
+    const what = [verb, kind, name].filter((word) => word !== undefined).join(' ')
+    await this.show(flags, explained, () => adminExplanationText(explained, what))
   }
 }
