@@ -230,7 +230,7 @@ const requestRow = (index: number, now: number, app: App, grant: Grant | undefin
     id: uuidv7(),
     user_name: person,
     user_key: person,
-    holder: null,
+    holder: grant === undefined ? holder(index * 13 + 1) : null,
     role: 'access',
     via: large.role(0),
     app: app.id,

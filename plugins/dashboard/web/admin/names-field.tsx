@@ -1,7 +1,7 @@
 import { drawings } from '@mezite/core/drawings'
 import { searchFor } from '@mezite/core/search'
 import type { ComponentChildren } from 'preact'
-import { useEffect, useId, useRef, useState } from 'preact/hooks'
+import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { Glyph } from '../app-icon.tsx'
 import { a } from './text.ts'
 
@@ -48,7 +48,10 @@ export function NamesField(props: {
   const active = shown[at]
 
   // A form is not sent with a name that was typed and not chosen.
-  useEffect(() => field.current?.setCustomValidity(query.trim() === '' ? '' : a('chooseSuggestion')), [query])
+  useLayoutEffect(
+    () => field.current?.setCustomValidity(query.trim() === '' ? '' : a('chooseSuggestion')),
+    [query],
+  )
   const close = () => {
     setOpen(false)
     setAt(-1)

@@ -151,7 +151,32 @@ export function Devices({ user }: { readonly user: string }) {
 /** All live sessions. */
 export const Sessions = () => (
   <>
-    <PageHead title={a('sessions')} help={a('sessionsHelp')} />
+    <PageHead title={a('sessions')} help={a('sessionsHelp')}>
+      <SignEverybodyOut />
+    </PageHead>
     <SessionList search={a('sessionFilter')} />
   </>
 )
+
+/** Ends all sessions, with the number first, and that the reader's own is one of them. */
+function SignEverybodyOut() {
+  const all = useList<Session>('/sessions', KINDS, 1).counts?.all
+  if (!all) return null
+  return (
+    <ConfirmButton
+      verb={a('signEverybodyOut')}
+      class="plain danger"
+      title={a('signEverybodyOutAsk')}
+      confirm={async () => {
+        const { cut } = await call<{ cut: { sessions: number; streams?: number } }>(
+          'DELETE',
+          '/sessions?all=true',
+        )
+        announce(a('sessionEnded', { sessions: cut.sessions, count: cut.streams ?? 0 }))
+      }}
+    >
+      <p>{a('signEverybodyOutHelp', { sessions: all })}</p>
+      <p>{a('signEverybodyOutAgain')}</p>
+    </ConfirmButton>
+  )
+}

@@ -136,6 +136,11 @@ export const sentences: Catalogue<typeof english> = {
   sessionEnded:
     '{sessions:Sitzung|Sitzungen} beendet. {count:offene Verbindung|offene Verbindungen} getrennt.',
   sessionFilter: 'Person, Anwendung oder Adresse',
+  signEverybodyOutAgain:
+    'Wer weiterhin Zugriff hat, kann sich wieder anmelden. Um jemanden fernzuhalten, sperren Sie die Person. API-Tokens und Bots werden nicht beendet.',
+  signEverybodyOutAsk: 'Alle abmelden?',
+  signEverybodyOutHelp:
+    'Das beendet {sessions:Sitzung|Sitzungen} von Personen und von Programmen und Geräten, die für sie handeln, auch Ihre eigene, und trennt ihre Verbindungen.',
   sessionsHelp: 'Alle, die gerade angemeldet sind.',
   roleNeverOpens: 'Öffnet nie Anwendungen mit',
   roleOpens: 'Öffnet Anwendungen mit',

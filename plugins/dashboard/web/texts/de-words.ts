@@ -77,6 +77,7 @@ export const words: Catalogue<typeof english> = {
   effect: 'Was sich ändert',
   enable: 'Einschalten',
   end: 'Beenden',
+  signEverybodyOut: 'Alle abmelden',
   endSession: 'Diese Sitzung beenden?',
   ends: 'Endet',
   enrolmentLink: 'Einrichtungslink',

@@ -127,6 +127,11 @@ export const sentences = {
   secretHelp: 'Stored encrypted and never shown. Empty: the stored one stays.',
   sessionEnded: 'Ended {sessions:session|sessions}. {count:live connection|live connections} cut.',
   sessionFilter: 'Person, application or address',
+  signEverybodyOutAgain:
+    'Whoever still has access can sign in again. To keep somebody out, lock the person. API tokens and bots are not ended.',
+  signEverybodyOutAsk: 'Sign everybody out?',
+  signEverybodyOutHelp:
+    'This ends {sessions:session|sessions} of people and of programs and devices that act for them, your own too, and cuts their connections.',
   sessionsHelp: 'Everybody who is signed in now.',
   roleNeverOpens: 'Never opens applications with',
   roleOpens: 'Opens applications with',

@@ -74,6 +74,7 @@ export const words = {
   effect: 'What changes',
   enable: 'Switch on',
   end: 'End',
+  signEverybodyOut: 'Sign everybody out',
   endSession: 'End this session?',
   ends: 'Ends',
   enrolmentLink: 'Enrolment link',
